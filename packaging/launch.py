@@ -39,9 +39,8 @@ def choose(package: Path, releases: Path, proven: bool = False) -> Tree:
         if name == "":
             return packaged
         mine, found = (json.loads((place / "release.json").read_bytes()) for place in (package, folder))
-        libraries = releases / f"libraries-{found['libraries']}"
-        if found["libraries"] == mine["libraries"]:
-            libraries = None
+        brought = releases / f"libraries-{found['libraries']}"
+        libraries = None if found["libraries"] == mine["libraries"] else brought
         whole = (folder / "code/kiosk/__init__.py").is_file() and (libraries is None or libraries.is_dir())
         if whole and found["python"] == mine["python"] and order(found["version"]) >= order(mine["version"]):
             return Tree(folder.resolve() / "code", libraries)

@@ -13,6 +13,7 @@ LONG_ONES_FIRST: Final = (
     "tests/systemd/test_boot.py",
     "tests/web/first_start/test_layout.py",
     "tests/system/test_bad_input.py",
+    "tests/photo/test_scenes.py",
     "tests/web/test_browser_layout.py",
     "tests/system/test_breakout.py",
     "tests/web/counter/test_browser_layout.py",
@@ -30,6 +31,8 @@ LONG_ONES_FIRST: Final = (
     "tests/web/test_browser",
     "tests/web/counter/test_browser",
     "tests/web/technician/test_browser",
+    "tests/photo",
+    "tests/cli/photo",
     "tests/station/counter",
     "tests/station/desk",
     "tests/systemd",
@@ -40,8 +43,9 @@ LONG_ONES_FIRST: Final = (
     "tests/messaging",
     "tests/sorting_center",
 )
-"""Files that wait for a browser or for a whole machine. Begun last, one of them would be waited for alone. Those that
-paint and those that wait for a device by turns: side by side they leave each other room.
+"""Files that wait for a browser or for a whole machine, and those that draw or judge photographs. Begun last, one of
+them would be waited for alone. Those that paint and those that wait for a device by turns: side by side they leave each
+other room.
 """
 
 ONE_RABBITMQ: Final = frozenset(

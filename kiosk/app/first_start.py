@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from kiosk.app.arrival import Arrival
+from kiosk.app.identity.requests import NoIdentities, RequestedIdentities
 from kiosk.app.machine import ThisMachine
 from kiosk.app.media import ROOTS
 from kiosk.app.systemd import Notifier
@@ -17,7 +18,7 @@ from kiosk.config.station import load
 from kiosk.first_start.wizard import FirstStartPlace, FirstStartWizard
 from kiosk.station.health import fetch
 from kiosk.station.page_heartbeat import PageHeartbeat
-from kiosk.store.database.lasting import require_lasting
+from kiosk.store.database.lasting import on_a_box, require_lasting
 from kiosk.texts.templates import keep_compiled
 from kiosk.web.first_start import create_first_start_app
 from kiosk.web.server import Server, serve
@@ -64,7 +65,7 @@ def run_first_start(
     data = (data or data_folder(config_file, os.environ)).absolute()
     for place in (data, config_file.absolute().parent):
         require_lasting(place)
-    machine = machine or ThisMachine(keys=(config_file.absolute().parent, data), media=ROOTS, data=data)
+    machine = machine or _this_machine(config_file.absolute().parent, data)
     with ExitStack() as ends:
         wizard = FirstStartWizard(FirstStartPlace(config_file, data, port), machine, load)
         ends.callback(wizard.close)
@@ -79,6 +80,12 @@ def run_first_start(
         if wizard.written.is_set():
             _either(wizard.left, stop, LAST_PAGE_S)
     return wizard.written.is_set()
+
+
+def _this_machine(settings: Path, data: Path) -> ThisMachine:
+    """Identities are taken by a root helper, which a box alone has."""
+    identities = RequestedIdentities(data / "requests/identity.json") if on_a_box() else NoIdentities()
+    return ThisMachine(keys=(settings, data), media=ROOTS, data=data, identities=identities)
 
 
 def _wait(wizard: FirstStartWizard, server: Server, stop: threading.Event, arrival: Arrival) -> None:

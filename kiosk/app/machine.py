@@ -9,16 +9,18 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kiosk.app.adapters import make_camera, make_port_probe, make_printer, make_scale, make_scanner
+from kiosk.app.identity.requests import NoIdentities
 from kiosk.app.media import IsMount, catalog_files, mounted, on_another_disk
 from kiosk.devices.camera.settings import CameraSettings, FittedKind
 from kiosk.devices.ports import Camera, OnProgress, OnScan, OnState, PortProbe, Printer, Scale, ScaleListener, Scanner
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings
+from kiosk.first_start.ports import Identities
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.messaging.relay.tls import tls_context
 from kiosk.protocols.barcodes.hid_pos import BadDescriptor, read_descriptor
@@ -44,6 +46,7 @@ class ThisMachine:
     data: Path = Path("/")
     is_mount: IsMount = os.path.ismount
     sys: Path = Path("/sys")
+    identities: Identities = field(default_factory=NoIdentities)
 
     def serial_ports(self) -> tuple[str, ...]:
         """Serial ports by id, then those that have no id by the socket they are plugged into."""

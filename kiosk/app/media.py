@@ -14,9 +14,9 @@ from typing import Final
 
 from kiosk.store.backup.medium import disk_of, existing
 
-ROOTS: Final = (Path("/media"), Path("/run/media"), Path("/mnt"))
-"""Below these, one or two levels deep, media are mounted (FHS 3.0, sections 3.11 and 3.12; udisks2 mounts at
-/run/media/USER/NAME)."""
+ROOTS: Final = (Path("/run/kiosk-media"), Path("/media"), Path("/run/media"), Path("/mnt"))
+"""Below these, one or two levels deep, media are mounted (``kiosk-media@.service``; FHS 3.0, sections 3.11 and 3.12;
+udisks2 mounts at /run/media/USER/NAME)."""
 CATALOG_ENDINGS: Final = (".toml", ".json")
 MOST_MEDIA, MOST_FILES, LONGEST_PATH = 8, 24, 180
 _LOOKED_AT: Final = 256

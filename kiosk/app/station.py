@@ -15,6 +15,8 @@ from kiosk.app.adapters import make_camera, make_camera_scanner, make_panel, mak
 from kiosk.app.process import setup_logging, until_signal
 from kiosk.app.systemd import Notifier
 from kiosk.app.teach import make_teach
+from kiosk.app.update.places import PLACES, Places
+from kiosk.app.update.station import StationUpdate, make_station_update
 from kiosk.config.station import StationConfig
 from kiosk.devices.camera.process import ChildCamera
 from kiosk.devices.ports import CodeCamera, Panel, PinFactory, Scale, ScaleListener, Scanner
@@ -41,6 +43,8 @@ from kiosk.station.scale.teach import Teach
 from kiosk.station.service import Hardware, ServiceSettings, StationService
 from kiosk.station.signals import Signal
 from kiosk.station.store_probe import StoreProbe
+from kiosk.station.update.gate import Gate
+from kiosk.station.update.trial import Trial
 from kiosk.store import Store
 
 if TYPE_CHECKING:
@@ -121,9 +125,13 @@ class StationParts:
     scanner: Scanner | None
     doctor: Doctor
     teach: Teach
+    gate: Gate
+    update: StationUpdate | None
 
 
-def make_station(config: StationConfig, store: Store, clock: StationClock, settings_file: Path | None) -> StationParts:
+def make_station(
+    config: StationConfig, store: Store, clock: StationClock, settings_file: Path | None, places: Places = PLACES
+) -> StationParts:
     """Everything in the order in which one needs the other."""
     scale_watch, scanner_watch, listeners = ScaleWatch(), ScannerWatch(), ScaleListeners()
     listeners.subscribe(scale_watch)
@@ -136,6 +144,8 @@ def make_station(config: StationConfig, store: Store, clock: StationClock, setti
     panel = make_panel(config.panel, pressed, simulated_pins(config))
     lamps = PanelControl(service.board, panel)
     pressed.connect(lamps.on_button)
+    gate = Gate()
+    update = make_station_update(service, gate, places)
     equipment = Equipment(
         config,
         settings_file,
@@ -150,6 +160,7 @@ def make_station(config: StationConfig, store: Store, clock: StationClock, setti
         end_lamp_test=lamps.again,
         scale_keys=make_scale_keys(config, service),
         lens=make_lens_calibration(config, hardware, service),
+        updates=None if update is None else update.updates,
     )
     return StationParts(
         service,
@@ -159,6 +170,8 @@ def make_station(config: StationConfig, store: Store, clock: StationClock, setti
         _scanner(config.scanner, hardware.codes, service, scanner_watch),
         Doctor(service, equipment),
         make_teach(config, settings_file, scale),
+        gate,
+        update,
     )
 
 
@@ -167,12 +180,14 @@ def run_station(
     stop: threading.Event,
     settings_file: Path | None = None,
     clock: StationClock | None = None,
+    places: Places = PLACES,
 ) -> None:
     """The station until ``stop`` is set: pages, devices, print workers. ``clock`` stands for the system's in tests.
 
     Raises ValueError when a paper could not be drawn, StoreError, OSError.
     """
     from kiosk.texts.templates import keep_compiled
+    from kiosk.web import updating
     from kiosk.web.factory import create_app
     from kiosk.web.server import serve
 
@@ -182,16 +197,26 @@ def run_station(
         store = open_store(config.station)
         ends.callback(store.close)
         OwnLayouts(config.station.data / LAYOUTS).load()
-        parts = make_station(config, store, clock or StationClock(config.station.zone), settings_file)
-        app = create_app(parts.service, config.web, parts.doctor, parts.teach, PageHeartbeat.from_environ().beat)
+        parts = make_station(config, store, clock or StationClock(config.station.zone), settings_file, places)
+        beat = PageHeartbeat.from_environ().beat
+        app = create_app(parts.service, config.web, parts.doctor, parts.teach, beat)
+        updating.install(app, parts.gate, parts.service, config.web)
         keep_compiled(app.jinja_env, app.root_path)
         server = serve(app, config.web.host, config.web.port)
         ends.callback(parts.service.stop)
         ends.callback(parts.teach.close)
         ends.callback(server.stop)
+        trial = _trial(parts, config, partial(updating.draw, app, server.url))
+        if trial is not None:
+            parts.gate.close()
+            server.start()
+            if not trial.passed(stop):
+                return
         parts.service.start()
-        server.start()
-        _start_panel_and_scanner(parts, ends)
+        if trial is None:
+            server.start()
+        parts.gate.open()
+        _start_listening(parts, ends)
         reporter = HealthReporter(parts.health, Notifier.from_environ())
         reporter.start()
         ends.callback(reporter.stop)
@@ -202,6 +227,11 @@ def run_station(
         stop.wait()
 
 
+def _trial(parts: StationParts, config: StationConfig, draw: Callable[[str], int]) -> Trial | None:
+    """Of this release, when an update waits for its verdict: nothing is started before."""
+    return None if parts.update is None else parts.update.trial(config.scale, draw, parts.service)
+
+
 def _require_fonts() -> None:
     """The first paper would fail, with a villager before the desk: better no start, and the package's name."""
     try:
@@ -210,8 +240,8 @@ def _require_fonts() -> None:
         raise ValueError(str(error)) from error
 
 
-def _start_panel_and_scanner(parts: StationParts, ends: ExitStack) -> None:
-    """From now on buttons and scans are heard."""
+def _start_listening(parts: StationParts, ends: ExitStack) -> None:
+    """From now on buttons and scans are heard, and whether an update may begin."""
     parts.panel.start()
     ends.callback(parts.panel.stop)
     if parts.panel.fitted:
@@ -220,6 +250,9 @@ def _start_panel_and_scanner(parts: StationParts, ends: ExitStack) -> None:
     if parts.scanner is not None:
         parts.scanner.start()
         ends.callback(parts.scanner.stop)
+    if parts.update is not None:
+        parts.update.watch.start()
+        ends.callback(parts.update.watch.stop)
 
 
 def _scanner(

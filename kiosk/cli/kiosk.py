@@ -29,8 +29,18 @@ NOUNS = {
     "doctor": ("kiosk.cli.doctor.command:doctor", "Every device and service: found, answering, what to do."),
     "backup": ("kiosk.cli.backup:backup", "A copy of the database on a second medium, while the station works."),
     "restore": ("kiosk.cli.backup:restore", "Bring a backup back; the station goes on in a new epoch."),
+    "update": (
+        "kiosk.cli.update:update",
+        "A new version of this program; steps back by itself when it is not healthy.",
+    ),
     "bundle": ("kiosk.cli.bundle:bundle", "What support needs to see, without names, codes and telephone numbers."),
     "catalog": ("kiosk.cli.catalog:catalog", "What can be brought in, and at which price."),
+    "provision": (
+        "kiosk.cli.provision.command:provision",
+        "Identities of stations, sealed, with their codes on paper.",
+    ),
+    "identity": ("kiosk.cli.box.identity:identity", "The identity of this machine: which station it is."),
+    "medium": ("kiosk.cli.box.medium:medium", "Sticks and disks that are plugged in."),
     "fleet": ("kiosk.cli.fleet:fleet", "Many stations on one machine, for measurements."),
 }
 """Noun to where its command is and what the list says of it, in the order people meet them."""

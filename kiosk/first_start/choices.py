@@ -17,6 +17,7 @@ from kiosk.first_start.draft import (
     SettingsDraft,
 )
 from kiosk.first_start.goods import SAMPLE
+from kiosk.first_start.identity_questions import BY_HAND
 from kiosk.first_start.ports import Choice, GoodsView, Machine, SummaryRow
 from kiosk.first_start.questions import DEVICES
 from kiosk.first_start.settings import FORMATS, diagonal
@@ -73,6 +74,19 @@ def _diagonals(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
 def _regions(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
     known = REGIONS if draft.region in ("", *REGIONS) else (draft.region, *REGIONS[:-1])
     return (Choice(name, name, chosen=name == draft.region) for name in known)
+
+
+def _identities(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
+    present = machine.identities.in_use()
+    if present is not None:
+        where = present.village or present.region
+        yield Choice(present.station, present.station, "", where, "setup.choice.identity_here", "card", chosen=True)
+        return
+    # First: with two hundred stations nobody would find it behind them.
+    yield Choice(BY_HAND, text_id="setup.choice.identity_by_hand", picture="wrench")
+    for row in machine.identities.offered():
+        chosen = row.station == draft.identity
+        yield Choice(row.station, row.station, detail=row.village or row.region, picture="card", chosen=chosen)
 
 
 def _scales(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
@@ -247,6 +261,7 @@ def _asked(draft: SettingsDraft) -> bool:
 LISTS: Mapping[str, List] = {
     "language": _languages,
     "panel": _diagonals,
+    "identity": _identities,
     "region": _regions,
     "scale": _scales,
     "protocol": _protocols,

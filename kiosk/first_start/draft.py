@@ -100,6 +100,8 @@ class SettingsDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     """All answers. ``at`` is the question on the screen, ``proven`` what was seen working, by device.
 
     ``backup`` is the folder of the second medium, "" for none, and ``backup_uuid`` that of its file system.
+
+    ``offered``: identities were in sight; ``identity`` is the station that was chosen, ``taken``: this machine is it.
     """
 
     at: str = "language"
@@ -119,6 +121,9 @@ class SettingsDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     goods: GoodsDraft | None = None
     backup: str = ""
     backup_uuid: str = ""
+    offered: bool = False
+    identity: str = ""
+    taken: bool = False
     technician: PersonDraft | None = None
     clerk: PersonDraft | None = None
     proven: dict[str, Proof] = {}

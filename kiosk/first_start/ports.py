@@ -13,6 +13,7 @@ from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.mat_measures import MatMeasures
+from kiosk.first_start.identity.ports import InUse
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.protocols.printers.page_setup import StreamLanguage
 from kiosk.station.screen import ScreenGeometry
@@ -121,12 +122,37 @@ class Wizard(Protocol):
         """The last page is on the screen: the wizard may end and the station begin."""
 
 
+@dataclass(frozen=True, slots=True)
+class OfferedIdentity:
+    """One that lies on a medium; ``sealed``: a code opens it."""
+
+    station: str
+    region: str
+    village: str
+    sealed: bool
+
+
+class Identities(Protocol):
+    """Identities of stations, and the one this machine has."""
+
+    def offered(self) -> tuple[OfferedIdentity, ...]: ...
+
+    def in_use(self) -> InUse | None: ...
+
+    def take(self, station: str, code: str) -> InUse:
+        """May take half a minute; ``code`` is "" for one in the clear. Raises IdentityRefused, OSError."""
+
+
 class Machine(Protocol):
     """What is plugged in at this moment, by names that stay, and how it is reached."""
 
     @property
     def data(self) -> Path:
         """The data folder of the station, which need not be there yet."""
+
+    @property
+    def identities(self) -> Identities:
+        """Those that were brought on a stick."""
 
     def serial_ports(self) -> tuple[str, ...]: ...
 

@@ -27,8 +27,18 @@ def _scanner_of_its_own(draft: SettingsDraft) -> bool:
     return draft.scanner is not None and draft.scanner.kind != "camera"
 
 
+def _by_hand(draft: SettingsDraft) -> bool:
+    """An identity that was taken says it all."""
+    return not draft.taken
+
+
+def _broker_by_hand(draft: SettingsDraft) -> bool:
+    """The wizard could not try what only the relay may read, either."""
+    return draft.broker is not None and not draft.taken
+
+
 def _tls(draft: SettingsDraft) -> bool:
-    return draft.broker is not None and draft.broker.scheme == "mqtts"
+    return draft.broker is not None and draft.broker.scheme == "mqtts" and not draft.taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +58,11 @@ class Question:
 QUESTIONS = (
     Question("language", "language"),
     Question("panel", "panel"),
-    Question("station", "station"),
-    Question("region", "station"),
-    Question("village", "station"),
+    Question("identity", "station", lambda draft: draft.offered or draft.taken),
+    Question("identity_code", "station", lambda draft: bool(draft.identity) and not draft.taken),
+    Question("station", "station", _by_hand),
+    Question("region", "station", _by_hand),
+    Question("village", "station", _by_hand),
     Question("scale", "scale"),
     Question("protocol", "scale", _has("scale")),
     Question("line", "scale", _has("scale")),
@@ -67,11 +79,11 @@ QUESTIONS = (
     Question("scanner_test", "scanner", _scanner_of_its_own, proves="scanner"),
     Question("camera", "camera"),
     Question("camera_test", "camera", _has("camera"), proves="camera"),
-    Question("broker", "broker"),
-    Question("broker_address", "broker", _has("broker")),
+    Question("broker", "broker", _by_hand),
+    Question("broker_address", "broker", _broker_by_hand),
     Question("broker_ca", "broker", _tls),
-    Question("broker_account", "broker", _has("broker")),
-    Question("broker_test", "broker", _has("broker"), proves="broker"),
+    Question("broker_account", "broker", _broker_by_hand),
+    Question("broker_test", "broker", _broker_by_hand, proves="broker"),
     Question("goods", "goods"),
     Question("goods_shown", "goods", _has("goods")),
     Question("backup", "backup"),

@@ -15,6 +15,8 @@ from kiosk.first_start.answers import ANSWERS, YES
 from kiosk.first_start.choices import choices, goods, summary, typed
 from kiosk.first_start.database import fill
 from kiosk.first_start.draft import SettingsDraft, draft_path, load_draft, save_draft
+from kiosk.first_start.identity_questions import QUESTIONS as IDENTITY
+from kiosk.first_start.identity_questions import IdentityQuestions
 from kiosk.first_start.pins import AGAIN, PinQuestions
 from kiosk.first_start.ports import AnswerRefused, Machine, WizardView
 from kiosk.first_start.question_trials import trial_of
@@ -26,6 +28,7 @@ from kiosk.texts import LANGUAGES
 
 logger = logging.getLogger(__name__)
 
+BESIDE_IDENTITY = ("panel", "station")
 _MOST_ENDING = 8
 """Trials whose attempt may still be under way; each ends by its own deadline."""
 
@@ -59,6 +62,7 @@ class FirstStartWizard:
         self._draft_file = draft_path(place.config_file)
         self._lock = threading.Lock()
         self._pins = PinQuestions(place.data)
+        self._identity = IdentityQuestions(machine.identities)
         self._draft = _resumed(load_draft(self._draft_file))
         self._trial: Trial | None = None
         self._ending: list[Trial] = []
@@ -99,21 +103,37 @@ class FirstStartWizard:
 
     def answer(self, question: str, form: Mapping[str, str]) -> None:
         """A refused answer changes nothing; an answer that cannot be kept is refused, too."""
+        if question in IDENTITY:
+            self._answer_identity(question, form.get("value", ""))
+            return
         with self._lock:
             if question != self._draft.at or question == steps.DONE:
                 return
             if question == "check":
                 self._finish()
                 return
-            draft = self._taken(question, form)
+            draft = self._looked(self._taken(question, form))
             self._move(replace(draft, at=steps.after(draft, question)))
+
+    def _answer_identity(self, question: str, value: str) -> None:
+        """Root may take half a minute over it: the pages are answered meanwhile."""
+        with self._lock:
+            if question != self._draft.at:
+                return
+            draft = self._draft
+        changes = self._identity.answer(draft, question, value)
+        with self._lock:
+            if question == self._draft.at:
+                changed = replace(self._draft, **changes)
+                self._move(replace(changed, at=steps.after(changed, question)))
 
     def back(self) -> None:
         """To the question before."""
         with self._lock:
-            earlier = steps.before(self._draft, self._draft.at)
+            draft = self._looked(self._draft)
+            earlier = steps.before(draft, draft.at)
             if earlier is not None:
-                self._move(replace(self._draft, at=earlier))
+                self._move(replace(draft, at=earlier))
 
     def speak(self, language: str) -> None:
         if language not in LANGUAGES:
@@ -156,6 +176,10 @@ class FirstStartWizard:
             trial.join()
 
     # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _looked(self, draft: SettingsDraft) -> SettingsDraft:
+        """With a look at the media where the question about them lies beside the present one: a stick may come late."""
+        return replace(draft, offered=self._identity.offered()) if draft.at in BESIDE_IDENTITY else draft
 
     def _taken(self, question: str, form: Mapping[str, str]) -> SettingsDraft:
         if self._pins.takes(question):

@@ -71,16 +71,7 @@ class Intakes(Tables):
     @writing
     def open(self, connection: Connection, goods: ChosenGoods, stamp: Stamp) -> Intake:
         """Goods were chosen: take the next receipt number. It is used from now on."""
-        receipt = _next_receipt(connection)
-        intake = Intake(receipt, goods.party, goods.product, goods.mode, goods.catalog_version, goods.price_fen_per_kg)
-        row = {
-            "number": number_of(receipt),
-            "receipt": str(receipt),
-            "state": IntakeState.OPENED,
-            "opened_at": stamp.moment.timestamp,
-        }
-        connection.execute(_OPEN, row | _agreed(intake))
-        return intake
+        return open_intake(connection, goods, stamp)
 
     @finishing
     def confirm(
@@ -97,17 +88,7 @@ class Intakes(Tables):
         ``token`` is made by the screen for this confirmation; when it was used before, the first result comes back
         with ``repeated`` and nothing is written. ``metrology`` names the legally relevant software.
         """
-        receipt = confirmed.intake.receipt
-        asked = {"key": number_of(receipt), "text": str(receipt), "mine": token}
-        before = connection.execute(_BEFORE, asked).all()
-        if any(row.mine for row in before):
-            first = _of_token(connection, token)
-            assert first is not None
-            return replace(first, repeated=True)
-        _check_state(receipt, before[0].state if before else None, IntakeState.OPENED)
-        event = _write_confirmed(connection, confirmed, token, metrology, stamp)
-        print_jobs.add(connection, receipt, papers(event.sha256))
-        return _row_of(confirmed, event, stamp)
+        return confirm_intake(connection, confirmed, token, papers, metrology, stamp)
 
     @finishing
     def abandon(
@@ -176,6 +157,42 @@ class Intakes(Tables):
     def altered(self, connection: Connection) -> list[Altered]:
         """Of the newest intakes those whose rows are not what was sealed; for every start."""
         return sealed_rows.altered_newest(sealed_rows.bare_of(connection))
+
+
+def open_intake(connection: Connection, goods: ChosenGoods, stamp: Stamp) -> Intake:
+    """The next receipt number, taken."""
+    receipt = _next_receipt(connection)
+    intake = Intake(receipt, goods.party, goods.product, goods.mode, goods.catalog_version, goods.price_fen_per_kg)
+    row = {
+        "number": number_of(receipt),
+        "receipt": str(receipt),
+        "state": IntakeState.OPENED,
+        "opened_at": stamp.moment.timestamp,
+    }
+    connection.execute(_OPEN, row | _agreed(intake))
+    return intake
+
+
+def confirm_intake(
+    connection: Connection,
+    confirmed: ConfirmedIntake,
+    token: str,
+    papers: IntakePapers,
+    metrology: str,
+    stamp: Stamp,
+) -> ConfirmedRow:
+    """As ``Intakes.confirm``. Raises StoreError."""
+    receipt = confirmed.intake.receipt
+    asked = {"key": number_of(receipt), "text": str(receipt), "mine": token}
+    before = connection.execute(_BEFORE, asked).all()
+    if any(row.mine for row in before):
+        first = _of_token(connection, token)
+        assert first is not None
+        return replace(first, repeated=True)
+    _check_state(receipt, before[0].state if before else None, IntakeState.OPENED)
+    event = _write_confirmed(connection, confirmed, token, metrology, stamp)
+    print_jobs.add(connection, receipt, papers(event.sha256))
+    return _row_of(confirmed, event, stamp)
 
 
 def is_void(connection: Connection, receipt: ReceiptNumber) -> bool:

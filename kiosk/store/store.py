@@ -26,6 +26,7 @@ from kiosk.store.parcels.deliveries import Deliveries
 from kiosk.store.parcels.parcels import Parcels
 from kiosk.store.photos import Photos
 from kiosk.store.records import Stamp
+from kiosk.store.rehearsal import Rehearsal
 from kiosk.store.scale.checks import Checks
 from kiosk.store.scale.event_counters import EventCounters
 from kiosk.store.scale.pan_loads import PanLoads
@@ -51,6 +52,7 @@ class Store:
         self.days = Days(database)
         self.clerks = Clerks(database)
         self.lockouts = Lockouts(database)
+        self.rehearsal = Rehearsal(database)
         # The scale
         self.counters = EventCounters(database)
         self.checks = Checks(database)

@@ -35,6 +35,7 @@ from kiosk.web.technician import lens as lens_pages
 from kiosk.web.technician import routes as technician
 from kiosk.web.technician import teach as teach_pages
 from kiosk.web.technician import technical
+from kiosk.web.technician import update as update_pages
 
 MAX_BODY_BYTES = 64 * 1024
 THREADS: Final = 16
@@ -69,6 +70,7 @@ _FACES = (
     teach_pages,
     layout_pages,
     lens_pages,
+    update_pages,
 )
 NEEDS = roles.merge(face.NEEDS for face in _FACES)
 """Who may reach which endpoint; what is not named here nobody reaches."""
@@ -143,4 +145,5 @@ def create_app(
     app.register_blueprint(teach_pages.blueprint(teach, settings))
     app.register_blueprint(layout_pages.blueprint(settings, doctor))
     app.register_blueprint(lens_pages.blueprint(settings, doctor))
+    app.register_blueprint(update_pages.blueprint(settings, doctor))
     return app

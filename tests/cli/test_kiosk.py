@@ -72,9 +72,9 @@ FLEET = ("fleet", "--stations", "1", "--intakes", "1", "--broker", "mqtt://127.0
 
 @pytest.mark.parametrize("noun", NOUNS)
 def test_an_option_nobody_knows_ends_with_2_and_one_line(noun: str) -> None:
-    result = CliRunner().invoke(main, [noun, "--bogus"])
+    result = CliRunner().invoke(main, [noun, "--zzz"])
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == "Error: No such option '--bogus'.\n"
+    assert result.stderr == "Error: No such option '--zzz'.\n"
 
 
 @pytest.mark.parametrize(

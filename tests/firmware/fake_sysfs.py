@@ -77,6 +77,15 @@ def node(kind: str, at: Path) -> Path:
         if kind != "hidraw":
             (hid / "input").mkdir()
         return device(hid / "hidraw/hidraw0", "hidraw", {"MAJOR": "240", "MINOR": "0", "DEVNAME": "hidraw0"})
+    if kind in ("disk", "partition"):
+        disk = device(
+            at / "host0/block/sda", "block", {"MAJOR": "8", "MINOR": "0", "DEVNAME": "sda", "DEVTYPE": "disk"}
+        )
+        (disk / "size").write_text("31116288\n", encoding="ascii")
+        if kind == "disk":
+            return disk
+        part = {"MAJOR": "8", "MINOR": "1", "DEVNAME": "sda1", "DEVTYPE": "partition"}
+        return device(disk / "sda1", "block", part, partition="1", size="31114240")
     parent = device(at / "input/input7", "input", {"PRODUCT": "3/1/2/110"}, name="Thing", phys="usb")
     bits = {"keyboard": ("120013", "0", "1000000000007 ff9f207ac14057ff febeffdfffefffff fffffffffffffffe")}
     bits["touch"] = ("b", "260800000000003", "400 0 0 0 0 0")

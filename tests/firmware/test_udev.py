@@ -22,7 +22,7 @@ def test_udev_finds_no_fault_in_the_rules() -> None:
         ["udevadm", "verify", "--resolve-names=never", *map(str, RULES)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(RULES) == 4
+    assert len(RULES) == 5
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,28 @@ def test_a_touch_panel_does() -> None:
     report = seen(Plugged("touch", NOBODY))
     assert "ID_INPUT_TOUCHSCREEN=1" in report
     assert "LIBINPUT_IGNORE_DEVICE" not in report
+
+
+ON_USB = 'SUBSYSTEM=="block", ENV{ID_BUS}="usb"\n'
+BRIDGE = 'SUBSYSTEM=="block", ENV{ID_BUS}="ata", ENV{ID_USB_DRIVER}="uas"\n'
+WITH_TABLE = ON_USB + 'SUBSYSTEM=="block", ENV{ID_PART_TABLE_TYPE}="dos"\n'
+SATA = 'SUBSYSTEM=="block", ENV{ID_BUS}="ata"\n'
+
+
+@each(
+    ("kind", "found", "unit"),
+    [
+        ("partition", WITH_TABLE, "kiosk-media@sda1.service"),  # it inherits the word for its table
+        ("partition", BRIDGE, "kiosk-media@sda1.service"),
+        ("disk", ON_USB, "kiosk-media@sda.service"),
+        ("disk", WITH_TABLE, ""),
+        ("partition", SATA, ""),
+    ],
+)
+def test_a_medium_on_usb_is_looked_at_partition_by_partition(kind: str, found: str, unit: str) -> None:
+    report = seen(Plugged(kind, NOBODY, rules={"61-found.rules": found}))
+    assert (f"SYSTEMD_WANTS={unit}" in report) == bool(unit), report
+    assert ("kiosk-media@" in report) == bool(unit)
 
 
 @each(("vendor", "group"), [(HONEYWELL, "kiosk"), (NOBODY, "input")])

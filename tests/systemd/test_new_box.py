@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.depth import TORTURE
+from tests.first_start.identity.identities import CODE, laid, made
 from tests.systemd.box import BROWSER, RELAY, ROOT, SETTINGS, SHORT_WATCHDOG, STATION, Box, wait_for
 
 NO_SCREEN = {
@@ -99,6 +100,39 @@ def test_a_new_box_comes_to_the_first_start_by_itself_and_stays_there(new_box: B
     assert new_box.call("systemctl", "start", "kiosk-browser-watch.service").returncode == 0
     wait_for_the_page(new_box)
     assert (new_box.property(BROWSER, "MainPID"), new_box.property(BROWSER, "NRestarts")) == (screen, "0")
+
+
+STICK = "/run/kiosk-media/KIOSK-USB-sda1"
+ASKED = """\
+import json, os, sys, time
+os.makedirs("/var/lib/kiosk/requests", mode=0o700, exist_ok=True)
+with open("/var/lib/kiosk/requests/.fresh", "w") as file:
+    json.dump({"id": "0" * 32, "station": "S0147", "code": sys.argv[1]}, file)
+os.rename("/var/lib/kiosk/requests/.fresh", "/var/lib/kiosk/requests/identity.json")
+"""
+"""As the wizard does, and as its user."""
+
+
+def test_root_takes_an_identity_from_a_stick_that_everybody_else_sees_read_only(new_box: Box, tmp_path: Path) -> None:
+    new_box.until("kiosk-identity.path", "ActiveState", lambda state: state == "active")
+    file = laid(tmp_path / "stick", made(tmp_path))
+    new_box.call("sh", "-ec", f"mkdir -p {STICK}; mount -t tmpfs stick {STICK}")
+    new_box.call("sh", "-ec", 'printf %s "$1" >"$2"', "sh", file.read_text("ascii"), f"{STICK}/{file.name}")
+    new_box.call("mount", "-o", "remount,ro,nodev,nosuid,noexec", STICK)
+    as_kiosk = ("setpriv", "--reuid=kiosk", "--regid=kiosk", "--clear-groups")
+    asked = new_box.call(*as_kiosk, "/usr/bin/python3", "-ISc", ASKED, CODE.digits)
+    assert asked.returncode == 0, asked.stderr
+    said = ("cat", "/run/kiosk-identity/answer.json")
+    wait_for(lambda: "0" * 32 in new_box.call(*said).stdout, lambda: new_box.journal("kiosk-identity.service"))
+    answer = json.loads(new_box.call(*as_kiosk, *said).stdout)
+    assert (answer["word"], answer["in_use"]["station"]) == ("", "S0147"), answer
+    assert new_box.call("ls", "-A", STICK).stdout == "identity-S0147.claimed.json\n"
+    assert "Read-only" in new_box.call("touch", f"{STICK}/x").stderr
+    kept = new_box.call("stat", "-c", "%U %a", "/etc/credstore/kiosk-relay.key", "/var/lib/kiosk-keys/identity.json")
+    assert kept.stdout == "root 600\nroot 600\n"
+    assert new_box.call("systemctl", "start", "kiosk-media@sda1.service").returncode != 0
+    assert "/sys/class/block/sda1" in new_box.journal("kiosk-media@sda1.service"), "there is no such medium here"
+    new_box.call("systemctl", "reset-failed", "kiosk-media@sda1.service")
 
 
 def test_the_wizard_makes_room_for_settings_and_the_same_screen_goes_on(box: Box, screen: str) -> None:

@@ -20,6 +20,10 @@ GATES = {
     "kiosk-data.service": 8,
     "kiosk-backup.service": 6,
     "kiosk-keys.service": 10,
+    "kiosk-identity.service": 15,
+    "kiosk-media@.service": 12,
+    "kiosk-bundle.service": 15,
+    "kiosk-update.service": 12,
     "sorting-center.service": 12,
 }
 """Tenths of systemd's exposure level; a unit without a gate fails below."""

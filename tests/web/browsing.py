@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from kiosk.web.factory import ServedApp
 from kiosk.web.first_start.app import NoStreams
 from kiosk.web.server import serve
 from kiosk.web.settings import WebSettings
+from tests.depth import TORTURE
 
 AXE_RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"],
@@ -144,6 +145,51 @@ def axe_faults(page: Page, *, kept: bool = False, contrast: bool = True) -> Iter
     answer = page.evaluate(_RUN_AXE, AXE_RULES if contrast else _WITHOUT_CONTRAST)
     assert answer["passed"] > 10
     yield from answer["broken"]
+
+
+_KINDS = """
+() => {
+  const kind = (one) => one && [one.localName, one.getAttribute('role'), !!one.textContent.trim(),
+    ...one.getAttributeNames().filter((name) => !/^(class|style|id|value|data-.*)$/.test(name))
+      .map((name) => one.getAttribute(name) ? name : `${name} empty`).sort()].join(' ');
+  const all = [...document.querySelectorAll('*')];
+  const order = all.filter((one) => one.matches('h1, h2, h3, h4, main, nav, header, footer, aside, section, [role]'));
+  return [...new Set(all.map((one) => `${kind(one.parentElement)} > ${kind(one)}`)),
+    order.map((one) => one.getAttribute('role') ?? one.localName).join(' ')];
+}
+"""
+"""What the rules of axe ask about, without words and looks: which element with which attributes stands in which, and
+the order of headings and landmarks.
+"""
+
+
+_TWICE = """
+() => {
+  const ids = [...document.querySelectorAll('[id]')].map((one) => one.id);
+  return ids.filter((id, place) => ids.indexOf(id) !== place);
+}
+"""
+
+
+class Axe:
+    """Judges page after page of one site, and those alone in which something is new to it; `make torture` each.
+
+    An id that stands twice is no kind of element, so it is asked of every page.
+    """
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+
+    def faults(self, page: Page, *, contrast: bool) -> Iterator[str]:
+        """As `axe_faults` of a site that went through `kept`. ``contrast``: in any case, and with every color."""
+        new = set(page.evaluate(_KINDS)) - self._known
+        self._known |= new
+        yield from (f"{page.url}: the id {twice} stands twice" for twice in page.evaluate(_TWICE))
+        if new or contrast or TORTURE:
+            yield from axe_faults(page, kept=True, contrast=contrast)
+
+
+Judge = Callable[[Page], Iterator[str]]
 
 
 def stand_still(page: Page) -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+from flask import request
 from PIL import Image, ImageChops, ImageStat
 from playwright.sync_api import Browser
 
 from kiosk.domain.metrology.pan import PanState
-from kiosk.web.factory import create_app
+from kiosk.web.factory import ServedApp, create_app
+from kiosk.web.first_start.app import NoStreams
 from kiosk.web.settings import WebSettings
 from tests.depth import TORTURE, looks
 from tests.web import browsing
@@ -19,6 +23,9 @@ from tests.web.pictures import PANELS, SCENES, Scene, open_page, open_shop, show
 from tests.web.shop import Shop
 
 LANGUAGES = ["ug", "zh", "en"]
+PLAIN = """<!doctype html><html lang="en"><head><title>Goods</title></head><body><header><h1>Goods</h1></header>
+<nav><ul><li><a href="/one">One</a></li></ul></nav><main><label>Number <input name="number"></label>{}</main>
+</body></html>"""
 REFUSED_ON_PURPOSE = {"refused": "409", "missing": "404"}
 
 MEASURE = """
@@ -160,7 +167,7 @@ def screen_faults(found: dict[str, Any], settings: WebSettings, scene: Scene) ->
 
 
 def scene_faults(
-    screen: browsing.Screen, shop: Shop, settings: WebSettings, scene: Scene, *, axe: bool, contrast: bool
+    screen: browsing.Screen, shop: Shop, settings: WebSettings, scene: Scene, axe: browsing.Judge | None
 ) -> Iterator[str]:
     show(screen.page, shop, screen.url, scene)
     found = screen.page.evaluate(MEASURE)
@@ -168,17 +175,18 @@ def scene_faults(
     assert found["targets"]
     yield from screen_faults(found, settings, scene)
     yield from (f"cut off: {what}" for what in screen.page.evaluate(CUT_SIGNS))
-    if axe:
-        yield from browsing.axe_faults(screen.page, kept=True, contrast=contrast)
+    if axe is not None:
+        yield from axe(screen.page)
 
 
 def test_every_screen(browser: Browser, tmp_path: Path) -> None:
     """`make torture` looks at every screen in every language on every panel."""
     faults: list[str] = []
     said: list[str] = []
+    axe = browsing.Axe()
     with browsing.screen(browser, said) as screen:
         for number, (scene, seen_on) in enumerate(looks(SCENES, list(PANELS), LANGUAGES)):
-            contrast = TORTURE or number % 4 == 0  # by axe as well
+            judge = partial(axe.faults, contrast=TORTURE or number % 4 == 0)
             data = tmp_path / scene.name
             data.mkdir()
             shop = Shop(data)
@@ -187,13 +195,32 @@ def test_every_screen(browser: Browser, tmp_path: Path) -> None:
                 settings = PANELS[panel]
                 with screen.showing(browsing.patient(create_app(shop, settings)), settings, language):
                     # What axe looks for hangs on no size: the smallest panel, in another language from scene to scene.
-                    axe = panel == seen_on[0][0]
-                    found = list(scene_faults(screen, shop, settings, scene, axe=axe, contrast=contrast))
+                    judged = panel == seen_on[0][0]
+                    found = list(scene_faults(screen, shop, settings, scene, judge if judged else None))
                 faults += [f"{scene.name} {language} {panel}: {fault}" for fault in found]
             expected = REFUSED_ON_PURPOSE.get(scene.name)
             faults += [f"{scene.name} console: {line}" for line in said if expected is None or expected not in line]
             said.clear()
     assert not faults, json.dumps(faults, indent=1, ensure_ascii=False)
+
+
+def test_axe_judges_a_page_in_which_something_is_new(browser: Browser) -> None:
+    app, axe = ServedApp(__name__, NoStreams()), browsing.Axe()
+    app.add_url_rule("/", view_func=lambda: PLAIN.format(request.args["picture"]))
+    with browsing.screen(browser, []) as screen, screen.showing(app, PANELS["7in"]):
+
+        def found(picture: str) -> list[str]:
+            screen.page.goto(f"{screen.url}/?picture={quote(picture)}")
+            return list(axe.faults(screen.page, contrast=False))
+
+        assert found('<img src="a.png" alt="a sack">') == []
+        (fault,) = found('<img src="a.png">')
+        assert fault.startswith("axe image-alt")
+        assert bool(found('<img src="b.png">')) == TORTURE
+        (empty,) = found('<button aria-label=""></button>')
+        assert empty.startswith("axe button-name")
+        (twice,) = found('<b id="b">1</b><b id="b">2</b>')
+        assert twice.endswith("the id b stands twice")
 
 
 def test_states_differ_without_color(browser: Browser, tmp_path: Path) -> None:

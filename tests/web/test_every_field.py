@@ -21,6 +21,7 @@ from kiosk.first_start.questions import QUESTIONS
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.photos.lens_calibration import LensCalibration
 from kiosk.station.photos.lens_file import LensFile
+from kiosk.station.update.updates import Updates
 from kiosk.store.database.migrate import migrate
 from kiosk.web.factory import NEEDS, create_app
 from kiosk.web.roles import Need
@@ -29,6 +30,7 @@ from tests.depth import many
 from tests.station.counter.rig import PIN
 from tests.station.doctor.clinic import Clinic
 from tests.station.photos.test_lens import FakeLensCamera
+from tests.station.update.test_station_side import FakeJournal, FakeQuiet, FullShelf
 from tests.web.counter.shop import CounterShop
 from tests.web.first_start.answers import answers
 from tests.web.first_start.test_routes import Wall
@@ -58,7 +60,7 @@ VALUES: dict[str, str] = {
     "a pattern": "%25s%7Bx%7D%7B%7B7*7%7D%7D",
 }
 """Percent-encoded, as they go over the wire, in an address and in a form alike."""
-EVERY = many(2, torture=1)
+EVERY = many(4, torture=1)
 """How many routes share the values by turns."""
 
 
@@ -190,6 +192,7 @@ def doctor(tmp_path: Path) -> Iterator[Doctor]:
     give_scale(clinic, LONGEST)
     lens = LensFile(clinic.settings.data, clinic.config.camera)
     clinic.equipment.lens = LensCalibration(FakeLensCamera(), lens, lambda: "2026-11-28")
+    clinic.equipment.updates = Updates(FullShelf(), FakeJournal(), FakeQuiet())
     yield clinic.doctor
     clinic.store.close()
 

@@ -92,8 +92,11 @@ class Measure:
 
 @lru_cache(maxsize=256)
 def version(text: str) -> Version:
-    """``1.12.0`` as numbers; empty for anything else, which is neither old nor new."""
-    parts = text.split(".")
+    """The numbers of ``station-kiosk/1.12.0+g2d3aa88``; empty for anything else, which is neither old nor new.
+
+    A commit says of no other whether it is older.
+    """
+    parts = text.rpartition("/")[2].partition("+")[0].split(".")
     if all(part.isascii() and part.isdecimal() and len(part) <= 6 for part in parts):
         return tuple(int(part) for part in parts)
     return ()

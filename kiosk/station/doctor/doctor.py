@@ -17,6 +17,7 @@ from kiosk.station.doctor.ports import Configuration, Examined
 from kiosk.station.health import Part
 from kiosk.station.photos.lens_calibration import LensCalibration
 from kiosk.station.scale.keys import ScaleKeys
+from kiosk.station.update.updates import Updates
 
 PRINTERS: Final = ("label", "receipt")
 _KEEP_S: Final = 2.0
@@ -29,7 +30,8 @@ class Equipment:
 
     ``parts`` are the health's; ``more`` are findings of others, such as the scale's standing; ``on_event`` wakes
     whoever waits for a paper or an event; ``end_lamp_test`` lets the lamps show the station's own state again.
-    ``scale_keys`` are those of the running scale, ``lens`` the calibration of the camera that is set up.
+    ``scale_keys`` are those of the running scale, ``lens`` the calibration of the camera that is set up, ``updates``
+    are there on a machine that can be updated.
     """
 
     config: Configuration
@@ -46,6 +48,7 @@ class Equipment:
     end_lamp_test: Callable[[], None] = lambda: None
     scale_keys: ScaleKeys | None = None
     lens: LensCalibration | None = None
+    updates: Updates | None = None
 
 
 def examine(station: Examined, equipment: Equipment) -> tuple[Finding, ...]:

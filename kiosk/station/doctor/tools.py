@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import msgspec
 
 from kiosk.devices.ports import CameraFault, CommandOutcome, Panel, Shot
 from kiosk.domain.events import BackupMade as BackupMadeEvent
+from kiosk.files import write_durably
 from kiosk.labels.documents import TestLabel, TestReceipt
 from kiosk.station.doctor.bundle.bundle import Subject, write_bundle
 from kiosk.station.doctor.doctor import Doctor
@@ -24,12 +26,15 @@ from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.backup.backup import BackupMade, make_backup
 from kiosk.store.backup.medium import is_other_medium
 from kiosk.store.backup.settings import BackupSettings
+from kiosk.store.database.lasting import BOX
 from kiosk.store.records import NewPaper
 
 logger = logging.getLogger(__name__)
 
 SHOT_S: Final = 12.0
 LAMPS: Final = ("ready", "busy", "fault")
+COPY_REQUEST: Final = Path("requests/bundle.json")
+"""In the data folder: on a box it makes ``kiosk-bundle.service`` copy a bundle to the stick that is plugged in."""
 FORKED: Final = "forked"
 """Why the epoch began: two machines used one database, and this one goes on anew."""
 
@@ -65,6 +70,13 @@ def _is_there(settings: BackupSettings) -> bool:
         return settings.folder.is_dir() and not is_other_medium(settings.folder, settings.uuid)
     except OSError:
         return False  # pulled while it was looked at
+
+
+def _ask_for_copy(data: Path, bundle: str) -> None:
+    """Only root may write on a stick. Raises OSError."""
+    request = data / COPY_REQUEST
+    request.parent.mkdir(mode=0o700, exist_ok=True)
+    write_durably(request, msgspec.json.encode({"bundle": bundle}), 0o600)
 
 
 class TechnicianTools:
@@ -177,6 +189,8 @@ class TechnicianTools:
         try:
             path = write_bundle(subject, folder)
             self.last_bundle = str(path)
+            if folder == data and os.environ.get(BOX) == "1":
+                _ask_for_copy(data, path.name)
             return path
         except OSError as error:
             logger.warning("the support bundle cannot be written to %s: %s", folder, error)

@@ -104,7 +104,7 @@ def restore(
             counter_floor=_counters_of(database),
             reserve_bytes=0,
         )
-        with _stopped(database):
+        with stopped(database):
             if _found(database) != found:
                 raise _in_use(database)
             copy = database.parent / ".restore" / database.name
@@ -322,7 +322,7 @@ def _kept_number(path: Path) -> int:
 
 
 @contextmanager
-def _stopped(database: Path) -> Iterator[None]:
+def stopped(database: Path) -> Iterator[None]:
     """Keep every program from opening the present database. Raises StoreError when one has it open.
 
     SQLite is not asked: it would have to read a database that may be damaged. Nothing inside the block may open the

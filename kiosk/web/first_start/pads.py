@@ -49,6 +49,7 @@ PADS = {
     "station": _digits((DELETE, "0", ""), 4, 4),
     "grams": _digits((DELETE, "0", ""), 5),
     "kilograms": _digits((DELETE, "0", "."), 7),
+    "identity": _digits((DELETE, "0", ""), 16, 16),
     "pin": _digits((DELETE, "0", ""), 6, 6, secret=True),
     "address": Pad(
         "digits",

@@ -45,6 +45,18 @@ _PRINTER = "setup.choice.network_printer"
 SCREENS = {
     "language": Screen("language", "language"),
     "panel": Screen("panel", "number-pad"),
+    "identity": Screen(
+        "choose",
+        "bring",
+        "station",
+        "setup.choice.identity_number",
+        sends="S",
+        hint="setup.hint.station",
+        foot="setup.hint.identity",
+        live=True,
+        columns=3,
+    ),
+    "identity_code": Screen("pad", "card", "identity", hint="setup.hint.identity_code"),
     "station": Screen("pad", "bring", "station", before="S", hint="setup.hint.station"),
     "region": Screen("choose", "bring", "region", "setup.choice.other_region", columns=3),
     "village": Screen("pad", "bring", "names", may_skip=True),

@@ -166,7 +166,7 @@ class _Pages:
         """Software, scale, counters: what is asked for at a verification."""
         speech = speech_of(request, self._settings.language)
         rows = about_rows(self._station, self.doctor.equipment.config, speech, self._settings.weight_decimals)
-        return self.page("about", "about", rows=rows)
+        return self.page("about", "about", rows=rows, updates=self.doctor.equipment.updates is not None)
 
     def refused(self, code: str) -> tuple[str, int]:
         """Why it was not done."""

@@ -20,9 +20,9 @@ from tests.protocols.scales.golden import decode
 from tests.protocols.scales.judge import good_frames, idle, own_parser, told, unexplained, weights, wrong
 
 _PROTOCOLS = sorted(registry.PROTOCOLS)
-ONE_IN = {"garbage_inside": many(11, torture=1)}
-"""Of the kind with the most cases: six noises at every place of a frame, which take turns when it is one in eleven. Of
-a format that is excused from it each one is tried: that an excuse is needed, a single case may show.
+ONE_IN = {"garbage_inside": many(17, torture=1)}
+"""Of the kind with the most cases: six noises at every place of a frame, which take turns when it is one in seventeen.
+Of a format that is excused from it each one is tried: that an excuse is needed, a single case may show.
 """
 
 

@@ -40,6 +40,8 @@ TABLE = [
     ("it complains of a fork", heard(complains="fork"), [Mark.FORK]),
     ("it complains", heard(complains="ahead"), [Mark.FAULT]),
     ("left behind", heard(software="1.9.9"), [Mark.OLD]),
+    ("left behind, as stations tell it", heard(software="station-kiosk/1.9.9+g2d3aa88"), [Mark.OLD]),
+    ("ahead, as stations tell it", heard(software="station-kiosk/1.13.0+g2d3aa88"), [Mark.WELL]),
     ("ahead of the others", heard(software="1.13.0"), [Mark.WELL]),
     ("software of no number", heard(software="x" * 40), [Mark.WELL]),
     ("in no registry", heard("S0099"), [Mark.WELL]),

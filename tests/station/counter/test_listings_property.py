@@ -153,7 +153,7 @@ class ListingMachine(RuleBasedStateMachine):
 def test_what_is_told_was_seen(begun: Path) -> None:
     machine = type("Machine", (ListingMachine,), {"begun": begun})
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=many(10, torture=150), stateful_step_count=30, deadline=None)
+        machine, settings=settings(max_examples=many(6, torture=150), stateful_step_count=30, deadline=None)
     )
 
 

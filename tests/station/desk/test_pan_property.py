@@ -373,7 +373,7 @@ def test_every_load_is_accounted_for_exactly_once(template: Path, monkeypatch: p
     run_state_machine_as_test(
         PanMachine,
         settings=settings(
-            max_examples=many(12, torture=200, quick=3),
+            max_examples=many(8, torture=200, quick=3),
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),

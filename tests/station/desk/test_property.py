@@ -215,4 +215,4 @@ class DeskMachine(RuleBasedStateMachine):
 
 
 TestDesk = DeskMachine.TestCase
-TestDesk.settings = settings(max_examples=many(50, torture=600, quick=10), stateful_step_count=60, deadline=None)
+TestDesk.settings = settings(max_examples=many(30, torture=600, quick=10), stateful_step_count=60, deadline=None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import fields, replace
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -103,7 +104,12 @@ def with_text(paper: Any, name: str, text: str) -> Any:
 
 
 WHERE = [(kind, name) for kind, paper in PAPERS.items() for name in texts(paper)] + [(RECEIPT, "lines")]
-BEGUN = {kind: commands(kind, paper) for kind, paper in PAPERS.items()}
+
+
+@cache
+def begun(kind: str) -> dict[str, bytes]:
+    """What printers are told of the paper as it is."""
+    return commands(kind, PAPERS[kind])
 
 
 def refused_or_the_same(kind: str, name: str, text: str) -> None:
@@ -111,7 +117,7 @@ def refused_or_the_same(kind: str, name: str, text: str) -> None:
         found = commands(kind, with_text(PAPERS[kind], name, text))
     except ValueError:  # a code that no symbol can hold, a figure that does not add up: nothing is printed
         return
-    assert found == BEGUN[kind], (name, text)
+    assert found == begun(kind), (name, text)
 
 
 @settings(max_examples=many(25, torture=1500), deadline=None)

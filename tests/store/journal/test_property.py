@@ -233,7 +233,7 @@ def test_a_station_in_any_order(template: Path) -> None:
     run_state_machine_as_test(
         Station,
         settings=settings(
-            max_examples=many(10, torture=200, quick=2),
+            max_examples=many(6, torture=200, quick=2),
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),

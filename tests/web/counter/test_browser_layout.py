@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,19 +81,20 @@ def counter_faults(page: Page, settings: WebSettings) -> Iterator[str]:
     yield from (f"cut off: {what}" for what in page.evaluate(CUT_OFF))
 
 
-def scene_faults(page: Page, settings: WebSettings, scene: CounterScene, *, axe: bool, contrast: bool) -> Iterator[str]:
+def scene_faults(page: Page, settings: WebSettings, scene: CounterScene, axe: browsing.Judge | None) -> Iterator[str]:
     if scene.public:
         yield from screen_faults(page.evaluate(MEASURE), settings, Scene(scene.name))
     else:
         yield from counter_faults(page, settings)
-    if axe:
-        yield from browsing.axe_faults(page, kept=True, contrast=contrast)
+    if axe is not None:
+        yield from axe(page)
 
 
 def test_every_page_of_the_counter(browser: Browser, tmp_path: Path) -> None:
     """A day at one station, at whose counter stand two screens: each scene on both."""
     faults: list[str] = []
     said: list[str] = []
+    axe = browsing.Axe()
     with open_counter([PANELS[name] for name in COUNTER_PANELS], tmp_path) as (shop, servers):
         screens = {
             panel: (server, *open_pages(browser, server, PANELS[panel], LANGUAGES[:1]).values())
@@ -102,15 +104,15 @@ def test_every_page_of_the_counter(browser: Browser, tmp_path: Path) -> None:
             page.on("console", lambda message: said.append(message.text))
             page.on("pageerror", lambda error: said.append(str(error)))
         for at, (scene, seen_on) in enumerate(looks(SCENES, COUNTER_PANELS, LANGUAGES)):
-            contrast = TORTURE or at % 4 == 0  # by axe as well
+            judge = partial(axe.faults, contrast=TORTURE or at % 4 == 0)
             path = scene.step(shop)
             for number, (panel, language) in enumerate(seen_on):
                 (server, page), settings = screens[panel], PANELS[panel]
                 page.context.add_cookies([{"name": "lang", "value": language, "url": server.url}])
                 show(page, server, shop, scene, path)
                 # What axe looks for hangs on no size: once for each scene, in another language each time.
-                axe = panel == COUNTER_PANELS[0] if TORTURE else number == 0
-                found = scene_faults(page, settings, scene, axe=axe, contrast=contrast)
+                judged = panel == COUNTER_PANELS[0] if TORTURE else number == 0
+                found = scene_faults(page, settings, scene, judge if judged else None)
                 faults += [f"{scene.name} {language} {panel}: {what}" for what in found]
                 page.goto(server.url + browsing.STILL)  # or it would follow what happens in the next scene
             faults += [f"{scene.name}: {line}" for line in said if scene.name != "counter-denied" or "403" not in line]

@@ -78,7 +78,8 @@ def draft_at(bench: Bench, question: str, language: Language = "en", panel: WebS
     broker = full.broker
     if broker is not None and question in ("broker_ca", "broker_account"):
         broker = replace(broker, scheme="mqtts")
-    return replace(full, at=question, broker=broker)
+    of_a_stick = question in ("identity", "identity_code")
+    return replace(full, at=question, broker=broker, offered=of_a_stick, identity="S0147" if of_a_stick else "")
 
 
 def _heard(bench: Bench, page: Page) -> None:
@@ -87,6 +88,25 @@ def _heard(bench: Bench, page: Page) -> None:
 
 def _look(bench: Bench, page: Page) -> None:
     page.locator("h1").wait_for()
+
+
+def _stick_comes(bench: Bench, page: Page) -> None:
+    bench.stick.plugged_in = True
+    page.locator(".tile", has_text="S0148").wait_for()
+
+
+def _wrong_code(bench: Bench, page: Page) -> None:
+    bench.stick.plugged_in = True
+    for digit in "4821093755602182":
+        page.locator(f"[data-key='{digit}']").tap()
+    page.locator("[name=go]").tap()
+    page.locator(".notice").wait_for()
+
+
+def _whole_code(bench: Bench, page: Page) -> None:
+    for digit in "4821093755602182":
+        page.locator(f"[data-key='{digit}']").tap()
+    page.locator("[name=go]:enabled").wait_for()
 
 
 def _pad(bench: Bench, page: Page) -> None:
@@ -178,6 +198,8 @@ def _other_letters(bench: Bench, page: Page) -> None:
 
 
 _ACTS: dict[str, Act] = {
+    "identity": _stick_comes,
+    "identity_code": _whole_code,
     "reads": _reads,
     "label_test": _go,
     "receipt_test": _go,
@@ -191,6 +213,7 @@ _MORE = (
     SetupScene("done", "check", _finish),
     SetupScene("done-no_backup", "check", _stick_pulled),
     SetupScene("goods-refused", "goods", _no_catalog),
+    SetupScene("identity_code-refused", "identity_code", _wrong_code),
     SetupScene("region-pad", "region", _pad),
     SetupScene("village-letters", "village", _other_letters),
     SetupScene("label-pad", "label", _pad),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,15 @@ class Start:
                 self.wizard.answer(question, {**form, "value": instead.get(question, form["value"])})
         assert self.at == until
         return self.wizard
+
+    def answers(self) -> Iterator[tuple[str, Mapping[str, str]]]:
+        """Those of somebody who sets everything up."""
+        return answers(self.machine)
+
+    @property
+    def draft_text(self) -> str:
+        """The draft as it lies on the disk."""
+        return draft_path(self.place.config_file).read_text("utf-8")
 
     @property
     def at(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from kiosk.web.first_start.pads import PADS, allowed, pressed
 from kiosk.web.first_start.screens import SCREENS
 from kiosk.web.guard import CSP
 from kiosk.web.settings import WebSettings
-from tests.web.first_start.answers import answers, named_devices
+from tests.web.first_start.answers import Stick, answers, named_devices
 from tests.web.shop import Shop
 
 BASE = "http://127.0.0.1"
@@ -35,7 +36,9 @@ class Wall:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.machine = named_devices(folder)
+        stick = Stick()
+        stick.plugged_in = True
+        self.machine = replace(named_devices(folder), identities=stick)
         self.no_backup = ""
         """What the database of the station says of its first backup."""
         place = FirstStartPlace(folder / "station.toml", folder / "data", 8080)
@@ -58,9 +61,13 @@ class Wall:
         return self.client.post(path, data=form, base_url=BASE, headers=headers)
 
     def walk(self, until: str) -> None:
+        if self.at == "identity_code" and until != self.at:
+            self.wizard.back()
         for question, form in answers(self.machine):
             if self.at == until:
                 return
+            if question == "identity" and until == "identity_code":
+                form = {"value": "S0147"}
             assert self.post(f"/setup/{question}", **form).status_code == 303
 
     def footprint(self) -> str:

@@ -21,13 +21,14 @@ from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.photos.lens_calibration import SHOTS, LensCalibration
 from kiosk.station.photos.lens_file import LensFile
 from kiosk.station.scale.keys import ScaleKeys
+from kiosk.station.update.updates import Updates
 from kiosk.store.database.migrate import migrate
 from kiosk.texts import LANGUAGES
 from kiosk.web import guard, roles
 from kiosk.web.factory import _FILTERS, ServedApp
 from kiosk.web.first_start.app import NoStreams
 from kiosk.web.settings import WebSettings
-from kiosk.web.technician import layouts, technical
+from kiosk.web.technician import layouts, technical, update
 from kiosk.web.technician import lens as lens_pages
 from kiosk.web.technician import routes as technician
 from tests.depth import TORTURE, looks
@@ -35,6 +36,7 @@ from tests.station.doctor.clinic import Clinic, reading
 from tests.station.fakes import Rig
 from tests.station.photos.test_lens import FakeLensCamera
 from tests.station.scale.test_keys import FakeScale
+from tests.station.update.test_station_side import FakeJournal, FakeQuiet, FullShelf
 from tests.web import browsing
 from tests.web.scale_worth import LONGEST, give_scale
 
@@ -43,7 +45,7 @@ LENS = ("/lens", "/lens?shot", "/lens?refused", "/lens?kept", "/lens?failed")
 """The same page; what stands behind the mark says how far the calibration is, see ``calibrate``."""
 PAGES = (
     *("", "/tests", "/scale", "/scale?told=unconfirmed", "/shot", *LENS),
-    *("/lamps", "/care", "/layouts", "/events", "/epoch", "/about"),
+    *("/lamps", "/care", "/layouts", "/events", "/epoch", "/about", "/update"),
 )
 SMALLEST_MM = 12.0
 
@@ -84,6 +86,7 @@ def clinic(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> I
     rig = Rig()
     rig.rest(0)
     clinic.equipment.scale_keys = ScaleKeys(FakeScale(), COMMANDS, 60_000, rig.desk.loads)
+    clinic.equipment.updates = Updates(FullShelf(), FakeJournal(), FakeQuiet())
     yield clinic
     clinic.store.close()
 
@@ -115,13 +118,14 @@ def app_of(clinic: Clinic, settings: WebSettings) -> ServedApp:
     person = Person("01", "Reyhan", Role.TECHNICIAN)
     roles.install(
         app,
-        roles.merge([technician.NEEDS, technical.NEEDS, lens_pages.NEEDS, layouts.NEEDS]),
+        roles.merge([technician.NEEDS, technical.NEEDS, lens_pages.NEEDS, layouts.NEEDS, update.NEEDS]),
         lambda token: Session(token, person),
     )
     app.register_blueprint(technical.blueprint(cast(Any, clinic), settings, cast(Any, None)))
     app.register_blueprint(technician.blueprint(cast(Any, clinic), settings, clinic.doctor))
     app.register_blueprint(lens_pages.blueprint(settings, clinic.doctor))
     app.register_blueprint(layouts.blueprint(settings, clinic.doctor))
+    app.register_blueprint(update.blueprint(settings, clinic.doctor))
     return app
 
 

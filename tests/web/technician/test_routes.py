@@ -491,6 +491,21 @@ def test_the_bundle_goes_to_the_medium_else_to_the_card(client: FlaskClient, cli
     assert len(list(clinic.config.backup.folder.glob("support-*.zip"))) == 1
 
 
+def test_on_a_box_root_is_asked_to_copy_the_bundle_to_a_stick(
+    client: FlaskClient, clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = clinic.settings.data / doctor_tools.COPY_REQUEST
+    client.post("/technician/bundle")
+    assert not request.exists(), "nobody else has such a helper"
+    monkeypatch.setenv("KIOSK_BOX", "1")
+    client.post("/technician/bundle")
+    assert (clinic.settings.data / json.loads(request.read_bytes())["bundle"]).is_file()
+    clinic.config.backup.folder.mkdir()
+    request.unlink()
+    client.post("/technician/bundle")
+    assert not request.exists(), "it lies on the station's own medium"
+
+
 def test_the_bundle_goes_on_no_strange_medium(
     client: FlaskClient, clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:

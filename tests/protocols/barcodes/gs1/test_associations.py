@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
 from kiosk.protocols.barcodes.gs1.associations import check_associations, check_pairs
@@ -138,8 +140,13 @@ def test_what_must_not(text: str, identifier: str) -> None:
     assert caught.value.code == "forbidden_ai"
 
 
+@cache
+def matching(pattern: str) -> list[str]:
+    return [identifier for identifier in sorted(TABLE) if matches(pattern, identifier)]
+
+
 def concrete(pattern: str) -> str:
-    return next(identifier for identifier in sorted(TABLE) if matches(pattern, identifier))
+    return matching(pattern)[0]
 
 
 def with_values(identifiers: set[str]) -> Elements:
@@ -178,7 +185,7 @@ def test_every_row_that_needs_another_is_refused_alone(identifier: str) -> None:
 
 @each(
     ("identifier", "other"),
-    [(row.identifier, one) for row in TABLE.values() for each in row.not_with for one in TABLE if matches(each, one)],
+    [(row.identifier, one) for row in TABLE.values() for each in row.not_with for one in matching(each)],
 )
 def test_every_pair_that_a_row_forbids(identifier: str, other: str) -> None:
     if identifier == other:

@@ -1,0 +1,88 @@
+"""Composition of ``kiosk-identity.service``: root finishes what a power cut has left, judges one request, answers."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from kiosk.app.identity.messages import ANSWER, REQUEST, Answer, Request, file_content, read_request
+from kiosk.app.identity.place import BOOT, places
+from kiosk.app.identity.vault import FileVault
+from kiosk.app.media import ROOTS, IsMount
+from kiosk.app.mounting.writable import Writable, writable
+from kiosk.files import write_durably
+from kiosk.first_start.identity.paper_code import PaperCode
+from kiosk.first_start.identity.ports import IdentityRefused
+from kiosk.first_start.identity.taking import Taking
+from kiosk.store.database.lasting import require_lasting
+from kiosk.store.errors import StoreError
+
+logger = logging.getLogger(__name__)
+
+_ANSWER_MODE = 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class HelperPlaces:
+    """Where everything lies on a box; other folders in tests."""
+
+    keys: Path = Path("/var/lib/kiosk-keys")
+    credentials: Path = Path("/etc/credstore")
+    request: Path = REQUEST
+    answer: Path = ANSWER
+    media: tuple[Path, ...] = ROOTS
+    boot: Path = BOOT
+    is_mount: IsMount = os.path.ismount
+    writable: Writable = field(default=writable)
+
+
+def now() -> str:
+    """What the clock says, for people: nothing depends on it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def attend(where: HelperPlaces, clock: Callable[[], str] = now) -> Answer:
+    """One turn. Raises OSError, and StoreError on a box whose data partition is missing: then nothing was done."""
+    for folder in (where.keys, where.credentials):
+        require_lasting(folder)
+    vault = FileVault(where.keys, where.credentials)
+    found = places(where.media, where.boot, where.is_mount, where.writable)
+    taking = Taking(vault, found, clock)
+    try:
+        taking.resume()
+    except OSError as error:
+        logger.warning("what was left is not finished: %s", error)
+    answer = Answer(vault.machine, in_use=vault.in_use())
+    request = _request(where)
+    if request is not None:
+        word, message = _judged(taking, request.station, request.code)
+        answer = Answer(vault.machine, request.id, word, message, vault.in_use())
+    write_durably(where.answer, msgspec.json.encode(answer), _ANSWER_MODE)
+    return answer
+
+
+def _request(where: HelperPlaces) -> Request | None:
+    """None without one, and for what is none: anybody with the station's user may have written it."""
+    try:
+        content = file_content(where.request)
+        return None if content is None else read_request(content)
+    except (OSError, msgspec.MsgspecError) as error:
+        logger.warning("the request %s is none: %s", where.request, error)
+        return None
+
+
+def _judged(taking: Taking, station: str, code: str) -> tuple[str, str]:
+    try:
+        taking.take(station, PaperCode(code) if code else None)
+    except IdentityRefused as refusal:
+        return refusal.word, str(refusal)
+    except (OSError, StoreError, ValueError) as error:
+        logger.warning("the identity of %s was not taken: %s", station, error)
+        return "failed", str(error)
+    return "", ""

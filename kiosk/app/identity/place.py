@@ -1,0 +1,70 @@
+"""A folder of a stick or of the boot partition as a place of identities: bounded, and writable while it must be."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from kiosk.app.media import IsMount, mounted
+from kiosk.app.mounting.writable import Writable, writable
+from kiosk.files import sync_folder, write_durably
+from kiosk.first_start.identity.format import CLEAR, MAX_BYTES, SEALED
+
+FOLDER: Final = "station-identities"
+"""What ``kiosk provision`` makes and a person copies to a stick as a whole."""
+BOOT: Final = Path("/boot/firmware")
+"""Where Raspberry Pi OS and our image mount the boot partition."""
+LOOKED_AT: Final = 4096
+"""Names of one folder that are looked at: 200 stations with their marks are 400."""
+MOST: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class FolderPlace:
+    """Implements ``kiosk.first_start.identity.ports.Place``. ``medium`` is the mount that ``folder`` lies on."""
+
+    folder: Path
+    medium: Path
+    writable: Writable = writable
+
+    def names(self) -> tuple[str, ...]:
+        """A link or a pipe is no identity; a medium may be pulled at any moment."""
+        found: list[str] = []
+        with suppress(OSError), os.scandir(self.folder) as entries:
+            found = [entry.name for entry in islice(entries, LOOKED_AT) if _is_identity(entry)]
+        return tuple(sorted(found)[:MOST])
+
+    def read(self, name: str) -> bytes | None:
+        try:
+            descriptor = os.open(self.folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(f"{name} is no plain file")
+            return file.read(MAX_BYTES + 1)
+
+    def mark(self, name: str, content: bytes) -> None:
+        with self.writable(self.medium):
+            write_durably(self.folder / name, content)
+
+    def remove(self, name: str) -> None:
+        with self.writable(self.medium):
+            (self.folder / name).unlink(missing_ok=True)
+            sync_folder(self.folder)
+
+
+def _is_identity(entry: os.DirEntry[str]) -> bool:
+    return (entry.name == CLEAR or SEALED.fullmatch(entry.name) is not None) and entry.is_file(follow_symlinks=False)
+
+
+def places(roots: Iterable[Path], boot: Path, is_mount: IsMount, writable: Writable = writable) -> list[FolderPlace]:
+    """Every place an identity may lie at now: the top of each medium and its folder for them, and the same at boot."""
+    media = [*mounted(roots, is_mount), *([boot] if boot.is_dir() else [])]
+    return [FolderPlace(folder, medium, writable) for medium in media for folder in (medium, medium / FOLDER)]

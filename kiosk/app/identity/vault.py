@@ -1,0 +1,71 @@
+"""What the machine keeps of its identity, for root alone: below its data partition, mode 0600."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from kiosk.files import sync_folder, write_durably
+from kiosk.first_start.identity.format import Identity
+from kiosk.first_start.identity.ports import InUse, Kept
+
+CERTIFICATE, KEY, AUTHORITY = "kiosk-relay.crt", "kiosk-relay.key", "kiosk-relay.ca.crt"
+"""``ImportCredential=kiosk-relay.*`` of the relay's unit takes them all."""
+KEPT, RECORD, MACHINE = "identity-kept.json", "identity.json", "machine"
+MODE: Final = 0o600
+_RANDOM_BYTES: Final = 32
+_kept: Final = msgspec.json.Decoder(Kept).decode
+_record: Final = msgspec.json.Decoder(InUse).decode
+
+
+@dataclass(frozen=True, slots=True)
+class FileVault:
+    """Implements ``kiosk.first_start.identity.ports.Vault``. Both folders lie on the data partition."""
+
+    keys: Path
+    credentials: Path
+
+    @property
+    def machine(self) -> str:
+        """Not /etc/machine-id: below a sealed root that is another one at every start, and the same in every copy of an
+        image."""
+        file = self.keys / MACHINE
+        with suppress(FileNotFoundError):
+            return hashlib.sha256(file.read_bytes()).hexdigest()
+        write_durably(file, secrets.token_bytes(_RANDOM_BYTES), MODE)
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+
+    def kept(self) -> Kept | None:
+        """A file that cannot be read is none: it was written durably, so a hand was at it."""
+        with suppress(FileNotFoundError, msgspec.MsgspecError):
+            return _kept((self.keys / KEPT).read_bytes())
+        return None
+
+    def keep(self, kept: Kept) -> None:
+        write_durably(self.keys / KEPT, msgspec.json.encode(kept), MODE)
+
+    def drop(self) -> None:
+        (self.keys / KEPT).unlink(missing_ok=True)
+        sync_folder(self.keys)
+
+    def in_use(self) -> InUse | None:
+        with suppress(FileNotFoundError, msgspec.MsgspecError):
+            return _record((self.keys / RECORD).read_bytes())
+        return None
+
+    def use(self, identity: Identity) -> None:
+        """The record last: who finds it finds certificate and key."""
+        files = ((CERTIFICATE, identity.certificate), (KEY, identity.key), (AUTHORITY, identity.authority))
+        for name, content in files:
+            if content:
+                write_durably(self.credentials / name, content.encode("ascii"), MODE)
+        record = InUse(
+            identity.station, identity.region, identity.village, identity.broker_url, bool(identity.authority)
+        )
+        write_durably(self.keys / RECORD, msgspec.json.encode(record), MODE)

@@ -1,0 +1,73 @@
+"""Composition of ``kiosk-bundle.service``: root copies a support bundle to the stick that is plugged in.
+
+A technician has asked for it at the unlocked page, and the station through its request file. The stick is writable for
+the copy alone, and for this unit alone.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+
+from kiosk.app.media import IsMount, mounted
+from kiosk.app.mounting.rules import MEDIA
+from kiosk.app.mounting.writable import Writable, writable
+from kiosk.files import write_durably
+from kiosk.station.doctor.tools import COPY_REQUEST
+
+LARGEST: Final = 64_000_000
+"""A bundle is below 5 MB."""
+_LONGEST_REQUEST: Final = 4096
+
+
+class CopyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``bundle`` is the name of a file in the data folder."""
+
+    bundle: Annotated[str, msgspec.Meta(pattern=r"^support-S[0-9]{4}-[0-9]{4}(-[0-9]{4}-[0-9]{2}-[0-9]{2})?\.zip\Z")]
+
+
+_request: Final = msgspec.json.Decoder(CopyRequest).decode
+
+
+class NothingCopied(Exception):
+    """There is no request, no stick, or no such bundle; the text says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportPlaces:
+    """Where everything lies on a box; other folders in tests."""
+
+    data: Path = Path("/var/lib/kiosk")
+    media: tuple[Path, ...] = (MEDIA,)
+    is_mount: IsMount = os.path.ismount
+    writable: Writable = field(default=writable)
+
+
+def copy_bundle(where: ExportPlaces) -> Path:
+    """The copy on the first stick. Raises NothingCopied, OSError."""
+    try:
+        name = _request(_plain_file(where.data / COPY_REQUEST, _LONGEST_REQUEST)).bundle
+        content = _plain_file(where.data / name, LARGEST)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise NothingCopied(f"no bundle was asked for that is there: {error}") from error
+    medium = next(iter(mounted(where.media, where.is_mount)), None)
+    if medium is None:
+        raise NothingCopied("there is no stick: plug one in and write the bundle again")
+    with where.writable(medium):
+        write_durably(medium / name, content)
+    return medium / name
+
+
+def _plain_file(path: Path, most: int) -> bytes:
+    """The folder is the station's: a link there could lead anywhere. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        about = os.fstat(descriptor)
+        if not stat.S_ISREG(about.st_mode) or about.st_size > most:
+            raise OSError(f"{path.name} is no plain file of at most {most} bytes")
+        return file.read(most)

@@ -1,0 +1,54 @@
+"""The station's database as the root helper sees it: with the rights of its owner."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from kiosk.app.update.owner import as_owner
+from kiosk.station.update.refusals import UpdateRefused, Why
+from kiosk.store.backup.before_update import CopyBeforeUpdate
+from kiosk.store.database.look import look
+
+
+class StationDatabase:
+    """``path`` as the settings say. Every call raises OSError and StoreError."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._copy = path, CopyBeforeUpdate(path)
+
+    def size(self) -> int:
+        """With its log."""
+        with self._as_owner():
+            self._require()
+            log = self._path.with_name(f"{self._path.name}-wal")
+            return self._path.stat().st_size + (log.stat().st_size if log.exists() else 0)
+
+    def schema(self) -> int:
+        """Raises UpdateRefused when there is no database yet."""
+        with self._as_owner():
+            self._require()
+            found = look(self._path)
+        return found.schema if found is not None else 0
+
+    def copy(self) -> str:
+        """Its SHA-256."""
+        with self._as_owner():
+            return self._copy.make()
+
+    def put_back(self, sha256: str) -> None:
+        """As ``CopyBeforeUpdate`` says."""
+        with self._as_owner():
+            self._copy.put_back(sha256)
+
+    def forget(self) -> None:
+        """As ``CopyBeforeUpdate`` says."""
+        with self._as_owner():
+            self._copy.forget()
+
+    def _require(self) -> None:
+        if not self._path.is_file():
+            raise UpdateRefused(Why.NOT_SET_UP)
+
+    def _as_owner(self) -> AbstractContextManager[None]:
+        return as_owner(self._path.parent)

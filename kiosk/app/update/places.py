@@ -1,0 +1,19 @@
+"""Where an installed machine has what updates need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """``runtime`` is on a file system that a power cut empties."""
+
+    releases: Path = Path("/var/lib/kiosk-releases")
+    package: Path = Path("/usr/lib/station-kiosk")
+    runtime: Path = Path("/run/kiosk-update")
+
+
+PLACES: Final = Places()

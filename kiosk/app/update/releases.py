@@ -1,0 +1,138 @@
+"""The folder of releases on the disk: ``/var/lib/kiosk-releases`` beside the package in ``/usr/lib/station-kiosk``."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import msgspec
+
+from kiosk.app.update.unpack import unpack
+from kiosk.files import sync_folder, write_durably
+from kiosk.station.update.bundle import Manifest
+from kiosk.station.update.keys import Rotated, accepted, parse_keys, parse_rotated
+from kiosk.station.update.members import LIBRARIES
+from kiosk.station.update.refusals import UpdateRefused, Why
+from kiosk.station.update.release import RELEASE_FILE, Release, is_version, parse_release
+
+CURRENT: Final = "current"
+VENDOR_KEYS: Final = "vendor.pub"
+_ROTATED: Final = "keys.json"
+_NEW: Final = ".new"
+_MODE: Final = 0o755
+
+
+class ReleaseFolder:
+    """What the launcher (``packaging/launch.py``) chooses from; the rules of its choice are the same."""
+
+    def __init__(self, folder: Path, package: Path) -> None:
+        self._folder, self._package = folder, package
+
+    def packaged(self) -> Release:
+        """Raises OSError, also when the package says nothing of itself."""
+        return _read(self._package)
+
+    def running(self) -> Release:
+        """Raises OSError."""
+        packaged = self.packaged()
+        try:
+            found = _read(self._folder / CURRENT)
+        except OSError:
+            return packaged
+        whole = (self._folder / CURRENT / "code/kiosk/__init__.py").is_file() and self.has_libraries(found.libraries)
+        return found if whole and found.python == packaged.python and found.order >= packaged.order else packaged
+
+    def current(self) -> str:
+        """By the link itself, whatever becomes of it."""
+        link = self._folder / CURRENT
+        return link.readlink().name if link.is_symlink() else ""
+
+    def has_libraries(self, lock: str) -> bool:
+        """Of the package, or brought by an update."""
+        return lock == self.packaged().libraries or (self._folder / f"{LIBRARIES}-{lock}").is_dir()
+
+    def unpack(self, manifest: Manifest, payload: BinaryIO) -> None:
+        """Raises UpdateRefused, OSError; what it has begun is swept."""
+        name = manifest.release.version
+        fresh, place = self._folder / f"{name}{_NEW}", self._folder / name
+        for left in (fresh, place):
+            _remove(left)
+        fresh.mkdir(mode=_MODE)
+        unpack(manifest, payload, fresh)
+        if _read(fresh) != manifest.release:
+            raise UpdateRefused(Why.CONTENT, "release.json is not the release of its manifest")
+        if manifest.brings_libraries:
+            self._take_libraries(fresh, manifest.release.libraries)
+        fresh.rename(place)
+        sync_folder(self._folder)
+
+    def _take_libraries(self, fresh: Path, lock: str) -> None:
+        brought, place = fresh / LIBRARIES, self._folder / f"{LIBRARIES}-{lock}"
+        if not brought.is_dir():
+            raise UpdateRefused(Why.CONTENT, "no libraries are in it")
+        if place.exists():
+            shutil.rmtree(brought)
+        else:
+            brought.rename(place)
+        sync_folder(fresh)
+        sync_folder(self._folder)
+
+    def switch(self, name: str) -> None:
+        """Raises OSError."""
+        link = self._folder / CURRENT
+        if not name:
+            link.unlink(missing_ok=True)
+        elif self.current() != name:
+            fresh = self._folder / f".{CURRENT}{_NEW}"
+            fresh.unlink(missing_ok=True)
+            fresh.symlink_to(name)
+            fresh.replace(link)
+        sync_folder(self._folder)
+
+    def sweep(self, keep: Collection[str]) -> None:
+        """Never what ``current`` names. Raises OSError."""
+        kept = {*keep, self.current()} - {""}
+        needed = {f"{LIBRARIES}-{lock}" for name in kept if (lock := self._lock_of(name))}
+        for found in sorted(self._folder.iterdir()):
+            mine = is_version(found.name.removesuffix(_NEW)) or found.name.startswith(f"{LIBRARIES}-")
+            if mine and found.name not in kept | needed:
+                _remove(found)
+        sync_folder(self._folder)
+
+    def _lock_of(self, name: str) -> str:
+        try:
+            return _read(self._folder / name).libraries
+        except OSError:
+            return ""
+
+    def keys(self) -> tuple[bytes, ...]:
+        """Of a package without a file of keys there are none, and nothing is accepted. Raises OSError."""
+        try:
+            packaged = parse_keys((self._package / VENDOR_KEYS).read_text("ascii"))
+            path = self._folder / _ROTATED
+            rotated = parse_rotated(path.read_bytes()) if path.exists() else None
+            return accepted(packaged, self.packaged(), rotated)
+        except FileNotFoundError:
+            return ()
+        except ValueError as error:
+            raise OSError(f"the vendor's keys cannot be read: {error}") from error
+
+    def rotate(self, version: str, accepted: tuple[str, ...]) -> None:
+        """Raises OSError."""
+        write_durably(self._folder / _ROTATED, msgspec.json.encode(Rotated(version, accepted)), 0o644)
+
+
+def _read(folder: Path) -> Release:
+    try:
+        return parse_release((folder / RELEASE_FILE).read_bytes())
+    except ValueError as error:
+        raise OSError(f"{folder / RELEASE_FILE}: {error}") from error
+
+
+def _remove(path: Path) -> None:
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.exists():
+        shutil.rmtree(path)

@@ -1,0 +1,153 @@
+"""The station's side of updates put together; None of it where no folder of releases is."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import Final
+
+from kiosk.app.adapters import make_scale
+from kiosk.app.update.journal_file import JournalFile
+from kiosk.app.update.letter_box import BUNDLES, StationLetters
+from kiosk.app.update.owner import open_regular
+from kiosk.app.update.places import Places
+from kiosk.app.update.releases import ReleaseFolder
+from kiosk.devices.ports import LinkState
+from kiosk.devices.scale.settings import ScaleSettings
+from kiosk.protocols.scales.reading import Reading
+from kiosk.station.service import StationService
+from kiosk.station.update.gate import Gate
+from kiosk.station.update.journal import Outcome
+from kiosk.station.update.letters import is_bundle_name
+from kiosk.station.update.quiet import QuietWatch, StationQuiet
+from kiosk.station.update.release import Release
+from kiosk.station.update.trial import Trial, TrialTools, undecided
+from kiosk.station.update.updates import Updates
+
+logger = logging.getLogger(__name__)
+
+_MOST_LOOKED_AT: Final = 1000
+"""Names of a folder; a stick that was copied whole shall not hold up a page."""
+
+
+class StationShelf:
+    """What the station may read."""
+
+    def __init__(self, releases: ReleaseFolder, journal: JournalFile, data: Path) -> None:
+        self._releases, self._journal = releases, journal
+        self._folder, self._letters = data / BUNDLES, StationLetters(data)
+
+    def names(self) -> Sequence[str]:
+        """Raises OSError."""
+        if not self._folder.is_dir():
+            return []
+        found = [path for path, _ in zip(self._folder.iterdir(), range(_MOST_LOOKED_AT), strict=False)]
+        bundles = [path for path in found if is_bundle_name(path.name) and path.is_file()]
+        return [path.name for path in sorted(bundles, key=lambda path: (-path.stat().st_mtime_ns, path.name))]
+
+    def head(self, name: str, size: int) -> bytes:
+        """Raises OSError."""
+        with open_regular(self._folder / name) as file:
+            return file.read(size)
+
+    def running(self) -> Release:
+        """Raises OSError."""
+        return self._releases.running()
+
+    def keys(self) -> tuple[bytes, ...]:
+        """Raises OSError."""
+        return self._releases.keys()
+
+    def outcome(self) -> Outcome | None:
+        """Of the newest update."""
+        return self._journal.outcome()
+
+    def waits(self) -> bool:
+        """For the helper."""
+        return self._letters.waits()
+
+    def ask(self, bundle: str) -> None:
+        """Raises OSError."""
+        self._letters.ask(bundle)
+
+
+@dataclass(frozen=True, slots=True)
+class StationUpdate:
+    """Everything that the composition of the station needs of it."""
+
+    updates: Updates
+    watch: QuietWatch
+    journal: JournalFile
+    letters: StationLetters
+    version: str
+
+    def trial(self, scale: ScaleSettings | None, draw: Callable[[str], int], service: StationService) -> Trial | None:
+        """When this start is one. Raises OSError."""
+        entry = undecided(self.journal, self.version)
+        if entry is None:
+            return None
+        tools = TrialTools(
+            draw, lambda seconds: hear_scale(scale, seconds), lambda: rehearse(service), self.letters.tell
+        )
+        return Trial(entry, self.journal, tools)
+
+
+def make_station_update(service: StationService, gate: Gate, places: Places) -> StationUpdate | None:
+    """None where updates have no place: a demo, a checkout. Raises OSError."""
+    if not places.releases.is_dir():
+        return None
+    data = service.settings.data
+    folder, journal = ReleaseFolder(places.releases, places.package), JournalFile(places.releases)
+    letters = StationLetters(data)
+    try:
+        version = folder.running().version
+    except OSError as error:
+        logger.warning("this station cannot be updated: %s", error)
+        return None
+    quiet = StationQuiet(service.desk.view, service.board, service.store.papers)
+    return StationUpdate(
+        Updates(StationShelf(folder, journal, data), journal, quiet),
+        QuietWatch(journal, quiet, gate, letters.answer),
+        journal,
+        letters,
+        version,
+    )
+
+
+class _FirstFrame:
+    """A ``ScaleListener`` that waits for one frame."""
+
+    def __init__(self) -> None:
+        self.heard = Event()
+
+    def on_reading(self, reading: Reading, at: float) -> None:
+        self.heard.set()
+
+    def on_expired(self, at: float) -> None:
+        """One is enough."""
+
+    def on_link(self, state: LinkState, detail: str, at: float) -> None:
+        """A frame says more."""
+
+
+def hear_scale(settings: ScaleSettings | None, seconds: float) -> bool:
+    """Whether a frame was decoded in this time; the port is free again afterwards."""
+    if settings is None or seconds <= 0:
+        return False
+    listener = _FirstFrame()
+    scale = make_scale(settings, listener)
+    scale.start()
+    try:
+        return listener.heard.wait(seconds)
+    finally:
+        scale.stop()
+
+
+def rehearse(service: StationService) -> None:
+    """Of the first of the goods; where nothing can be brought in yet, there is nothing to try. Raises StoreError."""
+    version, catalog = service.store.catalogs.get()
+    if catalog.products:
+        service.store.rehearsal.intake(version, catalog.products[0].code, service.metrology, service.stamp())

@@ -1,0 +1,80 @@
+"""Station, relay and backup as units of systemd, and the marks below ``/run`` that keep them from starting meanwhile.
+
+The units name the marks (``ConditionPathExists=!``), so that nobody starts them in between: a timer, a settings file
+that changes, a person. A power cut takes the marks with it; then the helper is ordered before the station.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+STATION, RELAY, BACKUP = "kiosk-station.service", "kiosk-relay.service", "kiosk-backup.service"
+STATION_HELD: Final = "station-held"
+OTHERS_HELD: Final = "others-held"
+_OWED: Final = "to-start"
+_RUNNING: Final = frozenset({"active", "activating", "reloading", "deactivating"})
+_SYSTEMCTL_S: Final = 60.0
+"""The station has 20 s to stop, and is killed then."""
+
+Systemctl = Callable[[Sequence[str]], str]
+
+
+def systemctl(words: Sequence[str]) -> str:
+    """What it says; its exit status says the same. Raises OSError when it does not end."""
+    try:
+        done = subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False, timeout=_SYSTEMCTL_S)
+    except subprocess.TimeoutExpired as error:
+        raise OSError(f"systemctl {' '.join(words)} does not end") from error
+    return done.stdout.strip()
+
+
+class Units:
+    """``runtime`` is on a file system that a power cut empties."""
+
+    def __init__(self, runtime: Path, systemctl: Systemctl = systemctl) -> None:
+        self._runtime, self._systemctl = runtime, systemctl
+
+    def station_runs(self) -> bool:
+        """Also one that is starting, or that starts again after a failure."""
+        return self._runs(STATION)
+
+    def stop(self) -> None:
+        """What was stopped is noted before: a helper that is killed leaves nobody stopped for ever."""
+        owed = self._runtime / _OWED
+        if not owed.exists():
+            wanted = [unit for unit in (STATION, RELAY) if self._is_wanted(unit)]
+            fresh = owed.with_suffix(".new")
+            fresh.write_text("\n".join(wanted), "ascii")
+            fresh.replace(owed)
+        for mark in (STATION_HELD, OTHERS_HELD):
+            (self._runtime / mark).touch()
+        self._systemctl(["stop", STATION, RELAY, BACKUP])
+
+    def start_station(self) -> None:
+        """The others stay held."""
+        (self._runtime / STATION_HELD).unlink(missing_ok=True)
+        self._start(STATION)
+
+    def release(self) -> None:
+        """The note goes last."""
+        owed = self._runtime / _OWED
+        for mark in (STATION_HELD, OTHERS_HELD):
+            (self._runtime / mark).unlink(missing_ok=True)
+        if owed.exists():
+            for unit in owed.read_text("ascii").split():
+                self._start(unit)
+            owed.unlink()
+
+    def _start(self, unit: str) -> None:
+        self._systemctl(["reset-failed", unit])
+        self._systemctl(["--no-block", "start", unit])
+
+    def _is_wanted(self, unit: str) -> bool:
+        """At boot nothing runs yet, and stopping it takes it out of the queue."""
+        return self._runs(unit) or self._systemctl(["is-enabled", unit]) == "enabled"
+
+    def _runs(self, unit: str) -> bool:
+        return self._systemctl(["is-active", unit]) in _RUNNING

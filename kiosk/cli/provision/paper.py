@@ -1,0 +1,65 @@
+"""The page with the code of one station: its number large, the village, the code in groups, what to do in three
+languages. Words are pictures, because a PDF needs their letters joined beforehand.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from fpdf import FPDF
+from PIL import Image, ImageOps
+
+from kiosk.first_start.identity.format import Identity
+from kiosk.first_start.identity.paper_code import PaperCode
+from kiosk.labels.paper_texts import PaperText
+from kiosk.labels.typesetting.typeset import Align, draw, fit, styles
+
+WIDTH_MM, HEIGHT_MM = 210.0, 148.5
+"""Half of A4: two of them on one sheet are still one station each, when they are cut."""
+_MARGIN_MM: Final = 12.0
+_DOTS_PER_MM: Final = 12
+
+
+def paper_pdf(identity: Identity, code: PaperCode) -> bytes:
+    """The document. Raises FontProblem when letters are missing."""
+    pdf = FPDF(unit="mm")
+    pdf.set_auto_page_break(False)
+    pdf.set_title(f"Station {identity.station}")
+    pdf.set_creation_date(datetime(2026, 1, 1, tzinfo=UTC))
+    pdf.add_page(orientation="P", format=(WIDTH_MM, HEIGHT_MM))
+    lines = (
+        (identity.station, 26.0, False),
+        (" ".join(filter(None, (identity.village, identity.region))), 9.0, False),
+        ("  ".join(code.groups), 19.0, False),
+        *((text, 6.5, rtl) for key in ("type", "secret", "after") for text, rtl in _languages(_texts()[key])),
+    )
+    top = _MARGIN_MM
+    for text, height, rtl in lines:
+        room = (WIDTH_MM - 2 * _MARGIN_MM, height)
+        pdf.image(_line(text, rtl, room), _MARGIN_MM, top, *room)
+        top += height + 1.0
+    return bytes(pdf.output())
+
+
+def _languages(text: PaperText) -> tuple[tuple[str, bool], ...]:
+    return (text.ug, True), (text.zh, False), (text.en, False)
+
+
+_LOOKED_AT: Final = msgspec.json.Decoder(dict[str, PaperText])
+
+
+@cache
+def _texts() -> dict[str, PaperText]:
+    text = Path(__file__).with_name("paper_texts.toml").read_text(encoding="utf-8")
+    return msgspec.convert(tomllib.loads(text), dict[str, PaperText])
+
+
+def _line(text: str, rtl: bool, size_mm: tuple[float, float]) -> Image.Image:
+    room = round(size_mm[0] * _DOTS_PER_MM), round(size_mm[1] * _DOTS_PER_MM)
+    choices = styles(round(size_mm[1] * 0.62 * _DOTS_PER_MM), round(2.2 * _DOTS_PER_MM))
+    return ImageOps.invert(draw(fit(text, room, choices, rtl), room, Align.CENTER).convert("L"))

@@ -1,0 +1,152 @@
+"""``kiosk update``: hand a bundle in and follow it; and the root helper's own call."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import click
+
+from kiosk.app.update.helper import run_helper
+from kiosk.app.update.journal_file import JournalFile
+from kiosk.app.update.letter_box import BUNDLES, StationLetters
+from kiosk.app.update.owner import as_owner
+from kiosk.app.update.places import PLACES
+from kiosk.app.update.releases import ReleaseFolder
+from kiosk.cli.one_line import end
+from kiosk.cli.settings import PLACES as SETTINGS_PLACES
+from kiosk.cli.settings import config_option, read_config
+from kiosk.config.station import StationConfig, load
+from kiosk.station.update.bundle import HEAD_BYTES, parse_head, verified
+from kiosk.station.update.journal import Outcome
+from kiosk.station.update.letters import BUNDLE_END, is_bundle_name
+from kiosk.station.update.refusals import SENTENCES, UpdateRefused, Why, sentence
+from kiosk.store import StoreError
+
+_LOOK_S: Final = 0.5
+_FOLLOW_S: Final = 900.0
+"""Unpacking on a slow card, the copy, the trial and the way back."""
+_TAKEN_S: Final = 60.0
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@config_option
+@click.option("--status", is_flag=True, help="What runs, what is under way, what came of the newest update.")
+@click.option("--helper", is_flag=True, hidden=True, help="As kiosk-update.service calls it: settle, then serve.")
+def update(file: Path | None, path: Path | None, status: bool, helper: bool) -> None:
+    """Install the update bundle FILE, and follow it until it is kept or taken back.
+
+    FILE is copied into the station's folder of bundles. Then kiosk-update.service checks it, lays the release beside
+    the others, copies the database, stops station and relay, and starts the new release on trial. When that is healthy
+    it stays, and the copy is deleted; else the former release and the copied database are back within two minutes.
+    Settings, keys and pictures are not touched.
+
+    Exit 0 when the new release was kept, 1 when it was refused or taken back, 2 on wrong usage.
+    """
+    if helper:
+        _help(path)
+    elif status:
+        click.echo(_status())
+    elif file is None:
+        end("name the bundle, or ask with --status", 2)
+    else:
+        _install(read_config(path, load), file)
+
+
+def _status() -> str:
+    try:
+        release = ReleaseFolder(PLACES.releases, PLACES.package).running()
+        journal = JournalFile(PLACES.releases)
+        entry, outcome = journal.read(), journal.outcome()
+    except OSError as error:
+        end(f"this is no machine that can be updated: {error}", 1)
+    lines = [f"runs {release.version} ({release.architecture}, Python {release.python}, schema {release.schema})"]
+    if entry is not None:
+        lines.append(f"an update to {entry.version} is under way: {entry.phase}")
+    if outcome is not None:
+        lines.append(_told(outcome))
+    return "\n".join(lines)
+
+
+def _told(outcome: Outcome) -> str:
+    if outcome.why is None:
+        return f"the newest update, to {outcome.version}, was kept"
+    about = f", to {outcome.version}," if outcome.version else ""
+    return f"the newest update{about} was not kept: {sentence(outcome.why, outcome.detail)}"
+
+
+def _install(config: StationConfig, file: Path) -> None:
+    data = config.station.data
+    name = file.name if is_bundle_name(file.name) else f"update{BUNDLE_END}"
+    journal = JournalFile(PLACES.releases)
+    try:
+        if not PLACES.releases.is_dir():
+            end("this is no machine that can be updated: a package has to be installed", 1)
+        _require_signed(file)
+        before = journal.outcome()
+        with file.open("rb") as source, as_owner(data):
+            _bring(source, data / BUNDLES / name)
+            StationLetters(data).ask(name)
+        click.echo("handed in")
+        outcome = _follow(journal, StationLetters(data), before)
+    except UpdateRefused as error:
+        end(str(error), 1)
+    except OSError as error:
+        end(sentence(Why.DISK, str(error)), 1)
+    if outcome is None:
+        end("nothing was heard of it: is kiosk-update.path enabled? (systemctl status kiosk-update)", 1)
+    if outcome.why is not None:
+        end(sentence(outcome.why, outcome.detail), 1)
+    click.echo(f"{outcome.version} is kept")
+
+
+def _require_signed(file: Path) -> None:
+    """What need not be copied first. Raises UpdateRefused, OSError."""
+    if not file.is_file():
+        raise UpdateRefused(Why.NOT_FOUND)
+    with file.open("rb") as bundle:
+        head = parse_head(bundle.read(HEAD_BYTES))
+        verified(head, bundle.read(head.manifest_bytes), ReleaseFolder(PLACES.releases, PLACES.package).keys())
+
+
+def _bring(source: BinaryIO, target: Path) -> None:
+    """Whole under another name first: the page of the technician lists what is there."""
+    target.parent.mkdir(mode=0o700, exist_ok=True)
+    fresh = target.with_name(f".{target.name}.new")
+    with fresh.open("wb") as copy:
+        shutil.copyfileobj(source, copy)
+    fresh.replace(target)
+
+
+def _follow(journal: JournalFile, letters: StationLetters, before: Outcome | None) -> Outcome | None:
+    told, end_at, taken_at = "", time.monotonic() + _FOLLOW_S, time.monotonic() + _TAKEN_S
+    while (now := time.monotonic()) < end_at:
+        entry, outcome = journal.read(), journal.outcome()
+        if entry is not None and entry.phase != told:
+            told = entry.phase.value
+            click.echo(told)
+        if entry is None and outcome is not None and outcome != before:
+            return outcome
+        if entry is None and letters.waits() and now > taken_at:
+            return None
+        time.sleep(_LOOK_S)
+    return None
+
+
+def _help(path: Path | None) -> None:
+    from kiosk.app.process import setup_logging
+    from kiosk.app.systemd import Notifier
+
+    setup_logging()
+    settings = path or SETTINGS_PLACES[-1]
+    try:
+        with as_owner(settings.parent):
+            config = read_config(settings, load)
+        run_helper(config, PLACES, lambda: Notifier.from_environ().ready("no update is left half done"))
+    except UpdateRefused as error:
+        end(SENTENCES[error.why], 1)
+    except (OSError, StoreError) as error:
+        end(f"the update cannot be ended now: {error}", 3)

@@ -1,0 +1,216 @@
+"""The identity of one station as a file: in the clear, or sealed with the code on its paper. Bytes to values, no I/O.
+
+    identity.toml          in the clear: station, region, village, broker_url, certificate, key, authority
+    identity-S0147.toml    station, region, village, and ``sealed``: base64 of
+                           version 1 byte | salt 16 | nonce 12 | ChaCha20-Poly1305 over the file in the clear
+
+The key is Argon2id of the code. Associated data are the version and what stands beside in the clear: nobody can give a
+sealed identity another number, region or village. Salt and nonce come from outside: randomness is I/O.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+import tomlkit
+
+from kiosk.domain.identifiers import check_region, check_station
+from kiosk.first_start.identity.paper_code import PaperCode
+from kiosk.messaging.relay.settings import Endpoint
+from kiosk.texts.plain import plain
+
+MAX_BYTES: Final = 64 * 1024
+"""Certificate, key and authority with a chain are below 20 kB."""
+VERSION: Final = 1
+SALT_BYTES, NONCE_BYTES, _KEY_BYTES = 16, 12, 32
+CLEAR: Final = "identity.toml"
+SEALED: Final = re.compile(r"identity-(S[0-9]{4})\.toml")
+VILLAGE: Final = 40
+_LONGEST_PEM: Final = 32_000
+_CONTEXT: Final = b"station-kiosk identity"
+_CERTIFICATE, _PRIVATE_KEY = "-----BEGIN CERTIFICATE-----", "PRIVATE KEY-----"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of Argon2id: passes, KiB, lanes."""
+
+    passes: int
+    memory_kib: int
+    lanes: int
+
+
+COST: Final = Cost(3, 64 * 1024, 4)
+"""The second recommended option of RFC 9106, section 4. It belongs to version 1: another cost is another version."""
+
+
+class BadIdentity(ValueError):
+    """The file is no identity, or none that could ever work; the text says why and holds no secret."""
+
+
+class WrongCode(ValueError):
+    """The code opens another identity, or this one was changed: the two cannot be told apart."""
+
+
+class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What makes a machine one certain station. Certificates and key are PEM; ``authority`` signed the broker's
+    certificate, "" stands for the authorities of the operating system. Raises ValueError.
+    """
+
+    station: str
+    region: str
+    broker_url: str
+    certificate: str
+    key: str
+    village: str = ""
+    authority: str = ""
+
+    def __post_init__(self) -> None:
+        check_station(self.station)
+        check_region(self.region)
+        check_village(self.village)
+        if not Endpoint.parse(self.broker_url).tls:
+            raise ValueError(f"broker_url {self.broker_url!r} must begin with mqtts://: a certificate needs TLS")
+        _check_pem("certificate", self.certificate, _CERTIFICATE)
+        _check_pem("key", self.key, _PRIVATE_KEY)
+        if self.authority:
+            _check_pem("authority", self.authority, _CERTIFICATE)
+
+    def __repr__(self) -> str:
+        return f"Identity({self.station} of {self.region})"
+
+
+class SealedIdentity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What anybody may read, and what the code opens. Raises ValueError."""
+
+    station: str
+    region: str
+    sealed: str
+    village: str = ""
+
+    def __post_init__(self) -> None:
+        check_station(self.station)
+        check_region(self.region)
+        check_village(self.village)
+
+
+_LOOKED_AT: Final = (msgspec.json.Decoder(Identity), msgspec.json.Decoder(SealedIdentity))
+
+
+def check_village(text: str) -> str:
+    """The name unchanged; raises ValueError for one that is too long or has what nobody can see."""
+    if plain(text, VILLAGE) != text:
+        raise ValueError(f"a village has at most {VILLAGE} characters, single spaces and nothing invisible")
+    return text
+
+
+def sealed_name(station: str) -> str:
+    """The file of a sealed identity."""
+    return f"identity-{station}.toml"
+
+
+def read_clear(content: bytes) -> Identity:
+    """Raises BadIdentity."""
+    try:
+        return msgspec.convert(_table(content), Identity)
+    except ValueError as error:
+        raise BadIdentity(str(error)) from error
+
+
+def read_sealed(content: bytes, name: str) -> SealedIdentity:
+    """The envelope of the file ``name``. Raises BadIdentity, also when the name tells another number."""
+    try:
+        found = msgspec.convert(_table(content), SealedIdentity)
+    except ValueError as error:
+        raise BadIdentity(str(error)) from error
+    if name != sealed_name(found.station):
+        raise BadIdentity(f"the file {name} holds the identity of {found.station}: it was renamed")
+    return found
+
+
+def write_clear(identity: Identity) -> bytes:
+    """As a person could have written it."""
+    fields = {name: getattr(identity, name) for name in identity.__struct_fields__}
+    return _toml({name: value for name, value in fields.items() if value})
+
+
+def seal(identity: Identity, code: PaperCode, salt: bytes, nonce: bytes) -> bytes:
+    """The file of a sealed identity. Never the same salt and nonce twice."""
+    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305  # 9 MB: a station needs it once
+
+    shown = {"station": identity.station, "region": identity.region, "village": identity.village}
+    about = _about(VERSION, **shown)
+    inside = ChaCha20Poly1305(_key(code, salt)).encrypt(nonce, write_clear(identity), about)
+    sealed = base64.b64encode(bytes([VERSION]) + salt + nonce + inside).decode("ascii")
+    return _toml({**{name: value for name, value in shown.items() if value}, "sealed": sealed})
+
+
+def unseal(envelope: SealedIdentity, code: PaperCode) -> Identity:
+    """What is inside. Raises WrongCode, BadIdentity."""
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+    try:
+        content = base64.b64decode(envelope.sealed, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadIdentity(f"sealed is no base64: {error}") from error
+    if content[:1] != bytes([VERSION]):
+        raise BadIdentity(f"it is of version {content[0] if content else 'none'}: this program reads {VERSION}")
+    salt, rest = content[1 : 1 + SALT_BYTES], content[1 + SALT_BYTES :]
+    nonce, inside = rest[:NONCE_BYTES], rest[NONCE_BYTES:]
+    if len(inside) < 16:  # the tag alone
+        raise BadIdentity("it is cut off")
+    about = _about(VERSION, station=envelope.station, region=envelope.region, village=envelope.village)
+    try:
+        clear = ChaCha20Poly1305(_key(code, salt)).decrypt(nonce, inside, about)
+    except InvalidTag:
+        raise WrongCode("the code does not open this identity, or the file was changed") from None
+    identity = read_clear(clear)
+    if (identity.station, identity.region) != (envelope.station, envelope.region):
+        raise BadIdentity("what is inside is another station than the file says")
+    return identity
+
+
+def _key(code: PaperCode, salt: bytes) -> bytes:
+    from argon2.low_level import Type, hash_secret_raw
+
+    return hash_secret_raw(
+        code.digits.encode("ascii"), salt, COST.passes, COST.memory_kib, COST.lanes, _KEY_BYTES, Type.ID
+    )
+
+
+def _about(version: int, *, station: str, region: str, village: str) -> bytes:
+    """Associated data: each part with its length before it, so that no two lists look alike."""
+    parts = (_CONTEXT, bytes([version]), *(text.encode("utf-8") for text in (station, region, village)))
+    return b"".join(len(part).to_bytes(2, "big") + part for part in parts)
+
+
+def _check_pem(name: str, text: str, marker: str) -> None:
+    if marker not in text:
+        raise ValueError(f"{name} is no PEM: there is no line with {marker!r}")
+    if not text.isascii() or len(text) > _LONGEST_PEM or any(sign < " " and sign not in "\r\n" for sign in text):
+        raise ValueError(f"{name} must be plain PEM text of at most {_LONGEST_PEM} characters")
+
+
+def _table(content: bytes) -> dict[str, Any]:
+    """Raises ValueError."""
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"the file has more than {MAX_BYTES} bytes")
+    try:
+        return tomllib.loads(content.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ValueError(f"it cannot be read as TOML: {error or 'too deep'}") from error
+
+
+def _toml(fields: Mapping[str, str]) -> bytes:
+    document = tomlkit.document()
+    for name, value in fields.items():
+        document.append(name, tomlkit.string(value, multiline="\n" in value))
+    return document.as_string().encode("utf-8")

@@ -1,0 +1,78 @@
+"""What the taking of an identity needs: the places where one may lie, and the machine that takes it."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, Protocol
+
+import msgspec
+
+from kiosk.first_start.identity.format import Identity
+
+Refusal = Literal["wrong", "damaged", "claimed", "gone", "other"]
+"""The code does not open it; nobody can use it; another machine has it; it lies nowhere; this machine is another
+station."""
+
+
+class IdentityRefused(Exception):
+    """Nothing was taken. ``word`` ends a text ``setup.refused.identity_…``, the message is technical."""
+
+    def __init__(self, word: Refusal | Literal["failed"], message: str) -> None:
+        super().__init__(message)
+        self.word: Final = word
+
+
+class Place(Protocol):
+    """One folder of a stick or of the boot partition. Every change is durable when it returns; all raise OSError."""
+
+    def names(self) -> tuple[str, ...]:
+        """Files that are named like an identity; a bounded number. Nothing when the medium was pulled."""
+
+    def read(self, name: str) -> bytes | None:
+        """At most one byte more than may be; None when there is no such file."""
+
+    def mark(self, name: str, content: bytes) -> None:
+        """Write or replace the file as a whole."""
+
+    def remove(self, name: str) -> None:
+        """Nothing to do when it is gone."""
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """An identity that is on its way: root's alone, on the data partition. ``name`` is its file on the medium.
+
+    ``claimed``: the mark on the medium was seen to be this machine's. Until then this copy is worth nothing.
+    """
+
+    identity: Identity
+    name: str
+    claimed: bool = False
+
+
+class InUse(msgspec.Struct, frozen=True):
+    """The station this machine is, as far as everybody may know it."""
+
+    station: str
+    region: str
+    village: str
+    broker_url: str
+    authority: bool
+
+
+class Vault(Protocol):
+    """The machine's own side. Every change is durable when it returns; all raise OSError."""
+
+    @property
+    def machine(self) -> str:
+        """SHA-256 of the machine's own random number, made with its data partition."""
+
+    def kept(self) -> Kept | None: ...
+
+    def keep(self, kept: Kept) -> None: ...
+
+    def drop(self) -> None:
+        """What was kept is not needed any more."""
+
+    def in_use(self) -> InUse | None: ...
+
+    def use(self, identity: Identity) -> None:
+        """Certificate and key to where the relay takes them from; safe to repeat."""

@@ -1,0 +1,165 @@
+"""Taking an identity from a stick, so that two machines never have it, and a power cut never loses it.
+
+    1  keep   the identity, opened, on the data partition: worth nothing yet
+    2  mark   the medium: claimed by this machine
+    3  keep   again, as claimed: from here on no medium is needed
+    4  remove the identity from the medium
+    5  use    certificate and key where the relay takes them, then the record of who this machine is
+    6  drop   what was kept
+
+    cut after   on the medium               this machine            what follows
+    0, 1        unclaimed                   not the station         anybody with the code takes it
+    2           claimed, still there        has it, does not know   it goes on when it sees its mark; others are refused
+    3           claimed, still there        has it                  it goes on by itself; others are refused
+    4, 5, 6     the mark alone              has it                  it goes on by itself
+
+Each step is durable before the next begins.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+
+from msgspec.structs import replace
+
+from kiosk.first_start.identity.certificate import BadCertificate, check_certificate, check_key
+from kiosk.first_start.identity.claim import BadClaim, Claim, claim_name, read_claim, write_claim
+from kiosk.first_start.identity.format import (
+    CLEAR,
+    SEALED,
+    BadIdentity,
+    Identity,
+    WrongCode,
+    read_clear,
+    read_sealed,
+    unseal,
+)
+from kiosk.first_start.identity.paper_code import PaperCode
+from kiosk.first_start.identity.ports import IdentityRefused, Kept, Place, Vault
+
+logger = logging.getLogger(__name__)
+
+
+class Taking:
+    """One process at a time: its unit is started once. ``clock`` gives the time that stands in the mark."""
+
+    def __init__(self, vault: Vault, places: Sequence[Place], clock: Callable[[], str]) -> None:
+        self._vault, self._places, self._clock = vault, places, clock
+
+    def resume(self) -> None:
+        """Finish what a power cut has left, or let go of what was never claimed. Raises OSError."""
+        kept = self._vault.kept()
+        if kept is None:
+            self._tidy()
+            return
+        holder = next((place for place in self._places if self._is_ours(place, kept)), None)
+        if kept.claimed or holder is not None:
+            self._finish(kept, holder)
+        else:  # unclaimed, or claimed and still on a medium that is not here: the code takes it again
+            self._vault.drop()
+
+    def take(self, station: str, code: PaperCode | None) -> None:
+        """Make this machine the station. Raises IdentityRefused, OSError. ``code`` is None for one in the clear."""
+        present = self._vault.in_use()
+        if present is not None:
+            if present.station != station:
+                raise IdentityRefused("other", f"this machine is {present.station} already")
+            return
+        place, name, content = self._found(station)
+        owner = self._owner(place, station)
+        if owner not in (None, self._vault.machine):
+            raise IdentityRefused("claimed", f"another machine has taken {station}: its mark lies beside the file")
+        self._finish(Kept(_opened(station, name, content, code), name), place)
+
+    def _tidy(self) -> None:
+        """A stick that was not there at the end still holds the file, behind the mark of this machine."""
+        present = self._vault.in_use()
+        if present is None:
+            return
+        for place, name in tuple(self._named(present.station)):
+            content = place.read(name)
+            mine = content is not None and (name != CLEAR or _is_of(content, present.station))
+            if mine and self._owner(place, present.station) == self._vault.machine:
+                self._clear_away(place, name)
+
+    def _is_ours(self, place: Place, kept: Kept) -> bool:
+        """Its mark is this machine's, or was torn while it was written: then the identity is still beside it."""
+        owner = self._owner(place, kept.identity.station)
+        return owner == self._vault.machine or (owner == "" and place.read(kept.name) is not None)
+
+    def _finish(self, kept: Kept, place: Place | None) -> None:
+        """From wherever it stands; ``place`` may be None once it is claimed."""
+        identity = kept.identity
+        if not kept.claimed:
+            assert place is not None
+            self._vault.keep(kept)
+            self._claim(place, identity.station)
+            kept = replace(kept, claimed=True)
+            self._vault.keep(kept)
+        if place is not None:
+            self._clear_away(place, kept.name)
+        self._vault.use(identity)
+        self._vault.drop()
+        logger.info("this machine is %s of %s now", identity.station, identity.region)
+
+    def _claim(self, place: Place, station: str) -> None:
+        """Written, and read back: a stick may say yes and keep nothing."""
+        if self._owner(place, station) != self._vault.machine:
+            place.mark(claim_name(station), write_claim(Claim(station, self._vault.machine, self._clock())))
+        if self._owner(place, station) != self._vault.machine:
+            raise OSError(f"the mark of {station} cannot be read back from the medium: nothing was taken")
+
+    def _clear_away(self, place: Place, name: str) -> None:
+        """A stick that is pulled now keeps a file that its mark protects."""
+        try:
+            place.remove(name)
+        except OSError as error:
+            logger.warning("%s stays on the medium, claimed by this machine: %s", name, error)
+
+    def _owner(self, place: Place, station: str) -> str | None:
+        """The machine whose mark lies there; None without a mark, "" when it cannot be read."""
+        try:
+            content = place.read(claim_name(station))
+            return None if content is None else read_claim(content).machine
+        except BadClaim as error:
+            logger.warning("the mark of %s is damaged: %s", station, error)
+            return ""
+
+    def _found(self, station: str) -> tuple[Place, str, bytes]:
+        for place, name in self._named(station):
+            content = place.read(name)
+            if content is not None and (name != CLEAR or _is_of(content, station)):
+                return place, name, content
+        raise IdentityRefused("gone", f"there is no identity of {station} on any medium")
+
+    def _named(self, station: str) -> Iterator[tuple[Place, str]]:
+        for place in self._places:
+            for name in place.names():
+                match = SEALED.fullmatch(name)
+                if name == CLEAR or (match and match[1] == station):
+                    yield place, name
+
+
+def _is_of(content: bytes, station: str) -> bool:
+    try:
+        return read_clear(content).station == station
+    except BadIdentity:
+        return False
+
+
+def _opened(station: str, name: str, content: bytes, code: PaperCode | None) -> Identity:
+    try:
+        if name == CLEAR:
+            identity = read_clear(content)
+        elif code is None:
+            raise IdentityRefused("wrong", f"{name} is sealed, and no code was given")
+        else:
+            identity = unseal(read_sealed(content, name), code)
+        check_certificate(station, identity.certificate)
+        check_key(identity.certificate, identity.key)
+    except WrongCode as error:
+        raise IdentityRefused("wrong", str(error)) from None
+    except (BadIdentity, BadCertificate) as error:
+        raise IdentityRefused("damaged", f"{name}: {error}") from error
+    return identity

@@ -1,0 +1,92 @@
+"""Where an update stands. Each phase is durable before the act that it announces.
+
+unpacking   a release is laid beside                          power cut: it is thrown away
+asking      the station is asked whether it is busy           power cut: the same
+copying     station and relay stop, the database is copied    power cut: the same, and the copy too
+switching   the copy is durable; `current` changes            power cut: step back
+trial       the new release migrates, and looks at itself     power cut: step back
+back        the copied database and the former release        power cut: step back, again from its beginning
+keep        the new release stays: the copy is deleted        power cut: go on; the copy is never brought back
+over        what came of it is known; the station starts      power cut: go on
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from kiosk.station.update.refusals import Why
+
+
+class Phase(StrEnum):
+    UNPACKING = "unpacking"
+    ASKING = "asking"
+    COPYING = "copying"
+    SWITCHING = "switching"
+    TRIAL = "trial"
+    BACK = "back"
+    KEEP = "keep"
+    OVER = "over"
+
+
+BEFORE_SWITCH: Final = frozenset({Phase.UNPACKING, Phase.ASKING, Phase.COPYING})
+UNDECIDED: Final = frozenset({Phase.SWITCHING, Phase.TRIAL, Phase.BACK})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One update. ``number`` is random: an answer or a verdict that names another one is none for it.
+
+    ``former`` is the folder of the release that ran before, "" for the packaged one. ``copy`` is the SHA-256 of the
+    copied database. ``scale`` says whether the scale was heard before. ``accepted`` are the keys to accept after it
+    was kept, when they change. ``why`` and ``detail`` say why it was not.
+    """
+
+    number: str
+    phase: Phase
+    version: str
+    former: str = ""
+    copy: str = ""
+    scale: bool = False
+    accepted: tuple[str, ...] = ()
+    why: Why | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of the newest update: kept, or why not. ``from_version`` is what runs when it was not."""
+
+    number: str
+    version: str
+    why: Why | None
+    detail: str = ""
+    stepped_back: bool = False
+
+    @property
+    def kept(self) -> bool:
+        """Whether the new release stayed."""
+        return self.why is None
+
+
+_entry: Final = msgspec.json.Decoder(Entry).decode
+_outcome: Final = msgspec.json.Decoder(Outcome).decode
+
+
+def parse_entry(raw: bytes) -> Entry:
+    """Raises ValueError."""
+    try:
+        return _entry(raw)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"the journal of the update cannot be read ({error})") from error
+
+
+def parse_outcome(raw: bytes) -> Outcome | None:
+    """None for what nobody can read: it decides nothing."""
+    try:
+        return _outcome(raw)
+    except msgspec.DecodeError:
+        return None

@@ -1,0 +1,137 @@
+"""What an update needs of the machine it runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from contextlib import AbstractContextManager
+from typing import BinaryIO, Protocol
+
+from kiosk.station.update.bundle import Manifest
+from kiosk.station.update.journal import Entry, Outcome
+from kiosk.station.update.letters import Answer, Request, Verdict
+from kiosk.station.update.refusals import Why
+from kiosk.station.update.release import Release
+
+
+class Journal(Protocol):
+    """Every writing call is durable when it returns; each raises OSError."""
+
+    def read(self) -> Entry | None:
+        """The update that is not over; None when there is none."""
+
+    def write(self, entry: Entry) -> None: ...
+
+    def close(self, outcome: Outcome) -> None:
+        """Keep what came of it; from now on there is no update."""
+
+
+class Releases(Protocol):
+    """The folder of releases. Raises OSError and UpdateRefused."""
+
+    def running(self) -> Release:
+        """What a launcher takes now."""
+
+    def packaged(self) -> Release: ...
+
+    def current(self) -> str:
+        """The folder `current` names; "" when the packaged release runs."""
+
+    def has_libraries(self, lock: str) -> bool:
+        """Whether the libraries of this lock are here, in the package or beside the releases."""
+
+    def unpack(self, manifest: Manifest, payload: BinaryIO) -> None:
+        """Lay the release down, whole and durable, beside the others; what a power cut left of it is replaced."""
+
+    def switch(self, name: str) -> None:
+        """From now on a launcher takes this folder, "" for the packaged release. Durable."""
+
+    def sweep(self, keep: Collection[str]) -> None:
+        """Remove every other release, every half of one, and libraries that none of them needs."""
+
+    def keys(self) -> tuple[bytes, ...]:
+        """The vendor's public keys that hold now."""
+
+    def rotate(self, version: str, accepted: tuple[str, ...]) -> None:
+        """From now on these keys, in hex, are accepted. Durable."""
+
+
+class Database(Protocol):
+    """The station's database while nobody has it open. Raises StoreError and OSError."""
+
+    def size(self) -> int:
+        """Bytes, with its log."""
+
+    def schema(self) -> int: ...
+
+    def copy(self) -> str:
+        """Copy it, check the copy, make it durable; returns its SHA-256."""
+
+    def put_back(self, sha256: str) -> None:
+        """Put the copy in its place. Again changes nothing."""
+
+    def forget(self) -> None:
+        """Delete the copy, when there is one."""
+
+
+class Services(Protocol):
+    """Station and relay as units. Raises OSError."""
+
+    def station_runs(self) -> bool: ...
+
+    def stop(self) -> None:
+        """Stop everything that opens the database, and keep it from starting."""
+
+    def start_station(self) -> None:
+        """Let the station start; the others stay stopped."""
+
+    def release(self) -> None:
+        """Let everything start that ``stop`` has stopped, and start it. Again does nothing."""
+
+
+class Letters(Protocol):
+    """What the station has written; None for nothing, or for what cannot be meant."""
+
+    def take_request(self) -> Request | None:
+        """The request, which is gone when this returns."""
+
+    def answer(self) -> Answer | None: ...
+    def verdict(self) -> Verdict | None: ...
+
+    def bundle(self, name: str) -> AbstractContextManager[BinaryIO]:
+        """A bundle the station has been given. Raises UpdateRefused."""
+
+    def clear(self) -> None:
+        """Remove answer and verdict."""
+
+    def drop_bundle(self, name: str) -> None: ...
+
+
+class Machine(Protocol):
+    """The board and its clock."""
+
+    @property
+    def architecture(self) -> str:
+        """``amd64`` or ``arm64``."""
+
+    @property
+    def python(self) -> str:
+        """``3.13``."""
+
+    def free_bytes(self) -> int:
+        """On the partition of releases and database."""
+
+    def monotonic(self) -> float: ...
+
+    def wait(self, seconds: float) -> None: ...
+
+    def new_number(self) -> str:
+        """16 random hex digits."""
+
+
+class Quiet(Protocol):
+    """The running station, asked whether an update may begin."""
+
+    def busy(self) -> Why | None:
+        """The first thing that goes on; None when nothing does. Raises StoreError."""
+
+    def hears_scale(self) -> bool: ...

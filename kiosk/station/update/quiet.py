@@ -1,0 +1,113 @@
+"""Is the station busy? The thread that answers the helper's question, and keeps the pages closed from then on."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from kiosk.domain.metrology.pan import PanState
+from kiosk.station.desk.view import DeskView, Step
+from kiosk.station.live import OK, LiveBoard
+from kiosk.station.update.gate import Gate
+from kiosk.station.update.journal import Entry, Phase
+from kiosk.station.update.letters import Answer
+from kiosk.station.update.ports import Quiet
+from kiosk.station.update.refusals import Why
+from kiosk.store import StoreError
+from kiosk.store.papers.papers import Papers
+
+logger = logging.getLogger(__name__)
+
+LOOK_S: Final = 1.0
+HOLD_S: Final = 60.0
+"""The helper stops the station at once; when it does not, it was killed, and the counter opens again."""
+
+
+class JournalLook(Protocol):
+    """The journal as the station sees it."""
+
+    def read(self) -> Entry | None:
+        """Raises OSError."""
+
+
+class StationQuiet:
+    """What goes on at the desk and at the printers."""
+
+    def __init__(self, view: Callable[[], DeskView], board: LiveBoard, papers: Papers) -> None:
+        self._view, self._board, self._papers = view, board, papers
+
+    def busy(self) -> Why | None:
+        """A scale that is not heard says nothing of the pan: then what is open at the desk decides. Raises
+        StoreError."""
+        view = self._view()
+        if view.pan.state is not PanState.EMPTY and self.hears_scale():
+            return Why.BUSY_PAN
+        if view.step is not Step.HOME or view.receipt is not None:
+            return Why.BUSY_INTAKE
+        counts = self._papers.summary()
+        return Why.BUSY_PRINTING if counts.get("queued") or counts.get("sending") else None
+
+    def hears_scale(self) -> bool:
+        """As the mark on every page says."""
+        return self._board.snapshot().marks.scale == OK
+
+
+class QuietWatch:
+    """Looks into the journal again and again. ``start``, then ``stop``."""
+
+    def __init__(
+        self,
+        journal: JournalLook,
+        quiet: Quiet,
+        gate: Gate,
+        tell: Callable[[Answer], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._journal, self._quiet, self._gate, self._tell, self._clock = journal, quiet, gate, tell, clock
+        self._answered = ""
+        self._held_until: float | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="update-quiet", daemon=True)
+
+    def start(self) -> None:
+        """From now on the helper's question is answered."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the thread."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def look(self) -> None:
+        """One turn. Raises OSError, StoreError."""
+        entry = self._journal.read()
+        asked = entry is not None and entry.phase is Phase.ASKING
+        if entry is not None and asked and entry.number != self._answered:
+            self._answer(entry.number)
+        elif self._held_until is not None and (
+            entry is None or entry.phase is Phase.OVER or self._clock() > self._held_until
+        ):
+            self._held_until = None
+            self._gate.open()
+
+    def _answer(self, number: str) -> None:
+        """Closed first: what begins in between would not be in the answer."""
+        self._gate.close()
+        self._held_until = self._clock() + HOLD_S
+        busy = self._quiet.busy()
+        if busy is not None:
+            self._held_until = None
+            self._gate.open()
+        self._tell(Answer(number, busy, self._quiet.hears_scale()))
+        self._answered = number
+
+    def _run(self) -> None:
+        while not self._stopping.wait(LOOK_S):
+            try:
+                self.look()
+            except (OSError, StoreError) as error:
+                logger.warning("the update cannot be answered now: %s", error)

@@ -1,0 +1,82 @@
+"""Why an update was not begun, or was taken back: one code each, with a sentence for the command line."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class Why(StrEnum):
+    """The technician's page has a sentence of its own for each (``technician.update.why.CODE``)."""
+
+    NOT_FOUND = "not_found"
+    NO_BUNDLE = "no_bundle"
+    FORMAT = "format"
+    NO_KEY = "no_key"
+    SIGNATURE = "signature"
+    DAMAGED = "damaged"
+    CONTENT = "content"
+    NOT_NEWER = "not_newer"
+    ARCHITECTURE = "architecture"
+    PYTHON = "python"
+    SCHEMA = "schema"
+    LIBRARIES = "libraries"
+    FULL = "full"
+    NOT_SET_UP = "not_set_up"
+    NOT_KEPT = "not_kept"
+    BUSY_PAN = "busy_pan"
+    BUSY_INTAKE = "busy_intake"
+    BUSY_PRINTING = "busy_printing"
+    NO_ANSWER = "no_answer"
+    RUNNING = "running"
+    DATABASE = "database"
+    INTERRUPTED = "interrupted"
+    DISK = "disk"
+    LATE = "late"
+    PAGES = "pages"
+    SCALE = "scale"
+    INTAKE = "intake"
+
+
+SENTENCES: Final = {
+    Why.NOT_FOUND: "There is no such bundle: name the file of an update.",
+    Why.NO_BUNDLE: "This file is no update bundle.",
+    Why.FORMAT: "This bundle has a newer format than this software reads: install an update in between first.",
+    Why.NO_KEY: "This software was packaged without the vendor's key: it takes no bundle, only a package.",
+    Why.SIGNATURE: "The bundle is not signed with the vendor's key: do not use it, ask for a new one.",
+    Why.DAMAGED: "The bundle is not whole, or was changed: copy it again.",
+    Why.CONTENT: "The bundle holds what no update may hold: do not use it, ask for a new one.",
+    Why.NOT_NEWER: "The station has this version or a newer one already.",
+    Why.ARCHITECTURE: "The bundle is for another kind of board.",
+    Why.PYTHON: "The bundle is for another Python: this station needs the package for its system.",
+    Why.SCHEMA: "The bundle's database is older than this station's: it cannot read what was kept here.",
+    Why.LIBRARIES: "The bundle brings no libraries and needs others than are here: ask for the whole bundle.",
+    Why.FULL: "The card has too little room: free some (photos first), then try again.",
+    Why.NOT_SET_UP: "The station is not set up yet: finish the first start, then update.",
+    Why.NOT_KEPT: "The data partition is missing: what is installed now would be gone at the next start.",
+    Why.BUSY_PAN: "Something lies on the pan: empty it, then try again.",
+    Why.BUSY_INTAKE: "An intake is open: finish it, then try again.",
+    Why.BUSY_PRINTING: "Papers are being printed: wait until they are out, then try again.",
+    Why.NO_ANSWER: "The station runs and does not say whether it is busy: look at it, then try again.",
+    Why.RUNNING: "Another update is running.",
+    Why.DATABASE: "The database could not be copied, so nothing was begun: look at the doctor's page.",
+    Why.INTERRUPTED: "The update was interrupted before it began: try again.",
+    Why.DISK: "The card reports an error: look at the doctor's page.",
+    Why.LATE: "The new version did not get healthy in time: the former one is back.",
+    Why.PAGES: "The new version could not draw its pages: the former one is back.",
+    Why.SCALE: "The new version did not hear the scale: the former one is back.",
+    Why.INTAKE: "The new version could not write an intake: the former one is back.",
+}
+
+
+class UpdateRefused(Exception):
+    """Nothing was changed. ``detail`` is plain text for the journal and the command line, and names no person."""
+
+    def __init__(self, why: Why, detail: str = "") -> None:
+        super().__init__(sentence(why, detail))
+        self.why, self.detail = why, detail
+
+
+def sentence(why: Why, detail: str = "") -> str:
+    """For the command line."""
+    return f"{SENTENCES[why]} ({detail})" if detail else SENTENCES[why]

@@ -1,0 +1,262 @@
+"""The update itself, as the root helper runs it: begin, keep, step back, and what a power cut leaves to be done.
+
+Whatever the moment it is killed at, ``settle`` ends it: the former release with the database of before, or the new
+one with the migrated database, and never the copy once the new one was kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import BinaryIO, Final
+
+from kiosk.station.update.bundle import HEAD_BYTES, Head, Manifest, parse_head, verified
+from kiosk.station.update.journal import BEFORE_SWITCH, UNDECIDED, Entry, Outcome, Phase
+from kiosk.station.update.keys import after_keep
+from kiosk.station.update.letters import Answer, Verdict
+from kiosk.station.update.ports import Database, Journal, Letters, Machine, Releases, Services
+from kiosk.station.update.refusals import UpdateRefused, Why
+from kiosk.station.update.release import ALL
+from kiosk.store.errors import StoreError
+
+logger = logging.getLogger(__name__)
+
+TRIAL_S: Final = 120.0
+"""From the start of the new release to its verdict; on the monotonic clock."""
+ANSWER_S: Final = 20.0
+"""A station looks every second whether it is asked."""
+LOOK_S: Final = 0.5
+RESERVE_BYTES: Final = 64 * 1024 * 1024
+"""Stays free on the partition: a station that has kept its data still has to write them."""
+_CHUNK: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The machine around an update."""
+
+    journal: Journal
+    releases: Releases
+    database: Database
+    services: Services
+    letters: Letters
+    machine: Machine
+
+
+class Updater:
+    """One at a time; ``settle`` before anything else."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self._journal, self._releases = ports.journal, ports.releases
+        self._database, self._services = ports.database, ports.services
+
+    def settle(self) -> None:
+        """End the update that a power cut or a kill has left. Raises OSError, StoreError: then again later."""
+        entry = self._journal.read()
+        if entry is None:
+            return
+        logger.warning("an update to %s was left in phase %s", entry.version, entry.phase)
+        if entry.phase in BEFORE_SWITCH:
+            self._over(replace(entry, why=Why.INTERRUPTED))
+        elif entry.phase in UNDECIDED:
+            self._step_back(entry, entry.why or Why.LATE, entry.detail)
+        elif entry.phase is Phase.KEEP:
+            self._keep(entry)
+        else:
+            self._end(entry)
+
+    def serve(self) -> Outcome | None:
+        """Take the request that waits, and carry it out; None when there is none. Raises OSError, StoreError."""
+        request = self._ports.letters.take_request()
+        if request is None:
+            return None
+        number = self._ports.machine.new_number()
+        try:
+            with self._ports.letters.bundle(request.bundle) as file:
+                outcome = self._install(number, file)
+        except UpdateRefused as error:
+            logger.warning("%s is refused: %s", request.bundle, error)
+            outcome = Outcome(number, "", error.why, error.detail)
+            self._journal.close(outcome)
+        if outcome.kept:
+            self._ports.letters.drop_bundle(request.bundle)
+        return outcome
+
+    # --- from the bundle to the verdict
+
+    def _install(self, number: str, file: BinaryIO) -> Outcome:
+        with _as_refusals():
+            head, manifest = self._read(file)
+            self._judge(manifest)
+            _check_payload(file, manifest)
+            now = self._releases.keys()
+            keys = after_keep(now, head.key, manifest.next_key)
+        entry = Entry(
+            number,
+            Phase.UNPACKING,
+            manifest.release.version,
+            former=self._releases.current(),
+            accepted=tuple(key.hex() for key in keys) if keys != now else (),
+        )
+        self._journal.write(entry)
+        try:
+            file.seek(HEAD_BYTES + head.manifest_bytes)
+            with _as_refusals():
+                self._releases.unpack(manifest, file)
+            entry = self._ask(entry)
+            with _as_refusals():
+                entry = self._copy(entry)
+        except UpdateRefused as error:
+            return self._over(replace(entry, why=error.why, detail=error.detail))
+        return self._try(entry)
+
+    def _read(self, file: BinaryIO) -> tuple[Head, Manifest]:
+        """What is signed; no more of the file is looked at before."""
+        head = parse_head(file.read(HEAD_BYTES))
+        return head, verified(head, file.read(head.manifest_bytes), self._releases.keys())
+
+    def _judge(self, manifest: Manifest) -> None:
+        """Whether this machine may take it. Raises UpdateRefused."""
+        release, machine = manifest.release, self._ports.machine
+        if release.order <= max(self._releases.running().order, self._releases.packaged().order):
+            raise UpdateRefused(Why.NOT_NEWER, f"here {self._releases.running().version}, brought {release.version}")
+        if release.architecture not in (ALL, machine.architecture):
+            raise UpdateRefused(Why.ARCHITECTURE, f"for {release.architecture}, here {machine.architecture}")
+        if release.python != machine.python:
+            raise UpdateRefused(Why.PYTHON, f"for {release.python}, here {machine.python}")
+        if release.schema < self._database.schema():
+            raise UpdateRefused(Why.SCHEMA, f"it knows {release.schema}")
+        if not manifest.brings_libraries and not self._releases.has_libraries(release.libraries):
+            raise UpdateRefused(Why.LIBRARIES)
+        need = manifest.unpacked_bytes + 2 * self._database.size() + RESERVE_BYTES
+        if (free := machine.free_bytes()) < need:
+            raise UpdateRefused(Why.FULL, f"{free // 1_000_000} MB free, {need // 1_000_000} MB needed")
+
+    def _ask(self, entry: Entry) -> Entry:
+        """The station is quiet from here on, or was not running. Raises UpdateRefused."""
+        self._ports.letters.clear()
+        entry = replace(entry, phase=Phase.ASKING)
+        self._journal.write(entry)
+        if not self._services.station_runs():
+            return entry
+        answer = self._answer(entry.number)
+        if answer is None:
+            raise UpdateRefused(Why.NO_ANSWER)
+        if answer.busy is not None:
+            raise UpdateRefused(answer.busy)
+        return replace(entry, scale=answer.scale)
+
+    def _copy(self, entry: Entry) -> Entry:
+        entry = replace(entry, phase=Phase.COPYING)
+        self._journal.write(entry)
+        self._services.stop()
+        return replace(entry, phase=Phase.SWITCHING, copy=self._database.copy())
+
+    def _try(self, entry: Entry) -> Outcome:
+        self._journal.write(entry)
+        try:
+            self._releases.switch(entry.version)
+            entry = replace(entry, phase=Phase.TRIAL)
+            self._journal.write(entry)
+            self._services.start_station()
+        except OSError as error:
+            return self._step_back(entry, Why.DISK, str(error))
+        verdict = self._verdict(entry.number)
+        if verdict is None:
+            return self._step_back(entry, Why.LATE, "")
+        if verdict.why is not None:
+            return self._step_back(entry, verdict.why, verdict.detail)
+        return self._keep(entry)
+
+    # --- both ends
+
+    def _keep(self, entry: Entry) -> Outcome:
+        kept = replace(entry, phase=Phase.KEEP)
+        self._journal.write(kept)
+        if kept.accepted:
+            self._releases.rotate(kept.version, kept.accepted)
+        return self._over(kept)
+
+    def _step_back(self, entry: Entry, why: Why, detail: str) -> Outcome:
+        back = replace(entry, phase=Phase.BACK, why=why, detail=detail)
+        self._journal.write(back)
+        self._services.stop()
+        self._database.put_back(back.copy)
+        self._releases.switch(back.former)
+        return self._over(back)
+
+    def _over(self, entry: Entry) -> Outcome:
+        """From here on nothing of the two databases is decided any more."""
+        over = replace(entry, phase=Phase.OVER)
+        self._journal.write(over)
+        return self._end(over)
+
+    def _end(self, entry: Entry) -> Outcome:
+        kept = entry.why is None
+        self._database.forget()
+        self._services.release()
+        self._ports.letters.clear()
+        self._releases.sweep({entry.former, entry.version} if kept else {entry.former})
+        outcome = Outcome(
+            entry.number, entry.version, entry.why, entry.detail, stepped_back=bool(entry.copy) and not kept
+        )
+        self._journal.close(outcome)
+        logger.info("the update to %s is over: %s", entry.version, "kept" if kept else entry.why)
+        return outcome
+
+    # --- what the station says
+
+    def _answer(self, number: str) -> Answer | None:
+        end = self._ports.machine.monotonic() + ANSWER_S
+        while True:
+            answer = self._ports.letters.answer()
+            if answer is not None and answer.number == number:
+                return answer
+            if not self._wait(end):
+                return None
+
+    def _verdict(self, number: str) -> Verdict | None:
+        end = self._ports.machine.monotonic() + TRIAL_S
+        while True:
+            verdict = self._ports.letters.verdict()
+            if verdict is not None and verdict.number == number:
+                return verdict
+            if not self._wait(end):
+                return None
+
+    def _wait(self, end: float) -> bool:
+        left = end - self._ports.machine.monotonic()
+        if left <= 0:
+            return False
+        self._ports.machine.wait(min(left, LOOK_S))
+        return True
+
+
+def _check_payload(file: BinaryIO, manifest: Manifest) -> None:
+    """Before anything of it is unpacked. Raises UpdateRefused."""
+    digest, left = hashlib.sha256(), manifest.payload_bytes
+    while left:
+        piece = file.read(min(left, _CHUNK))
+        if not piece:
+            raise UpdateRefused(Why.DAMAGED, "the file ends inside its payload")
+        digest.update(piece)
+        left -= len(piece)
+    if file.read(1):
+        raise UpdateRefused(Why.DAMAGED, "something follows its payload")
+    if digest.hexdigest() != manifest.sha256:
+        raise UpdateRefused(Why.DAMAGED, "its payload is not what was signed")
+
+
+@contextmanager
+def _as_refusals() -> Iterator[None]:
+    """Nothing is begun yet: what fails here is a reason not to begin."""
+    try:
+        yield
+    except StoreError as error:
+        raise UpdateRefused(Why.DATABASE, str(error)) from error
+    except OSError as error:
+        raise UpdateRefused(Why.DISK, str(error)) from error

@@ -1,0 +1,75 @@
+"""Updates: the technician's page of what runs, what is here, and what came of the newest one.
+
+GET changes nothing. The post asks for an update and answers 303; a refused one answers 409 with the reason.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from flask import Blueprint, abort, redirect, render_template, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from kiosk.station.doctor.doctor import Doctor
+from kiosk.station.update.refusals import UpdateRefused
+from kiosk.station.update.updates import Updates
+from kiosk.web.drawings import drawing
+from kiosk.web.roles import Need, session
+from kiosk.web.settings import WebSettings
+from kiosk.web.speech import speech_of
+from kiosk.web.technician.routes import TABS
+
+HOME: Final = "/technician/update"
+NEEDS: Final = {"update.page": Need.TECHNICIAN, "update.act_install": Need.TECHNICIAN}
+
+
+def blueprint(settings: WebSettings, doctor: Doctor | None) -> Blueprint:
+    """``/technician/update``. Where nothing can be updated these pages answer 503."""
+    routes = Blueprint("update", __name__)
+    pages = _Pages(settings, doctor)
+    routes.add_url_rule(HOME, "page", pages.page, methods=["GET"])
+    routes.add_url_rule(f"{HOME}/install", "act_install", pages.install, methods=["POST"])
+    routes.register_error_handler(UpdateRefused, lambda error: pages.refused(f"why.{error.why}"))
+    routes.register_error_handler(OSError, lambda error: pages.refused("why.disk"))
+    return routes
+
+
+class _Pages:
+    """Draws and acts."""
+
+    def __init__(self, settings: WebSettings, doctor: Doctor | None) -> None:
+        self._settings, self._doctor = settings, doctor
+
+    @property
+    def updates(self) -> Updates:
+        """The use case, or 503."""
+        updates = None if self._doctor is None else self._doctor.equipment.updates
+        return updates or abort(503)
+
+    def page(self) -> str:
+        """What can be done now."""
+        return self._draw("update", view=self.updates.view())
+
+    def install(self) -> AnyResponse:
+        """The form names a bundle of the page."""
+        self.updates.install(request.form.get("bundle", ""))
+        return redirect(HOME, 303)
+
+    def refused(self, word: str) -> tuple[str, int]:
+        """Why it was not done."""
+        return self._draw("refused", text_id=f"technician.update.{word}"), 409
+
+    def _draw(self, template: str, **extra: Any) -> str:
+        speech = speech_of(request, self._settings.language)
+        words = {
+            "speech": speech,
+            "both": speech.both,
+            "one": speech.one,
+            "drawing": drawing,
+            "settings": self._settings,
+            "tabs": TABS,
+            "tab": "about",
+            "here": HOME,
+            "who": session().person,
+        }
+        return render_template(f"technician/{template}.html", **{**words, **extra})

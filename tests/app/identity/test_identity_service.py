@@ -1,0 +1,219 @@
+"""The wizard's user asks, root judges anew: through the two files between them, on a stick that is a folder."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from kiosk.app.identity import requests as requests_module
+from kiosk.app.identity.helper import HelperPlaces, attend
+from kiosk.app.identity.messages import MAX_BYTES, Request, read_answer
+from kiosk.app.identity.place import FOLDER
+from kiosk.app.identity.requests import RequestedIdentities
+from kiosk.app.identity.vault import KEY
+from kiosk.app.mounting.writable import writable
+from kiosk.first_start.identity.claim import Claim, claim_name, write_claim
+from kiosk.first_start.identity.format import CLEAR, Identity, write_clear
+from kiosk.first_start.identity.ports import IdentityRefused
+from kiosk.store.database.lasting import NotLasting
+from tests.each import each
+from tests.first_start.identity.identities import CODE, OTHER_CODE, cost_nothing, laid, made
+
+WAIT_S = 30.0
+
+
+@dataclass
+class Box:
+    """A machine with a stick, and what stands for its path unit."""
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        for name in ("keys", "credentials", "run", "media/KIOSK-USB", "boot", "data"):
+            (self.folder / name).mkdir(parents=True)
+        self.stick = self.folder / "media/KIOSK-USB"
+        self.helper = HelperPlaces(
+            keys=self.folder / "keys",
+            credentials=self.folder / "credentials",
+            request=self.folder / "data/requests/identity.json",
+            answer=self.folder / "run/answer.json",
+            media=(self.folder / "media",),
+            boot=self.folder / "boot",
+            is_mount=lambda path: Path(path).parent == self.folder / "media",
+            writable=lambda medium: nullcontext(),
+        )
+        where = self.helper
+        self.wizard = RequestedIdentities(where.request, where.answer, where.media, where.boot, where.is_mount)
+
+    @contextmanager
+    def unit(self) -> Iterator[None]:
+        """Starts the helper for each new request."""
+        end, done = threading.Event(), b""
+
+        def watch() -> None:
+            nonlocal done
+            while not end.wait(0.005):
+                present = self.helper.request.read_bytes() if self.helper.request.exists() else b""
+                if present and present != done:
+                    done = present
+                    attend(self.helper)
+
+        thread = threading.Thread(target=watch, name="identity-unit")
+        thread.start()
+        try:
+            yield
+        finally:
+            end.set()
+            thread.join(WAIT_S)
+
+    def ask(self, content: bytes) -> str:
+        """The word of the answer to a request that anybody could have written."""
+        self.helper.request.parent.mkdir(exist_ok=True)
+        self.helper.request.write_bytes(content)
+        attend(self.helper)
+        return read_answer(self.helper.answer.read_bytes()).word
+
+
+@pytest.fixture
+def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Box:
+    cost_nothing(monkeypatch)
+    return Box(tmp_path / "box")
+
+
+@pytest.fixture(scope="module")
+def identity(tmp_path_factory: pytest.TempPathFactory) -> Identity:
+    return made(tmp_path_factory.mktemp("authority"))
+
+
+def test_from_the_stick_to_the_station(box: Box, identity: Identity) -> None:
+    file = laid(box.stick / FOLDER, identity)
+    assert box.wizard.in_use() is None
+    assert [(row.station, row.village, row.sealed) for row in box.wizard.offered()] == [("S0147", "Tagharchi", True)]
+    with box.unit():
+        with pytest.raises(IdentityRefused) as refused:
+            box.wizard.take("S0147", OTHER_CODE.digits)
+        assert refused.value.word == "wrong"
+        assert box.wizard.take("S0147", CODE.digits).broker_url == identity.broker_url
+    present = box.wizard.in_use()
+    assert present is not None
+    assert (present.station, present.authority) == ("S0147", True)
+    assert (box.folder / "credentials" / KEY).read_text() == identity.key
+    assert not file.exists()
+    assert box.wizard.offered() == ()
+    assert not box.helper.request.exists(), "it held the code"
+    said = box.helper.answer.read_bytes()
+    assert b"PRIVATE" not in said
+    assert CODE.digits.encode() not in said
+    # A new start of the machine: what is in memory is gone, and told again.
+    box.helper.answer.unlink()
+    attend(box.helper)
+    assert box.wizard.in_use() == present
+
+
+def test_what_lies_on_the_boot_partition_is_found_and_what_others_have_is_not(box: Box, identity: Identity) -> None:
+    (box.folder / "boot" / CLEAR).write_bytes(write_clear(identity))
+    assert [(row.station, row.sealed) for row in box.wizard.offered()] == [("S0147", False)]
+    mark = box.folder / "boot" / claim_name("S0147")
+    mark.write_bytes(write_claim(Claim("S0147", "ab" * 32, "")))
+    assert box.wizard.offered() == ()
+    assert box.ask(msgspec.json.encode(Request("0" * 32, "S0147"))) == "claimed"
+    mark.unlink()
+    with box.unit():
+        assert box.wizard.take("S0147", "").station == "S0147"
+    assert sorted(path.name for path in (box.folder / "boot").iterdir()) == [claim_name("S0147")]
+
+
+def test_files_that_are_no_identity_are_not_offered(box: Box, identity: Identity) -> None:
+    (box.stick / "identity-S0001.toml").write_bytes(b"nonsense")
+    laid(box.stick, identity).rename(box.stick / "identity-S0148.toml")
+    (box.stick / CLEAR).symlink_to(box.folder / "keys/machine")
+    assert box.wizard.offered() == ()
+
+
+def test_root_trusts_nothing_in_a_request(box: Box, identity: Identity) -> None:
+    laid(box.stick, identity)
+    whole = {"id": "0" * 32, "station": "S0147", "code": CODE.digits}
+
+    @each(
+        "content",
+        [
+            b"",
+            b"{}",
+            b"[" * MAX_BYTES,
+            msgspec.json.encode({**whole, "station": "../../etc/shadow"}),
+            msgspec.json.encode({**whole, "code": CODE.digits + "\n"}),
+            msgspec.json.encode({**whole, "id": "x"}),
+            msgspec.json.encode({**whole, "key": "mine"}),
+            msgspec.json.encode(whole) + b" " * MAX_BYTES + b"}",
+        ],
+    )
+    def judged(content: bytes) -> None:
+        assert box.ask(content) == ""
+        assert box.wizard.in_use() is None
+
+    judged()
+    box.helper.request.unlink()
+    secret = box.folder / "keys/secret"
+    secret.write_bytes(msgspec.json.encode(whole))
+    box.helper.request.symlink_to(secret)
+    attend(box.helper)
+    assert box.wizard.in_use() is None
+    box.helper.request.unlink()
+    os.mkfifo(box.helper.request)
+    attend(box.helper)
+    assert box.wizard.in_use() is None
+    assert stat.S_IMODE(box.helper.answer.stat().st_mode) == 0o644
+
+
+def test_nobody_answers(box: Box, identity: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests_module, "ANSWER_S", 0.0)
+    with pytest.raises(IdentityRefused) as refused:
+        box.wizard.take("S0147", CODE.digits)
+    assert refused.value.word == "failed"
+    assert not box.helper.request.exists()
+
+
+def test_data_in_memory_are_no_place_for_an_identity(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = Path("/dev/shm") / f"kiosk-identity-{os.getpid()}"
+    memory.mkdir()
+    monkeypatch.setenv("KIOSK_BOX", "1")
+    try:
+        with pytest.raises(NotLasting):
+            attend(replace(box.helper, keys=memory))
+    finally:
+        memory.rmdir()
+    assert not box.helper.answer.exists()
+
+
+def test_a_read_only_medium_is_remounted_and_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[list[str]] = []
+
+    class Flags:
+        f_flag = os.ST_RDONLY
+
+    def run(call: list[str], **given: object) -> subprocess.CompletedProcess[str]:
+        calls.append(call)
+        return subprocess.CompletedProcess(call, 0, "", "")
+
+    monkeypatch.setattr("kiosk.app.mounting.writable.subprocess.run", run)
+    with writable(tmp_path):
+        assert calls == []
+    monkeypatch.setattr("kiosk.app.mounting.writable.os.statvfs", lambda path: Flags)
+    with pytest.raises(ZeroDivisionError), writable(tmp_path):
+        1 / 0  # noqa: B018 - whatever happens meanwhile
+    assert [call[2] for call in calls] == ["remount,rw,nodev,nosuid,noexec", "remount,ro,nodev,nosuid,noexec"]
+    monkeypatch.setattr(
+        "kiosk.app.mounting.writable.subprocess.run",
+        lambda call, **given: subprocess.CompletedProcess(call, 32, "", "mount: write-protected\n"),
+    )
+    with pytest.raises(OSError, match="write-protected"), writable(tmp_path):
+        raise AssertionError("nothing may be written")

@@ -1,0 +1,194 @@
+"""A release on trial in the real process of a station, and the helper as its unit calls it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kiosk.app import station as runtime
+from kiosk.app.update.helper import Board, make_updater, only_one, run_helper
+from kiosk.app.update.journal_file import JournalFile
+from kiosk.app.update.letter_box import StationLetters
+from kiosk.app.update.owner import as_owner, open_regular, read_small
+from kiosk.app.update.places import Places
+from kiosk.app.update.station import hear_scale
+from kiosk.cli.kiosk import main
+from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
+from kiosk.station.open_store import stamps
+from kiosk.station.update.journal import Entry, Outcome, Phase
+from kiosk.station.update.letters import Verdict, parse
+from kiosk.station.update.refusals import UpdateRefused, Why
+from kiosk.store import Store
+from kiosk.store.database.opening import Opening
+from tests.app.test_station import Technician, config_of
+from tests.messaging.ports import claimed_port
+from tests.migrated import here
+from tests.station.update.machine import NEW, OLD, lay_tree
+from tests.store.village import CATALOG
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    with claimed_port() as port:
+        yield port
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    places = Places(tmp_path / "releases", tmp_path / "package", tmp_path / "run")
+    lay_tree(places.package, OLD)
+    lay_tree(places.releases / NEW, NEW)
+    (places.releases / "current").symlink_to(NEW)
+    places.runtime.mkdir()
+    return places
+
+
+def verdict_of(data: Path) -> Verdict | None:
+    return parse((data / "requests/update-verdict.json").read_bytes(), Verdict)
+
+
+def test_a_release_on_trial_shows_that_it_works_and_opens_when_it_is_kept(
+    tmp_path: Path, places: Places, port: int
+) -> None:
+    with ScaleSimulator("mt_sics", tmp_path / "scale", settle_s=0, settings=IndicatorSettings(step_g=5)) as simulator:
+        section = f'[scale]\nport="{simulator.path}"\nprotocol="mt_sics"\ne_g=5\nmax_g=60000\n'
+        config = config_of(tmp_path, section, port)
+        config = replace(config, web=replace(config.web, language="en"))
+        data, stamp = config.station.data, stamps(config.station)
+        here(tmp_path / "empty.db")
+        with closing(
+            Store.open(config.station.database, "S0147", stamp(), Opening(template=tmp_path / "empty.db"))
+        ) as store:
+            store.catalogs.add(CATALOG, stamp())
+            before = store.outbox.counts().last_seq
+        journal, seen = JournalFile(places.releases), list[tuple[int, str]]()
+        entry = Entry("1" * 16, Phase.TRIAL, NEW, scale=True)
+        journal.write(entry)
+        (data / "requests").mkdir()
+
+        class Stop(threading.Event):
+            def wait(self, timeout: float | None = None) -> bool:
+                person = Technician(port)
+                status, _, text = person.ask("/")
+                seen.append((status, text))
+                seen.append((person.ask("/health")[0], ""))
+                if timeout is None:
+                    return True
+                assert verdict_of(data) == Verdict("1" * 16, None)
+                journal.write(replace(entry, phase=Phase.KEEP))
+                return False
+
+        runtime.run_station(config, Stop(), places=places)
+    assert [status for status, _ in seen] == [503, 200, 200, 200]
+    assert "The station is being updated" in seen[0][1]
+    assert "The station is being updated" not in seen[2][1]
+    with closing(Store.open(config.station.database, "S0147", stamp())) as store:
+        assert store.outbox.counts().last_seq == before, "the intake that was tried has left nothing"
+        assert store.intakes.recent() == []
+
+
+def test_a_release_that_is_told_to_end_on_trial_has_started_nothing(tmp_path: Path, places: Places, port: int) -> None:
+    """Its scale is not there, and was not before: that blocks nothing."""
+    section = f'[scale]\nport="{tmp_path}/none"\nprotocol="mt_sics"\ne_g=5\nmax_g=60000\n'
+    config = config_of(tmp_path, section, port)
+    data = config.station.data
+    (data / "requests").mkdir(parents=True)
+    here(tmp_path / "empty.db")
+    Store.open(
+        config.station.database, "S0147", stamps(config.station)(), Opening(template=tmp_path / "empty.db")
+    ).close()
+    JournalFile(places.releases).write(Entry("2" * 16, Phase.TRIAL, NEW, scale=False))
+    told: list[Verdict | None] = []
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            told.append(verdict_of(data))
+            return True
+
+    runtime.run_station(config, Stop(), places=places)
+    assert told == [Verdict("2" * 16, None)]
+    assert not hear_scale(config.scale, 0.05)
+    assert not hear_scale(None, 1.0)
+
+
+def test_the_helper_settles_says_so_and_serves(tmp_path: Path, places: Places) -> None:
+    config = config_of(tmp_path)
+    config.station.data.mkdir()
+    settled: list[Entry | None] = []
+    journal = JournalFile(places.releases)
+    journal.write(Entry("3" * 16, Phase.OVER, NEW, former="", why=None))
+    StationLetters(config.station.data).ask("none.kioskupdate")
+    outcome = run_helper(config, places, lambda: settled.append(journal.read()))
+    assert settled == [None], "the station may start as soon as nothing is half done"
+    assert outcome is not None
+    assert (outcome.why, journal.outcome()) == (Why.NOT_FOUND, outcome)
+    with only_one(places.releases), pytest.raises(UpdateRefused) as running:
+        run_helper(config, places, lambda: None)
+    assert running.value.why is Why.RUNNING
+    make_updater(config, places).settle()
+
+
+def test_the_machine_is_asked_and_its_clock_only_goes_forward(tmp_path: Path) -> None:
+    board = Board(tmp_path)
+    assert board.architecture in ("amd64", "arm64")
+    assert board.python.startswith("3.")
+    assert board.free_bytes() > 0
+    first = board.monotonic()
+    board.wait(0)
+    assert board.monotonic() >= first
+    assert board.new_number() != board.new_number()
+
+
+def test_nothing_but_a_small_regular_file_is_a_letter(tmp_path: Path) -> None:
+    import os
+
+    (tmp_path / "file").write_bytes(b"1234")
+    (tmp_path / "link").symlink_to("file")
+    os.mkfifo(tmp_path / "pipe")
+    assert [read_small(tmp_path / name, 4) for name in ("file", "link", "pipe", "none")] == [b"1234", None, None, None]
+    assert read_small(tmp_path / "file", 3) is None
+    with pytest.raises(OSError, match="no file"):
+        open_regular(tmp_path / "pipe")
+    with as_owner(tmp_path):
+        assert (tmp_path / "file").exists()
+
+
+def test_the_command_tells_what_runs_and_what_came_of_it(
+    tmp_path: Path, places: Places, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from kiosk.cli import update as command
+
+    monkeypatch.setattr(command, "PLACES", places)
+
+    def run(*words: str) -> tuple[int, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(["update", *words])
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), (said.out + said.err).strip()
+
+    assert run("--status") == (0, f"runs {NEW} (all, Python 3.13, schema 8)")
+    journal = JournalFile(places.releases)
+    journal.close(Outcome("1", NEW, Why.LATE))
+    assert "was not kept: The new version did not get healthy in time" in run("--status")[1]
+    journal.close(Outcome("1", NEW, None))
+    journal.write(Entry("2", Phase.COPYING, "0.9.2"))
+    assert run("--status")[1].splitlines()[1:] == [
+        "an update to 0.9.2 is under way: copying",
+        f"the newest update, to {NEW}, was kept",
+    ]
+    assert run() == (2, "name the bundle, or ask with --status")
+    config = config_of(tmp_path).station
+    config.data.mkdir()
+    nothing = ("--config", str(tmp_path / "station.toml"), str(tmp_path / "none.kioskupdate"))
+    assert run(*nothing) == (1, "There is no such bundle: name the file of an update.")
+    (tmp_path / "none.kioskupdate").write_bytes(b"no bundle")
+    assert run(*nothing) == (1, "This file is no update bundle.")
+    assert not (config.data / "updates").exists(), "what is no bundle is not copied"
+    (places.package / "release.json").write_text(json.dumps({}))
+    assert run("--status")[0] == 1

@@ -1,0 +1,186 @@
+"""``kiosk provision``: every fault by line and column, nothing written unless all is good, and codes that open."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from kiosk.cli.kiosk import main
+from kiosk.cli.provision import command
+from kiosk.cli.provision.stations import MAX_BYTES, MAX_STATIONS, BadStations, files_beside, read_stations
+from kiosk.first_start.identity.format import Identity, read_sealed, unseal
+from kiosk.first_start.identity.paper_code import PaperCode
+from tests.first_start.identity.identities import CODE, cost_nothing
+from tests.messaging.authority import Authority
+
+HEAD = "station,region,village,broker_url,cert_file,key_file,ca_file\n"
+GUIDE = Path(__file__).resolve().parents[3] / "docs/provisioning.md"
+
+
+@pytest.fixture(scope="module")
+def county(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("county")
+    authority = Authority(folder)
+    for station in ("S0147", "S0148"):
+        authority.issue(station)
+    authority.issue("S0149", days=-1)
+    return folder
+
+
+def row(station: str = "S0147", **instead: str) -> str:
+    cells = {
+        "station": station,
+        "region": "yarkant",
+        "village": "تاغارچى",
+        "broker_url": "mqtts://center.example:8883",
+        "cert_file": f"county-{station}.crt",
+        "key_file": f"county-{station}.key",
+        "ca_file": "county-ca.crt",
+    }
+    return ",".join({**cells, **instead}.values()) + "\n"
+
+
+def called(county: Path, text: str, out: Path) -> Result:
+    table = county / "stations.csv"
+    table.write_text(text, encoding="utf-8-sig")
+    return CliRunner().invoke(main, ["provision", str(table), "--out", str(out)])
+
+
+def test_two_stations_two_files_two_pages(county: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cost_nothing(monkeypatch)
+    codes: list[tuple[str, PaperCode]] = []
+    drawn = command.paper_pdf
+
+    def noted(identity: Identity, code: PaperCode) -> bytes:
+        codes.append((identity.station, code))
+        return drawn(identity, code)
+
+    monkeypatch.setattr(command, "paper_pdf", noted)
+    out = tmp_path / "identities"
+    done = called(county, HEAD + row() + "\n" + row("S0148", village="", ca_file=""), out)
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout) == {"stations": 2, "out": str(out)}
+    files = {str(path.relative_to(out)): path for path in out.rglob("*")}
+    assert set(files) == {
+        "station-identities",
+        "station-identities/identity-S0147.toml",
+        "station-identities/identity-S0148.toml",
+        "papers",
+        "papers/S0147.pdf",
+        "papers/S0148.pdf",
+    }
+    for path in (out, *files.values()):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+    assert [station for station, _ in codes] == ["S0147", "S0148"]
+    assert codes[0][1] != codes[1][1]
+    for station, code in codes:
+        name = f"identity-{station}.toml"
+        identity = unseal(read_sealed(files[f"station-identities/{name}"].read_bytes(), name), code)
+        assert identity.station == station
+        assert identity.key == (county / f"county-{station}.key").read_text()
+        assert files[f"papers/{station}.pdf"].read_bytes()[:5] == b"%PDF-"
+    again = called(county, HEAD + row(), out)
+    assert again.exit_code == 2
+    assert "is there already" in again.stderr
+    assert [path for path in tmp_path.iterdir() if path != out] == []
+
+
+def test_every_fault_names_line_and_column(county: Path, tmp_path: Path) -> None:
+    (county / "huge.crt").write_bytes(b"-----BEGIN CERTIFICATE-----" + b"A" * 40_000)
+    good = HEAD + row()
+    faults = {
+        "": "there is no station in the file",
+        HEAD: "there is no station in the file",
+        "station,region\n": "line 1, broker_url: the column is missing",
+        "town," + HEAD: "line 1: there is no column 'town'",
+        HEAD.replace("region", "station"): "line 1, station: the column is there twice",
+        HEAD + "S0147,yarkant\n": "line 2: 2 cells where the first line names 7 columns",
+        good + row("S0147"): "line 3, station: the same as in line 2",
+        good + row("S0148", key_file="county-S0147.key"): "line 3, key_file: the key is not that of the certificate",
+        good + row("S0148", cert_file="county-S0147.crt"): "line 3, cert_file: the certificate has the common name",
+        HEAD + row("147"): "line 2, station: station id '147'",
+        HEAD + row(region="feed"): "line 2, region: region id 'feed'",
+        HEAD + row(village="x" * 41): "line 2, village: a village has at most 40",
+        HEAD + row(village="a\u202eb"): "line 2, village: a hidden character, U+202E",
+        HEAD + row(broker_url="mqtt://center.example"): "line 2, broker_url: 'mqtt://center.example' must begin with",
+        HEAD + row(broker_url="mqtts://u:p@center.example"): "line 2, broker_url: broker_url carries no user",
+        HEAD + row(broker_url=""): "line 2, broker_url: it is empty",
+        HEAD + row(cert_file="no.crt"): "line 2, cert_file: no.crt: No such file",
+        HEAD + row(cert_file="."): "line 2, cert_file: .: Is a directory",
+        HEAD + row(cert_file="stations.csv"): "line 2, cert_file: the file is no PEM",
+        HEAD + row(cert_file="huge.crt"): "line 2, cert_file: the file has more than 32000 bytes",
+        HEAD + row("S0149"): "line 2, cert_file: the certificate has ended on",
+        HEAD + row(cert_file="y" * 201): "line 2, cert_file: 201 characters",
+        good + '"S0148': "line 3: it is no CSV",
+    }
+    out = tmp_path / "out"
+    for text, said in faults.items():
+        done = called(county, text, out)
+        assert done.exit_code == 2, said
+        assert said in done.stderr, (said, done.stderr)
+        assert not any(tmp_path.iterdir()), said
+
+
+def test_a_file_without_end_is_bounded(county: Path) -> None:
+    read, now = files_beside(county / "x"), datetime.now(UTC)
+    with pytest.raises(BadStations, match="more than"):
+        read_stations(b"a" * (MAX_BYTES + 1), read, now)
+    with pytest.raises(BadStations, match="line 3: it is not UTF-8"):
+        read_stations(HEAD.encode() + row().encode() + b"\xff\xfe\n", read, now)
+    with pytest.raises(BadStations) as bad:
+        read_stations((HEAD + "x,,,,,,\n" * 2 * MAX_STATIONS).encode(), read, now)
+    assert len(bad.value.faults) == 50
+
+
+def test_what_fails_in_the_middle_leaves_nothing(county: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cost_nothing(monkeypatch)
+
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(command, "write_synced", full)
+    done = called(county, HEAD + row(), tmp_path / "out")
+    assert done.exit_code == 1
+    assert "No space left" in done.stderr
+    assert not any(tmp_path.iterdir())
+
+
+def test_the_help_says_what_it_changes() -> None:
+    done = CliRunner().invoke(main, ["provision", "--help"])
+    assert "What it changes" in done.output
+
+
+def test_the_page_of_a_station_is_readable(county: Path) -> None:
+    """The same page each time, and another for another code: what the letters look like is for eyes."""
+    identity = read_stations((HEAD + row()).encode(), files_beside(county / "x"), datetime.now(UTC))[0]
+    page = command.paper_pdf(identity, CODE)
+    assert page == command.paper_pdf(identity, CODE)
+    assert page != command.paper_pdf(identity, PaperCode.make(lambda below: 7))
+
+
+def commands(heading: str) -> str:
+    section = GUIDE.read_text(encoding="utf-8").partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    (block,) = re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)[:1]
+    return str(block)
+
+
+def test_the_county_s_own_steps_make_what_provision_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands of the guide as they stand there, for two stations."""
+    cost_nothing(monkeypatch)
+    run: Callable[[str], object] = lambda script: subprocess.run(  # noqa: E731
+        ["sh", "-eu", "-c", script], cwd=tmp_path, check=True, capture_output=True
+    )
+    run(commands("The county's authority"))
+    run(commands("A certificate for each station"))
+    done = CliRunner().invoke(main, ["provision", str(tmp_path / "stations.csv"), "--out", str(tmp_path / "new")])
+    assert done.exit_code == 0, done.stderr
+    assert len(list((tmp_path / "new/papers").iterdir())) == 2
+    assert stat.S_IMODE((tmp_path / "county-ca.key").stat().st_mode) == 0o600

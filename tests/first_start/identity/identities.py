@@ -1,0 +1,45 @@
+"""Identities for tests, and a word of Argon2id that costs next to nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kiosk.first_start.identity import format as identity_format
+from kiosk.first_start.identity.format import NONCE_BYTES, SALT_BYTES, Cost, Identity, seal, sealed_name
+from kiosk.first_start.identity.paper_code import PaperCode
+from tests.messaging.authority import Authority
+
+CODE = PaperCode("4821093755602182")
+OTHER_CODE = PaperCode.make(lambda below: 7)
+
+
+def cost_nothing(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(identity_format, "COST", Cost(1, 8, 1))
+
+
+def made(folder: Path, station: str = "S0147", village: str = "Tagharchi") -> Identity:
+    authority = Authority(folder)
+    certificate, key = authority.issue(station)
+    return Identity(
+        station=station,
+        region="yarkant",
+        village=village,
+        broker_url="mqtts://center.example:8883",
+        certificate=certificate.read_text("ascii"),
+        key=key.read_text("ascii"),
+        authority=authority.file.read_text("ascii"),
+    )
+
+
+def sealed(identity: Identity, code: PaperCode = CODE) -> bytes:
+    return seal(identity, code, b"s" * SALT_BYTES, b"n" * NONCE_BYTES)
+
+
+def laid(folder: Path, identity: Identity, code: PaperCode = CODE) -> Path:
+    """The sealed identity on a stick."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / sealed_name(identity.station)
+    file.write_bytes(sealed(identity, code))
+    return file

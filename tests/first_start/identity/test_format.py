@@ -1,0 +1,160 @@
+"""The file of an identity: what the code opens, and that nothing of it can be changed or exchanged."""
+
+from __future__ import annotations
+
+import base64
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from kiosk.first_start.identity.certificate import BadCertificate, check_authority, check_certificate, check_key
+from kiosk.first_start.identity.claim import BadClaim, Claim, read_claim, write_claim
+from kiosk.first_start.identity.format import (
+    COST,
+    MAX_BYTES,
+    BadIdentity,
+    Identity,
+    SealedIdentity,
+    WrongCode,
+    read_clear,
+    read_sealed,
+    seal,
+    unseal,
+    write_clear,
+)
+from kiosk.first_start.identity.paper_code import BadCode, PaperCode
+from tests.first_start.identity.identities import CODE, OTHER_CODE, cost_nothing, made, sealed
+
+NAME = "identity-S0147.toml"
+
+
+@pytest.fixture(autouse=True)
+def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    cost_nothing(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def identity(tmp_path_factory: pytest.TempPathFactory) -> Identity:
+    return made(tmp_path_factory.mktemp("authority"), village="تاغارچى 塔尕尔其")
+
+
+def test_the_cost_is_what_version_1_says() -> None:
+    assert (COST.passes, COST.memory_kib, COST.lanes) == (3, 65536, 4)
+
+
+class TestTheCode:
+    def test_sixteen_digits_in_four_groups_with_more_than_forty_bits(self) -> None:
+        asked: list[int] = []
+        code = PaperCode.make(lambda below: asked.append(below) or 0)
+        assert code.groups == ("0000", "0000", "0000", code.digits[-4:])
+        assert asked == [10**15]
+        assert asked[0] > 2**49
+
+    def test_every_wrong_digit_and_every_exchange_is_noticed(self) -> None:
+        digits = CODE.digits
+        slips = [
+            digits[:at] + other + digits[at + 1 :] for at in range(16) for other in "0123456789" if other != digits[at]
+        ]
+        slips += [digits[:at] + digits[at + 1] + digits[at] + digits[at + 2 :] for at in range(15)]
+        for slip in (slip for slip in slips if slip != digits):
+            with pytest.raises(BadCode):
+                PaperCode(slip)
+        for shape in ("", digits[:-1], digits + "0", digits[:-1] + "x", "٤" * 16):
+            with pytest.raises(BadCode):
+                PaperCode(shape)
+
+    def test_it_is_in_no_log(self, identity: Identity) -> None:
+        assert CODE.digits not in repr(CODE)
+        assert repr(identity) == "Identity(S0147 of yarkant)"
+
+
+class TestSealed:
+    def test_what_was_sealed_comes_back(self, identity: Identity) -> None:
+        content = sealed(identity)
+        envelope = read_sealed(content, NAME)
+        assert (envelope.station, envelope.region, envelope.village) == ("S0147", "yarkant", identity.village)
+        assert unseal(envelope, CODE) == identity
+        assert identity.key.splitlines()[1].encode() not in content
+        assert read_clear(write_clear(identity)) == identity
+        assert len(content) < MAX_BYTES / 4
+
+    def test_another_code_and_any_changed_bit_opens_nothing(self, identity: Identity) -> None:
+        envelope = read_sealed(sealed(identity), NAME)
+        with pytest.raises(WrongCode):
+            unseal(envelope, OTHER_CODE)
+        raw = base64.b64decode(envelope.sealed)
+        for at in (1, 16, 17, 28, 29, len(raw) // 2, len(raw) - 1):  # salt, nonce, text, tag
+            bent = raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]
+            with pytest.raises(WrongCode):
+                unseal(SealedIdentity("S0147", "yarkant", base64.b64encode(bent).decode(), identity.village), CODE)
+        for part in (b"", raw[:1], raw[:20], raw[:44], b"\x02" + raw[1:]):
+            with pytest.raises(BadIdentity):
+                unseal(SealedIdentity("S0147", "yarkant", base64.b64encode(part).decode(), identity.village), CODE)
+
+    def test_nobody_gives_it_another_number_region_or_village(self, identity: Identity) -> None:
+        text = sealed(identity).decode()
+        for old, new in (("S0147", "S0148"), ("yarkant", "kargilik"), (identity.village, "Yengi")):
+            forged = text.replace(old, new).encode()
+            station = "S0148" if new == "S0148" else "S0147"
+            with pytest.raises(WrongCode):
+                unseal(read_sealed(forged, f"identity-{station}.toml"), CODE)
+        with pytest.raises(BadIdentity, match="renamed"):
+            read_sealed(sealed(identity), "identity-S0148.toml")
+
+    def test_two_of_one_station_have_nothing_in_common(self, identity: Identity) -> None:
+        one, two = (tomllib.loads(seal(identity, CODE, salt * 16, salt * 12).decode()) for salt in (b"a", b"b"))
+        assert one["sealed"] != two["sealed"]
+
+
+@pytest.mark.parametrize("read", [read_clear, lambda content: read_sealed(content, NAME)])
+def test_what_is_no_identity_is_refused_with_its_reason(read: Callable[[bytes], object], identity: Identity) -> None:
+    clear = write_clear(identity)
+    for content in (
+        b"",
+        b"\xff\xfe",
+        b"not toml",
+        b"[" * 60_000,
+        b"a=" + b"9" * MAX_BYTES,
+        clear.replace(b"S0147", b"S147"),
+        clear.replace(b"yarkant", b"feed"),
+        clear.replace(b"mqtts://", b"mqtt://"),
+        clear.replace(b"BEGIN CERTIFICATE", b"BEGIN NOTHING"),
+        clear + b'strange = "1"\n',
+        sealed(identity).replace(b"sealed", b"opened"),
+        sealed(identity).replace(b'region = "', b'region = "\\u202e'),
+    ):
+        with pytest.raises(BadIdentity):
+            read(content)
+
+
+def test_a_village_nobody_can_see_through_is_refused(identity: Identity) -> None:
+    for village in ("x" * 41, "two  spaces", "line\nbreak", "\u202eegalliv", " edge"):
+        with pytest.raises(ValueError, match="village"):
+            msgspec.convert({**msgspec.to_builtins(identity), "village": village}, Identity)
+
+
+def test_a_claim_is_read_and_a_damaged_one_is_told() -> None:
+    claim = Claim("S0147", "ab" * 32, "2026-11-28T08:00:00+00:00")
+    assert read_claim(write_claim(claim)) == claim
+    for content in (b"", b"{", write_claim(claim)[:40], b'{"station":"S0147","machine":"x","claimed_at":""}'):
+        with pytest.raises(BadClaim):
+            read_claim(content)
+
+
+def test_a_certificate_is_that_of_the_station_and_its_key_is_the_other_half(identity: Identity, tmp_path: Path) -> None:
+    other = made(tmp_path, "S0148")
+    check_certificate("S0147", identity.certificate)
+    check_key(identity.certificate, identity.key)
+    check_authority(identity.authority)
+    for check in (
+        lambda: check_certificate("S0147", other.certificate),
+        lambda: check_certificate("S0147", "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"),
+        lambda: check_key(identity.certificate, other.key),
+        lambda: check_key(identity.certificate, "-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n"),
+        lambda: check_authority("nothing"),
+    ):
+        with pytest.raises(BadCertificate):
+            check()

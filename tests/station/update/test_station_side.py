@@ -1,0 +1,258 @@
+"""The station's side: is it busy, what does a trial look at, and what does the technician see."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kiosk.app.update.journal_file import JournalFile
+from kiosk.app.update.releases import ReleaseFolder
+from kiosk.app.update.station import StationShelf
+from kiosk.domain.metrology.pan import PanState
+from kiosk.station.desk.view import Step
+from kiosk.station.live import OK, LiveBoard
+from kiosk.station.update.gate import Gate
+from kiosk.station.update.journal import Entry, Outcome, Phase
+from kiosk.station.update.letters import Answer, Verdict
+from kiosk.station.update.quiet import HOLD_S, QuietWatch, StationQuiet
+from kiosk.station.update.refusals import UpdateRefused, Why
+from kiosk.station.update.release import Release
+from kiosk.station.update.trial import PAGES, Trial, TrialTools, undecided
+from kiosk.station.update.updates import MOST_SHOWN, Updates
+from kiosk.store import StoreError
+from tests.station.fakes import Rig
+from tests.station.update.machine import NEW, OLD, OTHER_KEY, Machine, lay_bundle
+
+
+@dataclass
+class FakeJournal:
+    entry: Entry | None = None
+
+    def read(self) -> Entry | None:
+        return self.entry
+
+
+@dataclass
+class FakeQuiet:
+    why: Why | None = None
+
+    def busy(self) -> Why | None:
+        return self.why
+
+    def hears_scale(self) -> bool:
+        return True
+
+
+class FullShelf:
+    """As many bundles as a page shows, none of them good, and an update that stepped back."""
+
+    def names(self) -> list[str]:
+        return [f"station-kiosk-0.9.{number}-of-a-long-name.kioskupdate" for number in range(MOST_SHOWN)]
+
+    def head(self, name: str, size: int) -> bytes:
+        return b""
+
+    def running(self) -> Release:
+        return Release("0.9.0+g0000001dirty", "", "all", "3.13", "a" * 64, 8)
+
+    def keys(self) -> tuple[bytes, ...]:
+        return ()
+
+    def outcome(self) -> Outcome | None:
+        return Outcome("1", NEW, Why.LATE, stepped_back=True)
+
+    def waits(self) -> bool:
+        return False
+
+    def ask(self, bundle: str) -> None:
+        raise AssertionError(bundle)
+
+
+@dataclass
+class Papers:
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def summary(self) -> dict[str, int]:
+        return self.counts
+
+
+def test_a_station_is_quiet_with_an_empty_pan_nothing_open_and_nothing_printing() -> None:
+    view = Rig().desk.view()
+    empty = replace(view, pan=replace(view.pan, state=PanState.EMPTY), step=Step.HOME, receipt=None)
+    board, papers = LiveBoard(view), Papers({"printed": 7, "unknown": 1})
+    board.mark(scale=OK)
+
+    def busy(**changed: Any) -> Why | None:
+        now = replace(empty, **changed)
+        quiet: Any = StationQuiet(lambda: now, board, papers)  # type: ignore[arg-type]
+        return quiet.busy()  # type: ignore[no-any-return]
+
+    assert busy() is None
+    for state in set(PanState) - {PanState.EMPTY}:
+        assert busy(pan=replace(view.pan, state=state)) is Why.BUSY_PAN
+    assert busy(step=Step.WHO) is Why.BUSY_INTAKE
+    assert busy(receipt="0147-A-000001") is Why.BUSY_INTAKE
+    for state in ("queued", "sending"):
+        papers.counts = {state: 1}
+        assert busy() is Why.BUSY_PRINTING
+    papers.counts = {}
+    board.mark(scale="scale_missing")
+    assert busy(pan=replace(view.pan, state=PanState.LOST)) is None, "nobody knows the pan; nothing is open"
+
+
+def test_a_quiet_station_closes_its_pages_and_opens_them_when_nothing_comes_of_it() -> None:
+    journal, quiet, gate, told, now = FakeJournal(), FakeQuiet(), Gate(), list[Answer](), [0.0]
+    watch = QuietWatch(journal, quiet, gate, told.append, lambda: now[0])
+    watch.look()
+    assert (told, gate.closed) == ([], False)
+    journal.entry = Entry("1", Phase.ASKING, NEW)
+    quiet.why = Why.BUSY_INTAKE
+    watch.look()
+    assert (told, gate.closed) == ([Answer("1", Why.BUSY_INTAKE, True)], False)
+    quiet.why = None
+    watch.look()
+    assert len(told) == 1, "each update is answered once"
+    journal.entry = Entry("2", Phase.ASKING, NEW)
+    watch.look()
+    assert (told[1], gate.closed) == (Answer("2", None, True), True)
+    journal.entry = Entry("2", Phase.COPYING, NEW)
+    watch.look()
+    assert gate.closed
+    journal.entry = Entry("2", Phase.OVER, NEW, why=Why.FULL)
+    watch.look()
+    assert not gate.closed
+    journal.entry = Entry("3", Phase.ASKING, NEW)
+    watch.look()
+    now[0] = HOLD_S + 1
+    watch.look()
+    assert not gate.closed, "the helper was killed: the counter does not stay closed for it"
+
+
+def test_the_watch_is_a_thread_that_lives_through_a_card_that_fails() -> None:
+    asked = threading.Event()
+
+    class Failing:
+        def read(self) -> Entry | None:
+            asked.set()
+            raise OSError("no card")
+
+    watch = QuietWatch(Failing(), FakeQuiet(), Gate(), lambda answer: None)
+    watch.start()
+    assert asked.wait(30)
+    watch.stop()
+
+
+# --- the trial --------------------------------------------------------------------------------------------------------
+
+
+class Ended(threading.Event):
+    """The helper decides while the trial waits."""
+
+    def __init__(self, journal: FakeJournal, then: Entry | None, *, ends: bool = False) -> None:
+        super().__init__()
+        self._journal, self._then, self._ends = journal, then, ends
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._journal.entry = self._then
+        return self._ends
+
+
+def on_trial(*, scale: bool = True, **changed: Any) -> tuple[Verdict, bool]:
+    journal, told = FakeJournal(Entry("1", Phase.TRIAL, NEW, scale=scale)), list[Verdict]()
+    tools = {"draw": lambda page: 200, "hear_scale": lambda seconds: seconds > 0, "rehearse": lambda: None}
+    trial = Trial(Entry("1", Phase.TRIAL, NEW, scale=scale), journal, TrialTools(**(tools | changed), tell=told.append))
+    passed = trial.passed(Ended(journal, Entry("1", Phase.KEEP, NEW)))
+    (verdict,) = told
+    return verdict, passed
+
+
+def test_a_trial_looks_at_pages_intake_and_scale() -> None:
+    def fails() -> None:
+        raise StoreError("The database refused a row.")
+
+    def breaks(page: str) -> int:
+        raise ZeroDivisionError
+
+    assert on_trial() == (Verdict("1", None), True)
+    verdict, _ = on_trial(draw=lambda page: 500 if page == "/counter" else 200)
+    assert verdict == Verdict("1", Why.PAGES, "/counter answers 500")
+    assert on_trial(draw=breaks)[0].why is Why.PAGES
+    assert on_trial(rehearse=fails)[0] == Verdict("1", Why.INTAKE, "The database refused a row.")
+    assert on_trial(hear_scale=lambda seconds: False)[0].why is Why.SCALE
+    assert on_trial(hear_scale=lambda seconds: False, scale=False)[0].why is None, "it was silent before"
+    drawn: list[str] = []
+    on_trial(draw=lambda page: drawn.append(page) or 200)
+    assert drawn == list(PAGES)
+
+
+def test_a_trial_ends_with_the_word_of_the_helper_or_of_who_stops_it() -> None:
+    for then, passes in ((Entry("1", Phase.KEEP, NEW), True), (None, True), (Entry("2", Phase.TRIAL, NEW), True)):
+        journal = FakeJournal(Entry("1", Phase.TRIAL, NEW))
+        tools = TrialTools(lambda page: 200, lambda seconds: True, lambda: None, lambda verdict: None)
+        assert Trial(Entry("1", Phase.TRIAL, NEW), journal, tools).passed(Ended(journal, then)) is passes
+        still = Entry("1", Phase.BACK, NEW)
+        assert not Trial(Entry("1", Phase.TRIAL, NEW), FakeJournal(still), tools).passed(
+            Ended(FakeJournal(still), still, ends=True)
+        )
+
+
+def test_only_the_release_that_is_meant_is_on_trial() -> None:
+    journal = FakeJournal(Entry("1", Phase.TRIAL, NEW))
+    assert undecided(journal, NEW) == journal.entry
+    assert undecided(journal, OLD) is None, "the former release begins as ever"
+    for phase in set(Phase) - {Phase.SWITCHING, Phase.TRIAL, Phase.BACK}:
+        journal.entry = Entry("1", phase, NEW)
+        assert undecided(journal, NEW) is None
+    journal.entry = None
+    assert undecided(journal, NEW) is None
+
+
+# --- the technician ---------------------------------------------------------------------------------------------------
+
+
+def test_the_technician_sees_what_may_be_installed_and_asks_for_it(tmp_path: Path) -> None:
+    machine = Machine(tmp_path / "machine").lay()
+    journal, quiet = JournalFile(machine.releases), FakeQuiet()
+    shelf = StationShelf(ReleaseFolder(machine.releases, machine.package), journal, machine.data)
+    updates = Updates(shelf, journal, quiet)
+    view = updates.view()
+    assert (view.running, view.bundles, view.phase, view.outcome) == (OLD, (), "", None)
+    folder = machine.data / "updates"
+    lay_bundle(folder, "good.kioskupdate")
+    lay_bundle(folder, "strange.kioskupdate", OTHER_KEY)
+    lay_bundle(folder, "old.kioskupdate", version=OLD)
+    (folder / "broken.kioskupdate").write_bytes(b"KIOSKUPD")
+    (folder / "notes.txt").touch()
+    assert {row.name: (row.version, row.why) for row in updates.view().bundles} == {
+        "good.kioskupdate": (NEW, None),
+        "strange.kioskupdate": ("", Why.SIGNATURE),
+        "old.kioskupdate": (OLD, Why.NOT_NEWER),
+        "broken.kioskupdate": ("", Why.NO_BUNDLE),
+    }
+    for name, why in (("none.kioskupdate", Why.NOT_FOUND), ("old.kioskupdate", Why.NOT_NEWER)):
+        with pytest.raises(UpdateRefused) as refused:
+            updates.install(name)
+        assert refused.value.why is why
+    quiet.why = Why.BUSY_PAN
+    with pytest.raises(UpdateRefused) as refused:
+        updates.install("good.kioskupdate")
+    assert refused.value.why is Why.BUSY_PAN
+    assert not shelf.waits()
+    quiet.why = None
+    updates.install("good.kioskupdate")
+    assert updates.view().phase == "asked"
+    with pytest.raises(UpdateRefused) as refused:
+        updates.install("good.kioskupdate")
+    assert refused.value.why is Why.RUNNING
+    outcome = machine.update()
+    assert outcome == Outcome("0" * 15 + "1", NEW, None)
+    assert updates.view().outcome == outcome
+    journal.write(Entry("2", Phase.TRIAL, "0.9.2"))
+    assert updates.view().phase == "trial"
+    for number in range(2 * MOST_SHOWN):
+        (folder / f"{number}.kioskupdate").touch()
+    assert len(updates.view().bundles) == MOST_SHOWN

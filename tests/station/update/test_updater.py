@@ -1,0 +1,295 @@
+"""What is refused before anything changes, what is kept, and what steps back: the whole helper over real folders."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from kiosk.app.update.releases import ReleaseFolder
+from kiosk.app.update.units import BACKUP, OTHERS_HELD, RELAY, STATION, STATION_HELD, Units
+from kiosk.files import write_synced
+from kiosk.station.update import journal
+from kiosk.station.update.journal import Phase
+from kiosk.station.update.letters import Answer, Request, Verdict, is_bundle_name, parse
+from kiosk.station.update.refusals import SENTENCES, Why, sentence
+from kiosk.station.update.updater import RESERVE_BYTES, TRIAL_S
+from kiosk.store import Store, StoreError
+from kiosk.store.backup.before_update import CopyBeforeUpdate
+from kiosk.store.database.look import look
+from kiosk.store.database.migrate import migrate
+from tests.each import each
+from tests.station.update.machine import (
+    BUNDLE,
+    KEY,
+    LOCK,
+    NEW,
+    OLD,
+    OTHER_KEY,
+    OTHER_LOCK,
+    Behavior,
+    Machine,
+    lay_bundle,
+    public,
+)
+from tests.store.village import STATION as STATION_ID
+from tests.store.village import stamp
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path / "machine").lay()
+
+
+def outcome_of(machine: Machine, bundle: str = BUNDLE) -> Why | None:
+    machine.ask(bundle)
+    outcome = machine.update()
+    assert outcome is not None
+    assert outcome == machine.outcome()
+    return outcome.why
+
+
+def test_what_does_not_fit_this_machine_is_refused_and_nothing_is_changed(machine: Machine) -> None:
+    """One bundle for each reason; after all of them the right one is kept."""
+    folder = machine.data / "updates"
+    cases: dict[Why, dict[str, object]] = {
+        Why.NOT_NEWER: {"version": "0.9.0+g9999999"},
+        Why.ARCHITECTURE: {"architecture": "amd64"},
+        Why.PYTHON: {"python": "3.11"},
+        Why.SCHEMA: {"schema": 6},
+        Why.LIBRARIES: {"libraries": OTHER_LOCK},
+    }
+    before = machine.content()
+    for why, changed in cases.items():
+        lay_bundle(folder, **changed)
+        assert outcome_of(machine) is why
+        assert (machine.version(), machine.content(), machine.entry()) == (OLD, before, None)
+        assert machine.running == {STATION, RELAY}, "nobody was stopped"
+        assert [path.name for path in machine.releases.iterdir()] == ["outcome.json"]
+    lay_bundle(folder)
+    machine.board.free = RESERVE_BYTES
+    assert outcome_of(machine) is Why.FULL
+    machine.board.free = 10**9
+    for busy in (Why.BUSY_PAN, Why.BUSY_INTAKE, Why.BUSY_PRINTING):
+        machine.behavior = Behavior(busy=busy)
+        assert outcome_of(machine) is busy
+        assert machine.running == {STATION, RELAY}
+    machine.behavior = Behavior(answers=False)
+    assert outcome_of(machine) is Why.NO_ANSWER
+    assert (machine.version(), machine.content()) == (OLD, before)
+    machine.behavior = Behavior()
+    assert outcome_of(machine) is None
+    assert machine.version() == NEW
+    assert not (folder / BUNDLE).exists(), "what was installed needs no room any more"
+    lay_bundle(folder)
+    assert outcome_of(machine) is Why.NOT_NEWER
+
+
+def test_an_update_waits_for_a_station_that_is_not_set_up_yet(machine: Machine) -> None:
+    lay_bundle(machine.data / "updates")
+    machine.database.unlink()
+    assert outcome_of(machine) is Why.NOT_SET_UP
+
+
+def test_nobody_has_the_database_open_while_it_is_copied(machine: Machine) -> None:
+    lay_bundle(machine.data / "updates")
+    script = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('PRAGMA journal_mode = WAL'); "
+    script += "c.execute('SELECT count(*) FROM sqlite_schema').fetchone(); print(flush=True); sys.stdin.read()"
+    command = [sys.executable, "-IS", "-c", script, str(machine.database)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        assert outcome_of(machine) is Why.DATABASE
+        assert machine.running == {STATION, RELAY}
+        other.communicate()
+    assert machine.version() == OLD
+    assert outcome_of(machine) is None
+
+
+@each("why", [Why.PAGES, Why.SCALE, Why.INTAKE, Why.DATABASE])
+def test_an_unhealthy_release_may_say_why(why: Why) -> None:
+    assert parse(b'{"number":"1","why":"%s"}' % why.encode(), Verdict) == Verdict("1", why)
+
+
+def test_a_release_that_is_never_healthy_steps_back_in_time(machine: Machine) -> None:
+    lay_bundle(machine.data / "updates")
+    before, began = machine.content(), machine.board.now
+    for behavior, why in ((Behavior(healthy=Why.SCALE), Why.SCALE), (Behavior(says=False), Why.LATE)):
+        machine.behavior = behavior
+        assert outcome_of(machine) is why
+        outcome = machine.outcome()
+        assert outcome is not None
+        assert outcome.stepped_back
+        assert (machine.version(), machine.content()) == (OLD, before)
+        assert machine.running == {STATION, RELAY}
+    assert machine.board.now - began < TRIAL_S + 60, "on its own clock"
+
+
+def test_a_migration_of_a_real_database_steps_back_and_goes_on_in_its_epoch(machine: Machine) -> None:
+    lay_bundle(machine.data / "updates")
+    before, told = machine.content(), look(machine.database)
+    seen: list[int] = []
+
+    def migrates_and_dies() -> None:
+        migrate(machine.database)
+        store = Store.open(machine.database, STATION_ID, stamp())
+        store.close()
+        seen.append(store.epochs is not None)
+        found = look(machine.database)
+        assert found is not None
+        seen.append(found.schema)
+
+    machine.migrate = migrates_and_dies  # type: ignore[method-assign]
+    machine.behavior = Behavior(says=False)
+    assert outcome_of(machine) is Why.LATE
+    assert seen[1] == 8
+    assert machine.content() == before
+    after = look(machine.database)
+    assert told is not None
+    assert after is not None
+    assert after.epoch == told.epoch
+    with closing(Store.open(machine.database, STATION_ID, stamp())) as store:
+        assert store.epochs.identity().epoch == told.epoch.epoch, "nothing was given out twice"
+
+
+def test_an_old_verdict_decides_nothing(machine: Machine) -> None:
+    """Also one that somebody else has put there: it names another update."""
+    lay_bundle(machine.data / "updates")
+    machine.behavior = Behavior(says=False)
+    (machine.data / "requests/update-verdict.json").write_text('{"number":"0000000000000009","why":null}')
+    assert outcome_of(machine) is Why.LATE
+
+
+def test_a_release_that_does_not_start_is_a_release_that_says_nothing(machine: Machine) -> None:
+    lay_bundle(machine.data / "updates")
+    plain = machine.systemctl
+    machine.systemctl = lambda words: "" if "start" in words and machine.on_trial() else plain(words)  # type: ignore[method-assign]
+    assert outcome_of(machine) is Why.LATE
+    assert (machine.version(), machine.running) == (OLD, {STATION, RELAY})
+
+
+def test_one_update_follows_another_and_keeps_what_it_may_step_back_to(machine: Machine) -> None:
+    folder, machine.behavior = machine.data / "updates", Behavior(migrates=False)
+    following = {"version": "0.9.2", "libraries": OTHER_LOCK, "with_libraries": True}
+    lay_bundle(folder)
+    assert outcome_of(machine) is None
+    lay_bundle(folder, **following)
+    assert outcome_of(machine) is None
+    assert {path.name for path in machine.releases.iterdir() if path.is_dir()} == {
+        "current",
+        NEW,
+        "0.9.2",
+        f"libraries-{OTHER_LOCK}",
+    }
+    lay_bundle(folder, version="0.9.3", libraries=OTHER_LOCK)
+    machine.behavior = Behavior(healthy=Why.PAGES, migrates=False)
+    assert outcome_of(machine) is Why.PAGES
+    assert machine.version() == "0.9.2", "the release of before, not the packaged one"
+    machine.behavior = Behavior(migrates=False)
+    assert outcome_of(machine) is None
+    lay_bundle(folder, version="0.9.4", libraries=LOCK)
+    assert outcome_of(machine) is None
+    lay_bundle(folder, version="0.9.5", libraries=LOCK)
+    assert outcome_of(machine) is None
+    assert not list(machine.releases.glob("libraries-*")), "nobody needs them any more"
+
+
+def test_the_vendor_changes_its_key_over_one_bundle(machine: Machine) -> None:
+    folder = machine.data / "updates"
+    lay_bundle(folder, key=OTHER_KEY)
+    assert outcome_of(machine) is Why.SIGNATURE
+    lay_bundle(folder, next_key=public(OTHER_KEY))
+    machine.behavior = Behavior(healthy=Why.PAGES)
+    assert outcome_of(machine) is Why.PAGES
+    keys = ReleaseFolder(machine.releases, machine.package).keys
+    assert [key.hex() for key in keys()] == [public(KEY)], "a release that was not kept changes nothing"
+    machine.behavior = Behavior(migrates=False)
+    assert outcome_of(machine) is None
+    assert [key.hex() for key in keys()] == [public(KEY), public(OTHER_KEY)]
+    lay_bundle(folder, version="0.9.2", key=OTHER_KEY)
+    assert outcome_of(machine) is None
+    lay_bundle(folder, version="0.9.3", key=KEY)
+    assert outcome_of(machine) is Why.SIGNATURE, "the first key has ended"
+    (machine.package / "vendor.pub").unlink()
+    assert outcome_of(machine) is Why.NO_KEY
+
+
+def test_a_journal_nobody_can_read_is_no_empty_one(machine: Machine) -> None:
+    (machine.releases / "journal.json").write_text("{")
+    with pytest.raises(OSError, match="cannot be read"):
+        machine.updater().settle()
+
+
+def test_a_copy_that_was_damaged_replaces_nothing(machine: Machine) -> None:
+    copy = CopyBeforeUpdate(machine.database)
+    sha256 = copy.make()
+    write_synced(machine.data / "before-update/station.db", b"damaged")
+    before = machine.content()
+    with pytest.raises(StoreError, match="not what was copied"):
+        copy.put_back(sha256)
+    assert machine.content() == before
+    copy.forget()
+    copy.forget()
+    assert not (machine.data / "before-update").exists()
+
+
+def test_a_request_is_taken_once_and_strange_ones_are_none(machine: Machine) -> None:
+    for raw in ("{}", "{", '{"bundle":"../../etc/shadow"}', '{"bundle":"a.kioskupdate"' + " " * 5000 + "}", "[]"):
+        (machine.data / "requests/update.json").write_text(raw)
+        assert machine.update() is None
+        assert not (machine.data / "requests/update.json").exists()
+    secret = machine.folder / "secret.kioskupdate"
+    shutil.copyfile(lay_bundle(machine.folder), secret)
+    (machine.data / "updates" / BUNDLE).symlink_to(secret)
+    assert outcome_of(machine) is Why.NOT_FOUND, "a link is no bundle"
+    assert not is_bundle_name("")
+    assert parse(b'{"number":"1","busy":"late","scale":true}', Answer) is None
+    assert parse(b'{"bundle":"a.kioskupdate"}', Request) == Request("a.kioskupdate")
+
+
+@each("why", list(Why))
+def test_every_refusal_has_its_sentence(why: Why) -> None:
+    assert SENTENCES[why].endswith(".")
+    assert sentence(why, "12 MB free").endswith("(12 MB free)")
+
+
+def test_units_are_held_by_marks_and_started_again(tmp_path: Path) -> None:
+    told: list[list[str]] = []
+    states = {STATION: "activating", RELAY: "failed"}
+
+    def systemctl(words: list[str]) -> str:
+        told.append(list(words))
+        return states.get(words[1], "inactive") if words[0] == "is-active" else "disabled"
+
+    def units() -> Units:
+        """Each is another helper."""
+        return Units(tmp_path, systemctl)  # type: ignore[arg-type]
+
+    assert units().station_runs()
+    units().stop()
+    states[STATION] = "inactive"
+    units().stop()  # again, by a helper that was killed: who is owed a start was noted
+    assert {path.name for path in tmp_path.iterdir()} == {STATION_HELD, OTHERS_HELD, "to-start"}
+    assert ["stop", STATION, RELAY, BACKUP] in told
+    units().start_station()
+    assert not (tmp_path / STATION_HELD).exists()
+    assert (tmp_path / OTHERS_HELD).exists()
+    told.clear()
+    units().release()
+    assert told == [["reset-failed", STATION], ["--no-block", "start", STATION]], "the relay had ended before"
+    assert list(tmp_path.iterdir()) == []
+    units().release()
+    assert len(told) == 2
+
+
+def test_every_phase_of_the_journal_says_what_a_power_cut_leaves() -> None:
+    assert journal.__doc__ is not None
+    said = {line.split()[0] for line in journal.__doc__.splitlines() if line.split()}
+    assert {phase.value for phase in Phase} <= said
+    entry = journal.Entry("1", Phase.TRIAL, NEW, why=Why.LATE)
+    assert journal.parse_entry(msgspec.json.encode(entry)) == entry

@@ -7,7 +7,7 @@ BIN := .venv/bin
 
 PYTEST = $(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder
 
-.PHONY: help setup demo test tests quick torture check fuzz mutate bench pictures docs clean
+.PHONY: help setup demo test tests quick torture check fuzz mutate bench pictures docs deb appliance clean
 
 # How long `make fuzz` works on each engine, in minutes.
 MINUTES ?= 5
@@ -78,6 +78,14 @@ docs:            ## Generate the documents that are made from code
 	@scripts/setup dev
 	@$(BIN)/python -m kiosk.messaging.contract.generate docs/feed
 	@$(BIN)/python -m tests.protocols.scales.page
+
+deb:             ## Debian packages of station, box and sorting center into build/deb, for amd64 and arm64
+	@scripts/setup dev
+	@$(BIN)/python packaging/deb.py
+
+appliance:       ## Install the packages on a bare Debian, boot it, remove them again
+	@scripts/setup appliance
+	@KIOSK_TESTS=appliance $(BIN)/pytest -n 0 tests/appliance
 
 clean:           ## Remove what was made here
 	rm -rf .venv var build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

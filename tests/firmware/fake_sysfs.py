@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT / "tests/systemd"))
 
 from own_root import MS_BIND, mount, take_own_root  # noqa: E402 - its folder is no package
 
-CLASSES = ("tty", "usbmisc", "input", "hidraw")
+CLASSES = ("tty", "usbmisc", "input", "hidraw", "drm")
 HOSTS = {
     "pi3": "platform/soc/3f980000.usb",
     "pi4": "platform/scb/fd500000.pcie/pci0000:00/0000:00:00.0/0000:01:00.0",
@@ -68,6 +68,8 @@ def node(kind: str, at: Path) -> Path:
         return device(at / "ttyUSB0/tty/ttyUSB0", "tty", {"MAJOR": "188", "MINOR": "0", "DEVNAME": "ttyUSB0"})
     if kind == "printer":
         return device(at / "usbmisc/lp0", "usbmisc", {"MAJOR": "180", "MINOR": "0", "DEVNAME": "usb/lp0"})
+    if kind == "screen":
+        return device(at / "drm/card1", "drm", {"MAJOR": "226", "MINOR": "1", "DEVNAME": "dri/card1"})
     if kind in ("hidraw", "keyboard's hidraw"):
         hid = device(at / "0003:0922:8003.0001", "hid", {"HID_NAME": "Thing"})
         (hid / "hidraw/hidraw0").mkdir(parents=True)

@@ -72,9 +72,11 @@ def test_stamps_of_the_timers_are_there_before_any_timer() -> None:
 
 
 def test_every_mount_point_is_in_the_installed_tree() -> None:
-    from scripts.install_tree import FOLDERS
+    from tree import CONTENTS
 
-    assert {row[1] for row in MOUNTS} <= {f"/{folder}" for folder in FOLDERS} | {"/tmp"}
+    assert {row[1] for row in MOUNTS} <= {f"/{folder}" for _, folders in CONTENTS.values() for folder in folders} | {
+        "/tmp"
+    }
 
 
 def test_overlayroot_and_the_command_line_agree() -> None:

@@ -22,7 +22,7 @@ def test_udev_finds_no_fault_in_the_rules() -> None:
         ["udevadm", "verify", "--resolve-names=never", *map(str, RULES)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(RULES) == 4
+    assert len(RULES) == 5
 
 
 @dataclass(frozen=True)
@@ -151,3 +151,9 @@ def test_a_medium_on_usb_is_looked_at_partition_by_partition(kind: str, found: s
 @each(("vendor", "group"), [(HONEYWELL, "kiosk"), (NOBODY, "input")])
 def test_only_a_scanner_may_be_read_by_the_station(vendor: str, group: str) -> None:
     assert f"Device node group:\n  {group} " in seen(Plugged("keyboard", vendor))
+
+
+def test_a_screen_that_comes_starts_the_browser_and_nothing_else_does() -> None:
+    """A driver of graphics may be later than the boot, which passed the browser by."""
+    assert "SYSTEMD_WANTS=kiosk-browser.service" in seen(Plugged("screen", NOBODY))
+    assert "kiosk-browser" not in seen(Plugged("touch", NOBODY))

@@ -24,7 +24,14 @@ from own_root import end_with_parent, mount, take_own_root
 
 MAKE_DATA_PARTITION = Path(__file__).resolve().parents[2] / "firmware_config/layout/make-data-partition"
 DISK_BYTES = 512 * 1024 * 1024
-HIDDEN = ("etc/systemd/system", "etc/systemd/network", "etc/init.d", "etc/modules-load.d", "usr/lib/station-kiosk")
+HIDDEN = (
+    "etc/systemd/system",
+    "etc/systemd/network",
+    "etc/init.d",
+    "etc/modules-load.d",
+    "usr/lib/station-kiosk",
+    "usr/lib/sorting-center",
+)
 """What this machine starts at boot is not the station's business."""
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
-from scripts.install_tree import PROGRAM
+from tree import PROGRAMS
 
 ROOT = Path(__file__).resolve().parents[2]
 DISK = "/opt/disk"
@@ -51,9 +51,9 @@ SCREENLESS = 'systemctl --root="$ROOT" --quiet disable kiosk-browser.service\n'
 """For boots that are not about the browser: it would try for ten seconds to find a screen."""
 
 SETUP = """\
-systemd-sysusers --root="$ROOT" kiosk.conf
+systemd-sysusers --root="$ROOT" kiosk.conf kiosk-box.conf
 before=$(find "$ROOT/etc/systemd/system" -type l | sort)
-ours=$(sed -n 's/^enable //p' "$ROOT/usr/lib/systemd/system-preset/80-kiosk.preset")
+ours=$(sed -n 's/^enable //p' "$ROOT"/usr/lib/systemd/system-preset/80-station-kiosk*.preset)
 systemctl --root="$ROOT" --quiet preset $ours
 strangers=$(find "$ROOT/etc/systemd/system" -type l ! -name 'kiosk-*' | sort)
 if [ "$strangers" != "$before" ]; then echo "the preset enabled somebody else: $strangers" >&2; exit 1; fi
@@ -98,58 +98,23 @@ def wait_for(seen: Callable[[], object], why: Callable[[], str]) -> None:
         time.sleep(LOOK_S)
 
 
-class Box:
-    """One boot of the tree ``program`` in ``work``; ``files`` are laid over it, ``setup`` is run in it before.
+class Booted:
+    """A system that ``command`` boots in a container. What it prints is kept in ``work``."""
 
-    It has a data partition, made and mounted as on a card, but for the device: a container has none. ``files`` may
-    bring another fstab. What is in ``work/disk`` lies on the partition, and so does what ``files`` have for the folders
-    that are mounted from there. Without ``data`` nothing is mounted and everything lies in memory. Without ``settings``
-    it is a new box, which has no settings file.
-    """
-
-    def __init__(
-        self,
-        program: Path,
-        work: Path,
-        files: dict[str, str] | None = None,
-        setup: str = "",
-        options: Sequence[str] = (),
-        *,
-        settings: bool = True,
-        data: bool = True,
-    ) -> None:
-        self._work = work
-        self._options = [f"--bind-ro={program / PROGRAM}:/{PROGRAM}", *options]
-        if data:
-            (work / "disk").mkdir(exist_ok=True)
-            self._options.append(f"--bind={work / 'data'}:{DISK}")
-            (work / "tree" / DISK.lstrip("/")).mkdir(parents=True)
-        shutil.copytree(
-            program, work / "tree", symlinks=True, ignore=shutil.ignore_patterns(PROGRAM.name), dirs_exist_ok=True
-        )
-        (work / "tree").chmod(0o755)
-        (work / "tree" / PROGRAM).mkdir(parents=True)
-        laid = {"etc/kiosk/station.toml": SETTINGS} if settings else {}
-        fstab = {"etc/fstab": f"{DISK} /data none bind,nofail 0 0\n{data_mounts()}"} if data else {}
-        for name, text in {**laid, **fstab, **(files or {})}.items():
-            folder = ON_DATA.get(str(Path(name).parent)) if data else None
-            path = work / "disk" / folder / Path(name).name if folder else work / "tree" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        (work / "setup").write_text(SETUP + setup, encoding="utf-8")
+    def __init__(self, command: Sequence[str], work: Path) -> None:
+        self._command, self._work = command, work
         self._process: subprocess.Popen[bytes] | None = None
         self.leader = 0
         self.started = 0.0
 
     def __enter__(self) -> Self:
         address = str(self._work / "notify")
-        boot = [sys.executable, "-P", str(BOOT), str(self._work)]
         # Closed as soon as the leader is known: a full socket would hold systemd up, a closed one does not.
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager, (self._work / "console").open("wb") as log:
             manager.bind(address)
             self.started = time.monotonic()
             self._process = subprocess.Popen(
-                [*AS_ROOT, "env", f"NOTIFY_SOCKET={address}", *boot, *self._options],
+                [*AS_ROOT, "env", f"NOTIFY_SOCKET={address}", *self._command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -230,3 +195,50 @@ class Box:
         """What a unit and the manager said about it."""
         self.call("journalctl", "--sync")  # what was said a moment ago may still be on its way
         return self.call("journalctl", "--no-pager", "--output=cat", f"--unit={unit}").stdout
+
+
+class Box(Booted):
+    """One boot of the tree ``program`` in ``work``; ``files`` are laid over it, ``setup`` is run in it before.
+
+    It has a data partition, made and mounted as on a card, but for the device: a container has none. ``files`` may
+    bring another fstab. What is in ``work/disk`` lies on the partition, and so does what ``files`` have for the folders
+    that are mounted from there. Without ``data`` nothing is mounted and everything lies in memory. Without ``settings``
+    it is a new box, which has no settings file.
+    """
+
+    def __init__(
+        self,
+        program: Path,
+        work: Path,
+        files: dict[str, str] | None = None,
+        setup: str = "",
+        options: Sequence[str] = (),
+        *,
+        settings: bool = True,
+        data: bool = True,
+    ) -> None:
+        more = [*(f"--bind-ro={program / place}:/{place}" for place in PROGRAMS.values()), *options]
+        if data:
+            (work / "disk").mkdir(exist_ok=True)
+            more.append(f"--bind={work / 'data'}:{DISK}")
+            (work / "tree" / DISK.lstrip("/")).mkdir(parents=True)
+        programs = {program / place for place in PROGRAMS.values()}
+        shutil.copytree(
+            program,
+            work / "tree",
+            symlinks=True,
+            ignore=lambda folder, names: [name for name in names if Path(folder, name) in programs],
+            dirs_exist_ok=True,
+        )
+        (work / "tree").chmod(0o755)
+        for place in PROGRAMS.values():
+            (work / "tree" / place).mkdir(parents=True)
+        laid = {"etc/kiosk/station.toml": SETTINGS} if settings else {}
+        fstab = {"etc/fstab": f"{DISK} /data none bind,nofail 0 0\n{data_mounts()}"} if data else {}
+        for name, text in {**laid, **fstab, **(files or {})}.items():
+            folder = ON_DATA.get(str(Path(name).parent)) if data else None
+            path = work / "disk" / folder / Path(name).name if folder else work / "tree" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        (work / "setup").write_text(SETUP + setup, encoding="utf-8")
+        super().__init__([sys.executable, "-P", str(BOOT), str(work), *more], work)

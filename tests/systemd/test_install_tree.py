@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
+from flask import Flask
+from packaging.requirements import Requirement
 
-from scripts.install_tree import MASKED, PROGRAM, closure, install, site_packages
+from kiosk.sorting_center.web import frame
+from kiosk.texts.templates import CompiledTemplates
+from kiosk.web.factory import create_app
+from kiosk.web.settings import WebSettings
+from libraries import closure
+from tests.web.shop import Shop
+from tree import COMMANDS, MASKED, PROGRAM, PROGRAMS, install, site_packages
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -19,8 +29,10 @@ def test_each_kind_of_file_is_where_debian_looks_for_it(tree: Path) -> None:
         "usr/lib/systemd/system/kiosk-station.service",
         "usr/lib/systemd/system/kiosk-backup.timer",
         "usr/lib/systemd/system/kiosk-station.path",
-        "usr/lib/systemd/system-preset/80-kiosk.preset",
+        "usr/lib/systemd/system-preset/80-station-kiosk.preset",
+        "usr/lib/systemd/system-preset/80-station-kiosk-box.preset",
         "usr/lib/sysusers.d/kiosk.conf",
+        "usr/lib/sysusers.d/kiosk-box.conf",
         "usr/lib/tmpfiles.d/kiosk.conf",
         "usr/lib/udev/rules.d/72-kiosk-no-keyboard.rules",
         "usr/lib/modules-load.d/kiosk.conf",
@@ -38,8 +50,8 @@ def test_each_kind_of_file_is_where_debian_looks_for_it(tree: Path) -> None:
         assert (tree / folder).is_dir(), folder
     for unit in MASKED:
         assert (tree / "etc/systemd/system" / unit).readlink() == Path("/dev/null")
-    for command in ("kiosk", "sorting-center"):
-        assert (tree / "usr/bin" / command).readlink() == Path(f"/{PROGRAM}/bin/{command}")
+    for package, command in COMMANDS.items():
+        assert (tree / "usr/bin" / command).readlink() == Path(f"/{PROGRAMS[package]}/bin/{command}")
 
 
 def test_nothing_tells_where_it_was_built(tree: Path) -> None:
@@ -48,44 +60,75 @@ def test_nothing_tells_where_it_was_built(tree: Path) -> None:
     assert told == []
 
 
-def test_tools_of_developers_stay_out(tree: Path) -> None:
-    inside = {path.name for path in site_packages(tree / PROGRAM).iterdir()}
-    assert {"kiosk", "flask", "cv2", "sqlalchemy", "argon2"} <= inside
-    assert not inside & {"pytest", "mypy", "playwright", "hypothesis", "ruff", "tests", "docs"}
+def test_libraries_and_program_lie_apart_and_tools_of_developers_nowhere(tree: Path) -> None:
+    for program in PROGRAMS.values():
+        libraries = {path.name for path in site_packages(tree / program).iterdir()}
+        assert {"flask", "cv2", "sqlalchemy", "argon2"} <= libraries
+        assert not libraries & {"kiosk", "pytest", "mypy", "playwright", "hypothesis", "ruff", "tests", "docs"}
+        code = {path.name.partition("-")[0] for path in (tree / program / "code").iterdir()}
+        assert code == {"kiosk", "station_kiosk"}
 
 
 def test_the_program_starts_from_the_tree_alone(tree: Path) -> None:
     """Where it will lie, its own Python finds it by pyvenv.cfg; here the same file is asked."""
+    for package, command in COMMANDS.items():
+        program = tree / PROGRAMS[package]
+        script = program / "bin" / command
+        run = [str(program / "bin/python3"), "-I", str(script), "--version"]
+        done = subprocess.run(run, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        told = json.loads((program / "release.json").read_text(encoding="ascii"))
+        assert done.stdout == f"{command}, version {told['version']}\n"
+        first = script.read_text(encoding="utf-8").splitlines()[0]
+        assert first == f"#!/{PROGRAMS[package]}/bin/python3 -IXfaulthandler"
+
+
+def test_what_it_starts_itself_is_of_the_same_tree(tree: Path) -> None:
+    """A process of its own, as the sorting center's pages are: it finds the program where the command found it."""
     program = tree / PROGRAM
-    said = "import kiosk.cli.kiosk, kiosk.station.software as s; print(s.software_id(), kiosk.cli.kiosk.__file__)"
-    done = subprocess.run([str(program / "bin/python3"), "-I", "-c", said], capture_output=True, text=True, check=False)
+    said = (
+        f"import runpy, subprocess, sys\nsys.path.insert(0, {str(program / 'code')!r})\nimport kiosk.cli.kiosk\n"
+        "kiosk.cli.kiosk.main = lambda: subprocess.call("
+        "[sys.executable, '-P', '-c', 'import kiosk, flask; print(kiosk.__file__, flask.__file__)'])\n"
+        f"runpy.run_path({str(program / 'bin/kiosk')!r}, run_name='__main__')\n"
+    )
+    run = [str(program / "bin/python3"), "-I", "-c", said]
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split()[0].startswith("station-kiosk/")
-    assert done.stdout.split()[1].startswith(str(program))
-    first = (program / "bin/kiosk").read_text(encoding="ascii").splitlines()[0]
-    assert first == f"#!/{PROGRAM}/bin/python3 -IXfaulthandler"
+    assert all(path.startswith(str(program)) for path in done.stdout.split()), done.stdout
+
+
+def test_no_page_is_compiled_by_who_serves_it(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine's root is read-only: what is not there would be made again at every start."""
+    center = Flask("kiosk.sorting_center.web")
+    frame.install(center)
+    for app in (create_app(Shop(tmp_path), WebSettings()), center):
+        folder = tree / PROGRAM / "code" / Path(app.root_path).relative_to(ROOT)
+        pages = app.jinja_env
+        pages.cache = None
+        pages.bytecode_cache = CompiledTemplates(folder / "__pycache__", pages)
+        monkeypatch.setattr(pages, "compile", lambda source, name, *_: pytest.fail(f"{name} is compiled"))
+        for name in pages.list_templates():
+            assert pages.get_template(name).root_render_func.__code__.co_filename.startswith(f"/{PROGRAM}/code/kiosk/")
 
 
 def test_a_second_install_over_the_first_changes_nothing(tree: Path, tmp_path: Path) -> None:
     """Over a copy: others boot from the tree itself."""
     again = tmp_path / "again"
-    shutil.copytree(tree, again, symlinks=True, ignore=shutil.ignore_patterns("site-packages"))
+    shutil.copytree(tree, again, symlinks=True, ignore=shutil.ignore_patterns("site-packages", "code"))
     before = set(again.rglob("*"))
     install(again, libraries=False)
     assert set(again.rglob("*")) == before
 
 
 def test_a_missing_library_ends_the_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    from importlib.metadata import PackageNotFoundError, distribution
-
-    own = distribution("station-kiosk")
-    monkeypatch.setattr(type(own), "requires", property(lambda self: ["no-such-library>=1"]))
+    monkeypatch.setattr("libraries.own_requirements", lambda: [Requirement("no-such-library>=1")])
     with pytest.raises(PackageNotFoundError):
-        list(closure(own))
+        closure()
 
 
 def test_the_command_wants_to_know_where(tmp_path: Path) -> None:
-    command = [sys.executable, "scripts/install_tree.py"]
+    command = [sys.executable, "packaging/tree.py"]
     assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 2
     done = subprocess.run([*command, str(tmp_path), "--without-libraries"], cwd=ROOT, capture_output=True, check=False)
     assert done.returncode == 0

@@ -17,7 +17,7 @@ from tests.first_start.identity.identities import CODE, laid, made
 from tests.systemd.box import BROWSER, RELAY, ROOT, SETTINGS, SHORT_WATCHDOG, STATION, Box, wait_for
 
 NO_SCREEN = {
-    "etc/systemd/system/kiosk-browser.service.d/no-screen.conf": "[Service]\n"
+    "etc/systemd/system/kiosk-browser.service.d/no-screen.conf": "[Unit]\nConditionPathExists=\n[Service]\n"
     "Environment=WLR_BACKENDS=headless WLR_RENDERER=pixman LIBSEAT_BACKEND=noop\n"
 }
 DROPPED = ("Restart", "RestartPreventExitStatus", "WatchdogSec", "RuntimeDirectory", "WantedBy", "ExecStopPost")

@@ -1,0 +1,67 @@
+"""Modules and pages of an installed tree, compiled: its root is read-only on the machine, so nobody else could.
+
+Run as a program it compiles the pages: ``compiled.py CODE INSTALLED``, with the checkout's own libraries.
+"""
+
+from __future__ import annotations
+
+import compileall
+import os
+import py_compile
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+
+
+def compile_modules(folder: Path, installed: str) -> None:
+    """Every module below ``folder``, as if it lay at ``installed``. A file's time does not matter."""
+    compileall.compile_dir(
+        folder,
+        quiet=2,
+        stripdir=str(folder),
+        prependdir=installed,
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+    )
+
+
+def compile_pages(code: Path, installed: str) -> None:
+    """In a process of its own, whose hashes of texts are the same each time: so are the bytes."""
+    command = [sys.executable, "-P", str(Path(__file__).resolve()), str(code), installed]
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment = {**kept, "PYTHONHASHSEED": "0", "PYTHONPATH": str(ROOT)}
+    subprocess.run(command, env=environment, check=True)
+
+
+def main() -> int:
+    """Each application's pages into the folder where it looks for them (kiosk/texts/templates.py)."""
+    from flask import Flask
+    from jinja2.bccache import Bucket
+
+    from kiosk.sorting_center.web import frame
+    from kiosk.texts.templates import CompiledTemplates
+    from kiosk.web.factory import _FILTERS
+
+    code, installed = Path(sys.argv[1]), sys.argv[2]
+    station, center, catalogue = (
+        Flask(name) for name in ("kiosk.web", "kiosk.sorting_center.web", "kiosk.sorting_center.catalogue")
+    )
+    station.jinja_env.filters.update(_FILTERS)
+    frame.install(center)
+    for app in (station, center, catalogue):
+        pages = app.jinja_env
+        pages.trim_blocks = pages.lstrip_blocks = True
+        place = Path(app.root_path).relative_to(ROOT)
+        kept = CompiledTemplates(code / place / "__pycache__", pages)
+        for name in sorted(pages.list_templates()):
+            source, _, _ = pages.loader.get_source(pages, name)
+            bucket = Bucket(pages, kept.get_cache_key(name), kept.get_source_checksum(source))
+            bucket.code = pages.compile(source, name, f"{installed}/{place}/templates/{name}")
+            kept.dump_bytecode(bucket)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from tests.systemd.conftest import tree
 __all__ = ["tree"]
 
 PROGRAM = Path("usr/lib/station-kiosk")
-PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 UPDATE_S = 600.0
 """Two trials of two minutes each, on a machine that has much to do."""
 
@@ -31,33 +29,12 @@ def program(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(tree, folder, symlinks=True, copy_function=link)
     place = folder / PROGRAM
     (place / "vendor.pub").write_text(f"{public(KEY)}\n")
-    if not (place / "code").exists():
-        lay_code(place)
     return folder
 
 
 def link(source: str, target: str) -> str:
     os.link(source, target, follow_symlinks=False)
     return target
-
-
-def lay_code(place: Path) -> None:
-    """The program beside its libraries, where a launcher looks for it."""
-    site = place / f"lib/python{PYTHON}/site-packages"
-    (place / "code").mkdir()
-    (site / "kiosk").rename(place / "code/kiosk")
-    told = {
-        "version": "0.9.0+g0000001",
-        "commit": "0000001",
-        "architecture": "all",
-        "python": PYTHON,
-        "libraries": "a" * 64,
-        "schema": 8,
-    }
-    (place / "release.json").write_text(json.dumps(told))
-    (place / "bin/kiosk").unlink()
-    shutil.copyfile(packaging("launch").__file__, place / "bin/kiosk")
-    (place / "bin/kiosk").chmod(0o755)
 
 
 def bundle(program: Path, folder: Path, version: str, key: Ed25519PrivateKey = KEY, *, broken: bool = False) -> None:
@@ -80,7 +57,7 @@ def bundle(program: Path, folder: Path, version: str, key: Ed25519PrivateKey = K
 def box(program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:
     monkeypatch.setattr(packaging("sign"), "XZ_PRESET", 0)
     work = tmp_path / "box"
-    bundles = work / "tree/root"
+    bundles = work / "tree/srv"
     bundle(program, bundles, "99.0.0", broken=True)
     bundle(program, bundles, "99.0.1")
     bundle(program, bundles, "99.0.2")
@@ -93,14 +70,14 @@ def test_a_machine_is_updated_and_steps_back_by_itself(box: Box) -> None:
     assert "<html" in box.page("/"), box.journal(STATION)
     assert "noexec" not in box.call("findmnt", "-no", "OPTIONS", "/var/lib/kiosk-releases").stdout
     first = box.call("kiosk", "update", "--status").stdout
-    refused = box.call("kiosk", "update", "/root/99.0.3.kioskupdate")
+    refused = box.call("kiosk", "update", "/srv/99.0.3.kioskupdate")
     assert (refused.returncode, "not signed" in refused.stderr) == (1, True), refused
-    stepped_back = box.call("kiosk", "update", "/root/99.0.0.kioskupdate", timeout_s=UPDATE_S)
+    stepped_back = box.call("kiosk", "update", "/srv/99.0.0.kioskupdate", timeout_s=UPDATE_S)
     assert stepped_back.returncode == 1, (stepped_back, box.journal("kiosk-update.service"))
     assert "did not get healthy in time" in stepped_back.stderr, box.journal("kiosk-update.service")
     assert "<html" in box.page("/"), box.journal(STATION)
     assert box.call("kiosk", "update", "--status").stdout.splitlines()[0] == first.splitlines()[0]
-    kept = box.call("kiosk", "update", "/root/99.0.1.kioskupdate", timeout_s=UPDATE_S)
+    kept = box.call("kiosk", "update", "/srv/99.0.1.kioskupdate", timeout_s=UPDATE_S)
     assert kept.returncode == 0, (kept, box.journal("kiosk-update.service"), box.journal(STATION))
     assert "<html" in box.page("/"), box.journal(STATION)
     assert box.call("kiosk", "update", "--status").stdout.startswith("runs 99.0.1 ")
@@ -111,8 +88,8 @@ def test_a_machine_is_updated_and_steps_back_by_itself(box: Box) -> None:
 
 def a_helper_that_is_killed_goes_on(box: Box) -> None:
     """In the middle of a trial: the release that was there returns, and everything starts again."""
-    asked = 'cp /root/99.0.2.kioskupdate /var/lib/kiosk/updates/; echo \'{"bundle":"99.0.2.kioskupdate"}\''
-    box.call("sh", "-c", f"{asked} > /root/ask; mv /root/ask /var/lib/kiosk/requests/update.json")
+    asked = 'cp /srv/99.0.2.kioskupdate /var/lib/kiosk/updates/; echo \'{"bundle":"99.0.2.kioskupdate"}\''
+    box.call("sh", "-c", f"{asked} > /srv/ask; mv /srv/ask /var/lib/kiosk/requests/update.json")
 
     def phase() -> str:
         return box.call(

@@ -91,6 +91,11 @@ def test_every_paper_has_its_drawing() -> None:
         "parcel_label",
         "pickup_slip",
         "day_slip",
+        "crate_label",
+        "member_card",
+        "tote_tag",
+        "seal_tag",
+        "manifest",
         "test_label",
         "test_receipt",
     }

@@ -23,6 +23,7 @@ from kiosk.store import Store, StoreError
 from kiosk.store.backup.before_update import CopyBeforeUpdate
 from kiosk.store.database.look import look
 from kiosk.store.database.migrate import migrate
+from kiosk.store.database.schema import SCHEMA_VERSION
 from tests.each import each
 from tests.station.update.machine import (
     BUNDLE,
@@ -147,7 +148,7 @@ def test_a_migration_of_a_real_database_steps_back_and_goes_on_in_its_epoch(mach
     machine.migrate = migrates_and_dies  # type: ignore[method-assign]
     machine.behavior = Behavior(says=False)
     assert outcome_of(machine) is Why.LATE
-    assert seen[1] == 8
+    assert seen[1] == SCHEMA_VERSION
     assert machine.content() == before
     after = look(machine.database)
     assert told is not None

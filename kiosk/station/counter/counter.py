@@ -27,7 +27,7 @@ from kiosk.station.counter.parcels.shots import ParcelShots
 from kiosk.station.counter.parcels.steps import Steps
 from kiosk.station.counter.parcels.totes import DriverTotes
 from kiosk.station.counter.ports import LotCamera, UnfinishedDesk
-from kiosk.station.counter.scanning.own_codes import OwnCodes
+from kiosk.station.counter.scanning.own_codes import OwnCodes, StoredCodes
 from kiosk.station.counter.scanning.scanned import ScanReader
 from kiosk.station.counter.scanning.scans import Scans, ScanWays
 from kiosk.station.counter.state import CounterState
@@ -133,12 +133,11 @@ class Counter:
         steps = Steps(acts, state, line, parcels)
         proofs = PickupProofs(parcels, tools.papers.key, store.lockouts, tools.stamps)
         receiving = Receiving(acts, state, shots, parcels, tools.undo_s)
+        own_codes = OwnCodes(intakes, parcels, proofs, line, StoredCodes(store.catalogs, store.totes))
         return cls(
             state=state,
             reader=tools.reader,
-            scans=Scans(
-                tools.ways, acts, state, OwnCodes(intakes, parcels, proofs, line, store.catalogs), receiving, parcels
-            ),
+            scans=Scans(tools.ways, acts, state, own_codes, receiving, parcels),
             parcels=CounterParcels(
                 receiving=receiving,
                 deliveries=DeliveryEnd(acts, store.deliveries),

@@ -48,7 +48,8 @@ class ScanResult:
         intake            intake          receipt
         lot               lot, bag, crate lot; a bag or crate of it, whose number is in ``values``
         member            member
-        tote, seal, manifest   not_here_yet
+        tote              tote            a tote that waits for the driver, or its seal
+        manifest          not_here_yet
         refused           a refusal's word
 
     ``path`` is where the counter's page goes, "" to stay. ``shown`` is the scan as plain text, at most 64 printable

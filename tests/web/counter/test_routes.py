@@ -11,6 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from kiosk.devices.printer.profiles import profile
+from kiosk.domain.identifiers import SerialNumber
 from kiosk.domain.parcel import ParcelState
 from kiosk.domain.verdict import Reason
 from kiosk.station.clerk.access import Session
@@ -545,6 +546,10 @@ def test_parcels_go_back_in_totes_with_a_manifest(shop: CounterShop, client: Fla
     for job in (tag, seal):
         client.post(f"/counter/prints/{job.id}/resolve", data={"came_out": "1"})
     assert "Z-0147-A-000001" in client.get("/counter/totes?tote=T-0147-A-000001").text
+    number = SerialNumber("S0147", "A", 1)
+    for kind in ("T", "Z"):
+        opened = shop.counter.scans.scan(shop.session, shop.counter.reader.read(number.code(kind)))
+        assert opened.path == "/counter/totes?tote=T-0147-A-000001", kind
     assert client.post("/counter/totes/tag", data={"tote": "T-0147-A-000001"}).location == "/counter/queue"
     (copy,) = shop.store.papers.open_jobs()
     assert paper_of(copy).copy_no == 1
@@ -559,6 +564,8 @@ def test_parcels_go_back_in_totes_with_a_manifest(shop: CounterShop, client: Fla
     for job in (tag, seal, sheet):
         render(job, profile("tspl").setup)
     assert client.get("/counter/totes?tote=T-0147-A-000001").status_code == 404
+    gone = shop.counter.scans.scan(shop.session, shop.counter.reader.read(number.code("T")))
+    assert (gone.kind, gone.word, gone.path) == ("refused", "unknown_code", "")
     assert client.post("/counter/totes/unpack", data={"tote": "T-0147-A-000001"}).status_code == 409
 
 

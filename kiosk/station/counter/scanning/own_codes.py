@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from kiosk.domain.catalog import Catalog, Member
@@ -20,24 +20,38 @@ from kiosk.station.counter.parcels.receiving import known
 from kiosk.station.counter.scanning.scanned import Scanned
 from kiosk.station.counter.view import ScanResult
 from kiosk.store.catalogs import Catalogs
+from kiosk.store.parcels.totes import SEAL, TOTE, Totes
 from kiosk.store.records import ParcelRow
 
 MEMBER_NUMBER: Final = re.compile("M-[0-9]{5}")
 _SSCC: Final = "00"
-_NOT_USED_HERE: Final = frozenset({"tote", "seal", "manifest"})
+_NOT_USED_HERE: Final = frozenset({"manifest"})
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCodes:
+    """Where codes are looked up that no page of the counter keeps."""
+
+    catalogs: Catalogs
+    totes: Totes
 
 
 class OwnCodes:
     """Everything raises CounterRefused for what this station does not know."""
 
     def __init__(
-        self, intakes: IntakeBook, parcels: ParcelBook, proofs: PickupProofs, line: HandoverLine, catalogs: Catalogs
+        self,
+        intakes: IntakeBook,
+        parcels: ParcelBook,
+        proofs: PickupProofs,
+        line: HandoverLine,
+        stored: StoredCodes,
     ) -> None:
         self._intakes = intakes
         self._parcels = parcels
         self._proofs = proofs
         self._line = line
-        self._catalogs = catalogs
+        self._stored = stored
 
     def opened(self, scanned: Scanned) -> ScanResult | None:
         """What a code of these stations opens; None for anything that is none."""
@@ -50,6 +64,8 @@ class OwnCodes:
             "bag": self._bag,
             "member": self._member,
             "shelf": self._shelf,
+            "tote": self._tote,
+            "seal": self._seal,
             "pickup": self._pickup_slip,
         }.get(kind)
         if open_ is None:
@@ -99,11 +115,27 @@ class OwnCodes:
 
     def _member_page(self, find: Callable[[Catalog], Member | None]) -> ScanResult:
         with refusing():
-            _, catalog = self._catalogs.get()
+            _, catalog = self._stored.catalogs.get()
         member = find(catalog)
         if member is None:
             raise CounterRefused("unknown_code")
         return ScanResult("member", "member", f"/counter/intakes?member={member.number}")
+
+    def _tote(self, code: str) -> ScanResult:
+        return self._packed(TOTE, code)
+
+    def _seal(self, code: str) -> ScanResult:
+        """What its tote opens: one with another seal was opened since."""
+        return self._packed(SEAL, code)
+
+    def _packed(self, kind: str, code: str) -> ScanResult:
+        """A tote that waits for the driver; one that was opened or handed over is none of these stations' any more."""
+        with refusing():
+            packed = self._stored.totes.packed()
+        for tote in packed:
+            if (tote.number if kind == TOTE else tote.seal).code(kind) == code:
+                return ScanResult("tote", "tote", f"/counter/totes?tote={tote.number.text(TOTE)}")
+        raise CounterRefused("unknown_code")
 
     def _shelf(self, code: str) -> ScanResult:
         try:

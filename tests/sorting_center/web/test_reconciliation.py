@@ -252,20 +252,25 @@ def test_a_receipt_that_was_told_twice_is_led_to(
 ) -> None:
     station = ClockedStation()
     told = [station.start(), station.intake(1), station.intake(1, **of_weight(7_000), party="M-00077")]
+    told += [station.intake(2, party="non_member"), station.intake(2, **of_weight(9_000), party="non_member")]
     ledger.accept(told, "shache", NOW)
     followed(Follower(ledger, stores.reports))
     csrf = sign_in(client, desk, Role.OPERATOR)
     shown = client.get("/reconciliation/receipts?lang=en").text
     for text in ("0147-A-000001", "12.450\u00a0kg", "7.000\u00a0kg", "M-00077", "M-04412", "Does not count"):
         assert text in shown
+    assert "non_member" not in shown, "a word of programs"
+    assert shown.count("somebody who is no member") == 2
     assert "receipts told twice" in client.get(f"/reconciliation?day={DAY}&lang=en").text
     way = "/receipts/shache/0147-A-000001"
     assert f'href="{way}"' in shown
     form = {"csrf": csrf, "act": "first_counts", "reason": "as on the paper", "seen": "0"}
     assert client.post(f"{way}/settle", data=form).status_code == 303
     shown = client.get("/reconciliation/receipts?lang=en").text
-    assert "No receipt was told twice" in shown
     assert "as on the paper" in shown
+    other = form | {"reason": "both looked at"}
+    assert client.post("/receipts/shache/0147-A-000002/settle", data=other).status_code == 303
+    assert "No receipt was told twice" in client.get("/reconciliation/receipts?lang=en").text
 
 
 @pytest.mark.parametrize("language", ["en", "zh", "ug"])

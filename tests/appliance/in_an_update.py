@@ -1,8 +1,8 @@
 """Runs as root inside the booted machine: a villager brings something in, then an update is asked for.
 
-Input: ``bundle`` to hand in, ``phase`` to wait for, or one that follows it ("" for none), then ``after_s`` seconds. When the new release was
-kept before, somebody brings something in again. Prints the receipts that were confirmed, the phase at the end, and how long the update took if it is over.
-With ``look`` alone it prints what the machine has now.
+Input: ``bundle`` to hand in, ``phase`` to wait for, or one that follows it ("" for none), then ``after_s`` seconds.
+When the new release was kept before, somebody brings something in again. Prints the receipts that were confirmed, the
+phase at the end, and how long the update took if it is over. With ``look`` alone it prints what the machine has now.
 """
 
 from __future__ import annotations

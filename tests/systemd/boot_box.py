@@ -86,6 +86,7 @@ def data_partition(work: Path) -> None:
     subprocess.run(["mount", "-o", "loop", str(image), str(place)], check=True)
     if not made:
         subprocess.run(["cp", "-a", "--no-preserve=ownership", f"{work}/disk/.", str(place)], check=True)
+        subprocess.run(["sync", "--file-system", str(place)], check=True)
 
 
 def cgroup() -> Path:

@@ -141,7 +141,8 @@ def whole(box: Box, course: Course, asked: str) -> None:
     def settled() -> bool:
         """Also the update that is begun only now, because its request had waited for its turn: it is not killed."""
         found = inside(box, "look")
-        return not found["phase"] and not found["held"] and not found["asked"]
+        helper = box.property(UNITS[0], "ActiveState")
+        return helper == "inactive" and not found["phase"] and not found["held"] and not found["asked"]
 
     assert "<html" in box.page("/"), told()
     wait_for(settled, told, SETTLE_S)

@@ -14,9 +14,7 @@ from kiosk.cli.sorting_center import main
 from tests.station.update.machine import KEY, NEW, lay_tree, packaging, public
 
 
-def bundle(
-    folder: Path, version: str = NEW, size: int = 60_000, key: Ed25519PrivateKey = KEY, **changed: Any
-) -> Path:
+def bundle(folder: Path, version: str = NEW, size: int = 60_000, key: Ed25519PrivateKey = KEY, **changed: Any) -> Path:
     """Some bytes longer than ``size``: what is in it cannot be packed."""
     tree = lay_tree(folder / f"tree-{version}", version, **changed)
     (tree / "code/kiosk/noise.bin").write_bytes(Random(version).randbytes(size))

@@ -37,11 +37,11 @@ class Client(CenterLine):
     def offers(self) -> Sequence[Offer]:
         """What it has for this station; raises NoWay, Refused."""
         with self.telling(), self.within(ASK_S):
-            response = self._get(str(UpdatesPath(self._station)), {})
-            self._require(response, _OK)
-            if response.length is None or response.length > MAX_LIST_BYTES:
-                raise HTTPException("the list of updates has no length, or is too long")
-            return parse_offers(response.read())
+            with self._get(str(UpdatesPath(self._station)), {}) as response:
+                self._require(response, _OK)
+                if response.length is None or response.length > MAX_LIST_BYTES:
+                    raise HTTPException("the list of updates has no length, or is too long")
+                return parse_offers(response.read())
 
     def fetch(
         self, offer: Offer, first: int, size: int, take: Callable[[bytes], None], gives_way: Callable[[], bool]
@@ -51,13 +51,13 @@ class Client(CenterLine):
         etag = etag_of(offer.sha256)
         with self.telling(), self.within(ASK_S):
             path = str(UpdatesPath(self._station, offer.sha256))
-            response = self._get(path, {"Range": str(asked), "If-Range": etag})
-            self._require(response, _PARTIAL)
-            part = ContentRange.parse(response.headers.get("Content-Range", ""))
-            wrong = part != ContentRange(asked.first, asked.last, offer.size_bytes) or response.length != part.size
-            if wrong or response.headers.get("ETag") != etag or "Content-Encoding" in response.headers:
-                raise HTTPException("the answer is another than what was asked for")
-            self._read(response, part.size, take, gives_way)
+            with self._get(path, {"Range": str(asked), "If-Range": etag}) as response:
+                self._require(response, _PARTIAL)
+                part = ContentRange.parse(response.headers.get("Content-Range", ""))
+                wrong = part != ContentRange(asked.first, asked.last, offer.size_bytes) or response.length != part.size
+                if wrong or response.headers.get("ETag") != etag or "Content-Encoding" in response.headers:
+                    raise HTTPException("the answer is another than what was asked for")
+                self._read(response, part.size, take, gives_way)
 
     def _read(
         self, response: HTTPResponse, left: int, take: Callable[[bytes], None], gives_way: Callable[[], bool]

@@ -42,7 +42,10 @@ _LONGEST_PAUSE_S: Final = 600.0
 _LEAST_SHARE: Final = 0.02
 _END_S: Final = 3.0
 _LOG_PERIOD_S: Final = 3600.0
+_SOON_S: Final = 600.0
 _LATER: Final = frozenset({429, 503})
+_ANOTHER: Final = frozenset({200, 404, 416})
+"""The bundle is there no more, or it is another one now."""
 
 
 @dataclass(slots=True)
@@ -149,7 +152,6 @@ class UpdatesLane:
 
     def _ask(self, now: float) -> float:
         offers = self._center.offers()
-        self._pauses.reset()
         self._ask_at = now + self._period_s * (1 + self._share() / 2)
         chosen = self._inbox.choose([offer for offer in offers if self._held.get(offer.sha256, now) <= now])
         if chosen is not None:
@@ -199,11 +201,12 @@ class UpdatesLane:
             self._ask_at = self._clock()
 
     def _later(self, error: Refused) -> float:
-        """A bundle that is there no more, or that is another one now: what there is instead is asked for soon."""
+        """What there is instead is asked for soon, but not at once: a center may answer so for ever."""
         if error.status in _LATER and error.again_s is not None:
             self._ask_at = self._clock() + min(max(error.again_s, _LOOK_S), self._period_s) * (1 + self._share() / 2)
             return _LOOK_S
-        self._ask_at = self._clock() + (self._pauses.next() if error.status in (200, 404, 416) else self._period_s)
+        soon = error.status in _ANOTHER
+        self._ask_at = self._clock() + (_SOON_S if soon else self._period_s) * (1 + self._share() / 2)
         return _LOOK_S
 
     def _give_up_for(self, seconds: float) -> None:

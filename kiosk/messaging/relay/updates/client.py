@@ -36,12 +36,11 @@ class Client(CenterLine):
 
     def offers(self) -> Sequence[Offer]:
         """What it has for this station; raises NoWay, Refused."""
-        with self.telling(), self.within(ASK_S):
-            with self._get(str(UpdatesPath(self._station)), {}) as response:
-                self._require(response, _OK)
-                if response.length is None or response.length > MAX_LIST_BYTES:
-                    raise HTTPException("the list of updates has no length, or is too long")
-                return parse_offers(response.read())
+        with self.telling(), self.within(ASK_S), self._get(str(UpdatesPath(self._station)), {}) as response:
+            self._require(response, _OK)
+            if response.length is None or response.length > MAX_LIST_BYTES:
+                raise HTTPException("the list of updates has no length, or is too long")
+            return parse_offers(response.read())
 
     def fetch(
         self, offer: Offer, first: int, size: int, take: Callable[[bytes], None], gives_way: Callable[[], bool]

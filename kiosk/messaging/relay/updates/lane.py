@@ -192,7 +192,7 @@ class UpdatesLane:
         if fetching is None:
             return
         sha256 = fetching.offer.sha256
-        self._spoiled[sha256] = self._spoiled.get(sha256, 0) + 1
+        self._spoiled = {sha256: self._spoiled.get(sha256, 0) + 1}
         self._log.write(f"the update {fetching.offer.version} is begun anew: {error}", kind="spoiled")
         if error.forged or self._spoiled[sha256] >= TRIES:
             self._spoiled[sha256] = 0

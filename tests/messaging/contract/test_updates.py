@@ -42,7 +42,7 @@ def test_paths_and_ranges() -> None:
     ],
 )
 def test_what_is_no_path(path: str) -> None:
-    with pytest.raises(ValueError, match="station id|no path|no SHA"):
+    with pytest.raises(ValueError, match=r"station id|no path|no SHA"):
         UpdatesPath.parse(path)
 
 

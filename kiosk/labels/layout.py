@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from itertools import combinations
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Literal
 
 import msgspec
@@ -191,21 +193,6 @@ _NARROW_MM = 64
 A4_PRINTED_MM = 190
 
 
-def bag_layout() -> LabelLayout:
-    """The 60 x 40 mm bag label."""
-    return label_layout("bag")
-
-
-def parcel_layout() -> LabelLayout:
-    """The 60 x 40 mm parcel label."""
-    return label_layout("parcel")
-
-
-def printer_test_layout() -> LabelLayout:
-    """The 60 x 40 mm label that shows whether the printer is well."""
-    return label_layout("test")
-
-
 def receipt_layout(width_mm: float = 48) -> ReceiptLayout:
     """The receipt for a head that prints ``width_mm``."""
     return _strip("receipt_80" if width_mm >= _NARROW_MM else "receipt_58")
@@ -221,20 +208,24 @@ def manifest_layout(width_mm: float) -> ReceiptLayout:
     return _strip("manifest_a4" if width_mm >= A4_PRINTED_MM else "manifest_100x150")
 
 
-def label_layout(kind: str) -> LabelLayout:
-    """The layout of a kind of label: the station's own, else the shipped one. Raises KeyError for an unknown kind."""
-    return _own.get(kind) or _shipped(kind)
+class Layouts:
+    """By which layout each kind of label is drawn: a station's ``own`` where there is one, else the shipped one."""
+
+    def __init__(self, own: Mapping[str, LabelLayout]) -> None:
+        self._own = own
+
+    def of(self, kind: str) -> LabelLayout:
+        """Raises KeyError for an unknown kind."""
+        return self._own.get(kind) or shipped_layout(kind)
 
 
-_own: dict[str, LabelLayout] = {}
+SHIPPED: Final = Layouts(MappingProxyType({}))
 
 
-def use_own(kind: str, layout: LabelLayout | None) -> None:
-    """From now on, in this process, draw a kind of label by the station's own layout; None is the shipped one again."""
-    if layout is None:
-        _own.pop(kind, None)
-    else:
-        _own[kind] = layout
+@cache
+def shipped_layout(kind: str) -> LabelLayout:
+    """Raises KeyError for a kind there is none of."""
+    return parse_label(shipped_text(kind))
 
 
 def shipped_text(kind: str) -> str:
@@ -251,11 +242,6 @@ def parse_label(text: str) -> LabelLayout:
 
 
 _LOOKED_AT: Final = (msgspec.json.Decoder(LabelLayout), msgspec.json.Decoder(ReceiptLayout))
-
-
-@cache
-def _shipped(kind: str) -> LabelLayout:
-    return parse_label(shipped_text(kind))
 
 
 @cache

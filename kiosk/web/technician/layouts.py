@@ -15,8 +15,8 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.labels.label_page import draw_label
-from kiosk.labels.layout import label_layout, shipped_text
-from kiosk.labels.own_layouts import LAYOUTS, OwnLayouts, check
+from kiosk.labels.layout import shipped_text
+from kiosk.labels.own_layouts import OwnLayouts, check
 from kiosk.labels.papers.printer_test import CALIBRATION
 from kiosk.labels.papers.samples import SAMPLES
 from kiosk.protocols.printers.page_setup import PrintHead
@@ -64,7 +64,7 @@ class _Pages:
     def __init__(self, settings: WebSettings, doctor: Doctor | None) -> None:
         self._settings = settings
         self._tools = TechnicianTools(doctor) if doctor is not None else None
-        self._own = OwnLayouts(doctor.station.settings.data / LAYOUTS) if doctor is not None else None
+        self._own = doctor.station.own_layouts if doctor is not None else None
         self._lock = threading.Lock()
         self._drafts: dict[str, str] = {}
 
@@ -85,7 +85,7 @@ class _Pages:
             layout = check(kind, self._text(kind), SAMPLES[kind])
             raster = draw_label(layout, SAMPLES[kind], _HEAD)
         except ValueError:
-            raster = draw_label(label_layout(kind), SAMPLES[kind], _HEAD)
+            raster = draw_label(self.own.layouts.of(kind), SAMPLES[kind], _HEAD)
         png = BytesIO()
         raster.to_image().save(png, "PNG")
         return Response(png.getvalue(), mimetype="image/png", headers={"Cache-Control": "no-store"})

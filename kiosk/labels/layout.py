@@ -8,7 +8,7 @@ from functools import cache
 from itertools import combinations
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -36,13 +36,20 @@ class LayoutProblem(ValueError):
     """The text names the layout, the box and what is wrong."""
 
 
+Measure = Annotated[float, msgspec.Meta(ge=0, le=400)]
+"""Millimeters. What a hand that is still typing has written must neither fill the memory nor take a minute to draw."""
+
+EmSize = Annotated[float, msgspec.Meta(ge=0.5, le=60)]
+"""Millimeters."""
+
+
 class Area(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A rectangle in mm from the upper left corner of the label."""
 
-    x: float
-    y: float
-    w: float
-    h: float
+    x: Measure
+    y: Measure
+    w: Measure
+    h: Measure
 
     def dots(self, per_mm: int) -> tuple[int, int, int, int]:
         """Left, top, width, height in whole dots."""
@@ -53,10 +60,14 @@ class Area(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 class TypeSize(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Em sizes in mm from which the largest that fits is taken."""
 
-    largest: float
-    smallest: float
+    largest: EmSize
+    smallest: EmSize
     bold: bool = False
     tight: bool = False
+
+    def __post_init__(self) -> None:
+        if self.smallest > self.largest:
+            raise LayoutProblem(f"the smallest size, {self.smallest}, is larger than the largest, {self.largest}")
 
     def styles(self, per_mm: int) -> tuple[Style, ...]:
         return styles(round(self.largest * per_mm), round(self.smallest * per_mm), self.bold, self.tight)
@@ -67,7 +78,7 @@ class TextBox(Area, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     field: str
     size: TypeSize
-    lines: int = 1
+    lines: Annotated[int, msgspec.Meta(ge=1, le=20)] = 1
     direction: Literal["ltr", "rtl"] = "ltr"
     align: Align = Align.LEFT
     invert: bool = False
@@ -82,7 +93,7 @@ class BarcodeBox(Area, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """
 
     field: str
-    module: float
+    module: Annotated[float, msgspec.Meta(ge=0, le=2)]
     carries: tuple[Literal["code", "sscc", "in_store"], ...] = ("code",)
 
 
@@ -103,8 +114,8 @@ class LabelLayout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A label of fixed size in mm. ``ruler`` is where a test label shows every dot of the head."""
 
     name: str
-    width: float
-    height: float
+    width: Measure
+    height: Measure
     boxes: tuple[TextBox, ...]
     barcode: BarcodeBox | None = None
     symbols: tuple[SymbolBox, ...] = ()
@@ -115,7 +126,7 @@ class LabelLayout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         drawn = tuple(area for area in (self.ruler, self.barcode) if area)
         filled: tuple[Area, ...] = (*self.boxes, *self.symbols, *drawn)
         for area in (*filled, *self.rules):
-            if min(area.x, area.y) < 0 or area.x + area.w > self.width or area.y + area.h > self.height:
+            if area.x + area.w > self.width or area.y + area.h > self.height:
                 raise LayoutProblem(f"layout {self.name}: {_title(area)} reaches over the edge of the label")
         for box in self.boxes:
             if box.invert and not box.size.bold:

@@ -87,7 +87,7 @@ def test_uyghur_starts_at_a_readable_size() -> None:
     ("change", "reason"),
     [
         ({"w": 70}, "edge"),
-        ({"x": -1}, "edge"),
+        ({"x": -1}, r">= 0.0 - at `\$.boxes\[0\].x`"),
         ({"y": 0.5, "h": 12}, "overlap"),
         ({"color": "red"}, "color"),
         ({"x": "left"}, "float"),

@@ -131,6 +131,19 @@ def test_a_refused_layout_comes_back_with_the_loader_s_own_words(client: FlaskCl
     assert seen(client, "bag").size == (480, 320)
 
 
+def test_what_is_typed_is_drawn_or_refused_and_nothing_is_remembered(client: FlaskClient, clinic: Clinic) -> None:
+    wider = shipped_text("bag").replace("width = 60", "width = 62")
+    typed = client.post(f"{HOME}/draw", data={"kind": "bag", "text": wider.replace("\n", "\r\n")})
+    assert (typed.status_code, typed.mimetype) == (200, "image/png")
+    assert Image.open(io.BytesIO(typed.data)).width == 62 * 8
+    for broken, why in (("width = 6", "edge of the label"), ("width = ", "Invalid value"), ("width = inf", "<= 400")):
+        answer = client.post(f"{HOME}/draw", data={"kind": "bag", "text": wider.replace("width = 62", broken)})
+        assert answer.status_code == 409
+        assert why in answer.get_json()["problem"]
+    assert client.post(f"{HOME}/draw", data={"kind": "poster", "text": wider}).status_code == 404
+    assert (seen(client, "bag").width, bag_width(clinic)) == (480, 60)
+
+
 def test_the_small_stock_is_offered_and_kept_only_when_asked(client: FlaskClient, clinic: Clinic) -> None:
     assert post(client, "other", kind="bag", other="small")[0] == 303
     assert seen(client, "bag").size == (320, 240)

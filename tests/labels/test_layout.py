@@ -20,7 +20,7 @@ from kiosk.labels.layout import (
     shipped_layout,
     slip_layout,
 )
-from kiosk.protocols.printers.page_setup import PrintHead
+from kiosk.protocols.printers.page_setup import DOTS_PER_MM, PrintHead
 from tests.each import each
 from tests.labels.heads import STRIP
 
@@ -54,6 +54,14 @@ def test_the_shipped_layouts_load() -> None:
     assert receipt_layout().width == slip_layout().width == 48
     assert receipt_layout(64).width == receipt_layout(72).width == 64
     assert [(each.width, each.height) for each in map(manifest_layout, (104, 190))] == [(100, 150), (190, 277)]
+
+
+def test_bars_of_an_sscc_are_as_high_as_gs1_asks_on_every_head() -> None:
+    """GS1 General Specifications: 31.75 mm on a logistic label."""
+    carrying = {kind: bars for kind in LABELS if (bars := shipped_layout(kind).barcode) and "sscc" in bars.carries}
+    assert carrying.keys() == {"crate"}
+    for per_mm in DOTS_PER_MM.values():
+        assert carrying["crate"].dots(per_mm)[3] / per_mm >= 31.75
 
 
 def test_every_layout_file_is_one_of_them() -> None:

@@ -41,12 +41,11 @@ class ToteTile:
 
 @dataclass(frozen=True, slots=True)
 class GoneRow:
-    """A tote that went with a manifest, or a parcel in it, which has no ``seal``; ``path`` is where it is seen."""
+    """A tote that went with a manifest, or a parcel in it; ``path`` is where it is seen."""
 
     number: str
     path: str
     picture: str
-    seal: str = ""
     parcels: int = 0
 
 
@@ -111,14 +110,13 @@ class TotePages:
         here, number = f"{HERE}?manifest={manifest}", request.args.get("tote", "")
         tote = next((tote for tote in totes if tote.number.text(TOTE) == number), None)
         if tote is None:
-            rows, title, up = [_gone(here, tote) for tote in totes], manifest, HERE
+            rows = [_gone(here, tote) for tote in totes]
+            told = {"number": manifest, "up": HERE, "sheet": sheet, "seal": ""}
         else:
             rows = [GoneRow(short(parcel), f"/counter/parcels/{parcel}", "parcel") for parcel in tote.parcels]
-            here, title, up, sheet = f"{here}&tote={number}", number, here, None
-        where = Where("parcels", here)
-        return self._frame.page(
-            "manifest", session.person, where, page=cut(rows, ROWS), number=title, up=up, sheet=sheet
-        )
+            told = {"number": number, "up": here, "sheet": None, "seal": tote.seal.text(SEAL)}
+            here = f"{here}&tote={number}"
+        return self._frame.page("manifest", session.person, Where("parcels", here), page=cut(rows, ROWS), **told)
 
     def _packed(self, session: Session, number: str, packed: Sequence[ToteRow]) -> str:
         tote = next((tote for tote in packed if tote.number.text(TOTE) == number), None)
@@ -141,7 +139,7 @@ def _tile(tote: ToteRow) -> ToteTile:
 
 def _gone(here: str, tote: ToteRow) -> GoneRow:
     number = tote.number.text(TOTE)
-    return GoneRow(number, f"{here}&tote={number}", "lock", tote.seal.text(SEAL), len(tote.parcels))
+    return GoneRow(number, f"{here}&tote={number}", "lock", len(tote.parcels))
 
 
 def _choice(row: ParcelRow, known: Sequence[str], chosen: Collection[str], page: int) -> ParcelChoice:

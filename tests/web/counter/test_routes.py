@@ -574,10 +574,11 @@ def test_parcels_go_back_in_totes_with_a_manifest(shop: CounterShop, client: Fla
         "/counter/totes?manifest=M-0147-A-000001",
     )
     page = client.get(scanned.path).text
-    assert f'action="/counter/prints/{sheet.id}/reprint"' in page and "Z-0147-A-000001" in page
+    assert f'action="/counter/prints/{sheet.id}/reprint"' in page
     inside = f"{scanned.path}&tote=T-0147-A-000001"
     assert f'href="{escape(inside)}"' in page
     page = client.get(inside).text
+    assert "Z-0147-A-000001" in page
     assert [f'href="/counter/parcels/{parcel.number}"' in page for parcel in parcels] == [True, False, True]
     for other in ("M-0147-A-000002", "M-0999-A-000001", "T-0147-A-000001", "x"):
         assert client.get(f"/counter/totes?manifest={other}").status_code == 404

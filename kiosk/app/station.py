@@ -23,7 +23,6 @@ from kiosk.devices.ports import CodeCamera, Panel, PinFactory, Scale, ScaleListe
 from kiosk.devices.scale.pause import PausableScale, ScaleListeners
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.metrology.indication import ScaleProfile
-from kiosk.labels.own_layouts import LAYOUTS, OwnLayouts
 from kiosk.labels.typesetting import fonts
 from kiosk.protocols.scales import registry
 from kiosk.station.clock import StationClock
@@ -196,7 +195,6 @@ def run_station(
     with ExitStack() as ends:  # from the last to the first: no page is served by a station that has stopped
         store = open_store(config.station)
         ends.callback(store.close)
-        OwnLayouts(config.station.data / LAYOUTS).load()
         parts = make_station(config, store, clock or StationClock(config.station.zone), settings_file, places)
         beat = PageHeartbeat.from_environ().beat
         app = create_app(parts.service, config.web, parts.doctor, parts.teach, beat)

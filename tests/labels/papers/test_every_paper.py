@@ -12,7 +12,7 @@ from PIL import Image, ImageChops
 
 from kiosk.devices.printer.profiles import profiles
 from kiosk.labels.label_page import LabelContent
-from kiosk.labels.layout import LABELS, LayoutProblem, TextBox, label_layout
+from kiosk.labels.layout import LABELS, LayoutProblem, TextBox, shipped_layout
 from kiosk.labels.papers import bag_label, tags
 from kiosk.labels.papers.manifest import manifest_sheets, render_manifest
 from kiosk.labels.papers.receipt import render_receipt
@@ -131,7 +131,7 @@ def combinations(papers: list[Paper]) -> Iterator[tuple[Paper, str, str, PrintHe
 
 def blocks(paper: Paper, content: LabelContent, per_mm: int) -> Iterator[tuple[TextBox, typeset.Block, int]]:
     """What is set in every box that is drawn, and the room it has across."""
-    layout = label_layout(paper.kind)
+    layout = shipped_layout(paper.kind)
     replaced = {box.instead_of for box in layout.boxes if content.texts.get(box.field)}
     for box in layout.boxes:
         text = content.texts.get(box.field, "")
@@ -161,7 +161,7 @@ def test_two_readers_read_every_code_of_every_label(papers: list[Paper]) -> None
     for paper, goods, time, head in combinations(papers):
         document = paper.make(**GOODS[goods], **TIMES[time])
         raster = paper.draw(document, head)
-        layout = label_layout(paper.kind)
+        layout = shipped_layout(paper.kind)
         assert (raster.width_dots, raster.height_dots) == tuple(
             round(side * head.per_mm) for side in (layout.width, layout.height)
         )
@@ -230,7 +230,7 @@ def ink(picture: Image.Image) -> Image.Image:
 def test_every_text_stays_in_its_box_and_out_of_the_symbols(papers: list[Paper]) -> None:
     """Between the boxes there is white: what is drawn reaches no neighbor, whatever marks stand on its letters."""
     for paper in papers:
-        layout = label_layout(paper.kind)
+        layout = shipped_layout(paper.kind)
         piled = dict.fromkeys(GOODS["short"], "gŷ" + "̣́" * 60 + "ۇۆ" * 40)
         for head in LABEL_HEADS:
             page = ink(paper.draw(paper.make(**piled), head).to_image())

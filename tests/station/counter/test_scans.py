@@ -66,9 +66,10 @@ class TestOwnCodes:
         rig.counter.parcels.codes.reissue(rig.session, str(row.number))
         assert (rig.scan(old).kind, rig.scan(old).word) == ("refused", "wrong_code")
 
-    def test_what_is_not_used_here_yet_is_named(self, rig: CounterRig) -> None:
-        result = rig.scan(internal_code("M", "7Q4KM"))
-        assert (result.word, result.path) == ("not_here_yet", "")
+    @pytest.mark.parametrize("body", ["7Q4KM", "0147A000001", "0999A000001"])
+    def test_a_manifest_this_station_never_had_is_unknown(self, rig: CounterRig, body: str) -> None:
+        result = rig.scan(internal_code("M", body))
+        assert (result.kind, result.word, result.path) == ("refused", "unknown_code", "")
 
     @pytest.mark.parametrize(
         ("text", "word"),

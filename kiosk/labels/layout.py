@@ -201,7 +201,8 @@ _NARROW_MM = 64
 """From this width of the head on a receipt is laid out for 80 mm paper; some of its printers have 512 dots."""
 
 
-A4_PRINTED_MM = 190
+A4_PRINTED_MM = 186
+"""By whole dots to the millimeter: the 2240 dots that office printers print across are 186.7 of these."""
 
 
 def receipt_layout(width_mm: float = 48) -> ReceiptLayout:

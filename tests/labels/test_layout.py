@@ -53,7 +53,7 @@ def test_the_shipped_layouts_load() -> None:
     assert {kind: (shipped_layout(kind).width, shipped_layout(kind).height) for kind in LABELS} == SIZES
     assert receipt_layout().width == slip_layout().width == 48
     assert receipt_layout(64).width == receipt_layout(72).width == 64
-    assert [(each.width, each.height) for each in map(manifest_layout, (104, 190))] == [(100, 150), (190, 277)]
+    assert [(each.width, each.height) for each in map(manifest_layout, (104, 186))] == [(100, 150), (186, 272)]
 
 
 def test_bars_of_an_sscc_are_as_high_as_gs1_asks_on_every_head() -> None:

@@ -14,14 +14,15 @@ from __future__ import annotations
 import struct
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from kiosk.station.update.refusals import UpdateRefused, Why
 from kiosk.station.update.release import Release
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 MAGIC: Final = b"KIOSKUPD"
 FORMAT: Final = 1
@@ -95,6 +96,9 @@ def verified(head: Head, raw: bytes, accepted: Collection[bytes]) -> Manifest:
         raise UpdateRefused(Why.DAMAGED, "the file ends inside its manifest")
     if head.key not in accepted:
         raise UpdateRefused(Why.SIGNATURE, f"key {head.key.hex()[:16]} is not accepted here")
+    from cryptography.exceptions import InvalidSignature  # 9 MB: a station needs it for an update, and never otherwise
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
     try:
         Ed25519PublicKey.from_public_bytes(head.key).verify(head.signature, _signed(raw))
     except (InvalidSignature, ValueError):

@@ -82,7 +82,7 @@ class RequestedIdentities:
             self.request.unlink(missing_ok=True)  # it holds the code
         if answer.word or answer.in_use is None:
             word: Refusal | None = next((one for one in get_args(Refusal) if one == answer.word), None)
-            raise IdentityRefused(word or "failed", answer.message)
+            raise IdentityRefused(word or "failed", answer.message, answer.why, answer.wait_s)
         return answer.in_use
 
     def _awaited(self, request: str) -> Answer:
@@ -92,7 +92,7 @@ class RequestedIdentities:
             if told is not None and told.id == request:
                 return told
             pause.wait(_LOOK_S)
-        raise IdentityRefused("failed", "kiosk-identity.service gave no answer")
+        raise IdentityRefused("failed", "kiosk-identity.service gave no answer", "silent")
 
     def _told(self) -> Answer | None:
         with suppress(OSError, msgspec.MsgspecError):

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from kiosk.app.identity.messages import ANSWER, REQUEST, Answer, Request, file_content, read_request
+from kiosk.app.identity.messages import ANSWER, REQUEST, Answer, Request, file_content, read_answer, read_request
 from kiosk.app.identity.place import BOOT, places
 from kiosk.app.identity.vault import FileVault
 from kiosk.app.media import ROOTS, IsMount
@@ -64,7 +64,10 @@ def attend(where: HelperPlaces, clock: Callable[[], Instant] = now) -> Answer:
         logger.warning("what was left is not finished: %s", error)
     answer = Answer(vault.machine, in_use=vault.in_use())
     request = _request(where)
-    if request is not None:
+    answered = _answered(where)
+    if request is not None and answered is not None and answered.id == request.id:
+        answer = replace(answered, in_use=vault.in_use())
+    elif request is not None:
         refusal = _refusal(taking, request.station, request.code)
         answer = Answer(vault.machine, request.id, in_use=vault.in_use())
         if refusal is not None:
@@ -81,6 +84,15 @@ def _request(where: HelperPlaces) -> Request | None:
         return None if content is None else read_request(content)
     except (OSError, msgspec.MsgspecError) as error:
         logger.warning("the request %s is none: %s", where.request, error)
+        return None
+
+
+def _answered(where: HelperPlaces) -> Answer | None:
+    """What was said last: who waits asks again, and one wrong code is not to count twice."""
+    try:
+        content = file_content(where.answer)
+        return None if content is None else read_answer(content)
+    except (OSError, msgspec.MsgspecError):
         return None
 
 

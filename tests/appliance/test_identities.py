@@ -151,6 +151,11 @@ def throttled_and_cut_off(card: Card, stick: Stick, county: County) -> None:
         booted.cut()
     with card.boot() as booted, stick.plugged_into(booted):
         visitor = at_the_list(booted)
+        wait_for(
+            lambda: "opens another station" in visitor.post("/setup/identity_code", value=WRONG.digits).page,
+            lambda: booted.journal(UNIT),
+        )
+        # A count that began anew at the start would let this one through.
         refused = visitor.post("/setup/identity_code", value=county.codes[TAKEN])
         assert (refused.status, "Seconds to wait" in refused.page) == (409, True), refused.page
         assert who(booted) == ""

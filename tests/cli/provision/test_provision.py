@@ -156,6 +156,50 @@ def test_what_fails_in_the_middle_leaves_nothing(county: Path, tmp_path: Path, m
     assert not any(tmp_path.iterdir())
 
 
+class PowerCut(BaseException):
+    """The county's computer is off: nobody tidies up."""
+
+
+def test_the_power_goes_at_any_step_and_the_folder_is_there_whole_or_not_at_all(
+    county: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cost_nothing(monkeypatch)
+    monkeypatch.setattr(command, "paper_pdf", lambda identity, code: b"%PDF")
+    steps = {name: getattr(command, name) for name in ("write_synced", "sync_folder")}
+    left = 0
+
+    def cut_at(step: Callable[..., None]) -> Callable[..., None]:
+        def taken(*given: object) -> None:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise PowerCut
+            step(*given)
+
+        return taken
+
+    def nobody_tidies_up(*_: object, **__: object) -> None:
+        assert left < 0
+
+    for name, step in steps.items():
+        monkeypatch.setattr(command, name, cut_at(step))
+    monkeypatch.setattr(command.shutil, "rmtree", nobody_tidies_up)
+    table = county / "stations.csv"
+    table.write_text(HEAD + row() + row("S0148"), encoding="utf-8-sig")
+    for step_number in range(100):
+        left, out = step_number, tmp_path / f"out-{step_number}"
+        try:
+            command.provision.main(["--out", str(out), str(table)], standalone_mode=False)
+        except PowerCut:
+            if out.exists():  # it had its name before its name was durable
+                assert len([*out.rglob("*.toml"), *out.rglob("*.pdf")]) == 4
+            continue
+        assert step_number == 8, "two files for each of two stations, three folders, and the one around"
+        assert len([*out.rglob("*.toml"), *out.rglob("*.pdf")]) == 4
+        return
+    raise AssertionError("it never ended")
+
+
 def test_the_help_says_what_it_changes() -> None:
     done = CliRunner().invoke(main, ["provision", "--help"])
     assert "What it changes" in done.output

@@ -109,7 +109,6 @@ def test_a_kit_made_for_a_word_before_there_were_paper_codes_opens_still() -> No
     assert asks_for(kept) == "word"
     kit = open_with_paper(kept, "o123 4567 89ab cdeu")
     assert (kit.station, kit.region, kit.settings) == ("S0147", "yarkant", b"[station]\n")
-    assert "another paper" in refused(kept, "0123-4567-89AB-CDEF")
 
 
 def test_the_real_cost_of_a_code() -> None:

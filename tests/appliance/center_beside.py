@@ -68,7 +68,7 @@ class CenterBeside:
     def doctor(self, station: str) -> dict[str, str]:
         """Device and word of each row that is not well, of the station's newest status."""
         ((told,),) = self._rows("SELECT doctor FROM station_status WHERE station = ?", station) or ((None,),)
-        return {row["row"]: row["code"] for row in json.loads(told or "[]") if row["state"] != "ok"}
+        return {row["row"]: row["code"] for row in json.loads(told or "[]") if row.get("state", "ok") != "ok"}
 
     def _rows(self, sql: str, *given: str) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(f"file:{self._ledger}?mode=ro", uri=True)) as db:

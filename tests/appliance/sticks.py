@@ -102,8 +102,8 @@ class Stick:
             done = booted.call("sh", "-euc", PLUG_IN, "sh", NAME, number, record)
             assert done.returncode == 0, done.stderr
             yield
-            booted.call("sh", "-c", PULL, "sh", NAME)
         finally:
+            booted.call("sh", "-c", PULL, "sh", NAME)
             subprocess.run([*AS_ROOT, "losetup", "--detach", loop], check=True)
 
     def digest(self) -> str:

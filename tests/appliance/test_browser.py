@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.appliance.cards import WITH_SCREEN, Card, Cards, made_cards
+from tests.appliance.cards import WITH_SCREEN, Card, Cards
 from tests.appliance.center_beside import CenterBeside
 from tests.appliance.visitor import Visitor
 from tests.systemd.box import AS_ROOT, BROWSER, SETTINGS, STATION, Booted
@@ -27,12 +27,7 @@ CASES = {
 
 
 @pytest.fixture(scope="module")
-def card() -> Iterator[Card]:
-    with made_cards() as cards:
-        yield set_up(cards)
-
-
-def set_up(cards: Cards) -> Card:
+def card(cards: Cards) -> Card:
     """Its scale is simulated; its screen is only in memory, and its session the real one."""
     return cards.new({**WITH_SCREEN, "etc/kiosk/station.toml": SETTINGS})
 

@@ -8,7 +8,6 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,7 @@ from kiosk.cli.provision import command
 from kiosk.domain.paper_code import PaperCode
 from kiosk.first_start.identity.claim import claim_name
 from kiosk.first_start.identity.format import Identity, sealed_name
-from tests.appliance.cards import Card, Cards, made_cards
+from tests.appliance.cards import Card, Cards
 from tests.appliance.sticks import MEDIUM, MOUNTS, Stick
 from tests.appliance.visitor import Visitor
 from tests.messaging.authority import Authority
@@ -37,12 +36,6 @@ with open("/var/lib/kiosk/requests/.fresh", "w") as file:
 os.rename("/var/lib/kiosk/requests/.fresh", "/var/lib/kiosk/requests/identity.json")
 """
 """What somebody could do who has broken into the station's user: ask root without the wizard."""
-
-
-@pytest.fixture(scope="module")
-def cards() -> Iterator[Cards]:
-    with made_cards() as cards:
-        yield cards
 
 
 class County:

@@ -9,15 +9,13 @@ import shlex
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from click.testing import CliRunner
 
 from kiosk.cli.sorting_center import main as center_program
-from tests.appliance.cards import Card, Cards, made_cards
+from tests.appliance.cards import Card, Cards
 from tests.appliance.center_beside import PORT, CenterBeside
 from tests.appliance.sticks import MEDIUM, MOUNTS, Stick
 from tests.appliance.visitor import Visitor
@@ -49,12 +47,6 @@ folder = "{backup}"
 CUTS = 5
 RESTORE_S = 600.0
 """Promised for the whole way of a card; a machine that has much to do included."""
-
-
-@pytest.fixture(scope="module")
-def cards() -> Iterator[Cards]:
-    with made_cards() as cards:
-        yield cards
 
 
 def do(booted: Booted, *words: str) -> dict[str, Any]:

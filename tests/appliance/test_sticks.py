@@ -13,7 +13,7 @@ import pytest
 
 from kiosk.app.identity.place import FOLDER
 from kiosk.first_start.identity.format import sealed_name
-from tests.appliance.cards import made_cards
+from tests.appliance.cards import Cards
 from tests.appliance.sticks import MEDIUM, MOUNTS, NAME, Stick
 from tests.appliance.visitor import Visitor
 from tests.station.update.machine import KEY, OTHER_KEY, packaging, public
@@ -27,14 +27,13 @@ STATION_KB = 160 * 1024
 
 
 @pytest.fixture(scope="module")
-def box() -> Iterator[Booted]:
+def box(cards: Cards) -> Iterator[Booted]:
     """A new one, before its first start, with a vendor's key as a package of a vendor has it."""
-    with made_cards() as cards:
-        card = cards.new({**MOUNTS, f"{PROGRAM}/vendor.pub": f"{public(KEY)}\n"})
-        card.run(SCREENLESS)
-        with card.boot() as booted:
-            Visitor(booted).comes("/setup")
-            yield booted
+    card = cards.new({**MOUNTS, f"{PROGRAM}/vendor.pub": f"{public(KEY)}\n"})
+    card.run(SCREENLESS)
+    with card.boot() as booted:
+        Visitor(booted).comes("/setup")
+        yield booted
 
 
 def mount(booted: Booted) -> str:

@@ -156,6 +156,12 @@ class Booted:
             process.wait(STOP_S)
         self._process = None
 
+    def cut(self) -> None:
+        """The plug is pulled: nothing in there hears of it, and what was not forced to the disk may be lost."""
+        subprocess.run([*AS_ROOT, "sh", "-c", f"kill -KILL {self.leader}"], check=True)
+        if self._process is not None:
+            self._process.wait(STOP_S)
+
     def console(self) -> str:
         """What the container printed."""
         return (self._work / "console").read_text(encoding="utf-8", errors="replace")

@@ -5,6 +5,8 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
+# What makes packages and bundles.
+PACKAGING = $(filter-out packaging/image%,$(wildcard packaging/*.py))
 PYTEST = $(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder
 
 .PHONY: help setup demo test tests quick torture check fuzz mutate bench pictures docs deb appliance clean
@@ -51,6 +53,7 @@ check:           ## Format, lint, types, import rules, sizes, rooms, sources of 
 	@$(BIN)/ruff check -q .
 	@$(BIN)/mypy
 	@$(BIN)/mypy --explicit-package-bases --namespace-packages benchmarks
+	@MYPYPATH=packaging $(BIN)/mypy $(PACKAGING)
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python scripts/sizes.py
 	@$(BIN)/python scripts/rooms.py

@@ -55,6 +55,7 @@ def main() -> int:
         pages.trim_blocks = pages.lstrip_blocks = True
         place = Path(app.root_path).relative_to(ROOT)
         kept = CompiledTemplates(code / place / "__pycache__", pages)
+        assert pages.loader is not None
         for name in sorted(pages.list_templates()):
             source, _, _ = pages.loader.get_source(pages, name)
             bucket = Bucket(pages, kept.get_cache_key(name), kept.get_source_checksum(source))

@@ -1,4 +1,4 @@
-"""What lies on media that were plugged in: where they are mounted, and which files on them may be a catalog.
+"""What lies on media that were plugged in: where they are mounted, and which files on them may be of use.
 
 A medium comes from anywhere and may be pulled at any moment: everything is bounded, and what cannot be read is not
 there.
@@ -18,6 +18,7 @@ ROOTS: Final = (Path("/run/kiosk-media"), Path("/media"), Path("/run/media"), Pa
 """Below these, one or two levels deep, media are mounted (``kiosk-media@.service``; FHS 3.0, sections 3.11 and 3.12;
 udisks2 mounts at /run/media/USER/NAME)."""
 CATALOG_ENDINGS: Final = (".toml", ".json")
+BUNDLE_ENDING: Final = ".kioskupdate"
 MOST_MEDIA, MOST_FILES, LONGEST_PATH = 8, 24, 180
 _LOOKED_AT: Final = 256
 """Names of one folder that are looked at; a folder with more is not one somebody put a catalog into."""
@@ -43,6 +44,12 @@ def catalog_files(folders: Iterable[Path]) -> tuple[Path, ...]:
     """Files whose names end like a catalog's, at most ``MOST_FILES``; what is inside is judged when one is chosen."""
     found = (path for folder in dict.fromkeys(folders) for path in _entries(folder, Path.is_file))
     return tuple(islice((path for path in found if _may_be_catalog(path)), MOST_FILES))
+
+
+def bundle_files(folders: Iterable[Path]) -> tuple[Path, ...]:
+    """Files whose names end like an update's, at most ``MOST_FILES``; what is inside is judged by who reads it."""
+    found = (path for folder in dict.fromkeys(folders) for path in _entries(folder, Path.is_file))
+    return tuple(islice((path for path in found if path.suffix == BUNDLE_ENDING), MOST_FILES))
 
 
 def _may_be_catalog(path: Path) -> bool:

@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from kiosk.app.systemd import LoopStop, Notifier
+from kiosk.app.update.places import PLACES
 from kiosk.config.relay import RelayConfig
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.relay import Relay
@@ -16,14 +17,15 @@ from kiosk.store.store import Store
 
 if TYPE_CHECKING:
     from kiosk.messaging.relay.photos.lane import PhotosLane
+    from kiosk.messaging.relay.updates.lane import UpdatesLane
 
 
 def run_relay(config: RelayConfig, stop: threading.Event) -> None:
     """The relay until ``stop`` is set."""
     store = open_store(config.station)
-    lane = _photos_lane(config, store)
+    lanes = [lane for lane in (_photos_lane(config, store), _updates_lane(config, store)) if lane is not None]
     try:
-        if lane is not None:
+        for lane in lanes:
             lane.start()
         manager = Notifier.from_environ()
         manager.ready(f"sends for {config.station.station}")
@@ -32,7 +34,7 @@ def run_relay(config: RelayConfig, stop: threading.Event) -> None:
         relay.run(LoopStop(stop, manager))
         manager.stopping()
     finally:
-        if lane is not None:
+        for lane in lanes:
             lane.stop()
         store.close()
 
@@ -44,3 +46,12 @@ def _photos_lane(config: RelayConfig, store: Store) -> PhotosLane | None:
     from kiosk.app.photos_lane import photos_lane
 
     return photos_lane(config, store)
+
+
+def _updates_lane(config: RelayConfig, store: Store) -> UpdatesLane | None:
+    """None where no place of updates is set, or where nothing can be updated."""
+    if config.relay.updates is None or not PLACES.releases.is_dir():
+        return None
+    from kiosk.app.updates_lane import updates_lane
+
+    return updates_lane(config, store, PLACES)

@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "registry": "kiosk.cli.center.registry:registry",
     "run": "kiosk.cli.center.run:run",
     "token": "kiosk.cli.center.token:token",
+    "update": "kiosk.cli.center.update:update",
     "user": "kiosk.cli.center.user:user",
     "web": "kiosk.cli.center.web:web",
 }

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from kiosk.app import station as runtime
-from kiosk.app.update.helper import Board, make_updater, only_one, run_helper
+from kiosk.app.update.board import Board
+from kiosk.app.update.helper import make_updater, only_one, run_helper
 from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.letter_box import StationLetters
 from kiosk.app.update.owner import as_owner, open_regular, read_small

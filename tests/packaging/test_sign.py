@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from kiosk.station.update.bundle import HEAD_BYTES, parse_head, verified
 from kiosk.station.update.keys import parse_keys
-from tests.station.update.machine import NEW, lay_tree, packaging
+from tests.station.update.machine import KEY, NEW, ROOT, lay_tree, packaging
 
 sign = packaging("sign")
 
@@ -46,3 +47,18 @@ def test_what_a_station_would_refuse_is_not_signed(tmp_path: Path, monkeypatch: 
     (tree / "release.json").write_text("{}")
     assert run(monkeypatch, "sign", "--key", keys / "vendor.key", tree, bundle) == 2
     assert not bundle.exists()
+
+
+LINK_BYTES = 2_000_000
+"""What an update of the code alone may take of a village's line."""
+
+
+def test_an_update_of_the_code_alone_fits_the_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packed less tightly than the vendor packs it, which takes long: that one is smaller still."""
+    monkeypatch.setattr(sign, "XZ_PRESET", 1)
+    tree, bundle = lay_tree(tmp_path / "tree", NEW), tmp_path / "code.kioskupdate"
+    shutil.rmtree(tree / "code/kiosk")
+    shutil.copytree(ROOT / "kiosk", tree / "code/kiosk", ignore=shutil.ignore_patterns("__pycache__"))
+    manifest = sign.sign(tree, KEY, bundle)
+    assert not manifest.brings_libraries
+    assert 100_000 < bundle.stat().st_size <= LINK_BYTES

@@ -4,7 +4,8 @@ The tree is an overlay: below lies this machine's own Debian, untouched; above, 
 Everything happens in a mount namespace of its own, so nothing is left behind. Must be root. SIGTERM ends the container.
 
 ``WORK/tree``     copied over the system.
-``WORK/disk``     when it is there: copied onto a data partition, which is mounted at ``WORK/data``.
+``WORK/disk``     when it is there: copied onto a data partition, which is mounted at ``WORK/data``. It stays in
+                  ``WORK/disk.img``, and the next boot has it as it was left.
 ``WORK/setup``    a shell script, run before the boot; ``$ROOT`` is the tree.
 NOTIFY_SOCKET is told by systemd-nspawn when the system has booted, and by which process it is led.
 """
@@ -71,14 +72,21 @@ def assemble(work: Path) -> Path:
 
 
 def data_partition(work: Path) -> None:
-    """A file system of its own on a disk, as a station needs it: the tree itself lies in memory."""
+    """A file system of its own on a disk, as a station needs it: the tree itself lies in memory.
+
+    One that an earlier boot has left is mounted as it is.
+    """
     image, place = work / "disk.img", work / "data"
-    with image.open("wb") as file:
-        file.truncate(DISK_BYTES)
-    subprocess.run(["sh", str(MAKE_DATA_PARTITION), str(image)], check=True)
-    place.mkdir()
+    made = image.exists()
+    if not made:
+        with image.open("wb") as file:
+            file.truncate(DISK_BYTES)
+        subprocess.run(["sh", str(MAKE_DATA_PARTITION), str(image)], check=True)
+    place.mkdir(exist_ok=True)
     subprocess.run(["mount", "-o", "loop", str(image), str(place)], check=True)
-    subprocess.run(["cp", "-a", "--no-preserve=ownership", f"{work}/disk/.", str(place)], check=True)
+    if not made:
+        subprocess.run(["cp", "-a", "--no-preserve=ownership", f"{work}/disk/.", str(place)], check=True)
+        subprocess.run(["sync", "--file-system", str(place)], check=True)
 
 
 def cgroup() -> Path:

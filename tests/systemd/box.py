@@ -90,9 +90,9 @@ def data_mounts() -> str:
     return "\n".join(row for row in rows if row.startswith("/data/")) + "\n"
 
 
-def wait_for(seen: Callable[[], object], why: Callable[[], str]) -> None:
+def wait_for(seen: Callable[[], object], why: Callable[[], str], patience_s: float = PATIENCE_S) -> None:
     """Until something is seen; raises AssertionError with what ``why`` says."""
-    end = time.monotonic() + PATIENCE_S
+    end = time.monotonic() + patience_s
     while not seen():
         assert time.monotonic() < end, why()
         time.sleep(LOOK_S)
@@ -109,6 +109,8 @@ class Booted:
 
     def __enter__(self) -> Self:
         address = str(self._work / "notify")
+        Path(address).unlink(missing_ok=True)
+        self.leader = 0
         # Closed as soon as the leader is known: a full socket would hold systemd up, a closed one does not.
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager, (self._work / "console").open("wb") as log:
             manager.bind(address)
@@ -161,6 +163,12 @@ class Booted:
         subprocess.run([*AS_ROOT, "sh", "-c", f"kill -KILL {self.leader}"], check=True)
         if self._process is not None:
             self._process.wait(STOP_S)
+
+    def wait(self, timeout_s: float) -> None:
+        """Until it has ended by itself."""
+        if self._process is not None:
+            self._process.wait(timeout_s)
+            self._process = None
 
     def console(self) -> str:
         """What the container printed."""

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import logging
-import platform
-import secrets
-import shutil
-import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
-from typing import Final
 
+from kiosk.app.update.board import Board
 from kiosk.app.update.database import StationDatabase
 from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.letter_box import HelperLetters
@@ -27,41 +22,6 @@ from kiosk.station.update.updater import Ports, Updater
 from kiosk.store.database.lasting import NotLasting, require_lasting
 
 logger = logging.getLogger(__name__)
-
-ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
-
-
-class Board:
-    """This machine."""
-
-    def __init__(self, *folders: Path) -> None:
-        self._folders = folders
-
-    @property
-    def architecture(self) -> str:
-        """As Debian calls it; the machine's own word for one that no release is made for."""
-        return ARCHITECTURES.get(platform.machine(), platform.machine())
-
-    @property
-    def python(self) -> str:
-        """Without the patch level."""
-        return f"{sys.version_info.major}.{sys.version_info.minor}"
-
-    def free_bytes(self) -> int:
-        """Of the fullest of the folders' file systems."""
-        return min(shutil.disk_usage(folder).free for folder in self._folders)
-
-    def monotonic(self) -> float:
-        """Seconds."""
-        return time.monotonic()
-
-    def wait(self, seconds: float) -> None:
-        """Nobody wakes it."""
-        time.sleep(seconds)
-
-    def new_number(self) -> str:
-        """16 hex digits."""
-        return secrets.token_hex(8)
 
 
 def make_updater(config: StationConfig, places: Places) -> Updater:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import Final
 
 from kiosk.app.adapters import make_scale
+from kiosk.app.media import ROOTS, bundle_files, mounted
 from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.letter_box import BUNDLES, StationLetters
 from kiosk.app.update.owner import open_regular
@@ -23,21 +26,32 @@ from kiosk.station.update.gate import Gate
 from kiosk.station.update.journal import Outcome
 from kiosk.station.update.letters import is_bundle_name
 from kiosk.station.update.quiet import QuietWatch, StationQuiet
+from kiosk.station.update.refusals import UpdateRefused, Why
 from kiosk.station.update.release import Release
 from kiosk.station.update.trial import Trial, TrialTools, undecided
+from kiosk.station.update.updater import RESERVE_BYTES
 from kiosk.station.update.updates import Updates
 
 logger = logging.getLogger(__name__)
 
+_CHUNK: Final = 1024 * 1024
 _MOST_LOOKED_AT: Final = 1000
 """Names of a folder; a stick that was copied whole shall not hold up a page."""
+
+
+def sticks() -> Sequence[Path]:
+    """The top folders of media that are plugged in."""
+    return mounted(ROOTS, os.path.ismount)
 
 
 class StationShelf:
     """What the station may read."""
 
-    def __init__(self, releases: ReleaseFolder, journal: JournalFile, data: Path) -> None:
-        self._releases, self._journal = releases, journal
+    def __init__(
+        self, releases: ReleaseFolder, journal: JournalFile, data: Path, media: Callable[[], Sequence[Path]] = sticks
+    ) -> None:
+        """``media`` gives the top folders of what is plugged in."""
+        self._releases, self._journal, self._media = releases, journal, media
         self._folder, self._letters = data / BUNDLES, StationLetters(data)
 
     def names(self) -> Sequence[str]:
@@ -48,10 +62,27 @@ class StationShelf:
         bundles = [path for path in found if is_bundle_name(path.name) and path.is_file()]
         return [path.name for path in sorted(bundles, key=lambda path: (-path.stat().st_mtime_ns, path.name))]
 
+    def on_sticks(self) -> Sequence[str]:
+        """Those that lie at the top of a stick."""
+        return [str(path) for path in bundle_files(self._media()) if is_bundle_name(path.name)]
+
     def head(self, name: str, size: int) -> bytes:
         """Raises OSError."""
-        with open_regular(self._folder / name) as file:
+        with open_regular(self._folder / name) as file:  # a path stays the path it is
             return file.read(size)
+
+    def bring(self, path: str, size: int) -> str:
+        """Whole under another name first: what is there is listed. Raises UpdateRefused, OSError."""
+        name = Path(path).name
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        if shutil.disk_usage(self._folder).free < size + RESERVE_BYTES:
+            raise UpdateRefused(Why.FULL)
+        fresh = self._folder / f".{name}.new"
+        with fresh.open("wb") as copy:
+            for piece in _pieces(Path(path), size):
+                copy.write(piece)
+        fresh.replace(self._folder / name)
+        return name
 
     def running(self) -> Release:
         """Raises OSError."""
@@ -72,6 +103,20 @@ class StationShelf:
     def ask(self, bundle: str) -> None:
         """Raises OSError."""
         self._letters.ask(bundle)
+
+
+def _pieces(path: Path, size: int) -> Iterator[bytes]:
+    """A stick may be pulled in the middle, or hold a file without end. Raises UpdateRefused."""
+    left = size
+    try:
+        with open_regular(path) as file:
+            while piece := file.read(min(left, _CHUNK)):
+                left -= len(piece)
+                yield piece
+    except OSError as error:
+        raise UpdateRefused(Why.DAMAGED, error.strerror or str(error)) from error
+    if left:
+        raise UpdateRefused(Why.DAMAGED, "the file on the stick is shorter than it says")
 
 
 @dataclass(frozen=True, slots=True)

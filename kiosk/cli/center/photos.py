@@ -43,6 +43,14 @@ _OPTIONS = (
         show_envvar=True,
         help="Who signed the stations' certificates; nobody else is let in.",
     ),
+    click.option(
+        "--updates-dir",
+        type=click.Path(file_okay=False, resolve_path=True),
+        metavar="DIR",
+        envvar="UPDATES_DIR",
+        show_envvar=True,
+        help="Offer stations the update bundles of this folder, at the same place (sorting-center update).",
+    ),
 )
 
 
@@ -50,17 +58,23 @@ def photos_options(command: Callable[..., None]) -> Callable[..., None]:
     """The options, given to the command as one ``photos``: settings, or None without ``--photos``."""
 
     @wraps(command)
-    def with_settings(*args: Any, photos: str | None, photos_dir: str | None, **rest: Any) -> None:
+    def with_settings(
+        *args: Any, photos: str | None, photos_dir: str | None, updates_dir: str | None, **rest: Any
+    ) -> None:
         files = {name: rest.pop(f"photos_{name}") for name in ("cert", "key", "ca")}
         if photos is None and (photos_dir is not None or any(files.values())):
             raise click.UsageError("--photos-dir, --photos-cert, --photos-key and --photos-ca need --photos HOST:PORT")
+        if photos is None and updates_dir is not None:
+            raise click.UsageError("--updates-dir needs --photos HOST:PORT: stations fetch updates there")
         settings = None
         if photos is not None:
             if photos_dir is None:
                 raise click.UsageError("--photos needs --photos-dir: where pictures are kept")
             host, port = host_and_port("--photos", photos)
             try:
-                settings = PhotosSettings(host=host, port=port, folder=photos_dir, **files).checked()
+                settings = PhotosSettings(
+                    host=host, port=port, folder=photos_dir, updates=updates_dir, **files
+                ).checked()
             except BadPhotosSettings as error:
                 raise click.UsageError(str(error)) from error
         command(*args, photos=settings, **rest)

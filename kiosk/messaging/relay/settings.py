@@ -41,25 +41,28 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class PhotosEndpoint:
-    """Where the sorting center takes pictures."""
+class CenterEndpoint:
+    """Where the sorting center is asked over HTTPS: it takes pictures there, and has updates."""
 
     host: str
     port: int
     tls: bool
 
     @classmethod
-    def parse(cls, url: str) -> PhotosEndpoint:
-        """Read ``https://host:port``, or ``http://host:port`` of this machine; raises ValueError."""
+    def parse(cls, url: str, name: str) -> CenterEndpoint:
+        """Read ``https://host:port``, or ``http://host:port`` of this machine; ``name`` is that of the setting.
+
+        Raises ValueError.
+        """
         try:
             parts = urlsplit(url)
             port = parts.port
         except ValueError:
             port = 0
         if not port or not parts.hostname or parts.path not in ("", "/") or parts.query or "@" in url:
-            raise ValueError(f"photos {url!r} must look like https://host:8843, with a port of 1 to 65535")
+            raise ValueError(f"{name} {url!r} must look like https://host:8843, with a port of 1 to 65535")
         if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname)):
-            raise ValueError(f"photos {url!r} must begin with https://: pictures go over a network with TLS alone")
+            raise ValueError(f"{name} {url!r} must begin with https://: it goes over a network with TLS alone")
         return cls(parts.hostname, port, parts.scheme == "https")
 
 
@@ -97,6 +100,8 @@ class RelaySettings:
     """What events may take of a line that people use as well, upwards; 0: as fast as it goes."""
     photos: str | None = None
     """Where the sorting center takes pictures; None: none are sent."""
+    updates: str | None = None
+    """Where the sorting center has updates; None: none are fetched."""
     boot: str = ""
 
     def __post_init__(self) -> None:
@@ -110,11 +115,17 @@ class RelaySettings:
             raise ValueError(
                 f"bytes_per_second {self.bytes_per_second} must be 0 (no limit) or at least {LEAST_BYTES_PER_SECOND}"
             )
-        photos = self.photos_endpoint
-        if photos is not None and photos.tls and self.cert_file is None:
-            raise ValueError("photos with https:// needs cert_file and key_file: by them the center knows the station")
-        if not self.endpoint.tls and (self.ca_file or self.cert_file) and (photos is None or not photos.tls):
+        safe = [name for name, place in self._center_endpoints() if place.tls]
+        if safe and self.cert_file is None:
+            raise ValueError(
+                f"{safe[0]} with https:// needs cert_file and key_file: by them the center knows the station"
+            )
+        if not self.endpoint.tls and (self.ca_file or self.cert_file) and not safe:
             raise ValueError("certificates are set but the broker URL is mqtt://: write mqtts://")
+
+    def _center_endpoints(self) -> list[tuple[str, CenterEndpoint]]:
+        places = (("photos", self.photos_endpoint), ("updates", self.updates_endpoint))
+        return [(name, place) for name, place in places if place is not None]
 
     @property
     def endpoint(self) -> Endpoint:
@@ -122,6 +133,11 @@ class RelaySettings:
         return Endpoint.parse(self.broker_url)
 
     @property
-    def photos_endpoint(self) -> PhotosEndpoint | None:
+    def photos_endpoint(self) -> CenterEndpoint | None:
         """The place for pictures; raises ValueError for a bad URL."""
-        return PhotosEndpoint.parse(self.photos) if self.photos is not None else None
+        return CenterEndpoint.parse(self.photos, "photos") if self.photos is not None else None
+
+    @property
+    def updates_endpoint(self) -> CenterEndpoint | None:
+        """The place of updates; raises ValueError for a bad URL."""
+        return CenterEndpoint.parse(self.updates, "updates") if self.updates is not None else None

@@ -33,6 +33,8 @@ from kiosk.sorting_center.photos.photos import Photos
 from kiosk.sorting_center.photos.refusals import Refusals
 from kiosk.sorting_center.photos.settings import PhotosSettings, Task
 from kiosk.sorting_center.photos.uploads import Uploads
+from kiosk.sorting_center.updates.downloads import Downloads
+from kiosk.sorting_center.updates.folder import OfferFolder
 
 _END_S: Final = 3.0
 _TELL_S: Final = 5.0
@@ -69,7 +71,8 @@ def serve(ledger_url: str, settings: PhotosSettings, listening: socket.socket, e
         arrivals, refusals = Arrivals(photos, folder, _now), Refusals(photos, _now)
         lines = RateLimitedLog(log, time.monotonic, _LOG_PERIOD_S)
         uploads = Uploads(photos, folder, arrivals, Allowance(lambda: datetime.now(UTC)), refusals, lines)
-        server = PhotosServer(uploads, listening, certificate)
+        downloads = Downloads(OfferFolder(Path(settings.updates)), lines) if settings.updates is not None else None
+        server = PhotosServer(uploads, listening, certificate, downloads=downloads)
         beside = [
             threading.Thread(target=Follower(ledger, photos, arrivals).run, args=(ending,), name="photos follower"),
             threading.Thread(target=_tell, args=(photos, refusals, ending), name="photos figures"),

@@ -14,6 +14,7 @@ class BadPhotosSettings(ValueError):
 class PhotosSettings(msgspec.Struct, frozen=True, kw_only=True):
     """``port`` 0 takes a free one; ``folder`` is where pictures are kept. ``cert`` and ``key`` are this center's,
     ``ca`` signed those of the stations; all three or none: without them it is plain HTTP, on this machine alone.
+    ``updates`` is the folder of update bundles that stations are offered there; None for none.
     """
 
     host: str
@@ -22,6 +23,7 @@ class PhotosSettings(msgspec.Struct, frozen=True, kw_only=True):
     cert: str | None = None
     key: str | None = None
     ca: str | None = None
+    updates: str | None = None
 
     def checked(self) -> PhotosSettings:
         """Itself; raises BadPhotosSettings."""

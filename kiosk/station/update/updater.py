@@ -92,7 +92,7 @@ class Updater:
         with _as_refusals():
             head, manifest = self._read(file)
             self._judge(manifest)
-            _check_payload(file, manifest)
+            check_payload(file, manifest)
             now = self._releases.keys()
             keys = after_keep(now, head.key, manifest.next_key)
         entry = Entry(
@@ -236,7 +236,7 @@ class Updater:
         return True
 
 
-def _check_payload(file: BinaryIO, manifest: Manifest) -> None:
+def check_payload(file: BinaryIO, manifest: Manifest) -> None:
     """Before anything of it is unpacked. Raises UpdateRefused."""
     digest, left = hashlib.sha256(), manifest.payload_bytes
     while left:

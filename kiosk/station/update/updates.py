@@ -21,10 +21,19 @@ class Shelf(Protocol):
     """Bundles and releases of this machine, as the station may read them. Raises OSError."""
 
     def names(self) -> Sequence[str]:
-        """Of bundles, the newest file first."""
+        """Of bundles that were handed in, the newest file first."""
+
+    def on_sticks(self) -> Sequence[str]:
+        """The paths of bundles on media that are plugged in."""
 
     def head(self, name: str, size: int) -> bytes:
-        """The first bytes of a bundle."""
+        """The first bytes of a bundle, by its name or its path."""
+
+    def bring(self, path: str, size: int) -> str:
+        """Copy a bundle of ``size`` bytes from a stick, beside those that were handed in; its name there.
+
+        Raises UpdateRefused.
+        """
 
     def running(self) -> Release: ...
     def keys(self) -> tuple[bytes, ...]: ...
@@ -37,11 +46,13 @@ class Shelf(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """One bundle: what it brings, or why it cannot be taken."""
+    """One bundle: what it brings, or why it cannot be taken. ``size_bytes`` as it is signed, 0 of what is not."""
 
     name: str
     version: str
     why: Why | None
+    on_stick: bool = False
+    size_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,31 +75,34 @@ class Updates:
         """Raises OSError."""
         entry = self._journal.read()
         phase = entry.phase.value if entry is not None else "asked" if self._shelf.waits() else ""
-        bundles = tuple(self._offered(name) for name in self._shelf.names()[:MOST_SHOWN])
-        return UpdateView(self._shelf.running().version, bundles, phase, self._shelf.outcome())
+        here = [self._offered(name) for name in self._shelf.names()[:MOST_SHOWN]]
+        sticks = [self._offered(path, on_stick=True) for path in self._shelf.on_sticks()[:MOST_SHOWN]]
+        return UpdateView(self._shelf.running().version, (*sticks, *here), phase, self._shelf.outcome())
 
     def install(self, name: str) -> None:
-        """Ask for it. Raises UpdateRefused, and OSError, StoreError."""
+        """Ask for it; one on a stick is copied first. Raises UpdateRefused, and OSError, StoreError."""
         if self.view().phase:
             raise UpdateRefused(Why.RUNNING)
-        if name not in self._shelf.names():
+        on_stick = name in self._shelf.on_sticks()
+        if not on_stick and name not in self._shelf.names():
             raise UpdateRefused(Why.NOT_FOUND)
-        offered = self._offered(name)
+        offered = self._offered(name, on_stick=on_stick)
         if offered.why is not None:
             raise UpdateRefused(offered.why)
         busy = self._quiet.busy()
         if busy is not None:
             raise UpdateRefused(busy)
-        self._shelf.ask(name)
+        self._shelf.ask(self._shelf.bring(name, offered.size_bytes) if on_stick else name)
 
-    def _offered(self, name: str) -> Offered:
+    def _offered(self, name: str, *, on_stick: bool = False) -> Offered:
         try:
             head = parse_head(self._shelf.head(name, HEAD_BYTES))
             raw = self._shelf.head(name, HEAD_BYTES + head.manifest_bytes)[HEAD_BYTES:]
-            release = verified(head, raw, self._shelf.keys()).release
+            manifest = verified(head, raw, self._shelf.keys())
         except UpdateRefused as error:
-            return Offered(name, "", error.why)
+            return Offered(name, "", error.why, on_stick)
         except OSError:
-            return Offered(name, "", Why.DAMAGED)
-        newer = release.order > self._shelf.running().order
-        return Offered(name, release.version, None if newer else Why.NOT_NEWER)
+            return Offered(name, "", Why.DAMAGED, on_stick)
+        newer = manifest.release.order > self._shelf.running().order
+        size = HEAD_BYTES + head.manifest_bytes + manifest.payload_bytes
+        return Offered(name, manifest.release.version, None if newer else Why.NOT_NEWER, on_stick, size)

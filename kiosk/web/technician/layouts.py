@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import Any, Final
 
-from flask import Blueprint, Response, abort, make_response, redirect, render_template, request
+from flask import Blueprint, Response, abort, make_response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.labels.label_page import draw_label
@@ -24,11 +24,9 @@ from kiosk.protocols.printers.page_setup import PrintHead
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.doctor.tools import ActRefused, TechnicianTools
 from kiosk.store import StoreError
-from kiosk.web.drawings import drawing
-from kiosk.web.roles import Need, session
+from kiosk.web.roles import Need
 from kiosk.web.settings import WebSettings
-from kiosk.web.speech import speech_of
-from kiosk.web.technician.routes import TABS
+from kiosk.web.technician.frame import draw
 
 HOME: Final = "/technician/layouts"
 POSTS: Final = ("look", "draw", "keep", "shipped", "other", "print")
@@ -178,20 +176,7 @@ class _Pages:
         )
 
     def _page(self, template: str, here: str = HOME, **extra: Any) -> str:
-        speech = speech_of(request, self._settings.language)
-        return render_template(
-            f"technician/{template}.html",
-            speech=speech,
-            both=speech.both,
-            one=speech.one,
-            drawing=drawing,
-            settings=self._settings,
-            tabs=TABS,
-            tab="care",
-            here=here,
-            who=session().person,
-            **extra,
-        )
+        return draw(self._settings, template, "care", here, **extra)
 
 
 def _kind(values: Mapping[str, str]) -> str:

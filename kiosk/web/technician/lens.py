@@ -7,19 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
-from flask import Blueprint, abort, redirect, render_template, request
+from flask import Blueprint, abort, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.domain.lens import LensFit
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.photos.lens_calibration import SHOTS, CalibrationRefused, LensCalibration
-from kiosk.web.drawings import drawing
-from kiosk.web.roles import Need, session
+from kiosk.web.roles import Need
 from kiosk.web.settings import WebSettings
-from kiosk.web.speech import speech_of
-from kiosk.web.technician.routes import TABS
+from kiosk.web.technician.frame import draw
 
 HOME: Final = "/technician/lens"
 POSTS: Final = ("begin", "shoot", "forget", "end")
@@ -78,8 +76,15 @@ class _Pages:
         """What is known of the lens; during a calibration the shot that is asked for."""
         view = self.lens.view()
         picture, fit = f"lens-{view.lying.value}", view.known.fit
-        return self._draw(
-            "lens", view=view, shots=SHOTS, picture=picture, quality=None if fit is None else _quality(fit)
+        return draw(
+            self._settings,
+            "lens",
+            "tests",
+            HOME,
+            view=view,
+            shots=SHOTS,
+            picture=picture,
+            quality=None if fit is None else _quality(fit),
         )
 
     def act(self, do: Callable[[LensCalibration], None]) -> AnyResponse:
@@ -89,19 +94,4 @@ class _Pages:
 
     def refused(self, code: str) -> tuple[str, int]:
         """Why it was not done."""
-        return self._draw("refused", text_id=f"technician.lens.refused.{code}"), 409
-
-    def _draw(self, template: str, **extra: Any) -> str:
-        speech = speech_of(request, self._settings.language)
-        words = {
-            "speech": speech,
-            "both": speech.both,
-            "one": speech.one,
-            "drawing": drawing,
-            "settings": self._settings,
-            "tabs": TABS,
-            "tab": "tests",
-            "here": HOME,
-            "who": session().person,
-        }
-        return render_template(f"technician/{template}.html", **{**words, **extra})
+        return draw(self._settings, "refused", "tests", HOME, text_id=f"technician.lens.refused.{code}"), 409

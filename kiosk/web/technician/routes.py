@@ -11,7 +11,7 @@ from functools import partial
 from ipaddress import ip_address
 from typing import Any, Final
 
-from flask import Blueprint, Response, abort, jsonify, redirect, render_template, request
+from flask import Blueprint, Response, abort, jsonify, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.station.doctor.doctor import Doctor
@@ -21,23 +21,16 @@ from kiosk.station.scale.keys import KEYS
 from kiosk.store import StoreError
 from kiosk.texts import LANGUAGES
 from kiosk.texts.html import bdi_code
-from kiosk.web.drawings import drawing
 from kiosk.web.paging import Page
 from kiosk.web.ports import Station
-from kiosk.web.roles import Need, session
+from kiosk.web.roles import Need
 from kiosk.web.sent_in import sent_in
 from kiosk.web.settings import WebSettings
 from kiosk.web.speech import remember, speech_of
 from kiosk.web.technician.about import about_rows
+from kiosk.web.technician.frame import TABS, draw
 from kiosk.web.technician.scale import frame_words, told_of, told_word
 
-TABS: Final = (
-    ("doctor", "/technician", "wrench"),
-    ("tests", "/technician/tests", "scale"),
-    ("care", "/technician/care", "shelf"),
-    ("events", "/technician/events", "link"),
-    ("about", "/technician/about", "receipt"),
-)
 ROWS: Final = 5
 MOST_NUMBERS: Final = 40
 _ORDER: Final = (Verdict.FAIL, Verdict.WARN, Verdict.OK)
@@ -102,20 +95,8 @@ class _Pages:
 
     def page(self, template: str, tab: str, **extra: Any) -> str:
         """Any page of the technician."""
-        speech = speech_of(request, self._settings.language)
-        return render_template(
-            f"technician/{template}.html",
-            speech=speech,
-            both=speech.both,
-            one=speech.one,
-            drawing=drawing,
-            settings=self._settings,
-            tabs=TABS,
-            tab=tab,
-            here=request.full_path.rstrip("?") if request.method == "GET" else TABS[0][1],
-            who=session().person,
-            **extra,
-        )
+        here = request.full_path.rstrip("?") if request.method == "GET" else TABS[0][1]
+        return draw(self._settings, template, tab, here, **extra)
 
     def doctor_page(self) -> str:
         """The rows, those with something to do first."""

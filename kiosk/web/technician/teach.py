@@ -7,17 +7,16 @@ refused one 409 with the reason. What a device sent is shown as printable text o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
-from flask import Blueprint, abort, jsonify, redirect, render_template, request
+from flask import Blueprint, abort, jsonify, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.station.scale.teach import Teach, TeachRefused
-from kiosk.web.drawings import drawing
-from kiosk.web.roles import Need, session
+from kiosk.web.roles import Need
 from kiosk.web.settings import WebSettings
 from kiosk.web.speech import speech_of
-from kiosk.web.technician.routes import TABS
+from kiosk.web.technician.frame import draw
 
 HOME: Final = "/technician/teach"
 ROWS: Final = 4
@@ -62,8 +61,11 @@ class _Pages:
     def page(self) -> str:
         """The present step."""
         view = self.teach.view()
-        return self._draw(
+        return draw(
+            self._settings,
             "teach",
+            "tests",
+            HOME,
             view=view,
             body=_BODIES.get(view.step, view.step),
             rows=view.rows[:ROWS],
@@ -87,7 +89,7 @@ class _Pages:
 
     def refused(self, code: str) -> tuple[str, int]:
         """Why it was not done."""
-        return self._draw("refused", here=HOME, text_id=f"technician.teach.refused.{code}"), 409
+        return draw(self._settings, "refused", "tests", HOME, text_id=f"technician.teach.refused.{code}"), 409
 
     def posts(self) -> dict[str, Callable[[], AnyResponse]]:
         """Every post, by name."""
@@ -118,21 +120,6 @@ class _Pages:
     def _end(self) -> AnyResponse:
         self.teach.end()
         return redirect(HOME, 303)
-
-    def _draw(self, template: str, **extra: Any) -> str:
-        speech = speech_of(request, self._settings.language)
-        words = {
-            "speech": speech,
-            "both": speech.both,
-            "one": speech.one,
-            "drawing": drawing,
-            "settings": self._settings,
-            "tabs": TABS,
-            "tab": "tests",
-            "here": HOME,
-            "who": session().person,
-        }
-        return render_template(f"technician/{template}.html", **{**words, **extra})
 
 
 def printable(data: bytes) -> str:

@@ -5,19 +5,17 @@ GET changes nothing. The post asks for an update and answers 303; a refused one 
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from flask import Blueprint, abort, redirect, render_template, request
+from flask import Blueprint, abort, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.update.refusals import UpdateRefused
 from kiosk.station.update.updates import Updates
-from kiosk.web.drawings import drawing
-from kiosk.web.roles import Need, session
+from kiosk.web.roles import Need
 from kiosk.web.settings import WebSettings
-from kiosk.web.speech import speech_of
-from kiosk.web.technician.routes import TABS
+from kiosk.web.technician.frame import draw
 
 HOME: Final = "/technician/update"
 NEEDS: Final = {"update.page": Need.TECHNICIAN, "update.act_install": Need.TECHNICIAN}
@@ -48,7 +46,7 @@ class _Pages:
 
     def page(self) -> str:
         """What can be done now."""
-        return self._draw("update", view=self.updates.view())
+        return draw(self._settings, "update", "about", HOME, view=self.updates.view())
 
     def install(self) -> AnyResponse:
         """The form names a bundle of the page."""
@@ -57,19 +55,4 @@ class _Pages:
 
     def refused(self, word: str) -> tuple[str, int]:
         """Why it was not done."""
-        return self._draw("refused", text_id=f"technician.update.{word}"), 409
-
-    def _draw(self, template: str, **extra: Any) -> str:
-        speech = speech_of(request, self._settings.language)
-        words = {
-            "speech": speech,
-            "both": speech.both,
-            "one": speech.one,
-            "drawing": drawing,
-            "settings": self._settings,
-            "tabs": TABS,
-            "tab": "about",
-            "here": HOME,
-            "who": session().person,
-        }
-        return render_template(f"technician/{template}.html", **{**words, **extra})
+        return draw(self._settings, "refused", "about", HOME, text_id=f"technician.update.{word}"), 409

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.messaging.contract.receive import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
-from kiosk.messaging.relay.settings import Endpoint, PhotosEndpoint, RelaySettings
+from kiosk.messaging.relay.settings import CenterEndpoint, Endpoint, RelaySettings
 from kiosk.messaging.relay.tuning import TUNING
 
 FILE = Path("x")
@@ -63,9 +63,9 @@ def test_what_cannot_work_is_refused(url: str, more: dict[str, object], reason: 
 def test_where_pictures_go() -> None:
     assert settings().photos_endpoint is None
     plain = settings(photos="http://127.0.0.1:8843").photos_endpoint
-    assert plain == PhotosEndpoint("127.0.0.1", 8843, False)
+    assert plain == CenterEndpoint("127.0.0.1", 8843, False)
     safe = settings(photos="https://county.example:8843/", cert_file=FILE, key_file=FILE).photos_endpoint
-    assert safe == PhotosEndpoint("county.example", 8843, True)
+    assert safe == CenterEndpoint("county.example", 8843, True)
 
 
 def test_a_full_batch_is_one_the_center_takes() -> None:

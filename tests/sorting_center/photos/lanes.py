@@ -36,6 +36,7 @@ from kiosk.sorting_center.photos.listener.tls import certificate_of
 from kiosk.sorting_center.photos.photos import Photos
 from kiosk.sorting_center.photos.refusals import Refusals
 from kiosk.sorting_center.photos.uploads import Uploads
+from kiosk.sorting_center.updates.downloads import Downloads
 from tests.messaging.authority import Authority
 from tests.sorting_center.stations import NOW, Station
 
@@ -164,7 +165,13 @@ class Reply:
 class Listening:
     """The real listener on a free port, with real certificates unless ``plain``."""
 
-    def __init__(self, receiving: Receiving, authority: Authority | None = None, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        receiving: Receiving,
+        authority: Authority | None = None,
+        limits: Limits | None = None,
+        downloads: Downloads | None = None,
+    ) -> None:
         self.authority = authority
         self.certificate = None
         if authority is not None:
@@ -172,7 +179,7 @@ class Listening:
             self.certificate = certificate_of(str(cert), str(key), str(authority.file))
         listening = socket.create_server(("127.0.0.1", 0))
         self.port = int(listening.getsockname()[1])
-        self._server = PhotosServer(receiving.uploads, listening, self.certificate, limits)
+        self._server = PhotosServer(receiving.uploads, listening, self.certificate, limits, downloads)
 
     def __enter__(self) -> Self:
         self._server.start()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from kiosk.app.update import station as station_side
 from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.app.update.station import StationShelf
@@ -256,3 +257,54 @@ def test_the_technician_sees_what_may_be_installed_and_asks_for_it(tmp_path: Pat
     for number in range(2 * MOST_SHOWN):
         (folder / f"{number}.kioskupdate").touch()
     assert len(updates.view().bundles) == MOST_SHOWN
+
+
+def test_a_bundle_on_a_stick_is_chosen_and_copied_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine, stick = Machine(tmp_path / "machine").lay(), tmp_path / "stick"
+    stick.mkdir()
+    media = [stick, tmp_path / "pulled"]
+    journal, quiet = JournalFile(machine.releases), FakeQuiet()
+    shelf = StationShelf(ReleaseFolder(machine.releases, machine.package), journal, machine.data, lambda: media)
+    updates = Updates(shelf, journal, quiet)
+    assert updates.view().bundles == ()
+    good = lay_bundle(stick, "good.kioskupdate")
+    strange = lay_bundle(stick, "strange.kioskupdate", OTHER_KEY)
+    short = stick / "short.kioskupdate"
+    short.write_bytes(good.read_bytes()[:-1])
+    (stick / "no name.kioskupdate").write_bytes(good.read_bytes())
+    (stick / "link.kioskupdate").symlink_to(good)
+    (stick / "folder.kioskupdate").mkdir()
+    (stick / "notes.txt").touch()
+    assert [(row.name, row.version, row.why, row.on_stick) for row in updates.view().bundles] == [
+        (str(good), NEW, None, True),
+        (str(short), NEW, None, True),
+        (str(strange), "", Why.SIGNATURE, True),
+    ]
+    hidden = tmp_path / "hidden.kioskupdate"
+    hidden.write_bytes(good.read_bytes())
+    refused = {
+        str(strange): Why.SIGNATURE,
+        str(short): Why.DAMAGED,
+        str(hidden): Why.NOT_FOUND,
+        "../hidden.kioskupdate": Why.NOT_FOUND,
+        str(stick / ".." / "hidden.kioskupdate"): Why.NOT_FOUND,
+    }
+    for path, why in refused.items():
+        with pytest.raises(UpdateRefused) as error:
+            updates.install(path)
+        assert error.value.why is why, path
+    with monkeypatch.context() as patch:
+        patch.setattr(station_side, "RESERVE_BYTES", 2**60)
+        with pytest.raises(UpdateRefused) as error:
+            updates.install(str(good))
+    assert error.value.why is Why.FULL
+    assert list(shelf.names()) == []
+    assert not shelf.waits()
+    with good.open("ab") as file:
+        file.write(b"what is behind the bundle is not copied")
+    updates.install(str(good))
+    assert list(shelf.names()) == ["good.kioskupdate"]
+    media.clear()
+    outcome = machine.update()
+    assert outcome is not None
+    assert (outcome.kept, machine.version()) == (True, NEW)

@@ -52,7 +52,9 @@ def person(clinic: Clinic, name: str = "technician", language: str = "en") -> Fl
 def test_a_technician_installs_what_is_here(clinic: Clinic, machine: Machine) -> None:
     assert person(clinic).get(pages.HOME).status_code == 503, "nothing can be updated here"
     journal, quiet = JournalFile(machine.releases), FakeQuiet()
-    shelf = StationShelf(ReleaseFolder(machine.releases, machine.package), journal, machine.data)
+    stick = machine.folder / "stick"
+    stick.mkdir()
+    shelf = StationShelf(ReleaseFolder(machine.releases, machine.package), journal, machine.data, lambda: [stick])
     clinic.equipment.updates = Updates(shelf, journal, quiet)
     for name in ("clerk", "nobody"):
         other = person(clinic, name)
@@ -67,6 +69,10 @@ def test_a_technician_installs_what_is_here(clinic: Clinic, machine: Machine) ->
     page = client.get(pages.HOME).text
     assert page.count("<form") == page.count('name="bundle"') + 2, "one button: the other is refused"
     assert NEW in page
+    assert "(on the stick)" not in page
+    with_key = lay_bundle(stick)
+    page = client.get(pages.HOME).text
+    assert (f'value="{with_key}"' in page, page.count("(on the stick)")) == (True, 1)
     quiet.why = Why.BUSY_PAN
     answer = client.post(f"{pages.HOME}/install", data={"bundle": BUNDLE})
     assert answer.status_code == 409

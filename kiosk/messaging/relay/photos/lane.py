@@ -17,6 +17,7 @@ from typing import Final
 from kiosk.domain.backoff import Backoff
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.photos import ContentRange, PictureName
+from kiosk.messaging.relay.center_line import GaveWay, NoWay
 from kiosk.messaging.relay.photos.faults import PhotoFault
 from kiosk.messaging.relay.photos.held import Held
 from kiosk.messaging.relay.photos.part_size import MOST_S, PartSize
@@ -24,8 +25,6 @@ from kiosk.messaging.relay.photos.ports import (
     Answer,
     Center,
     Events,
-    GaveWay,
-    NoWay,
     PhotoWatcher,
     Picture,
     Pictures,

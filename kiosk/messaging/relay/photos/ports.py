@@ -55,14 +55,6 @@ class PhotoWatcher(Protocol):
         """What waits, and what a person must look into; told again as long as it lasts."""
 
 
-class NoWay(Exception):
-    """The center cannot be reached, or the connection broke; the text says where and why."""
-
-
-class GaveWay(Exception):
-    """A part was broken off for an event."""
-
-
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the center says; ``offset``: where the next part begins."""

@@ -1,4 +1,4 @@
-"""The listener for pictures: HTTP as Cheroot speaks it, and what a request becomes of it."""
+"""The listener for stations: HTTP as Cheroot speaks it, and what a request becomes of it. Pictures, and updates."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ from cheroot.ssl import Adapter
 
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.photos import COMPLETE, MAX_PART_BYTES, OFFSET, REFUSED, ContentRange, PictureName
+from kiosk.messaging.contract.updates import UpdatesPath
 from kiosk.sorting_center.certificate import Certificate
 from kiosk.sorting_center.photos.listener.headers import StrictHeaders
 from kiosk.sorting_center.photos.listener.reception import Guest, Limits, Reception
 from kiosk.sorting_center.photos.uploads import Answer, BrokeOff, Uploads
+from kiosk.sorting_center.updates.downloads import Downloads, Question
 
 _MAX_HEAD_BYTES: Final = 8192
 _BACKLOG: Final = 128
@@ -33,6 +35,7 @@ _PHRASES: Final = {
     200: "OK",
     201: "Created",
     204: "No Content",
+    206: "Partial Content",
     400: "Bad Request",
     403: "Forbidden",
     404: "Not Found",
@@ -55,9 +58,12 @@ class PhotosServer:
         listening: socket.socket,
         certificate: Certificate | None,
         limits: Limits | None = None,
+        downloads: Downloads | None = None,
     ) -> None:
+        """``downloads`` None: there are no updates here."""
         self._reception = Reception(_come_in, limits)
-        self._server = _Server(listening, self._reception, partial(_PictureGateway, uploads), certificate)
+        gateway = partial(_StationGateway, uploads, downloads)
+        self._server = _Server(listening, self._reception, gateway, certificate)
         self._thread = threading.Thread(target=self._server.serve, name="photos", daemon=True)
         self._ending = threading.Event()
         self._tending = (
@@ -206,15 +212,45 @@ class _Body:
             raise BrokeOff from error
 
 
-class _PictureGateway(Gateway):
-    def __init__(self, uploads: Uploads, req: HTTPRequest) -> None:
+class _StationGateway(Gateway):
+    def __init__(self, uploads: Uploads, downloads: Downloads | None, req: HTTPRequest) -> None:
         super().__init__(req)
-        self._uploads = uploads
+        self._uploads, self._downloads = uploads, downloads
 
     def respond(self) -> None:
-        answer = self._answer()
+        if self._downloads is not None and self.req.uri.startswith(b"/updates/"):
+            self._give(self._downloads)
+        else:
+            self._write_head(self._answer())
+
+    def _give(self, downloads: Downloads) -> None:
         request = self.req
-        request.status = f"{answer.status} {_PHRASES[answer.status]}".encode()
+        try:
+            path = UpdatesPath.parse(request.uri.decode("ascii"))
+        except ValueError:
+            self._write_head(self._ended(404))
+            return
+        if request.method != b"GET" or self._size:
+            self._write_head(self._ended(405))
+            return
+        range_, if_range = (request.inheaders.get(name, b"").decode("ascii") for name in (b"Range", b"If-Range"))
+        reply = downloads.answer(Question(request.conn.station or path.station, path, range_, if_range))
+        reception = request.server.reception
+        reception.allow(request.conn, reception.limits.body_s(reply.size))
+        self._write_status(reply.status, [*reply.headers, ("Content-Length", str(reply.size))])
+        request.ensure_headers_sent()
+        try:
+            for piece in reply.pieces:
+                request.write(piece)
+        except OSError:  # the station has hung up, or the disk fails: told by an answer that ends too early
+            request.close_connection = True
+            request.conn.close()
+
+    def _write_status(self, status: int, headers: list[tuple[str, str]]) -> None:
+        self.req.status = f"{status} {_PHRASES[status]}".encode()
+        self.req.outheaders.extend((name.encode(), value.encode()) for name, value in headers)
+
+    def _write_head(self, answer: Answer) -> None:
         headers: list[tuple[str, str]] = [] if answer.status == 204 else [("Content-Length", "0")]
         if answer.complete is not None:
             headers.append((COMPLETE, "?1" if answer.complete else "?0"))
@@ -224,7 +260,7 @@ class _PictureGateway(Gateway):
             headers.append(("Retry-After", str(max(1, round(answer.again_s)))))
         if answer.why is not None:
             headers.append((REFUSED, answer.why.value))
-        request.outheaders.extend((name.encode(), value.encode()) for name, value in headers)
+        self._write_status(answer.status, headers)
 
     def _answer(self) -> Answer:
         request = self.req

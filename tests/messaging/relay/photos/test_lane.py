@@ -14,10 +14,11 @@ from typing import BinaryIO, TypeVar
 import pytest
 
 from kiosk.messaging.contract.photos import MAX_PART_BYTES, ContentRange, PictureName
+from kiosk.messaging.relay.center_line import GaveWay, NoWay
 from kiosk.messaging.relay.photos.client import Client
 from kiosk.messaging.relay.photos.faults import PhotoFault
 from kiosk.messaging.relay.photos.lane import PhotosLane, StationPhotos
-from kiosk.messaging.relay.photos.ports import Answer, Backlog, GaveWay, NoWay, Picture
+from kiosk.messaging.relay.photos.ports import Answer, Backlog, Picture
 from kiosk.simulators.link import Link, LinkState
 from kiosk.sorting_center.ledger import Ledger
 from tests.depth import many

@@ -1,0 +1,46 @@
+"""The board an update is for, and its clock."""
+
+from __future__ import annotations
+
+import platform
+import secrets
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+class Board:
+    """This machine."""
+
+    def __init__(self, *folders: Path) -> None:
+        self._folders = folders
+
+    @property
+    def architecture(self) -> str:
+        """As Debian calls it; the machine's own word for one that no release is made for."""
+        return ARCHITECTURES.get(platform.machine(), platform.machine())
+
+    @property
+    def python(self) -> str:
+        """Without the patch level."""
+        return f"{sys.version_info.major}.{sys.version_info.minor}"
+
+    def free_bytes(self) -> int:
+        """Of the fullest of the folders' file systems."""
+        return min(shutil.disk_usage(folder).free for folder in self._folders)
+
+    def monotonic(self) -> float:
+        """Seconds."""
+        return time.monotonic()
+
+    def wait(self, seconds: float) -> None:
+        """Nobody wakes it."""
+        time.sleep(seconds)
+
+    def new_number(self) -> str:
+        """16 hex digits."""
+        return secrets.token_hex(8)

@@ -1,0 +1,18 @@
+"""The updates lane of a relay: its parts put together over the station's own database and folder."""
+
+from __future__ import annotations
+
+from kiosk.app.photos_lane import StoredEvents
+from kiosk.app.update.board import Board
+from kiosk.app.update.fetched import FetchedBundles
+from kiosk.app.update.places import Places
+from kiosk.config.relay import RelayConfig
+from kiosk.messaging.relay.updates.client import Client
+from kiosk.messaging.relay.updates.lane import UpdatesLane
+from kiosk.store.store import Store
+
+
+def updates_lane(config: RelayConfig, store: Store, places: Places) -> UpdatesLane:
+    """Not started."""
+    inbox = FetchedBundles(config.station.data, places, Board())
+    return UpdatesLane(config.relay, Client(config.relay), inbox, StoredEvents(store))

@@ -1,0 +1,37 @@
+"""The frame that every page of the technician is drawn in."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from flask import render_template, request
+
+from kiosk.web.drawings import drawing
+from kiosk.web.roles import session
+from kiosk.web.settings import WebSettings
+from kiosk.web.speech import speech_of
+
+TABS: Final = (
+    ("doctor", "/technician", "wrench"),
+    ("tests", "/technician/tests", "scale"),
+    ("care", "/technician/care", "shelf"),
+    ("events", "/technician/events", "link"),
+    ("about", "/technician/about", "receipt"),
+)
+
+
+def draw(settings: WebSettings, template: str, tab: str, here: str, **extra: Any) -> str:
+    """``here`` is where a change of the language leads back to."""
+    speech = speech_of(request, settings.language)
+    words = {
+        "speech": speech,
+        "both": speech.both,
+        "one": speech.one,
+        "drawing": drawing,
+        "settings": settings,
+        "tabs": TABS,
+        "tab": tab,
+        "here": here,
+        "who": session().person,
+    }
+    return render_template(f"technician/{template}.html", **words, **extra)

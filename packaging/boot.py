@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from initramfs import NoInitramfs, listing
 from release import ROOT
-from root import FIRMWARE, NoImage
+from root import FIRMWARE, NoImage, require_seal
 from scripts.merge_boot import FRAGMENTS, SEAL, merge_cmdline, merge_config
 
 PI, QEMU = TARGETS = ("pi", "qemu")
@@ -58,12 +59,19 @@ def overlays() -> Iterator[str]:
 
 
 def take_kernel(root: Path, folder: Path) -> None:
-    """Kernel and initramfs move out of ``root``: they are read from the boot partition alone."""
+    """Kernel and initramfs move out of ``root``: they are read from the boot partition alone.
+
+    Raises NoImage, also when the initramfs would leave the root open.
+    """
     for pattern, name in (("vmlinuz-*", KERNEL), ("initrd.img-*", INITRAMFS)):
         found = list((root / "boot").glob(pattern))
         if len(found) != 1:
             raise NoImage(f"the root has {len(found)} files boot/{pattern}, not one")
         shutil.move(found[0], folder / name)
+    try:
+        require_seal(listing(folder / INITRAMFS))
+    except NoInitramfs as error:
+        raise NoImage(str(error)) from error
     for name in ("vmlinuz", "initrd.img", "vmlinuz.old", "initrd.img.old"):
         (root / name).unlink(missing_ok=True)
 

@@ -58,6 +58,7 @@ class Board:
         self._visit = HeldPort()
         self.visit = self._visit.number
         """A port that is the same on the board and here, as the station's pages want it; see ``open_visit``."""
+        self._heard = ""
         self._calls = 0
         self.shell_s = 0.0
 
@@ -164,7 +165,9 @@ class Board:
 
     def until_shell(self) -> None:
         """The serial line has its shell, which says no more than what is asked of it. The ways in are open."""
-        self._serial.sendall(b"stty -echo; PS1=\n")
+        self._hear("# ")
+        # What is sent before is lost; and what edits a line says more than it is asked.
+        self._serial.sendall(b"exec sh\nstty -echo; PS1=\n")
         self._answer("echo shell", PATIENCE_S)
         self.shell_s = time.monotonic() - self.started
         for inside, outside in self._plan.ways.items():
@@ -195,18 +198,22 @@ class Board:
         line = f"printf '\\n<%s>\\n' {mark}; ( {command} ) </dev/null 2>&1; printf '\\n<%s|%d>\\n' {mark} $?\n"
         assert len(line) < 4000, "a terminal takes no longer line"
         self._serial.sendall(line.encode())
-        begin, end, heard = f"\n<{mark}>\n", f"\n<{mark}|", ""
+        heard = self._hear(f"\n<{mark}|", patience_s) + self._hear(">\n", patience_s)
+        _, _, heard = heard.partition(f"\n<{mark}>\n")
+        text, _, status = heard.rpartition(f"\n<{mark}|")
+        return int(status.removesuffix(">\n")), text
+
+    def _hear(self, wanted: str, patience_s: float = PATIENCE_S) -> str:
+        """What the serial line says, up to what is wanted."""
         last = time.monotonic() + patience_s
-        while not (end in heard and heard.endswith(">\n")):
-            left = last - time.monotonic()
-            ready = select.select([self._serial], [], [], max(0.0, left))[0]
-            assert ready, f"no answer to {command!r}:\n{heard[-3000:]}"
+        while wanted not in self._heard:
+            ready = select.select([self._serial], [], [], max(0.0, last - time.monotonic()))[0]
+            assert ready, f"the board does not say {wanted!r}:\n{self._heard[-3000:]}"
             data = self._serial.recv(65536)
             assert data, "QEMU has ended"
-            heard = (heard + data.decode("utf-8", "replace")).replace("\r\n", "\n")
-        _, _, heard = heard.partition(begin)
-        text, _, status = heard.rpartition(end)
-        return int(status.rstrip().rstrip(">")), text
+            self._heard = (self._heard + data.decode("utf-8", "replace")).replace("\r\n", "\n")
+        text, found, self._heard = self._heard.partition(wanted)
+        return text + found
 
     def write(self, path: str, content: str) -> None:
         """A small text file on the board."""

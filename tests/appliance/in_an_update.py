@@ -2,7 +2,9 @@
 
 Input: ``bundle`` to hand in, ``phase`` to wait for, or one that follows it ("" for none), then ``after_s`` seconds.
 When the new release was kept before, somebody brings something in again. Prints the receipts that were confirmed, the
-phase at the end, and how long the update took if it is over. With ``look`` alone it prints what the machine has now.
+phase at the end, and how long the update took if it is over.
+
+With ``look`` alone it prints what the machine has now; with ``acknowledge`` no event waits any more.
 """
 
 from __future__ import annotations
@@ -44,6 +46,17 @@ def bring_in() -> str:
     )
     store.close()
     return row.receipt
+
+
+def acknowledge() -> None:
+    """As a sorting center does with everything there is."""
+    sys.path.insert(0, str(CURRENT if CURRENT.is_dir() else PACKAGED))
+    from kiosk.config.station import load
+    from kiosk.station.open_store import open_store
+
+    store = open_store(load(Path("/etc/kiosk/station.toml")).station)
+    store.outbox.acknowledge(store.outbox.counts().last_seq, ())
+    store.close()
 
 
 def brought_in() -> str:
@@ -103,10 +116,13 @@ def main() -> None:
     if sys.argv[1] == "bring-in":
         sys.stdout.write(bring_in())
         return
-    asked = json.loads(sys.argv[1])
     user = pwd.getpwnam("kiosk")
     os.setegid(user.pw_gid)
     os.seteuid(user.pw_uid)
+    if sys.argv[1] == "acknowledge":
+        acknowledge()
+        return
+    asked = json.loads(sys.argv[1])
     receipts = [brought_in()]
     name = Path(asked["bundle"]).name
     shutil.copyfile(asked["bundle"], DATA / "updates.new")

@@ -53,6 +53,10 @@ def test_urls(url: str, endpoint: Endpoint) -> None:
         ("mqtt://broker", {"photos": "http://county.example:8843"}, "must begin with https"),
         ("mqtt://broker", {"photos": "ftp://127.0.0.1:8843"}, "must begin with https"),
         ("mqtt://broker", {"photos": "http://127.0.0.1:8843", "cert_file": FILE, "key_file": FILE}, "write mqtts"),
+        ("mqtt://broker", {"updates": "https://county.example:8843"}, "updates with https:// needs cert_file"),
+        ("mqtt://broker", {"updates": "http://county.example:8843"}, "updates .* must begin with https"),
+        ("mqtt://broker", {"updates": "https://county.example"}, "updates .* must look like"),
+        ("mqtt://broker", {"updates": "https://county.example:8843/x"}, "updates .* must look like"),
     ],
 )
 def test_what_cannot_work_is_refused(url: str, more: dict[str, object], reason: str) -> None:
@@ -60,12 +64,14 @@ def test_what_cannot_work_is_refused(url: str, more: dict[str, object], reason: 
         settings(url, **more)
 
 
-def test_where_pictures_go() -> None:
-    assert settings().photos_endpoint is None
+def test_where_pictures_go_and_updates_come_from() -> None:
+    assert settings().photos_endpoint is settings().updates_endpoint is None
     plain = settings(photos="http://127.0.0.1:8843").photos_endpoint
     assert plain == CenterEndpoint("127.0.0.1", 8843, False)
     safe = settings(photos="https://county.example:8843/", cert_file=FILE, key_file=FILE).photos_endpoint
     assert safe == CenterEndpoint("county.example", 8843, True)
+    updates = settings(updates="https://county.example:8844", cert_file=FILE, key_file=FILE).updates_endpoint
+    assert updates == CenterEndpoint("county.example", 8844, True)
 
 
 def test_a_full_batch_is_one_the_center_takes() -> None:

@@ -9,7 +9,13 @@ HEAVY = ("flask", "jinja2", "sqlalchemy", "numpy", "PIL", "cv2", "serial", "babe
 
 
 def test_the_relay_s_library_loads_nothing_heavy() -> None:
-    modules = "sys, kiosk.messaging.relay.relay, kiosk.messaging.relay.photos.lane, kiosk.messaging.relay.photos.client"
+    lanes = (f"kiosk.messaging.relay.{lane}.{part}" for lane in ("photos", "updates") for part in ("lane", "client"))
+    modules = ", ".join(("sys", "kiosk.messaging.relay.relay", *lanes))
     code = f"import {modules}\nprint([name for name in {HEAVY} if name in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert loaded.stdout.strip() == "[]"
+
+
+def test_signatures_are_loaded_with_the_first_bundle_that_is_checked() -> None:
+    code = 'import sys, kiosk.app.updates_lane\nprint("cryptography" in sys.modules)'
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "False\n"

@@ -92,6 +92,20 @@ def test_what_is_wrong_is_answered(center: Listening, folder: Path, tmp_path: Pa
         assert get(client, path)[0] == 404
 
 
+def test_a_disk_that_fails_in_the_middle_ends_the_answer_too_early(
+    center: Listening, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = UpdatesPath(STATION, offer(folder, bundle(tmp_path)))
+    file = folder / f"{path.sha256}.kioskupdate"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:40_000])
+    monkeypatch.setattr(OfferFolder, "require_whole", lambda *_: None)
+    with closing(center.client()) as client, pytest.raises(http.client.IncompleteRead):
+        get(client, path, Range="bytes=0-49999")
+    with closing(center.client()) as client:
+        assert get(client, path, Range="bytes=0-9")[2] == whole[:10]
+
+
 def test_without_a_folder_there_are_no_updates(receiving: Receiving, authority: Authority) -> None:
     with Listening(receiving, authority) as listening, closing(listening.client()) as client:
         assert get(client, UpdatesPath(STATION))[0] == 404

@@ -30,7 +30,7 @@ DAY_S: Final = 86_400.0
 FIRST_S: Final = 1800.0
 """Two hundred stations whose power comes back together ask within this time."""
 MOST_BYTES_PER_S: Final = 16_000
-"""128 kbit/s: 2 MB take two minutes, and a whole bundle with libraries two hours; nobody waits for either."""
+"""128 kbit/s: 2 MB take two minutes, and 79 MB with all libraries an hour and a half; nobody waits for either."""
 LONGEST_S: Final = 7 * DAY_S
 """A bundle that does not come in a week does not come: the center may have a better one by then."""
 TRIES: Final = 3
@@ -192,7 +192,7 @@ class UpdatesLane:
         if fetching is None:
             return
         sha256 = fetching.offer.sha256
-        self._spoiled[sha256] = self._spoiled.get(sha256, 0) + 1
+        self._spoiled = {sha256: self._spoiled.get(sha256, 0) + 1}
         self._log.write(f"the update {fetching.offer.version} is begun anew: {error}", kind="spoiled")
         if error.forged or self._spoiled[sha256] >= TRIES:
             self._spoiled[sha256] = 0

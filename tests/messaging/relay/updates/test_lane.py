@@ -16,6 +16,7 @@ from kiosk.app.update.journal_file import JournalFile
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.updates import Offer
 from kiosk.messaging.relay.updates import client
+from kiosk.messaging.relay.updates import lane as updates_lane
 from kiosk.messaging.relay.updates.lane import DAY_S, FIRST_S, TRIES
 from kiosk.simulators.link import Link, LinkState
 from kiosk.sorting_center.photos.listener.reception import Limits
@@ -337,3 +338,19 @@ def test_a_full_card_in_the_middle_costs_nothing_that_came(
 
 def full(*_: object) -> None:
     raise OSError(28, "No space left on device")
+
+
+def test_what_does_not_come_in_a_week_is_given_up(
+    alone: Village, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(updates_lane, "LONGEST_S", 7200.0)
+    raw = bundle(tmp_path).read_bytes()
+    one = offered(raw)
+    with Hostile(Center(raw, one, lambda raw, one, asked: b"" if asked.first else part(raw, one, asked))) as center:
+        alone.url = center.url
+        alone.days(alone.lane(), 0.05)
+        assert alone.parts == [4096]
+        lane = alone.lane()
+        alone.days(lane, 0.25)
+        lists = [asked for asked in center.asked if one.sha256 not in asked.path]
+    assert (alone.parts, len(lists)) == ([], 2), "once for each life of the relay, and not again for a day"

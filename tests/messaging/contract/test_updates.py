@@ -1,0 +1,52 @@
+"""Paths and ranges of updates, as they come from outside."""
+
+from __future__ import annotations
+
+import pytest
+
+from kiosk.messaging.contract.updates import AskedRange, UpdatesPath, etag_of
+from tests.each import each
+
+SHA = "0123456789abcdef" * 4
+
+
+def test_paths_and_ranges() -> None:
+    for path in (UpdatesPath("S0147"), UpdatesPath("S0147", SHA)):
+        assert UpdatesPath.parse(str(path)) == path
+    assert str(UpdatesPath("S0147", SHA)) == f"/updates/S0147/{SHA}"
+    assert AskedRange.parse(str(AskedRange(0, 4095))) == AskedRange(0, 4095)
+    assert etag_of(SHA) == f'"{SHA}"'
+
+
+@each(
+    "path",
+    [
+        "",
+        "/updates",
+        "/updates/",
+        "/updates//",
+        "/updates/S0147/",
+        f"/updates/S0147/{SHA}/",
+        f"/updates/S0147/{SHA}?x=1",
+        f"/updates//S0147/{SHA}",
+        f"/x/updates/S0147/{SHA}",
+        "/updates/..",
+        "/updates/S0147/../S0148",
+        f"/updates/S0147/{SHA[:-1]}",
+        f"/updates/S0147/{SHA.upper()}",
+        f"/updates/S0147/{SHA}\n",
+        f"/updates/S0147%2f{SHA}",
+        "/updates/S01477",
+        "/updates/s0147",
+        "/photos/S0147",
+    ],
+)
+def test_what_is_no_path(path: str) -> None:
+    with pytest.raises(ValueError, match=r"station id|no path|no SHA"):
+        UpdatesPath.parse(path)
+
+
+@each("text", ["", "bytes=", "bytes=0-", "bytes=-5", "bytes=5-4", "bytes=0-1,3-4", "bytes 0-1", "bytes=0-99999999999"])
+def test_what_is_no_range(text: str) -> None:
+    with pytest.raises(ValueError, match="bytes"):
+        AskedRange.parse(text)

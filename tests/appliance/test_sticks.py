@@ -130,7 +130,7 @@ def test_wrong_and_broken_file_systems(box: Booted, tmp_path: Path) -> None:
         with stick.plugged_into(box):
             said = mount(box)
             assert told in said, said
-            assert box.call("ls", "-A", "/run/kiosk-media").stdout == ""
+            assert "/run/kiosk-media" not in box.call("cat", "/proc/self/mountinfo").stdout, "nothing is mounted"
         assert stick.digest() == before, stick.file.name
 
 
@@ -148,8 +148,8 @@ def test_forged_bundles(box: Booted, tmp_path: Path) -> None:
     content = good.read_bytes()
     forged = {
         "other": (other.read_bytes(), "not signed"),
-        "changed": (content[:-100] + bytes([content[-100] ^ 1]) + content[-99:], "damaged"),
-        "cut": (content[: len(content) // 2], "damaged"),
+        "changed": (content[:-100] + bytes([content[-100] ^ 1]) + content[-99:], "not whole, or was changed"),
+        "cut": (content[: len(content) // 2], "not whole, or was changed"),
         "none": (bytes(1 << 20), "no update"),
     }
     with stick.mounted() as top:

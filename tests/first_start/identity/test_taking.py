@@ -111,7 +111,9 @@ def test_the_way_of_an_identity(tmp_path: Path, identity: Identity) -> None:
     assert (found.station, found.region, found.village) == ("S0147", "yarkant", "Tagharchi")
     assert not file.exists()
     assert not (first.vault.keys / KEPT).exists()
-    assert read_claim((stick / claim_name("S0147")).read_bytes()).machine == first.vault.machine
+    mark = stick / claim_name("S0147")
+    assert read_claim(mark.read_bytes()).machine == first.vault.machine
+    assert stat.S_IMODE(mark.stat().st_mode) == 0o644, "the wizards of other machines read it, on ext4 too"
     # Again, and asked for another one.
     first.start(stick).take("S0147", CODE)
     with pytest.raises(IdentityRefused) as refused:

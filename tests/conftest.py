@@ -93,6 +93,7 @@ def pytest_configure(config: pytest.Config) -> None:
     routes.compile_once()
     statements.compile_once()
     migrated.migrate_once()
+    migrated.create_once()
     migrated.desk_once()
 
 

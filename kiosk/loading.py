@@ -31,12 +31,12 @@ def loading() -> Iterator[None]:
             gc.enable()
 
 
-def main() -> int:
+def main() -> int | None:
     """Raises what the module raises."""
     with loading():
         module = importlib.import_module(sys.argv.pop(1))
     gc.freeze()
-    status: int = module.main()
+    status: int | None = module.main()
     return status
 
 

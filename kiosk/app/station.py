@@ -24,6 +24,7 @@ from kiosk.devices.scale.pause import PausableScale, ScaleListeners
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.labels.typesetting import fonts
+from kiosk.loading import loading
 from kiosk.protocols.scales import registry
 from kiosk.station.clock import StationClock
 from kiosk.station.doctor.doctor import Doctor, Equipment
@@ -185,10 +186,11 @@ def run_station(
 
     Raises ValueError when a paper could not be drawn, StoreError, OSError.
     """
-    from kiosk.texts.templates import keep_compiled
-    from kiosk.web import updating
-    from kiosk.web.factory import create_app
-    from kiosk.web.server import serve
+    with loading():
+        from kiosk.texts.templates import keep_compiled
+        from kiosk.web import updating
+        from kiosk.web.factory import create_app
+        from kiosk.web.server import serve
 
     if config.printers:
         _require_fonts()

@@ -152,7 +152,7 @@ def fstab() -> str:
     own = (
         "LABEL=kiosk-root    /               ext4   defaults,noatime  0  1\n"
         "LABEL=kiosk-boot    /boot/firmware  vfat   "
-        "ro,nofail,nosuid,nodev,noexec,umask=0077,x-systemd.device-timeout=30s  0  0\n"
+        "ro,nofail,nosuid,nodev,noexec,umask=0077,x-systemd.device-timeout=120s  0  0\n"
     )
     return own + (ROOT / "firmware_config/layout/fstab").read_text(encoding="utf-8")
 

@@ -25,6 +25,8 @@ from kiosk.simulators.processes import HeldPort
 PATIENCE_S: Final = 600.0
 """For whatever one waits for: an emulated machine beside others has much to do."""
 SHELL: Final = "systemd.debug_shell=ttyAMA0"
+UNHURRIED: Final = "systemd.watchdog_sec=600"
+"""An emulated board beside others may stand still for longer than the watchdog of a real one waits."""
 BROKER: Final = ("10.0.2.100", 1883)
 """Where the board finds the broker of this machine."""
 OUTSIDE: Final = {8080: 18080, 8079: 18079}
@@ -93,7 +95,7 @@ class Board:
         ]
         command += ["-device", "virtio-rng-pci,rng=rng"]
         command += ["-kernel", str(plan.kernel), "-initrd", str(plan.initramfs)]
-        command += ["-append", f"{plan.words} {SHELL}", *plan.more]
+        command += ["-append", f"{plan.words} {SHELL} {UNHURRIED}", *plan.more]
         self.started = time.monotonic()
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         try:
@@ -179,7 +181,8 @@ class Board:
 
     def _open(self, inside: int, outside: int) -> None:
         proxy = f"/usr/lib/systemd/systemd-socket-proxyd 127.0.0.1:{inside}"
-        self.done(f"systemd-run --quiet --unit=way-{inside} systemd-socket-activate -l 0.0.0.0:{outside} {proxy}")
+        early = "--quiet --no-block --property=DefaultDependencies=no"
+        self.done(f"systemd-run {early} --unit=way-{inside} systemd-socket-activate -l 0.0.0.0:{outside} {proxy}")
 
     def call(self, command: str, patience_s: float = PATIENCE_S) -> subprocess.CompletedProcess[str]:
         """One line for the board's shell: what it printed, both streams in one."""

@@ -9,7 +9,7 @@ BIN := .venv/bin
 PACKAGING = $(filter-out packaging/image%,$(wildcard packaging/*.py))
 PYTEST = $(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder
 
-.PHONY: help setup demo test tests quick torture check fuzz mutate bench pictures docs deb appliance clean
+.PHONY: help setup demo test tests quick torture check fuzz mutate bench pictures docs deb image appliance clean
 
 # How long `make fuzz` works on each engine, in minutes.
 MINUTES ?= 5
@@ -86,7 +86,11 @@ deb:             ## Debian packages of station, box and sorting center into buil
 	@scripts/setup dev
 	@$(BIN)/python packaging/deb.py
 
-appliance:       ## Install the packages on a bare Debian, boot it, remove them again
+image:           ## Card image for a Raspberry Pi 3 or 4, and one for QEMU, into build/image; needs root (TARGETS=qemu for one)
+	@scripts/setup image
+	@$(BIN)/python packaging/image.py $(TARGETS)
+
+appliance:       ## Install the packages on a bare Debian, boot it, remove them again; boot the image in QEMU
 	@scripts/setup appliance
 	@KIOSK_TESTS=appliance $(BIN)/pytest -n 0 tests/appliance
 

@@ -88,11 +88,13 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput") and config.option.basetemp is None and memory.has_room():
         folder = config.stash[_run_folder] = memory.RunFolder()
         config.option.basetemp = str(folder.tests)
+    memory.keep_freed()
     failures_record.register(config)
     templates.translate_once()
     routes.compile_once()
     statements.compile_once()
     migrated.migrate_once()
+    migrated.create_once()
     migrated.desk_once()
 
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, Engine, MetaData, inspect
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from kiosk.simulators.fleet import template
 from kiosk.sorting_center.desk.database import DeskDatabase
@@ -19,6 +22,7 @@ from kiosk.store.database.migrate import migrate
 from kiosk.store.database.schema import SCHEMA_VERSION
 from kiosk.store.errors import StoreError
 
+_MADE = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT GLOB 'sqlite_*' ORDER BY rowid"
 in_child = opening._migrate_in_child
 """What a station does."""
 
@@ -46,6 +50,28 @@ def here(path: Path) -> None:
         migrate(path)
     except StoreError as error:
         raise StoreError(f"The database {path} could not be brought to schema {SCHEMA_VERSION}: {error}") from error
+
+
+def create_once() -> None:
+    """From now on the tables of an empty file are made by the statements that made the first ones.
+
+    SQLAlchemy asks for each table whether it is there and writes its statement anew.
+    """
+    kept: WeakKeyDictionary[MetaData, list[str]] = WeakKeyDictionary()
+    whole = MetaData.create_all
+
+    def repeated(self: MetaData, bind: Engine | Connection, *arguments: Any, **options: Any) -> None:
+        alike = isinstance(bind, Connection) and isinstance(bind.dialect, SQLiteDialect_pysqlite)
+        if not alike or arguments or options or bind.exec_driver_sql(_MADE).first():
+            whole(self, bind, *arguments, **options)
+        elif self in kept:
+            for statement in kept[self]:
+                bind.exec_driver_sql(statement)
+        else:
+            whole(self, bind)
+            kept[self] = list(bind.exec_driver_sql(_MADE).scalars())
+
+    MetaData.create_all = repeated  # type: ignore[method-assign]
 
 
 def desk_once() -> None:

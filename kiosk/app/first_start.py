@@ -32,6 +32,9 @@ SYSTEM_DATA: Mapping[Path, Path] = {
 """Data folders that go with a settings file of the system (systemd/, and the places ``kiosk run`` looks at)."""
 LAST_PAGE_S = 10.0
 """How long the last page may take to say that it is on the screen; then the station begins without it."""
+STATION_START_S = 300.0
+"""The station makes its database on whatever card there is: as ``TimeoutStartSec=`` of its unit. Nobody feeds the
+watchdog meanwhile, which was armed for the wizard."""
 _WATCH_S = 5.0
 
 
@@ -77,6 +80,7 @@ def run_first_start(
         server.start()
         logger.info("there is no %s yet: the first start waits on %s", config_file, server.url)
         _wait(wizard, server, stop, Arrival(config_file))
+        Notifier.from_environ().starts_again(STATION_START_S)
         if wizard.written.is_set():
             _either(wizard.left, stop, LAST_PAGE_S)
     return wizard.written.is_set()

@@ -23,8 +23,8 @@ from kiosk.devices.ports import CodeCamera, Panel, PinFactory, Scale, ScaleListe
 from kiosk.devices.scale.pause import PausableScale, ScaleListeners
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.metrology.indication import ScaleProfile
-from kiosk.labels.own_layouts import LAYOUTS, OwnLayouts
 from kiosk.labels.typesetting import fonts
+from kiosk.loading import loading
 from kiosk.protocols.scales import registry
 from kiosk.station.clock import StationClock
 from kiosk.station.doctor.doctor import Doctor, Equipment
@@ -186,17 +186,17 @@ def run_station(
 
     Raises ValueError when a paper could not be drawn, StoreError, OSError.
     """
-    from kiosk.texts.templates import keep_compiled
-    from kiosk.web import updating
-    from kiosk.web.factory import create_app
-    from kiosk.web.server import serve
+    with loading():
+        from kiosk.texts.templates import keep_compiled
+        from kiosk.web import updating
+        from kiosk.web.factory import create_app
+        from kiosk.web.server import serve
 
     if config.printers:
         _require_fonts()
     with ExitStack() as ends:  # from the last to the first: no page is served by a station that has stopped
         store = open_store(config.station)
         ends.callback(store.close)
-        OwnLayouts(config.station.data / LAYOUTS).load()
         parts = make_station(config, store, clock or StationClock(config.station.zone), settings_file, places)
         beat = PageHeartbeat.from_environ().beat
         app = create_app(parts.service, config.web, parts.doctor, parts.teach, beat)

@@ -34,8 +34,14 @@ class Notifier:
         return cls(environ.get("NOTIFY_SOCKET"), _watchdog_s(environ, os.getpid() if pid is None else pid))
 
     def ready(self, status: str) -> None:
-        """The service can be used from now on; from here the watchdog counts."""
-        self._tell("READY=1", f"STATUS={_one_line(status)}")
+        """The service can be used from now on; from here the watchdog counts, as the unit has it."""
+        armed = () if self.watchdog_s is None else (f"WATCHDOG_USEC={round(self.watchdog_s * 1_000_000)}",)
+        self._tell("READY=1", f"STATUS={_one_line(status)}", *armed)
+
+    def starts_again(self, within_s: float) -> None:
+        """The same process becomes another service: until that is ready the watchdog waits as long as for a start."""
+        if self.watchdog_s is not None:
+            self._tell(f"WATCHDOG_USEC={round(within_s * 1_000_000)}", "WATCHDOG=1")
 
     def alive(self) -> None:
         """Feed the watchdog."""

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kiosk.app.adapters import make_line_capture, make_port_probe
-from kiosk.app.machine import ThisMachine
 from kiosk.config.station import StationConfig, load
 from kiosk.devices.ports import Pausable
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import Transport
 from kiosk.station.scale.teach import Teach, TeachTools
 
+if TYPE_CHECKING:
+    from kiosk.app.machine import ThisMachine
+
+
+def _this_machine() -> ThisMachine:
+    from kiosk.app.machine import ThisMachine  # with the first start behind it: not in every station's memory
+
+    return ThisMachine()
+
 
 def make_teach(
     config: StationConfig,
     settings_file: Path | None,
     own_scale: Pausable | None,
-    machine: Callable[[], ThisMachine] = ThisMachine,
+    machine: Callable[[], ThisMachine] = _this_machine,
 ) -> Teach:
     """The use case of this station; nothing is opened before a technician names a port."""
     scale = config.scale

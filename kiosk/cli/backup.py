@@ -21,7 +21,7 @@ from kiosk.store import Store, StoreError
 from kiosk.store.backup.backup import BackupMade
 from kiosk.store.backup.kit.beside import read_kit
 from kiosk.store.backup.kit.contents import Kit
-from kiosk.store.backup.kit.sealing import open_with_word, require_word
+from kiosk.store.backup.kit.sealing import asks_for, open_with_paper
 from kiosk.store.backup.medium import BackupRefused, check_medium, uuid_of
 from kiosk.store.backup.restore import Restored, RestoreOptions, check_backup
 from kiosk.store.backup.restore import restore as bring_back
@@ -113,7 +113,7 @@ NO_LETTER: Final = (
     "--kit",
     "kit_path",
     type=click.Path(path_type=Path),
-    help="For a new card: the recovery kit as the county has opened it. Asks for the word on the paper.",
+    help="For a new card: the recovery kit as the county has opened it. Asks for the digits on the paper.",
 )
 def restore(file: Path, path: Path | None, letter: str | None, kit_path: Path | None) -> None:
     """Bring the backup FILE back; the station goes on in a new epoch with the next receipt letter.
@@ -193,8 +193,7 @@ def _opened(path: Path) -> Kit:
     if path.is_dir():
         return read_folder(path)
     content = read_kit(path)
-    require_word(content)
-    return open_with_word(content, click.prompt("The word on the paper", hide_input=True))
+    return open_with_paper(content, click.prompt(f"The {asks_for(content)} on the paper", hide_input=True))
 
 
 def _summary(file: Path, back: Restored, *, sure_of_letters: bool) -> list[str]:

@@ -8,6 +8,7 @@ import sys
 import click
 
 from kiosk.cli.one_line import OneLineGroup
+from kiosk.loading import loading
 
 NOUNS = {
     "run": ("kiosk.cli.run:run", "The station: pages, devices, print workers."),
@@ -61,7 +62,8 @@ class LazyGroup(OneLineGroup):
         if cmd_name not in NOUNS:
             return None
         module, _, name = NOUNS[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
+        with loading():
+            command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

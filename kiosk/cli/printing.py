@@ -111,7 +111,7 @@ _TEMPLATES = {
     "tote_tag": _Template(documents.ToteTag, render_tote_tag, strip=False),
     "seal_tag": _Template(documents.SealTag, render_seal_tag, strip=False),
     "manifest": _Template(documents.Manifest, render_manifest, strip=False),
-    "manifest_a4": _Template(documents.Manifest, render_manifest, strip=False, width_mm=190),
+    "manifest_a4": _Template(documents.Manifest, render_manifest, strip=False, width_mm=186),
     "receipt_80": _Template(documents.Receipt, render_receipt, strip=True, width_mm=72),
     "receipt": _Template(documents.Receipt, render_receipt, strip=True),
     "parcel_label": _Template(documents.ParcelLabel, render_parcel_label, strip=False),

@@ -11,6 +11,7 @@ import click
 
 from kiosk.cli.one_line import end
 from kiosk.cli.settings import config_option, read_config, settings_place
+from kiosk.loading import loading
 
 Config = TypeVar("Config")
 
@@ -46,9 +47,10 @@ def _run(config: Config, work: Callable[[Config, Event], None]) -> None:
 )
 def run(path: Path | None, port: int) -> None:
     """The station: pages, devices, print workers; the first start when its settings file is not there yet."""
-    from kiosk.app.station import run_station
-    from kiosk.config.station import load
-    from kiosk.first_start.draft import needs_first_start
+    with loading():
+        from kiosk.app.station import run_station
+        from kiosk.config.station import load
+        from kiosk.first_start.draft import needs_first_start
 
     if path is not None and needs_first_start(path) and not _set_up(path, port):
         return
@@ -58,7 +60,8 @@ def run(path: Path | None, port: int) -> None:
 
 def _set_up(path: Path, port: int) -> bool:
     """The first start; whether it has made the settings file and the station shall go on."""
-    from kiosk.app.first_start import run_first_start
+    with loading():
+        from kiosk.app.first_start import run_first_start
 
     done: list[bool] = []
     _run(path, lambda file, stop: done.append(run_first_start(file, stop, port=port) and not stop.is_set()))
@@ -70,7 +73,8 @@ def _set_up(path: Path, port: int) -> bool:
 def relay(path: Path | None) -> None:
     """The relay: sends what the station has kept to the sorting center."""
     # Only what the relay needs: the station's pages, devices and languages would double its memory.
-    from kiosk.app.relay import run_relay
-    from kiosk.config.relay import load
+    with loading():
+        from kiosk.app.relay import run_relay
+        from kiosk.config.relay import load
 
     _run(read_config(path, load), run_relay)

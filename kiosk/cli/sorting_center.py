@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 from kiosk.cli.one_line import OneLineGroup
+from kiosk.loading import loading
 
 PROGRAM: Final = "sorting-center"
 COMMANDS: Final = {
@@ -42,7 +43,8 @@ class _Program(OneLineGroup):
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
+        with loading():
+            command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
 

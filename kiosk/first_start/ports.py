@@ -20,12 +20,17 @@ from kiosk.station.screen import ScreenGeometry
 
 
 class AnswerRefused(Exception):
-    """An answer cannot be taken. ``code`` is the last word of a text ``setup.refused.*``; ``detail`` is technical."""
+    """An answer cannot be taken. ``code`` is the last word of a text ``setup.refused.*``; ``detail`` is technical.
 
-    def __init__(self, code: str, detail: str = "") -> None:
+    ``why`` is shown in its place where it is known: the last word of a text ``setup.refused.why_*``, about ``seconds``.
+    """
+
+    def __init__(self, code: str, detail: str = "", why: str = "", seconds: int = 0) -> None:
         super().__init__(detail or code)
         self.code = code
-        self.detail = detail
+        self.detail = "" if why else detail
+        self.why = why
+        self.seconds = seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,11 +77,6 @@ def _letters(text: str, box: TextBox, per_mm: int) -> Image.Image:
     return typeset.draw(block, room, box.align)
 
 
-def forget_letters() -> None:
-    """Draw every text anew: a layout or a font was changed."""
-    _letters.cache_clear()
-
-
 def _draw_bars(ink: Image.Image, box: BarcodeBox, content: LabelContent, per_mm: int) -> None:
     left, top, width, height = box.dots(per_mm)
     known = {"code": content.code, **content.bars}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from itertools import combinations
 from pathlib import Path
-from typing import Final, Literal
+from types import MappingProxyType
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -34,13 +36,20 @@ class LayoutProblem(ValueError):
     """The text names the layout, the box and what is wrong."""
 
 
+Measure = Annotated[float, msgspec.Meta(ge=0, le=400)]
+"""Millimeters. What a hand that is still typing has written must neither fill the memory nor take a minute to draw."""
+
+EmSize = Annotated[float, msgspec.Meta(ge=0.5, le=60)]
+"""Millimeters."""
+
+
 class Area(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A rectangle in mm from the upper left corner of the label."""
 
-    x: float
-    y: float
-    w: float
-    h: float
+    x: Measure
+    y: Measure
+    w: Measure
+    h: Measure
 
     def dots(self, per_mm: int) -> tuple[int, int, int, int]:
         """Left, top, width, height in whole dots."""
@@ -51,10 +60,14 @@ class Area(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 class TypeSize(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Em sizes in mm from which the largest that fits is taken."""
 
-    largest: float
-    smallest: float
+    largest: EmSize
+    smallest: EmSize
     bold: bool = False
     tight: bool = False
+
+    def __post_init__(self) -> None:
+        if self.smallest > self.largest:
+            raise LayoutProblem(f"the smallest size, {self.smallest}, is larger than the largest, {self.largest}")
 
     def styles(self, per_mm: int) -> tuple[Style, ...]:
         return styles(round(self.largest * per_mm), round(self.smallest * per_mm), self.bold, self.tight)
@@ -65,7 +78,7 @@ class TextBox(Area, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     field: str
     size: TypeSize
-    lines: int = 1
+    lines: Annotated[int, msgspec.Meta(ge=1, le=20)] = 1
     direction: Literal["ltr", "rtl"] = "ltr"
     align: Align = Align.LEFT
     invert: bool = False
@@ -80,7 +93,7 @@ class BarcodeBox(Area, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """
 
     field: str
-    module: float
+    module: Annotated[float, msgspec.Meta(ge=0, le=2)]
     carries: tuple[Literal["code", "sscc", "in_store"], ...] = ("code",)
 
 
@@ -101,8 +114,8 @@ class LabelLayout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A label of fixed size in mm. ``ruler`` is where a test label shows every dot of the head."""
 
     name: str
-    width: float
-    height: float
+    width: Measure
+    height: Measure
     boxes: tuple[TextBox, ...]
     barcode: BarcodeBox | None = None
     symbols: tuple[SymbolBox, ...] = ()
@@ -113,7 +126,7 @@ class LabelLayout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         drawn = tuple(area for area in (self.ruler, self.barcode) if area)
         filled: tuple[Area, ...] = (*self.boxes, *self.symbols, *drawn)
         for area in (*filled, *self.rules):
-            if min(area.x, area.y) < 0 or area.x + area.w > self.width or area.y + area.h > self.height:
+            if area.x + area.w > self.width or area.y + area.h > self.height:
                 raise LayoutProblem(f"layout {self.name}: {_title(area)} reaches over the edge of the label")
         for box in self.boxes:
             if box.invert and not box.size.bold:
@@ -188,22 +201,8 @@ _NARROW_MM = 64
 """From this width of the head on a receipt is laid out for 80 mm paper; some of its printers have 512 dots."""
 
 
-A4_PRINTED_MM = 190
-
-
-def bag_layout() -> LabelLayout:
-    """The 60 x 40 mm bag label."""
-    return label_layout("bag")
-
-
-def parcel_layout() -> LabelLayout:
-    """The 60 x 40 mm parcel label."""
-    return label_layout("parcel")
-
-
-def printer_test_layout() -> LabelLayout:
-    """The 60 x 40 mm label that shows whether the printer is well."""
-    return label_layout("test")
+A4_PRINTED_MM = 186
+"""By whole dots to the millimeter: the 2240 dots that office printers print across are 186.7 of these."""
 
 
 def receipt_layout(width_mm: float = 48) -> ReceiptLayout:
@@ -221,20 +220,24 @@ def manifest_layout(width_mm: float) -> ReceiptLayout:
     return _strip("manifest_a4" if width_mm >= A4_PRINTED_MM else "manifest_100x150")
 
 
-def label_layout(kind: str) -> LabelLayout:
-    """The layout of a kind of label: the station's own, else the shipped one. Raises KeyError for an unknown kind."""
-    return _own.get(kind) or _shipped(kind)
+class Layouts:
+    """By which layout each kind of label is drawn: a station's ``own`` where there is one, else the shipped one."""
+
+    def __init__(self, own: Mapping[str, LabelLayout]) -> None:
+        self._own = own
+
+    def of(self, kind: str) -> LabelLayout:
+        """Raises KeyError for an unknown kind."""
+        return self._own.get(kind) or shipped_layout(kind)
 
 
-_own: dict[str, LabelLayout] = {}
+SHIPPED: Final = Layouts(MappingProxyType({}))
 
 
-def use_own(kind: str, layout: LabelLayout | None) -> None:
-    """From now on, in this process, draw a kind of label by the station's own layout; None is the shipped one again."""
-    if layout is None:
-        _own.pop(kind, None)
-    else:
-        _own[kind] = layout
+@cache
+def shipped_layout(kind: str) -> LabelLayout:
+    """Raises KeyError for a kind there is none of."""
+    return parse_label(shipped_text(kind))
 
 
 def shipped_text(kind: str) -> str:
@@ -251,11 +254,6 @@ def parse_label(text: str) -> LabelLayout:
 
 
 _LOOKED_AT: Final = (msgspec.json.Decoder(LabelLayout), msgspec.json.Decoder(ReceiptLayout))
-
-
-@cache
-def _shipped(kind: str) -> LabelLayout:
-    return parse_label(shipped_text(kind))
 
 
 @cache

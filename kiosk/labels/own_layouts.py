@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.files import write_durably
-from kiosk.labels.label_page import LabelContent, draw_label, forget_letters
-from kiosk.labels.layout import LABELS, LabelLayout, LayoutProblem, label_layout, parse_label, shipped_text, use_own
+from kiosk.labels.label_page import LabelContent, draw_label
+from kiosk.labels.layout import LABELS, LabelLayout, LayoutProblem, Layouts, parse_label, shipped_layout, shipped_text
 from kiosk.protocols.printers.page_setup import PrintHead
 
 logger = logging.getLogger(__name__)
@@ -30,20 +30,22 @@ _HEAD: Final = PrintHead(203, 832)
 
 
 class OwnLayouts:
-    """One file a kind. What is kept was read by the same rules as the shipped ones, and holds only known fields."""
+    """One file a kind. What is kept was read by the same rules as the shipped ones, and holds only known fields.
+
+    A file that cannot be read is named in the log, and the shipped layout is used.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-
-    def load(self) -> None:
-        """Use every layout of the folder; one that cannot be read is named in the log, and the shipped one is used."""
+        self._used: dict[str, LabelLayout] = {}
+        self.layouts = Layouts(self._used)
+        """Follows what is kept and put back."""
         for kind in LABELS:
             try:
-                use_own(kind, parse_label(self._file(kind).read_text(encoding="utf-8")))
+                self._used[kind] = parse_label(self._file(kind).read_text(encoding="utf-8"))
             except FileNotFoundError:
-                use_own(kind, None)
+                continue
             except (OSError, ValueError) as error:
-                use_own(kind, None)
                 logger.warning("the station's own layout of %s is not used: %s", kind, error)
 
     def is_own(self, kind: str) -> bool:
@@ -59,14 +61,12 @@ class OwnLayouts:
         layout = check(kind, text, sample)
         self._folder.mkdir(parents=True, exist_ok=True)
         write_durably(self._file(kind), text.encode())
-        use_own(kind, layout)
-        forget_letters()
+        self._used[kind] = layout
 
     def put_back(self, kind: str) -> None:
         """Use the shipped one again. Raises OSError."""
         self._file(kind).unlink(missing_ok=True)
-        use_own(kind, None)
-        forget_letters()
+        self._used.pop(kind, None)
 
     def _file(self, kind: str) -> Path:
         return self._folder / f"{LABELS[kind]}.toml"
@@ -80,7 +80,7 @@ def check(kind: str, text: str, sample: LabelContent) -> LabelLayout:
     if len(text) > LONGEST:
         raise LayoutProblem(f"a layout has at most {LONGEST} characters, this one has {len(text)}")
     layout = parse_label(text)
-    name = label_layout(kind).name
+    name = shipped_layout(kind).name
     if layout.name != name:
         raise LayoutProblem(f"the layout of this label is called {name!r}, not {layout.name!r}")
     unknown = sorted({box.field for box in layout.boxes} - set(sample.texts))

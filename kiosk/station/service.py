@@ -20,6 +20,7 @@ from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.domain.metrology.standing import ScaleStanding
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.labels.layout import A4_PRINTED_MM
+from kiosk.labels.own_layouts import LAYOUTS, OwnLayouts
 from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.clerk.access import Access
 from kiosk.station.clock import StationClock
@@ -144,6 +145,7 @@ class StationService:
         self.code_wanted: Signal[[]] = Signal()
         """A clerk holds a code before the camera."""
         self._key = PickupKey.load(settings.parcels, self.settings.data, environ)
+        self.own_layouts = OwnLayouts(self.settings.data / LAYOUTS)
         self.photo_folder = PhotoFolder(self.settings.data / "photos")
         self.parcel_photos = ParcelPhotos(self.settings.data / "parcel-photos")
         """For clerks alone: the label of a damaged parcel may hold a name."""
@@ -349,7 +351,7 @@ class StationService:
     def _worker(self, name: str, printer: Printer) -> PrintWorker:
         setup = printer.setup
         return PrintWorker(
-            FittedPrinter(name, printer, lambda job: render(job, setup, self._key)),
+            FittedPrinter(name, printer, lambda job: render(job, setup, self._key, self.own_layouts.layouts)),
             self.store.papers,
             self.stamp,
             PrintListeners(self._signals.paper_moved, self._marks.tell),

@@ -56,9 +56,9 @@ class StoreRefusal(StoreError):
     """A rule forbids it, and a person can act on that; ``code`` is a stable word the screens have a sentence for.
 
     Of parcels: shelves_full, collected, not_waiting, code_used, damaged_needs_photo, proxy_needs_name,
-    unknown_parcel. Of papers: reissue, not_unknown, cancelled, unknown_paper, void_label, unknown_code, bag_twice. Of
-    people: unknown_clerk. Of listings: stale_page, already_void. Of rows that are not what was sealed: record_altered.
-    ``values`` fill the sentence.
+    unknown_parcel, tote_changed. Of papers: reissue, not_unknown, cancelled, unknown_paper, void_label, unknown_code,
+    bag_twice. Of people: unknown_clerk. Of listings: stale_page, already_void. Of rows that are not what was sealed:
+    record_altered. ``values`` fill the sentence.
     """
 
     def __init__(self, code: str, message: str, values: Mapping[str, str] | None = None) -> None:

@@ -150,6 +150,8 @@ def test_systemd_hears_of_a_wizard_that_answers(tmp_path: Path, port: int, monke
             heard += manager.recv(4096) + b"\n"
         stop.set()
         thread.join(30)
+        while b"WATCHDOG_USEC=300000000" not in heard:
+            heard += manager.recv(4096) + b"\n"
     assert heard.startswith(b"READY=1")
     assert b"STOPPING" not in heard
     assert wrote == [False]

@@ -8,6 +8,8 @@ import logging
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -445,3 +447,14 @@ def test_a_database_that_cannot_be_written_is_marked_and_the_station_lives(
         assert marked is not None
         assert marked.marks.store == "store_failed"
         assert {part.name: part.ok for part in health.parts()}["database"]
+
+
+def test_what_few_stations_need_once_is_in_no_station_s_memory() -> None:
+    """Signatures of updates, the first start, libraries of pictures and pins: each some megabytes."""
+    rare = ("cryptography", "cv2", "numpy", "zxingcpp", "alembic", "gpiozero", "kiosk.first_start")
+    code = f"""
+import sys, kiosk.cli.kiosk, kiosk.app.station, kiosk.web.factory, kiosk.web.server
+print([name for name in {rare} if name in sys.modules])
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "[]\n"

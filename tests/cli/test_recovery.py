@@ -20,8 +20,7 @@ from kiosk.station.clerk.access import Access
 from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.doctor.bundle import bundle
 from kiosk.station.parcels.pickup_key import PickupKey
-from kiosk.store import Store
-from kiosk.store.backup.kit import sealing
+from kiosk.store import Store, paper_key
 from kiosk.store.backup.kit.contents import Credential
 from kiosk.store.backup.kit.county_key import CountyKey
 from kiosk.store.backup.kit.folder import write_folder
@@ -31,7 +30,7 @@ from kiosk.store.database.migrate import migrate
 from kiosk.store.database.opening import Opening
 from tests.station.counter.rig import KEY, PIN, CounterRig
 from tests.station.fakes import CATALOG, STAMP
-from tests.store.backup.kit.test_sealing import KIT
+from tests.store.backup.kit.test_sealing import CODE, KIT, OTHER
 
 KEY_TEXT = bytes(range(32)).hex()
 """Of the counter's rig: what it hands out, it hands out under this key."""
@@ -107,11 +106,11 @@ class Village:
     def open(self, *words: str | Path) -> Result:
         return typed(center_program, "kit", "open", self.kit, "--key", self.key, *words, said=f"{PHRASE}\n")
 
-    def restore(self, kit: Path, word: str = "", letter: tuple[str, ...] = ("--letter", "A")) -> Result:
+    def restore(self, kit: Path, code: str = "", letter: tuple[str, ...] = ("--letter", "A")) -> Result:
         (self.new / "data").mkdir(parents=True, exist_ok=True)
         (self.new / "etc").mkdir(exist_ok=True)
         words = ("--config", self.insert(self.new), "--kit", kit, *letter)
-        return typed(kiosk_program, "restore", self.backup, *words, said=f"{word}\n")
+        return typed(kiosk_program, "restore", self.backup, *words, said=f"{code}\n")
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +124,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def village(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Village:
     for module in (doctor_place, bundle):
         monkeypatch.setattr(module, "_SYSTEMD", tmp_path / "none")
-    monkeypatch.setattr(sealing, "ARGON2_KIB", 8)
+    monkeypatch.setattr(paper_key, "COST", paper_key.Cost(1, 8, 1))
     return Village(tmp_path, template)
 
 
@@ -136,10 +135,10 @@ def test_old_codes_and_pins_hold_on_a_new_card(village: Village, caplog: pytest.
     paper = village.folder / "S0147.kit"
     opened = village.open("--paper", paper)
     assert opened.exit_code == 0, opened.output
-    word = opened.stdout.splitlines()[-1]
+    code = opened.stdout.splitlines()[-1]
     assert paper.stat().st_mode & 0o777 == 0o600
-    assert word.encode() not in paper.read_bytes()
-    done = village.restore(paper, word.lower())
+    assert code.encode() not in paper.read_bytes()
+    done = village.restore(paper, code.replace(" ", ""))
     assert done.exit_code == 0, done.output
     for told in ("This card is station S0147 of yarkant", "receipts go on with B-000001"):
         assert told in done.stdout
@@ -152,8 +151,8 @@ def test_old_codes_and_pins_hold_on_a_new_card(village: Village, caplog: pytest.
     assert bundled.exit_code == 0, bundled.output
     with zipfile.ZipFile(bundled.stdout.strip()) as content:
         private = "\n".join(content.read(name).decode() for name in content.namelist())
-    told = "\n".join((caplog.text, made.output, opened.output.replace(word, ""), done.output, private))
-    for secret in (KEY_TEXT, "secret of the relay", PHRASE, word, word.lower()):
+    told = "\n".join((caplog.text, made.output, opened.output.replace(code, ""), done.output, private))
+    for secret in (KEY_TEXT, "secret of the relay", PHRASE, code, code.replace(" ", "")):
         assert secret not in told
 
 
@@ -205,10 +204,11 @@ def opened_kit(village: Village, **changes: object) -> Path:
 def test_what_is_not_right_changes_nothing_on_the_new_card(village: Village) -> None:
     assert village.back_up().exit_code == 0
     paper = village.folder / "S0147.kit"
-    word = village.open("--paper", paper).stdout.splitlines()[-1]
+    code = village.open("--paper", paper).stdout.splitlines()[-1]
     card = village.folder / "card"
     for kit, said, told in (
-        (paper, "0000-0000-0000-0000", "does not open"),
+        (paper, OTHER.digits, "does not open"),
+        (paper, CODE.digits[:-1], "not the digits on the paper"),
         (village.kit, "", "sorting-center kit open"),
         (village.folder / "none.kit", "", "cannot be read"),
         (opened_kit(village, station="S0148", settings=settings_of(card, "S0148")), "", "is of station S0147"),
@@ -221,13 +221,13 @@ def test_what_is_not_right_changes_nothing_on_the_new_card(village: Village) -> 
         assert [path for path in village.new.rglob("*") if path.is_file()] == []
     damaged = village.backup.read_bytes()
     village.backup.write_bytes(damaged[:-1] + b"x")
-    assert village.restore(paper, word).exit_code == 1
+    assert village.restore(paper, code).exit_code == 1
     assert [path for path in village.new.rglob("*") if path.is_file()] == []
     village.backup.write_bytes(damaged)
-    done = village.restore(paper, word, letter=())
+    done = village.restore(paper, code, letter=())
     assert (done.exit_code, "letter on the newest paper receipt" in done.stderr) == (2, True)
     assert [path for path in village.new.rglob("*") if path.is_file()] == []
-    assert village.restore(paper, word).exit_code == 0
+    assert village.restore(paper, code).exit_code == 0
 
 
 SYSTEMCTL = """#!/bin/sh

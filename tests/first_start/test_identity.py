@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from kiosk.config.station import load
 from kiosk.first_start.draft import SettingsDraft
-from kiosk.first_start.identity.ports import IdentityRefused, InUse
-from kiosk.first_start.identity_questions import FREE_TRIES, PAUSE_S, IdentityQuestions
+from kiosk.first_start.identity.ports import IdentityRefused, InUse, Why
+from kiosk.first_start.identity_questions import IdentityQuestions
 from kiosk.first_start.ports import AnswerRefused, OfferedIdentity
 from kiosk.first_start.questions import DONE
+from kiosk.texts import LANGUAGES
+from kiosk.web.speech import speech
 from tests.first_start.identity.identities import CODE, OTHER_CODE
 from tests.web.first_start.start import Start
 
@@ -26,7 +29,7 @@ class Stick:
 
     rows: list[OfferedIdentity] = field(default_factory=list)
     present: InUse | None = None
-    failing: str = ""
+    refusal: Exception | None = None
     asked: list[tuple[str, str]] = field(default_factory=list)
 
     def offered(self) -> tuple[OfferedIdentity, ...]:
@@ -37,8 +40,8 @@ class Stick:
 
     def take(self, station: str, code: str) -> InUse:
         self.asked.append((station, code))
-        if self.failing:
-            raise OSError(self.failing)
+        if self.refusal is not None:
+            raise self.refusal
         row = next(row for row in self.rows if row.station == station)
         if row.sealed and code != CODE.digits:
             raise IdentityRefused("wrong", "the code does not open this identity")
@@ -144,30 +147,31 @@ class TestRefused:
             assert start.refused("identity_code", typed) == "identity_digits"
         assert stick.asked == []
         assert start.refused("identity_code", OTHER_CODE.digits) == "identity_wrong"
-        stick.failing = "the stick is write-protected"
+        stick.refusal = OSError("the stick is write-protected")
         assert start.refused("identity_code", CODE.digits) == "identity_failed"
         start.wizard.back()
         stick.rows.clear()
         assert start.refused("identity", "S0147") == "identity_gone"
 
-    def test_tries_are_throttled_by_a_clock_that_nobody_sets(self, stick: Stick) -> None:
-        now = 0.0
-        questions = IdentityQuestions(stick, lambda: now)
-        draft = SettingsDraft(identity="S0147")
+    def test_what_is_behind_a_refusal_is_a_text_in_three_languages_and_no_technical_words(self, stick: Stick) -> None:
+        questions, draft = IdentityQuestions(stick), SettingsDraft(identity="S0147")
 
-        def refused(code: str) -> str:
-            with pytest.raises(AnswerRefused) as refusal:
-                questions.answer(draft, "identity_code", code)
-            return refusal.value.code
+        def refused(refusal: Exception) -> AnswerRefused:
+            stick.refusal = refusal
+            with pytest.raises(AnswerRefused) as caught:
+                questions.answer(draft, "identity_code", CODE.digits)
+            assert caught.value.detail == "", refusal
+            return caught.value
 
-        assert [refused(OTHER_CODE.digits) for _ in range(FREE_TRIES + 1)] == ["identity_wrong"] * FREE_TRIES + [
-            "identity_wait"
-        ]
-        assert refused(CODE.digits) == "identity_wait", "also for the right one"
-        now = PAUSE_S
-        assert refused(OTHER_CODE.digits) == "identity_wrong"
-        now += PAUSE_S - 1
-        assert refused(OTHER_CODE.digits) == "identity_wait"
-        assert len(stick.asked) == FREE_TRIES + 1
-        now += 1
-        assert questions.answer(draft, "identity_code", CODE.digits)["taken"] is True
+        for why in get_args(Why):
+            for word in ("damaged", "failed"):
+                told = refused(IdentityRefused(word, "technical", why))
+                assert (told.code, told.why) == (f"identity_{word}", why)
+                for language in LANGUAGES:
+                    assert speech(language).one(f"setup.refused.why_{why}")
+        waits = refused(IdentityRefused("wait", "technical", wait_s=12))
+        assert (waits.code, waits.why, waits.seconds) == ("identity_wait", "wait", 12)
+        for word in ("wrong", "claimed", "gone", "other"):
+            told = refused(IdentityRefused(word, "technical"))  # type: ignore[arg-type]
+            assert (told.code, told.why) == (f"identity_{word}", "")
+        assert refused(OSError("No space left on device")).why == "machine"

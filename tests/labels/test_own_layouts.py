@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from kiosk.labels.label_page import draw_label
-from kiosk.labels.layout import LABELS, LayoutProblem, label_layout, shipped_text, use_own
+from kiosk.labels.layout import LayoutProblem, Layouts, shipped_layout, shipped_text
 from kiosk.labels.own_layouts import LONGEST, OwnLayouts
 from kiosk.labels.papers.samples import SAMPLES
 from kiosk.labels.symbols import SymbolTooWide
@@ -20,25 +19,27 @@ SAMPLE = SAMPLES["bag"]
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Iterator[OwnLayouts]:
-    yield OwnLayouts(tmp_path / "layouts")
-    for kind in LABELS:
-        use_own(kind, None)
+def own(tmp_path: Path) -> OwnLayouts:
+    return OwnLayouts(tmp_path / "layouts")
 
 
 def narrower(text: str) -> str:
     return text.replace("width = 60", "width = 61")
 
 
-def test_what_is_kept_is_used_at_once_and_after_a_start_until_it_is_put_back(own: OwnLayouts) -> None:
+def width(layouts: Layouts) -> float:
+    return layouts.of("bag").width
+
+
+def test_what_is_kept_is_used_at_once_and_after_a_start_until_it_is_put_back(own: OwnLayouts, tmp_path: Path) -> None:
+    printing = own.layouts
     assert not own.is_own("bag")
     own.keep("bag", narrower(own.text("bag")), SAMPLE)
-    assert (own.is_own("bag"), label_layout("bag").width, own.text("bag")) == (True, 61, narrower(shipped_text("bag")))
-    use_own("bag", None)
-    own.load()
-    assert label_layout("bag").width == 61
+    assert (own.is_own("bag"), width(printing), own.text("bag")) == (True, 61, narrower(shipped_text("bag")))
+    assert width(OwnLayouts(tmp_path / "layouts").layouts) == 61
+    assert shipped_layout("bag").width == 60
     own.put_back("bag")
-    assert (own.is_own("bag"), label_layout("bag").width) == (False, 60)
+    assert (own.is_own("bag"), width(printing)) == (False, 60)
     own.put_back("bag")
 
 
@@ -56,23 +57,23 @@ def test_a_layout_is_refused_with_its_reason_and_the_old_one_stays(own: OwnLayou
         with pytest.raises((LayoutProblem, SymbolTooWide), match=reason):
             own.keep("bag", wrong, SAMPLE)
     assert not own.is_own("bag")
-    assert label_layout("bag").width == 60
+    assert width(own.layouts) == 60
 
 
 def test_a_file_that_cannot_be_read_is_named_and_the_shipped_layout_used(
-    own: OwnLayouts, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "layouts").mkdir()
     (tmp_path / "layouts" / "bag_60x40.toml").write_bytes(b"\xff\xfe")
     (tmp_path / "layouts" / "seal_60x40.toml").write_text("width = 1", encoding="utf-8")
     with caplog.at_level(logging.WARNING):
-        own.load()
-    assert [label_layout(kind).width for kind in ("bag", "seal")] == [60, 60]
+        layouts = OwnLayouts(tmp_path / "layouts").layouts
+    assert [layouts.of(kind).width for kind in ("bag", "seal")] == [60, 60]
     assert ["bag" in record.getMessage() for record in caplog.records] == [True, False]
 
 
 def test_samples_hold_every_field_and_no_code_of_a_station() -> None:
     for kind, sample in SAMPLES.items():
-        assert {box.field for box in label_layout(kind).boxes} <= set(sample.texts)
-        found = read(draw_label(label_layout(kind), sample, LABEL[203]).to_image())
+        assert {box.field for box in shipped_layout(kind).boxes} <= set(sample.texts)
+        found = read(draw_label(shipped_layout(kind), sample, LABEL[203]).to_image())
         assert {symbol.text for symbol in found} == {"TEST"}, kind

@@ -87,6 +87,15 @@ def vhost(rabbitmq: RabbitMQ) -> Vhost:
 
 
 @pytest.fixture
+def unfed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For what is promised of taking in: the feed is a process of its own, with tests of its own, that takes 0.3 s of
+    processor to begin. In its place stands one that says it has no trouble, and listens.
+    """
+    says = """echo '{"trouble": ""}'; while read -r _; do :; done"""
+    monkeypatch.setattr("kiosk.sorting_center.feed.child._COMMAND", ("sh", "-c", says))
+
+
+@pytest.fixture
 def numbered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a commit released has its place in the feed when the test looks, also where a numberer gives it."""
     commit = Ledger.commit

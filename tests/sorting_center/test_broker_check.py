@@ -71,6 +71,7 @@ def test_shared_subscriptions_of_rabbitmq_lie(vhost: Vhost) -> None:
     assert any("of 1,500 messages" in line for line in lines(result, "ok"))
 
 
+@pytest.mark.usefixtures("unfed")
 def test_the_queues_of_a_worker_are_right_and_others_are_not(vhost: Vhost, ledger_url: str) -> None:
     before = check(vhost.amqp_url)
     assert (before.exit_code, len(lines(before, "trap"))) == (1, 2)

@@ -158,6 +158,12 @@ class Booted:
             process.wait(STOP_S)
         self._process = None
 
+    def cut(self) -> None:
+        """The plug is pulled: nothing in there hears of it, and what was not forced to the disk may be lost."""
+        subprocess.run([*AS_ROOT, "sh", "-c", f"kill -KILL {self.leader}"], check=True)
+        if self._process is not None:
+            self._process.wait(STOP_S)
+
     def wait(self, timeout_s: float) -> None:
         """Until it has ended by itself."""
         if self._process is not None:

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from kiosk.first_start.identity.ports import InUse
+from kiosk.first_start.identity.ports import InUse, Why
 
 REQUEST: Final = Path("/var/lib/kiosk/requests/identity.json")
 """``kiosk-identity.path`` starts the helper when it changes."""
@@ -32,7 +32,8 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Answer(msgspec.Struct, frozen=True):
     """``id`` is that of the request it belongs to, "" without one. ``word``: "" when all went well, else a refusal of
-    ``taking.Refusal``, or "failed". ``in_use`` is the station this machine is. ``machine`` is whose marks are its own.
+    ``ports.Refusal``, or "failed"; ``why`` says more of it, ``message`` is for the journal. ``in_use`` is the station
+    this machine is. ``machine`` is whose marks are its own.
     """
 
     machine: str
@@ -40,6 +41,8 @@ class Answer(msgspec.Struct, frozen=True):
     word: str = ""
     message: str = ""
     in_use: InUse | None = None
+    why: Why | None = None
+    wait_s: int = 0
 
 
 read_request: Final = msgspec.json.Decoder(Request).decode

@@ -23,6 +23,8 @@ BOOT: Final = Path("/boot/firmware")
 LOOKED_AT: Final = 4096
 """Names of one folder that are looked at: 200 stations with their marks are 400."""
 MOST: Final = 1000
+_MARK_MODE: Final = 0o644
+"""The wizards of other machines leave out what is claimed: on ext4 the station's user must be able to read the mark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class FolderPlace:
     def mark(self, name: str, content: bytes) -> None:
         with self.writable(self.medium):
             write_durably(self.folder / name, content)
+            with suppress(OSError):  # FAT has no modes
+                (self.folder / name).chmod(_MARK_MODE)
 
     def remove(self, name: str) -> None:
         with self.writable(self.medium):

@@ -25,6 +25,8 @@ from kiosk.first_start.ports import OfferedIdentity
 ANSWER_S: Final = 25.0
 """A Pi 3 starts Python and Argon2id within five seconds; a stick may be slow."""
 _LOOK_S: Final = 0.1
+AGAIN_S: Final = 5.0
+"""A path unit does not see what changes while the unit that it starts still runs: so it is asked once more."""
 _REQUEST_MODE: Final = 0o600
 
 
@@ -75,24 +77,27 @@ class RequestedIdentities:
         """Ask, and wait for the answer. Raises IdentityRefused, OSError."""
         asked = Request(secrets.token_hex(16), station, code)
         self.request.parent.mkdir(mode=0o700, exist_ok=True)
-        write_durably(self.request, msgspec.json.encode(asked), _REQUEST_MODE)
         try:
-            answer = self._awaited(asked.id)
+            answer = self._awaited(asked)
         finally:
             self.request.unlink(missing_ok=True)  # it holds the code
         if answer.word or answer.in_use is None:
             word: Refusal | None = next((one for one in get_args(Refusal) if one == answer.word), None)
-            raise IdentityRefused(word or "failed", answer.message)
+            raise IdentityRefused(word or "failed", answer.message, answer.why, answer.wait_s)
         return answer.in_use
 
-    def _awaited(self, request: str) -> Answer:
-        end, pause = time.monotonic() + ANSWER_S, threading.Event()
-        while time.monotonic() < end:
+    def _awaited(self, asked: Request) -> Answer:
+        """The helper judges a request once, however often it is there. Raises IdentityRefused, OSError."""
+        begun, again, pause = time.monotonic(), 0.0, threading.Event()
+        while (waited := time.monotonic() - begun) < ANSWER_S:
+            if waited >= again:
+                write_durably(self.request, msgspec.json.encode(asked), _REQUEST_MODE)
+                again += AGAIN_S
             told = self._told()
-            if told is not None and told.id == request:
+            if told is not None and told.id == asked.id:
                 return told
             pause.wait(_LOOK_S)
-        raise IdentityRefused("failed", "kiosk-identity.service gave no answer")
+        raise IdentityRefused("failed", "kiosk-identity.service gave no answer", "silent")
 
     def _told(self) -> Answer | None:
         with suppress(OSError, msgspec.MsgspecError):

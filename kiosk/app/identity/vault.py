@@ -11,17 +11,19 @@ from typing import Final
 
 import msgspec
 
+from kiosk.domain.lockout import Lockout
 from kiosk.files import sync_folder, write_durably
 from kiosk.first_start.identity.format import Identity
 from kiosk.first_start.identity.ports import InUse, Kept
 
 CERTIFICATE, KEY, AUTHORITY = "kiosk-relay.crt", "kiosk-relay.key", "kiosk-relay.ca.crt"
 """``ImportCredential=kiosk-relay.*`` of the relay's unit takes them all."""
-KEPT, RECORD, MACHINE = "identity-kept.json", "identity.json", "machine"
+KEPT, RECORD, MACHINE, WRONG_CODES = "identity-kept.json", "identity.json", "machine", "wrong-codes.json"
 MODE: Final = 0o600
 _RANDOM_BYTES: Final = 32
 _kept: Final = msgspec.json.Decoder(Kept).decode
 _record: Final = msgspec.json.Decoder(InUse).decode
+_lockout: Final = msgspec.json.Decoder(Lockout).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,15 @@ class FileVault:
         with suppress(FileNotFoundError, msgspec.MsgspecError):
             return _record((self.keys / RECORD).read_bytes())
         return None
+
+    def wrong_codes(self) -> Lockout:
+        """None are known when the file cannot be read."""
+        with suppress(FileNotFoundError, msgspec.MsgspecError):
+            return _lockout((self.keys / WRONG_CODES).read_bytes())
+        return Lockout()
+
+    def count(self, wrong_codes: Lockout) -> None:
+        write_durably(self.keys / WRONG_CODES, msgspec.json.encode(wrong_codes), MODE)
 
     def use(self, identity: Identity) -> None:
         """The record last: who finds it finds certificate and key."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -11,12 +12,13 @@ import click
 from kiosk.cli.center.errors import PROGRAM
 from kiosk.cli.center.secrets import asked_password
 from kiosk.cli.one_line import end
+from kiosk.domain.paper_code import PaperCode
 from kiosk.files import write_durably
 from kiosk.store.backup.kit.beside import read_kit
 from kiosk.store.backup.kit.contents import KitRefused
 from kiosk.store.backup.kit.county_key import CountyKey
 from kiosk.store.backup.kit.folder import write_folder
-from kiosk.store.backup.kit.sealing import new_word, open_as_county, seal_to_word
+from kiosk.store.backup.kit.sealing import open_as_county, seal_to_code
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -63,12 +65,12 @@ def new_key(file: Path, without_phrase: bool) -> None:
 @kit.command("open")
 @click.argument("file", type=_file)
 @click.option("--key", "key_file", required=True, type=_file, help="The county's private key.")
-@click.option("--paper", type=_file, help="Write the kit to this file, for a word that is printed here once.")
+@click.option("--paper", type=_file, help="Write the kit to this file, for a paper code that is printed here once.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Write what is in it into this new folder (0700).")
 def open_kit(file: Path, key_file: Path, paper: Path | None, folder: Path | None) -> None:
     """Open the recovery kit FILE for the technician who makes the new card. Asks for the pass phrase of the key.
 
-    FILE is not changed. The word and the new file travel on two ways, and both are destroyed afterwards.
+    FILE is not changed. The paper code and the new file travel on two ways, and both are destroyed afterwards.
     """
     if (paper is None) == (folder is None):
         end(f"{PROGRAM}: give --paper FILE or --folder FOLDER", 2)
@@ -78,10 +80,10 @@ def open_kit(file: Path, key_file: Path, paper: Path | None, folder: Path | None
             write_folder(opened, folder)
             click.echo(f"The kit of station {opened.station} of {opened.region} lies open in {folder}: guard it.")
         elif paper is not None:
-            word = new_word()
-            write_durably(paper, seal_to_word(opened, word), _MODE)
-            click.echo(f"The kit of station {opened.station} of {opened.region} is in {paper}. The word for it, once:")
-            click.echo(word)
+            code = PaperCode.make(secrets.randbelow)
+            write_durably(paper, seal_to_code(opened, code), _MODE)
+            click.echo(f"The kit of station {opened.station} of {opened.region} is in {paper}. Its paper code, once:")
+            click.echo(" ".join(code.groups))
     except (KitRefused, OSError) as error:
         end(f"{PROGRAM}: {error}", 1)
 

@@ -19,12 +19,16 @@ from kiosk.app.identity.place import FOLDER
 from kiosk.cli.one_line import end
 from kiosk.cli.provision.paper import paper_pdf
 from kiosk.cli.provision.stations import MAX_BYTES, BadStations, files_beside, read_stations
+from kiosk.domain.paper_code import PaperCode
 from kiosk.files import sync_folder, write_synced
-from kiosk.first_start.identity.format import NONCE_BYTES, SALT_BYTES, Identity, seal, sealed_name
-from kiosk.first_start.identity.paper_code import PaperCode
+from kiosk.first_start.identity.format import NONCE_BYTES, Identity, seal, sealed_name
 from kiosk.labels.typesetting.fonts import FontProblem
+from kiosk.store.paper_key import SALT_BYTES
 
 PAPERS: Final = "papers"
+_FOLDER_OF_STICK, _FILE_OF_STICK = 0o755, 0o644
+"""A stick with ext4 keeps the modes of what is copied, and the station's user looks at it: sealed, anybody may. Where
+they are made, the folder around them is for its owner alone."""
 
 
 @click.command()
@@ -35,8 +39,9 @@ def provision(file: Path, out: Path) -> None:
 
     What it changes: it makes the folder that --out names, mode 0700, with a file identity-S0147.toml for each station
     in station-identities (for the stick) and a page S0147.pdf with the code that opens it in papers (for the printer),
-    mode 0600. Nothing else is written, and nothing at all unless every row is good. The codes are in the pages alone.
-    A folder that is there already is refused: it may hold codes that are in use.
+    mode 0600. The sealed files may be read by all: a stick with ext4 keeps their modes, and a station looks at it.
+    Nothing else is written, and nothing at all unless every row is good. The codes are in the pages alone. A folder
+    that is there already is refused: it may hold codes that are in use.
     """
     if os.path.lexists(out):
         end(f"{out} is there already: name a new folder, its codes may be in use", 2)
@@ -63,8 +68,9 @@ def _whole(out: Path) -> Iterator[Path]:
     """A folder that gets its name once everything is in it: half of the codes would look like all of them."""
     fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.absolute().parent))  # 0700
     try:
-        for name in (FOLDER, PAPERS):
-            (fresh / name).mkdir(mode=0o700)
+        for name, mode in ((FOLDER, _FOLDER_OF_STICK), (PAPERS, 0o700)):
+            (fresh / name).mkdir()
+            (fresh / name).chmod(mode)
         yield fresh
         for folder in (fresh / FOLDER, fresh / PAPERS, fresh):
             sync_folder(folder)
@@ -80,10 +86,11 @@ def _whole(out: Path) -> Iterator[Path]:
 def _write(folder: Path, identity: Identity) -> None:
     code = PaperCode.make(secrets.randbelow)
     sealed = seal(identity, code, secrets.token_bytes(SALT_BYTES), secrets.token_bytes(NONCE_BYTES))
-    _private(folder / FOLDER / sealed_name(identity.station), sealed)
-    _private(folder / PAPERS / f"{identity.station}.pdf", paper_pdf(identity, code))
+    _new(folder / FOLDER / sealed_name(identity.station), sealed, _FILE_OF_STICK)
+    _new(folder / PAPERS / f"{identity.station}.pdf", paper_pdf(identity, code), 0o600)
 
 
-def _private(path: Path, content: bytes) -> None:
+def _new(path: Path, content: bytes, mode: int) -> None:
     path.touch(mode=0o600, exist_ok=False)
+    path.chmod(mode)
     write_synced(path, content)

@@ -14,8 +14,8 @@ import msgspec
 from fpdf import FPDF
 from PIL import Image, ImageOps
 
+from kiosk.domain.paper_code import PaperCode
 from kiosk.first_start.identity.format import Identity
-from kiosk.first_start.identity.paper_code import PaperCode
 from kiosk.labels.paper_texts import PaperText
 from kiosk.labels.typesetting.typeset import Align, draw, fit, styles
 

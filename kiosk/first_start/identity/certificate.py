@@ -14,6 +14,10 @@ class BadCertificate(ValueError):
     """The broker would refuse it; the text says why."""
 
 
+class BadKey(BadCertificate):
+    """It is not the other half of the certificate, or cannot be used by itself."""
+
+
 def check_certificate(station: str, certificate: str, now: datetime | None = None) -> None:
     """Raises BadCertificate. ``now``: by this clock it must not have ended; a new box has none to go by."""
     try:
@@ -33,14 +37,14 @@ def check_key(certificate: str, key: str) -> None:
         private = load_pem_private_key(key.encode("ascii", "replace"), password=None)
         public = x509.load_pem_x509_certificate(certificate.encode("ascii", "replace")).public_key()
     except TypeError:
-        raise BadCertificate("the key has a password: nobody is there to type it at each start") from None
+        raise BadKey("the key has a password: nobody is there to type it at each start") from None
     except (ValueError, UnsupportedAlgorithm):
-        raise BadCertificate("the key or the certificate cannot be read") from None
+        raise BadKey("the key or the certificate cannot be read") from None
     halves = [
         one.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) for one in (private.public_key(), public)
     ]
     if halves[0] != halves[1]:
-        raise BadCertificate("the key is not that of the certificate")
+        raise BadKey("the key is not that of the certificate")
 
 
 def check_authority(authority: str) -> None:

@@ -15,21 +15,21 @@ import binascii
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 import tomlkit
 
 from kiosk.domain.identifiers import check_region, check_station
-from kiosk.first_start.identity.paper_code import PaperCode
+from kiosk.domain.paper_code import PaperCode
 from kiosk.messaging.relay.settings import Endpoint
+from kiosk.store.paper_key import SALT_BYTES, paper_key
 from kiosk.texts.plain import plain
 
 MAX_BYTES: Final = 64 * 1024
 """Certificate, key and authority with a chain are below 20 kB."""
 VERSION: Final = 1
-SALT_BYTES, NONCE_BYTES, _KEY_BYTES = 16, 12, 32
+NONCE_BYTES: Final = 12
 CLEAR: Final = "identity.toml"
 SEALED: Final = re.compile(r"identity-(S[0-9]{4})\.toml")
 VILLAGE: Final = 40
@@ -38,21 +38,16 @@ _CONTEXT: Final = b"station-kiosk identity"
 _CERTIFICATE, _PRIVATE_KEY = "-----BEGIN CERTIFICATE-----", "PRIVATE KEY-----"
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Of Argon2id: passes, KiB, lanes."""
-
-    passes: int
-    memory_kib: int
-    lanes: int
-
-
-COST: Final = Cost(3, 64 * 1024, 4)
-"""The second recommended option of RFC 9106, section 4. It belongs to version 1: another cost is another version."""
-
-
 class BadIdentity(ValueError):
     """The file is no identity, or none that could ever work; the text says why and holds no secret."""
+
+
+class RenamedIdentity(BadIdentity):
+    """It lies under the name of another station."""
+
+
+class OtherVersion(BadIdentity):
+    """It was made for other software."""
 
 
 class WrongCode(ValueError):
@@ -131,7 +126,7 @@ def read_sealed(content: bytes, name: str) -> SealedIdentity:
     except ValueError as error:
         raise BadIdentity(str(error)) from error
     if name != sealed_name(found.station):
-        raise BadIdentity(f"the file {name} holds the identity of {found.station}: it was renamed")
+        raise RenamedIdentity(f"the file {name} holds the identity of {found.station}: it was renamed")
     return found
 
 
@@ -147,7 +142,7 @@ def seal(identity: Identity, code: PaperCode, salt: bytes, nonce: bytes) -> byte
 
     shown = {"station": identity.station, "region": identity.region, "village": identity.village}
     about = _about(VERSION, **shown)
-    inside = ChaCha20Poly1305(_key(code, salt)).encrypt(nonce, write_clear(identity), about)
+    inside = ChaCha20Poly1305(paper_key(code, salt)).encrypt(nonce, write_clear(identity), about)
     sealed = base64.b64encode(bytes([VERSION]) + salt + nonce + inside).decode("ascii")
     return _toml({**{name: value for name, value in shown.items() if value}, "sealed": sealed})
 
@@ -162,28 +157,20 @@ def unseal(envelope: SealedIdentity, code: PaperCode) -> Identity:
     except (binascii.Error, ValueError) as error:
         raise BadIdentity(f"sealed is no base64: {error}") from error
     if content[:1] != bytes([VERSION]):
-        raise BadIdentity(f"it is of version {content[0] if content else 'none'}: this program reads {VERSION}")
+        raise OtherVersion(f"it is of version {content[0] if content else 'none'}: this program reads {VERSION}")
     salt, rest = content[1 : 1 + SALT_BYTES], content[1 + SALT_BYTES :]
     nonce, inside = rest[:NONCE_BYTES], rest[NONCE_BYTES:]
     if len(inside) < 16:  # the tag alone
         raise BadIdentity("it is cut off")
     about = _about(VERSION, station=envelope.station, region=envelope.region, village=envelope.village)
     try:
-        clear = ChaCha20Poly1305(_key(code, salt)).decrypt(nonce, inside, about)
+        clear = ChaCha20Poly1305(paper_key(code, salt)).decrypt(nonce, inside, about)
     except InvalidTag:
         raise WrongCode("the code does not open this identity, or the file was changed") from None
     identity = read_clear(clear)
     if (identity.station, identity.region) != (envelope.station, envelope.region):
         raise BadIdentity("what is inside is another station than the file says")
     return identity
-
-
-def _key(code: PaperCode, salt: bytes) -> bytes:
-    from argon2.low_level import Type, hash_secret_raw
-
-    return hash_secret_raw(
-        code.digits.encode("ascii"), salt, COST.passes, COST.memory_kib, COST.lanes, _KEY_BYTES, Type.ID
-    )
 
 
 def _about(version: int, *, station: str, region: str, village: str) -> bytes:

@@ -6,19 +6,30 @@ from typing import Final, Literal, Protocol
 
 import msgspec
 
+from kiosk.domain.lockout import Lockout
 from kiosk.first_start.identity.format import Identity
 
-Refusal = Literal["wrong", "damaged", "claimed", "gone", "other"]
-"""The code does not open it; nobody can use it; another machine has it; it lies nowhere; this machine is another
-station."""
+Refusal = Literal["wrong", "wait", "damaged", "claimed", "gone", "other"]
+"""The code does not open it; too many did not; nobody can use it; another machine has it; it lies nowhere; this machine
+is another station."""
+Why = Literal["file", "renamed", "software", "certificate", "key", "stick", "machine", "silent"]
+"""What is behind ``damaged`` and ``failed``, as far as a technician can do something about it: the file cannot be read;
+it was renamed; it was made for other software; its certificate is no station's of this number; its key is not that of
+the certificate; the stick cannot be written; this machine cannot keep it; nobody answers."""
 
 
 class IdentityRefused(Exception):
-    """Nothing was taken. ``word`` ends a text ``setup.refused.identity_…``, the message is technical."""
+    """Nothing was taken. ``word`` ends a text ``setup.refused.identity_…``, ``why`` one ``setup.refused.why_…``; the
+    message is technical. ``wait_s`` is how long until the next try.
+    """
 
-    def __init__(self, word: Refusal | Literal["failed"], message: str) -> None:
+    def __init__(
+        self, word: Refusal | Literal["failed"], message: str, why: Why | None = None, wait_s: int = 0
+    ) -> None:
         super().__init__(message)
         self.word: Final = word
+        self.why: Final = why
+        self.wait_s: Final = wait_s
 
 
 class Place(Protocol):
@@ -73,6 +84,11 @@ class Vault(Protocol):
         """What was kept is not needed any more."""
 
     def in_use(self) -> InUse | None: ...
+
+    def wrong_codes(self) -> Lockout:
+        """Those that were typed here, counted on after a restart."""
+
+    def count(self, wrong_codes: Lockout) -> None: ...
 
     def use(self, identity: Identity) -> None:
         """Certificate and key to where the relay takes them from; safe to repeat."""

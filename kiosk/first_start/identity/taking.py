@@ -19,32 +19,50 @@ Each step is durable before the next begins.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from msgspec.structs import replace
 
-from kiosk.first_start.identity.certificate import BadCertificate, check_certificate, check_key
+from kiosk.domain.lockout import LockoutRule
+from kiosk.domain.paper_code import PaperCode
+from kiosk.first_start.identity.certificate import BadCertificate, BadKey, check_certificate, check_key
 from kiosk.first_start.identity.claim import BadClaim, Claim, claim_name, read_claim, write_claim
 from kiosk.first_start.identity.format import (
     CLEAR,
     SEALED,
     BadIdentity,
     Identity,
+    OtherVersion,
+    RenamedIdentity,
     WrongCode,
     read_clear,
     read_sealed,
     unseal,
 )
-from kiosk.first_start.identity.paper_code import PaperCode
-from kiosk.first_start.identity.ports import IdentityRefused, Kept, Place, Vault
+from kiosk.first_start.identity.ports import IdentityRefused, Kept, Place, Vault, Why
 
 logger = logging.getLogger(__name__)
 
+RULE: Final = LockoutRule(tries=20, window_ms=3_600_000, lockout_ms=600_000, delay_ms=(0, 0, 30_000))
+"""Two wrong codes cost nothing, from the third one on each costs 30 s, twenty within an hour ten minutes: below 2,900 a
+day against 10**15 codes. The clock that counts is that of the kernel, which nobody sets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """``wall`` is the time that stands in a mark, for people; ``monotonic_ms`` counts within the boot ``boot_id``."""
+
+    wall: str
+    boot_id: str
+    monotonic_ms: int
+
 
 class Taking:
-    """One process at a time: its unit is started once. ``clock`` gives the time that stands in the mark."""
+    """One process at a time: its unit is started once."""
 
-    def __init__(self, vault: Vault, places: Sequence[Place], clock: Callable[[], str]) -> None:
+    def __init__(self, vault: Vault, places: Sequence[Place], clock: Callable[[], Instant]) -> None:
         self._vault, self._places, self._clock = vault, places, clock
 
     def resume(self) -> None:
@@ -70,7 +88,19 @@ class Taking:
         owner = self._owner(place, station)
         if owner not in (None, self._vault.machine):
             raise IdentityRefused("claimed", f"another machine has taken {station}: its mark lies beside the file")
-        self._finish(Kept(_opened(station, name, content, code), name), place)
+        self._finish(Kept(self._opened(station, name, content, code), name), place)
+
+    def _opened(self, station: str, name: str, content: bytes, code: PaperCode | None) -> Identity:
+        """A wrong code is counted on the disk before anybody hears of it. Raises IdentityRefused, OSError."""
+        known, at = self._vault.wrong_codes(), self._clock()
+        wait_s = -(-known.wait(RULE, at.boot_id, at.monotonic_ms) // 1000)
+        if wait_s and code is not None:
+            raise IdentityRefused("wait", f"too many wrong codes: the next one in {wait_s} s", wait_s=wait_s)
+        try:
+            return _opened(station, name, content, code)
+        except WrongCode as error:
+            self._vault.count(known.failed(RULE, at.boot_id, at.monotonic_ms))
+            raise IdentityRefused("wrong", str(error)) from None
 
     def _tidy(self) -> None:
         """A stick that was not there at the end still holds the file, behind the mark of this machine."""
@@ -106,9 +136,14 @@ class Taking:
     def _claim(self, place: Place, station: str) -> None:
         """Written, and read back: a stick may say yes and keep nothing."""
         if self._owner(place, station) != self._vault.machine:
-            place.mark(claim_name(station), write_claim(Claim(station, self._vault.machine, self._clock())))
+            mark = write_claim(Claim(station, self._vault.machine, self._clock().wall))
+            try:
+                place.mark(claim_name(station), mark)
+            except OSError as error:
+                raise IdentityRefused("failed", f"the mark of {station}: {error}", "stick") from error
         if self._owner(place, station) != self._vault.machine:
-            raise OSError(f"the mark of {station} cannot be read back from the medium: nothing was taken")
+            told = f"the mark of {station} cannot be read back from the medium: nothing was taken"
+            raise IdentityRefused("failed", told, "stick")
 
     def _clear_away(self, place: Place, name: str) -> None:
         """A stick that is pulled now keeps a file that its mark protects."""
@@ -149,6 +184,7 @@ def _is_of(content: bytes, station: str) -> bool:
 
 
 def _opened(station: str, name: str, content: bytes, code: PaperCode | None) -> Identity:
+    """Raises WrongCode, IdentityRefused."""
     try:
         if name == CLEAR:
             identity = read_clear(content)
@@ -158,8 +194,16 @@ def _opened(station: str, name: str, content: bytes, code: PaperCode | None) -> 
             identity = unseal(read_sealed(content, name), code)
         check_certificate(station, identity.certificate)
         check_key(identity.certificate, identity.key)
-    except WrongCode as error:
-        raise IdentityRefused("wrong", str(error)) from None
     except (BadIdentity, BadCertificate) as error:
-        raise IdentityRefused("damaged", f"{name}: {error}") from error
+        why: Why = next((why for kind, why in _WHY.items() if isinstance(error, kind)), "file")
+        raise IdentityRefused("damaged", f"{name}: {error}", why) from error
     return identity
+
+
+_WHY: Final[Mapping[type[Exception], Why]] = {
+    RenamedIdentity: "renamed",
+    OtherVersion: "software",
+    BadKey: "key",
+    BadCertificate: "certificate",
+}
+"""The narrower one first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kiosk.labels.documents import BagLabel, CrateLabel
 from kiosk.labels.label_page import LabelContent, draw_label
-from kiosk.labels.layout import label_layout
+from kiosk.labels.layout import SHIPPED, Layouts
 from kiosk.labels.paper_texts import paper_text
 from kiosk.labels.raster import Raster
 from kiosk.labels.strip_parts import copy_text, member_text, place
@@ -15,28 +15,28 @@ from kiosk.texts.formats import kg_text
 _MEMBER = "M-"
 
 
-def render_bag_label(data: BagLabel, head: PrintHead) -> Raster:
+def render_bag_label(data: BagLabel, head: PrintHead, layouts: Layouts = SHIPPED) -> Raster:
     """Return the label in dots of the head.
 
     Raises SymbolTooWide or NotEncodable for a code that cannot be drawn, FontProblem when a font or the shaping
     library is missing.
     """
-    return draw_label(label_layout("bag"), bag_content(data), head)
+    return draw_label(layouts.of("bag"), bag_content(data), head)
 
 
 def render_small_bag_label(data: BagLabel, head: PrintHead) -> Raster:
     """The same on 40 x 30 mm stock: a square instead of bars."""
-    return draw_label(label_layout("bag_small"), bag_content(data), head)
+    return draw_label(SHIPPED.of("bag_small"), bag_content(data), head)
 
 
 def render_shop_bag_label(data: BagLabel, head: PrintHead) -> Raster:
     """The same for the till of a shop: its number in bars, the bag's own in a square."""
-    return draw_label(label_layout("bag_shop"), bag_content(data), head)
+    return draw_label(SHIPPED.of("bag_shop"), bag_content(data), head)
 
 
-def render_crate_label(data: CrateLabel, head: PrintHead) -> Raster:
+def render_crate_label(data: CrateLabel, head: PrintHead, layouts: Layouts = SHIPPED) -> Raster:
     """The label of a crate or lot. Raises as render_bag_label."""
-    return draw_label(label_layout("crate"), crate_content(data), head)
+    return draw_label(layouts.of("crate"), crate_content(data), head)
 
 
 def bag_content(data: BagLabel) -> LabelContent:

@@ -6,7 +6,7 @@ from kiosk.labels import symbols
 from kiosk.labels.documents import ParcelLabel, PickupSlip
 from kiosk.labels.flow import Cell, Strip
 from kiosk.labels.label_page import LabelContent, draw_label
-from kiosk.labels.layout import parcel_layout, slip_layout
+from kiosk.labels.layout import SHIPPED, Layouts, slip_layout
 from kiosk.labels.paper_texts import paper_text
 from kiosk.labels.raster import Raster
 from kiosk.labels.strip_parts import caption, day_and_place, figure, heading, moment, sentence
@@ -19,13 +19,13 @@ _WIDE, _WIDER = "\u00a0", "\u00a0\u00a0\u00a0"
 """No-break spaces: the six digits stay on one line, in two groups of three."""
 
 
-def render_parcel_label(data: ParcelLabel, head: PrintHead) -> Raster:
+def render_parcel_label(data: ParcelLabel, head: PrintHead, layouts: Layouts = SHIPPED) -> Raster:
     """Return the 60 x 40 mm label: the shelf code in digits of 12 mm, the slot in bars.
 
     Raises SymbolTooWide or NotEncodable for a slot code that cannot be barred, FontProblem when a font or the shaping
     library is missing.
     """
-    return draw_label(parcel_layout(), LabelContent(parcel_fields(data), data.code), head)
+    return draw_label(layouts.of("parcel"), LabelContent(parcel_fields(data), data.code), head)
 
 
 def parcel_fields(data: ParcelLabel) -> dict[str, str]:

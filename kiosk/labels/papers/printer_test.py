@@ -8,7 +8,7 @@ from kiosk.labels import symbols
 from kiosk.labels.documents import TestLabel, TestReceipt
 from kiosk.labels.flow import Cell, Strip
 from kiosk.labels.label_page import LabelContent, draw_ink, draw_label
-from kiosk.labels.layout import LayoutProblem, label_layout, printer_test_layout, slip_layout
+from kiosk.labels.layout import SHIPPED, LayoutProblem, Layouts, shipped_layout, slip_layout
 from kiosk.labels.paper_texts import paper_text
 from kiosk.labels.papers.samples import SAMPLES
 from kiosk.labels.raster import Raster
@@ -34,15 +34,15 @@ _DENSITY_MODULE_MM = 0.375
 _BARS_MM = 8
 
 
-def render_test_label(data: TestLabel, head: PrintHead) -> Raster:
+def render_test_label(data: TestLabel, head: PrintHead, layouts: Layouts = SHIPPED) -> Raster:
     """Return the 60 x 40 mm label, or the sample it names. Raises LayoutProblem for an unknown one, FontProblem."""
     if data.sample == CALIBRATION:
         return _calibration(data, head)
     if data.sample:
         if data.sample not in SAMPLES:
             raise LayoutProblem(f"there is no sample {data.sample!r}")
-        return draw_label(label_layout(data.sample), SAMPLES[data.sample], head)
-    layout, per_mm = printer_test_layout(), head.per_mm
+        return draw_label(layouts.of(data.sample), SAMPLES[data.sample], head)
+    layout, per_mm = shipped_layout("test"), head.per_mm
     ink = draw_ink(layout, LabelContent(printer_test_fields(data), CODE), head)
     if layout.ruler:
         left, top, width, _ = layout.ruler.dots(per_mm)
@@ -56,7 +56,7 @@ def _calibration(data: TestLabel, head: PrintHead) -> Raster:
     The frame shows the offset, and whether gap or mark is found: cut off at one side it is not. Where only the thin
     bars cannot be read, the print is too pale; where only the thick ones cannot, too dark.
     """
-    layout, per_mm = label_layout(CALIBRATION), head.per_mm
+    layout, per_mm = shipped_layout(CALIBRATION), head.per_mm
     name = paper_text(CALIBRATION)
     texts = {"title_ug": name.ug, "title": f"{name.zh} {name.en}", "station": clean(data.station)}
     ink = draw_ink(layout, LabelContent({**texts, **{f"density_{n}": code for n, code in enumerate(DENSITY, 1)}}), head)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kiosk.labels.documents import MemberCard, SealTag, ToteTag
 from kiosk.labels.label_page import LabelContent, draw_label
-from kiosk.labels.layout import label_layout
+from kiosk.labels.layout import SHIPPED, Layouts
 from kiosk.labels.paper_texts import paper_text
 from kiosk.labels.raster import Raster
 from kiosk.labels.strip_parts import copy_text, day_and_place, place
@@ -12,24 +12,24 @@ from kiosk.labels.typesetting.shaping import clean, isolate, isolate_name
 from kiosk.protocols.printers.page_setup import PrintHead
 
 
-def render_member_label(data: MemberCard, head: PrintHead) -> Raster:
+def render_member_label(data: MemberCard, head: PrintHead, layouts: Layouts = SHIPPED) -> Raster:
     """The card on 60 x 40 mm label stock. Raises SymbolTooWide, NotEncodable, FontProblem."""
-    return draw_label(label_layout("member"), member_content(data), head)
+    return draw_label(layouts.of("member"), member_content(data), head)
 
 
 def render_member_card(data: MemberCard, head: PrintHead) -> Raster:
     """The card of the size of a bank card. Raises SymbolTooWide, NotEncodable, FontProblem."""
-    return draw_label(label_layout("member_card"), member_content(data), head)
+    return draw_label(SHIPPED.of("member_card"), member_content(data), head)
 
 
-def render_tote_tag(data: ToteTag, head: PrintHead) -> Raster:
+def render_tote_tag(data: ToteTag, head: PrintHead, layouts: Layouts = SHIPPED) -> Raster:
     """Raises SymbolTooWide, NotEncodable, FontProblem."""
-    return draw_label(label_layout("tote"), tote_content(data), head)
+    return draw_label(layouts.of("tote"), tote_content(data), head)
 
 
-def render_seal_tag(data: SealTag, head: PrintHead) -> Raster:
+def render_seal_tag(data: SealTag, head: PrintHead, layouts: Layouts = SHIPPED) -> Raster:
     """Raises SymbolTooWide, NotEncodable, FontProblem."""
-    return draw_label(label_layout("seal"), seal_content(data), head)
+    return draw_label(layouts.of("seal"), seal_content(data), head)
 
 
 def member_content(data: MemberCard) -> LabelContent:

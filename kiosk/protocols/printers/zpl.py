@@ -31,9 +31,9 @@ _RUN = re.compile(rb"([0-9A-F])\1{2,}")
 _MANY, _FEWS, _MANIES = 20, b"GHIJKLMNOPQRSTUVWXY", b"ghijklmnopqrstuvwxyz"
 """One to 19 repeats, and 20 to 400 in twenties."""
 
-_LEVEL, _WINDOW_BITS, _MEMORY = 6, 10, 9
-"""What repeats in a label stands in the rows above: a small window says so in fewer bits than a large one. Level 9
-takes half as long again for one byte in a hundred.
+_LEVEL, _WINDOW_BITS, _MEMORY = 9, 9, 8
+"""What repeats in a label stands in the few rows above: a small window says so in fewer bits than a large one, and
+makes level 9 cheap. The best deflating there is (all ways through a picture weighed, 0.2 s) saves another 2 %.
 """
 
 _DARKNESS_STEP = 2

@@ -14,7 +14,7 @@ from kiosk.sorting_center.child import Child, ChildPlan
 
 log = logging.getLogger(__name__)
 
-_COMMAND: Final = (sys.executable, "-m", "kiosk.sorting_center.catalogue.process")
+_COMMAND: Final = (sys.executable, "-m", "kiosk.loading", "kiosk.sorting_center.catalogue.process")
 
 
 class CatalogueProcess:

@@ -17,13 +17,13 @@ from werkzeug.exceptions import Gone, NotFound
 from werkzeug.wrappers import Response
 
 from kiosk.domain.events.rules import MAX_PICTURE_BYTES
+from kiosk.domain.money import unit_price_fen
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.photos import PictureName
 from kiosk.sorting_center.catalogue.goods import json_ld, said
 from kiosk.sorting_center.catalogue.published import NoLongerPublished, PublishedListings
 from kiosk.sorting_center.catalogue.sitemap import MAX_SITEMAPS, PER_SITEMAP, sitemap, sitemap_index
 from kiosk.sorting_center.listings.addresses import PublicAddresses
-from kiosk.sorting_center.listings.exports.fields import fen_per_kg
 from kiosk.sorting_center.listings.records import Key
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.web.texts import CenterTexts
@@ -173,7 +173,7 @@ def shown(template: str, **values: object) -> str:
         t=texts(),
         languages=[LANGUAGES[code] for code in LANGUAGE_CODES],
         said=said,
-        fen_per_kg=fen_per_kg,
+        fen_per_kg=unit_price_fen,
         warning=_warning,
         **values,
     )

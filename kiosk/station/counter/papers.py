@@ -6,6 +6,7 @@ from kiosk.station.clerk.access import Session
 from kiosk.station.clerk.refusals import CounterRefused, refusing
 from kiosk.station.counter.acts import Acts
 from kiosk.station.counter.lists import LARGEST
+from kiosk.station.papers.papers import LABEL_PRINTER
 from kiosk.station.papers.parcel import CounterPapers
 from kiosk.store.papers.papers import Papers
 from kiosk.store.records import NewPaper, PrintJob
@@ -57,6 +58,14 @@ class MemberCards:
         """Whether a card can be printed: the list has the member and the code of a card, and there is a printer."""
         self._acts.clerk(session)
         return bool(self._card(number))
+
+    def lacks_code(self, session: Session, number: str) -> bool:
+        """Whether the office has to add the code of a card to the list of members before one can be printed."""
+        self._acts.clerk(session)
+        with refusing():
+            _, catalog = self._store.catalogs.get()
+        member = catalog.member(number)
+        return member is not None and not member.card and LABEL_PRINTER in self._papers.printers
 
     def print(self, session: Session, number: str) -> None:
         """The card of a member, marked COPY when there was one before. Raises CounterRefused: stale_page (no card)."""

@@ -49,7 +49,7 @@ class ScanResult:
         lot               lot, bag, crate lot; a bag or crate of it, whose number is in ``values``
         member            member
         tote              tote            a tote that waits for the driver, or its seal
-        manifest          not_here_yet
+        manifest          manifest        the totes a driver has taken
         refused           a refusal's word
 
     ``path`` is where the counter's page goes, "" to stay. ``shown`` is the scan as plain text, at most 64 printable

@@ -10,6 +10,7 @@ from kiosk.devices.panel.settings import PanelSettings
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings
+from kiosk.labels.own_layouts import OwnLayouts
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.station.live import LiveBoard
 from kiosk.station.parcels.settings import ParcelSettings
@@ -47,6 +48,8 @@ class Configuration(Protocol):
 class Examined(Protocol):
     """The running station; ``StationService`` is one."""
 
+    @property
+    def own_layouts(self) -> OwnLayouts: ...
     @property
     def settings(self) -> StationSettings: ...
     @property

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from kiosk.labels import documents
+from kiosk.labels.layout import SHIPPED, Layouts
 from kiosk.labels.papers.bag_label import render_bag_label, render_crate_label
 from kiosk.labels.papers.day_slip import render_day_slip
 from kiosk.labels.papers.manifest import render_manifest
@@ -32,26 +33,32 @@ NO_KEY: Final = PickupKey(None, "nowhere")
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """What a document's body holds, and what draws it; a ``strip`` is paper without gaps."""
+    """What a document's body holds, and what draws it."""
 
     data: type[Any]
-    draw: Callable[[Any, PrintHead], Raster]
-    strip: bool
+    draw: Callable[[Any, PrintHead, Layouts], Raster]
+    strip: bool = False
+    """Whether it is paper without gaps."""
+
+
+def _sheet(data: type[Any], draw: Callable[[Any, PrintHead], Raster], strip: bool = False) -> Drawing:
+    """A paper whose layout no station changes."""
+    return Drawing(data, lambda paper, head, _: draw(paper, head), strip)
 
 
 DRAWINGS: Final[Mapping[str, Drawing]] = {
-    LABEL: Drawing(documents.BagLabel, render_bag_label, strip=False),
-    RECEIPT: Drawing(documents.Receipt, render_receipt, strip=True),
-    CRATE_LABEL: Drawing(documents.CrateLabel, render_crate_label, strip=False),
-    MEMBER_CARD: Drawing(documents.MemberCard, render_member_label, strip=False),
-    TOTE_TAG: Drawing(documents.ToteTag, render_tote_tag, strip=False),
-    SEAL_TAG: Drawing(documents.SealTag, render_seal_tag, strip=False),
-    MANIFEST_SHEET: Drawing(documents.Manifest, render_manifest, strip=False),
-    PARCEL_LABEL: Drawing(documents.ParcelLabel, render_parcel_label, strip=False),
-    PICKUP_SLIP: Drawing(WaitingSlip, render_pickup_slip, strip=True),
-    DAY_SLIP: Drawing(documents.DaySlip, render_day_slip, strip=True),
-    TEST_LABEL: Drawing(documents.TestLabel, render_test_label, strip=False),
-    TEST_RECEIPT: Drawing(documents.TestReceipt, render_test_receipt, strip=True),
+    LABEL: Drawing(documents.BagLabel, render_bag_label),
+    RECEIPT: _sheet(documents.Receipt, render_receipt, strip=True),
+    CRATE_LABEL: Drawing(documents.CrateLabel, render_crate_label),
+    MEMBER_CARD: Drawing(documents.MemberCard, render_member_label),
+    TOTE_TAG: Drawing(documents.ToteTag, render_tote_tag),
+    SEAL_TAG: Drawing(documents.SealTag, render_seal_tag),
+    MANIFEST_SHEET: _sheet(documents.Manifest, render_manifest),
+    PARCEL_LABEL: Drawing(documents.ParcelLabel, render_parcel_label),
+    PICKUP_SLIP: _sheet(WaitingSlip, render_pickup_slip, strip=True),
+    DAY_SLIP: _sheet(documents.DaySlip, render_day_slip, strip=True),
+    TEST_LABEL: Drawing(documents.TestLabel, render_test_label),
+    TEST_RECEIPT: _sheet(documents.TestReceipt, render_test_receipt, strip=True),
 }
 
 
@@ -66,13 +73,13 @@ class RenderedJob:
     seconds: float
 
 
-def render(job: PrintJob, setup: PageSetup, key: PickupKey = NO_KEY) -> RenderedJob:
+def render(job: PrintJob, setup: PageSetup, key: PickupKey = NO_KEY, layouts: Layouts = SHIPPED) -> RenderedJob:
     """The whole job for a printer of this setup, as ``paper_of`` says.
 
     Raises DocumentProblem, LayoutProblem, PageTooWide, ValueError, CounterRefused (no key).
     """
     data, drawing = paper_of(job, key), DRAWINGS[job.document]
-    raster = drawing.draw(data, setup.head)
+    raster = drawing.draw(data, setup.head, layouts)
     return RenderedJob(
         encode(raster, replace(setup, gap_mm=0) if drawing.strip else setup),
         raster.height_dots / setup.head.per_mm / setup.speed_mm_s,

@@ -101,6 +101,9 @@ def verified(head: Head, raw: bytes, accepted: Collection[bytes]) -> Manifest:
         raise UpdateRefused(Why.DAMAGED, "the file ends inside its manifest")
     if head.key not in accepted:
         raise UpdateRefused(Why.SIGNATURE, f"key {head.key.hex()[:16]} is not accepted here")
+    from cryptography.exceptions import InvalidSignature  # 9 MB: a station needs it for an update, and never otherwise
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
     try:
         Ed25519PublicKey.from_public_bytes(head.key).verify(head.signature, _signed(raw))
     except (InvalidSignature, ValueError):

@@ -35,8 +35,9 @@ def _fold_log(raw: object) -> None:
     raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[attr-defined]
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str] | None = None) -> int:
     """``python -m kiosk.store.database.migrate PATH``: 0 done, 1 with one line on standard error, 2 wrong usage."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     if len(arguments) != 1:
         sys.stderr.write("usage: python -m kiosk.store.database.migrate PATH\n")
         return 2
@@ -49,4 +50,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

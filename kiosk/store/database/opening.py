@@ -81,7 +81,7 @@ def _migrate_in_child(path: Path) -> None:
     failed = f"The database {path} could not be brought to schema {SCHEMA_VERSION}"
     try:
         child = subprocess.run(
-            [sys.executable, "-m", "kiosk.store.database.migrate", str(path)],
+            [sys.executable, "-m", "kiosk.loading", "kiosk.store.database.migrate", str(path)],
             env=os.environ | {"PYTHONPATH": search_path},
             capture_output=True,
             text=True,

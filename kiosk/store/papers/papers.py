@@ -193,9 +193,11 @@ class Papers(Tables):
         return [PrintJob(*row) for row in connection.execute(query.order_by(job_table.c.id))]
 
     @reading
-    def latest(self, connection: Connection, document: str) -> PrintJob | None:
-        """The newest paper of this kind that is no copy."""
+    def latest(self, connection: Connection, document: str, about: str = "") -> PrintJob | None:
+        """The newest paper of this kind that is no copy; ``about`` one thing alone, as a manifest's number."""
         query = JOBS.where(job_table.c.document == document, job_table.c.copy == 0).order_by(job_table.c.id.desc())
+        if about:
+            query = query.where(job_table.c.about == about)
         row = connection.execute(query.limit(1)).one_or_none()
         return PrintJob(*row) if row else None
 

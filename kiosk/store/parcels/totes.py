@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
-from sqlalchemy import Column, Connection, delete, insert, select, update
+from sqlalchemy import Column, ColumnElement, Connection, delete, insert, select, update
 
 from kiosk.domain.events import ParcelReturned
 from kiosk.domain.identifiers import BadIdentifier, SerialNumber
@@ -48,6 +48,17 @@ class Totes(Tables):
         """Totes that wait for the driver, the oldest first."""
         return _packed(connection)
 
+    @reading
+    def handed_over(self, connection: Connection, manifest: SerialNumber) -> list[ToteRow]:
+        """The totes of a manifest, the first on its sheet first; none for a manifest this station never had."""
+        station = connection.execute(select(station_table.c.station)).scalar_one()
+        return _totes(connection, tote_table.c.manifest == _key(manifest)) if manifest.station == station else []
+
+    @reading
+    def of_parcel(self, connection: Connection, parcel: ParcelNumber) -> ToteRow | None:
+        """The tote this parcel is in while it waits for the driver; None for one on its shelf."""
+        return next((tote for tote in _packed(connection) if parcel in tote.parcels), None)
+
     @writing
     def pack(
         self, connection: Connection, parcels: Collection[ParcelNumber], papers: TotePapers, stamp: Stamp
@@ -89,8 +100,8 @@ class Totes(Tables):
     ) -> SerialNumber:
         """The driver takes these totes: all parcels in them have gone back, and the manifest is queued.
 
-        Refused: stale_page (other totes wait than the clerk has seen), not_waiting or collected (a parcel in one of
-        them does not go back any more: that tote has to be opened).
+        Refused: stale_page (other totes wait than the clerk has seen), tote_changed (a parcel in one of them does not
+        go back any more: that tote has to be opened, it and the parcel are named).
         """
         totes = _packed(connection)
         if not totes or [tote.number for tote in totes] != list(seen):
@@ -102,7 +113,7 @@ class Totes(Tables):
             mine = tote_table.c.number == _key(tote.number)
             connection.execute(update(tote_table).where(mine).values(manifest=row["number"]))
             for parcel in tote.parcels:
-                end(connection, parcel, ParcelState.RETURNED, ParcelReturned(str(parcel), actor), stamp)
+                _return(connection, tote, parcel, actor, stamp)
         _queue(connection, papers(number, totes))
         return number
 
@@ -113,9 +124,21 @@ def _free(connection: Connection) -> list[ParcelRow]:
     return [row for row in going if key_of(row.number.series, row.number.counter) not in inside]
 
 
+def _return(connection: Connection, tote: ToteRow, parcel: ParcelNumber, actor: str, stamp: Stamp) -> None:
+    try:
+        end(connection, parcel, ParcelState.RETURNED, ParcelReturned(str(parcel), actor), stamp)
+    except StoreRefusal as error:
+        named = {"tote": tote.number.text(TOTE), "parcel": str(parcel)}
+        raise StoreRefusal("tote_changed", f"Open tote {named['tote']}: {error}", named) from error
+
+
 def _packed(connection: Connection) -> list[ToteRow]:
+    return _totes(connection, _OPEN)
+
+
+def _totes(connection: Connection, which: ColumnElement[bool]) -> list[ToteRow]:
     station = connection.execute(select(station_table.c.station)).scalar_one()
-    query = select(tote_table.c.number, tote_table.c.seal).where(_OPEN).order_by(tote_table.c.number)
+    query = select(tote_table.c.number, tote_table.c.seal).where(which).order_by(tote_table.c.number)
     found = []
     for number, seal in connection.execute(query.limit(MOST_TOTES)).all():
         inside = select(parcel_table.c.parcel).where(parcel_table.c.tote == number).order_by(parcel_table.c.parcel)

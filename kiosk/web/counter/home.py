@@ -13,6 +13,7 @@ from kiosk.domain.parcel import Consent, ParcelState
 from kiosk.station.clerk.access import Session
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.view import BOOKED, CounterView
+from kiosk.store.parcels.totes import TOTE
 from kiosk.texts.html import bdi_code
 from kiosk.web.counter.frame import HOME, CounterFrame, Where
 from kiosk.web.counter.last_scan import LastScan, last_scan
@@ -47,6 +48,7 @@ class CounterHome:
             check=check_due(self._station.standing),
             camera=self._station.counter.scans.ways.look is not None,
             looking="camera" in request.args,
+            open_first=self._tote_of(session, view),
         )
 
     def code(self, session: Session) -> str:
@@ -56,6 +58,13 @@ class CounterHome:
     def type(self, session: Session) -> str:
         """A code nothing can scan any more, typed by hand."""
         return self._frame.page("type", session.person, AT_HOME)
+
+    def _tote_of(self, session: Session, view: CounterView) -> str:
+        """The tote in which the parcel that is handed over lies, under its seal; "" for one on its shelf."""
+        if view.handover is None:
+            return ""
+        tote = self._station.counter.parcels.totes.of_parcel(session, view.handover)
+        return tote.number.text(TOTE) if tote else ""
 
     def _fresh(self, session: Session, view: CounterView) -> CounterView:
         """The parcel of the last scan as it is now: it may have been handed out since."""

@@ -12,7 +12,15 @@ from kiosk.web.counter.parcel_acts import picture_of
 from kiosk.web.counter.refusals import OTHER, REFUSAL_PICTURES, refusal_id
 from kiosk.web.counter.rows import tail
 
-_SCAN_PICTURES = {"parcel_damaged": "damaged", "member": "card", "intake": "receipt", "lot": "label", "shelf": "shelf"}
+_SCAN_PICTURES = {
+    "parcel_damaged": "damaged",
+    "member": "card",
+    "intake": "receipt",
+    "lot": "label",
+    "shelf": "shelf",
+    "tote": "lock",
+    "manifest": "truck",
+}
 _TONES = {"parcel_in": "good", "parcel_known": "known", "parcel_damaged": "known", "refused": "bad"}
 
 _OFFERED = frozenset({"unknown_parcel", "expected"})

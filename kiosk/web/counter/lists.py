@@ -154,6 +154,7 @@ class CounterLists:
             acts=ACTS.get(parcel.state, ()),
             proved=up is not None and up.number == parcel.number,
             fresh=self._station.counter.parcels.codes.is_fresh(parcel.number),
+            tote=self._station.counter.parcels.totes.of_parcel(session, parcel),
             **self._parcel_shot(parcel),
         )
 
@@ -204,6 +205,7 @@ class CounterLists:
             left=unfinished_row(left, catalog) if left and not member else None,
             member=member,
             card=card,
+            no_code=bool(member) and not card and self._station.counter.cards.lacks_code(session, member),
         )
 
     def _newest(self, session: Session) -> Page[ConfirmedRow]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.texts import Texts
+from kiosk.texts.html import bdi_code
 
 _REFUSED = "counter.refused."
 OTHER = "counter.refused.other"
@@ -22,6 +23,7 @@ REFUSAL_PICTURES = {
     "wrong_code": "number-pad",
     "code_locked": "lock",
     "collected": "handover",
+    "tote_changed": "lock",
     "parcel_gone": "not-there",
     "line_full": "handover",
     "another_package": "parcel",
@@ -60,9 +62,8 @@ class Refused:
 
 def refused(error: CounterRefused, texts: Texts) -> Refused:
     """The sentence and the drawing of a refusal."""
-    return Refused(
-        refusal_id(error.code, texts), REFUSAL_PICTURES.get(error.code, "attention"), error.values, error.wait_s
-    )
+    values = {name: bdi_code(value) for name, value in error.values.items()}
+    return Refused(refusal_id(error.code, texts), REFUSAL_PICTURES.get(error.code, "attention"), values, error.wait_s)
 
 
 def refusal_id(code: str, texts: Texts) -> str:

@@ -12,7 +12,7 @@ from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.store.parcels.totes import SEAL, TOTE
 from kiosk.store.records import ParcelRow, ToteRow
 from kiosk.web.counter.frame import CounterFrame, Where
-from kiosk.web.counter.lists import ROWS_ABOVE_A_FOOT, Question, confirm, cut
+from kiosk.web.counter.lists import ROWS, ROWS_ABOVE_A_FOOT, Question, confirm, cut
 from kiosk.web.counter.rows import short
 from kiosk.web.paging import Page
 from kiosk.web.ports import Station
@@ -39,6 +39,16 @@ class ToteTile:
     parcels: int
 
 
+@dataclass(frozen=True, slots=True)
+class GoneRow:
+    """A tote that went with a manifest, or a parcel in it; ``path`` is where it is seen."""
+
+    number: str
+    path: str
+    picture: str
+    parcels: int = 0
+
+
 class TotePages:
     """What is chosen stands in the address: nothing is kept before it is packed."""
 
@@ -47,8 +57,13 @@ class TotePages:
         self._frame = frame
 
     def page(self, session: Session) -> str:
-        """The totes that wait; ``pack`` chooses parcels for the next one, ``tote`` is one that is packed."""
+        """The totes that wait; ``pack`` chooses parcels for the next one, ``tote`` is one that is packed.
+
+        With ``manifest`` those that are gone.
+        """
         totes = self._station.counter.parcels.totes
+        if "manifest" in request.args:
+            return self._gone(session, request.args["manifest"])
         packed = totes.packed(session)
         if "tote" in request.args:
             return self._packed(session, request.args["tote"], packed)
@@ -89,6 +104,20 @@ class TotePages:
             said=said,
         )
 
+    def _gone(self, session: Session, manifest: str) -> str:
+        """What went with a manifest, or the parcels of one tote of it."""
+        totes, sheet = self._station.counter.parcels.totes.handed_over(session, manifest)
+        here, number = f"{HERE}?manifest={manifest}", request.args.get("tote", "")
+        tote = next((tote for tote in totes if tote.number.text(TOTE) == number), None)
+        if tote is None:
+            rows = [_gone(here, tote) for tote in totes]
+            told = {"number": manifest, "up": HERE, "sheet": sheet, "seal": ""}
+        else:
+            rows = [GoneRow(short(parcel), f"/counter/parcels/{parcel}", "parcel") for parcel in tote.parcels]
+            told = {"number": number, "up": here, "sheet": None, "seal": tote.seal.text(SEAL)}
+            here = f"{here}&tote={number}"
+        return self._frame.page("manifest", session.person, Where("parcels", here), page=cut(rows, ROWS), **told)
+
     def _packed(self, session: Session, number: str, packed: Sequence[ToteRow]) -> str:
         tote = next((tote for tote in packed if tote.number.text(TOTE) == number), None)
         if tote is None:
@@ -106,6 +135,11 @@ class TotePages:
 
 def _tile(tote: ToteRow) -> ToteTile:
     return ToteTile(tote.number.text(TOTE), tote.seal.text(SEAL), len(tote.parcels))
+
+
+def _gone(here: str, tote: ToteRow) -> GoneRow:
+    number = tote.number.text(TOTE)
+    return GoneRow(number, f"{here}&tote={number}", "lock", len(tote.parcels))
 
 
 def _choice(row: ParcelRow, known: Sequence[str], chosen: Collection[str], page: int) -> ParcelChoice:

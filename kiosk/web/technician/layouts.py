@@ -1,7 +1,8 @@
 """The technician's page of a layout: what a label looks like, the rows it is made of, and a print of it.
 
 GET changes nothing. A post acts and answers 303; a layout that is refused comes back with its reason and status 409, as
-it was sent. Nothing of a person is on these pages: the labels hold sample data.
+it was sent. The post that draws what is being typed answers with the picture, or with the reason alone, and changes
+nothing. Nothing of a person is on these pages: the labels hold sample data.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import Any, Final
 
-from flask import Blueprint, Response, abort, redirect, request
+from flask import Blueprint, Response, abort, make_response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.labels.label_page import draw_label
-from kiosk.labels.layout import label_layout, shipped_text
-from kiosk.labels.own_layouts import LAYOUTS, OwnLayouts, check
+from kiosk.labels.layout import LabelLayout, shipped_text
+from kiosk.labels.own_layouts import OwnLayouts, check
 from kiosk.labels.papers.printer_test import CALIBRATION
 from kiosk.labels.papers.samples import SAMPLES
 from kiosk.protocols.printers.page_setup import PrintHead
@@ -28,7 +29,7 @@ from kiosk.web.settings import WebSettings
 from kiosk.web.technician.frame import draw
 
 HOME: Final = "/technician/layouts"
-POSTS: Final = ("look", "keep", "shipped", "other", "print")
+POSTS: Final = ("look", "draw", "keep", "shipped", "other", "print")
 OTHERS: Final[Mapping[str, Mapping[str, str]]] = {
     "bag": {"small": "bag_small", "shop": "bag_shop"},
     "member": {"card": "member_card"},
@@ -62,7 +63,7 @@ class _Pages:
     def __init__(self, settings: WebSettings, doctor: Doctor | None) -> None:
         self._settings = settings
         self._tools = TechnicianTools(doctor) if doctor is not None else None
-        self._own = OwnLayouts(doctor.station.settings.data / LAYOUTS) if doctor is not None else None
+        self._own = doctor.station.own_layouts if doctor is not None else None
         self._lock = threading.Lock()
         self._drafts: dict[str, str] = {}
 
@@ -81,12 +82,9 @@ class _Pages:
         kind = _kind(request.args)
         try:
             layout = check(kind, self._text(kind), SAMPLES[kind])
-            raster = draw_label(layout, SAMPLES[kind], _HEAD)
         except ValueError:
-            raster = draw_label(label_layout(kind), SAMPLES[kind], _HEAD)
-        png = BytesIO()
-        raster.to_image().save(png, "PNG")
-        return Response(png.getvalue(), mimetype="image/png", headers={"Cache-Control": "no-store"})
+            layout = self.own.layouts.of(kind)
+        return _picture(kind, layout)
 
     def refused(self, code: str) -> tuple[str, int]:
         """Why it was not done."""
@@ -96,6 +94,7 @@ class _Pages:
         """By the last part of its path."""
         return {
             "look": self._look,
+            "draw": self._typed,
             "keep": self._keep,
             "shipped": self._shipped,
             "other": self._other,
@@ -110,6 +109,14 @@ class _Pages:
             return self._draw(kind, text, str(error)), 409
         self._remember(kind, text)
         return _back(kind)
+
+    def _typed(self) -> AnyResponse:
+        """The label by rows that are being typed."""
+        kind = _kind(request.form)
+        try:
+            return _picture(kind, check(kind, _sent(), SAMPLES[kind]))
+        except ValueError as error:
+            return make_response({"problem": str(error)}, 409)
 
     def _keep(self) -> AnyResponse | tuple[str, int]:
         kind, text = _kind(request.form), _sent()
@@ -178,6 +185,12 @@ def _kind(values: Mapping[str, str]) -> str:
     if kind not in SAMPLES:
         abort(404)
     return kind
+
+
+def _picture(kind: str, layout: LabelLayout) -> Response:
+    png = BytesIO()
+    draw_label(layout, SAMPLES[kind], _HEAD).to_image().save(png, "PNG")
+    return Response(png.getvalue(), mimetype="image/png", headers={"Cache-Control": "no-store"})
 
 
 def _sent() -> str:

@@ -19,7 +19,7 @@ from kiosk.app.identity.helper import HelperPlaces, attend
 from kiosk.app.identity.messages import MAX_BYTES, Request, read_answer
 from kiosk.app.identity.place import FOLDER
 from kiosk.app.identity.requests import RequestedIdentities
-from kiosk.app.identity.vault import KEY
+from kiosk.app.identity.vault import KEY, FileVault
 from kiosk.app.mounting.writable import writable
 from kiosk.first_start.identity.claim import Claim, claim_name, write_claim
 from kiosk.first_start.identity.format import CLEAR, Identity, write_clear
@@ -92,6 +92,35 @@ def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Box:
 @pytest.fixture(scope="module")
 def identity(tmp_path_factory: pytest.TempPathFactory) -> Identity:
     return made(tmp_path_factory.mktemp("authority"))
+
+
+def test_a_request_that_the_path_unit_did_not_see_is_asked_again_and_judged_once(
+    box: Box, identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What changes while the helper still runs starts nothing."""
+    monkeypatch.setattr(requests_module, "AGAIN_S", 0.02)
+    laid(box.stick, identity)
+    attend(box.helper)
+    pause = threading.Event()
+
+    def unit() -> None:
+        request = box.helper.request
+        while not request.exists():
+            pause.wait(0.005)
+        inode = request.stat().st_ino
+        while request.stat().st_ino == inode:  # until it is written anew
+            pause.wait(0.005)
+        for _ in range(3):
+            attend(box.helper)
+
+    thread = threading.Thread(target=unit, name="late-unit")
+    thread.start()
+    with pytest.raises(IdentityRefused) as refused:
+        box.wizard.take("S0147", OTHER_CODE.digits)
+    thread.join(WAIT_S)
+    assert refused.value.word == "wrong"
+    vault = FileVault(box.helper.keys, box.helper.credentials)
+    assert len(vault.wrong_codes().failures_ms) == 1
 
 
 def test_from_the_stick_to_the_station(box: Box, identity: Identity) -> None:

@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
+from kiosk.devices.camera.child.codes import codes_seen
+from kiosk.devices.camera.child.image_file import ImageFileSource
 from kiosk.devices.camera.process import ChildCamera
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.ports import CameraFault
@@ -100,14 +102,14 @@ def test_a_camera_that_breaks_is_asked_again_next_time() -> None:
 
 
 def label(path: Path, *, turned: bool = False) -> Path:
-    """A waybill on grey cardboard, a QR code beside it, and a DataMatrix-like noise nobody should read."""
+    """A waybill on grey cardboard, a QR code below it, and a DataMatrix-like noise nobody should read."""
     picture = np.full((1080, 1920, 3), 150, np.uint8)
     bars = np.array([[255 - 255 * (module == "1") for module in code128_modules("SF1385012345678")]], np.uint8)
     bars = np.pad(np.repeat(np.repeat(bars, 4, 1), 160, 0), 40, constant_values=255)
-    picture[200 : 200 + bars.shape[0], 150 : 150 + bars.shape[1]] = bars[:, :, None]
+    picture[200 : 200 + bars.shape[0], 500 : 500 + bars.shape[1]] = bars[:, :, None]
     cells = np.array([[255 - 255 * cell for cell in row] for row in qr_modules("https://example.test/1")], np.uint8)
     cells = np.pad(np.repeat(np.repeat(cells, 10, 1), 10, 0), 60, constant_values=255)
-    picture[600 : 600 + cells.shape[0], 1200 : 1200 + cells.shape[1]] = cells[:, :, None]
+    picture[480 : 480 + cells.shape[0], 780 : 780 + cells.shape[1]] = cells[:, :, None]
     seen = cv2.GaussianBlur(picture, (5, 5), 0)
     if turned:
         seen = cv2.warpAffine(seen, cv2.getRotationMatrix2D((960, 540), 12, 0.8), (1920, 1080), borderValue=(150,) * 3)
@@ -130,6 +132,20 @@ def test_codes_of_a_frame_through_the_child_and_what_is_under_way_has_its_turn(
         heard.wait(lambda told: len(told) == 2, 60.0)
         scanner.stop(30.0)
     assert sorted(heard.told) == [WAYBILL, "]Q0https://example.test/1"] or sorted(heard.told) == [WAYBILL, QR]
+
+
+def test_what_lies_beside_the_label_is_read_only_where_the_middle_shows_no_code(tmp_path: Path) -> None:
+    def seen(*codes: tuple[str, int, int]) -> tuple[str, ...]:
+        picture = np.full((1080, 1920, 3), 150, np.uint8)
+        for text, left, top in codes:
+            bars = np.array([[255 - 255 * (module == "1") for module in code128_modules(text)]], np.uint8)
+            bars = np.pad(np.repeat(np.repeat(bars, 2, 1), 90, 0), 24, constant_values=255)
+            picture[top : top + bars.shape[0], left : left + bars.shape[1]] = bars[:, :, None]
+        assert cv2.imwrite(str(tmp_path / "frame.png"), picture)
+        return codes_seen(ImageFileSource(str(tmp_path / "frame.png")), 7).codes
+
+    middle, side = ("SF1385012345678", 700, 480), ("YT7300000000001", 20, 20)
+    assert (seen(middle, side), seen(side), seen()) == ((WAYBILL,), ("]C0YT7300000000001",), ())
 
 
 def test_no_other_symbology_is_looked_for() -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.first_start.identity import format as identity_format
-from kiosk.first_start.identity.format import NONCE_BYTES, SALT_BYTES, Cost, Identity, seal, sealed_name
-from kiosk.first_start.identity.paper_code import PaperCode
+from kiosk.domain.paper_code import PaperCode
+from kiosk.first_start.identity.format import NONCE_BYTES, Identity, seal, sealed_name
+from kiosk.store import paper_key
+from kiosk.store.paper_key import SALT_BYTES, Cost
 from tests.messaging.authority import Authority
 
 CODE = PaperCode("4821093755602182")
@@ -16,7 +17,7 @@ OTHER_CODE = PaperCode.make(lambda below: 7)
 
 
 def cost_nothing(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(identity_format, "COST", Cost(1, 8, 1))
+    patch.setattr(paper_key, "COST", Cost(1, 8, 1))
 
 
 def made(folder: Path, station: str = "S0147", village: str = "Tagharchi") -> Identity:

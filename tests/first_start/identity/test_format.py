@@ -10,10 +10,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from kiosk.domain.paper_code import BadCode, PaperCode
 from kiosk.first_start.identity.certificate import BadCertificate, check_authority, check_certificate, check_key
 from kiosk.first_start.identity.claim import BadClaim, Claim, read_claim, write_claim
 from kiosk.first_start.identity.format import (
-    COST,
     MAX_BYTES,
     BadIdentity,
     Identity,
@@ -25,7 +25,7 @@ from kiosk.first_start.identity.format import (
     unseal,
     write_clear,
 )
-from kiosk.first_start.identity.paper_code import BadCode, PaperCode
+from kiosk.store.paper_key import COST
 from tests.first_start.identity.identities import CODE, OTHER_CODE, cost_nothing, made, sealed
 
 NAME = "identity-S0147.toml"

@@ -16,11 +16,12 @@ import pytest
 from kiosk.app.identity import place as place_module
 from kiosk.app.identity import vault as vault_module
 from kiosk.app.identity.place import FolderPlace
-from kiosk.app.identity.vault import CERTIFICATE, KEPT, KEY, MACHINE, FileVault
+from kiosk.app.identity.vault import CERTIFICATE, KEPT, KEY, MACHINE, WRONG_CODES, FileVault
+from kiosk.domain.paper_code import PaperCode
 from kiosk.first_start.identity.claim import claim_name, read_claim
 from kiosk.first_start.identity.format import CLEAR, Identity, sealed_name, write_clear
 from kiosk.first_start.identity.ports import IdentityRefused
-from kiosk.first_start.identity.taking import Taking
+from kiosk.first_start.identity.taking import Instant, Taking
 from tests.each import each
 from tests.first_start.identity.identities import CODE, OTHER_CODE, cost_nothing, laid, made
 
@@ -69,11 +70,15 @@ def power(monkeypatch: pytest.MonkeyPatch) -> Power:
     return power
 
 
+FIRST_BOOT = Instant("1970-01-01T00:00:12+00:00", "first boot", 12_000)
+
+
 @dataclass
 class Machine:
     """One card. It is started with what is plugged in."""
 
     folder: Path
+    now: Instant = FIRST_BOOT
 
     def __post_init__(self) -> None:
         for name in ("keys", "credentials"):
@@ -82,7 +87,7 @@ class Machine:
 
     def start(self, *media: Path) -> Taking:
         places = [FolderPlace(folder, folder, lambda medium: nullcontext()) for folder in media]
-        taking = Taking(self.vault, places, lambda: "1970-01-01T00:00:12+00:00")
+        taking = Taking(self.vault, places, lambda: self.now)
         taking.resume()
         return taking
 
@@ -106,12 +111,55 @@ def test_the_way_of_an_identity(tmp_path: Path, identity: Identity) -> None:
     assert (found.station, found.region, found.village) == ("S0147", "yarkant", "Tagharchi")
     assert not file.exists()
     assert not (first.vault.keys / KEPT).exists()
-    assert read_claim((stick / claim_name("S0147")).read_bytes()).machine == first.vault.machine
+    mark = stick / claim_name("S0147")
+    assert read_claim(mark.read_bytes()).machine == first.vault.machine
+    assert stat.S_IMODE(mark.stat().st_mode) == 0o644, "the wizards of other machines read it, on ext4 too"
     # Again, and asked for another one.
     first.start(stick).take("S0147", CODE)
     with pytest.raises(IdentityRefused) as refused:
         first.start(stick).take("S0148", CODE)
     assert refused.value.word == "other"
+
+
+def test_wrong_codes_are_throttled_and_a_restart_forgets_none(tmp_path: Path, identity: Identity) -> None:
+    stick = tmp_path / "stick"
+    laid(stick, identity)
+    machine = Machine(tmp_path / "first")
+
+    def word(code: PaperCode, boot_id: str, second: int) -> tuple[str, int]:
+        machine.now = Instant("1970-01-01T00:00:00+00:00", boot_id, second * 1000)
+        try:
+            machine.start(stick).take("S0147", code)
+        except IdentityRefused as refused:
+            return refused.word, refused.wait_s
+        return "", 0
+
+    assert [word(OTHER_CODE, "one", second) for second in range(3)] == [("wrong", 0)] * 3
+    assert word(OTHER_CODE, "one", 20) == ("wait", 12)
+    assert word(CODE, "one", 31) == ("wait", 1), "also for the right one"
+    assert word(CODE, "two", 10) == ("wait", 20), "seconds without power count as none"
+    assert word(OTHER_CODE, "two", 30) == ("wrong", 0)
+    # Cut off before the count is on the disk, nobody hears "wrong"; a full disk says so in its place.
+    assert stat.S_IMODE((machine.vault.keys / WRONG_CODES).stat().st_mode) == 0o600
+    for tried in range(1, 17):
+        assert word(OTHER_CODE, "two", 30 + 30 * tried) == ("wrong", 0)
+    assert word(CODE, "two", 30 + 30 * 16 + 599) == ("wait", 1), "twenty within an hour"
+    (machine.vault.keys / WRONG_CODES).write_bytes(b"{")
+    assert word(CODE, "two", 600) == ("", 0), "a hand was at it, and whoever may write here is root"
+
+
+def test_a_wrong_code_that_cannot_be_counted_is_not_told(
+    tmp_path: Path, identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laid(tmp_path / "stick", identity)
+    taking = Machine(tmp_path / "first").start(tmp_path / "stick")
+
+    def full(*_: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(vault_module, "write_durably", full)
+    with pytest.raises(OSError, match="No space"):
+        taking.take("S0147", OTHER_CODE)
 
 
 def test_two_cards_from_one_image_are_two_machines(tmp_path: Path) -> None:
@@ -255,7 +303,7 @@ def test_a_stick_that_says_yes_and_keeps_nothing_gives_nothing(
     machine = Machine(tmp_path / "machine")
     taking = machine.start(stick)
     monkeypatch.setattr(place_module, "write_durably", lambda path, content: None)
-    with pytest.raises(OSError, match="read back"):
+    with pytest.raises(IdentityRefused, match="read back"):
         taking.take("S0147", CODE)
     assert machine.vault.in_use() is None
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from kiosk.labels.documents import BagLabel, CrateLabel
 from kiosk.labels.label_page import LabelContent
-from kiosk.labels.layout import bag_layout
+from kiosk.labels.layout import shipped_layout
 from kiosk.labels.papers.bag_label import (
     bag_content,
     crate_content,
@@ -54,7 +54,7 @@ def test_a_label_that_is_older_than_bag_codes_says_the_lot_in_its_bars(bag: Make
 @pytest.mark.parametrize(("dpi", "module"), [(203, 2), (300, 3)])
 def test_bars_are_whole_dots_with_ten_modules_of_quiet_zone(bag: MakeBag, dpi: int, module: int) -> None:
     image = render_bag_label(bag(), LABEL[dpi]).to_image()
-    box = bag_layout().barcode
+    box = shipped_layout("bag").barcode
     assert box is not None
     for part in (0.05, 0.5, 0.95):
         y = round((box.y + box.h * part) * module * 4)
@@ -68,7 +68,7 @@ def test_bars_are_whole_dots_with_ten_modules_of_quiet_zone(bag: MakeBag, dpi: i
 def test_the_bars_stand_in_white(bag: MakeBag) -> None:
     """Half a millimeter above and a quarter below: a scanner's line may lie a little askew."""
     image = render_bag_label(bag(copy=True, not_for_trade=True), LABEL[203]).to_image()
-    box = bag_layout().barcode
+    box = shipped_layout("bag").barcode
     assert box is not None
     for top, height in ((box.y - 0.5, 0.5), (box.y + box.h, 0.25)):
         band = image.crop((0, round(top * 8), image.width, round((top + height) * 8)))
@@ -76,13 +76,13 @@ def test_the_bars_stand_in_white(bag: MakeBag) -> None:
 
 
 def test_the_layouts_show_every_field(bag: MakeBag) -> None:
-    assert {box.field for box in bag_layout().boxes} <= set(bag_content(bag()).texts)
+    assert {box.field for box in shipped_layout("bag").boxes} <= set(bag_content(bag()).texts)
 
 
 def test_the_longest_names_change_nothing_but_their_own_boxes(bag: MakeBag, long_names: dict[str, str]) -> None:
     short = render_bag_label(bag(goods_ug="", goods_zh="", goods_en=""), LABEL[203]).to_image()
     long = render_bag_label(bag(**long_names), LABEL[203]).to_image()
-    for box in bag_layout().boxes:
+    for box in shipped_layout("bag").boxes:
         if box.field.startswith("goods_"):
             left, top, width, height = box.dots(8)
             for image in (short, long):
@@ -91,7 +91,7 @@ def test_the_longest_names_change_nothing_but_their_own_boxes(bag: MakeBag, long
 
 
 def field_image(image: Image.Image, name: str) -> Image.Image:
-    box = next(box for box in bag_layout().boxes if box.field == name)
+    box = next(box for box in shipped_layout("bag").boxes if box.field == name)
     left, top, width, height = box.dots(8)
     return image.crop((left, top, left + width, top + height))
 
@@ -131,7 +131,8 @@ def test_an_unset_date_is_said_in_three_languages(bag: MakeBag) -> None:
 
 def test_not_for_trade_stands_beside_the_word_net(bag: MakeBag) -> None:
     caption, mark = (
-        next(box for box in bag_layout().boxes if box.field == name) for name in ("net_caption", "not_for_trade")
+        next(box for box in shipped_layout("bag").boxes if box.field == name)
+        for name in ("net_caption", "not_for_trade")
     )
     assert (caption.y, caption.h) == (mark.y, mark.h)
     assert 0 < mark.x - caption.x - caption.w < 1

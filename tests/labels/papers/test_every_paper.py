@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from PIL import Image, ImageChops
 
-from kiosk.devices.printer.profiles import profiles
+from kiosk.devices.printer.profiles import profile, profiles
 from kiosk.labels.label_page import LabelContent
-from kiosk.labels.layout import LABELS, LayoutProblem, TextBox, label_layout
+from kiosk.labels.layout import LABELS, LayoutProblem, TextBox, shipped_layout
 from kiosk.labels.papers import bag_label, tags
 from kiosk.labels.papers.manifest import manifest_sheets, render_manifest
 from kiosk.labels.papers.receipt import render_receipt
@@ -20,7 +20,7 @@ from kiosk.labels.raster import Raster
 from kiosk.labels.typesetting import typeset
 from kiosk.labels.typesetting.shaping import ELLIPSIS
 from kiosk.protocols.barcodes.reader import read
-from kiosk.protocols.printers import tspl
+from kiosk.protocols.printers import pwg, tspl
 from kiosk.protocols.printers.page_setup import PrintHead
 from tests.depth import TORTURE
 from tests.labels import zbar
@@ -131,7 +131,7 @@ def combinations(papers: list[Paper]) -> Iterator[tuple[Paper, str, str, PrintHe
 
 def blocks(paper: Paper, content: LabelContent, per_mm: int) -> Iterator[tuple[TextBox, typeset.Block, int]]:
     """What is set in every box that is drawn, and the room it has across."""
-    layout = label_layout(paper.kind)
+    layout = shipped_layout(paper.kind)
     replaced = {box.instead_of for box in layout.boxes if content.texts.get(box.field)}
     for box in layout.boxes:
         text = content.texts.get(box.field, "")
@@ -161,7 +161,7 @@ def test_two_readers_read_every_code_of_every_label(papers: list[Paper]) -> None
     for paper, goods, time, head in combinations(papers):
         document = paper.make(**GOODS[goods], **TIMES[time])
         raster = paper.draw(document, head)
-        layout = label_layout(paper.kind)
+        layout = shipped_layout(paper.kind)
         assert (raster.width_dots, raster.height_dots) == tuple(
             round(side * head.per_mm) for side in (layout.width, layout.height)
         )
@@ -230,7 +230,7 @@ def ink(picture: Image.Image) -> Image.Image:
 def test_every_text_stays_in_its_box_and_out_of_the_symbols(papers: list[Paper]) -> None:
     """Between the boxes there is white: what is drawn reaches no neighbor, whatever marks stand on its letters."""
     for paper in papers:
-        layout = label_layout(paper.kind)
+        layout = shipped_layout(paper.kind)
         piled = dict.fromkeys(GOODS["short"], "gŷ" + "̣́" * 60 + "ۇۆ" * 40)
         for head in LABEL_HEADS:
             page = ink(paper.draw(paper.make(**piled), head).to_image())
@@ -293,16 +293,18 @@ def test_hostile_text_on_strips_is_drawn_as_the_letters_it_has(receipt: Make, li
 
 
 def test_manifests_are_whole_on_labels_and_on_a4(manifest: Make) -> None:
+    office = profile("office_a4").setup
     for head in (*LABEL_HEADS, A4):
-        rows = 28 if head is A4 else 14
+        rows = 28 if head in (A4, office.head) else 14
         assert [manifest_sheets(manifest(totes), head) for totes in (1, rows, rows + 1)] == [1, 1, 2]
         for document in (manifest(rows, copy=True, copy_no=2), manifest(rows + 4, sheet=2, date=None)):
             raster = render_manifest(document, head)
-            width, height = (190, 277) if head is A4 else (100, 150)
+            width, height = (186, 272) if rows == 28 else (100, 150)
             assert (raster.width_dots, raster.height_dots) == (width * head.per_mm, height * head.per_mm)
             picture = raster.to_image()
             assert {symbol.text for symbol in read(picture)} == {document.code}
             assert {text for _, text in zbar.read(picture)} == {document.code}
+            assert head != office.head or pwg.page(raster, office).count(b"PwgRaster") == 1, "on one sheet of paper"
         with pytest.raises(LayoutProblem, match="no sheet 3"):
             render_manifest(manifest(rows + 4, sheet=3), head)
 

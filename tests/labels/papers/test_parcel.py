@@ -11,7 +11,7 @@ from PIL import Image
 
 from kiosk.domain.identifiers import BODY_ALPHABET, internal_code
 from kiosk.labels.documents import ParcelLabel, PickupSlip
-from kiosk.labels.layout import parcel_layout
+from kiosk.labels.layout import shipped_layout
 from kiosk.labels.papers.parcel import parcel_fields, render_parcel_label, render_pickup_slip
 from kiosk.labels.raster import Raster
 from kiosk.labels.symbols import SymbolTooWide, code128
@@ -41,7 +41,7 @@ def test_bars_are_whole_dots_with_ten_modules_of_quiet_zone(
     parcel: Callable[..., ParcelLabel], dpi: int, module: int
 ) -> None:
     image = render_parcel_label(parcel(), LABEL[dpi]).to_image()
-    box = parcel_layout().barcode
+    box = shipped_layout("parcel").barcode
     for part in (0.05, 0.5, 0.95):
         y = round((box.y + box.h * part) * module * 4)
         row = [image.getpixel((x, y)) == 0 for x in range(image.width)]
@@ -71,7 +71,7 @@ def test_the_shelf_code_stands_in_digits_of_12_mm_whatever_the_shelf(
 @pytest.mark.parametrize("changes", [{}, {"copy": True, "date": None}])
 def test_no_word_and_no_figure_is_cut(parcel: Callable[..., ParcelLabel], changes: dict[str, Any], per_mm: int) -> None:
     fields = parcel_fields(parcel(**changes))
-    for box in parcel_layout().boxes:
+    for box in shipped_layout("parcel").boxes:
         _, _, width, height = box.dots(per_mm)
         room = (width - (per_mm if box.invert else 0), height)
         block = typeset.fit(fields[box.field], room, box.size.styles(per_mm), box.direction == "rtl", box.lines)
@@ -80,7 +80,7 @@ def test_no_word_and_no_figure_is_cut(parcel: Callable[..., ParcelLabel], change
 
 
 def test_the_layout_shows_every_field_once(parcel: Callable[..., ParcelLabel]) -> None:
-    assert sorted(box.field for box in parcel_layout().boxes) == sorted(parcel_fields(parcel()))
+    assert sorted(box.field for box in shipped_layout("parcel").boxes) == sorted(parcel_fields(parcel()))
 
 
 def test_an_unset_date_is_said_in_three_languages(parcel: Callable[..., ParcelLabel]) -> None:

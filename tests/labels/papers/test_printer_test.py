@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from kiosk.labels import documents
-from kiosk.labels.layout import LayoutProblem, printer_test_layout
+from kiosk.labels.layout import LayoutProblem, shipped_layout
 from kiosk.labels.papers.printer_test import (
     CALIBRATION,
     DENSITY,
@@ -58,8 +58,8 @@ def test_the_papers_say_in_three_languages_that_they_are_no_trade(
 @pytest.mark.parametrize("per_mm", [8, 12])
 def test_no_word_is_cut(label_test: MakeLabel, per_mm: int) -> None:
     fields = printer_test_fields(label_test(date=None))
-    assert sorted(box.field for box in printer_test_layout().boxes) == sorted(fields)
-    for box in printer_test_layout().boxes:
+    assert sorted(box.field for box in shipped_layout("test").boxes) == sorted(fields)
+    for box in shipped_layout("test").boxes:
         _, _, width, height = box.dots(per_mm)
         room = (width - (per_mm if box.invert else 0), height)
         block = typeset.fit(fields[box.field], room, box.size.styles(per_mm), box.direction == "rtl", box.lines)

@@ -77,7 +77,7 @@ def test_run_lengths_that_are_no_picture_are_an_empty_label(runs: bytes) -> None
     assert bool(interpreter.unknown) is empty
 
 
-@each("damage", [(b":Z64:K", b":Z64:L"), (b"^GFA,6,", b"^GFA,7,"), (b",2,:Z64", b",0,:Z64")])
+@each("damage", [(b":Z64:G", b":Z64:H"), (b"^GFA,6,", b"^GFA,7,"), (b",2,:Z64", b",0,:Z64")])
 def test_a_damaged_picture_is_an_empty_label(damage: tuple[bytes, bytes]) -> None:
     assert damage[0] in STREAM
     interpreter = ZplInterpreter(LABEL_PRINTER)

@@ -25,6 +25,8 @@ from kiosk.sorting_center.ledger import Ledger
 from tests.sorting_center.brokers import SOON_S, Broker, Peer, until
 from tests.sorting_center.stations import NOW, Station
 
+PROGRAM = ("kiosk.loading", "kiosk.sorting_center.feed.process")
+
 FEED = "kiosk/v1/shache/feed/#"
 
 
@@ -103,7 +105,7 @@ def test_it_ends_when_the_sorting_center_is_killed_and_holds_no_lock(
         peer.send(Topics("shache", "S0147").event, events[0].body)
         until(lambda: places(peer) == [1])
         (child,) = psutil.Process(center.pid).children()
-        assert child.cmdline()[1:] == ["-m", "kiosk.sorting_center.feed.process"], "no address, and no password in it"
+        assert child.cmdline()[1:] == ["-m", *PROGRAM], "no address, and no password in it"
         center.kill()
         # Before its child has noticed: the file is free at once.
         center.wait(SOON_S)
@@ -136,7 +138,7 @@ def test_of_two_processes_on_one_database_one_publishes_and_the_other_takes_over
 
 def test_it_ends_by_itself_as_soon_as_it_is_alone(broker: Broker, ledger: Ledger, ledger_url: str) -> None:
     """With status 0: it came to its own end, and was not ended because it took too long."""
-    command = [sys.executable, "-m", "kiosk.sorting_center.feed.process"]
+    command = [sys.executable, "-m", *PROGRAM]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None

@@ -136,6 +136,7 @@ class Village:
                 self.peer.send(self.topics.event, sealed.body)
 
 
+@pytest.mark.usefixtures("unfed")
 def test_what_an_old_ledger_lacks_comes_back_without_a_single_new_intake(
     broker: Broker, ledger_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

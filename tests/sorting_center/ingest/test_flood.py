@@ -48,6 +48,7 @@ class Counting(Peer):
         super()._hear(client, userdata, message)
 
 
+@pytest.mark.usefixtures("unfed")
 def test_a_station_that_floods_keeps_nobody_waiting(shipped: ShippedBroker, ledger_url: str, station: Station) -> None:
     command = [sys.executable, "-m", "tests.sorting_center.ingest.flood", str(shipped.port)]
     with SortingCenter(Ledger.open(ledger_url), BrokerAddress.parse(shipped.url), None) as center:

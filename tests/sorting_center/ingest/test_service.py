@@ -91,6 +91,7 @@ def test_events_and_batches_are_acknowledged_and_fed(
         assert {tuple(more) for more in told} == {(("generation", ledger.generation),)}
 
 
+@pytest.mark.usefixtures("unfed")
 def test_hello_is_answered_for_known_and_unknown_epochs(
     broker: Broker, peer: Peer, ledger_url: str, station: Station
 ) -> None:
@@ -116,6 +117,7 @@ GARBAGE = (
 )
 
 
+@pytest.mark.usefixtures("unfed")
 def test_garbage_is_kept_apart_and_stops_nothing(broker: Broker, peer: Peer, ledger_url: str, station: Station) -> None:
     events = station.run(len(GARBAGE))
     with running(broker, ledger_url) as center:
@@ -142,6 +144,7 @@ def health_of(center: SortingCenter) -> tuple[int, dict[str, object]]:
             return error.code, json.load(error)
 
 
+@pytest.mark.usefixtures("unfed")
 def test_three_messages_of_twelve_bytes_do_not_stop_the_county(
     broker: Broker, peer: Peer, ledger_url: str, station: Station
 ) -> None:
@@ -226,6 +229,7 @@ def test_connected_and_taking_nothing_in_is_not_well(
         acked(peer, 1)
 
 
+@pytest.mark.usefixtures("unfed")
 def test_a_message_that_cannot_be_stored_is_delivered_three_times_by_a_real_broker(
     broker: Broker, peer: Peer, ledger_url: str, station: Station, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,6 +253,7 @@ def test_a_message_that_cannot_be_stored_is_delivered_three_times_by_a_real_brok
     assert tries.count(1) == 3
 
 
+@pytest.mark.usefixtures("unfed")
 def test_an_event_of_another_station_is_refused(broker: Broker, peer: Peer, ledger_url: str, station: Station) -> None:
     stranger = Station("S0666")
     with running(broker, ledger_url):
@@ -289,6 +294,7 @@ def test_a_killed_broker_is_found_again(broker: Broker, ledger_url: str, station
         peer.close()
 
 
+@pytest.mark.usefixtures("unfed")
 def test_a_broker_that_comes_late_is_waited_for(tmp_path: Path, ledger_url: str, station: Station) -> None:
     with (
         Broker(tmp_path) as broker,
@@ -340,6 +346,7 @@ def test_status_and_sightings_show_on_the_page(broker: Broker, peer: Peer, ledge
         assert kept.last_seen == seen, "a status the broker kept says nothing about when the station was there"
 
 
+@pytest.mark.usefixtures("unfed")
 def test_an_event_the_broker_has_kept_is_refused_at_the_start(
     broker: Broker, peer: Peer, ledger_url: str, station: Station
 ) -> None:

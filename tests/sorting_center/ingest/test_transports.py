@@ -125,6 +125,7 @@ def test_what_is_not_acknowledged_comes_again_in_order_and_what_is_does_not(stan
         assert receiver.take(0.5) is None
 
 
+@pytest.mark.usefixtures("unfed")
 def test_while_the_ledger_cannot_be_written_memory_is_bounded_and_then_everything_comes(
     stand: Stand, ledger_url: str, station: Station, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,6 +148,7 @@ def test_while_the_ledger_cannot_be_written_memory_is_bounded_and_then_everythin
     assert stored(ledger_url) == list(range(1, count + 1))
 
 
+@pytest.mark.usefixtures("unfed")
 def test_a_message_that_cannot_be_stored_is_set_aside_and_the_others_go_on(
     stand: Stand, ledger_url: str, station: Station, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,6 +168,7 @@ def test_a_message_that_cannot_be_stored_is_set_aside_and_the_others_go_on(
     assert stored(ledger_url) == [1, 3, 4, 5]
 
 
+@pytest.mark.usefixtures("unfed")
 def test_what_comes_while_the_center_is_away_is_kept_for_it(stand: Stand, ledger_url: str, station: Station) -> None:
     with running(stand, ledger_url):
         pass
@@ -177,6 +180,7 @@ def test_what_comes_while_the_center_is_away_is_kept_for_it(stand: Stand, ledger
     assert stored(ledger_url) == list(range(1, 31))
 
 
+@pytest.mark.usefixtures("unfed")
 def test_a_relay_gets_everything_through_a_broker_that_is_killed_again_and_again(
     stand: Stand, ledger_url: str, tmp_path: Path
 ) -> None:

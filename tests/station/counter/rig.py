@@ -18,6 +18,7 @@ from kiosk.domain.clerk import Role
 from kiosk.domain.identifiers import internal_code
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.domain.parcel import ParcelNumber
+from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.clerk import pin_hash
 from kiosk.station.clerk.access import Access
 from kiosk.station.clerk.refusals import CounterRefused
@@ -40,6 +41,7 @@ from tests.station.hardware import FakeLotCamera, asked
 PIN, SECOND_PIN = "482913", "905172"
 SETTINGS = StationSettings("S0147", "yarkant", Path("unused"), village="Test village")
 PARCELS = ParcelSettings(shelves=("A-1:3", "B-2:2"))
+CODES = CodesSettings()
 KEY = PickupKey(bytes(range(32)), "a test")
 PINS = KEY.pins()
 with mock.patch.object(pin_hash, "_hasher", lambda: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)):
@@ -110,6 +112,7 @@ class CounterRig:
     key: PickupKey = KEY
     printers: tuple[str, ...] = ("label", "receipt")
     parcels: ParcelSettings = PARCELS
+    codes: CodesSettings = CODES
     take_people: bool = True
 
     def __post_init__(self) -> None:
@@ -136,7 +139,7 @@ class CounterRig:
             station="S0147",
             store=self.store,
             access=self.access,
-            papers=CounterPapers(SETTINGS, self.parcels, self.key, self.printers),
+            papers=CounterPapers(SETTINGS, self.parcels, self.key, self.printers, self.codes),
             photos=self.photos,
             slots=self.parcels.slots,
             undo_s=CounterSettings().undo_s,

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import pytest
 
 from kiosk.domain.identifiers import internal_code
 from kiosk.domain.parcel import ParcelState
 from kiosk.domain.shelf import slot_code
+from kiosk.labels.papers.bag_label import render_crate_label
 from kiosk.protocols.barcodes.gs1.digital_link import build_digital_link
 from kiosk.protocols.barcodes.gs1.elements import build_element_string
 from kiosk.protocols.barcodes.gs1.keys import CompanyPrefix
 from kiosk.protocols.barcodes.gs1.notation import parse_written
+from kiosk.protocols.barcodes.reader import read
+from kiosk.protocols.barcodes.settings import CodesSettings
+from kiosk.protocols.printers.page_setup import PrintHead
 from kiosk.station.counter.scanning.scanned import Scanned, ScanReader
-from kiosk.store import ExpectedParcel
+from kiosk.station.papers.rendering import paper_of
+from kiosk.store import ExpectedParcel, Store
 from tests.station.counter.rig import CounterRig, foreign, refused, waybill
 from tests.station.fakes import CARD
 from tests.station.hardware import bring_in
@@ -66,9 +72,10 @@ class TestOwnCodes:
         rig.counter.parcels.codes.reissue(rig.session, str(row.number))
         assert (rig.scan(old).kind, rig.scan(old).word) == ("refused", "wrong_code")
 
-    def test_what_is_not_used_here_yet_is_named(self, rig: CounterRig) -> None:
-        result = rig.scan(internal_code("M", "7Q4KM"))
-        assert (result.word, result.path) == ("not_here_yet", "")
+    @pytest.mark.parametrize("body", ["7Q4KM", "0147A000001", "0999A000001"])
+    def test_a_manifest_this_station_never_had_is_unknown(self, rig: CounterRig, body: str) -> None:
+        result = rig.scan(internal_code("M", body))
+        assert (result.kind, result.word, result.path) == ("refused", "unknown_code", "")
 
     @pytest.mark.parametrize(
         ("text", "word"),
@@ -280,6 +287,34 @@ class TestPersonalText:
         assert rig.scan(text).word == word
         assert rig.counter.scans.arrive(rig.session, Scanned.of(text), "SF").word == word
         assert rig.store.parcels.in_states(list(ParcelState)) == []
+
+
+class TestSscc:
+    @pytest.mark.parametrize("mode", MODES)
+    def test_the_printed_bars_of_a_crate_open_the_crates_of_its_lot(
+        self, store: Store, tmp_path: Path, mode: str
+    ) -> None:
+        rig = CounterRig(store, tmp_path, codes=CodesSettings(company_prefix="6901234"))
+        receipt = bring_in(store).receipt
+        rig.counter.crates.pack(rig.session, receipt, [1])
+        bars = self.bars(rig)
+        rig.counter.parcels.receiving.set_mode(rig.session, mode)
+        result = rig.scan(bars)
+        assert (result.kind, result.word, result.path) == ("lot", "crate", f"/counter/intakes/{receipt}/crate")
+        assert (result.receipt, result.values) == (receipt, {"crate": "1"})
+        assert rig.store.parcels.in_states(list(ParcelState)) == [], "no waybill was taken for it"
+        damaged = bars[:-1] + str((int(bars[-1]) + 1) % 10)
+        assert rig.scan(damaged).kind == "refused", "a wrong check digit"
+        assert rig.scan("]C100069012340000000018").kind == "refused", "a pallet of somebody else"
+        rig.counter.crates.unpack(rig.session, receipt, 1)
+        assert rig.scan(bars).kind == "refused", "a crate that was taken apart"
+
+    def bars(self, rig: CounterRig) -> str:
+        """What a scanner reads from the label as it is printed, the AIM identifier before it."""
+        (job,) = rig.queued("crate_label")
+        picture = render_crate_label(paper_of(job), PrintHead(203, 832)).to_image()
+        (symbol,) = [symbol for symbol in read(picture) if symbol.aim == "]C1"]
+        return f"{symbol.aim}{symbol.text}"
 
 
 class TestReader:

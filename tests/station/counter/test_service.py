@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from time import monotonic
@@ -42,9 +43,9 @@ from tests.station.test_service import NOW
 class Station:
     """A running station with its counter unlocked by clerk 01."""
 
-    def __init__(self, store: Store, folder: Path, camera: FakeCamera | None = None) -> None:
+    def __init__(self, store: Store, folder: Path, camera: FakeCamera | None = None, receipts: str = "escpos") -> None:
         self.store = store
-        self.label, self.receipt = FakePrinter(), FakePrinter(language="escpos")
+        self.label, self.receipt = FakePrinter(), FakePrinter(language=receipts)
         self.camera = camera or FakeCamera()
         self.now = walking(NOW)
         self.read_at: Callable[[], float] = monotonic
@@ -77,8 +78,8 @@ class Station:
 
 
 @contextmanager
-def opened(store: Store, folder: Path, camera: FakeCamera | None = None) -> Iterator[Station]:
-    station = Station(store, folder, camera)
+def opened(store: Store, folder: Path, camera: FakeCamera | None = None, receipts: str = "escpos") -> Iterator[Station]:
+    station = Station(store, folder, camera, receipts)
     station.service.start()
     try:
         station.begin()
@@ -98,6 +99,27 @@ def test_a_scan_prints_label_and_slip_and_the_slip_forgets_its_code(store: Store
         station.receipt.sheets.wait(lambda sheets: len(sheets) == 1)
     assert store.papers.summary()["printed"] == 2
     assert (tmp_path / "pickup-key").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(("receipts", "printer"), [("escpos", "label"), ("office_a4", "receipt")])
+def test_a_manifest_comes_out_of_the_printer_that_prints_a4(
+    store: Store, tmp_path: Path, receipts: str, printer: str
+) -> None:
+    """Whichever of the two it stands in for; without one the label printer has stock of 100 x 150 mm."""
+    with opened(store, tmp_path, receipts=receipts) as station:
+        parcels = station.service.counter.parcels
+        row = station.service.counter.scans.scan(station.session, Scanned.of(waybill(1))).parcel
+        assert row is not None
+        parcels.shelf.due_back(station.session, str(row.number))
+        parcels.totes.pack(station.session, [str(row.number)])
+        (tote,) = parcels.totes.packed(station.session)
+        parcels.totes.hand_over(station.session, [tote.number.text("T")])
+        sheet = parcels.totes.manifest(station.session)
+        assert sheet is not None and sheet.printer == printer
+        station.wait(lambda seen: seen.view.pending_prints == 0)
+        out = station.receipt if printer == "receipt" else station.label
+        assert any(len(data) > 10_000 for data in out.sheets.told)
+    assert store.papers.latest("manifest") == replace(sheet, state="printed", attempts=1)
 
 
 def test_a_damaged_one_is_shot_by_itself_and_kept_apart(store: Store, tmp_path: Path) -> None:

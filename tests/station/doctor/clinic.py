@@ -18,6 +18,7 @@ from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.clerk import Role
 from kiosk.domain.moment import ClockQuality
+from kiosk.labels.own_layouts import LAYOUTS, OwnLayouts
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.doctor.doctor import Doctor, Equipment
@@ -95,6 +96,7 @@ class Clinic:
         data = folder / "data"
         self.settings = StationSettings(STATION, "yarkant", data, village="Test village")
         self.moment = MOMENT
+        self.own_layouts = OwnLayouts(data / LAYOUTS)
         self.store: Store = open_store(self.settings.database, template)
         self.board = LiveBoard(Rig().desk.view())
         self.monotonic = 1000.0

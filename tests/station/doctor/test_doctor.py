@@ -41,13 +41,13 @@ from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.kit.county_key import CountyKey
-from kiosk.store.backup.kit.sealing import seal_to_county, seal_to_word
+from kiosk.store.backup.kit.sealing import seal_to_code, seal_to_county
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.owner import Hindrance
 from kiosk.texts import LANGUAGES, load
 from tests.station.doctor.clinic import Clinic, StatusPrinter, reading
 from tests.station.doctor.rows import DEVICES
-from tests.store.backup.kit.test_sealing import COUNTY, KIT
+from tests.store.backup.kit.test_sealing import CODE, COUNTY, KIT
 from tests.store.village import STATION, bring_in, change
 
 
@@ -610,7 +610,7 @@ def test_a_backup_without_its_recovery_kit_is_told(well: Clinic) -> None:
     file.write_text(COUNTY.text)
     assert well.rows()["backup"] == ("warn", "kit_missing")
     kit = max(folder.glob("*.db")).with_suffix(".kit")
-    for content in (b"half", seal_to_county(KIT, CountyKey(bytes(range(1, 33)))), seal_to_word(KIT, "0123")):
+    for content in (b"half", seal_to_county(KIT, CountyKey(bytes(range(1, 33)))), seal_to_code(KIT, CODE)):
         kit.write_bytes(content)
         assert well.rows()["backup"] == ("warn", "kit_missing")
     kit.write_bytes(seal_to_county(KIT, COUNTY))

@@ -16,6 +16,7 @@ from zplkit.rendering import Limits
 
 from kiosk.devices.printer.profiles import profile, profiles
 from kiosk.labels.documents import BagLabel, ParcelLabel
+from kiosk.labels.layout import SHIPPED
 from kiosk.labels.raster import Raster
 from kiosk.protocols.printers.page_setup import PageSetup, StreamLanguage
 from kiosk.protocols.printers.pages import encode
@@ -38,12 +39,27 @@ PAPERS: dict[str, BagLabel | ParcelLabel | Any] = {
     RECEIPT: msgspec.json.decode(jobs()[1].body, type=DRAWINGS[RECEIPT].data),
 }
 MOST_ZPL = 5 * 1024
+FULLEST_ZPL = 6_350
+"""With all that a bag label can say: grade, harvest, producer, a copy's mark and a square of 80 characters."""
 
 PICTURES: dict[str, Callable[[bytes], bytes]] = {
     "tspl": lambda data: cut_out(data, rb"BITMAP \d+,\d+,(\d+),(\d+),0,", 1),
     "zpl": lambda data: re.sub(rb"(\^GFA,\d+,\d+,\d+,)[A-Za-z0-9+/=:,!]*\^FS", rb"\1^FS", data),
     "cpcl": lambda data: cut_out(data, rb"(?:CG|EG) (\d+) (\d+) \d+ \d+ ", 2 if b"\r\nEG " in data else 1),
     "escpos": lambda data: bands_cut_out(data),
+}
+
+
+FULL = {
+    "bag_code": "Y1B0147A00038102J",
+    "producer": "M-04412",
+    "grade_ug": "1-دەرىجە",
+    "grade_zh": "一级",
+    "grade_en": "first grade",
+    "harvest": "2026-09",
+    "copy_no": 12,
+    "gs1": "(01)96901234567895(3103)012480(13)261125(10)0147A000381(21)02",
+    "link": "https://id.example.org/01/96901234567895/10/0147A000381?13=261125&3103=012480",
 }
 
 
@@ -64,7 +80,7 @@ def bands_cut_out(data: bytes) -> bytes:
 
 
 def drawn(kind: str, paper: object, setup: PageSetup) -> Raster:
-    return DRAWINGS[kind].draw(paper, setup.head)
+    return DRAWINGS[kind].draw(paper, setup.head, SHIPPED)
 
 
 def commands(kind: str, paper: object) -> dict[str, bytes]:
@@ -139,11 +155,14 @@ def test_another_renderer_draws_the_same_dots_and_a_label_is_small() -> None:
     for number in (0, 1, 2, 8, 10, 28):
         label = replace(BAG, copy=number > 0, copy_no=number)
         assert len(encode(drawn(LABEL, label, setup), setup)) <= MOST_ZPL, number
+    full = replace(BAG, **FULL)
+    for changes in ({}, {"mode": "purchase", "link": ""}, {"gs1": "", "link": ""}, {"copy": False}):
+        assert len(encode(drawn(LABEL, replace(full, **changes), setup), setup)) <= FULLEST_ZPL, changes
     for row in profiles().values():
         if row.language != "zpl":
             continue
-        for kind in (LABEL, PARCEL_LABEL):
-            raster = drawn(kind, PAPERS[kind], row.setup)
+        for kind, paper in ((LABEL, BAG), (LABEL, full), (PARCEL_LABEL, PARCEL)):
+            raster = drawn(kind, paper, row.setup)
             data = encode(raster, row.setup)
             (label,) = zplkit.render(re.sub(rb"\^(?:M[NMD]|P[RQ])[^^]*", b"", data), options, limits=limits).labels
             seen = label.rasterize()

@@ -16,7 +16,7 @@ from kiosk.devices.printer.profiles import PrinterProfile, profiles
 from kiosk.devices.printer.tcp import TcpPrinter
 from kiosk.domain.shelf import slot_code
 from kiosk.labels.documents import BagLabel, ParcelLabel
-from kiosk.labels.layout import LabelLayout, bag_layout, parcel_layout, receipt_layout
+from kiosk.labels.layout import LabelLayout, receipt_layout, shipped_layout
 from kiosk.simulators.printer.model import PrinterModel
 from kiosk.simulators.printer.simulator import PrinterSimulator
 from kiosk.station.papers.papers import LABEL, RECEIPT
@@ -115,7 +115,7 @@ def each(rows: Iterable[PrinterProfile], act: Callable[[PrinterProfile], Measure
 
 
 def test_a_label_has_the_same_millimeters_on_every_printer(tmp_path: Path) -> None:
-    for name, body, layout in ((LABEL, BAG, bag_layout()), (PARCEL_LABEL, PARCEL, parcel_layout())):
+    for name, body, layout in ((LABEL, BAG, shipped_layout("bag")), (PARCEL_LABEL, PARCEL, shipped_layout("parcel"))):
 
         def measured(
             row: PrinterProfile, name: str = name, body: object = body, layout: LabelLayout = layout

@@ -12,6 +12,7 @@ from PIL import Image
 
 from kiosk.devices.printer.profiles import profile
 from kiosk.domain.catalog import Catalog, Container, Names, Product
+from kiosk.labels.layout import Layouts, parse_label, shipped_text
 from kiosk.protocols.barcodes import reader
 from kiosk.simulators.printer.escpos import EscposInterpreter
 from kiosk.simulators.printer.events import Page
@@ -109,3 +110,10 @@ def test_what_cannot_be_drawn_says_so() -> None:
     ):
         with pytest.raises(ValueError, match=r".+"):
             rendered(replace(label, body=body), "tspl")
+
+
+def test_a_label_is_drawn_by_the_layout_that_the_station_has_put_in_place_of_the_shipped_one() -> None:
+    label, _ = jobs()
+    own = Layouts({"bag": parse_label(shipped_text("bag_small"))})
+    small = drawn(render(label, profile("tspl").setup, layouts=own).data, "tspl")
+    assert (small.size, drawn(rendered(label, "tspl"), "tspl").size) == ((320, 240), (480, 320))

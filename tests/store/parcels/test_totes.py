@@ -58,6 +58,10 @@ def test_parcels_are_packed_once_and_handed_over_with_what_was_seen(store: Store
     assert [event["type"] for event in events(path)[count:]] == ["station.parcel.returned.v1"] * 3
     rows = [store.parcels.by_number(number) for number in parcels]
     assert [row.state for row in rows if row] == [ParcelState.RETURNED] * 3 + [ParcelState.RETURN_DUE]
+    assert store.totes.handed_over(manifest) == [first, second]
+    assert store.totes.handed_over(SerialNumber("S0147", "A", 2)) == []
+    assert store.totes.handed_over(SerialNumber("S0999", "A", 1)) == []
+    assert store.totes.of_parcel(parcels[1]) is None
     assert store.totes.packed() == []
     (job,) = [job for job in store.papers.open_jobs() if job.document == "manifest"]
     assert (job.about, job.body) == ("M-0147-A-000001", b"T-0147-A-000001 T-0147-A-000002")
@@ -95,8 +99,13 @@ def test_a_parcel_that_was_fetched_out_of_a_tote_stops_the_handover(store: Store
     tote = store.totes.pack(parcels, tags, stamp())
     store.parcels.lose(parcels[0], CLERK, stamp())
     before = content(path)
-    with pytest.raises(Exception, match="cannot become returned"):
+    with pytest.raises(StoreRefusal, match=r"Open tote T-0147-A-000001: .*cannot become returned") as refused:
         store.totes.hand_over([tote.number], sheet, CLERK, stamp())
+    assert (refused.value.code, refused.value.values) == (
+        "tote_changed",
+        {"tote": "T-0147-A-000001", "parcel": str(parcels[0])},
+    )
     assert content(path) == before
+    assert store.totes.of_parcel(parcels[0]) == tote
     store.totes.unpack(tote.number, stamp())
     assert [row.number for row in store.totes.free()] == [parcels[1]]

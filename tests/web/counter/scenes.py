@@ -244,6 +244,19 @@ def _totes(shop: CounterShop) -> str:
     return "/counter/totes"
 
 
+def _fetched(shop: CounterShop) -> str:
+    """Somebody comes for a parcel that lies in a tote."""
+    shop.counter.parcels.handovers.public_code(shop.code_of(shop.row_of(720)))
+    return "/counter"
+
+
+def _manifest(shop: CounterShop) -> str:
+    """The driver was quicker."""
+    shop.counter.parcels.handovers.dismiss(shop.session, str(shop.up.number))
+    shop.counter.parcels.totes.hand_over(shop.session, ["T-0147-A-000001"])
+    return "/counter/totes?manifest=M-0147-A-000001"
+
+
 def _voided(shop: CounterShop) -> str:
     shop.counter.voids.void(shop.session, "0147-A-000002", "wrong_product", "02", "905172")
     return "/counter/intakes"
@@ -387,6 +400,8 @@ SCENES = (
     CounterScene("counter-tote-pack", _at("/counter/totes?pack=1")),
     CounterScene("counter-tote", _at("/counter/totes?tote=T-0147-A-000001")),
     CounterScene("counter-tote-ask", _at("/counter/totes?ask=hand_over")),
+    CounterScene("counter-tote-fetched", _fetched),
+    CounterScene("counter-manifest", _manifest),
     CounterScene("counter-returns", _at("/counter/parcels?state=returns")),
     CounterScene("counter-void", _at("/counter/intakes/0147-A-000002?ask=void")),
     CounterScene("counter-second", _at("/counter/intakes/0147-A-000002?ask=void&reason=wrong_product")),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from flask.testing import FlaskClient
 
 from kiosk.devices.printer.profiles import profile
+from kiosk.domain.catalog import Member
 from kiosk.domain.identifiers import internal_code
 from kiosk.station.papers.rendering import paper_of, render
 from kiosk.texts import load
@@ -77,6 +79,17 @@ def test_a_card_is_printed_from_the_member_s_page_and_a_lost_one_as_a_copy(
     assert (paper_of(copy).copy, paper_of(copy).copy_no) == (True, 1)
     render(copy, profile("tspl").setup)
     assert client.post("/counter/members/M-99999/card").status_code == 409
+
+
+def test_a_member_whose_card_the_office_has_not_named_yet_is_told_so(shop: CounterShop, client: FlaskClient) -> None:
+    said = load("en").template("counter.card.none", {})
+    catalog = shop.store.catalogs.get()[1]
+    members = (*catalog.members, Member("M-00077", "Turdi", None))
+    shop.store.catalogs.add(replace(catalog, members=members), shop.stamp())
+    page = client.get("/counter/intakes?member=M-00077").text
+    assert said in page and "ask=card" not in page
+    for other in ("M-00017", "M-99999"):
+        assert said not in client.get(f"/counter/intakes?member={other}").text
 
 
 def test_more_intakes_than_one_reading_holds_are_all_a_member_s(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from contextlib import closing
-from html import unescape
+from html import escape, unescape
 
 import pytest
 from flask.testing import FlaskClient
@@ -567,6 +567,38 @@ def test_parcels_go_back_in_totes_with_a_manifest(shop: CounterShop, client: Fla
     gone = shop.counter.scans.scan(shop.session, shop.counter.reader.read(number.code("T")))
     assert (gone.kind, gone.word, gone.path) == ("refused", "unknown_code", "")
     assert client.post("/counter/totes/unpack", data={"tote": "T-0147-A-000001"}).status_code == 409
+    scanned = shop.counter.scans.scan(shop.session, shop.counter.reader.read(manifest.code))
+    assert (scanned.kind, scanned.word, scanned.path) == (
+        "manifest",
+        "manifest",
+        "/counter/totes?manifest=M-0147-A-000001",
+    )
+    page = client.get(scanned.path).text
+    assert f'action="/counter/prints/{sheet.id}/reprint"' in page
+    inside = f"{scanned.path}&tote=T-0147-A-000001"
+    assert f'href="{escape(inside)}"' in page
+    page = client.get(inside).text
+    assert "Z-0147-A-000001" in page
+    assert [f'href="/counter/parcels/{parcel.number}"' in page for parcel in parcels] == [True, False, True]
+    for other in ("M-0147-A-000002", "M-0999-A-000001", "T-0147-A-000001", "x"):
+        assert client.get(f"/counter/totes?manifest={other}").status_code == 404
+
+
+def test_a_tote_whose_parcel_is_fetched_is_named_until_it_is_opened(shop: CounterShop, client: FlaskClient) -> None:
+    parcel = shop.bring(811)
+    code = shop.code_of(parcel)
+    shop.counter.parcels.shelf.due_back(shop.session, str(parcel.number))
+    client.post("/counter/totes/pack", data={"parcels": str(parcel.number)[7:]})
+    told = {"tote": "T-0147-A-000001"}
+    shop.counter.parcels.handovers.put_up(shop.session, code)
+    assert says(client.get("/counter").text, "counter.tote.open_first", **told)
+    page = client.post("/counter/handover", data={"number": str(parcel.number)}, follow_redirects=True).text
+    assert says(page, "counter.tote.open_first", **told)
+    refused = client.post("/counter/totes/hand_over", data={"totes": "T-0147-A-000001"})
+    assert refused.status_code == 409
+    assert says(refused.text, "counter.refused.tote_changed", **told, parcel=str(parcel.number))
+    client.post("/counter/totes/unpack", data=told)
+    assert "T-0147-A-000001" not in client.get(f"/counter/parcels/{parcel.number}").text
 
 
 def test_a_void_needs_a_second_person(shop: CounterShop, client: FlaskClient) -> None:

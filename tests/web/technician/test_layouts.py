@@ -17,7 +17,7 @@ from PIL import Image
 
 from kiosk.domain.clerk import Role
 from kiosk.labels import documents
-from kiosk.labels.layout import LABELS, label_layout, shipped_text, use_own
+from kiosk.labels.layout import shipped_layout, shipped_text
 from kiosk.labels.papers.printer_test import render_test_label
 from kiosk.labels.papers.samples import SAMPLES
 from kiosk.protocols.barcodes.reader import read
@@ -49,8 +49,6 @@ def clinic(tmp_path: Path, template: Path) -> Iterator[Clinic]:
     clinic = Clinic(tmp_path, template)
     yield clinic
     clinic.store.close()
-    for kind in LABELS:
-        use_own(kind, None)
 
 
 def client_of(clinic: Clinic, doctor: Doctor | None) -> FlaskClient:
@@ -83,6 +81,11 @@ def post(client: FlaskClient, name: str, **form: str) -> tuple[int, str]:
     return answer.status_code, unescape(answer.text) if answer.status_code != 303 else answer.location
 
 
+def bag_width(clinic: Clinic) -> float:
+    """Of the labels that are printed now."""
+    return clinic.own_layouts.layouts.of("bag").width
+
+
 def seen(client: FlaskClient, kind: str) -> Image.Image:
     answer = client.get(f"{HOME}.png?kind={kind}")
     assert (answer.status_code, answer.mimetype) == (200, "image/png")
@@ -98,7 +101,7 @@ def test_every_kind_in_every_language_with_its_picture(client: FlaskClient) -> N
             assert load(language).text(f"technician.layouts.kind.{kind}") in unescape(page.text)
             assert shipped_text(kind).splitlines()[-1] in unescape(page.text)
     for kind in SAMPLES:
-        layout = label_layout(kind)
+        layout = shipped_layout(kind)
         assert seen(client, kind).size == (round(layout.width * 8), round(layout.height * 8))
     assert client.get(f"{HOME}?kind=poster").status_code == client.get(f"{HOME}.png?kind=poster").status_code == 404
 
@@ -107,14 +110,14 @@ def test_looked_at_then_kept_then_put_back(client: FlaskClient, clinic: Clinic) 
     folder = clinic.settings.data / "layouts"
     wider = shipped_text("bag").replace("width = 60", "width = 62")
     assert post(client, "look", kind="bag", text=wider) == (303, f"{HOME}?kind=bag")
-    assert (seen(client, "bag").width, label_layout("bag").width, folder.exists()) == (62 * 8, 60, False)
+    assert (seen(client, "bag").width, bag_width(clinic), folder.exists()) == (62 * 8, 60, False)
     assert post(client, "keep", kind="bag", text=wider.replace("\n", "\r\n"))[0] == 303
-    assert (label_layout("bag").width, (folder / "bag_60x40.toml").read_text()) == (62, wider)
+    assert (bag_width(clinic), (folder / "bag_60x40.toml").read_text()) == (62, wider)
     assert post(client, "shipped", kind="bag", text="anything")[0] == 303
-    assert (seen(client, "bag").width, label_layout("bag").width, list(folder.iterdir())) == (480, 60, [])
+    assert (seen(client, "bag").width, bag_width(clinic), list(folder.iterdir())) == (480, 60, [])
 
 
-def test_a_refused_layout_comes_back_with_the_loader_s_own_words(client: FlaskClient) -> None:
+def test_a_refused_layout_comes_back_with_the_loader_s_own_words(client: FlaskClient, clinic: Clinic) -> None:
     wrong = shipped_text("bag").replace('field = "grade"', 'field = "harvest"') + "# </textarea><script>"
     for name in ("look", "keep"):
         status, page = post(client, name, kind="bag", text=wrong)
@@ -124,16 +127,29 @@ def test_a_refused_layout_comes_back_with_the_loader_s_own_words(client: FlaskCl
     assert "</textarea><script>" not in raw
     too_long = shipped_text("bag").replace("w = 60", "w = 30")
     assert "needs" in post(client, "keep", kind="bag", text=too_long)[1]
-    assert label_layout("bag").barcode is not None
+    assert bag_width(clinic) == 60
     assert seen(client, "bag").size == (480, 320)
 
 
-def test_the_small_stock_is_offered_and_kept_only_when_asked(client: FlaskClient) -> None:
+def test_what_is_typed_is_drawn_or_refused_and_nothing_is_remembered(client: FlaskClient, clinic: Clinic) -> None:
+    wider = shipped_text("bag").replace("width = 60", "width = 62")
+    typed = client.post(f"{HOME}/draw", data={"kind": "bag", "text": wider.replace("\n", "\r\n")})
+    assert (typed.status_code, typed.mimetype) == (200, "image/png")
+    assert Image.open(io.BytesIO(typed.data)).width == 62 * 8
+    for broken, why in (("width = 6", "edge of the label"), ("width = ", "Invalid value"), ("width = inf", "<= 400")):
+        answer = client.post(f"{HOME}/draw", data={"kind": "bag", "text": wider.replace("width = 62", broken)})
+        assert answer.status_code == 409
+        assert why in answer.get_json()["problem"]
+    assert client.post(f"{HOME}/draw", data={"kind": "poster", "text": wider}).status_code == 404
+    assert (seen(client, "bag").width, bag_width(clinic)) == (480, 60)
+
+
+def test_the_small_stock_is_offered_and_kept_only_when_asked(client: FlaskClient, clinic: Clinic) -> None:
     assert post(client, "other", kind="bag", other="small")[0] == 303
     assert seen(client, "bag").size == (320, 240)
-    assert label_layout("bag").width == 60
+    assert bag_width(clinic) == 60
     assert post(client, "keep", kind="bag", text=shipped_text("bag_small"))[0] == 303
-    assert label_layout("bag").width == 40
+    assert bag_width(clinic) == 40
     for kind, other, size in (("bag", "shop", (480, 320)), ("member", "card", (685, 432))):
         assert f'value="{other}"' in client.get(f"{HOME}?kind={kind}").text
         assert post(client, "other", kind=kind, other=other)[0] == 303

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from kiosk.devices.camera.child.ports import PictureSource
 from kiosk.devices.camera.wire import MAX_CODE, MAX_CODES, CodesSeen
@@ -14,12 +16,23 @@ _LONGEST: Final = 1920
 """Pixels of the longer side that are looked through: more finds no more on a label a hand away, and takes its time."""
 
 
+_RIM: Final = 6
+"""A sixth at every side is looked through only when the middle shows no code: whoever holds a label up holds it there,
+and what stands on the shelf beside it, or was put there to be read, is not meant. It is also twice as fast.
+"""
+
+
 def codes_seen(source: PictureSource, number: int) -> CodesSeen:
     """A frame of now. Raises CameraFault."""
     gray = cv2.cvtColor(source.burst().frame, cv2.COLOR_BGR2GRAY)
     longest = max(gray.shape)
     if longest > _LONGEST:
         gray = cv2.resize(gray, None, fx=_LONGEST / longest, fy=_LONGEST / longest, interpolation=cv2.INTER_AREA)
-    height, width = gray.shape
-    codes = read_codes(memoryview(gray.tobytes()).cast("B", (height, width)))
+    rows, columns = (side // _RIM for side in gray.shape)
+    codes = _read(gray[rows:-rows, columns:-columns]) if rows and columns else []
+    codes = codes or _read(gray)
     return CodesSeen(number, tuple(code[:MAX_CODE] for code in codes[:MAX_CODES]))
+
+
+def _read(gray: NDArray[np.generic]) -> list[str]:
+    return read_codes(memoryview(gray.tobytes()).cast("B", gray.shape))

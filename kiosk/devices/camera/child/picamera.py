@@ -14,6 +14,7 @@ from typing import Final, cast
 
 import numpy as np
 
+from kiosk.devices.camera.child.closing import closing_on_failure
 from kiosk.devices.camera.child.content import refuse_empty
 from kiosk.devices.camera.child.ports import Burst, Picamera, PicameraRequest
 from kiosk.devices.camera.settings import CameraSettings
@@ -60,19 +61,19 @@ class PicameraSource:
 
     def shoot(self) -> BgrImage:
         """The sharpest of a burst. Raises CameraFault; the camera is closed then."""
-        with self._closing_on_failure():
+        with closing_on_failure(self.close):
             frame = self._burst().frame
             refuse_empty(frame, self.path)
             return frame
 
     def burst(self) -> Burst:
         """The same with the frames beside it, whatever they show. Raises CameraFault; the camera is closed then."""
-        with self._closing_on_failure():
+        with closing_on_failure(self.close):
             return self._burst()
 
     def fix_exposure(self) -> None:
         """Raises CameraFault; the camera is closed then. A fault of a later shot unlocks, too."""
-        with self._closing_on_failure():
+        with closing_on_failure(self.close):
             self._settle_and_fix(self._started())
             self._locked = True
 
@@ -95,20 +96,12 @@ class PicameraSource:
 
     def look(self) -> BgrImage:
         """The next frame; exposure goes on by itself between looks. Raises CameraFault; the camera is closed then."""
-        with self._closing_on_failure():
+        with closing_on_failure(self.close):
             begun = self._camera is not None
             camera = self._started()
             for _ in range(1 if begun else SETTLE_FRAMES):  # the first one of a running camera may be of before
                 self._told(camera)
             return self._frame(camera)
-
-    @contextmanager
-    def _closing_on_failure(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception:
-            self.close()
-            raise
 
     def _started(self) -> Picamera:
         if self._camera is not None:

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import fcntl
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
 import cv2
 import numpy as np
 
+from kiosk.devices.camera.child.closing import closing_on_failure
 from kiosk.devices.camera.child.content import refuse_empty
 from kiosk.devices.camera.child.controls import ExposureControls
 from kiosk.devices.camera.child.ports import Burst, Capture, Ioctl
@@ -69,14 +69,14 @@ class V4l2Source:
 
     def shoot(self) -> BgrImage:
         """Let exposure settle, take a burst, keep the sharpest. Raises CameraFault; the device is closed then."""
-        with self._closing_on_failure():
+        with closing_on_failure(self.close):
             frame = self._burst().frame
             refuse_empty(frame, self._path)
             return frame
 
     def burst(self) -> Burst:
         """The same with the frames beside it, whatever they show. Raises CameraFault; the device is closed then."""
-        with self._closing_on_failure():
+        with closing_on_failure(self.close):
             return self._burst()
 
     def look(self) -> BgrImage:
@@ -84,7 +84,7 @@ class V4l2Source:
 
         Raises CameraFault; the device is closed then.
         """
-        with self._closing_on_failure():
+        with closing_on_failure(self.close):
             if self._opened is None:
                 self._settle(self._open()[0])
             capture, _ = self._open()
@@ -92,17 +92,9 @@ class V4l2Source:
                 capture.grab()
             return self._read(capture)
 
-    @contextmanager
-    def _closing_on_failure(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception:
-            self.close()
-            raise
-
     def fix_exposure(self) -> None:
         """Raises CameraFault; the device is closed then. A fault of a later shot unlocks, too."""
-        with self._closing_on_failure():
+        with closing_on_failure(self.close):
             capture, controls = self._open()
             controls.release()
             _, self._locked = self._settle_and_fix(capture, controls)

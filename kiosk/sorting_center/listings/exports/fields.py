@@ -39,8 +39,3 @@ def shortened(text: str, most: int) -> str:
     while 0 < end < len(text) and unicodedata.category(text[end])[0] == "M":
         end -= 1
     return text[: end or most].rstrip()
-
-
-def fen_per_kg(price_fen: int, pack_g: int) -> int:
-    """Of a pack at that price; half a fen is a whole one."""
-    return (price_fen * 2000 + pack_g) // (2 * pack_g)

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from kiosk.domain.events.photo import WordsData
+from kiosk.domain.money import unit_price_fen
 from kiosk.sorting_center.export.spreadsheet import Cell, csv_lines, yuan
 from kiosk.sorting_center.listings.addresses import PublicAddresses
-from kiosk.sorting_center.listings.exports.fields import fen_per_kg, item_id
+from kiosk.sorting_center.listings.exports.fields import item_id
 from kiosk.sorting_center.listings.listings import one_line
 from kiosk.sorting_center.listings.records import Key, Published
 
@@ -38,7 +39,7 @@ def _cells(key: Key, one: Published, addresses: PublicAddresses | None) -> list[
         *_texts(one.texts.title),
         *_texts(one.texts.story),
         *_texts(one.storage),
-        *(one.pack_g, yuan(one.price_fen), yuan(fen_per_kg(one.price_fen, one.pack_g))),
+        *(one.pack_g, yuan(one.price_fen), yuan(unit_price_fen(one.price_fen, one.pack_g))),
         *(one.origin, one.grade, one.harvest, " ".join(one.allergens), one.at),
         *pages,
         *(" ".join(one.photos), " ".join(pictures)),

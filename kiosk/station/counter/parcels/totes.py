@@ -59,6 +59,23 @@ class DriverTotes:
         with refusing():
             return self._queue.latest(MANIFEST_SHEET)
 
+    def handed_over(self, session: Session, manifest: str) -> tuple[Sequence[ToteRow], PrintJob | None]:
+        """What went with a manifest, and its sheet, None once that is forgotten. Raises CounterRefused: stale_page."""
+        self._acts.clerk(session)
+        number = _number(MANIFEST, manifest)
+        with refusing():
+            totes = self._totes.handed_over(number)
+            sheet = self._queue.latest(MANIFEST_SHEET, number.text(MANIFEST))
+        if not totes:
+            raise CounterRefused("stale_page", f"there is no manifest {manifest}")
+        return totes, sheet
+
+    def of_parcel(self, session: Session, parcel: ParcelRow) -> ToteRow | None:
+        """The tote it is in and has to come out of, should its addressee come."""
+        self._acts.clerk(session)
+        with refusing():
+            return self._totes.of_parcel(parcel.number)
+
     def pack(self, session: Session, parcels: Collection[str]) -> None:
         """Raises CounterRefused: stale_page (a parcel does not go back any more or is packed; no printer)."""
         with self._acts.act(session) as (_, stamp):
@@ -71,13 +88,13 @@ class DriverTotes:
     def unpack(self, session: Session, tote: str) -> None:
         """Raises CounterRefused: stale_page when it does not wait any more."""
         with self._acts.act(session) as (_, stamp):
-            self._totes.unpack(_number(tote), stamp)
+            self._totes.unpack(_number(TOTE, tote), stamp)
             self._acts.booked()
 
     def tag_copy(self, session: Session, tote: str) -> None:
         """The tag of a tote that waits once more, marked COPY; of a seal there is none. Raises CounterRefused."""
         with self._acts.act(session) as (person, stamp):
-            number = _number(tote)
+            number = _number(TOTE, tote)
             row = next((row for row in self._totes.packed() if row.number == number), None)
             if row is None:
                 raise CounterRefused("stale_page", "the tote does not wait any more")
@@ -86,14 +103,14 @@ class DriverTotes:
             self._acts.booked()
 
     def hand_over(self, session: Session, totes: Collection[str]) -> None:
-        """``totes`` are those the clerk has seen. Raises CounterRefused: stale_page, not_waiting, collected."""
+        """``totes`` are those the clerk has seen. Raises CounterRefused: stale_page, tote_changed."""
         with self._acts.act(session) as (person, stamp):
             going = [parcel for tote in self._totes.packed() for parcel in tote.parcels]
 
             def papers(number: SerialNumber, rows: Sequence[ToteRow]) -> list[NewPaper]:
                 return self._sheet(number, rows, person.actor, stamp)
 
-            self._totes.hand_over([_number(text) for text in totes], papers, person.actor, stamp)
+            self._totes.hand_over([_number(TOTE, text) for text in totes], papers, person.actor, stamp)
             for parcel in going:
                 self._steps.moved(parcel)
 
@@ -102,8 +119,8 @@ class DriverTotes:
         return [NewPaper(MANIFEST_SHEET, self._papers.sheets, body, number.text(MANIFEST))]
 
 
-def _number(text: str) -> SerialNumber:
+def _number(kind: str, text: str) -> SerialNumber:
     try:
-        return SerialNumber.parse(TOTE, text)
+        return SerialNumber.parse(kind, text)
     except BadIdentifier as error:
         raise CounterRefused("stale_page", str(error)) from None

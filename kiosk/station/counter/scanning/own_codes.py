@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from kiosk.domain.catalog import Catalog, Member
-from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber, bag_of, parse_internal_code
+from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber, SerialNumber, bag_of, parse_internal_code
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.domain.shelf import read_shelf
 from kiosk.station.clerk.refusals import CounterRefused, refusing
@@ -20,12 +20,11 @@ from kiosk.station.counter.parcels.receiving import known
 from kiosk.station.counter.scanning.scanned import Scanned
 from kiosk.station.counter.view import ScanResult
 from kiosk.store.catalogs import Catalogs
-from kiosk.store.parcels.totes import SEAL, TOTE, Totes
+from kiosk.store.parcels.totes import MANIFEST, SEAL, TOTE, Totes
 from kiosk.store.records import ParcelRow
 
 MEMBER_NUMBER: Final = re.compile("M-[0-9]{5}")
 _SSCC: Final = "00"
-_NOT_USED_HERE: Final = frozenset({"manifest"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +55,6 @@ class OwnCodes:
     def opened(self, scanned: Scanned) -> ScanResult | None:
         """What a code of these stations opens; None for anything that is none."""
         kind = scanned.scan.kind
-        if kind in _NOT_USED_HERE:
-            return ScanResult(kind, "not_here_yet")
         open_: Callable[[str], ScanResult] | None = {
             "receipt": self._receipt,
             "lot": self._lot,
@@ -66,6 +63,7 @@ class OwnCodes:
             "shelf": self._shelf,
             "tote": self._tote,
             "seal": self._seal,
+            "manifest": self._manifest,
             "pickup": self._pickup_slip,
         }.get(kind)
         if open_ is None:
@@ -136,6 +134,18 @@ class OwnCodes:
             if (tote.number if kind == TOTE else tote.seal).code(kind) == code:
                 return ScanResult("tote", "tote", f"/counter/totes?tote={tote.number.text(TOTE)}")
         raise CounterRefused("unknown_code")
+
+    def _manifest(self, code: str) -> ScanResult:
+        """The totes that went with it."""
+        try:
+            number = SerialNumber.parse(MANIFEST, code)
+        except BadIdentifier:
+            raise CounterRefused("unknown_code") from None
+        with refusing():
+            totes = self._stored.totes.handed_over(number)
+        if not totes:
+            raise CounterRefused("unknown_code")
+        return ScanResult("manifest", "manifest", f"/counter/totes?manifest={number.text(MANIFEST)}")
 
     def _shelf(self, code: str) -> ScanResult:
         try:

@@ -18,26 +18,30 @@ from typing import Final, Self
 from kiosk.domain.identifiers import BadIdentifier, check_region, check_station
 from kiosk.store.backup.kit.contents import KitRefused
 from kiosk.store.backup.kit.county_key import KEY_BYTES, NAME_BYTES
+from kiosk.store.paper_key import SALT_BYTES
 
 MAGIC: Final = b"KIOSKKIT"
 VERSION: Final = 1
-SALT_BYTES: Final = 16
 LONGEST_KIT: Final = 4 * 1024 * 1024
 
 
 class Kind(IntEnum):
-    """What opens it: the county's private key, or the word on a paper."""
+    """What opens it: the county's private key, or a paper code.
+
+    Before there were paper codes a word of letters stood on the paper: no kit is made for one any more.
+    """
 
     COUNTY = 1
     WORD = 2
+    CODE = 3
 
 
-_PARAMETERS: Final = {Kind.COUNTY: NAME_BYTES + KEY_BYTES, Kind.WORD: SALT_BYTES}
+_PARAMETERS: Final = {Kind.COUNTY: NAME_BYTES + KEY_BYTES, Kind.WORD: SALT_BYTES, Kind.CODE: SALT_BYTES}
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """``parameters``: the name of the county's key and the ephemeral key, or the salt of the word."""
+    """``parameters``: the name of the county's key and the ephemeral key, or the salt of the paper code."""
 
     kind: Kind
     station: str
@@ -54,7 +58,7 @@ class Envelope:
 
     @property
     def county_name(self) -> bytes:
-        """Names the county's key; empty for a word."""
+        """Names the county's key; empty for a paper code."""
         return self.parameters[:NAME_BYTES] if self.kind is Kind.COUNTY else b""
 
     def to_bytes(self) -> bytes:

@@ -2,7 +2,7 @@
 
 * to the county: a sealed box. A fresh X25519 key for each kit; its secret with the county's key goes through
   HKDF-SHA256 (RFC 5869), salted with both public keys, into a key of ChaCha20Poly1305 (RFC 8439).
-* to a word on paper: Argon2id (RFC 9106) of the word under a fresh salt gives that key.
+* to a paper code: Argon2id (RFC 9106) of its digits under a fresh salt gives that key (kiosk/store/paper_key.py).
 
 Either key encrypts once, so the nonce is zero. The outside of the kit is the associated data. Why, and what it does not
 do: docs/decisions/recovery-kit.md.
@@ -13,14 +13,14 @@ The libraries are imported where they are used: they cost 9 MB that a station wh
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from kiosk.domain.identifiers import BODY_ALPHABET
+from kiosk.domain.paper_code import BadCode, PaperCode
 from kiosk.store.backup.kit.contents import Kit, KitRefused, from_bytes, to_bytes
 from kiosk.store.backup.kit.county_key import KEY_BYTES, CountyKey
-from kiosk.store.backup.kit.envelope import SALT_BYTES, Envelope, Kind
+from kiosk.store.backup.kit.envelope import Envelope, Kind
+from kiosk.store.paper_key import SALT_BYTES, paper_key
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -28,11 +28,10 @@ if TYPE_CHECKING:
 _INFO: Final = b"station-kiosk: recovery kit, 1"
 _NONCE: Final = bytes(12)
 _SEALED: Final = "it lies as the station wrote it. The county opens it first: sorting-center kit open."
-WORD_GROUPS, GROUP_LETTERS = 4, 4
-"""16 of 33 letters: 80 bits, on a paper that lives for a day."""
-ARGON2_PASSES: Final = 3
-ARGON2_KIB: Final = 64 * 1024
-"""The second recommended choice of RFC 9106 section 4, for one lane."""
+_WORD_PASSES: Final = 3
+_WORD_KIB: Final = 64 * 1024
+"""What a word of letters was sealed at, in one lane."""
+_FOR_PAPER: Final = (Kind.CODE, Kind.WORD)
 
 
 def seal_to_county(kit: Kit, county: CountyKey) -> bytes:
@@ -47,7 +46,7 @@ def seal_to_county(kit: Kit, county: CountyKey) -> bytes:
 
 def open_as_county(content: bytes, private: X25519PrivateKey) -> Kit:
     """Raises KitRefused for another county's kit, another kind, and for one that was changed anywhere."""
-    outside = _outside(content, Kind.COUNTY, "it was made for a technician's word: kiosk restore --kit takes it.")
+    outside = _outside(content, (Kind.COUNTY,), "it was made for a technician's paper: kiosk restore --kit takes it.")
     county = CountyKey(private.public_key().public_bytes_raw())
     if outside.county_name != county.name:
         raise KitRefused(
@@ -58,27 +57,29 @@ def open_as_county(content: bytes, private: X25519PrivateKey) -> Kit:
     return _opened(outside, lambda: _shared_key(private, ephemeral, ephemeral, county.public))
 
 
-def seal_to_word(kit: Kit, word: str) -> bytes:
+def seal_to_code(kit: Kit, code: PaperCode) -> bytes:
     """For the technician who makes the new card: who has the file and not the paper has nothing."""
-    outside = Envelope(Kind.WORD, kit.station, kit.region, os.urandom(SALT_BYTES))
-    return _sealed(kit, outside, _word_key(word, outside.parameters))
+    outside = Envelope(Kind.CODE, kit.station, kit.region, os.urandom(SALT_BYTES))
+    return _sealed(kit, outside, paper_key(code, outside.parameters))
 
 
-def require_word(content: bytes) -> None:
-    """Whether a word opens it at all. Raises KitRefused before anybody is asked for one."""
-    _outside(content, Kind.WORD, _SEALED)
+def asks_for(content: bytes) -> str:
+    """What on a paper opens it, before anybody is asked: ``digits``, or the ``word`` of a kit from before there were
+    paper codes. Raises KitRefused when nothing on a paper does.
+    """
+    return "digits" if _outside(content, _FOR_PAPER, _SEALED).kind is Kind.CODE else "word"
 
 
-def open_with_word(content: bytes, word: str) -> Kit:
-    """Raises KitRefused for a wrong word, another kind, and for a kit that was changed anywhere."""
-    outside = _outside(content, Kind.WORD, _SEALED)
-    return _opened(outside, lambda: _word_key(word, outside.parameters))
-
-
-def new_word() -> str:
-    """Four groups of four letters, to be written down and typed in."""
-    groups = ("".join(secrets.choice(BODY_ALPHABET) for _ in range(GROUP_LETTERS)) for _ in range(WORD_GROUPS))
-    return "-".join(groups)
+def open_with_paper(content: bytes, typed: str) -> Kit:
+    """Raises KitRefused for a slip of the finger, a wrong code, another kind, and a kit that was changed anywhere."""
+    outside = _outside(content, _FOR_PAPER, _SEALED)
+    if outside.kind is Kind.WORD:
+        return _opened(outside, lambda: _word_key(typed, outside.parameters))
+    try:
+        code = PaperCode.typed(typed)
+    except BadCode as error:
+        raise KitRefused(f"These are not the digits on the paper: {error}. Nothing was changed.") from None
+    return _opened(outside, lambda: paper_key(code, outside.parameters))
 
 
 def _plain_word(typed: str) -> bytes:
@@ -99,7 +100,7 @@ def _shared_key(own: X25519PrivateKey, other: bytes, ephemeral: bytes, county: b
 def _word_key(word: str, salt: bytes) -> bytes:
     from argon2.low_level import Type, hash_secret_raw
 
-    return hash_secret_raw(_plain_word(word), salt, ARGON2_PASSES, ARGON2_KIB, 1, KEY_BYTES, Type.ID)
+    return hash_secret_raw(_plain_word(word), salt, _WORD_PASSES, _WORD_KIB, 1, KEY_BYTES, Type.ID)
 
 
 def _sealed(kit: Kit, outside: Envelope, key: bytes) -> bytes:
@@ -108,9 +109,9 @@ def _sealed(kit: Kit, outside: Envelope, key: bytes) -> bytes:
     return outside.header + ChaCha20Poly1305(key).encrypt(_NONCE, to_bytes(kit), outside.header)
 
 
-def _outside(content: bytes, kind: Kind, otherwise: str) -> Envelope:
+def _outside(content: bytes, kinds: tuple[Kind, ...], otherwise: str) -> Envelope:
     outside = Envelope.parse(content)
-    if outside.kind is not kind:
+    if outside.kind not in kinds:
         raise KitRefused(f"The recovery kit of {outside.station} is not for this: {otherwise}")
     return outside
 
@@ -122,7 +123,7 @@ def _opened(outside: Envelope, key: Callable[[], bytes]) -> Kit:
     try:
         content = ChaCha20Poly1305(key()).decrypt(_NONCE, outside.sealed, outside.header)
     except (InvalidTag, ValueError):  # ValueError: an ephemeral key that shares nothing with any other
-        why = "the word is another one, or " if outside.kind is Kind.WORD else ""
+        why = "" if outside.kind is Kind.COUNTY else "another paper belongs to it, or "
         raise KitRefused(f"The recovery kit of {outside.station} does not open: {why}it was changed.") from None
     kit = from_bytes(content)
     if (kit.station, kit.region) != (outside.station, outside.region):

@@ -106,6 +106,7 @@ def test_the_shipped_queues_are_those_the_program_makes() -> None:
     assert {name: shipped[name] for name in ("exchanges", "queues", "bindings")} == intake_definitions("/")
 
 
+@pytest.mark.usefixtures("unfed")
 def test_a_station_speaks_for_itself_alone_and_is_answered(county: County, ledger_url: str) -> None:
     own, other = Topics("hotan", "S0147"), Topics("hotan", "S0148")
     with SortingCenter(Ledger.open(ledger_url), BrokerAddress.parse(county.amqp_url), None) as center:

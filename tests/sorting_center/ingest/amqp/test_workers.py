@@ -86,6 +86,7 @@ def test_two_workers_killed_again_and_again_lose_nothing_and_take_nothing_in_twi
         until(lambda: channel.queue_declare(queues.DEAD, passive=True).method.message_count == 0)
 
 
+@pytest.mark.usefixtures("unfed")
 def test_what_was_delivered_too_often_is_kept_whole_among_the_refused(vhost: Vhost, ledger_url: str) -> None:
     with SortingCenter(Ledger.open(ledger_url), BrokerAddress.parse(vhost.amqp_url), None) as center:
         assert center.start(SOON_S)

@@ -1,4 +1,4 @@
-"""The identity code: sixteen digits on paper that open one sealed identity.
+"""The paper code: sixteen digits on paper that open one sealed file, an identity or a recovery kit.
 
 Fifteen are random (49 bits; Argon2id makes each guess dear), the last one is a check digit: a slip of the finger is
 told at once and counts as no attempt. Digits are read alike in all three languages, and every pad has them.
@@ -29,6 +29,11 @@ class PaperCode:
             raise BadCode(f"a code has {DIGITS} digits")
         if check_digit(self.digits[:-1]) != self.digits[-1]:
             raise BadCode("a digit is wrong, or two are exchanged")
+
+    @classmethod
+    def typed(cls, text: str) -> PaperCode:
+        """As somebody types it from the paper: blanks and dashes are for the eye. Raises BadCode."""
+        return cls("".join(text.replace("-", " ").split()))
 
     @classmethod
     def make(cls, below: Callable[[int], int]) -> PaperCode:

@@ -1,0 +1,61 @@
+"""Reads an initramfs as the kernel does: archives one behind the other, some of them compressed."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+_HEADER: Final = 110
+_CPIO, _ZSTD = b"070701", b"\x28\xb5\x2f\xfd"
+_LAST: Final = "TRAILER!!!"
+
+
+class NoInitramfs(ValueError):
+    """It is something else, or not whole."""
+
+
+class Entry(NamedTuple):
+    """A file's path, and all the bytes of it in the archive."""
+
+    name: str
+    whole: bytes
+
+
+def archives(initramfs: Path) -> Iterator[bytes]:
+    """Each archive, unpacked (modules come first, compressed one by one). Raises NoInitramfs."""
+    data = initramfs.read_bytes()
+    while data:
+        if data.startswith(_ZSTD):
+            done = subprocess.run(["zstd", "-dc"], input=data, capture_output=True, check=False)
+            if done.returncode != 0:
+                raise NoInitramfs(f"{initramfs.name}: {done.stderr.decode(errors='replace').strip()}")
+            yield done.stdout
+            return
+        length = sum(len(entry.whole) for entry in entries(data))
+        yield data[:length]
+        data = data[length:].lstrip(b"\0")
+
+
+def entries(archive: bytes) -> Iterator[Entry]:
+    """To the last one, which is none (cpio(5), "New ASCII Format"). Raises NoInitramfs."""
+    at, name = 0, ""
+    while name != _LAST:
+        if archive[at : at + len(_CPIO)] != _CPIO:
+            raise NoInitramfs(f"no file begins at byte {at}")
+        size, name_size = (int(archive[at + place : at + place + 8], 16) for place in (54, 94))
+        begin = at + _HEADER
+        name = archive[begin : begin + name_size - 1].decode("utf-8", "replace")
+        end = _padded(_padded(begin + name_size) + size)
+        yield Entry(name, archive[at:end])
+        at = end
+
+
+def listing(initramfs: Path) -> list[str]:
+    """Paths of all its files. Raises NoInitramfs."""
+    return [entry.name for archive in archives(initramfs) for entry in entries(archive)]
+
+
+def _padded(at: int) -> int:
+    return -(-at // 4) * 4

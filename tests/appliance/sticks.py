@@ -1,0 +1,112 @@
+"""Sticks: a file with a real file system on a loop device, plugged into a container as kernel and udev would show it.
+
+A container has no udev and sees the block devices of its host: what udev's own ``blkid`` finds is written where udev
+keeps it, and the kernel's folder of block devices holds this stick alone. Nor has a container's systemd devices to bind
+a mount to: ``MOUNTS`` asks it for the mount that ``systemd-mount`` asks for, without the device. Everything else from
+``kiosk-media@sda1.service`` on is the real thing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.systemd.box import AS_ROOT, Booted
+
+NAME = "sda1"
+MEDIUM = f"kiosk-media@{NAME}.service"
+MOUNTS = {
+    "usr/local/bin/systemd-mount": """\
+#!/bin/sh
+set -eu
+for word; do
+    case $word in
+        --type=*) kind=${word#*=} ;;
+        --options=*) options=${word#*=} ;;
+        --*) ;;
+        /dev/*) what=$word ;;
+        *) where=$word ;;
+    esac
+done
+unit=$(systemd-escape --path --suffix=mount "$where")
+busctl --quiet call org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager \
+    StartTransientUnit 'ssa(sv)a(sa(sv))' "$unit" fail \
+    4 What s "$what" Type s "$kind" Options s "$options" CollectMode s inactive-or-failed 0
+while state=$(systemctl show --value --property=ActiveState "$unit"); [ "$state" = activating ]; do sleep 0.1; done
+if [ "$state" != active ]; then echo "Job for $unit failed." >&2; exit 1; fi
+"""
+}
+PLUG_IN = """\
+mkdir -p /run/udev/data /sys/class/block
+mountpoint -q /sys/class/block || mount -t tmpfs -o mode=755 block /sys/class/block
+mkdir -p "/sys/class/block/$1"
+echo "$2" >"/sys/class/block/$1/dev"
+printf %s "$3" >"/run/udev/data/b$2"
+rm -f "/dev/$1"
+mknod -m 600 "/dev/$1" b "${2%:*}" "${2#*:}"
+"""
+PULL = """\
+umount --lazy /run/kiosk-media/* /mnt/kiosk-backup 2>/dev/null || true
+rm -rf "/dev/$1" "/sys/class/block/$1"
+"""
+
+
+def kernel_has(kind: str) -> bool:
+    """Whether this host's kernel mounts it. Containers have their host's kernel."""
+    return any(row.split()[-1] == kind for row in Path("/proc/filesystems").read_text(encoding="ascii").splitlines())
+
+
+def stick_kind() -> str:
+    """FAT as sticks have it, where the kernel knows it; a test says which it was."""
+    return "vfat" if kernel_has("vfat") else "ext4"
+
+
+class Stick:
+    """``file`` holds the file system; what is on it is looked at and changed only while nobody has it mounted."""
+
+    def __init__(
+        self, file: Path, kind: str = "", *, megabytes: int = 64, label: str = "KIOSK-USB", inodes: int = 16_384
+    ) -> None:
+        self.file, self.kind = file, kind or stick_kind()
+        with file.open("wb") as image:
+            image.truncate(megabytes << 20)
+        make = {
+            "vfat": ["mkfs.vfat", "-n", label],
+        }.get(self.kind, ["mke2fs", "-q", "-t", self.kind, "-N", str(inodes), "-L", label])
+        subprocess.run([*make, str(file)], check=True, capture_output=True)
+
+    @contextmanager
+    def mounted(self) -> Iterator[Path]:
+        """On this host, as on the county's computer."""
+        place = self.file.with_suffix(".mounted")
+        place.mkdir(exist_ok=True)
+        subprocess.run([*AS_ROOT, "mount", "-o", "loop", str(self.file), str(place)], check=True)
+        try:
+            yield place
+        finally:
+            subprocess.run([*AS_ROOT, "umount", str(place)], check=True)
+
+    @contextmanager
+    def plugged_into(self, booted: Booted) -> Iterator[None]:
+        """The kernel has found it, udev has looked at it; nobody has been asked to mount it yet."""
+        attach = [*AS_ROOT, "losetup", "--find", "--show", str(self.file)]
+        loop = subprocess.run(attach, capture_output=True, text=True, check=True).stdout.strip()
+        try:
+            number = Path(f"/sys/class/block/{Path(loop).name}/dev").read_text(encoding="ascii").strip()
+            probe = [*AS_ROOT, "blkid", "--probe", "--output", "udev", loop]
+            found = subprocess.run(probe, capture_output=True, text=True, check=False).stdout
+            record = "".join(f"E:{row}\n" for row in found.splitlines())
+            done = booted.call("sh", "-euc", PLUG_IN, "sh", NAME, number, record)
+            assert done.returncode == 0, done.stderr
+            yield
+        finally:
+            booted.call("sh", "-c", PULL, "sh", NAME)
+            subprocess.run([*AS_ROOT, "losetup", "--detach", loop], check=True)
+
+    def digest(self) -> str:
+        """Of every byte: what was written anywhere changes it."""
+        with self.file.open("rb") as image:
+            return hashlib.file_digest(image, "sha256").hexdigest()

@@ -1,0 +1,131 @@
+"""The image's recipe without its Debian: tables, words, overlays, keys, and what is never made."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import boot
+import disk
+import root
+from control import ABOUT
+from root import NoImage, fstab, key, packages, recipe, require_seal
+from scripts.lint_boot import lint
+from tree import BOX
+
+SEALED = """\
+init
+scripts/init-bottom/overlayroot
+usr/bin/busybox
+usr/lib/modules/6.12.118+deb13-arm64/kernel/fs/ext4/ext4.ko.xz
+usr/lib/modules/6.12.118+deb13-arm64/kernel/fs/overlayfs/overlay.ko.xz
+""".splitlines()
+
+
+def test_an_initramfs_that_would_leave_the_root_open_makes_no_image() -> None:
+    require_seal(SEALED)
+    for at, row in enumerate(SEALED[1:], 1):
+        with pytest.raises(NoImage, match="cannot seal") as refused:
+            require_seal([*SEALED[:at], *SEALED[at + 1 :]])
+        assert row.removesuffix(".xz").endswith(str(refused.value).rpartition(": ")[2])
+    with pytest.raises(NoImage):
+        require_seal([f"{row}-not" for row in SEALED])
+
+
+def test_what_both_boards_boot_with_passes_the_lint(tmp_path: Path) -> None:
+    for name, text in (("config.txt", boot.config()), ("cmdline.txt", boot.cmdline())):
+        (tmp_path / name).write_text(text, encoding="ascii")
+        assert lint(tmp_path / name) == []
+    assert {"[pi3]", "[pi4]"} <= set(boot.config().splitlines())
+    assert {"root=LABEL=kiosk-root", "ro", "overlayroot=tmpfs:recurse=0"} <= set(boot.cmdline().split())
+
+
+def test_every_overlay_that_is_asked_for_is_here_and_no_other() -> None:
+    assert {f"{name}.dts" for name in boot.overlays()} == {path.name for path in boot.OVERLAYS.iterdir()}
+
+
+@pytest.mark.skipif(shutil.which("dtc") is None, reason="needs device-tree-compiler")
+def test_overlays_compile_and_one_that_a_board_has_not_is_refused(tmp_path: Path) -> None:
+    compiled = [boot.compile_overlay(name, tmp_path) for name in boot.overlays()]
+    labels = ("vc4", "uart0", "uart1", "bt", "i2c1", "uart0_gpio14")
+    for name, has in (("whole", labels), ("lacking", labels[1:])):
+        source = "/dts-v1/; / { %s };" % " ".join(f"{label}: {label.replace('_', '-')} {{}};" for label in has)  # noqa: UP031
+        command = ["dtc", "-q", "-@", "-O", "dtb", "-o", str(tmp_path / name), "-"]
+        subprocess.run(command, input=source, text=True, check=True)
+    boot.judge_overlays(tmp_path / "whole", compiled)
+    with pytest.raises(NoImage, match="does not go with lacking"):
+        boot.judge_overlays(tmp_path / "lacking", compiled)
+    with pytest.raises(NoImage, match="dtoverlay=stranger"):
+        boot.compile_overlay("stranger", tmp_path)
+
+
+def test_partitions_lie_one_behind_the_other_and_none_begins_within_a_block_of_the_card(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("boot", "root", "data")]
+    for file, mib in zip(files, (256, 1501, 640), strict=True):
+        disk.sized(file, mib)
+    found = disk.layout((files[0], files[1], files[2]))
+    assert [(row.start_mib, row.size_mib) for row in found] == [(4, 256), (260, 1504), (1764, 640)]
+    assert disk.table(found) == (
+        "label: dos\nstart=4MiB, size=256MiB, type=c\nstart=260MiB, size=1504MiB, type=83\n"
+        "start=1764MiB, size=640MiB, type=83\n"
+    )
+
+
+def test_a_root_is_kept_by_what_it_is_made_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = packages()
+    known = key(recipe(names, Path("/target")))
+    assert known == key(recipe(names, Path("/target")))
+    assert known != key(recipe([*names, "more"], Path("/target")))
+    monkeypatch.setattr(root, "SUITE", "forky")
+    assert known != key(recipe(names, Path("/target")))
+
+
+def test_all_that_our_packages_want_of_debian_is_in_the_root() -> None:
+    names = packages()
+    assert len(names) == len(set(names))
+    assert {"python3", "udev", "systemd", "fonts-noto-cjk", "chromium", "cage", "seatd"} <= set(names)
+    assert not [name for name in names if name in ABOUT or not name.strip()]
+    suggested = {name.strip() for name in ABOUT[BOX].suggests.split(",")}
+    assert suggested <= set(names), "what seals the root"
+
+
+def test_the_card_mounts_its_own_partitions_and_those_of_every_box() -> None:
+    rows = [row.split() for row in fstab().splitlines() if row and not row.startswith("#")]
+    places = {row[1]: (row[0], row[3].split(",")) for row in rows}
+    assert places["/"][0] == "LABEL=kiosk-root"
+    assert places["/data"][0] == "LABEL=kiosk-data"
+    assert {"x-systemd.growfs", "nofail"} <= set(places["/data"][1])
+    assert {"ro", "nofail", "noexec"} <= set(places["/boot/firmware"][1])
+
+
+def installed(folder: Path) -> Path:
+    """As much of a root as ``forget`` looks at."""
+    for place in ("etc/kiosk", "etc/ssh", "var/lib/kiosk-keys", "var/lib/dbus", "var/lib/systemd", "boot"):
+        (folder / place).mkdir(parents=True)
+    (folder / "etc/machine-id").write_text("0123456789abcdef0123456789abcdef\n")
+    (folder / "var/lib/systemd/random-seed").write_bytes(b"seed")
+    return folder
+
+
+def test_nothing_of_one_machine_is_in_an_image(tmp_path: Path) -> None:
+    folder = installed(tmp_path / "root")
+    root.forget(folder)
+    assert (folder / "etc/machine-id").read_bytes() == b""
+    assert not (folder / "var/lib/systemd/random-seed").exists()
+    for at, name in enumerate(("etc/kiosk/station.toml", "var/lib/kiosk-keys/pickup-key", "etc/ssh/ssh_host_rsa_key")):
+        other = installed(tmp_path / str(at))
+        (other / name).write_text("secret")
+        with pytest.raises(NoImage, match="one station"):
+            root.forget(other)
+
+
+@pytest.mark.parametrize("left", [(), ("vmlinuz-1", "vmlinuz-2", "initrd.img-1")], ids=["none", "two"])
+def test_a_root_has_one_kernel(tmp_path: Path, left: tuple[str, ...]) -> None:
+    (tmp_path / "root/boot").mkdir(parents=True)
+    for name in left:
+        (tmp_path / "root/boot" / name).touch()
+    with pytest.raises(NoImage, match="not one"):
+        boot.take_kernel(tmp_path / "root", tmp_path)

@@ -1,7 +1,5 @@
 """The file an update comes in. Bytes in, frozen values out: nothing here opens a file.
 
-cryptography, 7 MB of memory, is loaded with the first signature: the relay reads releases and is kept small.
-
 0    8  KIOSKUPD
 8    1  version of the format
 9    4  length of the manifest, big endian, at most 65,536
@@ -92,9 +90,6 @@ def parse_head(raw: bytes) -> Head:
 
 def verified(head: Head, raw: bytes, accepted: Collection[bytes]) -> Manifest:
     """The manifest, after its signature by one of the accepted keys was found good. Raises UpdateRefused."""
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
     if not accepted:
         raise UpdateRefused(Why.NO_KEY)
     if len(raw) != head.manifest_bytes:

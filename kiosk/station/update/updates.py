@@ -14,7 +14,7 @@ from kiosk.station.update.refusals import UpdateRefused, Why
 from kiosk.station.update.release import Release
 
 MOST_SHOWN: Final = 4
-"""Bundles on one page; who has more deletes some."""
+"""Bundles on one page, those on a stick first; who has more deletes some."""
 
 
 class Shelf(Protocol):
@@ -54,6 +54,11 @@ class Offered:
     on_stick: bool = False
     size_bytes: int = 0
 
+    @property
+    def shown(self) -> str:
+        """What a person calls it."""
+        return self.version or self.name.rpartition("/")[2]
+
 
 @dataclass(frozen=True, slots=True)
 class UpdateView:
@@ -75,9 +80,10 @@ class Updates:
         """Raises OSError."""
         entry = self._journal.read()
         phase = entry.phase.value if entry is not None else "asked" if self._shelf.waits() else ""
-        here = [self._offered(name) for name in self._shelf.names()[:MOST_SHOWN]]
-        sticks = [self._offered(path, on_stick=True) for path in self._shelf.on_sticks()[:MOST_SHOWN]]
-        return UpdateView(self._shelf.running().version, (*sticks, *here), phase, self._shelf.outcome())
+        sticks = self._shelf.on_sticks()[:MOST_SHOWN]
+        here = self._shelf.names()[: MOST_SHOWN - len(sticks)]
+        bundles = (*(self._offered(path, on_stick=True) for path in sticks), *map(self._offered, here))
+        return UpdateView(self._shelf.running().version, bundles, phase, self._shelf.outcome())
 
     def install(self, name: str) -> None:
         """Ask for it; one on a stick is copied first. Raises UpdateRefused, and OSError, StoreError."""

@@ -54,8 +54,14 @@ class FullShelf:
     def names(self) -> list[str]:
         return [f"station-kiosk-0.9.{number}-of-a-long-name.kioskupdate" for number in range(MOST_SHOWN)]
 
+    def on_sticks(self) -> list[str]:
+        return [f"/run/kiosk-media/TECHNICIAN-sda1/station-kiosk-0.9.{n}-of-a-name.kioskupdate" for n in (8, 9)]
+
     def head(self, name: str, size: int) -> bytes:
         return b""
+
+    def bring(self, path: str, size: int) -> str:
+        raise AssertionError(path)
 
     def running(self) -> Release:
         return Release("0.9.0+g0000001dirty", "", "all", "3.13", "a" * 64, 8)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import compileall
 import shutil
 from collections.abc import Collection
 from pathlib import Path
+from py_compile import PycInvalidationMode
 from typing import BinaryIO, Final
 
 import msgspec
 
-from kiosk.app.update.unpack import unpack
+from kiosk.app.update.unpack import sync_file_system, unpack
 from kiosk.files import sync_folder, write_durably
 from kiosk.station.update.bundle import Manifest
 from kiosk.station.update.keys import Rotated, accepted, parse_keys, parse_rotated
-from kiosk.station.update.members import LIBRARIES
+from kiosk.station.update.members import CODE, LIBRARIES
 from kiosk.station.update.refusals import UpdateRefused, Why
 from kiosk.station.update.release import RELEASE_FILE, Release, is_version, parse_release
 
@@ -63,6 +65,10 @@ class ReleaseFolder:
         unpack(manifest, payload, fresh)
         if _read(fresh) != manifest.release:
             raise UpdateRefused(Why.CONTENT, "release.json is not the release of its manifest")
+        _compile(fresh / CODE, place / CODE)
+        if manifest.brings_libraries:
+            _compile(fresh / LIBRARIES, self._folder / f"{LIBRARIES}-{manifest.release.libraries}")
+        sync_file_system(fresh)
         if manifest.brings_libraries:
             self._take_libraries(fresh, manifest.release.libraries)
         fresh.rename(place)
@@ -129,6 +135,15 @@ def _read(folder: Path) -> Release:
         return parse_release((folder / RELEASE_FILE).read_bytes())
     except ValueError as error:
         raise OSError(f"{folder / RELEASE_FILE}: {error}") from error
+
+
+def _compile(folder: Path, place: Path) -> None:
+    """Every module, as if it lay at ``place``: the station may not write here, and would compile it at each start.
+
+    One that cannot be compiled, or for which no room is left, is compiled then. Nobody changes a module afterwards.
+    """
+    mode = PycInvalidationMode.UNCHECKED_HASH
+    compileall.compile_dir(folder, quiet=2, stripdir=str(folder), prependdir=str(place), invalidation_mode=mode)
 
 
 def _remove(path: Path) -> None:

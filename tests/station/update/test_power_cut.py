@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 from collections.abc import Callable, Iterator
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
@@ -53,8 +54,9 @@ class Bench:
         assert machine.entry() is None
         assert list(machine.runtime.iterdir()) == []
         left = {path for path in machine.files() if not path.startswith("data/updates/")} - {"releases/outcome.json"}
-        code = {f"releases/{NEW}/{name}" for name in ("release.json", "code/kiosk/__init__.py")}
-        assert left == ({*code, f"releases/{NEW}/code/kiosk/station/service.py"} if version == NEW else set())
+        modules = [f"releases/{NEW}/code/kiosk/{name}.py" for name in ("__init__", "station/service")]
+        whole = {f"releases/{NEW}/release.json", *modules, *map(cache_from_source, modules)}
+        assert left == (whole if version == NEW else set())
         assert not (machine.data / "before-update").exists()
         shutil.rmtree(machine.folder)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import marshal
 import shutil
 import subprocess
 import sys
@@ -198,6 +200,18 @@ def test_one_update_follows_another_and_keeps_what_it_may_step_back_to(machine: 
     lay_bundle(folder, version="0.9.5", libraries=LOCK)
     assert outcome_of(machine) is None
     assert not list(machine.releases.glob("libraries-*")), "nobody needs them any more"
+
+
+def test_modules_of_an_update_are_compiled_once_and_not_at_each_start(machine: Machine) -> None:
+    lay_bundle(machine.data / "updates", libraries=OTHER_LOCK, with_libraries=True)
+    machine.behavior = Behavior(migrates=False)
+    assert outcome_of(machine) is None
+    code, libraries = machine.releases / NEW / "code/kiosk", machine.releases / f"libraries-{OTHER_LOCK}"
+    for source in (code / "__init__.py", code / "station/service.py", *libraries.rglob("__init__.py")):
+        raw = Path(importlib.util.cache_from_source(str(source))).read_bytes()
+        assert int.from_bytes(raw[4:8], "little") == 0b01, "PEP 552: by hash, and the source is not looked at"
+        assert marshal.loads(raw[16:]).co_filename == str(source)
+    assert list(libraries.rglob("__init__.py"))
 
 
 def test_the_vendor_changes_its_key_over_one_bundle(machine: Machine) -> None:

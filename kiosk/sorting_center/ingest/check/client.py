@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, Self
 
 import paho.mqtt.client as mqtt
@@ -21,6 +22,9 @@ ANSWER_S: Final = 10.0
 QUIET_S: Final = 1.5
 """After so long without a message none is on its way any more."""
 _IN_FLIGHT: Final = 50
+_MARK: Final = b"."
+"""Sent behind what waits in a queue; its size is that of no other message."""
+_MARKS: Final = 8
 
 
 class TrialClient:
@@ -75,10 +79,15 @@ class TrialClient:
         self._client.loop_stop()
 
     def publish(self, topic: str, payloads: list[bytes]) -> list[str]:
-        """The broker's answer to each, at QoS 1; "" for one that was not answered."""
+        """The broker's answer to each, at QoS 1; "" for one that was not answered while others were, nor after."""
         mids = [self._client.publish(topic, payload, qos=1).mid for payload in payloads]
-        self._until(lambda: self._is_gone or all(mid in self._codes for mid in mids))
+        for first in range(0, len(mids), _IN_FLIGHT):
+            if not self._until(partial(self._answered, mids[first : first + _IN_FLIGHT])):
+                break
         return [str(self._codes[mid]) if mid in self._codes else "" for mid in mids]
+
+    def _answered(self, mids: list[int]) -> bool:
+        return self._is_gone or all(mid in self._codes for mid in mids)
 
     def subscribe(self, topic: str) -> bool:
         """Whether it is granted."""
@@ -95,6 +104,22 @@ class TrialClient:
                     before, deadline = len(self.heard), time.monotonic() + QUIET_S
                 self._news.wait(left)
             return len(self.heard)
+
+    def hear_queued(self, count: int, topic: str, sender: TrialClient) -> int:
+        """Wait for so many messages that were queued before; how many of them came.
+
+        A broker or a machine that is busy is silent, too: only when something came that was sent after them, and that
+        a queue keeps in its order, is nothing on its way any more. A full queue may lose it: it is sent again.
+        """
+        for _ in range(_MARKS):
+            if self.hear(count) >= count or self._marks():
+                break
+            sender.publish(topic, [_MARK])
+        with self._news:
+            return len(self.heard) - self._marks()
+
+    def _marks(self) -> int:
+        return sum(size == len(_MARK) for _, size in list(self.heard))
 
     def _until(self, condition: Callable[[], bool]) -> bool:
         with self._news:

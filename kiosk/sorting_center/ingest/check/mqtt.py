@@ -39,7 +39,7 @@ def findings(address: BrokerAddress) -> Iterator[Finding]:
             if not may_hear or "Not authorized" in answers or "" in answers[:1]:
                 yield Finding(Verdict.UNSEEN, "this login may not both publish and read as a station: queue not tried")
             else:
-                yield _queue(address, own_id, answers)
+                yield _queue(address, own_id, topic, sender, sum(answer == "Success" for answer in answers))
             yield _nobody(sender.publish(f"{topic}/nobody", [b"{}"])[0])
             yield _others(address, sender.publish(f"{ROOT}/{REGION}/S0001/check/{own_id}", [b"{}"])[0])
     finally:
@@ -55,10 +55,9 @@ def findings(address: BrokerAddress) -> Iterator[Finding]:
     yield _UNSEEN
 
 
-def _queue(address: BrokerAddress, own_id: str, answers: list[str]) -> Finding:
-    confirmed = sum(answer == "Success" for answer in answers)
+def _queue(address: BrokerAddress, own_id: str, topic: str, sender: TrialClient, confirmed: int) -> Finding:
     with TrialClient(address, own_id, _SESSION_S) as consumer:
-        came = consumer.hear(confirmed)
+        came = consumer.hear_queued(confirmed, topic, sender)
     return judged(
         came >= confirmed,
         f"of {confirmed:,} messages confirmed while the sorting center was away all came",

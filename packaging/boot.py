@@ -16,8 +16,8 @@ from scripts.merge_boot import FRAGMENTS, SEAL, merge_cmdline, merge_config
 PI, QEMU = TARGETS = ("pi", "qemu")
 BOARDS: Final = ("pi3", "pi4")
 """Debian's kernel has no driver for the chip of a Pi 5 that its USB sockets hang on."""
-CHIPS: Final = ("bcm2837", "bcm2711")
-"""Of those boards, as the kernel's device trees are named."""
+BOARD_TREES: Final = ("bcm2837-rpi-3-*", "bcm2711-rpi-4*")
+"""Of those boards, not of compute modules: a module without Bluetooth has nothing for an overlay to turn off."""
 OVERLAYS: Final = ROOT / "packaging/overlays"
 KERNEL, INITRAMFS = "vmlinuz", "initrd.img"
 DISK_WORDS: Final = "root=LABEL=kiosk-root rootfstype=ext4 rootwait ro"
@@ -84,7 +84,7 @@ def lay_boards(root: Path, kept: Path, folder: Path) -> None:
     for name in _FIRMWARE_FILES:
         shutil.copyfile(unpacked / "usr/lib/raspi-firmware" / name, folder / name)
     shutil.copyfile(unpacked / f"usr/share/doc/{FIRMWARE}/copyright", folder / "COPYRIGHT.firmware")
-    trees = sorted(path for chip in CHIPS for path in root.glob(f"usr/lib/linux-image-*/*/{chip}-*.dtb"))
+    trees = sorted(path for name in BOARD_TREES for path in root.glob(f"usr/lib/linux-image-*/*/{name}.dtb"))
     if not trees:
         raise NoImage("the kernel has brought no device tree of a board")
     (folder / "overlays").mkdir()

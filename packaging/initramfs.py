@@ -44,8 +44,10 @@ def entries(archive: bytes) -> Iterator[Entry]:
     while name != _LAST:
         if archive[at : at + len(_CPIO)] != _CPIO:
             raise NoInitramfs(f"no file begins at byte {at}")
-        size, name_size = (int(archive[at + place : at + place + 8], 16) for place in (54, 94))
         begin = at + _HEADER
+        if len(archive) < begin:
+            raise NoInitramfs(f"it ends within the header at byte {at}")
+        size, name_size = (int(archive[at + place : at + place + 8], 16) for place in (54, 94))
         name = archive[begin : begin + name_size - 1].decode("utf-8", "replace")
         end = _padded(_padded(begin + name_size) + size)
         yield Entry(name, archive[at:end])

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -63,8 +64,16 @@ def image() -> Path:
 
 
 @pytest.fixture
-def plan(image: Path, tmp_path: Path) -> Iterator[Plan]:
-    with planned(image, tmp_path) as made:
+def folder() -> Iterator[Path]:
+    """On a disk: a card is too large for memory."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=OUT, prefix=".boards-") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def plan(image: Path, folder: Path) -> Iterator[Plan]:
+    with planned(image, folder) as made:
         yield made
 
 
@@ -83,10 +92,8 @@ def only_itself(board: Board) -> set[str]:
     return {board.done(f"cat {path}").strip() for path in secrets}
 
 
-def test_a_new_card_comes_to_the_first_start_sealed_and_grown_and_a_second_is_another(
-    image: Path, plan: Plan, tmp_path: Path
-) -> None:
-    with Board(plan, tmp_path / "board") as board:
+def test_a_new_card_comes_to_the_first_start_sealed_and_grown(plan: Plan, folder: Path) -> None:
+    with Board(plan, folder / "board") as board:
         board.until_shell()
         board.page("/setup")
         print(f"\nfirst page after {time.monotonic() - board.started:.1f} s, shell after {board.shell_s:.1f} s")
@@ -99,12 +106,18 @@ def test_a_new_card_comes_to_the_first_start_sealed_and_grown_and_a_second_is_an
         assert (boot_partition[0], "ro" in boot_partition[1].split(",")) == ("vfat", True)
         board.until("systemctl is-system-running", lambda state: state not in ("starting", "initializing"))
         assert board.call("systemctl --failed --plain --no-legend").stdout.strip() == "", board.journal()
-        first = only_itself(board)
-    (tmp_path / "second").mkdir()
-    with planned(image, tmp_path / "second") as other, Board(other, tmp_path / "second/board") as board:
-        board.until_shell()
-        board.page("/setup")
-        assert first & only_itself(board) == set()
+
+
+def test_two_cards_with_one_image_are_two_machines(image: Path, folder: Path) -> None:
+    found = []
+    for name in ("first", "second"):
+        (folder / name).mkdir()
+        with planned(image, folder / name) as plan, Board(plan, folder / name / "board") as board:
+            board.until_shell()
+            board.until("test -s /var/lib/kiosk-keys/pickup-key; echo $?", lambda text: text == "0")
+            found.append(only_itself(board))
+    assert [len(secrets) for secrets in found] == [2, 2]
+    assert found[0] & found[1] == set()
 
 
 @contextmanager
@@ -124,20 +137,21 @@ def county(folder: Path) -> Iterator[tuple[Broker, Path]]:
 
 
 def test_a_scale_is_plugged_and_an_intake_reaches_the_sorting_center_and_what_hangs_is_started_again(
-    plan: Plan, tmp_path: Path
+    plan: Plan, folder: Path
 ) -> None:
-    link = tmp_path / "scale"
+    link = folder / "scale"
     with (
-        county(tmp_path) as (broker, ledger),
+        county(folder) as (broker, ledger),
         ScaleSimulator("st_gs_csv", link, 10.0, 0.4, IndicatorSettings(step_g=5)) as scale,
         Board(
-            replace(plan, broker=broker.port, more=("-chardev", f"serial,id=scale,path={link}")), tmp_path / "board"
+            replace(plan, broker=broker.port, more=("-chardev", f"serial,id=scale,path={link}")), folder / "board"
         ) as board,
     ):
         board.until_shell()
         board.page("/setup")
         settings_come(board)
         board.open_visit()
+        board.page("/", port=board.visit)
         url = f"http://127.0.0.1:{board.visit}"
         with closing(Visitor(url, LIVE_S)) as visitor:
             plugged_pulled_plugged(board, visitor)
@@ -220,10 +234,10 @@ def a_machine_that_hangs_is_restarted(board: Board) -> None:
     print(f"the watchdog fired after {fired:.0f} s; the station was up again {again:.0f} s later")
 
 
-def test_data_that_come_a_minute_late_or_not_at_all_are_told_and_waited_for(plan: Plan, tmp_path: Path) -> None:
-    disk = tmp_path / "ssd.img"
+def test_data_that_come_a_minute_late_or_not_at_all_are_told_and_waited_for(plan: Plan, folder: Path) -> None:
+    disk = folder / "ssd.img"
     taken_out(plan.card, disk)
-    with Board(plan, tmp_path / "board") as board:
+    with Board(plan, folder / "board") as board:
         board.until_shell()
         board.until("test -e /run/kiosk-data/missing; echo $?", lambda text: text == "0")
         assert json.loads(board.page("/state", port=8079)) == {"station": None, "missing": "data"}
@@ -250,10 +264,10 @@ def taken_out(path: Path, disk: Path) -> None:
     subprocess.run(["sfdisk", "--quiet", "--delete", str(path), "3"], check=True)
 
 
-def test_an_initramfs_that_lost_what_seals_the_root_is_told_by_the_doctor(plan: Plan, tmp_path: Path) -> None:
+def test_an_initramfs_that_lost_what_seals_the_root_is_told_by_the_doctor(plan: Plan, folder: Path) -> None:
     """The build refuses it; a machine may still get one."""
-    lacking = without(plan.initramfs, ("bin/busybox", "scripts/init-bottom/overlayroot"), tmp_path / "lacking")
-    with Board(replace(plan, initramfs=lacking), tmp_path / "board") as board:
+    lacking = without(plan.initramfs, ("bin/busybox", "scripts/init-bottom/overlayroot"), folder / "lacking")
+    with Board(replace(plan, initramfs=lacking), folder / "board") as board:
         board.until_shell()
         board.page("/setup")
         assert board.done("findmnt -no FSTYPE /").strip() == "ext4"

@@ -56,9 +56,10 @@ class Board:
         self._plan, self._folder = plan, folder
         self._held = {inside: HeldPort() for inside in plan.ways}
         self.ports = {inside: held.number for inside, held in self._held.items()}
+        """Where each port of the board's loopback is reached from here."""
         self.started = 0.0
         self._visit = HeldPort()
-        self.visit = self._visit.number
+        self.visit = self.ports[self._visit.number] = self._visit.number
         """A port that is the same on the board and here, as the station's pages want it; see ``open_visit``."""
         self._heard = ""
         self._calls = 0

@@ -12,6 +12,7 @@ import boot
 import disk
 import root
 from control import ABOUT
+from initramfs import NoInitramfs, listing
 from root import NoImage, fstab, key, packages, recipe, require_seal
 from scripts.lint_boot import lint
 from tree import BOX
@@ -33,6 +34,29 @@ def test_an_initramfs_that_would_leave_the_root_open_makes_no_image() -> None:
         assert row.removesuffix(".xz").endswith(str(refused.value).rpartition(": ")[2])
     with pytest.raises(NoImage):
         require_seal([f"{row}-not" for row in SEALED])
+
+
+def entry(name: str, content: bytes = b"") -> bytes:
+    """One file of an archive (cpio(5))."""
+    fields = [0, 0o100644, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(name) + 1, 0]
+    head = b"070701" + b"".join(b"%08X" % number for number in fields) + name.encode() + b"\0"
+    return head + bytes(-len(head) % 4) + content + bytes(-len(content) % 4)
+
+
+LAST = entry("TRAILER!!!")
+
+
+def test_an_initramfs_is_read_through_all_its_archives(tmp_path: Path) -> None:
+    path = tmp_path / "initrd.img"
+    first, second = entry("lib/overlay.ko", b"12345") + LAST, entry("init", b"#!/bin/sh") + entry("bin/busybox") + LAST
+    packed = subprocess.run(["zstd", "-c"], input=second, capture_output=True, check=True).stdout
+    for rest in (second, packed):
+        path.write_bytes(first + bytes(512) + rest)
+        assert listing(path) == ["lib/overlay.ko", "TRAILER!!!", "init", "bin/busybox", "TRAILER!!!"]
+    for damaged in (first[:-60], first + b"garbage", first + packed[:-3], b"\x1f\x8b gzip"):
+        path.write_bytes(damaged)
+        with pytest.raises(NoInitramfs):
+            listing(path)
 
 
 def test_what_both_boards_boot_with_passes_the_lint(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ ABOUT: Final = {
         "their way to the sorting center. Without a screen of its own: that is the package station-kiosk-box.",
     ),
     BOX: About(
-        depends=f"{STATION} (= @VERSION@), chromium, cage, seatd",
+        depends=f"{STATION} (= @VERSION@), chromium, cage, seatd, e2fsprogs",
         recommends="systemd-timesyncd | time-daemon",
         suggests="overlayroot, busybox",
         summary="village e-commerce station as a box: one screen, one page",

@@ -98,11 +98,11 @@ def test_a_new_card_comes_to_the_first_start_sealed_and_grown(plan: Plan, folder
         board.page("/setup")
         print(f"\nfirst page after {time.monotonic() - board.started:.1f} s, shell after {board.shell_s:.1f} s")
         assert board.done("findmnt -no FSTYPE /").strip() == "overlay"
-        assert "ro" in board.done("findmnt -no OPTIONS /media/root-ro").split(",")
+        assert "ro" in board.done("findmnt -rno OPTIONS /media/root-ro").split(",")
         assert int(board.done("findmnt -bno SIZE /data")) > 1_500_000_000, "the card has 4 GiB"
         for place in ("/data", "/var/lib/kiosk", "/var/lib/kiosk-keys", "/etc/kiosk", "/etc/credstore"):
             assert board.done(f"findmnt -no FSTYPE {place}").strip() == "ext4", place
-        boot_partition = board.done("findmnt -no FSTYPE,OPTIONS /boot/firmware").split()
+        boot_partition = board.done("findmnt -rno FSTYPE,OPTIONS /boot/firmware").split()
         assert (boot_partition[0], "ro" in boot_partition[1].split(",")) == ("vfat", True)
         board.until("systemctl is-system-running", lambda state: state not in ("starting", "initializing"))
         assert board.call("systemctl --failed --plain --no-legend").stdout.strip() == "", board.journal()

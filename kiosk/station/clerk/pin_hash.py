@@ -14,7 +14,6 @@ KEY names the key (a hash of it), so that a PIN of another machine is told from 
 
 from __future__ import annotations
 
-import ctypes
 import hmac
 import logging
 import re
@@ -24,6 +23,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from kiosk.station import memory
 from kiosk.station.clerk.refusals import CounterRefused
 
 if TYPE_CHECKING:
@@ -160,13 +160,8 @@ def _nobody() -> str:
 
 @contextmanager
 def _memory_given_back() -> Iterator[None]:
-    """glibc keeps a freed block of 12 MiB from the second time on: a seventh of what the station may use.
-
-    Does nothing where the C library has no such call (malloc_trim(3)).
-    """
+    """glibc keeps a freed block of 12 MiB from the second time on: a seventh of what the station may use."""
     try:
         yield
     finally:
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:
-            trim(0)
+        memory.give_back()

@@ -68,7 +68,7 @@ def _padding(box: TextBox, per_mm: int) -> int:
     return per_mm // 2 if box.invert else 0
 
 
-@lru_cache(maxsize=160)
+@lru_cache(maxsize=64)
 def _letters(text: str, box: TextBox, per_mm: int) -> Image.Image:
     """What stands in a box: most of a label is captions, dates and places that come again on the next one."""
     _, _, width, height = box.dots(per_mm)

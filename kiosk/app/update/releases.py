@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import compileall
 import shutil
 from collections.abc import Collection
 from pathlib import Path
-from py_compile import PycInvalidationMode
 from typing import BinaryIO, Final
 
 import msgspec
 
-from kiosk.app.update.unpack import sync_file_system, unpack
 from kiosk.files import sync_folder, write_durably
 from kiosk.station.update.bundle import Manifest
 from kiosk.station.update.keys import Rotated, accepted, parse_keys, parse_rotated
@@ -57,6 +54,10 @@ class ReleaseFolder:
 
     def unpack(self, manifest: Manifest, payload: BinaryIO) -> None:
         """Raises UpdateRefused, OSError; what it has begun is swept."""
+        # Of the helper alone: archives and the compiler cost a station 1 MB that never unpacks anything.
+        from kiosk.app.update.compiled import compile_modules
+        from kiosk.app.update.unpack import sync_file_system, unpack
+
         name = manifest.release.version
         fresh, place = self._folder / f"{name}{_NEW}", self._folder / name
         for left in (fresh, place):
@@ -65,9 +66,9 @@ class ReleaseFolder:
         unpack(manifest, payload, fresh)
         if _read(fresh) != manifest.release:
             raise UpdateRefused(Why.CONTENT, "release.json is not the release of its manifest")
-        _compile(fresh / CODE, place / CODE)
+        compile_modules(fresh / CODE, place / CODE)
         if manifest.brings_libraries:
-            _compile(fresh / LIBRARIES, self._folder / f"{LIBRARIES}-{manifest.release.libraries}")
+            compile_modules(fresh / LIBRARIES, self._folder / f"{LIBRARIES}-{manifest.release.libraries}")
         sync_file_system(fresh)
         if manifest.brings_libraries:
             self._take_libraries(fresh, manifest.release.libraries)
@@ -135,15 +136,6 @@ def _read(folder: Path) -> Release:
         return parse_release((folder / RELEASE_FILE).read_bytes())
     except ValueError as error:
         raise OSError(f"{folder / RELEASE_FILE}: {error}") from error
-
-
-def _compile(folder: Path, place: Path) -> None:
-    """Every module, as if it lay at ``place``: the station may not write here, and would compile it at each start.
-
-    One that cannot be compiled, or for which no room is left, is compiled then. Nobody changes a module afterwards.
-    """
-    mode = PycInvalidationMode.UNCHECKED_HASH
-    compileall.compile_dir(folder, quiet=2, stripdir=str(folder), prependdir=str(place), invalidation_mode=mode)
 
 
 def _remove(path: Path) -> None:

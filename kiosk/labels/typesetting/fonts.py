@@ -86,7 +86,7 @@ def _load_small(script: Script, bold: bool, size_px: int) -> ImageFont.FreeTypeF
     return _open(script, bold, size_px)
 
 
-@lru_cache(maxsize=3)
+@lru_cache(maxsize=2)
 def _load_han(bold: bool, size_px: int) -> ImageFont.FreeTypeFont:
     """Few at a time: every open size of the Chinese face costs 1 MB, and a station has 90 MB in all."""
     return _open(Script.HAN, bold, size_px)

@@ -83,7 +83,7 @@ def styles(largest: int, smallest: int, bold: bool = False, tight: bool = False)
     return tuple(Style(size, bold, tight) for size in range(largest, smallest - 1, -1))
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=512)
 def _advance(run: Run, style: Style) -> float:
     parts = _parts(run)
     if len(parts) == 1:
@@ -91,7 +91,7 @@ def _advance(run: Run, style: Style) -> float:
     return sum(_part_advance(part, style) for part in parts)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _part_advance(part: Run, style: Style) -> float:
     return _measured(part, style)
 
@@ -233,7 +233,7 @@ def _ink(run: Run, style: Style) -> tuple[Image.Image, int, int]:
     return _kept_shape(run, style) if style.size <= _KEPT_SIZE else _shape(run, style)
 
 
-@lru_cache(maxsize=384)
+@lru_cache(maxsize=128)
 def _kept_shape(run: Run, style: Style) -> tuple[Image.Image, int, int]:
     return _shape(run, style)
 
@@ -263,6 +263,6 @@ def _part(part: Run, style: Style) -> tuple[Image.Image, int, int]:
     return _kept_part(part, style) if style.size <= _KEPT_SIZE else _shape(part, style)
 
 
-@lru_cache(maxsize=1536)
+@lru_cache(maxsize=768)
 def _kept_part(part: Run, style: Style) -> tuple[Image.Image, int, int]:
     return _shape(part, style)

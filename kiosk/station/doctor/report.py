@@ -9,7 +9,6 @@ from itertools import chain, repeat
 from typing import Final
 
 from kiosk.messaging.contract.control import MAX_TOLD_ROWS, DoctorRow
-from kiosk.station import memory
 from kiosk.station.doctor.finding import FINE, Finding, Verdict
 from kiosk.station.doctor.mark import DoctorMark
 
@@ -69,5 +68,3 @@ class DoctorReporter:
                 self._mark.write(told(self._look()))
             except Exception:
                 logger.exception("what the doctor says could not be written for the sorting center")
-            # Papers and pages leave some megabytes a minute behind that glibc would keep.
-            memory.give_back()

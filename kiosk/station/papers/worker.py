@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kiosk.devices.ports import Printer, PrinterFault, PrintNotStarted, PrintUncertain
+from kiosk.station import memory
 from kiosk.station.papers.rendering import RenderedJob
 from kiosk.store.errors import StoreError
 from kiosk.store.papers.papers import Papers
@@ -132,6 +133,7 @@ class PrintWorker:
             self._settle()
             job = self._queue.next(self._name)
             if job is None:
+                memory.give_back()  # papers and the pages about them leave megabytes that the C library would keep
                 return None
             return 0 if self._print(job) else self._retry_s
         except StoreError as error:

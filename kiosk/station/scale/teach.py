@@ -33,7 +33,6 @@ from kiosk.protocols.scales.probe.weights import (
     weigh,
 )
 from kiosk.protocols.scales.protocol import TransmissionMode
-from kiosk.station.settings_edit import NotWritten, lines, rewrite, writable
 
 logger = logging.getLogger(__name__)
 
@@ -169,6 +168,9 @@ class Teach:
             table, file = self._table(), self._tools.settings_file
             if table is None or not self._view.can_write or file is None:
                 raise TeachRefused("not_offered")
+            # What writes settings is 1 MB, and a scale is taught once.
+            from kiosk.station.settings_edit import NotWritten, lines, rewrite
+
             try:
                 copy = rewrite(file, "scale", table, self._tools.check)
             except NotWritten as error:
@@ -274,6 +276,8 @@ class Teach:
             self._view = replace(view, step="offer" if outcome.offer else "unclear", outcome=outcome)
             table = self._table()
             if table is not None:
+                from kiosk.station.settings_edit import lines, writable
+
                 can_write = self._tools.plate is not None and writable(self._tools.settings_file)
                 e_g, max_g = self._tools.plate or (0, 0)
                 plate = {"e_g": e_g, "max_g": max_g} if self._tools.plate else {}

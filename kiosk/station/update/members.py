@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import tarfile
 from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kiosk.station.update.bundle import Manifest
 from kiosk.station.update.refusals import UpdateRefused, Why
 from kiosk.station.update.release import RELEASE_FILE
+
+if TYPE_CHECKING:
+    import tarfile
 
 CODE: Final = "code"
 LIBRARIES: Final = "libraries"

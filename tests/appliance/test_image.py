@@ -1,4 +1,4 @@
-"""The image itself, made by its recipe and booted: sealed and grown; with data that come late.
+"""The image itself, made by its recipe and booted: sealed, grown, with scale, intake and watchdog; without data.
 
 What is booted is the image for QEMU, whose root and data are those of the card for a Raspberry Pi.
 """
@@ -7,21 +7,47 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
 import boot
-from tests.appliance.virtual_board import Board, Plan, card, from_boot
+from kiosk.simulators.broker import Broker
+from kiosk.simulators.processes import Child, HeldPort, answers
+from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
+from kiosk.simulators.visitor import Visitor
+from tests.appliance.lacking import without
+from tests.appliance.virtual_board import BROKER, Board, Plan, card, from_boot
 from tests.systemd.box import ROOT, STATION
 
 OUT = ROOT / "build/image"
+LIVE_S = 120.0
+"""A page of an emulated machine may be slow; the station's own times are its own."""
+SETTINGS = f"""\
+[station]
+station = "S0147"
+region = "yarkant"
+village = "Test"
+data = "/var/lib/kiosk"
+[web]
+port = PORT
+[scale]
+port = "/dev/kiosk/scale"
+protocol = "st_gs_csv"
+e_g = 5
+max_g = 60000
+[relay]
+broker_url = "mqtt://{BROKER[0]}:{BROKER[1]}"
+"""
+CATALOG = "/usr/lib/station-kiosk/code/kiosk/catalogs/yarkant.toml"
 
 if os.geteuid() != 0:
     pytest.skip("only root makes an image", allow_module_level=True)
@@ -60,6 +86,12 @@ def planned(image: Path, folder: Path) -> Iterator[Plan]:
         yield Plan(path, kernel, initramfs, words)
 
 
+def only_itself(board: Board) -> set[str]:
+    """What no other machine may have."""
+    secrets = ("/etc/machine-id", "/var/lib/kiosk-keys/pickup-key")
+    return {board.done(f"cat {path}").strip() for path in secrets}
+
+
 def test_a_new_card_comes_to_the_first_start_sealed_and_grown(plan: Plan, folder: Path) -> None:
     with Board(plan, folder / "board") as board:
         board.until_shell()
@@ -74,6 +106,132 @@ def test_a_new_card_comes_to_the_first_start_sealed_and_grown(plan: Plan, folder
         assert (boot_partition[0], "ro" in boot_partition[1].split(",")) == ("vfat", True)
         board.until("systemctl is-system-running", lambda state: state not in ("starting", "initializing"))
         assert board.call("systemctl --failed --plain --no-legend").stdout.strip() == "", board.journal()
+
+
+def test_two_cards_with_one_image_are_two_machines(image: Path, folder: Path) -> None:
+    found = []
+    for name in ("first", "second"):
+        (folder / name).mkdir()
+        with planned(image, folder / name) as plan, Board(plan, folder / name / "board") as board:
+            board.until_shell()
+            board.until("test -s /var/lib/kiosk-keys/pickup-key; echo $?", lambda text: text == "0")
+            found.append(only_itself(board))
+    assert [len(secrets) for secrets in found] == [2, 2]
+    assert found[0] & found[1] == set()
+
+
+@contextmanager
+def county(folder: Path) -> Iterator[tuple[Broker, Path]]:
+    """Broker and sorting center of this machine; the ledger's file."""
+    with Broker(folder / "broker") as broker, HeldPort() as held:
+        ledger = folder / "ledger.db"
+        url = f"http://127.0.0.1:{held.number}"
+        command = ["kiosk.cli.sorting_center", "run", "--broker", broker.url, "--ledger", f"sqlite:///{ledger}"]
+        command += ["--http", url.removeprefix("http://")]
+        center = Child("sorting center", command, folder / "log", answers(f"{url}/health"))
+        center.start()
+        try:
+            yield broker, ledger
+        finally:
+            center.stop()
+
+
+def test_a_scale_is_plugged_and_an_intake_reaches_the_sorting_center_and_what_hangs_is_started_again(
+    plan: Plan, folder: Path
+) -> None:
+    link = folder / "scale"
+    with (
+        county(folder) as (broker, ledger),
+        ScaleSimulator("st_gs_csv", link, 10.0, 0.4, IndicatorSettings(step_g=5)) as scale,
+        Board(
+            replace(plan, broker=broker.port, more=("-chardev", f"serial,id=scale,path={link}")), folder / "board"
+        ) as board,
+    ):
+        board.until_shell()
+        board.page("/setup")
+        settings_come(board)
+        board.open_visit()
+        board.page("/", port=board.visit)
+        url = f"http://127.0.0.1:{board.visit}"
+        with closing(Visitor(url, LIVE_S)) as visitor:
+            plugged_pulled_plugged(board, visitor)
+            an_intake(visitor, scale)
+            visitor.wait_live("the acknowledgement", {"acknowledged": True, "pending": 0}, LIVE_S)
+        assert booked(ledger) == [12450]
+        a_station_that_hangs_is_killed(board)
+        a_machine_that_hangs_is_restarted(board)
+        assert booked(ledger) == [12450]
+
+
+def settings_come(board: Board) -> None:
+    """As a technician copies them during the first start."""
+    board.write("/run/station.toml", SETTINGS.replace("PORT", str(board.visit)))
+    board.done("install -o kiosk -g kiosk -m 0600 /run/station.toml /etc/kiosk/station.toml")
+    ready = f"systemctl show --value --property=StatusText {STATION}"
+    board.until(ready, lambda text: text == "all parts are alive")
+    board.done(f"runuser -u kiosk -- kiosk catalog import --config /etc/kiosk/station.toml {CATALOG}")
+
+
+def plugged_pulled_plugged(board: Board, visitor: Visitor) -> None:
+    """The cable of a scale with an FTDI chip."""
+    assert board.call("test -e /dev/kiosk/scale").returncode == 1
+    for again in (True, False):
+        board.qmp("device_add", driver="usb-serial", id="scale", chardev="scale", bus="usb.0")
+        begun = time.monotonic()
+        visitor.wait_live("an empty pan", {"weight": {"state": "empty"}}, LIVE_S)
+        print(f"a live weight {time.monotonic() - begun:.1f} s after the plug")
+        board.done("test -e /dev/kiosk/scale")
+        if again:
+            board.qmp("device_del", id="scale")
+            board.event("DEVICE_DELETED", device="scale")
+            visitor.wait_live("no weight", {"weight": {"state": lambda state: state != "empty"}}, LIVE_S)
+            board.until("test -e /dev/kiosk/scale; echo $?", lambda text: text == "1")
+
+
+def an_intake(visitor: Visitor, scale: ScaleSimulator) -> None:
+    """Through the real pages."""
+    scale.command("put 12.450kg")
+    visitor.wait_live("the question who", {"step": "who"}, LIVE_S)
+    visitor.press("/who", "/party", party="non_member")
+    visitor.press("/what", "/product", code="BADAM")
+    visitor.wait_live("a locked weight", {"step": "agree", "weight": {"state": "locked"}}, LIVE_S)
+    page = visitor.post(visitor.get("/agree").form("/agree"))
+    assert (page.status, page.path) == (200, "/take"), page
+
+
+def booked(ledger: Path) -> list[int]:
+    """The net weight of every intake in the ledger, in grams."""
+    with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as database:
+        rows = database.execute("SELECT body FROM event WHERE type = 'station.intake.confirmed.v1'").fetchall()
+    return [json.loads(body)["data"]["net_g"] for (body,) in rows]
+
+
+def a_station_that_hangs_is_killed(board: Board) -> None:
+    """By systemd, whose watchdog it does not feed any more."""
+    restarts = f"systemctl show --value --property=NRestarts {STATION}"
+    assert board.done(restarts).strip() == "0"
+    begun = time.monotonic()
+    board.done(f"systemctl kill --kill-whom=main --signal=STOP {STATION}")
+    board.until(restarts, lambda number: number == "1")
+    ready = f"systemctl show --value --property=StatusText {STATION}"
+    board.until(ready, lambda text: text == "all parts are alive")
+    print(f"a station that hung was up again after {time.monotonic() - begun:.0f} s")
+
+
+def a_machine_that_hangs_is_restarted(board: Board) -> None:
+    """systemd itself stands still after a fault of its own: only the hardware's watchdog is left."""
+    rows = board.doctor()
+    assert (rows["root"], rows["disk"], rows["watchdog"], rows["unit_data"]) == ("fine",) * 4, rows
+    manager = "org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager RuntimeWatchdogUSec"
+    board.done(f"busctl set-property {manager} t 15000000")
+    begun = time.monotonic()
+    board.call("kill -SEGV 1")
+    board.event("WATCHDOG", action="reset")
+    fired = time.monotonic() - begun
+    board.until_shell()
+    board.until(f"systemctl show --value --property=StatusText {STATION}", lambda text: text == "all parts are alive")
+    again = time.monotonic() - begun - fired
+    print(f"the watchdog fired after {fired:.0f} s; the station was up again {again:.0f} s later")
 
 
 def test_data_that_come_a_minute_late_or_not_at_all_are_told_and_waited_for(plan: Plan, folder: Path) -> None:
@@ -104,3 +262,15 @@ def taken_out(path: Path, disk: Path) -> None:
     words = [f"if={path}", f"of={disk}", "bs=512", f"skip={row['start']}", f"count={row['size']}"]
     subprocess.run(["dd", "status=none", "iflag=fullblock", *words], check=True)
     subprocess.run(["sfdisk", "--quiet", "--delete", str(path), "3"], check=True)
+
+
+def test_an_initramfs_that_lost_what_seals_the_root_is_told_by_the_doctor(plan: Plan, folder: Path) -> None:
+    """The build refuses it; a machine may still get one."""
+    lacking = without(plan.initramfs, ("bin/busybox", "scripts/init-bottom/overlayroot"), folder / "lacking")
+    with Board(replace(plan, initramfs=lacking), folder / "board") as board:
+        board.until_shell()
+        board.page("/setup")
+        assert board.done("findmnt -no FSTYPE /").strip() == "ext4"
+        settings_come(board)
+        assert board.doctor()["root"] == "root_unsealed"
+        assert board.done("findmnt -no FSTYPE /var/lib/kiosk").strip() == "ext4"

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 PROGRAM = """
-from kiosk.station import memory
+from kiosk import memory
 
 def resident():
     with open("/proc/self/statm") as file:

@@ -135,12 +135,13 @@ class Child:
                 self._plan.heard(line)
         finally:
             with self._lock:
-                self._process = None
-            for pipe in (process.stdin, process.stdout):
-                if pipe is not None:
-                    with suppress(OSError):
-                        pipe.close()
+                for pipe in (process.stdin, process.stdout):
+                    if pipe is not None:
+                        with suppress(OSError):
+                            pipe.close()
             if not self._stopping.is_set() and process.poll() is None:
                 process.kill()  # it has closed its output and lives: nothing is heard of it any more
             status = process.wait()
+            with self._lock:  # not before: one that closes its output at its end, and stays, is still to be killed
+                self._process = None
         return status

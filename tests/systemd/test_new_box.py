@@ -286,7 +286,7 @@ def test_the_sorting_center_is_a_unit_too_and_waits_for_its_broker(box: Box) -> 
     assert "<html" in box.page("/sign-in", port=8090)
     assert "broker mqtt://127.0.0.1:1883" in box.property("sorting-center.service", "StatusText")
     box.call("systemctl", "stop", "sorting-center.service")
-    assert box.property("sorting-center.service", "Result") == "success"
+    assert box.property("sorting-center.service", "Result") == "success", box.journal("sorting-center.service")
 
 
 def test_the_backup_refuses_to_lie_on_the_same_card(box: Box) -> None:

@@ -16,7 +16,7 @@ from kiosk.photo.arrays import BgrImage
 from kiosk.photo.codec import decode_picture
 from kiosk.photo.color import SHEET_WINDOW, Correction, find_correction, fit_light
 from kiosk.photo.cutout import CUT_WINDOW, CutOut, Mask, cut_out
-from kiosk.photo.faces import FaceDetector, SeenFace, haar_faces
+from kiosk.photo.faces import haar_faces
 from kiosk.photo.frame_check import mean_luminance, sharpest_edge_px
 from kiosk.photo.lens import Lens
 from kiosk.photo.markers import SeenMat, find_mat, fit_mat, see_markers
@@ -24,6 +24,7 @@ from kiosk.photo.mat import INTERIOR, PX_PER_MM
 from kiosk.photo.measures import Detail, Outline, Reach, detail, focus, motion, outline, reach_in, stripes
 from kiosk.photo.picture_header import PictureRefused
 from kiosk.photo.pictures import crop_window, make_pictures
+from kiosk.photo.ports import FaceDetector, SeenFace
 from kiosk.photo.rectify import flatten, see_patches
 
 Corners: TypeAlias = NDArray[np.float32]

@@ -24,11 +24,11 @@ from kiosk.station.doctor.finding import Finding, Verdict, unreadable
 from kiosk.station.doctor.kit import recovery_kit
 from kiosk.station.doctor.liveness import RelayHeartbeat
 from kiosk.station.doctor.photos_mark import PhotosMark, pictures
-from kiosk.station.doctor.ports import Configuration
 from kiosk.station.doctor.records import records
 from kiosk.station.parcels.pickup_key import CREDENTIALS, PickupKey, place_of
 from kiosk.station.photos.lens_file import LensFile, LensWord
 from kiosk.station.photos.space import KEPT_FREE_BYTES
+from kiosk.station.ports import Configuration
 from kiosk.station.settings import StationSettings
 from kiosk.store.backup.medium import disk_of, finished, read_manifest, uuid_of
 from kiosk.store.backup.settings import BackupSettings

@@ -21,7 +21,6 @@ from kiosk.labels.typesetting.fonts import SOURCES, FontProblem, find, require_s
 from kiosk.messaging.relay.faults import LinkFault
 from kiosk.station.doctor import box
 from kiosk.station.doctor.finding import Finding, Verdict, unreadable
-from kiosk.station.doctor.kit import recovery_kit
 from kiosk.station.doctor.liveness import RelayHeartbeat
 from kiosk.station.doctor.photos_mark import PhotosMark, pictures
 from kiosk.station.doctor.records import records
@@ -30,6 +29,8 @@ from kiosk.station.photos.lens_file import LensFile, LensWord
 from kiosk.station.photos.space import KEPT_FREE_BYTES
 from kiosk.station.ports import Configuration
 from kiosk.station.settings import StationSettings
+from kiosk.store.backup.kit.beside import county_key, is_kit_of
+from kiosk.store.backup.kit.contents import KitRefused
 from kiosk.store.backup.medium import disk_of, finished, read_manifest, uuid_of
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.connection import LOG_FILES
@@ -331,7 +332,7 @@ def _backup_on(
     days = 0 if unset or age < 0 else int(age // 86_400)
     if days >= OLD_DAYS:
         return Finding("backup", True, False, Verdict.WARN, "backup_old", last_seen_s=age, values={"n": days})
-    return recovery_kit(settings, made[-1], station.station, None if unset or age < 0 else age)
+    return _recovery_kit(settings, made[-1], station.station, None if unset or age < 0 else age)
 
 
 def _unfit(settings: BackupSettings, values: dict[str, str | int]) -> Finding | None:
@@ -347,3 +348,25 @@ def _unfit(settings: BackupSettings, values: dict[str, str | int]) -> Finding | 
 def _bad(device: str, word: str, *, found: bool, place: object = None) -> Finding:
     values: dict[str, str | int] = {} if place is None else {"place": str(place)}
     return Finding(device, found, False, Verdict.FAIL, word, needed=True, values=values)
+
+
+def _recovery_kit(settings: BackupSettings, newest: Path, station: str, age_s: float | None) -> Finding:
+    """The row of a backup that is in order: what it says of the recovery kit beside it.
+
+    ``newest`` is the backup's manifest, ``age_s`` how long ago it was made, None when no clock tells. Without a
+    county's key no kit is made: a county decides that, so it is told and is no fault.
+
+    Raises PermissionError.
+    """
+    try:
+        county = county_key(settings)
+    except KitRefused:
+        values = {"place": "[backup] county_key_file"}
+        return Finding("backup", True, False, Verdict.WARN, "kit_key", last_seen_s=age_s, values=values)
+    if county is None:
+        values = {"place": "[backup] county_key"}
+        return Finding("backup", True, True, word="kit_none", last_seen_s=age_s, values=values)
+    if not is_kit_of(newest, station, county):
+        values = {"command": "kiosk backup"}
+        return Finding("backup", True, False, Verdict.WARN, "kit_missing", last_seen_s=age_s, values=values)
+    return Finding("backup", True, True, last_seen_s=age_s)

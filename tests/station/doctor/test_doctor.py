@@ -806,7 +806,6 @@ def test_every_word_has_a_sentence_in_every_language(lang: str) -> None:
             "devices.py",
             "doctor.py",
             "finding.py",
-            "kit.py",
             "tools.py",
         )
     )

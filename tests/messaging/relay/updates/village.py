@@ -17,9 +17,10 @@ from kiosk.app.update.board import Board
 from kiosk.app.update.fetched import FetchedBundles
 from kiosk.app.update.places import Places
 from kiosk.messaging.contract.updates import Offer, Offers
+from kiosk.messaging.relay.lane import Lane
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.messaging.relay.updates.client import Client
-from kiosk.messaging.relay.updates.lane import UpdatesLane
+from kiosk.messaging.relay.updates.lane import UpdatesWork
 from tests.messaging.relay.photos.stations import Clock, Outbox
 from tests.sorting_center.photos.lanes import STATION
 from tests.station.update.machine import Machine
@@ -52,7 +53,7 @@ class Village:
     def inbox(self) -> FetchedBundles:
         return FetchedBundles(self.machine.data, Places(self.machine.releases, self.machine.package), Arm())
 
-    def lane(self) -> UpdatesLane:
+    def lane(self) -> Lane:
         """As of a relay that has just been started."""
         settings = RelaySettings(
             "mqtts://127.0.0.1:1" if self.files else "mqtt://127.0.0.1:1",
@@ -64,9 +65,10 @@ class Village:
             bytes_per_second=self.bytes_per_second,
             **self.files,  # type: ignore[arg-type]
         )
-        return UpdatesLane(settings, Client(settings), self.inbox, self.outbox, Random(1), self.clock)
+        client = Client(settings)
+        return Lane(UpdatesWork(settings, client, self.inbox, self.outbox, Random(1), self.clock), client)
 
-    def turns(self, lane: UpdatesLane, until: Callable[[], object], most: int = 400) -> bool:
+    def turns(self, lane: Lane, until: Callable[[], object], most: int = 400) -> bool:
         """Whether it is so after some turns; the lane has hung up then."""
         try:
             for _ in range(most):
@@ -77,7 +79,7 @@ class Village:
         finally:
             lane.stop()
 
-    def days(self, lane: UpdatesLane, days: float) -> None:
+    def days(self, lane: Lane, days: float) -> None:
         """All that it does in this time."""
         end = self.clock.now + days * 86_400
         self.turns(lane, lambda: self.clock.now >= end, 100_000)

@@ -9,7 +9,7 @@ from typing import BinaryIO, Final
 
 import click
 
-from kiosk.app.update.helper import run_helper
+from kiosk.app.update.helper import refuse_request, run_helper
 from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.letter_box import BUNDLES, StationLetters
 from kiosk.app.update.owner import as_owner
@@ -143,8 +143,12 @@ def _help(path: Path | None) -> None:
     setup_logging()
     settings = path or SETTINGS_PLACES[-1]
     try:
-        with as_owner(settings.parent):
-            config = read_config(settings, load)
+        try:
+            with as_owner(settings.parent):
+                config = read_config(settings, load)
+        except SystemExit:
+            refuse_request(PLACES.data, PLACES, Why.NOT_SET_UP)
+            raise
         run_helper(config, PLACES, lambda: Notifier.from_environ().ready("no update is left half done"))
     except UpdateRefused as error:
         end(SENTENCES[error.why], 1)

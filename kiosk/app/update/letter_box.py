@@ -39,7 +39,7 @@ class HelperLetters:
         self._data = data
 
     def take_request(self) -> Request | None:
-        """Gone before it is acted on, whatever it is: one that ends the helper is not tried for ever. Raises OSError."""
+        """Gone before it is acted on, whatever it is: one that ends the helper comes only once. Raises OSError."""
         found = self._read(REQUEST, Request)
         place = self._data / REQUESTS / REQUEST
         with as_owner(self._data):

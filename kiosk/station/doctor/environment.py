@@ -90,6 +90,15 @@ def findings(config: Configuration, moment: Moment, environ: Mapping[str, str] =
     yield from box.findings(box.Place(data, moment, _SYSTEMD, environ))
 
 
+def machine(data: Path, moment: Moment, environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
+    """What can be said while there are no settings; ``data`` is looked at on a box alone."""
+    if on_a_box(environ):
+        yield _looked("disk", lambda: disk(data, environ), needed=True)
+    yield clock(moment)
+    yield _looked("fonts", fonts, needed=True)
+    yield from box.findings(box.Place(data, moment, _SYSTEMD, environ))
+
+
 def _looked(device: str, look_at: Callable[[], Finding], *, needed: bool = False) -> Finding:
     """One row; one that the caller may not look at does not cost the others."""
     try:

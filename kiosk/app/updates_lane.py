@@ -9,12 +9,14 @@ from kiosk.app.update.places import Places
 from kiosk.config.relay import RelayConfig
 from kiosk.messaging.relay.lane import Lane
 from kiosk.messaging.relay.updates.client import Client
-from kiosk.messaging.relay.updates.lane import UpdatesWork
+from kiosk.messaging.relay.updates.lane import StationUpdates, UpdatesWork
+from kiosk.station.doctor.updates_mark import UpdatesMark
 from kiosk.store.store import Store
 
 
 def updates_lane(config: RelayConfig, store: Store, places: Places) -> Lane:
     """Not started."""
-    inbox = FetchedBundles(config.station.data, places, Board())
+    data = config.station.data
+    station = StationUpdates(FetchedBundles(data, places, Board()), StoredEvents(store), UpdatesMark(data))
     center = Client(config.relay)
-    return Lane(UpdatesWork(config.relay, center, inbox, StoredEvents(store)), center)
+    return Lane(UpdatesWork(config.relay, center, station), center)

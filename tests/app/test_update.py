@@ -20,7 +20,9 @@ from kiosk.app.update.owner import as_owner, open_regular, read_small
 from kiosk.app.update.places import Places
 from kiosk.app.update.station import hear_scale
 from kiosk.cli.kiosk import main
+from kiosk.messaging.relay.updates.ports import Fetching
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
+from kiosk.station.doctor.updates_mark import UpdatesMark
 from kiosk.station.open_store import stamps
 from kiosk.station.update.journal import Entry, Outcome, Phase
 from kiosk.station.update.letters import Verdict, parse
@@ -238,7 +240,21 @@ def test_the_command_tells_what_runs_and_what_came_of_it(
         said = capsys.readouterr()
         return int(ended.value.code or 0), (said.out + said.err).strip()
 
-    assert run("--status") == (0, f"runs {NEW} (all, Python 3.13, schema 8)")
+    runs = (0, f"runs {NEW} (all, Python 3.13, schema 8)")
+    assert run("--status") == runs
+    settings, data = tmp_path / "station.toml", tmp_path / "kept"
+    named = ("--status", "--config", str(settings))
+    assert run(*named) == runs, "before the first start, too"
+    relay = '[relay]\nbroker_url = "mqtt://127.0.0.1:1"\n'
+    for more in ("", relay, "[nonsense\n"):
+        settings.write_text(f'[station]\nstation = "S0147"\nregion = "yarkant"\ndata = "{data}"\n{more}')
+        assert run(*named) == runs, more
+    settings.write_text(settings.read_text().replace("[nonsense\n", relay + 'updates = "http://127.0.0.1:1"\n'))
+    data.mkdir()
+    assert "over the line: The relay has said nothing of updates" in run(*named)[1]
+    UpdatesMark(data).tell(Fetching(here="99.0.1", asked_s=7200))
+    line = "over the line: Version 99.0.1 has come and waits: install it under Updates."
+    assert run(*named)[1].splitlines()[-1] == f"{line} (the sorting center was asked 2 h ago)"
     journal = JournalFile(places.releases)
     journal.close(Outcome("1", NEW, Why.LATE))
     assert "was not kept: The new version did not get healthy in time" in run("--status")[1]

@@ -26,6 +26,7 @@ from kiosk.station.doctor.liveness import RelayHeartbeat
 from kiosk.station.doctor.photos_mark import PhotosMark, pictures
 from kiosk.station.doctor.ports import Configuration
 from kiosk.station.doctor.records import records
+from kiosk.station.doctor.updates_mark import updates
 from kiosk.station.parcels.pickup_key import CREDENTIALS, PickupKey, place_of
 from kiosk.station.photos.lens_file import LensFile, LensWord
 from kiosk.station.photos.space import KEPT_FREE_BYTES
@@ -84,6 +85,8 @@ def findings(config: Configuration, moment: Moment, environ: Mapping[str, str] =
     yield from link(env)
     if config.relay is not None and config.relay.photos is not None:
         yield pictures(PhotosMark(data))
+    if (row := updates(config)) is not None:
+        yield row
     yield _looked("backup", lambda: backup(env))
     if config.camera is not None and config.camera.kind != "none":
         yield lens(LensFile(data, config.camera))

@@ -13,7 +13,7 @@ from kiosk.station.update.quiet import JournalLook
 from kiosk.station.update.refusals import UpdateRefused, Why
 from kiosk.station.update.release import Release
 
-MOST_SHOWN: Final = 4
+MOST_SHOWN: Final = 3
 """Bundles on one page, those on a stick first; who has more deletes some."""
 
 

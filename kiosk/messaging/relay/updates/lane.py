@@ -20,7 +20,16 @@ from kiosk.messaging.relay.center_line import NoWay
 from kiosk.messaging.relay.lane import LOOK_S, Events, SharedLine, random_share
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.messaging.relay.throughput import ByteBudget
-from kiosk.messaging.relay.updates.ports import Center, Inbox, NoRoom, Refused, Spoiled
+from kiosk.messaging.relay.updates.ports import (
+    Center,
+    Fetching,
+    Inbox,
+    NoRoom,
+    Refused,
+    Spoiled,
+    UpdateFault,
+    UpdateWatcher,
+)
 
 ASK_S: Final = 6 * 3600.0
 """Between two questions; on a line whose bytes are counted it is DAY_S. A random part of it is added."""
@@ -36,6 +45,9 @@ TRIES: Final = 3
 _IDLE_S: Final = 60.0
 _LONGEST_PAUSE_S: Final = 600.0
 _LOG_PERIOD_S: Final = 3600.0
+_TELL_S: Final = 15.0
+_SILENT_S: Final = 3600.0
+"""A center without updates for so long is a fault and no bad afternoon."""
 _SOON_S: Final = 600.0
 _LATER: Final = frozenset({429, 503})
 _ANOTHER: Final = frozenset({200, 404, 416})
@@ -43,13 +55,22 @@ _ANOTHER: Final = frozenset({200, 404, 416})
 
 
 @dataclass(slots=True)
-class _Fetching:
+class _OnItsWay:
     offer: Offer
     since: float
 
 
 class _CardTrouble(Exception):
     """Writing failed, and not the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class StationUpdates:
+    """What the lane meets at the station."""
+
+    inbox: Inbox
+    events: Events
+    watcher: UpdateWatcher
 
 
 class UpdatesWork:
@@ -62,23 +83,27 @@ class UpdatesWork:
         self,
         settings: RelaySettings,
         center: Center,
-        inbox: Inbox,
-        events: Events,
+        station: StationUpdates,
         random: Random | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``clock`` is monotonic seconds."""
-        self._center, self._inbox, self._clock = center, inbox, clock
+        self._center, self._clock = center, clock
+        self._inbox, self._watcher = station.inbox, station.watcher
         counted = settings.bytes_per_second
         self._period_s = DAY_S if counted else ASK_S
         budget = ByteBudget(min(counted or MOST_BYTES_PER_S, MOST_BYTES_PER_S))
-        self._line = SharedLine(center, events, budget, clock)
+        self._line = SharedLine(center, station.events, budget, clock)
         self._share = random_share(random)
         self._pauses = Backoff(settings.reconnect_s, _LONGEST_PAUSE_S, self._share)
-        self._fetching: _Fetching | None = None
+        self._fetching: _OnItsWay | None = None
         self._held: dict[str, float] = {}
         self._spoiled: dict[str, int] = {}
         self._ask_at = clock() + FIRST_S * self._share()
+        self._tell_at = clock()
+        self._asked_at: float | None = None
+        self._no_way_since: float | None = None
+        self._fault: UpdateFault | None = None
         self.log = RateLimitedLog(logging.getLogger(f"kiosk.updates.{settings.station}"), clock, _LOG_PERIOD_S)
 
     def step(self) -> float:
@@ -86,11 +111,15 @@ class UpdatesWork:
         try:
             return self._step()
         except Refused as error:
+            self._no_way_since = None
+            if error.status not in _LATER and not (self._fetching is not None and error.status in _ANOTHER):
+                self._fault = UpdateFault.REFUSED
             self._fetching = None
             self.log.write(f"no update is fetched: {error}", kind="refused")
             return self._later(error)
         except NoRoom as error:
             self.log.write(f"no update is fetched: {error}", kind="room")
+            self._fault = UpdateFault.FULL
             self._give_up_for(self._period_s)
             return LOOK_S
         except Spoiled as error:
@@ -105,11 +134,15 @@ class UpdatesWork:
     def failed(self, error: Exception) -> float:
         """The next step begins with what lies in the folder."""
         if isinstance(error, NoWay):
+            self._no_way_since = self._no_way_since or self._clock()
             self._line.size.broke()
+        else:
+            self._fault = UpdateFault.TROUBLE
         return self._pauses.next()
 
     def _step(self) -> float:
         now = self._clock()
+        self._tell(now)
         if self._fetching is None and now < self._ask_at:
             self._center.close()
             return min(self._ask_at - now, _IDLE_S)
@@ -118,6 +151,7 @@ class UpdatesWork:
         if self._fetching is None:
             return self._ask(now)
         if now - self._fetching.since > LONGEST_S:
+            self._fault = UpdateFault.LATE
             self._inbox.discard(self._fetching.offer)
             self._give_up_for(DAY_S)
             return LOOK_S
@@ -125,23 +159,27 @@ class UpdatesWork:
 
     def _ask(self, now: float) -> float:
         offers = self._center.offers()
+        self._asked_at, self._no_way_since = now, None
+        if not any(until > now for until in self._held.values()):
+            self._fault = None
         self._ask_at = now + self._period_s * (1 + self._share() / 2)
         chosen = self._inbox.choose([offer for offer in offers if self._held.get(offer.sha256, now) <= now])
         if chosen is not None:
-            self._fetching = _Fetching(chosen, now)
+            self._fetching = _OnItsWay(chosen, now)
         return 0.0
 
     def _go_on(self, offer: Offer) -> float:
         first = self._inbox.offset(offer)
         if first >= offer.size_bytes:
             self._inbox.finish(offer)
-            self._fetching = None
+            self._fetching = self._fault = None
             self.log.write(f"the update {offer.version} is here", kind=offer.sha256, level=logging.INFO)
             return LOOK_S
         self._inbox.require_room(offer)
         size = self._line.part_bytes
         self._line.carry(size, partial(self._center.fetch, offer, first, size, partial(self._take, offer)))
         self._pauses.reset()
+        self._no_way_since = self._fault = None
         return 0.0
 
     def _take(self, offer: Offer, piece: bytes) -> None:
@@ -161,6 +199,7 @@ class UpdatesWork:
         if error.forged or self._spoiled[sha256] >= TRIES:
             self._spoiled[sha256] = 0
             self._held = {sha256: self._clock() + DAY_S}
+            self._fault = UpdateFault.FORGED if error.forged else UpdateFault.DAMAGED
         else:
             self._ask_at = self._clock()
 
@@ -175,6 +214,23 @@ class UpdatesWork:
 
     def _give_up_for(self, seconds: float) -> None:
         """What came of it stays."""
-        self._fetching = None
+        self._fetching = self._no_way_since = None
         self._center.close()
         self._ask_at = self._clock() + seconds * (1 + self._share() / 2)
+
+    def _tell(self, now: float) -> None:
+        if now < self._tell_at:
+            return
+        self._tell_at = now + _TELL_S
+        offer = None if self._fetching is None else self._fetching.offer
+        silent = self._no_way_since is not None and now - self._no_way_since > _SILENT_S
+        self._watcher.tell(
+            Fetching(
+                version="" if offer is None else offer.version,
+                have_bytes=0 if offer is None else self._inbox.offset(offer),
+                size_bytes=0 if offer is None else offer.size_bytes,
+                here=self._inbox.here(),
+                fault=UpdateFault.NO_WAY if silent else self._fault,
+                asked_s=-1 if self._asked_at is None else round(now - self._asked_at),
+            )
+        )

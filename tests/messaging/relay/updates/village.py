@@ -20,7 +20,8 @@ from kiosk.messaging.contract.updates import Offer, Offers
 from kiosk.messaging.relay.lane import Lane
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.messaging.relay.updates.client import Client
-from kiosk.messaging.relay.updates.lane import UpdatesWork
+from kiosk.messaging.relay.updates.lane import StationUpdates, UpdatesWork
+from kiosk.messaging.relay.updates.ports import Fetching, UpdateFault
 from tests.messaging.relay.photos.stations import Clock, Outbox
 from tests.sorting_center.photos.lanes import STATION
 from tests.station.update.machine import Machine
@@ -48,6 +49,7 @@ class Village:
     bytes_per_second: int = 0
     clock: Clock = field(default_factory=Clock)
     outbox: Outbox = field(default_factory=Outbox)
+    told: list[Fetching] = field(default_factory=list)
 
     @property
     def inbox(self) -> FetchedBundles:
@@ -65,8 +67,16 @@ class Village:
             bytes_per_second=self.bytes_per_second,
             **self.files,  # type: ignore[arg-type]
         )
-        client = Client(settings)
-        return Lane(UpdatesWork(settings, client, self.inbox, self.outbox, Random(1), self.clock), client)
+        client, station = Client(settings), StationUpdates(self.inbox, self.outbox, self)
+        return Lane(UpdatesWork(settings, client, station, Random(1), self.clock), client)
+
+    def tell(self, fetching: Fetching) -> None:
+        self.told.append(fetching)
+
+    @property
+    def fault(self) -> UpdateFault | None:
+        """What the lane has told last."""
+        return self.told[-1].fault
 
     def turns(self, lane: Lane, until: Callable[[], object], most: int = 400) -> bool:
         """Whether it is so after some turns; the lane has hung up then."""

@@ -380,3 +380,19 @@ def test_a_request_that_the_helper_cannot_serve_is_taken_away_and_its_unit_rests
     assert (update_is_asked_for(box), box.property(UPDATE, "ActiveState")) == (False, "failed")
     assert json.loads(box.call("cat", "/var/lib/kiosk-releases/outcome.json").stdout)["why"] == "not_set_up"
     box.call("systemctl", "reset-failed", UPDATE)
+
+
+ROOT_IN_FSTAB = """\
+trap 'umount /etc/fstab' EXIT
+grep ' / overlay ' /proc/mounts | sed 's/ rw,/ ro,/' >/run/fstab
+mount --bind /run/fstab /etc/fstab
+systemctl restart systemd-remount-fs.service
+"""
+"""As overlayroot leaves it on a sealed box, and Debian's unit reads it."""
+
+
+def test_a_root_that_is_an_overlay_fails_no_unit_of_debian(read_only: Box) -> None:
+    assert "<html" in read_only.page("/"), read_only.journal(STATION)
+    done = read_only.call("sh", "-uc", ROOT_IN_FSTAB)
+    assert done.returncode == 0, done.stderr + read_only.journal("systemd-remount-fs.service")
+    assert "Read-only file system" in read_only.call("touch", "/usr/mark").stderr, "it stays as it was mounted"

@@ -17,6 +17,7 @@ from kiosk.station.update.release import is_version
 
 UPDATES_MARK: Final = "updates-mark"
 _KB: Final = 1000
+_LOOKED_AT: Final = msgspec.json.Decoder(Fetching)
 
 
 class UpdatesMark:

@@ -29,7 +29,9 @@ class UpdatesMark:
 
     def tell(self, fetching: Fetching) -> None:
         """Raises nothing."""
-        self._mark.write(msgspec.to_builtins(fetching), msgspec.structs.replace(fetching, asked_s=min(fetching.asked_s, 0)))
+        self._mark.write(
+            msgspec.to_builtins(fetching), msgspec.structs.replace(fetching, asked_s=min(fetching.asked_s, 0))
+        )
 
     def read(self) -> Fetching | None:
         """None when nothing is known."""

@@ -14,6 +14,9 @@ PYTEST = $(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder
 # How long `make fuzz` works on each engine, in minutes.
 MINUTES ?= 5
 
+# At how many moments `make appliance` kills a machine in the middle of its updates.
+KILLS ?= 100
+
 # Files in which `make torture` goes deeper than `make test`: those that ask tests/depth.py, those of centers that end in
 # time, and whole days at a station, which it sees in a station's own browser.
 TORTURED = $(sort $(shell grep -lE 'from tests.depth import .*(TORTURE|many|looks)' -r tests --include='test_*.py') \
@@ -92,7 +95,9 @@ image:           ## Card image for a Raspberry Pi 3 or 4, and one for QEMU, into
 
 appliance:       ## Install the packages on a bare Debian, boot it, remove them again; boot the image in QEMU
 	@scripts/setup appliance
-	@KIOSK_TESTS=appliance $(BIN)/pytest -n 0 tests/appliance
+	@$(BIN)/python packaging/image.py qemu
+	@KIOSK_IMAGE="$$(ls $(CURDIR)/build/image/station-kiosk-qemu_*.img)" KIOSK_KILLS=$(KILLS) KIOSK_TESTS=appliance \
+		$(BIN)/pytest -n 2 --no-loadscope-reorder --durations=0 --durations-min=5 tests/appliance
 
 clean:           ## Remove what was made here
 	rm -rf .venv var build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -9,6 +9,11 @@ from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
 LONG_ONES_FIRST: Final = (
+    "tests/appliance/test_update_kills.py",
+    "tests/appliance/test_browser.py",
+    "tests/appliance/test_update_in_image.py",
+    "tests/appliance/test_image.py",
+    "tests/appliance/test_identities.py",
     "tests/systemd/test_new_box.py",
     "tests/systemd/test_boot.py",
     "tests/web/first_start/test_layout.py",
@@ -45,7 +50,7 @@ LONG_ONES_FIRST: Final = (
 )
 """Files that wait for a browser or for a whole machine, and those that draw or judge photographs. Begun last, one of
 them would be waited for alone. Those that paint and those that wait for a device by turns: side by side they leave each
-other room.
+other room. What the appliance promises within a minute is measured while no machine is emulated.
 """
 
 ONE_RABBITMQ: Final = frozenset(

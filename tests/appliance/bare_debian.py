@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -17,6 +19,9 @@ SUITE = "trixie"
 BARE = ("apt", "dbus", "systemd", "systemd-sysv", "udev")
 """What a system needs to boot, and to be asked. Python is not among it: our packages bring it."""
 KEPT = ROOT / "build/appliance"
+"""For all runs to come."""
+MINE = KEPT / f"run-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+"""Of this process of tests: others make, boot and remove their own machines meanwhile."""
 BOOT = Path(__file__).with_name("boot_tree.py")
 QUIETLY = ("env", "--chdir=/", "DEBIAN_FRONTEND=noninteractive")
 INSTALL = (
@@ -39,18 +44,32 @@ def bare_debian() -> Path:
     wanted = ", ".join(relations(package) for package in ABOUT)
     digits = hashlib.sha256(f"{SUITE} {BARE} {wanted}".encode()).hexdigest()[:16]
     folder = KEPT / f"debian-{digits}"
-    if not folder.exists():
-        KEPT.mkdir(parents=True, exist_ok=True)
-        new = folder.with_suffix(".new")
-        subprocess.run([*AS_ROOT, "rm", "-rf", str(new)], check=True)
-        fetch = f'chroot "$1" apt-get --quiet --yes --no-install-recommends --download-only satisfy "{wanted}"'
-        options = ["--variant=minbase", f"--include={','.join(BARE)}", f"--customize-hook={fetch}"]
-        options += ["--skip=cleanup/apt/lists", "--skip=cleanup/apt/cache"]
-        # What it mounts is gone with its namespace, however it ends.
-        apart = [*AS_ROOT, "unshare", "--mount"]
-        subprocess.run([*apart, "mmdebstrap", "--quiet", *options, SUITE, str(new)], check=True)
-        subprocess.run([*AS_ROOT, "mv", str(new), str(folder)], check=True)
+    with one_at_a_time():
+        if not folder.exists():
+            make(folder, wanted)
     return folder
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Whoever comes second waits for what the first one makes."""
+    KEPT.mkdir(parents=True, exist_ok=True)
+    with (KEPT / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def make(folder: Path, wanted: str) -> None:
+    """From Debian's archive; whole or not at all."""
+    new = folder.with_suffix(".new")
+    subprocess.run([*AS_ROOT, "rm", "-rf", str(new)], check=True)
+    fetch = f'chroot "$1" apt-get --quiet --yes --no-install-recommends --download-only satisfy "{wanted}"'
+    options = ["--variant=minbase", f"--include={','.join(BARE)}", f"--customize-hook={fetch}"]
+    options += ["--skip=cleanup/apt/lists", "--skip=cleanup/apt/cache"]
+    # What it mounts is gone with its namespace, however it ends.
+    apart = [*AS_ROOT, "unshare", "--mount"]
+    subprocess.run([*apart, "mmdebstrap", "--quiet", *options, SUITE, str(new)], check=True)
+    subprocess.run([*AS_ROOT, "mv", str(new), str(folder)], check=True)
 
 
 class Machine:
@@ -79,10 +98,9 @@ class Machine:
 @contextmanager
 def machine() -> Iterator[Machine]:
     """On a disk, because a station refuses to keep anything in memory; gone at the end."""
-    KEPT.mkdir(parents=True, exist_ok=True)
-    folder = KEPT / "run"
+    folder = MINE / "machine"
     subprocess.run([*AS_ROOT, "rm", "-rf", str(folder)], check=True)
-    folder.mkdir()
+    folder.mkdir(parents=True)
     try:
         yield Machine(folder)
     finally:
@@ -132,11 +150,12 @@ def paths(root: Path) -> set[str]:
     return set(found.stdout.splitlines())
 
 
-def built(out: Path = KEPT / "packages", *names: str) -> dict[str, Path]:
+def built(out: Path = MINE / "packages", *names: str) -> dict[str, Path]:
     """The packages of this machine's architecture, made now; all of them by default."""
     shutil.rmtree(out, ignore_errors=True)
     architecture = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True)
     options = ["--stored", "--architecture", architecture.stdout.strip(), "--out", str(out)]
     command = [sys.executable, "packaging/deb.py", *names, *options]
-    made = done(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False))
+    with one_at_a_time():
+        made = done(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False))
     return {path.name.partition("_")[0]: path for path in map(Path, made.splitlines())}

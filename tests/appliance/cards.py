@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.appliance.bare_debian import BOOT, BOOTING, INSTALL, KEPT, bare_debian, built, state
+from tests.appliance.bare_debian import BOOT, BOOTING, INSTALL, MINE, bare_debian, built, state
 from tests.systemd.box import AS_ROOT, Booted, wait_for
 from tree import BOX, STATION
 
@@ -95,7 +95,7 @@ class Cards:
 @contextmanager
 def made_cards() -> Iterator[Cards]:
     """On a disk, because a station refuses to keep anything in memory; gone at the end."""
-    folder = KEPT / "cards"
+    folder = MINE / "cards"
     subprocess.run([*AS_ROOT, "rm", "-rf", str(folder)], check=True)
     folder.mkdir(parents=True)
     try:

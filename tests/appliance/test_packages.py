@@ -13,7 +13,7 @@ import pytest
 from tests.appliance.bare_debian import (
     BOOTING,
     INSTALL,
-    KEPT,
+    MINE,
     QUIETLY,
     UNPACKED_S,
     Machine,
@@ -150,7 +150,7 @@ def test_the_sorting_center_starts_when_its_settings_name_a_broker(packages: dic
 
 
 def test_the_same_commit_makes_the_same_bytes_of_a_whole_program(packages: dict[str, Path]) -> None:
-    again = built(KEPT / "again", CENTER)[CENTER]
+    again = built(MINE / "again", CENTER)[CENTER]
     first, second = (hashlib.sha256(path.read_bytes()).hexdigest() for path in (packages[CENTER], again))
     shutil.rmtree(again.parent)
     assert first == second

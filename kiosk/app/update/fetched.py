@@ -141,7 +141,7 @@ class FetchedBundles:
             and offer.architecture in (ALL, self._board.architecture)
             and offer.python == self._board.python
             and (offer.brings_libraries or self._releases.has_libraries(offer.libraries))
-            and not (outcome is not None and outcome.stepped_back and outcome.version == offer.version)
+            and not (outcome is not None and outcome.tried_in_vain == offer.version)
         )
 
     def _place(self, offer: Offer) -> Path:

@@ -21,6 +21,9 @@ class Journal(Protocol):
 
     def write(self, entry: Entry) -> None: ...
 
+    def outcome(self) -> Outcome | None:
+        """Of the newest update; None when there was none."""
+
     def close(self, outcome: Outcome) -> None:
         """Keep what came of it; from now on there is no update."""
 

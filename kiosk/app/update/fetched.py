@@ -113,7 +113,7 @@ class FetchedBundles:
         running, outcome = self._releases.running().order, self._journal.outcome()
         for path in self._folder.glob(f"{FETCHED}*{BUNDLE_END}"):
             version = path.name.removeprefix(FETCHED).removesuffix(BUNDLE_END)
-            tried = outcome is not None and outcome.stepped_back and outcome.version == version
+            tried = outcome is not None and outcome.tried_in_vain == version
             if is_version(version) and order_of(version) > running and not tried:
                 return version
         return ""

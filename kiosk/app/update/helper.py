@@ -65,7 +65,9 @@ def refuse_request(data: Path, places: Places, why: Why, detail: str = "") -> No
         return  # no such folder
     journal = JournalFile(places.releases)
     if request is not None and journal.read() is None:
-        journal.close(Outcome(Board(places.releases, data).new_number(), "", why, detail))
+        before = journal.outcome()
+        failed = "" if before is None else before.tried_in_vain
+        journal.close(Outcome(Board(places.releases, data).new_number(), "", why, detail, failed=failed))
 
 
 @contextmanager

@@ -73,6 +73,9 @@ def test_an_update_comes_and_is_listed_and_the_newer_one_takes_its_place(
     village.days(village.lane(), 0.1)
     assert (village.told[-1].version, village.told[-1].here) == ("", NEW)
     assert 0 <= village.told[-1].asked_s < 0.1 * DAY_S
+    JournalFile(village.machine.releases).close(Outcome("1" * 16, NEW, Why.PAGES, stepped_back=True))
+    assert village.inbox.here() == "", "one that was tried in vain waits for nobody"
+    (village.machine.releases / "outcome.json").unlink()
     place = village.folder / village.fetched[0]
     assert (place.read_bytes(), place.stat().st_mode & 0o777, village.parts) == (made.read_bytes(), 0o600, [])
     village.machine.ask(place.name)

@@ -24,6 +24,7 @@ from kiosk.station.doctor.finding import Finding, Verdict, unreadable
 from kiosk.station.doctor.liveness import RelayHeartbeat
 from kiosk.station.doctor.photos_mark import PhotosMark, pictures
 from kiosk.station.doctor.records import records
+from kiosk.station.doctor.updates_mark import updates
 from kiosk.station.parcels.pickup_key import CREDENTIALS, PickupKey, place_of
 from kiosk.station.photos.lens_file import LensFile, LensWord
 from kiosk.station.photos.space import KEPT_FREE_BYTES
@@ -85,9 +86,20 @@ def findings(config: Configuration, moment: Moment, environ: Mapping[str, str] =
     yield from link(env)
     if config.relay is not None and config.relay.photos is not None:
         yield pictures(PhotosMark(data))
+    if (row := updates(config)) is not None:
+        yield row
     yield _looked("backup", lambda: backup(env))
     if config.camera is not None and config.camera.kind != "none":
         yield lens(LensFile(data, config.camera))
+    yield from box.findings(box.Place(data, moment, _SYSTEMD, environ))
+
+
+def machine(data: Path, moment: Moment, environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
+    """What can be said while there are no settings; ``data`` is looked at on a box alone."""
+    if on_a_box(environ):
+        yield _looked("disk", lambda: disk(data, environ), needed=True)
+    yield clock(moment)
+    yield _looked("fonts", fonts, needed=True)
     yield from box.findings(box.Place(data, moment, _SYSTEMD, environ))
 
 

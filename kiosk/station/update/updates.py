@@ -10,7 +10,7 @@ from kiosk.station.update.journal import Outcome
 from kiosk.station.update.ports import JournalLook, Quiet, Shelf
 from kiosk.station.update.refusals import UpdateRefused, Why
 
-MOST_SHOWN: Final = 4
+MOST_SHOWN: Final = 3
 """Bundles on one page, those on a stick first; who has more deletes some."""
 
 

@@ -11,8 +11,8 @@ import msgspec
 from kiosk.messaging.relay.updates.ports import Fetching, UpdateFault
 from kiosk.station.doctor.finding import Finding, Verdict
 from kiosk.station.doctor.lane_mark import LaneMark
-from kiosk.station.doctor.ports import Configuration
 from kiosk.station.page_heartbeat import since_boot
+from kiosk.station.ports import Configuration
 from kiosk.station.update.release import is_version
 
 UPDATES_MARK: Final = "updates-mark"

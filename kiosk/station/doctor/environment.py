@@ -21,6 +21,7 @@ from kiosk.labels.typesetting.fonts import SOURCES, FontProblem, find, require_s
 from kiosk.messaging.relay.faults import LinkFault
 from kiosk.station.doctor import box
 from kiosk.station.doctor.finding import Finding, Verdict, unreadable
+from kiosk.station.doctor.link_watch import QUIET_S
 from kiosk.station.doctor.liveness import RelayHeartbeat
 from kiosk.station.doctor.photos_mark import PhotosMark, pictures
 from kiosk.station.doctor.records import records
@@ -46,8 +47,6 @@ MB: Final = 1_000_000
 LOW_MB: Final = KEPT_FREE_BYTES // MB
 """Low-water mark: from here on no shot is taken, so that an intake can still be kept."""
 FULL_MB: Final = 20
-QUIET_S: Final = 600.0
-"""Events that wait longer than this while the sorting center says nothing are worth a look."""
 OLD_DAYS: Final = 2
 """A nightly backup that is missing for two nights."""
 _SYSTEMD: Final = Path("/run/systemd/system")

@@ -44,6 +44,8 @@ TRIES: Final = 3
 """So often a bundle whose bytes arrive wrong is begun anew."""
 _IDLE_S: Final = 60.0
 _LONGEST_PAUSE_S: Final = 600.0
+_LONGEST_ASK_S: Final = 3600.0
+"""Between two questions that nobody answers, or somebody else; where bytes are counted it is DAY_S."""
 _LOG_PERIOD_S: Final = 3600.0
 _TELL_S: Final = 15.0
 _SILENT_S: Final = 3600.0
@@ -96,6 +98,7 @@ class UpdatesWork:
         self._line = SharedLine(center, station.events, budget, clock)
         self._share = random_share(random)
         self._pauses = Backoff(settings.reconnect_s, _LONGEST_PAUSE_S, self._share)
+        self._questions = Backoff(settings.reconnect_s, DAY_S if counted else _LONGEST_ASK_S, self._share)
         self._fetching: _OnItsWay | None = None
         self._held: dict[str, float] = {}
         self._spoiled: dict[str, int] = {}
@@ -133,12 +136,15 @@ class UpdatesWork:
 
     def failed(self, error: Exception) -> float:
         """The next step begins with what lies in the folder."""
-        if isinstance(error, NoWay):
-            self._no_way_since = self._no_way_since or self._clock()
-            self._line.size.broke()
-        else:
+        if not isinstance(error, NoWay):
             self._fault = UpdateFault.TROUBLE
-        return self._pauses.next()
+            return self._pauses.next()
+        self._no_way_since = self._no_way_since or self._clock()
+        self._line.size.broke()
+        if self._fetching is not None:
+            return self._pauses.next()
+        self._ask_at = self._clock() + self._questions.next()
+        return LOOK_S
 
     def _step(self) -> float:
         now = self._clock()
@@ -159,6 +165,7 @@ class UpdatesWork:
 
     def _ask(self, now: float) -> float:
         offers = self._center.offers()
+        self._questions.reset()
         self._asked_at, self._no_way_since = now, None
         if not any(until > now for until in self._held.values()):
             self._fault = None

@@ -286,6 +286,18 @@ def test_a_list_that_is_none_is_none(alone: Village, monkeypatch: pytest.MonkeyP
     assert not any(alone.folder.iterdir())
 
 
+@pytest.mark.parametrize(("counted", "most"), [(500, 40), (0, 400)])
+def test_who_answers_in_the_place_of_the_center_is_asked_less_and_less(
+    alone: Village, counted: int, most: int
+) -> None:
+    """A page to sign in at, for three days: each question is paid for where bytes are counted."""
+    alone.bytes_per_second = counted
+    with Hostile(lambda asked: ok(b"<html>sign in</html>")) as center:
+        alone.url = center.url
+        alone.days(alone.lane(), 3)
+        assert 10 < len(center.asked) < most
+
+
 def test_what_drips_is_broken_off(alone: Village, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also in the headers, which no time-out of a read bounds; what came of a body counts."""
     monkeypatch.setattr(client, "ASK_S", 0.05)

@@ -287,9 +287,7 @@ def test_a_list_that_is_none_is_none(alone: Village, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(("counted", "most"), [(500, 40), (0, 400)])
-def test_who_answers_in_the_place_of_the_center_is_asked_less_and_less(
-    alone: Village, counted: int, most: int
-) -> None:
+def test_who_answers_in_the_place_of_the_center_is_asked_less_and_less(alone: Village, counted: int, most: int) -> None:
     """A page to sign in at, for three days: each question is paid for where bytes are counted."""
     alone.bytes_per_second = counted
     with Hostile(lambda asked: ok(b"<html>sign in</html>")) as center:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -59,8 +61,9 @@ class StationShelf:
         if not self._folder.is_dir():
             return []
         found = [path for path, _ in zip(self._folder.iterdir(), range(_MOST_LOOKED_AT), strict=False)]
-        bundles = [path for path in found if is_bundle_name(path.name) and path.is_file()]
-        return [path.name for path in sorted(bundles, key=lambda path: (-path.stat().st_mtime_ns, path.name))]
+        times = {path.name: _changed_at(path) for path in found if is_bundle_name(path.name)}
+        bundles = [(-at, name) for name, at in times.items() if at is not None]
+        return [name for _, name in sorted(bundles)]
 
     def on_sticks(self) -> Sequence[str]:
         """Those that lie at the top of a stick."""
@@ -103,6 +106,14 @@ class StationShelf:
     def ask(self, bundle: str) -> None:
         """Raises OSError."""
         self._letters.ask(bundle)
+
+
+def _changed_at(path: Path) -> int | None:
+    """In ns; None for what is no file, or is gone: the relay takes away what it has fetched before."""
+    with suppress(FileNotFoundError):
+        found = path.stat()
+        return found.st_mtime_ns if stat.S_ISREG(found.st_mode) else None
+    return None
 
 
 def _pieces(path: Path, size: int) -> Iterator[bytes]:

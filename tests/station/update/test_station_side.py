@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -263,6 +264,28 @@ def test_the_technician_sees_what_may_be_installed_and_asks_for_it(tmp_path: Pat
     for number in range(2 * MOST_SHOWN):
         (folder / f"{number}.kioskupdate").touch()
     assert len(updates.view().bundles) == MOST_SHOWN
+
+
+def test_a_bundle_that_goes_while_it_is_listed_ends_no_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(tmp_path / "machine").lay()
+    folder = machine.data / "updates"
+    shelf = StationShelf(ReleaseFolder(machine.releases, machine.package), JournalFile(machine.releases), machine.data)
+    for name, at in (("one.kioskupdate", 1), ("two.kioskupdate", 2), ("fetched-0.8.0.kioskupdate", 3)):
+        os.utime(lay_bundle(folder, name), (at, at))
+    is_file = Path.is_file
+
+    def taken_away(path: Path) -> bool:
+        found = is_file(path)
+        if path.name.startswith("fetched-"):
+            path.unlink()
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "is_file", taken_away)
+        assert list(shelf.names())[-2:] == ["two.kioskupdate", "one.kioskupdate"]
+    (folder / "gone.kioskupdate").symlink_to(folder / "nothing")
+    (folder / "folder.kioskupdate").mkdir()
+    assert list(shelf.names())[-2:] == ["two.kioskupdate", "one.kioskupdate"]
 
 
 def test_a_bundle_on_a_stick_is_chosen_and_copied_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from kiosk.cli.one_line import end
 from kiosk.cli.settings import PLACES as SETTINGS_PLACES
 from kiosk.cli.settings import config_option, read_config
 from kiosk.config.station import StationConfig, load
+from kiosk.files import arriving, filling
 from kiosk.station.update.bundle import HEAD_BYTES, parse_head, verified
 from kiosk.station.update.journal import Outcome
 from kiosk.station.update.letters import BUNDLE_END, is_bundle_name
@@ -113,12 +114,13 @@ def _require_signed(file: Path) -> None:
 
 
 def _bring(source: BinaryIO, target: Path) -> None:
-    """Whole under another name first: the page of the technician lists what is there."""
+    """Whole under another name first: the page of the technician lists what is there. Raises UpdateRefused, OSError."""
     target.parent.mkdir(mode=0o700, exist_ok=True)
-    fresh = target.with_name(f".{target.name}.new")
-    with fresh.open("wb") as copy:
-        shutil.copyfileobj(source, copy)
-    fresh.replace(target)
+    try:
+        with filling(target.parent), arriving(target) as copy:
+            shutil.copyfileobj(source, copy)
+    except BlockingIOError as error:
+        raise UpdateRefused(Why.RUNNING, "another one is being copied") from error
 
 
 def _follow(journal: JournalFile, letters: StationLetters, before: Outcome | None) -> Outcome | None:

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from errno import EIO
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,9 @@ from kiosk.app.update.letter_box import StationLetters
 from kiosk.app.update.owner import as_owner, open_regular, read_small
 from kiosk.app.update.places import Places
 from kiosk.app.update.station import hear_scale
+from kiosk.cli import update as command
 from kiosk.cli.kiosk import main
+from kiosk.files import filling
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.station.open_store import stamps
 from kiosk.station.update.journal import Entry, Outcome, Phase
@@ -30,7 +34,7 @@ from kiosk.store.database.opening import Opening
 from tests.app.test_station import Technician, config_of
 from tests.messaging.ports import claimed_port
 from tests.migrated import here
-from tests.station.update.machine import NEW, OLD, lay_tree
+from tests.station.update.machine import KEY, NEW, OLD, lay_bundle, lay_tree, public
 from tests.store.village import CATALOG
 
 
@@ -160,11 +164,21 @@ def test_nothing_but_a_small_regular_file_is_a_letter(tmp_path: Path) -> None:
         assert (tmp_path / "file").exists()
 
 
+def test_a_bundle_that_is_not_copied_to_its_end_leaves_nothing(tmp_path: Path) -> None:
+    class Pulled(BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if self.tell():
+                raise OSError(EIO, "Input/output error")
+            return super().read(size)
+
+    with pytest.raises(OSError, match="Input"):
+        command._bring(Pulled(b"KIOSKUPD"), tmp_path / "updates/one.kioskupdate")
+    assert list((tmp_path / "updates").iterdir()) == []
+
+
 def test_the_command_tells_what_runs_and_what_came_of_it(
     tmp_path: Path, places: Places, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from kiosk.cli import update as command
-
     monkeypatch.setattr(command, "PLACES", places)
 
     def run(*words: str) -> tuple[int, str]:
@@ -191,5 +205,11 @@ def test_the_command_tells_what_runs_and_what_came_of_it(
     (tmp_path / "none.kioskupdate").write_bytes(b"no bundle")
     assert run(*nothing) == (1, "This file is no update bundle.")
     assert not (config.data / "updates").exists(), "what is no bundle is not copied"
+    (places.package / "vendor.pub").write_text(public(KEY))
+    bundle = lay_bundle(tmp_path)
+    (config.data / "updates").mkdir()
+    with filling(config.data / "updates"):
+        handed_in = run("--config", str(tmp_path / "station.toml"), str(bundle))
+    assert handed_in == (1, "Another update is running. (another one is being copied)")
     (places.package / "release.json").write_text(json.dumps({}))
     assert run("--status")[0] == 1

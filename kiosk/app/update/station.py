@@ -22,6 +22,7 @@ from kiosk.app.update.places import Places
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.devices.ports import LinkState
 from kiosk.devices.scale.settings import ScaleSettings
+from kiosk.files import arriving, filling
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.service import StationService
 from kiosk.station.update.gate import Gate
@@ -78,14 +79,21 @@ class StationShelf:
         """Whole under another name first: what is there is listed. Raises UpdateRefused, OSError."""
         name = Path(path).name
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        if shutil.disk_usage(self._folder).free < size + RESERVE_BYTES:
-            raise UpdateRefused(Why.FULL)
-        fresh = self._folder / f".{name}.new"
-        with fresh.open("wb") as copy:
-            for piece in _pieces(Path(path), size):
-                copy.write(piece)
-        fresh.replace(self._folder / name)
+        try:
+            with filling(self._folder):
+                if shutil.disk_usage(self._folder).free < size + RESERVE_BYTES:
+                    raise UpdateRefused(Why.FULL)
+                with arriving(self._folder / name) as copy:
+                    for piece in _pieces(Path(path), size):
+                        copy.write(piece)
+        except BlockingIOError as error:
+            raise UpdateRefused(Why.RUNNING, "another one is being copied") from error
         return name
+
+    def sweep(self) -> None:
+        """What a power cut has left of one that was being copied; nothing where one is copied now."""
+        with suppress(OSError), filling(self._folder):
+            pass
 
     def running(self) -> Release:
         """Raises OSError."""
@@ -163,9 +171,11 @@ def make_station_update(service: StationService, gate: Gate, places: Places) -> 
     except OSError as error:
         logger.warning("this station cannot be updated: %s", error)
         return None
+    shelf = StationShelf(folder, journal, data)
+    shelf.sweep()
     quiet = StationQuiet(service.desk.view, service.board, service.store.papers)
     return StationUpdate(
-        Updates(StationShelf(folder, journal, data), journal, quiet),
+        Updates(shelf, journal, quiet),
         QuietWatch(journal, quiet, gate, letters.answer),
         journal,
         letters,

@@ -9,7 +9,7 @@ from typing import BinaryIO, Final
 
 import click
 
-from kiosk.app.update.helper import run_helper
+from kiosk.app.update.helper import make_updater, only_one, run_helper
 from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.letter_box import BUNDLES, StationLetters
 from kiosk.app.update.owner import as_owner
@@ -36,8 +36,9 @@ _TAKEN_S: Final = 60.0
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
 @config_option
 @click.option("--status", is_flag=True, help="What runs, what is under way, what came of the newest update.")
+@click.option("--keep", is_flag=True, help="Keep the new release where the former one can never come back.")
 @click.option("--helper", is_flag=True, hidden=True, help="As kiosk-update.service calls it: settle, then serve.")
-def update(file: Path | None, path: Path | None, status: bool, helper: bool) -> None:
+def update(file: Path | None, path: Path | None, status: bool, keep: bool, helper: bool) -> None:
     """Install the update bundle FILE, and follow it until it is kept or taken back.
 
     FILE is copied into the station's folder of bundles. Then kiosk-update.service checks it, lays the release beside
@@ -45,10 +46,15 @@ def update(file: Path | None, path: Path | None, status: bool, helper: bool) -> 
     it stays, and the copy is deleted; else the former release and the copied database are back within two minutes.
     Settings, keys and pictures are not touched.
 
+    With --keep, and never by itself: a new release that was to be taken back stays, because the card has spoiled the
+    copy of the database. Refused wherever the former release can come back.
+
     Exit 0 when the new release was kept, 1 when it was refused or taken back, 2 on wrong usage.
     """
     if helper:
         _help(path)
+    elif keep:
+        _keep(read_config(path, load))
     elif status:
         click.echo(_status())
     elif file is None:
@@ -77,6 +83,19 @@ def _told(outcome: Outcome) -> str:
         return f"the newest update, to {outcome.version}, was kept"
     about = f", to {outcome.version}," if outcome.version else ""
     return f"the newest update{about} was not kept: {sentence(outcome.why, outcome.detail)}"
+
+
+def _keep(config: StationConfig) -> None:
+    try:
+        with only_one(PLACES.releases):
+            outcome = make_updater(config, PLACES).keep_new()
+    except UpdateRefused as error:
+        end(str(error), 1)
+    except (OSError, StoreError) as error:
+        end(f"nothing was changed: {error}", 1)
+    if outcome is None:
+        end("nothing is to be decided: no update is under way, or the former version comes back by itself", 1)
+    click.echo(f"{outcome.version} is kept")
 
 
 def _install(config: StationConfig, file: Path) -> None:

@@ -30,6 +30,7 @@ from kiosk.station.update.journal import Entry, Outcome, Phase
 from kiosk.station.update.letters import Verdict, parse
 from kiosk.station.update.refusals import UpdateRefused, Why
 from kiosk.store import Store
+from kiosk.store.database.migrate import migrate
 from kiosk.store.database.opening import Opening
 from tests.app.test_station import Technician, config_of
 from tests.messaging.ports import claimed_port
@@ -162,6 +163,33 @@ def test_nothing_but_a_small_regular_file_is_a_letter(tmp_path: Path) -> None:
         open_regular(tmp_path / "pipe")
     with as_owner(tmp_path):
         assert (tmp_path / "file").exists()
+
+
+def test_the_command_keeps_a_new_release_only_where_the_old_one_cannot_come_back(
+    tmp_path: Path, places: Places, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "PLACES", places)
+    config = config_of(tmp_path).station
+    config.data.mkdir()
+    migrate(config.database)
+
+    def keep() -> tuple[int, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(["update", "--keep", "--config", str(tmp_path / "station.toml")])
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), (said.out + said.err).strip()
+
+    assert keep()[0] == 1
+    JournalFile(places.releases).write(Entry("1", Phase.BACK, NEW, copy="0" * 64, schema=1, why=Why.LATE))
+    monkeypatch.setattr("kiosk.app.update.units.Units.release", lambda _units: None)
+    with only_one(places.releases):
+        assert keep() == (1, "Another update is running.")
+    database = config.database.read_bytes()
+    config.database.write_bytes(b"no database")
+    assert keep()[1].startswith("nothing was changed: The database")
+    config.database.write_bytes(database)
+    assert keep() == (0, f"{NEW} is kept")
+    assert (JournalFile(places.releases).read(), (places.releases / "current").readlink().name) == (None, NEW)
 
 
 def test_a_bundle_that_is_not_copied_to_its_end_leaves_nothing(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.migrate import migrate
 from kiosk.store.database.opening import Opening
+from kiosk.texts import load as load_texts
 from tests.messaging.ports import claimed_port
 from tests.station.doctor.rows import DEVICES
 from tests.store.village import CATALOG, change
@@ -136,6 +137,7 @@ def test_an_update_that_cannot_be_ended_is_said(tmp_path: Path, monkeypatch: pyt
     assert stopped.station().word == "station_stopped"
     journal.write(Entry("1", Phase.BACK, "0.9.1"))
     assert (stopped.station().word, stopped.station().verdict) == ("station_between", Verdict.FAIL)
+    assert "systemctl status kiosk-update says why" in stopped.station().sentence(load_texts("en"))
     (tmp_path / "journal.json").write_bytes(b"{")
     assert stopped.station().word == "station_between"
 

@@ -42,7 +42,8 @@ def station() -> Finding:
     except OSError:
         stuck = True
     if stuck:
-        return Finding("station", True, False, Verdict.FAIL, "station_between", needed=True)
+        values = {"command": "systemctl status kiosk-update"}
+        return Finding("station", True, False, Verdict.FAIL, "station_between", needed=True, values=values)
     return Finding("station", True, False, Verdict.WARN, "station_stopped")
 
 

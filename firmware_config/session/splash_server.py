@@ -2,7 +2,7 @@
 
 Standard library only, one small process, loopback only: it must not fail for anything the station fails for. With no
 station it shows the splash; ``/state`` says whether the station answers, so that the page need not ask another origin,
-and what is missing when kiosk-data.service has waited for the data partition too long;
+what is missing when kiosk-data.service has waited for the data partition too long, and whether an update holds it;
 ``/`` sends the browser on at once when it does. On a new box the first start answers in the place of the station.
 """
 
@@ -21,6 +21,8 @@ STATION = "http://127.0.0.1:8080/"
 PAGES = Path(__file__).with_name("splash")
 MISSING = Path("/run/kiosk-data/missing")
 """Made by kiosk-data.service: there is no data partition, and nothing can be kept."""
+HELD = Path("/run/kiosk-update/station-held")
+"""Made by kiosk-update.service: an update keeps the station from starting."""
 PROBE_S = 2.0
 """A station that needs longer for its health page would show a villager a frozen screen."""
 
@@ -70,10 +72,11 @@ def _status(station: str, path: str) -> int | None:
 
 
 class Splash(BaseHTTPRequestHandler):
-    """One request. ``station`` and ``missing`` are set by ``make_server``."""
+    """One request. ``station``, ``missing`` and ``held`` are set by ``make_server``."""
 
     station = STATION
     missing = MISSING
+    held = HELD
     timeout = 10
     server_version = "splash"
     sys_version = ""
@@ -94,7 +97,9 @@ class Splash(BaseHTTPRequestHandler):
 
     def _state(self) -> dict[str, str | None]:
         state = {"station": self.station if answers(self.station) else None}
-        return {**state, "missing": "data"} if self.missing.exists() else state
+        if self.missing.exists():
+            return {**state, "missing": "data"}
+        return {**state, "held": "update"} if self.held.exists() else state
 
     def _send(self, status: HTTPStatus, media: str, body: bytes, location: str = "") -> None:
         self.send_response(status)
@@ -120,9 +125,10 @@ class Server(ThreadingHTTPServer):
         """A broken connection ends its own thread and nothing else."""
 
 
-def make_server(port: int = PORT, station: str = STATION, missing: Path = MISSING) -> Server:
+def make_server(port: int = PORT, station: str = STATION, missing: Path = MISSING, held: Path = HELD) -> Server:
     """Bind the splash server to ``port`` (0: any) for the station at ``station``."""
-    return Server(("127.0.0.1", port), type("BoundSplash", (Splash,), {"station": station, "missing": missing}))
+    bound = {"station": station, "missing": missing, "held": held}
+    return Server(("127.0.0.1", port), type("BoundSplash", (Splash,), bound))
 
 
 def main() -> None:

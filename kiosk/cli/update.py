@@ -10,7 +10,7 @@ from typing import BinaryIO, Final
 
 import click
 
-from kiosk.app.update.helper import refuse_request, run_helper
+from kiosk.app.update.helper import make_updater, only_one, refuse_request, run_helper
 from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.letter_box import BUNDLES, StationLetters
 from kiosk.app.update.owner import as_owner
@@ -22,6 +22,7 @@ from kiosk.cli.settings import PLACES as SETTINGS_PLACES
 from kiosk.cli.settings import config_option, read_config, settings_place
 from kiosk.config.file import BadConfig
 from kiosk.config.station import StationConfig, load
+from kiosk.files import arriving, filling
 from kiosk.station.update.bundle import HEAD_BYTES, parse_head, verified
 from kiosk.station.update.journal import Outcome
 from kiosk.station.update.letters import BUNDLE_END, is_bundle_name
@@ -39,8 +40,9 @@ _TAKEN_S: Final = 60.0
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
 @config_option
 @click.option("--status", is_flag=True, help="What runs, what is under way, what came of the newest update.")
+@click.option("--keep", is_flag=True, help="Keep the new release where the former one can never come back.")
 @click.option("--helper", is_flag=True, hidden=True, help="As kiosk-update.service calls it: settle, then serve.")
-def update(file: Path | None, path: Path | None, status: bool, helper: bool) -> None:
+def update(file: Path | None, path: Path | None, status: bool, keep: bool, helper: bool) -> None:
     """Install the update bundle FILE, and follow it until it is kept or taken back.
 
     FILE is copied into the station's folder of bundles. Then kiosk-update.service checks it, lays the release beside
@@ -48,10 +50,15 @@ def update(file: Path | None, path: Path | None, status: bool, helper: bool) -> 
     it stays, and the copy is deleted; else the former release and the copied database are back within two minutes.
     Settings, keys and pictures are not touched.
 
+    With --keep, and never by itself: a new release that was to be taken back stays, because the card has spoiled the
+    copy of the database. Refused wherever the former release can come back.
+
     Exit 0 when the new release was kept, 1 when it was refused or taken back, 2 on wrong usage.
     """
     if helper:
         _help(path)
+    elif keep:
+        _keep(read_config(path, load))
     elif status:
         click.echo(_status(path))
     elif file is None:
@@ -96,6 +103,19 @@ def _told(outcome: Outcome) -> str:
     return f"the newest update{about} was not kept: {sentence(outcome.why, outcome.detail)}"
 
 
+def _keep(config: StationConfig) -> None:
+    try:
+        with only_one(PLACES.releases):
+            outcome = make_updater(config, PLACES).keep_new()
+    except UpdateRefused as error:
+        end(str(error), 1)
+    except (OSError, StoreError) as error:
+        end(f"nothing was changed: {error}", 1)
+    if outcome is None:
+        end("nothing is to be decided: no update is under way, or the former version comes back by itself", 1)
+    click.echo(f"{outcome.version} is kept")
+
+
 def _install(config: StationConfig, file: Path) -> None:
     data = config.station.data
     name = file.name if is_bundle_name(file.name) else f"update{BUNDLE_END}"
@@ -131,12 +151,13 @@ def _require_signed(file: Path) -> None:
 
 
 def _bring(source: BinaryIO, target: Path) -> None:
-    """Whole under another name first: the page of the technician lists what is there."""
+    """Whole under another name first: the page of the technician lists what is there. Raises UpdateRefused, OSError."""
     target.parent.mkdir(mode=0o700, exist_ok=True)
-    fresh = target.with_name(f".{target.name}.new")
-    with fresh.open("wb") as copy:
-        shutil.copyfileobj(source, copy)
-    fresh.replace(target)
+    try:
+        with filling(target.parent), arriving(target) as copy:
+            shutil.copyfileobj(source, copy)
+    except BlockingIOError as error:
+        raise UpdateRefused(Why.RUNNING, "another one is being copied") from error
 
 
 def _follow(journal: JournalFile, letters: StationLetters, before: Outcome | None) -> Outcome | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import IO, Final
 
 from kiosk.domain.backoff import Backoff
 
@@ -20,6 +21,7 @@ _AGAIN_FIRST_S: Final = 0.5
 _AGAIN_MAX_S: Final = 30.0
 _STEADY_S: Final = 60.0
 """A process that lived so long is begun again without a pause that grew."""
+_LOOK_S: Final = 0.25
 
 
 _FEW_ARENAS: Final = {"MALLOC_ARENA_MAX": "2"}
@@ -48,6 +50,7 @@ class Child:
         self._pauses = Backoff(_AGAIN_FIRST_S, _AGAIN_MAX_S)
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._has_task = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=plan.name, daemon=True)
 
@@ -59,7 +62,7 @@ class Child:
         """Have it end, without waiting: its standard input ends."""
         self._stopping.set()
         with self._lock:
-            if self._process is not None and self._process.stdin is not None:
+            if self._process is not None and self._process.stdin is not None and self._has_task:
                 with suppress(OSError):
                     self._process.stdin.close()
 
@@ -91,9 +94,10 @@ class Child:
         no longer than the pipe takes at once (4,096 bytes, pipe(7)).
         """
         with self._lock:
-            if self._process is not None and self._process.stdin is not None and not self._process.stdin.closed:
+            told = self._process.stdin if self._process is not None and self._has_task else None
+            if told is not None and not told.closed:
                 with suppress(OSError):  # full, or the process is ending
-                    os.write(self._process.stdin.fileno(), line)
+                    os.write(told.fileno(), line)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -107,7 +111,10 @@ class Child:
                 return
             if time.monotonic() - began > _STEADY_S:
                 self._pauses.reset()
-            self._plan.ended(status)
+            try:
+                self._plan.ended(status)
+            except Exception:
+                log.exception("The end of the %s could not be told.", self._plan.name)
             self._stopping.wait(self._pauses.next())
 
     def _one_life(self) -> int:
@@ -122,15 +129,11 @@ class Child:
                 pass_fds=tuple(self._plan.files),
                 env={**_FEW_ARENAS, **os.environ, "PYTHONUNBUFFERED": "1"},
             )
-            self._process = process
-            if process.stdin is not None:
-                with suppress(OSError):  # in the same breath: news that came before would be taken for the task
-                    process.stdin.write(self._plan.task)
-                    process.stdin.flush()
-                    os.set_blocking(process.stdin.fileno(), False)
+            self._process, self._has_task = process, False
         try:
-            if process.stdout is None:
+            if process.stdin is None or process.stdout is None:
                 raise OSError("a process was begun without its pipes")
+            self._give_task(process.stdin)
             for line in process.stdout:
                 self._plan.heard(line)
         finally:
@@ -145,3 +148,19 @@ class Child:
             with self._lock:  # not before: one that closes its output at its end, and stays, is still to be killed
                 self._process = None
         return status
+
+    def _give_task(self, pipe: IO[bytes]) -> None:
+        """Before any news. One longer than a pipe holds (64 KB, pipe(7)) waits until it is read, and nobody for it."""
+        with suppress(OSError):  # the process is ending
+            os.set_blocking(pipe.fileno(), False)
+            writable = select.poll()
+            writable.register(pipe, select.POLLOUT)
+            left = memoryview(self._plan.task)
+            while left and not self._stopping.is_set():
+                if writable.poll(_LOOK_S * 1000):
+                    left = left[os.write(pipe.fileno(), left) :]
+        with self._lock:
+            self._has_task = True
+            if self._stopping.is_set():
+                with suppress(OSError):
+                    pipe.close()

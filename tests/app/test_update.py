@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from errno import EIO
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,9 @@ from kiosk.app.update.letter_box import StationLetters
 from kiosk.app.update.owner import as_owner, open_regular, read_small
 from kiosk.app.update.places import Places
 from kiosk.app.update.station import hear_scale
+from kiosk.cli import update as command
 from kiosk.cli.kiosk import main
+from kiosk.files import filling
 from kiosk.messaging.relay.updates.ports import Fetching
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.station.doctor.updates_mark import UpdatesMark
@@ -29,11 +33,12 @@ from kiosk.station.update.letters import Verdict, parse
 from kiosk.station.update.refusals import UpdateRefused, Why
 from kiosk.store import Store
 from kiosk.store.database.lasting import NotLasting
+from kiosk.store.database.migrate import migrate
 from kiosk.store.database.opening import Opening
 from tests.app.test_station import Technician, config_of
 from tests.messaging.ports import claimed_port
 from tests.migrated import here
-from tests.station.update.machine import NEW, OLD, lay_tree
+from tests.station.update.machine import KEY, NEW, OLD, lay_bundle, lay_tree, public
 from tests.store.village import CATALOG
 
 
@@ -231,11 +236,48 @@ def test_nothing_but_a_small_regular_file_is_a_letter(tmp_path: Path) -> None:
         assert (tmp_path / "file").exists()
 
 
+def test_the_command_keeps_a_new_release_only_where_the_old_one_cannot_come_back(
+    tmp_path: Path, places: Places, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "PLACES", places)
+    config = config_of(tmp_path).station
+    config.data.mkdir()
+    migrate(config.database)
+
+    def keep() -> tuple[int, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(["update", "--keep", "--config", str(tmp_path / "station.toml")])
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), (said.out + said.err).strip()
+
+    assert keep()[0] == 1
+    JournalFile(places.releases).write(Entry("1", Phase.BACK, NEW, copy="0" * 64, schema=1, why=Why.LATE))
+    monkeypatch.setattr("kiosk.app.update.units.Units.release", lambda _units: None)
+    with only_one(places.releases):
+        assert keep() == (1, "Another update is running.")
+    database = config.database.read_bytes()
+    config.database.write_bytes(b"no database")
+    assert keep()[1].startswith("nothing was changed: The database")
+    config.database.write_bytes(database)
+    assert keep() == (0, f"{NEW} is kept")
+    assert (JournalFile(places.releases).read(), (places.releases / "current").readlink().name) == (None, NEW)
+
+
+def test_a_bundle_that_is_not_copied_to_its_end_leaves_nothing(tmp_path: Path) -> None:
+    class Pulled(BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if self.tell():
+                raise OSError(EIO, "Input/output error")
+            return super().read(size)
+
+    with pytest.raises(OSError, match="Input"):
+        command._bring(Pulled(b"KIOSKUPD"), tmp_path / "updates/one.kioskupdate")
+    assert list((tmp_path / "updates").iterdir()) == []
+
+
 def test_the_command_tells_what_runs_and_what_came_of_it(
     tmp_path: Path, places: Places, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from kiosk.cli import update as command
-
     monkeypatch.setattr(command, "PLACES", places)
 
     def run(*words: str) -> tuple[int, str]:
@@ -276,5 +318,11 @@ def test_the_command_tells_what_runs_and_what_came_of_it(
     (tmp_path / "none.kioskupdate").write_bytes(b"no bundle")
     assert run(*nothing) == (1, "This file is no update bundle.")
     assert not (config.data / "updates").exists(), "what is no bundle is not copied"
+    (places.package / "vendor.pub").write_text(public(KEY))
+    bundle = lay_bundle(tmp_path)
+    (config.data / "updates").mkdir()
+    with filling(config.data / "updates"):
+        handed_in = run("--config", str(tmp_path / "station.toml"), str(bundle))
+    assert handed_in == (1, "Another update is running. (another one is being copied)")
     (places.package / "release.json").write_text(json.dumps({}))
     assert run("--status")[0] == 1

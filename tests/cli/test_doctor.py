@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from kiosk.app.update.journal_file import JournalFile
+from kiosk.app.update.places import Places
 from kiosk.cli.doctor import command, stopped
 from kiosk.cli.doctor.command import ago
 from kiosk.cli.kiosk import main
@@ -25,13 +27,16 @@ from kiosk.simulators.scale.simulator import ScaleSimulator
 from kiosk.simulators.scanner.simulator import ScannerSimulator
 from kiosk.station.doctor import devices as doctor_devices
 from kiosk.station.doctor import environment as doctor_place
+from kiosk.station.doctor.finding import Verdict
 from kiosk.station.open_store import stamps
 from kiosk.station.settings import StationSettings
+from kiosk.station.update.journal import Entry, Phase
 from kiosk.store import Store
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.migrate import migrate
 from kiosk.store.database.opening import Opening
+from kiosk.texts import load as load_texts
 from tests.messaging.ports import claimed_port
 from tests.station.doctor.rows import DEVICES
 from tests.store.village import CATALOG, change
@@ -122,6 +127,19 @@ def test_a_stopped_station_whose_devices_are_well(village: Village) -> None:
     assert rows["scale"]["last_seen_s"] < PATIENCE_S
     assert rows["scale"]["answering"] is True
     assert rows["broker"]["answering"] is True
+
+
+def test_an_update_that_cannot_be_ended_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stopped, "PLACES", Places(tmp_path))
+    journal = JournalFile(tmp_path)
+    assert stopped.station().word == "station_stopped"
+    journal.write(Entry("1", Phase.TRIAL, "0.9.1"))
+    assert stopped.station().word == "station_stopped"
+    journal.write(Entry("1", Phase.BACK, "0.9.1"))
+    assert (stopped.station().word, stopped.station().verdict) == ("station_between", Verdict.FAIL)
+    assert "systemctl status kiosk-update says why" in stopped.station().sentence(load_texts("en"))
+    (tmp_path / "journal.json").write_bytes(b"{")
+    assert stopped.station().word == "station_between"
 
 
 def test_the_table_is_for_people(village: Village) -> None:

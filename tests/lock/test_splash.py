@@ -169,11 +169,30 @@ def test_a_missing_data_partition_is_said_as_long_as_it_is_missing(browser: Brow
         assert json.loads(get(port, "/state").body) == {"station": None, "missing": "data"}  # type: ignore[attr-defined]
         page.locator(".data").wait_for(timeout=WAIT_S * 1000)
         for words in ("تېخنىكنى چاقىرىڭ", "数据分区不见了", "The data partition is missing: nothing can be kept"):
-            assert page.get_by_text(words).is_visible(), words
+            assert page.locator(".data").get_by_text(words).is_visible(), words
         assert not page.locator(".starting, .late").first.is_visible()
         mark.unlink()
         page.locator(".starting").wait_for(timeout=WAIT_S * 1000)
         assert not page.locator(".data").is_visible()
+
+
+def test_an_update_that_does_not_end_is_said_when_it_is_late(browser: Browser, tmp_path: Path) -> None:
+    mark = tmp_path / "station-held"
+    with (
+        closed_url() as url,
+        running(splash_server.make_server(0, url, tmp_path / "missing", mark)) as port,
+        closing(browser.new_page()) as page,
+    ):
+        mark.touch()
+        assert json.loads(get(port, "/state").body) == {"station": None, "held": "update"}  # type: ignore[attr-defined]
+        page.clock.install()
+        page.goto(f"http://127.0.0.1:{port}/")
+        assert page.locator(".starting").is_visible(), "a few minutes are no fault"
+        page.clock.run_for(91_000)
+        page.locator(".update").wait_for(timeout=WAIT_S * 1000)
+        for words in ("تېخنىكنى چاقىرىڭ", "更新没有自行结束", "An update has not ended by itself: call the technician"):
+            assert page.locator(".update").get_by_text(words).is_visible(), words
+        assert not page.locator(".starting, .late, .beam").first.is_visible()
 
 
 def test_a_station_that_hangs_is_given_up_after_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,7 +267,7 @@ def test_the_splash_guards_its_keys_too(browser: Browser, down: int) -> None:
 def test_both_texts_fit_the_panel(browser: Browser, down: int, size: tuple[int, int]) -> None:
     with closing(browser.new_page(viewport={"width": size[0], "height": size[1]})) as page:
         page.goto(f"http://127.0.0.1:{down}/")
-        for state in ("starting", "late", "data"):
+        for state in ("starting", "late", "data", "update"):
             page.evaluate("(state) => { document.body.dataset.state = state; }", state)
             box = page.locator("main").bounding_box()
             assert box is not None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.sorting_center import child as center_child
 from kiosk.sorting_center.child import Child, ChildPlan
 from tests.sorting_center.brokers import until
 
@@ -36,3 +37,51 @@ def test_one_that_closes_its_output_and_stays_is_killed() -> None:
     until(lambda: not Path(f"/proc/{pid}").exists())
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_one_that_does_not_read_a_long_task_is_ended_in_time() -> None:
+    command = (sys.executable, "-c", "import signal; signal.pause()")
+    child = Child(ChildPlan("one that reads nothing", command, b"x" * 300_000, lambda _: None, lambda _: None))
+    child.start()
+
+    def stop() -> None:
+        until(lambda: child.pid is not None)
+        child.tell(b"news that come before the task are left out")
+        child.stop(0.5)
+
+    stopping = threading.Thread(target=stop, daemon=True)
+    stopping.start()
+    stopping.join(60)
+    assert (stopping.is_alive(), child.is_alive, child.pid) == (False, False, None)
+
+
+def test_a_long_task_comes_whole_and_news_behind_it() -> None:
+    heard: list[bytes] = []
+    says = "import sys\nfor line in sys.stdin.buffer: print(len(line), flush=True)"
+    child = Child(ChildPlan("one", (sys.executable, "-c", says), b"x" * 300_000 + b"\n", heard.append, lambda _: None))
+    child.start()
+
+    def told() -> bool:
+        child.tell(b"news\n")
+        return len(heard) > 1
+
+    until(told)
+    child.stop(60)
+    assert heard[:2] == [b"300001\n", b"5\n"]
+
+
+def test_an_end_that_cannot_be_told_ends_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(center_child, "_AGAIN_FIRST_S", 0.01)
+    ends: list[int] = []
+
+    def ended(status: int) -> None:
+        ends.append(status)
+        raise ValueError("a fault of ours")
+
+    child = Child(ChildPlan("one that ends", ("/bin/true",), b"", lambda _line: None, ended))
+    child.start()
+    until(lambda: len(ends) > 1)
+    child.stop(60)
+    assert "could not be told" in caplog.text

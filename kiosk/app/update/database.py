@@ -8,6 +8,7 @@ from pathlib import Path
 from kiosk.app.update.owner import as_owner
 from kiosk.station.update.refusals import UpdateRefused, Why
 from kiosk.store.backup.before_update import CopyBeforeUpdate
+from kiosk.store.database.check import check_file
 from kiosk.store.database.look import look
 
 
@@ -36,10 +37,20 @@ class StationDatabase:
         with self._as_owner():
             return self._copy.make()
 
-    def put_back(self, sha256: str) -> None:
+    def put_back(self, sha256: str, schema: int) -> None:
         """As ``CopyBeforeUpdate`` says."""
         with self._as_owner():
-            self._copy.put_back(sha256)
+            self._copy.put_back(sha256, schema)
+
+    def copy_is_whole(self, sha256: str) -> bool:
+        """As ``CopyBeforeUpdate`` says."""
+        with self._as_owner():
+            return self._copy.is_whole(sha256)
+
+    def check(self) -> None:
+        """Every page and row of it."""
+        with self._as_owner():
+            check_file(self._path, thorough=True)
 
     def forget(self) -> None:
         """As ``CopyBeforeUpdate`` says."""

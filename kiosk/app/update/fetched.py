@@ -15,6 +15,7 @@ from typing import BinaryIO, Final
 from kiosk.app.update.board import Board
 from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.letter_box import BUNDLES
+from kiosk.app.update.owner import open_regular
 from kiosk.app.update.places import Places
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.files import sync_folder
@@ -42,26 +43,41 @@ class FetchedBundles:
         self._folder, self._board = data / BUNDLES, board
         self._releases = ReleaseFolder(places.releases, places.package)
         self._journal = JournalFile(places.releases)
+        self._checked = ""
 
     def choose(self, offers: Sequence[Offer]) -> Offer | None:
-        """The newest that this machine can run; of two of one version the smaller."""
+        """The newest that this machine can run; of two of one version the smaller.
+
+        What lies here under its name counts only when it is the same, byte by byte: a card loses what it had, and the
+        vendor may sign one version anew.
+        """
         fitting = [offer for offer in offers if self._fits(offer)]
         best = max(fitting, key=lambda offer: (order_of(offer.version), -offer.size_bytes), default=None)
-        if best is not None and self._place(best).exists():
+        if best is not None and _is_whole(self._place(best), best):
             best = None
         self._sweep(best)
         return best
 
     def offset(self, offer: Offer) -> int:
-        """A file that is longer than the bundle is none of it."""
+        """A file that is longer than the bundle is none of it.
+
+        The signature is checked as soon as the manifest is here, before anything more is fetched, and once in each life
+        of the relay: it may have been killed before it had looked.
+        """
         try:
             size = self._part(offer).stat().st_size
         except FileNotFoundError:
-            return 0
-        if size <= offer.size_bytes:
-            return size
-        self.discard(offer)
-        return 0
+            size = 0
+        if size > offer.size_bytes:
+            self.discard(offer)
+            size = 0
+        if size < min(_BEGIN_BYTES, offer.size_bytes):
+            self._checked = ""
+        elif self._checked != offer.sha256:
+            with self._opened(offer, os.O_RDONLY) as file:
+                self._require_signed(offer, file)
+            self._checked = offer.sha256
+        return size
 
     def require_room(self, offer: Offer) -> None:
         """Raises NoRoom."""
@@ -72,31 +88,19 @@ class FetchedBundles:
             raise NoRoom(f"{free // 1_000_000} MB are free, and {need // 1_000_000} MB are needed")
 
     def take(self, offer: Offer, piece: bytes) -> None:
-        """Behind what is there. Not forced out: a file grows on the card only when its bytes are there (ext4).
-
-        The signature is checked as soon as the manifest is here, before anything more is fetched.
-        """
-        before = self.offset(offer)
-        after = before + len(piece)
-        if after > offer.size_bytes:
+        """Behind what is there. Not forced out: a file grows on the card only when its bytes are there (ext4)."""
+        if self.offset(offer) + len(piece) > offer.size_bytes:
             self.discard(offer)
             raise Spoiled("more came than was told", forged=False)
         with self._opened(offer, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as file:
             file.write(piece)
-        enough = min(_BEGIN_BYTES, offer.size_bytes)
-        if before < enough <= after:
-            with self._opened(offer, os.O_RDONLY) as file:
-                self._require_signed(offer, file)
 
     def finish(self, offer: Offer) -> None:
         """As ``Inbox`` says; what was fetched before goes."""
         with self._opened(offer, os.O_RDWR) as file:
             self._require_signed(offer, file)
             file.seek(0)
-            digest = hashlib.sha256()
-            while piece := file.read(_CHUNK):
-                digest.update(piece)
-            if digest.hexdigest() != offer.sha256:
+            if _sha256_of(file) != offer.sha256:
                 self.discard(offer)
                 raise Spoiled("its bytes are not those that were offered", forged=False)
             os.fsync(file.fileno())
@@ -166,3 +170,19 @@ class FetchedBundles:
             old = is_version(version) and order_of(version) <= self._releases.running().order
             if path not in keep and (there or old):
                 path.unlink(missing_ok=True)
+
+
+def _is_whole(path: Path, offer: Offer) -> bool:
+    """What cannot be read is not."""
+    try:
+        with open_regular(path) as file:
+            return os.fstat(file.fileno()).st_size == offer.size_bytes and _sha256_of(file) == offer.sha256
+    except OSError:
+        return False
+
+
+def _sha256_of(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while piece := file.read(_CHUNK):
+        digest.update(piece)
+    return digest.hexdigest()

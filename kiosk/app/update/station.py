@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -20,6 +22,7 @@ from kiosk.app.update.places import Places
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.devices.ports import LinkState
 from kiosk.devices.scale.settings import ScaleSettings
+from kiosk.files import arriving, filling
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.service import StationService
 from kiosk.station.update.gate import Gate
@@ -59,8 +62,9 @@ class StationShelf:
         if not self._folder.is_dir():
             return []
         found = [path for path, _ in zip(self._folder.iterdir(), range(_MOST_LOOKED_AT), strict=False)]
-        bundles = [path for path in found if is_bundle_name(path.name) and path.is_file()]
-        return [path.name for path in sorted(bundles, key=lambda path: (-path.stat().st_mtime_ns, path.name))]
+        times = {path.name: _changed_at(path) for path in found if is_bundle_name(path.name)}
+        bundles = [(-at, name) for name, at in times.items() if at is not None]
+        return [name for _, name in sorted(bundles)]
 
     def on_sticks(self) -> Sequence[str]:
         """Those that lie at the top of a stick."""
@@ -75,14 +79,21 @@ class StationShelf:
         """Whole under another name first: what is there is listed. Raises UpdateRefused, OSError."""
         name = Path(path).name
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        if shutil.disk_usage(self._folder).free < size + RESERVE_BYTES:
-            raise UpdateRefused(Why.FULL)
-        fresh = self._folder / f".{name}.new"
-        with fresh.open("wb") as copy:
-            for piece in _pieces(Path(path), size):
-                copy.write(piece)
-        fresh.replace(self._folder / name)
+        try:
+            with filling(self._folder):
+                if shutil.disk_usage(self._folder).free < size + RESERVE_BYTES:
+                    raise UpdateRefused(Why.FULL)
+                with arriving(self._folder / name) as copy:
+                    for piece in _pieces(Path(path), size):
+                        copy.write(piece)
+        except BlockingIOError as error:
+            raise UpdateRefused(Why.RUNNING, "another one is being copied") from error
         return name
+
+    def sweep(self) -> None:
+        """What a power cut has left of one that was being copied; nothing where one is copied now."""
+        with suppress(OSError), filling(self._folder):
+            pass
 
     def running(self) -> Release:
         """Raises OSError."""
@@ -103,6 +114,14 @@ class StationShelf:
     def ask(self, bundle: str) -> None:
         """Raises OSError."""
         self._letters.ask(bundle)
+
+
+def _changed_at(path: Path) -> int | None:
+    """In ns; None for what is no file, or is gone: the relay takes away what it has fetched before."""
+    with suppress(FileNotFoundError):
+        found = path.stat()
+        return found.st_mtime_ns if stat.S_ISREG(found.st_mode) else None
+    return None
 
 
 def _pieces(path: Path, size: int) -> Iterator[bytes]:
@@ -152,9 +171,11 @@ def make_station_update(service: StationService, gate: Gate, places: Places) -> 
     except OSError as error:
         logger.warning("this station cannot be updated: %s", error)
         return None
+    shelf = StationShelf(folder, journal, data)
+    shelf.sweep()
     quiet = StationQuiet(service.desk.view, service.board, service.store.papers)
     return StationUpdate(
-        Updates(StationShelf(folder, journal, data), journal, quiet),
+        Updates(shelf, journal, quiet),
         QuietWatch(journal, quiet, gate, letters.answer),
         journal,
         letters,

@@ -67,6 +67,7 @@ class Units:
             for unit in owed.read_text("ascii").split():
                 self._start(unit)
             owed.unlink()
+        owed.with_suffix(".new").unlink(missing_ok=True)
 
     def _start(self, unit: str) -> None:
         self._systemctl(["reset-failed", unit])

@@ -143,6 +143,8 @@ def _told() -> Iterator[None]:
         end(f"{PROGRAM}: {MAX_OFFERS} updates are offered already: remove one first", 1)
     except UpdateRefused as error:
         end(f"{PROGRAM}: {error}", 1)
+    except BlockingIOError:
+        end(f"{PROGRAM}: another update is being added or removed: try again when that is over", 1)
     except OSError as error:
         end(f"{PROGRAM}: {error.filename or 'the update'} cannot be used: {error.strerror or error}", 1)
     except ValueError as error:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from kiosk.app.adapters import make_panel, make_printer, make_scale, make_scanner
+from kiosk.app.update.journal_file import JournalFile
+from kiosk.app.update.places import PLACES
 from kiosk.config.station import StationConfig
 from kiosk.devices.ports import LinkState
 from kiosk.protocols.scales.reading import Reading
@@ -14,6 +16,7 @@ from kiosk.station.doctor import devices
 from kiosk.station.doctor.doctor import PRINTERS
 from kiosk.station.doctor.finding import Finding, Verdict
 from kiosk.station.doctor.liveness import ScaleWatch
+from kiosk.station.update.journal import Phase
 
 _SCALE_S: Final = 3.0
 _SCANNER_S: Final = 2.0
@@ -21,7 +24,7 @@ _SCANNER_S: Final = 2.0
 
 def stopped(config: StationConfig) -> Iterator[Finding]:
     """One row a device; each is opened, asked and given back."""
-    yield Finding("station", True, False, Verdict.WARN, "station_stopped")
+    yield station()
     yield probe_scale(config)
     for name in PRINTERS:
         settings = config.printers.get(name)
@@ -29,6 +32,19 @@ def stopped(config: StationConfig) -> Iterator[Finding]:
     yield devices.camera(config.camera)
     yield probe_scanner(config)
     yield probe_panel(config)
+
+
+def station() -> Finding:
+    """Why it does not run, as far as that is known."""
+    try:
+        entry = JournalFile(PLACES.releases).read()
+        stuck = entry is not None and entry.phase is Phase.BACK
+    except OSError:
+        stuck = True
+    if stuck:
+        values = {"command": "systemctl status kiosk-update"}
+        return Finding("station", True, False, Verdict.FAIL, "station_between", needed=True, values=values)
+    return Finding("station", True, False, Verdict.WARN, "station_stopped")
 
 
 class _First:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, BinaryIO, Final
 
 import msgspec
 
-from kiosk.files import sync_folder, write_durably
+from kiosk.files import arriving, filling, sync_folder, write_durably
 from kiosk.messaging.contract.updates import MAX_OFFERS, Offer, Sha256
 
 _END, _ABOUT = ".kioskupdate", ".json"
@@ -18,6 +19,7 @@ _CHUNK: Final = 1024 * 1024
 _LONGEST_ABOUT: Final = 256 * 1024
 _LOOKED_AT: Final = 1000
 _MODE: Final = 0o644
+_SHA256: Final = re.compile("[0-9a-f]{64}")
 
 
 class Offered(msgspec.Struct, frozen=True):
@@ -52,20 +54,23 @@ class OfferFolder:
         return [one for one in read if one is not None][:MAX_OFFERS]
 
     def add(self, source: BinaryIO, one: Offered) -> None:
-        """The same bundle again changes whom it is for. Raises TooMany."""
+        """The same bundle again changes whom it is for. Raises TooMany, and BlockingIOError as ``filling`` does."""
         self._root.mkdir(parents=True, exist_ok=True)
         sha256 = one.offer.sha256
-        others = [other for other in self.offered() if other.offer.sha256 != sha256]
-        if len(others) >= MAX_OFFERS:
-            raise TooMany
-        self._copy(source, one.offer)
-        write_durably(self._root / f"{sha256}{_ABOUT}", msgspec.json.encode(one), _MODE)
+        with filling(self._root):
+            self._sweep()
+            others = [other for other in self.offered() if other.offer.sha256 != sha256]
+            if len(others) >= MAX_OFFERS:
+                raise TooMany
+            self._copy(source, one.offer)
+            write_durably(self._root / f"{sha256}{_ABOUT}", msgspec.json.encode(one), _MODE)
 
     def remove(self, sha256: str) -> None:
-        """From now on nobody is given it; who is in the middle of it is told so."""
-        for end in (_ABOUT, _END):
-            (self._root / f"{sha256}{end}").unlink(missing_ok=True)
-        sync_folder(self._root)
+        """From now on nobody is given it; who is in the middle of it is told so. Raises as ``add`` does."""
+        with filling(self._root):
+            for end in (_ABOUT, _END):
+                (self._root / f"{sha256}{end}").unlink(missing_ok=True)
+            sync_folder(self._root)
 
     def open(self, sha256: Sha256) -> BinaryIO:
         """Its bytes."""
@@ -79,21 +84,20 @@ class OfferFolder:
 
     def _copy(self, source: BinaryIO, offer: Offer) -> None:
         """Only what is whole gets its name: the file may lie on a stick that is pulled."""
-        fresh = self._root / f".{offer.sha256}.new"
         digest = hashlib.sha256()
-        with fresh.open("wb") as copy:
+        with arriving(self._root / f"{offer.sha256}{_END}") as copy:
             for piece in _pieces(source):
                 digest.update(piece)
                 copy.write(piece)
-            size = copy.tell()
-            copy.flush()
-            os.fsync(copy.fileno())
-        if (size, digest.hexdigest()) != (offer.size_bytes, offer.sha256):
-            fresh.unlink()
-            raise OSError("the bundle changed while it was copied")
-        fresh.chmod(_MODE)
-        fresh.replace(self._root / f"{offer.sha256}{_END}")
-        sync_folder(self._root)
+            if (copy.tell(), digest.hexdigest()) != (offer.size_bytes, offer.sha256):
+                raise OSError("the bundle changed while it was copied")
+            os.fchmod(copy.fileno(), _MODE)
+
+    def _sweep(self) -> None:
+        """Bundles that nothing is told of: whoever added or removed them was killed in the middle."""
+        for path in self._root.glob(f"*{_END}"):
+            if _SHA256.fullmatch(path.stem) and not path.with_suffix(_ABOUT).exists():
+                path.unlink()
 
 
 def _pieces(source: BinaryIO) -> Iterator[bytes]:

@@ -41,8 +41,9 @@ class Entry:
     """One update. ``number`` is random: an answer or a verdict that names another one is none for it.
 
     ``former`` is the folder of the release that ran before, "" for the packaged one. ``copy`` is the SHA-256 of the
-    copied database. ``scale`` says whether the scale was heard before. ``accepted`` are the keys to accept after it
-    was kept, when they change. ``why`` and ``detail`` say why it was not.
+    copied database, ``schema`` its schema, 0 where an older release wrote this. ``scale`` says whether the scale was
+    heard before. ``accepted`` are the keys to accept after it was kept, when they change. ``why`` and ``detail`` say
+    why it was not.
     """
 
     number: str
@@ -50,6 +51,7 @@ class Entry:
     version: str
     former: str = ""
     copy: str = ""
+    schema: int = 0
     scale: bool = False
     accepted: tuple[str, ...] = ()
     why: Why | None = None

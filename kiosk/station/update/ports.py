@@ -69,8 +69,16 @@ class Database(Protocol):
     def copy(self) -> str:
         """Copy it, check the copy, make it durable; returns its SHA-256."""
 
-    def put_back(self, sha256: str) -> None:
-        """Put the copy in its place. Again changes nothing."""
+    def put_back(self, sha256: str, schema: int) -> None:
+        """Put the copy in its place. Again changes nothing.
+
+        Where the copy is spoiled, a database that is whole and has this schema stays.
+        """
+
+    def copy_is_whole(self, sha256: str) -> bool: ...
+
+    def check(self) -> None:
+        """Raises StoreError when the database is not whole."""
 
     def forget(self) -> None:
         """Delete the copy, when there is one."""

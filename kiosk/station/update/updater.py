@@ -166,7 +166,8 @@ class Updater:
         entry = replace(entry, phase=Phase.COPYING)
         self._journal.write(entry)
         self._services.stop()
-        return replace(entry, phase=Phase.SWITCHING, copy=self._database.copy())
+        schema = self._database.schema()
+        return replace(entry, phase=Phase.SWITCHING, copy=self._database.copy(), schema=schema)
 
     def _try(self, entry: Entry) -> Outcome:
         self._journal.write(entry)
@@ -193,11 +194,28 @@ class Updater:
             self._releases.rotate(kept.version, kept.accepted)
         return self._over(kept)
 
+    def keep_new(self) -> Outcome | None:
+        """By a person's word, where the way back is closed for ever: the copied database is spoiled, the other whole.
+
+        None where that is not so. Raises OSError, and StoreError when the other one is not whole either.
+        """
+        entry = self._journal.read()
+        stuck = (
+            entry is not None
+            and entry.phase is Phase.BACK
+            and self._releases.current() == entry.version
+            and not self._database.copy_is_whole(entry.copy)
+        )
+        if entry is None or not stuck:
+            return None
+        self._database.check()
+        return self._keep(replace(entry, why=None, detail=""))
+
     def _step_back(self, entry: Entry, why: Why, detail: str) -> Outcome:
         back = replace(entry, phase=Phase.BACK, why=why, detail=detail)
         self._journal.write(back)
         self._services.stop()
-        self._database.put_back(back.copy)
+        self._database.put_back(back.copy, back.schema)
         self._releases.switch(back.former)
         return self._over(back)
 

@@ -6,6 +6,7 @@ or sends anything. So it stays in its epoch, where a backup that is brought back
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sqlite3
@@ -20,6 +21,8 @@ from kiosk.store.backup.restore import stopped
 from kiosk.store.database.check import check_file
 from kiosk.store.database.connection import LOG_FILES
 from kiosk.store.errors import StoreError, translated
+
+logger = logging.getLogger(__name__)
 
 _BUSY_S: Final = 5.0
 
@@ -46,15 +49,39 @@ class CopyBeforeUpdate:
         sync_folder(self._folder.parent)
         return sha256_of(self._copy)
 
-    def put_back(self, sha256: str) -> None:
+    def put_back(self, sha256: str, schema: int) -> None:
         """In the place of the database, byte for byte; again changes nothing. Raises StoreError, OSError.
 
         At every moment the database is one whole file: what the new release left in its log is folded in before the
-        copy takes its place, so that neither ever meets the log of the other.
+        copy takes its place, so that neither ever meets the log of the other. When the card has spoiled the copy, a
+        database that is whole and has the ``schema`` of before stays: nobody has booked anything since.
         """
         logs = [self._database.with_name(self._database.name + end) for end in LOG_FILES]
         with stopped(self._database):
             pass
+        try:
+            staged = self._stage(sha256)
+        except (OSError, StoreError) as error:
+            found = check_file(self._database, thorough=True)
+            if found != schema:
+                raise StoreError(f"{error} The database has schema {found}, and had {schema} before.") from error
+            logger.warning("the database stays as it is, it is whole: %s", error)
+            return
+        _fold_log(self._database)
+        for log in logs:
+            log.unlink(missing_ok=True)
+        sync_folder(self._database.parent)
+        staged.replace(self._database)
+        sync_folder(self._database.parent)
+
+    def is_whole(self, sha256: str) -> bool:
+        """Whether it can be put back; one that cannot be read is not."""
+        try:
+            return sha256_of(self._copy) == sha256
+        except OSError:
+            return False
+
+    def _stage(self, sha256: str) -> Path:
         staged = self._folder / f"{self._database.name}.staged"
         staged.unlink(missing_ok=True)
         shutil.copyfile(self._copy, staged)
@@ -63,12 +90,7 @@ class CopyBeforeUpdate:
         if sha256_of(staged) != sha256:
             raise StoreError(f"The copy {self._copy} is not what was copied before the update: nothing was changed.")
         hand_over(staged)
-        _fold_log(self._database)
-        for log in logs:
-            log.unlink(missing_ok=True)
-        sync_folder(self._database.parent)
-        staged.replace(self._database)
-        sync_folder(self._database.parent)
+        return staged
 
     def forget(self) -> None:
         """Delete the copy and all that is beside it; again does nothing. Raises OSError."""

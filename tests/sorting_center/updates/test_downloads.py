@@ -5,22 +5,25 @@ from __future__ import annotations
 import http.client
 import json
 import logging
+import socket
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.updates import MAX_LIST_BYTES, Offers, UpdatesPath, parse_offers
-from kiosk.sorting_center.photos.listener.reception import Limits
+from kiosk.sorting_center.photos.listener.reception import REST_S, Limits, Reception
 from kiosk.sorting_center.updates.downloads import Downloads
 from kiosk.sorting_center.updates.folder import OfferFolder
 from tests.each import each
 from tests.messaging.authority import Authority
+from tests.messaging.relay.photos.stations import Clock
 from tests.sorting_center.photos.conftest import authority, receiving
-from tests.sorting_center.photos.lanes import STATION, Listening, Receiving
+from tests.sorting_center.photos.lanes import SOON_S, STATION, Listening, Receiving, head, shots
 from tests.sorting_center.updates.bundles import bundle, command, offer
 from tests.station.update.machine import NEW
 
@@ -104,6 +107,83 @@ def test_a_disk_that_fails_in_the_middle_ends_the_answer_too_early(
         get(client, path, Range="bytes=0-49999")
     with closing(center.client()) as client:
         assert get(client, path, Range="bytes=0-9")[2] == whole[:10]
+
+
+def test_updates_leave_places_for_pictures(center: Listening, folder: Path, tmp_path: Path) -> None:
+    sha256 = offer(folder, bundle(tmp_path))
+    places = Limits()
+    statuses = []
+    with ExitStack() as held:
+        for number in range(1, places.connections + 1):
+            station = f"S{number:04d}"
+            client = held.enter_context(closing(center.client(center.context(station))))
+            status, headers, _ = get(client, UpdatesPath(station, sha256), Range="bytes=0-9")
+            statuses.append((status, headers.get("Retry-After")))
+        with closing(center.client(center.context("S0300"))) as photos:
+            (shot,) = shots(1)
+            assert head(photos, shot.name("S0300")).status == 404, "it is asked about, and nobody was told of it"
+    later = places.connections - places.fetching
+    assert statuses == [(206, None)] * places.fetching + [(503, "60")] * later
+
+
+class Guest:
+    """Of a reception without a socket's life."""
+
+    address = "127.0.0.1"
+
+    def __init__(self, name: str, reception: Reception) -> None:
+        self.name, self._other = name, socket.socketpair()
+        self.sock, _ = self._other
+        reception.receive(self)
+
+    def admit(self, station: str | None) -> None:
+        """As it is."""
+
+    def close(self) -> None:
+        for end in self._other:
+            end.close()
+
+    @property
+    def is_hung_up(self) -> bool:
+        self._other[1].setblocking(False)
+        try:
+            return self._other[1].recv(1) == b""
+        except BlockingIOError:
+            return False
+
+
+def test_who_asks_for_nothing_gives_its_place_to_one_that_asks() -> None:
+    clock, seated = Clock(), threading.Semaphore(0)
+    guests: list[Guest] = []
+    reception = Reception(lambda _guest: seated.release(), Limits(fetching=2), clock)
+    reception.start()
+    try:
+        guests.extend(Guest(name, reception) for name in ("first", "second", "third"))
+        first, second, third = guests
+        for _ in guests:
+            assert seated.acquire(timeout=SOON_S)
+        assert reception.fetches(first)
+        assert reception.fetches(second)
+        assert not reception.fetches(third)
+        reception.rest(first)
+        clock.now += REST_S - 0.1
+        assert not reception.fetches(third), "it has only just been answered"
+        assert reception.fetches(first), "its place is its own"
+        clock.now += 0.1
+        reception.allow(first, 20)
+        assert not reception.fetches(third), "it asks again"
+        reception.rest(first)
+        clock.now += REST_S
+        assert reception.fetches(third)
+        assert [guest.is_hung_up for guest in guests] == [True, False, False]
+        guests.append(Guest("fourth", reception))
+        assert seated.acquire(timeout=SOON_S)
+        reception.leave(second)
+        assert reception.fetches(guests[-1])
+    finally:
+        reception.stop()
+        for guest in guests:
+            guest.close()
 
 
 def test_without_a_folder_there_are_no_updates(receiving: Receiving, authority: Authority) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.files import filling
 from kiosk.sorting_center.updates import folder as offers
 from tests.sorting_center.updates.bundles import bundle, command, offer
 from tests.station.update.machine import NEW, OTHER_KEY
@@ -67,3 +68,33 @@ def test_what_a_station_would_refuse_is_not_offered(
     offer(folder, good)
     assert "remove one first" in command(folder, "add", bundle(tmp_path, "0.9.3")).output
     assert len(list(folder.iterdir())) == 2
+
+
+def test_what_a_killed_command_leaves_goes_with_the_next_and_two_do_not_meet(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, other = bundle(tmp_path), bundle(tmp_path, "0.9.2")
+
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(offers, "write_durably", killed)
+        with pytest.raises(Killed):
+            offer(folder, good)
+    (folder / f".{'a' * 64}.new").write_bytes(b"begun")
+    (folder / "kept here.kioskupdate").write_bytes(b"a file of the operator's")
+    sha256 = offer(folder, other)
+    names = {f"{sha256}.json", f"{sha256}.kioskupdate", "kept here.kioskupdate"}
+    assert {path.name for path in folder.iterdir()} == names
+    with filling(folder):
+        for done in (command(folder, "add", good), command(folder, "remove", sha256)):
+            assert (done.exit_code, "another update is being added or removed" in done.output) == (1, True)
+    with monkeypatch.context() as patch:
+        patch.setattr(offers, "_pieces", killed)
+        with pytest.raises(Killed):
+            offer(folder, good)
+    assert {path.name for path in folder.iterdir()} == names

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -266,6 +268,28 @@ def test_the_technician_sees_what_may_be_installed_and_asks_for_it(tmp_path: Pat
     assert len(updates.view().bundles) == MOST_SHOWN
 
 
+def test_a_bundle_that_goes_while_it_is_listed_ends_no_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(tmp_path / "machine").lay()
+    folder = machine.data / "updates"
+    shelf = StationShelf(ReleaseFolder(machine.releases, machine.package), JournalFile(machine.releases), machine.data)
+    for name, at in (("one.kioskupdate", 1), ("two.kioskupdate", 2), ("fetched-0.8.0.kioskupdate", 3)):
+        os.utime(lay_bundle(folder, name), (at, at))
+    is_file = Path.is_file
+
+    def taken_away(path: Path) -> bool:
+        found = is_file(path)
+        if path.name.startswith("fetched-"):
+            path.unlink()
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "is_file", taken_away)
+        assert list(shelf.names())[-2:] == ["two.kioskupdate", "one.kioskupdate"]
+    (folder / "gone.kioskupdate").symlink_to(folder / "nothing")
+    (folder / "folder.kioskupdate").mkdir()
+    assert list(shelf.names())[-2:] == ["two.kioskupdate", "one.kioskupdate"]
+
+
 def test_a_bundle_on_a_stick_is_chosen_and_copied_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     machine, stick = Machine(tmp_path / "machine").lay(), tmp_path / "stick"
     stick.mkdir()
@@ -315,3 +339,41 @@ def test_a_bundle_on_a_stick_is_chosen_and_copied_first(tmp_path: Path, monkeypa
     outcome = machine.update()
     assert outcome is not None
     assert (outcome.kept, machine.version()) == (True, NEW)
+
+
+def test_of_a_bundle_that_is_copied_twice_or_not_to_its_end_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine, stick = Machine(tmp_path / "machine").lay(), tmp_path / "stick"
+    stick.mkdir()
+    folder, good = machine.data / "updates", lay_bundle(stick)
+    size = good.stat().st_size
+    shelf = StationShelf(ReleaseFolder(machine.releases, machine.package), JournalFile(machine.releases), machine.data)
+    pieces = station_side._pieces
+    said = []
+
+    def asked_for_again(path: Path, size: int) -> Iterator[bytes]:
+        left = list(folder.iterdir())
+        with pytest.raises(UpdateRefused) as refused:
+            shelf.bring(str(path), size)
+        shelf.sweep()
+        said.append((refused.value.why, list(folder.iterdir()) == left))
+        yield from pieces(path, size)
+
+    def pulled(path: Path, size: int) -> Iterator[bytes]:
+        yield from pieces(path, size)
+        raise UpdateRefused(Why.DAMAGED, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(station_side, "_pieces", asked_for_again)
+        assert shelf.bring(str(good), size) == good.name
+        patch.setattr(station_side, "_pieces", pulled)
+        with pytest.raises(UpdateRefused):
+            shelf.bring(str(good), size)
+    assert said == [(Why.RUNNING, True)]
+    assert [(path.name, path.read_bytes()) for path in folder.iterdir()] == [(good.name, good.read_bytes())]
+    (folder / ".killed.kioskupdate.new").write_bytes(b"x")
+    shelf.sweep()
+    (folder / ".again.kioskupdate.new").write_bytes(b"x")
+    shelf.bring(str(good), size)
+    assert [path.name for path in folder.iterdir()] == [good.name]

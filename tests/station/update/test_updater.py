@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,7 +22,7 @@ from kiosk.app.update.units import BACKUP, OTHERS_HELD, RELAY, STATION, STATION_
 from kiosk.files import write_synced
 from kiosk.station.update import journal
 from kiosk.station.update.bundle import Manifest
-from kiosk.station.update.journal import Phase
+from kiosk.station.update.journal import Entry, Phase
 from kiosk.station.update.letters import Answer, Request, Verdict, is_bundle_name, parse
 from kiosk.station.update.refusals import SENTENCES, UpdateRefused, Why, sentence
 from kiosk.station.update.updater import RESERVE_BYTES, TRIAL_S, check_payload
@@ -321,12 +322,84 @@ def test_a_copy_that_was_damaged_replaces_nothing(machine: Machine) -> None:
     sha256 = copy.make()
     write_synced(machine.data / "before-update/station.db", b"damaged")
     before = machine.content()
-    with pytest.raises(StoreError, match="not what was copied"):
-        copy.put_back(sha256)
+    for schema in (0, 6, 8):
+        with pytest.raises(StoreError, match=f"not what was copied.*has schema 7, and had {schema} before"):
+            copy.put_back(sha256, schema)
+        assert machine.content() == before
+    copy.put_back(sha256, 7)
     assert machine.content() == before
+    machine.database.write_bytes(b"damaged")
+    with pytest.raises(StoreError, match="not an SQLite file"):
+        copy.put_back(sha256, 7)
     copy.forget()
     copy.forget()
     assert not (machine.data / "before-update").exists()
+
+
+def spoiled_on_the_way_back(machine: Machine) -> None:
+    """A bit of the copy turns over once it was decided to step back."""
+    copy, acts = machine.data / "before-update/station.db", machine.board.on_wait
+
+    def spoil() -> None:
+        acts()
+        if machine.on_trial():
+            raw = bytearray(copy.read_bytes())
+            raw[5000] ^= 1
+            copy.write_bytes(raw)
+
+    machine.board.on_wait = spoil
+    machine.behavior.says = False
+    machine.board.pace = 1000
+    lay_bundle(machine.data / "updates")
+    machine.ask()
+
+
+def test_a_database_that_was_not_migrated_stays_where_the_copy_is_spoiled(machine: Machine) -> None:
+    machine.behavior = Behavior(migrates=False)
+    before = machine.content()
+    spoiled_on_the_way_back(machine)
+    outcome = machine.update()
+    assert outcome is not None
+    assert (outcome.why, outcome.stepped_back, machine.version()) == (Why.LATE, True, OLD)
+    machine.station_acts()
+    assert (machine.content(), machine.booked(), machine.running) == (before, machine.kept_rows, {STATION, RELAY})
+
+
+def test_where_the_way_back_is_closed_for_ever_a_person_keeps_the_new_release(machine: Machine) -> None:
+    assert machine.updater().keep_new() is None, "nothing is under way"
+    spoiled_on_the_way_back(machine)
+    with pytest.raises(StoreError, match="has schema 8, and had 7 before"):
+        machine.update()
+    copy = machine.data / "before-update/station.db"
+    machine.boot()
+    with pytest.raises(StoreError, match="has schema 8"):
+        machine.booted()
+    assert machine.running == set()
+    spoiled, live = copy.read_bytes(), machine.database.read_bytes()
+    machine.database.write_bytes(b"damaged as well")
+    with pytest.raises(StoreError, match="not an SQLite file"):
+        machine.updater().keep_new()
+    machine.database.write_bytes(live)
+    outcome = machine.updater().keep_new()
+    assert outcome is not None
+    assert (outcome.kept, machine.version(), machine.entry()) == (True, NEW, None)
+    machine.station_acts()
+    assert machine.running == {STATION, RELAY}
+    assert machine.booked() == machine.kept_rows > 0
+    assert spoiled
+    assert not copy.exists()
+
+
+def test_a_way_back_that_is_open_is_not_closed_by_a_person(machine: Machine) -> None:
+    copy = CopyBeforeUpdate(machine.database)
+    (machine.releases / NEW).mkdir()
+    (machine.releases / "current").symlink_to(NEW)
+    entry = Entry("1", Phase.BACK, NEW, copy=copy.make(), schema=7, why=Why.LATE)
+    JournalFile(machine.releases).write(entry)
+    assert machine.updater().keep_new() is None
+    JournalFile(machine.releases).write(replace(entry, phase=Phase.TRIAL, copy="0" * 64))
+    assert machine.updater().keep_new() is None, "it may still be healthy"
+    assert machine.entry() is not None
 
 
 def test_a_request_is_taken_once_and_strange_ones_are_none(machine: Machine) -> None:

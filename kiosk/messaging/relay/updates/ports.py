@@ -81,13 +81,13 @@ class Inbox(Protocol):
         """What this station has a use for; what was begun of any other is removed."""
 
     def offset(self, offer: Offer) -> int:
-        """How much of it is here."""
+        """How much of it is here. Raises Spoiled when it shows that what is here is none of the vendor's."""
 
     def require_room(self, offer: Offer) -> None:
         """For the rest of it; raises NoRoom."""
 
     def take(self, offer: Offer, piece: bytes) -> None:
-        """The next bytes of it. Raises Spoiled as soon as it shows that they are none of the vendor's."""
+        """The next bytes of it. Raises Spoiled as `offset` does, and when they are more than were told."""
 
     def finish(self, offer: Offer) -> None:
         """All of it is here: where a person finds it, whole and durable, when this returns. Raises Spoiled."""

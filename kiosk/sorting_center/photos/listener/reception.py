@@ -7,6 +7,7 @@ connects and says nothing, or says it byte by byte, keeps nobody waiting.
 from __future__ import annotations
 
 import logging
+import math
 import selectors
 import socket
 import ssl
@@ -23,6 +24,8 @@ from kiosk.sorting_center.photos.listener.tls import station_of
 from kiosk.sorting_center.photos.ports import Guest
 
 MAX_CONNECTIONS: Final = 48
+MAX_FETCHING: Final = 16
+"""Of these, for updates: 200 stations fetch one for hours, and a picture that is asked about is not kept waiting."""
 MAX_OF_STATION: Final = 2
 MAX_STRANGERS: Final = 128
 """Connections whose handshake is not over. When there are more, the oldest of the busiest address goes."""
@@ -32,6 +35,8 @@ HEAD_S: Final = 20.0
 """For a request up to its body, however few bytes come at a time; and for a connection on which nothing is asked."""
 LEAST_BYTES_PER_S: Final = 1000
 """A body that comes more slowly is hung up on; what came of it is kept."""
+REST_S: Final = 2.0
+"""Who fetches an update and asks nothing for so long gives its place to one that asks: it comes again by itself."""
 _LOOK_S: Final = 0.25
 _LOG_PERIOD_S: Final = 300.0
 _PARTING_S: Final = 2.0
@@ -47,6 +52,7 @@ class Limits:
     """Times in seconds."""
 
     connections: int = MAX_CONNECTIONS
+    fetching: int = MAX_FETCHING
     of_station: int = MAX_OF_STATION
     strangers: int = MAX_STRANGERS
     handshake_s: float = HANDSHAKE_S
@@ -76,6 +82,8 @@ class Reception:
         self._parting: set[Guest] = set()
         self._places: dict[Guest, str | None] = {}
         self._deadlines: dict[Guest, float] = {}
+        self._fetching: dict[Guest, float] = {}
+        """Since when each asks nothing; `math.inf` while it does."""
         self._selector = selectors.DefaultSelector()
         self._wake_read, self._wake_write = socket.socketpair()
         for end in (self._wake_read, self._wake_write):
@@ -116,19 +124,44 @@ class Reception:
     def leave(self, guest: Guest) -> None:
         """A connection was closed."""
         with self._lock:
-            self._places.pop(guest, None)
-            self._deadlines.pop(guest, None)
+            self._give_up(guest)
+
+    def fetches(self, guest: Guest) -> bool:
+        """It asks for updates: whether it has one of the places for that."""
+        with self._lock:
+            if guest in self._fetching:
+                return True
+            given_up = None
+            if len(self._fetching) >= self.limits.fetching:
+                given_up = min(self._fetching, key=self._fetching.__getitem__)
+                if self._clock() - self._fetching[given_up] < REST_S:
+                    return False
+                self._give_up(given_up)
+            if guest in self._places:
+                self._fetching[guest] = math.inf
+        if given_up is not None:
+            _hang_up(given_up)
+        return True
 
     def allow(self, guest: Guest, seconds: float) -> None:
         """What it does now may take so long; then it is hung up on."""
         with self._lock:
             if guest in self._places:
                 self._deadlines[guest] = self._clock() + seconds
+            if guest in self._fetching:
+                self._fetching[guest] = math.inf
 
     def rest(self, guest: Guest) -> None:
         """It does nothing now."""
         with self._lock:
             self._deadlines.pop(guest, None)
+            if guest in self._fetching:
+                self._fetching[guest] = self._clock()
+
+    def _give_up(self, guest: Guest) -> None:
+        """Its place; the caller has the lock, and hangs up without it."""
+        for kept in (self._places, self._deadlines, self._fetching):
+            kept.pop(guest, None)
 
     def _wake(self) -> None:
         with suppress(OSError):  # full: it is awake
@@ -198,8 +231,7 @@ class Reception:
             given_up = own[0] if len(own) >= self.limits.of_station else None
             if given_up is not None:
                 # A station has one connection at a time: of an older one its line has not told anybody that it broke.
-                del self._places[given_up]
-                self._deadlines.pop(given_up, None)
+                self._give_up(given_up)
             welcome = len(self._places) < self.limits.connections
             if welcome:
                 self._places[guest] = station

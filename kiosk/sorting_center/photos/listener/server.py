@@ -32,6 +32,8 @@ _MAX_HEAD_BYTES: Final = 8192
 _BACKLOG: Final = 128
 _STOP_S: Final = 1
 _LOG_PERIOD_S: Final = 300.0
+_FETCH_AGAIN_S: Final = 60.0
+"""In about that time an update without libraries is through, and its place is another's."""
 _PHRASES: Final = {
     200: "OK",
     201: "Created",
@@ -234,9 +236,12 @@ class _StationGateway(Gateway):
         if request.method != b"GET" or self._size:
             self._write_head(self._ended(405))
             return
+        reception = request.server.reception
+        if not reception.fetches(request.conn):
+            self._write_head(self._ended(503, _FETCH_AGAIN_S))
+            return
         range_, if_range = (request.inheaders.get(name, b"").decode("ascii") for name in (b"Range", b"If-Range"))
         reply = downloads.answer(Question(request.conn.station or path.station, path, range_, if_range))
-        reception = request.server.reception
         reception.allow(request.conn, reception.limits.body_s(reply.size))
         self._write_status(reply.status, [*reply.headers, ("Content-Length", str(reply.size))])
         request.ensure_headers_sent()
@@ -291,7 +296,7 @@ class _StationGateway(Gateway):
     def _size(self) -> int:
         return int(self.req.inheaders.get(b"Content-Length", b"0"))
 
-    def _ended(self, status: int) -> Answer:
+    def _ended(self, status: int, again_s: float | None = None) -> Answer:
         """Nothing more is read from whoever asks for such a thing."""
         self.req.close_connection = True
-        return Answer(status)
+        return Answer(status, again_s=again_s)

@@ -341,6 +341,39 @@ def test_what_is_not_signed_as_it_is_offered_is_not_fetched_to_its_end(
     assert "it is 0.8.0 with" in caplog.text
 
 
+def test_what_a_killed_relay_had_not_checked_is_checked(alone: Village, tmp_path: Path) -> None:
+    raw = bundle(tmp_path, size=400_000, key=OTHER_KEY).read_bytes()
+    one = offered(raw)
+    (alone.folder / f".{one.sha256}.part").write_bytes(raw[:70_000])
+    with Hostile(Center(raw, one, part)) as center:
+        alone.url = center.url
+        alone.days(alone.lane(), 0.9)
+        assert [asked for asked in center.asked if one.sha256 in asked.path] == []
+    assert alone.parts == []
+
+
+def test_what_the_card_has_lost_is_fetched_again_and_what_is_signed_anew_as_well(
+    alone: Village, tmp_path: Path
+) -> None:
+    raw = bundle(tmp_path).read_bytes()
+    other = bundle(tmp_path, size=30_000).read_bytes()
+    place = alone.folder / f"fetched-{NEW}.kioskupdate"
+    for what, is_fetched, before, offers in (
+        ("whole", False, raw, raw),
+        ("zeros", True, b"\0" * len(raw), raw),
+        ("a bit", True, raw[:-9] + bytes([raw[-9] ^ 1]) + raw[-8:], raw),
+        ("short", True, raw[:-1], raw),
+        ("signed anew", True, raw, other),
+    ):
+        place.write_bytes(before)
+        with Hostile(Center(offers, one := offered(offers), part)) as center:
+            alone.url = center.url
+            alone.days(alone.lane(), 2)
+            asked = [asked for asked in center.asked if one.sha256 in asked.path]
+        assert bool(asked) is is_fetched, what
+        assert (sum(part.size for part in asked) in (0, len(offers)), place.read_bytes()) == (True, offers), what
+
+
 def test_a_full_card_in_the_middle_costs_nothing_that_came(
     alone: Village, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

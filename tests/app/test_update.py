@@ -16,10 +16,11 @@ from kiosk.app.update.board import Board
 from kiosk.app.update.helper import make_updater, only_one, run_helper
 from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.letter_box import StationLetters
-from kiosk.app.update.owner import as_owner, open_regular, read_small
+from kiosk.app.update.owner import as_owner, read_small
 from kiosk.app.update.places import Places
 from kiosk.app.update.station import hear_scale
 from kiosk.cli.kiosk import main
+from kiosk.files import open_regular
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.station.open_store import stamps
 from kiosk.station.update.journal import Entry, Outcome, Phase

@@ -21,6 +21,7 @@ from kiosk.first_start.identity.claim import BadClaim, claim_name, read_claim
 from kiosk.first_start.identity.format import CLEAR, BadIdentity, read_clear, read_sealed
 from kiosk.first_start.identity.ports import IdentityRefused, InUse, Refusal
 from kiosk.first_start.ports import OfferedIdentity
+from kiosk.reading import Unreadable
 
 ANSWER_S: Final = 25.0
 """A Pi 3 starts Python and Argon2id within five seconds; a stick may be slow."""
@@ -100,7 +101,7 @@ class RequestedIdentities:
         raise IdentityRefused("failed", "kiosk-identity.service gave no answer", "silent")
 
     def _told(self) -> Answer | None:
-        with suppress(OSError, msgspec.MsgspecError):
+        with suppress(OSError, Unreadable):
             content = file_content(self.answer)
             return None if content is None else read_answer(content)
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -40,9 +39,10 @@ _CRATE_SYMBOLS: Final = {
     "gs1": "(00)069012340000000016(02)96901234000019(3103)412480(13)261125(10)0000A000000(37)40",
     "link": f"{_LINK}/00/069012340000000016",
 }
-_NUMBERS: Final = {"sscc": "069012340000000016", "in_store": "2099999000007"}
 _GS1: Final = {"bag": _BAG_SYMBOLS, "crate": _CRATE_SYMBOLS}
-"""What a station with numbers of GS1 prints besides, as long as it becomes."""
+"""What a station with numbers of GS1 prints besides, as long as it becomes; a link only where its domain is set. Bars
+of an SSCC, or of a shop's number, are narrower than those of the code.
+"""
 
 
 class OwnLayouts:
@@ -107,17 +107,9 @@ def check(kind: str, text: str, sample: LabelContent) -> LabelLayout:
     code = _MEMBER_CODE if kind == "member" else _LONGEST_CODE
     plain = replace(sample, code=code, symbols={name: code for name, text in sample.symbols.items() if text}, bars={})
     draw_label(layout, plain, _HEADS[0])
-    for content in (plain, *_numbered(kind, plain, sample)):
+    numbers = _GS1.get(kind, {})
+    wanted = (plain.symbols, {**plain.symbols, "gs1": numbers.get("gs1", "")}, {**plain.symbols, **numbers})
+    for symbols in wanted:
         for head in _HEADS:
-            require_room(layout, content, head)
+            require_room(layout, replace(plain, symbols=symbols), head)
     return layout
-
-
-def _numbered(kind: str, plain: LabelContent, sample: LabelContent) -> Iterator[LabelContent]:
-    """With numbers of a shop and of GS1; a link only where its domain is set."""
-    bars = {name: _NUMBERS[name] for name in sample.bars}
-    if bars:
-        yield replace(plain, bars=bars)
-    if (numbers := _GS1.get(kind)) is not None:
-        yield replace(plain, bars=bars, symbols={**plain.symbols, "gs1": numbers["gs1"]})
-        yield replace(plain, bars=bars, symbols={**plain.symbols, **numbers})

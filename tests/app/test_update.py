@@ -155,7 +155,7 @@ def test_nothing_but_a_small_regular_file_is_a_letter(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert [read_small(tmp_path / name, 4) for name in ("file", "link", "pipe", "none")] == [b"1234", None, None, None]
     assert read_small(tmp_path / "file", 3) is None
-    with pytest.raises(OSError, match="no file"):
+    with pytest.raises(OSError, match="no plain file"):
         open_regular(tmp_path / "pipe")
     with as_owner(tmp_path):
         assert (tmp_path / "file").exists()

@@ -73,6 +73,9 @@ BOX_PIECES = (
     Piece("firmware_config/manager/sysctl.conf", "usr/lib/sysctl.d/50-kiosk.conf"),
     Piece("firmware_config/manager/tmpfiles-timesync.conf", "usr/lib/tmpfiles.d/kiosk-timesync.conf"),
     Piece("firmware_config/manager/timesyncd.conf", "usr/lib/systemd/system/systemd-timesyncd.service.d/50-kiosk.conf"),
+    Piece(
+        "firmware_config/manager/remount-fs.conf", "usr/lib/systemd/system/systemd-remount-fs.service.d/50-kiosk.conf"
+    ),
     Piece("firmware_config/boot/*.txt", "usr/share/station-kiosk/boot/"),
     Piece("scripts/*_boot.py", "usr/share/station-kiosk/", 0o755),
     Piece("firmware_config/layout/make-data-partition", "usr/share/station-kiosk/layout/", 0o755),

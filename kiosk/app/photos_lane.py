@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from kiosk.config.relay import RelayConfig
+from kiosk.messaging.relay.lane import Lane, random_share
 from kiosk.messaging.relay.photos.client import Client
-from kiosk.messaging.relay.photos.lane import PhotosLane, StationPhotos
+from kiosk.messaging.relay.photos.lane import PhotosWork, StationPhotos
 from kiosk.messaging.relay.photos.ports import Backlog, Picture
 from kiosk.station.doctor.photos_mark import PhotosMark
 from kiosk.store.store import Store
@@ -16,11 +17,13 @@ from kiosk.store.store import Store
 _MOST_COUNTED: Final = 100_000
 
 
-def photos_lane(config: RelayConfig, store: Store) -> PhotosLane:
+def photos_lane(config: RelayConfig, store: Store) -> Lane:
     """Not started."""
     data = config.station.data
     station = StationPhotos(StoredPictures(store, data / "photos"), StoredEvents(store), PhotosMark(data))
-    return PhotosLane(config.relay, Client(config.relay), station)
+    center = Client(config.relay)
+    work = PhotosWork(config.relay, center, station)
+    return Lane(work, center, first_s=config.relay.reconnect_s * random_share()())
 
 
 class StoredPictures:

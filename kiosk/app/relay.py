@@ -16,8 +16,7 @@ from kiosk.station.open_store import open_store
 from kiosk.store.store import Store
 
 if TYPE_CHECKING:
-    from kiosk.messaging.relay.photos.lane import PhotosLane
-    from kiosk.messaging.relay.updates.lane import UpdatesLane
+    from kiosk.messaging.relay.lane import Lane
 
 
 def run_relay(config: RelayConfig, stop: threading.Event) -> None:
@@ -39,7 +38,7 @@ def run_relay(config: RelayConfig, stop: threading.Event) -> None:
         store.close()
 
 
-def _photos_lane(config: RelayConfig, store: Store) -> PhotosLane | None:
+def _photos_lane(config: RelayConfig, store: Store) -> Lane | None:
     """None where no place for pictures is set; then nothing of it is loaded."""
     if config.relay.photos is None:
         return None
@@ -48,7 +47,7 @@ def _photos_lane(config: RelayConfig, store: Store) -> PhotosLane | None:
     return photos_lane(config, store)
 
 
-def _updates_lane(config: RelayConfig, store: Store) -> UpdatesLane | None:
+def _updates_lane(config: RelayConfig, store: Store) -> Lane | None:
     """None where no place of updates is set, or where nothing can be updated."""
     if config.relay.updates is None or not PLACES.releases.is_dir():
         return None

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
 import click
 
-from kiosk.app.update.helper import run_helper
+from kiosk.app.update.helper import refuse_request, run_helper
 from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.letter_box import BUNDLES, StationLetters
 from kiosk.app.update.owner import as_owner
 from kiosk.app.update.places import PLACES
 from kiosk.app.update.releases import ReleaseFolder
+from kiosk.cli.doctor.command import ago
 from kiosk.cli.one_line import end
 from kiosk.cli.settings import PLACES as SETTINGS_PLACES
-from kiosk.cli.settings import config_option, read_config
+from kiosk.cli.settings import config_option, read_config, settings_place
+from kiosk.config.file import BadConfig
 from kiosk.config.station import StationConfig, load
 from kiosk.station.update.bundle import HEAD_BYTES, parse_head, verified
 from kiosk.station.update.journal import Outcome
 from kiosk.station.update.letters import BUNDLE_END, is_bundle_name
 from kiosk.station.update.refusals import SENTENCES, UpdateRefused, Why, sentence
 from kiosk.store import StoreError
+from kiosk.texts import load as load_texts
 
 _LOOK_S: Final = 0.5
 _FOLLOW_S: Final = 900.0
@@ -49,14 +53,14 @@ def update(file: Path | None, path: Path | None, status: bool, helper: bool) -> 
     if helper:
         _help(path)
     elif status:
-        click.echo(_status())
+        click.echo(_status(path))
     elif file is None:
         end("name the bundle, or ask with --status", 2)
     else:
         _install(read_config(path, load), file)
 
 
-def _status() -> str:
+def _status(path: Path | None) -> str:
     try:
         release = ReleaseFolder(PLACES.releases, PLACES.package).running()
         journal = JournalFile(PLACES.releases)
@@ -68,7 +72,21 @@ def _status() -> str:
         lines.append(f"an update to {entry.version} is under way: {entry.phase}")
     if outcome is not None:
         lines.append(_told(outcome))
-    return "\n".join(lines)
+    return "\n".join([*lines, *_over_the_line(path)])
+
+
+def _over_the_line(path: Path | None) -> Iterator[str]:
+    """What the relay says of it; nothing where it has no such place, or for a user who may not look at the settings."""
+    from kiosk.station.doctor.updates_mark import updates
+
+    place = settings_place(path)
+    try:
+        row = None if place is None else updates(load(place))
+    except (BadConfig, OSError):
+        return
+    if row is not None:
+        asked = "" if row.last_seen_s is None else f" (the sorting center was asked {ago(row.last_seen_s)})"
+        yield f"over the line: {row.sentence(load_texts('en'))}{asked}"
 
 
 def _told(outcome: Outcome) -> str:
@@ -143,8 +161,12 @@ def _help(path: Path | None) -> None:
     setup_logging()
     settings = path or SETTINGS_PLACES[-1]
     try:
-        with as_owner(settings.parent):
-            config = read_config(settings, load)
+        try:
+            with as_owner(settings.parent):
+                config = read_config(settings, load)
+        except SystemExit:
+            refuse_request(PLACES.data, PLACES, Why.NOT_SET_UP)
+            raise
         run_helper(config, PLACES, lambda: Notifier.from_environ().ready("no update is left half done"))
     except UpdateRefused as error:
         end(SENTENCES[error.why], 1)

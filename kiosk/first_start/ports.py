@@ -201,3 +201,18 @@ class Machine(Protocol):
 
     def reach(self, settings: RelaySettings) -> str:
         """Connect to the broker as the relay will and hang up; says what answered. Raises OSError."""
+
+
+class Trial(Protocol):
+    """One device while its question is on the screen."""
+
+    def look(self) -> TrialView: ...
+
+    def go(self) -> None:
+        """Begin an attempt, for devices that are asked; the others tell by themselves."""
+
+    def close(self) -> None:
+        """Let go of the device; what is under way ends by its own deadline."""
+
+    def join(self) -> None:
+        """Wait until that has ended."""

@@ -11,9 +11,9 @@ from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.identifiers import BODY_ALPHABET
 from kiosk.first_start.draft import SettingsDraft
 from kiosk.first_start.papers import test_paper
-from kiosk.first_start.ports import Machine
+from kiosk.first_start.ports import Machine, Trial
 from kiosk.first_start.settings import printer_settings, relay_settings, scale_settings
-from kiosk.first_start.trials import ListenTrial, OnDemandTrial, ScaleTrial, ScannerTrial, Trial
+from kiosk.first_start.trials import ListenTrial, OnDemandTrial, ScaleTrial, ScannerTrial
 
 PRINT_S = 20.0
 SHOT_S = 10.0

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import Protocol
 
 from kiosk.devices.ports import (
     CameraFault,
@@ -38,21 +37,6 @@ ALIKE = 5
 """Readings alike, one after the other, before a weight counts as still where the indicator does not say so."""
 JOIN_S = 30.0
 """Above every deadline of an attempt."""
-
-
-class Trial(Protocol):
-    """One device while its question is on the screen."""
-
-    def look(self) -> TrialView: ...
-
-    def go(self) -> None:
-        """Begin an attempt, for devices that are asked; the others tell by themselves."""
-
-    def close(self) -> None:
-        """Let go of the device; what is under way ends by its own deadline."""
-
-    def join(self) -> None:
-        """Wait until that has ended."""
 
 
 def printable(data: bytes) -> str:

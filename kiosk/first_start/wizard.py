@@ -18,10 +18,10 @@ from kiosk.first_start.draft import SettingsDraft, draft_path, load_draft, save_
 from kiosk.first_start.identity_questions import QUESTIONS as IDENTITY
 from kiosk.first_start.identity_questions import IdentityQuestions
 from kiosk.first_start.pins import AGAIN, PinQuestions
-from kiosk.first_start.ports import AnswerRefused, Machine, WizardView
+from kiosk.first_start.ports import AnswerRefused, Machine, Trial, WizardView
 from kiosk.first_start.question_trials import trial_of
 from kiosk.first_start.settings import screen_of, toml, write_settings
-from kiosk.first_start.trials import FAILED, POOR, SEEN, WAITING, ListenTrial, OnDemandTrial, Trial
+from kiosk.first_start.trials import FAILED, POOR, SEEN, WAITING, ListenTrial, OnDemandTrial
 from kiosk.station.catalog.file import CatalogError
 from kiosk.store import StoreError
 from kiosk.texts import LANGUAGES

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.photo.arrays import BgrImage
+from kiosk.photo.ports import SeenFace
 
 _Grey: TypeAlias = NDArray[np.uint8]
 
@@ -29,23 +28,6 @@ shots: 58 are found, 57 in 640 pixels with 4. One man from the side is found as 
 often in 280. On 31 photographs of fruit, animals and things there is one false face, with either."""
 _MARGIN = 0.04
 """Of the longer side, added around: the cascades want to see a whole head, and people are cut by the frame."""
-
-
-@dataclass(frozen=True, slots=True)
-class SeenFace:
-    """An upright square in pixels of the frame."""
-
-    left: float
-    top: float
-    side: float
-    profile: bool
-    """Turned to one side: less certain."""
-
-
-class FaceDetector(Protocol):
-    """Finds the faces of a frame of any size."""
-
-    def find(self, frame: BgrImage) -> Sequence[SeenFace]: ...
 
 
 class HaarFaces:

@@ -42,6 +42,8 @@ _EDGE_CONTRAST = 16.0
 """Grey levels from black to white, below which an edge says nothing."""
 NO_EDGE_PX: Final = 99.0
 """The rise of an edge that cannot be measured: softer than any limit."""
+CELLS: Final = 6
+"""Of a marker, on a side: four of the code, and the black border around them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -334,3 +336,10 @@ def _crossing(share: NDArray[np.float32], after: NDArray[np.intp], level: float)
     before, behind = (share[row, np.clip(at, 0, share.shape[1] - 1)].astype(np.float64) for at in (after - 1, after))
     rise = np.where(behind == before, 1.0, behind - before)
     return np.where(behind == before, after, after - 1 + (level - before) / rise)
+
+
+def white_cells(number: int) -> tuple[tuple[bool, ...], ...]:
+    """A marker of ``DICT_4X4_50`` to be drawn: rows from the top, in each from the left whether a cell is white."""
+    dictionary = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_4X4_50)
+    drawn = cv2.aruco.generateImageMarker(dictionary, number, CELLS)
+    return tuple(tuple(bool(cell) for cell in row) for row in drawn)

@@ -50,6 +50,19 @@ are."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class GoodsShown:
+    """What pictures are made of."""
+
+    frame: BgrImage
+    mat: SeenMat
+    correction: Correction
+    interior: BgrImage
+    """The CUT_WINDOW with true colors."""
+    mask: Mask
+    """The goods in it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Pictures:
     """Both 1600 x 1600."""
 
@@ -64,14 +77,12 @@ def crop_window(goods: Box) -> Window:
     return Window(left, top, SIDE_PX / side, SIDE_PX, SIDE_PX)
 
 
-def make_pictures(
-    frame: BgrImage, mat: SeenMat, correction: Correction, interior: BgrImage, mask: Mask, window: Window
-) -> Pictures:
-    """``interior`` is the CUT_WINDOW with true colors, ``mask`` the goods in it."""
-    part, rows, columns = _around_goods(mask, window)
-    seen = _seen(frame, mat, correction, part)
-    alpha = _alpha(mask, part)
-    ground = _mat_with_shadow(interior, mask, window)
+def make_pictures(shot: GoodsShown, window: Window) -> Pictures:
+    """The goods in this part of the sheet."""
+    part, rows, columns = _around_goods(shot.mask, window)
+    seen = _seen(shot.frame, shot.mat, shot.correction, part)
+    alpha = _alpha(shot.mask, part)
+    ground = _mat_with_shadow(shot.interior, shot.mask, window)
     natural = np.asarray(cv2.merge((ground, ground, ground)), np.uint8)
     master = np.full_like(natural, 255)
     whole = np.asarray(cv2.threshold(alpha, 254, 255, cv2.THRESH_BINARY)[1], np.uint8)

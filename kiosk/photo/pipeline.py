@@ -16,14 +16,15 @@ from kiosk.photo.arrays import BgrImage
 from kiosk.photo.codec import decode_picture
 from kiosk.photo.color import SHEET_WINDOW, Correction, find_correction, fit_light
 from kiosk.photo.cutout import CUT_WINDOW, CutOut, Mask, cut_out
-from kiosk.photo.faces import FaceDetector, SeenFace, haar_faces
+from kiosk.photo.faces import haar_faces
 from kiosk.photo.frame_check import mean_luminance, sharpest_edge_px
 from kiosk.photo.lens import Lens
 from kiosk.photo.markers import SeenMat, find_mat, fit_mat, see_markers
 from kiosk.photo.mat import INTERIOR, PX_PER_MM
 from kiosk.photo.measures import Detail, Outline, Reach, detail, focus, motion, outline, reach_in, stripes
 from kiosk.photo.picture_header import PictureRefused
-from kiosk.photo.pictures import crop_window, make_pictures
+from kiosk.photo.pictures import GoodsShown, crop_window, make_pictures
+from kiosk.photo.ports import FaceDetector, SeenFace
 from kiosk.photo.rectify import flatten, see_patches
 
 Corners: TypeAlias = NDArray[np.float32]
@@ -189,7 +190,8 @@ def _judged(look: _Look, faces: int, moved: float) -> Inspection:
     if not (verdict.accepted or verdict.may_be_overruled):
         return Inspection(verdict, measures, metrics=metrics, cutout=cutout)
     window = crop_window(look.goods.box)
-    pictures = make_pictures(look.frame, look.mat, look.correction, look.interior, look.cut.mask, window)
+    shown = GoodsShown(look.frame, look.mat, look.correction, look.interior, look.cut.mask)
+    pictures = make_pictures(shown, window)
     crop = {"crop_left_mm": window.left, "crop_top_mm": window.top, "crop_px_per_mm": window.px_per_mm}
     return Inspection(verdict, measures, pictures.master, pictures.natural, {**metrics, **crop}, cutout)
 

@@ -33,7 +33,7 @@ from kiosk.station.settings import StationSettings
 from kiosk.station.software import software_id
 from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.database.opening import Opening
-from kiosk.store.records import Arrival, ExpectedParcel, Fitting, ParcelRow
+from kiosk.store.records import Arrival, ExpectedParcel, Fitting, NewCode, ParcelRow
 
 PEOPLE: Final = (("Patigul", Role.CLERK), ("Wang Li", Role.CLERK), ("Memet", Role.TECHNICIAN))
 """Two clerks, for what needs two; the technician looks after the box."""
@@ -181,7 +181,9 @@ class _Stocking:
             if row.number not in self._codes:
                 stamp = self._now()
                 issue = Issue(self._papers, stamp)
-                store.parcels.reissue_code(row.number, issue.code_mac, issue.slip, f"clerk:{clerk.number}", stamp)
+                store.parcels.reissue_code(
+                    row.number, NewCode(issue.code_mac, issue.slip), f"clerk:{clerk.number}", stamp
+                )
                 self._codes[row.number] = issue.code
         rows = store.parcels.in_states(WAITING, limit=MOST_SLIPS)
         return tuple(PickupSlip(row, self._codes[row.number]) for row in rows)

@@ -1,12 +1,37 @@
-"""What the parts of the sorting center need of each other: connections to the broker, whatever that speaks; health."""
+"""What the parts of the sorting center need of each other: connections to the broker, whatever that speaks, and what
+comes over them; how far a stream is; health."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol
 
+import msgspec
+
 from kiosk.sorting_center.health import HealthReport
-from kiosk.sorting_center.ingest.reading import Inbound
+
+
+class Inbound(msgspec.Struct, frozen=True, gc=False):
+    """A message as it came, its topic as MQTT writes it."""
+
+    topic: str
+    payload: bytes
+    retained: bool = False
+    tag: int = 0
+    """Names it to the broker, on this connection: packet id or delivery tag. 0: no acknowledgement is wanted."""
+    connection: int = 0
+    is_dead: bool = False
+    """From the queue of dead letters: the broker has given up on it."""
+
+    def __repr__(self) -> str:
+        """Without the payload, which may have a MiB."""
+        return f"Inbound({self.topic!r}, tag={self.tag}, connection={self.connection})"
+
+    @property
+    def station(self) -> str:
+        """Whose turn it is, as far as the topic says; the region is not looked at, which a station may choose."""
+        levels = self.topic.split("/", 4)
+        return levels[3] if len(levels) > 3 else ""
 
 
 class Mailbox(Protocol):
@@ -97,3 +122,18 @@ class HealthSource(Protocol):
 
     def report(self) -> HealthReport:
         """The state now."""
+
+
+class Reach(Protocol):
+    """How far a stream is: a row of ``stream``, or what a commit makes of one."""
+
+    @property
+    def station(self) -> str: ...
+    @property
+    def epoch(self) -> str: ...
+    @property
+    def region(self) -> str: ...
+    @property
+    def upto(self) -> int: ...
+    @property
+    def max_seen(self) -> int: ...

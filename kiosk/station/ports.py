@@ -1,8 +1,20 @@
-"""What the station's own watchers need of others."""
+"""What the station's own watchers need of others, and all settings of a station as its parts see them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
+
+from kiosk.devices.camera.settings import CameraSettings
+from kiosk.devices.panel.settings import PanelSettings
+from kiosk.devices.printer.settings import PrinterSettings
+from kiosk.devices.scale.settings import ScaleSettings
+from kiosk.devices.scanner.settings import ScannerSettings
+from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.station.parcels.settings import ParcelSettings
+from kiosk.station.scale.settings import MetrologySettings
+from kiosk.station.settings import StationSettings
+from kiosk.store.backup.settings import BackupSettings
 
 
 class LifeSign(Protocol):
@@ -23,3 +35,28 @@ class ServiceManager(Protocol):
     def alive(self) -> None: ...
     def status(self, text: str) -> None: ...
     def stopping(self) -> None: ...
+
+
+class Configuration(Protocol):
+    """All settings of a station; ``StationConfig`` is one."""
+
+    @property
+    def station(self) -> StationSettings: ...
+    @property
+    def parcels(self) -> ParcelSettings: ...
+    @property
+    def scale(self) -> ScaleSettings | None: ...
+    @property
+    def printers(self) -> Mapping[str, PrinterSettings]: ...
+    @property
+    def camera(self) -> CameraSettings | None: ...
+    @property
+    def scanner(self) -> ScannerSettings | None: ...
+    @property
+    def panel(self) -> PanelSettings | None: ...
+    @property
+    def relay(self) -> RelaySettings | None: ...
+    @property
+    def backup(self) -> BackupSettings | None: ...
+    @property
+    def metrology(self) -> MetrologySettings: ...

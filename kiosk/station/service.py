@@ -35,6 +35,7 @@ from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.view import AskedShot, DeskRefused
 from kiosk.station.doctor.finding import Finding
+from kiosk.station.doctor.link_watch import LinkWatch
 from kiosk.station.doctor.scale import metrology_findings
 from kiosk.station.live import OK, LiveBoard
 from kiosk.station.outbox_poller import OutboxPoller
@@ -173,6 +174,7 @@ class StationService:
         self.counter = Counter.over(state, self._counter_tools(settings))
         self.scans = ScanRouter(self.counter, self.counter_board, self.access, self.desk.choices, self.board.notify)
         self._records_compared = False
+        self._link = LinkWatch.of(self.settings.data)
         sweep = ParcelSweep(store.parcels, self.parcel_photos, settings.parcels, self.stamp, self.committed)
         self._sweeper = Sweeper(sweep, self._tick)
         self._connect()
@@ -310,6 +312,7 @@ class StationService:
     def _tick(self) -> None:
         if not self._records_compared:
             self._tell_altered()
+        self.board.mark(link=self._link.word(self.board.snapshot().pending))
         try:
             self.desk.leaving.give_up_expired()
         except DeskRefused as error:

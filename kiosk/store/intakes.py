@@ -25,7 +25,7 @@ from kiosk.store.journal import journal, sealed_rows
 from kiosk.store.journal.numbering import next_in_series
 from kiosk.store.journal.sealed_rows import Altered
 from kiosk.store.papers import print_jobs
-from kiosk.store.receipts import is_intake, number_of, parsed, receipt_in
+from kiosk.store.receipts import is_intake, is_void, number_of, parsed, receipt_in
 from kiosk.store.records import ChosenGoods, ConfirmedRow, IntakePapers, Stamp
 from kiosk.store.scale import pan_loads, weighings
 
@@ -193,12 +193,6 @@ def confirm_intake(
     event = _write_confirmed(connection, confirmed, token, metrology, stamp)
     print_jobs.add(connection, receipt, papers(event.sha256))
     return _row_of(confirmed, event, stamp)
-
-
-def is_void(connection: Connection, receipt: ReceiptNumber) -> bool:
-    """Whether an intake has its counter-document."""
-    void = select(void_table.c.intake).where(void_table.c.intake == number_of(receipt))
-    return connection.execute(void).first() is not None
 
 
 def since(

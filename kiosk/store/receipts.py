@@ -5,10 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, false
+from sqlalchemy import ColumnElement, Connection, and_, false, select
 
 from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber, bag_of, parse_internal_code
 from kiosk.store.database.schema import intake as intake_table
+from kiosk.store.database.schema import void as void_table
 from kiosk.store.journal.numbering import key_of
 
 _CODES_OF_A_WHOLE_INTAKE: Final = "RL"
@@ -42,3 +43,9 @@ def receipt_in(text: str) -> ReceiptNumber | None:
         code = parse_internal_code(text)
         return ReceiptNumber.of_body(code.body) if code.kind in _CODES_OF_A_WHOLE_INTAKE else bag_of(text)[0]
     return None
+
+
+def is_void(connection: Connection, receipt: ReceiptNumber) -> bool:
+    """Whether an intake has its counter-document."""
+    void = select(void_table.c.intake).where(void_table.c.intake == number_of(receipt))
+    return connection.execute(void).first() is not None

@@ -422,6 +422,22 @@ class Fitting:
 
 
 @dataclass(frozen=True, slots=True)
+class NewCode:
+    """Another code for a parcel that waits, and the papers that carry it."""
+
+    code_mac: CodeMaker
+    papers: PaperMaker
+
+
+@dataclass(frozen=True, slots=True)
+class DamageShown:
+    """The photo of a damage on arrival, "" when none was taken; ``actor`` takes the parcel in all the same."""
+
+    photo_sha256: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
 class HandoverProof:
     """What a parcel is handed over on. Proof CODE wants the ``mac`` of the code that is valid now; PROXY wants
     ``proxy_name``, which is kept until it is erased.

@@ -21,12 +21,15 @@ from kiosk.app.update.places import Places
 from kiosk.app.update.station import hear_scale
 from kiosk.cli.kiosk import main
 from kiosk.files import open_regular
+from kiosk.messaging.relay.updates.ports import Fetching
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
+from kiosk.station.doctor.updates_mark import UpdatesMark
 from kiosk.station.open_store import stamps
 from kiosk.station.update.journal import Entry, Outcome, Phase
 from kiosk.station.update.letters import Verdict, parse
 from kiosk.station.update.refusals import UpdateRefused, Why
 from kiosk.store import Store
+from kiosk.store.database.lasting import NotLasting
 from kiosk.store.database.opening import Opening
 from tests.app.test_station import Technician, config_of
 from tests.messaging.ports import claimed_port
@@ -130,10 +133,78 @@ def test_the_helper_settles_says_so_and_serves(tmp_path: Path, places: Places) -
     assert settled == [None], "the station may start as soon as nothing is half done"
     assert outcome is not None
     assert (outcome.why, journal.outcome()) == (Why.NOT_FOUND, outcome)
-    with only_one(places.releases), pytest.raises(UpdateRefused) as running:
-        run_helper(config, places, lambda: None)
-    assert running.value.why is Why.RUNNING
     make_updater(config, places).settle()
+
+
+def test_a_second_helper_waits_for_the_first(tmp_path: Path, places: Places) -> None:
+    config = config_of(tmp_path)
+    config.station.data.mkdir()
+    seen = list[str]()
+    second = threading.Thread(target=run_helper, args=(config, places, lambda: seen.append("second")))
+    with only_one(places.releases):
+        second.start()
+        StationLetters(config.station.data).ask("none.kioskupdate")
+        seen.append("first")
+    second.join()
+    assert seen == ["first", "second"]
+    assert JournalFile(places.releases).outcome() is not None, "a request of that time is served by the second"
+
+
+def test_whatever_ends_the_helper_its_request_is_gone(
+    tmp_path: Path, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The path unit starts it again and again while one is there."""
+    from kiosk.app.update import helper
+    from kiosk.cli import update as command
+
+    config, elsewhere, journal = config_of(tmp_path), tmp_path / "elsewhere", JournalFile(places.releases)
+    places, request = replace(places, data=config.station.data), Path("requests/update.json")
+    monkeypatch.setattr(command, "PLACES", places)
+
+    def asked(data: Path) -> Path:
+        StationLetters(data).ask("none.kioskupdate")
+        return data / request
+
+    def why() -> Why | None:
+        outcome = journal.outcome()
+        return None if outcome is None else outcome.why
+
+    def refuses(folder: Path) -> None:
+        raise NotLasting(folder, "tmpfs")
+
+    def ended(settings: Path) -> int:
+        with pytest.raises(SystemExit) as end:
+            main(["update", "--helper", "--config", str(settings)])
+        return int(end.value.code or 0)
+
+    (tmp_path / "wrong.toml").write_text("[station")
+    assert (ended(tmp_path / "wrong.toml"), why()) == (2, None), "a folder that is not there holds no request"
+    for folder in (config.station.data, elsewhere):
+        folder.mkdir()
+    journal.close(Outcome("5" * 16, "0.9.2", Why.LATE, stepped_back=True))
+    place = asked(places.data)
+    assert (ended(tmp_path / "wrong.toml"), place.exists(), why()) == (2, False, Why.NOT_SET_UP)
+    outcome = journal.outcome()
+    assert outcome is not None
+    assert outcome.failed == "0.9.2", "what stepped back before is not forgotten"
+    for hostile in (b"", b"{", b"x" * 10_000, b'{"bundle":"../../etc/shadow.kioskupdate"}'):
+        place.write_bytes(hostile)
+        assert (run_helper(config, places, lambda: None), place.exists()) == (None, False), hostile
+    (place / "full/of").mkdir(parents=True)
+    assert (run_helper(config, places, lambda: None), place.exists()) == (None, False)
+    place = asked(elsewhere)
+    run_helper(config, replace(places, data=elsewhere), lambda: None)
+    assert (place.exists(), why()) == (False, Why.NOT_FOUND), "where the path unit looks, and the settings do not"
+    monkeypatch.setattr(helper, "require_lasting", refuses)
+    half_done = Entry("4" * 16, Phase.COPYING, NEW)
+    for entry, told in ((None, Why.NOT_KEPT), (half_done, Why.NOT_FOUND)):
+        journal.close(Outcome("5" * 16, "", Why.NOT_FOUND))
+        if entry is not None:
+            journal.write(entry)
+        place = asked(places.data)
+        with pytest.raises(UpdateRefused):
+            run_helper(config, places, lambda: None)
+        assert (place.exists(), why(), journal.read()) == (False, told, entry), "what is half done is not forgotten"
 
 
 def test_the_machine_is_asked_and_its_clock_only_goes_forward(tmp_path: Path) -> None:
@@ -174,7 +245,21 @@ def test_the_command_tells_what_runs_and_what_came_of_it(
         said = capsys.readouterr()
         return int(ended.value.code or 0), (said.out + said.err).strip()
 
-    assert run("--status") == (0, f"runs {NEW} (all, Python 3.13, schema 8)")
+    runs = (0, f"runs {NEW} (all, Python 3.13, schema 8)")
+    assert run("--status") == runs
+    settings, data = tmp_path / "station.toml", tmp_path / "kept"
+    named = ("--status", "--config", str(settings))
+    assert run(*named) == runs, "before the first start, too"
+    relay = '[relay]\nbroker_url = "mqtt://127.0.0.1:1"\n'
+    for more in ("", relay, "[nonsense\n"):
+        settings.write_text(f'[station]\nstation = "S0147"\nregion = "yarkant"\ndata = "{data}"\n{more}')
+        assert run(*named) == runs, more
+    settings.write_text(settings.read_text().replace("[nonsense\n", relay + 'updates = "http://127.0.0.1:1"\n'))
+    data.mkdir()
+    assert "over the line: The relay has said nothing of updates" in run(*named)[1]
+    UpdatesMark(data).tell(Fetching(here="99.0.1", asked_s=7200))
+    line = "over the line: Version 99.0.1 has come and waits: install it under Updates."
+    assert run(*named)[1].splitlines()[-1] == f"{line} (the sorting center was asked 2 h ago)"
     journal = JournalFile(places.releases)
     journal.close(Outcome("1", NEW, Why.LATE))
     assert "was not kept: The new version did not get healthy in time" in run("--status")[1]

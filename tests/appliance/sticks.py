@@ -14,8 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.systemd.box import AS_ROOT, Booted
+from tests.systemd.box import AS_ROOT, Booted, wait_for
 
+COPIES_S = 900.0
+"""The longest that a machine of another process of tests runs."""
 NAME = "sda1"
 MEDIUM = f"kiosk-media@{NAME}.service"
 MOUNTS = {
@@ -88,6 +90,12 @@ class Stick:
             yield place
         finally:
             subprocess.run([*AS_ROOT, "umount", str(place)], check=True)
+            # Whoever began a machine meanwhile has a copy of this mount, and writes the file system out when that ends.
+            wait_for(lambda: not self._loops(), lambda: f"{self.file} stays mounted somewhere", COPIES_S)
+
+    def _loops(self) -> str:
+        listed = subprocess.run([*AS_ROOT, "losetup", "--associated", str(self.file)], capture_output=True, check=True)
+        return listed.stdout.decode()
 
     @contextmanager
     def plugged_into(self, booted: Booted) -> Iterator[None]:

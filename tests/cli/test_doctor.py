@@ -180,7 +180,8 @@ def test_settings_that_lie_on_a_data_partition_that_is_not_there(
     awaited = village.folder / "waiting"
     monkeypatch.setattr(command, "_AWAITED", awaited)
     asked = ["doctor", "--json", "--config", str(village.folder / "none.toml")]
-    assert CliRunner().invoke(main, asked).exit_code == 2
+    done = CliRunner().invoke(main, asked)
+    assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1)
     awaited.touch()
     done = CliRunner().invoke(main, asked)
     assert done.exit_code == 1
@@ -194,6 +195,25 @@ def test_no_settings_file_is_wrong_usage(village: Village) -> None:
     done = CliRunner().invoke(main, ["doctor", "--config", str(village.folder / "none.toml")])
     assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1)
     assert village.doctor("--xml").exit_code == 2
+
+
+@pytest.mark.parametrize("box", [True, False])
+def test_without_settings_the_machine_is_told_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, box: bool
+) -> None:
+    """A new card before its first start: a program that reads the answer finds one."""
+    monkeypatch.setenv("KIOSK_BOX", "1" if box else "0")
+    monkeypatch.setattr(command, "_DATA", tmp_path)
+    none = tmp_path / "none.toml"
+    done = CliRunner().invoke(main, ["doctor", "--json", "--config", str(none)])
+    assert done.exit_code == 2
+    (line,) = done.stderr.splitlines()
+    assert str(none) in line
+    told = json.loads(done.stdout)
+    rows = {row["device"]: row for row in told["rows"]}
+    assert (told["ok"], told["running"], rows["settings"]["word"]) == (False, False, "settings_none")
+    assert {"clock", "fonts"} <= rows.keys()
+    assert ({"disk", "root", "watchdog"} & rows.keys()) == ({"disk", "root", "watchdog"} if box else set())
 
 
 def test_logging_is_as_before(village: Village) -> None:

@@ -19,7 +19,8 @@ from kiosk.messaging.contract.control import Hello, Status, encode
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.messaging.contract.received import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, seal
-from kiosk.sorting_center.ingest.reading import Inbound, read_message
+from kiosk.sorting_center.ingest.reading import read_message
+from kiosk.sorting_center.ports import Inbound
 from tests.fuzz.targets import HEAD
 
 NAME: Final = "Messages"

@@ -342,3 +342,29 @@ def test_every_file_and_module_a_document_names_is_there() -> None:
         gone |= {f"{page.name}: {name}" for name in paths if not any(ROOT.glob(name))}
         gone |= {f"{page.name}: {name}" for name in modules if not is_there(name)}
     assert sorted(gone) == []
+
+
+def stays() -> list[str]:
+    """The place of each line of the three walks: its names, and the room they are of."""
+    walks = (DOCS / "developer.md").read_text(encoding="utf-8").split("\n## The walk of ")[1:]
+    lines = "\n".join(walk.partition("\n## ")[0] for walk in walks).splitlines()
+    return [line.split("|")[2] for line in lines if re.match(r"\| \d+ \|", line)]
+
+
+def is_defined(name: str, rooms: list[str]) -> bool:
+    """Whether a file below one of the rooms has this name, or is it."""
+    files = [file for room in rooms for file in (ROOT / room).rglob("*.py")]
+    begins = re.compile(rf"^(?:class |def |    def )?{re.escape(name)}\b", re.MULTILINE)
+    return any(file.name == name or begins.search(file.read_text(encoding="utf-8")) for file in files)
+
+
+def test_every_name_in_the_walks_is_in_the_room_that_stands_beside_it() -> None:
+    found = {place: FILE.findall(place) for place in stays()}
+    assert len(found) == len(stays()) > 20, "no stay is visited twice"
+    gone = [
+        f"{name} of {rooms}"
+        for place, rooms in found.items()
+        for name in re.findall(r"`([\w.]+)`", place)
+        if not is_defined(name, rooms)
+    ]
+    assert gone == []

@@ -1,12 +1,13 @@
-"""The check of the rooms finds each kind of breach in a made-up house, and nothing in the real one."""
+"""The check of the rooms finds each kind of breach in a made-up house and none in the real one; its picture is true."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from scripts.rooms import MODULES_STOP, ROOT, problems
+from scripts.rooms import MODULES_STOP, ROOT, imports, modules, problems
 
 
 def house(root: Path, **files: str) -> Path:
@@ -79,3 +80,45 @@ def test_a_way_into_a_circle_is_not_part_of_it(tmp_path: Path) -> None:
 
 def test_a_module_at_the_top(tmp_path: Path) -> None:
     assert problems(house(tmp_path, helpers="")) == ["kiosk/helpers.py: the top holds folders, and nothing else"]
+
+
+# --- the picture of the house -----------------------------------------------------------------------------------------
+
+PICTURE = ROOT / "docs" / "pictures" / "rooms.svg"
+UNDER_ALL = {"files", "loading", "memory"}
+"""One box in the picture, and a word for whoever uses it."""
+
+
+def room_of(module: str) -> str:
+    """The box of a module: its room, of the messages one of two; "" for what has no box of its own."""
+    parts = module.split(".")[1:]
+    room = "/".join(parts[:2]) if parts[:1] == ["messaging"] else "".join(parts[:1])
+    return "" if room in UNDER_ALL else room
+
+
+def arrows() -> set[tuple[str, str]]:
+    """From a room to those it imports, without what a longer way implies."""
+    known = modules(ROOT)
+    ways: dict[str, set[str]] = {}
+    for module, path in known.items():
+        for needed in imports(path, known):
+            ways.setdefault(room_of(module), set()).add(room_of(needed))
+    reached = {room: reach(ways, ways[room] - {"", room}) for room in ways}
+    pairs = {(room, other) for room in ways for other in ways[room] if room != other and room and other}
+    return {(room, end) for room, end in pairs if not any(end in reached[via] for via in ways[room] - {"", room, end})}
+
+
+def reach(ways: dict[str, set[str]], begin: set[str]) -> set[str]:
+    """Every room at the end of a way that begins at one of these."""
+    found, waiting = set(begin), list(begin)
+    while waiting:
+        new = ways.get(waiting.pop(), set()) - found - {""}
+        found |= new
+        waiting += new
+    return found
+
+
+def test_the_picture_has_the_arrows_of_the_house() -> None:
+    drawn = re.findall(r'data-arrow="(\S+) (\S+)"', PICTURE.read_text(encoding="utf-8"))
+    assert set(drawn) == arrows()
+    assert len(drawn) == len(set(drawn))

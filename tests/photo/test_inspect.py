@@ -13,10 +13,10 @@ from PIL import Image
 from kiosk.domain.verdict import Reason
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.codec import encode_jpeg
-from kiosk.photo.faces import SeenFace
 from kiosk.photo.mat import INTERIOR, PATCHES, VERSION_MARKER, Box
 from kiosk.photo.pictures import likeness
 from kiosk.photo.pipeline import Inspection, inspect, inspect_bytes
+from kiosk.photo.ports import SeenFace
 from kiosk.simulators.camera.scenes import View, draw_view
 from kiosk.station.counter.listings.lookalikes import NEAR_BITS
 from tests.depth import TORTURE, many

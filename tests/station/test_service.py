@@ -21,9 +21,11 @@ from kiosk.domain.metrology.pan import PanState
 from kiosk.domain.trade import Mode, Party
 from kiosk.labels.layout import shipped_text
 from kiosk.labels.papers.samples import SAMPLES
+from kiosk.messaging.relay.faults import LinkFault
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.clock import StationClock
 from kiosk.station.desk.view import DeskRefused, DeskView, Step
+from kiosk.station.doctor.liveness import RelayHeartbeat
 from kiosk.station.live import Snapshot
 from kiosk.station.photos import photographer as photographer_room
 from kiosk.station.photos.folder import PhotoFolder
@@ -235,6 +237,13 @@ def test_the_second_tick_comes_when_the_relay_has_heard(store: Store, tmp_path: 
         shop.wait(lambda seen: seen.pending == 0)
         assert seen.view.step is Step.TAKE
     relay.close()
+
+
+def test_a_broker_that_refuses_turns_the_network_mark_gray(store: Store, tmp_path: Path) -> None:
+    """The relay, a process of its own, has said so in its file."""
+    with opened(store, tmp_path) as shop:
+        RelayHeartbeat(tmp_path).fault(LinkFault.NOT_AUTHORIZED)
+        assert shop.wait(lambda seen: seen.marks.link != "ok").marks.link == "link_down"
 
 
 def test_a_printer_in_trouble_is_on_every_screen_until_it_is_well(store: Store, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from kiosk.domain.trade import Mode, Party
 from kiosk.domain.verdict import Finding, Reason
 from kiosk.domain.void import Void, VoidReason
 from kiosk.store import ExpectedParcel, NewPaper, Store, StoreError
-from kiosk.store.records import Fitting, HandoverProof, ListedPhoto, NewCheck, NewPhoto
+from kiosk.store.records import DamageShown, Fitting, HandoverProof, ListedPhoto, NewCheck, NewCode, NewPhoto
 from tests.depth import TORTURE, many
 from tests.store.counter_rig import CLERK, SLOTS, Codes, arrive, days_later, mac_of, papers
 from tests.store.failing import Plan, failing_connect
@@ -95,14 +95,14 @@ USES: dict[str, Use] = {
     ),
     "arrive": lambda store: arrive(store, Codes(itertools.count(500_000)), "YT9"),
     "accept damaged": lambda store: store.parcels.accept_damaged(
-        DAMAGED, "ab" * 32, Fitting(SLOTS, Codes(itertools.count(500_000)), papers), CLERK, stamp()
+        DAMAGED, DamageShown("ab" * 32, CLERK), Fitting(SLOTS, Codes(itertools.count(500_000)), papers), stamp()
     ),
     "collect": lambda store: store.parcels.collect(
         PARCEL, HandoverProof(Proof.CODE, CollectedBy.SELF, mac_of("100001"), None, CLERK), stamp()
     ),
     "withdraw": lambda store: store.parcels.withdraw(PARCEL, CLERK, stamp()),
     "reissue": lambda store: store.parcels.reissue_code(
-        PARCEL, Codes(itertools.count(500_000)), papers, CLERK, stamp()
+        PARCEL, NewCode(Codes(itertools.count(500_000)), papers), CLERK, stamp()
     ),
     "close delivery": lambda store: store.deliveries.close(CLERK, stamp()),
     "sweep": lambda store: store.parcels.sweep(days_later(1).moment.timestamp, "1970", days_later(4)),

@@ -303,3 +303,96 @@ def test_a_backup_that_was_missed_for_days_is_made_after_the_next_start(read_onl
     read_only.until("kiosk-backup.service", "AssertTimestampMonotonic", lambda moment: moment not in ("", "0"))
     assert int(read_only.call("stat", "--format=%Y", STAMP).stdout) > LONG_AGO + 86_400
     assert read_only.call("findmnt", "--noheadings", "--output=TARGET", "/var/lib/systemd/timers").returncode == 0
+
+
+UPDATE = "kiosk-update.service"
+ASK_UPDATE = """\
+import os
+os.makedirs("/var/lib/kiosk/requests", mode=0o700, exist_ok=True)
+with open("/var/lib/kiosk/requests/.ask", "w") as file:
+    file.write('{"bundle": "none.kioskupdate"}')
+os.rename("/var/lib/kiosk/requests/.ask", "/var/lib/kiosk/requests/update.json")
+"""
+
+
+def runtime_drop_in(box: Box, unit: str, text: str) -> None:
+    folder = f"/run/systemd/system/{unit}.d"
+    box.call(
+        "sh", "-ec", f'mkdir -p {folder}; printf %s "$1" > {folder}/test.conf; systemctl daemon-reload', "sh", text
+    )
+
+
+HOLD = """\
+[Service]
+NotifyAccess=all
+ExecStart=
+ExecStart=/bin/sh -c 'kiosk update --helper --config /etc/kiosk/station.toml; until test -e /run/go-on-$INVOCATION_ID; \
+do sleep 0.1; done'
+"""
+BLIND = """\
+[Service]
+ExecStart=
+ExecStart=/usr/lib/station-kiosk/bin/kiosk update --helper --config /run/none
+"""
+
+
+def ask_for_an_update(box: Box) -> None:
+    asked = box.call("runuser", "-u", "kiosk", "--", "/usr/bin/python3", "-ISc", ASK_UPDATE)
+    assert asked.returncode == 0, asked.stderr
+
+
+def update_is_asked_for(box: Box) -> bool:
+    return box.call("test", "-e", "/var/lib/kiosk/requests/update.json").returncode == 0
+
+
+def test_updates_that_are_asked_for_while_the_helper_ends_are_heard(read_only: Box) -> None:
+    """It has looked for the last time and its unit still runs: the next one comes then, and a third the same way."""
+    box, seen = read_only, {""}
+    box.until("kiosk-update.path", "SubState", lambda state: state == "waiting")
+    runtime_drop_in(box, UPDATE, HOLD)
+
+    def helped() -> str:
+        """A run of the helper that was not seen before, which has taken what was asked for."""
+        run = box.until(UPDATE, "InvocationID", lambda run: run not in seen)
+        box.until(UPDATE, "SubState", lambda state: state == "running")
+        wait_for(lambda: not update_is_asked_for(box), lambda: box.journal(UPDATE))
+        seen.add(run)
+        return run
+
+    seen.add(box.property(UPDATE, "InvocationID"))
+    ask_for_an_update(box)
+    for _ in range(2):
+        run = helped()
+        ask_for_an_update(box)
+        box.call("touch", f"/run/go-on-{run}")
+    box.call("touch", f"/run/go-on-{helped()}")
+    outcome = json.loads(box.call("cat", "/var/lib/kiosk-releases/outcome.json").stdout)
+    assert outcome["why"] == "not_found", box.journal(UPDATE)
+
+
+def test_a_request_that_the_helper_cannot_serve_is_taken_away_and_its_unit_rests(read_only: Box) -> None:
+    box = read_only
+    box.until(UPDATE, "ActiveState", lambda state: state in ("inactive", "failed"))
+    runtime_drop_in(box, UPDATE, BLIND)
+    ask_for_an_update(box)
+    box.until(UPDATE, "ExecMainStatus", lambda status: status == "2")
+    box.until("kiosk-update.path", "SubState", lambda state: state == "waiting")
+    assert (update_is_asked_for(box), box.property(UPDATE, "ActiveState")) == (False, "failed")
+    assert json.loads(box.call("cat", "/var/lib/kiosk-releases/outcome.json").stdout)["why"] == "not_set_up"
+    box.call("systemctl", "reset-failed", UPDATE)
+
+
+ROOT_IN_FSTAB = """\
+trap 'umount /etc/fstab' EXIT
+grep ' / overlay ' /proc/mounts | sed 's/ rw,/ ro,/' >/run/fstab
+mount --bind /run/fstab /etc/fstab
+systemctl restart systemd-remount-fs.service
+"""
+"""As overlayroot leaves it on a sealed box, and Debian's unit reads it."""
+
+
+def test_a_root_that_is_an_overlay_fails_no_unit_of_debian(read_only: Box) -> None:
+    assert "<html" in read_only.page("/"), read_only.journal(STATION)
+    done = read_only.call("sh", "-uc", ROOT_IN_FSTAB)
+    assert done.returncode == 0, done.stderr + read_only.journal("systemd-remount-fs.service")
+    assert "Read-only file system" in read_only.call("touch", "/usr/mark").stderr, "it stays as it was mounted"

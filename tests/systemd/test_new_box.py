@@ -95,6 +95,11 @@ def test_a_new_box_comes_to_the_first_start_by_itself_and_stays_there(new_box: B
     new_box.until(STATION, "StatusText", lambda text: text == "first start: the wizard waits on the screen")
     assert json.loads(new_box.page("/state", port=8079).partition("\n\n")[2]) == {"station": "http://127.0.0.1:8080/"}
     assert "<html" in new_box.page("/setup")
+    doctor = new_box.call("kiosk", "doctor", "--json")
+    assert (doctor.returncode, len(doctor.stderr.splitlines())) == (2, 1), doctor
+    rows = {row["device"]: row["word"] for row in json.loads(doctor.stdout)["rows"]}
+    assert (rows["settings"], rows["disk"], rows["unit_station"]) == ("settings_none", "fine", "fine"), rows
+    assert {"root", "clock", "watchdog", "fonts"} <= rows.keys()
     alive = int(new_box.call("cat", ALIVE).stdout)
     new_box.call("sh", "-c", f"echo {alive + 59} 0 > /run/later")
     assert new_box.call("systemctl", "start", "kiosk-browser-watch.service").returncode == 0

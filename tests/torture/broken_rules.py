@@ -14,9 +14,8 @@ from kiosk.messaging.relay.connection import PubAck
 from kiosk.messaging.relay.ports import StorePort
 from kiosk.sorting_center.feed.feed import POSITION_NAME, Feed
 from kiosk.sorting_center.health import Health
-from kiosk.sorting_center.ingest.reading import Inbound
 from kiosk.sorting_center.ledger import Delivery, Ledger, StreamState
-from kiosk.sorting_center.ports import Publisher
+from kiosk.sorting_center.ports import Inbound, Publisher
 from kiosk.store import Store
 from kiosk.store.journal.outbox import Outbox
 from tests.torture.broker import Line

@@ -17,9 +17,9 @@ from kiosk.messaging.contract.control import Ack, decode
 from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.feed.feed import Feed
 from kiosk.sorting_center.health import Health
-from kiosk.sorting_center.ingest.reading import Inbound
 from kiosk.sorting_center.ingest.worker import Worker
 from kiosk.sorting_center.ledger import Delivery, Ledger, StreamState
+from kiosk.sorting_center.ports import Inbound
 from tests.torture.broker import MemoryBroker
 from tests.torture.machine import REGION
 

@@ -108,6 +108,16 @@ class FetchedBundles:
         """Raises OSError."""
         self._part(offer).unlink(missing_ok=True)
 
+    def here(self) -> str:
+        """As ``Inbox`` says; of one that stepped back nothing more is said."""
+        running, outcome = self._releases.running().order, self._journal.outcome()
+        for path in self._folder.glob(f"{FETCHED}*{BUNDLE_END}"):
+            version = path.name.removeprefix(FETCHED).removesuffix(BUNDLE_END)
+            tried = outcome is not None and outcome.tried_in_vain == version
+            if is_version(version) and order_of(version) > running and not tried:
+                return version
+        return ""
+
     def _require_signed(self, offer: Offer, file: BinaryIO) -> None:
         """What is signed has to be what was offered: an older version under a newer number goes no further."""
         try:
@@ -131,7 +141,7 @@ class FetchedBundles:
             and offer.architecture in (ALL, self._board.architecture)
             and offer.python == self._board.python
             and (offer.brings_libraries or self._releases.has_libraries(offer.libraries))
-            and not (outcome is not None and outcome.stepped_back and outcome.version == offer.version)
+            and not (outcome is not None and outcome.tried_in_vain == offer.version)
         )
 
     def _place(self, offer: Offer) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from fcntl import LOCK_EX, LOCK_NB, flock
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 
 from kiosk.app.update.board import Board
@@ -40,12 +40,16 @@ def make_updater(config: StationConfig, places: Places) -> Updater:
 
 
 def run_helper(config: StationConfig, places: Places, on_settled: Callable[[], None]) -> Outcome | None:
-    """``on_settled`` lets the station start. Raises UpdateRefused (nothing was looked at), OSError, StoreError."""
+    """``on_settled`` lets the station start. Raises UpdateRefused (nothing lasts here), OSError, StoreError."""
+    data = config.station.data
+    if data != places.data:
+        refuse_request(places.data, places, Why.NOT_FOUND)
     with only_one(places.releases):
         try:
             require_lasting(places.releases)
-            require_lasting(config.station.data)
+            require_lasting(data)
         except NotLasting as error:
+            refuse_request(data, places, Why.NOT_KEPT, str(error))
             raise UpdateRefused(Why.NOT_KEPT, str(error)) from error
         updater = make_updater(config, places)
         updater.settle()
@@ -53,12 +57,22 @@ def run_helper(config: StationConfig, places: Places, on_settled: Callable[[], N
         return updater.serve()
 
 
+def refuse_request(data: Path, places: Places, why: Why, detail: str = "") -> None:
+    """Take it away where it cannot be served: as long as one is there, the helper is started. Raises OSError."""
+    try:
+        request = HelperLetters(data).take_request()
+    except FileNotFoundError:
+        return  # no such folder
+    journal = JournalFile(places.releases)
+    if request is not None and journal.read() is None:
+        before = journal.outcome()
+        failed = "" if before is None else before.tried_in_vain
+        journal.close(Outcome(Board(places.releases, data).new_number(), "", why, detail, failed=failed))
+
+
 @contextmanager
 def only_one(releases: Path) -> Iterator[None]:
-    """Raises UpdateRefused when another helper is at work."""
+    """Waits until no other helper is at work: who ended at once would be started again at once for the same request."""
     with (releases / ".lock").open("ab") as lock:
-        try:
-            flock(lock, LOCK_EX | LOCK_NB)
-        except BlockingIOError:
-            raise UpdateRefused(Why.RUNNING) from None
+        flock(lock, LOCK_EX)
         yield

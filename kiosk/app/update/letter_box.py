@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,10 +39,14 @@ class HelperLetters:
         self._data = data
 
     def take_request(self) -> Request | None:
-        """Gone before it is acted on: one that ends the helper is not tried for ever. Raises OSError."""
+        """Gone before it is acted on, whatever it is: one that ends the helper comes only once. Raises OSError."""
         found = self._read(REQUEST, Request)
+        place = self._data / REQUESTS / REQUEST
         with as_owner(self._data):
-            (self._data / REQUESTS / REQUEST).unlink(missing_ok=True)
+            try:
+                place.unlink(missing_ok=True)
+            except IsADirectoryError:
+                shutil.rmtree(place)
         return found
 
     def answer(self) -> Answer | None:

@@ -9,11 +9,13 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """``runtime`` is on a file system that a power cut empties."""
+    """``runtime`` is on a file system that a power cut empties; below ``data`` kiosk-update.path looks for a request,
+    whatever the settings say."""
 
     releases: Path = Path("/var/lib/kiosk-releases")
     package: Path = Path("/usr/lib/station-kiosk")
     runtime: Path = Path("/run/kiosk-update")
+    data: Path = Path("/var/lib/kiosk")
 
 
 PLACES: Final = Places()

@@ -18,6 +18,8 @@ from kiosk.texts import Texts, load
 
 _AWAITED = Path("/run/kiosk-data/waiting")
 """Made on a box by kiosk-data.service while the data partition is not there."""
+_DATA = Path("/var/lib/kiosk")
+"""Where a box has its data, while no settings say so."""
 _MARKS = {Verdict.OK: "ok", Verdict.WARN: "look", Verdict.FAIL: "BROKEN"}
 _KNOWN = {True: "yes", False: "no", None: "-"}
 
@@ -28,15 +30,17 @@ _KNOWN = {True: "yes", False: "no", None: "-"}
 def doctor(path: Path | None, as_json: bool) -> None:
     """Every device and service: found, answering, last seen, what to do.
 
-    Exit 0 when the station has all it needs, 1 when something it needs is broken, 2 on wrong usage, and for a user who
-    may not look at settings and data.
+    Exit 0 when the station has all it needs, 1 when something it needs is broken, 2 on wrong usage, without settings
+    (--json then tells of the machine alone), and for a user who may not look at settings and data.
     """
     found = settings_place(path)
     if found is None or _is_missing(found):
         if _AWAITED.exists():
             _tell(False, (_without_data(),), as_json=as_json)
-        where = f"there is no {found}" if found else f"put one at {PLACES[1]}"
-        end(f"no settings file: {where}, or name another with --config", 2)
+        place = found or PLACES[1]
+        if as_json:
+            click.echo(_as_json(False, _without_settings(place)))
+        end(f"no settings file: there is no {place}. The first start makes it; or name another with --config", 2)
     _require_open(found, os.R_OK)
     _tell(*_examined(found), as_json=as_json)
 
@@ -50,6 +54,15 @@ def _without_data() -> Finding:
     """The settings lie on the partition that is waited for."""
     values = {"place": "/etc/fstab"}
     return Finding("disk", False, False, Verdict.FAIL, "disk_missing", needed=True, values=values)
+
+
+def _without_settings(place: Path) -> tuple[Finding, ...]:
+    from kiosk.station.clock import StationClock
+    from kiosk.station.doctor.environment import machine
+
+    values = {"place": str(place)}
+    row = Finding("settings", False, False, Verdict.FAIL, "settings_none", needed=True, values=values)
+    return row, *machine(_DATA, StationClock("UTC").now())
 
 
 def _is_missing(path: Path) -> bool:

@@ -11,35 +11,17 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
 from kiosk.cli.photo.answer import MEMORY_BYTES, READY, WITHIN_S, Answer, unreadable
-from kiosk.domain.verdict import Verdict
-from kiosk.photo.arrays import BgrImage
+from kiosk.cli.photo.ports import Judged
 from kiosk.photo.channels.picture import ChannelRefused, make_picture
 from kiosk.photo.channels.rules import ChannelRule
 from kiosk.photo.codec import MAX_BYTES
-
-
-class Judged(Protocol):
-    """What is needed of an inspection of the pipeline."""
-
-    @property
-    def verdict(self) -> Verdict: ...
-
-    @property
-    def master(self) -> BgrImage | None: ...
-
-    @property
-    def natural(self) -> BgrImage | None: ...
-
-    @property
-    def metrics(self) -> Mapping[str, float]: ...
-
 
 Inspect = Callable[[bytes], Judged]
 

@@ -22,7 +22,7 @@ from PIL import Image, ImageOps
 
 from kiosk.labels.paper_texts import PaperText
 from kiosk.labels.typesetting.typeset import Align, draw, fit, styles
-from kiosk.photo.marker_cells import CELLS, white_cells
+from kiosk.photo.markers import CELLS, white_cells
 from kiosk.photo.mat import (
     CORNER_MARKERS,
     FIELD_GREY,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
 from typing import Any, TypeVar
 
 import click
 
+from kiosk.devices.scale.indicator import Indicator
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import LineSettings
 
@@ -48,21 +51,44 @@ _PORT_OPTIONS = (
 )
 
 
-def port_options(command: Command) -> Command:
-    """The port, the format and the line."""
+@dataclass(frozen=True, slots=True)
+class PortOptions:
+    """What was asked for; what was left out of the line is None, and usual for the format."""
+
+    port: str
+    protocol: str
+    params: dict[str, str]
+    baud: int | None
+    bytesize: str | None
+    parity: str | None
+    stopbits: str | None
+
+    def indicator(self) -> Indicator:
+        """What stands at the port."""
+        return Indicator(self.port, self.protocol, self.params)
+
+    def line(self) -> LineSettings:
+        """How it is spoken to. Raises UnknownProtocol."""
+        usual = registry.get(self.protocol).line
+        return LineSettings(
+            usual.baud if self.baud is None else self.baud,
+            int(self.bytesize or usual.bytesize),
+            self.parity or usual.parity,
+            int(self.stopbits or usual.stopbits),
+        )
+
+
+_PORT_FIELDS = frozenset(row.name for row in fields(PortOptions))
+
+
+def port_options(command: Command) -> Callable[..., Any]:
+    """The port, the format and the line, as one argument before the command's own."""
+
+    @wraps(command)
+    def asked(**values: Any) -> Any:
+        own = {name: value for name, value in values.items() if name not in _PORT_FIELDS}
+        return command(PortOptions(**{name: values[name] for name in _PORT_FIELDS}), **own)
+
     for option in reversed(_PORT_OPTIONS):
-        command = option(command)
-    return command
-
-
-def line_of(
-    protocol: str, baud: int | None, bytesize: str | None, parity: str | None, stopbits: str | None
-) -> LineSettings:
-    """The line as asked for; what was left out is usual for the format. Raises UnknownProtocol."""
-    usual = registry.get(protocol).line
-    return LineSettings(
-        usual.baud if baud is None else baud,
-        int(bytesize or usual.bytesize),
-        parity or usual.parity,
-        int(stopbits or usual.stopbits),
-    )
+        asked = option(asked)
+    return asked

@@ -11,10 +11,9 @@ from typing import Final
 import click
 
 from kiosk.app.adapters import open_scale
-from kiosk.cli.scale.options import line_of, port_options
+from kiosk.cli.scale.options import PortOptions, port_options
 from kiosk.devices.ports import CommandOutcome, CommandResult, LinkState
 from kiosk.devices.scale.command import COMMANDS
-from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.live import LiveScale
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.reading import Reading
@@ -29,30 +28,19 @@ _READING_S: Final = 2.0
 @click.command("send")
 @port_options
 @click.option("--command", required=True, type=click.Choice(COMMANDS))
-def send(
-    port: str,
-    protocol: str,
-    params: dict[str, str],
-    baud: int | None,
-    bytesize: str | None,
-    parity: str | None,
-    stopbits: str | None,
-    command: str,
-) -> None:
+def send(at: PortOptions, command: str) -> None:
     """Send zero, tare or clear_tare once and print how it ended, as one JSON object. Exit code 0 for done, else 1.
 
     The port must be free: while the station runs, its technician's page has these keys.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it starts in the background
-    indicator = Indicator(port, protocol, params)
-    line = line_of(protocol, baud, bytesize, parity, stopbits)
     listener = _Listener()
     try:
-        live = open_scale(indicator, line, listener, SimulatedHx711)
+        live = open_scale(at.indicator(), at.line(), listener, SimulatedHx711)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     result = CommandResult(CommandOutcome.NOT_SUPPORTED)
-    if command in registry.get(protocol).commands and registry.encode(protocol, command, params):
+    if command in registry.get(at.protocol).commands and registry.encode(at.protocol, command, at.params):
         result = _sent(live, listener, command)
     click.echo(json.dumps({"outcome": result.outcome, "reason": result.reason or None}))
     if result.outcome is not CommandOutcome.DONE:

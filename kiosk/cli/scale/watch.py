@@ -10,9 +10,8 @@ import click
 
 from kiosk.app.adapters import open_scale
 from kiosk.cli.scale.answers import ended_by_signal, reading_json, say
-from kiosk.cli.scale.options import line_of, port_options
+from kiosk.cli.scale.options import PortOptions, port_options
 from kiosk.devices.ports import LinkState
-from kiosk.devices.scale.indicator import Indicator
 from kiosk.protocols.scales.reading import Reading
 from kiosk.simulators.scale.hx711 import SimulatedHx711
 
@@ -20,22 +19,11 @@ from kiosk.simulators.scale.hx711 import SimulatedHx711
 @click.command("watch")
 @port_options
 @click.option("--count", type=click.IntRange(min=1), help="end after so many readings")
-def watch(
-    port: str,
-    protocol: str,
-    params: dict[str, str],
-    baud: int | None,
-    bytesize: str | None,
-    parity: str | None,
-    stopbits: str | None,
-    count: int | None,
-) -> None:
+def watch(at: PortOptions, count: int | None) -> None:
     """Print live readings, one JSON object a line; what happens to the port goes to standard error."""
-    line = line_of(protocol, baud, bytesize, parity, stopbits)
     readings = _ReadingQueue()
-    indicator = Indicator(port, protocol, params)
     try:
-        live = open_scale(indicator, line, readings, SimulatedHx711)
+        live = open_scale(at.indicator(), at.line(), readings, SimulatedHx711)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     with ended_by_signal():

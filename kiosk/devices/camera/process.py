@@ -17,10 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
+from kiosk.devices.camera.answers import camera_look, lens_fit, lens_shot, mat_shot
 from kiosk.devices.camera.goods import goods_shot, kept_shot, shot_of
-from kiosk.devices.camera.lens import lens_fit, lens_shot
-from kiosk.devices.camera.look import camera_look
-from kiosk.devices.camera.mat import mat_shot
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.camera.wire import (
     Answer,

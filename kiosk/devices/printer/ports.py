@@ -29,3 +29,19 @@ class Channel(Protocol):
         """Forget what the printer said unasked. Raises ChannelBroken."""
 
     def close(self) -> None: ...
+
+
+class SerialLines(Protocol):
+    """Of pyserial's port: the lines and the queue of the kernel."""
+
+    @property
+    def dsr(self) -> bool: ...
+
+    @property
+    def out_waiting(self) -> int: ...
+
+    def fileno(self) -> int: ...
+
+    def reset_output_buffer(self) -> None: ...
+
+    def close(self) -> None: ...

@@ -7,12 +7,11 @@ import termios
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic, sleep
-from typing import Protocol
 
 import serial
 
 from kiosk.devices.printer.channel import FdChannel
-from kiosk.devices.printer.ports import Channel, ChannelBroken, ChannelTimeout
+from kiosk.devices.printer.ports import Channel, ChannelBroken, ChannelTimeout, SerialLines
 from kiosk.devices.printer.profiles import PrinterProfile
 from kiosk.devices.printer.settings import Flow
 from kiosk.devices.printer.stream import StreamPrinter
@@ -75,26 +74,10 @@ def _reason(error: Exception) -> str:
     return str(error) if number is None else os.strerror(number)
 
 
-class Port(Protocol):
-    """Of pyserial's port: the lines and the queue of the kernel."""
-
-    @property
-    def dsr(self) -> bool: ...
-
-    @property
-    def out_waiting(self) -> int: ...
-
-    def fileno(self) -> int: ...
-
-    def reset_output_buffer(self) -> None: ...
-
-    def close(self) -> None: ...
-
-
 class SerialChannel(FdChannel):
     """A serial port. What the printer has not taken by the end is thrown away: it would come out with the next job."""
 
-    def __init__(self, port: Port) -> None:
+    def __init__(self, port: SerialLines) -> None:
         super().__init__(port.fileno(), self._end, empty_read_is_end=False)
         self._port = port
 

@@ -11,8 +11,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from kiosk.sorting_center.ingest.reading import Inbound
 from kiosk.sorting_center.ingest.shares import Shares
+from kiosk.sorting_center.ports import Inbound
 
 WINDOW: Final = 1000
 """Messages the broker sends ahead of our acknowledgement: what bounds the inbox. A commit takes up to as many."""

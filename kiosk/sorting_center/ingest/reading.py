@@ -15,35 +15,13 @@ from kiosk.messaging.contract.receive import BadEvent, parse_batch, parse_event
 from kiosk.messaging.contract.received import ReceivedEvent
 from kiosk.messaging.contract.topics import UpTopic, parse_up
 from kiosk.sorting_center.ledger.records import SET_ASIDE, Delivery, Refusal, Sighting
+from kiosk.sorting_center.ports import Inbound
 
 log = logging.getLogger(__name__)
 
 _TOPICS: Final = 4096
 """Of the stations of a county, four each: the same topics come again and again."""
 _parse_up: Final = lru_cache(_TOPICS)(parse_up)
-
-
-class Inbound(msgspec.Struct, frozen=True, gc=False):
-    """A message as it came, its topic as MQTT writes it."""
-
-    topic: str
-    payload: bytes
-    retained: bool = False
-    tag: int = 0
-    """Names it to the broker, on this connection: packet id or delivery tag. 0: no acknowledgement is wanted."""
-    connection: int = 0
-    is_dead: bool = False
-    """From the queue of dead letters: the broker has given up on it."""
-
-    def __repr__(self) -> str:
-        """Without the payload, which may have a MiB."""
-        return f"Inbound({self.topic!r}, tag={self.tag}, connection={self.connection})"
-
-    @property
-    def station(self) -> str:
-        """Whose turn it is, as far as the topic says; the region is not looked at, which a station may choose."""
-        levels = self.topic.split("/", 4)
-        return levels[3] if len(levels) > 3 else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kiosk.sorting_center.ingest.inbox import Inbox
-from kiosk.sorting_center.ingest.reading import Inbound
-from kiosk.sorting_center.ports import ReceivingLine
+from kiosk.sorting_center.ports import Inbound, ReceivingLine
 
 
 class Receiver:

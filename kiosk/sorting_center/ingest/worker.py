@@ -15,11 +15,11 @@ from kiosk.messaging.contract.control import encode
 from kiosk.messaging.contract.receive import MAX_BATCH_EVENTS
 from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.health import Health
-from kiosk.sorting_center.ingest.reading import Inbound, Question, Reading, merged, read_message
+from kiosk.sorting_center.ingest.reading import Question, Reading, merged, read_message
 from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerDamaged, LedgerError, LedgerUnwritable, Refusal
 from kiosk.sorting_center.ledger import StreamState as State
 from kiosk.sorting_center.ledger.records import SET_ASIDE
-from kiosk.sorting_center.ports import Mailbox
+from kiosk.sorting_center.ports import Inbound, Mailbox
 
 log = logging.getLogger(__name__)
 

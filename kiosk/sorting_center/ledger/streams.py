@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import Connection, Row, Select, select
 
@@ -13,6 +13,7 @@ from kiosk.messaging.contract.received import ReceivedEvent
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.records import Counted
 from kiosk.sorting_center.ledger.schema import archived, event, intake, intake_void, quarantine, stream
+from kiosk.sorting_center.ports import Reach
 
 StreamKey = tuple[str, str, str]
 """Station, epoch, region."""
@@ -38,21 +39,6 @@ def grouped(events: Iterable[tuple[str, ReceivedEvent]]) -> dict[StreamKey, list
     for region, item in events:
         groups.setdefault((item.station, item.epoch, region), []).append(item)
     return groups
-
-
-class Reach(Protocol):
-    """How far a stream is: a row of ``stream``, or what a commit makes of one."""
-
-    @property
-    def station(self) -> str: ...
-    @property
-    def epoch(self) -> str: ...
-    @property
-    def region(self) -> str: ...
-    @property
-    def upto(self) -> int: ...
-    @property
-    def max_seen(self) -> int: ...
 
 
 def gaps(connection: Connection, row: Reach, limit: int) -> tuple[tuple[int, int], ...]:

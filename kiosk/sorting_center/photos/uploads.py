@@ -7,7 +7,7 @@ import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.photos import ContentRange, PictureName
@@ -17,6 +17,7 @@ from kiosk.sorting_center.photos.arrivals import Arrivals
 from kiosk.sorting_center.photos.folder import Part, PictureBusy, PictureFolder
 from kiosk.sorting_center.photos.jpeg import NotPlain, plain_sides
 from kiosk.sorting_center.photos.photos import Announced, Photos, Standing
+from kiosk.sorting_center.photos.ports import Body
 from kiosk.sorting_center.photos.refusals import Refusals, Why
 
 RESERVE_BYTES: Final = 500_000_000
@@ -44,13 +45,6 @@ class Answer:
 
 _A = TypeVar("_A", Answer, Answer | None)
 _HERE: Final = Answer(200, complete=True)
-
-
-class Body(Protocol):
-    """The bytes of one part, as they come."""
-
-    def read(self, size: int) -> bytes:
-        """At most ``size`` bytes; fewer, or none, when it breaks off. May raise BrokeOff."""
 
 
 class BrokeOff(Exception):

@@ -13,9 +13,10 @@ from kiosk.devices.ports import Camera, Panel, Printer
 from kiosk.station.doctor import devices, environment
 from kiosk.station.doctor.finding import Finding, Verdict, broken
 from kiosk.station.doctor.liveness import PageWatch, ScaleWatch, ScannerWatch
-from kiosk.station.doctor.ports import Configuration, Examined
+from kiosk.station.doctor.ports import Examined
 from kiosk.station.health import Part
 from kiosk.station.photos.lens_calibration import LensCalibration
+from kiosk.station.ports import Configuration
 from kiosk.station.scale.keys import ScaleKeys
 from kiosk.station.update.updates import Updates
 

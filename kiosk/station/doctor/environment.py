@@ -21,15 +21,18 @@ from kiosk.labels.typesetting.fonts import SOURCES, FontProblem, find, require_s
 from kiosk.messaging.relay.faults import LinkFault
 from kiosk.station.doctor import box
 from kiosk.station.doctor.finding import Finding, Verdict, unreadable
-from kiosk.station.doctor.kit import recovery_kit
+from kiosk.station.doctor.link_watch import QUIET_S
 from kiosk.station.doctor.liveness import RelayHeartbeat
 from kiosk.station.doctor.photos_mark import PhotosMark, pictures
-from kiosk.station.doctor.ports import Configuration
 from kiosk.station.doctor.records import records
+from kiosk.station.doctor.updates_mark import updates
 from kiosk.station.parcels.pickup_key import CREDENTIALS, PickupKey, place_of
 from kiosk.station.photos.lens_file import LensFile, LensWord
 from kiosk.station.photos.space import KEPT_FREE_BYTES
+from kiosk.station.ports import Configuration
 from kiosk.station.settings import StationSettings
+from kiosk.store.backup.kit.beside import county_key, is_kit_of
+from kiosk.store.backup.kit.contents import KitRefused
 from kiosk.store.backup.medium import disk_of, finished, read_manifest, uuid_of
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.connection import LOG_FILES
@@ -44,8 +47,6 @@ MB: Final = 1_000_000
 LOW_MB: Final = KEPT_FREE_BYTES // MB
 """Low-water mark: from here on no shot is taken, so that an intake can still be kept."""
 FULL_MB: Final = 20
-QUIET_S: Final = 600.0
-"""Events that wait longer than this while the sorting center says nothing are worth a look."""
 OLD_DAYS: Final = 2
 """A nightly backup that is missing for two nights."""
 _SYSTEMD: Final = Path("/run/systemd/system")
@@ -84,9 +85,20 @@ def findings(config: Configuration, moment: Moment, environ: Mapping[str, str] =
     yield from link(env)
     if config.relay is not None and config.relay.photos is not None:
         yield pictures(PhotosMark(data))
+    if (row := updates(config)) is not None:
+        yield row
     yield _looked("backup", lambda: backup(env))
     if config.camera is not None and config.camera.kind != "none":
         yield lens(LensFile(data, config.camera))
+    yield from box.findings(box.Place(data, moment, _SYSTEMD, environ))
+
+
+def machine(data: Path, moment: Moment, environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
+    """What can be said while there are no settings; ``data`` is looked at on a box alone."""
+    if on_a_box(environ):
+        yield _looked("disk", lambda: disk(data, environ), needed=True)
+    yield clock(moment)
+    yield _looked("fonts", fonts, needed=True)
     yield from box.findings(box.Place(data, moment, _SYSTEMD, environ))
 
 
@@ -331,7 +343,7 @@ def _backup_on(
     days = 0 if unset or age < 0 else int(age // 86_400)
     if days >= OLD_DAYS:
         return Finding("backup", True, False, Verdict.WARN, "backup_old", last_seen_s=age, values={"n": days})
-    return recovery_kit(settings, made[-1], station.station, None if unset or age < 0 else age)
+    return _recovery_kit(settings, made[-1], station.station, None if unset or age < 0 else age)
 
 
 def _unfit(settings: BackupSettings, values: dict[str, str | int]) -> Finding | None:
@@ -347,3 +359,25 @@ def _unfit(settings: BackupSettings, values: dict[str, str | int]) -> Finding | 
 def _bad(device: str, word: str, *, found: bool, place: object = None) -> Finding:
     values: dict[str, str | int] = {} if place is None else {"place": str(place)}
     return Finding(device, found, False, Verdict.FAIL, word, needed=True, values=values)
+
+
+def _recovery_kit(settings: BackupSettings, newest: Path, station: str, age_s: float | None) -> Finding:
+    """The row of a backup that is in order: what it says of the recovery kit beside it.
+
+    ``newest`` is the backup's manifest, ``age_s`` how long ago it was made, None when no clock tells. Without a
+    county's key no kit is made: a county decides that, so it is told and is no fault.
+
+    Raises PermissionError.
+    """
+    try:
+        county = county_key(settings)
+    except KitRefused:
+        values = {"place": "[backup] county_key_file"}
+        return Finding("backup", True, False, Verdict.WARN, "kit_key", last_seen_s=age_s, values=values)
+    if county is None:
+        values = {"place": "[backup] county_key"}
+        return Finding("backup", True, True, word="kit_none", last_seen_s=age_s, values=values)
+    if not is_kit_of(newest, station, county):
+        values = {"command": "kiosk backup"}
+        return Finding("backup", True, False, Verdict.WARN, "kit_missing", last_seen_s=age_s, values=values)
+    return Finding("backup", True, True, last_seen_s=age_s)

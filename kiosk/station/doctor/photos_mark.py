@@ -1,8 +1,7 @@
-"""How the photos lane does, in a file: the relay, a process of its own, writes it, and the station reads it."""
+"""What the photos lane says of itself, and the doctor's row of it."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,16 +9,11 @@ from typing import Final
 
 from kiosk.messaging.relay.photos.faults import PhotoFault
 from kiosk.messaging.relay.photos.ports import Backlog
-from kiosk.station.clock import read_boot_id
 from kiosk.station.doctor.finding import FINE, Finding, Verdict
+from kiosk.station.doctor.lane_mark import LaneMark
 from kiosk.station.page_heartbeat import since_boot
 
 PHOTOS_MARK: Final = "photos-mark"
-_CHANGE_EVERY_S: Final = 20.0
-"""A picture that arrives changes it; the memory card is spared."""
-_AGAIN_S: Final = 300.0
-_STALE_S: Final = 660.0
-"""A lane that has said nothing for so long does not run: two lost turns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,47 +26,31 @@ class PhotosOnTheirWay:
 
 
 class PhotosMark:
-    """Not synced: after a power cut an older mark, or none, only makes the station say less. Nothing is raised."""
+    """A ``PhotoWatcher``, and what the station reads."""
 
     def __init__(self, data: Path, clock: Callable[[], float] = since_boot, boot_id: str | None = None) -> None:
         """``clock``: seconds since the start of the machine."""
-        self._path = data / PHOTOS_MARK
-        self._clock = clock
-        self._boot_id = boot_id if boot_id is not None else read_boot_id()
-        self._written: tuple[Backlog, PhotoFault | None] | None = None
-        self._written_at = float("-inf")
+        self._mark = LaneMark(data / PHOTOS_MARK, clock, boot_id)
 
     def tell(self, backlog: Backlog, fault: PhotoFault | None) -> None:
-        """Of what has changed soon, of what stays as it is now and then."""
-        now = self._clock()
-        every_s = _AGAIN_S if (backlog, fault) == self._written else _CHANGE_EVERY_S
-        if now < self._written_at + every_s:
-            return
-        mark = {
-            "boot": self._boot_id,
-            "second": int(now),
+        """Raises nothing."""
+        said: dict[str, str | int] = {
             "pictures": backlog.pictures,
             "size_bytes": backlog.size_bytes,
             "fault": fault.value if fault is not None else "",
         }
-        partial = self._path.with_name(f".{PHOTOS_MARK}.part")
-        self._written_at = now
-        try:
-            partial.write_text(json.dumps(mark), encoding="ascii")
-            partial.replace(self._path)
-        except OSError:
-            return
-        self._written = backlog, fault
+        self._mark.write(said, said)
 
     def read(self) -> PhotosOnTheirWay | None:
-        """None when no lane has said anything for long, or since the start of the machine."""
+        """None when nothing is known."""
+        found = self._mark.read()
+        if found is None:
+            return None
+        said, _ = found
         try:
-            mark = json.loads(self._path.read_text(encoding="ascii"))
-            if mark["boot"] != self._boot_id or not 0 <= self._clock() - float(mark["second"]) <= _STALE_S:
-                return None
-            fault = PhotoFault(mark["fault"]) if mark["fault"] else None
-            return PhotosOnTheirWay(int(mark["pictures"]), int(mark["size_bytes"]), fault)
-        except (OSError, ValueError, KeyError, TypeError):
+            fault = PhotoFault(said["fault"]) if said["fault"] else None
+            return PhotosOnTheirWay(int(said["pictures"]), int(said["size_bytes"]), fault)
+        except (ValueError, KeyError, TypeError, OverflowError):
             return None
 
 

@@ -12,10 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 from kiosk.devices.ports import Camera, CameraFault, GoodsShot, Shot
 from kiosk.station.desk.view import AskedShot
+from kiosk.station.photos.live_view import Looks
 from kiosk.store.errors import DiskFull, StoreError
 
 logger = logging.getLogger(__name__)
@@ -71,18 +72,6 @@ Idle = Callable[[Callable[[], bool]], float | None]
 
 It is given what tells whether somebody waits for a shot, and ends soon then.
 """
-
-
-class Looks(Protocol):
-    """Cheap looks at the mat, for as long as a page asks for them; all three are called by the photographer alone."""
-
-    def due(self) -> float | None:
-        """In how many seconds ``take`` is to be called; None for not at all."""
-
-    def take(self) -> None: ...
-
-    def start_over(self) -> None:
-        """A shot was taken."""
 
 
 class _Wake(Enum):

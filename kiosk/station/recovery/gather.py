@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kiosk.station.doctor.ports import Configuration
 from kiosk.station.parcels.pickup_key import place_of
+from kiosk.station.ports import Configuration
 from kiosk.station.recovery.places import Places, credential_files
 from kiosk.store import Stamp
 from kiosk.store.backup.backup import BackupMade

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.files import hand_over, stage, sync_folder, write_durably
-from kiosk.station.doctor.ports import Configuration
 from kiosk.station.parcels.pickup_key import PickupKey
+from kiosk.station.ports import Configuration
 from kiosk.station.recovery.places import Places, keys_folder
 from kiosk.store.backup.kit.contents import Kit, KitRefused
 

@@ -58,13 +58,22 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of the newest update: kept, or why not. ``from_version`` is what runs when it was not."""
+    """What came of the newest update: kept, or why not.
+
+    ``failed`` is the version that stepped back last, until one is kept: no refusal in between makes it worth fetching.
+    """
 
     number: str
     version: str
     why: Why | None
     detail: str = ""
     stepped_back: bool = False
+    failed: str = ""
+
+    @property
+    def tried_in_vain(self) -> str:
+        """``failed``, also of an outcome that was written before there was that word."""
+        return self.failed or (self.version if self.stepped_back else "")
 
     @property
     def kept(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from typing import BinaryIO, Protocol
 
@@ -20,6 +20,9 @@ class Journal(Protocol):
         """The update that is not over; None when there is none."""
 
     def write(self, entry: Entry) -> None: ...
+
+    def outcome(self) -> Outcome | None:
+        """Of the newest update; None when there was none."""
 
     def close(self, outcome: Outcome) -> None:
         """Keep what came of it; from now on there is no update."""
@@ -135,3 +138,37 @@ class Quiet(Protocol):
         """The first thing that goes on; None when nothing does. Raises StoreError."""
 
     def hears_scale(self) -> bool: ...
+
+
+class JournalLook(Protocol):
+    """The journal as the station sees it."""
+
+    def read(self) -> Entry | None:
+        """Raises OSError."""
+
+
+class Shelf(Protocol):
+    """Bundles and releases of this machine, as the station may read them. Raises OSError."""
+
+    def names(self) -> Sequence[str]:
+        """Of bundles that were handed in, the newest file first."""
+
+    def on_sticks(self) -> Sequence[str]:
+        """The paths of bundles on media that are plugged in."""
+
+    def head(self, name: str, size: int) -> bytes:
+        """The first bytes of a bundle, by its name or its path."""
+
+    def bring(self, path: str, size: int) -> str:
+        """Copy a bundle of ``size`` bytes from a stick, beside those that were handed in; its name there.
+
+        Raises UpdateRefused.
+        """
+
+    def running(self) -> Release: ...
+    def keys(self) -> tuple[bytes, ...]: ...
+    def outcome(self) -> Outcome | None: ...
+    def waits(self) -> bool:
+        """Whether a request is there that the helper has not taken yet."""
+
+    def ask(self, bundle: str) -> None: ...

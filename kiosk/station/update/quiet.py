@@ -6,15 +6,15 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
 from kiosk.domain.metrology.pan import PanState
 from kiosk.station.desk.view import DeskView, Step
 from kiosk.station.live import OK, LiveBoard
 from kiosk.station.update.gate import Gate
-from kiosk.station.update.journal import Entry, Phase
+from kiosk.station.update.journal import Phase
 from kiosk.station.update.letters import Answer
-from kiosk.station.update.ports import Quiet
+from kiosk.station.update.ports import JournalLook, Quiet
 from kiosk.station.update.refusals import Why
 from kiosk.store import StoreError
 from kiosk.store.papers.papers import Papers
@@ -24,13 +24,6 @@ logger = logging.getLogger(__name__)
 LOOK_S: Final = 1.0
 HOLD_S: Final = 60.0
 """The helper stops the station at once; when it does not, it was killed, and the counter opens again."""
-
-
-class JournalLook(Protocol):
-    """The journal as the station sees it."""
-
-    def read(self) -> Entry | None:
-        """Raises OSError."""
 
 
 class StationQuiet:

@@ -14,7 +14,7 @@ from typing import Final
 
 from kiosk.station.update.journal import UNDECIDED, Entry
 from kiosk.station.update.letters import Verdict
-from kiosk.station.update.quiet import JournalLook
+from kiosk.station.update.ports import JournalLook
 from kiosk.station.update.refusals import Why
 from kiosk.store import StoreError
 

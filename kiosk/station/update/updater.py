@@ -80,7 +80,7 @@ class Updater:
                 outcome = self._install(number, file)
         except UpdateRefused as error:
             logger.warning("%s is refused: %s", request.bundle, error)
-            outcome = Outcome(number, "", error.why, error.detail)
+            outcome = Outcome(number, "", error.why, error.detail, failed=self._failed_before())
             self._journal.close(outcome)
         if outcome.kept:
             self._ports.letters.drop_bundle(request.bundle)
@@ -92,20 +92,22 @@ class Updater:
         with _as_refusals():
             head, manifest = self._read(file)
             self._judge(manifest)
-            check_payload(file, manifest)
             now = self._releases.keys()
             keys = after_keep(now, head.key, manifest.next_key)
+            former = self._former()
         entry = Entry(
             number,
             Phase.UNPACKING,
             manifest.release.version,
-            former=self._releases.current(),
+            former=former,
             accepted=tuple(key.hex() for key in keys) if keys != now else (),
         )
+        # Before the payload is looked at, which takes a card a while: who asks again meanwhile is told that one runs.
         self._journal.write(entry)
         try:
-            file.seek(HEAD_BYTES + head.manifest_bytes)
             with _as_refusals():
+                check_payload(file, manifest)
+                file.seek(HEAD_BYTES + head.manifest_bytes)
                 self._releases.unpack(manifest, file)
             entry = self._ask(entry)
             with _as_refusals():
@@ -113,6 +115,16 @@ class Updater:
         except UpdateRefused as error:
             return self._over(replace(entry, why=error.why, detail=error.detail))
         return self._try(entry)
+
+    def _former(self) -> str:
+        """What runs. `current` may name a release that is not whole, or is older than the package."""
+        current = self._releases.current()
+        return current if current == self._releases.running().version else ""
+
+    def _failed_before(self) -> str:
+        """A refusal says nothing of the release that was tried in vain before it."""
+        outcome = self._journal.outcome()
+        return "" if outcome is None else outcome.tried_in_vain
 
     def _read(self, file: BinaryIO) -> tuple[Head, Manifest]:
         """What is signed; no more of the file is looked at before."""
@@ -201,9 +213,9 @@ class Updater:
         self._services.release()
         self._ports.letters.clear()
         self._releases.sweep({entry.former, entry.version} if kept else {entry.former})
-        outcome = Outcome(
-            entry.number, entry.version, entry.why, entry.detail, stepped_back=bool(entry.copy) and not kept
-        )
+        back = bool(entry.copy) and not kept
+        failed = entry.version if back else "" if kept else self._failed_before()
+        outcome = Outcome(entry.number, entry.version, entry.why, entry.detail, stepped_back=back, failed=failed)
         self._journal.close(outcome)
         logger.info("the update to %s is over: %s", entry.version, "kept" if kept else entry.why)
         return outcome

@@ -2,46 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from kiosk.station.update.bundle import HEAD_BYTES, parse_head, verified
 from kiosk.station.update.journal import Outcome
-from kiosk.station.update.ports import Quiet
-from kiosk.station.update.quiet import JournalLook
+from kiosk.station.update.ports import JournalLook, Quiet, Shelf
 from kiosk.station.update.refusals import UpdateRefused, Why
-from kiosk.station.update.release import Release
 
-MOST_SHOWN: Final = 4
+MOST_SHOWN: Final = 3
 """Bundles on one page, those on a stick first; who has more deletes some."""
-
-
-class Shelf(Protocol):
-    """Bundles and releases of this machine, as the station may read them. Raises OSError."""
-
-    def names(self) -> Sequence[str]:
-        """Of bundles that were handed in, the newest file first."""
-
-    def on_sticks(self) -> Sequence[str]:
-        """The paths of bundles on media that are plugged in."""
-
-    def head(self, name: str, size: int) -> bytes:
-        """The first bytes of a bundle, by its name or its path."""
-
-    def bring(self, path: str, size: int) -> str:
-        """Copy a bundle of ``size`` bytes from a stick, beside those that were handed in; its name there.
-
-        Raises UpdateRefused.
-        """
-
-    def running(self) -> Release: ...
-    def keys(self) -> tuple[bytes, ...]: ...
-    def outcome(self) -> Outcome | None: ...
-    def waits(self) -> bool:
-        """Whether a request is there that the helper has not taken yet."""
-
-    def ask(self, bundle: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,17 @@ from kiosk.store.errors import StoreError, StoreRefusal
 from kiosk.store.journal import journal
 from kiosk.store.papers import print_jobs
 from kiosk.store.parcels import deliveries, rows
-from kiosk.store.records import Arrival, CodeMaker, Fitting, HandoverProof, PaperMaker, ParcelRow, Stamp
+from kiosk.store.records import (
+    Arrival,
+    CodeMaker,
+    DamageShown,
+    Fitting,
+    HandoverProof,
+    NewCode,
+    PaperMaker,
+    ParcelRow,
+    Stamp,
+)
 
 _S = ParcelState
 
@@ -78,9 +88,8 @@ class Parcels(Tables):
         self,
         connection: Connection,
         number: ParcelNumber,
-        photo_sha256: str,
+        damage: DamageShown,
         fitting: Fitting,
-        actor: str,
         stamp: Stamp,
     ) -> ParcelRow:
         """Accept a damaged parcel with the photo of the damage: then slot, code and papers as for any other.
@@ -88,11 +97,11 @@ class Parcels(Tables):
         Refused: damaged_needs_photo, shelves_full, unknown_parcel, not_waiting.
         """
         row = _about_to(connection, number, _S.SHELVED, of=_S.ARRIVED)
-        if not photo_sha256:
+        if not damage.photo_sha256:
             raise StoreRefusal("damaged_needs_photo", f"Parcel {number} is damaged: take a photo of the damage first.")
-        rows.change(connection, number, photo_sha256=photo_sha256)
-        journal.append(connection, ParcelDamaged(str(number), actor, photo_sha256, "arrival"), stamp)
-        return _fit(connection, row, fitting, actor, stamp)
+        rows.change(connection, number, photo_sha256=damage.photo_sha256)
+        journal.append(connection, ParcelDamaged(str(number), damage.actor, damage.photo_sha256, "arrival"), stamp)
+        return _fit(connection, row, fitting, damage.actor, stamp)
 
     @finishing
     def withdraw(self, connection: Connection, number: ParcelNumber, actor: str, stamp: Stamp) -> ParcelRow:
@@ -183,18 +192,17 @@ class Parcels(Tables):
         self,
         connection: Connection,
         number: ParcelNumber,
-        code_mac: CodeMaker,
-        papers: PaperMaker,
+        code: NewCode,
         actor: str,
         stamp: Stamp,
     ) -> ParcelRow:
         """A new code for a waiting parcel. The old code and slips of it that are not out yet are cancelled."""
         row = _about_to(connection, number, _S.COLLECTED)  # what may be collected has a code, and may have another
         print_jobs.cancel_slips(connection, str(number))
-        mac = _fresh(connection, number, code_mac)
+        mac = _fresh(connection, number, code.code_mac)
         rows.change(connection, number, code_mac=mac, code_no=row.code_no + 1)
         journal.append(connection, ParcelNoticed(str(number), actor, row.code_no + 1), stamp)
-        return _with_papers(connection, number, papers)
+        return _with_papers(connection, number, code.papers)
 
     @finishing
     def forget(self, connection: Connection, before: str, stamp: Stamp) -> int:

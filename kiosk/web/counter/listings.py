@@ -171,7 +171,7 @@ class ListingPages:
 
     def desk(self, session: Session, receipt: str) -> str:
         """Pictures, pack and grade, and what is missing; ``ask`` chooses a pack or a grade."""
-        view = self._view(session, receipt)
+        view = self._station.counter.listings.view(session, receipt)
         here = listing_path(view.receipt)
         sale = view.product.sale
         ask = request.args.get("ask", "")
@@ -200,7 +200,7 @@ class ListingPages:
 
     def review(self, session: Session, receipt: str) -> str | AnyResponse:
         """Exactly what is told: once the facts, and once for each language what its buyers read (``text``)."""
-        view = self._view(session, receipt)
+        view = self._station.counter.listings.view(session, receipt)
         desk, sale = listing_path(view.receipt), view.product.sale
         if sale is None or view.pack is None:
             return redirect(desk, 303)
@@ -228,7 +228,7 @@ class ListingPages:
 
     def sent(self, session: Session, receipt: str) -> str | AnyResponse:
         """It is offered: since when, and whether its pictures are with the sorting center."""
-        view = self._view(session, receipt)
+        view = self._station.counter.listings.view(session, receipt)
         here = listing_path(view.receipt)
         if view.state == CHANGED or not _is_offered(view):
             return redirect(here, 303)
@@ -241,9 +241,6 @@ class ListingPages:
             waiting=self._waiting(view),
             refused=any(not photo.accepted and not photo.left_out for photo in view.photos),
         )
-
-    def _view(self, session: Session, receipt: str) -> ListingView:
-        return self._station.counter.listings.view(session, receipt)
 
     def _choose(self, session: Session, view: ListingView, sale: Sale, field: str) -> str:
         packs = [(pack, str(pack.net_g), unit_price_fen(pack.price_fen, pack.net_g)) for pack in sale.packs]

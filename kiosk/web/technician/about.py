@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.domain.metrology.standing import CheckState, ScaleStanding, Verification
-from kiosk.station.doctor.ports import Configuration
+from kiosk.station.ports import Configuration
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.texts.html import bdi, bdi_code, bdi_kg
 from kiosk.web.ports import Station

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from flask import render_template, request
 
+from kiosk.station.doctor.finding import Finding
+from kiosk.texts.html import bdi_code
 from kiosk.web.drawings import drawing
 from kiosk.web.roles import session
 from kiosk.web.settings import WebSettings
@@ -35,3 +37,18 @@ def draw(settings: WebSettings, template: str, tab: str, here: str, **extra: Any
         "who": session().person,
     }
     return render_template(f"technician/{template}.html", **words, **extra)
+
+
+def row_values(row: Finding) -> dict[str, object]:
+    """Places and package names keep their own direction in a right-to-left line."""
+    return {name: bdi_code(value) if isinstance(value, str) else value for name, value in row.values.items()}
+
+
+def age(seconds: float | None) -> tuple[str, int] | None:
+    """Text id and figure of an age."""
+    if seconds is None:
+        return None
+    for size, word in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= size:
+            return f"technician.ago.{word}", int(seconds // size)
+    return "technician.ago.seconds", int(seconds)

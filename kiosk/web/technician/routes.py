@@ -20,7 +20,6 @@ from kiosk.station.doctor.tools import LAMPS, ActRefused, TechnicianTools
 from kiosk.station.scale.keys import KEYS
 from kiosk.store import StoreError
 from kiosk.texts import LANGUAGES
-from kiosk.texts.html import bdi_code
 from kiosk.web.paging import Page
 from kiosk.web.ports import Station
 from kiosk.web.roles import Need
@@ -28,7 +27,7 @@ from kiosk.web.sent_in import sent_in
 from kiosk.web.settings import WebSettings
 from kiosk.web.speech import remember, speech_of
 from kiosk.web.technician.about import about_rows
-from kiosk.web.technician.frame import TABS, draw
+from kiosk.web.technician.frame import TABS, age, draw, row_values
 from kiosk.web.technician.scale import frame_words, told_of, told_word
 
 ROWS: Final = 5
@@ -108,8 +107,8 @@ class _Pages:
             "doctor",
             page=_page(rows, request.args.get("page", "")),
             counts=counts,
-            values=_values,
-            ago=_ago,
+            values=row_values,
+            ago=age,
         )
 
     def tests_page(self) -> str:
@@ -125,7 +124,7 @@ class _Pages:
         """Backup and bundle, and how the last of each went."""
         rows = [row for row in self.doctor.findings() if row.device in ("backup", "disk")]
         backup, bundle = self.tools.backup_state(), self.tools.last_bundle
-        return self.page("care", "care", rows=rows, backup=backup, bundle=bundle, values=_values, ago=_ago)
+        return self.page("care", "care", rows=rows, backup=backup, bundle=bundle, values=row_values, ago=age)
 
     def events_page(self) -> str:
         """What the sorting center keeps apart, and the way out of a fork."""
@@ -248,18 +247,3 @@ def _page(rows: Sequence[Finding], wanted: str) -> Page[Finding]:
     good = wanted.isascii() and wanted.isdigit() and len(wanted) < 4 and 1 <= int(wanted) <= count
     number = int(wanted) if good else 1
     return Page(tuple(rows[(number - 1) * ROWS : number * ROWS]), number, count)
-
-
-def _values(row: Finding) -> dict[str, object]:
-    """Places and package names keep their own direction in a right-to-left line."""
-    return {name: bdi_code(value) if isinstance(value, str) else value for name, value in row.values.items()}
-
-
-def _ago(seconds: float | None) -> tuple[str, int] | None:
-    """Text id and figure of an age."""
-    if seconds is None:
-        return None
-    for size, word in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
-        if seconds >= size:
-            return f"technician.ago.{word}", int(seconds // size)
-    return "technician.ago.seconds", int(seconds)

@@ -11,11 +11,12 @@ from flask import Blueprint, abort, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.station.doctor.doctor import Doctor
+from kiosk.station.doctor.updates_mark import updates
 from kiosk.station.update.refusals import UpdateRefused
 from kiosk.station.update.updates import Updates
 from kiosk.web.roles import Need
 from kiosk.web.settings import WebSettings
-from kiosk.web.technician.frame import draw
+from kiosk.web.technician.frame import age, draw, row_values
 
 HOME: Final = "/technician/update"
 NEEDS: Final = {"update.page": Need.TECHNICIAN, "update.act_install": Need.TECHNICIAN}
@@ -46,7 +47,9 @@ class _Pages:
 
     def page(self) -> str:
         """What can be done now."""
-        return draw(self._settings, "update", "about", HOME, view=self.updates.view())
+        view = self.updates.view()
+        line = None if self._doctor is None else updates(self._doctor.equipment.config)
+        return draw(self._settings, "update", "about", HOME, view=view, line=line, values=row_values, ago=age)
 
     def install(self) -> AnyResponse:
         """The form names a bundle of the page."""

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kiosk.cli.kiosk import main
-from kiosk.cli.scale.options import line_of
+from kiosk.cli.scale.options import PortOptions
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.simulators.scale.net import NetLine
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
@@ -282,8 +283,9 @@ def test_a_speed_that_no_line_has_is_refused(command: tuple[str, ...], baud: str
 
 
 def test_the_speed_is_the_one_given_or_the_usual_one() -> None:
-    assert line_of("gg_14", None, None, None, None).baud == 600
-    assert line_of("gg_14", 9600, None, None, None).baud == 9600
+    usual = PortOptions("/dev/ttyUSB0", "gg_14", {}, None, None, None, None)
+    assert usual.line().baud == 600
+    assert replace(usual, baud=9600).line().baud == 9600
 
 
 @pytest.mark.parametrize(

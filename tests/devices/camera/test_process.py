@@ -21,7 +21,7 @@ import pytest
 
 from kiosk.devices.camera import process as camera_process
 from kiosk.devices.camera import worker as camera_worker
-from kiosk.devices.camera.look import camera_look
+from kiosk.devices.camera.answers import camera_look
 from kiosk.devices.camera.process import ChildCamera, child_command
 from kiosk.devices.camera.settings import CameraKind, CameraSettings
 from kiosk.devices.camera.wire import Looked, WireError, WirePicture

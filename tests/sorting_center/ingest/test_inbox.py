@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from kiosk.sorting_center.ingest.inbox import WINDOW, Inbox, PutResult
-from kiosk.sorting_center.ingest.reading import Inbound
+from kiosk.sorting_center.ports import Inbound
 
 
 class Clock:

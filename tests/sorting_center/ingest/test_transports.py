@@ -18,9 +18,9 @@ from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ingest.connections import receiving
 from kiosk.sorting_center.ingest.inbox import WINDOW, Inbox
-from kiosk.sorting_center.ingest.reading import Inbound
 from kiosk.sorting_center.ingest.receiver import Receiver
 from kiosk.sorting_center.ledger import Delivery, Ledger, StreamState
+from kiosk.sorting_center.ports import Inbound
 from kiosk.sorting_center.service import SortingCenter
 from tests.depth import TORTURE
 from tests.servers.rabbitmq import PASSWORD, RabbitMQ

@@ -13,10 +13,10 @@ from sqlalchemy import select
 from kiosk.messaging.contract.control import Ack, Hello, decode, encode
 from kiosk.messaging.contract.receive import build_batch
 from kiosk.sorting_center.health import Health
-from kiosk.sorting_center.ingest.reading import Inbound
 from kiosk.sorting_center.ingest.worker import MAX_COMMIT_EVENTS, Worker
 from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerUnwritable, StreamState
 from kiosk.sorting_center.ledger.schema import refused
+from kiosk.sorting_center.ports import Inbound
 from tests.sorting_center.brokers import SOON_S, until
 from tests.sorting_center.stations import NOW, Station
 

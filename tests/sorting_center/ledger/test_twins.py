@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from kiosk.messaging.contract.control import Hello, encode
 from kiosk.messaging.contract.topics import Topics
-from kiosk.sorting_center.ingest.reading import Inbound, merged, read_message
+from kiosk.sorting_center.ingest.reading import merged, read_message
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.twins import Boots, twin
+from kiosk.sorting_center.ports import Inbound
 from tests.each import each
 from tests.sorting_center.stations import NOW
 

@@ -23,9 +23,9 @@ from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.doctor.doctor import Doctor, Equipment
 from kiosk.station.doctor.liveness import PageWatch, ScaleWatch, ScannerWatch
-from kiosk.station.doctor.ports import Configuration
 from kiosk.station.live import LiveBoard
 from kiosk.station.parcels.settings import ParcelSettings
+from kiosk.station.ports import Configuration
 from kiosk.station.settings import StationSettings
 from kiosk.store import Stamp, Store
 from kiosk.store.backup.settings import BackupSettings

@@ -26,6 +26,7 @@ from kiosk.labels.typesetting.fonts import FontProblem
 from kiosk.messaging.relay.faults import LinkFault
 from kiosk.messaging.relay.photos.faults import PhotoFault
 from kiosk.messaging.relay.photos.ports import Backlog
+from kiosk.messaging.relay.updates.ports import Fetching, UpdateFault
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.doctor import box as doctor_box
@@ -36,6 +37,7 @@ from kiosk.station.doctor.doctor import alive
 from kiosk.station.doctor.finding import Finding, Verdict, broken
 from kiosk.station.doctor.liveness import PageWatch, RelayHeartbeat, ScaleLiveness, ScaleWatch, ScannerWatch
 from kiosk.station.doctor.photos_mark import PhotosMark
+from kiosk.station.doctor.updates_mark import UpdatesMark
 from kiosk.station.health import Part
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
@@ -443,6 +445,14 @@ def test_pictures_have_a_row_where_a_place_for_them_is_set(well: Clinic) -> None
     assert well.rows()["photos"] == ("warn", "photos_no_way")
 
 
+def test_updates_over_the_line_have_a_row_where_a_place_for_them_is_set(well: Clinic) -> None:
+    assert "updates" not in well.rows()
+    well.config.relay = replace(well.config.relay, updates="http://127.0.0.1:8843")
+    assert well.rows()["updates"] == ("ok", "updates_unknown")
+    UpdatesMark(well.settings.data).tell(Fetching(fault=UpdateFault.FULL))
+    assert well.rows()["updates"] == ("warn", "updates_full")
+
+
 def test_events_that_wait_while_the_center_answers_are_no_trouble(well: Clinic) -> None:
     bring_in(well.store)
     assert well.rows()["link"] == ("ok", "fine")
@@ -806,7 +816,6 @@ def test_every_word_has_a_sentence_in_every_language(lang: str) -> None:
             "devices.py",
             "doctor.py",
             "finding.py",
-            "kit.py",
             "tools.py",
         )
     )

@@ -232,14 +232,15 @@ def test_the_technician_sees_what_may_be_installed_and_asks_for_it(tmp_path: Pat
     lay_bundle(folder, "good.kioskupdate")
     lay_bundle(folder, "strange.kioskupdate", OTHER_KEY)
     lay_bundle(folder, "old.kioskupdate", version=OLD)
-    (folder / "broken.kioskupdate").write_bytes(b"KIOSKUPD")
     (folder / "notes.txt").touch()
     assert {row.name: (row.version, row.why) for row in updates.view().bundles} == {
         "good.kioskupdate": (NEW, None),
         "strange.kioskupdate": ("", Why.SIGNATURE),
         "old.kioskupdate": (OLD, Why.NOT_NEWER),
-        "broken.kioskupdate": ("", Why.NO_BUNDLE),
     }
+    (folder / "broken.kioskupdate").write_bytes(b"KIOSKUPD")
+    newest = updates.view().bundles[0]
+    assert (newest.name, newest.version, newest.why) == ("broken.kioskupdate", "", Why.NO_BUNDLE)
     for name, why in (("none.kioskupdate", Why.NOT_FOUND), ("old.kioskupdate", Why.NOT_NEWER)):
         with pytest.raises(UpdateRefused) as refused:
             updates.install(name)

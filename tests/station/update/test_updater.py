@@ -9,18 +9,23 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 import pytest
 
+from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.releases import ReleaseFolder
+from kiosk.app.update.station import StationShelf
 from kiosk.app.update.units import BACKUP, OTHERS_HELD, RELAY, STATION, STATION_HELD, Units
 from kiosk.files import write_synced
 from kiosk.station.update import journal
+from kiosk.station.update.bundle import Manifest
 from kiosk.station.update.journal import Phase
 from kiosk.station.update.letters import Answer, Request, Verdict, is_bundle_name, parse
-from kiosk.station.update.refusals import SENTENCES, Why, sentence
-from kiosk.station.update.updater import RESERVE_BYTES, TRIAL_S
+from kiosk.station.update.refusals import SENTENCES, UpdateRefused, Why, sentence
+from kiosk.station.update.updater import RESERVE_BYTES, TRIAL_S, check_payload
+from kiosk.station.update.updates import Updates
 from kiosk.store import Store, StoreError
 from kiosk.store.backup.before_update import CopyBeforeUpdate
 from kiosk.store.database.look import look
@@ -42,6 +47,16 @@ from tests.station.update.machine import (
 )
 from tests.store.village import STATION as STATION_ID
 from tests.store.village import stamp
+
+
+class Still:
+    """A station at which nothing goes on."""
+
+    def busy(self) -> Why | None:
+        return None
+
+    def hears_scale(self) -> bool:
+        return True
 
 
 @pytest.fixture
@@ -158,6 +173,67 @@ def test_a_migration_of_a_real_database_steps_back_and_goes_on_in_its_epoch(mach
     assert after.epoch == told.epoch
     with closing(Store.open(machine.database, STATION_ID, stamp())) as store:
         assert store.epochs.identity().epoch == told.epoch.epoch, "nothing was given out twice"
+
+
+def test_whoever_asks_again_while_a_bundle_is_checked_is_told_that_one_runs(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its payload is read and hashed: seconds on a card, in which a technician touches again."""
+    lay_bundle(machine.data / "updates")
+    shelf = StationShelf(
+        ReleaseFolder(machine.releases, machine.package), JournalFile(machine.releases), machine.data, list
+    )
+    page = Updates(shelf, JournalFile(machine.releases), Still())
+    page.install(BUNDLE)
+    refused = []
+
+    def check(file: BinaryIO, manifest: Manifest) -> None:
+        with pytest.raises(UpdateRefused) as caught:
+            page.install(BUNDLE)
+        refused.append(caught.value.why)
+        check_payload(file, manifest)
+
+    monkeypatch.setattr("kiosk.station.update.updater.check_payload", check)
+    outcome = machine.update()
+    assert outcome is not None
+    assert outcome.kept
+    assert refused == [Why.RUNNING]
+    assert page.view().phase == ""
+    machine.boot()
+    machine.booted()
+    assert machine.outcome() == outcome, "no second request was left behind it"
+
+
+def test_a_release_steps_back_to_what_ran_and_not_to_what_current_names(machine: Machine) -> None:
+    """`current` names one that is not whole, so the packaged one runs; the same version comes again and fails."""
+    (machine.releases / NEW).mkdir()
+    (machine.releases / "current").symlink_to(NEW)
+    assert machine.version() == OLD
+    machine.behavior = Behavior(healthy=Why.PAGES)
+    lay_bundle(machine.data / "updates")
+    assert outcome_of(machine) is Why.PAGES
+    assert machine.version() == OLD
+    assert not (machine.releases / "current").is_symlink()
+
+
+def test_a_refusal_does_not_forget_what_was_tried_in_vain(machine: Machine) -> None:
+    """Else the relay would fetch it again."""
+    machine.behavior = Behavior(healthy=Why.PAGES)
+    lay_bundle(machine.data / "updates")
+    assert outcome_of(machine) is Why.PAGES
+    (machine.data / "updates" / BUNDLE).unlink()
+    assert outcome_of(machine) is Why.NOT_FOUND
+    lay_bundle(machine.data / "updates", version="0.9.0+g9999999")
+    assert outcome_of(machine) is Why.NOT_NEWER
+    outcome = machine.outcome()
+    assert outcome is not None
+    assert (outcome.stepped_back, outcome.tried_in_vain) == (False, NEW)
+    machine.behavior = Behavior()
+    lay_bundle(machine.data / "updates")
+    assert outcome_of(machine) is None
+    outcome = machine.outcome()
+    assert outcome is not None
+    assert outcome.tried_in_vain == ""
 
 
 def test_an_old_verdict_decides_nothing(machine: Machine) -> None:

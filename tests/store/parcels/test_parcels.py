@@ -17,7 +17,7 @@ from kiosk.domain.events import EVENT_CLASSES
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.parcel import CollectedBy, Consent, ParcelNumber, ParcelState, Proof
 from kiosk.store import Arrival, ExpectedParcel, IssuedCode, ParcelRow, Store, StoreError, StoreRefusal
-from kiosk.store.records import Fitting, HandoverProof
+from kiosk.store.records import DamageShown, Fitting, HandoverProof, NewCode
 from tests.store.counter_rig import (
     CLERK,
     PHOTO,
@@ -147,7 +147,7 @@ def test_a_code_works_once(store: Store, path: Path, codes: Codes) -> None:
 def test_a_new_code_cancels_the_old_one_and_its_slip(store: Store, path: Path, codes: Codes) -> None:
     row = arrive(store, codes)
     old = codes.given[row.number]
-    new = store.parcels.reissue_code(row.number, codes, lambda one: [slip(one)], CLERK, stamp())
+    new = store.parcels.reissue_code(row.number, NewCode(codes, lambda one: [slip(one)]), CLERK, stamp())
     assert (new.code_no, new.state, new.shelf) == (2, "noticed", row.shelf)
     assert events(path)[-1]["data"] == {"parcel": str(row.number), "actor": CLERK, "code_no": 2}
     assert [(job.document, job.body) for job in store.papers.open_jobs()] == [
@@ -157,7 +157,7 @@ def test_a_new_code_cancels_the_old_one_and_its_slip(store: Store, path: Path, c
     assert store.parcels.by_mac(mac_of(old)) is None
     refused("code_used", lambda: collect(store, row, old))
     assert collect(store, row, codes.given[row.number]).state == "collected"
-    refused("collected", lambda: store.parcels.reissue_code(row.number, codes, papers, CLERK, stamp()))
+    refused("collected", lambda: store.parcels.reissue_code(row.number, NewCode(codes, papers), CLERK, stamp()))
 
 
 def test_a_code_in_use_is_not_given_again(store: Store, codes: Codes) -> None:
@@ -192,13 +192,18 @@ def test_a_damaged_parcel_waits_for_its_photo(store: Store, path: Path, codes: C
     assert (row.state, row.shelf, row.code_no, row.damaged) == ("arrived", None, 0, True)
     assert (store.papers.open_jobs(), told(path)) == ([], ["arrived"])
     accept = store.parcels.accept_damaged
-    refused("damaged_needs_photo", lambda: accept(row.number, "", Fitting(SLOTS, codes, papers), CLERK, stamp()))
+    refused(
+        "damaged_needs_photo",
+        lambda: accept(row.number, DamageShown("", CLERK), Fitting(SLOTS, codes, papers), stamp()),
+    )
     refused("not_waiting", lambda: collect(store, row, "100001"))
-    done = accept(row.number, PHOTO, Fitting(SLOTS, codes, papers), CLERK, stamp())
+    done = accept(row.number, DamageShown(PHOTO, CLERK), Fitting(SLOTS, codes, papers), stamp())
     assert (done.state, done.shelf, done.photo_sha256) == ("noticed", "A-1-01", PHOTO)
     assert told(path) == ["arrived", "damaged", "shelved", "noticed"]
     assert len(store.papers.open_jobs()) == 2
-    refused("not_waiting", lambda: accept(row.number, PHOTO, Fitting(SLOTS, codes, papers), CLERK, stamp()))
+    refused(
+        "not_waiting", lambda: accept(row.number, DamageShown(PHOTO, CLERK), Fitting(SLOTS, codes, papers), stamp())
+    )
 
 
 def test_a_damaged_parcel_may_be_refused(store: Store, path: Path, codes: Codes) -> None:
@@ -413,12 +418,12 @@ def test_an_event_says_nothing_about_a_person(store: Store, path: Path, codes: C
         [ExpectedParcel("SF4711471147", "SF", "9876"), ExpectedParcel("SF5", "SF", "9877")], stamp()
     )
     first = arrive(store, codes, "SF4711471147")
-    store.parcels.reissue_code(first.number, codes, lambda row: [slip(row)], CLERK, stamp())
+    store.parcels.reissue_code(first.number, NewCode(codes, lambda row: [slip(row)]), CLERK, stamp())
     store.parcels.lose(first.number, CLERK, stamp())
     store.parcels.find(first.number, CLERK, stamp(), SLOTS)
     store.parcels.collect(first.number, HandoverProof(Proof.PROXY, CollectedBy.PROXY, None, "Tursunay", CLERK), stamp())
     other = arrive(store, codes, "ZTO7312731273", damaged=True)
-    store.parcels.accept_damaged(other.number, PHOTO, Fitting(SLOTS, codes, papers), CLERK, stamp())
+    store.parcels.accept_damaged(other.number, DamageShown(PHOTO, CLERK), Fitting(SLOTS, codes, papers), stamp())
     job = store.papers.next("receipt")
     assert job is not None
     store.papers.sending(job.id)
@@ -517,7 +522,7 @@ def test_a_slip_says_what_it_says_only_until_it_is_out(store: Store, path: Path,
         ("pickup_slip", b""),
     ]
     refused("reissue", lambda: store.papers.reprint(job.id, CLERK, stamp()))
-    store.parcels.reissue_code(row.number, codes, lambda one: [slip(one)], CLERK, stamp())
+    store.parcels.reissue_code(row.number, NewCode(codes, lambda one: [slip(one)]), CLERK, stamp())
     second = _send(store, "receipt")
     store.papers.unknown(second, "device", stamp())
     assert rows(path, f"SELECT state, body FROM print_job WHERE id = {second}") == [("unknown", b"")]
@@ -529,7 +534,7 @@ def test_a_slip_says_what_it_says_only_until_it_is_out(store: Store, path: Path,
         "about": str(row.number),
     }
     refused("reissue", lambda: store.papers.resolve(second, False, CLERK, stamp()))
-    store.parcels.reissue_code(row.number, codes, lambda one: [slip(one)], CLERK, stamp())
+    store.parcels.reissue_code(row.number, NewCode(codes, lambda one: [slip(one)]), CLERK, stamp())
     assert [(job.document, job.state) for job in store.papers.open_jobs()] == [("pickup_slip", "queued")]
 
 

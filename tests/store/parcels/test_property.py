@@ -23,7 +23,7 @@ from kiosk.domain.parcel import (
     Proof,
 )
 from kiosk.store import ExpectedParcel, ParcelRow, StoreRefusal
-from kiosk.store.records import Fitting, HandoverProof
+from kiosk.store.records import DamageShown, Fitting, HandoverProof, NewCode
 from tests.depth import many
 from tests.store.counter_rig import CLERK, PHOTO, SLOTS, Codes, arrive, collect, days_ago, days_later, mac_of, papers
 from tests.store.village import epochs, events, open_store, rows, stamp
@@ -141,7 +141,9 @@ class ParcelCounter(RuleBasedStateMachine):
         row = self._some(data)
         if row is None or row.state is not _S.ARRIVED or self._full():
             return
-        done = self.store.parcels.accept_damaged(row.number, PHOTO, Fitting(SLOTS, self.codes, papers), CLERK, stamp())
+        done = self.store.parcels.accept_damaged(
+            row.number, DamageShown(PHOTO, CLERK), Fitting(SLOTS, self.codes, papers), stamp()
+        )
         self._keep(done, 3)
 
     @rule(data=st.data())
@@ -176,7 +178,7 @@ class ParcelCounter(RuleBasedStateMachine):
         if row is None or row.state not in WAITING:
             return
         self.old_codes.append(self.codes.given[row.number])
-        self._keep(self.store.parcels.reissue_code(row.number, self.codes, papers, CLERK, stamp()), 1)
+        self._keep(self.store.parcels.reissue_code(row.number, NewCode(self.codes, papers), CLERK, stamp()), 1)
 
     @rule()
     def close_delivery(self) -> None:

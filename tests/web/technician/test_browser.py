@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -87,6 +88,7 @@ def clinic(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> I
     rig.rest(0)
     clinic.equipment.scale_keys = ScaleKeys(FakeScale(), COMMANDS, 60_000, rig.desk.loads)
     clinic.equipment.updates = Updates(FullShelf(), FakeJournal(), FakeQuiet())
+    clinic.config.relay = replace(clinic.config.relay, updates="http://127.0.0.1:8843")
     yield clinic
     clinic.store.close()
 

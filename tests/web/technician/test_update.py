@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from flask.testing import FlaskClient
 from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.app.update.station import StationShelf
+from kiosk.messaging.relay.updates.ports import Fetching
 from kiosk.station.doctor import environment as doctor_place
+from kiosk.station.doctor.updates_mark import UpdatesMark
 from kiosk.station.update.gate import Gate
 from kiosk.station.update.journal import Entry, Outcome, Phase
 from kiosk.station.update.refusals import Why
@@ -104,6 +107,21 @@ def test_every_reason_is_said_in_every_language(clinic: Clinic, machine: Machine
     for language in LANGUAGES:
         said = load(language).text("technician.update.why.late")
         assert said in person(clinic, language=language).get(pages.HOME).text
+
+
+def test_the_page_says_what_comes_over_the_line(clinic: Clinic, machine: Machine) -> None:
+    shelf = StationShelf(
+        ReleaseFolder(machine.releases, machine.package), JournalFile(machine.releases), machine.data, tuple
+    )
+    clinic.equipment.updates = Updates(shelf, JournalFile(machine.releases), FakeQuiet())
+    name = load("en").text("doctor.device.updates")
+    assert name not in person(clinic).get(pages.HOME).text, "no place for them is set"
+    clinic.config.relay = replace(clinic.config.relay, updates="http://127.0.0.1:8843")
+    UpdatesMark(clinic.settings.data).tell(Fetching("99.0.1", 512_000, 1_130_000, asked_s=7260))
+    page = person(clinic).get(pages.HOME).text
+    assert name in page
+    assert "99.0.1</bdi> is on its way: " in page
+    assert "2</bdi> h ago" in page
 
 
 def test_while_the_gate_is_closed_there_is_one_page(tmp_path: Path) -> None:

@@ -1,12 +1,11 @@
 """The photos lane: pictures to the sorting center, whenever no event waits, the smallest first, a part at a time.
 
-One thread beside the relay's. Nothing is kept of how far a picture is: the center is asked.
+Nothing is kept of how far a picture is: the center is asked.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,25 +16,14 @@ from typing import Final
 from kiosk.domain.backoff import Backoff
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.photos import ContentRange, PictureName
-from kiosk.messaging.relay.center_line import GaveWay, NoWay
+from kiosk.messaging.relay.center_line import NoWay
+from kiosk.messaging.relay.lane import LOOK_S, Events, SharedLine, random_share
 from kiosk.messaging.relay.photos.faults import PhotoFault
 from kiosk.messaging.relay.photos.held import Held
-from kiosk.messaging.relay.photos.part_size import MOST_S, PartSize
-from kiosk.messaging.relay.photos.ports import (
-    Answer,
-    Center,
-    Events,
-    PhotoWatcher,
-    Picture,
-    Pictures,
-)
+from kiosk.messaging.relay.photos.ports import Answer, Center, PhotoWatcher, Picture, Pictures
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.messaging.relay.throughput import ByteBudget
 
-_END_S: Final = 3.0
-"""For a name that is looked up, or a center that does not answer a call: neither can be broken off."""
-_LOOK_S: Final = 1.0
-"""Between two looks while an event waits, or the line has spent its allowance."""
 _IDLE_S: Final = 5.0
 """Between two looks while no picture waits."""
 _TELL_S: Final = 15.0
@@ -44,14 +32,11 @@ _AT_ONCE: Final = 8
 """Pictures looked at beyond those that are held."""
 _SILENT_S: Final = 3600.0
 """A center without pictures for so long is a fault and no bad afternoon."""
-_LEAST_SHARE: Final = 0.02
 _LONGEST_S: Final = 300.0
 _MOST_AGAIN_S: Final = 3600.0
 _STUCK: Final = 5
 _UNKNOWN: Final = 5
 """Pictures in a row of which the center knows nothing: then it is the center, and not the pictures."""
-_KEEP_OPEN_S: Final = 10.0
-"""Without a question; the center hangs up after twice as long."""
 _LOG_PERIOD_S: Final = 300.0
 
 _GONE_WRONG: Final = {
@@ -82,8 +67,11 @@ class StationPhotos:
     watcher: PhotoWatcher
 
 
-class PhotosLane:
-    """Never ends by itself, whatever line, center or card do."""
+class PhotosWork:
+    """The ``Work`` of the photos lane."""
+
+    name: Final = "photos lane"
+    doing: Final = "sending pictures"
 
     def __init__(
         self,
@@ -94,76 +82,47 @@ class PhotosLane:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``clock`` is monotonic seconds."""
-        random = random or Random()  # noqa: S311  jitter, not secrecy
         self._settings, self._clock = settings, clock
-        self._pictures, self._events, self._watcher = station.pictures, station.events, station.watcher
+        self._pictures, self._watcher = station.pictures, station.watcher
         self._center = center
-        self._size = PartSize()
-        self._budget = ByteBudget(settings.bytes_per_second)
-        self._share: Callable[[], float] = partial(random.uniform, _LEAST_SHARE, 1.0)
+        self._line = SharedLine(center, station.events, ByteBudget(settings.bytes_per_second), clock)
+        self._share = random_share(random)
         self._pauses = Backoff(settings.reconnect_s, max(settings.reconnect_max_s, _LONGEST_S), self._share)
         self._held = Held(self._share)
         self._sending: _Sending | None = None
-        self._asked_at = self._tell_at = clock()
+        self._tell_at = clock()
         self._no_way_since: float | None = None
         self._unknown = 0
-        self._log = RateLimitedLog(logging.getLogger(f"kiosk.photos.{settings.station}"), clock, _LOG_PERIOD_S)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="photos lane", daemon=True)
+        self.log = RateLimitedLog(logging.getLogger(f"kiosk.photos.{settings.station}"), clock, _LOG_PERIOD_S)
 
-    def start(self) -> None:
-        self._thread.start()
+    def gave_way(self) -> float:
+        """The center has an unknown part of the picture now."""
+        self._line.size.broke()
+        if self._sending is not None:
+            self._sending.offset = None
+        return LOOK_S
 
-    def stop(self) -> None:
-        """End, wherever it waits; a picture on its way is gone on with next time."""
-        self._stop.set()
-        self._center.end()
-        if self._thread.ident is not None:
-            self._thread.join(_END_S)
-        self._center.close()
-
-    def _run(self) -> None:
-        self._stop.wait(self._settings.reconnect_s * self._share())
-        while not self._stop.is_set():
-            self._stop.wait(self.turn())
-
-    def turn(self) -> float:
-        """One step; seconds until the next. Raises nothing."""
-        try:
-            return self._step()
-        except GaveWay:
-            self._size.broke()
-            if self._sending is not None:
-                self._sending.offset = None  # the center has an unknown part of it
-            return _LOOK_S
-        except NoWay as error:
+    def failed(self, error: Exception) -> float:
+        """The next step starts from the database anew."""
+        if isinstance(error, NoWay):
             self._no_way_since = self._no_way_since or self._clock()
-            if not self._stop.is_set():
-                self._log.write(str(error), kind="way")
-        except Exception as error:
-            # A locked or full database, or a fault of ours: the next turn starts from the database anew.
-            text = f"sending pictures is interrupted: {type(error).__name__}: {error}"
-            self._log.write(text, kind="trouble", level=logging.ERROR)
-            self._center.close()
         self._sending = None
-        self._size.broke()
+        self._line.size.broke()
         return self._pauses.next()
 
-    def _step(self) -> float:
+    def step(self) -> float:
+        """As ``Work`` says."""
         now = self._clock()
         self._tell(now)
-        if self._events.any_waiting() or not self._budget.open(now):
-            if now - self._asked_at > _KEEP_OPEN_S:
-                self._center.close()
-            return _LOOK_S
+        if not self._line.is_free(now):
+            return LOOK_S
         if self._sending is None:
             self._sending = self._next(now)
         if self._sending is None:
             self._center.close()
             waiting = self._held.wait_s(now)
-            return _IDLE_S if waiting is None else min(_IDLE_S, max(waiting, _LOOK_S))
+            return _IDLE_S if waiting is None else min(_IDLE_S, max(waiting, LOOK_S))
         sending = self._sending
-        self._asked_at = now
         answer = self._look(sending) if sending.offset is None else self._send_part(sending, sending.offset)
         return self._answered(sending, answer) if answer is not None else 0.0
 
@@ -181,26 +140,18 @@ class PhotosLane:
         was_open, began = self._center.is_open, self._clock()
         answer = self._center.look(sending.name)
         if was_open:
-            self._size.asked(self._clock() - began)
+            self._line.size.asked(self._clock() - began)
         return answer
 
     def _send_part(self, sending: _Sending, offset: int) -> Answer | None:
         """None when there is nothing to send of it."""
-        size = min(
-            self._size.bytes, self._budget.message_bytes or self._size.bytes, sending.picture.size_bytes - offset
-        )
+        size = min(self._line.part_bytes, sending.picture.size_bytes - offset)
         data = self._read(sending.picture, offset, size)
         if len(data) < size or not size:
             self._drop(PhotoFault.MISSING, sending)
             return None
-        began = self._clock()
         part = ContentRange(offset, offset + size - 1, sending.picture.size_bytes)
-        self._budget.spend(size, began)
-        answer = self._center.send(
-            sending.name, part, data, lambda: self._clock() - began > MOST_S and self._events.any_waiting()
-        )
-        self._size.passed(size, self._clock() - began)
-        return answer
+        return self._line.carry(size, partial(self._center.send, sending.name, part, data))
 
     def _read(self, picture: Picture, offset: int, size: int) -> bytes:
         try:
@@ -208,7 +159,7 @@ class PhotosLane:
                 file.seek(offset)
                 return file.read(size)
         except OSError as error:
-            self._log.write(f"picture {picture.sha256[:12]} cannot be read: {error}", kind="card")
+            self.log.write(f"picture {picture.sha256[:12]} cannot be read: {error}", kind="card")
             return b""
 
     def _answered(self, sending: _Sending, answer: Answer) -> float:
@@ -235,7 +186,7 @@ class PhotosLane:
         elif answer.status == 422:
             self._sending = None
             if not self._held.spoiled(sha256, now):
-                self._log.write(f"picture {sha256[:12]} is given up for a day: {answer.why}", kind="stopped")
+                self.log.write(f"picture {sha256[:12]} is given up for a day: {answer.why}", kind="stopped")
         else:
             self._drop(_GONE_WRONG.get(answer.status, PhotoFault.REFUSED), sending, answer)
         return 0.0
@@ -255,13 +206,13 @@ class PhotosLane:
         """As long as the center says, and a random part of that more: all stations were told the same."""
         if answer.again_s is None:
             return self._pauses.next()
-        self._log.write(f"the sorting center takes no pictures now: {answer.why or answer.status}", kind="later")
-        again_s = min(max(answer.again_s, _LOOK_S), _MOST_AGAIN_S)
+        self.log.write(f"the sorting center takes no pictures now: {answer.why or answer.status}", kind="later")
+        again_s = min(max(answer.again_s, LOOK_S), _MOST_AGAIN_S)
         return again_s * (1 + self._share() / 2)
 
     def _drop(self, fault: PhotoFault, sending: _Sending, answer: Answer | None = None) -> None:
         said = "" if answer is None else f" ({answer.status} {answer.why})"
-        self._log.write(
+        self.log.write(
             f"picture {sending.picture.sha256[:12]} is not sent for a day: {fault.value}{said}", kind="stopped"
         )
         self._held.stop(sending.picture.sha256, fault, self._clock())

@@ -41,13 +41,6 @@ class Pictures(Protocol):
         """The sorting center has it."""
 
 
-class Events(Protocol):
-    """What goes before pictures. May raise the store's errors."""
-
-    def any_waiting(self) -> bool:
-        """Whether an event waits for the sorting center's acknowledgement."""
-
-
 class PhotoWatcher(Protocol):
     """Who is told how the lane does. Must return at once and raise nothing."""
 

@@ -3,9 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from enum import StrEnum
+from typing import Annotated, Protocol
+
+import msgspec
 
 from kiosk.messaging.contract.updates import Offer
+
+
+class UpdateFault(StrEnum):
+    """Why no update comes, as the words people see. The lane goes on asking."""
+
+    REFUSED = "refused"
+    """The center gives none, or none to this station; the relay's log names its answer."""
+    FULL = "full"
+    """There is no room for it."""
+    DAMAGED = "damaged"
+    """It arrived wrong again and again."""
+    FORGED = "forged"
+    """It is not the vendor's, or not what was offered."""
+    LATE = "late"
+    """It did not come in a week."""
+    TROUBLE = "trouble"
+    """The card, the database, or a fault of ours; the relay's log names it."""
+    NO_WAY = "no_way"
+    """The center cannot be reached for updates."""
+
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
+
+
+class Fetching(msgspec.Struct, frozen=True):
+    """How the lane does. ``version`` is on its way, ``here`` is whole and waits for a person; "" of none.
+
+    ``asked_s`` is how long ago the center has said what it has, -1 when it has not yet.
+    """
+
+    version: str = ""
+    have_bytes: Count = 0
+    size_bytes: Count = 0
+    here: str = ""
+    fault: UpdateFault | None = None
+    asked_s: Annotated[int, msgspec.Meta(ge=-1, le=10**12)] = -1
+
+
+class UpdateWatcher(Protocol):
+    """Who is told how the lane does. Must return at once and raise nothing."""
+
+    def tell(self, fetching: Fetching) -> None:
+        """Told again as long as it lasts."""
 
 
 class Spoiled(Exception):
@@ -48,6 +94,9 @@ class Inbox(Protocol):
 
     def discard(self, offer: Offer) -> None:
         """What was begun of it is of no use."""
+
+    def here(self) -> str:
+        """The version that came whole and can be installed; "" when there is none."""
 
 
 class Center(Protocol):

@@ -16,7 +16,7 @@ from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ingest.amqp import queues
 from kiosk.sorting_center.ingest.amqp.link import AmqpLink, Callbacks
 from kiosk.sorting_center.ingest.inbox import WINDOW, Inbox, PutResult
-from kiosk.sorting_center.ingest.reading import Inbound
+from kiosk.sorting_center.ports import Inbound
 
 log = logging.getLogger(__name__)
 

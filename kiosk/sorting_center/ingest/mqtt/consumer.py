@@ -15,7 +15,7 @@ from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ingest.inbox import WINDOW, Inbox, PutResult
 from kiosk.sorting_center.ingest.mqtt.link import Callbacks, MqttLink, Session
-from kiosk.sorting_center.ingest.reading import Inbound
+from kiosk.sorting_center.ports import Inbound
 
 log = logging.getLogger(__name__)
 

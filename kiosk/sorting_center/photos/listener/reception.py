@@ -16,10 +16,11 @@ from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.sorting_center.photos.listener.tls import station_of
+from kiosk.sorting_center.photos.ports import Guest
 
 MAX_CONNECTIONS: Final = 48
 MAX_OF_STATION: Final = 2
@@ -39,21 +40,6 @@ _NO_PLACE: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 30\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 )
 _NO_STATION: Final = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-
-
-class Guest(Protocol):
-    """A connection of the server."""
-
-    @property
-    def address(self) -> str: ...
-
-    @property
-    def sock(self) -> socket.socket: ...
-
-    def admit(self, station: str | None) -> None:
-        """It has a place; ``station`` None: over plain HTTP anybody of this machine, the path says who."""
-
-    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

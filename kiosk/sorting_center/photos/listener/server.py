@@ -23,7 +23,8 @@ from kiosk.messaging.contract.photos import COMPLETE, MAX_PART_BYTES, OFFSET, RE
 from kiosk.messaging.contract.updates import UpdatesPath
 from kiosk.sorting_center.certificate import Certificate
 from kiosk.sorting_center.photos.listener.headers import StrictHeaders
-from kiosk.sorting_center.photos.listener.reception import Guest, Limits, Reception
+from kiosk.sorting_center.photos.listener.reception import Limits, Reception
+from kiosk.sorting_center.photos.ports import Guest
 from kiosk.sorting_center.photos.uploads import Answer, BrokeOff, Uploads
 from kiosk.sorting_center.updates.downloads import Downloads, Question
 

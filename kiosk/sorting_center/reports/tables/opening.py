@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Final, Protocol
+from typing import IO, Final
 
 from sqlalchemy import Connection, Engine, MetaData, Table, func, inspect, select, text
 from sqlalchemy.engine import URL
@@ -21,6 +21,7 @@ from sqlalchemy.schema import DropTable
 from kiosk.sorting_center.ledger.database import postgres, sqlite
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
 from kiosk.sorting_center.reports.tables.errors import ReportsUnusable
+from kiosk.sorting_center.reports.tables.ports import Role
 from kiosk.sorting_center.reports.tables.schema import metadata
 from kiosk.sorting_center.reports.tables.stamps import Stamp
 
@@ -29,16 +30,6 @@ _CACHE_KIB: Final = 8 * 1024
 """Of whoever follows the ledger: with 64 MiB the process of the pages grew to 190 MB over a million events."""
 _SCHEMA_LOCK: Final = 0x53_4B_05
 _FOLLOWER_LOCK: Final = 0x53_4B_06
-
-
-class Role(Protocol):
-    """Of all processes that have the reports open, one follows the ledger."""
-
-    def has(self) -> bool:
-        """Whether it is this one; tries to become it. Ends with the process, however that ends."""
-
-    def close(self) -> None:
-        """Give it back."""
 
 
 class Tables:

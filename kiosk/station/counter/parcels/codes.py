@@ -9,7 +9,7 @@ from kiosk.station.counter.acts import Acts
 from kiosk.station.counter.parcels.book import ParcelBook
 from kiosk.station.counter.parcels.line import HandoverLine
 from kiosk.station.counter.state import CounterState, FreshCode
-from kiosk.store.records import ParcelRow
+from kiosk.store.records import NewCode, ParcelRow
 
 
 class PickupCodes:
@@ -26,7 +26,7 @@ class PickupCodes:
         with self._acts.act(session) as (person, stamp):
             issue = self._book.issue(stamp)
             parcel = self._book.number(number)
-            row = self._book.parcels.reissue_code(parcel, issue.code_mac, issue.slip, person.actor, stamp)
+            row = self._book.parcels.reissue_code(parcel, NewCode(issue.code_mac, issue.slip), person.actor, stamp)
             self._line.forget(row.number)
             self._state.fresh = FreshCode(row.number, issue.code)
             self._acts.booked()

@@ -11,7 +11,7 @@ from kiosk.station.counter.parcels.shots import ParcelShots
 from kiosk.station.counter.parcels.steps import Steps
 from kiosk.station.counter.state import CounterState, FreshCode
 from kiosk.station.counter.view import ScanResult
-from kiosk.store.records import ParcelRow
+from kiosk.store.records import DamageShown, ParcelRow
 
 
 class DamagedParcels:
@@ -40,7 +40,7 @@ class DamagedParcels:
                 raise CounterRefused("not_waiting")
             sha256, issue = self._shots.waiting_sha256(parcel), book.issue(stamp)
             with self._shots.keeping(parcel):
-                row = book.parcels.accept_damaged(parcel, sha256, book.fitting(issue), person.actor, stamp)
+                row = book.parcels.accept_damaged(parcel, DamageShown(sha256, person.actor), book.fitting(issue), stamp)
             self._state.end_undo(parcel)
             self._state.fresh = FreshCode(row.number, issue.code)
             self._acts.booked()

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import BinaryIO
 
+from kiosk.messaging.relay.lane import Lane
 from kiosk.messaging.relay.photos.client import Client
 from kiosk.messaging.relay.photos.faults import PhotoFault
-from kiosk.messaging.relay.photos.lane import PhotosLane, StationPhotos
+from kiosk.messaging.relay.photos.lane import PhotosWork, StationPhotos
 from kiosk.messaging.relay.photos.ports import Backlog, Center, Picture
 from kiosk.messaging.relay.settings import RelaySettings
 from tests.sorting_center.photos.lanes import REGION, STATION, Shot
@@ -112,13 +113,14 @@ class Station:
             **self.files,  # type: ignore[arg-type]
         )
 
-    def lane(self, center: Center | None = None) -> PhotosLane:
+    def lane(self, center: Center | None = None) -> Lane:
         """As of a relay that has just been started."""
         side = StationPhotos(self.pictures, self.outbox, self.heard)
         client = center or Client(self.settings)
-        return PhotosLane(self.settings, client, side, Random(1), self.clock or time.monotonic)
+        work = PhotosWork(self.settings, client, side, Random(1), self.clock or time.monotonic)
+        return Lane(work, client)
 
-    def turn(self, lane: PhotosLane) -> float:
+    def turn(self, lane: Lane) -> float:
         """One step, and the time until the next goes by."""
         wait_s = lane.turn()
         if self.clock is not None:

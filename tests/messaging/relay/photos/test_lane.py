@@ -15,9 +15,10 @@ import pytest
 
 from kiosk.messaging.contract.photos import MAX_PART_BYTES, ContentRange, PictureName
 from kiosk.messaging.relay.center_line import GaveWay, NoWay
+from kiosk.messaging.relay.lane import Lane
 from kiosk.messaging.relay.photos.client import Client
 from kiosk.messaging.relay.photos.faults import PhotoFault
-from kiosk.messaging.relay.photos.lane import PhotosLane, StationPhotos
+from kiosk.messaging.relay.photos.lane import PhotosWork, StationPhotos
 from kiosk.messaging.relay.photos.ports import Answer, Backlog, Picture
 from kiosk.simulators.link import Link, LinkState
 from kiosk.sorting_center.ledger import Ledger
@@ -45,7 +46,7 @@ def station(link: Link, authority: Authority) -> Station:
 
 
 @contextmanager
-def running(station: Station) -> Iterator[PhotosLane]:
+def running(station: Station) -> Iterator[Lane]:
     lane = station.lane()
     lane.start()
     try:
@@ -84,7 +85,7 @@ def test_no_picture_goes_while_an_event_waits(station: Station, receiving: Recei
     lane.stop()
 
 
-def finished(station: Station, lane: PhotosLane, count: int, turns: int = 200) -> bool:
+def finished(station: Station, lane: Lane, count: int, turns: int = 200) -> bool:
     for _ in range(turns):
         if len(station.pictures.done) >= count:
             return True
@@ -358,7 +359,8 @@ def test_the_nth_call_of_the_station_fails_and_the_picture_arrives(
             station.pictures.add(one)
             failing = FailsOnce(station, number, after)
             side = StationPhotos(failing, failing, station.heard)
-            lane = PhotosLane(station.settings, Client(station.settings), side, clock=clock)
+            center = Client(station.settings)
+            lane = Lane(PhotosWork(station.settings, center, side, clock=clock), center)
             for _ in range(200):
                 if station.pictures.done:
                     break

@@ -18,6 +18,7 @@ from kiosk.messaging.contract.updates import Offer
 from kiosk.messaging.relay.updates import client
 from kiosk.messaging.relay.updates import lane as updates_lane
 from kiosk.messaging.relay.updates.lane import DAY_S, FIRST_S, TRIES
+from kiosk.messaging.relay.updates.ports import Fetching, UpdateFault
 from kiosk.simulators.link import Link, LinkState
 from kiosk.sorting_center.photos.listener.reception import Limits
 from kiosk.sorting_center.updates.downloads import Downloads
@@ -68,6 +69,13 @@ def test_an_update_comes_and_is_listed_and_the_newer_one_takes_its_place(
     assert village.turns(lane, lambda: village.fetched)
     assert village.clock.now - began > len(made.read_bytes()) / 16_000 - 1, "slower than that by itself"
     assert village.fetched == [f"fetched-{NEW}.kioskupdate"]
+    assert village.told[0] == Fetching()
+    village.days(village.lane(), 0.1)
+    assert (village.told[-1].version, village.told[-1].here) == ("", NEW)
+    assert 0 <= village.told[-1].asked_s < 0.1 * DAY_S
+    JournalFile(village.machine.releases).close(Outcome("1" * 16, NEW, Why.PAGES, stepped_back=True))
+    assert village.inbox.here() == "", "one that was tried in vain waits for nobody"
+    (village.machine.releases / "outcome.json").unlink()
     place = village.folder / village.fetched[0]
     assert (place.read_bytes(), place.stat().st_mode & 0o777, village.parts) == (made.read_bytes(), 0o600, [])
     village.machine.ask(place.name)
@@ -79,6 +87,7 @@ def test_an_update_comes_and_is_listed_and_the_newer_one_takes_its_place(
     assert (outcome.kept, village.machine.version(), village.fetched) == (True, "0.10.0", [])
     village.days(village.lane(), 3)
     assert village.fetched == [], "what runs is not fetched again"
+    assert (village.told[-1].version, village.told[-1].here, village.fault) == ("", "", None)
 
 
 def test_events_go_first(village: Village, folder: Path, tmp_path: Path) -> None:
@@ -158,6 +167,7 @@ def test_room_is_asked_for_before_and_what_was_begun_of_another_goes(
         patch.setattr(fetched, "RESERVE_BYTES", 2**60)
         village.days(village.lane(), 1)
     assert (village.parts, village.fetched) == ([], ["fetched-somehow.kioskupdate"])
+    assert (village.fault, village.told[-1].here) == (UpdateFault.FULL, "")
     assert "MB are free" in caplog.text
     assert village.turns(village.lane(), lambda: village.fetched == [f"fetched-{NEW}.kioskupdate"])
 
@@ -184,6 +194,7 @@ def test_a_stranger_at_the_address_of_the_center_gives_nothing(
     village.days(village.lane(), 1)
     assert (village.fetched, village.parts) == ([], [])
     assert "gives no updates at https://127.0.0.1" in caplog.text
+    assert (village.fault, village.told[-1].asked_s) == (UpdateFault.NO_WAY, -1)
 
 
 # --- a center that means no good
@@ -247,13 +258,15 @@ NOT_ASKED_FOR: dict[str, Callable[[bytes, Offer, Asked], bytes | None]] = {
 
 def test_a_center_that_answers_something_else_leaves_nothing(alone: Village, tmp_path: Path) -> None:
     raw = bundle(tmp_path).read_bytes()
-    one = offered(raw)
+    one, told = offered(raw), dict[str, UpdateFault | None]()
     for name, answer in NOT_ASKED_FOR.items():
         with Hostile(Center(raw, one, answer)) as center:
             alone.url = center.url
             alone.days(alone.lane(), 0.3)
             assert 2 <= len(center.asked) < 300, (name, len(center.asked))
+            told[name] = alone.fault
         assert (alone.fetched, alone.parts) == ([], []), name
+    assert (told["no"], told["much later"], told["nothing"]) == (UpdateFault.REFUSED, None, UpdateFault.NO_WAY)
 
 
 def test_a_list_that_is_none_is_none(alone: Village, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,7 +310,7 @@ def test_another_file_under_the_same_name_is_thrown_away_and_tried_three_times(
         alone.url = center.url
         alone.days(alone.lane(), 0.9)
         begun = sum(one.sha256 in asked.path and asked.first == 0 for asked in center.asked)
-    assert (alone.fetched, alone.parts, begun) == ([], [], TRIES)
+    assert (alone.fetched, alone.parts, begun, alone.fault) == ([], [], TRIES, UpdateFault.DAMAGED)
     assert "are not those that were offered" in caplog.text
 
 
@@ -314,7 +327,7 @@ def test_what_is_not_signed_as_it_is_offered_is_not_fetched_to_its_end(
             alone.days(alone.lane(), 0.9)
             assert max(asked.first + asked.size for asked in center.asked) < 200_000
             assert sum(one.sha256 in asked.path and asked.first == 0 for asked in center.asked) == 1
-        assert (alone.fetched, alone.parts) == ([], [])
+        assert (alone.fetched, alone.parts, alone.fault) == ([], [], UpdateFault.FORGED)
     assert "it is 0.8.0 with" in caplog.text
 
 
@@ -330,9 +343,10 @@ def test_a_full_card_in_the_middle_costs_nothing_that_came(
         with monkeypatch.context() as patch:
             patch.setattr(fetched.FetchedBundles, "_opened", full)
             alone.days(alone.lane(), 0.1)
-        assert alone.parts == before
+        assert (alone.parts, alone.fault) == (before, UpdateFault.TROUBLE)
         assert "No space left" in caplog.text
         assert alone.turns(alone.lane(), lambda: alone.fetched)
+        assert alone.fault is None
     assert (alone.folder / alone.fetched[0]).read_bytes() == raw
 
 
@@ -354,3 +368,6 @@ def test_what_does_not_come_in_a_week_is_given_up(
         alone.days(lane, 0.25)
         lists = [asked for asked in center.asked if one.sha256 not in asked.path]
     assert (alone.parts, len(lists)) == ([], 2), "once for each life of the relay, and not again for a day"
+    assert alone.fault is UpdateFault.LATE
+    on_its_way = {(one.version, one.have_bytes, one.size_bytes) for one in alone.told if one.version}
+    assert on_its_way == {(NEW, 4096, len(raw))}

@@ -17,9 +17,11 @@ from kiosk.app.update.board import Board
 from kiosk.app.update.fetched import FetchedBundles
 from kiosk.app.update.places import Places
 from kiosk.messaging.contract.updates import Offer, Offers
+from kiosk.messaging.relay.lane import Lane
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.messaging.relay.updates.client import Client
-from kiosk.messaging.relay.updates.lane import UpdatesLane
+from kiosk.messaging.relay.updates.lane import StationUpdates, UpdatesWork
+from kiosk.messaging.relay.updates.ports import Fetching, UpdateFault
 from tests.messaging.relay.photos.stations import Clock, Outbox
 from tests.sorting_center.photos.lanes import STATION
 from tests.station.update.machine import Machine
@@ -47,12 +49,13 @@ class Village:
     bytes_per_second: int = 0
     clock: Clock = field(default_factory=Clock)
     outbox: Outbox = field(default_factory=Outbox)
+    told: list[Fetching] = field(default_factory=list)
 
     @property
     def inbox(self) -> FetchedBundles:
         return FetchedBundles(self.machine.data, Places(self.machine.releases, self.machine.package), Arm())
 
-    def lane(self) -> UpdatesLane:
+    def lane(self) -> Lane:
         """As of a relay that has just been started."""
         settings = RelaySettings(
             "mqtts://127.0.0.1:1" if self.files else "mqtt://127.0.0.1:1",
@@ -64,9 +67,18 @@ class Village:
             bytes_per_second=self.bytes_per_second,
             **self.files,  # type: ignore[arg-type]
         )
-        return UpdatesLane(settings, Client(settings), self.inbox, self.outbox, Random(1), self.clock)
+        client, station = Client(settings), StationUpdates(self.inbox, self.outbox, self)
+        return Lane(UpdatesWork(settings, client, station, Random(1), self.clock), client)
 
-    def turns(self, lane: UpdatesLane, until: Callable[[], object], most: int = 400) -> bool:
+    def tell(self, fetching: Fetching) -> None:
+        self.told.append(fetching)
+
+    @property
+    def fault(self) -> UpdateFault | None:
+        """What the lane has told last."""
+        return self.told[-1].fault
+
+    def turns(self, lane: Lane, until: Callable[[], object], most: int = 400) -> bool:
         """Whether it is so after some turns; the lane has hung up then."""
         try:
             for _ in range(most):
@@ -77,7 +89,7 @@ class Village:
         finally:
             lane.stop()
 
-    def days(self, lane: UpdatesLane, days: float) -> None:
+    def days(self, lane: Lane, days: float) -> None:
         """All that it does in this time."""
         end = self.clock.now + days * 86_400
         self.turns(lane, lambda: self.clock.now >= end, 100_000)

@@ -1,0 +1,147 @@
+"""What the lanes beside the relay have in common: a thread that takes turns, and a line on which events go first."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from functools import partial
+from random import Random
+from typing import Final, Protocol, TypeVar
+
+from kiosk.domain.rate_limited_log import RateLimitedLog
+from kiosk.messaging.relay.center_line import GaveWay, NoWay
+from kiosk.messaging.relay.photos.part_size import MOST_S, PartSize
+from kiosk.messaging.relay.throughput import ByteBudget
+
+LOOK_S: Final = 1.0
+"""Between two looks while an event waits, or the line has spent its allowance."""
+LEAST_SHARE: Final = 0.02
+_KEEP_OPEN_S: Final = 10.0
+"""Without a question; the center hangs up after twice as long."""
+_END_S: Final = 3.0
+"""For a name that is looked up, or a center that does not answer a call: neither can be broken off."""
+
+T = TypeVar("T")
+
+
+class Events(Protocol):
+    """What goes before anything else. May raise the store's errors."""
+
+    def any_waiting(self) -> bool:
+        """Whether an event waits for the sorting center's acknowledgement."""
+
+
+class Center(Protocol):
+    """The end of a connection, as of every ``CenterLine``."""
+
+    def close(self) -> None:
+        """Hang up; the next question opens a new connection."""
+
+    def end(self) -> None:
+        """From another thread: whatever waits for the center is over, and nothing is opened any more."""
+
+
+class Work(Protocol):
+    """What a lane carries. Each call says the seconds until the next step."""
+
+    @property
+    def name(self) -> str:
+        """Of its thread."""
+
+    @property
+    def doing(self) -> str:
+        """What is interrupted when something goes wrong, for the log."""
+
+    @property
+    def log(self) -> RateLimitedLog: ...
+
+    def step(self) -> float:
+        """Raises NoWay, GaveWay, and whatever else goes wrong."""
+
+    def gave_way(self) -> float:
+        """What was on its way was broken off for an event. Raises nothing."""
+
+    def failed(self, error: Exception) -> float:
+        """No way to the center, or anything else that ``step`` has raised; it is in the log. Raises nothing."""
+
+
+def random_share(random: Random | None = None) -> Callable[[], float]:
+    """A part of a wait: two hundred stations that lost the line together do not come back together."""
+    random = random or Random()  # noqa: S311  jitter, not secrecy
+    return partial(random.uniform, LEAST_SHARE, 1.0)
+
+
+class SharedLine:
+    """A connection to the center as a lane may use it: after events, a part at a time, within the line's allowance."""
+
+    def __init__(self, center: Center, events: Events, budget: ByteBudget, clock: Callable[[], float]) -> None:
+        """``clock`` is monotonic seconds."""
+        self._center, self._events, self._budget, self._clock = center, events, budget, clock
+        self.size = PartSize()
+        self._used_at = clock()
+
+    def is_free(self, now: float) -> bool:
+        """Whether something may be asked or sent now; a connection that is not used is not held for long."""
+        if not self._events.any_waiting() and self._budget.open(now):
+            self._used_at = now
+            return True
+        if now - self._used_at > _KEEP_OPEN_S:
+            self._center.close()
+        return False
+
+    @property
+    def part_bytes(self) -> int:
+        """The most that one part should have."""
+        return min(self.size.bytes, self._budget.message_bytes or self.size.bytes)
+
+    def carry(self, size: int, part: Callable[[Callable[[], bool]], T]) -> T:
+        """Have a part of ``size`` bytes carried; ``part`` is given what says whether it has to give way."""
+        began = self._clock()
+        self._budget.spend(size, began)
+        carried = part(lambda: self._clock() - began > MOST_S and self._events.any_waiting())
+        self.size.passed(size, self._clock() - began)
+        return carried
+
+
+class Lane:
+    """One thread beside the relay's. Never ends by itself, whatever line, center or card do."""
+
+    def __init__(self, work: Work, center: Center, first_s: float = 0.0) -> None:
+        """The first turn is after ``first_s`` seconds."""
+        self._work, self._center, self._first_s = work, center, first_s
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=work.name, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, wherever it waits; what is on its way is gone on with next time."""
+        self._stop.set()
+        self._center.end()
+        if self._thread.ident is not None:
+            self._thread.join(_END_S)
+        self._center.close()
+
+    def _run(self) -> None:
+        self._stop.wait(self._first_s)
+        while not self._stop.is_set():
+            self._stop.wait(self.turn())
+
+    def turn(self) -> float:
+        """One step; seconds until the next. Raises nothing."""
+        try:
+            return self._work.step()
+        except GaveWay:
+            return self._work.gave_way()
+        except NoWay as error:
+            if not self._stop.is_set():
+                self._work.log.write(str(error), kind="way")
+            return self._work.failed(error)
+        except Exception as error:
+            # A locked database, a full card, or a fault of ours: the next turn starts from what is kept.
+            text = f"{self._work.doing} is interrupted: {type(error).__name__}: {error}"
+            self._work.log.write(text, kind="trouble", level=logging.ERROR)
+            self._center.close()
+            return self._work.failed(error)

@@ -1,9 +1,13 @@
-"""The one way to write a file that survives a power cut: whole under another name, forced out, then put in place."""
+"""The one way to write a file that survives a power cut: whole under another name, forced out, then put in place.
+
+And the one way to open what anybody may have put there.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
@@ -112,6 +116,18 @@ def hand_over(*paths: Path) -> None:
         folder = path.parent.stat()
         if folder.st_uid != _ROOT and path.exists() and not path.is_symlink():
             _give(path, folder.st_uid, folder.st_gid)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """A regular file, and neither a folder, nor a link to one, nor a pipe that nobody writes. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(f"{path} is no plain file")
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 def _give(path: Path, owner: int, group: int) -> None:

@@ -35,6 +35,7 @@ from kiosk.protocols.printers import status
 from kiosk.protocols.printers.languages import LANGUAGES
 from kiosk.protocols.printers.page_setup import DOTS_PER_MM, Language, PageSetup, PrintHead
 from kiosk.protocols.printers.pages import encode
+from kiosk.reading import reader
 
 
 @click.group()
@@ -121,7 +122,7 @@ _TEMPLATES = {
     "test_receipt": _Template(documents.TestReceipt, render_test_receipt, strip=True),
 }
 
-_DOCUMENTS: Final = {name: msgspec.json.Decoder(paper.document) for name, paper in _TEMPLATES.items()}
+_DOCUMENTS: Final = {name: reader(msgspec.json.Decoder(paper.document)) for name, paper in _TEMPLATES.items()}
 
 _STRIP_LANGUAGE, _LABEL_LANGUAGE = "escpos", "tspl"
 
@@ -141,13 +142,13 @@ def render(template: str, data: IO[bytes], dpi: str, language: str, profile: str
     paper = _TEMPLATES[template]
     try:
         setup = _setup(paper, int(dpi), language, profile)
-        raster = paper.draw(_DOCUMENTS[template].decode(data.read()), setup.head)
+        raster = paper.draw(_DOCUMENTS[template](data.read()), setup.head)
         for warning in raster.warnings:
             click.echo(f"warning: {warning}", err=True)
         page = _png(raster, setup.head.dpi) if language == "png" else encode(raster, setup)
     except FontProblem as error:
         raise click.ClickException(str(error)) from error
-    except (ValueError, msgspec.MsgspecError) as error:
+    except ValueError as error:
         raise click.UsageError(f"{data.name}: {error}") from error
     try:
         out.write(page)

@@ -16,6 +16,7 @@ from kiosk.devices.camera.settings import FittedKind
 from kiosk.devices.printer.settings import PrinterKind
 from kiosk.devices.scanner.settings import ScannerKind
 from kiosk.files import write_durably
+from kiosk.reading import Unreadable, reader
 
 logger = logging.getLogger(__name__)
 
@@ -145,7 +146,7 @@ def needs_first_start(config_file: Path) -> bool:
     return False
 
 
-_draft: Final = msgspec.json.Decoder(SettingsDraft).decode
+_draft: Final = reader(msgspec.json.Decoder(SettingsDraft))
 
 
 def load_draft(path: Path) -> SettingsDraft:
@@ -154,7 +155,7 @@ def load_draft(path: Path) -> SettingsDraft:
         return _draft(path.read_bytes())
     except FileNotFoundError:
         return SettingsDraft()
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, Unreadable) as error:
         logger.warning("the draft %s cannot be used (%s): the first start begins again", path, error)
         return SettingsDraft()
 

@@ -5,13 +5,12 @@ From then on the file is not needed any more: the stick may be pulled, and one d
 
 from __future__ import annotations
 
-import os
-import stat
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 from kiosk.domain.catalog import Catalog
+from kiosk.files import open_regular
 from kiosk.first_start.draft import GoodsDraft
 from kiosk.station.catalog.document import MAX_BYTES
 from kiosk.station.catalog.file import CatalogError, parse_catalog
@@ -55,8 +54,5 @@ def _first_names(catalog: Catalog) -> dict[str, tuple[str, ...]]:
 
 def _read(source: str) -> bytes:
     """At most one byte more than a catalog may have. A link, a pipe or a device is no file: raises OSError."""
-    descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError("it is no plain file")
+    with open_regular(Path(source)) as file:
         return file.read(MAX_BYTES + 1)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Final
 
 from PIL import Image
 
@@ -13,6 +14,11 @@ from kiosk.labels.layout import LEAST_CODE128_MODULE_MM, MOST_MODULE_MM, Barcode
 from kiosk.labels.raster import Raster
 from kiosk.labels.typesetting import signs, typeset
 from kiosk.protocols.printers.page_setup import PrintHead
+
+_MOST_DOTS: Final = 1_000_000
+"""Of a text that is kept, 125 kB: the largest of a shipped layout has a third. What a hand has typed may fill a page of
+400 x 400 mm, and each stroke makes another one.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +54,24 @@ def draw_ink(layout: LabelLayout, content: LabelContent, head: PrintHead) -> Ima
     for box in layout.boxes:
         if box.field not in replaced:
             _draw_text(ink, box, content.texts.get(box.field, ""), per_mm)
-    if layout.barcode and content.code:
-        _draw_bars(ink, layout.barcode, content, per_mm)
-    for symbol in layout.symbols:
-        _draw_symbol(ink, symbol, content.symbols, per_mm)
+    for (left, top), picture in _codes(layout, content, per_mm):
+        ink.paste(picture, (left, top))
     return ink
+
+
+def require_room(layout: LabelLayout, content: LabelContent, head: PrintHead) -> None:
+    """Raises SymbolTooWide or NotEncodable for a code that cannot be drawn: a text is made to fit, a code is not."""
+    for _ in _codes(layout, content, head.per_mm):
+        pass
+
+
+def _codes(layout: LabelLayout, content: LabelContent, per_mm: int) -> Iterator[tuple[tuple[int, int], Image.Image]]:
+    """Where each stands, and its picture."""
+    if layout.barcode and content.code:
+        yield _bars(layout.barcode, content, per_mm)
+    for box in layout.symbols:
+        if (symbol := _symbol(box, content.symbols, per_mm)) is not None:
+            yield symbol
 
 
 def _draw_text(ink: Image.Image, box: TextBox, text: str, per_mm: int) -> None:
@@ -68,16 +87,30 @@ def _padding(box: TextBox, per_mm: int) -> int:
     return per_mm // 2 if box.invert else 0
 
 
-@lru_cache(maxsize=64)
 def _letters(text: str, box: TextBox, per_mm: int) -> Image.Image:
     """What stands in a box: most of a label is captions, dates and places that come again on the next one."""
+    _, _, width, height = box.dots(per_mm)
+    if width * height > _MOST_DOTS:
+        return _typeset(text, box, per_mm)
+    size, packed = _packed(text, box, per_mm)
+    return Image.frombytes("1", size, packed)
+
+
+@lru_cache(maxsize=64)
+def _packed(text: str, box: TextBox, per_mm: int) -> tuple[tuple[int, int], bytes]:
+    """Eight dots a byte: a picture has a byte for each."""
+    picture = _typeset(text, box, per_mm)
+    return picture.size, picture.tobytes()
+
+
+def _typeset(text: str, box: TextBox, per_mm: int) -> Image.Image:
     _, _, width, height = box.dots(per_mm)
     room = (width - 2 * _padding(box, per_mm), height)
     block = typeset.fit(text, room, box.size.styles(per_mm), box.direction == "rtl", box.lines)
     return typeset.draw(block, room, box.align)
 
 
-def _draw_bars(ink: Image.Image, box: BarcodeBox, content: LabelContent, per_mm: int) -> None:
+def _bars(box: BarcodeBox, content: LabelContent, per_mm: int) -> tuple[tuple[int, int], Image.Image]:
     left, top, width, height = box.dots(per_mm)
     known = {"code": content.code, **content.bars}
     kind = next((kind for kind in box.carries if known.get(kind)), "code")
@@ -86,19 +119,22 @@ def _draw_bars(ink: Image.Image, box: BarcodeBox, content: LabelContent, per_mm:
     else:
         least = round(LEAST_CODE128_MODULE_MM * per_mm)
         bars = symbols.gs1_bars(kind, known[kind], (width, height), (least, round(MOST_MODULE_MM * per_mm)))
-    ink.paste(1, (left, top), bars)
+    return (left, top), bars
 
 
-def _draw_symbol(ink: Image.Image, box: SymbolBox, symbols_by_name: Mapping[str, str], per_mm: int) -> None:
-    """The first the document has; one that is too long for its place gives way to the next."""
+def _symbol(
+    box: SymbolBox, symbols_by_name: Mapping[str, str], per_mm: int
+) -> tuple[tuple[int, int], Image.Image] | None:
+    """The first the document has; one that is too long for its place gives way to the next. None when it has none."""
     left, top, width, height = box.dots(per_mm)
     side, least = min(width, height), round(LEAST_CODE128_MODULE_MM * per_mm)
     known = [(kind, symbols_by_name[kind]) for kind in box.carries if symbols_by_name.get(kind)]
     for number, (kind, text) in enumerate(known, 1):
         try:
-            ink.paste(symbols.square(kind, text, side, least), (left + (width - side) // 2, top + (height - side) // 2))
+            picture = symbols.square(kind, text, side, least)
         except symbols.SymbolTooWide:
             if number == len(known):
                 raise
         else:
-            return
+            return (left + (width - side) // 2, top + (height - side) // 2), picture
+    return None

@@ -249,8 +249,10 @@ def parse_label(text: str) -> LabelLayout:
     """Read a layout. Raises LayoutProblem: what is wrong, and where."""
     try:
         return msgspec.convert(tomllib.loads(text), LabelLayout)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except ValueError as error:  # also a number that Python does not read for its length
         raise LayoutProblem(str(error)) from error
+    except RecursionError as error:
+        raise LayoutProblem("the layout is nested too deeply") from error
 
 
 _LOOKED_AT: Final = (msgspec.json.Decoder(LabelLayout), msgspec.json.Decoder(ReceiptLayout))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.files import write_durably
-from kiosk.labels.label_page import LabelContent, draw_label
+from kiosk.labels.label_page import LabelContent, draw_label, require_room
 from kiosk.labels.layout import LABELS, LabelLayout, LayoutProblem, Layouts, parse_label, shipped_layout, shipped_text
 from kiosk.protocols.printers.page_setup import PrintHead
 
@@ -26,7 +26,23 @@ _LONGEST_CODE: Final = "Y1B0000A00000000*"
 _MEMBER_CODE: Final = "Y1P00000*"
 """As long as the code of a member, and none."""
 
-_HEAD: Final = PrintHead(203, 832)
+_HEADS: Final = (PrintHead(203, 832), PrintHead(300, 1248))
+"""Every pitch: bars of 0.3 mm are two dots of the one and four of the other."""
+
+_LINK: Final = "https://county.supply-and-marketing.example.org"
+"""At a domain of 39 characters."""
+_BAG_SYMBOLS: Final = {
+    "gs1": "(01)96901234000019(3103)012480(13)261125(10)0000A000000(21)0000A00000000",
+    "link": f"{_LINK}/01/96901234000019/10/0000A000000/21/0000A00000000?3103=012480&13=261125",
+}
+_CRATE_SYMBOLS: Final = {
+    "gs1": "(00)069012340000000016(02)96901234000019(3103)412480(13)261125(10)0000A000000(37)40",
+    "link": f"{_LINK}/00/069012340000000016",
+}
+_GS1: Final = {"bag": _BAG_SYMBOLS, "crate": _CRATE_SYMBOLS}
+"""What a station with numbers of GS1 prints besides, as long as it becomes; a link only where its domain is set. Bars
+of an SSCC, or of a shop's number, are narrower than those of the code.
+"""
 
 
 class OwnLayouts:
@@ -73,9 +89,10 @@ class OwnLayouts:
 
 
 def check(kind: str, text: str, sample: LabelContent) -> LabelLayout:
-    """Read a layout for a kind of label, and draw it once with the longest code there is.
+    """Read a layout for a kind of label, and draw it with the longest codes there are, for every pitch.
 
-    Raises LayoutProblem, also for a field that such a label never has, and SymbolTooWide.
+    Texts are drawn for the coarsest alone: they are made to fit. Raises LayoutProblem, also for a field that such a
+    label never has, and SymbolTooWide.
     """
     if len(text) > LONGEST:
         raise LayoutProblem(f"a layout has at most {LONGEST} characters, this one has {len(text)}")
@@ -88,6 +105,11 @@ def check(kind: str, text: str, sample: LabelContent) -> LabelLayout:
         known = ", ".join(sorted(sample.texts))
         raise LayoutProblem(f"layout {name}: there is no field {', '.join(unknown)}; there are {known}")
     code = _MEMBER_CODE if kind == "member" else _LONGEST_CODE
-    symbols = dict.fromkeys((name for name, text in sample.symbols.items() if text), code)
-    draw_label(layout, replace(sample, code=code, symbols=symbols), _HEAD)
+    plain = replace(sample, code=code, symbols={name: code for name, text in sample.symbols.items() if text}, bars={})
+    draw_label(layout, plain, _HEADS[0])
+    numbers = _GS1.get(kind, {})
+    wanted = (plain.symbols, {**plain.symbols, "gs1": numbers.get("gs1", "")}, {**plain.symbols, **numbers})
+    for symbols in wanted:
+        for head in _HEADS:
+            require_room(layout, replace(plain, symbols=symbols), head)
     return layout

@@ -18,12 +18,12 @@ from kiosk.app.update.board import Board
 from kiosk.app.update.helper import make_updater, only_one, run_helper
 from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.letter_box import StationLetters
-from kiosk.app.update.owner import as_owner, open_regular, read_small
+from kiosk.app.update.owner import as_owner, read_small
 from kiosk.app.update.places import Places
 from kiosk.app.update.station import hear_scale
 from kiosk.cli import update as command
 from kiosk.cli.kiosk import main
-from kiosk.files import filling
+from kiosk.files import filling, open_regular
 from kiosk.messaging.relay.updates.ports import Fetching
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.station.doctor.updates_mark import UpdatesMark
@@ -230,7 +230,7 @@ def test_nothing_but_a_small_regular_file_is_a_letter(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert [read_small(tmp_path / name, 4) for name in ("file", "link", "pipe", "none")] == [b"1234", None, None, None]
     assert read_small(tmp_path / "file", 3) is None
-    with pytest.raises(OSError, match="no file"):
+    with pytest.raises(OSError, match="no plain file"):
         open_regular(tmp_path / "pipe")
     with as_owner(tmp_path):
         assert (tmp_path / "file").exists()

@@ -242,3 +242,12 @@ def read_and_parse(content: bytes) -> Catalog:
     from kiosk.station.catalog.file import parse_catalog
 
     return parse_catalog(content, "yarkant.toml")
+
+
+def test_what_became_a_folder_leaves_nothing_open(tmp_path: Path) -> None:
+    (tmp_path / "goods.toml").mkdir()
+    before = os.listdir("/proc/self/fd")  # noqa: PTH208
+    for _ in range(5):
+        with pytest.raises(CatalogError, match="no plain file"):
+            read_goods(str(tmp_path / "goods.toml"))
+    assert len(os.listdir("/proc/self/fd")) == len(before)  # noqa: PTH208

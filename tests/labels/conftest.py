@@ -133,7 +133,7 @@ def texts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return draw(block, *arguments, **named)
 
     monkeypatch.setattr(typeset, "draw", spy)
-    label_page._letters.cache_clear()
+    label_page._packed.cache_clear()
     return seen
 
 

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.labels import label_page
 from kiosk.labels.label_page import draw_label
-from kiosk.labels.layout import LayoutProblem, Layouts, shipped_layout, shipped_text
-from kiosk.labels.own_layouts import LONGEST, OwnLayouts
+from kiosk.labels.layout import LABELS, LayoutProblem, Layouts, shipped_layout, shipped_text
+from kiosk.labels.own_layouts import LONGEST, OwnLayouts, check
 from kiosk.labels.papers.samples import SAMPLES
 from kiosk.labels.symbols import SymbolTooWide
 from kiosk.protocols.barcodes.reader import read
+from tests.each import each
 from tests.labels.heads import LABEL
 
 SAMPLE = SAMPLES["bag"]
@@ -77,3 +79,48 @@ def test_samples_hold_every_field_and_no_code_of_a_station() -> None:
         assert {box.field for box in shipped_layout(kind).boxes} <= set(sample.texts)
         found = read(draw_label(shipped_layout(kind), sample, LABEL[203]).to_image())
         assert {symbol.text for symbol in found} == {"TEST"}, kind
+
+
+def test_bars_that_a_finer_head_has_no_room_for_are_refused(own: OwnLayouts) -> None:
+    """Of 0.3 mm are two dots at 203 dpi, and four at 300."""
+    text = shipped_text("bag").replace("module = 0.25", "module = 0.3")
+    with pytest.raises(SymbolTooWide, match="needs 880 dots across, the label has 720"):
+        own.keep("bag", text, SAMPLE)
+
+
+@each("carries, side, reason", [
+    ('["link"]', "10", "symbol of 119 characters"),
+    ('["gs1"]', "6", "symbol of 72 characters"),
+    ('["link", "gs1"]', "6", "symbol of 72 characters"),
+])  # fmt: skip
+def test_squares_are_judged_with_all_that_gs1_puts_into_them(carries: str, side: str, reason: str) -> None:
+    text = (
+        shipped_text("bag").replace('["link", "gs1", "lot"]', carries).replace("11.5\nh = 11.5", f"{side}\nh = {side}")
+    )
+    with pytest.raises(SymbolTooWide, match=reason):
+        check("bag", text, SAMPLE)
+
+
+def test_every_shipped_layout_has_room_for_the_longest_there_is() -> None:
+    for kind, file in LABELS.items():
+        of = next((known for known in SAMPLES if shipped_layout(known).name == shipped_layout(kind).name), None)
+        if of is not None:
+            assert check(of, shipped_text(kind), SAMPLES[of]).name, file
+
+
+@each("text", ["q = " + "[" * 20_000, "q = " + "{a=" * 8000, "width = " + "9" * 5000])
+def test_what_no_reader_reads_is_a_layout_refused(text: str) -> None:
+    with pytest.raises(LayoutProblem):
+        check("bag", text, SAMPLE)
+
+
+def test_pages_that_are_typed_are_not_kept_in_memory() -> None:
+    """Each stroke draws another one; what labels are made of is kept, eight dots a byte."""
+    label_page._packed.cache_clear()
+    row = 'name = "seal"\nwidth = 400\nheight = 400\n[[boxes]]\nfield = "code"\nx = 0\ny = 0\nw = {}\nh = 399\n'
+    for number in range(3):
+        check("seal", row.format(399 + number / 100) + "size = { largest = 3, smallest = 2 }\n", SAMPLES["seal"])
+    assert label_page._packed.cache_info().currsize == 0
+    draw_label(shipped_layout("crate"), SAMPLES["crate"], LABEL[300])
+    kept = label_page._packed.cache_info().currsize
+    assert kept == sum(bool(SAMPLES["crate"].texts.get(box.field)) for box in shipped_layout("crate").boxes)

@@ -22,6 +22,7 @@ from kiosk.domain.paper_code import BadCode, PaperCode
 from kiosk.files import write_durably
 from kiosk.first_start.identity.ports import IdentityRefused
 from kiosk.first_start.identity.taking import Instant, Taking
+from kiosk.reading import Unreadable
 from kiosk.station.clock import read_boot_id
 from kiosk.store.database.lasting import require_lasting
 from kiosk.store.errors import StoreError
@@ -82,7 +83,7 @@ def _request(where: HelperPlaces) -> Request | None:
     try:
         content = file_content(where.request)
         return None if content is None else read_request(content)
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, Unreadable) as error:
         logger.warning("the request %s is none: %s", where.request, error)
         return None
 
@@ -92,7 +93,7 @@ def _answered(where: HelperPlaces) -> Answer | None:
     try:
         content = file_content(where.answer)
         return None if content is None else read_answer(content)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, Unreadable):
         return None
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
 
+from kiosk.files import open_regular
 from kiosk.first_start.identity.ports import InUse, Why
+from kiosk.reading import reader
 
 REQUEST: Final = Path("/var/lib/kiosk/requests/identity.json")
 """``kiosk-identity.path`` starts the helper when it changes."""
@@ -45,19 +45,18 @@ class Answer(msgspec.Struct, frozen=True):
     wait_s: int = 0
 
 
-read_request: Final = msgspec.json.Decoder(Request).decode
-read_answer: Final = msgspec.json.Decoder(Answer).decode
+read_request: Final = reader(msgspec.json.Decoder(Request))
+read_answer: Final = reader(msgspec.json.Decoder(Answer))
 
 
 def file_content(path: Path) -> bytes | None:
     """None when it is not there. Whoever owns the folder may have put anything there: raises OSError for a link, a pipe
     and a large file."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open_regular(path) as file:
+            content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         return None
-    with os.fdopen(descriptor, "rb") as file:
-        about = os.fstat(descriptor)
-        if not stat.S_ISREG(about.st_mode) or about.st_size > MAX_BYTES:
-            raise OSError(f"{path} is no plain file of at most {MAX_BYTES} bytes")
-        return file.read(MAX_BYTES)
+    if len(content) > MAX_BYTES:
+        raise OSError(f"{path} has more than {MAX_BYTES} bytes")
+    return content

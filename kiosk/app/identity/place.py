@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Final
 
 from kiosk.app.media import IsMount, mounted
 from kiosk.app.mounting.writable import Writable, writable
-from kiosk.files import sync_folder, write_durably
+from kiosk.files import open_regular, sync_folder, write_durably
 from kiosk.first_start.identity.format import CLEAR, MAX_BYTES, SEALED
 
 FOLDER: Final = "station-identities"
@@ -44,13 +43,10 @@ class FolderPlace:
 
     def read(self, name: str) -> bytes | None:
         try:
-            descriptor = os.open(self.folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with open_regular(self.folder / name) as file:
+                return file.read(MAX_BYTES + 1)
         except FileNotFoundError:
             return None
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise OSError(f"{name} is no plain file")
-            return file.read(MAX_BYTES + 1)
 
     def mark(self, name: str, content: bytes) -> None:
         with self.writable(self.medium):

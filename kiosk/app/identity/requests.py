@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,13 +23,18 @@ from kiosk.first_start.identity.claim import BadClaim, claim_name, read_claim
 from kiosk.first_start.identity.format import CLEAR, BadIdentity, read_clear, read_sealed
 from kiosk.first_start.identity.ports import IdentityRefused, InUse, Refusal
 from kiosk.first_start.ports import OfferedIdentity
+from kiosk.reading import Unreadable
 
 ANSWER_S: Final = 25.0
 """A Pi 3 starts Python and Argon2id within five seconds; a stick may be slow."""
 _LOOK_S: Final = 0.1
 AGAIN_S: Final = 5.0
 """A path unit does not see what changes while the unit that it starts still runs: so it is asked once more."""
+LOOK_S: Final = 2.0
+"""So long new files are read in one look; the next one reads on. A stick may hold a thousand of any kind."""
 _REQUEST_MODE: Final = 0o600
+
+logger = logging.getLogger(__name__)
 
 
 class NoIdentities:
@@ -48,7 +55,9 @@ class NoIdentities:
 
 @dataclass(frozen=True, slots=True)
 class RequestedIdentities:
-    """Implements ``kiosk.first_start.ports.Identities`` on a box. ``seen`` spares reading a file twice."""
+    """Implements ``kiosk.first_start.ports.Identities`` on a box. ``seen`` spares reading a file twice; ``clock`` is in
+    seconds.
+    """
 
     request: Path
     answer: Path = ANSWER
@@ -56,16 +65,19 @@ class RequestedIdentities:
     boot: Path = BOOT
     is_mount: IsMount = os.path.ismount
     seen: dict[tuple[str, int, int], OfferedIdentity | None] = field(default_factory=dict)
+    clock: Callable[[], float] = time.monotonic
 
     def offered(self) -> tuple[OfferedIdentity, ...]:
         """By number, those another machine has claimed left out."""
-        own = self._told()
+        own, until = self._told(), self.clock() + LOOK_S
         found: dict[str, OfferedIdentity] = {}
         for place in places(self.media, self.boot, self.is_mount):
             for name in place.names():
-                row = self._read(place, name)
+                row = self._read(place, name, until)
                 if row is not None and _is_free(place, row.station, own.machine if own else ""):
                     found.setdefault(row.station, row)
+        if self.clock() > until:
+            logger.warning("what lies on media takes long to read: the next look reads on")
         return tuple(found[station] for station in sorted(found))
 
     def in_use(self) -> InUse | None:
@@ -100,17 +112,19 @@ class RequestedIdentities:
         raise IdentityRefused("failed", "kiosk-identity.service gave no answer", "silent")
 
     def _told(self) -> Answer | None:
-        with suppress(OSError, msgspec.MsgspecError):
+        with suppress(OSError, Unreadable):
             content = file_content(self.answer)
             return None if content is None else read_answer(content)
         return None
 
-    def _read(self, place: FolderPlace, name: str) -> OfferedIdentity | None:
+    def _read(self, place: FolderPlace, name: str, until: float) -> OfferedIdentity | None:
         file = place.folder / name
         with suppress(OSError):
             about = file.stat()
             key = (str(file), about.st_mtime_ns, about.st_size)
             if key not in self.seen:
+                if self.clock() > until:
+                    return None
                 content = place.read(name)
                 self.seen[key] = None if content is None else _offered(name, content)
             return self.seen[key]

@@ -15,15 +15,16 @@ from kiosk.domain.lockout import Lockout
 from kiosk.files import sync_folder, write_durably
 from kiosk.first_start.identity.format import Identity
 from kiosk.first_start.identity.ports import InUse, Kept
+from kiosk.reading import Unreadable, reader
 
 CERTIFICATE, KEY, AUTHORITY = "kiosk-relay.crt", "kiosk-relay.key", "kiosk-relay.ca.crt"
 """``ImportCredential=kiosk-relay.*`` of the relay's unit takes them all."""
 KEPT, RECORD, MACHINE, WRONG_CODES = "identity-kept.json", "identity.json", "machine", "wrong-codes.json"
 MODE: Final = 0o600
 _RANDOM_BYTES: Final = 32
-_kept: Final = msgspec.json.Decoder(Kept).decode
-_record: Final = msgspec.json.Decoder(InUse).decode
-_lockout: Final = msgspec.json.Decoder(Lockout).decode
+_kept: Final = reader(msgspec.json.Decoder(Kept))
+_record: Final = reader(msgspec.json.Decoder(InUse))
+_lockout: Final = reader(msgspec.json.Decoder(Lockout))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class FileVault:
 
     def kept(self) -> Kept | None:
         """A file that cannot be read is none: it was written durably, so a hand was at it."""
-        with suppress(FileNotFoundError, msgspec.MsgspecError):
+        with suppress(FileNotFoundError, Unreadable):
             return _kept((self.keys / KEPT).read_bytes())
         return None
 
@@ -57,13 +58,13 @@ class FileVault:
         sync_folder(self.keys)
 
     def in_use(self) -> InUse | None:
-        with suppress(FileNotFoundError, msgspec.MsgspecError):
+        with suppress(FileNotFoundError, Unreadable):
             return _record((self.keys / RECORD).read_bytes())
         return None
 
     def wrong_codes(self) -> Lockout:
         """None are known when the file cannot be read."""
-        with suppress(FileNotFoundError, msgspec.MsgspecError):
+        with suppress(FileNotFoundError, Unreadable):
             return _lockout((self.keys / WRONG_CODES).read_bytes())
         return Lockout()
 

@@ -7,7 +7,6 @@ the copy alone, and for this unit alone.
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final
@@ -17,7 +16,8 @@ import msgspec
 from kiosk.app.media import IsMount, mounted
 from kiosk.app.mounting.rules import MEDIA
 from kiosk.app.mounting.writable import Writable, writable
-from kiosk.files import write_durably
+from kiosk.files import open_regular, write_durably
+from kiosk.reading import Unreadable, reader
 from kiosk.station.doctor.tools import COPY_REQUEST
 
 LARGEST: Final = 64_000_000
@@ -31,7 +31,7 @@ class CopyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bundle: Annotated[str, msgspec.Meta(pattern=r"^support-S[0-9]{4}-[0-9]{4}(-[0-9]{4}-[0-9]{2}-[0-9]{2})?\.zip\Z")]
 
 
-_request: Final = msgspec.json.Decoder(CopyRequest).decode
+_request: Final = reader(msgspec.json.Decoder(CopyRequest))
 
 
 class NothingCopied(Exception):
@@ -53,7 +53,7 @@ def copy_bundle(where: ExportPlaces) -> Path:
     try:
         name = _request(_plain_file(where.data / COPY_REQUEST, _LONGEST_REQUEST)).bundle
         content = _plain_file(where.data / name, LARGEST)
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, Unreadable) as error:
         raise NothingCopied(f"no bundle was asked for that is there: {error}") from error
     medium = next(iter(mounted(where.media, where.is_mount)), None)
     if medium is None:
@@ -65,9 +65,7 @@ def copy_bundle(where: ExportPlaces) -> Path:
 
 def _plain_file(path: Path, most: int) -> bytes:
     """The folder is the station's: a link there could lead anywhere. Raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        about = os.fstat(descriptor)
-        if not stat.S_ISREG(about.st_mode) or about.st_size > most:
-            raise OSError(f"{path.name} is no plain file of at most {most} bytes")
+    with open_regular(path) as file:
+        if os.fstat(file.fileno()).st_size > most:
+            raise OSError(f"{path.name} has more than {most} bytes")
         return file.read(most)

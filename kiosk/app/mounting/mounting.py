@@ -57,7 +57,7 @@ def bound_uuid(settings: Path) -> str | None:
             table = tomllib.loads(file.read(_LONGEST_SETTINGS).decode("utf-8"))
     except FileNotFoundError:
         return ""
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     backup = table.get("backup", {})
     uuid = backup.get("uuid", "") if isinstance(backup, dict) else None

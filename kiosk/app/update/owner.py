@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
+
+from kiosk.files import open_regular
 
 _ROOT: Final = 0
 
@@ -32,18 +33,6 @@ def as_owner(folder: Path) -> Iterator[None]:
             os.seteuid(_ROOT)
     finally:
         os.setegid(group)
-
-
-def open_regular(path: Path) -> BinaryIO:
-    """A regular file, and neither a link to one nor a pipe that nobody writes. Raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(f"{path} is no file")
-        return os.fdopen(descriptor, "rb")
-    except BaseException:
-        os.close(descriptor)
-        raise
 
 
 def read_small(path: Path, most: int) -> bytes | None:

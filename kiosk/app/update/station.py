@@ -17,12 +17,11 @@ from kiosk.app.adapters import make_scale
 from kiosk.app.media import ROOTS, bundle_files, mounted
 from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.letter_box import BUNDLES, StationLetters
-from kiosk.app.update.owner import open_regular
 from kiosk.app.update.places import Places
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.devices.ports import LinkState
 from kiosk.devices.scale.settings import ScaleSettings
-from kiosk.files import arriving, filling
+from kiosk.files import arriving, filling, open_regular
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.service import StationService
 from kiosk.station.update.gate import Gate

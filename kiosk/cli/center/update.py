@@ -84,9 +84,14 @@ def add(bundle: Path, folder: Path, stations: tuple[str, ...], vendor_keys: Path
 def list_(folder: Path) -> None:
     """What is offered, the newest version first: version, board, size, whom it is for, and its SHA-256."""
     with _told():
-        offered = OfferFolder(folder).offered()
+        shelf = OfferFolder(folder)
+        offered, damaged = shelf.offered(), shelf.damaged()
     for one in sorted(offered, key=lambda one: order_of(one.offer.version), reverse=True):
         click.echo(_line(one))
+    for name in damaged:
+        click.echo(
+            f"{PROGRAM}: {name!a} is damaged and offered to nobody: remove it, or add its bundle again", err=True
+        )
 
 
 @update.command()
@@ -98,10 +103,12 @@ def remove(sha256: str, folder: Path) -> None:
     Exit 0 when it is gone, 1 when there is none, or more than one.
     """
     with _told():
-        found = [one for one in OfferFolder(folder).offered() if one.offer.sha256.startswith(sha256)]
+        shelf = OfferFolder(folder)
+        names = (*(one.offer.sha256 for one in shelf.offered()), *shelf.damaged())
+        found = [name for name in names if name.startswith(sha256)]
         if len(found) != 1 or not sha256:
             end(f"{PROGRAM}: {len(found)} updates begin with {sha256!r}: see sorting-center update list", 1)
-        OfferFolder(folder).remove(found[0].offer.sha256)
+        shelf.remove(found[0])
 
 
 def _offer(file: BinaryIO, keys: tuple[bytes, ...]) -> Offer:

@@ -9,6 +9,7 @@ out of its mind, so the station believes nothing it has not checked.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
@@ -16,6 +17,7 @@ import msgspec
 from kiosk.domain.lens import LensRefusal
 from kiosk.domain.mat_measures import MatQuality
 from kiosk.domain.verdict import Reason
+from kiosk.reading import Unreadable, reader
 
 MAX_HEADER = 4_096
 MAX_BODY = 20_000_000
@@ -233,11 +235,11 @@ Request: TypeAlias = ShotRequest | FileRequest | MeasureRequest | LookRequest | 
 Answer: TypeAlias = ShotTaken | ShotRefused | GoodsInspected | MatMeasured | Looked | LensSeen | CodesSeen
 
 _encoder = msgspec.json.Encoder()
-_answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(
-    ShotTaken | ShotRefused | GoodsInspected | MatMeasured | Looked | LensSeen | CodesSeen
+_answer: Callable[[bytes], Answer] = reader(
+    msgspec.json.Decoder[Answer](ShotTaken | ShotRefused | GoodsInspected | MatMeasured | Looked | LensSeen | CodesSeen)
 )
-_requests: msgspec.json.Decoder[Request] = msgspec.json.Decoder(
-    ShotRequest | FileRequest | MeasureRequest | LookRequest | LensRequest | CodesRequest
+_request: Callable[[bytes], Request] = reader(
+    msgspec.json.Decoder[Request](ShotRequest | FileRequest | MeasureRequest | LookRequest | LensRequest | CodesRequest)
 )
 
 
@@ -258,16 +260,16 @@ def unpack_prefix(prefix: bytes) -> tuple[int, int]:
 def unpack_answer(header: bytes) -> Answer:
     """Raises WireError."""
     try:
-        return _answers.decode(header)
-    except msgspec.MsgspecError as error:
+        return _answer(header)
+    except Unreadable as error:
         raise WireError(f"an answer that cannot be read: {error}") from error
 
 
 def unpack_request(header: bytes) -> Request:
     """Raises WireError."""
     try:
-        return _requests.decode(header)
-    except msgspec.MsgspecError as error:
+        return _request(header)
+    except Unreadable as error:
         raise WireError(f"a request that cannot be read: {error}") from error
 
 

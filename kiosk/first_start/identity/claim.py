@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from kiosk.domain.identifiers import check_station
+from kiosk.reading import Unreadable, reader
 
 MAX_BYTES: Final = 4096
 _MACHINE: Final = re.compile(r"[0-9a-f]{64}")
@@ -32,7 +33,7 @@ class Claim(msgspec.Struct, frozen=True):
             raise ValueError("machine must be 64 hexadecimal digits")
 
 
-_claim: Final = msgspec.json.Decoder(Claim).decode
+_claim: Final = reader(msgspec.json.Decoder(Claim))
 
 
 def claim_name(station: str) -> str:
@@ -44,7 +45,7 @@ def read_claim(content: bytes) -> Claim:
     """Raises BadClaim."""
     try:
         return _claim(content[:MAX_BYTES])
-    except msgspec.MsgspecError as error:
+    except Unreadable as error:
         raise BadClaim(str(error)) from error
 
 

@@ -28,6 +28,17 @@ from kiosk.texts.plain import plain
 
 MAX_BYTES: Final = 64 * 1024
 """Certificate, key and authority with a chain are below 20 kB."""
+_MOST_BARE: Final = 1024
+"""Bytes outside of texts and comments: eight names and their equals signs are below 100."""
+_TEXT: Final = re.compile(
+    rb"""#[^\n]*+"""
+    rb"""|"{3}(?:[^"\\]++|\\.|"(?!""))*+(?:"{3,5})?|'{3}(?:[^']++|'(?!''))*+(?:'{3,5})?"""
+    rb"""|"(?:[^"\\\n]++|\\.)*+"?|'[^'\n]*+'?""",
+    re.DOTALL,
+)
+"""A comment, or a text of TOML 1.0. Possessive and with an optional end: it never backtracks. Up to its first mistake a
+file is cut as its reader cuts it, and behind that nothing is read.
+"""
 VERSION: Final = 1
 NONCE_BYTES: Final = 12
 CLEAR: Final = "identity.toml"
@@ -190,6 +201,8 @@ def _table(content: bytes) -> dict[str, Any]:
     """Raises ValueError."""
     if len(content) > MAX_BYTES:
         raise ValueError(f"the file has more than {MAX_BYTES} bytes")
+    if len(_TEXT.sub(b"", content)) > _MOST_BARE:  # names in names: the reader takes seconds for 64 kB of them
+        raise ValueError("it holds much that no identity has")
     try:
         return tomllib.loads(content.decode("utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:

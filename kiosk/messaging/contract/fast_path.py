@@ -84,7 +84,7 @@ class _Data:
             if self._write(found) != payload:
                 return False
             return event_fault(data_as(self._cls, found, from_attributes=True), station) is None
-        except msgspec.MsgspecError:
+        except (ValueError, RecursionError):
             return False
 
 

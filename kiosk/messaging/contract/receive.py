@@ -125,7 +125,7 @@ def parse_batch(payload: bytes) -> list[bytes]:
         events = _SPLITTER.decode(inflated)
     except RecursionError as error:
         raise BadEvent("too_deep", "a batch is nested deeper than any event may be") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise BadEvent("not_batch", f"a batch is a JSON array: {error}") from error
     if not 1 <= len(events) <= MAX_BATCH_EVENTS:
         raise BadEvent("too_many", f"a batch holds 1 to {MAX_BATCH_EVENTS} events, not {len(events)}")

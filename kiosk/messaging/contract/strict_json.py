@@ -79,7 +79,7 @@ def read_canonical(payload: bytes, *, max_bytes: int, max_depth: int = MAX_DEPTH
         value = _DECODER.decode(payload)
         if type(value) is not dict or not _is_exact(value, max_depth) or _SORTED.encode(value) != payload:
             return None
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+    except (ValueError, RecursionError):
         return None
     return value
 

@@ -12,6 +12,7 @@ from typing import Annotated, Final, Self
 import msgspec
 
 from kiosk.domain.identifiers import check_station
+from kiosk.reading import Unreadable, reader
 
 MAX_OFFERS: Final = 8
 MAX_LIST_BYTES: Final = 16 * 1024
@@ -46,7 +47,7 @@ class Offers(msgspec.Struct, frozen=True):
     offers: Annotated[tuple[Offer, ...], msgspec.Meta(max_length=MAX_OFFERS)]
 
 
-_offers: Final = msgspec.json.Decoder(Offers).decode
+_offers: Final = reader(msgspec.json.Decoder(Offers))
 
 
 def parse_offers(raw: bytes) -> tuple[Offer, ...]:
@@ -55,7 +56,7 @@ def parse_offers(raw: bytes) -> tuple[Offer, ...]:
         raise ValueError("a list of updates is not so long")
     try:
         return _offers(raw).offers
-    except msgspec.DecodeError as error:
+    except Unreadable as error:
         raise ValueError(f"this is no list of updates ({error})") from error
 
 

@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from kiosk.messaging.contract.control import DoctorRow, Hello
+from kiosk.reading import Unreadable, reader
 from kiosk.sorting_center.ledger.alarms import Attention
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
@@ -27,7 +28,7 @@ MAX_WHOLE: Final = 32
 """Messages that were set aside are kept whole, the newest of them; a batch may have a MiB."""
 
 
-_seen_rows: Final = msgspec.json.Decoder(tuple[SeenRow, ...]).decode
+_seen_rows: Final = reader(msgspec.json.Decoder(tuple[SeenRow, ...]))
 
 
 def record(connection: Connection, sightings: Iterable[Sighting], received_at: str) -> None:
@@ -110,7 +111,7 @@ def _same(row: DoctorRow) -> tuple[str, str, str]:
 def _kept(doctor: str | None) -> Sequence[SeenRow]:
     try:
         return _seen_rows(doctor) if doctor else ()
-    except msgspec.DecodeError:  # of a later version
+    except Unreadable:  # of a later version
         return ()
 
 

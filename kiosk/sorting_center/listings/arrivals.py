@@ -13,6 +13,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from kiosk.domain.events import IntakeVoided, ListingSubmitted, PhotoAccepted
 from kiosk.domain.events.photo import PictureData
+from kiosk.reading import Unreadable, reader
 from kiosk.sorting_center.desk.database import DeskDatabase
 from kiosk.sorting_center.desk.schema import listing, listing_place, listing_step, listing_told
 from kiosk.sorting_center.following import Place, follow, go_on
@@ -55,11 +56,11 @@ class _OfferTold(msgspec.Struct):
     data: ListingSubmitted
 
 
-_offer_told: Final = msgspec.json.Decoder(_OfferTold).decode
-_shot_told: Final = msgspec.json.Decoder(_ShotTold).decode
+_offer_told: Final = reader(msgspec.json.Decoder(_OfferTold))
+_shot_told: Final = reader(msgspec.json.Decoder(_ShotTold))
 
 
-_void_told: Final = msgspec.json.Decoder(_VoidTold).decode
+_void_told: Final = reader(msgspec.json.Decoder(_VoidTold))
 
 
 class Arrivals:
@@ -121,7 +122,7 @@ def _take(connection: Connection, entry: FeedEntry, now: str) -> None:
             _tell(connection, key, VOIDED)
             if (one := found(connection, key)) is not None:
                 _withdraw(connection, one, now)
-    except msgspec.DecodeError as error:  # of older software that knew no rules for it
+    except Unreadable as error:  # of older software that knew no rules for it
         log.warning("Event %d of the feed is passed over by the listings: %s", entry.feedseq, error)
 
 

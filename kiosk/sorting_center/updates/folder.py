@@ -13,6 +13,7 @@ import msgspec
 
 from kiosk.files import arriving, filling, sync_folder, write_durably
 from kiosk.messaging.contract.updates import MAX_OFFERS, Offer, Sha256
+from kiosk.reading import Unreadable, reader
 
 _END, _ABOUT = ".kioskupdate", ".json"
 _CHUNK: Final = 1024 * 1024
@@ -37,7 +38,7 @@ class TooMany(Exception):
     """Take another one away first."""
 
 
-_offered: Final = msgspec.json.Decoder(Offered).decode
+_offered: Final = reader(msgspec.json.Decoder(Offered))
 
 
 class OfferFolder:
@@ -48,10 +49,14 @@ class OfferFolder:
 
     def offered(self) -> Sequence[Offered]:
         """The newest file first; what cannot be read is not offered."""
-        found = [path for path, _ in zip(self._root.glob(f"*{_ABOUT}"), range(_LOOKED_AT), strict=False)]
+        found = self._found()
         times = {path: path.stat().st_mtime_ns for path in found}
         read = [_read(path) for path in sorted(found, key=lambda path: (-times[path], path.name))]
         return [one for one in read if one is not None][:MAX_OFFERS]
+
+    def damaged(self) -> Sequence[str]:
+        """What cannot be read, by its name without ``.json``: ``remove`` takes it away, adding its bundle mends it."""
+        return sorted(path.stem for path in self._found() if _read(path) is None)
 
     def add(self, source: BinaryIO, one: Offered) -> None:
         """The same bundle again changes whom it is for. Raises TooMany, and BlockingIOError as ``filling`` does."""
@@ -82,6 +87,9 @@ class OfferFolder:
         if size != offer.size_bytes:
             raise OSError(f"{offer.sha256[:12]} has {size} bytes, and {offer.size_bytes} are told")
 
+    def _found(self) -> list[Path]:
+        return [path for path, _ in zip(self._root.glob(f"*{_ABOUT}"), range(_LOOKED_AT), strict=False)]
+
     def _copy(self, source: BinaryIO, offer: Offer) -> None:
         """Only what is whole gets its name: the file may lie on a stick that is pulled."""
         digest = hashlib.sha256()
@@ -109,6 +117,6 @@ def _read(path: Path) -> Offered | None:
     try:
         with path.open("rb") as file:
             found = _offered(file.read(_LONGEST_ABOUT))
-    except (OSError, msgspec.DecodeError):
+    except (OSError, Unreadable):
         return None
     return found if path.name == f"{found.offer.sha256}{_ABOUT}" else None

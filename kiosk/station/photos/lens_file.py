@@ -13,6 +13,7 @@ import msgspec
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.domain.lens import LensFit
 from kiosk.files import sync_folder, write_durably
+from kiosk.reading import Unreadable, reader
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class _Written(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lens: LensFit
 
 
-_FILES: Final = msgspec.json.Decoder(_Written)
+_written: Final = reader(msgspec.json.Decoder(_Written))
 
 
 class LensFile:
@@ -77,8 +78,8 @@ class LensFile:
         except OSError as error:
             return KnownLens(LensWord.DAMAGED, why=error.strerror or type(error).__name__)
         try:
-            written = _FILES.decode(content)
-        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            written = _written(content)
+        except Unreadable as error:
             return KnownLens(LensWord.DAMAGED, why=str(error)[:200])
         if written.form != _FORM:
             return KnownLens(LensWord.DAMAGED, why=f"it is written in form {written.form}, not {_FORM}")

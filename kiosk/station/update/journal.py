@@ -99,5 +99,5 @@ def parse_outcome(raw: bytes) -> Outcome | None:
     """None for what nobody can read: it decides nothing."""
     try:
         return _outcome(raw)
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):
         return None

@@ -21,6 +21,7 @@ import msgspec
 
 from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.files import hand_over
+from kiosk.reading import Unreadable, reader
 from kiosk.store.backup.kit.beside import drop_orphans
 from kiosk.store.backup.settings import LONGEST_UUID, UUID
 from kiosk.store.errors import StoreError
@@ -65,14 +66,14 @@ class Manifest:
         return f"{self.station}-{self.series}-{self.seq:010}-{self.epoch}"
 
 
-_manifest: Final = msgspec.json.Decoder(Manifest).decode
+_manifest: Final = reader(msgspec.json.Decoder(Manifest))
 
 
 def read_manifest(path: Path) -> Manifest:
     """The manifest in a ``.json`` file. Raises StoreError for one nobody can read."""
     try:
         manifest = _manifest(path.read_bytes())
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, Unreadable) as error:
         raise StoreError(f"The manifest {path} cannot be read ({error}): take another backup.") from error
     strange = [line for line in manifest.receipt_series if series_line(line) is None]
     if strange:

@@ -65,6 +65,8 @@ class _Pages:
         self._tools = TechnicianTools(doctor) if doctor is not None else None
         self._own = doctor.station.own_layouts if doctor is not None else None
         self._lock = threading.Lock()
+        self._drawing = threading.Lock()
+        """A label of 400 x 400 mm takes 50 MB while it is drawn: one at a time."""
         self._drafts: dict[str, str] = {}
 
     @property
@@ -80,11 +82,12 @@ class _Pages:
     def picture(self) -> AnyResponse:
         """The label by the rows that were looked at last, as a 203 dpi printer would print it."""
         kind = _kind(request.args)
-        try:
-            layout = check(kind, self._text(kind), SAMPLES[kind])
-        except ValueError:
-            layout = self.own.layouts.of(kind)
-        return _picture(kind, layout)
+        with self._drawing:
+            try:
+                layout = check(kind, self._text(kind), SAMPLES[kind])
+            except ValueError:
+                layout = self.own.layouts.of(kind)
+            return _picture(kind, layout)
 
     def refused(self, code: str) -> tuple[str, int]:
         """Why it was not done."""
@@ -104,7 +107,8 @@ class _Pages:
     def _look(self) -> AnyResponse | tuple[str, int]:
         kind, text = _kind(request.form), _sent()
         try:
-            check(kind, text, SAMPLES[kind])
+            with self._drawing:
+                check(kind, text, SAMPLES[kind])
         except ValueError as error:
             return self._draw(kind, text, str(error)), 409
         self._remember(kind, text)
@@ -114,14 +118,16 @@ class _Pages:
         """The label by rows that are being typed."""
         kind = _kind(request.form)
         try:
-            return _picture(kind, check(kind, _sent(), SAMPLES[kind]))
+            with self._drawing:
+                return _picture(kind, check(kind, _sent(), SAMPLES[kind]))
         except ValueError as error:
             return make_response({"problem": str(error)}, 409)
 
     def _keep(self) -> AnyResponse | tuple[str, int]:
         kind, text = _kind(request.form), _sent()
         try:
-            self.own.keep(kind, text, SAMPLES[kind])
+            with self._drawing:
+                self.own.keep(kind, text, SAMPLES[kind])
         except ValueError as error:
             return self._draw(kind, text, str(error)), 409
         self._remember(kind, None)

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 import msgspec
@@ -23,7 +24,7 @@ from kiosk.app.identity.vault import KEY, FileVault
 from kiosk.app.mounting.writable import writable
 from kiosk.first_start.identity.claim import Claim, claim_name, write_claim
 from kiosk.first_start.identity.format import CLEAR, Identity, write_clear
-from kiosk.first_start.identity.ports import IdentityRefused
+from kiosk.first_start.identity.ports import IdentityRefused, Kept
 from kiosk.store.database.lasting import NotLasting
 from tests.each import each
 from tests.first_start.identity.identities import CODE, OTHER_CODE, cost_nothing, laid, made
@@ -246,3 +247,45 @@ def test_a_read_only_medium_is_remounted_and_given_back(tmp_path: Path, monkeypa
     )
     with pytest.raises(OSError, match="write-protected"), writable(tmp_path):
         raise AssertionError("nothing may be written")
+
+
+def with_a_flipped_bit(mark: bytes) -> bytes:
+    at = mark.index(b"2026")
+    return mark[:at] + bytes([mark[at] ^ 0x80]) + mark[at + 1 :]
+
+
+def test_a_mark_with_a_flipped_bit_ends_neither_wizard_nor_helper(box: Box, identity: Identity) -> None:
+    """The power went while the mark was written, and the identity is on its way."""
+    laid(box.stick, identity)
+    vault = FileVault(box.helper.keys, box.helper.credentials)
+    vault.keep(Kept(identity, "identity-S0147.toml"))
+    mark = box.stick / claim_name("S0147")
+    mark.write_bytes(with_a_flipped_bit(write_claim(Claim("S0147", "ab" * 32, "2026-11-28"))))
+    assert [row.station for row in box.wizard.offered()] == ["S0147"]
+    attend(box.helper)
+    assert (vault.in_use() is None, vault.kept()) == (False, None), "finished: the file is still beside its torn mark"
+
+
+def test_looks_at_folders_where_files_belong_leave_nothing_open(box: Box, identity: Identity) -> None:
+    laid(box.stick, identity)
+    (box.stick / claim_name("S0147")).mkdir()
+    box.helper.answer.mkdir()
+    before = os.listdir("/proc/self/fd")  # noqa: PTH208
+    for _ in range(20):
+        assert [row.station for row in box.wizard.offered()] == ["S0147"]
+        assert box.wizard.in_use() is None
+    assert len(os.listdir("/proc/self/fd")) == len(before)  # noqa: PTH208
+
+
+def test_a_stick_that_takes_long_to_read_is_read_on_at_the_next_look(
+    box: Box, identity: Identity, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in (1, 2, 3):
+        laid(box.stick, msgspec.structs.replace(identity, station=f"S000{number}"))
+    passed = count(0, requests_module.LOOK_S / 2)
+    slow = replace(box.wizard, clock=lambda: next(passed))
+    seen = [tuple(row.station for row in slow.offered()) for _ in range(2)]
+    assert seen == [("S0001", "S0002"), ("S0001", "S0002", "S0003")]
+    assert [record.getMessage() for record in caplog.records] == [
+        "what lies on media takes long to read: the next look reads on"
+    ]

@@ -72,3 +72,12 @@ def test_nothing_else_leaves_the_station(box: Box) -> None:
     with pytest.raises(NothingCopied, match="no stick"):
         copy_bundle(box.places)
     assert box.open == 0
+
+
+def test_a_folder_where_the_request_or_the_bundle_belongs_leaves_nothing_open(box: Box) -> None:
+    (box.data / COPY_REQUEST).mkdir()
+    before = os.listdir("/proc/self/fd")  # noqa: PTH208
+    for _ in range(5):
+        with pytest.raises(NothingCopied, match="no plain file"):
+            copy_bundle(box.places)
+    assert len(os.listdir("/proc/self/fd")) == len(before)  # noqa: PTH208

@@ -6,11 +6,13 @@ import base64
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 import pytest
 
 from kiosk.domain.paper_code import BadCode, PaperCode
+from kiosk.first_start.identity import format as identity_format
 from kiosk.first_start.identity.certificate import BadCertificate, check_authority, check_certificate, check_key
 from kiosk.first_start.identity.claim import BadClaim, Claim, read_claim, write_claim
 from kiosk.first_start.identity.format import (
@@ -128,6 +130,33 @@ def test_what_is_no_identity_is_refused_with_its_reason(read: Callable[[bytes], 
     ):
         with pytest.raises(BadIdentity):
             read(content)
+
+
+def test_names_in_names_and_crowds_of_names_are_refused_before_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reader of TOML takes seconds for 64 kB of them, and a stick holds a thousand files."""
+
+    def read(text: str) -> NoReturn:
+        raise AssertionError(f"{text[:40]!r} comes to the reader")
+
+    monkeypatch.setattr(identity_format.tomllib, "loads", read)
+    for content in (
+        b"a" + b".a" * 32_000 + b" = 1",
+        b'""' + b'.""' * 20_000 + b" = 1",
+        b"'.'" + b" . '#'" * 10_000 + b" = 1",
+        b"".join(b"a%d=1\n" % number for number in range(7000)),
+        b'a = """\\""""\n' + b"[a.a.a.a.a]\n" * 4000,
+        b"a = '''\"\"\"'''\n" + b"\n" * 60_000,
+    ):
+        assert len(content) <= MAX_BYTES
+        with pytest.raises(BadIdentity, match="much that no identity has"):
+            read_clear(content)
+
+
+def test_long_texts_and_long_comments_are_no_crowd(identity: Identity) -> None:
+    clear = write_clear(identity)
+    for comment in (b"# ''' \"\"\" a.a.a" + b".a" * 9000 + b"\n", b"# one\r\n# two\n"):
+        assert read_clear(comment + clear) == identity
+    assert read_clear(clear.replace(b'"""', b"'''")) == identity
 
 
 def test_a_village_nobody_can_see_through_is_refused(identity: Identity) -> None:

@@ -98,3 +98,17 @@ def test_what_a_killed_command_leaves_goes_with_the_next_and_two_do_not_meet(
         with pytest.raises(Killed):
             offer(folder, good)
     assert {path.name for path in folder.iterdir()} == names
+
+
+def test_a_garbled_offer_is_named_passed_over_and_taken_away(folder: Path, tmp_path: Path) -> None:
+    good, bad, worse = (offer(folder, bundle(tmp_path, version)) for version in ("0.9.1", "0.9.2", "0.9.3"))
+    for sha256 in (bad, worse):
+        about = folder / f"{sha256}.json"
+        about.write_bytes(about.read_bytes().replace(b"aarch64", b"\xe1arch64").replace(b"all", b"\xe1ll"))
+    told = command(folder, "list")
+    assert (told.exit_code, good in told.stdout) == (0, True)
+    assert [row.split()[1] for row in told.stderr.splitlines()] == sorted(repr(sha256) for sha256 in (bad, worse))
+    assert command(folder, "remove", bad[:12]).exit_code == 0
+    assert offer(folder, tmp_path / "0.9.3.kioskupdate") == worse, "added again it is whole"
+    assert command(folder, "list").stderr == ""
+    assert {path.stem for path in folder.iterdir()} == {good, worse}

@@ -180,3 +180,8 @@ def test_a_station_without_a_doctor_says_so(clinic: Clinic) -> None:
     client = client_of(clinic, None)
     assert client.get(HOME).status_code == 503
     assert client.post(f"{HOME}/keep", data={"text": ""}).status_code in (409, 503)
+
+
+def test_rows_that_are_nested_without_end_are_refused_as_all_others(client: FlaskClient) -> None:
+    answer = client.post(f"{HOME}/draw", data={"kind": "bag", "text": "q = " + "[" * 20_000})
+    assert (answer.status_code, "deeply" in answer.get_json()["problem"]) == (409, True)

@@ -159,7 +159,7 @@ def body_lines(body: bytes) -> Sequence[str]:
     """The event as it came, a line for each of its parts; what would act on a screen is shown as its number."""
     try:
         laid_out = msgspec.json.format(body, indent=2) if body else b""
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):
         laid_out = body
     lines = laid_out.decode("utf-8", errors="replace").split("\n")
     return [visible(line, _MAX_LINE).replace("\u2028", "<U+2028>").replace("\u2029", "<U+2029>") for line in lines]
@@ -178,7 +178,7 @@ def differing(body: bytes, other: bytes) -> Sequence[Differing]:
     """At most MAX_DIFFERING; none when one of the two is not here."""
     try:
         mine, theirs = (dict(_fields("", msgspec.json.decode(one))) for one in (body, other) if one)
-    except (msgspec.DecodeError, ValueError):
+    except (ValueError, RecursionError):
         return ()
     names = dict.fromkeys((*mine, *theirs))
     found = [Differing(name, mine.get(name, "–"), theirs.get(name, "–")) for name in names]

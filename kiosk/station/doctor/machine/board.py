@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from kiosk.reading import Unreadable, reader
 from kiosk.station.doctor.finding import Finding, Verdict
 from kiosk.station.doctor.machine.files import read
 from kiosk.station.software import software_id
@@ -43,7 +44,7 @@ class Release(msgspec.Struct, frozen=True):
     version: Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z.+~-]{1,64}(?!\n)$")]
 
 
-_release_of: Final = msgspec.json.Decoder(Release).decode
+_release_of: Final = reader(msgspec.json.Decoder(Release))
 
 
 def read_release(program: Path = _PROGRAM) -> str | None:
@@ -57,5 +58,5 @@ def build(release: str | None) -> Finding:
         return Finding("build", True, None, word="build_source", values={"name": software_id()})
     try:
         return Finding("build", True, True, word="build_release", values={"name": _release_of(release).version})
-    except msgspec.MsgspecError:
+    except Unreadable:
         return Finding("build", True, None, Verdict.WARN, "build_damaged")

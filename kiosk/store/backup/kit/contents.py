@@ -8,7 +8,8 @@ from typing import Final
 
 import msgspec
 
-from kiosk.domain.identifiers import BadIdentifier, check_region, check_station
+from kiosk.domain.identifiers import check_region, check_station
+from kiosk.reading import Unreadable, reader
 from kiosk.store.errors import StoreError
 
 MOST_CREDENTIALS: Final = 8
@@ -54,7 +55,7 @@ class Kit:
                 raise ValueError(f"{name} has {len(content)} bytes: 1 to {LONGEST_FILE} are allowed")
 
 
-_decode: Final = msgspec.json.Decoder(Kit).decode
+_decode: Final = reader(msgspec.json.Decoder(Kit))
 
 
 def to_bytes(kit: Kit) -> bytes:
@@ -66,5 +67,5 @@ def from_bytes(content: bytes) -> Kit:
     """Raises KitRefused, without a word of what was read."""
     try:
         return _decode(content)
-    except (msgspec.DecodeError, BadIdentifier, ValueError):
+    except Unreadable:
         raise KitRefused("The recovery kit holds something else than a kit: it is of other software.") from None

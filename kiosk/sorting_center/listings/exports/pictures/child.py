@@ -9,6 +9,7 @@ from typing import IO, Final
 import msgspec
 
 from kiosk.photo.channels.rules import ChannelRule
+from kiosk.reading import Unreadable, reader
 from kiosk.sorting_center.apart import Errand, said_of
 
 LISTINGS: Final = 100
@@ -60,7 +61,7 @@ class Made(msgspec.Struct, frozen=True):
     trouble: str = ""
 
 
-_made: Final = msgspec.json.Decoder(Made).decode
+_made: Final = reader(msgspec.json.Decoder(Made))
 
 
 def make_apart(order: Order, to: IO[bytes]) -> Made:
@@ -69,7 +70,7 @@ def make_apart(order: Order, to: IO[bytes]) -> Made:
     said = said_of(Errand(_COMMAND, task, (to.fileno(),), LONGEST_S, _ENVIRONMENT))
     try:
         made = _made(said)
-    except msgspec.DecodeError:
+    except Unreadable:
         raise OSError(None, "its process has ended in the middle of a word") from None
     if made.trouble:
         raise OSError(None, made.trouble)

@@ -1,0 +1,32 @@
+"""The one way to read JSON that may hold anything: a file a bit of which may have flipped, a message of another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+class Unreadable(ValueError):
+    """The text says where."""
+
+
+def reader(decoder: msgspec.json.Decoder[T]) -> Callable[[bytes | str], T]:
+    """A function that raises Unreadable, and nothing else, for bytes that are no such value.
+
+    A decoder by itself has a word of its own for each kind of damage: its own error for what is no JSON or no such
+    type, UnicodeDecodeError for text that is not UTF-8, RecursionError for what is nested deep.
+    """
+
+    def read(content: bytes | str) -> T:
+        try:
+            return decoder.decode(content)
+        except UnicodeDecodeError as error:  # it holds the whole content, in which there may be a secret
+            raise Unreadable(f"not UTF-8 at byte {error.start}") from None
+        except (ValueError, RecursionError) as error:
+            raise Unreadable(str(error)) from error
+
+    return read

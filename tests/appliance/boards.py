@@ -72,7 +72,7 @@ class FatStick:
         """In a folder of its top."""
         listed = ["mdir", "-b", "-i", self._volume, f"::/{folder}"]
         told = subprocess.run(listed, capture_output=True, text=True, check=True).stdout
-        return [row.rstrip("/").rpartition("/")[2] for row in told.splitlines() if row]
+        return sorted(row.rstrip("/").rpartition("/")[2] for row in told.splitlines() if row)
 
     def plug_into(self, board: Board) -> None:
         """Until the board has mounted it, by itself."""

@@ -11,6 +11,7 @@ from xdist.workermanage import WorkerController
 LONG_ONES_FIRST: Final = (
     "tests/appliance/test_update_kills.py",
     "tests/appliance/test_browser.py",
+    "tests/appliance/test_update_in_image.py",
     "tests/appliance/test_image.py",
     "tests/appliance/test_identities.py",
     "tests/systemd/test_new_box.py",

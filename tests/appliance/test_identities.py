@@ -11,18 +11,15 @@ import time
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from kiosk.app.identity.place import FOLDER
-from kiosk.cli.kiosk import main
-from kiosk.cli.provision import command
 from kiosk.domain.paper_code import PaperCode
 from kiosk.first_start.identity.claim import claim_name
-from kiosk.first_start.identity.format import Identity, sealed_name
+from kiosk.first_start.identity.format import sealed_name
 from tests.appliance.cards import Card, Cards
+from tests.appliance.county import County
 from tests.appliance.sticks import MEDIUM, MOUNTS, Stick
 from tests.appliance.visitor import Answer, Visitor
-from tests.messaging.authority import Authority
 from tests.systemd.box import LOOK_S, SCREENLESS, Booted, wait_for
 
 STATIONS = 200
@@ -36,32 +33,6 @@ with open("/var/lib/kiosk/requests/.fresh", "w") as file:
 os.rename("/var/lib/kiosk/requests/.fresh", "/var/lib/kiosk/requests/identity.json")
 """
 """What somebody could do who has broken into the station's user: ask root without the wizard."""
-
-
-class County:
-    """Its list, and what it made of it; ``codes`` are those on the papers."""
-
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.codes: dict[str, str] = {}
-        drawn = command.paper_pdf
-
-        def noted(identity: Identity, code: PaperCode) -> bytes:
-            self.codes[identity.station] = code.digits
-            return drawn(identity, code)
-
-        monkeypatch.setattr(command, "paper_pdf", noted)
-        authority, rows = Authority(folder), ["station,region,village,broker_url,cert_file,key_file,ca_file"]
-        for number in range(1, STATIONS + 1):
-            station = f"S{number:04}"
-            certificate, key = authority.issue(station)
-            files = f"{certificate.name},{key.name},{authority.file.name}"
-            rows.append(f"{station},yarkant,Village {number},mqtts://center.example:8883,{files}")
-        (folder / "stations.csv").write_text("\n".join(rows), encoding="utf-8")
-        begun = time.monotonic()
-        made = CliRunner().invoke(main, ["provision", str(folder / "stations.csv"), "--out", str(folder / "made")])
-        assert made.exit_code == 0, made.output
-        print(f"{STATIONS} identities and papers: {time.monotonic() - begun:.1f} s")
-        self.folder = folder / "made" / FOLDER
 
 
 def new_box(cards: Cards) -> Card:
@@ -114,7 +85,7 @@ def who(booted: Booted) -> str:
 def test_two_hundred_on_one_stick_and_each_goes_to_one_box(
     cards: Cards, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    county = County(tmp_path, monkeypatch)
+    county = County(tmp_path, monkeypatch, STATIONS)
     stick = Stick(tmp_path / "stick.img")
     print(f"the stick has {stick.kind}, as this machine's kernel allows")
     with stick.mounted() as top:

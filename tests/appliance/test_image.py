@@ -6,84 +6,33 @@ What is booted is the image for QEMU, whose root and data are those of the card 
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
-import boot
 from kiosk.simulators.broker import Broker
 from kiosk.simulators.processes import Child, HeldPort, answers
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.simulators.visitor import Visitor
+from tests.appliance.boards import planned, settings_come
 from tests.appliance.lacking import without
-from tests.appliance.virtual_board import BROKER, Board, Plan, card, from_boot
-from tests.systemd.box import ROOT, STATION
+from tests.appliance.virtual_board import Board, Plan
+from tests.systemd.box import STATION
 
-OUT = ROOT / "build/image"
 LIVE_S = 120.0
 """A page of an emulated machine may be slow; the station's own times are its own."""
-SETTINGS = f"""\
-[station]
-station = "S0147"
-region = "yarkant"
-village = "Test"
-data = "/var/lib/kiosk"
-[web]
-port = PORT
-[scale]
-port = "/dev/kiosk/scale"
-protocol = "st_gs_csv"
-e_g = 5
-max_g = 60000
-[relay]
-broker_url = "mqtt://{BROKER[0]}:{BROKER[1]}"
-"""
-CATALOG = "/usr/lib/station-kiosk/code/kiosk/catalogs/yarkant.toml"
-
-if os.geteuid() != 0:
-    pytest.skip("only root makes an image", allow_module_level=True)
-
-
-@pytest.fixture(scope="module")
-def image() -> Path:
-    """The one for QEMU. ``KIOSK_IMAGE`` names one that was made already."""
-    if made := os.environ.get("KIOSK_IMAGE"):
-        return Path(made)
-    subprocess.run([sys.executable, "packaging/image.py", "qemu"], cwd=ROOT, check=True)
-    (found,) = OUT.glob("station-kiosk-qemu_*.img")
-    return found
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """On a disk: a card is too large for memory."""
-    OUT.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=OUT, prefix=".boards-") as name:
-        yield Path(name)
 
 
 @pytest.fixture
 def plan(image: Path, folder: Path) -> Iterator[Plan]:
     with planned(image, folder) as made:
         yield made
-
-
-@contextmanager
-def planned(image: Path, folder: Path) -> Iterator[Plan]:
-    """A card of its own."""
-    kernel, initramfs = (from_boot(image, name, folder / "start") for name in (boot.KERNEL, boot.INITRAMFS))
-    words = from_boot(image, "cmdline.txt", folder / "start").read_text("ascii").strip()
-    with card(image, folder) as path:
-        yield Plan(path, kernel, initramfs, words)
 
 
 def only_itself(board: Board) -> set[str]:
@@ -149,7 +98,7 @@ def test_a_scale_is_plugged_and_an_intake_reaches_the_sorting_center_and_what_ha
     ):
         board.until_shell()
         board.page("/setup")
-        settings_come(board)
+        settings_come(board, board.visit)
         board.open_visit()
         board.page("/", port=board.visit)
         url = f"http://127.0.0.1:{board.visit}"
@@ -161,15 +110,6 @@ def test_a_scale_is_plugged_and_an_intake_reaches_the_sorting_center_and_what_ha
         a_station_that_hangs_is_killed(board)
         a_machine_that_hangs_is_restarted(board)
         assert booked(ledger) == [12450]
-
-
-def settings_come(board: Board) -> None:
-    """As a technician copies them during the first start."""
-    board.write("/run/station.toml", SETTINGS.replace("PORT", str(board.visit)))
-    board.done("install -o kiosk -g kiosk -m 0600 /run/station.toml /etc/kiosk/station.toml")
-    ready = f"systemctl show --value --property=StatusText {STATION}"
-    board.until(ready, lambda text: text == "all parts are alive")
-    board.done(f"runuser -u kiosk -- kiosk catalog import --config /etc/kiosk/station.toml {CATALOG}")
 
 
 def plugged_pulled_plugged(board: Board, visitor: Visitor) -> None:
@@ -245,9 +185,7 @@ def test_data_that_come_a_minute_late_or_not_at_all_are_told_and_waited_for(plan
         assert board.asked("/")[0] == 0
         assert board.doctor() == {"disk": "disk_missing"}
         board.until("cut -d. -f1 /proc/uptime", lambda text: int(text) >= 60)
-        node = {"node-name": "ssd", "file": {"driver": "file", "filename": str(disk)}}
-        board.qmp("blockdev-add", driver="raw", **node)
-        board.qmp("device_add", driver="usb-storage", id="ssd", drive="ssd", bus="usb.0")
+        board.plug_in(disk, "ssd")
         begun = time.monotonic()
         board.page("/setup")
         print(f"\nthe first start {time.monotonic() - begun:.0f} s after the disk was there")

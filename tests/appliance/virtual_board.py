@@ -27,18 +27,24 @@ PATIENCE_S: Final = 600.0
 SHELL: Final = "systemd.debug_shell=ttyAMA0"
 UNHURRIED: Final = "systemd.watchdog_sec=600"
 """An emulated board beside others may stand still for longer than the watchdog of a real one waits."""
+SCREENLESS: Final = "systemd.mask=kiosk-browser-watch.timer"
+"""It looks after a screen that is not there, and takes half of what an emulated processor can do."""
 BROKER: Final = ("10.0.2.100", 1883)
 """Where the board finds the broker of this machine."""
 OUTSIDE: Final = {8080: 18080, 8079: 18079}
 """Ports of the board's loopback, and where it lets this machine in to them."""
 VISIT: Final = 18081
 TO_PORT: Final = Path(__file__).with_name("to_port.py")
-LOOK_S: Final = 0.3
+LOOK_S: Final = 1.0
+"""Each look is a program that an emulated machine has to run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is plugged in. ``more``: options of QEMU. ``broker`` is a port of this machine, 0 for none."""
+    """What is plugged in. ``more``: options of QEMU. ``broker`` is a port of this machine, 0 for none.
+
+    ``log`` gets every write to the card, in their order (``write_log``). Without ``kept`` the card stays as it is.
+    """
 
     card: Path
     kernel: Path
@@ -47,6 +53,21 @@ class Plan:
     broker: int = 0
     more: Sequence[str] = ()
     ways: Mapping[int, int] = field(default_factory=lambda: OUTSIDE)
+    log: Path | None = None
+    kept: bool = True
+
+    @property
+    def drive(self) -> Sequence[str]:
+        """Options of QEMU that give it the drive ``card``. This machine need not flush: it is QEMU that is killed."""
+        if self.log is None:
+            kept = "off" if self.kept else "on"
+            return ["-drive", f"if=none,id=card,file={self.card},format=raw,cache=unsafe,snapshot={kept}"]
+        self.log.write_bytes(b"")
+        return [
+            *("-blockdev", f"driver=file,node-name=written,filename={self.card},cache.no-flush=on"),
+            *("-blockdev", f"driver=file,node-name=log,filename={self.log},cache.no-flush=on"),
+            *("-blockdev", "driver=blklogwrites,node-name=card,file=written,log=log,log-super-update-interval=1"),
+        ]
 
 
 class Board:
@@ -84,8 +105,7 @@ class Board:
             f"socket,id=line,path={folder / 'serial'},server=on,wait=off,logfile={folder / 'console'}",
         ]
         command += ["-serial", "chardev:line", "-netdev", net, "-device", "virtio-net-pci,netdev=net,romfile="]
-        command += ["-drive", f"if=none,id=card,file={plan.card},format=raw,cache=unsafe"]
-        command += ["-device", "virtio-blk-pci,drive=card", "-device", "qemu-xhci,id=usb"]
+        command += [*plan.drive, "-device", "virtio-blk-pci,drive=card", "-device", "qemu-xhci,id=usb"]
         command += [
             "-device",
             "i6300esb",
@@ -96,7 +116,7 @@ class Board:
         ]
         command += ["-device", "virtio-rng-pci,rng=rng"]
         command += ["-kernel", str(plan.kernel), "-initrd", str(plan.initramfs)]
-        command += ["-append", f"{plan.words} {SHELL} {UNHURRIED}", *plan.more]
+        command += ["-append", f"{plan.words} {SHELL} {UNHURRIED} {SCREENLESS}", *plan.more]
         self.started = time.monotonic()
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         try:
@@ -165,6 +185,12 @@ class Board:
                 if message["event"] == name and all(data.get(key) == value for key, value in holds.items()):
                     return self._messages.pop(at)
             self._messages.append(self._next_message())
+
+    def plug_in(self, disk: Path, name: str) -> None:
+        """A stick or a disk at a USB socket."""
+        node = {"node-name": name, "file": {"driver": "file", "filename": str(disk)}}
+        self.qmp("blockdev-add", driver="raw", **node)
+        self.qmp("device_add", driver="usb-storage", id=name, drive=name, bus="usb.0")
 
     def until_shell(self) -> None:
         """The serial line has its shell, which says no more than what is asked of it. The ways in are open."""

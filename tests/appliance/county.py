@@ -1,0 +1,42 @@
+"""A county that makes identities for its stations, with the papers that open them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from kiosk.app.identity.place import FOLDER
+from kiosk.cli.kiosk import main
+from kiosk.cli.provision import command
+from kiosk.domain.paper_code import PaperCode
+from kiosk.first_start.identity.format import Identity
+from tests.messaging.authority import Authority
+
+
+class County:
+    """Its list, and what it made of it; ``codes`` are those on the papers, ``folder`` is for the stick."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, stations: int) -> None:
+        self.codes: dict[str, str] = {}
+        drawn = command.paper_pdf
+
+        def noted(identity: Identity, code: PaperCode) -> bytes:
+            self.codes[identity.station] = code.digits
+            return drawn(identity, code)
+
+        monkeypatch.setattr(command, "paper_pdf", noted)
+        authority, rows = Authority(folder), ["station,region,village,broker_url,cert_file,key_file,ca_file"]
+        for number in range(1, stations + 1):
+            station = f"S{number:04}"
+            certificate, key = authority.issue(station)
+            files = f"{certificate.name},{key.name},{authority.file.name}"
+            rows.append(f"{station},yarkant,Village {number},mqtts://center.example:8883,{files}")
+        (folder / "stations.csv").write_text("\n".join(rows), encoding="utf-8")
+        begun = time.monotonic()
+        made = CliRunner().invoke(main, ["provision", str(folder / "stations.csv"), "--out", str(folder / "made")])
+        assert made.exit_code == 0, made.output
+        print(f"{stations} identities and papers: {time.monotonic() - begun:.1f} s")
+        self.folder = folder / "made" / FOLDER

@@ -34,6 +34,8 @@ _LOOK_S: Final = 0.5
 _FOLLOW_S: Final = 900.0
 """Unpacking on a slow card, the copy, the trial and the way back."""
 _TAKEN_S: Final = 60.0
+_KEEP_S: Final = 60.0
+"""A helper that cannot step back tries again every five seconds, and reads a whole database each time."""
 
 
 @click.command()
@@ -105,7 +107,7 @@ def _told(outcome: Outcome) -> str:
 
 def _keep(config: StationConfig) -> None:
     try:
-        with only_one(PLACES.releases):
+        with only_one(PLACES.releases, _KEEP_S):
             outcome = make_updater(config, PLACES).keep_new()
     except UpdateRefused as error:
         end(str(error), 1)

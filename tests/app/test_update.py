@@ -253,7 +253,8 @@ def test_the_command_keeps_a_new_release_only_where_the_old_one_cannot_come_back
     assert keep()[0] == 1
     JournalFile(places.releases).write(Entry("1", Phase.BACK, NEW, copy="0" * 64, schema=1, why=Why.LATE))
     monkeypatch.setattr("kiosk.app.update.units.Units.release", lambda _units: None)
-    with only_one(places.releases):
+    with monkeypatch.context() as hurried, only_one(places.releases):
+        hurried.setattr(command, "_KEEP_S", 0.0)
         assert keep() == (1, "Another update is running.")
     database = config.database.read_bytes()
     config.database.write_bytes(b"no database")

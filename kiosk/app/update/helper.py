@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from fcntl import LOCK_EX, flock
+from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
+from typing import BinaryIO, Final
 
 from kiosk.app.update.board import Board
 from kiosk.app.update.database import StationDatabase
@@ -22,6 +25,8 @@ from kiosk.station.update.updater import Ports, Updater
 from kiosk.store.database.lasting import NotLasting, require_lasting
 
 logger = logging.getLogger(__name__)
+
+_LOOK_S: Final = 0.2
 
 
 def make_updater(config: StationConfig, places: Places) -> Updater:
@@ -71,8 +76,23 @@ def refuse_request(data: Path, places: Places, why: Why, detail: str = "") -> No
 
 
 @contextmanager
-def only_one(releases: Path) -> Iterator[None]:
-    """Waits until no other helper is at work: who ended at once would be started again at once for the same request."""
+def only_one(releases: Path, patience_s: float = math.inf) -> Iterator[None]:
+    """Waits until no other helper is at work: who ended at once would be started again at once for the same request.
+
+    Raises UpdateRefused when that takes longer than ``patience_s``.
+    """
     with (releases / ".lock").open("ab") as lock:
-        flock(lock, LOCK_EX)
+        end = time.monotonic() + patience_s
+        while not _locked(lock, wait=math.isinf(patience_s)):
+            if time.monotonic() >= end:
+                raise UpdateRefused(Why.RUNNING)
+            time.sleep(_LOOK_S)
         yield
+
+
+def _locked(lock: BinaryIO, *, wait: bool) -> bool:
+    try:
+        flock(lock, LOCK_EX if wait else LOCK_EX | LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

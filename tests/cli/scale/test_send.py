@@ -43,7 +43,7 @@ def told(result: Result) -> tuple[int, Any]:
 DONE = (0, {"outcome": "done", "reason": None})
 NOT_CONNECTED = (1, {"outcome": "refused", "reason": "not_connected"})
 TRIES = 10
-"""A machine that stands still for a second makes a port be given up; then nothing is sent, and it may be asked again."""
+"""A machine that stands still for a second gives the port up: nothing is sent, and it may be asked again."""
 
 
 @pytest.fixture

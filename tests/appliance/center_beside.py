@@ -65,6 +65,10 @@ class CenterBeside:
     def events(self) -> list[dict[str, Any]]:
         return [json.loads(body) for (body,) in self._rows("SELECT body FROM event")]
 
+    def counted(self) -> list[str]:
+        """The receipts that totals are made of."""
+        return sorted(receipt for (receipt,) in self._rows("SELECT receipt FROM intake"))
+
     def doctor(self, station: str) -> dict[str, str]:
         """Device and word of each row that is not well, of the station's newest status."""
         ((told,),) = self._rows("SELECT doctor FROM station_status WHERE station = ?", station) or ((None,),)

@@ -20,6 +20,7 @@ from kiosk.sorting_center.reports.follower import Follower
 from kiosk.sorting_center.reports.reports import Reports
 from kiosk.sorting_center.watch.groups import alarm_groups, quarantine_groups
 from kiosk.sorting_center.watch.watching import Watch, seen
+from tests.sorting_center.brokers import until
 from tests.sorting_center.staff import ZONE
 from tests.sorting_center.stations import NOW, Station, of_weight
 
@@ -121,7 +122,13 @@ def test_of_two_processes_that_follow_one_leads(office: Office, station: Station
         other.step()
         assert (one.leads, other.leads) == (True, False)
         office.reports.tables.role.close()
-        other.step()
+
+        def other_leads() -> bool:
+            """PostgreSQL gives the role back once it has noticed that the session is over."""
+            other.step()
+            return other.leads
+
+        until(other_leads)
         one.step()
         assert (one.leads, other.leads) == (False, True)
 

@@ -231,8 +231,8 @@ def moments(recording: Recording, chance: Random, ignores: Sequence[int]) -> Seq
 def rules(course: Course, moment: Moment, phases: dict[Phase, int]) -> Rules:
     """Before the switch nothing is new; when the update is over there is no way back.
 
-    On a card that ignores flushes there may be one: its file system forgets what was kept once it has lost the block that
-    said so. What was confirmed before is there all the same.
+    On a card that ignores flushes there may be one: with the block that said so its file system forgets what was kept.
+    What was confirmed before is there all the same.
     """
     may = {course.packaged, NEW}
     if moment.end <= phases[Phase.SWITCHING]:

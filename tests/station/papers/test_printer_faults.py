@@ -82,6 +82,8 @@ class Play:
             self.simulator.command("on")
             if state == "queued":
                 self.news.wait(lambda told: told[-1] in ("printed", "unknown"), WAIT_S)
+            if self.word == "late":
+                assert self.simulator.wait_for(1, WAIT_S), "it never came"
             assert not self.simulator.wait_for(2, NO_SECOND_S), "a paper came twice"
             return Outcome(state, papers, self._state(), len(self.simulator.printed))
         finally:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from kiosk.cli.center.ledger import ledger_option
 from kiosk.cli.center.web import host_and_port
 from kiosk.sorting_center.catalogue.settings import BadCatalogueSettings, CatalogueSettings
 from kiosk.sorting_center.ledger import shown
+from kiosk.sorting_center.listening import listening_socket
 
 _OPTIONS = (
     click.option(
@@ -84,8 +84,7 @@ def catalogue(url: str, http: str, photos_dir: str | None, public_url: str | Non
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.create_server((settings.host, settings.port), family=family)
+    listening = listening_socket(settings.host, settings.port)
     click.echo(f"catalogue of {told} on {settings.url(listening.getsockname()[1])}", err=True)
     serve(url, settings, listening, ending)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from msgspec import structs
 from kiosk.cli.center.errors import clear_errors
 from kiosk.cli.center.ledger import ledger_option
 from kiosk.sorting_center.ledger import shown
+from kiosk.sorting_center.listening import listening_socket
 from kiosk.sorting_center.web.remote_health import RemoteHealth
 from kiosk.sorting_center.web.settings import BadWebSettings, WebSettings, is_loopback
 
@@ -113,8 +113,7 @@ def web(url: str, web: WebSettings, photos_dir: str | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    family = socket.AF_INET6 if ":" in web.host else socket.AF_INET
-    listening = socket.create_server((web.host, web.port), family=family)
+    listening = listening_socket(web.host, web.port)
     click.echo(f"pages of {shown(url)} on {web.url(listening.getsockname()[1])}", err=True)
     serve(url, structs.replace(web, photos_dir=photos_dir), listening, RemoteHealth(), ending)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import socket
 import sys
 from typing import Final
 
@@ -11,6 +10,7 @@ import msgspec
 
 from kiosk.sorting_center.catalogue.settings import CatalogueSettings, Task
 from kiosk.sorting_center.child import Child, ChildPlan
+from kiosk.sorting_center.listening import listening_socket
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +25,7 @@ class CatalogueProcess:
     """
 
     def __init__(self, ledger_url: str, settings: CatalogueSettings) -> None:
-        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-        self._listening = socket.create_server((settings.host, settings.port), family=family)
+        self._listening = listening_socket(settings.host, settings.port)
         self.url = settings.url(self._listening.getsockname()[1])
         descriptor = self._listening.fileno()
         task = msgspec.json.encode(Task(ledger_url, settings, descriptor)) + b"\n"

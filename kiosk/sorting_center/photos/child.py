@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import socket
 import sys
 from typing import Final
 
@@ -11,6 +10,7 @@ import msgspec
 
 from kiosk.sorting_center.child import Child, ChildPlan
 from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.listening import listening_socket
 from kiosk.sorting_center.photos.listener.tls import certificate_of
 from kiosk.sorting_center.photos.photos import Photos
 from kiosk.sorting_center.photos.settings import PhotosSettings, Task
@@ -35,8 +35,7 @@ class PhotosProcess:
         if settings.tls is not None:
             certificate_of(*settings.tls)
         Photos.open(ledger_url).close()
-        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-        self._listening = socket.create_server((settings.host, settings.port), family=family)
+        self._listening = listening_socket(settings.host, settings.port)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         scheme = "https" if settings.tls else "http"
         self.url = f"{scheme}://{host}:{self._listening.getsockname()[1]}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import socket
 import sys
 import threading
 from typing import Final
@@ -13,6 +12,7 @@ import msgspec
 
 from kiosk.sorting_center.child import Child, ChildPlan
 from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.listening import listening_socket
 from kiosk.sorting_center.web.remote_health import told_of
 from kiosk.sorting_center.web.settings import WebSettings
 
@@ -38,8 +38,7 @@ class WebProcess:
     """
 
     def __init__(self, ledger_url: str, settings: WebSettings, health: Health) -> None:
-        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-        self._listening = socket.create_server((settings.host, settings.port), family=family)
+        self._listening = listening_socket(settings.host, settings.port)
         self.url = settings.url(self._listening.getsockname()[1])
         """Where the pages are."""
         self._health = health

@@ -22,7 +22,7 @@ STATUS_S: Final = 2.0
 """A printer is asked for no longer: somebody waits before the screen, and perhaps a job behind the question."""
 PAGE_QUIET_S: Final = 60.0
 """The unit that watches the browser restarts it then."""
-FIRST_PAGE_S: Final = 45.0
+FIRST_PAGE_S: Final = 35.0
 """So the sorting center knows within the first minute. A browser that needs longer than that is restarted by the unit
 that watches it, and never comes.
 """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -168,8 +167,3 @@ def test_the_pages_alone_are_served_by_hand_and_end_in_time(ledger: Ledger) -> N
         serving.send_signal(signal.SIGTERM)
         assert serving.wait(SOON_S) == 0
         serving.stderr.read()
-
-
-def test_an_address_that_is_taken_is_told(ledger: Ledger) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
-        WebProcess(ledger.url, WebSettings(port=taken.getsockname()[1]), Health())

@@ -299,8 +299,8 @@ def test_the_panel(well: Clinic) -> None:
     [
         (True, 59.0, 900.0, "fine"),
         (True, 61.0, 900.0, "page_silent"),
-        (True, None, 45.0, "fine"),
-        (True, None, 46.0, "page_never"),
+        (True, None, 35.0, "fine"),
+        (True, None, 36.0, "page_never"),
         (False, None, 900.0, "fine"),  # outside of a service nobody would know
     ],
 )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import socket
-
 from flask import Flask, Response, abort, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.listening import listening_socket
 from kiosk.sorting_center.metrics import HealthCollector, LedgerCollector, page
 from kiosk.sorting_center.ports import HealthSource
 from kiosk.sorting_center.web import guard
@@ -46,8 +45,7 @@ class MonitoringServer:
     """Has its port from the moment it is made; raises OSError when the address cannot be had."""
 
     def __init__(self, ledger: Ledger, health: HealthSource, host: str, port: int) -> None:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._listening = socket.create_server((host, port), family=family)
+        self._listening = listening_socket(host, port)
         shown = f"[{host}]" if ":" in host else host
         self.address = f"http://{shown}:{self._listening.getsockname()[1]}"
         self._server = WebServer(create_monitoring(ledger, health), self._listening)

@@ -78,6 +78,7 @@ bench:           ## Benchmarks: a table, and JSON in benchmarks/results.json
 pictures:        ## Screenshots of every screen into var/pictures; documents get those they show
 	@scripts/setup test
 	@$(BIN)/python -m tests.web.first_start.pictures var/pictures
+	@$(BIN)/python -m tests.web.technician.pictures var/pictures
 	@$(BIN)/python -m tests.web.pictures var/pictures --panels 7in,10in --documents docs/pictures
 
 docs:            ## Generate the documents that are made from code

@@ -30,7 +30,7 @@ from kiosk.web.technician.about import about_rows
 from kiosk.web.technician.frame import TABS, age, draw, row_values
 from kiosk.web.technician.scale import frame_words, told_of, told_word
 
-ROWS: Final = 5
+ROWS: Final = 4
 MOST_NUMBERS: Final = 40
 _ORDER: Final = (Verdict.FAIL, Verdict.WARN, Verdict.OK)
 

@@ -4,50 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
-from jinja2 import StrictUndefined
 from playwright.sync_api import Browser, Page, Route, expect
 
-from kiosk.devices.ports import PrinterFault
 from kiosk.devices.scale.command import COMMANDS
-from kiosk.domain.clerk import Role
-from kiosk.domain.lens import LensRefusal, LensRefused
-from kiosk.station.clerk.access import Session
-from kiosk.station.clerk.people import Person
-from kiosk.station.doctor import environment as doctor_place
-from kiosk.station.photos.lens_calibration import SHOTS, LensCalibration
-from kiosk.station.photos.lens_file import LensFile
 from kiosk.station.scale.keys import ScaleKeys
-from kiosk.station.update.updates import Updates
 from kiosk.store.database.migrate import migrate
 from kiosk.texts import LANGUAGES
-from kiosk.web import guard, roles
-from kiosk.web.factory import _FILTERS, ServedApp
-from kiosk.web.first_start.app import NoStreams
 from kiosk.web.settings import WebSettings
-from kiosk.web.technician import layouts, technical, update
-from kiosk.web.technician import lens as lens_pages
-from kiosk.web.technician import routes as technician
 from tests.depth import TORTURE, looks
 from tests.station.doctor.clinic import Clinic, reading
 from tests.station.fakes import Rig
-from tests.station.photos.test_lens import FakeLensCamera
 from tests.station.scale.test_keys import FakeScale
-from tests.station.update.test_station_side import FakeJournal, FakeQuiet, FullShelf
 from tests.web import browsing
-from tests.web.scale_worth import LONGEST, give_scale
+from tests.web.technician.screens import PAGES, app_of, calibrate, shoot, telling_clinic
 
 PANELS = (WebSettings(800, 480, 7.0), WebSettings(1366, 768, 15.6))
-LENS = ("/lens", "/lens?shot", "/lens?refused", "/lens?kept", "/lens?failed")
-"""The same page; what stands behind the mark says how far the calibration is, see ``calibrate``."""
-PAGES = (
-    *("", "/tests", "/scale", "/scale?told=unconfirmed", "/shot", *LENS),
-    *("/lamps", "/care", "/layouts", "/events", "/epoch", "/about", "/update"),
-)
 SMALLEST_MM = 12.0
 
 MEASURE = """
@@ -60,8 +34,23 @@ MEASURE = """
   });
   const main = document.querySelector('main');
   const wide = document.documentElement.scrollWidth > innerWidth;
-  const cut = [...document.querySelectorAll('.card')].some((e) => e.scrollHeight > e.clientHeight + 2);
-  return { targets, fits: main.scrollHeight <= main.clientHeight + 1 && !wide && !cut };
+  const cut = [...document.querySelectorAll('.card, .finding, .finding > *')].filter(shown)
+    .some((e) => e.scrollHeight > e.clientHeight + 4 || e.scrollWidth > e.clientWidth + 2);
+  const texts = [];
+  const walk = document.createTreeWalker(main, NodeFilter.SHOW_TEXT);
+  for (let text = walk.nextNode(); text; text = walk.nextNode()) {
+    if (!text.data.trim() || !text.parentElement.checkVisibility() || text.parentElement.matches('textarea')) continue;
+    const range = document.createRange();
+    range.selectNodeContents(text);
+    for (const box of range.getClientRects()) texts.push([text, box]);
+  }
+  const keys = [...main.querySelectorAll('button, a[href]')].filter(shown).map((e) => [e, e.getBoundingClientRect()]);
+  const meet = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2 &&
+    Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > (a.height + b.height) / 6;
+  const over = texts.flatMap(([text, box], n) => [...texts.slice(n + 1), ...keys]
+    .filter(([other, place]) => other !== text && !other.contains(text) && meet(box, place))
+    .map(([other]) => `${text.data.trim().slice(0, 30)} lies over ${other.textContent.trim().slice(0, 30)}`));
+  return { targets, over: [...new Set(over)], fits: main.scrollHeight <= main.clientHeight + 1 && !wide && !cut };
 }
 """
 
@@ -74,68 +63,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def clinic(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clinic]:
-    monkeypatch.setattr(doctor_place, "_SYSTEMD", tmp_path / "none")
-    monkeypatch.setattr("kiosk.station.doctor.bundle.bundle._SYSTEMD", tmp_path / "none")
-    monkeypatch.setattr(doctor_place, "disk_of", str)
-    monkeypatch.setattr(doctor_place, "uuid_of", lambda folder: "")
-    clinic = Clinic(tmp_path, template)
-    clinic.cure()
-    clinic.printers["receipt"].says(PrinterFault.PAPER_OUT)
-    clinic.store.outbox.acknowledge(clinic.store.outbox.counts().last_seq, (2, 3))
-    give_scale(clinic, LONGEST)
-    rig = Rig()
-    rig.rest(0)
-    clinic.equipment.scale_keys = ScaleKeys(FakeScale(), COMMANDS, 60_000, rig.desk.loads)
-    clinic.equipment.updates = Updates(FullShelf(), FakeJournal(), FakeQuiet())
-    clinic.config.relay = replace(clinic.config.relay, updates="http://127.0.0.1:8843")
-    yield clinic
-    clinic.store.close()
-
-
-def calibrate(clinic: Clinic, page: str) -> None:
-    """Bring the calibration of the lens to where a page of LENS shows it."""
-    camera = FakeLensCamera()
-    clinic.equipment.lens = lens = LensCalibration(
-        camera, LensFile(clinic.settings.data, clinic.config.camera), lambda: "2026-11-28"
-    )
-    lens.forget()
-    if page in LENS[1:]:
-        lens.begin()
-    if page == "/lens?refused":
-        camera.faults = [LensRefused(LensRefusal.MAT)]
-        lens.shoot(1)
-    if page == "/lens?failed":
-        camera.fit = LensRefused(LensRefusal.COVERAGE)
-    if page in LENS[3:]:
-        for number in range(1, SHOTS + 1):
-            lens.shoot(number)
-
-
-def app_of(clinic: Clinic, settings: WebSettings) -> ServedApp:
-    app = ServedApp("kiosk.web", NoStreams())
-    app.jinja_env.undefined = StrictUndefined
-    app.jinja_env.filters.update(_FILTERS)
-    guard.install(app)
-    person = Person("01", "Reyhan", Role.TECHNICIAN)
-    roles.install(
-        app,
-        roles.merge([technician.NEEDS, technical.NEEDS, lens_pages.NEEDS, layouts.NEEDS, update.NEEDS]),
-        lambda token: Session(token, person),
-    )
-    app.register_blueprint(technical.blueprint(cast(Any, clinic), settings, cast(Any, None)))
-    app.register_blueprint(technician.blueprint(cast(Any, clinic), settings, clinic.doctor))
-    app.register_blueprint(lens_pages.blueprint(settings, clinic.doctor))
-    app.register_blueprint(layouts.blueprint(settings, clinic.doctor))
-    app.register_blueprint(update.blueprint(settings, clinic.doctor))
-    return app
-
-
-def shoot(app: ServedApp) -> None:
-    """A shot of the technician's, which is shown once."""
-    client = app.test_client()
-    client.set_cookie(roles.COOKIE, "any")
-    assert client.post("/technician/shoot").status_code == 303
+def clinic(tmp_path: Path, template: Path) -> Iterator[Clinic]:
+    with telling_clinic(tmp_path, template) as clinic:
+        yield clinic
 
 
 @contextmanager
@@ -175,6 +105,7 @@ def page_faults(page: Page, settings: WebSettings, *, axe: bool) -> Iterator[str
             yield f"{name}: {size} px"
         if not inside:
             yield f"{name}: outside the screen"
+    yield from found["over"]
     if not found["fits"]:
         yield "does not fit"
     if axe:

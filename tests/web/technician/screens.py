@@ -1,0 +1,111 @@
+"""The technician's pages of a station that has much to tell, for those who look at each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, cast
+
+import pytest
+from jinja2 import StrictUndefined
+
+from kiosk.devices.ports import PrinterFault
+from kiosk.devices.scale.command import COMMANDS
+from kiosk.domain.clerk import Role
+from kiosk.domain.lens import LensRefusal, LensRefused
+from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.people import Person
+from kiosk.station.doctor import environment as doctor_place
+from kiosk.station.photos.lens_calibration import SHOTS, LensCalibration
+from kiosk.station.photos.lens_file import LensFile
+from kiosk.station.scale.keys import ScaleKeys
+from kiosk.station.update.updates import Updates
+from kiosk.web import guard, roles
+from kiosk.web.factory import _FILTERS, ServedApp
+from kiosk.web.first_start.app import NoStreams
+from kiosk.web.settings import WebSettings
+from kiosk.web.technician import layouts, technical, update
+from kiosk.web.technician import lens as lens_pages
+from kiosk.web.technician import routes as technician
+from tests.station.doctor.clinic import Clinic
+from tests.station.fakes import Rig
+from tests.station.photos.test_lens import FakeLensCamera
+from tests.station.scale.test_keys import FakeScale
+from tests.station.update.test_station_side import FakeJournal, FakeQuiet, FullShelf
+from tests.web.scale_worth import LONGEST, give_scale
+
+LENS: Final = ("/lens", "/lens?shot", "/lens?refused", "/lens?kept", "/lens?failed")
+"""The same page; what stands behind the mark says how far the calibration is, see ``calibrate``."""
+PAGES: Final = (
+    *("", "/tests", "/scale", "/scale?told=unconfirmed", "/shot", *LENS),
+    *("/lamps", "/care", "/layouts", "/events", "/epoch", "/about", "/update"),
+)
+
+
+@contextmanager
+def telling_clinic(folder: Path, template: Path) -> Iterator[Clinic]:
+    """A station whose scale has the longest names, with a printer without paper, and updates of every kind."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(doctor_place, "_SYSTEMD", folder / "none")
+        patch.setattr("kiosk.station.doctor.bundle.bundle._SYSTEMD", folder / "none")
+        patch.setattr(doctor_place, "disk_of", str)
+        patch.setattr(doctor_place, "uuid_of", lambda folder: "")
+        clinic = Clinic(folder, template)
+        clinic.cure()
+        clinic.printers["receipt"].says(PrinterFault.PAPER_OUT)
+        clinic.store.outbox.acknowledge(clinic.store.outbox.counts().last_seq, (2, 3))
+        give_scale(clinic, LONGEST)
+        rig = Rig()
+        rig.rest(0)
+        clinic.equipment.scale_keys = ScaleKeys(FakeScale(), COMMANDS, 60_000, rig.desk.loads)
+        clinic.equipment.updates = Updates(FullShelf(), FakeJournal(), FakeQuiet())
+        clinic.config.relay = replace(clinic.config.relay, updates="http://127.0.0.1:8843")
+        yield clinic
+        clinic.store.close()
+
+
+def calibrate(clinic: Clinic, page: str) -> None:
+    """Bring the calibration of the lens to where a page of LENS shows it."""
+    camera = FakeLensCamera()
+    clinic.equipment.lens = lens = LensCalibration(
+        camera, LensFile(clinic.settings.data, clinic.config.camera), lambda: "2026-11-28"
+    )
+    lens.forget()
+    if page in LENS[1:]:
+        lens.begin()
+    if page == "/lens?refused":
+        camera.faults = [LensRefused(LensRefusal.MAT)]
+        lens.shoot(1)
+    if page == "/lens?failed":
+        camera.fit = LensRefused(LensRefusal.COVERAGE)
+    if page in LENS[3:]:
+        for number in range(1, SHOTS + 1):
+            lens.shoot(number)
+
+
+def app_of(clinic: Clinic, settings: WebSettings) -> ServedApp:
+    app = ServedApp("kiosk.web", NoStreams())
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.filters.update(_FILTERS)
+    guard.install(app)
+    person = Person("01", "Reyhan", Role.TECHNICIAN)
+    roles.install(
+        app,
+        roles.merge([technician.NEEDS, technical.NEEDS, lens_pages.NEEDS, layouts.NEEDS, update.NEEDS]),
+        lambda token: Session(token, person),
+    )
+    app.register_blueprint(technical.blueprint(cast(Any, clinic), settings, cast(Any, None)))
+    app.register_blueprint(technician.blueprint(cast(Any, clinic), settings, clinic.doctor))
+    app.register_blueprint(lens_pages.blueprint(settings, clinic.doctor))
+    app.register_blueprint(layouts.blueprint(settings, clinic.doctor))
+    app.register_blueprint(update.blueprint(settings, clinic.doctor))
+    return app
+
+
+def shoot(app: ServedApp) -> None:
+    """A shot of the technician's, which is shown once."""
+    client = app.test_client()
+    client.set_cookie(roles.COOKIE, "any")
+    assert client.post("/technician/shoot").status_code == 303

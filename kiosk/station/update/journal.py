@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -56,7 +56,7 @@ class Entry:
     former: str = ""
     copy: str = ""
     schema: int = 0
-    newest_event: int = 0
+    newest_event: Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)] = 0
     scale: bool = False
     accepted: tuple[str, ...] = ()
     why: Why | None = None

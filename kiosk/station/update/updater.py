@@ -226,7 +226,9 @@ class Updater:
             kept = self._is_brought_up()
         elif entry.phase in (Phase.SWITCHING, Phase.TRIAL) and entry.newest_event:
             self._services.stop()
+            # The copy is asked as well: a bit that has turned over in the journal's number proves no release.
             kept = self._database.served_since(entry.newest_event, entry.schema)
+            kept = kept and not self._database.copy_may_come_back(entry.copy)
         else:
             kept = False
         return kept and self._takes(entry.version)

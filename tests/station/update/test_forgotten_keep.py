@@ -7,18 +7,20 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.units import RELAY, STATION
-from kiosk.station.update.journal import Phase
+from kiosk.station.update.journal import Phase, parse_entry
 from kiosk.station.update.refusals import Why
 from kiosk.station.update.updater import FORGOTTEN
 from kiosk.store import StoreError
 from kiosk.store.backup.before_update import CopyBeforeUpdate
 from kiosk.store.backup.since_copy import newest_event, served_since, written_since
+from kiosk.store.errors import DatabaseLocked
 from tests.depth import TORTURE, many
 from tests.station.update.machine import NEW, OLD, Behavior, Machine, lay_bundle
 from tests.station.update.power import lines_of, run, worth_a_cut
@@ -250,6 +252,31 @@ def test_a_forgotten_keep_of_a_release_that_is_gone_as_well_leaves_the_database(
     assert (card.content(), card.booked(), card.running) == (content, booked, set())
 
 
+def test_a_number_that_the_card_has_changed_proves_no_release(tmp_path: Path) -> None:
+    """The journal says that the copy ended before the last intakes: the copy itself knows better."""
+    card = Card(tmp_path / "card", Behavior(says=False))
+    card.lay()
+    for _ in range(3):
+        card.work()
+    before = card.content()
+    lay_bundle(card.data / "updates")
+    card.ask()
+    assert run(card.update, len(lines_of(Card(tmp_path / "counted", card.behavior).like(card).update)) // 2)
+    entry = card.entry()
+    assert entry is not None
+    assert entry.newest_event == newest_event(card.database)
+    JournalFile(card.releases).write(replace(entry, newest_event=entry.newest_event - 3))
+    card.boot()
+    card.booted()
+    assert (card.version(), card.content(), card.booked()) == (OLD, before, card.kept_rows)
+
+
+@pytest.mark.parametrize("number", ["-1", "1e400", str(1 << 63), '"7"', "null"])
+def test_a_number_that_is_none_makes_a_journal_that_nobody_can_read(number: str) -> None:
+    with pytest.raises(ValueError, match="cannot be read"):
+        parse_entry(f'{{"number": "1", "phase": "trial", "version": "0.9.1", "newest_event": {number}}}'.encode())
+
+
 UNREADABLE: dict[str, Callable[[bytes], bytes]] = {
     "nothing": lambda raw: b"",
     "no database": lambda raw: b"x" * len(raw),
@@ -274,6 +301,16 @@ def test_a_database_that_cannot_be_read_is_replaced_by_the_copy(tmp_path: Path, 
         card.database.with_name(card.database.name + end).unlink(missing_ok=True)
     card.booted()
     assert (card.version(), card.content()) == (OLD, before)
+
+
+def test_a_database_that_cannot_be_read_before_the_switch_proves_nothing(kept: Card, copies: Copies) -> None:
+    card = copies.of(kept)
+    card.forget(Remembered(Phase.COPYING, copy=False))
+    card.database.write_bytes(b"no database")
+    card.updater().settle()
+    outcome = card.outcome()
+    assert outcome is not None
+    assert (outcome.why, card.version(), card.database.read_bytes()) == (Why.INTERRUPTED, OLD, b"no database")
 
 
 # --- the look into both databases
@@ -355,3 +392,20 @@ def test_events_that_lie_in_the_log_alone_are_found(pair: tuple[Card, Path]) -> 
 
 def _sha(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_database_that_is_in_use_is_not_taken_for_one_that_cannot_be_read(
+    pair: tuple[Card, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card, copy = pair
+    monkeypatch.setattr("kiosk.store.backup.since_copy._BUSY_S", 0.0)
+    with closing(sqlite3.connect(card.database, isolation_level=None)) as other:
+        for statement in ("PRAGMA journal_mode = WAL", "PRAGMA locking_mode = EXCLUSIVE", "BEGIN EXCLUSIVE"):
+            other.execute(statement)
+        for look_into in (
+            lambda: written_since(card.database, copy),
+            lambda: served_since(card.database, 0, 6),
+            lambda: newest_event(card.database),
+        ):
+            with pytest.raises(DatabaseLocked):
+                look_into()

@@ -96,7 +96,7 @@ class CopyBeforeUpdate:
         except (OSError, StoreError) as error:
             return None, str(error)
         if more := written_since(self._database, self._copy):
-            return None, f"The database tells {more} things (events, papers) that the copy of before the update lacks."
+            return None, f"The database tells more than the copy of before the update (events and papers: {more})."
         staged = self._folder / f"{self._database.name}.staged"
         try:
             staged.unlink(missing_ok=True)

@@ -215,7 +215,7 @@ def test_what_nobody_was_served_by_proves_no_release_and_is_not_lost_either(
     assert (card.version(), card.content(), card.booked()) == (OLD, content, card.kept_rows)
     outcome = card.outcome()
     assert outcome is not None
-    assert outcome.detail == "The database tells 1 things (events, papers) that the copy of before the update lacks."
+    assert outcome.detail == "The database tells more than the copy of before the update (events and papers: 1)."
 
 
 AGAIN = {"reissued": "0123456789abcdef-3"}
@@ -229,7 +229,7 @@ def test_what_serves_nobody_proves_no_release_and_a_person_decides(tmp_path: Pat
     booked_on_trial(card, "station.intake.confirmed.v1" if more else "station.clerk.added.v1", **more)
     content, copy = card.content(), (card.data / "before-update/station.db").read_bytes()
     for _ in range(2):
-        with pytest.raises(StoreError, match=r"tells 1 things .* has schema 8, and had 7 before"):
+        with pytest.raises(StoreError, match=r"tells more .*: 1.*has schema 8, and had 7 before"):
             card.booted()
         card.boot()
     assert (card.running, card.content()) == (set(), content)
@@ -387,7 +387,7 @@ def test_events_that_lie_in_the_log_alone_are_found(pair: tuple[Card, Path]) -> 
     assert served_since(card.database, end, 6)
     assert not served_since(card.database, end, 7), "the former release reads it"
     assert written_since(card.database, copy) == 1
-    assert CopyBeforeUpdate(card.database).put_back(_sha(copy), 7).startswith("The database tells 1 things")
+    assert CopyBeforeUpdate(card.database).put_back(_sha(copy), 7).startswith("The database tells more")
 
 
 def _sha(path: Path) -> str:

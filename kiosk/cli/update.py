@@ -53,7 +53,8 @@ def update(file: Path | None, path: Path | None, status: bool, keep: bool, helpe
     Settings, keys and pictures are not touched.
 
     With --keep, and never by itself: a new release that was to be taken back stays, because the card has spoiled the
-    copy of the database. Refused wherever the former release can come back.
+    copy of the database, or the database tells what the copy does not. Refused wherever the former release can come
+    back.
 
     Exit 0 when the new release was kept, 1 when it was refused or taken back, 2 on wrong usage.
     """
@@ -100,7 +101,7 @@ def _over_the_line(path: Path | None) -> Iterator[str]:
 
 def _told(outcome: Outcome) -> str:
     if outcome.why is None:
-        return f"the newest update, to {outcome.version}, was kept"
+        return f"the newest update, to {outcome.version}, was kept{f' ({outcome.detail})' if outcome.detail else ''}"
     about = f", to {outcome.version}," if outcome.version else ""
     return f"the newest update{about} was not kept: {sentence(outcome.why, outcome.detail)}"
 

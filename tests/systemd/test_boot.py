@@ -382,6 +382,44 @@ def test_a_request_that_the_helper_cannot_serve_is_taken_away_and_its_unit_rests
     box.call("systemctl", "reset-failed", UPDATE)
 
 
+BUNDLE = "kiosk-bundle.service"
+HOLD_BUNDLE = """\
+[Service]
+ExecStart=
+ExecStart=/bin/sh -c 'kiosk medium copy-bundle; until test -e /run/go-on-$INVOCATION_ID; do sleep 0.1; done'
+"""
+ASK_BUNDLE = "/var/lib/kiosk/requests/bundle.json"
+
+
+def test_bundles_that_are_asked_for_while_one_is_copied_are_copied_as_well(read_only: Box) -> None:
+    """The helper takes each request away, and its path unit looks again when it has ended."""
+    box, seen = read_only, {""}
+    box.until("kiosk-bundle.path", "SubState", lambda state: state == "waiting")
+    runtime_drop_in(box, BUNDLE, HOLD_BUNDLE)
+    written = (
+        f"cd / && mkdir -p $(dirname {ASK_BUNDLE}) && echo '{{}}' >{ASK_BUNDLE}.new && mv {ASK_BUNDLE}.new {ASK_BUNDLE}"
+    )
+
+    def ask() -> None:
+        assert box.call("runuser", "-u", "kiosk", "--", "sh", "-c", written).returncode == 0
+
+    def helped() -> str:
+        run = box.until(BUNDLE, "InvocationID", lambda run: run not in seen)
+        wait_for(lambda: box.call("test", "-e", ASK_BUNDLE).returncode != 0, lambda: box.journal(BUNDLE))
+        seen.add(run)
+        return run
+
+    seen.add(box.property(BUNDLE, "InvocationID"))
+    ask()
+    first = helped()
+    ask()
+    box.call("touch", f"/run/go-on-{first}")
+    box.call("touch", f"/run/go-on-{helped()}")
+    box.until(BUNDLE, "SubState", lambda state: state == "dead")
+    box.until("kiosk-bundle.path", "SubState", lambda state: state == "waiting")
+    assert box.journal(BUNDLE).count("nothing was copied") == 2
+
+
 ROOT_IN_FSTAB = """\
 trap 'umount /etc/fstab' EXIT
 grep ' / overlay ' /proc/mounts | sed 's/ rw,/ ro,/' >/run/fstab

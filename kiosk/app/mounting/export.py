@@ -7,6 +7,7 @@ the copy alone, and for this unit alone.
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final
@@ -38,6 +39,10 @@ class NothingCopied(Exception):
     """There is no request, no stick, or no such bundle; the text says which."""
 
 
+class RequestStays(Exception):
+    """It was served and cannot be taken away; the text says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExportPlaces:
     """Where everything lies on a box; other folders in tests."""
@@ -49,9 +54,33 @@ class ExportPlaces:
 
 
 def copy_bundle(where: ExportPlaces) -> Path:
-    """The copy on the first stick. Raises NothingCopied, OSError."""
+    """The copy on the first stick. Raises NothingCopied, OSError, and RequestStays after all else.
+
+    The request goes first, whatever it is: as long as one is there, the path unit starts the helper.
+    """
+    asked = where.data / COPY_REQUEST
+    request: bytes | OSError
     try:
-        name = _request(_plain_file(where.data / COPY_REQUEST, _LONGEST_REQUEST)).bundle
+        request = _plain_file(asked, _LONGEST_REQUEST)
+    except OSError as error:
+        request = error
+    stays = _take_away(asked)
+    try:
+        made = _copy(where, request)
+    except NothingCopied as nothing:
+        if stays is None:
+            raise
+        raise stays from nothing
+    if stays is not None:
+        raise stays
+    return made
+
+
+def _copy(where: ExportPlaces, request: bytes | OSError) -> Path:
+    if isinstance(request, OSError):
+        raise NothingCopied(f"no bundle was asked for: {request}")
+    try:
+        name = _request(request).bundle
         content = _plain_file(where.data / name, LARGEST)
     except (OSError, Unreadable) as error:
         raise NothingCopied(f"no bundle was asked for that is there: {error}") from error
@@ -61,6 +90,28 @@ def copy_bundle(where: ExportPlaces) -> Path:
     with where.writable(medium):
         write_durably(medium / name, content)
     return medium / name
+
+
+def _take_away(request: Path) -> RequestStays | None:
+    """The folder is the station's, and no link to another is followed. What was in the way is returned."""
+    try:
+        folder = os.open(request.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            _remove(request.name, folder)
+        finally:
+            os.close(folder)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return RequestStays(str(error))
+    return None
+
+
+def _remove(name: str, folder: int) -> None:
+    try:
+        os.unlink(name, dir_fd=folder)
+    except IsADirectoryError:
+        shutil.rmtree(name, dir_fd=folder)
 
 
 def _plain_file(path: Path, most: int) -> bytes:

@@ -8,6 +8,7 @@ from pathlib import Path
 from kiosk.app.update.owner import as_owner
 from kiosk.station.update.refusals import UpdateRefused, Why
 from kiosk.store.backup.before_update import CopyBeforeUpdate
+from kiosk.store.backup.since_copy import newest_event, served_since
 from kiosk.store.database.check import check_file
 from kiosk.store.database.look import look
 
@@ -37,15 +38,25 @@ class StationDatabase:
         with self._as_owner():
             return self._copy.make()
 
-    def put_back(self, sha256: str, schema: int) -> None:
-        """As ``CopyBeforeUpdate`` says."""
+    def newest_event(self) -> int:
+        """As ``since_copy`` says."""
         with self._as_owner():
-            self._copy.put_back(sha256, schema)
+            return newest_event(self._path)
 
-    def copy_is_whole(self, sha256: str) -> bool:
+    def put_back(self, sha256: str, schema: int) -> str:
         """As ``CopyBeforeUpdate`` says."""
         with self._as_owner():
-            return self._copy.is_whole(sha256)
+            return self._copy.put_back(sha256, schema)
+
+    def copy_may_come_back(self, sha256: str) -> bool:
+        """As ``CopyBeforeUpdate`` says."""
+        with self._as_owner():
+            return self._copy.may_come_back(sha256)
+
+    def served_since(self, position: int, schema: int) -> bool:
+        """As ``since_copy`` says."""
+        with self._as_owner():
+            return served_since(self._path, position, schema)
 
     def check(self) -> None:
         """Every page and row of it."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 
-from kiosk.app.mounting.export import ExportPlaces, NothingCopied, copy_bundle
+from kiosk.app.mounting.export import ExportPlaces, NothingCopied, RequestStays, copy_bundle
 from kiosk.app.mounting.mounting import mount_medium
 from kiosk.app.mounting.rules import MediumRefused
 from kiosk.cli.one_line import end
+
+_REQUEST_STAYS: Final = 3
+"""Its unit pauses, and tries again."""
 
 
 @click.group()
@@ -47,4 +52,6 @@ def copy_bundle_() -> None:
         return
     except OSError as error:
         end(str(error), 1)
+    except RequestStays as reason:
+        end(f"the request cannot be taken away: {reason}", _REQUEST_STAYS)
     click.echo(f"the bundle lies at {made}")

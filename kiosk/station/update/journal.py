@@ -8,13 +8,17 @@ trial       the new release migrates, and looks at itself     power cut: step ba
 back        the copied database and the former release        power cut: step back, again from its beginning
 keep        the new release stays: the copy is deleted        power cut: go on; the copy is never brought back
 over        what came of it is known; the station starts      power cut: go on
+
+A card that ignores flushes may come back with an earlier phase than was written last. Nothing is decided by a phase
+alone, therefore: the copy never takes the place of a database that tells more, and a release that has served somebody
+in the schema that it has brought was kept.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -41,9 +45,9 @@ class Entry:
     """One update. ``number`` is random: an answer or a verdict that names another one is none for it.
 
     ``former`` is the folder of the release that ran before, "" for the packaged one. ``copy`` is the SHA-256 of the
-    copied database, ``schema`` its schema, 0 where an older release wrote this. ``scale`` says whether the scale was
-    heard before. ``accepted`` are the keys to accept after it was kept, when they change. ``why`` and ``detail`` say
-    why it was not.
+    copied database, ``schema`` its schema and ``newest_event`` the position of its newest event, 0 where an older
+    release wrote this. ``scale`` says whether the scale was heard before. ``accepted`` are the keys to accept after it
+    was kept, when they change. ``why`` and ``detail`` say why it was not.
     """
 
     number: str
@@ -52,6 +56,7 @@ class Entry:
     former: str = ""
     copy: str = ""
     schema: int = 0
+    newest_event: Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)] = 0
     scale: bool = False
     accepted: tuple[str, ...] = ()
     why: Why | None = None
@@ -60,7 +65,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of the newest update: kept, or why not.
+    """What came of the newest update: kept, or why not. ``detail`` says also what was strange with one that was kept.
 
     ``failed`` is the version that stepped back last, until one is kept: no refusal in between makes it worth fetching.
     """

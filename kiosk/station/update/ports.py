@@ -69,13 +69,21 @@ class Database(Protocol):
     def copy(self) -> str:
         """Copy it, check the copy, make it durable; returns its SHA-256."""
 
-    def put_back(self, sha256: str, schema: int) -> None:
-        """Put the copy in its place. Again changes nothing.
+    def newest_event(self) -> int:
+        """Its position, 0 for none."""
 
-        Where the copy is spoiled, a database that is whole and has this schema stays.
+    def put_back(self, sha256: str, schema: int) -> str:
+        """Put the copy in its place, and return "". Again changes nothing.
+
+        Where the copy is spoiled, or the database tells something that the copy does not, the copy never takes its
+        place: a database that is whole and has this schema stays, and why it does is returned.
         """
 
-    def copy_is_whole(self, sha256: str) -> bool: ...
+    def copy_may_come_back(self, sha256: str) -> bool:
+        """Whether the copy is whole, and tells all that the database does."""
+
+    def served_since(self, position: int, schema: int) -> bool:
+        """Whether somebody was served after this event, in a database of a higher schema that is whole."""
 
     def check(self) -> None:
         """Raises StoreError when the database is not whole."""

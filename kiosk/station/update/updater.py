@@ -31,6 +31,7 @@ ANSWER_S: Final = 20.0
 LOOK_S: Final = 0.5
 RESERVE_BYTES: Final = 64 * 1024 * 1024
 """Stays free on the partition: a station that has kept its data still has to write them."""
+FORGOTTEN: Final = "the card had forgotten it: replace it soon"
 _CHUNK: Final = 1024 * 1024
 
 
@@ -60,7 +61,10 @@ class Updater:
         if entry is None:
             return
         logger.warning("an update to %s was left in phase %s", entry.version, entry.phase)
-        if entry.phase in BEFORE_SWITCH:
+        if self._was_kept(entry):
+            logger.error("the update to %s was kept, and the card has forgotten it: replace the card", entry.version)
+            self._keep(replace(entry, detail=FORGOTTEN))
+        elif entry.phase in BEFORE_SWITCH:
             self._over(replace(entry, why=Why.INTERRUPTED))
         elif entry.phase in UNDECIDED:
             self._step_back(entry, entry.why or Why.LATE, entry.detail)
@@ -166,8 +170,8 @@ class Updater:
         entry = replace(entry, phase=Phase.COPYING)
         self._journal.write(entry)
         self._services.stop()
-        schema = self._database.schema()
-        return replace(entry, phase=Phase.SWITCHING, copy=self._database.copy(), schema=schema)
+        schema, newest = self._database.schema(), self._database.newest_event()
+        return replace(entry, phase=Phase.SWITCHING, copy=self._database.copy(), schema=schema, newest_event=newest)
 
     def _try(self, entry: Entry) -> Outcome:
         self._journal.write(entry)
@@ -195,7 +199,8 @@ class Updater:
         return self._over(kept)
 
     def keep_new(self) -> Outcome | None:
-        """By a person's word, where the way back is closed for ever: the copied database is spoiled, the other whole.
+        """By a person's word, where the way back is closed for ever: the copied database is spoiled, or lacks what the
+        other one tells, and that is whole.
 
         None where that is not so. Raises OSError, and StoreError when the other one is not whole either.
         """
@@ -204,20 +209,52 @@ class Updater:
             entry is not None
             and entry.phase is Phase.BACK
             and self._releases.current() == entry.version
-            and not self._database.copy_is_whole(entry.copy)
+            and not self._database.copy_may_come_back(entry.copy)
         )
         if entry is None or not stuck:
             return None
         self._database.check()
         return self._keep(replace(entry, why=None, detail=""))
 
+    def _was_kept(self, entry: Entry) -> bool:
+        """Whether the card has forgotten that it was: on trial nobody is served. Raises OSError, StoreError.
+
+        Asked only where the new release alone reads the database. Else the former one steps in and goes on with it: it
+        may be that one who served, after a way back that is forgotten.
+        """
+        if entry.phase is Phase.COPYING:
+            kept = self._is_brought_up()
+        elif entry.phase in (Phase.SWITCHING, Phase.TRIAL) and entry.newest_event:
+            self._services.stop()
+            # The copy is asked as well: a bit that has turned over in the journal's number proves no release.
+            kept = self._database.served_since(entry.newest_event, entry.schema)
+            kept = kept and not self._database.copy_may_come_back(entry.copy)
+        else:
+            kept = False
+        return kept and self._takes(entry.version)
+
+    def _is_brought_up(self) -> bool:
+        try:
+            return self._database.schema() > self._releases.running().schema
+        except (StoreError, UpdateRefused):
+            return False
+
+    def _takes(self, version: str) -> bool:
+        """Let this release run, where it is whole."""
+        before = self._releases.current()
+        self._releases.switch(version)
+        if self._releases.running().version == version:
+            return True
+        self._releases.switch(before)
+        return False
+
     def _step_back(self, entry: Entry, why: Why, detail: str) -> Outcome:
         back = replace(entry, phase=Phase.BACK, why=why, detail=detail)
         self._journal.write(back)
         self._services.stop()
-        self._database.put_back(back.copy, back.schema)
+        stays = self._database.put_back(back.copy, back.schema)
         self._releases.switch(back.former)
-        return self._over(back)
+        return self._over(replace(back, detail=" ".join(filter(None, (detail, stays)))))
 
     def _over(self, entry: Entry) -> Outcome:
         """From here on nothing of the two databases is decided any more."""

@@ -18,6 +18,7 @@ from urllib.parse import quote
 from kiosk.files import hand_over, sync_folder, write_synced
 from kiosk.store.backup.backup import sha256_of
 from kiosk.store.backup.restore import stopped
+from kiosk.store.backup.since_copy import written_since
 from kiosk.store.database.check import check_file
 from kiosk.store.database.connection import LOG_FILES
 from kiosk.store.errors import StoreError, translated
@@ -49,48 +50,68 @@ class CopyBeforeUpdate:
         sync_folder(self._folder.parent)
         return sha256_of(self._copy)
 
-    def put_back(self, sha256: str, schema: int) -> None:
+    def put_back(self, sha256: str, schema: int) -> str:
         """In the place of the database, byte for byte; again changes nothing. Raises StoreError, OSError.
 
         At every moment the database is one whole file: what the new release left in its log is folded in before the
-        copy takes its place, so that neither ever meets the log of the other. When the card has spoiled the copy, a
-        database that is whole and has the ``schema`` of before stays: nobody has booked anything since.
+        copy takes its place, so that neither ever meets the log of the other. When the card has spoiled the copy, or
+        the database tells anything that the copy does not, a database that is whole and has the ``schema`` of before
+        stays; the text says why it did, "" when the copy is in its place.
         """
         logs = [self._database.with_name(self._database.name + end) for end in LOG_FILES]
         with stopped(self._database):
             pass
-        try:
-            staged = self._stage(sha256)
-        except (OSError, StoreError) as error:
-            found = check_file(self._database, thorough=True)
-            if found != schema:
-                raise StoreError(f"{error} The database has schema {found}, and had {schema} before.") from error
-            logger.warning("the database stays as it is, it is whole: %s", error)
-            return
+        staged, why = self._stage(sha256)
+        if staged is None:
+            return self._stays(schema, why)
         _fold_log(self._database)
         for log in logs:
             log.unlink(missing_ok=True)
         sync_folder(self._database.parent)
         staged.replace(self._database)
         sync_folder(self._database.parent)
+        return ""
 
-    def is_whole(self, sha256: str) -> bool:
-        """Whether it can be put back; one that cannot be read is not."""
+    def _stays(self, schema: int, why: str) -> str:
         try:
-            return sha256_of(self._copy) == sha256
+            found = check_file(self._database, thorough=True)
+        except StoreError as error:
+            raise StoreError(f"{why} {error}") from error
+        if found != schema:
+            raise StoreError(f"{why} The database has schema {found}, and had {schema} before.")
+        logger.warning("the database stays as it is, it is whole: %s", why)
+        return why
+
+    def may_come_back(self, sha256: str) -> bool:
+        """Whether it is whole, one that cannot be read is not, and tells all that the database does."""
+        try:
+            return sha256_of(self._copy) == sha256 and not written_since(self._database, self._copy)
         except OSError:
             return False
 
-    def _stage(self, sha256: str) -> Path:
+    def _stage(self, sha256: str) -> tuple[Path | None, str]:
+        """Ready to be put in place, or why it may not be. What may not is not written again and again."""
+        try:
+            self._require_whole(self._copy, sha256)
+        except (OSError, StoreError) as error:
+            return None, str(error)
+        if more := written_since(self._database, self._copy):
+            return None, f"The database tells more than the copy of before the update (events and papers: {more})."
         staged = self._folder / f"{self._database.name}.staged"
-        staged.unlink(missing_ok=True)
-        shutil.copyfile(self._copy, staged)
-        with staged.open("rb") as file:
-            os.fsync(file.fileno())
-        if sha256_of(staged) != sha256:
-            raise StoreError(f"The copy {self._copy} is not what was copied before the update: nothing was changed.")
+        try:
+            staged.unlink(missing_ok=True)
+            shutil.copyfile(self._copy, staged)
+            with staged.open("rb") as file:
+                os.fsync(file.fileno())
+            self._require_whole(staged, sha256)
+        except (OSError, StoreError) as error:
+            return None, str(error)
         hand_over(staged)
-        return staged
+        return staged, ""
+
+    def _require_whole(self, copy: Path, sha256: str) -> None:
+        if sha256_of(copy) != sha256:
+            raise StoreError(f"The copy {self._copy} is not what was copied before the update: nothing was changed.")
 
     def forget(self) -> None:
         """Delete the copy and all that is beside it; again does nothing. Raises OSError."""

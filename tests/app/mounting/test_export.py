@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from kiosk.app.mounting.export import LARGEST, ExportPlaces, NothingCopied, copy_bundle
+from kiosk.app.mounting.export import LARGEST, ExportPlaces, NothingCopied, RequestStays, copy_bundle
 from kiosk.station.doctor.tools import COPY_REQUEST
 
 NAME = "support-S0147-0001-2026-11-25.zip"
@@ -22,16 +22,21 @@ class Box:
         self.stick.mkdir(parents=True)
         (self.data / NAME).write_bytes(b"PK")
         self.open = 0
+        self.on_open: Callable[[], None] = lambda: None
         media = folder / "media"
         self.places = ExportPlaces(self.data, (media,), lambda path: Path(path).parent == media, self.writable)
 
     @contextmanager
     def writable(self, medium: Path) -> Iterator[None]:
         self.open += 1
+        self.on_open()
         yield
 
     def ask(self, content: str) -> None:
         (self.data / COPY_REQUEST).write_text(content)
+
+    def is_asked(self) -> bool:
+        return os.path.lexists(self.data / COPY_REQUEST)
 
 
 @pytest.fixture
@@ -44,40 +49,77 @@ def test_the_bundle_comes_to_the_stick_and_the_stick_is_open_for_it_alone(box: B
     assert copy_bundle(box.places) == box.stick / NAME
     assert [path.name for path in box.stick.iterdir()] == [NAME]
     assert box.open == 1
+    assert not box.is_asked(), "one that is left would be served again and again"
+    with pytest.raises(NothingCopied):
+        copy_bundle(box.places)
+
+
+def test_whatever_is_asked_for_is_asked_for_once(box: Box, tmp_path: Path) -> None:
+    """Its path unit starts the helper as long as anything of that name is there."""
+    request = box.data / COPY_REQUEST
+    lays: list[Callable[[], object]] = [
+        lambda: box.ask(""),
+        lambda: box.ask("x" * 5000),
+        lambda: os.mkfifo(request),
+        lambda: request.symlink_to(tmp_path / "elsewhere"),
+        lambda: (request / "full/of").mkdir(parents=True),
+    ]
+    (tmp_path / "elsewhere").write_text(f'{{"bundle": "{NAME}"}}')
+    for lay in lays:
+        lay()
+        with pytest.raises(NothingCopied):
+            copy_bundle(box.places)
+        assert not box.is_asked()
+    assert (tmp_path / "elsewhere").exists()
+
+
+def test_one_that_comes_while_the_first_is_copied_stays_for_the_next_start(box: Box) -> None:
+    box.ask(f'{{"bundle": "{NAME}"}}')
+    box.on_open = lambda: box.ask(f'{{"bundle": "{NAME}"}}')
+    copy_bundle(box.places)
+    assert box.is_asked()
+
+
+def test_a_request_that_cannot_be_taken_away_is_served_and_is_an_error(box: Box, tmp_path: Path) -> None:
+    """So its unit pauses; a folder that leads elsewhere loses nothing."""
+    (box.data / "requests").rename(tmp_path / "other")
+    (box.data / "requests").symlink_to(tmp_path / "other")
+    box.ask(f'{{"bundle": "{NAME}"}}')
+    with pytest.raises(RequestStays, match="requests"):
+        copy_bundle(box.places)
+    assert (tmp_path / "other/bundle.json").exists()
+    assert (box.stick / NAME).exists()
 
 
 def test_nothing_else_leaves_the_station(box: Box) -> None:
-    (box.data / "station.db").write_bytes(b"names")
-    box.ask(f'{{"bundle": "{NAME}"}}')
-    for content in ("", "{}", '{"bundle": "station.db"}', '{"bundle": "../x.zip"}', f'{{"bundle": "{NAME}\\n"}}'):
+    def refused(content: str = f'{{"bundle": "{NAME}"}}', match: str = "that is there") -> None:
         box.ask(content)
-        with pytest.raises(NothingCopied):
+        with pytest.raises(NothingCopied, match=match):
             copy_bundle(box.places)
-    box.ask(f'{{"bundle": "{NAME}"}}')
+
+    (box.data / "station.db").write_bytes(b"names")
+    for content in ("", "{}", '{"bundle": "station.db"}', '{"bundle": "../x.zip"}', f'{{"bundle": "{NAME}\\n"}}'):
+        refused(content)
     (box.data / NAME).unlink()
     (box.data / NAME).symlink_to(box.data / "station.db")
-    with pytest.raises(NothingCopied):
-        copy_bundle(box.places)
+    refused()
     (box.data / NAME).unlink()
     os.mkfifo(box.data / NAME)
-    with pytest.raises(NothingCopied):
-        copy_bundle(box.places)
+    refused()
     (box.data / NAME).unlink()
     with (box.data / NAME).open("wb") as file:
         file.truncate(LARGEST + 1)
-    with pytest.raises(NothingCopied):
-        copy_bundle(box.places)
+    refused()
     (box.data / NAME).write_bytes(b"PK")
     box.stick.rmdir()
-    with pytest.raises(NothingCopied, match="no stick"):
-        copy_bundle(box.places)
+    refused(match="no stick")
     assert box.open == 0
 
 
 def test_a_folder_where_the_request_or_the_bundle_belongs_leaves_nothing_open(box: Box) -> None:
-    (box.data / COPY_REQUEST).mkdir()
     before = os.listdir("/proc/self/fd")  # noqa: PTH208
     for _ in range(5):
+        (box.data / COPY_REQUEST).mkdir()
         with pytest.raises(NothingCopied, match="no plain file"):
             copy_bundle(box.places)
     assert len(os.listdir("/proc/self/fd")) == len(before)  # noqa: PTH208

@@ -13,7 +13,7 @@ from typing import Any
 from kiosk import files
 from kiosk.app.update import database, journal_file, letter_box, owner, releases, units, unpack
 from kiosk.station.update import updater
-from kiosk.store.backup import before_update
+from kiosk.store.backup import before_update, since_copy
 
 _FILES = {
     module.__file__
@@ -27,6 +27,7 @@ _FILES = {
         units,
         unpack,
         before_update,
+        since_copy,
         files,
     )
 }

@@ -171,7 +171,8 @@ def test_a_migration_of_a_real_database_steps_back_and_goes_on_in_its_epoch(mach
     after = look(machine.database)
     assert told is not None
     assert after is not None
-    assert after.epoch == told.epoch
+    since = replace(after.epoch, last_seq=told.epoch.last_seq, head=told.epoch.head)
+    assert (since, after.epoch.last_seq) == (told.epoch, told.epoch.last_seq + machine.kept_rows)
     with closing(Store.open(machine.database, STATION_ID, stamp())) as store:
         assert store.epochs.identity().epoch == told.epoch.epoch, "nothing was given out twice"
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, BinaryIO, Final
 
@@ -50,7 +51,7 @@ class OfferFolder:
     def offered(self) -> Sequence[Offered]:
         """The newest file first; what cannot be read is not offered."""
         found = self._found()
-        times = {path: path.stat().st_mtime_ns for path in found}
+        times = {path: _changed_at(path) for path in found}
         read = [_read(path) for path in sorted(found, key=lambda path: (-times[path], path.name))]
         return [one for one in read if one is not None][:MAX_OFFERS]
 
@@ -111,6 +112,13 @@ class OfferFolder:
 def _pieces(source: BinaryIO) -> Iterator[bytes]:
     while piece := source.read(_CHUNK):
         yield piece
+
+
+def _changed_at(path: Path) -> int:
+    """In ns; 0 of what was taken away since it was found."""
+    with suppress(FileNotFoundError):
+        return path.stat().st_mtime_ns
+    return 0
 
 
 def _read(path: Path) -> Offered | None:

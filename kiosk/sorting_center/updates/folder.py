@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -94,13 +93,12 @@ class OfferFolder:
     def _copy(self, source: BinaryIO, offer: Offer) -> None:
         """Only what is whole gets its name: the file may lie on a stick that is pulled."""
         digest = hashlib.sha256()
-        with arriving(self._root / f"{offer.sha256}{_END}") as copy:
+        with arriving(self._root / f"{offer.sha256}{_END}", _MODE) as copy:
             for piece in _pieces(source):
                 digest.update(piece)
                 copy.write(piece)
             if (copy.tell(), digest.hexdigest()) != (offer.size_bytes, offer.sha256):
                 raise OSError("the bundle changed while it was copied")
-            os.fchmod(copy.fileno(), _MODE)
 
     def _sweep(self) -> None:
         """Bundles that nothing is told of: whoever added or removed them was killed in the middle."""

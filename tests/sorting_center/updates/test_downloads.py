@@ -176,8 +176,9 @@ def test_who_asks_for_nothing_gives_its_place_to_one_that_asks() -> None:
         assert not reception.fetches(third), "it has only just been answered"
         assert reception.fetches(first), "its place is its own"
         clock.now += 0.1
+        assert not reception.fetches(third), "it asks again, and its answer is looked for"
         reception.allow(first, 20)
-        assert not reception.fetches(third), "it asks again"
+        assert not reception.fetches(third), "it is answered"
         reception.rest(first)
         clock.now += REST_S
         assert reception.fetches(third)

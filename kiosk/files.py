@@ -38,27 +38,37 @@ def stage(path: Path, content: bytes, mode: int | None = None) -> Path:
     ``mode`` holds whatever the umask takes away; without one the umask decides. Raises OSError; then nothing is left.
     """
     fresh = path.with_name(f".{path.name}.new")
+    with _begun(fresh, mode) as file:
+        file.write(content)
+        _force_out(file)
+    return fresh
+
+
+@contextmanager
+def _begun(fresh: Path, mode: int | None) -> Iterator[BinaryIO]:
+    """A file of our own, whatever had its name; nothing is left of it when anything is raised."""
     fresh.unlink(missing_ok=True)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666 if mode is None else mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
             if mode is not None:
                 os.fchmod(file.fileno(), mode)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            yield file
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise
-    return fresh
+
+
+def _force_out(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def write_synced(path: Path, content: bytes) -> None:
     """Write a file that is on the disk when this returns; its name is durable after ``sync_folder``. Raises OSError."""
     with path.open("wb") as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+        _force_out(file)
 
 
 @contextmanager
@@ -78,21 +88,16 @@ def filling(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def arriving(path: Path) -> Iterator[BinaryIO]:
+def arriving(path: Path, mode: int | None = None) -> Iterator[BinaryIO]:
     """A file that is written piece by piece: it gets its name when it is whole and on the disk, or nothing is left.
 
-    Within ``filling``. Raises OSError.
+    ``mode`` as ``stage`` has it. What a kill leaves goes with the next ``filling`` of the folder. Raises OSError.
     """
     fresh = path.with_name(f".{path.name}.new")
-    try:
-        with fresh.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
+    with _begun(fresh, mode) as file:
+        yield file
+        _force_out(file)
         fresh.replace(path)
-    except BaseException:
-        fresh.unlink(missing_ok=True)
-        raise
     sync_folder(path.parent)
 
 

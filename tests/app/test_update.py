@@ -23,7 +23,7 @@ from kiosk.app.update.places import Places
 from kiosk.app.update.station import hear_scale
 from kiosk.cli import update as command
 from kiosk.cli.kiosk import main
-from kiosk.files import filling, open_regular
+from kiosk.files import arriving, filling, open_regular
 from kiosk.messaging.relay.updates.ports import Fetching
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.station.doctor.updates_mark import UpdatesMark
@@ -274,6 +274,22 @@ def test_a_bundle_that_is_not_copied_to_its_end_leaves_nothing(tmp_path: Path) -
     with pytest.raises(OSError, match="Input"):
         command._bring(Pulled(b"KIOSKUPD"), tmp_path / "updates/one.kioskupdate")
     assert list((tmp_path / "updates").iterdir()) == []
+
+
+def test_nothing_is_written_through_a_link_that_lies_where_a_bundle_is_begun(tmp_path: Path) -> None:
+    folder, precious = tmp_path / "updates", tmp_path / "precious"
+    folder.mkdir()
+    precious.write_bytes(b"as it was")
+    with filling(folder):
+        (folder / ".one.kioskupdate.new").symlink_to(precious)
+        with arriving(folder / "one.kioskupdate", 0o640) as file:
+            file.write(b"whole")
+    assert (precious.read_bytes(), (folder / "one.kioskupdate").read_bytes()) == (b"as it was", b"whole")
+    assert (folder / "one.kioskupdate").stat().st_mode & 0o777 == 0o640
+    (folder / "two.kioskupdate").mkdir()
+    with pytest.raises(IsADirectoryError), arriving(folder / "two.kioskupdate") as file:
+        file.write(b"whole")
+    assert sorted(path.name for path in folder.iterdir()) == ["one.kioskupdate", "two.kioskupdate"]
 
 
 def test_the_command_tells_what_runs_and_what_came_of_it(

@@ -9,25 +9,11 @@ from pathlib import Path
 
 import boot
 from tests.appliance.virtual_board import BROKER, Board, Plan, card, from_boot
+from tests.systemd import box
 from tests.systemd.box import ROOT, STATION
 
 OUT = ROOT / "build/image"
-SETTINGS = f"""\
-[station]
-station = "S0147"
-region = "yarkant"
-village = "Test"
-data = "/var/lib/kiosk"
-[web]
-port = PORT
-[scale]
-port = "/dev/kiosk/scale"
-protocol = "st_gs_csv"
-e_g = 5
-max_g = 60000
-[relay]
-broker_url = "mqtt://{BROKER[0]}:{BROKER[1]}"
-"""
+SETTINGS = box.SETTINGS.replace("127.0.0.1:1883", "{}:{}".format(*BROKER)) + "\n[web]\nport = PORT\n"
 CATALOG = "/usr/lib/station-kiosk/code/kiosk/catalogs/yarkant.toml"
 STICK = "/run/kiosk-media/KIOSK-USB-sda1"
 _FIRST_SECTOR, _STICK_MIB = 2048, 64

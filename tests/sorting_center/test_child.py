@@ -52,7 +52,8 @@ def test_one_that_does_not_read_a_long_task_is_ended_in_time() -> None:
     stopping = threading.Thread(target=stop, daemon=True)
     stopping.start()
     stopping.join(60)
-    assert (stopping.is_alive(), child.is_alive, child.pid) == (False, False, None)
+    assert not stopping.is_alive(), "it waits for nobody"
+    until(lambda: (child.is_alive, child.pid) == (False, None))
 
 
 def test_a_long_task_comes_whole_and_news_behind_it() -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, BinaryIO, Final
 
@@ -50,7 +50,7 @@ class OfferFolder:
     def offered(self) -> Sequence[Offered]:
         """The newest file first; what cannot be read is not offered."""
         found = self._found()
-        times = {path: path.stat().st_mtime_ns for path in found}
+        times = {path: _changed_at(path) for path in found}
         read = [_read(path) for path in sorted(found, key=lambda path: (-times[path], path.name))]
         return [one for one in read if one is not None][:MAX_OFFERS]
 
@@ -93,13 +93,12 @@ class OfferFolder:
     def _copy(self, source: BinaryIO, offer: Offer) -> None:
         """Only what is whole gets its name: the file may lie on a stick that is pulled."""
         digest = hashlib.sha256()
-        with arriving(self._root / f"{offer.sha256}{_END}") as copy:
+        with arriving(self._root / f"{offer.sha256}{_END}", _MODE) as copy:
             for piece in _pieces(source):
                 digest.update(piece)
                 copy.write(piece)
             if (copy.tell(), digest.hexdigest()) != (offer.size_bytes, offer.sha256):
                 raise OSError("the bundle changed while it was copied")
-            os.fchmod(copy.fileno(), _MODE)
 
     def _sweep(self) -> None:
         """Bundles that nothing is told of: whoever added or removed them was killed in the middle."""
@@ -111,6 +110,13 @@ class OfferFolder:
 def _pieces(source: BinaryIO) -> Iterator[bytes]:
     while piece := source.read(_CHUNK):
         yield piece
+
+
+def _changed_at(path: Path) -> int:
+    """In ns; 0 of what was taken away since it was found."""
+    with suppress(FileNotFoundError):
+        return path.stat().st_mtime_ns
+    return 0
 
 
 def _read(path: Path) -> Offered | None:

@@ -1,12 +1,14 @@
-"""How a lane of the relay does, in a file: the relay, a process of its own, writes it, and the station reads it."""
+"""What one process notes for another in a small file: how a lane of the relay does, and other marks of that kind."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
+from kiosk.reading import Unreadable, reader
 from kiosk.station.clock import read_boot_id
 from kiosk.station.page_heartbeat import since_boot
 
@@ -15,10 +17,38 @@ _CHANGE_EVERY_S: Final = 20.0
 _AGAIN_S: Final = 300.0
 _STALE_S: Final = 660.0
 """A lane that has said nothing for so long does not run: two lost turns."""
+_LATEST_S: Final = 10**10
+"""No machine runs for three hundred years."""
+
+_mark: Final = reader(msgspec.json.Decoder(dict[str, Any]))
+
+
+def write_mark(path: Path, said: Mapping[str, object]) -> bool:
+    """Whether it is there. Not synced: after a power cut an older one, or none, only makes the reader say less."""
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        partial.write_bytes(msgspec.json.encode(said))
+        partial.replace(path)
+    except OSError:
+        return False
+    return True
+
+
+def read_mark(path: Path) -> dict[str, Any]:
+    """What was said, of whatever kind; nothing when it is not there or cannot be read."""
+    try:
+        return _mark(path.read_bytes())
+    except (OSError, Unreadable):
+        return {}
+
+
+def seconds(said: Any) -> float | None:
+    """A number of seconds as a machine has them; None for anything else."""
+    return float(said) if isinstance(said, int | float) and 0 <= said <= _LATEST_S else None
 
 
 class LaneMark:
-    """Not synced: after a power cut an older mark, or none, only makes the station say less. Nothing is raised."""
+    """Nothing is raised."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = since_boot, boot_id: str | None = None) -> None:
         """``clock``: seconds since the start of the machine."""
@@ -32,23 +62,18 @@ class LaneMark:
         now = self._clock()
         if now < self._written_at + (_AGAIN_S if about == self._written else _CHANGE_EVERY_S):
             return
-        partial = self._path.with_name(f".{self._path.name}.part")
         self._written_at = now
-        try:
-            partial.write_text(json.dumps({"boot": self._boot_id, "second": int(now), **said}), encoding="ascii")
-            partial.replace(self._path)
-        except OSError:
-            return
-        self._written = about
+        if write_mark(self._path, {"boot": self._boot_id, "second": int(now), **said}):
+            self._written = about
 
     def read(self) -> tuple[dict[str, Any], float] | None:
         """What was said, of whatever kind, and how many seconds ago.
 
         None when no lane has said anything for long, or since the start of the machine.
         """
-        try:
-            said = json.loads(self._path.read_text(encoding="ascii"))
-            age_s = self._clock() - float(said["second"])
-            return (said, age_s) if said["boot"] == self._boot_id and 0 <= age_s <= _STALE_S else None
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        said = read_mark(self._path)
+        second = seconds(said.get("second"))
+        if second is None or said.get("boot") != self._boot_id:
             return None
+        age_s = self._clock() - second
+        return (said, age_s) if 0 <= age_s <= _STALE_S else None

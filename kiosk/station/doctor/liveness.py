@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import time
@@ -15,6 +14,7 @@ from kiosk.devices.ports import LinkState
 from kiosk.messaging.relay.faults import LinkFault
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.clock import read_boot_id
+from kiosk.station.doctor.lane_mark import read_mark, seconds, write_mark
 from kiosk.station.page_heartbeat import FILE_NAME, since_boot
 
 RELAY_MARK: Final = "relay-mark"
@@ -159,56 +159,42 @@ class RelayHeartbeat:
         if now < self._written + every_s:
             return
         self._written = now
-        partial = self._path.with_name(f".{RELAY_MARK}.part")
-        try:
-            partial.write_text(json.dumps({"boot": self._boot_id, **asdict(self._mark)}), encoding="ascii")
-            partial.replace(self._path)
-        except OSError:
-            return
+        write_mark(self._path, {"boot": self._boot_id, **asdict(self._mark)})
 
     def age_s(self) -> float | None:
         """Since the last answer; after a restart of the machine at least the time since it. None: never."""
-        now = self._clock()
-        try:
-            mark = self._read()
-            same_boot, second = mark["boot"] == self._boot_id, float(mark["second"])
-        except (OSError, ValueError, KeyError, TypeError):
+        now, mark = self._clock(), read_mark(self._path)
+        second = seconds(mark.get("second"))
+        if second is None or "boot" not in mark:
             return None
-        return max(0.0, now - second) if same_boot else now
+        return max(0.0, now - second) if mark["boot"] == self._boot_id else now
 
     def alarm(self) -> str:
         """Why the newest acknowledgement of this boot was refused: ``fork`` or ``ahead``; "" when none was."""
-        word = self._of_this_boot("alarm")
+        word = self._of_this_boot().get("alarm")
         return word if word in RELAY_ALARMS else ""
 
     def link_fault(self) -> LinkFault | None:
         """What the broker refused within the last minutes; None when nothing, or when that is over."""
-        try:
-            fault, second = LinkFault(self._of_this_boot("fault")), float(self._of_this_boot("fault_second"))
-        except (ValueError, TypeError):
+        mark = self._of_this_boot()
+        word, second = mark.get("fault"), seconds(mark.get("fault_second"))
+        if second is None or not 0 <= self._clock() - second <= _FAULT_S:
             return None
-        return fault if 0 <= self._clock() - second <= _FAULT_S else None
+        return next((fault for fault in LinkFault if fault.value == word), None)
 
     def left_s(self) -> float | None:
         """About how long it takes from now until everything is acknowledged; None when that is not known."""
-        try:
-            left, second = float(self._of_this_boot("left")), float(self._of_this_boot("left_second"))
-        except (ValueError, TypeError):
+        mark = self._of_this_boot()
+        left, second = seconds(mark.get("left")), seconds(mark.get("left_second"))
+        if left is None or second is None:
             return None
         age = self._clock() - second
         return max(0.0, left - age) if 0 <= age <= _LEFT_S else None
 
-    def _of_this_boot(self, key: str) -> Any:
-        """What the mark holds; "" when there is none of this boot."""
-        try:
-            mark = self._read()
-            return mark[key] if mark["boot"] == self._boot_id else ""
-        except (OSError, ValueError, KeyError, TypeError):
-            return ""
-
-    def _read(self) -> dict[str, Any]:
-        mark = json.loads(self._path.read_text(encoding="ascii"))
-        return mark if isinstance(mark, dict) else {}
+    def _of_this_boot(self) -> dict[str, Any]:
+        """What the mark holds; nothing when there is none of this boot."""
+        mark = read_mark(self._path)
+        return mark if mark.get("boot") == self._boot_id else {}
 
 
 class PageWatch:

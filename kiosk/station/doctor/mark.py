@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -11,6 +10,7 @@ import msgspec
 
 from kiosk.messaging.contract.control import MAX_TOLD_ROWS, DoctorRow
 from kiosk.station.clock import read_boot_id
+from kiosk.station.doctor.lane_mark import read_mark, seconds, write_mark
 from kiosk.station.page_heartbeat import since_boot
 
 DOCTOR_MARK: Final = "doctor-mark"
@@ -37,22 +37,18 @@ class DoctorMark:
         now = self._clock()
         if rows == self._written and now < self._again_at:
             return
-        mark = {"boot": self._boot_id, "second": int(now), "rows": msgspec.to_builtins(rows)}
-        partial = self._path.with_name(f".{DOCTOR_MARK}.part")
-        try:
-            partial.write_text(json.dumps(mark), encoding="ascii")
-            partial.replace(self._path)
-        except OSError:
-            return
-        self._written, self._again_at = rows, now + _AGAIN_S
+        if write_mark(self._path, {"boot": self._boot_id, "second": int(now), "rows": rows}):
+            self._written, self._again_at = rows, now + _AGAIN_S
 
     def rows(self) -> tuple[DoctorRow, ...]:
         """The rows of this boot; a row of the station alone when it no longer says any; none from an older station."""
+        mark = read_mark(self._path)
+        is_of_this_boot, second = mark.get("boot") == self._boot_id, seconds(mark.get("second"))
         try:
-            mark = json.loads(self._path.read_text(encoding="ascii"))
-            is_of_this_boot, second = mark["boot"] == self._boot_id, float(mark["second"])
-            rows = msgspec.convert(mark["rows"], tuple[DoctorRow, ...])
-        except (OSError, ValueError, KeyError, TypeError):
+            rows = msgspec.convert(mark.get("rows"), tuple[DoctorRow, ...])
+        except msgspec.ValidationError:
+            return ()
+        if second is None:
             return ()
         now = self._clock()
         if now - (second if is_of_this_boot else 0.0) > _MUTE_S:

@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -55,23 +55,39 @@ def _watched(
         scale.stop(PATIENCE_S)
 
 
+def _say(simulator: ScaleSimulator, load_g: int, come: Callable[[float], bool]) -> int:
+    """Until it has come, which is waited for so many seconds at a time; how often it was said.
+
+    What comes while the machine stands still for half a second is dropped.
+    """
+    for number in range(1, round(PATIENCE_S)):
+        simulator.write_now(load_g)
+        if come(1.0):
+            return number
+    raise AssertionError("it was never heard")
+
+
 def test_a_reading_expires_once_for_each_silence_and_on_time() -> None:
     """On time by the best of several silences: the machine may be busy with something else."""
     ages: list[float] = []
+    said = 0
     with ScaleSimulator("st_gs_csv", hz=0) as simulator, _watched(simulator.path) as (listener, _):
         assert listener.until_state(LinkState.CONNECTED)
         while len(ages) < 2 or (min(ages) >= 0.4 and len(ages) < 30):
-            silent = listener.states().count(LinkState.SILENT)
-            simulator.write_now(1000 * (1 + len(ages) % 2))
-            assert listener.until_count(listener.readings, len(ages) + 1)
-            assert listener.until_count(listener.expired, len(ages) + 1)
+            silent, heard = listener.states().count(LinkState.SILENT), len(listener.readings)
+            expired = len(listener.expired)
+            said += _say(
+                simulator,
+                1000 * (1 + len(ages) % 2),
+                lambda s, heard=heard: listener.until(lambda: len(listener.readings) > heard, s),  # type: ignore[misc]
+            )
+            assert listener.until_count(listener.expired, expired + 1)
             assert listener.until_state(LinkState.SILENT, silent + 1)
             ages.append(listener.expired[-1] - listener.readings[-1][1])
         assert min(ages) < 0.4
         assert all(age >= 0.3 for age in ages)
-        simulator.write_now(3000)
-        assert listener.until(lambda: listener.weights()[-1] == 3)
-        assert len(listener.readings) == len(ages) + 1
+        said += _say(simulator, 3000, lambda s: listener.until(lambda: listener.weights()[-1] == 3, s))
+        assert len(ages) + 1 <= len(listener.readings) <= said
 
 
 def test_a_port_that_never_says_anything_is_silent_and_expires_nothing() -> None:
@@ -96,18 +112,16 @@ def test_another_speed_is_told_apart_from_silence() -> None:
 def test_unplugged_and_replugged_it_comes_back_without_an_old_weight(tmp_path: Path) -> None:
     with ScaleSimulator("st_gs_csv", tmp_path / "scale", hz=0) as simulator, _watched(simulator.path) as (listener, _):
         assert listener.until_state(LinkState.CONNECTED)
-        simulator.write_now(1000)
-        assert listener.until(lambda: len(listener.readings) == 1)
+        _say(simulator, 1000, lambda s: listener.until(lambda: len(listener.readings) > 0, s))
         simulator.command("unplug")
         assert listener.until(lambda: "not plugged in" in listener.links[-1][1])
         assert listener.states()[-1] is LinkState.MISSING
-        assert listener.until(lambda: len(listener.expired) == 1)
+        assert listener.until_count(listener.expired, 1)
         connected = listener.states().count(LinkState.CONNECTED)  # told anew after each silence
         simulator.command("replug")
         assert listener.until_state(LinkState.CONNECTED, connected + 1)
-        simulator.write_now(2000)
-        assert listener.until(lambda: len(listener.readings) == 2)
-        assert listener.weights() == [1, 2]
+        _say(simulator, 2000, lambda s: listener.until(lambda: listener.weights()[-1] == 2, s))
+        assert list(dict.fromkeys(listener.weights())) == [1, 2]
 
 
 def test_what_the_kernel_kept_from_before_is_not_a_weight() -> None:
@@ -115,9 +129,8 @@ def test_what_the_kernel_kept_from_before_is_not_a_weight() -> None:
         simulator.write_now(7000)
         with _watched(simulator.path) as (listener, _):
             assert listener.until_state(LinkState.CONNECTED)
-            simulator.write_now(2000)
-            assert listener.until_count(listener.readings, 1)
-            assert listener.weights() == [2]
+            _say(simulator, 2000, lambda s: listener.until(lambda: len(listener.readings) > 0, s))
+            assert set(listener.weights()) == {2}
 
 
 def test_weights_flow_within_two_seconds_of_the_return_with_the_usual_settings(tmp_path: Path) -> None:
@@ -156,8 +169,7 @@ def test_of_one_drain_only_the_newest_reading_is_live() -> None:
     with ScaleSimulator("st_gs_csv", hz=0) as simulator, _watched(simulator.path, stale_s=PATIENCE_S) as (listener, _):
         assert listener.until_state(LinkState.CONNECTED)
         listener.hold.clear()
-        simulator.write_now(1000)
-        assert listener.holding.wait(PATIENCE_S)
+        _say(simulator, 1000, listener.holding.wait)
         for load_g in (2000, 3000, 4000, 5000):
             simulator.write_now(load_g)
         listener.hold.set()
@@ -169,8 +181,7 @@ def test_a_backlog_is_history_and_is_dropped() -> None:
     with ScaleSimulator("st_gs_csv", hz=0) as simulator, _watched(simulator.path, stale_s=PATIENCE_S) as (listener, _):
         assert listener.until_state(LinkState.CONNECTED)
         listener.hold.clear()
-        simulator.write_now(1000)
-        assert listener.holding.wait(PATIENCE_S)
+        _say(simulator, 1000, listener.holding.wait)
         for _ in range(500):
             simulator.write_now(2000)
         listener.hold.set()
@@ -317,8 +328,7 @@ def test_a_listener_that_does_not_return_is_named_by_stop() -> None:
     with ScaleSimulator("st_gs_csv", hz=0) as simulator, _watched(simulator.path) as (listener, scale):
         assert listener.until_state(LinkState.CONNECTED)
         listener.hold.clear()
-        simulator.write_now(1000)
-        assert listener.holding.wait(PATIENCE_S)
+        _say(simulator, 1000, listener.holding.wait)
         with pytest.raises(TimeoutError, match="did not stop"):
             scale.stop(timeout_s=0.05)
 
@@ -327,8 +337,7 @@ def test_a_stopped_process_that_goes_on_expires_first_and_then_reads() -> None:
     with ScaleSimulator("st_gs_csv", hz=0) as simulator, _watched(simulator.path) as (listener, _):
         assert listener.until_state(LinkState.CONNECTED)
         listener.hold.clear()
-        simulator.write_now(1000)
-        assert listener.holding.wait(PATIENCE_S)
+        _say(simulator, 1000, listener.holding.wait)
         simulator.write_now(2000)
         held_until = time.monotonic() + 0.35
         threading.Event().wait(max(0.0, held_until - time.monotonic()))  # the stale time itself has to pass
@@ -393,8 +402,7 @@ def test_its_loop_turns_while_the_scale_is_missing_silent_or_talking(tmp_path: P
         with ScaleSimulator("st_gs_csv", link, hz=0) as simulator:
             assert listener.until_state(LinkState.SILENT)
             assert _turns(scale, time.monotonic())
-            simulator.write_now(1000)
-            assert listener.until_count(listener.readings, 1)
+            _say(simulator, 1000, lambda s: listener.until(lambda: len(listener.readings) > 0, s))
             assert _turns(scale, time.monotonic())
 
 
@@ -402,8 +410,7 @@ def test_a_listener_that_does_not_return_stops_the_turning() -> None:
     with ScaleSimulator("st_gs_csv", hz=0) as simulator, _watched(simulator.path) as (listener, scale):
         assert listener.until_state(LinkState.CONNECTED)
         listener.hold.clear()
-        simulator.write_now(1000)
-        assert listener.holding.wait(PATIENCE_S)
+        _say(simulator, 1000, listener.holding.wait)
         stood = scale.pulse
         threading.Event().wait(0.5)  # more than two turns of this supervisor
         assert scale.pulse == stood

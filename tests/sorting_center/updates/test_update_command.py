@@ -112,3 +112,12 @@ def test_a_garbled_offer_is_named_passed_over_and_taken_away(folder: Path, tmp_p
     assert offer(folder, tmp_path / "0.9.3.kioskupdate") == worse, "added again it is whole"
     assert command(folder, "list").stderr == ""
     assert {path.stem for path in folder.iterdir()} == {good, worse}
+
+
+def test_an_offer_that_goes_while_others_are_asked_for_costs_no_station_its_answer(
+    folder: Path, tmp_path: Path
+) -> None:
+    """Whoever removes one, or mends a disk, is another process: a name may lead nowhere by the time it is looked at."""
+    good = offer(folder, bundle(tmp_path))
+    (folder / f"{'c' * 64}.json").symlink_to(folder / "nothing")
+    assert [one.offer.sha256 for one in offers.OfferFolder(folder).offered()] == [good]

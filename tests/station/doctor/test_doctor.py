@@ -775,7 +775,16 @@ def test_the_mark_spares_the_card(tmp_path: Path) -> None:
     assert mark.age_s() == 0.0
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"boot": "boot"}', '{"boot": "boot", "second": "x", "alarm": "<b>"}'])
+HUGE = "9" * 400
+NO_MARKS = (
+    *("", "{", "[]", "\N{ARABIC LETTER SEEN}", "[" * 100_000, '{"boot": "boot"}'),
+    '{"boot": "boot", "second": "x", "alarm": "<b>"}',
+    f'{{"boot": "boot", "second": {HUGE}, "fault": "quota", "fault_second": {HUGE}, "left": {HUGE}, "left_second": 1}}',
+    '{"boot": "boot", "second": [], "alarm": [], "fault": [], "fault_second": 1, "left": {}, "left_second": null}',
+)
+
+
+@pytest.mark.parametrize("text", NO_MARKS)
 def test_a_mark_nobody_can_read_is_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "relay-mark").write_text(text)
     assert RelayHeartbeat(tmp_path, lambda: 1.0, "boot").age_s() is None

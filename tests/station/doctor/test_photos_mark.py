@@ -62,6 +62,7 @@ def test_nonsense_and_a_card_that_cannot_be_written_are_nothing(tmp_path: Path) 
         "{",
         '{"boot":"b1"}',
         '{"boot":"b1","second":"x"}',
+        '{"boot":"b1","second":1' + "0" * 400 + "}",
         '{"boot":"b1","second":990,"fault":"x"}',
     ):
         (tmp_path / PHOTOS_MARK).write_text(text)

@@ -109,7 +109,17 @@ def test_the_card_is_spared(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{", "[]", "7", '{"boot": "boot"}', '{"boot": "boot", "second": "x", "rows": []}', "\N{ARABIC LETTER SEEN}"]
+    [
+        "",
+        "{",
+        "[]",
+        "7",
+        "[" * 100_000,
+        '{"boot": "boot"}',
+        '{"boot": "boot", "second": "x", "rows": []}',
+        "\N{ARABIC LETTER SEEN}",
+    ]
+    + [json.dumps({"boot": "boot", "second": 10**400, "rows": []})]
     + [json.dumps({"boot": "boot", "second": 1, "rows": rows}) for rows in ([{"row": "<b>"}], [7], {}, None)],
 )
 def test_a_file_that_cannot_be_read_says_nothing(tmp_path: Path, content: str) -> None:

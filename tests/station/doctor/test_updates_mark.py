@@ -83,6 +83,7 @@ def test_nonsense_is_nothing(tmp_path: Path) -> None:
         {"asked_s": "soon"},
         {"second": "x"},
         {"second": []},
+        {"second": 10**400},
         {"boot": None},
     ):
         (tmp_path / UPDATES_MARK).write_bytes(msgspec.json.encode({**good, **changed}))

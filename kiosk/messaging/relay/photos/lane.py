@@ -203,11 +203,14 @@ class PhotosWork:
         return 0.0
 
     def _wait_as_asked(self, answer: Answer) -> float:
-        """As long as the center says, and a random part of that more: all stations were told the same."""
+        """As long as the center says, and a random part of that more: all stations were told the same.
+
+        One that says "at once" each time is asked less and less.
+        """
         if answer.again_s is None:
             return self._pauses.next()
         self.log.write(f"the sorting center takes no pictures now: {answer.why or answer.status}", kind="later")
-        again_s = min(max(answer.again_s, LOOK_S), _MOST_AGAIN_S)
+        again_s = min(max(answer.again_s, self._pauses.next(), LOOK_S), _MOST_AGAIN_S)
         return again_s * (1 + self._share() / 2)
 
     def _drop(self, fault: PhotoFault, sending: _Sending, answer: Answer | None = None) -> None:

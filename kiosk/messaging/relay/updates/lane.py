@@ -211,9 +211,10 @@ class UpdatesWork:
             self._ask_at = self._clock()
 
     def _later(self, error: Refused) -> float:
-        """What there is instead is asked for soon, but not at once: a center may answer so for ever."""
+        """Soon, but not at once, and later from time to time: a center may answer so for ever."""
         if error.status in _LATER and error.again_s is not None:
-            self._ask_at = self._clock() + min(max(error.again_s, LOOK_S), self._period_s) * (1 + self._share() / 2)
+            again_s = max(error.again_s, self._pauses.next(), LOOK_S)
+            self._ask_at = self._clock() + min(again_s, self._period_s) * (1 + self._share() / 2)
             return LOOK_S
         soon = error.status in _ANOTHER
         self._ask_at = self._clock() + (_SOON_S if soon else self._period_s) * (1 + self._share() / 2)

@@ -129,10 +129,8 @@ class Reception:
     def fetches(self, guest: Guest) -> bool:
         """It asks for updates: whether it has one of the places for that."""
         with self._lock:
-            if guest in self._fetching:
-                return True
             given_up = None
-            if len(self._fetching) >= self.limits.fetching:
+            if guest not in self._fetching and len(self._fetching) >= self.limits.fetching:
                 given_up = min(self._fetching, key=self._fetching.__getitem__)
                 if self._clock() - self._fetching[given_up] < REST_S:
                     return False

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kiosk.domain.moment import ClockQuality, Moment
+from kiosk.files import arriving
 from kiosk.station.doctor.bundle.scrub import Scrubber
 from kiosk.station.doctor.finding import Finding
 from kiosk.station.settings import StationSettings
@@ -28,6 +29,7 @@ from kiosk.texts import load
 
 KEEP: Final = 5
 """Bundles of a station in one folder; older ones are deleted when a new one is made."""
+_MODE: Final = 0o600
 _TAIL_BYTES: Final = 256 * 1024
 _MAX_LOGS: Final = 20
 _SECRET = re.compile(r"password|passphrase|secret|token|credential|user|(^|_)(pin|key)($|_)", re.IGNORECASE)
@@ -53,19 +55,9 @@ class Subject:
 def write_bundle(subject: Subject, folder: Path) -> Path:
     """Write the bundle into an existing folder, whole or not at all, and return its path. Raises OSError."""
     path = folder / _file_name(subject, folder)
-    partial = path.with_name(f".{path.name}.part")
-    try:
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
-                for name, text in contents(subject):
-                    bundle.writestr(name, text)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+    with arriving(path, _MODE) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
+        for name, text in contents(subject):
+            bundle.writestr(name, text)
     _prune(folder, subject.station.station)
     return path
 

@@ -421,6 +421,15 @@ def test_a_center_that_asks_to_wait_is_heard(answer: Answer) -> None:
     assert saying.station.heard.fault is None
 
 
+def test_who_says_at_once_again_and_again_is_asked_less_and_less() -> None:
+    clock = Clock()
+    saying = Saying(of_one(clock), Answer(503, again_s=0))
+    start = clock.now
+    while clock.now < start + 3600:
+        clock.now += saying.lane.turn()
+    assert 10 < len(saying.asked) < 100
+
+
 @each(
     ("answers", "fault"),
     [

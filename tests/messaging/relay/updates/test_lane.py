@@ -296,6 +296,17 @@ def test_who_answers_in_the_place_of_the_center_is_asked_less_and_less(alone: Vi
         assert 10 < len(center.asked) < most
 
 
+@pytest.mark.parametrize("of", ["the list", "the bundle"])
+def test_who_says_at_once_again_and_again_is_asked_less_and_less(alone: Village, tmp_path: Path, of: str) -> None:
+    raw = bundle(tmp_path).read_bytes()
+    one, busy = offered(raw), ok(b"", "Retry-After: 0", status="503 Service Unavailable")
+    with Hostile((lambda asked: busy) if of == "the list" else Center(raw, one, lambda *_: busy)) as center:
+        alone.url = center.url
+        alone.days(alone.lane(), 0.05)
+        assert 5 < len(center.asked) < 150
+    assert alone.fault is None
+
+
 def test_what_drips_is_broken_off(alone: Village, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also in the headers, which no time-out of a read bounds; what came of a body counts."""
     monkeypatch.setattr(client, "ASK_S", 0.05)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from initramfs import NoInitramfs, listing
+from initramfs import NoInitramfs, listing, packed
 from release import ROOT
 from root import FIRMWARE, NoImage, require_seal
 from scripts.merge_boot import FRAGMENTS, SEAL, merge_cmdline, merge_config
@@ -20,7 +20,10 @@ BOARD_TREES: Final = ("bcm2837-rpi-3-*", "bcm2711-rpi-4*")
 """Of those boards, not of compute modules: a module without Bluetooth has nothing for an overlay to turn off."""
 OVERLAYS: Final = ROOT / "packaging/overlays"
 KERNEL, INITRAMFS = "vmlinuz", "initrd.img"
-DISK_WORDS: Final = "root=LABEL=kiosk-root rootfstype=ext4 rootwait ro"
+DISK_WORDS: Final = "root=LABEL=kiosk-root boot=kiosk rootfstype=ext4 rootwait ro"
+CHOICE: Final = "scripts/kiosk"
+"""In the initramfs, for boot=kiosk: which disk's root, when two have one."""
+_CHOICE_FILE: Final = ROOT / "firmware_config/initramfs/kiosk"
 START: Final = f"""\
 # Written by packaging/image.py; Debian's kernel, not Raspberry Pi's.
 arm_64bit=1
@@ -72,6 +75,8 @@ def take_kernel(root: Path, folder: Path) -> None:
         require_seal(listing(folder / INITRAMFS))
     except NoInitramfs as error:
         raise NoImage(str(error)) from error
+    initramfs = folder / INITRAMFS
+    initramfs.write_bytes(packed({CHOICE: _CHOICE_FILE.read_bytes()}) + initramfs.read_bytes())
     for name in ("vmlinuz", "initrd.img", "vmlinuz.old", "initrd.img.old"):
         (root / name).unlink(missing_ok=True)
 

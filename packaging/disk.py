@@ -64,7 +64,7 @@ def make_root(folder: Path, file: Path) -> None:
 def make_data(file: Path) -> None:
     """As docs/box.md has it made by hand."""
     sized(file, DATA_MIB)
-    subprocess.run([str(_MAKE_DATA), str(file)], check=True)
+    subprocess.run([str(_MAKE_DATA), str(file)], check=True, stdout=subprocess.DEVNULL)
 
 
 def sized(file: Path, mib: int) -> None:

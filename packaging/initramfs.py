@@ -1,9 +1,9 @@
-"""Reads an initramfs as the kernel does: archives one behind the other, some of them compressed."""
+"""Reads an initramfs as the kernel does, archives one behind the other, some of them compressed; and makes one more."""
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -57,6 +57,20 @@ def entries(archive: bytes) -> Iterator[Entry]:
 def listing(initramfs: Path) -> list[str]:
     """Paths of all its files. Raises NoInitramfs."""
     return [entry.name for archive in archives(initramfs) for entry in entries(archive)]
+
+
+def packed(files: Mapping[str, bytes]) -> bytes:
+    """An archive of these, each in one folder, to stand before others."""
+    folders = dict.fromkeys(name.rpartition("/")[0] for name in files)
+    rows = [_entry(folder, 0o040755) for folder in folders]
+    rows += [_entry(name, 0o100644, content) for name, content in files.items()]
+    return b"".join([*rows, _entry(_LAST, 0)])
+
+
+def _entry(name: str, mode: int, content: bytes = b"") -> bytes:
+    fields = [0, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(name) + 1, 0]
+    head = _CPIO + b"".join(b"%08X" % number for number in fields) + name.encode() + b"\0"
+    return head.ljust(_padded(len(head)), b"\0") + content.ljust(_padded(len(content)), b"\0")
 
 
 def _padded(at: int) -> int:

@@ -35,6 +35,8 @@ FIRMWARE: Final = "raspi-firmware"
 LEFT_OUT: Final = ("man/*", "info/*", "locale/*", "doc/*")
 KEPT: Final = ("doc/*/copyright", "doc/station-kiosk/*")
 
+OWN_DATA: Final = "/dev/disk/kiosk/data"
+"""By 74-kiosk-own-disk.rules."""
 MODULES: Final = ("fs/overlayfs/overlay.ko", "fs/ext4/ext4.ko")
 SEALS: Final = ("scripts/init-bottom/overlayroot", "bin/busybox")
 """Without any of these the root cannot be mounted, or stays open and nobody says so."""
@@ -148,13 +150,16 @@ def install(root: Path, kept: Path, debs: Path) -> None:
 
 
 def fstab() -> str:
-    """The card's own lines, and those of the data partition as every box has them."""
+    """The card's own lines, and those of the data partition as every box has them.
+
+    No label and no UUID: two cards of one image have the same. udev names what lies on the root's own disk.
+    """
     own = (
-        "LABEL=kiosk-root    /               ext4   defaults,noatime  0  1\n"
-        "LABEL=kiosk-boot    /boot/firmware  vfat   "
+        "/dev/disk/kiosk/root  /               ext4   defaults,noatime  0  1\n"
+        "/dev/disk/kiosk/boot  /boot/firmware  vfat   "
         "ro,nofail,nosuid,nodev,noexec,umask=0077,x-systemd.device-timeout=120s  0  0\n"
     )
-    return own + (ROOT / "firmware_config/layout/fstab").read_text(encoding="utf-8")
+    return own + (ROOT / "firmware_config/layout/fstab").read_text(encoding="utf-8").replace("UUID=@DATA@", OWN_DATA)
 
 
 def forget(root: Path) -> None:

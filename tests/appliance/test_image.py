@@ -1,4 +1,5 @@
-"""The image itself, made by its recipe and booted: sealed, grown, with scale, intake and watchdog; without data.
+"""The image itself, made by its recipe and booted: sealed, grown, with scale, intake and watchdog; without data; with
+another card of the same image in a reader.
 
 What is booted is the image for QEMU, whose root and data are those of the card for a Raspberry Pi.
 """
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from disk import DATA_MIB
 from kiosk.simulators.broker import Broker
 from kiosk.simulators.processes import Child, HeldPort, answers
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
@@ -174,32 +176,55 @@ def a_machine_that_hangs_is_restarted(board: Board) -> None:
     print(f"the watchdog fired after {fired:.0f} s; the station was up again {again:.0f} s later")
 
 
-def test_data_that_come_a_minute_late_or_not_at_all_are_told_and_waited_for(plan: Plan, folder: Path) -> None:
-    disk = folder / "ssd.img"
-    taken_out(plan.card, disk)
-    with Board(plan, folder / "board") as board:
+def test_data_of_another_card_are_not_taken_and_its_own_are_waited_for(image: Path, plan: Plan, folder: Path) -> None:
+    """The other card lies in a USB reader from the beginning, with the same labels and UUIDs."""
+    row = without_data(plan.card)
+    reader = ("-drive", f"if=none,id=other,file={image},format=raw,snapshot=on")
+    reader += ("-device", "usb-storage,drive=other,bus=usb.0")
+    with Board(replace(plan, more=reader), folder / "board") as board:
         board.until_shell()
-        board.until("test -e /run/kiosk-data/missing; echo $?", lambda text: text == "0")
-        assert json.loads(board.page("/state", port=8079)) == {"station": None, "missing": "data"}
-        assert board.done(f"systemctl show --value --property=ActiveState {STATION}").strip() == "inactive"
-        assert board.asked("/")[0] == 0
-        assert board.doctor() == {"disk": "disk_missing"}
-        board.until("cut -d. -f1 /proc/uptime", lambda text: int(text) >= 60)
-        board.plug_in(disk, "ssd")
+        for number in (1, 2, 3):
+            looked = f"journalctl --boot --no-pager --output=cat --unit=kiosk-media@sda{number}.service"
+            board.until(looked, lambda text: "belongs to this machine" in text)
+        nothing_can_be_kept(board)
+        assert board.call("findmnt -rno SOURCE,TARGET | grep sda").stdout == ""
+        board.done(f"echo '{row}' | sfdisk --quiet --append --force --no-reread --no-tell-kernel /dev/vda")
+        board.done("partx --add --nr 3 /dev/vda")
         begun = time.monotonic()
         board.page("/setup")
-        print(f"\nthe first start {time.monotonic() - begun:.0f} s after the disk was there")
-        assert board.done("findmnt -no FSTYPE /var/lib/kiosk").strip() == "ext4"
+        print(f"\nthe first start {time.monotonic() - begun:.0f} s after the data were there")
         assert "missing" not in json.loads(board.page("/state", port=8079))
+        assert board.done("findmnt -no FSTYPE /var/lib/kiosk").strip() == "ext4"
+        every_mount_is_of_the_own_card(board)
 
 
-def taken_out(path: Path, disk: Path) -> None:
-    """The card loses its data partition, and a disk gets what was on it."""
+def every_mount_is_of_the_own_card(board: Board) -> None:
+    """And the other one has its partitions as they were."""
+    names = ("boot", "root", "data")
+    for number, (name, place) in enumerate(zip(names, ("/boot/firmware", "/media/root-ro", "/data"), strict=True), 1):
+        assert board.done(f"findmnt -no SOURCE {place}").strip() == f"/dev/vda{number}"
+        assert board.done(f"readlink -f /dev/disk/kiosk/{name}").strip() == f"/dev/vda{number}"
+    assert board.call("findmnt -rno SOURCE,TARGET | grep sda").stdout == ""
+    own, other = (int(board.done(f"cat /sys/class/block/{name}/size")) for name in ("vda3", "sda3"))
+    assert own > other == DATA_MIB * 2048
+    assert board.call("test -e /run/kiosk-disk/uncertain").returncode == 1
+
+
+def nothing_can_be_kept(board: Board) -> None:
+    """What screen and doctor say, and that no station runs."""
+    board.until("test -e /run/kiosk-data/missing; echo $?", lambda text: text == "0")
+    assert json.loads(board.page("/state", port=8079)) == {"station": None, "missing": "data"}
+    assert board.done(f"systemctl show --value --property=ActiveState {STATION}").strip() == "inactive"
+    assert board.asked("/")[0] == 0
+    assert board.doctor() == {"disk": "disk_missing"}
+
+
+def without_data(path: Path) -> str:
+    """The card's table loses the row of its data partition, which is returned."""
     told = subprocess.run(["sfdisk", "--json", str(path)], capture_output=True, text=True, check=True).stdout
     row = json.loads(told)["partitiontable"]["partitions"][2]
-    words = [f"if={path}", f"of={disk}", "bs=512", f"skip={row['start']}", f"count={row['size']}"]
-    subprocess.run(["dd", "status=none", "iflag=fullblock", *words], check=True)
     subprocess.run(["sfdisk", "--quiet", "--delete", str(path), "3"], check=True)
+    return f"start={row['start']}, size={row['size']}, type={row['type']}"
 
 
 def test_an_initramfs_that_lost_what_seals_the_root_is_told_by_the_doctor(plan: Plan, folder: Path) -> None:

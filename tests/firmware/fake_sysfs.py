@@ -61,8 +61,8 @@ def usb(board: str, port: str, vendor: str, product: str, serial: str) -> Path:
     return device(path / f"1-{port}:1.0", "usb", {"DEVTYPE": "usb_interface"}, **interface, bInterfaceProtocol="00")
 
 
-def node(kind: str, at: Path) -> Path:
-    """What the kernel's driver makes of the interface."""
+def node(kind: str, at: Path, number: str) -> Path:
+    """What the kernel's driver makes of the interface. ``number``: of a partition."""
     if kind == "tty":
         device(at / "ttyUSB0", "usb-serial")
         return device(at / "ttyUSB0/tty/ttyUSB0", "tty", {"MAJOR": "188", "MINOR": "0", "DEVNAME": "ttyUSB0"})
@@ -84,8 +84,8 @@ def node(kind: str, at: Path) -> Path:
         (disk / "size").write_text("31116288\n", encoding="ascii")
         if kind == "disk":
             return disk
-        part = {"MAJOR": "8", "MINOR": "1", "DEVNAME": "sda1", "DEVTYPE": "partition"}
-        return device(disk / "sda1", "block", part, partition="1", size="31114240")
+        part = {"MAJOR": "8", "MINOR": number, "DEVNAME": f"sda{number}", "DEVTYPE": "partition"}
+        return device(disk / f"sda{number}", "block", part, partition=number, size="31114240")
     parent = device(at / "input/input7", "input", {"PRODUCT": "3/1/2/110"}, name="Thing", phys="usb")
     bits = {"keyboard": ("120013", "0", "1000000000007 ff9f207ac14057ff febeffdfffefffff fffffffffffffffe")}
     bits["touch"] = ("b", "260800000000003", "400 0 0 0 0 0")
@@ -100,7 +100,8 @@ def node(kind: str, at: Path) -> Path:
 
 def report(wanted: dict[str, Any], rules: Path) -> str:
     mount("tmpfs", "/sys", "tmpfs")
-    at = node(wanted["kind"], usb(wanted["board"], wanted["port"], wanted["vendor"], "0001", wanted["serial"]))
+    interface = usb(wanted["board"], wanted["port"], wanted["vendor"], "0001", wanted["serial"])
+    at = node(wanted["kind"], interface, wanted["number"])
     done = subprocess.run(
         ["udevadm", "test", "--action=add", str(at)],
         env={**os.environ, "SYSTEMD_DEVICE_VERIFY_SYSFS": "0"},

@@ -13,6 +13,7 @@ MOUNTS = [row.split() for row in ROWS if row and not row.startswith("#")]
 
 
 def image(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
     path = folder / "data.img"
     with path.open("wb") as file:
         file.truncate(16 * 1024 * 1024)
@@ -40,8 +41,19 @@ def test_the_partition_has_every_folder_that_fstab_binds(tmp_path: Path) -> None
         "timers": "40755",
         "timesync": "40755",
     }
-    label = subprocess.run(["blkid", "-p", "-o", "value", "-s", "LABEL", str(path)], capture_output=True, text=True)
-    assert f"LABEL={label.stdout.strip()}" == MOUNTS[0][0]
+
+
+def test_fstab_gets_the_uuid_of_the_partition_that_was_made_and_no_label(tmp_path: Path) -> None:
+    """Every other box has a partition with this label, and a card of one in a reader must not be taken for its own."""
+    paths = [image(tmp_path / name) for name in ("one", "other")]
+    for path in paths:
+        told = make(path).stdout
+        uuid = subprocess.run(["blkid", "-p", "-o", "value", "-s", "UUID", str(path)], capture_output=True, text=True)
+        first = next(row.split() for row in told.splitlines() if "/data " in row and not row.startswith("#"))
+        assert first[:2] == [f"UUID={uuid.stdout.strip()}", "/data"]
+        assert told.replace(first[0], MOUNTS[0][0]).splitlines() == ROWS
+    assert make(paths[0]).stdout == "", "nothing to append"
+    assert not [row for row in MOUNTS if "LABEL" in row[0]]
 
 
 def test_a_card_that_holds_data_is_refused(tmp_path: Path) -> None:

@@ -33,6 +33,8 @@ class Plugged:
     port: str = "2"
     serial: str = ""
     rules: dict[str, str] = field(default_factory=dict)
+    number: str = "1"
+    """Of a partition."""
 
 
 def seen(device: Plugged) -> str:

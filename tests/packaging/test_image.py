@@ -35,9 +35,9 @@ def test_an_initramfs_that_would_leave_the_root_open_makes_no_image() -> None:
         require_seal([f"{row}-not" for row in SEALED])
 
 
-def entry(name: str, content: bytes = b"") -> bytes:
+def entry(name: str, content: bytes = b"", mode: int = 0o100644) -> bytes:
     """One file of an archive (cpio(5))."""
-    fields = [0, 0o100644, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(name) + 1, 0]
+    fields = [0, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(name) + 1, 0]
     head = b"070701" + b"".join(b"%08X" % number for number in fields) + name.encode() + b"\0"
     return head + bytes(-len(head) % 4) + content + bytes(-len(content) % 4)
 
@@ -58,12 +58,25 @@ def test_an_initramfs_is_read_through_all_its_archives(tmp_path: Path) -> None:
             listing(path)
 
 
+def test_the_choice_of_the_root_is_laid_before_what_debian_has_made(tmp_path: Path) -> None:
+    made = b"".join(entry(name) for name in SEALED) + LAST
+    boots = tmp_path / "root/boot"
+    boots.mkdir(parents=True)
+    (boots / "vmlinuz-1").touch()
+    (boots / "initrd.img-1").write_bytes(made)
+    boot.take_kernel(tmp_path / "root", tmp_path)
+    choice = (boot.ROOT / "firmware_config/initramfs/kiosk").read_bytes()
+    first = entry("scripts", mode=0o040755) + entry("scripts/kiosk", choice) + entry("TRAILER!!!", mode=0)
+    assert (tmp_path / "initrd.img").read_bytes() == first + made
+    assert listing(tmp_path / "initrd.img") == ["scripts", "scripts/kiosk", "TRAILER!!!", *SEALED, "TRAILER!!!"]
+
+
 def test_what_both_boards_boot_with_passes_the_lint(tmp_path: Path) -> None:
     for name, text in (("config.txt", boot.config()), ("cmdline.txt", boot.cmdline())):
         (tmp_path / name).write_text(text, encoding="ascii")
         assert lint(tmp_path / name) == []
     assert {"[pi3]", "[pi4]"} <= set(boot.config().splitlines())
-    assert {"root=LABEL=kiosk-root", "ro", "overlayroot=tmpfs:recurse=0"} <= set(boot.cmdline().split())
+    assert {"root=LABEL=kiosk-root", "boot=kiosk", "ro", "overlayroot=tmpfs:recurse=0"} <= set(boot.cmdline().split())
 
 
 def test_every_overlay_that_is_asked_for_is_here_and_no_other() -> None:
@@ -117,8 +130,10 @@ def test_all_that_our_packages_want_of_debian_is_in_the_root() -> None:
 def test_the_card_mounts_its_own_partitions_and_those_of_every_box() -> None:
     rows = [row.split() for row in fstab().splitlines() if row and not row.startswith("#")]
     places = {row[1]: (row[0], row[3].split(",")) for row in rows}
-    assert places["/"][0] == "LABEL=kiosk-root"
-    assert places["/data"][0] == "LABEL=kiosk-data"
+    assert {row[0] for row in rows if not row[0].startswith("/data/")} == {
+        "tmpfs",
+        *(f"/dev/disk/kiosk/{name}" for name in ("root", "boot", "data")),
+    }, "a label or a UUID may stand on another card, too"
     assert {"x-systemd.growfs", "nofail"} <= set(places["/data"][1])
     assert {"ro", "nofail", "noexec"} <= set(places["/boot/firmware"][1])
 

@@ -7,11 +7,11 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from random import Random
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
-from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.relay.center_line import GaveWay, NoWay
 from kiosk.messaging.relay.photos.part_size import MOST_S, PartSize
+from kiosk.messaging.relay.ports import CenterConnection, LaneWork, WaitingEvents
 from kiosk.messaging.relay.throughput import ByteBudget
 
 LOOK_S: Final = 1.0
@@ -25,47 +25,6 @@ _END_S: Final = 3.0
 T = TypeVar("T")
 
 
-class Events(Protocol):
-    """What goes before anything else. May raise the store's errors."""
-
-    def any_waiting(self) -> bool:
-        """Whether an event waits for the sorting center's acknowledgement."""
-
-
-class Center(Protocol):
-    """The end of a connection, as of every ``CenterLine``."""
-
-    def close(self) -> None:
-        """Hang up; the next question opens a new connection."""
-
-    def end(self) -> None:
-        """From another thread: whatever waits for the center is over, and nothing is opened any more."""
-
-
-class Work(Protocol):
-    """What a lane carries. Each call says the seconds until the next step."""
-
-    @property
-    def name(self) -> str:
-        """Of its thread."""
-
-    @property
-    def doing(self) -> str:
-        """What is interrupted when something goes wrong, for the log."""
-
-    @property
-    def log(self) -> RateLimitedLog: ...
-
-    def step(self) -> float:
-        """Raises NoWay, GaveWay, and whatever else goes wrong."""
-
-    def gave_way(self) -> float:
-        """What was on its way was broken off for an event. Raises nothing."""
-
-    def failed(self, error: Exception) -> float:
-        """No way to the center, or anything else that ``step`` has raised; it is in the log. Raises nothing."""
-
-
 def random_share(random: Random | None = None) -> Callable[[], float]:
     """A part of a wait: two hundred stations that lost the line together do not come back together."""
     random = random or Random()  # noqa: S311  jitter, not secrecy
@@ -75,7 +34,9 @@ def random_share(random: Random | None = None) -> Callable[[], float]:
 class SharedLine:
     """A connection to the center as a lane may use it: after events, a part at a time, within the line's allowance."""
 
-    def __init__(self, center: Center, events: Events, budget: ByteBudget, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, center: CenterConnection, events: WaitingEvents, budget: ByteBudget, clock: Callable[[], float]
+    ) -> None:
         """``clock`` is monotonic seconds."""
         self._center, self._events, self._budget, self._clock = center, events, budget, clock
         self.size = PartSize()
@@ -107,7 +68,7 @@ class SharedLine:
 class Lane:
     """One thread beside the relay's. Never ends by itself, whatever line, center or card do."""
 
-    def __init__(self, work: Work, center: Center, first_s: float = 0.0) -> None:
+    def __init__(self, work: LaneWork, center: CenterConnection, first_s: float = 0.0) -> None:
         """The first turn is after ``first_s`` seconds."""
         self._work, self._center, self._first_s = work, center, first_s
         self._stop = threading.Event()

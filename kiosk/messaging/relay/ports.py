@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.control import DoctorRow
 from kiosk.messaging.relay.faults import LinkFault
 
@@ -139,6 +140,47 @@ class DoctorReport(Protocol):
 
     def rows(self) -> tuple[DoctorRow, ...]:
         """The worst first, MAX_TOLD_ROWS at most; none when nothing is known."""
+
+
+class WaitingEvents(Protocol):
+    """What goes before anything else. May raise the store's errors."""
+
+    def any_waiting(self) -> bool:
+        """Whether an event waits for the sorting center's acknowledgement."""
+
+
+class CenterConnection(Protocol):
+    """The end of a connection, as of every ``CenterLine``."""
+
+    def close(self) -> None:
+        """Hang up; the next question opens a new connection."""
+
+    def end(self) -> None:
+        """From another thread: whatever waits for the center is over, and nothing is opened any more."""
+
+
+class LaneWork(Protocol):
+    """What a lane carries. Each call says the seconds until the next step."""
+
+    @property
+    def name(self) -> str:
+        """Of its thread."""
+
+    @property
+    def doing(self) -> str:
+        """What is interrupted when something goes wrong, for the log."""
+
+    @property
+    def log(self) -> RateLimitedLog: ...
+
+    def step(self) -> float:
+        """Raises NoWay, GaveWay, and whatever else goes wrong."""
+
+    def gave_way(self) -> float:
+        """What was on its way was broken off for an event. Raises nothing."""
+
+    def failed(self, error: Exception) -> float:
+        """No way to the center, or anything else that ``step`` has raised; it is in the log. Raises nothing."""
 
 
 @dataclass(frozen=True, slots=True)

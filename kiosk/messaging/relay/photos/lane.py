@@ -17,10 +17,11 @@ from kiosk.domain.backoff import Backoff
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.photos import ContentRange, PictureName
 from kiosk.messaging.relay.center_line import NoWay
-from kiosk.messaging.relay.lane import LOOK_S, Events, SharedLine, random_share
+from kiosk.messaging.relay.lane import LOOK_S, SharedLine, random_share
 from kiosk.messaging.relay.photos.faults import PhotoFault
 from kiosk.messaging.relay.photos.held import Held
 from kiosk.messaging.relay.photos.ports import Answer, Center, PhotoWatcher, Picture, Pictures
+from kiosk.messaging.relay.ports import WaitingEvents
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.messaging.relay.throughput import ByteBudget
 
@@ -63,12 +64,12 @@ class StationPhotos:
     """What the lane meets at the station."""
 
     pictures: Pictures
-    events: Events
+    events: WaitingEvents
     watcher: PhotoWatcher
 
 
 class PhotosWork:
-    """The ``Work`` of the photos lane."""
+    """The ``LaneWork`` of the photos lane."""
 
     name: Final = "photos lane"
     doing: Final = "sending pictures"
@@ -111,7 +112,7 @@ class PhotosWork:
         return self._pauses.next()
 
     def step(self) -> float:
-        """As ``Work`` says."""
+        """As ``LaneWork`` says."""
         now = self._clock()
         self._tell(now)
         if not self._line.is_free(now):

@@ -17,7 +17,8 @@ from kiosk.domain.backoff import Backoff
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.updates import Offer
 from kiosk.messaging.relay.center_line import NoWay
-from kiosk.messaging.relay.lane import LOOK_S, Events, SharedLine, random_share
+from kiosk.messaging.relay.lane import LOOK_S, SharedLine, random_share
+from kiosk.messaging.relay.ports import WaitingEvents
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.messaging.relay.throughput import ByteBudget
 from kiosk.messaging.relay.updates.ports import (
@@ -71,12 +72,12 @@ class StationUpdates:
     """What the lane meets at the station."""
 
     inbox: Inbox
-    events: Events
+    events: WaitingEvents
     watcher: UpdateWatcher
 
 
 class UpdatesWork:
-    """The ``Work`` of the updates lane."""
+    """The ``LaneWork`` of the updates lane."""
 
     name: Final = "updates lane"
     doing: Final = "fetching an update"
@@ -110,7 +111,7 @@ class UpdatesWork:
         self.log = RateLimitedLog(logging.getLogger(f"kiosk.updates.{settings.station}"), clock, _LOG_PERIOD_S)
 
     def step(self) -> float:
-        """As ``Work`` says."""
+        """As ``LaneWork`` says."""
         try:
             return self._step()
         except Refused as error:

@@ -1,4 +1,4 @@
-"""The rooms of the house: no folder with too many modules, no prefix where a folder belongs, no circle of imports."""
+"""The rooms of the house: no folder with too many modules, no prefix where a folder belongs, few arrows, no circle."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES_STOP, PREFIX_STOP = 16, 3
+ARROWS_STOP = 90
+"""Pairs of rooms at the top of ``kiosk/`` of which one imports the other: each more is a way that a change can take."""
 MAY_HAVE_MORE = frozenset({"kiosk/domain", "kiosk/domain/events"})
 """One module an object: there the list is the table of contents."""
-AT_THE_TOP = frozenset({"__init__.py", "files.py", "loading.py", "memory.py", "reading.py"})
 
 
 def modules(root: Path) -> dict[str, Path]:
@@ -49,6 +50,18 @@ def circle(graph: Mapping[str, set[str]]) -> list[str]:
     return path[path.index(path[-1]) :]
 
 
+def arrows(root: Path) -> Counter[tuple[str, str]]:
+    """From each room at the top of ``kiosk/`` to those it imports, with the number of imports."""
+    known = modules(root)
+    found: Counter[tuple[str, str]] = Counter()
+    for name, path in known.items():
+        for needed in imports(path, known):
+            begin, end = (module.split(".")[1:2] for module in (name, needed))
+            if begin and end and begin != end:
+                found[begin[0], end[0]] += 1
+    return found
+
+
 def problems(root: Path) -> list[str]:
     """Every breach below ``root``."""
     known = modules(root)
@@ -59,7 +72,7 @@ def problems(root: Path) -> list[str]:
     found = [
         f"kiosk/{path.name}: the top holds folders, and nothing else"
         for path in (root / "kiosk").glob("*.py")
-        if path.name not in AT_THE_TOP
+        if path.name != "__init__.py"
     ]
     for folder, names in sorted(folders.items()):
         if len(names) > MODULES_STOP and folder not in MAY_HAVE_MORE:
@@ -70,6 +83,10 @@ def problems(root: Path) -> list[str]:
             for prefix, count in shared.items()
             if count >= PREFIX_STOP and not prefix.startswith("0")
         ]
+    ways = arrows(root)
+    if len(ways) > ARROWS_STOP:
+        thin = ", ".join(f"{begin} -> {end}" for (begin, end), _ in reversed(ways.most_common()[-5:]))
+        found.append(f"{len(ways)} arrows between rooms, the stop is {ARROWS_STOP}; of the fewest imports: {thin}")
     round_trip = circle({name: set(imports(path, known)) for name, path in known.items()})
     return [*found, *(["a circle of imports: " + " -> ".join(round_trip)] if round_trip else [])]
 
@@ -79,7 +96,9 @@ def main() -> int:
     found = problems(ROOT)
     for line in found:
         print(line, file=sys.stderr)
-    print(f"rooms: {len({path.parent for path in modules(ROOT).values()})} folders")
+    print(
+        f"rooms: {len({path.parent for path in modules(ROOT).values()})} folders, {len(arrows(ROOT))} arrows at the top"
+    )
     return 1 if found else 0
 
 

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from kiosk.base.files import sync_folder
 from kiosk.config.file import BadConfig
 from kiosk.config.station import load
-from kiosk.files import sync_folder
 
 logger = logging.getLogger(__name__)
 

@@ -19,7 +19,6 @@ from kiosk.first_start.wizard import FirstStartPlace, FirstStartWizard
 from kiosk.station.health import fetch
 from kiosk.station.page_heartbeat import PageHeartbeat
 from kiosk.store.database.lasting import on_a_box, require_lasting
-from kiosk.texts.templates import keep_compiled
 from kiosk.web.first_start import create_first_start_app
 from kiosk.web.server import Server, serve
 from kiosk.web.settings import WebSettings
@@ -74,7 +73,6 @@ def run_first_start(
         ends.callback(wizard.close)
         settings = WebSettings(port=port)
         app = create_first_start_app(wizard, settings, PageHeartbeat.from_environ().beat)
-        keep_compiled(app.jinja_env, app.root_path)
         server = serve(app, settings.host, port)
         ends.callback(server.stop)
         server.start()

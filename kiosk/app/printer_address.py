@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from kiosk.files import sync_folder, write_durably
+from kiosk.base.files import sync_folder, write_durably
 from kiosk.station.papers.network_printer import LONGEST, REQUEST, STATION_UNIT, Address, parse_request
 
 logger = logging.getLogger(__name__)

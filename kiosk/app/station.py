@@ -17,14 +17,13 @@ from kiosk.app.systemd import Notifier
 from kiosk.app.teach import make_teach
 from kiosk.app.update.places import PLACES, Places
 from kiosk.app.update.station import StationUpdate, make_station_update
+from kiosk.base.loading import loading
 from kiosk.config.station import StationConfig
 from kiosk.devices.camera.process import ChildCamera
 from kiosk.devices.ports import CodeCamera, Panel, PinFactory, Scale, ScaleListener, Scanner
 from kiosk.devices.scale.pause import PausableScale, ScaleListeners
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.metrology.indication import ScaleProfile
-from kiosk.labels.typesetting import fonts
-from kiosk.loading import loading
 from kiosk.protocols.scales import registry
 from kiosk.station.clock import StationClock
 from kiosk.station.doctor.doctor import Doctor, Equipment
@@ -35,6 +34,7 @@ from kiosk.station.health import Health, HealthReporter, fetch
 from kiosk.station.open_store import open_store
 from kiosk.station.page_heartbeat import PageHeartbeat
 from kiosk.station.panel_control import PanelControl
+from kiosk.station.papers.rendering import require_fonts
 from kiosk.station.photos.lens_calibration import LensCalibration
 from kiosk.station.photos.lens_file import LensFile
 from kiosk.station.scale.identity import scale_content
@@ -187,13 +187,12 @@ def run_station(
     Raises ValueError when a paper could not be drawn, StoreError, OSError.
     """
     with loading():
-        from kiosk.texts.templates import keep_compiled
         from kiosk.web import updating
         from kiosk.web.factory import create_app
         from kiosk.web.server import serve
 
     if config.printers:
-        _require_fonts()
+        require_fonts()
     with ExitStack() as ends:  # from the last to the first: no page is served by a station that has stopped
         store = open_store(config.station)
         ends.callback(store.close)
@@ -201,7 +200,6 @@ def run_station(
         beat = PageHeartbeat.from_environ().beat
         app = create_app(parts.service, config.web, parts.doctor, parts.teach, beat)
         updating.install(app, parts.gate, parts.service, config.web)
-        keep_compiled(app.jinja_env, app.root_path)
         server = serve(app, config.web.host, config.web.port)
         ends.callback(parts.service.stop)
         ends.callback(parts.teach.close)
@@ -230,14 +228,6 @@ def run_station(
 def _trial(parts: StationParts, config: StationConfig, draw: Callable[[str], int]) -> Trial | None:
     """Of this release, when an update waits for its verdict: nothing is started before."""
     return None if parts.update is None else parts.update.trial(config.scale, draw, parts.service)
-
-
-def _require_fonts() -> None:
-    """The first paper would fail, with a villager before the desk: better no start, and the package's name."""
-    try:
-        fonts.require_all()
-    except fonts.FontProblem as error:
-        raise ValueError(str(error)) from error
 
 
 def _start_listening(parts: StationParts, ends: ExitStack) -> None:

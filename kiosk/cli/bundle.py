@@ -30,8 +30,8 @@ def bundle(path: Path | None, to: Path | None) -> None:
         end(f"{folder} cannot be looked at ({error.strerror}): name another folder with --to.", 1)
     if not there:
         end(f"there is no folder {folder}: name one with --to", 2)
+    from kiosk.base.files import hand_over
     from kiosk.cli.doctor.outside import outside
-    from kiosk.files import hand_over
     from kiosk.station.clock import StationClock
     from kiosk.station.doctor.bundle.bundle import Subject, write_bundle
     from kiosk.station.software import metrology, software_id

@@ -7,8 +7,8 @@ import sys
 
 import click
 
+from kiosk.base.loading import loading
 from kiosk.cli.one_line import OneLineGroup
-from kiosk.loading import loading
 
 NOUNS = {
     "run": ("kiosk.cli.run:run", "The station: pages, devices, print workers."),

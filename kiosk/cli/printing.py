@@ -12,6 +12,7 @@ from typing import IO, Any, Final, NamedTuple
 import click
 import msgspec
 
+from kiosk.base.json_reader import reader
 from kiosk.cli.scale.answers import ended_by_signal
 from kiosk.cli.scale.fault_lines import obey
 from kiosk.devices.printer.profiles import profile as find_profile
@@ -35,7 +36,6 @@ from kiosk.protocols.printers import status
 from kiosk.protocols.printers.languages import LANGUAGES
 from kiosk.protocols.printers.page_setup import DOTS_PER_MM, Language, PageSetup, PrintHead
 from kiosk.protocols.printers.pages import encode
-from kiosk.reading import reader
 
 
 @click.group()

@@ -9,9 +9,9 @@ from typing import TypeVar
 
 import click
 
+from kiosk.base.loading import loading
 from kiosk.cli.one_line import end
 from kiosk.cli.settings import config_option, read_config, settings_place
-from kiosk.loading import loading
 
 Config = TypeVar("Config")
 

@@ -7,8 +7,8 @@ from typing import Final
 
 import click
 
+from kiosk.base.loading import loading
 from kiosk.cli.one_line import OneLineGroup
-from kiosk.loading import loading
 
 PROGRAM: Final = "sorting-center"
 COMMANDS: Final = {

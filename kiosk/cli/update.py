@@ -16,13 +16,13 @@ from kiosk.app.update.letter_box import BUNDLES, StationLetters
 from kiosk.app.update.owner import as_owner
 from kiosk.app.update.places import PLACES
 from kiosk.app.update.releases import ReleaseFolder
+from kiosk.base.files import arriving, filling
 from kiosk.cli.doctor.command import ago
 from kiosk.cli.one_line import end
 from kiosk.cli.settings import PLACES as SETTINGS_PLACES
 from kiosk.cli.settings import config_option, read_config, settings_place
 from kiosk.config.file import BadConfig
 from kiosk.config.station import StationConfig, load
-from kiosk.files import arriving, filling
 from kiosk.station.update.bundle import HEAD_BYTES, parse_head, verified
 from kiosk.station.update.journal import Outcome
 from kiosk.station.update.letters import BUNDLE_END, is_bundle_name

@@ -12,11 +12,11 @@ from typing import Final, Literal
 
 import msgspec
 
+from kiosk.base.files import write_durably
+from kiosk.base.json_reader import Unreadable, reader
 from kiosk.devices.camera.settings import FittedKind
 from kiosk.devices.printer.settings import PrinterKind
 from kiosk.devices.scanner.settings import ScannerKind
-from kiosk.files import write_durably
-from kiosk.reading import Unreadable, reader
 
 logger = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
+from kiosk.base.files import open_regular
 from kiosk.domain.catalog import Catalog
-from kiosk.files import open_regular
 from kiosk.first_start.draft import GoodsDraft
 from kiosk.station.catalog.document import MAX_BYTES
 from kiosk.station.catalog.file import CatalogError, parse_catalog

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import tomlkit
 
+from kiosk.base.files import stage, sync_folder
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
-from kiosk.files import stage, sync_folder
 from kiosk.first_start.draft import BrokerDraft, PrinterDraft, ScaleDraft, SettingsDraft, draft_path
 from kiosk.first_start.ports import AnswerRefused
 from kiosk.messaging.relay.settings import RelaySettings

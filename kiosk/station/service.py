@@ -20,7 +20,6 @@ from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.domain.metrology.standing import ScaleStanding
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.labels.layout import A4_PRINTED_MM
-from kiosk.labels.own_layouts import LAYOUTS, OwnLayouts
 from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.clerk.access import Access
 from kiosk.station.clock import StationClock
@@ -39,6 +38,7 @@ from kiosk.station.doctor.link_watch import LinkWatch
 from kiosk.station.doctor.scale import metrology_findings
 from kiosk.station.live import OK, LiveBoard
 from kiosk.station.outbox_poller import OutboxPoller
+from kiosk.station.papers.own_layouts import LAYOUTS, OwnLayouts
 from kiosk.station.papers.papers import LABEL_PRINTER, PaperSettings, make_papers
 from kiosk.station.papers.parcel import CounterPapers
 from kiosk.station.papers.rendering import render

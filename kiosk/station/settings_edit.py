@@ -16,7 +16,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AoT, InlineTable, Item, Table
 
-from kiosk.files import stage, sync_folder
+from kiosk.base.files import stage, sync_folder
 
 Values = Mapping[str, Any]
 """Keys of one section. A value that is None must not be in the file."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from kiosk.files import hand_over
+from kiosk.base.files import hand_over
 from kiosk.store.catalogs import Catalogs
 from kiosk.store.clerks import Clerks
 from kiosk.store.database.connection import LOG_FILES, Database

@@ -21,9 +21,9 @@ from kiosk.app.update.letter_box import StationLetters
 from kiosk.app.update.owner import as_owner, read_small
 from kiosk.app.update.places import Places
 from kiosk.app.update.station import hear_scale
+from kiosk.base.files import arriving, filling, open_regular
 from kiosk.cli import update as command
 from kiosk.cli.kiosk import main
-from kiosk.files import arriving, filling, open_regular
 from kiosk.messaging.relay.updates.ports import Fetching
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.station.doctor.updates_mark import UpdatesMark

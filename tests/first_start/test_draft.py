@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.files import write_durably
+from kiosk.base.files import write_durably
 from kiosk.first_start import questions as steps
 from kiosk.first_start.draft import (
     PersonDraft,
@@ -66,7 +66,7 @@ def test_what_was_there_stays_when_the_new_one_cannot_be_written(
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("kiosk.files.os.fsync", full)
+    monkeypatch.setattr("kiosk.base.files.os.fsync", full)
     with pytest.raises(OSError, match="No space"):
         save_draft(path, SettingsDraft(language="en"))
     assert load_draft(path).language == "zh"

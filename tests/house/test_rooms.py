@@ -7,13 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from scripts.rooms import MODULES_STOP, ROOT, imports, modules, problems
+from scripts.rooms import ARROWS_STOP, MODULES_STOP, ROOT, arrows, imports, modules, problems
+
+
+def path_of(name: str) -> str:
+    """``web__pages`` is a module of a room, ``web____init__`` the room itself."""
+    folder = name.removesuffix("____init__")
+    return folder.replace("__", "/") + name[len(folder) :].replace("____", "/__")
 
 
 def house(root: Path, **files: str) -> Path:
     """A house of two rooms, and modules by their path with double underscores for slashes."""
-    made = {"__init__": "", "files": "", "domain/__init__": "", "domain/mass": "", "web/__init__": "", "web/pages": ""}
-    for name, text in {**made, **{name.replace("__", "/"): text for name, text in files.items()}}.items():
+    made = {"__init__": "", "domain/__init__": "", "domain/mass": "", "web/__init__": "", "web/pages": ""}
+    for name, text in {**made, **{path_of(name): text for name, text in files.items()}}.items():
         path = root / "kiosk" / f"{name}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -82,21 +88,32 @@ def test_a_module_at_the_top(tmp_path: Path) -> None:
     assert problems(house(tmp_path, helpers="")) == ["kiosk/helpers.py: the top holds folders, and nothing else"]
 
 
+def test_too_many_arrows_between_rooms(tmp_path: Path) -> None:
+    """As many as may be, each of two imports; then one more, of one, and inside a function."""
+    rooms = {f"room{number}____init__": "" for number in range(ARROWS_STOP)}
+    all_of_them = "".join(f"import kiosk.room{number}\n" for number in range(ARROWS_STOP)) * 2
+    assert problems(house(tmp_path, **rooms, web__all=f"{all_of_them}from kiosk.web import pages\n")) == []
+    (found,) = problems(house(tmp_path, domain__more="def late():\n    import kiosk.room7\n"))
+    begin = f"{ARROWS_STOP + 1} arrows between rooms, the stop is {ARROWS_STOP}; of the fewest imports: "
+    assert found.startswith(f"{begin}domain -> room7, web -> ")
+    assert len(arrows(ROOT)) <= ARROWS_STOP
+
+
 # --- the picture of the house -----------------------------------------------------------------------------------------
 
 PICTURE = ROOT / "docs" / "pictures" / "rooms.svg"
-UNDER_ALL = {"files", "loading", "memory", "reading"}
-"""One box in the picture, and a word for whoever uses it."""
+UNDER_ALL = "base"
+"""The box at the bottom: its words say that every room above may use it, and no arrow leads there."""
 
 
 def room_of(module: str) -> str:
     """The box of a module: its room, of the messages one of two; "" for what has no box of its own."""
     parts = module.split(".")[1:]
     room = "/".join(parts[:2]) if parts[:1] == ["messaging"] else "".join(parts[:1])
-    return "" if room in UNDER_ALL else room
+    return "" if room == UNDER_ALL else room
 
 
-def arrows() -> set[tuple[str, str]]:
+def drawn_arrows() -> set[tuple[str, str]]:
     """From a room to those it imports, without what a longer way implies."""
     known = modules(ROOT)
     ways: dict[str, set[str]] = {}
@@ -120,5 +137,5 @@ def reach(ways: dict[str, set[str]], begin: set[str]) -> set[str]:
 
 def test_the_picture_has_the_arrows_of_the_house() -> None:
     drawn = re.findall(r'data-arrow="(\S+) (\S+)"', PICTURE.read_text(encoding="utf-8"))
-    assert set(drawn) == arrows()
+    assert set(drawn) == drawn_arrows()
     assert len(drawn) == len(set(drawn))

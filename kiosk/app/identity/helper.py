@@ -18,11 +18,11 @@ from kiosk.app.identity.place import BOOT, places
 from kiosk.app.identity.vault import FileVault
 from kiosk.app.media import ROOTS, IsMount
 from kiosk.app.mounting.writable import Writable, writable
+from kiosk.base.files import write_durably
+from kiosk.base.json_reader import Unreadable
 from kiosk.domain.paper_code import BadCode, PaperCode
-from kiosk.files import write_durably
 from kiosk.first_start.identity.ports import IdentityRefused
 from kiosk.first_start.identity.taking import Instant, Taking
-from kiosk.reading import Unreadable
 from kiosk.station.clock import read_boot_id
 from kiosk.store.database.lasting import require_lasting
 from kiosk.store.errors import StoreError

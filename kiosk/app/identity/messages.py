@@ -7,9 +7,9 @@ from typing import Annotated, Final
 
 import msgspec
 
-from kiosk.files import open_regular
+from kiosk.base.files import open_regular
+from kiosk.base.json_reader import reader
 from kiosk.first_start.identity.ports import InUse, Why
-from kiosk.reading import reader
 
 REQUEST: Final = Path("/var/lib/kiosk/requests/identity.json")
 """``kiosk-identity.path`` starts the helper when it changes."""

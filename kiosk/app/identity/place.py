@@ -12,7 +12,7 @@ from typing import Final
 
 from kiosk.app.media import IsMount, mounted
 from kiosk.app.mounting.writable import Writable, writable
-from kiosk.files import open_regular, sync_folder, write_durably
+from kiosk.base.files import open_regular, sync_folder, write_durably
 from kiosk.first_start.identity.format import CLEAR, MAX_BYTES, SEALED
 
 FOLDER: Final = "station-identities"

@@ -18,12 +18,12 @@ import msgspec
 from kiosk.app.identity.messages import ANSWER, Answer, Request, file_content, read_answer
 from kiosk.app.identity.place import BOOT, FolderPlace, places
 from kiosk.app.media import ROOTS, IsMount
-from kiosk.files import write_durably
+from kiosk.base.files import write_durably
+from kiosk.base.json_reader import Unreadable
 from kiosk.first_start.identity.claim import BadClaim, claim_name, read_claim
 from kiosk.first_start.identity.format import CLEAR, BadIdentity, read_clear, read_sealed
 from kiosk.first_start.identity.ports import IdentityRefused, InUse, Refusal
 from kiosk.first_start.ports import OfferedIdentity
-from kiosk.reading import Unreadable
 
 ANSWER_S: Final = 25.0
 """A Pi 3 starts Python and Argon2id within five seconds; a stick may be slow."""

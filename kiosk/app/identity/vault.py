@@ -11,11 +11,11 @@ from typing import Final
 
 import msgspec
 
+from kiosk.base.files import sync_folder, write_durably
+from kiosk.base.json_reader import Unreadable, reader
 from kiosk.domain.lockout import Lockout
-from kiosk.files import sync_folder, write_durably
 from kiosk.first_start.identity.format import Identity
 from kiosk.first_start.identity.ports import InUse, Kept
-from kiosk.reading import Unreadable, reader
 
 CERTIFICATE, KEY, AUTHORITY = "kiosk-relay.crt", "kiosk-relay.key", "kiosk-relay.ca.crt"
 """``ImportCredential=kiosk-relay.*`` of the relay's unit takes them all."""

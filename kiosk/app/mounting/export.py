@@ -17,8 +17,8 @@ import msgspec
 from kiosk.app.media import IsMount, mounted
 from kiosk.app.mounting.rules import MEDIA
 from kiosk.app.mounting.writable import Writable, writable
-from kiosk.files import open_regular, write_durably
-from kiosk.reading import Unreadable, reader
+from kiosk.base.files import open_regular, write_durably
+from kiosk.base.json_reader import Unreadable, reader
 from kiosk.station.doctor.tools import COPY_REQUEST
 
 LARGEST: Final = 64_000_000

@@ -17,7 +17,7 @@ from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.letter_box import BUNDLES
 from kiosk.app.update.places import Places
 from kiosk.app.update.releases import ReleaseFolder
-from kiosk.files import open_regular, sync_folder
+from kiosk.base.files import open_regular, sync_folder
 from kiosk.messaging.contract.updates import Offer
 from kiosk.messaging.relay.updates.ports import NoRoom, Spoiled
 from kiosk.station.update.bundle import HEAD_BYTES, MAX_MANIFEST, parse_head, verified

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from kiosk.files import sync_folder, write_durably
+from kiosk.base.files import sync_folder, write_durably
 from kiosk.station.update.journal import Entry, Outcome, parse_entry, parse_outcome
 
 JOURNAL: Final = "journal.json"

@@ -11,7 +11,7 @@ from typing import BinaryIO, Final, TypeVar
 import msgspec
 
 from kiosk.app.update.owner import as_owner, read_small
-from kiosk.files import open_regular, write_durably
+from kiosk.base.files import open_regular, write_durably
 from kiosk.station.update.letters import (
     ANSWER,
     MAX_BYTES,

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from kiosk.files import open_regular
+from kiosk.base.files import open_regular
 
 _ROOT: Final = 0
 

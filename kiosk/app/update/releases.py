@@ -9,7 +9,7 @@ from typing import BinaryIO, Final
 
 import msgspec
 
-from kiosk.files import sync_folder, write_durably
+from kiosk.base.files import sync_folder, write_durably
 from kiosk.station.update.bundle import Manifest
 from kiosk.station.update.keys import Rotated, accepted, parse_keys, parse_rotated
 from kiosk.station.update.members import CODE, LIBRARIES

@@ -19,9 +19,9 @@ from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.letter_box import BUNDLES, StationLetters
 from kiosk.app.update.places import Places
 from kiosk.app.update.releases import ReleaseFolder
+from kiosk.base.files import arriving, filling, open_regular
 from kiosk.devices.ports import LinkState
 from kiosk.devices.scale.settings import ScaleSettings
-from kiosk.files import arriving, filling, open_regular
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.service import StationService
 from kiosk.station.update.gate import Gate

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from kiosk.base.files import write_durably
 from kiosk.cli.center.errors import PROGRAM
 from kiosk.cli.center.secrets import asked_password
 from kiosk.cli.one_line import end
 from kiosk.domain.paper_code import PaperCode
-from kiosk.files import write_durably
 from kiosk.store.backup.kit.beside import read_kit
 from kiosk.store.backup.kit.contents import KitRefused
 from kiosk.store.backup.kit.county_key import CountyKey

@@ -16,11 +16,11 @@ from typing import Final
 import click
 
 from kiosk.app.identity.place import FOLDER
+from kiosk.base.files import sync_folder, write_synced
 from kiosk.cli.one_line import end
 from kiosk.cli.provision.paper import paper_pdf
 from kiosk.cli.provision.stations import MAX_BYTES, BadStations, files_beside, read_stations
 from kiosk.domain.paper_code import PaperCode
-from kiosk.files import sync_folder, write_synced
 from kiosk.first_start.identity.format import NONCE_BYTES, Identity, seal, sealed_name
 from kiosk.labels.typesetting.fonts import FontProblem
 from kiosk.store.paper_key import SALT_BYTES

@@ -49,7 +49,7 @@ _CHILD: Final = "kiosk.devices.camera.child.__main__"
 def child_command(settings: CameraSettings, lens: LensFit | None = None) -> tuple[str, ...]:
     """The command line of the child; -P keeps modules in the working directory out of it."""
     known = json.dumps(None if lens is None else asdict(lens))
-    return (sys.executable, "-P", "-m", "kiosk.loading", _CHILD, json.dumps(asdict(settings)), known)
+    return (sys.executable, "-P", "-m", "kiosk.base.loading", _CHILD, json.dumps(asdict(settings)), known)
 
 
 LensOf = Callable[[], LensFit | None]

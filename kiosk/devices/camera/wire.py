@@ -14,10 +14,10 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 
+from kiosk.base.json_reader import Unreadable, reader
 from kiosk.domain.lens import LensRefusal
 from kiosk.domain.mat_measures import MatQuality
 from kiosk.domain.verdict import Reason
-from kiosk.reading import Unreadable, reader
 
 MAX_HEADER = 4_096
 MAX_BODY = 20_000_000

@@ -7,8 +7,8 @@ from typing import Final
 
 import msgspec
 
+from kiosk.base.json_reader import Unreadable, reader
 from kiosk.domain.identifiers import check_station
-from kiosk.reading import Unreadable, reader
 
 MAX_BYTES: Final = 4096
 _MACHINE: Final = re.compile(r"[0-9a-f]{64}")

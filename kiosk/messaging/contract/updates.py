@@ -11,8 +11,8 @@ from typing import Annotated, Final, Self
 
 import msgspec
 
+from kiosk.base.json_reader import Unreadable, reader
 from kiosk.domain.identifiers import check_station
-from kiosk.reading import Unreadable, reader
 
 MAX_OFFERS: Final = 8
 MAX_LIST_BYTES: Final = 16 * 1024

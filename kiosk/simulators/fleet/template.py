@@ -24,7 +24,7 @@ def empty_database() -> Iterator[Path]:
 
 
 def _migrate_in_child(path: Path) -> None:
-    command = [sys.executable, "-m", "kiosk.loading", "kiosk.store.database.migrate", str(path)]
+    command = [sys.executable, "-m", "kiosk.base.loading", "kiosk.store.database.migrate", str(path)]
     subprocess.run(command, check=True, timeout=_MIGRATION_S)
 
 

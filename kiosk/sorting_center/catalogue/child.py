@@ -14,7 +14,7 @@ from kiosk.sorting_center.listening import listening_socket
 
 log = logging.getLogger(__name__)
 
-_COMMAND: Final = (sys.executable, "-m", "kiosk.loading", "kiosk.sorting_center.catalogue.process")
+_COMMAND: Final = (sys.executable, "-m", "kiosk.base.loading", "kiosk.sorting_center.catalogue.process")
 
 
 class CatalogueProcess:

@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy import Connection, Table, func, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
-from kiosk import files
+from kiosk.base import files
 from kiosk.sorting_center.desk.database import (
     SCRIPTS,
     VERSION_TABLE,

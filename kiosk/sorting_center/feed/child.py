@@ -13,7 +13,7 @@ from kiosk.sorting_center.health import Health
 
 log = logging.getLogger(__name__)
 
-_COMMAND: Final = (sys.executable, "-m", "kiosk.loading", "kiosk.sorting_center.feed.process")
+_COMMAND: Final = (sys.executable, "-m", "kiosk.base.loading", "kiosk.sorting_center.feed.process")
 NEWS: Final = b"\n"
 """To be told when there may be something new. A pipe that is full says it already."""
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
+from kiosk.base.json_reader import Unreadable, reader
 from kiosk.messaging.contract.control import DoctorRow, Hello
-from kiosk.reading import Unreadable, reader
 from kiosk.sorting_center.ledger.alarms import Attention
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.rows import upsert_rows

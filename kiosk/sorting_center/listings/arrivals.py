@@ -11,9 +11,9 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, delete, insert, select
 
+from kiosk.base.json_reader import Unreadable, reader
 from kiosk.domain.events import IntakeVoided, ListingSubmitted, PhotoAccepted
 from kiosk.domain.events.photo import PictureData
-from kiosk.reading import Unreadable, reader
 from kiosk.sorting_center.desk.database import DeskDatabase
 from kiosk.sorting_center.desk.schema import listing, listing_place, listing_step, listing_told
 from kiosk.sorting_center.following import Place, follow, go_on

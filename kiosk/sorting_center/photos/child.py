@@ -17,7 +17,7 @@ from kiosk.sorting_center.photos.settings import PhotosSettings, Task
 
 log = logging.getLogger(__name__)
 
-_COMMAND: Final = (sys.executable, "-m", "kiosk.loading", "kiosk.sorting_center.photos.process")
+_COMMAND: Final = (sys.executable, "-m", "kiosk.base.loading", "kiosk.sorting_center.photos.process")
 
 
 _figures: Final = msgspec.json.Decoder(dict[str, int]).decode

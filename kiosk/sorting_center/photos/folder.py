@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from kiosk.files import sync_folder
+from kiosk.base.files import sync_folder
 from kiosk.messaging.contract.photos import PictureName
 
 

@@ -11,9 +11,9 @@ from typing import Annotated, BinaryIO, Final
 
 import msgspec
 
-from kiosk.files import arriving, filling, sync_folder, write_durably
+from kiosk.base.files import arriving, filling, sync_folder, write_durably
+from kiosk.base.json_reader import Unreadable, reader
 from kiosk.messaging.contract.updates import MAX_OFFERS, Offer, Sha256
-from kiosk.reading import Unreadable, reader
 
 _END, _ABOUT = ".kioskupdate", ".json"
 _CHUNK: Final = 1024 * 1024

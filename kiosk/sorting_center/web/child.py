@@ -18,7 +18,7 @@ from kiosk.sorting_center.web.settings import WebSettings
 
 log = logging.getLogger(__name__)
 
-_COMMAND: Final = (sys.executable, "-m", "kiosk.loading", "kiosk.sorting_center.web.process")
+_COMMAND: Final = (sys.executable, "-m", "kiosk.base.loading", "kiosk.sorting_center.web.process")
 _TELL_S: Final = 1.0
 
 

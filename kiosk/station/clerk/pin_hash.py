@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from kiosk import memory
+from kiosk.base import memory
 from kiosk.station.clerk.refusals import CounterRefused
 
 if TYPE_CHECKING:

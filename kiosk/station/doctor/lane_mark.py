@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from kiosk.reading import Unreadable, reader
+from kiosk.base.json_reader import Unreadable, reader
 from kiosk.station.clock import read_boot_id
 from kiosk.station.page_heartbeat import since_boot
 

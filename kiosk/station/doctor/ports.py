@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from kiosk.labels.own_layouts import OwnLayouts
 from kiosk.station.live import LiveBoard
+from kiosk.station.papers.own_layouts import OwnLayouts
 from kiosk.station.settings import StationSettings
 from kiosk.store import Stamp, Store
 

@@ -12,9 +12,9 @@ from typing import Final
 
 import msgspec
 
+from kiosk.base.files import write_durably
 from kiosk.devices.ports import CameraFault, CommandOutcome, Panel, Shot
 from kiosk.domain.events import BackupMade as BackupMadeEvent
-from kiosk.files import write_durably
 from kiosk.labels.documents import TestLabel, TestReceipt
 from kiosk.station.doctor.bundle.bundle import Subject, write_bundle
 from kiosk.station.doctor.doctor import Doctor

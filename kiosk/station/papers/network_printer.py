@@ -13,8 +13,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from pathlib import Path
 from typing import Final
 
+from kiosk.base.files import hand_over, write_durably
 from kiosk.devices.printer.settings import PrinterSettings
-from kiosk.files import hand_over, write_durably
 
 logger = logging.getLogger(__name__)
 

@@ -18,6 +18,7 @@ from kiosk.labels.papers.printer_test import render_test_label, render_test_rece
 from kiosk.labels.papers.receipt import render_receipt
 from kiosk.labels.papers.tags import render_member_label, render_seal_tag, render_tote_tag
 from kiosk.labels.raster import Raster
+from kiosk.labels.typesetting import fonts
 from kiosk.protocols.printers.page_setup import PageSetup, PrintHead
 from kiosk.protocols.printers.pages import encode
 from kiosk.station.papers.papers import CRATE_LABEL, LABEL, RECEIPT
@@ -71,6 +72,16 @@ class RenderedJob:
 
     data: bytes
     seconds: float
+
+
+def require_fonts() -> None:
+    """The first paper would fail, with a villager before the desk: better no start. Raises ValueError with the name of
+    the package that is missing.
+    """
+    try:
+        fonts.require_all()
+    except fonts.FontProblem as error:
+        raise ValueError(str(error)) from error
 
 
 def render(job: PrintJob, setup: PageSetup, key: PickupKey = NO_KEY, layouts: Layouts = SHIPPED) -> RenderedJob:

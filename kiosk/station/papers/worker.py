@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from kiosk import memory
+from kiosk.base import memory
 from kiosk.devices.ports import Printer, PrinterFault, PrintNotStarted, PrintUncertain
 from kiosk.station.papers.rendering import RenderedJob
 from kiosk.store.errors import StoreError

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from kiosk.base.files import sync_folder, write_synced
 from kiosk.devices.ports import Shot
 from kiosk.domain.parcel import ParcelNumber, ParcelState
-from kiosk.files import sync_folder, write_synced
 from kiosk.store.records import ParcelRow
 
 logger = logging.getLogger(__name__)

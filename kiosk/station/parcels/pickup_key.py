@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
+from kiosk.base.files import hand_over, sync_folder
 from kiosk.domain.pickup import PICKUP_DIGITS
-from kiosk.files import hand_over, sync_folder
 from kiosk.station.clerk.pin_hash import PinKey
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.parcels.settings import ParcelSettings

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from kiosk.base.files import sync_folder, write_synced
 from kiosk.devices.ports import GoodsShot, Shot
 from kiosk.domain.events import PictureData
-from kiosk.files import sync_folder, write_synced
 from kiosk.store.errors import StoreError
 from kiosk.store.records import ListingPictures, NewPhoto, Stamp
 from kiosk.store.store import Store

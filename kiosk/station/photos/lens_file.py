@@ -10,10 +10,10 @@ from typing import Annotated, Final
 
 import msgspec
 
+from kiosk.base.files import sync_folder, write_durably
+from kiosk.base.json_reader import Unreadable, reader
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.domain.lens import LensFit
-from kiosk.files import sync_folder, write_durably
-from kiosk.reading import Unreadable, reader
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from kiosk.files import sync_folder
+from kiosk.base.files import sync_folder
 from kiosk.station.photos.folder import PhotoFolder
 from kiosk.station.photos.photographer import NoSpace
 from kiosk.store.records import PhotoPlace

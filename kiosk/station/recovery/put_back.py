@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from kiosk.files import hand_over, stage, sync_folder, write_durably
+from kiosk.base.files import hand_over, stage, sync_folder, write_durably
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.ports import Configuration
 from kiosk.station.recovery.places import Places, keys_folder

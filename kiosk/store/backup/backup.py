@@ -23,7 +23,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from kiosk.files import hand_over, sync_folder, write_durably
+from kiosk.base.files import hand_over, sync_folder, write_durably
 from kiosk.store.backup import photos as backup_photos
 from kiosk.store.backup.medium import BackupRefused, Manifest, check_medium, only_one, prune
 from kiosk.store.backup.settings import BackupSettings

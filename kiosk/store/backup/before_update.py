@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from kiosk.files import hand_over, sync_folder, write_synced
+from kiosk.base.files import hand_over, sync_folder, write_synced
 from kiosk.store.backup.backup import sha256_of
 from kiosk.store.backup.restore import stopped
 from kiosk.store.backup.since_copy import written_since

@@ -19,9 +19,9 @@ from typing import Final
 
 import msgspec
 
+from kiosk.base.files import hand_over
+from kiosk.base.json_reader import Unreadable, reader
 from kiosk.domain.identifiers import SERIES_LETTERS
-from kiosk.files import hand_over
-from kiosk.reading import Unreadable, reader
 from kiosk.store.backup.kit.beside import drop_orphans
 from kiosk.store.backup.settings import LONGEST_UUID, UUID
 from kiosk.store.errors import StoreError

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiosk.files import hand_over
+from kiosk.base.files import hand_over
 
 _PICTURE = re.compile(r"[0-9a-f]{64}\.jpg")
 

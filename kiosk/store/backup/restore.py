@@ -19,8 +19,8 @@ from fcntl import LOCK_EX, LOCK_NB, lockf
 from pathlib import Path
 from typing import Final
 
+from kiosk.base.files import hand_over, sync_folder, write_durably
 from kiosk.domain.identifiers import SERIES_LETTERS
-from kiosk.files import hand_over, sync_folder, write_durably
 from kiosk.store.backup import photos as backup_photos
 from kiosk.store.backup.backup import sha256_of
 from kiosk.store.backup.medium import Manifest, read_manifest

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from kiosk.files import hand_over, sync_folder
+from kiosk.base.files import hand_over, sync_folder
 from kiosk.store.database.check import check_file
 from kiosk.store.database.connection import Connect, connect
 from kiosk.store.database.schema import SCHEMA_VERSION
@@ -81,7 +81,7 @@ def _migrate_in_child(path: Path) -> None:
     failed = f"The database {path} could not be brought to schema {SCHEMA_VERSION}"
     try:
         child = subprocess.run(
-            [sys.executable, "-m", "kiosk.loading", "kiosk.store.database.migrate", str(path)],
+            [sys.executable, "-m", "kiosk.base.loading", "kiosk.store.database.migrate", str(path)],
             env=os.environ | {"PYTHONPATH": search_path},
             capture_output=True,
             text=True,

@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from kiosk.files import hand_over
+from kiosk.base.files import hand_over
 from kiosk.store.errors import StoreError, disk_full
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

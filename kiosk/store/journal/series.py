@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from fcntl import LOCK_EX, flock
 from pathlib import Path
 
+from kiosk.base.files import hand_over, write_durably
 from kiosk.domain.identifiers import SERIES_LETTERS, BadIdentifier, next_series
-from kiosk.files import hand_over, write_durably
 from kiosk.store.errors import StoreError
 
 _LINE = re.compile(rf"(S[0-9]{{4}}) ([{SERIES_LETTERS}]) ([0-9a-f]{{16}})")

@@ -17,12 +17,13 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.labels.label_page import draw_label
 from kiosk.labels.layout import LabelLayout, shipped_text
-from kiosk.labels.own_layouts import OwnLayouts, check
+from kiosk.labels.layout_check import check
 from kiosk.labels.papers.printer_test import CALIBRATION
 from kiosk.labels.papers.samples import SAMPLES
 from kiosk.protocols.printers.page_setup import PrintHead
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.doctor.tools import ActRefused, TechnicianTools
+from kiosk.station.papers.own_layouts import OwnLayouts
 from kiosk.store import StoreError
 from kiosk.web.roles import Need
 from kiosk.web.settings import WebSettings

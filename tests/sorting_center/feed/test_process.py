@@ -25,7 +25,7 @@ from kiosk.sorting_center.ledger import Ledger
 from tests.sorting_center.brokers import SOON_S, Broker, Peer, until
 from tests.sorting_center.stations import NOW, Station
 
-PROGRAM = ("kiosk.loading", "kiosk.sorting_center.feed.process")
+PROGRAM = ("kiosk.base.loading", "kiosk.sorting_center.feed.process")
 
 FEED = "kiosk/v1/shache/feed/#"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.files import filling
+from kiosk.base.files import filling
 from kiosk.sorting_center.updates import folder as offers
 from tests.sorting_center.updates.bundles import bundle, command, offer
 from tests.station.update.machine import NEW, OTHER_KEY

@@ -18,12 +18,12 @@ from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.clerk import Role
 from kiosk.domain.moment import ClockQuality
-from kiosk.labels.own_layouts import LAYOUTS, OwnLayouts
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.doctor.doctor import Doctor, Equipment
 from kiosk.station.doctor.liveness import PageWatch, ScaleWatch, ScannerWatch
 from kiosk.station.live import LiveBoard
+from kiosk.station.papers.own_layouts import LAYOUTS, OwnLayouts
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.ports import Configuration
 from kiosk.station.settings import StationSettings

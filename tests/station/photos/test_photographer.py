@@ -309,7 +309,7 @@ def test_a_disk_that_refuses_the_file_leaves_no_half_picture_and_no_event(
         raise OSError(code, "no")
 
     with monkeypatch.context() as broken, Studio(FakeCamera(), store, folder) as studio:
-        broken.setattr("kiosk.files.os.fsync", refuse)
+        broken.setattr("kiosk.base.files.os.fsync", refuse)
         studio.ask(lot)
         studio.failed.wait(lambda told: told == [(AskedShot(lot, TOKEN), word)])
     assert files(folder) == []
@@ -424,6 +424,6 @@ def test_the_picture_and_both_folders_are_synced(folder: PhotoFolder, monkeypatc
         synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
         real(descriptor)
 
-    monkeypatch.setattr("kiosk.files.os.fsync", fsync)
+    monkeypatch.setattr("kiosk.base.files.os.fsync", fsync)
     folder.keep(Shot(JPEG, SHA, 1, 1))
     assert synced == [f".{SHA}.part", SHA[:2], "photos"]

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
-from kiosk import files
 from kiosk.app.update import database, journal_file, letter_box, owner, releases, units, unpack
+from kiosk.base import files
 from kiosk.station.update import updater
 from kiosk.store.backup import before_update, since_copy
 

@@ -19,7 +19,7 @@ from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.app.update.station import StationShelf
 from kiosk.app.update.units import BACKUP, OTHERS_HELD, RELAY, STATION, STATION_HELD, Units
-from kiosk.files import write_synced
+from kiosk.base.files import write_synced
 from kiosk.station.update import journal
 from kiosk.station.update.bundle import Manifest
 from kiosk.station.update.journal import Entry, Phase

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.files import hand_over
+from kiosk.base.files import hand_over
 from kiosk.store import Store
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.restore import RestoreOptions, restore

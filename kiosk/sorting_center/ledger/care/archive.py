@@ -16,7 +16,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select, text
 from sqlalchemy.exc import DBAPIError
 
-from kiosk import files
+from kiosk.base import files
 from kiosk.sorting_center.ledger.database.faults import unusable
 from kiosk.sorting_center.ledger.database.opening import OpenedLedger, open_for_writing
 from kiosk.sorting_center.ledger.database.partitions import next_month, partition_of

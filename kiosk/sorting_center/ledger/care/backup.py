@@ -13,7 +13,7 @@ from typing import cast
 from sqlalchemy import Connection, func, inspect, select, table
 from sqlalchemy.exc import DBAPIError
 
-from kiosk import files
+from kiosk.base import files
 from kiosk.sorting_center.ledger.care.copy import copy_ledger
 from kiosk.sorting_center.ledger.database import sqlite
 from kiosk.sorting_center.ledger.database.address import LedgerAddress

@@ -19,7 +19,7 @@ from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.reports import Reports
 from kiosk.sorting_center.web.exporting.making import Order, make
 
-_COMMAND: Final = (sys.executable, "-m", "kiosk.loading", "kiosk.sorting_center.web.exporting.process")
+_COMMAND: Final = (sys.executable, "-m", "kiosk.base.loading", "kiosk.sorting_center.web.exporting.process")
 _LONGEST_S: Final = 600.0
 """A million receipts take less than three minutes of a core."""
 

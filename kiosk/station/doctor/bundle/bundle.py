@@ -18,8 +18,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from kiosk.base.files import arriving
 from kiosk.domain.moment import ClockQuality, Moment
-from kiosk.files import arriving
 from kiosk.station.doctor.bundle.scrub import Scrubber
 from kiosk.station.doctor.finding import Finding
 from kiosk.station.settings import StationSettings

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from kiosk.reading import Unreadable, reader
+from kiosk.base.json_reader import Unreadable, reader
 from kiosk.station.doctor.finding import Finding, Verdict
 from kiosk.station.doctor.machine.files import read
 from kiosk.station.software import software_id

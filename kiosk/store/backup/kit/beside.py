@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from kiosk.files import write_durably
+from kiosk.base.files import write_durably
 from kiosk.store.backup.kit.contents import KitRefused
 from kiosk.store.backup.kit.county_key import CountyKey
 from kiosk.store.backup.kit.envelope import LONGEST_KIT, Envelope

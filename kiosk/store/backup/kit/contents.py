@@ -8,8 +8,8 @@ from typing import Final
 
 import msgspec
 
+from kiosk.base.json_reader import Unreadable, reader
 from kiosk.domain.identifiers import check_region, check_station
-from kiosk.reading import Unreadable, reader
 from kiosk.store.errors import StoreError
 
 MOST_CREDENTIALS: Final = 8

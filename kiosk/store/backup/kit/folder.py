@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from kiosk.files import sync_folder, write_durably
+from kiosk.base.files import sync_folder, write_durably
 from kiosk.store.backup.kit.beside import read_kit
 from kiosk.store.backup.kit.contents import Kit, from_bytes, to_bytes
 

@@ -8,14 +8,14 @@ from typing import IO, Final
 
 import msgspec
 
+from kiosk.base.json_reader import Unreadable, reader
 from kiosk.photo.channels.rules import ChannelRule
-from kiosk.reading import Unreadable, reader
 from kiosk.sorting_center.apart import Errand, said_of
 
 LISTINGS: Final = 100
 """Of one file. With ten photos each, which is the most, they take a core about two minutes."""
 LONGEST_S: Final = 600.0
-_COMMAND: Final = (sys.executable, "-m", "kiosk.loading", "kiosk.sorting_center.listings.exports.pictures.process")
+_COMMAND: Final = (sys.executable, "-m", "kiosk.base.loading", "kiosk.sorting_center.listings.exports.pictures.process")
 _ENVIRONMENT: Final = {
     **dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1"),
     "OPENCV_LOG_LEVEL": "OFF",

@@ -1,16 +1,13 @@
-"""A village's own layouts: read by the rules of the shipped ones, used at once and after a start, put back."""
+"""A layout that somebody has typed: read by the rules of the shipped ones, drawn with the longest codes there are."""
 
 from __future__ import annotations
-
-import logging
-from pathlib import Path
 
 import pytest
 
 from kiosk.labels import label_page
 from kiosk.labels.label_page import draw_label
-from kiosk.labels.layout import LABELS, LayoutProblem, Layouts, shipped_layout, shipped_text
-from kiosk.labels.own_layouts import LONGEST, OwnLayouts, check
+from kiosk.labels.layout import LABELS, LayoutProblem, shipped_layout, shipped_text
+from kiosk.labels.layout_check import LONGEST, check
 from kiosk.labels.papers.samples import SAMPLES
 from kiosk.labels.symbols import SymbolTooWide
 from kiosk.protocols.barcodes.reader import read
@@ -20,32 +17,7 @@ from tests.labels.heads import LABEL
 SAMPLE = SAMPLES["bag"]
 
 
-@pytest.fixture
-def own(tmp_path: Path) -> OwnLayouts:
-    return OwnLayouts(tmp_path / "layouts")
-
-
-def narrower(text: str) -> str:
-    return text.replace("width = 60", "width = 61")
-
-
-def width(layouts: Layouts) -> float:
-    return layouts.of("bag").width
-
-
-def test_what_is_kept_is_used_at_once_and_after_a_start_until_it_is_put_back(own: OwnLayouts, tmp_path: Path) -> None:
-    printing = own.layouts
-    assert not own.is_own("bag")
-    own.keep("bag", narrower(own.text("bag")), SAMPLE)
-    assert (own.is_own("bag"), width(printing), own.text("bag")) == (True, 61, narrower(shipped_text("bag")))
-    assert width(OwnLayouts(tmp_path / "layouts").layouts) == 61
-    assert shipped_layout("bag").width == 60
-    own.put_back("bag")
-    assert (own.is_own("bag"), width(printing)) == (False, 60)
-    own.put_back("bag")
-
-
-def test_a_layout_is_refused_with_its_reason_and_the_old_one_stays(own: OwnLayouts) -> None:
+def test_a_layout_is_refused_with_its_reason() -> None:
     text = shipped_text("bag")
     for wrong, reason in (
         ("name = ", "Invalid value"),
@@ -57,21 +29,7 @@ def test_a_layout_is_refused_with_its_reason_and_the_old_one_stays(own: OwnLayou
         (text.replace("w = 60\n", "w = 40\n"), "needs 440 dots across, the label has 320"),
     ):
         with pytest.raises((LayoutProblem, SymbolTooWide), match=reason):
-            own.keep("bag", wrong, SAMPLE)
-    assert not own.is_own("bag")
-    assert width(own.layouts) == 60
-
-
-def test_a_file_that_cannot_be_read_is_named_and_the_shipped_layout_used(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    (tmp_path / "layouts").mkdir()
-    (tmp_path / "layouts" / "bag_60x40.toml").write_bytes(b"\xff\xfe")
-    (tmp_path / "layouts" / "seal_60x40.toml").write_text("width = 1", encoding="utf-8")
-    with caplog.at_level(logging.WARNING):
-        layouts = OwnLayouts(tmp_path / "layouts").layouts
-    assert [layouts.of(kind).width for kind in ("bag", "seal")] == [60, 60]
-    assert ["bag" in record.getMessage() for record in caplog.records] == [True, False]
+            check("bag", wrong, SAMPLE)
 
 
 def test_samples_hold_every_field_and_no_code_of_a_station() -> None:
@@ -81,11 +39,11 @@ def test_samples_hold_every_field_and_no_code_of_a_station() -> None:
         assert {symbol.text for symbol in found} == {"TEST"}, kind
 
 
-def test_bars_that_a_finer_head_has_no_room_for_are_refused(own: OwnLayouts) -> None:
+def test_bars_that_a_finer_head_has_no_room_for_are_refused() -> None:
     """Of 0.3 mm are two dots at 203 dpi, and four at 300."""
     text = shipped_text("bag").replace("module = 0.25", "module = 0.3")
     with pytest.raises(SymbolTooWide, match="needs 880 dots across, the label has 720"):
-        own.keep("bag", text, SAMPLE)
+        check("bag", text, SAMPLE)
 
 
 @each("carries, side, reason", [

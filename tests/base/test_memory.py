@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 PROGRAM = """
-from kiosk import memory
+from kiosk.base import memory
 
 def resident():
     with open("/proc/self/statm") as file:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.loading import loading
+from kiosk.base.loading import loading
 
 PROGRAM = """
 import gc, sys
@@ -23,7 +23,7 @@ def main():
 
 def test_a_program_is_loaded_at_rest_and_lives_with_the_collector_at_work(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")
-    command = [sys.executable, "-m", "kiosk.loading", "program", "an argument"]
+    command = [sys.executable, "-m", "kiosk.base.loading", "program", "an argument"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr, done.returncode) == ("True True True ['an argument']\n", "", 5)
 

@@ -13,13 +13,13 @@ import pytest
 from kiosk.app.identity.messages import Answer, Request, read_answer, read_request
 from kiosk.app.identity.vault import KEPT, RECORD, WRONG_CODES, FileVault
 from kiosk.app.mounting.export import CopyRequest, ExportPlaces, NothingCopied, copy_bundle
+from kiosk.base.json_reader import Unreadable, reader
 from kiosk.devices.camera.wire import LookRequest, ShotRefused, WireError, unpack_answer, unpack_request
 from kiosk.domain.lockout import Lockout
 from kiosk.first_start.draft import SettingsDraft, load_draft
 from kiosk.first_start.identity.claim import BadClaim, Claim, read_claim, write_claim
 from kiosk.first_start.identity.ports import InUse
 from kiosk.messaging.contract.updates import Offer, Offers, parse_offers
-from kiosk.reading import Unreadable, reader
 from kiosk.sorting_center.updates.folder import Offered, OfferFolder
 from kiosk.sorting_center.web.staff.quarantine import body_lines, differing
 from kiosk.station.doctor.machine.board import build

@@ -5,8 +5,8 @@ HMAC-SHA-256 under this key, and a pickup slip that waits for its printer holds 
 made again under this key when it is drawn, by the truncation of one-time passwords (RFC 4226 section 5.3). So the code
 stands nowhere and nothing has to be encrypted.
 
-PINs are kept under a key of their own, made from this one by HKDF-Expand (RFC 5869 section 2.3): whoever learns one of
-the two learns nothing of the other.
+PINs are kept under a key of their own, made from this one by HKDF-Expand (RFC 5869 section 2.3): whoever learns the key
+of PINs learns nothing of this one; whoever has this one has both.
 """
 
 from __future__ import annotations

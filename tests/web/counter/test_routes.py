@@ -15,6 +15,7 @@ from kiosk.domain.identifiers import SerialNumber
 from kiosk.domain.parcel import ParcelState
 from kiosk.domain.verdict import Reason
 from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.scanning.scanned import Scanned
 from kiosk.station.counter.scanning.scans import Scans
 from kiosk.station.counter.view import ScanResult
@@ -22,7 +23,7 @@ from kiosk.station.doctor.liveness import RelayHeartbeat
 from kiosk.station.papers.rendering import paper_of, render
 from kiosk.store.errors import DiskFull
 from kiosk.texts import load
-from kiosk.web.counter.acts import ACTS
+from kiosk.web.counter.acts import ACTS, Post
 from kiosk.web.counter.parcel_acts import ACTS as PARCEL_ACTS
 from kiosk.web.counter.parcel_acts import LISTS, QUESTIONS
 from kiosk.web.factory import create_app
@@ -188,6 +189,35 @@ def test_undo_takes_back_what_is_shown_and_nothing_else(shop: CounterShop, clien
     assert shop.row(first.number).state is ParcelState.NOTICED
     late = client.post("/counter/undo", data={"number": ""})
     assert says(late.text, "counter.refused.nothing_to_undo")
+
+
+def test_a_damaged_parcel_that_is_accepted_offers_no_undo_of_the_one_before(
+    shop: CounterShop, client: FlaskClient
+) -> None:
+    damaged, other = shop.bring(1, damaged=True), shop.bring(2)
+    shop.counter.parcels.damaged.take_shot(shop.session, str(damaged.number))
+    shop.click(damaged.number)
+    assert client.post(f"/counter/parcels/{damaged.number}/accept").location == "/counter"
+    assert 'action="/counter/undo"' not in client.get("/counter").text
+    assert client.post("/counter/undo", data={"number": str(damaged.number)}).status_code == 409
+    assert shop.row(other.number).state is ParcelState.NOTICED
+
+
+def test_undo_of_what_was_shown_when_the_next_scan_came_in_takes_nothing_back(
+    shop: CounterShop, client: FlaskClient
+) -> None:
+    first = shop.bring(1)
+
+    class Form(dict[str, str]):
+        """The next parcel is scanned after the page's number was compared."""
+
+        def __getitem__(self, name: str) -> str:
+            shop.bring(2)
+            return super().__getitem__(name)
+
+    with pytest.raises(CounterRefused, match="stale_page"):
+        ACTS["/counter/undo"](Post(shop.counter, shop.session, Form(number=str(first.number)), ""))
+    assert {shop.row_of(number).state for number in (1, 2)} == {ParcelState.NOTICED}
 
 
 def test_another_carrier_is_one_tap_while_it_can_be_taken_back(shop: CounterShop, client: FlaskClient) -> None:

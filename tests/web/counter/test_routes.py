@@ -22,6 +22,7 @@ from kiosk.station.counter.view import ScanResult
 from kiosk.station.doctor.liveness import RelayHeartbeat
 from kiosk.station.papers.rendering import paper_of, render
 from kiosk.store.errors import DiskFull
+from kiosk.store.parcels.totes import MOST_TOTES
 from kiosk.texts import load
 from kiosk.web.counter.acts import ACTS, Post
 from kiosk.web.counter.parcel_acts import ACTS as PARCEL_ACTS
@@ -612,6 +613,19 @@ def test_parcels_go_back_in_totes_with_a_manifest(shop: CounterShop, client: Fla
     assert [f'href="/counter/parcels/{parcel.number}"' in page for parcel in parcels] == [True, False, True]
     for other in ("M-0147-A-000002", "M-0999-A-000001", "T-0147-A-000001", "x"):
         assert client.get(f"/counter/totes?manifest={other}").status_code == 404
+
+
+def test_more_totes_than_one_manifest_holds_are_handed_over_in_turns(shop: CounterShop, client: FlaskClient) -> None:
+    for number in range(MOST_TOTES + 1):
+        parcel = str(shop.bring(number).number)
+        shop.counter.parcels.shelf.due_back(shop.session, parcel)
+        shop.counter.parcels.totes.pack(shop.session, [parcel])
+    last = f"T-0147-A-{MOST_TOTES + 1:06}"
+    assert last in client.get(f"/counter/totes?tote={last}").text, "it can be opened while it waits"
+    seen = re.search(r'name="totes" value="([^"]+)"', client.get("/counter/totes?ask=hand_over").text)
+    assert seen is not None and last not in seen[1]
+    assert client.post("/counter/totes/hand_over", data={"totes": seen[1]}).location == "/counter/queue"
+    assert f'name="totes" value="{last}"' in client.get("/counter/totes?ask=hand_over").text
 
 
 def test_a_tote_whose_parcel_is_fetched_is_named_until_it_is_opened(shop: CounterShop, client: FlaskClient) -> None:

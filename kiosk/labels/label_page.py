@@ -65,6 +65,18 @@ def require_room(layout: LabelLayout, content: LabelContent, head: PrintHead) ->
         pass
 
 
+def shown(box: TextBox, text: str, head: PrintHead) -> str:
+    """The letters of a text that stand in its box, without gaps; "" where their feet are cut off."""
+    room = _room(box, head.per_mm)
+    block = _fitted(text, box, room, head.per_mm)
+    return without_gaps(" ".join(block.lines)) if block.height <= room[1] else ""
+
+
+def without_gaps(text: str) -> str:
+    """Where a text may be broken stands a gap, or none."""
+    return "".join(text.split())
+
+
 def _codes(layout: LabelLayout, content: LabelContent, per_mm: int) -> Iterator[tuple[tuple[int, int], Image.Image]]:
     """Where each stands, and its picture."""
     if layout.barcode and content.code:
@@ -104,10 +116,17 @@ def _packed(text: str, box: TextBox, per_mm: int) -> tuple[tuple[int, int], byte
 
 
 def _typeset(text: str, box: TextBox, per_mm: int) -> Image.Image:
+    room = _room(box, per_mm)
+    return typeset.draw(_fitted(text, box, room, per_mm), room, box.align)
+
+
+def _room(box: TextBox, per_mm: int) -> tuple[int, int]:
     _, _, width, height = box.dots(per_mm)
-    room = (width - 2 * _padding(box, per_mm), height)
-    block = typeset.fit(text, room, box.size.styles(per_mm), box.direction == "rtl", box.lines)
-    return typeset.draw(block, room, box.align)
+    return width - 2 * _padding(box, per_mm), height
+
+
+def _fitted(text: str, box: TextBox, room: tuple[int, int], per_mm: int) -> typeset.Block:
+    return typeset.fit(text, room, box.size.styles(per_mm), box.direction == "rtl", box.lines)
 
 
 def _bars(box: BarcodeBox, content: LabelContent, per_mm: int) -> tuple[tuple[int, int], Image.Image]:

@@ -134,7 +134,7 @@ class LabelLayout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.barcode and self.barcode.module < LEAST_CODE128_MODULE_MM:
             raise LayoutProblem(f"layout {self.name}: a bar module of {self.barcode.module} mm is too fine to scan")
         for one, other in combinations(filled, 2):
-            if _overlap(one, other) and not (_stands_instead(other, one) or _stands_instead(one, other)):
+            if is_overlap(one, other) and not (_stands_instead(other, one) or _stands_instead(one, other)):
                 raise LayoutProblem(f"layout {self.name}: {_title(one)} and {_title(other)} overlap")
         missing = self._duties() - {box.field for box in self.boxes}
         if missing:
@@ -176,7 +176,7 @@ def _title(area: Area) -> str:
     return f"box {area.field}" if isinstance(area, TextBox | BarcodeBox | SymbolBox) else "a rule or ruler"
 
 
-def _overlap(one: Area, other: Area) -> bool:
+def is_overlap(one: Area, other: Area) -> bool:
     """True when the rectangles share a dot of the coarsest head."""
     (x, y, w, h), (u, v, s, t) = one.dots(_COARSEST), other.dots(_COARSEST)
     return x < u + s and u < x + w and y < v + t and v < y + h

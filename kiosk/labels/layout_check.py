@@ -1,13 +1,16 @@
-"""What a layout somebody has typed must keep to: read, and drawn with the longest codes there are."""
+"""What a layout somebody has typed must keep to: read, drawn with the longest codes there are, and hiding no weight."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Final
 
-from kiosk.labels.label_page import LabelContent, draw_label, require_room
-from kiosk.labels.layout import LabelLayout, LayoutProblem, parse_label, shipped_layout
+from kiosk.labels.label_page import LabelContent, draw_label, require_room, shown, without_gaps
+from kiosk.labels.layout import LabelLayout, LayoutProblem, is_overlap, parse_label, shipped_layout
+from kiosk.labels.paper_texts import paper_text
+from kiosk.labels.strip_parts import copy_text
 from kiosk.protocols.printers.page_setup import PrintHead
+from kiosk.texts.formats import kg_text
 
 LONGEST: Final = 32_000
 """Characters of a layout; the longest shipped one has 5,000."""
@@ -36,11 +39,15 @@ of an SSCC, or of a shop's number, are narrower than those of the code.
 """
 
 
+_HEAVIEST_G: Final = 8_888_888
+_MOST_COPIES: Final = 88
+
+
 def check(kind: str, text: str, sample: LabelContent) -> LabelLayout:
     """Read a layout for a kind of label, and draw it with the longest codes there are, for every pitch.
 
-    Texts are drawn for the coarsest alone: they are made to fit. Raises LayoutProblem, also for a field that such a
-    label never has, and SymbolTooWide.
+    Texts are drawn for the coarsest alone: they are made to fit, all but the weight and the mark of a copy. Raises
+    LayoutProblem, also for a field that such a label never has, and SymbolTooWide.
     """
     if len(text) > LONGEST:
         raise LayoutProblem(f"a layout has at most {LONGEST} characters, this one has {len(text)}")
@@ -60,4 +67,23 @@ def check(kind: str, text: str, sample: LabelContent) -> LabelLayout:
     for symbols in wanted:
         for head in _HEADS:
             require_room(layout, replace(plain, symbols=symbols), head)
+    _require_told(layout, sample)
     return layout
+
+
+def _require_told(layout: LabelLayout, sample: LabelContent) -> None:
+    """What must be there, as long as it becomes: a weight that lost a digit is a false one, and without the mark of a
+    copy a bag has two labels. Raises LayoutProblem.
+    """
+    weight, trade = kg_text(_HEAVIEST_G), paper_text("not_for_trade").caption()
+    copy = copy_text(True, _MOST_COPIES)
+    told = {"net": (weight, weight), "copy": (copy, str(_MOST_COPIES)), "not_for_trade": (trade, trade)}
+    for field in sorted(told.keys() & sample.texts.keys()):
+        boxes = [box for box in layout.boxes if box.field == field]
+        if not boxes or field in {box.instead_of for box in layout.boxes}:
+            raise LayoutProblem(f"layout {layout.name}: every such label must show {field}")
+        text, needed = told[field]
+        if not all(without_gaps(needed) in shown(box, text, head) for box in boxes for head in _HEADS):
+            raise LayoutProblem(f"layout {layout.name}: box {field} is too small for {needed}")
+        if any(is_overlap(rule, box) for rule in layout.rules for box in boxes):
+            raise LayoutProblem(f"layout {layout.name}: a rule runs through box {field}")

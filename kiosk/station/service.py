@@ -206,8 +206,8 @@ class StationService:
         """Settle what the last stop left undone, then start every worker."""
         stamp = self.stamp()
         self.access.wrap_pins()
-        self.photo_folder.tidy()
-        self._tidy_parcel_photos()
+        self._tidy("goods", self.photo_folder.tidy)
+        self._tidy("parcels", lambda: self.parcel_photos.tidy(self.store.parcels.by_number))
         self.desk.readings.resume(self.scale_audit.begin())
         for receipt in self.store.intakes.abandon_left_open(stamp):
             logger.warning("receipt %s was left open by the last stop and is abandoned", receipt)
@@ -335,12 +335,13 @@ class StationService:
             # The screen begins at home then: weighing goes on, and the labels wait at the counter.
             logger.error("whether bags are still to be scanned cannot be read now: %s", error)
 
-    def _tidy_parcel_photos(self) -> None:
+    @staticmethod
+    def _tidy(what: str, tidy: Callable[[], None]) -> None:
         try:
-            self.parcel_photos.tidy(self.store.parcels.by_number)
+            tidy()
         except OSError as error:
             # A picture more or less keeps no station from weighing; the next start tries again.
-            logger.error("the pictures of parcels cannot be tidied: %s", error)
+            logger.error("the pictures of %s cannot be tidied: %s", what, error)
 
     def _shoot_parcel(self, asked: AskedShot, number: ParcelNumber) -> None:
         keep = partial(self.parcel_photos.keep, number)

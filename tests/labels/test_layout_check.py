@@ -32,6 +32,28 @@ def test_a_layout_is_refused_with_its_reason() -> None:
             check("bag", wrong, SAMPLE)
 
 
+def test_no_layout_hides_a_weight_or_the_mark_of_a_copy() -> None:
+    """Not by a load that is heavier than the sample, not under a rule, and not only on a copy."""
+    text = shipped_text("bag")
+    net = text.partition('field = "net"')[2].partition("[[boxes]]")[0]
+
+    def changed(before: str, after: str) -> str:
+        assert before in net
+        return text.replace(net, net.replace(before, after, 1), 1)
+
+    for wrong, reason in (
+        (text.replace('field = "net"\n', 'field = "code"\n'), "must show net"),
+        (text.replace('field = "copy"\n', 'field = "code"\n'), "must show copy"),
+        (text.replace('field = "not_for_trade"\n', 'field = "code"\n'), "must show not_for_trade"),
+        (text.replace('field = "lot"\n', 'field = "lot"\ninstead_of = "net"\n'), "must show net"),
+        (changed("w = 25.5", "w = 17"), "box net is too small for 8,888.888"),
+        (changed("h = 6.1", "h = 2"), "box net is too small for 8,888.888"),
+        (text.replace("rules = [", "rules = [{ x = 0, y = 0, w = 60, h = 40 }, "), "a rule runs through box copy"),
+    ):
+        with pytest.raises(LayoutProblem, match=reason):
+            check("bag", wrong, SAMPLE)
+
+
 def test_samples_hold_every_field_and_no_code_of_a_station() -> None:
     for kind, sample in SAMPLES.items():
         assert {box.field for box in shipped_layout(kind).boxes} <= set(sample.texts)

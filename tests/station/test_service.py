@@ -367,6 +367,17 @@ def test_a_start_that_fails_can_be_stopped_and_says_why(
     assert shop.camera.closed
 
 
+def test_pictures_that_cannot_be_tidied_keep_no_station_from_weighing(
+    store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for place in ("photos/ab/.x.part", "parcel-photos/new/.x.part"):
+        (tmp_path / place).mkdir(parents=True)  # as a card that forgets leaves it
+    with opened(store, tmp_path) as shop:
+        assert shop.agreed().step is Step.TAKE
+    assert "the pictures of goods cannot be tidied" in caplog.text
+    assert "the pictures of parcels cannot be tidied" in caplog.text
+
+
 def test_a_part_that_does_not_stop_keeps_no_other_from_stopping(store: Store, tmp_path: Path) -> None:
     shop = make(store, tmp_path)
     shop.service.start()

@@ -72,8 +72,17 @@ class CenterLine:
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """What lasts longer is broken off, also where a byte comes now and then and no read has to wait for long."""
-        timer = threading.Timer(seconds, self._break_off)
+        """What lasts longer is broken off, also where a byte comes now and then and no read has to wait for long.
+
+        Raises TimeoutError: the head of an answer that is cut off looks like a whole one.
+        """
+        over = threading.Event()
+
+        def end() -> None:
+            over.set()
+            self._break_off()
+
+        timer = threading.Timer(seconds, end)
         timer.daemon = True
         timer.start()
         try:
@@ -81,6 +90,8 @@ class CenterLine:
         finally:
             timer.cancel()
             timer.join()
+        if over.is_set():
+            raise TimeoutError(f"it takes longer than {seconds:.0f} s")
 
     def drop(self) -> None:
         """Hang up; what waits in the kernel is not sent any more."""

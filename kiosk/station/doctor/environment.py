@@ -306,7 +306,10 @@ def _waited_s(env: Environment) -> float | None:
     """How long the oldest event waits; None when the clock cannot tell."""
     if env.seen is None or env.seen.waiting_since is None or env.moment.quality is ClockQuality.UNSET:
         return None
-    waited = (env.moment.utc - datetime.fromisoformat(env.seen.waiting_since)).total_seconds()
+    try:
+        waited = (env.moment.utc - datetime.fromisoformat(env.seen.waiting_since)).total_seconds()
+    except (ValueError, TypeError):  # a flipped bit: the row of the records tells it
+        return None
     return waited if waited >= 0 else None
 
 
@@ -320,7 +323,7 @@ def backup(env: Environment) -> Finding:
         return _backup_on(settings, station, env.moment, values)
     except PermissionError:
         raise
-    except (OSError, StoreError):
+    except (OSError, StoreError, ValueError, TypeError):  # a manifest with a flipped bit in its time is damaged, too
         return Finding("backup", False, False, Verdict.WARN, "backup_medium", values=values)
 
 

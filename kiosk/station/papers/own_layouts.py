@@ -26,6 +26,7 @@ class OwnLayouts:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._used: dict[str, LabelLayout] = {}
+        self._damaged: dict[str, str] = {}
         self.layouts = Layouts(self._used)
         """Follows what is kept and put back."""
         for kind in LABELS:
@@ -35,14 +36,21 @@ class OwnLayouts:
                 continue
             except (OSError, ValueError) as error:
                 logger.warning("the station's own layout of %s is not used: %s", kind, error)
+                self._damaged[kind] = str(error)
 
     def is_own(self, kind: str) -> bool:
         """Whether the station has its own."""
         return self._file(kind).is_file()
 
+    def damage(self, kind: str) -> str:
+        """Why the station's own one is not used; "" where it is, or there is none."""
+        return self._damaged.get(kind, "")
+
     def text(self, kind: str) -> str:
-        """What is used now. Raises KeyError for a kind there is none of, OSError."""
-        return self._file(kind).read_text(encoding="utf-8") if self.is_own(kind) else shipped_text(kind)
+        """What is used now, or cannot be. Raises KeyError for a kind there is none of, OSError."""
+        if not self.is_own(kind):
+            return shipped_text(kind)
+        return self._file(kind).read_text(encoding="utf-8", errors="replace")
 
     def keep(self, kind: str, text: str, sample: LabelContent) -> None:
         """Use ``text`` from now on. Raises what ``check`` raises, and OSError."""
@@ -50,11 +58,13 @@ class OwnLayouts:
         self._folder.mkdir(parents=True, exist_ok=True)
         write_durably(self._file(kind), text.encode())
         self._used[kind] = layout
+        self._damaged.pop(kind, None)
 
     def put_back(self, kind: str) -> None:
         """Use the shipped one again. Raises OSError."""
         self._file(kind).unlink(missing_ok=True)
         self._used.pop(kind, None)
+        self._damaged.pop(kind, None)
 
     def _file(self, kind: str) -> Path:
         return self._folder / f"{LABELS[kind]}.toml"

@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kiosk.base.files import sync_folder, write_synced
 from kiosk.devices.ports import Shot
+from kiosk.domain.identifiers import BadIdentifier
 from kiosk.domain.parcel import ParcelNumber, ParcelState
 from kiosk.store.records import ParcelRow
 
@@ -97,8 +98,12 @@ class ParcelPhotos:
 
     @staticmethod
     def _rows(folder: Path, row_of: RowOf) -> list[tuple[ParcelNumber, ParcelRow | None]]:
-        names = {match[1] for path in folder.glob("P-*.jpg") if (match := _NAME.fullmatch(path.name))}
-        return [(number, row_of(number)) for number in map(ParcelNumber.parse, sorted(names))]
+        """What only looks like a parcel's picture, by a flipped bit or a hand, is nobody's and is left alone."""
+        numbers = set[ParcelNumber]()
+        for path in folder.glob("P-*.jpg"):
+            with suppress(BadIdentifier):
+                numbers.update(ParcelNumber.parse(match[1]) for match in [_NAME.fullmatch(path.name)] if match)
+        return [(number, row_of(number)) for number in sorted(numbers)]
 
     @staticmethod
     def _of(number: ParcelNumber, folder: Path) -> list[Path]:

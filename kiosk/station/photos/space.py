@@ -83,6 +83,7 @@ class PhotoSpace:
         # A budget that was lowered is reached shot by shot: what counts is that this one fills nothing up.
         if freed >= max(card, min(over, self._limits.shot)):
             return
+        self._gone = None  # a clerk may have taken a new shot of a lot that had none left
         if over <= 0 and total == freed:
             raise NoSpace(CARD_FULL, "the card is full, and not of photographs")
         raise NoSpace(

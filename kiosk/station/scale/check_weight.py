@@ -77,11 +77,12 @@ class CheckWeight:
         """How far the scale may be off with this weight. Raises CounterRefused: bad_weight, other_weight_set."""
         return allowed_error_g(self._profile, self._expected(expected_g))
 
-    def take(self, session: Session | None, expected_g: int | None = None) -> CheckRow:
+    def take(self, session: Session | None, expected_g: int | None = None, reading_no: int | None = None) -> CheckRow:
         """Read the load on the pan as the check weight; passed or failed, it is recorded and told.
 
-        ``expected_g`` is for a station where none is set; None takes the one that is. Raises CounterRefused:
-        not_unlocked, bad_weight, other_weight_set, intake_open, the words of ``NotBookable``, disk_full, store_failed;
+        ``expected_g`` is for a station where none is set; None takes the one that is. ``reading_no`` is the reading a
+        page showed: the load must have lain still since then. Raises CounterRefused: not_unlocked, bad_weight,
+        other_weight_set, intake_open, stale_page (another load), the words of ``NotBookable``, disk_full, store_failed;
         then nothing was recorded.
         """
         found = self._access.session(session.token) if session else None
@@ -91,6 +92,9 @@ class CheckWeight:
         actor = found.person.actor
 
         def record(lock: Lock) -> CheckRow:
+            # Asked here: whoever waits for its turn at the desk may find another load on the pan.
+            if reading_no is not None and not lock.reading_no - lock.readings < reading_no <= lock.reading_no:
+                raise CounterRefused("stale_page", "this is not the load the page showed")
             check = NewCheck(expected, allowed_error_g(self._profile, expected), lock, actor)
             return self._audit.record_check(check)
 

@@ -77,15 +77,14 @@ class QuietWatch:
 
     def look(self) -> None:
         """One turn. Raises OSError, StoreError."""
+        if self._held_until is not None and self._clock() > self._held_until:  # also while no journal can be read
+            self._open()
         entry = self._journal.read()
         asked = entry is not None and entry.phase is Phase.ASKING
         if entry is not None and asked and entry.number != self._answered:
             self._answer(entry.number)
-        elif self._held_until is not None and (
-            entry is None or entry.phase is Phase.OVER or self._clock() > self._held_until
-        ):
-            self._held_until = None
-            self._gate.open()
+        elif self._held_until is not None and (entry is None or entry.phase is Phase.OVER):
+            self._open()
 
     def _answer(self, number: str) -> None:
         """Closed first: what begins in between would not be in the answer."""
@@ -93,10 +92,13 @@ class QuietWatch:
         self._held_until = self._clock() + HOLD_S
         busy = self._quiet.busy()
         if busy is not None:
-            self._held_until = None
-            self._gate.open()
+            self._open()
         self._tell(Answer(number, busy, self._quiet.hears_scale()))
         self._answered = number
+
+    def _open(self) -> None:
+        self._held_until = None
+        self._gate.open()
 
     def _run(self) -> None:
         while not self._stopping.wait(LOOK_S):
@@ -104,3 +106,6 @@ class QuietWatch:
                 self.look()
             except (OSError, StoreError) as error:
                 logger.warning("the update cannot be answered now: %s", error)
+            except Exception:
+                # A thread that dies would leave the pages closed; the next look tries again, or opens them.
+                logger.exception("unexpected failure while an update wants the station quiet")

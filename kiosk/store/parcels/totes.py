@@ -98,12 +98,13 @@ class Totes(Tables):
         actor: str,
         stamp: Stamp,
     ) -> SerialNumber:
-        """The driver takes these totes: all parcels in them have gone back, and the manifest is queued.
+        """The driver takes these totes, the first MOST_TOTES that wait: all parcels in them have gone back, and the
+        manifest is queued.
 
         Refused: stale_page (other totes wait than the clerk has seen), tote_changed (a parcel in one of them does not
         go back any more: that tote has to be opened, it and the parcel are named).
         """
-        totes = _packed(connection)
+        totes = _packed(connection)[:MOST_TOTES]
         if not totes or [tote.number for tote in totes] != list(seen):
             raise StoreRefusal("stale_page", "Other totes wait than those that were seen.")
         number = _next(connection, manifest_table.c.number)
@@ -140,7 +141,7 @@ def _totes(connection: Connection, which: ColumnElement[bool]) -> list[ToteRow]:
     station = connection.execute(select(station_table.c.station)).scalar_one()
     query = select(tote_table.c.number, tote_table.c.seal).where(which).order_by(tote_table.c.number)
     found = []
-    for number, seal in connection.execute(query.limit(MOST_TOTES)).all():
+    for number, seal in connection.execute(query).all():
         inside = select(parcel_table.c.parcel).where(parcel_table.c.tote == number).order_by(parcel_table.c.parcel)
         parcels = tuple(ParcelNumber(station, *split_key(key)) for key in connection.execute(inside).scalars())
         found.append(

@@ -95,7 +95,7 @@ def _undo(post: Post) -> str:
     shown = str(last.parcel.number) if last and last.parcel else ""
     if post.field("number") != shown:
         raise CounterRefused("stale_page")
-    post.counter.parcels.receiving.undo(post.session)
+    post.counter.parcels.receiving.undo(post.session, shown)  # a scan may come in while this one waits for its turn
     return HOME
 
 

@@ -14,7 +14,6 @@ from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.domain.clerk import Role
-from kiosk.domain.metrology.pan import Lock
 from kiosk.domain.metrology.pan_journal import UnbookedWhy
 from kiosk.station.clerk.access import Session
 from kiosk.station.clerk.people import Person
@@ -34,6 +33,7 @@ STREAM: Final = "/counter/check/live"
 ROWS: Final = 8
 """Rows of the journal on one page: two columns of four."""
 _MOST_DIGITS: Final = 6
+_MOST_READING_DIGITS: Final = 18
 _REASONS: Final = frozenset(UnbookedWhy)
 
 NEEDS = {f"counter_check.{name}": Need.STAFF for name in ("page", "take", "pan")}
@@ -104,10 +104,7 @@ class CheckPages:
         expected_g = None
         if "expected" in form and (expected_g := _typed(form["expected"])) is None:
             raise CounterRefused("bad_weight", "no number of grams")
-        _, hold, why_not = self._station.desk.loads.check_view()
-        if not why_not and not _belongs(hold, form.get("reading_no", "")):
-            raise CounterRefused("stale_page", "this is not the load the page showed")
-        return self._station.check_weight.take(session, expected_g)
+        return self._station.check_weight.take(session, expected_g, _reading(form.get("reading_no", "")))
 
     def pan(self, session: Session) -> str:
         """The journal of the pan, newest first."""
@@ -154,8 +151,6 @@ def _typed(text: str | None) -> int | None:
     return int(text) if text is not None and good else None
 
 
-def _belongs(hold: Lock | None, posted: str) -> bool:
-    """Whether the reading a page showed is one of those the load has lain still for."""
-    if hold is None or not (posted.isascii() and posted.isdigit() and len(posted) <= 18):
-        return False
-    return hold.reading_no - hold.readings < int(posted) <= hold.reading_no
+def _reading(text: str) -> int:
+    """The number of the reading a page showed; 0, which no reading has, for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_READING_DIGITS else 0

@@ -9,7 +9,7 @@ from flask import request
 
 from kiosk.station.clerk.access import Session
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.store.parcels.totes import SEAL, TOTE
+from kiosk.store.parcels.totes import MOST_TOTES, SEAL, TOTE
 from kiosk.store.records import ParcelRow, ToteRow
 from kiosk.web.counter.frame import CounterFrame, Where
 from kiosk.web.counter.lists import ROWS, ROWS_ABOVE_A_FOOT, Question, confirm, cut
@@ -71,7 +71,7 @@ class TotePages:
             return self._choose(session, totes.free(session))
         tiles = [_tile(tote) for tote in packed]
         if request.args.get("ask") == "hand_over" and tiles:
-            seen = ("totes", ".".join(tile.number for tile in tiles))
+            seen = ("totes", ".".join(tile.number for tile in tiles[:MOST_TOTES]))
             question = Question("counter.tote.ask", "counter.tote.hand_over", "truck", f"{HERE}/hand_over", seen)
             return confirm(self._frame, session, _AT, question)
         return self._frame.page(

@@ -76,7 +76,7 @@ class _Pages:
         return self._own or abort(503)
 
     def page(self) -> str:
-        """One kind of label: its picture and its rows."""
+        """One kind of label: its picture and its rows; why they are not used, of a file the card has spoiled."""
         kind = _kind(request.args)
         return self._draw(kind, self._text(kind), "")
 
@@ -176,7 +176,7 @@ class _Pages:
             kinds=tuple(SAMPLES),
             others=tuple(OTHERS.get(kind, ())),
             text=text,
-            problem=problem,
+            problem=problem or ("" if draft else self.own.damage(kind)),
             draft=draft,
             own=self.own.is_own(kind),
             told=bool(request.args.get("printed")),

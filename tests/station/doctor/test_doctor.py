@@ -578,6 +578,21 @@ def test_the_age_of_the_newest_backup(well: Clinic, days: int, row: tuple[str, s
     assert well.rows()["backup"] == row
 
 
+@pytest.mark.parametrize(("before", "after"), [('"made_at": "2', '"made_at": "r'), ('Z",', '",')])
+def test_a_flipped_bit_in_a_time_costs_one_row_and_not_all(
+    well: Clinic, monkeypatch: pytest.MonkeyPatch, before: str, after: str
+) -> None:
+    (manifest,) = well.config.backup.folder.glob("*.json")
+    text = manifest.read_text()
+    assert before in text
+    manifest.write_text(text.replace(before, after))
+    assert well.rows()["backup"] == ("warn", "backup_medium")
+    seen = doctor_place.look(well.settings.database)
+    assert seen is not None
+    monkeypatch.setattr(doctor_place, "look", lambda path: replace(seen, pending=1, waiting_since="2026-1q-25"))
+    assert "link" in well.rows()
+
+
 def test_an_unset_clock_accuses_no_backup(well: Clinic) -> None:
     well.at_1970()
     assert well.rows()["backup"] == ("ok", "kit_none")

@@ -109,3 +109,14 @@ class TestAfterAPowerCut:
         photos.tidy(row_of(None))
         assert photos.forget(row_of(None)) == 0
         assert names(tmp_path) == []
+
+
+def test_a_name_with_a_flipped_bit_keeps_no_station_from_its_start(photos: ParcelPhotos, tmp_path: Path) -> None:
+    """There is no series I, and no parcel 0."""
+    photos.keep(NUMBER, shot(b"one"))
+    strange = [f"P-0147-{number}.{'a' * 64}.jpg" for number in ("I-000012", "A-000000")]
+    for name in strange:
+        (tmp_path / "new" / name).write_bytes(b"?")
+    photos.tidy(row_of(None))
+    assert names(tmp_path) == sorted(f"new/{name}" for name in strange)
+    assert photos.forget(row_of(None)) == 0

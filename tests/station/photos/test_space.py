@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -230,3 +231,21 @@ def test_the_order_is_that_of_the_intakes_and_of_their_shots(card: Card) -> None
     places = card.store.photos.oldest(100)
     assert [place.sha256 for place in places] == [later[4], second, *reversed(later[:4])]
     assert card.store.photos.oldest(2) + card.store.photos.oldest(100, places[1]) == places
+
+
+def test_a_new_shot_of_an_old_lot_makes_room_as_any_other(card: Card) -> None:
+    lots = [bring_in(card.store).lot for _ in range(10)]
+    hashes = [card.keep(lot) for lot in lots]
+    for place in range(2):
+        card.send(hashes[place])
+        card.space.for_goods()
+        hashes.append(card.keep(bring_in(card.store).lot))
+    assert card.refused() == "photo_room"
+    card.folder.remove(hashes[2])
+    card.folder.remove(card.natural[hashes[2]])
+    again = card.keep(lots[0])
+    card.send(again)
+    with suppress(NoSpace):  # the first look finds that it has to begin anew
+        card.space.for_goods()
+    card.space.for_goods()
+    assert card.here([again, hashes[3]]) == [False, True]

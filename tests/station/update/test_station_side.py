@@ -18,6 +18,7 @@ from kiosk.app.update.station import StationShelf
 from kiosk.domain.metrology.pan import PanState
 from kiosk.station.desk.view import Step
 from kiosk.station.live import OK, LiveBoard
+from kiosk.station.update import quiet as quiet_side
 from kiosk.station.update.gate import Gate
 from kiosk.station.update.journal import Entry, Outcome, Phase
 from kiosk.station.update.letters import Answer, Verdict
@@ -139,6 +140,45 @@ def test_a_quiet_station_closes_its_pages_and_opens_them_when_nothing_comes_of_i
     now[0] = HOLD_S + 1
     watch.look()
     assert not gate.closed, "the helper was killed: the counter does not stay closed for it"
+
+
+def test_a_fault_of_ours_ends_no_thread_while_the_pages_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quiet_side, "LOOK_S", 0.001)
+    reads = threading.Semaphore(0)
+
+    class Journal(FakeJournal):
+        def read(self) -> Entry | None:
+            reads.release()
+            return self.entry
+
+    class Quiet(FakeQuiet):
+        def busy(self) -> Why | None:
+            raise RuntimeError("nobody foresaw it")
+
+    watch = QuietWatch(Journal(Entry("1", Phase.ASKING, NEW)), Quiet(), Gate(), lambda answer: None)
+    watch.start()
+    try:
+        assert all(reads.acquire(timeout=10) for _ in range(3)), "it looks again"
+    finally:
+        watch.stop()
+
+
+def test_a_journal_that_cannot_be_read_any_more_does_not_keep_the_pages_closed() -> None:
+    now, gate = [0.0], Gate()
+
+    class Journal(FakeJournal):
+        def read(self) -> Entry | None:
+            if now[0]:
+                raise OSError("a flipped bit")
+            return self.entry
+
+    watch = QuietWatch(Journal(Entry("1", Phase.ASKING, NEW)), FakeQuiet(), gate, lambda answer: None, lambda: now[0])
+    watch.look()
+    for seconds, closed in ((HOLD_S, True), (HOLD_S + 1, False)):
+        now[0] = seconds
+        with pytest.raises(OSError, match="a flipped bit"):
+            watch.look()
+        assert gate.closed is closed
 
 
 def test_the_watch_is_a_thread_that_lives_through_a_card_that_fails() -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from html import unescape
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from kiosk.domain.metrology.pan import NotBookable
 from kiosk.domain.metrology.pan_journal import Left, UnbookedWhy
 from kiosk.domain.metrology.standing import CheckState, Mark, ScaleStanding, Verification
 from kiosk.domain.moment import ClockQuality
+from kiosk.station.clerk.access import Session
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.store.errors import DiskFull, StoreError
 from kiosk.texts import LANGUAGES, load
@@ -123,6 +125,28 @@ def test_a_page_that_showed_another_load_is_stale(shop: CounterShop, client: Fla
         assert EN.text("counter.refused.stale_page") in words(answer)
     assert client.post("/counter/check/take", data={}).status_code == 409
     assert shop.store.checks.last() is None
+
+
+def test_a_load_that_changes_while_the_check_waits_for_its_turn_is_not_the_check_weight(
+    shop: CounterShop, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.rest(0)
+    shop.rest(5_000)
+    seen = re.findall(r'name="reading_no" value="(\d+)"', client.get("/counter/check").text)[0]
+    session, asked = shop.access.session, count()
+
+    def late(token: str) -> Session | None:
+        if next(asked) == 1:  # the page was let in before; now the act begins
+            shop.rest(0)
+            shop.rest(4_000)
+        return session(token)
+
+    monkeypatch.setattr(shop.access, "session", late)
+    answer = client.post("/counter/check/take", data={"reading_no": seen})
+    assert answer.status_code == 409
+    assert EN.text("counter.refused.stale_page") in words(answer)
+    assert shop.store.checks.last() is None
+    assert shop.check_weight.view().why_not == "", "the load may be booked as any other"
 
 
 def test_a_reading_stays_good_while_its_load_lies_still(shop: CounterShop, client: FlaskClient) -> None:

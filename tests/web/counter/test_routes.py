@@ -15,14 +15,16 @@ from kiosk.domain.identifiers import SerialNumber
 from kiosk.domain.parcel import ParcelState
 from kiosk.domain.verdict import Reason
 from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.scanning.scanned import Scanned
 from kiosk.station.counter.scanning.scans import Scans
 from kiosk.station.counter.view import ScanResult
 from kiosk.station.doctor.liveness import RelayHeartbeat
 from kiosk.station.papers.rendering import paper_of, render
 from kiosk.store.errors import DiskFull
+from kiosk.store.parcels.totes import MOST_TOTES
 from kiosk.texts import load
-from kiosk.web.counter.acts import ACTS
+from kiosk.web.counter.acts import ACTS, Post
 from kiosk.web.counter.parcel_acts import ACTS as PARCEL_ACTS
 from kiosk.web.counter.parcel_acts import LISTS, QUESTIONS
 from kiosk.web.factory import create_app
@@ -188,6 +190,35 @@ def test_undo_takes_back_what_is_shown_and_nothing_else(shop: CounterShop, clien
     assert shop.row(first.number).state is ParcelState.NOTICED
     late = client.post("/counter/undo", data={"number": ""})
     assert says(late.text, "counter.refused.nothing_to_undo")
+
+
+def test_a_damaged_parcel_that_is_accepted_offers_no_undo_of_the_one_before(
+    shop: CounterShop, client: FlaskClient
+) -> None:
+    damaged, other = shop.bring(1, damaged=True), shop.bring(2)
+    shop.counter.parcels.damaged.take_shot(shop.session, str(damaged.number))
+    shop.click(damaged.number)
+    assert client.post(f"/counter/parcels/{damaged.number}/accept").location == "/counter"
+    assert 'action="/counter/undo"' not in client.get("/counter").text
+    assert client.post("/counter/undo", data={"number": str(damaged.number)}).status_code == 409
+    assert shop.row(other.number).state is ParcelState.NOTICED
+
+
+def test_undo_of_what_was_shown_when_the_next_scan_came_in_takes_nothing_back(
+    shop: CounterShop, client: FlaskClient
+) -> None:
+    first = shop.bring(1)
+
+    class Form(dict[str, str]):
+        """The next parcel is scanned after the page's number was compared."""
+
+        def __getitem__(self, name: str) -> str:
+            shop.bring(2)
+            return super().__getitem__(name)
+
+    with pytest.raises(CounterRefused, match="stale_page"):
+        ACTS["/counter/undo"](Post(shop.counter, shop.session, Form(number=str(first.number)), ""))
+    assert {shop.row_of(number).state for number in (1, 2)} == {ParcelState.NOTICED}
 
 
 def test_another_carrier_is_one_tap_while_it_can_be_taken_back(shop: CounterShop, client: FlaskClient) -> None:
@@ -582,6 +613,19 @@ def test_parcels_go_back_in_totes_with_a_manifest(shop: CounterShop, client: Fla
     assert [f'href="/counter/parcels/{parcel.number}"' in page for parcel in parcels] == [True, False, True]
     for other in ("M-0147-A-000002", "M-0999-A-000001", "T-0147-A-000001", "x"):
         assert client.get(f"/counter/totes?manifest={other}").status_code == 404
+
+
+def test_more_totes_than_one_manifest_holds_are_handed_over_in_turns(shop: CounterShop, client: FlaskClient) -> None:
+    for number in range(MOST_TOTES + 1):
+        parcel = str(shop.bring(number).number)
+        shop.counter.parcels.shelf.due_back(shop.session, parcel)
+        shop.counter.parcels.totes.pack(shop.session, [parcel])
+    last = f"T-0147-A-{MOST_TOTES + 1:06}"
+    assert last in client.get(f"/counter/totes?tote={last}").text, "it can be opened while it waits"
+    seen = re.search(r'name="totes" value="([^"]+)"', client.get("/counter/totes?ask=hand_over").text)
+    assert seen is not None and last not in seen[1]
+    assert client.post("/counter/totes/hand_over", data={"totes": seen[1]}).location == "/counter/queue"
+    assert f'name="totes" value="{last}"' in client.get("/counter/totes?ask=hand_over").text
 
 
 def test_a_tote_whose_parcel_is_fetched_is_named_until_it_is_opened(shop: CounterShop, client: FlaskClient) -> None:

@@ -25,6 +25,7 @@ from kiosk.protocols.printers.page_setup import PrintHead
 from kiosk.station.clerk.access import Session
 from kiosk.station.clerk.people import Person
 from kiosk.station.doctor.doctor import Doctor
+from kiosk.station.papers.own_layouts import OwnLayouts
 from kiosk.store.database.migrate import migrate
 from kiosk.texts import LANGUAGES, load
 from kiosk.web import guard, roles
@@ -115,6 +116,23 @@ def test_looked_at_then_kept_then_put_back(client: FlaskClient, clinic: Clinic) 
     assert (bag_width(clinic), (folder / "bag_60x40.toml").read_text()) == (62, wider)
     assert post(client, "shipped", kind="bag", text="anything")[0] == 303
     assert (seen(client, "bag").width, bag_width(clinic), list(folder.iterdir())) == (480, 60, [])
+
+
+@pytest.mark.parametrize("spoiled", [b"\xff\xfe", b"width = 1"])
+def test_a_file_that_the_card_has_spoiled_is_told_and_can_be_put_back(
+    client: FlaskClient, clinic: Clinic, spoiled: bytes
+) -> None:
+    folder = clinic.settings.data / "layouts"
+    folder.mkdir()
+    (folder / "bag_60x40.toml").write_bytes(spoiled)
+    clinic.own_layouts = OwnLayouts(folder)
+    client = client_of(clinic, clinic.doctor)
+    page = client.get(HOME)
+    assert page.status_code == 200
+    assert "aria-invalid" in page.text
+    assert seen(client, "bag").width == 480
+    assert post(client, "shipped", kind="bag", text="")[0] == 303
+    assert "aria-invalid" not in client.get(HOME).text
 
 
 def test_a_refused_layout_comes_back_with_the_loader_s_own_words(client: FlaskClient, clinic: Clinic) -> None:

@@ -11,8 +11,12 @@ from kiosk.messaging.relay.center_line import CenterLine, GaveWay
 from kiosk.messaging.relay.photos.ports import Answer
 from kiosk.messaging.relay.settings import RelaySettings
 
+ASK_S: Final = 120.0
+"""One question or part, to the last byte of its answer: a part is small enough for seconds, also on a bad line."""
 _PIECE: Final = 1024
 _MAX_BODY: Final = 4096
+_TELLING: Final = {200: COMPLETE, 201: COMPLETE, 204: OFFSET, 416: OFFSET}
+"""What an answer is asked for."""
 
 
 class Client(CenterLine):
@@ -24,7 +28,7 @@ class Client(CenterLine):
 
     def look(self, name: PictureName) -> Answer:
         """How far the center is with a picture; raises NoWay."""
-        with self.telling():
+        with self.telling(), self.within(ASK_S):
             connection = self.opened()
             connection.putrequest("HEAD", str(name), skip_accept_encoding=True)
             connection.endheaders()
@@ -32,7 +36,7 @@ class Client(CenterLine):
 
     def send(self, name: PictureName, part: ContentRange, data: bytes, gives_way: Callable[[], bool]) -> Answer:
         """Send a part; raises NoWay, and GaveWay as soon as ``gives_way`` says so between two pieces."""
-        with self.telling():
+        with self.telling(), self.within(ASK_S):
             connection = self.opened()
             connection.putrequest("PUT", str(name), skip_accept_encoding=True)
             connection.putheader("Content-Range", str(part))
@@ -51,6 +55,9 @@ def _answer(response: HTTPResponse) -> Answer:
         raise HTTPException("the answer is too long for one of a sorting center")
     response.read()  # the end of it, so that the connection can be used again
     headers = response.headers
+    if (needed := _TELLING.get(response.status)) is not None and needed not in headers:
+        # A line that breaks in a head leaves what looks like a whole one; a stranger's page is none of a center either.
+        raise HTTPException(f"an answer {response.status} without {needed}: it is cut off, or none of a sorting center")
     return Answer(
         response.status,
         headers.get(COMPLETE) == "?1",

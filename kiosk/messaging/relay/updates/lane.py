@@ -100,6 +100,7 @@ class UpdatesWork:
         self._share = random_share(random)
         self._pauses = Backoff(settings.reconnect_s, _LONGEST_PAUSE_S, self._share)
         self._questions = Backoff(settings.reconnect_s, DAY_S if counted else _LONGEST_ASK_S, self._share)
+        self._gone = Backoff(_SOON_S, self._period_s, self._share)
         self._fetching: _OnItsWay | None = None
         self._held: dict[str, float] = {}
         self._spoiled: dict[str, int] = {}
@@ -116,11 +117,12 @@ class UpdatesWork:
             return self._step()
         except Refused as error:
             self._no_way_since = None
-            if error.status not in _LATER and not (self._fetching is not None and error.status in _ANOTHER):
+            gone = self._fetching is not None and error.status in _ANOTHER
+            if error.status not in _LATER and not gone:
                 self._fault = UpdateFault.REFUSED
             self._fetching = None
             self.log.write(f"no update is fetched: {error}", kind="refused")
-            return self._later(error)
+            return self._later(error, gone=gone)
         except NoRoom as error:
             self.log.write(f"no update is fetched: {error}", kind="room")
             self._fault = UpdateFault.FULL
@@ -187,6 +189,7 @@ class UpdatesWork:
         size = self._line.part_bytes
         self._line.carry(size, partial(self._center.fetch, offer, first, size, partial(self._take, offer)))
         self._pauses.reset()
+        self._gone.reset()
         self._no_way_since = self._fault = None
         return 0.0
 
@@ -211,14 +214,13 @@ class UpdatesWork:
         else:
             self._ask_at = self._clock()
 
-    def _later(self, error: Refused) -> float:
+    def _later(self, error: Refused, *, gone: bool) -> float:
         """Soon, but not at once, and later from time to time: a center may answer so for ever."""
         if error.status in _LATER and error.again_s is not None:
             again_s = max(error.again_s, self._pauses.next(), LOOK_S)
             self._ask_at = self._clock() + min(again_s, self._period_s) * (1 + self._share() / 2)
             return LOOK_S
-        soon = error.status in _ANOTHER
-        self._ask_at = self._clock() + (_SOON_S if soon else self._period_s) * (1 + self._share() / 2)
+        self._ask_at = self._clock() + (self._gone.next() if gone else self._period_s * (1 + self._share() / 2))
         return LOOK_S
 
     def _give_up_for(self, seconds: float) -> None:

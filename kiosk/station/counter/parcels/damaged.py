@@ -41,7 +41,7 @@ class DamagedParcels:
             sha256, issue = self._shots.waiting_sha256(parcel), book.issue(stamp)
             with self._shots.keeping(parcel):
                 row = book.parcels.accept_damaged(parcel, DamageShown(sha256, person.actor), book.fitting(issue), stamp)
-            self._state.end_undo(parcel)
+            self._state.end_undo()  # also of another one: what is on the screen now cannot be taken back
             self._state.fresh = FreshCode(row.number, issue.code)
             self._acts.booked()
             self._state.show(ScanResult("parcel_in", "shelved", parcel=row))

@@ -15,7 +15,7 @@ from kiosk.station.counter.parcels.steps import Steps
 from kiosk.station.papers.papers import LABEL_PRINTER
 from kiosk.station.papers.parcel import CounterPapers
 from kiosk.station.papers.tote import MANIFEST_SHEET, manifest, tags
-from kiosk.store.parcels.totes import MANIFEST, TOTE
+from kiosk.store.parcels.totes import MANIFEST, MOST_TOTES, TOTE
 from kiosk.store.records import NewPaper, ParcelRow, PrintJob, Stamp, ToteRow
 from kiosk.store.store import Store
 
@@ -105,7 +105,7 @@ class DriverTotes:
     def hand_over(self, session: Session, totes: Collection[str]) -> None:
         """``totes`` are those the clerk has seen. Raises CounterRefused: stale_page, tote_changed."""
         with self._acts.act(session) as (person, stamp):
-            going = [parcel for tote in self._totes.packed() for parcel in tote.parcels]
+            going = [parcel for tote in self._totes.packed()[:MOST_TOTES] for parcel in tote.parcels]
 
             def papers(number: SerialNumber, rows: Sequence[ToteRow]) -> list[NewPaper]:
                 return self._sheet(number, rows, person.actor, stamp)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import resource
+import socket
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import pairwise
@@ -16,16 +18,19 @@ import pytest
 from kiosk.messaging.contract.photos import MAX_PART_BYTES, ContentRange, PictureName
 from kiosk.messaging.relay.center_line import GaveWay, NoWay
 from kiosk.messaging.relay.lane import Lane
+from kiosk.messaging.relay.photos import client
 from kiosk.messaging.relay.photos.client import Client
 from kiosk.messaging.relay.photos.faults import PhotoFault
 from kiosk.messaging.relay.photos.lane import PhotosWork, StationPhotos
 from kiosk.messaging.relay.photos.ports import Answer, Backlog, Picture
+from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.simulators.link import Link, LinkState
 from kiosk.sorting_center.ledger import Ledger
 from tests.depth import many
 from tests.each import each
 from tests.messaging.authority import Authority
 from tests.messaging.relay.photos.stations import Clock, Station
+from tests.messaging.relay.updates.village import Hostile, Silent
 from tests.sorting_center.brokers import until
 from tests.sorting_center.photos.lanes import STATION, Listening, Receiving, Shot, announce, jpeg, shots
 from tests.sorting_center.stations import Station as Journal
@@ -559,3 +564,38 @@ def test_it_ends_at_once_wherever_it_waits(
     until(lambda: station.outbox.asked > 0)
     lane.stop()
     assert station.pictures.done == []
+
+
+@each("sends", [False, True])
+def test_an_answer_that_drips_is_broken_off(sends: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte now and then keeps every read from waiting too long, in the headers for weeks."""
+    monkeypatch.setattr(client, "ASK_S", 0.05)
+    name = PictureName("shache", STATION, "a" * 64)
+    with Hostile(lambda asked: Silent(b"HTTP/1.1 204 No Content\r\nX: ")) as center:
+        photos = Client(RelaySettings("mqtt://127.0.0.1:1", "shache", STATION, "kiosk test", photos=center.url))
+        with closing(photos), pytest.raises(NoWay):
+            if sends:
+                photos.send(name, ContentRange(0, 3, 4), b"jpeg", lambda: False)
+            else:
+                photos.look(name)
+
+
+@each(
+    "head", ["HTTP/1.1 204 No Content\r\nUpload-Off", "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n", "HTTP/1.1 416 "]
+)
+def test_a_line_that_breaks_in_an_answer_stops_no_picture_for_a_day(head: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(head.encode())
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        place = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        photos = Client(RelaySettings("mqtt://127.0.0.1:1", "shache", STATION, "kiosk test", photos=place))
+        with closing(photos), pytest.raises(NoWay):
+            photos.look(PictureName("shache", STATION, "a" * 64))
+        thread.join()

@@ -307,6 +307,20 @@ def test_who_says_at_once_again_and_again_is_asked_less_and_less(alone: Village,
     assert alone.fault is None
 
 
+@pytest.mark.parametrize(("of", "most"), [("the list", 5), ("the bundle", 40)])
+@pytest.mark.parametrize("status", ["404 Not Found", "416 Range Not Satisfiable"])
+def test_who_has_nothing_there_again_and_again_is_asked_less_and_less(
+    alone: Village, tmp_path: Path, of: str, most: int, status: str
+) -> None:
+    """For three days on a line whose bytes are counted: something else stands at the address, or the list is wrong."""
+    raw, gone = bundle(tmp_path).read_bytes(), ok(b"", status=status)
+    one, alone.bytes_per_second = offered(raw), 500
+    with Hostile((lambda asked: gone) if of == "the list" else Center(raw, one, lambda *_: gone)) as center:
+        alone.url = center.url
+        alone.days(alone.lane(), 3)
+        assert 2 <= len(center.asked) < most
+
+
 def test_what_drips_is_broken_off(alone: Village, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also in the headers, which no time-out of a read bounds; what came of a body counts."""
     monkeypatch.setattr(client, "ASK_S", 0.05)

@@ -102,6 +102,21 @@ def test_a_release_on_trial_shows_that_it_works_and_opens_when_it_is_kept(
         assert store.intakes.recent() == []
 
 
+def test_a_journal_of_updates_that_the_card_has_damaged_closes_no_station(
+    tmp_path: Path, places: Places, port: int
+) -> None:
+    config, seen = config_of(tmp_path, "", port), list[int]()
+    (places.releases / "journal.json").write_bytes(b'{"number": "1')
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            seen.append(Technician(port).ask("/")[0])
+            return True
+
+    runtime.run_station(config, Stop(), places=places)
+    assert seen == [200]
+
+
 def test_a_release_that_is_told_to_end_on_trial_has_started_nothing(tmp_path: Path, places: Places, port: int) -> None:
     """Its scale is not there, and was not before: that blocks nothing."""
     section = f'[scale]\nport="{tmp_path}/none"\nprotocol="mt_sics"\ne_g=5\nmax_g=60000\n'

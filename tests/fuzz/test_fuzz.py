@@ -1,7 +1,7 @@
 """Every engine is fuzzed for a moment by the plain driver; by atheris, a program for each, one engine.
 
-``make torture`` lets both drivers work on each of them; ``make fuzz`` works for longer, with atheris where it has a wheel
-and with the plain driver elsewhere.
+``make torture`` lets both drivers work on each of them; ``make fuzz`` works for longer, with atheris where it has a
+wheel and with the plain driver elsewhere.
 """
 
 from __future__ import annotations

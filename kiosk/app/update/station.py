@@ -148,8 +148,14 @@ class StationUpdate:
     version: str
 
     def trial(self, scale: ScaleSettings | None, draw: Callable[[str], int], service: StationService) -> Trial | None:
-        """When this start is one. Raises OSError."""
-        entry = undecided(self.journal, self.version)
+        """When this start is one. Without a journal that can be read nobody steps back either: then it is none, and
+        the village can weigh.
+        """
+        try:
+            entry = undecided(self.journal, self.version)
+        except OSError as error:
+            logger.error("the journal of updates cannot be read (%s): the station works without a trial", error)
+            return None
         if entry is None:
             return None
         tools = TrialTools(
@@ -172,7 +178,7 @@ def make_station_update(service: StationService, gate: Gate, places: Places) -> 
         return None
     shelf = StationShelf(folder, journal, data)
     shelf.sweep()
-    quiet = StationQuiet(service.desk.view, service.board, service.store.papers)
+    quiet = StationQuiet(service.desk.view, service.desk.leaving.unfinished, service.board, service.store.papers)
     return StationUpdate(
         Updates(shelf, journal, quiet),
         QuietWatch(journal, quiet, gate, letters.answer),

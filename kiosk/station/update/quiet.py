@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from kiosk.domain.metrology.pan import PanState
+from kiosk.station.desk.unfinished import Unfinished
 from kiosk.station.desk.view import DeskView, Step
 from kiosk.station.live import OK, LiveBoard
 from kiosk.station.update.gate import Gate
@@ -27,10 +28,18 @@ HOLD_S: Final = 60.0
 
 
 class StationQuiet:
-    """What goes on at the desk and at the printers."""
+    """What goes on at the desk and at the printers. ``unfinished``: what a villager has left for the clerk: a stop of the
+    station would give it up.
+    """
 
-    def __init__(self, view: Callable[[], DeskView], board: LiveBoard, papers: Papers) -> None:
-        self._view, self._board, self._papers = view, board, papers
+    def __init__(
+        self,
+        view: Callable[[], DeskView],
+        unfinished: Callable[[], Unfinished | None],
+        board: LiveBoard,
+        papers: Papers,
+    ) -> None:
+        self._view, self._unfinished, self._board, self._papers = view, unfinished, board, papers
 
     def busy(self) -> Why | None:
         """A scale that is not heard says nothing of the pan: then what is open at the desk decides. Raises
@@ -38,7 +47,7 @@ class StationQuiet:
         view = self._view()
         if view.pan.state is not PanState.EMPTY and self.hears_scale():
             return Why.BUSY_PAN
-        if view.step is not Step.HOME or view.receipt is not None:
+        if view.step is not Step.HOME or view.receipt is not None or self._unfinished() is not None:
             return Why.BUSY_INTAKE
         counts = self._papers.summary()
         return Why.BUSY_PRINTING if counts.get("queued") or counts.get("sending") else None

@@ -60,3 +60,16 @@ def test_a_file_that_cannot_be_read_is_named_and_the_shipped_layout_used(
         layouts = OwnLayouts(tmp_path / "layouts").layouts
     assert [layouts.of(kind).width for kind in ("bag", "seal")] == [60, 60]
     assert ["bag" in record.getMessage() for record in caplog.records] == [True, False]
+
+
+def test_a_kept_layout_that_no_longer_passes_is_not_used_and_the_page_can_say_why(tmp_path: Path) -> None:
+    """Kept by an earlier version, or put there by hand: a copy of such a label looks like the label."""
+    (tmp_path / "layouts").mkdir()
+    hiding = shipped_text("bag").replace('field = "copy"', 'field = "grade"')
+    (tmp_path / "layouts" / "bag_60x40.toml").write_text(narrower(hiding), encoding="utf-8")
+    own = OwnLayouts(tmp_path / "layouts")
+    assert width(own.layouts) == 60
+    assert "copy" in own.damage("bag")
+    (tmp_path / "layouts" / "bag_60x40.toml").write_text(narrower(shipped_text("bag")), encoding="utf-8")
+    own = OwnLayouts(tmp_path / "layouts")
+    assert (width(own.layouts), own.damage("bag")) == (61, "")

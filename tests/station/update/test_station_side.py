@@ -16,6 +16,7 @@ from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.app.update.station import StationShelf
 from kiosk.domain.metrology.pan import PanState
+from kiosk.station.desk.unfinished import Unfinished
 from kiosk.station.desk.view import Step
 from kiosk.station.live import OK, LiveBoard
 from kiosk.station.update import quiet as quiet_side
@@ -98,10 +99,14 @@ def test_a_station_is_quiet_with_an_empty_pan_nothing_open_and_nothing_printing(
 
     def busy(**changed: Any) -> Why | None:
         now = replace(empty, **changed)
-        quiet: Any = StationQuiet(lambda: now, board, papers)  # type: ignore[arg-type]
+        quiet: Any = StationQuiet(lambda: now, lambda: left, board, papers)  # type: ignore[arg-type]
         return quiet.busy()  # type: ignore[no-any-return]
 
+    left: Unfinished | None = None
     assert busy() is None
+    left = Unfinished("0147-A-000001", "almond", 2, 8_000, 600.0)
+    assert busy() is Why.BUSY_INTAKE, "a stop would give up the bags that wait for the clerk"
+    left = None
     for state in set(PanState) - {PanState.EMPTY}:
         assert busy(pan=replace(view.pan, state=state)) is Why.BUSY_PAN
     assert busy(step=Step.WHO) is Why.BUSY_INTAKE

@@ -223,8 +223,17 @@ def _doubles() -> Sequence[Double]:
         if event is not None and number is not None:
             numbers[event.region, number] = None
     found = [receipt for region, number in numbers for receipt in reports.receipts.find(number, region)]
-    settlings = _settlings_of(Kind.RECEIPT, {f"{one.region} {one.station} {one.number}": "" for one in found})
-    return [Double(*pair) for pair in zip(found, settlings, strict=True)]
+    return [Double(one, settling_of(one)) for one in found]
+
+
+def settling_of(found: Receipt) -> Settling:
+    """Of a receipt that is there twice. Its figures are the events that confirm it differently, by their places. Those
+    it was decided on stay when one of them has left for an archive since: that is no other receipt.
+    """
+    subject = f"{found.region} {found.station} {found.number}"
+    history = doors().desk.decisions.history(Kind.RECEIPT, subject)
+    told, decided = [f"{one.epoch}-{one.seq}" for one in found.twice], history[-1].figures if history else ""
+    return Settling(subject, history, decided if set(told) <= set(decided.split()) else " ".join(told))
 
 
 def _settle(settling: Settling) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -15,9 +16,10 @@ from kiosk.messaging.contract.receive import parse_event
 from kiosk.messaging.contract.received import ReceivedEvent
 from kiosk.sorting_center.export import epcis, jsonl, table
 from kiosk.sorting_center.health import Health
-from kiosk.sorting_center.ledger import Delivery, Ledger, Refusal, StreamState
+from kiosk.sorting_center.ledger import Delivery, Ledger, Refusal, StreamState, overview
 from kiosk.sorting_center.ledger.accept import MAX_EPOCHS
 from kiosk.sorting_center.ledger.alarms import MAX_BODIES, MAX_BODY_BYTES
+from kiosk.sorting_center.ledger.overview import GapRow
 from kiosk.sorting_center.ledger.records import Sighting
 from kiosk.sorting_center.ledger.schema import alarm, intake, quarantine, refused, station_status, stream
 from kiosk.sorting_center.ledger.sightings import MAX_REFUSED_BYTES, MAX_REGIONS, MAX_WHOLE
@@ -144,6 +146,24 @@ def test_a_station_that_makes_regions_up_fills_the_ledger_with_none(ledger: Ledg
     assert {row.code for row in kept} == {"too_many_regions"}
     assert len(kept) == 10
     assert kept[0].topic == f"kiosk/v1/r{MAX_REGIONS}/S0666/up/event"
+
+
+def test_of_thousands_of_holes_no_more_are_made_ready_than_are_shown(
+    ledger: Ledger, station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every second number, in every epoch: half a million rows for the front page, of one station."""
+    made: list[object] = []
+
+    def counted(*values: Any) -> overview.GapRow:
+        made.append(values)
+        return GapRow(*values)
+
+    monkeypatch.setattr(overview, "GapRow", counted)
+    events = station.run(200)
+    ledger.accept(events[::2], REGION, NOW)
+    found = ledger.overview("")
+    assert (found.counts.gaps, len(found.gaps), len(made)) == (99, 20, 20)
+    assert [(row.first, row.last) for row in found.gaps] == [(number, number) for number in range(2, 42, 2)]
 
 
 def heavy(station: Station, count: int, size: int) -> list[ReceivedEvent]:

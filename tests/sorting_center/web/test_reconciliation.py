@@ -13,6 +13,7 @@ from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.reports.follower import Follower
 from kiosk.sorting_center.web.sources import Stores
+from kiosk.sorting_center.web.staff import reconciliation
 from kiosk.sorting_center.web.staff.reconciliation import CARDS, ROWS
 from tests.sorting_center.reports.ledgers import ClockedStation, closed, followed
 from tests.sorting_center.staff import NOON, app_of, sign_in
@@ -321,4 +322,26 @@ def test_a_settled_receipt_is_open_again_when_it_is_told_once_more(
     assert "No receipt was told twice" not in shown
     assert "open again" in shown and "open again" in client.get(f"{way}?lang=en").text
     assert settle(1, mark(client, way)) == 303
+    assert "No receipt was told twice" in client.get("/reconciliation/receipts?lang=en").text
+
+
+def test_however_many_receipts_are_settled_an_older_one_that_is_open_is_shown(
+    client: FlaskClient, desk: Desk, ledger: Ledger, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copied card that was used for a day tells a hundred of them twice."""
+    monkeypatch.setattr(reconciliation, "_RECEIPTS", 3)
+    monkeypatch.setattr(reconciliation, "_ALARMS", 2)
+    station = ClockedStation()
+    told = [station.start()]
+    for number in range(1, 9):
+        told += [station.intake(number), station.intake(number, **of_weight(7_000))]
+    ledger.accept(told, "shache", NOW)
+    followed(Follower(ledger, stores.reports))
+    csrf = sign_in(client, desk, Role.OPERATOR)
+    form = {"csrf": csrf, "act": "first_counts", "reason": "as on the paper", "seen": "0"}
+    for number in range(8, 0, -1):
+        shown = client.get("/reconciliation/receipts?lang=en").text
+        way = f"/receipts/shache/0147-A-{number:06}"
+        assert f'class="button plain" href="{way}"' in shown, number
+        assert client.post(f"{way}/settle", data=form | {"figures": mark(client, way)}).status_code == 303
     assert "No receipt was told twice" in client.get("/reconciliation/receipts?lang=en").text

@@ -18,6 +18,7 @@ from kiosk.sorting_center.desk.audit import Act
 from kiosk.sorting_center.desk.decisions import Decision, Kind, Said
 from kiosk.sorting_center.desk.errors import Refused
 from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.ledger.overview import AlarmRow
 from kiosk.sorting_center.ledger.records import RECEIPT_TWICE
 from kiosk.sorting_center.reports import COUNTY
 from kiosk.sorting_center.reports.closings import Closing, Stood
@@ -39,6 +40,10 @@ CARDS: Final = 30
 _CLOSES: Final = 60
 _LOOKED_FOR: Final = 1_000
 _RECEIPTS: Final = 60
+"""Told twice: so many that are open, and as many that are settled."""
+_ALARMS: Final = 200
+_LOOKED_THROUGH: Final = 20
+"""Pages of alarms; the ledger keeps 1,000 of one station."""
 _MAX_REASON: Final = 2_000
 _MARK_CHARACTERS: Final = 16
 _NOTHING: Final = Figures()
@@ -213,17 +218,43 @@ def _station_page(region: str, station: str, refused: str = "", subject: str = "
 
 
 def _doubles() -> Sequence[Double]:
-    """The newest."""
-    reports = sources().reports
-    alarms = reports.journal.alarms(RECEIPT_TWICE, COUNTY, _RECEIPTS)
-    told = reports.journal.at([(one.station, one.epoch, one.region, one.seq) for one in alarms])
-    numbers: dict[tuple[str, ReceiptNumber], None] = {}
-    for event in told:
+    """The newest that are open, and the newest that are settled: however many those are, no older one that is open is
+    left out for them.
+    """
+    found, alarms = sources().reports.receipts, sources().reports.journal.alarms
+    seen, doubles = set[str](), list[Double]()
+    for skip in range(0, _ALARMS * _LOOKED_THROUGH, _ALARMS):
+        page = alarms(RECEIPT_TWICE, COUNTY, _ALARMS, skip)
+        told = _told_twice(page)
+        decided = doors().desk.decisions.latest(Kind.RECEIPT, [subject for subject in told if subject not in seen])
+        for subject, (number, region, places) in told.items():
+            is_known = subject in decided and _covers(decided[subject], places)
+            if subject not in seen and not (is_known and _count(doubles, settled=True) >= _RECEIPTS):
+                doubles += [Double(one, settling_of(one)) for one in found.find(number, region)]
+            seen.add(subject)
+        if len(page) < _ALARMS or _count(doubles, settled=False) >= _RECEIPTS:
+            break
+    return doubles
+
+
+def _count(doubles: Sequence[Double], *, settled: bool) -> int:
+    return sum(one.settling.is_settled is settled for one in doubles)
+
+
+def _told_twice(alarms: Sequence[AlarmRow]) -> Mapping[str, tuple[ReceiptNumber, str, set[str]]]:
+    """The receipts they are about, by subject: number, region, and the places of the events that were one too many."""
+    found: dict[str, tuple[ReceiptNumber, str, set[str]]] = {}
+    for event in sources().reports.journal.at([(one.station, one.epoch, one.region, one.seq) for one in alarms]):
         number = _receipt_number(str(event.data.get("receipt"))) if event is not None else None
         if event is not None and number is not None:
-            numbers[event.region, number] = None
-    found = [receipt for region, number in numbers for receipt in reports.receipts.find(number, region)]
-    return [Double(one, settling_of(one)) for one in found]
+            subject = f"{event.region} {number.station} {number}"
+            found.setdefault(subject, (number, event.region, set()))[2].add(f"{event.epoch}-{event.seq}")
+    return found
+
+
+def _covers(decided: Decision, places: set[str]) -> bool:
+    """Whether it settles what these events tell, without a look at the receipt."""
+    return decided.act != "asked_back" and (not decided.figures or places <= set(decided.figures.split()))
 
 
 def settling_of(found: Receipt) -> Settling:

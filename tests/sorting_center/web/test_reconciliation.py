@@ -345,3 +345,15 @@ def test_however_many_receipts_are_settled_an_older_one_that_is_open_is_shown(
         assert f'class="button plain" href="{way}"' in shown, number
         assert client.post(f"{way}/settle", data=form | {"figures": mark(client, way)}).status_code == 303
     assert "No receipt was told twice" in client.get("/reconciliation/receipts?lang=en").text
+
+
+def test_a_day_of_years_ago_is_settled_as_any_other(
+    client: FlaskClient, settle: Settle, desk: Desk, ledger: Ledger, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The form stood on the page of its day, and nothing was found for it behind a thousand newer closes."""
+    monkeypatch.setattr(reconciliation, "_LOOKED_FOR", 1, raising=False)
+    station = county(ledger, stores)["wrong"]
+    ledger.accept([station.add(closed(first_seq=4, last_seq=3))], "shache", NOW)
+    followed(Follower(ledger, stores.reports))
+    assert settle(f"shache/S0001/{station.epoch}/3", "accepted", "looked at")[0] == 303
+    assert desk.audit.page(act="day_settled")[0].subject == f"shache S0001 {station.epoch} 3"

@@ -26,7 +26,7 @@ from kiosk.sorting_center.reports.figures import Figures
 from kiosk.sorting_center.reports.following.closes import Verdict
 from kiosk.sorting_center.reports.receipts import Receipt
 from kiosk.sorting_center.web.access import Pages, current, doors
-from kiosk.sorting_center.web.asked import whole_number
+from kiosk.sorting_center.web.asked import MOST, whole_number
 from kiosk.sorting_center.web.frame import show
 from kiosk.sorting_center.web.sources import sources
 from kiosk.texts import formats, html
@@ -38,7 +38,6 @@ ROWS: Final = 150
 CARDS: Final = 30
 """With all their figures and a form; more of a kind are a line each, so that no page is heavy."""
 _CLOSES: Final = 60
-_LOOKED_FOR: Final = 1_000
 _RECEIPTS: Final = 60
 """Told twice: so many that are open, and as many that are settled."""
 _ALARMS: Final = 200
@@ -178,12 +177,10 @@ def of_station(region: str, station: str) -> str:
 @reconciliation.act("/reconciliation/<region>/<station>/<epoch>/<int:seq>/settle", Role.OPERATOR)
 def settle_day(region: str, station: str, epoch: str, seq: int) -> Response:
     """Accept it with a reason, or ask the station back."""
-    if not _is_there(region, station):
+    if seq > MOST or not _is_there(region, station):
         abort(404)
-    known = sources().reports.closings.of_station(region, station, _LOOKED_FOR)
-    settling = next(
-        (one.settling for one in _days([one for one in known if (one.epoch, one.seq) == (epoch, seq)])), None
-    )
+    known = sources().reports.closings.told_by(region, station, epoch, seq)
+    settling = next((one.settling for one in _days(known)), None)
     if settling is None:
         abort(404)
     if refused := _settle(settling):

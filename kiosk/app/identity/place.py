@@ -51,8 +51,9 @@ class FolderPlace:
     def mark(self, name: str, content: bytes) -> None:
         with self.writable(self.medium):
             write_durably(self.folder / name, content)
-            with suppress(OSError):  # FAT has no modes
-                (self.folder / name).chmod(_MARK_MODE)
+            # FAT has no modes. The folder may be another user's: no link in it leads to a file that all may read then.
+            with suppress(OSError), open_regular(self.folder / name) as file:
+                os.fchmod(file.fileno(), _MARK_MODE)
 
     def remove(self, name: str) -> None:
         with self.writable(self.medium):

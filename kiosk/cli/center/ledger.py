@@ -145,10 +145,13 @@ def archive_months(url: str, before: str, folder: Path) -> None:
 
     Changes the ledger: of these events their keys and hashes stay, so that they are never taken in twice; receipts,
     totals and the feed's numbers stay whole; exports, and readers of the feed that begin at its start, no longer get
-    them. A month stays when an event of it waits for a missing one or was not published. A ledger of SQLite keeps the
-    size of its file, and uses the room again; stop the sorting center that uses it.
+    them. A month stays when an event of it waits for a missing one, was not published, or was not read yet for the
+    pages, the listings or the pictures. A ledger of SQLite keeps the size of its file, and uses the room again; stop
+    the sorting center that uses it.
     """
     if _MONTH.fullmatch(before) is None:
         raise click.UsageError(f"--before {before!r} must be a month, like 2026-01")
-    for month in archive(url, before, folder):
+    from kiosk.sorting_center.readers import followed  # reports, desk and photos: of this command alone
+
+    for month in archive(url, before, folder, followed(url)):
         _tell(asdict(month))

@@ -19,6 +19,7 @@ PageCode = Literal[
     "closed",
     "decided_meanwhile",
     "export_busy",
+    "figures_changed",
     "guessed_password",
     "last_admin",
     "name_taken",

@@ -30,6 +30,8 @@ TIME_COST, MEMORY_KIB, PARALLELISM = 2, 19 * 1024, 1
 """OWASP, Password Storage Cheat Sheet: 19 MiB, two passes, one lane."""
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9._-]{1,39}")
+OF_PROGRAMS: Final = frozenset({"itself", "ledger", "command"})
+"""Who acts where no person does, in histories and in the audit: nobody else is called so."""
 _COMMON: Final = frozenset(
     line.strip()
     for line in files("kiosk.sorting_center.desk").joinpath("common_passwords.txt").read_text("ascii").splitlines()
@@ -93,6 +95,8 @@ class People:
             raise Refused(
                 "bad_name", "a name has 2 to 40 of a-z, 0-9, dot, dash and underscore, and begins with a letter"
             )
+        if name in OF_PROGRAMS:
+            raise Refused("name_taken", f"{name} is what the program itself is called: take another", name=name)
         check_password(password, name, role)
         hashed = self._hasher.hash(password)
         with self._database.writing() as connection:

@@ -33,7 +33,8 @@ COLUMNS: Final = ("station", "epoch", "seq", "type", "received_at", "problem", *
 ``reissued`` is the epoch and number of the row that stands for the receipt, where this one is not it; ``voided`` is
 ``yes`` when the receipt is void now; ``bag_codes`` are those of its bags, in their order, a space between two."""
 
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+CALCULATED: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""At the beginning of a cell: what a spreadsheet would calculate, also in wide forms."""
 
 
 def jsonl(events: Iterable[StoredEvent]) -> Iterator[str]:
@@ -99,4 +100,4 @@ def _cell(value: object) -> str:
     if isinstance(value, int):
         return str(value)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+    return f"'{text}" if text.startswith(CALCULATED) else text

@@ -16,6 +16,8 @@ from typing import IO, Final
 
 import xlsxwriter  # type: ignore[import-untyped]
 
+from kiosk.sorting_center.export.rows import CALCULATED
+
 BYTE_ORDER_MARK: Final = "\ufeff"
 """Without it a spreadsheet reads UTF-8 as the code page of its machine."""
 SHEET_ROWS: Final = 1_048_576
@@ -24,9 +26,8 @@ CELL_CHARACTERS: Final = 32_767
 EXACT_DIGITS: Final = 15
 """A number of more digits would be rounded by the spreadsheet: it stays text."""
 
-_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "'", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What a spreadsheet would calculate, also in wide forms. The apostrophe itself, so that one that was put before
-can be told from one that was there."""
+_STARTS: Final = (*CALCULATED, "'")
+"""The apostrophe itself, so that one that was put before can be told from one that was there."""
 _NO_XML: Final = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
 

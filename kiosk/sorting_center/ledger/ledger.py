@@ -33,6 +33,7 @@ from kiosk.sorting_center.ledger.quarantine.again import Again, take_again
 from kiosk.sorting_center.ledger.reading import stored_events
 from kiosk.sorting_center.ledger.records import (
     TOO_MANY_EPOCHS,
+    TOO_MANY_REGIONS,
     Delivery,
     EventKey,
     FeedEntry,
@@ -116,12 +117,16 @@ class Ledger:
         if self._opened.partitions is not None:
             self._opened.partitions.prepare(received_at)
         with self._writing() as connection:
+            heard_in = {(item.station, region) for region, item in delivery.events}
+            heard_in |= {(one.station, one.region) for one in delivery.sightings}
+            regions = sightings.regions_of(connection, (station for station, _ in heard_in))
+            delivery, refused = _within(delivery, sightings.beyond(heard_in, regions))
             groups = streams.grouped(delivery.events)
             taken = Acceptance(connection, received_at).accept(groups) if groups else []
-            refusals = [*delivery.refusals, *_beyond(groups, {chain.key for chain in taken})]
+            refusals = [*delivery.refusals, *refused, *_beyond(groups, {chain.key for chain in taken})]
             heard = {(region, station): None for station, _, region in groups}
             told = [*(Sighting(*key) for key in heard), *delivery.sightings]
-            sightings.record(connection, told, received_at)
+            sightings.record(connection, told, received_at, regions)
             sightings.refuse(connection, refusals, received_at)
             return [self._reached(connection, chain) for chain in taken]
 
@@ -274,6 +279,20 @@ class Ledger:
                 yield connection
         except DBAPIError as error:
             raise unusable(self._opened.address, error) from error
+
+
+def _within(delivery: Delivery, strange: Set[sightings.StationKey]) -> tuple[Delivery, Sequence[Refusal]]:
+    """What there is without these stations and regions, and their events as they are kept among the refused."""
+    if not strange:
+        return delivery, ()
+    refused = [
+        Refusal(Topics(region, item.station).event, TOO_MANY_REGIONS, item.body)
+        for region, item in delivery.events
+        if (item.station, region) in strange
+    ]
+    events = [(region, item) for region, item in delivery.events if (item.station, region) not in strange]
+    seen = [one for one in delivery.sightings if (one.station, one.region) not in strange]
+    return Delivery(events, delivery.refusals, seen), refused
 
 
 def _beyond(

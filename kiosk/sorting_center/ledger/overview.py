@@ -160,17 +160,17 @@ class Overview:
 
 def overview(connection: Connection, today_since: str, newest: int) -> Overview:
     """Everything the front page shows. ``today_since`` is the RFC 3339 time in UTC at which today began."""
-    missing = list(open_gaps(connection))
+    gaps, number_of_gaps = _gap_rows(open_gaps(connection), ended(connection))
     reasons = connection.execute(
         select(quarantine.c.reason, func.count()).group_by(quarantine.c.reason).order_by(quarantine.c.reason)
     )
     return Overview(
-        counts=_counts(connection, len(missing)),
+        counts=_counts(connection, number_of_gaps),
         totals=_totals(connection, BEFORE_ALL),
         today=_totals(connection, today_since),
         stations=_stations(connection),
         intakes=_intake_rows(connection, _intakes().order_by(intake.c.feedseq.desc()).limit(newest)),
-        gaps=_gap_rows(missing, ended(connection))[:_SHOWN_GAPS],
+        gaps=gaps,
         alarms=_alarms(connection),
         quarantine=tuple((reason, number) for reason, number in reasons),
     )
@@ -178,14 +178,21 @@ def overview(connection: Connection, today_since: str, newest: int) -> Overview:
 
 def _gap_rows(
     missing: Iterable[tuple[Row[Any], tuple[int, int]]], over: Set[tuple[str, str, str]]
-) -> tuple[GapRow, ...]:
-    rows: dict[tuple[object, ...], GapRow] = {}
+) -> tuple[tuple[GapRow, ...], int]:
+    """Those that are shown, and how many there are: one station can make half a million."""
+    number, waited_for = 0, list[GapRow]()
+    lost: dict[tuple[str, str, str], GapRow] = {}
     for row, (first, last) in missing:
-        lost = (row.region, row.station, row.epoch) in over
-        key = (row.region, row.station, row.epoch, None if lost else first)
-        found = rows.get(key, GapRow(row.station, row.epoch, first, last, row.gap_since, lost, 0, row.region))
-        rows[key] = replace(found, last=last, missing=found.missing + last - first + 1)
-    return tuple(sorted(rows.values(), key=lambda row: row.lost))
+        number += 1
+        key = (row.region, row.station, row.epoch)
+        if key in over:
+            found = lost.get(key, GapRow(row.station, row.epoch, first, last, row.gap_since, True, 0, row.region))
+            lost[key] = replace(found, last=last, missing=found.missing + last - first + 1)
+        elif len(waited_for) < _SHOWN_GAPS:
+            waited_for.append(
+                GapRow(row.station, row.epoch, first, last, row.gap_since, False, last - first + 1, row.region)
+            )
+    return (*waited_for, *lost.values())[:_SHOWN_GAPS], number
 
 
 def counts(connection: Connection) -> Counts:

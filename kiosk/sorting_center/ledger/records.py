@@ -24,6 +24,8 @@ SECOND_REGION: Final = "second_region"
 """A station's number is heard in another region as well: two stations of two counties, or one that was moved."""
 TOO_MANY_EPOCHS: Final = "too_many_epochs"
 """More epochs of one station than there are receipt letters."""
+TOO_MANY_REGIONS: Final = "too_many_regions"
+"""One number in more regions than a province has counties."""
 TWIN: Final = "twin"
 """Two machines send by turns under one station number."""
 

@@ -19,6 +19,8 @@ from kiosk.sorting_center.ledger.schema import meta, refused, station_status
 from kiosk.sorting_center.ledger.twins import Boots, twin
 from kiosk.sorting_center.sentences import say
 
+MAX_REGIONS: Final = 128
+"""Of one number: more than a province has counties. A station that makes regions up has rows of its own in each."""
 MAX_REFUSED: Final = 1000
 MAX_REFUSED_BYTES: Final = 16 * 1024
 """Of each; together at most 16 MiB of other people's garbage."""
@@ -31,13 +33,15 @@ MAX_WHOLE: Final = 32
 _seen_rows: Final = reader(msgspec.json.Decoder(tuple[SeenRow, ...]))
 
 
-def record(connection: Connection, sightings: Iterable[Sighting], received_at: str) -> None:
-    """Bring ``station_status`` up to date in one statement.
+def record(
+    connection: Connection, sightings: Iterable[Sighting], received_at: str, regions: Mapping[str, Sequence[str]]
+) -> None:
+    """Bring ``station_status`` up to date in one statement. ``regions``: where each station was heard before.
 
     A number heard in a second region is an alarm, and one that two machines use by turns is one, too.
     """
-    changes: dict[_Key, dict[str, object]] = {}
-    doctors: dict[_Key, tuple[DoctorRow, ...]] = {}
+    changes: dict[StationKey, dict[str, object]] = {}
+    doctors: dict[StationKey, tuple[DoctorRow, ...]] = {}
     # By station, so that two processes that take in never wait for each other.
     for sighting in sorted(sightings, key=lambda one: (one.station, one.region)):
         if sighting.hello is not None:
@@ -50,7 +54,7 @@ def record(connection: Connection, sightings: Iterable[Sighting], received_at: s
         return
     for key, rows_seen in _seen(connection, doctors, received_at).items():
         changes[key]["doctor"] = msgspec.json.encode(rows_seen).decode("ascii")
-    known = _regions(connection, {station for station, _ in changes})
+    known = {station: list(heard_in) for station, heard_in in regions.items()}
     for station, region in changes:
         heard_in = known.setdefault(station, [])
         if region not in heard_in:
@@ -62,19 +66,32 @@ def record(connection: Connection, sightings: Iterable[Sighting], received_at: s
     upsert_rows(connection, station_status, rows, unless_null=True)
 
 
-_Key = tuple[str, str]
+StationKey = tuple[str, str]
 """Station and region."""
 
 _TOLD: Final = station_status.columns.keys()[2:]
 """Behind the key; what a sighting does not tell stays as it was."""
 
 
-def _regions(connection: Connection, stations: Iterable[str]) -> dict[str, list[str]]:
+def regions_of(connection: Connection, stations: Iterable[str]) -> dict[str, list[str]]:
     """Where each station was heard before."""
-    rows = connection.execute(_heard(connection.dialect.name), as_parameter((station,) for station in stations))
+    wanted = as_parameter((station,) for station in sorted(set(stations)))
+    rows = connection.execute(_heard(connection.dialect.name), wanted)
     found: dict[str, list[str]] = {}
     for station, region in rows:
         found.setdefault(station, []).append(region)
+    return found
+
+
+def beyond(heard: Iterable[StationKey], regions: Mapping[str, Sequence[str]]) -> set[StationKey]:
+    """Of what is heard now the regions that are too many of their number: nothing of them is taken in."""
+    known = {station: set(heard_in) for station, heard_in in regions.items()}
+    found = set()
+    for station, region in sorted(set(heard)):
+        heard_in = known.setdefault(station, set())
+        if region not in heard_in and len(heard_in) >= MAX_REGIONS:
+            found.add((station, region))
+        heard_in.add(region)
     return found
 
 
@@ -86,11 +103,11 @@ def _heard(dialect: str) -> Select[Any]:
 
 
 def _seen(
-    connection: Connection, told: Mapping[_Key, Sequence[DoctorRow]], received_at: str
-) -> dict[_Key, list[SeenRow]]:
+    connection: Connection, told: Mapping[StationKey, Sequence[DoctorRow]], received_at: str
+) -> dict[StationKey, list[SeenRow]]:
     """What doctors tell now, each row that is not well with the time at which it was first told so."""
     stations = {station for (station, _), rows in told.items() if any(row.state != "ok" for row in rows)}
-    before: dict[_Key, str | None] = {}
+    before: dict[StationKey, str | None] = {}
     if stations:
         rows = connection.execute(_doctors(connection.dialect.name), as_parameter((one,) for one in sorted(stations)))
         before = {(row.station, row.region): row.doctor for row in rows}

@@ -17,7 +17,7 @@ from kiosk.sorting_center.ledger.database import postgres, sqlite
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
 from kiosk.sorting_center.photos.schema import SCHEMA, metadata
 
-_SCHEMA_LOCK: Final = 0x53_4B_07
+_SCHEMA_LOCK: Final = 0x53_4B_08
 
 
 class PhotosUnusable(LedgerError):

@@ -112,6 +112,12 @@ class Closings:
         wanted = select(closing).where(c.station == station, c.region == region)
         return self._closings(wanted.order_by(c.feedseq.desc()).limit(limit))
 
+    def told_by(self, region: str, station: str, epoch: str, seq: int) -> tuple[Closing, ...]:
+        """The one that this event told; none where it told no close, or told one again."""
+        c = closing.c
+        wanted = select(closing).where(c.station == station, c.region == region)
+        return self._closings(wanted.where(c.told_epoch == epoch, c.told_seq == seq))
+
     def of_day(self, day: date, of: Part = COUNTY, *, only_differing: bool = False) -> tuple[Closing, ...]:
         """All that were closed on this day, by region and station, at most MAX_CLOSINGS.
 

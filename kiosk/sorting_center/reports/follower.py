@@ -59,7 +59,8 @@ class Follower:
             reader = LedgerReader(connection)
             fits = _fits(stamp, reader)
             start = stamp if fits else Stamp(*reader.identity(), stamp.zone)
-            page = reader.page(start.feedseq, limit)
+            archived = reader.archived_upto()
+            page = reader.page(start.feedseq, limit, with_voids=archived != start.archived)
         if fits and page is None:
             return 0
         with self._tables.writing() as connection:
@@ -75,7 +76,7 @@ class Follower:
                 closes = Closes(looking, connection, self._zone)
                 insert_rows(connection, closing, closes.rows(page))
                 upsert_rows(connection, closing, closes.late_rows(page))
-            replace(start, feedseq=page.upto, sha256=page.sha256).write(connection)
+            replace(start, feedseq=page.upto, sha256=page.sha256, archived=archived).write(connection)
         return page.upto - start.feedseq
 
     def _stamp(self) -> Stamp:

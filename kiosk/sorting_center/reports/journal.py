@@ -118,8 +118,8 @@ class Journal:
         found = iter(self.events([here[key] for key in keys if key in here and here[key].feedseq is not None]))
         return tuple(next(found) if key in here and here[key].feedseq is not None else None for key in keys)
 
-    def alarms(self, kind: str, of: Part, limit: int) -> tuple[AlarmRow, ...]:
-        """The newest alarms of a kind, newest first."""
+    def alarms(self, kind: str, of: Part, limit: int, skip: int = 0) -> tuple[AlarmRow, ...]:
+        """The newest alarms of a kind but the newest ``skip``, newest first."""
         c = ledger_schema.alarm.c
         asked = ((c.region, of.region), (c.station, of.station))
         wanted = select(ledger_schema.alarm).where(
@@ -128,7 +128,7 @@ class Journal:
         with self._ledger.reading() as connection:
             return tuple(
                 AlarmRow(row.kind, row.station, row.epoch, row.seq, row.detail, row.raised_at, row.region)
-                for row in connection.execute(wanted.order_by(c.id.desc()).limit(limit))
+                for row in connection.execute(wanted.order_by(c.id.desc()).offset(skip).limit(limit))
             )
 
     def events(self, found: Sequence[Row[Any]]) -> tuple[EventRow, ...]:

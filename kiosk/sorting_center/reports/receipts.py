@@ -72,6 +72,24 @@ class Receipt:
         """The number was taken and nobody agreed."""
         return self.row is None and any(event.type == IntakeAbandoned.TYPE for event in self.events)
 
+    @property
+    def standing(self) -> EventRow | None:
+        """The event that counts."""
+        row = self.row
+        return next((one for one in self.events if row is not None and _place(one) == (row.epoch, row.seq)), None)
+
+    @property
+    def twice(self) -> tuple[EventRow, ...]:
+        """Of ``told_again`` those with another content, or that do not say that they are told again. What is in an
+        archive cannot be compared.
+        """
+        first = self.standing
+        return tuple(
+            event
+            for event in self.told_again
+            if event.recomputed is not None and (event.reissued is None or first is None or event.data != first.data)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ToldTwice:
@@ -158,7 +176,7 @@ class Receipts:
         events = self._journal.about(str(number), region)
         row = self.row(number, region)
         confirming = [event for event in events if event.type == IntakeConfirmed.TYPE]
-        is_standing = [row is not None and (event.epoch, event.seq) == (row.epoch, row.seq) for event in confirming]
+        is_standing = [row is not None and _place(event) == (row.epoch, row.seq) for event in confirming]
         standing = next((event for event, is_it in zip(confirming, is_standing, strict=True) if is_it), None)
         voids = [event for event in events if event.type == IntakeVoided.TYPE]
         return Receipt(
@@ -180,6 +198,10 @@ class Receipts:
         with self._tables.reading() as connection:
             row = connection.execute(select(void).where(same)).one_or_none()
         return None if row is None else _void_row(row)
+
+
+def _place(event: EventRow) -> tuple[str, int]:
+    return event.epoch, event.seq
 
 
 def _photos(events: Sequence[EventRow]) -> tuple[PictureData, ...]:

@@ -60,10 +60,12 @@ class Measure:
         return is_quiet(rule.hours, patience_min, row.last_heard.astimezone(self.now.tzinfo), self.now)
 
     def has_gap(self, row: FleetRow) -> bool:
-        """Events are missing that the station should have sent again by now."""
+        """Events are missing that the station should have sent again by now. Of a gap that a clock gone wrong has noted
+        for a time to come nobody knows since when it is there.
+        """
         if row.gaps.missing <= row.gaps.lost:
             return False
-        return row.gaps.since is None or self.now.astimezone(UTC) - row.gaps.since >= GAP_PATIENCE
+        return row.gaps.since is None or abs(self.now.astimezone(UTC) - row.gaps.since) >= GAP_PATIENCE
 
     def has_backlog(self, row: FleetRow) -> bool:
         """Much waits at the station."""

@@ -79,6 +79,6 @@ def parse(raw: bytes, kind: type[L]) -> L | None:
         return None
     try:
         found = _DECODE[kind](raw)
-    except (msgspec.DecodeError, ValueError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return None
     return found if isinstance(found, kind) else None

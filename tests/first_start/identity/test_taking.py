@@ -308,6 +308,19 @@ def test_a_stick_that_says_yes_and_keeps_nothing_gives_nothing(
     assert machine.vault.in_use() is None
 
 
+def test_a_mark_that_is_swapped_for_a_link_opens_no_secret_to_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder of a medium may be another user's, who is as quick as root."""
+    secret, stick = tmp_path / "secret", tmp_path / "stick"
+    secret.write_text("key")
+    secret.chmod(0o600)
+    stick.mkdir()
+    monkeypatch.setattr(place_module, "write_durably", lambda path, content: path.symlink_to(secret))
+    FolderPlace(stick, stick, lambda medium: nullcontext()).mark(claim_name("S0147"), b"{}")
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+
+
 def test_a_stick_with_ten_thousand_files_a_loop_and_a_pipe_is_bounded(tmp_path: Path, identity: Identity) -> None:
     stick = tmp_path / "stick"
     file = laid(stick, identity)

@@ -174,7 +174,8 @@ def test_a_station_cannot_speak_or_listen_for_another(county: County) -> None:
     with connection(county.station("S0001"), own.ack, other.ack) as line:
         line.open()
         until(line, Ready)
-        for forbidden in (other.event, other.batch, other.status, own.ack, "kiosk/v1/hotan/feed/intake/confirmed/v1"):
+        strange = (own.ack, f"{own.event}/x", "kiosk/v1/hotan/S0001/up/x", "kiosk/v1/hotan/feed/intake/confirmed/v1")
+        for forbidden in (other.event, other.batch, other.status, *strange):
             assert publish(line, forbidden).fault is LinkFault.NOT_AUTHORIZED
         assert publish(line, own.event).fault is None
         center.until(lambda: bool(center.heard))
@@ -193,6 +194,7 @@ class Intruder:
         self.heard: list[tuple[str, bytes]] = []
         self.session_present = False
         self.codes: list[ReasonCode] = []
+        self.thrown_off = False
         self._news = threading.Condition()
         self._connack: ReasonCode | None = None
         self._client = mqtt.Client(
@@ -201,6 +203,7 @@ class Intruder:
         cert, key = county.authority.issue(name)
         self._client.tls_set(str(county.authority.file), str(cert), str(key))
         self._client.on_connect = self._on_connect
+        self._client.on_disconnect = lambda *_: self._off()
         self._client.on_subscribe = lambda client, _, mid, codes, properties: self._note(codes)
         self._client.on_publish = lambda client, _, mid, code, properties: self._note([code])
         self._client.on_message = self._on_message
@@ -222,6 +225,12 @@ class Intruder:
         self._client.publish(topic, b"forged", qos=1)
         return self._answer()
 
+    def leaves(self, topic: str, content: bytes) -> bool:
+        """Whether the broker takes it to be kept; if not, it hangs up."""
+        self._client.publish(topic, content, qos=1, retain=True)
+        self.until(lambda: bool(self.codes) or self.thrown_off)
+        return not self.thrown_off
+
     def until(self, condition: Callable[[], bool]) -> None:
         with self._news:
             assert self._news.wait_for(condition, SOON_S)
@@ -230,6 +239,11 @@ class Intruder:
         self._client.disconnect()
         self._client.loop_stop()
         del self._client
+
+    def _off(self) -> None:
+        with self._news:
+            self.thrown_off = True
+            self._news.notify_all()
 
     def _answer(self) -> ReasonCode:
         self.until(lambda: bool(self.codes))
@@ -322,6 +336,23 @@ def test_a_session_belongs_to_the_certificate_too(county: County) -> None:
     again.until(lambda: again.heard == [(own.ack, b"while it was away")])
     again.close()
     center.close()
+
+
+@pytest.mark.parametrize("county", [{"memory_limit 1073741824": "memory_limit 8000000"}], indirect=True)
+def test_a_station_that_leaves_messages_everywhere_fills_no_server(county: County) -> None:
+    """Retained ones are no queue: nothing else bounds them."""
+    hostile = Intruder(county, "S0666", "x")
+    taken = 0
+    while taken < 30 and hostile.leaves(f"kiosk/v1/r{taken}/S0666/up/status", bytes(1_000_000)):
+        hostile.codes.clear()
+        taken += 1
+    assert 0 < taken < 10
+    hostile.close()
+    with connection(county.station("S0001")) as line:
+        line.open()
+        until(line, Ready)
+        assert publish(line, Topics("hotan", "S0001").event).fault is LinkFault.NO_SUBSCRIBERS
+        line.disconnect(Topics("hotan", "S0001").status, b"bye", "text/plain")
 
 
 QUEUE = "max_queued_bytes 268435456\n"

@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import text
 
-from kiosk.sorting_center.desk import people
+from kiosk.cli.center import user
+from kiosk.sorting_center.desk import cases, people
 from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.desk.errors import Refused
 from kiosk.sorting_center.desk.people import MAX_PASSWORD, MEMORY_KIB, TIME_COST, Person, Role, check_password
+from kiosk.sorting_center.listings import records
 
 NOW = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
 GOOD = "melon and almond"
@@ -94,6 +96,17 @@ def test_a_name_is_given_once(desk: Desk) -> None:
         desk.people.add("gulnar", Role.ADMIN, GOOD, NOW)
     assert refused.value.code == "name_taken"
     assert desk.people.get("gulnar").role is Role.VIEWER
+
+
+def test_nobody_is_called_as_the_program_calls_itself(desk: Desk) -> None:
+    """What such a person did would stand in histories and in the audit as done by nobody."""
+    names = {cases.ITSELF, records.ITSELF, user.COMMAND}
+    for name in names:
+        with pytest.raises(Refused, match="program itself") as refused:
+            desk.people.add(name, Role.ADMIN, GOOD, NOW)
+        assert refused.value.code == "name_taken"
+    assert names == people.OF_PROGRAMS
+    assert desk.people.all() == []
 
 
 def test_nobody_is_changed_by_a_wrong_name(desk: Desk) -> None:

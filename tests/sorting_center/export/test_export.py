@@ -29,7 +29,9 @@ def test_a_line_is_the_event_as_it_was_hashed(ledger: Ledger, station: Station) 
         assert (found["station"], found["epoch"], found["seq"]) == (station.station, station.epoch, seq)
 
 
-@pytest.mark.parametrize("hostile", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", '=HYPERLINK("x")', "\r=1", "\n=1"])
+@pytest.mark.parametrize(
+    "hostile", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", '=HYPERLINK("x")', "\r=1", "\n=1", "\uff1d1+1", "\uff201"]
+)
 def test_no_cell_is_a_formula(ledger: Ledger, station: Station, hostile: str) -> None:
     ledger.accept([station.start(), station.intake(1, product=hostile)], "shache", NOW)
     text = "".join(table(ledger.events()))

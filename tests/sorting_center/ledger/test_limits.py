@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -15,11 +16,13 @@ from kiosk.messaging.contract.receive import parse_event
 from kiosk.messaging.contract.received import ReceivedEvent
 from kiosk.sorting_center.export import epcis, jsonl, table
 from kiosk.sorting_center.health import Health
-from kiosk.sorting_center.ledger import Delivery, Ledger, Refusal
+from kiosk.sorting_center.ledger import Delivery, Ledger, Refusal, StreamState, overview
 from kiosk.sorting_center.ledger.accept import MAX_EPOCHS
 from kiosk.sorting_center.ledger.alarms import MAX_BODIES, MAX_BODY_BYTES
-from kiosk.sorting_center.ledger.schema import alarm, intake, quarantine, refused
-from kiosk.sorting_center.ledger.sightings import MAX_REFUSED_BYTES, MAX_WHOLE
+from kiosk.sorting_center.ledger.overview import GapRow
+from kiosk.sorting_center.ledger.records import Sighting
+from kiosk.sorting_center.ledger.schema import alarm, intake, quarantine, refused, station_status, stream
+from kiosk.sorting_center.ledger.sightings import MAX_REFUSED_BYTES, MAX_REGIONS, MAX_WHOLE
 from tests.sorting_center.staff import viewer
 from tests.sorting_center.stations import NOW, Station, believed, of_weight
 
@@ -115,6 +118,52 @@ def test_an_epoch_beyond_the_last_letter_is_refused_alarmed_and_never_acknowledg
     other = Station("S0148")
     assert len(ledger.accept([other.start()], REGION, NOW)) == 1
     assert len(ledger.accept([event], "yarkant", NOW)) == 1, "another county's station has its own letters"
+
+
+def test_a_station_that_makes_regions_up_fills_the_ledger_with_none(ledger: Ledger) -> None:
+    """The topic is its own in every region; each that is taken in is rows, cases and notices of its own."""
+
+    def tells(first: int, last: int) -> list[StreamState]:
+        regions = [f"r{number:03}" for number in range(first, last)]
+        events = [(region, Station("S0666", f"{number:016x}").start()) for number, region in enumerate(regions, first)]
+        return ledger.commit(Delivery(events, sightings=[Sighting(region, "S0666") for region in regions]), NOW)
+
+    assert len(tells(0, MAX_REGIONS - 8)) == MAX_REGIONS - 8
+    assert len(tells(MAX_REGIONS - 8, MAX_REGIONS + 5)) == 8
+    assert tells(MAX_REGIONS + 5, MAX_REGIONS + 10) == []
+    other = Station("S0147")
+    (state,) = ledger.accept([other.start()], "r999", NOW)
+    assert state.upto == 1, "a number of somebody else has its own regions"
+    station = Station("S0666", f"{3:016x}")
+    station.start()
+    (state,) = ledger.accept([station.intake(1)], "r003", NOW)
+    assert state.upto == 2, "the regions that are known go on"
+    with ledger.reading() as connection:
+        for counted in (station_status, stream):
+            rows = select(func.count()).select_from(counted).where(counted.c.station == "S0666")
+            assert connection.execute(rows).scalar_one() == MAX_REGIONS, counted.name
+        kept = connection.execute(select(refused.c.topic, refused.c.code)).all()
+    assert {row.code for row in kept} == {"too_many_regions"}
+    assert len(kept) == 10
+    assert kept[0].topic == f"kiosk/v1/r{MAX_REGIONS}/S0666/up/event"
+
+
+def test_of_thousands_of_holes_no_more_are_made_ready_than_are_shown(
+    ledger: Ledger, station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every second number, in every epoch: half a million rows for the front page, of one station."""
+    made: list[object] = []
+
+    def counted(*values: Any) -> overview.GapRow:
+        made.append(values)
+        return GapRow(*values)
+
+    monkeypatch.setattr(overview, "GapRow", counted)
+    events = station.run(200)
+    ledger.accept(events[::2], REGION, NOW)
+    found = ledger.overview("")
+    assert (found.counts.gaps, len(found.gaps), len(made)) == (99, 20, 20)
+    assert [(row.first, row.last) for row in found.gaps] == [(number, number) for number in range(2, 42, 2)]
 
 
 def heavy(station: Station, count: int, size: int) -> list[ReceivedEvent]:

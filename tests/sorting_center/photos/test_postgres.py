@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import inspect
 
+from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.care.copy import copy_ledger
 from kiosk.sorting_center.photos.photos import Photos, Standing
@@ -69,3 +70,9 @@ def test_its_tables_are_in_a_schema_of_their_own(postgres_url: str) -> None:
         own = inspect(connection).get_table_names()
     assert set(tables) == {"announced", "received", "refused", "followed"}
     assert not {"announced", "received", "followed"} & set(own)
+
+
+def test_a_desk_that_is_written_keeps_no_center_from_its_pictures(postgres_url: str) -> None:
+    """A list of 100,000 stations takes longer than anybody waits for a lock."""
+    with Ledger.open(postgres_url), Desk.open(postgres_url) as desk, desk.database.writing():
+        Photos.open(postgres_url).close()

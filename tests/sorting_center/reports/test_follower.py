@@ -171,6 +171,26 @@ def test_what_is_in_an_archive_counts_on_the_day_it_arrived(ledger_url: str, tmp
         assert Follower(ledger, reports).step() == 0
 
 
+def test_a_void_that_left_for_an_archive_before_it_was_followed_is_missed_in_no_total(
+    ledger_url: str, tmp_path: Path
+) -> None:
+    """Pages are shown now and then, and somebody archives meanwhile: of the receipt before it is told already."""
+    station = ClockedStation()
+    with Ledger.open(ledger_url) as ledger, Reports.open(ledger_url, ZONE) as reports:
+        ledger.accept(station.run(4), "shache", "2026-09-20T04:00:00.000Z")
+        followed(Follower(ledger, reports))
+        ledger.accept([station.void(1), station.intake(9), station.void(9)], "shache", "2026-09-21T04:00:00.000Z")
+        ledger.accept([station.intake(50)], "shache", "2026-11-20T04:00:00.000Z")
+        ledger.set_feed_position("mqtt", ledger.feed_end())
+    assert len(list(archive(ledger_url, "2026-11", tmp_path))) == 1
+    with Ledger.open(ledger_url) as ledger, Reports.open(ledger_url, ZONE) as reports:
+        followed(Follower(ledger, reports), 2)
+        overview = ledger.overview("").totals
+        whole = total(row.figures for row in reports.days.each(date(2026, 9, 1), date(2026, 11, 30)))
+        assert (whole.intakes, whole.voided, whole.net_g) == (overview.intakes, overview.voided, overview.net_g)
+        assert (whole.intakes, whole.voided) == (3, 2)
+
+
 def test_a_follower_in_a_thread_ends(ledger: Ledger, reports: Reports) -> None:
     follower, ending = Follower(ledger, reports), threading.Event()
     thread = threading.Thread(target=follower.run, args=(ending,))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
+import pytest
+
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.moment import ClockQuality
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.reports import Figures, Part, Reports
 from kiosk.sorting_center.reports.follower import Follower
-from tests.sorting_center.reports.ledgers import ClockedStation, followed
+from kiosk.sorting_center.reports.following.closes import Closes, Verdict
+from tests.sorting_center.reports.ledgers import ClockedStation, closed, followed
 from tests.sorting_center.stations import NOW, believed, of_weight
 
 DAY = date(2026, 11, 25)
@@ -83,3 +86,27 @@ def test_what_the_ledger_sets_apart_is_in_no_report(ledger: Ledger, reports: Rep
     assert reports.days.total(DAY, DAY).intakes == 1
     assert reports.receipts.find(ReceiptNumber("S0147", "A", 2)) == ()
     assert reports.fleet.rows(DAY)[0].quarantined == {"bad_data": 1, "unknown_type": 1}
+
+
+def test_closes_that_name_what_comes_after_them_are_compared_once(
+    ledger: Ledger, reports: Reports, follower: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of a thousand was gone through again with every event behind it: seconds of the pages' process a page."""
+    again: list[int] = []
+
+    def gone_through(_: Closes, feedseq: int, upto: int) -> list[object]:
+        again.append(feedseq)
+        return []
+
+    monkeypatch.setattr(Closes, "_spans_again", gone_through)
+    station = ClockedStation()
+    told = [station.start()]
+    for number in range(1, 4):
+        here = len(station.sealed) + 1
+        told += [station.add(closed(first_seq=here, last_seq=here + 9_000)), station.intake(number)]
+    ledger.accept(told, "shache", NOW)
+    for limit in (2, 3, 1000):
+        follower.step(limit)
+    assert again == []
+    found = reports.closings.of_station("shache", station.station)
+    assert [(one.verdict, one.missing) for one in found] == [(Verdict.MISSING, 9_001)] * 3

@@ -59,6 +59,7 @@ TABLE = [
     ("much waits", heard(pending=100), [("backlog", "")]),
     ("a gap that stays", heard(gaps=GapFacts(2, 0, RECENT - HOUR)), [("gap", "")]),
     ("a gap that fills itself", heard(gaps=GapFacts(2, 0, RECENT)), []),
+    ("a gap that a clock gone wrong has noted", heard(gaps=GapFacts(2, 0, RECENT + 3650 * DAY)), [("gap", "")]),
     ("lost with an epoch", heard(gaps=GapFacts(5, 5, RECENT - DAY)), [("gap", "lost")]),
     ("lost, and missing", heard(gaps=GapFacts(5, 2, RECENT - DAY)), [("gap", ""), ("gap", "lost")]),
     ("it complains", heard(complains="ahead"), [("reports", "ahead")]),

@@ -13,6 +13,7 @@ from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.reports.follower import Follower
 from kiosk.sorting_center.web.sources import Stores
+from kiosk.sorting_center.web.staff import reconciliation
 from kiosk.sorting_center.web.staff.reconciliation import CARDS, ROWS
 from tests.sorting_center.reports.ledgers import ClockedStation, closed, followed
 from tests.sorting_center.staff import NOON, app_of, sign_in
@@ -247,6 +248,13 @@ def test_a_station_has_a_page_of_its_closes(client: FlaskClient, desk: Desk, led
         assert (there in page, not_there in page) == (True, False), day
 
 
+def mark(client: FlaskClient, way: str) -> str:
+    """What the form of a receipt's page says of the figures."""
+    found = re.search(r'name="figures" value="(\w+)"', client.get(way).text)
+    assert found is not None
+    return found[1]
+
+
 def test_a_receipt_that_was_told_twice_is_led_to(
     client: FlaskClient, desk: Desk, ledger: Ledger, stores: Stores
 ) -> None:
@@ -264,12 +272,13 @@ def test_a_receipt_that_was_told_twice_is_led_to(
     assert "receipts told twice" in client.get(f"/reconciliation?day={DAY}&lang=en").text
     way = "/receipts/shache/0147-A-000001"
     assert f'href="{way}"' in shown
-    form = {"csrf": csrf, "act": "first_counts", "reason": "as on the paper", "seen": "0"}
+    form = {"csrf": csrf, "act": "first_counts", "reason": "as on the paper", "seen": "0", "figures": mark(client, way)}
     assert client.post(f"{way}/settle", data=form).status_code == 303
     shown = client.get("/reconciliation/receipts?lang=en").text
     assert "as on the paper" in shown
-    other = form | {"reason": "both looked at"}
-    assert client.post("/receipts/shache/0147-A-000002/settle", data=other).status_code == 303
+    way = "/receipts/shache/0147-A-000002"
+    other = form | {"reason": "both looked at", "figures": mark(client, way)}
+    assert client.post(f"{way}/settle", data=other).status_code == 303
     assert "No receipt was told twice" in client.get("/reconciliation/receipts?lang=en").text
 
 
@@ -282,3 +291,69 @@ def test_every_word_is_there_in_every_language(
         settle(f"shache/{stations[name].station}/{stations[name].epoch}/{seq}", "asked_back")
     for path in (f"?day={DAY}&", "/shache/S0001?", "/receipts?"):
         assert client.get(f"/reconciliation{path}lang={language}").status_code == 200
+
+
+def test_a_settled_receipt_is_open_again_when_it_is_told_once_more(
+    client: FlaskClient, desk: Desk, ledger: Ledger, stores: Stores
+) -> None:
+    """Nor does anybody settle what is not on the page that was looked at."""
+    station, way = ClockedStation(), "/receipts/shache/0147-A-000001"
+    follower = Follower(ledger, stores.reports)
+
+    def told(grams: int) -> None:
+        ledger.accept([station.intake(1, **of_weight(grams))], "shache", NOW)
+        followed(follower)
+
+    def settle(seen: int, figures: str) -> int:
+        form = {"csrf": csrf, "act": "first_counts", "reason": "as on the paper", "seen": str(seen), "figures": figures}
+        return client.post(f"{way}/settle", data=form).status_code
+
+    ledger.accept([station.start()], "shache", NOW)
+    told(5_000)
+    told(7_000)
+    csrf = sign_in(client, desk, Role.OPERATOR)
+    old = mark(client, way)
+    told(8_000)
+    assert settle(0, old) == 409, "it is another receipt that was looked at"
+    assert settle(0, mark(client, way)) == 303
+    assert "No receipt was told twice" in client.get("/reconciliation/receipts?lang=en").text
+    told(9_000)
+    shown = client.get("/reconciliation/receipts?lang=en").text
+    assert "No receipt was told twice" not in shown
+    assert "open again" in shown and "open again" in client.get(f"{way}?lang=en").text
+    assert settle(1, mark(client, way)) == 303
+    assert "No receipt was told twice" in client.get("/reconciliation/receipts?lang=en").text
+
+
+def test_however_many_receipts_are_settled_an_older_one_that_is_open_is_shown(
+    client: FlaskClient, desk: Desk, ledger: Ledger, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copied card that was used for a day tells a hundred of them twice."""
+    monkeypatch.setattr(reconciliation, "_RECEIPTS", 3)
+    monkeypatch.setattr(reconciliation, "_ALARMS", 2)
+    station = ClockedStation()
+    told = [station.start()]
+    for number in range(1, 9):
+        told += [station.intake(number), station.intake(number, **of_weight(7_000))]
+    ledger.accept(told, "shache", NOW)
+    followed(Follower(ledger, stores.reports))
+    csrf = sign_in(client, desk, Role.OPERATOR)
+    form = {"csrf": csrf, "act": "first_counts", "reason": "as on the paper", "seen": "0"}
+    for number in range(8, 0, -1):
+        shown = client.get("/reconciliation/receipts?lang=en").text
+        way = f"/receipts/shache/0147-A-{number:06}"
+        assert f'class="button plain" href="{way}"' in shown, number
+        assert client.post(f"{way}/settle", data=form | {"figures": mark(client, way)}).status_code == 303
+    assert "No receipt was told twice" in client.get("/reconciliation/receipts?lang=en").text
+
+
+def test_a_day_of_years_ago_is_settled_as_any_other(
+    client: FlaskClient, settle: Settle, desk: Desk, ledger: Ledger, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The form stood on the page of its day, and nothing was found for it behind a thousand newer closes."""
+    monkeypatch.setattr(reconciliation, "_LOOKED_FOR", 1, raising=False)
+    station = county(ledger, stores)["wrong"]
+    ledger.accept([station.add(closed(first_seq=4, last_seq=3))], "shache", NOW)
+    followed(Follower(ledger, stores.reports))
+    assert settle(f"shache/S0001/{station.epoch}/3", "accepted", "looked at")[0] == 303
+    assert desk.audit.page(act="day_settled")[0].subject == f"shache S0001 {station.epoch} 3"

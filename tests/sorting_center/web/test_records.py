@@ -226,7 +226,9 @@ def test_a_receipt_that_is_there_twice_is_settled_by_a_person(county: Stores, de
     assert "7.000\xa0kg" in page and "8.000\xa0kg" in page, "what there is to compare"
     assert "/settle" not in viewer.get(path).text
     assert "/settle" in operator.get(path).text
-    form = {"csrf": csrf, "act": "first_counts", "seen": "0"}
+    mark = re.search(r'name="figures" value="(\w+)"', operator.get(path).text)
+    assert mark is not None
+    form = {"csrf": csrf, "act": "first_counts", "seen": "0", "figures": mark[1]}
     for wrong in ({"reason": ""}, {"reason": "x", "act": "delete"}, {"reason": "x", "seen": "7"}, {"seen": "x"}):
         assert operator.post(f"{path}/settle", data={**form, **wrong}).status_code == 409, wrong
     assert desk.decisions.history(Kind.RECEIPT, subject) == []

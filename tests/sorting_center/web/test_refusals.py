@@ -49,6 +49,7 @@ OF_PAGES: Mapping[PageCode, str] = {
     "bad_language": "this language is not spoken here",
     "bad_way": "a target is reached by mail or by webhook",
     "export_busy": "two exports are being made",
+    "figures_changed": "the receipt was told once more",
     "not_written": "the file cannot be made",
     "no_public_address": "no public address of the catalogue is set",
     "only_the_chain": "the chain alone says",

@@ -20,7 +20,7 @@ from kiosk.app.update.releases import ReleaseFolder
 from kiosk.app.update.station import StationShelf
 from kiosk.app.update.units import BACKUP, OTHERS_HELD, RELAY, STATION, STATION_HELD, Units
 from kiosk.base.files import write_synced
-from kiosk.station.update import journal
+from kiosk.station.update import journal, letters
 from kiosk.station.update.bundle import Manifest
 from kiosk.station.update.journal import Entry, Phase
 from kiosk.station.update.letters import Answer, Request, Verdict, is_bundle_name, parse
@@ -415,6 +415,21 @@ def test_a_request_is_taken_once_and_strange_ones_are_none(machine: Machine) -> 
     assert not is_bundle_name("")
     assert parse(b'{"number":"1","busy":"late","scale":true}', Answer) is None
     assert parse(b'{"bundle":"a.kioskupdate"}', Request) == Request("a.kioskupdate")
+
+
+def test_a_request_that_is_nested_too_deep_for_its_reader_is_none(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python 3.11 gives up at a thousand brackets; it would stay, and the helper would be started for it for ever."""
+
+    def gives_up(raw: bytes) -> object:
+        raise RecursionError("maximum recursion depth exceeded while deserializing an object")
+
+    monkeypatch.setitem(letters._DECODE, Request, gives_up)
+    request = machine.data / "requests/update.json"
+    request.write_text('{"x":' + "[" * 2_000 + "]" * 2_000 + ',"bundle":"a.kioskupdate"}')
+    assert machine.update() is None
+    assert not request.exists()
 
 
 @each("why", list(Why))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -51,17 +51,18 @@ class ArchivedMonth:
     sha256: str
 
 
-def archive(url: str, before: str, folder: Path) -> Iterator[ArchivedMonth]:
+def archive(url: str, before: str, folder: Path, followed: Mapping[str, int] | None = None) -> Iterator[ArchivedMonth]:
     """Every month before this one (YYYY-MM), the oldest first; raises a LedgerError or OSError.
 
-    A month leaves the ledger after its file was written, forced out and read again.
+    A month leaves the ledger after its file was written, forced out and read again. ``followed``: who else reads the
+    feed, by name, and up to which place of it each has come.
     """
     if before > told(datetime.now(UTC))[:7]:
         raise LedgerNotReady(f"{before} has not begun yet: a month that is not over stays")
     with closing(open_for_writing(url)) as opened:
         try:
             for month in _months(opened, before):
-                yield _archived(opened, month, folder)
+                yield _archived(opened, month, folder, followed or {})
         except DBAPIError as error:
             raise unusable(opened.address, error) from error
 
@@ -79,12 +80,13 @@ def _months(opened: OpenedLedger, before: str) -> list[str]:
     return months
 
 
-def _archived(opened: OpenedLedger, month: str, folder: Path) -> ArchivedMonth:
+def _archived(opened: OpenedLedger, month: str, folder: Path, followed: Mapping[str, int]) -> ArchivedMonth:
     file = folder / f"events-{month}.jsonl.gz"
     fresh = file.with_name(f".{file.name}.new")
     try:
         with opened.reader.connect() as connection:
             _must_be_done(connection, month)
+            _must_be_followed(connection, month, followed)
             events, content = _written(connection, month, fresh)
         if _read_again(fresh) != (events, content):
             raise LedgerDamaged(f"{fresh} does not read as it was written: check the disk; the ledger is as it was")
@@ -125,6 +127,18 @@ def _must_be_done(connection: Connection, month: str) -> None:
     if highest > position:
         raise LedgerNotReady(
             f"{month} stays: the feed was published up to {position}, and the month goes up to {highest}"
+        )
+
+
+def _must_be_followed(connection: Connection, month: str, followed: Mapping[str, int]) -> None:
+    """What has left for an archive nobody reads any more: an offer would never be listed, a picture never asked for."""
+    highest = connection.execute(select(func.max(event.c.feedseq)).where(_of(month))).scalar() or 0
+    behind = {name: place for name, place in followed.items() if place < highest}
+    if behind:
+        said = ", ".join(f"{name} up to {place}" for name, place in behind.items())
+        raise LedgerNotReady(
+            f"{month} stays: it goes up to {highest} in the feed, and it was read for {said}: let the sorting center "
+            "run, with its pages and pictures, until that is done"
         )
 
 

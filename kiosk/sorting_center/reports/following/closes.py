@@ -95,7 +95,7 @@ class _Span:
         self.events = max(0, data.last_seq - data.first_seq + 1)
         self.begins_after = 0
         """Where the day before it ended."""
-        self.wanted = (told.station, epoch, told.region, data.first_seq, data.last_seq, told.feedseq)
+        self.wanted = (told.station, epoch, told.region, data.first_seq, min(data.last_seq, int(seq)), told.feedseq)
 
     @property
     def end(self) -> int:
@@ -139,17 +139,20 @@ class Closes:
         return [self._row(span, found.get(span.key, _Found()), standing) for span in new]
 
     def late_rows(self, page: Page) -> list[tuple[Any, ...]]:
-        """Of closes that lacked an event which is in this page, behind them: they are compared again."""
+        """Of closes that lacked an event which is in this page, behind them: they are compared again. An event that a
+        close names and that was written after it is none of its day, and waits for nothing.
+        """
         told: dict[tuple[str, str, str], list[ToldEvent]] = {}
         for event in page.events:
             told.setdefault((event.station, event.region, event.epoch), []).append(event)
         if not told:
             return []
-        lowest = as_parameter((*stream, min(event.seq for event in events)) for stream, events in told.items())
+        numbers = {stream: [event.seq for event in events] for stream, events in told.items()}
+        between = as_parameter((*stream, min(seqs), max(seqs)) for stream, seqs in numbers.items())
         spans = []
-        for row in self._connection.execute(_lacking(self._dialect), lowest).all():
-            events = told[row.station, row.region, row.epoch]
-            if any(row.first_seq <= one.seq <= row.last_seq and one.feedseq > row.feedseq for one in events):
+        for row in self._connection.execute(_lacking(self._dialect), between).all():
+            events, last_seq = told[row.station, row.region, row.epoch], min(row.last_seq, row.seq)
+            if any(row.first_seq <= one.seq <= last_seq and one.feedseq > row.feedseq for one in events):
                 spans += self._spans_again(row.feedseq, page.upto)
         found = self._found(spans)
         standing = self._standing(found)
@@ -304,12 +307,15 @@ def _known(dialect: str) -> Select[Any]:
 
 @cache
 def _lacking(dialect: str) -> Select[Any]:
-    """Of these epochs the closes behind an event that lack any: of a feed in order there is hardly one."""
+    """Of these epochs the closes behind events between two numbers that lack any: of a feed in order there is hardly
+    one.
+    """
     keys, c = Keys(dialect), closing.c
     same = (c.station == keys.text(0)) & (c.region == keys.text(1)) & (c.epoch == keys.text(2))
     later = same & (c.seq > keys.number(3)) & (c.verdict == Verdict.MISSING.value)
-    columns = (c.station, c.region, c.epoch, c.feedseq, c.first_seq, c.last_seq)
-    return select(*columns).select_from(keys.table).join(closing, later)
+    of_day = (c.last_seq >= keys.number(3)) & (c.first_seq <= keys.number(4))
+    columns = (c.station, c.region, c.epoch, c.seq, c.feedseq, c.first_seq, c.last_seq)
+    return select(*columns).select_from(keys.table).join(closing, later & of_day)
 
 
 @cache

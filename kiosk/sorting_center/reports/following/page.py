@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -185,8 +185,16 @@ class LedgerReader:
         wanted = select(ledger.feed_position.c.feedseq).where(ledger.feed_position.c.name == ledger.ARCHIVED)
         return self._connection.execute(wanted).scalar() or 0
 
-    def page(self, after: int, limit: int) -> Page | None:
-        """The next events above ``after``, at most ``limit``; None when there are none."""
+    def page(self, after: int, limit: int, *, with_voids: bool = False) -> Page | None:
+        """The next events above ``after``, at most ``limit``; None when there are none.
+
+        ``with_voids``: and every void in an archive. Of those nothing tells where in the feed they were, so whoever
+        goes on takes all of them whenever events have left for one: some may have left before he came to them.
+        """
+        page = self._page(after, limit)
+        return replace(page, bare_voids=self._bare_voids()) if page is not None and with_voids else page
+
+    def _page(self, after: int, limit: int) -> Page | None:
         rows = feed_page(self._connection, after, limit, _COLUMNS)
         is_whole = bool(rows) and rows[-1].feedseq - after == len(rows)
         archived = 0 if is_whole else self.archived_upto()
@@ -213,7 +221,7 @@ class LedgerReader:
         counted = frozenset(row.feedseq for row in intakes if row.feedseq <= upto)
         bare = [_bare(row) for row in intakes if row.feedseq <= upto and row.feedseq not in here]
         sha256 = next((row.sha256 for row in rows if row.feedseq == upto), "")
-        return Page(upto, sha256, events, counted & here, bare, self._bare_voids() if after == 0 else [])
+        return Page(upto, sha256, events, counted & here, bare)
 
     def _bare_voids(self) -> list[BareVoid]:
         event, void = ledger.event.c, ledger.intake_void.c

@@ -32,6 +32,11 @@ _SCHEMA_LOCK: Final = 0x53_4B_05
 _FOLLOWER_LOCK: Final = 0x53_4B_06
 
 
+def reports_path(ledger: Path) -> Path:
+    """``county.db`` -> ``county.reports.db``, beside it."""
+    return ledger.with_name(f"{ledger.stem}.reports.db")
+
+
 class Tables:
     """The tables of the reports of one ledger. Safe to use from several threads."""
 
@@ -47,7 +52,7 @@ class Tables:
         address = LedgerAddress.parse(ledger_url)
         if address.path is None:
             return cls._opened(f"of {address}", _of_database(address.url), stamp)
-        path = address.path.with_name(f"{address.path.stem}.reports.db")
+        path = reports_path(address.path)
         try:
             return cls._opened(str(path), _of_file(path), stamp)
         except ReportsUnusable as error:

@@ -34,7 +34,9 @@ SCHEMA: Final = schema_of(metadata)
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """``feedseq``: everything up to here is in the tables; ``sha256`` is of the event there, "" where none is."""
+    """``feedseq``: everything up to here is in the tables; ``sha256`` is of the event there, "" where none is.
+    ``archived``: up to where some events were in an archive when voids were taken from there.
+    """
 
     ledger_id: str
     generation: str
@@ -42,6 +44,7 @@ class Stamp:
     schema: str = SCHEMA
     feedseq: int = 0
     sha256: str = ""
+    archived: int = 0
 
     @classmethod
     def read(cls, connection: Connection) -> Stamp | None:
@@ -56,6 +59,7 @@ class Stamp:
                 found["schema"],
                 int(found["feedseq"]),
                 found["sha256"],
+                int(found.get("archived", "0")),
             )
         except (KeyError, ValueError):
             return None
@@ -69,6 +73,7 @@ class Stamp:
             "schema": self.schema,
             "feedseq": str(self.feedseq),
             "sha256": self.sha256,
+            "archived": str(self.archived),
         }
         upsert_rows(connection, stamp, sorted(told.items()))
 

@@ -14,6 +14,7 @@ from kiosk.domain.parcel import ParcelNumber
 from kiosk.domain.trade import NON_MEMBER
 from kiosk.sorting_center.desk.audit import Act
 from kiosk.sorting_center.desk.decisions import ACTS, Kind, Said
+from kiosk.sorting_center.desk.errors import Refused
 from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.reports import Receipt
 from kiosk.sorting_center.reports.journal import EventRow, converted
@@ -22,6 +23,7 @@ from kiosk.sorting_center.web.asked import whole_number
 from kiosk.sorting_center.web.frame import show
 from kiosk.sorting_center.web.sources import sources
 from kiosk.sorting_center.web.staff.links import common, receipt_number, region_of
+from kiosk.sorting_center.web.staff.reconciliation import settling_of
 
 receipts = Pages("receipts", __name__)
 
@@ -59,12 +61,16 @@ def parcel(region: str, number: str) -> str:
 def settle(region: str, number: str) -> Response:
     """What a person decides on a receipt that is there twice; the ledger stays as it is."""
     found = _found(region, number)
-    if not _twice(found):
+    if not found.twice:
         raise NotFound(f"{number} is not there twice")
+    settling = settling_of(found)
+    if request.form.get("figures", "") != settling.mark:
+        raise Refused("figures_changed", f"{number} was told once more meanwhile: look at it again")
     who, known = doors(), whole_number(request.form.get("seen", ""))
     act, reason = request.form.get("act", "")[:40], request.form.get("reason", "")[:1000]
-    subject, known = _subject(found), -1 if known is None else known
-    who.desk.decisions.decide((Kind.RECEIPT, subject), known, act, Said(current().person.name, reason), who.now())
+    subject, known = settling.subject, -1 if known is None else known
+    said = Said(current().person.name, reason, settling.figures)
+    who.desk.decisions.decide((Kind.RECEIPT, subject), known, act, said, who.now())
     who.desk.audit.record(current().person.name, Act.RECEIPT_SETTLED, subject, f"{act}: {reason}", who.now())
     return redirect(url_for("receipts.receipt", region=region, number=number), 303)
 
@@ -79,7 +85,7 @@ def _found(region: str, number: str) -> Receipt:
 
 def _shown(found: Receipt, lot: object = None) -> str:
     confirmed = found.confirmed
-    twice = _twice(found)
+    twice = found.twice
     return show(
         "receipt.html",
         receipt=found,
@@ -87,11 +93,11 @@ def _shown(found: Receipt, lot: object = None) -> str:
         bag_asked=whole_number(request.args.get("bag", "")),
         lot_code=confirmed.lot if confirmed is not None else ReceiptNumber.parse(found.number).lot,
         party=_party(found),
-        standing=_standing(found),
+        standing=found.standing,
         void_event=_void_event(found),
         twice=twice,
         compared=_compared(found, twice),
-        decisions=doors().desk.decisions.history(Kind.RECEIPT, _subject(found)) if twice else [],
+        settling=settling_of(found) if twice else None,
         acts=sorted(ACTS[Kind.RECEIPT]),
         **common(),
     )
@@ -99,13 +105,9 @@ def _shown(found: Receipt, lot: object = None) -> str:
 
 def _compared(found: Receipt, twice: Sequence[EventRow]) -> Sequence[tuple[EventRow, IntakeConfirmed | None]]:
     """What each of them says, the one that counts first."""
-    standing = _standing(found)
+    standing = found.standing
     events = [*([standing] if standing is not None else []), *twice] if twice else []
     return [(event, converted(event, IntakeConfirmed)) for event in events]
-
-
-def _subject(found: Receipt) -> str:
-    return f"{found.region} {found.station} {found.number}"
 
 
 def _party(found: Receipt) -> str | None:
@@ -116,25 +118,8 @@ def _party(found: Receipt) -> str | None:
     return None if party == NON_MEMBER else party
 
 
-def _standing(found: Receipt) -> EventRow | None:
-    """The event that counts."""
-    row = found.row
-    return next((one for one in found.events if row is not None and (one.epoch, one.seq) == (row.epoch, row.seq)), None)
-
-
 def _void_event(found: Receipt) -> EventRow | None:
     void = found.void
     return next(
         (one for one in found.events if void is not None and (one.epoch, one.seq) == (void.epoch, void.seq)), None
     )
-
-
-def _twice(found: Receipt) -> Sequence[EventRow]:
-    """Confirmed once more with another content, or without saying that it was told again. What is in an archive cannot
-    be compared."""
-    standing = _standing(found)
-    return [
-        event
-        for event in found.told_again
-        if event.recomputed is not None and (event.reissued is None or standing is None or event.data != standing.data)
-    ]

@@ -18,6 +18,7 @@ from kiosk.sorting_center.desk.audit import Act
 from kiosk.sorting_center.desk.decisions import Decision, Kind, Said
 from kiosk.sorting_center.desk.errors import Refused
 from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.ledger.overview import AlarmRow
 from kiosk.sorting_center.ledger.records import RECEIPT_TWICE
 from kiosk.sorting_center.reports import COUNTY
 from kiosk.sorting_center.reports.closings import Closing, Stood
@@ -25,7 +26,7 @@ from kiosk.sorting_center.reports.figures import Figures
 from kiosk.sorting_center.reports.following.closes import Verdict
 from kiosk.sorting_center.reports.receipts import Receipt
 from kiosk.sorting_center.web.access import Pages, current, doors
-from kiosk.sorting_center.web.asked import whole_number
+from kiosk.sorting_center.web.asked import MOST, whole_number
 from kiosk.sorting_center.web.frame import show
 from kiosk.sorting_center.web.sources import sources
 from kiosk.texts import formats, html
@@ -37,8 +38,11 @@ ROWS: Final = 150
 CARDS: Final = 30
 """With all their figures and a form; more of a kind are a line each, so that no page is heavy."""
 _CLOSES: Final = 60
-_LOOKED_FOR: Final = 1_000
 _RECEIPTS: Final = 60
+"""Told twice: so many that are open, and as many that are settled."""
+_ALARMS: Final = 200
+_LOOKED_THROUGH: Final = 20
+"""Pages of alarms; the ledger keeps 1,000 of one station."""
 _MAX_REASON: Final = 2_000
 _MARK_CHARACTERS: Final = 16
 _NOTHING: Final = Figures()
@@ -173,12 +177,10 @@ def of_station(region: str, station: str) -> str:
 @reconciliation.act("/reconciliation/<region>/<station>/<epoch>/<int:seq>/settle", Role.OPERATOR)
 def settle_day(region: str, station: str, epoch: str, seq: int) -> Response:
     """Accept it with a reason, or ask the station back."""
-    if not _is_there(region, station):
+    if seq > MOST or not _is_there(region, station):
         abort(404)
-    known = sources().reports.closings.of_station(region, station, _LOOKED_FOR)
-    settling = next(
-        (one.settling for one in _days([one for one in known if (one.epoch, one.seq) == (epoch, seq)])), None
-    )
+    known = sources().reports.closings.told_by(region, station, epoch, seq)
+    settling = next((one.settling for one in _days(known)), None)
     if settling is None:
         abort(404)
     if refused := _settle(settling):
@@ -213,18 +215,53 @@ def _station_page(region: str, station: str, refused: str = "", subject: str = "
 
 
 def _doubles() -> Sequence[Double]:
-    """The newest."""
-    reports = sources().reports
-    alarms = reports.journal.alarms(RECEIPT_TWICE, COUNTY, _RECEIPTS)
-    told = reports.journal.at([(one.station, one.epoch, one.region, one.seq) for one in alarms])
-    numbers: dict[tuple[str, ReceiptNumber], None] = {}
-    for event in told:
+    """The newest that are open, and the newest that are settled: however many those are, no older one that is open is
+    left out for them.
+    """
+    found, alarms = sources().reports.receipts, sources().reports.journal.alarms
+    seen, doubles = set[str](), list[Double]()
+    for skip in range(0, _ALARMS * _LOOKED_THROUGH, _ALARMS):
+        page = alarms(RECEIPT_TWICE, COUNTY, _ALARMS, skip)
+        told = _told_twice(page)
+        decided = doors().desk.decisions.latest(Kind.RECEIPT, [subject for subject in told if subject not in seen])
+        for subject, (number, region, places) in told.items():
+            is_known = subject in decided and _covers(decided[subject], places)
+            if subject not in seen and not (is_known and _count(doubles, settled=True) >= _RECEIPTS):
+                doubles += [Double(one, settling_of(one)) for one in found.find(number, region)]
+            seen.add(subject)
+        if len(page) < _ALARMS or _count(doubles, settled=False) >= _RECEIPTS:
+            break
+    return doubles
+
+
+def _count(doubles: Sequence[Double], *, settled: bool) -> int:
+    return sum(one.settling.is_settled is settled for one in doubles)
+
+
+def _told_twice(alarms: Sequence[AlarmRow]) -> Mapping[str, tuple[ReceiptNumber, str, set[str]]]:
+    """The receipts they are about, by subject: number, region, and the places of the events that were one too many."""
+    found: dict[str, tuple[ReceiptNumber, str, set[str]]] = {}
+    for event in sources().reports.journal.at([(one.station, one.epoch, one.region, one.seq) for one in alarms]):
         number = _receipt_number(str(event.data.get("receipt"))) if event is not None else None
         if event is not None and number is not None:
-            numbers[event.region, number] = None
-    found = [receipt for region, number in numbers for receipt in reports.receipts.find(number, region)]
-    settlings = _settlings_of(Kind.RECEIPT, {f"{one.region} {one.station} {one.number}": "" for one in found})
-    return [Double(*pair) for pair in zip(found, settlings, strict=True)]
+            subject = f"{event.region} {number.station} {number}"
+            found.setdefault(subject, (number, event.region, set()))[2].add(f"{event.epoch}-{event.seq}")
+    return found
+
+
+def _covers(decided: Decision, places: set[str]) -> bool:
+    """Whether it settles what these events tell, without a look at the receipt."""
+    return decided.act != "asked_back" and (not decided.figures or places <= set(decided.figures.split()))
+
+
+def settling_of(found: Receipt) -> Settling:
+    """Of a receipt that is there twice. Its figures are the events that confirm it differently, by their places. Those
+    it was decided on stay when one of them has left for an archive since: that is no other receipt.
+    """
+    subject = f"{found.region} {found.station} {found.number}"
+    history = doors().desk.decisions.history(Kind.RECEIPT, subject)
+    told, decided = [f"{one.epoch}-{one.seq}" for one in found.twice], history[-1].figures if history else ""
+    return Settling(subject, history, decided if set(told) <= set(decided.split()) else " ".join(told))
 
 
 def _settle(settling: Settling) -> str:

@@ -136,12 +136,18 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def _give(path: Path, owner: int, group: int) -> None:
-    """A medium whose file system knows no owners keeps its own: that is no reason to fail there."""
-    made = path.stat()
+    """By a descriptor: whoever owns the folder may put a link in the file's place meanwhile. A medium whose file system
+    knows no owners keeps its own: that is no reason to fail there.
+    """
     try:
-        if (made.st_uid, made.st_gid) != (owner, group):
-            os.chown(path, owner, group, follow_symlinks=False)
-        if made.st_mode & ~_OWN_BITS & 0o777:
-            path.chmod(made.st_mode & _OWN_BITS)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            made = os.fstat(descriptor)
+            if (made.st_uid, made.st_gid) != (owner, group):
+                os.fchown(descriptor, owner, group)
+            if made.st_mode & ~_OWN_BITS & 0o777:
+                os.fchmod(descriptor, made.st_mode & _OWN_BITS)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         logger.warning("%s keeps its owner (%s): see that the station can write it", path, error)

@@ -19,8 +19,10 @@ from kiosk.sorting_center.ledger.schema import meta, refused, station_status
 from kiosk.sorting_center.ledger.twins import Boots, twin
 from kiosk.sorting_center.sentences import say
 
-MAX_REGIONS: Final = 128
-"""Of one number: more than a province has counties. A station that makes regions up has rows of its own in each."""
+MAX_REGIONS: Final = 256
+"""Of one number: more than a province has counties (Sichuan, the largest, has 183). A station that makes regions up has
+rows of its own in each.
+"""
 MAX_REFUSED: Final = 1000
 MAX_REFUSED_BYTES: Final = 16 * 1024
 """Of each; together at most 16 MiB of other people's garbage."""

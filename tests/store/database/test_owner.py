@@ -88,9 +88,27 @@ def test_nobody_but_root_changes_an_owner(tmp_path: Path, monkeypatch: pytest.Mo
         raise AssertionError("an owner was changed")
 
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    monkeypatch.setattr(os, "chown", never)
+    monkeypatch.setattr(os, "fchown", never)
     hand_over(file)
     assert (file.stat().st_uid, file.stat().st_mode) == (before.st_uid, before.st_mode)
+
+
+def test_a_link_in_the_place_of_a_file_gives_nothing_of_another_away(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Put there between the look and the gift, by whoever owns the folder."""
+    other = tmp_path / "of-root"
+    other.touch()
+    other.chmod(0o644)
+    if ROOT:
+        os.chown(other, 0, 0)
+    before = other.stat()
+    (folder / "file").symlink_to(other)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(Path, "is_symlink", lambda _: False)
+    hand_over(folder / "file")
+    after = other.stat()
+    assert (after.st_uid, after.st_gid, after.st_mode) == (before.st_uid, before.st_gid, before.st_mode)
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,10 @@ import pytest
 from kiosk.config.station import load
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.recovery.gather import KitSource, gather
+from kiosk.station.recovery.new_station import Given, make_station
 from kiosk.station.recovery.places import Places
-from kiosk.station.recovery.put_back import new_card
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.kit.contents import Credential, Kit, KitRefused
-from kiosk.store.backup.restore import restore
 from kiosk.store.backup.settings import BackupSettings
 from tests.depth import many
 from tests.store.backup.test_restore_cut_off import Killed, killed_at
@@ -44,11 +43,8 @@ class Card:
         (self.keys / "made").touch()
 
     def recover(self, kit: Kit, backup: Path) -> None:
-        """What ``kiosk restore --kit`` does, in its order."""
-        with new_card(kit, self.settings, load, self.credstore) as card:
-            card.put_secrets()
-            restore(backup, card.config.station.database, STATION, stamp())
-            card.put_settings()
+        """What ``kiosk restore --kit`` and the first start do."""
+        make_station(Given(kit, backup, "A"), self.settings, load, credstore=self.credstore)
 
     def key(self) -> str:
         return (self.keys / "pickup-key").read_text().strip()

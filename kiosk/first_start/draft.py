@@ -103,6 +103,9 @@ class SettingsDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     ``backup`` is the folder of the second medium, "" for none, and ``backup_uuid`` that of its file system.
 
     ``offered``: identities were in sight; ``identity`` is the station that was chosen, ``taken``: this machine is it.
+
+    ``kits``: kits or backups were in sight; ``recovery`` is the station that is to be put back, ``lettered``: the card
+    knows its receipt letters, else ``letter`` is that of the newest paper receipt.
     """
 
     at: str = "language"
@@ -122,6 +125,10 @@ class SettingsDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     goods: GoodsDraft | None = None
     backup: str = ""
     backup_uuid: str = ""
+    kits: bool = False
+    recovery: str = ""
+    lettered: bool = False
+    letter: str = ""
     offered: bool = False
     identity: str = ""
     taken: bool = False

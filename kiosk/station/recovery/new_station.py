@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from kiosk.station.open_store import stamps
 from kiosk.station.recovery.put_back import Load, NewCard, new_card
@@ -21,8 +20,7 @@ from kiosk.store.backup.kit.contents import Kit
 from kiosk.store.backup.restore import Restored, RestoreOptions, check_backup, restore
 from kiosk.store.database.lasting import require_lasting
 from kiosk.store.errors import StoreError
-
-SERIES_FILE: Final = "receipt-series"
+from kiosk.store.journal.series import SERIES_FILE
 
 
 class LetterMissing(StoreError):
@@ -50,8 +48,8 @@ def _no_more(card: NewCard) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """What somebody else has to do in between. ``judged``: kit and card fit, and nothing was written; it may raise
-    StoreError. ``before_settings``: all but the last step is done; what it raises leaves a card without settings.
+    """What somebody else has to do in between. ``judged``: kit and card fit, and nothing was written.
+    ``before_settings``: all but the last step is done. What they raise ends it, and the card is no station.
     """
 
     judged: Callable[[NewCard], None] = _no_more

@@ -142,6 +142,16 @@ def draft_path(config_file: Path) -> Path:
     return config_file.with_name(f"{config_file.name}.draft.json")
 
 
+def drop_draft(config_file: Path) -> None:
+    """There are settings, so nobody goes on with a draft, which holds hashes of PINs. It may have been kept in the
+    moment in which the settings came by another way.
+    """
+    try:
+        draft_path(config_file).unlink(missing_ok=True)
+    except OSError as error:
+        logger.warning("the draft of the first start stays: %s", error)
+
+
 def needs_first_start(config_file: Path) -> bool:
     """Whether there is no settings file yet. One that cannot be seen or is of another kind is not "no file"."""
     try:

@@ -14,7 +14,7 @@ from kiosk.first_start import questions as steps
 from kiosk.first_start.answers import ANSWERS, YES
 from kiosk.first_start.choices import choices, goods, summary, typed
 from kiosk.first_start.database import fill
-from kiosk.first_start.draft import SettingsDraft, draft_path, load_draft, save_draft
+from kiosk.first_start.draft import SettingsDraft, draft_path, drop_draft, load_draft, save_draft
 from kiosk.first_start.identity_questions import QUESTIONS as IDENTITY
 from kiosk.first_start.identity_questions import IdentityQuestions
 from kiosk.first_start.pins import AGAIN, PinQuestions
@@ -167,10 +167,7 @@ class FirstStartWizard:
                 return
             self._exit()
             self._draft = replace(self._draft, at=steps.DONE)
-            try:
-                self._draft_file.unlink(missing_ok=True)
-            except OSError as error:
-                logger.warning("the draft of the first start stays: %s", error)
+            drop_draft(self._place.config_file)
             self.written.set()
         logger.info("%s has come by another way: the first start ends", self._place.config_file)
 

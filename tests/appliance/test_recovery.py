@@ -45,7 +45,7 @@ broker_url = "mqtt://127.0.0.1:{port}"
 folder = "{backup}"
 {county}
 """
-CUTS, CUTS_AT_THE_SCREEN = 5, 2
+CUTS, CUTS_AT_THE_SCREEN = 5, 3
 WRONG = PaperCode.make(lambda below: 7)
 HELPER = "kiosk-recovery.service"
 RESTORE_S = 600.0
@@ -258,7 +258,7 @@ def the_first_start_brings_it_back(card: Card, stick: Stick, given: tuple[bytes,
         assert do(booted, "collects", station.code)["state"] == "collected"
         assert do(booted, "brings", "1")["receipts"] == ["0147-C-000001"]
     moments = random.Random(20261128)
-    for delay_s in sorted(moments.uniform(0.1, 1.0) * judged_s for _ in range(CUTS_AT_THE_SCREEN)):
+    for delay_s in sorted(moments.uniform(0.1, 1.0) * whole_s for _ in range(CUTS_AT_THE_SCREEN)):
         card.wipe()
         cut_at_the_screen(card, stick, digits, delay_s)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -51,7 +51,7 @@ def look(roots: Iterable[Path], is_mount: IsMount) -> dict[str, OnMedia]:
     locked: set[str] = set()
     for medium in mounted(roots, is_mount):
         for folder in (medium, *_folders(medium)):
-            names = {entry.name for entry in _entries(folder) if entry.is_file(follow_symlinks=False)}
+            names = set(_names(folder, lambda entry: entry.is_file(follow_symlinks=False)))
             for name in sorted(names):
                 if (match := KIT.fullmatch(name)) is not None:
                     kits.setdefault(match[1], []).append(folder / name)
@@ -102,16 +102,13 @@ def _beside(name: str, ending: str) -> str:
 
 def _folders(medium: Path) -> Iterator[Path]:
     """Those that backups or a kit may lie in; pictures lie beside the backups, and are many."""
-    found = (
-        entry.name
-        for entry in _entries(medium)
-        if entry.is_dir(follow_symlinks=False) and entry.name[:1] != "." and entry.name != "photos"
-    )
-    yield from (medium / name for name in islice(found, MOST_FOLDERS))
+    found = _names(medium, lambda entry: entry.is_dir(follow_symlinks=False))
+    wanted = (name for name in found if name[:1] != "." and name != "photos")
+    yield from (medium / name for name in islice(wanted, MOST_FOLDERS))
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """Nothing when the medium was pulled."""
+def _names(folder: Path, kind: Callable[[os.DirEntry[str]], bool]) -> list[str]:
+    """Sorted; nothing when the medium was pulled."""
     with suppress(OSError), os.scandir(folder) as entries:
-        return list(islice(entries, LOOKED_AT))
+        return sorted(entry.name for entry in islice(entries, LOOKED_AT) if kind(entry))
     return []

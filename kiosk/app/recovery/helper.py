@@ -39,7 +39,7 @@ from kiosk.base.files import write_durably
 from kiosk.base.json_reader import Unreadable
 from kiosk.config.station import load
 from kiosk.domain.identifiers import BadIdentifier
-from kiosk.first_start.draft import draft_path
+from kiosk.first_start.draft import drop_draft
 from kiosk.first_start.identity.taking import RULE, Instant
 from kiosk.first_start.recovery.ports import RecoveryRefused, Refusal
 from kiosk.station.papers.network_printer import STATION_UNIT
@@ -141,9 +141,9 @@ def _put_back(where: HelperPlaces, request: Request) -> None:
     try:
         given = Given(kit, backup, request.letter or None)
         back = make_station(given, where.settings, load, steps, where.credentials)
-        draft_path(where.settings).unlink(missing_ok=True)
     except (StoreError, OSError, ValueError) as error:
         raise _refused(error, backup) from error
+    drop_draft(where.settings)  # a tap may have kept it once more
     if back.problem:
         logger.warning("the station is in place: %s", back.problem)
 
@@ -169,9 +169,9 @@ def _make_way(where: HelperPlaces) -> None:
     """
     try:
         where.restart()
-        draft_path(where.settings).unlink(missing_ok=True)
     except OSError as error:
         raise RecoveryRefused("failed", str(error), "machine") from error
+    drop_draft(where.settings)
 
 
 def _require_new(where: HelperPlaces) -> None:

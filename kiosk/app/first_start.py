@@ -7,12 +7,14 @@ import os
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from kiosk.app.arrival import Arrival
-from kiosk.app.identity.requests import NoIdentities, RequestedIdentities
+from kiosk.app.identity.requests import RequestedIdentities
 from kiosk.app.machine import ThisMachine
 from kiosk.app.media import ROOTS
+from kiosk.app.recovery.requests import RequestedRecoveries
 from kiosk.app.systemd import Notifier
 from kiosk.config.station import load
 from kiosk.first_start.wizard import FirstStartPlace, FirstStartWizard
@@ -85,9 +87,16 @@ def run_first_start(
 
 
 def _this_machine(settings: Path, data: Path) -> ThisMachine:
-    """Identities are taken by a root helper, which a box alone has."""
-    identities = RequestedIdentities(data / "requests/identity.json") if on_a_box() else NoIdentities()
-    return ThisMachine(keys=(settings, data), media=ROOTS, data=data, identities=identities)
+    """Identities are taken and stations put back by root helpers, which a box alone has."""
+    machine = ThisMachine(keys=(settings, data), media=ROOTS, data=data)
+    if not on_a_box():
+        return machine
+    requests = data / "requests"
+    return replace(
+        machine,
+        identities=RequestedIdentities(requests / "identity.json"),
+        recoveries=RequestedRecoveries(requests / "recovery.json", data),
+    )
 
 
 def _wait(wizard: FirstStartWizard, server: Server, stop: threading.Event, arrival: Arrival) -> None:

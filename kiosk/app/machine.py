@@ -15,6 +15,7 @@ from pathlib import Path
 from kiosk.app.adapters import make_camera, make_port_probe, make_printer, make_scale, make_scanner
 from kiosk.app.identity.requests import NoIdentities
 from kiosk.app.media import IsMount, catalog_files, mounted, on_another_disk
+from kiosk.app.recovery.requests import NoRecoveries
 from kiosk.devices.camera.settings import CameraSettings, FittedKind
 from kiosk.devices.ports import (
     Camera,
@@ -32,6 +33,7 @@ from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.first_start.ports import Identities
+from kiosk.first_start.recovery.ports import Recoveries
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.messaging.relay.tls import tls_context
 from kiosk.protocols.barcodes.hid_pos import BadDescriptor, read_descriptor
@@ -59,6 +61,7 @@ class ThisMachine:
     is_mount: IsMount = os.path.ismount
     sys: Path = Path("/sys")
     identities: Identities = field(default_factory=NoIdentities)
+    recoveries: Recoveries = field(default_factory=NoRecoveries)
 
     def serial_ports(self) -> tuple[str, ...]:
         """Serial ports by id, then those that have no id by the socket they are plugged into."""

@@ -23,7 +23,7 @@ from kiosk.store.backup.kit.beside import read_kit
 from kiosk.store.backup.kit.contents import Kit
 from kiosk.store.backup.kit.sealing import asks_for, open_with_paper
 from kiosk.store.backup.medium import BackupRefused, check_medium, uuid_of
-from kiosk.store.backup.restore import Restored, RestoreOptions, check_backup
+from kiosk.store.backup.restore import Restored, RestoreOptions
 from kiosk.store.backup.restore import restore as bring_back
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.lasting import on_a_box, require_lasting
@@ -98,9 +98,8 @@ def _make(config: StationConfig, settings: BackupSettings, same_disk: bool, file
     return with_kit(made, settings, KitSource(config, file, os.environ), stamp())
 
 
-NO_LETTER: Final = (
-    "a new card does not know which receipt letters were used since the backup, and starts as soon as it has its "
-    "settings: add --letter with the letter on the newest paper receipt (A when there is none), or copy receipt-series "
+ADD_LETTER: Final = (
+    "add --letter with the letter on the newest paper receipt (A when there is none), or copy receipt-series "
     "from the old card into the data folder"
 )
 
@@ -147,29 +146,24 @@ def _restore(file: Path, own: StationSettings, letter: str | None) -> str:
 
 def _restore_new_card(file: Path, settings_file: Path, letter: str | None, kit_path: Path) -> None:
     """Everything is checked before the first byte is written; the settings come last."""
-    from kiosk.station.recovery.put_back import new_card
+    from kiosk.station.recovery.new_station import Given, LetterMissing, make_station
 
     try:
         _require_stopped()
         kit = _opened(kit_path)
-        with new_card(kit, settings_file, load) as card:
-            own = card.config.station
-            for folder in (own.data, card.key.parent, settings_file.absolute().parent):
-                require_lasting(folder)
-            if letter is None and not own.database.with_name("receipt-series").exists():
-                end(NO_LETTER, 2)
-            check_backup(file, own.database, own.station)
-            card.put_secrets()
-            problem = _restore(file, own, letter)
-            card.put_settings()
+        back = make_station(Given(kit, file, letter), settings_file, load)
+    except LetterMissing as error:
+        end(f"{error}: {ADD_LETTER}", 2)
     except StoreError as error:
         end(str(error), 1)
+    for line in _summary(file, back, sure_of_letters=True):
+        click.echo(line)
     click.echo(
         f"This card is station {kit.station} of {kit.region}: its key, {len(kit.credentials)} files of the relay and "
         f"{settings_file} are in place, and old pickup codes and PINs hold. Destroy the paper and the opened kit."
     )
-    if problem:
-        end(problem, 1)
+    if back.problem:
+        end(back.problem, 1)
 
 
 def _require_stopped() -> None:

@@ -45,6 +45,7 @@ NOUNS = {
         "Identities of stations, sealed, with their codes on paper.",
     ),
     "identity": ("kiosk.cli.box.identity:identity", "The identity of this machine: which station it is."),
+    "recovery": ("kiosk.cli.box.recovery:recovery", "A station that comes back on a new card."),
     "medium": ("kiosk.cli.box.medium:medium", "Sticks and disks that are plugged in."),
     "fleet": ("kiosk.cli.fleet:fleet", "Many stations on one machine, for measurements."),
 }

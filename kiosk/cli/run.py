@@ -50,12 +50,15 @@ def run(path: Path | None, port: int) -> None:
     with loading():
         from kiosk.app.station import run_station
         from kiosk.config.station import load
-        from kiosk.first_start.draft import needs_first_start
+        from kiosk.first_start.draft import drop_draft, needs_first_start
 
     if path is not None and needs_first_start(path) and not _set_up(path, port):
         return
     file = settings_place(path)
-    _run(read_config(file, load), lambda config, stop: run_station(config, stop, file))
+    config = read_config(file, load)
+    if file is not None:
+        drop_draft(file)
+    _run(config, lambda config, stop: run_station(config, stop, file))
 
 
 def _set_up(path: Path, port: int) -> bool:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from urllib.parse import urlsplit
 
 from kiosk.devices.printer.profiles import profiles
+from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.first_start.answers import BY_CAMERA, FOUND, LATER, NONE, PASSWORDS, authorities, key_pairs
 from kiosk.first_start.draft import (
     BrokerDraft,
@@ -20,6 +21,8 @@ from kiosk.first_start.goods import SAMPLE
 from kiosk.first_start.identity_questions import BY_HAND
 from kiosk.first_start.ports import Choice, GoodsView, Machine, SummaryRow
 from kiosk.first_start.questions import DEVICES
+from kiosk.first_start.recovery.ports import Lacks
+from kiosk.first_start.recovery.questions import NEW, NO_RECEIPT
 from kiosk.first_start.settings import FORMATS, diagonal
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.probe.proposals import Proposal
@@ -74,6 +77,27 @@ def _diagonals(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
 def _regions(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
     known = REGIONS if draft.region in ("", *REGIONS) else (draft.region, *REGIONS[:-1])
     return (Choice(name, name, chosen=name == draft.region) for name in known)
+
+
+_RECOVERY: Mapping[Lacks, str] = {
+    "": "setup.choice.recovery_whole",
+    "kit": "setup.choice.recovery_no_kit",
+    "backup": "setup.choice.recovery_no_backup",
+    "opening": "setup.choice.recovery_unopened",
+}
+
+
+def _recoveries(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
+    """What is not whole is shown, too: a technician who sees nothing does not know what to bring."""
+    yield Choice(NEW, text_id="setup.choice.recovery_new", picture="wrench")
+    for row in machine.recoveries.offered():
+        chosen = row.station == draft.recovery
+        yield Choice(row.station, row.station, "", row.made_on, _RECOVERY[row.lacks], "shelf", chosen)
+
+
+def _letters(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
+    yield Choice(NO_RECEIPT, text_id="setup.choice.recovery_no_receipt", picture="absent")
+    yield from (Choice(letter, letter, chosen=letter == draft.letter) for letter in SERIES_LETTERS)
 
 
 def _identities(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
@@ -261,6 +285,8 @@ def _asked(draft: SettingsDraft) -> bool:
 LISTS: Mapping[str, List] = {
     "language": _languages,
     "panel": _diagonals,
+    "recovery": _recoveries,
+    "recovery_letter": _letters,
     "identity": _identities,
     "region": _regions,
     "scale": _scales,

@@ -103,6 +103,9 @@ class SettingsDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     ``backup`` is the folder of the second medium, "" for none, and ``backup_uuid`` that of its file system.
 
     ``offered``: identities were in sight; ``identity`` is the station that was chosen, ``taken``: this machine is it.
+
+    ``kits``: kits or backups were in sight; ``recovery`` is the station that is to be put back, ``lettered``: the card
+    knows its receipt letters, else ``letter`` is that of the newest paper receipt.
     """
 
     at: str = "language"
@@ -122,6 +125,10 @@ class SettingsDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     goods: GoodsDraft | None = None
     backup: str = ""
     backup_uuid: str = ""
+    kits: bool = False
+    recovery: str = ""
+    lettered: bool = False
+    letter: str = ""
     offered: bool = False
     identity: str = ""
     taken: bool = False
@@ -133,6 +140,16 @@ class SettingsDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
 def draft_path(config_file: Path) -> Path:
     """Where the draft of a settings file is kept."""
     return config_file.with_name(f"{config_file.name}.draft.json")
+
+
+def drop_draft(config_file: Path) -> None:
+    """There are settings, so nobody goes on with a draft, which holds hashes of PINs. It may have been kept in the
+    moment in which the settings came by another way.
+    """
+    try:
+        draft_path(config_file).unlink(missing_ok=True)
+    except OSError as error:
+        logger.warning("the draft of the first start stays: %s", error)
 
 
 def needs_first_start(config_file: Path) -> bool:

@@ -14,6 +14,7 @@ from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.mat_measures import MatMeasures
 from kiosk.first_start.identity.ports import InUse
+from kiosk.first_start.recovery.ports import Recoveries
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.protocols.printers.page_setup import StreamLanguage
 from kiosk.station.screen import ScreenGeometry
@@ -84,10 +85,19 @@ class GoodsView:
 
 
 @dataclass(frozen=True, slots=True)
+class RecoveryView:
+    """A station is being put back; ``code``, ``why`` and ``seconds`` as in AnswerRefused once that has failed."""
+
+    code: str = ""
+    why: str = ""
+    seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class WizardView:
     """Everything one screen of the wizard shows. ``typed`` is the present answer, in the form it is typed in.
 
-    ``no_backup`` says, in English, why the first backup was not made.
+    ``no_backup`` says, in English, why the first backup was not made. ``recovery`` is there while it is waited for.
     """
 
     question: str
@@ -102,6 +112,7 @@ class WizardView:
     rows: tuple[SummaryRow, ...] = ()
     goods: GoodsView | None = None
     no_backup: str = ""
+    recovery: RecoveryView | None = None
 
 
 class Wizard(Protocol):
@@ -158,6 +169,10 @@ class Machine(Protocol):
     @property
     def identities(self) -> Identities:
         """Those that were brought on a stick."""
+
+    @property
+    def recoveries(self) -> Recoveries:
+        """Stations whose kits and backups were brought on a stick."""
 
     def serial_ports(self) -> tuple[str, ...]: ...
 

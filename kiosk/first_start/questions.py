@@ -58,6 +58,10 @@ class Question:
 QUESTIONS = (
     Question("language", "language"),
     Question("panel", "panel"),
+    Question("recovery", "station", lambda draft: draft.kits),
+    Question("recovery_letter", "station", lambda draft: bool(draft.recovery) and not draft.lettered),
+    Question("recovery_code", "station", lambda draft: bool(draft.recovery)),
+    Question("recovery_wait", "station", lambda draft: bool(draft.recovery), resume="recovery_code"),
     Question("identity", "station", lambda draft: draft.offered or draft.taken),
     Question("identity_code", "station", lambda draft: bool(draft.identity) and not draft.taken),
     Question("station", "station", _by_hand),

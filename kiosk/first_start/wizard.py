@@ -14,12 +14,14 @@ from kiosk.first_start import questions as steps
 from kiosk.first_start.answers import ANSWERS, YES
 from kiosk.first_start.choices import choices, goods, summary, typed
 from kiosk.first_start.database import fill
-from kiosk.first_start.draft import SettingsDraft, draft_path, load_draft, save_draft
+from kiosk.first_start.draft import SettingsDraft, draft_path, drop_draft, load_draft, save_draft
 from kiosk.first_start.identity_questions import QUESTIONS as IDENTITY
 from kiosk.first_start.identity_questions import IdentityQuestions
 from kiosk.first_start.pins import AGAIN, PinQuestions
 from kiosk.first_start.ports import AnswerRefused, Machine, Trial, WizardView
 from kiosk.first_start.question_trials import trial_of
+from kiosk.first_start.recovery.questions import QUESTIONS as RECOVERY
+from kiosk.first_start.recovery.questions import WAITS, RecoveryQuestions
 from kiosk.first_start.settings import screen_of, toml, write_settings
 from kiosk.first_start.trials import FAILED, POOR, SEEN, WAITING, ListenTrial, OnDemandTrial
 from kiosk.station.catalog.file import CatalogError
@@ -28,7 +30,7 @@ from kiosk.texts import LANGUAGES
 
 logger = logging.getLogger(__name__)
 
-BESIDE_IDENTITY = ("panel", "station")
+BESIDE_MEDIA = ("panel", "recovery", "identity", "station")
 _MOST_ENDING = 8
 """Trials whose attempt may still be under way; each ends by its own deadline."""
 
@@ -63,6 +65,7 @@ class FirstStartWizard:
         self._lock = threading.Lock()
         self._pins = PinQuestions(place.data)
         self._identity = IdentityQuestions(machine.identities)
+        self._recovery = RecoveryQuestions(machine.recoveries)
         self._draft = _resumed(load_draft(self._draft_file))
         self._trial: Trial | None = None
         self._ending: list[Trial] = []
@@ -84,13 +87,14 @@ class FirstStartWizard:
             steps=len(steps.STEPS),
             language=language,
             screen=screen_of(draft),
-            can_back=steps.before(draft, at) is not None,
+            can_back=steps.before(draft, at) is not None and not (at == WAITS and self._recovery.busy()),
             choices=choices(at, draft, self._machine, trial.found if isinstance(trial, ListenTrial) else ()),
             typed=typed(at, draft),
             trial=trial.look() if trial else None,
             rows=summary(draft) if at == "check" else (),
             goods=goods(draft, language) if at == "goods_shown" else None,
             no_backup=no_backup,
+            recovery=self._recovery.view() if at == WAITS else None,
         )
 
     def shot(self) -> bytes | None:
@@ -103,28 +107,31 @@ class FirstStartWizard:
 
     def answer(self, question: str, form: Mapping[str, str]) -> None:
         """A refused answer changes nothing; an answer that cannot be kept is refused, too."""
-        if question in IDENTITY:
-            self._answer_identity(question, form.get("value", ""))
+        if question in IDENTITY or question in RECOVERY:
+            self._answer_by_root(question, form.get("value", ""))
             return
         with self._lock:
             if question != self._draft.at or question == steps.DONE:
                 return
             if question == "check":
+                if self._recovery.busy():
+                    raise AnswerRefused("recovery_busy")
                 self._finish()
                 return
             draft = self._looked(self._taken(question, form))
             self._move(replace(draft, at=steps.after(draft, question)))
 
-    def _answer_identity(self, question: str, value: str) -> None:
+    def _answer_by_root(self, question: str, value: str) -> None:
         """Root may take half a minute over it: the pages are answered meanwhile."""
         with self._lock:
             if question != self._draft.at:
                 return
             draft = self._draft
-        changes = self._identity.answer(draft, question, value)
+        asked = self._identity if question in IDENTITY else self._recovery
+        changes = asked.answer(draft, question, value)
         with self._lock:
             if question == self._draft.at:
-                changed = replace(self._draft, **changes)
+                changed = self._looked(replace(self._draft, **changes))
                 self._move(replace(changed, at=steps.after(changed, question)))
 
     def back(self) -> None:
@@ -132,7 +139,7 @@ class FirstStartWizard:
         with self._lock:
             draft = self._looked(self._draft)
             earlier = steps.before(draft, draft.at)
-            if earlier is not None:
+            if earlier is not None and not (draft.at == WAITS and self._recovery.busy()):
                 self._move(replace(draft, at=earlier))
 
     def speak(self, language: str) -> None:
@@ -160,10 +167,7 @@ class FirstStartWizard:
                 return
             self._exit()
             self._draft = replace(self._draft, at=steps.DONE)
-            try:
-                self._draft_file.unlink(missing_ok=True)
-            except OSError as error:
-                logger.warning("the draft of the first start stays: %s", error)
+            drop_draft(self._place.config_file)
             self.written.set()
         logger.info("%s has come by another way: the first start ends", self._place.config_file)
 
@@ -179,7 +183,9 @@ class FirstStartWizard:
 
     def _looked(self, draft: SettingsDraft) -> SettingsDraft:
         """With a look at the media where the question about them lies beside the present one: a stick may come late."""
-        return replace(draft, offered=self._identity.offered()) if draft.at in BESIDE_IDENTITY else draft
+        if draft.at not in BESIDE_MEDIA:
+            return draft
+        return replace(draft, offered=self._identity.offered(), kits=self._recovery.offered())
 
     def _taken(self, question: str, form: Mapping[str, str]) -> SettingsDraft:
         if self._pins.takes(question):

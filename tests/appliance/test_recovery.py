@@ -15,6 +15,7 @@ from typing import Any
 from click.testing import CliRunner
 
 from kiosk.cli.sorting_center import main as center_program
+from kiosk.domain.paper_code import PaperCode
 from tests.appliance.cards import Card, Cards
 from tests.appliance.center_beside import PORT, CenterBeside
 from tests.appliance.sticks import MEDIUM, MOUNTS, Stick
@@ -44,7 +45,9 @@ broker_url = "mqtt://127.0.0.1:{port}"
 folder = "{backup}"
 {county}
 """
-CUTS = 5
+CUTS, CUTS_AT_THE_SCREEN = 5, 3
+WRONG = PaperCode.make(lambda below: 7)
+HELPER = "kiosk-recovery.service"
 RESTORE_S = 600.0
 """Promised for the whole way of a card; a machine that has much to do included."""
 
@@ -101,6 +104,8 @@ def test_a_new_card_a_kit_and_a_backup_are_the_same_station(cards: Cards, tmp_pa
     new.run(SCREENLESS)
     cut_while_it_is_restored(new, stick, (kit, code))
     the_new_card_is_the_same_station(new, stick, (kit, code), station, tmp_path)
+    new.wipe()
+    the_first_start_brings_it_back(new, stick, (kit, code), station)
 
 
 def the_old_card_works_and_dies(card: Card, stick: Stick, station: Station, folder: Path) -> None:
@@ -224,3 +229,84 @@ def the_new_card_is_the_same_station(
         print(f"everything is at the county after {time.monotonic() - begun:.1f} s")
         assert f"{KEY_TEXT}\n" == booted.call("cat", "/var/lib/kiosk-keys/pickup-key").stdout
         assert booted.call("stat", "-c", "%U %a", "/etc/kiosk/station.toml").stdout == "kiosk 600\n"
+
+
+def the_first_start_brings_it_back(card: Card, stick: Stick, given: tuple[bytes, str], station: Station) -> None:
+    """At the screen alone; the newest paper receipt is the other new card's, with B."""
+    kit, digits = given[0], PaperCode.typed(given[1]).digits
+    with stick.mounted() as top:
+        (top / "S0147.kit").write_bytes(kit)
+    with card.boot([TESTS]) as booted, stick.plugged_into(booted):
+        visitor = at_the_digits(booted)
+        refused = visitor.post("/setup/recovery_code", value=WRONG.digits)
+        assert (refused.status, "do not open this kit" in refused.page) == (409, True), refused.page
+        begun = time.monotonic()
+        taken = visitor.post("/setup/recovery_code", value=digits)
+        assert taken.status == 303, f"{taken.page}\n{booted.journal(HELPER)}"
+        judged_s = time.monotonic() - begun
+        is_the_station(booted)
+        whole_s = time.monotonic() - begun
+        print(f"at the screen: the digits are judged after {judged_s:.1f} s, the station works after {whole_s:.1f} s")
+        said = booted.journal(HELPER) + booted.journal(STATION)
+        assert not [secret for secret in (digits, KEY_TEXT) if secret in said]
+        left = "/etc/kiosk/station.toml.draft.json", "/var/lib/kiosk/requests/recovery.json"
+        assert [path for path in left if booted.call("test", "-e", path).returncode == 0] == []
+        kept = booted.call("stat", "-c", "%U %a", "/etc/kiosk/station.toml", "/var/lib/kiosk/station.db").stdout
+        assert kept == "kiosk 600\nkiosk 600\n", kept
+        unlocked = at(booted).post("/counter/unlock", number="01", pin=PIN)
+        assert unlocked.status == 303, unlocked.page
+        assert do(booted, "collects", station.code)["state"] == "collected"
+        assert do(booted, "brings", "1")["receipts"] == ["0147-C-000001"]
+    moments = random.Random(20261128)
+    for delay_s in sorted(moments.uniform(0.1, 1.0) * whole_s for _ in range(CUTS_AT_THE_SCREEN)):
+        card.wipe()
+        cut_at_the_screen(card, stick, digits, delay_s)
+
+
+def at_the_digits(booted: Booted) -> Visitor:
+    """The sticks are in, station and letter are chosen."""
+    visitor = Visitor(booted)
+    visitor.comes("/setup")
+    assert booted.call("systemctl", "start", MEDIUM).returncode == 0, booted.journal(MEDIUM)
+    visitor.post("/setup/language", value="en")
+    visitor.post("/setup/panel", value="7")
+    page = visitor.get().page
+    assert 'data-question="recovery"' in page, page
+    assert re.search(r"S0147.*20[0-9]{2}-[0-9]{2}-[0-9]{2}", page, re.DOTALL), page
+    assert visitor.post("/setup/recovery", value="S0147").status == 303
+    assert visitor.post("/setup/recovery_letter", value="B").status == 303
+    assert 'data-question="recovery_code"' in visitor.get().page
+    return visitor
+
+
+def is_the_station(booted: Booted) -> None:
+    """It has started by itself, with the key that it always had."""
+    booted.until(STATION, "StatusText", lambda text: text == "all parts are alive")
+    assert booted.call("cat", "/run/credentials/kiosk-station.service/pickup-key").stdout.strip() == KEY_TEXT
+    assert people_of(booted) == ["1", "2", "3"]
+
+
+def cut_at_the_screen(card: Card, stick: Stick, digits: str, delay_s: float) -> None:
+    with card.boot() as booted, stick.plugged_into(booted):
+        visitor = at_the_digits(booted)
+        tap = threading.Thread(target=_tapped, args=(visitor, digits), name="tap")
+        tap.start()
+        time.sleep(delay_s)  # the plug is pulled by the clock: no event says when
+        booted.cut()
+        tap.join()
+    with card.boot() as booted, stick.plugged_into(booted):
+        there = booted.call("test", "-e", "/etc/kiosk/station.toml").returncode == 0
+        print(f"cut {delay_s:.2f} s after the tap: {'the old station' if there else 'a new card'}")
+        if not there:
+            visitor = Visitor(booted)
+            visitor.comes("/setup")
+            assert booted.call("systemctl", "start", MEDIUM).returncode == 0, booted.journal(MEDIUM)
+            assert visitor.post("/setup/recovery_code", value=digits).status == 303, booted.journal(HELPER)
+        is_the_station(booted)
+
+
+def _tapped(visitor: Visitor, digits: str) -> None:
+    try:
+        visitor.post("/setup/recovery_code", value=digits)
+    except AssertionError:
+        return  # nobody is there any more to answer

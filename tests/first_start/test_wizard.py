@@ -23,8 +23,8 @@ from kiosk.store import StoreError
 from tests.web.first_start.answers import CAMERA, CLERK_PIN, KEYBOARD, PIN, PRINTER, SCALE, SCANNER
 from tests.web.first_start.start import Start
 
-ALL = [row.id for row in QUESTIONS if row.id not in ("identity", "identity_code", "check")]
-"""Without an identity on a stick."""
+ALL = [row.id for row in QUESTIONS if not row.id.startswith(("identity", "recovery", "check"))]
+"""Without an identity or a kit on a stick."""
 
 
 @pytest.fixture

@@ -118,6 +118,20 @@ os.rename("/var/lib/kiosk/requests/.fresh", "/var/lib/kiosk/requests/identity.js
 """As the wizard does, and as its user."""
 
 
+def test_root_says_what_is_missing_before_a_station_comes_back(new_box: Box) -> None:
+    """With its own helper, in its own sandbox; the whole way is in tests/appliance."""
+    new_box.until("kiosk-recovery.path", "ActiveState", lambda state: state == "active")
+    as_kiosk = ("setpriv", "--reuid=kiosk", "--regid=kiosk", "--clear-groups")
+    asked = new_box.call(*as_kiosk, "/usr/bin/python3", "-ISc", ASKED.replace("identity", "recovery"), CODE.digits)
+    assert asked.returncode == 0, asked.stderr
+    said = ("cat", "/run/kiosk-recovery/answer.json")
+    wait_for(lambda: "0" * 32 in new_box.call(*said).stdout, lambda: new_box.journal("kiosk-recovery.service"))
+    answer = json.loads(new_box.call(*as_kiosk, *said).stdout)
+    assert answer["word"] == "no_kit", answer
+    assert CODE.digits not in new_box.journal("kiosk-recovery.service") + str(answer)
+    new_box.until("kiosk-recovery.service", "Result", lambda result: result == "success")
+
+
 def test_root_takes_an_identity_from_a_stick_that_everybody_else_sees_read_only(new_box: Box, tmp_path: Path) -> None:
     new_box.until("kiosk-identity.path", "ActiveState", lambda state: state == "active")
     file = laid(tmp_path / "stick", made(tmp_path))

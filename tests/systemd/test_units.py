@@ -21,6 +21,7 @@ GATES = {
     "kiosk-backup.service": 6,
     "kiosk-keys.service": 10,
     "kiosk-identity.service": 15,
+    "kiosk-recovery.service": 13,
     "kiosk-media@.service": 12,
     "kiosk-bundle.service": 15,
     "kiosk-update.service": 12,

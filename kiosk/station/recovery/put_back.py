@@ -17,11 +17,19 @@ from kiosk.base.files import hand_over, stage, sync_folder, write_durably
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.ports import Configuration
 from kiosk.station.recovery.places import Places, keys_folder
-from kiosk.store.backup.kit.contents import Kit, KitRefused
+from kiosk.store.backup.kit.contents import Kit, KitRefused, OtherSoftware
 
 SETTINGS_MODE: Final = 0o640
 SECRET_MODE: Final = 0o600
 Load = Callable[[Path], Configuration]
+
+
+class CardTaken(KitRefused):
+    """The card has a life of its own: another station's settings, or a database under another key."""
+
+
+class CardFailed(KitRefused):
+    """A file of the card cannot be written or read; the cause is the OSError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +103,7 @@ def _loaded(staged: Path, load: Load) -> Configuration:
     try:
         return load(staged)
     except ValueError:
-        raise KitRefused(
+        raise OtherSoftware(
             "The settings in the recovery kit are not understood: this software is older than the station's. Update it."
         ) from None
 
@@ -110,9 +118,9 @@ def _check(card: NewCard, load: Load) -> None:
         raise KitRefused(f"The recovery kit cannot be put in place: {error}.") from None
     file = card.places.settings_file
     if file.exists() and (other := _station_of(file, load)) not in ("", card.kit.station):
-        raise KitRefused(f"This card is station {other}, and the recovery kit is of {card.kit.station}.")
+        raise CardTaken(f"This card is station {other}, and the recovery kit is of {card.kit.station}.")
     if card.config.station.database.exists() and not _has_key(card):
-        raise KitRefused(
+        raise CardTaken(
             f"There is a database {card.config.station.database} here already, kept under another key: a recovery kit "
             "is for a new card. To bring a backup back on this card type the same without --kit."
         )
@@ -137,7 +145,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise KitRefused(
+        raise CardFailed(
             f"{error.filename or 'A file'} cannot be written or read ({error.strerror or error}): type it as "
             "administrator, and look at the disk."
-        ) from None
+        ) from error

@@ -27,7 +27,7 @@ from kiosk.store.backup.settings import LONGEST_UUID, UUID
 from kiosk.store.errors import StoreError
 from kiosk.store.journal.series import series_line
 
-_NAME = re.compile(rf"(S[0-9]{{4}})-([{SERIES_LETTERS}])-([0-9]{{10}})-([0-9a-f]{{16}})\.json")
+MANIFEST_NAME: Final = re.compile(rf"(S[0-9]{{4}})-([{SERIES_LETTERS}])-([0-9]{{10}})-([0-9a-f]{{16}})\.json")
 _BLOCK_DEVICES: Final = Path("/sys/dev/block")
 _UDEV: Final = Path("/run/udev/data")
 _BY_UUID: Final = Path("/dev/disk/by-uuid")
@@ -86,7 +86,7 @@ def read_manifest(path: Path) -> Manifest:
 def finished(folder: Path, station: str) -> list[Path]:
     """The manifests of this station's finished backups, oldest first. Raises OSError when the medium is gone."""
     names = sorted(path.name for path in folder.iterdir())
-    mine = [name for name in names if (match := _NAME.fullmatch(name)) and match[1] == station]
+    mine = [name for name in names if (match := MANIFEST_NAME.fullmatch(name)) and match[1] == station]
     return [folder / name for name in mine if (folder / name).with_suffix(".db").is_file()]
 
 

@@ -26,7 +26,7 @@ from kiosk.store.backup.backup import sha256_of
 from kiosk.store.backup.medium import Manifest, read_manifest
 from kiosk.store.database.look import event_counters
 from kiosk.store.database.opening import Opening, random_epoch
-from kiosk.store.errors import DatabaseDamaged, StoreError
+from kiosk.store.errors import DatabaseDamaged, DiskFull, StoreError
 from kiosk.store.journal.series import Series, SeriesMarker, series_line
 from kiosk.store.records import Stamp
 from kiosk.store.store import Store
@@ -141,7 +141,7 @@ def check_backup(backup: Path, database: Path, station: str) -> None:
 
 
 def _altered(backup: Path) -> StoreError:
-    return StoreError(
+    return DatabaseDamaged(
         f"The backup {backup} is not what its manifest says: it was changed or damaged. Take an older backup."
     )
 
@@ -187,7 +187,7 @@ def _bring(backup: Path, copy: Path, manifest: Manifest | None) -> None:
     size = backup.stat().st_size + (log.stat().st_size if log else 0)
     free, need = shutil.disk_usage(copy.parent).free, size + _SPARE_BYTES
     if free < need:
-        raise StoreError(
+        raise DiskFull(
             f"The disk of {copy.parent.parent} has {free // _CHUNK} MB free and the backup needs {need // _CHUNK} MB: "
             "free space on it (photos first)."
         )
@@ -264,7 +264,8 @@ def _enter_new_life(copy: Path, backup: Path, station: str, stamp: Stamp, openin
             papers = _set_aside(store, stamp)
             now = store.epochs.identity()
     except DatabaseDamaged as error:
-        raise StoreError(f"The backup {backup} is not whole: take an older one. Nothing was changed.") from error
+        told = f"The backup {backup} is not whole: take an older one. Nothing was changed."
+        raise DatabaseDamaged(told) from error
     return NewLife(old, Series(now.series, now.epoch), events, told_again, papers)
 
 
@@ -275,7 +276,8 @@ def _newest(copy: Path, backup: Path) -> tuple[Series, int]:
             (events,) = connection.execute("SELECT count(*) FROM journal").fetchone()
             return Series(*row), events
     except (sqlite3.Error, TypeError) as error:
-        raise StoreError(f"The backup {backup} is not whole, or is none of a station: take another one.") from error
+        told = f"The backup {backup} is not whole, or is none of a station: take another one."
+        raise DatabaseDamaged(told) from error
 
 
 def _set_aside(store: Store, stamp: Stamp) -> int:

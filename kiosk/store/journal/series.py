@@ -14,11 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fcntl import LOCK_EX, flock
 from pathlib import Path
+from typing import Final
 
 from kiosk.base.files import hand_over, write_durably
 from kiosk.domain.identifiers import SERIES_LETTERS, BadIdentifier, next_series
 from kiosk.store.errors import StoreError
 
+SERIES_FILE: Final = "receipt-series"
 _LINE = re.compile(rf"(S[0-9]{{4}}) ([{SERIES_LETTERS}]) ([0-9a-f]{{16}})")
 
 
@@ -40,7 +42,7 @@ class SeriesMarker:
     """The file ``receipt-series`` in the folder of the database; other stations' lines in it are kept."""
 
     def __init__(self, database: Path) -> None:
-        self.path = database.with_name("receipt-series")
+        self.path = database.with_name(SERIES_FILE)
 
     @property
     def files(self) -> tuple[Path, Path]:

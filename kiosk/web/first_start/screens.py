@@ -45,6 +45,10 @@ _PRINTER = "setup.choice.network_printer"
 SCREENS = {
     "language": Screen("language", "language"),
     "panel": Screen("panel", "number-pad"),
+    "recovery": Screen("choose", "bring", foot="setup.hint.recovery", live=True),
+    "recovery_letter": Screen("choose", "receipt", foot="setup.hint.recovery_letter", columns=3),
+    "recovery_code": Screen("pad", "card", "identity", hint="setup.hint.identity_code"),
+    "recovery_wait": Screen("put_back", "bring", live=True),
     "identity": Screen(
         "choose",
         "bring",

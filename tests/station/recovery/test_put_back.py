@@ -14,11 +14,10 @@ import pytest
 from kiosk.config.station import load
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.recovery.gather import KitSource, gather
+from kiosk.station.recovery.new_station import Given, LetterMissing, Steps, make_station
 from kiosk.station.recovery.places import Places
-from kiosk.station.recovery.put_back import new_card
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.kit.contents import Credential, Kit, KitRefused
-from kiosk.store.backup.restore import restore
 from kiosk.store.backup.settings import BackupSettings
 from tests.depth import many
 from tests.store.backup.test_restore_cut_off import Killed, killed_at
@@ -44,11 +43,8 @@ class Card:
         (self.keys / "made").touch()
 
     def recover(self, kit: Kit, backup: Path) -> None:
-        """What ``kiosk restore --kit`` does, in its order."""
-        with new_card(kit, self.settings, load, self.credstore) as card:
-            card.put_secrets()
-            restore(backup, card.config.station.database, STATION, stamp())
-            card.put_settings()
+        """What ``kiosk restore --kit`` and the first start do."""
+        make_station(Given(kit, backup, "A"), self.settings, load, credstore=self.credstore)
 
     def key(self) -> str:
         return (self.keys / "pickup-key").read_text().strip()
@@ -124,6 +120,30 @@ def test_whenever_the_power_goes(station: Station, cards: Iterator[Card], templa
         if finished:
             break
     assert steps > 20
+
+
+def test_what_others_do_in_between_may_fail(station: Station, cards: Iterator[Card], template: Path) -> None:
+    """Before the first byte the card is as it was, before the settings it is no station; the same is done again."""
+    card = next(cards)
+
+    def fails(*seen: object) -> None:
+        raise OSError("nobody listens")
+
+    def make(letter: str | None, steps: Steps) -> None:
+        make_station(Given(station.kit, station.backup, letter), card.settings, load, steps, card.credstore)
+
+    with pytest.raises(LetterMissing):
+        make(None, Steps())
+    with pytest.raises(OSError, match="nobody"):
+        make("A", Steps(judged=fails))
+    assert (card.key(), card.credstore.exists(), list(card.settings.parent.iterdir())) == (FRESH_KEY, False, [])
+    with pytest.raises(OSError, match="nobody"):
+        make("A", Steps(before_settings=fails))
+    assert (card.key(), list(card.settings.parent.iterdir())) == (OWN_KEY, [])
+    seen: list[str] = []
+    make(None, Steps(lambda new: seen.append(new.kit.station), lambda: seen.append("settings come")))
+    assert seen == [STATION, "settings come"]
+    is_whole(card, template)
 
 
 def test_the_key_a_new_card_had_made_is_kept_beside(station: Station, cards: Iterator[Card]) -> None:

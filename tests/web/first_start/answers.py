@@ -8,6 +8,7 @@ from pathlib import Path
 from kiosk.app.machine import ThisMachine
 from kiosk.first_start.identity.ports import IdentityRefused, InUse
 from kiosk.first_start.ports import OfferedIdentity
+from kiosk.first_start.recovery.ports import OfferedRecovery, RecoveryRefused
 
 SCALE = "serial/by-id/usb-1a86_USB_Serial-if00-port0"
 SCANNER = "serial/by-id/usb-Newland_NLS-HR22-if00"
@@ -35,6 +36,38 @@ class Stick:
         raise IdentityRefused("wrong", "the code does not open this identity, or the file was changed")
 
 
+class Kits:
+    """Sticks with a kit and backups, when somebody has plugged them in; the helper begins, and does not come to an end
+    by itself.
+    """
+
+    def __init__(self) -> None:
+        self.plugged_in = False
+        self.working = False
+        self.ended: RecoveryRefused | None = None
+
+    def offered(self) -> tuple[OfferedRecovery, ...]:
+        rows = (
+            OfferedRecovery("S0147", "2026-11-27", ""),
+            OfferedRecovery("S0148", "2026-11-26", "opening"),
+            OfferedRecovery("S0149", "2026-11-25", "kit"),
+            OfferedRecovery("S0150", "", "backup"),
+        )
+        return rows if self.plugged_in else ()
+
+    def has_letters(self) -> bool:
+        return False
+
+    def begin(self, station: str, code: str, letter: str) -> None:
+        self.working = True
+
+    def busy(self) -> bool:
+        return self.working
+
+    def refusal(self) -> RecoveryRefused | None:
+        return self.ended
+
+
 def named_devices(folder: Path) -> ThisMachine:
     """Plain files in the places of devices: they are listed, and opening one fails at once."""
     dev, keys = folder / "dev", folder / "keys"
@@ -53,6 +86,7 @@ def answers(machine: ThisMachine) -> Iterator[tuple[str, Mapping[str, str]]]:
     rows = (
         ("language", "en"),
         ("panel", "7"),
+        ("recovery", "new"),
         ("identity", "by_hand"),
         ("station", "0147"),
         ("region", "yarkant"),

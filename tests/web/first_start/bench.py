@@ -25,7 +25,7 @@ from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.simulators.scanner.simulator import ScannerSimulator
 from tests.memory import other_disk
 from tests.messaging.ports import claimed_port
-from tests.web.first_start.answers import Stick
+from tests.web.first_start.answers import Kits, Stick
 
 SCALE = "usb-1a86_USB_Serial-if00-port0"
 SCANNER = "usb-Newland_NLS-HR22_A1B2C3-if00"
@@ -42,7 +42,7 @@ class Bench:
         self.folder = folder
         self.dev, self.keys, self.data = folder / "dev", folder / "keys", folder / "data"
         self.config = folder / "station.toml"
-        self.stick = Stick()
+        self.stick, self.kits = Stick(), Kits()
         self._ends = ExitStack()
 
     def __enter__(self) -> Self:
@@ -96,7 +96,7 @@ class Bench:
     def machine(self) -> ThisMachine:
         """What the wizard sees of it."""
         sys = self.dev / "no-sys"
-        return ThisMachine(self.dev, (self.keys,), (self.media,), self.data, self.is_mount, sys, self.stick)
+        return ThisMachine(self.dev, (self.keys,), (self.media,), self.data, self.is_mount, sys, self.stick, self.kits)
 
     def hang_up(self) -> None:
         """Nobody listens where the broker should be, until ``reset``."""
@@ -105,7 +105,8 @@ class Bench:
     def reset(self) -> None:
         """Nothing set up, and every device well."""
         self.config.unlink(missing_ok=True)
-        self.stick.plugged_in = False
+        self.stick.plugged_in = self.kits.plugged_in = self.kits.working = False
+        self.kits.ended = None
         shutil.rmtree(self.data, ignore_errors=True)
         (self.keys / BROKEN).unlink(missing_ok=True)
         self.labels.command("paper-in")

@@ -21,6 +21,7 @@ from kiosk.first_start.draft import (
 )
 from kiosk.first_start.goods import read_goods
 from kiosk.first_start.questions import QUESTIONS
+from kiosk.first_start.recovery.ports import RecoveryRefused
 from kiosk.web.settings import WebSettings
 from tests.web.first_start.bench import BACKUP, BROKEN, CAMERA, SCALE, SCANNER, Bench
 
@@ -78,8 +79,16 @@ def draft_at(bench: Bench, question: str, language: Language = "en", panel: WebS
     broker = full.broker
     if broker is not None and question in ("broker_ca", "broker_account"):
         broker = replace(broker, scheme="mqtts")
-    of_a_stick = question in ("identity", "identity_code")
-    return replace(full, at=question, broker=broker, offered=of_a_stick, identity="S0147" if of_a_stick else "")
+    of_a_stick, of_a_kit = question.startswith("identity"), question.startswith("recovery")
+    return replace(
+        full,
+        at=question,
+        broker=broker,
+        offered=of_a_stick,
+        identity="S0147" if of_a_stick else "",
+        kits=of_a_kit,
+        recovery="S0147" if of_a_kit and question != "recovery" else "",
+    )
 
 
 def _heard(bench: Bench, page: Page) -> None:
@@ -93,6 +102,29 @@ def _look(bench: Bench, page: Page) -> None:
 def _stick_comes(bench: Bench, page: Page) -> None:
     bench.stick.plugged_in = True
     page.locator(".tile", has_text="S0148").wait_for()
+
+
+def _kits_come(bench: Bench, page: Page) -> None:
+    bench.kits.plugged_in = True
+    page.locator(".tile", has_text="S0150").wait_for()
+
+
+def _kit_locked(bench: Bench, page: Page) -> None:
+    _kits_come(bench, page)
+    page.locator(".tile", has_text="S0148").tap()
+    page.locator(".notice").wait_for()
+
+
+def _put_back(bench: Bench, page: Page) -> None:
+    _whole_code(bench, page)
+    page.locator("[name=go]").tap()
+    page.locator("main[data-question=recovery_wait] [role=status]").wait_for()
+
+
+def _backup_damaged(bench: Bench, page: Page) -> None:
+    _put_back(bench, page)
+    bench.kits.working, bench.kits.ended = False, RecoveryRefused("backup", "")
+    page.locator("[role=alert]").wait_for()
 
 
 def _wrong_code(bench: Bench, page: Page) -> None:
@@ -198,6 +230,8 @@ def _other_letters(bench: Bench, page: Page) -> None:
 
 
 _ACTS: dict[str, Act] = {
+    "recovery": _kits_come,
+    "recovery_code": _whole_code,
     "identity": _stick_comes,
     "identity_code": _whole_code,
     "reads": _reads,
@@ -213,6 +247,9 @@ _MORE = (
     SetupScene("done", "check", _finish),
     SetupScene("done-no_backup", "check", _stick_pulled),
     SetupScene("goods-refused", "goods", _no_catalog),
+    SetupScene("recovery-refused", "recovery", _kit_locked),
+    SetupScene("recovery_wait", "recovery_code", _put_back),
+    SetupScene("recovery_wait-refused", "recovery_code", _backup_damaged),
     SetupScene("identity_code-refused", "identity_code", _wrong_code),
     SetupScene("region-pad", "region", _pad),
     SetupScene("village-letters", "village", _other_letters),

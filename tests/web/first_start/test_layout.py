@@ -25,6 +25,9 @@ TARGET_MM, GAP_MM, CONTRAST = 12.0, 2.0, 4.5
 LANGUAGES: tuple[Language, ...] = ("ug", "zh", "en")
 PANELS = (PANEL, WebSettings(1280, 800, 10.1), WebSettings(1920, 1080, 15.6))
 ON_PURPOSE = {
+    "recovery-refused": "409",
+    "recovery_wait": "404",
+    "recovery_wait-refused": "404",
     "identity_code-refused": "409",
     "clerk_pin-refused": "409",
     "goods-refused": "409",

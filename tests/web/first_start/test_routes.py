@@ -25,10 +25,11 @@ from kiosk.web.first_start.pads import PADS, allowed, pressed
 from kiosk.web.first_start.screens import SCREENS
 from kiosk.web.guard import CSP
 from kiosk.web.settings import WebSettings
-from tests.web.first_start.answers import Stick, answers, named_devices
+from tests.web.first_start.answers import Kits, Stick, answers, named_devices
 from tests.web.shop import Shop
 
 BASE = "http://127.0.0.1"
+CODE = "4821093755602182"
 
 
 class Wall:
@@ -38,7 +39,9 @@ class Wall:
         self.folder = folder
         stick = Stick()
         stick.plugged_in = True
-        self.machine = replace(named_devices(folder), identities=stick)
+        self.kits = Kits()
+        self.kits.plugged_in = True
+        self.machine = replace(named_devices(folder), identities=stick, recoveries=self.kits)
         self.no_backup = ""
         """What the database of the station says of its first backup."""
         place = FirstStartPlace(folder / "station.toml", folder / "data", 8080)
@@ -61,6 +64,10 @@ class Wall:
         return self.client.post(path, data=form, base_url=BASE, headers=headers)
 
     def walk(self, until: str) -> None:
+        if self.at == "recovery_wait" and until != self.at:
+            self.kits.working = False
+            for _ in range(3):
+                self.wizard.back()
         if self.at == "identity_code" and until != self.at:
             self.wizard.back()
         for question, form in answers(self.machine):
@@ -68,6 +75,13 @@ class Wall:
                 return
             if question == "identity" and until == "identity_code":
                 form = {"value": "S0147"}
+            if question == "recovery" and until.startswith("recovery_"):
+                for value, begun in (("S0147", "recovery"), ("C", "recovery_letter"), (CODE, "recovery_code")):
+                    if self.at == until:
+                        return
+                    if self.at == begun:
+                        assert self.post(f"/setup/{begun}", value=value).status_code == 303
+                return
             assert self.post(f"/setup/{question}", **form).status_code == 303
 
     def footprint(self) -> str:

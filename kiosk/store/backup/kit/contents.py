@@ -22,6 +22,18 @@ class KitRefused(StoreError):
     """No kit was made, or this one cannot be used. Nothing was changed; the text holds no secret."""
 
 
+class NotOpened(KitRefused):
+    """Nothing on a paper opens it: the county opens it first."""
+
+
+class WrongPaper(KitRefused):
+    """What was typed opens another kit, or this one was changed: the two cannot be told apart."""
+
+
+class OtherSoftware(KitRefused):
+    """It was made for other software."""
+
+
 @dataclass(frozen=True, slots=True)
 class Credential:
     """A file that the settings name: ``path`` as it stands there."""
@@ -68,4 +80,4 @@ def from_bytes(content: bytes) -> Kit:
     try:
         return _decode(content)
     except Unreadable:
-        raise KitRefused("The recovery kit holds something else than a kit: it is of other software.") from None
+        raise OtherSoftware("The recovery kit holds something else than a kit: it is of other software.") from None

@@ -16,7 +16,7 @@ from enum import IntEnum
 from typing import Final, Self
 
 from kiosk.domain.identifiers import BadIdentifier, check_region, check_station
-from kiosk.store.backup.kit.contents import KitRefused
+from kiosk.store.backup.kit.contents import KitRefused, OtherSoftware
 from kiosk.store.backup.kit.county_key import KEY_BYTES, NAME_BYTES
 from kiosk.store.paper_key import SALT_BYTES
 
@@ -72,7 +72,9 @@ class Envelope:
             raise KitRefused("This is no recovery kit: name a file that ends in .kit.")
         version, kind = rest.take(2)
         if version != VERSION or kind not in _PARAMETERS:
-            raise KitRefused("The recovery kit is of other software: open it with a version as new as the station's.")
+            raise OtherSoftware(
+                "The recovery kit is of other software: open it with a version as new as the station's."
+            )
         try:
             station = check_station(rest.named())
             region = check_region(rest.named())

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from kiosk.domain.paper_code import BadCode, PaperCode
-from kiosk.store.backup.kit.contents import Kit, KitRefused, from_bytes, to_bytes
+from kiosk.store.backup.kit.contents import Kit, KitRefused, NotOpened, WrongPaper, from_bytes, to_bytes
 from kiosk.store.backup.kit.county_key import KEY_BYTES, CountyKey
 from kiosk.store.backup.kit.envelope import Envelope, Kind
 from kiosk.store.paper_key import SALT_BYTES, paper_key
@@ -112,7 +112,8 @@ def _sealed(kit: Kit, outside: Envelope, key: bytes) -> bytes:
 def _outside(content: bytes, kinds: tuple[Kind, ...], otherwise: str) -> Envelope:
     outside = Envelope.parse(content)
     if outside.kind not in kinds:
-        raise KitRefused(f"The recovery kit of {outside.station} is not for this: {otherwise}")
+        told = f"The recovery kit of {outside.station} is not for this: {otherwise}"
+        raise NotOpened(told) if outside.kind is Kind.COUNTY else KitRefused(told)
     return outside
 
 
@@ -123,8 +124,10 @@ def _opened(outside: Envelope, key: Callable[[], bytes]) -> Kit:
     try:
         content = ChaCha20Poly1305(key()).decrypt(_NONCE, outside.sealed, outside.header)
     except (InvalidTag, ValueError):  # ValueError: an ephemeral key that shares nothing with any other
-        why = "" if outside.kind is Kind.COUNTY else "another paper belongs to it, or "
-        raise KitRefused(f"The recovery kit of {outside.station} does not open: {why}it was changed.") from None
+        told = f"The recovery kit of {outside.station} does not open: "
+        if outside.kind is Kind.COUNTY:
+            raise KitRefused(f"{told}it was changed.") from None
+        raise WrongPaper(f"{told}another paper belongs to it, or it was changed.") from None
     kit = from_bytes(content)
     if (kit.station, kit.region) != (outside.station, outside.region):
         raise KitRefused(f"The recovery kit of {outside.station} holds another station: it was made by a mistake.")

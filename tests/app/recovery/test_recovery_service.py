@@ -1,0 +1,563 @@
+"""The wizard's user asks, root puts the station back: through two files, on sticks that are folders."""
+
+from __future__ import annotations
+
+import fcntl
+import itertools
+import os
+import shutil
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from kiosk.app.identity.vault import FileVault
+from kiosk.app.recovery import requests as requests_module
+from kiosk.app.recovery.helper import HelperPlaces, attend
+from kiosk.app.recovery.messages import LOCK, MAX_BYTES, WORKING, Answer, Request, read_answer
+from kiosk.app.recovery.requests import RequestedRecoveries
+from kiosk.config.station import load
+from kiosk.domain.paper_code import PaperCode
+from kiosk.first_start.draft import draft_path
+from kiosk.first_start.identity.ports import InUse
+from kiosk.first_start.identity.taking import RULE, Instant
+from kiosk.first_start.recovery.ports import OfferedRecovery, RecoveryRefused
+from kiosk.store.backup.backup import make_backup
+from kiosk.store.backup.kit.contents import Credential, Kit
+from kiosk.store.backup.kit.county_key import CountyKey
+from kiosk.store.backup.kit.sealing import seal_to_code, seal_to_county
+from kiosk.store.backup.medium import read_manifest
+from kiosk.store.backup.settings import BackupSettings
+from kiosk.store.database.lasting import NotLasting
+from kiosk.store.database.migrate import migrate
+from tests.depth import many
+from tests.each import each
+from tests.first_start.identity.identities import CODE, OTHER_CODE, cost_nothing
+from tests.store.backup.test_restore_cut_off import Killed, killed_at
+from tests.store.village import CATALOG, STATION, bring_in, open_store, stamp
+
+WAIT_S = 30.0
+CREDENTIAL = "/run/credentials/kiosk-relay.service/kiosk-relay.key"
+OWN_KEY, FRESH_KEY = "ab" * 32, "cd" * 32
+COUNTY = CountyKey(bytes.fromhex("2f" * 32))
+
+
+@dataclass
+class Box:
+    """A new card in a machine with two sticks, and what stands for its path unit and its service manager."""
+
+    folder: Path
+    restarts: list[str] = field(default_factory=list)
+    now_ms: int = 0
+
+    def __post_init__(self) -> None:
+        self.stick, self.other = self.folder / "media/KIOSK-USB", self.folder / "media/BACKUP"
+        for path in (self.stick, self.other, self.folder / "run", self.folder / "credstore"):
+            path.mkdir(parents=True)
+        self.card = self.folder / "card"
+        self.insert()
+        self.helper = HelperPlaces(
+            settings=self.card / "etc/station.toml",
+            data=self.card / "kiosk",
+            keys=self.card / "kiosk-keys",
+            credentials=self.card / "credstore",
+            request=self.card / "kiosk/requests/recovery.json",
+            answer=self.folder / "run/answer.json",
+            media=(self.folder / "media",),
+            is_mount=lambda path: Path(path).parent == self.folder / "media",
+            restart=self.restart,
+            clock=lambda: Instant("", "boot", self.now_ms),
+        )
+        where = self.helper
+        self.wizard = RequestedRecoveries(where.request, where.data, where.answer, where.media, where.is_mount)
+
+    def insert(self) -> None:
+        """A new card, as its first boot has left it."""
+        shutil.rmtree(self.card, ignore_errors=True)
+        for name in ("etc", "kiosk/requests", "kiosk-keys", "credstore"):
+            (self.card / name).mkdir(parents=True)
+        (self.card / "kiosk-keys/pickup-key").write_text(f"{FRESH_KEY}\n")
+        (self.card / "kiosk-keys/made").touch()
+        (self.card / "etc/station.toml.draft.json").write_text("{}")
+
+    def restart(self) -> None:
+        """The unit that starts anew is given the key that lies there at this moment."""
+        self.restarts.append(self.key())
+        assert not self.helper.settings.exists(), "a first start would go on as the station with the new card's key"
+
+    def key(self) -> str:
+        return (self.helper.keys / "pickup-key").read_text().strip()
+
+    @contextmanager
+    def unit(self) -> Iterator[None]:
+        """Starts the helper for each new request."""
+        end, done = threading.Event(), b""
+
+        def watch() -> None:
+            nonlocal done
+            while not end.wait(0.005):
+                present = self.helper.request.read_bytes() if self.helper.request.exists() else b""
+                if present and present != done:
+                    done = present
+                    attend(self.helper)
+
+        thread = threading.Thread(target=watch, name="recovery-unit")
+        thread.start()
+        try:
+            yield
+        finally:
+            end.set()
+            thread.join(WAIT_S)
+
+    def ask(self, code: PaperCode = CODE, letter: str = "A", ident: str = "") -> Answer:
+        """The answer to a request as the wizard writes it; each is another one unless ``ident`` says otherwise."""
+        request = Request(ident or os.urandom(16).hex(), STATION, code.digits, letter)
+        self.helper.request.write_bytes(msgspec.json.encode(request))
+        answer = attend(self.helper)
+        assert answer == read_answer(self.helper.answer.read_bytes())
+        assert answer is not None
+        return answer
+
+    def is_new(self) -> bool:
+        return not self.helper.settings.exists() and self.key() == FRESH_KEY and not any(self.card.glob("credstore/*"))
+
+    def is_whole(self) -> None:
+        """Everything of the station is there, and it works."""
+        assert load(self.helper.settings).station.station == STATION
+        assert self.key() == OWN_KEY
+        assert (self.helper.credentials / "kiosk-relay.key").read_bytes() == b"private"
+        assert not draft_path(self.helper.settings).exists()
+        with closing(open_store(self.helper.data / "station.db", self.folder / "none")) as store:
+            assert len(store.intakes.recent()) == 1
+            assert store.epochs.identity().series > "A"
+            store.journal.verify()
+
+
+@dataclass(frozen=True)
+class Old:
+    """The station whose card died: its backup, and its kit for a card at ``card``."""
+
+    backup: Path
+    kit: Kit
+
+    def lay(self, box: Box, code: PaperCode = CODE, kit: Kit | None = None) -> None:
+        """The kit on one stick, the backup on the other."""
+        (box.stick / f"{STATION}.kit").write_bytes(seal_to_code(kit or self.kit, code))
+        for ending in (".db", ".json"):
+            shutil.copy(self.backup.with_suffix(ending), box.other)
+
+    def with_settings(self, old: str, new: str) -> Kit:
+        return replace(self.kit, settings=self.kit.settings.replace(old.encode(), new.encode()))
+
+
+@pytest.fixture(scope="module")
+def dead(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The backup, made once."""
+    folder = tmp_path_factory.mktemp("dead")
+    medium = folder / "medium"
+    medium.mkdir()
+    migrate(folder / "empty.db")
+    with closing(open_store(folder / "old/station.db", folder / "empty.db")) as store:
+        store.catalogs.add(CATALOG, stamp())
+        bring_in(store)
+        made = make_backup(folder / "old/station.db", STATION, BackupSettings(medium), stamp(), same_disk=True)
+    return made.path
+
+
+@pytest.fixture
+def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Box:
+    cost_nothing(monkeypatch)
+    return Box(tmp_path / "box")
+
+
+@pytest.fixture
+def old(box: Box, dead: Path) -> Old:
+    settings = (
+        f'[station]\nstation = "{STATION}"\nregion = "yarkant"\ndata = "{box.card}/kiosk"\n[relay]\n'
+        f'broker_url = "mqtts://broker:8883"\nkey_file = "{CREDENTIAL}"\ncert_file = "{CREDENTIAL[:-3]}crt"\n'
+    )
+    credentials = (Credential(CREDENTIAL, b"private"), Credential(f"{CREDENTIAL[:-3]}crt", b"certificate"))
+    return Old(dead, Kit(STATION, "yarkant", "test", "2026-11-28T08:00:00Z", settings.encode(), OWN_KEY, credentials))
+
+
+class TestPutBack:
+    def test_from_two_sticks_to_the_station(self, box: Box, old: Old) -> None:
+        old.lay(box)
+        (row,) = box.wizard.offered()
+        assert row == OfferedRecovery(STATION, "2026-11-24", "")
+        with box.unit():
+            with pytest.raises(RecoveryRefused) as refused:
+                box.wizard.begin(STATION, OTHER_CODE.digits, "A")
+            assert refused.value.word == "wrong"
+            box.wizard.begin(STATION, CODE.digits, "A")
+        box.is_whole()
+        assert box.restarts == [OWN_KEY], "the unit was given the key of the station, before it was one"
+        assert box.wizard.refusal() is None
+        assert not box.wizard.busy()
+        assert not box.helper.request.exists(), "it held the digits"
+        said = box.helper.answer.read_bytes()
+        assert (CODE.digits.encode() in said, OWN_KEY.encode() in said) == (False, False)
+        assert stat.S_IMODE(box.helper.answer.stat().st_mode) == 0o644
+
+    def test_the_wizard_hears_that_it_goes_on_and_a_second_one_does_not_begin(self, box: Box, old: Old) -> None:
+        old.lay(box)
+        at_work, go_on = threading.Event(), threading.Event()
+
+        def slow() -> None:
+            at_work.set()
+            assert go_on.wait(WAIT_S)
+
+        box.helper = replace(box.helper, restart=slow)
+        with box.unit():
+            box.wizard.begin(STATION, CODE.digits, "A")
+            assert at_work.wait(WAIT_S)
+            assert box.wizard.busy()
+            assert box.wizard.refusal() is None
+            with pytest.raises(RecoveryRefused) as refused:
+                box.wizard.begin(STATION, CODE.digits, "A")
+            assert refused.value.word == "busy"
+            go_on.set()
+        box.is_whole()
+
+    def test_the_newest_good_backup_and_the_kit_beside_it(self, box: Box, old: Old) -> None:
+        folder = box.stick / "backups"
+        folder.mkdir()
+        old.lay(box)
+        for path in (*box.other.iterdir(), box.stick / f"{STATION}.kit"):
+            path.rename(folder / path.name)
+        newer = f"{STATION}-B-0000000001-{'c' * 16}"
+        (folder / f"{newer}.db").write_bytes(b"x")
+        (folder / f"{newer}.json").write_text("nonsense")
+        assert box.wizard.offered() == (OfferedRecovery(STATION, "2026-11-24", ""),)
+        assert box.ask().word == ""
+        box.is_whole()
+
+    def test_a_card_that_knows_its_letters_needs_none(self, box: Box, old: Old) -> None:
+        old.lay(box)
+        assert not box.wizard.has_letters()
+        (box.helper.data / "receipt-series").write_text(f"{STATION} D {'0' * 16}\n")
+        assert box.wizard.has_letters()
+        assert box.ask(letter="").word == ""
+        with closing(open_store(box.helper.data / "station.db", box.folder / "none")) as store:
+            assert store.epochs.identity().series == "E"
+
+    def test_several_kits_are_tried(self, box: Box, old: Old) -> None:
+        old.lay(box)
+        (box.other / f"{STATION}.kit").write_bytes(seal_to_code(old.kit, OTHER_CODE))
+        assert box.ask().word == ""
+
+
+class TestRefused:
+    def test_wrong_digits_are_counted_before_anybody_hears_of_them(self, box: Box, old: Old) -> None:
+        old.lay(box)
+        vault = FileVault(box.helper.keys, box.helper.credentials)
+        for number in (1, 2, 3):
+            assert box.ask(OTHER_CODE).word == "wrong"
+            assert len(vault.wrong_codes().failures_ms) == number
+        waits = box.ask()
+        assert (waits.word, waits.wait_s, len(vault.wrong_codes().failures_ms)) == ("wait", 30, 3)
+        assert box.is_new()
+        box.now_ms += RULE.delay_ms[-1]
+        assert box.ask().word == ""
+
+    def test_a_repeated_request_is_judged_once(self, box: Box, old: Old) -> None:
+        old.lay(box)
+        for _ in range(3):
+            assert box.ask(OTHER_CODE, ident="0" * 32).word == "wrong"
+        assert len(FileVault(box.helper.keys, box.helper.credentials).wrong_codes().failures_ms) == 1
+        assert box.ask(ident="1" * 32).word == ""
+        box.insert()
+        assert box.ask(ident="1" * 32).word == ""
+        assert box.is_new(), "nothing was begun"
+
+    def test_each_with_its_own_word_and_the_card_is_as_new(self, box: Box, old: Old) -> None:
+        name, key = f"{STATION}.kit", "pickup-key"
+        elsewhere = old.with_settings(f"{box.card}/kiosk", f"{box.folder}/elsewhere")
+        root = replace(
+            old.kit, credentials=(Credential("/run/credentials/x.service/passwd.hashed-password.root", b"x"),)
+        )
+        early = replace(old.kit, credentials=(Credential(str(box.helper.settings), b"x"),))
+        vaulted = replace(old.kit, credentials=(Credential(str(box.helper.keys / "machine"), b"x"),))
+        cases: dict[str, tuple[str, Callable[[], object]]] = {
+            "nothing": ("no_kit", lambda: [path.unlink() for path in (*box.stick.iterdir(), *box.other.iterdir())]),
+            "no kit": ("no_kit", lambda: (box.stick / name).unlink()),
+            "no backup": ("no_backup", lambda: [path.unlink() for path in box.other.iterdir()]),
+            "a backup without its manifest": ("no_backup", lambda: [p.unlink() for p in box.other.glob("*.json")]),
+            "a damaged manifest": ("backup", lambda: [p.write_text("{") for p in box.other.glob("*.json")]),
+            "a damaged backup": ("backup", lambda: [p.write_bytes(b"x" * 9000) for p in box.other.glob("*.db")]),
+            "locked": ("unopened", lambda: (box.stick / name).write_bytes(seal_to_county(old.kit, COUNTY))),
+            "damaged": ("kit", lambda: (box.stick / name).write_bytes(b"KIOSKKIT\x01\x03\x05S0")),
+            "changed": ("wrong", lambda: _flip(box.stick / name)),
+            "large": ("kit", lambda: (box.stick / name).write_bytes(bytes(5 * 1024 * 1024))),
+            "newer software": ("software", lambda: (box.stick / name).write_bytes(b"KIOSKKIT\x09\x03")),
+            "of another station": ("kit", lambda: old.lay(box, kit=replace(old.kit, station="S0148"))),
+            "strange settings": ("software", lambda: old.lay(box, kit=old.with_settings("[relay]", "[relais]"))),
+            "other folders": ("shell", lambda: old.lay(box, kit=elsewhere)),
+            "a credential of root": ("shell", lambda: old.lay(box, kit=root)),
+            "settings before their time": ("shell", lambda: old.lay(box, kit=early)),
+            "what root keeps": ("shell", lambda: old.lay(box, kit=vaulted)),
+            "other key": ("shell", lambda: old.lay(box, kit=old.with_settings("[relay]", f"[parcels]\n{_key(box)}"))),
+            "a database": ("other", lambda: (box.helper.data / "station.db").write_bytes(b"x")),
+            "an identity": ("other", lambda: _is(box, "S0148", "yarkant")),
+            "another county": ("county", lambda: _is(box, STATION, "kashgar")),
+            "a station": ("here", lambda: box.helper.settings.write_text("")),
+        }
+
+        @each("case", list(cases))
+        def judged(case: str) -> None:
+            word, prepare = cases[case]
+            box.insert()
+            for path in (*box.stick.iterdir(), *box.other.iterdir()):
+                path.unlink()
+            old.lay(box)
+            prepare()
+            before = {path: path.read_bytes() for path in box.card.rglob("*") if path.is_file()}
+            assert box.ask().word == word
+            after = {path: path.read_bytes() for path in box.card.rglob("*") if path.is_file()}
+            for ours in (box.helper.request, box.helper.keys / "wrong-codes.json"):
+                before.pop(ours, None), after.pop(ours, None)
+            assert before == after
+            assert (box.helper.keys / key).read_text().strip() == FRESH_KEY
+            assert box.restarts == []
+
+        judged()
+
+    def test_a_letter_that_is_missing_or_the_last_one(self, box: Box, old: Old) -> None:
+        old.lay(box)
+        assert box.ask(letter="").word == "letter"
+        assert box.is_new()
+        assert box.ask(letter="Z").word == "letter"
+        assert not box.helper.settings.exists()
+
+    def test_no_room(self, box: Box, old: Old, monkeypatch: pytest.MonkeyPatch) -> None:
+        old.lay(box)
+        full = shutil.disk_usage(box.folder)._replace(free=0)
+        with monkeypatch.context() as patch:
+            patch.setattr("kiosk.store.backup.restore.shutil.disk_usage", lambda path: full)
+            assert box.ask().word == "room"
+        assert not box.helper.settings.exists()
+        assert box.ask().word == ""
+
+    def test_the_stick_is_pulled_while_it_is_read(self, box: Box, old: Old, monkeypatch: pytest.MonkeyPatch) -> None:
+        old.lay(box)
+        gone = OSError(5, "Input/output error")
+
+        def read(path: Path) -> str:
+            raise gone
+
+        with monkeypatch.context() as patch:
+            patch.setattr("kiosk.store.backup.restore.sha256_of", read)
+            assert box.ask().word == "stick"
+        assert box.is_new()
+
+    def test_a_service_manager_that_does_not_listen_leaves_no_station_with_the_wrong_key(
+        self, box: Box, old: Old
+    ) -> None:
+        old.lay(box)
+
+        def deaf() -> None:
+            raise OSError(5, "systemctl failed")
+
+        whole, box.helper = box.helper, replace(box.helper, restart=deaf)
+        answer = box.ask()
+        assert (answer.word, answer.why) == ("failed", "machine")
+        assert not box.helper.settings.exists()
+        box.helper = whole
+        assert box.ask().word == ""
+        box.is_whole()
+
+    def test_data_in_memory_are_no_place_for_a_station(
+        self, box: Box, old: Old, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        old.lay(box)
+        memory = Path("/dev/shm") / f"kiosk-recovery-{os.getpid()}"
+        memory.mkdir()
+        monkeypatch.setenv("KIOSK_BOX", "1")
+        try:
+            with pytest.raises(NotLasting):
+                attend(replace(box.helper, keys=memory))
+        finally:
+            memory.rmdir()
+        assert not box.helper.answer.exists()
+
+
+def _flip(file: Path) -> None:
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+
+def _key(box: Box) -> str:
+    return f'key_file = "{box.helper.data}/pickup-key"\n[relay]'
+
+
+def _is(box: Box, station: str, region: str) -> None:
+    record = InUse(station, region, "", "mqtts://center:8883", authority=True)
+    (box.helper.keys / "identity.json").write_bytes(msgspec.json.encode(record))
+
+
+class TestCut:
+    def test_whenever_the_power_goes(self, box: Box, old: Old) -> None:
+        """At any rename and any sync: a new card, or the whole station. The answer lies in memory."""
+        old.lay(box)
+        for step in itertools.count(1):
+            box.insert()
+            box.helper.answer.unlink(missing_ok=True)
+            finished = False
+            with pytest.MonkeyPatch.context() as patch, killed_at(step, patch) as calls:
+                try:
+                    finished = box.ask().word == ""
+                except Killed:
+                    steps = calls()
+            box.helper.answer.unlink(missing_ok=True)
+            if box.helper.settings.exists():
+                (box.folder / "none").unlink(missing_ok=True)
+                assert load(box.helper.settings).station.station == STATION
+                box.is_whole()
+            else:
+                assert not finished
+                if step % many(4, torture=1) == 0:
+                    assert box.ask().word == ""
+                    box.is_whole()
+            if finished:
+                break
+        assert steps > 20
+
+    def test_a_helper_that_was_killed_is_not_waited_for(self, box: Box, old: Old) -> None:
+        old.lay(box)
+
+        def dies() -> None:
+            raise Killed
+
+        whole, box.helper = box.helper, replace(box.helper, restart=dies)
+        with pytest.raises(Killed):
+            box.ask()
+        assert read_answer(box.helper.answer.read_bytes()).word == WORKING
+        assert not box.wizard.busy()
+        refusal = box.wizard.refusal()
+        assert refusal is not None
+        assert refusal.word == "cut"
+        box.helper = whole
+        assert box.ask().word == ""
+        box.is_whole()
+
+    def test_a_new_start_of_the_machine_knows_nothing_of_it(self, box: Box) -> None:
+        refusal = box.wizard.refusal()
+        assert refusal is not None
+        assert (refusal.word, box.wizard.busy()) == ("cut", False)
+
+
+class TestTheRequest:
+    def test_root_trusts_nothing_in_it(self, box: Box, old: Old) -> None:
+        old.lay(box)
+        whole = {"id": "0" * 32, "station": STATION, "code": CODE.digits, "letter": "A"}
+
+        @each(
+            "content",
+            [
+                b"",
+                b"{}",
+                b"[" * MAX_BYTES,
+                msgspec.json.encode({**whole, "station": "../../etc/shadow"}),
+                msgspec.json.encode({**whole, "code": CODE.digits + "\n"}),
+                msgspec.json.encode({**whole, "code": ""}),
+                msgspec.json.encode({**whole, "letter": "I"}),
+                msgspec.json.encode({**whole, "letter": "AB"}),
+                msgspec.json.encode({**whole, "id": "x"}),
+                msgspec.json.encode({**whole, "data": "/"}),
+                msgspec.json.encode(whole) + b" " * MAX_BYTES + b"}",
+            ],
+        )
+        def judged(content: bytes) -> None:
+            box.helper.request.write_bytes(content)
+            assert attend(box.helper) is None
+
+        judged()
+        box.helper.request.unlink()
+        secret = box.folder / "secret"
+        secret.write_bytes(msgspec.json.encode(whole))
+        box.helper.request.symlink_to(secret)
+        assert attend(box.helper) is None
+        box.helper.request.unlink()
+        os.mkfifo(box.helper.request)
+        assert attend(box.helper) is None
+        assert box.is_new()
+
+    def test_nobody_answers(self, box: Box, old: Old, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(requests_module, "ANSWER_S", 0.0)
+
+        def refused() -> str:
+            with pytest.raises(RecoveryRefused) as caught:
+                box.wizard.begin(STATION, CODE.digits, "A")
+            assert not box.helper.request.exists()
+            return caught.value.word
+
+        assert refused() == "failed"
+        with (box.helper.answer.with_name(LOCK)).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # somebody works, and says nothing
+            assert refused() == "busy"
+
+
+class TestOffered:
+    def test_what_is_missing_is_told(self, box: Box, old: Old) -> None:
+        old.lay(box)
+        (box.stick / f"{STATION}.kit").rename(box.stick / "S0001.kit")
+        sealed = seal_to_county(old.kit, COUNTY)
+        for station, beside in (("S0002", b""), ("S0003", sealed)):
+            name = f"{station}-A-0000000001-{'a' * 16}"
+            for ending, content in ((".db", b"x"), (".json", b"{}"), (".kit", beside)):
+                if content:
+                    (box.other / f"{name}{ending}").write_bytes(content)
+        assert box.wizard.offered() == (
+            OfferedRecovery("S0001", "", "backup"),
+            OfferedRecovery("S0002", "", "kit"),
+            OfferedRecovery("S0003", "", "opening"),
+            OfferedRecovery(STATION, "2026-11-24", "kit"),
+        )
+        (box.stick / f"{STATION}.kit").write_bytes(sealed)
+        assert box.wizard.offered()[-1].lacks == "opening"
+
+    def test_links_pipes_folders_and_strange_neighbours_are_passed_over(self, box: Box, old: Old) -> None:
+        old.lay(box)
+        kit = box.stick / f"{STATION}.kit"
+        kit.rename(box.folder / "kit")
+        kit.symlink_to(box.folder / "kit")
+        os.mkfifo(box.stick / "S0002.kit")
+        (box.stick / "S0003.kit").mkdir()
+        assert [row.station for row in box.wizard.offered()] == [STATION]
+        assert box.wizard.offered()[0].lacks == "kit"
+        kit.unlink()
+        (box.folder / "kit").rename(kit)
+        os.mkfifo(box.other / "receipt-series")  # read together with the backup
+        assert box.ask().word == "backup"
+        assert box.is_new()
+
+    def test_a_manifest_that_names_more_than_pictures_is_none(self, box: Box, old: Old) -> None:
+        old.lay(box)
+        (path,) = box.other.glob("*.json")
+        path.write_bytes(msgspec.json.encode(replace(read_manifest(path), photos=("../../../etc/shadow",))))
+        assert box.ask().word == "backup"
+
+    def test_sticks_that_take_long_to_read_are_read_on_at_the_next_look(
+        self, box: Box, old: Old, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        old.lay(box)
+        passed = itertools.count(0, requests_module.LOOK_S)
+        slow = replace(box.wizard, clock=lambda: next(passed))
+        assert [row.station for row in slow.offered()] == [STATION]
+        assert [record.getMessage() for record in caplog.records] == [
+            "what lies on media takes long to read: the next look reads on"
+        ]
+
+    def test_many_looks_leave_nothing_open(self, box: Box, old: Old) -> None:
+        old.lay(box)
+        box.helper.answer.mkdir()
+        before = os.listdir("/proc/self/fd")  # noqa: PTH208
+        for _ in range(20):
+            assert box.wizard.offered()
+            assert not box.wizard.busy()
+        assert len(os.listdir("/proc/self/fd")) == len(before)  # noqa: PTH208

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -270,14 +270,14 @@ def test_a_picture_that_leaves_the_card_meanwhile_is_passed_over(
     source, target = tmp_path / "photos", tmp_path / "medium"
     photo(source, b"one")
     photo(source, b"two")
-    real, first = Path.read_bytes, backup_photos.hashes(source)[0]
+    real, first = backup_photos.open_regular, backup_photos.hashes(source)[0]
 
-    def read_bytes(path: Path) -> bytes:
+    def opened(path: Path) -> BinaryIO:
         if path.stem == first:
             path.unlink()
         return real(path)
 
-    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    monkeypatch.setattr(backup_photos, "open_regular", opened)
     assert backup_photos.copy(source, target, backup_photos.hashes(source)) == backup_photos.Copied(1, 0)
 
 

@@ -85,5 +85,6 @@ class Server:
 
 def serve(app: ServedApp, host: str, port: int, threads: int = THREADS) -> Server:
     """Bind now, so that a port in use is an error here and not in a thread; raises OSError."""
-    keep_compiled(app.jinja_env, app.root_path)
+    if app.jinja_env.bytecode_cache is None:
+        keep_compiled(app.jinja_env, app.root_path)
     return Server(app, host, port, threads)

@@ -9,6 +9,8 @@ import sys
 import threading
 from typing import Any
 
+from kiosk.base.ending import Ending
+
 
 def setup_logging() -> None:
     """Lines to standard error, where systemd and the demo pick them up; one line a record, whatever it holds."""
@@ -79,7 +81,7 @@ def shorten_switch_interval() -> None:
 
 def until_signal() -> threading.Event:
     """An event that SIGTERM and SIGINT set."""
-    stop = threading.Event()
+    stop = Ending()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     return stop

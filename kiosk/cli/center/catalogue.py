@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-import threading
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 import click
 
+from kiosk.base.ending import Ending
 from kiosk.cli.center.errors import clear_errors
 from kiosk.cli.center.ledger import ledger_option
 from kiosk.cli.center.web import host_and_port
@@ -80,7 +80,7 @@ def catalogue(url: str, http: str, photos_dir: str | None, public_url: str | Non
 
     settings = _settings("--http", http, photos_dir=photos_dir, public_url=public_url, **files)
     told = shown(url)
-    ending = threading.Event()
+    ending = Ending()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)

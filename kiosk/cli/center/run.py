@@ -14,6 +14,7 @@ from click.core import ParameterSource
 from msgspec import structs
 
 from kiosk.app.systemd import Notifier
+from kiosk.base.ending import Ending
 from kiosk.cli.center.catalogue import catalogue_options
 from kiosk.cli.center.errors import PROGRAM, clear_errors
 from kiosk.cli.center.photos import photos_options
@@ -156,7 +157,7 @@ def _assemble(
 
 
 def _on_signal() -> threading.Event:
-    ending = threading.Event()
+    ending = Ending()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
     return ending

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-import threading
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import click
 from msgspec import structs
 
+from kiosk.base.ending import Ending
 from kiosk.cli.center.errors import clear_errors
 from kiosk.cli.center.ledger import ledger_option
 from kiosk.sorting_center.ledger import shown
@@ -109,7 +109,7 @@ def web(url: str, web: WebSettings, photos_dir: str | None) -> None:
     """
     from kiosk.sorting_center.web.process import serve  # the options are those of other commands as well
 
-    ending = threading.Event()
+    ending = Ending()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)

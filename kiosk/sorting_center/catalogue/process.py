@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from kiosk.base.ending import Ending
 from kiosk.sorting_center.catalogue.app import create_app
 from kiosk.sorting_center.catalogue.database import DeskReader
 from kiosk.sorting_center.catalogue.pages import Sources
@@ -45,7 +46,7 @@ def main() -> int:
     """Serve until standard input ends."""
     form = "%(asctime)s %(levelname)s catalogue: %(message)s"
     logging.basicConfig(level=logging.INFO, format=form, stream=sys.stderr)
-    ending = threading.Event()
+    ending = Ending()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both, and the sorting center ends this one
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
     task = _task(sys.stdin.buffer.readline())

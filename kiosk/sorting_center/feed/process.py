@@ -18,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any, Final
 
+from kiosk.base.ending import Ending
 from kiosk.sorting_center.feed.feed import Feed
 from kiosk.sorting_center.feed.loop import Loop
 from kiosk.sorting_center.feed.numbering import Numbering
@@ -54,7 +55,7 @@ def _address(told: dict[str, Any]) -> BrokerAddress:
 def main() -> int:
     """Publish until standard input ends."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s feed: %(message)s", stream=sys.stderr)
-    ending = threading.Event()
+    ending = Ending()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both, and the sorting center ends this one
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
     told = json.loads(sys.stdin.buffer.readline())

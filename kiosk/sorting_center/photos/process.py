@@ -20,6 +20,7 @@ from typing import IO, Final
 
 import msgspec
 
+from kiosk.base.ending import Ending
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.sorting_center.kept import Kept
 from kiosk.sorting_center.ledger import Ledger, LedgerError
@@ -50,7 +51,7 @@ _task: Final = msgspec.json.Decoder(Task).decode
 def main() -> int:
     """Serve until standard input ends."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s photos: %(message)s", stream=sys.stderr)
-    ending = threading.Event()
+    ending = Ending()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both, and the sorting center ends this one
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
     task = _task(sys.stdin.buffer.readline())

@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from kiosk.base.ending import Ending
 from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.desk.errors import DeskError
 from kiosk.sorting_center.desk.notices.mail import MailWay
@@ -58,7 +59,7 @@ def main() -> int:
     """Serve until standard input ends."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s web: %(message)s", stream=sys.stderr)
     sys.setswitchinterval(_SWITCH_S)
-    ending = threading.Event()
+    ending = Ending()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both, and the sorting center ends this one
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
     task = _task(sys.stdin.buffer.readline())

@@ -90,11 +90,14 @@ class Watchdog:
             self._connection.deliver_again()
 
     def _is_over(self, now: float, waiting_s: float | None) -> bool:
-        """Something was taken in, or nothing has come any more for as long: a new connection alone proves nothing."""
+        """Something was taken in, or nothing came for STALLED_S over a connection that was up all the time."""
         if self._connection.settled() != self._stalled_at:
             return True
-        self._calm_since = None if waiting_s is not None else now if self._calm_since is None else self._calm_since
-        return self._calm_since is not None and now - self._calm_since >= STALLED_S
+        if waiting_s is not None or not self._health.report().broker_connected:
+            self._calm_since = None
+            return False
+        self._calm_since = now if self._calm_since is None else self._calm_since
+        return now - self._calm_since >= STALLED_S
 
     def _recover(self) -> None:
         self._pauses.reset()

@@ -86,6 +86,21 @@ def test_when_nothing_comes_again_it_is_over(watchdog: Watchdog, line: Line, hea
     assert health.report().ok
 
 
+def test_a_connection_that_is_down_does_not_end_it(watchdog: Watchdog, line: Line, health: Health) -> None:
+    """Nothing can come over it: that nothing waits says nothing."""
+    line.since = line.now
+    watch(watchdog, line, STALLED_S)
+    line.since = None
+    health.connected(False)
+    watch(watchdog, line, 2 * STALLED_S)
+    assert "none is taken in" in health.report().intake_trouble
+    health.connected(True)
+    watch(watchdog, line, STALLED_S - 1)
+    assert not health.report().ok
+    watch(watchdog, line, 2)
+    assert health.report().ok
+
+
 def test_a_ledger_that_cannot_be_written_is_told_by_itself(watchdog: Watchdog, line: Line, health: Health) -> None:
     health.trouble("ledger", "the disk is full")
     line.since = line.now

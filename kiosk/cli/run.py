@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import TypeVar
@@ -41,21 +42,21 @@ def _run(config: Config, work: Callable[[Config, Event], None]) -> None:
 @click.option(
     "--port",
     type=click.IntRange(1, 65_535),
-    default=8080,
-    show_default=True,
-    help="Of the pages, when the first start makes the settings file.",
+    help="Of the pages; default: the one of the settings file, 8080 in the first start.",
 )
-def run(path: Path | None, port: int) -> None:
+def run(path: Path | None, port: int | None) -> None:
     """The station: pages, devices, print workers; the first start when its settings file is not there yet."""
     with loading():
         from kiosk.app.station import run_station
         from kiosk.config.station import load
         from kiosk.first_start.draft import drop_draft, needs_first_start
 
-    if path is not None and needs_first_start(path) and not _set_up(path, port):
+    if path is not None and needs_first_start(path) and not _set_up(path, port or 8080):
         return
     file = settings_place(path)
     config = read_config(file, load)
+    if port is not None:
+        config = replace(config, web=replace(config.web, port=port))
     if file is not None:
         drop_draft(file)
     _run(config, lambda config, stop: run_station(config, stop, file))

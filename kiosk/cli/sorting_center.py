@@ -32,9 +32,6 @@ class _Program(OneLineGroup):
     speaker = PROGRAM
     aborted = ""
 
-    def line(self, error: click.ClickException) -> str:
-        return error.format_message().replace("\n", " ")
-
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 

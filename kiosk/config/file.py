@@ -177,7 +177,8 @@ def _one_line(text: str) -> str:
 def _allowed(kind: type, key: str | None) -> str:
     """The words a key may have, where they are a list."""
     hint = get_type_hints(kind).get(key or "")
-    words = [row.value for row in hint] if isinstance(hint, type) and issubclass(hint, Enum) else get_args(hint)
+    parts = (hint, *get_args(hint), *(word for part in get_args(hint) for word in get_args(part)))
+    words = [row.value for row in hint] if isinstance(hint, type) and issubclass(hint, Enum) else parts
     words = [repr(word) for word in words if isinstance(word, (str, int))]
     return f"; allowed are {', '.join(words)}" if words else ""
 

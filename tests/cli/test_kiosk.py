@@ -185,18 +185,26 @@ def test_a_damaged_database_ends_with_3_a_clear_line_and_stays_as_it_is(
     assert sorted(entry.name for entry in path.parent.iterdir()) == before
 
 
-def test_a_port_in_use_ends_with_3_and_a_clear_line(config: Path, template: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def port() -> Iterator[int]:
+    with claimed_port() as port:
+        yield port
+
+
+def test_a_port_in_use_ends_with_3_and_a_clear_line(config: Path, template: Path, tmp_path: Path, port: int) -> None:
+    """The port of the command line; the settings file names another one."""
     Store.open(
         database(config), "S0147", stamps(StationSettings("S0147", "shache", Path()))(), Opening(template=template)
     ).close()
-    port = config.read_text().rsplit("= ", 1)[1].strip()
-    arguments = ["kiosk.cli.kiosk", "run", "--config", str(config)]
+    arguments = ["run", "--config", str(config), "--port", str(port)]
     draft = config.with_name(f"{config.name}.draft.json")
     draft.write_text("{}")  # kept in the moment in which the settings came by another way; it holds hashes of PINs
-    first = Child("first", arguments, tmp_path / "first.log", answers(f"http://127.0.0.1:{port}/health"))
+    first = Child(
+        "first", ["kiosk.cli.kiosk", *arguments], tmp_path / "first.log", answers(f"http://127.0.0.1:{port}/health")
+    )
     first.start()
     try:
-        done = kiosk("run", "--config", str(config))
+        done = kiosk(*arguments)
     finally:
         pid = first.pid
         assert pid is not None

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kiosk.config.file import NO_LONGER_READ, BadConfig
 from kiosk.config.station import load
+from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.trade import NoCertificateReason
 from kiosk.protocols.barcodes.gs1.keys import CompanyPrefix
-from kiosk.protocols.scales.protocol import LineSettings
+from kiosk.protocols.scales import registry
+from kiosk.protocols.scales.protocol import LineSettings, ScaleProtocol, Transport
 from kiosk.simulators.village import REGION, SETTINGS, VILLAGE
 from kiosk.station.software import software_id
 from tests.each import each
@@ -103,6 +106,17 @@ def refusal(path: Path, text: str) -> str:
     return message.removeprefix(str(path))
 
 
+PORTS = {Transport.HID: "/dev/hidraw0", Transport.GPIO: "gpio:5,6"}
+
+
+@each("row", registry.PROTOCOLS.values())
+def test_the_line_that_is_left_out_is_the_usual_one_of_the_format(row: ScaleProtocol) -> None:
+    settings = ScaleSettings(PORTS.get(row.transport, "/dev/serial/by-id/scale"), row.id, 5, 60_000)
+    assert settings.line == row.line
+    changed = replace(settings, baud=600, parity="O").line
+    assert changed == replace(row.line, baud=600, parity="O")
+
+
 def test_every_section_and_every_kind_of_value(path: Path) -> None:
     path.write_text(EVERYTHING, encoding="utf-8")
     config = load(path)
@@ -163,6 +177,21 @@ def test_what_is_no_longer_read_is_written_down() -> None:
         if row.startswith("- ")
     }
     assert found == NO_LONGER_READ
+
+
+def test_the_first_settings_file_of_the_manual_fits_the_shipped_broker_and_prints_a_receipt(path: Path) -> None:
+    root = Path(__file__).parents[2]
+    manual = (root / "docs" / "technician.md").read_text(encoding="utf-8")
+    path.write_text(manual.partition("## A first settings file\n\n```toml\n")[2].partition("```")[0], encoding="utf-8")
+    config = load(path)
+    assert "require_certificate true" in (root / "firmware_config/mosquitto/mosquitto.conf").read_text(encoding="utf-8")
+    assert config.relay is not None
+    assert (config.relay.username, config.relay.cert_file is None, config.relay.key_file is None) == (
+        None,
+        False,
+        False,
+    )
+    assert set(config.printers) == {"label", "receipt"}
 
 
 def test_what_is_not_set_up_is_not_there(path: Path) -> None:

@@ -70,12 +70,8 @@ class PortOptions:
     def line(self) -> LineSettings:
         """How it is spoken to. Raises UnknownProtocol."""
         usual = registry.get(self.protocol).line
-        return LineSettings(
-            usual.baud if self.baud is None else self.baud,
-            int(self.bytesize or usual.bytesize),
-            self.parity or usual.parity,
-            int(self.stopbits or usual.stopbits),
-        )
+        bytesize, stopbits = (None if text is None else int(text) for text in (self.bytesize, self.stopbits))
+        return usual.with_changes(self.baud, bytesize, self.parity, stopbits)
 
 
 _PORT_FIELDS = frozenset(row.name for row in fields(PortOptions))

@@ -31,8 +31,9 @@ class ScaleSettings:
     """``port`` is a /dev/serial/by-id or by-path name, tcp:// or rfc2217:// with an IP address and a port, for a USB
     HID scale its hidraw file, for an HX711 two pins. ``e_g`` and ``max_g`` in grams stand on the scale's plate.
 
-    ``unit`` is what a format that sends none means. ``poll_s`` is how often a polled scale is asked, in seconds; left
-    out, it is the usual interval of the format. Raises ValueError with the field and what is allowed.
+    ``unit`` is what a format that sends none means. ``poll_s`` is how often a polled scale is asked, in seconds. It and
+    the fields of the line (``baud`` to ``stopbits``) are the format's usual ones when they are None. Raises ValueError
+    with the field and what is allowed.
     """
 
     port: str
@@ -40,10 +41,10 @@ class ScaleSettings:
     e_g: int
     max_g: int
     unit: Literal["kg", "g"] = "kg"
-    baud: int = 9600
-    bytesize: Literal[7, 8] = 8
-    parity: Literal["N", "E", "O"] = "N"
-    stopbits: Literal[1, 2] = 1
+    baud: int | None = None
+    bytesize: Literal[7, 8] | None = None
+    parity: Literal["N", "E", "O"] | None = None
+    stopbits: Literal[1, 2] | None = None
     params: dict[str, str] = field(default_factory=dict)
     poll_s: float | None = None
 
@@ -57,7 +58,7 @@ class ScaleSettings:
         except registry.BadParameter as error:
             raise ValueError(f"params: {error}") from error
         parse_address(self.port, row.transport)
-        if not 300 <= self.baud <= 230_400:
+        if self.baud is not None and not 300 <= self.baud <= 230_400:
             raise ValueError(f"baud {self.baud} must be 300 to 230400")
         if self.poll_s is not None and row.mode is not TransmissionMode.POLL:
             raise ValueError(f"poll_s is for formats that are asked; {self.protocol} speaks by itself")
@@ -72,5 +73,6 @@ class ScaleSettings:
 
     @property
     def line(self) -> LineSettings:
-        """The line side of the scale."""
-        return LineSettings(self.baud, self.bytesize, self.parity, self.stopbits)
+        """The line side of the scale: the format's usual line where nothing else is set."""
+        usual = registry.get(self.protocol).line
+        return usual.with_changes(self.baud, self.bytesize, self.parity, self.stopbits)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
+from typing import Self
 
 from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.ports import Decoder
@@ -33,6 +34,16 @@ class LineSettings:
 
     def __str__(self) -> str:
         return f"{self.baud} {self.bytesize}{self.parity}{self.stopbits}"
+
+    def with_changes(self, baud: int | None, bytesize: int | None, parity: str | None, stopbits: int | None) -> Self:
+        """Replace the given fields; None leaves a field as it is."""
+        return replace(
+            self,
+            baud=self.baud if baud is None else baud,
+            bytesize=self.bytesize if bytesize is None else bytesize,
+            parity=self.parity if parity is None else parity,
+            stopbits=self.stopbits if stopbits is None else stopbits,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from control import ALL, ARCHITECTURES, conffiles, control, scripts
+from kiosk.cli.one_line import progress
 from libraries import unpack_wheels
 from release import PYTHON, ROOT, NoRelease, Release, of_checkout
 from tree import PACKAGES, PROGRAMS, lay_code, lay_files, lay_program
@@ -48,7 +49,9 @@ def main() -> int:
         for package in options.packages or PACKAGES:
             for architecture in ARCHITECTURES[package]:
                 if architecture in (ALL, options.architecture or architecture):
-                    print(build(package, architecture, release, options.out, stored=options.stored), flush=True)
+                    with progress(f"{package} {architecture}"):
+                        built = build(package, architecture, release, options.out, stored=options.stored)
+                    print(built, flush=True)
     except (NoRelease, NoWheels) as error:
         print(f"The packages cannot be made: {error}", file=sys.stderr)
         return 2

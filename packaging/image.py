@@ -23,6 +23,7 @@ import boot
 import disk
 from control import ARCHITECTURES
 from deb import build
+from kiosk.cli.one_line import progress
 from release import ROOT, NoRelease, of_checkout
 from root import ARCHITECTURE, NoImage, debian, install
 from scripts.lint_boot import lint
@@ -35,9 +36,10 @@ LEVEL: Final = "-7"
 
 @contextmanager
 def told(what: str) -> Iterator[None]:
-    """Say how long it took."""
+    """Say how long it took, and on a terminal meanwhile how long it takes."""
     begun = time.monotonic()
-    yield
+    with progress(what):
+        yield
     print(f"{what}: {time.monotonic() - begun:.0f} s", flush=True)
 
 
@@ -56,9 +58,10 @@ def main() -> int:
         return 2
     os.umask(0o022)
     try:
-        with told("made in all"):
-            for image in make(options.targets or boot.TARGETS, options.out.resolve(), fresh=options.fresh):
-                print(image, flush=True)
+        begun = time.monotonic()
+        for image in make(options.targets or boot.TARGETS, options.out.resolve(), fresh=options.fresh):
+            print(image, flush=True)
+        print(f"made in all: {time.monotonic() - begun:.0f} s", flush=True)
     except (NoImage, NoRelease, NoWheels) as error:
         print(f"The image cannot be made: {error}", file=sys.stderr)
         return 2

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from kiosk.cli.one_line import end
+from kiosk.cli.one_line import end, progress
 from kiosk.simulators.fleet import Fleet, FleetPlan, Manner
 from kiosk.store import StoreError
 
@@ -76,7 +76,7 @@ def fleet(  # one parameter for each option
         raise click.UsageError(str(error)) from error
     one = Fleet(plan)
     try:
-        with _ending_on_signal(one):
+        with _ending_on_signal(one), progress(f"{stations} stations, at most {timeout_s:.0f} s"):
             result = one.run()
     except StoreError as error:
         end(str(error), 1)

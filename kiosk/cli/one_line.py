@@ -1,10 +1,22 @@
-"""How both programs say what is wrong: one line on standard error, and an exit code."""
+"""How both programs say on standard error, in one line, what is wrong (with an exit code) and how far they are."""
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, NoReturn, TypeVar
 
 import click
+
+T = TypeVar("T")
+
+Progress = Callable[[int], None]
+"""Is called with the number of things done so far."""
+
+_INTERVAL_S: Final = 1.0
 
 
 def end(text: str, status: int) -> NoReturn:
@@ -39,3 +51,46 @@ class OneLineGroup(click.Group):
             path = error.ctx.command_path if error.ctx is not None else self.name
             return f"Missing command: see '{path} --help'."
         return " ".join(error.format_message().split())
+
+
+def no_progress(_done: int) -> None:
+    """Show nothing."""
+
+
+@contextmanager
+def progress(label: str, unit: str = "", interval_s: float = _INTERVAL_S) -> Iterator[Progress]:
+    """Keep one line with the time and the number of ``unit`` on standard error up to date, and remove it in the end.
+
+    Where standard error is no terminal, nothing is written.
+    """
+    if not sys.stderr.isatty():
+        yield no_progress
+        return
+    done, began, over = [0], time.monotonic(), threading.Event()
+
+    def show() -> None:
+        while not over.wait(interval_s):
+            minutes, seconds = divmod(int(time.monotonic() - began), 60)
+            count = f", {done[0]:,} {unit}" if done[0] else ""
+            sys.stderr.write(f"\r\x1b[K{label}: {minutes}:{seconds:02d}{count}")
+            sys.stderr.flush()
+
+    def count(number: int) -> None:
+        done[0] = number
+
+    thread = threading.Thread(target=show, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield count
+    finally:
+        over.set()
+        thread.join()
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
+
+
+def counted(items: Iterable[T], show: Progress) -> Iterator[T]:
+    """Pass the items on and show how many there were."""
+    for number, item in enumerate(items, 1):
+        yield item
+        show(number)

@@ -18,7 +18,7 @@ from kiosk.app.update.places import PLACES
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.base.files import arriving, filling
 from kiosk.cli.doctor.command import ago
-from kiosk.cli.one_line import end
+from kiosk.cli.one_line import end, progress
 from kiosk.cli.settings import PLACES as SETTINGS_PLACES
 from kiosk.cli.settings import config_option, read_config, settings_place
 from kiosk.config.file import BadConfig
@@ -128,7 +128,7 @@ def _install(config: StationConfig, file: Path) -> None:
             end("this is no machine that can be updated: a package has to be installed", 1)
         _require_signed(file)
         before = journal.outcome()
-        with file.open("rb") as source, as_owner(data):
+        with progress("copying"), file.open("rb") as source, as_owner(data):
             _bring(source, data / BUNDLES / name)
             StationLetters(data).ask(name)
         click.echo("handed in")

@@ -14,6 +14,7 @@ from typing import Final
 import click
 
 from kiosk.cli.center.errors import clear_errors
+from kiosk.cli.one_line import counted, no_progress, progress
 from kiosk.sorting_center import export
 from kiosk.sorting_center.desk.care import back_up_desk, copy_desk, require_copyable, require_free
 from kiosk.sorting_center.ledger import Ledger, shown
@@ -61,8 +62,9 @@ def export_ledger(url: str, form: str) -> None:
 
     Events in archives are not among them.
     """
-    with Ledger.open_readonly(url) as opened:
-        for piece in _FORMATS[form](opened):
+    with Ledger.open_readonly(url) as opened, progress("exporting", "lines") as show:
+        pieces = counted(_FORMATS[form](opened), no_progress if sys.stdout.isatty() else show)
+        for piece in pieces:
             sys.stdout.buffer.write(piece.encode("utf-8"))
         sys.stdout.buffer.flush()
 
@@ -87,7 +89,9 @@ def rebuild_ledger(url: str) -> None:
     Changes these, and adds stations that are missing in the list of stations; never an event, and never the feed. All
     in one transaction, in the order of the feed. What was made of events in archives stays. Stop the sorting center.
     """
-    _tell(asdict(rebuild(url)))
+    with progress("rebuilding", "events") as show:
+        rebuilt = rebuild(url, show)
+    _tell(asdict(rebuilt))
 
 
 @ledger.command("copy")
@@ -102,8 +106,9 @@ def copy_whole(source: str, target: str) -> None:
     TO then: the feed goes on there where it was, so that only one of the two may go on. What people did is copied, too.
     """
     require_copyable(source, target)
-    copied = copy_ledger(source, target)
-    desk = copy_desk(source, target)
+    with progress("copying, then comparing", "rows") as show:
+        copied = copy_ledger(source, target, show)
+        desk = copy_desk(source, target)
     _tell({**asdict(copied), "desk": asdict(desk) if desk is not None else None})
 
 
@@ -119,12 +124,13 @@ def backup(url: str, file: Path) -> None:
     place (or `ledger copy` FILE into an empty database), then call `ledger restored`.
     """
     require_free(file)
-    made = back_up(url, file)
-    try:
-        desk = back_up_desk(url, file)
-    except BaseException:
-        file.unlink()
-        raise
+    with progress("backing up"):
+        made = back_up(url, file)
+        try:
+            desk = back_up_desk(url, file)
+        except BaseException:
+            file.unlink()
+            raise
     _tell({**asdict(made), "desk": asdict(desk) if desk is not None else None})
 
 
@@ -153,5 +159,10 @@ def archive_months(url: str, before: str, folder: Path) -> None:
         raise click.UsageError(f"--before {before!r} must be a month, like 2026-01")
     from kiosk.sorting_center.readers import followed  # reports, desk and photos: of this command alone
 
-    for month in archive(url, before, folder, followed(url)):
+    months = archive(url, before, folder, followed(url))
+    while True:
+        with progress("archiving the next month"):
+            month = next(months, None)
+        if month is None:
+            return
         _tell(asdict(month))

@@ -17,7 +17,7 @@ import click
 
 from kiosk.app.identity.place import FOLDER
 from kiosk.base.files import sync_folder, write_synced
-from kiosk.cli.one_line import end
+from kiosk.cli.one_line import counted, end, progress
 from kiosk.cli.provision.paper import paper_pdf
 from kiosk.cli.provision.stations import MAX_BYTES, BadStations, files_beside, read_stations
 from kiosk.domain.paper_code import PaperCode
@@ -55,8 +55,8 @@ def provision(file: Path, out: Path) -> None:
     except OSError as error:
         end(str(error), 2)
     try:
-        with _whole(out) as folder:
-            for identity in identities:
+        with progress(f"{len(identities)} stations", "done") as show, _whole(out) as folder:
+            for identity in counted(identities, show):
                 _write(folder, identity)
     except (OSError, FontProblem) as error:
         end(f"{out} was not made: {error}", 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -29,8 +30,10 @@ class Copied:
     numbered: int
 
 
-def copy_ledger(source_url: str, target_url: str) -> Copied:
+def copy_ledger(source_url: str, target_url: str, show: Callable[[int], None] = lambda _: None) -> Copied:
     """Everything there is in ``source_url`` at this moment, in one transaction; raises a LedgerError.
+
+    ``show`` is called with the number of rows copied so far.
 
     The copy has the generation of its source: only one of the two may go on.
     """
@@ -41,27 +44,28 @@ def copy_ledger(source_url: str, target_url: str) -> Copied:
                 f"once, which brings it to {SCHEMA_VERSION}, and copy it then"
             )
         with closing(open_for_writing(target_url)) as target:
-            return _copied(source, target)
+            return _copied(source, target, show)
 
 
-def _copied(source: OpenedLedger, target: OpenedLedger) -> Copied:
+def _copied(source: OpenedLedger, target: OpenedLedger, show: Callable[[int], None]) -> Copied:
     try:
         with source.reader.connect() as reading:
             try:
                 with target.writing.begin() as writing:
-                    return _fill(reading, writing, target)
+                    return _fill(reading, writing, target, show)
             except DBAPIError as error:
                 raise unusable(target.address, error) from error
     except DBAPIError as error:
         raise unusable(source.address, error) from error
 
 
-def _fill(reading: Connection, writing: Connection, target: OpenedLedger) -> Copied:
+def _fill(reading: Connection, writing: Connection, target: OpenedLedger, show: Callable[[int], None]) -> Copied:
     for table in TABLES:
         if table is not meta and writing.execute(select(func.count()).select_from(table)).scalar_one():
             raise LedgerNotEmpty(f"the ledger {target.address} is not empty: give one that is not there yet")
     writing.execute(delete(meta))
     rolling, months, events = Rolling(), set[str](), EventCopy(writing)
+    copied = 0
     for table in TABLES:
         rolling.add(table, [])
         for rows in chunks(reading, table):
@@ -75,6 +79,8 @@ def _fill(reading: Connection, writing: Connection, target: OpenedLedger) -> Cop
                 events.add(rows)
             else:
                 insert_rows(writing, table, rows)
+            copied += len(rows)
+            show(copied)
         _count_on(writing, table)
     events.end()
     sent, here = rolling.result(), digest(writing)

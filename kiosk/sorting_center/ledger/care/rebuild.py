@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
@@ -33,20 +34,22 @@ class Rebuilt:
     stations_added: int
 
 
-def rebuild(url: str) -> Rebuilt:
+def rebuild(url: str, show: Callable[[int], None] = lambda _: None) -> Rebuilt:
     """In one transaction, in the order of the feed; raises a LedgerError, and then nothing is changed.
+
+    ``show`` is called with the number of events that were gone through so far.
 
     What was made of events that are in an archive stays as it is: their bodies are not here.
     """
     with closing(open_for_writing(url)) as opened:
         try:
             with opened.writing.begin() as connection:
-                return _rebuild(connection, opened)
+                return _rebuild(connection, opened, show)
         except DBAPIError as error:
             raise unusable(opened.address, error) from error
 
 
-def _rebuild(connection: Connection, opened: OpenedLedger) -> Rebuilt:
+def _rebuild(connection: Connection, opened: OpenedLedger, show: Callable[[int], None]) -> Rebuilt:
     if connection.dialect.name == "postgresql":
         is_free = connection.execute(select(func.pg_try_advisory_xact_lock(NUMBERER_LOCK))).scalar_one()
         if not is_free:
@@ -57,7 +60,7 @@ def _rebuild(connection: Connection, opened: OpenedLedger) -> Rebuilt:
     for table in (intake, intake_void):
         connection.execute(delete(table).where(_is_here(table)))
     connection.execute(delete(alarm).where(alarm.c.kind == RECEIPT_TWICE, _is_here(alarm)))
-    events = _replay(connection)
+    events = _replay(connection, show)
     return Rebuilt(
         events=events,
         intakes=_count(connection, intake),
@@ -81,12 +84,13 @@ def _is_of_intakes_here() -> Exists:
     return exists().where(mine, _is_here(intake))
 
 
-def _replay(connection: Connection) -> int:
+def _replay(connection: Connection, show: Callable[[int], None]) -> int:
     done, after = 0, 0
     while rows := feed_page(connection, after, _CHUNK, _TOLD):
         told = [row for row in rows if row.problem is None and row.type in projection.TYPES]
         projection.project(connection, [projection.ReleasedEvent.stored(row, row.feedseq) for row in told])
         done, after = done + len(told), rows[-1].feedseq
+        show(done)
     return done
 
 

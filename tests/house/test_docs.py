@@ -20,6 +20,11 @@ from kiosk.config.file import PRINTERS, SECTIONS
 from kiosk.config.station import StationConfig
 from kiosk.devices.printer.profiles import profiles
 from kiosk.domain.events import EVENT_CLASSES
+from kiosk.domain.events.intake import BagData, CertificateData
+from kiosk.domain.events.scale import ScaleData
+from kiosk.domain.intake import AbandonReason, TareSource
+from kiosk.domain.trade import NON_MEMBER, CertificateKind, Mode, NoCertificateReason
+from kiosk.domain.void import VoidReason
 from kiosk.messaging.contract.topics import DOWN_KINDS, UP_KINDS
 from kiosk.protocols.scales import registry
 from kiosk.simulators.bench.app import create_bench
@@ -158,6 +163,18 @@ def test_the_row_of_a_command_names_its_options(verb: str) -> None:
 
 def test_every_event_type() -> None:
     assert missing({kind.TYPE for kind in EVENT_CLASSES}) == []
+
+
+def test_every_field_and_word_of_the_events_of_intakes() -> None:
+    section = texts()["messaging.md"].partition("## What the events of intakes say\n")[2].partition("\n## ")[0]
+    names = {row.name for kind in (*intake_events(), BagData, CertificateData, ScaleData) for row in fields(kind)}
+    words = {word.value for kind in (Mode, TareSource, CertificateKind, NoCertificateReason) for word in kind}
+    words |= {word.value for kind in (AbandonReason, VoidReason) for word in kind} | {NON_MEMBER}
+    assert names | words <= set(spans(section))
+
+
+def intake_events() -> list[type]:
+    return [kind for kind in EVENT_CLASSES if kind.__module__ == BagData.__module__]
 
 
 def test_every_topic_kind() -> None:

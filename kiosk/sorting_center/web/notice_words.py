@@ -7,7 +7,7 @@ from typing import Final
 
 from kiosk.sorting_center.desk.notices.outbox import ToldCase
 from kiosk.sorting_center.sentences import read
-from kiosk.sorting_center.web.texts import FALLBACK, tables
+from kiosk.sorting_center.web.texts import FALLBACK, tables, to_do
 from kiosk.texts.languages import LANGUAGES
 from kiosk.texts.plain import plain
 
@@ -36,7 +36,8 @@ class NoticeWords:
         texts = tables().get(language, tables()[FALLBACK])
         if not cases:
             return texts["notices_test_subject"], texts["notices_test_text"]
-        parts = [f"{case.number}. {self.line(case, language)}\n{_to_do(texts, case)}" for case in cases]
+        said = [(self.line(case, language), texts[to_do(texts, case.kind, case.subject)]) for case in cases]
+        parts = [f"{case.number}. {line}\n{instruction}" for case, (line, instruction) in zip(cases, said, strict=True)]
         subject = texts["notices_subject"].format(n=len(cases))
         return subject, "\n\n".join([*parts, texts["notices_end"]])
 
@@ -53,8 +54,3 @@ def _said(texts: Mapping[str, str], detail: str, is_rtl: bool) -> str:
     if "reason" in shown:
         shown["reason"] = texts.get(f"reason_{found.values['reason']}", shown["reason"])
     return texts[f"said_{found.code}"].format(**shown)
-
-
-def _to_do(texts: Mapping[str, str], case: ToldCase) -> str:
-    ids = (f"alarms_do_{case.kind}_{case.subject}", f"alarms_do_{case.kind}", f"{case.kind}_do", "alarms_do_unknown")
-    return next(texts[text_id] for text_id in ids if text_id in texts)

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlencode
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from markupsafe import Markup
@@ -186,8 +187,10 @@ def _warning(word: str) -> Markup:
 
 
 def _page(template: str, places: dict[str, str], **values: object) -> Response:
-    """``places``: where the same page is, by language."""
-    return _answer(shown(template, places=places, home=f"{addresses().base}/", **values), "text/html")
+    """``places``: where the same page is, by language; ``ways`` there keep what else was asked for."""
+    asked = urlencode(list(request.args.items(multi=True)))
+    ways = {code: place.partition("?")[0] + (f"?{asked}" if asked else "") for code, place in places.items()}
+    return _answer(shown(template, places=places, ways=ways, home=f"{addresses().base}/", **values), "text/html")
 
 
 def _answer(body: str, mimetype: str) -> Response:

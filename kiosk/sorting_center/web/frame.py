@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import urlencode
 
 from flask import Flask, Response, jsonify, make_response, render_template, request
 from markupsafe import Markup
@@ -61,11 +62,18 @@ def show(template: str, **values: object) -> str:
         template,
         t=texts(),
         languages=languages(),
+        in_language=in_language,
         session=who.session,
         places=places,
         local=lambda timestamp: local_time(timestamp, now),
         **values,
     )
+
+
+def in_language(code: str) -> str:
+    """The address of this page in another language, with all else that was asked for."""
+    asked = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]
+    return f"?{urlencode([*asked, ('lang', code)])}"
 
 
 def texts() -> CenterTexts:

@@ -29,6 +29,14 @@ PATHS = (
     "/goods?month=2026-11",
 )
 
+RIGHT_EDGES = """() => [...document.querySelectorAll("table")].flatMap((table) => {
+    const columns = {};
+    for (const figure of table.querySelectorAll(":is(td, tfoot th).n bdi:first-child:last-child"))
+        (columns[figure.closest("td, th").cellIndex] ??= []).push(figure.getBoundingClientRect().right);
+    return Object.values(columns);
+})"""
+"""Of the figures, column by column."""
+
 
 @pytest.fixture
 def county(stores: Stores) -> Stores:
@@ -113,3 +121,16 @@ def test_every_page_is_whole_for_everyone(page: Page, url: str) -> None:
             if TORTURE or number % 3 == turn:
                 broken += [f"{language} {path}: {fault}" for fault in axe_faults(page)]
     assert broken == []
+
+
+def test_figures_of_a_column_end_at_one_edge_in_every_language(page: Page, url: str) -> None:
+    """Units stand under units, also where the words run from right to left."""
+    ragged: list[str] = []
+    for language in ("en", "ug"):
+        page.context.add_cookies([{"name": "language", "value": language, "url": url}])
+        for path in ("/days?month=2026-11", "/days/2026-11-05", "/goods?month=2026-11"):
+            page.goto(url + path)
+            edges = page.evaluate(RIGHT_EDGES)
+            assert edges
+            ragged += [f"{language} {path}: {column}" for column in edges if max(column) - min(column) > 1]
+    assert ragged == []

@@ -10,7 +10,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlencode
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from markupsafe import Markup
@@ -27,6 +26,7 @@ from kiosk.sorting_center.catalogue.sitemap import MAX_SITEMAPS, PER_SITEMAP, si
 from kiosk.sorting_center.listings.addresses import PublicAddresses
 from kiosk.sorting_center.listings.records import Key
 from kiosk.sorting_center.photos.folder import PictureFolder
+from kiosk.sorting_center.web.asked import asked_again
 from kiosk.sorting_center.web.texts import CenterTexts
 from kiosk.texts import html
 from kiosk.texts.languages import LANGUAGES
@@ -188,8 +188,8 @@ def _warning(word: str) -> Markup:
 
 def _page(template: str, places: dict[str, str], **values: object) -> Response:
     """``places``: where the same page is, by language; ``ways`` there keep what else was asked for."""
-    asked = urlencode(list(request.args.items(multi=True)))
-    ways = {code: place.partition("?")[0] + (f"?{asked}" if asked else "") for code, place in places.items()}
+    asked = asked_again(request.args.items(multi=True))
+    ways = {code: place.partition("?")[0] + asked for code, place in places.items()}
     return _answer(shown(template, places=places, ways=ways, home=f"{addresses().base}/", **values), "text/html")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import urlencode
 
 from flask import Flask, Response, jsonify, make_response, render_template, request
 from markupsafe import Markup
@@ -13,6 +12,7 @@ from kiosk.sorting_center.desk.errors import DeskError, Refused
 from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.web.access import current, doors
+from kiosk.sorting_center.web.asked import asked_again
 from kiosk.sorting_center.web.pictures.times import local_time
 from kiosk.sorting_center.web.sources import sources
 from kiosk.sorting_center.web.texts import FALLBACK, CenterTexts, languages
@@ -72,8 +72,7 @@ def show(template: str, **values: object) -> str:
 
 def in_language(code: str) -> str:
     """The address of this page in another language, with all else that was asked for."""
-    asked = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]
-    return f"?{urlencode([*asked, ('lang', code)])}"
+    return asked_again(request.args.items(multi=True), lang=code)
 
 
 def texts() -> CenterTexts:

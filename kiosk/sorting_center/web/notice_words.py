@@ -23,13 +23,11 @@ class NoticeWords:
         """``S0147 (shache): One number, two contents. event 4 came twice``."""
         texts = tables().get(language, tables()[FALLBACK])
         is_rtl = language in LANGUAGES and LANGUAGES[language].direction == "rtl"
-        place = f"{plain(case.station, _LIMIT)} ({plain(case.region, _LIMIT)})"
-        if is_rtl:
-            place = _ISOLATE.format(place)
-        detail = _said(texts, case.detail, is_rtl)
+        place = texts["notices_place"].format(station=plain(case.station, _LIMIT), region=plain(case.region, _LIMIT))
+        kind = texts.get(f"case_kind_{case.kind}", plain(case.kind, _LIMIT))
+        line = texts["notices_line"].format(place=_ISOLATE.format(place) if is_rtl else place, kind=kind)
         again = texts["notices_again"] if case.again else ""
-        said = [f"{place}: {texts.get(f'case_kind_{case.kind}', plain(case.kind, _LIMIT))}.", again, detail]
-        return " ".join(filter(None, said))
+        return " ".join(filter(None, [line, again, _said(texts, case.detail, is_rtl)])).replace("。 ", "。")
 
     def letter(self, cases: tuple[ToldCase, ...], language: str) -> tuple[str, str]:
         """Each case with what to do about it."""

@@ -40,7 +40,8 @@ RIGHT_EDGES = """() => [...document.querySelectorAll("table")].flatMap((table) =
 TOO_LIGHT = """() => [...document.querySelectorAll("body *")].filter((element) => {
     const [text] = [...element.childNodes].filter((node) => node.nodeType === 3 && node.data.trim());
     const [red, green, blue] = getComputedStyle(element).color.match(/\\d+/g).map(Number);
-    return text && !element.closest("svg, script, title") && Math.max(red, green, blue) > 110 && element.checkVisibility();
+    const isFaint = Math.max(red, green, blue) > 110;
+    return text && isFaint && !element.closest("svg, script, title") && element.checkVisibility();
 }).map((element) => element.outerHTML)"""
 """Elements whose own text would be faint on white paper."""
 KEPT = """(marks) => marks.map((mark) => getComputedStyle(mark)).map(

@@ -44,6 +44,12 @@ def test_what_came_today_is_added_up(stores: Stores, station: Station) -> None:
         assert shown in text, shown
 
 
+def test_a_ratio_is_read_from_left_to_right_as_a_whole(stores: Stores, station: Station) -> None:
+    stores.ledger.accept(station.run(2), "shache", NOW)
+    ratio = re.search(r'<p class="figure"><bdi dir="ltr">(.*/.*)</bdi></p>', page(stores, "/", lang="ug"))
+    assert ratio is not None and bare(ratio[1]) == "1 / 1"
+
+
 def test_a_day_stands_beside_the_same_hours_of_yesterday_and_a_week_ago(stores: Stores) -> None:
     """It is half past eight in the evening at the county: what came after eight does not count yet."""
     station = ClockedStation()

@@ -5,6 +5,7 @@ from importlib.resources import files
 from typing import Final
 
 from kiosk.sorting_center.web.texts import STAFF, tables
+from kiosk.texts import load
 from tests.each import each
 
 _HALF_WIDTH: Final = re.compile(r"(?<![A-Za-z0-9])[,:;?!()]|[,:;?!()](?! ?[A-Za-z0-9/])|[\u4e00-\u9fff]\.")
@@ -31,3 +32,10 @@ def test_templates_leave_punctuation_to_texts() -> None:
 def test_no_uyghur_text_has_a_bare_sign_between_two_figures(room: str) -> None:
     """It would run from right to left: of 192 stations 201."""
     assert {name: text for name, text in tables(room)["ug"].items() if _BETWEEN_FIGURES.search(text)} == {}
+
+
+@each("mode", ["purchase", "consignment"])
+def test_a_mode_has_one_word_at_the_station_and_at_the_county(mode: str) -> None:
+    ids = (mode, f"export_{mode}", f"recon_field_{mode}_fen", f"station_field_{mode}_fen")
+    for language, texts in tables().items():
+        assert {texts[text_id].casefold() for text_id in ids} == {load(language).text(f"mode.{mode}").casefold()}

@@ -34,8 +34,8 @@ class NoticeWords:
         texts = tables().get(language, tables()[FALLBACK])
         if not cases:
             return texts["notices_test_subject"], texts["notices_test_text"]
-        said = [(self.line(case, language), texts[to_do(texts, case.kind, case.subject)]) for case in cases]
-        parts = [f"{case.number}. {line}\n{instruction}" for case, (line, instruction) in zip(cases, said, strict=True)]
+        acts = [texts[to_do(texts, case.kind, case.subject)] for case in cases]
+        parts = [f"{case.number}. {self.line(case, language)}\n{act}" for case, act in zip(cases, acts, strict=True)]
         subject = texts["notices_subject"].format(n=len(cases))
         return subject, "\n\n".join([*parts, texts["notices_end"]])
 

@@ -43,16 +43,17 @@ class HealthReport:
         return self.broker_connected and not self.troubles
 
     @property
-    def troubles(self) -> tuple[str, ...]:
-        """What is wrong, one sentence each."""
-        told = (
-            self.broker_trouble,
-            self.ledger_trouble,
-            self.feed_trouble,
-            self.intake_trouble,
-            self.photos_trouble,
-        )
-        return tuple(text for text in told if text)
+    def troubles(self) -> dict[str, str]:
+        """What is wrong, in English, by the part that has it; what two parts say alike stands at the first."""
+        told = {
+            "broker": self.broker_trouble,
+            "ledger": self.ledger_trouble,
+            "feed": self.feed_trouble,
+            "intake": self.intake_trouble,
+            "photos": self.photos_trouble,
+        }
+        once = {text: part for part, text in reversed(told.items()) if text}
+        return {part: text for part, text in told.items() if once.get(text) == part}
 
     def as_json(self) -> dict[str, object]:
         """For ``/health``."""

@@ -26,6 +26,7 @@ from kiosk.sorting_center.catalogue.sitemap import MAX_SITEMAPS, PER_SITEMAP, si
 from kiosk.sorting_center.listings.addresses import PublicAddresses
 from kiosk.sorting_center.listings.records import Key
 from kiosk.sorting_center.photos.folder import PictureFolder
+from kiosk.sorting_center.web.asked import asked_again
 from kiosk.sorting_center.web.texts import CenterTexts
 from kiosk.texts import html
 from kiosk.texts.languages import LANGUAGES
@@ -186,8 +187,10 @@ def _warning(word: str) -> Markup:
 
 
 def _page(template: str, places: dict[str, str], **values: object) -> Response:
-    """``places``: where the same page is, by language."""
-    return _answer(shown(template, places=places, home=f"{addresses().base}/", **values), "text/html")
+    """``places``: where the same page is, by language; ``ways`` there keep what else was asked for."""
+    asked = asked_again(request.args.items(multi=True))
+    ways = {code: place.partition("?")[0] + asked for code, place in places.items()}
+    return _answer(shown(template, places=places, ways=ways, home=f"{addresses().base}/", **values), "text/html")
 
 
 def _answer(body: str, mimetype: str) -> Response:

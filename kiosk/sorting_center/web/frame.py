@@ -12,6 +12,7 @@ from kiosk.sorting_center.desk.errors import DeskError, Refused
 from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.web.access import current, doors
+from kiosk.sorting_center.web.asked import asked_again
 from kiosk.sorting_center.web.pictures.times import local_time
 from kiosk.sorting_center.web.sources import sources
 from kiosk.sorting_center.web.texts import FALLBACK, CenterTexts, languages
@@ -61,11 +62,17 @@ def show(template: str, **values: object) -> str:
         template,
         t=texts(),
         languages=languages(),
+        in_language=in_language,
         session=who.session,
         places=places,
         local=lambda timestamp: local_time(timestamp, now),
         **values,
     )
+
+
+def in_language(code: str) -> str:
+    """The address of this page in another language, with all else that was asked for."""
+    return asked_again(request.args.items(multi=True), lang=code)
 
 
 def texts() -> CenterTexts:

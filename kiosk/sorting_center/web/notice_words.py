@@ -7,7 +7,7 @@ from typing import Final
 
 from kiosk.sorting_center.desk.notices.outbox import ToldCase
 from kiosk.sorting_center.sentences import read
-from kiosk.sorting_center.web.texts import FALLBACK, tables
+from kiosk.sorting_center.web.texts import FALLBACK, tables, to_do
 from kiosk.texts.languages import LANGUAGES
 from kiosk.texts.plain import plain
 
@@ -23,20 +23,19 @@ class NoticeWords:
         """``S0147 (shache): One number, two contents. event 4 came twice``."""
         texts = tables().get(language, tables()[FALLBACK])
         is_rtl = language in LANGUAGES and LANGUAGES[language].direction == "rtl"
-        place = f"{plain(case.station, _LIMIT)} ({plain(case.region, _LIMIT)})"
-        if is_rtl:
-            place = _ISOLATE.format(place)
-        detail = _said(texts, case.detail, is_rtl)
+        place = texts["notices_place"].format(station=plain(case.station, _LIMIT), region=plain(case.region, _LIMIT))
+        kind = texts.get(f"case_kind_{case.kind}", plain(case.kind, _LIMIT))
+        line = texts["notices_line"].format(place=_ISOLATE.format(place) if is_rtl else place, kind=kind)
         again = texts["notices_again"] if case.again else ""
-        said = [f"{place}: {texts.get(f'case_kind_{case.kind}', plain(case.kind, _LIMIT))}.", again, detail]
-        return " ".join(filter(None, said))
+        return " ".join(filter(None, [line, again, _said(texts, case.detail, is_rtl)])).replace("。 ", "。")
 
     def letter(self, cases: tuple[ToldCase, ...], language: str) -> tuple[str, str]:
         """Each case with what to do about it."""
         texts = tables().get(language, tables()[FALLBACK])
         if not cases:
             return texts["notices_test_subject"], texts["notices_test_text"]
-        parts = [f"{case.number}. {self.line(case, language)}\n{_to_do(texts, case)}" for case in cases]
+        acts = [texts[to_do(texts, case.kind, case.subject)] for case in cases]
+        parts = [f"{case.number}. {self.line(case, language)}\n{act}" for case, act in zip(cases, acts, strict=True)]
         subject = texts["notices_subject"].format(n=len(cases))
         return subject, "\n\n".join([*parts, texts["notices_end"]])
 
@@ -53,8 +52,3 @@ def _said(texts: Mapping[str, str], detail: str, is_rtl: bool) -> str:
     if "reason" in shown:
         shown["reason"] = texts.get(f"reason_{found.values['reason']}", shown["reason"])
     return texts[f"said_{found.code}"].format(**shown)
-
-
-def _to_do(texts: Mapping[str, str], case: ToldCase) -> str:
-    ids = (f"alarms_do_{case.kind}_{case.subject}", f"alarms_do_{case.kind}", f"{case.kind}_do", "alarms_do_unknown")
-    return next(texts[text_id] for text_id in ids if text_id in texts)

@@ -18,6 +18,8 @@ from kiosk.texts.languages import LANGUAGES, Language
 FALLBACK: Final = "en"
 STAFF: Final = "kiosk.sorting_center.web"
 """The room with the texts of the staff's pages."""
+_COPIED_CARD: Final = frozenset({"fork", "twin", "reports_fork"})
+"""Cases of one accident, which have one instruction."""
 
 
 @cache
@@ -87,9 +89,21 @@ class CenterTexts:
             case _:
                 return html.bdi_code(value)
 
+    def to_do(self, kind: str, subject: str) -> Markup:
+        """What to do about a case."""
+        return self(to_do(self._texts, kind, subject))
+
     def known(self, text_id: str) -> bool:
         """Whether there is such a text: codes come from the ledger, and a later version may know more of them."""
         return text_id in self._texts
+
+
+def to_do(texts: Mapping[str, str], kind: str, subject: str) -> str:
+    """The id of the text that says what to do about a case."""
+    if _COPIED_CARD & {kind, f"{kind}_{subject}"}:
+        return "copied_card_do"
+    ids = (f"alarms_do_{kind}_{subject}", f"alarms_do_{kind}", f"{kind}_do", "alarms_do_unknown")
+    return next(text_id for text_id in ids if text_id in texts)
 
 
 def _whole(text: str) -> Markup:

@@ -137,6 +137,10 @@ def test_many_are_shown_page_by_page_the_newest_first_and_found_by_words(shop: S
         assert re.findall(r"Almonds (\d+)</bdi>", page) == found, words
         assert 'content="noindex"' in page
     assert 'rel="next" href="/en/?q=almonds&amp;page=2"' in buyer.sees("/en/?q=almonds")
+    second = buyer.sees("/en/", query_string={"q": 'almonds & "', "page": "1"})
+    for language in LANGUAGES:
+        assert f'<a href="http://localhost/{language}/?q=almonds+%26+%22&amp;page=1" lang="{language}"' in second
+    assert "almonds" not in "".join(re.findall(r"<link.*?>", second)), "a search is no place of its own for machines"
     for path in (
         "/en/?page=3",
         "/en/?page=0",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from urllib.parse import quote
@@ -7,13 +8,16 @@ from urllib.parse import quote
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from markupsafe import Markup
 from werkzeug.test import TestResponse
 
 from kiosk.sorting_center.desk.audit import Act
 from kiosk.sorting_center.desk.cases import Condition, State
 from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.notices.outbox import ToldCase
 from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.desk.registry import ExpectedStation
+from kiosk.sorting_center.web.notice_words import NoticeWords
 from kiosk.sorting_center.web.sources import Stores
 from kiosk.sorting_center.web.texts import CenterTexts, languages
 from tests.sorting_center.staff import app_of, sign_in
@@ -68,7 +72,7 @@ def test_a_case_is_taken_closed_and_opened_again(operator: Person, desk: Desk) -
     (case,) = desk.cases.observe([Condition("fork", "shache", "S0147", "x 4", "event 4 came twice")], NOW)
     page = operator.sees(f"/alarms/{case.id}?lang=en")
     assert "One number, two contents" in page
-    assert "start a new epoch" in page
+    assert "begin a new epoch" in page
     assert operator.does(f"/alarms/{case.id}/take", version=1).status_code == 303
     assert operator.does(f"/alarms/{case.id}/close", version=2, reason="the card was taken out").status_code == 303
     page = operator.sees(f"/alarms/{case.id}?lang=en")
@@ -134,6 +138,20 @@ def test_every_kind_has_words_and_something_to_do_in_every_language(operator: Pe
         for case in opened:
             assert str(texts(f"case_kind_{case.kind}")) in listed
             assert str(texts("alarms_do_unknown")) not in operator.sees(f"/alarms/{case.id}?lang={language.code}")
+
+
+def test_a_copied_card_has_one_instruction_wherever_it_is_read(operator: Person, desk: Desk) -> None:
+    """The machine that is stopped never gets the new epoch: both would go on under one number."""
+    copied = [("fork", "x 4"), ("twin", ""), ("reports", "fork")]
+    desk.registry.replace([ExpectedStation("shache", "S0147")], [])
+    opened = desk.cases.observe([Condition(kind, "shache", "S0147", subject) for kind, subject in copied], NOW)
+    for language in languages():
+        pages = [operator.sees(f"/alarms/{case.id}?lang={language.code}") for case in opened]
+        (instruction,) = {told for page in pages for told in re.findall(r'<p class="do">\s*(.*?)\s*</p>', page)}
+        assert operator.sees(f"/stations/shache/S0147?lang={language.code}").count(instruction) == len(copied)
+        for kind, subject in copied:
+            case = ToldCase(7, kind, "shache", "S0147", subject, "", "2026-11-27T08:00:00.000Z", False)
+            assert Markup(instruction).unescape() in NoticeWords().letter((case,), language.code)[1]
 
 
 def test_a_kind_nobody_knows_is_shown_too(operator: Person, desk: Desk) -> None:

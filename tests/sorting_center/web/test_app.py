@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask.testing import FlaskClient
@@ -10,6 +13,7 @@ from flask.testing import FlaskClient
 from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.web.texts import tables
+from tests.each import each
 from tests.sorting_center.staff import viewer
 from tests.sorting_center.stations import NOW, Station, believed
 
@@ -132,7 +136,7 @@ def test_health_names_what_is_wrong(client: FlaskClient, health: Health) -> None
     health.trouble("ledger", "the disk is full")
     answer = client.get("/health")
     assert (answer.status_code, answer.get_json()["ledger_trouble"]) == (503, "the disk is full")
-    assert "the disk is full" in client.get("/?lang=zh").text
+    assert "数据库有故障" in client.get("/?lang=zh").text
 
 
 @pytest.mark.parametrize(("accept", "lang"), [("zh-CN,zh;q=0.9", "zh"), ("en", "en"), ("fr", "en"), ("", "en")])
@@ -178,3 +182,26 @@ def test_prometheus_reads_figures_from_this_machine_alone(client: FlaskClient, h
     assert stranger.get("/metrics").status_code == 200
     for address in ("192.0.2.7", "2001:db8::7", None):
         assert stranger.get("/metrics", environ_base={"REMOTE_ADDR": address}).status_code == 401
+
+
+PLACES = (
+    "/alarms?state=closed&kind=fork",
+    "/goods?month=2026-10&product=BADAM",
+    "/search?q=%E6%A0%B8%E6%A1%83+%26lang%3Den%22%3E%3Cb%3E",
+    "/fleet?state=fork&q=S0147&page=1",
+    "/reconciliation?day=2026-11-24&page=2",
+    "/quarantine?state=all&station=S0147",
+    "/days?month=2026-10",
+    "/registry?view=all&words=a%2Bb&words=c",
+)
+
+
+@each("place", PLACES)
+def test_another_language_shows_the_same_place(client: FlaskClient, place: str) -> None:
+    page = client.get(place)
+    assert page.status_code == 200
+    ways = [unescape(way) for way in re.findall(r'href="(\?[^"]*lang=\w\w)"', page.text)]
+    asked = parse_qs(urlsplit(place).query)
+    assert [parse_qs(way[1:]) for way in ways] == [{**asked, "lang": [code]} for code in ("ug", "zh", "en")]
+    again = [unescape(way) for way in re.findall(r'href="(\?[^"]*lang=\w\w)"', client.get(f"{place}&lang=zh").text)]
+    assert again == ways

@@ -12,6 +12,7 @@ from openpyxl import load_workbook
 from playwright.sync_api import Browser, Page, expect
 
 from kiosk.sorting_center.desk.audit import Act
+from kiosk.sorting_center.desk.cases import Condition
 from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.web.server import WebServer
 from kiosk.sorting_center.web.sources import Stores
@@ -28,6 +29,23 @@ PATHS = (
     *(f"/parcels/{REGION}/{PARCEL}", f"/members/{REGION}/{MEMBER}", "/days?month=2026-11", "/days/2026-11-05"),
     "/goods?month=2026-11",
 )
+
+RIGHT_EDGES = """() => [...document.querySelectorAll("table")].flatMap((table) => {
+    const columns = {};
+    for (const figure of table.querySelectorAll(":is(td, tfoot th).n bdi:first-child:last-child"))
+        (columns[figure.closest("td, th").cellIndex] ??= []).push(figure.getBoundingClientRect().right);
+    return Object.values(columns);
+})"""
+"""Of the figures, column by column."""
+TOO_LIGHT = """() => [...document.querySelectorAll("body *")].filter((element) => {
+    const [text] = [...element.childNodes].filter((node) => node.nodeType === 3 && node.data.trim());
+    const [red, green, blue] = getComputedStyle(element).color.match(/\\d+/g).map(Number);
+    const isFaint = Math.max(red, green, blue) > 110;
+    return text && isFaint && !element.closest("svg, script, title") && element.checkVisibility();
+}).map((element) => element.outerHTML)"""
+"""Elements whose own text would be faint on white paper."""
+KEPT = """(marks) => marks.map((mark) => getComputedStyle(mark)).map(
+    (style) => `${style.backgroundColor} ${style.printColorAdjust ?? style.webkitPrintColorAdjust}`)"""
 
 
 @pytest.fixture
@@ -113,3 +131,34 @@ def test_every_page_is_whole_for_everyone(page: Page, url: str) -> None:
             if TORTURE or number % 3 == turn:
                 broken += [f"{language} {path}: {fault}" for fault in axe_faults(page)]
     assert broken == []
+
+
+def test_figures_of_a_column_end_at_one_edge_in_every_language(page: Page, url: str) -> None:
+    """Units stand under units, also where the words run from right to left."""
+    ragged: list[str] = []
+    for language in ("en", "ug"):
+        page.context.add_cookies([{"name": "language", "value": language, "url": url}])
+        for path in ("/days?month=2026-11", "/days/2026-11-05", "/goods?month=2026-11"):
+            page.goto(url + path)
+            edges = page.evaluate(RIGHT_EDGES)
+            assert edges
+            ragged += [f"{language} {path}: {column}" for column in edges if max(column) - min(column) > 1]
+    assert ragged == []
+
+
+def test_on_paper_all_is_ink_and_nothing_is_to_be_touched(page: Page, county: Stores, url: str, tmp_path: Path) -> None:
+    """Browsers print no backgrounds: figures are dark, a grave mark is seen, and what stands around them stays away."""
+    county.desk.cases.observe([Condition("fork", REGION, "S0147")], datetime.now(UTC))
+    page.emulate_media(media="print")
+    for path in ("/", "/days/2026-11-05", "/fleet"):
+        page.goto(url + path)
+        for selector in (".home", "h1, h2, .figure", "main"):
+            expect(page.locator(selector).first).to_be_visible()
+        assert page.locator(":is(nav, form, button, .languages, .places, .find, .me, summary):visible").count() == 0
+        assert page.evaluate(TOO_LIGHT) == [], path
+        shown = page.locator(".m-fork .s").evaluate_all(KEPT)
+        assert set(shown) == ({"rgb(157, 28, 28) exact"} if path != "/days/2026-11-05" else set())
+    page.goto(f"{url}/days/2026-11-05")
+    heads = "[...document.querySelectorAll('thead')].map((head) => getComputedStyle(head).display)"
+    assert set(page.evaluate(heads)) == {"table-header-group"}
+    assert page.pdf(path=tmp_path / "day.pdf").count(b"/Type /Page\n") == 1

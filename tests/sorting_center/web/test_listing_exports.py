@@ -123,7 +123,7 @@ def test_pictures_that_are_not_here_any_more_are_named(operator: Person, offered
         assert archive.namelist() == ["report.csv"]
         rows = list(csv.DictReader(io.StringIO(archive.read("report.csv").decode("utf-8-sig"), newline="")))
     assert {(row["reason"], row["meaning"]) for row in rows} == {
-        ("missing", "照片不在这里,或文件无法读取。"),
+        ("missing", "照片不在这里，或文件无法读取。"),
         ("damaged", "照片文件已损坏。"),
     }
 

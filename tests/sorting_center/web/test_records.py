@@ -153,7 +153,7 @@ def test_a_receipt_is_a_document(client: FlaskClient) -> None:
     lines = re.sub(r"[|]+", "|", re.sub(r"\s*<[^>]+>\s*", "|", page))
     assert "|10.165\xa0kg|−|0.160\xa0kg|=|10.005\xa0kg|¥240.12|" in lines
     for shown in (
-        *(MEMBER, "BADAM", "on consignment", "¥24.00/kg", "¥240.12", "for trade", "valid", "passed"),
+        *(MEMBER, "BADAM", "consignment", "¥24.00/kg", "¥240.12", "for trade", "valid", "passed"),
         *("scale 2, tares 5, clock 3", "of the producer", "C-1", RECEIPT.lot, "ab" * 32, "1.0 abcd"),
         *("by a set clock", "2026-11-03 11:00:00", "00112233445566aa-2", "hash made again: the same"),
         *("follows the event before it", "intake confirmed", "photo taken"),

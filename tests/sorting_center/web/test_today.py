@@ -15,13 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk.messaging.contract.control import Status
+from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.export import table
 from kiosk.sorting_center.health import Health
 from kiosk.sorting_center.ledger import Delivery, Ledger, Sighting
 from kiosk.sorting_center.reports.figures import total
 from kiosk.sorting_center.web.pictures import today
 from kiosk.sorting_center.web.sources import Stores
+from kiosk.sorting_center.web.texts import CenterTexts, languages
 from tests.depth import many
+from tests.each import each
 from tests.sorting_center.reports.counties import County, expected_days
 from tests.sorting_center.reports.ledgers import ClockedStation
 from tests.sorting_center.staff import NOON, ZONE, app_of, followed, looked_after, sign_in, stores_of
@@ -39,6 +42,12 @@ def test_what_came_today_is_added_up(stores: Stores, station: Station) -> None:
     text = bare(page(stores, "/"))
     for shown in ("24.900 kg", "\u00a5597.60", "voided: 1", "0147-A-000003", "BADAM", "12.450 kg", "1 / 1"):
         assert shown in text, shown
+
+
+def test_a_ratio_is_read_from_left_to_right_as_a_whole(stores: Stores, station: Station) -> None:
+    stores.ledger.accept(station.run(2), "shache", NOW)
+    ratio = re.search(r'<p class="figure"><bdi dir="ltr">(.*/.*)</bdi></p>', page(stores, "/", lang="ug"))
+    assert ratio is not None and bare(ratio[1]) == "1 / 1"
 
 
 def test_a_day_stands_beside_the_same_hours_of_yesterday_and_a_week_ago(stores: Stores) -> None:
@@ -106,7 +115,33 @@ def test_health_says_what_is_wrong(stores: Stores) -> None:
     health.connected(True)
     assert "All is working" in bare(page(stores, "/", health=health))
     health.trouble("ledger", "the disk is full")
-    assert "the disk is full" in bare(page(stores, "/", lang="zh", health=health))
+    assert "The database has a fault" in bare(page(stores, "/", health=health))
+
+
+REFUSED = "The broker does not answer at mqtt://127.0.0.1:35169 ([Errno 111] Connection refused)"
+
+
+@each(("lang", "sentence"), [("en", "The broker cannot"), ("zh", "无法连接消息服务器"), ("ug", "خەۋەر مۇلازىمېتىرىغا")])
+def test_a_trouble_is_one_sentence_in_the_language_of_the_page(stores: Stores, lang: str, sentence: str) -> None:
+    """Two connections to one broker fail; what the system says of it is for the administrator, once."""
+    health = Health()
+    for where in ("broker", "feed"):
+        health.trouble(where, REFUSED)
+    with app_of(stores, health).test_client() as client:
+        for role, told in ((Role.VIEWER, 0), (Role.OPERATOR, 0), (Role.ADMIN, 1)):
+            sign_in(client, stores.desk, role)
+            text = bare(client.get(f"/?lang={lang}").text)
+            assert (text.count(sentence), text.count(REFUSED)) == (1, told), role
+
+
+def test_every_part_that_can_fail_has_a_sentence() -> None:
+    health = Health()
+    for where in ("broker", "ledger", "feed", "worker", "photos"):
+        health.trouble(where, f"{where} fails")
+    found = health.report().troubles
+    assert len(found) == 5
+    for language in languages():
+        assert all(CenterTexts(language.code).known(f"trouble_{part}") for part in found)
 
 
 def test_reports_that_are_far_behind_say_so(stores: Stores, station: Station, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,9 +7,10 @@ from urllib.parse import quote
 from flask import Response
 
 from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.health import HealthReport
 from kiosk.sorting_center.ledger.overview import IntakeRow
 from kiosk.sorting_center.watch.marks import Mark
-from kiosk.sorting_center.web.access import Pages
+from kiosk.sorting_center.web.access import Pages, current
 from kiosk.sorting_center.web.drawing import bars, percent
 from kiosk.sorting_center.web.frame import show
 from kiosk.sorting_center.web.live import Part, way
@@ -34,11 +35,13 @@ def live() -> Response:
 def _part() -> Part:
     kept = sources().pictures.today.current()
     report = sources().health.report()
-    state = (report.broker_connected, report.troubles)
-    return Part(kept, state, lambda: _shown(kept, report.ok, report.troubles))
+    in_english = current().person.role >= Role.ADMIN
+    state = (report.broker_connected, *report.troubles.items(), in_english)
+    return Part(kept, state, lambda: _shown(kept, report, in_english))
 
 
-def _shown(kept: Kept[TodayPicture], is_well: bool, troubles: tuple[str, ...]) -> str:
+def _shown(kept: Kept[TodayPicture], report: HealthReport, in_english: bool) -> str:
+    """``in_english``: also what the system says of a trouble, for whoever looks after it."""
     picture = kept.value
     nets = [figures.net_g for figures in picture.hours]
     nets_before = [figures.net_g for figures in picture.yesterday_hours]
@@ -47,8 +50,9 @@ def _shown(kept: Kept[TodayPicture], is_well: bool, troubles: tuple[str, ...]) -
     return show(
         "today-live.html",
         picture=picture,
-        is_well=is_well,
-        troubles=troubles,
+        is_well=report.ok,
+        troubles=report.troubles,
+        in_english=in_english,
         bars=bars(nets, most),
         bars_before=bars(nets_before, most),
         most_g=most,

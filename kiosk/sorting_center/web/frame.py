@@ -12,6 +12,7 @@ from kiosk.sorting_center.desk.errors import DeskError, Refused
 from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.web.access import current, doors
+from kiosk.sorting_center.web.pictures.names import Named
 from kiosk.sorting_center.web.pictures.times import local_time
 from kiosk.sorting_center.web.sources import sources
 from kiosk.sorting_center.web.texts import FALLBACK, CenterTexts, languages
@@ -63,6 +64,7 @@ def show(template: str, **values: object) -> str:
         languages=languages(),
         session=who.session,
         places=places,
+        named=Named(texts(), sources().reports),
         local=lambda timestamp: local_time(timestamp, now),
         **values,
     )

@@ -160,6 +160,18 @@ its epoch end so far. ``said``, ``found`` and ``not_counted`` are JSON, see `fol
 goods = Table("goods", metadata, Column("product", Code, primary_key=True), sqlite_with_rowid=False)
 """Every product that was ever brought in."""
 
+name = Table(
+    "name",
+    metadata,
+    Column("kind", Code, primary_key=True),
+    Column("code", Code, primary_key=True),
+    Column("ug", Code),
+    Column("zh", Code),
+    Column("en", Code),
+    sqlite_with_rowid=False,
+)
+"""What a code is called, see `names.Kind`: the newest word of each language that an offer told, null without any."""
+
 
 def _measures() -> tuple[Column[int], ...]:
     names = ("intakes", "voided", "bags", "net_high", "net_low", "amount_high", "amount_low", "late", "time_unknown")

@@ -54,7 +54,7 @@ class Reports:
         self.names = Names(tables)
         self.lots = Lots(self.receipts)
         self.parcels = Parcels(tables, self.journal)
-        self.search = Search(tables, ledger, self.parcels)
+        self.search = Search(tables, ledger, self.parcels, self.names)
 
     @classmethod
     def open(cls, ledger_url: str, zone: ZoneInfo) -> Self:

@@ -44,7 +44,12 @@ def install(app: Flask) -> None:
     """Filters, refusals, and the language of each answer."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
-        kg=html.bdi_kg, money=html.bdi_money, number=html.bdi_number, code=html.bdi_code, yuan=formats.YUAN
+        kg=html.bdi_kg,
+        money=html.bdi_money,
+        number=html.bdi_number,
+        code=html.bdi_code,
+        name=html.bdi_name,
+        yuan=formats.YUAN,
     )
     app.register_error_handler(LedgerError, _no_database)
     app.register_error_handler(DeskError, _no_database)

@@ -35,6 +35,7 @@ class _Data(msgspec.Struct):
     reason: str | None = None
     carrier: str | None = None
     waybill_sha256_8: str | None = None
+    shelf: str | None = None
     product: str = ""
     mode: str = ""
     party: str = ""

@@ -107,11 +107,14 @@ parcel = Table(
     Column("digest", Code),
     Column("carrier", Code),
     Column("state", Code),
+    Column("shelf", Code),
     Column("feedseq", BigInteger, nullable=False),
     Index("parcel_digest", "digest"),
+    Index("parcel_shelf", "shelf"),
     sqlite_with_rowid=False,
 )
-"""``digest``: eight hexadecimal digits of the SHA-256 of the normalized waybill. ``feedseq`` is of its newest event."""
+"""``digest``: eight hexadecimal digits of the SHA-256 of the normalized waybill. ``shelf`` is the slot it was put
+on last. ``feedseq`` is of its newest event."""
 
 newest = Table(
     "newest",

@@ -40,6 +40,8 @@ PAGE: Final = 24
 MAX_SEARCH: Final = 60
 PICTURE_KEPT_S: Final = 24 * 3600
 """A picture never changes; one that buyers shall not see any more is gone from their machines after that."""
+_MASTER_KEPT_S: Final = 60
+"""A master that is given while its small picture is made."""
 SAID_EVERY_S: Final = 300.0
 _TEXTS: Final = {code: CenterTexts(code, "kiosk.sorting_center.catalogue") for code in LANGUAGE_CODES}
 _WARNINGS: Final = {code: CenterTexts(code) for code in LANGUAGE_CODES}
@@ -130,16 +132,20 @@ def picture(sha256: str) -> Response:
     folder = sources().pictures
     if not holders or folder is None:
         raise NotFound("no published lot has such a picture")
+    kept_s = PICTURE_KEPT_S
     if request.args.get("width") == str(SIDE_PX):
+        kept_s = _MASTER_KEPT_S
         small = _read(small_path(folder, sha256), MAX_BYTES)
-        if small is not None:
-            return _picture(Response(small, mimetype="image/jpeg"), f"{sha256}-{SIDE_PX}").make_conditional(request)
+        if small:
+            return _picture(
+                Response(small, mimetype="image/jpeg"), f"{sha256}-{SIDE_PX}", PICTURE_KEPT_S
+            ).make_conditional(request)
     if request.if_none_match.contains_weak(sha256):  # as a proxy that compresses asks
-        return _picture(Response(status=304), sha256)
+        return _picture(Response(status=304), sha256, kept_s)
     for region, station in holders:
         content = _content(folder.path(PictureName(region, station, sha256)), sha256)
         if content is not None:
-            return _picture(Response(content, mimetype="image/jpeg"), sha256)
+            return _picture(Response(content, mimetype="image/jpeg"), sha256, kept_s)
     raise NotFound("the picture is not here")
 
 
@@ -204,10 +210,10 @@ def _answer(body: str, mimetype: str) -> Response:
     return answer.make_conditional(request)
 
 
-def _picture(answer: Response, sha256: str) -> Response:
-    answer.set_etag(sha256)
+def _picture(answer: Response, etag: str, kept_s: int) -> Response:
+    answer.set_etag(etag)
     answer.cache_control.public = True
-    answer.cache_control.max_age = PICTURE_KEPT_S
+    answer.cache_control.max_age = kept_s
     answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"  # shops that sell the goods show it, too
     return answer
 

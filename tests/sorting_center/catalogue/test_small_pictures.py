@@ -88,6 +88,8 @@ def test_until_it_is_made_and_when_it_need_not_be_buyers_get_the_master(shop: Sh
     assert buyer.asks(address).data == SHOTS[0].content, "it is small enough"
     assert small.step() == 0
     sell(shop, shot := master(1), lots=3)
+    waiting = buyer.asks(f"/pictures/{shot.told.sha256}.jpg?width=560")
+    assert (waiting.data, waiting.headers["Cache-Control"]) == (shot.content, "public, max-age=60")
     assert (small.step(), small.step()) == (1, 0)
     address = f"/pictures/{shot.told.sha256}.jpg?width=560"
     found = buyer.asks(address)

@@ -14,7 +14,7 @@ from tempfile import TemporaryFile
 from typing import Final
 from zipfile import ZipFile
 
-from kiosk.base.files import write_durably
+from kiosk.base.files import filling, write_durably
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.photos import PictureName
 from kiosk.photo.channels.rules import ChannelRule
@@ -40,7 +40,7 @@ _log = RateLimitedLog(logging.getLogger(__name__), time.monotonic, _AGAIN_S)
 
 def small_path(folder: PictureFolder, sha256: str) -> Path:
     """Where the small picture of this master is, or would be; no region is called so."""
-    return folder.root / ".small" / sha256[:2] / f"{sha256}.jpg"
+    return folder.root / ".small" / f"{sha256}.jpg"
 
 
 class SmallPictures:
@@ -56,8 +56,8 @@ class SmallPictures:
         while not ending.is_set():
             try:
                 wait_s = 0.0 if self.step() else _LOOK_S
-            except DeskError:
-                wait_s = _LOOK_S  # the pages say it
+            except (DeskError, BlockingIOError):
+                wait_s = _LOOK_S  # the pages say it; another process that shares the folder makes them
             except Exception as error:
                 known = isinstance(error, OSError)
                 _log.write(
@@ -75,13 +75,13 @@ class SmallPictures:
         if not wanted:
             self._seen = seen
             return 0
-        for sha256 in wanted:
-            small_path(self._folder, sha256).parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        left = dict(wanted)
-        for side_px in _SIDES_PX:
-            for sha256, content in _made(left, side_px) if left else ():
-                write_durably(small_path(self._folder, sha256), content, 0o640)
-                del left[sha256]
+        left, small = dict(wanted), small_path(self._folder, "").parent
+        small.mkdir(mode=0o750, exist_ok=True)
+        with filling(small):
+            for side_px in _SIDES_PX:
+                for sha256, content in _made(left, side_px) if left else ():
+                    write_durably(small_path(self._folder, sha256), content, 0o640)
+                    del left[sha256]
         self._refused |= left.keys()
         return len(wanted)
 
@@ -105,6 +105,17 @@ def _is_large(path: Path) -> bool:
 
 
 def _made(masters: dict[str, Path], side_px: int) -> list[tuple[str, bytes]]:
+    """Those that can be made; one that ends the process which decodes it costs the others nothing but time."""
+    try:
+        return _made_at_once(masters, side_px)
+    except OSError as error:
+        if len(masters) > 1:
+            return [made for one in masters.items() for made in _made(dict([one]), side_px)]
+        _log.write(f"The small picture of {', '.join(masters)} cannot be made: {error}", kind="one")
+        return []
+
+
+def _made_at_once(masters: dict[str, Path], side_px: int) -> list[tuple[str, bytes]]:
     rule = ChannelRule(
         channel="catalogue",
         size_px=(side_px, side_px),

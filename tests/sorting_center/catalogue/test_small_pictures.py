@@ -8,11 +8,14 @@ import re
 import threading
 from pathlib import Path
 from random import Random
+from typing import IO
 
 import pytest
 from PIL import Image
 
+from kiosk.base.files import filling
 from kiosk.sorting_center.catalogue.small_pictures import MAX_BYTES, SIDE_PX, SmallPictures, small_path
+from kiosk.sorting_center.listings.exports.pictures.child import Made, Order
 from kiosk.sorting_center.listings.exports.pictures.making import make
 from tests.sorting_center.catalogue.shops import FIRST, SHOTS, Shop
 from tests.sorting_center.photos.lanes import Shot
@@ -123,4 +126,36 @@ def test_a_damaged_master_and_a_full_disk_leave_the_shop_open(
     assert (small.step(), small.step()) == (2, 0), "what was refused is not tried again"
     assert small_path(shop.folder, good.told.sha256).exists()
     assert not small_path(shop.folder, bad.told.sha256).exists()
-    assert list(Path(shop.folder.root, ".small").rglob(".*.new")) == []
+    assert list(Path(shop.folder.root, ".small").glob(".*.new")) == []
+
+
+@FILES
+def test_a_master_that_ends_the_process_which_decodes_it_hinders_no_other(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    good, bad = master(1), master(2)
+    sell(shop, good, bad, lots=2)
+
+    def ends(order: Order, to: IO[bytes]) -> Made:
+        if bad.told.sha256 in {one.name for one in order.listings}:
+            raise OSError(None, "its process has ended with status -11")
+        return make(order, to)
+
+    monkeypatch.setattr("kiosk.sorting_center.catalogue.small_pictures.make_apart", ends)
+    with caplog.at_level(logging.WARNING):
+        all_made(shop)
+    assert small_path(shop.folder, good.told.sha256).exists()
+    assert f"The small picture of {bad.told.sha256} cannot be made" in caplog.text
+
+
+@FILES
+def test_of_two_catalogues_with_one_folder_one_makes_them(shop: Shop, here: None) -> None:
+    sell(shop, shot := master(1), lots=1)
+    small = SmallPictures(shop.listings, shop.folder)
+    folder = small_path(shop.folder, shot.told.sha256).parent
+    folder.mkdir()
+    (folder / f".{shot.told.sha256}.jpg.new").write_bytes(b"left by one that was killed")
+    with filling(folder), pytest.raises(BlockingIOError):
+        small.step()
+    assert (small.step(), small.step()) == (1, 0)
+    assert [path.name for path in folder.iterdir()] == [f"{shot.told.sha256}.jpg"]

@@ -1,18 +1,17 @@
-"""What goods, origins and grades are called: told with offers, kept beside the reports."""
+"""What goods are called: told with offers, kept beside the reports."""
 
 from __future__ import annotations
 
 import pytest
 
-from kiosk.domain.events import NO_WORDS, WordsData
+from kiosk.domain.events import WordsData
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.reports import Reports
 from kiosk.sorting_center.reports.follower import Follower
-from kiosk.sorting_center.reports.names import Kind
 from kiosk.sorting_center.reports.tables.opening import begin_again
 from kiosk.sorting_center.reports.tables.stamps import Stamp
 from tests.sorting_center.reports.ledgers import ZONE, ClockedStation, content, followed
-from tests.sorting_center.stations import NOW, WORDS, believed
+from tests.sorting_center.stations import NOW, believed
 
 PHOTO = "ab" * 32
 WALNUT = WordsData("ياڭاق", "核桃", "Walnut")
@@ -23,9 +22,9 @@ def fill(ledger: Ledger) -> None:
     told = [
         station.start(),
         *(station.intake(number) for number in (1, 2)),
-        station.offer(1, PHOTO, product="WALNUT", title=WordsData("كونا", "旧名", "Old name"), **WORDS),
+        station.offer(1, PHOTO, product="WALNUT", title=WordsData("كونا", "旧名", "Old name")),
         station.offer(2, PHOTO),
-        station.offer(1, PHOTO, product="WALNUT", title=WALNUT, origin_words=WordsData("", "", "Yarkand")),
+        station.offer(1, PHOTO, product="WALNUT", title=WALNUT),
         station.offer(1, PHOTO, product="WALNUT", title=WordsData("", "", "Walnut")),
     ]
     ledger.accept(told, "shache", NOW)
@@ -37,11 +36,9 @@ def test_the_newest_word_of_each_language_holds(
 ) -> None:
     fill(ledger)
     followed(follower, at_once)
-    assert reports.names.of(Kind.GOODS, "WALNUT") == WALNUT
-    assert reports.names.of(Kind.GOODS, "BADAM") == WordsData("بادام", "巴旦木", "Almonds")
-    assert reports.names.of(Kind.ORIGIN, "SHACHE") == WordsData("يەكەن", "莎车县", "Yarkand")
-    assert reports.names.of(Kind.GRADE, "A") == WORDS["grade_words"]
-    assert reports.names.of(Kind.GOODS, "SHACHE") is None, "a code is of one kind"
+    assert reports.names.of("WALNUT") == WALNUT
+    assert reports.names.of("BADAM") == WordsData("بادام", "巴旦木", "Almonds")
+    assert reports.names.of("CHILI") is None, "nobody has offered them"
     assert [code for code, _ in reports.names.goods()] == ["BADAM", "WALNUT"]
     before = content(reports)
     with reports.tables.writing() as connection:
@@ -57,12 +54,12 @@ def test_names_of_strangers_are_short_lines_without_direction_marks(
     title = WordsData("x" * 10_000, "\u202e<b>\n核\u2066桃", "\u202e\u200f\u0007")
     told = [
         station.start(),
-        believed(station.offer(1, PHOTO, title=title, origin_words=NO_WORDS)),
+        believed(station.offer(1, PHOTO, title=title)),
         believed(station.offer(2, PHOTO, product="P" * 10_000)),
     ]
     ledger.accept(told, "shache", NOW)
     followed(follower)
-    found = reports.names.of(Kind.GOODS, "BADAM")
+    found = reports.names.of("BADAM")
     assert found is not None and len(found.ug) == 120 and (found.zh, found.en) == ("<b> 核桃", "")
     assert [code for code, _ in reports.names.goods()] == ["BADAM"]
     monkeypatch.setattr("kiosk.sorting_center.reports.names.MAX_GOODS", 0)

@@ -166,14 +166,13 @@ goods = Table("goods", metadata, Column("product", Code, primary_key=True), sqli
 name = Table(
     "name",
     metadata,
-    Column("kind", Code, primary_key=True),
     Column("code", Code, primary_key=True),
     Column("ug", Code),
     Column("zh", Code),
     Column("en", Code),
     sqlite_with_rowid=False,
 )
-"""What a code is called, see `names.Kind`: the newest word of each language that an offer told, null without any."""
+"""What goods are called: the newest word of each language that an offer told, null without any."""
 
 
 def _measures() -> tuple[Column[int], ...]:

@@ -12,7 +12,6 @@ from markupsafe import Markup
 from kiosk.domain.events import WordsData
 from kiosk.sorting_center.desk.hours import OpeningHours
 from kiosk.sorting_center.reports import Reports
-from kiosk.sorting_center.reports.names import Kind
 from kiosk.sorting_center.web.texts import CenterTexts
 from kiosk.texts import html
 from kiosk.texts.catalog import catalog
@@ -39,7 +38,7 @@ class Named:
     def words(self, code: str) -> WordsData | None:
         """Return what goods are called: the one source of it for pages, so that another may take its place."""
         if code not in self._known:
-            self._known[code] = self._reports.names.of(Kind.GOODS, code)
+            self._known[code] = self._reports.names.of(code)
         return self._known[code]
 
     def goods(self, code: str) -> Markup:

@@ -13,7 +13,6 @@ from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.overview import IntakeRow
 from kiosk.sorting_center.reports.days import Compared, GoodsRow
 from kiosk.sorting_center.reports.figures import Figures, total
-from kiosk.sorting_center.reports.names import Kind
 from kiosk.sorting_center.reports.reports import Reports
 from kiosk.sorting_center.watch.marks import Mark
 from kiosk.sorting_center.web.pictures.fleet import FleetPicture
@@ -101,7 +100,7 @@ class Today:
             fleet.heard,
             fleet.set_apart,
             behind if behind >= BEHIND else 0,
-            tuple((code, self._reports.names.of(Kind.GOODS, code)) for code in codes),
+            tuple((code, self._reports.names.of(code)) for code in codes),
         )
 
     def _stations(self, day: date) -> int:

@@ -23,6 +23,7 @@ from kiosk.messaging.contract.photos import PictureName
 from kiosk.sorting_center.catalogue.goods import json_ld, said
 from kiosk.sorting_center.catalogue.published import NoLongerPublished, PublishedListings
 from kiosk.sorting_center.catalogue.sitemap import MAX_SITEMAPS, PER_SITEMAP, sitemap, sitemap_index
+from kiosk.sorting_center.catalogue.small_pictures import MAX_BYTES, SIDE_PX, small_path
 from kiosk.sorting_center.listings.addresses import PublicAddresses
 from kiosk.sorting_center.listings.records import Key
 from kiosk.sorting_center.photos.folder import PictureFolder
@@ -40,6 +41,8 @@ PAGE: Final = 24
 MAX_SEARCH: Final = 60
 PICTURE_KEPT_S: Final = 24 * 3600
 """A picture never changes; one that buyers shall not see any more is gone from their machines after that."""
+_MASTER_KEPT_S: Final = 60
+"""A master that is given while its small picture is made."""
 SAID_EVERY_S: Final = 300.0
 _TEXTS: Final = {code: CenterTexts(code, "kiosk.sorting_center.catalogue") for code in LANGUAGE_CODES}
 _WARNINGS: Final = {code: CenterTexts(code) for code in LANGUAGE_CODES}
@@ -123,17 +126,27 @@ def one(language: str, region: str, station: str, lot: str) -> Response:
 
 @catalogue.get("/pictures/<sha256>.jpg")
 def picture(sha256: str) -> Response:
-    """A master of a published lot, and no other file; read whole, and given only when its hash is its name."""
+    """A master of a published lot, and no other file; read whole, and given only when its hash is its name.
+    ``?width=560``: its small picture, as soon as there is one.
+    """
     holders = sources().listings.stations_of(sha256) if _HASH.fullmatch(sha256) else []
     folder = sources().pictures
     if not holders or folder is None:
         raise NotFound("no published lot has such a picture")
+    kept_s = PICTURE_KEPT_S
+    if request.args.get("width") == str(SIDE_PX):
+        kept_s = _MASTER_KEPT_S
+        small = _read(small_path(folder, sha256), MAX_BYTES)
+        if small:
+            return _picture(
+                Response(small, mimetype="image/jpeg"), f"{sha256}-{SIDE_PX}", PICTURE_KEPT_S
+            ).make_conditional(request)
     if request.if_none_match.contains_weak(sha256):  # as a proxy that compresses asks
-        return _picture(Response(status=304), sha256)
+        return _picture(Response(status=304), sha256, kept_s)
     for region, station in holders:
         content = _content(folder.path(PictureName(region, station, sha256)), sha256)
         if content is not None:
-            return _picture(Response(content, mimetype="image/jpeg"), sha256)
+            return _picture(Response(content, mimetype="image/jpeg"), sha256, kept_s)
     raise NotFound("the picture is not here")
 
 
@@ -176,6 +189,7 @@ def shown(template: str, **values: object) -> str:
         said=said,
         fen_per_kg=unit_price_fen,
         warning=_warning,
+        card_px=SIDE_PX,
         **values,
     )
 
@@ -199,25 +213,31 @@ def _answer(body: str, mimetype: str) -> Response:
     return answer.make_conditional(request)
 
 
-def _picture(answer: Response, sha256: str) -> Response:
-    answer.set_etag(sha256)
+def _picture(answer: Response, etag: str, kept_s: int) -> Response:
+    answer.set_etag(etag)
     answer.cache_control.public = True
-    answer.cache_control.max_age = PICTURE_KEPT_S
+    answer.cache_control.max_age = kept_s
     answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"  # shops that sell the goods show it, too
     return answer
 
 
 def _content(path: Path, sha256: str) -> bytes | None:
-    try:
-        with open(path, "rb", opener=_at_once) as file:
-            content = file.read(MAX_PICTURE_BYTES + 1)
-    except OSError as error:
-        _log.write(f"A published picture cannot be read: {error}", kind="unreadable")
+    content = _read(path, MAX_PICTURE_BYTES)
+    if content is None:
+        _log.write(f"A published picture cannot be read: {path}", kind="unreadable")
         return None
     if hashlib.sha256(content).hexdigest() != sha256:
         _log.write(f"A published picture is damaged: {path}", kind="damaged")
         return None
     return content
+
+
+def _read(path: Path, most_bytes: int) -> bytes | None:
+    try:
+        with open(path, "rb", opener=_at_once) as file:
+            return file.read(most_bytes + 1)
+    except OSError:
+        return None
 
 
 def _at_once(path: str, flags: int) -> int:

@@ -25,6 +25,7 @@ from kiosk.sorting_center.catalogue.database import DeskReader
 from kiosk.sorting_center.catalogue.pages import Sources
 from kiosk.sorting_center.catalogue.published import PublishedListings
 from kiosk.sorting_center.catalogue.settings import BadCatalogueSettings, CatalogueSettings, Task
+from kiosk.sorting_center.catalogue.small_pictures import SmallPictures
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.web.guard import Hosts
 from kiosk.sorting_center.web.server import WebServer
@@ -74,6 +75,9 @@ def serve(ledger_url: str, settings: CatalogueSettings, listening: socket.socket
             app.jinja_env.get_template(name)  # compiled before anybody waits for it
         server = WebServer(app, listening, tls, _MAX_BODY_BYTES)
         server.start()
+        if folder is not None:
+            small = SmallPictures(PublishedListings(reader), folder)
+            threading.Thread(target=small.run, args=(ending,), name="small pictures", daemon=True).start()
         ending.wait()
         server.stop(_PART_END_S)
 

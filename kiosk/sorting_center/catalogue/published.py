@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +16,7 @@ from kiosk.sorting_center.listings.shown import searchable
 
 MAX_WORDS: Final = 5
 """Of a search; what comes behind them is left out."""
+_PICTURES: Final = 500
 _KEY: Final = (listing_shown.c.region, listing_shown.c.station, listing_shown.c.lot)
 _decode: Final = msgspec.json.Decoder(Published).decode
 
@@ -81,6 +83,27 @@ class PublishedListings:
         wanted = select(shown.region, shown.station).where(shown.sha256 == sha256).distinct()
         with self._reader.reading() as connection:
             return [(row.region, row.station) for row in connection.execute(wanted)]
+
+    def pictures(self) -> Iterator[tuple[str, str, str]]:
+        """Yield hash, region and station of the pictures of published lots, each hash once, in pages."""
+        shown, after = listing_picture.c, ""
+        wanted = select(shown.sha256, func.min(shown.region), func.min(shown.station)).group_by(shown.sha256)
+        while True:
+            with self._reader.reading() as connection:
+                page = wanted.where(shown.sha256 > after).order_by(shown.sha256).limit(_PICTURES)
+                rows = [(row[0], row[1], row[2]) for row in connection.execute(page)]
+            yield from rows
+            if len(rows) < _PICTURES:
+                return
+            after = rows[-1][0]
+
+    def mark(self) -> tuple[int, str]:
+        """Return what is another one whenever something more is published."""
+        with self._reader.reading() as connection:
+            row = connection.execute(
+                select(func.count(), func.max(listing_shown.c.at)).select_from(listing_shown)
+            ).one()
+        return int(row[0]), str(row[1])
 
     def count(self) -> int:
         """How many are published."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Final, Literal
@@ -62,18 +63,22 @@ class OpeningHours:
                 week[day] = span
         return cls(tuple(week))
 
-    def __str__(self) -> str:
-        parts: list[str] = []
+    @property
+    def runs(self) -> Iterator[tuple[tuple[int, ...], tuple[str, str]]]:
+        """Yield the first and the last day of each run of days with the same hours, one of a single day, and the
+        hours: 0 is Monday, hours are like 09:00.
+        """
         day = 0
         while day < len(DAYS):
             span, first = self.week[day], day
             while day + 1 < len(DAYS) and self.week[day + 1] == span:
                 day += 1
             if span is not None:
-                days = DAYS[first] if first == day else f"{DAYS[first]}-{DAYS[day]}"
-                parts.append(f"{days} {_text(span[0])}-{_text(span[1])}")
+                yield tuple(dict.fromkeys((first, day))), (_text(span[0]), _text(span[1]))
             day += 1
-        return "; ".join(parts)
+
+    def __str__(self) -> str:
+        return "; ".join(f"{'-'.join(DAYS[day] for day in days)} {'-'.join(hours)}" for days, hours in self.runs)
 
     def is_open(self, local: datetime) -> bool:
         """At this moment on the wall clock of the county."""

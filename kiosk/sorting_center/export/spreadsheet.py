@@ -55,6 +55,8 @@ class Line:
     time_unknown: bool
     written_at: str
     received_at: str
+    product_name: str = ""
+    """In the language of the file; "" where nobody has told one."""
 
 
 @dataclass(slots=True)
@@ -90,7 +92,7 @@ class Collected:
     def __init__(self) -> None:
         self.total = Sums()
         self.days: dict[date, Sums] = {}
-        self.goods: dict[tuple[str, str], Sums] = {}
+        self.goods: dict[tuple[str, str, str], Sums] = {}
 
     def passing(self, lines: Iterable[Line]) -> Iterator[Line]:
         """The same lines."""
@@ -98,7 +100,7 @@ class Collected:
             for sums in (
                 self.total,
                 self.days.setdefault(line.day, Sums()),
-                self.goods.setdefault((line.product, line.mode), Sums()),
+                self.goods.setdefault((line.product, line.product_name, line.mode), Sums()),
             ):
                 sums.add(line)
             yield line
@@ -112,13 +114,14 @@ Words = Callable[[str], str]
 ``yes``); a code it does not know comes back."""
 
 RECEIPT_COLUMNS: Final = (
-    *("day", "time", "region", "station", "receipt", "lot", "product", "mode", "member", "bags", "net_kg"),
-    *("amount_yuan", "void", "void_net_kg", "void_amount_yuan", "late", "time_unknown", "written_at", "received_at"),
+    *("day", "time", "region", "station", "receipt", "lot", "product", "product_name", "mode"),
+    *("member", "bags", "net_kg", "amount_yuan", "void", "void_net_kg", "void_amount_yuan", "late"),
+    *("time_unknown", "written_at", "received_at"),
 )
 """``net_kg`` and ``amount_yuan`` are 0 for a void receipt, so that their sums are the totals of the pages."""
 SUM_COLUMNS: Final = ("intakes", "voided", "bags", "net_kg", "amount_yuan", "stations", "late", "time_unknown")
 DAY_COLUMNS: Final = ("day", *SUM_COLUMNS)
-GOODS_COLUMNS: Final = ("product", "mode", *SUM_COLUMNS)
+GOODS_COLUMNS: Final = ("product", "product_name", "mode", *SUM_COLUMNS)
 
 
 def kilograms(grams: int) -> Decimal:
@@ -138,7 +141,7 @@ def receipt_cells(line: Line, words: Words) -> list[Cell]:
     marks = [words("yes") if mark else "" for mark in (line.is_void, line.is_late, line.time_unknown)]
     return [
         *(line.day.isoformat(), line.time, line.region, line.station, line.receipt, line.lot, line.product),
-        *(words(line.mode), line.member, 0 if line.is_void else line.bags, *counts),
+        *(line.product_name, words(line.mode), line.member, 0 if line.is_void else line.bags, *counts),
         *(marks[0], *void, marks[1], marks[2], line.written_at, line.received_at),
     ]
 
@@ -159,8 +162,8 @@ def day_rows(collected: Collected) -> Iterator[list[Cell]]:
 
 def goods_rows(collected: Collected, words: Words) -> Iterator[list[Cell]]:
     """In the order of GOODS_COLUMNS, the heaviest first."""
-    for (product, mode), sums in sorted(collected.goods.items(), key=lambda item: (-item[1].net_g, item[0])):
-        yield [product, words(mode), *sum_cells(sums)]
+    for (product, name, mode), sums in sorted(collected.goods.items(), key=lambda item: (-item[1].net_g, item[0])):
+        yield [product, name, words(mode), *sum_cells(sums)]
 
 
 def safe_text(text: str) -> str:
@@ -237,7 +240,7 @@ def _give_up(book: xlsxwriter.Workbook) -> None:
 
 _WIDTHS: Final[Mapping[str, int]] = {
     **dict.fromkeys(("net_kg", "amount_yuan", "receipt", "mode"), 16),
-    **dict.fromkeys(("lot", "product", "void_net_kg", "void_amount_yuan", "time_unknown"), 20),
+    **dict.fromkeys(("lot", "product", "product_name", "void_net_kg", "void_amount_yuan", "time_unknown"), 20),
     **dict.fromkeys(("written_at", "received_at"), 26),
 }
 _WIDTH: Final = 12

@@ -15,6 +15,10 @@ from kiosk.sorting_center.reports.tables.schema import parcel
 MAX_PARCELS: Final = 50
 """With one digest: a waybill has few packages, and of a million parcels hardly two share a digest by chance."""
 
+_ON_SHELF: Final = tuple(
+    state.value for state in (ParcelState.SHELVED, ParcelState.NOTICED, ParcelState.OVERDUE, ParcelState.RETURN_DUE)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class ParcelRow:
@@ -59,6 +63,13 @@ class Parcels:
         with self._tables.reading() as connection:
             rows = [ParcelRow.of(row) for row in connection.execute(select(parcel).where(same).order_by(c.region))]
         return tuple(Parcel(row, self._journal.about(row.parcel, row.region)) for row in rows)
+
+    def on_shelf(self, slot: str) -> tuple[ParcelRow, ...]:
+        """Return those that lie on this slot at any station, newest first, at most MAX_PARCELS."""
+        c = parcel.c
+        wanted = select(parcel).where(c.shelf == slot, c.state.in_(_ON_SHELF)).order_by(c.feedseq.desc())
+        with self._tables.reading() as connection:
+            return tuple(ParcelRow.of(row) for row in connection.execute(wanted.limit(MAX_PARCELS)))
 
     def with_digest(self, digest: str) -> tuple[ParcelRow, ...]:
         """Those whose waybill has this digest, newest first, at most MAX_PARCELS."""

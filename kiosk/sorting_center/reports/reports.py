@@ -14,6 +14,7 @@ from kiosk.sorting_center.reports.fleet import Fleet
 from kiosk.sorting_center.reports.journal import Journal
 from kiosk.sorting_center.reports.lots import Lots
 from kiosk.sorting_center.reports.members import Members
+from kiosk.sorting_center.reports.names import Names
 from kiosk.sorting_center.reports.parcels import Parcels
 from kiosk.sorting_center.reports.receipts import Receipts
 from kiosk.sorting_center.reports.search import Search
@@ -50,9 +51,10 @@ class Reports:
         self.closings = Closings(tables)
         self.receipts = Receipts(tables, self.journal)
         self.members = Members(tables)
+        self.names = Names(tables)
         self.lots = Lots(self.receipts)
         self.parcels = Parcels(tables, self.journal)
-        self.search = Search(tables, ledger, self.parcels)
+        self.search = Search(tables, ledger, self.parcels, self.names)
 
     @classmethod
     def open(cls, ledger_url: str, zone: ZoneInfo) -> Self:

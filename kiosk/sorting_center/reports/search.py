@@ -8,34 +8,43 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+from itertools import islice
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Select, select
 
 from kiosk.domain.identifiers import (
+    SERIES_LETTERS,
     BadIdentifier,
     InternalCode,
     ReceiptNumber,
+    SerialNumber,
     bag_of,
     parse_internal_code,
 )
 from kiosk.domain.parcel import ParcelNumber, read_slip
+from kiosk.domain.shelf import read_shelf
 from kiosk.domain.waybill import normalize, waybill_digest
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger import schema as ledger_schema
 from kiosk.sorting_center.reports.members import regions_of
+from kiosk.sorting_center.reports.names import Names
 from kiosk.sorting_center.reports.parcels import Parcels
 from kiosk.sorting_center.reports.tables.opening import Tables
-from kiosk.sorting_center.reports.tables.schema import goods, parcel, told
+from kiosk.sorting_center.reports.tables.schema import goods, newest, parcel, told
 
 MAX_LENGTH: Final = 64
 """Characters: no code of this trade is longer, and what is longer was not meant for this field."""
 MAX_HITS: Final = 50
 _MAX_GOODS: Final = 10
+_STATIONS_AT_ONCE: Final = 500
+"""Of one question for a receipt that is named without its station."""
 
 _RECEIPT: Final = re.compile(r"([0-9]{4})[- ]?([A-Z])[- ]?([0-9]{1,6})")
+_SHORT_RECEIPT: Final = re.compile(r"([A-Z])(?:[- ]([0-9]{1,6})|([0-9]{6}))")
 _PARCEL: Final = re.compile(r"P[- ]?([0-9]{4})[- ]?([A-Z])[- ]?([0-9]{1,6})")
-_MEMBER: Final = re.compile(r"(?:M[- ]?)?([0-9]{5})")
+_MEMBER: Final = re.compile(r"([0-9]{5})|M[- ]?([0-9]{1,5})")
+_SERIAL: Final = re.compile(r"[TZM]-[0-9]{4}-[A-Z]-[0-9]{6}")
 _STATION: Final = re.compile(r"S?([0-9]{4})")
 _DIGEST: Final = re.compile(r"[0-9A-F]{8}")
 _WAYBILL: Final = re.compile(r"[0-9A-Z-]{8,40}")
@@ -61,34 +70,47 @@ class HitKind(StrEnum):
     DAY = "day"
     PRODUCT = "product"
     STATION = "station"
+    SHELF = "shelf"
+    """A parcel that lies on this slot."""
+    TOTE = "tote"
+    SEAL = "seal"
+    MANIFEST = "manifest"
+    """Of these only the number is known, and so the station that gave it."""
+    VILLAGE = "village"
+    """Its station."""
+    TOWNSHIP = "township"
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
     """``key`` is the number or code of a receipt, a lot or a bag (their codes), a member, a parcel (also of a
-    waybill), a product or a station, or a day as YYYY-MM-DD. ``region`` and ``station`` are "" where it has none.
+    waybill or a slot), a product or a station, or a day as YYYY-MM-DD. ``region`` and ``station`` are "" where it has
+    none; ``name`` is what people call it, where it has no text of its own here.
     """
 
     kind: HitKind
     key: str
     region: str = ""
     station: str = ""
+    name: str = ""
 
 
 class Search:
     """Never raises for what is asked; a LedgerError when one of the databases cannot be read."""
 
-    def __init__(self, tables: Tables, ledger: Ledger, parcels: Parcels) -> None:
+    def __init__(self, tables: Tables, ledger: Ledger, parcels: Parcels, names: Names) -> None:
         self._tables = tables
         self._ledger = ledger
         self._parcels = parcels
+        self._names = names
 
     def find(self, text: str) -> tuple[Hit, ...]:
-        """What is there under this text, the surest first; empty for anything that cannot be a code."""
-        asked = _clean(text)
-        if not asked:
-            return ()
-        found = [*self._codes(asked), *self._numbers(asked), *self._waybills(asked), *_days(asked), *self._goods(asked)]
+        """What is there under this text, the surest first; empty for anything that cannot be a code or a name."""
+        asked, found = _clean(text), list[Hit]()
+        if asked:
+            found += [*self._codes(asked), *self._numbers(asked), *self._waybills(asked), *_days(asked)]
+            found += self._goods(asked)
+        found += self._named(folded(text))
         return tuple(dict.fromkeys(found))[:MAX_HITS]
 
     def _codes(self, asked: str) -> Iterator[Hit]:
@@ -105,6 +127,10 @@ class Search:
                 yield from self._members(code.body)
             case "K":
                 yield from self._slip(code)
+            case "H":
+                yield from self._shelf(code)
+            case "T" | "Z" | "M":
+                yield from self._serial(code.kind, asked)
 
     def _receipt_or_lot(self, code: InternalCode, asked: str) -> Iterator[Hit]:
         try:
@@ -134,22 +160,64 @@ class Search:
             return
         yield from self._parcel(number)
 
+    def _shelf(self, code: InternalCode) -> Iterator[Hit]:
+        try:
+            yield from self._on_shelf(read_shelf(code))
+        except BadIdentifier:
+            return
+
+    def _on_shelf(self, slot: str) -> Iterator[Hit]:
+        for row in self._parcels.on_shelf(slot):
+            yield Hit(HitKind.SHELF, row.parcel, row.region, row.station)
+
+    def _serial(self, kind: str, asked: str) -> Iterator[Hit]:
+        """Of a tote, a seal or a manifest, as a number or a code: no event tells more of it than its number does."""
+        try:
+            number = SerialNumber.parse(kind, asked)
+        except BadIdentifier:
+            return
+        for hit in self._stations(number.station):
+            yield replace(hit, kind=_SERIALS[kind], key=number.text(kind))
+
     def _numbers(self, asked: str) -> Iterator[Hit]:
         if match := _RECEIPT.fullmatch(asked):
             number = _number(ReceiptNumber, match)
             yield from self._receipts(number) if number is not None else ()
+        if match := _SHORT_RECEIPT.fullmatch(asked):
+            yield from self._short_receipts(match[1], int(match[2] or match[3]))
         if match := _PARCEL.fullmatch(asked):
             parcel_number = _number(ParcelNumber, match)
             yield from self._parcel(parcel_number) if parcel_number is not None else ()
         if match := _MEMBER.fullmatch(asked):
-            yield from self._members(match[1])
+            yield from self._members(match[1] or match[2].zfill(5))
         if match := _STATION.fullmatch(asked):
             yield from self._stations(f"S{match[1]}")
+        if _SERIAL.fullmatch(asked):
+            yield from self._serial(asked[0], asked)
+        yield from self._on_shelf(asked)
 
     def _receipts(self, number: ReceiptNumber) -> Iterator[Hit]:
         wanted = select(told.c.region).where(told.c.subject == str(number)).distinct().order_by(told.c.region)
         for region in self._values(wanted):
             yield Hit(HitKind.RECEIPT, str(number), region, number.station)
+
+    def _short_receipts(self, series: str, counter: int) -> Iterator[Hit]:
+        """Of every station that was heard: each is looked up by its whole number."""
+        if series not in SERIES_LETTERS:
+            return
+        left = MAX_HITS
+        heard = self._values(select(newest.c.station).distinct().order_by(newest.c.station))
+        for first in range(0, len(heard), _STATIONS_AT_ONCE):
+            stations = heard[first : first + _STATIONS_AT_ONCE]
+            numbers = [f"{station[1:]}-{series}-{counter:06d}" for station in stations]
+            key = (told.c.subject, told.c.region)
+            wanted = select(*key).where(told.c.subject.in_(numbers)).distinct().order_by(*key).limit(left)
+            with self._tables.reading() as connection:
+                rows = connection.execute(wanted).all()
+            yield from (Hit(HitKind.RECEIPT, row.subject, row.region, f"S{row.subject[:4]}") for row in rows)
+            left -= len(rows)
+            if not left:
+                return
 
     def _members(self, digits: str) -> Iterator[Hit]:
         member = f"M-{digits}"
@@ -186,20 +254,54 @@ class Search:
         for product in self._values(begins):
             yield Hit(HitKind.PRODUCT, product)
 
+    def _named(self, words: str) -> Iterator[Hit]:
+        """Goods with these words in their names."""
+        if not words:
+            return
+        named = (code for code, names in self._names.goods() if words in folded(f"{names.ug}\n{names.zh}\n{names.en}"))
+        yield from (Hit(HitKind.PRODUCT, code) for code in islice(named, _MAX_GOODS))
+
     def _values(self, wanted: Select[Any]) -> list[str]:
         with self._tables.reading() as connection:
             return list(connection.execute(wanted).scalars())
 
 
 def _clean(text: str) -> str:
-    """Upper case, narrow forms, without what a scanner adds; "" for what nobody types or scans here."""
+    """Upper case, narrow forms, without what a scanner adds; "" for what is no code."""
     if len(text) > MAX_LENGTH:
         return ""
-    narrow = unicodedata.normalize("NFKC", text).removeprefix("\ufeff").strip(" \t\r\n")
+    narrow = _digits(unicodedata.normalize("NFKC", text)).removeprefix("\ufeff").strip(" \t\r\n")
     aim = _AIM.match(narrow)
     asked = (narrow[aim.end() :] if aim else narrow).upper()
     return asked if asked.isascii() and asked.isprintable() else ""
 
+
+def _digits(text: str) -> str:
+    """With the digits of every script as 0 to 9."""
+    return "".join(str(unicodedata.decimal(char, char)) for char in text)
+
+
+def folded(text: str) -> str:
+    """Return words as names are compared: whatever their case, width and spaces, Arabic letters whatever their form on
+    paper; "" for what is too long or too short to look for.
+    """
+    if len(text) > MAX_LENGTH * 8:
+        return ""
+    plain = _digits(unicodedata.normalize("NFKC", text)).translate(_SAME_LETTERS).casefold()
+    words = " ".join(plain.split())
+    return words if len(words) > 1 or words > _IDEOGRAPHS else ""
+
+
+_IDEOGRAPHS: Final = "\u2e80"
+"""From here on one sign is a word."""
+_SAME_LETTERS: Final = {
+    **dict.fromkeys((0x0640, 0x200C, 0x200D, 0xFEFF)),  # what stretches and joins letters
+    **dict.fromkeys((0x06CC, 0x064A), 0x0649),  # one yeh: keyboards differ
+    0x06A9: 0x0643,
+    0x0647: 0x06D5,  # presentation forms have no other for the Uyghur letter
+}
+
+_SERIALS: Final = {"T": HitKind.TOTE, "Z": HitKind.SEAL, "M": HitKind.MANIFEST}
 
 _Number = TypeVar("_Number", ReceiptNumber, ParcelNumber)
 

@@ -98,6 +98,12 @@ class Stations:
             rows = connection.execute(wanted).scalar()
         return _seen_rows(rows) if rows else ()
 
+    def heard_regions(self) -> tuple[str, ...]:
+        """Return the regions that events came from; not more than two, which is enough to tell one from several."""
+        with self._tables.reading() as connection:
+            wanted = select(newest.c.region).distinct().order_by(newest.c.region).limit(2)
+            return tuple(connection.execute(wanted).scalars())
+
     def epochs(self, region: str, station: str) -> tuple[EpochRow, ...]:
         """The newest of them, in the order in which they began."""
         stream, event, intake = ledger_schema.stream.c, ledger_schema.event.c, ledger_schema.intake.c

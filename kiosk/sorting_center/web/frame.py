@@ -13,6 +13,7 @@ from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.web.access import current, doors
 from kiosk.sorting_center.web.asked import asked_again
+from kiosk.sorting_center.web.pictures.names import Named
 from kiosk.sorting_center.web.pictures.times import local_time
 from kiosk.sorting_center.web.sources import sources
 from kiosk.sorting_center.web.texts import FALLBACK, CenterTexts, languages
@@ -44,7 +45,12 @@ def install(app: Flask) -> None:
     """Filters, refusals, and the language of each answer."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
-        kg=html.bdi_kg, money=html.bdi_money, number=html.bdi_number, code=html.bdi_code, yuan=formats.YUAN
+        kg=html.bdi_kg,
+        money=html.bdi_money,
+        number=html.bdi_number,
+        code=html.bdi_code,
+        name=html.bdi_name,
+        yuan=formats.YUAN,
     )
     app.register_error_handler(LedgerError, _no_database)
     app.register_error_handler(DeskError, _no_database)
@@ -65,6 +71,7 @@ def show(template: str, **values: object) -> str:
         in_language=in_language,
         session=who.session,
         places=places,
+        named=Named(texts(), sources().reports),
         local=lambda timestamp: local_time(timestamp, now),
         **values,
     )

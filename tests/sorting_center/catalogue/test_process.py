@@ -21,6 +21,7 @@ from click.testing import CliRunner
 from kiosk.cli.sorting_center import main
 from kiosk.sorting_center.catalogue.child import CatalogueProcess
 from kiosk.sorting_center.catalogue.settings import BadCatalogueSettings, CatalogueSettings
+from kiosk.sorting_center.catalogue.small_pictures import MAX_BYTES
 from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.service import Beside, SortingCenter
@@ -28,6 +29,7 @@ from tests.depth import TORTURE
 from tests.each import each
 from tests.sorting_center.brokers import IN_TIME_S, SOON_S, Broker, Stopwatch, until
 from tests.sorting_center.catalogue.shops import FIRST, SHOTS, Shop
+from tests.sorting_center.catalogue.test_small_pictures import master, sell
 from tests.sorting_center.web.test_tls import files_in
 
 
@@ -73,6 +75,14 @@ def test_killed_it_is_begun_again_and_shows_what_was_published_since(process: Ca
     with socket.create_connection(("127.0.0.1", port), SOON_S) as hostile:
         hostile.sendall(b"POST /en/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000000\r\n\r\n")
         assert hostile.recv(4096).startswith(b"HTTP/1.1 413 ")
+
+
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
+def test_it_has_small_pictures_made_of_what_is_published(process: CatalogueProcess, shop: Shop) -> None:
+    sell(shop, shot := master(1), lots=1)
+    address = f"{process.url}/pictures/{shot.told.sha256}.jpg"
+    until(lambda: len(asked(f"{address}?width=560")[1]) < MAX_BYTES)
+    assert asked(address) == (200, shot.content)
 
 
 def test_the_sorting_center_has_it_and_ends_it_in_time(broker: Broker, tmp_path: Path) -> None:

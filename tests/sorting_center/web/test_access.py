@@ -163,7 +163,7 @@ def test_no_route_fails_at_a_number_it_is_asked_with(app: Flask, stores: Stores,
             built = rule.build({name: values.get(name, "1") for name in rule.arguments})
             assert built is not None
             at = str(built[1])
-            if "GET" in (rule.methods or ()) and values and rule.endpoint != "listings.photo":
+            if "GET" in (rule.methods or ()) and values and rule.endpoint not in ("listings.photo", "receipts.photo"):
                 assert client.get(at).status_code == 200, at
             told = 409 if rule.endpoint == "machine.feed" else 200
             for asked in NUMBERS if rule.endpoint in COUNTING else in_turn(NUMBERS, turn):

@@ -45,7 +45,7 @@ def test_one_that_is_expected_and_was_never_heard_has_one(stores: Stores) -> Non
         "never heard",
         "It was never heard.",
         "2026-11-24 over",
-        "mon-fri 10:00-19:00",
+        "Monday – Friday 10:00–19:00",
         "Expected and never heard",
     ):
         assert shown in text, shown

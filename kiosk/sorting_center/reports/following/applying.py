@@ -19,6 +19,7 @@ from kiosk.domain.moment import ClockQuality
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.rows import insert_missing, insert_rows, upsert_rows
 from kiosk.sorting_center.reports.figures import halves
+from kiosk.sorting_center.reports.following.names import name_rows
 from kiosk.sorting_center.reports.following.page import MAX_KEY, BareIntake, Page, ToldEvent
 from kiosk.sorting_center.reports.following.parcels import parcel_rows
 from kiosk.sorting_center.reports.tables.clocks import counting_offset
@@ -28,6 +29,7 @@ from kiosk.sorting_center.reports.tables.schema import (
     clock_point,
     county_hour,
     goods,
+    name,
     newest,
     parcel,
     receipt,
@@ -139,6 +141,7 @@ class Applying:
         self._sums.write(self._connection)
         self._add_subjects(page.events)
         upsert_rows(self._connection, parcel, parcel_rows(page.events), unless_null=True)
+        upsert_rows(self._connection, name, name_rows(page.events), unless_null=True)
         self._note_newest(page)
 
     def _add_voids(self, page: Page) -> set[ReceiptKey]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, Row, select
 
-from kiosk.domain.events import DayClosed
+from kiosk.domain.events import DayClosed, ListingSubmitted
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.trade import NON_MEMBER
 from kiosk.sorting_center.ledger import schema as ledger
@@ -35,6 +35,7 @@ class _Data(msgspec.Struct):
     reason: str | None = None
     carrier: str | None = None
     waybill_sha256_8: str | None = None
+    shelf: str | None = None
     product: str = ""
     mode: str = ""
     party: str = ""
@@ -60,9 +61,14 @@ class _ClosedEvent(msgspec.Struct):
     data: DayClosed
 
 
+class _OfferEvent(msgspec.Struct):
+    data: ListingSubmitted
+
+
 _event: Final = msgspec.json.Decoder(_Event)
 _envelope: Final = msgspec.json.Decoder(_Envelope)
 _closed: Final = msgspec.json.Decoder(_ClosedEvent)
+_offered: Final = msgspec.json.Decoder(_OfferEvent)
 _NOTHING: Final = _Data()
 _lines: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -87,6 +93,8 @@ class ToldEvent:
     data: _Data = field(repr=False)
     close: DayClosed | None = field(default=None, repr=False)
     """Of the close of a day."""
+    offer: ListingSubmitted | None = field(default=None, repr=False)
+    """Of an offer."""
 
     @property
     def subjects(self) -> Sequence[str]:
@@ -257,12 +265,20 @@ def _told(row: Row[Any]) -> ToldEvent:
         envelope.reissued,
         data,
         _close(row.body) if row.type == DayClosed.TYPE else None,
+        _offer(row.body) if row.type == ListingSubmitted.TYPE else None,
     )
 
 
 def _close(body: bytes) -> DayClosed | None:
     try:
         return _closed.decode(body).data
+    except msgspec.ValidationError:  # from before the rules
+        return None
+
+
+def _offer(body: bytes) -> ListingSubmitted | None:
+    try:
+        return _offered.decode(body).data
     except msgspec.ValidationError:  # from before the rules
         return None
 

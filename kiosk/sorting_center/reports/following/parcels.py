@@ -40,7 +40,7 @@ _STATES: Final[Mapping[str, ParcelState]] = {
 }
 """What a parcel is after such an event; the other ones leave it as it is."""
 
-ParcelRow = tuple[str, str, str, str | None, str | None, str | None, int]
+ParcelRow = tuple[str, str, str, str | None, str | None, str | None, str | None, int]
 """In the order of the columns of ``parcel``; None leaves what is there."""
 
 
@@ -54,7 +54,8 @@ def parcel_rows(events: Iterable[ToldEvent]) -> list[ParcelRow]:
         if not number or len(number) > MAX_KEY:
             continue
         key = (one.station, number, one.region)
-        *_, digest, carrier, state, _ = rows.get(key, (*key, None, None, None, 0))
-        state = _STATES.get(one.type, state)
-        rows[key] = (*key, one.data.waybill_sha256_8 or digest, one.data.carrier or carrier, state, one.feedseq)
+        *_, digest, carrier, state, shelf, _ = rows.get(key, (*key, None, None, None, None, 0))
+        data, state = one.data, _STATES.get(one.type, state)
+        shelf = data.shelf[:MAX_KEY] if data.shelf else shelf
+        rows[key] = (*key, data.waybill_sha256_8 or digest, data.carrier or carrier, state, shelf, one.feedseq)
     return list(rows.values())

@@ -107,11 +107,14 @@ parcel = Table(
     Column("digest", Code),
     Column("carrier", Code),
     Column("state", Code),
+    Column("shelf", Code),
     Column("feedseq", BigInteger, nullable=False),
     Index("parcel_digest", "digest"),
+    Index("parcel_shelf", "shelf"),
     sqlite_with_rowid=False,
 )
-"""``digest``: eight hexadecimal digits of the SHA-256 of the normalized waybill. ``feedseq`` is of its newest event."""
+"""``digest``: eight hexadecimal digits of the SHA-256 of the normalized waybill. ``shelf`` is the slot it was put
+on last. ``feedseq`` is of its newest event."""
 
 newest = Table(
     "newest",
@@ -159,6 +162,17 @@ its epoch end so far. ``said``, ``found`` and ``not_counted`` are JSON, see `fol
 
 goods = Table("goods", metadata, Column("product", Code, primary_key=True), sqlite_with_rowid=False)
 """Every product that was ever brought in."""
+
+name = Table(
+    "name",
+    metadata,
+    Column("code", Code, primary_key=True),
+    Column("ug", Code),
+    Column("zh", Code),
+    Column("en", Code),
+    sqlite_with_rowid=False,
+)
+"""What goods are called: the newest word of each language that an offer told, null without any."""
 
 
 def _measures() -> tuple[Column[int], ...]:

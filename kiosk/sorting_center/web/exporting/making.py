@@ -13,6 +13,7 @@ import msgspec
 from kiosk.sorting_center.export import spreadsheet
 from kiosk.sorting_center.export.spreadsheet import Collected, Facts, Line
 from kiosk.sorting_center.reports import ReceiptRow, Reports
+from kiosk.sorting_center.web.pictures.names import Named
 from kiosk.sorting_center.web.texts import CenterTexts
 
 FILES: Final = ("receipts.csv", "days.csv", "goods.csv", "all.xlsx")
@@ -34,8 +35,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 def make(order: Order, reports: Reports, to: IO[bytes]) -> None:
     """Raises OSError and LedgerError."""
-    words = Words(CenterTexts(order.language))
-    lines = map(partial(_line, reports.zone), reports.receipts.each(order.first, order.last))
+    texts = CenterTexts(order.language)
+    words, named = Words(texts), Named(texts, reports)
+    lines = map(partial(_line, reports.zone, named), reports.receipts.each(order.first, order.last))
     if order.name == "all.xlsx":
         spreadsheet.workbook(to, lines, _facts(order, reports.zone, words), words)
     else:
@@ -84,7 +86,7 @@ def _facts(order: Order, zone: ZoneInfo, words: Words) -> Facts:
     return Facts(f"{words('title')} {order.period}", said, words.right_to_left)
 
 
-def _line(zone: ZoneInfo, row: ReceiptRow) -> Line:
+def _line(zone: ZoneInfo, named: Named, row: ReceiptRow) -> Line:
     return Line(
         day=row.day,
         time=f"{row.at.astimezone(zone):%H:%M:%S}" if row.at is not None else "",
@@ -103,6 +105,7 @@ def _line(zone: ZoneInfo, row: ReceiptRow) -> Line:
         time_unknown=row.time_unknown,
         written_at=_utc(row.written_at),
         received_at=_utc(row.received_at),
+        product_name=named.plain_goods(row.product),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
+from kiosk.domain.events import WordsData
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.overview import IntakeRow
@@ -60,6 +61,8 @@ class TodayPicture:
     heard: int
     set_apart: int
     behind: int
+    names: tuple[tuple[str, WordsData | None], ...] = ()
+    """Of the goods in it: a name that is told makes another picture."""
 
     @property
     def day(self) -> date:
@@ -82,19 +85,22 @@ class Today:
         yesterday, week_before = day - timedelta(days=1), day - timedelta(days=7)
         fleet = self._fleet()
         behind = self._reports.progress().behind
+        goods, newest = heaviest(days.goods(day, day)), self._newest()
+        codes = sorted({*(one.product for one in goods), *(row.intake.product for row in newest)})
         return TodayPicture(
             days.compared(day, hour),
             hour,
             (fleet.bringing, self._stations(yesterday), self._stations(week_before)),
             days.hours(day),
             days.hours(yesterday),
-            heaviest(days.goods(day, day)),
-            self._newest(),
+            goods,
+            newest,
             tuple(fleet.counts.items()),
             fleet.cases,
             fleet.heard,
             fleet.set_apart,
             behind if behind >= BEHIND else 0,
+            tuple((code, self._reports.names.of(code)) for code in codes),
         )
 
     def _stations(self, day: date) -> int:

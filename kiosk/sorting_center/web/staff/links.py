@@ -42,7 +42,7 @@ def address(hit: Hit) -> str | None:
             return url_for("receipts.receipt", region=hit.region, number=str(number), bag=bag)
         case HitKind.LOT:
             return url_for("receipts.lot", region=hit.region, lot=hit.key)
-        case HitKind.PARCEL | HitKind.WAYBILL:
+        case HitKind.PARCEL | HitKind.WAYBILL | HitKind.SHELF:
             return url_for("receipts.parcel", region=hit.region, number=hit.key)
         case HitKind.MEMBER:
             return url_for("members.member", region=hit.region, number=hit.key)
@@ -50,8 +50,12 @@ def address(hit: Hit) -> str | None:
             return url_for("days.day", day=hit.key)
         case HitKind.PRODUCT:
             return url_for("days.goods", product=hit.key)
-        case HitKind.STATION:
+        case HitKind.STATION | HitKind.VILLAGE:
             return station_address(hit.region, hit.key)
+        case HitKind.TOTE | HitKind.SEAL | HitKind.MANIFEST:
+            return station_address(hit.region, hit.station)
+        case HitKind.TOWNSHIP:
+            return url_for("fleet.stations", q=hit.name)
 
 
 def region_of(text: str) -> str:

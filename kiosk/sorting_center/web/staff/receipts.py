@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 
-from flask import redirect, request, url_for
+from flask import redirect, request, send_file, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
@@ -34,6 +36,16 @@ receipts = Pages("receipts", __name__)
 def receipt(region: str, number: str) -> str:
     """The document; 404 for a number of which nothing was told."""
     return _shown(_found(region, number))
+
+
+@receipts.look("/receipts/<region>/<number>/photos/<sha256>.jpg", Role.VIEWER)
+def photo(region: str, number: str, sha256: str) -> Response:
+    """Send a picture of this receipt's goods; 404 while it is not here, and for any other picture."""
+    path = _pictures(_found(region, number)).get(sha256)
+    if path is not None:
+        with suppress(OSError):  # deleted a moment ago
+            return send_file(path, mimetype="image/jpeg", etag=sha256)
+    raise NotFound("this receipt has no such photo, or it is not here")
 
 
 @receipts.look("/lots/<region>/<lot>", Role.VIEWER)
@@ -83,6 +95,13 @@ def _found(region: str, number: str) -> Receipt:
     return found[0]
 
 
+def _pictures(found: Receipt) -> dict[str, Path]:
+    """Return the files of its photos that have arrived, by hash."""
+    photos = sources().stores.photos
+    paths = {one.sha256: photos.path(found.region, found.station, one.sha256) for one in found.photos}
+    return {sha256: path for sha256, path in paths.items() if path is not None}
+
+
 def _shown(found: Receipt, lot: object = None) -> str:
     confirmed = found.confirmed
     twice = found.twice
@@ -95,6 +114,7 @@ def _shown(found: Receipt, lot: object = None) -> str:
         party=_party(found),
         standing=found.standing,
         void_event=_void_event(found),
+        pictures=_pictures(found),
         twice=twice,
         compared=_compared(found, twice),
         settling=settling_of(found) if twice else None,

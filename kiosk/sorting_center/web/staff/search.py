@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Final
 
 from flask import make_response, redirect, request
@@ -12,6 +13,7 @@ from werkzeug.wrappers import Response
 from kiosk.sorting_center.desk.audit import Act
 from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.reports import Hit, HitKind
+from kiosk.sorting_center.reports.search import folded
 from kiosk.sorting_center.web.access import Pages, current, doors
 from kiosk.sorting_center.web.frame import show
 from kiosk.sorting_center.web.sources import sources
@@ -22,6 +24,8 @@ search = Pages("search", __name__)
 
 _SHOWN: Final = 80
 """Characters of what was asked: no code is longer."""
+_PLACES: Final = 20
+"""Villages, and townships, that are listed."""
 
 
 @search.look("/search", Role.VIEWER)
@@ -32,13 +36,24 @@ def find() -> Response:
         return make_response(show("search.html", asked="", found={}, nothing=False, **common()))
     who = doors()
     who.desk.audit.record(current().person.name, Act.SEARCHED, _for_audit(asked), "", who.now())
-    hits = sources().reports.search.find(asked)
+    hits = (*sources().reports.search.find(asked), *_places(folded(asked)))
     alone = address(hits[0]) if len(hits) == 1 else None
     if alone is not None:
         return redirect(alone, 303)
     return make_response(
         show("search.html", asked=plain(asked, _SHOWN), found=_by_kind(hits), nothing=not hits, **common())
     )
+
+
+def _places(words: str) -> Iterator[Hit]:
+    """Stations of villages and townships with these words in their names, as they stand in the list of stations."""
+    if not words:
+        return
+    rows = doors().desk.registry.current().stations.values()
+    of_village = (row for row in rows if words in folded(row.village))
+    yield from (Hit(HitKind.VILLAGE, row.station, row.region, name=row.village) for row in islice(of_village, _PLACES))
+    townships = sorted({(row.region, row.township) for row in rows if words in folded(row.township)})
+    yield from (Hit(HitKind.TOWNSHIP, name, region, name=name) for region, name in townships[:_PLACES])
 
 
 _SLIP: Final = re.compile(r"(?:\][A-Za-z]\d)?\s*Y1K", re.IGNORECASE)

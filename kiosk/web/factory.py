@@ -30,6 +30,7 @@ from kiosk.web.public import my_parcel
 from kiosk.web.public import routes as public
 from kiosk.web.public.screens import Screens
 from kiosk.web.settings import WebSettings
+from kiosk.web.technician import goods as goods_pages
 from kiosk.web.technician import layouts as layout_pages
 from kiosk.web.technician import lens as lens_pages
 from kiosk.web.technician import routes as technician
@@ -71,6 +72,7 @@ _FACES = (
     layout_pages,
     lens_pages,
     update_pages,
+    goods_pages,
 )
 NEEDS = roles.merge(face.NEEDS for face in _FACES)
 """Who may reach which endpoint; what is not named here nobody reaches."""
@@ -146,4 +148,5 @@ def create_app(
     app.register_blueprint(layout_pages.blueprint(settings, doctor))
     app.register_blueprint(lens_pages.blueprint(settings, doctor))
     app.register_blueprint(update_pages.blueprint(settings, doctor))
+    app.register_blueprint(goods_pages.blueprint(settings, doctor))
     return app

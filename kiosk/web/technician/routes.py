@@ -123,8 +123,9 @@ class _Pages:
     def care_page(self) -> str:
         """Backup and bundle, and how the last of each went."""
         rows = [row for row in self.doctor.findings() if row.device in ("backup", "disk")]
-        backup, bundle = self.tools.backup_state(), self.tools.last_bundle
-        return self.page("care", "care", rows=rows, backup=backup, bundle=bundle, values=row_values, ago=age)
+        done = {"backup": self.tools.backup_state(), "bundle": self.tools.last_bundle}
+        goods = self.doctor.equipment.catalogs is not None
+        return self.page("care", "care", rows=rows, goods=goods, values=row_values, ago=age, **done)
 
     def events_page(self) -> str:
         """What the sorting center keeps apart, and the way out of a fork."""

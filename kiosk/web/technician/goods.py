@@ -19,7 +19,7 @@ from kiosk.station.catalog.on_stick import CatalogRefused, CatalogsOnSticks
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.store import StoreError
 from kiosk.texts.html import bdi_name, bdi_price
-from kiosk.web.paging import page_of
+from kiosk.web.paging import rows_of
 from kiosk.web.roles import Need
 from kiosk.web.settings import WebSettings
 from kiosk.web.speech import Speech, speech_of
@@ -27,7 +27,7 @@ from kiosk.web.technician.frame import draw
 
 HOME: Final = "/technician/goods"
 NEEDS: Final = {"goods.page": Need.TECHNICIAN, "goods.act_bring": Need.TECHNICIAN}
-FILES, ROWS = 3, 7
+FILES, ROWS = 3, 5
 """On one page."""
 _LETTERS: Final = 20
 """Of a name, so that no page of rows is higher than the panel."""
@@ -65,12 +65,12 @@ class _Pages:
         name, wanted = request.args.get("file", ""), request.args.get("page")
         if not name:
             version, catalog = self.catalogs.in_force()
-            files = page_of(self.catalogs.files(), FILES, wanted)
+            files = rows_of(self.catalogs.files(), FILES, wanted)
             done = bool(request.args.get("done"))
             return self._draw("goods", page=files, version=version, n=len(catalog.products), done=done)
         look = self.catalogs.look(name)
         rows = [*_rows(look.changes, speech_of(request, self._settings.language))]
-        return self._draw("goods_look", look=look, file=name, page=page_of(rows, ROWS, wanted))
+        return self._draw("goods_look", look=look, file=name, page=rows_of(rows, ROWS, wanted))
 
     def bring(self) -> AnyResponse:
         """The form names a file, and what was seen of it."""

@@ -19,7 +19,7 @@ from kiosk.domain.lens import LensRefusal, LensRefused
 from kiosk.station.catalog import on_stick
 from kiosk.station.catalog.file import parse_catalog
 from kiosk.station.catalog.on_stick import CatalogsOnSticks
-from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.access import Access, Session
 from kiosk.station.clerk.people import Person
 from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.photos.lens_calibration import SHOTS, LensCalibration
@@ -30,9 +30,10 @@ from kiosk.web import guard, roles
 from kiosk.web.factory import _FILTERS, ServedApp
 from kiosk.web.first_start.app import NoStreams
 from kiosk.web.settings import WebSettings
-from kiosk.web.technician import goods, layouts, technical, update
+from kiosk.web.technician import goods, layouts, people, technical, update
 from kiosk.web.technician import lens as lens_pages
 from kiosk.web.technician import routes as technician
+from tests.station.counter.rig import PINS
 from tests.station.doctor.clinic import Clinic
 from tests.station.fakes import Rig
 from tests.station.photos.test_lens import FakeLensCamera
@@ -52,6 +53,8 @@ PAGES: Final = (
     *("", "/tests", "/scale", "/scale?told=unconfirmed", "/shot", *LENS),
     *("/lamps", "/care", "/layouts", "/events", "/epoch", "/about", "/update"),
     *GOODS,
+    *("/people", "/people?page=2&done=1", "/people/new", "/people/new?letters=ug", "/people/pin?number=03"),
+    *("/people/person?number=03", "/people/person?number=03&close=1"),
 )
 
 
@@ -109,6 +112,9 @@ def telling_clinic(folder: Path, template: Path) -> Iterator[Clinic]:
             clinic.store.catalogs, lambda: [STICK / name for name in FILES], lambda: None, clinic.stamp, int
         )
         patch.setattr(on_stick, "read_catalog_file", lambda path: FILES[path.name])
+        for name in ("ئابدۇراخمان ئابدۇكېرىم ئوغلى", "欧阳娜娜阿依古丽", "Guljamal"):
+            clinic.store.clerks.add(name, Role.CLERK, "" if name.isascii() else "hash", clinic.stamp())
+        cast(Any, clinic).access = Access(clinic.store, 300, clinic.stamp, pins=PINS)
         clinic.config.relay = replace(clinic.config.relay, updates="http://127.0.0.1:8843")
         yield clinic
         clinic.store.close()
@@ -141,7 +147,17 @@ def app_of(clinic: Clinic, settings: WebSettings) -> ServedApp:
     person = Person("01", "Reyhan", Role.TECHNICIAN)
     roles.install(
         app,
-        roles.merge([technician.NEEDS, technical.NEEDS, lens_pages.NEEDS, layouts.NEEDS, update.NEEDS, goods.NEEDS]),
+        roles.merge(
+            [
+                technician.NEEDS,
+                technical.NEEDS,
+                lens_pages.NEEDS,
+                layouts.NEEDS,
+                update.NEEDS,
+                goods.NEEDS,
+                people.NEEDS,
+            ]
+        ),
         lambda token: Session(token, person),
     )
     app.register_blueprint(technical.blueprint(cast(Any, clinic), settings, cast(Any, None)))
@@ -150,6 +166,7 @@ def app_of(clinic: Clinic, settings: WebSettings) -> ServedApp:
     app.register_blueprint(layouts.blueprint(settings, clinic.doctor))
     app.register_blueprint(update.blueprint(settings, clinic.doctor))
     app.register_blueprint(goods.blueprint(settings, clinic.doctor))
+    app.register_blueprint(people.blueprint(cast(Any, clinic), settings))
     return app
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
 MAX_BYTES = 4_000_000
+_NAME = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')"""
+_DEEP = re.compile(rf"(?<![A-Za-z0-9_-]){_NAME}(?:[ \t]*+\.[ \t]*+{_NAME}){{32}}")
+"""Names in names: a catalog has four, and the reader of TOML takes days for a megabyte of them."""
 _SHOWN = 60
 """Characters of a value that an error repeats."""
 
@@ -36,6 +40,8 @@ def load_document(data: bytes, file: str) -> Mapping[str, Any]:
         line = data.count(b"\n", 0, error.start) + 1
         raise CatalogError(file, f"line {line}", "is not UTF-8: save the file as UTF-8", "text") from error
     is_json = file.lower().endswith(".json") or (not file.lower().endswith(".toml") and text.lstrip().startswith("{"))
+    if not is_json and _DEEP.search(text):
+        raise CatalogError(file, "", "is nested too deep", "form")
     try:
         document = _load_json(text) if is_json else tomllib.loads(text)
     except RecursionError as error:

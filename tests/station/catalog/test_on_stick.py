@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -133,6 +133,22 @@ def test_each_fault_has_a_word_and_a_place(content: bytes, word: str, place: str
     with pytest.raises(CatalogError) as error:
         sticks.catalogs.look(sticks.lay(content))
     assert (error.value.word, error.value.place) == (word, place)
+
+
+def test_names_in_names_without_an_end_are_refused_before_they_are_read(
+    sticks: Sticks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reader of TOML takes days for 4 MB of them, and the station weighs meanwhile."""
+
+    def read(text: str) -> NoReturn:
+        raise AssertionError(f"{text[:40]!r} comes to the reader")
+
+    monkeypatch.setattr("kiosk.station.catalog.document.tomllib.loads", read)
+    for begin, part in ((b"a", b".a"), (b"[x", b" . 'a.a'"), (b'"" ', b'\t.\t""'), (b"a = {b", b".b")):
+        name = sticks.lay(begin + part * (MAX_BYTES // len(part) - 9) + b" = 1", "goods.json.toml")
+        with pytest.raises(CatalogError) as error:
+            parse_catalog(Path(name).read_bytes(), name)
+        assert error.value.word == "form"
 
 
 def test_one_look_at_a_time(sticks: Sticks, monkeypatch: pytest.MonkeyPatch) -> None:

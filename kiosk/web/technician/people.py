@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from flask import Blueprint, abort, redirect, request
+from flask import Blueprint, abort, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.domain.clerk import PIN_DIGITS, BadClerk, BadPin, Role
@@ -36,6 +36,7 @@ NEEDS: Final = {
 ROWS: Final = 3
 """On one page."""
 _STALE: Final = "technician.refused.stale_page"
+_FAILED: Final = "technician.refused.store_failed"
 _REFUSED: Final = {
     "last_technician": "technician.people.refused.last_technician",
     "no_pin_key": "technician.people.refused.no_pin_key",
@@ -53,13 +54,10 @@ def blueprint(station: Station, settings: WebSettings) -> Blueprint:
         routes.add_url_rule(f"{HOME}/{name}", name, show, methods=["GET"])
     for name, act in pages.posts().items():
         routes.add_url_rule(f"{HOME}/{name}", f"act_{name}", act, methods=["POST"])
-    routes.register_error_handler(BadClerk, lambda error: pages.refused("setup.refused.name"))
-    routes.register_error_handler(BadPin, lambda error: pages.refused(f"setup.refused.pin_{error.code}"))
+    routes.register_error_handler(BadClerk, lambda error: pages.refused("setup.refused.name", f"{HOME}/new"))
+    routes.register_error_handler(BadPin, lambda error: pages.refused(f"setup.refused.pin_{error.code}", _pad()))
     routes.register_error_handler(CounterRefused, lambda error: pages.refused(_REFUSED.get(error.code, _FAILED)))
     return routes
-
-
-_FAILED: Final = "technician.refused.store_failed"
 
 
 class _Pages:
@@ -101,9 +99,9 @@ class _Pages:
         """What can be done about one of them; with ``close`` the question before it is done."""
         return self._draw("people_person", person=self._person(), close="close" in request.args)
 
-    def refused(self, text_id: str) -> tuple[str, int]:
-        """Why it was not done."""
-        return self._draw("refused", text_id=text_id), 409
+    def refused(self, text_id: str, here: str = HOME) -> tuple[str, int]:
+        """Why it was not done, and the way back ``here``."""
+        return draw(self._settings, "refused", "care", here, text_id=text_id), 409
 
     # --- acts
 
@@ -128,17 +126,17 @@ class _Pages:
                 return self.refused(_STALE)
             person = self.access.add(*named, _typed_twice())
             self._named = None
-        logger.info("%s took %s on", session().person.actor, person.actor)
-        return redirect(f"{HOME}?done=1", 303)
+        return _done("took on", person.number)
 
     def _set_pin(self) -> AnyResponse:
         number = request.form.get("number", "")
         self.access.set_pin(number, _typed_twice())
-        return redirect(f"{HOME}?done=1", 303)
+        return _done("gave a new PIN to", number)
 
     def _retire(self) -> AnyResponse:
-        self.access.retire(request.form.get("number", ""))
-        return redirect(f"{HOME}?done=1", 303)
+        number = request.form.get("number", "")
+        self.access.retire(number)
+        return _done("closed", number)
 
     def _waiting(self) -> tuple[str, Role] | None:
         """Who was named in this session."""
@@ -151,6 +149,17 @@ class _Pages:
 
     def _draw(self, template: str, **extra: object) -> str:
         return draw(self._settings, template, "care", HOME, **extra)
+
+
+def _done(what: str, number: str) -> AnyResponse:
+    logger.info("%s %s clerk %s", session().person.actor, what, number)
+    return redirect(f"{HOME}?done=1", 303)
+
+
+def _pad() -> str:
+    """Where the PIN of the form was typed."""
+    number = request.form.get("number")
+    return url_for("people.pin") if number is None else url_for("people.pin", number=number)
 
 
 def _typed_twice() -> str:

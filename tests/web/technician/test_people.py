@@ -117,6 +117,8 @@ class TestTakenOn:
             answer = post(client, act, pin=pin, **data)
             assert (answer.status_code, load("en").text(f"setup.refused.pin_{word}") in answer.text) == (409, True)
             assert pin == "" or pin not in answer.text
+            (back,) = re.findall(r'primary foot" href="([^"]+)"', answer.text)
+            assert client.get(back).text.count('class="slot"') == 12, "the name stays"
         assert len(shop.store.clerks.everyone()) == 3
 
     def test_the_name_of_another_technician_is_forgotten(self, shop: CounterShop) -> None:

@@ -17,6 +17,10 @@ MINUTES ?= 5
 # At how many moments `make appliance` kills a machine in the middle of its updates.
 KILLS ?= 100
 
+# `make image TARGETS=qemu` makes one of the two. `make image WITHOUT_UPDATES=1` needs no key: no update is ever taken.
+TARGETS ?=
+WITHOUT_UPDATES ?=
+
 # Files in which `make torture` goes deeper than `make test`: those that ask tests/depth.py, those of centers that end in
 # time, and whole days at a station, which it sees in a station's own browser.
 TORTURED = $(sort $(shell grep -lE 'from tests.depth import .*(TORTURE|many|looks)' -r tests --include='test_*.py') \
@@ -91,13 +95,13 @@ deb:             ## Debian packages of station, box and sorting center into buil
 	@scripts/setup dev
 	@$(BIN)/python packaging/deb.py
 
-image:           ## Card image for a Raspberry Pi 3 or 4, and one for QEMU, into build/image; needs root (TARGETS=qemu for one)
+image:           ## Card image for a Raspberry Pi 3 or 4, and one for QEMU, into build/image; needs root and the vendor's key
 	@scripts/setup image
-	@$(BIN)/python packaging/image.py $(TARGETS)
+	@$(BIN)/python packaging/image.py $(TARGETS) $(if $(WITHOUT_UPDATES),--without-updates)
 
 appliance:       ## Install the packages on a bare Debian, boot it, remove them again; boot the image in QEMU
 	@scripts/setup appliance
-	@$(BIN)/python packaging/image.py qemu
+	@$(BIN)/python packaging/image.py qemu --without-updates
 	@KIOSK_IMAGE="$$(ls $(CURDIR)/build/image/station-kiosk-qemu_*.img)" KIOSK_KILLS=$(KILLS) KIOSK_TESTS=appliance \
 		$(BIN)/pytest -n 2 --no-loadscope-reorder --durations=0 --durations-min=5 tests/appliance
 

@@ -1,4 +1,4 @@
-"""Makes the images of a box: ``packaging/image.py [pi|qemu ...] [--fresh] [--out build/image]``.
+"""Makes the images of a box: ``packaging/image.py [pi|qemu ...] [--fresh] [--out build/image] [--without-updates]``.
 
 One recipe, two boot partitions: ``pi`` for the card of a Raspberry Pi 3 or 4, compressed, and ``qemu`` for the virtual
 board of QEMU. Debian comes from its archive by package names; the root it makes is kept in build/cache (KIOSK_CACHE) by
@@ -24,7 +24,8 @@ import disk
 from control import ARCHITECTURES
 from deb import build
 from kiosk.cli.one_line import progress
-from release import ROOT, NoRelease, of_checkout
+from kiosk.station.update.keys import parse_keys
+from release import ROOT, VENDOR_KEY, NoRelease, of_checkout
 from root import ARCHITECTURE, NoImage, debian, install
 from scripts.lint_boot import lint
 from tree import BOX, STATION
@@ -49,10 +50,16 @@ def main() -> int:
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="pi, qemu; both by default")
     parser.add_argument("--fresh", action="store_true", help="a new root with what Debian has today")
     parser.add_argument("--out", type=Path, default=ROOT / "build/image")
+    parser.add_argument("--without-updates", action="store_true", help="also where the vendor's key is missing")
     options = parser.parse_args()
     strangers = set(options.targets) - set(boot.TARGETS)
     if strangers:
         parser.error(f"no such target: {', '.join(sorted(strangers))}")
+    try:
+        require_key(VENDOR_KEY, may_lack=options.without_updates)
+    except NoImage as error:
+        print(f"The image cannot be made: {error}", file=sys.stderr)
+        return 2
     if os.geteuid() != 0:
         print("Only root makes an image: the kernel is told how to run the board's programs.", file=sys.stderr)
         return 2
@@ -69,6 +76,21 @@ def main() -> int:
         print(f"The image cannot be made: {error.cmd[0]} failed with {error.returncode}", file=sys.stderr)
         return 2
     return 0
+
+
+def require_key(file: Path, *, may_lack: bool) -> None:
+    """Raises NoImage for a card whose station could never be updated: nobody can bring it a key afterwards."""
+    try:
+        good = bool(parse_keys(file.read_text(encoding="ascii")))
+    except FileNotFoundError:
+        good = may_lack
+    except (OSError, ValueError):
+        good = False
+    if not good:
+        raise NoImage(
+            f"{file} does not hold the vendor's public key: packaging/sign.py new-key makes one (docs/updates.md). "
+            "Where it is missing, --without-updates makes an image whose stations take no update, only a new card."
+        )
 
 
 def make(targets: Sequence[str], out: Path, *, fresh: bool = False) -> list[Path]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from kiosk.app.arrival import Arrival
 from kiosk.app.identity.requests import RequestedIdentities
+from kiosk.app.identity.vault import CERTIFICATE
 from kiosk.app.machine import ThisMachine
 from kiosk.app.media import ROOTS
 from kiosk.app.recovery.requests import RequestedRecoveries
@@ -20,7 +21,8 @@ from kiosk.config.station import load
 from kiosk.first_start.wizard import FirstStartPlace, FirstStartWizard
 from kiosk.station.health import fetch
 from kiosk.station.page_heartbeat import PageHeartbeat
-from kiosk.store.database.lasting import on_a_box, require_lasting
+from kiosk.station.parcels.pickup_key import CREDENTIALS
+from kiosk.store.database.lasting import BOX, on_a_box, require_lasting
 from kiosk.web.first_start import create_first_start_app
 from kiosk.web.server import Server, serve
 from kiosk.web.settings import WebSettings
@@ -59,7 +61,8 @@ def run_first_start(
     data: Path | None = None,
     machine: ThisMachine | None = None,
 ) -> bool:
-    """Serve the wizard until ``stop`` is set or it has ended; True when ``config_file`` is there.
+    """Serve the wizard until ``stop`` is set or it has ended; True when ``config_file`` is there, and this process may
+    become the station.
 
     It ends by its last answer, or by a whole settings file that somebody else has put there meanwhile.
 
@@ -83,7 +86,19 @@ def run_first_start(
         Notifier.from_environ().starts_again(STATION_START_S)
         if wizard.written.is_set():
             _either(wizard.left, stop, LAST_PAGE_S)
-    return wizard.written.is_set()
+    return wizard.written.is_set() and goes_on(machine)
+
+
+def goes_on(machine: ThisMachine) -> bool:
+    """Whether this process holds what the station needs. systemd gives a service the certificate when it starts it: one
+    that an identity has brought since is there after another start alone, which its unit does by itself.
+    """
+    if os.environ.get(BOX) != "1" or machine.identities.in_use() is None:
+        return True
+    held = Path(os.environ.get(CREDENTIALS, ""), CERTIFICATE).exists()
+    if not held:
+        logger.info("the station is started anew: its service gets the certificate for recovery kits then")
+    return held
 
 
 def _this_machine(settings: Path, data: Path) -> ThisMachine:

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiosk.app.adapters import make_camera, make_camera_scanner, make_panel, make_printer, make_scale, make_scanner
+from kiosk.app.media import catalog_files
 from kiosk.app.process import setup_logging, until_signal
 from kiosk.app.systemd import Notifier
 from kiosk.app.teach import make_teach
 from kiosk.app.update.places import PLACES, Places
-from kiosk.app.update.station import StationUpdate, make_station_update
+from kiosk.app.update.station import StationUpdate, make_station_update, sticks
 from kiosk.base.loading import loading
 from kiosk.config.station import StationConfig
 from kiosk.devices.camera.process import ChildCamera
@@ -25,6 +26,7 @@ from kiosk.devices.scale.pause import PausableScale, ScaleListeners
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.protocols.scales import registry
+from kiosk.station.catalog.on_stick import CatalogsOnSticks
 from kiosk.station.clock import StationClock
 from kiosk.station.doctor.doctor import Doctor, Equipment
 from kiosk.station.doctor.liveness import ScaleWatch, ScannerWatch
@@ -44,6 +46,7 @@ from kiosk.station.service import Hardware, ServiceSettings, StationService
 from kiosk.station.signals import Signal
 from kiosk.station.store_probe import StoreProbe
 from kiosk.station.update.gate import Gate
+from kiosk.station.update.quiet import StationQuiet
 from kiosk.station.update.trial import Trial
 from kiosk.store import Store
 
@@ -73,6 +76,14 @@ def make_lens_calibration(config: StationConfig, hardware: Hardware, service: St
         return service.stamp().moment.local_date or "–"  # a clock that was never set knows no day
 
     return LensCalibration(hardware.lens, LensFile(config.station.data, config.camera), today)
+
+
+def make_catalogs_on_sticks(service: StationService) -> CatalogsOnSticks:
+    """Imported while no intake goes on."""
+    quiet = StationQuiet(service.desk.view, service.desk.leaving.unfinished, service.board, service.store.papers)
+    return CatalogsOnSticks(
+        service.store.catalogs, lambda: catalog_files(sticks()), quiet.serving, service.stamp, service.committed
+    )
 
 
 def make_hardware(config: StationConfig) -> Hardware:
@@ -161,6 +172,7 @@ def make_station(
         scale_keys=make_scale_keys(config, service),
         lens=make_lens_calibration(config, hardware, service),
         updates=None if update is None else update.updates,
+        catalogs=make_catalogs_on_sticks(service),
     )
     return StationParts(
         service,

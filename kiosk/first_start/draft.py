@@ -63,7 +63,10 @@ class CameraDraft(Part, frozen=True):
 
 
 class BrokerDraft(Part, frozen=True):
-    """``account``: how the station proves itself, ``none``, ``certificate`` or ``password``; the files go with it."""
+    """``account``: how the station proves itself, ``none``, ``certificate`` or ``password``; the files go with it.
+
+    ``photos`` and ``updates``: where the sorting center has them, as far as an identity says so.
+    """
 
     scheme: Literal["mqtts", "mqtt"]
     address: str = ""
@@ -72,6 +75,8 @@ class BrokerDraft(Part, frozen=True):
     cert_file: str = ""
     key_file: str = ""
     password_file: str = ""
+    photos: str = ""
+    updates: str = ""
 
 
 class GoodsDraft(Part, frozen=True):
@@ -102,7 +107,8 @@ class SettingsDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
 
     ``backup`` is the folder of the second medium, "" for none, and ``backup_uuid`` that of its file system.
 
-    ``offered``: identities were in sight; ``identity`` is the station that was chosen, ``taken``: this machine is it.
+    ``offered``: identities were in sight; ``identity`` is the station that was chosen, ``taken``: this machine is it,
+    and ``county_key`` is what it says of recovery kits.
 
     ``kits``: kits or backups were in sight; ``recovery`` is the station that is to be put back, ``lettered``: the card
     knows its receipt letters, else ``letter`` is that of the newest paper receipt.
@@ -132,6 +138,7 @@ class SettingsDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     offered: bool = False
     identity: str = ""
     taken: bool = False
+    county_key: str = ""
     technician: PersonDraft | None = None
     clerk: PersonDraft | None = None
     proven: dict[str, Proof] = {}

@@ -9,11 +9,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from kiosk.base.files import open_regular
 from kiosk.domain.catalog import Catalog
 from kiosk.first_start.draft import GoodsDraft
-from kiosk.station.catalog.document import MAX_BYTES
-from kiosk.station.catalog.file import CatalogError, parse_catalog
+from kiosk.station.catalog.file import CatalogError, parse_catalog, read_catalog_file
 from kiosk.texts import LANGUAGES
 
 SAMPLE: Final = "sample"
@@ -27,7 +25,11 @@ def read_goods(source: str) -> GoodsDraft:
     """The catalog at ``source``, a path or ``SAMPLE``, checked. Raises CatalogError with name and reason."""
     name = Path(_SAMPLE_FILE if source == SAMPLE else source).name
     try:
-        content = files("kiosk.catalogs").joinpath(_SAMPLE_FILE).read_bytes() if source == SAMPLE else _read(source)
+        content = (
+            files("kiosk.catalogs").joinpath(_SAMPLE_FILE).read_bytes()
+            if source == SAMPLE
+            else read_catalog_file(Path(source))
+        )
     except OSError as error:
         raise CatalogError(name, "", f"cannot be read: {error.strerror or error}") from error
     catalog = parse_catalog(content, name)
@@ -50,9 +52,3 @@ def catalog_of(goods: GoodsDraft) -> Catalog:
 
 def _first_names(catalog: Catalog) -> dict[str, tuple[str, ...]]:
     return {code: tuple(getattr(row.names, code) for row in catalog.products[:FIRST]) for code in LANGUAGES}
-
-
-def _read(source: str) -> bytes:
-    """At most one byte more than a catalog may have. A link, a pipe or a device is no file: raises OSError."""
-    with open_regular(Path(source)) as file:
-        return file.read(MAX_BYTES + 1)

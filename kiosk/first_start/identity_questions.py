@@ -90,6 +90,8 @@ def _taken(found: InUse) -> Changes:
         account="certificate",
         cert_file=f"{CREDENTIALS}.crt",
         key_file=f"{CREDENTIALS}.key",
+        photos=found.photos,
+        updates=found.updates,
     )
-    names = {name: getattr(found, name) for name in ("station", "region", "village")}
+    names = {name: getattr(found, name) for name in ("station", "region", "village", "county_key")}
     return {**names, "identity": found.station, "taken": True, "broker": broker}

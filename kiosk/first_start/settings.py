@@ -80,11 +80,11 @@ def printer_table(printer: PrinterDraft) -> Table:
 
 def relay_table(broker: BrokerDraft, station: str) -> Table:
     """``[relay]``: an account with a password bears the station's id."""
-    files = ("ca_file", "cert_file", "key_file", "password_file")
+    names = ("ca_file", "cert_file", "key_file", "password_file", "photos", "updates")
     table: dict[str, Value] = {"broker_url": f"{broker.scheme}://{broker.address}"}
     if broker.password_file:
         table["username"] = station
-    return {**table, **{name: getattr(broker, name) for name in files if getattr(broker, name)}}
+    return {**table, **{name: getattr(broker, name) for name in names if getattr(broker, name)}}
 
 
 def station_settings(draft: SettingsDraft, data: Path) -> StationSettings:
@@ -140,7 +140,8 @@ def tables(draft: SettingsDraft, data: Path, port: int) -> Iterator[tuple[str, T
     if draft.scanner:
         yield "scanner", {"kind": draft.scanner.kind, **({"port": draft.scanner.port} if draft.scanner.port else {})}
     if draft.backup:
-        yield "backup", {"folder": draft.backup, **({"uuid": draft.backup_uuid} if draft.backup_uuid else {})}
+        table = {"folder": draft.backup, "uuid": draft.backup_uuid, "county_key": draft.county_key}
+        yield "backup", {name: value for name, value in table.items() if value}
     if draft.broker:
         yield "relay", relay_table(draft.broker, draft.station)
 

@@ -30,8 +30,10 @@ from kiosk.web.public import my_parcel
 from kiosk.web.public import routes as public
 from kiosk.web.public.screens import Screens
 from kiosk.web.settings import WebSettings
+from kiosk.web.technician import goods as goods_pages
 from kiosk.web.technician import layouts as layout_pages
 from kiosk.web.technician import lens as lens_pages
+from kiosk.web.technician import people as people_pages
 from kiosk.web.technician import routes as technician
 from kiosk.web.technician import teach as teach_pages
 from kiosk.web.technician import technical
@@ -71,6 +73,8 @@ _FACES = (
     layout_pages,
     lens_pages,
     update_pages,
+    goods_pages,
+    people_pages,
 )
 NEEDS = roles.merge(face.NEEDS for face in _FACES)
 """Who may reach which endpoint; what is not named here nobody reaches."""
@@ -146,4 +150,6 @@ def create_app(
     app.register_blueprint(layout_pages.blueprint(settings, doctor))
     app.register_blueprint(lens_pages.blueprint(settings, doctor))
     app.register_blueprint(update_pages.blueprint(settings, doctor))
+    app.register_blueprint(goods_pages.blueprint(settings, doctor))
+    app.register_blueprint(people_pages.blueprint(service, settings))
     return app

@@ -50,6 +50,14 @@ def page_of(items: Sequence[T], tiles: int, wanted: str | None) -> Page[T]:
     return all_pages[number - 1] if 1 <= number <= len(all_pages) else all_pages[0]
 
 
+def rows_of(items: Sequence[T], rows: int, wanted: str | None) -> Page[T]:
+    """So many rows on every page, the arrows stand beside them. The first page when the query makes no sense."""
+    count = max(1, -(-len(items) // rows))
+    number = number_of(wanted)
+    number = number if number <= count else 1
+    return Page(tuple(items[(number - 1) * rows : number * rows]), number, count)
+
+
 def number_of(wanted: str | None) -> int:
     """The page number in a query, for lists whose length nobody counts; 1 when the query makes no sense."""
     good = wanted is not None and wanted.isascii() and wanted.isdigit() and len(wanted) <= _MOST_DIGITS

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -20,8 +21,10 @@ from kiosk.app import arrival as setup_arrival
 from kiosk.app import first_start as setup_runtime
 from kiosk.app.arrival import Arrival
 from kiosk.app.first_start import data_folder, run_first_start
+from kiosk.app.identity.requests import RequestedIdentities
 from kiosk.config.station import load
 from kiosk.first_start.draft import draft_path, load_draft
+from kiosk.first_start.identity.ports import InUse
 from tests.depth import TORTURE
 from tests.messaging.ports import claimed_port
 from tests.web.first_start.answers import PIN, answers, named_devices
@@ -233,3 +236,21 @@ def test_a_file_of_somebody_else_is_given_more_time(tmp_path: Path, monkeypatch:
     assert not at(22)
     config.write_text("half")
     assert [at(moment) for moment in (30, 51, 52)] == [False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("box", "taken", "held", "goes_on"),
+    [("1", True, False, False), ("1", True, True, True), ("1", False, False, True), ("0", True, False, True)],
+)
+def test_a_service_that_has_not_got_the_certificate_begins_anew(
+    box: str, taken: bool, held: bool, goes_on: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """systemd gives it what was there when it was started; a recovery kit needs what the identity has brought since."""
+    monkeypatch.setenv("KIOSK_BOX", box)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    if held:
+        (tmp_path / "kiosk-relay.crt").touch()
+    present = InUse("S0147", "yarkant", "", "mqtts://center.example:8883", authority=True) if taken else None
+    monkeypatch.setattr(RequestedIdentities, "in_use", lambda self: present)
+    machine = replace(named_devices(tmp_path), identities=RequestedIdentities(tmp_path / "request"))
+    assert setup_runtime.goes_on(machine) is goes_on

@@ -59,6 +59,7 @@ from kiosk.store.database.opening import Opening
 from kiosk.texts import load as load_texts
 from tests.messaging.ports import claimed_port
 from tests.simulators.bench.village import PaperVillage
+from tests.station.catalog.test_file import SAMPLE
 
 
 @pytest.fixture
@@ -365,6 +366,23 @@ def test_the_camera_is_the_scanner_where_it_is_set_up(tmp_path: Path, template: 
         assert isinstance(parts.scanner, CameraScanner)
         ways = parts.service.counter.scans.ways
         assert (ways.typed, ways.look) == (True, parts.service.code_wanted)
+
+
+def test_goods_of_a_stick_are_imported_by_the_running_station(
+    tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stick").mkdir()
+    (tmp_path / "stick/goods.toml").write_bytes(SAMPLE.read_bytes())
+    monkeypatch.setattr(runtime, "sticks", lambda: [tmp_path / "stick"])
+    config = config_of(tmp_path)
+    stamp = stamps(config.station)()
+    with closing(Store.open(config.station.database, "S0147", stamp, Opening(template=template))) as store:
+        parts = runtime.make_station(config, store, StationClock(config.station.zone), None)
+        goods = parts.doctor.equipment.catalogs
+        assert goods is not None
+        (file,) = map(str, goods.files())
+        assert goods.bring(file, goods.look(file).seen) == 1
+        assert store.catalogs.get()[1].products
 
 
 def test_a_station_runs_until_it_is_told_to_end(tmp_path: Path, template: Path, port: int) -> None:

@@ -33,7 +33,7 @@ def image() -> Path:
         pytest.skip("only root makes an image")
     if made := os.environ.get("KIOSK_IMAGE"):
         return Path(made)
-    subprocess.run([sys.executable, "packaging/image.py", "qemu"], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "packaging/image.py", "qemu", "--without-updates"], cwd=ROOT, check=True)
     (found,) = OUT.glob("station-kiosk-qemu_*.img")
     return found
 

@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from msgspec import structs
 
 from kiosk.config.station import load
-from kiosk.first_start.draft import SettingsDraft
+from kiosk.first_start.draft import SettingsDraft, draft_path, load_draft
 from kiosk.first_start.identity.ports import IdentityRefused, InUse, Why
 from kiosk.first_start.identity_questions import IdentityQuestions
 from kiosk.first_start.ports import AnswerRefused, OfferedIdentity
 from kiosk.first_start.questions import DONE
+from kiosk.first_start.settings import tables
 from kiosk.texts import LANGUAGES
 from kiosk.web.speech import speech
-from tests.first_start.identity.identities import CODE, OTHER_CODE
+from tests.first_start.identity.identities import CODE, OFFERED, OTHER_CODE
 from tests.web.first_start.start import Start
 
 SKIPPED = {"station", "region", "village", "broker", "broker_address", "broker_ca", "broker_account", "broker_test"}
@@ -30,6 +32,7 @@ class Stick:
     rows: list[OfferedIdentity] = field(default_factory=list)
     present: InUse | None = None
     refusal: Exception | None = None
+    offers: dict[str, str] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
 
     def offered(self) -> tuple[OfferedIdentity, ...]:
@@ -46,7 +49,7 @@ class Stick:
         if row.sealed and code != CODE.digits:
             raise IdentityRefused("wrong", "the code does not open this identity")
         self.rows.remove(row)
-        self.present = InUse(row.station, row.region, row.village, "mqtts://center.example:8883", authority=True)
+        self.present = InUse(row.station, row.region, row.village, "mqtts://center.example:8883", True, **self.offers)
         return self.present
 
 
@@ -106,6 +109,21 @@ class TestChosen:
         assert config.relay.ca_file == credentials / "kiosk-relay.ca.crt"
         assert config.relay.cert_file == credentials / "kiosk-relay.crt"
         assert config.relay.key_file == credentials / "kiosk-relay.key"
+
+    def test_what_the_county_offers_is_in_the_settings(self, start: Start, stick: Stick) -> None:
+        stick.offers = OFFERED
+        start.walk("identity").answer("identity", {"value": "S0148"})
+        answered(start)
+        start.restart()
+        draft = load_draft(draft_path(start.place.config_file))
+        start.wizard.answer("check", {})
+        config = load(start.place.config_file)
+        assert config.relay is not None
+        assert (config.relay.photos, config.relay.updates) == (OFFERED["photos"], OFFERED["updates"])
+        assert config.backup is None, "no medium was chosen"
+        folder = {"folder": "/mnt/kiosk-backup"}
+        with_medium = dict(tables(structs.replace(draft, backup=folder["folder"]), start.place.data, 8080))
+        assert with_medium["backup"] == {**folder, "county_key": OFFERED["county_key"]}
 
     def test_one_in_the_clear_asks_for_no_code(self, start: Start, stick: Stick) -> None:
         start.walk("identity").answer("identity", {"value": "S0148"})

@@ -9,11 +9,13 @@ import pytest
 
 import boot
 import disk
+import image
 import root
 from control import ABOUT
 from initramfs import NoInitramfs, listing
 from root import NoImage, fstab, key, packages, recipe, require_seal
 from scripts.lint_boot import lint
+from tests.each import each
 from tree import BOX
 
 SEALED = """\
@@ -166,3 +168,48 @@ def test_a_root_has_one_kernel(tmp_path: Path, left: tuple[str, ...]) -> None:
         (tmp_path / "root/boot" / name).touch()
     with pytest.raises(NoImage, match="not one"):
         boot.take_kernel(tmp_path / "root", tmp_path)
+
+
+class Asked(Exception):
+    """An image would be made."""
+
+
+@each(
+    ("key", "more", "makes"),
+    [
+        (None, (), False),
+        (None, ("--without-updates",), True),
+        ("", (), False),
+        ("# soon\n", (), False),
+        ("ab" * 31, (), False),
+        ("ab" * 31, ("--without-updates",), False),
+        ("ab" * 32, (), True),
+        (f"{'ab' * 32}\n{'cd' * 32} # the next one\n", (), True),
+    ],
+)
+def test_an_image_without_the_vendors_key_is_asked_for_by_name(
+    key: str | None,
+    more: tuple[str, ...],
+    makes: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Nobody can put the key on a card afterwards: a station of such an image is never updated."""
+
+    def make(*_: object, **__: object) -> list[Path]:
+        raise Asked
+
+    file = tmp_path / "vendor.pub"
+    file.unlink(missing_ok=True)
+    if key is not None:
+        file.write_text(key)
+    monkeypatch.setattr(image, "VENDOR_KEY", file)
+    monkeypatch.setattr(image, "make", make)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("sys.argv", ["image.py", "pi", *more])
+    try:
+        assert (image.main(), makes) == (2, False)
+        assert str(file) in capsys.readouterr().err
+    except Asked:
+        assert makes

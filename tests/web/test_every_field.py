@@ -18,6 +18,7 @@ from werkzeug.routing import Rule
 
 import kiosk.web
 from kiosk.first_start.questions import QUESTIONS
+from kiosk.station.catalog.on_stick import CatalogsOnSticks
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.photos.lens_calibration import LensCalibration
 from kiosk.station.photos.lens_file import LensFile
@@ -193,6 +194,8 @@ def doctor(tmp_path: Path) -> Iterator[Doctor]:
     lens = LensFile(clinic.settings.data, clinic.config.camera)
     clinic.equipment.lens = LensCalibration(FakeLensCamera(), lens, lambda: "2026-11-28")
     clinic.equipment.updates = Updates(FullShelf(), FakeJournal(), FakeQuiet())
+    files, store = [tmp_path / "a.json"], clinic.store
+    clinic.equipment.catalogs = CatalogsOnSticks(store.catalogs, lambda: files, lambda: None, clinic.stamp, int)
     yield clinic.doctor
     clinic.store.close()
 

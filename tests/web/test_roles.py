@@ -119,9 +119,8 @@ def fault(rule: Rule, method: str, opened: set[Need], foreign: bool, status: int
     need = NEEDS[rule.endpoint]
     if need in EVERYBODY or need in opened:
         # No doctor, teacher of scales or lens to calibrate is in this shop: their pages say so with 503.
-        if status == 403 or (
-            status >= 500 and not rule.endpoint.startswith(("technician.", "teach.", "lens.", "layouts.", "update."))
-        ):
+        absent = ("technician.", "teach.", "lens.", "layouts.", "update.", "goods.")
+        if status == 403 or (status >= 500 and not rule.endpoint.startswith(absent)):
             return f"{status}, but it is open"
         strange = foreign and "about>" in rule.rule and need is Need.CLERK
         expected = {404} if method == "GET" else {404, 409}

@@ -77,7 +77,6 @@ class FileVault:
         for name, content in files:
             if content:
                 write_durably(self.credentials / name, content.encode("ascii"), MODE)
-        record = InUse(
-            identity.station, identity.region, identity.village, identity.broker_url, bool(identity.authority)
-        )
+        told = {name: getattr(identity, name) for name in InUse.__struct_fields__}
+        record = InUse(**{**told, "authority": bool(identity.authority)})
         write_durably(self.keys / RECORD, msgspec.json.encode(record), MODE)

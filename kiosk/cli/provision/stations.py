@@ -8,12 +8,13 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from kiosk.domain.identifiers import check_region, check_station
 from kiosk.first_start.identity.certificate import check_authority, check_certificate, check_key
-from kiosk.first_start.identity.format import Identity, check_village
+from kiosk.first_start.identity.format import Identity, check_center, check_county_key, check_village
 from kiosk.messaging.relay.settings import Endpoint
 
 MAX_BYTES: Final = 1024 * 1024
@@ -22,8 +23,17 @@ MAX_FAULTS: Final = 50
 MAX_FILE_BYTES: Final = 32_000
 MAX_TEXT: Final = 200
 NEEDED: Final = ("station", "region", "broker_url", "cert_file", "key_file")
-COLUMNS: Final = (*NEEDED, "village", "ca_file")
+COLUMNS: Final = (*NEEDED, "village", "ca_file", "photos", "updates", "county_key")
 _FILES: Final[Mapping[str, str]] = {"cert_file": "certificate", "key_file": "key", "ca_file": "authority"}
+
+_CHECKS: Final[Mapping[str, Callable[[str], str]]] = {
+    "station": check_station,
+    "region": check_region,
+    "village": check_village,
+    "photos": partial(check_center, "photos"),
+    "updates": partial(check_center, "updates"),
+    "county_key": check_county_key,
+}
 
 ReadFile = Callable[[str], bytes]
 
@@ -143,8 +153,7 @@ def _cell(column: str, cell: str, read: ReadFile) -> str:
         if not Endpoint.parse(cell).tls:
             raise ValueError(f"{cell!r} must begin with mqtts://: a certificate needs TLS")
         return cell
-    check = {"station": check_station, "region": check_region, "village": check_village}[column]
-    return check(cell)
+    return _CHECKS[column](cell)
 
 
 def _pem(content: bytes) -> str:

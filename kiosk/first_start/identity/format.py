@@ -1,6 +1,7 @@
 """The identity of one station as a file: in the clear, or sealed with the code on its paper. Bytes to values, no I/O.
 
-    identity.toml          in the clear: station, region, village, broker_url, certificate, key, authority
+    identity.toml          in the clear: station, region, village, broker_url, certificate, key, authority,
+                           photos, updates, county_key
     identity-S0147.toml    station, region, village, and ``sealed``: base64 of
                            version 1 byte | salt 16 | nonce 12 | ChaCha20-Poly1305 over the file in the clear
 
@@ -22,14 +23,15 @@ import tomlkit
 
 from kiosk.domain.identifiers import check_region, check_station
 from kiosk.domain.paper_code import PaperCode
-from kiosk.messaging.relay.settings import Endpoint
+from kiosk.messaging.relay.settings import CenterEndpoint, Endpoint
+from kiosk.store.backup.kit.county_key import CountyKey
 from kiosk.store.paper_key import SALT_BYTES, paper_key
 from kiosk.texts.plain import plain
 
 MAX_BYTES: Final = 64 * 1024
 """Certificate, key and authority with a chain are below 20 kB."""
 _MOST_BARE: Final = 1024
-"""Bytes outside of texts and comments: eight names and their equals signs are below 100."""
+"""Bytes outside of texts and comments: eleven names and their equals signs are below 200."""
 _TEXT: Final = re.compile(
     rb"""#[^\n]*+"""
     rb"""|"{3}(?:[^"\\]++|\\.|"(?!""))*+(?:"{3,5})?|'{3}(?:[^']++|'(?!''))*+(?:'{3,5})?"""
@@ -39,12 +41,14 @@ _TEXT: Final = re.compile(
 """A comment, or a text of TOML 1.0. Possessive and with an optional end: it never backtracks. Up to its first mistake a
 file is cut as its reader cuts it, and behind that nothing is read.
 """
-VERSION: Final = 1
+VERSIONS: Final = (1, 2)
+"""2 when there is one of photos, updates and county_key, which software of before does not know."""
 NONCE_BYTES: Final = 12
 CLEAR: Final = "identity.toml"
 SEALED: Final = re.compile(r"identity-(S[0-9]{4})\.toml")
 VILLAGE: Final = 40
 _LONGEST_PEM: Final = 32_000
+_LONGEST_URL: Final = 200
 _CONTEXT: Final = b"station-kiosk identity"
 _CERTIFICATE, _PRIVATE_KEY = "-----BEGIN CERTIFICATE-----", "PRIVATE KEY-----"
 
@@ -67,7 +71,8 @@ class WrongCode(ValueError):
 
 class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What makes a machine one certain station. Certificates and key are PEM; ``authority`` signed the broker's
-    certificate, "" stands for the authorities of the operating system. Raises ValueError.
+    certificate, "" stands for the authorities of the operating system. ``photos``, ``updates`` and ``county_key`` are
+    written into the settings of these names unless they are "". Raises ValueError.
     """
 
     station: str
@@ -77,6 +82,9 @@ class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key: str
     village: str = ""
     authority: str = ""
+    photos: str = ""
+    updates: str = ""
+    county_key: str = ""
 
     def __post_init__(self) -> None:
         check_station(self.station)
@@ -88,6 +96,9 @@ class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         _check_pem("key", self.key, _PRIVATE_KEY)
         if self.authority:
             _check_pem("authority", self.authority, _CERTIFICATE)
+        check_center("photos", self.photos)
+        check_center("updates", self.updates)
+        check_county_key(self.county_key)
 
     def __repr__(self) -> str:
         return f"Identity({self.station} of {self.region})"
@@ -115,6 +126,20 @@ def check_village(text: str) -> str:
     if plain(text, VILLAGE) != text:
         raise ValueError(f"a village has at most {VILLAGE} characters, single spaces and nothing invisible")
     return text
+
+
+def check_center(name: str, url: str) -> str:
+    """The address of the setting ``name`` unchanged, or ""; raises ValueError."""
+    if len(url) > _LONGEST_URL:
+        raise ValueError(f"{name} has {len(url)} characters, at most {_LONGEST_URL} are read")
+    if url and not CenterEndpoint.parse(url, name).tls:
+        raise ValueError(f"{name} {url!r} must begin with https://")
+    return url
+
+
+def check_county_key(text: str) -> str:
+    """The line of the county's key unchanged, or ""; raises ValueError."""
+    return CountyKey.parse(text).text if text else ""
 
 
 def sealed_name(station: str) -> str:
@@ -152,9 +177,10 @@ def seal(identity: Identity, code: PaperCode, salt: bytes, nonce: bytes) -> byte
     from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305  # 9 MB: a station needs it once
 
     shown = {"station": identity.station, "region": identity.region, "village": identity.village}
-    about = _about(VERSION, **shown)
+    version = VERSIONS[bool(identity.photos or identity.updates or identity.county_key)]
+    about = _about(version, **shown)
     inside = ChaCha20Poly1305(paper_key(code, salt)).encrypt(nonce, write_clear(identity), about)
-    sealed = base64.b64encode(bytes([VERSION]) + salt + nonce + inside).decode("ascii")
+    sealed = base64.b64encode(bytes([version]) + salt + nonce + inside).decode("ascii")
     return _toml({**{name: value for name, value in shown.items() if value}, "sealed": sealed})
 
 
@@ -167,13 +193,14 @@ def unseal(envelope: SealedIdentity, code: PaperCode) -> Identity:
         content = base64.b64decode(envelope.sealed, validate=True)
     except (binascii.Error, ValueError) as error:
         raise BadIdentity(f"sealed is no base64: {error}") from error
-    if content[:1] != bytes([VERSION]):
-        raise OtherVersion(f"it is of version {content[0] if content else 'none'}: this program reads {VERSION}")
+    version = content[0] if content else 0
+    if version not in VERSIONS:
+        raise OtherVersion(f"it is of version {version}: this program reads {', '.join(map(str, VERSIONS))}")
     salt, rest = content[1 : 1 + SALT_BYTES], content[1 + SALT_BYTES :]
     nonce, inside = rest[:NONCE_BYTES], rest[NONCE_BYTES:]
     if len(inside) < 16:  # the tag alone
         raise BadIdentity("it is cut off")
-    about = _about(VERSION, station=envelope.station, region=envelope.region, village=envelope.village)
+    about = _about(version, station=envelope.station, region=envelope.region, village=envelope.village)
     try:
         clear = ChaCha20Poly1305(paper_key(code, salt)).decrypt(nonce, inside, about)
     except InvalidTag:

@@ -67,6 +67,9 @@ class InUse(msgspec.Struct, frozen=True):
     village: str
     broker_url: str
     authority: bool
+    photos: str = ""
+    updates: str = ""
+    county_key: str = ""
 
 
 class Vault(Protocol):

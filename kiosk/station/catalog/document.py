@@ -3,45 +3,55 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
 MAX_BYTES = 4_000_000
+_NAME = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')"""
+_DEEP = re.compile(rf"(?<![A-Za-z0-9_-]){_NAME}(?:[ \t]*+\.[ \t]*+{_NAME}){{32}}")
+"""Names in names: a catalog has four, and the reader of TOML takes days for a megabyte of them."""
 _SHOWN = 60
 """Characters of a value that an error repeats."""
 
 
 class CatalogError(ValueError):
-    """``file: place: what is wrong and what is allowed``; place is a line or a key such as ``products[3].code``."""
+    """``file: place: what is wrong and what is allowed``; place is a line or a key such as ``products[3].code``.
 
-    def __init__(self, file: str, place: str, problem: str) -> None:
+    ``word`` ends the text id ``technician.goods.fault.…`` of a sentence about the place.
+    """
+
+    def __init__(self, file: str, place: str, problem: str, word: str = "value") -> None:
         super().__init__(": ".join(part for part in (file, place, problem) if part))
         self.file = file
         self.place = place
         self.problem = problem
+        self.word = word
 
 
 def load_document(data: bytes, file: str) -> Mapping[str, Any]:
     """The top table. JSON when the file is named .json or begins with a brace, else TOML. Raises CatalogError."""
     if len(data) > MAX_BYTES:
-        raise CatalogError(file, "", f"is {len(data)} bytes large: at most {MAX_BYTES} are allowed")
+        raise CatalogError(file, "", f"is {len(data)} bytes large: at most {MAX_BYTES} are allowed", "large")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise CatalogError(file, f"line {line}", "is not UTF-8: save the file as UTF-8") from error
+        raise CatalogError(file, f"line {line}", "is not UTF-8: save the file as UTF-8", "text") from error
     is_json = file.lower().endswith(".json") or (not file.lower().endswith(".toml") and text.lstrip().startswith("{"))
+    if not is_json and _DEEP.search(text):
+        raise CatalogError(file, "", "is nested too deep", "form")
     try:
         document = _load_json(text) if is_json else tomllib.loads(text)
     except RecursionError as error:
-        raise CatalogError(file, "", "is nested too deep") from error
+        raise CatalogError(file, "", "is nested too deep", "form") from error
     except json.JSONDecodeError as error:
-        raise CatalogError(file, f"line {error.lineno}", f"is not JSON: {error.msg}") from error
+        raise CatalogError(file, f"line {error.lineno}", f"is not JSON: {error.msg}", "form") from error
     except ValueError as error:  # TOMLDecodeError names line and column itself; a number of 5,000 digits ends here too
-        raise CatalogError(file, "", f"cannot be read: {error}") from error
+        raise CatalogError(file, "", f"cannot be read: {error}", "form") from error
     if not isinstance(document, dict):
-        raise CatalogError(file, "", "must be a table with products, prices, containers and members")
+        raise CatalogError(file, "", "must be a table with products, prices, containers and members", "form")
     return document
 
 

@@ -7,12 +7,14 @@ a key whose list position counts from 1) and what is allowed.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from msgspec import UnsetType
 
+from kiosk.base.files import open_regular
 from kiosk.domain.catalog import Catalog, Container, Member, Price, Product
 from kiosk.domain.identifiers import BadIdentifier, parse_internal_code
-from kiosk.station.catalog.document import CatalogError, load_document, shown
+from kiosk.station.catalog.document import MAX_BYTES, CatalogError, load_document, shown
 from kiosk.station.catalog.place import Place
 from kiosk.station.catalog.sale import read_sale
 from kiosk.station.catalog.tables import ContainerTable, MemberTable, PriceTable, ProductTable, read_tables
@@ -35,6 +37,12 @@ def parse_catalog(data: bytes, file: str) -> Catalog:
         containers=_containers(tables.containers, file),
         members=_members(tables.members, file),
     )
+
+
+def read_catalog_file(path: Path) -> bytes:
+    """At most one byte more than a catalog may have. A link, a pipe or a device is no file: raises OSError."""
+    with open_regular(path) as file:
+        return file.read(MAX_BYTES + 1)
 
 
 def _products(rows: tuple[ProductTable, ...], file: str) -> tuple[Product, ...]:
@@ -109,4 +117,4 @@ def _check_card(card: str, place: Place) -> None:
         raise refused
 
 
-__all__ = ["CatalogError", "parse_catalog"]
+__all__ = ["CatalogError", "parse_catalog", "read_catalog_file"]

@@ -33,8 +33,8 @@ class Place:
     file: str
     path: str
 
-    def error(self, key: str, problem: str) -> CatalogError:
-        return CatalogError(self.file, f"{self.path}.{key}", problem)
+    def error(self, key: str, problem: str, word: str = "value") -> CatalogError:
+        return CatalogError(self.file, f"{self.path}.{key}", problem, word)
 
     def inside(self, key: str) -> Place:
         return Place(self.file, f"{self.path}.{key}")
@@ -55,5 +55,5 @@ class Place:
 
     def once(self, seen: set[object], key: object, name: str) -> None:
         if key in seen:
-            raise self.error(name, "stands twice: each may be listed once")
+            raise self.error(name, "stands twice: each may be listed once", "twice")
         seen.add(key)

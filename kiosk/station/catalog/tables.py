@@ -142,7 +142,7 @@ def read_tables(document: Mapping[str, Any], file: str) -> CatalogTable:
         raise _explained(str(error), document, file) from error
     except UnicodeEncodeError as error:
         # JSON alone can say it ("\ud800"); msgspec does not tell where.
-        raise CatalogError(file, "", f"has half a character in {shown(error.object)}: remove it") from error
+        raise CatalogError(file, "", f"has half a character in {shown(error.object)}: remove it", "text") from error
 
 
 _MESSAGE: Final = re.compile(r"(.*?)(?: - at `\$(.*)`)?", re.DOTALL)
@@ -164,9 +164,10 @@ def _explained(message: str, document: Mapping[str, Any], file: str) -> CatalogE
         place += f"[{int(number) + 1}]" if in_list else f".{key}"
     place = place.removeprefix(".")
     if missing := _MISSING.fullmatch(problem):
-        return CatalogError(file, _below(place, missing[1]), "is missing")
+        return CatalogError(file, _below(place, missing[1]), "is missing", "missing")
     if unknown := _UNKNOWN.fullmatch(problem):
-        return CatalogError(file, _below(place, shown(unknown[1])), f"is not a known key; {_hint(unknown[1], kind)}")
+        problem = f"is not a known key; {_hint(unknown[1], kind)}"
+        return CatalogError(file, _below(place, shown(unknown[1])), problem, "unknown")
     if in_list or isinstance(_plain(kind), types.VarTupleType):
         return CatalogError(file, place, f"must be {_allowed(kind)}")
     wanted = "text in quotation marks" if problem.startswith("Expected `str`, got") else _allowed(kind)

@@ -10,7 +10,7 @@ import hmac
 import logging
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from kiosk.domain.clerk import Role
@@ -66,12 +66,19 @@ class Access:
         self._on_change = on_change
         self.throttle = Throttle(PIN, store.lockouts, stamps)
         self._lock = threading.Lock()
+        self._retiring = threading.Lock()
         self._open: _Open | None = None
 
     def people(self) -> tuple[Person, ...]:
         """Everybody who has a PIN that works."""
         with refusing():
             return tuple(_person(row) for row in self._clerks.everyone() if row.pin_hash)
+
+    def staff(self) -> Mapping[Person, bool]:
+        """Everybody who works here, by number, and whether a PIN of theirs can be checked."""
+        with refusing():
+            rows = self._clerks.everyone()
+        return {_person(row): bool(row.pin_hash) and self._pins.knows(row.pin_hash) for row in rows}
 
     def sign_in(self, number: str, pin: str) -> Session:
         """Begin a session. Raises CounterRefused: no_pin (nobody has one yet), pin_unreadable (kept under another
@@ -134,9 +141,19 @@ class Access:
             self._clerks.set_pin(number, kept_pin(self._pins, pin), self._stamps())
 
     def retire(self, number: str) -> None:
-        """Somebody no longer works here; an open session of that person ends. Raises CounterRefused."""
-        with refusing():
-            self._clerks.retire(number, self._stamps())
+        """Somebody no longer works here; an open session of that person ends.
+
+        Raises CounterRefused: last_technician, when nobody else could take anybody on; unknown_clerk.
+        """
+        with self._retiring, refusing():
+            row = self._clerks.by_number(number) if number.isascii() else None
+            if row is None or not row.active:
+                raise CounterRefused("unknown_clerk")
+            able = (person for person, has_pin in self.staff().items() if has_pin)
+            technicians = {person.number for person in able if person.role is Role.TECHNICIAN}
+            if technicians == {row.number}:
+                raise CounterRefused("last_technician")
+            self._clerks.retire(row.number, self._stamps())
 
     def wrap_pins(self) -> None:
         """Before the first page: what was kept before there was a key is put under it, all at once.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.devices.ports import Camera, Panel, Printer
+from kiosk.station.catalog.on_stick import CatalogsOnSticks
 from kiosk.station.doctor import devices, environment
 from kiosk.station.doctor.finding import Finding, Verdict, broken
 from kiosk.station.doctor.liveness import PageWatch, ScaleWatch, ScannerWatch
@@ -32,7 +33,7 @@ class Equipment:
     ``parts`` are the health's; ``more`` are findings of others, such as the scale's standing; ``on_event`` wakes
     whoever waits for a paper or an event; ``end_lamp_test`` lets the lamps show the station's own state again.
     ``scale_keys`` are those of the running scale, ``lens`` the calibration of the camera that is set up, ``updates``
-    are there on a machine that can be updated.
+    are there on a machine that can be updated, ``catalogs`` are the goods on sticks.
     """
 
     config: Configuration
@@ -50,6 +51,7 @@ class Equipment:
     scale_keys: ScaleKeys | None = None
     lens: LensCalibration | None = None
     updates: Updates | None = None
+    catalogs: CatalogsOnSticks | None = None
 
 
 def examine(station: Examined, equipment: Equipment) -> tuple[Finding, ...]:

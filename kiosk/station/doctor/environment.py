@@ -315,22 +315,20 @@ def _waited_s(env: Environment) -> float | None:
 
 def backup(env: Environment) -> Finding:
     """The second medium and the newest backup on it."""
-    settings, station = env.config.backup, env.config.station
+    settings = env.config.backup
     if settings is None:
         return Finding("backup", False, None, Verdict.WARN, "backup_none")
     values: dict[str, str | int] = {"place": str(settings.folder)}
     try:
-        return _backup_on(settings, station, env.moment, values)
+        return _backup_on(settings, env, values)
     except PermissionError:
         raise
     except (OSError, StoreError, ValueError, TypeError):  # a manifest with a flipped bit in its time is damaged, too
         return Finding("backup", False, False, Verdict.WARN, "backup_medium", values=values)
 
 
-def _backup_on(
-    settings: BackupSettings, station: StationSettings, moment: Moment, values: dict[str, str | int]
-) -> Finding:
-    folder = settings.folder
+def _backup_on(settings: BackupSettings, env: Environment, values: dict[str, str | int]) -> Finding:
+    folder, station, moment = settings.folder, env.config.station, env.moment
     if not folder.is_dir():
         return Finding("backup", False, False, Verdict.WARN, "backup_medium", values=values)
     if disk_of(folder) == disk_of(station.data):
@@ -346,7 +344,7 @@ def _backup_on(
     days = 0 if unset or age < 0 else int(age // 86_400)
     if days >= OLD_DAYS:
         return Finding("backup", True, False, Verdict.WARN, "backup_old", last_seen_s=age, values={"n": days})
-    return _recovery_kit(settings, made[-1], station.station, None if unset or age < 0 else age)
+    return _recovery_kit(settings, made[-1], env, None if unset or age < 0 else age)
 
 
 def _unfit(settings: BackupSettings, values: dict[str, str | int]) -> Finding | None:
@@ -364,11 +362,11 @@ def _bad(device: str, word: str, *, found: bool, place: object = None) -> Findin
     return Finding(device, found, False, Verdict.FAIL, word, needed=True, values=values)
 
 
-def _recovery_kit(settings: BackupSettings, newest: Path, station: str, age_s: float | None) -> Finding:
+def _recovery_kit(settings: BackupSettings, newest: Path, env: Environment, age_s: float | None) -> Finding:
     """The row of a backup that is in order: what it says of the recovery kit beside it.
 
     ``newest`` is the backup's manifest, ``age_s`` how long ago it was made, None when no clock tells. Without a
-    county's key no kit is made: a county decides that, so it is told and is no fault.
+    county's key no kit is made: somebody with a shell can copy the station's key, on a box the kit is the only way.
 
     Raises PermissionError.
     """
@@ -379,8 +377,9 @@ def _recovery_kit(settings: BackupSettings, newest: Path, station: str, age_s: f
         return Finding("backup", True, False, Verdict.WARN, "kit_key", last_seen_s=age_s, values=values)
     if county is None:
         values = {"place": "[backup] county_key"}
-        return Finding("backup", True, True, word="kit_none", last_seen_s=age_s, values=values)
-    if not is_kit_of(newest, station, county):
-        values = {"command": "kiosk backup"}
-        return Finding("backup", True, False, Verdict.WARN, "kit_missing", last_seen_s=age_s, values=values)
+        box = on_a_box(env.environ)
+        verdict = Verdict.WARN if box else Verdict.OK
+        return Finding("backup", True, not box, verdict, "kit_none", last_seen_s=age_s, values=values)
+    if not is_kit_of(newest, env.config.station.station, county):
+        return Finding("backup", True, False, Verdict.WARN, "kit_missing", last_seen_s=age_s)
     return Finding("backup", True, True, last_seen_s=age_s)

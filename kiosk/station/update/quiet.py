@@ -42,14 +42,21 @@ class StationQuiet:
     ) -> None:
         self._view, self._unfinished, self._board, self._papers = view, unfinished, board, papers
 
-    def busy(self) -> Why | None:
-        """A scale that is not heard says nothing of the pan: then what is open at the desk decides. Raises
-        StoreError."""
+    def serving(self) -> Why | None:
+        """Whether an intake goes on. A scale that is not heard says nothing of the pan: then what is open at the desk
+        decides. Raises StoreError."""
         view = self._view()
         if view.pan.state is not PanState.EMPTY and self.hears_scale():
             return Why.BUSY_PAN
         if view.step is not Step.HOME or view.receipt is not None or self._unfinished() is not None:
             return Why.BUSY_INTAKE
+        return None
+
+    def busy(self) -> Why | None:
+        """As ``serving``, and whether a paper is on its way. Raises StoreError."""
+        serving = self.serving()
+        if serving is not None:
+            return serving
         counts = self._papers.summary()
         return Why.BUSY_PRINTING if counts.get("queued") or counts.get("sending") else None
 

@@ -64,7 +64,7 @@ _VOID_PICTURES = {
 _PAGE_DIGITS = 4
 AT_ONCE = 100
 """Rows of one reading, where a whole day is gone through."""
-_ALPHABETS = {
+ALPHABETS = {
     "ug": tuple("ئاەبپتجچخدرزژسشغفقكگڭلمنھوۇۆۈۋېىي"),
     "en": tuple("QWERTYUIOPASDFGHJKL·ZXCVBNM"),
 }
@@ -165,9 +165,9 @@ class CounterLists:
 
     def _proxy(self, session: Session, where: Where, parcel: ParcelRow) -> str:
         wanted = request.args.get("letters", self._frame.speech.language.code)
-        alphabet = wanted if wanted in _ALPHABETS else "en"
+        alphabet = wanted if wanted in ALPHABETS else "en"
         return self._frame.page(
-            "proxy", session.person, where, parcel=parcel, alphabet=alphabet, keys=_ALPHABETS[alphabet]
+            "proxy", session.person, where, parcel=parcel, alphabet=alphabet, keys=ALPHABETS[alphabet]
         )
 
     def _parcel_shot(self, parcel: ParcelRow) -> dict[str, Any]:

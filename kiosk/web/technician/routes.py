@@ -6,7 +6,7 @@ GET changes nothing. A post acts and answers 303; a refused one answers 409 with
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from ipaddress import ip_address
 from typing import Any, Final
@@ -15,12 +15,12 @@ from flask import Blueprint, Response, abort, jsonify, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.station.doctor.doctor import Doctor
-from kiosk.station.doctor.finding import Finding, Verdict
+from kiosk.station.doctor.finding import Verdict
 from kiosk.station.doctor.tools import LAMPS, ActRefused, TechnicianTools
 from kiosk.station.scale.keys import KEYS
 from kiosk.store import StoreError
 from kiosk.texts import LANGUAGES
-from kiosk.web.paging import Page
+from kiosk.web.paging import rows_of
 from kiosk.web.ports import Station
 from kiosk.web.roles import Need
 from kiosk.web.sent_in import sent_in
@@ -105,7 +105,7 @@ class _Pages:
         return self.page(
             "doctor",
             "doctor",
-            page=_page(rows, request.args.get("page", "")),
+            page=rows_of(rows, ROWS, request.args.get("page")),
             counts=counts,
             values=row_values,
             ago=age,
@@ -123,8 +123,9 @@ class _Pages:
     def care_page(self) -> str:
         """Backup and bundle, and how the last of each went."""
         rows = [row for row in self.doctor.findings() if row.device in ("backup", "disk")]
-        backup, bundle = self.tools.backup_state(), self.tools.last_bundle
-        return self.page("care", "care", rows=rows, backup=backup, bundle=bundle, values=row_values, ago=age)
+        done = {"backup": self.tools.backup_state(), "bundle": self.tools.last_bundle}
+        goods = self.doctor.equipment.catalogs is not None
+        return self.page("care", "care", rows=rows, goods=goods, values=row_values, ago=age, **done)
 
     def events_page(self) -> str:
         """What the sorting center keeps apart, and the way out of a fork."""
@@ -239,11 +240,3 @@ class _Pages:
         answer = redirect(here if known else "/technician", 303)
         code = request.form.get("lang", "")
         return remember(answer, code) if code in LANGUAGES and isinstance(answer, Response) else answer
-
-
-def _page(rows: Sequence[Finding], wanted: str) -> Page[Finding]:
-    """Five rows; the arrows stand above them. The first page when the query makes no sense."""
-    count = max(1, -(-len(rows) // ROWS))
-    good = wanted.isascii() and wanted.isdigit() and len(wanted) < 4 and 1 <= int(wanted) <= count
-    number = int(wanted) if good else 1
-    return Page(tuple(rows[(number - 1) * ROWS : number * ROWS]), number, count)

@@ -27,7 +27,7 @@ from kiosk.first_start.identity.format import CLEAR, Identity, write_clear
 from kiosk.first_start.identity.ports import IdentityRefused, Kept
 from kiosk.store.database.lasting import NotLasting
 from tests.each import each
-from tests.first_start.identity.identities import CODE, OTHER_CODE, cost_nothing, laid, made
+from tests.first_start.identity.identities import CODE, OFFERED, OTHER_CODE, cost_nothing, laid, made
 
 WAIT_S = 30.0
 
@@ -125,7 +125,7 @@ def test_a_request_that_the_path_unit_did_not_see_is_asked_again_and_judged_once
 
 
 def test_from_the_stick_to_the_station(box: Box, identity: Identity) -> None:
-    file = laid(box.stick / FOLDER, identity)
+    file = laid(box.stick / FOLDER, msgspec.structs.replace(identity, **OFFERED))
     assert box.wizard.in_use() is None
     assert [(row.station, row.village, row.sealed) for row in box.wizard.offered()] == [("S0147", "Tagharchi", True)]
     with box.unit():
@@ -136,6 +136,7 @@ def test_from_the_stick_to_the_station(box: Box, identity: Identity) -> None:
     present = box.wizard.in_use()
     assert present is not None
     assert (present.station, present.authority) == ("S0147", True)
+    assert {name: getattr(present, name) for name in OFFERED} == OFFERED
     assert (box.folder / "credentials" / KEY).read_text() == identity.key
     assert not file.exists()
     assert box.wizard.offered() == ()

@@ -19,10 +19,15 @@ from kiosk.cli.provision import command
 from kiosk.cli.provision.stations import MAX_BYTES, MAX_STATIONS, BadStations, files_beside, read_stations
 from kiosk.domain.paper_code import PaperCode
 from kiosk.first_start.identity.format import Identity, read_sealed, unseal
-from tests.first_start.identity.identities import CODE, cost_nothing
+from tests.first_start.identity.identities import CODE, OFFERED, cost_nothing
 from tests.messaging.authority import Authority
 
 HEAD = "station,region,village,broker_url,cert_file,key_file,ca_file\n"
+BAD_OFFERS = {
+    "photos": "http://center.example:8843",
+    "updates": "center",
+    "county_key": OFFERED["county_key"][:-1] + "x",
+}
 GUIDE = Path(__file__).resolve().parents[3] / "docs/provisioning.md"
 
 
@@ -130,6 +135,18 @@ def test_every_fault_names_line_and_column(county: Path, tmp_path: Path) -> None
         assert done.exit_code == 2, said
         assert said in done.stderr, (said, done.stderr)
         assert not any(tmp_path.iterdir()), said
+
+
+def test_what_the_county_offers_goes_into_each_identity(county: Path, tmp_path: Path) -> None:
+    head = HEAD.replace("\n", ",photos,updates,county_key\n")
+    ends = {name: ",".join({**OFFERED, name: bad}.values()) + "\n" for name, bad in BAD_OFFERS.items()}
+    rows = {name: row().replace("\n", f",{end}") for name, end in ends.items()}
+    for name, text in rows.items():
+        done = called(county, head + text, tmp_path / "out")
+        assert (done.exit_code, f"line 2, {name}: " in done.stderr) == (2, True), done.stderr
+    good = (head + row().replace("\n", "," + ",".join(OFFERED.values()) + "\n")).encode()
+    (identity,) = read_stations(good, files_beside(county / "x"), datetime.now(UTC))
+    assert {name: getattr(identity, name) for name in OFFERED} == OFFERED
 
 
 def test_a_file_without_end_is_bounded(county: Path) -> None:

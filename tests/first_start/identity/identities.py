@@ -9,11 +9,18 @@ import pytest
 from kiosk.domain.paper_code import PaperCode
 from kiosk.first_start.identity.format import NONCE_BYTES, Identity, seal, sealed_name
 from kiosk.store import paper_key
+from kiosk.store.backup.kit.county_key import CountyKey
 from kiosk.store.paper_key import SALT_BYTES, Cost
 from tests.messaging.authority import Authority
 
 CODE = PaperCode("4821093755602182")
 OTHER_CODE = PaperCode.make(lambda below: 7)
+OFFERED = {
+    "photos": "https://center.example:8843",
+    "updates": "https://center.example:8844",
+    "county_key": CountyKey(bytes(range(32))).text,
+}
+"""What an identity may have besides."""
 
 
 def cost_nothing(patch: pytest.MonkeyPatch) -> None:

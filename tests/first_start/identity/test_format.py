@@ -28,7 +28,7 @@ from kiosk.first_start.identity.format import (
     write_clear,
 )
 from kiosk.store.paper_key import COST
-from tests.first_start.identity.identities import CODE, OTHER_CODE, cost_nothing, made, sealed
+from tests.first_start.identity.identities import CODE, OFFERED, OTHER_CODE, cost_nothing, made, sealed
 
 NAME = "identity-S0147.toml"
 
@@ -92,8 +92,8 @@ class TestSealed:
             bent = raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]
             with pytest.raises(WrongCode):
                 unseal(SealedIdentity("S0147", "yarkant", base64.b64encode(bent).decode(), identity.village), CODE)
-        for part in (b"", raw[:1], raw[:20], raw[:44], b"\x02" + raw[1:]):
-            with pytest.raises(BadIdentity):
+        for part in (b"", raw[:1], raw[:20], raw[:44], b"\x02" + raw[1:], b"\x03" + raw[1:]):
+            with pytest.raises(WrongCode if part[:1] == b"\x02" else BadIdentity):
                 unseal(SealedIdentity("S0147", "yarkant", base64.b64encode(part).decode(), identity.village), CODE)
 
     def test_nobody_gives_it_another_number_region_or_village(self, identity: Identity) -> None:
@@ -105,6 +105,17 @@ class TestSealed:
                 unseal(read_sealed(forged, f"identity-{station}.toml"), CODE)
         with pytest.raises(BadIdentity, match="renamed"):
             read_sealed(sealed(identity), "identity-S0148.toml")
+
+    def test_what_the_county_offers_travels_inside(self, identity: Identity) -> None:
+        whole = msgspec.structs.replace(identity, **OFFERED)
+        envelope = read_sealed(sealed(whole), NAME)
+        assert (unseal(envelope, CODE), read_clear(write_clear(whole))) == (whole, whole)
+        assert all(value not in sealed(whole).decode() for value in OFFERED.values())
+        versions = [
+            base64.b64decode(tomllib.loads(sealed(one).decode())["sealed"])[0]
+            for one in (identity, *(msgspec.structs.replace(identity, **{key: OFFERED[key]}) for key in OFFERED))
+        ]
+        assert versions == [1, 2, 2, 2], "older software reads what it knows, and says of the rest that it is newer"
 
     def test_two_of_one_station_have_nothing_in_common(self, identity: Identity) -> None:
         one, two = (tomllib.loads(seal(identity, CODE, salt * 16, salt * 12).decode()) for salt in (b"a", b"b"))
@@ -125,6 +136,10 @@ def test_what_is_no_identity_is_refused_with_its_reason(read: Callable[[bytes], 
         clear.replace(b"mqtts://", b"mqtt://"),
         clear.replace(b"BEGIN CERTIFICATE", b"BEGIN NOTHING"),
         clear + b'strange = "1"\n',
+        clear + b'photos = "http://center.example:8843"\n',
+        clear + b'updates = "https://center.example"\n',
+        clear + b'updates = "https://' + b"x" * 200 + b':8843"\n',
+        clear + b'county_key = "kit1-' + b"0" * 64 + b'-00000000"\n',
         sealed(identity).replace(b"sealed", b"opened"),
         sealed(identity).replace(b'region = "', b'region = "\\u202e'),
     ):

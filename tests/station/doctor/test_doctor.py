@@ -628,6 +628,14 @@ def test_whose_medium_it_is(well: Clinic, monkeypatch: pytest.MonkeyPatch) -> No
     assert well.rows()["backup"] == ("warn", "backup_other"), "a medium nobody can name is not the bound one"
 
 
+def test_a_box_without_the_countys_key_is_to_be_looked_at(well: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dead card costs all PINs and codes there; a station of another kind has somebody with a shell."""
+    assert well.rows()["backup"] == ("ok", "kit_none")
+    monkeypatch.setenv("KIOSK_BOX", "1")
+    row = next(row for row in well.doctor.findings(fresh=True) if row.device == "backup")
+    assert (row.verdict, row.word) == (Verdict.WARN, "kit_none")
+
+
 def test_a_backup_without_its_recovery_kit_is_told(well: Clinic) -> None:
     file, folder = well.folder / "county.pub", well.config.backup.folder
     well.config.backup = BackupSettings(folder, county_key_file=file)

@@ -114,6 +114,7 @@ def test_a_station_is_quiet_with_an_empty_pan_nothing_open_and_nothing_printing(
     for state in ("queued", "sending"):
         papers.counts = {state: 1}
         assert busy() is Why.BUSY_PRINTING
+        assert StationQuiet(lambda: empty, lambda: None, board, papers).serving() is None  # type: ignore[arg-type]
     papers.counts = {}
     board.mark(scale="scale_missing")
     assert busy(pan=replace(view.pan, state=PanState.LOST)) is None, "nobody knows the pan; nothing is open"

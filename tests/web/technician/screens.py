@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, cast
 
+import msgspec
 import pytest
 from jinja2 import StrictUndefined
 
@@ -15,7 +16,10 @@ from kiosk.devices.ports import PrinterFault
 from kiosk.devices.scale.command import COMMANDS
 from kiosk.domain.clerk import Role
 from kiosk.domain.lens import LensRefusal, LensRefused
-from kiosk.station.clerk.access import Session
+from kiosk.station.catalog import on_stick
+from kiosk.station.catalog.file import parse_catalog
+from kiosk.station.catalog.on_stick import CatalogsOnSticks
+from kiosk.station.clerk.access import Access, Session
 from kiosk.station.clerk.people import Person
 from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.photos.lens_calibration import SHOTS, LensCalibration
@@ -26,22 +30,64 @@ from kiosk.web import guard, roles
 from kiosk.web.factory import _FILTERS, ServedApp
 from kiosk.web.first_start.app import NoStreams
 from kiosk.web.settings import WebSettings
-from kiosk.web.technician import layouts, technical, update
+from kiosk.web.technician import goods, layouts, people, technical, update
 from kiosk.web.technician import lens as lens_pages
 from kiosk.web.technician import routes as technician
+from tests.station.counter.rig import PINS
 from tests.station.doctor.clinic import Clinic
 from tests.station.fakes import Rig
 from tests.station.photos.test_lens import FakeLensCamera
 from tests.station.scale.test_keys import FakeScale
 from tests.station.update.test_station_side import FakeJournal, FakeQuiet, FullShelf
+from tests.store.village import CATALOG
 from tests.web.scale_worth import LONGEST, give_scale
 
 LENS: Final = ("/lens", "/lens?shot", "/lens?refused", "/lens?kept", "/lens?failed")
 """The same page; what stands behind the mark says how far the calibration is, see ``calibrate``."""
+STICK: Final = Path("/run/kiosk-media/TECHNICIAN-sda1")
+GOODS: Final = (
+    *("/goods", "/goods?page=2", "/goods?done=1", f"/goods?file={STICK}/dearer.json", f"/goods?file={STICK}/same.json"),
+    *(f"/goods?file={STICK}/dearer.json&page=2", f"/goods?file={STICK}/broken.json", "/goods?file=gone"),
+)
 PAGES: Final = (
     *("", "/tests", "/scale", "/scale?told=unconfirmed", "/shot", *LENS),
     *("/lamps", "/care", "/layouts", "/events", "/epoch", "/about", "/update"),
+    *GOODS,
+    *("/people", "/people?page=2&done=1", "/people/new", "/people/new?letters=ug", "/people/pin?number=03"),
+    *("/people/person?number=03", "/people/person?number=03&close=1"),
 )
+
+
+def _catalog(change: Callable[[dict[str, Any]], object]) -> bytes:
+    """Almost that of every test, as a file."""
+    rows = msgspec.json.decode(msgspec.json.encode(replace(CATALOG, members=())))
+    del rows["products"][0]["sale"]
+    for row in (*rows["products"], *rows["containers"]):
+        row["names"]["en"] = "Almond"
+    change(rows)
+    return msgspec.json.encode(rows)
+
+
+def _dearer(rows: dict[str, Any]) -> None:
+    """Each price is another one, and eight long names are new."""
+    for row in rows["prices"]:
+        row["fen_per_kg"] += 12_345
+    names = {
+        "ug": "ئۇزۇن ئىسىملىق ئالاھىدە سورتلۇق قۇرۇق ئۈ",
+        "zh": "特别长的货品名字" * 5,
+        "en": "A name as long as it may be, of 40 signs",
+    }
+    for number in range(8):
+        rows["products"].append({"code": f"LONG-{number}", "picture": "other", "names": names})
+        rows["prices"].append({"product": f"LONG-{number}", "mode": "consignment", "fen_per_kg": 1_234_500})
+
+
+FILES: Final = {
+    "dearer.json": _catalog(_dearer),
+    "same.json": _catalog(lambda rows: None),
+    "broken.json": _catalog(lambda rows: rows["prices"][0].update(fen_per_kg="12,345 \u202efen")),
+    "a-name-that-is-long-and-has-no-place-to-break-in-it-at-all-whatever-the-panel-is.toml": b"",
+}
 
 
 @contextmanager
@@ -61,6 +107,14 @@ def telling_clinic(folder: Path, template: Path) -> Iterator[Clinic]:
         rig.rest(0)
         clinic.equipment.scale_keys = ScaleKeys(FakeScale(), COMMANDS, 60_000, rig.desk.loads)
         clinic.equipment.updates = Updates(FullShelf(), FakeJournal(), FakeQuiet())
+        clinic.store.catalogs.add(parse_catalog(FILES["same.json"], "same.json"), clinic.stamp())
+        clinic.equipment.catalogs = CatalogsOnSticks(
+            clinic.store.catalogs, lambda: [STICK / name for name in FILES], lambda: None, clinic.stamp, int
+        )
+        patch.setattr(on_stick, "read_catalog_file", lambda path: FILES[path.name])
+        for name in ("ئابدۇراخمان ئابدۇكېرىم ئوغلى", "欧阳娜娜阿依古丽", "Guljamal"):
+            clinic.store.clerks.add(name, Role.CLERK, "" if name.isascii() else "hash", clinic.stamp())
+        cast(Any, clinic).access = Access(clinic.store, 300, clinic.stamp, pins=PINS)
         clinic.config.relay = replace(clinic.config.relay, updates="http://127.0.0.1:8843")
         yield clinic
         clinic.store.close()
@@ -93,7 +147,17 @@ def app_of(clinic: Clinic, settings: WebSettings) -> ServedApp:
     person = Person("01", "Reyhan", Role.TECHNICIAN)
     roles.install(
         app,
-        roles.merge([technician.NEEDS, technical.NEEDS, lens_pages.NEEDS, layouts.NEEDS, update.NEEDS]),
+        roles.merge(
+            [
+                technician.NEEDS,
+                technical.NEEDS,
+                lens_pages.NEEDS,
+                layouts.NEEDS,
+                update.NEEDS,
+                goods.NEEDS,
+                people.NEEDS,
+            ]
+        ),
         lambda token: Session(token, person),
     )
     app.register_blueprint(technical.blueprint(cast(Any, clinic), settings, cast(Any, None)))
@@ -101,6 +165,8 @@ def app_of(clinic: Clinic, settings: WebSettings) -> ServedApp:
     app.register_blueprint(lens_pages.blueprint(settings, clinic.doctor))
     app.register_blueprint(layouts.blueprint(settings, clinic.doctor))
     app.register_blueprint(update.blueprint(settings, clinic.doctor))
+    app.register_blueprint(goods.blueprint(settings, clinic.doctor))
+    app.register_blueprint(people.blueprint(cast(Any, clinic), settings))
     return app
 
 

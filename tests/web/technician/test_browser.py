@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from kiosk.devices.scale.command import COMMANDS
+from kiosk.domain.clerk import Role
 from kiosk.station.scale.keys import ScaleKeys
 from kiosk.store.database.migrate import migrate
 from kiosk.texts import LANGUAGES
@@ -214,6 +215,29 @@ def test_a_layout_is_drawn_while_it_is_typed(browser: Browser, clinic: Clinic) -
         pause_after("60")
         expect(why).to_have_count(0)
         expect(picture).to_have_js_property("naturalWidth", 480)
+
+
+def test_somebody_is_taken_on_by_touch(browser: Browser, clinic: Clinic) -> None:
+    settings = PANELS[0]
+    with served(clinic, settings) as url, opened(browser, url, settings, "en", has_touch=True) as (page, said):
+        page.goto(f"{url}/people/new")
+        go_on = page.get_by_role("button", name="Go on")
+        expect(go_on).to_be_disabled()
+        for letter in "ALIM":
+            page.locator(f'[data-key="{letter}"]').tap()
+        page.get_by_text("Technician", exact=True).tap()
+        go_on.tap()
+        page.wait_for_url("**/people/pin")
+        for digit in "408172" * 2:
+            expect(page.get_by_role("button", name="Keep")).to_be_disabled()
+            page.locator(f'[data-key="{digit}"]').tap()
+        assert page.locator(".slot").all_inner_texts() == ["•"] * 12
+        page.get_by_role("button", name="Keep").tap()
+        page.wait_for_url("**/people?done=1")
+        assert "408172" not in page.url
+        assert not said
+    person = clinic.store.clerks.everyone()[-1]
+    assert (person.name, person.role) == ("ALIM", Role.TECHNICIAN)
 
 
 def test_a_form_is_sent_once(browser: Browser, clinic: Clinic) -> None:

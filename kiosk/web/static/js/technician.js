@@ -5,6 +5,7 @@ import "./alive.js";
 import { guardKeys } from "./key-guard.js";
 import "./kept-page.js";
 import { followLayout } from "./layout-preview.js";
+import "./touch-pad.js";
 
 const EVERY_MS = 400;
 const LOOKS = 300; // two minutes: a forgotten page must not keep the counter unlocked

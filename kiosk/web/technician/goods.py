@@ -1,0 +1,115 @@
+"""Goods from a stick: the catalog files in sight, what one of them would change, and its import.
+
+GET changes nothing. The post imports what was shown and answers 303; a refused one answers 409 with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Final
+
+from flask import Blueprint, abort, redirect, request
+from markupsafe import Markup
+from werkzeug.wrappers import Response as AnyResponse
+
+from kiosk.station.catalog.changes import Changes, PriceChange
+from kiosk.station.catalog.document import CatalogError
+from kiosk.station.catalog.on_stick import CatalogRefused, CatalogsOnSticks
+from kiosk.station.doctor.doctor import Doctor
+from kiosk.store import StoreError
+from kiosk.texts.html import bdi_name, bdi_price
+from kiosk.web.paging import rows_of
+from kiosk.web.roles import Need
+from kiosk.web.settings import WebSettings
+from kiosk.web.speech import Speech, speech_of
+from kiosk.web.technician.frame import draw
+
+HOME: Final = "/technician/goods"
+NEEDS: Final = {"goods.page": Need.TECHNICIAN, "goods.act_bring": Need.TECHNICIAN}
+FILES, ROWS = 3, 5
+"""On one page."""
+_LETTERS: Final = 20
+"""Of a name, so that no page of rows is higher than the panel."""
+
+Row = tuple[Markup, Markup]
+"""What it is, and what becomes of it."""
+
+
+def blueprint(settings: WebSettings, doctor: Doctor | None) -> Blueprint:
+    """``/technician/goods``. Where no stick is looked for these pages answer 503."""
+    routes = Blueprint("goods", __name__)
+    pages = _Pages(settings, doctor)
+    routes.add_url_rule(HOME, "page", pages.page, methods=["GET"])
+    routes.add_url_rule(f"{HOME}/bring", "act_bring", pages.bring, methods=["POST"])
+    routes.register_error_handler(CatalogRefused, lambda error: pages.refused(error.code))
+    routes.register_error_handler(CatalogError, pages.faulty)
+    routes.register_error_handler(StoreError, lambda error: pages.say("technician.refused.store_failed"))
+    return routes
+
+
+class _Pages:
+    """Draws and acts."""
+
+    def __init__(self, settings: WebSettings, doctor: Doctor | None) -> None:
+        self._settings, self._doctor = settings, doctor
+
+    @property
+    def catalogs(self) -> CatalogsOnSticks:
+        """The use case, or 503."""
+        catalogs = None if self._doctor is None else self._doctor.equipment.catalogs
+        return catalogs or abort(503)
+
+    def page(self) -> str:
+        """The files in sight, or with ``file`` what this one would change."""
+        name, wanted = request.args.get("file", ""), request.args.get("page")
+        if not name:
+            version, catalog = self.catalogs.in_force()
+            files = rows_of(self.catalogs.files(), FILES, wanted)
+            done = bool(request.args.get("done"))
+            return self._draw("goods", page=files, version=version, n=len(catalog.products), done=done)
+        look = self.catalogs.look(name)
+        rows = [*_rows(look.changes, speech_of(request, self._settings.language))]
+        return self._draw("goods_look", look=look, file=name, page=rows_of(rows, ROWS, wanted))
+
+    def bring(self) -> AnyResponse:
+        """The form names a file, and what was seen of it."""
+        self.catalogs.bring(request.form.get("file", ""), request.form.get("seen", ""))
+        return redirect(f"{HOME}?done=1", 303)
+
+    def faulty(self, fault: CatalogError) -> tuple[str, int]:
+        """What is wrong with the file, and where."""
+        return self._draw("goods_fault", fault=fault), _status()
+
+    def refused(self, code: str) -> tuple[str, int]:
+        """Why it was not done."""
+        face = "update.why" if code.startswith("busy") else "goods.refused"
+        return self.say(f"technician.{face}.{code}")
+
+    def say(self, text_id: str) -> tuple[str, int]:
+        """A refusal."""
+        return self._draw("refused", text_id=text_id), _status()
+
+    def _draw(self, template: str, **extra: object) -> str:
+        return draw(self._settings, template, "care", HOME, **extra)
+
+
+def _status() -> int:
+    """A look that tells of a fault has done what it was asked for."""
+    return 409 if request.method == "POST" else 200
+
+
+def _rows(changes: Changes, speech: Speech) -> Iterator[Row]:
+    for name in ("products", "containers", "members"):
+        counted = asdict(getattr(changes, name))
+        yield speech.one(f"setup.goods.{name}"), speech.one("technician.goods.counted", **counted)
+    yield speech.one("setup.goods.prices"), speech.one("technician.goods.changed", n=len(changes.prices))
+    yield from (_price(row, speech) for row in changes.prices)
+
+
+def _price(row: PriceChange, speech: Speech) -> Row:
+    product = bdi_name(getattr(row.names, speech.language.code), _LETTERS)
+    what = Markup("{} · {}").format(product, speech.one(f"mode.{row.mode}"))
+    word = "price_new" if row.before is None else "price_gone" if row.after is None else "price"
+    said = {name: bdi_price(fen) for name, fen in (("before", row.before), ("after", row.after)) if fen is not None}
+    return what, speech.one(f"technician.goods.{word}", **said)

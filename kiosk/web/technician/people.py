@@ -1,0 +1,171 @@
+"""The people at the counter: take somebody on, give a new PIN, close one. As ``kiosk clerk`` does it.
+
+GET changes nothing. A post acts and answers 303; a refused one answers 409 with the reason, which holds no PIN.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from flask import Blueprint, abort, redirect, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from kiosk.domain.clerk import PIN_DIGITS, BadClerk, BadPin, Role
+from kiosk.station.clerk.access import Access
+from kiosk.station.clerk.people import Person, clean_person_name
+from kiosk.station.clerk.refusals import CounterRefused
+from kiosk.web.counter.lists import ALPHABETS
+from kiosk.web.paging import rows_of
+from kiosk.web.ports import Station
+from kiosk.web.roles import Need, session
+from kiosk.web.settings import WebSettings
+from kiosk.web.technician.frame import draw
+
+logger = logging.getLogger(__name__)
+
+HOME: Final = "/technician/people"
+PAGES: Final = ("page", "new", "pin", "person")
+POSTS: Final = ("name", "add", "pin", "retire")
+NEEDS: Final = {
+    **{f"people.{name}": Need.TECHNICIAN for name in PAGES},
+    **{f"people.act_{name}": Need.TECHNICIAN for name in POSTS},
+}
+ROWS: Final = 3
+"""On one page."""
+_STALE: Final = "technician.refused.stale_page"
+_FAILED: Final = "technician.refused.store_failed"
+_REFUSED: Final = {
+    "last_technician": "technician.people.refused.last_technician",
+    "no_pin_key": "technician.people.refused.no_pin_key",
+    "unknown_clerk": _STALE,
+}
+"""Other failures are those of the database."""
+
+
+def blueprint(station: Station, settings: WebSettings) -> Blueprint:
+    """Everything under ``/technician/people``."""
+    routes = Blueprint("people", __name__)
+    pages = _Pages(station, settings)
+    routes.add_url_rule(HOME, "page", pages.page, methods=["GET"])
+    for name, show in (("new", pages.new), ("pin", pages.pin), ("person", pages.person)):
+        routes.add_url_rule(f"{HOME}/{name}", name, show, methods=["GET"])
+    for name, act in pages.posts().items():
+        routes.add_url_rule(f"{HOME}/{name}", f"act_{name}", act, methods=["POST"])
+    routes.register_error_handler(BadClerk, lambda error: pages.refused("setup.refused.name", f"{HOME}/new"))
+    routes.register_error_handler(BadPin, lambda error: pages.refused(f"setup.refused.pin_{error.code}", _pad()))
+    routes.register_error_handler(CounterRefused, lambda error: pages.refused(_REFUSED.get(error.code, _FAILED)))
+    return routes
+
+
+class _Pages:
+    """Draws and acts. A name that has no PIN yet is forgotten with the session."""
+
+    def __init__(self, station: Station, settings: WebSettings) -> None:
+        self._station, self._settings = station, settings
+        self._lock = threading.Lock()
+        self._named: tuple[str, str, Role] | None = None
+        """Token of the session, name and role of the person who waits for a PIN."""
+
+    @property
+    def access(self) -> Access:
+        """The use cases."""
+        return self._station.access
+
+    # --- pages
+
+    def page(self) -> str:
+        """Everybody who works here."""
+        rows = rows_of(list(self.access.staff().items()), ROWS, request.args.get("page"))
+        return self._draw("people", page=rows, done=bool(request.args.get("done")))
+
+    def new(self) -> str:
+        """The pad for a name."""
+        wanted = request.args.get("letters", "")
+        alphabet = wanted if wanted in ALPHABETS else "en"
+        return self._draw("people_name", alphabet=alphabet, keys=ALPHABETS[alphabet], all_roles=tuple(Role))
+
+    def pin(self) -> str | AnyResponse:
+        """The pad for a PIN: of the person with this number, else of the one who was just named."""
+        if "number" in request.args:
+            person = self._person()
+            return self._draw("people_pin", name=person.name, number=person.number)
+        named = self._waiting()
+        return redirect(f"{HOME}/new", 303) if named is None else self._draw("people_pin", name=named[0], number="")
+
+    def person(self) -> str:
+        """What can be done about one of them; with ``close`` the question before it is done."""
+        return self._draw("people_person", person=self._person(), close="close" in request.args)
+
+    def refused(self, text_id: str, here: str = HOME) -> tuple[str, int]:
+        """Why it was not done, and the way back ``here``."""
+        return draw(self._settings, "refused", "care", here, text_id=text_id), 409
+
+    # --- acts
+
+    def posts(self) -> dict[str, Callable[[], AnyResponse | tuple[str, int]]]:
+        """By the last part of its path."""
+        return {"name": self._name, "add": self._add, "pin": self._set_pin, "retire": self._retire}
+
+    def _name(self) -> AnyResponse:
+        role = request.form.get("role", "")
+        if role not in tuple(Role):
+            abort(400)
+        named = (session().token, clean_person_name(request.form.get("name", "")), Role(role))
+        with self._lock:
+            self._named = named
+        return redirect(f"{HOME}/pin", 303)
+
+    def _add(self) -> AnyResponse | tuple[str, int]:
+        """One at a time: the same touch twice is one person."""
+        with self._lock:
+            named = self._waiting()
+            if named is None:
+                return self.refused(_STALE)
+            person = self.access.add(*named, _typed_twice())
+            self._named = None
+        return _done("took on", person.number)
+
+    def _set_pin(self) -> AnyResponse:
+        number = request.form.get("number", "")
+        self.access.set_pin(number, _typed_twice())
+        return _done("gave a new PIN to", number)
+
+    def _retire(self) -> AnyResponse:
+        number = request.form.get("number", "")
+        self.access.retire(number)
+        return _done("closed", number)
+
+    def _waiting(self) -> tuple[str, Role] | None:
+        """Who was named in this session."""
+        named = self._named
+        return named[1:] if named is not None and named[0] == session().token else None
+
+    def _person(self) -> Person:
+        number = request.args.get("number", "")
+        return next((one for one in self.access.staff() if one.number == number), None) or abort(404)
+
+    def _draw(self, template: str, **extra: object) -> str:
+        return draw(self._settings, template, "care", HOME, **extra)
+
+
+def _done(what: str, number: str) -> AnyResponse:
+    logger.info("%s %s clerk %s", session().person.actor, what, number)
+    return redirect(f"{HOME}?done=1", 303)
+
+
+def _pad() -> str:
+    """Where the PIN of the form was typed."""
+    number = request.form.get("number")
+    return url_for("people.pin") if number is None else url_for("people.pin", number=number)
+
+
+def _typed_twice() -> str:
+    """The PIN of the form, which holds it twice. Raises BadPin."""
+    typed = request.form.get("pin", "")
+    first, again = typed[:PIN_DIGITS], typed[PIN_DIGITS:]
+    if first != again and len(typed) <= 2 * PIN_DIGITS:
+        raise BadPin("differs", "the two PINs are not the same")
+    return first if first == again else typed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import disk
 import root
 from control import ABOUT
 from initramfs import NoInitramfs, listing
+from kiosk.station.settings import StationSettings
 from root import NoImage, fstab, key, packages, recipe, require_seal
 from scripts.lint_boot import lint
 from tree import BOX
@@ -166,3 +168,12 @@ def test_a_root_has_one_kernel(tmp_path: Path, left: tuple[str, ...]) -> None:
         (tmp_path / "root/boot" / name).touch()
     with pytest.raises(NoImage, match="not one"):
         boot.take_kernel(tmp_path / "root", tmp_path)
+
+
+def test_the_clock_of_the_image_is_that_of_the_county(tmp_path: Path) -> None:
+    """Of the journal, and of timers of Debian that name no zone."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/localtime").symlink_to("/usr/share/zoneinfo/Etc/UTC")
+    root.lay_settings(tmp_path)
+    zone = next(field.default for field in fields(StationSettings) if field.name == "zone")
+    assert (tmp_path / "etc/localtime").readlink() == Path("/usr/share/zoneinfo", str(zone))

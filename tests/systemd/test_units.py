@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 import subprocess
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+
+from kiosk.station.settings import StationSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = ROOT / "systemd"
@@ -33,6 +36,18 @@ GATES = {
 
 def text(name: str) -> str:
     return (UNITS / name).read_text(encoding="utf-8")
+
+
+def test_a_timer_of_the_calendar_goes_by_the_clock_of_the_village() -> None:
+    """A machine may run in UTC, and its night is then a morning of Xinjiang."""
+    rules = [row for path in UNITS.glob("*.timer") for row in text(path.name).splitlines() if "OnCalendar=" in row]
+    zone = next(field.default for field in fields(StationSettings) if field.name == "zone")
+    assert rules
+    for rule in rules:
+        calendar = rule.removeprefix("OnCalendar=")
+        assert calendar.endswith(f" {zone}"), rule
+        done = subprocess.run(["systemd-analyze", "calendar", calendar], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done
 
 
 def test_every_service_has_a_gate() -> None:

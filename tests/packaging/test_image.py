@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from configparser import ConfigParser
 from dataclasses import fields
 from pathlib import Path
 
@@ -177,3 +178,12 @@ def test_the_clock_of_the_image_is_that_of_the_county(tmp_path: Path) -> None:
     root.lay_settings(tmp_path)
     zone = next(field.default for field in fields(StationSettings) if field.name == "zone")
     assert (tmp_path / "etc/localtime").readlink() == Path("/usr/share/zoneinfo", str(zone))
+
+
+def test_the_image_answers_no_question_for_its_name(tmp_path: Path) -> None:
+    """LLMNR and mDNS would listen on every address, and anybody on the cable could answer for another."""
+    (tmp_path / "etc").mkdir()
+    root.lay_settings(tmp_path)
+    resolved = ConfigParser()
+    resolved.read(tmp_path / "etc/systemd/resolved.conf.d/50-kiosk.conf")
+    assert dict(resolved["Resolve"]) == {"llmnr": "no", "multicastdns": "no"}

@@ -29,6 +29,7 @@ from kiosk.station.update.release import RELEASE_FILE, parse_release
 
 SECRET, PUBLIC = "vendor.key", "vendor.pub"
 CHUNK = 1024 * 1024
+CACHE, PAGE = "__pycache__", "-jinja2-"
 XZ_PRESET = 6
 """A dictionary of 8 MB: a Pi 3 unpacks it beside the station."""
 
@@ -94,10 +95,16 @@ def content(tree: Path, libraries: bool) -> Iterator[tuple[str, Path]]:
 
 
 def below(name: str, folder: Path) -> Iterator[tuple[str, Path]]:
-    """A folder and everything in it, in one order on every machine."""
+    """A folder and what is in it, in one order on every machine; no modules that a station compiles when it unpacks."""
     yield name, folder
     for path in sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).parts):
-        yield f"{name}/{path.relative_to(folder).as_posix()}", path
+        if CACHE not in path.parts or holds_page(path):
+            yield f"{name}/{path.relative_to(folder).as_posix()}", path
+
+
+def holds_page(path: Path) -> bool:
+    """Whether it is, or holds, a compiled template (kiosk/texts/templates.py): no station compiles them for good."""
+    return PAGE in path.name or (path.is_dir() and any(PAGE in found.name for found in path.iterdir()))
 
 
 def judge(manifest: Manifest, payload: BinaryIO) -> None:

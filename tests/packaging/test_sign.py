@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -10,7 +9,11 @@ import pytest
 
 from kiosk.station.update.bundle import HEAD_BYTES, parse_head, verified
 from kiosk.station.update.keys import parse_keys
-from tests.station.update.machine import KEY, NEW, ROOT, lay_tree, packaging
+from tests.station.update.machine import KEY, NEW, lay_tree, packaging
+from tests.systemd.conftest import tree
+from tree import PROGRAM
+
+__all__ = ["tree"]
 
 sign = packaging("sign")
 
@@ -53,12 +56,21 @@ LINK_BYTES = 2_000_000
 """What an update of the code alone may take of a village's line."""
 
 
-def test_an_update_of_the_code_alone_fits_the_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Packed less tightly than the vendor packs it, which takes long: that one is smaller still."""
+def test_an_update_of_the_code_alone_fits_the_line(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a tree as a package lays it down. Packed less tightly than the vendor packs it, which takes long."""
     monkeypatch.setattr(sign, "XZ_PRESET", 1)
-    tree, bundle = lay_tree(tmp_path / "tree", NEW), tmp_path / "code.kioskupdate"
-    shutil.rmtree(tree / "code/kiosk")
-    shutil.copytree(ROOT / "kiosk", tree / "code/kiosk", ignore=shutil.ignore_patterns("__pycache__"))
-    manifest = sign.sign(tree, KEY, bundle)
+    bundle = tmp_path / "code.kioskupdate"
+    manifest = sign.sign(tree / PROGRAM, KEY, bundle)
     assert not manifest.brings_libraries
     assert 100_000 < bundle.stat().st_size <= LINK_BYTES
+
+
+def test_what_the_station_compiles_itself_is_in_no_bundle(tree: Path) -> None:
+    """It compiles modules when it unpacks them, but no templates of pages."""
+    names = [name for name, _ in sign.content(tree / PROGRAM, libraries=True)]
+    assert {"code/kiosk/__init__.py", "libraries/click/__init__.py"} <= set(names)
+    compiled = [name for name in names if "__pycache__" in name]
+    pages = [name for name in compiled if "-jinja2-" in name]
+    folders = {name.rpartition("/")[0] for name in pages}
+    assert pages
+    assert set(compiled) == {*pages, *folders}

@@ -82,6 +82,11 @@ def test_what_both_boards_boot_with_passes_the_lint(tmp_path: Path) -> None:
     assert {"root=LABEL=kiosk-root", "boot=kiosk", "ro", "overlayroot=tmpfs:recurse=0"} <= set(boot.cmdline().split())
 
 
+def test_the_card_looks_for_no_screen_on_the_flat_cable() -> None:
+    """The firmware would load an overlay of the screen's own, and the card has none: HDMI alone."""
+    assert [row for row in boot.config().splitlines() if "display" in row and "auto" in row] == []
+
+
 def test_every_overlay_that_is_asked_for_is_here_and_no_other() -> None:
     assert {f"{name}.dts" for name in boot.overlays()} == {path.name for path in boot.OVERLAYS.iterdir()}
 

@@ -22,7 +22,7 @@ from typing import Final
 import boot
 import disk
 from control import ARCHITECTURES
-from deb import build
+from deb import build, write_sums
 from release import ROOT, NoRelease, of_checkout
 from root import ARCHITECTURE, NoImage, debian, install
 from scripts.lint_boot import lint
@@ -59,6 +59,7 @@ def main() -> int:
         with told("made in all"):
             for image in make(options.targets or boot.TARGETS, options.out.resolve(), fresh=options.fresh):
                 print(image, flush=True)
+            print(write_sums(options.out, "*.img*"))
     except (NoImage, NoRelease, NoWheels) as error:
         print(f"The image cannot be made: {error}", file=sys.stderr)
         return 2

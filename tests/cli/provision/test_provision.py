@@ -16,8 +16,8 @@ from click.testing import CliRunner, Result
 from kiosk.app.identity.place import FOLDER
 from kiosk.cli.kiosk import main
 from kiosk.cli.provision import command
-from kiosk.cli.provision.stations import MAX_BYTES, MAX_STATIONS, BadStations, files_beside, read_stations
 from kiosk.cli.provision.paper import lines_of
+from kiosk.cli.provision.stations import MAX_BYTES, MAX_STATIONS, BadStations, files_beside, read_stations
 from kiosk.domain.paper_code import PaperCode
 from kiosk.first_start.identity.format import Identity, read_sealed, unseal
 from tests.first_start.identity.identities import CODE, cost_nothing

@@ -202,9 +202,9 @@ class Updater:
         return self._keep(entry)
 
     def _may_try_again(self, entry: Entry) -> bool:
-        """Only from the database of before: where that cannot come back, a trial proves nothing."""
-        on_trial = entry.phase in (Phase.SWITCHING, Phase.TRIAL)
-        return on_trial and entry.interrupted + 1 < TRIALS and self._database.copy_may_come_back(entry.copy)
+        """Only from the database of before, where it can come back, and while the new release is whole."""
+        on_trial = entry.phase in (Phase.SWITCHING, Phase.TRIAL) and entry.interrupted + 1 < TRIALS
+        return on_trial and self._database.copy_may_come_back(entry.copy) and self._takes(entry.version)
 
     def _begin_again(self, entry: Entry) -> None:
         """With another number: a verdict of the trial before is none for this one, once its station has stopped."""

@@ -168,6 +168,18 @@ def test_a_version_whose_trial_is_interrupted_each_time_is_left(bench: Bench) ->
     bench.require_whole(machine, {OLD})
 
 
+def test_a_release_that_the_power_cut_has_cost_is_not_tried_again(bench: Bench) -> None:
+    """The former one would start in its place, and open its pages in the middle of a trial."""
+    machine = cut_on_trial(bench)
+    machine.behavior = Behavior()
+    (machine.releases / NEW / "code/kiosk/__init__.py").unlink()
+    machine.booted()
+    outcome = machine.outcome()
+    assert outcome is not None
+    assert outcome.why is Why.POWER_CUT
+    bench.require_whole(machine, {OLD})
+
+
 def test_what_is_cut_off_while_it_steps_back_steps_back_again(bench: Bench) -> None:
     on_trial = cut_on_trial(bench)
     entry = on_trial.entry()

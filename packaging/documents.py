@@ -17,10 +17,11 @@ from typing import Final
 
 import click
 
+from launch import PROGRAMS
 from release import ROOT, Release
-from tree import COMMANDS, PROGRAMS, site_packages
+from tree import COMMANDS, site_packages
+from tree import PROGRAMS as PLACES
 
-MODULES: Final = {"kiosk": "kiosk.cli.kiosk", "sorting-center": "kiosk.cli.sorting_center"}
 LICENSES: Final = "licenses.txt"
 _NOTE: Final = "\nThe Python libraries of this package have licences of their own: see {} beside this file.\n"
 _TEXTS: Final = ("LICEN[CS]E*", "COPYING*", "NOTICE*", "licenses/**/*")
@@ -32,7 +33,7 @@ def lay_documents(package: str, root: Path, release: Release) -> None:
     folder = root / "usr/share/doc" / package
     _pack(folder / "changelog.gz", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))
     if package in COMMANDS:
-        program, command = PROGRAMS[package], COMMANDS[package]
+        program, command = PLACES[package], COMMANDS[package]
         (folder / LICENSES).write_text(licenses(root, site_packages(root / program)), encoding="utf-8")
         with (folder / "copyright").open("a", encoding="utf-8") as file:
             file.write(_NOTE.format(LICENSES))
@@ -68,7 +69,7 @@ def license_of(told: Message) -> str:
 
 def manual(command: str, release: Release) -> str:
     """Of a command and all its commands, from the texts of their help."""
-    main: click.Command = importlib.import_module(MODULES[command]).main
+    main: click.Command = importlib.import_module(PROGRAMS[command]).main
     day = datetime.fromtimestamp(release.built, UTC).date()
     rows = [f'.TH "{command.upper()}" 1 "{day}" "Station Kiosk {release.version}"', ".SH NAME"]
     rows.append(f"{_safe(command)} \\- {_safe(_paragraphs(main)[0].rstrip('.'))}")

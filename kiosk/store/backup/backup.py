@@ -108,7 +108,6 @@ def _make(database: Path, station: str, settings: BackupSettings, stamp: Stamp) 
         _clear(copy)
         raise
     photos_copied, dropped, problem = _beside(path, manifest, content.not_accepted, database, settings.keep)
-    make_private(*_on_medium(folder, station))
     return BackupMade(path, manifest, photos_copied, dropped, problem)
 
 
@@ -117,6 +116,7 @@ def _beside(path: Path, manifest: Manifest, unwanted: Sequence[str], database: P
     folder, station, photos = path.parent, manifest.station, database.with_name("photos")
     try:
         SeriesMarker(path).add_missing(station, SeriesMarker(database).used(station))
+        make_private(*_on_medium(folder, station))
         backup_photos.drop(folder / "photos", unwanted)
         copied = backup_photos.copy(photos, folder / "photos", manifest.photos)
         return copied.new, prune(folder, station, keep), _broken(copied, photos)
@@ -130,9 +130,11 @@ def _on_medium(folder: Path, station: str) -> Iterator[Path]:
     yield from (folder / LOCK, folder / SERIES_FILE)
     for manifest in finished(folder, station):
         yield from (manifest, manifest.with_suffix(".db"), manifest.with_suffix(KIT))
-    yield folder / "photos"
-    for pattern in ("??", "??/*.jpg"):
-        yield from (folder / "photos").glob(pattern)
+    photos = folder / "photos"
+    for place in (photos, *photos.glob("??")):
+        yield place
+        if not place.is_symlink():
+            yield from place.glob("*.jpg")
 
 
 def _clear(copy: Path) -> None:

@@ -131,7 +131,7 @@ def _on_medium(folder: Path, station: str) -> Iterator[Path]:
     for manifest in finished(folder, station):
         yield from (manifest, manifest.with_suffix(".db"), manifest.with_suffix(KIT))
     photos = folder / "photos"
-    for place in (photos, *photos.glob("??")):
+    for place in (photos, *(() if photos.is_symlink() else photos.glob("??"))):
         yield place
         if not place.is_symlink():
             yield from place.glob("*.jpg")

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from control import ALL, ARCHITECTURES, conffiles, control, scripts
+from documents import lay_documents
 from kiosk.cli.one_line import progress
 from libraries import unpack_wheels
 from release import PYTHON, ROOT, NoRelease, Release, of_checkout
@@ -52,10 +53,22 @@ def main() -> int:
                     with progress(f"{package} {architecture}"):
                         built = build(package, architecture, release, options.out, stored=options.stored)
                     print(built, flush=True)
+        print(write_sums(options.out, "*.deb"))
     except (NoRelease, NoWheels) as error:
         print(f"The packages cannot be made: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def write_sums(folder: Path, pattern: str) -> Path:
+    """``SHA256SUMS`` of the files there, for ``sha256sum --check`` wherever they are copied to."""
+    rows = []
+    for path in sorted(folder.glob(pattern)):
+        with path.open("rb") as file:
+            rows.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {path.name}\n")
+    sums = folder / "SHA256SUMS"
+    sums.write_text("".join(rows), encoding="utf-8")
+    return sums
 
 
 def build(package: str, architecture: str, release: Release, out: Path, *, stored: bool = False) -> Path:
@@ -83,6 +96,7 @@ def stage(package: str, architecture: str, release: Release, root: Path) -> None
         lay_program(package, root, release.told(architecture))
         wheels = wheels_for(architecture)
         lay_code(package, root, release, partial(unpack_wheels, wheels))
+    lay_documents(package, root, release)
     size = sum(_size(path) for path in root.rglob("*"))
     rows = {
         "control": control(package, architecture, release.version, size // _BLOCK),

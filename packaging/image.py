@@ -22,7 +22,7 @@ from typing import Final
 import boot
 import disk
 from control import ARCHITECTURES
-from deb import build
+from deb import build, write_sums
 from kiosk.cli.one_line import progress
 from kiosk.station.update.keys import parse_keys
 from release import ROOT, VENDOR_KEY, NoRelease, of_checkout
@@ -68,6 +68,7 @@ def main() -> int:
         begun = time.monotonic()
         for image in make(options.targets or boot.TARGETS, options.out.resolve(), fresh=options.fresh):
             print(image, flush=True)
+        print(write_sums(options.out, "*.img*"))
         print(f"made in all: {time.monotonic() - begun:.0f} s", flush=True)
     except (NoImage, NoRelease, NoWheels) as error:
         print(f"The image cannot be made: {error}", file=sys.stderr)

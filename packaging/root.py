@@ -17,7 +17,7 @@ from typing import Final
 
 from control import ABOUT
 from release import ROOT
-from tree import BOX, STATION
+from tree import BOX, STATION, link
 
 SUITE: Final = "trixie"
 ARCHITECTURE: Final = "arm64"
@@ -35,6 +35,8 @@ FIRMWARE: Final = "raspi-firmware"
 LEFT_OUT: Final = ("man/*", "info/*", "locale/*", "doc/*")
 KEPT: Final = ("doc/*/copyright", "doc/station-kiosk/*")
 
+ZONE: Final = "Asia/Shanghai"
+"""As the settings have it by default; for the journal, and for timers of Debian that name none."""
 OWN_DATA: Final = "/dev/disk/kiosk/data"
 """By 74-kiosk-own-disk.rules."""
 MODULES: Final = ("fs/overlayfs/overlay.ko", "fs/ext4/ext4.ko")
@@ -136,6 +138,15 @@ def install(root: Path, kept: Path, debs: Path) -> None:
     root.mkdir(parents=True)
     subprocess.run(["tar", "-xf", str(kept / "root.tar"), "-C", str(root), "--numeric-owner"], check=True)
     run_emulated(["sh", "-c", _INSTALL, "sh", str(root), str(debs)])
+    lay_settings(root)
+    forget(root)
+    of_root = ["systemctl", f"--root={root}", "--quiet"]
+    subprocess.run([*of_root, "enable", "systemd-networkd.service", "kiosk-grow.service"], check=True)
+    subprocess.run([*of_root, "mask", *ASLEEP], check=True)
+
+
+def lay_settings(root: Path) -> None:
+    """Files of the image alone: network, disks, time zone."""
     for source in sorted(FILES.rglob("*")):
         if source.is_file():
             place = root / source.relative_to(FILES)
@@ -143,10 +154,7 @@ def install(root: Path, kept: Path, debs: Path) -> None:
             shutil.copyfile(source, place)
             place.chmod(0o755 if source.read_bytes().startswith(b"#!") else 0o644)
     (root / "etc/fstab").write_text(fstab(), encoding="utf-8")
-    forget(root)
-    of_root = ["systemctl", f"--root={root}", "--quiet"]
-    subprocess.run([*of_root, "enable", "systemd-networkd.service", "kiosk-grow.service"], check=True)
-    subprocess.run([*of_root, "mask", *ASLEEP], check=True)
+    link(root / "etc/localtime", f"/usr/share/zoneinfo/{ZONE}")
 
 
 def fstab() -> str:

@@ -19,8 +19,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+import click
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from kiosk.cli.center.secrets import asked_password
 from kiosk.station.update.bundle import Manifest, parse_head, sealed, verified
 from kiosk.station.update.keys import parse_keys
 from kiosk.station.update.members import CODE, LIBRARIES, MemberRules, members_of
@@ -29,17 +32,23 @@ from kiosk.station.update.release import RELEASE_FILE, parse_release
 
 SECRET, PUBLIC = "vendor.key", "vendor.pub"
 CHUNK = 1024 * 1024
+CACHE, PAGE = "__pycache__", "-jinja2-"
 XZ_PRESET = 6
 """A dictionary of 8 MB: a Pi 3 unpacks it beside the station."""
 
 
-def new_key(folder: Path) -> Path:
-    """``vendor.key`` for its owner alone, ``vendor.pub`` for the package. A key that is there stays."""
+def new_key(folder: Path, phrase: str) -> Path:
+    """``vendor.key`` for its owner alone, ``vendor.pub`` for the package. A key that is there stays.
+
+    ``phrase`` encrypts the secret one, "" does not.
+    """
     key = Ed25519PrivateKey.generate()
+    under = serialization.BestAvailableEncryption(phrase.encode()) if phrase else serialization.NoEncryption()
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, under)
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder / SECRET, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(f"{key.private_bytes_raw().hex()}\n")
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(pem)
     public = folder / PUBLIC
     public.write_text(f"{key.public_key().public_bytes_raw().hex()}\n", encoding="ascii")
     return public
@@ -94,10 +103,16 @@ def content(tree: Path, libraries: bool) -> Iterator[tuple[str, Path]]:
 
 
 def below(name: str, folder: Path) -> Iterator[tuple[str, Path]]:
-    """A folder and everything in it, in one order on every machine."""
+    """A folder and what is in it, in one order on every machine; no modules that a station compiles when it unpacks."""
     yield name, folder
     for path in sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).parts):
-        yield f"{name}/{path.relative_to(folder).as_posix()}", path
+        if CACHE not in path.parts or holds_page(path):
+            yield f"{name}/{path.relative_to(folder).as_posix()}", path
+
+
+def holds_page(path: Path) -> bool:
+    """Whether it is, or holds, a compiled template (kiosk/texts/templates.py): no station compiles them for good."""
+    return PAGE in path.name or (path.is_dir() and any(PAGE in found.name for found in path.iterdir()))
 
 
 def judge(manifest: Manifest, payload: BinaryIO) -> None:
@@ -116,8 +131,18 @@ def key_bytes(key: Ed25519PrivateKey) -> bytes:
 
 
 def read_key(path: Path) -> Ed25519PrivateKey:
-    """Raises ValueError, OSError."""
-    return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(path.read_text("ascii").strip()))
+    """Ask for its pass phrase where it has one. Raises ValueError, OSError, UsageError."""
+    raw = path.read_bytes()
+    if b"PRIVATE KEY" not in raw:  # from before there were pass phrases
+        return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(raw.decode("ascii").strip()))
+    phrase = asked_password(known=True).encode() if b"ENCRYPTED" in raw else None
+    try:
+        key = serialization.load_pem_private_key(raw, phrase)
+    except ValueError:
+        raise ValueError(f"{path} does not open: another pass phrase, or a damaged file") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise ValueError(f"{path} is a key of another kind: take the one that new-key made")
+    return key
 
 
 def parser() -> argparse.ArgumentParser:
@@ -125,6 +150,9 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(description="Keys and bundles of updates.")
     acts = top.add_subparsers(dest="act", required=True)
     make = acts.add_parser("new-key", help="make vendor.key and vendor.pub")
+    make.add_argument(
+        "--without-phrase", action="store_true", help="no pass phrase: for a disk that is encrypted itself"
+    )
     make.add_argument("folder", type=Path)
     put = acts.add_parser("sign", help="make a bundle from a tree")
     put.add_argument("--key", type=Path, required=True, help="vendor.key")
@@ -140,12 +168,15 @@ def main() -> int:
     options = parser().parse_args()
     try:
         if options.act == "new-key":
-            sys.stdout.write(f"{new_key(options.folder)}: give it to the packager; {SECRET} beside it is secret\n")
+            phrase = "" if options.without_phrase else asked_password()
+            sys.stdout.write(
+                f"{new_key(options.folder, phrase)}: give it to the packager; {SECRET} beside it is secret\n"
+            )
             return 0
         following = parse_keys(options.next_key.read_text("ascii")) if options.next_key else ()
         next_key = following[0].hex() if following else ""
         manifest = sign(options.tree, read_key(options.key), options.bundle, next_key, libraries=options.with_libraries)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, click.ClickException) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     size = f"{manifest.members} members, {manifest.payload_bytes} bytes"

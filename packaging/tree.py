@@ -57,9 +57,7 @@ PIECES = (
     Piece("systemd/kiosk.sysusers.conf", "usr/lib/sysusers.d/kiosk.conf"),
     Piece("systemd/kiosk.tmpfiles.conf", "usr/lib/tmpfiles.d/kiosk.conf"),
     Piece("firmware_config/modules/kiosk.conf", "usr/lib/modules-load.d/"),
-    Piece("docs/*.md", "usr/share/doc/station-kiosk/"),
-    Piece("docs/zh/*.md", "usr/share/doc/station-kiosk/zh/"),
-    Piece("docs/ug/*.md", "usr/share/doc/station-kiosk/ug/"),
+    Piece("docs/*", "usr/share/doc/station-kiosk/"),
     Piece("LICENSE", "usr/share/doc/station-kiosk/copyright"),
 )
 BOX_PIECES = (
@@ -86,7 +84,7 @@ BOX_PIECES = (
 CENTER_PIECES = (
     Piece("firmware_config/mosquitto/*", "usr/share/sorting-center/mosquitto/"),
     Piece("firmware_config/rabbitmq/*", "usr/share/sorting-center/rabbitmq/"),
-    Piece("docs/*.md", "usr/share/doc/sorting-center/"),
+    Piece("docs/*", "usr/share/doc/sorting-center/"),
     Piece("LICENSE", "usr/share/doc/sorting-center/copyright"),
 )
 

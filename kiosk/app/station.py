@@ -276,7 +276,8 @@ def _scanner(
 
 def service_settings(config: StationConfig) -> ServiceSettings:
     """The part of the settings that the service asks for."""
-    return ServiceSettings(config.station, config.counter, config.parcels, config.metrology, config.codes)
+    relay = config.relay is not None
+    return ServiceSettings(config.station, config.counter, config.parcels, config.metrology, config.codes, relay)
 
 
 def make_health(config: StationConfig, service: StationService) -> Health:

@@ -9,7 +9,7 @@ import logging
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -17,6 +17,7 @@ from typing import BinaryIO, Final
 logger = logging.getLogger(__name__)
 
 _ROOT: Final = 0
+_OTHERS_BITS: Final = 0o077
 _OWN_BITS: Final = 0o700
 """What the umask of the station's unit leaves (``systemd/kiosk-station.service``)."""
 
@@ -121,6 +122,18 @@ def hand_over(*paths: Path) -> None:
         folder = path.parent.stat()
         if folder.st_uid != _ROOT and path.exists() and not path.is_symlink():
             _give(path, folder.st_uid, folder.st_gid)
+
+
+def make_private(*paths: Path) -> None:
+    """Let the owner alone read them. Passed over: what is not there, links, a file system that knows no modes."""
+    for path in paths:
+        with suppress(OSError):
+            if path.lstat().st_mode & _OTHERS_BITS:
+                descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+                try:
+                    os.fchmod(descriptor, os.fstat(descriptor).st_mode & _OWN_BITS)
+                finally:
+                    os.close(descriptor)
 
 
 def open_regular(path: Path) -> BinaryIO:

@@ -82,6 +82,8 @@ class ServiceSettings:
     parcels: ParcelSettings = field(default_factory=ParcelSettings)
     metrology: MetrologySettings = field(default_factory=MetrologySettings)
     codes: CodesSettings = field(default_factory=CodesSettings)
+    relay: bool = True
+    """Whether a way to the sorting center is set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,7 @@ class StationService:
         self.counter = Counter.over(state, self._counter_tools(settings))
         self.scans = ScanRouter(self.counter, self.counter_board, self.access, self.desk.choices, self.board.notify)
         self._records_compared = False
-        self._link = LinkWatch.of(self.settings.data)
+        self._link = LinkWatch.of(self.settings.data, relay=settings.relay)
         sweep = ParcelSweep(store.parcels, self.parcel_photos, settings.parcels, self.stamp, self.committed)
         self._sweeper = Sweeper(sweep, self._tick)
         self._connect()

@@ -19,7 +19,7 @@ from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.letter_box import HelperLetters
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.app.update.units import Units
-from kiosk.station.update.updater import Ports, Updater
+from kiosk.station.update.updater import TRIALS, Ports, Updater
 from kiosk.store import StoreError
 from kiosk.store.database.check import check_file
 from kiosk.store.errors import DatabaseNewer
@@ -74,7 +74,8 @@ def settle(data: Path, package: Path, folder: Path) -> Settled:
         ports = Ports(journal, shelf, StationDatabase(database), units, letters, Board(releases, kept))
         try:
             entry = journal.read()
-            Updater(ports).settle()
+            for _ in range(TRIALS):  # as if the power went again in each trial
+                Updater(ports).settle()
             schema, steps, receipts = _content(database)
         except (OSError, StoreError) as error:
             raise Refused(str(error)) from error

@@ -27,6 +27,10 @@ from tests.appliance.lacking import without
 from tests.appliance.virtual_board import Board, Plan
 from tests.systemd.box import STATION
 
+DHCP = (68, 546)
+LISTENING = ("0A", "07")
+"""States of TCP, and of UDP without another end; addresses are in the order of a small machine's bytes."""
+V6_LOOPBACK = f"{1 << 24:032X}"
 LIVE_S = 120.0
 """A page of an emulated machine may be slow; the station's own times are its own."""
 
@@ -43,6 +47,22 @@ def only_itself(board: Board) -> set[str]:
     return {board.done(f"cat {path}").strip() for path in secrets}
 
 
+def open_to_others(board: Board) -> set[int]:
+    """Ports at which somebody listens on another address than loopback."""
+    found = set()
+    for row in board.done("grep -hv local_address /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6").split(
+        "\n"
+    ):
+        if not row.strip():
+            continue
+        _, local, _, state = row.split()[:4]
+        address, _, port = local.partition(":")
+        alone = address.endswith("7F") or address == V6_LOOPBACK
+        if state in LISTENING and not alone:
+            found.add(int(port, 16))
+    return found
+
+
 def test_a_new_card_comes_to_the_first_start_sealed_and_grown(plan: Plan, folder: Path) -> None:
     with Board(plan, folder / "board") as board:
         board.until_shell()
@@ -57,6 +77,9 @@ def test_a_new_card_comes_to_the_first_start_sealed_and_grown(plan: Plan, folder
         assert (boot_partition[0], "ro" in boot_partition[1].split(",")) == ("vfat", True)
         board.until("systemctl is-system-running", lambda state: state not in ("starting", "initializing"))
         assert board.call("systemctl --failed --plain --no-legend").stdout.strip() == "", board.journal()
+        assert open_to_others(board) <= {*plan.ways.values(), *DHCP}
+        night = board.done("systemctl show --value --property=NextElapseUSecRealtime kiosk-backup.timer").split()
+        assert ("02:30:00" <= night[2] <= "03:16:00", night[3]) == (True, "CST"), night
 
 
 def test_two_cards_with_one_image_are_two_machines(image: Path, folder: Path) -> None:

@@ -136,6 +136,8 @@ def opened_by_the_county(stick: Stick, county_key: Path, folder: Path) -> tuple[
     """The kit for the technician, and the digits on the paper."""
     with stick.mounted() as top:
         (sealed,) = top.glob("*.kit")
+        beside = [sealed.with_suffix(ending) for ending in (".kit", ".db", ".json")]
+        assert [path.stat().st_mode & 0o777 for path in beside] == [0o600] * 3, "for the station alone"
         paper = folder / "S0147.kit"
         words = ["kit", "open", str(sealed), "--key", str(county_key), "--paper", str(paper)]
         opened = CliRunner().invoke(center_program, words, input=f"{PHRASE}\n")

@@ -172,15 +172,15 @@ def test_an_update_may_lose_its_power_at_any_moment_also_on_a_card_that_lies(pla
 
 def killed_in_the_middle(plan: Plan, folder: Path, stick: FatStick, course: Course, chance: Random) -> None:
     """A new box is set up and updated, and QEMU is killed."""
-    asked_for = (Phase.ASKING, Phase.COPYING, Phase.SWITCHING, Phase.TRIAL)
-    asked = {"bundle": f"{STICK}/{NEW}{END}", "phase": chance.choice(asked_for), "after_s": chance.random()}
+    asked_for = (Phase.UNPACKING, Phase.ASKING)  # a trial would be begun again, and nothing be left to be updated
+    asked = {"bundle": f"{STICK}/{NEW}{END}", "phase": chance.choice(asked_for), "after_s": 0.0}
     with Board(plan, folder / "first") as board:
         board.until_shell()
         board.page("/setup")
         settings_come(board)
         stick.plug_into(board)
         told = inside(board, json.dumps(asked))
-    assert told["phase"] in {Phase.UNPACKING, *asked_for}, told
+    assert told["phase"] in asked_for, told
     print(f"\nkilled in {told['phase']}")
     course.receipts += [(0, receipt) for receipt in told["receipts"]]
 

@@ -43,8 +43,8 @@ PHASES = ("unpacking", "asking", "copying", "switching", "trial", "over")
 INSIDE = "usr/lib/in_an_update.py"
 PYTHON = "/usr/lib/station-kiosk/bin/python3"
 UNITS = ("kiosk-update.service", "kiosk-station.service", "kiosk-relay.service")
-SETTLE_S = 400.0
-"""A trial that is cut off waits for its verdict at most; what a killed helper left is then begun anew."""
+SETTLE_S = 520.0
+"""A trial that is cut off waits for its verdict at most, and is begun again; a request that waited comes after it."""
 
 
 @dataclass

@@ -19,6 +19,7 @@ from control import ARCHITECTURES, control, scripts
 from deb import build
 from libraries import ROOT, unpack_wheels
 from release import LOCK, NoRelease, Release, of_checkout
+from tests.house.documents import linked
 from tree import BOX, CENTER, COMMANDS, PACKAGES, PROGRAMS, STATION, enabled_units, lay_files, lay_program, units
 from wheels import NoWheels, machine_of, read_lock, wheels_for
 
@@ -59,6 +60,31 @@ def test_a_unit_names_no_program_that_its_package_does_not_bring(trees: dict[str
                 re.findall(r"(?<![\w/])/(usr/(?:lib|share)/(?:station-kiosk|sorting-center|doc)/[\w./-]+)", text)
             )
             assert named <= there, unit
+
+
+def test_no_link_inside_an_installed_document_is_broken(trees: dict[str, Path]) -> None:
+    for package in (STATION, CENTER):
+        folder = trees[package] / "usr/share/doc" / package
+        pages = sorted(folder.rglob("*.md"))
+        assert {f"{language}counter.md" for language in ("", "ug/", "zh/")} <= {
+            str(p.relative_to(folder)) for p in pages
+        }
+        broken = [
+            f"{page.relative_to(folder)} → {target}"
+            for page in pages
+            for target in linked(page)
+            if not (target.is_relative_to(folder.resolve()) and target.is_file())
+        ]
+        assert broken == [], package
+
+
+def test_the_page_of_the_box_names_programs_where_a_box_has_them(trees: dict[str, Path]) -> None:
+    """A box has packages, and no checkout."""
+    text = (ROOT / "docs/box.md").read_text(encoding="utf-8")
+    assert not re.search(r"(?<![/\w])scripts/\w+\.py", text)
+    named = set(re.findall(r"/(usr/share/station-kiosk/[\w./-]+\w)", text))
+    assert {"usr/share/station-kiosk/merge_boot.py", "usr/share/station-kiosk/lint_boot.py"} <= named
+    assert [name for name in sorted(named) if not (trees[BOX] / name).exists()] == []
 
 
 def test_only_the_box_takes_the_console_and_only_our_units_are_enabled() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+from configparser import ConfigParser
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ import image
 import root
 from control import ABOUT
 from initramfs import NoInitramfs, listing
+from kiosk.station.settings import StationSettings
 from root import NoImage, fstab, key, packages, recipe, require_seal
 from scripts.lint_boot import lint
 from tests.each import each
@@ -79,6 +82,11 @@ def test_what_both_boards_boot_with_passes_the_lint(tmp_path: Path) -> None:
         assert lint(tmp_path / name) == []
     assert {"[pi3]", "[pi4]"} <= set(boot.config().splitlines())
     assert {"root=LABEL=kiosk-root", "boot=kiosk", "ro", "overlayroot=tmpfs:recurse=0"} <= set(boot.cmdline().split())
+
+
+def test_the_card_looks_for_no_screen_on_the_flat_cable() -> None:
+    """The firmware would load an overlay of the screen's own, and the card has none: HDMI alone."""
+    assert [row for row in boot.config().splitlines() if "display" in row and "auto" in row] == []
 
 
 def test_every_overlay_that_is_asked_for_is_here_and_no_other() -> None:
@@ -213,3 +221,21 @@ def test_an_image_without_the_vendors_key_is_asked_for_by_name(
         assert str(file) in capsys.readouterr().err
     except Asked:
         assert makes
+
+
+def test_the_clock_of_the_image_is_that_of_the_county(tmp_path: Path) -> None:
+    """Of the journal, and of timers of Debian that name no zone."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/localtime").symlink_to("/usr/share/zoneinfo/Etc/UTC")
+    root.lay_settings(tmp_path)
+    zone = next(field.default for field in fields(StationSettings) if field.name == "zone")
+    assert (tmp_path / "etc/localtime").readlink() == Path("/usr/share/zoneinfo", str(zone))
+
+
+def test_the_image_answers_no_question_for_its_name(tmp_path: Path) -> None:
+    """LLMNR and mDNS would listen on every address, and anybody on the cable could answer for another."""
+    (tmp_path / "etc").mkdir()
+    root.lay_settings(tmp_path)
+    resolved = ConfigParser()
+    resolved.read(tmp_path / "etc/systemd/resolved.conf.d/50-kiosk.conf")
+    assert dict(resolved["Resolve"]) == {"llmnr": "no", "multicastdns": "no"}

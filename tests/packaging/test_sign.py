@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from kiosk.station.update.bundle import HEAD_BYTES, parse_head, verified
 from kiosk.station.update.keys import parse_keys
-from tests.station.update.machine import KEY, NEW, ROOT, lay_tree, packaging
+from tests.station.update.machine import KEY, NEW, lay_tree, packaging
+from tests.systemd.conftest import tree
+from tree import PROGRAM
+
+__all__ = ["tree"]
 
 sign = packaging("sign")
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> int:
+PHRASE = "seven dry apricots"
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *words: str | Path, said: str = PHRASE) -> int:
     monkeypatch.setattr(sys, "argv", ["sign.py", *map(str, words)])
+    monkeypatch.setattr(sys, "stdin", StringIO(f"{said}\n" if said else ""))
     return int(sign.main())
 
 
@@ -39,6 +49,33 @@ def test_from_a_new_key_to_a_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert (manifest.release.version, manifest.next_key) == (NEW, public[0].hex())
 
 
+def test_the_key_is_under_a_pass_phrase_that_signing_asks_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys, tree, bundle = tmp_path / "keys", lay_tree(tmp_path / "tree", NEW), tmp_path / "one.kioskupdate"
+    assert run(monkeypatch, "new-key", keys, said="") == 2, "one is asked for"
+    assert not (keys / "vendor.key").exists()
+    assert run(monkeypatch, "new-key", keys) == 0
+    assert b"ENCRYPTED" in (keys / "vendor.key").read_bytes()
+    for said in ("seven dry apples", ""):
+        assert run(monkeypatch, "sign", "--key", keys / "vendor.key", tree, bundle, said=said) == 2
+        assert not bundle.exists()
+    assert run(monkeypatch, "sign", "--key", keys / "vendor.key", tree, bundle) == 0
+
+
+def test_a_key_without_a_phrase_and_one_of_before_there_were_any_sign_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys, tree, bundle = tmp_path / "keys", lay_tree(tmp_path / "tree", NEW), tmp_path / "one.kioskupdate"
+    assert run(monkeypatch, "new-key", "--without-phrase", keys, said="") == 0
+    plain, other = tmp_path / "plain.key", tmp_path / "other.key"
+    plain.write_text(f"{KEY.private_bytes_raw().hex()}\n")
+    other.write_bytes(
+        ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    for key in (keys / "vendor.key", plain):
+        assert run(monkeypatch, "sign", "--key", key, tree, bundle, said="") == 0
+    assert run(monkeypatch, "sign", "--key", other, tree, bundle, said="") == 2, "a key of another kind"
+
+
 def test_what_a_station_would_refuse_is_not_signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keys, tree, bundle = tmp_path / "keys", lay_tree(tmp_path / "tree", NEW), tmp_path / "no.kioskupdate"
     assert run(monkeypatch, "new-key", keys) == 0
@@ -53,12 +90,21 @@ LINK_BYTES = 2_000_000
 """What an update of the code alone may take of a village's line."""
 
 
-def test_an_update_of_the_code_alone_fits_the_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Packed less tightly than the vendor packs it, which takes long: that one is smaller still."""
+def test_an_update_of_the_code_alone_fits_the_line(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a tree as a package lays it down. Packed less tightly than the vendor packs it, which takes long."""
     monkeypatch.setattr(sign, "XZ_PRESET", 1)
-    tree, bundle = lay_tree(tmp_path / "tree", NEW), tmp_path / "code.kioskupdate"
-    shutil.rmtree(tree / "code/kiosk")
-    shutil.copytree(ROOT / "kiosk", tree / "code/kiosk", ignore=shutil.ignore_patterns("__pycache__"))
-    manifest = sign.sign(tree, KEY, bundle)
+    bundle = tmp_path / "code.kioskupdate"
+    manifest = sign.sign(tree / PROGRAM, KEY, bundle)
     assert not manifest.brings_libraries
     assert 100_000 < bundle.stat().st_size <= LINK_BYTES
+
+
+def test_what_the_station_compiles_itself_is_in_no_bundle(tree: Path) -> None:
+    """It compiles modules when it unpacks them, but no templates of pages."""
+    names = [name for name, _ in sign.content(tree / PROGRAM, libraries=True)]
+    assert {"code/kiosk/__init__.py", "libraries/click/__init__.py"} <= set(names)
+    compiled = [name for name in names if "__pycache__" in name]
+    pages = [name for name in compiled if "-jinja2-" in name]
+    folders = {name.rpartition("/")[0] for name in pages}
+    assert pages
+    assert set(compiled) == {*pages, *folders}

@@ -118,7 +118,7 @@ def no_paper() -> list[PrintNotStarted]:
     return [PrintNotStarted("no paper", (PrinterFault.PAPER_OUT,))] * 1000
 
 
-def make(store: Store, folder: Path, printers: dict[str, FakePrinter] | None = None) -> Shop:
+def make(store: Store, folder: Path, printers: dict[str, FakePrinter] | None = None, *, relay: bool = True) -> Shop:
     label, receipt, camera = FakePrinter(), FakePrinter(language="escpos"), FakeCamera()
     scales: list[FakeScale] = []
 
@@ -134,7 +134,7 @@ def make(store: Store, folder: Path, printers: dict[str, FakePrinter] | None = N
         clock=lambda: scales[0].now,
     )
     clock = StationClock("Asia/Shanghai", "boot-2", walking(NOW), lambda: True)
-    service = StationService(ServiceSettings(settings(folder)), store, hardware, clock)
+    service = StationService(ServiceSettings(settings(folder), relay=relay), store, hardware, clock)
     return Shop(service, scales[0], label, receipt, camera)
 
 
@@ -244,6 +244,11 @@ def test_a_broker_that_refuses_turns_the_network_mark_gray(store: Store, tmp_pat
     with opened(store, tmp_path) as shop:
         RelayHeartbeat(tmp_path).fault(LinkFault.NOT_AUTHORIZED)
         assert shop.wait(lambda seen: seen.marks.link != "ok").marks.link == "link_down"
+
+
+def test_a_station_without_a_relay_shows_no_link_that_is_well(store: Store, tmp_path: Path) -> None:
+    with opened(store, tmp_path, relay=False) as shop:
+        assert shop.wait(lambda seen: seen.marks.link != "ok").marks.link == "link_none"
 
 
 def test_a_printer_in_trouble_is_on_every_screen_until_it_is_well(store: Store, tmp_path: Path) -> None:

@@ -308,6 +308,18 @@ def test_the_sorting_center_is_a_unit_too_and_waits_for_its_broker(box: Box) -> 
     assert box.property("sorting-center.service", "Result") == "success", box.journal("sorting-center.service")
 
 
+def test_the_relay_of_a_station_without_a_county_rests_and_starts_when_one_is_set(box: Box) -> None:
+    """*Later* was chosen for the broker: that is no failed unit, and no degraded machine."""
+    edit = ("sed", "--in-place", "-e", r"s/^\[relay\]/[later]/;t;s/^\[later\]/[relay]/", "/etc/kiosk/station.toml")
+    box.until(RELAY, "ActiveState", lambda state: state == "active")
+    box.call("systemctl", "stop", RELAY)
+    assert box.call(*edit).returncode == 0
+    box.until(RELAY, "Result", lambda result: result == "exec-condition")
+    assert box.property(RELAY, "ActiveState") == "inactive", box.journal(RELAY)
+    assert box.call(*edit).returncode == 0
+    box.until(RELAY, "ActiveState", lambda state: state == "active")
+
+
 def test_the_backup_refuses_to_lie_on_the_same_card(box: Box) -> None:
     assert box.page("/")
     assert box.call("systemctl", "start", "kiosk-backup.service").returncode != 0

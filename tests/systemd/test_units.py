@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
+from dataclasses import fields
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import pytest
+
+from kiosk.station.settings import StationSettings
+from tests.each import each
 
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = ROOT / "systemd"
@@ -33,6 +39,39 @@ GATES = {
 
 def text(name: str) -> str:
     return (UNITS / name).read_text(encoding="utf-8")
+
+
+def test_a_timer_of_the_calendar_goes_by_the_clock_of_the_village() -> None:
+    """A machine may run in UTC, and its night is then a morning of Xinjiang."""
+    rules = [row for path in UNITS.glob("*.timer") for row in text(path.name).splitlines() if "OnCalendar=" in row]
+    zone = next(field.default for field in fields(StationSettings) if field.name == "zone")
+    assert rules
+    for rule in rules:
+        calendar = rule.removeprefix("OnCalendar=")
+        assert calendar.endswith(f" {zone}"), rule
+        done = subprocess.run(["systemd-analyze", "calendar", calendar], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done
+
+
+@each(
+    ("settings", "starts"),
+    [
+        ('[station]\nstation = "S0147"\n\n[relay]\nbroker_url = "mqtts://mqtt.yarkant.example"\n', True),
+        ("  [ relay ]  # of the county\n", True),
+        ('[station]\nstation = "S0147"\n', False),
+        ("# [relay]\n", False),
+        ("[relays]\n", False),
+    ],
+)
+def test_a_relay_is_started_where_the_settings_have_one(settings: str, starts: bool) -> None:
+    """A station without a county is no failed unit."""
+    (rule,) = (row for row in text("kiosk-relay.service").splitlines() if row.startswith("ExecCondition="))
+    command = shlex.split(rule.removeprefix("ExecCondition="))
+    with NamedTemporaryFile("w") as file:
+        file.write(settings)
+        file.flush()
+        done = subprocess.run([*command[:-1], file.name], check=False, capture_output=True)
+    assert (command[-1], done.returncode == 0) == ("/etc/kiosk/station.toml", starts), done
 
 
 def test_every_service_has_a_gate() -> None:

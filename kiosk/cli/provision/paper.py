@@ -23,6 +23,7 @@ WIDTH_MM, HEIGHT_MM = 210.0, 148.5
 """Half of A4: two of them on one sheet are still one station each, when they are cut."""
 _MARGIN_MM: Final = 12.0
 _DOTS_PER_MM: Final = 12
+_BY_HAND: Final = "…" * 20
 
 
 def paper_pdf(identity: Identity, code: PaperCode) -> bytes:
@@ -32,18 +33,27 @@ def paper_pdf(identity: Identity, code: PaperCode) -> bytes:
     pdf.set_title(f"Station {identity.station}")
     pdf.set_creation_date(datetime(2026, 1, 1, tzinfo=UTC))
     pdf.add_page(orientation="P", format=(WIDTH_MM, HEIGHT_MM))
-    lines = (
-        (identity.station, 26.0, False),
-        (" ".join(filter(None, (identity.village, identity.region))), 9.0, False),
-        ("  ".join(code.groups), 19.0, False),
-        *((text, 6.5, rtl) for key in ("type", "secret", "after") for text, rtl in _languages(_texts()[key])),
-    )
     top = _MARGIN_MM
-    for text, height, rtl in lines:
+    for text, height, rtl in lines_of(identity, code):
         room = (WIDTH_MM - 2 * _MARGIN_MM, height)
         pdf.image(_line(text, rtl, room), _MARGIN_MM, top, *room)
         top += height + 1.0
     return bytes(pdf.output())
+
+
+def lines_of(identity: Identity, code: PaperCode) -> tuple[tuple[str, float, bool], ...]:
+    """Text, height in mm, whether it runs from right to left. A village that is not in the list is written by hand."""
+    return (
+        (identity.station, 24.0, False),
+        (f"{_label('village')}: {identity.village or _BY_HAND}", 8.0, False),
+        (f"{_label('county')}: {identity.region}", 8.0, False),
+        ("  ".join(code.groups), 18.0, False),
+        *((text, 6.0, rtl) for key in ("type", "secret", "after") for text, rtl in _languages(_texts()[key])),
+    )
+
+
+def _label(key: str) -> str:
+    return " · ".join(text for text, _ in _languages(_texts()[key]))
 
 
 def _languages(text: PaperText) -> tuple[tuple[str, bool], ...]:

@@ -90,7 +90,8 @@ def findings(config: Configuration, moment: Moment, environ: Mapping[str, str] =
     yield _looked("backup", lambda: backup(env))
     if config.camera is not None and config.camera.kind != "none":
         yield lens(LensFile(data, config.camera))
-    yield from box.findings(box.Place(data, moment, _SYSTEMD, environ))
+    services = box.findings(box.Place(data, moment, _SYSTEMD, environ))
+    yield from (row for row in services if row.device != "unit_relay" or config.relay is not None)
 
 
 def machine(data: Path, moment: Moment, environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:

@@ -3,8 +3,8 @@
 unpacking   a release is laid beside                          power cut: it is thrown away
 asking      the station is asked whether it is busy           power cut: the same
 copying     station and relay stop, the database is copied    power cut: the same, and the copy too
-switching   the copy is durable; `current` changes            power cut: step back
-trial       the new release migrates, and looks at itself     power cut: step back
+switching   the copy is durable; `current` changes            power cut: the copied database, and the trial again
+trial       the new release migrates, and looks at itself     power cut: the same; for the third time: step back
 back        the copied database and the former release        power cut: step back, again from its beginning
 keep        the new release stays: the copy is deleted        power cut: go on; the copy is never brought back
 over        what came of it is known; the station starts      power cut: go on
@@ -44,6 +44,7 @@ UNDECIDED: Final = frozenset({Phase.SWITCHING, Phase.TRIAL, Phase.BACK})
 class Entry:
     """One update. ``number`` is random: an answer or a verdict that names another one is none for it.
 
+    ``bundle`` is the name of its file. ``interrupted`` counts the trials that a power cut or a kill has ended.
     ``former`` is the folder of the release that ran before, "" for the packaged one. ``copy`` is the SHA-256 of the
     copied database, ``schema`` its schema and ``newest_event`` the position of its newest event, 0 where an older
     release wrote this. ``scale`` says whether the scale was heard before. ``accepted`` are the keys to accept after it
@@ -53,6 +54,8 @@ class Entry:
     number: str
     phase: Phase
     version: str
+    bundle: str = ""
+    interrupted: Annotated[int, msgspec.Meta(ge=0)] = 0
     former: str = ""
     copy: str = ""
     schema: int = 0
@@ -67,7 +70,7 @@ class Entry:
 class Outcome:
     """What came of the newest update: kept, or why not. ``detail`` says also what was strange with one that was kept.
 
-    ``failed`` is the version that stepped back last, until one is kept: no refusal in between makes it worth fetching.
+    ``failed`` is the version that was unhealthy last, until one is kept: no refusal in between makes it worth fetching.
     """
 
     number: str
@@ -80,7 +83,8 @@ class Outcome:
     @property
     def tried_in_vain(self) -> str:
         """``failed``, also of an outcome that was written before there was that word."""
-        return self.failed or (self.version if self.stepped_back else "")
+        unhealthy = self.stepped_back and self.why is not Why.POWER_CUT
+        return self.failed or (self.version if unhealthy else "")
 
     @property
     def kept(self) -> bool:

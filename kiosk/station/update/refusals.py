@@ -31,6 +31,7 @@ class Why(StrEnum):
     RUNNING = "running"
     DATABASE = "database"
     INTERRUPTED = "interrupted"
+    POWER_CUT = "power_cut"
     DISK = "disk"
     LATE = "late"
     PAGES = "pages"
@@ -61,6 +62,7 @@ SENTENCES: Final = {
     Why.RUNNING: "Another update is running.",
     Why.DATABASE: "The database could not be copied, so nothing was begun: look at the doctor's page.",
     Why.INTERRUPTED: "The update was interrupted before it began: try again.",
+    Why.POWER_CUT: "Power cuts interrupted the test of the new version: the former one is back. Install it again.",
     Why.DISK: "The card reports an error: look at the doctor's page.",
     Why.LATE: "The new version did not get healthy in time: the former one is back.",
     Why.PAGES: "The new version could not draw its pages: the former one is back.",

@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 TRIAL_S: Final = 120.0
 """From the start of the new release to its verdict; on the monotonic clock."""
+TRIALS: Final = 3
+"""So many are begun: a power cut says nothing of a release, but a release may be what makes the machine restart."""
 ANSWER_S: Final = 20.0
 """A station looks every second whether it is asked."""
 LOOK_S: Final = 0.5
@@ -56,7 +58,10 @@ class Updater:
         self._database, self._services = ports.database, ports.services
 
     def settle(self) -> None:
-        """End the update that a power cut or a kill has left. Raises OSError, StoreError: then again later."""
+        """End the update that a power cut or a kill has left, or leave only a trial that ``serve`` has to begin again.
+
+        Raises OSError, StoreError: then again later.
+        """
         entry = self._journal.read()
         if entry is None:
             return
@@ -66,33 +71,39 @@ class Updater:
             self._keep(replace(entry, detail=FORGOTTEN))
         elif entry.phase in BEFORE_SWITCH:
             self._over(replace(entry, why=Why.INTERRUPTED))
+        elif self._may_try_again(entry):
+            self._begin_again(entry)
         elif entry.phase in UNDECIDED:
-            self._step_back(entry, entry.why or Why.LATE, entry.detail)
+            self._step_back(entry, entry.why or Why.POWER_CUT, entry.detail)
         elif entry.phase is Phase.KEEP:
             self._keep(entry)
         else:
             self._end(entry)
 
     def serve(self) -> Outcome | None:
-        """Take the request that waits, and carry it out; None when there is none. Raises OSError, StoreError."""
+        """Carry out the interrupted trial, or the request that waits; None when there is neither.
+
+        Raises OSError, StoreError.
+        """
+        interrupted = self._journal.read()
+        if interrupted is not None:
+            return self._try(interrupted)
         request = self._ports.letters.take_request()
         if request is None:
             return None
         number = self._ports.machine.new_number()
         try:
             with self._ports.letters.bundle(request.bundle) as file:
-                outcome = self._install(number, file)
+                outcome = self._install(number, request.bundle, file)
         except UpdateRefused as error:
             logger.warning("%s is refused: %s", request.bundle, error)
             outcome = Outcome(number, "", error.why, error.detail, failed=self._failed_before())
             self._journal.close(outcome)
-        if outcome.kept:
-            self._ports.letters.drop_bundle(request.bundle)
         return outcome
 
     # --- from the bundle to the verdict
 
-    def _install(self, number: str, file: BinaryIO) -> Outcome:
+    def _install(self, number: str, bundle: str, file: BinaryIO) -> Outcome:
         with _as_refusals():
             head, manifest = self._read(file)
             self._judge(manifest)
@@ -103,6 +114,7 @@ class Updater:
             number,
             Phase.UNPACKING,
             manifest.release.version,
+            bundle=bundle,
             former=former,
             accepted=tuple(key.hex() for key in keys) if keys != now else (),
         )
@@ -189,6 +201,18 @@ class Updater:
             return self._step_back(entry, verdict.why, verdict.detail)
         return self._keep(entry)
 
+    def _may_try_again(self, entry: Entry) -> bool:
+        """Only from the database of before, where it can come back, and while the new release is whole."""
+        on_trial = entry.phase in (Phase.SWITCHING, Phase.TRIAL) and entry.interrupted + 1 < TRIALS
+        return on_trial and self._database.copy_may_come_back(entry.copy) and self._takes(entry.version)
+
+    def _begin_again(self, entry: Entry) -> None:
+        """With another number: a verdict of the trial before is none for this one, once its station has stopped."""
+        self._services.stop()
+        number, interrupted = self._ports.machine.new_number(), entry.interrupted + 1
+        self._journal.write(replace(entry, number=number, phase=Phase.SWITCHING, interrupted=interrupted))
+        self._database.put_back(entry.copy, entry.schema)
+
     # --- both ends
 
     def _keep(self, entry: Entry) -> Outcome:
@@ -267,9 +291,12 @@ class Updater:
         self._database.forget()
         self._services.release()
         self._ports.letters.clear()
+        if kept and entry.bundle:
+            self._ports.letters.drop_bundle(entry.bundle)
         self._releases.sweep({entry.former, entry.version} if kept else {entry.former})
         back = bool(entry.copy) and not kept
-        failed = entry.version if back else "" if kept else self._failed_before()
+        unhealthy = back and entry.why is not Why.POWER_CUT
+        failed = entry.version if unhealthy else "" if kept else self._failed_before()
         outcome = Outcome(entry.number, entry.version, entry.why, entry.detail, stepped_back=back, failed=failed)
         self._journal.close(outcome)
         logger.info("the update to %s is over: %s", entry.version, "kept" if kept else entry.why)

@@ -12,7 +12,7 @@ import hashlib
 import os
 import shutil
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -23,14 +23,15 @@ from urllib.parse import quote
 
 import msgspec
 
-from kiosk.base.files import hand_over, sync_folder, write_durably
+from kiosk.base.files import hand_over, make_private, sync_folder, write_durably
 from kiosk.store.backup import photos as backup_photos
-from kiosk.store.backup.medium import BackupRefused, Manifest, check_medium, only_one, prune
+from kiosk.store.backup.kit.beside import ENDING as KIT
+from kiosk.store.backup.medium import LOCK, BackupRefused, Manifest, check_medium, finished, only_one, prune
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.check import check_file
 from kiosk.store.database.connection import BUSY_TIMEOUT_MS
 from kiosk.store.errors import StoreError
-from kiosk.store.journal.series import Series, SeriesMarker
+from kiosk.store.journal.series import SERIES_FILE, Series, SeriesMarker
 from kiosk.store.records import Stamp
 
 _STEP_PAGES: Final = 1024
@@ -96,6 +97,7 @@ def _make(database: Path, station: str, settings: BackupSettings, stamp: Stamp) 
     copy = folder / f".{station}.part"
     _clear(copy)
     _require_room(database, folder)
+    copy.touch(mode=0o600)
     try:
         _copy(database, copy)
         content = _content(copy, station, database.with_name("photos"))
@@ -114,12 +116,25 @@ def _beside(path: Path, manifest: Manifest, unwanted: Sequence[str], database: P
     folder, station, photos = path.parent, manifest.station, database.with_name("photos")
     try:
         SeriesMarker(path).add_missing(station, SeriesMarker(database).used(station))
+        make_private(*_on_medium(folder, station))
         backup_photos.drop(folder / "photos", unwanted)
         copied = backup_photos.copy(photos, folder / "photos", manifest.photos)
         return copied.new, prune(folder, station, keep), _broken(copied, photos)
     except (OSError, StoreError) as error:
         reason = _refused(error, folder, path) if isinstance(error, OSError) else error
         return 0, 0, f"The database is safe in {path}, but not what goes with it: {reason}"
+
+
+def _on_medium(folder: Path, station: str) -> Iterator[Path]:
+    """Everything that belongs to this station's backups."""
+    yield from (folder / LOCK, folder / SERIES_FILE)
+    for manifest in finished(folder, station):
+        yield from (manifest, manifest.with_suffix(".db"), manifest.with_suffix(KIT))
+    photos = folder / "photos"
+    for place in (photos, *(() if photos.is_symlink() else photos.glob("??"))):
+        yield place
+        if not place.is_symlink():
+            yield from place.glob("*.jpg")
 
 
 def _clear(copy: Path) -> None:

@@ -28,6 +28,7 @@ from kiosk.store.errors import StoreError
 from kiosk.store.journal.series import series_line
 
 MANIFEST_NAME: Final = re.compile(rf"(S[0-9]{{4}})-([{SERIES_LETTERS}])-([0-9]{{10}})-([0-9a-f]{{16}})\.json")
+LOCK: Final = ".backup.lock"
 _BLOCK_DEVICES: Final = Path("/sys/dev/block")
 _UDEV: Final = Path("/run/udev/data")
 _BY_UUID: Final = Path("/dev/disk/by-uuid")
@@ -168,7 +169,7 @@ def check_medium(folder: Path, database: Path, *, same_disk: bool, uuid: str = "
 @contextmanager
 def only_one(folder: Path) -> Iterator[None]:
     """Keep the nightly backup and the one a technician asked for apart. Raises BackupRefused when one is running."""
-    with (folder / ".backup.lock").open("ab") as lock:
+    with (folder / LOCK).open("ab") as lock:
         hand_over(Path(lock.name))
         try:
             flock(lock, LOCK_EX | LOCK_NB)

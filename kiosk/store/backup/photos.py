@@ -61,12 +61,13 @@ def drop(folder: Path, unwanted: Iterable[str]) -> None:
 
 def _write(content: bytes, target: Path) -> None:
     for folder in (target.parent.parent, target.parent):
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         hand_over(folder)
     partial = target.with_name(f".{target.name}.part")
     try:
         partial.unlink(missing_ok=True)
-        with partial.open("xb") as file:  # root may write here, in a folder of another user's: through no link
+        # Root may write here, in a folder of another user's: through no link. FAT would refuse a chmod afterwards.
+        with open(partial, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

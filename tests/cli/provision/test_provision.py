@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from kiosk.app.identity.place import FOLDER
 from kiosk.cli.kiosk import main
 from kiosk.cli.provision import command
+from kiosk.cli.provision.paper import lines_of
 from kiosk.cli.provision.stations import MAX_BYTES, MAX_STATIONS, BadStations, files_beside, read_stations
 from kiosk.domain.paper_code import PaperCode
 from kiosk.first_start.identity.format import Identity, read_sealed, unseal
@@ -228,6 +229,19 @@ def test_the_page_of_a_station_is_readable(county: Path) -> None:
     page = command.paper_pdf(identity, CODE)
     assert page == command.paper_pdf(identity, CODE)
     assert page != command.paper_pdf(identity, PaperCode.make(lambda below: 7))
+
+
+def test_the_page_names_village_and_county_and_leaves_room_for_a_village_that_the_list_has_not(county: Path) -> None:
+    for village, told in (("تاغارچى", "تاغارچى"), ("", "…")):
+        identity = read_stations((HEAD + row(village=village)).encode(), files_beside(county / "x"), datetime.now(UTC))[
+            0
+        ]
+        texts = [text for text, _, _ in lines_of(identity, CODE)]
+        assert texts[0] == "S0147"
+        (line,) = (text for text in texts if "Village" in text)
+        assert told in line.partition(": ")[2]
+        (line,) = (text for text in texts if "County" in text)
+        assert line.endswith(": yarkant")
 
 
 def commands(heading: str) -> str:

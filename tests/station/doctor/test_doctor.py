@@ -697,6 +697,13 @@ def test_services(well: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     assert broken((row,))
 
 
+def test_a_station_without_a_county_has_no_row_for_its_relay(well: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The row of the link says that none is set: a service that rests is then no trouble of its own."""
+    well.config.relay = None
+    told = told_by_systemd(monkeypatch, well, lambda _: unit_says("inactive", "dead"))
+    assert set(told) == set(doctor_box.UNITS) - {"unit_relay"}
+
+
 def test_a_backup_that_failed_is_seen_behind_its_timer(well: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     failed = {"kiosk-backup.service": unit_says("failed", "failed")}
     told = told_by_systemd(monkeypatch, well, lambda unit: failed.get(unit, unit_says("active")))

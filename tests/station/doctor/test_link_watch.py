@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.messaging.relay.faults import LinkFault
-from kiosk.station.doctor.link_watch import LINK_DOWN, QUIET_S, LinkWatch
+from kiosk.station.doctor.link_watch import LINK_DOWN, LINK_NONE, QUIET_S, LinkWatch
 from kiosk.station.doctor.liveness import RelayHeartbeat
 from kiosk.station.live import OK
 
@@ -52,6 +52,11 @@ def test_events_that_wait_for_long_are_told_and_an_answer_ends_it(
     assert watch.word(2) == LINK_DOWN
     hand.now += 6
     assert watch.word(0) == OK
+
+
+def test_where_no_relay_is_set_there_is_no_link(tmp_path: Path) -> None:
+    watch = LinkWatch.of(tmp_path, relay=False)
+    assert {watch.word(pending) for pending in (0, 7)} == {LINK_NONE}
 
 
 def test_nothing_that_waits_is_no_fault_however_long_nobody_answers(watch: LinkWatch, hand: Hand) -> None:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import random
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
 
+from kiosk.app.update.journal_file import JournalFile
+from kiosk.app.update.letter_box import StationLetters
 from kiosk.app.update.units import RELAY, STATION
 from kiosk.station.update.journal import Phase
+from kiosk.station.update.letters import Verdict
 from kiosk.station.update.refusals import Why
+from kiosk.station.update.updater import TRIALS
 from tests.depth import TORTURE, many
 from tests.station.update.machine import NEW, OLD, Behavior, Machine, lay_bundle
 from tests.station.update.power import lines_of, run, worth_a_cut
@@ -110,14 +115,76 @@ def test_the_power_may_go_again_and_again(bench: Bench, name: str) -> None:
         bench.require_whole(machine, ENDS[name])
 
 
-def test_what_is_cut_off_while_it_steps_back_steps_back_again(bench: Bench) -> None:
-    on_trial = bench.machine(BEHAVIORS["silent"])
-    lines = lines_of(bench.machine(BEHAVIORS["silent"]).update)
-    assert run(on_trial.update, len(lines) // 2)  # most of them wait for a word of the new release
-    entry = on_trial.entry()
+def cut_on_trial(bench: Bench) -> Machine:
+    """A machine whose new release was waiting for its verdict when the power went."""
+    silent = BEHAVIORS["silent"]
+    machine = bench.machine(silent)
+    lines = lines_of(bench.machine(silent).update)
+    assert run(machine.update, len(lines) // 2)  # most of them wait for a word of the new release
+    entry = machine.entry()
     assert entry is not None
     assert entry.phase is Phase.TRIAL
-    on_trial.boot()
+    machine.board.numbers = 1  # the first one was taken by the process that is gone
+    machine.boot()
+    return machine
+
+
+def test_a_power_cut_during_the_trial_says_nothing_of_the_new_version(bench: Bench) -> None:
+    machine = cut_on_trial(bench)
+    machine.behavior = Behavior()
+    machine.booted()
+    bench.require_whole(machine, {NEW})
+
+
+def test_a_trial_that_is_begun_again_takes_no_verdict_of_the_one_before(bench: Bench) -> None:
+    """The station had said that it was healthy, on a database that is not there any more."""
+    machine = cut_on_trial(bench)
+    entry = machine.entry()
+    assert entry is not None
+    StationLetters(machine.data).tell(Verdict(entry.number, None))
+    machine.booted()
+    outcome = machine.outcome()
+    assert outcome is not None
+    assert outcome.why is Why.LATE
+    bench.require_whole(machine, {OLD})
+
+
+def test_a_version_whose_trial_is_interrupted_each_time_is_left(bench: Bench) -> None:
+    """It may be what makes the machine restart. It is not unhealthy: a person may install it again."""
+    machine = cut_on_trial(bench)
+    for _ in range(TRIALS - 1):
+        silent = bench.machine(BEHAVIORS["silent"], machine)
+        lines = lines_of(silent.booted)
+        assert run(machine.booted, len(lines) // 2)
+        entry = machine.entry()
+        assert entry is not None
+        assert entry.phase is Phase.TRIAL
+        machine.boot()
+    machine.booted()
+    outcome = machine.outcome()
+    assert outcome is not None
+    assert (outcome.why, outcome.version, outcome.stepped_back) == (Why.POWER_CUT, NEW, True)
+    assert outcome.tried_in_vain == ""
+    bench.require_whole(machine, {OLD})
+
+
+def test_a_release_that_the_power_cut_has_cost_is_not_tried_again(bench: Bench) -> None:
+    """The former one would start in its place, and open its pages in the middle of a trial."""
+    machine = cut_on_trial(bench)
+    machine.behavior = Behavior()
+    (machine.releases / NEW / "code/kiosk/__init__.py").unlink()
+    machine.booted()
+    outcome = machine.outcome()
+    assert outcome is not None
+    assert outcome.why is Why.POWER_CUT
+    bench.require_whole(machine, {OLD})
+
+
+def test_what_is_cut_off_while_it_steps_back_steps_back_again(bench: Bench) -> None:
+    on_trial = cut_on_trial(bench)
+    entry = on_trial.entry()
+    assert entry is not None
+    JournalFile(on_trial.releases).write(replace(entry, interrupted=TRIALS - 1))
     lines = lines_of(bench.machine(BEHAVIORS["silent"], on_trial).booted)
     found = list(range(1, len(lines) + 1)) if TORTURE else worth_a_cut(lines)
     for number in found[:: max(1, len(found) // many(10, torture=10**9, quick=2))]:

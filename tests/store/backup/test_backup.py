@@ -11,7 +11,7 @@ import re
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,6 +26,7 @@ from kiosk.store.backup import backup
 from kiosk.store.backup import medium as backup_medium
 from kiosk.store.backup import photos as backup_photos
 from kiosk.store.backup.backup import BackupMade, make_backup
+from kiosk.store.backup.kit.beside import write_beside
 from kiosk.store.backup.medium import BackupRefused, disk_of, finished, read_manifest, uuid_of
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.check import check_file
@@ -237,6 +238,65 @@ def test_a_database_of_before_goes_without_pictures(path: Path, medium: Path) ->
     SeriesMarker(path).add_missing(STATION, [])
     made = make(path, medium)
     assert (made.manifest.schema, made.manifest.photos, made.photos) == (5, (), 0)
+
+
+@pytest.fixture
+def open_umask() -> Iterator[None]:
+    """Of a shell, which lets everybody read what is made."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+def readable_by_others(folder: Path) -> set[str]:
+    return {path.name for path in folder.rglob("*") if path.lstat().st_mode & 0o077}
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_nobody_else_may_read_a_backup_and_one_of_before_is_corrected(store: Store, path: Path, medium: Path) -> None:
+    """People and pictures of a village are in it."""
+    shot(store, path.with_name("photos"), b"one")
+    theirs = medium / "holiday.jpg"
+    theirs.touch()
+    made = make(path, medium)
+    write_beside(made.path, b"kit")
+    assert readable_by_others(medium) == {theirs.name}
+    older = [found for found in medium.rglob("*") if found != theirs]
+    for found in older:
+        found.chmod(0o755 if found.is_dir() else 0o644)
+    outside = path.with_name("outside")
+    outside.mkdir(mode=0o755)
+    (outside / "theirs.jpg").touch(mode=0o644)
+    (medium / "photos/zz").symlink_to(outside)
+    bring_in(store)
+    make(path, medium)
+    assert readable_by_others(medium) == {theirs.name, "zz"}
+    assert readable_by_others(outside.parent) >= {outside.name, "theirs.jpg"}, "through no link"
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_nobody_else_may_read_a_backup_while_it_is_made(
+    store: Store, path: Path, medium: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    monkeypatch.setattr(backup, "sleep", lambda _: seen.append(readable_by_others(medium) - {".backup.lock"}))
+    make(path, medium)
+    assert seen
+    assert set().union(*seen) == set()
+
+
+def test_a_medium_that_knows_no_modes_takes_the_backup(
+    store: Store, path: Path, medium: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FAT refuses what it cannot keep."""
+
+    def refuse(descriptor: int, mode: int) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    shot(store, path.with_name("photos"), b"one")
+    monkeypatch.setattr(os, "fchmod", refuse)
+    made = make(path, medium)
+    assert (made.photos, made.problem, write_beside(made.path, b"kit").read_bytes()) == (2, "", b"kit")
 
 
 def test_a_damaged_picture_is_named_and_not_copied(store: Store, path: Path, medium: Path) -> None:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from kiosk.base.files import write_durably
+from kiosk.base.files import make_private, write_durably
 from kiosk.store.backup.kit.contents import KitRefused
 from kiosk.store.backup.kit.county_key import CountyKey
 from kiosk.store.backup.kit.envelope import LONGEST_KIT, Envelope
@@ -35,6 +35,7 @@ def write_beside(backup: Path, sealed: bytes) -> Path:
     path = backup.with_suffix(ENDING)
     try:
         write_durably(path, sealed)
+        make_private(path)
         same = path.read_bytes() == sealed
     except OSError as error:
         raise KitRefused(f"The recovery kit {path} cannot be written: {error.strerror or error}.") from None

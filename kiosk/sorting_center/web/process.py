@@ -116,7 +116,7 @@ def sender_of(desk: Desk, settings: WebSettings) -> Sender:
     words = NoticeWords()
     logins = _folder(settings.mail_logins)
     hosts = frozenset(host.lower() for host in settings.webhook_hosts)
-    return Sender(desk.notices, {Way.MAIL: MailWay(words, logins), Way.WEBHOOK: WebhookWay(words, hosts)})
+    return Sender(desk.notices, {Way.MAIL: MailWay(words, logins, hosts), Way.WEBHOOK: WebhookWay(words, hosts)})
 
 
 def _folder(name: str | None) -> Path | None:

@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from kiosk.sorting_center.apart import BEHIND, end_when_nobody_waits
+from kiosk.sorting_center.apart import BEHIND, answer, end_when_nobody_waits, parents_lines, task_of
 from kiosk.sorting_center.listings.exports.pictures.child import Made, Task
 from kiosk.sorting_center.listings.exports.pictures.making import make
 
@@ -30,18 +30,17 @@ _task: Final = msgspec.json.Decoder(Task).decode
 def main() -> int:
     """Make it, and say what came of it on standard output, which image libraries cannot reach."""
     os.nice(BEHIND)
-    task = _task(sys.stdin.buffer.readline())
+    task = _task(task_of(parents_lines()))
     threading.Thread(target=end_when_nobody_waits, args=(sys.stdin.fileno(),), daemon=True).start()
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    answers = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     confine(task.longest_s)
-    with answers:
-        try:
-            with os.fdopen(task.descriptor, "wb") as file:
-                made = make(task.order, file)
-        except OSError as error:
-            made = Made(trouble=error.strerror or str(error))
-        answers.write(msgspec.json.encode(made))
+    try:
+        with os.fdopen(task.descriptor, "wb") as file:
+            made = make(task.order, file)
+    except OSError as error:
+        made = Made(trouble=error.strerror or str(error))
+    answer(answers, msgspec.json.encode(made))
     return 1 if made.trouble else 0
 
 

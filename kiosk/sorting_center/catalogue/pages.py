@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
 import re
 import time
 from dataclasses import dataclass
@@ -16,7 +14,6 @@ from markupsafe import Markup
 from werkzeug.exceptions import Gone, NotFound
 from werkzeug.wrappers import Response
 
-from kiosk.domain.events.rules import MAX_PICTURE_BYTES
 from kiosk.domain.money import unit_price_fen
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.photos import PictureName
@@ -25,7 +22,7 @@ from kiosk.sorting_center.catalogue.published import NoLongerPublished, Publishe
 from kiosk.sorting_center.catalogue.sitemap import MAX_SITEMAPS, PER_SITEMAP, sitemap, sitemap_index
 from kiosk.sorting_center.listings.addresses import PublicAddresses
 from kiosk.sorting_center.listings.records import Key
-from kiosk.sorting_center.photos.folder import PictureFolder
+from kiosk.sorting_center.photos.folder import PictureFolder, read_picture
 from kiosk.sorting_center.web.texts import CenterTexts
 from kiosk.texts import html
 from kiosk.texts.languages import LANGUAGES
@@ -206,20 +203,13 @@ def _picture(answer: Response, sha256: str) -> Response:
 
 def _content(path: Path, sha256: str) -> bytes | None:
     try:
-        with open(path, "rb", opener=_at_once) as file:
-            content = file.read(MAX_PICTURE_BYTES + 1)
+        content = read_picture(path, sha256)
     except OSError as error:
         _log.write(f"A published picture cannot be read: {error}", kind="unreadable")
         return None
-    if hashlib.sha256(content).hexdigest() != sha256:
+    if content is None:
         _log.write(f"A published picture is damaged: {path}", kind="damaged")
-        return None
     return content
-
-
-def _at_once(path: str, flags: int) -> int:
-    """Nothing that lies where a picture should be, a pipe for example, keeps whoever reads it."""
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _browsers() -> str:

@@ -74,7 +74,7 @@ def in_time(master: Master, rule: ChannelRule, longest_s: float = _PICTURE_S, on
     os.waitpid(pid, 0)
     try:
         found: Found = _found(said)
-    except msgspec.DecodeError:  # it was ended in between
+    except (ValueError, RecursionError):  # it was ended in between
         return (Reason(DAMAGED),)
     return found
 

@@ -6,12 +6,16 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from io import BufferedReader
 from typing import Final
 
+_END_S: Final = 3.0
+"""From the end of the parent process to that of this one, whatever hangs here."""
 BEHIND: Final = 5
 """How much nicer it is than the pages, and than who takes in."""
 
@@ -49,6 +53,36 @@ def said_of(errand: Errand) -> bytes:
     if process.returncode and not said:
         raise OSError(None, f"its process has ended with status {process.returncode}")
     return said
+
+
+def parents_lines() -> BufferedReader:
+    """Standard input of a process that the sorting center has started. Not `sys.stdin`: at its end the interpreter
+    waits for a thread that reads that, and aborts.
+    """
+    return open(sys.stdin.fileno(), "rb", closefd=False)
+
+
+def task_of(lines: BufferedReader) -> bytes:
+    """The first line. Raises SystemExit when the parent process ended before it had written all of it."""
+    task = lines.readline()
+    if not task.endswith(b"\n"):
+        raise SystemExit(1)
+    return task
+
+
+def listen(lines: BufferedReader, ending: threading.Event, heard: Callable[[bytes], object] = len) -> None:
+    """For a thread: give each line to ``heard``; at the end of the parent process set ``ending``, and exit soon."""
+    for line in lines:
+        heard(line)
+    # Nothing that hangs here may keep a process that nobody knows of.
+    threading.Timer(_END_S, os._exit, [1]).start()
+    ending.set()
+
+
+def answer(descriptor: int, said: bytes) -> None:
+    """Write it; nothing when the parent process has ended."""
+    with suppress(BrokenPipeError):
+        os.write(descriptor, said)
 
 
 def end_when_nobody_waits(descriptor: int) -> None:

@@ -29,6 +29,9 @@ Code = Literal[
     "never_came",
     "scale_valid_until",
     "valid_until",
+    "above_max",
+    "far_price",
+    "early_clock",
     "mail_taken",
     "mail_taken_in_part",
     "mail_login_refused",
@@ -70,6 +73,9 @@ _ENGLISH: Final[Mapping[Code, str]] = {
     "never_came": "{n} events of an ended epoch never came",
     "scale_valid_until": "{text} valid until {day}",
     "valid_until": "valid until {day}",
+    "above_max": "receipt {receipt} has a bag of {n} g; the scale shows {most} g at most",
+    "far_price": "receipt {receipt} has {n} fen for a kilogram; other stations have {most} fen on that day",
+    "early_clock": "{receipt} was written at {at} by a clock that is set; no event there is older than {since}",
     "mail_taken": "given to the mail server",
     "mail_taken_in_part": "given to the mail server; it refused {n} of the recipients",
     "mail_login_refused": "the mail server did not take the login ({n})",
@@ -96,7 +102,7 @@ _COUNT: Final = r"-?[0-9]+"
 _SHAPES: Final[Mapping[str, str]] = {
     **dict.fromkeys(("n", "seq", "first", "most"), _COUNT),
     "seconds": r"[0-9.]+",
-    "at": r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2} UTC",
+    **dict.fromkeys(("at", "since"), r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2} UTC"),
     "day": r"[0-9]{4}-[0-9]{2}-[0-9]{2}",
     **dict.fromkeys(("text", "said", "option"), r".+"),
 }
@@ -116,7 +122,7 @@ class Said:
 
 def moment(at: datetime) -> str:
     """Of a sentence, to the minute."""
-    return at.astimezone(UTC).strftime(_MOMENT)
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(' ', 'minutes')} UTC"
 
 
 def utc(at: str) -> datetime:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 
 import pytest
 
-from kiosk.sorting_center.apart import Errand, said_of
+from kiosk.sorting_center.apart import Errand, answer, said_of
 
 PATIENT_S = 60.0
 
@@ -53,3 +56,65 @@ def test_it_ends_with_who_waits() -> None:
         assert process.stdin is not None
         process.stdin.close()
         assert process.wait(PATIENT_S) == 1
+
+
+CHILDREN = (
+    "web.process",
+    "photos.process",
+    "catalogue.process",
+    "feed.process",
+    "web.exporting.process",
+    "listings.exports.pictures.process",
+)
+
+
+def begun(stack: ExitStack, module: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "kiosk.base.loading", f"kiosk.sorting_center.{module}"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return stack.enter_context(subprocess.Popen(command, **pipes))  # type: ignore[call-overload, no-any-return]
+
+
+def test_a_process_whose_parent_died_before_it_told_the_task_ends_in_silence() -> None:
+    with ExitStack() as stack:
+        children = {module: begun(stack, module) for module in CHILDREN}
+        for child in children.values():
+            assert child.stdin is not None
+            child.stdin.write(b'{"ledger": "sqlite:///')
+            child.stdin.close()
+        ends = {
+            module: (child.wait(PATIENT_S), child.stderr.read()) for module, child in children.items() if child.stderr
+        }
+    assert ends == dict.fromkeys(CHILDREN, (1, b""))
+
+
+LISTENING = """
+import signal, sys, threading
+from kiosk.sorting_center.apart import parents_lines, task_of
+ending = threading.Event()
+signal.signal(signal.SIGTERM, lambda *_: ending.set())
+lines = parents_lines()
+print(task_of(lines).decode().strip(), flush=True)
+threading.Thread(target=lines.readline, daemon=True).start()
+while not ending.wait(0.1):
+    pass
+"""
+
+
+def test_a_process_that_is_told_to_end_before_its_parent_ends_as_it_should() -> None:
+    """The interpreter waits at its end for who reads its own standard input, and then aborts."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", LISTENING], **pipes) as process:  # type: ignore[call-overload]
+        process.stdin.write(b"a task\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == b"a task\n"
+        os.kill(process.pid, signal.SIGTERM)
+        assert (process.wait(PATIENT_S), process.stderr.read()) == (0, b"")
+
+
+def test_an_answer_that_nobody_waits_for_is_no_trouble() -> None:
+    there, here = os.pipe()
+    answer(here, b"word")
+    assert os.read(there, 9) == b"word"
+    os.close(there)
+    answer(here, b"word")
+    os.close(here)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,8 @@ from kiosk.sorting_center.service import SortingCenter
 from tests.messaging.ports import claimed_port
 from tests.servers.rabbitmq import Vhost
 from tests.sorting_center.brokers import SOON_S, until
+from tests.sorting_center.desk.notices.receivers import listening
+from tests.sorting_center.ingest.amqp.test_link import lost, opened_and_lost
 
 pytestmark = pytest.mark.usefixtures("rabbitmq")
 
@@ -93,3 +98,42 @@ def test_a_wrong_call_is_exit_2_and_a_broker_that_is_not_there_exit_1() -> None:
             result = check(f"{scheme}://127.0.0.1:{port}")
             assert result.exit_code == 1
             assert len(result.stderr.splitlines()) == 1
+
+
+def loses(connection: socket.socket) -> None:
+    """A broker of MQTT 5 that lets everybody in, grants every topic, and is lost at the first message."""
+    connection.recv(4096)
+    connection.sendall(b"\x20\x03\x00\x00\x00")
+    while (packet := connection.recv(4096))[:1] == b"\x82":
+        connection.sendall(b"\x90\x04" + packet[2:4] + b"\x00\x01")
+
+
+def test_a_connection_that_is_lost_is_no_missing_right() -> None:
+    with listening(loses) as port:
+        result = check(f"mqtt://127.0.0.1:{port}")
+    assert "may not" not in result.stdout
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+    assert "was lost" in result.stderr
+
+
+def test_a_message_that_is_never_answered_says_nothing_of_rights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kiosk.sorting_center.ingest.check.client.ANSWER_S", 0.2)
+
+    def silent(connection: socket.socket) -> None:
+        loses(connection)
+        while connection.recv(4096):
+            pass
+
+    with listening(silent) as port:
+        result = check(f"mqtt://127.0.0.1:{port}")
+    assert "may not" not in result.stdout
+    assert any("gives no answer" in line for line in lines(result, "?"))
+
+
+def test_a_connection_of_amqp_that_is_lost_is_one_line() -> None:
+    for handle in (lost, opened_and_lost):
+        with listening(handle) as port:
+            command = [sys.executable, "-m", "kiosk.cli.sorting_center", "broker-check", f"amqp://127.0.0.1:{port}"]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert len(done.stderr.splitlines()) == 1, done.stderr

@@ -14,6 +14,7 @@ VALUES = {
     "most": 400,
     "seconds": "2.5",
     "at": "2026-11-25 04:00 UTC",
+    "since": "2025-01-01 00:00 UTC",
     "day": "2026-11-25",
     "said": say("came_twice", seq=4),
     "text": "ConnectionRefusedError: [Errno 111]",

@@ -34,7 +34,9 @@ def unpack(manifest: Manifest, payload: BinaryIO, folder: Path) -> None:
                 else:
                     _write(tar.extractfile(member), target)
         stream.finish()
-    except (tarfile.TarError, lzma.LZMAError, EOFError) as error:
+    except (UpdateRefused, OSError):
+        raise
+    except Exception as error:  # of headers made to harm, tarfile also raises ValueError, KeyError and RecursionError
         raise UpdateRefused(Why.CONTENT, f"the payload cannot be unpacked: {error}") from error
     sync_file_system(folder)
 

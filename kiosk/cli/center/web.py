@@ -42,7 +42,8 @@ _OPTIONS = (
         "webhook_hosts",
         multiple=True,
         metavar="NAME",
-        help="A host inside this network that webhooks may go to, over plain http too; once for each.",
+        help="A host inside this network that notices may go to: a webhook, over plain http too, or a mail server; "
+        "once for each.",
     ),
     click.option(
         "--mail-logins",

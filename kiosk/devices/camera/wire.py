@@ -51,7 +51,7 @@ MAX_TILT_MILLIDEG: Final = 90_000
 PictureBytes: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=MAX_PICTURE)]
 Measure: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MAX_MEASURE)]
 Value: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MAX_VALUE)]
-FrameHash: TypeAlias = Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{64})?$")]
+FrameHash: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"\A([0-9a-f]{64})?\Z")]
 Likeness: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"\A([0-9a-f]{16})?\Z")]
 
 

@@ -18,16 +18,17 @@ MAX_TOLD_ROWS: Final = 2 * MAX_DOCTOR_ROWS
 MAX_QUARANTINED: Final = 1000
 """More than fit are told in the next acknowledgement; the lists are information, ``upto`` alone decides."""
 
-Epoch = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$", max_length=16)]
+# Python's "$" also matches before a last line end, which (?!\n) forbids; "\Z" would be no pattern of JSON Schema.
+Epoch = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}(?!\n)$", max_length=16)]
 Seq = Annotated[int, msgspec.Meta(ge=1, le=MAX_SEQ)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
-Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$", max_length=64)]
-Software = Annotated[str, msgspec.Meta(pattern="^[ -~]{1,64}$", max_length=64)]
+Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}(?!\n)$", max_length=64)]
+Software = Annotated[str, msgspec.Meta(pattern=r"^[ -~]{1,64}(?!\n)$", max_length=64)]
 Ranges = Annotated[tuple[tuple[Seq, Seq], ...], msgspec.Meta(max_length=MAX_GAPS)]
 """First and last sequence number, both included."""
 
 
-BootId = Annotated[str, msgspec.Meta(pattern="^[0-9a-f-]{0,36}$", max_length=36)]
+BootId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f-]{0,36}(?!\n)$", max_length=36)]
 """The kernel's id of a boot, as in ``bootid`` of every event; "" from a station that does not say it."""
 
 
@@ -79,7 +80,7 @@ class Status(msgspec.Struct, frozen=True):
     pending: Count
     software: Software
     epoch: Epoch
-    alarm: Annotated[str, msgspec.Meta(pattern="^[a-z_]{0,32}$", max_length=32)] = ""
+    alarm: Annotated[str, msgspec.Meta(pattern=r"^[a-z_]{0,32}(?!\n)$", max_length=32)] = ""
     boot: BootId = ""
     doctor: Annotated[tuple[DoctorRow, ...], msgspec.Meta(max_length=MAX_DOCTOR_ROWS)] = ()
     doctor_more: Annotated[tuple[DoctorRow, ...], msgspec.Meta(max_length=MAX_DOCTOR_ROWS)] = ()
@@ -106,9 +107,9 @@ class Ack(msgspec.Struct, frozen=True):
     gaps: Ranges
     quarantined: Annotated[tuple[Seq, ...], msgspec.Meta(max_length=MAX_QUARANTINED)]
     head: Digest
-    generation: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{16})?$", max_length=16)] = ""
+    generation: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{16})?(?!\n)$", max_length=16)] = ""
     at: Count | None = None
-    hash_at: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{64})?$", max_length=64)] = ""
+    hash_at: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?(?!\n)$", max_length=64)] = ""
 
 
 class Resend(msgspec.Struct, frozen=True):

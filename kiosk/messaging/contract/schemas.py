@@ -26,7 +26,7 @@ def event_schema(type_: str) -> Schema:
     """The schema of a whole event of this type, envelope and data; KeyError for an unknown type."""
     cls = EVENT_TYPES[type_]
     patterns = {**IDENTITY_PATTERNS, **DETAIL_PATTERNS}
-    properties: Schema = {name: _text(rule) for name, rule in {**patterns, **OPTIONAL_PATTERNS}.items()}
+    properties: Schema = {name: text_schema(rule) for name, rule in {**patterns, **OPTIONAL_PATTERNS}.items()}
     data, parts = _parts(cls)
     properties |= {
         "type": {"const": type_},
@@ -68,8 +68,9 @@ def _tidy(part: Mapping[str, object]) -> Schema:
     return dict(part) | ({"description": " ".join(described.split())} if isinstance(described, str) else {})
 
 
-def _text(pattern: str) -> Schema:
-    return {"type": "string", "pattern": f"^(?:{pattern})$"}
+def text_schema(pattern: str) -> Schema:
+    """Of a text that matches ``pattern`` as a whole, in ECMAScript as in Python, whose ``$`` takes a last line end."""
+    return {"type": "string", "pattern": rf"^(?:{pattern})(?!\n)$"}
 
 
 def _first_line(cls: type) -> str:

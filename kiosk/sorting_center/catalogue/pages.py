@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
 import re
 import time
 from dataclasses import dataclass
@@ -16,7 +14,6 @@ from markupsafe import Markup
 from werkzeug.exceptions import Gone, NotFound
 from werkzeug.wrappers import Response
 
-from kiosk.domain.events.rules import MAX_PICTURE_BYTES
 from kiosk.domain.money import unit_price_fen
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.photos import PictureName
@@ -26,7 +23,7 @@ from kiosk.sorting_center.catalogue.sitemap import MAX_SITEMAPS, PER_SITEMAP, si
 from kiosk.sorting_center.catalogue.small_pictures import MAX_BYTES, SIDE_PX, small_path
 from kiosk.sorting_center.listings.addresses import PublicAddresses
 from kiosk.sorting_center.listings.records import Key
-from kiosk.sorting_center.photos.folder import PictureFolder
+from kiosk.sorting_center.photos.folder import PictureFolder, read_picture
 from kiosk.sorting_center.web.asked import asked_again
 from kiosk.sorting_center.web.texts import CenterTexts
 from kiosk.texts import html
@@ -136,7 +133,7 @@ def picture(sha256: str) -> Response:
     kept_s = PICTURE_KEPT_S
     if request.args.get("width") == str(SIDE_PX):
         kept_s = _MASTER_KEPT_S
-        small = _read(small_path(folder, sha256), MAX_BYTES)
+        small = _small(small_path(folder, sha256))
         if small:
             return _picture(
                 Response(small, mimetype="image/jpeg"), f"{sha256}-{SIDE_PX}", PICTURE_KEPT_S
@@ -222,27 +219,22 @@ def _picture(answer: Response, etag: str, kept_s: int) -> Response:
 
 
 def _content(path: Path, sha256: str) -> bytes | None:
-    content = _read(path, MAX_PICTURE_BYTES)
+    try:
+        content = read_picture(path, sha256)
+    except OSError as error:
+        _log.write(f"A published picture cannot be read: {error}", kind="unreadable")
+        return None
     if content is None:
-        _log.write(f"A published picture cannot be read: {path}", kind="unreadable")
-        return None
-    if hashlib.sha256(content).hexdigest() != sha256:
         _log.write(f"A published picture is damaged: {path}", kind="damaged")
-        return None
     return content
 
 
-def _read(path: Path, most_bytes: int) -> bytes | None:
+def _small(path: Path) -> bytes | None:
     try:
-        with open(path, "rb", opener=_at_once) as file:
-            return file.read(most_bytes + 1)
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
     except OSError:
         return None
-
-
-def _at_once(path: str, flags: int) -> int:
-    """Nothing that lies where a picture should be, a pipe for example, keeps whoever reads it."""
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _browsers() -> str:

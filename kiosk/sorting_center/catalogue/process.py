@@ -7,19 +7,19 @@ however it ended.
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import socket
 import sys
 import threading
 from contextlib import closing
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
 
 from kiosk.base.ending import Ending
+from kiosk.sorting_center.apart import listen, parents_lines, task_of
 from kiosk.sorting_center.catalogue.app import create_app
 from kiosk.sorting_center.catalogue.database import DeskReader
 from kiosk.sorting_center.catalogue.pages import Sources
@@ -31,7 +31,6 @@ from kiosk.sorting_center.web.guard import Hosts
 from kiosk.sorting_center.web.server import WebServer
 from kiosk.texts.templates import keep_compiled
 
-_END_S: Final = 3.0
 _PART_END_S: Final = 1.0
 _MAX_BODY_BYTES: Final = 4096
 """Nothing is sent here that has one."""
@@ -50,8 +49,9 @@ def main() -> int:
     ending = Ending()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both, and the sorting center ends this one
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
-    task = _task(sys.stdin.buffer.readline())
-    threading.Thread(target=_listen, args=(sys.stdin.buffer, ending), daemon=True).start()
+    lines = parents_lines()
+    task = _task(task_of(lines))
+    threading.Thread(target=listen, args=(lines, ending), daemon=True).start()
     try:
         serve(task.ledger, task.settings, socket.socket(fileno=task.descriptor), ending)
     except BadCatalogueSettings as error:
@@ -80,14 +80,6 @@ def serve(ledger_url: str, settings: CatalogueSettings, listening: socket.socket
             threading.Thread(target=small.run, args=(ending,), name="small pictures", daemon=True).start()
         ending.wait()
         server.stop(_PART_END_S)
-
-
-def _listen(lines: IO[bytes], ending: threading.Event) -> None:
-    for _ in lines:
-        pass
-    # Whoever started this is gone: nothing that hangs here may keep a process that nobody knows of.
-    threading.Timer(_END_S, os._exit, [1]).start()
-    ending.set()
 
 
 if __name__ == "__main__":

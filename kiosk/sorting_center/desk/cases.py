@@ -25,6 +25,8 @@ PASSING: Final = frozenset(
     {"quiet", "backlog", "gap", "offline", "reports", "never_seen", "old_software", "verification_over"}
 )
 """Kinds that are over when they are no longer seen."""
+ONCE: Final = frozenset({"impossible_mass", "impossible_price", "impossible_clock"})
+"""Kinds of a day, which nobody opens again but a person: while the reports are made again they are not seen."""
 
 
 Key = tuple[str, str, str, str]
@@ -117,7 +119,12 @@ class Cases:
             known = {_key(row): _case(row) for row in connection.execute(select(alarm_case))}
             opened = [key for key in seen if key not in known]
             again = [
-                key for key in seen if key in known and not known[key].present and known[key].state is State.CLOSED
+                key
+                for key in seen
+                if key in known
+                and not known[key].present
+                and known[key].state is State.CLOSED
+                and known[key].kind not in ONCE
             ]
             self._open(connection, [seen[key] for key in opened], now)
             self._see(connection, seen, known, now)

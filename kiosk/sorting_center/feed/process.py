@@ -15,10 +15,12 @@ import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from kiosk.base.ending import Ending
+from kiosk.sorting_center.apart import parents_lines, task_of
 from kiosk.sorting_center.feed.feed import Feed
 from kiosk.sorting_center.feed.loop import Loop
 from kiosk.sorting_center.feed.numbering import Numbering
@@ -58,7 +60,8 @@ def main() -> int:
     ending = Ending()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both, and the sorting center ends this one
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
-    told = json.loads(sys.stdin.buffer.readline())
+    lines = parents_lines()
+    told = json.loads(task_of(lines))
     try:
         ledger = Ledger.open_beside(told["ledger"])
     except LedgerError as error:
@@ -70,7 +73,7 @@ def main() -> int:
     publisher = sending(_address(told["broker"]), told["name"], health, ledger.generation)
     feed = Feed(ledger, publisher, health)
     numbering = Numbering(ledger, health, feed.loop.wake)
-    reader = threading.Thread(target=_listen, args=(sys.stdin.buffer, (feed.loop, numbering.loop), ending), daemon=True)
+    reader = threading.Thread(target=_listen, args=(lines, (feed.loop, numbering.loop), ending), daemon=True)
     parts: list[_Part] = [feed.loop, publisher, *([numbering.loop] if ledger.numbers_apart else [])]
     for part in parts:
         part.start()
@@ -82,8 +85,8 @@ def main() -> int:
     return 1 if lost else 0
 
 
-def _listen(wakes: IO[bytes], woken: Sequence[Loop], ending: threading.Event) -> None:
-    while wakes.read1(4096):  # type: ignore[attr-defined]  # a buffered reader has it
+def _listen(wakes: BufferedReader, woken: Sequence[Loop], ending: threading.Event) -> None:
+    while wakes.read1(4096):
         for part in woken:
             part.wake()
     # Whoever started this is gone: nothing that hangs here may keep a process that nobody knows of.

@@ -10,11 +10,28 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kiosk.base.files import sync_folder
+from kiosk.domain.events.rules import MAX_PICTURE_BYTES
 from kiosk.messaging.contract.photos import PictureName
+from kiosk.sorting_center.photos.jpeg import NotPlain, plain_sides
 
 
 class PictureBusy(Exception):
     """Another request writes this picture at this moment."""
+
+
+def read_picture(path: Path, sha256: str) -> bytes | None:
+    """A whole picture, to be decoded or sent to a browser; None when its file holds something else, also a JPEG that
+    is not taken any more and was before. Raises OSError.
+    """
+    with open(path, "rb", opener=_at_once) as file:
+        content = file.read(MAX_PICTURE_BYTES + 1)
+    if hashlib.sha256(content).hexdigest() != sha256:
+        return None
+    try:
+        plain_sides(content)
+    except NotPlain:
+        return None
+    return content
 
 
 class PictureFolder:
@@ -112,6 +129,11 @@ class Part:
             raise
         self._path.replace(self._target)
         sync_folder(self._target.parent)
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Nothing that lies where a picture should be, a pipe for example, keeps whoever reads it."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _is_still_there(descriptor: int, path: Path) -> bool:

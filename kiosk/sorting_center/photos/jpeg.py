@@ -1,4 +1,6 @@
-"""Whether bytes are a JPEG with nothing in it but a picture, by its markers alone (ITU T.81, annex B)."""
+"""Whether bytes are a JPEG as a station writes one: nothing but a picture, and quickly decoded. Judged by its markers
+alone (ITU T.81, annex B).
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,17 @@ from dataclasses import dataclass
 from typing import Final
 
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
-_FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2})
-"""Baseline, extended sequential, progressive: what every reader of pictures knows."""
+_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_BASELINE: Final = 0xC0
+"""The only one that stations write. A progressive picture of 750 kB may have thousands of scans, each of which costs a
+decoder a pass over the whole picture.
+"""
+_MOST_SCANS: Final = 4
+"""One for each component; a station writes one in all."""
 _TABLES: Final = frozenset({0xC4, 0xDB, 0xDD})
 _JFIF: Final = 0xE0
+_JFIF_BYTES: Final = 14
+"""Without a thumbnail; 16 with its length."""
 _RESTARTS: Final = range(0xD0, 0xD8)
 
 
@@ -27,22 +36,29 @@ class Sides:
 
 
 def plain_sides(data: bytes) -> Sides:
-    """The sides of a JPEG that has one frame, no metadata (APP1 to APP15, comments), and nothing behind its end.
-
-    Raises NotPlain. Every marker is looked at, those between the scans of a progressive picture as well.
+    """The sides of a baseline JPEG that has one frame, few scans, no metadata (APP1 to APP15, comments), and nothing
+    behind its end. Raises NotPlain. Every marker is looked at, those between the scans as well.
     """
     found: Sides | None = None
-    scans = 0
+    scans = headers = 0
     for marker, segment in _segments(data):
         if marker in _FRAMES:
             if found is not None or len(segment) < 6:
                 raise NotPlain("it has more than one frame, or a broken one")
+            if marker != _BASELINE:
+                raise NotPlain("it is no baseline JPEG")
             found = Sides(int.from_bytes(segment[3:5], "big"), int.from_bytes(segment[1:3], "big"))
         elif marker == _SCAN:
             scans += 1
             if found is None:
                 raise NotPlain("its picture begins before its frame")
-        elif marker not in _TABLES and marker != _JFIF:
+            if scans > _MOST_SCANS:
+                raise NotPlain(f"it has more than {_MOST_SCANS} scans")
+        elif marker == _JFIF:
+            headers += 1
+            if headers > 1 or len(segment) != _JFIF_BYTES:
+                raise NotPlain("it has another JFIF header than a station writes")
+        elif marker not in _TABLES:
             raise NotPlain(f"it has a segment FF{marker:02X}, which is no part of a picture")
     if found is None or not scans:
         raise NotPlain("it has no picture")

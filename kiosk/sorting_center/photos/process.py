@@ -7,7 +7,6 @@ however it ended. On standard output it writes its figures, a line of JSON now a
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import socket
 import sys
@@ -16,12 +15,13 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import msgspec
 
 from kiosk.base.ending import Ending
 from kiosk.domain.rate_limited_log import RateLimitedLog
+from kiosk.sorting_center.apart import listen, parents_lines, task_of
 from kiosk.sorting_center.kept import Kept
 from kiosk.sorting_center.ledger import Ledger, LedgerError
 from kiosk.sorting_center.photos.allowance import Allowance
@@ -37,7 +37,6 @@ from kiosk.sorting_center.photos.uploads import Uploads
 from kiosk.sorting_center.updates.downloads import Downloads
 from kiosk.sorting_center.updates.folder import OfferFolder
 
-_END_S: Final = 3.0
 _TELL_S: Final = 5.0
 _LOG_PERIOD_S: Final = 300.0
 CANNOT_BEGIN: Final = 3
@@ -54,8 +53,9 @@ def main() -> int:
     ending = Ending()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both, and the sorting center ends this one
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
-    task = _task(sys.stdin.buffer.readline())
-    threading.Thread(target=_listen, args=(sys.stdin.buffer, ending), daemon=True).start()
+    lines = parents_lines()
+    task = _task(task_of(lines))
+    threading.Thread(target=listen, args=(lines, ending), daemon=True).start()
     try:
         serve(task.ledger, task.settings, socket.socket(fileno=task.descriptor), ending)
     except (LedgerError, OSError) as error:
@@ -102,14 +102,6 @@ def _tell(photos: Photos, refusals: Refusals, ending: threading.Event) -> None:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _listen(lines: IO[bytes], ending: threading.Event) -> None:
-    for _ in lines:
-        pass
-    # Whoever started this is gone: nothing that hangs here may keep a process that nobody knows of.
-    threading.Timer(_END_S, os._exit, [1]).start()
-    ending.set()
 
 
 if __name__ == "__main__":

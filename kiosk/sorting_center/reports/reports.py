@@ -11,6 +11,7 @@ from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.reports.closings import Closings
 from kiosk.sorting_center.reports.days import Days
 from kiosk.sorting_center.reports.fleet import Fleet
+from kiosk.sorting_center.reports.impossible import Impossible
 from kiosk.sorting_center.reports.journal import Journal
 from kiosk.sorting_center.reports.lots import Lots
 from kiosk.sorting_center.reports.members import Members
@@ -50,6 +51,7 @@ class Reports:
         self.stations = Stations(tables, ledger, self.journal)
         self.closings = Closings(tables)
         self.receipts = Receipts(tables, self.journal)
+        self.impossible = Impossible(tables)
         self.members = Members(tables)
         self.names = Names(tables)
         self.lots = Lots(self.receipts)

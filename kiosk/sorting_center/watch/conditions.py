@@ -10,6 +10,9 @@ from typing import Final
 from kiosk.sorting_center.desk.cases import Condition
 from kiosk.sorting_center.desk.registry import ExpectedStation, Register
 from kiosk.sorting_center.reports.fleet import FleetRow
+from kiosk.sorting_center.reports.following.impossible import MASS
+from kiosk.sorting_center.reports.impossible import PRICE, Finding
+from kiosk.sorting_center.reports.times import moment as moment_of
 from kiosk.sorting_center.sentences import moment, say
 from kiosk.sorting_center.watch.measure import Measure
 
@@ -45,6 +48,7 @@ class Seen:
     alarms: Sequence[Group]
     quarantined: Sequence[Group]
     now: datetime
+    impossible: Sequence[Finding] = ()
 
 
 def conditions(seen: Seen) -> list[Condition]:
@@ -55,6 +59,7 @@ def conditions(seen: Seen) -> list[Condition]:
     found = [
         *(_of_alarm(group) for group in seen.alarms),
         *(_of_quarantine(group) for group in seen.quarantined if group.kind not in TOLD_BY_ALARM),
+        *(_of_finding(finding) for finding in seen.impossible),
         *(condition for row in seen.rows for condition in _of_row(row, measure)),
         *(Condition("never_seen", expected.region, expected.station) for expected in silent),
         *(_over(expected) for expected in seen.register.stations.values() if measure.is_verification_over(expected)),
@@ -71,6 +76,17 @@ def _of_alarm(group: Group) -> Condition:
 def _of_quarantine(group: Group) -> Condition:
     detail = say("set_apart", n=group.number, reason=group.kind)
     return Condition("quarantine", group.region, group.station, f"{group.kind} {group.day}", detail)
+
+
+def _of_finding(one: Finding) -> Condition:
+    if one.kind == MASS:
+        detail = say("above_max", receipt=one.about, n=one.figure, most=one.limit)
+    elif one.kind == PRICE:
+        detail = say("far_price", receipt=one.about, n=one.figure, most=one.limit)
+    else:
+        at, since = moment_of(one.figure), moment_of(one.limit)
+        detail = say("early_clock", receipt=one.about, at=moment(at), since=moment(since))
+    return Condition(one.kind, one.region, one.station, one.day, detail)
 
 
 def _of_row(row: FleetRow, measure: Measure) -> Iterator[Condition]:

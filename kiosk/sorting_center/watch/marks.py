@@ -35,6 +35,9 @@ OF_CASES: Final[Mapping[str, Mark]] = {
     "too_many_epochs": Mark.FAULT,
     "quarantine": Mark.FAULT,
     "verification_over": Mark.FAULT,
+    "impossible_mass": Mark.FAULT,
+    "impossible_price": Mark.FAULT,
+    "impossible_clock": Mark.FAULT,
     "gap": Mark.GAP,
 }
 """What a person has to settle is shown until the case is closed, also a gap that an ended epoch has left. All other

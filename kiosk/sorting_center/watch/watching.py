@@ -25,9 +25,10 @@ log = logging.getLogger(__name__)
 
 def seen(ledger: Ledger, reports: Reports, desk: Desk, now: datetime) -> Seen:
     """At this moment. Raises LedgerError and DeskError."""
-    rows = reports.fleet.rows(reports.days.day_of(now))
+    today = reports.days.day_of(now)
+    rows, impossible = reports.fleet.rows(today), reports.impossible.findings(today)
     local = now.astimezone(reports.zone)
-    return Seen(rows, desk.registry.current(), alarm_groups(ledger), quarantine_groups(ledger), local)
+    return Seen(rows, desk.registry.current(), alarm_groups(ledger), quarantine_groups(ledger), local, impossible)
 
 
 class Watch:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import signal
 import socket
 import sys
@@ -16,12 +15,13 @@ import threading
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from kiosk.base.ending import Ending
+from kiosk.sorting_center.apart import listen, parents_lines, task_of
 from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.desk.errors import DeskError
 from kiosk.sorting_center.desk.notices.mail import MailWay
@@ -45,7 +45,6 @@ from kiosk.texts.templates import keep_compiled
 _SWITCH_S: Final = 0.0005
 """Of the GIL between threads. With Python's 5 ms a page waits that long again and again for whatever follows the ledger
 or makes pictures beside it: one page of the feed in a hundred took 70 ms instead of 15."""
-_END_S: Final = 3.0
 _PART_END_S: Final = 1.0
 CANNOT_BEGIN: Final = 3
 
@@ -62,9 +61,10 @@ def main() -> int:
     ending = Ending()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both, and the sorting center ends this one
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
-    task = _task(sys.stdin.buffer.readline())
+    lines = parents_lines()
+    task = _task(task_of(lines))
     health = RemoteHealth()
-    threading.Thread(target=_listen, args=(sys.stdin.buffer, health, ending), daemon=True).start()
+    threading.Thread(target=listen, args=(lines, ending, partial(_hear, health)), daemon=True).start()
     try:
         serve(task.ledger, task.settings, socket.socket(fileno=task.descriptor), health, ending)
     except (LedgerError, DeskError, BadWebSettings) as error:
@@ -116,22 +116,18 @@ def sender_of(desk: Desk, settings: WebSettings) -> Sender:
     words = NoticeWords()
     logins = _folder(settings.mail_logins)
     hosts = frozenset(host.lower() for host in settings.webhook_hosts)
-    return Sender(desk.notices, {Way.MAIL: MailWay(words, logins), Way.WEBHOOK: WebhookWay(words, hosts)})
+    return Sender(desk.notices, {Way.MAIL: MailWay(words, logins, hosts), Way.WEBHOOK: WebhookWay(words, hosts)})
 
 
 def _folder(name: str | None) -> Path | None:
     return Path(name) if name is not None else None
 
 
-def _listen(lines: IO[bytes], health: RemoteHealth, ending: threading.Event) -> None:
-    for line in lines:
-        try:
-            health.heard(json.loads(line))
-        except (ValueError, TypeError):
-            log.warning("A line of health could not be read.")
-    # Whoever started this is gone: nothing that hangs here may keep a process that nobody knows of.
-    threading.Timer(_END_S, os._exit, [1]).start()
-    ending.set()
+def _hear(health: RemoteHealth, line: bytes) -> None:
+    try:
+        health.heard(json.loads(line))
+    except (ValueError, TypeError):
+        log.warning("A line of health could not be read.")
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     """``host`` and ``port``: where to listen, port 0 for a free one. ``cert_file`` and ``key_file``: for TLS, both or
     neither. ``names``: further names the pages are asked under; ``trusted_proxy``: the address of a reverse proxy,
     whose word about who asks is believed. ``zone``: of the center's days. ``webhook_hosts``: those inside this network
-    that webhooks may go to; ``mail_logins``: the folder of the files with users and passwords of mail servers.
+    that webhooks and mail may go to; ``mail_logins``: the folder of the files with users and passwords of mail servers.
     ``photos_dir``: where the pictures of stations are kept. ``catalogue_url``: where buyers find what is published.
     """
 

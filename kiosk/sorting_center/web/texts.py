@@ -78,7 +78,7 @@ class CenterTexts:
         match name:
             case "n" | "seq" | "first" | "most":
                 return html.bdi_number(int(value))
-            case "at":
+            case "at" | "since":
                 return _whole(local(utc(value).isoformat()))
             case "day":
                 return _whole(value)

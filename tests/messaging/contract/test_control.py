@@ -53,6 +53,23 @@ def test_a_hello_of_an_older_station_asks_for_no_hash() -> None:
     assert decode(Hello, json.dumps(told).encode()).at == 0
 
 
+@pytest.mark.parametrize(
+    ("message", "name", "value"),
+    [
+        (Hello(EPOCH, 1, 1, 0, "k"), "software", "k\n"),
+        (Hello(EPOCH, 1, 1, 0, "k"), "boot", "ab\n"),
+        (Status(False, 0, "k", EPOCH), "alarm", "fork\n"),
+        (Status(False, 0, "k", EPOCH), "alarm", "\n"),
+        (ACK, "generation", "\n"),
+        (ACK, "hash_at", "\n"),
+    ],
+)
+def test_no_text_of_a_message_ends_with_a_line_end(message: Hello | Status | Ack, name: str, value: str) -> None:
+    told = json.loads(encode(message)) | {name: value}
+    with pytest.raises(BadControl):
+        decode(type(message), json.dumps(told).encode())
+
+
 @pytest.mark.parametrize("wrong", ["x", "0123456789ABCDEF", "0123456789abcdef0"])
 def test_a_generation_that_is_none_is_refused(wrong: str) -> None:
     with pytest.raises(BadControl):

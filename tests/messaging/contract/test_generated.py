@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
 
 from kiosk.domain.clerk import Role
@@ -223,6 +227,33 @@ def test_the_schema_refuses_what_the_code_refuses(data: EventData) -> None:
 )
 def test_real_control_messages_obey_their_schema(message: Ack | Hello | Status | Resend) -> None:
     validator(type(message).__name__.lower()).validate(json.loads(encode(message)))
+
+
+def _patterns(value: object) -> set[str]:
+    if isinstance(value, dict):
+        own = {str(value["pattern"])} if isinstance(value.get("pattern"), str) else set()
+        return own.union(*map(_patterns, value.values()))
+    return set().union(*map(_patterns, value)) if isinstance(value, list) else set()
+
+
+@settings(max_examples=5)
+@given(data=st.data())
+def test_every_pattern_refuses_a_line_end_behind_a_value(data: st.DataObject) -> None:
+    """Also for an integrator who checks with Python, whose ``$`` takes a line end."""
+    found = _patterns([json.loads(text) for text in generated().values()])
+    assert len(found) > 20
+    for pattern in sorted(found):
+        value = data.draw(st.from_regex(re.compile(pattern, re.ASCII)))
+        assert not value.endswith("\n"), pattern
+        assert re.search(pattern, value) and not re.search(pattern, value + "\n"), pattern
+
+
+def test_every_pattern_is_one_of_ecmascript() -> None:
+    """JSON Schema (2020-12, 6.4 of the core) asks for that; in unicode mode an escape like ``\\Z`` is an error."""
+    program = 'for (const one of JSON.parse(require("fs").readFileSync(0, "utf8"))) new RegExp(one, "u")'
+    found = sorted(_patterns([json.loads(text) for text in generated().values()]))
+    done = subprocess.run(["node", "-e", program], input=json.dumps(found), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:

@@ -149,6 +149,20 @@ def test_it_ends_by_itself_as_soon_as_it_is_alone(broker: Broker, ledger: Ledger
         assert process.wait(SOON_S) == 0
 
 
+def test_told_to_end_before_the_sorting_center_is_it_ends_as_it_should(broker: Broker, ledger_url: str) -> None:
+    """Also while it listens for news."""
+    Ledger.open(ledger_url).close()
+    command = [sys.executable, "-m", *PROGRAM]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes) as alone:  # type: ignore[call-overload]
+        alone.stdin.write(task(ledger_url, BrokerAddress.parse(broker.url), "feed"))
+        alone.stdin.flush()
+        assert json.loads(alone.stdout.readline()) == {"trouble": ""}
+        alone.terminate()
+        assert alone.wait(SOON_S) == 0
+        assert b"Fatal" not in alone.stderr.read()
+
+
 def test_news_before_it_has_heard_its_task_are_no_trouble(
     broker: Broker, peer: Peer, ledger: Ledger, ledger_url: str, station: Station
 ) -> None:

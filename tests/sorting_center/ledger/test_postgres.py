@@ -66,6 +66,11 @@ def test_a_password_may_come_from_the_environment(
         assert ledger.counts().events == 2
 
 
+def test_a_server_that_is_not_there_says_nothing_of_a_password() -> None:
+    """Whatever its address is called."""
+    refused(LedgerUnwritable, "postgresql:///ledger?host=/nowhere/password", "cannot be opened", "No such file")
+
+
 def test_a_missing_database_is_to_be_created(postgres: PostgresServer) -> None:
     refused(LedgerMissing, postgres.url("not_there"), "not_there", "create it first")
 

@@ -22,10 +22,12 @@ from kiosk.photo.channels.rules import ChannelRule, shipped_rules
 from kiosk.photo.codec import decode_picture, encode_jpeg, metadata_markers
 from kiosk.sorting_center.listings.exports.pictures import child
 from kiosk.sorting_center.listings.exports.pictures.child import Made, Master, Order, Wanted, make_apart
-from kiosk.sorting_center.listings.exports.pictures.making import COLUMNS, make
+from kiosk.sorting_center.listings.exports.pictures.making import COLUMNS, Reason, make, picture
 from kiosk.sorting_center.web.listings.exports import REASONS
+from tests.depth import many
 from tests.photo.channels.goods import goods, tiny
 from tests.sorting_center.listings.test_exports import table_of
+from tests.sorting_center.photos.test_jpeg import ATTACK, slow
 
 DAY = date(2026, 11, 28)
 PATIENT_S = 60.0
@@ -98,10 +100,10 @@ def test_pictures_are_made_and_what_is_left_out_is_named(folder: Folder) -> None
     assert told == Made(2, 5)
     found = files_of(data)
     assert list(found) == ["shache-S0147-A/1.jpg", "shache-S0147-B/5.jpg", "report.csv"]
-    picture = found["shache-S0147-A/1.jpg"]
-    assert decode_picture(picture).shape == (800, 800, 3)
-    assert order.rule.least_bytes <= len(picture) <= order.rule.most_bytes
-    assert metadata_markers(picture) == ()
+    first = found["shache-S0147-A/1.jpg"]
+    assert decode_picture(first).shape == (800, 800, 3)
+    assert order.rule.least_bytes <= len(first) <= order.rule.most_bytes
+    assert metadata_markers(first) == ()
     report = report_of(data)
     assert [(row["picture"], row["photo"], row["reason"]) for row in report] == [
         ("shache-S0147-A/2.jpg", folder.hashes["small"], "enlarged"),
@@ -114,6 +116,38 @@ def test_pictures_are_made_and_what_is_left_out_is_named(folder: Folder) -> None
     here = io.BytesIO()
     make(order, here)
     assert here.getvalue() == data
+
+
+def test_a_picture_that_was_taken_before_and_is_not_now_is_not_decoded(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attack = folder.keep("attack", slow(many(500, torture=ATTACK)))
+    order = Order(rule("taobao_white"), (Wanted("a", (attack, folder.keep("good", good()))),), {})
+    told, data = made(order)
+    assert (told, list(files_of(data))) == (Made(1, 1), ["a/2.jpg", "report.csv"])
+    assert [(row["picture"], row["reason"]) for row in report_of(data)] == [("a/1.jpg", "damaged")]
+    monkeypatch.setattr("kiosk.photo.channels.picture.decode_picture", None)
+    assert picture(attack, order.rule) == (Reason("damaged"),)
+
+
+IN_TIME = """
+import os, sys
+from kiosk.sorting_center.listings.exports.pictures.making import Reason
+from kiosk.sorting_center.listings.exports.pictures.process import in_time
+def spin(*_):
+    while True: pass
+def large(*_):
+    return b"x" * 10**6
+for one in (spin, lambda *_: os.abort(), lambda *_: 1 / 0, lambda *_: (Reason("enlarged", 5, 3),), large):
+    found = in_time(None, None, 0.2, one)
+    print(len(found) if isinstance(found, bytes) else found)
+"""
+
+
+def test_a_picture_that_takes_too_long_or_ends_its_process_is_one_alone() -> None:
+    done = subprocess.run([sys.executable, "-c", IN_TIME], check=True, capture_output=True, text=True)
+    damaged = "(Reason(word='damaged', value='', limit=''),)"
+    assert done.stdout.splitlines() == [damaged] * 3 + ["(Reason(word='enlarged', value=5, limit=3),)", "1000000"]
 
 
 def test_every_limit_of_a_channel_is_a_line(folder: Folder) -> None:

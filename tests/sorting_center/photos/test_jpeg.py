@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
 import pytest
 from hypothesis import given, strategies
 from PIL import Image
 
+from kiosk.photo.codec import encode_jpeg
 from kiosk.sorting_center.photos.jpeg import NotPlain, Sides, plain_sides
+from tests.depth import many
 from tests.each import each
 from tests.sorting_center.photos.lanes import jpeg
 
 PLAIN = jpeg(1, 32)
+ATTACK = 22_000
+"""Scans of a file of 750 kB."""
 EXIF = Image.Exif()
 EXIF[0x010E] = "where it was taken"
 
@@ -26,7 +31,20 @@ def test_sides_are_those_of_the_frame() -> None:
     file = io.BytesIO()
     Image.new("RGB", (48, 16)).save(file, "JPEG")
     assert plain_sides(file.getvalue()) == Sides(48, 16)
-    assert plain_sides(jpeg(2, 64, progressive=True)) == Sides(64, 64)
+    assert plain_sides(encode_jpeg(np.zeros((30, 20, 3), np.uint8))) == Sides(20, 30), "as a station writes it"
+    assert plain_sides(scanned(PLAIN, 3)) == Sides(32, 32)
+
+
+def scanned(picture: bytes, more: int) -> bytes:
+    """With its last scan so many times more."""
+    return picture[:-2] + picture[picture.rindex(b"\xff\xda") : -2] * more + picture[-2:]
+
+
+def slow(scans: int) -> bytes:
+    """A small file of many scans, for each of which a decoder goes through the whole of a large picture."""
+    file = io.BytesIO()
+    Image.new("L", (4000, 4000), 128).save(file, "JPEG", quality=92, progressive=True)
+    return scanned(file.getvalue(), scans)
 
 
 @each(
@@ -45,6 +63,11 @@ def test_sides_are_those_of_the_frame() -> None:
         ("a segment beyond the end", PLAIN[:2] + b"\xff\xe0\xff\xff" + PLAIN[2:]),
         ("two frames", with_segment(0xC0, b"\x08\0\x20\0\x20\x03" + bytes(9))),
         ("arithmetic coding", PLAIN.replace(b"\xff\xc0", b"\xff\xc9", 1)),
+        ("progressive", jpeg(2, 64, progressive=True)),
+        ("extended sequential", PLAIN.replace(b"\xff\xc0", b"\xff\xc1", 1)),
+        ("five scans", scanned(PLAIN, 4)),
+        ("a thumbnail in its header", with_segment(0xE0, b"JFIF\0" + bytes(9) + bytes(300), PLAIN[:2] + PLAIN[20:])),
+        ("two headers", with_segment(0xE0, PLAIN[6:20])),
         ("no picture", b"\xff\xd8\xff\xd9"),
         ("no frame", b"\xff\xd8\xff\xda\0\x02abc\xff\xd9"),
     ],
@@ -52,6 +75,20 @@ def test_sides_are_those_of_the_frame() -> None:
 def test_what_is_not_plain(name: str, content: bytes) -> None:
     with pytest.raises(NotPlain):
         plain_sides(content)
+
+
+def test_of_thousands_of_scans_none_is_looked_at() -> None:
+    """A decoder spends minutes on them; nothing behind the frame is read here."""
+    attack = slow(many(500, torture=ATTACK))
+    frame = attack.index(b"\xff\xc2")
+    for content in (attack, attack[: frame + 30]):
+        with pytest.raises(NotPlain, match="no baseline"):
+            plain_sides(content)
+    sequential = scanned(PLAIN, many(500, torture=ATTACK))
+    with pytest.raises(NotPlain, match="scans"):
+        plain_sides(sequential[: len(scanned(PLAIN, 5))])
+    with pytest.raises(NotPlain, match="scans"):
+        plain_sides(sequential)
 
 
 def test_a_picture_that_breaks_off_anywhere_is_none() -> None:

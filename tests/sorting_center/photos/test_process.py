@@ -137,6 +137,17 @@ def test_the_sorting_center_has_it_and_ends_it_in_time(
         http.client.HTTPConnection("127.0.0.1", urlsplit(url).port, timeout=SOON_S).connect()
 
 
+def test_told_to_end_before_its_parent_is_it_ends_as_it_should(
+    process: PhotosProcess, health: Health, caplog: pytest.LogCaptureFixture
+) -> None:
+    until(lambda: health.report().photos)
+    pid = process.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGTERM)
+    until(lambda: "has ended with status" in caplog.text)
+    assert "has ended with status 0;" in caplog.text
+
+
 PARENT = """
 import sys, time
 from kiosk.sorting_center.health import Health

@@ -20,7 +20,7 @@ from kiosk.sorting_center.photos.database import PhotosUnusable
 from kiosk.sorting_center.photos.photos import Photos, Standing
 from kiosk.sorting_center.photos.refusals import Why
 from kiosk.sorting_center.photos.uploads import BrokeOff
-from tests.depth import TORTURE
+from tests.depth import TORTURE, many
 from tests.sorting_center.photos.lanes import (
     REGION,
     STATION,
@@ -31,6 +31,7 @@ from tests.sorting_center.photos.lanes import (
     jpeg,
     shots,
 )
+from tests.sorting_center.photos.test_jpeg import ATTACK, slow
 from tests.sorting_center.stations import Station
 
 
@@ -117,6 +118,7 @@ def test_only_a_plain_picture_with_its_sides_is_kept(receiving: Receiving, stati
         Shot.of(jpeg(6) + b"trailing"),
         Shot.of(b"<html>" + bytes(500)),
         Shot.of(jpeg(7, 48), 64),
+        Shot.of(slow(many(100, torture=ATTACK)), 4000),
     ]
     announce(receiving.ledger, station, *spoiled)
     receiving.follow()

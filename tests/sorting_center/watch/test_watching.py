@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.domain.events import ScaleChanged
 from kiosk.messaging.contract.control import Status
 from kiosk.sorting_center.desk.cases import State
 from kiosk.sorting_center.desk.desk import Desk
@@ -21,6 +22,7 @@ from kiosk.sorting_center.reports.reports import Reports
 from kiosk.sorting_center.watch.groups import alarm_groups, quarantine_groups
 from kiosk.sorting_center.watch.watching import Watch, seen
 from tests.sorting_center.brokers import until
+from tests.sorting_center.reports.ledgers import ClockedStation, followed
 from tests.sorting_center.staff import ZONE
 from tests.sorting_center.stations import NOW, Station, of_weight
 
@@ -80,6 +82,41 @@ def test_a_fork_of_another_day_is_a_case_of_its_own(office: Office, station: Sta
     office.ledger.accept([clone.intake(11, **of_weight(50))], "shache", "2026-11-26T04:00:00.000Z")
     (again,) = office.watch(AT + timedelta(days=1)).step()
     assert again.subject == f"{station.epoch} 2026-11-26"
+
+
+@pytest.mark.usefixtures("numbered_at_once")
+def test_figures_that_cannot_be_are_a_case_of_the_day_that_only_a_person_settles(office: Office) -> None:
+    """One of each kind, and also when the reports are made again meanwhile."""
+    one, follower = ClockedStation(), Follower(office.ledger, office.reports)
+    told = [one.start(), one.add(ScaleChanged(1, "ab" * 32, "cd" * 32, "mt_sics", 10, 30_000, "kg", True))]
+    told += [one.intake(counter, **of_weight(90_000)) for counter in (1, 2)]
+    one.at -= timedelta(days=1)
+    told += [one.intake(counter, **of_weight(1000)) for counter in (3, 4)]
+    for number, price in enumerate((2400, 2400, 2400, 12_001), 200):
+        other = ClockedStation(f"S{number:04}", f"{number:016x}")
+        told += [other.start(), other.intake(1, **of_weight(1000, price))]
+    office.ledger.accept(told, "shache", NOW)
+    followed(follower)
+    cases = office.watch().step()
+    assert [(case.kind, case.station, case.subject) for case in cases] == [
+        ("impossible_clock", "S0147", "2026-11-25"),
+        ("impossible_mass", "S0147", "2026-11-25"),
+        ("impossible_price", "S0203", "2026-11-25"),
+    ]
+    assert [case.detail for case in cases] == [
+        "0147-A-000003 was written at 2026-11-24 03:00 UTC by a clock that is set; "
+        "no event there is older than 2026-11-25 03:00 UTC",
+        "receipt 0147-A-000001 has a bag of 90160 g; the scale shows 30090 g at most",
+        "receipt 0203-A-000001 has 12001 fen for a kilogram; other stations have 2400 fen on that day",
+    ]
+    for case in cases:
+        office.desk.cases.close(case.id, case.version, "aygul", "the clerk was asked", AT)
+    with office.reports.tables.writing() as connection:
+        connection.exec_driver_sql("UPDATE stamp SET value = 'another' WHERE name = 'generation'")
+    for step in (1, 1000):
+        follower.step(step)
+        assert office.watch().step() == []
+    assert office.desk.cases.counts()[State.CLOSED] == 3
 
 
 def test_what_passes_is_closed_by_itself_and_opened_again(office: Office, station: Station) -> None:

@@ -38,6 +38,9 @@ KINDS = (
     "old_software",
     "never_seen",
     "verification_over",
+    "impossible_mass",
+    "impossible_price",
+    "impossible_clock",
 )
 HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m{{ 7*7 }}"
 

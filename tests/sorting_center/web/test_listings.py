@@ -167,6 +167,9 @@ def test_a_photo_whose_file_is_gone_or_cannot_be_read(
         patch.setattr(Path, "is_file", lambda _: True)
         path.unlink()
         assert operator.client.get(f"{offered.path}/photos/{FIRST}.jpg").status_code == 404
+    path.write_bytes(SHOTS[1])
+    assert operator.client.get(f"{offered.path}/photos/{FIRST}.jpg").status_code == 404, "another file"
+    path.unlink()
     path.symlink_to(__file__)
     assert operator.client.get(f"{offered.path}/photos/{FIRST}.jpg").status_code == 404
     assert operator.sees(offered.path).count("photo pending") == 3, "of the offer, and of what buyers see"

@@ -232,6 +232,68 @@ def test_a_header_of_a_tar_that_swells_is_stopped(tmp_path: Path) -> None:
     assert unpacked(tmp_path / "out", manifest_of(payload, 4, 7), payload) is Why.CONTENT
 
 
+def header_of(kind: bytes, size: int, changed: tuple[int, bytes] = (0, b"")) -> bytes:
+    """One block of 512 bytes with a checksum that holds, whatever was changed in it."""
+    member = tarfile.TarInfo("code/evil")
+    member.type, member.size = kind, size
+    block = bytearray(member.tobuf(tarfile.GNU_FORMAT)[:512])
+    at, raw = changed
+    block[at : at + len(raw)] = raw
+    block[148:156] = b"%06o\0 " % tarfile.calc_chksums(bytes(block))[0]
+    return bytes(block[:512])
+
+
+def records(*pairs: bytes) -> bytes:
+    """A header of pax with these records, padded to blocks, before a plain member."""
+    told = b"".join(b"%d %s\n" % (len(pair) + 2 + len(str(len(pair) + 4)), pair) for pair in pairs)
+    return header_of(b"x", len(told)) + told.ljust(-len(told) % 512 + len(told), b"\0") + header_of(b"0", 0)
+
+
+HEADERS = {
+    "a size that is no number": records(b"size=many"),
+    "a time that is no number": records(b"mtime=nan", b"uid=1e400"),
+    "a negative size": records(b"size=-5"),
+    "an endless size": records(b"size=" + b"9" * 5000),
+    "a sparse map that is none": records(b"GNU.sparse.map=a,b"),
+    "a sparse member without a size": records(b"GNU.sparse.major=1", b"GNU.sparse.minor=0"),
+    "a sparse member of no numbers": records(b"GNU.sparse.size=x", b"GNU.sparse.map=1"),
+    "a sparse member of odd numbers": records(b"GNU.sparse.size=5", b"GNU.sparse.offset=1"),
+    "a character set that is none": records(b"hdrcharset=BINARY", b"path=\xff\xfe"),
+    "a path with an end in it": records(b"path=code/\0evil"),
+    "a number below zero": header_of(b"0", 0, (124, b"\xff" * 12)),
+    "a number beyond all": header_of(b"0", 0, (124, b"\x80" + b"\xff" * 11)),
+    "a long name below zero": header_of(b"L", 0, (124, b"\xff" * 12)),
+    "records below zero": header_of(b"x", 0, (124, b"\xff" * 12)),
+    "headers of headers": header_of(b"L", 0) * 3000,
+    "records of records": header_of(b"x", 0) * 3000,
+}
+
+
+def hostile(folder: Path, tar: bytes) -> Why | None:
+    payload = lzma.compress(tar, preset=0)
+    return unpacked(folder, manifest_of(payload, 4, 5_000_000), payload)
+
+
+def test_hostile_headers_of_a_tar_are_refused(tmp_path: Path) -> None:
+    """They are read before the whole payload is known to be the signed one."""
+    found = {name: hostile(tmp_path / str(number), tar) for number, (name, tar) in enumerate(HEADERS.items())}
+    assert found == dict.fromkeys(HEADERS, Why.CONTENT)
+
+
+def test_damaged_headers_of_a_tar_are_refused(tmp_path: Path) -> None:
+    chance, plain = random.Random(7), lzma.decompress(payload_of(WHOLE))
+    for number in range(many(300, torture=20_000, quick=30)):
+        changed = bytearray(chance.choice([plain, *HEADERS.values()])[:8192])
+        start = 512 * chance.randrange(len(changed) // 512)
+        for _ in range(chance.randrange(1, 4)):
+            changed[start + chance.choice([*range(100, 136), *range(156, 160), *range(257, 512)])] = chance.randrange(
+                256
+            )
+        changed[start + 156] = chance.choice(b"0xgLKS157\0XV")
+        changed[start + 148 : start + 156] = b"%06o\0 " % tarfile.calc_chksums(bytes(changed[start : start + 512]))[0]
+        assert hostile(tmp_path / str(number), bytes(changed)) in (Why.CONTENT, Why.DAMAGED), number
+
+
 def test_a_file_that_changes_while_it_is_read_is_noticed(tmp_path: Path) -> None:
     manifest, _ = signed_for(WHOLE)
     other = payload_of([*WHOLE[:3], ("code/kiosk/__init__.py", tarfile.REGTYPE, b"v = 2")])

@@ -6,6 +6,7 @@ import smtplib
 import socket
 import ssl
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.sorting_center.desk.errors import Refused
+from kiosk.sorting_center.desk.notices.addresses import Resolve, connected, places_of, system_resolve
 from kiosk.sorting_center.desk.notices.deadline import hung_up_after
 from kiosk.sorting_center.desk.notices.outbox import Claim
 from kiosk.sorting_center.desk.notices.ports import Undelivered, Wording
@@ -35,10 +37,14 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class MailWay:
-    """``logins`` is the folder with the files that targets name; None for none."""
+    """``logins`` is the folder with the files that targets name; None for none. ``allowed`` are names of hosts inside
+    this house that may be asked.
+    """
 
     wording: Wording
     logins: Path | None = None
+    allowed: Collection[str] = ()
+    resolve: Resolve = system_resolve
     tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
     whole_s: float = WHOLE_S
 
@@ -49,9 +55,10 @@ class MailWay:
             server = MailServer.parse(claim.target.server)
             login = self._login(claim.target.login)
             message = self._message(claim)
+            places = places_of(server.host, server.port, self.allowed, self.resolve)
             with (
-                socket.create_connection((server.host, server.port), self.whole_s) as plain,
-                hung_up_after(max(0.05, self.whole_s - (time.monotonic() - begun)), plain),
+                connected(places, server.port, lambda: self._left_s(begun)) as plain,
+                hung_up_after(self._left_s(begun), plain),
             ):
                 refused = self._hand_over(plain, server, login, message)
         except Refused as error:
@@ -71,6 +78,9 @@ class MailWay:
             text = f"{type(error).__name__}{said[:120]}"
             raise Undelivered(say("mail_failed", host=claim.target.server, text=text)) from error
         return say("mail_taken_in_part", n=refused) if refused else say("mail_taken")
+
+    def _left_s(self, begun: float) -> float:
+        return max(0.05, self.whole_s - (time.monotonic() - begun))
 
     def _hand_over(self, plain: socket.socket, server: MailServer, login: Login | None, message: EmailMessage) -> int:
         first = self.tls.wrap_socket(plain, server_hostname=server.host) if server.security is Security.TLS else plain

@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 
 from kiosk.sorting_center.desk.errors import Refused
-from kiosk.sorting_center.desk.notices.addresses import Resolve, places_of, system_resolve
+from kiosk.sorting_center.desk.notices.addresses import Resolve, connected, places_of, system_resolve
 from kiosk.sorting_center.desk.notices.deadline import hung_up_after
 from kiosk.sorting_center.desk.notices.outbox import Claim, ToldCase
 from kiosk.sorting_center.desk.notices.ports import Undelivered, Wording
@@ -72,7 +72,7 @@ class WebhookWay:
         begun = time.monotonic()
         places = places_of(address.host, address.port, self.allowed, self.resolve)
         try:
-            with closing(self._connected(address, places, begun)) as connection:
+            with closing(connected(places, address.port, lambda: self._left_s(begun))) as connection:
                 status = self._ask(connection, address, claim, body, self._left_s(begun))
         except TimeoutError as error:
             raise Undelivered(say("late", host=address.host, seconds=f"{self.whole_s:g}")) from error
@@ -95,14 +95,6 @@ class WebhookWay:
 
     def _left_s(self, begun: float) -> float:
         return max(0.05, self.whole_s - (time.monotonic() - begun))
-
-    def _connected(self, address: Webhook, places: list[str], begun: float) -> socket.socket:
-        for place in places[:-1]:
-            try:
-                return socket.create_connection((place, address.port), self._left_s(begun) / 2)
-            except OSError:
-                continue
-        return socket.create_connection((places[-1], address.port), self._left_s(begun))
 
     def _ask(self, plain: socket.socket, address: Webhook, claim: Claim, body: bytes, left_s: float) -> int:
         timestamp = str(int(self.now().timestamp()))

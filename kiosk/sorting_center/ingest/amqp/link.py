@@ -48,6 +48,8 @@ _REFUSALS: Final = (
     ProbableAuthenticationError,
     ConnectionClosedByBroker,
 )
+_LOST: Final = ("StreamLostError", "CONNECTION_FORCED")
+"""A connection that broke, and a broker that is being stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +195,7 @@ class AmqpLink:
             self._close()
 
     def _not_opened(self, _connection: Connection, error: BaseException | str) -> None:
-        refusals = [found for found in _causes(error) if isinstance(found, _REFUSALS)]
+        refusals = [found for found in _causes(error) if _is_refusal(found)]
         if refusals:
             self._report(
                 f"The broker at {self._address} refuses the sorting center ({_words(refusals)}): "
@@ -268,6 +270,11 @@ def _causes(error: BaseException | str) -> Iterator[BaseException]:
         for found in inner:
             if isinstance(found, BaseException):
                 yield from _causes(found)
+
+
+def _is_refusal(error: BaseException) -> bool:
+    """The library calls any end of a connection before it is open a probable refusal, and says which in the text."""
+    return isinstance(error, _REFUSALS) and not any(word in str(error) for word in _LOST)
 
 
 def _words(refusals: Sequence[BaseException]) -> str:

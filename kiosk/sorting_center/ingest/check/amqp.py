@@ -33,8 +33,11 @@ def findings(address: BrokerAddress, regions: Sequence[str]) -> Iterator[Finding
             yield Finding(
                 Verdict.TRAP, f"{queues.ALL} is there as well, and fills up when no worker reads it: delete it"
             )
+    except AMQPError as error:
+        raise BrokerUnusable(f"the connection to the broker at {address} was lost: {error!r}") from error
     finally:
-        connection.close()
+        if connection.is_open:
+            connection.close()
     yield _UNSEEN
 
 

@@ -39,7 +39,7 @@ class TrialClient:
         self._address, self._session_s = address, session_s
         self._codes: dict[int, ReasonCode] = {}
         self._connected: ReasonCode | None = None
-        self._is_gone = False
+        self._is_gone, self._parting = False, ""
         self._news = threading.Condition()
         client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id, protocol=mqtt.MQTTv5, reconnect_on_failure=False)
         client.max_inflight_messages_set(_IN_FLIGHT)
@@ -79,12 +79,20 @@ class TrialClient:
         self._client.loop_stop()
 
     def publish(self, topic: str, payloads: list[bytes]) -> list[str]:
-        """The broker's answer to each, at QoS 1; "" for one that was not answered while others were, nor after."""
+        """The broker's answer to each, at QoS 1; "" for one that was not answered while others were, nor after.
+
+        Why it ended the connection, if it said so, is its answer to the rest.
+        """
         mids = [self._client.publish(topic, payload, qos=1).mid for payload in payloads]
         for first in range(0, len(mids), _IN_FLIGHT):
             if not self._until(partial(self._answered, mids[first : first + _IN_FLIGHT])):
                 break
-        return [str(self._codes[mid]) if mid in self._codes else "" for mid in mids]
+        return [str(self._codes[mid]) if mid in self._codes else self._parting for mid in mids]
+
+    @property
+    def is_lost(self) -> bool:
+        """The connection has ended, and the broker did not say why."""
+        return self._is_gone and not self._parting
 
     def _answered(self, mids: list[int]) -> bool:
         return self._is_gone or all(mid in self._codes for mid in mids)
@@ -140,9 +148,12 @@ class TrialClient:
 
         self._note(note)
 
-    def _on_disconnect(self, *_: Any) -> None:
+    def _on_disconnect(
+        self, _client: Any, _data: Any, flags: mqtt.DisconnectFlags, reason: ReasonCode, *_: Any
+    ) -> None:
         def note() -> None:
             self._is_gone = True
+            self._parting = str(reason) if flags.is_disconnect_packet_from_server else ""
 
         self._note(note)
 

@@ -10,7 +10,7 @@ from typing import Final
 from kiosk.messaging.contract.topics import ROOT
 from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ingest.check.client import TrialClient
-from kiosk.sorting_center.ingest.check.finding import Finding, Verdict, judged
+from kiosk.sorting_center.ingest.check.finding import BrokerUnusable, Finding, Verdict, judged
 
 REGION: Final = "broker-check"
 """No station's; nor is what is published there anything that a sorting center listens to."""
@@ -19,6 +19,7 @@ AWAY: Final = 1500
 _FULL_BATCH: Final = 1024 * 1024
 _SESSION_S: Final = 30 * 24 * 3600
 _DAY_S: Final = 24 * 3600
+_DENIED: Final = "Not authorized"
 _NOBODY: Final = "No matching subscribers"
 _UNSEEN: Final = Finding(
     Verdict.UNSEEN, "what the broker still has after a power cut cannot be seen from here: see its persistence"
@@ -35,13 +36,15 @@ def findings(address: BrokerAddress) -> Iterator[Finding]:
         packet = getattr(consumer.granted, "MaximumPacketSize", None)
     try:
         with TrialClient(address, f"{own_id}-station") as sender:
-            answers = sender.publish(topic, [b"{}"] * AWAY)
-            if not may_hear or "Not authorized" in answers or "" in answers[:1]:
+            answers = _answers(sender, topic, AWAY)
+            if "" in answers[:1]:
+                yield Finding(Verdict.UNSEEN, "the broker gives no answer to what is published: queue not tried")
+            elif not may_hear or _DENIED in answers:
                 yield Finding(Verdict.UNSEEN, "this login may not both publish and read as a station: queue not tried")
             else:
                 yield _queue(address, own_id, topic, sender, sum(answer == "Success" for answer in answers))
-            yield _nobody(sender.publish(f"{topic}/nobody", [b"{}"])[0])
-            yield _others(address, sender.publish(f"{ROOT}/{REGION}/S0001/check/{own_id}", [b"{}"])[0])
+            yield _nobody(_answers(sender, f"{topic}/nobody")[0])
+            yield _others(address, _answers(sender, f"{ROOT}/{REGION}/S0001/check/{own_id}")[0])
     finally:
         with TrialClient(address, own_id):
             pass  # throws the session away
@@ -53,6 +56,14 @@ def findings(address: BrokerAddress) -> Iterator[Finding]:
     yield _batch(address, own_id, topic, packet)
     yield _shared(address, own_id, topic)
     yield _UNSEEN
+
+
+def _answers(sender: TrialClient, topic: str, count: int = 1) -> list[str]:
+    """Of the broker. Raises BrokerUnusable when the connection is lost: that says nothing of rights."""
+    answers = sender.publish(topic, [b"{}"] * count)
+    if "" in answers and sender.is_lost:
+        raise BrokerUnusable("the connection to the broker was lost: look whether it runs, then try again")
+    return answers
 
 
 def _queue(address: BrokerAddress, own_id: str, topic: str, sender: TrialClient, confirmed: int) -> Finding:
@@ -75,8 +86,12 @@ def _nobody(answer: str) -> Finding:
 
 
 def _others(address: BrokerAddress, answer: str) -> Finding:
-    if answer == "Not authorized" or answer == "":
+    if answer == _DENIED:
         return Finding(Verdict.OK, "this login may not speak for a station")
+    if answer == "":
+        return Finding(
+            Verdict.UNSEEN, "the broker gives no answer to a message of another station: its right is not seen"
+        )
     return judged(
         _is_this_machine(address.host),
         "everybody may speak for every station, but nobody else than this machine connects here",

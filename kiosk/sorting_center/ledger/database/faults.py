@@ -51,14 +51,15 @@ def damaged(address: LedgerAddress, why: str) -> LedgerDamaged:
 
 
 def _refused(address: LedgerAddress, said: str) -> LedgerError:
-    if "password" in said or "authentication" in said or "no pg_hba.conf entry" in said:
+    why = said.rpartition(" failed: ")[2]  # what is before it is the server's address
+    if "password" in why or "authentication" in why or "no pg_hba.conf entry" in why:
         return LedgerAddressError(
             f"the database server does not let the ledger {address} in ({said}): check the user, and the password in "
             "PGPASSWORD or ~/.pgpass"
         )
-    if "role" in said and "does not exist" in said:
+    if "role" in why and "does not exist" in why:
         return LedgerAddressError(f"the database server knows no such user: {address} ({said})")
-    if "database" in said and "does not exist" in said:
+    if "database" in why and "does not exist" in why:
         return LedgerMissing(f"there is no database for the ledger {address}: create it first, empty ({said})")
     return LedgerUnwritable(f"the ledger {address} cannot be opened: {said}")
 

@@ -19,6 +19,7 @@ from kiosk.domain.moment import ClockQuality
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.rows import insert_missing, insert_rows, upsert_rows
 from kiosk.sorting_center.reports.figures import halves
+from kiosk.sorting_center.reports.following.impossible import note_impossible
 from kiosk.sorting_center.reports.following.names import name_rows
 from kiosk.sorting_center.reports.following.page import MAX_KEY, BareIntake, Page, ToldEvent
 from kiosk.sorting_center.reports.following.parcels import parcel_rows
@@ -35,6 +36,7 @@ from kiosk.sorting_center.reports.tables.schema import (
     receipt,
     station_day,
     station_goods,
+    station_price,
     told,
     void,
 )
@@ -60,6 +62,7 @@ class _Receipt(msgspec.Struct, frozen=True):
     bags: int
     net_g: int
     amount_fen: int
+    price_fen: int
     clock: str
     boot: int
     monotonic_ms: int
@@ -110,6 +113,7 @@ class _Sums:
             (station_goods, (row.day, row.region, row.station, row.product, row.mode)),
             (station_day, (row.day, row.region, row.station)),
             (county_hour, (row.day, row.hour, row.region, row.product, row.mode)),
+            (station_price, (row.day, row.region, row.product, row.station, row.price_fen)),
         ):
             sums = self._sums[table]
             before = sums.get(key)
@@ -143,6 +147,7 @@ class Applying:
         upsert_rows(self._connection, parcel, parcel_rows(page.events), unless_null=True)
         upsert_rows(self._connection, name, name_rows(page.events), unless_null=True)
         self._note_newest(page)
+        note_impossible(self._connection, page.events, page.counted)
 
     def _add_voids(self, page: Page) -> set[ReceiptKey]:
         rows = [
@@ -181,6 +186,7 @@ class Applying:
         return _Receipt(
             *(one.station, data.receipt or "", one.region, one.epoch, one.seq, one.feedseq, data.lot or ""),
             *(data.product[:MAX_KEY], data.mode[:MAX_KEY], one.member, one.bags, data.net_g, data.amount_fen),
+            one.price_fen,
             *(one.clock, boot, monotonic_ms, one.written_ms, one.received_ms),
             *(where.at_ms, where.day, where.hour, where.late, False),
         )
@@ -189,7 +195,7 @@ class Applying:
         where = place(None, one.received_ms, self._zone)
         return _Receipt(
             *(one.station, one.receipt, one.region, one.epoch, one.seq, one.feedseq, one.lot),
-            *(one.product[:MAX_KEY], one.mode[:MAX_KEY], None, 0, one.net_g, one.amount_fen),
+            *(one.product[:MAX_KEY], one.mode[:MAX_KEY], None, 0, one.net_g, one.amount_fen, 0),
             *(ClockQuality.UNSET.value, _NO_BOOT, 0, one.received_ms, one.received_ms),
             *(where.at_ms, where.day, where.hour, where.late, False),
         )

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, select
 
 from kiosk.domain.events import DayClosed, ListingSubmitted
 from kiosk.domain.moment import ClockQuality
+from kiosk.domain.money import MAX_FEN_PER_KG
 from kiosk.domain.trade import NON_MEMBER
 from kiosk.sorting_center.ledger import schema as ledger
 from kiosk.sorting_center.ledger.database.places import feed_page, placed_events
@@ -41,7 +42,14 @@ class _Data(msgspec.Struct):
     party: str = ""
     net_g: int = 0
     amount_fen: int = 0
+    price_fen_per_kg: int = 0
+    e_g: int = 0
+    max_g: int = 0
     bags: msgspec.Raw = msgspec.Raw(b"[]")
+
+
+class _Bag(msgspec.Struct):
+    gross_g: int
 
 
 class _Envelope(msgspec.Struct):
@@ -71,6 +79,7 @@ _closed: Final = msgspec.json.Decoder(_ClosedEvent)
 _offered: Final = msgspec.json.Decoder(_OfferEvent)
 _NOTHING: Final = _Data()
 _lines: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_bags: Final = msgspec.json.Decoder(list[_Bag])
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +129,20 @@ class ToldEvent:
             return len(_lines.decode(self.data.bags))
         except msgspec.ValidationError:  # from before the rules
             return 0
+
+    @property
+    def heaviest_g(self) -> int:
+        """Of the bags of an intake, with its container."""
+        try:
+            return max((bag.gross_g for bag in _bags.decode(self.data.bags)), default=0)
+        except msgspec.ValidationError:  # from before the rules
+            return 0
+
+    @property
+    def price_fen(self) -> int:
+        """Of a kilogram; 0 for what no station asks, from before the rules."""
+        price = self.data.price_fen_per_kg
+        return price if 0 < price <= MAX_FEN_PER_KG else 0
 
     @property
     def member(self) -> str | None:

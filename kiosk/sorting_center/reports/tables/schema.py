@@ -38,6 +38,7 @@ receipt = Table(
     Column("bags", BigInteger, nullable=False),
     Column("net_g", BigInteger, nullable=False),
     Column("amount_fen", BigInteger, nullable=False),
+    Column("price_fen", BigInteger, nullable=False),
     Column("clock", Code, nullable=False),
     Column("boot", BigInteger, nullable=False),
     Column("monotonic_ms", BigInteger, nullable=False),
@@ -55,7 +56,7 @@ receipt = Table(
     sqlite_with_rowid=False,
 )
 """One row for each receipt the ledger counts. ``at_ms`` is the corrected time, null where nobody can know it: then
-``day`` and ``hour`` are those of the arrival."""
+``day`` and ``hour`` are those of the arrival. ``price_fen`` is of a kilogram, 0 where it is not known."""
 
 void = Table(
     "void",
@@ -219,4 +220,52 @@ county_hour = Table(
 )
 """The same sums over all stations, by the hour."""
 
-SUMS: Final = (station_goods, station_day, county_hour)
+station_price = Table(
+    "station_price",
+    metadata,
+    Column("day", Code, primary_key=True),
+    Column("region", Code, primary_key=True),
+    Column("product", Code, primary_key=True),
+    Column("station", Code, primary_key=True),
+    Column("price_fen", BigInteger, primary_key=True, autoincrement=False),
+    *_measures(),
+    sqlite_with_rowid=False,
+)
+"""The same sums by the price of a kilogram."""
+
+scale_limit = Table(
+    "scale_limit",
+    metadata,
+    Column("station", Code, primary_key=True),
+    Column("region", Code, primary_key=True),
+    Column("limit_g", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What each station's scale can show at most, as its newest event of a changed scale says."""
+
+epoch_begin = Table(
+    "epoch_begin",
+    metadata,
+    Column("station", Code, primary_key=True),
+    Column("region", Code, primary_key=True),
+    Column("epoch", Code, primary_key=True),
+    Column("written_ms", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""When the first event of an epoch was written, where its clock was set."""
+
+impossible = Table(
+    "impossible",
+    metadata,
+    Column("kind", Code, primary_key=True),
+    Column("region", Code, primary_key=True),
+    Column("station", Code, primary_key=True),
+    Column("day", Code, primary_key=True),
+    Column("about", Code, nullable=False),
+    Column("figure", BigInteger, nullable=False),
+    Column("allowed", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""See `impossible.Finding`; those of prices are not in it."""
+
+SUMS: Final = (station_goods, station_day, county_hour, station_price)

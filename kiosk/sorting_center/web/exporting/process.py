@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from kiosk.sorting_center.apart import BEHIND, Errand, end_when_nobody_waits, said_of
+from kiosk.sorting_center.apart import BEHIND, Errand, answer, end_when_nobody_waits, parents_lines, said_of, task_of
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.reports import Reports
 from kiosk.sorting_center.web.exporting.making import Order, make
@@ -56,7 +56,7 @@ def make_apart(order: Order, ledger_url: str, zone: ZoneInfo, to: IO[bytes]) -> 
 def main() -> int:
     """Make it."""
     os.nice(BEHIND)
-    task = _task(sys.stdin.buffer.readline())
+    task = _task(task_of(parents_lines()))
     threading.Thread(target=end_when_nobody_waits, args=(sys.stdin.fileno(),), daemon=True).start()
     try:
         with Reports.open(task.ledger, ZoneInfo(task.zone)) as reports, os.fdopen(task.descriptor, "wb") as file:
@@ -69,8 +69,7 @@ def main() -> int:
 
 
 def _failed(trouble: Trouble) -> int:
-    sys.stdout.buffer.write(msgspec.json.encode(trouble))
-    sys.stdout.buffer.flush()
+    answer(sys.stdout.fileno(), msgspec.json.encode(trouble))
     return 1
 
 

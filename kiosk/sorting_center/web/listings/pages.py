@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from flask import make_response, redirect, request, send_file, url_for
+from flask import make_response, redirect, request, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
@@ -18,6 +18,7 @@ from kiosk.sorting_center.desk.errors import Refused
 from kiosk.sorting_center.desk.people import Role
 from kiosk.sorting_center.listings.listings import MAX_STORY, MAX_TITLE, Doing, Listings
 from kiosk.sorting_center.listings.records import ITSELF, VOIDED, Deed, Key, Listing, State, Texts
+from kiosk.sorting_center.photos.folder import read_picture
 from kiosk.sorting_center.web.access import Pages, current, doors
 from kiosk.sorting_center.web.asked import whole_number
 from kiosk.sorting_center.web.frame import show, texts
@@ -84,7 +85,11 @@ def photo(region: str, station: str, lot: str, sha256: str) -> Response:
     for one in (*found.photos(listing), *found.buyers_photos(listing)):
         if one.sha256 == sha256 and one.known and one.path is not None:
             with suppress(OSError):  # it was here a moment ago
-                return send_file(one.path, mimetype="image/jpeg", etag=sha256)
+                if (content := read_picture(one.path, sha256)) is not None:
+                    answer = make_response(content)
+                    answer.mimetype = "image/jpeg"
+                    answer.set_etag(sha256)
+                    return answer.make_conditional(request)
     raise NotFound("this listing has no such photo, or it is not here")
 
 

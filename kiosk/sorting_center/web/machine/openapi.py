@@ -12,6 +12,7 @@ from flask import Response, current_app, jsonify, request
 from werkzeug.exceptions import BadRequest
 
 from kiosk.messaging.contract.envelope import DETAIL_PATTERNS, IDENTITY_PATTERNS, MAX_SEQ, OPTIONAL_PATTERNS
+from kiosk.messaging.contract.schemas import text_schema
 from kiosk.sorting_center.health import HealthReport
 from kiosk.sorting_center.ledger.overview import Counts, IntakeRow, StationRow, Totals
 from kiosk.sorting_center.web.access import EVERYONE, Need, Pages, doors
@@ -246,7 +247,7 @@ def _feed_event() -> Schema:
         "description": "An event as its station has hashed it, and `feedseq`.",
         "type": "object",
         "properties": {
-            **{name: {"type": "string", "pattern": f"^(?:{rule})$"} for name, rule in texts.items()},
+            **{name: text_schema(rule) for name, rule in texts.items()},
             "seq": {"type": "integer", "minimum": 1, "maximum": MAX_SEQ},
             "feedseq": {"type": "integer", "minimum": 1, "description": "Its place; not part of the hash."},
             "data": {"type": "object"},

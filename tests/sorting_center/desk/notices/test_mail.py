@@ -27,6 +27,10 @@ def logins(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def way(papers: Certificates, logins: Path | None = None, *, whole_s: float = 30.0) -> MailWay:
+    return MailWay(Words(), logins, {"localhost"}, tls=papers.client, whole_s=whole_s)
+
+
 def letter(port: int, security: str = "starttls", login: str = "") -> Claim:
     server = f"localhost:{port}/{security}"
     return claim(
@@ -50,7 +54,7 @@ def test_a_letter_goes_out_over_starttls_and_over_tls(papers: Certificates, logi
     for security, tls in (("starttls", None), ("tls", papers.server)):
         post = Smtp(papers.server)
         with listening(post, tls) as port:
-            said = MailWay(Words(), logins, papers.client).send(letter(port, security, "office"))
+            said = way(papers, logins).send(letter(port, security, "office"))
         assert said == "given to the mail server"
         assert post.logins == [b"\0center\0" + PASSWORD.encode()]
         assert post.said.count("RCPT") == 2
@@ -67,19 +71,19 @@ def test_no_password_is_said_before_tls(papers: Certificates, logins: Path) -> N
     for answer in ("502 no", "454 not now"):
         post = Smtp(papers.server, {"STARTTLS": answer})
         with listening(post) as port:
-            refused(MailWay(Words(), logins, papers.client), letter(port, login="office"))
+            refused(way(papers, logins), letter(port, login="office"))
         assert "AUTH" not in post.said
         assert "MAIL" not in post.said
     post = Smtp(papers.server, {"EHLO": "250 receiver.example"})
     with listening(post) as port:
-        assert "NotSupported" in refused(MailWay(Words(), logins, papers.client), letter(port, login="office"))
+        assert "NotSupported" in refused(way(papers, logins), letter(port, login="office"))
     assert "AUTH" not in post.said
 
 
 def test_a_certificate_that_nobody_vouches_for_is_none(papers: Certificates, logins: Path, tmp_path: Path) -> None:
     post = Smtp(certificates(tmp_path).server)
     with listening(post) as port:
-        assert "ertificate" in refused(MailWay(Words(), logins, papers.client), letter(port, login="office"))
+        assert "ertificate" in refused(way(papers, logins), letter(port, login="office"))
     assert "AUTH" not in post.said
 
 
@@ -93,7 +97,7 @@ def test_what_the_server_refuses_is_told_without_its_words(papers: Certificates,
     ]:
         post = Smtp(papers.server, {word: answer})
         with listening(post) as port:
-            assert said in refused(MailWay(Words(), logins, papers.client), letter(port, login="office")), word
+            assert said in refused(way(papers, logins), letter(port, login="office")), word
 
 
 def test_a_server_that_stalls_drips_or_hangs_up(papers: Certificates) -> None:
@@ -112,10 +116,10 @@ def test_a_server_that_stalls_drips_or_hangs_up(papers: Certificates) -> None:
 
     for handle in (stalls, drips):
         with listening(handle) as port:
-            assert "no answer within 0.5 s" in refused(MailWay(Words(), tls=papers.client, whole_s=0.5), letter(port))
+            assert "no answer within 0.5 s" in refused(way(papers, whole_s=0.5), letter(port))
     for garbage in (b"", b"\xff\xfe" * 100 + b"\r\n", b"220 x\r\n" + b"9" * 100_000):
         with listening(lambda connection, garbage=garbage: connection.sendall(garbage)) as port:  # type: ignore[misc]
-            assert "mail server" in refused(MailWay(Words(), tls=papers.client), letter(port))
+            assert "mail server" in refused(way(papers), letter(port))
 
 
 def test_a_login_that_is_not_there_says_which(logins: Path, papers: Certificates) -> None:
@@ -127,4 +131,32 @@ def test_a_login_that_is_not_there_says_which(logins: Path, papers: Certificates
         (logins, "one-line", "two lines"),
         (logins, "no-text", "cannot be read"),
     ]:
-        assert said in refused(MailWay(Words(), folder, papers.client), letter(1, login=name))
+        assert said in refused(way(papers, folder), letter(1, login=name))
+
+
+def test_a_server_inside_a_network_is_asked_only_when_it_was_allowed(papers: Certificates) -> None:
+    asked: list[socket.socket] = []
+    with listening(asked.append) as port:
+        for place in ("127.0.0.1", "::1", "10.0.0.7", "::ffff:192.168.1.1", "169.254.169.254"):
+            said = refused(MailWay(Words(), resolve=lambda *_, place=place: [place]), letter(port))  # type: ignore[misc]
+            assert f"localhost is {place}, which is not in the open net" in said
+            assert "--allow-webhook-host" in said
+        assert "not in the open net" in refused(
+            MailWay(Words(), resolve=lambda *_: ["93.184.216.34", "127.0.0.1"]), letter(port)
+        ), "one of several is enough"
+    assert asked == []
+
+
+def test_a_server_is_asked_at_the_address_that_was_looked_at(papers: Certificates, logins: Path) -> None:
+    """A name that stands for another address a moment later leads nowhere else; of several the first that answers."""
+    names: list[str] = []
+
+    def resolve(host: str, _port: int) -> list[str]:
+        names.append(host)
+        return ["127.0.0.2", "127.0.0.1"]
+
+    post = Smtp(papers.server)
+    with listening(post) as port:
+        one = letter(port)
+        MailWay(Words(), allowed={"localhost"}, resolve=resolve, tls=papers.client).send(one)
+    assert names == ["localhost"]

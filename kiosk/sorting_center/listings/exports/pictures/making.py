@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from kiosk.photo.channels.picture import ChannelRefused, make_picture_from_jpeg
-from kiosk.photo.channels.rules import MOST_BYTES, ChannelRule
+from kiosk.photo.channels.rules import ChannelRule
 from kiosk.sorting_center.export.spreadsheet import csv_lines
 from kiosk.sorting_center.listings.exports.pictures.child import Made, Master, Order
+from kiosk.sorting_center.photos.folder import read_picture
 
 COLUMNS: Final = ("picture", "photo", "reason", "value", "limit", "meaning")
 REPORT: Final = "report.csv"
 MISSING: Final = "missing"
 """Not here, or its file cannot be read."""
 DAMAGED: Final = "damaged"
-"""Other bytes than were received, or no picture."""
+"""Other bytes than were received, no picture, or one that takes too long."""
 _SAME_TIME: Final = (1980, 1, 1, 0, 0, 0)
 """Of every file, so that the same pictures come to the same ZIP; the first that the format has."""
 _READABLE: Final = 0o644 << 16
@@ -34,14 +34,36 @@ class Reason:
     limit: int | str = ""
 
 
-def make(order: Order, to: IO[bytes]) -> Made:
+Found = bytes | tuple[Reason, ...]
+"""A picture, or every reason why there is none."""
+
+
+def picture(master: Master, rule: ChannelRule) -> Found:
+    """The channel's picture, or every reason why there is none."""
+    if not master.path:
+        return (Reason(MISSING),)
+    try:
+        jpeg = read_picture(Path(master.path), master.sha256)
+    except OSError:
+        return (Reason(MISSING),)
+    if jpeg is None:
+        return (Reason(DAMAGED),)
+    try:
+        return make_picture_from_jpeg(jpeg, rule).data
+    except ChannelRefused as refused:
+        return tuple(Reason(row.reason.value, row.value, row.limit) for row in refused.findings)
+    except Exception:  # whatever a library makes of a stranger's file, the others are made
+        return (Reason(DAMAGED),)
+
+
+def make(order: Order, to: IO[bytes], one: Callable[[Master, ChannelRule], Found] = picture) -> Made:
     """``{id}/1.jpg`` and so on in the order of the photos, the name of one that is left out remains free; and REPORT.
-    Raises OSError.
+    ``one`` makes each of them. Raises OSError.
     """
     made, left_out = 0, list[tuple[str, Master, tuple[Reason, ...]]]()
     with ZipFile(to, "w", ZIP_STORED) as archive:
         for name, master in _names(order):
-            found = picture(master, order.rule)
+            found = one(master, order.rule)
             if isinstance(found, bytes):
                 archive.writestr(_entry(name), found)
                 made += 1
@@ -50,25 +72,6 @@ def make(order: Order, to: IO[bytes]) -> Made:
         rows = ([name, master.sha256, *cells] for name, master, why in left_out for cells in _said(why, order.words))
         archive.writestr(_entry(REPORT), b"".join(csv_lines(COLUMNS, rows, str)))
     return Made(made, len(left_out))
-
-
-def picture(master: Master, rule: ChannelRule) -> bytes | tuple[Reason, ...]:
-    """The channel's picture, or every reason why there is none."""
-    if not master.path:
-        return (Reason(MISSING),)
-    try:
-        with Path(master.path).open("rb") as file:
-            jpeg = file.read(MOST_BYTES + 1)
-    except OSError:
-        return (Reason(MISSING),)
-    if hashlib.sha256(jpeg).hexdigest() != master.sha256:
-        return (Reason(DAMAGED),)
-    try:
-        return make_picture_from_jpeg(jpeg, rule).data
-    except ChannelRefused as refused:
-        return tuple(Reason(row.reason.value, row.value, row.limit) for row in refused.findings)
-    except Exception:  # whatever a library makes of a stranger's file, the others are made
-        return (Reason(DAMAGED),)
 
 
 def _names(order: Order) -> Iterator[tuple[str, Master]]:

@@ -6,43 +6,77 @@ process, and nothing of the pages.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from kiosk.sorting_center.apart import BEHIND, end_when_nobody_waits
-from kiosk.sorting_center.listings.exports.pictures.child import Made, Task
-from kiosk.sorting_center.listings.exports.pictures.making import make
+from kiosk.photo.channels.rules import ChannelRule
+from kiosk.sorting_center.apart import BEHIND, answer, end_when_nobody_waits, parents_lines, task_of
+from kiosk.sorting_center.listings.exports.pictures.child import Made, Master, Task
+from kiosk.sorting_center.listings.exports.pictures.making import DAMAGED, Found, Reason, make, picture
 
 _MEMORY_BYTES: Final = 500_000_000
 """A master of 8 MB may have 40 megapixels, 120 MB decoded; what is made of it is smaller."""
+_LIBC: Final = ctypes.CDLL(None)
+_DIE_WITH_PARENT: Final = 1  # PR_SET_PDEATHSIG, prctl(2)
+_PICTURE_S: Final = 10.0
+"""Of a processor, for one picture: the largest master takes about two."""
 
 
 _task: Final = msgspec.json.Decoder(Task).decode
+_found: Final = msgspec.msgpack.Decoder(Found).decode
 
 
 def main() -> int:
     """Make it, and say what came of it on standard output, which image libraries cannot reach."""
     os.nice(BEHIND)
-    task = _task(sys.stdin.buffer.readline())
+    task = _task(task_of(parents_lines()))
     threading.Thread(target=end_when_nobody_waits, args=(sys.stdin.fileno(),), daemon=True).start()
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    answers = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     confine(task.longest_s)
-    with answers:
-        try:
-            with os.fdopen(task.descriptor, "wb") as file:
-                made = make(task.order, file)
-        except OSError as error:
-            made = Made(trouble=error.strerror or str(error))
-        answers.write(msgspec.json.encode(made))
+    try:
+        with os.fdopen(task.descriptor, "wb") as file:
+            made = make(task.order, file, in_time)
+    except OSError as error:
+        made = Made(trouble=error.strerror or str(error))
+    answer(answers, msgspec.json.encode(made))
     return 1 if made.trouble else 0
+
+
+_One = Callable[[Master, ChannelRule], Found]
+
+
+def in_time(master: Master, rule: ChannelRule, longest_s: float = _PICTURE_S, one: _One = picture) -> Found:
+    """What ``one`` gives, made in a fork of this process: whatever a picture does to a decoder, the others are made."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            _LIBC.prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+            os.close(reading)
+            signal.setitimer(signal.ITIMER_PROF, longest_s)
+            with os.fdopen(writing, "wb") as pipe:
+                pipe.write(msgspec.msgpack.encode(one(master, rule)))
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        said = pipe.read()
+    os.waitpid(pid, 0)
+    try:
+        found: Found = _found(said)
+    except (ValueError, RecursionError):  # it was ended in between
+        return (Reason(DAMAGED),)
+    return found
 
 
 def confine(longest_s: float) -> None:

@@ -125,6 +125,37 @@ def test_all_reasons_are_named_at_once() -> None:
     assert {Reason.BLUR, Reason.TILT, Reason.FRAMING} <= reasons(inspection)
 
 
+FIRST = [
+    (View("badam", hand=True), Reason.HAND),
+    (View("badam", hand=True, banding=True), Reason.HAND),
+    (View("badam", blur=True), Reason.BLUR),
+    (View("badam", black=True), Reason.DARK),
+    (View("badam", dark=True, blur=True), Reason.DARK),
+    (View("empty", bright=True, tilt=True), Reason.EMPTY),
+    (View("badam", banding=True), Reason.BANDING),
+]
+
+
+@each(("view", "first"), FIRST)
+def test_what_must_be_done_first_is_named_first(view: View, first: Reason) -> None:
+    inspection = inspect(draw_view(view), faces=NoFaces())
+    assert inspection.verdict.findings[0].reason is first, inspection.verdict
+    if view.hand:
+        assert Reason.BANDING not in reasons(inspection), "its edge and its shadow pass for stripes"
+
+
+def test_a_person_and_a_hand_come_before_everything_else() -> None:
+    found = inspect(draw_view(View("badam", hand=True, face=True))).verdict.findings
+    assert [one.reason for one in found[:2]] == [Reason.FACE, Reason.HAND]
+
+
+def test_a_mat_of_which_nothing_is_seen_is_put_there_before_the_lens_is_wiped() -> None:
+    frame = cv2.GaussianBlur(draw_view(View("badam")), (0, 0), 12)
+    frame[:300], frame[-300:], frame[:, :500], frame[:, -500:] = 120, 120, 120, 120
+    found = [one.reason for one in inspect(frame, faces=NoFaces()).verdict.findings]
+    assert found == [Reason.MAT, Reason.BLUR]
+
+
 def test_a_lamp_mirrored_in_the_goods_is_glare(stage: Stage) -> None:
     frame = stage.frame.copy()
     cv2.circle(frame, (830, 530), 16, (255, 255, 255), -1, cv2.LINE_AA)

@@ -27,13 +27,12 @@ _FOCUS_WIDTH_PX = 960
 _CLIPPED = 250
 _GLARE_LEAST = 240
 """Lowest channel of a mirrored lamp; white goods stay below at a right exposure."""
-_GLARE_STEP = 17.0
-"""Of a lamp's lowest channel above that of the brighter goods around it. Measured: 14 at most on good shots, of a white
-label that shines; 20 at least where a lamp breaks up on the pores of an orange, which lights the skin between."""
-_SPECK_STEP = 35.0
-"""Grey levels of specks above what lies around them, on average: white goods have no such step."""
+_GLARE_STEP = 35.0
+"""Grey levels above what lies around it: white goods have no such step."""
+_GLARE_COLOR_STEP = 54.0
+"""The same of the lowest channel. A lamp that breaks up on the pores of an orange lights the skin between them, but its
+color stays. Measured: 63 and more there; 45 at most of a white label that shines, which is no glare."""
 _GLARE_RING_PX = 9
-_BRIGHTER_PERCENT = 85
 _GLARE_LARGEST = 20
 _GLARE_LEAST_PX = 4
 """Less is noise."""
@@ -141,12 +140,15 @@ def _mirrors(raw: BgrImage, lowest: NDArray[np.uint8], mask: NDArray[np.uint8]) 
     if is_speck.any():
         is_speck &= _brighter_specks(grey, goods, labels, number)
     lamps = [label for label in largest if areas[label] >= _GLARE_LEAST_PX]
-    mirrored = [label for label in lamps if _stands_out(lowest, goods, labels == label, stats[label])]
+    mirrored = [label for label in lamps if _stands_out((grey, lowest), goods, labels == label, stats[label])]
     return [int(area) for area in (*areas[is_speck], *areas[mirrored])]
 
 
 def _stands_out(
-    lowest: NDArray[np.uint8], goods: NDArray[np.uint8], blob: NDArray[np.bool_], stats: NDArray[np.int32]
+    grey_and_lowest: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    goods: NDArray[np.uint8],
+    blob: NDArray[np.bool_],
+    stats: NDArray[np.int32],
 ) -> bool:
     left, top, width, height = (int(value) for value in stats[:4])
     reach = _GLARE_RING_PX
@@ -155,8 +157,8 @@ def _stands_out(
     around = (near > 0) & (goods[part] > 0)
     if not around.any():
         return False
-    brighter = np.percentile(lowest[part][around], _BRIGHTER_PERCENT)
-    return float(lowest[part][blob[part]].mean() - brighter) >= _GLARE_STEP
+    steps = (plane[part][blob[part]].mean() - np.median(plane[part][around]) for plane in grey_and_lowest)
+    return any(step >= least for step, least in zip(steps, (_GLARE_STEP, _GLARE_COLOR_STEP), strict=True))
 
 
 def _brighter_specks(
@@ -168,7 +170,7 @@ def _brighter_specks(
     of = labels[here]
     seen = np.maximum(np.bincount(of, minlength=number), 1)
     brighter = np.bincount(of, grey[here].astype(np.float64) - around[here], minlength=number) / seen
-    return np.asarray(brighter >= _SPECK_STEP)
+    return np.asarray(brighter >= _GLARE_STEP)
 
 
 def _around(grey: NDArray[np.uint8], goods: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

@@ -17,7 +17,11 @@ from kiosk.photo.mat import INTERIOR, PATCHES, VERSION_MARKER, Box
 from kiosk.photo.pictures import likeness
 from kiosk.photo.pipeline import Inspection, inspect, inspect_bytes
 from kiosk.photo.ports import SeenFace
+from kiosk.simulators.camera.goods.layout import Goods
+from kiosk.simulators.camera.goods.produce import Way
+from kiosk.simulators.camera.plans import plan_of
 from kiosk.simulators.camera.scenes import View, draw_view
+from kiosk.simulators.camera.stage import draw_frame
 from kiosk.station.counter.listings.lookalikes import NEAR_BITS
 from tests.depth import TORTURE, many
 from tests.each import each
@@ -160,6 +164,22 @@ def test_a_lamp_mirrored_in_the_goods_is_glare(stage: Stage) -> None:
     frame = stage.frame.copy()
     cv2.circle(frame, (830, 530), 16, (255, 255, 255), -1, cv2.LINE_AA)
     assert reasons(inspect(frame, faces=NoFaces())) == {Reason.GLARE}
+
+
+def test_a_lamp_that_breaks_up_on_the_skin_of_a_single_fruit_is_glare() -> None:
+    for seed in (6, 7, 12)[: many(1, torture=3)]:
+        plan = plan_of(seed)
+        one = replace(plan, goods=Goods("orange", Way.ONE, turn=plan.goods.turn, place=plan.goods.place, number=seed))
+        assert inspect(draw_frame(one), faces=NoFaces()).verdict.accepted, seed
+        assert reasons(inspect(draw_frame(replace(one, glare=0.05)), faces=NoFaces())) == {Reason.GLARE}, seed
+
+
+def test_a_white_label_in_good_light_is_no_glare() -> None:
+    for seed in (20, 0, 4)[: many(1, torture=3)]:
+        plan = plan_of(seed)
+        jar = Goods("honey", Way.ONE, turn=plan.goods.turn, place=plan.goods.place, number=seed)
+        frame = draw_frame(replace(plan, goods=jar, light=replace(plan.light, level=1.0)))
+        assert inspect(frame, faces=NoFaces()).verdict.accepted, seed
 
 
 def test_one_covered_patch_or_marker_spoils_nothing() -> None:

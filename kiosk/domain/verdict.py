@@ -67,6 +67,7 @@ class Verdict:
     """Accepted when there is nothing to say against the shot."""
 
     findings: tuple[Finding, ...] = ()
+    """What a person must do first comes first."""
 
     @property
     def accepted(self) -> bool:

@@ -17,6 +17,7 @@ from typing import Final
 from kiosk.domain.clerk import Role
 from kiosk.first_start.draft import PersonDraft, SettingsDraft
 from kiosk.first_start.goods import catalog_of
+from kiosk.first_start.ports import BACKUP_AT_NIGHT
 from kiosk.first_start.settings import station_settings
 from kiosk.station.doctor.tools import back_up
 from kiosk.station.open_store import open_store, stamps
@@ -71,7 +72,7 @@ def _first_backup(store: Store, draft: SettingsDraft, station: StationSettings, 
     if not draft.backup:
         return ""
     if station.database.stat().st_size > SMALL_BYTES or (station.data / "photos").is_dir():
-        return "The data folder is that of a station that has worked: its backup is left to the night."
+        return BACKUP_AT_NIGHT
     try:
         settings = BackupSettings(Path(draft.backup), uuid=draft.backup_uuid)
         problem = back_up(store, settings, station, stamp).problem

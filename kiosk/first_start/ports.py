@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import socket
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from kiosk.devices.camera.settings import CameraSettings, FittedKind
 from kiosk.devices.ports import Camera, PortProbe, Printer, Progress, Scale, ScaleListener, Scanner
@@ -18,6 +21,37 @@ from kiosk.first_start.recovery.ports import Recoveries
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.protocols.printers.page_setup import StreamLanguage
 from kiosk.station.screen import ScreenGeometry
+
+BACKUP_AT_NIGHT: Final = "at_night"
+"""Stands for the reason why there is no first backup yet: the station has worked before, and its backup is large."""
+
+_FAULTS: Final = (
+    (socket.gaierror, "no_name"),
+    (ssl.SSLError, "certificate"),
+    (ConnectionRefusedError, "refused"),
+    (TimeoutError, "no_answer"),
+    (PermissionError, "forbidden"),
+    (FileNotFoundError, "missing"),
+)
+_NUMBERS: Final = {
+    errno.EHOSTUNREACH: "no_way",
+    errno.ENETUNREACH: "no_way",
+    errno.ENODEV: "missing",
+    errno.ENXIO: "missing",
+    errno.EBUSY: "busy",
+    errno.ENOSPC: "full",
+    errno.EROFS: "read_only",
+}
+
+
+def fault_text(error: BaseException | None) -> str:
+    """The text that says what the system's fault behind an error means; "" where there is none or it has no text."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__cause__
+    if error is None:
+        return ""
+    word = next((word for kind, word in _FAULTS if isinstance(error, kind)), _NUMBERS.get(error.errno or 0, ""))
+    return f"setup.fault.{word}" if word else ""
 
 
 class AnswerRefused(Exception):
@@ -51,6 +85,7 @@ class Choice:
 class TrialView:
     """How far a device has proved itself. ``state``: waiting, working, seen, poor or failed.
 
+    ``detail`` is a fault in English, for the technician; ``text_id`` says the same of the device at ``place``.
     ``motion`` is the word of a scale's reading (``weight.*``), ``raw`` its frame or the scan as printable text,
     ``code`` the text that is to be scanned, ``shots`` how many pictures there have been. ``mat`` is what the camera
     makes of the mat; "poor" when that is outside its limits.
@@ -64,6 +99,8 @@ class TrialView:
     code: str = ""
     shots: int = 0
     mat: MatMeasures | None = None
+    text_id: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +134,8 @@ class RecoveryView:
 class WizardView:
     """Everything one screen of the wizard shows. ``typed`` is the present answer, in the form it is typed in.
 
-    ``no_backup`` says, in English, why the first backup was not made. ``recovery`` is there while it is waited for.
+    ``no_backup`` says, in English, why the first backup was not made; BACKUP_AT_NIGHT when it is left to the night.
+    ``recovery`` is there while it is waited for.
     """
 
     question: str

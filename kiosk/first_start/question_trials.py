@@ -42,11 +42,12 @@ def _listen(draft: SettingsDraft, machine: Machine, data: Path) -> Trial:
 
 def _printer(name: str) -> Make:
     def make(draft: SettingsDraft, machine: Machine, data: Path) -> Trial:
-        def act() -> None:
-            paper = test_paper(name, draft, data)
-            machine.printer(printer_settings(getattr(draft, name))).print(paper, PRINT_S, lambda: None)
+        settings = printer_settings(getattr(draft, name))
 
-        return OnDemandTrial(f"{name} printer", act)
+        def act() -> None:
+            machine.printer(settings).print(test_paper(name, draft, data), PRINT_S, lambda: None)
+
+        return OnDemandTrial(f"{name} printer", act, place=settings.address)
 
     return make
 
@@ -62,7 +63,7 @@ def _scanner(draft: SettingsDraft, machine: Machine, data: Path) -> Trial:
 def _camera(draft: SettingsDraft, machine: Machine, data: Path) -> Trial:
     assert draft.camera is not None
     camera = machine.camera(CameraSettings(draft.camera.kind, draft.camera.path))
-    return OnDemandTrial("camera", lambda: camera.measure(SHOT_S), camera.close)
+    return OnDemandTrial("camera", lambda: camera.measure(SHOT_S), camera.close, str(draft.camera.path))
 
 
 def _broker(draft: SettingsDraft, machine: Machine, data: Path) -> Trial:

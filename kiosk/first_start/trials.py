@@ -25,9 +25,10 @@ from kiosk.devices.ports import (
     Scale,
     Scanner,
 )
-from kiosk.first_start.ports import TrialView
+from kiosk.first_start.ports import TrialView, fault_text
 from kiosk.protocols.scales.probe.proposals import Proposal, distinct
 from kiosk.protocols.scales.reading import Reading
+from kiosk.station.doctor.devices import printer_fault_word
 
 logger = logging.getLogger(__name__)
 
@@ -153,7 +154,7 @@ class ListenTrial:
         except ProbeCancelled:
             return
         except ProbeFailed as error:
-            view = TrialView(FAILED, str(error))
+            view = TrialView(FAILED, str(error), text_id=fault_text(error))
         except Exception as error:
             logger.exception("listening to the scale failed")
             view = TrialView(FAILED, str(error) or type(error).__name__)
@@ -208,8 +209,10 @@ class OnDemandTrial:
     ``act`` returns the mat where one was measured; None is a success that there is nothing to see of.
     """
 
-    def __init__(self, name: str, act: Callable[[], MatShot | None], end: Callable[[], None] | None = None) -> None:
-        self._name, self._act, self._end = name, act, end
+    def __init__(
+        self, name: str, act: Callable[[], MatShot | None], end: Callable[[], None] | None = None, place: str = ""
+    ) -> None:
+        self._name, self._act, self._end, self._place = name, act, end, place
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._view = TrialView(WAITING)
@@ -251,10 +254,20 @@ class OnDemandTrial:
             self._picture = shot.preview.jpeg if shot and shot.preview else None
             mat = shot.measures if shot else None
             self._view = TrialView(SEEN if mat is None or mat.good else POOR, shots=shots + 1, mat=mat)
-        except OSError as error:
-            self._view = TrialView(FAILED, error.strerror or str(error), shots=shots)
-        except (PrintNotStarted, PrintUncertain, CameraFault, ValueError) as error:
-            self._view = TrialView(FAILED, str(error), shots=shots)
+        except (OSError, PrintNotStarted, PrintUncertain, CameraFault, ValueError) as error:
+            said = getattr(error, "strerror", None) or str(error)
+            self._view = TrialView(FAILED, said, shots=shots, text_id=_text_of(error), place=self._place)
         except Exception as error:
             logger.exception("the attempt to use the %s failed", self._name)
             self._view = TrialView(FAILED, str(error) or type(error).__name__, shots=shots)
+
+
+def _text_of(error: Exception) -> str:
+    """The sentence that the technician's pages have for it; "" where the question itself says enough."""
+    if isinstance(error, PrintNotStarted):
+        return f"doctor.do.{printer_fault_word(error.flags) if error.flags else 'printer_silent'}"
+    if isinstance(error, PrintUncertain):
+        return "setup.fault.uncertain"
+    if isinstance(error, CameraFault):
+        return "doctor.do.camera_missing" if error.code == "missing" else "setup.fault.camera"
+    return fault_text(error)

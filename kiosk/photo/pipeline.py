@@ -127,12 +127,13 @@ def _inside(face: SeenFace, where: Corners) -> bool:
 
 def _without_mat(frame: BgrImage, corner_markers: int, faces: int) -> Inspection:
     mean, edge = mean_luminance(frame), sharpest_edge_px(frame)
+    blur, mat = checks.check_frame_blur(edge), checks.check_mat(None, corner_markers, whole=False)
     findings = (
         checks.check_face(faces),
-        checks.check_mat(None, corner_markers, whole=False),
-        checks.check_frame_blur(edge),
         checks.check_frame_dark(mean),
         checks.check_frame_bright(mean),
+        # Of a mat that lies there out of focus some squares are seen; where none is, it may not lie there.
+        *((blur, mat) if corner_markers else (mat, blur)),
     )
     metrics = {"faces": faces, "corner_markers": corner_markers, "mean_level": mean}
     return Inspection(_verdict(*findings), metrics=metrics if edge is None else {**metrics, "sharpest_edge_px": edge})
@@ -197,26 +198,26 @@ def _judged(look: _Look, faces: int, moved: float) -> Inspection:
 
 
 def _findings(look: _Look, faces: int, moved: float) -> list[Finding | None]:
-    light = look.correction.light
+    """What a person must do first comes first."""
+    light, banding = look.correction.light, checks.check_banding(look.stripes)
     dark, cast = checks.check_dark(light, look.detail), checks.check_cast(look.correction)
+    hand = checks.check_hand(look.reach.body, 0.0 if banding else look.reach.shadow) if look.whole else None
     of_the_shot = [
         checks.check_face(faces),
+        hand,
+        checks.check_empty(look.goods) if look.whole else None,
+        dark,
+        checks.check_blur(look.mat),
         checks.check_mat(look.mat, len(look.mat.markers), look.whole),
         checks.check_tilt(look.mat),
-        checks.check_blur(look.mat),
         checks.check_motion(moved),
-        checks.check_banding(look.stripes),
-        dark,
+        None if hand else banding,  # the edge of a hand and its shadow pass for stripes
         checks.check_bright(light, look.detail),
         cast,
     ]
-    if not look.whole:
+    if not look.whole or dark or cast:  # noise for goods and goods for noise: where they end cannot be said
         return of_the_shot
-    hand = checks.check_hand(look.reach.body, 0.0 if checks.check_banding(look.stripes) else look.reach.shadow)
-    if dark or cast:  # noise for goods and goods for noise: where they end cannot be said
-        return [*of_the_shot, hand, checks.check_empty(look.goods)]
-    of_the_goods = [checks.check_glare(look.detail) if look.detail else None, hand]
-    return [*of_the_shot, *of_the_goods, checks.check_empty(look.goods), *checks.check_place(look.goods)]
+    return [*of_the_shot, checks.check_glare(look.detail) if look.detail else None, *checks.check_place(look.goods)]
 
 
 def _measures(look: _Look, goods: Outline) -> Measures:

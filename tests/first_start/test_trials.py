@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from kiosk.devices.ports import CameraFault, MatShot, Scanner, Shot
+from kiosk.devices.ports import CameraFault, MatShot, PrintNotStarted, PrintUncertain, Scanner, Shot
 from kiosk.devices.scale.probe import TIMING, ScaleProbe
 from kiosk.domain.mat_measures import MatMeasure, MatMeasures, MatQuality
 from kiosk.first_start.choices import _with_found
@@ -37,6 +38,7 @@ from kiosk.first_start.wizard import FirstStartWizard
 from kiosk.protocols.scales.probe.proposals import Proposal, Recording, distinct, propose
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.protocols.scales.reading import Reading
+from kiosk.texts import LANGUAGES, load
 from tests.web.first_start.bench import Bench
 from tests.web.first_start.scenes import draft_at
 
@@ -271,6 +273,7 @@ class TestPrinters:
         wizard.go("label_test")
         trial = until(wizard, ended)
         assert (trial.state, "put a new roll in" in trial.detail) == (FAILED, True)
+        assert (trial.text_id, trial.place in trial.detail) == ("doctor.do.printer_paper_out", True)
         bench.labels.command("paper-in")
         wizard.go("label_test")
         until(wizard, lambda trial: trial.state == SEEN)
@@ -395,7 +398,8 @@ class TestBroker:
         wizard = bench.begin(replace(draft, broker=replace(draft.broker, address="127.0.0.1:1")))
         try:
             wizard.go("broker_test")
-            assert until(wizard, ended).state == FAILED
+            trial = until(wizard, ended)
+            assert (trial.state, trial.text_id) == (FAILED, "setup.fault.refused")
         finally:
             wizard.close()
 
@@ -419,16 +423,29 @@ class TestAttempt:
         assert (attempt.look().state, attempt.picture, len(calls)) == (SEEN, b"x", 1)
 
     @pytest.mark.parametrize(
-        "error", [OSError("no way"), ValueError("no way"), CameraFault("timeout", "no way"), RuntimeError("no way")]
+        ("error", "text_id"),
+        [
+            (OSError("no way"), ""),
+            (OSError(errno.EHOSTUNREACH, "no way"), "setup.fault.no_way"),
+            (ValueError("no way"), ""),
+            (CameraFault("timeout", "no way"), "setup.fault.camera"),
+            (CameraFault("missing", "no way"), "doctor.do.camera_missing"),
+            (PrintNotStarted("no way"), "doctor.do.printer_silent"),
+            (PrintUncertain("no way"), "setup.fault.uncertain"),
+            (RuntimeError("no way"), ""),
+        ],
     )
-    def test_whatever_goes_wrong_is_told(self, error: Exception) -> None:
+    def test_whatever_goes_wrong_is_told(self, error: Exception, text_id: str) -> None:
         def act() -> None:
             raise error
 
-        attempt = OnDemandTrial("thing", act)
+        attempt = OnDemandTrial("thing", act, place="here")
         attempt.go()
         attempt.join()
-        assert attempt.look() == TrialView(FAILED, "no way")
+        said = attempt.look()
+        assert (said.state, said.detail, said.text_id) == (FAILED, "no way", text_id)
+        for language in LANGUAGES if text_id else ():
+            assert load(language).text(text_id, place="here")
 
 
 def test_frames_are_shown_as_printable_text() -> None:

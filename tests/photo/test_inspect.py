@@ -17,7 +17,11 @@ from kiosk.photo.mat import INTERIOR, PATCHES, VERSION_MARKER, Box
 from kiosk.photo.pictures import likeness
 from kiosk.photo.pipeline import Inspection, inspect, inspect_bytes
 from kiosk.photo.ports import SeenFace
+from kiosk.simulators.camera.goods.layout import Goods
+from kiosk.simulators.camera.goods.produce import Way
+from kiosk.simulators.camera.plans import plan_of
 from kiosk.simulators.camera.scenes import View, draw_view
+from kiosk.simulators.camera.stage import draw_frame
 from kiosk.station.counter.listings.lookalikes import NEAR_BITS
 from tests.depth import TORTURE, many
 from tests.each import each
@@ -125,10 +129,57 @@ def test_all_reasons_are_named_at_once() -> None:
     assert {Reason.BLUR, Reason.TILT, Reason.FRAMING} <= reasons(inspection)
 
 
+FIRST = [
+    (View("badam", hand=True), Reason.HAND),
+    (View("badam", hand=True, banding=True), Reason.HAND),
+    (View("badam", blur=True), Reason.BLUR),
+    (View("badam", black=True), Reason.DARK),
+    (View("badam", dark=True, blur=True), Reason.DARK),
+    (View("empty", bright=True, tilt=True), Reason.EMPTY),
+    (View("badam", banding=True), Reason.BANDING),
+]
+
+
+@each(("view", "first"), FIRST)
+def test_what_must_be_done_first_is_named_first(view: View, first: Reason) -> None:
+    inspection = inspect(draw_view(view), faces=NoFaces())
+    assert inspection.verdict.findings[0].reason is first, inspection.verdict
+    if view.hand:
+        assert Reason.BANDING not in reasons(inspection), "its edge and its shadow pass for stripes"
+
+
+def test_a_person_and_a_hand_come_before_everything_else() -> None:
+    found = inspect(draw_view(View("badam", hand=True, face=True))).verdict.findings
+    assert [one.reason for one in found[:2]] == [Reason.FACE, Reason.HAND]
+
+
+def test_a_mat_of_which_nothing_is_seen_is_put_there_before_the_lens_is_wiped() -> None:
+    frame = cv2.GaussianBlur(draw_view(View("badam")), (0, 0), 12)
+    frame[:300], frame[-300:], frame[:, :500], frame[:, -500:] = 120, 120, 120, 120
+    found = [one.reason for one in inspect(frame, faces=NoFaces()).verdict.findings]
+    assert found == [Reason.MAT, Reason.BLUR]
+
+
 def test_a_lamp_mirrored_in_the_goods_is_glare(stage: Stage) -> None:
     frame = stage.frame.copy()
     cv2.circle(frame, (830, 530), 16, (255, 255, 255), -1, cv2.LINE_AA)
     assert reasons(inspect(frame, faces=NoFaces())) == {Reason.GLARE}
+
+
+def test_a_lamp_that_breaks_up_on_the_skin_of_a_single_fruit_is_glare() -> None:
+    for seed in (6, 7, 12)[: many(1, torture=3)]:
+        plan = plan_of(seed)
+        one = replace(plan, goods=Goods("orange", Way.ONE, turn=plan.goods.turn, place=plan.goods.place, number=seed))
+        assert inspect(draw_frame(one), faces=NoFaces()).verdict.accepted, seed
+        assert reasons(inspect(draw_frame(replace(one, glare=0.05)), faces=NoFaces())) == {Reason.GLARE}, seed
+
+
+def test_a_white_label_in_good_light_is_no_glare() -> None:
+    for seed in (20, 0, 4)[: many(1, torture=3)]:
+        plan = plan_of(seed)
+        jar = Goods("honey", Way.ONE, turn=plan.goods.turn, place=plan.goods.place, number=seed)
+        frame = draw_frame(replace(plan, goods=jar, light=replace(plan.light, level=1.0)))
+        assert inspect(frame, faces=NoFaces()).verdict.accepted, seed
 
 
 def test_one_covered_patch_or_marker_spoils_nothing() -> None:

@@ -78,7 +78,7 @@ def a_blurred_shot_is_taken_again(village: Village, clerk: Clerk) -> str:
     expect(page.locator("form[action='/photo'] img[src$='/shot-good.svg']")).to_be_visible()
     village.command("camera", "blur")
     clerk.tap("form[action='/photo'] button")
-    expect(page.locator(".shot-retake .reasons img[src$='/shot-blur.svg']")).to_be_visible()
+    expect(page.locator(".shot-retake .advice-pic[src$='/shot-blur.svg']")).to_be_visible()
     assert page.locator("img[src^='/photos/']").count() == 0
     village.command("camera", "scene badam")
     village.photos_link.command("down")

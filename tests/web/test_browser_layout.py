@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from PIL import Image, ImageChops, ImageStat
 from playwright.sync_api import Browser
 
 from kiosk.domain.metrology.pan import PanState
+from kiosk.texts.catalog import load
 from kiosk.web.factory import ServedApp, create_app
 from kiosk.web.first_start.app import NoStreams
 from kiosk.web.settings import WebSettings
@@ -202,6 +204,36 @@ def test_every_screen(browser: Browser, tmp_path: Path) -> None:
             faults += [f"{scene.name} console: {line}" for line in said if expected is None or expected not in line]
             said.clear()
     assert not faults, json.dumps(faults, indent=1, ensure_ascii=False)
+
+
+ADVICE = """
+() => {
+  const [tile] = document.querySelectorAll('.shot .tile');
+  const room = tile.getBoundingClientRect();
+  const inside = [...tile.querySelectorAll('img:not([hidden] img), .name, .again')].map((part) => {
+    const box = part.getBoundingClientRect();
+    return box.left >= room.left && box.right <= room.right && box.top >= room.top && box.bottom <= room.bottom;
+  });
+  const drawn = [...tile.querySelectorAll('img[src*="/shot-"]:not([hidden] img)')];
+  const sides = drawn.map((part) => Math.min(part.clientWidth, part.clientHeight));
+  return { inside: inside.every(Boolean), sides, words: tile.innerText };
+}
+"""
+
+
+def test_a_bad_shot_is_answered_with_one_large_drawing_and_a_button(browser: Browser, tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    stage(shop, "take-retake")
+    with browsing.screen(browser, []) as screen:
+        for panel, language in product(("7in", "15in"), LANGUAGES):
+            settings = PANELS[panel]
+            with screen.showing(browsing.patient(create_app(shop, settings)), settings, language):
+                show(screen.page, shop, screen.url, Scene("take-retake"))
+                found = screen.page.evaluate(ADVICE)
+            assert found["inside"], (panel, language)
+            (side,) = found["sides"]
+            assert side >= 25 * settings.px_per_mm, (panel, language)
+            assert load(language).text("take.photo_again") in found["words"]
 
 
 def test_axe_judges_a_page_in_which_something_is_new(browser: Browser) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -88,18 +88,24 @@ def printer(
     return Finding(device, answers, answers, verdict, word, True, 0.0 if answers else None, values)
 
 
+def printer_fault_word(flags: Iterable[PrinterFault]) -> str:
+    """Of a printer that answers and does not print: what is done first."""
+    seen = frozenset(flags)
+    return next((word for flag, word in _PRINTER_WORDS if flag in seen), "printer_fault")
+
+
 def _printer_word(status: PrinterStatus) -> tuple[str, Verdict]:
     flags = frozenset(status.flags)
     if status.ready is None:
         return "printer_silent", Verdict.FAIL
-    for flag, word in _PRINTER_WORDS:
-        if flag in flags:
-            return word, Verdict.FAIL
+    word = printer_fault_word(flags)
+    if word != "printer_fault":
+        return word, Verdict.FAIL
     if status.fault:
-        for flag, word in _PRINTS_ON.items():
+        for flag, near in _PRINTS_ON.items():
             if flag in flags and flags <= {*_PRINTS_ON, *_BUSY}:
-                return word, Verdict.WARN
-        return "printer_fault", Verdict.FAIL
+                return near, Verdict.WARN
+        return word, Verdict.FAIL
     return "fine", Verdict.OK
 
 

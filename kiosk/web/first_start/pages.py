@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import render_template, request, url_for
 
-from kiosk.first_start.ports import AnswerRefused, Wizard, WizardView
+from kiosk.first_start.ports import AnswerRefused, Wizard, WizardView, fault_text
 from kiosk.station.screen import ScreenGeometry
 from kiosk.texts import LANGUAGES
 from kiosk.web.drawings import drawing
@@ -45,6 +45,7 @@ class Pages:
         return render_template(
             "setup/screen.html",
             refused=refused,
+            refused_text=fault_text(refused),
             body="pad" if asks_pad else row.body,
             **self._common(view, row),
             **(_pad(view, row, typed) if row.pad else {}),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from flask import Blueprint, abort, redirect, request
+from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.station.doctor.doctor import Doctor
@@ -23,14 +23,19 @@ NEEDS: Final = {"update.page": Need.TECHNICIAN, "update.act_install": Need.TECHN
 
 
 def blueprint(settings: WebSettings, doctor: Doctor | None) -> Blueprint:
-    """``/technician/update``. Where nothing can be updated these pages answer 503."""
+    """``/technician/update``. Where nothing can be updated here the page says so, and an update is refused with 409."""
     routes = Blueprint("update", __name__)
     pages = _Pages(settings, doctor)
     routes.add_url_rule(HOME, "page", pages.page, methods=["GET"])
     routes.add_url_rule(f"{HOME}/install", "act_install", pages.install, methods=["POST"])
     routes.register_error_handler(UpdateRefused, lambda error: pages.refused(f"why.{error.why}"))
+    routes.register_error_handler(_OtherWay, lambda error: pages.refused("other_way"))
     routes.register_error_handler(OSError, lambda error: pages.refused("why.disk"))
     return routes
+
+
+class _OtherWay(Exception):
+    """This station has no updater of its own: its program comes with the system's packages, or from a source tree."""
 
 
 class _Pages:
@@ -41,13 +46,17 @@ class _Pages:
 
     @property
     def updates(self) -> Updates:
-        """The use case, or 503."""
-        updates = None if self._doctor is None else self._doctor.equipment.updates
-        return updates or abort(503)
+        """The use case. Raises _OtherWay."""
+        if self._doctor is None or self._doctor.equipment.updates is None:
+            raise _OtherWay
+        return self._doctor.equipment.updates
 
     def page(self) -> str:
         """What can be done now."""
-        view = self.updates.view()
+        try:
+            view = self.updates.view()
+        except _OtherWay:
+            return draw(self._settings, "refused", "about", "/technician/about", text_id="technician.update.other_way")
         line = None if self._doctor is None else updates(self._doctor.equipment.config)
         return draw(self._settings, "update", "about", HOME, view=view, line=line, values=row_values, ago=age)
 

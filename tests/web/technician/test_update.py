@@ -52,8 +52,17 @@ def person(clinic: Clinic, name: str = "technician", language: str = "en") -> Fl
     return client
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_station_without_an_updater_says_that_it_is_updated_another_way(clinic: Clinic, language: str) -> None:
+    client = person(clinic, language=language)
+    said = load(language).text("technician.update.other_way")
+    page = client.get(pages.HOME)
+    assert (page.status_code, said in page.text) == (200, True)
+    refused = client.post(f"{pages.HOME}/install", data={"bundle": "x"})
+    assert (refused.status_code, said in refused.text) == (409, True)
+
+
 def test_a_technician_installs_what_is_here(clinic: Clinic, machine: Machine) -> None:
-    assert person(clinic).get(pages.HOME).status_code == 503, "nothing can be updated here"
     journal, quiet = JournalFile(machine.releases), FakeQuiet()
     stick = machine.folder / "stick"
     stick.mkdir()

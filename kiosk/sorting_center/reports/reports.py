@@ -15,10 +15,9 @@ from kiosk.sorting_center.reports.impossible import Impossible
 from kiosk.sorting_center.reports.journal import Journal
 from kiosk.sorting_center.reports.lots import Lots
 from kiosk.sorting_center.reports.members import Members
-from kiosk.sorting_center.reports.names import Names
 from kiosk.sorting_center.reports.parcels import Parcels
 from kiosk.sorting_center.reports.receipts import Receipts
-from kiosk.sorting_center.reports.search import Search
+from kiosk.sorting_center.reports.search import Names, Search
 from kiosk.sorting_center.reports.stations import Stations
 from kiosk.sorting_center.reports.tables.opening import Tables
 from kiosk.sorting_center.reports.tables.stamps import Stamp

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import Select, select
 
+from kiosk.domain.events import WordsData
 from kiosk.domain.identifiers import (
     SERIES_LETTERS,
     BadIdentifier,
@@ -28,10 +29,9 @@ from kiosk.domain.waybill import normalize, waybill_digest
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger import schema as ledger_schema
 from kiosk.sorting_center.reports.members import regions_of
-from kiosk.sorting_center.reports.names import Names
 from kiosk.sorting_center.reports.parcels import Parcels
 from kiosk.sorting_center.reports.tables.opening import Tables
-from kiosk.sorting_center.reports.tables.schema import goods, newest, parcel, told
+from kiosk.sorting_center.reports.tables.schema import goods, name, newest, parcel, told
 
 MAX_LENGTH: Final = 64
 """Characters: no code of this trade is longer, and what is longer was not meant for this field."""
@@ -55,6 +55,8 @@ _DAY: Final = (
     re.compile(r"(?P<day>[0-9]{1,2})\.(?P<month>[0-9]{1,2})\.(?P<year>[0-9]{4})"),
 )
 _AIM: Final = re.compile(r"\][A-Za-z][0-9A-Za-z]")
+MAX_GOODS: Final = 5_000
+"""Names of goods that a search looks through; a county trades in some dozens."""
 
 
 class HitKind(StrEnum):
@@ -93,6 +95,30 @@ class Hit:
     region: str = ""
     station: str = ""
     name: str = ""
+
+
+class Names:
+    """What goods are called in three languages: the newest words that stations sent with their offers.
+
+    Raises a LedgerError when the database cannot be read.
+    """
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def of(self, code: str) -> WordsData | None:
+        """Return the names of goods by their code, "" in a language that has none; None while no offer has told any."""
+        wanted = select(name.c.ug, name.c.zh, name.c.en).where(name.c.code == code)
+        with self._tables.reading() as connection:
+            row = connection.execute(wanted).one_or_none()
+        return None if row is None else WordsData(row.ug or "", row.zh or "", row.en or "")
+
+    def goods(self) -> list[tuple[str, WordsData]]:
+        """Return the codes of goods with their names, in the order of the codes; at most MAX_GOODS."""
+        wanted = select(name.c.code, name.c.ug, name.c.zh, name.c.en)
+        with self._tables.reading() as connection:
+            rows = connection.execute(wanted.order_by(name.c.code).limit(MAX_GOODS)).all()
+        return [(row.code, WordsData(row.ug or "", row.zh or "", row.en or "")) for row in rows]
 
 
 class Search:

@@ -62,5 +62,5 @@ def test_names_of_strangers_are_short_lines_without_direction_marks(
     found = reports.names.of("BADAM")
     assert found is not None and len(found.ug) == 120 and (found.zh, found.en) == ("<b> 核桃", "")
     assert [code for code, _ in reports.names.goods()] == ["BADAM"]
-    monkeypatch.setattr("kiosk.sorting_center.reports.names.MAX_GOODS", 0)
+    monkeypatch.setattr("kiosk.sorting_center.reports.search.MAX_GOODS", 0)
     assert reports.names.goods() == []

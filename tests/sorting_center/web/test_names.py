@@ -16,7 +16,7 @@ from kiosk.domain.events import EVENT_CLASSES, NO_WORDS, ParcelArrived, WordsDat
 from kiosk.domain.parcel import Consent
 from kiosk.sorting_center.desk.hours import OpeningHours
 from kiosk.sorting_center.desk.registry import ExpectedStation, Township
-from kiosk.sorting_center.reports.names import Names
+from kiosk.sorting_center.reports.search import Names
 from kiosk.sorting_center.web.pictures.names import Named
 from kiosk.sorting_center.web.sources import Stores
 from kiosk.sorting_center.web.texts import CenterTexts

@@ -1,6 +1,7 @@
 """The event counters: +1 per change, in the transaction of the event that tells it, and never back.
 
-The first content of a new database is what it starts from, so it counts as no change. A new epoch of a database that
+The first content of a new database is what it starts from, so it counts as no change. The first profile of the scale has
+an event all the same, with counter 0: the sorting center compares every bag with the scale's Max. A new epoch of a database that
 goes on, or that came from a backup, raises every counter: changes made after the backup are not forgotten by it.
 """
 
@@ -35,7 +36,9 @@ class EventCounters(Tables):
 
     @writing
     def observe_scale(self, connection: Connection, content: ScaleContent, stamp: Stamp) -> int:
-        """At the station's start: the scale as it is set up. Another one than before counts and is told."""
+        """At the station's start: write an event of the scale as it is set up when it is the first one or another one
+        than before, which counts. Returns the counter.
+        """
 
         def event(value: int, before: str) -> ScaleChanged:
             return ScaleChanged(
@@ -49,6 +52,8 @@ class EventCounters(Tables):
                 trade=content.trade,
             )
 
+        if _row(connection, Counter.SCALE_PROFILE) is None:
+            journal.append(connection, event(0, ""), stamp)
         return _observe(connection, Counter.SCALE_PROFILE, content.sha256, event, stamp)
 
     @writing

@@ -68,8 +68,9 @@ def test_an_event_of_before_is_told_again_without_them(store: Store, path: Path)
 def test_another_scale_counts_and_the_same_one_does_not(store: Store, path: Path) -> None:
     assert [store.counters.observe_scale(scale_of(e_g), stamp()) for e_g in (5, 5, 10, 10, 5)] == [0, 0, 1, 1, 2]
     changes = told(path, "scale.changed")
-    assert [(row["counter"], row["e_g"]) for row in changes] == [(1, 10), (2, 5)]
-    assert changes[1]["before_sha256"] == changes[0]["sha256"] == scale_of(10).sha256
+    assert [(row["counter"], row["e_g"]) for row in changes] == [(0, 5), (1, 10), (2, 5)]
+    assert changes[0]["before_sha256"] == ""
+    assert changes[2]["before_sha256"] == changes[1]["sha256"] == scale_of(10).sha256
     assert store.counters.read() == Counters(2, 0, 0)
 
 

@@ -7,14 +7,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final, Self
 
+from msgspec import structs
 from sqlalchemy import Connection, func, select, tuple_
 from sqlalchemy.exc import DBAPIError
 
 from kiosk.messaging.contract.control import MAX_GAPS, MAX_QUARANTINED
 from kiosk.messaging.contract.received import ReceivedEvent
 from kiosk.messaging.contract.topics import Topics
+from kiosk.sorting_center.ledger import deliveries, sightings, streams
 from kiosk.sorting_center.ledger import overview as overviews
-from kiosk.sorting_center.ledger import sightings, streams
 from kiosk.sorting_center.ledger.accept import Acceptance
 from kiosk.sorting_center.ledger.chains import Chain
 from kiosk.sorting_center.ledger.database import places
@@ -128,12 +129,35 @@ class Ledger:
             told = [*(Sighting(*key) for key in heard), *delivery.sightings]
             sightings.record(connection, told, received_at, regions)
             sightings.refuse(connection, refusals, received_at)
+            deliveries.forget(connection, delivery.counted)
             return [self._reached(connection, chain) for chain in taken]
 
     def _reached(self, connection: Connection, chain: Chain) -> StreamState:
         gaps = streams.gaps(connection, chain, MAX_GAPS)
         quarantined = streams.quarantined(connection, chain, MAX_QUARANTINED) if chain.has_quarantined else ()
-        return StreamState(*chain.key, chain.upto, chain.head, chain.max_seen, gaps, quarantined, self.generation)
+        state = StreamState(*chain.key, chain.upto, chain.head, chain.max_seen, gaps, quarantined, self.generation)
+        return replace(state, has_more=chain.has_more)
+
+    def count_delivery(self, digest: str) -> int:
+        """Note that a message is taken in hand once more; how often that was so far. It survives this process, and ends
+        with the commit of a `Delivery` that names it. Raises LedgerUnwritable.
+        """
+        with self._writing() as connection:
+            return deliveries.count(connection, digest)
+
+    def unfinished(self) -> list[streams.StreamKey]:
+        """Streams that `go_on` can release more of: a commit releases only so much of what was held above a gap."""
+        with self.reading() as connection:
+            return streams.unfinished(connection)
+
+    def go_on(self, key: streams.StreamKey, received_at: str) -> StreamState:
+        """Release what was held of a known stream and is next in its chain, as much as one commit may.
+
+        Done by two processes at once, each event is released once. Raises LedgerUnwritable when nothing was stored.
+        """
+        with self._writing() as connection:
+            (chain,) = Acceptance(connection, received_at).accept({key: []})
+            return self._reached(connection, chain)
 
     def number(self, limit: int) -> int:
         """Give events that were released their places in the feed; how many were done, places or not.
@@ -292,7 +316,7 @@ def _within(delivery: Delivery, strange: Set[sightings.StationKey]) -> tuple[Del
     ]
     events = [(region, item) for region, item in delivery.events if (item.station, region) not in strange]
     seen = [one for one in delivery.sightings if (one.station, one.region) not in strange]
-    return Delivery(events, delivery.refusals, seen), refused
+    return structs.replace(delivery, events=events, sightings=seen), refused
 
 
 def _beyond(

@@ -46,6 +46,7 @@ MAX_EPOCHS: Final = len(SERIES_LETTERS)
 """Of one station: each epoch takes a receipt letter of its own, and no station goes on after the last."""
 
 _HELD_CHUNK: Final = 100
+_HELD: Final = [event_table.c[name] for name in ("body", "sha256", "prevhash", "problem", "received_at")]
 
 _ZERO: Final = rb"\u0000"
 """U+0000 as canonical JSON writes it."""
@@ -230,10 +231,7 @@ class Acceptance:
         after, chunk = chain.upto, 1  # mostly there is a gap below the first one
         while after < chain.highest_stored:
             rows = self._connection.execute(
-                select(event_table.c.body, event_table.c.problem, event_table.c.received_at)
-                .where(_of(chain), event_table.c.seq > after)
-                .order_by(event_table.c.seq)
-                .limit(chunk)
+                select(*_HELD).where(_of(chain), event_table.c.seq > after).order_by(event_table.c.seq).limit(chunk)
             ).all()
             if not rows:
                 return
@@ -242,7 +240,9 @@ class Acceptance:
                 if self._budget.is_spent:
                     chain.has_more = True
                     return
-                item = replace(parse_event(bytes(row.body)), problem=row.problem)
+                # Of an oversized event the body tells neither hash nor problem.
+                told = {"sha256": row.sha256, "prevhash": row.prevhash, "problem": row.problem}
+                item = replace(parse_event(bytes(row.body)), **told)
                 after = item.seq
                 yield item, row.received_at
 

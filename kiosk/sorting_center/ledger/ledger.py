@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from kiosk.messaging.contract.control import MAX_GAPS, MAX_QUARANTINED
 from kiosk.messaging.contract.received import ReceivedEvent
 from kiosk.messaging.contract.topics import Topics
-from kiosk.sorting_center.ledger import deliveries, sightings, streams
+from kiosk.sorting_center.ledger import sightings, streams
 from kiosk.sorting_center.ledger import overview as overviews
 from kiosk.sorting_center.ledger.accept import Acceptance
 from kiosk.sorting_center.ledger.chains import Chain
@@ -30,6 +30,7 @@ from kiosk.sorting_center.ledger.database.opening import (
     tell_log,
 )
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
+from kiosk.sorting_center.ledger.limits import deliveries
 from kiosk.sorting_center.ledger.quarantine.again import Again, take_again
 from kiosk.sorting_center.ledger.reading import stored_events
 from kiosk.sorting_center.ledger.records import (

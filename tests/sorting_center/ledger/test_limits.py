@@ -21,7 +21,7 @@ from kiosk.sorting_center.ledger import Delivery, Ledger, Refusal, StreamState, 
 from kiosk.sorting_center.ledger.accept import MAX_EPOCHS
 from kiosk.sorting_center.ledger.alarms import MAX_BODIES, MAX_BODY_BYTES
 from kiosk.sorting_center.ledger.overview import GapRow
-from kiosk.sorting_center.ledger.records import Sighting
+from kiosk.sorting_center.ledger.records import EventKey, Sighting
 from kiosk.sorting_center.ledger.schema import alarm, intake, quarantine, refused, station_status, stream
 from kiosk.sorting_center.ledger.sightings import MAX_REFUSED_BYTES, MAX_REGIONS, MAX_WHOLE
 from tests.sorting_center.staff import viewer
@@ -233,6 +233,40 @@ def test_a_message_set_aside_is_kept_whole_and_only_so_many(ledger: Ledger) -> N
 def test_an_event_stays_what_it_was_however_often_it_is_read(station: Station) -> None:
     (event,) = heavy(station, 1, 10)
     assert parse_event(event.body) == event
+
+
+def test_of_an_event_with_much_unknown_content_only_the_hash_is_kept_and_the_chain_goes_on(
+    ledger: Ledger, station: Station
+) -> None:
+    """Also when it was held above a gap, came twice, or has its content among its data."""
+    events = [station.start(), station.raw(padding="y" * 60_000), station.intake(1)]
+    told = json.loads(station.intake(2).body)["data"]
+    station.sealed.pop()
+    events += [station.raw(data={**told, "padding": "y" * 60_000}), station.raw(data={**told, "more": "y" * 3_000})]
+    ledger.accept(events[1:], REGION, NOW)
+    for _ in range(2):
+        (state,) = ledger.accept(events[:2], REGION, NOW)
+        assert (state.upto, state.head, state.quarantined) == (5, station.head, (2, 4))
+    assert [json.loads(entry.body)["seq"] for entry in ledger.feed(0, 100)] == [1, 3, 5]
+    stored = list(ledger.events())
+    assert sum(len(event.body) for event in stored) < 10_000
+    assert [json.loads(event.body)["seq"] for event in stored] == [1, 2, 3, 4, 5]
+    with ledger.reading() as connection:
+        rows = connection.execute(select(quarantine).order_by(quarantine.c.seq)).all()
+    assert [(row.sha256, row.reason, bytes(row.body)) for row in rows] == [
+        (events[at].sha256, "oversized", b"") for at in (1, 3)
+    ]
+    assert all(row.size_bytes > 60_000 for row in rows)
+    assert take_again(ledger, rows[0]) == "only_the_chain"
+    assert list(jsonl(ledger.events()))
+    forged = station.clone()
+    forged.sealed = forged.sealed[:1]
+    ledger.accept([forged.raw(padding="z" * 60_000)], REGION, NOW)
+    assert [row.kind for row in ledger.overview("").alarms] == ["fork"], "other content is another event"
+
+
+def take_again(ledger: Ledger, row: Any) -> str:
+    return str(ledger.take_again(EventKey(row.region, row.station, row.epoch, row.seq, row.sha256)))
 
 
 def finished(ledger: Ledger) -> list[int]:

@@ -157,6 +157,8 @@ class Worker:
         # Acknowledged in the order in which they came (MQTT 5, 4.6): what is stored behind a failed one comes again.
         first_failed = ends.index(None) if None in ends else len(ends)
         done = [end for end in ends[:first_failed] if end is not None]
+        if held_back := sum(state.held_back for state in states):
+            self._health.count(dropped=held_back)
         if done:
             self._mailbox.acknowledge([end.message for end in done])
         self._answer(states, [question for end in done for question in end.questions])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,8 +15,8 @@ from sqlalchemy.exc import DBAPIError
 from kiosk.messaging.contract.control import MAX_GAPS, MAX_QUARANTINED
 from kiosk.messaging.contract.received import ReceivedEvent
 from kiosk.messaging.contract.topics import Topics
-from kiosk.sorting_center.ledger import sightings, streams
 from kiosk.sorting_center.ledger import overview as overviews
+from kiosk.sorting_center.ledger import sightings, streams
 from kiosk.sorting_center.ledger.accept import Acceptance
 from kiosk.sorting_center.ledger.chains import Chain
 from kiosk.sorting_center.ledger.database import places
@@ -30,7 +31,8 @@ from kiosk.sorting_center.ledger.database.opening import (
     tell_log,
 )
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
-from kiosk.sorting_center.ledger.limits import deliveries
+from kiosk.sorting_center.ledger.limits import deliveries, shares
+from kiosk.sorting_center.ledger.limits.shares import ROW_BYTES, DailyShares, HeldBack
 from kiosk.sorting_center.ledger.quarantine.again import Again, take_again
 from kiosk.sorting_center.ledger.reading import stored_events
 from kiosk.sorting_center.ledger.records import (
@@ -57,6 +59,8 @@ class Ledger:
 
     def __init__(self, opened: OpenedLedger) -> None:
         self._opened = opened
+        # Where the server of PostgreSQL has its disk is known to nobody here: it has an administrator of its own.
+        self._shares = DailyShares(opened.address.path.parent if opened.address.path is not None else None)
 
     @classmethod
     def open(cls, url: str, tell: Tell = tell_log) -> Ledger:
@@ -118,20 +122,34 @@ class Ledger:
         """Take a whole delivery in, in one transaction; as `accept`."""
         if self._opened.partitions is not None:
             self._opened.partitions.prepare(received_at)
+        try:
+            return self._commit(delivery, received_at)
+        except BaseException:
+            self._shares.forget()
+            raise
+
+    def _commit(self, delivery: Delivery, received_at: str) -> list[StreamState]:
         with self._writing() as connection:
             heard_in = {(item.station, region) for region, item in delivery.events}
             heard_in |= {(one.station, one.region) for one in delivery.sightings}
             regions = sightings.regions_of(connection, (station for station, _ in heard_in))
             delivery, refused = _within(delivery, sightings.beyond(heard_in, regions))
-            groups = streams.grouped(delivery.events)
+            came = streams.grouped(delivery.events)
+            held = self._shares.held_back(connection, {(key[0], key[2]) for key in came}, received_at)
+            groups = {key: events for key, events in came.items() if (key[0], key[2]) not in held}
             taken = Acceptance(connection, received_at).accept(groups) if groups else []
+            self._shares.spend(connection, _sizes(taken))
             refusals = [*delivery.refusals, *refused, *_beyond(groups, {chain.key for chain in taken})]
-            heard = {(region, station): None for station, _, region in groups}
+            heard = {(region, station): None for station, _, region in came}
             told = [*(Sighting(*key) for key in heard), *delivery.sightings]
             sightings.record(connection, told, received_at, regions)
             sightings.refuse(connection, refusals, received_at)
             deliveries.forget(connection, delivery.counted)
-            return [self._reached(connection, chain) for chain in taken]
+            not_taken = [self._state(connection, *key) for key in came if key not in groups]
+            return [
+                *(self._reached(connection, chain) for chain in taken),
+                *(replace(state, held_back=True) for state in not_taken),
+            ]
 
     def _reached(self, connection: Connection, chain: Chain) -> StreamState:
         gaps = streams.gaps(connection, chain, MAX_GAPS)
@@ -145,6 +163,11 @@ class Ledger:
         """
         with self._writing() as connection:
             return deliveries.count(connection, digest)
+
+    def held_back(self, now: str) -> list[HeldBack]:
+        """The stations that are above their share of the day at this time (RFC 3339, UTC)."""
+        with self.reading() as connection:
+            return shares.held_back(connection, now)
 
     def unfinished(self) -> list[streams.StreamKey]:
         """Streams that `go_on` can release more of: a commit releases only so much of what was held above a gap."""
@@ -318,6 +341,15 @@ def _within(delivery: Delivery, strange: Set[sightings.StationKey]) -> tuple[Del
     events = [(region, item) for region, item in delivery.events if (item.station, region) not in strange]
     seen = [one for one in delivery.sightings if (one.station, one.region) not in strange]
     return structs.replace(delivery, events=events, sightings=seen), refused
+
+
+def _sizes(taken: Iterable[Chain]) -> Mapping[sightings.StationKey, int]:
+    """What the new events of each station fill."""
+    sizes: Counter[sightings.StationKey] = Counter()
+    for chain in taken:
+        fresh = chain.fresh.values()
+        sizes[chain.station, chain.region] += sum(len(one.body) + one.left_out_bytes + ROW_BYTES for one in fresh)
+    return sizes
 
 
 def _beyond(

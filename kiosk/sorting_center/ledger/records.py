@@ -94,6 +94,8 @@ class StreamState:
     """Of event ``at``, for whoever asked."""
     has_more: bool = False
     """Held events can be released without any new one: see `Ledger.go_on`."""
+    held_back: bool = False
+    """Nothing of what came was taken in: its station is above its share."""
 
     @classmethod
     def unknown(cls, station: str, epoch: str, region: str, generation: str) -> StreamState:

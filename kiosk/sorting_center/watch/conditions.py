@@ -9,6 +9,7 @@ from typing import Final
 
 from kiosk.sorting_center.desk.cases import Condition
 from kiosk.sorting_center.desk.registry import ExpectedStation, Register
+from kiosk.sorting_center.ledger.limits.shares import HeldBack
 from kiosk.sorting_center.reports.fleet import FleetRow
 from kiosk.sorting_center.sentences import moment, say
 from kiosk.sorting_center.watch.measure import Measure
@@ -45,6 +46,7 @@ class Seen:
     alarms: Sequence[Group]
     quarantined: Sequence[Group]
     now: datetime
+    held_back: Sequence[HeldBack] = ()
 
 
 def conditions(seen: Seen) -> list[Condition]:
@@ -55,6 +57,7 @@ def conditions(seen: Seen) -> list[Condition]:
     found = [
         *(_of_alarm(group) for group in seen.alarms),
         *(_of_quarantine(group) for group in seen.quarantined if group.kind not in TOLD_BY_ALARM),
+        *(_of_held_back(one) for one in seen.held_back),
         *(condition for row in seen.rows for condition in _of_row(row, measure)),
         *(Condition("never_seen", expected.region, expected.station) for expected in silent),
         *(_over(expected) for expected in seen.register.stations.values() if measure.is_verification_over(expected)),
@@ -71,6 +74,11 @@ def _of_alarm(group: Group) -> Condition:
 def _of_quarantine(group: Group) -> Condition:
     detail = say("set_apart", n=group.number, reason=group.kind)
     return Condition("quarantine", group.region, group.station, f"{group.kind} {group.day}", detail)
+
+
+def _of_held_back(one: HeldBack) -> Condition:
+    detail = say("too_much_today" if one.why == "share" else "little_disk", n=one.size_bytes // 1_000_000)
+    return Condition("held_back", one.region, one.station, "", detail)
 
 
 def _of_row(row: FleetRow, measure: Measure) -> Iterator[Condition]:

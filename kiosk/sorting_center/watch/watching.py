@@ -27,7 +27,8 @@ def seen(ledger: Ledger, reports: Reports, desk: Desk, now: datetime) -> Seen:
     """At this moment. Raises LedgerError and DeskError."""
     rows = reports.fleet.rows(reports.days.day_of(now))
     local = now.astimezone(reports.zone)
-    return Seen(rows, desk.registry.current(), alarm_groups(ledger), quarantine_groups(ledger), local)
+    held_back = ledger.held_back(now.isoformat())
+    return Seen(rows, desk.registry.current(), alarm_groups(ledger), quarantine_groups(ledger), local, held_back)
 
 
 class Watch:

@@ -34,6 +34,7 @@ KINDS = (
     "old_software",
     "never_seen",
     "verification_over",
+    "held_back",
 )
 HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m{{ 7*7 }}"
 

@@ -28,7 +28,7 @@ from kiosk.sorting_center.ports import Inbound, Mailbox
 log = logging.getLogger(__name__)
 
 MAX_COMMIT_EVENTS: Final = 1000
-MAX_COMMIT_BYTES: Final = 8 * 1024 * 1024
+MAX_COMMIT_BYTES: Final = 2 * 1024 * 1024
 """Of the bodies of a commit's events, and one message more: thousands of ordinary events."""
 COLLECT_S: Final = 0.020
 """How long a commit waits for company: one flush to disk then serves all of it."""
@@ -109,8 +109,8 @@ class Worker:
         when their station sends them again, too. After the next start they are tried again."""
         self._postponed: _Taken | None = None
         """For the next step."""
-        self._unfinished: dict[StreamKey, None] = {}
-        """Streams that were released in part, in the order in which it is their turn."""
+        self._unfinished: dict[str, dict[StreamKey, None]] = {}
+        """Streams that were released in part, by station; the first has the next turn."""
         self._look_at = 0.0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ingest worker", daemon=True)
@@ -281,22 +281,27 @@ class Worker:
             return
         self._look_at = now + _LOOK_S
         try:
-            self._unfinished.update(dict.fromkeys(self._ledger.unfinished()))
+            self._keep_unfinished(self._ledger.unfinished())
         except LedgerError as error:
             log.warning("What was released in part is looked for again in a minute: %s", error)
 
+    def _keep_unfinished(self, keys: Iterable[StreamKey]) -> None:
+        for key in keys:
+            self._unfinished.setdefault(key[0], {})[key] = None
+
     def _go_on(self) -> None:
         """With the stream whose turn it is. One that fails is found again by the next look."""
-        key = next(iter(self._unfinished), None)
-        if key is None:
+        if not self._unfinished:
             return
-        del self._unfinished[key]
+        station = next(iter(self._unfinished))
+        (key, *others) = self._unfinished.pop(station)
+        self._keep_unfinished(others)
         try:
             state = self._committing(lambda: self._ledger.go_on(key, self._clock()))
         except _Stopped:
             raise
         except Exception:
-            log.exception("What was held of %s cannot be released, for a reason nobody foresaw.", key[0])
+            log.exception("What was held of %s cannot be released, for a reason nobody foresaw.", station)
             return
         self._answer([state], ())
         self._committed()
@@ -304,7 +309,7 @@ class Worker:
     def _answer(self, states: Iterable[State], questions: Iterable[Question]) -> None:
         """An answer that fails is that station's alone: it asks again."""
         states = list(states)
-        self._unfinished.update({(one.station, one.epoch, one.region): None for one in states if one.has_more})
+        self._keep_unfinished((one.station, one.epoch, one.region) for one in states if one.has_more)
         answers = {(state.region, state.station, state.epoch, 0): state for state in states}
         for question in questions:
             key = (question.region, question.station, question.epoch, question.at)

@@ -12,9 +12,9 @@ from kiosk.messaging.contract.received import ReceivedEvent
 from kiosk.sorting_center.ledger.streams import StreamKey
 
 MAX_HELD_EVENTS: Final = 2_000
-MAX_HELD_BYTES: Final = 8 * 1024 * 1024
+MAX_HELD_BYTES: Final = 2 * 1024 * 1024
 """Of the bodies. What one commit releases is in memory until its end, and everybody else waits for it: a quarter of a
-second of work."""
+second of work, and of waiting for a slow disk."""
 
 
 class HeldBudget:

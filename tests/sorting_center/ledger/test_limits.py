@@ -302,8 +302,8 @@ def test_one_commit_releases_no_more_bytes_than_it_may(ledger: Ledger, station: 
     events = [station.start(), *heavy(station, 200, 60_000)]
     ledger.accept(events[1:], REGION, NOW)
     (state,) = ledger.accept(events[:1], REGION, NOW)
-    assert 100 < state.upto < 150
-    assert finished(ledger) == [201 - state.upto]
+    assert 30 < state.upto < 50
+    assert sum(finished(ledger)) == 201 - state.upto
     assert ledger.stream("S0147", station.epoch, REGION).head == station.head
 
 
@@ -315,7 +315,9 @@ def test_a_ledger_that_was_closed_in_the_middle_of_it_goes_on(ledger_url: str, s
     with Ledger.open(ledger_url) as ledger:
         ((key),) = ledger.unfinished()
         assert key == ("S0147", station.epoch, REGION)
-        assert ledger.go_on(key, NOW).upto == 201
+        assert 60 < ledger.go_on(key, NOW).upto < 201
+        finished(ledger)
+        assert ledger.stream(*key).upto == 201
         with ledger.reading() as connection:
             heard = connection.execute(select(stream.c.last_received_at)).scalar_one()
         assert heard == "2026-11-25T03:00:00.000Z", "nothing new was heard"

@@ -45,7 +45,7 @@ from ``upto`` on, and then takes the event like any other."""
 MAX_EPOCHS: Final = len(SERIES_LETTERS)
 """Of one station: each epoch takes a receipt letter of its own, and no station goes on after the last."""
 
-_HELD_CHUNK: Final = 100
+_HELD_CHUNK: Final = 32
 _HELD: Final = [event_table.c[name] for name in ("body", "sha256", "prevhash", "problem", "received_at")]
 
 _ZERO: Final = rb"\u0000"

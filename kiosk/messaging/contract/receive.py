@@ -30,9 +30,9 @@ MAX_BATCH_EVENTS: Final = 100
 MAX_BATCH_BYTES: Final = 1024 * 1024
 """Inflated. One event more than fits is another batch."""
 
-MAX_UNKNOWN_BYTES: Final = 4 * 1024
+MAX_UNKNOWN_BYTES: Final = 16 * 1024
 """Of an event of a known type, in keys that nobody here knows. Software that is newer tells a few words more of what it
-tells already, and for anything else it has another type."""
+tells already, of each of two hundred bags perhaps; for anything else it has another type."""
 
 _SPLITTER: Final = msgspec.json.Decoder(list[msgspec.Raw])
 

@@ -338,6 +338,7 @@ def test_two_processes_that_go_on_with_one_stream_release_each_event_once(
         while one.number(1000):
             pass
         assert [entry.feedseq for entry in one.feed(2_000, 1000)] == list(range(2_001, 2_301))
+        assert one.overview("").totals.intakes == 2_299
 
 
 def test_a_page_of_the_feed_has_no_more_bytes_than_it_may(

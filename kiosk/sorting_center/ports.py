@@ -22,6 +22,8 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
     connection: int = 0
     is_dead: bool = False
     """From the queue of dead letters: the broker has given up on it."""
+    again: bool = False
+    """It was delivered before and not acknowledged, and the broker does not count how often."""
 
     def __repr__(self) -> str:
         """Without the payload, which may have a MiB."""

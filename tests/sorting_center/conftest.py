@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kiosk.sorting_center.desk import people
 from kiosk.sorting_center.desk.desk import Desk
-from kiosk.sorting_center.ledger import Delivery, Ledger, StreamState
+from kiosk.sorting_center.ledger import Ledger
 from tests.servers.postgres import PostgresServer, running_postgres
 from tests.servers.rabbitmq import RabbitMQ, Vhost
 from tests.sorting_center.brokers import Broker
@@ -98,12 +99,15 @@ def unfed(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def numbered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a commit released has its place in the feed when the test looks, also where a numberer gives it."""
-    commit = Ledger.commit
+    for name in ("commit", "go_on"):
+        monkeypatch.setattr(Ledger, name, _and_number(getattr(Ledger, name)))
 
-    def commit_and_number(ledger: Ledger, delivery: Delivery, received_at: str) -> list[StreamState]:
-        states = commit(ledger, delivery, received_at)
+
+def _and_number(commit: Callable[..., Any]) -> Callable[..., Any]:
+    def commit_and_number(ledger: Ledger, *values: object) -> Any:
+        result = commit(ledger, *values)
         while ledger.number(100):
             pass
-        return states
+        return result
 
-    monkeypatch.setattr(Ledger, "commit", commit_and_number)
+    return commit_and_number

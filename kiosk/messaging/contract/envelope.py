@@ -94,6 +94,17 @@ def usable_text(event: Mapping[str, object], name: str) -> str:
     return value
 
 
+def known_attributes(event: Mapping[str, object]) -> dict[str, object]:
+    """The attributes of an attributable event that are known and keep their rules, without its data."""
+    rules = {**_IDENTITY, **_DETAIL, **_OPTIONAL}
+    kept = {
+        name: value
+        for name, value in event.items()
+        if name in rules and _first_mismatch(event, {name: rules[name]}) is None
+    }
+    return {**kept, "seq": event["seq"]}
+
+
 def body_and_hash(event: Mapping[str, object], write: Callable[[object], bytes] = canonical) -> tuple[bytes, str]:
     """The RFC 8785 bytes, and the SHA-256 (lower-case hex) of the RFC 8785 bytes without ``signature``."""
     body = write(event)

@@ -10,11 +10,12 @@ class ReceivedEvent(msgspec.Struct, frozen=True, gc=False):
 
     ``body`` is the canonical JSON of everything that was sent, ``signature`` and unknown keys included; ``sha256``
     is over it without ``signature``. ``problem`` is None, or why it is stored, acknowledged and quarantined:
-    ``unknown_type`` (newer than this software) or ``bad_data`` (breaks the schema or a rule of its type, see
+    ``unknown_type`` (newer than this software), ``bad_data`` (breaks the schema or a rule of its type, see
     `kiosk.domain.events.rules`, or a rule of the envelope; ``time``, ``clock`` and ``prevhash`` are then "" where they
-    are unusable). ``region`` is what the event says of itself, "" when it says nothing: the topic proves it.
-    ``data`` are its data as they stand in the body, ``null`` where it has none. ``reissued`` is the ``{epoch}-{seq}``
-    it had before its station began a new epoch, None for most.
+    are unusable) or ``oversized`` (of a known type, with more than MAX_UNKNOWN_BYTES in unknown keys: ``body`` is then
+    the envelope alone, and ``left_out_bytes`` the size of the rest). ``region`` is what the event says of itself, ""
+    when it says nothing: the topic proves it. ``data`` are its data as they stand in the body, ``null`` where it has
+    none. ``reissued`` is the ``{epoch}-{seq}`` it had before its station began a new epoch, None for most.
     """
 
     station: str
@@ -30,6 +31,7 @@ class ReceivedEvent(msgspec.Struct, frozen=True, gc=False):
     problem: str | None
     region: str = ""
     reissued: str | None = None
+    left_out_bytes: int = 0
 
     def __repr__(self) -> str:
         """The identity alone: an event may be 64 KiB."""

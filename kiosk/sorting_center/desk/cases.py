@@ -22,7 +22,7 @@ ITSELF: Final = "itself"
 """Who closes a case whose condition is over, where nobody has to decide anything."""
 
 PASSING: Final = frozenset(
-    {"quiet", "backlog", "gap", "offline", "reports", "never_seen", "old_software", "verification_over"}
+    {"quiet", "backlog", "gap", "offline", "reports", "never_seen", "old_software", "verification_over", "held_back"}
 )
 """Kinds that are over when they are no longer seen."""
 ONCE: Final = frozenset({"impossible_mass", "impossible_price", "impossible_clock"})

@@ -55,10 +55,14 @@ def read_message(message: Inbound) -> Reading:
         return _refused(message, "unreadable")
 
 
+def set_aside(message: Inbound) -> Reading:
+    """A message that is kept whole among the refused and not looked into. Its station has it still."""
+    return _refused(message, SET_ASIDE)
+
+
 def _read(message: Inbound) -> Reading:
     if message.is_dead:
-        # Its workers died, time and again, and it may be why: kept whole, and not looked into. The station has it.
-        return _refused(message, SET_ASIDE)
+        return set_aside(message)  # its workers died, time and again, and it may be why
     try:
         topic = _parse_up(message.topic)
     except ValueError:
@@ -84,6 +88,7 @@ def merged(readings: Iterable[Reading]) -> Delivery:
         events=[item for delivery in deliveries for item in delivery.events],
         refusals=[item for delivery in deliveries for item in delivery.refusals],
         sightings=[item for delivery in deliveries for item in delivery.sightings],
+        counted=[item for delivery in deliveries for item in delivery.counted],
     )
 
 

@@ -8,22 +8,28 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, TypeVar
+
+from msgspec.structs import replace
 
 from kiosk.domain.backoff import Backoff
 from kiosk.messaging.contract.control import encode
 from kiosk.messaging.contract.receive import MAX_BATCH_EVENTS
 from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.health import Health
-from kiosk.sorting_center.ingest.reading import Question, Reading, merged, read_message
-from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerDamaged, LedgerError, LedgerUnwritable, Refusal
+from kiosk.sorting_center.ingest.reading import Question, Reading, merged, read_message, set_aside
+from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerDamaged, LedgerError, LedgerUnwritable
 from kiosk.sorting_center.ledger import StreamState as State
-from kiosk.sorting_center.ledger.records import SET_ASIDE
+from kiosk.sorting_center.ledger.streams import StreamKey
 from kiosk.sorting_center.ports import Inbound, Mailbox
 
 log = logging.getLogger(__name__)
 
 MAX_COMMIT_EVENTS: Final = 1000
+MAX_COMMIT_BYTES: Final = 2 * 1024 * 1024
+"""Of the bodies of a commit's events, and one message more: thousands of ordinary events."""
 COLLECT_S: Final = 0.020
 """How long a commit waits for company: one flush to disk then serves all of it."""
 
@@ -39,12 +45,41 @@ _UNFORESEEN_S: Final = 1.0
 
 MAX_DELIVERIES: Final = 3
 """The third time a message cannot be stored, for a reason nobody foresaw, it is set aside and the others go on."""
+_LOOK_S: Final = 60.0
+"""Between two looks for streams that were released in part: by a process that has ended, or one beside this."""
 _MAX_REMEMBERED: Final = 1000
 """Messages that failed: as many as a broker has on its way to us."""
+
+_Result = TypeVar("_Result")
 
 _UNFORESEEN: Final = (
     "Messages cannot be taken in, for a reason nobody foresaw (see the log); the broker is asked to deliver again."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A message that is in hand for the ``times``-th time after its first, as far as that is counted."""
+
+    message: Inbound
+    digest: str = ""
+    times: int = 0
+
+    @property
+    def is_alone(self) -> bool:
+        """To be committed without others: the next end of the process would count against them, too."""
+        return self.times == MAX_DELIVERIES - 1
+
+    def read(self) -> Reading:
+        """What it means; of one that this program has ended with too often, nothing but that."""
+        reading = set_aside(self.message) if self.times >= MAX_DELIVERIES else read_message(self.message)
+        if not self.times:
+            return reading
+        return replace(reading, delivery=replace(reading.delivery, counted=[self.digest]))
+
+
+def _digest(message: Inbound) -> bytes:
+    return hashlib.sha256(message.topic.encode() + b"\0" + message.payload).digest()
 
 
 class _Stopped(Exception):
@@ -69,6 +104,14 @@ class Worker:
         self._committed = committed
         self._failed: OrderedDict[bytes, int] = OrderedDict()
         """How often each message could not be stored, by its digest; the newest only."""
+        self._deadly: set[str] = set()
+        """Digests of messages that were in hand each time this program ended, and were set aside: they are set aside
+        when their station sends them again, too. After the next start they are tried again."""
+        self._postponed: _Taken | None = None
+        """For the next step."""
+        self._unfinished: dict[str, dict[StreamKey, None]] = {}
+        """Streams that were released in part, by station; the first has the next turn."""
+        self._look_at = 0.0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ingest worker", daemon=True)
 
@@ -99,14 +142,23 @@ class Worker:
                 self._stopping.wait(_UNFORESEEN_S)
 
     def step(self, timeout_s: float) -> int:
-        """Take one batch through; the number of messages that came to their end."""
-        readings = self._collect(timeout_s)
-        if not readings:
-            return 0
+        """Take one batch through, then go on with one stream that was released in part.
+
+        The number of messages that came to their end.
+        """
+        self._look_for_unfinished()
+        readings = self._collect(0 if self._unfinished else timeout_s)
+        done = self._take_in(readings) if readings else 0
+        self._go_on()
+        return done
+
+    def _take_in(self, readings: Sequence[Reading]) -> int:
         states, ends = self._settle(readings)
         # Acknowledged in the order in which they came (MQTT 5, 4.6): what is stored behind a failed one comes again.
         first_failed = ends.index(None) if None in ends else len(ends)
         done = [end for end in ends[:first_failed] if end is not None]
+        if held_back := sum(state.held_back for state in states):
+            self._health.count(dropped=held_back)
         if done:
             self._mailbox.acknowledge([end.message for end in done])
         self._answer(states, [question for end in done for question in end.questions])
@@ -117,17 +169,45 @@ class Worker:
         return len(done)
 
     def _collect(self, timeout_s: float) -> list[Reading]:
-        message = self._mailbox.take(timeout_s)
+        taken = self._next(timeout_s)
         readings: list[Reading] = []
-        events, started = 0, time.monotonic()
-        while message is not None:
-            readings.append(read_message(message))
-            events += len(readings[-1].delivery.events)
-            spent_s = time.monotonic() - started
-            if events + MAX_BATCH_EVENTS > MAX_COMMIT_EVENTS or spent_s > MAX_READ_S:
+        events, size_bytes, started = 0, 0, time.monotonic()
+        while taken is not None:
+            if taken.is_alone and readings:
+                self._postponed = taken
                 break
-            message = self._mailbox.take(COLLECT_S - spent_s)
+            readings.append(taken.read())
+            events += len(readings[-1].delivery.events)
+            size_bytes += sum(len(item.body) for _, item in readings[-1].delivery.events)
+            spent_s = time.monotonic() - started
+            is_full = events + MAX_BATCH_EVENTS > MAX_COMMIT_EVENTS or size_bytes >= MAX_COMMIT_BYTES
+            if taken.is_alone or is_full or spent_s > MAX_READ_S:
+                break
+            taken = self._next(COLLECT_S - spent_s)
         return readings
+
+    def _next(self, timeout_s: float) -> _Taken | None:
+        if self._postponed is not None:
+            taken, self._postponed = self._postponed, None
+            return taken
+        message = self._mailbox.take(timeout_s)
+        return None if message is None else self._counted(message)
+
+    def _counted(self, message: Inbound) -> _Taken:
+        """Only what comes again is counted: other messages cost nothing."""
+        if not message.again and not self._deadly:
+            return _Taken(message)
+        digest = _digest(message).hex()
+        if digest in self._deadly:
+            return _Taken(message, digest, MAX_DELIVERIES)
+        if not message.again:
+            return _Taken(message)
+        times = self._tried(partial(self._ledger.count_delivery, digest))
+        if times >= MAX_DELIVERIES:
+            log.error("A message on %r was in hand each of %d times that this program ended.", message.topic, times)
+            if len(self._deadly) < _MAX_REMEMBERED:
+                self._deadly.add(digest)
+        return _Taken(message, digest, times)
 
     def _settle(self, readings: Sequence[Reading]) -> tuple[list[State], list[Reading | None]]:
         """Commit; when a message cannot be stored, find it and commit the others.
@@ -155,7 +235,7 @@ class Worker:
 
         Its events are not acknowledged to the station, which has them still.
         """
-        digest = hashlib.sha256(message.topic.encode() + b"\0" + message.payload).digest()
+        digest = _digest(message)
         failures = self._failed.pop(digest, 0) + 1
         log.exception("A message on %r cannot be stored; delivery %d of %d.", message.topic, failures, MAX_DELIVERIES)
         if failures < MAX_DELIVERIES:
@@ -163,30 +243,73 @@ class Worker:
             if len(self._failed) > _MAX_REMEMBERED:
                 self._failed.popitem(last=False)
             return None
-        apart = Reading(message, Delivery(refusals=[Refusal(message.topic, SET_ASIDE, message.payload)]))
+        apart = set_aside(message)
         self._store(apart.delivery)
         return apart
 
     def _store(self, delivery: Delivery) -> list[State]:
-        """Commit, trying again for as long as the ledger cannot be written."""
+        return self._committing(lambda: self._ledger.commit(delivery, self._clock()))
+
+    def _committing(self, commit: Callable[[], _Result]) -> _Result:
+        def timed() -> _Result:
+            started = time.monotonic()
+            result = commit()
+            self._health.committed(time.monotonic() - started)
+            return result
+
+        return self._tried(timed)
+
+    def _tried(self, call: Callable[[], _Result]) -> _Result:
+        """Ask the ledger, again for as long as it cannot be written."""
         pauses = Backoff(_RETRY_FIRST_S, _RETRY_MAX_S)
         while True:
-            started = time.monotonic()
             try:
-                states = self._ledger.commit(delivery, self._clock())
+                result = call()
             except (LedgerUnwritable, LedgerDamaged) as error:
                 if self._health.trouble("ledger", str(error)):
                     log.error("%s. Nothing is acknowledged until it works again.", error)
                 if self._stopping.wait(pauses.next()):
                     raise _Stopped from error
             else:
-                self._health.committed(time.monotonic() - started)
                 if self._health.trouble("ledger"):
                     log.info("The ledger can be written again.")
-                return states
+                return result
+
+    def _look_for_unfinished(self) -> None:
+        now = time.monotonic()
+        if now < self._look_at:
+            return
+        self._look_at = now + _LOOK_S
+        try:
+            self._keep_unfinished(self._ledger.unfinished())
+        except LedgerError as error:
+            log.warning("What was released in part is looked for again in a minute: %s", error)
+
+    def _keep_unfinished(self, keys: Iterable[StreamKey]) -> None:
+        for key in keys:
+            self._unfinished.setdefault(key[0], {})[key] = None
+
+    def _go_on(self) -> None:
+        """With the stream whose turn it is. One that fails is found again by the next look."""
+        if not self._unfinished:
+            return
+        station = next(iter(self._unfinished))
+        (key, *others) = self._unfinished.pop(station)
+        self._keep_unfinished(others)
+        try:
+            state = self._committing(lambda: self._ledger.go_on(key, self._clock()))
+        except _Stopped:
+            raise
+        except Exception:
+            log.exception("What was held of %s cannot be released, for a reason nobody foresaw.", station)
+            return
+        self._answer([state], ())
+        self._committed()
 
     def _answer(self, states: Iterable[State], questions: Iterable[Question]) -> None:
         """An answer that fails is that station's alone: it asks again."""
+        states = list(states)
+        self._keep_unfinished((one.station, one.epoch, one.region) for one in states if one.has_more)
         answers = {(state.region, state.station, state.epoch, 0): state for state in states}
         for question in questions:
             key = (question.region, question.station, question.epoch, question.at)

@@ -27,7 +27,7 @@ from kiosk.messaging.contract.received import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.sorting_center.ledger import projection, streams
 from kiosk.sorting_center.ledger.alarms import Attention
-from kiosk.sorting_center.ledger.chains import Chain
+from kiosk.sorting_center.ledger.chains import Chain, HeldBudget
 from kiosk.sorting_center.ledger.database import places
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.postgres import lock_stations
@@ -45,7 +45,8 @@ from ``upto`` on, and then takes the event like any other."""
 MAX_EPOCHS: Final = len(SERIES_LETTERS)
 """Of one station: each epoch takes a receipt letter of its own, and no station goes on after the last."""
 
-_HELD_CHUNK: Final = 200
+_HELD_CHUNK: Final = 32
+_HELD: Final = [event_table.c[name] for name in ("body", "sha256", "prevhash", "problem", "received_at")]
 
 _ZERO: Final = rb"\u0000"
 """U+0000 as canonical JSON writes it."""
@@ -71,11 +72,15 @@ class Acceptance:
         self._dialect = connection.dialect.name
         self._one_writer = self._dialect == "sqlite"
         """What is released then gets its place in the feed here; else a `numberer` gives it."""
+        self._budget = HeldBudget()
         self._set_apart: set[tuple[str, str]] = set()
         """Region and station of what was put into quarantine."""
 
     def accept(self, groups: Mapping[streams.StreamKey, Sequence[ReceivedEvent]]) -> list[Chain]:
-        """Every chain as it is now; none for a stream that is one epoch too many: nothing of it is taken in."""
+        """Every chain as it is now; none for a stream that is one epoch too many: nothing of it is taken in.
+
+        A known stream without events is one that an earlier commit released in part: it goes on.
+        """
         chains = self._open(groups)
         known = self._stored_hashes(chains)
         for chain in chains:
@@ -111,7 +116,9 @@ class Acceptance:
             else:
                 chain = Chain(*key, row.upto, row.head, row.max_seen, row.gap_since, events, row.max_seen)
             chain.has_quarantined = key in with_quarantine
-            self._look_at(chain)
+            chain.heard_at = self._received_at if events or row is None else row.last_received_at
+            if events:
+                self._look_at(chain)
             chains.append(chain)
         return chains
 
@@ -200,7 +207,7 @@ class Acceptance:
                 self._contradicts(chain, item, FORK, say("came_twice", seq=item.seq))
 
     def _walk(self, chain: Chain, feed: FeedNumbers | None) -> None:
-        """Upward from ``upto`` as far as the chain holds; the event that breaks it is evicted."""
+        """Upward from ``upto`` as far as the chain holds and the budget goes; the event that breaks it is evicted."""
         held = self._held(chain)
         while True:
             seq, held_since = chain.upto + 1, None
@@ -212,23 +219,30 @@ class Acceptance:
             if not chain.is_followed_by(item):
                 self._evict(chain, item, held_since is not None)
                 return
+            if held_since is not None:
+                self._budget.spend(len(item.body))
             feedseq = feed.next() if feed is not None and item.problem is None else None
             chain.release(item, feedseq, held_since)
 
     def _held(self, chain: Chain) -> Iterator[tuple[ReceivedEvent, str]]:
-        """Stored events above ``upto`` and when they came, ascending, read in small steps as far as asked for."""
-        after = chain.upto
+        """Stored events above ``upto`` and when they came, ascending, read in small steps as far as asked for, or until
+        the budget of the commit is spent.
+        """
+        after, chunk = chain.upto, 1  # mostly there is a gap below the first one
         while after < chain.highest_stored:
             rows = self._connection.execute(
-                select(event_table.c.body, event_table.c.problem, event_table.c.received_at)
-                .where(_of(chain), event_table.c.seq > after)
-                .order_by(event_table.c.seq)
-                .limit(_HELD_CHUNK)
+                select(*_HELD).where(_of(chain), event_table.c.seq > after).order_by(event_table.c.seq).limit(chunk)
             ).all()
             if not rows:
                 return
+            chunk = _HELD_CHUNK
             for row in rows:
-                item = replace(parse_event(bytes(row.body)), problem=row.problem)
+                if self._budget.is_spent:
+                    chain.has_more = True
+                    return
+                # Of an oversized event the body tells neither hash nor problem.
+                told = {"sha256": row.sha256, "prevhash": row.prevhash, "problem": row.problem}
+                item = replace(parse_event(bytes(row.body)), **told)
                 after = item.seq
                 yield item, row.received_at
 
@@ -290,11 +304,15 @@ class Acceptance:
 
     def _discharge(self, chain: Chain) -> None:
         """What was set apart while a clone stood in its place, or came too early, is out of quarantine when it fits."""
+        if not chain.released:
+            return
+        first, last = chain.released[0].event.seq, chain.released[-1].event.seq
         rows = self._connection.execute(
             select(quarantine.c.id, quarantine.c.sha256).where(
                 quarantine.c.station == chain.station,
                 quarantine.c.region == chain.region,
                 quarantine.c.epoch == chain.epoch,
+                quarantine.c.seq.between(first, last),
                 quarantine.c.reason.in_((FORK, BROKEN_CHAIN, FAR_AHEAD)),
             )
         ).all()
@@ -328,7 +346,7 @@ class Acceptance:
         rows = []
         for chain in sorted(chains, key=lambda one: one.key):
             gap_since = (chain.gap_since or at) if chain.upto < chain.max_seen else None
-            rows.append((*chain.key, chain.upto, chain.head, chain.max_seen, gap_since, at, at))
+            rows.append((*chain.key, chain.upto, chain.head, chain.max_seen, gap_since, at, chain.heard_at))
         upsert_rows(self._connection, stream, rows, kept="first_received_at")
 
     def _attention(self, region: str) -> Attention:

@@ -44,8 +44,8 @@ class Attention:
                 "sha256": item.sha256,
                 "reason": reason,
                 "type": item.type,
-                "body": item.body,
-                "size_bytes": len(item.body),
+                "body": b"" if item.left_out_bytes else item.body,
+                "size_bytes": len(item.body) + item.left_out_bytes,
                 "received_at": self._received_at,
             },
         )

@@ -4,11 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 
 from kiosk.messaging.contract.received import ReceivedEvent
 from kiosk.sorting_center.ledger.streams import StreamKey
+
+MAX_HELD_EVENTS: Final = 2_000
+MAX_HELD_BYTES: Final = 2 * 1024 * 1024
+"""Of the bodies. What one commit releases is in memory until its end, and everybody else waits for it: a quarter of a
+second of work, and of waiting for a slow disk."""
+
+
+class HeldBudget:
+    """How much of what was held above gaps one commit may still release. The rest is released by the next ones."""
+
+    def __init__(self) -> None:
+        self._events, self._bytes = MAX_HELD_EVENTS, MAX_HELD_BYTES
+
+    @property
+    def is_spent(self) -> bool:
+        """Nothing more may be released."""
+        return self._events <= 0 or self._bytes <= 0
+
+    def spend(self, size_bytes: int) -> None:
+        """One event is released."""
+        self._events -= 1
+        self._bytes -= size_bytes
 
 
 class Released(msgspec.Struct, frozen=True, gc=False):
@@ -39,6 +62,10 @@ class Chain:
     fresh: dict[int, ReceivedEvent] = field(default_factory=dict)
     """What is new, by seq."""
     released: list[Released] = field(default_factory=list)
+    heard_at: str = ""
+    """When the newest delivery with events of this stream came."""
+    has_more: bool = False
+    """The budget of the commit was spent: held events that are next in the chain may still be there."""
 
     @property
     def key(self) -> StreamKey:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final, Self
 
+from msgspec import structs
 from sqlalchemy import Connection, func, select, tuple_
 from sqlalchemy.exc import DBAPIError
 
@@ -29,6 +31,8 @@ from kiosk.sorting_center.ledger.database.opening import (
     tell_log,
 )
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
+from kiosk.sorting_center.ledger.limits import deliveries, shares
+from kiosk.sorting_center.ledger.limits.shares import ROW_BYTES, DailyShares, HeldBack
 from kiosk.sorting_center.ledger.quarantine.again import Again, take_again
 from kiosk.sorting_center.ledger.reading import stored_events
 from kiosk.sorting_center.ledger.records import (
@@ -55,6 +59,8 @@ class Ledger:
 
     def __init__(self, opened: OpenedLedger) -> None:
         self._opened = opened
+        # Where the server of PostgreSQL has its disk is known to nobody here: it has an administrator of its own.
+        self._shares = DailyShares(opened.address.path.parent if opened.address.path is not None else None)
 
     @classmethod
     def open(cls, url: str, tell: Tell = tell_log) -> Ledger:
@@ -116,24 +122,66 @@ class Ledger:
         """Take a whole delivery in, in one transaction; as `accept`."""
         if self._opened.partitions is not None:
             self._opened.partitions.prepare(received_at)
+        try:
+            return self._commit(delivery, received_at)
+        except BaseException:
+            self._shares.forget()
+            raise
+
+    def _commit(self, delivery: Delivery, received_at: str) -> list[StreamState]:
         with self._writing() as connection:
             heard_in = {(item.station, region) for region, item in delivery.events}
             heard_in |= {(one.station, one.region) for one in delivery.sightings}
             regions = sightings.regions_of(connection, (station for station, _ in heard_in))
             delivery, refused = _within(delivery, sightings.beyond(heard_in, regions))
-            groups = streams.grouped(delivery.events)
+            came = streams.grouped(delivery.events)
+            held = self._shares.held_back(connection, {(key[0], key[2]) for key in came}, received_at)
+            groups = {key: events for key, events in came.items() if (key[0], key[2]) not in held}
             taken = Acceptance(connection, received_at).accept(groups) if groups else []
+            self._shares.spend(connection, _sizes(taken))
             refusals = [*delivery.refusals, *refused, *_beyond(groups, {chain.key for chain in taken})]
-            heard = {(region, station): None for station, _, region in groups}
+            heard = {(region, station): None for station, _, region in came}
             told = [*(Sighting(*key) for key in heard), *delivery.sightings]
             sightings.record(connection, told, received_at, regions)
             sightings.refuse(connection, refusals, received_at)
-            return [self._reached(connection, chain) for chain in taken]
+            deliveries.forget(connection, delivery.counted)
+            not_taken = [self._state(connection, *key) for key in came if key not in groups]
+            return [
+                *(self._reached(connection, chain) for chain in taken),
+                *(replace(state, held_back=True) for state in not_taken),
+            ]
 
     def _reached(self, connection: Connection, chain: Chain) -> StreamState:
         gaps = streams.gaps(connection, chain, MAX_GAPS)
         quarantined = streams.quarantined(connection, chain, MAX_QUARANTINED) if chain.has_quarantined else ()
-        return StreamState(*chain.key, chain.upto, chain.head, chain.max_seen, gaps, quarantined, self.generation)
+        state = StreamState(*chain.key, chain.upto, chain.head, chain.max_seen, gaps, quarantined, self.generation)
+        return replace(state, has_more=chain.has_more)
+
+    def count_delivery(self, digest: str) -> int:
+        """Note that a message is taken in hand once more; how often that was so far. It survives this process, and ends
+        with the commit of a `Delivery` that names it. Raises LedgerUnwritable.
+        """
+        with self._writing() as connection:
+            return deliveries.count(connection, digest)
+
+    def held_back(self, now: str) -> list[HeldBack]:
+        """The stations that are above their share of the day at this time (RFC 3339, UTC)."""
+        with self.reading() as connection:
+            return shares.held_back(connection, now)
+
+    def unfinished(self) -> list[streams.StreamKey]:
+        """Streams that `go_on` can release more of: a commit releases only so much of what was held above a gap."""
+        with self.reading() as connection:
+            return streams.unfinished(connection)
+
+    def go_on(self, key: streams.StreamKey, received_at: str) -> StreamState:
+        """Release what was held of a known stream and is next in its chain, as much as one commit may.
+
+        Done by two processes at once, each event is released once. Raises LedgerUnwritable when nothing was stored.
+        """
+        with self._writing() as connection:
+            (chain,) = Acceptance(connection, received_at).accept({key: []})
+            return self._reached(connection, chain)
 
     def number(self, limit: int) -> int:
         """Give events that were released their places in the feed; how many were done, places or not.
@@ -292,7 +340,16 @@ def _within(delivery: Delivery, strange: Set[sightings.StationKey]) -> tuple[Del
     ]
     events = [(region, item) for region, item in delivery.events if (item.station, region) not in strange]
     seen = [one for one in delivery.sightings if (one.station, one.region) not in strange]
-    return Delivery(events, delivery.refusals, seen), refused
+    return structs.replace(delivery, events=events, sightings=seen), refused
+
+
+def _sizes(taken: Iterable[Chain]) -> Mapping[sightings.StationKey, int]:
+    """What the new events of each station fill."""
+    sizes: Counter[sightings.StationKey] = Counter()
+    for chain in taken:
+        fresh = chain.fresh.values()
+        sizes[chain.station, chain.region] += sum(len(one.body) + one.left_out_bytes + ROW_BYTES for one in fresh)
+    return sizes
 
 
 def _beyond(

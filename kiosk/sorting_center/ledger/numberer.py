@@ -93,8 +93,11 @@ def number_released(connection: Connection, limit: int) -> int:
         return 0
     connection.execute(_numbered(connection.dialect.name), as_parameter(ids))
     places.give_places(connection, ranges)
-    rows = places.placed_events(connection, ranges[0].feedseq - 1, ranges[-1].last_feedseq, _TOLD, projection.TYPES)
-    projection.project(connection, [projection.ReleasedEvent.stored(row, row.feedseq) for row in rows])
+    last = ranges[-1].last_feedseq
+    for after in range(ranges[0].feedseq - 1, last, places.READ_AT_ONCE):
+        upto = min(after + places.READ_AT_ONCE, last)
+        rows = places.placed_events(connection, after, upto, _TOLD, projection.TYPES)
+        projection.project(connection, [projection.ReleasedEvent.stored(row, row.feedseq) for row in rows])
     return limit - rest
 
 

@@ -71,6 +71,8 @@ class Delivery(msgspec.Struct, frozen=True):
     """With the region of the topic each came on."""
     refusals: Sequence[Refusal] = ()
     sightings: Sequence[Sighting] = ()
+    counted: Sequence[str] = ()
+    """Digests of messages whose deliveries were counted: they are done with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,10 @@ class StreamState:
     at: int = 0
     hash_at: str = ""
     """Of event ``at``, for whoever asked."""
+    has_more: bool = False
+    """Held events can be released without any new one: see `Ledger.go_on`."""
+    held_back: bool = False
+    """Nothing of what came was taken in: its station is above its share."""
 
     @classmethod
     def unknown(cls, station: str, epoch: str, region: str, generation: str) -> StreamState:

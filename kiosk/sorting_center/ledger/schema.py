@@ -60,7 +60,7 @@ def _received() -> tuple[Column[Any], ...]:
 
 event = Table("event", metadata, *_received(), Column("feedseq", BigInteger, unique=True))
 """One row per (region, station, epoch, seq), first come. ``feedseq`` is null while a gap below holds the event back,
-and for good when ``problem`` (unknown_type, bad_data) was set as it came. In PostgreSQL a view: see
+and for good when ``problem`` (unknown_type, bad_data, oversized) was set as it came. In PostgreSQL a view: see
 `database.places`."""
 
 stream = Table(
@@ -94,8 +94,8 @@ quarantine = Table(
     Column("size_bytes", BigInteger, nullable=False),
     UniqueConstraint("station", "epoch", "seq", "sha256", "region"),
 )
-"""``reason``: fork, broken_chain, far_ahead, unknown_type or bad_data. Bounded for each station: of the oldest only
-number, hash, reason and ``size_bytes`` are kept, the ``body`` is empty."""
+"""``reason``: fork, broken_chain, far_ahead, unknown_type, bad_data or oversized. Bounded for each station: of the
+oldest, and of those that are oversized, number, hash, reason and ``size_bytes`` are kept, and no ``body``."""
 
 refused = Table(
     "refused",

@@ -58,6 +58,15 @@ def open_gaps(connection: Connection) -> Iterator[tuple[Row[Any], tuple[int, int
             yield row, missing
 
 
+def unfinished(connection: Connection) -> list[StreamKey]:
+    """Streams whose next event is here and not released: a commit has released as much as one may."""
+    key = (stream.c.station, stream.c.epoch, stream.c.region)
+    of_stream = (event.c.station == key[0]) & (event.c.epoch == key[1]) & (event.c.region == key[2])
+    is_here = select(event.c.seq).where(of_stream, event.c.seq == stream.c.upto + 1).exists()
+    rows = connection.execute(select(*key).where(stream.c.upto < stream.c.max_seen, is_here))
+    return [(row.station, row.epoch, row.region) for row in rows]
+
+
 def ended(connection: Connection) -> set[tuple[str, str, str]]:
     """Region, station and epoch of every stream that was last heard before a later one of its station began."""
     later = stream.alias()

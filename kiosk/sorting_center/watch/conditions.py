@@ -9,6 +9,7 @@ from typing import Final
 
 from kiosk.sorting_center.desk.cases import Condition
 from kiosk.sorting_center.desk.registry import ExpectedStation, Register
+from kiosk.sorting_center.ledger.limits.shares import HeldBack
 from kiosk.sorting_center.reports.fleet import FleetRow
 from kiosk.sorting_center.reports.following.impossible import MASS
 from kiosk.sorting_center.reports.impossible import PRICE, Finding
@@ -49,6 +50,7 @@ class Seen:
     quarantined: Sequence[Group]
     now: datetime
     impossible: Sequence[Finding] = ()
+    held_back: Sequence[HeldBack] = ()
 
 
 def conditions(seen: Seen) -> list[Condition]:
@@ -60,6 +62,7 @@ def conditions(seen: Seen) -> list[Condition]:
         *(_of_alarm(group) for group in seen.alarms),
         *(_of_quarantine(group) for group in seen.quarantined if group.kind not in TOLD_BY_ALARM),
         *(_of_finding(finding) for finding in seen.impossible),
+        *(_of_held_back(one) for one in seen.held_back),
         *(condition for row in seen.rows for condition in _of_row(row, measure)),
         *(Condition("never_seen", expected.region, expected.station) for expected in silent),
         *(_over(expected) for expected in seen.register.stations.values() if measure.is_verification_over(expected)),
@@ -87,6 +90,11 @@ def _of_finding(one: Finding) -> Condition:
         at, since = moment_of(one.figure), moment_of(one.limit)
         detail = say("early_clock", receipt=one.about, at=moment(at), since=moment(since))
     return Condition(one.kind, one.region, one.station, one.day, detail)
+
+
+def _of_held_back(one: HeldBack) -> Condition:
+    detail = say("too_much_today" if one.why == "share" else "little_disk", n=one.size_bytes // 1_000_000)
+    return Condition("held_back", one.region, one.station, "", detail)
 
 
 def _of_row(row: FleetRow, measure: Measure) -> Iterator[Condition]:

@@ -34,6 +34,7 @@ OF_CASES: Final[Mapping[str, Mark]] = {
     "second_region": Mark.FAULT,
     "too_many_epochs": Mark.FAULT,
     "quarantine": Mark.FAULT,
+    "held_back": Mark.FAULT,
     "verification_over": Mark.FAULT,
     "impossible_mass": Mark.FAULT,
     "impossible_price": Mark.FAULT,

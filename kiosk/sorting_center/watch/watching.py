@@ -28,7 +28,8 @@ def seen(ledger: Ledger, reports: Reports, desk: Desk, now: datetime) -> Seen:
     today = reports.days.day_of(now)
     rows, impossible = reports.fleet.rows(today), reports.impossible.findings(today)
     local = now.astimezone(reports.zone)
-    return Seen(rows, desk.registry.current(), alarm_groups(ledger), quarantine_groups(ledger), local, impossible)
+    alarms, quarantined, held_back = alarm_groups(ledger), quarantine_groups(ledger), ledger.held_back(now.isoformat())
+    return Seen(rows, desk.registry.current(), alarms, quarantined, local, impossible, held_back)
 
 
 class Watch:

@@ -6,6 +6,7 @@ import secrets
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import pytest
 from sqlalchemy import select
@@ -34,8 +35,8 @@ class Mailbox:
         self.hung_up = 0
         self._taken: list[Inbound] = []
 
-    def put(self, topic: str, payload: bytes, retained: bool = False) -> None:
-        self.waiting.append(Inbound(topic, payload, retained, tag=len(self.waiting) + 1))
+    def put(self, topic: str, payload: bytes, retained: bool = False, again: bool = False) -> None:
+        self.waiting.append(Inbound(topic, payload, retained, tag=len(self.waiting) + 1, again=again))
 
     def take(self, timeout_s: float) -> Inbound | None:
         if not self.waiting:
@@ -55,7 +56,7 @@ class Mailbox:
         self._taken.clear()
 
     def tell(self, topic: str, payload: bytes) -> bool:
-        assert topic == "kiosk/v1/shache/S0147/down/ack"
+        assert topic in ("kiosk/v1/shache/S0147/down/ack", "kiosk/v1/shache/S0148/down/ack")
         self.told.append(decode(Ack, payload))
         self.order.append("ack")
         return True
@@ -116,6 +117,118 @@ def test_a_commit_is_bounded(ledger_url: str, mailbox: Mailbox, station: Station
         assert ledger.counts().events == 1500
     assert sum(sizes) == 1500
     assert max(sizes) <= MAX_COMMIT_EVENTS
+
+
+def test_a_commit_is_bounded_in_bytes(ledger_url: str, mailbox: Mailbox, station: Station) -> None:
+    sizes: list[int] = []
+    with Watched.open(ledger_url) as ledger:
+        assert isinstance(ledger, Watched)
+        ledger.before = lambda delivery: sizes.append(sum(len(item.body) for _, item in delivery.events))
+        for _ in range(200):
+            mailbox.put(EVENT, station.raw(type="station.pallet.wrapped.v1", data={"x": "y" * 60_000}).body)
+        worker = worker_of(ledger, mailbox)
+        while worker.step(0):
+            pass
+        assert ledger.counts().events == 200
+    assert max(sizes) < 10_000_000
+
+
+@pytest.fixture
+def small_commits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kiosk.sorting_center.ledger.chains.MAX_HELD_EVENTS", 20)
+
+
+@pytest.mark.usefixtures("small_commits")
+def test_what_was_held_is_released_in_several_commits_and_others_are_served_between(
+    ledger: Ledger, mailbox: Mailbox, station: Station
+) -> None:
+    events = [event.body for event in station.run(81)]
+    other = Station("S0148", "f" * 16)
+    worker = worker_of(ledger, mailbox)
+    mailbox.put(BATCH, build_batch(events[1:]))
+    worker.step(0)
+    mailbox.told.clear()
+    mailbox.put(EVENT, events[0])
+    uptos = []
+    for _ in range(4):
+        worker.step(0)
+        mailbox.put(EVENT.replace("S0147", "S0148"), (other.intake(1) if other.sealed else other.start()).body)
+        uptos.append([(ack.epoch[0], ack.upto) for ack in mailbox.told])
+        mailbox.told.clear()
+    assert uptos == [[("0", 21), ("0", 41)], [("f", 1), ("0", 61)], [("f", 2), ("0", 81)], [("f", 3)]]
+
+
+@pytest.mark.usefixtures("small_commits")
+def test_a_center_that_starts_again_releases_the_rest_without_any_message(
+    ledger: Ledger, mailbox: Mailbox, station: Station
+) -> None:
+    events = station.run(61)
+    ledger.accept(events[1:], "shache", NOW)
+    ledger.accept(events[:1], "shache", NOW)
+    worker = worker_of(ledger, mailbox)
+    for _ in range(3):
+        worker.step(0)
+    assert [ack.upto for ack in mailbox.told] == [41, 61]
+    assert mailbox.told[-1].head == station.head
+
+
+@pytest.mark.usefixtures("small_commits")
+def test_a_stream_that_cannot_go_on_disturbs_nobody(
+    ledger: Ledger, mailbox: Mailbox, station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = station.run(61)
+    ledger.accept(events[1:], "shache", NOW)
+    ledger.accept(events[:1], "shache", NOW)
+
+    def odd(*_: object) -> None:
+        raise RuntimeError("odd")
+
+    monkeypatch.setattr(Ledger, "go_on", odd)
+    mailbox.put("kiosk/v1/shache/S0148/up/event", Station("S0148").start().body)
+    worker = worker_of(ledger, mailbox)
+    assert worker.step(0) == 1
+    assert worker.step(0) == 0
+    assert (mailbox.acknowledged, mailbox.hung_up) == ([1], 0)
+
+
+class Killed(BaseException):
+    """As the kernel does it when there is no memory left."""
+
+
+def test_a_message_that_ends_the_program_again_and_again_is_set_aside(ledger_url: str, station: Station) -> None:
+    """The broker delivers it again each time, with the others that it has sent ahead."""
+    bodies = [event.body for event in station.run(5)]
+
+    def die(delivery: Delivery) -> None:
+        if any(item.seq == 3 for _, item in delivery.events):
+            raise Killed
+
+    def life(again: bool, owed: list[bytes], and_then: Sequence[bytes] = ()) -> list[bytes]:
+        """What is owed after one life of the program."""
+        mailbox = Mailbox()
+        for body in owed:
+            mailbox.put(EVENT, body, again=again)
+        with Watched.open(ledger_url) as ledger:
+            assert isinstance(ledger, Watched)
+            ledger.before = die
+            worker = worker_of(ledger, mailbox)
+            with suppress(Killed):
+                while worker.step(0):
+                    pass
+                for body in and_then:
+                    mailbox.put(EVENT, body)
+                    assert worker.step(0) == 1
+        return [body for tag, body in enumerate(owed, 1) if tag not in mailbox.acknowledged]
+
+    owed = life(False, bodies)
+    lives = [len(owed)]
+    while owed:
+        owed = life(True, owed, bodies[2:3])
+        lives.append(len(owed))
+    assert lives == [5, 5, 3, 0], "others are taken in without it before it is set aside"
+    with Ledger.open(ledger_url) as ledger:
+        assert refusals(ledger) == [("internal", bodies[2])] * 2, "also when the station sends it again"
+        assert ledger.stream("S0147", station.epoch, "shache").gaps == ((3, 3),)
 
 
 def test_a_failing_commit_is_tried_again_and_nothing_is_acknowledged_before(

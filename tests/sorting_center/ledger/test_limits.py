@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from kiosk.sorting_center.ledger import Delivery, Ledger, Refusal, StreamState, 
 from kiosk.sorting_center.ledger.accept import MAX_EPOCHS
 from kiosk.sorting_center.ledger.alarms import MAX_BODIES, MAX_BODY_BYTES
 from kiosk.sorting_center.ledger.overview import GapRow
-from kiosk.sorting_center.ledger.records import Sighting
+from kiosk.sorting_center.ledger.records import EventKey, Sighting
 from kiosk.sorting_center.ledger.schema import alarm, intake, quarantine, refused, station_status, stream
 from kiosk.sorting_center.ledger.sightings import MAX_REFUSED_BYTES, MAX_REGIONS, MAX_WHOLE
 from tests.sorting_center.staff import viewer
@@ -232,3 +233,125 @@ def test_a_message_set_aside_is_kept_whole_and_only_so_many(ledger: Ledger) -> N
 def test_an_event_stays_what_it_was_however_often_it_is_read(station: Station) -> None:
     (event,) = heavy(station, 1, 10)
     assert parse_event(event.body) == event
+
+
+def test_of_an_event_with_much_unknown_content_only_the_hash_is_kept_and_the_chain_goes_on(
+    ledger: Ledger, station: Station
+) -> None:
+    """Also when it was held above a gap, came twice, or has its content among its data."""
+    events = [station.start(), station.raw(padding="y" * 60_000), station.intake(1)]
+    told = json.loads(station.intake(2).body)["data"]
+    station.sealed.pop()
+    events += [station.raw(data={**told, "padding": "y" * 60_000}), station.raw(data={**told, "more": "y" * 3_000})]
+    ledger.accept(events[1:], REGION, NOW)
+    for _ in range(2):
+        (state,) = ledger.accept(events[:2], REGION, NOW)
+        assert (state.upto, state.head, state.quarantined) == (5, station.head, (2, 4))
+    assert [json.loads(entry.body)["seq"] for entry in ledger.feed(0, 100)] == [1, 3, 5]
+    stored = list(ledger.events())
+    assert sum(len(event.body) for event in stored) < 10_000
+    assert [json.loads(event.body)["seq"] for event in stored] == [1, 2, 3, 4, 5]
+    with ledger.reading() as connection:
+        rows = connection.execute(select(quarantine).order_by(quarantine.c.seq)).all()
+    assert [(row.sha256, row.reason, bytes(row.body)) for row in rows] == [
+        (events[at].sha256, "oversized", b"") for at in (1, 3)
+    ]
+    assert all(row.size_bytes > 60_000 for row in rows)
+    assert take_again(ledger, rows[0]) == "only_the_chain"
+    assert list(jsonl(ledger.events()))
+    forged = station.clone()
+    forged.sealed = forged.sealed[:1]
+    ledger.accept([forged.raw(padding="z" * 60_000)], REGION, NOW)
+    assert [row.kind for row in ledger.overview("").alarms] == ["fork"], "other content is another event"
+
+
+def take_again(ledger: Ledger, row: Any) -> str:
+    return str(ledger.take_again(EventKey(row.region, row.station, row.epoch, row.seq, row.sha256)))
+
+
+def finished(ledger: Ledger) -> list[int]:
+    """How many events each further commit released, until nothing more can be."""
+    counts = []
+    while keys := ledger.unfinished():
+        for key in keys:
+            before = ledger.stream(*key).upto
+            counts.append(ledger.go_on(key, NOW).upto - before)
+    return counts
+
+
+def test_one_commit_releases_no_more_events_than_it_may_and_the_next_ones_the_rest(
+    ledger: Ledger, station: Station
+) -> None:
+    events = station.run(2_300)
+    for start in range(1, 2_300, 500):
+        ledger.accept(events[start : start + 500], REGION, NOW)
+    other = Station("S0148")
+    first, honest = ledger.commit(Delivery([(REGION, events[0]), (REGION, other.start())]), NOW)
+    assert (first.upto, first.has_more) == (2_001, True)
+    assert (first.head, first.gaps) == (events[2_000].sha256, ()), "what it is told so far is true"
+    assert (honest.upto, honest.has_more) == (1, False)
+    assert finished(ledger) == [299]
+    state = ledger.stream("S0147", station.epoch, REGION)
+    assert (state.upto, state.head) == (2_300, station.head)
+    fed = [json.loads(entry.body)["seq"] for after in (0, 1_000, 2_000) for entry in ledger.feed(after, 1_000)]
+    assert sorted(fed) == [1, *range(1, 2_301)]
+    assert ledger.overview("").totals.intakes == 2_299
+
+
+def test_one_commit_releases_no_more_bytes_than_it_may(ledger: Ledger, station: Station) -> None:
+    events = [station.start(), *heavy(station, 200, 60_000)]
+    ledger.accept(events[1:], REGION, NOW)
+    (state,) = ledger.accept(events[:1], REGION, NOW)
+    assert 30 < state.upto < 50
+    assert sum(finished(ledger)) == 201 - state.upto
+    assert ledger.stream("S0147", station.epoch, REGION).head == station.head
+
+
+def test_a_ledger_that_was_closed_in_the_middle_of_it_goes_on(ledger_url: str, station: Station) -> None:
+    events = [station.start(), *heavy(station, 200, 60_000)]
+    with Ledger.open(ledger_url) as ledger:
+        ledger.accept(events[1:], REGION, "2026-11-25T03:00:00.000Z")
+        ledger.accept(events[:1], REGION, "2026-11-25T03:00:00.000Z")
+    with Ledger.open(ledger_url) as ledger:
+        ((key),) = ledger.unfinished()
+        assert key == ("S0147", station.epoch, REGION)
+        assert 60 < ledger.go_on(key, NOW).upto < 201
+        finished(ledger)
+        assert ledger.stream(*key).upto == 201
+        with ledger.reading() as connection:
+            heard = connection.execute(select(stream.c.last_received_at)).scalar_one()
+        assert heard == "2026-11-25T03:00:00.000Z", "nothing new was heard"
+        assert ledger.unfinished() == []
+
+
+def test_two_processes_that_go_on_with_one_stream_release_each_event_once(
+    postgres_ledger_url: str, station: Station
+) -> None:
+    events = station.run(2_300)
+    with Ledger.open(postgres_ledger_url) as one, Ledger.open(postgres_ledger_url) as other:
+        one.accept(events[1:], REGION, NOW)
+        one.accept(events[:1], REGION, NOW)
+        (key,) = one.unfinished()
+        with ThreadPoolExecutor(2) as pool:
+            uptos = list(pool.map(lambda ledger: ledger.go_on(key, NOW).upto, (one, other)))
+        assert uptos == [2_300, 2_300]
+        while one.number(1000):
+            pass
+        assert [entry.feedseq for entry in one.feed(2_000, 1000)] == list(range(2_001, 2_301))
+        assert one.overview("").totals.intakes == 2_299
+
+
+def test_a_page_of_the_feed_has_no_more_bytes_than_it_may(
+    ledger: Ledger, station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = [station.start(), *(station.raw(padding="y" * 3_000) for _ in range(30))]
+    ledger.accept(events, REGION, NOW)
+    monkeypatch.setattr("kiosk.sorting_center.ledger.database.places.MAX_PAGE_BYTES", 20_000)
+    pages, after = [], 0
+    while page := ledger.feed(after, 1000):
+        pages.append(len(page))
+        after = page[-1].feedseq
+    assert after == 31
+    assert max(pages) < 7
+    monkeypatch.setattr("kiosk.sorting_center.ledger.database.places.MAX_PAGE_BYTES", 100)
+    assert [entry.feedseq for entry in ledger.feed(7, 1000)] == [8], "one that is larger comes alone"

@@ -10,6 +10,7 @@ import pytest
 
 from kiosk.sorting_center.desk.cases import Condition
 from kiosk.sorting_center.desk.registry import Register
+from kiosk.sorting_center.ledger.limits.shares import HeldBack
 from kiosk.sorting_center.reports.fleet import FleetRow, GapFacts
 from kiosk.sorting_center.watch.conditions import Group, Seen, conditions
 from tests.sorting_center.watch.rows import NOW, RECENT, expected, heard, register
@@ -51,6 +52,19 @@ def test_what_is_set_apart_is_a_case_unless_an_alarm_says_so_already() -> None:
     assert found(quarantined=[group(reason) for reason in reasons]) == [
         ("quarantine", "S0001", f"{reason} 2026-11-25") for reason in ("far_ahead", "unknown_type", "bad_data")
     ]
+
+
+def test_a_station_that_sends_too_much_is_named() -> None:
+    held = [HeldBack("S0001", "shache", 67_108_864, "share"), HeldBack("S0002", "shache", 3_000_000, "disk")]
+    first, second = conditions(Seen([], register(), (), (), NOW, held))
+    assert (first.key, first.detail) == (
+        ("held_back", "shache", "S0001", ""),
+        "67 MB were taken in today (UTC); the rest has to wait until tomorrow",
+    )
+    assert (second.station, second.detail.partition(";")[0]) == (
+        "S0002",
+        "the disk of the sorting center is nearly full",
+    )
 
 
 TABLE = [

@@ -41,6 +41,7 @@ KINDS = (
     "impossible_mass",
     "impossible_price",
     "impossible_clock",
+    "held_back",
 )
 HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m{{ 7*7 }}"
 

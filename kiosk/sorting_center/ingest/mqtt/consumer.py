@@ -110,7 +110,8 @@ class MqttConsumer:
 
     def _message(self, message: mqtt.MQTTMessage) -> None:
         tag = message.mid if message.qos else 0
-        result = self._inbox.put(Inbound(_topic(message), bytes(message.payload), message.retain, tag))
+        again = bool(message.qos and message.dup)
+        result = self._inbox.put(Inbound(_topic(message), bytes(message.payload), message.retain, tag, again=again))
         if result is PutResult.NO_ROOM:
             log.error("The broker sends more than it may before it is acknowledged: hanging up.")
             self._inbox.end()

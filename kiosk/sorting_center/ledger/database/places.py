@@ -16,6 +16,11 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam,
 from kiosk.sorting_center.ledger.database.rows import Rows, insert_rows
 from kiosk.sorting_center.ledger.schema import ARCHIVED, event, event_by_month, feed_position, numbered
 
+MAX_PAGE_BYTES: Final = 4 * 1024 * 1024
+"""Of the bodies of one page: four thousand ordinary events, and 64 of the largest."""
+READ_AT_ONCE: Final = 128
+"""Events of one statement, where bodies are read: at most 8 MiB."""
+
 Columns = tuple[str, ...]
 """Names of columns of ``event``."""
 
@@ -65,22 +70,40 @@ def give_places(connection: Connection, ranges: Iterable[PlacedRange]) -> None:
 
 
 def feed_page(connection: Connection, after: int, limit: int, columns: Columns) -> list[Any]:
-    """``feedseq`` and these columns of the next ``limit`` events above a place, in the order of the feed."""
+    """``feedseq`` and these columns, ``body`` among them, of the next events above a place, in the order of the feed.
+
+    At most ``limit``, and no more than MAX_PAGE_BYTES of bodies: fewer than ``limit`` does not mean that none follow.
+    One larger event comes alone.
+    """
+    found: list[Any] = []
+    size_bytes = 0
+    while len(found) < limit:
+        rows = _next_events(connection, after, min(limit - len(found), READ_AT_ONCE), columns)
+        if not rows:
+            break
+        for row in rows:
+            size_bytes += len(row.body)
+            if found and size_bytes > MAX_PAGE_BYTES:
+                return found
+            found.append(row)
+        after = rows[-1].feedseq
+    return found
+
+
+def _next_events(connection: Connection, after: int, limit: int, columns: Columns) -> Sequence[Any]:
+    """At most ``limit`` above a place; none only at the end."""
     if not _has_ranges(connection):
         wanted = select(event.c.feedseq, *(event.c[name] for name in columns)).where(event.c.feedseq > after)
-        return list(connection.execute(wanted.order_by(event.c.feedseq).limit(limit)).all())
-    found: list[Any] = []
-    while len(found) < limit:
-        upto = after + limit - len(found)
-        found += placed_events(connection, after, upto, columns)
-        if len(found) < limit:  # the end, or places of events that are in an archive
-            above = numbered.c.last_feedseq > upto
-            first_place = select(numbered.c.last_feedseq - numbered.c.last + numbered.c.first).where(above)
-            following = connection.execute(first_place.order_by(numbered.c.last_feedseq).limit(1)).scalar()
-            if following is None:
-                break
-            after = max(upto, following - 1)
-    return found
+        return connection.execute(wanted.order_by(event.c.feedseq).limit(limit)).all()
+    while not (rows := placed_events(connection, after, after + limit, columns)):
+        # The end, or places of events that are in an archive.
+        first_place = select(numbered.c.last_feedseq - numbered.c.last + numbered.c.first)
+        above = first_place.where(numbered.c.last_feedseq > after + limit).order_by(numbered.c.last_feedseq)
+        following = connection.execute(above.limit(1)).scalar()
+        if following is None:
+            return ()
+        after = max(after + limit, following - 1)
+    return rows
 
 
 def placed_events(

@@ -245,7 +245,9 @@ class LedgerReader:
         intakes = self._connection.execute(
             select(ledger.intake).where(intake.feedseq > after).order_by(intake.feedseq).limit(limit)
         ).all()
-        full = [found[-1].feedseq for found in (rows, intakes) if len(found) == limit]
+        full = [intakes[-1].feedseq] if len(intakes) == limit else []
+        if rows and feed_page(self._connection, rows[-1].feedseq, 1, _COLUMNS):  # a page is bounded by bytes as well
+            full.append(rows[-1].feedseq)
         upto = min(full) if full else max([archived, *(found[-1].feedseq for found in (rows, intakes) if found)])
         events = [_told(row) for row in rows if row.feedseq <= upto]
         here = {item.feedseq for item in events}

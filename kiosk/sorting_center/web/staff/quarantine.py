@@ -24,7 +24,7 @@ from kiosk.sorting_center.web.sources import sources
 
 quarantine = Pages("quarantine", __name__)
 
-REASONS: Final = ("fork", "broken_chain", "far_ahead", "unknown_type", "bad_data")
+REASONS: Final = ("fork", "broken_chain", "far_ahead", "unknown_type", "bad_data", "oversized")
 OPEN, ALL = "open", "all"
 _PAGE: Final = 50
 _LOOKED_THROUGH: Final = 20

@@ -1,0 +1,178 @@
+"""How much of the ledger one station may fill in a day, so that none of them fills the disk.
+
+What is above the share is not taken in and not acknowledged: the station keeps it, asks again once a minute, and is
+taken in tomorrow. While the disk has little room left the shares are smaller, so that who has sent most today is held
+back first, and the last room is left to those who send little.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple
+
+from sqlalchemy import Connection, Select, select
+
+from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
+from kiosk.sorting_center.ledger.database.rows import upsert_rows
+from kiosk.sorting_center.ledger.schema import meta
+
+DAY_BYTES: Final = 64 * 1024 * 1024
+"""200 weighings and 500 scans are 700 events, of 0.7 KB and a row: 1.2 MB a day, and 25 MB after three weeks without a
+line. Twice as busy a station that was away as long still fits."""
+ROW_BYTES: Final = 1024
+"""What the ledger needs for an event besides its body: its row, and what is counted of it."""
+LEAST_BYTES: Final = 2 * 1024 * 1024
+"""What remains of a share when the disk has only its reserve left: an ordinary day, and a good part of another one."""
+MAX_RESERVE_BYTES: Final = 2 * 1024 * 1024 * 1024
+RESERVE_SHARE: Final = 10
+"""The reserve is this part of the disk, at most MAX_RESERVE_BYTES. In the three reserves above it the shares shrink."""
+_SHRINKING: Final = 3
+_STEP_BYTES: Final = 1024 * 1024
+"""So much of a station is counted in memory before it is written down, and forgotten when the process ends."""
+HELD_FOR: Final = timedelta(minutes=15)
+"""A station is held back for so long after the last time: one that is tries again once a minute."""
+_NOTED_EVERY: Final = timedelta(minutes=1)
+_NAME: Final = "share "
+"""Before station and region; a row of ``meta`` each, with a `_Spent` as JSON."""
+
+StationKey = tuple[str, str]
+"""Station and region."""
+Why = Literal["share", "disk"]
+
+
+class _Spent(NamedTuple):
+    """``day`` is UTC; ``held_at``: when it was last held back, "" for not on that day."""
+
+    day: str
+    size_bytes: int = 0
+    why: str = ""
+    held_at: str = ""
+
+
+@dataclass(slots=True)
+class _Counted:
+    """What is written down, and what this process has taken in since."""
+
+    spent: _Spent
+    more_bytes: int = 0
+
+    @property
+    def size_bytes(self) -> int:
+        """Both."""
+        return self.spent.size_bytes + self.more_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """``size_bytes`` of it were taken in on this day (UTC)."""
+
+    station: str
+    region: str
+    size_bytes: int
+    why: Why
+
+
+class DailyShares:
+    """Of one process; used in the transaction of a commit by one thread at a time. ``folder``: where the ledger's file
+    is; None when it is not known on which disk the ledger is.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._day = ""
+        self._counted: dict[StationKey, _Counted] = {}
+
+    def held_back(self, connection: Connection, stations: Collection[StationKey], now: str) -> set[StationKey]:
+        """Those of whom nothing more is taken in at this time (RFC 3339, UTC)."""
+        self._read(connection, stations, now[:10])
+        limit = _limit(self._folder)
+        held = {key for key in stations if self._of(key).size_bytes >= limit}
+        noted = []
+        for key in sorted(held):
+            spent = self._of(key).spent
+            if not spent.held_at or abs(_time(now) - _time(spent.held_at)) >= _NOTED_EVERY:
+                why: Why = "share" if self._of(key).size_bytes >= DAY_BYTES else "disk"
+                noted.append((key, spent._replace(why=why, held_at=now)))
+        self._write(connection, noted)
+        return held
+
+    def spend(self, connection: Connection, taken: Mapping[StationKey, int]) -> None:
+        """So many bytes of each were taken in; all were asked for in `held_back` before."""
+        grown = []
+        for key, size_bytes in sorted(taken.items()):
+            counted = self._of(key)
+            counted.more_bytes += size_bytes
+            if counted.more_bytes >= _STEP_BYTES:
+                grown.append((key, counted.spent))
+        self._write(connection, grown)
+
+    def forget(self) -> None:
+        """The transaction came to nothing: what is written down counts, and no more."""
+        self._day = ""
+
+    def _of(self, key: StationKey) -> _Counted:
+        return self._counted.setdefault(key, _Counted(_Spent(self._day)))
+
+    def _read(self, connection: Connection, stations: Collection[StationKey], day: str) -> None:
+        if day != self._day:
+            self._day, self._counted = day, {}
+        unknown = [key for key in stations if key not in self._counted]
+        found = self._written(connection, unknown) if unknown else {}
+        self._counted |= {key: _Counted(found.get(key, _Spent(day))) for key in unknown}
+
+    def _written(self, connection: Connection, stations: Iterable[StationKey]) -> dict[StationKey, _Spent]:
+        names = {_NAME + " ".join(key): key for key in stations}
+        rows = connection.execute(_rows_of(connection.dialect.name), as_parameter((name,) for name in sorted(names)))
+        found = {names[row.name]: _Spent(*json.loads(row.value)) for row in rows}
+        return {key: spent for key, spent in found.items() if spent.day == self._day}
+
+    def _write(self, connection: Connection, changed: list[tuple[StationKey, _Spent]]) -> None:
+        """Together with what other processes have written down since."""
+        if not changed:
+            return
+        before = self._written(connection, (key for key, _ in changed))
+        for key, spent in changed:
+            counted = self._of(key)
+            size_bytes = before.get(key, spent).size_bytes + counted.more_bytes
+            self._counted[key] = _Counted(spent._replace(size_bytes=size_bytes))
+        rows = [(_NAME + " ".join(key), json.dumps(self._of(key).spent)) for key, _ in changed]
+        upsert_rows(connection, meta, rows)
+
+
+def held_back(connection: Connection, now: str) -> list[HeldBack]:
+    """The stations that are held back at this time, by any process."""
+    rows = connection.execute(select(meta.c.name, meta.c.value).where(meta.c.name.startswith(_NAME)))
+    found = []
+    for name, value in rows:
+        spent = _Spent(*json.loads(value))
+        if spent.held_at and abs(_time(now) - _time(spent.held_at)) < HELD_FOR:
+            station, region = name.removeprefix(_NAME).split(" ")
+            found.append(HeldBack(station, region, spent.size_bytes, "share" if spent.why == "share" else "disk"))
+    return found
+
+
+def _limit(folder: Path | None) -> int:
+    """The share of every station at this moment."""
+    if folder is None:
+        return DAY_BYTES
+    disk = os.statvfs(folder)
+    free, total = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
+    reserve = max(1, min(total // RESERVE_SHARE, MAX_RESERVE_BYTES))
+    left = min(max(free - reserve, 0), _SHRINKING * reserve)
+    return LEAST_BYTES + (DAY_BYTES - LEAST_BYTES) * left // (_SHRINKING * reserve)
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+@cache
+def _rows_of(dialect: str) -> Select[Any]:
+    keys = Keys(dialect)
+    return select(meta.c.name, meta.c.value).select_from(keys.table).join(meta, meta.c.name == keys.text(0))

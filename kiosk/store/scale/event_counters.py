@@ -1,8 +1,9 @@
 """The event counters: +1 per change, in the transaction of the event that tells it, and never back.
 
-The first content of a new database is what it starts from, so it counts as no change. The first profile of the scale has
-an event all the same, with counter 0: the sorting center compares every bag with the scale's Max. A new epoch of a database that
-goes on, or that came from a backup, raises every counter: changes made after the backup are not forgotten by it.
+The first content of a new database is what it starts from, so it counts as no change. The first profile of the scale
+has an event all the same, with counter 0: the sorting center compares every bag with the scale's Max. A new epoch of a
+database that goes on, or that came from a backup, raises every counter: changes made after the backup are not forgotten
+by it.
 """
 
 from __future__ import annotations

@@ -162,11 +162,13 @@ def _at_keys(dialect: str, table: Table) -> Select[Any]:
 
 
 def _offsets_of(connection: Connection, rows: Iterable[Row[Any]]) -> dict[_Clock, int]:
-    """Of events whose clock was not set, what the set clocks of their boots say."""
+    """Of events whose clock was not set, what the set clocks of their boots say. One with a problem may name none."""
     wanted = [
         clock
         for row in rows
-        if (event := json.loads(row.body))["clock"] != ClockQuality.SYNCED and (clock := _clock(row, event)) is not None
+        if row.problem is None
+        and (event := json.loads(row.body))["clock"] != ClockQuality.SYNCED
+        and (clock := _clock(row, event)) is not None
     ]
     if not wanted:
         return {}

@@ -49,6 +49,18 @@ def test_a_receipt_with_everything_about_it(ledger: Ledger, reports: Reports, fo
     assert reports.receipts.find(ReceiptNumber("S0147", "A", 3)) == ()
 
 
+def test_a_receipt_is_found_beside_an_event_that_names_no_clock(
+    ledger: Ledger, reports: Reports, follower: Follower
+) -> None:
+    """Its neighbors are read for the links of the chain, and one of them may be an event with a problem."""
+    station = ClockedStation()
+    told = [station.start(), station.intake(1), station.raw(clock=None, bootid=None, monotonicms=None)]
+    ledger.accept(told, "shache", NOW)
+    followed(follower)
+    (found,) = reports.receipts.find(FIRST)
+    assert [one.after for one in found.events] == [Link.LINKED]
+
+
 def test_photos_of_a_receipt_are_those_of_buyers_without_the_removed(
     ledger: Ledger, reports: Reports, follower: Follower
 ) -> None:

@@ -29,7 +29,7 @@ from kiosk.store.backup.medium import BackupRefused, Manifest, check_medium, onl
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.check import check_file
 from kiosk.store.database.connection import BUSY_TIMEOUT_MS
-from kiosk.store.errors import StoreError
+from kiosk.store.errors import StoreError, translated
 from kiosk.store.journal.series import Series, SeriesMarker
 from kiosk.store.records import Stamp
 
@@ -148,8 +148,12 @@ def _copy(database: Path, copy: Path) -> None:
     ):
         target.execute("PRAGMA journal_mode = OFF")  # a copy that is cut off is thrown away, never rolled back
         target.execute("PRAGMA synchronous = OFF")
-        source.execute("BEGIN")
-        source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        try:
+            with translated(database):
+                source.execute("BEGIN")
+                source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        except StoreError as error:
+            raise BackupRefused(str(error)) from error
         steps = 0
 
         def breathe(status: int, remaining: int, total: int) -> None:
@@ -187,7 +191,7 @@ def _manifest(copy: Path, content: _Content, station: str, marker: SeriesMarker,
 def _content(copy: Path, station: str, photos: Path) -> _Content:
     """Check the copy as a station checks its database at each start, and read what the manifest tells of it."""
     try:
-        schema = check_file(copy, thorough=True)
+        schema = check_file(copy, thorough=True, with_log=False)
     except StoreError as error:
         raise BackupRefused(
             f"The copy in {copy.parent} is not whole, so it was thrown away: exchange the medium. When another medium "

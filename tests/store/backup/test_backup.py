@@ -404,6 +404,41 @@ def test_a_copy_that_is_not_whole_is_thrown_away(
     assert left(medium) == set()
 
 
+def test_a_log_beside_a_copy_hides_no_damage(
+    store: Store, path: Path, medium: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(30):
+        bring_in(store)
+    whole, log = backup._copy, tmp_path / "log"
+    other = make(path, medium).path.rename(tmp_path / "other.db")
+    with closing(sqlite3.connect(other, isolation_level=None)) as connection:
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        connection.execute("VACUUM")  # now the log holds every page
+        shutil.copyfile(f"{other}-wal", log)
+
+    def rotten(database: Path, copy: Path) -> None:
+        whole(database, copy)
+        with copy.open("r+b") as file:
+            file.seek(copy.stat().st_size // 2)
+            file.write(b"\xff" * 4096)
+        shutil.copyfile(log, f"{copy}-wal")
+
+    before = left(medium)
+    monkeypatch.setattr(backup, "_copy", rotten)
+    assert "not whole" in refused(path, medium)
+    assert left(medium) == before
+
+
+def test_a_database_whose_schema_is_damaged_is_refused(store: Store, path: Path, medium: Path, tmp_path: Path) -> None:
+    made = make(path, medium).path
+    raw = made.read_bytes()
+    damaged = tmp_path / "damaged.db"
+    damaged.write_bytes(raw.replace(b"CREATE TABLE intake ", b"CREATE T\xc3BLE intake "))
+    before = left(medium)
+    assert "schema cannot be read" in refused(damaged, medium)
+    assert left(medium) == before
+
+
 def test_two_backups_at_once(store: Store, path: Path, medium: Path) -> None:
     with backup_medium.only_one(medium):
         assert "Another backup" in refused(path, medium)

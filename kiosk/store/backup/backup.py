@@ -189,9 +189,9 @@ def _manifest(copy: Path, content: _Content, station: str, marker: SeriesMarker,
 
 
 def _content(copy: Path, station: str, photos: Path) -> _Content:
-    """Check the copy as a station checks its database at each start, and read what the manifest tells of it."""
+    """Check the copy as a restore does, with every event, and read what the manifest tells of it."""
     try:
-        schema = check_file(copy, thorough=True, with_log=False)
+        schema = check_file(copy, thorough=True, with_log=False, links=None)
     except StoreError as error:
         raise BackupRefused(
             f"The copy in {copy.parent} is not whole, so it was thrown away: exchange the medium. When another medium "

@@ -20,12 +20,12 @@ LINKS_AT_START: Final = 200
 """Newest events whose hashes are checked at every start; ``Journal.verify`` checks all."""
 
 
-def check_file(path: Path, *, thorough: bool, with_log: bool = True) -> int:
+def check_file(path: Path, *, thorough: bool, with_log: bool = True, links: int | None = LINKS_AT_START) -> int:
     """Return the schema version of an existing file. Raises DatabaseDamaged or DatabaseNewer.
 
-    ``thorough`` reads every page and row, and checks the newest links of the journal as well. Without
-    ``with_log`` the file is read alone, as for a copy that is complete in itself: a log that lies beside it would hide
-    damage in its pages.
+    ``thorough`` reads every page and row, and checks the newest ``links`` of the journal as well (None: all).
+    Without ``with_log`` the file is read alone, as a finished copy must be: a log beside it would hide damage in its
+    pages.
 
     The file is opened by SQLite alone, never by ``open()``: closing any other handle of it takes the locks of this
     whole process away (https://www.sqlite.org/howtocorrupt.html, section 2.2), and another program would then delete
@@ -40,7 +40,7 @@ def check_file(path: Path, *, thorough: bool, with_log: bool = True) -> int:
         if thorough:
             _check_pages(raw, path)
     if thorough and version == SCHEMA_VERSION:
-        _check_content(path, connect)
+        _check_content(path, connect, links)
     return version
 
 
@@ -75,13 +75,14 @@ def _check_pages(raw: sqlite3.Connection, path: Path) -> None:
         raise damaged(path, " ".join(str(found).split()))
 
 
-def _check_content(path: Path, connect: Connect) -> None:
+def _check_content(path: Path, connect: Connect, links: int | None) -> None:
     engine = engine_for(path, connect, "BEGIN")
     try:
         with translated(path), engine.begin() as connection:
             for table in metadata.sorted_tables:
                 _check_rules(connection, path, table)
-            journal.check(connection, path, journal.first_of_last(connection, LINKS_AT_START + 1))
+            start = 0 if links is None else journal.first_of_last(connection, links + 1)
+            journal.check(connection, path, start)
             _check_acknowledged(connection, path)
     finally:
         engine.dispose()

@@ -197,7 +197,7 @@ def _content(copy: Path, station: str, photos: Path) -> _Content:
             f"The copy in {copy.parent} is not whole, so it was thrown away: exchange the medium. When another medium "
             f"gives the same, the database itself is damaged: kiosk doctor tells. ({error.__cause__ or error})"
         ) from error
-    with closing(sqlite3.connect(f"file:{quote(str(copy.absolute()))}?immutable=1", uri=True)) as connection:
+    with closing(sqlite3.connect(f"file:{quote(str(copy.absolute()))}?mode=ro&immutable=1", uri=True)) as connection:
         owner = connection.execute("SELECT station FROM station").fetchone()
         if owner != (station,):
             raise BackupRefused(f"The database belongs to station {owner and owner[0]}, not to {station}.")

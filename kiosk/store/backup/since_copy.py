@@ -135,7 +135,7 @@ def _is_told_first(body: bytes) -> bool:
 def _connect_both(database: Path, copy: Path) -> sqlite3.Connection:
     connection = _connect(database)
     try:
-        connection.execute("ATTACH ? AS copied", (_address(copy, "immutable=1"),))
+        connection.execute("ATTACH ? AS copied", (_address(copy, "mode=ro&immutable=1"),))
     except BaseException:
         connection.close()
         raise
@@ -144,7 +144,7 @@ def _connect_both(database: Path, copy: Path) -> sqlite3.Connection:
 
 def _connect(database: Path) -> sqlite3.Connection:
     """Together with its log, when there is one; text as bytes, since a damaged page need not hold any."""
-    how = "mode=ro" if database.with_name(f"{database.name}-wal").exists() else "immutable=1"
+    how = "mode=ro" if database.with_name(f"{database.name}-wal").exists() else "mode=ro&immutable=1"
     connection = sqlite3.connect(_address(database, how), uri=True, timeout=_BUSY_S, isolation_level=None)
     connection.text_factory = bytes
     return connection

@@ -126,7 +126,7 @@ def _connect_read_only(path: Path) -> sqlite3.Connection:
 
 
 def _connect_alone(path: Path) -> sqlite3.Connection:
-    return _connect(path, "immutable=1")
+    return _connect(path, "mode=ro&immutable=1")
 
 
 def _connect(path: Path, how: str) -> sqlite3.Connection:

@@ -317,7 +317,7 @@ def test_a_bundle_that_is_too_old_for_the_database_is_not_offered(tmp_path: Path
     machine = Machine(tmp_path / "machine").lay()
     shelf = StationShelf(ReleaseFolder(machine.releases, machine.package), JournalFile(machine.releases), machine.data)
     updates = Updates(shelf, JournalFile(machine.releases), FakeQuiet())
-    lay_bundle(machine.data / "updates", schema=7)
+    lay_bundle(machine.data / "updates", schema=6)
     assert [row.why for row in updates.view().bundles] == [Why.SCHEMA]
     with pytest.raises(UpdateRefused) as refused:
         updates.install(BUNDLE)

@@ -16,6 +16,9 @@ ALTERED: Final = "record_altered"
 PRIMARY_CODE = 0xFF
 """SQLite's extended result codes keep the primary code in the low byte."""
 
+SQLITE_ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
+"""SQLite's message quotes a damaged schema, and Python reads that message as strict UTF-8."""
+
 
 class StoreError(Exception):
     """The store could not do it, and nothing of it was done; the text says what to do."""
@@ -74,12 +77,14 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise translate(error.orig or error, path) from error
-    except sqlite3.Error as error:
+    except SQLITE_ERRORS as error:
         raise translate(error, path) from error
 
 
 def translate(error: BaseException, path: Path) -> StoreError:
     """The StoreError for an error of SQLite (https://www.sqlite.org/rescode.html)."""
+    if isinstance(error, UnicodeDecodeError):
+        return damaged(path, "its schema cannot be read")
     code = getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE
     match code:
         case sqlite3.SQLITE_FULL:

@@ -9,6 +9,7 @@ from kiosk.station.update.bundle import HEAD_BYTES, parse_head, verified
 from kiosk.station.update.journal import Outcome
 from kiosk.station.update.ports import JournalLook, Quiet, Shelf
 from kiosk.station.update.refusals import UpdateRefused, Why
+from kiosk.station.update.release import Release
 
 MOST_SHOWN: Final = 3
 """Bundles on one page, those on a stick first; who has more deletes some."""
@@ -79,6 +80,11 @@ class Updates:
             return Offered(name, "", error.why, on_stick)
         except OSError:
             return Offered(name, "", Why.DAMAGED, on_stick)
-        newer = manifest.release.order > self._shelf.running().order
         size = HEAD_BYTES + head.manifest_bytes + manifest.payload_bytes
-        return Offered(name, manifest.release.version, None if newer else Why.NOT_NEWER, on_stick, size)
+        return Offered(name, manifest.release.version, self._why_not(manifest.release), on_stick, size)
+
+    def _why_not(self, release: Release) -> Why | None:
+        running = self._shelf.running()
+        if release.order <= running.order:
+            return Why.NOT_NEWER
+        return Why.SCHEMA if release.schema < running.schema else None

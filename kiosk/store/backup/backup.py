@@ -30,7 +30,7 @@ from kiosk.store.backup.medium import LOCK, BackupRefused, Manifest, check_mediu
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.check import check_file
 from kiosk.store.database.connection import BUSY_TIMEOUT_MS
-from kiosk.store.errors import StoreError
+from kiosk.store.errors import StoreError, translated
 from kiosk.store.journal.series import SERIES_FILE, Series, SeriesMarker
 from kiosk.store.records import Stamp
 
@@ -163,8 +163,12 @@ def _copy(database: Path, copy: Path) -> None:
     ):
         target.execute("PRAGMA journal_mode = OFF")  # a copy that is cut off is thrown away, never rolled back
         target.execute("PRAGMA synchronous = OFF")
-        source.execute("BEGIN")
-        source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        try:
+            with translated(database):
+                source.execute("BEGIN")
+                source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        except StoreError as error:
+            raise BackupRefused(str(error)) from error
         steps = 0
 
         def breathe(status: int, remaining: int, total: int) -> None:
@@ -200,15 +204,15 @@ def _manifest(copy: Path, content: _Content, station: str, marker: SeriesMarker,
 
 
 def _content(copy: Path, station: str, photos: Path) -> _Content:
-    """Check the copy as a station checks its database at each start, and read what the manifest tells of it."""
+    """Check the copy as a restore does, with every event, and read what the manifest tells of it."""
     try:
-        schema = check_file(copy, thorough=True)
+        schema = check_file(copy, thorough=True, with_log=False, links=None)
     except StoreError as error:
         raise BackupRefused(
             f"The copy in {copy.parent} is not whole, so it was thrown away: exchange the medium. When another medium "
             f"gives the same, the database itself is damaged: kiosk doctor tells. ({error.__cause__ or error})"
         ) from error
-    with closing(sqlite3.connect(f"file:{quote(str(copy.absolute()))}?immutable=1", uri=True)) as connection:
+    with closing(sqlite3.connect(f"file:{quote(str(copy.absolute()))}?mode=ro&immutable=1", uri=True)) as connection:
         owner = connection.execute("SELECT station FROM station").fetchone()
         if owner != (station,):
             raise BackupRefused(f"The database belongs to station {owner and owner[0]}, not to {station}.")

@@ -21,7 +21,7 @@ from kiosk.store.backup.restore import stopped
 from kiosk.store.backup.since_copy import written_since
 from kiosk.store.database.check import check_file
 from kiosk.store.database.connection import LOG_FILES
-from kiosk.store.errors import StoreError, translated
+from kiosk.store.errors import SQLITE_ERRORS, StoreError, translated
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class CopyBeforeUpdate:
         self._folder.mkdir(mode=0o700)
         with translated(self._database):
             _copy_pages(self._database, self._copy)
-        check_file(self._copy, thorough=True)
+        check_file(self._copy, thorough=True, with_log=False)
         hand_over(self._folder, self._copy)
         sync_folder(self._folder)
         sync_folder(self._folder.parent)
@@ -136,7 +136,7 @@ def _copy_pages(database: Path, copy: Path) -> None:
 
 def _fold_log(database: Path) -> None:
     """A database that SQLite cannot read is about to be replaced anyway."""
-    with suppress(sqlite3.Error), closing(_connect(database)) as connection:
+    with suppress(*SQLITE_ERRORS), closing(_connect(database)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 

@@ -26,7 +26,7 @@ from kiosk.store.backup.backup import sha256_of
 from kiosk.store.backup.medium import Manifest, read_manifest
 from kiosk.store.database.look import event_counters
 from kiosk.store.database.opening import Opening, random_epoch
-from kiosk.store.errors import DatabaseDamaged, DiskFull, StoreError
+from kiosk.store.errors import SQLITE_ERRORS, DatabaseDamaged, DiskFull, StoreError
 from kiosk.store.journal.series import Series, SeriesMarker, series_line
 from kiosk.store.records import Stamp
 from kiosk.store.store import Store
@@ -275,7 +275,7 @@ def _newest(copy: Path, backup: Path) -> tuple[Series, int]:
             row = connection.execute("SELECT series, epoch FROM epoch ORDER BY number DESC LIMIT 1").fetchone()
             (events,) = connection.execute("SELECT count(*) FROM journal").fetchone()
             return Series(*row), events
-    except (sqlite3.Error, TypeError) as error:
+    except (*SQLITE_ERRORS, TypeError) as error:
         told = f"The backup {backup} is not whole, or is none of a station: take another one."
         raise DatabaseDamaged(told) from error
 

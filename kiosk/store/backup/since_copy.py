@@ -17,7 +17,7 @@ from typing import Final
 from urllib.parse import quote
 
 from kiosk.domain.events import IntakeConfirmed, ParcelArrived, ParcelCollected
-from kiosk.store.errors import PRIMARY_CODE, translate, translated
+from kiosk.store.errors import PRIMARY_CODE, SQLITE_ERRORS, translate, translated
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ def served_since(database: Path, position: int, schema: int) -> bool:
                 return False
             rows = connection.execute(_SINCE, (position,))
             return any(kind in _SERVED and _is_told_first(body) for kind, body in _sealed(rows))
-    except sqlite3.Error as error:
+    except SQLITE_ERRORS as error:
         _require_damage(error, database)
         return False
 
@@ -93,7 +93,7 @@ def _events(database: Path, copy: Path, order: str) -> tuple[int, bool]:
         with closing(_connect_both(database, copy)) as connection:
             for _ in _sealed(connection.execute(_EVENTS + order)):
                 found += 1
-    except sqlite3.Error as error:
+    except SQLITE_ERRORS as error:
         _require_damage(error, database)
         return found, False
     return found, True
@@ -103,15 +103,16 @@ def _papers(database: Path, copy: Path) -> int:
     try:
         with closing(_connect_both(database, copy)) as connection:
             return int(connection.execute(_PAPERS).fetchone()[0])
-    except sqlite3.Error as error:
+    except SQLITE_ERRORS as error:
         _require_damage(error, database)
         return 0
 
 
-def _require_damage(error: sqlite3.Error, database: Path) -> None:
+def _require_damage(error: sqlite3.Error | UnicodeDecodeError, database: Path) -> None:
     """Damage ends the look. Anything else may be gone at the next one, and takes no database for lost: StoreError."""
     code = getattr(error, "sqlite_errorcode", 0)
-    if code & PRIMARY_CODE not in _DAMAGED and code not in _UNREADABLE:
+    is_damage = isinstance(error, UnicodeDecodeError) or code & PRIMARY_CODE in _DAMAGED or code in _UNREADABLE
+    if not is_damage:
         raise translate(error, database) from error
     logger.warning("the database %s cannot be read to its end: %s", database, error)
 
@@ -134,7 +135,7 @@ def _is_told_first(body: bytes) -> bool:
 def _connect_both(database: Path, copy: Path) -> sqlite3.Connection:
     connection = _connect(database)
     try:
-        connection.execute("ATTACH ? AS copied", (_address(copy, "immutable=1"),))
+        connection.execute("ATTACH ? AS copied", (_address(copy, "mode=ro&immutable=1"),))
     except BaseException:
         connection.close()
         raise
@@ -143,7 +144,7 @@ def _connect_both(database: Path, copy: Path) -> sqlite3.Connection:
 
 def _connect(database: Path) -> sqlite3.Connection:
     """Together with its log, when there is one; text as bytes, since a damaged page need not hold any."""
-    how = "mode=ro" if database.with_name(f"{database.name}-wal").exists() else "immutable=1"
+    how = "mode=ro" if database.with_name(f"{database.name}-wal").exists() else "mode=ro&immutable=1"
     connection = sqlite3.connect(_address(database, how), uri=True, timeout=_BUSY_S, isolation_level=None)
     connection.text_factory = bytes
     return connection

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from sqlalchemy import CheckConstraint, Connection, Table, false, literal, or_, select, text
 
-from kiosk.store.database.connection import BUSY_TIMEOUT_MS, engine_for
+from kiosk.store.database.connection import BUSY_TIMEOUT_MS, Connect, engine_for
 from kiosk.store.database.schema import APPLICATION_ID, SCHEMA_VERSION, metadata
 from kiosk.store.errors import PRIMARY_CODE, DatabaseNewer, StoreError, damaged, translated
 from kiosk.store.journal import epoch_rows, journal
@@ -20,10 +20,12 @@ LINKS_AT_START: Final = 200
 """Newest events whose hashes are checked at every start; ``Journal.verify`` checks all."""
 
 
-def check_file(path: Path, *, thorough: bool) -> int:
+def check_file(path: Path, *, thorough: bool, with_log: bool = True, links: int | None = LINKS_AT_START) -> int:
     """Return the schema version of an existing file. Raises DatabaseDamaged or DatabaseNewer.
 
-    ``thorough`` reads every page and row, and checks the newest links of the journal as well.
+    ``thorough`` reads every page and row, and checks the newest ``links`` of the journal as well (None: all).
+    Without ``with_log`` the file is read alone, as a finished copy must be: a log beside it would hide damage in its
+    pages.
 
     The file is opened by SQLite alone, never by ``open()``: closing any other handle of it takes the locks of this
     whole process away (https://www.sqlite.org/howtocorrupt.html, section 2.2), and another program would then delete
@@ -32,12 +34,13 @@ def check_file(path: Path, *, thorough: bool) -> int:
     if not path.is_file():
         raise StoreError(f"The database {path} cannot be opened: it is no file. Check the path in the settings.")
     _require_header(path)
-    with _read_only(path) as raw:
+    connect = _connect_read_only if with_log else _connect_alone
+    with _read_only(path, connect) as raw:
         version = _version(raw, path)
         if thorough:
             _check_pages(raw, path)
     if thorough and version == SCHEMA_VERSION:
-        _check_content(path)
+        _check_content(path, connect, links)
     return version
 
 
@@ -47,7 +50,7 @@ def _require_header(path: Path) -> None:
     Without its log it may well look torn, in the middle of a checkpoint or after a power cut: that is no finding.
     """
     try:
-        with closing(_connect(path, "immutable=1")) as alone:
+        with closing(_connect_alone(path)) as alone:
             alone.execute("PRAGMA application_id").fetchone()
     except sqlite3.Error as error:
         if error.sqlite_errorcode & PRIMARY_CODE == sqlite3.SQLITE_NOTADB:
@@ -72,13 +75,14 @@ def _check_pages(raw: sqlite3.Connection, path: Path) -> None:
         raise damaged(path, " ".join(str(found).split()))
 
 
-def _check_content(path: Path) -> None:
-    engine = engine_for(path, _connect_read_only, "BEGIN")
+def _check_content(path: Path, connect: Connect, links: int | None) -> None:
+    engine = engine_for(path, connect, "BEGIN")
     try:
         with translated(path), engine.begin() as connection:
             for table in metadata.sorted_tables:
                 _check_rules(connection, path, table)
-            journal.check(connection, path, journal.first_of_last(connection, LINKS_AT_START + 1))
+            start = 0 if links is None else journal.first_of_last(connection, links + 1)
+            journal.check(connection, path, start)
             _check_acknowledged(connection, path)
     finally:
         engine.dispose()
@@ -104,9 +108,9 @@ def _check_acknowledged(connection: Connection, path: Path) -> None:
 
 
 @contextmanager
-def _read_only(path: Path) -> Iterator[sqlite3.Connection]:
+def _read_only(path: Path, connect: Connect) -> Iterator[sqlite3.Connection]:
     with translated(path):
-        connection = _connect_read_only(path)
+        connection = connect(path)
         try:
             yield connection
         finally:
@@ -118,8 +122,11 @@ def _connect_read_only(path: Path) -> sqlite3.Connection:
 
     Nobody else has it open in the second case: a log is there as long as any connection is.
     """
-    how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
-    return _connect(path, how)
+    return _connect(path, "mode=ro") if path.with_name(f"{path.name}-wal").exists() else _connect_alone(path)
+
+
+def _connect_alone(path: Path) -> sqlite3.Connection:
+    return _connect(path, "mode=ro&immutable=1")
 
 
 def _connect(path: Path, how: str) -> sqlite3.Connection:

@@ -74,7 +74,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
 
     Without a log nobody has the database open: it is read as it lies, or SQLite would make one beside it.
     """
-    how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
+    how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
     address = f"file:{quote(str(path.absolute()))}?{how}"
     with (
         translated(path),

@@ -283,6 +283,7 @@ UNREADABLE: dict[str, Callable[[bytes], bytes]] = {
     "no header": lambda raw: bytes(100) + raw[100:],
     "its end": lambda raw: bytes(4096) + raw[-8192:],
     "torn": lambda raw: raw[:4096] + bytes(len(raw) - 4096),
+    "schema": lambda raw: raw.replace(b"CREATE TABLE", b"CREATE T\xc3BLE"),
 }
 
 

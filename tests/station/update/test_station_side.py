@@ -30,7 +30,7 @@ from kiosk.station.update.trial import PAGES, Trial, TrialTools, undecided
 from kiosk.station.update.updates import MOST_SHOWN, Updates
 from kiosk.store import StoreError
 from tests.station.fakes import Rig
-from tests.station.update.machine import NEW, OLD, OTHER_KEY, Machine, lay_bundle
+from tests.station.update.machine import BUNDLE, NEW, OLD, OTHER_KEY, Machine, lay_bundle
 
 
 @dataclass
@@ -312,6 +312,18 @@ def test_the_technician_sees_what_may_be_installed_and_asks_for_it(tmp_path: Pat
     for number in range(2 * MOST_SHOWN):
         (folder / f"{number}.kioskupdate").touch()
     assert len(updates.view().bundles) == MOST_SHOWN
+
+
+def test_a_bundle_that_is_too_old_for_the_database_is_not_offered(tmp_path: Path) -> None:
+    machine = Machine(tmp_path / "machine").lay()
+    shelf = StationShelf(ReleaseFolder(machine.releases, machine.package), JournalFile(machine.releases), machine.data)
+    updates = Updates(shelf, JournalFile(machine.releases), FakeQuiet())
+    lay_bundle(machine.data / "updates", schema=6)
+    assert [row.why for row in updates.view().bundles] == [Why.SCHEMA]
+    with pytest.raises(UpdateRefused) as refused:
+        updates.install(BUNDLE)
+    assert refused.value.why is Why.SCHEMA
+    assert not shelf.waits()
 
 
 def test_a_bundle_that_goes_while_it_is_listed_ends_no_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

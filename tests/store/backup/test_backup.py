@@ -29,11 +29,11 @@ from kiosk.store.backup.backup import BackupMade, make_backup
 from kiosk.store.backup.kit.beside import write_beside
 from kiosk.store.backup.medium import BackupRefused, disk_of, finished, read_manifest, uuid_of
 from kiosk.store.backup.settings import BackupSettings
-from kiosk.store.database.check import check_file
+from kiosk.store.database.check import LINKS_AT_START, check_file
 from kiosk.store.errors import StoreError
 from kiosk.store.journal.series import SeriesMarker
 from kiosk.store.records import ListingPictures, NewPhoto
-from tests.store.village import MEASURES, STATION, bring_in, photo_of_before, pictures, rows, stamp
+from tests.store.village import MEASURES, STATION, bring_in, change, photo_of_before, pictures, rows, stamp
 
 
 @pytest.fixture
@@ -462,6 +462,54 @@ def test_a_copy_that_is_not_whole_is_thrown_away(
     monkeypatch.setattr(backup, "_copy", rotten)
     assert "not whole" in refused(path, medium)
     assert left(medium) == set()
+
+
+def test_a_log_beside_a_copy_hides_no_damage(
+    store: Store, path: Path, medium: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(30):
+        bring_in(store)
+    whole, log = backup._copy, tmp_path / "log"
+    other = make(path, medium).path.rename(tmp_path / "other.db")
+    with closing(sqlite3.connect(other, isolation_level=None)) as connection:
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        connection.execute("VACUUM")  # now the log holds every page
+        shutil.copyfile(f"{other}-wal", log)
+
+    def rotten(database: Path, copy: Path) -> None:
+        whole(database, copy)
+        with copy.open("r+b") as file:
+            file.seek(copy.stat().st_size // 2)
+            file.write(b"\xff" * 4096)
+        shutil.copyfile(log, f"{copy}-wal")
+
+    before = left(medium)
+    monkeypatch.setattr(backup, "_copy", rotten)
+    assert "not whole" in refused(path, medium)
+    assert left(medium) == before
+
+
+def test_an_old_event_that_was_changed_is_found(store: Store, path: Path, medium: Path, tmp_path: Path) -> None:
+    for _ in range(LINKS_AT_START + 2):
+        bring_in(store)
+    store.close()
+    altered = tmp_path / "altered.db"
+    shutil.copyfile(path, altered)
+    first = f"position = {2**32 + 3}"
+    change(altered, f"UPDATE journal SET body = CAST(replace(body, '12450', '12460') AS BLOB) WHERE {first}")
+    assert check_file(altered, thorough=True)
+    assert "its hash differs" in refused(altered, medium)
+    assert left(medium) == set()
+
+
+def test_a_database_whose_schema_is_damaged_is_refused(store: Store, path: Path, medium: Path, tmp_path: Path) -> None:
+    made = make(path, medium).path
+    raw = made.read_bytes()
+    damaged = tmp_path / "damaged.db"
+    damaged.write_bytes(raw.replace(b"CREATE TABLE intake ", b"CREATE T\xc3BLE intake "))
+    before = left(medium)
+    assert "schema cannot be read" in refused(damaged, medium)
+    assert left(medium) == before
 
 
 def test_two_backups_at_once(store: Store, path: Path, medium: Path) -> None:

@@ -310,6 +310,12 @@ def test_a_damaged_backup_without_a_manifest(backup: Path, path: Path) -> None:
     assert "not whole" in refused(backup, path)
 
 
+def test_a_backup_with_a_damaged_schema_and_no_manifest(backup: Path, path: Path) -> None:
+    backup.with_suffix(".json").unlink()
+    backup.write_bytes(backup.read_bytes().replace(b"CREATE TABLE", b"CREATE T\xc3BLE"))
+    assert "not whole" in refused(backup, path)
+
+
 def test_an_event_that_somebody_changed(backup: Path, path: Path) -> None:
     """Far back in the journal, where the start does not look."""
     backup.with_suffix(".json").unlink()

@@ -73,6 +73,12 @@ def _flipped_in_a_page_header(path: Path) -> None:
     path.write_bytes(raw)
 
 
+def _flipped_in_the_schema(path: Path) -> None:
+    raw = path.read_bytes()
+    assert raw.count(b"CREATE TABLE intake ") == 1
+    path.write_bytes(raw.replace(b"CREATE TABLE intake ", b"CREATE T\xc3BLE intake "))
+
+
 def _swapped_events(path: Path) -> None:
     last = 31 * 1
     base = 2**32
@@ -121,6 +127,7 @@ DAMAGES: Final = (
     _noise,
     _flipped_in_an_event,
     _flipped_in_a_page_header,
+    _flipped_in_the_schema,
     _swapped_events,
     _lost_event,
     _lost_lot,

@@ -98,6 +98,12 @@ def test_a_new_file_has_no_epoch(tmp_path: Path) -> None:
     assert look(tmp_path / "new.db") is None
 
 
+def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(StoreError):
+        look(tmp_path / "station.db")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("data", [b"", b"garbage" * 300, b"SQLite format 3\0" + b"\xff" * 2000])
 def test_what_is_no_database_is_an_error_and_not_a_crash(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "x.db"

@@ -80,7 +80,6 @@ SCENES = (
     Scene("take-done-check-failed"),
     Scene("take-unknown-seal-expired"),
     Scene("parcel", "/parcel"),
-    Scene("check", "/check"),
     Scene("help", "/help"),
     Scene("about", "/about"),
     Scene("missing", "/nowhere"),

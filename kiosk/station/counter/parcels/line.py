@@ -53,7 +53,7 @@ class HandoverLine:
             others = tuple(row for row in self._waiting if row.until > now and row.parcel.number != number)
             if len(others) >= MOST_HANDOVERS:
                 raise CounterRefused("line_full")
-            self._show((handover, *others) if first else (*others, handover))
+            self._show((handover, *others) if first or handover.called else (*others, handover))
         return handover.parcel
 
     def forget(self, number: ParcelNumber) -> None:

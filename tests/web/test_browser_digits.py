@@ -7,12 +7,12 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page
 
-from kiosk.domain.metrology.pan import PanState
+from kiosk.domain.metrology.pan import NotBookable, PanState
 from kiosk.web.factory import create_app
 from kiosk.web.speech import speech
 from tests.depth import TORTURE
 from tests.web import browsing
-from tests.web.pictures import PANELS
+from tests.web.pictures import PANELS, Scene, show, stage
 from tests.web.shop import Shop
 
 LANGUAGES = ["ug", "zh", "en"]
@@ -72,6 +72,66 @@ DIGITS = """
 }
 """
 
+LEGIBLE = """
+({ hints, least }) => {
+  const stage = document.querySelector('main.stage');
+  const faults = new Set();
+  const meet = (one, other) => [0, 1].every((side) => Math.min(one[side + 2], other[side + 2])
+    - Math.max(one[side], other[side]) > 1);
+  const boxOf = (element) => {
+    const found = element.getBoundingClientRect();
+    return [found.left, found.top, found.right, found.bottom];
+  };
+  const look = (hint) => {
+    const walker = document.createTreeWalker(stage, NodeFilter.SHOW_TEXT);
+    const lines = [];
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+      const element = node.parentElement;
+      if (element.closest('.weight-value')) continue;
+      if (!node.textContent.trim() || element.closest('.unseen, [hidden]') || !element.checkVisibility()) continue;
+      const name = `${hint} ${element.lang} "${node.textContent.trim().slice(0, 40)}"`;
+      const size = parseFloat(getComputedStyle(element).fontSize);
+      if (!element.closest(SMALL) && size < least - 0.5) faults.add(`${name}: ${size} px, not ${least}`);
+      const range = document.createRange();
+      range.selectNodeContents(node);
+      for (const line of range.getClientRects()) {
+        const middle = (line.top + line.bottom) / 2;
+        const ink = [line.left, middle - 0.45 * size, line.right, middle + 0.45 * size];
+        let gone = false;
+        for (let at = element; at !== document.documentElement; at = at.parentElement) {
+          if (getComputedStyle(at).overflow === 'visible' && at !== document.body) continue;
+          const [left, top, right, bottom] = boxOf(at);
+          const out = Math.max(left - ink[0], top - ink[1], ink[2] - right, ink[3] - bottom);
+          // The second language is left out where it has no room: the whole line, never a part of it.
+          gone ||= element.closest('.second') !== null
+            && (ink[0] > right - 1 || ink[2] < left + 1 || ink[1] > bottom - 1 || ink[3] < top + 1);
+          if (out > 2 && !gone) faults.add(`${name}: ${out.toFixed(1)} px cut off by ${at.className}`);
+        }
+        if (!gone) lines.push({ name, ink, element });
+      }
+    }
+    const targets = [...stage.querySelectorAll('button, a')];
+    lines.forEach(({ name, ink, element }, place) => {
+      for (const other of lines.slice(place + 1)) {
+        if (other.element !== element && meet(ink, other.ink)) faults.add(`${name} and ${other.name}: on each other`);
+      }
+      for (const target of targets) {
+        if (!target.contains(element) && meet(ink, boxOf(target))) faults.add(`${name}: under ${target.className}`);
+      }
+    });
+  };
+  for (const why of hints.length ? hints : [null]) {
+    if (why !== null) document.querySelector('live-hint').show({ weight: { why } });
+    look(why === null ? '' : why[0]);
+  }
+  return [...faults];
+}
+""".replace("SMALL", "'.second, .weight-word, .unit, .shot, .scale-sign, .terms:has(> .scale-sign) .main:lang(ug)'")
+"""Sizes, and what is cut off, in each of the hints. Smaller may be: the second language, the word and the unit beside
+the digits of a weight, the tile of the photograph, the sign of a scale that is worth less, and the longest sentence in
+Uyghur beside that sign.
+"""
+
 
 def brought(shop: Shop, step: str) -> None:
     """The station, with something on the pan, at this step."""
@@ -83,6 +143,14 @@ def weights(language: str) -> list[tuple[str, str, tuple[str, str]]]:
     words = speech(language)
     signs = {PanState.NEGATIVE: "-"}
     return [(one.value, signs.get(one, "") + LONGEST, words.pair(f"weight.{one.value}")) for one in PanState]
+
+
+def hints_of(language: str) -> list[tuple[str, str]]:
+    """All that *Agree* may ask to do about the pan."""
+    words = speech(language)
+    asked = ["agree.waiting_stable", "agree.next_bag_off", "agree.next_bag_on", "what.put_on", "agree.fill_container"]
+    refused = [f"reason.{one.value}" for one in NotBookable]
+    return [words.pair(one) for one in [*asked, *refused] if one in words.main]
 
 
 def settled(page: Page, url: str) -> None:
@@ -107,3 +175,46 @@ def test_no_word_takes_a_digit_of_the_weight(browser: Browser, tmp_path: Any) ->
                         seen = {"states": weights(language), "least": least_mm * settings.px_per_mm}
                         faults[f"{step} {language} {panel}"] = screen.page.evaluate(DIGITS, seen)
     assert not any(faults.values()), json.dumps({k: v for k, v in faults.items() if v}, indent=1, ensure_ascii=False)
+
+
+READ = (
+    *(Scene(name) for name in ("agree", "agree-sale", "agree-bags", "agree-bags-certificate", "agree-own")),
+    *(Scene(name) for name in ("take", "take-done", "take-unknown")),
+    Scene("take-paper-out"),
+    *(Scene(name) for name in ("agree-check-failed", "agree-sale-not-for-trade", "take-done-check-failed")),
+)
+
+
+def test_what_has_to_be_read_is_large_and_whole(browser: Browser, tmp_path: Any) -> None:
+    """*Agree* with every hint, *Take* with every state of its papers: capitals of 4.8 mm, and nothing on anything."""
+    faults: dict[str, list[str]] = {}
+    with browsing.screen(browser, []) as screen:
+        for scene in READ:
+            (tmp_path / scene.name).mkdir()
+            shop = Shop(tmp_path / scene.name)
+            stage(shop, scene.name)
+            for panel in SIZES:
+                settings = PANELS[panel]
+                for language in LANGUAGES:
+                    with screen.showing(browsing.patient(create_app(shop, settings)), settings, language):
+                        show(screen.page, shop, screen.url, scene)
+                        hints = hints_of(language) if scene.name in ("agree", "agree-bags") else []
+                        seen = {"hints": hints, "least": TEXT_2 * settings.px_per_mm}
+                        faults[f"{scene.name} {language} {panel}"] = screen.page.evaluate(LEGIBLE, seen)
+    assert not any(faults.values()), json.dumps({k: v for k, v in faults.items() if v}, indent=1, ensure_ascii=False)
+
+
+def test_who_it_is_is_not_cut_in_the_rail(browser: Browser, tmp_path: Any) -> None:
+    shop = Shop(tmp_path)
+    shop.at_who()
+    shop.desk.choices.choose_party("non_member")
+    shop.rest(12_480)
+    # In English the smallest panel has no room for it at all: two buttons of full height stand in the rail.
+    cut = "(one) => one.clientHeight > 0 && one.clientHeight < 20 || one.scrollWidth > one.clientWidth"
+    with browsing.screen(browser, []) as screen:
+        for panel in SIZES:
+            for language in LANGUAGES:
+                settings = PANELS[panel]
+                with screen.showing(browsing.patient(create_app(shop, settings)), settings, language):
+                    settled(screen.page, screen.url)
+                    assert not screen.page.locator(".person").evaluate(cut), (panel, language)

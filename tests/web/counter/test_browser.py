@@ -422,7 +422,7 @@ def test_a_slip_under_the_scanner_opens_my_parcel(shop: CounterShop, server: Ser
     tap(page.locator(".deal .primary"), page.locator(".asked-of"))
     shop.router.on_scan(receipt.bag_code(2))
     expect(page.locator(".bag-number")).to_have_count(0)
-    expect(page.locator(".paper").first).to_contain_text("Every label is in its place")
+    expect(page.locator(".paper").first).to_contain_text("All labels scanned")
     tap(page.locator(".deal .primary"), page.locator(".stage-home"))
 
 

@@ -30,7 +30,7 @@ class Marks:
 class Notice:
     """What came of a scan that opened nothing on the page: ``count`` grows with every one, ``word`` has a sentence.
 
-    ``parcel`` is masked and only there for ``my_parcel``; ``wait_s`` only for ``code_locked``.
+    ``parcel`` is masked and only there for ``my_parcel`` and ``clerk_called``; ``wait_s`` only for ``code_locked``.
     """
 
     count: int = 0

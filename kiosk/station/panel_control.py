@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from kiosk.devices.ports import Panel
 from kiosk.station.desk.view import Step
 from kiosk.station.live import OK, LiveBoard, Snapshot
+from kiosk.station.scans import CLERK_CALLED
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class PanelControl:
         self._anew = threading.Event()
         self._step = Step.HOME
         self._photo = ""
+        self._notice = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="panel-control", daemon=True)
 
@@ -99,5 +101,7 @@ class PanelControl:
         if self._step is Step.TAKE and step is Step.AGREE:
             self._panel.buzz("ok")
         photo, self._photo = self._photo, snapshot.view.photo.state
-        if self._photo == "help" and photo != "help":
+        notice, self._notice = self._notice, snapshot.notice.count
+        called = snapshot.notice.word == CLERK_CALLED and snapshot.notice.count > notice
+        if called or (self._photo == "help" and photo != "help"):
             self._panel.buzz("attention")

@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 MY_PARCEL: Final = "my_parcel"
 """The notice of a slip whose code was right: the parcel is up at the counter."""
+CLERK_CALLED: Final = "clerk_called"
+"""The same while no clerk is there to see it: the clerk is called by sound."""
 _NOT_HERE: Final = "not_a_member_card"
 _NAMED: Final = frozenset({"rejected", "product", "gs1"})
 """Kinds of scan that a villager is told by their own name."""
@@ -37,7 +39,12 @@ _CERTIFICATE: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z ()./_-]*")
 """What issuers number with. A set-up code of a scanner or a line of SQL is no number of anything."""
 
 OnNotice = Callable[[str, ParcelRow | None, int], None]
-"""A notice for the public screen: its text id, the masked parcel of ``my_parcel``, the seconds of ``code_locked``."""
+"""A notice for the public screen: its text id, the masked parcel of a slip, the seconds of ``code_locked``."""
+
+
+def put_up_notice(access: Access) -> str:
+    """The notice of a parcel that was put up at the counter by its code."""
+    return MY_PARCEL if access.attended() else CLERK_CALLED
 
 
 class ScanRouter:
@@ -90,7 +97,8 @@ class ScanRouter:
         if kind in ("member", "bag") and valid:
             self._desk.scan(scanned.text)
         elif kind == "pickup" and valid:
-            self._on_notice(MY_PARCEL, self._counter.parcels.handovers.public_code(scanned.text), 0)
+            row = self._counter.parcels.handovers.public_code(scanned.text)
+            self._on_notice(put_up_notice(self._access), row, 0)
         elif not self._certificate(scanned):
             self._on_notice(scanned.refusal if kind in _NAMED else _NOT_HERE, None, 0)
 

@@ -109,6 +109,15 @@ def test_the_clerk_is_called_once_when_a_shot_needs_help(board: LiveBoard, panel
     assert panel.sounds == ["attention", "error"]
 
 
+def test_the_clerk_is_called_once_for_each_code(board: LiveBoard, panel: FakePanel) -> None:
+    board.notify("my_parcel")
+    board.notify("clerk_called")
+    panel.wait(READY, "attention")
+    board.mark(scale="scale_missing")
+    panel.wait(FAULT, "error")
+    assert panel.sounds == ["attention", "error"]
+
+
 def test_a_fault_sounds_once_and_clears_itself(board: LiveBoard, panel: FakePanel) -> None:
     board.mark(scale="scale_missing")
     panel.wait(FAULT, "error")

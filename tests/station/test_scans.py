@@ -136,6 +136,14 @@ def test_a_slip_at_the_public_face_puts_its_parcel_up(faces: Faces) -> None:
     assert faces.rig.counter.state.view().handover == row
 
 
+def test_a_slip_calls_the_clerk_who_is_away(faces: Faces) -> None:
+    row = faces.rig.bring()
+    faces.rig.clock.wait(301)
+    faces.router.on_scan(faces.rig.slip_of(row))
+    assert [word for word, _, _ in faces.notices] == ["clerk_called"]
+    assert faces.rig.counter.state.view().handover == row
+
+
 def test_wrong_slips_lock_the_public_face(faces: Faces) -> None:
     row = faces.rig.bring()
     wrong = row.number.slip_code(faces.rig.wrong_code())

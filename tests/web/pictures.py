@@ -76,11 +76,11 @@ SCENES = (
     Scene("take-help"),
     Scene("take-done"),
     Scene("take-unknown"),
+    Scene("take-paper-out"),
     Scene("take-not-for-trade"),
     Scene("take-done-check-failed"),
     Scene("take-unknown-seal-expired"),
     Scene("parcel", "/parcel"),
-    Scene("check", "/check"),
     Scene("help", "/help"),
     Scene("about", "/about"),
     Scene("missing", "/nowhere"),
@@ -138,6 +138,9 @@ def stage(shop: Shop, name: str) -> None:
             shop.rest(2_350)
         case "take":
             shop.at_take()
+        case "take-paper-out":
+            shop.at_take()
+            shop.board.mark(printer="paper_out", label="paper_out", receipt="paper_out")
         case "take-retake" | "take-help":
             shop.at_take()
             findings = (Finding(Reason.FRAMING, 3_500, 8_000), Finding(Reason.DARK, 61_000, 95_000))

@@ -112,7 +112,23 @@ class NobodyWorksHere:
     def current(self) -> Session | None:
         return None
 
+    def attended(self) -> bool:
+        return False
+
     def sign_out(self, token: str) -> None:
+        return
+
+
+class NobodysCounter:
+    """No parcel waits here, and no clerk was called."""
+
+    @property
+    def parcels(self) -> Self:
+        return self
+
+    handovers = parcels
+
+    def end_call(self) -> None:
         return
 
 
@@ -183,7 +199,7 @@ class Shop:
         self.board = LiveBoard(self.desk.view())
         self.board.mark(scale="ok")
         self.live_view = NoLooks()
-        self.access, self.counter = NobodyWorksHere(), None
+        self.access, self.counter = NobodyWorksHere(), NobodysCounter()
         self.counter_board = CounterBoard(CounterView())
 
     def _store(self, catalog: Catalog) -> Any:

@@ -62,6 +62,12 @@ MEASURE = """
     const range = document.createRange();
     range.selectNodeContents(node);
     const box = range.getBoundingClientRect();
+    // A second language that has no room lies whole beyond the edge of its sentence: it is not on the screen.
+    const edge = element.closest('.both');
+    if (element.closest('.second') && getComputedStyle(edge).overflow !== 'visible') {
+      const frame = edge.getBoundingClientRect();
+      if (box.left >= frame.right - 1 || box.right <= frame.left + 1 || box.top >= frame.bottom - 1) continue;
+    }
     const below = ground(element);
     const [a, b] = [light(seenThrough(element, below)), light(below)].sort((x, y) => y - x);
     texts.push({

@@ -237,7 +237,7 @@ def test_the_second_tick_comes_by_itself(shop: Shop, server: Server, page: Page)
     shop.printed()
     page.locator(".paper[data-state=printed]").first.wait_for()
     shop.delivered()
-    expect(page.locator(".kept")).to_contain_text("The sorting center has it")
+    expect(page.locator(".kept")).to_contain_text("The center has it")
 
 
 def test_the_mat_is_seen_at_take_with_what_is_not_right_yet(shop: Shop, server: Server, page: Page) -> None:

@@ -203,6 +203,15 @@ def test_a_card_over_the_screen(ear: Ear, shop: Shop) -> None:
     ear.hears("attention")
 
 
+def test_a_clerk_who_is_called(ear: Ear, shop: Shop) -> None:
+    ear.page.goto(ear.url)
+    state(ear.page, "lost")
+    with ear.page.expect_response(lambda response: "/parcel?notice=" in response.url):
+        shop.board.notify("clerk_called")
+    ear.hears("attention")
+    expect(ear.page.locator(".stage-answer")).to_contain_text("The clerk is called")
+
+
 def test_the_question_whether_somebody_is_there(browser: Browser, shop: Shop) -> None:
     shop.at_who()
     with listening(browser, shop, replace(SETTINGS, idle_s=0.6)) as ear:

@@ -116,6 +116,11 @@ class Access:
         with self._lock:
             return self._open.session if self._open else None
 
+    def attended(self) -> bool:
+        """Whether a clerk is at the counter: nobody else can hand a parcel out."""
+        session = self.current()
+        return session is not None and session.person.role is Role.CLERK
+
     def sign_out(self, token: str) -> None:
         """End it; a token that is not open changes nothing."""
         with self._lock:

@@ -46,6 +46,10 @@ class Acts:
             raise CounterRefused("forbidden")
         return found.person
 
+    def attended(self) -> bool:
+        """Whether a clerk is at the counter."""
+        return self._access.attended()
+
     def booked(self) -> None:
         """Something was committed by this act."""
         self._paper_count.update()

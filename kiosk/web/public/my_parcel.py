@@ -1,20 +1,19 @@
 """*My parcel*: six digits on a pad, or the slip under the scanner. Nothing is handed out here: the parcel is put up at
-the counter and a clerk brings it."""
+the counter and a clerk brings it. While no clerk is there, one is called, and finds the parcel after unlocking."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from kiosk.domain.clerk import Role
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.desk.view import Step
 from kiosk.station.live import Notice
-from kiosk.station.scans import MY_PARCEL
+from kiosk.station.scans import CLERK_CALLED, MY_PARCEL, put_up_notice
 from kiosk.texts import Texts
 from kiosk.web.ports import Station
 from kiosk.web.public.payload import PATHS
@@ -47,33 +46,25 @@ def blueprint(station: Station, screens: Screens) -> Blueprint:
         view = station.desk.view()
         if view.step is not Step.HOME:
             return redirect(PATHS[view.step], 303)
-        return screens.page("parcel.html", view, answer=_scanned(station, screens), attended=attended(station))
+        return screens.page("parcel.html", view, answer=_scanned(station, screens))
 
     @mine.post("/parcel/code")
     def code() -> tuple[str, int] | AnyResponse:
         try:
-            if not attended(station):
-                raise CounterRefused("nobody")
             row = station.counter.parcels.handovers.public_code(request.form.get("code", ""))
         except CounterRefused as error:
             logger.info("a pickup code was refused: %s", error.code)
             found = answer(Notice(word=error.code, wait_s=error.wait_s), screens.texts())
-            return screens.page("parcel.html", station.desk.view(), answer=found, attended=True), 409
-        station.board.notify(MY_PARCEL, row)
+            return screens.page("parcel.html", station.desk.view(), answer=found), 409
+        station.board.notify(put_up_notice(station.access), row)
         return redirect(f"/parcel?notice={station.board.snapshot().notice.count}", 303)
 
     return mine
 
 
-def attended(station: Station) -> bool:
-    """Whether a clerk is at the counter: nobody else can hand a parcel out."""
-    session = station.access.current()
-    return session is not None and session.person.role is Role.CLERK
-
-
 def answer(notice: Notice, texts: Texts) -> Answer:
-    """A notice in words."""
-    shelf = notice.parcel.shelf if notice.parcel else None
+    """A notice in words. The shelf is named only when a clerk is there to watch it."""
+    shelf = notice.parcel.shelf if notice.parcel and notice.word == MY_PARCEL else None
     return Answer(scan_sentence(notice.word, texts), shelf or "", ceil(notice.wait_s / _MINUTE_S))
 
 
@@ -82,6 +73,9 @@ def _scanned(station: Station, screens: Screens) -> Answer | None:
     notice = station.board.snapshot().notice
     if not notice.count or request.args.get("notice") != str(notice.count):
         return None
-    if notice.word == MY_PARCEL and not attended(station):
+    attended = station.access.attended()
+    if notice.word == CLERK_CALLED and attended:
+        notice = replace(notice, word=MY_PARCEL)
+    elif notice.word == MY_PARCEL and not attended:
         notice = Notice(word="nobody")
     return answer(notice, screens.texts())

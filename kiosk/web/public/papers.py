@@ -9,9 +9,10 @@ from kiosk.station.desk.view import BAG_LABEL, PrintView
 from kiosk.station.live import OK, Marks
 
 _KINDS = (
-    (BAG_LABEL, "label", ("take.take_label", "problem.printer_unknown", "take.look_label")),
-    ("receipt", "receipt", ("take.take_receipt", "problem.receipt_unknown", "take.look_receipt")),
+    (BAG_LABEL, "label", "take.take_label", "take.look_label"),
+    ("receipt", "receipt", "take.take_receipt", "take.look_receipt"),
 )
+_CALL = "take.call_clerk"
 _SIGNS = {"unknown": "attention", "waiting": "attention", "printed": "state-locked", "sending": "printer"}
 
 
@@ -33,12 +34,12 @@ class Paper:
 def papers(prints: Sequence[PrintView], marks: Marks, scanned_bags: Mapping[int, bool]) -> list[Paper]:
     """Labels, then the receipt; a kind that is not printed here is left out.
 
-    A paper that waits for a hand (no paper, an open lid) says what the hand has to do. One that nobody is sure of
-    although its printer has no fault, as of a printer that never answers, is a question and no alarm.
+    A paper that waits for a hand (no paper, an open lid) is for the clerk: a villager opens no printer. One that nobody
+    is sure of although its printer has no fault, as of a printer that never answers, is a question and no alarm.
     """
     found = []
     problems = {"label": marks.label, "receipt": marks.receipt}
-    for document, picture, (text_id, unknown_id, look_id) in _KINDS:
+    for document, picture, text_id, look_id in _KINDS:
         states = [row.state for row in prints if row.document == document]
         if not states:
             continue
@@ -48,11 +49,11 @@ def papers(prints: Sequence[PrintView], marks: Marks, scanned_bags: Mapping[int,
             continue
         sign = _SIGNS[state]
         if state == "sending" and problems[picture] not in (OK, "printer_unknown"):
-            state, told, sign = "waiting", f"problem.{problems[picture]}", _SIGNS["waiting"]
+            state, told, sign = "waiting", _CALL, _SIGNS["waiting"]
         elif state == "unknown" and problems[picture] == OK:
             told, sign = look_id, "help"
         elif state == "unknown":
-            told = unknown_id
+            told = _CALL
         found.append(Paper(picture, told, state, sign, len(states)))
     return found
 

@@ -9,7 +9,7 @@ import msgspec
 from kiosk.domain.metrology.pan import PanState
 from kiosk.station.desk.view import DeskView, Step
 from kiosk.station.live import OK, Marks, Snapshot
-from kiosk.station.scans import MY_PARCEL
+from kiosk.station.scans import CLERK_CALLED, MY_PARCEL
 from kiosk.texts.formats import kilograms
 from kiosk.web.public.sentences import hint, mark_text
 from kiosk.web.speech import Speech
@@ -36,7 +36,7 @@ def shown(snapshot: Snapshot) -> tuple[object, ...]:
 
 def message(snapshot: Snapshot, speech: Speech, decimals: int) -> bytes:
     """The message as JSON, numbers formatted and words in the page's two languages."""
-    view = snapshot.view
+    view, word = snapshot.view, snapshot.notice.word
     body: dict[str, Any] = {
         "n": snapshot.number,
         "step": view.step.value,
@@ -44,7 +44,8 @@ def message(snapshot: Snapshot, speech: Speech, decimals: int) -> bytes:
         "drawn": drawn(view, snapshot.marks),
         "revision": view.revision,
         "notice": snapshot.notice.count,
-        "notice_path": "/parcel" if snapshot.notice.word == MY_PARCEL and view.step is Step.HOME else PATHS[view.step],
+        "notice_path": "/parcel" if word in (MY_PARCEL, CLERK_CALLED) and view.step is Step.HOME else PATHS[view.step],
+        "clerk_called": word == CLERK_CALLED,
         "press": snapshot.press.count,
         "button": snapshot.press.button,
         "weight": _weight(view, speech, decimals),

@@ -62,19 +62,14 @@ ACTS: Mapping[str, Act] = {
 }
 """Every act of the public face. None takes a weight: only the number of a reading the scale itself gave."""
 
-ASIDE = {"/check": "check"}
-"""Tiles of the home screen that lead to a page which says plainly that this is not open yet."""
-
 _PAIR = "[a-z_]+=[A-Za-z0-9_-]*"
-_OWN_PAGE = re.compile(
-    rf"/(?:parcel|check|help|(?:counter|technician|setup)(?:/[A-Za-z0-9-]+)*(?:\?{_PAIR}(?:&{_PAIR})*)?)"
-)
+_OWN_PAGE = re.compile(rf"/(?:parcel|help|(?:counter|technician|setup)(?:/[A-Za-z0-9-]+)*(?:\?{_PAIR}(?:&{_PAIR})*)?)")
 """Pages that stay where they are when the language changes."""
 
 
 def _endpoints() -> list[str]:
     shown = [f"show_{step.value}" for step in PATHS]
-    return [*shown, *(f"act{path.replace('/', '_')}" for path in ACTS), *ASIDE.values(), "help"]
+    return [*shown, *(f"act{path.replace('/', '_')}" for path in ACTS), "help"]
 
 
 NEEDS = {
@@ -90,8 +85,6 @@ def blueprint(station: Station, screens: Screens) -> Blueprint:
         public.add_url_rule(path, f"show_{step.value}", _show(station, screens, step), methods=["GET"])
     for path, act in ACTS.items():
         public.add_url_rule(path, f"act{path.replace('/', '_')}", _post(station, act), methods=["POST"])
-    for path, name in ASIDE.items():
-        public.add_url_rule(path, name, _aside(station, screens, name), methods=["GET"])
     public.add_url_rule("/help", "help", _help(station, screens), methods=["GET"])
     public.add_url_rule("/language", "language", _language(station), methods=["POST"])
     return public
@@ -107,19 +100,12 @@ def _show(station: Station, screens: Screens, step: Step) -> Callable[[], str | 
 
 def _post(station: Station, act: Act) -> Callable[[], AnyResponse]:
     def post() -> AnyResponse:
-        return redirect(PATHS[act(station.desk, request.form).step], 303)
+        view = act(station.desk, request.form)
+        if request.form.get("idle") == "1":
+            station.counter.parcels.handovers.end_call()
+        return redirect(PATHS[view.step], 303)
 
     return post
-
-
-def _aside(station: Station, screens: Screens, name: str) -> Callable[[], str | AnyResponse]:
-    def aside() -> str | AnyResponse:
-        view = station.desk.view()
-        if view.step is not Step.HOME:
-            return redirect(PATHS[view.step], 303)
-        return screens.page("closed.html", view, name=name)
-
-    return aside
 
 
 def _help(station: Station, screens: Screens) -> Callable[[], str]:

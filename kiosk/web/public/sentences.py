@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from kiosk.domain.metrology.pan import NotBookable, PanState
 from kiosk.protocols.barcodes.refusal import ScanRefusal
 from kiosk.station.desk.view import DeskView, Phase, Step
-from kiosk.station.scans import MY_PARCEL
+from kiosk.station.scans import CLERK_CALLED, MY_PARCEL
 from kiosk.texts import Texts
 
 _REFUSALS = {
@@ -66,6 +66,7 @@ def refusal(code: str, step: Step, texts: Texts) -> Sentence:
 
 _SCANS = {
     MY_PARCEL: Sentence("parcel.found", "handover"),
+    CLERK_CALLED: Sentence("parcel.called", "clerk"),
     "nobody": Sentence("parcel.nobody", "clerk"),
     "wrong_code": Sentence("parcel.wrong_code", "number-pad"),
     "code_locked": Sentence("parcel.locked", "lock"),

@@ -26,6 +26,7 @@ PUBLIC_SCENES = frozenset(
         "parcel-wrong",
         "parcel-locked",
         "parcel-full",
+        "parcel-called",
         "scan-named",
         "take-scan",
         "take-scan-twice",
@@ -290,6 +291,20 @@ def _found(shop: CounterShop) -> str:
     return f"/parcel?notice={shop.board.snapshot().notice.count}"
 
 
+def _called(shop: CounterShop) -> str:
+    code = shop.code_of(shop.bring(712))
+    shop.rest(0)
+    shop.desk.booked.finish(anyway=True)
+    shop.access.sign_out(shop.session.token)
+    shop.board.notify("clerk_called", shop.counter.parcels.handovers.public_code(code))
+    return f"/parcel?notice={shop.board.snapshot().notice.count}"
+
+
+def _answered(shop: CounterShop) -> str:
+    shop.unlock()
+    return "/counter"
+
+
 def _told(word: str, wait_s: int = 0, path: str = "/parcel") -> Callable[[CounterShop], str]:
     def tell(shop: CounterShop) -> str:
         shop.board.notify(word, None, wait_s)
@@ -422,6 +437,8 @@ SCENES = (
     CounterScene("take-scan-twice", _scanned_again),
     CounterScene("take-scan-left", _at("/take?ask=unscanned")),
     CounterScene("take-scanned", _scan_bags(2, 4)),
+    CounterScene("parcel-called", _called),
+    CounterScene("counter-called", _answered),
     CounterScene("counter-technician", _technician),
     CounterScene("counter-technician-check", _at("/counter/check")),
     CounterScene("counter-technician-pan", _at("/counter/pan")),

@@ -376,6 +376,31 @@ def test_a_name_is_typed_in_uyghur_letters(shop: CounterShop, server: Server, pa
     page.locator(".state-collected").wait_for()
 
 
+def test_one_screen_for_the_villager_and_then_for_the_clerk(shop: CounterShop, server: Server, page: Page) -> None:
+    parcel = shop.bring(1)
+    shop.rest(0)
+    page.goto(server.url)
+    page.locator("live-weight[data-state=empty]").wait_for()
+    shop.access.sign_out(shop.session.token)
+    code = shop.code_of(parcel)
+    tap(page.locator(".doors a.tile"), page.locator("touch-pad"))
+    page.wait_for_timeout(SAME_TAP_MS)
+    for digit in code:
+        page.locator(f"[data-key='{digit}']").tap()
+    tap(page.locator("[data-go]"), page.locator(".stage-answer"))
+    expect(page.locator(".stage-answer")).to_contain_text("The clerk is called")
+    expect(page.locator("body")).not_to_contain_text("A-1-01")
+    tap(page.locator(".stage-answer [href='/counter']"), page.locator(".pin-pad"))
+    page.locator(".person-chip", has_text="Aygul").tap()
+    for digit in PIN:
+        page.locator(f"[data-key='{digit}']").tap()
+    page.locator("[data-go]").tap()
+    expect(page.locator(".result-handover .shelf-huge")).to_have_text("A-1-01")
+    assert code not in page.url
+    tap(page.locator("[action='/counter/handover'] button"), page.locator(".result-handover"), "detached")
+    assert shop.row(parcel.number).state is ParcelState.COLLECTED
+
+
 def test_a_slip_under_the_scanner_opens_my_parcel(shop: CounterShop, server: Server, page: Page) -> None:
     parcel = shop.bring(1)
     shop.rest(0)
@@ -397,7 +422,7 @@ def test_a_slip_under_the_scanner_opens_my_parcel(shop: CounterShop, server: Ser
     tap(page.locator(".deal .primary"), page.locator(".asked-of"))
     shop.router.on_scan(receipt.bag_code(2))
     expect(page.locator(".bag-number")).to_have_count(0)
-    expect(page.locator(".paper").first).to_contain_text("Every label is in its place")
+    expect(page.locator(".paper").first).to_contain_text("All labels scanned")
     tap(page.locator(".deal .primary"), page.locator(".stage-home"))
 
 

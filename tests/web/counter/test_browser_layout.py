@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from kiosk.web.settings import WebSettings
 from tests.depth import TORTURE, looks
@@ -120,3 +120,16 @@ def test_every_page_of_the_counter(browser: Browser, tmp_path: Path) -> None:
         for _, page in screens.values():
             page.context.close()
     assert not faults, json.dumps(faults, indent=1, ensure_ascii=False)
+
+
+def test_a_list_of_two_pages_cuts_nothing_off(browser: Browser, tmp_path: Path) -> None:
+    panel = PANELS[COUNTER_PANELS[0]]
+    with open_counter([panel], tmp_path) as (shop, (server,)):
+        for number in range(700, 712):
+            shop.bring(number)
+        for page in open_pages(browser, server, panel, LANGUAGES).values():
+            for path in ("/counter/parcels", "/counter/parcels?state=waiting&page=2"):
+                show(page, server, shop, CounterScene("", lambda shop: ""), path)
+                expect(page.locator(".turn-one").first).to_be_visible()
+                assert page.evaluate(CUT_OFF) == []
+            page.context.close()

@@ -27,7 +27,7 @@ from tests.station.doctor.clinic import Clinic
 from tests.web.counter.shop import CounterShop
 from tests.web.test_roles import STREAMS, Objects, routes
 
-NOBODY = load("en").text("parcel.nobody")
+CALLED = load("en").text("parcel.called")
 CLERK, SECOND, TECHNICIAN = "01", "02", "03"
 NO_PAGE = frozenset(
     {
@@ -283,23 +283,27 @@ def test_another_language_locks_where_it_leads_to_the_public_face(
     assert screen.is_open is stays
 
 
-def test_my_parcel_on_the_counter_s_own_screen_says_that_a_clerk_is_needed(app: Flask, shop: CounterShop) -> None:
+def test_my_parcel_on_the_counter_s_own_screen_calls_the_clerk(app: Flask, shop: CounterShop) -> None:
     """One screen for both faces: whoever walks over to the public one has left the counter."""
     screen = Screen(app, shop)
-    assert NOBODY in screen.asks("/parcel").text
+    screen.asks("/parcel")
     assert not screen.is_open
     screen.unlock()
     code = shop.code_of(shop.bring(1))
-    assert screen.client.post("/parcel/code", data={"code": code}).status_code == 409
-    assert shop.counter.state.view().handover is None
+    answer = screen.client.post("/parcel/code", data={"code": code})
+    assert not screen.is_open
+    assert CALLED in screen.client.get(answer.location).text
 
 
 def test_a_technician_hands_out_no_parcel(app: Flask, shop: CounterShop) -> None:
     """*My parcel* on another screen: a technician at the counter is no clerk."""
+    code = shop.code_of(shop.bring(1))
     Screen(app, shop, TECHNICIAN).unlock()
-    assert NOBODY in app.test_client().get("/parcel").text
+    villager = app.test_client()
+    page = villager.post("/parcel/code", data={"code": code}).location
+    assert CALLED in villager.get(page).text
     Screen(app, shop, CLERK).unlock()
-    assert NOBODY not in app.test_client().get("/parcel").text
+    assert CALLED not in villager.get(page).text
 
 
 def test_nothing_behind_the_lock_is_kept_by_the_browser(app: Flask, shop: CounterShop, own: Objects) -> None:

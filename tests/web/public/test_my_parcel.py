@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from html import unescape
 
@@ -9,10 +10,13 @@ import pytest
 from flask.testing import FlaskClient
 
 from kiosk.domain.parcel import ParcelState
+from kiosk.station.counter.parcels.line import HANDOVER_S
+from kiosk.station.scans import CLERK_CALLED
+from kiosk.store.records import ParcelRow
 from kiosk.texts import load
 from kiosk.web.factory import create_app
 from kiosk.web.settings import WebSettings
-from tests.station.counter.rig import foreign
+from tests.station.counter.rig import PIN, foreign
 from tests.web.counter.shop import CounterShop, waybill
 
 EN = load("en")
@@ -84,25 +88,103 @@ def test_five_wrong_codes_lock_for_minutes(shop: CounterShop, client: FlaskClien
     assert client.post("/parcel/code", data={"code": shop.code_of(parcel)}).status_code == 409, "nor does a right one"
 
 
-def test_without_a_clerk_nothing_is_tried(shop: CounterShop, client: FlaskClient) -> None:
+def called(shop: CounterShop, client: FlaskClient, *numbers: int) -> list[ParcelRow]:
+    """These parcels came, the counter was locked, and the code of each was typed."""
+    parcels = [shop.bring(number) for number in numbers]
+    shop.access.sign_out(shop.session.token)
+    for parcel in parcels:
+        answer = client.post("/parcel/code", data={"code": shop.code_of(parcel)})
+        assert answer.status_code == 303
+        assert says(client.get(answer.location).text, "parcel.called")
+    return parcels
+
+
+def waiting(shop: CounterShop) -> int:
+    return shop.counter.state.view().waiting_handovers
+
+
+def test_without_a_clerk_the_code_is_kept_until_one_unlocks(
+    shop: CounterShop, client: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    parcel = shop.bring(1)
+    code = shop.code_of(parcel)
+    shop.access.sign_out(shop.session.token)
+    assert "data-key" in client.get("/parcel").text
+    answer = client.post("/parcel/code", data={"code": code})
+    assert code not in answer.location
+    page = client.get(answer.location).text
+    assert says(page, "parcel.called")
+    assert "A-1-01" not in page, "nobody watches the shelf"
+    assert 'href="/counter"' in page
+    assert shop.board.snapshot().notice.word == CLERK_CALLED
+    assert client.post("/counter/unlock", data={"number": "01", "pin": PIN}).status_code == 303
+    counter = client.get("/counter").text
+    assert "A-1-01" in counter
+    assert f'name="number" value="{parcel.number}"' in counter
+    assert code not in caplog.text
+    assert code not in page + counter
+
+
+def test_the_villager_is_told_when_the_clerk_is_there(shop: CounterShop, client: FlaskClient) -> None:
+    """Where the counter has a screen of its own, this one goes on showing the answer."""
+    called(shop, client, 1)
+    shop.unlock()
+    page = client.get("/parcel" + newest(shop)).text
+    assert says(page, "parcel.found")
+    assert "A-1-01" in page
+
+
+def test_without_a_clerk_wrong_codes_are_told_and_counted(shop: CounterShop, client: FlaskClient) -> None:
     code = shop.code_of(shop.bring(1))
     shop.access.sign_out(shop.session.token)
-    assert says(client.get("/parcel").text, "parcel.nobody")
-    assert "data-key" not in client.get("/parcel").text
-    for _ in range(9):
+    for _ in range(5):
         answer = client.post("/parcel/code", data={"code": "000999"})
         assert answer.status_code == 409
-        assert says(answer.text, "parcel.nobody")
+        assert says(answer.text, "parcel.wrong_code")
+        shop.later(20)
+    assert says(client.post("/parcel/code", data={"code": code}).text, "parcel.locked")
     shop.unlock()
-    assert client.post("/parcel/code", data={"code": code}).status_code == 303, "no guess was counted"
+    assert says(client.post("/parcel/code", data={"code": code}).text, "parcel.locked"), "a clerk clears no count"
+    assert waiting(shop) == 0
+
+
+def test_without_a_clerk_one_code_is_kept_and_the_newest(shop: CounterShop, client: FlaskClient) -> None:
+    shop.counter.parcels.handovers.public_code(shop.code_of(shop.bring(3)))
+    _, second = called(shop, client, 1, 2)
+    assert waiting(shop) == 2, "nobody is dropped to whom the clerk has said to come"
+    assert shop.up.number == second.number, "whoever called stands at the screen"
+
+
+def test_a_code_is_kept_for_minutes_and_no_longer_than_the_villager_stays(
+    shop: CounterShop, client: FlaskClient
+) -> None:
+    parcel, *_ = called(shop, client, 1)
+    client.post("/leave")
+    assert waiting(shop) == 1, "back at the start, the clerk can be let in"
+    client.post("/leave", data={"idle": "1"})
+    assert waiting(shop) == 0
+    client.post("/parcel/code", data={"code": shop.code_of(parcel)})
+    shop.later(HANDOVER_S + 1)
+    assert waiting(shop) == 0
+
+
+def test_whoever_leaves_takes_nothing_from_a_clerk_who_is_there(shop: CounterShop, client: FlaskClient) -> None:
+    called(shop, client, 1)
+    shop.unlock()
+    client.post("/leave", data={"idle": "1"})
+    assert waiting(shop) == 1
 
 
 def test_a_slip_under_the_scanner_answers_by_itself(shop: CounterShop, client: FlaskClient) -> None:
     parcel = shop.bring(1)
-    shop.router.on_scan(parcel.number.slip_code(shop.code_of(parcel)))
+    slip = parcel.number.slip_code(shop.code_of(parcel))
+    shop.router.on_scan(slip)
     assert says(client.get("/parcel" + newest(shop)).text, "parcel.found")
     shop.access.sign_out(shop.session.token)
     assert says(client.get("/parcel" + newest(shop)).text, "parcel.nobody"), "no clerk is there to bring it"
+    shop.router.on_scan(slip)
+    assert says(client.get("/parcel" + newest(shop)).text, "parcel.called")
 
 
 @pytest.mark.parametrize(

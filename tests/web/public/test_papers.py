@@ -23,18 +23,19 @@ def test_an_uncertain_paper_of_a_printer_without_a_fault_is_a_question(document:
         assert str(load(language).text(paper.text_id)).rstrip(".。") != paper.text_id
 
 
-@pytest.mark.parametrize(
-    ("document", "text_id"), [("bag_label", "problem.printer_unknown"), ("receipt", "problem.receipt_unknown")]
-)
+@pytest.mark.parametrize("document", ["bag_label", "receipt"])
 @pytest.mark.parametrize("word", ["printer_unknown", "paper_out", "printer_off"])
-def test_an_uncertain_paper_of_a_printer_with_a_fault_is_an_alarm(document: str, text_id: str, word: str) -> None:
+def test_an_uncertain_paper_of_a_printer_with_a_fault_is_an_alarm(document: str, word: str) -> None:
     paper = told(document, "unknown", Marks(label=word, receipt=word))
-    assert (paper.text_id, paper.sign) == (text_id, "attention")
+    assert (paper.text_id, paper.sign) == ("take.call_clerk", "attention")
 
 
-def test_a_paper_that_waits_for_a_hand_says_what_to_do() -> None:
-    paper = told("bag_label", "queued", Marks(label="paper_out"))
-    assert (paper.text_id, paper.sign, paper.state) == ("problem.paper_out", "attention", "waiting")
+@pytest.mark.parametrize("document", ["bag_label", "receipt"])
+@pytest.mark.parametrize("word", ["paper_out", "head_open", "paper_jam", "printer_off"])
+def test_a_paper_that_waits_for_a_hand_is_for_the_clerk(document: str, word: str) -> None:
+    """A villager opens no printer and puts in no paper."""
+    paper = told(document, "queued", Marks(label=word, receipt=word))
+    assert (paper.text_id, paper.sign, paper.state) == ("take.call_clerk", "attention", "waiting")
 
 
 @pytest.mark.parametrize(
@@ -52,4 +53,4 @@ def test_labels_that_are_out_are_to_be_scanned_where_a_village_wants_it() -> Non
     (paper,) = papers([PrintView("bag_label", 1, "unknown")], Marks(), {1: True})
     assert (paper.text_id, paper.sign, paper.missing) == ("take.bags_scanned", "state-locked", ())
     (paper,) = papers([PrintView("bag_label", 1, "queued")], Marks(label="paper_out"), {1: False})
-    assert paper.text_id == "problem.paper_out", "a label that waits for a hand says that first"
+    assert paper.text_id == "take.call_clerk", "a label that waits for a hand says that first"

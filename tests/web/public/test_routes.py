@@ -365,10 +365,11 @@ def test_idle_never_clears_goods_or_paper(shop: Shop, client: FlaskClient) -> No
     assert client.post("/leave", data={"idle": "1"}).location == "/"
 
 
-def test_what_is_not_open_yet_says_so(shop: Shop, client: FlaskClient) -> None:
-    assert load("en").text("check.closed") in unescape(client.get("/check").text)
-    shop.at_what()
-    assert client.get("/check").location == "/what"
+def test_the_start_has_no_door_that_leads_nowhere(client: FlaskClient) -> None:
+    doors = re.findall(r'<(?:form[^>]*action|a class="tile[^"]*" href)="([^"]*)"', client.get("/").text)
+    assert doors == ["/language", "/begin", "/parcel"]
+    assert client.get("/check").status_code == 404
+    assert client.get("/parcel").status_code == 200
 
 
 @pytest.mark.parametrize("language", ["ug", "zh", "en"])

@@ -62,14 +62,21 @@ class Handovers:
             return self._collect(self._book.number(number), proof, stamp)
 
     def public_code(self, text: str) -> ParcelRow:
-        """A villager shows six digits, or the slip under the scanner. Puts the parcel up at the counter.
+        """A villager shows six digits, or the slip under the scanner. Puts the parcel up at the counter; while no
+        clerk is there, in place of that of the villager before.
 
         The row is masked: the last four characters of the waybill, no telephone digits. Raises CounterRefused:
         line_full, and what a proof raises.
         """
         with self._acts.lock, refusing():
-            row = self._line.put_up(self._proofs.prove(text))
+            row = self._line.put_up(replace(self._proofs.prove(text), called=not self._acts.attended()))
         return replace(row, waybill=row.waybill[-4:], phone_last4=None)
+
+    def end_call(self) -> None:
+        """Nobody is at the public screen any more: a clerk who was called need not come, one who came keeps all."""
+        with self._acts.lock:
+            if not self._acts.attended():
+                self._line.end_call()
 
     def put_up(self, session: Session, code: str) -> ParcelRow:
         """The clerk typed a villager's six digits: that parcel is up before those that wait. Raises as above."""

@@ -17,11 +17,15 @@ MOST_HANDOVERS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """A villager's code was right: the parcel lies on the counter until the clerk's tap. ``until`` is monotonic."""
+    """A villager's code was right: the parcel lies on the counter until the clerk's tap. ``until`` is monotonic.
+
+    ``called``: no clerk was there, so one was called.
+    """
 
     parcel: ParcelRow = field(repr=False)
     mac: bytes = field(repr=False)
     until: float
+    called: bool = False
 
 
 class HandoverLine:
@@ -39,19 +43,28 @@ class HandoverLine:
     def put_up(self, handover: Handover, *, first: bool = False) -> ParcelRow:
         """In line, and once: the clerk hands out one after the other. Raises CounterRefused ``line_full``: nobody who
         was told that the clerk brings it is dropped, and the code of whoever comes next stays good.
+
+        While the clerk is away, only the newest villager is waited for: the others have left the screen.
         """
         now, number = self._state.now_s(), handover.parcel.number
         with self._state.lock:
+            if handover.called:
+                self.end_call()
             others = tuple(row for row in self._waiting if row.until > now and row.parcel.number != number)
             if len(others) >= MOST_HANDOVERS:
                 raise CounterRefused("line_full")
-            self._show((handover, *others) if first else (*others, handover))
+            self._show((handover, *others) if first or handover.called else (*others, handover))
         return handover.parcel
 
     def forget(self, number: ParcelNumber) -> None:
         """The parcel has moved, or is not handed out now."""
         with self._state.lock:
             self._show_if_new(tuple(row for row in self._waiting if row.parcel.number != number))
+
+    def end_call(self) -> None:
+        """Whoever called the clerk has left the screen."""
+        with self._state.lock:
+            self._show_if_new(tuple(row for row in self._waiting if not row.called))
 
     def end_expired(self) -> None:
         """Nobody came for them in time."""

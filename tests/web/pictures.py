@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from kiosk.devices.ports import GoodsShot
 from kiosk.domain.metrology.standing import CheckState, ScaleStanding, Verification
 from kiosk.domain.verdict import Finding, Reason, Verdict
+from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.desk.view import PHOTO_TRIES, AskedShot
 from kiosk.web.factory import create_app
 from kiosk.web.server import Server, serve
@@ -186,9 +187,11 @@ def open_shop(settings: WebSettings, data: Path) -> Iterator[tuple[Shop, Server]
 
 
 @contextmanager
-def open_counter(panels: Sequence[WebSettings], data: Path) -> Iterator[tuple[CounterShop, list[Server]]]:
+def open_counter(
+    panels: Sequence[WebSettings], data: Path, undo_s: float = 60
+) -> Iterator[tuple[CounterShop, list[Server]]]:
     """A station with a real counter, with several screens."""
-    shop = CounterShop(data)
+    shop = CounterShop(data, undo_s=undo_s)
     with ExitStack() as ends:
         ends.callback(shop.close)
         yield shop, [ends.enter_context(_served(shop, settings)) for settings in panels]
@@ -280,7 +283,8 @@ def _draw(browser: Browser, panel: str, scene: Scene, languages: list[str], fold
 def _draw_counter(browser: Browser, panel: str, only: str, languages: list[str], folder: Path) -> None:
     """The scenes of the counter follow from one another: one station for all of them."""
     settings = PANELS[panel]
-    with tempfile.TemporaryDirectory() as data, open_counter([settings], Path(data)) as (shop, (server,)):
+    usual_s = CounterSettings().undo_s
+    with tempfile.TemporaryDirectory() as data, open_counter([settings], Path(data), usual_s) as (shop, (server,)):
         pages = counter_scenes.open_pages(browser, server, settings, languages)
         for scene in counter_scenes.SCENES:
             path = scene.step(shop)

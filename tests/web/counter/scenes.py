@@ -89,7 +89,8 @@ def _loads(shop: CounterShop) -> str:
 
 
 def _offer(shop: CounterShop) -> str:
-    """A waybill nobody announced, in no direction, and the longest one there is."""
+    """A waybill nobody announced, in no direction, and the longest one there is. The scale was checked again."""
+    shop.check(5_000, 5_000)
     shop.scan("JD0012345678905-123-456-")
     return "/counter"
 

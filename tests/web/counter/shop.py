@@ -106,6 +106,7 @@ class CounterShop(Shop):
         people: bool = True,
         parcels: ParcelSettings = PARCELS,
         checks: MetrologySettings = CHECKS,
+        undo_s: float = SETTINGS.undo_s,
     ) -> None:
         self._ahead_ms = 0
         self._people = people
@@ -128,7 +129,7 @@ class CounterShop(Shop):
                 papers=CounterPapers(self.settings, parcels, KEY, ("label", "receipt")),
                 photos=self.parcel_photos,
                 slots=parcels.slots,
-                undo_s=SETTINGS.undo_s,
+                undo_s=undo_s,
                 stamps=self.stamp,
                 desk=self.desk.leaving,
                 on_event=lambda: None,

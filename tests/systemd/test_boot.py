@@ -326,9 +326,10 @@ HOLD = """\
 [Service]
 NotifyAccess=all
 ExecStart=
-ExecStart=/bin/sh -c 'kiosk update --helper --config /etc/kiosk/station.toml; until test -e /run/go-on-$INVOCATION_ID; \
-do sleep 0.1; done'
+ExecStart=/bin/sh -c 'kiosk update --helper --config /etc/kiosk/station.toml; systemd-notify --ready; \
+until test -e /run/go-on-$INVOCATION_ID; do sleep 0.1; done'
 """
+"""The helper is not the main process here, and systemd takes no word of a process that ended before it is read."""
 BLIND = """\
 [Service]
 ExecStart=

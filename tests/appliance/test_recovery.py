@@ -96,7 +96,7 @@ def test_a_new_card_a_kit_and_a_backup_are_the_same_station(cards: Cards, tmp_pa
     station = Station()
     old = cards.new(MOUNTS)
     old.run(SCREENLESS)
-    settings = SETTINGS.format(port=PORT, backup=BACKUP, county=made.stdout.strip())
+    settings = SETTINGS.format(port=PORT, backup=BACKUP, county=f'county_key = "{made.stdout.strip()}"')
     old.lay({"etc/kiosk/station.toml": settings, "var/lib/kiosk-keys/pickup-key": f"{KEY_TEXT}\n"})
     the_old_card_works_and_dies(old, stick, station, tmp_path)
     kit, code = opened_by_the_county(stick, county_key, tmp_path)

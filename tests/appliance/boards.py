@@ -1,21 +1,27 @@
-"""What people do before a virtual board starts and while it runs: a card of its own, settings, sticks with FAT."""
+"""What people do before a virtual board starts and while it runs: its card, settings, sticks with FAT, forms."""
 
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlencode
 
 import boot
-from tests.appliance.virtual_board import BROKER, Board, Plan, card, from_boot
+from kiosk.simulators.visitor import Page, StepFailed
+from tests.appliance.virtual_board import BROKER, LOOK_S, PATIENCE_S, Board, Plan, card, from_boot
 from tests.systemd import box
 from tests.systemd.box import ROOT, STATION
 
 OUT = ROOT / "build/image"
 SETTINGS = box.SETTINGS.replace("127.0.0.1:1883", "{}:{}".format(*BROKER)) + "\n[web]\nport = PORT\n"
 CATALOG = "/usr/lib/station-kiosk/code/kiosk/catalogs/yarkant.toml"
-STICK = "/run/kiosk-media/KIOSK-USB-sda1"
+STICKS = "/run/kiosk-media/KIOSK-USB"
+STICK = f"{STICKS}-sda1"
+PORT = 8080
 _FIRST_SECTOR, _STICK_MIB = 2048, 64
 
 
@@ -35,6 +41,57 @@ def settings_come(board: Board, port: int = 8080) -> None:
     ready = f"systemctl show --value --property=StatusText {STATION}"
     board.until(ready, lambda text: text == "all parts are alive")
     board.done(f"runuser -u kiosk -- kiosk catalog import --config /etc/kiosk/station.toml {CATALOG}")
+
+
+class Screen:
+    """Somebody at the screen of a board; keeps a cookie, as a browser does."""
+
+    def __init__(self, board: Board) -> None:
+        self._board, self._cookie = board, ""
+
+    def ask(self, path: str, **form: str) -> tuple[int, str]:
+        """A page, or the answer to a form."""
+        here = f"127.0.0.1:{PORT}"
+        with closing(HTTPConnection("127.0.0.1", self._board.ports[PORT], timeout=PATIENCE_S)) as way:
+            headers = {"Host": here, "Origin": f"http://{here}", "Content-Type": "application/x-www-form-urlencoded"}
+            headers["Cookie"] = self._cookie
+            way.request("POST" if form else "GET", path, urlencode(form) or None, headers)
+            answer = way.getresponse()
+            set_now = "; ".join(row.partition(";")[0] for row in answer.headers.get_all("Set-Cookie") or ())
+            self._cookie = set_now or self._cookie
+            return answer.status, answer.read().decode("utf-8")
+
+    def sent(self, path: str, **form: str) -> None:
+        """A form that is taken; raises AssertionError."""
+        status, page = self.ask(path, **form)
+        assert status == 303, f"{path}: {status} {page}\n{self._board.journal()}"
+
+    def answer(self, question: str, value: str, **more: str) -> None:
+        """Of the first start."""
+        assert f'data-question="{question}"' in self.ask("/setup")[1], question
+        self.sent(f"/setup/{question}", value=value, **more)
+
+    def shows(self, path: str, text: str) -> None:
+        """Ask again and again; raises AssertionError with the last page."""
+        end = time.monotonic() + PATIENCE_S
+        while text not in (page := self.ask(path)[1]):
+            assert time.monotonic() < end, f"{page}\n{self._board.journal()}"
+            time.sleep(LOOK_S)
+
+    def press(self, path: str, action: str, **choice: str) -> None:
+        """A button, again and again until it is there and what it asks for is done: a board with much to do says no."""
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                status, said = self.ask(path)
+                form = Page(status, path, said).form(action, **choice)
+                status, said = self.ask(action, **form.fields)
+            except StepFailed as error:
+                status, said = 0, str(error)
+            if status == 303:
+                return
+            assert time.monotonic() < end, f"{said}\n{self._board.journal()}"
+            time.sleep(LOOK_S)
 
 
 class FatStick:
@@ -60,10 +117,10 @@ class FatStick:
         told = subprocess.run(listed, capture_output=True, text=True, check=True).stdout
         return sorted(row.rstrip("/").rpartition("/")[2] for row in told.splitlines() if row)
 
-    def plug_into(self, board: Board) -> None:
-        """Until the board has mounted it, by itself."""
-        board.plug_in(self.file, "stick")
-        board.until(f"findmnt -rno FSTYPE,OPTIONS {STICK}", lambda told: told.startswith("vfat ro,"))
+    def plug_into(self, board: Board, name: str = "sda1") -> None:
+        """Until the board has mounted it, by itself. ``name``: of its partition."""
+        board.plug_in(self.file, name)
+        board.until(f"findmnt -rno FSTYPE,OPTIONS {STICKS}-{name}", lambda told: told.startswith("vfat ro,"))
 
 
 class RootPartition:

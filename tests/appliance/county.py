@@ -15,11 +15,16 @@ from kiosk.domain.paper_code import PaperCode
 from kiosk.first_start.identity.format import Identity
 from tests.messaging.authority import Authority
 
+COLUMNS = ("station", "region", "village", "broker_url", "cert_file", "key_file", "ca_file")
+
 
 class County:
-    """Its list, and what it made of it; ``codes`` are those on the papers, ``folder`` is for the stick."""
+    """Its list, and what it made of it; ``codes`` are those on the papers, ``folder`` is for the stick.
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, stations: int) -> None:
+    ``more``: columns that are the same for every station.
+    """
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, stations: int, **more: str) -> None:
         self.codes: dict[str, str] = {}
         drawn = command.paper_pdf
 
@@ -28,12 +33,13 @@ class County:
             return drawn(identity, code)
 
         monkeypatch.setattr(command, "paper_pdf", noted)
-        authority, rows = Authority(folder), ["station,region,village,broker_url,cert_file,key_file,ca_file"]
+        authority, rows = Authority(folder), [",".join((*COLUMNS, *more))]
         for number in range(1, stations + 1):
             station = f"S{number:04}"
             certificate, key = authority.issue(station)
             files = f"{certificate.name},{key.name},{authority.file.name}"
-            rows.append(f"{station},yarkant,Village {number},mqtts://center.example:8883,{files}")
+            row = f"{station},yarkant,Village {number},mqtts://center.example:8883,{files}"
+            rows.append(",".join((row, *more.values())))
         (folder / "stations.csv").write_text("\n".join(rows), encoding="utf-8")
         begun = time.monotonic()
         made = CliRunner().invoke(main, ["provision", str(folder / "stations.csv"), "--out", str(folder / "made")])

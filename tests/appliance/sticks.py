@@ -9,12 +9,13 @@ a mount to: ``MOUNTS`` asks it for the mount that ``systemd-mount`` asks for, wi
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.systemd.box import AS_ROOT, Booted, wait_for
+from tests.systemd.box import AS_ROOT, ROOT, Booted, wait_for
 
 COPIES_S = 900.0
 """The longest that a machine of another process of tests runs."""
@@ -119,3 +120,12 @@ class Stick:
         with self.file.open("rb") as image:
             image.seek(first)
             return hashlib.file_digest(image, "sha256").hexdigest()
+
+
+def format_as_documented(medium: Stick, owner: str) -> None:
+    """By the line of docs/box.md that makes the second medium. ``owner``: numbers of the station's user and group."""
+    text = (ROOT / "docs/box.md").read_text(encoding="utf-8")
+    line = re.search(r"^    (mkfs\.ext4 -L kiosk-backup .*)/dev/sda1", text, re.MULTILINE)
+    assert line is not None
+    typed = line[1].replace("$(id -u kiosk):$(id -g kiosk)", owner)  # it is run outside: a bare Debian has no mkfs
+    subprocess.run(["sh", "-euc", f"{typed} -q -F {medium.file}"], check=True, capture_output=True)

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import closing
-from http.client import HTTPConnection
 from pathlib import Path
-from urllib.parse import urlencode
 
 import pytest
 
 from kiosk.app.identity.place import FOLDER
 from kiosk.first_start.identity.claim import claim_name
 from kiosk.first_start.identity.format import sealed_name
-from tests.appliance.boards import FatStick, planned
+from tests.appliance.boards import FatStick, Screen, planned
 from tests.appliance.county import County
-from tests.appliance.virtual_board import PATIENCE_S, Board, Plan
+from tests.appliance.virtual_board import Board, Plan
 from tests.systemd.box import RELAY, STATION
 
 STATIONS, MINE, OTHER = 3, "S0002", "S0003"
-PORT = 8080
 REST = (
     *(("scale", "none"), ("label", "none"), ("receipt", "none"), ("scanner", "none"), ("camera", "none")),
     *(("goods", "sample"), ("goods_shown", "yes"), ("backup", "none")),
@@ -36,47 +32,33 @@ def plan(image: Path, folder: Path) -> Iterator[Plan]:
         yield made
 
 
-def ask(board: Board, path: str, **form: str) -> tuple[int, str]:
-    """Somebody at the screen: a page, or the answer to a form."""
-    here = f"127.0.0.1:{PORT}"
-    with closing(HTTPConnection("127.0.0.1", board.ports[PORT], timeout=PATIENCE_S)) as way:
-        headers = {"Host": here, "Origin": f"http://{here}", "Content-Type": "application/x-www-form-urlencoded"}
-        way.request("POST" if form else "GET", path, urlencode(form) or None, headers)
-        answer = way.getresponse()
-        return answer.status, answer.read().decode("utf-8")
-
-
-def answer(board: Board, question: str, value: str, **more: str) -> None:
-    assert f'data-question="{question}"' in ask(board, "/setup")[1], question
-    status, page = ask(board, f"/setup/{question}", value=value, **more)
-    assert status == 303, f"{question}: {page}\n{board.journal()}"
-
-
 def test_an_identity_from_a_stick_makes_a_box_that_station_and_it_stays_it(
     plan: Plan, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     county, stick = County(folder, monkeypatch, STATIONS), FatStick(folder / "stick.img")
     stick.take(county.folder)
     with Board(plan, folder / "first") as board:
+        screen = Screen(board)
         board.until_shell()
         board.page("/setup")
         stick.plug_into(board)
-        answer(board, "language", "en")
-        answer(board, "panel", "7")
-        answer(board, "identity", MINE.removeprefix("S"), ask="pad")
-        assert ask(board, "/setup/identity_code", value=county.codes[OTHER])[0] == 409
+        screen.answer("language", "en")
+        screen.answer("panel", "7")
+        screen.answer("identity", MINE.removeprefix("S"), ask="pad")
+        assert screen.ask("/setup/identity_code", value=county.codes[OTHER])[0] == 409
         begun = time.monotonic()
-        answer(board, "identity_code", county.codes[MINE])
+        screen.press("/setup", "/setup/identity_code", value=county.codes[MINE])
         print(f"\nthe right code was taken in {time.monotonic() - begun:.1f} s")
         kept_for_root_alone(board)
     assert stick.names(FOLDER) == sorted([sealed_name("S0001"), claim_name(MINE), sealed_name(OTHER)])
     with Board(plan, folder / "second") as board:
+        screen = Screen(board)
         board.until_shell()
         board.page("/setup")
         kept_for_root_alone(board)
         for question, value in REST:
-            answer(board, question, value)
-        ask(board, "/setup/leave", value="go")
+            screen.answer(question, value)
+        screen.ask("/setup/leave", value="go")
         board.until(
             f"systemctl show --value --property=StatusText {STATION}", lambda text: text == "all parts are alive"
         )

@@ -6,7 +6,6 @@ import json
 import random
 import re
 import shlex
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -18,7 +17,7 @@ from kiosk.cli.sorting_center import main as center_program
 from kiosk.domain.paper_code import PaperCode
 from tests.appliance.cards import Card, Cards
 from tests.appliance.center_beside import PORT, CenterBeside
-from tests.appliance.sticks import MEDIUM, MOUNTS, Stick
+from tests.appliance.sticks import MEDIUM, MOUNTS, Stick, format_as_documented
 from tests.appliance.visitor import Visitor
 from tests.station.counter.rig import PIN
 from tests.systemd.box import RELAY, ROOT, SCREENLESS, STATION, Booted, wait_for
@@ -26,8 +25,6 @@ from tests.systemd.box import RELAY, ROOT, SCREENLESS, STATION, Booted, wait_for
 KEY_TEXT = bytes(range(32)).hex()
 """Of the tests' counter: what it hands out, it hands out under this key."""
 PHRASE = "a phrase of the county"
-BOX = ROOT / "docs/box.md"
-"""It has the line that makes the second medium."""
 BACKUP, KIT, TESTS = "/mnt/kiosk-backup", "/run/S0147.kit", f"--bind-ro={ROOT}/tests:/opt/tests"
 SETTINGS = """\
 [station]
@@ -96,7 +93,7 @@ def test_a_new_card_a_kit_and_a_backup_are_the_same_station(cards: Cards, tmp_pa
     station = Station()
     old = cards.new(MOUNTS)
     old.run(SCREENLESS)
-    settings = SETTINGS.format(port=PORT, backup=BACKUP, county=made.stdout.strip())
+    settings = SETTINGS.format(port=PORT, backup=BACKUP, county=f'county_key = "{made.stdout.strip()}"')
     old.lay({"etc/kiosk/station.toml": settings, "var/lib/kiosk-keys/pickup-key": f"{KEY_TEXT}\n"})
     the_old_card_works_and_dies(old, stick, station, tmp_path)
     kit, code = opened_by_the_county(stick, county_key, tmp_path)
@@ -111,11 +108,7 @@ def test_a_new_card_a_kit_and_a_backup_are_the_same_station(cards: Cards, tmp_pa
 def the_old_card_works_and_dies(card: Card, stick: Stick, station: Station, folder: Path) -> None:
     with card.boot([TESTS]) as booted, CenterBeside(booted, folder) as center:
         at(booted)
-        line = re.search(r"^    (mkfs\.ext4 -L kiosk-backup .*)/dev/sda1", BOX.read_text("utf-8"), re.MULTILINE)
-        assert line is not None
-        owner = booted.call("sh", "-c", "echo $(id -u kiosk):$(id -g kiosk)").stdout.strip()
-        typed = line[1].replace("$(id -u kiosk):$(id -g kiosk)", owner)  # a bare Debian has no mkfs: it is run outside
-        subprocess.run(["sh", "-euc", f"{typed} -q -F {stick.file}"], check=True, capture_output=True)
+        format_as_documented(stick, booted.call("sh", "-c", "echo $(id -u kiosk):$(id -g kiosk)").stdout.strip())
         the_backup_is_made(booted, center, stick, station)
         booted.cut()
 

@@ -53,7 +53,7 @@ class Village:
         self.numbers = itertools.count()
         done = typed(center_program, "kit", "new-key", self.key, said=f"{PHRASE}\n")
         assert done.exit_code == 0, done.output
-        self.county_line = done.stdout.strip()
+        self.county_line = f'county_key = "{CountyKey.parse(done.stdout.strip()).text}"'
         self.old, self.new = folder / "old", folder / "new"
         self._set_up()
 

@@ -39,7 +39,8 @@ def kit() -> None:
 def new_key(file: Path, without_phrase: bool) -> None:
     """Make the county's pair of keys: the private one into FILE (mode 0600), under a pass phrase that is asked for.
 
-    Prints the line for the stations' settings, and writes it into FILE.pub too. FILE itself belongs on no station.
+    Prints the public one, kit1-..., for the list of stations, and writes it into FILE.pub too. FILE itself belongs on no
+    station.
     """
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -59,7 +60,7 @@ def new_key(file: Path, without_phrase: bool) -> None:
         write_durably(public, f"{county.text}\n".encode("ascii"))
     except OSError as error:
         end(f"{PROGRAM}: {error.filename or file} cannot be written: {error.strerror or error}", 1)
-    click.echo(f'county_key = "{county.text}"')
+    click.echo(county.text)
 
 
 @kit.command("open")

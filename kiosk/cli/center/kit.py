@@ -39,8 +39,8 @@ def kit() -> None:
 def new_key(file: Path, without_phrase: bool) -> None:
     """Make the county's pair of keys: the private one into FILE (mode 0600), under a pass phrase that is asked for.
 
-    Prints the public one, kit1-..., for the list of stations, and writes it into FILE.pub too. FILE itself belongs on no
-    station.
+    Prints the public one, kit1-..., for the list of stations, and writes it into FILE.pub too. FILE itself belongs on
+    no station.
     """
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey

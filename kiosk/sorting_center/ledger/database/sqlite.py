@@ -6,8 +6,7 @@ import fcntl
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Final
 
@@ -70,11 +69,13 @@ def _engine(path: Path, pragmas: tuple[str, ...], begin: str, views: Sequence[st
     def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
         # The driver must not open transactions by itself: it would begin them late, as readers.
         connection.isolation_level = None
-        with _damage_told():
+        try:
             for view in views:
                 connection.execute(view)
             for pragma in pragmas:
                 connection.execute(f"PRAGMA {pragma}")
+        except UnicodeDecodeError as error:
+            raise sqlite3.DatabaseError(_UNREADABLE) from error
 
     @sqlalchemy_event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
@@ -88,19 +89,9 @@ def _engine(path: Path, pragmas: tuple[str, ...], begin: str, views: Sequence[st
     return engine
 
 
-@contextmanager
-def _damage_told() -> Iterator[None]:
-    """Raise sqlite3.DatabaseError where Python cannot read what SQLite says of a damaged schema."""
-    try:
-        yield
-    except UnicodeDecodeError as error:
-        raise sqlite3.DatabaseError(_UNREADABLE) from error
-
-
 def quick_check(connection: sqlite3.Connection) -> str:
     """What is wrong with the file, in one line; "" for nothing. Raises what SQLite cannot read on."""
-    with _damage_told():
-        (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     return "" if finding == "ok" else str(finding).splitlines()[-1]
 
 

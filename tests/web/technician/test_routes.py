@@ -472,7 +472,9 @@ def test_a_backup_at_the_press_of_a_button(
 
 def test_a_backup_that_fails_says_why(client: FlaskClient, clinic: Clinic) -> None:
     backed_up(clinic, client)
-    assert "The backup medium is missing" in words(client.get("/technician/care"))
+    page, folder = words(client.get("/technician/care")), str(clinic.config.backup.folder)
+    assert "The backup medium is missing" in page
+    assert page.count(load("en").text("doctor.do.backup_medium", place=folder)) == 1, "the doctor's row says the same"
     clinic.config.backup.folder.mkdir()
     backed_up(clinic, client)
     assert "a backup on the same card is none" in words(client.get("/technician/care"))

@@ -33,7 +33,14 @@ _SMALLEST_MARKED_MM = (60, 40)
 
 
 class LayoutProblem(ValueError):
-    """The text names the layout, the box and what is wrong."""
+    """The text names the layout, the box and what is wrong.
+
+    ``word`` ends the text id ``technician.layouts.fault.…`` of a sentence about it.
+    """
+
+    def __init__(self, message: str, word: str = "rows") -> None:
+        super().__init__(message)
+        self.word = word
 
 
 Measure = Annotated[float, msgspec.Meta(ge=0, le=400)]
@@ -127,18 +134,22 @@ class LabelLayout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         filled: tuple[Area, ...] = (*self.boxes, *self.symbols, *drawn)
         for area in (*filled, *self.rules):
             if area.x + area.w > self.width or area.y + area.h > self.height:
-                raise LayoutProblem(f"layout {self.name}: {_title(area)} reaches over the edge of the label")
+                raise LayoutProblem(f"layout {self.name}: {_title(area)} reaches over the edge of the label", "edge")
         for box in self.boxes:
             if box.invert and not box.size.bold:
-                raise LayoutProblem(f"layout {self.name}: box {box.field} is white on black and must be bold")
+                raise LayoutProblem(f"layout {self.name}: box {box.field} is white on black and must be bold", "bold")
         if self.barcode and self.barcode.module < LEAST_CODE128_MODULE_MM:
-            raise LayoutProblem(f"layout {self.name}: a bar module of {self.barcode.module} mm is too fine to scan")
+            raise LayoutProblem(
+                f"layout {self.name}: a bar module of {self.barcode.module} mm is too fine to scan", "code"
+            )
         for one, other in combinations(filled, 2):
             if is_overlap(one, other) and not (_stands_instead(other, one) or _stands_instead(one, other)):
-                raise LayoutProblem(f"layout {self.name}: {_title(one)} and {_title(other)} overlap")
+                raise LayoutProblem(f"layout {self.name}: {_title(one)} and {_title(other)} overlap", "overlap")
         missing = self._duties() - {box.field for box in self.boxes}
         if missing:
-            raise LayoutProblem(f"layout {self.name}: a label of this size must show {', '.join(sorted(missing))}")
+            raise LayoutProblem(
+                f"layout {self.name}: a label of this size must show {', '.join(sorted(missing))}", "missing"
+            )
 
     def _duties(self) -> frozenset[str]:
         large = self.width >= _SMALLEST_MARKED_MM[0] and self.height >= _SMALLEST_MARKED_MM[1]
@@ -250,7 +261,8 @@ def parse_label(text: str) -> LabelLayout:
     try:
         return msgspec.convert(tomllib.loads(text), LabelLayout)
     except ValueError as error:  # also a number that Python does not read for its length
-        raise LayoutProblem(str(error)) from error
+        word = error.__cause__.word if isinstance(error.__cause__, LayoutProblem) else "rows"
+        raise LayoutProblem(str(error), word) from error
     except RecursionError as error:
         raise LayoutProblem("the layout is nested too deeply") from error
 

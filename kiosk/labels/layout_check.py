@@ -9,6 +9,8 @@ from kiosk.labels.label_page import LabelContent, draw_label, require_room, show
 from kiosk.labels.layout import LabelLayout, LayoutProblem, is_overlap, parse_label, shipped_layout
 from kiosk.labels.paper_texts import paper_text
 from kiosk.labels.strip_parts import copy_text
+from kiosk.labels.symbols import SymbolTooWide
+from kiosk.protocols.barcodes.linear import NotEncodable
 from kiosk.protocols.printers.page_setup import PrintHead
 from kiosk.texts.formats import kg_text
 
@@ -50,15 +52,15 @@ def check(kind: str, text: str, sample: LabelContent) -> LabelLayout:
     LayoutProblem, also for a field that such a label never has, and SymbolTooWide.
     """
     if len(text) > LONGEST:
-        raise LayoutProblem(f"a layout has at most {LONGEST} characters, this one has {len(text)}")
+        raise LayoutProblem(f"a layout has at most {LONGEST} characters, this one has {len(text)}", "long")
     layout = parse_label(text)
     name = shipped_layout(kind).name
     if layout.name != name:
-        raise LayoutProblem(f"the layout of this label is called {name!r}, not {layout.name!r}")
+        raise LayoutProblem(f"the layout of this label is called {name!r}, not {layout.name!r}", "name")
     unknown = sorted({box.field for box in layout.boxes} - set(sample.texts))
     if unknown:
         known = ", ".join(sorted(sample.texts))
-        raise LayoutProblem(f"layout {name}: there is no field {', '.join(unknown)}; there are {known}")
+        raise LayoutProblem(f"layout {name}: there is no field {', '.join(unknown)}; there are {known}", "field")
     code = _MEMBER_CODE if kind == "member" else _LONGEST_CODE
     plain = replace(sample, code=code, symbols={name: code for name, text in sample.symbols.items() if text}, bars={})
     draw_label(layout, plain, _HEADS[0])
@@ -71,6 +73,15 @@ def check(kind: str, text: str, sample: LabelContent) -> LabelLayout:
     return layout
 
 
+def problem_word(error: Exception) -> str:
+    """The end of the text id ``technician.layouts.fault.…`` of what keeps a layout from being used."""
+    if isinstance(error, OSError | UnicodeDecodeError):
+        return "file"
+    if isinstance(error, SymbolTooWide | NotEncodable):
+        return "code"
+    return error.word if isinstance(error, LayoutProblem) else "rows"
+
+
 def _require_told(layout: LabelLayout, sample: LabelContent) -> None:
     """What must be there, as long as it becomes: a weight that lost a digit is a false one, and without the mark of a
     copy a bag has two labels. Raises LayoutProblem.
@@ -81,9 +92,9 @@ def _require_told(layout: LabelLayout, sample: LabelContent) -> None:
     for field in sorted(told.keys() & sample.texts.keys()):
         boxes = [box for box in layout.boxes if box.field == field]
         if not boxes or field in {box.instead_of for box in layout.boxes}:
-            raise LayoutProblem(f"layout {layout.name}: every such label must show {field}")
+            raise LayoutProblem(f"layout {layout.name}: every such label must show {field}", "missing")
         text, needed = told[field]
         if not all(without_gaps(needed) in shown(box, text, head) for box in boxes for head in _HEADS):
-            raise LayoutProblem(f"layout {layout.name}: box {field} is too small for {needed}")
+            raise LayoutProblem(f"layout {layout.name}: box {field} is too small for {needed}", "small")
         if any(is_overlap(rule, box) for rule in layout.rules for box in boxes):
-            raise LayoutProblem(f"layout {layout.name}: a rule runs through box {field}")
+            raise LayoutProblem(f"layout {layout.name}: a rule runs through box {field}", "overlap")

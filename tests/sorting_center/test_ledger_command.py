@@ -10,6 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kiosk.cli.sorting_center import main
+from kiosk.sorting_center.desk.database import DeskDatabase
+from kiosk.sorting_center.desk.errors import DeskError
 from kiosk.sorting_center.ledger import Ledger
 from tests.servers.postgres import LOCKED_USER, PostgresServer
 from tests.sorting_center.stations import Station
@@ -35,6 +37,15 @@ def refused(code: int, *arguments: str) -> str:
     assert (result.exit_code, result.stdout) == (code, "")
     (line,) = result.stderr.splitlines()
     return line
+
+
+def flip_in_the_schema(path: Path, statement: bytes) -> bytes:
+    """What the file holds then: SQLite's message quotes bytes that are no UTF-8."""
+    whole = path.read_bytes()
+    assert whole.count(statement) == 1
+    damaged = whole.replace(statement, statement.replace(b"TABLE", b"T\xc3BLE"))
+    path.write_bytes(damaged)
+    return damaged
 
 
 @pytest.fixture
@@ -87,3 +98,36 @@ def test_a_ledger_that_cannot_be_used_is_one_line_and_exit_1(filled_url: str, tm
     assert "has not begun" in refused(
         1, "archive", "--ledger", filled_url, "--before", "2099-01", "--to", str(tmp_path)
     )
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_ledger_whose_schema_is_damaged_is_one_line_and_exit_1_and_stays_as_it_is(verb: str, tmp_path: Path) -> None:
+    path, other = tmp_path / "ledger.db", tmp_path / "other.db"
+    url = f"sqlite:///{path}"
+    Ledger.open(url).close()
+    kept = flip_in_the_schema(path, b"CREATE TABLE event ")
+    more = {
+        "export": ["--format", "jsonl"],
+        "backup": [str(other)],
+        "archive": ["--before", "2026-09", "--to", str(tmp_path)],
+    }
+    arguments = [url, f"sqlite:///{other}"] if verb == "copy" else ["--ledger", url, *more.get(verb, [])]
+    line = refused(1, verb, *arguments)
+    assert f"{path} is damaged" in line
+    assert "restore the last backup" in line
+    assert (path.read_bytes(), other.exists()) == (kept, False)
+
+
+def test_a_desk_whose_schema_is_damaged_is_one_line_and_exit_1(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    Ledger.open(url).close()
+    DeskDatabase(url).close()
+    flip_in_the_schema(tmp_path / "ledger.desk.db", b"CREATE TABLE person ")
+    for arguments in (
+        ["backup", "--ledger", url, str(tmp_path / "backup.db")],
+        ["copy", url, f"sqlite:///{tmp_path / 'other.db'}"],
+    ):
+        assert "malformed" in refused(1, *arguments)
+    assert sorted(path.name for path in tmp_path.glob("*backup*")) == []
+    with pytest.raises(DeskError, match="malformed"):
+        DeskDatabase(url)

@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +26,7 @@ from kiosk.station.scale.keys import REASON_CODES, SAID_NO
 from kiosk.station.settings import StationSettings
 from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.backup.backup import BackupMade, make_backup
-from kiosk.store.backup.medium import is_other_medium
+from kiosk.store.backup.medium import BackupRefused, is_other_medium
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.lasting import BOX
 from kiosk.store.records import NewPaper
@@ -41,6 +41,18 @@ FORKED: Final = "forked"
 """Why the epoch began: two machines used one database, and this one goes on anew."""
 
 
+_BACKUP_TEXTS: Final = {
+    "medium": "doctor.do.backup_medium",
+    "same_disk": "doctor.do.backup_same_disk",
+    "other": "doctor.do.backup_other",
+    "read_only": "setup.fault.read_only",
+    "running": "technician.refused.backup_running",
+    "full": "setup.fault.full",
+    "database": "technician.refused.store_failed",
+}
+"""The sentence of a code of BackupRefused where another page has it; the others are ``technician.care.fault.…``."""
+
+
 class ActRefused(Exception):
     """It cannot be done now; ``code`` ends the text id ``technician.refused.…``."""
 
@@ -51,10 +63,15 @@ class ActRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class BackupState:
-    """``word``: none, running, made or failed; ``text`` is the file, or the reason in English."""
+    """``word``: none, running, made or failed; ``text`` is the file, or the reason in English.
+
+    ``text_id`` says the reason in a sentence for the screen, which ``values`` fill.
+    """
 
     word: str = "none"
     text: str = ""
+    text_id: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 def back_up(
@@ -65,6 +82,11 @@ def back_up(
     manifest = made.manifest
     store.journal.append(BackupMadeEvent(manifest.size_bytes, manifest.sha256, manifest.events), stamp)
     return made
+
+
+def _backup_failed(code: str, text: str, settings: BackupSettings) -> BackupState:
+    text_id = _BACKUP_TEXTS.get(code, f"technician.care.fault.{code}")
+    return BackupState("failed", text, text_id, {"place": str(settings.folder), "command": "kiosk backup --bind"})
 
 
 def _is_there(settings: BackupSettings) -> bool:
@@ -256,13 +278,16 @@ class TechnicianTools:
             equipment = self._doctor.equipment
             source = KitSource(equipment.config, equipment.settings_file, os.environ)
             made = with_kit(made, settings, source, station.stamp())
-            state = BackupState("failed" if made.problem else "made", made.problem or str(made.path))
+            state = BackupState("made", str(made.path))
+            if made.problem:
+                state = _backup_failed("beside", made.problem, settings)
         except StoreError as error:
             logger.warning("no backup: %s", error)
-            state = BackupState("failed", str(error))
+            code = error.code if isinstance(error, BackupRefused) else "database"
+            state = _backup_failed(code, str(error), settings)
         except Exception:
             logger.exception("no backup")
-            state = BackupState("failed", "The backup failed: look at the station's log.")
+            state = _backup_failed("log", "The backup failed: look at the station's log.", settings)
         with self._lock:
             self._backup = state
         self._doctor.equipment.on_event()

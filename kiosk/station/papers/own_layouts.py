@@ -27,7 +27,7 @@ class OwnLayouts:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._used: dict[str, LabelLayout] = {}
-        self._damaged: dict[str, str] = {}
+        self._damaged: dict[str, Exception] = {}
         self.layouts = Layouts(self._used)
         """Follows what is kept and put back."""
         for kind in LABELS:
@@ -37,15 +37,15 @@ class OwnLayouts:
                 continue
             except (OSError, ValueError) as error:
                 logger.warning("the station's own layout of %s is not used: %s", kind, error)
-                self._damaged[kind] = str(error)
+                self._damaged[kind] = error
 
     def is_own(self, kind: str) -> bool:
         """Whether the station has its own."""
         return self._file(kind).is_file()
 
-    def damage(self, kind: str) -> str:
-        """Why the station's own one is not used; "" where it is, or there is none."""
-        return self._damaged.get(kind, "")
+    def damage(self, kind: str) -> Exception | None:
+        """Why the station's own one is not used; None where it is, or there is none."""
+        return self._damaged.get(kind)
 
     def text(self, kind: str) -> str:
         """What is used now, or cannot be. Raises KeyError for a kind there is none of, OSError."""

@@ -149,7 +149,8 @@ def _require_room(database: Path, folder: Path) -> None:
     if free < need:
         raise BackupRefused(
             f"The backup medium {folder} is full: {free // _CHUNK} MB are free and {need // _CHUNK + 1} MB are needed. "
-            "Free space on it, or exchange it."
+            "Free space on it, or exchange it.",
+            "full",
         )
 
 
@@ -210,7 +211,8 @@ def _content(copy: Path, station: str, photos: Path) -> _Content:
     except StoreError as error:
         raise BackupRefused(
             f"The copy in {copy.parent} is not whole, so it was thrown away: exchange the medium. When another medium "
-            f"gives the same, the database itself is damaged: kiosk doctor tells. ({error.__cause__ or error})"
+            f"gives the same, the database itself is damaged: kiosk doctor tells. ({error.__cause__ or error})",
+            "copy",
         ) from error
     with closing(sqlite3.connect(f"file:{quote(str(copy.absolute()))}?mode=ro&immutable=1", uri=True)) as connection:
         owner = connection.execute("SELECT station FROM station").fetchone()
@@ -265,7 +267,8 @@ def _broken(copied: backup_photos.Copied, photos: Path) -> str:
 def _refused(error: Exception, folder: Path, database: Path) -> BackupRefused:
     full = isinstance(error, OSError) and error.errno in _NO_ROOM
     if full or (isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF == _SQLITE_FULL):
-        return BackupRefused(f"The backup medium {folder} is full: free space on it, or exchange it.")
+        return BackupRefused(f"The backup medium {folder} is full: free space on it, or exchange it.", "full")
     return BackupRefused(
-        f"The backup of {database} to {folder} broke off ({error}): look at the medium and its cable, then try again."
+        f"The backup of {database} to {folder} broke off ({error}): look at the medium and its cable, then try again.",
+        "broke_off",
     )

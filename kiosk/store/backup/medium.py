@@ -36,7 +36,15 @@ _UDEV_KEY: Final = "E:ID_FS_UUID="
 
 
 class BackupRefused(StoreError):
-    """No backup was made, and the older ones are as they were; the text names the medium and the act."""
+    """No backup was made, and the older ones are as they were; the text names the medium and the act.
+
+    ``code`` says why in a word the screens have a sentence for: medium, same_disk, other, read_only, running, full,
+    copy, broke_off, or database.
+    """
+
+    def __init__(self, message: str, code: str = "database") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,21 +157,27 @@ def is_other_medium(folder: Path, uuid: str) -> bool:
 def check_medium(folder: Path, database: Path, *, same_disk: bool, uuid: str = "") -> None:
     """Raises BackupRefused unless a backup of ``database`` may be made here. ``uuid``: on this medium alone."""
     if not folder.is_dir():
-        raise BackupRefused(f"The backup medium is missing: there is no folder {folder}. Plug it in and mount it.")
+        raise BackupRefused(
+            f"The backup medium is missing: there is no folder {folder}. Plug it in and mount it.", "medium"
+        )
     if not same_disk and disk_of(folder) == disk_of(database):
         raise BackupRefused(
             f"The folder {folder} is on the same disk as the database {database}: a backup on the same card is none, "
-            "it is lost together with it. Plug in a second medium and mount it there (or give --same-disk to try it)."
+            "it is lost together with it. Plug in a second medium and mount it there (or give --same-disk to try it).",
+            "same_disk",
         )
     if is_other_medium(folder, uuid):
         found = uuid_of(folder)
         raise BackupRefused(
             f"The medium at {folder} is not the one of this station: its UUID is {found or 'not known'}, and {uuid} is "
             "set. Nothing was written to it. Plug in the right one, or, to take this one from now on, type as "
-            "administrator: kiosk backup --bind"
+            "administrator: kiosk backup --bind",
+            "other",
         )
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise BackupRefused(f"The backup medium {folder} cannot be written: look at its write lock and its owner.")
+        raise BackupRefused(
+            f"The backup medium {folder} cannot be written: look at its write lock and its owner.", "read_only"
+        )
 
 
 @contextmanager
@@ -174,5 +188,7 @@ def only_one(folder: Path) -> Iterator[None]:
         try:
             flock(lock, LOCK_EX | LOCK_NB)
         except BlockingIOError:
-            raise BackupRefused(f"Another backup is being made in {folder}: wait until it has ended.") from None
+            raise BackupRefused(
+                f"Another backup is being made in {folder}: wait until it has ended.", "running"
+            ) from None
         yield

@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.labels.label_page import draw_label
 from kiosk.labels.layout import LabelLayout, shipped_text
-from kiosk.labels.layout_check import check
+from kiosk.labels.layout_check import check, problem_word
 from kiosk.labels.papers.printer_test import CALIBRATION
 from kiosk.labels.papers.samples import SAMPLES
 from kiosk.protocols.printers.page_setup import PrintHead
@@ -27,6 +27,7 @@ from kiosk.station.papers.own_layouts import OwnLayouts
 from kiosk.store import StoreError
 from kiosk.web.roles import Need
 from kiosk.web.settings import WebSettings
+from kiosk.web.speech import speech_of
 from kiosk.web.technician.frame import draw
 
 HOME: Final = "/technician/layouts"
@@ -78,7 +79,7 @@ class _Pages:
     def page(self) -> str:
         """One kind of label: its picture and its rows; why they are not used, of a file the card has spoiled."""
         kind = _kind(request.args)
-        return self._draw(kind, self._text(kind), "")
+        return self._draw(kind, self._text(kind))
 
     def picture(self) -> AnyResponse:
         """The label by the rows that were looked at last, as a 203 dpi printer would print it."""
@@ -111,7 +112,7 @@ class _Pages:
             with self._drawing:
                 check(kind, text, SAMPLES[kind])
         except ValueError as error:
-            return self._draw(kind, text, str(error)), 409
+            return self._draw(kind, text, error), 409
         self._remember(kind, text)
         return _back(kind)
 
@@ -122,7 +123,8 @@ class _Pages:
             with self._drawing:
                 return _picture(kind, check(kind, _sent(), SAMPLES[kind]))
         except ValueError as error:
-            return make_response({"problem": str(error)}, 409)
+            said = speech_of(request, self._settings.language).main.text(_text_id(error))
+            return make_response({"said": said, "problem": str(error)}, 409)
 
     def _keep(self) -> AnyResponse | tuple[str, int]:
         kind, text = _kind(request.form), _sent()
@@ -130,7 +132,7 @@ class _Pages:
             with self._drawing:
                 self.own.keep(kind, text, SAMPLES[kind])
         except ValueError as error:
-            return self._draw(kind, text, str(error)), 409
+            return self._draw(kind, text, error), 409
         self._remember(kind, None)
         return _back(kind)
 
@@ -167,16 +169,19 @@ class _Pages:
             if text is not None:
                 self._drafts[kind] = text
 
-    def _draw(self, kind: str, text: str, problem: str) -> str:
+    def _draw(self, kind: str, text: str, problem: Exception | None = None) -> str:
         with self._lock:
             draft = kind in self._drafts
+        if problem is None and not draft:
+            problem = self.own.damage(kind)
         return self._page(
             "layouts",
             kind=kind,
             kinds=tuple(SAMPLES),
             others=tuple(OTHERS.get(kind, ())),
             text=text,
-            problem=problem or ("" if draft else self.own.damage(kind)),
+            problem=problem,
+            problem_id=_text_id(problem) if problem is not None else "",
             draft=draft,
             own=self.own.is_own(kind),
             told=bool(request.args.get("printed")),
@@ -184,6 +189,10 @@ class _Pages:
 
     def _page(self, template: str, here: str = HOME, **extra: Any) -> str:
         return draw(self._settings, template, "care", here, **extra)
+
+
+def _text_id(problem: Exception) -> str:
+    return f"technician.layouts.fault.{problem_word(problem)}"
 
 
 def _kind(values: Mapping[str, str]) -> str:

@@ -40,12 +40,14 @@ def damaged(path: Path, how: str) -> bytes:
         "header": b"not a database at all" + whole[21:],
         "middle": whole[:4096] + b"\xaa" * (len(whole) - 8192) + whole[-4096:],
         "cut off": whole[: len(whole) // 2 // 4096 * 4096 + 100],
+        "schema": whole.replace(b"CREATE TABLE event ", b"CREATE T\xc3BLE event "),
     }[how]
+    assert cut != whole
     path.write_bytes(cut)
     return cut
 
 
-@pytest.mark.parametrize("how", ["header", "middle", "cut off"])
+@pytest.mark.parametrize("how", ["header", "middle", "cut off", "schema"])
 def test_a_damaged_ledger_is_refused_and_kept(file_url: str, path: Path, how: str) -> None:
     filled(file_url)
     kept = damaged(path, how)

@@ -118,9 +118,9 @@ def test_looked_at_then_kept_then_put_back(client: FlaskClient, clinic: Clinic) 
     assert (seen(client, "bag").width, bag_width(clinic), list(folder.iterdir())) == (480, 60, [])
 
 
-@pytest.mark.parametrize("spoiled", [b"\xff\xfe", b"width = 1"])
+@pytest.mark.parametrize(("spoiled", "word"), [(b"\xff\xfe", "file"), (b"width = 1", "rows")])
 def test_a_file_that_the_card_has_spoiled_is_told_and_can_be_put_back(
-    client: FlaskClient, clinic: Clinic, spoiled: bytes
+    client: FlaskClient, clinic: Clinic, spoiled: bytes, word: str
 ) -> None:
     folder = clinic.settings.data / "layouts"
     folder.mkdir()
@@ -130,6 +130,7 @@ def test_a_file_that_the_card_has_spoiled_is_told_and_can_be_put_back(
     page = client.get(HOME)
     assert page.status_code == 200
     assert "aria-invalid" in page.text
+    assert load("en").text(f"technician.layouts.fault.{word}") in unescape(page.text)
     assert seen(client, "bag").width == 480
     assert post(client, "shipped", kind="bag", text="")[0] == 303
     assert "aria-invalid" not in client.get(HOME).text
@@ -147,6 +148,38 @@ def test_a_refused_layout_comes_back_with_the_loader_s_own_words(client: FlaskCl
     assert "needs" in post(client, "keep", kind="bag", text=too_long)[1]
     assert bag_width(clinic) == 60
     assert seen(client, "bag").size == (480, 320)
+
+
+@pytest.mark.parametrize(
+    ("word", "old", "new"),
+    [
+        ("rows", "width = 60", "width = "),
+        ("rows", "width = 60", "width = 6000"),
+        ("long", "width = 60", "width = 60 #" + "x" * 32_000),
+        ("name", 'name = "bag"', 'name = "seal"'),
+        ("field", 'field = "bag_caption"', 'field = "color"'),
+        ("edge", "width = 60", "width = 6"),
+        ("overlap", "height = 40", "height = 40\nruler = { x = 0, y = 0, w = 60, h = 40 }"),
+        ("small", "h = 6.1", "h = 1.1"),
+        ("bold", "smallest = 1.6, bold = true", "smallest = 1.6"),
+        ("missing", 'field = "grade"', 'field = "harvest"'),
+        ("code", "w = 60", "w = 30"),
+        ("code", "module = 0.25", "module = 0.1"),
+    ],
+)
+def test_a_refused_layout_is_told_in_the_technician_s_language(
+    client: FlaskClient, word: str, old: str, new: str
+) -> None:
+    shipped = shipped_text("bag")
+    assert old in shipped
+    form = {"kind": "bag", "text": shipped.replace(old, new)}
+    for language in LANGUAGES:
+        client.set_cookie("lang", language)
+        said = load(language, strict=True).text(f"technician.layouts.fault.{word}")
+        answer = client.post(f"{HOME}/draw", data=form)
+        assert (answer.status_code, answer.get_json()["said"]) == (409, said)
+        status, page = post(client, "look", **form)
+        assert (status, said in page, answer.get_json()["problem"] in page) == (409, True, True)
 
 
 def test_what_is_typed_is_drawn_or_refused_and_nothing_is_remembered(client: FlaskClient, clinic: Clinic) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from html import unescape
 from ipaddress import ip_network
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -30,7 +32,7 @@ from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.doctor.liveness import RelayHeartbeat
 from kiosk.station.doctor.tools import back_up
 from kiosk.station.scale.keys import ScaleKeys
-from kiosk.store.backup.medium import finished
+from kiosk.store.backup.medium import BackupRefused, finished
 from kiosk.store.database.migrate import migrate
 from kiosk.store.errors import StoreError
 from kiosk.store.records import NewPhoto
@@ -103,6 +105,13 @@ def as_person(app: Flask, name: str) -> FlaskClient:
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return as_person(app, "technician")
+
+
+def raising(error: Exception) -> Callable[..., None]:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    return fail
 
 
 def words(answer: TestResponse) -> str:
@@ -463,19 +472,52 @@ def test_a_backup_at_the_press_of_a_button(
 
 def test_a_backup_that_fails_says_why(client: FlaskClient, clinic: Clinic) -> None:
     backed_up(clinic, client)
-    assert "The backup medium is missing" in words(client.get("/technician/care"))
+    page, folder = words(client.get("/technician/care")), str(clinic.config.backup.folder)
+    assert "The backup medium is missing" in page
+    assert page.count(load("en").text("doctor.do.backup_medium", place=folder)) == 1, "the doctor's row says the same"
     clinic.config.backup.folder.mkdir()
     backed_up(clinic, client)
     assert "a backup on the same card is none" in words(client.get("/technician/care"))
 
 
+@pytest.mark.parametrize(
+    ("place", "fault", "text_id"),
+    [
+        ("medium.disk_of", lambda path: "mmcblk0", "doctor.do.backup_same_disk"),
+        ("medium.uuid_of", lambda path: "5E6F-7081", "doctor.do.backup_other"),
+        ("medium.os.access", lambda path, mode: False, "setup.fault.read_only"),
+        ("medium.flock", raising(BlockingIOError()), "technician.refused.backup_running"),
+        ("backup._require_room", raising(OSError(errno.ENOSPC, "no room")), "setup.fault.full"),
+        ("backup.shutil.disk_usage", lambda path: SimpleNamespace(free=0), "setup.fault.full"),
+        ("backup._copy", raising(OSError(errno.EIO, "gone")), "technician.care.fault.broke_off"),
+        ("backup._copy", raising(BackupRefused("It is damaged.")), "technician.refused.store_failed"),
+        ("backup.check_file", raising(StoreError("It is damaged.")), "technician.care.fault.copy"),
+        ("backup.backup_photos.copy", raising(OSError(errno.EIO, "gone")), "technician.care.fault.beside"),
+        ("backup.prune", raising(RuntimeError("odd")), "technician.care.fault.log"),
+    ],
+)
+def test_a_backup_that_fails_is_told_in_the_technician_s_language(
+    client: FlaskClient, clinic: Clinic, monkeypatch: pytest.MonkeyPatch, place: str, fault: object, text_id: str
+) -> None:
+    folder = clinic.config.backup.folder
+    folder.mkdir()
+    clinic.config.backup = replace(clinic.config.backup, uuid="1A2B-3C4D")
+    monkeypatch.setattr("kiosk.store.backup.medium.disk_of", str)
+    monkeypatch.setattr("kiosk.store.backup.medium.uuid_of", lambda path: "1A2B-3C4D")
+    monkeypatch.setattr(f"kiosk.store.backup.{place}", fault)
+    backed_up(clinic, client)
+    for language in LANGUAGES:
+        client.set_cookie("lang", language)
+        said = load(language, strict=True).text(text_id, place=str(folder), command="kiosk backup --bind")
+        page = client.get("/technician/care")
+        assert said in words(page), language
+        assert 'lang="en" dir="ltr">' in page.text, "the English text stands behind it"
+
+
 def test_a_fault_nobody_thought_of_ends_the_thread_with_a_sentence(
     client: FlaskClient, clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise RuntimeError("odd")
-
-    monkeypatch.setattr(doctor_tools, "make_backup", fail)
+    monkeypatch.setattr(doctor_tools, "make_backup", raising(RuntimeError("odd")))
     backed_up(clinic, client)
     assert "The backup failed: look at the station's log." in words(client.get("/technician/care"))
 

@@ -12,6 +12,8 @@ from typing import IO, Final
 
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy import event as sqlalchemy_event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DatabaseError
 
 from kiosk.sorting_center.ledger.errors import LedgerInUse, LedgerUnwritable
 
@@ -28,6 +30,8 @@ _WRITER_PRAGMAS: Final = (
 16 MiB of log: the same pages of the indexes change in commit after commit."""
 _LEDGER_CACHE_KIB: Final = 64 * 1024
 """For the same reason."""
+_UNREADABLE: Final = "malformed database schema"
+"""Said instead of SQLite's own message: that quotes the damaged schema, and Python reads it as strict UTF-8."""
 
 CHECKED_BESIDE_BYTES: Final = 64 * 1024 * 1024
 """A file up to here is checked in less than a second, before the ledger is opened; of a million events it takes 50."""
@@ -65,14 +69,22 @@ def _engine(path: Path, pragmas: tuple[str, ...], begin: str, views: Sequence[st
     def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
         # The driver must not open transactions by itself: it would begin them late, as readers.
         connection.isolation_level = None
-        for view in views:
-            connection.execute(view)
-        for pragma in pragmas:
-            connection.execute(f"PRAGMA {pragma}")
+        try:
+            for view in views:
+                connection.execute(view)
+            for pragma in pragmas:
+                connection.execute(f"PRAGMA {pragma}")
+        except UnicodeDecodeError as error:
+            raise sqlite3.DatabaseError(_UNREADABLE) from error
 
     @sqlalchemy_event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
+
+    @sqlalchemy_event.listens_for(engine, "handle_error")
+    def _on_error(context: ExceptionContext) -> None:
+        if isinstance(context.original_exception, UnicodeDecodeError):
+            raise DatabaseError(context.statement, context.parameters, sqlite3.DatabaseError(_UNREADABLE))
 
     return engine
 

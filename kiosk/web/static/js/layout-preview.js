@@ -36,12 +36,13 @@ class LayoutPreview {
     this.#asking = false;
   }
 
-  #show({ picture, problem }, newest) {
+  #show({ picture, said, problem }, newest) {
     if (picture) this.#put(picture, newest);
     if (!picture && !problem) return;
     const why = this.#part(".layout-problem");
     why.hidden = !problem;
-    why.textContent = problem ?? "";
+    why.firstElementChild.textContent = said ?? "";
+    why.lastElementChild.textContent = problem ?? "";
     this.#rows.setAttribute("aria-invalid", String(Boolean(problem)));
   }
 

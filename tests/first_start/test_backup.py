@@ -15,6 +15,7 @@ from kiosk.app.machine import ThisMachine
 from kiosk.app.media import MOST_MEDIA, mounted, on_another_disk
 from kiosk.config.station import load
 from kiosk.first_start.database import fill
+from kiosk.first_start.ports import BACKUP_AT_NIGHT
 from kiosk.first_start.questions import DONE
 from kiosk.station.open_store import open_store
 from kiosk.store.backup.medium import BackupRefused, existing, finished, read_manifest
@@ -152,7 +153,7 @@ class TestTheFirstBackup:
     def test_a_station_that_has_worked_is_left_to_the_night(self, start: Start, stick: Path) -> None:
         (start.place.data / "photos").mkdir(parents=True)
         start.walk(backup=str(stick)).answer("check", {})
-        assert "left to the night" in start.wizard.view().no_backup
+        assert start.wizard.view().no_backup == BACKUP_AT_NIGHT
         assert finished(stick, "S0147") == []
 
     def test_a_cut_after_the_backup_makes_another_and_nothing_twice(

@@ -56,7 +56,7 @@ def test_what_is_set_apart_is_a_case_unless_an_alarm_says_so_already() -> None:
 
 def test_a_station_that_sends_too_much_is_named() -> None:
     held = [HeldBack("S0001", "shache", 67_108_864, "share"), HeldBack("S0002", "shache", 3_000_000, "disk")]
-    first, second = conditions(Seen([], register(), (), (), NOW, held))
+    first, second = conditions(Seen([], register(), (), (), NOW, held_back=held))
     assert (first.key, first.detail) == (
         ("held_back", "shache", "S0001", ""),
         "67 MB were taken in today (UTC); the rest has to wait until tomorrow",

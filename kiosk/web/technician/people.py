@@ -139,7 +139,7 @@ class _Pages:
         return _done("closed", number)
 
     def _waiting(self) -> tuple[str, Role] | None:
-        """Who was named in this session."""
+        """Name and role of the person who waits for a PIN."""
         named = self._named
         return named[1:] if named is not None and named[0] == session().token else None
 

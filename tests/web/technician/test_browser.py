@@ -20,7 +20,7 @@ from tests.station.doctor.clinic import Clinic, reading
 from tests.station.fakes import Rig
 from tests.station.scale.test_keys import FakeScale
 from tests.web import browsing
-from tests.web.technician.screens import PAGES, app_of, calibrate, shoot, telling_clinic
+from tests.web.technician.screens import PAGES, app_of, shoot, telling_clinic
 
 PANELS = (WebSettings(800, 480, 7.0), WebSettings(1366, 768, 15.6))
 SMALLEST_MM = 12.0
@@ -119,7 +119,6 @@ def test_fingers_and_eyes(browser: Browser, clinic: Clinic) -> None:
     said: list[str] = []
     with browsing.screen(browser, said) as screen:
         for path, seen_on in looks(PAGES, PANELS, list(LANGUAGES)):
-            calibrate(clinic, path)
             for number, (panel, language) in enumerate(seen_on):
                 app = app_of(clinic, panel)
                 if path == "/shot":

@@ -44,7 +44,7 @@ GOODS: Final = (
 )
 PAGES: Final = (
     *("", "/tests", "/scale", "/scale?told=unconfirmed", "/shot"),
-    *("/lamps", "/care", "/layouts", "/events", "/epoch", "/about", "/update"),
+    *("/lamps", "/care", "/layouts", "/layouts?kind=bag&other=small", "/events", "/epoch", "/about", "/update"),
     *GOODS,
     *("/people", "/people?page=2&done=1", "/people/new", "/people/new?letters=ug", "/people/pin?number=03"),
     *("/people/person?number=03", "/people/person?number=03&close=1"),

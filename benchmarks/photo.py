@@ -61,7 +61,7 @@ print(json.dumps([fast, slow, made, peak, least]))
 _DRAW: Final = """
 import sys
 import cv2
-from kiosk.simulators.camera.plans import plan_of
+from tests.simulators.camera.plans import plan_of
 from kiosk.simulators.camera.stage import draw_stage
 for seed in range(int(sys.argv[2])):
     cv2.imwrite(f"{sys.argv[1]}/{seed:02}.jpg", draw_stage(plan_of(seed)).frame, [cv2.IMWRITE_JPEG_QUALITY, 92])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from kiosk.devices.camera.process import ChildCamera, LensOf, unknown_lens
+from kiosk.devices.camera.process import ChildCamera
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.panel.none import NoPanel
 from kiosk.devices.panel.settings import PanelSettings
@@ -67,12 +67,9 @@ def make_printer(settings: PrinterSettings) -> Printer:
             return FilePrinter(Path(settings.address), settings.row())
 
 
-def make_camera(settings: CameraSettings, lens: LensOf = unknown_lens) -> ChildCamera:
-    """The adapter of a camera that is there: of any kind but "none". Close it.
-
-    ``lens`` is asked whenever its child starts.
-    """
-    return ChildCamera(settings, lens=lens)
+def make_camera(settings: CameraSettings) -> ChildCamera:
+    """The adapter of a camera that is there: of any kind but "none". Close it."""
+    return ChildCamera(settings)
 
 
 def make_scanner(

@@ -37,8 +37,6 @@ from kiosk.station.open_store import open_store
 from kiosk.station.page_heartbeat import PageHeartbeat
 from kiosk.station.panel_control import PanelControl
 from kiosk.station.papers.rendering import require_fonts
-from kiosk.station.photos.lens_calibration import LensCalibration
-from kiosk.station.photos.lens_file import LensFile
 from kiosk.station.scale.identity import scale_content
 from kiosk.station.scale.keys import ScaleKeys
 from kiosk.station.scale.teach import Teach
@@ -60,22 +58,11 @@ NO_SCALE = ScaleProfile(e_g=1, max_g=100_000)
 
 
 def make_own_camera(config: StationConfig) -> ChildCamera | None:
-    """With what is known of its lens; None when none is set up."""
+    """None when none is set up."""
     settings = config.camera
     if settings is None or settings.kind == "none":
         return None
-    return make_camera(settings, LensFile(config.station.data, settings).known)
-
-
-def make_lens_calibration(config: StationConfig, hardware: Hardware, service: StationService) -> LensCalibration | None:
-    """None without a camera."""
-    if config.camera is None or hardware.lens is None:
-        return None
-
-    def today() -> str:
-        return service.stamp().moment.local_date or "–"  # a clock that was never set knows no day
-
-    return LensCalibration(hardware.lens, LensFile(config.station.data, config.camera), today)
+    return make_camera(settings)
 
 
 def make_catalogs_on_sticks(service: StationService) -> CatalogsOnSticks:
@@ -99,7 +86,6 @@ def make_hardware(config: StationConfig) -> Hardware:
         auto_shutter=config.camera is not None and config.camera.shoots_by_itself,
         scanner=scanner,
         codes=camera if scanner == "camera" else None,
-        lens=camera,
     )
 
 
@@ -170,7 +156,6 @@ def make_station(
         on_event=service.committed,
         end_lamp_test=lamps.again,
         scale_keys=make_scale_keys(config, service),
-        lens=make_lens_calibration(config, hardware, service),
         updates=None if update is None else update.updates,
         catalogs=make_catalogs_on_sticks(service),
     )

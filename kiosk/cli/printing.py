@@ -18,6 +18,8 @@ from kiosk.cli.scale.fault_lines import obey
 from kiosk.devices.printer.profiles import profile as find_profile
 from kiosk.devices.printer.profiles import profiles
 from kiosk.labels import documents
+from kiosk.labels.layout import Layouts
+from kiosk.labels.layout_check import check
 from kiosk.labels.papers.bag_label import (
     render_bag_label,
     render_crate_label,
@@ -29,6 +31,7 @@ from kiosk.labels.papers.manifest import render_manifest
 from kiosk.labels.papers.parcel import render_parcel_label, render_pickup_slip
 from kiosk.labels.papers.printer_test import render_test_label, render_test_receipt
 from kiosk.labels.papers.receipt import render_receipt
+from kiosk.labels.papers.samples import SAMPLES
 from kiosk.labels.papers.tags import render_member_card, render_member_label, render_seal_tag, render_tote_tag
 from kiosk.labels.raster import Raster
 from kiosk.labels.typesetting.fonts import FontProblem
@@ -93,29 +96,31 @@ def label() -> None:
 class _Template(NamedTuple):
     """A kind of paper: its document, who draws it, and whether it is a strip, which has no gaps.
 
-    ``width_mm`` is what the head prints where it is not the usual one.
+    ``width_mm`` is what the head prints where it is not the usual one; ``own`` the kind of label of which a station may
+    have a layout of its own: its ``draw`` takes layouts, too.
     """
 
     document: type[Any]
-    draw: Callable[[Any, PrintHead], Raster]
+    draw: Callable[..., Raster]
     strip: bool
     width_mm: int = 0
+    own: str = ""
 
 
 _TEMPLATES = {
-    "bag": _Template(documents.BagLabel, render_bag_label, strip=False),
+    "bag": _Template(documents.BagLabel, render_bag_label, strip=False, own="bag"),
     "bag_40x30": _Template(documents.BagLabel, render_small_bag_label, strip=False),
     "bag_shop": _Template(documents.BagLabel, render_shop_bag_label, strip=False),
-    "crate_label": _Template(documents.CrateLabel, render_crate_label, strip=False),
-    "member_card": _Template(documents.MemberCard, render_member_label, strip=False),
+    "crate_label": _Template(documents.CrateLabel, render_crate_label, strip=False, own="crate"),
+    "member_card": _Template(documents.MemberCard, render_member_label, strip=False, own="member"),
     "member_card_86x54": _Template(documents.MemberCard, render_member_card, strip=False),
-    "tote_tag": _Template(documents.ToteTag, render_tote_tag, strip=False),
-    "seal_tag": _Template(documents.SealTag, render_seal_tag, strip=False),
+    "tote_tag": _Template(documents.ToteTag, render_tote_tag, strip=False, own="tote"),
+    "seal_tag": _Template(documents.SealTag, render_seal_tag, strip=False, own="seal"),
     "manifest": _Template(documents.Manifest, render_manifest, strip=False),
     "manifest_a4": _Template(documents.Manifest, render_manifest, strip=False, width_mm=186),
     "receipt_80": _Template(documents.Receipt, render_receipt, strip=True, width_mm=72),
     "receipt": _Template(documents.Receipt, render_receipt, strip=True),
-    "parcel_label": _Template(documents.ParcelLabel, render_parcel_label, strip=False),
+    "parcel_label": _Template(documents.ParcelLabel, render_parcel_label, strip=False, own="parcel"),
     "pickup_slip": _Template(documents.PickupSlip, render_pickup_slip, strip=True),
     "day_slip": _Template(documents.DaySlip, render_day_slip, strip=True),
     "test_label": _Template(documents.TestLabel, render_test_label, strip=False),
@@ -130,19 +135,29 @@ _STRIP_LANGUAGE, _LABEL_LANGUAGE = "escpos", "tspl"
 @label.command("render")
 @click.option("--template", type=click.Choice(sorted(_TEMPLATES)), required=True)
 @click.option("--data", type=click.File("rb"), default="-", help="JSON document; standard input when absent")
+@click.option("--layout", type=click.File("rb"), help="a layout of one's own; draw the label by it")
 @click.option("--dpi", type=click.Choice([str(dpi) for dpi in DOTS_PER_MM]), default="203", show_default=True)
 @click.option("--language", type=click.Choice([*LANGUAGES, "png"]), required=True)
 @click.option("--profile", type=click.Choice(sorted(profiles())), help="draw and send it as for this printer")
 @click.option("--out", type=click.File("wb", lazy=True), required=True)
-def render(template: str, data: IO[bytes], dpi: str, language: str, profile: str | None, out: IO[bytes]) -> None:
+def render(
+    template: str,
+    data: IO[bytes],
+    layout: IO[bytes] | None,
+    dpi: str,
+    language: str,
+    profile: str | None,
+    out: IO[bytes],
+) -> None:
     """Write the bytes a printer gets for one document, or the picture of it.
 
     The paper is drawn for the usual printer of the language, of the dpi that is named; with --profile for that printer.
     """
     paper = _TEMPLATES[template]
+    own = (_own_layouts(template, layout),) if layout is not None else ()
     try:
         setup = _setup(paper, int(dpi), language, profile)
-        raster = paper.draw(_DOCUMENTS[template](data.read()), setup.head)
+        raster = paper.draw(_DOCUMENTS[template](data.read()), setup.head, *own)
         for warning in raster.warnings:
             click.echo(f"warning: {warning}", err=True)
         page = _png(raster, setup.head.dpi) if language == "png" else encode(raster, setup)
@@ -154,6 +169,19 @@ def render(template: str, data: IO[bytes], dpi: str, language: str, profile: str
         out.write(page)
     except (OSError, click.FileError) as error:
         raise click.UsageError(f"cannot write {out.name}: {error}") from error
+
+
+def _own_layouts(template: str, layout: IO[bytes]) -> Layouts:
+    """The layout of this file in place of the shipped one, judged as the station judges it."""
+    kind = _TEMPLATES[template].own
+    try:
+        if not kind:
+            raise ValueError(f"the paper {template} has no layout of one's own")
+        return Layouts({kind: check(kind, layout.read().decode(), SAMPLES[kind])})
+    except FontProblem as error:
+        raise click.ClickException(str(error)) from error
+    except ValueError as error:
+        raise click.UsageError(f"{layout.name}: {error}") from error
 
 
 def _setup(paper: _Template, dpi: int, language: str, name: str | None) -> PageSetup:

@@ -11,7 +11,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from kiosk.domain.lens import LensFit
 from kiosk.domain.mat_measures import MatMeasures
 from kiosk.domain.verdict import Measures, Reason, Verdict
 from kiosk.protocols.barcodes.refusal import ScanRefusal
@@ -271,30 +270,6 @@ class CodeCamera(Protocol):
 
     def read_codes(self, deadline_s: float) -> tuple[str, ...]:
         """Take one frame now: AIM identifier and data of what is seen in it, unchecked. Raises CameraFault."""
-
-
-@dataclass(frozen=True, slots=True)
-class LensShot:
-    """A shot of the mat that counts: how many there are now, and the share of the frame between all their corners."""
-
-    views: int
-    coverage: float
-
-
-class LensCamera(Protocol):
-    """The same camera, for whoever measures its lens. Shots are seen as the lens bends them.
-
-    The camera remembers where corners of the mat were until it is told to forget, or ends: then ``views`` begins anew.
-    """
-
-    def lens_shot(self, deadline_s: float, *, first: bool) -> LensShot:
-        """Take a burst of the mat now; ``first`` forgets those of before. Raises CameraFault and LensRefused."""
-
-    def fit_lens(self, deadline_s: float) -> LensFit:
-        """What the lens does by all shots so far. Raises CameraFault and LensRefused."""
-
-    def renew(self) -> None:
-        """The lens is known, or known otherwise: from the next shot on it is taken out of the picture."""
 
 
 class ProbeFailed(Exception):

@@ -44,7 +44,7 @@ class LayoutProblem(ValueError):
 
 
 Measure = Annotated[float, msgspec.Meta(ge=0, le=400)]
-"""Millimeters. What a hand that is still typing has written must neither fill the memory nor take a minute to draw."""
+"""Millimeters. A wrong number must neither fill the memory nor take a minute to draw."""
 
 EmSize = Annotated[float, msgspec.Meta(ge=0.5, le=60)]
 """Millimeters."""

@@ -1,4 +1,4 @@
-"""What a layout somebody has typed must keep to: read, drawn with the longest codes there are, and hiding no weight."""
+"""What a layout of a village's own must keep to: read, drawn with the longest codes there are, and hiding no weight."""
 
 from __future__ import annotations
 

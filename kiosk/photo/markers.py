@@ -28,9 +28,9 @@ _SHRINK = 3
 _PRINTS = 4
 """Of one number at most, the largest: 5 choices for each of 4 numbers are 625 sets, which takes 0.1 s."""
 _RESIDUAL_MM = 2.5
-"""How far a corner may lie from its place. A wide lens without calibration gives up to 2 mm; another print far more."""
+"""How far a corner may lie from its place. A wide lens gives up to 2 mm; another print far more."""
 _FOCAL = 0.9
-"""Focal length as a share of the longer side where no calibration tells: webcams see 55 to 65 degrees across."""
+"""Focal length as a share of the longer side: webcams see 55 to 65 degrees across."""
 
 _EDGE_REACH_MM = 4.5
 """To either side of a marker's outline: the white around it is 5 mm wide, its black border 6.7 mm."""
@@ -131,15 +131,12 @@ def _is_whole(seen: SeenMarkers) -> bool:
     return _versions(seen, best.to_frame) == {VERSION_MARKER.number}
 
 
-def find_mat(frame: BgrImage, focal: float | None = None) -> SeenMat | None:
-    """The mat in the frame; None when fewer than three corner markers fit together, or it is another mat.
-
-    ``focal`` is the focal length as a share of the frame's longer side, where a calibration tells it.
-    """
-    return fit_mat(see_markers(frame), focal)
+def find_mat(frame: BgrImage) -> SeenMat | None:
+    """The mat in the frame; None when fewer than three corner markers fit together, or it is another mat."""
+    return fit_mat(see_markers(frame))
 
 
-def fit_mat(seen: SeenMarkers, focal: float | None = None) -> SeenMat | None:
+def fit_mat(seen: SeenMarkers) -> SeenMat | None:
     """The sheet that most of the markers agree on; None as for ``find_mat``."""
     best = _best(seen)
     if best is None or _versions(seen, best.to_frame) - {VERSION_MARKER.number}:
@@ -149,7 +146,7 @@ def fit_mat(seen: SeenMarkers, focal: float | None = None) -> SeenMat | None:
     return SeenMat(
         markers=chosen,
         to_frame=to_frame,
-        tilt_deg=_tilt(to_frame, width, height, focal or _FOCAL),
+        tilt_deg=_tilt(to_frame, width, height),
         px_per_mm=_scale(to_frame),
         edge_rise_px=_edge_rise(seen.grey, chosen, to_frame),
     )
@@ -276,9 +273,9 @@ def _scale(to_frame: Points) -> float:
     return float(np.sqrt(_jacobian(to_frame)))
 
 
-def _tilt(to_frame: Points, width: int, height: int, focal: float) -> float:
-    """Degrees, from the homography and a focal length (Z. Zhang, "A flexible new technique for camera calibration")."""
-    length = focal * max(width, height)
+def _tilt(to_frame: Points, width: int, height: int) -> float:
+    """Degrees, from the homography and ``_FOCAL`` (Z. Zhang, "A flexible new technique for camera calibration")."""
+    length = _FOCAL * max(width, height)
     camera = np.array([(length, 0, width / 2), (0, length, height / 2), (0, 0, 1)])
     across, along, _ = (np.linalg.inv(camera) @ to_frame).T
     normal = np.cross(across, along)

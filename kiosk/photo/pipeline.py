@@ -18,7 +18,6 @@ from kiosk.photo.color import SHEET_WINDOW, Correction, find_correction, fit_lig
 from kiosk.photo.cutout import CUT_WINDOW, CutOut, Mask, cut_out
 from kiosk.photo.faces import haar_faces
 from kiosk.photo.frame_check import mean_luminance, sharpest_edge_px
-from kiosk.photo.lens import Lens
 from kiosk.photo.markers import SeenMat, find_mat, fit_mat, see_markers
 from kiosk.photo.mat import INTERIOR, PX_PER_MM
 from kiosk.photo.measures import Detail, Outline, Reach, detail, focus, motion, outline, reach_in, stripes
@@ -51,18 +50,17 @@ class Inspection:
     """255 where goods are in the interior at 6 pixels a millimetre: 1200 rows of 1680."""
 
 
-def inspect_bytes(data: bytes, lens: Lens | None = None) -> Inspection:
+def inspect_bytes(data: bytes) -> Inspection:
     """Of an untrusted JPEG or PNG: ``unreadable`` when it cannot or may not be decoded."""
     try:
         frame = decode_picture(data)
     except PictureRefused:
         return Inspection(_verdict(_unreadable()))
-    return inspect(frame, lens)
+    return inspect(frame)
 
 
 def inspect(
     frame: BgrImage,
-    lens: Lens | None = None,
     others: Sequence[BgrImage] = (),
     faces: FaceDetector | None = None,
 ) -> Inspection:
@@ -73,16 +71,13 @@ def inspect(
     if min(frame.shape[:2]) < 1:
         return Inspection(_verdict(_unreadable()))
     burst = [bounded(one) for one in (frame, *others[:MAX_OTHERS]) if one.shape == frame.shape]
-    if lens is not None:
-        burst = [lens.straightened(one) for one in burst]
-    focal = lens.focal if lens else None
     seen = see_markers(burst[0])
-    mat = fit_mat(seen, focal)
+    mat = fit_mat(seen)
     moved = max((motion(burst[0], other, mat) for other in burst[1:]), default=0.0) if mat else 0.0
     if mat and len(burst) > 1:
         scores = focus(burst, mat)
         best = scores.index(max(scores))
-        again = find_mat(burst[best], focal) if best else None
+        again = find_mat(burst[best]) if best else None
         if again is not None:
             mat, burst[0] = again, burst[best]
     chosen = burst[0]

@@ -17,7 +17,7 @@ Channels: TypeAlias = NDArray[np.float64]
 """Blue, green, red."""
 
 _PATCH_EDGE_MM = 4.0
-"""Left off on every side of a patch: blur, and the error of a homography without lens calibration."""
+"""Left off on every side of a patch: blur, and the error of a homography that knows no lens."""
 _PATCH_PX_PER_MM = 3.0
 _PATCH_SPREAD = 14
 """Grey levels around the median; noise stays within, what lies on a patch does not."""

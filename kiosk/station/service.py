@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
 
-from kiosk.devices.ports import Camera, CodeCamera, LensCamera, LinkState, Printer, Scale, ScaleListener
+from kiosk.devices.ports import Camera, CodeCamera, LinkState, Printer, Scale, ScaleListener
 from kiosk.devices.scanner.settings import ScannerKind
 from kiosk.domain.catalog import Catalog
 from kiosk.domain.intake import ConfirmedIntake
@@ -106,8 +106,6 @@ class Hardware:
     """What reads codes; None for nothing but fingers."""
     codes: CodeCamera | None = None
     """The camera, where it is the scanner."""
-    lens: LensCamera | None = None
-    """The camera, as one whose lens can be measured."""
 
 
 @dataclass

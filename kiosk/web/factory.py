@@ -32,7 +32,6 @@ from kiosk.web.public.screens import Screens
 from kiosk.web.settings import WebSettings
 from kiosk.web.technician import goods as goods_pages
 from kiosk.web.technician import layouts as layout_pages
-from kiosk.web.technician import lens as lens_pages
 from kiosk.web.technician import people as people_pages
 from kiosk.web.technician import routes as technician
 from kiosk.web.technician import teach as teach_pages
@@ -71,7 +70,6 @@ _FACES = (
     technician,
     teach_pages,
     layout_pages,
-    lens_pages,
     update_pages,
     goods_pages,
     people_pages,
@@ -148,7 +146,6 @@ def create_app(
     app.register_blueprint(technician.blueprint(service, settings, doctor))
     app.register_blueprint(teach_pages.blueprint(teach, settings))
     app.register_blueprint(layout_pages.blueprint(settings, doctor))
-    app.register_blueprint(lens_pages.blueprint(settings, doctor))
     app.register_blueprint(update_pages.blueprint(settings, doctor))
     app.register_blueprint(goods_pages.blueprint(settings, doctor))
     app.register_blueprint(people_pages.blueprint(service, settings))

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from kiosk.cli.kiosk import main
+from kiosk.labels.layout import shipped_text
 from kiosk.protocols.barcodes.reader import read
 from kiosk.protocols.printers import tspl
 from kiosk.protocols.printers.languages import LANGUAGES
@@ -141,6 +142,34 @@ def test_a_label_as_picture(tmp_path: Path) -> None:
     with Image.open(tmp_path / "out") as picture:
         assert (picture.format, picture.size) == ("PNG", (480, 320))
         assert [symbol.text for symbol in read(picture)] == ["Y1L0147A000381K"]
+
+
+def test_a_label_by_a_layout_of_one_s_own(tmp_path: Path) -> None:
+    layout = tmp_path / "bag_60x40.toml"
+    layout.write_text(shipped_text("bag").replace("width = 60", "width = 62"), encoding="utf-8")
+    assert render(tmp_path, BAG, "--layout", str(layout)).exit_code == 0
+    with Image.open(tmp_path / "out") as picture:
+        assert picture.size == (62 * 8, 320)
+
+
+@pytest.mark.parametrize(
+    ("layout", "template", "said"),
+    [
+        (shipped_text("bag").replace("width = 60", "width = 20").encode(), "bag", "edge of the label"),
+        (b"\xff", "bag", "utf-8"),
+        (shipped_text("bag").encode(), "bag_40x30", "no layout of one's own"),
+    ],
+)
+def test_a_layout_that_no_station_would_use_is_exit_2_and_one_line(
+    tmp_path: Path, layout: bytes, template: str, said: str
+) -> None:
+    file = tmp_path / "own.toml"
+    file.write_bytes(layout)
+    result = render(tmp_path, BAG, "--layout", str(file), template=template)
+    assert (result.exit_code, result.stdout, (tmp_path / "out").exists()) == (2, "", False)
+    (line,) = result.stderr.splitlines()
+    assert str(file) in line
+    assert said in line
 
 
 def test_a_label_for_a_300_dpi_head(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ KINDS: Final = ("scan", "elements", "written", "link")
 
 _BAG = "(01)96901234000019(3103)051710(13)260914(10)0147A000381(21)0147A00038101"
 _ELEMENTS = parse_written(_BAG)
-_COUPON = "(8110)0614141123456151101003260101(8007)GB82WEST12345698765432(7040)1AB_(8013)1987654Ad4X4bL5ttr2310c2K"
+_MIXED = "(8110)0614141A(8007)GB82WEST12345698765432(7040)1AB_(8013)1987654Ad4X4bL5ttr2310c2K"
 _SEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "scan": (
         f"]d2{build_element_string(_ELEMENTS)}\r\n",
@@ -37,8 +37,8 @@ _SEEDS: Final[Mapping[str, tuple[str, ...]]] = {
         "SUFBK2990D.",
         "Y1P0٤٤١٢J\u202e",
     ),
-    "elements": (build_element_string(_ELEMENTS), build_element_string(parse_written(_COUPON))),
-    "written": (_BAG, _COUPON, r"(400)A\(B(90)C", "^01069012345678923103002480^10A"),
+    "elements": (build_element_string(_ELEMENTS), build_element_string(parse_written(_MIXED))),
+    "written": (_BAG, _MIXED, r"(400)A\(B(90)C", "^01069012345678923103002480^10A"),
     "link": (
         build_digital_link("id.example.org:8443", _ELEMENTS),
         "https://a.b/x/01/06901234567892/235/A?17=260101&u=1",

@@ -24,8 +24,8 @@ from kiosk.photo.pictures import likeness
 from kiosk.photo.pipeline import inspect
 from kiosk.simulators.camera.goods.layout import Goods
 from kiosk.simulators.camera.goods.produce import FLAT, Way
-from kiosk.simulators.camera.plans import FAULTY, faulty_plan_of, plan_of
 from kiosk.simulators.camera.stage import Stage, StagePlan, draw_stage
+from tests.simulators.camera.plans import FAULTY, faulty_plan_of, plan_of
 
 Array = NDArray[Any]
 _SURE: Final = np.ones((11, 11), np.uint8)

@@ -19,7 +19,6 @@ from kiosk.photo.pipeline import Inspection, inspect, inspect_bytes
 from kiosk.photo.ports import SeenFace
 from kiosk.simulators.camera.goods.layout import Goods
 from kiosk.simulators.camera.goods.produce import Way
-from kiosk.simulators.camera.plans import plan_of
 from kiosk.simulators.camera.scenes import View, draw_view
 from kiosk.simulators.camera.stage import draw_frame
 from kiosk.station.counter.listings.lookalikes import NEAR_BITS
@@ -27,6 +26,7 @@ from tests.depth import TORTURE, many
 from tests.each import each
 from tests.photo.scenes import bits_apart
 from tests.photo.stage import Array, Lump, Plan, Stage, draw, fruit, overlap, random_plan
+from tests.simulators.camera.plans import plan_of
 
 APPLE = fruit("apple", (-40.0, 0.0), (45.0, 10.0), size=72.0)
 SKIN = (128, 160, 205)

@@ -13,10 +13,10 @@ from kiosk.domain.verdict import Reason
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.mat import INTERIOR
 from kiosk.photo.sheet.look import LOOK_WINDOW, look
-from kiosk.simulators.camera.plans import faulty_plan_of, plan_of
 from kiosk.simulators.camera.stage import draw_stage
 from tests.depth import many
 from tests.photo.stage import Plan, draw
+from tests.simulators.camera.plans import faulty_plan_of, plan_of
 
 TOLD = (Reason.BLUR, Reason.DARK, Reason.BRIGHT, Reason.HAND, Reason.EMPTY, Reason.SMALL)
 NO_MAT = np.random.default_rng(1).integers(0, 255, (540, 960, 3)).astype(np.uint8)

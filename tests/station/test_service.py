@@ -19,8 +19,6 @@ import pytest
 from kiosk.devices.ports import LinkState, PrinterFault, PrintNotStarted, Scale, ScaleListener
 from kiosk.domain.metrology.pan import PanState
 from kiosk.domain.trade import Mode, Party
-from kiosk.labels.layout import shipped_text
-from kiosk.labels.papers.samples import SAMPLES
 from kiosk.messaging.relay.faults import LinkFault
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.clock import StationClock
@@ -319,10 +317,10 @@ def test_a_paper_without_a_printer_is_not_waited_for(store: Store, tmp_path: Pat
         assert shop.service.desk.leaving.leave(idle=True).step is Step.HOME
 
 
-def test_labels_come_out_by_the_layout_that_was_kept_last(store: Store, tmp_path: Path) -> None:
+def test_labels_come_out_by_the_layout_that_was_chosen_last(store: Store, tmp_path: Path) -> None:
     with opened(store, tmp_path) as shop:
-        for text, size in ((shipped_text("bag_small"), b"SIZE 40"), (shipped_text("bag"), b"SIZE 60")):
-            shop.service.own_layouts.keep("bag", text, SAMPLES["bag"])
+        for name, size in (("bag_small", b"SIZE 40"), ("bag", b"SIZE 60")):
+            shop.service.own_layouts.choose("bag", name)
             shop.agreed()
             shop.printed("printed", "printed")
             assert shop.label.sheets.told[-1].startswith(size)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kiosk.texts.alphabet import LETTERS, LOOK_ALIKES, foreign_letters
+from tests.texts.alphabet import LETTERS, LOOK_ALIKES, foreign_letters
 
 
 def test_thirty_two_letters() -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from kiosk.texts.catalog import Entry
-from kiosk.texts.lint import faults, lint
 from tests.each import each
+from tests.texts.lint import faults, lint
 
 EN = Entry(("Bag {n}",), False, (), ())
 ZH = Entry(("第 {n} 袋",), False, (), ("Bag {n}",))

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from kiosk.domain.metrology.pan import PanState
 from kiosk.domain.verdict import Reason
-from kiosk.station.photos.lens_calibration import Lying
 from tests.each import each
 
 FOLDER = Path(str(files("kiosk.web"))) / "static" / "drawings"
@@ -27,7 +26,6 @@ bag-scan bag-twice bag-other bag-missing"""
 MARKS = "scale printer link link-off attention"
 WORTH = "check-weight check-failed not-for-trade seal-expired"
 SHOTS = {"shot-good", "shot-again", *(f"shot-{reason}" for reason in Reason if reason not in SHOOT_AGAIN)}
-LENS = {f"lens-{lying}" for lying in Lying}
 
 SVG = "{http://www.w3.org/2000/svg}"
 SHAPES = {"path", "circle", "ellipse", "rect"}
@@ -45,9 +43,7 @@ def tag(element: ET.Element) -> str:
 
 def test_every_drawing_the_screens_name_is_there_and_no_other() -> None:
     states = {f"state-{state}" for state in PanState}
-    wanted = (states | SHOTS | LENS).union(
-        *(words.split() for words in (GOODS, CONTAINERS, ACTS, COUNTER, MARKS, WORTH))
-    )
+    wanted = (states | SHOTS).union(*(words.split() for words in (GOODS, CONTAINERS, ACTS, COUNTER, MARKS, WORTH)))
     assert {path.name for path in DRAWINGS} == {f"{name}.svg" for name in wanted}
 
 

@@ -20,8 +20,6 @@ import kiosk.web
 from kiosk.first_start.questions import QUESTIONS
 from kiosk.station.catalog.on_stick import CatalogsOnSticks
 from kiosk.station.doctor.doctor import Doctor
-from kiosk.station.photos.lens_calibration import LensCalibration
-from kiosk.station.photos.lens_file import LensFile
 from kiosk.station.update.updates import Updates
 from kiosk.store.database.migrate import migrate
 from kiosk.web.factory import NEEDS, create_app
@@ -30,7 +28,6 @@ from kiosk.web.settings import WebSettings
 from tests.depth import many
 from tests.station.counter.rig import PIN
 from tests.station.doctor.clinic import Clinic
-from tests.station.photos.test_lens import FakeLensCamera
 from tests.station.update.test_station_side import FakeJournal, FakeQuiet, FullShelf
 from tests.web.counter.shop import CounterShop
 from tests.web.first_start.answers import answers
@@ -191,8 +188,6 @@ def doctor(tmp_path: Path) -> Iterator[Doctor]:
     migrate(tmp_path / "empty.db")
     clinic = Clinic(tmp_path / "care", tmp_path / "empty.db")
     give_scale(clinic, LONGEST)
-    lens = LensFile(clinic.settings.data, clinic.config.camera)
-    clinic.equipment.lens = LensCalibration(FakeLensCamera(), lens, lambda: "2026-11-28")
     clinic.equipment.updates = Updates(FullShelf(), FakeJournal(), FakeQuiet())
     files, store = [tmp_path / "a.json"], clinic.store
     clinic.equipment.catalogs = CatalogsOnSticks(store.catalogs, lambda: files, lambda: None, clinic.stamp, int)

@@ -118,8 +118,8 @@ def fault(rule: Rule, method: str, opened: set[Need], foreign: bool, status: int
     """What is wrong with an answer; "" when it is as the table of needs says."""
     need = NEEDS[rule.endpoint]
     if need in EVERYBODY or need in opened:
-        # No doctor, teacher of scales or lens to calibrate is in this shop: their pages say so with 503.
-        absent = ("technician.", "teach.", "lens.", "layouts.", "update.", "goods.")
+        # No doctor and no teacher of scales is in this shop: their pages say so with 503.
+        absent = ("technician.", "teach.", "layouts.", "update.", "goods.")
         if status == 403 or (status >= 500 and not rule.endpoint.startswith(absent)):
             return f"{status}, but it is open"
         strange = foreign and "about>" in rule.rule and need is Need.CLERK

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from msgspec.structs import asdict
-
 from kiosk.devices.camera.goods import shot_of
-from kiosk.devices.camera.wire import LOOK_SIDE, MAX_LOOK, MAX_PREVIEW, LensSeen, Looked, MatMeasured, WireError
-from kiosk.devices.ports import LOOK_REASONS, CameraLook, LensShot, MatShot
-from kiosk.domain.lens import LensFit, LensRefused
+from kiosk.devices.camera.wire import LOOK_SIDE, MAX_LOOK, MAX_PREVIEW, Looked, MatMeasured, WireError
+from kiosk.devices.ports import LOOK_REASONS, CameraLook, MatShot
 from kiosk.domain.mat_measures import MatMeasure, MatMeasures, MatQuality
 from kiosk.domain.verdict import Reason
 
@@ -44,26 +41,3 @@ def mat_shot(answer: MatMeasured, body: bytes) -> MatShot:
     if preview is None or not preview.size_bytes == len(body) <= MAX_PREVIEW:
         raise WireError(f"{len(body)} bytes for the preview of a mat")
     return MatShot(measures, shot_of(body, preview.width, preview.height))
-
-
-def lens_shot(answer: LensSeen, body: bytes) -> LensShot:
-    """Raises WireError for a picture or a fit, which nobody asked for, and LensRefused."""
-    if body or answer.fit is not None:
-        raise WireError("a fit where a shot of the mat was asked for")
-    if answer.refused is not None:
-        raise LensRefused(answer.refused)
-    return LensShot(answer.views, answer.coverage)
-
-
-def lens_fit(answer: LensSeen, body: bytes) -> LensFit:
-    """Raises WireError for what no lens is, and LensRefused."""
-    if body:
-        raise WireError("a picture where a fit was asked for")
-    if answer.refused is not None:
-        raise LensRefused(answer.refused)
-    if answer.fit is None:
-        raise WireError("no fit where one was asked for")
-    try:
-        return LensFit(**asdict(answer.fit))
-    except ValueError as error:
-        raise WireError(f"a fit that is none: {error}") from error

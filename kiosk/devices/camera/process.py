@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-from kiosk.devices.camera.answers import camera_look, lens_fit, lens_shot, mat_shot
+from kiosk.devices.camera.answers import camera_look, mat_shot
 from kiosk.devices.camera.goods import goods_shot, kept_shot, shot_of
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.camera.wire import (
@@ -26,8 +26,6 @@ from kiosk.devices.camera.wire import (
     CodesSeen,
     FileRequest,
     GoodsInspected,
-    LensRequest,
-    LensSeen,
     Looked,
     LookRequest,
     MatMeasured,
@@ -38,55 +36,34 @@ from kiosk.devices.camera.wire import (
     WireError,
 )
 from kiosk.devices.camera.worker import CameraWorker, MakeRequest, Patience, WorkerDied
-from kiosk.devices.ports import CameraFault, CameraLook, GaveWay, GoodsShot, LensShot, MatShot, Shot
-from kiosk.domain.lens import LensFit
+from kiosk.devices.ports import CameraFault, CameraLook, GaveWay, GoodsShot, MatShot, Shot
 from kiosk.domain.verdict import Finding, Reason, Verdict
 
 T = TypeVar("T")
 _CHILD: Final = "kiosk.devices.camera.child.__main__"
 
 
-def child_command(settings: CameraSettings, lens: LensFit | None = None) -> tuple[str, ...]:
+def child_command(settings: CameraSettings) -> tuple[str, ...]:
     """The command line of the child; -P keeps modules in the working directory out of it."""
-    known = json.dumps(None if lens is None else asdict(lens))
-    return (sys.executable, "-P", "-m", "kiosk.base.loading", _CHILD, json.dumps(asdict(settings)), known)
-
-
-LensOf = Callable[[], LensFit | None]
-"""What is known of the lens now; asked when a child starts."""
-
-
-def unknown_lens() -> LensFit | None:
-    """Of a camera that is not calibrated."""
-    return None
+    return (sys.executable, "-P", "-m", "kiosk.base.loading", _CHILD, json.dumps(asdict(settings)))
 
 
 _FROZEN: Final = GoodsShot(Verdict((Finding(Reason.FROZEN, 0, 0),)))
 IDLE_S: Final = 60.0
 """Two intakes of one queue are closer together, and a shot need not wait for a new child; then the device is free."""
-CALIBRATING_S: Final = 600.0
-"""Between two shots of a calibration somebody reads, lifts the mat and holds it: the corners stay so long."""
 
 
 class ChildCamera:
-    """Implements ``Camera`` and ``LensCamera`` of ``kiosk.devices.ports``; safe to use from several threads, one
-    shot at a time.
+    """Implements ``Camera`` of ``kiosk.devices.ports``; safe to use from several threads, one shot at a time.
 
     The deadline covers everything, the start of the child included: measured 0.15 s on a PC, allow a small board
-    several seconds. ``command`` replaces the child's command line; ``lens`` is asked each time a child starts. After
-    ``idle_s`` seconds without a shot the child ends.
+    several seconds. ``command`` replaces the child's command line. After ``idle_s`` seconds without a shot the child
+    ends.
     """
 
-    def __init__(
-        self,
-        settings: CameraSettings,
-        command: Sequence[str] | None = None,
-        idle_s: float = IDLE_S,
-        lens: LensOf = unknown_lens,
-    ) -> None:
-        self._settings, self._idle_s, self._lens = settings, idle_s, lens
+    def __init__(self, settings: CameraSettings, command: Sequence[str] | None = None, idle_s: float = IDLE_S) -> None:
+        self._settings, self._idle_s = settings, idle_s
         self._command = tuple(command or ())
-        self._calibrating = False
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._worker: CameraWorker | None = None
@@ -125,20 +102,6 @@ class ChildCamera:
     def read_codes(self, deadline_s: float) -> tuple[str, ...]:
         """Look for bar codes within ``deadline_s`` seconds. Raises CameraFault."""
         return self._exchange(CodesRequest, self._codes, deadline_s)
-
-    def lens_shot(self, deadline_s: float, *, first: bool) -> LensShot:
-        """Take a burst of the mat and keep its corners within ``deadline_s``. Raises CameraFault and LensRefused."""
-        request = partial(LensRequest, step="first" if first else "next")
-        return self._exchange(request, self._lens_shot, deadline_s)
-
-    def fit_lens(self, deadline_s: float) -> LensFit:
-        """What the lens does by the shots so far, within ``deadline_s``. Raises CameraFault and LensRefused."""
-        return self._exchange(partial(LensRequest, step="fit"), self._lens_fit, deadline_s)
-
-    def renew(self) -> None:
-        """End the child after what is under way: the next one asks for the lens anew."""
-        with self._lock:
-            self._drop(gently=True)
 
     def close(self) -> None:
         """End the child, cutting short a shot that is under way; later shots raise CameraFault."""
@@ -213,7 +176,7 @@ class ChildCamera:
 
     def _start(self) -> CameraWorker:
         try:
-            return CameraWorker(self._command or child_command(self._settings, self._lens()))
+            return CameraWorker(self._command or child_command(self._settings))
         except OSError as error:
             raise CameraFault(
                 "broken", f"The camera program cannot be started ({error.strerror}): restart the station."
@@ -243,15 +206,6 @@ class ChildCamera:
         if not isinstance(answer, CodesSeen) or body:
             raise WireError("something else where codes were asked for")
         return answer.codes
-
-    def _lens_shot(self, answer: Answer, body: bytes) -> LensShot:
-        seen = _lens(answer)
-        self._calibrating = True  # also after a shot that does not count: the next one is on its way
-        return lens_shot(seen, body)
-
-    @staticmethod
-    def _lens_fit(answer: Answer, body: bytes) -> LensFit:
-        return lens_fit(_lens(answer), body)
 
     def _measured(self, answer: Answer, body: bytes) -> MatShot:
         if not isinstance(answer, MatMeasured):
@@ -292,7 +246,6 @@ class ChildCamera:
 
     def _drop(self, *, gently: bool) -> None:
         worker, self._worker = self._worker, None
-        self._calibrating = False
         if worker is not None and not worker.end(gently=gently):
             self._unreaped.append(worker)
         self._reap()
@@ -309,8 +262,7 @@ class ChildCamera:
     def _end_when_idle(self) -> None:
         # One timer for as long as a child runs: each firing either ends the child or waits for what is left.
         with self._lock:
-            stays = CALIBRATING_S if self._calibrating else self._idle_s
-            left = self._idle_since + stays - time.monotonic()
+            left = self._idle_since + self._idle_s - time.monotonic()
             self._timer = None
             if self._closed.is_set():
                 return
@@ -325,10 +277,4 @@ class ChildCamera:
 def _goods(answer: Answer) -> GoodsInspected:
     if not isinstance(answer, GoodsInspected):
         raise WireError("a picture where a verdict was asked for")
-    return answer
-
-
-def _lens(answer: Answer) -> LensSeen:
-    if not isinstance(answer, LensSeen):
-        raise WireError("something else where the lens was asked for")
     return answer

@@ -15,7 +15,6 @@ from typing import Annotated, Final, Literal, TypeAlias
 import msgspec
 
 from kiosk.base.json_reader import Unreadable, reader
-from kiosk.domain.lens import LensRefusal
 from kiosk.domain.mat_measures import MatQuality
 from kiosk.domain.verdict import Reason
 
@@ -43,7 +42,6 @@ MAX_CODE: Final = 300
 """Characters; longer than any scan may be, so that the scanner's own rule refuses it."""
 MAX_CODES: Final = 4
 """Of one frame: a label, and its neighbors."""
-MAX_VIEWS: Final = 100
 MAX_MEASURE: Final = 1_000_000
 MAX_VALUE: Final = 2**31 - 1
 MAX_COVERAGE_BP: Final = 10_000
@@ -97,17 +95,6 @@ class CodesRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=
 
     number: Number
     within_s: Seconds
-
-
-class LensRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="lens"):
-    """Take a burst and keep where the corners of the mat are: the "first" of a calibration forgets those of others.
-
-    "fit" takes none: it says what the lens does by all shots so far.
-    """
-
-    number: Number
-    within_s: Seconds
-    step: Literal["first", "next", "fit"]
 
 
 class ShotTaken(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="taken"):
@@ -208,38 +195,15 @@ class CodesSeen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="co
     codes: Annotated[tuple[Annotated[str, msgspec.Meta(max_length=MAX_CODE)], ...], msgspec.Meta(max_length=MAX_CODES)]
 
 
-class WireLens(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``kiosk.domain.lens.LensFit``."""
-
-    k1: float
-    k2: float
-    focal: float
-    width: Side
-    height: Side
-    error_px: float
-    plain_error_px: float
-    coverage: float
-
-
-class LensSeen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="lens"):
-    """No picture: how many shots are kept, the share of the frame between their corners, and what a step gave."""
-
-    number: Number
-    views: Annotated[int, msgspec.Meta(ge=0, le=MAX_VIEWS)]
-    coverage: Annotated[float, msgspec.Meta(ge=0, le=1)]
-    refused: LensRefusal | None = None
-    fit: WireLens | None = None
-
-
-Request: TypeAlias = ShotRequest | FileRequest | MeasureRequest | LookRequest | LensRequest | CodesRequest
-Answer: TypeAlias = ShotTaken | ShotRefused | GoodsInspected | MatMeasured | Looked | LensSeen | CodesSeen
+Request: TypeAlias = ShotRequest | FileRequest | MeasureRequest | LookRequest | CodesRequest
+Answer: TypeAlias = ShotTaken | ShotRefused | GoodsInspected | MatMeasured | Looked | CodesSeen
 
 _encoder = msgspec.json.Encoder()
 _answer: Callable[[bytes], Answer] = reader(
-    msgspec.json.Decoder[Answer](ShotTaken | ShotRefused | GoodsInspected | MatMeasured | Looked | LensSeen | CodesSeen)
+    msgspec.json.Decoder[Answer](ShotTaken | ShotRefused | GoodsInspected | MatMeasured | Looked | CodesSeen)
 )
 _request: Callable[[bytes], Request] = reader(
-    msgspec.json.Decoder[Request](ShotRequest | FileRequest | MeasureRequest | LookRequest | LensRequest | CodesRequest)
+    msgspec.json.Decoder[Request](ShotRequest | FileRequest | MeasureRequest | LookRequest | CodesRequest)
 )
 
 

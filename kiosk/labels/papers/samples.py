@@ -1,4 +1,4 @@
-"""Sample data of every label whose layout a technician may change. No code of a sample is one of the station's."""
+"""Sample data of every label that may have a layout of one's own. No code of a sample is one of the station's."""
 
 from __future__ import annotations
 

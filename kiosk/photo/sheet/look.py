@@ -18,7 +18,6 @@ from kiosk.photo.arrays import BgrImage
 from kiosk.photo.color import SHEET_WINDOW, find_correction, fit_light
 from kiosk.photo.cutout import lightness_and_chroma
 from kiosk.photo.frame_check import mean_luminance
-from kiosk.photo.lens import Lens
 from kiosk.photo.markers import SeenMarkers, SeenMat, fit_mat, see_markers
 from kiosk.photo.mat import INTERIOR
 from kiosk.photo.measures import Outline, motion, reach_in
@@ -58,15 +57,13 @@ class Looked:
     picture: BgrImage | None = None
 
 
-def look(frame: BgrImage, before: BgrImage | None = None, lens: Lens | None = None) -> Looked:
+def look(frame: BgrImage, before: BgrImage | None = None) -> Looked:
     """``before`` is ``small`` of the look before."""
     seen = bounded(frame)
-    if lens is not None:
-        seen = lens.straightened(seen)
     height, width = seen.shape[:2]
     middle = _at_most(seen, _LIGHT_WIDTH_PX)
     small = _at_most(middle, LOOK_WIDTH_PX)
-    mat = fit_mat(_at_full_size(see_markers(small), seen), lens.focal if lens else None)
+    mat = fit_mat(_at_full_size(see_markers(small), seen))
     if mat is None or not mat.shows(INTERIOR, width, height):
         level = mean_luminance(small)
         findings = (checks.check_frame_dark(level), checks.check_frame_bright(level))

@@ -10,7 +10,6 @@ from kiosk.domain.mat_measures import MatMeasure, MatMeasures, MatQuality
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.checks import COARSE_PX_PER_MM, RISE_PX, STRIPES, TILT_DEG, rise_at_usual_scale
 from kiosk.photo.color import SHEET_WINDOW, fit_light
-from kiosk.photo.lens import Lens
 from kiosk.photo.markers import SeenMat, fit_mat, see_markers
 from kiosk.photo.mat import CORNER_MARKERS, INTERIOR, MIN_CORNER_MARKERS
 from kiosk.photo.measures import stripes
@@ -32,13 +31,11 @@ class MeasuredMat:
     preview: BgrImage | None = None
 
 
-def measure_mat(frame: BgrImage, others: Sequence[BgrImage] = (), lens: Lens | None = None) -> MeasuredMat:
+def measure_mat(frame: BgrImage, others: Sequence[BgrImage] = ()) -> MeasuredMat:
     """The sharpest frame of a burst and its others; what shows no mat is measured, too: it has no markers."""
     frames = [bounded(one) for one in (frame, *others[:MAX_OTHERS]) if one.shape == frame.shape]
-    if lens is not None:
-        frames = [lens.straightened(one) for one in frames]
     seen = see_markers(frames[0])
-    mat = fit_mat(seen, lens.focal if lens else None)
+    mat = fit_mat(seen)
     if mat is None:
         # Markers that do not fit together, or those of another mat, count for nothing.
         count = seen.corner_markers if seen.corner_markers < MIN_CORNER_MARKERS else 0

@@ -10,13 +10,10 @@ from kiosk.simulators.camera.goods.produce import PRODUCE, Way
 from kiosk.simulators.camera.hand import Hand
 from kiosk.simulators.camera.mat import Picture
 from kiosk.simulators.camera.people import Face
-from kiosk.simulators.camera.pose import Pose
 from kiosk.simulators.camera.stage import StagePlan, draw_frame
 
 SCENES = (*PRODUCE, EMPTY)
 """The words after ``scene``: goods as they are brought, or the bare mat."""
-UPRIGHT = Pose()
-"""The mat as it usually lies, and a lens without distortion."""
 _WAYS = {Way.HEAP: 0, Way.BUNCH: 0, Way.SEVERAL: 1, Way.ONE: 1, Way.PILE: 2}
 """As what goods lie there when they may lie in several ways: the lowest."""
 
@@ -48,9 +45,9 @@ class View:
         return View(**{**asdict(self), word: True})
 
 
-def draw_view(view: View, seed: int = 0, pose: Pose = UPRIGHT) -> Picture:
+def draw_view(view: View, seed: int = 0) -> Picture:
     """The picture of the camera, 1920 x 1080. Raises KeyError for a scene that is not in SCENES."""
-    plan = StagePlan(goods=_goods(view.scene, seed), pose=pose, seed=seed)
+    plan = StagePlan(goods=_goods(view.scene, seed), seed=seed)
     for word in view.faults:
         plan = SPOILS[word](plan)
     return draw_frame(plan)

@@ -12,8 +12,7 @@ import threading
 from functools import lru_cache
 from pathlib import Path
 
-from kiosk.simulators.camera.pose import Pose
-from kiosk.simulators.camera.scenes import SCENES, UPRIGHT, View, draw_view
+from kiosk.simulators.camera.scenes import SCENES, View, draw_view
 from kiosk.simulators.faults import BadFaultWord, parse_fault
 
 FILE_NAME = "scene.jpg"
@@ -23,13 +22,12 @@ _QUALITY = 92
 class CameraSimulator:
     """Writes ``directory/scene.jpg`` at once and after each command, always whole; safe to call from any thread.
 
-    A picture takes some tenths of a second to draw. Equal seeds give equal pictures. ``pose`` is how the mat lies and
-    what the lens does to straight lines.
+    A picture takes some tenths of a second to draw. Equal seeds give equal pictures.
     """
 
-    def __init__(self, directory: Path, scene: str = "badam", seed: int = 0, pose: Pose = UPRIGHT) -> None:
+    def __init__(self, directory: Path, scene: str = "badam", seed: int = 0) -> None:
         self._file = directory / FILE_NAME
-        self._seed, self._pose = seed, pose
+        self._seed = seed
         self._lock = threading.Lock()
         self._view = View(scene)
         self._frozen = False
@@ -62,12 +60,6 @@ class CameraSimulator:
             else:
                 self._look(View(argument) if word == "scene" else self._view.spoilt(word), word)
 
-    def lay(self, pose: Pose) -> None:
-        """The mat lies another way from now on, with what is on it."""
-        with self._lock:
-            self._pose = pose
-            self._look(self._view, "")
-
     def _unplug(self) -> None:
         self._plugged = self._frozen = False
         self._file.unlink(missing_ok=True)
@@ -81,15 +73,15 @@ class CameraSimulator:
 
     def _write(self, view: View) -> None:
         part = self._file.with_suffix(".part")
-        part.write_bytes(_picture(view, self._seed, self._pose))
+        part.write_bytes(_picture(view, self._seed))
         part.replace(self._file)
 
 
 @lru_cache(maxsize=16)  # of half a megabyte: the goods of a demonstration come again and again
-def _picture(view: View, seed: int, pose: Pose) -> bytes:
+def _picture(view: View, seed: int) -> bytes:
     import cv2
 
-    written, data = cv2.imencode(".jpg", draw_view(view, seed, pose), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    written, data = cv2.imencode(".jpg", draw_view(view, seed), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     if not written:
         raise OSError("OpenCV could not encode the scene")
     return data.tobytes()

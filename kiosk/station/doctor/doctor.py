@@ -16,7 +16,6 @@ from kiosk.station.doctor.finding import Finding, Verdict, broken
 from kiosk.station.doctor.liveness import PageWatch, ScaleWatch, ScannerWatch
 from kiosk.station.doctor.ports import Examined
 from kiosk.station.health import Part
-from kiosk.station.photos.lens_calibration import LensCalibration
 from kiosk.station.ports import Configuration
 from kiosk.station.scale.keys import ScaleKeys
 from kiosk.station.update.updates import Updates
@@ -32,8 +31,8 @@ class Equipment:
 
     ``parts`` are the health's; ``more`` are findings of others, such as the scale's standing; ``on_event`` wakes
     whoever waits for a paper or an event; ``end_lamp_test`` lets the lamps show the station's own state again.
-    ``scale_keys`` are those of the running scale, ``lens`` the calibration of the camera that is set up, ``updates``
-    are there on a machine that can be updated, ``catalogs`` are the goods on sticks.
+    ``scale_keys`` are those of the running scale, ``updates`` are there on a machine that can be updated,
+    ``catalogs`` are the goods on sticks.
     """
 
     config: Configuration
@@ -49,7 +48,6 @@ class Equipment:
     on_event: Callable[[], None] = lambda: None
     end_lamp_test: Callable[[], None] = lambda: None
     scale_keys: ScaleKeys | None = None
-    lens: LensCalibration | None = None
     updates: Updates | None = None
     catalogs: CatalogsOnSticks | None = None
 

@@ -27,7 +27,6 @@ from kiosk.station.doctor.photos_mark import PhotosMark, pictures
 from kiosk.station.doctor.records import records
 from kiosk.station.doctor.updates_mark import updates
 from kiosk.station.parcels.pickup_key import CREDENTIALS, PickupKey, place_of
-from kiosk.station.photos.lens_file import LensFile, LensWord
 from kiosk.station.photos.space import KEPT_FREE_BYTES
 from kiosk.station.ports import Configuration
 from kiosk.station.settings import StationSettings
@@ -88,8 +87,6 @@ def findings(config: Configuration, moment: Moment, environ: Mapping[str, str] =
     if (row := updates(config)) is not None:
         yield row
     yield _looked("backup", lambda: backup(env))
-    if config.camera is not None and config.camera.kind != "none":
-        yield lens(LensFile(data, config.camera))
     services = box.findings(box.Place(data, moment, _SYSTEMD, environ))
     yield from (row for row in services if row.device != "unit_relay" or config.relay is not None)
 
@@ -109,17 +106,6 @@ def _looked(device: str, look_at: Callable[[], Finding], *, needed: bool = False
         return look_at()
     except OSError as error:
         return unreadable(device, error, needed=needed)
-
-
-def lens(file: LensFile) -> Finding:
-    """Whether the camera's lens is calibrated, and since when. Without that shots are as good as the lens is."""
-    known = file.look()
-    if known.word in (LensWord.DAMAGED, LensWord.OTHER):
-        values = {"place": str(file.place)}
-        return Finding("lens", True, False, Verdict.WARN, f"lens_{known.word.value}", values=values)
-    if known.fit is None:
-        return Finding("lens", False, None, word="lens_none")
-    return Finding("lens", True, True, word="lens_known", values={"day": known.day})
 
 
 def database(station: StationSettings) -> tuple[Look | None, Finding]:

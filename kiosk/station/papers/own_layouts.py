@@ -1,4 +1,4 @@
-"""The layouts a village has changed: files in the station's data folder that stand in place of the shipped ones."""
+"""A village's own layouts: files in the station's data folder that stand in place of the shipped ones."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.base.files import write_durably
-from kiosk.labels.label_page import LabelContent
-from kiosk.labels.layout import LABELS, LabelLayout, Layouts, parse_label, shipped_text
+from kiosk.labels.layout import LABELS, LabelLayout, Layouts, parse_label, shipped_layout, shipped_text
 from kiosk.labels.layout_check import check
 from kiosk.labels.typesetting.fonts import FontProblem
 
@@ -19,9 +18,9 @@ LAYOUTS: Final = "layouts"
 
 
 class OwnLayouts:
-    """One file a kind. What is kept was read by the same rules as the shipped ones, and holds only known fields.
+    """One file a kind, read at the start by the same rules as the shipped ones.
 
-    A file that cannot be read is named in the log, and the shipped layout is used.
+    A file that cannot be read or breaks a rule is named in the log, and the shipped layout is used.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -29,7 +28,7 @@ class OwnLayouts:
         self._used: dict[str, LabelLayout] = {}
         self._damaged: dict[str, Exception] = {}
         self.layouts = Layouts(self._used)
-        """Follows what is kept and put back."""
+        """Follows what is chosen and put back."""
         for kind in LABELS:
             try:
                 self._used[kind] = _judged(kind, self._file(kind).read_text(encoding="utf-8"))
@@ -47,17 +46,11 @@ class OwnLayouts:
         """Why the station's own one is not used; None where it is, or there is none."""
         return self._damaged.get(kind)
 
-    def text(self, kind: str) -> str:
-        """What is used now, or cannot be. Raises KeyError for a kind there is none of, OSError."""
-        if not self.is_own(kind):
-            return shipped_text(kind)
-        return self._file(kind).read_text(encoding="utf-8", errors="replace")
-
-    def keep(self, kind: str, text: str, sample: LabelContent) -> None:
-        """Use ``text`` from now on. Raises what ``check`` raises, and OSError."""
-        layout = check(kind, text, sample)
+    def choose(self, kind: str, name: str) -> None:
+        """Use the shipped layout ``name`` for this kind from now on. Raises KeyError for an unknown one, OSError."""
+        layout = shipped_layout(name)
         self._folder.mkdir(parents=True, exist_ok=True)
-        write_durably(self._file(kind), text.encode())
+        write_durably(self._file(kind), shipped_text(name).encode())
         self._used[kind] = layout
         self._damaged.pop(kind, None)
 
@@ -72,7 +65,7 @@ class OwnLayouts:
 
 
 def _judged(kind: str, text: str) -> LabelLayout:
-    """As when it is kept: an earlier version may have kept what hides a weight. Raises what ``check`` raises."""
+    """Raises what ``check`` raises."""
     from kiosk.labels.papers.samples import SAMPLES  # most stations have no layout of their own
 
     try:

@@ -9,14 +9,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from kiosk.devices.camera.child.__main__ import PhotoPipeline, make_source
+from kiosk.devices.camera.child.__main__ import make_source
 from kiosk.devices.camera.child.content import UnreadablePicture
 from kiosk.devices.camera.child.image_file import ImageFileSource
 from kiosk.devices.camera.child.judging import FIXED_S, Judge
@@ -32,8 +32,6 @@ from kiosk.devices.camera.wire import (
     Answer,
     FileRequest,
     GoodsInspected,
-    LensRequest,
-    LensSeen,
     Looked,
     LookRequest,
     MatMeasured,
@@ -42,7 +40,6 @@ from kiosk.devices.camera.wire import (
     ShotRequest,
     ShotTaken,
     WireFinding,
-    WireLens,
     WireMatMeasure,
     WireMeasures,
     pack,
@@ -50,16 +47,11 @@ from kiosk.devices.camera.wire import (
     unpack_prefix,
 )
 from kiosk.devices.ports import CameraFault
-from kiosk.domain.lens import LensFit, LensRefusal, LensRefused
 from kiosk.domain.mat_measures import MatMeasure, MatMeasures, MatQuality
 from kiosk.domain.verdict import Finding, Measures, Reason, Verdict
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.codec import decode_picture, metadata_markers
-from kiosk.photo.lens import Lens
 from kiosk.photo.pictures import likeness
-from kiosk.photo.sheet import look as photo_look
-
-LENS = LensFit(-0.12, 0.01, 0.83, 1920, 1080, 0.2, 2.4, 0.8)
 
 
 def picture(seed: int = 0, level: int = 255) -> BgrImage:
@@ -138,23 +130,6 @@ class FakeLook:
     picture: BgrImage | None = field(default_factory=lambda: NATURAL)
 
 
-class FakeCalibration:
-    """Every frame counts but one; two of them make a fit."""
-
-    def __init__(self) -> None:
-        self.views, self.coverage = 0, 0.0
-
-    def add(self, frame: BgrImage, others: Sequence[BgrImage] = ()) -> None:
-        if np.array_equal(frame, picture(2)):
-            raise LensRefused(LensRefusal.MOVING)
-        self.views, self.coverage = self.views + 1, 0.5
-
-    def fit(self) -> LensFit:
-        if self.views < 2:
-            raise LensRefused(LensRefusal.FEW)
-        return LENS
-
-
 class FakePipeline:
     """Says what it was told, and remembers what it was shown."""
 
@@ -170,9 +145,6 @@ class FakePipeline:
         self.shown: list[tuple[BgrImage, Sequence[BgrImage]]] = []
         self.cut = 0
         self.looks, self.befores = list(looks), list[BgrImage | None]()
-
-    def calibration(self) -> FakeCalibration:
-        return FakeCalibration()
 
     def look(self, frame: BgrImage, before: BgrImage | None) -> FakeLook:
         self.befores.append(before)
@@ -431,40 +403,6 @@ def test_a_look_stays_small_whatever_is_on_the_mat() -> None:
     ((answer, body),), _ = converse(FakeSource(picture()), pack(LookRequest(1, 1.0)), pipeline)
     assert isinstance(answer, Looked)
     assert 0 < len(body) <= MAX_LOOK
-
-
-def test_the_lens_is_measured_shot_by_shot_and_no_picture_leaves() -> None:
-    steps = ("fit", "next", "first", "next", "next", "next", "fit", "first")
-    requests = b"".join(pack(LensRequest(number, 1.0, step)) for number, step in enumerate(steps, 1))  # type: ignore[arg-type]
-    source = FakeSource(
-        picture(), picture(1), picture(2), CameraFault("black", "take off the cap"), picture(4), picture(5)
-    )
-    said, _ = converse(source, requests)
-    assert [body for _, body in said] == [b""] * len(steps)
-    assert [answer for answer, _ in said] == [
-        LensSeen(1, 0, 0.0, LensRefusal.FEW),
-        LensSeen(2, 1, 0.5),
-        LensSeen(3, 1, 0.5),
-        LensSeen(4, 1, 0.5, LensRefusal.MOVING),
-        ShotRefused(5, "black", "take off the cap"),
-        LensSeen(6, 2, 0.5),
-        LensSeen(7, 2, 0.5, None, WireLens(-0.12, 0.01, 0.83, 1920, 1080, 0.2, 2.4, 0.8)),
-        LensSeen(8, 1, 0.5),
-    ]
-
-
-def test_a_lens_is_taken_out_of_frames_of_its_own_size_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    lenses: list[Lens | None] = []
-
-    def look(frame: BgrImage, before: BgrImage | None, lens: Lens | None) -> FakeLook:
-        lenses.append(lens)
-        return FakeLook()
-
-    monkeypatch.setattr(photo_look, "look", look)
-    small = replace(LENS, width=80, height=60)
-    for fit in (None, LENS, small):
-        PhotoPipeline(fit).look(picture(), None)
-    assert lenses == [None, None, Lens(LENS.k1, LENS.k2, LENS.focal)]
 
 
 def test_measures_outside_the_bounds_are_brought_into_them() -> None:

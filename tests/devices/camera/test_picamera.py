@@ -14,7 +14,7 @@ from kiosk.devices.camera.process import ChildCamera
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.ports import CameraFault
 from kiosk.photo.arrays import BgrImage
-from kiosk.simulators.camera.picamera import SimulatedPicamera, put_on
+from tests.devices.camera.picamera import SimulatedPicamera, put_on
 
 WIDTH, HEIGHT = 320, 240
 SETTINGS = CameraSettings("picamera2", "0", WIDTH, HEIGHT, mains_hz=60)

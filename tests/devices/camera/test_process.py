@@ -26,8 +26,7 @@ from kiosk.devices.camera.process import ChildCamera, child_command
 from kiosk.devices.camera.settings import CameraKind, CameraSettings
 from kiosk.devices.camera.wire import Looked, WireError, WirePicture
 from kiosk.devices.camera.worker import CameraWorker
-from kiosk.devices.ports import CameraFault, GaveWay, GoodsShot, LensShot, MatShot
-from kiosk.domain.lens import LensFit, LensRefusal, LensRefused
+from kiosk.devices.ports import CameraFault, GaveWay, GoodsShot, MatShot
 from kiosk.domain.mat_measures import MatMeasure, MatMeasures, MatQuality
 from kiosk.domain.verdict import Finding, Measures, Reason, Verdict
 from kiosk.photo.codec import metadata_markers
@@ -519,67 +518,6 @@ def test_a_child_that_lies_about_the_mat_is_a_fault(make: Make, script: str) -> 
     camera = make(answer=script)
     with pytest.raises(CameraFault) as caught:
         camera.measure(PATIENT_S)
-    assert (caught.value.code, camera.child_pid) == ("broken", None)
-
-
-FIT = "fit=WireLens(-0.12, 0.01, 0.83, 1920, 1080, 0.2, 2.4, 0.8)"
-
-
-def test_the_lens_is_measured_and_the_child_that_follows_gets_it(tmp_path: Path) -> None:
-    file, asked = scene(tmp_path / "scene.jpg"), list[str]()
-
-    def unknown() -> None:
-        asked.append("lens")
-
-    camera = ChildCamera(CameraSettings("file", str(file)), lens=unknown)
-    try:
-        for first in (True, False):
-            with pytest.raises(LensRefused) as caught:
-                camera.lens_shot(PATIENT_S, first=first)
-            assert caught.value.refusal is LensRefusal.MAT
-        with pytest.raises(LensRefused) as caught:
-            camera.fit_lens(PATIENT_S)
-        assert caught.value.refusal is LensRefusal.FEW
-        assert asked == ["lens"]
-        camera.renew()
-        assert camera.child_pid is None
-        camera.shoot(PATIENT_S)
-        assert asked == ["lens", "lens"], "the child that follows gets what is known then"
-    finally:
-        camera.close()
-
-
-def test_between_two_shots_of_a_calibration_the_child_stays(make: Make) -> None:
-    script = f"say(pack(LensSeen(ask().number, 1, 0.5))); say(pack(LensSeen(ask().number, 1, 0.5, {FIT}))); ask()"
-    camera = make(script, idle_s=0.05)
-    assert camera.lens_shot(PATIENT_S, first=True) == LensShot(1, 0.5)
-    pid, timer = camera.child_pid, camera._timer
-    wait_until(lambda: camera._timer is not timer)
-    assert camera.fit_lens(PATIENT_S) == LensFit(-0.12, 0.01, 0.83, 1920, 1080, 0.2, 2.4, 0.8)
-    assert camera.child_pid == pid
-
-
-@pytest.mark.parametrize(
-    "shot, answer",
-    [
-        (True, f"LensSeen(n, 1, 0.5, {FIT})"),
-        (True, "LensSeen(n, 1, 0.5), JPEG"),
-        (True, "LensSeen(n, 1, 1.5)"),
-        (True, "LensSeen(n, -1, 0.5)"),
-        (True, "LensSeen(n + 1, 1, 0.5)"),
-        (True, "mat(n), JPEG"),
-        (False, "LensSeen(n, 6, 0.5)"),
-        (False, f"LensSeen(n, 6, 0.5, {FIT}), JPEG"),
-        (False, "LensSeen(n, 6, 0.5, fit=WireLens(-3.0, 0.0, 0.8, 64, 48, 0.2, 2.4, 0.8))"),
-        (False, "LensSeen(n, 6, 0.5, fit=WireLens(float('nan'), 0.0, 0.8, 64, 48, 0.2, 2.4, 0.8))"),
-        (False, "LensSeen(n, 6, 0.5, fit=WireLens(-0.1, 0.0, 0.8, 64, 48, 2.5, 2.4, 0.8))"),
-        (False, "ShotTaken(n, 64, 48), JPEG"),
-    ],
-)
-def test_a_child_that_lies_about_the_lens_is_a_fault(make: Make, shot: bool, answer: str) -> None:
-    camera = make(f"n = ask().number; say(pack({answer}))")
-    with pytest.raises(CameraFault) as caught:
-        camera.lens_shot(PATIENT_S, first=True) if shot else camera.fit_lens(PATIENT_S)
     assert (caught.value.code, camera.child_pid) == ("broken", None)
 
 

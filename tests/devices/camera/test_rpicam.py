@@ -17,7 +17,7 @@ from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.ports import CameraFault
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.codec import metadata_markers
-from kiosk.simulators.camera import rpicam_still
+from tests.devices.camera import rpicam_still
 
 WIDTH, HEIGHT = 320, 240
 SETTINGS = CameraSettings("rpicam", "0", WIDTH, HEIGHT)

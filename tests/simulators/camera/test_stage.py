@@ -14,12 +14,12 @@ from kiosk.domain.verdict import Reason
 from kiosk.simulators.camera.goods.layout import EMPTY, Goods
 from kiosk.simulators.camera.goods.produce import FLAT, PRODUCE, Way
 from kiosk.simulators.camera.light import Light, Sensor
-from kiosk.simulators.camera.plans import FAULTY, faulty_plan_of, plan_of
 from kiosk.simulators.camera.pose import Pose
 from kiosk.simulators.camera.stage import Stage, StagePlan, draw_frame, draw_stage, lay_file, next_shot
 from tests.depth import many
 from tests.each import each
 from tests.simulators.camera.looks import INTERIOR, MARKERS_AT, edge_rise_px, faces, markers, rectify
+from tests.simulators.camera.plans import FAULTY, faulty_plan_of, plan_of
 
 PLAIN = StagePlan(light=Light(vignette=0), pose=Pose(tilt_deg=0, roll_deg=0, zoom=0.97), sensor=Sensor(0.35, 0.5, 97))
 """Evenly lit, from straight above: what is seen is what was drawn."""

@@ -12,7 +12,6 @@ from typing import Final
 import msgspec
 from sqlalchemy import select
 
-from kiosk.domain.corrected_time import ClockOffset, WrittenAt, clock_offset, corrected_time
 from kiosk.domain.events import EpochStarted, IntakeConfirmed, IntakeVoided
 from kiosk.domain.moment import ClockQuality
 from kiosk.messaging.contract.envelope import EVENT_TYPES
@@ -21,6 +20,7 @@ from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.times import told
 from kiosk.sorting_center.ledger.schema import event as event_table
 from kiosk.sorting_center.reports import Figures
+from tests.sorting_center.reports.corrected_time import ClockOffset, WrittenAt, clock_offset, corrected_time
 from tests.sorting_center.reports.ledgers import ZONE, ClockedStation, closed
 from tests.sorting_center.stations import believed, of_weight
 

@@ -23,5 +23,4 @@ DEVICES = [
     "link",
     "center",
     "backup",
-    "lens",
 ]

@@ -85,7 +85,6 @@ def test_a_station_in_order_has_nothing_to_do(well: Clinic) -> None:
     assert [row.device for row in found] == DEVICES
     assert {row.device: row.word for row in found if row.word != "fine"} == {
         "backup": "kit_none",
-        "lens": "lens_none",
     }
     assert all(row.ok for row in found)
     assert not broken(found)
@@ -94,7 +93,6 @@ def test_a_station_in_order_has_nothing_to_do(well: Clinic) -> None:
 def test_a_new_station_is_told_what_it_lacks(clinic: Clinic) -> None:
     assert clinic.rows() == {
         **dict.fromkeys(DEVICES, ("ok", "fine")),
-        "lens": ("ok", "lens_none"),
         "scale": ("fail", "scale_missing"),
         "catalog": ("fail", "catalog_none"),
         "people": ("fail", "people_none"),

@@ -16,7 +16,6 @@ import pytest
 
 from kiosk.devices.ports import Scale, ScaleListener
 from kiosk.domain.clerk import Role
-from kiosk.domain.corrected_time import WrittenAt, clock_offset, corrected_time
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.intake import Intake
 from kiosk.domain.metrology.pan_journal import Before, Left, PanNote, UnbookedWhy
@@ -38,6 +37,7 @@ from kiosk.station.scale.settings import MetrologySettings
 from kiosk.station.service import Hardware, ServiceSettings, StationService
 from kiosk.store import DiskFull, Stamp, Store
 from kiosk.store.records import CheckRow, ScaleContent
+from tests.sorting_center.reports.corrected_time import WrittenAt, clock_offset, corrected_time
 from tests.station.fakes import CATALOG, PROFILE, STAMP, walking
 from tests.station.hardware import WAIT_S, Heard
 from tests.station.test_service import NOW, FakeScale, settings

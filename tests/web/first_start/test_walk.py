@@ -283,7 +283,7 @@ def doctor_rows(finger: Finger) -> dict[str, str]:
 
 
 DOCTOR = (
-    *("settings", "station", "scale", "printer_label", "printer_receipt", "camera", "lens", "scanner", "panel"),
+    *("settings", "station", "scale", "printer_label", "printer_receipt", "camera", "scanner", "panel"),
     *(
         "page",
         "database",

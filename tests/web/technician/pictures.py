@@ -14,7 +14,7 @@ from kiosk.web.settings import WebSettings
 from tests.station.doctor.clinic import Clinic
 from tests.web import browsing
 from tests.web.first_start.pictures import slim
-from tests.web.technician.screens import PAGES, app_of, calibrate, shoot, telling_clinic
+from tests.web.technician.screens import PAGES, app_of, shoot, telling_clinic
 
 PANEL = WebSettings(800, 480, 7.0)
 
@@ -22,7 +22,6 @@ PANEL = WebSettings(800, 480, 7.0)
 def draw(browser: Browser, clinic: Clinic, path: str, folder: Path) -> None:
     """A picture of the page in each language."""
     name = "-".join(["technician", *path.strip("/").replace("?", "/").replace("=", "/").split("/")]).strip("-")
-    calibrate(clinic, path)
     with browsing.screen(browser, []) as screen:
         for language in LANGUAGES:
             app = app_of(clinic, PANEL)

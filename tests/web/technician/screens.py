@@ -15,15 +15,12 @@ from jinja2 import StrictUndefined
 from kiosk.devices.ports import PrinterFault
 from kiosk.devices.scale.command import COMMANDS
 from kiosk.domain.clerk import Role
-from kiosk.domain.lens import LensRefusal, LensRefused
 from kiosk.station.catalog import on_stick
 from kiosk.station.catalog.file import parse_catalog
 from kiosk.station.catalog.on_stick import CatalogsOnSticks
 from kiosk.station.clerk.access import Access, Session
 from kiosk.station.clerk.people import Person
 from kiosk.station.doctor import environment as doctor_place
-from kiosk.station.photos.lens_calibration import SHOTS, LensCalibration
-from kiosk.station.photos.lens_file import LensFile
 from kiosk.station.scale.keys import ScaleKeys
 from kiosk.station.update.updates import Updates
 from kiosk.web import guard, roles
@@ -31,27 +28,23 @@ from kiosk.web.factory import _FILTERS, ServedApp
 from kiosk.web.first_start.app import NoStreams
 from kiosk.web.settings import WebSettings
 from kiosk.web.technician import goods, layouts, people, technical, update
-from kiosk.web.technician import lens as lens_pages
 from kiosk.web.technician import routes as technician
 from tests.station.counter.rig import PINS
 from tests.station.doctor.clinic import Clinic
 from tests.station.fakes import Rig
-from tests.station.photos.test_lens import FakeLensCamera
 from tests.station.scale.test_keys import FakeScale
 from tests.station.update.test_station_side import FakeJournal, FakeQuiet, FullShelf
 from tests.store.village import CATALOG
 from tests.web.scale_worth import LONGEST, give_scale
 
-LENS: Final = ("/lens", "/lens?shot", "/lens?refused", "/lens?kept", "/lens?failed")
-"""The same page; what stands behind the mark says how far the calibration is, see ``calibrate``."""
 STICK: Final = Path("/run/kiosk-media/TECHNICIAN-sda1")
 GOODS: Final = (
     *("/goods", "/goods?page=2", "/goods?done=1", f"/goods?file={STICK}/dearer.json", f"/goods?file={STICK}/same.json"),
     *(f"/goods?file={STICK}/dearer.json&page=2", f"/goods?file={STICK}/broken.json", "/goods?file=gone"),
 )
 PAGES: Final = (
-    *("", "/tests", "/scale", "/scale?told=unconfirmed", "/shot", *LENS),
-    *("/lamps", "/care", "/layouts", "/events", "/epoch", "/about", "/update"),
+    *("", "/tests", "/scale", "/scale?told=unconfirmed", "/shot"),
+    *("/lamps", "/care", "/layouts", "/layouts?kind=bag&other=small", "/events", "/epoch", "/about", "/update"),
     *GOODS,
     *("/people", "/people?page=2&done=1", "/people/new", "/people/new?letters=ug", "/people/pin?number=03"),
     *("/people/person?number=03", "/people/person?number=03&close=1"),
@@ -120,25 +113,6 @@ def telling_clinic(folder: Path, template: Path) -> Iterator[Clinic]:
         clinic.store.close()
 
 
-def calibrate(clinic: Clinic, page: str) -> None:
-    """Bring the calibration of the lens to where a page of LENS shows it."""
-    camera = FakeLensCamera()
-    clinic.equipment.lens = lens = LensCalibration(
-        camera, LensFile(clinic.settings.data, clinic.config.camera), lambda: "2026-11-28"
-    )
-    lens.forget()
-    if page in LENS[1:]:
-        lens.begin()
-    if page == "/lens?refused":
-        camera.faults = [LensRefused(LensRefusal.MAT)]
-        lens.shoot(1)
-    if page == "/lens?failed":
-        camera.fit = LensRefused(LensRefusal.COVERAGE)
-    if page in LENS[3:]:
-        for number in range(1, SHOTS + 1):
-            lens.shoot(number)
-
-
 def app_of(clinic: Clinic, settings: WebSettings) -> ServedApp:
     app = ServedApp("kiosk.web", NoStreams())
     app.jinja_env.undefined = StrictUndefined
@@ -151,7 +125,6 @@ def app_of(clinic: Clinic, settings: WebSettings) -> ServedApp:
             [
                 technician.NEEDS,
                 technical.NEEDS,
-                lens_pages.NEEDS,
                 layouts.NEEDS,
                 update.NEEDS,
                 goods.NEEDS,
@@ -162,7 +135,6 @@ def app_of(clinic: Clinic, settings: WebSettings) -> ServedApp:
     )
     app.register_blueprint(technical.blueprint(cast(Any, clinic), settings, cast(Any, None)))
     app.register_blueprint(technician.blueprint(cast(Any, clinic), settings, clinic.doctor))
-    app.register_blueprint(lens_pages.blueprint(settings, clinic.doctor))
     app.register_blueprint(layouts.blueprint(settings, clinic.doctor))
     app.register_blueprint(update.blueprint(settings, clinic.doctor))
     app.register_blueprint(goods.blueprint(settings, clinic.doctor))

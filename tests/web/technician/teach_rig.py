@@ -25,7 +25,7 @@ from kiosk.web import guard, roles
 from kiosk.web.factory import _FILTERS, ServedApp
 from kiosk.web.first_start.app import NoStreams
 from kiosk.web.settings import WebSettings
-from kiosk.web.technician import goods, lens, teach, technical, update
+from kiosk.web.technician import goods, teach, technical, update
 from kiosk.web.technician import routes as technician
 from tests.devices.scale.rig import QUICK, FairClock
 from tests.station.doctor.clinic import Clinic
@@ -144,13 +144,12 @@ def app_of(clinic: Clinic, settings: WebSettings, can_teach: Teach | None = None
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(_FILTERS)
     guard.install(app)
-    needs = roles.merge([technician.NEEDS, technical.NEEDS, teach.NEEDS, lens.NEEDS, update.NEEDS, goods.NEEDS])
+    needs = roles.merge([technician.NEEDS, technical.NEEDS, teach.NEEDS, update.NEEDS, goods.NEEDS])
     roles.install(app, needs, lambda token: Session(token, PEOPLE[token]) if token in PEOPLE else None)
     app.register_error_handler(roles.Denied, lambda error: ("", 403))
     app.register_blueprint(technical.blueprint(cast(Any, clinic), settings, cast(Any, None)))
     app.register_blueprint(technician.blueprint(cast(Any, clinic), settings, clinic.doctor))
     app.register_blueprint(teach.blueprint(can_teach, settings))
-    app.register_blueprint(lens.blueprint(settings, clinic.doctor))
     app.register_blueprint(update.blueprint(settings, clinic.doctor))
     app.register_blueprint(goods.blueprint(settings, clinic.doctor))
     return app

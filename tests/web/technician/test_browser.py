@@ -20,7 +20,7 @@ from tests.station.doctor.clinic import Clinic, reading
 from tests.station.fakes import Rig
 from tests.station.scale.test_keys import FakeScale
 from tests.web import browsing
-from tests.web.technician.screens import PAGES, app_of, calibrate, shoot, telling_clinic
+from tests.web.technician.screens import PAGES, app_of, shoot, telling_clinic
 
 PANELS = (WebSettings(800, 480, 7.0), WebSettings(1366, 768, 15.6))
 SMALLEST_MM = 12.0
@@ -119,7 +119,6 @@ def test_fingers_and_eyes(browser: Browser, clinic: Clinic) -> None:
     said: list[str] = []
     with browsing.screen(browser, said) as screen:
         for path, seen_on in looks(PAGES, PANELS, list(LANGUAGES)):
-            calibrate(clinic, path)
             for number, (panel, language) in enumerate(seen_on):
                 app = app_of(clinic, panel)
                 if path == "/shot":
@@ -174,47 +173,6 @@ def test_a_touch_zeroes_the_scale_once(browser: Browser, clinic: Clinic) -> None
         page.get_by_role("button", name="Zero", exact=True).tap()
         expect(page.get_by_role("alert")).to_contain_text("Empty it")
     assert scale.sent == ["zero"]
-
-
-def test_a_layout_is_drawn_while_it_is_typed(browser: Browser, clinic: Clinic) -> None:
-    """One question at a time, the last rows last; what is broken says why and leaves the last good picture."""
-    settings = PANELS[0]
-    with served(clinic, settings) as url, opened(browser, url, settings, "en") as (page, _):
-        page.clock.install()
-        page.goto(f"{url}/layouts")
-        rows, picture, why = page.locator(".layout-text"), page.locator(".layout-picture"), page.get_by_role("alert")
-        shipped, asked = rows.input_value(), list[Route]()
-
-        def pause_after(*widths: str) -> None:
-            for width in widths:
-                rows.fill(shipped.replace("width = 60", f"width = {width}"))
-            page.clock.run_for(300)
-
-        def hold_the_first(route: Route) -> None:
-            asked.append(route)
-            if len(asked) > 1:
-                route.continue_()
-
-        page.route("**/layouts/draw", hold_the_first)
-        with page.expect_request("**/layouts/draw"):
-            pause_after("6", "61")
-        pause_after("", "6", "6x")
-        pause_after("62")
-        assert len(asked) == 1
-        with page.expect_request("**/layouts/draw") as last:
-            asked[0].continue_()
-        assert "width+%3D+62" in (last.value.post_data or "")
-        expect(picture).to_have_js_property("naturalWidth", 62 * 8)
-        expect(picture).to_have_class("layout-picture")
-        assert len(asked) == 2
-        expect(page.get_by_role("status")).to_contain_text("Not kept yet")
-        expect(why).to_have_count(0)
-        pause_after("6")
-        expect(why).to_contain_text("reaches over the edge of the label")
-        expect(picture).to_have_js_property("naturalWidth", 62 * 8)
-        pause_after("60")
-        expect(why).to_have_count(0)
-        expect(picture).to_have_js_property("naturalWidth", 480)
 
 
 def test_somebody_is_taken_on_by_touch(browser: Browser, clinic: Clinic) -> None:

@@ -1,4 +1,4 @@
-"""The page of a layout: a technician's alone, with sample data, and what is refused comes back with its reason."""
+"""The page of labels: sample data, the layouts that are shipped, and why an own one is not used."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ from kiosk.web.factory import _FILTERS
 from kiosk.web.settings import WebSettings
 from kiosk.web.technician import layouts, technical
 from kiosk.web.technician import routes as technician
+from tests.each import each
 from tests.station.doctor.clinic import Clinic
 
 HOME = layouts.HOME
@@ -87,8 +88,17 @@ def bag_width(clinic: Clinic) -> float:
     return clinic.own_layouts.layouts.of("bag").width
 
 
-def seen(client: FlaskClient, kind: str) -> Image.Image:
-    answer = client.get(f"{HOME}.png?kind={kind}")
+def restarted(clinic: Clinic, bag: bytes) -> FlaskClient:
+    """With this file as the station's own layout of a bag."""
+    folder = clinic.settings.data / "layouts"
+    folder.mkdir(exist_ok=True)
+    (folder / "bag_60x40.toml").write_bytes(bag)
+    clinic.own_layouts = OwnLayouts(folder)
+    return client_of(clinic, clinic.doctor)
+
+
+def seen(client: FlaskClient, kind: str, other: str = "") -> Image.Image:
+    answer = client.get(f"{HOME}.png?kind={kind}&other={other}")
     assert (answer.status_code, answer.mimetype) == (200, "image/png")
     return Image.open(io.BytesIO(answer.data))
 
@@ -100,54 +110,45 @@ def test_every_kind_in_every_language_with_its_picture(client: FlaskClient) -> N
             page = client.get(f"{HOME}?kind={kind}")
             assert page.status_code == 200
             assert load(language).text(f"technician.layouts.kind.{kind}") in unescape(page.text)
-            assert shipped_text(kind).splitlines()[-1] in unescape(page.text)
+            assert load(language).text("technician.layouts.as_shipped") in unescape(page.text)
+            assert "<textarea" not in page.text
     for kind in SAMPLES:
         layout = shipped_layout(kind)
         assert seen(client, kind).size == (round(layout.width * 8), round(layout.height * 8))
-    assert client.get(f"{HOME}?kind=poster").status_code == client.get(f"{HOME}.png?kind=poster").status_code == 404
 
 
-def test_looked_at_then_kept_then_put_back(client: FlaskClient, clinic: Clinic) -> None:
+@each("query", ["kind=poster", "kind=bag&other=card", "kind=seal&other=small", "kind=bag&other=bag"])
+def test_what_there_is_none_of_is_not_found(client: FlaskClient, clinic: Clinic, query: str) -> None:
+    assert [client.get(f"{HOME}{end}?{query}").status_code for end in ("", ".png")] == [404, 404]
+    asked = dict(part.split("=") for part in query.split("&"))
+    assert [client.post(f"{HOME}/{name}", data=asked).status_code for name in ("choose", "print")] == [404, 404]
+    assert not (clinic.settings.data / "layouts").exists()
+
+
+def test_another_shipped_layout_is_looked_at_then_kept_then_put_back(client: FlaskClient, clinic: Clinic) -> None:
     folder = clinic.settings.data / "layouts"
-    wider = shipped_text("bag").replace("width = 60", "width = 62")
-    assert post(client, "look", kind="bag", text=wider) == (303, f"{HOME}?kind=bag")
-    assert (seen(client, "bag").width, bag_width(clinic), folder.exists()) == (62 * 8, 60, False)
-    assert post(client, "keep", kind="bag", text=wider.replace("\n", "\r\n"))[0] == 303
-    assert (bag_width(clinic), (folder / "bag_60x40.toml").read_text()) == (62, wider)
-    assert post(client, "shipped", kind="bag", text="anything")[0] == 303
+    for kind, other, size in (
+        ("bag", "small", (320, 240)),
+        ("bag", "shop", (480, 320)),
+        ("member", "card", (685, 432)),
+    ):
+        assert f"kind={kind}&other={other}" in unescape(client.get(f"{HOME}?kind={kind}").text)
+        page = client.get(f"{HOME}?kind={kind}&other={other}").text
+        assert load("en").text("technician.layouts.draft") in unescape(page)
+        assert (f'value="{other}"' in page, seen(client, kind, other).size) == (True, size)
+    assert {symbol.text for symbol in read(seen(client, "bag", "shop"))} == {"TEST", "2099999000007"}
+    assert (seen(client, "bag").width, bag_width(clinic), folder.exists()) == (480, 60, False)
+    assert post(client, "choose", kind="bag", other="small") == (303, f"{HOME}?kind=bag")
+    assert (seen(client, "bag").width, bag_width(clinic)) == (320, 40)
+    assert load("en").text("technician.layouts.own") in unescape(client.get(HOME).text)
+    assert post(client, "choose", kind="bag")[0] == 303
     assert (seen(client, "bag").width, bag_width(clinic), list(folder.iterdir())) == (480, 60, [])
 
 
-@pytest.mark.parametrize(("spoiled", "word"), [(b"\xff\xfe", "file"), (b"width = 1", "rows")])
-def test_a_file_that_the_card_has_spoiled_is_told_and_can_be_put_back(
-    client: FlaskClient, clinic: Clinic, spoiled: bytes, word: str
-) -> None:
-    folder = clinic.settings.data / "layouts"
-    folder.mkdir()
-    (folder / "bag_60x40.toml").write_bytes(spoiled)
-    clinic.own_layouts = OwnLayouts(folder)
-    client = client_of(clinic, clinic.doctor)
-    page = client.get(HOME)
-    assert page.status_code == 200
-    assert "aria-invalid" in page.text
-    assert load("en").text(f"technician.layouts.fault.{word}") in unescape(page.text)
-    assert seen(client, "bag").width == 480
-    assert post(client, "shipped", kind="bag", text="")[0] == 303
-    assert "aria-invalid" not in client.get(HOME).text
-
-
-def test_a_refused_layout_comes_back_with_the_loader_s_own_words(client: FlaskClient, clinic: Clinic) -> None:
-    wrong = shipped_text("bag").replace('field = "grade"', 'field = "harvest"') + "# </textarea><script>"
-    for name in ("look", "keep"):
-        status, page = post(client, name, kind="bag", text=wrong)
-        assert status == 409
-        assert "must show grade" in page
-    raw = client.post(f"{HOME}/look", data={"kind": "bag", "text": wrong}).text
-    assert "</textarea><script>" not in raw
-    too_long = shipped_text("bag").replace("w = 60", "w = 30")
-    assert "needs" in post(client, "keep", kind="bag", text=too_long)[1]
-    assert bag_width(clinic) == 60
-    assert seen(client, "bag").size == (480, 320)
+def test_a_layout_of_the_station_s_own_is_shown_and_printed(clinic: Clinic) -> None:
+    client = restarted(clinic, shipped_text("bag").replace("width = 60", "width = 62").encode())
+    assert (seen(client, "bag").width, bag_width(clinic)) == (62 * 8, 62)
+    assert load("en").text("technician.layouts.own") in unescape(client.get(HOME).text)
 
 
 @pytest.mark.parametrize(
@@ -155,6 +156,7 @@ def test_a_refused_layout_comes_back_with_the_loader_s_own_words(client: FlaskCl
     [
         ("rows", "width = 60", "width = "),
         ("rows", "width = 60", "width = 6000"),
+        ("rows", "width = 60", "q = " + "[" * 20_000),
         ("long", "width = 60", "width = 60 #" + "x" * 32_000),
         ("name", 'name = "bag"', 'name = "seal"'),
         ("field", 'field = "bag_caption"', 'field = "color"'),
@@ -165,52 +167,33 @@ def test_a_refused_layout_comes_back_with_the_loader_s_own_words(client: FlaskCl
         ("missing", 'field = "grade"', 'field = "harvest"'),
         ("code", "w = 60", "w = 30"),
         ("code", "module = 0.25", "module = 0.1"),
+        ("file", "width = 60", "\udcff"),
     ],
 )
-def test_a_refused_layout_is_told_in_the_technician_s_language(
-    client: FlaskClient, word: str, old: str, new: str
+def test_why_a_layout_of_the_station_s_own_is_not_used_is_told_and_the_shipped_one_can_be_put_back(
+    clinic: Clinic, word: str, old: str, new: str
 ) -> None:
     shipped = shipped_text("bag")
     assert old in shipped
-    form = {"kind": "bag", "text": shipped.replace(old, new)}
+    client = restarted(clinic, shipped.replace(old, new).encode(errors="surrogateescape"))
     for language in LANGUAGES:
         client.set_cookie("lang", language)
-        said = load(language, strict=True).text(f"technician.layouts.fault.{word}")
-        answer = client.post(f"{HOME}/draw", data=form)
-        assert (answer.status_code, answer.get_json()["said"]) == (409, said)
-        status, page = post(client, "look", **form)
-        assert (status, said in page, answer.get_json()["problem"] in page) == (409, True, True)
-
-
-def test_what_is_typed_is_drawn_or_refused_and_nothing_is_remembered(client: FlaskClient, clinic: Clinic) -> None:
-    wider = shipped_text("bag").replace("width = 60", "width = 62")
-    typed = client.post(f"{HOME}/draw", data={"kind": "bag", "text": wider.replace("\n", "\r\n")})
-    assert (typed.status_code, typed.mimetype) == (200, "image/png")
-    assert Image.open(io.BytesIO(typed.data)).width == 62 * 8
-    for broken, why in (("width = 6", "edge of the label"), ("width = ", "Invalid value"), ("width = inf", "<= 400")):
-        answer = client.post(f"{HOME}/draw", data={"kind": "bag", "text": wider.replace("width = 62", broken)})
-        assert answer.status_code == 409
-        assert why in answer.get_json()["problem"]
-    assert client.post(f"{HOME}/draw", data={"kind": "poster", "text": wider}).status_code == 404
+        page = client.get(HOME)
+        assert page.status_code == 200
+        assert load(language, strict=True).text(f"technician.layouts.fault.{word}") in unescape(page.text)
+        assert str(clinic.own_layouts.damage("bag")) in unescape(page.text)
     assert (seen(client, "bag").width, bag_width(clinic)) == (480, 60)
+    assert post(client, "choose", kind="bag")[0] == 303
+    assert "layout-problem" not in client.get(HOME).text
 
 
-def test_the_small_stock_is_offered_and_kept_only_when_asked(client: FlaskClient, clinic: Clinic) -> None:
-    assert post(client, "other", kind="bag", other="small")[0] == 303
-    assert seen(client, "bag").size == (320, 240)
-    assert bag_width(clinic) == 60
-    assert post(client, "keep", kind="bag", text=shipped_text("bag_small"))[0] == 303
-    assert bag_width(clinic) == 40
-    for kind, other, size in (("bag", "shop", (480, 320)), ("member", "card", (685, 432))):
-        assert f'value="{other}"' in client.get(f"{HOME}?kind={kind}").text
-        assert post(client, "other", kind=kind, other=other)[0] == 303
-        assert seen(client, kind).size == size
-    assert {symbol.text for symbol in read(seen(client, "bag"))} == {"TEST", "2099999000007"}
-    assert post(client, "other", kind="bag", other="card")[0] == 404
+def test_a_reason_is_text_and_nothing_else(clinic: Clinic) -> None:
+    page = restarted(clinic, shipped_text("bag").replace('"bag_caption"', '"<script>"').encode()).get(HOME).text
+    assert "there is no field &lt;script&gt;" in page
+    assert "<script>" not in page
 
 
 def test_a_print_is_a_label_with_no_code_of_the_station(client: FlaskClient, clinic: Clinic) -> None:
-    assert post(client, "print", kind="poster")[0] == 404
     assert post(client, "print", kind="bag") == (303, f"{HOME}?kind=bag&printed=1")
     job = clinic.store.papers.next("label")
     assert job is not None
@@ -229,10 +212,5 @@ def test_a_print_is_a_label_with_no_code_of_the_station(client: FlaskClient, cli
 
 def test_a_station_without_a_doctor_says_so(clinic: Clinic) -> None:
     client = client_of(clinic, None)
-    assert client.get(HOME).status_code == 503
-    assert client.post(f"{HOME}/keep", data={"text": ""}).status_code in (409, 503)
-
-
-def test_rows_that_are_nested_without_end_are_refused_as_all_others(client: FlaskClient) -> None:
-    answer = client.post(f"{HOME}/draw", data={"kind": "bag", "text": "q = " + "[" * 20_000})
-    assert (answer.status_code, "deeply" in answer.get_json()["problem"]) == (409, True)
+    assert [client.get(f"{HOME}{end}").status_code for end in ("", ".png")] == [503, 503]
+    assert [client.post(f"{HOME}/{name}").status_code for name in ("choose", "print")] == [503, 503]

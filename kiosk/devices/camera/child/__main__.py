@@ -1,4 +1,4 @@
-"""``python -m kiosk.devices.camera.child SETTINGS_JSON LENS_JSON``: speaks on the station's pipes only."""
+"""``python -m kiosk.devices.camera.child SETTINGS_JSON``: speaks on the station's pipes only."""
 
 from __future__ import annotations
 
@@ -6,16 +6,11 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from kiosk.devices.camera.child.ports import Calibration, Inspection, Looked, MeasuredMat, PictureSource
+from kiosk.devices.camera.child.ports import Inspection, Looked, MeasuredMat, PictureSource
 from kiosk.devices.camera.child.server import serve
 from kiosk.devices.camera.settings import CameraSettings
-from kiosk.domain.lens import LensFit
 from kiosk.photo.arrays import BgrImage
-
-if TYPE_CHECKING:
-    from kiosk.photo.lens import Lens
 
 
 def make_source(settings: CameraSettings) -> PictureSource:
@@ -40,59 +35,40 @@ def make_source(settings: CameraSettings) -> PictureSource:
 
 
 class PhotoPipeline:
-    """Loaded with the first shot of goods or of the mat: one of a parcel does without.
-
-    ``fit`` is what the lens of this camera does; frames of another size than it was measured in are left as they are.
-    """
-
-    def __init__(self, fit: LensFit | None = None) -> None:
-        self._fit = fit
+    """Loaded with the first shot of goods or of the mat: one of a parcel does without."""
 
     def inspect(self, frame: BgrImage, *, others: Sequence[BgrImage] = ()) -> Inspection:
         from kiosk.photo.pipeline import inspect
 
-        return inspect(frame, self._lens(frame), others)
+        return inspect(frame, others)
 
     def cut_to_sheet(self, frame: BgrImage) -> BgrImage | None:
         from kiosk.photo.sheet.cut import cut_to_sheet
 
-        return cut_to_sheet(frame, self._lens(frame))
+        return cut_to_sheet(frame)
 
     def measure_mat(self, frame: BgrImage, others: Sequence[BgrImage]) -> MeasuredMat:
         from kiosk.photo.sheet.measured import measure_mat
 
-        return measure_mat(frame, others, self._lens(frame))
+        return measure_mat(frame, others)
 
     def look(self, frame: BgrImage, before: BgrImage | None) -> Looked:
         from kiosk.photo.sheet.look import look
 
-        return look(frame, before, self._lens(frame))
-
-    def calibration(self) -> Calibration:
-        from kiosk.photo.sheet.calibration import Calibration as OfMat
-
-        return OfMat()
-
-    def _lens(self, frame: BgrImage) -> Lens | None:
-        from kiosk.photo.lens import Lens
-
-        fit = self._fit
-        if fit is None or frame.shape[:2] != (fit.height, fit.width):
-            return None
-        return Lens(fit.k1, fit.k2, fit.focal)
+        return look(frame, before)
 
 
 def main() -> None:
     """Serve until the station closes the pipe."""
-    if len(sys.argv) != 3:
-        raise SystemExit("usage: python -m kiosk.devices.camera.child SETTINGS_JSON LENS_JSON (the station starts it)")
-    settings, lens = CameraSettings(**json.loads(sys.argv[1])), json.loads(sys.argv[2])
+    if len(sys.argv) != 2:
+        raise SystemExit("usage: python -m kiosk.devices.camera.child SETTINGS_JSON (the station starts it)")
+    settings = CameraSettings(**json.loads(sys.argv[1]))
     # Image libraries print on standard output: there must be nothing they can reach but the journal.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     source = make_source(settings)
     try:
-        serve(source, sys.stdin.buffer, answers, PhotoPipeline(None if lens is None else LensFit(**lens)))
+        serve(source, sys.stdin.buffer, answers, PhotoPipeline())
     finally:
         source.close()
 

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from kiosk.domain.lens import LensFit
 from kiosk.domain.mat_measures import MatMeasures
 from kiosk.domain.verdict import Measures, Reason, Verdict
 from kiosk.photo.arrays import BgrImage
@@ -88,21 +87,6 @@ class Looked(Protocol):
     def picture(self) -> BgrImage | None: ...
 
 
-class Calibration(Protocol):
-    """What the child calls of ``kiosk.photo.sheet.calibration.Calibration``."""
-
-    @property
-    def views(self) -> int: ...
-    @property
-    def coverage(self) -> float: ...
-
-    def add(self, frame: BgrImage, others: Sequence[BgrImage] = ()) -> None:
-        """Raises LensRefused."""
-
-    def fit(self) -> LensFit:
-        """Raises LensRefused."""
-
-
 class Pipeline(Protocol):
     """What the child calls of ``kiosk.photo``."""
 
@@ -113,9 +97,6 @@ class Pipeline(Protocol):
     def measure_mat(self, frame: BgrImage, others: Sequence[BgrImage]) -> MeasuredMat: ...
 
     def look(self, frame: BgrImage, before: BgrImage | None) -> Looked: ...
-
-    def calibration(self) -> Calibration:
-        """A new one, without shots."""
 
 
 class Capture(Protocol):

@@ -8,7 +8,6 @@ from typing import BinaryIO, cast, get_args
 
 import cv2
 
-from kiosk.devices.camera.child.calibrating import LensBench
 from kiosk.devices.camera.child.codes import codes_seen
 from kiosk.devices.camera.child.judging import Judge
 from kiosk.devices.camera.child.ports import PictureSource, Pipeline
@@ -19,7 +18,6 @@ from kiosk.devices.camera.wire import (
     CodesRequest,
     FaultCode,
     FileRequest,
-    LensRequest,
     LookRequest,
     MeasureRequest,
     Request,
@@ -56,10 +54,10 @@ def serve(
 ) -> None:
     """Answer requests until the station closes its end or breaks the rules."""
     cv2.setNumThreads(1)
-    judge, lens = Judge(source, pipeline), LensBench(source, pipeline)
+    judge = Judge(source, pipeline)
     while (request := _next_request(requests)) is not None:
         alarm(request.within_s + _GRACE_S)
-        answer, body = _answer(source, judge, lens, request)
+        answer, body = _answer(source, judge, request)
         try:
             _write_all(answers, pack(answer, body))
         except BrokenPipeError:
@@ -80,7 +78,7 @@ def _next_request(requests: BinaryIO) -> Request | None:
         return None
 
 
-def _answer(source: PictureSource, judge: Judge, lens: LensBench, request: Request) -> tuple[Answer, bytes]:
+def _answer(source: PictureSource, judge: Judge, request: Request) -> tuple[Answer, bytes]:
     try:
         match request:
             case FileRequest():
@@ -91,8 +89,6 @@ def _answer(source: PictureSource, judge: Judge, lens: LensBench, request: Reque
                 return judge.look(request.number)
             case CodesRequest():
                 return codes_seen(source, request.number), b""
-            case LensRequest():
-                return lens.step(request), b""
             case ShotRequest(goods=True):
                 return judge.shot(request.number)
             case _:

@@ -24,7 +24,7 @@ class BadElementString(ValueError):
 
 _CODES = (
     "empty unknown_ai length charset separator brackets repeated_ai missing_ai forbidden_ai check_digit check_pair "
-    "date time country currency prefix iban percent position sequence code zero coupon link"
+    "date time country currency prefix iban percent position sequence code zero link"
 )
 CODES = frozenset(_CODES.split())
 """Every ``code`` there is."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from kiosk.protocols.barcodes.digits import check_pair_checks, gs1_checks, is_digits
-from kiosk.protocols.barcodes.gs1 import codes, coupons, dates
+from kiosk.protocols.barcodes.gs1 import codes, dates
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,5 @@ RULES: Mapping[str, Rule] = {
     "zero": Rule("zero", lambda text: not text.strip("0")),
     "nonzero": Rule("zero", lambda text: bool(text.strip("0"))),
     "no_leading_zero": Rule("zero", lambda text: not text.startswith("0")),
-    "coupon": Rule("coupon", coupons.is_coupon),
-    "offer": Rule("coupon", coupons.is_offer),
 }
 """The name in a row to the rule."""

@@ -1,4 +1,4 @@
-"""What time it was at events whose clock was not set: `kiosk.domain.corrected_time` as a query."""
+"""What time it was at events whose clock was not set, from what a set clock said in the same boot."""
 
 from __future__ import annotations
 

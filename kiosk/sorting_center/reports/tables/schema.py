@@ -83,7 +83,7 @@ clock_point = Table(
     Column("region", Code, primary_key=True),
     sqlite_with_rowid=False,
 )
-"""What the events of a set clock say of their boot; see `kiosk.domain.corrected_time.ClockOffset`."""
+"""What the events of a set clock say of their boot: from ``monotonic_ms`` on, UTC is ``offset_ms`` above that clock."""
 
 told = Table(
     "told",

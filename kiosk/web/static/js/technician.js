@@ -1,10 +1,9 @@
-// The technician's face: each page works without this file; with it the scale's frames are live, a layout is drawn
-// while it is typed, a running backup is looked at again, and a form is sent once.
+// The technician's face: each page works without this file; with it the scale's frames are live, a running backup is
+// looked at again, and a form is sent once.
 
 import "./alive.js";
 import { guardKeys } from "./key-guard.js";
 import "./kept-page.js";
-import { followLayout } from "./layout-preview.js";
 import "./touch-pad.js";
 
 const EVERY_MS = 400;
@@ -61,5 +60,4 @@ function sendOnce(event) {
 guardKeys();
 customElements.define("live-frame", LiveFrame);
 document.addEventListener("submit", sendOnce);
-followLayout();
 lookAgain();

@@ -5,8 +5,6 @@ from __future__ import annotations
 from kiosk.protocols.barcodes.digits import gs1_check_digit, gs1_check_pair
 from kiosk.protocols.barcodes.gs1.table import TABLE, Part
 
-COUPON = "0614141" + "123456" + "1" + "5" + "1" + "1" + "0" + "100"
-OFFER = "0" + "0" + "614141" + "123456" + "0" + "123456"
 OF_RULE = {
     "date": "260228",
     "day0": "260200",
@@ -33,9 +31,9 @@ OF_RULE = {
     "importer": "_",
     "hyphen": "-",
     "zero": "0",
-    "coupon": COUPON,
-    "offer": OFFER,
 }
+COUPONS = {"8110": "061414112345615110100", "8112": "006141411234560123456"}
+"""Plain text here; other programs read the fields."""
 
 
 def piece(part: Part) -> str:
@@ -53,4 +51,4 @@ def piece(part: Part) -> str:
 
 def value(identifier: str) -> str:
     """A value of an identifier with all its parts."""
-    return "".join(piece(part) for part in TABLE[identifier].parts)
+    return COUPONS.get(identifier) or "".join(piece(part) for part in TABLE[identifier].parts)

@@ -67,6 +67,11 @@ def test_every_row_takes_its_example_and_not_too_much_of_it(identifier: str) -> 
             check_value(identifier, wrong)
 
 
+@each("identifier", ["8110", "8112"])
+def test_a_coupon_is_text_that_nobody_reads(identifier: str) -> None:
+    assert parse_element_string(f"{identifier}A-7{GS}") == ((identifier, "A-7"),)
+
+
 @each("identifier", sorted(TABLE))
 def test_every_row_refuses_what_is_in_no_charset(identifier: str) -> None:
     for alien in " ", "٣", "３", "é", "\x00", "^", "`", "~":

@@ -9,7 +9,6 @@ from kiosk.protocols.barcodes.gs1.errors import BadElementString
 from kiosk.protocols.barcodes.gs1.rules import RULES
 from kiosk.protocols.barcodes.gs1.table import TABLE
 from tests.each import each
-from tests.protocols.barcodes.gs1.examples import COUPON, OFFER
 
 GOOD: dict[str, list[tuple[str, str]]] = {
     "check": [("01", "06901234567892"), ("00", "106141412345678908"), ("414", "6901234567892")],
@@ -45,16 +44,6 @@ GOOD: dict[str, list[tuple[str, str]]] = {
     "zero": [("8003", "06901234567892"), ("8003", "06901234567892A1")],
     "nonzero": [("8001", "00010000100190")],
     "no_leading_zero": [("8011", "1"), ("8011", "10")],
-    "coupon": [
-        ("8110", COUPON),
-        ("8110", f"{COUPON}1011" + "0100" + "9"),
-        ("8110", f"{COUPON}1011" + "0100" + "0614141"),
-        ("8110", f"{COUPON}211" + "0100" + "9"),
-        ("8110", f"{COUPON}3260131" + "4260101"),
-        ("8110", f"{COUPON}50123456" + "61" + "0614141"),
-        ("8110", f"{COUPON}90001"),
-    ],
-    "offer": [("8112", OFFER)],
 }
 BAD: dict[str, list[tuple[str, str]]] = {
     "check": [("01", "06901234567891"), ("414", "6901234567891"), ("8017", "106141412345678907")],
@@ -95,18 +84,6 @@ BAD: dict[str, list[tuple[str, str]]] = {
     "zero": [("8003", "16901234567892")],
     "nonzero": [("8001", "00000000100190"), ("8001", "00010000000190"), ("8001", "00010000100090")],
     "no_leading_zero": [("8011", "0"), ("8011", "01")],
-    "coupon": [
-        ("8110", "A"),
-        ("8110", "7614141123456"),
-        ("8110", COUPON[:-1]),
-        ("8110", COUPON + "7"),
-        ("8110", f"{COUPON}3260101" + "4260102"),
-        ("8110", f"{COUPON}3260200"),
-        ("8110", f"{COUPON}90002"),
-        ("8110", f"{COUPON}93001"),
-        ("8110", f"{COUPON}60614141"),
-    ],
-    "offer": [("8112", OFFER + "1"), ("8112", OFFER[:-1]), ("8112", "2" + OFFER[1:]), ("8112", "07" + OFFER[2:])],
 }
 NEVER_ALONE = {"prefix2", "letter"}
 """Another rule of every row that has them fails first: digits alone, and a pair that one in a thousand texts has."""

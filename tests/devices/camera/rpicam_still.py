@@ -53,7 +53,7 @@ def put_on(folder: Path, fault: str = "") -> Path:
     program = folder / NAME
     program.write_text(
         f"#!{sys.executable} -SP\nimport sys\nsys.path.insert(0, {str(Path(__file__).parents[3])!r})\n"
-        "from kiosk.simulators.camera.rpicam_still import main\nmain(sys.argv)\n"
+        "from tests.devices.camera.rpicam_still import main\nmain(sys.argv)\n"
     )
     program.chmod(0o755)
     (folder / FAULT).write_text(fault)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from kiosk.texts.alphabet import LOOK_ALIKES, foreign_letters
 from kiosk.texts.catalog import FALLBACK, FROM_TERMS, NEEDS_REVIEW, PLACEHOLDER, REVIEWED, Entry, catalog
 from kiosk.texts.languages import LANGUAGES
+from tests.texts.alphabet import LOOK_ALIKES, foreign_letters
 
 Catalogs = Mapping[str, Mapping[str, Entry]]
 

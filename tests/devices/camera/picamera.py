@@ -20,7 +20,8 @@ _AUTOMATIC_US = 20_000
 def put_on(folder: Path) -> None:
     """Write the module into ``folder``. Pictures are the JPEG files there; none: there is no camera."""
     (folder / MODULE).write_text(
-        "from pathlib import Path\nfrom kiosk.simulators.camera.picamera import SimulatedPicamera, load\n"
+        f"import sys\nfrom pathlib import Path\nsys.path.insert(0, {str(Path(__file__).parents[3])!r})\n"
+        "from tests.devices.camera.picamera import SimulatedPicamera, load\n"
         "def Picamera2(camera_num=0):\n    return SimulatedPicamera(load(Path(__file__).parent))\n"
     )
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.domain.corrected_time import ClockOffset, WrittenAt, clock_offset, corrected_time
 from kiosk.domain.moment import ClockQuality
 from tests.each import each
+from tests.sorting_center.reports.corrected_time import ClockOffset, WrittenAt, clock_offset, corrected_time
 
 BOOT, OTHER = "b007b007-0001", "b007b007-0002"
 NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)

@@ -43,8 +43,6 @@ _SPARE_BYTES: Final = 1024 * 1024
 _CHUNK: Final = 1024 * 1024
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _SQLITE_FULL: Final = 13
-_JUDGED_SCHEMA: Final = 6
-"""Before it no shot was judged, and what a camera saw is in no backup."""
 _ACCEPTED: Final = """SELECT sha256 FROM photo WHERE position IS NOT NULL
     UNION SELECT natural_sha256 FROM photo WHERE position IS NOT NULL"""
 _NOT_ACCEPTED: Final = "SELECT sha256 FROM photo WHERE judged = 1 AND position IS NULL"
@@ -221,9 +219,8 @@ def _content(copy: Path, station: str, photos: Path) -> _Content:
         series = connection.execute("SELECT series, epoch FROM epoch ORDER BY number").fetchall()
         (events,) = connection.execute("SELECT count(*) FROM journal").fetchone()
         (seq,) = connection.execute("SELECT seq FROM journal ORDER BY position DESC LIMIT 1").fetchone()
-        judged = schema >= _JUDGED_SCHEMA
-        accepted = {sha256 for (sha256,) in connection.execute(_ACCEPTED)} if judged else set[str]()
-        unwanted = tuple(sha256 for (sha256,) in connection.execute(_NOT_ACCEPTED)) if judged else ()
+        accepted = {sha256 for (sha256,) in connection.execute(_ACCEPTED)}
+        unwanted = tuple(sha256 for (sha256,) in connection.execute(_NOT_ACCEPTED))
     return _Content(
         tuple(Series(*row) for row in series),
         seq,

@@ -231,15 +231,6 @@ def test_what_a_camera_saw_is_in_no_backup(store: Store, path: Path, medium: Pat
     assert len(backup_photos.hashes(photos)) == 7, "on the card the station itself decides"
 
 
-def test_a_database_of_before_goes_without_pictures(path: Path, medium: Path) -> None:
-    path.parent.mkdir()
-    shutil.copyfile(Path(__file__).parents[2] / "databases" / "station_schema_5_morning.sqlite", path)
-    photo(path.with_name("photos"), b"one")
-    SeriesMarker(path).add_missing(STATION, [])
-    made = make(path, medium)
-    assert (made.manifest.schema, made.manifest.photos, made.photos) == (5, (), 0)
-
-
 @pytest.fixture
 def open_umask() -> Iterator[None]:
     """Of a shell, which lets everybody read what is made."""

@@ -124,7 +124,7 @@ station_status = Table(
     Column("doctor", Code),
 )
 """``alarm``: what the station's newest status complains of, "" for nothing. ``doctor``: the rows of its newest status
-as JSON of `SeenRow`; null until it has sent one since this column is there."""
+as JSON of `SeenRow`; null until it has sent one."""
 
 alarm = Table(
     "alarm",
@@ -173,7 +173,7 @@ bag = Table(
     Column("code", Code),
     Column("net_g", BigInteger, nullable=False),
 )
-"""The bags of each row of `intake`; ``code`` is null for those from before bags had one. A bag is found by its code,
+"""The bags of each row of `intake`; ``code`` is null for those whose event tells none. A bag is found by its code,
 which holds its receipt and its number."""
 
 intake_void = Table(

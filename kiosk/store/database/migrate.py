@@ -12,10 +12,10 @@ from pathlib import Path
 
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, insert
 
-from kiosk.store.database import scale_schema
+import kiosk.store.database.scale_schema  # noqa: F401 - its tables are some of `metadata`
 from kiosk.store.database.check import check_file
 from kiosk.store.database.connection import connect, engine_for
-from kiosk.store.database.schema import APPLICATION_ID, SCHEMA_VERSION
+from kiosk.store.database.schema import APPLICATION_ID, SCHEMA_VERSION, metadata
 from kiosk.store.errors import StoreError, translated
 
 _SCRIPTS = Path(__file__).parents[1] / "migrations"
@@ -45,7 +45,7 @@ def create(path: Path) -> None:
 
 
 def _create_tables(connection: Connection) -> None:
-    scale_schema.metadata.create_all(connection)
+    metadata.create_all(connection)
     _revision.create(connection)
     connection.execute(insert(_revision), {"version_num": f"{SCHEMA_VERSION:04}"})
     connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")

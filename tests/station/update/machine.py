@@ -7,7 +7,7 @@ import importlib.util
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk.app.update.database import StationDatabase
@@ -54,6 +55,14 @@ def _morning() -> bytes:
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA user_version = 7")
         return path.read_bytes()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def knows_both_schemas() -> Iterator[None]:
+    """The helper that updates is as new as the database that the next release leaves: schema 8."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kiosk.store.database.check.SCHEMA_VERSION", 8)
+        yield
 
 
 @cache

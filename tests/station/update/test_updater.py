@@ -45,6 +45,7 @@ from tests.station.update.machine import (
     lay_bundle,
     public,
 )
+from tests.store.second_schema import begin_second_schema
 from tests.store.village import STATION as STATION_ID
 from tests.store.village import stamp
 
@@ -231,13 +232,13 @@ def test_a_refusal_does_not_forget_what_was_tried_in_vain(machine: Machine) -> N
     assert outcome_of(machine) is Why.NOT_NEWER
     outcome = machine.outcome()
     assert outcome is not None
-    assert (outcome.stepped_back, outcome.tried_in_vain) == (False, NEW)
+    assert (outcome.stepped_back, outcome.failed) == (False, NEW)
     machine.behavior = Behavior()
     lay_bundle(machine.data / "updates")
     assert outcome_of(machine) is None
     outcome = machine.outcome()
     assert outcome is not None
-    assert outcome.tried_in_vain == ""
+    assert outcome.failed == ""
 
 
 def test_an_old_verdict_decides_nothing(machine: Machine) -> None:

@@ -42,7 +42,8 @@ def clinic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clinic]:
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    monkeypatch.setattr("kiosk.store.database.check.SCHEMA_VERSION", 8)
     return Machine(tmp_path / "machine").lay()
 
 

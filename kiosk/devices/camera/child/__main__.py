@@ -53,11 +53,6 @@ class PhotoPipeline:
 
         return inspect(frame, self._lens(frame), others)
 
-    def cut_to_sheet(self, frame: BgrImage) -> BgrImage | None:
-        from kiosk.photo.sheet.cut import cut_to_sheet
-
-        return cut_to_sheet(frame, self._lens(frame))
-
     def measure_mat(self, frame: BgrImage, others: Sequence[BgrImage]) -> MeasuredMat:
         from kiosk.photo.sheet.measured import measure_mat
 

@@ -18,7 +18,6 @@ from kiosk.devices.camera.wire import (
     Answer,
     CodesRequest,
     FaultCode,
-    FileRequest,
     LensRequest,
     LookRequest,
     MeasureRequest,
@@ -83,8 +82,6 @@ def _next_request(requests: BinaryIO) -> Request | None:
 def _answer(source: PictureSource, judge: Judge, lens: LensBench, request: Request) -> tuple[Answer, bytes]:
     try:
         match request:
-            case FileRequest():
-                return judge.file(request.number, request.path)
             case MeasureRequest():
                 return judge.mat(request.number)
             case LookRequest():

@@ -19,7 +19,7 @@ from xdist.remote import Producer
 from xdist.scheduler import Scheduling
 
 from kiosk.station.clock import SYNCED_MARK
-from tests import bytecode, depth, memory, migrated, quick, routes, statements, templates, turns
+from tests import bytecode, depth, memory, quick, routes, statements, tables, templates, turns
 from tests.house import failures_record
 from tests.web.browsing import Browsers
 
@@ -93,9 +93,7 @@ def pytest_configure(config: pytest.Config) -> None:
     templates.translate_once()
     routes.compile_once()
     statements.compile_once()
-    migrated.migrate_once()
-    migrated.create_once()
-    migrated.desk_once()
+    tables.create_once()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -21,7 +21,7 @@ from kiosk.store import Store, StoreError
 from kiosk.store.backup.backup import BackupMade
 from kiosk.store.backup.kit.beside import read_kit
 from kiosk.store.backup.kit.contents import Kit
-from kiosk.store.backup.kit.sealing import asks_for, open_with_paper
+from kiosk.store.backup.kit.sealing import open_with_paper, require_paper
 from kiosk.store.backup.medium import BackupRefused, check_medium, uuid_of
 from kiosk.store.backup.restore import Restored, RestoreOptions
 from kiosk.store.backup.restore import restore as bring_back
@@ -187,7 +187,8 @@ def _opened(path: Path) -> Kit:
     if path.is_dir():
         return read_folder(path)
     content = read_kit(path)
-    return open_with_paper(content, click.prompt(f"The {asks_for(content)} on the paper", hide_input=True))
+    require_paper(content)
+    return open_with_paper(content, click.prompt("The digits on the paper", hide_input=True))
 
 
 def _summary(file: Path, back: Restored, *, sure_of_letters: bool) -> list[str]:

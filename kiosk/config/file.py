@@ -39,17 +39,6 @@ SECTIONS = (
     "relay",
     "backup",
 )
-NO_LONGER_READ: Mapping[str, frozenset[str]] = {
-    "station": frozenset({"max_photo_bytes"}),
-    "web": frozenset({"threads"}),
-    "camera": frozenset({"idle_s"}),
-    "scanner": frozenset({"repeat_s"}),
-    "panel": frozenset({"debounce_s", "hold_s"}),
-    "relay": frozenset(
-        {"window", "batch_events", "batch_bytes", "poll_s", "connect_timeout_s", "keepalive_s", "status_s"}
-    ),
-}
-"""Keys that were settings once and are constants now, beside what they are for. A file that has one still is read."""
 
 
 class SettingsFile:
@@ -107,15 +96,7 @@ class SettingsFile:
             return None
         if not isinstance(table, dict):
             raise self.fail(name, None, "must be a table")
-        return self._make(name, self._read_of(name, table), kind, extra or {})
-
-    def _read_of(self, name: str, table: dict[str, Any]) -> dict[str, Any]:
-        """The table without what is no longer read; the log names that, so that nobody believes it has an effect."""
-        former = NO_LONGER_READ.get(name, frozenset())
-        for key in table:
-            if key in former:
-                logger.warning("%s", self.fail(name, key, "is no longer read: it can be taken out"))
-        return {key: value for key, value in table.items() if key not in former}
+        return self._make(name, table, kind, extra or {})
 
     def _make(self, name: str, table: dict[str, Any], kind: type[T], extra: Mapping[str, Any]) -> T:
         known = {row.name: row for row in fields(kind) if row.name not in extra}  # type: ignore[arg-type]

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from kiosk.domain.mat_measures import MatMeasures
@@ -183,15 +182,13 @@ class GoodsShot:
 
     Both pictures, ``measures``, ``likeness`` are there exactly when the verdict accepts the shot or may be overruled.
     ``master`` has the goods on white, ``natural`` on the grey of the mat. ``likeness`` is 64 bits as 16 hex digits, of
-    which few differ between two shots of the same goods. ``sheet`` is the mat as it was seen, with nothing around it:
-    only of a picture that was kept, is not accepted, and shows the mat and no person.
+    which few differ between two shots of the same goods.
     """
 
     verdict: Verdict
     measures: Measures | None = None
     master: Shot | None = None
     natural: Shot | None = None
-    sheet: Shot | None = None
     likeness: str = ""
 
 
@@ -229,21 +226,7 @@ class CameraLook:
     picture: Shot | None = None
 
 
-class GaveWay(Exception):
-    """Somebody wanted a shot meanwhile: nothing is known of the picture, which may be judged later."""
-
-
-class Inspector(Protocol):
-    """Judges a picture that was kept before shots were judged, as if it were a shot of now."""
-
-    def inspect_file(self, path: Path, deadline_s: float, is_wanted: Callable[[], bool]) -> GoodsShot:
-        """``path`` ends in the SHA-256 of its content; anything else is unreadable. Raises CameraFault.
-
-        ``is_wanted`` is asked again and again whether somebody waits for a shot; soon after that, raises GaveWay.
-        """
-
-
-class Camera(Inspector, Protocol):
+class Camera(Protocol):
     """A camera behind a child process."""
 
     def shoot(self, deadline_s: float) -> Shot:

@@ -1,7 +1,7 @@
 """What stands on the papers, as plain data: everything is decided before anything is drawn.
 
 ``zone`` is the IANA name of the time zone; beside a time it is printed as the distance from UTC. Fields with a default
-are younger than papers that may still wait in a station's queue.
+may be left out.
 """
 
 from __future__ import annotations

@@ -47,7 +47,6 @@ from kiosk.station.parcels.photos import ParcelPhotos
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.parcels.sweeper import ParcelSweep, Sweeper
-from kiosk.station.photos.before import BackgroundTools, PicturesBefore
 from kiosk.station.photos.folder import LotPhotos, PhotoFolder
 from kiosk.station.photos.live_view import LiveView, Looks
 from kiosk.station.photos.lot_camera import LotCamera
@@ -155,7 +154,7 @@ class StationService:
         self._space = PhotoSpace(self.photo_folder, store, limits)
         lots = LotPhotos(self.photo_folder, store, self.stamp)
         looks = Looks(hardware.camera, auto=hardware.auto_shutter)
-        self._photographer = self._photographer_of(hardware.camera, lots, looks)
+        self._photographer = self._photographer_of(hardware.camera, looks)
         self.live_view = LiveView(looks, self._photographer.wake)
         self._lot_camera = LotCamera(self._photographer, self._space, lots, self._signals.photo_done)
         audited = AuditedScale(settings.metrology, hardware.content)
@@ -205,7 +204,6 @@ class StationService:
     def start(self) -> None:
         """Settle what the last stop left undone, then start every worker."""
         stamp = self.stamp()
-        self.access.wrap_pins()
         self._tidy("goods", self.photo_folder.tidy)
         self._tidy("parcels", lambda: self.parcel_photos.tidy(self.store.parcels.by_number))
         self.desk.readings.resume(self.scale_audit.begin())
@@ -256,12 +254,10 @@ class StationService:
         plate = self._hardware.profile if self.scale is not None else None
         return list(metrology_findings(self.scale_audit.settings, standing, self.stamp().moment, plate))
 
-    def _photographer_of(self, camera: Camera | None, lots: LotPhotos, looks: Looks) -> Photographer:
-        background = BackgroundTools(self.stamp, self._space.for_others, self.committed)
-        before = PicturesBefore(camera, self.store.photos, self.photo_folder, lots, background)
+    def _photographer_of(self, camera: Camera | None, looks: Looks) -> Photographer:
         signals = self._signals
         listeners = ShotListeners(signals.photo_done, signals.photo_failed, signals.photo_retake)
-        return Photographer(camera, listeners, MAX_PHOTO_BYTES, before.step, looks)
+        return Photographer(camera, listeners, MAX_PHOTO_BYTES, looks)
 
     def _desk_tools(self) -> DeskTools:
         return DeskTools(

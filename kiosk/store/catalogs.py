@@ -43,7 +43,6 @@ class Catalogs(Tables):
         if current is not None and current[1] == sha256:
             return current[0]
         version = current[0] + 1 if current else 1
-        before = _catalog(connection, current[0]) if current else None
         values = {"version": version, "sha256": sha256, "content": content, "imported_at": stamp.moment.timestamp}
         connection.execute(insert(catalog_table).values(values))
         imported = CatalogImported(
@@ -55,7 +54,7 @@ class Catalogs(Tables):
             members=len(catalog.members),
         )
         journal.append(connection, imported, stamp)
-        event_counters.observe_tares(connection, before, catalog, version, stamp)
+        event_counters.observe_tares(connection, catalog, version, stamp)
         return version
 
     def get(self, version: int | None = None) -> tuple[int, Catalog]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from sqlalchemy import Connection, func, insert, select, update
 
 from kiosk.domain.clerk import Clerk, Role, clerk_number
 from kiosk.domain.events import ClerkAdded, ClerkChanged
 from kiosk.store.database.schema import clerk as clerk_table
-from kiosk.store.database.tables import Tables, finishing, reading, writing
+from kiosk.store.database.tables import Tables, reading, writing
 from kiosk.store.errors import StoreRefusal
 from kiosk.store.journal import journal
 from kiosk.store.records import ClerkRow, Stamp
@@ -49,24 +47,6 @@ class Clerks(Tables):
     def set_pin(self, connection: Connection, number: str, pin_hash: str, stamp: Stamp) -> None:
         """Replace the hash of the PIN. Refused: unknown_clerk (also for a retired one)."""
         _change(connection, _active(connection, number), "pin", stamp, pin_hash=pin_hash)
-
-    @finishing
-    def wrap_pins(self, connection: Connection, wrap: Callable[[str], str | None]) -> int:
-        """Put what is kept of every PIN under a key, all or none of them; None leaves one. Returns how many changed.
-
-        No event: nobody's PIN changes. What was there before is overwritten in its page, not only given up
-        (https://www.sqlite.org/pragma.html#pragma_secure_delete): a backup copies pages, unused room in them, too.
-        """
-        before = connection.exec_driver_sql("PRAGMA secure_delete").scalar_one()
-        connection.exec_driver_sql("PRAGMA secure_delete = ON")
-        wrapped = 0
-        for number, pin_hash in connection.execute(select(clerk_table.c.number, clerk_table.c.pin_hash)).all():
-            new = wrap(pin_hash)
-            if new is not None:
-                connection.execute(update(clerk_table).where(clerk_table.c.number == number).values(pin_hash=new))
-                wrapped += 1
-        connection.exec_driver_sql(f"PRAGMA secure_delete = {int(before)}")
-        return wrapped
 
     @writing
     def retire(self, connection: Connection, number: str, stamp: Stamp) -> None:

@@ -29,7 +29,7 @@ class DatabaseDamaged(StoreError):
 
 
 class DatabaseNewer(StoreError):
-    """The file was written by newer software. It was not changed."""
+    """The file was made by another version of the program, and no migration leads here. It was not changed."""
 
 
 class DatabaseLocked(StoreError):

@@ -11,7 +11,6 @@ from sqlalchemy import (
     RowMapping,
     Select,
     and_,
-    case,
     exists,
     false,
     func,
@@ -23,8 +22,8 @@ from sqlalchemy import (
     update,
 )
 
-from kiosk.domain.events import ListingDrafted, PhotoAccepted, PhotoRemoved, PictureData
-from kiosk.domain.verdict import Finding, Measures, Reason
+from kiosk.domain.events import ListingDrafted, PhotoAccepted, PictureData
+from kiosk.domain.verdict import Finding, Measures
 from kiosk.store import listings
 from kiosk.store.database.schema import epoch as epoch_table
 from kiosk.store.database.schema import journal as journal_table
@@ -39,8 +38,7 @@ from kiosk.store.records import ListingPictures, NewPhoto, PhotoPlace, PhotoRow,
 
 _c = photo_table.c
 # Spelled as in the rules of the partial indexes, or SQLite does not use them.
-_NO, _YES = text("0"), text("1")
-_UNJUDGED = _c.judged == _NO
+_NO = text("0")
 _ORDER = (_c.intake, _c.shot)
 _MEASURES = msgspec.json.Decoder(Measures)
 _FINDINGS = msgspec.json.Decoder(tuple[Finding, ...])
@@ -94,48 +92,6 @@ class Photos(Tables):
         natural = update(photo_table).where(_c.natural_sent == _NO, _c.natural_sha256 == sha256)
         connection.execute(natural.values(natural_sent=1))
 
-    # --- pictures of before shots were judged ----------------------------------------------------------------------
-
-    @reading
-    def unjudged(self, connection: Connection, limit: int, after: PhotoPlace | None = None) -> list[PhotoPlace]:
-        """At most ``limit`` pictures of before that wait for their verdict, behind ``after``."""
-        return _places(connection, limit, after, _UNJUDGED)
-
-    @reading
-    def removed(self, connection: Connection, limit: int, after: PhotoPlace | None = None) -> list[PhotoPlace]:
-        """At most ``limit`` pictures of before whose files the verdict has cost, behind ``after``."""
-        return _places(connection, limit, after, _c.removed == _YES)
-
-    @writing
-    def remove(self, connection: Connection, sha256: str, why: Reason, stamp: Stamp) -> None:
-        """A picture of before may not be kept. It is told now; the file is to be deleted after this."""
-        for lot, _ in _waiting(connection, sha256):
-            journal.append(connection, PhotoRemoved(lot, sha256, why.value), stamp)
-        _judge(connection, sha256, removed=1)
-
-    @writing
-    def replace(self, connection: Connection, sha256: str, pictures: ListingPictures, stamp: Stamp) -> None:
-        """A picture of before was accepted: each of its lots has a new shot instead. Its file is to be deleted."""
-        for lot, product in _waiting(connection, sha256):
-            _add(connection, NewPhoto(lot, product, pictures), stamp)
-        _judge(connection, sha256, removed=1)
-
-    @writing
-    def leave(self, connection: Connection, sha256: str) -> None:
-        """A picture of before was not accepted: it stays where it is, and is sent nowhere."""
-        _judge(connection, sha256, removed=0)
-
-    @writing
-    def cut(self, connection: Connection, sha256: str, sheet: PictureData) -> None:
-        """A picture of before was not accepted, and only the sheet in it stays. Nobody is told: it is sent nowhere.
-
-        The row of the picture goes on saying "removed", so that its file goes whatever comes in between.
-        """
-        mine = select(_c.intake, _c.taken_at).where(_UNJUDGED, _c.sha256 == sha256)
-        for intake, taken_at in connection.execute(mine).all():
-            _add_cut(connection, intake, sheet, taken_at)
-        _judge(connection, sha256, removed=1)
-
 
 def point_to(connection: Connection, data: PhotoAccepted, position: int) -> None:
     """Let the shot name the event that tells it now."""
@@ -181,31 +137,11 @@ def _add(connection: Connection, photo: NewPhoto, stamp: Stamp) -> None:
     journal.append(connection, ListingDrafted(photo.lot, photo.product, master.sha256), stamp)
 
 
-def _add_cut(connection: Connection, intake: int, sheet: PictureData, taken_at: str) -> None:
-    before = connection.execute(select(_c.sha256).where(_c.intake == intake)).scalars().all()
-    if sheet.sha256 in before:
-        return
-    connection.execute(
-        insert(photo_table).values(
-            intake=intake,
-            sha256=sheet.sha256,
-            shot=len(before) + 1,
-            size_bytes=sheet.size_bytes,
-            width=sheet.width,
-            height=sheet.height,
-            taken_at=taken_at,
-            judged=1,
-            removed=0,
-        )
-    )
-
-
 def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
 def _row(row: RowMapping) -> PhotoRow:
-    accepted = row["position"] is not None
     return PhotoRow(
         lot=row["lot"],
         sha256=row["sha256"],
@@ -213,10 +149,8 @@ def _row(row: RowMapping) -> PhotoRow:
         width=row["width"],
         height=row["height"],
         taken_at=row["taken_at"],
-        judged=bool(row["judged"]),
-        removed=bool(row["removed"]),
         sent=bool(row["sent"] and row["natural_sent"]),
-        pictures=_pictures(row) if accepted else None,
+        pictures=_pictures(row),
         overruled=_FINDINGS.decode(row["overruled"]) if row["overruled"] else (),
         actor=row["actor"],
     )
@@ -231,13 +165,8 @@ def _pictures(row: RowMapping) -> ListingPictures:
     )
 
 
-def _places(
-    connection: Connection, limit: int, after: PhotoPlace | None, which: ColumnElement[bool] | None = None
-) -> list[PhotoPlace]:
-    may_leave = case((_c.position.is_(None), _c.judged), else_=_c.sent * _c.natural_sent)
-    query = select(*_ORDER, _c.sha256, _c.natural_sha256, may_leave)
-    if which is not None:
-        query = query.where(which)
+def _places(connection: Connection, limit: int, after: PhotoPlace | None) -> list[PhotoPlace]:
+    query = select(*_ORDER, _c.sha256, _c.natural_sha256, _c.sent * _c.natural_sent)
     if after is not None:
         query = query.where(tuple_(*_ORDER) > (after.intake, after.shot))
     rows = connection.execute(query.order_by(*_ORDER).limit(limit))
@@ -254,23 +183,6 @@ def _told(query: Select[Any]) -> Select[Any]:
         .join(epoch_table, epoch_table.c.number == journal_table.c.epoch)
         .where(journal_table.c.seq <= epoch_table.c.acked_upto, ~aside)
     )
-
-
-def _waiting(connection: Connection, sha256: str) -> list[tuple[str, str]]:
-    """Lot and product of every shot of before that is this very picture."""
-    query = (
-        select(lot_table.c.lot, lot_table.c.product)
-        .select_from(photo_table)
-        .join(lot_table, lot_table.c.intake == _c.intake)
-        .where(_UNJUDGED, _c.sha256 == sha256)
-        .order_by(*_ORDER)
-    )
-    return [(row.lot, row.product) for row in connection.execute(query)]
-
-
-def _judge(connection: Connection, sha256: str, *, removed: int) -> None:
-    mine = update(photo_table).where(_UNJUDGED, _c.sha256 == sha256)
-    connection.execute(mine.values(judged=1, removed=removed))
 
 
 def _has_lot(lot: str) -> ColumnElement[bool]:

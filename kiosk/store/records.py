@@ -27,7 +27,7 @@ class Stamp:
     """When, where and by which software something is written; the store has no clock and no settings of its own.
 
     ``region`` is the station's, "" where nobody has said. ``metrology`` is the digits of the legally relevant part,
-    those of this program unless an older event is told again; "" for one from before they stood in every event.
+    those of this program unless an older event is told again; "" for one that does not tell them.
     """
 
     moment: Moment
@@ -180,7 +180,7 @@ class ListingPictures:
     natural: PictureData
     measures: Measures
     likeness: str = ""
-    """As ``GoodsShot.likeness``; empty for one from before there was any."""
+    """As ``GoodsShot.likeness``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +202,7 @@ class NewPhoto:
 class PhotoRow:
     """A shot of a lot; the pictures themselves are files named by their hashes.
 
-    ``judged`` is false for a picture of before that still waits for its verdict. ``pictures`` is None for every one of
-    before, also when it was judged: it is shown to nobody and sent nowhere. ``removed``: its file was deleted for what
-    the verdict said. ``sent``: the sorting center has both pictures.
+    ``sent``: the sorting center has both pictures.
     """
 
     lot: str
@@ -213,10 +211,8 @@ class PhotoRow:
     width: int
     height: int
     taken_at: str
-    judged: bool
-    removed: bool
     sent: bool
-    pictures: ListingPictures | None
+    pictures: ListingPictures
     overruled: tuple[Finding, ...]
     actor: str | None
 
@@ -225,14 +221,13 @@ class PhotoRow:
 class PhotoPlace:
     """Where a shot stands in the order of all: by its intake's number, then by its place among the shots of the lot.
 
-    ``natural_sha256`` is None for one of before. ``may_leave``: nobody needs its files on this card any more, because
-    the sorting center has them, or because it is one of before that was judged and not accepted.
+    ``may_leave``: nobody needs its files on this card any more, because the sorting center has them.
     """
 
     intake: int
     shot: int
     sha256: str
-    natural_sha256: str | None
+    natural_sha256: str
     may_leave: bool
 
 
@@ -246,9 +241,9 @@ class UnsentPicture:
 
 @dataclass(frozen=True, slots=True)
 class ListedPhoto:
-    """An accepted shot, by its master, in a listing. ``likeness`` is empty for one that was taken before there was any.
+    """An accepted shot, by its master, in a listing. ``likeness`` is what ``GoodsShot.likeness`` says.
 
-    It is what ``GoodsShot.likeness`` says. ``quarantined``: the sorting center keeps the event that tells of the shot
+    ``quarantined``: the sorting center keeps the event that tells of the shot
     apart for a person, and takes neither of its pictures.
     """
 

@@ -37,7 +37,6 @@ from kiosk.store.database.migrate import migrate
 from kiosk.store.database.opening import Opening
 from tests.app.test_station import Technician, config_of
 from tests.messaging.ports import claimed_port
-from tests.migrated import here
 from tests.station.update.machine import KEY, NEW, OLD, lay_bundle, lay_tree, public
 from tests.store.village import CATALOG
 
@@ -70,7 +69,7 @@ def test_a_release_on_trial_shows_that_it_works_and_opens_when_it_is_kept(
         config = config_of(tmp_path, section, port)
         config = replace(config, web=replace(config.web, language="en"))
         data, stamp = config.station.data, stamps(config.station)
-        here(tmp_path / "empty.db")
+        migrate(tmp_path / "empty.db")
         with closing(
             Store.open(config.station.database, "S0147", stamp(), Opening(template=tmp_path / "empty.db"))
         ) as store:
@@ -124,7 +123,7 @@ def test_a_release_that_is_told_to_end_on_trial_has_started_nothing(tmp_path: Pa
     config = config_of(tmp_path, section, port)
     data = config.station.data
     (data / "requests").mkdir(parents=True)
-    here(tmp_path / "empty.db")
+    migrate(tmp_path / "empty.db")
     Store.open(
         config.station.database, "S0147", stamps(config.station)(), Opening(template=tmp_path / "empty.db")
     ).close()

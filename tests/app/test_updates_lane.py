@@ -11,9 +11,9 @@ from kiosk.app import relay
 from kiosk.app.update.places import Places
 from kiosk.config.relay import load
 from kiosk.messaging.relay.updates import lane as updates_lane
+from kiosk.store.database.migrate import migrate
 from tests.messaging.relay.updates.test_lane import Center, offered, part
 from tests.messaging.relay.updates.village import Hostile
-from tests.migrated import here
 from tests.sorting_center.brokers import until
 from tests.sorting_center.updates.bundles import bundle
 from tests.station.update.machine import Machine
@@ -37,7 +37,7 @@ def test_a_relay_fetches_only_where_it_is_set_and_something_can_be_updated(
     machine, settings = Machine(tmp_path / "machine").lay(), tmp_path / "station.toml"
     raw = bundle(tmp_path, size=6_000, architecture="all").read_bytes()
     monkeypatch.setattr(updates_lane, "FIRST_S", 0.0)
-    here(tmp_path / "empty.db")
+    migrate(tmp_path / "empty.db")
     with (
         Hostile(Center(raw, offered(raw), part)) as center,
         closing(open_store(tmp_path / "station.db", tmp_path / "empty.db")) as store,

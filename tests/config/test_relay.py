@@ -39,15 +39,6 @@ def test_what_is_wrong_is_refused(tmp_path: Path, relay: str, message: str) -> N
         load(path)
 
 
-def test_an_older_file_is_taken(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    path = tmp_path / "station.toml"
-    path.write_text(STATION + '[relay]\nbroker_url = "mqtt://x"\nwindow = 99\n', encoding="utf-8")
-    assert load(path).relay.broker_url == "mqtt://x"
-    assert [record.getMessage() for record in caplog.records] == [
-        f"{path}:7: [relay] window: is no longer read: it can be taken out"
-    ]
-
-
 def test_the_relay_loads_no_page_device_or_language() -> None:
     """Its memory is a promise: what is not imported costs nothing."""
     code = "import sys, kiosk.cli.run, kiosk.config.relay, kiosk.app.relay; print(*sys.modules)"

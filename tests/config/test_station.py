@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.config.file import NO_LONGER_READ, BadConfig
+from kiosk.config.file import BadConfig
 from kiosk.config.station import load
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings
@@ -140,43 +140,6 @@ def test_every_section_and_every_kind_of_value(path: Path) -> None:
     assert config.relay.password_file == Path("/etc/kiosk/password")
     assert (config.relay.station, config.relay.region) == ("S0147", "yarkant")
     assert config.relay.software == software_id()
-
-
-def with_former_keys() -> str:
-    """The whole file, with every key that older ones may have, and values that were never allowed."""
-    text = EVERYTHING + "\n[panel]\nready = 17\n"
-    for section, keys in NO_LONGER_READ.items():
-        text = text.replace(f"[{section}]\n", f"[{section}]\n" + "".join(f'{key} = "-1"\n' for key in sorted(keys)))
-    return text
-
-
-def test_an_older_file_is_taken_and_the_log_names_what_is_no_longer_read(
-    path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    path.write_text(with_former_keys(), encoding="utf-8")
-    config = load(path)
-    told = [record.getMessage() for record in caplog.records]
-    rows = path.read_text(encoding="utf-8").splitlines()
-    wanted = [(section, key) for section, keys in NO_LONGER_READ.items() for key in keys]
-    assert len(told) == len(wanted)
-    for section, key in wanted:
-        line = next(number for number, row in enumerate(rows, 1) if number > rows.index(f"[{section}]") and key in row)
-        assert f"{path}:{line}: [{section}] {key}: is no longer read: it can be taken out" in told
-    path.write_text(EVERYTHING + "\n[panel]\nready = 17\n", encoding="utf-8")
-    caplog.clear()
-    assert load(path) == config
-    assert caplog.records == []
-
-
-def test_what_is_no_longer_read_is_written_down() -> None:
-    manual = (Path(__file__).parents[2] / "docs" / "technician.md").read_text(encoding="utf-8")
-    listed = manual.partition("### No longer read\n")[2].partition("\n## ")[0]
-    found = {
-        re.findall(r"`\[(\w+)\]`", row)[0]: set(re.findall(r"`(\w+)`", row))
-        for row in listed.splitlines()
-        if row.startswith("- ")
-    }
-    assert found == NO_LONGER_READ
 
 
 def test_the_first_settings_file_of_the_manual_fits_the_shipped_broker_and_prints_a_receipt(path: Path) -> None:

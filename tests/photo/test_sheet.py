@@ -8,9 +8,8 @@ import pytest
 
 from kiosk.domain.mat_measures import MatMeasures, MatQuality
 from kiosk.photo.arrays import BgrImage
-from kiosk.photo.mat import PATCHES, SHEET, Box
-from kiosk.photo.pipeline import MAX_SIDE_PX, inspect
-from kiosk.photo.sheet.cut import RIM_MM, cut_to_sheet
+from kiosk.photo.mat import SHEET
+from kiosk.photo.pipeline import inspect
 from kiosk.photo.sheet.measured import measure_mat
 from tests.each import each
 from tests.photo.stage import Plan, draw, fruit
@@ -95,26 +94,7 @@ def surrounded(plan: Plan) -> BgrImage:
 def test_nothing_around_the_sheet_is_left(plan: Plan) -> None:
     frame = surrounded(plan)
     assert (frame == GREEN).all(axis=2).mean() > 0.05
-    for picture in (cut_to_sheet(frame), measure_mat(frame).preview):
-        assert picture is not None
-        green = picture[..., 1].astype(int) - picture[..., [0, 2]].max(axis=2).astype(int)
-        assert green.max() < 60
-
-
-def test_the_sheet_lies_flat_and_whole() -> None:
-    picture = cut_to_sheet(draw(Plan(tilt_deg=10.0, roll_deg=5.0, light=1.0, gradient=(0.0, 0.0))).frame)
+    picture = measure_mat(frame).preview
     assert picture is not None
-    kept = SHEET.grown(-RIM_MM)
-    scale = picture.shape[1] / kept.width
-    assert picture.shape[0] == pytest.approx(kept.height * scale, abs=1)
-    for patch in PATCHES:
-        box: Box = patch.box.grown(-5.0)
-        top, left = round((box.top - kept.top) * scale), round((box.left - kept.left) * scale)
-        side = round(box.width * scale)
-        seen = picture[top : top + side, left : left + side]
-        assert float(seen.mean()) == pytest.approx(patch.grey, abs=30)
-    assert max(picture.shape) <= MAX_SIDE_PX
-
-
-def test_where_the_mat_is_not_found_nothing_is_cut() -> None:
-    assert cut_to_sheet(NO_MAT) is None
+    green = picture[..., 1].astype(int) - picture[..., [0, 2]].max(axis=2).astype(int)
+    assert green.max() < 60

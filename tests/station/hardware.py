@@ -7,14 +7,12 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 from kiosk.devices.ports import (
     CameraFault,
     CameraLook,
-    GaveWay,
     GoodsShot,
     MatShot,
     PrinterStatus,
@@ -110,23 +108,13 @@ def judged(name: bytes, *findings: Finding) -> GoodsShot:
     return GoodsShot(verdict, MEASURES, master, natural, likeness=hashlib.sha256(name).hexdigest()[:16])
 
 
-def with_sheet(shot: GoodsShot, name: bytes) -> GoodsShot:
-    """The same of a picture of before, in which the mat was found."""
-    return replace(shot, sheet=shot_of(b"\xff\xd8\xff " + name + b" sheet \xff\xd9"))
-
-
 class FakeCamera:
-    """Gives one picture after the other; ``plan`` holds, shot by shot, an error to raise, an event, findings, or None.
-
-    A picture that was kept is judged as ``files`` says, by default as accepted.
-    """
+    """Gives one picture after the other; ``plan`` holds, shot by shot, an error, an event, findings, or None."""
 
     def __init__(self, *plan: BaseException | threading.Event | Finding | None) -> None:
         self.plan = deque(plan)
         self.pictures = deque([b"\xff\xd8\xff one \xff\xd9", b"\xff\xd8\xff two \xff\xd9"])
         self.shooting = Heard()
-        self.files: dict[str, GoodsShot | BaseException] = {}
-        self.looked_at: list[str] = []
         self.looks: deque[CameraLook | BaseException] = deque([CameraLook((Reason.MAT,))])
         self.seen = Heard()
         self.closed = False
@@ -138,15 +126,6 @@ class FakeCamera:
     def inspect(self, deadline_s: float) -> GoodsShot:
         finding = self._step(deadline_s)
         return judged(self._next()[4:7], *([finding] if finding else []))
-
-    def inspect_file(self, path: Path, deadline_s: float, is_wanted: Callable[[], bool]) -> GoodsShot:
-        if is_wanted():
-            raise GaveWay
-        self.looked_at.append(path.stem)
-        found = self.files.get(path.stem, judged(path.stem.encode()))
-        if isinstance(found, BaseException):
-            raise found
-        return found
 
     def measure(self, deadline_s: float) -> MatShot:
         self._step(deadline_s)

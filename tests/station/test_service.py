@@ -25,8 +25,6 @@ from kiosk.station.clock import StationClock
 from kiosk.station.desk.view import DeskRefused, DeskView, Step
 from kiosk.station.doctor.liveness import RelayHeartbeat
 from kiosk.station.live import Snapshot
-from kiosk.station.photos import photographer as photographer_room
-from kiosk.station.photos.folder import PhotoFolder
 from kiosk.station.service import Hardware, ServiceSettings, StationService
 from kiosk.station.settings import StationSettings
 from kiosk.store import DiskFull, Store
@@ -44,9 +42,7 @@ from tests.station.hardware import (
     bring_in,
     judged,
     power_cuts,
-    shot_of,
 )
-from tests.store.village import photo_of_before
 
 NOW = datetime(2026, 11, 25, 6, 5, tzinfo=UTC).timestamp()
 
@@ -206,23 +202,6 @@ def test_a_face_leaves_no_trace_on_the_card(store: Store, tmp_path: Path) -> Non
         assert store.outbox.counts().last_seq == told
     assert list((tmp_path / "photos").rglob("*.jpg")) == []
     assert store.photos.oldest(10) == []
-
-
-def test_pictures_of_before_are_looked_through_while_nobody_wants_a_shot(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(photographer_room, "QUIET_S", 0.0)
-    raw = shot_of(b"\xff\xd8\xff raw \xff\xd9")
-    PhotoFolder(tmp_path / "photos").keep(raw)
-    lot = bring_in(store, ()).lot
-    photo_of_before(tmp_path / "station.db", lot, raw.sha256)
-    with opened(store, tmp_path) as shop:
-        shop.wait(lambda seen: store.photos.removed(10) != [])
-        assert shop.camera.looked_at == [raw.sha256]
-    pictures = [row.pictures for row in store.photos.of_lot(lot) if row.pictures is not None]
-    assert len(pictures) == 1
-    kept = {pictures[0].master.sha256, pictures[0].natural.sha256}
-    assert {path.stem for path in (tmp_path / "photos").rglob("*.jpg")} == kept
 
 
 def test_the_second_tick_comes_when_the_relay_has_heard(store: Store, tmp_path: Path) -> None:

@@ -42,7 +42,6 @@ from tests.store.village import (
     offer_of,
     open_intake,
     open_store,
-    photo_of_before,
     pictures,
     rows,
     stamp,
@@ -86,9 +85,6 @@ USES: dict[str, Use] = {
     "listing arranged": lambda store: store.listings.arrange(FIRST, [ListedPhoto("cd" * 32, True, "")], stamp()),
     "listing submitted": lambda store: submit(store, FIRST),
     "photo sent": lambda store: store.photos.mark_sent("cd" * 32),
-    "photo of before removed": lambda store: store.photos.remove("ab" * 32, Reason.FACE, stamp()),
-    "photo of before replaced": lambda store: store.photos.replace("ab" * 32, pictures("ef"), stamp()),
-    "photo of before left": lambda store: store.photos.leave("ab" * 32),
     "acknowledge": lambda store: store.outbox.acknowledge(3, [2, 3]),
     "expect": lambda store: store.deliveries.expect(
         [ExpectedParcel("YT1", "YTO"), ExpectedParcel("YT2", "YTO")], stamp()
@@ -146,7 +142,6 @@ def morning(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Path:
     store.pan_loads.note(Lies(4, 8_000), stamp())
     store.photos.add(NewPhoto(FIRST.lot, "ALMOND", pictures("cd")), stamp())
     store.close()
-    photo_of_before(folder / "kiosk.sqlite", FIRST.lot, "ab" * 32)
     return folder
 
 

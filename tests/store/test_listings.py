@@ -12,7 +12,7 @@ from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.void import Void, VoidReason
 from kiosk.store import Store, StoreError, StoreRefusal
 from kiosk.store.records import ListedPhoto, ListingRow, NewPhoto, SeenShot
-from tests.store.village import CATALOG, bring_in, content, events, offer_of, photo_of_before, pictures, rows, stamp
+from tests.store.village import CATALOG, bring_in, content, events, offer_of, pictures, rows, stamp
 
 AB, CD, EF = (name * 32 for name in ("ab", "cd", "ef"))
 FIRST = ReceiptNumber("S0147", "A", 1)
@@ -20,9 +20,8 @@ FIRST = ReceiptNumber("S0147", "A", 1)
 
 @pytest.fixture
 def lot(store: Store, path: Path) -> str:
-    """Of the first intake: three accepted shots, and one of before."""
+    """Of the first intake: three accepted shots."""
     found = bring_in(store).lot
-    photo_of_before(path, found, "78" * 32)
     for name, likeness in (("ab", "0" * 16), ("cd", ""), ("ef", "f" * 16)):
         store.photos.add(NewPhoto(found, "ALMOND", pictures(name, likeness=likeness)), stamp())
     return found

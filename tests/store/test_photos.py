@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.domain.events import PhotoAccepted, PictureData
+from kiosk.domain.events import PhotoAccepted
 from kiosk.domain.verdict import Finding, Reason
 from kiosk.store import Store, StoreError
 from kiosk.store.records import NewPhoto, PhotoRow, UnsentPicture
@@ -17,7 +17,6 @@ from tests.store.village import (
     bring_in,
     content,
     events,
-    photo_of_before,
     pictures,
     rows,
     stamp,
@@ -160,97 +159,6 @@ def test_a_shot_whose_number_the_center_gave_away_waits_for_the_event_that_tells
     assert store.photos.unsent(10) == []
     acknowledge(store)
     assert len(store.photos.unsent(10)) == 2
-
-
-# Pictures of before
-
-
-@pytest.fixture
-def lots(store: Store, path: Path) -> list[str]:
-    """Two lots: one picture of before is of both, one of the second alone, and that has a shot of now as well."""
-    found = [bring_in(store).lot for _ in range(2)]
-    for lot, sha256 in ((found[0], AB), (found[1], AB), (found[1], CD)):
-        photo_of_before(path, lot, sha256)
-    store.photos.add(NewPhoto(found[1], "ALMOND", pictures("ef")), stamp())
-    return found
-
-
-def test_pictures_of_before_wait_in_the_order_of_their_intakes(store: Store, lots: list[str]) -> None:
-    waiting = store.photos.unjudged(10)
-    assert [(place.shot, place.sha256, place.natural_sha256) for place in waiting] == [
-        (1, AB, None),
-        (1, AB, None),
-        (2, CD, None),
-    ]
-    assert store.photos.unjudged(10, waiting[1]) == waiting[2:]
-    assert store.photos.unjudged(1) == waiting[:1]
-    assert store.photos.removed(10) == []
-    acknowledge(store)
-    assert [one.sha256 for one in store.photos.unsent(10)] == [FE, EF]
-
-
-def test_a_removed_picture_is_told_for_each_of_its_lots(store: Store, path: Path, lots: list[str]) -> None:
-    store.photos.remove(AB, Reason.FACE, stamp())
-    assert [event["data"] for event in events(path)[-2:]] == [
-        {"lot": lot, "photo_sha256": AB, "why": "face"} for lot in lots
-    ]
-    assert [place.sha256 for place in store.photos.unjudged(10)] == [CD]
-    assert [place.sha256 for place in store.photos.removed(10)] == [AB, AB]
-    (row,) = store.photos.of_lot(lots[0])
-    assert (row.judged, row.removed, row.pictures) == (True, True, None)
-    before = content(path)
-    store.photos.remove(AB, Reason.FACE, stamp())
-    assert content(path) == before, "it is told once"
-
-
-def test_an_accepted_picture_of_before_is_a_shot_of_now(store: Store, path: Path, lots: list[str]) -> None:
-    store.photos.replace(AB, pictures("12"), stamp())
-    assert types(path)[-4:] == ["photo.taken.v2", "listing.drafted.v1"] * 2
-    for lot in lots:
-        old, new = (row for row in store.photos.of_lot(lot) if row.sha256 in (AB, "12" * 32))
-        assert (old.judged, old.removed, old.pictures) == (True, True, None)
-        assert (new.judged, new.removed, new.pictures) == (True, False, pictures("12"))
-    before = content(path)
-    store.photos.replace(AB, pictures("12"), stamp())
-    assert content(path) == before
-
-
-def test_a_picture_that_is_not_accepted_stays_and_nothing_is_told(store: Store, path: Path, lots: list[str]) -> None:
-    told = types(path)
-    store.photos.leave(CD)
-    assert types(path) == told
-    row = next(row for row in store.photos.of_lot(lots[1]) if row.sha256 == CD)
-    assert (row.judged, row.removed, row.sent, row.pictures) == (True, False, False, None)
-    assert [place.sha256 for place in store.photos.unjudged(10)] == [AB, AB]
-    assert [place.sha256 for place in store.photos.oldest(10) if place.may_leave] == [CD]
-
-
-def test_a_picture_that_is_cut_to_its_sheet_has_a_row_of_its_own_and_nothing_is_told(
-    store: Store, path: Path, lots: list[str]
-) -> None:
-    told, sheet = types(path), PictureData("12" * 32, 4_000, 1500, 1050)
-    store.photos.cut(AB, sheet)
-    assert types(path) == told
-    for lot in lots:
-        old, new = (row for row in store.photos.of_lot(lot) if row.sha256 in (AB, sheet.sha256))
-        assert (old.judged, old.removed) == (True, True)
-        assert (new.judged, new.removed, new.sent, new.pictures) == (True, False, False, None)
-        assert (new.size_bytes, new.width, new.height, new.taken_at) == (4_000, 1500, 1050, old.taken_at)
-    assert [place.sha256 for place in store.photos.removed(10)] == [AB, AB], "its file goes, whenever that is"
-    assert {place.sha256 for place in store.photos.oldest(10) if place.may_leave} >= {sheet.sha256}
-    assert store.photos.unsent(10) == []
-    before = content(path)
-    store.photos.cut(AB, sheet)
-    assert content(path) == before, "once"
-
-
-def test_no_shot_of_now_is_judged_as_one_of_before(store: Store, path: Path, lots: list[str]) -> None:
-    before = content(path)
-    store.photos.remove(EF, Reason.FACE, stamp())
-    store.photos.replace(EF, pictures("12"), stamp())
-    store.photos.leave(EF)
-    store.photos.cut(EF, PictureData("34" * 32, 4_000, 1500, 1050))
-    assert content(path) == before
 
 
 def test_what_is_kept_of_a_shot_is_what_its_event_tells(store: Store, path: Path) -> None:

@@ -147,23 +147,6 @@ def pictures(name: str = "ab", size: int = 300_000, likeness: str = "") -> Listi
     return ListingPictures(master, PictureData(name[::-1] * 32, max(1, size - 1), 1600, 1600), MEASURES, likeness)
 
 
-def photo_of_before(path: Path, lot: str, sha256: str) -> None:
-    """A shot as it was kept before shots were judged, without its event."""
-    connection = sqlite3.connect(path)
-    try:
-        (intake,) = connection.execute("SELECT intake FROM lot WHERE lot = ?", (lot,)).fetchone()
-        (shots,) = connection.execute("SELECT count(*) FROM photo WHERE intake = ?", (intake,)).fetchone()
-        connection.execute(
-            "INSERT INTO photo (intake, sha256, shot, size_bytes, width, height, taken_at, judged, removed) "
-            "VALUES (?, ?, ?, 1000, 640, 480, '2026', 0, 0)",
-            (intake, sha256, shots + 1),
-        )
-        connection.execute("INSERT OR IGNORE INTO listing (intake, drafted_at) VALUES (?, '2026')", (intake,))
-        connection.commit()
-    finally:
-        connection.close()
-
-
 def change(path: Path, *statements: str) -> None:
     """Somebody with an SQL tool: no rule is checked."""
     connection = sqlite3.connect(path)

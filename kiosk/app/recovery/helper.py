@@ -46,7 +46,7 @@ from kiosk.station.papers.network_printer import STATION_UNIT
 from kiosk.station.recovery.new_station import Given, LetterMissing, Steps, make_station
 from kiosk.station.recovery.put_back import CardFailed, CardTaken, NewCard
 from kiosk.store.backup.kit.contents import Kit, KitRefused, NotOpened, OtherSoftware, WrongPaper
-from kiosk.store.backup.kit.envelope import LONGEST_KIT, Envelope, Kind
+from kiosk.store.backup.kit.envelope import LONGEST_KIT, Envelope
 from kiosk.store.backup.kit.sealing import open_with_paper
 from kiosk.store.database.lasting import require_lasting
 from kiosk.store.errors import DatabaseDamaged, DatabaseNewer, DiskFull, StoreError
@@ -214,8 +214,6 @@ def _one_of(paths: list[Path], request: Request) -> Kit:
             outside = Envelope.parse(content)
             if outside.station != request.station:
                 raise KitRefused(f"{path.name} is the kit of {outside.station}: it was renamed.")
-            if outside.kind is Kind.WORD:
-                raise NotOpened(f"{path.name} asks for a word: the county opens it again, with newer software.")
             return open_with_paper(content, request.code)
         except (KitRefused, OSError) as error:
             refusals.append(error)

@@ -116,7 +116,7 @@ class FetchedBundles:
         running, outcome = self._releases.running().order, self._journal.outcome()
         for path in self._folder.glob(f"{FETCHED}*{BUNDLE_END}"):
             version = path.name.removeprefix(FETCHED).removesuffix(BUNDLE_END)
-            tried = outcome is not None and outcome.tried_in_vain == version
+            tried = outcome is not None and outcome.failed == version
             if is_version(version) and order_of(version) > running and not tried:
                 return version
         return ""
@@ -144,7 +144,7 @@ class FetchedBundles:
             and offer.architecture in (ALL, self._board.architecture)
             and offer.python == self._board.python
             and (offer.brings_libraries or self._releases.has_libraries(offer.libraries))
-            and not (outcome is not None and outcome.tried_in_vain == offer.version)
+            and not (outcome is not None and outcome.failed == offer.version)
         )
 
     def _place(self, offer: Offer) -> Path:

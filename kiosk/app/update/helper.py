@@ -71,7 +71,7 @@ def refuse_request(data: Path, places: Places, why: Why, detail: str = "") -> No
     journal = JournalFile(places.releases)
     if request is not None and journal.read() is None:
         before = journal.outcome()
-        failed = "" if before is None else before.tried_in_vain
+        failed = "" if before is None else before.failed
         journal.close(Outcome(Board(places.releases, data).new_number(), "", why, detail, failed=failed))
 
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
-from typing import Final
 
-from kiosk.devices.camera.wire import MAX_SHEET, GoodsInspected, WireError, WirePicture
+from kiosk.devices.camera.wire import GoodsInspected, WireError, WirePicture
 from kiosk.devices.ports import GoodsShot, Shot
-from kiosk.domain.verdict import Finding, Measures, Reason, Verdict
+from kiosk.domain.verdict import Finding, Measures, Verdict
 
-_NO_SHEET: Final = frozenset({Reason.FACE, Reason.UNREADABLE, Reason.FROZEN})
 JPEG_START, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 
 
@@ -22,30 +19,7 @@ def shot_of(jpeg: bytes, width: int, height: int) -> Shot:
 
 
 def goods_shot(answer: GoodsInspected, body: bytes) -> GoodsShot:
-    """Raises WireError: above all for a picture of a shot that nobody may keep, a person in view for example.
-
-    Of a live shot there is never a sheet: that is for ``kept_shot``.
-    """
-    if answer.sheet is not None:
-        raise WireError("a sheet of a live shot")
-    return _judged(answer, body)
-
-
-def kept_shot(answer: GoodsInspected, body: bytes) -> GoodsShot:
-    """The same of a picture that was kept before, which may bring the sheet. Raises WireError."""
-    sheet = answer.sheet
-    if sheet is None:
-        return _judged(answer, body)
-    if not answer.findings or _NO_SHEET & {one.reason for one in answer.findings}:
-        raise WireError("a sheet of a picture that is accepted or that nobody may keep")
-    if not sheet.size_bytes <= min(len(body), MAX_SHEET):
-        raise WireError(f"{len(body)} bytes for a sheet of {sheet.size_bytes}")
-    cut = len(body) - sheet.size_bytes
-    shot = _judged(answer, body[:cut])
-    return replace(shot, sheet=shot_of(body[cut:], sheet.width, sheet.height))
-
-
-def _judged(answer: GoodsInspected, body: bytes) -> GoodsShot:
+    """Raises WireError: above all for a picture of a shot that nobody may keep, a person in view for example."""
     verdict = Verdict(tuple(Finding(one.reason, one.value, one.limit) for one in answer.findings))
     if len({finding.reason for finding in verdict.findings}) != len(verdict.findings):
         raise WireError("a reason that is said twice")

@@ -14,17 +14,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import Final, TypeVar
 
 from kiosk.devices.camera.answers import camera_look, mat_shot
-from kiosk.devices.camera.goods import goods_shot, kept_shot, shot_of
+from kiosk.devices.camera.goods import goods_shot, shot_of
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.camera.wire import (
     Answer,
     CodesRequest,
     CodesSeen,
-    FileRequest,
     GoodsInspected,
     Looked,
     LookRequest,
@@ -35,8 +33,8 @@ from kiosk.devices.camera.wire import (
     ShotTaken,
     WireError,
 )
-from kiosk.devices.camera.worker import CameraWorker, MakeRequest, Patience, WorkerDied
-from kiosk.devices.ports import CameraFault, CameraLook, GaveWay, GoodsShot, MatShot, Shot
+from kiosk.devices.camera.worker import CameraWorker, MakeRequest, WorkerDied
+from kiosk.devices.ports import CameraFault, CameraLook, GoodsShot, MatShot, Shot
 from kiosk.domain.verdict import Finding, Reason, Verdict
 
 T = TypeVar("T")
@@ -87,10 +85,6 @@ class ChildCamera:
         """Take a burst and judge it within ``deadline_s`` seconds. Raises CameraFault."""
         return self._exchange(partial(ShotRequest, goods=True), self._live, deadline_s)
 
-    def inspect_file(self, path: Path, deadline_s: float, is_wanted: Callable[[], bool]) -> GoodsShot:
-        """Judge a picture that was kept, unless a shot is wanted meanwhile. Raises CameraFault and GaveWay."""
-        return self._exchange(partial(FileRequest, path=str(path)), self._judged, deadline_s, is_wanted)
-
     def measure(self, deadline_s: float) -> MatShot:
         """Take a burst and measure the mat within ``deadline_s`` seconds. Raises CameraFault."""
         return self._exchange(MeasureRequest, self._measured, deadline_s)
@@ -116,20 +110,14 @@ class ChildCamera:
             timer.cancel()
             timer.join()
 
-    def _exchange(
-        self,
-        make: MakeRequest,
-        read: Callable[[Answer, bytes], T],
-        deadline_s: float,
-        is_wanted: Callable[[], bool] | None = None,
-    ) -> T:
+    def _exchange(self, make: MakeRequest, read: Callable[[Answer, bytes], T], deadline_s: float) -> T:
         if self._settings.kind == "none":
             raise CameraFault("missing", "No camera is set up: enter its kind and path in the station's configuration.")
-        patience = Patience(time.monotonic() + deadline_s, is_wanted)
+        deadline = time.monotonic() + deadline_s
         if deadline_s <= 0 or not self._lock.acquire(timeout=deadline_s):
             raise CameraFault("timeout", "The camera is still busy with another picture: wait a moment and try again.")
         try:
-            return read(*self._ask(make, patience, deadline_s))
+            return read(*self._ask(make, deadline, deadline_s))
         except WireError as error:
             self._drop(gently=False)
             raise self._broken(error) from error
@@ -137,14 +125,12 @@ class ChildCamera:
             self._idle_since = time.monotonic()
             self._lock.release()
 
-    def _ask(self, make: MakeRequest, patience: Patience, deadline_s: float) -> tuple[Answer, bytes]:
+    def _ask(self, make: MakeRequest, deadline: float, deadline_s: float) -> tuple[Answer, bytes]:
         worker = self._running_worker()
         try:
-            answer, body = worker.ask(make, patience)
+            answer, body = worker.ask(make, deadline)
         except TimeoutError:
             self._drop(gently=False)
-            if patience.gave_way:
-                raise GaveWay("somebody wants a shot") from None
             raise CameraFault(
                 "timeout",
                 f"The camera at {self._settings.path} gave no picture within {deadline_s:g} s: unplug it, "
@@ -190,10 +176,6 @@ class ChildCamera:
         if self._repeats(shot.sha256, last):
             raise self._frozen()
         return shot
-
-    @staticmethod
-    def _judged(answer: Answer, body: bytes) -> GoodsShot:
-        return kept_shot(_goods(answer), body)
 
     @staticmethod
     def _looked(answer: Answer, body: bytes) -> CameraLook:

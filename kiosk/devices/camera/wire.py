@@ -32,8 +32,6 @@ Seconds: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=MAX_WITHIN_S)]
 
 MAX_PICTURE: Final = 8_000_000
 """Bytes of one of the two pictures of goods: the rule of the event that tells of them."""
-MAX_SHEET: Final = 4_000_000
-"""Bytes of the sheet out of a picture that was kept; with the two others it fills a body."""
 MAX_PREVIEW: Final = 500_000
 MAX_LOOK: Final = 40_000
 """Bytes of the picture of a look, of which there are five a second."""
@@ -66,14 +64,6 @@ class ShotRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="
     number: Number
     within_s: Seconds
     goods: bool = False
-
-
-class FileRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="judge"):
-    """Judge the picture at ``path``, as ShotRequest with ``goods`` judges a shot."""
-
-    number: Number
-    within_s: Seconds
-    path: Annotated[str, msgspec.Meta(min_length=1, max_length=1_024)]
 
 
 class MeasureRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="measure"):
@@ -142,9 +132,7 @@ class WireMeasures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class GoodsInspected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="goods"):
-    """The body is the JPEG of the master, behind it that of the natural cut, then the sheet: those that are there.
-
-    ``sheet`` is all of the mat, of a picture that was kept before and is not accepted, where no person is seen.
+    """The body is the JPEG of the master, behind it that of the natural cut: those that are there.
 
     ``frame_sha256`` is over the pixels of the frame that was judged, empty when there was none: a live sensor never
     gives the same twice.
@@ -158,7 +146,6 @@ class GoodsInspected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ta
     master: WirePicture | None = None
     natural: WirePicture | None = None
     frame_sha256: FrameHash = ""
-    sheet: WirePicture | None = None
     likeness: Likeness = ""
 
 
@@ -195,7 +182,7 @@ class CodesSeen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="co
     codes: Annotated[tuple[Annotated[str, msgspec.Meta(max_length=MAX_CODE)], ...], msgspec.Meta(max_length=MAX_CODES)]
 
 
-Request: TypeAlias = ShotRequest | FileRequest | MeasureRequest | LookRequest | CodesRequest
+Request: TypeAlias = ShotRequest | MeasureRequest | LookRequest | CodesRequest
 Answer: TypeAlias = ShotTaken | ShotRefused | GoodsInspected | MatMeasured | Looked | CodesSeen
 
 _encoder = msgspec.json.Encoder()
@@ -203,7 +190,7 @@ _answer: Callable[[bytes], Answer] = reader(
     msgspec.json.Decoder[Answer](ShotTaken | ShotRefused | GoodsInspected | MatMeasured | Looked | CodesSeen)
 )
 _request: Callable[[bytes], Request] = reader(
-    msgspec.json.Decoder[Request](ShotRequest | FileRequest | MeasureRequest | LookRequest | CodesRequest)
+    msgspec.json.Decoder[Request](ShotRequest | MeasureRequest | LookRequest | CodesRequest)
 )
 
 

@@ -40,7 +40,7 @@ def render_crate_label(data: CrateLabel, head: PrintHead, layouts: Layouts = SHI
 
 
 def bag_content(data: BagLabel) -> LabelContent:
-    """What is drawn; the bars say the bag's own code, or the lot's on a paper that is older than bag codes."""
+    """What is drawn; the bars say the bag's own code, or the lot's on a paper without one."""
     code = data.bag_code or data.lot_code
     mode = paper_text("consigned" if data.mode == "consignment" else "purchased")
     texts = {

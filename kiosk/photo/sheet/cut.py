@@ -5,21 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from kiosk.photo.arrays import BgrImage
-from kiosk.photo.markers import SeenMat, find_mat
+from kiosk.photo.markers import SeenMat
 from kiosk.photo.mat import SHEET
-from kiosk.photo.pipeline import bounded
 from kiosk.photo.rectify import Window, flatten
 
 RIM_MM: Final = 3.0
 """Left off on every side: a wide lens moves the edge by up to 2 mm, and beyond it may be people."""
-_MOST_PX_PER_MM: Final = 5.0
-
-
-def cut_to_sheet(frame: BgrImage) -> BgrImage | None:
-    """None where the mat is not found."""
-    seen = bounded(frame)
-    mat = find_mat(seen)
-    return None if mat is None else flat_sheet(seen, mat, min(mat.px_per_mm, _MOST_PX_PER_MM))
 
 
 def flat_sheet(frame: BgrImage, mat: SeenMat, px_per_mm: float) -> BgrImage:

@@ -16,15 +16,9 @@ from sqlalchemy import Connection, Table, func, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from kiosk.base import files
-from kiosk.sorting_center.desk.database import (
-    SCRIPTS,
-    VERSION_TABLE,
-    DeskDatabase,
-    desk_path,
-    in_schema,
-)
+from kiosk.sorting_center.desk.database import DeskDatabase, desk_path, in_schema, revision_of
 from kiosk.sorting_center.desk.errors import DeskError, Refused
-from kiosk.sorting_center.desk.schema import SCHEMA, metadata
+from kiosk.sorting_center.desk.schema import REVISION, SCHEMA, desk_version, metadata
 from kiosk.sorting_center.ledger.database import postgres, sqlite
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
 from kiosk.sorting_center.ledger.database.faults import not_opened
@@ -112,7 +106,7 @@ def require_copyable(source_url: str, target_url: str) -> None:
 
 @contextmanager
 def _looking(ledger_url: str) -> Iterator[Connection | None]:
-    """One unchanging picture, and nothing is changed; None: there is no desk."""
+    """One unchanging picture, and nothing is changed; None: there is no desk. Raises DeskError."""
     address = LedgerAddress.parse(ledger_url)
     path = desk_path(address.path) if address.path is not None else None
     if path is not None and not path.is_file():
@@ -120,13 +114,17 @@ def _looking(ledger_url: str) -> Iterator[Connection | None]:
         return
     engine = in_schema(postgres.reader(address.url)) if path is None else sqlite.reader(path)
     is_there = (
-        text(f"SELECT to_regclass('{SCHEMA}.{VERSION_TABLE}')")
+        text(f"SELECT to_regclass('{SCHEMA}.{desk_version.name}')")
         if path is None
-        else select(text("name")).select_from(text("sqlite_master")).where(text(f"name = '{VERSION_TABLE}'"))
+        else select(text("name")).select_from(text("sqlite_master")).where(text(f"name = '{desk_version.name}'"))
     )
     try:
         with engine.connect() as connection:
-            yield connection if connection.execute(is_there).scalar() else None
+            if not connection.execute(is_there).scalar():
+                yield None
+                return
+            revision_of(connection, address)
+            yield connection
     except DBAPIError as error:
         raise not_opened(address, error) from error
     finally:
@@ -134,13 +132,12 @@ def _looking(ledger_url: str) -> Iterator[Connection | None]:
 
 
 def _require_this_version(reading: Connection, url: str) -> None:
-    from alembic.script import ScriptDirectory
-
-    found = reading.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608 - our table
-    if found != ScriptDirectory(SCRIPTS).get_current_head():
+    address = LedgerAddress.parse(url)
+    found = revision_of(reading, address)
+    if found != REVISION:
         raise DeskError(
-            f"the desk of {LedgerAddress.parse(url)} has schema {found}: start the sorting center of this version on "
-            "it once, and repeat this then"
+            f"the desk of {address} has schema {found}: start the sorting center of this version on it once, and "
+            "repeat this then"
         )
 
 

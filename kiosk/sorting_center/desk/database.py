@@ -9,18 +9,16 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, func, inspect, select, text
+from sqlalchemy import Connection, Engine, func, insert, inspect, select, text
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.exc import DBAPIError
 
 from kiosk.sorting_center.desk.errors import DeskError
-from kiosk.sorting_center.desk.schema import SCHEMA
+from kiosk.sorting_center.desk.schema import REVISION, SCHEMA, desk_version, metadata
 from kiosk.sorting_center.ledger.database import postgres, sqlite
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
 
-SCRIPTS: Final = str(Path(__file__).with_name("migrations")).replace("%", "%%")
-"""As Alembic's settings write it."""
-VERSION_TABLE: Final = "desk_version"
+_SCRIPTS: Final = Path(__file__).with_name("migrations")
 _PRIVATE: Final = 0o600
 _WRITER_LOCK: Final = 0x53_4B_07
 """Of one transaction. With a file SQLite has such a lock itself; without it two administrators of two processes could
@@ -52,7 +50,7 @@ class DeskDatabase:
                 self._writer = _disposed(parts, in_schema(postgres.writer(self.address.url, of_ledger=False)))
                 self._reader = _disposed(parts, in_schema(postgres.reader(self.address.url)))
             with _bringing_up, self._writer.begin() as connection:
-                if not self._is_of_today(connection):
+                if self._revision(connection) != REVISION:
                     self._bring_up(connection)
             self._parts = parts.pop_all()
 
@@ -77,31 +75,29 @@ class DeskDatabase:
                 connection.execute(select(func.pg_advisory_xact_lock(_WRITER_LOCK)))
             yield connection
 
-    def _is_of_today(self, connection: Connection) -> bool:
-        """Most are: a process that only opens one needs no Alembic."""
+    def _revision(self, connection: Connection) -> str | None:
+        """None: nothing is there yet."""
         schema = SCHEMA if self.path is None else None
-        if not inspect(connection).has_table(VERSION_TABLE, schema):
-            return False
-        scripts = Path(__file__).with_name("migrations") / "versions"
-        newest = max(script.stem[:4] for script in scripts.glob("[0-9]*.py"))
-        return connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar() == newest  # noqa: S608
+        if not inspect(connection).has_table(desk_version.name, schema):
+            return None
+        return revision_of(connection, self.address)
 
     def _bring_up(self, connection: Connection) -> None:
-        from alembic import command
-        from alembic.config import Config
-        from alembic.util import CommandError
-
         if self.path is None:
             postgres.lock_schema(connection)
             connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+        if self._revision(connection) is None:
+            metadata.create_all(connection)
+            desk_version.create(connection)
+            connection.execute(insert(desk_version), {"version_num": REVISION})
+            return
+        from alembic import command
+        from alembic.config import Config
+
         config = Config()
-        config.set_main_option("script_location", SCRIPTS)
+        config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
         config.attributes["connection"] = connection
-        config.attributes["version_table"] = VERSION_TABLE
-        try:
-            command.upgrade(config, "head")
-        except CommandError as error:
-            raise DeskError(f"the desk {self} was written by a newer version: install the newer software") from error
+        command.upgrade(config, "head")
 
     @contextmanager
     def _translated(self, done: str) -> Iterator[None]:
@@ -115,6 +111,19 @@ class DeskDatabase:
 
     def __str__(self) -> str:
         return str(self.path or self.address)
+
+
+def revision_of(connection: Connection, address: LedgerAddress) -> str:
+    """Of a desk that is there; raises DeskError when no migration leads from it to the one of today."""
+    found = str(connection.execute(select(desk_version.c.version_num)).scalar())
+    if not (found.isdecimal() and 1 <= int(found) <= int(REVISION)):
+        path = desk_path(address.path) if address.path is not None else None
+        empty = "name an empty database" if path is None else "move the file away and start with an empty desk"
+        raise DeskError(
+            f"the desk {path or address} was made by another version of the program (revision {found}, this one uses "
+            f"{REVISION}): install that version again, or {empty}"
+        )
+    return found
 
 
 def _make_private(path: Path) -> None:

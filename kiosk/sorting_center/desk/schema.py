@@ -15,6 +15,8 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
+    String,
     Table,
     UniqueConstraint,
 )
@@ -25,7 +27,18 @@ from kiosk.sorting_center.ledger.schema import Code, Counting
 SCHEMA: Final = "desk"
 """Of PostgreSQL."""
 
+REVISION: Final = "0001"
+"""Of the newest migration, counted from 1; ``desk_version`` names that of a desk."""
+
 metadata = MetaData()
+
+desk_version = Table(
+    "desk_version",
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="desk_version_pkc"),
+)
+"""As Alembic would make it."""
 
 person = Table(
     "person",

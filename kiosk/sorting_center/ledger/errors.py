@@ -20,7 +20,7 @@ class LedgerForeign(LedgerError):
 
 
 class LedgerNewer(LedgerError):
-    """Written by a later version of this software."""
+    """Made by another version of the program, and no migration leads here."""
 
 
 class LedgerDamaged(LedgerError):

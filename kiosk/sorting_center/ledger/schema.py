@@ -1,7 +1,7 @@
 """The tables of the ledger: portable types only, so that the same statements run on PostgreSQL.
 
-Versions are counted in ``meta``: a ledger is created whole. `migrate` takes one of a version before 3 to 3, and Alembic
-from there (see `migrations`).
+Versions are counted in ``meta``, from 1: a ledger is created whole, and Alembic takes one of an older version on (see
+`migrations`).
 
 A station's number is unique within its region, so the region is in every key; it stands last in them, because the
 number alone finds nearly everything.
@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from kiosk.sorting_center.ledger.database.times import Instant
 
-SCHEMA_VERSION: Final = 7
+SCHEMA_VERSION: Final = 1
 REVISION: Final = f"{SCHEMA_VERSION:04}"
 """The same as Alembic calls it."""
 
@@ -124,7 +124,7 @@ station_status = Table(
     Column("doctor", Code),
 )
 """``alarm``: what the station's newest status complains of, "" for nothing. ``doctor``: the rows of its newest status
-as JSON of `SeenRow`; null until it has sent one since this column is there."""
+as JSON of `SeenRow`; null until it has sent one."""
 
 alarm = Table(
     "alarm",
@@ -173,7 +173,7 @@ bag = Table(
     Column("code", Code),
     Column("net_g", BigInteger, nullable=False),
 )
-"""The bags of each row of `intake`; ``code`` is null for those from before bags had one. A bag is found by its code,
+"""The bags of each row of `intake`; ``code`` is null for those whose event tells none. A bag is found by its code,
 which holds its receipt and its number."""
 
 intake_void = Table(

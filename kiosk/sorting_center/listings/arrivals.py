@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, delete, insert, select
 
-from kiosk.base.json_reader import Unreadable, reader
+from kiosk.base.json_reader import reader
 from kiosk.domain.events import IntakeVoided, ListingSubmitted, PhotoAccepted
 from kiosk.domain.events.photo import PictureData
 from kiosk.sorting_center.desk.database import DeskDatabase
@@ -108,22 +108,19 @@ def _place(connection: Connection) -> Place | None:
 
 
 def _take(connection: Connection, entry: FeedEntry, now: str) -> None:
-    try:
-        if entry.type == ListingSubmitted.TYPE:
-            offered = _offer_told(entry.body)
-            offer = Offer(offered.epoch, offered.seq, offered.data)
-            _offered(connection, Key(entry.region, offered.station, offered.data.lot), offer, now)
-        elif entry.type == PhotoAccepted.TYPE:
-            shot = _shot_told(entry.body)
-            _tell(connection, Key(entry.region, shot.station, shot.data.lot), shot.data.master.sha256)
-        else:
-            void = _void_told(entry.body)
-            key = Key(entry.region, void.station, void.data.lot)
-            _tell(connection, key, VOIDED)
-            if (one := found(connection, key)) is not None:
-                _withdraw(connection, one, now)
-    except Unreadable as error:  # of older software that knew no rules for it
-        log.warning("Event %d of the feed is passed over by the listings: %s", entry.feedseq, error)
+    if entry.type == ListingSubmitted.TYPE:
+        offered = _offer_told(entry.body)
+        offer = Offer(offered.epoch, offered.seq, offered.data)
+        _offered(connection, Key(entry.region, offered.station, offered.data.lot), offer, now)
+    elif entry.type == PhotoAccepted.TYPE:
+        shot = _shot_told(entry.body)
+        _tell(connection, Key(entry.region, shot.station, shot.data.lot), shot.data.master.sha256)
+    else:
+        void = _void_told(entry.body)
+        key = Key(entry.region, void.station, void.data.lot)
+        _tell(connection, key, VOIDED)
+        if (one := found(connection, key)) is not None:
+            _withdraw(connection, one, now)
 
 
 def _offered(connection: Connection, key: Key, offer: Offer, now: str) -> None:

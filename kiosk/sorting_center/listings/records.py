@@ -86,9 +86,7 @@ class Offer:
 
     @property
     def sha256(self) -> str:
-        """Over what it says, however often it is said; without the words of origin and grade that it does not say, as
-        what was published before there were any.
-        """
+        """Over what it says, however often it is said; without the words of origin and grade that it does not say."""
         told = msgspec.to_builtins(self.told)
         for name, words in (("origin_words", self.told.origin_words), ("grade_words", self.told.grade_words)):
             if words == NO_WORDS:

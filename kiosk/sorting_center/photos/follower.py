@@ -79,19 +79,7 @@ def _announced(entries: Sequence[FeedEntry]) -> Iterator[Announced]:
     for entry in entries:
         if entry.type != PhotoAccepted.TYPE:
             continue
-        try:
-            told = _told(entry.body)
-            pictures = [
-                Announced(
-                    PictureName(entry.region, told.station, one.sha256),
-                    one.size_bytes,
-                    one.width,
-                    one.height,
-                    entry.feedseq,
-                )
-                for one in (told.data.master, told.data.natural)
-            ]
-        except ValueError as error:  # of older software that knew no rules for it
-            log.warning("Event %d of the feed announces no picture: %s", entry.feedseq, error)
-            continue
-        yield from pictures
+        told = _told(entry.body)
+        for one in (told.data.master, told.data.natural):
+            name = PictureName(entry.region, told.station, one.sha256)
+            yield Announced(name, one.size_bytes, one.width, one.height, entry.feedseq)

@@ -79,7 +79,7 @@ Told = TypeVar("Told", bound=EventData)
 
 
 def converted(event: EventRow, kind: type[Told]) -> Told | None:
-    """The data as its type; None of an event in an archive, or from before the rules."""
+    """The data as its type; None of an event in an archive."""
     try:
         return data_as(kind, event.data)
     except msgspec.ValidationError:

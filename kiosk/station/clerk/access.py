@@ -18,7 +18,6 @@ from kiosk.station.clerk.people import Person, add_person, kept_pin
 from kiosk.station.clerk.pin_hash import NO_PIN_KEY, PinKey
 from kiosk.station.clerk.refusals import CounterRefused, refusing
 from kiosk.station.clerk.throttle import PIN, Throttle
-from kiosk.store.errors import StoreError
 from kiosk.store.records import ClerkRow, Stamp
 from kiosk.store.store import Store
 
@@ -159,19 +158,6 @@ class Access:
             if technicians == {row.number}:
                 raise CounterRefused("last_technician")
             self._clerks.retire(row.number, self._stamps())
-
-    def wrap_pins(self) -> None:
-        """Before the first page: what was kept before there was a key is put under it, all at once.
-
-        A store that cannot write now stops nothing: the PINs are good as they are, and the doctor tells.
-        """
-        try:
-            wrapped = self._clerks.wrap_pins(self._pins.wrap)
-        except StoreError as error:
-            logger.error("the PINs cannot be put under the station's key now: %s", error)
-            return
-        if wrapped:
-            logger.info("%d PINs are now kept under the station's key", wrapped)
 
     def _check(self, number: str, pin: str) -> ClerkRow:
         """The row whose PIN this is, found at the same pace for an unknown number."""

@@ -212,18 +212,16 @@ def people(env: Environment, seen: Look) -> Finding:
 
 
 def _pins(env: Environment, seen: Look) -> Finding | None:
-    """PINs nobody can check, or anybody can guess. Who may not read the key cannot tell."""
+    """PINs nobody can check. Who may not read the key cannot tell."""
     if not _sees_key(env):
         return None
     settings, data = env.config.parcels, env.config.station.data
     there = place_of(settings, data, env.environ).is_file()
     own = (PickupKey.found(settings, data, env.environ) if there else PickupKey(None)).pins()
-    other = sum(count for name, count in seen.pin_keys.items() if name not in ("", own.name))
+    other = sum(count for name, count in seen.pin_keys.items() if name != own.name)
     if other:
         values: dict[str, str | int] = {"n": other, "command": "kiosk clerk pin"}
         return Finding("people", True, False, Verdict.FAIL, "people_other_key", needed=True, values=values)
-    if own.present and "" in seen.pin_keys:
-        return Finding("people", True, True, Verdict.WARN, "people_plain", needed=True)
     return None
 
 

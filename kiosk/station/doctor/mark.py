@@ -41,7 +41,7 @@ class DoctorMark:
             self._written, self._again_at = rows, now + _AGAIN_S
 
     def rows(self) -> tuple[DoctorRow, ...]:
-        """The rows of this boot; a row of the station alone when it no longer says any; none from an older station."""
+        """The rows of this boot; a row of the station alone when it no longer says any."""
         mark = read_mark(self._path)
         is_of_this_boot, second = mark.get("boot") == self._boot_id, seconds(mark.get("second"))
         try:

@@ -87,23 +87,6 @@ class LotPhotos:
                 raise
         return pictures.master.sha256
 
-    def replace(self, sha256: str, shot: GoodsShot) -> None:
-        """The same for a picture of before, whose own file goes once its row tells of the new ones.
-
-        Raises OSError and StoreError; the new files may be there then, and the next try finds them.
-        """
-        pictures, shots = listing_pictures(shot)
-        for one in shots:
-            self._folder.keep(one)
-        self._store.photos.replace(sha256, pictures, self._stamps())
-        self._folder.remove(sha256)
-
-    def cut(self, sha256: str, sheet: Shot) -> None:
-        """The same where nothing but the sheet of the mat is to stay, which no event tells of."""
-        self._folder.keep(sheet)
-        self._store.photos.cut(sha256, _picture(sheet))
-        self._folder.remove(sha256)
-
     def _is_told(self, lot: str, sha256: str) -> bool:
         """Whether a commit that did not answer was done all the same. Raises StoreError when nobody can say."""
         return any(row.sha256 == sha256 for row in self._store.photos.of_lot(lot))

@@ -1,5 +1,4 @@
-"""Shots: taken one at a time by a worker, which looks at the mat for a page, or through the pictures of before, while
-nobody wants one."""
+"""Shots: taken one at a time by a worker, which looks at the mat for a page while nobody wants one."""
 
 from __future__ import annotations
 
@@ -24,10 +23,6 @@ logger = logging.getLogger(__name__)
 MAX_PHOTO_BYTES: Final = 8_000_000
 """Of one picture: more than a camera of a station sends, and little enough for the budget to hold a busy day."""
 DEADLINE_S: Final = 12.0
-QUIET_S: Final = 30.0
-"""So long nobody has wanted a shot before pictures of before are looked through: people come in a row."""
-_AGAIN_S: Final = 600.0
-"""After a failure of that."""
 NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -67,11 +62,6 @@ class GoodsRequest:
 
 
 Request = PlainRequest | GoodsRequest
-Idle = Callable[[Callable[[], bool]], float | None]
-"""One piece of work that can wait; returns after how many seconds there may be more, None when all is done.
-
-It is given what tells whether somebody waits for a shot, and ends soon then.
-"""
 
 
 class _Wake(Enum):
@@ -83,10 +73,8 @@ class _Wake(Enum):
 class Photographer:
     """A thread that takes shots on request. ``max_bytes`` is the largest picture that is kept."""
 
-    def __init__(
-        self, camera: Camera | None, listeners: ShotListeners, max_bytes: int, idle: Idle, looks: Looks
-    ) -> None:
-        self._camera, self._listeners, self._idle, self._looks = camera, listeners, idle, looks
+    def __init__(self, camera: Camera | None, listeners: ShotListeners, max_bytes: int, looks: Looks) -> None:
+        self._camera, self._listeners, self._looks = camera, listeners, looks
         self._max_bytes = max_bytes
         self._stopping = threading.Event()
         self._woken = threading.Event()
@@ -129,18 +117,12 @@ class Photographer:
             self._answer(request)
 
     def _next(self) -> Request | None:
-        """The next request; work that can wait is done, a piece at a time, until there is one."""
-        pause: float | None = QUIET_S
+        """The next request; it is looked at the mat, whenever that is due, until there is one."""
         while not self._stopping.is_set():
-            due = self._looks.due()
             try:
-                request = self._requests.get(timeout=pause if due is None else due)
+                request = self._requests.get(timeout=self._looks.due())
             except queue.Empty:
-                if due is None:
-                    pause = self._idle_once()
-                else:
-                    self._look()
-                    pause = QUIET_S
+                self._look()
                 continue
             if not isinstance(request, _Wake):
                 return request
@@ -152,18 +134,6 @@ class Photographer:
             self._looks.take()
         except Exception:
             logger.exception("it cannot be looked at the mat")
-
-    def _idle_once(self) -> float | None:
-        try:
-            return self._idle(self._is_wanted)
-        except (NoSpace, StoreError, OSError) as error:
-            logger.warning("the pictures of before have to wait: %s", error)
-        except Exception:
-            logger.exception("the pictures of before cannot be looked through")
-        return _AGAIN_S
-
-    def _is_wanted(self) -> bool:
-        return not self._requests.empty()
 
     def _answer(self, request: Request) -> None:
         try:

@@ -1,9 +1,8 @@
 """Space for photographs on the card. Intakes come first: a shot is refused long before an intake would be.
 
 What makes room are the oldest photographs of goods, in the order of their intakes, whatever any clock said; and of
-those only the ones that the sorting center has, and the ones of before that no verdict accepted. Rows and events are
-never touched: the file alone says whether a picture is still here, so there is nothing that a power cut could part in
-the middle.
+those only the ones that the sorting center has. Rows and events are never touched: the file alone says whether a
+picture is still here, so there is nothing that a power cut could part in the middle.
 """
 
 from __future__ import annotations
@@ -133,9 +132,9 @@ class PhotoSpace:
                     self._gone = row
             after = rows[-1]
 
-    def _own(self, sha256: str | None) -> Path | None:
+    def _own(self, sha256: str) -> Path | None:
         """The file of a picture in this very folder; None for one that is gone, and for what only leads elsewhere."""
-        path = self._folder.path(sha256 or "")
+        path = self._folder.path(sha256)
         if path is None or path.parent.is_symlink() or not stat.S_ISREG(os.lstat(path).st_mode):
             return None
         return path

@@ -46,9 +46,9 @@ class Entry:
 
     ``bundle`` is the name of its file. ``interrupted`` counts the trials that a power cut or a kill has ended.
     ``former`` is the folder of the release that ran before, "" for the packaged one. ``copy`` is the SHA-256 of the
-    copied database, ``schema`` its schema and ``newest_event`` the position of its newest event, 0 where an older
-    release wrote this. ``scale`` says whether the scale was heard before. ``accepted`` are the keys to accept after it
-    was kept, when they change. ``why`` and ``detail`` say why it was not.
+    copied database, ``schema`` its schema and ``newest_event`` the position of its newest event. ``scale`` says whether
+    the scale was heard before. ``accepted`` are the keys to accept after it was kept, when they change. ``why`` and
+    ``detail`` say why it was not.
     """
 
     number: str
@@ -79,12 +79,6 @@ class Outcome:
     detail: str = ""
     stepped_back: bool = False
     failed: str = ""
-
-    @property
-    def tried_in_vain(self) -> str:
-        """``failed``, also of an outcome that was written before there was that word."""
-        unhealthy = self.stepped_back and self.why is not Why.POWER_CUT
-        return self.failed or (self.version if unhealthy else "")
 
     @property
     def kept(self) -> bool:

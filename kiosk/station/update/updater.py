@@ -140,7 +140,7 @@ class Updater:
     def _failed_before(self) -> str:
         """A refusal says nothing of the release that was tried in vain before it."""
         outcome = self._journal.outcome()
-        return "" if outcome is None else outcome.tried_in_vain
+        return "" if outcome is None else outcome.failed
 
     def _read(self, file: BinaryIO) -> tuple[Head, Manifest]:
         """What is signed; no more of the file is looked at before."""

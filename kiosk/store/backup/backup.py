@@ -12,7 +12,7 @@ import hashlib
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -43,11 +43,8 @@ _SPARE_BYTES: Final = 1024 * 1024
 _CHUNK: Final = 1024 * 1024
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _SQLITE_FULL: Final = 13
-_JUDGED_SCHEMA: Final = 6
-"""Before it no shot was judged, and what a camera saw is in no backup."""
 _ACCEPTED: Final = """SELECT sha256 FROM photo WHERE position IS NOT NULL
     UNION SELECT natural_sha256 FROM photo WHERE position IS NOT NULL"""
-_NOT_ACCEPTED: Final = "SELECT sha256 FROM photo WHERE judged = 1 AND position IS NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +63,13 @@ class BackupMade:
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """``photos`` go with it. ``not_accepted`` are hashes of pictures of before that go nowhere."""
+    """``photos`` go with it."""
 
     series: tuple[Series, ...]
     seq: int
     events: int
     schema: int
     photos: tuple[str, ...]
-    not_accepted: tuple[str, ...]
 
 
 def make_backup(
@@ -107,17 +103,16 @@ def _make(database: Path, station: str, settings: BackupSettings, stamp: Stamp) 
     except BaseException:
         _clear(copy)
         raise
-    photos_copied, dropped, problem = _beside(path, manifest, content.not_accepted, database, settings.keep)
+    photos_copied, dropped, problem = _beside(path, manifest, database, settings.keep)
     return BackupMade(path, manifest, photos_copied, dropped, problem)
 
 
-def _beside(path: Path, manifest: Manifest, unwanted: Sequence[str], database: Path, keep: int) -> tuple[int, int, str]:
+def _beside(path: Path, manifest: Manifest, database: Path, keep: int) -> tuple[int, int, str]:
     """What goes with the database: pictures copied, old backups dropped, and a sentence when some of it failed."""
     folder, station, photos = path.parent, manifest.station, database.with_name("photos")
     try:
         SeriesMarker(path).add_missing(station, SeriesMarker(database).used(station))
         make_private(*_on_medium(folder, station))
-        backup_photos.drop(folder / "photos", unwanted)
         copied = backup_photos.copy(photos, folder / "photos", manifest.photos)
         return copied.new, prune(folder, station, keep), _broken(copied, photos)
     except (OSError, StoreError) as error:
@@ -221,16 +216,13 @@ def _content(copy: Path, station: str, photos: Path) -> _Content:
         series = connection.execute("SELECT series, epoch FROM epoch ORDER BY number").fetchall()
         (events,) = connection.execute("SELECT count(*) FROM journal").fetchone()
         (seq,) = connection.execute("SELECT seq FROM journal ORDER BY position DESC LIMIT 1").fetchone()
-        judged = schema >= _JUDGED_SCHEMA
-        accepted = {sha256 for (sha256,) in connection.execute(_ACCEPTED)} if judged else set[str]()
-        unwanted = tuple(sha256 for (sha256,) in connection.execute(_NOT_ACCEPTED)) if judged else ()
+        accepted = {sha256 for (sha256,) in connection.execute(_ACCEPTED)}
     return _Content(
         tuple(Series(*row) for row in series),
         seq,
         events,
         schema,
         tuple(sha256 for sha256 in backup_photos.hashes(photos) if sha256 in accepted),
-        unwanted,
     )
 
 

@@ -53,12 +53,6 @@ def copy(source: Path, target: Path, wanted: Iterable[str]) -> Copied:
     return Copied(new, known, tuple(broken))
 
 
-def drop(folder: Path, unwanted: Iterable[str]) -> None:
-    """Take pictures of before off a medium that a verdict has cost, or that none accepted. Raises OSError."""
-    for sha256 in unwanted:
-        (folder / sha256[:2] / f"{sha256}.jpg").unlink(missing_ok=True)
-
-
 def _write(content: bytes, target: Path) -> None:
     for folder in (target.parent.parent, target.parent):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -235,7 +235,7 @@ def _lettered(letter: str | None) -> Iterator[Series]:
 def _counters_of(database: Path) -> dict[str, int]:
     """The event counters of the database that is replaced: the restored one goes on above them.
 
-    One that is missing, damaged or from before there were counters says nothing: then the backup's own are raised.
+    One that is missing or damaged says nothing: then the backup's own are raised.
     """
     if not database.exists():
         return {}

@@ -61,10 +61,11 @@ def _version(raw: sqlite3.Connection, path: Path) -> int:
     application, version = (raw.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
     if application != APPLICATION_ID:
         raise damaged(path, "it belongs to another program")
-    if version > SCHEMA_VERSION:
+    if not 1 <= version <= SCHEMA_VERSION:
         raise DatabaseNewer(
-            f"The database {path} was written by newer software (schema {version}, this one knows {SCHEMA_VERSION}): "
-            "install the newer software again. Nothing was changed."
+            f"The database {path} was made by another version of the program (schema {version}, this one uses "
+            f"{SCHEMA_VERSION}): install that version again, or move the file away and start with an empty database. "
+            "Nothing was changed."
         )
     return int(version)
 

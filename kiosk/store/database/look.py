@@ -23,7 +23,7 @@ SQLITE_VERSION: Final = sqlite3.sqlite_version
 _BUSY_S: Final = 2.0
 _LAST_EVENTS: Final = 200
 _PRIVATE: Final = (("clerk", "name"), ("parcel", "waybill"), ("parcel", "proxy_name"))
-"""Columns that may hold words of a person or of a parcel; those a schema does not have are passed over."""
+"""Columns that may hold words of a person or of a parcel."""
 _MAX_PRIVATE: Final = 200_000
 
 
@@ -43,7 +43,7 @@ class Look:
     """What a technician asks of a database. ``waiting_since`` is the time of the oldest event that is not done.
 
     ``people`` counts, by role, those who are active and have a PIN; ``pin_keys`` counts their PINs by the name of the
-    key they are kept under, "" for none.
+    key they are kept under.
     """
 
     schema: int
@@ -114,10 +114,8 @@ def all_epochs(path: Path) -> list[EpochLook]:
 
 
 def event_counters(path: Path) -> dict[str, int]:
-    """The event counters by name; empty for a database from before there were any. Raises StoreError."""
+    """The event counters by name. Raises StoreError."""
     with reading(path) as connection:
-        if not _columns(connection, "metrology_counter"):
-            return {}
         return dict(connection.execute("SELECT name, value FROM metrology_counter").fetchall())
 
 
@@ -146,9 +144,8 @@ def private_words(path: Path) -> set[str]:
             members = _catalog(content).members
             words.update(word for member in members for word in (member.short_name, member.card or ""))
         for table, column in _PRIVATE:
-            if column in _columns(connection, table):
-                rows = connection.execute(f"SELECT DISTINCT {column} FROM {table} LIMIT {_MAX_PRIVATE}")  # noqa: S608
-                words.update(str(word) for (word,) in rows if word is not None)
+            rows = connection.execute(f"SELECT DISTINCT {column} FROM {table} LIMIT {_MAX_PRIVATE}")  # noqa: S608
+            words.update(str(word) for (word,) in rows if word is not None)
     return {word for word in words if word.strip()}
 
 
@@ -170,27 +167,19 @@ def _waiting_since(connection: sqlite3.Connection, newest: EpochLook) -> str | N
 
 
 def _people(connection: sqlite3.Connection) -> dict[str, int]:
-    if not _columns(connection, "clerk"):
-        return {}
     rows = connection.execute("SELECT role, count(*) FROM clerk WHERE active = 1 AND pin_hash <> '' GROUP BY role")
     return dict(rows.fetchall())
 
 
 def _pin_keys(connection: sqlite3.Connection) -> dict[str, int]:
-    """From ``$keyed$NAME$…``, ``$wrapped$NAME$…`` and ``$argon2id$…`` (pin_hash.py), no more of them."""
-    if not _columns(connection, "clerk"):
-        return {}
+    """From ``$keyed$NAME$…`` (pin_hash.py), no more of it."""
     rows = connection.execute("SELECT pin_hash FROM clerk WHERE active = 1 AND pin_hash <> ''")
-    found = (re.match(r"\$(?:(?:keyed|wrapped)\$([0-9a-f]{16})|argon2id)\$", str(pin_hash)) for (pin_hash,) in rows)
-    return dict(Counter(match[1] or "" for match in found if match))
+    found = (re.match(r"\$keyed\$([0-9a-f]{16})\$", str(pin_hash)) for (pin_hash,) in rows)
+    return dict(Counter(match[1] for match in found if match))
 
 
 def _tables(connection: sqlite3.Connection) -> list[str]:
     return [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")]
-
-
-def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
-    return {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
 
 
 def _one(connection: sqlite3.Connection, query: str) -> Any:

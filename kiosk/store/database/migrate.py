@@ -1,29 +1,73 @@
-"""Bring a database file to the newest schema. Run as a child process, so that the station never loads Alembic."""
+"""Make a database file, or bring one up to the schema of today.
+
+A new one is made whole from the schema module. Only the way up is run as a child process: it loads Alembic, which the
+station never does.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
+from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, insert
 
+import kiosk.store.database.scale_schema  # noqa: F401 - its tables are some of `metadata`
+from kiosk.store.database.check import check_file
 from kiosk.store.database.connection import connect, engine_for
+from kiosk.store.database.schema import APPLICATION_ID, SCHEMA_VERSION, metadata
 from kiosk.store.errors import StoreError, translated
 
 _SCRIPTS = Path(__file__).parents[1] / "migrations"
 
 
+_revision = Table(
+    "alembic_version",
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+"""As Alembic would make it."""
+
+
 def migrate(path: Path) -> None:
-    """Create the tables of a new file, or bring an old one up; all in one transaction. Raises StoreError."""
+    """Make a new file, or bring an older one up; in one transaction. Raises StoreError."""
+    if path.exists():
+        check_file(path, thorough=False)
+        _write(path, _upgrade)
+    else:
+        create(path)
+
+
+def create(path: Path) -> None:
+    """Make every table in an empty file, marked with the newest revision. Raises StoreError."""
+    _write(path, _create_tables)
+
+
+def _create_tables(connection: Connection) -> None:
+    metadata.create_all(connection)
+    _revision.create(connection)
+    connection.execute(insert(_revision), {"version_num": f"{SCHEMA_VERSION:04}"})
+    connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _write(path: Path, change: Callable[[Connection], None]) -> None:
     engine = engine_for(path, connect, "BEGIN IMMEDIATE")
     try:
         with translated(path):
             with engine.begin() as connection:
-                config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+                change(connection)
+                connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
             with engine.connect() as connection:
                 _fold_log(connection.connection.driver_connection)
     finally:

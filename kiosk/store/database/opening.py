@@ -15,6 +15,7 @@ from typing import Final
 from kiosk.base.files import hand_over, sync_folder
 from kiosk.store.database.check import check_file
 from kiosk.store.database.connection import Connect, connect
+from kiosk.store.database.migrate import create
 from kiosk.store.database.schema import SCHEMA_VERSION
 from kiosk.store.errors import StoreError
 from kiosk.store.records import Stamp
@@ -37,7 +38,7 @@ class Opening:
     check: bool = True
     """Read every page and row of it first."""
     template: Path | None = None
-    """An empty migrated database that a new one is copied from, instead of running the migrations."""
+    """An empty database that a new one is copied from, instead of making its tables."""
     new_epoch: Callable[[], str] = random_epoch
     counter_floor: Mapping[str, int] = field(default_factory=dict)
     """Event counters of the database this one takes the place of: a new epoch begins above them."""
@@ -66,7 +67,7 @@ def _create(path: Path, template: Path | None) -> None:
     for suffix in ("", "-wal", "-shm", "-journal"):
         building.with_name(building.name + suffix).unlink(missing_ok=True)
     if template is None:
-        _migrate_in_child(building)
+        create(building)
     else:
         shutil.copyfile(template, building)
     with building.open("rb") as file:

@@ -23,8 +23,8 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION: Final = 9
-"""``PRAGMA user_version`` of a file that fits this code: the number of the newest migration."""
+SCHEMA_VERSION: Final = 1
+"""``PRAGMA user_version`` of a file that fits this code: the number of the newest migration, counted from 1."""
 
 APPLICATION_ID: Final = 0x4B494F53
 """``PRAGMA application_id``: the letters KIOS (https://www.sqlite.org/fileformat2.html, offset 68)."""

@@ -75,10 +75,8 @@ def read(connection: Connection) -> Counters:
     return Counters(**{counter.value: found.get(counter.value, 0) for counter in Counter})
 
 
-def observe_tares(connection: Connection, before: Catalog | None, catalog: Catalog, version: int, stamp: Stamp) -> int:
-    """The containers of a catalog that comes into force after ``before``; returns the counter."""
-    if before is not None and _row(connection, Counter.TARE_LIBRARY) is None:
-        _start(connection, Counter.TARE_LIBRARY, tares_sha256(before))  # a database from before the counters
+def observe_tares(connection: Connection, catalog: Catalog, version: int, stamp: Stamp) -> int:
+    """The containers of a catalog that comes into force; returns the counter."""
     sha256 = tares_sha256(catalog)
 
     def event(value: int, old: str) -> TaresChanged:

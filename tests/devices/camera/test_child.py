@@ -30,7 +30,6 @@ from kiosk.devices.camera.wire import (
     MAX_LOOK,
     PREFIX,
     Answer,
-    FileRequest,
     GoodsInspected,
     Looked,
     LookRequest,
@@ -136,23 +135,17 @@ class FakePipeline:
     def __init__(
         self,
         said: FakeInspection | Exception | None = None,
-        sheet: BgrImage | None = None,
         mat: FakeMeasuredMat | None = None,
         looks: Sequence[FakeLook] = (),
     ) -> None:
         self.said = said or FakeInspection()
-        self.sheet, self.mat = sheet, mat or FakeMeasuredMat()
+        self.mat = mat or FakeMeasuredMat()
         self.shown: list[tuple[BgrImage, Sequence[BgrImage]]] = []
-        self.cut = 0
         self.looks, self.befores = list(looks), list[BgrImage | None]()
 
     def look(self, frame: BgrImage, before: BgrImage | None) -> FakeLook:
         self.befores.append(before)
         return self.looks.pop(0)
-
-    def cut_to_sheet(self, frame: BgrImage) -> BgrImage | None:
-        self.cut += 1
-        return self.sheet
 
     def measure_mat(self, frame: BgrImage, others: Sequence[BgrImage]) -> FakeMeasuredMat:
         self.shown.append((frame, others))
@@ -275,58 +268,6 @@ def jpeg_of(image: BgrImage) -> bytes:
     return bytes(cv2.imencode(".jpg", image)[1].tobytes())
 
 
-def of_file(path: Path | str, pipeline: FakePipeline) -> GoodsInspected:
-    ((answer, _),), _ = converse(FakeSource(), pack(FileRequest(1, 2.0, str(path))), pipeline)
-    assert isinstance(answer, GoodsInspected)
-    return answer
-
-
-def test_a_kept_picture_is_judged_as_a_shot(tmp_path: Path) -> None:
-    pipeline = FakePipeline()
-    answer = of_file(kept(tmp_path, jpeg_of(picture())), pipeline)
-    assert answer.findings == () and answer.master is not None
-    (shown,) = pipeline.shown
-    assert (shown[0].shape, shown[1]) == ((60, 80, 3), ())
-
-
-def sheet_of(path: Path, verdict: Verdict, pipeline: FakePipeline) -> tuple[GoodsInspected, bytes]:
-    pipeline.said = FakeInspection(verdict)
-    ((answer, body),), _ = converse(FakeSource(), pack(FileRequest(1, 2.0, str(path))), pipeline)
-    assert isinstance(answer, GoodsInspected)
-    return answer, body
-
-
-def test_of_a_kept_picture_that_is_not_accepted_the_sheet_leaves_unless_a_person_is_seen(tmp_path: Path) -> None:
-    path, pipeline = kept(tmp_path, jpeg_of(picture())), FakePipeline(sheet=NATURAL)
-    blur, hand, face = (Finding(reason, 4, 3) for reason in (Reason.BLUR, Reason.HAND, Reason.FACE))
-    for verdict in (Verdict((blur,)), Verdict((hand, blur))):
-        answer, body = sheet_of(path, verdict, pipeline)
-        assert answer.sheet is not None
-        assert (answer.sheet.width, answer.sheet.height) == (150, 160)
-        jpeg = body[-answer.sheet.size_bytes :]
-        assert metadata_markers(jpeg) == ()
-        assert abs(float(decode_picture(jpeg).mean()) - 119) < 2
-        others = [one.size_bytes for one in (answer.master, answer.natural) if one is not None]
-        assert len(body) == sum(others) + answer.sheet.size_bytes
-        assert bool(others) is verdict.may_be_overruled
-    looked_for = pipeline.cut
-    for verdict in (Verdict(), Verdict((blur, face))):
-        answer, _ = sheet_of(path, verdict, pipeline)
-        assert answer.sheet is None
-    assert pipeline.cut == looked_for
-    assert sheet_of(path, Verdict((hand,)), FakePipeline()) == (
-        GoodsInspected(1, (WireFinding(Reason.HAND, 4, 3),), frame_sha256=answer.frame_sha256),
-        b"",
-    )
-
-
-def test_a_live_shot_never_has_a_sheet() -> None:
-    pipeline = FakePipeline(FakeInspection(Verdict((Finding(Reason.HAND, 4, 3),))), sheet=NATURAL)
-    ((answer, body),), _ = converse(FakeSource(picture()), pack(ShotRequest(1, 2.0, goods=True)), pipeline)
-    assert isinstance(answer, GoodsInspected)
-    assert (answer.sheet, body, pipeline.cut) == (None, b"", 0)
-
-
 def measured(source: FakeSource, mat: FakeMeasuredMat) -> tuple[Answer, bytes]:
     (told,), _ = converse(source, pack(MeasureRequest(1, 2.0)), FakePipeline(mat=mat))
     return told
@@ -410,31 +351,6 @@ def test_measures_outside_the_bounds_are_brought_into_them() -> None:
     answer, _ = measured(FakeSource(picture()), FakeMeasuredMat(wild, None))
     assert isinstance(answer, MatMeasured)
     assert answer.measures == (WireMatMeasure(MatQuality.MARKERS, 0, 2**31 - 1),)
-
-
-def test_no_file_is_opened_that_is_not_named_by_its_own_content(tmp_path: Path) -> None:
-    """Whoever could make the station ask for a path gets nothing but pictures that the station has kept."""
-    good = kept(tmp_path, jpeg_of(picture()))
-    link = tmp_path / "link" / good.name
-    link.parent.mkdir()
-    link.symlink_to(good)
-    pipe = tmp_path / f"{'a' * 64}.jpg"
-    os.mkfifo(pipe)
-    pipeline = FakePipeline()
-    for path in (
-        kept(tmp_path, jpeg_of(picture(3)), "scene.jpg"),
-        kept(tmp_path, jpeg_of(picture(4)), f"{'b' * 64}.jpg"),
-        kept(tmp_path, b"no picture at all"),
-        kept(tmp_path, jpeg_of(picture(5))[:-40]),
-        link,
-        pipe,
-        tmp_path,
-        tmp_path / f"{'c' * 64}.jpg",
-        "/etc/passwd",
-        "\0",
-    ):
-        assert of_file(path, pipeline) == GoodsInspected(1, (WireFinding(Reason.UNREADABLE, 0, 0),))
-    assert pipeline.shown == []
 
 
 def test_endless_messages_and_invented_codes_are_brought_into_bounds() -> None:

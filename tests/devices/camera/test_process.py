@@ -26,7 +26,7 @@ from kiosk.devices.camera.process import ChildCamera, child_command
 from kiosk.devices.camera.settings import CameraKind, CameraSettings
 from kiosk.devices.camera.wire import Looked, WireError, WirePicture
 from kiosk.devices.camera.worker import CameraWorker
-from kiosk.devices.ports import CameraFault, GaveWay, GoodsShot, MatShot
+from kiosk.devices.ports import CameraFault, GoodsShot, MatShot
 from kiosk.domain.mat_measures import MatMeasure, MatMeasures, MatQuality
 from kiosk.domain.verdict import Finding, Measures, Reason, Verdict
 from kiosk.photo.codec import metadata_markers
@@ -51,7 +51,6 @@ def goods(number, *reasons, frame="", **parts):
 def mat(number, *qualities, **parts):
     measures = tuple(WireMatMeasure(quality, 2000, 3000) for quality in qualities or MatQuality)
     return MatMeasured(number, measures, **{"preview": WirePicture(len(JPEG), 500, 350), **parts})
-SHEET = WirePicture(len(OTHER), 1500, 1050)
 def bare(number, *reasons, frame="", **parts):
     nothing = dict(measures=None, master=None, natural=None, likeness="")
     return goods(number, *reasons, frame=frame, **{**nothing, **parts})
@@ -168,21 +167,7 @@ def test_the_real_child_takes_a_picture_of_a_file(make: Make, tmp_path: Path) ->
     assert camera.child_pid == pid, "one child serves many shots"
 
 
-def nobody() -> bool:
-    """Waits for a shot."""
-    return False
-
-
-def kept(folder: Path, content: bytes) -> Path:
-    """A picture in the station's folder, under its own hash."""
-    path = folder / "kept" / f"{hashlib.sha256(content).hexdigest()}.jpg"
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(content)
-    return path
-
-
 def test_the_real_child_judges_what_lies_on_the_mat(make: Make, tmp_path: Path) -> None:
-    """Taken live and as a picture that was kept: the same file gives the same, to the byte."""
     simulator, camera = CameraSimulator(tmp_path), make(path=str(tmp_path))
     shot = camera.inspect(PATIENT_S)
     assert shot.verdict.accepted
@@ -190,8 +175,6 @@ def test_the_real_child_judges_what_lies_on_the_mat(make: Make, tmp_path: Path) 
     for picture in (shot.master, shot.natural):
         assert (picture.width, picture.height) == (1600, 1600)
         assert metadata_markers(picture.jpeg) == ()
-    content = (tmp_path / "scene.jpg").read_bytes()
-    assert camera.inspect_file(kept(tmp_path, content), PATIENT_S, nobody) == shot
     mat = camera.measure(PATIENT_S)
     assert mat.measures.good and mat.preview is not None
     assert metadata_markers(mat.preview.jpeg) == ()
@@ -200,10 +183,9 @@ def test_the_real_child_judges_what_lies_on_the_mat(make: Make, tmp_path: Path) 
     assert all(one.picture and metadata_markers(one.picture.jpeg) == () for one in looks)
     simulator.command("hand")
     assert Reason.HAND in camera.look(PATIENT_S).lights
-    cut = camera.inspect_file(kept(tmp_path, (tmp_path / "scene.jpg").read_bytes()), PATIENT_S, nobody)
-    assert Reason.HAND in [one.reason for one in cut.verdict.findings]
-    assert cut.master is None and cut.sheet is not None
-    assert metadata_markers(cut.sheet.jpeg) == ()
+    refused = camera.inspect(PATIENT_S)
+    assert Reason.HAND in [one.reason for one in refused.verdict.findings]
+    assert refused.master is None
     simulator.command("scene badam")
     simulator.command("face")
     face = camera.inspect(PATIENT_S)
@@ -212,7 +194,7 @@ def test_the_real_child_judges_what_lies_on_the_mat(make: Make, tmp_path: Path) 
     assert camera.child_pid is not None
     peak = Path(f"/proc/{camera.child_pid}/status").read_text().partition("VmHWM:")[2].split()[0]
     assert int(peak) < 250_000, "kilobytes"
-    (tmp_path / "scene.jpg").write_bytes(content[:-40])
+    (tmp_path / "scene.jpg").write_bytes((tmp_path / "scene.jpg").read_bytes()[:-40])
     assert [one.reason for one in camera.inspect(PATIENT_S).verdict.findings] == [Reason.UNREADABLE]
 
 
@@ -369,40 +351,6 @@ def test_a_judged_shot_comes_with_its_pictures(make: Make) -> None:
             assert part.sha256 == hashlib.sha256(part.jpeg).hexdigest()
 
 
-def test_what_was_kept_is_judged_by_its_path(make: Make, tmp_path: Path) -> None:
-    asked = tmp_path / "asked"
-    camera = make(f"""
-        from pathlib import Path
-        request = ask()
-        Path({str(asked)!r}).write_text(request.path)
-        say(pack(bare(request.number, "face")))
-        ask()
-    """)
-    shot = camera.inspect_file(Path("/data/photos/ab/abc.jpg"), PATIENT_S, nobody)
-    assert shot == GoodsShot(Verdict((Finding(Reason.FACE, 4, 3),)))
-    assert asked.read_text() == "/data/photos/ab/abc.jpg"
-
-
-def test_a_kept_picture_gives_way_to_somebody_who_waits(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(camera_worker, "GIVE_WAY_S", 0.01)
-    camera = make("""
-        while True:
-            request = ask()
-            if isinstance(request, FileRequest): ask()
-            say(pack(ShotTaken(request.number, 64, 48), JPEG))
-    """)
-    with pytest.raises(GaveWay):
-        camera.inspect_file(Path("/x"), PATIENT_S, lambda: True)
-    assert camera.child_pid is None
-    assert camera.shoot(PATIENT_S).width == 64
-
-
-def test_a_kept_picture_that_is_nearly_judged_does_not_give_way(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    camera = make("say(pack(bare(ask().number, 'face'))); ask()")
-    monkeypatch.setattr(camera_worker, "GIVE_WAY_S", PATIENT_S)
-    assert not camera.inspect_file(Path("/x"), PATIENT_S, lambda: True).verdict.accepted
-
-
 def test_a_retake_has_pictures_only_when_a_clerk_may_overrule_it(make: Make) -> None:
     camera = make("""
         say(pack(goods(ask().number, "blur", "dark"), JPEG + OTHER))
@@ -440,7 +388,6 @@ def test_a_retake_has_pictures_only_when_a_clerk_may_overrule_it(make: Make) -> 
         "say(pack(goods(n, likeness='0f' * 8 + chr(10)), JPEG + OTHER))",
         "say(pack(bare(n, 'face', likeness='0f' * 8)))",
         "say(pack(goods(n + 1), JPEG + OTHER))",
-        "say(pack(bare(n, 'hand', sheet=SHEET), OTHER))",
         "say(pack(mat(n), JPEG))",
         "say(pack(ShotTaken(n, 64, 48), JPEG))",
     ],
@@ -451,39 +398,6 @@ def test_a_child_that_lies_about_goods_is_a_fault(make: Make, script: str) -> No
         camera.inspect(PATIENT_S)
     assert caught.value.code == "broken"
     assert camera.child_pid is None
-
-
-def test_a_kept_picture_may_come_with_its_sheet(make: Make) -> None:
-    camera = make("""
-        say(pack(bare(ask().number, "hand", sheet=SHEET), OTHER))
-        say(pack(goods(ask().number, "blur", sheet=SHEET), JPEG + OTHER + OTHER))
-        ask()
-    """)
-    first, second = (camera.inspect_file(Path("/x"), PATIENT_S, nobody) for _ in range(2))
-    for shot in (first, second):
-        assert shot.sheet is not None
-        assert (len(shot.sheet.jpeg), shot.sheet.width, shot.sheet.height) == (106, 1500, 1050)
-    assert first.master is None and second.master is not None
-
-
-@each(
-    "script",
-    [
-        "say(pack(bare(n, 'face', sheet=SHEET), OTHER))",
-        "say(pack(bare(n, 'unreadable', sheet=SHEET), OTHER))",
-        "say(pack(goods(n, sheet=SHEET), JPEG + OTHER + OTHER))",
-        "say(pack(bare(n, 'hand', sheet=SHEET), b''))",
-        "say(pack(bare(n, 'hand', sheet=SHEET), OTHER + b'x'))",
-        "say(pack(bare(n, 'hand', sheet=SHEET), b'x' * len(OTHER)))",
-        "say(pack(bare(n, 'hand', sheet=WirePicture(4_000_001, 9, 9)), b'x' * 4_000_001))",
-        "say(pack(mat(n), JPEG))",
-    ],
-)
-def test_a_child_that_lies_about_a_kept_picture_is_a_fault(make: Make, script: str) -> None:
-    camera = make(answer=script)
-    with pytest.raises(CameraFault) as caught:
-        camera.inspect_file(Path("/x"), PATIENT_S, nobody)
-    assert (caught.value.code, camera.child_pid) == ("broken", None)
 
 
 def test_the_mat_comes_measured(make: Make) -> None:
@@ -594,12 +508,11 @@ def test_a_v4l2_camera_that_repeats_a_frame_of_goods_is_frozen_and_opened_anew(m
     assert camera.child_pid is None
 
 
-def test_a_file_and_a_picture_that_was_kept_are_never_frozen(make: Make) -> None:
+def test_a_file_is_never_frozen(make: Make) -> None:
     same = "while True: say(pack(goods(ask().number, frame='ab' * 32), JPEG + OTHER))"
-    file, live = make(same), make(same, kind="v4l2", path="/dev/v9")
+    file = make(same)
     for _ in range(2):
         assert file.inspect(PATIENT_S).verdict.accepted
-        assert live.inspect_file(Path("/x"), PATIENT_S, nobody).verdict.accepted
 
 
 def test_a_child_that_never_stops_sending_is_cut_off(make: Make) -> None:

@@ -10,7 +10,6 @@ from kiosk.devices.camera.wire import (
     MAX_BODY,
     MAX_HEADER,
     PREFIX,
-    FileRequest,
     LookRequest,
     MeasureRequest,
     ShotRefused,
@@ -73,7 +72,6 @@ def test_garbage_headers_are_wire_errors(header: bytes) -> None:
         b'{"type":"mat","number":1,"measures":[["beauty",1,1]]}',
         b'{"type":"mat","number":1,"measures":[["tilt",-1,1]]}',
         b'{"type":"mat","number":1,"measures":[["tilt",1,1]],"frame_sha256":"x"}',
-        b'{"type":"goods","number":1,"findings":[],"sheet":{"size_bytes":0,"width":1,"height":1}}',
         b'{"type":"goods","number":1,"findings":[],"master":{"size_bytes":8000001,"width":1,"height":1}}',
     ],
 )
@@ -89,16 +87,13 @@ def test_a_message_the_other_side_would_refuse_is_not_packed() -> None:
         pack(ShotRefused(1, "broken", "x" * MAX_HEADER))
 
 
-def test_a_request_may_ask_for_goods_a_file_the_mat_or_a_look() -> None:
+def test_a_request_may_ask_for_goods_the_mat_or_a_look() -> None:
     for request in (
         ShotRequest(1, 2.5, goods=True),
-        FileRequest(2, 1.0, "/photos/ab/x.jpg"),
         MeasureRequest(3, 1.5),
         LookRequest(4, 0.5),
     ):
         assert unpack_request(pack(request)[PREFIX.size :]) == request
-    with pytest.raises(WireError):
-        unpack_request(pack(FileRequest(1, 2.5, ""))[PREFIX.size :])
 
 
 def test_a_request_has_a_finite_time() -> None:

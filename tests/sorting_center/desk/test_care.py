@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import text
 
 from kiosk.cli.sorting_center import main
 from kiosk.sorting_center.desk.audit import Act
@@ -150,10 +149,12 @@ def test_nothing_is_replaced(desk: Desk, ledger_url: str, tmp_path: Path) -> Non
     assert not (tmp_path / "other.db").exists()
 
 
-def test_a_desk_of_an_older_version_is_brought_up_first(desk: Desk, ledger_url: str, tmp_path: Path) -> None:
+def test_a_desk_of_an_older_version_is_brought_up_first(
+    desk: Desk, ledger_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     work(desk, ledger_url)
-    with desk.database.writing() as connection:
-        connection.execute(text("UPDATE desk_version SET version_num = '0001'"))
+    monkeypatch.setattr("kiosk.sorting_center.desk.database.REVISION", "0002")
+    monkeypatch.setattr("kiosk.sorting_center.desk.care.REVISION", "0002")
     result = CliRunner().invoke(main, ["ledger", "copy", ledger_url, f"sqlite:///{tmp_path / 'copy.db'}"])
     assert (result.exit_code, "start the sorting center" in result.stderr) == (1, True)
     assert not (tmp_path / "copy.db").exists()

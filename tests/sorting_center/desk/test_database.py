@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import stat
 import subprocess
 import sys
@@ -8,15 +9,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text, update
 
-from kiosk.sorting_center.desk.cases import Condition
+from kiosk.sorting_center.desk import database
+from kiosk.sorting_center.desk.care import back_up_desk, copy_desk, require_copyable
 from kiosk.sorting_center.desk.database import DeskDatabase, desk_path
 from kiosk.sorting_center.desk.desk import Desk
 from kiosk.sorting_center.desk.errors import DeskError, Refused
-from kiosk.sorting_center.desk.notices.targets import Target, Way
 from kiosk.sorting_center.desk.people import Role
-from kiosk.sorting_center.desk.schema import metadata, person
+from kiosk.sorting_center.desk.schema import REVISION, metadata, person
 from kiosk.sorting_center.ledger import Ledger
 
 NOW = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
@@ -29,7 +31,6 @@ def test_opened_twice_it_is_what_it_was(desk: Desk, ledger_url: str) -> None:
             assert [person.name for person in again.people.all()] == ["gulnar"]
 
 
-LISTINGS = ("listing", "listing_step", "listing_told", "listing_place", "listing_shown", "listing_picture")
 WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
 
@@ -58,7 +59,7 @@ def test_two_administrators_of_two_processes_do_not_lock_each_other_out(postgres
 
 
 def test_its_tables_are_those_the_program_knows(desk: Desk) -> None:
-    """What the migrations make, column by column."""
+    """Column by column."""
     with desk.database.reading() as connection:
         looked = inspect(connection)
         schema = "desk" if desk.database.path is None else None
@@ -84,13 +85,74 @@ def test_nobody_else_of_the_machine_reads_the_file(tmp_path: Path) -> None:
     assert desk_path(tmp_path / "county.db").is_file()
 
 
-def test_one_of_newer_software_is_refused_and_left_as_it_is(desk: Desk, ledger_url: str) -> None:
-    with desk.database.writing() as connection:
-        connection.execute(text("UPDATE desk_version SET version_num = '9999'"))
-    with pytest.raises(DeskError, match="newer"):
-        Desk.open(ledger_url)
+STEP = """from alembic import op
+
+revision, down_revision = "0002", "0001"
+
+
+def upgrade() -> None:
+    op.execute("CREATE TABLE second (word TEXT)")
+    {between}
+    op.execute("ALTER TABLE person ADD COLUMN badge TEXT")
+"""
+
+
+def begin_second_version(folder: Path, monkeypatch: pytest.MonkeyPatch, between: str = "") -> None:
+    """From now on the program knows a second version of the desk."""
+    scripts = folder / "migrations"
+    shutil.copytree(Path(database.__file__).with_name("migrations"), scripts, dirs_exist_ok=True)
+    (scripts / "versions/0002_second.py").write_text(STEP.format(between=between))
+    monkeypatch.setattr(database, "_SCRIPTS", scripts)
+    monkeypatch.setattr(database, "REVISION", "0002")
+
+
+def revision(desk: Desk) -> str:
     with desk.database.reading() as connection:
-        assert connection.execute(text("SELECT version_num FROM desk_version")).scalar_one() == "9999"
+        return str(connection.execute(text("SELECT version_num FROM desk_version")).scalar_one())
+
+
+def test_the_newest_migration_is_the_version_of_the_code() -> None:
+    assert ScriptDirectory(str(database._SCRIPTS)).get_current_head() == REVISION
+
+
+def test_one_of_the_version_before_is_brought_up_and_opened_twice(
+    desk: Desk, ledger_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.people.add("gulnar", Role.ADMIN, "melon and almond", NOW)
+    begin_second_version(tmp_path, monkeypatch, "raise OSError('the power is gone')")
+    with pytest.raises(DeskError, match="the power is gone"):
+        Desk.open(ledger_url)
+    assert revision(desk) == "0001"
+    with desk.database.reading() as connection:
+        assert not inspect(connection).has_table("second", None if desk.database.path else "desk")
+    shutil.rmtree(tmp_path / "migrations")
+    begin_second_version(tmp_path, monkeypatch)
+    for _ in range(2):
+        with Desk.open(ledger_url) as again:
+            assert revision(again) == "0002"
+            assert [person.name for person in again.people.all()] == ["gulnar"]
+
+
+@pytest.mark.parametrize("other", ["0002", "9999", "0000", "c0ffee"])
+def test_one_of_another_version_is_refused_and_left_as_it_is(
+    desk: Desk, ledger_url: str, tmp_path: Path, other: str
+) -> None:
+    with desk.database.writing() as connection:
+        connection.execute(text(f"UPDATE desk_version SET version_num = '{other}'"))
+    act = "move the file away" if desk.database.path else "name an empty database"
+    said = rf"another version of the program \(revision {other}, this one uses 0001\): install that version.*, or {act}"
+    target = f"sqlite:///{tmp_path / 'copy.db'}"
+    for refused in (
+        lambda: Desk.open(ledger_url),
+        lambda: back_up_desk(ledger_url, tmp_path / "backup.db"),
+        lambda: copy_desk(ledger_url, target),
+        lambda: require_copyable(ledger_url, target),
+        lambda: require_copyable(target, ledger_url),
+    ):
+        with pytest.raises(DeskError, match=said):
+            refused()
+    assert revision(desk) == other
+    assert not list(tmp_path.glob("backup*")) and not list(tmp_path.glob("copy*"))
 
 
 def test_a_file_that_is_no_database_is_told_in_one_line(tmp_path: Path) -> None:
@@ -133,25 +195,3 @@ def test_who_looks_at_the_pages_does_not_use_the_ledger(postgres_url: str) -> No
     with Desk.open(postgres_url) as desk:
         desk.people.add("gulnar", Role.VIEWER, "melon and almond", NOW)
         assert len(Ledger.restored(postgres_url)) == 16
-
-
-def test_one_of_before_the_notices_is_brought_up_and_tells_nothing_of_then(desk: Desk, ledger_url: str) -> None:
-    (case,) = desk.cases.observe([Condition("fork", "shache", "S0147")], NOW)
-    with desk.database.writing() as connection:
-        for statement in (
-            *(f"DROP TABLE {name}" for name in LISTINGS),
-            "ALTER TABLE decision DROP COLUMN figures",
-            "DROP TABLE notice",
-            "DROP TABLE notice_target",
-            "DROP TABLE registry_draft",
-            "DROP INDEX case_step_told",
-            "ALTER TABLE case_step DROP COLUMN told",
-            "UPDATE desk_version SET version_num = '0002'",
-        ):
-            connection.execute(text(statement))
-    with Desk.open(ledger_url) as again:
-        assert [step.state for step in again.cases.history(case.id)] == ["open"]
-        again.notice_targets.add(Target("hook", Way.WEBHOOK, "https://example.org/", "en"), NOW)
-        assert again.notices.collect(NOW) == 0
-        again.cases.observe([Condition("quiet", "shache", "S0147")], NOW)
-        assert again.notices.collect(NOW) == 1

@@ -142,7 +142,7 @@ def test_a_page_wakes_the_photographer_and_a_shot_goes_first() -> None:
 
     listeners = ShotListeners(done=kept, failed=Heard(), retake=Heard())
     looks = Looks(camera, auto=False)
-    photographer = Photographer(camera, listeners, 1_000, lambda is_wanted: None, looks)
+    photographer = Photographer(camera, listeners, 1_000, looks)
     view = LiveView(looks, photographer.wake)
     photographer.start()
     try:

@@ -15,12 +15,10 @@ import pytest
 
 from kiosk.devices.ports import Camera, CameraFault, Shot
 from kiosk.station.desk.view import AskedShot
-from kiosk.station.photos import photographer as photographer_room
 from kiosk.station.photos.folder import LotPhotos, PhotoFolder
 from kiosk.station.photos.live_view import Looks
 from kiosk.station.photos.photographer import (
     GoodsRequest,
-    Idle,
     NoSpace,
     Photographer,
     PlainRequest,
@@ -28,7 +26,7 @@ from kiosk.station.photos.photographer import (
 )
 from kiosk.store import DiskFull, Store, StoreError
 from tests.station.fakes import STAMP
-from tests.station.hardware import BLUR, FACE, WAIT_S, FakeCamera, Heard, bring_in, judged
+from tests.station.hardware import BLUR, FACE, FakeCamera, Heard, bring_in, judged
 
 JPEG = b"\xff\xd8\xff picture \xff\xd9"
 SHA = hashlib.sha256(JPEG).hexdigest()
@@ -47,7 +45,6 @@ class Studio:
         folder: PhotoFolder,
         max_bytes: int = 100,
         make_space: Callable[[], None] = lambda: None,
-        idle: Idle = lambda is_wanted: None,
         auto: bool = False,
         **told: Any,
     ) -> None:
@@ -56,7 +53,7 @@ class Studio:
         self._make_space = make_space
         self._lots = LotPhotos(folder, store, lambda: STAMP)
         self.looks = Looks(camera, auto=auto)
-        self.photographer = Photographer(camera, listeners, max_bytes, idle, self.looks)
+        self.photographer = Photographer(camera, listeners, max_bytes, self.looks)
 
     def __enter__(self) -> Studio:
         self.photographer.start()
@@ -160,7 +157,6 @@ def test_a_shot_is_on_the_disk_and_in_the_journal_before_anybody_hears_of_it(
     first, second = store.photos.of_lot(lot)
     assert types(store) == ["station.photo.taken.v2", "station.listing.drafted.v1"]
     for row, name in ((first, b"one"), (second, b"two")):
-        assert row.pictures is not None
         assert row.pictures.likeness == judged(name).likeness
         for picture in (row.pictures.master, row.pictures.natural):
             path = folder.path(picture.sha256)
@@ -236,47 +232,6 @@ def test_a_plain_shot_is_kept_as_the_camera_gave_it(store: Store, folder: PhotoF
         studio.answers(1)
     assert [(shot.jpeg, shot.width) for shot in kept] == [(b"\xff\xd8\xff one \xff\xd9", 640)]
     assert studio.done.told == [(AskedShot("P-1", TOKEN), kept[0].sha256)]
-
-
-def test_what_can_wait_is_done_in_pieces_while_nobody_wants_a_shot(
-    store: Store, lot: str, folder: PhotoFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(photographer_room, "QUIET_S", 0.0)
-    monkeypatch.setattr(photographer_room, "_AGAIN_S", 0.0)
-    pieces, plan = Heard(), [0.0, NoSpace("disk_full", "no"), ZeroDivisionError(), None]
-
-    def idle(is_wanted: Callable[[], bool]) -> float | None:
-        step = plan.pop(0)
-        pieces(step)
-        if isinstance(step, Exception):
-            raise step
-        return step
-
-    with Studio(FakeCamera(), store, folder, idle=idle) as studio:
-        pieces.wait(lambda told: len(told) == 4)
-        plan.append(None)
-        studio.ask(lot)
-        studio.answers(1)
-        pieces.wait(lambda told: len(told) == 5)
-
-
-def test_what_can_wait_is_told_when_somebody_wants_a_shot(
-    store: Store, lot: str, folder: PhotoFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(photographer_room, "QUIET_S", 0.0)
-    begun, asked, wanted = Heard(), threading.Event(), Heard()
-
-    def idle(is_wanted: Callable[[], bool]) -> None:
-        begun(is_wanted())
-        if asked.wait(WAIT_S):
-            wanted(is_wanted())
-
-    with Studio(FakeCamera(), store, folder, idle=idle) as studio:
-        begun.wait(lambda told: told == [False])
-        studio.ask(lot)
-        asked.set()
-        studio.answers(1)
-    assert wanted.told[0] is True
 
 
 def test_without_a_camera_every_shot_says_so(store: Store, lot: str, folder: PhotoFolder) -> None:

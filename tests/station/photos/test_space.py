@@ -18,7 +18,6 @@ from kiosk.store import Store
 from kiosk.store.records import ListingPictures, NewPhoto
 from tests.station.fakes import STAMP
 from tests.station.hardware import MEASURES, PowerCut, bring_in, shot_of
-from tests.store.village import photo_of_before
 
 SIZE = 1_000
 PLENTY = 10 * KEPT_FREE_BYTES
@@ -54,16 +53,6 @@ class Card:
         shot = shot_of(name.ljust(SIZE // 2, b"."))
         self.folder.keep(shot)
         return PictureData(shot.sha256, len(shot.jpeg), shot.width, shot.height)
-
-    def of_before(self, count: int) -> list[str]:
-        """So many lots with a picture each from before shots were judged."""
-        kept = []
-        for _ in range(count):
-            shot = shot_of(f"{len(self.store.photos.oldest(10_000)):06}".encode().ljust(SIZE, b"."))
-            self.folder.keep(shot)
-            photo_of_before(self.store.photos.database.path, bring_in(self.store).lot, shot.sha256)
-            kept.append(shot.sha256)
-        return kept
 
     def send(self, *masters: str) -> None:
         for master in masters:
@@ -137,15 +126,6 @@ def test_half_of_a_shot_at_the_center_is_not_the_shot(card: Card) -> None:
     card.store.photos.mark_sent(card.natural[hashes[1]])
     assert card.refused() == "photo_room"
     assert all(card.here(hashes))
-
-
-def test_pictures_of_before_leave_when_they_were_judged_and_not_accepted(card: Card) -> None:
-    """Nobody will ever be shown them, and the sorting center never has them."""
-    hashes = card.of_before(10)
-    assert card.refused() == "photo_room"
-    card.store.photos.leave(hashes[4])
-    card.space.for_goods()
-    assert card.here(hashes) == [*[True] * 4, False, *[True] * 5]
 
 
 def test_links_and_strangers_in_the_folder_are_left_alone(card: Card, tmp_path: Path) -> None:

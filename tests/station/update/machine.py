@@ -7,14 +7,16 @@ import importlib.util
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk.app.update.database import StationDatabase
@@ -26,15 +28,41 @@ from kiosk.station.update.journal import Entry, Outcome, Phase
 from kiosk.station.update.letters import Answer, Verdict
 from kiosk.station.update.refusals import Why
 from kiosk.station.update.updater import Ports, Updater
+from kiosk.store import Store
+from kiosk.store.database.opening import Opening
+from tests.store.village import CATALOG, bring_in, stamp
+from tests.store.village import STATION as STATION_ID
 
 ROOT = Path(__file__).resolve().parents[3]
-MORNING = ROOT / "tests/databases/station_schema_7_morning.sqlite"
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
 OTHER_KEY = Ed25519PrivateKey.from_private_bytes(b"o" * 32)
 LOCK, OTHER_LOCK = "a" * 64, "b" * 64
 OLD, NEW = "0.9.0+g0000001", "0.9.1+g0000002"
 BUNDLE = "station.kioskupdate"
 BOOKED = "what was brought in"
+
+
+@cache
+def _morning() -> bytes:
+    """The database of a station that has taken something in; its schema is called 7, that of the next release 8."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "station.db"
+        with closing(Store.open(path, STATION_ID, stamp(), Opening(reserve_bytes=0))) as store:
+            store.catalogs.add(CATALOG, stamp())
+            for _ in range(3):
+                bring_in(store)
+            store.outbox.acknowledge(3, ())
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA user_version = 7")
+        return path.read_bytes()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def knows_both_schemas() -> Iterator[None]:
+    """The helper that updates is as new as the database that the next release leaves: schema 8."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kiosk.store.database.check.SCHEMA_VERSION", 8)
+        yield
 
 
 @cache
@@ -158,7 +186,7 @@ class Machine:
         (self.package / "vendor.pub").write_text(f"# the vendor\n{public(KEY)}\n")
         for path in (self.releases, self.data / "updates", self.data / "requests", self.runtime):
             path.mkdir(parents=True)
-        shutil.copyfile(MORNING, self.database)
+        self.database.write_bytes(_morning())
         self.running = {STATION, RELAY}
         return self
 

@@ -164,7 +164,7 @@ def test_a_version_whose_trial_is_interrupted_each_time_is_left(bench: Bench) ->
     outcome = machine.outcome()
     assert outcome is not None
     assert (outcome.why, outcome.version, outcome.stepped_back) == (Why.POWER_CUT, NEW, True)
-    assert outcome.tried_in_vain == ""
+    assert outcome.failed == ""
     bench.require_whole(machine, {OLD})
 
 

@@ -31,7 +31,6 @@ from kiosk.store import Store, StoreError
 from kiosk.store.backup.before_update import CopyBeforeUpdate
 from kiosk.store.database.look import look
 from kiosk.store.database.migrate import migrate
-from kiosk.store.database.schema import SCHEMA_VERSION
 from tests.each import each
 from tests.station.update.machine import (
     BUNDLE,
@@ -46,6 +45,7 @@ from tests.station.update.machine import (
     lay_bundle,
     public,
 )
+from tests.store.second_schema import begin_second_schema
 from tests.store.village import STATION as STATION_ID
 from tests.store.village import stamp
 
@@ -149,7 +149,10 @@ def test_a_release_that_is_never_healthy_steps_back_in_time(machine: Machine) ->
     assert machine.board.now - began < TRIAL_S + 60, "on its own clock"
 
 
-def test_a_migration_of_a_real_database_steps_back_and_goes_on_in_its_epoch(machine: Machine) -> None:
+def test_a_migration_of_a_real_database_steps_back_and_goes_on_in_its_epoch(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin_second_schema(machine.folder, monkeypatch, number=8)
     lay_bundle(machine.data / "updates")
     before, told = machine.content(), look(machine.database)
     seen: list[int] = []
@@ -166,7 +169,7 @@ def test_a_migration_of_a_real_database_steps_back_and_goes_on_in_its_epoch(mach
     machine.migrate = migrates_and_dies  # type: ignore[method-assign]
     machine.behavior = Behavior(says=False)
     assert outcome_of(machine) is Why.LATE
-    assert seen[1] == SCHEMA_VERSION
+    assert seen[1] == 8
     assert machine.content() == before
     after = look(machine.database)
     assert told is not None
@@ -229,13 +232,13 @@ def test_a_refusal_does_not_forget_what_was_tried_in_vain(machine: Machine) -> N
     assert outcome_of(machine) is Why.NOT_NEWER
     outcome = machine.outcome()
     assert outcome is not None
-    assert (outcome.stepped_back, outcome.tried_in_vain) == (False, NEW)
+    assert (outcome.stepped_back, outcome.failed) == (False, NEW)
     machine.behavior = Behavior()
     lay_bundle(machine.data / "updates")
     assert outcome_of(machine) is None
     outcome = machine.outcome()
     assert outcome is not None
-    assert outcome.tried_in_vain == ""
+    assert outcome.failed == ""
 
 
 def test_an_old_verdict_decides_nothing(machine: Machine) -> None:

@@ -20,7 +20,6 @@ from typing import Any, BinaryIO
 import pytest
 
 from kiosk.domain.events import PictureData
-from kiosk.domain.verdict import Reason
 from kiosk.store import Store
 from kiosk.store.backup import backup
 from kiosk.store.backup import medium as backup_medium
@@ -31,9 +30,8 @@ from kiosk.store.backup.medium import BackupRefused, disk_of, finished, read_man
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.check import LINKS_AT_START, check_file
 from kiosk.store.errors import StoreError
-from kiosk.store.journal.series import SeriesMarker
 from kiosk.store.records import ListingPictures, NewPhoto
-from tests.store.village import MEASURES, STATION, bring_in, change, photo_of_before, pictures, rows, stamp
+from tests.store.village import MEASURES, STATION, bring_in, change, rows, stamp
 
 
 @pytest.fixture
@@ -213,31 +211,13 @@ def test_pictures_are_copied_once_and_listed(store: Store, path: Path, medium: P
 
 
 def test_what_a_camera_saw_is_in_no_backup(store: Store, path: Path, medium: Path) -> None:
-    """Nor a file that no row knows; what an older backup took of it leaves the medium."""
+    """Nor a file that no row knows."""
     photos = path.with_name("photos")
     kept = shot(store, photos, b"one")
-    before = [photo(photos, name) for name in (b"waits", b"face", b"poor", b"good")]
-    for sha256 in before:
-        photo_of_before(path, bring_in(store).lot, sha256)
     photo(photos, b"of nobody")
-    backup_photos.copy(photos, medium / "photos", before)
-    _, face, poor, good = before
-    store.photos.remove(face, Reason.FACE, stamp())
-    store.photos.leave(poor)
-    store.photos.replace(good, pictures("ab"), stamp())
     made = make(path, medium)
     assert made.manifest.photos == tuple(sorted(kept))
-    assert backup_photos.hashes(medium / "photos") == tuple(sorted((*kept, before[0])))
-    assert len(backup_photos.hashes(photos)) == 7, "on the card the station itself decides"
-
-
-def test_a_database_of_before_goes_without_pictures(path: Path, medium: Path) -> None:
-    path.parent.mkdir()
-    shutil.copyfile(Path(__file__).parents[2] / "databases" / "station_schema_5_morning.sqlite", path)
-    photo(path.with_name("photos"), b"one")
-    SeriesMarker(path).add_missing(STATION, [])
-    made = make(path, medium)
-    assert (made.manifest.schema, made.manifest.photos, made.photos) == (5, (), 0)
+    assert backup_photos.hashes(medium / "photos") == tuple(sorted(kept))
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from kiosk.store.backup.restore import Restored, RestoreOptions, restore
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.errors import StoreError
 from kiosk.store.records import ListingPictures, NewPhoto
+from tests.store.second_schema import begin_second_schema
 from tests.store.village import (
     CATALOG,
     MEASURES,
@@ -232,13 +233,15 @@ def test_an_intake_that_is_only_in_the_log_comes_back(store: Store, path: Path, 
     assert (copy.read_bytes(), log.read_bytes()) == before
 
 
-def test_the_database_of_an_older_program_is_brought_up_to_date(tmp_path: Path) -> None:
-    old = tmp_path / "old.db"
-    shutil.copyfile(Path(__file__).parents[2] / "databases" / "station_schema_1_morning.sqlite", old)
+def test_the_database_of_the_schema_before_is_brought_up_to_date(
+    backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin_second_schema(tmp_path, monkeypatch)
     target = tmp_path / "data" / "station.db"
-    back = bring_back(old, target)
+    back = bring_back(backup, target)
     assert back.life.events > 0
     assert rows(target, "SELECT count(*) FROM epoch") == [(2,)]
+    assert rows(target, "SELECT version_num FROM alembic_version") == [("0002",)]
 
 
 # --- refused ----------------------------------------------------------------------------------------------------------

@@ -185,7 +185,7 @@ def test_damage_found_in_the_log_leaves_file_and_log_as_they_are(
 def test_a_newer_database_is_left_to_newer_software(used: Path, template: Path) -> None:
     change(used, "PRAGMA user_version = 99")
     before = _everything(used)
-    with pytest.raises(DatabaseNewer, match=r"schema 99.*install the newer software"):
+    with pytest.raises(DatabaseNewer, match=r"schema 99.*install that version again"):
         open_store(used, template)
     assert _everything(used) == before
 

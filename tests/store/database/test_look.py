@@ -1,4 +1,4 @@
-"""A look from outside: it tells what is there, of old databases too, and leaves every byte as it was."""
+"""A look from outside: it tells what is there, and leaves every byte as it was."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from kiosk.store.database.schema import SCHEMA_VERSION
 from kiosk.store.errors import StoreError
 from kiosk.store.records import ExpectedParcel
 from tests.store.village import STATION, bring_in, stamp
-
-OLD = sorted((Path(__file__).parents[2] / "databases").glob("station_schema_*_morning.sqlite"))
 
 
 def test_what_a_technician_asks(store: Store, path: Path) -> None:
@@ -65,23 +63,6 @@ def test_words_that_must_never_leave(store: Store, path: Path) -> None:
     store.clerks.add("Reyhan", Role.CLERK, "hash", stamp())
     store.deliveries.expect([ExpectedParcel("SF1385012345678", "SF", "4321")], stamp())
     assert private_words(path) >= {"Aygul", "Turdi", "Y1P00001", "Reyhan", "SF1385012345678"}
-
-
-@pytest.mark.parametrize("old", OLD, ids=lambda path: path.stem)
-def test_old_databases_are_looked_at_as_they_are(tmp_path: Path, old: Path) -> None:
-    path = tmp_path / "old.db"
-    shutil.copyfile(old, path)
-    before = path.read_bytes()
-    seen = look(path)
-    assert seen is not None
-    assert seen.schema < SCHEMA_VERSION
-    people = {3: {"clerk": 1}, 4: {"clerk": 3, "technician": 1}, 5: {"clerk": 1}, 6: {"clerk": 1}}.get(seen.schema, {})
-    assert (seen.people, seen.epoch.series) == (people, "A")
-    assert seen.pin_keys == ({"": 3} if seen.schema == 4 else {}), "the others are no hash at all"
-    assert private_words(path)
-    assert row_counts(path)["journal"] == len(last_events(path, 10_000))
-    assert path.read_bytes() == before
-    assert [entry.name for entry in tmp_path.iterdir()] == ["old.db"]
 
 
 def test_a_running_station_is_not_disturbed(store: Store, path: Path) -> None:

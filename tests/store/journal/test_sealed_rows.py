@@ -13,7 +13,6 @@ import pytest
 
 from kiosk.domain.intake import AbandonReason
 from kiosk.store import Store
-from kiosk.store.database.migrate import migrate
 from kiosk.store.errors import DatabaseDamaged, StoreRefusal
 from kiosk.store.journal.sealed_rows import Altered, altered, altered_newest
 from tests.store.scale_rig import with_frames
@@ -197,14 +196,6 @@ def test_what_was_told_again_in_a_new_epoch_is_compared_with_its_newest_event(us
     assert found(used) == []
     change(used, ("UPDATE intake_line SET container = 'BARE' WHERE intake = 3", ()))
     assert found(used) == [Altered(VOIDED, ("bags",))]
-
-
-def test_databases_of_older_programs_are_compared_as_they_are(tmp_path: Path) -> None:
-    for old in sorted(Path("tests/databases").glob("station_*.sqlite")):
-        path = tmp_path / old.name
-        path.write_bytes(old.read_bytes())
-        migrate(path)
-        assert found(path) == [], old.name
 
 
 def test_the_start_names_what_is_altered_and_takes_intakes_all_the_same(

@@ -16,11 +16,11 @@ from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.update.refusals import Why
 from kiosk.store import StoreError
 from kiosk.store.catalogs import Catalogs
+from kiosk.store.database.migrate import migrate
 from kiosk.texts import LANGUAGES, load
 from kiosk.web import roles
 from kiosk.web.settings import WebSettings
 from kiosk.web.technician import goods as pages
-from tests.migrated import here
 from tests.station.catalog.test_on_stick import changed, dearer
 from tests.station.doctor.clinic import Clinic
 from tests.web.technician.teach_rig import app_of
@@ -53,7 +53,7 @@ class Stick:
 @pytest.fixture
 def clinic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clinic]:
     monkeypatch.setattr(doctor_place, "_SYSTEMD", tmp_path / "none")
-    here(tmp_path / "empty.sqlite")
+    migrate(tmp_path / "empty.sqlite")
     clinic = Clinic(tmp_path, tmp_path / "empty.sqlite")
     yield clinic
     clinic.store.close()

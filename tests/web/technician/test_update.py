@@ -19,12 +19,12 @@ from kiosk.station.update.gate import Gate
 from kiosk.station.update.journal import Entry, Outcome, Phase
 from kiosk.station.update.refusals import Why
 from kiosk.station.update.updates import Updates
+from kiosk.store.database.migrate import migrate
 from kiosk.texts import LANGUAGES, load
 from kiosk.web import roles, updating
 from kiosk.web.factory import create_app
 from kiosk.web.settings import WebSettings
 from kiosk.web.technician import update as pages
-from tests.migrated import here
 from tests.station.doctor.clinic import Clinic
 from tests.station.update.machine import BUNDLE, NEW, OLD, OTHER_KEY, Machine, lay_bundle
 from tests.station.update.test_station_side import FakeQuiet
@@ -35,14 +35,15 @@ from tests.web.technician.teach_rig import app_of
 @pytest.fixture
 def clinic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clinic]:
     monkeypatch.setattr(doctor_place, "_SYSTEMD", tmp_path / "none")
-    here(tmp_path / "empty.sqlite")
+    migrate(tmp_path / "empty.sqlite")
     clinic = Clinic(tmp_path, tmp_path / "empty.sqlite")
     yield clinic
     clinic.store.close()
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    monkeypatch.setattr("kiosk.store.database.check.SCHEMA_VERSION", 8)
     return Machine(tmp_path / "machine").lay()
 
 

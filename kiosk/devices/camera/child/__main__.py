@@ -42,11 +42,6 @@ class PhotoPipeline:
 
         return inspect(frame, others)
 
-    def cut_to_sheet(self, frame: BgrImage) -> BgrImage | None:
-        from kiosk.photo.sheet.cut import cut_to_sheet
-
-        return cut_to_sheet(frame)
-
     def measure_mat(self, frame: BgrImage, others: Sequence[BgrImage]) -> MeasuredMat:
         from kiosk.photo.sheet.measured import measure_mat
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import stat
 from pathlib import Path
 
@@ -81,28 +79,3 @@ def _read_regular(file: Path) -> bytes:
         raise FileNotFoundError(2, "not a regular file")
     with file.open("rb") as stream:
         return stream.read(MAX_BYTES + 1)
-
-
-def read_kept(path: Path) -> BgrImage:
-    """A picture of the photo folder, whose name is the SHA-256 of its content. Raises UnreadablePicture.
-
-    No other file can be asked for: what is not named by its own content is not decoded.
-    """
-    try:
-        # Not through a link, and without waiting for a writer should it be a pipe.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise UnreadablePicture(f"{path} is no regular file.")
-            with open(descriptor, "rb", closefd=False) as stream:
-                data = stream.read(MAX_BYTES + 1)
-        finally:
-            os.close(descriptor)
-    except (OSError, ValueError) as error:
-        raise UnreadablePicture(f"The picture {path} cannot be read ({error}).") from error
-    if path.name != f"{hashlib.sha256(data).hexdigest()}.jpg":
-        raise UnreadablePicture(f"The picture {path} is not what was kept under its name.")
-    try:
-        return decode_picture(data)
-    except PictureRefused as error:
-        raise UnreadablePicture(f"The picture {path} cannot be used: {error}.") from error

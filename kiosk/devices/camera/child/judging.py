@@ -6,13 +6,9 @@ import hashlib
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from kiosk.devices.camera.child.content import UnreadablePicture, refuse_empty
-from kiosk.devices.camera.child.image_file import read_kept
 from kiosk.devices.camera.child.ports import Inspection, PictureSource, Pipeline
 from kiosk.devices.camera.wire import (
     MAX_COVERAGE_BP,
@@ -20,7 +16,6 @@ from kiosk.devices.camera.wire import (
     MAX_MEASURE,
     MAX_PICTURE,
     MAX_PREVIEW,
-    MAX_SHEET,
     MAX_TILT_MILLIDEG,
     MAX_VALUE,
     GoodsInspected,
@@ -68,21 +63,6 @@ class Judge:
         finally:
             self._release()
         return _told(number, self._pipeline.inspect(burst.frame, others=burst.others), _digest(burst.frame))
-
-    def file(self, number: int, path: str) -> Judged:
-        """A picture that was kept; the sheet out of it when it is not accepted and shows no person."""
-        try:
-            frame = read_kept(Path(path))
-        except UnreadablePicture:
-            return _without_frame(number, Reason.UNREADABLE)
-        inspection = self._pipeline.inspect(frame)
-        answer, body = _told(number, inspection, _digest(frame))
-        reasons = {finding.reason for finding in inspection.verdict.findings}
-        sheet = self._pipeline.cut_to_sheet(frame) if reasons and Reason.FACE not in reasons else None
-        if sheet is None:
-            return answer, body
-        jpeg = _encoded(sheet, MAX_SHEET)
-        return msgspec.structs.replace(answer, sheet=_picture(sheet, jpeg)), body + jpeg
 
     def mat(self, number: int) -> tuple[MatMeasured, bytes]:
         """A burst of now, in which nothing but the mat is looked for; black and flat are faults where it is not."""

@@ -17,7 +17,6 @@ from kiosk.devices.camera.wire import (
     Answer,
     CodesRequest,
     FaultCode,
-    FileRequest,
     LookRequest,
     MeasureRequest,
     Request,
@@ -81,8 +80,6 @@ def _next_request(requests: BinaryIO) -> Request | None:
 def _answer(source: PictureSource, judge: Judge, request: Request) -> tuple[Answer, bytes]:
     try:
         match request:
-            case FileRequest():
-                return judge.file(request.number, request.path)
             case MeasureRequest():
                 return judge.mat(request.number)
             case LookRequest():

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from alembic import context
 
-from kiosk.sorting_center.desk.schema import metadata
+from kiosk.sorting_center.desk.schema import desk_version, metadata
 
-_attributes = context.config.attributes
 context.configure(
-    connection=_attributes["connection"], target_metadata=metadata, version_table=_attributes["version_table"]
+    connection=context.config.attributes["connection"], target_metadata=metadata, version_table=desk_version.name
 )
 context.run_migrations()

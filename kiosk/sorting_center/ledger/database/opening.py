@@ -19,7 +19,6 @@ from kiosk.sorting_center.ledger.database.address import LedgerAddress
 from kiosk.sorting_center.ledger.database.faults import damaged, not_opened
 from kiosk.sorting_center.ledger.database.partitions import Partitions
 from kiosk.sorting_center.ledger.errors import LedgerForeign, LedgerInUse, LedgerMissing, LedgerNewer, LedgerUnwritable
-from kiosk.sorting_center.ledger.migrate import KEYED_BY_REGION, OLD_VIEWS, migrate, new_generation
 from kiosk.sorting_center.ledger.numberer import Numberer
 from kiosk.sorting_center.ledger.schema import REVISION, SCHEMA_VERSION, alembic_version, meta, metadata
 
@@ -31,18 +30,16 @@ Tell = Callable[[str], None]
 """Called, from a thread of its own, with what a check of the file beside the work has found."""
 
 
+def new_generation() -> str:
+    """16 hex digits: names one unbroken life of the feed's numbers."""
+    return secrets.token_hex(8)
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """``generation`` is "" in a ledger that no version with generations has written yet."""
-
     version: int
     ledger_id: str
     generation: str
-
-    @property
-    def is_before_regions(self) -> bool:
-        """Its tables are not those of today."""
-        return self.version < KEYED_BY_REGION
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,19 +115,15 @@ def _check_file(writer: Engine, address: LedgerAddress) -> None:
 
 
 def _bring_up(connection: Connection) -> None:
-    """From any older schema."""
     version = int(connection.execute(select(meta.c.value).where(meta.c.name == "schema_version")).scalar_one())
     if version == SCHEMA_VERSION:
         return
     from alembic import command
     from alembic.config import Config
 
-    migrate(connection)
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    if version <= KEYED_BY_REGION:
-        command.stamp(config, f"{KEYED_BY_REGION:04}")
     command.upgrade(config, "head")
     connection.execute(update(meta).where(meta.c.name == "schema_version").values(value=str(SCHEMA_VERSION)))
 
@@ -190,12 +183,9 @@ def open_for_reading(url: str) -> OpenedLedger:
     with _opening(address), ExitStack() as parts:
         if address.path is None:
             reader = _disposed(parts, postgres.reader(address.url))
-            identity = _identified(reader, address)
         else:
-            looking = _disposed(parts, sqlite.reader(address.path))
-            identity = _identified(looking, address)
-            reader = _disposed(parts, sqlite.reader(address.path, OLD_VIEWS if identity.is_before_regions else ()))
-        return OpenedLedger(address, identity, None, reader, parts.pop_all())
+            reader = _disposed(parts, sqlite.reader(address.path))
+        return OpenedLedger(address, _identified(reader, address), None, reader, parts.pop_all())
 
 
 def begin_generation(url: str) -> str:
@@ -256,11 +246,14 @@ def _identity(connection: Connection, address: LedgerAddress) -> Identity:
         raise foreign
     rows = {row.name: row.value for row in connection.execute(select(meta.c.name, meta.c.value))}
     version = rows.get("schema_version", "")
-    if not version.isdecimal() or "ledger_id" not in rows:
+    if not version.isdecimal() or not {"ledger_id", "generation"} <= rows.keys():
         raise foreign
-    if int(version) > SCHEMA_VERSION:
-        raise LedgerNewer(
-            f"the ledger {address} has schema {version}, this software knows {SCHEMA_VERSION}: "
-            "install the newer version"
+    if not 1 <= int(version) <= SCHEMA_VERSION:
+        empty = (
+            "name an empty database" if address.path is None else "move the file away and start with an empty ledger"
         )
-    return Identity(int(version), str(rows["ledger_id"]), str(rows.get("generation", "")))
+        raise LedgerNewer(
+            f"the ledger {address} was made by another version of the program (schema {version}, this one uses "
+            f"{SCHEMA_VERSION}): install that version again, or {empty}"
+        )
+    return Identity(int(version), str(rows["ledger_id"]), str(rows["generation"]))

@@ -6,7 +6,7 @@ import fcntl
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Final
 
@@ -57,12 +57,12 @@ def writer(path: Path, cache_kib: int = _LEDGER_CACHE_KIB) -> Engine:
     return _engine(path, (*_WRITER_PRAGMAS, f"cache_size=-{cache_kib}"), "BEGIN IMMEDIATE")
 
 
-def reader(path: Path, views: Sequence[str] = ()) -> Engine:
-    """Writing is refused. ``views`` are statements that make temporary views."""
-    return _engine(path, ("query_only=ON",), "BEGIN", views)
+def reader(path: Path) -> Engine:
+    """Writing is refused."""
+    return _engine(path, ("query_only=ON",), "BEGIN")
 
 
-def _engine(path: Path, pragmas: tuple[str, ...], begin: str, views: Sequence[str] = ()) -> Engine:
+def _engine(path: Path, pragmas: tuple[str, ...], begin: str) -> Engine:
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False})
 
     @sqlalchemy_event.listens_for(engine, "connect")
@@ -70,8 +70,6 @@ def _engine(path: Path, pragmas: tuple[str, ...], begin: str, views: Sequence[st
         # The driver must not open transactions by itself: it would begin them late, as readers.
         connection.isolation_level = None
         try:
-            for view in views:
-                connection.execute(view)
             for pragma in pragmas:
                 connection.execute(f"PRAGMA {pragma}")
         except UnicodeDecodeError as error:

@@ -21,7 +21,7 @@ from kiosk.sorting_center.ledger.database.rows import insert_missing, insert_row
 from kiosk.sorting_center.reports.figures import halves
 from kiosk.sorting_center.reports.following.impossible import note_impossible
 from kiosk.sorting_center.reports.following.names import name_rows
-from kiosk.sorting_center.reports.following.page import MAX_KEY, BareIntake, Page, ToldEvent
+from kiosk.sorting_center.reports.following.page import BareIntake, Page, ToldEvent
 from kiosk.sorting_center.reports.following.parcels import parcel_rows
 from kiosk.sorting_center.reports.tables.clocks import counting_offset
 from kiosk.sorting_center.reports.tables.rows import add_to_sums
@@ -185,7 +185,7 @@ class Applying:
         data = one.data
         return _Receipt(
             *(one.station, data.receipt or "", one.region, one.epoch, one.seq, one.feedseq, data.lot or ""),
-            *(data.product[:MAX_KEY], data.mode[:MAX_KEY], one.member, one.bags, data.net_g, data.amount_fen),
+            *(data.product, data.mode, one.member, one.bags, data.net_g, data.amount_fen),
             one.price_fen,
             *(one.clock, boot, monotonic_ms, one.written_ms, one.received_ms),
             *(where.at_ms, where.day, where.hour, where.late, False),
@@ -195,7 +195,7 @@ class Applying:
         where = place(None, one.received_ms, self._zone)
         return _Receipt(
             *(one.station, one.receipt, one.region, one.epoch, one.seq, one.feedseq, one.lot),
-            *(one.product[:MAX_KEY], one.mode[:MAX_KEY], None, 0, one.net_g, one.amount_fen, 0),
+            *(one.product, one.mode, None, 0, one.net_g, one.amount_fen, 0),
             *(ClockQuality.UNSET.value, _NO_BOOT, 0, one.received_ms, one.received_ms),
             *(where.at_ms, where.day, where.hour, where.late, False),
         )

@@ -26,8 +26,6 @@ _STEP_MS: Final = 10 * 60_000
 """A clock that is set goes back by seconds now and then; this is far more."""
 _OVER_E: Final = 9
 """Above Max + 9 e nothing is indicated (OIML R 76-1:2006, 4.2.3)."""
-_MOST: Final = 2**40
-"""Only events from before the rules tell more, and a column may not hold it."""
 
 Row = tuple[str, str, str, str, str, int, int]
 
@@ -45,12 +43,12 @@ def note_impossible(connection: Connection, events: Iterable[ToldEvent], counted
     found: list[Row] = []
     for one in events:
         station, epoch = (one.station, one.region), (one.station, one.region, one.epoch)
-        if one.type == ScaleChanged.TYPE and 0 < one.data.max_g <= _MOST and 0 <= one.data.e_g <= _MOST:
+        if one.type == ScaleChanged.TYPE:
             limits[station] = changed[station] = one.data.max_g + _OVER_E * one.data.e_g
         if one.seq == 1 and one.is_synced:  # the first time of a clock that was not set says nothing
             begins[epoch] = one.written_ms
             new.append((*epoch, one.written_ms))
-        if one.feedseq in counted and station in limits and limits[station] < one.heaviest_g <= _MOST:
+        if one.feedseq in counted and station in limits and limits[station] < one.heaviest_g:
             found.append(_row(MASS, one, one.heaviest_g, limits[station]))
         # What is told again, in a later epoch, has the time when it happened.
         begin = begins.get(epoch, FIRST_MS) if one.reissued is None else FIRST_MS

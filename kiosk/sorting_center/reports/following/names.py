@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kiosk.domain.events.rules import MAX_WORDS
-from kiosk.sorting_center.reports.following.page import MAX_KEY, ToldEvent
+from kiosk.sorting_center.reports.following.page import ToldEvent
 from kiosk.texts.plain import plain
 
 NameRow = tuple[str, str | None, str | None, str | None]
@@ -18,7 +18,7 @@ def name_rows(events: Iterable[ToldEvent]) -> list[NameRow]:
     for offer in (one.offer for one in events if one.offer is not None):
         code, title = offer.product, offer.title
         told = [plain(text[: 2 * MAX_WORDS], MAX_WORDS) or None for text in (title.ug, title.zh, title.en)]
-        if any(told) and len(code) <= MAX_KEY:
+        if any(told):
             before = rows.get(code, (code, None, None, None))
             ug, zh, en = (new or old for new, old in zip(told, before[1:], strict=True))
             rows[code] = (code, ug, zh, en)

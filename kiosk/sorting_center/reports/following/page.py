@@ -12,17 +12,12 @@ from sqlalchemy import Connection, Row, select
 
 from kiosk.domain.events import DayClosed, ListingSubmitted
 from kiosk.domain.moment import ClockQuality
-from kiosk.domain.money import MAX_FEN_PER_KG
 from kiosk.domain.trade import NON_MEMBER
 from kiosk.sorting_center.ledger import schema as ledger
 from kiosk.sorting_center.ledger.database.places import feed_page, placed_events
 from kiosk.sorting_center.reports.following.subjects import receipt_of_lot
 from kiosk.sorting_center.reports.tables.clocks import MAX_MS, boot_number
 from kiosk.sorting_center.reports.times import milliseconds
-
-MAX_KEY: Final = 64
-"""Characters of a text that is a key here: an index of PostgreSQL takes no long ones, and no code is longer. Only
-events from before the rules may have them."""
 
 
 class _Data(msgspec.Struct):
@@ -52,17 +47,14 @@ class _Bag(msgspec.Struct):
     gross_g: int
 
 
-class _Envelope(msgspec.Struct):
+class _Event(msgspec.Struct):
+    data: _Data
     time: str
     clock: str
     bootid: str
     monotonicms: str
     software: str
     reissued: str | None = None
-
-
-class _Event(_Envelope, kw_only=True):
-    data: _Data
 
 
 class _ClosedEvent(msgspec.Struct):
@@ -74,10 +66,8 @@ class _OfferEvent(msgspec.Struct):
 
 
 _event: Final = msgspec.json.Decoder(_Event)
-_envelope: Final = msgspec.json.Decoder(_Envelope)
 _closed: Final = msgspec.json.Decoder(_ClosedEvent)
 _offered: Final = msgspec.json.Decoder(_OfferEvent)
-_NOTHING: Final = _Data()
 _lines: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _bags: Final = msgspec.json.Decoder(list[_Bag])
 
@@ -116,7 +106,7 @@ class ToldEvent:
             found = (data.receipt, *([data.replacement] if data.replacement else []))
         else:
             found = (_about(data.about) or _about_lot(data.lot) or self.station,)
-        return tuple(dict.fromkeys(subject for subject in found if len(subject) <= MAX_KEY))
+        return tuple(dict.fromkeys(found))
 
     @property
     def is_synced(self) -> bool:
@@ -125,29 +115,22 @@ class ToldEvent:
     @property
     def bags(self) -> int:
         """Of an intake."""
-        try:
-            return len(_lines.decode(self.data.bags))
-        except msgspec.ValidationError:  # from before the rules
-            return 0
+        return len(_lines.decode(self.data.bags))
 
     @property
     def heaviest_g(self) -> int:
         """Of the bags of an intake, with its container."""
-        try:
-            return max((bag.gross_g for bag in _bags.decode(self.data.bags)), default=0)
-        except msgspec.ValidationError:  # from before the rules
-            return 0
+        return max((bag.gross_g for bag in _bags.decode(self.data.bags)), default=0)
 
     @property
     def price_fen(self) -> int:
-        """Of a kilogram; 0 for what no station asks, from before the rules."""
-        price = self.data.price_fen_per_kg
-        return price if 0 < price <= MAX_FEN_PER_KG else 0
+        """Of a kilogram."""
+        return self.data.price_fen_per_kg
 
     @property
     def member(self) -> str | None:
         """Of an intake; None for a non-member."""
-        return None if self.data.party in ("", NON_MEMBER) else self.data.party[:MAX_KEY]
+        return None if self.data.party in ("", NON_MEMBER) else self.data.party
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +255,7 @@ _IS_IDENTITY: Final = ledger.meta.c.name.in_(("ledger_id", "generation"))
 
 
 def _told(row: Row[Any]) -> ToldEvent:
-    envelope, data = _read(row.body)
+    event = _event.decode(row.body)
     received_ms = milliseconds(datetime.fromisoformat(row.received_at))
     return ToldEvent(
         row.feedseq,
@@ -282,39 +265,16 @@ def _told(row: Row[Any]) -> ToldEvent:
         row.seq,
         row.type,
         received_ms,
-        milliseconds(datetime.fromisoformat(envelope.time)),
-        envelope.clock,
-        boot_number(envelope.bootid),
-        ms if (ms := int(envelope.monotonicms)) <= MAX_MS else None,
-        envelope.software,
-        envelope.reissued,
-        data,
-        _close(row.body) if row.type == DayClosed.TYPE else None,
-        _offer(row.body) if row.type == ListingSubmitted.TYPE else None,
+        milliseconds(datetime.fromisoformat(event.time)),
+        event.clock,
+        boot_number(event.bootid),
+        ms if (ms := int(event.monotonicms)) <= MAX_MS else None,
+        event.software,
+        event.reissued,
+        event.data,
+        _closed.decode(row.body).data if row.type == DayClosed.TYPE else None,
+        _offered.decode(row.body).data if row.type == ListingSubmitted.TYPE else None,
     )
-
-
-def _close(body: bytes) -> DayClosed | None:
-    try:
-        return _closed.decode(body).data
-    except msgspec.ValidationError:  # from before the rules
-        return None
-
-
-def _offer(body: bytes) -> ListingSubmitted | None:
-    try:
-        return _offered.decode(body).data
-    except msgspec.ValidationError:  # from before the rules
-        return None
-
-
-def _read(body: bytes) -> tuple[_Envelope, _Data]:
-    """An event from before the rules may hold anything where a type has something else."""
-    try:
-        event = _event.decode(body)
-    except msgspec.ValidationError:
-        return _envelope.decode(body), _NOTHING
-    return event, event.data
 
 
 def _bare(row: Row[Any]) -> BareIntake:

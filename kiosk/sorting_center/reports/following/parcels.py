@@ -21,7 +21,7 @@ from kiosk.domain.events import (
     ParcelWithdrawn,
 )
 from kiosk.domain.parcel import ParcelState
-from kiosk.sorting_center.reports.following.page import MAX_KEY, ToldEvent
+from kiosk.sorting_center.reports.following.page import ToldEvent
 
 _STATES: Final[Mapping[str, ParcelState]] = {
     ParcelArrived.TYPE: ParcelState.ARRIVED,
@@ -51,11 +51,11 @@ def parcel_rows(events: Iterable[ToldEvent]) -> list[ParcelRow]:
     rows: dict[tuple[str, str, str], ParcelRow] = {}
     for one in events:
         number = one.data.parcel
-        if not number or len(number) > MAX_KEY:
+        if not number:
             continue
         key = (one.station, number, one.region)
         *_, digest, carrier, state, shelf, _ = rows.get(key, (*key, None, None, None, None, 0))
         data, state = one.data, _STATES.get(one.type, state)
-        shelf = data.shelf[:MAX_KEY] if data.shelf else shelf
+        shelf = data.shelf or shelf
         rows[key] = (*key, data.waybill_sha256_8 or digest, data.carrier or carrier, state, shelf, one.feedseq)
     return list(rows.values())

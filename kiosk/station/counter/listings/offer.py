@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -137,14 +137,7 @@ def _state(row: ListingRow, offer: ListingSubmitted | None) -> str:
         return DRAFT if row.drafted else NONE
     if row.told.quarantined:
         return NOT_ACCEPTED
-    return SUBMITTED if row.voided or (offer and _is_as_told(offer, row.told.data)) else CHANGED
-
-
-def _is_as_told(offer: ListingSubmitted, told: ListingSubmitted) -> bool:
-    """An offer of before there were words of origin and grade is compared without them: no update changes a listing."""
-    if told.origin_words == told.grade_words == NO_WORDS:
-        offer = replace(offer, origin_words=NO_WORDS, grade_words=NO_WORDS)
-    return _digest(offer) == _digest(told)
+    return SUBMITTED if row.voided or (offer and _digest(offer) == _digest(row.told.data)) else CHANGED
 
 
 def _offer(listed: ListedLot, sale: Sale, pack: Pack, actor: str) -> ListingSubmitted:

@@ -26,17 +26,13 @@ LONGEST_KIT: Final = 4 * 1024 * 1024
 
 
 class Kind(IntEnum):
-    """What opens it: the county's private key, or a paper code.
-
-    Before there were paper codes a word of letters stood on the paper: no kit is made for one any more.
-    """
+    """What opens it: the county's private key, or a paper code."""
 
     COUNTY = 1
-    WORD = 2
     CODE = 3
 
 
-_PARAMETERS: Final = {Kind.COUNTY: NAME_BYTES + KEY_BYTES, Kind.WORD: SALT_BYTES, Kind.CODE: SALT_BYTES}
+_PARAMETERS: Final = {Kind.COUNTY: NAME_BYTES + KEY_BYTES, Kind.CODE: SALT_BYTES}
 
 
 @dataclass(frozen=True, slots=True)

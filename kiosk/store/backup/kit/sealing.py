@@ -28,10 +28,6 @@ if TYPE_CHECKING:
 _INFO: Final = b"station-kiosk: recovery kit, 1"
 _NONCE: Final = bytes(12)
 _SEALED: Final = "it lies as the station wrote it. The county opens it first: sorting-center kit open."
-_WORD_PASSES: Final = 3
-_WORD_KIB: Final = 64 * 1024
-"""What a word of letters was sealed at, in one lane."""
-_FOR_PAPER: Final = (Kind.CODE, Kind.WORD)
 
 
 def seal_to_county(kit: Kit, county: CountyKey) -> bytes:
@@ -46,7 +42,7 @@ def seal_to_county(kit: Kit, county: CountyKey) -> bytes:
 
 def open_as_county(content: bytes, private: X25519PrivateKey) -> Kit:
     """Raises KitRefused for another county's kit, another kind, and for one that was changed anywhere."""
-    outside = _outside(content, (Kind.COUNTY,), "it was made for a technician's paper: kiosk restore --kit takes it.")
+    outside = _outside(content, Kind.COUNTY, "it was made for a technician's paper: kiosk restore --kit takes it.")
     county = CountyKey(private.public_key().public_bytes_raw())
     if outside.county_name != county.name:
         raise KitRefused(
@@ -63,29 +59,19 @@ def seal_to_code(kit: Kit, code: PaperCode) -> bytes:
     return _sealed(kit, outside, paper_key(code, outside.parameters))
 
 
-def asks_for(content: bytes) -> str:
-    """What on a paper opens it, before anybody is asked: ``digits``, or the ``word`` of a kit from before there were
-    paper codes. Raises KitRefused when nothing on a paper does.
-    """
-    return "digits" if _outside(content, _FOR_PAPER, _SEALED).kind is Kind.CODE else "word"
+def require_paper(content: bytes) -> None:
+    """Before anybody is asked for the digits: raises KitRefused when nothing on a paper opens this kit."""
+    _outside(content, Kind.CODE, _SEALED)
 
 
 def open_with_paper(content: bytes, typed: str) -> Kit:
     """Raises KitRefused for a slip of the finger, a wrong code, another kind, and a kit that was changed anywhere."""
-    outside = _outside(content, _FOR_PAPER, _SEALED)
-    if outside.kind is Kind.WORD:
-        return _opened(outside, lambda: _word_key(typed, outside.parameters))
+    outside = _outside(content, Kind.CODE, _SEALED)
     try:
         code = PaperCode.typed(typed)
     except BadCode as error:
         raise KitRefused(f"These are not the digits on the paper: {error}. Nothing was changed.") from None
     return _opened(outside, lambda: paper_key(code, outside.parameters))
-
-
-def _plain_word(typed: str) -> bytes:
-    """As it was meant: dashes and blanks are for the eye, and I, O and U are in no word."""
-    letters = "".join(typed.upper().replace("-", " ").split()).translate(str.maketrans("IOU", "10V"))
-    return letters.encode("utf-8", errors="replace")
 
 
 def _shared_key(own: X25519PrivateKey, other: bytes, ephemeral: bytes, county: bytes) -> bytes:
@@ -97,21 +83,15 @@ def _shared_key(own: X25519PrivateKey, other: bytes, ephemeral: bytes, county: b
     return HKDF(SHA256(), KEY_BYTES, salt=ephemeral + county, info=_INFO).derive(secret)
 
 
-def _word_key(word: str, salt: bytes) -> bytes:
-    from argon2.low_level import Type, hash_secret_raw
-
-    return hash_secret_raw(_plain_word(word), salt, _WORD_PASSES, _WORD_KIB, 1, KEY_BYTES, Type.ID)
-
-
 def _sealed(kit: Kit, outside: Envelope, key: bytes) -> bytes:
     from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
     return outside.header + ChaCha20Poly1305(key).encrypt(_NONCE, to_bytes(kit), outside.header)
 
 
-def _outside(content: bytes, kinds: tuple[Kind, ...], otherwise: str) -> Envelope:
+def _outside(content: bytes, kind: Kind, otherwise: str) -> Envelope:
     outside = Envelope.parse(content)
-    if outside.kind not in kinds:
+    if outside.kind is not kind:
         told = f"The recovery kit of {outside.station} is not for this: {otherwise}"
         raise NotOpened(told) if outside.kind is Kind.COUNTY else KitRefused(told)
     return outside

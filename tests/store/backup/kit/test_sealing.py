@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from kiosk.store.backup.kit import sealing
 from kiosk.store.backup.kit.contents import Credential, Kit, KitRefused, from_bytes, to_bytes
 from kiosk.store.backup.kit.county_key import CountyKey
 from kiosk.store.backup.kit.envelope import Envelope
-from kiosk.store.backup.kit.sealing import asks_for, open_as_county, open_with_paper, seal_to_code, seal_to_county
+from kiosk.store.backup.kit.sealing import open_as_county, open_with_paper, require_paper, seal_to_code, seal_to_county
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.paper_key import COST, Cost
 
@@ -85,7 +84,7 @@ CODE, OTHER = PaperCode("4821093755602182"), PaperCode.make(lambda below: 7)
 
 def test_a_code_opens_however_it_was_typed(quick_code: None) -> None:
     sealed = seal_to_code(KIT, CODE)
-    assert asks_for(sealed) == "digits"
+    require_paper(sealed)
     for typed in (CODE.digits, "-".join(CODE.groups), f" {'  '.join(CODE.groups)} "):
         assert open_with_paper(sealed, typed) == KIT
     assert "another paper belongs to it" in refused(sealed, OTHER.digits)
@@ -101,14 +100,6 @@ def test_a_slip_of_the_finger_is_told_before_anything_is_tried(monkeypatch: pyte
 
 
 SEALED_TO_COUNTY = seal_to_county(KIT, COUNTY)
-
-
-def test_a_kit_made_for_a_word_before_there_were_paper_codes_opens_still() -> None:
-    """At its real cost. I, O and U are in no word: they are taken for what they look like."""
-    kept = base64.b64decode(Path(__file__).with_name("S0147-word.kit.base64").read_bytes())
-    assert asks_for(kept) == "word"
-    kit = open_with_paper(kept, "o123 4567 89ab cdeu")
-    assert (kit.station, kit.region, kit.settings) == ("S0147", "yarkant", b"[station]\n")
 
 
 def test_the_real_cost_of_a_code() -> None:

@@ -1,0 +1,10 @@
+"""Where the migrations begin: a new desk is made whole, see ``kiosk.sorting_center.desk.database``."""
+
+from __future__ import annotations
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Nothing: no desk is older."""

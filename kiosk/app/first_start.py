@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kiosk.app.arrival import Arrival
+from kiosk.app.identity.messages import request_file
 from kiosk.app.identity.requests import RequestedIdentities
 from kiosk.app.identity.vault import CERTIFICATE
 from kiosk.app.machine import ThisMachine
@@ -109,7 +110,7 @@ def _this_machine(settings: Path, data: Path) -> ThisMachine:
     requests = data / "requests"
     return replace(
         machine,
-        identities=RequestedIdentities(requests / "identity.json"),
+        identities=RequestedIdentities(request_file(data)),
         recoveries=RequestedRecoveries(requests / "recovery.json", data),
     )
 

@@ -10,10 +10,11 @@ from typing import Final
 import msgspec
 import pytest
 
-from kiosk.app.identity.messages import Answer, Request, read_answer, read_request
+from kiosk.app.identity.messages import Answer, Request, answer_file, request_file
 from kiosk.app.identity.vault import KEPT, RECORD, WRONG_CODES, FileVault
 from kiosk.app.mounting.export import CopyRequest, ExportPlaces, NothingCopied, copy_bundle
 from kiosk.base.json_reader import Unreadable, reader
+from kiosk.base.root_requests import BadMessage
 from kiosk.devices.camera.wire import LookRequest, ShotRefused, WireError, unpack_answer, unpack_request
 from kiosk.domain.lockout import Lockout
 from kiosk.first_start.draft import SettingsDraft, load_draft
@@ -41,6 +42,7 @@ MANIFEST: Final = Manifest(
 
 def of_file(name: str, read: Callable[[Path], object]) -> Callable[[bytes, Path], object]:
     def read_it(content: bytes, folder: Path) -> object:
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(content)
         return read(folder)
 
@@ -59,8 +61,16 @@ def copied(folder: Path) -> Path:
 
 KINDS: Final[dict[str, tuple[object, Callable[[bytes, Path], object], type[Exception] | None]]] = {
     "claim": (Claim("S0147", SHA, "2026-11-28"), plain(read_claim), BadClaim),
-    "identity request": (Request("0" * 32, "S0147", "4" * 16), plain(read_request), Unreadable),
-    "identity answer": (Answer(SHA, "0" * 32, "wrong", "the code"), plain(read_answer), Unreadable),
+    "identity request": (
+        {"kind": "identity", "id": "0" * 32, "body": Request("S0147", "4" * 16)},
+        of_file("requests/identity.json", lambda folder: request_file(folder).read()),
+        BadMessage,
+    ),
+    "identity answer": (
+        {"kind": "answer", "id": "0" * 32, "body": Answer(SHA, "wrong", "the code")},
+        of_file("answer.json", lambda folder: answer_file(folder).read()),
+        BadMessage,
+    ),
     "identity in use": (
         InUse("S0147", "yarkant", "تاغارچى", "mqtts://b", True),
         of_file(RECORD, lambda folder: FileVault(folder, folder).in_use()),

@@ -112,7 +112,8 @@ ASKED = """\
 import json, os, sys, time
 os.makedirs("/var/lib/kiosk/requests", mode=0o700, exist_ok=True)
 with open("/var/lib/kiosk/requests/.fresh", "w") as file:
-    json.dump({"id": "0" * 32, "station": "S0147", "code": sys.argv[1]}, file)
+    body = {"station": "S0147", "code": sys.argv[1]}
+    json.dump({"kind": "identity", "id": "0" * 32, "body": body}, file)
 os.rename("/var/lib/kiosk/requests/.fresh", "/var/lib/kiosk/requests/identity.json")
 """
 """As the wizard does, and as its user."""
@@ -126,7 +127,7 @@ def test_root_says_what_is_missing_before_a_station_comes_back(new_box: Box) -> 
     assert asked.returncode == 0, asked.stderr
     said = ("cat", "/run/kiosk-recovery/answer.json")
     wait_for(lambda: "0" * 32 in new_box.call(*said).stdout, lambda: new_box.journal("kiosk-recovery.service"))
-    answer = json.loads(new_box.call(*as_kiosk, *said).stdout)
+    answer = json.loads(new_box.call(*as_kiosk, *said).stdout)["body"]
     assert answer["word"] == "no_kit", answer
     assert CODE.digits not in new_box.journal("kiosk-recovery.service") + str(answer)
     new_box.until("kiosk-recovery.service", "Result", lambda result: result == "success")
@@ -143,7 +144,7 @@ def test_root_takes_an_identity_from_a_stick_that_everybody_else_sees_read_only(
     assert asked.returncode == 0, asked.stderr
     said = ("cat", "/run/kiosk-identity/answer.json")
     wait_for(lambda: "0" * 32 in new_box.call(*said).stdout, lambda: new_box.journal("kiosk-identity.service"))
-    answer = json.loads(new_box.call(*as_kiosk, *said).stdout)
+    answer = json.loads(new_box.call(*as_kiosk, *said).stdout)["body"]
     assert (answer["word"], answer["in_use"]["station"]) == ("", "S0147"), answer
     assert new_box.call("ls", "-A", STICK).stdout == "identity-S0147.claimed.json\n"
     assert "Read-only" in new_box.call("touch", f"{STICK}/x").stderr

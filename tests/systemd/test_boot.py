@@ -310,7 +310,7 @@ ASK_UPDATE = """\
 import os
 os.makedirs("/var/lib/kiosk/requests", mode=0o700, exist_ok=True)
 with open("/var/lib/kiosk/requests/.ask", "w") as file:
-    file.write('{"bundle": "none.kioskupdate"}')
+    file.write('{"kind": "update", "id": "%s", "body": {"bundle": "none.kioskupdate"}}' % ("0" * 32))
 os.rename("/var/lib/kiosk/requests/.ask", "/var/lib/kiosk/requests/update.json")
 """
 

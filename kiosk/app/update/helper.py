@@ -14,12 +14,13 @@ from typing import BinaryIO, Final
 from kiosk.app.update.board import Board
 from kiosk.app.update.database import StationDatabase
 from kiosk.app.update.journal_file import JournalFile
-from kiosk.app.update.letter_box import HelperLetters
+from kiosk.app.update.messages import HelperMessages
 from kiosk.app.update.places import Places
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.app.update.units import Units
 from kiosk.config.station import StationConfig
 from kiosk.station.update.journal import Outcome
+from kiosk.station.update.messages import Request
 from kiosk.station.update.refusals import UpdateRefused, Why
 from kiosk.station.update.updater import Ports, Updater
 from kiosk.store.database.lasting import NotLasting, require_lasting
@@ -38,7 +39,7 @@ def make_updater(config: StationConfig, places: Places) -> Updater:
             ReleaseFolder(places.releases, places.package),
             StationDatabase(own.database),
             Units(places.runtime),
-            HelperLetters(own.data),
+            HelperMessages(own.data),
             Board(places.releases, own.data),
         )
     )
@@ -64,15 +65,16 @@ def run_helper(config: StationConfig, places: Places, on_settled: Callable[[], N
 
 def refuse_request(data: Path, places: Places, why: Why, detail: str = "") -> None:
     """Take it away where it cannot be served: as long as one is there, the helper is started. Raises OSError."""
-    try:
-        request = HelperLetters(data).take_request()
-    except FileNotFoundError:
-        return  # no such folder
     journal = JournalFile(places.releases)
-    if request is not None and journal.read() is None:
-        before = journal.outcome()
-        failed = "" if before is None else before.tried_in_vain
-        journal.close(Outcome(Board(places.releases, data).new_number(), "", why, detail, failed=failed))
+
+    def refuse(request: Request) -> None:
+        if journal.read() is None:
+            before = journal.outcome()
+            failed = "" if before is None else before.tried_in_vain
+            journal.close(Outcome(Board(places.releases, data).new_number(), "", why, detail, failed=failed))
+
+    if data.is_dir():
+        HelperMessages(data).serve(refuse)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
-from kiosk.app.update import database, journal_file, letter_box, owner, releases, units, unpack
+from kiosk.app.update import database, journal_file, messages, owner, releases, units, unpack
 from kiosk.base import files, root_requests
 from kiosk.station.update import updater
 from kiosk.store.backup import before_update, since_copy
@@ -21,7 +21,7 @@ _FILES = {
         updater,
         database,
         journal_file,
-        letter_box,
+        messages,
         owner,
         releases,
         units,

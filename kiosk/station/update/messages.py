@@ -1,22 +1,24 @@
-"""What station and root helper write to each other, as files below the station's folder: the helper trusts none of it.
+"""What station and root helper write to each other, by the protocol of ``kiosk/base/root_requests.py``.
 
-The station asks with a ``Request``; the helper's journal asks back whether it is busy, and the station writes an
-``Answer``; the new release, on trial, writes a ``Verdict``.
+The station asks with a ``Request``, and the helper's journal says what comes of it. The journal also asks whether the
+station is busy: it writes an ``Answer``. The new release, on trial, writes a ``Verdict``; the helper that reads it is
+that of the former release, so fields may be added and none may be changed. Both have the number of the update as id.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from pathlib import Path
+from typing import Final
 
-import msgspec
-
+from kiosk.base.root_requests import REQUESTS, MessageFile
 from kiosk.station.update.refusals import Why
 
-REQUEST, ANSWER, VERDICT = "update.json", "update-answer.json", "update-verdict.json"
-MAX_BYTES: Final = 4096
+BUNDLES: Final = "updates"
+"""The folder in the station's data folder."""
 BUNDLE_END: Final = ".kioskupdate"
 _BUNDLE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}\.kioskupdate")
 _BUSY: Final = frozenset({Why.BUSY_PAN, Why.BUSY_INTAKE, Why.BUSY_PRINTING})
@@ -38,7 +40,6 @@ class Request:
 class Answer:
     """``busy`` is None when the station is quiet: it begins nothing more. ``scale``: whether it is heard."""
 
-    number: str
     busy: Why | None
     scale: bool
 
@@ -51,7 +52,6 @@ class Answer:
 class Verdict:
     """What the new release found. ``why`` is None when it is healthy."""
 
-    number: str
     why: Why | None
     detail: str = ""
 
@@ -60,25 +60,16 @@ class Verdict:
             raise ValueError("this is nothing a trial finds")
 
 
-L = TypeVar("L", Request, Answer, Verdict)
-_DECODE: Final[Mapping[type, Callable[[bytes], object]]] = {
-    Request: msgspec.json.Decoder(Request).decode,
-    Answer: msgspec.json.Decoder(Answer).decode,
-    Verdict: msgspec.json.Decoder(Verdict).decode,
-}
+class UpdateFiles:
+    """Their files; ``rights`` as ``MessageFile`` has it."""
+
+    def __init__(self, data: Path, rights: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+        folder = data / REQUESTS
+        self.request = MessageFile(folder / "update.json", Request, rights=rights)
+        self.answer = MessageFile(folder / "update-answer.json", Answer, rights=rights)
+        self.verdict = MessageFile(folder / "update-verdict.json", Verdict, rights=rights)
 
 
 def is_bundle_name(text: str) -> bool:
     """One plain name, without a folder."""
     return _BUNDLE.fullmatch(text) is not None
-
-
-def parse(raw: bytes, kind: type[L]) -> L | None:
-    """None for anything but such a letter."""
-    if len(raw) > MAX_BYTES:
-        return None
-    try:
-        found = _DECODE[kind](raw)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return None
-    return found if isinstance(found, kind) else None

@@ -131,6 +131,17 @@ class MessageFile(Generic[B]):
         except OSError as error:
             raise CannotRemove(f"{self.path}: {error.strerror or error}") from error
 
+    def last(self) -> Message[B] | None:
+        """The message; None also for one that cannot be read."""
+        with suppress(BadMessage, OSError):
+            return self.read()
+        return None
+
+    def answer_to(self, ident: str) -> B | None:
+        """The body, when the message has this id."""
+        last = self.last()
+        return last.body if last is not None and last.id == ident else None
+
     @contextmanager
     def _folder(self) -> Iterator[int | None]:
         """None when there is no such folder; a link to one raises OSError."""
@@ -209,11 +220,10 @@ def serve(
         return None
     if message is None:
         return None
-    last = None if answers is None else last_answer(answers)
-    if last is not None and last.id == message.id:
-        return last.body
+    if answers is not None and (answer := answers.answer_to(message.id)) is not None:
+        return answer
     answer = handle(message)
-    if repeatable and _still_holds(requests, message):
+    if repeatable and requests.last() == message:  # another one may have come meanwhile
         requests.take()
     if answers is not None:
         answers.write(answer, message.id)
@@ -222,25 +232,8 @@ def serve(
 
 def _next(requests: MessageFile[B], repeatable: bool) -> Message[B] | None:
     """What cannot be read is removed in any case."""
-    if repeatable:
-        with suppress(BadMessage, OSError):
-            if (message := requests.read()) is not None:
-                return message
-    return requests.take()
-
-
-def _still_holds(requests: MessageFile[B], message: Message[B]) -> bool:
-    """Another request may have come meanwhile."""
-    with suppress(BadMessage, OSError):
-        return requests.read() == message
-    return False
-
-
-def last_answer(answers: MessageFile[A]) -> Message[A] | None:
-    """What was answered since the start of the machine; None when nothing was, or it cannot be read."""
-    with suppress(BadMessage, OSError):
-        return answers.read()
-    return None
+    message = requests.last() if repeatable else None
+    return requests.take() if message is None else message
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,9 +261,8 @@ class Asker(Generic[B, A]):
                     with suppress(FileNotFoundError):
                         os.utime(self.requests.path)
                     retry_s += self.retry_s
-                answer = last_answer(self.answers)
-                if answer is not None and answer.id == ident:
-                    return answer.body
+                if (answer := self.answers.answer_to(ident)) is not None:
+                    return answer
                 pause.wait(_POLL_INTERVAL_S)
         finally:
             self.requests.path.unlink(missing_ok=True)  # it may hold a code

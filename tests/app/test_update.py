@@ -17,14 +17,13 @@ import pytest
 
 from kiosk.app import station as runtime
 from kiosk.app.update.board import Board
-from kiosk.app.update.helper import make_updater, only_one, run_helper
+from kiosk.app.update.helper import make_updater, only_one, run_helper, station_files
 from kiosk.app.update.journal_file import JournalFile
-from kiosk.app.update.messages import HelperMessages
 from kiosk.app.update.owner import as_owner
 from kiosk.app.update.places import Places
 from kiosk.app.update.station import hear_scale
 from kiosk.base.files import arriving, filling, open_regular
-from kiosk.base.root_requests import CannotRemove, Message
+from kiosk.base.root_requests import CannotRemove, Message, serve
 from kiosk.cli import update as command
 from kiosk.cli.kiosk import main
 from kiosk.messaging.relay.updates.ports import Fetching
@@ -261,10 +260,10 @@ def test_a_request_is_removed_with_the_rights_of_the_station_alone() -> None:
             path.chmod(mode)
         os.chown(data, user, user)
         with pytest.raises(CannotRemove, match="denied"):
-            HelperMessages(data).serve(lambda request: request)
+            serve(station_files(data).request, lambda message: message)
         assert file.read() is not None
         os.chown(file.path.parent, user, user)
-        assert HelperMessages(data).serve(lambda request: request) == Request("none.kioskupdate")
+        assert serve(station_files(data).request, lambda message: message.body) == Request("none.kioskupdate")
         assert not file.exists()
         assert os.geteuid() == 0
 

@@ -24,7 +24,6 @@ from kiosk.base.root_requests import (
     Message,
     MessageFile,
     is_working,
-    last_answer,
     serve,
     working,
 )
@@ -324,10 +323,10 @@ def test_a_folder_that_leads_elsewhere_is_not_followed_and_is_an_error(machine: 
 
 def test_an_answer_that_cannot_be_read_is_none(machine: Machine) -> None:
     machine.answers.path.mkdir()
-    assert last_answer(machine.answers) is None
+    assert machine.answers.last() is None
     machine.answers.path.rmdir()
     machine.answers.path.parent.rmdir()
-    assert last_answer(machine.answers) is None
+    assert machine.answers.last() is None
 
 
 def test_who_works_is_seen_and_waited_for(machine: Machine) -> None:

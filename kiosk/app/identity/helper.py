@@ -17,7 +17,7 @@ from kiosk.app.identity.place import BOOT, places
 from kiosk.app.identity.vault import FileVault
 from kiosk.app.media import ROOTS, IsMount
 from kiosk.app.mounting.writable import Writable, writable
-from kiosk.base.root_requests import CannotRemove, MessageFile, last_answer, serve, working
+from kiosk.base.root_requests import CannotRemove, MessageFile, serve, working
 from kiosk.domain.paper_code import BadCode, PaperCode
 from kiosk.first_start.identity.ports import IdentityRefused
 from kiosk.first_start.identity.taking import Instant, Taking
@@ -80,7 +80,7 @@ def _answer(taking: Taking, vault: FileVault, request: Request) -> Answer:
 
 def _published(where: HelperPlaces, vault: FileVault) -> Answer:
     """What the machine is now. The last answer stays with its id: it may not have been read yet."""
-    last = last_answer(where.answers)
+    last = where.answers.last()
     answer = replace(last.body if last else Answer(vault.machine), in_use=vault.in_use())
     where.answers.write(answer, last.id if last else "")
     return answer

@@ -14,7 +14,7 @@ from typing import Final, get_args
 from kiosk.app.identity.messages import Answer, Request, answer_file
 from kiosk.app.identity.place import BOOT, FolderPlace, places
 from kiosk.app.media import ROOTS, IsMount
-from kiosk.base.root_requests import TIMEOUT_S, Asker, MessageFile, last_answer
+from kiosk.base.root_requests import TIMEOUT_S, Asker, MessageFile
 from kiosk.first_start.identity.claim import BadClaim, claim_name, read_claim
 from kiosk.first_start.identity.format import CLEAR, BadIdentity, read_clear, read_sealed
 from kiosk.first_start.identity.ports import IdentityRefused, InUse, Refusal
@@ -59,7 +59,7 @@ class RequestedIdentities:
 
     def offered(self) -> tuple[OfferedIdentity, ...]:
         """By number, those another machine has claimed left out."""
-        own, until = last_answer(self.answers), self.clock() + LOOK_S
+        own, until = self.answers.last(), self.clock() + LOOK_S
         found: dict[str, OfferedIdentity] = {}
         for place in places(self.media, self.boot, self.is_mount):
             for name in place.names():
@@ -72,7 +72,7 @@ class RequestedIdentities:
 
     def in_use(self) -> InUse | None:
         """What root has published since the start of the machine."""
-        last = last_answer(self.answers)
+        last = self.answers.last()
         return last.body.in_use if last else None
 
     def take(self, station: str, code: str) -> InUse:

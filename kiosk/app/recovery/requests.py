@@ -15,7 +15,7 @@ from typing import Final
 from kiosk.app.media import ROOTS, IsMount
 from kiosk.app.recovery.media import OnMedia, good_manifest, look, read_bounded
 from kiosk.app.recovery.messages import WORKING, Answer, Request, answer_file
-from kiosk.base.root_requests import TIMEOUT_S, Asker, MessageFile, is_working, last_answer
+from kiosk.base.root_requests import TIMEOUT_S, Asker, MessageFile, is_working
 from kiosk.first_start.recovery.ports import Lacks, OfferedRecovery, RecoveryRefused
 from kiosk.station.recovery.new_station import has_letters
 from kiosk.store.backup.kit.contents import KitRefused
@@ -101,17 +101,17 @@ class RequestedRecoveries:
 
     def busy(self) -> bool:
         """By its lock: an answer outlives a helper that was killed."""
-        last = last_answer(self.answers)
+        last = self.answers.last()
         return last is not None and last.body.word == WORKING and is_working(self.answers)
 
     def refusal(self) -> RecoveryRefused | None:
-        last = last_answer(self.answers)
+        last = self.answers.last()
         if last is None:
             return RecoveryRefused("cut", "nothing was begun since the start of this machine")
         answer = last.body
         if answer.word == WORKING:
             # Looked at in this order: the answer is written before the lock is let go.
-            cut = not is_working(self.answers) and last_answer(self.answers) == last
+            cut = not is_working(self.answers) and self.answers.last() == last
             return RecoveryRefused("cut", "kiosk-recovery.service has ended without a word") if cut else None
         return RecoveryRefused(answer.word, answer.message, answer.why, answer.wait_s) if answer.word else None
 

@@ -8,14 +8,15 @@ that of the former release, so fields may be added and none may be changed. Both
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
-from kiosk.base.root_requests import REQUESTS, MessageFile
-from kiosk.station.update.refusals import Why
+from kiosk.base.files import open_regular
+from kiosk.base.root_requests import REQUESTS, BadMessage, MessageFile
+from kiosk.station.update.refusals import UpdateRefused, Why
 
 BUNDLES: Final = "updates"
 """The folder in the station's data folder."""
@@ -61,13 +62,35 @@ class Verdict:
 
 
 class UpdateFiles:
-    """Their files; ``rights`` as ``MessageFile`` has it."""
+    """Their files and the bundles, in the station's data folder; ``rights`` as ``MessageFile`` has it."""
 
     def __init__(self, data: Path, rights: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
-        folder = data / REQUESTS
+        folder, self._bundles, self._rights = data / REQUESTS, data / BUNDLES, rights
         self.request = MessageFile(folder / "update.json", Request, rights=rights)
         self.answer = MessageFile(folder / "update-answer.json", Answer, rights=rights)
         self.verdict = MessageFile(folder / "update-verdict.json", Verdict, rights=rights)
+
+    def clear(self) -> None:
+        """Remove answer and verdict. Raises OSError."""
+        for file in (self.answer, self.verdict):
+            with suppress(BadMessage):
+                file.take()
+
+    @contextmanager
+    def bundle(self, name: str) -> Iterator[BinaryIO]:
+        """Opened once: what is done with the name afterwards changes nothing. Raises UpdateRefused."""
+        try:
+            with self._rights():
+                file = open_regular(self._bundles / name)
+        except OSError as error:
+            raise UpdateRefused(Why.NOT_FOUND, error.strerror or str(error)) from error
+        with file:
+            yield file
+
+    def drop_bundle(self, name: str) -> None:
+        """Raises OSError."""
+        with self._rights():
+            (self._bundles / name).unlink(missing_ok=True)
 
 
 def is_bundle_name(text: str) -> bool:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Sequence
 from typing import BinaryIO, Protocol
 
 from kiosk.station.update.bundle import Manifest
 from kiosk.station.update.journal import Entry, Outcome
-from kiosk.station.update.messages import Answer, Request, Verdict
 from kiosk.station.update.refusals import Why
 from kiosk.station.update.release import Release
 
@@ -105,27 +103,6 @@ class Services(Protocol):
 
     def release(self) -> None:
         """Let everything start that ``stop`` has stopped, and start it. Again does nothing."""
-
-
-class Messages(Protocol):
-    """What the station has written; None for nothing, or for what cannot be meant."""
-
-    def serve(self, handle: Callable[[Request], Outcome]) -> Outcome | None:
-        """Remove the request that waits, and carry it out. Raises OSError when it cannot be removed."""
-
-    def answer(self, number: str) -> Answer | None:
-        """That of the update with this number."""
-
-    def verdict(self, number: str) -> Verdict | None:
-        """That of the update with this number."""
-
-    def bundle(self, name: str) -> AbstractContextManager[BinaryIO]:
-        """A bundle the station has been given. Raises UpdateRefused."""
-
-    def clear(self) -> None:
-        """Remove answer and verdict."""
-
-    def drop_bundle(self, name: str) -> None: ...
 
 
 class Machine(Protocol):

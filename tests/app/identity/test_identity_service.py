@@ -22,7 +22,7 @@ from kiosk.app.identity.place import FOLDER
 from kiosk.app.identity.requests import RequestedIdentities
 from kiosk.app.identity.vault import KEY, FileVault
 from kiosk.app.mounting.writable import writable
-from kiosk.base.root_requests import MAX_BYTES, last_answer
+from kiosk.base.root_requests import MAX_BYTES
 from kiosk.first_start.identity.claim import Claim, claim_name, write_claim
 from kiosk.first_start.identity.format import CLEAR, Identity, write_clear
 from kiosk.first_start.identity.ports import IdentityRefused, Kept
@@ -79,7 +79,7 @@ class Box:
         self.requests.path.parent.mkdir(exist_ok=True)
         self.requests.path.write_bytes(content)
         answer = attend(self.helper)
-        last = last_answer(self.helper.answers)
+        last = self.helper.answers.last()
         assert last is not None
         assert last.body == answer
         return answer
@@ -118,7 +118,7 @@ def test_a_helper_that_is_started_once_more_leaves_the_answer_that_was_not_read_
     assert box.ask(content(OTHER_CODE.digits)).word == "wrong"
     for _ in range(2):
         assert attend(box.helper).word == "wrong"
-        last = last_answer(box.helper.answers)
+        last = box.helper.answers.last()
         assert last is not None
         assert last.id == "0" * 32
 

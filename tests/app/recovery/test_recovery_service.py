@@ -20,7 +20,7 @@ from kiosk.app.recovery import requests as requests_module
 from kiosk.app.recovery.helper import HelperPlaces, attend
 from kiosk.app.recovery.messages import WORKING, Answer, Request, answer_file, request_file
 from kiosk.app.recovery.requests import RequestedRecoveries
-from kiosk.base.root_requests import MAX_BYTES, last_answer, working
+from kiosk.base.root_requests import MAX_BYTES, working
 from kiosk.config.station import load
 from kiosk.domain.paper_code import PaperCode
 from kiosk.first_start.draft import draft_path
@@ -119,7 +119,7 @@ class Box:
         return answer
 
     def said(self) -> Answer:
-        last = last_answer(self.helper.answers)
+        last = self.helper.answers.last()
         assert last is not None
         return last.body
 

@@ -18,8 +18,8 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk.app.update.database import StationDatabase
+from kiosk.app.update.helper import station_files
 from kiosk.app.update.journal_file import JournalFile
-from kiosk.app.update.messages import HelperMessages
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.app.update.units import BACKUP, OTHERS_HELD, RELAY, STATION, STATION_HELD, Units
 from kiosk.station.update.journal import Entry, Outcome, Phase
@@ -188,7 +188,7 @@ class Machine:
                 ReleaseFolder(self.releases, self.package),
                 StationDatabase(self.database),
                 Units(self.runtime, self.systemctl),
-                HelperMessages(self.data),
+                station_files(self.data),
                 self.board,
             )
         )

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
-from kiosk.app.update import database, journal_file, messages, owner, releases, units, unpack
+from kiosk.app.update import database, journal_file, owner, releases, units, unpack
 from kiosk.base import files, root_requests
-from kiosk.station.update import updater
+from kiosk.station.update import messages, updater
 from kiosk.store.backup import before_update, since_copy
 
 _FILES = {

@@ -15,8 +15,8 @@ from typing import BinaryIO
 import msgspec
 import pytest
 
+from kiosk.app.update.helper import station_files
 from kiosk.app.update.journal_file import JournalFile
-from kiosk.app.update.messages import HelperMessages
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.app.update.station import StationShelf
 from kiosk.app.update.units import BACKUP, OTHERS_HELD, RELAY, STATION, STATION_HELD, Units
@@ -24,7 +24,7 @@ from kiosk.base.files import write_synced
 from kiosk.station.update import journal
 from kiosk.station.update.bundle import Manifest
 from kiosk.station.update.journal import Entry, Phase
-from kiosk.station.update.messages import Answer, UpdateFiles, Verdict, is_bundle_name
+from kiosk.station.update.messages import Answer, Verdict, is_bundle_name
 from kiosk.station.update.refusals import SENTENCES, UpdateRefused, Why, sentence
 from kiosk.station.update.updater import RESERVE_BYTES, TRIAL_S, check_payload
 from kiosk.station.update.updates import Updates
@@ -420,15 +420,18 @@ def test_a_request_is_taken_once_and_strange_ones_are_none(machine: Machine) -> 
 
 
 def test_only_what_was_meant_and_for_this_update_is_an_answer(machine: Machine) -> None:
-    files, messages, number = UpdateFiles(machine.data), HelperMessages(machine.data), "0" * 16
+    files, number = station_files(machine.data), "0" * 16
     files.answer.write(Answer(None, scale=True), number)
     files.verdict.write(Verdict(Why.PAGES), number)
-    assert (messages.answer(number), messages.verdict(number)) == (Answer(None, scale=True), Verdict(Why.PAGES))
-    assert (messages.answer("1" * 16), messages.verdict("1" * 16)) == (None, None)
+    assert (files.answer.answer_to(number), files.verdict.answer_to(number)) == (
+        Answer(None, scale=True),
+        Verdict(Why.PAGES),
+    )
+    assert (files.answer.answer_to("1" * 16), files.verdict.answer_to("1" * 16)) == (None, None)
     path = files.answer.path
     path.write_bytes(path.read_bytes().replace(b"null", b'"late"'))
-    assert messages.answer(number) is None, "no reason to be busy"
-    messages.clear()
+    assert files.answer.answer_to(number) is None, "no reason to be busy"
+    files.clear()
     assert list(path.parent.iterdir()) == []
 
 

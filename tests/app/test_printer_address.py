@@ -13,6 +13,8 @@ import pytest
 
 from kiosk.app.printer_address import AddressPlaces, PrinterAddress, is_own, systemctl
 from kiosk.station.papers.network_printer import AddressRequest, ask_for, parse, request_file
+from tests.depth import many
+from tests.station.update.power import lines_of, run, worth_a_cut
 from tests.store.backup.test_restore_cut_off import Killed
 
 DROP_IN = "[Service]\nIPAddressAllow=192.168.1.50\n"
@@ -178,6 +180,21 @@ def test_killed_at_any_line_the_next_run_does_what_is_left(tmp_path: Path) -> No
         if finished:
             break
     assert step > 8
+
+
+def test_whichever_line_of_the_protocol_is_cut_the_next_run_does_what_is_left(tmp_path: Path) -> None:
+    folders = (tmp_path / str(number) for number in itertools.count())
+
+    def asked() -> Box:
+        box = Box(next(folders))
+        ask_for("192.168.1.50", box.data)
+        return box
+
+    for number in worth_a_cut(lines_of(asked().run))[:: many(3, torture=1, quick=20)]:
+        box = asked()
+        assert run(box.run, number)
+        box.run()
+        assert (box.drop_in(), box.request.exists(), box.run()) == (DROP_IN, False, [])
 
 
 def test_a_systemd_that_does_not_do_it_is_asked_again(box: Box) -> None:

@@ -133,6 +133,22 @@ def test_root_says_what_is_missing_before_a_station_comes_back(new_box: Box) -> 
     new_box.until("kiosk-recovery.service", "Result", lambda result: result == "success")
 
 
+def test_a_request_that_the_path_unit_missed_is_seen_when_it_is_touched(new_box: Box) -> None:
+    """As the wizard does while it waits: what changes while the helper runs starts nothing."""
+    ident, path = "2" * 32, "/var/lib/kiosk/requests/recovery.json"
+    new_box.call("systemctl", "stop", "kiosk-recovery.path")
+    as_kiosk = ("setpriv", "--reuid=kiosk", "--regid=kiosk", "--clear-groups", "/usr/bin/python3", "-ISc")
+    script = ASKED.replace("identity", "recovery").replace('"0" * 32', f'"{ident}"')
+    assert new_box.call(*as_kiosk, script, CODE.digits).returncode == 0
+    new_box.call("systemctl", "start", "kiosk-recovery.path")
+    new_box.until("kiosk-recovery.path", "SubState", lambda state: state == "waiting")
+    said = ("cat", "/run/kiosk-recovery/answer.json")
+    assert ident not in new_box.call(*said).stdout
+    assert new_box.call(*as_kiosk, f"import os; os.utime('{path}')").returncode == 0
+    wait_for(lambda: ident in new_box.call(*said).stdout, lambda: new_box.journal("kiosk-recovery.service"))
+    assert new_box.call("test", "-e", path).returncode != 0, "root has removed it"
+
+
 def test_root_takes_an_identity_from_a_stick_that_everybody_else_sees_read_only(new_box: Box, tmp_path: Path) -> None:
     new_box.until("kiosk-identity.path", "ActiveState", lambda state: state == "active")
     file = laid(tmp_path / "stick", made(tmp_path))

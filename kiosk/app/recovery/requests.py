@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -71,6 +72,7 @@ class RequestedRecoveries:
     openable: dict[Key, bool] = field(default_factory=dict)
     clock: Callable[[], float] = time.monotonic
     timeout_s: float = TIMEOUT_S
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def offered(self) -> tuple[OfferedRecovery, ...]:
         """By number, those that can be put back first."""
@@ -90,8 +92,13 @@ class RequestedRecoveries:
         """Ask, and wait until root has judged the digits."""
         if self.busy():
             raise RecoveryRefused("busy", "a station is being put back")
-        asker = Asker(self.requests, self.answers, time.monotonic, self.timeout_s)
-        answer = asker.ask(Request(station, code, letter))
+        if not self.lock.acquire(blocking=False):  # a second tap must not replace the request of the first one
+            raise RecoveryRefused("busy", "a request is waiting for its answer")
+        try:
+            asker = Asker(self.requests, self.answers, time.monotonic, self.timeout_s)
+            answer = asker.ask(Request(station, code, letter))
+        finally:
+            self.lock.release()
         if answer is None and is_working(self.answers):
             raise RecoveryRefused("busy", "kiosk-recovery.service still works")
         if answer is None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -27,8 +29,10 @@ from kiosk.first_start.identity.claim import Claim, claim_name, write_claim
 from kiosk.first_start.identity.format import CLEAR, Identity, write_clear
 from kiosk.first_start.identity.ports import IdentityRefused, Kept
 from kiosk.store.database.lasting import NotLasting
+from tests.depth import many
 from tests.each import each
 from tests.first_start.identity.identities import CODE, OFFERED, OTHER_CODE, cost_nothing, laid, made
+from tests.station.update.power import lines_of, run, worth_a_cut
 
 WAIT_S = 30.0
 
@@ -109,6 +113,34 @@ def test_a_request_is_judged_once_though_the_power_goes_and_the_wizard_with_it(b
     box.helper.answers.path.unlink()
     assert attend(box.helper).word == ""
     assert len(FileVault(box.helper.keys, box.helper.credentials).wrong_codes().failures_ms) == 1
+
+
+def test_whichever_line_of_the_protocol_is_cut_a_second_tap_makes_it_a_station(
+    tmp_path: Path, identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cost_nothing(monkeypatch)
+    folders = (tmp_path / str(number) for number in count())
+
+    def asked() -> Box:
+        box = Box(next(folders))
+        laid(box.stick, identity)
+        attend(box.helper)
+        box.requests.write(Request("S0147", CODE.digits))
+        return box
+
+    first = asked()
+    lines = worth_a_cut(lines_of(lambda: attend(first.helper)))
+    for number in lines[:: many(3, torture=1, quick=20)]:
+        box = asked()
+        assert run(partial(attend, box.helper), number)
+        box.helper.answers.path.unlink(missing_ok=True)
+        attend(box.helper)
+        assert not box.requests.exists()
+        box.requests.write(Request("S0147", CODE.digits))
+        answer = attend(box.helper)
+        assert answer.word == ""
+        assert answer.in_use is not None
+        shutil.rmtree(box.folder)
 
 
 def test_a_helper_that_is_started_once_more_leaves_the_answer_that_was_not_read_yet(

@@ -500,6 +500,20 @@ class TestTheRequest:
         with working(box.helper.answers):  # somebody works, and says nothing
             assert refused() == "busy"
 
+    def test_a_second_tap_does_not_replace_the_request_of_the_first(self, box: Box, old: Old) -> None:
+        old.lay(box)
+        first = threading.Thread(target=box.wizard.begin, args=(STATION, CODE.digits, "A"), name="first-tap")
+        first.start()
+        pause = threading.Event()
+        while not box.requests.exists():
+            pause.wait(0.005)
+        with pytest.raises(RecoveryRefused) as caught:
+            box.wizard.begin(STATION, OTHER_CODE.digits, "A")
+        assert caught.value.word == "busy"
+        attend(box.helper)
+        first.join(WAIT_S)
+        box.is_whole()
+
     def test_it_is_judged_once_though_the_power_goes_and_the_wizard_with_it(self, box: Box, old: Old) -> None:
         old.lay(box)
         assert box.ask(OTHER_CODE).word == "wrong"

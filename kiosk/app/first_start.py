@@ -11,10 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from kiosk.app.arrival import Arrival
+from kiosk.app.identity import messages as identity_messages
 from kiosk.app.identity.requests import RequestedIdentities
 from kiosk.app.identity.vault import CERTIFICATE
 from kiosk.app.machine import ThisMachine
 from kiosk.app.media import ROOTS
+from kiosk.app.recovery import messages as recovery_messages
 from kiosk.app.recovery.requests import RequestedRecoveries
 from kiosk.app.systemd import Notifier
 from kiosk.config.station import load
@@ -106,11 +108,10 @@ def _this_machine(settings: Path, data: Path) -> ThisMachine:
     machine = ThisMachine(keys=(settings, data), media=ROOTS, data=data)
     if not on_a_box():
         return machine
-    requests = data / "requests"
     return replace(
         machine,
-        identities=RequestedIdentities(requests / "identity.json"),
-        recoveries=RequestedRecoveries(requests / "recovery.json", data),
+        identities=RequestedIdentities(identity_messages.request_file(data)),
+        recoveries=RequestedRecoveries(recovery_messages.request_file(data), data),
     )
 
 

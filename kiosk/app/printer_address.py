@@ -1,9 +1,9 @@
 """The root helper of ``kiosk-printer-address.service``: lets the station reach one printer on the network.
 
-    requests/printer-address  the station's wish, judged anew and trusted in nothing
-    printer-address           the address that is kept, on the data partition, where only root writes
-    50-kiosk-printer.conf     the drop-in of the station's unit, made anew at each boot
-    settled                   what the running systemd knows of; in memory, as the drop-in
+    requests/printer-address.json  the station's wish, judged anew and trusted in nothing
+    printer-address                the address that is kept, on the data partition, where only root writes
+    50-kiosk-printer.conf          the drop-in of the station's unit, made anew at each boot
+    settled                        what the running systemd knows of; in memory, as the drop-in
 
 Killed between any two lines it is run again and does what is left: at the next start of the station, or of the machine.
 """
@@ -12,26 +12,32 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 import socket
-import stat
 import subprocess
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from kiosk.base.files import sync_folder, write_durably
-from kiosk.station.papers.network_printer import LONGEST, REQUEST, STATION_UNIT, Address, parse_request
+from kiosk.base.root_requests import CannotRemove, Message, serve
+from kiosk.station.papers.network_printer import (
+    LONGEST,
+    STATION_UNIT,
+    Address,
+    AddressRequest,
+    parse,
+    parse_line,
+    request_file,
+)
 
 logger = logging.getLogger(__name__)
 
 _SETTLED: Final = "settled"
 _SYSTEMCTL_S: Final = 20.0
 _MOST_REQUESTS: Final = 5
-"""Of one run: a folder of that name cannot be taken away, and would be there for ever."""
-_NO_FOLDER: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+"""Of one run: a request that cannot be removed would be there for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,35 +77,18 @@ class PrinterAddress:
     own: Callable[[Address], bool] = is_own
     manager: Callable[..., None] = systemctl
 
-    def take_request(self) -> bool:
-        """Keep what the station asks for; a request that is refused is told in the log and gone.
+    def take_request(self) -> None:
+        """Keep what the station requests; a request that is refused is logged and gone. Raises OSError."""
+        try:
+            serve(request_file(self.places.data), self._judge, repeatable=True)
+        except CannotRemove as error:
+            logger.warning("no request for a printer's address is carried out: %s", error)
 
-        Whether there was one. Raises OSError.
-        """
-        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    def _judge(self, message: Message[AddressRequest]) -> None:
         try:
-            folder = os.open((self.places.data / REQUEST).parent, flags)
-        except OSError as error:
-            if error.errno in _NO_FOLDER:
-                return False
-            raise
-        try:
-            return self._take_from(folder)
-        finally:
-            os.close(folder)
-
-    def _take_from(self, folder: int) -> bool:
-        """The folder is the station's: no link in it is followed, and no pipe waited for."""
-        try:
-            content = _read(folder, REQUEST.name)
-            if content is None:
-                return False
-            self.keep(parse_request(content))
+            self.keep(parse(message.body.address))
         except ValueError as error:
             logger.warning("the station asks for a printer's address and is refused: %s", error)
-        with suppress(FileNotFoundError, IsADirectoryError, PermissionError):
-            os.unlink(REQUEST.name, dir_fd=folder)
-        return True
 
     def keep(self, address: Address) -> None:
         """From now on this one and no other. Raises ValueError for the machine's own, OSError."""
@@ -119,9 +108,9 @@ class PrinterAddress:
         systemd does not start a unit again that runs: a request that comes meanwhile is taken by this run.
         """
         for _ in range(_MOST_REQUESTS):
-            taken = self.take_request()
+            self.take_request()
             address = self.settle()
-            if not taken:
+            if not request_file(self.places.data).exists():
                 break
         return address
 
@@ -150,28 +139,12 @@ class PrinterAddress:
     def _kept(self) -> Address | None:
         """Judged as strictly as a request: nobody knows what a card gives back after years."""
         try:
-            return parse_request(self.places.kept.read_bytes()[: LONGEST + 1])
+            return parse_line(self.places.kept.read_bytes()[: LONGEST + 1])
         except FileNotFoundError:
             return None
         except ValueError as error:
             logger.warning("the address in %s is not used: %s", self.places.kept, error)
             return None
-
-
-def _read(folder: int, name: str) -> bytes | None:
-    """None when nothing is asked for. Raises ValueError for what is no plain file."""
-    try:
-        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-    except FileNotFoundError:
-        return None
-    except OSError:
-        raise ValueError("it is no plain file") from None
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError("it is no plain file")
-        return os.read(descriptor, LONGEST + 1)
-    finally:
-        os.close(descriptor)
 
 
 def _text(path: Path) -> str:

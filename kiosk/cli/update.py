@@ -12,7 +12,6 @@ import click
 
 from kiosk.app.update.helper import make_updater, only_one, refuse_request, run_helper
 from kiosk.app.update.journal_file import JournalFile
-from kiosk.app.update.letter_box import BUNDLES, StationLetters
 from kiosk.app.update.owner import as_owner
 from kiosk.app.update.places import PLACES
 from kiosk.app.update.releases import ReleaseFolder
@@ -25,7 +24,7 @@ from kiosk.config.file import BadConfig
 from kiosk.config.station import StationConfig, load
 from kiosk.station.update.bundle import HEAD_BYTES, parse_head, verified
 from kiosk.station.update.journal import Outcome
-from kiosk.station.update.letters import BUNDLE_END, is_bundle_name
+from kiosk.station.update.messages import BUNDLE_END, BUNDLES, Request, UpdateFiles, is_bundle_name
 from kiosk.station.update.refusals import SENTENCES, UpdateRefused, Why, sentence
 from kiosk.store import StoreError
 from kiosk.texts import load as load_texts
@@ -130,9 +129,9 @@ def _install(config: StationConfig, file: Path) -> None:
         before = journal.outcome()
         with progress("copying"), file.open("rb") as source, as_owner(data):
             _bring(source, data / BUNDLES / name)
-            StationLetters(data).ask(name)
+            UpdateFiles(data).request.write(Request(name))
         click.echo("handed in")
-        outcome = _follow(journal, StationLetters(data), before)
+        outcome = _follow(journal, UpdateFiles(data), before)
     except UpdateRefused as error:
         end(str(error), 1)
     except OSError as error:
@@ -163,7 +162,7 @@ def _bring(source: BinaryIO, target: Path) -> None:
         raise UpdateRefused(Why.RUNNING, "another one is being copied") from error
 
 
-def _follow(journal: JournalFile, letters: StationLetters, before: Outcome | None) -> Outcome | None:
+def _follow(journal: JournalFile, files: UpdateFiles, before: Outcome | None) -> Outcome | None:
     told, end_at, taken_at = "", time.monotonic() + _FOLLOW_S, time.monotonic() + _TAKEN_S
     while (now := time.monotonic()) < end_at:
         entry, outcome = journal.read(), journal.outcome()
@@ -172,7 +171,7 @@ def _follow(journal: JournalFile, letters: StationLetters, before: Outcome | Non
             click.echo(told)
         if entry is None and outcome is not None and outcome != before:
             return outcome
-        if entry is None and letters.waits() and now > taken_at:
+        if entry is None and files.request.exists() and now > taken_at:
             return None
         time.sleep(_LOOK_S)
     return None

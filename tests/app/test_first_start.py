@@ -21,6 +21,7 @@ from kiosk.app import arrival as setup_arrival
 from kiosk.app import first_start as setup_runtime
 from kiosk.app.arrival import Arrival
 from kiosk.app.first_start import data_folder, run_first_start
+from kiosk.app.identity.messages import request_file
 from kiosk.app.identity.requests import RequestedIdentities
 from kiosk.config.station import load
 from kiosk.first_start.draft import draft_path, load_draft
@@ -252,5 +253,5 @@ def test_a_service_that_has_not_got_the_certificate_begins_anew(
         (tmp_path / "kiosk-relay.crt").touch()
     present = InUse("S0147", "yarkant", "", "mqtts://center.example:8883", authority=True) if taken else None
     monkeypatch.setattr(RequestedIdentities, "in_use", lambda self: present)
-    machine = replace(named_devices(tmp_path), identities=RequestedIdentities(tmp_path / "request"))
+    machine = replace(named_devices(tmp_path), identities=RequestedIdentities(request_file(tmp_path)))
     assert setup_runtime.goes_on(machine) is goes_on

@@ -13,6 +13,7 @@ from kiosk.devices.ports import PrintNotStarted
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.first_start.settings import decimals
 from kiosk.simulators.scanner.hid_pos import DESCRIPTOR
+from kiosk.station.papers.network_printer import request_file
 
 
 @pytest.fixture
@@ -104,7 +105,9 @@ def test_a_box_asks_to_be_let_reach_a_printer_before_it_prints(tmp_path: Path, m
     box = ThisMachine(data=tmp_path)
     with pytest.raises(PrintNotStarted, match="print again then"):
         box.printer(PrinterSettings("tcp", "192.168.1.50:9100", "tspl"))
-    assert (tmp_path / "requests/printer-address").read_bytes() == b"192.168.1.50\n"
+    message = request_file(tmp_path).read()
+    assert message is not None
+    assert message.body.address == "192.168.1.50"
     with pytest.raises(PrintNotStarted, match="no private address"):
         box.printer(PrinterSettings("tcp", "8.8.8.8:9100", "tspl"))
     monkeypatch.setattr(app_machine, "reachable_networks", lambda: (loopback, ip_network("192.168.1.50/32")))

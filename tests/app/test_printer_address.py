@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from kiosk.app.printer_address import AddressPlaces, PrinterAddress, is_own, systemctl
-from kiosk.station.papers.network_printer import REQUEST, ask_for, parse
+from kiosk.station.papers.network_printer import AddressRequest, ask_for, parse, request_file
+from tests.depth import many
+from tests.station.update.power import lines_of, run, worth_a_cut
 from tests.store.backup.test_restore_cut_off import Killed
 
 DROP_IN = "[Service]\nIPAddressAllow=192.168.1.50\n"
@@ -33,7 +35,7 @@ class Box:
 
     @property
     def request(self) -> Path:
-        return self.data / REQUEST
+        return request_file(self.data).path
 
     def helper(self) -> PrinterAddress:
         return PrinterAddress(self.places, lambda address: str(address) == "192.168.1.2", self._told)
@@ -98,16 +100,24 @@ def _pipe(path: Path) -> None:
 
 
 def _link(path: Path) -> None:
-    path.with_name("elsewhere").write_text("192.168.1.50\n")
+    _ask("192.168.1.50")(path)
+    path.rename(path.with_name("elsewhere"))
     path.symlink_to("elsewhere")
+
+
+def _ask(text: str) -> Callable[[Path], object]:
+    """As anybody could have written it."""
+    return lambda path: request_file(path.parent.parent).write(AddressRequest(text))
 
 
 @pytest.mark.parametrize(
     "lay",
     [
-        lambda path: path.write_text("8.8.8.8\n"),
-        lambda path: path.write_text("192.168.1.2\n"),
-        lambda path: path.write_bytes(b"192.168.1.50\n" * 9),
+        _ask("8.8.8.8"),
+        _ask("192.168.1.2"),
+        _ask("192.168.1.50\n"),
+        _ask("192.168.1.50 any"),
+        lambda path: path.write_text("192.168.1.50\n"),
         lambda path: path.write_bytes(b""),
         lambda path: path.mkdir(),
         _pipe,
@@ -122,15 +132,16 @@ def test_a_request_that_is_none_changes_nothing(
     assert box.run() == []
     assert "is refused" in caplog.text
     assert not box.places.kept.exists()
-    assert box.request.is_dir() or not os.path.lexists(box.request), "a request that is left would be asked for ever"
+    assert not os.path.lexists(box.request), "a request that is left would be asked for ever"
 
 
 def test_a_folder_that_leads_elsewhere_is_not_followed(box: Box, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
-    (tmp_path / "other/printer-address").write_text("192.168.1.50\n")
-    box.request.parent.symlink_to(tmp_path / "other")
+    _ask("192.168.1.50")(tmp_path / "other/requests/printer-address.json")
+    (tmp_path / "other/requests").rename(tmp_path / "led")
+    box.request.parent.symlink_to(tmp_path / "led")
     assert box.run() == []
-    assert (tmp_path / "other/printer-address").exists()
+    assert (tmp_path / "led/printer-address.json").exists()
     box.request.parent.unlink()
     box.request.parent.write_text("no folder")
     assert box.run() == []
@@ -169,6 +180,21 @@ def test_killed_at_any_line_the_next_run_does_what_is_left(tmp_path: Path) -> No
         if finished:
             break
     assert step > 8
+
+
+def test_whichever_line_of_the_protocol_is_cut_the_next_run_does_what_is_left(tmp_path: Path) -> None:
+    folders = (tmp_path / str(number) for number in itertools.count())
+
+    def asked() -> Box:
+        box = Box(next(folders))
+        ask_for("192.168.1.50", box.data)
+        return box
+
+    for number in worth_a_cut(lines_of(asked().run))[:: many(3, torture=1, quick=20)]:
+        box = asked()
+        assert run(box.run, number)
+        box.run()
+        assert (box.drop_in(), box.request.exists(), box.run()) == (DROP_IN, False, [])
 
 
 def test_a_systemd_that_does_not_do_it_is_asked_again(box: Box) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,13 +17,13 @@ import pytest
 
 from kiosk.app import station as runtime
 from kiosk.app.update.board import Board
-from kiosk.app.update.helper import make_updater, only_one, run_helper
+from kiosk.app.update.helper import make_updater, only_one, run_helper, station_files
 from kiosk.app.update.journal_file import JournalFile
-from kiosk.app.update.letter_box import StationLetters
-from kiosk.app.update.owner import as_owner, read_small
+from kiosk.app.update.owner import as_owner
 from kiosk.app.update.places import Places
 from kiosk.app.update.station import hear_scale
 from kiosk.base.files import arriving, filling, open_regular
+from kiosk.base.root_requests import CannotRemove, Message, serve
 from kiosk.cli import update as command
 from kiosk.cli.kiosk import main
 from kiosk.messaging.relay.updates.ports import Fetching
@@ -29,7 +31,7 @@ from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.station.doctor.updates_mark import UpdatesMark
 from kiosk.station.open_store import stamps
 from kiosk.station.update.journal import Entry, Outcome, Phase
-from kiosk.station.update.letters import Verdict, parse
+from kiosk.station.update.messages import Request, UpdateFiles, Verdict
 from kiosk.station.update.refusals import UpdateRefused, Why
 from kiosk.store import Store
 from kiosk.store.database.lasting import NotLasting
@@ -57,8 +59,8 @@ def places(tmp_path: Path) -> Places:
     return places
 
 
-def verdict_of(data: Path) -> Verdict | None:
-    return parse((data / "requests/update-verdict.json").read_bytes(), Verdict)
+def verdict_of(data: Path) -> Message[Verdict] | None:
+    return UpdateFiles(data).verdict.read()
 
 
 def test_a_release_on_trial_shows_that_it_works_and_opens_when_it_is_kept(
@@ -88,7 +90,7 @@ def test_a_release_on_trial_shows_that_it_works_and_opens_when_it_is_kept(
                 seen.append((person.ask("/health")[0], ""))
                 if timeout is None:
                     return True
-                assert verdict_of(data) == Verdict("1" * 16, None)
+                assert verdict_of(data) == Message("1" * 16, Verdict(None))
                 journal.write(replace(entry, phase=Phase.KEEP))
                 return False
 
@@ -128,7 +130,7 @@ def test_a_release_that_is_told_to_end_on_trial_has_started_nothing(tmp_path: Pa
         config.station.database, "S0147", stamps(config.station)(), Opening(template=tmp_path / "empty.db")
     ).close()
     JournalFile(places.releases).write(Entry("2" * 16, Phase.TRIAL, NEW, scale=False))
-    told: list[Verdict | None] = []
+    told: list[Message[Verdict] | None] = []
 
     class Stop(threading.Event):
         def wait(self, timeout: float | None = None) -> bool:
@@ -136,7 +138,7 @@ def test_a_release_that_is_told_to_end_on_trial_has_started_nothing(tmp_path: Pa
             return True
 
     runtime.run_station(config, Stop(), places=places)
-    assert told == [Verdict("2" * 16, None)]
+    assert told == [Message("2" * 16, Verdict(None))]
     assert not hear_scale(config.scale, 0.05)
     assert not hear_scale(None, 1.0)
 
@@ -147,7 +149,7 @@ def test_the_helper_settles_says_so_and_serves(tmp_path: Path, places: Places) -
     settled: list[Entry | None] = []
     journal = JournalFile(places.releases)
     journal.write(Entry("3" * 16, Phase.OVER, NEW, former="", why=None))
-    StationLetters(config.station.data).ask("none.kioskupdate")
+    UpdateFiles(config.station.data).request.write(Request("none.kioskupdate"))
     outcome = run_helper(config, places, lambda: settled.append(journal.read()))
     assert settled == [None], "the station may start as soon as nothing is half done"
     assert outcome is not None
@@ -162,7 +164,7 @@ def test_a_second_helper_waits_for_the_first(tmp_path: Path, places: Places) -> 
     second = threading.Thread(target=run_helper, args=(config, places, lambda: seen.append("second")))
     with only_one(places.releases):
         second.start()
-        StationLetters(config.station.data).ask("none.kioskupdate")
+        UpdateFiles(config.station.data).request.write(Request("none.kioskupdate"))
         seen.append("first")
     second.join()
     assert seen == ["first", "second"]
@@ -181,7 +183,7 @@ def test_whatever_ends_the_helper_its_request_is_gone(
     monkeypatch.setattr(command, "PLACES", places)
 
     def asked(data: Path) -> Path:
-        StationLetters(data).ask("none.kioskupdate")
+        UpdateFiles(data).request.write(Request("none.kioskupdate"))
         return data / request
 
     def why() -> Why | None:
@@ -237,18 +239,32 @@ def test_the_machine_is_asked_and_its_clock_only_goes_forward(tmp_path: Path) ->
     assert board.new_number() != board.new_number()
 
 
-def test_nothing_but_a_small_regular_file_is_a_letter(tmp_path: Path) -> None:
-    import os
-
-    (tmp_path / "file").write_bytes(b"1234")
-    (tmp_path / "link").symlink_to("file")
+def test_a_pipe_is_not_waited_for_and_a_folder_of_our_own_is_ours(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    assert [read_small(tmp_path / name, 4) for name in ("file", "link", "pipe", "none")] == [b"1234", None, None, None]
-    assert read_small(tmp_path / "file", 3) is None
     with pytest.raises(OSError, match="no plain file"):
         open_regular(tmp_path / "pipe")
     with as_owner(tmp_path):
-        assert (tmp_path / "file").exists()
+        assert (tmp_path / "pipe").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can take the rights of another user")
+def test_a_request_is_removed_with_the_rights_of_the_station_alone() -> None:
+    """A folder of requests that the station's user may not write, as one of root's is."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as made:
+        data, user = Path(made) / "data", 12345
+        data.mkdir()
+        file = UpdateFiles(data).request
+        file.write(Request("none.kioskupdate"))
+        for path, mode in ((data.parent, 0o755), (file.path.parent, 0o755), (file.path, 0o644)):
+            path.chmod(mode)
+        os.chown(data, user, user)
+        with pytest.raises(CannotRemove, match="denied"):
+            serve(station_files(data).request, lambda message: message)
+        assert file.read() is not None
+        os.chown(file.path.parent, user, user)
+        assert serve(station_files(data).request, lambda message: message.body) == Request("none.kioskupdate")
+        assert not file.exists()
+        assert os.geteuid() == 0
 
 
 def test_the_command_keeps_a_new_release_only_where_the_old_one_cannot_come_back(

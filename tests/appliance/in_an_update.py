@@ -131,7 +131,7 @@ def main() -> None:
     outcome = RELEASES / "outcome.json"
     before = outcome.stat().st_mtime_ns if outcome.exists() else 0
     (DATA / "requests").mkdir(mode=0o700, exist_ok=True)
-    (DATA / "requests/.ask").write_text(json.dumps({"bundle": name}))
+    (DATA / "requests/.ask").write_text(json.dumps({"kind": "update", "id": "0" * 32, "body": {"bundle": name}}))
     (DATA / "requests/.ask").replace(DATA / "requests/update.json")
     began = time.monotonic()
     awaited = PHASES[PHASES.index(asked["phase"]) :] if asked["phase"] else ("", *PHASES)

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from kiosk.app.update.board import Board
 from kiosk.app.update.database import StationDatabase
+from kiosk.app.update.helper import station_files
 from kiosk.app.update.journal_file import JournalFile
-from kiosk.app.update.letter_box import HelperLetters
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.app.update.units import Units
 from kiosk.station.update.updater import TRIALS, Ports, Updater
@@ -70,8 +70,8 @@ def settle(data: Path, package: Path, folder: Path) -> Settled:
         kept, releases = top / "kiosk", top / "releases"
         journal, shelf = JournalFile(releases), ReleaseFolder(releases, package)
         database = kept / "station.db"
-        units, letters = Units(runtime, lambda words: ""), HelperLetters(kept)
-        ports = Ports(journal, shelf, StationDatabase(database), units, letters, Board(releases, kept))
+        units, files = Units(runtime, lambda words: ""), station_files(kept)
+        ports = Ports(journal, shelf, StationDatabase(database), units, files, Board(releases, kept))
         try:
             entry = journal.read()
             for _ in range(TRIALS):  # as if the power went again in each trial

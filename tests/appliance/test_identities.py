@@ -29,7 +29,8 @@ UNIT = "kiosk-identity.service"
 ASKED = """\
 import json, os, sys
 with open("/var/lib/kiosk/requests/.fresh", "w") as file:
-    json.dump({"id": "1" * 32, "station": sys.argv[1], "code": sys.argv[2]}, file)
+    body = {"station": sys.argv[1], "code": sys.argv[2]}
+    json.dump({"kind": "identity", "id": "1" * 32, "body": body}, file)
 os.rename("/var/lib/kiosk/requests/.fresh", "/var/lib/kiosk/requests/identity.json")
 """
 """What somebody could do who has broken into the station's user: ask root without the wizard."""
@@ -156,7 +157,7 @@ def refused_at_a_second_box(card: Card, stick: Stick, county: County) -> None:
         assert asked.returncode == 0, asked.stderr
         answer = ("cat", "/run/kiosk-identity/answer.json")
         wait_for(lambda: "1" * 32 in booted.call(*answer).stdout, lambda: booted.journal(UNIT))
-        assert json.loads(booted.call(*answer).stdout)["word"] == "claimed"
+        assert json.loads(booted.call(*answer).stdout)["body"]["word"] == "claimed"
         assert who(booted) == ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from platform import machine
@@ -106,7 +107,8 @@ print(database.execute("PRAGMA user_version").fetchone()[0], steps)
 
 def a_helper_that_is_killed_goes_on(box: Box) -> None:
     """In the middle of a trial: the trial is begun again, and everything starts again."""
-    asked = 'cp /srv/99.0.2.kioskupdate /var/lib/kiosk/updates/; echo \'{"bundle":"99.0.2.kioskupdate"}\''
+    request = json.dumps({"kind": "update", "id": "0" * 32, "body": {"bundle": "99.0.2.kioskupdate"}})
+    asked = f"cp /srv/99.0.2.kioskupdate /var/lib/kiosk/updates/; echo '{request}'"
     box.call("sh", "-c", f"{asked} > /srv/ask; mv /srv/ask /var/lib/kiosk/requests/update.json")
 
     def phase() -> str:

@@ -82,7 +82,8 @@ def test_a_person_keeps_what_cannot_step_back_and_what_was_kept_is_kept_again(bo
 def on_trial(box: Box, steps: int, act: str) -> None:
     """Hand the bundle in, and do this in the middle of its trial."""
     name = f"99.0.{steps}.kioskupdate"
-    asked = f'cp /srv/{name} /var/lib/kiosk/updates/; echo \'{{"bundle":"{name}"}}\' > /srv/ask'
+    request = json.dumps({"kind": "update", "id": "0" * 32, "body": {"bundle": name}})
+    asked = f"cp /srv/{name} /var/lib/kiosk/updates/; echo '{request}' > /srv/ask"
     handed = box.call("sh", "-c", f"mkdir -p /var/lib/kiosk/updates /var/lib/kiosk/requests; {asked}")
     assert handed.returncode == 0, handed
     box.call("chown", "-R", "kiosk:", "/var/lib/kiosk/updates", "/var/lib/kiosk/requests", "/srv/ask")

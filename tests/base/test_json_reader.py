@@ -10,10 +10,10 @@ from typing import Final
 import msgspec
 import pytest
 
-from kiosk.app.identity.messages import Answer, Request, read_answer, read_request
+from kiosk.app.identity.messages import Answer, Request, answer_file, request_file
 from kiosk.app.identity.vault import KEPT, RECORD, WRONG_CODES, FileVault
-from kiosk.app.mounting.export import CopyRequest, ExportPlaces, NothingCopied, copy_bundle
 from kiosk.base.json_reader import Unreadable, reader
+from kiosk.base.root_requests import BadMessage
 from kiosk.devices.camera.wire import LookRequest, ShotRefused, WireError, unpack_answer, unpack_request
 from kiosk.domain.lockout import Lockout
 from kiosk.first_start.draft import SettingsDraft, load_draft
@@ -23,7 +23,7 @@ from kiosk.messaging.contract.updates import Offer, Offers, parse_offers
 from kiosk.sorting_center.updates.folder import Offered, OfferFolder
 from kiosk.sorting_center.web.staff.quarantine import body_lines, differing
 from kiosk.station.doctor.machine.board import build
-from kiosk.station.doctor.tools import COPY_REQUEST
+from kiosk.station.doctor.tools import CopyRequest, copy_request_file
 from kiosk.station.update.journal import Outcome, parse_outcome
 from kiosk.station.update.refusals import Why
 from kiosk.store.backup.kit.contents import Kit, KitRefused, from_bytes
@@ -41,6 +41,7 @@ MANIFEST: Final = Manifest(
 
 def of_file(name: str, read: Callable[[Path], object]) -> Callable[[bytes, Path], object]:
     def read_it(content: bytes, folder: Path) -> object:
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(content)
         return read(folder)
 
@@ -51,16 +52,18 @@ def plain(read: Callable[[bytes], object]) -> Callable[[bytes, Path], object]:
     return lambda content, folder: read(content)
 
 
-def copied(folder: Path) -> Path:
-    (folder / "requests").mkdir(exist_ok=True)
-    (folder / COPY_REQUEST).write_bytes((folder / "request").read_bytes())
-    return copy_bundle(ExportPlaces(folder, (folder / "media",), lambda path: False))
-
-
 KINDS: Final[dict[str, tuple[object, Callable[[bytes, Path], object], type[Exception] | None]]] = {
     "claim": (Claim("S0147", SHA, "2026-11-28"), plain(read_claim), BadClaim),
-    "identity request": (Request("0" * 32, "S0147", "4" * 16), plain(read_request), Unreadable),
-    "identity answer": (Answer(SHA, "0" * 32, "wrong", "the code"), plain(read_answer), Unreadable),
+    "identity request": (
+        {"kind": "identity", "id": "0" * 32, "body": Request("S0147", "4" * 16)},
+        of_file("requests/identity.json", lambda folder: request_file(folder).read()),
+        BadMessage,
+    ),
+    "identity answer": (
+        {"kind": "answer", "id": "0" * 32, "body": Answer(SHA, "wrong", "the code")},
+        of_file("answer.json", lambda folder: answer_file(folder).read()),
+        BadMessage,
+    ),
     "identity in use": (
         InUse("S0147", "yarkant", "تاغارچى", "mqtts://b", True),
         of_file(RECORD, lambda folder: FileVault(folder, folder).in_use()),
@@ -76,7 +79,11 @@ KINDS: Final[dict[str, tuple[object, Callable[[bytes, Path], object], type[Excep
         of_file(WRONG_CODES, lambda folder: FileVault(folder, folder).wrong_codes()),
         None,
     ),
-    "copy request": (CopyRequest("support-S0147-0001.zip"), of_file("request", copied), NothingCopied),
+    "copy request": (
+        {"kind": "bundle", "id": "0" * 32, "body": CopyRequest("support-S0147-0001.zip")},
+        of_file("requests/bundle.json", lambda folder: copy_request_file(folder).read()),
+        BadMessage,
+    ),
     "draft": (SettingsDraft(language="zh", village="墙"), of_file("d", lambda folder: load_draft(folder / "d")), None),
     "manifest": (MANIFEST, of_file("m.json", lambda folder: read_manifest(folder / "m.json")), StoreError),
     "kit": (Kit("S0147", "yarkant", "0.9.0", "2026", b"x", SHA), plain(from_bytes), KitRefused),
@@ -123,7 +130,7 @@ def test_there_is_one_error_for_whatever_cannot_be_read() -> None:
 NARROW: Final = ("msgspec.MsgspecError", "msgspec.DecodeError")
 BY_THEMSELVES: Final = {
     f"station/update/{name}.py": "raises ValueError, or reads what was signed, and its errors are ValueErrors"
-    for name in ("release", "bundle", "letters", "keys", "journal")
+    for name in ("release", "bundle", "keys", "journal")
 }
 
 

@@ -294,8 +294,9 @@ def test_a_printer_on_the_network_is_let_through_and_the_station_starts_anew(rea
     assert box.call("cat", "/data/keys/printer-address").stdout == "192.168.77.50\n"
 
 
-REQUEST = "/var/lib/kiosk/requests/printer-address"
-ASK = f"cd / && mkdir -p $(dirname {REQUEST}) && echo 192.168.77.50 >{REQUEST}.new && mv {REQUEST}.new {REQUEST}"
+REQUEST = "/var/lib/kiosk/requests/printer-address.json"
+ADDRESS = json.dumps({"kind": "printer-address", "id": "0" * 32, "body": {"address": "192.168.77.50"}})
+ASK = f"cd / && mkdir -p $(dirname {REQUEST}) && echo '{ADDRESS}' >{REQUEST}.new && mv {REQUEST}.new {REQUEST}"
 
 
 def test_a_backup_that_was_missed_for_days_is_made_after_the_next_start(read_only: Box) -> None:
@@ -310,7 +311,7 @@ ASK_UPDATE = """\
 import os
 os.makedirs("/var/lib/kiosk/requests", mode=0o700, exist_ok=True)
 with open("/var/lib/kiosk/requests/.ask", "w") as file:
-    file.write('{"bundle": "none.kioskupdate"}')
+    file.write('{"kind": "update", "id": "%s", "body": {"bundle": "none.kioskupdate"}}' % ("0" * 32))
 os.rename("/var/lib/kiosk/requests/.ask", "/var/lib/kiosk/requests/update.json")
 """
 

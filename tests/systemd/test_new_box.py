@@ -112,7 +112,8 @@ ASKED = """\
 import json, os, sys, time
 os.makedirs("/var/lib/kiosk/requests", mode=0o700, exist_ok=True)
 with open("/var/lib/kiosk/requests/.fresh", "w") as file:
-    json.dump({"id": "0" * 32, "station": "S0147", "code": sys.argv[1]}, file)
+    body = {"station": "S0147", "code": sys.argv[1]}
+    json.dump({"kind": "identity", "id": "0" * 32, "body": body}, file)
 os.rename("/var/lib/kiosk/requests/.fresh", "/var/lib/kiosk/requests/identity.json")
 """
 """As the wizard does, and as its user."""
@@ -126,10 +127,26 @@ def test_root_says_what_is_missing_before_a_station_comes_back(new_box: Box) -> 
     assert asked.returncode == 0, asked.stderr
     said = ("cat", "/run/kiosk-recovery/answer.json")
     wait_for(lambda: "0" * 32 in new_box.call(*said).stdout, lambda: new_box.journal("kiosk-recovery.service"))
-    answer = json.loads(new_box.call(*as_kiosk, *said).stdout)
+    answer = json.loads(new_box.call(*as_kiosk, *said).stdout)["body"]
     assert answer["word"] == "no_kit", answer
     assert CODE.digits not in new_box.journal("kiosk-recovery.service") + str(answer)
     new_box.until("kiosk-recovery.service", "Result", lambda result: result == "success")
+
+
+def test_a_request_that_the_path_unit_missed_is_seen_when_it_is_touched(new_box: Box) -> None:
+    """As the wizard does while it waits: what changes while the helper runs starts nothing."""
+    ident, path = "2" * 32, "/var/lib/kiosk/requests/recovery.json"
+    new_box.call("systemctl", "stop", "kiosk-recovery.path")
+    as_kiosk = ("setpriv", "--reuid=kiosk", "--regid=kiosk", "--clear-groups", "/usr/bin/python3", "-ISc")
+    script = ASKED.replace("identity", "recovery").replace('"0" * 32', f'"{ident}"')
+    assert new_box.call(*as_kiosk, script, CODE.digits).returncode == 0
+    new_box.call("systemctl", "start", "kiosk-recovery.path")
+    new_box.until("kiosk-recovery.path", "SubState", lambda state: state == "waiting")
+    said = ("cat", "/run/kiosk-recovery/answer.json")
+    assert ident not in new_box.call(*said).stdout
+    assert new_box.call(*as_kiosk, f"import os; os.utime('{path}')").returncode == 0
+    wait_for(lambda: ident in new_box.call(*said).stdout, lambda: new_box.journal("kiosk-recovery.service"))
+    assert new_box.call("test", "-e", path).returncode != 0, "root has removed it"
 
 
 def test_root_takes_an_identity_from_a_stick_that_everybody_else_sees_read_only(new_box: Box, tmp_path: Path) -> None:
@@ -143,7 +160,7 @@ def test_root_takes_an_identity_from_a_stick_that_everybody_else_sees_read_only(
     assert asked.returncode == 0, asked.stderr
     said = ("cat", "/run/kiosk-identity/answer.json")
     wait_for(lambda: "0" * 32 in new_box.call(*said).stdout, lambda: new_box.journal("kiosk-identity.service"))
-    answer = json.loads(new_box.call(*as_kiosk, *said).stdout)
+    answer = json.loads(new_box.call(*as_kiosk, *said).stdout)["body"]
     assert (answer["word"], answer["in_use"]["station"]) == ("", "S0147"), answer
     assert new_box.call("ls", "-A", STICK).stdout == "identity-S0147.claimed.json\n"
     assert "Read-only" in new_box.call("touch", f"{STICK}/x").stderr

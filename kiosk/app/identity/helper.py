@@ -10,16 +10,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
 from msgspec.structs import replace
 
-from kiosk.app.identity.messages import ANSWER, REQUEST, Answer, Request, file_content, read_answer, read_request
+from kiosk.app.identity.messages import Answer, Request, answer_file, request_file
 from kiosk.app.identity.place import BOOT, places
 from kiosk.app.identity.vault import FileVault
 from kiosk.app.media import ROOTS, IsMount
 from kiosk.app.mounting.writable import Writable, writable
-from kiosk.base.files import write_durably
-from kiosk.base.json_reader import Unreadable
+from kiosk.base.root_requests import CannotRemove, MessageFile, serve, working
 from kiosk.domain.paper_code import BadCode, PaperCode
 from kiosk.first_start.identity.ports import IdentityRefused
 from kiosk.first_start.identity.taking import Instant, Taking
@@ -29,8 +27,6 @@ from kiosk.store.errors import StoreError
 
 logger = logging.getLogger(__name__)
 
-_ANSWER_MODE = 0o644
-
 
 @dataclass(frozen=True, slots=True)
 class HelperPlaces:
@@ -38,8 +34,8 @@ class HelperPlaces:
 
     keys: Path = Path("/var/lib/kiosk-keys")
     credentials: Path = Path("/etc/credstore")
-    request: Path = REQUEST
-    answer: Path = ANSWER
+    data: Path = Path("/var/lib/kiosk")
+    answers: MessageFile[Answer] = field(default_factory=answer_file)
     media: tuple[Path, ...] = ROOTS
     boot: Path = BOOT
     is_mount: IsMount = os.path.ismount
@@ -57,44 +53,37 @@ def attend(where: HelperPlaces, clock: Callable[[], Instant] = now) -> Answer:
     for folder in (where.keys, where.credentials):
         require_lasting(folder)
     vault = FileVault(where.keys, where.credentials)
-    found = places(where.media, where.boot, where.is_mount, where.writable)
-    taking = Taking(vault, found, clock)
-    try:
-        taking.resume()
-    except (OSError, IdentityRefused) as error:
-        logger.warning("what was left is not finished: %s", error)
+    taking = Taking(vault, places(where.media, where.boot, where.is_mount, where.writable), clock)
+    with working(where.answers):
+        try:
+            taking.resume()
+        except (OSError, IdentityRefused) as error:
+            logger.warning("what was left is not finished: %s", error)
+        try:
+            answer = serve(
+                request_file(where.data), lambda message: _answer(taking, vault, message.body), where.answers
+            )
+        except CannotRemove as error:
+            logger.warning("no request is carried out: %s", error)
+            answer = None
+        return answer or _published(where, vault)
+
+
+def _answer(taking: Taking, vault: FileVault, request: Request) -> Answer:
+    refusal = _refusal(taking, request.station, request.code)
     answer = Answer(vault.machine, in_use=vault.in_use())
-    request = _request(where)
-    answered = _answered(where)
-    if request is not None and answered is not None and answered.id == request.id:
-        answer = replace(answered, in_use=vault.in_use())
-    elif request is not None:
-        refusal = _refusal(taking, request.station, request.code)
-        answer = Answer(vault.machine, request.id, in_use=vault.in_use())
-        if refusal is not None:
-            logger.warning("the identity of %s was not taken: %s", request.station, refusal)
-            answer = replace(answer, word=refusal.word, message=str(refusal), why=refusal.why, wait_s=refusal.wait_s)
-    write_durably(where.answer, msgspec.json.encode(answer), _ANSWER_MODE)
+    if refusal is None:
+        return answer
+    logger.warning("the identity of %s was not taken: %s", request.station, refusal)
+    return replace(answer, word=refusal.word, message=str(refusal), why=refusal.why, wait_s=refusal.wait_s)
+
+
+def _published(where: HelperPlaces, vault: FileVault) -> Answer:
+    """What the machine is now. The last answer stays with its id: it may not have been read yet."""
+    last = where.answers.last()
+    answer = replace(last.body if last else Answer(vault.machine), in_use=vault.in_use())
+    where.answers.write(answer, last.id if last else "")
     return answer
-
-
-def _request(where: HelperPlaces) -> Request | None:
-    """None without one, and for what is none: anybody with the station's user may have written it."""
-    try:
-        content = file_content(where.request)
-        return None if content is None else read_request(content)
-    except (OSError, Unreadable) as error:
-        logger.warning("the request %s is none: %s", where.request, error)
-        return None
-
-
-def _answered(where: HelperPlaces) -> Answer | None:
-    """What was said last: who waits asks again, and one wrong code is not to count twice."""
-    try:
-        content = file_content(where.answer)
-        return None if content is None else read_answer(content)
-    except (OSError, Unreadable):
-        return None
 
 
 def _refusal(taking: Taking, station: str, code: str) -> IdentityRefused | None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,26 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, get_args
 
-import msgspec
-
-from kiosk.app.identity.messages import ANSWER, Answer, Request, file_content, read_answer
+from kiosk.app.identity.messages import Answer, Request, answer_file
 from kiosk.app.identity.place import BOOT, FolderPlace, places
 from kiosk.app.media import ROOTS, IsMount
-from kiosk.base.files import write_durably
-from kiosk.base.json_reader import Unreadable
+from kiosk.base.root_requests import TIMEOUT_S, Asker, MessageFile
 from kiosk.first_start.identity.claim import BadClaim, claim_name, read_claim
 from kiosk.first_start.identity.format import CLEAR, BadIdentity, read_clear, read_sealed
 from kiosk.first_start.identity.ports import IdentityRefused, InUse, Refusal
 from kiosk.first_start.ports import OfferedIdentity
 
-ANSWER_S: Final = 25.0
-"""A Pi 3 starts Python and Argon2id within five seconds; a stick may be slow."""
-_LOOK_S: Final = 0.1
-AGAIN_S: Final = 5.0
-"""A path unit does not see what changes while the unit that it starts still runs: so it is asked once more."""
 LOOK_S: Final = 2.0
 """So long new files are read in one look; the next one reads on. A stick may hold a thousand of any kind."""
-_REQUEST_MODE: Final = 0o600
 
 logger = logging.getLogger(__name__)
 
@@ -59,22 +48,23 @@ class RequestedIdentities:
     seconds.
     """
 
-    request: Path
-    answer: Path = ANSWER
+    requests: MessageFile[Request]
+    answers: MessageFile[Answer] = field(default_factory=answer_file)
     media: tuple[Path, ...] = ROOTS
     boot: Path = BOOT
     is_mount: IsMount = os.path.ismount
     seen: dict[tuple[str, int, int], OfferedIdentity | None] = field(default_factory=dict)
     clock: Callable[[], float] = time.monotonic
+    timeout_s: float = TIMEOUT_S
 
     def offered(self) -> tuple[OfferedIdentity, ...]:
         """By number, those another machine has claimed left out."""
-        own, until = self._told(), self.clock() + LOOK_S
+        own, until = self.answers.last(), self.clock() + LOOK_S
         found: dict[str, OfferedIdentity] = {}
         for place in places(self.media, self.boot, self.is_mount):
             for name in place.names():
                 row = self._read(place, name, until)
-                if row is not None and _is_free(place, row.station, own.machine if own else ""):
+                if row is not None and _is_free(place, row.station, own.body.machine if own else ""):
                     found.setdefault(row.station, row)
         if self.clock() > until:
             logger.warning("what lies on media takes long to read: the next look reads on")
@@ -82,40 +72,19 @@ class RequestedIdentities:
 
     def in_use(self) -> InUse | None:
         """What root has published since the start of the machine."""
-        told = self._told()
-        return told.in_use if told else None
+        last = self.answers.last()
+        return last.body.in_use if last else None
 
     def take(self, station: str, code: str) -> InUse:
         """Ask, and wait for the answer. Raises IdentityRefused, OSError."""
-        asked = Request(secrets.token_hex(16), station, code)
-        self.request.parent.mkdir(mode=0o700, exist_ok=True)
-        try:
-            answer = self._awaited(asked)
-        finally:
-            self.request.unlink(missing_ok=True)  # it holds the code
+        asker = Asker(self.requests, self.answers, time.monotonic, self.timeout_s)
+        answer = asker.ask(Request(station, code))
+        if answer is None:
+            raise IdentityRefused("failed", "kiosk-identity.service gave no answer", "silent")
         if answer.word or answer.in_use is None:
             word: Refusal | None = next((one for one in get_args(Refusal) if one == answer.word), None)
             raise IdentityRefused(word or "failed", answer.message, answer.why, answer.wait_s)
         return answer.in_use
-
-    def _awaited(self, asked: Request) -> Answer:
-        """The helper judges a request once, however often it is there. Raises IdentityRefused, OSError."""
-        begun, again, pause = time.monotonic(), 0.0, threading.Event()
-        while (waited := time.monotonic() - begun) < ANSWER_S:
-            if waited >= again:
-                write_durably(self.request, msgspec.json.encode(asked), _REQUEST_MODE)
-                again += AGAIN_S
-            told = self._told()
-            if told is not None and told.id == asked.id:
-                return told
-            pause.wait(_LOOK_S)
-        raise IdentityRefused("failed", "kiosk-identity.service gave no answer", "silent")
-
-    def _told(self) -> Answer | None:
-        with suppress(OSError, Unreadable):
-            content = file_content(self.answer)
-            return None if content is None else read_answer(content)
-        return None
 
     def _read(self, place: FolderPlace, name: str, until: float) -> OfferedIdentity | None:
         file = place.folder / name

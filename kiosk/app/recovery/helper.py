@@ -9,34 +9,19 @@ from __future__ import annotations
 import errno
 import logging
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from fcntl import LOCK_EX, flock
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
-
-import msgspec
 
 from kiosk.app.identity.helper import now
 from kiosk.app.identity.vault import FileVault
 from kiosk.app.media import ROOTS, IsMount
 from kiosk.app.printer_address import systemctl
 from kiosk.app.recovery.media import MOST_KITS, OnMedia, good_manifest, look, read_bounded
-from kiosk.app.recovery.messages import (
-    ANSWER,
-    LOCK,
-    REQUEST,
-    WORKING,
-    Answer,
-    Request,
-    file_content,
-    read_answer,
-    read_request,
-)
-from kiosk.base.files import write_durably
-from kiosk.base.json_reader import Unreadable
+from kiosk.app.recovery.messages import WORKING, Answer, Request, answer_file, request_file
+from kiosk.base.root_requests import Message, MessageFile, serve, working
 from kiosk.config.station import load
 from kiosk.domain.identifiers import BadIdentifier
 from kiosk.first_start.draft import drop_draft
@@ -53,7 +38,6 @@ from kiosk.store.errors import DatabaseDamaged, DatabaseNewer, DiskFull, StoreEr
 
 logger = logging.getLogger(__name__)
 
-_ANSWER_MODE: Final = 0o644
 _RELAYS: Final = "kiosk-relay.*"
 """What the relay's unit imports of /etc/credstore. Other names there belong to other programs: one of them would give
 root a password (systemd.system-credentials(7))."""
@@ -90,8 +74,7 @@ class HelperPlaces:
     data: Path = Path("/var/lib/kiosk")
     keys: Path = Path("/var/lib/kiosk-keys")
     credentials: Path = Path("/etc/credstore")
-    request: Path = REQUEST
-    answer: Path = ANSWER
+    answers: MessageFile[Answer] = field(default_factory=answer_file)
     media: tuple[Path, ...] = ROOTS
     is_mount: IsMount = os.path.ismount
     restart: Callable[[], None] = field(default=restart_station)
@@ -102,29 +85,24 @@ def attend(where: HelperPlaces) -> Answer | None:
     """One turn; None when nobody asks. Raises OSError, and StoreError on a box whose data partition is missing."""
     for folder in (where.settings.parent, where.data, where.keys, where.credentials):
         require_lasting(folder)
-    with _at_work(where.answer.with_name(LOCK)):
-        request, answered = _request(where), _answered(where)
-        if request is None:
-            return None
-        if answered is not None and answered.id == request.id:
-            return answered
-        answer = _judged(where, request)
-        _say(where, answer)
-    return answer
+    with working(where.answers):
+        return serve(request_file(where.data), lambda message: _judged(where, message), where.answers)
 
 
-def _judged(where: HelperPlaces, request: Request) -> Answer:
+def _judged(where: HelperPlaces, message: Message[Request]) -> Answer:
+    station = message.body.station
     try:
-        _put_back(where, request)
+        _put_back(where, message)
     except RecoveryRefused as refusal:
-        logger.warning("%s was not put back: %s", request.station, refusal)
-        return Answer(request.id, refusal.word, str(refusal), refusal.why, refusal.wait_s)
-    logger.info("this machine is %s again", request.station)
-    return Answer(request.id)
+        logger.warning("%s was not put back: %s", station, refusal)
+        return Answer(refusal.word, str(refusal), refusal.why, refusal.wait_s)
+    logger.info("this machine is %s again", station)
+    return Answer()
 
 
-def _put_back(where: HelperPlaces, request: Request) -> None:
+def _put_back(where: HelperPlaces, message: Message[Request]) -> None:
     """Raises RecoveryRefused, and then the card is no station."""
+    request = message.body
     _require_new(where)
     _require_nobody_else(where, request.station)
     found = look(where.media, where.is_mount).get(request.station, OnMedia())
@@ -135,7 +113,7 @@ def _put_back(where: HelperPlaces, request: Request) -> None:
     kit = _opened(where, request, found.kits)
     backup = _newest(found, request.station)
     steps = Steps(
-        judged=lambda card: _begin(where, request, card),
+        judged=lambda card: _begin(where, message.id, card),
         before_settings=lambda: _make_way(where),
     )
     try:
@@ -148,7 +126,7 @@ def _put_back(where: HelperPlaces, request: Request) -> None:
         logger.warning("the station is in place: %s", back.problem)
 
 
-def _begin(where: HelperPlaces, request: Request, card: NewCard) -> None:
+def _begin(where: HelperPlaces, ident: str, card: NewCard) -> None:
     """The last look before the first byte, and the word to the wizard that it need not wait any more."""
     _require_new(where)
     if card.config.station.data != where.data:
@@ -160,7 +138,7 @@ def _begin(where: HelperPlaces, request: Request, card: NewCard) -> None:
             raise RecoveryRefused("shell", f"the kit brings {place}, which is not for the relay")
     if card.key.parent != where.keys:
         raise RecoveryRefused("shell", f"the settings in the kit keep the key in {card.key.parent}")
-    _say(where, Answer(request.id, WORKING))
+    where.answers.write(Answer(WORKING), ident)
 
 
 def _make_way(where: HelperPlaces) -> None:
@@ -243,38 +221,3 @@ def _refused(error: Exception, file: Path) -> RecoveryRefused:
         return RecoveryRefused("stick", f"{file} is gone: {error}")
     word: Refusal = next((word for kind, word in _WORDS if isinstance(error, kind)), "failed")
     return RecoveryRefused(word, str(error), "machine" if word == "failed" else None)
-
-
-def _say(where: HelperPlaces, answer: Answer) -> None:
-    write_durably(where.answer, msgspec.json.encode(answer), _ANSWER_MODE)
-
-
-def _request(where: HelperPlaces) -> Request | None:
-    """None without one, and for what is none: anybody with the station's user may have written it."""
-    try:
-        content = file_content(where.request)
-        return None if content is None else read_request(content)
-    except (OSError, Unreadable) as error:
-        logger.warning("the request %s is none: %s", where.request, error)
-        return None
-
-
-def _answered(where: HelperPlaces) -> Answer | None:
-    """What was said last: who waits asks again, and one wrong code is not to count twice."""
-    try:
-        content = file_content(where.answer)
-        return None if content is None else read_answer(content)
-    except (OSError, Unreadable):
-        return None
-
-
-@contextmanager
-def _at_work(lock: Path) -> Iterator[None]:
-    """While it is held, everybody can see that somebody works."""
-    descriptor = os.open(lock, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, _ANSWER_MODE)
-    try:
-        os.fchmod(descriptor, _ANSWER_MODE)
-        flock(descriptor, LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import re
-import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -15,26 +13,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from kiosk.app.media import ROOTS, IsMount
 from kiosk.app.recovery.media import OnMedia, good_manifest, look, read_bounded
-from kiosk.app.recovery.messages import ANSWER, LOCK, WORKING, Answer, Request, file_content, read_answer
-from kiosk.base.files import write_durably
-from kiosk.base.json_reader import Unreadable
+from kiosk.app.recovery.messages import WORKING, Answer, Request, answer_file
+from kiosk.base.root_requests import TIMEOUT_S, Asker, MessageFile, is_working
 from kiosk.first_start.recovery.ports import Lacks, OfferedRecovery, RecoveryRefused
 from kiosk.station.recovery.new_station import has_letters
 from kiosk.store.backup.kit.contents import KitRefused
 from kiosk.store.backup.kit.envelope import Envelope, Kind
 
-ANSWER_S: Final = 25.0
-"""A Pi 3 starts Python and Argon2id within five seconds; a stick may be slow. The restore itself is not waited for."""
-_LOOK_S: Final = 0.1
-AGAIN_S: Final = 5.0
-"""A path unit does not see what changes while the unit that it starts still runs: so it is asked once more."""
 LOOK_S: Final = 2.0
 """So long new files are read in one look; the next one reads on."""
-_REQUEST_MODE: Final = 0o600
 _OUTSIDE: Final = 512
 """Bytes of a kit's beginning that say what opens it."""
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -74,14 +63,16 @@ class RequestedRecoveries:
     file twice; ``clock`` is in seconds.
     """
 
-    request: Path
+    requests: MessageFile[Request]
     data: Path
-    answer: Path = ANSWER
+    answers: MessageFile[Answer] = field(default_factory=answer_file)
     media: tuple[Path, ...] = ROOTS
     is_mount: IsMount = os.path.ismount
     days: dict[Key, str | None] = field(default_factory=dict)
     openable: dict[Key, bool] = field(default_factory=dict)
     clock: Callable[[], float] = time.monotonic
+    timeout_s: float = TIMEOUT_S
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def offered(self) -> tuple[OfferedRecovery, ...]:
         """By number, those that can be put back first."""
@@ -101,63 +92,35 @@ class RequestedRecoveries:
         """Ask, and wait until root has judged the digits."""
         if self.busy():
             raise RecoveryRefused("busy", "a station is being put back")
-        asked = Request(secrets.token_hex(16), station, code, letter)
-        self.request.parent.mkdir(mode=0o700, exist_ok=True)
+        if not self.lock.acquire(blocking=False):  # a second tap must not replace the request of the first one
+            raise RecoveryRefused("busy", "a request is waiting for its answer")
         try:
-            answer = self._awaited(asked)
+            asker = Asker(self.requests, self.answers, time.monotonic, self.timeout_s)
+            answer = asker.ask(Request(station, code, letter))
         finally:
-            self.request.unlink(missing_ok=True)  # it holds the digits
+            self.lock.release()
+        if answer is None and is_working(self.answers):
+            raise RecoveryRefused("busy", "kiosk-recovery.service still works")
+        if answer is None:
+            raise RecoveryRefused("failed", "kiosk-recovery.service gave no answer", "silent")
         if answer.word and answer.word != WORKING:
             raise RecoveryRefused(answer.word, answer.message, answer.why, answer.wait_s)
 
     def busy(self) -> bool:
         """By its lock: an answer outlives a helper that was killed."""
-        told = self._told()
-        return told is not None and told.word == WORKING and self._at_work()
+        last = self.answers.last()
+        return last is not None and last.body.word == WORKING and is_working(self.answers)
 
     def refusal(self) -> RecoveryRefused | None:
-        told = self._told()
-        if told is None:
+        last = self.answers.last()
+        if last is None:
             return RecoveryRefused("cut", "nothing was begun since the start of this machine")
-        if told.word == WORKING:
+        answer = last.body
+        if answer.word == WORKING:
             # Looked at in this order: the answer is written before the lock is let go.
-            cut = not self._at_work() and self._told() == told
+            cut = not is_working(self.answers) and self.answers.last() == last
             return RecoveryRefused("cut", "kiosk-recovery.service has ended without a word") if cut else None
-        return RecoveryRefused(told.word, told.message, told.why, told.wait_s) if told.word else None
-
-    def _awaited(self, asked: Request) -> Answer:
-        """The helper judges a request once, however often it is there. Raises RecoveryRefused, OSError."""
-        begun, again, pause = time.monotonic(), 0.0, threading.Event()
-        while (waited := time.monotonic() - begun) < ANSWER_S:
-            if waited >= again:
-                write_durably(self.request, msgspec.json.encode(asked), _REQUEST_MODE)
-                again += AGAIN_S
-            told = self._told()
-            if told is not None and told.id == asked.id:
-                return told
-            pause.wait(_LOOK_S)
-        if self._at_work():
-            raise RecoveryRefused("busy", "kiosk-recovery.service still works")
-        raise RecoveryRefused("failed", "kiosk-recovery.service gave no answer", "silent")
-
-    def _at_work(self) -> bool:
-        try:
-            descriptor = os.open(self.answer.with_name(LOCK), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError:
-            return False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(descriptor)
-        return False
-
-    def _told(self) -> Answer | None:
-        with suppress(OSError, Unreadable):
-            content = file_content(self.answer)
-            return None if content is None else read_answer(content)
-        return None
+        return RecoveryRefused(answer.word, answer.message, answer.why, answer.wait_s) if answer.word else None
 
     def _lacks(self, found: OnMedia, until: float) -> Lacks:
         if not found.backups:

@@ -14,14 +14,13 @@ from typing import BinaryIO, Final
 
 from kiosk.app.update.board import Board
 from kiosk.app.update.journal_file import JournalFile
-from kiosk.app.update.letter_box import BUNDLES
 from kiosk.app.update.places import Places
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.base.files import open_regular, sync_folder
 from kiosk.messaging.contract.updates import Offer
 from kiosk.messaging.relay.updates.ports import NoRoom, Spoiled
 from kiosk.station.update.bundle import HEAD_BYTES, MAX_MANIFEST, parse_head, verified
-from kiosk.station.update.letters import BUNDLE_END
+from kiosk.station.update.messages import BUNDLE_END, BUNDLES
 from kiosk.station.update.refusals import UpdateRefused
 from kiosk.station.update.release import ALL, is_version, order_of
 

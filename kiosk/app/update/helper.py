@@ -8,18 +8,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from kiosk.app.update.board import Board
 from kiosk.app.update.database import StationDatabase
 from kiosk.app.update.journal_file import JournalFile
-from kiosk.app.update.letter_box import HelperLetters
+from kiosk.app.update.owner import as_owner
 from kiosk.app.update.places import Places
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.app.update.units import Units
+from kiosk.base.root_requests import Message, serve
 from kiosk.config.station import StationConfig
 from kiosk.station.update.journal import Outcome
+from kiosk.station.update.messages import Request, UpdateFiles
 from kiosk.station.update.refusals import UpdateRefused, Why
 from kiosk.station.update.updater import Ports, Updater
 from kiosk.store.database.lasting import NotLasting, require_lasting
@@ -27,6 +30,11 @@ from kiosk.store.database.lasting import NotLasting, require_lasting
 logger = logging.getLogger(__name__)
 
 _LOOK_S: Final = 0.2
+
+
+def station_files(data: Path) -> UpdateFiles:
+    """What the station has written, read and removed with the rights of the station's user alone."""
+    return UpdateFiles(data, partial(as_owner, data))
 
 
 def make_updater(config: StationConfig, places: Places) -> Updater:
@@ -38,7 +46,7 @@ def make_updater(config: StationConfig, places: Places) -> Updater:
             ReleaseFolder(places.releases, places.package),
             StationDatabase(own.database),
             Units(places.runtime),
-            HelperLetters(own.data),
+            station_files(own.data),
             Board(places.releases, own.data),
         )
     )
@@ -64,15 +72,16 @@ def run_helper(config: StationConfig, places: Places, on_settled: Callable[[], N
 
 def refuse_request(data: Path, places: Places, why: Why, detail: str = "") -> None:
     """Take it away where it cannot be served: as long as one is there, the helper is started. Raises OSError."""
-    try:
-        request = HelperLetters(data).take_request()
-    except FileNotFoundError:
-        return  # no such folder
     journal = JournalFile(places.releases)
-    if request is not None and journal.read() is None:
-        before = journal.outcome()
-        failed = "" if before is None else before.failed
-        journal.close(Outcome(Board(places.releases, data).new_number(), "", why, detail, failed=failed))
+
+    def refuse(message: Message[Request]) -> None:
+        if journal.read() is None:
+            before = journal.outcome()
+            failed = "" if before is None else before.failed
+            journal.close(Outcome(Board(places.releases, data).new_number(), "", why, detail, failed=failed))
+
+    if data.is_dir():
+        serve(station_files(data).request, refuse)
 
 
 @contextmanager

@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from kiosk.base.files import open_regular
-
 _ROOT: Final = 0
 
 
@@ -33,13 +31,3 @@ def as_owner(folder: Path) -> Iterator[None]:
             os.seteuid(_ROOT)
     finally:
         os.setegid(group)
-
-
-def read_small(path: Path, most: int) -> bytes | None:
-    """None when it is not there, is no file, or is larger than ``most``."""
-    try:
-        with open_regular(path) as file:
-            raw = file.read(most + 1)
-    except OSError:
-        return None
-    return raw if len(raw) <= most else None

@@ -16,7 +16,6 @@ from typing import Final
 from kiosk.app.adapters import make_scale
 from kiosk.app.media import ROOTS, bundle_files, mounted
 from kiosk.app.update.journal_file import JournalFile
-from kiosk.app.update.letter_box import BUNDLES, StationLetters
 from kiosk.app.update.places import Places
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.base.files import arriving, filling, open_regular
@@ -26,7 +25,7 @@ from kiosk.protocols.scales.reading import Reading
 from kiosk.station.service import StationService
 from kiosk.station.update.gate import Gate
 from kiosk.station.update.journal import Outcome
-from kiosk.station.update.letters import is_bundle_name
+from kiosk.station.update.messages import BUNDLES, Request, UpdateFiles, is_bundle_name
 from kiosk.station.update.quiet import QuietWatch, StationQuiet
 from kiosk.station.update.refusals import UpdateRefused, Why
 from kiosk.station.update.release import Release
@@ -54,7 +53,7 @@ class StationShelf:
     ) -> None:
         """``media`` gives the top folders of what is plugged in."""
         self._releases, self._journal, self._media = releases, journal, media
-        self._folder, self._letters = data / BUNDLES, StationLetters(data)
+        self._folder, self._request = data / BUNDLES, UpdateFiles(data).request
 
     def names(self) -> Sequence[str]:
         """Raises OSError."""
@@ -108,11 +107,11 @@ class StationShelf:
 
     def waits(self) -> bool:
         """For the helper."""
-        return self._letters.waits()
+        return self._request.exists()
 
     def ask(self, bundle: str) -> None:
         """Raises OSError."""
-        self._letters.ask(bundle)
+        self._request.write(Request(bundle))
 
 
 def _changed_at(path: Path) -> int | None:
@@ -144,7 +143,7 @@ class StationUpdate:
     updates: Updates
     watch: QuietWatch
     journal: JournalFile
-    letters: StationLetters
+    files: UpdateFiles
     version: str
 
     def trial(self, scale: ScaleSettings | None, draw: Callable[[str], int], service: StationService) -> Trial | None:
@@ -158,9 +157,8 @@ class StationUpdate:
             return None
         if entry is None:
             return None
-        tools = TrialTools(
-            draw, lambda seconds: hear_scale(scale, seconds), lambda: rehearse(service), self.letters.tell
-        )
+        report = self.files.verdict.write
+        tools = TrialTools(draw, lambda seconds: hear_scale(scale, seconds), lambda: rehearse(service), report)
         return Trial(entry, self.journal, tools)
 
 
@@ -170,7 +168,7 @@ def make_station_update(service: StationService, gate: Gate, places: Places) -> 
         return None
     data = service.settings.data
     folder, journal = ReleaseFolder(places.releases, places.package), JournalFile(places.releases)
-    letters = StationLetters(data)
+    files = UpdateFiles(data)
     try:
         version = folder.running().version
     except OSError as error:
@@ -181,9 +179,9 @@ def make_station_update(service: StationService, gate: Gate, places: Places) -> 
     quiet = StationQuiet(service.desk.view, service.desk.leaving.unfinished, service.board, service.store.papers)
     return StationUpdate(
         Updates(shelf, journal, quiet),
-        QuietWatch(journal, quiet, gate, letters.answer),
+        QuietWatch(journal, quiet, gate, files.answer.write),
         journal,
-        letters,
+        files,
         version,
     )
 

@@ -6,9 +6,10 @@ from typing import Final
 
 import click
 
-from kiosk.app.mounting.export import ExportPlaces, NothingCopied, RequestStays, copy_bundle
+from kiosk.app.mounting.export import ExportPlaces, NothingCopied, copy_bundle
 from kiosk.app.mounting.mounting import mount_medium
 from kiosk.app.mounting.rules import MediumRefused
+from kiosk.base.root_requests import CannotRemove
 from kiosk.cli.one_line import end
 
 _REQUEST_STAYS: Final = 3
@@ -50,8 +51,8 @@ def copy_bundle_() -> None:
     except NothingCopied as reason:
         click.echo(f"nothing was copied: {reason}")
         return
+    except CannotRemove as reason:
+        end(f"the request cannot be taken away: {reason}", _REQUEST_STAYS)
     except OSError as error:
         end(str(error), 1)
-    except RequestStays as reason:
-        end(f"the request cannot be taken away: {reason}", _REQUEST_STAYS)
     click.echo(f"the bundle lies at {made}")

@@ -8,11 +8,11 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
-from kiosk.base.files import write_durably
+from kiosk.base.root_requests import REQUESTS, MessageFile
 from kiosk.devices.ports import CameraFault, CommandOutcome, Panel, Shot
 from kiosk.domain.events import BackupMade as BackupMadeEvent
 from kiosk.labels.documents import TestLabel, TestReceipt
@@ -35,8 +35,6 @@ logger = logging.getLogger(__name__)
 
 SHOT_S: Final = 12.0
 LAMPS: Final = ("ready", "busy", "fault")
-COPY_REQUEST: Final = Path("requests/bundle.json")
-"""In the data folder: on a box it makes ``kiosk-bundle.service`` copy a bundle to the stick that is plugged in."""
 FORKED: Final = "forked"
 """Why the epoch began: two machines used one database, and this one goes on anew."""
 
@@ -96,11 +94,15 @@ def _is_there(settings: BackupSettings) -> bool:
         return False  # pulled while it was looked at
 
 
-def _ask_for_copy(data: Path, bundle: str) -> None:
-    """Only root may write on a stick. Raises OSError."""
-    request = data / COPY_REQUEST
-    request.parent.mkdir(mode=0o700, exist_ok=True)
-    write_durably(request, msgspec.json.encode({"bundle": bundle}), 0o600)
+class CopyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``bundle`` is the name of a file in the data folder."""
+
+    bundle: Annotated[str, msgspec.Meta(pattern=r"^support-S[0-9]{4}-[0-9]{4}(-[0-9]{4}-[0-9]{2}-[0-9]{2})?\.zip\Z")]
+
+
+def copy_request_file(data: Path) -> MessageFile[CopyRequest]:
+    """Only root may write on a stick: on a box ``kiosk-bundle.service`` copies the bundle to the one plugged in."""
+    return MessageFile(data / REQUESTS / "bundle.json", CopyRequest)
 
 
 class TechnicianTools:
@@ -236,7 +238,7 @@ class TechnicianTools:
             path = write_bundle(subject, folder)
             self.last_bundle = str(path)
             if folder == data and os.environ.get(BOX) == "1":
-                _ask_for_copy(data, path.name)
+                copy_request_file(data).write(CopyRequest(path.name))
             return path
         except OSError as error:
             logger.warning("the support bundle cannot be written to %s: %s", folder, error)

@@ -1,7 +1,6 @@
 """One printer on the network, which a box lets its station reach beside 127.0.0.1.
 
-The station asks for an address by a file; a root helper judges it anew and opens the way
-(kiosk/app/printer_address.py).
+The station requests an address; a root helper judges it anew and opens the way (kiosk/app/printer_address.py).
 """
 
 from __future__ import annotations
@@ -13,7 +12,9 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from pathlib import Path
 from typing import Final
 
-from kiosk.base.files import hand_over, write_durably
+import msgspec
+
+from kiosk.base.root_requests import REQUESTS, MessageFile
 from kiosk.devices.printer.settings import PrinterSettings
 
 logger = logging.getLogger(__name__)
@@ -28,9 +29,18 @@ PRIVATE: Final[tuple[Network, ...]] = tuple(
 documentation or the internet."""
 LONGEST: Final = 46
 """Of an IPv6 address as text, with its line's end."""
-REQUEST: Final = Path("requests/printer-address")
-"""Below the data folder."""
 STATION_UNIT: Final = "kiosk-station.service"
+
+
+class AddressRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``address`` as ``parse`` takes it."""
+
+    address: str
+
+
+def request_file(data: Path) -> MessageFile[AddressRequest]:
+    """``kiosk-printer-address.path`` starts the helper when it changes."""
+    return MessageFile(data / REQUESTS / "printer-address.json", AddressRequest)
 
 
 def parse(text: str) -> Address:
@@ -50,7 +60,7 @@ def parse(text: str) -> Address:
     return address
 
 
-def parse_request(content: bytes) -> Address:
+def parse_line(content: bytes) -> Address:
     """One address and the end of its line, and nothing else. Raises ValueError."""
     if len(content) > LONGEST or not content.endswith(b"\n") or not content.isascii():
         raise ValueError("it is not one line with one address")
@@ -106,8 +116,5 @@ def is_reachable(host: str, networks: Sequence[Network] | None) -> bool:
 def ask_for(host: str, data: Path) -> None:
     """Ask the root helper to let the station reach it; it starts the station anew. Raises ValueError, OSError."""
     address = parse(host)
-    request = data / REQUEST
-    request.parent.mkdir(mode=0o700, exist_ok=True)
-    hand_over(request.parent)
-    write_durably(request, f"{address}\n".encode("ascii"))
+    request_file(data).write(AddressRequest(str(address)))
     logger.info("asked to be let reach the printer at %s", address)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from contextlib import AbstractContextManager
 from typing import BinaryIO, Protocol
 
 from kiosk.station.update.bundle import Manifest
 from kiosk.station.update.journal import Entry, Outcome
-from kiosk.station.update.letters import Answer, Request, Verdict
 from kiosk.station.update.refusals import Why
 from kiosk.station.update.release import Release
 
@@ -105,24 +103,6 @@ class Services(Protocol):
 
     def release(self) -> None:
         """Let everything start that ``stop`` has stopped, and start it. Again does nothing."""
-
-
-class Letters(Protocol):
-    """What the station has written; None for nothing, or for what cannot be meant."""
-
-    def take_request(self) -> Request | None:
-        """The request, which is gone when this returns."""
-
-    def answer(self) -> Answer | None: ...
-    def verdict(self) -> Verdict | None: ...
-
-    def bundle(self, name: str) -> AbstractContextManager[BinaryIO]:
-        """A bundle the station has been given. Raises UpdateRefused."""
-
-    def clear(self) -> None:
-        """Remove answer and verdict."""
-
-    def drop_bundle(self, name: str) -> None: ...
 
 
 class Machine(Protocol):

@@ -14,7 +14,7 @@ from kiosk.station.desk.view import DeskView, Step
 from kiosk.station.live import OK, LiveBoard
 from kiosk.station.update.gate import Gate
 from kiosk.station.update.journal import Phase
-from kiosk.station.update.letters import Answer
+from kiosk.station.update.messages import Answer
 from kiosk.station.update.ports import JournalLook, Quiet
 from kiosk.station.update.refusals import Why
 from kiosk.store import StoreError
@@ -73,7 +73,7 @@ class QuietWatch:
         journal: JournalLook,
         quiet: Quiet,
         gate: Gate,
-        tell: Callable[[Answer], None],
+        tell: Callable[[Answer, str], object],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._journal, self._quiet, self._gate, self._tell, self._clock = journal, quiet, gate, tell, clock
@@ -110,7 +110,7 @@ class QuietWatch:
         busy = self._quiet.busy()
         if busy is not None:
             self._open()
-        self._tell(Answer(number, busy, self._quiet.hears_scale()))
+        self._tell(Answer(busy, self._quiet.hears_scale()), number)
         self._answered = number
 
     def _open(self) -> None:

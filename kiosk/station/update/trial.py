@@ -13,7 +13,7 @@ from threading import Event
 from typing import Final
 
 from kiosk.station.update.journal import UNDECIDED, Entry
-from kiosk.station.update.letters import Verdict
+from kiosk.station.update.messages import Verdict
 from kiosk.station.update.ports import JournalLook
 from kiosk.station.update.refusals import Why
 from kiosk.store import StoreError
@@ -37,7 +37,7 @@ class TrialTools:
     draw: Callable[[str], int]
     hear_scale: Callable[[float], bool]
     rehearse: Callable[[], None]
-    tell: Callable[[Verdict], None]
+    tell: Callable[[Verdict, str], object]
 
 
 class Trial:
@@ -50,7 +50,7 @@ class Trial:
         """Look, tell, and wait for the helper's word; false when the process is told to end before."""
         verdict = self._verdict()
         logger.info("the trial of %s: %s %s", self._entry.version, verdict.why or "healthy", verdict.detail)
-        self._tools.tell(verdict)
+        self._tools.tell(verdict, self._entry.number)
         while not self._decided():
             if stop.wait(_LOOK_S):
                 return False
@@ -64,8 +64,8 @@ class Trial:
                 logger.exception("the trial found a fault")
                 detail = f"{type(error).__name__}: {error}"
             if detail:
-                return Verdict(self._entry.number, why, detail[:_DETAIL])
-        return Verdict(self._entry.number, None)
+                return Verdict(why, detail[:_DETAIL])
+        return Verdict(None)
 
     def _pages(self) -> str:
         status = {page: self._tools.draw(page) for page in PAGES}

@@ -13,11 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Final
 
+from kiosk.base.root_requests import Message, serve
 from kiosk.station.update.bundle import HEAD_BYTES, Head, Manifest, parse_head, verified
 from kiosk.station.update.journal import BEFORE_SWITCH, UNDECIDED, Entry, Outcome, Phase
 from kiosk.station.update.keys import after_keep
-from kiosk.station.update.letters import Answer, Verdict
-from kiosk.station.update.ports import Database, Journal, Letters, Machine, Releases, Services
+from kiosk.station.update.messages import Answer, Request, UpdateFiles, Verdict
+from kiosk.station.update.ports import Database, Journal, Machine, Releases, Services
 from kiosk.station.update.refusals import UpdateRefused, Why
 from kiosk.station.update.release import ALL
 from kiosk.store.errors import StoreError
@@ -45,7 +46,7 @@ class Ports:
     releases: Releases
     database: Database
     services: Services
-    letters: Letters
+    files: UpdateFiles
     machine: Machine
 
 
@@ -88,20 +89,21 @@ class Updater:
         interrupted = self._journal.read()
         if interrupted is not None:
             return self._try(interrupted)
-        request = self._ports.letters.take_request()
-        if request is None:
-            return None
+        return serve(self._ports.files.request, self._carry_out)
+
+    # --- from the bundle to the verdict
+
+    def _carry_out(self, message: Message[Request]) -> Outcome:
+        request = message.body
         number = self._ports.machine.new_number()
         try:
-            with self._ports.letters.bundle(request.bundle) as file:
+            with self._ports.files.bundle(request.bundle) as file:
                 outcome = self._install(number, request.bundle, file)
         except UpdateRefused as error:
             logger.warning("%s is refused: %s", request.bundle, error)
             outcome = Outcome(number, "", error.why, error.detail, failed=self._failed_before())
             self._journal.close(outcome)
         return outcome
-
-    # --- from the bundle to the verdict
 
     def _install(self, number: str, bundle: str, file: BinaryIO) -> Outcome:
         with _as_refusals():
@@ -166,7 +168,7 @@ class Updater:
 
     def _ask(self, entry: Entry) -> Entry:
         """The station is quiet from here on, or was not running. Raises UpdateRefused."""
-        self._ports.letters.clear()
+        self._ports.files.clear()
         entry = replace(entry, phase=Phase.ASKING)
         self._journal.write(entry)
         if not self._services.station_runs():
@@ -290,9 +292,9 @@ class Updater:
         kept = entry.why is None
         self._database.forget()
         self._services.release()
-        self._ports.letters.clear()
+        self._ports.files.clear()
         if kept and entry.bundle:
-            self._ports.letters.drop_bundle(entry.bundle)
+            self._ports.files.drop_bundle(entry.bundle)
         self._releases.sweep({entry.former, entry.version} if kept else {entry.former})
         back = bool(entry.copy) and not kept
         unhealthy = back and entry.why is not Why.POWER_CUT
@@ -307,8 +309,8 @@ class Updater:
     def _answer(self, number: str) -> Answer | None:
         end = self._ports.machine.monotonic() + ANSWER_S
         while True:
-            answer = self._ports.letters.answer()
-            if answer is not None and answer.number == number:
+            answer = self._ports.files.answer.answer_to(number)
+            if answer is not None:
                 return answer
             if not self._wait(end):
                 return None
@@ -316,8 +318,8 @@ class Updater:
     def _verdict(self, number: str) -> Verdict | None:
         end = self._ports.machine.monotonic() + TRIAL_S
         while True:
-            verdict = self._ports.letters.verdict()
-            if verdict is not None and verdict.number == number:
+            verdict = self._ports.files.verdict.answer_to(number)
+            if verdict is not None:
                 return verdict
             if not self._wait(end):
                 return None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -17,17 +19,20 @@ import pytest
 
 from kiosk.app.identity import requests as requests_module
 from kiosk.app.identity.helper import HelperPlaces, attend
-from kiosk.app.identity.messages import MAX_BYTES, Request, read_answer
+from kiosk.app.identity.messages import Answer, Request, answer_file, request_file
 from kiosk.app.identity.place import FOLDER
 from kiosk.app.identity.requests import RequestedIdentities
 from kiosk.app.identity.vault import KEY, FileVault
 from kiosk.app.mounting.writable import writable
+from kiosk.base.root_requests import MAX_BYTES
 from kiosk.first_start.identity.claim import Claim, claim_name, write_claim
 from kiosk.first_start.identity.format import CLEAR, Identity, write_clear
 from kiosk.first_start.identity.ports import IdentityRefused, Kept
 from kiosk.store.database.lasting import NotLasting
+from tests.depth import many
 from tests.each import each
 from tests.first_start.identity.identities import CODE, OFFERED, OTHER_CODE, cost_nothing, laid, made
+from tests.station.update.power import lines_of, run, worth_a_cut
 
 WAIT_S = 30.0
 
@@ -45,27 +50,24 @@ class Box:
         self.helper = HelperPlaces(
             keys=self.folder / "keys",
             credentials=self.folder / "credentials",
-            request=self.folder / "data/requests/identity.json",
-            answer=self.folder / "run/answer.json",
+            data=self.folder / "data",
+            answers=answer_file(self.folder / "run"),
             media=(self.folder / "media",),
             boot=self.folder / "boot",
             is_mount=lambda path: Path(path).parent == self.folder / "media",
             writable=lambda medium: nullcontext(),
         )
-        where = self.helper
-        self.wizard = RequestedIdentities(where.request, where.answer, where.media, where.boot, where.is_mount)
+        where, self.requests = self.helper, request_file(self.helper.data)
+        self.wizard = RequestedIdentities(self.requests, where.answers, where.media, where.boot, where.is_mount)
 
     @contextmanager
     def unit(self) -> Iterator[None]:
         """Starts the helper for each new request."""
-        end, done = threading.Event(), b""
+        end = threading.Event()
 
         def watch() -> None:
-            nonlocal done
             while not end.wait(0.005):
-                present = self.helper.request.read_bytes() if self.helper.request.exists() else b""
-                if present and present != done:
-                    done = present
+                if self.requests.exists():
                     attend(self.helper)
 
         thread = threading.Thread(target=watch, name="identity-unit")
@@ -76,12 +78,21 @@ class Box:
             end.set()
             thread.join(WAIT_S)
 
-    def ask(self, content: bytes) -> str:
-        """The word of the answer to a request that anybody could have written."""
-        self.helper.request.parent.mkdir(exist_ok=True)
-        self.helper.request.write_bytes(content)
-        attend(self.helper)
-        return read_answer(self.helper.answer.read_bytes()).word
+    def ask(self, content: bytes) -> Answer:
+        """The answer to a request that anybody could have written."""
+        self.requests.path.parent.mkdir(exist_ok=True)
+        self.requests.path.write_bytes(content)
+        answer = attend(self.helper)
+        last = self.helper.answers.last()
+        assert last is not None
+        assert last.body == answer
+        return answer
+
+
+def content(code: str = CODE.digits, **changed: object) -> bytes:
+    """A request as the wizard writes it, or as it does not."""
+    body = {"station": "S0147", "code": code} | changed
+    return msgspec.json.encode({"kind": "identity", "id": "0" * 32, "body": body})
 
 
 @pytest.fixture
@@ -95,33 +106,66 @@ def identity(tmp_path_factory: pytest.TempPathFactory) -> Identity:
     return made(tmp_path_factory.mktemp("authority"))
 
 
-def test_a_request_that_the_path_unit_did_not_see_is_asked_again_and_judged_once(
-    box: Box, identity: Identity, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What changes while the helper still runs starts nothing."""
-    monkeypatch.setattr(requests_module, "AGAIN_S", 0.02)
+def test_a_request_is_judged_once_though_the_power_goes_and_the_wizard_with_it(box: Box, identity: Identity) -> None:
+    """The answer lies in memory; the wizard that waited for it is cut off."""
     laid(box.stick, identity)
+    assert box.ask(content(OTHER_CODE.digits)).word == "wrong"
+    box.helper.answers.path.unlink()
+    assert attend(box.helper).word == ""
+    assert len(FileVault(box.helper.keys, box.helper.credentials).wrong_codes().failures_ms) == 1
+
+
+def test_whichever_line_of_the_protocol_is_cut_a_second_tap_makes_it_a_station(
+    tmp_path: Path, identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cost_nothing(monkeypatch)
+    folders = (tmp_path / str(number) for number in count())
+
+    def asked() -> Box:
+        box = Box(next(folders))
+        laid(box.stick, identity)
+        attend(box.helper)
+        box.requests.write(Request("S0147", CODE.digits))
+        return box
+
+    first = asked()
+    lines = worth_a_cut(lines_of(lambda: attend(first.helper)))
+    for number in lines[:: many(3, torture=1, quick=20)]:
+        box = asked()
+        assert run(partial(attend, box.helper), number)
+        box.helper.answers.path.unlink(missing_ok=True)
+        attend(box.helper)
+        assert not box.requests.exists()
+        box.requests.write(Request("S0147", CODE.digits))
+        answer = attend(box.helper)
+        assert answer.word == ""
+        assert answer.in_use is not None
+        shutil.rmtree(box.folder)
+
+
+def test_a_helper_that_is_started_once_more_leaves_the_answer_that_was_not_read_yet(
+    box: Box, identity: Identity
+) -> None:
+    laid(box.stick, identity)
+    assert box.ask(content(OTHER_CODE.digits)).word == "wrong"
+    for _ in range(2):
+        assert attend(box.helper).word == "wrong"
+        last = box.helper.answers.last()
+        assert last is not None
+        assert last.id == "0" * 32
+
+
+def test_a_folder_of_requests_that_leads_elsewhere_hides_no_station(box: Box, identity: Identity) -> None:
+    laid(box.stick, identity)
+    with box.unit():
+        box.wizard.take("S0147", CODE.digits)
+    box.requests.path.parent.rmdir()
+    box.requests.path.parent.symlink_to(box.folder)
+    box.helper.answers.path.unlink()
     attend(box.helper)
-    pause = threading.Event()
-
-    def unit() -> None:
-        request = box.helper.request
-        while not request.exists():
-            pause.wait(0.005)
-        inode = request.stat().st_ino
-        while request.stat().st_ino == inode:  # until it is written anew
-            pause.wait(0.005)
-        for _ in range(3):
-            attend(box.helper)
-
-    thread = threading.Thread(target=unit, name="late-unit")
-    thread.start()
-    with pytest.raises(IdentityRefused) as refused:
-        box.wizard.take("S0147", OTHER_CODE.digits)
-    thread.join(WAIT_S)
-    assert refused.value.word == "wrong"
-    vault = FileVault(box.helper.keys, box.helper.credentials)
-    assert len(vault.wrong_codes().failures_ms) == 1
+    present = box.wizard.in_use()
+    assert present is not None
+    assert present.station == "S0147"
 
 
 def test_from_the_stick_to_the_station(box: Box, identity: Identity) -> None:
@@ -140,12 +184,12 @@ def test_from_the_stick_to_the_station(box: Box, identity: Identity) -> None:
     assert (box.folder / "credentials" / KEY).read_text() == identity.key
     assert not file.exists()
     assert box.wizard.offered() == ()
-    assert not box.helper.request.exists(), "it held the code"
-    said = box.helper.answer.read_bytes()
+    assert not box.requests.exists(), "it held the code"
+    said = box.helper.answers.path.read_bytes()
     assert b"PRIVATE" not in said
     assert CODE.digits.encode() not in said
     # A new start of the machine: what is in memory is gone, and told again.
-    box.helper.answer.unlink()
+    box.helper.answers.path.unlink()
     attend(box.helper)
     assert box.wizard.in_use() == present
 
@@ -156,7 +200,7 @@ def test_what_lies_on_the_boot_partition_is_found_and_what_others_have_is_not(bo
     mark = box.folder / "boot" / claim_name("S0147")
     mark.write_bytes(write_claim(Claim("S0147", "ab" * 32, "")))
     assert box.wizard.offered() == ()
-    assert box.ask(msgspec.json.encode(Request("0" * 32, "S0147"))) == "claimed"
+    assert box.ask(content(code="")).word == "claimed"
     mark.unlink()
     with box.unit():
         assert box.wizard.take("S0147", "").station == "S0147"
@@ -172,45 +216,41 @@ def test_files_that_are_no_identity_are_not_offered(box: Box, identity: Identity
 
 def test_root_trusts_nothing_in_a_request(box: Box, identity: Identity) -> None:
     laid(box.stick, identity)
-    whole = {"id": "0" * 32, "station": "S0147", "code": CODE.digits}
 
     @each(
-        "content",
+        "bad",
         [
             b"",
             b"{}",
             b"[" * MAX_BYTES,
-            msgspec.json.encode({**whole, "station": "../../etc/shadow"}),
-            msgspec.json.encode({**whole, "code": CODE.digits + "\n"}),
-            msgspec.json.encode({**whole, "id": "x"}),
-            msgspec.json.encode({**whole, "key": "mine"}),
-            msgspec.json.encode(whole) + b" " * MAX_BYTES + b"}",
+            content(station="../../etc/shadow"),
+            content(CODE.digits + "\n"),
+            content(key="mine"),
+            content().replace(b"identity", b"recovery"),
+            content() + b" " * MAX_BYTES + b"}",
         ],
     )
-    def judged(content: bytes) -> None:
-        assert box.ask(content) == ""
+    def judged(bad: bytes) -> None:
+        assert box.ask(bad).word == ""
         assert box.wizard.in_use() is None
 
     judged()
-    box.helper.request.unlink()
     secret = box.folder / "keys/secret"
-    secret.write_bytes(msgspec.json.encode(whole))
-    box.helper.request.symlink_to(secret)
+    secret.write_bytes(content())
+    box.requests.path.symlink_to(secret)
+    attend(box.helper)
+    os.mkfifo(box.requests.path)
     attend(box.helper)
     assert box.wizard.in_use() is None
-    box.helper.request.unlink()
-    os.mkfifo(box.helper.request)
-    attend(box.helper)
-    assert box.wizard.in_use() is None
-    assert stat.S_IMODE(box.helper.answer.stat().st_mode) == 0o644
+    assert stat.S_IMODE(box.helper.answers.path.stat().st_mode) == 0o644
+    assert CODE.digits not in repr(Request("S0147", CODE.digits))
 
 
-def test_nobody_answers(box: Box, identity: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(requests_module, "ANSWER_S", 0.0)
+def test_nobody_answers(box: Box, identity: Identity) -> None:
     with pytest.raises(IdentityRefused) as refused:
-        box.wizard.take("S0147", CODE.digits)
+        replace(box.wizard, timeout_s=0.0).take("S0147", CODE.digits)
     assert refused.value.word == "failed"
-    assert not box.helper.request.exists()
+    assert not box.requests.exists()
 
 
 def test_data_in_memory_are_no_place_for_an_identity(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,7 +262,7 @@ def test_data_in_memory_are_no_place_for_an_identity(box: Box, monkeypatch: pyte
             attend(replace(box.helper, keys=memory))
     finally:
         memory.rmdir()
-    assert not box.helper.answer.exists()
+    assert not box.helper.answers.path.exists()
 
 
 def test_a_read_only_medium_is_remounted_and_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,7 +310,7 @@ def test_a_mark_with_a_flipped_bit_ends_neither_wizard_nor_helper(box: Box, iden
 def test_looks_at_folders_where_files_belong_leave_nothing_open(box: Box, identity: Identity) -> None:
     laid(box.stick, identity)
     (box.stick / claim_name("S0147")).mkdir()
-    box.helper.answer.mkdir()
+    box.helper.answers.path.mkdir()
     before = os.listdir("/proc/self/fd")  # noqa: PTH208
     for _ in range(20):
         assert [row.station for row in box.wizard.offered()] == ["S0147"]

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from kiosk.app.mounting.export import LARGEST, ExportPlaces, NothingCopied, RequestStays, copy_bundle
-from kiosk.station.doctor.tools import COPY_REQUEST
+from kiosk.app.mounting.export import LARGEST, ExportPlaces, NothingCopied, copy_bundle
+from kiosk.base.root_requests import CannotRemove
+from kiosk.station.doctor.tools import copy_request_file
 
 NAME = "support-S0147-0001-2026-11-25.zip"
 
@@ -18,7 +20,8 @@ NAME = "support-S0147-0001-2026-11-25.zip"
 class Box:
     def __init__(self, folder: Path) -> None:
         self.data, self.stick = folder / "data", folder / "media/KIOSK-USB-sda1"
-        (self.data / "requests").mkdir(parents=True)
+        self.request = copy_request_file(self.data)
+        self.request.path.parent.mkdir(parents=True)
         self.stick.mkdir(parents=True)
         (self.data / NAME).write_bytes(b"PK")
         self.open = 0
@@ -32,11 +35,10 @@ class Box:
         self.on_open()
         yield
 
-    def ask(self, content: str) -> None:
-        (self.data / COPY_REQUEST).write_text(content)
-
-    def is_asked(self) -> bool:
-        return os.path.lexists(self.data / COPY_REQUEST)
+    def ask(self, name: str = NAME) -> None:
+        """As anybody could have written it."""
+        body = {"kind": "bundle", "id": "0" * 32, "body": {"bundle": name}}
+        self.request.path.write_bytes(msgspec.json.encode(body))
 
 
 @pytest.fixture
@@ -45,61 +47,62 @@ def box(tmp_path: Path) -> Box:
 
 
 def test_the_bundle_comes_to_the_stick_and_the_stick_is_open_for_it_alone(box: Box) -> None:
-    box.ask(f'{{"bundle": "{NAME}"}}')
+    box.ask()
     assert copy_bundle(box.places) == box.stick / NAME
     assert [path.name for path in box.stick.iterdir()] == [NAME]
     assert box.open == 1
-    assert not box.is_asked(), "one that is left would be served again and again"
+    assert not box.request.exists(), "one that is left would be served again and again"
     with pytest.raises(NothingCopied):
         copy_bundle(box.places)
 
 
 def test_whatever_is_asked_for_is_asked_for_once(box: Box, tmp_path: Path) -> None:
     """Its path unit starts the helper as long as anything of that name is there."""
-    request = box.data / COPY_REQUEST
+    request = box.request.path
     lays: list[Callable[[], object]] = [
-        lambda: box.ask(""),
-        lambda: box.ask("x" * 5000),
+        lambda: request.write_bytes(b""),
+        lambda: request.write_bytes(b"x" * 5000),
         lambda: os.mkfifo(request),
         lambda: request.symlink_to(tmp_path / "elsewhere"),
         lambda: (request / "full/of").mkdir(parents=True),
     ]
-    (tmp_path / "elsewhere").write_text(f'{{"bundle": "{NAME}"}}')
+    box.ask()
+    request.rename(tmp_path / "elsewhere")
     for lay in lays:
         lay()
         with pytest.raises(NothingCopied):
             copy_bundle(box.places)
-        assert not box.is_asked()
+        assert not box.request.exists()
     assert (tmp_path / "elsewhere").exists()
 
 
 def test_one_that_comes_while_the_first_is_copied_stays_for_the_next_start(box: Box) -> None:
-    box.ask(f'{{"bundle": "{NAME}"}}')
-    box.on_open = lambda: box.ask(f'{{"bundle": "{NAME}"}}')
+    box.ask()
+    box.on_open = lambda: box.ask()
     copy_bundle(box.places)
-    assert box.is_asked()
+    assert box.request.exists()
 
 
-def test_a_request_that_cannot_be_taken_away_is_served_and_is_an_error(box: Box, tmp_path: Path) -> None:
-    """So its unit pauses; a folder that leads elsewhere loses nothing."""
+def test_a_request_that_cannot_be_taken_away_is_an_error_and_is_not_served(box: Box, tmp_path: Path) -> None:
+    """So its unit pauses, and no stick is written again and again; a folder that leads elsewhere loses nothing."""
     (box.data / "requests").rename(tmp_path / "other")
     (box.data / "requests").symlink_to(tmp_path / "other")
-    box.ask(f'{{"bundle": "{NAME}"}}')
-    with pytest.raises(RequestStays, match="requests"):
+    box.ask()
+    with pytest.raises(CannotRemove, match="requests"):
         copy_bundle(box.places)
     assert (tmp_path / "other/bundle.json").exists()
-    assert (box.stick / NAME).exists()
+    assert box.open == 0
 
 
 def test_nothing_else_leaves_the_station(box: Box) -> None:
-    def refused(content: str = f'{{"bundle": "{NAME}"}}', match: str = "that is there") -> None:
-        box.ask(content)
+    def refused(name: str = NAME, match: str = "that is there") -> None:
+        box.ask(name)
         with pytest.raises(NothingCopied, match=match):
             copy_bundle(box.places)
 
     (box.data / "station.db").write_bytes(b"names")
-    for content in ("", "{}", '{"bundle": "station.db"}', '{"bundle": "../x.zip"}', f'{{"bundle": "{NAME}\\n"}}'):
-        refused(content)
+    for name in ("", "station.db", "../x.zip", f"{NAME}\n"):
+        refused(name, match="requested")
     (box.data / NAME).unlink()
     (box.data / NAME).symlink_to(box.data / "station.db")
     refused()
@@ -117,9 +120,14 @@ def test_nothing_else_leaves_the_station(box: Box) -> None:
 
 
 def test_a_folder_where_the_request_or_the_bundle_belongs_leaves_nothing_open(box: Box) -> None:
+    (box.data / NAME).unlink()
+    (box.data / NAME).mkdir()
     before = os.listdir("/proc/self/fd")  # noqa: PTH208
     for _ in range(5):
-        (box.data / COPY_REQUEST).mkdir()
+        box.request.path.mkdir()
+        with pytest.raises(NothingCopied):
+            copy_bundle(box.places)
+        box.ask()
         with pytest.raises(NothingCopied, match="no plain file"):
             copy_bundle(box.places)
     assert len(os.listdir("/proc/self/fd")) == len(before)  # noqa: PTH208

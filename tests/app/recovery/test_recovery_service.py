@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import itertools
 import os
 import shutil
@@ -19,8 +18,9 @@ import pytest
 from kiosk.app.identity.vault import FileVault
 from kiosk.app.recovery import requests as requests_module
 from kiosk.app.recovery.helper import HelperPlaces, attend
-from kiosk.app.recovery.messages import LOCK, MAX_BYTES, WORKING, Answer, Request, read_answer
+from kiosk.app.recovery.messages import WORKING, Answer, Request, answer_file, request_file
 from kiosk.app.recovery.requests import RequestedRecoveries
+from kiosk.base.root_requests import MAX_BYTES, working
 from kiosk.config.station import load
 from kiosk.domain.paper_code import PaperCode
 from kiosk.first_start.draft import draft_path
@@ -66,15 +66,14 @@ class Box:
             data=self.card / "kiosk",
             keys=self.card / "kiosk-keys",
             credentials=self.card / "credstore",
-            request=self.card / "kiosk/requests/recovery.json",
-            answer=self.folder / "run/answer.json",
+            answers=answer_file(self.folder / "run"),
             media=(self.folder / "media",),
             is_mount=lambda path: Path(path).parent == self.folder / "media",
             restart=self.restart,
             clock=lambda: Instant("", "boot", self.now_ms),
         )
-        where = self.helper
-        self.wizard = RequestedRecoveries(where.request, where.data, where.answer, where.media, where.is_mount)
+        where, self.requests = self.helper, request_file(self.helper.data)
+        self.wizard = RequestedRecoveries(self.requests, where.data, where.answers, where.media, where.is_mount)
 
     def insert(self) -> None:
         """A new card, as its first boot has left it."""
@@ -96,14 +95,11 @@ class Box:
     @contextmanager
     def unit(self) -> Iterator[None]:
         """Starts the helper for each new request."""
-        end, done = threading.Event(), b""
+        end = threading.Event()
 
         def watch() -> None:
-            nonlocal done
             while not end.wait(0.005):
-                present = self.helper.request.read_bytes() if self.helper.request.exists() else b""
-                if present and present != done:
-                    done = present
+                if self.requests.exists():
                     attend(self.helper)
 
         thread = threading.Thread(target=watch, name="recovery-unit")
@@ -116,12 +112,16 @@ class Box:
 
     def ask(self, code: PaperCode = CODE, letter: str = "A", ident: str = "") -> Answer:
         """The answer to a request as the wizard writes it; each is another one unless ``ident`` says otherwise."""
-        request = Request(ident or os.urandom(16).hex(), STATION, code.digits, letter)
-        self.helper.request.write_bytes(msgspec.json.encode(request))
+        self.requests.write(Request(STATION, code.digits, letter), ident)
         answer = attend(self.helper)
-        assert answer == read_answer(self.helper.answer.read_bytes())
         assert answer is not None
+        assert answer == self.said()
         return answer
+
+    def said(self) -> Answer:
+        last = self.helper.answers.last()
+        assert last is not None
+        return last.body
 
     def is_new(self) -> bool:
         return not self.helper.settings.exists() and self.key() == FRESH_KEY and not any(self.card.glob("credstore/*"))
@@ -199,10 +199,10 @@ class TestPutBack:
         assert box.restarts == [OWN_KEY], "the unit was given the key of the station, before it was one"
         assert box.wizard.refusal() is None
         assert not box.wizard.busy()
-        assert not box.helper.request.exists(), "it held the digits"
-        said = box.helper.answer.read_bytes()
+        assert not box.requests.exists(), "it held the digits"
+        said = box.helper.answers.path.read_bytes()
         assert (CODE.digits.encode() in said, OWN_KEY.encode() in said) == (False, False)
-        assert stat.S_IMODE(box.helper.answer.stat().st_mode) == 0o644
+        assert stat.S_IMODE(box.helper.answers.path.stat().st_mode) == 0o644
 
     def test_the_wizard_hears_that_it_goes_on_and_a_second_one_does_not_begin(self, box: Box, old: Old) -> None:
         old.lay(box)
@@ -319,7 +319,7 @@ class TestRefused:
             before = {path: path.read_bytes() for path in box.card.rglob("*") if path.is_file()}
             assert box.ask().word == word
             after = {path: path.read_bytes() for path in box.card.rglob("*") if path.is_file()}
-            for ours in (box.helper.request, box.helper.keys / "wrong-codes.json"):
+            for ours in (box.requests.path, box.helper.keys / "wrong-codes.json"):
                 before.pop(ours, None), after.pop(ours, None)
             assert before == after
             assert (box.helper.keys / key).read_text().strip() == FRESH_KEY
@@ -383,7 +383,7 @@ class TestRefused:
                 attend(replace(box.helper, keys=memory))
         finally:
             memory.rmdir()
-        assert not box.helper.answer.exists()
+        assert not box.helper.answers.path.exists()
 
 
 def _flip(file: Path) -> None:
@@ -406,14 +406,14 @@ class TestCut:
         old.lay(box)
         for step in itertools.count(1):
             box.insert()
-            box.helper.answer.unlink(missing_ok=True)
+            box.helper.answers.path.unlink(missing_ok=True)
             finished = False
             with pytest.MonkeyPatch.context() as patch, killed_at(step, patch) as calls:
                 try:
                     finished = box.ask().word == ""
                 except Killed:
                     steps = calls()
-            box.helper.answer.unlink(missing_ok=True)
+            box.helper.answers.path.unlink(missing_ok=True)
             if box.helper.settings.exists():
                 (box.folder / "none").unlink(missing_ok=True)
                 assert load(box.helper.settings).station.station == STATION
@@ -436,7 +436,7 @@ class TestCut:
         whole, box.helper = box.helper, replace(box.helper, restart=dies)
         with pytest.raises(Killed):
             box.ask()
-        assert read_answer(box.helper.answer.read_bytes()).word == WORKING
+        assert box.said().word == WORKING
         assert not box.wizard.busy()
         refusal = box.wizard.refusal()
         assert refusal is not None
@@ -454,52 +454,72 @@ class TestCut:
 class TestTheRequest:
     def test_root_trusts_nothing_in_it(self, box: Box, old: Old) -> None:
         old.lay(box)
-        whole = {"id": "0" * 32, "station": STATION, "code": CODE.digits, "letter": "A"}
+        whole = {"station": STATION, "code": CODE.digits, "letter": "A"}
+
+        def content(**changed: str) -> bytes:
+            return msgspec.json.encode({"kind": "recovery", "id": "0" * 32, "body": whole | changed})
 
         @each(
-            "content",
+            "bad",
             [
                 b"",
                 b"{}",
                 b"[" * MAX_BYTES,
-                msgspec.json.encode({**whole, "station": "../../etc/shadow"}),
-                msgspec.json.encode({**whole, "code": CODE.digits + "\n"}),
-                msgspec.json.encode({**whole, "code": ""}),
-                msgspec.json.encode({**whole, "letter": "I"}),
-                msgspec.json.encode({**whole, "letter": "AB"}),
-                msgspec.json.encode({**whole, "id": "x"}),
-                msgspec.json.encode({**whole, "data": "/"}),
-                msgspec.json.encode(whole) + b" " * MAX_BYTES + b"}",
+                content(station="../../etc/shadow"),
+                content(code=CODE.digits + "\n"),
+                content(code=""),
+                content(letter="I"),
+                content(letter="AB"),
+                content(data="/"),
+                content().replace(b"recovery", b"identity"),
+                content() + b" " * MAX_BYTES + b"}",
             ],
         )
-        def judged(content: bytes) -> None:
-            box.helper.request.write_bytes(content)
+        def judged(bad: bytes) -> None:
+            box.requests.path.write_bytes(bad)
             assert attend(box.helper) is None
 
         judged()
-        box.helper.request.unlink()
         secret = box.folder / "secret"
-        secret.write_bytes(msgspec.json.encode(whole))
-        box.helper.request.symlink_to(secret)
+        secret.write_bytes(content())
+        box.requests.path.symlink_to(secret)
         assert attend(box.helper) is None
-        box.helper.request.unlink()
-        os.mkfifo(box.helper.request)
+        os.mkfifo(box.requests.path)
         assert attend(box.helper) is None
         assert box.is_new()
+        assert CODE.digits not in repr(Request(STATION, CODE.digits))
 
-    def test_nobody_answers(self, box: Box, old: Old, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(requests_module, "ANSWER_S", 0.0)
-
+    def test_nobody_answers(self, box: Box, old: Old) -> None:
         def refused() -> str:
             with pytest.raises(RecoveryRefused) as caught:
-                box.wizard.begin(STATION, CODE.digits, "A")
-            assert not box.helper.request.exists()
+                replace(box.wizard, timeout_s=0.0).begin(STATION, CODE.digits, "A")
+            assert not box.requests.exists()
             return caught.value.word
 
         assert refused() == "failed"
-        with (box.helper.answer.with_name(LOCK)).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # somebody works, and says nothing
+        with working(box.helper.answers):  # somebody works, and says nothing
             assert refused() == "busy"
+
+    def test_a_second_tap_does_not_replace_the_request_of_the_first(self, box: Box, old: Old) -> None:
+        old.lay(box)
+        first = threading.Thread(target=box.wizard.begin, args=(STATION, CODE.digits, "A"), name="first-tap")
+        first.start()
+        pause = threading.Event()
+        while not box.requests.exists():
+            pause.wait(0.005)
+        with pytest.raises(RecoveryRefused) as caught:
+            box.wizard.begin(STATION, OTHER_CODE.digits, "A")
+        assert caught.value.word == "busy"
+        attend(box.helper)
+        first.join(WAIT_S)
+        box.is_whole()
+
+    def test_it_is_judged_once_though_the_power_goes_and_the_wizard_with_it(self, box: Box, old: Old) -> None:
+        old.lay(box)
+        assert box.ask(OTHER_CODE).word == "wrong"
+        box.helper.answers.path.unlink()
+        assert attend(box.helper) is None
+        assert len(FileVault(box.helper.keys, box.helper.credentials).wrong_codes().failures_ms) == 1
 
 
 class TestOffered:
@@ -555,7 +575,7 @@ class TestOffered:
 
     def test_many_looks_leave_nothing_open(self, box: Box, old: Old) -> None:
         old.lay(box)
-        box.helper.answer.mkdir()
+        box.helper.answers.path.mkdir()
         before = os.listdir("/proc/self/fd")  # noqa: PTH208
         for _ in range(20):
             assert box.wizard.offered()

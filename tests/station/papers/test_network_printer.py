@@ -14,13 +14,14 @@ from kiosk.station.papers import network_printer
 from kiosk.station.papers.network_printer import (
     LONGEST,
     PRIVATE,
-    REQUEST,
+    AddressRequest,
     ask_for,
     host_of,
     is_reachable,
     parse,
-    parse_request,
+    parse_line,
     reachable_networks,
+    request_file,
 )
 from tests.each import each
 
@@ -48,12 +49,12 @@ REFUSED = (
 @each("text", TAKEN)
 def test_private_addresses_are_taken(text: str) -> None:
     assert str(parse(text)) == text
-    assert parse_request(f"{text}\n".encode()) == parse(text)
+    assert parse_line(f"{text}\n".encode()) == parse(text)
 
 
 @each("text", REFUSED)
 def test_all_else_is_refused(text: str) -> None:
-    for refused in (lambda: parse(text), lambda: parse_request(f"{text}\n".encode())):
+    for refused in (lambda: parse(text), lambda: parse_line(f"{text}\n".encode())):
         with pytest.raises(ValueError, match=r"it |write "):
             refused()
 
@@ -61,7 +62,7 @@ def test_all_else_is_refused(text: str) -> None:
 @given(st.one_of(st.binary(max_size=80), st.text(max_size=50).map(str.encode)))
 def test_bytes_of_anybody(content: bytes) -> None:
     try:
-        address = parse_request(content)
+        address = parse_line(content)
     except ValueError:
         return
     assert content == f"{address}\n".encode()
@@ -74,7 +75,7 @@ def test_every_address(address: IPv4Address | IPv6Address) -> None:
     content = f"{address}\n".encode()
     assert len(content) <= LONGEST
     try:
-        assert parse_request(content) == address
+        assert parse_line(content) == address
         taken = True
     except ValueError:
         taken = False
@@ -127,7 +128,9 @@ def test_systemd_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_request_is_whole_and_says_nothing_else(tmp_path: Path) -> None:
     ask_for("192.168.1.50", tmp_path)
     ask_for("fd00::1", tmp_path)
-    assert (tmp_path / REQUEST).read_bytes() == b"fd00::1\n"
-    assert (tmp_path / REQUEST).parent.stat().st_mode & 0o777 == 0o700
+    message = request_file(tmp_path).read()
+    assert message is not None
+    assert message.body == AddressRequest("fd00::1")
+    assert request_file(tmp_path).path.parent.stat().st_mode & 0o777 == 0o700
     with pytest.raises(ValueError, match="no IP address"):
         ask_for("printer.local", tmp_path)

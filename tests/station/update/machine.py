@@ -1,4 +1,4 @@
-"""A machine that is updated: real folders, journal, letters and database in a folder of a test; units that are told."""
+"""A machine that is updated: real folders, journal, requests and database in a folder of a test; units by word."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk.app.update.database import StationDatabase
+from kiosk.app.update.helper import station_files
 from kiosk.app.update.journal_file import JournalFile
-from kiosk.app.update.letter_box import HelperLetters, StationLetters
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.app.update.units import BACKUP, OTHERS_HELD, RELAY, STATION, STATION_HELD, Units
 from kiosk.station.update.journal import Entry, Outcome, Phase
-from kiosk.station.update.letters import Answer, Verdict
+from kiosk.station.update.messages import Answer, Request, UpdateFiles, Verdict
 from kiosk.station.update.refusals import Why
 from kiosk.station.update.updater import Ports, Updater
 from kiosk.store import Store
@@ -216,13 +216,13 @@ class Machine:
                 ReleaseFolder(self.releases, self.package),
                 StationDatabase(self.database),
                 Units(self.runtime, self.systemctl),
-                HelperLetters(self.data),
+                station_files(self.data),
                 self.board,
             )
         )
 
     def ask(self, bundle: str = BUNDLE) -> None:
-        StationLetters(self.data).ask(bundle)
+        UpdateFiles(self.data).request.write(Request(bundle))
 
     def update(self) -> Outcome | None:
         updater = self.updater()
@@ -282,15 +282,15 @@ class Machine:
         """One turn of the station's process, old or new."""
         if STATION not in self.running:
             return
-        entry, letters = self.entry(), StationLetters(self.data)
+        entry, files = self.entry(), UpdateFiles(self.data)
         if entry is None or entry.phase in (Phase.KEEP, Phase.OVER):
             self.work()
         elif entry.phase is Phase.ASKING and self.behavior.answers:
-            letters.answer(Answer(entry.number, self.behavior.busy, self.behavior.hears_scale))
+            files.answer.write(Answer(self.behavior.busy, self.behavior.hears_scale), entry.number)
         elif entry.phase is Phase.TRIAL and self.version() == entry.version:
             self.migrate()
             if self.behavior.says:
-                letters.tell(Verdict(entry.number, self.behavior.healthy))
+                files.verdict.write(Verdict(self.behavior.healthy), entry.number)
 
     def migrate(self) -> None:
         """As a release that is killed in the middle leaves it: changes in the log, the log not folded in."""

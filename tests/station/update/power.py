@@ -10,9 +10,9 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
-from kiosk.app.update import database, journal_file, letter_box, owner, releases, units, unpack
-from kiosk.base import files
-from kiosk.station.update import updater
+from kiosk.app.update import database, journal_file, owner, releases, units, unpack
+from kiosk.base import files, root_requests
+from kiosk.station.update import messages, updater
 from kiosk.store.backup import before_update, since_copy
 
 _FILES = {
@@ -21,7 +21,7 @@ _FILES = {
         updater,
         database,
         journal_file,
-        letter_box,
+        messages,
         owner,
         releases,
         units,
@@ -29,6 +29,7 @@ _FILES = {
         before_update,
         since_copy,
         files,
+        root_requests,
     )
 }
 _DONE, _FAILED, _CUT = 0, 1, 9
@@ -56,7 +57,7 @@ def run(work: Callable[[], object], cut_at: int = 0) -> bool:
         os._exit(_DONE)
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
-    assert code in (_DONE, _CUT), "the update failed: its traceback is above"
+    assert code in (_DONE, _CUT), "it failed: its traceback is above"
     return code == _CUT
 
 

@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 
 from kiosk.app.update.journal_file import JournalFile
-from kiosk.app.update.letter_box import StationLetters
 from kiosk.app.update.units import RELAY, STATION
 from kiosk.station.update.journal import Phase
-from kiosk.station.update.letters import Verdict
+from kiosk.station.update.messages import UpdateFiles, Verdict
 from kiosk.station.update.refusals import Why
 from kiosk.station.update.updater import TRIALS
 from tests.depth import TORTURE, many
@@ -141,7 +140,7 @@ def test_a_trial_that_is_begun_again_takes_no_verdict_of_the_one_before(bench: B
     machine = cut_on_trial(bench)
     entry = machine.entry()
     assert entry is not None
-    StationLetters(machine.data).tell(Verdict(entry.number, None))
+    UpdateFiles(machine.data).verdict.write(Verdict(None), entry.number)
     machine.booted()
     outcome = machine.outcome()
     assert outcome is not None

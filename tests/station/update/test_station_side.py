@@ -22,7 +22,7 @@ from kiosk.station.live import OK, LiveBoard
 from kiosk.station.update import quiet as quiet_side
 from kiosk.station.update.gate import Gate
 from kiosk.station.update.journal import Entry, Outcome, Phase
-from kiosk.station.update.letters import Answer, Verdict
+from kiosk.station.update.messages import Answer, Verdict
 from kiosk.station.update.quiet import HOLD_S, QuietWatch, StationQuiet
 from kiosk.station.update.refusals import UpdateRefused, Why
 from kiosk.station.update.release import Release
@@ -121,20 +121,20 @@ def test_a_station_is_quiet_with_an_empty_pan_nothing_open_and_nothing_printing(
 
 
 def test_a_quiet_station_closes_its_pages_and_opens_them_when_nothing_comes_of_it() -> None:
-    journal, quiet, gate, told, now = FakeJournal(), FakeQuiet(), Gate(), list[Answer](), [0.0]
-    watch = QuietWatch(journal, quiet, gate, told.append, lambda: now[0])
+    journal, quiet, gate, told, now = FakeJournal(), FakeQuiet(), Gate(), list[tuple[Answer, str]](), [0.0]
+    watch = QuietWatch(journal, quiet, gate, lambda *what: told.append(what), lambda: now[0])
     watch.look()
     assert (told, gate.closed) == ([], False)
     journal.entry = Entry("1", Phase.ASKING, NEW)
     quiet.why = Why.BUSY_INTAKE
     watch.look()
-    assert (told, gate.closed) == ([Answer("1", Why.BUSY_INTAKE, True)], False)
+    assert (told, gate.closed) == ([(Answer(Why.BUSY_INTAKE, True), "1")], False)
     quiet.why = None
     watch.look()
     assert len(told) == 1, "each update is answered once"
     journal.entry = Entry("2", Phase.ASKING, NEW)
     watch.look()
-    assert (told[1], gate.closed) == (Answer("2", None, True), True)
+    assert (told[1], gate.closed) == ((Answer(None, True), "2"), True)
     journal.entry = Entry("2", Phase.COPYING, NEW)
     watch.look()
     assert gate.closed
@@ -161,7 +161,7 @@ def test_a_fault_of_ours_ends_no_thread_while_the_pages_are_closed(monkeypatch: 
         def busy(self) -> Why | None:
             raise RuntimeError("nobody foresaw it")
 
-    watch = QuietWatch(Journal(Entry("1", Phase.ASKING, NEW)), Quiet(), Gate(), lambda answer: None)
+    watch = QuietWatch(Journal(Entry("1", Phase.ASKING, NEW)), Quiet(), Gate(), lambda answer, number: None)
     watch.start()
     try:
         assert all(reads.acquire(timeout=10) for _ in range(3)), "it looks again"
@@ -178,7 +178,9 @@ def test_a_journal_that_cannot_be_read_any_more_does_not_keep_the_pages_closed()
                 raise OSError("a flipped bit")
             return self.entry
 
-    watch = QuietWatch(Journal(Entry("1", Phase.ASKING, NEW)), FakeQuiet(), gate, lambda answer: None, lambda: now[0])
+    watch = QuietWatch(
+        Journal(Entry("1", Phase.ASKING, NEW)), FakeQuiet(), gate, lambda answer, number: None, lambda: now[0]
+    )
     watch.look()
     for seconds, closed in ((HOLD_S, True), (HOLD_S + 1, False)):
         now[0] = seconds
@@ -195,7 +197,7 @@ def test_the_watch_is_a_thread_that_lives_through_a_card_that_fails() -> None:
             asked.set()
             raise OSError("no card")
 
-    watch = QuietWatch(Failing(), FakeQuiet(), Gate(), lambda answer: None)
+    watch = QuietWatch(Failing(), FakeQuiet(), Gate(), lambda answer, number: None)
     watch.start()
     assert asked.wait(30)
     watch.stop()
@@ -217,11 +219,13 @@ class Ended(threading.Event):
 
 
 def on_trial(*, scale: bool = True, **changed: Any) -> tuple[Verdict, bool]:
-    journal, told = FakeJournal(Entry("1", Phase.TRIAL, NEW, scale=scale)), list[Verdict]()
+    journal, told = FakeJournal(Entry("1", Phase.TRIAL, NEW, scale=scale)), list[tuple[Verdict, str]]()
     tools = {"draw": lambda page: 200, "hear_scale": lambda seconds: seconds > 0, "rehearse": lambda: None}
-    trial = Trial(Entry("1", Phase.TRIAL, NEW, scale=scale), journal, TrialTools(**(tools | changed), tell=told.append))
+    tools |= changed | {"tell": lambda *what: told.append(what)}
+    trial = Trial(Entry("1", Phase.TRIAL, NEW, scale=scale), journal, TrialTools(**tools))
     passed = trial.passed(Ended(journal, Entry("1", Phase.KEEP, NEW)))
-    (verdict,) = told
+    ((verdict, number),) = told
+    assert number == "1"
     return verdict, passed
 
 
@@ -232,11 +236,11 @@ def test_a_trial_looks_at_pages_intake_and_scale() -> None:
     def breaks(page: str) -> int:
         raise ZeroDivisionError
 
-    assert on_trial() == (Verdict("1", None), True)
+    assert on_trial() == (Verdict(None), True)
     verdict, _ = on_trial(draw=lambda page: 500 if page == "/counter" else 200)
-    assert verdict == Verdict("1", Why.PAGES, "/counter answers 500")
+    assert verdict == Verdict(Why.PAGES, "/counter answers 500")
     assert on_trial(draw=breaks)[0].why is Why.PAGES
-    assert on_trial(rehearse=fails)[0] == Verdict("1", Why.INTAKE, "The database refused a row.")
+    assert on_trial(rehearse=fails)[0] == Verdict(Why.INTAKE, "The database refused a row.")
     assert on_trial(hear_scale=lambda seconds: False)[0].why is Why.SCALE
     assert on_trial(hear_scale=lambda seconds: False, scale=False)[0].why is None, "it was silent before"
     drawn: list[str] = []
@@ -247,7 +251,7 @@ def test_a_trial_looks_at_pages_intake_and_scale() -> None:
 def test_a_trial_ends_with_the_word_of_the_helper_or_of_who_stops_it() -> None:
     for then, passes in ((Entry("1", Phase.KEEP, NEW), True), (None, True), (Entry("2", Phase.TRIAL, NEW), True)):
         journal = FakeJournal(Entry("1", Phase.TRIAL, NEW))
-        tools = TrialTools(lambda page: 200, lambda seconds: True, lambda: None, lambda verdict: None)
+        tools = TrialTools(lambda page: 200, lambda seconds: True, lambda: None, lambda verdict, number: None)
         assert Trial(Entry("1", Phase.TRIAL, NEW), journal, tools).passed(Ended(journal, then)) is passes
         still = Entry("1", Phase.BACK, NEW)
         assert not Trial(Entry("1", Phase.TRIAL, NEW), FakeJournal(still), tools).passed(

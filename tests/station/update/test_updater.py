@@ -15,15 +15,16 @@ from typing import BinaryIO
 import msgspec
 import pytest
 
+from kiosk.app.update.helper import station_files
 from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.app.update.station import StationShelf
 from kiosk.app.update.units import BACKUP, OTHERS_HELD, RELAY, STATION, STATION_HELD, Units
 from kiosk.base.files import write_synced
-from kiosk.station.update import journal, letters
+from kiosk.station.update import journal
 from kiosk.station.update.bundle import Manifest
 from kiosk.station.update.journal import Entry, Phase
-from kiosk.station.update.letters import Answer, Request, Verdict, is_bundle_name, parse
+from kiosk.station.update.messages import Answer, Verdict, is_bundle_name
 from kiosk.station.update.refusals import SENTENCES, UpdateRefused, Why, sentence
 from kiosk.station.update.updater import RESERVE_BYTES, TRIAL_S, check_payload
 from kiosk.station.update.updates import Updates
@@ -132,7 +133,7 @@ def test_nobody_has_the_database_open_while_it_is_copied(machine: Machine) -> No
 
 @each("why", [Why.PAGES, Why.SCALE, Why.INTAKE, Why.DATABASE])
 def test_an_unhealthy_release_may_say_why(why: Why) -> None:
-    assert parse(b'{"number":"1","why":"%s"}' % why.encode(), Verdict) == Verdict("1", why)
+    assert msgspec.json.decode(b'{"why":"%s"}' % why.encode(), type=Verdict) == Verdict(why)
 
 
 def test_a_release_that_is_never_healthy_steps_back_in_time(machine: Machine) -> None:
@@ -407,7 +408,10 @@ def test_a_way_back_that_is_open_is_not_closed_by_a_person(machine: Machine) -> 
 
 
 def test_a_request_is_taken_once_and_strange_ones_are_none(machine: Machine) -> None:
-    for raw in ("{}", "{", '{"bundle":"../../etc/shadow"}', '{"bundle":"a.kioskupdate"' + " " * 5000 + "}", "[]"):
+    whole = '{"kind":"update","id":"0123456789abcdef","body":{"bundle":"a.kioskupdate"}}'
+    bad = whole.replace("a.kioskupdate", "../../etc/shadow.kioskupdate"), whole[:-1] + " " * 5000 + "}"
+    deep = whole.replace('"a.kioskupdate"', '"a.kioskupdate","x":' + "[" * 1_500 + "]" * 1_500)
+    for raw in ("{}", "{", "[]", *bad, deep.replace("a.kiosk", "/a.kiosk")):
         (machine.data / "requests/update.json").write_text(raw)
         assert machine.update() is None
         assert not (machine.data / "requests/update.json").exists()
@@ -416,23 +420,22 @@ def test_a_request_is_taken_once_and_strange_ones_are_none(machine: Machine) -> 
     (machine.data / "updates" / BUNDLE).symlink_to(secret)
     assert outcome_of(machine) is Why.NOT_FOUND, "a link is no bundle"
     assert not is_bundle_name("")
-    assert parse(b'{"number":"1","busy":"late","scale":true}', Answer) is None
-    assert parse(b'{"bundle":"a.kioskupdate"}', Request) == Request("a.kioskupdate")
 
 
-def test_a_request_that_is_nested_too_deep_for_its_reader_is_none(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Python 3.11 gives up at a thousand brackets; it would stay, and the helper would be started for it for ever."""
-
-    def gives_up(raw: bytes) -> object:
-        raise RecursionError("maximum recursion depth exceeded while deserializing an object")
-
-    monkeypatch.setitem(letters._DECODE, Request, gives_up)
-    request = machine.data / "requests/update.json"
-    request.write_text('{"x":' + "[" * 2_000 + "]" * 2_000 + ',"bundle":"a.kioskupdate"}')
-    assert machine.update() is None
-    assert not request.exists()
+def test_only_what_was_meant_and_for_this_update_is_an_answer(machine: Machine) -> None:
+    files, number = station_files(machine.data), "0" * 16
+    files.answer.write(Answer(None, scale=True), number)
+    files.verdict.write(Verdict(Why.PAGES), number)
+    assert (files.answer.answer_to(number), files.verdict.answer_to(number)) == (
+        Answer(None, scale=True),
+        Verdict(Why.PAGES),
+    )
+    assert (files.answer.answer_to("1" * 16), files.verdict.answer_to("1" * 16)) == (None, None)
+    path = files.answer.path
+    path.write_bytes(path.read_bytes().replace(b"null", b'"late"'))
+    assert files.answer.answer_to(number) is None, "no reason to be busy"
+    files.clear()
+    assert list(path.parent.iterdir()) == []
 
 
 @each("why", list(Why))

@@ -560,14 +560,15 @@ def test_the_bundle_goes_to_the_medium_else_to_the_card(client: FlaskClient, cli
 def test_on_a_box_root_is_asked_to_copy_the_bundle_to_a_stick(
     client: FlaskClient, clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    request = clinic.settings.data / doctor_tools.COPY_REQUEST
+    request = doctor_tools.copy_request_file(clinic.settings.data)
     client.post("/technician/bundle")
     assert not request.exists(), "nobody else has such a helper"
     monkeypatch.setenv("KIOSK_BOX", "1")
     client.post("/technician/bundle")
-    assert (clinic.settings.data / json.loads(request.read_bytes())["bundle"]).is_file()
+    message = request.take()
+    assert message is not None
+    assert (clinic.settings.data / message.body.bundle).is_file()
     clinic.config.backup.folder.mkdir()
-    request.unlink()
     client.post("/technician/bundle")
     assert not request.exists(), "it lies on the station's own medium"
 

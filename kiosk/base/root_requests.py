@@ -1,0 +1,297 @@
+"""The one protocol between the station's user and the helpers that run as root: a request file and an answer file.
+
+    DATA/requests/KIND.json    one request at a time; the folder belongs to the station's user
+    /run/…/answer.json         the answer, which root writes and all may read; it goes with the power
+
+A path unit of systemd starts the helper when a request appears. Both files hold one JSON object: ``kind``, which is the
+file's name, ``id`` and ``body``; an answer has the id of its request.
+
+Root trusts nothing in the station's folder: it opens the folder and the file by descriptor, follows no link, waits for
+no pipe, and reads only a small regular file of the folder's owner. A request is removed durably before it is carried
+out, so that a power cut cannot have it carried out twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
+from pathlib import Path
+from typing import Annotated, Final, Generic, TypeVar
+
+import msgspec
+
+from kiosk.base.files import hand_over, write_durably
+from kiosk.base.json_reader import Unreadable, reader
+
+logger = logging.getLogger(__name__)
+
+REQUESTS: Final = "requests"
+"""The folder in the station's data folder."""
+MAX_BYTES: Final = 4096
+PRIVATE, PUBLIC = 0o600, 0o644
+"""File modes: a request may hold a code; an answer holds no secret."""
+TIMEOUT_S: Final = 25.0
+"""A Pi 3 starts Python and Argon2id within five seconds; a stick may be slow."""
+RETRY_S: Final = 5.0
+"""A path unit does not see what changes while the unit that it starts still runs."""
+_POLL_INTERVAL_S: Final = 0.1
+_LOCK: Final = "at-work"
+_OTHERS_WRITE: Final = 0o022
+_FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+B = TypeVar("B")
+A = TypeVar("A")
+
+
+class BadMessage(ValueError):
+    """The file is no message of this kind; the text says why, and nothing of its content."""
+
+
+class CannotRemove(OSError):
+    """The request stays where it is, so it was not carried out; the text says why."""
+
+
+class _Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    kind: str
+    id: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16,32}\Z")]
+    body: msgspec.Raw
+
+
+_read_envelope: Final = reader(msgspec.json.Decoder(_Envelope))
+
+
+@dataclass(frozen=True, slots=True)
+class Message(Generic[B]):
+    """A body, and the id that request and answer have in common."""
+
+    id: str
+    body: B
+
+
+def new_id() -> str:
+    """Return 32 random hex digits."""
+    return secrets.token_hex(16)
+
+
+class MessageFile(Generic[B]):
+    """A file that holds one message with a body of this type; its name without ``.json`` is the kind.
+
+    ``rights`` is entered while folder and file are touched: a helper without the right to read the station's folder
+    takes the rights of the station's user.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        body: type[B],
+        mode: int = PRIVATE,
+        rights: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        self.path = path
+        self._read_body = reader(msgspec.json.Decoder(body))
+        self._mode, self._rights = mode, rights
+
+    def write(self, body: B, ident: str = "") -> str:
+        """Replace the message durably; the id, a new one unless it is given. Raises OSError."""
+        ident = ident or new_id()
+        self.path.parent.mkdir(mode=0o700, exist_ok=True)
+        hand_over(self.path.parent)
+        envelope = _Envelope(self.path.stem, ident, msgspec.Raw(msgspec.json.encode(body)))
+        write_durably(self.path, msgspec.json.encode(envelope), self._mode)
+        return ident
+
+    def exists(self) -> bool:
+        """Whether anything has this name, a message or not."""
+        return os.path.lexists(self.path)
+
+    def read(self) -> Message[B] | None:
+        """The message; None when there is none. Raises BadMessage, and OSError when the folder cannot be opened."""
+        with self._folder() as folder:
+            return None if folder is None else self._message(folder)
+
+    def take(self) -> Message[B] | None:
+        """As ``read``, and durably remove whatever has this name. Raises BadMessage, and CannotRemove."""
+        try:
+            with self._folder() as folder:
+                if folder is None:
+                    return None
+                try:
+                    return self._message(folder)
+                finally:
+                    self._remove(folder)
+        except OSError as error:
+            raise CannotRemove(f"{self.path}: {error.strerror or error}") from error
+
+    def last(self) -> Message[B] | None:
+        """The message; None also for one that cannot be read."""
+        with suppress(BadMessage, OSError):
+            return self.read()
+        return None
+
+    def answer_to(self, ident: str) -> B | None:
+        """The body, when the message has this id."""
+        last = self.last()
+        return last.body if last is not None and last.id == ident else None
+
+    @contextmanager
+    def _folder(self) -> Iterator[int | None]:
+        """None when there is no such folder; a link to one raises OSError."""
+        with self._rights():
+            try:
+                folder = os.open(self.path.parent, _FOLDER_FLAGS)
+            except FileNotFoundError:
+                yield None
+                return
+            try:
+                yield folder
+            finally:
+                os.close(folder)
+
+    def _message(self, folder: int) -> Message[B] | None:
+        try:
+            content = _small_file(folder, self.path.name)
+        except OSError as error:
+            raise BadMessage(f"it is no plain file: {error.strerror}") from error
+        if content is None:
+            return None
+        try:
+            envelope = _read_envelope(content)
+            if envelope.kind != self.path.stem:
+                raise BadMessage("it is of another kind")
+            return Message(envelope.id, self._read_body(bytes(envelope.body)))
+        except Unreadable as error:
+            raise BadMessage(str(error)) from error
+
+    def _remove(self, folder: int) -> None:
+        try:
+            os.unlink(self.path.name, dir_fd=folder)
+        except FileNotFoundError:
+            return
+        except IsADirectoryError:
+            shutil.rmtree(self.path.name, dir_fd=folder)
+        os.fsync(folder)
+
+
+def _small_file(folder: int, name: str) -> bytes | None:
+    """The content; None when there is no such file. Raises BadMessage, OSError."""
+    try:
+        descriptor = os.open(name, _FILE_FLAGS, dir_fd=folder)
+    except FileNotFoundError:
+        return None
+    try:
+        about = os.fstat(descriptor)
+        if not stat.S_ISREG(about.st_mode):
+            raise BadMessage("it is no plain file")
+        if about.st_uid not in (0, os.fstat(folder).st_uid) or about.st_mode & _OTHERS_WRITE:
+            raise BadMessage("another user owns it or may write it")
+        content = os.read(descriptor, MAX_BYTES + 1)
+    finally:
+        os.close(descriptor)
+    if len(content) > MAX_BYTES:
+        raise BadMessage(f"it has more than {MAX_BYTES} bytes")
+    return content
+
+
+def serve(
+    requests: MessageFile[B],
+    handle: Callable[[Message[B]], A],
+    answers: MessageFile[A] | None = None,
+    *,
+    repeatable: bool = False,
+) -> A | None:
+    """Carry out the request that waits, once, and write the answer; None when there is none that can be used.
+
+    ``repeatable``: carrying it out twice changes nothing, so it is removed afterwards, and a power cut loses nothing.
+    Raises what ``handle`` raises, CannotRemove, and OSError when the answer cannot be written.
+    """
+    try:
+        message = _next(requests, repeatable)
+    except BadMessage as error:
+        logger.warning("the request %s is refused: %s", requests.path, error)
+        return None
+    if message is None:
+        return None
+    if answers is not None and (answer := answers.answer_to(message.id)) is not None:
+        return answer
+    answer = handle(message)
+    if repeatable and requests.last() == message:  # another one may have come meanwhile
+        requests.take()
+    if answers is not None:
+        answers.write(answer, message.id)
+    return answer
+
+
+def _next(requests: MessageFile[B], repeatable: bool) -> Message[B] | None:
+    """What cannot be read is removed in any case."""
+    message = requests.last() if repeatable else None
+    return requests.take() if message is None else message
+
+
+@dataclass(frozen=True, slots=True)
+class Asker(Generic[B, A]):
+    """The station's side of one kind of request. ``clock`` is monotonic, in seconds."""
+
+    requests: MessageFile[B]
+    answers: MessageFile[A]
+    clock: Callable[[], float]
+    timeout_s: float = TIMEOUT_S
+    retry_s: float = RETRY_S
+
+    def ask(self, body: B) -> A | None:
+        """Write the request and wait for its answer; None when none comes in time. Then the request is withdrawn.
+
+        Raises OSError.
+        """
+        start, pause = self.clock(), threading.Event()
+        retry_s = self.retry_s
+        try:
+            ident = self.requests.write(body)
+            while (elapsed := self.clock() - start) < self.timeout_s:
+                if elapsed >= retry_s:
+                    # Seen by the path unit as a change. A new file would undo that the helper has just removed it.
+                    with suppress(FileNotFoundError):
+                        os.utime(self.requests.path)
+                    retry_s += self.retry_s
+                if (answer := self.answers.answer_to(ident)) is not None:
+                    return answer
+                pause.wait(_POLL_INTERVAL_S)
+        finally:
+            self.requests.path.unlink(missing_ok=True)  # it may hold a code
+        return None
+
+
+@contextmanager
+def working(answers: MessageFile[A]) -> Iterator[None]:
+    """Hold the lock that lies beside the answers (flock(2)), after any other helper. Raises OSError."""
+    lock = answers.path.with_name(_LOCK)
+    descriptor = os.open(lock, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PUBLIC)
+    try:
+        os.fchmod(descriptor, PUBLIC)
+        flock(descriptor, LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def is_working(answers: MessageFile[A]) -> bool:
+    """Whether a helper holds the lock: one that was killed does not."""
+    try:
+        descriptor = os.open(answers.path.with_name(_LOCK), _FILE_FLAGS)
+    except OSError:
+        return False
+    try:
+        flock(descriptor, LOCK_SH | LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -133,8 +133,6 @@ def key_bytes(key: Ed25519PrivateKey) -> bytes:
 def read_key(path: Path) -> Ed25519PrivateKey:
     """Ask for its pass phrase where it has one. Raises ValueError, OSError, UsageError."""
     raw = path.read_bytes()
-    if b"PRIVATE KEY" not in raw:  # from before there were pass phrases
-        return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(raw.decode("ascii").strip()))
     phrase = asked_password(known=True).encode() if b"ENCRYPTED" in raw else None
     try:
         key = serialization.load_pem_private_key(raw, phrase)

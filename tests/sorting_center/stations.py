@@ -36,7 +36,7 @@ _MOMENT = Moment(datetime(2026, 11, 25, 3, 0, tzinfo=UTC), "Asia/Shanghai", 480,
 
 
 def believed(event: ReceivedEvent) -> ReceivedEvent:
-    """As a sorting center before the rules took it in: what its ledger holds must still not make anything fail."""
+    """Past the rules: what should never be in a ledger must still not make anything fail."""
     return replace(event, problem=None)
 
 

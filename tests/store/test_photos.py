@@ -41,9 +41,7 @@ def test_a_photo_opens_a_listing_draft_once(store: Store, path: Path) -> None:
     store.photos.add(NewPhoto(lot, "ALMOND", pictures("ab")), stamp(9))
     assert content(path) == before
     store.photos.add(NewPhoto(lot, "ALMOND", pictures("cd", 200_000), (BLUR,), CLERK), stamp(2))
-    first = PhotoRow(
-        lot, AB, 300_000, 1600, 1600, "2026-11-24T03:00:05.000Z", True, False, False, pictures("ab"), (), None
-    )
+    first = PhotoRow(lot, AB, 300_000, 1600, 1600, "2026-11-24T03:00:05.000Z", False, pictures("ab"), (), None)
     second = replace(
         first,
         sha256=CD,

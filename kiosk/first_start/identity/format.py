@@ -41,8 +41,7 @@ _TEXT: Final = re.compile(
 """A comment, or a text of TOML 1.0. Possessive and with an optional end: it never backtracks. Up to its first mistake a
 file is cut as its reader cuts it, and behind that nothing is read.
 """
-VERSIONS: Final = (1, 2)
-"""2 when there is one of photos, updates and county_key, which software of before does not know."""
+VERSION: Final = 1
 NONCE_BYTES: Final = 12
 CLEAR: Final = "identity.toml"
 SEALED: Final = re.compile(r"identity-(S[0-9]{4})\.toml")
@@ -177,10 +176,9 @@ def seal(identity: Identity, code: PaperCode, salt: bytes, nonce: bytes) -> byte
     from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305  # 9 MB: a station needs it once
 
     shown = {"station": identity.station, "region": identity.region, "village": identity.village}
-    version = VERSIONS[bool(identity.photos or identity.updates or identity.county_key)]
-    about = _about(version, **shown)
+    about = _about(**shown)
     inside = ChaCha20Poly1305(paper_key(code, salt)).encrypt(nonce, write_clear(identity), about)
-    sealed = base64.b64encode(bytes([version]) + salt + nonce + inside).decode("ascii")
+    sealed = base64.b64encode(bytes([VERSION]) + salt + nonce + inside).decode("ascii")
     return _toml({**{name: value for name, value in shown.items() if value}, "sealed": sealed})
 
 
@@ -194,13 +192,13 @@ def unseal(envelope: SealedIdentity, code: PaperCode) -> Identity:
     except (binascii.Error, ValueError) as error:
         raise BadIdentity(f"sealed is no base64: {error}") from error
     version = content[0] if content else 0
-    if version not in VERSIONS:
-        raise OtherVersion(f"it is of version {version}: this program reads {', '.join(map(str, VERSIONS))}")
+    if version != VERSION:
+        raise OtherVersion(f"it is of version {version}: this program reads {VERSION}")
     salt, rest = content[1 : 1 + SALT_BYTES], content[1 + SALT_BYTES :]
     nonce, inside = rest[:NONCE_BYTES], rest[NONCE_BYTES:]
     if len(inside) < 16:  # the tag alone
         raise BadIdentity("it is cut off")
-    about = _about(version, station=envelope.station, region=envelope.region, village=envelope.village)
+    about = _about(station=envelope.station, region=envelope.region, village=envelope.village)
     try:
         clear = ChaCha20Poly1305(paper_key(code, salt)).decrypt(nonce, inside, about)
     except InvalidTag:
@@ -211,9 +209,9 @@ def unseal(envelope: SealedIdentity, code: PaperCode) -> Identity:
     return identity
 
 
-def _about(version: int, *, station: str, region: str, village: str) -> bytes:
+def _about(*, station: str, region: str, village: str) -> bytes:
     """Associated data: each part with its length before it, so that no two lists look alike."""
-    parts = (_CONTEXT, bytes([version]), *(text.encode("utf-8") for text in (station, region, village)))
+    parts = (_CONTEXT, bytes([VERSION]), *(text.encode("utf-8") for text in (station, region, village)))
     return b"".join(len(part).to_bytes(2, "big") + part for part in parts)
 
 

@@ -76,7 +76,7 @@ def _rows(events: Iterable[StoredEvent]) -> Iterator[list[object]]:
 
 
 def _bag_codes(bags: object) -> str | None:
-    """None for an event without bags, or with bags from before they had codes."""
+    """None for an event without bags, or with bags without codes."""
     codes = [bag.get("code") for bag in bags if isinstance(bag, Mapping)] if isinstance(bags, list) else []
     return " ".join(code for code in codes if isinstance(code, str)) or None
 

@@ -92,8 +92,8 @@ class TestSealed:
             bent = raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]
             with pytest.raises(WrongCode):
                 unseal(SealedIdentity("S0147", "yarkant", base64.b64encode(bent).decode(), identity.village), CODE)
-        for part in (b"", raw[:1], raw[:20], raw[:44], b"\x02" + raw[1:], b"\x03" + raw[1:]):
-            with pytest.raises(WrongCode if part[:1] == b"\x02" else BadIdentity):
+        for part in (b"", raw[:1], raw[:20], raw[:44], b"\x02" + raw[1:]):
+            with pytest.raises(BadIdentity):
                 unseal(SealedIdentity("S0147", "yarkant", base64.b64encode(part).decode(), identity.village), CODE)
 
     def test_nobody_gives_it_another_number_region_or_village(self, identity: Identity) -> None:
@@ -111,11 +111,6 @@ class TestSealed:
         envelope = read_sealed(sealed(whole), NAME)
         assert (unseal(envelope, CODE), read_clear(write_clear(whole))) == (whole, whole)
         assert all(value not in sealed(whole).decode() for value in OFFERED.values())
-        versions = [
-            base64.b64decode(tomllib.loads(sealed(one).decode())["sealed"])[0]
-            for one in (identity, *(msgspec.structs.replace(identity, **{key: OFFERED[key]}) for key in OFFERED))
-        ]
-        assert versions == [1, 2, 2, 2], "older software reads what it knows, and says of the rest that it is newer"
 
     def test_two_of_one_station_have_nothing_in_common(self, identity: Identity) -> None:
         one, two = (tomllib.loads(seal(identity, CODE, salt * 16, salt * 12).decode()) for salt in (b"a", b"b"))

@@ -55,7 +55,6 @@ def test_names_of_strangers_are_short_lines_without_direction_marks(
     told = [
         station.start(),
         believed(station.offer(1, PHOTO, title=title)),
-        believed(station.offer(2, PHOTO, product="P" * 10_000)),
     ]
     ledger.accept(told, "shache", NOW)
     followed(follower)

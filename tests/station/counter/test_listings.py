@@ -227,28 +227,6 @@ class TestSubmit:
         rig.store.catalogs.add(selling(), STAMP)
         assert rig.counter.listings.view(rig.session, row.receipt).state == "submitted"
 
-    def test_one_of_before_there_were_words_of_origin_and_grade_stays_as_it_was(
-        self, rig: CounterRig, row: ConfirmedRow
-    ) -> None:
-        listings = rig.counter.listings
-        listings.submit(rig.session, row.receipt, listings.view(rig.session, row.receipt).seen)
-        with closing(sqlite3.connect(rig.store.photos.database.path)) as connection, connection:
-            newest = "SELECT max(position) FROM journal"
-            ((body,),) = connection.execute(f"SELECT body FROM journal WHERE position = ({newest})")
-            event = json.loads(body)
-            del event["data"]["origin_words"], event["data"]["grade_words"]
-            connection.execute(f"UPDATE journal SET body = ? WHERE position = ({newest})", [json.dumps(event).encode()])
-        view = listings.view(rig.session, row.receipt)
-        assert view.state == "submitted"
-        assert listings.submit(rig.session, row.receipt, view.seen) == view and len(told(rig)) == 1
-        changed = listings.choose(rig.session, row.receipt, 500, "B")
-        assert changed.state == "changed"
-        listings.submit(rig.session, row.receipt, changed.seen)
-        assert told(rig)[-1]["grade_words"]["en"] == SALE.grades[1].names.en
-        renamed = replace(SALE, origin=Origin("YARKANT", names("otherwise")))
-        rig.store.catalogs.add(selling(renamed), STAMP)
-        assert listings.view(rig.session, row.receipt).state == "changed", "buyers read it"
-
     @pytest.mark.parametrize(
         "change",
         [

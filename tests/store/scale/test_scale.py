@@ -86,12 +86,6 @@ def test_other_containers_count_and_other_prices_do_not(store: Store, path: Path
     assert [(row["counter"], row["containers"]) for row in told(path, "tares.changed")] == [(1, 1), (2, 1)]
 
 
-def test_a_database_from_before_the_counters_knows_its_containers(store: Store, path: Path) -> None:
-    change(path, "DELETE FROM metrology_counter")
-    store.catalogs.add(replace(CATALOG, containers=()), stamp())
-    assert store.counters.read().tare_library == 1
-
-
 def test_a_clock_that_is_set_counts(store: Store, path: Path) -> None:
     assert store.counters.count_clock(ClockQuality.UNSET, ClockQuality.SYNCED, 86_400, stamp()) == 1
     assert store.counters.count_clock(ClockQuality.SYNCED, ClockQuality.SYNCED, -90, stamp()) == 2

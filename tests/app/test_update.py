@@ -200,7 +200,7 @@ def test_whatever_ends_the_helper_its_request_is_gone(
     assert (ended(tmp_path / "wrong.toml"), why()) == (2, None), "a folder that is not there holds no request"
     for folder in (config.station.data, elsewhere):
         folder.mkdir()
-    journal.close(Outcome("5" * 16, "0.9.2", Why.LATE, stepped_back=True))
+    journal.close(Outcome("5" * 16, "0.9.2", Why.LATE, stepped_back=True, failed="0.9.2"))
     place = asked(places.data)
     assert (ended(tmp_path / "wrong.toml"), place.exists(), why()) == (2, False, Why.NOT_SET_UP)
     outcome = journal.outcome()

@@ -62,7 +62,11 @@ class Photos(Tables):
     @reading
     def oldest(self, connection: Connection, limit: int, after: PhotoPlace | None = None) -> list[PhotoPlace]:
         """At most ``limit`` shots behind ``after``, in the order of their intakes: no clock has a say in it."""
-        return _places(connection, limit, after)
+        query = select(*_ORDER, _c.sha256, _c.natural_sha256, _c.sent * _c.natural_sent)
+        if after is not None:
+            query = query.where(tuple_(*_ORDER) > (after.intake, after.shot))
+        rows = connection.execute(query.order_by(*_ORDER).limit(limit))
+        return [PhotoPlace(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
 
     # --- the sorting center ----------------------------------------------------------------------------------------
 
@@ -163,14 +167,6 @@ def _pictures(row: RowMapping) -> ListingPictures:
         _MEASURES.decode(row["measures"]),
         row["likeness"] or "",
     )
-
-
-def _places(connection: Connection, limit: int, after: PhotoPlace | None) -> list[PhotoPlace]:
-    query = select(*_ORDER, _c.sha256, _c.natural_sha256, _c.sent * _c.natural_sent)
-    if after is not None:
-        query = query.where(tuple_(*_ORDER) > (after.intake, after.shot))
-    rows = connection.execute(query.order_by(*_ORDER).limit(limit))
-    return [PhotoPlace(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
 
 
 def _told(query: Select[Any]) -> Select[Any]:

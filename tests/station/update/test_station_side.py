@@ -74,7 +74,7 @@ class FullShelf:
         return ()
 
     def outcome(self) -> Outcome | None:
-        return Outcome("1", NEW, Why.LATE, stepped_back=True)
+        return Outcome("1", NEW, Why.LATE, stepped_back=True, failed=NEW)
 
     def waits(self) -> bool:
         return False

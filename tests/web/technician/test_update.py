@@ -113,7 +113,7 @@ def test_every_reason_is_said_in_every_language(clinic: Clinic, machine: Machine
     journal = JournalFile(machine.releases)
     shelf = StationShelf(ReleaseFolder(machine.releases, machine.package), journal, machine.data)
     clinic.equipment.updates = Updates(shelf, journal, FakeQuiet())
-    journal.close(Outcome("1", NEW, Why.LATE, stepped_back=True))
+    journal.close(Outcome("1", NEW, Why.LATE, stepped_back=True, failed=NEW))
     for language in LANGUAGES:
         said = load(language).text("technician.update.why.late")
         assert said in person(clinic, language=language).get(pages.HOME).text

@@ -73,7 +73,7 @@ def test_an_update_comes_and_is_listed_and_the_newer_one_takes_its_place(
     village.days(village.lane(), 0.1)
     assert (village.told[-1].version, village.told[-1].here) == ("", NEW)
     assert 0 <= village.told[-1].asked_s < 0.1 * DAY_S
-    JournalFile(village.machine.releases).close(Outcome("1" * 16, NEW, Why.PAGES, stepped_back=True))
+    JournalFile(village.machine.releases).close(Outcome("1" * 16, NEW, Why.PAGES, stepped_back=True, failed=NEW))
     assert village.inbox.here() == "", "one that was tried in vain waits for nobody"
     (village.machine.releases / "outcome.json").unlink()
     place = village.folder / village.fetched[0]
@@ -148,7 +148,7 @@ def test_what_this_station_has_no_use_for_is_not_fetched(village: Village, folde
     for version, changed in useless.items():
         offer(folder, bundle(tmp_path, version, 100, **changed))
     offer(folder, bundle(tmp_path, "1.0.4", 100), "S0148")
-    JournalFile(village.machine.releases).close(Outcome("1" * 16, NEW, Why.PAGES, stepped_back=True))
+    JournalFile(village.machine.releases).close(Outcome("1" * 16, NEW, Why.PAGES, stepped_back=True, failed=NEW))
     offer(folder, bundle(tmp_path, NEW, 100))
     village.days(village.lane(), 3)
     assert (village.fetched, village.parts) == ([], [])

@@ -83,7 +83,7 @@ pictures:        ## Screenshots of every screen into var/pictures; documents get
 	@scripts/setup test
 	@$(BIN)/python -m tests.web.first_start.pictures var/pictures
 	@$(BIN)/python -m tests.web.technician.pictures var/pictures
-	@$(BIN)/python -m tests.sorting_center.web.pictures var/pictures
+	@$(BIN)/python -m tests.sorting_center.web.snapshots var/pictures
 	@$(BIN)/python -m tests.web.pictures var/pictures --panels 7in,10in --documents docs/pictures
 
 docs:            ## Generate the documents that are made from code

@@ -17,7 +17,7 @@ from kiosk.station.software import software_id
 from kiosk.store import Stamp, Store
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.settings import BackupSettings
-from kiosk.store.database.opening import Opening
+from kiosk.store.database.opening import OpenOptions
 from kiosk.store.journal import journal
 
 EVENTS = 100_000
@@ -33,7 +33,7 @@ def run(folder: Path) -> list[Row]:
     def stamp() -> Stamp:
         return Stamp(clock.now(), software_id())
 
-    with closing(Store.open(database, STATION, stamp(), Opening(stamps=stamp))) as store:
+    with closing(Store.open(database, STATION, stamp(), OpenOptions(stamps=stamp))) as store:
         _live_long(store, stamp())
         base = _bare_copy(database, folder / "copy.db")
         with _Writer(store, stamp()) as writer:

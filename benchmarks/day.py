@@ -11,8 +11,8 @@ from contextlib import closing
 from pathlib import Path
 
 from benchmarks.measure import Row, cpu_share, percentile, pss_mb, write_bytes
+from kiosk.simulators.station_client import StationClient
 from kiosk.simulators.village import Village, VillagePlan
-from kiosk.simulators.visitor import Visitor
 
 INTAKES = 200
 BLANKS = 10
@@ -67,7 +67,7 @@ print(100 * (time.process_time() - before) / (time.monotonic() - start))
 def _blank(village: Village) -> list[Row]:
     """Seconds from the last frame to the blank, at the client of the stream; the page paints it at once."""
     took = []
-    visitor = Visitor(village.station_url)
+    visitor = StationClient(village.station_url)
     for _ in range(BLANKS):
         village.scale.command("put 2.480kg")
         visitor.wait_live("a weight", {"weight": {"state": "stable"}})
@@ -87,7 +87,7 @@ def _blank(village: Village) -> list[Row]:
 def _intakes(village: Village) -> list[Row]:
     station, relay = village.station.pid, village.relay.pid
     assert station and relay
-    visitor = Visitor(village.station_url)
+    visitor = StationClient(village.station_url)
     before = write_bytes(station) + write_bytes(relay)
     took = []
     for number in range(INTAKES):
@@ -139,7 +139,7 @@ def _cold_starts(village: Village) -> list[Row]:
         village.station.stop()
         start = time.monotonic()
         village.station.start()
-        page = Visitor(village.station_url)
+        page = StationClient(village.station_url)
         page.get("/")
         took.append(time.monotonic() - start)
         page.close()

@@ -86,7 +86,7 @@ _PARCEL: Final = _Pattern(
         "clerk:07",
         "SF",
         "0123abcd",
-        Consent.RECIPIENT_ASKED,
+        Consent.RECIPIENT_CONSENTED,
         True,
         False,
         False,

@@ -33,12 +33,12 @@ from benchmarks.measure import Row, cpu_seconds, percentile, pss_mb
 from kiosk.messaging.contract.receive import MAX_BATCH_EVENTS, build_batch
 from kiosk.messaging.contract.topics import Topics
 from kiosk.simulators.broker import Broker
-from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.schema import listing_place
 from kiosk.sorting_center.desk.tokens import MAX_PER_MINUTE, Scope
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.reports.reports import Reports
-from kiosk.sorting_center.web.settings import WebSettings
+from kiosk.sorting_center.web.settings import CenterWebSettings
 from tests.sorting_center.brokers import Peer
 
 _PAGE: Final = 1000
@@ -101,7 +101,7 @@ def center(broker: Broker, url: str) -> Iterator[Running]:
             found = re.search(r"http (\S+)$", ready)
             if found is None:
                 raise SystemExit(f"the sorting center says {ready!r}")
-            with Desk.open(url) as desk:
+            with CenterDesk.open(url) as desk:
                 name = f"bench-{secrets.token_hex(4)}"
                 token = desk.tokens.add(name, list(Scope), datetime.now(UTC), MAX_PER_MINUTE)
             yield Running(broker, process, found[1], token)
@@ -164,7 +164,7 @@ def timed(query: Query, statement: str) -> float:
 def followed(url: str) -> float:
     """Seconds until the reports and the listings, which were not there yet, are made of the whole ledger."""
     began = time.monotonic()
-    with Reports.open(url, ZoneInfo(WebSettings().zone)) as reports, Desk.open(url) as desk:
+    with Reports.open(url, ZoneInfo(CenterWebSettings().zone)) as reports, CenterDesk.open(url) as desk:
         while reports.progress().behind or _listings_behind(desk, reports.progress().end):
             if time.monotonic() - began > _FOLLOW_S:
                 raise SystemExit(f"the reports are still {reports.progress().behind} events behind")
@@ -172,7 +172,7 @@ def followed(url: str) -> float:
     return time.monotonic() - began
 
 
-def _listings_behind(desk: Desk, end: int) -> bool:
+def _listings_behind(desk: CenterDesk, end: int) -> bool:
     with desk.database.reading() as connection:
         return (connection.execute(select(listing_place.c.feedseq)).scalar() or 0) < end
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.measure import Row
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import Shown
+from kiosk.protocols.scales.protocol import DisplayState
 from kiosk.protocols.scales.reading import Reading
 
 FRAMES = 50_000
@@ -30,7 +30,7 @@ NAIVE = {
 def stream(protocol: str) -> bytes:
     """As many frames as are measured, each with another weight."""
     row, params = registry.get(protocol), registry.defaults(protocol)
-    shown = (Shown(Decimal(number % 30_000).scaleb(-3)) for number in range(FRAMES))
+    shown = (DisplayState(Decimal(number % 30_000).scaleb(-3)) for number in range(FRAMES))
     return b"".join(row.encode_frame(one, params) for one in shown)
 
 
@@ -65,7 +65,7 @@ def naive(protocol: str, data: bytes) -> int:
 def kept_bytes(protocol: str) -> int:
     """Memory a decoder holds after a megabyte that never ends a frame, over what it held when it was new."""
     decoder = registry.decoder(protocol, {})
-    block = registry.get(protocol).encode_frame(Shown(Decimal("12.450")), registry.defaults(protocol))[:-3]
+    block = registry.get(protocol).encode_frame(DisplayState(Decimal("12.450")), registry.defaults(protocol))[:-3]
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
     for _ in range(1_000_000 // len(block)):

@@ -22,12 +22,12 @@ from flask.testing import FlaskClient
 from benchmarks.measure import Row, percentile
 from benchmarks.staff_ledger import FAR, LAST_DAY, NEAR, fill
 from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.sorting_center.desk.desk import Desk
-from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.ledger.database.opening import open_beside
-from kiosk.sorting_center.reports import Part, Reports
-from kiosk.sorting_center.reports.follower import Follower
+from kiosk.sorting_center.ledger.database.opening import open_shared
+from kiosk.sorting_center.reports import Reports, ReportScope
+from kiosk.sorting_center.reports.follower import ReportsFollower
 from kiosk.sorting_center.web.app import compile_templates, create_app
 from kiosk.sorting_center.web.sources import Stores
 from tests.servers.postgres import running_postgres
@@ -57,7 +57,7 @@ def _answers(reports: Reports) -> list[_Answer]:
     days, month = reports.days, _DAY - timedelta(days=30)
 
     def today() -> None:
-        days.compared(_DAY, 14)
+        days.compare(_DAY, 14)
         days.goods(_DAY, _DAY)
         days.stations(_DAY, _DAY)
         days.hours(_DAY)
@@ -70,7 +70,7 @@ def _answers(reports: Reports) -> list[_Answer]:
 
     return [
         _Answer("today", None, today),
-        _Answer("fleet of 200", None, lambda: reports.fleet.rows(_DAY, Part(NEAR))),
+        _Answer("fleet of 200", None, lambda: reports.fleet.rows(_DAY, ReportScope(NEAR))),
         _Answer("fleet of 2,000", None, lambda: reports.fleet.rows(_DAY)),
         _Answer("search", 100, lambda: reports.search.find(next(texts))),
         _Answer("a receipt", 50, lambda: reports.receipts.find(_RECEIPT)),
@@ -91,7 +91,7 @@ def _asked(answer: _Answer) -> float:
 def rows_of(name: str, url: str) -> Iterator[Row]:
     """All rows of one database, whose ledger is full."""
     with Ledger.open_readonly(url) as ledger, Reports.open(url, ZONE) as reports:
-        follower, began, done = Follower(ledger, reports), time.process_time(), 0
+        follower, began, done = ReportsFollower(ledger, reports), time.process_time(), 0
         # Of the last pages the first answers are asked while the follower goes on.
         while reports.progress().behind > 20_000 and (went_on := follower.step()):
             done += went_on
@@ -102,11 +102,11 @@ def rows_of(name: str, url: str) -> Iterator[Row]:
             pass
         for answer in _answers(reports):
             yield Row(f"{name}: {answer.name}, p95", _asked(answer), "ms", answer.limit_ms)
-        with Desk.open(url) as desk:
+        with CenterDesk.open(url) as desk:
             yield from page_rows(name, Stores(ledger, desk, reports))
 
 
-def _while_following(follower: Follower, answer: _Answer) -> float:
+def _while_following(follower: ReportsFollower, answer: _Answer) -> float:
     taken = []
     for _ in range(_TIMES):
         follower.step()
@@ -140,7 +140,7 @@ _SCREENS_S: Final = 30.0
 def page_rows(name: str, stores: Stores) -> Iterator[Row]:
     """Whole answers of the application, and what screens that stand open cost; with what makes pictures beside."""
     noon = (LAST_DAY + timedelta(hours=16)).astimezone(ZONE)
-    app = create_app(stores, Health(), lambda: noon)
+    app = create_app(stores, CenterHealth(), lambda: noon)
     pictures, ending = app.extensions["sources"].pictures, threading.Event()
     tending = threading.Thread(target=pictures.tend, args=(ending,))
     tending.start()
@@ -186,7 +186,7 @@ def _screens(client: FlaskClient) -> float:
 def filled(url: str) -> str:
     """A new ledger with everything in it."""
     Ledger.open(url).close()
-    opened = open_beside(url)
+    opened = open_shared(url)
     try:
         with opened.writing.begin() as connection:
             fill(connection, EVENTS, STATIONS)

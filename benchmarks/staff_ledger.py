@@ -29,14 +29,14 @@ from kiosk.domain.events import (
     ScaleData,
 )
 from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.domain.metrology.standing import CheckState, Verification
+from kiosk.domain.metrology.legal_status import CheckState, Verification
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.domain.money import amount_fen
 from kiosk.domain.parcel import Consent, ParcelNumber
 from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, seal
 from kiosk.sorting_center.ledger.database.places import EventCopy
 from kiosk.sorting_center.ledger.database.rows import insert_missing, insert_rows
-from kiosk.sorting_center.ledger.database.times import told
+from kiosk.sorting_center.ledger.database.times import to_rfc3339
 from kiosk.sorting_center.ledger.schema import intake, intake_void, station_status, stream
 
 DAYS: Final = 62
@@ -122,7 +122,7 @@ _BEGINNING: Final = _Pattern(EpochStarted("A", "new"))
 _INTAKE: Final = _Pattern(_intake())
 _VOID: Final = _Pattern(IntakeVoided(str(_MADE_UP), _MADE_UP.lot, "wrong_party", ("clerk:07", "witness:02"), None))
 _ARRIVED: Final = _Pattern(
-    ParcelArrived(str(_PARCEL), "clerk:07", "SF", "deadbeef", Consent.RECIPIENT_ASKED, True, False, False)
+    ParcelArrived(str(_PARCEL), "clerk:07", "SF", "deadbeef", Consent.RECIPIENT_CONSENTED, True, False, False)
 )
 _CHECK: Final = _Pattern(ScaleChecked(20_000, 20_000, 50, True, 1, 1, 1200, None, "clerk:07"))
 _CLOSED: Final = _Pattern(
@@ -151,7 +151,7 @@ class CountyStation:
     def day(self, at: datetime, feedseq: int, events: int) -> Iterator[tuple[Any, ...]]:
         """Rows of an event: a check weight, intakes and parcels, now and then a void, a close."""
         unset = 2 if self.dice.random() < 0.05 else 0
-        received_at = told(at + timedelta(hours=14, minutes=self.dice.randrange(60)))
+        received_at = to_rfc3339(at + timedelta(hours=14, minutes=self.dice.randrange(60)))
         for number in range(events):
             self.seq += 1
             feedseq += 1
@@ -198,7 +198,7 @@ class CountyStation:
             "prevhash": self.head,
             "region": self.region,
             "monotonic": str((written - at) // timedelta(milliseconds=1)),
-            "time": told(datetime(1970, 1, 1, tzinfo=UTC) + (written - at) if is_unset else written),
+            "time": to_rfc3339(datetime(1970, 1, 1, tzinfo=UTC) + (written - at) if is_unset else written),
             "clock": '"clock":"unset"' if is_unset else '"clock":"synced"',
             "boot": f'"bootid":"{at:%Y%m%d}-0000-4000-8000-{self.station[1:]:>012}"',
             "member": f"M-{place:05}",
@@ -255,10 +255,11 @@ def fill(connection: Connection, events: int, count: int) -> list[CountyStation]
         for station in county:
             station.intakes.clear()
             station.voids.clear()
-    copy.end()
-    at = told(LAST_DAY + timedelta(hours=15))
+    copy.finish()
+    at = to_rfc3339(LAST_DAY + timedelta(hours=15))
     key = [
-        (one.station, one.epoch, one.region, one.seq, one.head, one.seq, None, told(FIRST_DAY), at) for one in county
+        (one.station, one.epoch, one.region, one.seq, one.head, one.seq, None, to_rfc3339(FIRST_DAY), at)
+        for one in county
     ]
     insert_rows(connection, stream, key)
     status = [(one.station, one.region, True, 0, one.epoch, "1.4.2", at, "", None) for one in county]

@@ -45,12 +45,12 @@ def main() -> int:
     from kiosk.web.factory import _FILTERS
 
     code, installed = Path(sys.argv[1]), sys.argv[2]
-    station, center, catalogue = (
-        Flask(name) for name in ("kiosk.web", "kiosk.sorting_center.web", "kiosk.sorting_center.catalogue")
+    station, center, storefront = (
+        Flask(name) for name in ("kiosk.web", "kiosk.sorting_center.web", "kiosk.sorting_center.storefront")
     )
     station.jinja_env.filters.update(_FILTERS)
     frame.install(center)
-    for app in (station, center, catalogue):
+    for app in (station, center, storefront):
         pages = app.jinja_env
         pages.trim_blocks = pages.lstrip_blocks = True
         place = Path(app.root_path).relative_to(ROOT)

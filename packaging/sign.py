@@ -23,8 +23,8 @@ import click
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from kiosk.cli.center.secrets import asked_password
-from kiosk.station.update.bundle import Manifest, parse_head, sealed, verified
+from kiosk.cli.center.secrets import prompt_password
+from kiosk.station.update.bundle import UpdateManifest, parse_head, sign_manifest, verify_manifest
 from kiosk.station.update.keys import parse_keys
 from kiosk.station.update.members import CODE, LIBRARIES, MemberRules, members_of
 from kiosk.station.update.refusals import UpdateRefused
@@ -54,7 +54,9 @@ def new_key(folder: Path, phrase: str) -> Path:
     return public
 
 
-def sign(tree: Path, key: Ed25519PrivateKey, bundle: Path, next_key: str = "", *, libraries: bool = False) -> Manifest:
+def sign(
+    tree: Path, key: Ed25519PrivateKey, bundle: Path, next_key: str = "", *, libraries: bool = False
+) -> UpdateManifest:
     """Write the bundle; what is made is judged by the station's own rules first. Raises ValueError, OSError."""
     release = parse_release((tree / RELEASE_FILE).read_bytes())
     with tempfile.TemporaryFile() as payload:
@@ -62,11 +64,11 @@ def sign(tree: Path, key: Ed25519PrivateKey, bundle: Path, next_key: str = "", *
         size = payload.tell()
         payload.seek(0)
         digest = hashlib.file_digest(payload, "sha256").hexdigest()
-        manifest = Manifest(release, digest, size, members, unpacked, libraries, next_key)
+        manifest = UpdateManifest(release, digest, size, members, unpacked, libraries, next_key)
         payload.seek(0)
         judge(manifest, payload)
-        head = sealed(manifest, key)
-        verified(parse_head(head), head[len(head) - parse_head(head).manifest_bytes :], [key_bytes(key)])
+        head = sign_manifest(manifest, key)
+        verify_manifest(parse_head(head), head[len(head) - parse_head(head).manifest_bytes :], [key_bytes(key)])
         payload.seek(0)
         with bundle.open("wb") as file:
             file.write(head)
@@ -115,7 +117,7 @@ def holds_page(path: Path) -> bool:
     return PAGE in path.name or (path.is_dir() and any(PAGE in found.name for found in path.iterdir()))
 
 
-def judge(manifest: Manifest, payload: BinaryIO) -> None:
+def judge(manifest: UpdateManifest, payload: BinaryIO) -> None:
     """As a station will. Raises ValueError."""
     try:
         with lzma.open(payload) as plain, tarfile.open(fileobj=plain, mode="r|") as tar:
@@ -133,7 +135,7 @@ def key_bytes(key: Ed25519PrivateKey) -> bytes:
 def read_key(path: Path) -> Ed25519PrivateKey:
     """Ask for its pass phrase where it has one. Raises ValueError, OSError, UsageError."""
     raw = path.read_bytes()
-    phrase = asked_password(known=True).encode() if b"ENCRYPTED" in raw else None
+    phrase = prompt_password(known=True).encode() if b"ENCRYPTED" in raw else None
     try:
         key = serialization.load_pem_private_key(raw, phrase)
     except ValueError:
@@ -166,7 +168,7 @@ def main() -> int:
     options = parser().parse_args()
     try:
         if options.act == "new-key":
-            phrase = "" if options.without_phrase else asked_password()
+            phrase = "" if options.without_phrase else prompt_password()
             sys.stdout.write(
                 f"{new_key(options.folder, phrase)}: give it to the packager; {SECRET} beside it is secret\n"
             )

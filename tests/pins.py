@@ -14,4 +14,4 @@ NOBODY = CHEAP.hash("nobody has this one")
 def cost_nothing(patch: pytest.MonkeyPatch) -> None:
     """Until the patch ends, every hash that is made or compared with in this process."""
     patch.setattr(pin_hash, "_hasher", lambda: CHEAP)
-    patch.setattr(pin_hash, "_nobody", lambda: NOBODY)
+    patch.setattr(pin_hash, "_dummy_hash", lambda: NOBODY)

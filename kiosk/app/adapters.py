@@ -27,7 +27,7 @@ from kiosk.devices.ports import (
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.capture import SerialCapture
 from kiosk.devices.scale.indicator import Indicator
-from kiosk.devices.scale.line.address import Way, parse_address
+from kiosk.devices.scale.line.address import AddressKind, parse_address
 from kiosk.devices.scale.line.hx711 import Hx711Port
 from kiosk.devices.scale.line.open import open_line
 from kiosk.devices.scale.line.ports import LinePort, Pins
@@ -52,19 +52,21 @@ def make_printer(settings: PrinterSettings) -> Printer:
         case "tcp":
             from kiosk.devices.printer.tcp import TcpPrinter
 
-            return TcpPrinter(*settings.endpoint, settings.row())
+            return TcpPrinter(*settings.endpoint, settings.resolved_profile())
         case "serial":
             from kiosk.devices.printer.serial import SerialLine, SerialPrinter
 
-            return SerialPrinter(settings.address, SerialLine(settings.baud, settings.flow), settings.row())
+            return SerialPrinter(
+                settings.address, SerialLine(settings.baud, settings.flow), settings.resolved_profile()
+            )
         case "ipp":
             from kiosk.devices.printer.ipp import IppPrinter
 
-            return IppPrinter(settings.place, settings.row())
+            return IppPrinter(settings.ipp_address, settings.resolved_profile())
         case "file":
             from kiosk.devices.printer.file import FilePrinter
 
-            return FilePrinter(Path(settings.address), settings.row())
+            return FilePrinter(Path(settings.address), settings.resolved_profile())
 
 
 def make_camera(settings: CameraSettings) -> ChildCamera:
@@ -160,7 +162,7 @@ def _hid(port: str) -> Callable[[], LinePort]:
 
 def _gpio(port: str, simulated: PinsOf | None) -> Callable[[], LinePort]:
     address = parse_address(port, Transport.GPIO)
-    if address.way is Way.SIMULATED_PINS:
+    if address.kind is AddressKind.SIMULATED_PINS:
         if simulated is None:
             raise ValueError(f"port {port!r}: simulated pins are there in the demo and in trials only")
         return lambda: Hx711Port(simulated(address.path))

@@ -12,7 +12,7 @@ from kiosk.simulators.county.places import TOWNSHIPS, places
 from kiosk.sorting_center.desk.hours import OpeningHours
 from kiosk.sorting_center.desk.registry import ExpectedStation, Township
 
-NEVER_HEARD: Final = 3
+UNSEEN_STATIONS: Final = 3
 """Stations that were promised, and stand in no village yet."""
 _YEAR: Final = timedelta(days=365)
 _OVER: Final = timedelta(days=-20)
@@ -30,7 +30,9 @@ def registry(
 
     The last of them is not expected; one verification is over, one soon is.
     """
-    following = [f"S{int(stations[-1][1:]) + number:04}" for number in range(1, NEVER_HEARD + 1)] if stations else []
+    following = (
+        [f"S{int(stations[-1][1:]) + number:04}" for number in range(1, UNSEEN_STATIONS + 1)] if stations else []
+    )
     rows = [_expected(region, own[0], own[1], _name(TOWNSHIPS[0]), today + _YEAR)]
     there = [place for place in places([*stations, *following]) if place.station not in stations[-1:]]
     for number, place in enumerate(there):

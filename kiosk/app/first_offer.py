@@ -10,22 +10,22 @@ from datetime import UTC, datetime
 from typing import Final
 
 from kiosk.simulators.village import Village
-from kiosk.sorting_center.desk.audit import Act
-from kiosk.sorting_center.desk.desk import Desk
-from kiosk.sorting_center.desk.errors import DeskError, Refused
+from kiosk.sorting_center.desk.audit import AuditAction
+from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.errors import ActionRefused, DeskError
 from kiosk.sorting_center.ledger import LedgerError
-from kiosk.sorting_center.listings.listings import Doing, Listings
-from kiosk.sorting_center.listings.records import State
+from kiosk.sorting_center.listings.listings import ActionContext, CenterListings
+from kiosk.sorting_center.listings.records import ListingState
 from kiosk.sorting_center.photos.folder import PictureFolder
-from kiosk.sorting_center.photos.photos import Photos
-from kiosk.sorting_center.photos.received import ReceivedPictures
+from kiosk.sorting_center.photos.photos import PhotoIndex
+from kiosk.sorting_center.photos.received_pictures import ReceivedPictures
 
 log = logging.getLogger(__name__)
 
-WHO: Final = "operator"
+ACTOR: Final = "operator"
 """One of the people of `demo_access`."""
-_LOOK_S: Final = 1.0
-_END_S: Final = 10.0
+_POLL_INTERVAL_S: Final = 1.0
+_JOIN_TIMEOUT_S: Final = 10.0
 
 
 @contextmanager
@@ -39,29 +39,29 @@ def published(begin: Callable[[], AbstractContextManager[Village]]) -> Iterator[
             yield village
         finally:
             ending.set()
-            waiting.join(_END_S)
+            waiting.join(_JOIN_TIMEOUT_S)
 
 
 def _publish(village: Village, ending: threading.Event) -> None:
     try:
-        with Desk.open(village.ledger_url) as desk, Photos.open(village.ledger_url) as photos:
-            listings = Listings(desk.database, ReceivedPictures(photos, PictureFolder(village.photos_dir)))
-            while not publish_first(desk, listings) and not ending.wait(_LOOK_S):
+        with CenterDesk.open(village.ledger_url) as desk, PhotoIndex.open(village.ledger_url) as photos:
+            listings = CenterListings(desk.database, ReceivedPictures(photos, PictureFolder(village.photos_dir)))
+            while not publish_first(desk, listings) and not ending.wait(_POLL_INTERVAL_S):
                 pass
-    except (DeskError, LedgerError, Refused) as error:
+    except (DeskError, LedgerError, ActionRefused) as error:
         log.warning("The first offer of the demo is not published: %s", error)
 
 
-def publish_first(desk: Desk, listings: Listings) -> bool:
+def publish_first(desk: CenterDesk, listings: CenterListings) -> bool:
     """Whether nothing is left to do: it is published now, or somebody has decided on it. Raises DeskError,
     LedgerError and Refused.
     """
-    if any(count for state, count in listings.counts().items() if state is not State.REVIEW):
+    if any(count for state, count in listings.counts().items() if state is not ListingState.REVIEW):
         return True
-    offers = listings.page([State.REVIEW], 0, 1)
+    offers = listings.page([ListingState.REVIEW], 0, 1)
     if not offers or not listings.photos(offers[0])[0].may_be_shown:
         return False
     now = datetime.now(UTC)
-    listings.publish(offers[0].key, Doing(WHO, offers[0].version, now))
-    desk.audit.record(WHO, Act.LISTING_PUBLISHED, str(offers[0].key), "", now)
+    listings.publish(offers[0].key, ActionContext(ACTOR, offers[0].version, now))
+    desk.audit.record(ACTOR, AuditAction.LISTING_PUBLISHED, str(offers[0].key), "", now)
     return True

@@ -10,7 +10,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from kiosk.app.arrival import Arrival
 from kiosk.app.identity import messages as identity_messages
 from kiosk.app.identity.requests import RequestedIdentities
 from kiosk.app.identity.vault import CERTIFICATE
@@ -18,13 +17,14 @@ from kiosk.app.machine import ThisMachine
 from kiosk.app.media import ROOTS
 from kiosk.app.recovery import messages as recovery_messages
 from kiosk.app.recovery.requests import RequestedRecoveries
+from kiosk.app.settings_file_watcher import SettingsFileWatcher
 from kiosk.app.systemd import Notifier
 from kiosk.config.station import load
-from kiosk.first_start.wizard import FirstStartPlace, FirstStartWizard
+from kiosk.first_start.wizard import FirstStartPaths, FirstStartWizard
 from kiosk.station.health import fetch
 from kiosk.station.page_heartbeat import PageHeartbeat
 from kiosk.station.parcels.pickup_key import CREDENTIALS
-from kiosk.store.database.lasting import BOX, on_a_box, require_lasting
+from kiosk.store.database.persistence import BOX_VARIABLE, is_box, require_persistent
 from kiosk.web.first_start import create_first_start_app
 from kiosk.web.server import Server, serve
 from kiosk.web.settings import WebSettings
@@ -73,10 +73,10 @@ def run_first_start(
     """
     data = (data or data_folder(config_file, os.environ)).absolute()
     for place in (data, config_file.absolute().parent):
-        require_lasting(place)
+        require_persistent(place)
     machine = machine or _this_machine(config_file.absolute().parent, data)
     with ExitStack() as ends:
-        wizard = FirstStartWizard(FirstStartPlace(config_file, data, port), machine, load)
+        wizard = FirstStartWizard(FirstStartPaths(config_file, data, port), machine, load)
         ends.callback(wizard.close)
         settings = WebSettings(port=port)
         app = create_first_start_app(wizard, settings, PageHeartbeat.from_environ().beat)
@@ -84,18 +84,18 @@ def run_first_start(
         ends.callback(server.stop)
         server.start()
         logger.info("there is no %s yet: the first start waits on %s", config_file, server.url)
-        _wait(wizard, server, stop, Arrival(config_file))
-        Notifier.from_environ().starts_again(STATION_START_S)
+        _wait(wizard, server, stop, SettingsFileWatcher(config_file))
+        Notifier.from_environ().restarting(STATION_START_S)
         if wizard.written.is_set():
-            _either(wizard.left, stop, LAST_PAGE_S)
-    return wizard.written.is_set() and goes_on(machine)
+            _wait_for_either(wizard.left, stop, LAST_PAGE_S)
+    return wizard.written.is_set() and has_certificate(machine)
 
 
-def goes_on(machine: ThisMachine) -> bool:
+def has_certificate(machine: ThisMachine) -> bool:
     """Whether this process holds what the station needs. systemd gives a service the certificate when it starts it: one
     that an identity has brought since is there after another start alone, which its unit does by itself.
     """
-    if os.environ.get(BOX) != "1" or machine.identities.in_use() is None:
+    if os.environ.get(BOX_VARIABLE) != "1" or machine.identities.in_use() is None:
         return True
     held = Path(os.environ.get(CREDENTIALS, ""), CERTIFICATE).exists()
     if not held:
@@ -106,7 +106,7 @@ def goes_on(machine: ThisMachine) -> bool:
 def _this_machine(settings: Path, data: Path) -> ThisMachine:
     """Identities are taken and stations put back by root helpers, which a box alone has."""
     machine = ThisMachine(keys=(settings, data), media=ROOTS, data=data)
-    if not on_a_box():
+    if not is_box():
         return machine
     return replace(
         machine,
@@ -115,23 +115,23 @@ def _this_machine(settings: Path, data: Path) -> ThisMachine:
     )
 
 
-def _wait(wizard: FirstStartWizard, server: Server, stop: threading.Event, arrival: Arrival) -> None:
+def _wait(wizard: FirstStartWizard, server: Server, stop: threading.Event, file_watcher: SettingsFileWatcher) -> None:
     """Until the file is there or the end; the service manager hears of it while the pages answer."""
     manager = Notifier.from_environ()
     every_s = min(_WATCH_S, manager.watchdog_s / 4) if manager.watchdog_s else _WATCH_S
-    told = False
+    notified = False
     while not stop.is_set() and not wizard.written.is_set():
-        if _answers(server):
-            if not told:
+        if _pages_answer(server):
+            if not notified:
                 manager.ready("first start: the wizard waits on the screen")
-                told = True
+                notified = True
             manager.alive()
-        if arrival.look():
+        if file_watcher.poll():
             wizard.yield_to_file()
-        _either(wizard.written, stop, every_s)
+        _wait_for_either(wizard.written, stop, every_s)
 
 
-def _answers(server: Server) -> bool:
+def _pages_answer(server: Server) -> bool:
     try:
         fetch("127.0.0.1", server.port, "/setup")
     except OSError as error:
@@ -140,7 +140,7 @@ def _answers(server: Server) -> bool:
     return True
 
 
-def _either(event: threading.Event, stop: threading.Event, timeout_s: float) -> None:
+def _wait_for_either(event: threading.Event, stop: threading.Event, timeout_s: float) -> None:
     """Wait for the first of two events; a signal's event is looked at twice a second."""
     slices = max(1, round(timeout_s / 0.5))
     for _ in range(slices):

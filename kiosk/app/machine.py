@@ -39,7 +39,7 @@ from kiosk.messaging.relay.tls import tls_context
 from kiosk.protocols.barcodes.hid_pos import BadDescriptor, read_descriptor
 from kiosk.protocols.printers.device_id import proposed_language
 from kiosk.protocols.printers.page_setup import StreamLanguage
-from kiosk.station.papers.network_printer import ask_for, host_of, is_reachable, reachable_networks
+from kiosk.station.papers.network_printer import host_of, is_reachable, reachable_networks, request_access
 
 REACH_S = 8.0
 _RECEIVERS = ("unicam", "rp1-cfe")
@@ -124,9 +124,9 @@ class ThisMachine:
         """The adapter of the scale."""
         return make_scale(settings, listener)
 
-    def probe(self, port: str, told: OnProgress) -> PortProbe:
+    def probe(self, port: str, on_progress: OnProgress) -> PortProbe:
         """Listens at a port for what may be a scale."""
-        return make_port_probe(port, on_progress=told)
+        return make_port_probe(port, on_progress=on_progress)
 
     def scanner(self, settings: ScannerSettings, on_scan: OnScan, on_state: OnState) -> Scanner:
         """The adapter of the scanner."""
@@ -137,7 +137,7 @@ class ThisMachine:
         host = host_of(settings)
         if host and not is_reachable(host, reachable_networks()):
             try:
-                ask_for(host, self.data)
+                request_access(host, self.data)
             except (ValueError, OSError) as error:
                 raise PrintNotStarted(f"this box cannot be let reach {host}: {error}") from error
             raise PrintNotStarted(f"the box is being let reach {host}, and starts anew: print again then")

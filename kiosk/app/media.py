@@ -12,23 +12,23 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from kiosk.store.backup.medium import disk_of, existing
+from kiosk.store.backup.medium import disk_of, nearest_existing
 
 ROOTS: Final = (Path("/run/kiosk-media"), Path("/media"), Path("/run/media"), Path("/mnt"))
 """Below these, one or two levels deep, media are mounted (``kiosk-media@.service``; FHS 3.0, sections 3.11 and 3.12;
 udisks2 mounts at /run/media/USER/NAME)."""
 CATALOG_ENDINGS: Final = (".toml", ".json")
 BUNDLE_ENDING: Final = ".kioskupdate"
-MOST_MEDIA, MOST_FILES, LONGEST_PATH = 8, 24, 180
-_LOOKED_AT: Final = 256
+MAX_MEDIA, MAX_FILES, MAX_PATH_LENGTH = 8, 24, 180
+_MAX_SCANNED_NAMES: Final = 256
 """Names of one folder that are looked at; a folder with more is not one somebody put a catalog into."""
 
 IsMount = Callable[[Path], bool]
 
 
 def mounted(roots: Iterable[Path], is_mount: IsMount) -> tuple[Path, ...]:
-    """The top folders of mounted media, at most ``MOST_MEDIA``. A plain folder below a root is none."""
-    return tuple(islice(_mounted(roots, is_mount), MOST_MEDIA))
+    """The top folders of mounted media, at most ``MAX_MEDIA``. A plain folder below a root is none."""
+    return tuple(islice(_mounted(roots, is_mount), MAX_MEDIA))
 
 
 def _mounted(roots: Iterable[Path], is_mount: IsMount) -> Iterator[Path]:
@@ -41,15 +41,15 @@ def _mounted(roots: Iterable[Path], is_mount: IsMount) -> Iterator[Path]:
 
 
 def catalog_files(folders: Iterable[Path]) -> tuple[Path, ...]:
-    """Files whose names end like a catalog's, at most ``MOST_FILES``; what is inside is judged when one is chosen."""
+    """Files whose names end like a catalog's, at most ``MAX_FILES``; what is inside is judged when one is chosen."""
     found = (path for folder in dict.fromkeys(folders) for path in _entries(folder, Path.is_file))
-    return tuple(islice((path for path in found if _may_be_catalog(path)), MOST_FILES))
+    return tuple(islice((path for path in found if _may_be_catalog(path)), MAX_FILES))
 
 
 def bundle_files(folders: Iterable[Path]) -> tuple[Path, ...]:
-    """Files whose names end like an update's, at most ``MOST_FILES``; what is inside is judged by who reads it."""
+    """Files whose names end like an update's, at most ``MAX_FILES``; what is inside is judged by who reads it."""
     found = (path for folder in dict.fromkeys(folders) for path in _entries(folder, Path.is_file))
-    return tuple(islice((path for path in found if path.suffix == BUNDLE_ENDING), MOST_FILES))
+    return tuple(islice((path for path in found if path.suffix == BUNDLE_ENDING), MAX_FILES))
 
 
 def _may_be_catalog(path: Path) -> bool:
@@ -64,7 +64,7 @@ def on_another_disk(media: Iterable[Path], data: Path) -> tuple[Path, ...]:
     found = []
     for medium in media:
         with suppress(OSError):  # pulled while it was looked at
-            if disk_of(medium) != disk_of(existing(data)):
+            if disk_of(medium) != disk_of(nearest_existing(data)):
                 found.append(medium)
     return tuple(found)
 
@@ -72,11 +72,11 @@ def on_another_disk(media: Iterable[Path], data: Path) -> tuple[Path, ...]:
 def _entries(folder: Path, kind: Callable[[Path], bool]) -> list[Path]:
     """What a folder holds of this kind, by name. No links, nothing hidden, no name that cannot stand on a page."""
     with suppress(OSError):
-        names = sorted(islice(folder.iterdir(), _LOOKED_AT))
+        names = sorted(islice(folder.iterdir(), _MAX_SCANNED_NAMES))
         return [path for path in names if _presentable(path) and not path.is_symlink() and kind(path)]
     return []
 
 
 def _presentable(path: Path) -> bool:
     """A stick may hold any bytes as a name; a page holds text, and a form so much of it."""
-    return path.name[:1] != "." and str(path).isprintable() and len(str(path)) <= LONGEST_PATH
+    return path.name[:1] != "." and str(path).isprintable() and len(str(path)) <= MAX_PATH_LENGTH

@@ -8,20 +8,20 @@ from typing import BinaryIO, Final
 
 from kiosk.config.relay import RelayConfig
 from kiosk.messaging.relay.lane import Lane, random_share
-from kiosk.messaging.relay.photos.client import Client
+from kiosk.messaging.relay.photos.client import PhotosClient
 from kiosk.messaging.relay.photos.lane import PhotosWork, StationPhotos
 from kiosk.messaging.relay.photos.ports import Backlog, Picture
-from kiosk.station.doctor.photos_mark import PhotosMark
+from kiosk.station.doctor.photos_status_file import PhotosStatusFile
 from kiosk.store.store import Store
 
-_MOST_COUNTED: Final = 100_000
+_MAX_COUNTED: Final = 100_000
 
 
 def photos_lane(config: RelayConfig, store: Store) -> Lane:
     """Not started."""
     data = config.station.data
-    station = StationPhotos(StoredPictures(store, data / "photos"), StoredEvents(store), PhotosMark(data))
-    center = Client(config.relay)
+    station = StationPhotos(StoredPictures(store, data / "photos"), StoredEvents(store), PhotosStatusFile(data))
+    center = PhotosClient(config.relay)
     work = PhotosWork(config.relay, center, station)
     return Lane(work, center, first_s=config.relay.reconnect_s * random_share()())
 
@@ -38,7 +38,7 @@ class StoredPictures:
 
     def backlog(self) -> Backlog:
         """All that waits."""
-        waiting = self._photos.unsent(_MOST_COUNTED)
+        waiting = self._photos.unsent(_MAX_COUNTED)
         return Backlog(len(waiting), sum(row.size_bytes for row in waiting))
 
     def open(self, sha256: str) -> BinaryIO:

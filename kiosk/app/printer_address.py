@@ -23,7 +23,7 @@ from typing import Final
 from kiosk.base.files import sync_folder, write_durably
 from kiosk.base.root_requests import CannotRemove, Message, serve
 from kiosk.station.papers.network_printer import (
-    LONGEST,
+    MAX_REQUEST_BYTES,
     STATION_UNIT,
     Address,
     AddressRequest,
@@ -36,16 +36,16 @@ logger = logging.getLogger(__name__)
 
 _SETTLED: Final = "settled"
 _SYSTEMCTL_S: Final = 20.0
-_MOST_REQUESTS: Final = 5
+_MAX_REQUESTS: Final = 5
 """Of one run: a request that cannot be removed would be there for ever."""
 
 
 @dataclass(frozen=True, slots=True)
-class AddressPlaces:
+class AddressPaths:
     """Other folders in tests."""
 
     data: Path = Path("/var/lib/kiosk")
-    kept: Path = Path("/var/lib/kiosk-keys/printer-address")
+    stored: Path = Path("/var/lib/kiosk-keys/printer-address")
     drop_in: Path = Path(f"/run/systemd/system/{STATION_UNIT}.d/50-kiosk-printer.conf")
     runtime: Path = Path("/run/kiosk-printer-address")
 
@@ -73,7 +73,7 @@ def is_own(address: Address) -> bool:
 class PrinterAddress:
     """What is kept, and what is in force."""
 
-    places: AddressPlaces = field(default_factory=AddressPlaces)
+    places: AddressPaths = field(default_factory=AddressPaths)
     own: Callable[[Address], bool] = is_own
     manager: Callable[..., None] = systemctl
 
@@ -94,20 +94,20 @@ class PrinterAddress:
         """From now on this one and no other. Raises ValueError for the machine's own, OSError."""
         if self.own(address):
             raise ValueError("it is the address of this machine")
-        if self._kept() != address:
-            write_durably(self.places.kept, f"{address}\n".encode("ascii"), 0o600)
+        if self._stored() != address:
+            write_durably(self.places.stored, f"{address}\n".encode("ascii"), 0o600)
 
     def keep_none(self) -> None:
         """No printer on the network any more. Raises OSError."""
-        self.places.kept.unlink(missing_ok=True)
-        sync_folder(self.places.kept.parent)
+        self.places.stored.unlink(missing_ok=True)
+        sync_folder(self.places.stored.parent)
 
     def run(self) -> Address | None:
         """All that is asked for and kept, in force. Raises OSError.
 
         systemd does not start a unit again that runs: a request that comes meanwhile is taken by this run.
         """
-        for _ in range(_MOST_REQUESTS):
+        for _ in range(_MAX_REQUESTS):
             self.take_request()
             address = self.settle()
             if not request_file(self.places.data).exists():
@@ -116,34 +116,34 @@ class PrinterAddress:
 
     def settle(self) -> Address | None:
         """Bring systemd to what is kept, and start the station anew when that was otherwise. Raises OSError."""
-        address, places = self._kept(), self.places
-        wanted = "" if address is None else f"[Service]\nIPAddressAllow={address}\n"
-        if _text(places.drop_in) == wanted and _text(places.runtime / _SETTLED) == wanted:
+        address, places = self._stored(), self.places
+        drop_in_text = "" if address is None else f"[Service]\nIPAddressAllow={address}\n"
+        if _text(places.drop_in) == drop_in_text and _text(places.runtime / _SETTLED) == drop_in_text:
             return address
-        self._lay(wanted)
+        self._write_drop_in(drop_in_text)
         self.manager("daemon-reload")
         # Not waited for: the station waits for this unit.
         self.manager("--no-block", "try-restart", STATION_UNIT)
         places.runtime.mkdir(parents=True, exist_ok=True)
-        _replace(places.runtime / _SETTLED, wanted)
+        _replace(places.runtime / _SETTLED, drop_in_text)
         return address
 
-    def _lay(self, wanted: str) -> None:
+    def _write_drop_in(self, text: str) -> None:
         drop_in = self.places.drop_in
-        if wanted:
+        if text:
             drop_in.parent.mkdir(parents=True, exist_ok=True)
-            _replace(drop_in, wanted)
+            _replace(drop_in, text)
         else:
             drop_in.unlink(missing_ok=True)
 
-    def _kept(self) -> Address | None:
+    def _stored(self) -> Address | None:
         """Judged as strictly as a request: nobody knows what a card gives back after years."""
         try:
-            return parse_line(self.places.kept.read_bytes()[: LONGEST + 1])
+            return parse_line(self.places.stored.read_bytes()[: MAX_REQUEST_BYTES + 1])
         except FileNotFoundError:
             return None
         except ValueError as error:
-            logger.warning("the address in %s is not used: %s", self.places.kept, error)
+            logger.warning("the address in %s is not used: %s", self.places.stored, error)
             return None
 
 

@@ -9,7 +9,7 @@ import sys
 import threading
 from typing import Any
 
-from kiosk.base.ending import Ending
+from kiosk.base.shutdown import ShutdownEvent
 
 
 def setup_logging() -> None:
@@ -81,7 +81,7 @@ def shorten_switch_interval() -> None:
 
 def until_signal() -> threading.Event:
     """An event that SIGTERM and SIGINT set."""
-    stop = Ending()
+    stop = ShutdownEvent()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     return stop

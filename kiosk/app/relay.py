@@ -6,12 +6,12 @@ import threading
 from typing import TYPE_CHECKING
 
 from kiosk.app.systemd import LoopStop, Notifier
-from kiosk.app.update.places import PLACES
+from kiosk.app.update.paths import UPDATE_PATHS
 from kiosk.config.relay import RelayConfig
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.relay import Relay
+from kiosk.station.doctor.doctor_status_file import DoctorStatusFile
 from kiosk.station.doctor.liveness import RelayHeartbeat
-from kiosk.station.doctor.mark import DoctorMark
 from kiosk.station.open_store import open_store
 from kiosk.store.store import Store
 
@@ -29,7 +29,7 @@ def run_relay(config: RelayConfig, stop: threading.Event) -> None:
         manager = Notifier.from_environ()
         manager.ready(f"sends for {config.station.station}")
         data = config.station.data
-        relay = Relay(store, Pace(config.relay), watcher=RelayHeartbeat(data), doctor=DoctorMark(data))
+        relay = Relay(store, Pace(config.relay), watcher=RelayHeartbeat(data), doctor=DoctorStatusFile(data))
         relay.run(LoopStop(stop, manager))
         manager.stopping()
     finally:
@@ -49,8 +49,8 @@ def _photos_lane(config: RelayConfig, store: Store) -> Lane | None:
 
 def _updates_lane(config: RelayConfig, store: Store) -> Lane | None:
     """None where no place of updates is set, or where nothing can be updated."""
-    if config.relay.updates is None or not PLACES.releases.is_dir():
+    if config.relay.updates is None or not UPDATE_PATHS.releases.is_dir():
         return None
     from kiosk.app.updates_lane import updates_lane
 
-    return updates_lane(config, store, PLACES)
+    return updates_lane(config, store, UPDATE_PATHS)

@@ -16,7 +16,7 @@ from kiosk.app.media import catalog_files
 from kiosk.app.process import setup_logging, until_signal
 from kiosk.app.systemd import Notifier
 from kiosk.app.teach import make_teach
-from kiosk.app.update.places import PLACES, Places
+from kiosk.app.update.paths import UPDATE_PATHS, UpdatePaths
 from kiosk.app.update.station import StationUpdate, make_station_update, sticks
 from kiosk.base.loading import loading
 from kiosk.config.station import StationConfig
@@ -26,13 +26,13 @@ from kiosk.devices.scale.pause import PausableScale, ScaleListeners
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.protocols.scales import registry
-from kiosk.station.catalog.on_stick import CatalogsOnSticks
+from kiosk.station.catalog.stick_import import StickCatalogs
 from kiosk.station.clock import StationClock
 from kiosk.station.doctor.doctor import Doctor, Equipment
+from kiosk.station.doctor.doctor_status_file import DoctorStatusFile
 from kiosk.station.doctor.liveness import ScaleWatch, ScannerWatch
-from kiosk.station.doctor.mark import DoctorMark
 from kiosk.station.doctor.report import DoctorReporter
-from kiosk.station.health import Health, HealthReporter, fetch
+from kiosk.station.health import HealthReporter, StationHealth, fetch
 from kiosk.station.open_store import open_store
 from kiosk.station.page_heartbeat import PageHeartbeat
 from kiosk.station.panel_control import PanelControl
@@ -45,7 +45,7 @@ from kiosk.station.signals import Signal
 from kiosk.station.store_probe import StoreProbe
 from kiosk.station.update.gate import Gate
 from kiosk.station.update.quiet import StationQuiet
-from kiosk.station.update.trial import Trial
+from kiosk.station.update.trial import ReleaseTrial
 from kiosk.store import Store
 
 if TYPE_CHECKING:
@@ -65,10 +65,10 @@ def make_own_camera(config: StationConfig) -> ChildCamera | None:
     return make_camera(settings)
 
 
-def make_catalogs_on_sticks(service: StationService) -> CatalogsOnSticks:
+def make_catalogs_on_sticks(service: StationService) -> StickCatalogs:
     """Imported while no intake goes on."""
-    quiet = StationQuiet(service.desk.view, service.desk.leaving.unfinished, service.board, service.store.papers)
-    return CatalogsOnSticks(
+    quiet = StationQuiet(service.desk.view, service.desk.intake_exit.unfinished, service.board, service.store.papers)
+    return StickCatalogs(
         service.store.catalogs, lambda: catalog_files(sticks()), quiet.serving, service.stamp, service.committed
     )
 
@@ -94,7 +94,7 @@ def make_pausable_scale(config: StationConfig, listeners: ScaleListeners) -> Pau
     return PausableScale(partial(make_scale, config.scale), listeners) if config.scale else None
 
 
-def _subscribed(listeners: ScaleListeners, scale: Scale, listener: ScaleListener) -> Scale:
+def _subscribe(listeners: ScaleListeners, scale: Scale, listener: ScaleListener) -> Scale:
     listeners.subscribe(listener)
     return scale
 
@@ -116,7 +116,7 @@ class StationParts:
     """A whole station that is not started yet, without its pages."""
 
     service: StationService
-    health: Health
+    health: StationHealth
     panel: Panel
     lamps: PanelControl
     scanner: Scanner | None
@@ -127,14 +127,18 @@ class StationParts:
 
 
 def make_station(
-    config: StationConfig, store: Store, clock: StationClock, settings_file: Path | None, places: Places = PLACES
+    config: StationConfig,
+    store: Store,
+    clock: StationClock,
+    settings_file: Path | None,
+    places: UpdatePaths = UPDATE_PATHS,
 ) -> StationParts:
     """Everything in the order in which one needs the other."""
     scale_watch, scanner_watch, listeners = ScaleWatch(), ScannerWatch(), ScaleListeners()
     listeners.subscribe(scale_watch)
     hardware, scale = make_hardware(config), make_pausable_scale(config, listeners)
     if scale is not None:
-        hardware = replace(hardware, scale=partial(_subscribed, listeners, scale))
+        hardware = replace(hardware, scale=partial(_subscribe, listeners, scale))
     service = StationService(service_settings(config), store, hardware, clock)
     health = make_health(config, service)
     pressed: Signal[[str, str]] = Signal()
@@ -152,9 +156,9 @@ def make_station(
         scanner_watch,
         panel,
         parts=health.parts,
-        more=service.scale_findings,
+        extra_findings=service.scale_findings,
         on_event=service.committed,
-        end_lamp_test=lamps.again,
+        end_lamp_test=lamps.redraw,
         scale_keys=make_scale_keys(config, service),
         updates=None if update is None else update.updates,
         catalogs=make_catalogs_on_sticks(service),
@@ -177,14 +181,14 @@ def run_station(
     stop: threading.Event,
     settings_file: Path | None = None,
     clock: StationClock | None = None,
-    places: Places = PLACES,
+    places: UpdatePaths = UPDATE_PATHS,
 ) -> None:
     """The station until ``stop`` is set: pages, devices, print workers. ``clock`` stands for the system's in tests.
 
     Raises ValueError when a paper could not be drawn, StoreError, OSError.
     """
     with loading():
-        from kiosk.web import updating
+        from kiosk.web import closed_page
         from kiosk.web.factory import create_app
         from kiosk.web.server import serve
 
@@ -196,16 +200,16 @@ def run_station(
         parts = make_station(config, store, clock or StationClock(config.station.zone), settings_file, places)
         beat = PageHeartbeat.from_environ().beat
         app = create_app(parts.service, config.web, parts.doctor, parts.teach, beat)
-        updating.install(app, parts.gate, parts.service, config.web)
+        closed_page.install(app, parts.gate, parts.service, config.web)
         server = serve(app, config.web.host, config.web.port)
         ends.callback(parts.service.stop)
         ends.callback(parts.teach.close)
         ends.callback(server.stop)
-        trial = _trial(parts, config, partial(updating.draw, app, server.url))
+        trial = _trial(parts, config, partial(closed_page.draw, app, server.url))
         if trial is not None:
             parts.gate.close()
             server.start()
-            if not trial.passed(stop):
+            if not trial.run(stop):
                 return
         parts.service.start()
         if trial is None:
@@ -215,14 +219,14 @@ def run_station(
         reporter = HealthReporter(parts.health, Notifier.from_environ())
         reporter.start()
         ends.callback(reporter.stop)
-        report = DoctorReporter(parts.doctor.findings, DoctorMark(config.station.data))
+        report = DoctorReporter(parts.doctor.findings, DoctorStatusFile(config.station.data))
         report.start()
         ends.callback(report.stop)
         logger.info("station %s is ready on http://%s:%d", config.station.station, config.web.host, config.web.port)
         stop.wait()
 
 
-def _trial(parts: StationParts, config: StationConfig, draw: Callable[[str], int]) -> Trial | None:
+def _trial(parts: StationParts, config: StationConfig, draw: Callable[[str], int]) -> ReleaseTrial | None:
     """Of this release, when an update waits for its verdict: nothing is started before."""
     return None if parts.update is None else parts.update.trial(config.scale, draw, parts.service)
 
@@ -249,12 +253,12 @@ def _scanner(
         return None
 
     def on_scan(text: str) -> None:
-        watch.scanned()
+        watch.on_scan()
         service.scans.on_scan(text)
 
     if camera is not None:
         scanner = make_camera_scanner(camera, on_scan, watch.on_state, service.scans.on_refused)
-        service.code_wanted.connect(scanner.look_for_code)
+        service.code_requested.connect(scanner.scan_for_code)
         return scanner
     return make_scanner(settings, on_scan, watch.on_state, service.scans.on_refused)
 
@@ -265,13 +269,13 @@ def service_settings(config: StationConfig) -> ServiceSettings:
     return ServiceSettings(config.station, config.counter, config.parcels, config.metrology, config.codes, relay)
 
 
-def make_health(config: StationConfig, service: StationService) -> Health:
+def make_health(config: StationConfig, service: StationService) -> StationHealth:
     """What the watchdog is fed by."""
     questions = {
         "web": lambda: fetch(config.web.host, config.web.port),
         "database": StoreProbe(service.store, service.board).ask,
     }
-    return Health(questions, service.scale)
+    return StationHealth(questions, service.scale)
 
 
 def make_scale_keys(config: StationConfig, service: StationService) -> ScaleKeys | None:
@@ -296,7 +300,7 @@ def run_demo(begin: Callable[[], AbstractContextManager[VillageParts]], bench_po
             print(f"sorting center  {village.center_url}    (sign in as one of these)")  # noqa: T201
             for person in village.center_access.people:
                 print(f"    {person.name:12}{person.password}")  # noqa: T201
-            print(f"catalogue       {village.catalogue_url}    (what buyers see)")  # noqa: T201
+            print(f"storefront       {village.storefront_url}    (what buyers see)")  # noqa: T201
             print(f"bench           {bench.url}    (begin here: PINs, goods, parcels, cables)")  # noqa: T201
             print("Ctrl-C ends everything.", flush=True)  # noqa: T201
             stop.wait()

@@ -36,32 +36,32 @@ class Notifier:
     def ready(self, status: str) -> None:
         """The service can be used from now on; from here the watchdog counts, as the unit has it."""
         armed = () if self.watchdog_s is None else (f"WATCHDOG_USEC={round(self.watchdog_s * 1_000_000)}",)
-        self._tell("READY=1", f"STATUS={_one_line(status)}", *armed)
+        self._notify("READY=1", f"STATUS={_one_line(status)}", *armed)
 
-    def starts_again(self, within_s: float) -> None:
+    def restarting(self, within_s: float) -> None:
         """The same process becomes another service: until that is ready the watchdog waits as long as for a start."""
         if self.watchdog_s is not None:
-            self._tell(f"WATCHDOG_USEC={round(within_s * 1_000_000)}", "WATCHDOG=1")
+            self._notify(f"WATCHDOG_USEC={round(within_s * 1_000_000)}", "WATCHDOG=1")
 
     def alive(self) -> None:
         """Feed the watchdog."""
-        self._tell("WATCHDOG=1")
+        self._notify("WATCHDOG=1")
 
     def status(self, text: str) -> None:
         """The line that ``systemctl status`` shows."""
-        self._tell(f"STATUS={_one_line(text)}")
+        self._notify(f"STATUS={_one_line(text)}")
 
     def stopping(self) -> None:
         """The service ends because it was told to."""
-        self._tell("STOPPING=1", "STATUS=stopping")
+        self._notify("STOPPING=1", "STATUS=stopping")
 
-    def _tell(self, *lines: str) -> None:
+    def _notify(self, *lines: str) -> None:
         if self._address is None:
             return
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as way:
-                way.settimeout(_SEND_S)
-                way.sendto("\n".join(lines).encode(), self._address)
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+                sock.settimeout(_SEND_S)
+                sock.sendto("\n".join(lines).encode(), self._address)
         except OSError as error:
             if not self._complained:
                 self._complained = True
@@ -82,7 +82,7 @@ class LoopStop(threading.Event):
 
     def is_set(self) -> bool:
         """Whether the process shall end."""
-        self._turn()
+        self._feed_watchdog()
         return self._stop.is_set()
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -95,7 +95,7 @@ class LoopStop(threading.Event):
             self._stop.wait(min((part for part in (left, self._every_s) if part is not None), default=None))
         return True
 
-    def _turn(self) -> None:
+    def _feed_watchdog(self) -> None:
         if self._every_s is not None and self._clock() >= self._next:
             self._next = self._clock() + self._every_s
             self._manager.alive()

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from kiosk.app.photos_lane import StoredEvents
-from kiosk.app.update.board import Board
-from kiosk.app.update.fetched import FetchedBundles
-from kiosk.app.update.places import Places
+from kiosk.app.update.board import ThisBoard
+from kiosk.app.update.fetched_bundles import FetchedBundles
+from kiosk.app.update.paths import UpdatePaths
 from kiosk.config.relay import RelayConfig
 from kiosk.messaging.relay.lane import Lane
-from kiosk.messaging.relay.updates.client import Client
+from kiosk.messaging.relay.updates.client import UpdatesClient
 from kiosk.messaging.relay.updates.lane import StationUpdates, UpdatesWork
-from kiosk.station.doctor.updates_mark import UpdatesMark
+from kiosk.station.doctor.updates_status_file import UpdatesStatusFile
 from kiosk.store.store import Store
 
 
-def updates_lane(config: RelayConfig, store: Store, places: Places) -> Lane:
+def updates_lane(config: RelayConfig, store: Store, places: UpdatePaths) -> Lane:
     """Not started."""
     data = config.station.data
-    station = StationUpdates(FetchedBundles(data, places, Board()), StoredEvents(store), UpdatesMark(data))
-    center = Client(config.relay)
+    station = StationUpdates(FetchedBundles(data, places, ThisBoard()), StoredEvents(store), UpdatesStatusFile(data))
+    center = UpdatesClient(config.relay)
     return Lane(UpdatesWork(config.relay, center, station), center)

@@ -28,7 +28,7 @@ def write_durably(path: Path, content: bytes, mode: int | None = None) -> None:
     What root writes belongs to the owner of the folder. Raises OSError; then the file is as it was.
     """
     fresh = stage(path, content, mode)
-    hand_over(fresh)
+    chown_to_folder_owner(fresh)
     fresh.replace(path)
     sync_folder(path.parent)
 
@@ -39,14 +39,14 @@ def stage(path: Path, content: bytes, mode: int | None = None) -> Path:
     ``mode`` holds whatever the umask takes away; without one the umask decides. Raises OSError; then nothing is left.
     """
     fresh = path.with_name(f".{path.name}.new")
-    with _begun(fresh, mode) as file:
+    with _new_file(fresh, mode) as file:
         file.write(content)
-        _force_out(file)
+        _flush_to_disk(file)
     return fresh
 
 
 @contextmanager
-def _begun(fresh: Path, mode: int | None) -> Iterator[BinaryIO]:
+def _new_file(fresh: Path, mode: int | None) -> Iterator[BinaryIO]:
     """A file of our own, whatever had its name; nothing is left of it when anything is raised."""
     fresh.unlink(missing_ok=True)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666 if mode is None else mode)
@@ -60,7 +60,7 @@ def _begun(fresh: Path, mode: int | None) -> Iterator[BinaryIO]:
         raise
 
 
-def _force_out(file: BinaryIO) -> None:
+def _flush_to_disk(file: BinaryIO) -> None:
     file.flush()
     os.fsync(file.fileno())
 
@@ -69,11 +69,11 @@ def write_synced(path: Path, content: bytes) -> None:
     """Write a file that is on the disk when this returns; its name is durable after ``sync_folder``. Raises OSError."""
     with path.open("wb") as file:
         file.write(content)
-        _force_out(file)
+        _flush_to_disk(file)
 
 
 @contextmanager
-def filling(folder: Path) -> Iterator[None]:
+def exclusive_folder(folder: Path) -> Iterator[None]:
     """Alone in bringing large files into a folder; what one that was killed has left of them is removed first.
 
     Raises BlockingIOError while another thread or process does it, and OSError.
@@ -89,15 +89,15 @@ def filling(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def arriving(path: Path, mode: int | None = None) -> Iterator[BinaryIO]:
+def atomic_writer(path: Path, mode: int | None = None) -> Iterator[BinaryIO]:
     """A file that is written piece by piece: it gets its name when it is whole and on the disk, or nothing is left.
 
-    ``mode`` as ``stage`` has it. What a kill leaves goes with the next ``filling`` of the folder. Raises OSError.
-    """
+    ``mode`` as ``stage`` has it. What a kill leaves goes with the next ``exclusive_folder`` of the folder. Raises
+    OSError."""
     fresh = path.with_name(f".{path.name}.new")
-    with _begun(fresh, mode) as file:
+    with _new_file(fresh, mode) as file:
         yield file
-        _force_out(file)
+        _flush_to_disk(file)
         fresh.replace(path)
     sync_folder(path.parent)
 
@@ -111,7 +111,7 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def hand_over(*paths: Path) -> None:
+def chown_to_folder_owner(*paths: Path) -> None:
     """Give what root has made to the owner and group of its folder, readable for that owner alone.
 
     A path that is not there is passed over; for any other user, and in a folder of root's own, nothing is done.
@@ -121,7 +121,7 @@ def hand_over(*paths: Path) -> None:
     for path in paths:
         folder = path.parent.stat()
         if folder.st_uid != _ROOT and path.exists() and not path.is_symlink():
-            _give(path, folder.st_uid, folder.st_gid)
+            _chown(path, folder.st_uid, folder.st_gid)
 
 
 def make_private(*paths: Path) -> None:
@@ -148,7 +148,7 @@ def open_regular(path: Path) -> BinaryIO:
         raise
 
 
-def _give(path: Path, owner: int, group: int) -> None:
+def _chown(path: Path, owner: int, group: int) -> None:
     """By a descriptor: whoever owns the folder may put a link in the file's place meanwhile. A medium whose file system
     knows no owners keeps its own: that is no reason to fail there.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 
 
-def give_back() -> None:
+def release_free_memory() -> None:
     """Freed blocks that glibc keeps for later. A millisecond; nothing where the C library has no such call
     (malloc_trim(3)).
     """

@@ -28,7 +28,7 @@ from typing import Annotated, Final, Generic, TypeVar
 
 import msgspec
 
-from kiosk.base.files import hand_over, write_durably
+from kiosk.base.files import chown_to_folder_owner, write_durably
 from kiosk.base.json_reader import Unreadable, reader
 
 logger = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ class MessageFile(Generic[B]):
         """Replace the message durably; the id, a new one unless it is given. Raises OSError."""
         ident = ident or new_id()
         self.path.parent.mkdir(mode=0o700, exist_ok=True)
-        hand_over(self.path.parent)
+        chown_to_folder_owner(self.path.parent)
         envelope = _Envelope(self.path.stem, ident, msgspec.Raw(msgspec.json.encode(body)))
         write_durably(self.path, msgspec.json.encode(envelope), self._mode)
         return ident

@@ -12,22 +12,22 @@ from typing import Final
 import click
 
 from kiosk.cli.one_line import end
-from kiosk.cli.settings import PLACES, config_option, read_config, settings_place
+from kiosk.cli.settings import SETTINGS_PATHS, config_option, read_config, settings_path
 from kiosk.config.station import StationConfig, load
 from kiosk.station.open_store import stamps
 from kiosk.station.papers.network_printer import STATION_UNIT
 from kiosk.station.settings import StationSettings
 from kiosk.store import Store, StoreError
-from kiosk.store.backup.backup import BackupMade
-from kiosk.store.backup.kit.beside import read_kit
+from kiosk.store.backup.backup import FinishedBackup
 from kiosk.store.backup.kit.contents import Kit
+from kiosk.store.backup.kit.kit_files import read_kit
 from kiosk.store.backup.kit.sealing import open_with_paper, require_paper
 from kiosk.store.backup.medium import BackupRefused, check_medium, uuid_of
-from kiosk.store.backup.restore import Restored, RestoreOptions
+from kiosk.store.backup.restore import RestoreOptions, RestoreResult
 from kiosk.store.backup.restore import restore as bring_back
 from kiosk.store.backup.settings import BackupSettings
-from kiosk.store.database.lasting import on_a_box, require_lasting
-from kiosk.store.database.opening import Opening
+from kiosk.store.database.opening import OpenOptions
+from kiosk.store.database.persistence import is_box, require_persistent
 
 
 @click.command()
@@ -43,9 +43,9 @@ def backup(path: Path | None, to: Path | None, same_disk: bool, bind: bool) -> N
     config = read_config(path, load)
     settings = _settings(config, to)
     if bind:
-        settings = _bound(config, settings, settings_place(path), to)
+        settings = _bind(config, settings, settings_path(path), to)
     try:
-        made = _make(config, settings, same_disk, settings_place(path))
+        made = _make(config, settings, same_disk, settings_path(path))
     except StoreError as error:
         end(str(error), 1)
     size = made.manifest.size_bytes / 1_000_000
@@ -64,7 +64,7 @@ def _settings(config: StationConfig, to: Path | None) -> BackupSettings:
     return settings if to is None else replace(settings, folder=to, uuid="")
 
 
-def _bound(config: StationConfig, settings: BackupSettings, file: Path | None, to: Path | None) -> BackupSettings:
+def _bind(config: StationConfig, settings: BackupSettings, file: Path | None, to: Path | None) -> BackupSettings:
     """The settings with the UUID of the medium that is there, written into the file; ends with 1 or 2 and one line."""
     from kiosk.station.settings_edit import NotWritten, rewrite
 
@@ -83,19 +83,19 @@ def _bound(config: StationConfig, settings: BackupSettings, file: Path | None, t
     return replace(settings, uuid=uuid)
 
 
-def _make(config: StationConfig, settings: BackupSettings, same_disk: bool, file: Path | None) -> BackupMade:
+def _make(config: StationConfig, settings: BackupSettings, same_disk: bool, file: Path | None) -> FinishedBackup:
     from kiosk.station.doctor.tools import back_up
-    from kiosk.station.recovery.gather import KitSource, with_kit
+    from kiosk.station.recovery.kit_creation import KitSource, write_kit_beside
 
     own = config.station
     if not own.database.is_file():
         raise StoreError(f"There is no database {own.database} to back up: start the station once.")
     for folder in (own.data, settings.folder):
-        require_lasting(folder)
+        require_persistent(folder)
     stamp = stamps(own)
-    with closing(Store.open(own.database, own.station, stamp(), Opening(check=False, stamps=stamp))) as store:
+    with closing(Store.open(own.database, own.station, stamp(), OpenOptions(check=False, stamps=stamp))) as store:
         made = back_up(store, settings, own, stamp(), same_disk=same_disk)
-    return with_kit(made, settings, KitSource(config, file, os.environ), stamp())
+    return write_kit_beside(made, settings, KitSource(config, file, os.environ), stamp())
 
 
 ADD_LETTER: Final = (
@@ -123,7 +123,7 @@ def restore(file: Path, path: Path | None, letter: str | None, kit_path: Path | 
     Exit 0 when the backup is in its place, 1 when nothing was changed, 2 on wrong usage.
     """
     if kit_path is not None:
-        _restore_new_card(file, settings_place(path) or PLACES[-1], letter, kit_path)
+        _restore_new_card(file, settings_path(path) or SETTINGS_PATHS[-1], letter, kit_path)
         return
     config = read_config(path, load)
     try:
@@ -137,7 +137,7 @@ def restore(file: Path, path: Path | None, letter: str | None, kit_path: Path | 
 def _restore(file: Path, own: StationSettings, letter: str | None) -> str:
     """A sentence when the database is in its place and something beside it is not. Raises StoreError."""
     has_letters = own.database.with_name("receipt-series").exists()
-    require_lasting(own.data)
+    require_persistent(own.data)
     back = bring_back(file, own.database, own.station, stamps(own)(), RestoreOptions(letter))
     for line in _summary(file, back, sure_of_letters=has_letters or letter is not None):
         click.echo(line)
@@ -146,12 +146,12 @@ def _restore(file: Path, own: StationSettings, letter: str | None) -> str:
 
 def _restore_new_card(file: Path, settings_file: Path, letter: str | None, kit_path: Path) -> None:
     """Everything is checked before the first byte is written; the settings come last."""
-    from kiosk.station.recovery.new_station import Given, LetterMissing, make_station
+    from kiosk.station.recovery.new_station import LetterMissing, RestoreSource, make_station
 
     try:
         _require_stopped()
-        kit = _opened(kit_path)
-        back = make_station(Given(kit, file, letter), settings_file, load)
+        kit = _open_kit(kit_path)
+        back = make_station(RestoreSource(kit, file, letter), settings_file, load)
     except LetterMissing as error:
         end(f"{error}: {ADD_LETTER}", 2)
     except StoreError as error:
@@ -168,7 +168,7 @@ def _restore_new_card(file: Path, settings_file: Path, letter: str | None, kit_p
 
 def _require_stopped() -> None:
     """A first start that waits would go on as the station with the key that it began with. Raises StoreError."""
-    if not on_a_box(os.environ):
+    if not is_box(os.environ):
         return
     try:
         answer = subprocess.run(["systemctl", "--quiet", "is-active", STATION_UNIT], timeout=5.0, check=False)
@@ -181,7 +181,7 @@ def _require_stopped() -> None:
         )
 
 
-def _opened(path: Path) -> Kit:
+def _open_kit(path: Path) -> Kit:
     from kiosk.store.backup.kit.folder import read_folder
 
     if path.is_dir():
@@ -191,26 +191,28 @@ def _opened(path: Path) -> Kit:
     return open_with_paper(content, click.prompt("The digits on the paper", hide_input=True))
 
 
-def _summary(file: Path, back: Restored, *, sure_of_letters: bool) -> list[str]:
-    life = back.life
-    proof = "it is, byte for byte, what its manifest says" if back.proven else "it had no manifest, only its own checks"
+def _summary(file: Path, back: RestoreResult, *, sure_of_letters: bool) -> list[str]:
+    epoch = back.epoch
+    proof = (
+        "it is, byte for byte, what its manifest says" if back.verified else "it had no manifest, only its own checks"
+    )
     lines = [
-        f"The backup {file} is in its place ({life.events} events; {proof}).",
-        f"Old epoch {life.old.epoch} (receipts {life.old.letter}) has ended.",
-        f"New epoch {life.new.epoch} has begun: receipts go on with {life.new.letter}-000001.",
-        f"{life.told_again} events of the backup are told to the sorting center again; it counts each once.",
+        f"The backup {file} is in its place ({epoch.events} events; {proof}).",
+        f"Old epoch {epoch.old.epoch} (receipts {epoch.old.letter}) has ended.",
+        f"New epoch {epoch.new.epoch} has begun: receipts go on with {epoch.new.letter}-000001.",
+        f"{epoch.reissued_events} events of the backup are told to the sorting center again; it counts each once.",
     ]
-    if life.papers:
+    if epoch.papers:
         lines.append(
-            f"{life.papers} papers waited to be printed then: the queue at the counter asks whether they came out."
+            f"{epoch.papers} papers waited to be printed then: the queue at the counter asks whether they came out."
         )
     if back.photos:
         lines.append(f"{back.photos} pictures were brought back.")
-    if back.kept is not None:
-        lines.append(f"The database that was here is kept in {back.kept}; nothing of it was changed.")
+    if back.previous_database is not None:
+        lines.append(f"The database that was here is kept in {back.previous_database}; nothing of it was changed.")
     if not sure_of_letters:
         lines.append(
-            f"This card had no receipt-series: look at the newest paper receipt. When its letter is {life.new.letter} "
+            f"This card had no receipt-series: look at the newest paper receipt. When its letter is {epoch.new.letter} "
             "or later, restore again with --letter before the station starts."
         )
     lines.append(

@@ -9,9 +9,9 @@ import click
 
 from kiosk.cli.one_line import end
 from kiosk.domain.identifiers import BadIdentifier
-from kiosk.sorting_center.ingest.address import BrokerAddress, BrokerAddressError, Transport
+from kiosk.sorting_center.ingest.address import BrokerAddress, BrokerAddressError, BrokerTransport
 from kiosk.sorting_center.ingest.check import amqp, mqtt
-from kiosk.sorting_center.ingest.check.finding import BrokerUnusable, Finding, Verdict
+from kiosk.sorting_center.ingest.check.finding import BrokerFinding, BrokerUnusable, BrokerVerdict
 
 _PROGRAM = "sorting-center"
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -41,10 +41,10 @@ def broker_check(url: str, password_file: Path | None, regions: tuple[str, ...],
         end(f"{_PROGRAM}: {error}", 2)
     except (BrokerUnusable, OSError) as error:
         end(f"{_PROGRAM}: {error}", 1)
-    raise SystemExit(1 if Verdict.TRAP in found else 0)
+    raise SystemExit(1 if BrokerVerdict.TRAP in found else 0)
 
 
-def _findings(address: BrokerAddress, regions: tuple[str, ...]) -> Iterator[Finding]:
-    if address.transport is Transport.AMQP:
+def _findings(address: BrokerAddress, regions: tuple[str, ...]) -> Iterator[BrokerFinding]:
+    if address.transport is BrokerTransport.AMQP:
         return amqp.findings(address, regions)
     return mqtt.findings(address)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kiosk.cli.one_line import end
-from kiosk.cli.settings import config_option, read_config, settings_place
+from kiosk.cli.settings import config_option, read_config, settings_path
 
 
 @click.command()
@@ -30,19 +30,19 @@ def bundle(path: Path | None, to: Path | None) -> None:
         end(f"{folder} cannot be looked at ({error.strerror}): name another folder with --to.", 1)
     if not there:
         end(f"there is no folder {folder}: name one with --to", 2)
-    from kiosk.base.files import hand_over
-    from kiosk.cli.doctor.outside import outside
+    from kiosk.base.files import chown_to_folder_owner
+    from kiosk.cli.doctor.report import full_report
     from kiosk.station.clock import StationClock
     from kiosk.station.doctor.bundle.bundle import Subject, write_bundle
     from kiosk.station.software import metrology, software_id
 
-    running, findings = outside(config)
-    settings_file = settings_place(path)
+    running, findings = full_report(config)
+    settings_file = settings_path(path)
     moment = StationClock(config.station.zone).now()
     subject = Subject(config.station, settings_file, findings, moment, software_id(), metrology(), running)
     try:
         written = write_bundle(subject, folder)
     except OSError as error:
         end(f"The bundle cannot be written to {folder} ({error.strerror}): name another folder with --to.", 1)
-    hand_over(written)
+    chown_to_folder_owner(written)
     click.echo(str(written))

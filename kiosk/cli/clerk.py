@@ -16,7 +16,7 @@ from kiosk.cli.settings import config_option, read_config
 from kiosk.cli.station import opened_store
 from kiosk.config.station import load
 from kiosk.domain.clerk import PIN_DIGITS, BadClerk, BadPin, Role, check_pin
-from kiosk.station.clerk.people import add_person, clean_person_name, kept_pin
+from kiosk.station.clerk.people import add_person, clean_person_name, hash_pin
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.open_store import stamps
 from kiosk.station.parcels.pickup_key import PickupKey
@@ -37,10 +37,12 @@ def clerk() -> None:
 @config_option
 def add(name: str, role: str, path: Path | None) -> None:
     """Take NAME on: asks twice for a PIN of six digits, and prints the number that goes with it."""
-    _checked(lambda: clean_person_name(name))
+    _check_or_exit(lambda: clean_person_name(name))
     pin = _ask_pin()
     # The key may be made now: not before the database has said that what is kept here will last.
-    row = _with_store(path, lambda store, stamp: add_person(store.clerks, name, Role(role), _kept(path, pin), stamp))
+    row = _with_store(
+        path, lambda store, stamp: add_person(store.clerks, name, Role(role), _hash_pin(path, pin), stamp)
+    )
     click.echo(json.dumps(_row_json(row), ensure_ascii=False))
 
 
@@ -58,7 +60,7 @@ def list_(path: Path | None) -> None:
 def pin(number: str, path: Path | None) -> None:
     """Give NUMBER a new PIN: asks twice. A counter this person has unlocked locks itself."""
     text = _ask_pin()
-    _with_store(path, lambda store, stamp: store.clerks.set_pin(number, _kept(path, text), stamp))
+    _with_store(path, lambda store, stamp: store.clerks.set_pin(number, _hash_pin(path, text), stamp))
 
 
 @clerk.command()
@@ -90,26 +92,26 @@ def _ask_pin() -> str:
     question = f"PIN of {PIN_DIGITS} digits"
     if sys.stdin.isatty():
         first = click.prompt(question, hide_input=True, err=True)
-        _checked(lambda: check_pin(first))
+        _check_or_exit(lambda: check_pin(first))
         second = click.prompt(f"{question}, once more", hide_input=True, err=True)
     else:
         first, second = (sys.stdin.readline().rstrip("\r\n") for _ in range(2))
-    _checked(lambda: check_pin(first))
+    _check_or_exit(lambda: check_pin(first))
     if first != second:
         end("the two PINs are not the same", 2)
     return str(first)
 
 
-def _kept(path: Path | None, pin: str) -> str:
+def _hash_pin(path: Path | None, pin: str) -> str:
     """What the database keeps of the PIN, under the station's key; ends with 3 when that cannot be read."""
     config = read_config(path, load)
     try:
-        return kept_pin(PickupKey.load(config.parcels, config.station.data, os.environ).pins(), pin)
+        return hash_pin(PickupKey.load(config.parcels, config.station.data, os.environ).pins(), pin)
     except CounterRefused as refusal:
         end(str(refusal), 3)
 
 
-def _checked(check: Callable[[], T]) -> T:
+def _check_or_exit(check: Callable[[], T]) -> T:
     try:
         return check()
     except (BadClerk, BadPin) as error:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kiosk.simulators.county import CountyPlan
     from kiosk.simulators.village import Village
 
-STATION, CENTER, CATALOGUE, BENCH = 8080, 8090, 8100, 8070
+STATION, CENTER, STOREFRONT, BENCH = 8080, 8090, 8100, 8070
 _WEEKS, _SEED = 3, 1
 """What has happened in the county before the demo begins; the same in every folder."""
 _PROCESSES: Final = 2
@@ -40,12 +40,12 @@ def demo(once: bool, folder: Path | None, stations: int | None) -> None:
     if once and stations is not None:
         raise click.UsageError("--once does one intake at one station: leave --village out")
     if once:
-        _once(folder)
+        _run_once(folder)
     else:
-        _stay((folder or Path("var/demo")).resolve(), stations)
+        _run_demo((folder or Path("var/demo")).resolve(), stations)
 
 
-def _once(folder: Path | None) -> None:
+def _run_once(folder: Path | None) -> None:
     from kiosk.simulators.one_intake import OneIntake
 
     with tempfile.TemporaryDirectory(prefix="kiosk-demo-") as scratch:
@@ -55,18 +55,18 @@ def _once(folder: Path | None) -> None:
         end(f"the demo failed at: {outcome.step}", 1)
 
 
-def _stay(folder: Path, stations: int | None) -> None:
+def _run_demo(folder: Path, stations: int | None) -> None:
     from kiosk.app.demo_access import demo_access
     from kiosk.app.first_offer import published
     from kiosk.app.station import run_demo
-    from kiosk.simulators.village import Ports, Village, VillagePlan
+    from kiosk.simulators.village import Village, VillagePlan, VillagePorts
 
     county = _county(folder, stations) if stations is not None else None
     access = partial(demo_access, stations=county.names if county is not None else ())
-    plan = VillagePlan(Ports(STATION, CENTER, CATALOGUE), stocked=True, offers=True, access=access)
+    plan = VillagePlan(VillagePorts(STATION, CENTER, STOREFRONT), stocked=True, offers=True, access=access)
     begin = partial(published, partial(Village, folder, plan))
     try:
-        run_demo(begin if county is None else partial(_before_a_county, begin, county), BENCH)
+        run_demo(begin if county is None else partial(_village_in_county, begin, county), BENCH)
     except (OSError, RuntimeError) as error:
         end(f"the demo cannot start: {error}", 1)
 
@@ -82,7 +82,7 @@ def _county(folder: Path, stations: int) -> CountyPlan:
 
 
 @contextmanager
-def _before_a_county(begin: Callable[[], AbstractContextManager[Village]], plan: CountyPlan) -> Iterator[Village]:
+def _village_in_county(begin: Callable[[], AbstractContextManager[Village]], plan: CountyPlan) -> Iterator[Village]:
     """The village, and the county at work behind it."""
     from kiosk.simulators.county import County
 

@@ -11,13 +11,13 @@ from kiosk.cli.one_line import end
 from kiosk.cli.settings import config_option, read_config
 from kiosk.cli.station import opened_store, read_input
 from kiosk.config.station import load
-from kiosk.domain.parcel import TERMINAL, ParcelState
+from kiosk.domain.parcel import TERMINAL_STATES, ParcelState
 from kiosk.station.open_store import stamps
 from kiosk.station.parcels.expected_file import ExpectedError, parse_expected
 from kiosk.store.records import ParcelRow
 
 PAGE = 500
-_OPEN = frozenset(ParcelState) - TERMINAL
+_OPEN = frozenset(ParcelState) - TERMINAL_STATES
 
 
 @click.group()
@@ -52,10 +52,10 @@ def list_(states: tuple[str, ...], path: Path | None) -> None:
     The last four characters stand for a waybill: the list may be printed or sent.
     """
     config = read_config(path, load)
-    wanted = frozenset(map(ParcelState, states)) or _OPEN
+    selected = frozenset(map(ParcelState, states)) or _OPEN
     with opened_store(config) as store:
         offset = 0
-        while rows := store.parcels.in_states(wanted, limit=PAGE, offset=offset):
+        while rows := store.parcels.in_states(selected, limit=PAGE, offset=offset):
             for row in rows:
                 click.echo(json.dumps(_row_json(row)))
             offset += len(rows)

@@ -13,8 +13,8 @@ import click
 import msgspec
 
 from kiosk.base.json_reader import reader
-from kiosk.cli.scale.answers import ended_by_signal
-from kiosk.cli.scale.fault_lines import obey
+from kiosk.cli.scale.fault_commands import run_fault_commands
+from kiosk.cli.scale.output import ended_by_signal
 from kiosk.devices.printer.profiles import profile as find_profile
 from kiosk.devices.printer.profiles import profiles
 from kiosk.labels import documents
@@ -29,7 +29,7 @@ from kiosk.labels.papers.bag_label import (
 from kiosk.labels.papers.day_slip import render_day_slip
 from kiosk.labels.papers.manifest import render_manifest
 from kiosk.labels.papers.parcel import render_parcel_label, render_pickup_slip
-from kiosk.labels.papers.printer_test import render_test_label, render_test_receipt
+from kiosk.labels.papers.printer_diagnostics import render_test_label, render_test_receipt
 from kiosk.labels.papers.receipt import render_receipt
 from kiosk.labels.papers.samples import SAMPLES
 from kiosk.labels.papers.tags import render_member_card, render_member_label, render_seal_tag, render_tote_tag
@@ -72,7 +72,7 @@ def printer_simulate(language: Language, out: Path, port: int) -> None:
         made = IppSimulator(out, port=port) if language == "ipp" else PrinterSimulator(language, out, port=port)
         with ended_by_signal(), made as simulator:
             click.echo(simulator.address)
-            obey(
+            run_fault_commands(
                 simulator.command,
                 lambda: {"printed": len(simulator.printed), "unknown": len(simulator.unknown)},
             )
@@ -116,10 +116,10 @@ _TEMPLATES = {
     "member_card_86x54": _Template(documents.MemberCard, render_member_card, strip=False),
     "tote_tag": _Template(documents.ToteTag, render_tote_tag, strip=False, own="tote"),
     "seal_tag": _Template(documents.SealTag, render_seal_tag, strip=False, own="seal"),
-    "manifest": _Template(documents.Manifest, render_manifest, strip=False),
-    "manifest_a4": _Template(documents.Manifest, render_manifest, strip=False, width_mm=186),
-    "receipt_80": _Template(documents.Receipt, render_receipt, strip=True, width_mm=72),
-    "receipt": _Template(documents.Receipt, render_receipt, strip=True),
+    "manifest": _Template(documents.ManifestDocument, render_manifest, strip=False),
+    "manifest_a4": _Template(documents.ManifestDocument, render_manifest, strip=False, width_mm=186),
+    "receipt_80": _Template(documents.ReceiptDocument, render_receipt, strip=True, width_mm=72),
+    "receipt": _Template(documents.ReceiptDocument, render_receipt, strip=True),
     "parcel_label": _Template(documents.ParcelLabel, render_parcel_label, strip=False, own="parcel"),
     "pickup_slip": _Template(documents.PickupSlip, render_pickup_slip, strip=True),
     "day_slip": _Template(documents.DaySlip, render_day_slip, strip=True),

@@ -12,11 +12,11 @@ import click
 
 from kiosk.base.loading import loading
 from kiosk.cli.one_line import end
-from kiosk.cli.settings import config_option, read_config, settings_place
+from kiosk.cli.settings import config_option, read_config, settings_path
 
 Config = TypeVar("Config")
 
-NOT_LASTING = 4
+EXIT_NOT_PERSISTENT = 4
 """The status of a station whose data would lie in memory. Its units do not start it again for it: another start
 changes nothing, kiosk-data.service does when the data partition is there (systemd/)."""
 
@@ -24,15 +24,15 @@ changes nothing, kiosk-data.service does when the data partition is there (syste
 def _run(config: Config, work: Callable[[Config, Event], None]) -> None:
     from kiosk.app.process import limit_malloc, setup_logging, shorten_switch_interval, until_signal
     from kiosk.store import StoreError
-    from kiosk.store.database.lasting import NotLasting
+    from kiosk.store.database.persistence import NotPersistent
 
     limit_malloc()
     shorten_switch_interval()
     setup_logging()
     try:
         work(config, until_signal())
-    except NotLasting as error:
-        end(str(error), NOT_LASTING)
+    except NotPersistent as error:
+        end(str(error), EXIT_NOT_PERSISTENT)
     except (StoreError, ValueError, OSError) as error:
         end(f"the station cannot run: {error}", 3)
 
@@ -51,9 +51,9 @@ def run(path: Path | None, port: int | None) -> None:
         from kiosk.config.station import load
         from kiosk.first_start.draft import drop_draft, needs_first_start
 
-    if path is not None and needs_first_start(path) and not _set_up(path, port or 8080):
+    if path is not None and needs_first_start(path) and not _run_first_start(path, port or 8080):
         return
-    file = settings_place(path)
+    file = settings_path(path)
     config = read_config(file, load)
     if port is not None:
         config = replace(config, web=replace(config.web, port=port))
@@ -62,7 +62,7 @@ def run(path: Path | None, port: int | None) -> None:
     _run(config, lambda config, stop: run_station(config, stop, file))
 
 
-def _set_up(path: Path, port: int) -> bool:
+def _run_first_start(path: Path, port: int) -> bool:
     """The first start; whether it has made the settings file and the station shall go on."""
     with loading():
         from kiosk.app.first_start import run_first_start

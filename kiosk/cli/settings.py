@@ -13,7 +13,7 @@ from kiosk.config.file import BadConfig
 
 Config = TypeVar("Config")
 
-PLACES = (Path("station.toml"), Path("/etc/kiosk/station.toml"))
+SETTINGS_PATHS = (Path("station.toml"), Path("/etc/kiosk/station.toml"))
 
 config_option = click.option(
     "--config",
@@ -24,10 +24,10 @@ config_option = click.option(
 )
 
 
-def settings_place(path: Path | None) -> Path | None:
+def settings_path(path: Path | None) -> Path | None:
     """The file that was named, else the first of the usual places where one is or may be: a folder that the caller may
     not look into is told by whoever opens the file."""
-    return path or next((place for place in PLACES if _may_be(place)), None)
+    return path or next((place for place in SETTINGS_PATHS if _may_be(place)), None)
 
 
 def _may_be(place: Path) -> bool:
@@ -39,9 +39,9 @@ def _may_be(place: Path) -> bool:
 
 def read_config(path: Path | None, load: Callable[[Path], Config]) -> Config:
     """Load the settings or end with status 2 and one clear line."""
-    found = settings_place(path)
+    found = settings_path(path)
     if found is None:
-        end(f"no settings file: name one with --config, or put one at {PLACES[1]}", 2)
+        end(f"no settings file: name one with --config, or put one at {SETTINGS_PATHS[1]}", 2)
     try:
         return load(found)
     except BadConfig as error:

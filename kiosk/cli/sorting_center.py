@@ -13,7 +13,7 @@ from kiosk.cli.one_line import OneLineGroup
 PROGRAM: Final = "sorting-center"
 COMMANDS: Final = {
     "broker-check": "kiosk.cli.broker_check:broker_check",
-    "catalogue": "kiosk.cli.center.catalogue:catalogue",
+    "storefront": "kiosk.cli.center.storefront:storefront",
     "kit": "kiosk.cli.center.kit:kit",
     "ledger": "kiosk.cli.center.ledger:ledger",
     "registry": "kiosk.cli.center.registry:registry",

@@ -10,29 +10,29 @@ from typing import BinaryIO, Final
 
 import click
 
-from kiosk.app.update.helper import make_updater, only_one, refuse_request, run_helper
+from kiosk.app.update.helper import helper_lock, make_updater, refuse_request, run_helper
 from kiosk.app.update.journal_file import JournalFile
-from kiosk.app.update.owner import as_owner
-from kiosk.app.update.places import PLACES
+from kiosk.app.update.owner_rights import as_owner
+from kiosk.app.update.paths import UPDATE_PATHS
 from kiosk.app.update.releases import ReleaseFolder
-from kiosk.base.files import arriving, filling
+from kiosk.base.files import atomic_writer, exclusive_folder
 from kiosk.cli.doctor.command import ago
 from kiosk.cli.one_line import end, progress
-from kiosk.cli.settings import PLACES as SETTINGS_PLACES
-from kiosk.cli.settings import config_option, read_config, settings_place
+from kiosk.cli.settings import SETTINGS_PATHS as SETTINGS_PLACES
+from kiosk.cli.settings import config_option, read_config, settings_path
 from kiosk.config.file import BadConfig
 from kiosk.config.station import StationConfig, load
-from kiosk.station.update.bundle import HEAD_BYTES, parse_head, verified
-from kiosk.station.update.journal import Outcome
+from kiosk.station.update.bundle import HEAD_BYTES, parse_head, verify_manifest
+from kiosk.station.update.journal import UpdateOutcome
 from kiosk.station.update.messages import BUNDLE_END, BUNDLES, Request, UpdateFiles, is_bundle_name
-from kiosk.station.update.refusals import SENTENCES, UpdateRefused, Why, sentence
+from kiosk.station.update.refusals import SENTENCES, UpdateRefusalReason, UpdateRefused, sentence
 from kiosk.store import StoreError
 from kiosk.texts import load as load_texts
 
-_LOOK_S: Final = 0.5
-_FOLLOW_S: Final = 900.0
+_POLL_INTERVAL_S: Final = 0.5
+_FOLLOW_TIMEOUT_S: Final = 900.0
 """Unpacking on a slow card, the copy, the trial and the way back."""
-_TAKEN_S: Final = 60.0
+_PICKUP_TIMEOUT_S: Final = 60.0
 _KEEP_S: Final = 60.0
 """A helper that cannot step back tries again every five seconds, and reads a whole database each time."""
 
@@ -58,9 +58,9 @@ def update(file: Path | None, path: Path | None, status: bool, keep: bool, helpe
     Exit 0 when the new release was kept, 1 when it was refused or taken back, 2 on wrong usage.
     """
     if helper:
-        _help(path)
+        _run_helper(path)
     elif keep:
-        _keep(read_config(path, load))
+        _keep_new_release(read_config(path, load))
     elif status:
         click.echo(_status(path))
     elif file is None:
@@ -71,8 +71,8 @@ def update(file: Path | None, path: Path | None, status: bool, keep: bool, helpe
 
 def _status(path: Path | None) -> str:
     try:
-        release = ReleaseFolder(PLACES.releases, PLACES.package).running()
-        journal = JournalFile(PLACES.releases)
+        release = ReleaseFolder(UPDATE_PATHS.releases, UPDATE_PATHS.package).running()
+        journal = JournalFile(UPDATE_PATHS.releases)
         entry, outcome = journal.read(), journal.outcome()
     except OSError as error:
         end(f"this is no machine that can be updated: {error}", 1)
@@ -80,35 +80,35 @@ def _status(path: Path | None) -> str:
     if entry is not None:
         lines.append(f"an update to {entry.version} is under way: {entry.phase}")
     if outcome is not None:
-        lines.append(_told(outcome))
-    return "\n".join([*lines, *_over_the_line(path)])
+        lines.append(_outcome_text(outcome))
+    return "\n".join([*lines, *_relay_status(path)])
 
 
-def _over_the_line(path: Path | None) -> Iterator[str]:
+def _relay_status(path: Path | None) -> Iterator[str]:
     """What the relay says of it; nothing where it has no such place, or for a user who may not look at the settings."""
-    from kiosk.station.doctor.updates_mark import updates
+    from kiosk.station.doctor.updates_status_file import updates
 
-    place = settings_place(path)
+    place = settings_path(path)
     try:
         row = None if place is None else updates(load(place))
     except (BadConfig, OSError):
         return
     if row is not None:
-        asked = "" if row.last_seen_s is None else f" (the sorting center was asked {ago(row.last_seen_s)})"
-        yield f"over the line: {row.sentence(load_texts('en'))}{asked}"
+        age_text = "" if row.last_seen_s is None else f" (the sorting center was asked {ago(row.last_seen_s)})"
+        yield f"over the line: {row.sentence(load_texts('en'))}{age_text}"
 
 
-def _told(outcome: Outcome) -> str:
+def _outcome_text(outcome: UpdateOutcome) -> str:
     if outcome.why is None:
         return f"the newest update, to {outcome.version}, was kept{f' ({outcome.detail})' if outcome.detail else ''}"
     about = f", to {outcome.version}," if outcome.version else ""
     return f"the newest update{about} was not kept: {sentence(outcome.why, outcome.detail)}"
 
 
-def _keep(config: StationConfig) -> None:
+def _keep_new_release(config: StationConfig) -> None:
     try:
-        with only_one(PLACES.releases, _KEEP_S):
-            outcome = make_updater(config, PLACES).keep_new()
+        with helper_lock(UPDATE_PATHS.releases, _KEEP_S):
+            outcome = make_updater(config, UPDATE_PATHS).keep_new()
     except UpdateRefused as error:
         end(str(error), 1)
     except (OSError, StoreError) as error:
@@ -121,21 +121,21 @@ def _keep(config: StationConfig) -> None:
 def _install(config: StationConfig, file: Path) -> None:
     data = config.station.data
     name = file.name if is_bundle_name(file.name) else f"update{BUNDLE_END}"
-    journal = JournalFile(PLACES.releases)
+    journal = JournalFile(UPDATE_PATHS.releases)
     try:
-        if not PLACES.releases.is_dir():
+        if not UPDATE_PATHS.releases.is_dir():
             end("this is no machine that can be updated: a package has to be installed", 1)
         _require_signed(file)
         before = journal.outcome()
         with progress("copying"), file.open("rb") as source, as_owner(data):
-            _bring(source, data / BUNDLES / name)
+            _copy_bundle(source, data / BUNDLES / name)
             UpdateFiles(data).request.write(Request(name))
         click.echo("handed in")
         outcome = _follow(journal, UpdateFiles(data), before)
     except UpdateRefused as error:
         end(str(error), 1)
     except OSError as error:
-        end(sentence(Why.DISK, str(error)), 1)
+        end(sentence(UpdateRefusalReason.DISK, str(error)), 1)
     if outcome is None:
         end("nothing was heard of it: is kiosk-update.path enabled? (systemctl status kiosk-update)", 1)
     if outcome.why is not None:
@@ -146,38 +146,40 @@ def _install(config: StationConfig, file: Path) -> None:
 def _require_signed(file: Path) -> None:
     """What need not be copied first. Raises UpdateRefused, OSError."""
     if not file.is_file():
-        raise UpdateRefused(Why.NOT_FOUND)
+        raise UpdateRefused(UpdateRefusalReason.NOT_FOUND)
     with file.open("rb") as bundle:
         head = parse_head(bundle.read(HEAD_BYTES))
-        verified(head, bundle.read(head.manifest_bytes), ReleaseFolder(PLACES.releases, PLACES.package).keys())
+        verify_manifest(
+            head, bundle.read(head.manifest_bytes), ReleaseFolder(UPDATE_PATHS.releases, UPDATE_PATHS.package).keys()
+        )
 
 
-def _bring(source: BinaryIO, target: Path) -> None:
+def _copy_bundle(source: BinaryIO, target: Path) -> None:
     """Whole under another name first: the page of the technician lists what is there. Raises UpdateRefused, OSError."""
     target.parent.mkdir(mode=0o700, exist_ok=True)
     try:
-        with filling(target.parent), arriving(target) as copy:
+        with exclusive_folder(target.parent), atomic_writer(target) as copy:
             shutil.copyfileobj(source, copy)
     except BlockingIOError as error:
-        raise UpdateRefused(Why.RUNNING, "another one is being copied") from error
+        raise UpdateRefused(UpdateRefusalReason.RUNNING, "another one is being copied") from error
 
 
-def _follow(journal: JournalFile, files: UpdateFiles, before: Outcome | None) -> Outcome | None:
-    told, end_at, taken_at = "", time.monotonic() + _FOLLOW_S, time.monotonic() + _TAKEN_S
+def _follow(journal: JournalFile, files: UpdateFiles, before: UpdateOutcome | None) -> UpdateOutcome | None:
+    last_phase, end_at, pickup_deadline = "", time.monotonic() + _FOLLOW_TIMEOUT_S, time.monotonic() + _PICKUP_TIMEOUT_S
     while (now := time.monotonic()) < end_at:
         entry, outcome = journal.read(), journal.outcome()
-        if entry is not None and entry.phase != told:
-            told = entry.phase.value
-            click.echo(told)
+        if entry is not None and entry.phase != last_phase:
+            last_phase = entry.phase.value
+            click.echo(last_phase)
         if entry is None and outcome is not None and outcome != before:
             return outcome
-        if entry is None and files.request.exists() and now > taken_at:
+        if entry is None and files.request.exists() and now > pickup_deadline:
             return None
-        time.sleep(_LOOK_S)
+        time.sleep(_POLL_INTERVAL_S)
     return None
 
 
-def _help(path: Path | None) -> None:
+def _run_helper(path: Path | None) -> None:
     from kiosk.app.process import setup_logging
     from kiosk.app.systemd import Notifier
 
@@ -188,9 +190,9 @@ def _help(path: Path | None) -> None:
             with as_owner(settings.parent):
                 config = read_config(settings, load)
         except SystemExit:
-            refuse_request(PLACES.data, PLACES, Why.NOT_SET_UP)
+            refuse_request(UPDATE_PATHS.data, UPDATE_PATHS, UpdateRefusalReason.NOT_SET_UP)
             raise
-        run_helper(config, PLACES, lambda: Notifier.from_environ().ready("no update is left half done"))
+        run_helper(config, UPDATE_PATHS, lambda: Notifier.from_environ().ready("no update is left half done"))
     except UpdateRefused as error:
         end(SENTENCES[error.why], 1)
     except (OSError, StoreError) as error:

@@ -57,7 +57,7 @@ class SettingsFile:
             raise BadConfig(f"{path}: is not TOML: nested too deeply") from error
         self._check_sections()
 
-    def fail(self, section: str, key: str | None, message: str) -> BadConfig:
+    def error_at(self, section: str, key: str | None, message: str) -> BadConfig:
         """The error for this place of the file; the caller raises it."""
         where = self._line(section, key)
         name = f"[{section}]" if key is None else f"[{section}] {key}"
@@ -80,11 +80,11 @@ class SettingsFile:
                 start = number
         return start
 
-    def need(self, name: str, kind: type[T], extra: Mapping[str, Any] | None = None) -> T:
+    def require(self, name: str, kind: type[T], extra: Mapping[str, Any] | None = None) -> T:
         """A section that must be there, as its settings class; raises BadConfig."""
         made = self.section(name, kind, extra)
         if made is None:
-            raise self.fail(name, None, "is missing")
+            raise self.error_at(name, None, "is missing")
         return made
 
     def section(self, name: str, kind: type[T], extra: Mapping[str, Any] | None = None) -> T | None:
@@ -95,48 +95,48 @@ class SettingsFile:
         if table is None:
             return None
         if not isinstance(table, dict):
-            raise self.fail(name, None, "must be a table")
+            raise self.error_at(name, None, "must be a table")
         return self._make(name, table, kind, extra or {})
 
     def _make(self, name: str, table: dict[str, Any], kind: type[T], extra: Mapping[str, Any]) -> T:
         known = {row.name: row for row in fields(kind) if row.name not in extra}  # type: ignore[arg-type]
         for key in table:
             if key not in known:
-                raise self.fail(name, key, f"is not a setting; allowed are {', '.join(known)}")
+                raise self.error_at(name, key, f"is not a setting; allowed are {', '.join(known)}")
         for key, row in known.items():
             if key not in table and row.default is MISSING and row.default_factory is MISSING:
-                raise self.fail(name, None, f"{key} is missing")
+                raise self.error_at(name, None, f"{key} is missing")
         for key, value in table.items():
             if isinstance(value, float) and not isfinite(value):
-                raise self.fail(name, key, "must be a finite number")
+                raise self.error_at(name, key, "must be a finite number")
             seconds = key.endswith("_s") and not key.endswith("_mm_s")
             if seconds and isinstance(value, (int, float)) and value <= 0:
-                raise self.fail(name, key, f"{value} must be a number of seconds above 0")
+                raise self.error_at(name, key, f"{value} must be a number of seconds above 0")
         try:
             return msgspec.convert({**table, **extra}, kind, strict=True, dec_hook=_path)
         except msgspec.ValidationError as error:
             named = _key_of(str(error), table)
-            raise self.fail(name, named, str(error) + _allowed(kind, named)) from error
+            raise self.error_at(name, named, str(error) + _allowed(kind, named)) from error
 
     def _check_sections(self) -> None:
         for name in self.tables:
             if name not in SECTIONS:
-                raise self.fail(name, None, f"is not a section; allowed are {', '.join(SECTIONS)}")
+                raise self.error_at(name, None, f"is not a section; allowed are {', '.join(SECTIONS)}")
         printers = self.tables.get("printer", {})
         if not isinstance(printers, dict):
-            raise self.fail("printer", None, "must be a table")
+            raise self.error_at("printer", None, "must be a table")
         for name, table in printers.items():
             if name in PRINTERS:
                 continue
             section, key = (f"printer.{name}", None) if isinstance(table, dict) else ("printer", name)
-            raise self.fail(section, key, f"is not a printer; allowed are {', '.join(PRINTERS)}")
+            raise self.error_at(section, key, f"is not a printer; allowed are {', '.join(PRINTERS)}")
 
     def check(self, section: str, key: str, probe: Callable[[], object]) -> None:
         """What only another room can judge; its error is told with the place in this file."""
         try:
             probe()
         except ValueError as error:
-            raise self.fail(section, key, str(error)) from error
+            raise self.error_at(section, key, str(error)) from error
 
 
 def _sets(line: str, key: str) -> bool:

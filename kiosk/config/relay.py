@@ -22,5 +22,5 @@ class RelayConfig:
 def load(path: Path) -> RelayConfig:
     """Read and check the two sections; raises BadConfig."""
     file = SettingsFile(path)
-    station = file.need("station", StationSettings)
-    return RelayConfig(station, file.need("relay", RelaySettings, relay_identity(station)))
+    station = file.require("station", StationSettings)
+    return RelayConfig(station, file.require("relay", RelaySettings, relay_identity(station)))

@@ -15,7 +15,7 @@ from kiosk.config.file import PRINTERS, SettingsFile
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.panel.settings import PanelSettings
 from kiosk.devices.printer.settings import PrinterSettings
-from kiosk.devices.scale.settings import ScaleSettings, check_lasting
+from kiosk.devices.scale.settings import ScaleSettings, check_stable_port_name
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.metrology.check_weight import check_expected
 from kiosk.messaging.relay.settings import RelaySettings
@@ -86,7 +86,7 @@ def _check_elsewhere(file: SettingsFile, config: StationConfig) -> None:
     file.check("web", "language", lambda: _check_language(config.web.language))
     scale = config.scale
     if scale is not None:
-        file.check("scale", "port", lambda: check_lasting(scale.port))
+        file.check("scale", "port", lambda: check_stable_port_name(scale.port))
         file.check("scale", "protocol", lambda: registry.get(scale.protocol))
         file.check("scale", "params", lambda: registry.decoder(scale.protocol, scale.params))
         check_g = config.metrology.check_weight_g
@@ -94,13 +94,13 @@ def _check_elsewhere(file: SettingsFile, config: StationConfig) -> None:
             file.check("metrology", "check_weight_g", lambda: check_expected(scale.profile, check_g))
     file.check("scanner", "kind", lambda: _check_scanner(config))
     for name, printer in config.printers.items():
-        file.check(f"printer.{name}", "profile", printer.row)
+        file.check(f"printer.{name}", "profile", printer.resolved_profile)
 
 
 def load(path: Path) -> StationConfig:
     """Read and check one settings file; raises BadConfig."""
     file = SettingsFile(path)
-    station = file.need("station", StationSettings)
+    station = file.require("station", StationSettings)
     printers = {name: file.section(f"printer.{name}", PrinterSettings) for name in PRINTERS}
     config = StationConfig(
         station=station,

@@ -200,7 +200,7 @@ class MatShot:
     preview: Shot | None = None
 
 
-LOOK_REASONS: Final = (
+LIVE_VIEW_REASONS: Final = (
     Reason.MAT,
     Reason.DARK,
     Reason.BRIGHT,
@@ -214,7 +214,7 @@ LOOK_REASONS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class CameraLook:
+class LiveViewFrame:
     """One cheap look at the mat. ``lights`` are some of LOOK_REASONS, each once.
 
     ``still``: it shows what the look before showed. ``picture`` is a small one of the mat's interior alone, with
@@ -242,7 +242,7 @@ class Camera(Protocol):
     def measure(self, deadline_s: float) -> MatShot:
         """Take a burst now and measure the mat in it. Raises CameraFault."""
 
-    def look(self, deadline_s: float) -> CameraLook:
+    def live_view(self, deadline_s: float) -> LiveViewFrame:
         """Look at the mat now, without any verdict. Raises CameraFault."""
 
     def close(self) -> None: ...
@@ -264,19 +264,18 @@ class ProbeCancelled(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """``done`` is 0 to 1. ``line`` is what is tried now, like "9600 8N1". ``heard`` are bytes so far, ``sample`` the
-    newest of them, raw.
-    """
+class ProbeProgress:
+    """``done`` is 0 to 1. ``line`` is what is tried now, like "9600 8N1". ``received_bytes`` are bytes so far,
+    ``sample`` the newest of them, raw."""
 
     done: float = 0.0
     line: str = ""
     asking: bool = False
-    heard: int = 0
+    received_bytes: int = 0
     sample: bytes = b""
 
 
-OnProgress = Callable[[Progress], None]
+OnProgress = Callable[[ProbeProgress], None]
 """Called from the probe's thread; must not block."""
 
 

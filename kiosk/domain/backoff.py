@@ -6,19 +6,19 @@ from collections.abc import Callable
 
 
 class Backoff:
-    """Waiting times in seconds: ``first_s``, doubled from try to try up to ``longest_s``.
+    """Waiting times in seconds: ``first_s``, doubled from try to try up to ``max_s``.
 
     ``share`` is asked each time for the part of it that is waited, 0 to 1: a random one keeps those who lost the same
     thing from coming back together.
     """
 
-    def __init__(self, first_s: float, longest_s: float, share: Callable[[], float] = lambda: 1.0) -> None:
-        self._first_s, self._longest_s, self._share = first_s, longest_s, share
+    def __init__(self, first_s: float, max_s: float, share: Callable[[], float] = lambda: 1.0) -> None:
+        self._first_s, self._max_s, self._share = first_s, max_s, share
         self._next_s = first_s
 
     def next(self) -> float:
         """Seconds to wait before the next try."""
-        whole = min(self._next_s, self._longest_s)
+        whole = min(self._next_s, self._max_s)
         self._next_s = whole * 2
         return whole * self._share()
 

@@ -144,7 +144,7 @@ class Catalog:
         """The member whose card carries this code, or None."""
         return next((row for row in self.members if row.card == card), None)
 
-    def knows(self, party: Party) -> bool:
+    def accepts_party(self, party: Party) -> bool:
         """Whether the party may be booked: a non-member always, a member when listed."""
         return party.member is None or self.member(party.member) is not None
 

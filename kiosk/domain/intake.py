@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from kiosk.domain.identifiers import MAX_BAGS, ReceiptNumber
 from kiosk.domain.mass import MAX_GROSS_G
-from kiosk.domain.metrology.standing import ScaleStanding
+from kiosk.domain.metrology.legal_status import ScaleLegalStatus
 from kiosk.domain.money import MAX_FEN_PER_KG, amount_fen
 from kiosk.domain.trade import Certificate, Mode, Party
 
@@ -133,7 +133,7 @@ class Intake:
         """Fen: the sum of the rounded lines."""
         return sum(line.amount_fen for line in self.lines)
 
-    def confirm(self, certificate: Certificate, scale: ScaleStanding | None = None) -> ConfirmedIntake:
+    def confirm(self, certificate: Certificate, scale: ScaleLegalStatus | None = None) -> ConfirmedIntake:
         """What both sides agreed on; raises IntakeRefused when there is nothing to agree on."""
         if not self.lines:
             raise IntakeRefused("nothing_weighed", "nothing has been weighed yet")
@@ -146,7 +146,7 @@ class ConfirmedIntake:
 
     intake: Intake
     certificate: Certificate
-    scale: ScaleStanding | None = None
+    scale: ScaleLegalStatus | None = None
 
     @property
     def lot(self) -> str:

@@ -57,7 +57,7 @@ class Lockout:
         left = max(0, self.wait_ms - self._elapsed(boot_id, monotonic_ms))
         return min(left, max(rule.lockout_ms, *rule.delay_ms))
 
-    def failed(self, rule: LockoutRule, boot_id: str, monotonic_ms: int) -> Lockout:
+    def after_failure(self, rule: LockoutRule, boot_id: str, monotonic_ms: int) -> Lockout:
         """After a wrong try."""
         elapsed = self._elapsed(boot_id, monotonic_ms)
         recent = (*(age + elapsed for age in self.failures_ms if age + elapsed < rule.window_ms), 0)

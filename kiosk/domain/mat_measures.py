@@ -23,7 +23,7 @@ class MatQuality(StrEnum):
     """Stripes of a lamp (percent of the light), the worst of a burst."""
 
 
-_AT_LEAST = frozenset({MatQuality.MARKERS, MatQuality.SCALE})
+_LOWER_LIMITED = frozenset({MatQuality.MARKERS, MatQuality.SCALE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class MatMeasure:
 
     @property
     def good(self) -> bool:
-        return self.value >= self.limit if self.quality in _AT_LEAST else self.value <= self.limit
+        return self.value >= self.limit if self.quality in _LOWER_LIMITED else self.value <= self.limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,9 @@ class MatMeasures:
     rows: tuple[MatMeasure, ...]
 
     @property
-    def found(self) -> bool:
+    def is_mat_found(self) -> bool:
         return len(self.rows) == len(MatQuality)
 
     @property
     def good(self) -> bool:
-        return self.found and all(row.good for row in self.rows)
+        return self.is_mat_found and all(row.good for row in self.rows)

@@ -31,12 +31,12 @@ class PaperCode:
             raise BadCode("a digit is wrong, or two are exchanged")
 
     @classmethod
-    def typed(cls, text: str) -> PaperCode:
+    def parse(cls, text: str) -> PaperCode:
         """As somebody types it from the paper: blanks and dashes are for the eye. Raises BadCode."""
         return cls("".join(text.replace("-", " ").split()))
 
     @classmethod
-    def make(cls, below: Callable[[int], int]) -> PaperCode:
+    def generate(cls, below: Callable[[int], int]) -> PaperCode:
         """A fresh one; ``below`` gives a random number below its argument, as ``secrets.randbelow``."""
         random = f"{below(10 ** (DIGITS - 1)):0{DIGITS - 1}}"
         return cls(random + check_digit(random))

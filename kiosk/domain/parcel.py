@@ -20,7 +20,7 @@ class Consent(StrEnum):
 
     CARRIER_ORDER_FLAG = "carrier_order_flag"
     """The order at the carrier says so."""
-    RECIPIENT_ASKED = "recipient_asked"
+    RECIPIENT_CONSENTED = "recipient_asked"
     """Somebody asked the recipient, for this parcel."""
     STANDING_AGREEMENT = "standing_agreement"
     """The recipient has agreed in writing for all parcels."""
@@ -56,7 +56,7 @@ class ParcelState(StrEnum):
 
 
 _S = ParcelState
-MOVES: Final[Mapping[ParcelState, frozenset[ParcelState]]] = {
+TRANSITIONS: Final[Mapping[ParcelState, frozenset[ParcelState]]] = {
     # A parcel may go from the state on the left to those on the right, and nowhere else. Only a person with a code
     # or a named proxy in front of a clerk makes it COLLECTED. What has no state on the right is the end of it.
     _S.EXPECTED: frozenset({_S.ARRIVED, _S.MISSING}),
@@ -74,13 +74,13 @@ MOVES: Final[Mapping[ParcelState, frozenset[ParcelState]]] = {
     _S.WITHDRAWN: frozenset(),
 }
 
-WAITING: Final = frozenset({_S.NOTICED, _S.OVERDUE, _S.RETURN_DUE})
+WAITING_STATES: Final = frozenset({_S.NOTICED, _S.OVERDUE, _S.RETURN_DUE})
 """On a shelf, with a code that works."""
 
-TERMINAL: Final = frozenset(state for state, after in MOVES.items() if not after)
+TERMINAL_STATES: Final = frozenset(state for state, after in TRANSITIONS.items() if not after)
 """The parcel's life here is over."""
 
-MAY_ARRIVE: Final = frozenset({_S.EXPECTED, _S.MISSING}) | (TERMINAL - {_S.COLLECTED})
+ARRIVABLE_STATES: Final = frozenset({_S.EXPECTED, _S.MISSING}) | (TERMINAL_STATES - {_S.COLLECTED})
 """A waybill in one of these states may be scanned in. After a terminal one it is a new parcel; what was handed to
 somebody cannot come again."""
 
@@ -93,9 +93,9 @@ class ParcelRefused(ValueError):
         self.code = code
 
 
-def move(state: ParcelState, to: ParcelState) -> ParcelState:
+def transition(state: ParcelState, to: ParcelState) -> ParcelState:
     """The state after the step. Raises ParcelRefused with code ``collected`` or ``not_waiting``."""
-    if to in MOVES[state]:
+    if to in TRANSITIONS[state]:
         return to
     code = "collected" if state is ParcelState.COLLECTED else "not_waiting"
     raise ParcelRefused(code, f"a parcel that is {state.value} cannot become {to.value}")

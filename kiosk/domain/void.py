@@ -17,7 +17,7 @@ class VoidReason(StrEnum):
     WRONG_PARTY = "wrong_party"
     WRONG_PRODUCT = "wrong_product"
     WRONG_CONTAINER = "wrong_container"
-    GOODS_TAKEN_BACK = "goods_taken_back"
+    GOODS_RETURNED = "goods_taken_back"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ _AIM: Final = re.compile(r"\][A-Za-z][0-9A-Za-z]")
 _DIGEST_CHARACTERS: Final = 8
 
 
-def narrow(text: str) -> str:
+def to_half_width(text: str) -> str:
     """Full-width forms of a Chinese input method as ASCII, without byte order mark and AIM identifier."""
     plain = text.translate(_FULL_WIDTH).strip()
     aim = _AIM.match(plain)
@@ -20,7 +20,7 @@ def narrow(text: str) -> str:
 
 def normalize(text: str) -> str:
     """Upper-case ASCII where it has one, without spaces, line ends, byte order mark and AIM identifier."""
-    joined = "".join(narrow(text).split(" ")).strip("\r\n\t")
+    joined = "".join(to_half_width(text).split(" ")).strip("\r\n\t")
     return joined.upper() if joined.isascii() else joined
 
 

@@ -28,12 +28,12 @@ from kiosk.first_start.draft import (
     SettingsDraft,
 )
 from kiosk.first_start.goods import SAMPLE, read_goods
-from kiosk.first_start.ports import AnswerRefused, Machine
+from kiosk.first_start.ports import AnswerRefused, FirstStartMachine
 from kiosk.first_start.settings import FORMATS, printer_settings, relay_settings, scale_settings, screen_of
 from kiosk.protocols.scales import registry
 from kiosk.station.catalog.file import CatalogError
 from kiosk.station.clerk.people import clean_person_name
-from kiosk.store.backup.medium import check_medium, existing, uuid_of
+from kiosk.store.backup.medium import check_medium, nearest_existing, uuid_of
 from kiosk.store.errors import StoreError
 from kiosk.texts import LANGUAGES
 from kiosk.texts.plain import plain
@@ -46,16 +46,16 @@ FOUND = "found:"
 """Begins the answer that names a format with the line it was heard at: ``found:xk3190_tf0 9600 8N1``."""
 
 Form = Mapping[str, str]
-Take = Callable[[SettingsDraft, Form, Machine], SettingsDraft]
+Take = Callable[[SettingsDraft, Form, FirstStartMachine], SettingsDraft]
 
 _ADDRESS = re.compile(r"[a-z0-9.-]+(:[0-9]+)?")
 """What the pad for it can type, in the order that makes a host and a port."""
 _VILLAGE = 40
 _GRAMS_PER_KG = 1000
-_MOST_PIXELS = 16_384
+_MAX_PIXELS = 16_384
 
 
-def checked(code: str, check: Callable[[], Any]) -> Any:
+def check_or_refuse(code: str, check: Callable[[], Any]) -> Any:
     """What ``check`` gives; its ValueError becomes a refusal with this word."""
     try:
         return check()
@@ -84,43 +84,43 @@ def _absent(draft: SettingsDraft, device: str) -> SettingsDraft:
     return replace(draft, **{device: None}, proven={**draft.proven, device: "absent"})
 
 
-def _language(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
-    return _measured(replace(draft, language=_one_of(form, tuple(LANGUAGES), "language")), form)
+def _language(draft: SettingsDraft, form: Form, machine: FirstStartMachine) -> SettingsDraft:
+    return _with_screen_size(replace(draft, language=_one_of(form, tuple(LANGUAGES), "language")), form)
 
 
-def _measured(draft: SettingsDraft, form: Form) -> SettingsDraft:
+def _with_screen_size(draft: SettingsDraft, form: Form) -> SettingsDraft:
     """The browser's own word for the size of its screen; without scripts there is none."""
-    width, height = (_whole(form.get(name, "")) for name in ("width_px", "height_px"))
-    if not (0 < width <= _MOST_PIXELS and 0 < height <= _MOST_PIXELS):
+    width, height = (_parse_int(form.get(name, "")) for name in ("width_px", "height_px"))
+    if not (0 < width <= _MAX_PIXELS and 0 < height <= _MAX_PIXELS):
         return draft
     measured = replace(draft, width_px=width, height_px=height)
-    checked("panel", lambda: screen_of(measured))
+    check_or_refuse("panel", lambda: screen_of(measured))
     return measured
 
 
-def _whole(text: str) -> int:
+def _parse_int(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
-def _screen(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
+def _screen(draft: SettingsDraft, form: Form, machine: FirstStartMachine) -> SettingsDraft:
     def with_diagonal() -> SettingsDraft:
-        sized = replace(_measured(draft, form), diagonal_in=float(value(form)))
+        sized = replace(_with_screen_size(draft, form), diagonal_in=float(value(form)))
         screen_of(sized)
         return sized
 
-    made: SettingsDraft = checked("panel", with_diagonal)
+    made: SettingsDraft = check_or_refuse("panel", with_diagonal)
     return made
 
 
-def _station(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
-    return replace(draft, station=checked("station", lambda: check_station(f"S{value(form)}")))
+def _station(draft: SettingsDraft, form: Form, machine: FirstStartMachine) -> SettingsDraft:
+    return replace(draft, station=check_or_refuse("station", lambda: check_station(f"S{value(form)}")))
 
 
-def _region(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
-    return replace(draft, region=checked("region", lambda: check_region(value(form))))
+def _region(draft: SettingsDraft, form: Form, machine: FirstStartMachine) -> SettingsDraft:
+    return replace(draft, region=check_or_refuse("region", lambda: check_region(value(form))))
 
 
-def _village(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
+def _village(draft: SettingsDraft, form: Form, machine: FirstStartMachine) -> SettingsDraft:
     return replace(draft, village=name_of(plain(value(form), _VILLAGE)))
 
 
@@ -130,7 +130,7 @@ def name_of(text: str) -> str:
     return " ".join(word[:1].upper() + word[1:] for word in words)
 
 
-def _scale(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
+def _scale(draft: SettingsDraft, form: Form, machine: FirstStartMachine) -> SettingsDraft:
     if value(form) == NONE:
         return _absent(draft, "scale")
     port = _one_of(form, machine.serial_ports())
@@ -149,25 +149,25 @@ def _reset_scale(draft: SettingsDraft, **changes: Any) -> SettingsDraft:
     return replace(draft, scale=scale, proven=proven)
 
 
-def _protocol(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
+def _protocol(draft: SettingsDraft, form: Form, machine: FirstStartMachine) -> SettingsDraft:
     assert draft.scale is not None
     if value(form).startswith(FOUND):
-        return _found(draft, value(form).removeprefix(FOUND))
-    row = checked("protocol", lambda: registry.get(value(form)))
+        return _format_found(draft, value(form).removeprefix(FOUND))
+    row = check_or_refuse("protocol", lambda: registry.get(value(form)))
     if draft.scale.protocol == row.id:
         return draft
     line = row.line
     return _reset_scale(draft, protocol=row.id, baud=line.baud, format=f"{line.bytesize}{line.parity}{line.stopbits}")
 
 
-def _found(draft: SettingsDraft, text: str) -> SettingsDraft:
+def _format_found(draft: SettingsDraft, text: str) -> SettingsDraft:
     """A format that was heard on the port, with the line it was heard at."""
     name, _, line = text.partition(" ")
-    row = checked("protocol", lambda: registry.get(name))
+    row = check_or_refuse("protocol", lambda: registry.get(name))
     return _at_line(_reset_scale(draft, protocol=row.id), line)
 
 
-def _line(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
+def _line(draft: SettingsDraft, form: Form, machine: FirstStartMachine) -> SettingsDraft:
     return _at_line(draft, value(form))
 
 
@@ -175,28 +175,28 @@ def _at_line(draft: SettingsDraft, line: str) -> SettingsDraft:
     baud, _, layout = line.partition(" ")
     if layout not in FORMATS:
         raise AnswerRefused("line", line)
-    changed = _reset_scale(draft, baud=_whole(baud), format=layout)
+    changed = _reset_scale(draft, baud=_parse_int(baud), format=layout)
     assert changed.scale is not None
     scale = changed.scale
-    checked("line", lambda: scale_settings(scale))
+    check_or_refuse("line", lambda: scale_settings(scale))
     return changed
 
 
 def _proven(device: str) -> Take:
     """``yes`` is the word of the person in front, ``skip`` goes on without proof."""
 
-    def take(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
+    def take(draft: SettingsDraft, form: Form, machine: FirstStartMachine) -> SettingsDraft:
         word: Proof = "seen" if _one_of(form, (YES, SKIP), "answer") == YES else "unseen"
         return replace(draft, proven={**draft.proven, device: word})
 
     return take
 
 
-def _e(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
+def _e(draft: SettingsDraft, form: Form, machine: FirstStartMachine) -> SettingsDraft:
     assert draft.scale is not None
-    e_g = _whole(value(form))
+    e_g = _parse_int(value(form))
     scale = replace(draft.scale, e_g=e_g, max_g=0)
-    checked("e", lambda: scale_settings(scale) if e_g else _no_number())
+    check_or_refuse("e", lambda: scale_settings(scale) if e_g else _no_number())
     # Max was checked against the e it was typed with, and stays only with that one.
     return draft if e_g == draft.scale.e_g else replace(draft, scale=scale)
 
@@ -205,11 +205,11 @@ def _no_number() -> NoReturn:
     raise ValueError("0 g is no verification interval")
 
 
-def _max(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
+def _max(draft: SettingsDraft, form: Form, machine: FirstStartMachine) -> SettingsDraft:
     assert draft.scale is not None
-    grams = checked("max", lambda: _grams(value(form)))
+    grams = check_or_refuse("max", lambda: _grams(value(form)))
     scale = replace(draft.scale, max_g=grams)
-    checked("max", lambda: scale_settings(scale))
+    check_or_refuse("max", lambda: scale_settings(scale))
     return replace(draft, scale=scale)
 
 
@@ -224,7 +224,7 @@ def _grams(kilograms: str) -> int:
     return int(grams)
 
 
-def _printer_place(form: Form, machine: Machine) -> tuple[PrinterKind, str]:
+def _printer_place(form: Form, machine: FirstStartMachine) -> tuple[PrinterKind, str]:
     """A typed address begins with "tcp:"; at the port of IPP stands an office printer, at the path all of them have."""
     kind, _, address = value(form).partition(":")
     if kind == "tcp" and address.endswith(f":{IPP_PORT}"):
@@ -236,7 +236,7 @@ def _printer_place(form: Form, machine: Machine) -> tuple[PrinterKind, str]:
 
 
 def _printer(name: str) -> Take:
-    def take(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
+    def take(draft: SettingsDraft, form: Form, machine: FirstStartMachine) -> SettingsDraft:
         if value(form) == NONE:
             return _absent(draft, name)
         kind, address = _printer_place(form, machine)
@@ -246,15 +246,15 @@ def _printer(name: str) -> Take:
         if before is not None and (before.kind, before.address) == (kind, address):
             return draft
         printer = PrinterDraft(kind, address, before.profile if before and before.kind == kind else "")
-        checked("address", lambda: printer_settings(printer))
+        check_or_refuse("address", lambda: printer_settings(printer))
         return replace(draft, **{name: printer}, proven=_unproven(draft, name))
 
     return take
 
 
 def _profile(name: str) -> Take:
-    def take(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
-        row = checked("profile", lambda: profile(value(form)))
+    def take(draft: SettingsDraft, form: Form, machine: FirstStartMachine) -> SettingsDraft:
+        row = check_or_refuse("profile", lambda: profile(value(form)))
         printer: PrinterDraft = replace(getattr(draft, name), profile=row.id)
         proven = draft.proven if printer == getattr(draft, name) else _unproven(draft, name)
         return replace(draft, **{name: printer}, proven=proven)
@@ -262,7 +262,7 @@ def _profile(name: str) -> Take:
     return take
 
 
-def _scanner(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
+def _scanner(draft: SettingsDraft, form: Form, machine: FirstStartMachine) -> SettingsDraft:
     if value(form) == NONE:
         return _absent(draft, "scanner")
     if value(form) == BY_CAMERA and machine.cameras():
@@ -277,22 +277,22 @@ def _scanner(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraf
     if draft.scale is not None and draft.scale.port == port:
         raise AnswerRefused("port_of_scale", port)
     scanner = ScannerDraft(kinds[port], port)
-    checked("gone", lambda: ScannerSettings(scanner.port, scanner.kind))
+    check_or_refuse("gone", lambda: ScannerSettings(scanner.port, scanner.kind))
     return draft if scanner == draft.scanner else replace(draft, scanner=scanner, proven=_unproven(draft, "scanner"))
 
 
-def _camera(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
+def _camera(draft: SettingsDraft, form: Form, machine: FirstStartMachine) -> SettingsDraft:
     if value(form) == NONE:
         if draft.scanner is not None and draft.scanner.kind == "camera":
             draft = _absent(draft, "scanner")
         return _absent(draft, "camera")
     drafts = {draft.path: draft for draft in (CameraDraft(kind, path) for kind, path in machine.cameras())}
     camera = drafts[_one_of(form, tuple(drafts))]
-    checked("gone", lambda: CameraSettings(camera.kind, camera.path))
+    check_or_refuse("gone", lambda: CameraSettings(camera.kind, camera.path))
     return draft if camera == draft.camera else replace(draft, camera=camera, proven=_unproven(draft, "camera"))
 
 
-def _broker(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
+def _broker(draft: SettingsDraft, form: Form, machine: FirstStartMachine) -> SettingsDraft:
     scheme = _one_of(form, ("mqtts", "mqtt", LATER), "answer")
     if scheme == LATER:
         return _absent(draft, "broker")
@@ -307,22 +307,22 @@ def _change_broker(draft: SettingsDraft, code: str, **changes: Any) -> SettingsD
     assert draft.broker is not None
     broker = replace(draft.broker, **changes)
     changed = replace(draft, broker=broker)
-    checked(code, lambda: relay_settings(changed, Path("/")).endpoint)
+    check_or_refuse(code, lambda: relay_settings(changed, Path("/")).endpoint)
     return changed if broker == draft.broker else replace(changed, proven=_unproven(draft, "broker"))
 
 
-def _broker_address(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
+def _broker_address(draft: SettingsDraft, form: Form, machine: FirstStartMachine) -> SettingsDraft:
     if not _ADDRESS.fullmatch(value(form)):
         raise AnswerRefused("broker", value(form))
     return _change_broker(draft, "broker", address=value(form))
 
 
-def _broker_ca(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
+def _broker_ca(draft: SettingsDraft, form: Form, machine: FirstStartMachine) -> SettingsDraft:
     chosen = _one_of(form, (NONE, *authorities(machine)))
     return _change_broker(draft, "broker_files", ca_file="" if chosen == NONE else chosen)
 
 
-def _broker_account(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
+def _broker_account(draft: SettingsDraft, form: Form, machine: FirstStartMachine) -> SettingsDraft:
     pairs, passwords = key_pairs(machine), machine.key_files(*PASSWORDS)
     chosen = _one_of(form, (NONE, *pairs, *passwords))
     account = "certificate" if chosen in pairs else "password" if chosen in passwords else NONE
@@ -339,20 +339,20 @@ def _broker_account(draft: SettingsDraft, form: Form, machine: Machine) -> Setti
 CERTIFICATES, PASSWORDS = (".crt", ".pem"), ("password",)
 
 
-def key_pairs(machine: Machine) -> Mapping[str, str]:
+def key_pairs(machine: FirstStartMachine) -> Mapping[str, str]:
     """Certificates that have their private key beside them: certificate to key."""
     keys = {path.removesuffix(".key"): path for path in machine.key_files(".key")}
     found = {path: keys.get(path.rpartition(".")[0], "") for path in machine.key_files(*CERTIFICATES)}
     return {path: key for path, key in found.items() if key}
 
 
-def authorities(machine: Machine) -> tuple[str, ...]:
+def authorities(machine: FirstStartMachine) -> tuple[str, ...]:
     """Certificates without a private key: those of somebody else."""
     pairs = key_pairs(machine)
     return tuple(path for path in machine.key_files(*CERTIFICATES) if path not in pairs)
 
 
-def _goods(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
+def _goods(draft: SettingsDraft, form: Form, machine: FirstStartMachine) -> SettingsDraft:
     """The file is read now. One that is not there any more, but was chosen before, stays chosen: it was kept."""
     chosen, offered = value(form), (SAMPLE, *machine.catalogs())
     if chosen == LATER:
@@ -366,17 +366,17 @@ def _goods(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
     return replace(draft, goods=goods, proven=_unproven(draft, "goods"))
 
 
-def _goods_shown(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
+def _goods_shown(draft: SettingsDraft, form: Form, machine: FirstStartMachine) -> SettingsDraft:
     _one_of(form, (YES,), "answer")
     return draft
 
 
-def _backup(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
+def _backup(draft: SettingsDraft, form: Form, machine: FirstStartMachine) -> SettingsDraft:
     if value(form) == NONE:
         return replace(draft, backup="", backup_uuid="", proven={**draft.proven, "backup": "absent"})
     folder = _one_of(form, machine.backup_media())
     try:
-        check_medium(Path(folder), existing(machine.data), same_disk=False)
+        check_medium(Path(folder), nearest_existing(machine.data), same_disk=False)
         uuid = uuid_of(Path(folder))
     except (StoreError, OSError) as error:
         raise AnswerRefused("backup", str(error)) from error
@@ -384,7 +384,7 @@ def _backup(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft
 
 
 def _person(role: str) -> Take:
-    def take(draft: SettingsDraft, form: Form, machine: Machine) -> SettingsDraft:
+    def take(draft: SettingsDraft, form: Form, machine: FirstStartMachine) -> SettingsDraft:
         try:
             name = clean_person_name(name_of(value(form)))
         except BadClerk as error:

@@ -19,7 +19,7 @@ from kiosk.first_start.draft import (
 )
 from kiosk.first_start.goods import SAMPLE
 from kiosk.first_start.identity_questions import BY_HAND
-from kiosk.first_start.ports import Choice, GoodsView, Machine, SummaryRow
+from kiosk.first_start.ports import Choice, FirstStartMachine, GoodsView, SummaryRow
 from kiosk.first_start.questions import DEVICES
 from kiosk.first_start.recovery.ports import Lacks
 from kiosk.first_start.recovery.questions import NEW, NO_RECEIPT
@@ -35,7 +35,7 @@ REGIONS = ("yarkant", "kargilik", "poskam", "makit", "yengisar", "kashgar")
 BAUDS = (1200, 2400, 4800, 9600, 19_200)
 """What the manuals of indicators name."""
 
-List = Callable[[SettingsDraft, Machine], Iterable[Choice]]
+List = Callable[[SettingsDraft, FirstStartMachine], Iterable[Choice]]
 
 
 def _name(path: str) -> str:
@@ -66,15 +66,15 @@ def _device(path: str, chosen: bool, picture: str, detail_id: str = "") -> Choic
     )
 
 
-def _languages(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
+def _languages(draft: SettingsDraft, machine: FirstStartMachine) -> Iterable[Choice]:
     return (Choice(row.code, row.own_name, chosen=row.code == draft.language) for row in LANGUAGES.values())
 
 
-def _diagonals(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
+def _diagonals(draft: SettingsDraft, machine: FirstStartMachine) -> Iterable[Choice]:
     return (Choice(size, f'{size}"', chosen=float(size) == diagonal(draft)) for size in DIAGONALS)
 
 
-def _regions(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
+def _regions(draft: SettingsDraft, machine: FirstStartMachine) -> Iterable[Choice]:
     known = REGIONS if draft.region in ("", *REGIONS) else (draft.region, *REGIONS[:-1])
     return (Choice(name, name, chosen=name == draft.region) for name in known)
 
@@ -87,7 +87,7 @@ _RECOVERY: Mapping[Lacks, str] = {
 }
 
 
-def _recoveries(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
+def _recoveries(draft: SettingsDraft, machine: FirstStartMachine) -> Iterable[Choice]:
     """What is not whole is shown, too: a technician who sees nothing does not know what to bring."""
     yield Choice(NEW, text_id="setup.choice.recovery_new", picture="wrench")
     for row in machine.recoveries.offered():
@@ -95,12 +95,12 @@ def _recoveries(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
         yield Choice(row.station, row.station, "", row.made_on, _RECOVERY[row.lacks], "shelf", chosen)
 
 
-def _letters(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
+def _letters(draft: SettingsDraft, machine: FirstStartMachine) -> Iterable[Choice]:
     yield Choice(NO_RECEIPT, text_id="setup.choice.recovery_no_receipt", picture="absent")
     yield from (Choice(letter, letter, chosen=letter == draft.letter) for letter in SERIES_LETTERS)
 
 
-def _identities(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
+def _identities(draft: SettingsDraft, machine: FirstStartMachine) -> Iterable[Choice]:
     present = machine.identities.in_use()
     if present is not None:
         where = present.village or present.region
@@ -113,7 +113,7 @@ def _identities(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
         yield Choice(row.station, row.station, detail=row.village or row.region, picture="card", chosen=chosen)
 
 
-def _scales(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
+def _scales(draft: SettingsDraft, machine: FirstStartMachine) -> Iterable[Choice]:
     chosen = draft.scale.port if draft.scale else ""
     yield from (_device(path, path == chosen, "scale") for path in machine.serial_ports())
     yield _none("scale", "setup.choice.no_scale", draft, draft.scale is None)
@@ -124,7 +124,7 @@ def _none(device: str, text_id: str, draft: SettingsDraft, absent: bool) -> Choi
     return Choice(NONE, text_id=text_id, picture="absent", chosen=absent and draft.proven.get(device) == "absent")
 
 
-def _protocols(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
+def _protocols(draft: SettingsDraft, machine: FirstStartMachine) -> Iterable[Choice]:
     chosen = draft.scale.protocol if draft.scale else ""
     for row in registry.PROTOCOLS.values():
         polled = "setup.choice.polled" if row.mode == "poll" else "setup.choice.streams"
@@ -146,12 +146,12 @@ def _with_found(listed: Iterable[Choice], found: Sequence[Proposal]) -> Iterable
         at = f"{line.baud} {layout}"
         chosen = name == answer or (not answer and len(found) == 1)
         tiles.append(Choice(f"{FOUND}{name} {at}", name, "", at, "setup.choice.found", "scale", chosen))
-    heard = {tile.label for tile in tiles}
+    found_labels = {tile.label for tile in tiles}
     yield from tiles
-    yield from (tile for tile in rest if tile.label not in heard)
+    yield from (tile for tile in rest if tile.label not in found_labels)
 
 
-def _lines(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
+def _lines(draft: SettingsDraft, machine: FirstStartMachine) -> Iterable[Choice]:
     """Every speed with the format's own layout, and the layouts at the speed that is chosen."""
     assert draft.scale is not None
     baud, layout = draft.scale.baud, draft.scale.format
@@ -162,13 +162,13 @@ def _lines(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
 
 
 def _printers(name: str, text_id: str) -> List:
-    def choices(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
+    def choices(draft: SettingsDraft, machine: FirstStartMachine) -> Iterable[Choice]:
         printer: PrinterDraft | None = getattr(draft, name)
         at = printer.address if printer else ""
         yield from (_device(path, path == at, name) for path in machine.printers())
-        taken = {draft.scale.port if draft.scale else "", draft.scanner.port if draft.scanner else ""}
+        used_ports = {draft.scale.port if draft.scale else "", draft.scanner.port if draft.scanner else ""}
         for path in machine.serial_ports():
-            if path not in taken:
+            if path not in used_ports:
                 yield _device(path, path == at, name, "setup.choice.serial")
         if printer and printer.kind in ("tcp", "ipp"):
             where = at if printer.kind == "tcp" else urlsplit(at).netloc
@@ -181,12 +181,12 @@ def _printers(name: str, text_id: str) -> List:
 def _profiles(name: str, languages: tuple[str, ...]) -> List:
     """What a USB printer says that it speaks comes first; an office printer has profiles of its own."""
 
-    def choices(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
+    def choices(draft: SettingsDraft, machine: FirstStartMachine) -> Iterable[Choice]:
         printer: PrinterDraft | None = getattr(draft, name)
         spoken = ("ipp",) if printer and printer.kind == "ipp" else languages
-        said = machine.printer_language(printer.address) if printer and printer.kind == "file" else None
+        reported = machine.printer_language(printer.address) if printer and printer.kind == "file" else None
         rows = [row for row in profiles().values() if row.language in spoken]
-        for row in sorted(rows, key=lambda row: row.language != said):
+        for row in sorted(rows, key=lambda row: row.language != reported):
             answers = "setup.choice.silent" if row.proof == "write" else "setup.choice.answers"
             chosen = printer is not None and printer.profile == row.id
             yield Choice(row.id, row.id, detail=f"{row.dpi} dpi", detail_id=answers, chosen=chosen)
@@ -194,11 +194,14 @@ def _profiles(name: str, languages: tuple[str, ...]) -> List:
     return choices
 
 
-def _scanners(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
+def _scanners(draft: SettingsDraft, machine: FirstStartMachine) -> Iterable[Choice]:
     chosen = draft.scanner.port if draft.scanner else ""
-    taken = {draft.scale.port if draft.scale else "", *(row.address for row in (draft.label, draft.receipt) if row)}
+    used_ports = {
+        draft.scale.port if draft.scale else "",
+        *(row.address for row in (draft.label, draft.receipt) if row),
+    }
     for path in machine.serial_ports():
-        if path not in taken:
+        if path not in used_ports:
             yield _device(path, path == chosen, "scan", "setup.choice.serial")
     for path in machine.hid_scanners():
         yield _device(path, path == chosen, "scan", "setup.choice.hid_pos")
@@ -210,7 +213,7 @@ def _scanners(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
     yield _none("scanner", "setup.choice.no_scanner", draft, draft.scanner is None)
 
 
-def _cameras(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
+def _cameras(draft: SettingsDraft, machine: FirstStartMachine) -> Iterable[Choice]:
     chosen = draft.camera.path if draft.camera else ""
     for kind, path in machine.cameras():
         if kind == "rpicam":
@@ -220,7 +223,7 @@ def _cameras(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
     yield _none("camera", "setup.choice.no_camera", draft, draft.camera is None)
 
 
-def _brokers(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
+def _brokers(draft: SettingsDraft, machine: FirstStartMachine) -> Iterable[Choice]:
     scheme = draft.broker.scheme if draft.broker else ""
     yield Choice("mqtts", "mqtts", detail_id="setup.choice.mqtts", picture="link", chosen=scheme == "mqtts")
     yield Choice("mqtt", "mqtt", detail_id="setup.choice.mqtt", picture="link", chosen=scheme == "mqtt")
@@ -228,23 +231,27 @@ def _brokers(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
     yield Choice(LATER, text_id="setup.choice.later", picture="link-off", chosen=later)
 
 
-def _authorities(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
+def _authorities(draft: SettingsDraft, machine: FirstStartMachine) -> Iterable[Choice]:
     chosen = draft.broker.ca_file if draft.broker else ""
     yield from (_device(path, path == chosen, "link") for path in authorities(machine))
-    yield Choice(NONE, text_id="setup.choice.system_ca", picture="link", chosen=_asked(draft) and not chosen)
+    yield Choice(
+        NONE, text_id="setup.choice.system_ca", picture="link", chosen=_is_account_chosen(draft) and not chosen
+    )
 
 
-def _accounts(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
+def _accounts(draft: SettingsDraft, machine: FirstStartMachine) -> Iterable[Choice]:
     broker = draft.broker
     chosen = (broker.cert_file or broker.password_file) if broker else ""
     for path in key_pairs(machine) if broker and broker.scheme == "mqtts" else ():
         yield _device(path, path == chosen, "card", "setup.choice.certificate")
     for path in machine.key_files(*PASSWORDS):
         yield _device(path, path == chosen, "lock", "setup.choice.password")
-    yield Choice(NONE, text_id="setup.choice.no_account", picture="absent", chosen=_asked(draft) and not chosen)
+    yield Choice(
+        NONE, text_id="setup.choice.no_account", picture="absent", chosen=_is_account_chosen(draft) and not chosen
+    )
 
 
-def _goods(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
+def _goods(draft: SettingsDraft, machine: FirstStartMachine) -> Iterable[Choice]:
     chosen, found = draft.goods.source if draft.goods else "", machine.catalogs()
     if draft.goods and chosen not in (SAMPLE, *found):
         yield Choice(chosen, draft.goods.name, detail_id="setup.choice.kept", picture="bring", chosen=True)
@@ -265,7 +272,7 @@ def _goods(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
     )
 
 
-def _media(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
+def _media(draft: SettingsDraft, machine: FirstStartMachine) -> Iterable[Choice]:
     for path in machine.backup_media():
         yield _device(path, path == draft.backup, "shelf")
     yield Choice(
@@ -277,7 +284,7 @@ def _media(draft: SettingsDraft, machine: Machine) -> Iterable[Choice]:
     )
 
 
-def _asked(draft: SettingsDraft) -> bool:
+def _is_account_chosen(draft: SettingsDraft) -> bool:
     """Whether the account of the broker has been chosen, so that "none" is an answer and not merely a beginning."""
     return draft.broker is not None and bool(draft.broker.account)
 
@@ -307,7 +314,7 @@ LISTS: Mapping[str, List] = {
 
 
 def choices(
-    question: str, draft: SettingsDraft, machine: Machine, found: Sequence[Proposal] = ()
+    question: str, draft: SettingsDraft, machine: FirstStartMachine, found: Sequence[Proposal] = ()
 ) -> tuple[Choice, ...]:
     """The tiles of a question; none for a typed one. ``found`` is what was heard at the port of the scale."""
     listed = LISTS.get(question)
@@ -338,11 +345,11 @@ def typed(question: str, draft: SettingsDraft) -> str:
 
 def goods(draft: SettingsDraft, language: str) -> GoodsView | None:
     """What the chosen catalog holds."""
-    kept = draft.goods
-    if kept is None:
+    goods_draft = draft.goods
+    if goods_draft is None:
         return None
-    counts = {name: getattr(kept, name) for name in ("products", "prices", "containers", "members")}
-    return GoodsView(kept.name, counts, kept.first.get(language, ()))
+    counts = {name: getattr(goods_draft, name) for name in ("products", "prices", "containers", "members")}
+    return GoodsView(goods_draft.name, counts, goods_draft.first.get(language, ()))
 
 
 def _kilograms(grams: int) -> str:

@@ -25,11 +25,11 @@ Proof = Literal["seen", "poor", "unseen", "absent"]
 """A device has shown itself, was measured outside its limits, has not been tried, is not there."""
 
 
-class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class DraftPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One device's answers; a field that is still at its default has not been asked."""
 
 
-class ScaleDraft(Part, frozen=True):
+class ScaleDraft(DraftPart, frozen=True):
     """``format`` is data bits, parity and stop bits in the usual shorthand, like 8N1."""
 
     port: str
@@ -40,7 +40,7 @@ class ScaleDraft(Part, frozen=True):
     max_g: int = 0
 
 
-class PrinterDraft(Part, frozen=True):
+class PrinterDraft(DraftPart, frozen=True):
     """As PrinterSettings; the profile comes after the address."""
 
     kind: PrinterKind
@@ -48,21 +48,21 @@ class PrinterDraft(Part, frozen=True):
     profile: str = ""
 
 
-class ScannerDraft(Part, frozen=True):
+class ScannerDraft(DraftPart, frozen=True):
     """As ScannerSettings."""
 
     kind: ScannerKind
     port: str = ""
 
 
-class CameraDraft(Part, frozen=True):
+class CameraDraft(DraftPart, frozen=True):
     """As CameraSettings."""
 
     kind: FittedKind
     path: str
 
 
-class BrokerDraft(Part, frozen=True):
+class BrokerDraft(DraftPart, frozen=True):
     """``account``: how the station proves itself, ``none``, ``certificate`` or ``password``; the files go with it.
 
     ``photos`` and ``updates``: where the sorting center has them, as far as an identity says so.
@@ -79,7 +79,7 @@ class BrokerDraft(Part, frozen=True):
     updates: str = ""
 
 
-class GoodsDraft(Part, frozen=True):
+class GoodsDraft(DraftPart, frozen=True):
     """The catalog the station begins with: where it was found, the file itself, and what it was seen to hold.
 
     ``first`` are the names of some of its goods, by language.
@@ -95,7 +95,7 @@ class GoodsDraft(Part, frozen=True):
     first: dict[str, tuple[str, ...]] = {}
 
 
-class PersonDraft(Part, frozen=True):
+class PersonDraft(DraftPart, frozen=True):
     """A name and, once it was typed twice, the Argon2id hash of the PIN."""
 
     name: str

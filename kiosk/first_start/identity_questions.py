@@ -55,7 +55,7 @@ class IdentityQuestions:
         if present is not None:
             if value != present.station:
                 raise AnswerRefused("identity_other")
-            return _taken(present)
+            return _identity_changes(present)
         if value == BY_HAND:
             return {"identity": "", "taken": False}
         row = next((one for one in self._identities.offered() if one.station == value), None)
@@ -63,14 +63,14 @@ class IdentityQuestions:
             raise AnswerRefused("identity_gone")
         if row.sealed:
             return {"identity": row.station}
-        return _taken(self._identities.take(row.station, ""))
+        return _identity_changes(self._identities.take(row.station, ""))
 
     def _code(self, station: str, typed: str) -> Changes:
         try:
             code = PaperCode(typed)
         except BadCode:
             raise AnswerRefused("identity_digits") from None
-        return _taken(self._identities.take(station, code.digits))
+        return _identity_changes(self._identities.take(station, code.digits))
 
 
 def _answer_refused(refusal: IdentityRefused) -> AnswerRefused:
@@ -81,7 +81,7 @@ def _answer_refused(refusal: IdentityRefused) -> AnswerRefused:
     return AnswerRefused(code, "" if refusal.word in _SAYS_ALL else str(refusal), refusal.why or "")
 
 
-def _taken(found: InUse) -> Changes:
+def _identity_changes(found: InUse) -> Changes:
     """Everything the identity says; what the county has set is not asked again."""
     broker = BrokerDraft(
         "mqtts",

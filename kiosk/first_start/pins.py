@@ -12,13 +12,13 @@ from msgspec.structs import replace
 from kiosk.domain.clerk import BadPin, check_pin
 from kiosk.first_start.draft import PersonDraft, SettingsDraft
 from kiosk.first_start.ports import AnswerRefused
-from kiosk.station.clerk.people import kept_pin
+from kiosk.station.clerk.people import hash_pin
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
 
-FIRST: Mapping[str, str] = {"technician_pin": "technician", "clerk_pin": "clerk"}
-AGAIN: Mapping[str, str] = {"technician_again": "technician", "clerk_again": "clerk"}
+FIRST_ENTRIES: Mapping[str, str] = {"technician_pin": "technician", "clerk_pin": "clerk"}
+CONFIRMATIONS: Mapping[str, str] = {"technician_again": "technician", "clerk_again": "clerk"}
 
 
 class PinQuestions:
@@ -34,11 +34,11 @@ class PinQuestions:
 
     def takes(self, question: str) -> bool:
         """Whether a question is one of these."""
-        return question in FIRST or question in AGAIN
+        return question in FIRST_ENTRIES or question in CONFIRMATIONS
 
     def answer(self, draft: SettingsDraft, question: str, pin: str) -> SettingsDraft:
         """The draft with the hash once both agree. Raises AnswerRefused, which never holds the PIN."""
-        if question in FIRST:
+        if question in FIRST_ENTRIES:
             try:
                 self._typed = check_pin(pin)
             except BadPin as error:
@@ -47,13 +47,13 @@ class PinQuestions:
         if not self._typed or pin != self._typed:
             raise AnswerRefused("pin_differs")
         self.forget()
-        role = AGAIN[question]
+        role = CONFIRMATIONS[question]
         person: PersonDraft = getattr(draft, role)
-        return replace(draft, **{role: replace(person, pin_hash=self._kept(pin))})
+        return replace(draft, **{role: replace(person, pin_hash=self._hash_pin(pin))})
 
-    def _kept(self, pin: str) -> str:
+    def _hash_pin(self, pin: str) -> str:
         """The settings file that could name another key is not there yet."""
         try:
-            return kept_pin(PickupKey.load(ParcelSettings(), self._data, os.environ).pins(), pin)
+            return hash_pin(PickupKey.load(ParcelSettings(), self._data, os.environ).pins(), pin)
         except CounterRefused as refusal:
             raise AnswerRefused("not_written", str(refusal)) from refusal

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from kiosk.devices.camera.settings import CameraSettings, FittedKind
-from kiosk.devices.ports import Camera, PortProbe, Printer, Progress, Scale, ScaleListener, Scanner
+from kiosk.devices.ports import Camera, PortProbe, Printer, ProbeProgress, Scale, ScaleListener, Scanner
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings
@@ -163,10 +163,10 @@ class Wizard(Protocol):
 
     def back(self) -> None: ...
 
-    def speak(self, language: str) -> None:
+    def set_language(self, language: str) -> None:
         """Change the language and stay. Raises AnswerRefused."""
 
-    def go(self, question: str) -> None:
+    def start_trial(self, question: str) -> None:
         """Begin an attempt: print, shoot, reach. Does nothing for another question or while one is under way."""
 
     def shot(self) -> bytes | None:
@@ -197,7 +197,7 @@ class Identities(Protocol):
         """May take half a minute; ``code`` is "" for one in the clear. Raises IdentityRefused, OSError."""
 
 
-class Machine(Protocol):
+class FirstStartMachine(Protocol):
     """What is plugged in at this moment, by names that stay, and how it is reached."""
 
     @property
@@ -240,7 +240,7 @@ class Machine(Protocol):
 
     def scale(self, settings: ScaleSettings, listener: ScaleListener) -> Scale: ...
 
-    def probe(self, port: str, told: Callable[[Progress], None]) -> PortProbe:
+    def probe(self, port: str, on_progress: Callable[[ProbeProgress], None]) -> PortProbe:
         """Listens at a port for what may be a scale."""
 
     def scanner(
@@ -256,12 +256,12 @@ class Machine(Protocol):
         """Connect to the broker as the relay will and hang up; says what answered. Raises OSError."""
 
 
-class Trial(Protocol):
+class DeviceTrial(Protocol):
     """One device while its question is on the screen."""
 
-    def look(self) -> TrialView: ...
+    def view(self) -> TrialView: ...
 
-    def go(self) -> None:
+    def start(self) -> None:
         """Begin an attempt, for devices that are asked; the others tell by themselves."""
 
     def close(self) -> None:

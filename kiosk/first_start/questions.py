@@ -42,7 +42,7 @@ def _tls(draft: SettingsDraft) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class WizardQuestion:
     """``when``: whether it is asked. ``resume``: where a power cut takes it back to, for what is kept in memory only.
 
     ``proves`` is the device that shows itself on this screen.
@@ -56,48 +56,48 @@ class Question:
 
 
 QUESTIONS = (
-    Question("language", "language"),
-    Question("panel", "panel"),
-    Question("recovery", "station", lambda draft: draft.kits),
-    Question("recovery_letter", "station", lambda draft: bool(draft.recovery) and not draft.lettered),
-    Question("recovery_code", "station", lambda draft: bool(draft.recovery)),
-    Question("recovery_wait", "station", lambda draft: bool(draft.recovery), resume="recovery_code"),
-    Question("identity", "station", lambda draft: draft.offered or draft.taken),
-    Question("identity_code", "station", lambda draft: bool(draft.identity) and not draft.taken),
-    Question("station", "station", _by_hand),
-    Question("region", "station", _by_hand),
-    Question("village", "station", _by_hand),
-    Question("scale", "scale"),
-    Question("protocol", "scale", _has("scale")),
-    Question("line", "scale", _has("scale")),
-    Question("reads", "scale", _has("scale"), proves="scale"),
-    Question("e", "scale", _has("scale")),
-    Question("max", "scale", _has("scale")),
-    Question("label", "printers"),
-    Question("label_profile", "printers", _has("label")),
-    Question("label_test", "printers", _has("label"), proves="label"),
-    Question("receipt", "printers"),
-    Question("receipt_profile", "printers", _has("receipt")),
-    Question("receipt_test", "printers", _has("receipt"), proves="receipt"),
-    Question("scanner", "scanner"),
-    Question("scanner_test", "scanner", _scanner_of_its_own, proves="scanner"),
-    Question("camera", "camera"),
-    Question("camera_test", "camera", _has("camera"), proves="camera"),
-    Question("broker", "broker", _by_hand),
-    Question("broker_address", "broker", _broker_by_hand),
-    Question("broker_ca", "broker", _tls),
-    Question("broker_account", "broker", _broker_by_hand),
-    Question("broker_test", "broker", _broker_by_hand, proves="broker"),
-    Question("goods", "goods"),
-    Question("goods_shown", "goods", _has("goods")),
-    Question("backup", "backup"),
-    Question("technician", "people"),
-    Question("technician_pin", "people"),
-    Question("technician_again", "people", resume="technician_pin"),
-    Question("clerk", "people"),
-    Question("clerk_pin", "people"),
-    Question("clerk_again", "people", resume="clerk_pin"),
-    Question("check", "check"),
+    WizardQuestion("language", "language"),
+    WizardQuestion("panel", "panel"),
+    WizardQuestion("recovery", "station", lambda draft: draft.kits),
+    WizardQuestion("recovery_letter", "station", lambda draft: bool(draft.recovery) and not draft.lettered),
+    WizardQuestion("recovery_code", "station", lambda draft: bool(draft.recovery)),
+    WizardQuestion("recovery_wait", "station", lambda draft: bool(draft.recovery), resume="recovery_code"),
+    WizardQuestion("identity", "station", lambda draft: draft.offered or draft.taken),
+    WizardQuestion("identity_code", "station", lambda draft: bool(draft.identity) and not draft.taken),
+    WizardQuestion("station", "station", _by_hand),
+    WizardQuestion("region", "station", _by_hand),
+    WizardQuestion("village", "station", _by_hand),
+    WizardQuestion("scale", "scale"),
+    WizardQuestion("protocol", "scale", _has("scale")),
+    WizardQuestion("line", "scale", _has("scale")),
+    WizardQuestion("reads", "scale", _has("scale"), proves="scale"),
+    WizardQuestion("e", "scale", _has("scale")),
+    WizardQuestion("max", "scale", _has("scale")),
+    WizardQuestion("label", "printers"),
+    WizardQuestion("label_profile", "printers", _has("label")),
+    WizardQuestion("label_test", "printers", _has("label"), proves="label"),
+    WizardQuestion("receipt", "printers"),
+    WizardQuestion("receipt_profile", "printers", _has("receipt")),
+    WizardQuestion("receipt_test", "printers", _has("receipt"), proves="receipt"),
+    WizardQuestion("scanner", "scanner"),
+    WizardQuestion("scanner_test", "scanner", _scanner_of_its_own, proves="scanner"),
+    WizardQuestion("camera", "camera"),
+    WizardQuestion("camera_test", "camera", _has("camera"), proves="camera"),
+    WizardQuestion("broker", "broker", _by_hand),
+    WizardQuestion("broker_address", "broker", _broker_by_hand),
+    WizardQuestion("broker_ca", "broker", _tls),
+    WizardQuestion("broker_account", "broker", _broker_by_hand),
+    WizardQuestion("broker_test", "broker", _broker_by_hand, proves="broker"),
+    WizardQuestion("goods", "goods"),
+    WizardQuestion("goods_shown", "goods", _has("goods")),
+    WizardQuestion("backup", "backup"),
+    WizardQuestion("technician", "people"),
+    WizardQuestion("technician_pin", "people"),
+    WizardQuestion("technician_again", "people", resume="technician_pin"),
+    WizardQuestion("clerk", "people"),
+    WizardQuestion("clerk_pin", "people"),
+    WizardQuestion("clerk_again", "people", resume="clerk_pin"),
+    WizardQuestion("check", "check"),
 )
 """In the order they are asked."""
 
@@ -107,7 +107,7 @@ DEVICES = tuple(row.proves for row in QUESTIONS if row.proves)
 _BY_ID = {row.id: row for row in QUESTIONS}
 
 
-def question(name: str) -> Question:
+def question(name: str) -> WizardQuestion:
     """The row of a question; raises KeyError."""
     return _BY_ID[name]
 

@@ -21,12 +21,12 @@ from kiosk.devices.ports import (
     PrintUncertain,
     ProbeCancelled,
     ProbeFailed,
-    Progress,
+    ProbeProgress,
     Scale,
     Scanner,
 )
 from kiosk.first_start.ports import TrialView, fault_text
-from kiosk.protocols.scales.probe.proposals import Proposal, distinct
+from kiosk.protocols.scales.probe.proposals import Proposal, without_equivalents
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.doctor.devices import printer_fault_word
 
@@ -57,7 +57,7 @@ class ScaleTrial:
         self._scale = open_scale(self)
         self._scale.start()
 
-    def look(self) -> TrialView:
+    def view(self) -> TrialView:
         """The newest reading; dashes when it is too old."""
         with self._lock:
             reading, seen, (link, detail) = self._reading, self._seen, self._link
@@ -68,7 +68,7 @@ class ScaleTrial:
         weight = "" if reading.weight is None else f"{reading.weight} {reading.unit or ''}".strip()
         return TrialView(SEEN if seen else WAITING, "", weight, _motion(reading, still), printable(reading.raw))
 
-    def go(self) -> None:
+    def start(self) -> None:
         """A scale speaks by itself."""
 
     def close(self) -> None:
@@ -115,7 +115,7 @@ class ListenTrial:
         self._lock = threading.Lock()
         self._view = TrialView(WORKING)
         self._found: tuple[Proposal, ...] = ()
-        self._probing = probe(self._told)
+        self._probing = probe(self._on_progress)
         self._thread = threading.Thread(target=self._run, name="listen", daemon=True)
         self._thread.start()
 
@@ -125,12 +125,12 @@ class ListenTrial:
         with self._lock:
             return self._found
 
-    def look(self) -> TrialView:
+    def view(self) -> TrialView:
         """Whether it still listens, and what came of it."""
         with self._lock:
             return self._view
 
-    def go(self) -> None:
+    def start(self) -> None:
         """A scale speaks by itself; one that does not is not asked here."""
 
     def close(self) -> None:
@@ -141,7 +141,7 @@ class ListenTrial:
     def join(self) -> None:
         """Its thread has ended in ``close``."""
 
-    def _told(self, progress: Progress) -> None:
+    def _on_progress(self, progress: ProbeProgress) -> None:
         with self._lock:
             self._view = TrialView(WORKING, progress.line, raw=printable(progress.sample))
 
@@ -149,7 +149,7 @@ class ListenTrial:
         found: tuple[Proposal, ...] = ()
         view = TrialView(WAITING)
         try:
-            found = distinct(self._probing.run())
+            found = without_equivalents(self._probing.run())
             view = TrialView(SEEN if found else WAITING)
         except ProbeCancelled:
             return
@@ -176,14 +176,14 @@ class ScannerTrial:
         self._scanner = open_scanner(self._on_scan, self._on_state)
         self._scanner.start()
 
-    def look(self) -> TrialView:
+    def view(self) -> TrialView:
         """The code to scan and the last thing that was scanned."""
         with self._lock:
             state = SEEN if self._seen else FAILED if self._state != "ok" else WAITING
             detail = "" if self._state == "ok" else self._state
             return TrialView(state, detail, raw=self._last, code=self._code)
 
-    def go(self) -> None:
+    def start(self) -> None:
         """A scanner speaks by itself."""
 
     def close(self) -> None:
@@ -223,11 +223,11 @@ class OnDemandTrial:
         """What the last attempt showed, as JPEG."""
         return self._picture
 
-    def look(self) -> TrialView:
+    def view(self) -> TrialView:
         """How far the newest attempt is."""
         return self._view
 
-    def go(self) -> None:
+    def start(self) -> None:
         """Begin, unless an attempt is under way."""
         with self._lock:
             if self._view.state == WORKING:
@@ -255,8 +255,8 @@ class OnDemandTrial:
             mat = shot.measures if shot else None
             self._view = TrialView(SEEN if mat is None or mat.good else POOR, shots=shots + 1, mat=mat)
         except (OSError, PrintNotStarted, PrintUncertain, CameraFault, ValueError) as error:
-            said = getattr(error, "strerror", None) or str(error)
-            self._view = TrialView(FAILED, said, shots=shots, text_id=_text_of(error), place=self._place)
+            detail = getattr(error, "strerror", None) or str(error)
+            self._view = TrialView(FAILED, detail, shots=shots, text_id=_text_of(error), place=self._place)
         except Exception as error:
             logger.exception("the attempt to use the %s failed", self._name)
             self._view = TrialView(FAILED, str(error) or type(error).__name__, shots=shots)

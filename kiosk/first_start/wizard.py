@@ -17,8 +17,8 @@ from kiosk.first_start.database import fill
 from kiosk.first_start.draft import SettingsDraft, draft_path, drop_draft, load_draft, save_draft
 from kiosk.first_start.identity_questions import QUESTIONS as IDENTITY
 from kiosk.first_start.identity_questions import IdentityQuestions
-from kiosk.first_start.pins import AGAIN, PinQuestions
-from kiosk.first_start.ports import AnswerRefused, Machine, Trial, WizardView
+from kiosk.first_start.pins import CONFIRMATIONS, PinQuestions
+from kiosk.first_start.ports import AnswerRefused, DeviceTrial, FirstStartMachine, WizardView
 from kiosk.first_start.question_trials import trial_of
 from kiosk.first_start.recovery.questions import QUESTIONS as RECOVERY
 from kiosk.first_start.recovery.questions import WAITS, RecoveryQuestions
@@ -31,12 +31,12 @@ from kiosk.texts import LANGUAGES
 logger = logging.getLogger(__name__)
 
 BESIDE_MEDIA = ("panel", "recovery", "identity", "station")
-_MOST_ENDING = 8
+_MAX_ENDING = 8
 """Trials whose attempt may still be under way; each ends by its own deadline."""
 
 
 @dataclass(frozen=True, slots=True)
-class FirstStartPlace:
+class FirstStartPaths:
     """Where the station will live: its settings file, its data folder, the port of its pages."""
 
     config_file: Path
@@ -54,21 +54,21 @@ class FirstStartWizard:
 
     def __init__(
         self,
-        place: FirstStartPlace,
-        machine: Machine,
+        place: FirstStartPaths,
+        machine: FirstStartMachine,
         check: Callable[[Path], object],
         fill: Callable[[SettingsDraft, Path], str] = fill,
     ) -> None:
         """``check`` reads a settings file as the station will, or raises ValueError."""
-        self._place, self._machine, self._check, self._fill = place, machine, check, fill
+        self._paths, self._machine, self._check, self._fill = place, machine, check, fill
         self._draft_file = draft_path(place.config_file)
         self._lock = threading.Lock()
         self._pins = PinQuestions(place.data)
         self._identity = IdentityQuestions(machine.identities)
         self._recovery = RecoveryQuestions(machine.recoveries)
         self._draft = _resumed(load_draft(self._draft_file))
-        self._trial: Trial | None = None
-        self._ending: list[Trial] = []
+        self._trial: DeviceTrial | None = None
+        self._ending: list[DeviceTrial] = []
         self._no_backup = ""
         self.written = threading.Event()
         self.left = threading.Event()
@@ -80,7 +80,7 @@ class FirstStartWizard:
         """The present screen; lists what is plugged in at this moment."""
         with self._lock:
             draft, trial, no_backup = self._draft, self._trial, self._no_backup
-        at, language = draft.at, draft.language or self._place.language
+        at, language = draft.at, draft.language or self._paths.language
         return WizardView(
             question=at,
             step=steps.step_number(at),
@@ -90,7 +90,7 @@ class FirstStartWizard:
             can_back=steps.before(draft, at) is not None and not (at == WAITS and self._recovery.busy()),
             choices=choices(at, draft, self._machine, trial.found if isinstance(trial, ListenTrial) else ()),
             typed=typed(at, draft),
-            trial=trial.look() if trial else None,
+            trial=trial.view() if trial else None,
             rows=summary(draft) if at == "check" else (),
             goods=goods(draft, language) if at == "goods_shown" else None,
             no_backup=no_backup,
@@ -118,7 +118,7 @@ class FirstStartWizard:
                     raise AnswerRefused("recovery_busy")
                 self._finish()
                 return
-            draft = self._looked(self._taken(question, form))
+            draft = self._with_media_check(self._apply_answer(question, form))
             self._move(replace(draft, at=steps.after(draft, question)))
 
     def _answer_by_root(self, question: str, value: str) -> None:
@@ -127,31 +127,31 @@ class FirstStartWizard:
             if question != self._draft.at:
                 return
             draft = self._draft
-        asked = self._identity if question in IDENTITY else self._recovery
-        changes = asked.answer(draft, question, value)
+        root_questions = self._identity if question in IDENTITY else self._recovery
+        changes = root_questions.answer(draft, question, value)
         with self._lock:
             if question == self._draft.at:
-                changed = self._looked(replace(self._draft, **changes))
+                changed = self._with_media_check(replace(self._draft, **changes))
                 self._move(replace(changed, at=steps.after(changed, question)))
 
     def back(self) -> None:
         """To the question before."""
         with self._lock:
-            draft = self._looked(self._draft)
+            draft = self._with_media_check(self._draft)
             earlier = steps.before(draft, draft.at)
             if earlier is not None and not (draft.at == WAITS and self._recovery.busy()):
                 self._move(replace(draft, at=earlier))
 
-    def speak(self, language: str) -> None:
+    def set_language(self, language: str) -> None:
         if language not in LANGUAGES:
             raise AnswerRefused("language", language)
         with self._lock:
             self._keep(replace(self._draft, language=language))
 
-    def go(self, question: str) -> None:
+    def start_trial(self, question: str) -> None:
         with self._lock:
             if question == self._draft.at and self._trial is not None:
-                self._trial.go()
+                self._trial.start()
 
     def leave(self) -> None:
         if self.written.is_set():
@@ -167,9 +167,9 @@ class FirstStartWizard:
                 return
             self._exit()
             self._draft = replace(self._draft, at=steps.DONE)
-            drop_draft(self._place.config_file)
+            drop_draft(self._paths.config_file)
             self.written.set()
-        logger.info("%s has come by another way: the first start ends", self._place.config_file)
+        logger.info("%s has come by another way: the first start ends", self._paths.config_file)
 
     def close(self) -> None:
         """Let go of every device and wait for what is still under way."""
@@ -181,13 +181,13 @@ class FirstStartWizard:
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
-    def _looked(self, draft: SettingsDraft) -> SettingsDraft:
+    def _with_media_check(self, draft: SettingsDraft) -> SettingsDraft:
         """With a look at the media where the question about them lies beside the present one: a stick may come late."""
         if draft.at not in BESIDE_MEDIA:
             return draft
         return replace(draft, offered=self._identity.offered(), kits=self._recovery.offered())
 
-    def _taken(self, question: str, form: Mapping[str, str]) -> SettingsDraft:
+    def _apply_answer(self, question: str, form: Mapping[str, str]) -> SettingsDraft:
         if self._pins.takes(question):
             return self._pins.answer(self._draft, question, form.get("value", ""))
         proves = steps.question(question).proves
@@ -200,7 +200,7 @@ class FirstStartWizard:
         return draft
 
     def _state(self) -> str:
-        return self._trial.look().state if self._trial else WAITING
+        return self._trial.view().state if self._trial else WAITING
 
     def _has_shown(self, device: str) -> bool:
         """Whether "yes" can be true. Only the eye can tell of a paper: a printer may have printed and not said so."""
@@ -218,7 +218,7 @@ class FirstStartWizard:
             save_draft(self._draft_file, draft)
         except OSError as error:
             raise AnswerRefused("not_kept", str(error)) from error
-        if draft.at not in AGAIN:
+        if draft.at not in CONFIRMATIONS:
             self._pins.forget()
         self._draft = draft
 
@@ -226,18 +226,18 @@ class FirstStartWizard:
         trial, self._trial = self._trial, None
         if trial is not None:
             trial.close()
-            self._ending = [*self._ending[-_MOST_ENDING:], trial]
+            self._ending = [*self._ending[-_MAX_ENDING:], trial]
 
     def _enter(self) -> None:
         """A scale and a scanner begin to speak when their question comes up; a device that fails leaves it empty."""
         try:
-            self._trial = trial_of(self._draft, self._machine, self._place.data)
+            self._trial = trial_of(self._draft, self._machine, self._paths.data)
         except (OSError, ValueError) as error:
             logger.warning("the device of the question %s cannot be tried: %s", self._draft.at, error)
 
     def _finish(self) -> None:
         """Database first, then the settings file: whoever finds the file finds everything."""
-        place = self._place
+        place = self._paths
         try:
             no_backup = self._fill(self._draft, place.data)
             write_settings(place.config_file, toml(self._draft, place.data, place.port), self._check)

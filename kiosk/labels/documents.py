@@ -187,7 +187,7 @@ class ManifestRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class ManifestDocument:
     """What goes to the sorting center in one van. ``code`` is its internal code (type M). Raises DocumentProblem.
 
     ``items`` and ``net_g`` are sums of all rows; ``sheet`` is the one to print where one has no room for all.
@@ -252,7 +252,7 @@ class ReceiptLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class ReceiptDocument:
     """One intake. ``party`` is a member number or "non_member"; ``time`` as "14:32"; totals are sums of the lines.
 
     ``certificate`` is kind and reference, or "none" with the reason ("none: own use"). ``scale_marks`` are the words of

@@ -9,11 +9,11 @@ from PIL import Image, ImageChops, ImageFilter
 
 from kiosk.labels.layout import LayoutProblem, ReceiptLayout
 from kiosk.labels.raster import Raster
-from kiosk.labels.typesetting import signs, typeset
+from kiosk.labels.typesetting import glyphs, typeset
 from kiosk.labels.typesetting.typeset import Align, Block, Style
 from kiosk.protocols.printers.page_setup import PrintHead
 
-_LEAST_COLUMNS = 3
+_MIN_COLUMNS = 3
 _OUTLINE_DOTS = 3
 _STAMP_MM, _STAMP_SHARE, _STAMP_DEGREES, _STAMP_EVERY = 9, 0.95, 25, 1.7
 """Large enough to be seen from the other side of the counter; its share is that of the paper's width."""
@@ -75,7 +75,7 @@ class Strip:
             if sum(widths) + (len(widths) - 1) * size.size // 2 <= room:
                 self._rows += [self._figures(row, widths, size) for row in rows]
                 return
-        if len(rows[0]) < _LEAST_COLUMNS:
+        if len(rows[0]) < _MIN_COLUMNS:
             raise LayoutProblem(f"layout {self._layout.name}: {rows[0]!r} is wider than the paper")
         for row in rows:
             self.table((row[:-1],), style)
@@ -101,8 +101,8 @@ class Strip:
         style = Style(round(_STAMP_MM * self._per_mm), bold=True)
         size = (typeset.width(text, style, rtl=False), style.line_height)
         word = typeset.draw(Block((text,), style, rtl=False), size, Align.LEFT)
-        most = round(self.width * _STAMP_SHARE)
-        word = word.resize((most, word.height * most // word.width)).rotate(_STAMP_DEGREES, expand=True)
+        stamp_width = round(self.width * _STAMP_SHARE)
+        word = word.resize((stamp_width, word.height * stamp_width // word.width)).rotate(_STAMP_DEGREES, expand=True)
         solid = word.convert("L")
         outline = ImageChops.subtract(solid.filter(ImageFilter.MaxFilter(_OUTLINE_DOTS)), solid).convert("1")
         for top in range(word.height // 2, paper.height, round(word.height * _STAMP_EVERY)):
@@ -164,7 +164,7 @@ class Strip:
             raise LayoutProblem(f"layout {self._layout.name}: {height} dots are too long for a sheet of {sheet}")
         paper = self._blank(sheet or height)
         _stack(paper, self._rows, 0, 1)
-        return Raster.from_ink(paper, signs.unknown(self._texts))
+        return Raster.from_ink(paper, glyphs.missing_glyph_warnings(self._texts))
 
     def _blank(self, height: int) -> Image.Image:
         return Image.new("1", (self.width, height), 0)

@@ -10,12 +10,12 @@ from typing import Final
 from PIL import Image
 
 from kiosk.labels import symbols
-from kiosk.labels.layout import LEAST_CODE128_MODULE_MM, MOST_MODULE_MM, BarcodeBox, LabelLayout, SymbolBox, TextBox
+from kiosk.labels.layout import MAX_MODULE_MM, MIN_CODE128_MODULE_MM, BarcodeBox, LabelLayout, SymbolBox, TextBox
 from kiosk.labels.raster import Raster
-from kiosk.labels.typesetting import signs, typeset
+from kiosk.labels.typesetting import glyphs, typeset
 from kiosk.protocols.printers.page_setup import PrintHead
 
-_MOST_DOTS: Final = 1_000_000
+_MAX_CACHED_DOTS: Final = 1_000_000
 """Of a text that is kept, 125 kB: the largest of a shipped layout has a third. What a hand has typed may fill a page of
 400 x 400 mm, and each stroke makes another one.
 """
@@ -40,7 +40,7 @@ def draw_label(layout: LabelLayout, content: LabelContent, head: PrintHead) -> R
     Raises SymbolTooWide or NotEncodable for a code that cannot be drawn, FontProblem when a font or the shaping
     library is missing.
     """
-    return Raster.from_ink(draw_ink(layout, content, head), signs.unknown(content.texts.values()))
+    return Raster.from_ink(draw_ink(layout, content, head), glyphs.missing_glyph_warnings(content.texts.values()))
 
 
 def draw_ink(layout: LabelLayout, content: LabelContent, head: PrintHead) -> Image.Image:
@@ -59,13 +59,13 @@ def draw_ink(layout: LabelLayout, content: LabelContent, head: PrintHead) -> Ima
     return ink
 
 
-def require_room(layout: LabelLayout, content: LabelContent, head: PrintHead) -> None:
+def require_codes_fit(layout: LabelLayout, content: LabelContent, head: PrintHead) -> None:
     """Raises SymbolTooWide or NotEncodable for a code that cannot be drawn: a text is made to fit, a code is not."""
     for _ in _codes(layout, content, head.per_mm):
         pass
 
 
-def shown(box: TextBox, text: str, head: PrintHead) -> str:
+def visible_text(box: TextBox, text: str, head: PrintHead) -> str:
     """The letters of a text that stand in its box, without gaps; "" where their feet are cut off."""
     room = _room(box, head.per_mm)
     block = _fitted(text, box, room, head.per_mm)
@@ -102,7 +102,7 @@ def _padding(box: TextBox, per_mm: int) -> int:
 def _letters(text: str, box: TextBox, per_mm: int) -> Image.Image:
     """What stands in a box: most of a label is captions, dates and places that come again on the next one."""
     _, _, width, height = box.dots(per_mm)
-    if width * height > _MOST_DOTS:
+    if width * height > _MAX_CACHED_DOTS:
         return _typeset(text, box, per_mm)
     size, packed = _packed(text, box, per_mm)
     return Image.frombytes("1", size, packed)
@@ -136,8 +136,8 @@ def _bars(box: BarcodeBox, content: LabelContent, per_mm: int) -> tuple[tuple[in
     if kind == "code":
         bars = symbols.code128(content.code, (width, height), round(box.module * per_mm))
     else:
-        least = round(LEAST_CODE128_MODULE_MM * per_mm)
-        bars = symbols.gs1_bars(kind, known[kind], (width, height), (least, round(MOST_MODULE_MM * per_mm)))
+        min_module_dots = round(MIN_CODE128_MODULE_MM * per_mm)
+        bars = symbols.gs1_bars(kind, known[kind], (width, height), (min_module_dots, round(MAX_MODULE_MM * per_mm)))
     return (left, top), bars
 
 
@@ -146,11 +146,11 @@ def _symbol(
 ) -> tuple[tuple[int, int], Image.Image] | None:
     """The first the document has; one that is too long for its place gives way to the next. None when it has none."""
     left, top, width, height = box.dots(per_mm)
-    side, least = min(width, height), round(LEAST_CODE128_MODULE_MM * per_mm)
+    side, min_module_dots = min(width, height), round(MIN_CODE128_MODULE_MM * per_mm)
     known = [(kind, symbols_by_name[kind]) for kind in box.carries if symbols_by_name.get(kind)]
     for number, (kind, text) in enumerate(known, 1):
         try:
-            picture = symbols.square(kind, text, side, least)
+            picture = symbols.square(kind, text, side, min_module_dots)
         except symbols.SymbolTooWide:
             if number == len(known):
                 raise

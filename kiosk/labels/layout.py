@@ -15,20 +15,20 @@ import msgspec
 from kiosk.labels.typesetting.typeset import Align, Style, styles
 from kiosk.protocols.printers.page_setup import DOTS_PER_MM
 
-_COARSEST = min(DOTS_PER_MM.values())
+_MIN_DOTS_PER_MM = min(DOTS_PER_MM.values())
 
-LEAST_CODE128_MODULE_MM = 0.25
+MIN_CODE128_MODULE_MM = 0.25
 """Two dots at 203 dpi: the finest bar that cheap thermal heads and scanners agree on."""
 
 
-MOST_MODULE_MM = 0.625
+MAX_MODULE_MM = 0.625
 """What is sold at a till has bars of at most 0.66 mm (GS1 General Specifications 5.12.3.1)."""
 
-MARKING_DUTIES = frozenset({"place", "producer", "date", "grade", "harvest"})
+MANDATORY_MARKINGS = frozenset({"place", "producer", "date", "grade", "harvest"})
 """What packed produce must say of itself: Order 70 of the Ministry of Agriculture (2006), articles 10 to 12."""
 
 _PRODUCE = frozenset({"bag", "crate"})
-_SMALLEST_MARKED_MM = (60, 40)
+_MIN_MARKED_MM = (60, 40)
 """A smaller label has no room for it: its goods carry their marks on the crate."""
 
 
@@ -138,22 +138,22 @@ class LabelLayout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for box in self.boxes:
             if box.invert and not box.size.bold:
                 raise LayoutProblem(f"layout {self.name}: box {box.field} is white on black and must be bold", "bold")
-        if self.barcode and self.barcode.module < LEAST_CODE128_MODULE_MM:
+        if self.barcode and self.barcode.module < MIN_CODE128_MODULE_MM:
             raise LayoutProblem(
                 f"layout {self.name}: a bar module of {self.barcode.module} mm is too fine to scan", "code"
             )
         for one, other in combinations(filled, 2):
-            if is_overlap(one, other) and not (_stands_instead(other, one) or _stands_instead(one, other)):
+            if is_overlap(one, other) and not (_replaces(other, one) or _replaces(one, other)):
                 raise LayoutProblem(f"layout {self.name}: {_title(one)} and {_title(other)} overlap", "overlap")
-        missing = self._duties() - {box.field for box in self.boxes}
+        missing = self._mandatory_markings() - {box.field for box in self.boxes}
         if missing:
             raise LayoutProblem(
                 f"layout {self.name}: a label of this size must show {', '.join(sorted(missing))}", "missing"
             )
 
-    def _duties(self) -> frozenset[str]:
-        large = self.width >= _SMALLEST_MARKED_MM[0] and self.height >= _SMALLEST_MARKED_MM[1]
-        return MARKING_DUTIES if large and self.name in _PRODUCE else frozenset()
+    def _mandatory_markings(self) -> frozenset[str]:
+        large = self.width >= _MIN_MARKED_MM[0] and self.height >= _MIN_MARKED_MM[1]
+        return MANDATORY_MARKINGS if large and self.name in _PRODUCE else frozenset()
 
 
 class ReceiptLayout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -169,14 +169,14 @@ class ReceiptLayout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rule: float
     qr_module: float
     styles: dict[str, TypeSize]
-    bar_module: float = LEAST_CODE128_MODULE_MM
+    bar_module: float = MIN_CODE128_MODULE_MM
     height: float = 0.0
     rows: int = 0
     symbol: float = 27.0
     """The square that is kept for the receipt's symbol: a signed one of version 12 fits with modules of 0.375 mm."""
 
 
-def _stands_instead(other: Area, one: Area) -> bool:
+def _replaces(other: Area, one: Area) -> bool:
     """Whether of two boxes only one is ever filled."""
     if not isinstance(one, TextBox | BarcodeBox | SymbolBox) or not isinstance(other, TextBox):
         return False
@@ -189,7 +189,7 @@ def _title(area: Area) -> str:
 
 def is_overlap(one: Area, other: Area) -> bool:
     """True when the rectangles share a dot of the coarsest head."""
-    (x, y, w, h), (u, v, s, t) = one.dots(_COARSEST), other.dots(_COARSEST)
+    (x, y, w, h), (u, v, s, t) = one.dots(_MIN_DOTS_PER_MM), other.dots(_MIN_DOTS_PER_MM)
     return x < u + s and u < x + w and y < v + t and v < y + h
 
 
@@ -267,7 +267,7 @@ def parse_label(text: str) -> LabelLayout:
         raise LayoutProblem("the layout is nested too deeply") from error
 
 
-_LOOKED_AT: Final = (msgspec.json.Decoder(LabelLayout), msgspec.json.Decoder(ReceiptLayout))
+_PREBUILT_DECODERS: Final = (msgspec.json.Decoder(LabelLayout), msgspec.json.Decoder(ReceiptLayout))
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from kiosk.labels.label_page import LabelContent, draw_label, require_room, shown, without_gaps
+from kiosk.labels.label_page import LabelContent, draw_label, require_codes_fit, visible_text, without_gaps
 from kiosk.labels.layout import LabelLayout, LayoutProblem, is_overlap, parse_label, shipped_layout
 from kiosk.labels.paper_texts import paper_text
 from kiosk.labels.strip_parts import copy_text
@@ -14,10 +14,10 @@ from kiosk.protocols.barcodes.linear import NotEncodable
 from kiosk.protocols.printers.page_setup import PrintHead
 from kiosk.texts.formats import kg_text
 
-LONGEST: Final = 32_000
+MAX_LAYOUT_CHARACTERS: Final = 32_000
 """Characters of a layout; the longest shipped one has 5,000."""
 
-_LONGEST_CODE: Final = "Y1B0000A00000000*"
+_MAX_LENGTH_CODE: Final = "Y1B0000A00000000*"
 """As long as the code of a bag, and none: its last character is no check character."""
 _MEMBER_CODE: Final = "Y1P00000*"
 """As long as the code of a member, and none."""
@@ -41,8 +41,8 @@ of an SSCC, or of a shop's number, are narrower than those of the code.
 """
 
 
-_HEAVIEST_G: Final = 8_888_888
-_MOST_COPIES: Final = 88
+_MAX_WEIGHT_G: Final = 8_888_888
+_MAX_COPIES: Final = 88
 
 
 def check(kind: str, text: str, sample: LabelContent) -> LabelLayout:
@@ -51,8 +51,10 @@ def check(kind: str, text: str, sample: LabelContent) -> LabelLayout:
     Texts are drawn for the coarsest alone: they are made to fit, all but the weight and the mark of a copy. Raises
     LayoutProblem, also for a field that such a label never has, and SymbolTooWide.
     """
-    if len(text) > LONGEST:
-        raise LayoutProblem(f"a layout has at most {LONGEST} characters, this one has {len(text)}", "long")
+    if len(text) > MAX_LAYOUT_CHARACTERS:
+        raise LayoutProblem(
+            f"a layout has at most {MAX_LAYOUT_CHARACTERS} characters, this one has {len(text)}", "long"
+        )
     layout = parse_label(text)
     name = shipped_layout(kind).name
     if layout.name != name:
@@ -61,15 +63,15 @@ def check(kind: str, text: str, sample: LabelContent) -> LabelLayout:
     if unknown:
         known = ", ".join(sorted(sample.texts))
         raise LayoutProblem(f"layout {name}: there is no field {', '.join(unknown)}; there are {known}", "field")
-    code = _MEMBER_CODE if kind == "member" else _LONGEST_CODE
+    code = _MEMBER_CODE if kind == "member" else _MAX_LENGTH_CODE
     plain = replace(sample, code=code, symbols={name: code for name, text in sample.symbols.items() if text}, bars={})
     draw_label(layout, plain, _HEADS[0])
     numbers = _GS1.get(kind, {})
-    wanted = (plain.symbols, {**plain.symbols, "gs1": numbers.get("gs1", "")}, {**plain.symbols, **numbers})
-    for symbols in wanted:
+    symbol_sets = (plain.symbols, {**plain.symbols, "gs1": numbers.get("gs1", "")}, {**plain.symbols, **numbers})
+    for symbols in symbol_sets:
         for head in _HEADS:
-            require_room(layout, replace(plain, symbols=symbols), head)
-    _require_told(layout, sample)
+            require_codes_fit(layout, replace(plain, symbols=symbols), head)
+    _require_mandatory_texts(layout, sample)
     return layout
 
 
@@ -82,19 +84,19 @@ def problem_word(error: Exception) -> str:
     return error.word if isinstance(error, LayoutProblem) else "rows"
 
 
-def _require_told(layout: LabelLayout, sample: LabelContent) -> None:
+def _require_mandatory_texts(layout: LabelLayout, sample: LabelContent) -> None:
     """What must be there, as long as it becomes: a weight that lost a digit is a false one, and without the mark of a
     copy a bag has two labels. Raises LayoutProblem.
     """
-    weight, trade = kg_text(_HEAVIEST_G), paper_text("not_for_trade").caption()
-    copy = copy_text(True, _MOST_COPIES)
-    told = {"net": (weight, weight), "copy": (copy, str(_MOST_COPIES)), "not_for_trade": (trade, trade)}
-    for field in sorted(told.keys() & sample.texts.keys()):
+    weight, trade = kg_text(_MAX_WEIGHT_G), paper_text("not_for_trade").caption()
+    copy = copy_text(True, _MAX_COPIES)
+    required_texts = {"net": (weight, weight), "copy": (copy, str(_MAX_COPIES)), "not_for_trade": (trade, trade)}
+    for field in sorted(required_texts.keys() & sample.texts.keys()):
         boxes = [box for box in layout.boxes if box.field == field]
         if not boxes or field in {box.instead_of for box in layout.boxes}:
             raise LayoutProblem(f"layout {layout.name}: every such label must show {field}", "missing")
-        text, needed = told[field]
-        if not all(without_gaps(needed) in shown(box, text, head) for box in boxes for head in _HEADS):
+        text, needed = required_texts[field]
+        if not all(without_gaps(needed) in visible_text(box, text, head) for box in boxes for head in _HEADS):
             raise LayoutProblem(f"layout {layout.name}: box {field} is too small for {needed}", "small")
         if any(is_overlap(rule, box) for rule in layout.rules for box in boxes):
             raise LayoutProblem(f"layout {layout.name}: a rule runs through box {field}", "overlap")

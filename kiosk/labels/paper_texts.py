@@ -23,7 +23,7 @@ class PaperText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"{self.zh} {self.en} {self.ug}"
 
 
-_LOOKED_AT: Final = msgspec.json.Decoder(dict[str, PaperText])
+_PREBUILT_DECODER: Final = msgspec.json.Decoder(dict[str, PaperText])
 
 
 @cache

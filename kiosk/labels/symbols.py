@@ -36,11 +36,11 @@ def gs1_bars(kind: str, text: str, size: tuple[int, int], module_dots: tuple[int
         modules, quiet = linear.gs1_128_modules(f"(00){text}"), 2 * linear.QUIET_ZONE_MODULES
     else:
         modules, quiet = linear.ean13_modules(text), 2 * max(linear.EAN13_QUIET_ZONE_MODULES)
-    least, most = module_dots
-    dots = min(most, size[0] // (len(modules) + quiet))
-    if dots < least:
+    min_dots, max_dots = module_dots
+    dots = min(max_dots, size[0] // (len(modules) + quiet))
+    if dots < min_dots:
         raise SymbolTooWide(
-            f"the code {text!r} needs {(len(modules) + quiet) * least} dots across, the label has {size[0]}"
+            f"the code {text!r} needs {(len(modules) + quiet) * min_dots} dots across, the label has {size[0]}"
         )
     return _bars(modules, size, dots)
 
@@ -59,19 +59,19 @@ def qr(text: str, module_dots: int) -> Image.Image:
     return _scaled(_framed(matrix.qr_modules(text), matrix.QUIET_ZONE_MODULES), module_dots)
 
 
-def square(kind: str, text: str, side: int, least_dots: int, most_dots: int = 99) -> Image.Image:
+def square(kind: str, text: str, side: int, min_dots: int, max_dots: int = 99) -> Image.Image:
     """Return an ink picture of ``side`` dots with a 2D symbol in its middle, its modules as large as there is room for.
 
     ``kind`` "gs1" is a GS1 DataMatrix of a bracketed element string, anything else a QR code. Raises SymbolTooWide when
-    a module would have fewer than ``least_dots``, ValueError for a text the symbology cannot carry.
+    a module would have fewer than ``min_dots``, ValueError for a text the symbology cannot carry.
     """
     if kind == "gs1":
         symbol = _framed(matrix.gs1_datamatrix_modules(text), _DATA_MATRIX_QUIET_MODULES)
     else:
         symbol = _framed(matrix.qr_modules(text), matrix.QUIET_ZONE_MODULES)
-    module_dots = min(most_dots, side // max(symbol.size))
-    if module_dots < least_dots:
-        needed = max(symbol.size) * least_dots
+    module_dots = min(max_dots, side // max(symbol.size))
+    if module_dots < min_dots:
+        needed = max(symbol.size) * min_dots
         raise SymbolTooWide(f"the symbol of {len(text)} characters needs {needed} dots across, its place has {side}")
     drawn = _scaled(symbol, module_dots)
     ink = Image.new("1", (side, side), 0)

@@ -6,9 +6,9 @@ from typing import Final
 
 from kiosk.domain.verdict import Finding, Reason
 from kiosk.photo.color import Correction, Light
-from kiosk.photo.markers import SeenMat
+from kiosk.photo.markers import DetectedMat
 from kiosk.photo.mat import MIN_CORNER_MARKERS
-from kiosk.photo.measures import Detail, Outline
+from kiosk.photo.measures import DetailLoss, Outline
 
 TILT_DEG: Final = 25.0
 RISE_PX: Final = 3.5
@@ -48,22 +48,22 @@ def check_face(faces: int) -> Finding | None:
     return _above(Reason.FACE, faces, 0)
 
 
-def check_mat(mat: SeenMat | None, corner_markers: int, whole: bool) -> Finding | None:
+def check_mat(mat: DetectedMat | None, corner_markers: int, whole: bool) -> Finding | None:
     """``whole``: all of the interior is in the frame."""
     if mat is None:  # another mat, or markers that do not fit together, count for nothing
         return _finding(Reason.MAT, corner_markers if corner_markers < MIN_CORNER_MARKERS else 0, MIN_CORNER_MARKERS)
     return None if whole else _finding(Reason.MAT, len(mat.markers), 4)
 
 
-def check_tilt(mat: SeenMat) -> Finding | None:
+def check_tilt(mat: DetectedMat) -> Finding | None:
     return _above(Reason.TILT, mat.tilt_deg, TILT_DEG)
 
 
-def check_blur(mat: SeenMat) -> Finding | None:
+def check_blur(mat: DetectedMat) -> Finding | None:
     return _above(Reason.BLUR, rise_at_usual_scale(mat), RISE_PX)
 
 
-def rise_at_usual_scale(mat: SeenMat) -> float:
+def rise_at_usual_scale(mat: DetectedMat) -> float:
     """A picture with few pixels shows as little as a blurred one."""
     return mat.edge_rise_px * max(1.0, COARSE_PX_PER_MM / mat.px_per_mm)
 
@@ -76,7 +76,7 @@ def check_banding(stripes: float) -> Finding | None:
     return _above(Reason.BANDING, stripes * 100, STRIPES * 100)
 
 
-def check_dark(light: Light, detail: Detail | None) -> Finding | None:
+def check_dark(light: Light, detail: DetailLoss | None) -> Finding | None:
     level = light.level_of(_DARK_GREY)
     if level < _DARK_LEVEL:
         return _finding(Reason.DARK, level, _DARK_LEVEL)
@@ -85,7 +85,7 @@ def check_dark(light: Light, detail: Detail | None) -> Finding | None:
     return _above(Reason.DARK, detail.lost * 100, _LOST * 100)
 
 
-def check_bright(light: Light, detail: Detail | None) -> Finding | None:
+def check_bright(light: Light, detail: DetailLoss | None) -> Finding | None:
     level = light.level_of(_BRIGHT_GREY)
     if level > _BRIGHT_LEVEL:
         return _finding(Reason.BRIGHT, level, _BRIGHT_LEVEL)
@@ -111,7 +111,7 @@ def levels(light: Light) -> dict[str, float]:
     return {"dark_grey_level": light.level_of(_DARK_GREY), "light_grey_level": light.level_of(_BRIGHT_GREY)}
 
 
-def check_glare(detail: Detail) -> Finding | None:
+def check_glare(detail: DetailLoss) -> Finding | None:
     if detail.largest_glare > _LARGEST_GLARE:
         return _finding(Reason.GLARE, detail.largest_glare * 100, _LARGEST_GLARE * 100)
     return _above(Reason.GLARE, detail.glare * 100, _GLARE * 100)

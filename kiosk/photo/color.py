@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.photo.arrays import BgrImage
-from kiosk.photo.markers import Points, SeenMat
+from kiosk.photo.markers import DetectedMat, Points
 from kiosk.photo.mat import (
     CORNER_MARKERS,
     FIELD_GREY,
@@ -29,7 +29,7 @@ from kiosk.photo.mat import (
     WORDS,
     Box,
 )
-from kiosk.photo.rectify import Channels, SeenPatch, Window
+from kiosk.photo.rectify import Channels, DetectedPatch, Window
 
 Mask: TypeAlias = NDArray[np.bool_]
 Gain: TypeAlias = NDArray[np.float32]
@@ -46,12 +46,12 @@ _TUKEY = (1.0, 0.5, 0.25, 0.15, 0.10, 0.10)
 """Relative deviations beyond which a sample of the field is no bare mat, from pass to pass (Tukey's biweight)."""
 _MARGIN_PASSES = 2
 """The first passes look only outside the interior, where no goods should lie."""
-_LEAST_SAMPLES = 300
+_MIN_SAMPLES = 300
 _CLIPPED, _BLACK = 251.0, 2.0
 """8-bit levels at which a channel tells no more than "at least" or "at most"."""
 _COVERED = 40.0
 """Color difference after white balance by the field alone, beyond which something lies on a patch."""
-_FOREIGN, _FEWEST_PATCHES = 6.0, 6
+_FOREIGN, _MIN_PATCHES = 6.0, 6
 """A patch that stays that far off its color, when the others agree, is covered by something like it; two may be."""
 _SLOPES = (0.5, 2.0)
 """Of a camera's tone curve against sRGB, log over log."""
@@ -129,7 +129,7 @@ class Light:
         return self.at(*np.meshgrid(x, y))
 
 
-def fit_light(sheet: BgrImage, mat: SeenMat, width: int, height: int) -> Light:
+def fit_light(sheet: BgrImage, mat: DetectedMat, width: int, height: int) -> Light:
     """From ``sheet``, the SHEET_WINDOW as the camera gave it in a frame of this size.
 
     Goods, hands and sharp shadows are told from the field by being far from what most of it says.
@@ -139,25 +139,25 @@ def fit_light(sheet: BgrImage, mat: SeenMat, width: int, height: int) -> Light:
     levels = np.asarray(cv2.blur(sheet, (3, 3))[::_SAMPLE_MM, ::_SAMPLE_MM], np.uint8)
     place = mat.place(np.stack([x.ravel(), y.ravel()], axis=1))
     in_frame = ((place > 2) & (place < (width - 3, height - 3))).all(axis=1).reshape(x.shape)
-    told = (levels.max(axis=2) < _CLIPPED) & in_frame & field[::_SAMPLE_MM, ::_SAMPLE_MM]
-    outside = margin[::_SAMPLE_MM, ::_SAMPLE_MM][told]
-    logs = _LOG_TABLE[levels[told]]
-    if len(logs) < _LEAST_SAMPLES:
-        return _constant(levels, in_frame)
-    return _robust(_basis(x[told], y[told]), logs, outside)
+    usable = (levels.max(axis=2) < _CLIPPED) & in_frame & field[::_SAMPLE_MM, ::_SAMPLE_MM]
+    outside = margin[::_SAMPLE_MM, ::_SAMPLE_MM][usable]
+    logs = _LOG_TABLE[levels[usable]]
+    if len(logs) < _MIN_SAMPLES:
+        return _constant_light(levels, in_frame)
+    return _fit_robust(_basis(x[usable], y[usable]), logs, outside)
 
 
-def _robust(basis: Points, logs: Points, outside: Mask) -> Light:
-    start = np.median(logs[outside] if outside.sum() >= _LEAST_SAMPLES else logs, axis=0)
+def _fit_robust(basis: Points, logs: Points, outside: Mask) -> Light:
+    start = np.median(logs[outside] if outside.sum() >= _MIN_SAMPLES else logs, axis=0)
     parabola = np.zeros((6, 3))
     parabola[0] = start
     weights = np.zeros(len(logs))
     for turn, width in enumerate(_TUKEY):
         away = np.abs(logs - basis @ parabola).max(axis=1) / width
         weights = np.where(away < 1, (1 - np.minimum(away, 1) ** 2) ** 2, 0)
-        if turn < _MARGIN_PASSES and (weights[outside] > 0).sum() >= _LEAST_SAMPLES:
+        if turn < _MARGIN_PASSES and (weights[outside] > 0).sum() >= _MIN_SAMPLES:
             weights[~outside] = 0
-        if (weights > 0).sum() < _LEAST_SAMPLES:
+        if (weights > 0).sum() < _MIN_SAMPLES:
             break
         weighted = basis * weights[:, None]
         small = np.eye(6) * 1e-6 * len(logs)  # keeps the parabola flat where no sample says otherwise
@@ -165,7 +165,7 @@ def _robust(basis: Points, logs: Points, outside: Mask) -> Light:
     return Light(parabola, int((weights > 0).sum()))
 
 
-def _constant(levels: BgrImage, in_frame: Mask) -> Light:
+def _constant_light(levels: BgrImage, in_frame: Mask) -> Light:
     seen = levels[in_frame] if in_frame.any() else levels.reshape(-1, 3)
     parabola = np.zeros((6, 3))
     parabola[0] = np.median(_LOG_TABLE[seen], axis=0)
@@ -242,29 +242,29 @@ class Correction:
         return np.asarray(np.exp(higher / _POWER), np.float32)
 
 
-def find_correction(light: Light, patches: Sequence[SeenPatch]) -> Correction:
+def find_correction(light: Light, patches: Sequence[DetectedPatch]) -> Correction:
     """White balance and exposure from the field, the tone curve from the patches that are not covered."""
     straight = ((1.0, 0.0),) * 3
-    told = [seen for seen in patches if ((seen.level > _BLACK) & (seen.level < _CLIPPED)).all()]
-    told = [seen for seen in told if _difference(light, straight, seen) < _COVERED]
-    if not told:
+    usable = [seen for seen in patches if ((seen.level > _BLACK) & (seen.level < _CLIPPED)).all()]
+    usable = [seen for seen in usable if _difference(light, straight, seen) < _COVERED]
+    if not usable:
         return Correction(light, straight, _COVERED, 0)
     while True:
-        tone = _tone(light, told)
-        differences = np.array([_difference(light, tone, seen) for seen in told])
+        tone = _tone(light, usable)
+        differences = np.array([_difference(light, tone, seen) for seen in usable])
         worst = int(differences.argmax())
-        if differences[worst] < _FOREIGN or len(told) <= _FEWEST_PATCHES:
-            return Correction(light, tone, float(np.sqrt((differences**2).mean())), len(told))
-        del told[worst]
+        if differences[worst] < _FOREIGN or len(usable) <= _MIN_PATCHES:
+            return Correction(light, tone, float(np.sqrt((differences**2).mean())), len(usable))
+        del usable[worst]
 
 
-def _tone(light: Light, told: Sequence[SeenPatch]) -> tuple[tuple[float, float], ...]:
-    offsets = np.array([_log(seen.level) - _light_at(light, seen) for seen in told])
-    truth = np.array([float(_log(np.array(float(seen.patch.grey)))) - _LOG_FIELD for seen in told])
+def _tone(light: Light, usable: Sequence[DetectedPatch]) -> tuple[tuple[float, float], ...]:
+    offsets = np.array([_log(seen.level) - _light_at(light, seen) for seen in usable])
+    truth = np.array([float(_log(np.array(float(seen.patch.grey)))) - _LOG_FIELD for seen in usable])
     return tuple(_fit_tone(offsets[:, channel], truth) for channel in range(3))
 
 
-def _light_at(light: Light, seen: SeenPatch) -> Channels:
+def _light_at(light: Light, seen: DetectedPatch) -> Channels:
     box = seen.patch.box
     x, y = np.array(box.left + box.width / 2), np.array(box.top + box.height / 2)
     return np.asarray(light.at(x, y), np.float64)
@@ -287,7 +287,7 @@ def _toned(offset: Points, tone: tuple[float, float]) -> Points:
     return tone[0] * offset + tone[1] * offset**2
 
 
-def _difference(light: Light, tone: Sequence[tuple[float, float]], seen: SeenPatch) -> float:
+def _difference(light: Light, tone: Sequence[tuple[float, float]], seen: DetectedPatch) -> float:
     offset = _log(seen.level) - _light_at(light, seen)
     true = np.array([float(_toned(offset[channel], tone[channel])) for channel in range(3)]) + _LOG_FIELD
     level = np.clip(_encoded(np.exp(np.minimum(true, 1.0))), 0, 255)

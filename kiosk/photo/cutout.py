@@ -40,24 +40,24 @@ _COLOR_SIGMA_PX = 1.2
 _COLORED, _TINTED = 9.0, 3.6
 """Chroma of what is no mat, in one pixel and over a few millimetres; stains of light stay below 3."""
 _COLOR_EDGE = 4.0
-_SHADE_LEAST_PX, _SHADE_TINT = 200, 0.12
+_SHADE_MIN_PX, _SHADE_TINT = 200, 0.12
 """Samples of shadow, and the most color for each unit of L* that it is darker than the mat."""
 _BRIGHTER = 6.0
 """L* above the mat."""
 _RIM_PX = 4
 _HARD_STEP = 5.0
 """L* from pixel to pixel: a shadow that falls from black to bare mat over 3 mm has 3 to 4."""
-_HARD_LEAST_PX = 12
+_HARD_MIN_PX = 12
 _HARD_SHARE = 0.15
 """Of the outline that must be hard: on the side of the lamp."""
 _BLACK_L = 17.0
 """Hardly a shadow is darker."""
-_GAP_MM2, _MOST_GAPS = 20.0, 40
+_GAP_MM2, _MAX_GAPS = 20.0, 40
 _GAP_BRIGHTER, _GAP_CHROMA = 1.3, 1.8
 _MAT_CHROMA, _MAT_BRIGHTER, _MAT_DARKER = 3.2, 2.5, 3.5
-_LEAST_PIECE_MM2 = 12.0
+_MIN_PIECE_MM2 = 12.0
 """Smaller is a crumb, or noise."""
-_LARGEST_HOLE_MM2 = 20.0
+_MAX_HOLE_MM2 = 20.0
 """A smaller gap inside goods is a highlight or a spot as grey as the mat, and is filled."""
 _UNSURE = 0.35
 """Share of the goods left unsure, above which GrabCut decides."""
@@ -78,15 +78,15 @@ class CutOut:
 def cut_out(interior: BgrImage) -> CutOut:
     """From the CUT_WINDOW with true colors."""
     lightness, chroma, seen = _against_mat(interior)
-    goods, bare = _sure(lightness, chroma)
+    goods, bare = _seed_masks(lightness, chroma)
     if not cv2.countNonZero(goods):
         return CutOut(goods, 0.0, False)
-    mask = _tidied(_parted(seen, goods, bare))
+    mask = _tidy(_watershed(seen, goods, bare))
     area = max(1, cv2.countNonZero(mask))
     unsure = float(cv2.countNonZero(cv2.bitwise_and(mask, cv2.bitwise_not(cv2.bitwise_or(goods, bare))))) / area
     if unsure <= _UNSURE:
         return CutOut(mask, unsure, False)
-    return CutOut(_tidied(_grabcut(interior, mask, goods, bare)), unsure, True)
+    return CutOut(_tidy(_grabcut(interior, mask, goods, bare)), unsure, True)
 
 
 def _against_mat(interior: BgrImage) -> tuple[_Plane, _Plane, BgrImage]:
@@ -100,7 +100,7 @@ def _against_mat(interior: BgrImage) -> tuple[_Plane, _Plane, BgrImage]:
     darker = np.asarray(np.clip(-lightness, 0, 40), np.float32)
     chroma = np.asarray(cv2.magnitude(a, b), np.float32)
     shade = _penumbra(darker, chroma)
-    if np.count_nonzero(shade) >= _SHADE_LEAST_PX:
+    if np.count_nonzero(shade) >= _SHADE_MIN_PX:
         for plane in (a, b):
             tint = float(np.median(plane[shade] / darker[shade]))
             plane -= darker * np.float32(np.clip(tint, -_SHADE_TINT, _SHADE_TINT))
@@ -136,13 +136,13 @@ def _lab(picture: BgrImage) -> NDArray[np.float32]:
     return np.asarray(cv2.cvtColor(scaled, cv2.COLOR_BGR2Lab), np.float32)
 
 
-def _sure(lightness: _Plane, chroma: _Plane) -> tuple[Mask, Mask]:
+def _seed_masks(lightness: _Plane, chroma: _Plane) -> tuple[Mask, Mask]:
     """What is goods and what is bare mat without a doubt."""
     colored = (chroma > _COLORED) | _wide(chroma > _TINTED)
-    goods = _opened(colored | (lightness > _BRIGHTER))
-    black = _opened((lightness < _BLACK_L - _FIELD_L) & ~colored)
+    goods = _open(colored | (lightness > _BRIGHTER))
+    black = _open((lightness < _BLACK_L - _FIELD_L) & ~colored)
     cv2.bitwise_or(goods, _without_shadows(black, goods, lightness), dst=goods)
-    bare = _opened((chroma < _MAT_CHROMA) & (lightness < _MAT_BRIGHTER) & (lightness > -_MAT_DARKER))
+    bare = _open((chroma < _MAT_CHROMA) & (lightness < _MAT_BRIGHTER) & (lightness > -_MAT_DARKER))
     return goods, _open_mat(bare, lightness, chroma)
 
 
@@ -160,7 +160,7 @@ def _without_shadows(dark: Mask, goods: Mask, lightness: _Plane) -> Mask:
     labels = np.asarray(found, np.int32)
     hard = (cv2.dilate(steep, np.ones((3, 3), np.uint8)) > _HARD_STEP) & (rim > 0)
     along, ends = (np.bincount(labels[some], minlength=count) for some in (rim > 0, hard))
-    keep = np.where((ends >= _HARD_LEAST_PX) & (ends >= _HARD_SHARE * along), 255, 0).astype(np.uint8)
+    keep = np.where((ends >= _HARD_MIN_PX) & (ends >= _HARD_SHARE * along), 255, 0).astype(np.uint8)
     keep[0] = 0
     return np.asarray(cv2.bitwise_and(keep[labels], dark), np.uint8)
 
@@ -174,7 +174,7 @@ def _open_mat(bare: Mask, lightness: _Plane, chroma: _Plane) -> Mask:
         keep[np.unique(edge)] = 255
     keep[0] = 0
     wide = stats[:, cv2.CC_STAT_AREA] >= _GAP_MM2 * CUT_PX_PER_MM**2
-    for label in np.flatnonzero(wide & (keep == 0))[1 if wide[0] else 0 :][:_MOST_GAPS]:
+    for label in np.flatnonzero(wide & (keep == 0))[1 if wide[0] else 0 :][:_MAX_GAPS]:
         left, top, width, height = (int(side) for side in stats[label, :4])
         part = np.s_[top : top + height, left : left + width]
         on = labels[part] == label
@@ -183,18 +183,18 @@ def _open_mat(bare: Mask, lightness: _Plane, chroma: _Plane) -> Mask:
     return np.asarray(keep[labels], np.uint8)
 
 
-def _wide(told: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _wide(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Only what is millimetres wide: color runs over edges in a JPEG, and noise comes in specks."""
-    return cv2.morphologyEx(told.astype(np.uint8), cv2.MORPH_ERODE, np.ones((7, 7), np.uint8)) > 0
+    return cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_ERODE, np.ones((7, 7), np.uint8)) > 0
 
 
-def _opened(told: NDArray[np.bool_]) -> Mask:
+def _open(mask: NDArray[np.bool_]) -> Mask:
     return np.asarray(
-        cv2.morphologyEx(told.astype(np.uint8) * 255, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8
+        cv2.morphologyEx(mask.astype(np.uint8) * 255, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8
     )
 
 
-def _parted(calm: BgrImage, goods: Mask, bare: Mask) -> Mask:
+def _watershed(calm: BgrImage, goods: Mask, bare: Mask) -> Mask:
     """Goods, and of the unsure what no edge parts from them."""
     sides = np.zeros(goods.shape, np.int32)
     sides[bare > 0] = 1
@@ -205,7 +205,7 @@ def _parted(calm: BgrImage, goods: Mask, bare: Mask) -> Mask:
     return np.asarray(np.where((sides == 2) | ((sides == -1) & (goods > 0)), 255, 0), np.uint8)
 
 
-def _tidied(mask: Mask) -> Mask:
+def _tidy(mask: Mask) -> Mask:
     """With an even outline, without crumbs, and with small holes filled."""
     even = np.asarray(cv2.medianBlur(mask, 5), np.uint8)
     lines, levels = cv2.findContours(even, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
@@ -213,9 +213,9 @@ def _tidied(mask: Mask) -> Mask:
     for line, is_hole in sorted(zip(lines, holes, strict=True), key=lambda one: one[1]):  # crumbs may lie in holes
         # Pick's theorem. The line runs on goods: around a hole, and as the rim of a piece.
         area, rim = float(cv2.contourArea(line)), len(line) / 2
-        if is_hole and area - rim + 1 < _LARGEST_HOLE_MM2 * CUT_PX_PER_MM**2:
+        if is_hole and area - rim + 1 < _MAX_HOLE_MM2 * CUT_PX_PER_MM**2:
             cv2.drawContours(even, [line], -1, (255,), cv2.FILLED)
-        elif not is_hole and area + rim + 1 < _LEAST_PIECE_MM2 * CUT_PX_PER_MM**2:
+        elif not is_hole and area + rim + 1 < _MIN_PIECE_MM2 * CUT_PX_PER_MM**2:
             cv2.drawContours(even, [line], -1, (0,), cv2.FILLED)
     return even
 

@@ -11,16 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.photo.arrays import BgrImage
-from kiosk.photo.ports import SeenFace
+from kiosk.photo.ports import DetectedFace
 
 _Grey: TypeAlias = NDArray[np.uint8]
 
 _FRONTAL_PX, _PROFILE_PX = 480, 320
 """Longer side of the frame that is searched; profiles are searched twice, and each time take longer. With less, small
 faces are missed: a profile is found from a sixteenth of the longer side on."""
-_LEAST_FACE = 0.05
+_MIN_FACE_SHARE = 0.05
 """Of the frame's longer side. A head beside the mat is more than a tenth of it."""
-_LEAST_PX = 20
+_MIN_FACE_PX = 20
 _FRONTAL_STEP, _PROFILE_STEP = 1.15, 1.2
 _NEIGHBORS = 3
 """In few pixels and at wide steps a face is met less often. Measured on 60 small photographs of faces at the edge of
@@ -44,7 +44,7 @@ class HaarFaces:
         if self._frontal.empty() or self._profile.empty():
             raise OSError(f"the face cascades of OpenCV are missing from {folder}: install the package again")
 
-    def find(self, frame: BgrImage) -> tuple[SeenFace, ...]:
+    def find(self, frame: BgrImage) -> tuple[DetectedFace, ...]:
         """Every hit; one head may be found by more than one of the searches."""
         grey = _smaller(np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), np.uint8), _FRONTAL_PX)
         found = [(hit, False) for hit in _search(self._frontal, grey, _FRONTAL_STEP)]
@@ -53,7 +53,7 @@ class HaarFaces:
         other = _search(self._profile, np.asarray(cv2.flip(grey, 1), np.uint8), _PROFILE_STEP)
         found += [((1 - left - side, top, side), True) for left, top, side in other]
         wide = frame.shape[1]
-        return tuple(SeenFace(left * wide, top * wide, side * wide, turned) for (left, top, side), turned in found)
+        return tuple(DetectedFace(left * wide, top * wide, side * wide, turned) for (left, top, side), turned in found)
 
 
 def _smaller(grey: _Grey, longer_px: int) -> _Grey:
@@ -67,10 +67,10 @@ def _search(cascade: cv2.CascadeClassifier, grey: _Grey, step: float) -> list[tu
     longer, width = max(grey.shape), grey.shape[1]
     margin = round(_MARGIN * longer)
     wide = cv2.copyMakeBorder(grey, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
-    least = max(_LEAST_PX, round(_LEAST_FACE * longer))
-    if min(wide.shape) < least:
+    min_side = max(_MIN_FACE_PX, round(_MIN_FACE_SHARE * longer))
+    if min(wide.shape) < min_side:
         return []
-    hits = cascade.detectMultiScale(wide, step, _NEIGHBORS, minSize=(least, least))
+    hits = cascade.detectMultiScale(wide, step, _NEIGHBORS, minSize=(min_side, min_side))
     return [((left - margin) / width, (top - margin) / width, side / width) for left, top, side, _ in hits]
 
 

@@ -18,16 +18,16 @@ from kiosk.photo.mat import CORNER_MARKERS, INTERIOR, MIN_CORNER_MARKERS, VERSIO
 Points: TypeAlias = NDArray[np.float64]
 """Rows of x and y."""
 
-_LEAST_SIDE_PX = 24
+_MIN_FRAME_SIDE_PX = 24
 """A frame with a shorter side cannot show three markers of 4 x 4 cells with their border."""
-_LEAST_MARKER_PX = 12.0
+_MIN_MARKER_PX = 12.0
 """Side of a marker: two pixels a cell."""
 _QUICK_SHRINK = 2
 """What the markers are looked for in first, at a quarter of the time; their corners are measured in the frame."""
 _SHRINK = 3
-_PRINTS = 4
+_MAX_PRINTS = 4
 """Of one number at most, the largest: 5 choices for each of 4 numbers are 625 sets, which takes 0.1 s."""
-_RESIDUAL_MM = 2.5
+_MAX_RESIDUAL_MM = 2.5
 """How far a corner may lie from its place. A wide lens gives up to 2 mm; another print far more."""
 _FOCAL = 0.9
 """Focal length as a share of the longer side: webcams see 55 to 65 degrees across."""
@@ -47,7 +47,7 @@ CELLS: Final = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SeenMat:
+class DetectedMat:
     """The mat as it lies in a frame. Lengths of the frame are its own pixels, of the sheet millimetres."""
 
     markers: Mapping[int, Points]
@@ -72,7 +72,7 @@ class SeenMat:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SeenMarkers:
+class DetectedMarkers:
     """Every marker of a frame: its number, its four corners; the grey frame they were seen in."""
 
     prints: tuple[tuple[int, Points], ...]
@@ -81,7 +81,7 @@ class SeenMarkers:
     def of(self, number: int) -> tuple[Points, ...]:
         """The largest prints of this number, largest first."""
         prints = [corners for seen, corners in self.prints if seen == number]
-        return tuple(sorted(prints, key=_area, reverse=True)[:_PRINTS])
+        return tuple(sorted(prints, key=_area, reverse=True)[:_MAX_PRINTS])
 
     @property
     def corner_markers(self) -> int:
@@ -89,25 +89,25 @@ class SeenMarkers:
         return sum(bool(self.of(marker.number)) for marker in CORNER_MARKERS)
 
 
-def see_markers(frame: BgrImage) -> SeenMarkers:
+def detect_markers(frame: BgrImage) -> DetectedMarkers:
     """Look for the markers of the mat; a frame too small to show any has none."""
     grey = np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), np.uint8)
-    if min(grey.shape) < _LEAST_SIDE_PX:
-        return SeenMarkers((), grey)
-    quick = _seen_smaller(grey, _QUICK_SHRINK, _detector(), refined_in_full=True)
+    if min(grey.shape) < _MIN_FRAME_SIDE_PX:
+        return DetectedMarkers((), grey)
+    quick = _detect_smaller(grey, _QUICK_SHRINK, _detector(), refined_in_full=True)
     if _is_whole(quick):
         return quick
-    seen = SeenMarkers(tuple((number, _refined(grey, four)) for number, four in _detected(grey, _detector())), grey)
+    seen = DetectedMarkers(tuple((number, _refined(grey, four)) for number, four in _detect(grey, _detector())), grey)
     if _best(seen) is not None:
         return seen
     # What is out of focus is in focus in a smaller picture; the frame itself still tells how soft its edges are.
-    rough = _seen_smaller(grey, _SHRINK, _soft_detector(), refined_in_full=False)
+    rough = _detect_smaller(grey, _SHRINK, _soft_detector(), refined_in_full=False)
     return rough if rough.corner_markers > seen.corner_markers or _best(rough) is not None else seen
 
 
-def _seen_smaller(
+def _detect_smaller(
     grey: NDArray[np.uint8], shrink: int, detector: cv2.aruco.ArucoDetector, refined_in_full: bool
-) -> SeenMarkers:
+) -> DetectedMarkers:
     """Looked for in a smaller picture; corners are in pixels of the frame."""
     size = tuple(max(1, side // shrink) for side in grey.shape[::-1])
     small = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
@@ -118,12 +118,12 @@ def _seen_smaller(
 
     prints = (
         (number, _refined(grey, in_frame(four)) if refined_in_full else in_frame(_refined(small, four)))
-        for number, four in _detected(small, detector)
+        for number, four in _detect(small, detector)
     )
-    return SeenMarkers(tuple(prints), grey)
+    return DetectedMarkers(tuple(prints), grey)
 
 
-def _is_whole(seen: SeenMarkers) -> bool:
+def _is_whole(seen: DetectedMarkers) -> bool:
     """All five markers are there, the four of the corners in their places: a closer look would not tell more."""
     best = _best(seen)
     if best is None or len(best.chosen) < len(CORNER_MARKERS):
@@ -131,19 +131,19 @@ def _is_whole(seen: SeenMarkers) -> bool:
     return _versions(seen, best.to_frame) == {VERSION_MARKER.number}
 
 
-def find_mat(frame: BgrImage) -> SeenMat | None:
+def find_mat(frame: BgrImage) -> DetectedMat | None:
     """The mat in the frame; None when fewer than three corner markers fit together, or it is another mat."""
-    return fit_mat(see_markers(frame))
+    return fit_mat(detect_markers(frame))
 
 
-def fit_mat(seen: SeenMarkers) -> SeenMat | None:
+def fit_mat(seen: DetectedMarkers) -> DetectedMat | None:
     """The sheet that most of the markers agree on; None as for ``find_mat``."""
     best = _best(seen)
     if best is None or _versions(seen, best.to_frame) - {VERSION_MARKER.number}:
         return None
     chosen, to_frame = best.chosen, best.to_frame
     height, width = seen.grey.shape
-    return SeenMat(
+    return DetectedMat(
         markers=chosen,
         to_frame=to_frame,
         tilt_deg=_tilt(to_frame, width, height),
@@ -153,15 +153,15 @@ def fit_mat(seen: SeenMarkers) -> SeenMat | None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Fit:
+class _SheetFit:
     chosen: dict[int, Points]
     residual_mm: float
     to_frame: Points
 
 
-def _best(seen: SeenMarkers) -> _Fit | None:
+def _best(seen: DetectedMarkers) -> _SheetFit | None:
     """The fullest set of markers that fit the sheet; of equals the one that fits best."""
-    best: _Fit | None = None
+    best: _SheetFit | None = None
     for chosen in _sets(seen):
         if best is not None and len(chosen) < len(best.chosen):
             break
@@ -171,15 +171,15 @@ def _best(seen: SeenMarkers) -> _Fit | None:
     return best
 
 
-def _detected(grey: NDArray[np.uint8], detector: cv2.aruco.ArucoDetector) -> list[tuple[int, Points]]:
-    if min(grey.shape) < _LEAST_SIDE_PX:
+def _detect(grey: NDArray[np.uint8], detector: cv2.aruco.ArucoDetector) -> list[tuple[int, Points]]:
+    if min(grey.shape) < _MIN_FRAME_SIDE_PX:
         return []
     corners, numbers, _ = detector.detectMarkers(grey)
     prints = (
         (int(number[0]), np.asarray(four, np.float64).reshape(4, 2))
         for number, four in zip(() if numbers is None else numbers, corners, strict=bool(corners))
     )
-    return [(number, four) for number, four in prints if _area(four) >= _LEAST_MARKER_PX**2]
+    return [(number, four) for number, four in prints if _area(four) >= _MIN_MARKER_PX**2]
 
 
 @lru_cache(maxsize=1)
@@ -216,7 +216,7 @@ def _area(four: Points) -> float:
     return float(abs(cv2.contourArea(four.astype(np.float32))))
 
 
-def _sets(seen: SeenMarkers) -> Iterator[dict[int, Points]]:
+def _sets(seen: DetectedMarkers) -> Iterator[dict[int, Points]]:
     """Every choice of one print or none for each corner, fullest first; none below three corners."""
     choices = [(*seen.of(marker.number), None) for marker in CORNER_MARKERS]
     sets = [
@@ -226,7 +226,7 @@ def _sets(seen: SeenMarkers) -> Iterator[dict[int, Points]]:
     yield from sorted((one for one in sets if len(one) >= MIN_CORNER_MARKERS), key=len, reverse=True)
 
 
-def _fit(chosen: dict[int, Points]) -> _Fit | None:
+def _fit(chosen: dict[int, Points]) -> _SheetFit | None:
     """None when a corner lies too far from its place, or the sheet would be mirrored."""
     sheet = np.concatenate([CORNER_MARKERS[number].box.corners for number in chosen])
     frame = np.concatenate(list(chosen.values()))
@@ -236,10 +236,10 @@ def _fit(chosen: dict[int, Points]) -> _Fit | None:
     if (_depths(to_frame) <= 0).any() or _jacobian(to_frame) <= 0:
         return None
     residual = float(np.linalg.norm(_projected(np.linalg.inv(to_frame), frame) - sheet, axis=1).max())
-    return _Fit(chosen, residual, to_frame) if residual <= _RESIDUAL_MM else None
+    return _SheetFit(chosen, residual, to_frame) if residual <= _MAX_RESIDUAL_MM else None
 
 
-def _versions(seen: SeenMarkers, to_frame: Points) -> set[int]:
+def _versions(seen: DetectedMarkers, to_frame: Points) -> set[int]:
     """The numbers that are seen where the mat says which one it is; none where that is covered."""
     to_sheet = np.linalg.inv(to_frame)
     at = VERSION_MARKER.box.grown(VERSION_MARKER.box.width / 4)
@@ -303,8 +303,8 @@ def _across_edges(boxes: Sequence[Box]) -> Points:
 
 
 def _median(rises: Points) -> float:
-    told = rises[np.isfinite(rises)]
-    return float(np.median(told)) if told.size else NO_EDGE_PX
+    finite = rises[np.isfinite(rises)]
+    return float(np.median(finite)) if finite.size else NO_EDGE_PX
 
 
 def _sampled(grey: NDArray[np.uint8], places: Points) -> NDArray[np.float32]:
@@ -320,10 +320,10 @@ def _rise_steps(profiles: NDArray[np.float32]) -> Points:
     share = (groups - lows[:, None]) / np.maximum(contrast, 1)[:, None]
     steps, half = np.arange(share.shape[1]), np.argmax(share >= 0.5, axis=1)[:, None]
     below, above = (share <= 0.1) & (steps < half), (share >= 0.9) & (steps >= half)
-    told = (contrast >= _EDGE_CONTRAST) & below.any(axis=1) & above.any(axis=1)
+    measurable = (contrast >= _EDGE_CONTRAST) & below.any(axis=1) & above.any(axis=1)
     leaves = share.shape[1] - np.argmax(below[:, ::-1], axis=1)
     found = np.full(len(share), np.nan)
-    found[told] = (_crossing(share, np.argmax(above, axis=1), 0.9) - _crossing(share, leaves, 0.1))[told]
+    found[measurable] = (_crossing(share, np.argmax(above, axis=1), 0.9) - _crossing(share, leaves, 0.1))[measurable]
     return found
 
 

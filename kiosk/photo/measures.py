@@ -14,7 +14,7 @@ from kiosk.photo.arrays import BgrImage
 from kiosk.photo.color import SHEET_WINDOW, Light, Mask, bare_field, box_mask, marker_mask, to_lab
 from kiosk.photo.cutout import CUT_PX_PER_MM, lightness_and_chroma
 from kiosk.photo.frame_check import tenengrad
-from kiosk.photo.markers import Points, SeenMat
+from kiosk.photo.markers import DetectedMat, Points
 from kiosk.photo.mat import INTERIOR, PATCHES, SHEET, Box
 
 _PIECE_SHARE = 0.02
@@ -25,7 +25,7 @@ _FOCUS_WIDTH_PX = 960
 """Wide enough to tell the sharpest of a burst, and four times as quick as the whole frame."""
 
 _CLIPPED = 250
-_GLARE_LEAST = 240
+_GLARE_MIN_LEVEL = 240
 """Lowest channel of a mirrored lamp; white goods stay below at a right exposure."""
 _GLARE_STEP = 35.0
 """Grey levels above what lies around it: white goods have no such step."""
@@ -33,28 +33,28 @@ _GLARE_COLOR_STEP = 54.0
 """The same of the lowest channel. A lamp that breaks up on the pores of an orange lights the skin between them, but its
 color stays. Measured: 63 and more there; 45 at most of a white label that shines, which is no glare."""
 _GLARE_RING_PX = 9
-_GLARE_LARGEST = 20
-_GLARE_LEAST_PX = 4
+_GLARE_MAX_BLOBS = 20
+_GLARE_MIN_PX = 4
 """Less is noise."""
 _NO_DETAIL = 3
 
 _NEUTRAL = 0.3
 """Channels of what is the mat, in the light of stripes or not, agree to this share; goods and hands do not."""
 _STRIPE_BINS = 120
-_FEWEST_STRIPES = 2
+_MIN_STRIPES = 2
 """In the height of the sheet; fewer is uneven light, which the parabola takes."""
-_MOST_STRIPES = 30
+_MAX_STRIPES = 30
 
 _REACH_RIM_MM = 10
 _REACH_DIFFERENT = 16.0
 _REACH_DARK = -34.0
-_REACH_LEAST_MM2 = 60.0
+_REACH_MIN_MM2 = 60.0
 _SKIN_SHARE = 0.5
 _SKIN_BEYOND_MM = 22.0
 """From the interior: nuts and raisins have the color of skin, and may lie over its edge."""
 _SHADED = 0.62
 """Of the light that the rest of the mat gets: a hand right over the mat; a person beside it leaves more."""
-_SHADED_LEAST = 0.03
+_SHADED_MIN_SHARE = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def outline(mask: NDArray[np.uint8]) -> Outline | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Detail:
+class DetailLoss:
     """Shares of the goods where the camera tells nothing more."""
 
     burnt: float
@@ -105,7 +105,7 @@ class Detail:
     largest_glare: float
 
 
-def detail(raw: BgrImage, mask: NDArray[np.uint8]) -> Detail:
+def detail_loss(raw: BgrImage, mask: NDArray[np.uint8]) -> DetailLoss:
     """Of the CUT_WINDOW as the camera gave it."""
     area = max(1, cv2.countNonZero(mask))
     blue, green, red = cv2.split(raw)
@@ -113,7 +113,7 @@ def detail(raw: BgrImage, mask: NDArray[np.uint8]) -> Detail:
     lowest = cv2.bitwise_and(cv2.min(cv2.min(blue, green), red), mask)
     seen = cv2.countNonZero(cv2.threshold(highest, _NO_DETAIL, 255, cv2.THRESH_BINARY)[1])
     mirrors = _mirrors(raw, np.asarray(lowest, np.uint8), mask)
-    return Detail(
+    return DetailLoss(
         burnt=cv2.countNonZero(cv2.threshold(highest, _CLIPPED - 1, 255, cv2.THRESH_BINARY)[1]) / area,
         lost=max(0, area - seen) / area,
         glare=sum(mirrors) / area,
@@ -126,20 +126,20 @@ def _mirrors(raw: BgrImage, lowest: NDArray[np.uint8], mask: NDArray[np.uint8]) 
 
     The largest are compared each with what lies around it; of wet raisins a thousand specks, all of them at once.
     """
-    white = np.asarray(cv2.threshold(lowest, _GLARE_LEAST - 1, 255, cv2.THRESH_BINARY)[1], np.uint8)
+    white = np.asarray(cv2.threshold(lowest, _GLARE_MIN_LEVEL - 1, 255, cv2.THRESH_BINARY)[1], np.uint8)
     if not cv2.countNonZero(white):
         return []
     grey = np.asarray(cv2.cvtColor(raw, cv2.COLOR_BGR2GRAY), np.uint8)
     number, seen_labels, stats, _ = cv2.connectedComponentsWithStats(white, connectivity=8)
     labels, areas = np.asarray(seen_labels, np.int32), stats[:, cv2.CC_STAT_AREA]
     goods = np.asarray(cv2.bitwise_and(mask, cv2.bitwise_not(white)), np.uint8)
-    largest = np.argsort(-areas[1:])[:_GLARE_LARGEST] + 1
-    is_speck = areas >= _GLARE_LEAST_PX
+    largest = np.argsort(-areas[1:])[:_GLARE_MAX_BLOBS] + 1
+    is_speck = areas >= _GLARE_MIN_PX
     is_speck[0] = False
     is_speck[largest] = False
     if is_speck.any():
         is_speck &= _brighter_specks(grey, goods, labels, number)
-    lamps = [label for label in largest if areas[label] >= _GLARE_LEAST_PX]
+    lamps = [label for label in largest if areas[label] >= _GLARE_MIN_PX]
     mirrored = [label for label in lamps if _stands_out((grey, lowest), goods, labels == label, stats[label])]
     return [int(area) for area in (*areas[is_speck], *areas[mirrored])]
 
@@ -158,15 +158,15 @@ def _stands_out(
     if not around.any():
         return False
     steps = (plane[part][blob[part]].mean() - np.median(plane[part][around]) for plane in grey_and_lowest)
-    return any(step >= least for step, least in zip(steps, (_GLARE_STEP, _GLARE_COLOR_STEP), strict=True))
+    return any(step >= min_step for step, min_step in zip(steps, (_GLARE_STEP, _GLARE_COLOR_STEP), strict=True))
 
 
 def _brighter_specks(
     grey: NDArray[np.uint8], goods: NDArray[np.uint8], labels: NDArray[np.int32], number: int
 ) -> NDArray[np.bool_]:
     """For each label whether its mean is much brighter than that of the goods near each of its pixels."""
-    around, told = _around(grey, goods)
-    here = (labels > 0) & told
+    around, known = _around(grey, goods)
+    here = (labels > 0) & known
     of = labels[here]
     seen = np.maximum(np.bincount(of, minlength=number), 1)
     brighter = np.bincount(of, grey[here].astype(np.float64) - around[here], minlength=number) / seen
@@ -181,7 +181,7 @@ def _around(grey: NDArray[np.uint8], goods: NDArray[np.uint8]) -> tuple[NDArray[
     return np.asarray(total / np.maximum(share, 1e-3), np.float32), share > 0.02
 
 
-def stripes(sheet: BgrImage, light: Light, mat: SeenMat) -> float:
+def stripes(sheet: BgrImage, light: Light, mat: DetectedMat) -> float:
     """Height of the strongest even stripes across the frame, from dark to bright, as a share of the light.
 
     ``sheet`` is the SHEET_WINDOW as the camera gave it. Stripes of a flickering lamp cross the whole frame: both halves
@@ -192,10 +192,10 @@ def stripes(sheet: BgrImage, light: Light, mat: SeenMat) -> float:
     seen = sheet[rows, columns]
     levels, above = seen.max(axis=1), light.above(seen, x, y)
     neutral = np.ptp(above, axis=1) < _NEUTRAL
-    told = (levels > 4) & (levels < _CLIPPED) & neutral
-    if np.count_nonzero(told) < 5 * _STRIPE_BINS:
+    usable = (levels > 4) & (levels < _CLIPPED) & neutral
+    if np.count_nonzero(usable) < 5 * _STRIPE_BINS:
         return 0.0
-    strength, place = above[told].mean(axis=1), mat.place(np.stack([x[told], y[told]], axis=1))
+    strength, place = above[usable].mean(axis=1), mat.place(np.stack([x[usable], y[usable]], axis=1))
     return max(_stripes_along(place[:, axis], place[:, 1 - axis], strength) for axis in (0, 1))
 
 
@@ -212,7 +212,7 @@ def _stripes_along(along: Points, across: Points, strength: Points) -> float:
     half = across > np.median(across)
     spectra = [_spectrum(_profile(bins[side], strength[side])) for side in (half, ~half)]
     common = (spectra[0] * spectra[1].conj()).real
-    power = np.convolve(common, np.ones(3), "same")[_FEWEST_STRIPES : _MOST_STRIPES + 1]
+    power = np.convolve(common, np.ones(3), "same")[_MIN_STRIPES : _MAX_STRIPES + 1]
     return float(2 * np.sqrt(max(0.0, power.max())))
 
 
@@ -231,14 +231,14 @@ def _spectrum(profile: Points) -> NDArray[np.complex128]:
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class EdgeIntrusion:
     """What comes in over the edge of the interior, as shares of the interior."""
 
     body: float
     shadow: float
 
 
-def reach_in(sheet: BgrImage) -> Reach:
+def edge_intrusion(sheet: BgrImage) -> EdgeIntrusion:
     """Of the SHEET_WINDOW with true colors: what lies in the interior and goes on to the edge of the sheet, or is of
     the color of skin and goes on beyond the interior."""
     lightness, chroma = lightness_and_chroma(np.asarray(cv2.GaussianBlur(sheet, (0, 0), 0.8), np.uint8))
@@ -254,12 +254,12 @@ def reach_in(sheet: BgrImage) -> Reach:
     for component in _components(other):
         within = np.count_nonzero(component & inside)
         beyond = np.count_nonzero(component & ~inside)
-        if min(within, beyond) < _REACH_LEAST_MM2:
+        if min(within, beyond) < _REACH_MIN_MM2:
             continue
-        fleshy = np.count_nonzero(component & skin & far) >= _SKIN_SHARE * max(_REACH_LEAST_MM2, beyond / 4)
-        if fleshy or np.count_nonzero(component & rim) >= _REACH_LEAST_MM2 / 4:
+        fleshy = np.count_nonzero(component & skin & far) >= _SKIN_SHARE * max(_REACH_MIN_MM2, beyond / 4)
+        if fleshy or np.count_nonzero(component & rim) >= _REACH_MIN_MM2 / 4:
             body += within
-    return Reach(body / np.count_nonzero(inside), _shadow(lightness, chroma, paper, rim, inside))
+    return EdgeIntrusion(body / np.count_nonzero(inside), _shadow(lightness, chroma, paper, rim, inside))
 
 
 @lru_cache(maxsize=1)
@@ -279,7 +279,7 @@ def _shadow(lightness: NDArray[np.float32], chroma: NDArray[np.float32], paper: 
     whole = np.count_nonzero(inside)
     for component in _components(shaded):
         within = np.count_nonzero(component & inside)
-        if within >= _SHADED_LEAST * whole and np.count_nonzero(component & rim) >= _REACH_LEAST_MM2:
+        if within >= _SHADED_MIN_SHARE * whole and np.count_nonzero(component & rim) >= _REACH_MIN_MM2:
             return within / whole
     return 0.0
 
@@ -290,7 +290,7 @@ def _components(mask: Mask) -> list[Mask]:
     opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
     order = np.argsort(-stats[1:, cv2.CC_STAT_AREA])[:5] + 1
-    return [labels == label for label in order if stats[label, cv2.CC_STAT_AREA] >= 2 * _REACH_LEAST_MM2]
+    return [labels == label for label in order if stats[label, cv2.CC_STAT_AREA] >= 2 * _REACH_MIN_MM2]
 
 
 def _skin(sheet: BgrImage) -> Mask:
@@ -301,7 +301,7 @@ def _skin(sheet: BgrImage) -> Mask:
     return np.asarray((red >= 133) & (red <= 178) & (blue >= 77) & (blue <= 127), np.bool_)
 
 
-def motion(frame: BgrImage, other: BgrImage, mat: SeenMat) -> float:
+def motion(frame: BgrImage, other: BgrImage, mat: DetectedMat) -> float:
     """Mean difference of the interior in two frames, in grey levels; a lamp that grew brighter in between does not
     count."""
     height, width = frame.shape[:2]
@@ -320,7 +320,7 @@ def _calm_grey(picture: BgrImage, size: tuple[int, int]) -> NDArray[np.float32]:
     return np.asarray(cv2.blur(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), (3, 3)), np.float32)
 
 
-def focus(frames: Sequence[BgrImage], mat: SeenMat) -> list[float]:
+def focus(frames: Sequence[BgrImage], mat: DetectedMat) -> list[float]:
     """How sharp the interior is in frames of one size and one scene; it says nothing of two scenes."""
     height, width = frames[0].shape[:2]
     x, y = np.clip(mat.place(INTERIOR.corners), 0, (width - 1, height - 1)).T

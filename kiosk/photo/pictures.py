@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.color import Correction
 from kiosk.photo.cutout import CUT_PX_PER_MM, CUT_WINDOW, Mask
-from kiosk.photo.markers import SeenMat
+from kiosk.photo.markers import DetectedMat
 from kiosk.photo.mat import FIELD_GREY, Box
 from kiosk.photo.rectify import Window, flatten
 
@@ -31,7 +31,7 @@ _FEATHER_PX = 3.0
 """Of the finished picture, from nothing to all."""
 _CHOKE = 0.10
 """Share by which the edge lies inside the mask: the outermost pixels are half mat."""
-_FINER = 1.3
+_OVERSAMPLING = 1.3
 """Pixels for each of the camera's when a slanted picture is made flat, so that nothing of it is lost."""
 _RIM_PX = 8
 """Of the mask, around the goods: more than the soft edge is wide."""
@@ -50,11 +50,11 @@ are."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class GoodsShown:
+class GoodsScene:
     """What pictures are made of."""
 
     frame: BgrImage
-    mat: SeenMat
+    mat: DetectedMat
     correction: Correction
     interior: BgrImage
     """The CUT_WINDOW with true colors."""
@@ -63,7 +63,7 @@ class GoodsShown:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pictures:
+class GoodsPictures:
     """Both 1600 x 1600."""
 
     master: BgrImage
@@ -77,7 +77,7 @@ def crop_window(goods: Box) -> Window:
     return Window(left, top, SIDE_PX / side, SIDE_PX, SIDE_PX)
 
 
-def make_pictures(shot: GoodsShown, window: Window) -> Pictures:
+def make_pictures(shot: GoodsScene, window: Window) -> GoodsPictures:
     """The goods in this part of the sheet."""
     part, rows, columns = _around_goods(shot.mask, window)
     seen = _seen(shot.frame, shot.mat, shot.correction, part)
@@ -88,11 +88,11 @@ def make_pictures(shot: GoodsShown, window: Window) -> Pictures:
     whole = np.asarray(cv2.threshold(alpha, 254, 255, cv2.THRESH_BINARY)[1], np.uint8)
     edge = np.nonzero((alpha > 0) & (alpha < 255))
     for picture in (master, natural):
-        _lay(picture[rows, columns], seen, alpha, whole, edge)
-    return Pictures(master, natural)
+        _composite(picture[rows, columns], seen, alpha, whole, edge)
+    return GoodsPictures(master, natural)
 
 
-def _lay(ground: BgrImage, seen: BgrImage, alpha: Mask, whole: Mask, edge: _Places) -> None:
+def _composite(ground: BgrImage, seen: BgrImage, alpha: Mask, whole: Mask, edge: _Places) -> None:
     """In place. Goods hide the ground but for a narrow edge, and only there is anything mixed."""
     share = alpha[edge][:, None] * np.float32(1 / 255)
     ground[edge] = np.rint(seen[edge] * share + ground[edge] * (1 - share)).astype(np.uint8)
@@ -122,10 +122,10 @@ def _cells(low: float, high: float) -> slice:
     return slice(max(0, first) * _CELL_PX, min(SIDE_PX // _CELL_PX, last) * _CELL_PX)
 
 
-def _seen(frame: BgrImage, mat: SeenMat, correction: Correction, window: Window) -> BgrImage:
+def _seen(frame: BgrImage, mat: DetectedMat, correction: Correction, window: Window) -> BgrImage:
     """With true colors. A part that the camera shows with fewer pixels is enlarged last: that is three times as
     quick, and looks the same."""
-    of_a_cell = min(_CELL_PX, math.ceil(_CELL_PX * mat.px_per_mm * _FINER / window.px_per_mm))
+    of_a_cell = min(_CELL_PX, math.ceil(_CELL_PX * mat.px_per_mm * _OVERSAMPLING / window.px_per_mm))
     width, height = (side // _CELL_PX * of_a_cell for side in (window.width, window.height))
     native = Window(window.left, window.top, window.px_per_mm * of_a_cell / _CELL_PX, width, height)
     seen = correction.apply(flatten(frame, mat, native, fine=True), native)

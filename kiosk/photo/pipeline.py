@@ -18,13 +18,23 @@ from kiosk.photo.color import SHEET_WINDOW, Correction, find_correction, fit_lig
 from kiosk.photo.cutout import CUT_WINDOW, CutOut, Mask, cut_out
 from kiosk.photo.faces import haar_faces
 from kiosk.photo.frame_check import mean_luminance, sharpest_edge_px
-from kiosk.photo.markers import SeenMat, find_mat, fit_mat, see_markers
+from kiosk.photo.markers import DetectedMat, detect_markers, find_mat, fit_mat
 from kiosk.photo.mat import INTERIOR, PX_PER_MM
-from kiosk.photo.measures import Detail, Outline, Reach, detail, focus, motion, outline, reach_in, stripes
+from kiosk.photo.measures import (
+    DetailLoss,
+    EdgeIntrusion,
+    Outline,
+    detail_loss,
+    edge_intrusion,
+    focus,
+    motion,
+    outline,
+    stripes,
+)
 from kiosk.photo.picture_header import PictureRefused
-from kiosk.photo.pictures import GoodsShown, crop_window, make_pictures
-from kiosk.photo.ports import FaceDetector, SeenFace
-from kiosk.photo.rectify import flatten, see_patches
+from kiosk.photo.pictures import GoodsScene, crop_window, make_pictures
+from kiosk.photo.ports import DetectedFace, FaceDetector
+from kiosk.photo.rectify import detect_patches, flatten
 
 Corners: TypeAlias = NDArray[np.float32]
 
@@ -70,22 +80,22 @@ def inspect(
     """
     if min(frame.shape[:2]) < 1:
         return Inspection(_verdict(_unreadable()))
-    burst = [bounded(one) for one in (frame, *others[:MAX_OTHERS]) if one.shape == frame.shape]
-    seen = see_markers(burst[0])
+    burst = [limit_size(one) for one in (frame, *others[:MAX_OTHERS]) if one.shape == frame.shape]
+    seen = detect_markers(burst[0])
     mat = fit_mat(seen)
     moved = max((motion(burst[0], other, mat) for other in burst[1:]), default=0.0) if mat else 0.0
     if mat and len(burst) > 1:
         scores = focus(burst, mat)
         best = scores.index(max(scores))
-        again = find_mat(burst[best]) if best else None
-        if again is not None:
-            mat, burst[0] = again, burst[best]
+        refit = find_mat(burst[best]) if best else None
+        if refit is not None:
+            mat, burst[0] = refit, burst[best]
     chosen = burst[0]
     del burst  # the other frames are as large as all that follows
-    found = _people((faces or haar_faces()).find(chosen), mat)
+    found = _count_faces((faces or haar_faces()).find(chosen), mat)
     if mat is None:
         return _without_mat(chosen, seen.corner_markers, found)
-    return _judged(_look(chosen, mat), found, moved)
+    return _inspection_of(_analyze(chosen, mat), found, moved)
 
 
 def _unreadable() -> Finding:
@@ -96,7 +106,7 @@ def _verdict(*findings: Finding | None) -> Verdict:
     return Verdict(tuple(finding for finding in findings if finding is not None))
 
 
-def bounded(frame: BgrImage) -> BgrImage:
+def limit_size(frame: BgrImage) -> BgrImage:
     """At most MAX_SIDE_PX on its longer side."""
     height, width = frame.shape[:2]
     share = MAX_SIDE_PX / max(height, width)
@@ -106,7 +116,7 @@ def bounded(frame: BgrImage) -> BgrImage:
     return np.asarray(cv2.resize(np.ascontiguousarray(frame), size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _people(faces: Sequence[SeenFace], mat: SeenMat | None) -> int:
+def _count_faces(faces: Sequence[DetectedFace], mat: DetectedMat | None) -> int:
     """Faces that count. A profile that lies wholly inside the interior is taken for goods: a head has a body, which
     would reach in over the edge, and round goods in side light look like cheeks."""
     if mat is None:
@@ -115,7 +125,7 @@ def _people(faces: Sequence[SeenFace], mat: SeenMat | None) -> int:
     return sum(not (face.profile and _inside(face, where)) for face in faces)
 
 
-def _inside(face: SeenFace, where: Corners) -> bool:
+def _inside(face: DetectedFace, where: Corners) -> bool:
     corners = ((face.left + x * face.side, face.top + y * face.side) for x in (0, 1) for y in (0, 1))
     return all(cv2.pointPolygonTest(where, corner, False) >= 0 for corner in corners)
 
@@ -135,131 +145,135 @@ def _without_mat(frame: BgrImage, corner_markers: int, faces: int) -> Inspection
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Look:
+class _FrameAnalysis:
     """A frame with the mat, and what was made of it on the way to a verdict."""
 
     frame: BgrImage
-    mat: SeenMat
+    mat: DetectedMat
     whole: bool
     """All of the interior is in the frame."""
     correction: Correction
     stripes: float
-    reach: Reach
+    reach: EdgeIntrusion
     interior: BgrImage
     """The CUT_WINDOW with true colors."""
     cut: CutOut
     goods: Outline | None
-    detail: Detail | None
+    detail: DetailLoss | None
 
 
-def _look(frame: BgrImage, mat: SeenMat) -> _Look:
+def _analyze(frame: BgrImage, mat: DetectedMat) -> _FrameAnalysis:
     height, width = frame.shape[:2]
     sheet = flatten(frame, mat, SHEET_WINDOW)
     light = fit_light(sheet, mat, width, height)
-    correction = find_correction(light, see_patches(frame, mat))
+    correction = find_correction(light, detect_patches(frame, mat))
     raw = flatten(frame, mat, CUT_WINDOW)
     interior = correction.apply(raw, CUT_WINDOW)
     cut = cut_out(interior)
     goods = outline(cut.mask)
-    return _Look(
+    return _FrameAnalysis(
         frame=frame,
         mat=mat,
         whole=mat.shows(INTERIOR, width, height),
         correction=correction,
         stripes=stripes(sheet, light, mat),
-        reach=reach_in(correction.apply(sheet, SHEET_WINDOW)),
+        reach=edge_intrusion(correction.apply(sheet, SHEET_WINDOW)),
         interior=interior,
         cut=cut,
         goods=goods,
-        detail=detail(raw, cut.mask) if goods else None,
+        detail=detail_loss(raw, cut.mask) if goods else None,
     )
 
 
-def _judged(look: _Look, faces: int, moved: float) -> Inspection:
-    verdict = _verdict(*_findings(look, faces, moved))
-    metrics = _metrics(look, faces, moved)
-    if faces or not look.whole or look.goods is None:
+def _inspection_of(analysis: _FrameAnalysis, faces: int, moved: float) -> Inspection:
+    verdict = _verdict(*_findings(analysis, faces, moved))
+    metrics = _metrics(analysis, faces, moved)
+    if faces or not analysis.whole or analysis.goods is None:
         return Inspection(verdict, metrics=metrics)
-    measures = _measures(look, look.goods)
-    mask = cv2.resize(look.cut.mask, _INTERIOR_SIZE, interpolation=cv2.INTER_LINEAR)
+    measures = _measures(analysis, analysis.goods)
+    mask = cv2.resize(analysis.cut.mask, _INTERIOR_SIZE, interpolation=cv2.INTER_LINEAR)
     cutout = np.asarray(cv2.threshold(mask, 127, 255, cv2.THRESH_BINARY)[1], np.uint8)
     if not (verdict.accepted or verdict.may_be_overruled):
         return Inspection(verdict, measures, metrics=metrics, cutout=cutout)
-    window = crop_window(look.goods.box)
-    shown = GoodsShown(look.frame, look.mat, look.correction, look.interior, look.cut.mask)
+    window = crop_window(analysis.goods.box)
+    shown = GoodsScene(analysis.frame, analysis.mat, analysis.correction, analysis.interior, analysis.cut.mask)
     pictures = make_pictures(shown, window)
     crop = {"crop_left_mm": window.left, "crop_top_mm": window.top, "crop_px_per_mm": window.px_per_mm}
     return Inspection(verdict, measures, pictures.master, pictures.natural, {**metrics, **crop}, cutout)
 
 
-def _findings(look: _Look, faces: int, moved: float) -> list[Finding | None]:
+def _findings(analysis: _FrameAnalysis, faces: int, moved: float) -> list[Finding | None]:
     """What a person must do first comes first."""
-    light, banding = look.correction.light, checks.check_banding(look.stripes)
-    dark, cast = checks.check_dark(light, look.detail), checks.check_cast(look.correction)
-    hand = checks.check_hand(look.reach.body, 0.0 if banding else look.reach.shadow) if look.whole else None
+    light, banding = analysis.correction.light, checks.check_banding(analysis.stripes)
+    dark, cast = checks.check_dark(light, analysis.detail), checks.check_cast(analysis.correction)
+    hand = checks.check_hand(analysis.reach.body, 0.0 if banding else analysis.reach.shadow) if analysis.whole else None
     of_the_shot = [
         checks.check_face(faces),
         hand,
-        checks.check_empty(look.goods) if look.whole else None,
+        checks.check_empty(analysis.goods) if analysis.whole else None,
         dark,
-        checks.check_blur(look.mat),
-        checks.check_mat(look.mat, len(look.mat.markers), look.whole),
-        checks.check_tilt(look.mat),
+        checks.check_blur(analysis.mat),
+        checks.check_mat(analysis.mat, len(analysis.mat.markers), analysis.whole),
+        checks.check_tilt(analysis.mat),
         checks.check_motion(moved),
         None if hand else banding,  # the edge of a hand and its shadow pass for stripes
-        checks.check_bright(light, look.detail),
+        checks.check_bright(light, analysis.detail),
         cast,
     ]
-    if not look.whole or dark or cast:  # noise for goods and goods for noise: where they end cannot be said
+    if not analysis.whole or dark or cast:  # noise for goods and goods for noise: where they end cannot be said
         return of_the_shot
-    return [*of_the_shot, checks.check_glare(look.detail) if look.detail else None, *checks.check_place(look.goods)]
+    return [
+        *of_the_shot,
+        checks.check_glare(analysis.detail) if analysis.detail else None,
+        *checks.check_place(analysis.goods),
+    ]
 
 
-def _measures(look: _Look, goods: Outline) -> Measures:
+def _measures(analysis: _FrameAnalysis, goods: Outline) -> Measures:
     return Measures(
         coverage_bp=round(goods.coverage * 10_000),
         length_mm=round(goods.length),
         width_mm=round(goods.width),
         pieces=goods.pieces,
-        edge_rise_millipx=round(look.mat.edge_rise_px * 1000),
-        tilt_millideg=round(look.mat.tilt_deg * 1000),
-        px_per_m=round(look.mat.px_per_mm * 1000),
+        edge_rise_millipx=round(analysis.mat.edge_rise_px * 1000),
+        tilt_millideg=round(analysis.mat.tilt_deg * 1000),
+        px_per_m=round(analysis.mat.px_per_mm * 1000),
     )
 
 
-def _metrics(look: _Look, faces: int, moved: float) -> dict[str, float]:
-    light = look.correction.light
+def _metrics(analysis: _FrameAnalysis, faces: int, moved: float) -> dict[str, float]:
+    light = analysis.correction.light
     metrics = {
         "faces": faces,
-        "corner_markers": len(look.mat.markers),
-        "tilt_deg": look.mat.tilt_deg,
-        "px_per_mm": look.mat.px_per_mm,
-        "edge_rise_px": look.mat.edge_rise_px,
+        "corner_markers": len(analysis.mat.markers),
+        "tilt_deg": analysis.mat.tilt_deg,
+        "px_per_mm": analysis.mat.px_per_mm,
+        "edge_rise_px": analysis.mat.edge_rise_px,
         "motion_levels": moved,
-        "stripes_percent": look.stripes * 100,
+        "stripes_percent": analysis.stripes * 100,
         "light_ratio": light.ratio,
         "mat_chroma": light.color,
-        "patches": look.correction.patches,
-        "patch_difference": look.correction.patch_difference,
-        "reach_percent": look.reach.body * 100,
-        "shadow_percent": look.reach.shadow * 100,
-        "unsure_percent": look.cut.unsure * 100,
-        "grabcut": float(look.cut.grabcut),
+        "patches": analysis.correction.patches,
+        "patch_difference": analysis.correction.patch_difference,
+        "reach_percent": analysis.reach.body * 100,
+        "shadow_percent": analysis.reach.shadow * 100,
+        "unsure_percent": analysis.cut.unsure * 100,
+        "grabcut": float(analysis.cut.grabcut),
         **checks.levels(light),
     }
-    if look.goods:
+    if analysis.goods:
         metrics |= {
-            "coverage_percent": look.goods.coverage * 100,
-            "edge_mm": look.goods.edge,
-            "length_mm": look.goods.length,
-            "width_mm": look.goods.width,
-            "pieces": look.goods.pieces,
+            "coverage_percent": analysis.goods.coverage * 100,
+            "edge_mm": analysis.goods.edge,
+            "length_mm": analysis.goods.length,
+            "width_mm": analysis.goods.width,
+            "pieces": analysis.goods.pieces,
         }
-    if look.detail:
+    if analysis.detail:
         metrics |= {
-            "burnt_percent": look.detail.burnt * 100,
-            "lost_percent": look.detail.lost * 100,
-            "glare_percent": look.detail.glare * 100,
-            "largest_glare_percent": look.detail.largest_glare * 100,
+            "burnt_percent": analysis.detail.burnt * 100,
+            "lost_percent": analysis.detail.lost * 100,
+            "glare_percent": analysis.detail.glare * 100,
+            "largest_glare_percent": analysis.detail.largest_glare * 100,
         }
     return metrics

@@ -10,7 +10,7 @@ from kiosk.photo.arrays import BgrImage
 
 
 @dataclass(frozen=True, slots=True)
-class SeenFace:
+class DetectedFace:
     """An upright square in pixels of the frame."""
 
     left: float
@@ -23,4 +23,4 @@ class SeenFace:
 class FaceDetector(Protocol):
     """Finds the faces of a frame of any size."""
 
-    def find(self, frame: BgrImage) -> Sequence[SeenFace]: ...
+    def find(self, frame: BgrImage) -> Sequence[DetectedFace]: ...

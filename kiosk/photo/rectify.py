@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.photo.arrays import BgrImage
-from kiosk.photo.markers import Points, SeenMat
+from kiosk.photo.markers import DetectedMat, Points
 from kiosk.photo.mat import PATCHES, Patch
 
 Channels: TypeAlias = NDArray[np.float64]
@@ -21,7 +21,7 @@ _PATCH_EDGE_MM = 4.0
 _PATCH_PX_PER_MM = 3.0
 _PATCH_SPREAD = 14
 """Grey levels around the median; noise stays within, what lies on a patch does not."""
-_PATCH_LEAST = 0.8
+_PATCH_MIN_SHARE = 0.8
 """Share of a patch's pixels within the spread."""
 
 
@@ -42,7 +42,7 @@ class Window:
 
 
 def flatten(
-    frame: BgrImage, mat: SeenMat, window: Window, fine: bool = False, outside: tuple[int, int, int] = (0, 0, 0)
+    frame: BgrImage, mat: DetectedMat, window: Window, fine: bool = False, outside: tuple[int, int, int] = (0, 0, 0)
 ) -> BgrImage:
     """The window as seen straight from above; ``fine`` for pictures that people look at. ``outside`` is the color
     of what the frame does not show."""
@@ -67,14 +67,14 @@ def flatten(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SeenPatch:
+class DetectedPatch:
     """A neutral patch as the camera gives it: 8-bit levels, before any correction."""
 
     patch: Patch
     level: Channels
 
 
-def see_patches(frame: BgrImage, mat: SeenMat) -> tuple[SeenPatch, ...]:
+def detect_patches(frame: BgrImage, mat: DetectedMat) -> tuple[DetectedPatch, ...]:
     """The patches that lie in the frame and have one color all over: the others are covered."""
     height, width = frame.shape[:2]
     found = []
@@ -85,13 +85,13 @@ def see_patches(frame: BgrImage, mat: SeenMat) -> tuple[SeenPatch, ...]:
         side = round(middle.width * _PATCH_PX_PER_MM)
         level = _one_color(flatten(frame, mat, Window(middle.left, middle.top, _PATCH_PX_PER_MM, side, side)))
         if level is not None:
-            found.append(SeenPatch(patch, level))
+            found.append(DetectedPatch(patch, level))
     return tuple(found)
 
 
 def _one_color(picture: BgrImage) -> Channels | None:
     levels = cv2.blur(picture, (3, 3)).reshape(-1, 3).astype(np.int16)
     near = (np.abs(levels - np.median(levels, axis=0)) <= _PATCH_SPREAD).all(axis=1)
-    if near.mean() < _PATCH_LEAST:
+    if near.mean() < _PATCH_MIN_SHARE:
         return None
     return np.asarray(picture.reshape(-1, 3)[near].mean(axis=0), np.float64)

@@ -99,8 +99,8 @@ class Broker:
         """Start it again so that it refuses every client, until ``restart``."""
         self._end(signal.SIGTERM)
         allowing = ("allow_anonymous", "password_file")
-        kept = [line for line in self._conf.splitlines() if not line.startswith(allowing)]
-        self._launch("\n".join([*kept, "allow_anonymous false", ""]))
+        remaining_lines = [line for line in self._conf.splitlines() if not line.startswith(allowing)]
+        self._launch("\n".join([*remaining_lines, "allow_anonymous false", ""]))
 
     def command(self, text: str) -> None:
         """Obey a fault word; raises BadFaultWord."""

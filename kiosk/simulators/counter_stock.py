@@ -17,10 +17,10 @@ from datetime import timedelta
 from typing import Final
 
 from kiosk.domain.clerk import PIN_DIGITS, BadPin, Role, check_pin
-from kiosk.domain.parcel import WAITING, ParcelNumber, ParcelState
+from kiosk.domain.parcel import WAITING_STATES, ParcelNumber, ParcelState
 from kiosk.protocols.barcodes.waybills import identify
-from kiosk.simulators.processes import DidNotStart
-from kiosk.station.clerk.people import add_person, kept_pin
+from kiosk.simulators.processes import StartFailed
+from kiosk.station.clerk.people import add_person, hash_pin
 from kiosk.station.clock import StationClock
 from kiosk.station.papers.papers import LABEL_PRINTER, RECEIPT_PRINTER
 from kiosk.station.papers.parcel import CounterPapers, Issue
@@ -32,14 +32,14 @@ from kiosk.station.parcels.sweeper import ParcelSweep
 from kiosk.station.settings import StationSettings
 from kiosk.station.software import software_id
 from kiosk.store import Stamp, Store, StoreError
-from kiosk.store.database.opening import Opening
-from kiosk.store.records import Arrival, ExpectedParcel, Fitting, NewCode, ParcelRow
+from kiosk.store.database.opening import OpenOptions
+from kiosk.store.records import Arrival, ExpectedParcel, NewCode, ParcelRow, SlotAssignment
 
 PEOPLE: Final = (("Patigul", Role.CLERK), ("Wang Li", Role.CLERK), ("Memet", Role.TECHNICIAN))
 """Two clerks, for what needs two; the technician looks after the box."""
 DELIVERY: Final = "delivery.csv"
 """The list of the truck, as `kiosk parcels expect` reads it, in the folder of the demo."""
-MOST_SLIPS: Final = 4
+MAX_SLIPS: Final = 4
 """Waiting parcels the bench holds a slip of, those that came first."""
 
 _CAME_IN: Final = (("SF", timedelta(days=4, hours=2)), ("YTO", timedelta(days=1, hours=3)), ("JD", timedelta(hours=20)))
@@ -51,7 +51,7 @@ _LOOKS: Final = {"SF": ("SF1", 12), "YTO": ("YT7", 12), "JD": ("JD01", 11), "YUN
 
 
 @dataclass(frozen=True, slots=True)
-class Worker:
+class DemoWorker:
     """Somebody of the demo, with the PIN of this start."""
 
     number: str
@@ -61,7 +61,7 @@ class Worker:
 
 
 @dataclass(frozen=True, slots=True)
-class PickupSlip:
+class DemoPickupSlip:
     """What the addressee of a waiting parcel holds: six digits, and the bar code with them in it."""
 
     parcel: ParcelRow = field(repr=False)
@@ -82,10 +82,10 @@ class PickupSlip:
 class CounterStock:
     """What the bench shows of the counter: ``unknown`` are waybills that nobody announced."""
 
-    people: tuple[Worker, ...]
+    people: tuple[DemoWorker, ...]
     expected: tuple[ExpectedParcel, ...] = field(repr=False)
     unknown: tuple[str, ...] = field(repr=False)
-    slips: tuple[PickupSlip, ...] = field(repr=False)
+    slips: tuple[DemoPickupSlip, ...] = field(repr=False)
 
 
 def stock_counter(settings: StationSettings, clock: StationClock) -> CounterStock:
@@ -96,7 +96,7 @@ def stock_counter(settings: StationSettings, clock: StationClock) -> CounterStoc
     try:
         return _Stocking(settings, clock).run()
     except StoreError as error:
-        raise DidNotStart(f"the counter of the demo cannot be set up: {error}") from error
+        raise StartFailed(f"the counter of the demo cannot be set up: {error}") from error
 
 
 class _Stocking:
@@ -119,7 +119,7 @@ class _Stocking:
         new = not self._settings.database.exists()
         began = self._ago(_CAME_IN[0][1]) if new else self._now()
         with closing(
-            Store.open(self._settings.database, self._settings.station, began, Opening(stamps=self._now))
+            Store.open(self._settings.database, self._settings.station, began, OpenOptions(stamps=self._now))
         ) as store:
             people = self._employ(store, began) if self._key_there else ()
             if new and self._key_there:
@@ -131,20 +131,20 @@ class _Stocking:
                 self._slips(store, people[0]) if self._key_there else (),
             )
 
-    def _employ(self, store: Store, stamp: Stamp) -> tuple[Worker, ...]:
+    def _employ(self, store: Store, stamp: Stamp) -> tuple[DemoWorker, ...]:
         here = {(row.name, row.role): row.number for row in store.clerks.everyone()}
         workers = []
         for name, role in PEOPLE:
             pin, number = new_pin(), here.get((name, role))
-            kept = kept_pin(self._pins, pin)
+            pin_hash = hash_pin(self._pins, pin)
             if number is None:
-                number = add_person(store.clerks, name, role, kept, stamp).number
+                number = add_person(store.clerks, name, role, pin_hash, stamp).number
             else:
-                store.clerks.set_pin(number, kept, stamp)
-            workers.append(Worker(number, name, role, pin))
+                store.clerks.set_pin(number, pin_hash, stamp)
+            workers.append(DemoWorker(number, name, role, pin))
         return tuple(workers)
 
-    def _past(self, store: Store, clerk: Worker) -> None:
+    def _past(self, store: Store, clerk: DemoWorker) -> None:
         """The days before: parcels came in, and the one that waits too long was found to."""
         for carrier, age in _CAME_IN:
             self._arrive(store, carrier, clerk, self._ago(age))
@@ -152,10 +152,12 @@ class _Stocking:
         photos = ParcelPhotos(self._settings.data / "parcel-photos")
         ParcelSweep(store.parcels, photos, self._parcels, stamps, lambda: None).sweep()
 
-    def _arrive(self, store: Store, carrier: str, clerk: Worker, stamp: Stamp) -> None:
+    def _arrive(self, store: Store, carrier: str, clerk: DemoWorker, stamp: Stamp) -> None:
         issue = Issue(self._papers, stamp)
         arrival = Arrival(_unused(store, carrier), carrier, self._parcels.consent, False, f"clerk:{clerk.number}")
-        row = store.parcels.arrive(arrival, Fitting(self._parcels.slots, issue.code_mac, issue.label_and_slip), stamp)
+        row = store.parcels.arrive(
+            arrival, SlotAssignment(self._parcels.slots, issue.code_mac, issue.label_and_slip), stamp
+        )
         self._codes[row.number] = issue.code
 
     def _announce(self, store: Store) -> tuple[ExpectedParcel, ...]:
@@ -173,11 +175,11 @@ class _Stocking:
         store.deliveries.expect(parse_expected(path.read_bytes(), path.name), self._now())
         return tuple(coming)
 
-    def _slips(self, store: Store, clerk: Worker) -> tuple[PickupSlip, ...]:
+    def _slips(self, store: Store, clerk: DemoWorker) -> tuple[DemoPickupSlip, ...]:
         """Of every parcel that waits; the digits of an earlier start are kept nowhere, so it gets new ones."""
-        if not store.parcels.in_states(WAITING, limit=1):
+        if not store.parcels.in_states(WAITING_STATES, limit=1):
             self._arrive(store, _CAME_IN[0][0], clerk, self._now())
-        for row in store.parcels.in_states(WAITING, limit=MOST_SLIPS):
+        for row in store.parcels.in_states(WAITING_STATES, limit=MAX_SLIPS):
             if row.number not in self._codes:
                 stamp = self._now()
                 issue = Issue(self._papers, stamp)
@@ -185,8 +187,8 @@ class _Stocking:
                     row.number, NewCode(issue.code_mac, issue.slip), f"clerk:{clerk.number}", stamp
                 )
                 self._codes[row.number] = issue.code
-        rows = store.parcels.in_states(WAITING, limit=MOST_SLIPS)
-        return tuple(PickupSlip(row, self._codes[row.number]) for row in rows)
+        rows = store.parcels.in_states(WAITING_STATES, limit=MAX_SLIPS)
+        return tuple(DemoPickupSlip(row, self._codes[row.number]) for row in rows)
 
     def _now(self) -> Stamp:
         return Stamp(self._clock.now(), self._software, self._settings.region)

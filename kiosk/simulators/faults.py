@@ -71,7 +71,7 @@ FAULT_WORDS: tuple[FaultWord, ...] = (
 )
 
 
-LEAST_STALL_S, MOST_STALL_S = 0.1, 30.0
+MIN_STALL_S, MAX_STALL_S = 0.1, 30.0
 _SECONDS = re.compile(r"([0-9]{1,2}(?:\.[0-9]{1,3})?)s")
 
 
@@ -97,6 +97,6 @@ def stall_s(text: str) -> float:
     """The seconds of "stall 2s"; raises BadFaultWord for another word, and for a time that is too short or too long."""
     _, argument = parse_fault("process", text)
     found = _SECONDS.fullmatch(argument)
-    if found is None or not LEAST_STALL_S <= float(found[1]) <= MOST_STALL_S:
-        raise BadFaultWord(f"process stall takes {LEAST_STALL_S:g}s to {MOST_STALL_S:g}s, not {argument!r}")
+    if found is None or not MIN_STALL_S <= float(found[1]) <= MAX_STALL_S:
+        raise BadFaultWord(f"process stall takes {MIN_STALL_S:g}s to {MAX_STALL_S:g}s, not {argument!r}")
     return float(found[1])

@@ -1,7 +1,7 @@
 """The line between station and broker: a TCP proxy with the link's fault words: down, up, slow, lossy.
 
-A test may also set what no word says: a delay each way, and the byte at which the line breaks (``LinkState``). What
-breaks depends on the seed and on the bytes that pass, never on how TCP cut them into blocks.
+A test may also set what no word says: a delay each way, and the byte at which the line breaks (``LinkConditions``).
+What breaks depends on the seed and on the bytes that pass, never on how TCP cut them into blocks.
 
 One thread and a selector. Each direction of a connection holds a bounded queue; while that cannot be passed on,
 nothing more is read, so TCP itself makes the sender wait, as on a real line.
@@ -37,7 +37,7 @@ _UNITS: Final = {"bit": 1, "kbit": 1000, "Mbit": 1_000_000}
 
 
 @dataclass(frozen=True, slots=True)
-class LinkState:
+class LinkConditions:
     """What the line does to what passes it. ``bytes_per_s`` None: as fast as it comes, both directions together.
 
     ``delay_s`` is that of each direction. ``cut_at``: so many bytes of all connections and directions together pass
@@ -55,14 +55,14 @@ class LinkState:
             raise ValueError("a delay and the byte of a cut are not below 0")
 
 
-def parse_link_word(text: str) -> LinkState:
+def parse_link_word(text: str) -> LinkConditions:
     """``down``, ``up``, ``slow 32kbit`` or ``lossy 20%``; each replaces what was before. Raises BadFaultWord."""
     word, argument = parse_fault("link", text)
     if word == "slow":
-        return LinkState(bytes_per_s=_rate(argument) / 8)
+        return LinkConditions(bytes_per_s=_rate(argument) / 8)
     if word == "lossy":
-        return LinkState(loss=_share(argument))
-    return LinkState(up=word == "up")
+        return LinkConditions(loss=_share(argument))
+    return LinkConditions(up=word == "up")
 
 
 def _rate(argument: str) -> float:
@@ -115,7 +115,7 @@ class _End:
         return self.lives
 
 
-class Link:
+class SimulatedLink:
     """Listens on 127.0.0.1:``port`` and passes everything to 127.0.0.1:``target_port``.
 
     ``random`` decides where a lossy line breaks, for each connection in the order in which they come.
@@ -131,8 +131,8 @@ class Link:
         self._target = ("127.0.0.1", target_port)
         self._random = random or Random()  # noqa: S311  a simulator
         self._clock = clock
-        self._state = LinkState()
-        self._asked = self._taken = 0
+        self._state = LinkConditions()
+        self._requested_no = self._applied_no = 0
         """How often a state was set, and how many of those the thread has taken over."""
         self._cut_left: int | None = None
         self._budget = _Budget(clock)
@@ -152,7 +152,7 @@ class Link:
         self._thread = threading.Thread(target=self._run, name=f"link-{self.port}", daemon=True)
         self._thread.start()
 
-    def __enter__(self) -> Link:
+    def __enter__(self) -> SimulatedLink:
         return self
 
     def __exit__(
@@ -164,14 +164,14 @@ class Link:
         """Obey a fault word; raises BadFaultWord."""
         self.set(parse_link_word(text))
 
-    def set(self, state: LinkState) -> None:
+    def set(self, state: LinkConditions) -> None:
         """From the return on the line is like this; what is on its way stays as it was."""
         with self._changed:
             self._state = state
-            self._asked += 1
+            self._requested_no += 1
             self._wake()
-            asked = self._asked
-            self._changed.wait_for(lambda: self._taken >= asked or not self._thread.is_alive(), _TAKE_S)
+            requested_no = self._requested_no
+            self._changed.wait_for(lambda: self._applied_no >= requested_no or not self._thread.is_alive(), _TAKE_S)
 
     def wait_cut(self, count: int, timeout_s: float) -> bool:
         """Until the line has been cut so often since it began; false when the time is up."""
@@ -203,12 +203,12 @@ class Link:
                 sock.close()
             self._selector.close()
 
-    def _next_state(self) -> LinkState:
+    def _next_state(self) -> LinkConditions:
         """What is asked for now; all connections are broken first when the bytes before a cut have passed."""
         with self._changed:
             state = self._state
-            if self._asked != self._taken:
-                self._taken, self._cut_left = self._asked, state.cut_at
+            if self._requested_no != self._applied_no:
+                self._applied_no, self._cut_left = self._requested_no, state.cut_at
                 self._changed.notify_all()
             if self._cut_left != 0:
                 return state
@@ -219,7 +219,7 @@ class Link:
             self._changed.notify_all()
         return state
 
-    def _wait_s(self, state: LinkState) -> float | None:
+    def _wait_s(self, state: LinkConditions) -> float | None:
         """Until something is due without any socket calling; None: only sockets matter."""
         now = self._clock()
         delayed = [max(0.0, end.waiting[0][0] - now) for end in self._ends.values() if end.waiting and state.up]
@@ -227,7 +227,7 @@ class Link:
         paid = self._budget.wait_s(state)
         return min([*later, *([] if paid is None else [paid])], default=None)
 
-    def _listen_where_useful(self, state: LinkState) -> None:
+    def _listen_where_useful(self, state: LinkConditions) -> None:
         """Register each socket for exactly what can be done with it now, or the selector would spin."""
         flowing, now = state.up and self._budget.ready(state), self._clock()
         self._want(self._listener, selectors.EVENT_READ if state.up and len(self._ends) < 2 * _MAX_CONNECTIONS else 0)
@@ -241,7 +241,7 @@ class Link:
             self._want(sock, events)
 
     @staticmethod
-    def _room(end: _End, state: LinkState) -> bool:
+    def _room(end: _End, state: LinkConditions) -> bool:
         return end.queued < _MAX_QUEUED if state.delay_s else not end.waiting
 
     def _want(self, sock: socket.socket, events: int) -> None:
@@ -254,7 +254,7 @@ class Link:
         elif registered.events != events:
             self._selector.modify(sock, events)
 
-    def _serve(self, sock: object, events: int, state: LinkState) -> None:
+    def _serve(self, sock: object, events: int, state: LinkConditions) -> None:
         if sock is self._wake_read:
             self._wake_read.recv(_BLOCK)
         elif sock is self._listener:
@@ -286,15 +286,15 @@ class Link:
             end.sock.setblocking(False)
             self._ends[end.sock] = end
 
-    def _read(self, end: _End, state: LinkState) -> None:
+    def _read(self, end: _End, state: LinkConditions) -> None:
         peer = end.peer
         if peer is None or self._cut_left == 0:
             return
-        most = _BLOCK if state.bytes_per_s is None else min(_BLOCK, 512)
+        block_size = _BLOCK if state.bytes_per_s is None else min(_BLOCK, 512)
         lives = end.allowed(state.loss)
         # One byte more than a lossy line bears shows that it comes: only then does the line break.
         limits = [self._cut_left, None if lives is None else lives + 1]
-        block = end.sock.recv(min([most, *(limit for limit in limits if limit is not None)]))
+        block = end.sock.recv(min([block_size, *(limit for limit in limits if limit is not None)]))
         passing = block if lives is None else block[:lives]
         if passing:
             self._passed(end, passing, state)
@@ -306,7 +306,7 @@ class Link:
         elif not state.delay_s:
             self._write(peer)
 
-    def _passed(self, end: _End, data: bytes, state: LinkState) -> None:
+    def _passed(self, end: _End, data: bytes, state: LinkConditions) -> None:
         if end.lives is not None:
             end.lives -= len(data)
         if self._cut_left is not None:
@@ -361,7 +361,7 @@ class _Budget:
         self._bytes = 0.0
         self._at = clock()
 
-    def ready(self, state: LinkState) -> bool:
+    def ready(self, state: LinkConditions) -> bool:
         """Whether anything may be read now."""
         if state.bytes_per_s is None:
             return True
@@ -370,12 +370,12 @@ class _Budget:
         self._at = now
         return self._bytes > 0
 
-    def spend(self, count: int, state: LinkState) -> None:
+    def spend(self, count: int, state: LinkConditions) -> None:
         """A block has passed; the budget may go below zero and then needs time."""
         if state.bytes_per_s is not None:
             self._bytes -= count
 
-    def wait_s(self, state: LinkState) -> float | None:
+    def wait_s(self, state: LinkConditions) -> float | None:
         """Seconds until there is something to do without any socket calling; None: only sockets matter."""
         if state.bytes_per_s is None or self._bytes > 0:
             return None

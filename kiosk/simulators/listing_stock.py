@@ -13,7 +13,7 @@ from kiosk.devices.ports import CameraFault, GoodsShot
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.intake import TareSource, Weighing
 from kiosk.domain.trade import Certificate, CertificateKind, NoCertificateReason, Party
-from kiosk.simulators.processes import DidNotStart
+from kiosk.simulators.processes import StartFailed
 from kiosk.station.counter.listings.offer import ListedLot, view_of
 from kiosk.station.photos.folder import LotPhotos, PhotoFolder
 from kiosk.station.software import metrology
@@ -37,19 +37,19 @@ def stock_listing(store: Store, data: Path, scene: Path, actor: str, stamps: Cal
     version, catalog = store.catalogs.get()
     product = catalog.product(_PRODUCT)
     if product is None:
-        raise DidNotStart(f"version {version} of the catalog of the demo has no {_PRODUCT}")
+        raise StartFailed(f"version {version} of the catalog of the demo has no {_PRODUCT}")
     shot = _shot(scene)
-    row = _taken_in(store, stamps)
+    row = _book_intake(store, stamps)
     LotPhotos(PhotoFolder(data / "photos"), store, stamps).keep(row.lot, _PRODUCT, shot)
     number = ReceiptNumber.parse(row.receipt)
     listed = store.listings.of(number)
     view = view_of(ListedLot(number, listed, product, True), {}, actor)
     if view.offer is None:
-        raise DidNotStart(f"{_PRODUCT} of the demo cannot be offered: {', '.join(view.hindrances)}")
+        raise StartFailed(f"{_PRODUCT} of the demo cannot be offered: {', '.join(view.hindrances)}")
     store.listings.submit(number, listed, view.offer, stamps())
 
 
-def _taken_in(store: Store, stamps: Callable[[], Stamp]) -> ConfirmedRow:
+def _book_intake(store: Store, stamps: Callable[[], Stamp]) -> ConfirmedRow:
     version, catalog = store.catalogs.get()
     price = next(price for price in catalog.prices if price.product == _PRODUCT)
     sack = next(container for container in catalog.containers if not container.weighed)
@@ -64,7 +64,7 @@ def _shot(scene: Path) -> GoodsShot:
         with closing(ChildCamera(CameraSettings("file", str(scene)))) as camera:
             shot = camera.inspect(_SHOT_S)
     except CameraFault as error:
-        raise DidNotStart(f"the goods of the demo cannot be photographed: {error}") from error
+        raise StartFailed(f"the goods of the demo cannot be photographed: {error}") from error
     if not shot.verdict.accepted:
-        raise DidNotStart(f"the photograph of the goods of the demo was not accepted: {shot.verdict}")
+        raise StartFailed(f"the photograph of the goods of the demo was not accepted: {shot.verdict}")
     return shot

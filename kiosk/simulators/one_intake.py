@@ -12,12 +12,12 @@ from typing import Any
 from PIL import Image
 
 from kiosk.protocols.barcodes import reader
+from kiosk.simulators.station_client import StationClient, StepFailed, VisitedPage
 from kiosk.simulators.village import Village
-from kiosk.simulators.visitor import Page, StepFailed, Visitor
 
 
 @dataclass
-class Outcome:
+class DemoOutcome:
     """What ``kiosk demo --once`` prints; ``step`` says where it broke off."""
 
     ok: bool = False
@@ -44,15 +44,15 @@ class OneIntake:
     folder: Path
     weight_kg: str = "12.450"
     product: str = "BADAM"
-    outcome: Outcome = field(default_factory=Outcome)
+    outcome: DemoOutcome = field(default_factory=DemoOutcome)
     started: float = field(default_factory=time.monotonic)
 
-    def run(self) -> Outcome:
+    def run(self) -> DemoOutcome:
         """Never raises: a failure is part of the outcome."""
         try:
             with self._step("start every program"):
                 village = Village(self.folder)
-            with village, closing(Visitor(village.station_url)) as visitor:
+            with village, closing(StationClient(village.station_url)) as visitor:
                 self._intake(village, visitor)
                 self._label(village)
                 self._photo(village, visitor)
@@ -69,7 +69,7 @@ class OneIntake:
         self.outcome.step = name
         yield
 
-    def _intake(self, village: Village, visitor: Visitor) -> None:
+    def _intake(self, village: Village, visitor: StationClient) -> None:
         with self._step("the empty pan rests"):
             visitor.wait_live("an empty pan", {"weight": {"state": "empty"}})
         with self._step("goods on the pan start the intake"):
@@ -81,7 +81,7 @@ class OneIntake:
             visitor.press("/what", "/product", code=self.product)
         self._read_result(village, self._agree(visitor))
 
-    def _agree(self, visitor: Visitor) -> Page:
+    def _agree(self, visitor: StationClient) -> VisitedPage:
         """On a machine that stands still for a second the weight is unknown again when the button is pressed."""
         for more in (2, 1, 0):
             with self._step("the weight locks"):
@@ -94,7 +94,7 @@ class OneIntake:
             raise StepFailed(f"/agree was refused with {page.status} on {page.path}")
         return page
 
-    def _read_result(self, village: Village, page: Page) -> None:
+    def _read_result(self, village: Village, page: VisitedPage) -> None:
         if page.path != "/take":
             raise StepFailed(f"after agreeing the page was {page.path}")
         row = village.newest_intake()
@@ -109,7 +109,7 @@ class OneIntake:
             if not village.receipt_printer.wait_for(1, 30):
                 raise StepFailed("no receipt came out of the printer within 30 s")
 
-    def _photo(self, village: Village, visitor: Visitor) -> None:
+    def _photo(self, village: Village, visitor: StationClient) -> None:
         with self._step("a shot of the goods"):
             visitor.press("/take", "/photo")
             seen = visitor.wait_live("the shot", {"photo": lambda state: state in ("done", "retake", "failed")}, 30)
@@ -118,7 +118,7 @@ class OneIntake:
                 raise StepFailed(f"the shot was not accepted: {reasons}" if reasons else "the shot failed")
             self.outcome.photo_sha256 = village.newest_photo()
 
-    def _acknowledgement(self, visitor: Visitor) -> None:
+    def _acknowledgement(self, visitor: StationClient) -> None:
         with self._step("the sorting center acknowledges"):
             visitor.wait_live("the acknowledgement", {"acknowledged": True, "pending": 0}, 40)
             self.outcome.acknowledged = True

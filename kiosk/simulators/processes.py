@@ -44,7 +44,7 @@ class HeldPort:
         self.release()
 
 
-class DidNotStart(RuntimeError):
+class StartFailed(RuntimeError):
     """The text names the program and carries the last lines of its log."""
 
 
@@ -64,7 +64,7 @@ def answers(url: str) -> Callable[[], bool]:
     return check
 
 
-class Child:
+class ChildProgram:
     """One program of this project in a process of its own."""
 
     def __init__(self, name: str, arguments: Sequence[str], log: Path, ready: Callable[[], bool] | None = None) -> None:
@@ -106,7 +106,7 @@ class Child:
         while self._ready is not None and not self._ready():
             if not self.running or time.monotonic() > deadline:
                 self.kill()
-                raise DidNotStart(f"{self.name} did not start: {self.last_words()}")
+                raise StartFailed(f"{self.name} did not start: {self.last_words()}")
             time.sleep(0.02)
 
     def last_words(self) -> str:

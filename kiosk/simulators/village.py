@@ -20,11 +20,11 @@ from kiosk.simulators.camera.simulator import CameraSimulator
 from kiosk.simulators.center_access import CenterAccess
 from kiosk.simulators.counter_stock import CounterStock, stock_counter
 from kiosk.simulators.faults import BadFaultWord, parse_fault, stall_s
-from kiosk.simulators.link import Link
+from kiosk.simulators.link import SimulatedLink
 from kiosk.simulators.listing_stock import stock_listing
 from kiosk.simulators.panel.simulator import SOCKET_NAME, PanelSimulator
 from kiosk.simulators.printer.simulator import PrinterSimulator
-from kiosk.simulators.processes import Child, DidNotStart, HeldPort, answers
+from kiosk.simulators.processes import ChildProgram, HeldPort, StartFailed, answers
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.simulators.scanner.hid_pos import HidPosScannerSimulator
 from kiosk.simulators.scanner.simulator import ScannerSimulator
@@ -34,7 +34,7 @@ from kiosk.station.clock import StationClock
 from kiosk.station.settings import StationSettings
 from kiosk.station.software import software_id
 from kiosk.store import Stamp, Store, StoreError
-from kiosk.store.database.opening import Opening
+from kiosk.store.database.opening import OpenOptions
 from kiosk.store.records import ConfirmedRow
 
 REGION, STATION, VILLAGE, ZONE = "yarkant", "S0147", "Demo village", "Asia/Shanghai"
@@ -96,12 +96,12 @@ photos = "http://127.0.0.1:{photos_link_port}"
 
 
 @dataclass(frozen=True, slots=True)
-class Ports:
-    """Where the pages are; 0 takes a free one. ``catalogue``: None for none."""
+class VillagePorts:
+    """Where the pages are; 0 takes a free one. ``storefront``: None for none."""
 
     station: int = 0
     center: int = 0
-    catalogue: int | None = None
+    storefront: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class VillagePlan:
     as it is while its line is down.
     """
 
-    ports: Ports = Ports()
+    ports: VillagePorts = VillagePorts()
     station: str = STATION
     protocol: str = "st_gs_csv"
     hz: float = 10.0
@@ -147,7 +147,7 @@ class Village:
             # Held from the start: much is started, and takes ports, before these two listen.
             self.station_url = f"http://127.0.0.1:{plan.ports.station or _held(ends)}"
             self.center_url = f"http://127.0.0.1:{plan.ports.center or _held(ends)}"
-            self.catalogue_url = _catalogue_url(plan.ports, ends)
+            self.storefront_url = _storefront_url(plan.ports, ends)
             self.scale = ends.enter_context(_scale(plan, devices / "scale"))
             self.scanner = ends.enter_context(closing(_SCANNERS[plan.scanner](devices / "scanner")))
             self.label_printer = ends.enter_context(PrinterSimulator("tspl", folder / "labels"))
@@ -155,10 +155,10 @@ class Village:
             self.panel = PanelSimulator(folder / "station" / SOCKET_NAME)
             self.camera = CameraSimulator(folder / "camera")
             self.broker = ends.enter_context(Broker(folder / "broker"))
-            self.link = ends.enter_context(Link(self.broker.port))
+            self.link = ends.enter_context(SimulatedLink(self.broker.port))
             photos_port = _held(ends)
             self.photos_dir = folder / "photos"
-            self.photos_link = ends.enter_context(Link(photos_port))
+            self.photos_link = ends.enter_context(SimulatedLink(photos_port))
             self._write_settings()
             self.counter_stock = _stocked(folder, plan) if plan.stocked else None
             self.catalog = plan.catalog or _sample_catalog(folder)
@@ -167,9 +167,9 @@ class Village:
                 self._offer()
             self.center_access = plan.access(self.ledger_url)
             more = ["--photos", f"127.0.0.1:{photos_port}", "--photos-dir", str(self.photos_dir)]
-            if self.catalogue_url is not None:
-                more += ["--catalogue", self.catalogue_url.removeprefix("http://")]
-                more += ["--catalogue-url", self.catalogue_url]
+            if self.storefront_url is not None:
+                more += ["--storefront", self.storefront_url.removeprefix("http://")]
+                more += ["--storefront-url", self.storefront_url]
             self.center = _sorting_center(self.broker.url, self.ledger_url, self.center_url, more, logs)
             self.station = _station(self.config, self.station_url, logs)
             self.relay = _relay(self.config, logs)
@@ -225,7 +225,7 @@ class Village:
     @contextmanager
     def _opened_store(self) -> Iterator[Store]:
         stamp = self._stamp()
-        with closing(Store.open(self.database, self._plan.station, stamp, Opening(check=False))) as store:
+        with closing(Store.open(self.database, self._plan.station, stamp, OpenOptions(check=False))) as store:
             yield store
 
     @staticmethod
@@ -279,7 +279,7 @@ class Village:
             with self._opened_store() as store:
                 store.catalogs.add(content, self._stamp())
         except (CatalogError, StoreError, OSError) as error:
-            raise DidNotStart(f"the catalog cannot be brought in: {error}") from error
+            raise StartFailed(f"the catalog cannot be brought in: {error}") from error
 
     def _offer(self) -> None:
         """Before the station starts. Raises DidNotStart."""
@@ -287,7 +287,7 @@ class Village:
             with self._opened_store() as store:
                 stock_listing(store, self.folder / "station", self.camera.path, "clerk:01", self._stamp)
         except (StoreError, OSError) as error:
-            raise DidNotStart(f"no lot of the demo can be offered: {error}") from error
+            raise StartFailed(f"no lot of the demo can be offered: {error}") from error
 
     def __enter__(self) -> Village:
         return self
@@ -313,10 +313,10 @@ def _held(ends: ExitStack) -> int:
     return ends.enter_context(HeldPort()).number
 
 
-def _catalogue_url(ports: Ports, ends: ExitStack) -> str | None:
-    if ports.catalogue is None:
+def _storefront_url(ports: VillagePorts, ends: ExitStack) -> str | None:
+    if ports.storefront is None:
         return None
-    return f"http://127.0.0.1:{ports.catalogue or _held(ends)}"
+    return f"http://127.0.0.1:{ports.storefront or _held(ends)}"
 
 
 def _stocked(folder: Path, plan: VillagePlan) -> CounterStock:
@@ -329,10 +329,10 @@ def _sample_catalog(folder: Path) -> Path:
         return Path(shutil.copy(path, folder / "catalog.toml"))
 
 
-def _sorting_center(broker_url: str, ledger_url: str, url: str, more: Sequence[str], logs: Path) -> Child:
+def _sorting_center(broker_url: str, ledger_url: str, url: str, more: Sequence[str], logs: Path) -> ChildProgram:
     http = url.removeprefix("http://")
     command = ["kiosk.cli.sorting_center", "run", "--broker", broker_url, "--ledger", ledger_url, "--http", http]
-    return Child(
+    return ChildProgram(
         "sorting center",
         [*command, *more],
         logs / "sorting-center.log",
@@ -340,10 +340,10 @@ def _sorting_center(broker_url: str, ledger_url: str, url: str, more: Sequence[s
     )
 
 
-def _station(config: Path, url: str, logs: Path) -> Child:
+def _station(config: Path, url: str, logs: Path) -> ChildProgram:
     command = ["kiosk.cli.kiosk", "run", "--config", str(config)]
-    return Child("station", command, logs / "station.log", answers(f"{url}/health"))
+    return ChildProgram("station", command, logs / "station.log", answers(f"{url}/health"))
 
 
-def _relay(config: Path, logs: Path) -> Child:
-    return Child("relay", ["kiosk.cli.kiosk", "relay", "--config", str(config)], logs / "relay.log")
+def _relay(config: Path, logs: Path) -> ChildProgram:
+    return ChildProgram("relay", ["kiosk.cli.kiosk", "relay", "--config", str(config)], logs / "relay.log")

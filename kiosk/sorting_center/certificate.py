@@ -11,61 +11,63 @@ from typing import Final
 
 log = logging.getLogger(__name__)
 
-_LOOK_S: Final = 20.0
+_POLL_INTERVAL_S: Final = 20.0
 """Renewed files are in use within a minute."""
 _MAX_BYTES: Final = 1024 * 1024
 """A certificate with its chain has some kilobytes."""
 
-_Stamp = tuple[int, int, int, int]
-_Stamps = tuple[_Stamp | None, ...]
+_FileStamp = tuple[int, int, int, int]
+_FileStamps = tuple[_FileStamp | None, ...]
 
 
 class TlsFilesError(OSError):
     """One line that names the file and what would do."""
 
 
-class Certificate:
+class ReloadingCertificate:
     """``context`` is for the next connection; those that stand keep theirs."""
 
     def __init__(self, files: Sequence[str], make: Callable[[], ssl.SSLContext]) -> None:
         """``make`` reads the files, the certificate first of them; raises TlsFilesError as it does."""
         self._files, self._make = files, make
-        self._taken = self._looked = self._stamps()  # before they are read: what changes meanwhile is a renewal
+        self._loaded_stamps = self._seen_stamps = (
+            self._stamps()
+        )  # before they are read: what changes meanwhile is a renewal
         self.context = make()
-        self._refused = ""
+        self._last_error = ""
 
-    def look(self) -> None:
+    def reload_if_changed(self) -> None:
         """Take files that were renewed. A set of which one was just written may be half of it, so it is taken when
         nothing has changed since the last look; one that cannot be used is told once, and the one before stays.
         """
-        now, before = self._stamps(), self._looked
-        self._looked = now
-        if now == self._taken:
-            self._refused = ""
+        now, before = self._stamps(), self._seen_stamps
+        self._seen_stamps = now
+        if now == self._loaded_stamps:
+            self._last_error = ""
         elif now == before:
             self._renew(now)
 
-    def tend(self, ending: threading.Event) -> None:
+    def watch(self, ending: threading.Event) -> None:
         """Look now and then until ``ending`` is set, whatever happens."""
-        while not ending.wait(_LOOK_S):
+        while not ending.wait(_POLL_INTERVAL_S):
             try:
-                self.look()
+                self.reload_if_changed()
             except Exception:
                 log.exception("Nobody looks after the certificate %s.", self._files[0])
 
-    def _renew(self, stamps: _Stamps) -> None:
+    def _renew(self, stamps: _FileStamps) -> None:
         try:
             made = self._make()
         except TlsFilesError as error:
-            if str(error) != self._refused:
+            if str(error) != self._last_error:
                 log.error("The certificate was renewed, and the one before stays in use: %s", error)
-            self._refused = str(error)
+            self._last_error = str(error)
             return
         if self._stamps() == stamps:
-            self.context, self._taken, self._refused = made, stamps, ""
+            self.context, self._loaded_stamps, self._last_error = made, stamps, ""
             log.info("The renewed certificate %s is in use.", self._files[0])
 
-    def _stamps(self) -> _Stamps:
+    def _stamps(self) -> _FileStamps:
         return tuple(_stamp(file) for file in self._files)
 
 
@@ -86,7 +88,7 @@ def load_pair(context: ssl.SSLContext, cert_file: str, key_file: str) -> None:
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
             raise TlsFilesError(f"the key {key_file} does not belong to the certificate {cert_file}") from error
-        raise TlsFilesError(f"{cert_file} and {key_file} cannot be used for TLS: {said_of(error)}") from error
+        raise TlsFilesError(f"{cert_file} and {key_file} cannot be used for TLS: {openssl_message(error)}") from error
     except OSError as error:
         raise TlsFilesError(f"{cert_file} and {key_file} cannot be read: {error.strerror or error}") from error
 
@@ -97,21 +99,21 @@ def check_pem(file: str, mark: str, what: str) -> None:
         with Path(file).open("rb") as opened:
             text = opened.read(_MAX_BYTES)
     except (OSError, ValueError) as error:
-        said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise TlsFilesError(f"the {what} {file} cannot be read: {said}") from error
+        detail = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise TlsFilesError(f"the {what} {file} cannot be read: {detail}") from error
     if mark.encode() not in text:
         raise TlsFilesError(f"{file} holds no {what} in PEM")
 
 
-def said_of(error: ssl.SSLError) -> str:
+def openssl_message(error: ssl.SSLError) -> str:
     """In OpenSSL's own words, as far as it has any."""
     return (error.reason or "damaged").replace("_", " ").lower()
 
 
-def _stamp(file: str) -> _Stamp | None:
+def _stamp(file: str) -> _FileStamp | None:
     """None for what cannot be found now."""
     try:
-        of = Path(file).stat()
+        status = Path(file).stat()
     except (OSError, ValueError):
         return None
-    return of.st_dev, of.st_ino, of.st_size, of.st_mtime_ns
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns

@@ -17,37 +17,37 @@ from kiosk.domain.backoff import Backoff
 
 log = logging.getLogger(__name__)
 
-_AGAIN_FIRST_S: Final = 0.5
-_AGAIN_MAX_S: Final = 30.0
-_STEADY_S: Final = 60.0
+_RETRY_FIRST_S: Final = 0.5
+_RETRY_MAX_S: Final = 30.0
+_BACKOFF_RESET_S: Final = 60.0
 """A process that lived so long is begun again without a pause that grew."""
-_LOOK_S: Final = 0.25
+_POLL_INTERVAL_S: Final = 0.25
 
 
-_FEW_ARENAS: Final = {"MALLOC_ARENA_MAX": "2"}
+_MALLOC_ENVIRONMENT: Final = {"MALLOC_ARENA_MAX": "2"}
 """glibc, mallopt(3): each further one keeps its own slack, of a dozen threads that are mostly idle."""
 
 
 @dataclass(frozen=True, slots=True)
-class ChildPlan:
-    """``task`` is its first line on standard input. ``heard`` is given each line it writes; ``ended`` its exit status
-    when it ended by itself. ``files`` are descriptors it inherits: nothing else of this process is open in it.
+class SupervisedProcessPlan:
+    """``task`` is its first line on standard input. ``on_line`` is given each line it writes; ``on_exit`` its exit
+    status when it ended by itself. ``files`` are descriptors it inherits: nothing else of this process is open in it.
     """
 
     name: str
     command: Sequence[str]
     task: bytes
-    heard: Callable[[bytes], None]
-    ended: Callable[[int], None]
+    on_line: Callable[[bytes], None]
+    on_exit: Callable[[int], None]
     files: Sequence[int] = ()
 
 
-class Child:
+class SupervisedProcess:
     """Looked after from `start` to `stop`, whatever becomes of the process."""
 
-    def __init__(self, plan: ChildPlan) -> None:
+    def __init__(self, plan: SupervisedProcessPlan) -> None:
         self._plan = plan
-        self._pauses = Backoff(_AGAIN_FIRST_S, _AGAIN_MAX_S)
+        self._backoff = Backoff(_RETRY_FIRST_S, _RETRY_MAX_S)
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._has_task = False
@@ -89,35 +89,35 @@ class Child:
         with self._lock:
             return self._process.pid if self._process is not None else None
 
-    def tell(self, line: bytes) -> None:
+    def send(self, line: bytes) -> None:
         """Write to its standard input. Never waits: what a full pipe does not take is left out as a whole, if it is
         no longer than the pipe takes at once (4,096 bytes, pipe(7)).
         """
         with self._lock:
-            told = self._process.stdin if self._process is not None and self._has_task else None
-            if told is not None and not told.closed:
+            stdin = self._process.stdin if self._process is not None and self._has_task else None
+            if stdin is not None and not stdin.closed:
                 with suppress(OSError):  # full, or the process is ending
-                    os.write(told.fileno(), line)
+                    os.write(stdin.fileno(), line)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            began = time.monotonic()
+            started = time.monotonic()
             try:
-                status = self._one_life()
+                status = self._run_once()
             except Exception:
                 log.exception("The %s cannot be begun.", self._plan.name)
                 status = -1
             if self._stopping.is_set():
                 return
-            if time.monotonic() - began > _STEADY_S:
-                self._pauses.reset()
+            if time.monotonic() - started > _BACKOFF_RESET_S:
+                self._backoff.reset()
             try:
-                self._plan.ended(status)
+                self._plan.on_exit(status)
             except Exception:
                 log.exception("The end of the %s could not be told.", self._plan.name)
-            self._stopping.wait(self._pauses.next())
+            self._stopping.wait(self._backoff.next())
 
-    def _one_life(self) -> int:
+    def _run_once(self) -> int:
         """From its begin to its end; its exit status."""
         with self._lock:
             if self._stopping.is_set():
@@ -127,15 +127,15 @@ class Child:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 pass_fds=tuple(self._plan.files),
-                env={**_FEW_ARENAS, **os.environ, "PYTHONUNBUFFERED": "1"},
+                env={**_MALLOC_ENVIRONMENT, **os.environ, "PYTHONUNBUFFERED": "1"},
             )
             self._process, self._has_task = process, False
         try:
             if process.stdin is None or process.stdout is None:
                 raise OSError("a process was begun without its pipes")
-            self._give_task(process.stdin)
+            self._write_task(process.stdin)
             for line in process.stdout:
-                self._plan.heard(line)
+                self._plan.on_line(line)
         finally:
             with self._lock:
                 for pipe in (process.stdin, process.stdout):
@@ -149,7 +149,7 @@ class Child:
                 self._process = None
         return status
 
-    def _give_task(self, pipe: IO[bytes]) -> None:
+    def _write_task(self, pipe: IO[bytes]) -> None:
         """Before any news. One longer than a pipe holds (64 KB, pipe(7)) waits until it is read, and nobody for it."""
         with suppress(OSError):  # the process is ending
             os.set_blocking(pipe.fileno(), False)
@@ -157,7 +157,7 @@ class Child:
             writable.register(pipe, select.POLLOUT)
             left = memoryview(self._plan.task)
             while left and not self._stopping.is_set():
-                if writable.poll(_LOOK_S * 1000):
+                if writable.poll(_POLL_INTERVAL_S * 1000):
                     left = left[os.write(pipe.fileno(), left) :]
         with self._lock:
             self._has_task = True

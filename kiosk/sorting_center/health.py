@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 _CLEAR: Final = ""
-_LOOK_S: Final = 0.05
-REFUSED: Final = "refused_"
-_PLACES: Final = ("broker", "answers", "ledger", "feed", "numbering", "worker", "watchdog", "photos")
+_POLL_INTERVAL_S: Final = 0.05
+REFUSED_PREFIX: Final = "refused_"
+_COMPONENTS: Final = ("broker", "answers", "ledger", "feed", "numbering", "worker", "watchdog", "photos")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,39 +40,39 @@ class HealthReport:
     @property
     def ok(self) -> bool:
         """Everything a station needs from the center works."""
-        return self.broker_connected and not self.troubles
+        return self.broker_connected and not self.faults
 
     @property
-    def troubles(self) -> dict[str, str]:
+    def faults(self) -> dict[str, str]:
         """What is wrong, in English, by the part that has it; what two parts say alike stands at the first."""
-        told = {
+        by_part = {
             "broker": self.broker_trouble,
             "ledger": self.ledger_trouble,
             "feed": self.feed_trouble,
             "intake": self.intake_trouble,
             "photos": self.photos_trouble,
         }
-        once = {text: part for part, text in reversed(told.items()) if text}
-        return {part: text for part, text in told.items() if once.get(text) == part}
+        once = {text: part for part, text in reversed(by_part.items()) if text}
+        return {part: text for part, text in by_part.items() if once.get(text) == part}
 
     def as_json(self) -> dict[str, object]:
         """For ``/health``."""
         return {"status": "ok" if self.ok else "trouble", **asdict(self)}
 
 
-class Health:
+class CenterHealth:
     """Written by the worker threads, read by the pages."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._connected = False
-        self._trouble = dict.fromkeys(_PLACES, _CLEAR)
+        self._faults = dict.fromkeys(_COMPONENTS, _CLEAR)
         self._counts = {"messages": 0, "events": 0, "refused": 0, "dropped": 0, "commits": 0, "waiting": 0}
         self._commit_s = 0.0
         self._photos: dict[str, int] = {}
 
-    def connected(self, is_connected: bool) -> None:
+    def set_connected(self, is_connected: bool) -> None:
         """The consuming connection came up, with all it reads from, or went down."""
         with self._changed:
             self._connected = is_connected
@@ -83,18 +83,18 @@ class Health:
         deadline = time.monotonic() + timeout_s
         with self._changed:
             while not self._connected and not ending.is_set() and (left := deadline - time.monotonic()) > 0:
-                self._changed.wait(min(left, _LOOK_S))
+                self._changed.wait(min(left, _POLL_INTERVAL_S))
             return self._connected
 
-    def trouble(self, where: str, text: str = _CLEAR) -> bool:
+    def set_fault(self, where: str, text: str = _CLEAR) -> bool:
         """Set, or clear with no text, what is wrong; true when it is news.
 
         ``where``: ``broker``; ``answers``, where those go out over a connection of their own; ``ledger``; ``feed`` and
-        the ``numbering`` before it; ``photos``; or of taking in, as the ``worker`` and the ``watchdog`` see it.
-        """
+        the ``numbering`` before it; ``set_photo_counts``; or of taking in, as the ``worker`` and the ``watchdog`` see
+        it."""
         with self._lock:
-            changed = self._trouble[where] != text
-            self._trouble[where] = text
+            changed = self._faults[where] != text
+            self._faults[where] = text
             return changed
 
     def count(self, **more: int) -> None:
@@ -103,18 +103,18 @@ class Health:
             for name, number in more.items():
                 self._counts[name] += number
 
-    def committed(self, seconds: float) -> None:
+    def add_commit(self, seconds: float) -> None:
         """A commit took so long."""
         with self._lock:
             self._counts["commits"] += 1
             self._commit_s += seconds
 
-    def waiting(self, messages: int) -> None:
+    def set_waiting(self, messages: int) -> None:
         """So many wait in the inbox now."""
         with self._lock:
             self._counts["waiting"] = messages
 
-    def photos(self, figures: dict[str, int]) -> None:
+    def set_photo_counts(self, figures: dict[str, int]) -> None:
         """How many pictures there are, as in `HealthReport.photos`."""
         with self._lock:
             self._photos = figures
@@ -124,16 +124,16 @@ class Health:
         with self._lock:
             return HealthReport(
                 broker_connected=self._connected,
-                broker_trouble=self._joined("broker", "answers"),
-                ledger_trouble=self._trouble["ledger"],
-                feed_trouble=self._joined("numbering", "feed"),
-                intake_trouble=self._joined("worker", "watchdog"),
-                photos_trouble=self._joined("photos"),
+                broker_trouble=self._join_faults("broker", "answers"),
+                ledger_trouble=self._faults["ledger"],
+                feed_trouble=self._join_faults("numbering", "feed"),
+                intake_trouble=self._join_faults("worker", "watchdog"),
+                photos_trouble=self._join_faults("photos"),
                 photos=self._photos,
                 commit_s=self._commit_s,
                 **self._counts,
             )
 
-    def _joined(self, *where: str) -> str:
+    def _join_faults(self, *where: str) -> str:
         """What is wrong at these places, each thing once."""
-        return " ".join(dict.fromkeys(text for place in where if (text := self._trouble[place])))
+        return " ".join(dict.fromkeys(text for place in where if (text := self._faults[place])))

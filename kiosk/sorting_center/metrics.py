@@ -9,10 +9,10 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
-from kiosk.sorting_center.health import REFUSED
-from kiosk.sorting_center.kept import Kept
+from kiosk.sorting_center.cost_aware_cache import CostAwareCache
+from kiosk.sorting_center.health import REFUSED_PREFIX
 from kiosk.sorting_center.ledger import Ledger, LedgerError
-from kiosk.sorting_center.ledger.overview import Figures
+from kiosk.sorting_center.ledger.overview import MonitoringFigures
 from kiosk.sorting_center.ports import HealthSource
 
 _FIGURES_S: Final = 10.0
@@ -53,8 +53,8 @@ def _of_photos(photos: Mapping[str, int]) -> Iterator[Metric]:
         yield GaugeMetricFamily(f"sorting_center_photos_{name}", text, value=photos.get(name, 0))
     refused = CounterMetricFamily("sorting_center_photos_refused", "Requests for pictures refused.", labels=["reason"])
     for key, times in sorted(photos.items()):
-        if key.startswith(REFUSED):
-            refused.add_metric([key.removeprefix(REFUSED)], times)
+        if key.startswith(REFUSED_PREFIX):
+            refused.add_metric([key.removeprefix(REFUSED_PREFIX)], times)
     yield refused
 
 
@@ -62,7 +62,7 @@ class LedgerCollector(Collector):
     """Of a ledger that cannot be read, that alone."""
 
     def __init__(self, ledger: Ledger) -> None:
-        self._figures = Kept(ledger.figures, _FIGURES_S)
+        self._figures = CostAwareCache(ledger.figures, _FIGURES_S)
 
     def collect(self) -> Iterator[Metric]:
         """Figures that are some seconds old."""
@@ -75,7 +75,7 @@ class LedgerCollector(Collector):
             yield from _of_ledger(found)
 
 
-def _of_ledger(found: Figures) -> Iterator[Metric]:
+def _of_ledger(found: MonitoringFigures) -> Iterator[Metric]:
     yield _gauge("events", "Events without a gap below them.", found.events)
     yield _gauge("stations", "Stations that have sent events.", found.stations)
     yield _gauge("streams_with_gaps", "Streams that wait for a missing event.", found.streams_with_gaps)
@@ -97,7 +97,7 @@ def _gauges(name: str, text: str, label: str, values: Mapping[str, int]) -> Metr
     return family
 
 
-def page(*collectors: Collector) -> bytes:
+def scrape_text(*collectors: Collector) -> bytes:
     """The text of a scrape."""
     registry = CollectorRegistry(auto_describe=False)
     for collector in collectors:

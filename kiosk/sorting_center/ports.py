@@ -22,7 +22,7 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
     connection: int = 0
     is_dead: bool = False
     """From the queue of dead letters: the broker has given up on it."""
-    again: bool = False
+    redelivered: bool = False
     """It was delivered before and not acknowledged, and the broker does not count how often."""
 
     def __repr__(self) -> str:
@@ -45,10 +45,10 @@ class Mailbox(Protocol):
     def acknowledge(self, messages: Sequence[Inbound]) -> None:
         """Tell the broker that these messages are safe."""
 
-    def deliver_again(self) -> None:
+    def request_redelivery(self) -> None:
         """Hang up, so that the broker delivers again what was not acknowledged."""
 
-    def tell(self, topic: str, payload: bytes) -> bool:
+    def send(self, topic: str, payload: bytes) -> bool:
         """Tell a station something; may get lost, surely when this is false."""
 
 
@@ -64,11 +64,11 @@ class WatchedConnection(Protocol):
     def waiting(self) -> int:
         """How many messages wait in the inbox."""
 
-    def deliver_again(self) -> None:
+    def request_redelivery(self) -> None:
         """Hang up, so that the broker delivers again."""
 
 
-class ReceivingLine(Protocol):
+class ReceivingConnection(Protocol):
     """What differs between brokers: `ingest.mqtt.consumer.MqttConsumer`, `ingest.amqp.consumer.AmqpConsumer`.
 
     It puts messages into an `ingest.inbox.Inbox`, keeps the connection up by itself and says how it is to the health.
@@ -86,7 +86,7 @@ class ReceivingLine(Protocol):
     def drop(self) -> None:
         """Hang up without a goodbye, and connect again."""
 
-    def tell(self, topic: str, payload: bytes) -> bool:
+    def send(self, topic: str, payload: bytes) -> bool:
         """Publish if there is a connection; whether there is. A station that hears nothing asks again."""
 
     @property
@@ -126,7 +126,7 @@ class HealthSource(Protocol):
         """The state now."""
 
 
-class Reach(Protocol):
+class StreamReach(Protocol):
     """How far a stream is: a row of ``stream``, or what a commit makes of one."""
 
     @property

@@ -1,6 +1,6 @@
 """The sorting center: puts the parts together, starts them, ends them in time.
 
-The feed, the pages, the pictures and the catalogue have processes of their own.
+The feed, the pages, the pictures and the storefront have processes of their own.
 """
 
 from __future__ import annotations
@@ -13,32 +13,32 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
-from kiosk.sorting_center.catalogue.child import CatalogueProcess
-from kiosk.sorting_center.catalogue.settings import CatalogueSettings
-from kiosk.sorting_center.child import Child
+from kiosk.sorting_center.child import SupervisedProcess
 from kiosk.sorting_center.decision_worker import DecisionWorker
-from kiosk.sorting_center.feed.child import NEWS, plan
-from kiosk.sorting_center.feed.process import task
-from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.feed.child import WAKE_UP, feed_process_plan
+from kiosk.sorting_center.feed.process import encode_task
+from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ingest.announcer import Announcer
-from kiosk.sorting_center.ingest.connections import receiving
-from kiosk.sorting_center.ingest.inbox import Inbox
+from kiosk.sorting_center.ingest.connections import receiving_connection
+from kiosk.sorting_center.ingest.inbox import IngestInbox
 from kiosk.sorting_center.ingest.receiver import Receiver
-from kiosk.sorting_center.ingest.watchdog import Watchdog
-from kiosk.sorting_center.ingest.worker import Worker
+from kiosk.sorting_center.ingest.watchdog import IngestWatchdog
+from kiosk.sorting_center.ingest.worker import IngestWorker
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.photos.child import PhotosProcess
 from kiosk.sorting_center.photos.settings import PhotosSettings
+from kiosk.sorting_center.storefront.child import StorefrontProcess
+from kiosk.sorting_center.storefront.settings import StorefrontSettings
 from kiosk.sorting_center.web.child import WebProcess
-from kiosk.sorting_center.web.settings import WebSettings
+from kiosk.sorting_center.web.settings import CenterWebSettings
 
 if TYPE_CHECKING:
     from kiosk.sorting_center.web.machine.monitoring import MonitoringServer
 
-_BATCH_END_S: Final = 2.5
-_PART_END_S: Final = 0.6
-_END_S: Final = 4.0
+_WORKER_STOP_TIMEOUT_S: Final = 2.5
+_PART_STOP_TIMEOUT_S: Final = 0.6
+_STOP_TIMEOUT_S: Final = 4.0
 """All of it together, so that the process is gone within five seconds whatever the broker does."""
 
 
@@ -48,12 +48,12 @@ def utc_now() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class OptionalServices:
     """What else is answered. ``metrics``: host and port of this machine where monitoring alone is."""
 
     metrics: tuple[str, int] | None = None
     photos: PhotosSettings | None = None
-    catalogue: CatalogueSettings | None = None
+    storefront: StorefrontSettings | None = None
 
 
 class SortingCenter:
@@ -63,36 +63,38 @@ class SortingCenter:
         self,
         ledger: Ledger,
         broker: BrokerAddress,
-        web: WebSettings | None,
+        web: CenterWebSettings | None,
         regions: Sequence[str] = (),
-        beside: Beside | None = None,
+        services: OptionalServices | None = None,
     ) -> None:
         """Raises OSError when an address cannot be had. Closes ``ledger`` in `stop`.
 
         ``regions`` are those whose stations are listened to; none for all.
         """
-        beside = beside or Beside()
-        self.health = Health()
+        services = services or OptionalServices()
+        self.health = CenterHealth()
         self._ledger = ledger
         client_id = f"sorting-center-{ledger.ledger_id}"
-        inbox = Inbox(lambda: self.health.count(dropped=1))
-        self._line = receiving(broker, client_id, inbox, self.health, regions)
-        self._feed = Child(plan(task(ledger.url, broker, f"{client_id}-feed"), self.health))
-        wake = partial(self._feed.tell, NEWS)
+        inbox = IngestInbox(lambda: self.health.count(dropped=1))
+        self._line = receiving_connection(broker, client_id, inbox, self.health, regions)
+        self._feed = SupervisedProcess(
+            feed_process_plan(encode_task(ledger.url, broker, f"{client_id}-feed"), self.health)
+        )
+        wake = partial(self._feed.send, WAKE_UP)
         receiver = Receiver(inbox, self._line)
-        self._worker = Worker(receiver, ledger, self.health, utc_now, wake)
-        self._announcer = Announcer(ledger, receiver.tell)
+        self._worker = IngestWorker(receiver, ledger, self.health, utc_now, wake)
+        self._announcer = Announcer(ledger, receiver.send)
         self._decisions = DecisionWorker(ledger, wake)
         parts = {
             "ingest worker": lambda: self._worker.is_alive,
             "receiving connection": lambda: self._line.is_alive,
             "feed": lambda: self._feed.is_alive,
         }
-        self._watchdog = Watchdog(receiver, self.health, parts, damage=lambda: ledger.damage)
-        self._monitoring = _monitoring(ledger, self.health, beside.metrics)
+        self._watchdog = IngestWatchdog(receiver, self.health, parts, damage=lambda: ledger.damage)
+        self._monitoring = _monitoring(ledger, self.health, services.metrics)
         self._web = WebProcess(ledger.url, web, self.health) if web is not None else None
-        self._photos = PhotosProcess(ledger.url, beside.photos, self.health) if beside.photos else None
-        self._catalogue = CatalogueProcess(ledger.url, beside.catalogue) if beside.catalogue else None
+        self._photos = PhotosProcess(ledger.url, services.photos, self.health) if services.photos else None
+        self._storefront = StorefrontProcess(ledger.url, services.storefront) if services.storefront else None
 
     @property
     def http_address(self) -> str | None:
@@ -105,9 +107,9 @@ class SortingCenter:
         return self._photos.url if self._photos is not None else None
 
     @property
-    def catalogue_address(self) -> str | None:
+    def storefront_address(self) -> str | None:
         """Where buyers look, None for nowhere."""
-        return self._catalogue.url if self._catalogue is not None else None
+        return self._storefront.url if self._storefront is not None else None
 
     @property
     def metrics_address(self) -> str | None:
@@ -119,7 +121,7 @@ class SortingCenter:
 
         ``ending``, once set, ends the wait.
         """
-        for part in (self._web, self._monitoring, self._photos, self._catalogue):
+        for part in (self._web, self._monitoring, self._photos, self._storefront):
             if part is not None:
                 part.start()
         self._worker.start()
@@ -132,18 +134,18 @@ class SortingCenter:
 
     def stop(self) -> None:
         """Finish the batch in hand, say goodbye, close the ledger: at most five seconds."""
-        deadline = time.monotonic() + _END_S
-        self._watchdog.stop(_PART_END_S)
+        deadline = time.monotonic() + _STOP_TIMEOUT_S
+        self._watchdog.stop(_PART_STOP_TIMEOUT_S)
         self._feed.end()
-        for child in (self._web, self._photos, self._catalogue):
+        for child in (self._web, self._photos, self._storefront):
             if child is not None:
                 child.end()
-        self._worker.stop(_BATCH_END_S)
+        self._worker.stop(_WORKER_STOP_TIMEOUT_S)
         stops = [self._decisions.stop, self._announcer.stop, self._line.stop, self._feed.stop]
-        beside = (self._web, self._monitoring, self._photos, self._catalogue)
-        stops += [part.stop for part in beside if part is not None]
+        optional_parts = (self._web, self._monitoring, self._photos, self._storefront)
+        stops += [part.stop for part in optional_parts if part is not None]
         for stop in stops:
-            stop(max(0.0, min(_PART_END_S, deadline - time.monotonic())))
+            stop(max(0.0, min(_PART_STOP_TIMEOUT_S, deadline - time.monotonic())))
         self._ledger.close()
 
     def __enter__(self) -> Self:
@@ -153,7 +155,7 @@ class SortingCenter:
         self.stop()
 
 
-def _monitoring(ledger: Ledger, health: Health, address: tuple[str, int] | None) -> MonitoringServer | None:
+def _monitoring(ledger: Ledger, health: CenterHealth, address: tuple[str, int] | None) -> MonitoringServer | None:
     """Flask is loaded for it alone: the pages have a process of their own."""
     if address is None:
         return None

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from kiosk.domain.moment import ClockQuality, Moment
 
-BUILT = datetime(2026, 11, 1, tzinfo=UTC)
+EARLIEST_VALID_TIME = datetime(2026, 11, 1, tzinfo=UTC)
 """No clock of a running station can be before the software was made."""
 
 SYNCED_MARK = Path("/run/systemd/timesync/synchronized")
@@ -52,6 +52,6 @@ class StationClock:
         )
 
     def _quality(self, utc: datetime) -> ClockQuality:
-        if utc < BUILT:
+        if utc < EARLIEST_VALID_TIME:
             return ClockQuality.UNSET
         return ClockQuality.SYNCED if self.synced() else ClockQuality.RESTORED

@@ -25,9 +25,9 @@ ALIVE_WITHIN_S: Final = 20.0
 
 _ANSWER_S: Final = 5.0
 _GOOD: Final = (b"HTTP/1.0 200 ", b"HTTP/1.1 200 ")
-_MOST_BYTES: Final = 65_536
+_MAX_BYTES: Final = 65_536
 
-_AGAIN_S: Final = 0.5
+_RETRY_S: Final = 0.5
 """A part that answered wrongly is asked again this soon."""
 _WATCH_S: Final = 5.0
 """How often the parts are looked at when no watchdog asks for more."""
@@ -36,7 +36,7 @@ _SOON_S: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PartHealth:
     """One part at one moment: ``age_s`` since its last sign of life, None before the first; ``detail`` says why not."""
 
     name: str
@@ -64,7 +64,7 @@ class Probe:
         """``ask`` returns when the part has answered, and raises with the reason when it answered wrongly."""
         self._ask, self._every_s, self._clock = ask, timing.every_s, timing.clock
         self._pulse: float | None = None
-        self._trouble = ""
+        self._fault = ""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"health-{name}", daemon=True)
 
@@ -74,9 +74,9 @@ class Probe:
         return self._pulse
 
     @property
-    def trouble(self) -> str:
+    def fault(self) -> str:
         """Why the last answer was none."""
-        return self._trouble
+        return self._fault
 
     def start(self) -> None:
         """Ask for the first time, then every ``every_s``."""
@@ -93,25 +93,25 @@ class Probe:
             try:
                 self._ask()
             except Exception as error:  # whatever it is, it is no sign of life, and the next question may get one
-                self._trouble = f"{type(error).__name__}: {error}"
-                self._stopping.wait(min(_AGAIN_S, self._every_s))
+                self._fault = f"{type(error).__name__}: {error}"
+                self._stopping.wait(min(_RETRY_S, self._every_s))
             else:
-                self._pulse, self._trouble = self._clock(), ""
+                self._pulse, self._fault = self._clock(), ""
                 self._stopping.wait(self._every_s)
 
 
-class Health:
+class StationHealth:
     """The parts of a station: those that are asked, and a scale that gives its signs by itself."""
 
     def __init__(
         self,
-        asked: Mapping[str, Callable[[], object]],
+        questions: Mapping[str, Callable[[], object]],
         scale: LifeSign | None = None,
         timing: HealthTiming = TIMING,
     ) -> None:
-        """``asked`` by the name of the part, as for ``Probe``; ``scale`` is None when none is set up."""
+        """``questions`` by the name of the part, as for ``Probe``; ``scale`` is None when none is set up."""
         self._timing = timing
-        self._probes = {name: Probe(name, ask, timing) for name, ask in asked.items()}
+        self._probes = {name: Probe(name, ask, timing) for name, ask in questions.items()}
         self._signs: dict[str, LifeSign] = {**self._probes, **({"scale": scale} if scale is not None else {})}
 
     def start(self) -> None:
@@ -124,30 +124,30 @@ class Health:
         for probe in self._probes.values():
             probe.stop()
 
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[PartHealth, ...]:
         """Every part now. Never waits for a part."""
-        return tuple(self._part(name, sign) for name, sign in self._signs.items())
+        return tuple(self._part_health(name, sign) for name, sign in self._signs.items())
 
-    def _part(self, name: str, sign: LifeSign) -> Part:
+    def _part_health(self, name: str, sign: LifeSign) -> PartHealth:
         pulse = sign.pulse
-        trouble = sign.trouble if isinstance(sign, Probe) else ""
+        fault = sign.fault if isinstance(sign, Probe) else ""
         if pulse is None:
-            return Part(name, False, None, trouble or "no sign of life yet")
+            return PartHealth(name, False, None, fault or "no sign of life yet")
         age = max(0.0, self._timing.clock() - pulse)
         if age <= self._timing.alive_within_s:
-            return Part(name, True, age)
-        return Part(name, False, age, f"no sign of life for {age:.0f} s" + (f" ({trouble})" if trouble else ""))
+            return PartHealth(name, True, age)
+        return PartHealth(name, False, age, f"no sign of life for {age:.0f} s" + (f" ({fault})" if fault else ""))
 
 
 class HealthReporter:
     """Tells the service manager: READY once every part has given its first sign, WATCHDOG only while all are alive."""
 
-    def __init__(self, health: Health, manager: ServiceManager) -> None:
+    def __init__(self, health: StationHealth, manager: ServiceManager) -> None:
         self._health, self._manager = health, manager
         # Four times in each watchdog period: three lost turns are still no reason to be killed.
         self._every_s = min(_WATCH_S, manager.watchdog_s / 4) if manager.watchdog_s else _WATCH_S
         self._ready = False
-        self._told = ""
+        self._reported = ""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="health", daemon=True)
 
@@ -167,33 +167,33 @@ class HealthReporter:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                self._look()
+                self._report()
             except Exception:
                 logger.exception("the health of the station could not be told")
             self._stopping.wait(self._every_s if self._ready else _SOON_S)
 
-    def _look(self) -> None:
+    def _report(self) -> None:
         silent = [part for part in self._health.parts() if not part.ok]
         text = summary(silent) if self._ready or not silent else f"starting: {_names(silent)}"
         if not silent and not self._ready:
-            self._ready, self._told = True, text
+            self._ready, self._reported = True, text
             self._manager.ready(text)
         elif not silent:
             self._manager.alive()
-        if text != self._told:
-            self._told = text
+        if text != self._reported:
+            self._reported = text
             logger.log(logging.WARNING if silent and self._ready else logging.DEBUG, "%s", text)
             self._manager.status(text)
 
 
-def summary(silent: Sequence[Part]) -> str:
+def summary(silent: Sequence[PartHealth]) -> str:
     """One line for ``systemctl status``; the ages are left out, so that it changes only when a part does."""
     if not silent:
         return "all parts are alive"
     return f"no sign of life: {_names(silent)}"
 
 
-def _names(parts: Sequence[Part]) -> str:
+def _names(parts: Sequence[PartHealth]) -> str:
     return ", ".join(part.name for part in parts)
 
 
@@ -204,7 +204,7 @@ def fetch(host: str, port: int, path: str = "/health", timeout_s: float = _ANSWE
     answer = b""
     with socket.create_connection((host, port), timeout_s) as way:
         way.sendall(f"GET {path} HTTP/1.0\r\nHost: {name}:{port}\r\n\r\n".encode("ascii"))
-        while len(answer) < _MOST_BYTES:
+        while len(answer) < _MAX_BYTES:
             way.settimeout(max(0.01, end - time.monotonic()))
             piece = way.recv(4096)
             if not piece:

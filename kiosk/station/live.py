@@ -27,7 +27,7 @@ class Marks:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class ScanNotice:
     """What came of a scan that opened nothing on the page: ``count`` grows with every one, ``word`` has a sentence.
 
     ``parcel`` is masked and only there for ``my_parcel`` and ``clerk_called``; ``wait_s`` only for ``code_locked``.
@@ -55,7 +55,7 @@ class Snapshot:
     view: DeskView
     marks: Marks
     pending: int
-    notice: Notice = Notice()
+    notice: ScanNotice = ScanNotice()
     press: Press = Press()
 
 
@@ -99,7 +99,7 @@ class LiveBoard:
     def notify(self, word: str, parcel: ParcelRow | None = None, wait_s: int = 0) -> None:
         """Say what came of a scan."""
         with self._condition:
-            notice = Notice(self._snapshot.notice.count + 1, word, parcel, wait_s)
+            notice = ScanNotice(self._snapshot.notice.count + 1, word, parcel, wait_s)
             self._put(replace(self._snapshot, notice=notice))
 
     def press(self, button: str) -> None:

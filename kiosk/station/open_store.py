@@ -8,8 +8,8 @@ from kiosk.station.clock import StationClock
 from kiosk.station.settings import StationSettings
 from kiosk.station.software import software_id
 from kiosk.store import Stamp, Store
-from kiosk.store.database.lasting import require_lasting
-from kiosk.store.database.opening import Opening
+from kiosk.store.database.opening import OpenOptions
+from kiosk.store.database.persistence import require_persistent
 
 
 def stamps(station: StationSettings) -> Callable[[], Stamp]:
@@ -23,6 +23,6 @@ def open_store(station: StationSettings) -> Store:
 
     Raises StoreError with what to do, and NotLasting on a box without its data partition.
     """
-    require_lasting(station.data)
+    require_persistent(station.data)
     make = stamps(station)
-    return Store.open(station.database, station.station, make(), Opening(stamps=make))
+    return Store.open(station.database, station.station, make(), OpenOptions(stamps=make))

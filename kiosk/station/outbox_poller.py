@@ -27,18 +27,18 @@ class OutboxPoller:
         self._on_change = on_change
         self._period_s = period_s
         self._stopping = threading.Event()
-        self._again = threading.Event()
+        self._reread = threading.Event()
         self._failing = False
         self._thread = threading.Thread(target=self._run, name="outbox-poller", daemon=True)
 
     def start(self) -> None:
         """Begin to look."""
-        self._again.set()
+        self._reread.set()
         self._thread.start()
 
     def wake(self) -> None:
         """This process has written an event itself."""
-        self._again.set()
+        self._reread.set()
 
     def stop(self, timeout_s: float = 2.0) -> None:
         """End the thread."""
@@ -48,20 +48,20 @@ class OutboxPoller:
 
     def _run(self) -> None:
         while True:
-            self._look()
+            self._poll()
             if self._stopping.wait(self._period_s):
                 return
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         try:
-            if self._store.changed() or self._again.is_set():
-                self._again.clear()
+            if self._store.changed() or self._reread.is_set():
+                self._reread.clear()
                 self._on_pending(self._store.outbox.counts().pending)
                 self._on_change()
             self._failing = False
         except Exception as error:
             # What changed has not been told: without this, nobody would look again before the next change.
-            self._again.set()
+            self._reread.set()
             self._complain(error)
 
     def _complain(self, error: Exception) -> None:

@@ -7,13 +7,13 @@ import threading
 from dataclasses import dataclass
 
 from kiosk.devices.ports import Panel
-from kiosk.station.desk.view import Step
+from kiosk.station.desk.view import DeskStep
 from kiosk.station.live import OK, LiveBoard, Snapshot
-from kiosk.station.scans import CLERK_CALLED
+from kiosk.station.scan_router import CLERK_CALLED
 
 logger = logging.getLogger(__name__)
 
-_LOOK_S = 1.0
+_POLL_INTERVAL_S = 1.0
 """How long the end may take when nothing on the board moves."""
 
 
@@ -44,8 +44,8 @@ class PanelControl:
         self._board = board
         self._panel = panel
         self._shown: Lamps | None = None
-        self._anew = threading.Event()
-        self._step = Step.HOME
+        self._redraw = threading.Event()
+        self._step = DeskStep.HOME
         self._photo = ""
         self._notice = 0
         self._stopping = threading.Event()
@@ -69,27 +69,27 @@ class PanelControl:
         else:
             self._board.press(button)
 
-    def again(self) -> None:
+    def redraw(self) -> None:
         """Show the station's own state after somebody has tried the lamps."""
-        self._anew.set()  # the thread may be showing a state at this moment, and remembers it afterwards
+        self._redraw.set()  # the thread may be showing a state at this moment, and remembers it afterwards
         self._board.wake()
 
     def _run(self) -> None:
         seen = 0
         while not self._stopping.is_set():
             try:
-                snapshot = self._board.wait(seen, _LOOK_S)
+                snapshot = self._board.wait(seen, _POLL_INTERVAL_S)
                 if snapshot is not None:
                     seen = snapshot.number
                     self._show(snapshot)
             except Exception:
                 logger.exception("the panel did not follow")
                 seen = 0  # the same state is tried again
-                self._stopping.wait(_LOOK_S)
+                self._stopping.wait(_POLL_INTERVAL_S)
 
     def _show(self, snapshot: Snapshot) -> None:
-        if self._anew.is_set():
-            self._anew.clear()
+        if self._redraw.is_set():
+            self._redraw.clear()
             self._shown = None  # kept until it is shown, should a pin fail now
         now, before = lamps(snapshot), self._shown
         if now != before:
@@ -98,7 +98,7 @@ class PanelControl:
             if now.fault and before is not None and not before.fault:
                 self._panel.buzz("error")
         step, self._step = self._step, snapshot.view.step
-        if self._step is Step.TAKE and step is Step.AGREE:
+        if self._step is DeskStep.TAKE and step is DeskStep.AGREE:
             self._panel.buzz("ok")
         photo, self._photo = self._photo, snapshot.view.photo.state
         notice, self._notice = self._notice, snapshot.notice.count

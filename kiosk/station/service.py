@@ -17,24 +17,24 @@ from kiosk.devices.scanner.settings import ScannerKind
 from kiosk.domain.catalog import Catalog
 from kiosk.domain.intake import ConfirmedIntake
 from kiosk.domain.metrology.indication import ScaleProfile
-from kiosk.domain.metrology.standing import ScaleStanding
+from kiosk.domain.metrology.legal_status import ScaleLegalStatus
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.labels.layout import A4_PRINTED_MM
 from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.clerk.access import Access
 from kiosk.station.clock import StationClock
 from kiosk.station.counter.board import CounterBoard
-from kiosk.station.counter.counter import Counter, CounterTools
-from kiosk.station.counter.scanning.scanned import ScanReader
-from kiosk.station.counter.scanning.scans import ScanWays
+from kiosk.station.counter.counter import ClerkCounter, CounterTools
+from kiosk.station.counter.scanning.scan_reader import ScanReader
+from kiosk.station.counter.scanning.scans import ScanSources
 from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.counter.state import CounterState
 from kiosk.station.counter.view import CounterView
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.ports import DeskTools
-from kiosk.station.desk.view import AskedShot, DeskRefused
-from kiosk.station.doctor.finding import Finding
-from kiosk.station.doctor.link_watch import LinkWatch
+from kiosk.station.desk.view import DeskRefused, PhotoRequest
+from kiosk.station.doctor.finding import DoctorFinding
+from kiosk.station.doctor.link_status import LinkStatus
 from kiosk.station.doctor.scale import metrology_findings
 from kiosk.station.live import OK, LiveBoard
 from kiosk.station.outbox_poller import OutboxPoller
@@ -48,14 +48,14 @@ from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.parcels.sweeper import ParcelSweep, Sweeper
 from kiosk.station.photos.folder import LotPhotos, PhotoFolder
-from kiosk.station.photos.live_view import LiveView, Looks
+from kiosk.station.photos.live_view import LiveView, Previews
 from kiosk.station.photos.lot_camera import LotCamera
 from kiosk.station.photos.photographer import MAX_PHOTO_BYTES, Photographer, PlainRequest, ShotListeners
 from kiosk.station.photos.space import PhotoLimits, PhotoSpace
 from kiosk.station.scale.audit import AuditedScale, ScaleAudit
 from kiosk.station.scale.check_weight import CheckWeight
 from kiosk.station.scale.settings import MetrologySettings
-from kiosk.station.scans import ScanRouter
+from kiosk.station.scan_router import ScanRouter
 from kiosk.station.settings import StationSettings
 from kiosk.station.signals import Signal, StationSignals
 from kiosk.station.software import metrology, software_id
@@ -115,7 +115,7 @@ class _PrinterMarks:
     lock: threading.Lock = field(default_factory=threading.Lock)
     problems: dict[str, str | None] = field(default_factory=dict)
 
-    def tell(self, printer: str, problem: str | None) -> None:
+    def report(self, printer: str, problem: str | None) -> None:
         with self.lock:
             self.problems[printer] = problem
             words = [word for word in self.problems.values() if word]
@@ -142,7 +142,7 @@ class StationService:
         self._signals = StationSignals()
         self.committed = self._signals.committed
         """To be sent by whoever commits something outside of the service."""
-        self.code_wanted: Signal[[]] = Signal()
+        self.code_requested: Signal[[]] = Signal()
         """A clerk holds a code before the camera."""
         self._key = PickupKey.load(settings.parcels, self.settings.data, environ)
         self.own_layouts = OwnLayouts(self.settings.data / LAYOUTS)
@@ -153,9 +153,9 @@ class StationService:
         limits = PhotoLimits(self.settings.photo_budget_mb * 1_000_000, 2 * MAX_PHOTO_BYTES)
         self._space = PhotoSpace(self.photo_folder, store, limits)
         lots = LotPhotos(self.photo_folder, store, self.stamp)
-        looks = Looks(hardware.camera, auto=hardware.auto_shutter)
-        self._photographer = self._photographer_of(hardware.camera, looks)
-        self.live_view = LiveView(looks, self._photographer.wake)
+        previews = Previews(hardware.camera, auto=hardware.auto_shutter)
+        self._photographer = self._photographer_of(hardware.camera, previews)
+        self.live_view = LiveView(previews, self._photographer.wake)
         self._lot_camera = LotCamera(self._photographer, self._space, lots, self._signals.photo_done)
         audited = AuditedScale(settings.metrology, hardware.content)
         self.scale_audit = ScaleAudit(store, audited, self.stamp, self.committed)
@@ -163,17 +163,17 @@ class StationService:
         self.scale = hardware.scale(self.desk.readings) if hardware.scale else None
         self.board = LiveBoard(self.desk.view())
         self._marks = _PrinterMarks(self.board)
-        self._outbox = OutboxPoller(store, self.board.count_pending, self.desk.booked.refresh)
+        self._outbox = OutboxPoller(store, self.board.count_pending, self.desk.result_screen.refresh)
         self._printers = {name: self._worker(name, printer) for name, printer in hardware.printers.items()}
         first = CounterView(consent=settings.parcels.consent.value)
         self.counter_board = CounterBoard(first)
         state = CounterState(first, self.stamp, self.counter_board.show)
         self.access = Access(store, settings.counter.lock_after_s, self.stamp, state.access_changed, self._key.pins())
         self.check_weight = CheckWeight(hardware.profile, self.desk.loads, self.scale_audit, self.access)
-        self.counter = Counter.over(state, self._counter_tools(settings))
+        self.counter = ClerkCounter.build(state, self._counter_tools(settings))
         self.scans = ScanRouter(self.counter, self.counter_board, self.access, self.desk.choices, self.board.notify)
         self._records_compared = False
-        self._link = LinkWatch.of(self.settings.data, relay=settings.relay)
+        self._link = LinkStatus.of(self.settings.data, relay=settings.relay)
         sweep = ParcelSweep(store.parcels, self.parcel_photos, settings.parcels, self.stamp, self.committed)
         self._sweeper = Sweeper(sweep, self._tick)
         self._connect()
@@ -184,15 +184,15 @@ class StationService:
         for worker in self._printers.values():
             signals.committed.connect(worker.wake)
         signals.committed.connect(self._outbox.wake)
-        signals.paper_moved.connect(desk.booked.refresh)
+        signals.paper_moved.connect(desk.result_screen.refresh)
         signals.paper_moved.connect(counter.paper_count.update)
         signals.paper_moved.connect(self._outbox.wake)
-        signals.photo_done.connect(desk.booked.photo_done)
+        signals.photo_done.connect(desk.result_screen.photo_done)
         signals.photo_done.connect(counter.state.photo_done)
-        signals.photo_done.connect(lambda asked, sha256: self._outbox.wake())
-        signals.photo_retake.connect(desk.booked.photo_retake)
+        signals.photo_done.connect(lambda photo_request, sha256: self._outbox.wake())
+        signals.photo_retake.connect(desk.result_screen.photo_retake)
         signals.photo_retake.connect(counter.state.photo_retake)
-        signals.photo_failed.connect(desk.booked.photo_failed)
+        signals.photo_failed.connect(desk.result_screen.photo_failed)
         signals.photo_failed.connect(counter.state.photo_failed)
         signals.desk_view.connect(self.board.show)
         signals.scale_link.connect(lambda link: self.board.mark(scale=SCALE_WORDS[link]))
@@ -211,7 +211,7 @@ class StationService:
             logger.warning("receipt %s was left open by the last stop and is abandoned", receipt)
         for job in self.store.papers.recover(stamp):
             logger.warning("print job %s of %s was interrupted: whether it came out is unknown", job.id, job.about)
-            self._marks.tell(job.printer, "printer_unknown")
+            self._marks.report(job.printer, "printer_unknown")
         self._ask_for_bags()
         for worker in self._printers.values():
             worker.start()
@@ -240,11 +240,11 @@ class StationService:
             if self.scale is not None:
                 ends.callback(self.scale.stop)
 
-    def standing(self) -> ScaleStanding:
+    def standing(self) -> ScaleLegalStatus:
         """The legal standing of the scale: for trade, verified, checked, its event counters. Raises StoreError."""
         return self.scale_audit.standing()
 
-    def scale_findings(self) -> list[Finding]:
+    def scale_findings(self) -> list[DoctorFinding]:
         """What the doctor says of the scale's legal status; nothing while the database cannot be read, a row itself."""
         try:
             standing = self.standing()
@@ -254,10 +254,10 @@ class StationService:
         plate = self._hardware.profile if self.scale is not None else None
         return list(metrology_findings(self.scale_audit.settings, standing, self.stamp().moment, plate))
 
-    def _photographer_of(self, camera: Camera | None, looks: Looks) -> Photographer:
+    def _photographer_of(self, camera: Camera | None, previews: Previews) -> Photographer:
         signals = self._signals
         listeners = ShotListeners(signals.photo_done, signals.photo_failed, signals.photo_retake)
-        return Photographer(camera, listeners, MAX_PHOTO_BYTES, looks)
+        return Photographer(camera, listeners, MAX_PHOTO_BYTES, previews)
 
     def _desk_tools(self) -> DeskTools:
         return DeskTools(
@@ -294,28 +294,28 @@ class StationService:
             slots=settings.parcels.slots,
             undo_s=settings.counter.undo_s,
             stamps=self.stamp,
-            desk=self.desk.leaving,
+            desk=self.desk.intake_exit,
             on_event=self.committed,
             on_parcel_photo=self._shoot_parcel,
             lots=self._lot_camera,
-            ways=ScanWays(
+            ways=ScanSources(
                 typed=self._hardware.scanner in (None, "camera"),
-                look=self.code_wanted if self._hardware.scanner == "camera" else None,
+                request_camera_scan=self.code_requested if self._hardware.scanner == "camera" else None,
             ),
             reader=ScanReader(settings.codes.layouts, settings.codes.company),
         )
 
     def _tick(self) -> None:
         if not self._records_compared:
-            self._tell_altered()
+            self._log_altered()
         self.board.mark(link=self._link.word(self.board.snapshot().pending))
         try:
-            self.desk.leaving.give_up_expired()
+            self.desk.intake_exit.give_up_expired()
         except DeskRefused as error:
             logger.error("an unfinished intake cannot be given up now: %s", error)
         self.counter.expiry.tick()
 
-    def _tell_altered(self) -> None:
+    def _log_altered(self) -> None:
         """Once, beside the start and not before it: weighing goes on. What is altered is a matter for people."""
         self._records_compared = True
         try:
@@ -326,7 +326,7 @@ class StationService:
 
     def _ask_for_bags(self) -> None:
         try:
-            self.desk.booked.resume()
+            self.desk.result_screen.resume()
         except DeskRefused as error:
             # The screen begins at home then: weighing goes on, and the labels wait at the counter.
             logger.error("whether bags are still to be scanned cannot be read now: %s", error)
@@ -339,9 +339,9 @@ class StationService:
             # A picture more or less keeps no station from weighing; the next start tries again.
             logger.error("the pictures of %s cannot be tidied: %s", what, error)
 
-    def _shoot_parcel(self, asked: AskedShot, number: ParcelNumber) -> None:
+    def _shoot_parcel(self, photo_request: PhotoRequest, number: ParcelNumber) -> None:
         keep = partial(self.parcel_photos.keep, number)
-        self._photographer.ask(PlainRequest(asked, self._space.for_others, keep))
+        self._photographer.ask(PlainRequest(photo_request, self._space.for_others, keep))
 
     def _papers(self, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> IntakePapers:
         """A paper for which no printer is fitted would wait for ever and keep the screen from going home by itself."""
@@ -354,7 +354,7 @@ class StationService:
             FittedPrinter(name, printer, lambda job: render(job, setup, self._key, self.own_layouts.layouts)),
             self.store.papers,
             self.stamp,
-            PrintListeners(self._signals.paper_moved, self._marks.tell),
+            PrintListeners(self._signals.paper_moved, self._marks.report),
         )
 
 

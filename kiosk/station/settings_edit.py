@@ -43,9 +43,9 @@ def rewrite(file: Path, section: str, values: Values, check: Callable[[Path], ob
         former = file.read_bytes()
         text = with_values(former.decode("utf-8"), section, values)
         copy = file.with_name(file.name + COPY)
-        staged.append(_staged(file, text.encode("utf-8"), file))
+        staged.append(_stage_like(file, text.encode("utf-8"), file))
         check(staged[0])
-        staged.append(_staged(copy, former, file))
+        staged.append(_stage_like(copy, former, file))
         staged[1].replace(copy)
         staged[0].replace(file)
         sync_folder(file.parent)
@@ -58,14 +58,14 @@ def rewrite(file: Path, section: str, values: Values, check: Callable[[Path], ob
     return copy
 
 
-def _staged(path: Path, content: bytes, like: Path) -> Path:
+def _stage_like(path: Path, content: bytes, like: Path) -> Path:
     """A file beside ``path``, on the disk, for the same people as ``like``: the relay is another user of its group."""
-    wanted = like.stat()
-    fresh = stage(path, content, wanted.st_mode & 0o777)
+    like_stat = like.stat()
+    fresh = stage(path, content, like_stat.st_mode & 0o777)
     try:
         made = fresh.stat()
-        if (made.st_uid, made.st_gid) != (wanted.st_uid, wanted.st_gid):
-            os.chown(fresh, wanted.st_uid if made.st_uid == 0 else -1, wanted.st_gid)
+        if (made.st_uid, made.st_gid) != (like_stat.st_uid, like_stat.st_gid):
+            os.chown(fresh, like_stat.st_uid if made.st_uid == 0 else -1, like_stat.st_gid)
     except OSError:
         fresh.unlink(missing_ok=True)
         raise
@@ -84,19 +84,19 @@ def with_values(text: str, section: str, values: Values) -> str:
     former = before.get(section)
     if not isinstance(former, dict):
         raise ValueError(f"there is no section [{section}]: a person has to write it")
-    wanted = {**before, section: {**former, **values}}
+    expected = {**before, section: {**former, **values}}
     try:
-        changed = _changed(text, section, values)
-        kept = _said(tomllib.loads(changed), section) == _said(wanted, section)
+        changed = _rewrite_section(text, section, values)
+        is_equal = _normalized(tomllib.loads(changed), section) == _normalized(expected, section)
     except (TOMLKitError, tomllib.TOMLDecodeError):
-        kept = False
-    if not kept:
+        is_equal = False
+    if not is_equal:
         by_hand = "; ".join(lines(values))
         raise ValueError(f"the section [{section}] is written in a way that only a person can change: {by_hand}")
     return changed
 
 
-def _said(tables: Values, section: str) -> Values:
+def _normalized(tables: Values, section: str) -> Values:
     """What a file says: in the section that was changed an empty table says as much as none."""
     return {
         **tables,
@@ -104,21 +104,21 @@ def _said(tables: Values, section: str) -> Values:
     }
 
 
-def _changed(text: str, section: str, values: Values) -> str:
+def _rewrite_section(text: str, section: str, values: Values) -> str:
     document = tomlkit.parse(text)
     # More than one when the section is written as dotted keys, or [scale.params] stands apart from [scale].
     parts = [item for key, item in document.body if key is not None and key.key == section]
     tables = [part for part in parts if isinstance(part, Table | InlineTable)]
     fresh: dict[str, Any] = {}
     for key, value in values.items():
-        if not _put(tables, key, value):
+        if not _set_value(tables, key, value):
             fresh[key] = value
     home = next((table for table in tables if not (isinstance(table, Table) and table.is_super_table())), tables[0])
     _add(home, fresh)
     return document.as_string()
 
 
-def _put(tables: list[Table | InlineTable], key: str, value: Any) -> bool:
+def _set_value(tables: list[Table | InlineTable], key: str, value: Any) -> bool:
     """Change the value where it stands, or take it away; False when it has to be added."""
     for table in tables:
         held = [(name, item) for name, item in table.value.body if name is not None and name.key == key]

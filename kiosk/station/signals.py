@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Generic, ParamSpec
 
 from kiosk.devices.ports import GoodsShot, LinkState
-from kiosk.station.desk.view import AskedShot, DeskView
+from kiosk.station.desk.view import DeskView, PhotoRequest
 
 P = ParamSpec("P")
 
@@ -38,11 +38,11 @@ class StationSignals:
     """Something was committed: there may be papers to print and an event to send."""
     paper_moved: Signal[[]] = field(default_factory=Signal)
     """A print job has another state."""
-    photo_done: Signal[[AskedShot, str]] = field(default_factory=Signal)
+    photo_done: Signal[[PhotoRequest, str]] = field(default_factory=Signal)
     """The shot that was asked for, and its SHA-256: it is kept."""
-    photo_retake: Signal[[AskedShot, GoodsShot]] = field(default_factory=Signal)
+    photo_retake: Signal[[PhotoRequest, GoodsShot]] = field(default_factory=Signal)
     """It was not accepted."""
-    photo_failed: Signal[[AskedShot, str]] = field(default_factory=Signal)
+    photo_failed: Signal[[PhotoRequest, str]] = field(default_factory=Signal)
     """There is none, and a word the screens have a sentence for."""
     desk_view: Signal[[DeskView]] = field(default_factory=Signal)
     scale_link: Signal[[LinkState]] = field(default_factory=Signal)

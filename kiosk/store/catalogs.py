@@ -18,7 +18,7 @@ from kiosk.store.journal import journal
 from kiosk.store.records import Stamp
 from kiosk.store.scale import event_counters
 
-_KEPT: Final = 4
+_MAX_CACHED: Final = 4
 """Versions in memory: the current one, and those of receipts that are looked at."""
 _CONTENT: Final = msgspec.json.Decoder(Catalog)
 """Made with the module: two threads that are the first to have msgspec look at a dataclass make it crash."""
@@ -29,7 +29,7 @@ class Catalogs(Tables):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self._kept: dict[int, Catalog] = {}
+        self._cache: dict[int, Catalog] = {}
 
     @writing
     def add(self, connection: Connection, catalog: Catalog, stamp: Stamp) -> int:
@@ -62,12 +62,12 @@ class Catalogs(Tables):
 
         Raises StoreError for one that is not there.
         """
-        wanted = self._in_force() if version is None else version
-        catalog = self._kept.get(wanted)
+        requested = self._in_force() if version is None else version
+        catalog = self._cache.get(requested)
         if catalog is None:
-            catalog = self._read(wanted)
-            self._keep(wanted, catalog)
-        return wanted, catalog
+            catalog = self._read(requested)
+            self._store_in_cache(requested, catalog)
+        return requested, catalog
 
     @reading
     def _in_force(self, connection: Connection) -> int:
@@ -78,10 +78,10 @@ class Catalogs(Tables):
     def _read(self, connection: Connection, version: int) -> Catalog:
         return _catalog(connection, version)
 
-    def _keep(self, version: int, catalog: Catalog) -> None:
-        self._kept[version] = catalog
-        for oldest in list(self._kept)[:-_KEPT]:
-            self._kept.pop(oldest, None)
+    def _store_in_cache(self, version: int, catalog: Catalog) -> None:
+        self._cache[version] = catalog
+        for oldest in list(self._cache)[:-_MAX_CACHED]:
+            self._cache.pop(oldest, None)
 
 
 def _content(catalog: Catalog) -> bytes:

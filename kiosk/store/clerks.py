@@ -41,31 +41,31 @@ class Clerks(Tables):
     @reading
     def by_number(self, connection: Connection, number: str) -> ClerkRow | None:
         """The person with this number, retired ones too; None for a text that is none."""
-        return _found(connection, number)
+        return _find(connection, number)
 
     @writing
     def set_pin(self, connection: Connection, number: str, pin_hash: str, stamp: Stamp) -> None:
         """Replace the hash of the PIN. Refused: unknown_clerk (also for a retired one)."""
-        _change(connection, _active(connection, number), "pin", stamp, pin_hash=pin_hash)
+        _change(connection, _require_active(connection, number), "pin", stamp, pin_hash=pin_hash)
 
     @writing
     def retire(self, connection: Connection, number: str, stamp: Stamp) -> None:
         """This person works here no more, and no PIN fits; again changes nothing."""
-        row = _found(connection, number)
+        row = _find(connection, number)
         if row is not None and not row.active:
             return
-        _change(connection, _active(connection, number), "retired", stamp, pin_hash="", active=0)
+        _change(connection, _require_active(connection, number), "retired", stamp, pin_hash="", active=0)
 
 
-def _found(connection: Connection, number: str) -> ClerkRow | None:
+def _find(connection: Connection, number: str) -> ClerkRow | None:
     if not (number.isascii() and number.isdigit() and len(number) <= 4):
         return None
     row = connection.execute(_ROWS.where(clerk_table.c.number == int(number))).one_or_none()
     return _row(*row) if row else None
 
 
-def _active(connection: Connection, number: str) -> ClerkRow:
-    row = _found(connection, number)
+def _require_active(connection: Connection, number: str) -> ClerkRow:
+    row = _find(connection, number)
     if row is None or not row.active:
         raise StoreRefusal("unknown_clerk", f"There is no clerk {number} at this station.")
     return row

@@ -60,7 +60,7 @@ DayPapers = Callable[[DayTotals, str], Sequence[NewPaper]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Since:
+class _LastClose:
     """Where the last close was: its event, and the first intake that can have been confirmed after it.
 
     ``first_position`` is where its event was told first: what was told again behind it may have happened before it.
@@ -83,7 +83,7 @@ class Days(Tables):
     def intakes(self, connection: Connection, limit: int = 50, offset: int = 0) -> list[ConfirmedRow]:
         """Intakes confirmed since the last close, newest receipt first."""
         since = _last_close(connection)
-        return intakes.since(connection, since.next_intake, since.position, limit, offset)
+        return intakes.confirmed_since(connection, since.next_intake, since.position, limit, offset)
 
     @writing
     def close(self, connection: Connection, actor: str, papers: DayPapers, stamp: Stamp) -> tuple[DayTotals, str]:
@@ -107,7 +107,7 @@ class Days(Tables):
 
 def _totals(connection: Connection) -> DayTotals:
     since = _last_close(connection)
-    told = _told(connection, since)
+    counts = _event_counts(connection, since)
     goods = _goods(connection, since)
     epoch = epoch_rows.current(connection)
     last = journal.last_seq(connection, epoch.number)
@@ -119,19 +119,19 @@ def _totals(connection: Connection) -> DayTotals:
         net_g=sum(net_g for net_g, _ in goods.values()),
         purchase_fen=goods.get(Mode.PURCHASE, (0, 0))[1],
         consignment_fen=goods.get(Mode.CONSIGNMENT, (0, 0))[1],
-        parcels_in=max(0, told[ParcelArrived.TYPE] - told[ParcelWithdrawn.TYPE]),
-        parcels_out=told[ParcelCollected.TYPE],
-        parcels_returned=told[ParcelReturned.TYPE],
-        photos=told[PhotoTaken.TYPE] + told[PhotoAccepted.TYPE],
+        parcels_in=max(0, counts[ParcelArrived.TYPE] - counts[ParcelWithdrawn.TYPE]),
+        parcels_out=counts[ParcelCollected.TYPE],
+        parcels_returned=counts[ParcelReturned.TYPE],
+        photos=counts[PhotoTaken.TYPE] + counts[PhotoAccepted.TYPE],
         prints_unknown=print_jobs.summary(connection)[print_jobs.UNKNOWN],
         first_seq=max(0, since.position - journal.position_of(epoch.number, 0)) + 1,
         last_seq=last,
     )
 
 
-def _last_close(connection: Connection) -> _Since:
+def _last_close(connection: Connection) -> _LastClose:
     row = connection.execute(_LAST_CLOSE).one_or_none()
-    return _Since(*row) if row else _Since(0, 0, 0)
+    return _LastClose(*row) if row else _LastClose(0, 0, 0)
 
 
 def _next_intake(connection: Connection) -> int:
@@ -142,46 +142,48 @@ def _next_intake(connection: Connection) -> int:
     return int(first if first is not None else (last or 0) + 1)
 
 
-def _told(connection: Connection, since: _Since) -> dict[str, int]:
+def _event_counts(connection: Connection, since: _LastClose) -> dict[str, int]:
     """How many events of each counted type there are."""
     types = [kind.TYPE for kind in _COUNTED]
     newest = epoch_rows.current(connection).number
-    not_told_again = or_(journal_table.c.epoch == newest, journal_table.c.seq <= epoch_table.c.acked_upto)
+    not_reissued = or_(journal_table.c.epoch == newest, journal_table.c.seq <= epoch_table.c.acked_upto)
     query = (
         select(journal_table.c.type, func.count())
         .join(epoch_table)
-        .where(_happened_after(since), journal_table.c.type.in_(types), not_told_again)
+        .where(_happened_after(since), journal_table.c.type.in_(types), not_reissued)
         .group_by(journal_table.c.type)
     )
     return dict.fromkeys(types, 0) | {row[0]: row[1] for row in connection.execute(query)}
 
 
-def _voids(connection: Connection, since: _Since) -> int:
-    told = journal_table.c.position == void_table.c.position
-    query = select(func.count()).select_from(void_table).join(journal_table, told).where(_happened_after(since))
+def _voids(connection: Connection, since: _LastClose) -> int:
+    is_void_event = journal_table.c.position == void_table.c.position
+    query = (
+        select(func.count()).select_from(void_table).join(journal_table, is_void_event).where(_happened_after(since))
+    )
     return int(connection.execute(query).scalar_one())
 
 
-def _happened_after(since: _Since) -> ColumnElement[bool]:
+def _happened_after(since: _LastClose) -> ColumnElement[bool]:
     """Of a row of the journal. Where it was told first is read from its body, so only when there was a close."""
     after = journal_table.c.position > since.position
     return after & (since.first_position < _FIRST_POSITION) if since.position else after
 
 
-def _of_the_day(since: _Since) -> ColumnElement[bool]:
+def _of_the_day(since: _LastClose) -> ColumnElement[bool]:
     return (intake_table.c.number >= since.next_intake) & (intake_table.c.position > since.position)
 
 
-def _closed(connection: Connection, since: _Since, state: IntakeState) -> int:
+def _closed(connection: Connection, since: _LastClose, state: IntakeState) -> int:
     return _count(connection, _of_the_day(since) & (intake_table.c.state == state))
 
 
-def _counted_goods(since: _Since) -> ColumnElement[bool]:
+def _counted_goods(since: _LastClose) -> ColumnElement[bool]:
     void = select(void_table.c.intake).where(void_table.c.intake == intake_table.c.number).exists()
     return _of_the_day(since) & (intake_table.c.state == IntakeState.CONFIRMED) & ~void
 
 
-def _goods(connection: Connection, since: _Since) -> dict[str, tuple[int, int]]:
+def _goods(connection: Connection, since: _LastClose) -> dict[str, tuple[int, int]]:
     """Grams and fen by mode."""
     query = (
         select(intake_table.c.mode, func.sum(intake_table.c.net_g), func.sum(intake_table.c.amount_fen))
@@ -191,7 +193,7 @@ def _goods(connection: Connection, since: _Since) -> dict[str, tuple[int, int]]:
     return {mode: (net_g, amount_fen) for mode, net_g, amount_fen in connection.execute(query)}
 
 
-def _bags(connection: Connection, since: _Since) -> int:
+def _bags(connection: Connection, since: _LastClose) -> int:
     query = select(func.count()).select_from(line_table).join(intake_table).where(_counted_goods(since))
     return int(connection.execute(query).scalar_one())
 

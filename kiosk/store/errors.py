@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy.exc import DBAPIError
 
-ALTERED: Final = "record_altered"
+RECORD_ALTERED: Final = "record_altered"
 """The word of a refusal: rows are not what was sealed."""
 
 PRIMARY_CODE = 0xFF
@@ -71,7 +71,7 @@ class StoreRefusal(StoreError):
 
 
 @contextmanager
-def translated(path: Path) -> Iterator[None]:
+def translate_errors(path: Path) -> Iterator[None]:
     """Turn every database error inside into a StoreError that names ``path``."""
     try:
         yield

@@ -23,9 +23,9 @@ from kiosk.store.database.tables import Tables, finishing, reading, writing
 from kiosk.store.errors import StoreError, StoreRefusal
 from kiosk.store.journal import journal, sealed_rows
 from kiosk.store.journal.numbering import next_in_series
-from kiosk.store.journal.sealed_rows import Altered
+from kiosk.store.journal.sealed_rows import AlteredRecord
 from kiosk.store.papers import print_jobs
-from kiosk.store.receipts import is_intake, is_void, number_of, parsed, receipt_in
+from kiosk.store.receipts import is_intake, is_void, number_of, parse_receipt, receipt_in
 from kiosk.store.records import ChosenGoods, ConfirmedRow, IntakePapers, Stamp
 from kiosk.store.scale import pan_loads, weighings
 
@@ -57,7 +57,7 @@ _OF_TOKEN = _SUMMARY.where(intake_table.c.token == bindparam("mine"))
 _STATE = select(intake_table.c.state).where(
     intake_table.c.number == bindparam("key"), intake_table.c.receipt == bindparam("text")
 )
-_BEFORE = select(intake_table.c.state, (intake_table.c.token == bindparam("mine")).label("mine")).where(
+_EXISTING = select(intake_table.c.state, (intake_table.c.token == bindparam("mine")).label("mine")).where(
     ((intake_table.c.number == bindparam("key")) & (intake_table.c.receipt == bindparam("text")))
     | (intake_table.c.token == bindparam("mine"))
 )
@@ -135,7 +135,7 @@ class Intakes(Tables):
     @reading
     def confirmed(self, connection: Connection, receipt: str) -> ConfirmedRow | None:
         """The confirmed intake with this receipt number."""
-        return _one(connection, _SUMMARY.where(is_intake(parsed(receipt))))
+        return _one(connection, _SUMMARY.where(is_intake(parse_receipt(receipt))))
 
     @reading
     def find(self, connection: Connection, text: str) -> ConfirmedRow | None:
@@ -154,9 +154,9 @@ class Intakes(Tables):
         return _rows(connection, _SUMMARY.order_by(intake_table.c.number.desc()).limit(limit))
 
     @reading
-    def altered(self, connection: Connection) -> list[Altered]:
+    def altered(self, connection: Connection) -> list[AlteredRecord]:
         """Of the newest intakes those whose rows are not what was sealed; for every start."""
-        return sealed_rows.altered_newest(sealed_rows.bare_of(connection))
+        return sealed_rows.find_altered_newest(sealed_rows.bare_of(connection))
 
 
 def open_intake(connection: Connection, goods: ChosenGoods, stamp: Stamp) -> Intake:
@@ -169,7 +169,7 @@ def open_intake(connection: Connection, goods: ChosenGoods, stamp: Stamp) -> Int
         "state": IntakeState.OPENED,
         "opened_at": stamp.moment.timestamp,
     }
-    connection.execute(_OPEN, row | _agreed(intake))
+    connection.execute(_OPEN, row | _agreed_values(intake))
     return intake
 
 
@@ -183,8 +183,8 @@ def confirm_intake(
 ) -> ConfirmedRow:
     """As ``Intakes.confirm``. Raises StoreError."""
     receipt = confirmed.intake.receipt
-    asked = {"key": number_of(receipt), "text": str(receipt), "mine": token}
-    before = connection.execute(_BEFORE, asked).all()
+    params = {"key": number_of(receipt), "text": str(receipt), "mine": token}
+    before = connection.execute(_EXISTING, params).all()
     if any(row.mine for row in before):
         first = _of_token(connection, token)
         assert first is not None
@@ -195,12 +195,14 @@ def confirm_intake(
     return _row_of(confirmed, event, stamp)
 
 
-def since(
+def confirmed_since(
     connection: Connection, first_number: int, after_position: int, limit: int, offset: int
 ) -> list[ConfirmedRow]:
     """Intakes from this key on whose event is after this position, newest receipt first."""
-    mine = (intake_table.c.number >= first_number) & (intake_table.c.position > after_position)
-    return _rows(connection, _SUMMARY.where(mine).order_by(intake_table.c.number.desc()).limit(limit).offset(offset))
+    condition = (intake_table.c.number >= first_number) & (intake_table.c.position > after_position)
+    return _rows(
+        connection, _SUMMARY.where(condition).order_by(intake_table.c.number.desc()).limit(limit).offset(offset)
+    )
 
 
 def _next_receipt(connection: Connection) -> ReceiptNumber:
@@ -222,7 +224,7 @@ def _abandon(connection: Connection, receipt: ReceiptNumber, stage: str, why: Ab
         .where(intake_table.c.number == number)
         .values(state=IntakeState.ABANDONED, position=position, closed_at=stamp.moment.timestamp)
     )
-    pan_loads.abandoned(connection, receipt, why, stamp)
+    pan_loads.on_intake_abandoned(connection, receipt, why, stamp)
 
 
 def _write_confirmed(
@@ -242,7 +244,7 @@ def _write_confirmed(
         "position": position,
         "closed_at": stamp.moment.timestamp,
     }
-    connection.execute(_CLOSE, agreed | _agreed(confirmed.intake))
+    connection.execute(_CLOSE, agreed | _agreed_values(confirmed.intake))
     connection.execute(_LINES, [_bag(number, line) for line in confirmed.intake.lines])
     lot = {
         "intake": number,
@@ -253,7 +255,7 @@ def _write_confirmed(
     }
     connection.execute(_LOT, lot)
     weighings.add(connection, number, confirmed)
-    pan_loads.confirmed(connection, number, confirmed.intake, stamp)
+    pan_loads.on_intake_confirmed(connection, number, confirmed.intake, stamp)
     return event
 
 
@@ -278,7 +280,7 @@ def _row_of(confirmed: ConfirmedIntake, event: SealedEvent, stamp: Stamp) -> Con
     )
 
 
-def _agreed(intake: Intake) -> dict[str, object]:
+def _agreed_values(intake: Intake) -> dict[str, object]:
     return {
         "party": str(intake.party),
         "product": intake.product,
@@ -319,9 +321,9 @@ def _require(connection: Connection, receipt: ReceiptNumber, state: IntakeState)
     return number_of(receipt)
 
 
-def _check_state(receipt: ReceiptNumber, found: str | None, wanted: IntakeState) -> None:
-    if found != wanted:
-        raise StoreError(f"Receipt {receipt} is {found or 'not of this database'}, not {wanted}.")
+def _check_state(receipt: ReceiptNumber, found: str | None, expected: IntakeState) -> None:
+    if found != expected:
+        raise StoreError(f"Receipt {receipt} is {found or 'not of this database'}, not {expected}.")
 
 
 def _of_token(connection: Connection, token: str) -> ConfirmedRow | None:

@@ -25,11 +25,13 @@ from kiosk.store.database.tables import Tables, reading, writing
 from kiosk.store.errors import StoreError, StoreRefusal
 from kiosk.store.journal import journal
 from kiosk.store.receipts import is_intake, number_of
-from kiosk.store.records import ListedPhoto, ListingRow, SeenShot, Stamp, ToldListing
+from kiosk.store.records import ListedPhoto, ListingRow, SeenShot, Stamp, SubmittedListing
 
 _c = listing_table.c
 _NEWEST = select(func.max(catalog_table.c.version)).scalar_subquery()
-_APART = (quarantined_table.c.epoch == journal_table.c.epoch) & (quarantined_table.c.seq == journal_table.c.seq)
+_IS_QUARANTINED = (quarantined_table.c.epoch == journal_table.c.epoch) & (
+    quarantined_table.c.seq == journal_table.c.seq
+)
 """The sorting center keeps an event of the journal apart for a person."""
 _ROW = (
     select(
@@ -52,7 +54,7 @@ _ROW = (
     .outerjoin(listing_table, _c.intake == intake_table.c.number)
     .outerjoin(journal_table, journal_table.c.position == _c.position)
     .outerjoin(epoch_table, epoch_table.c.number == journal_table.c.epoch)
-    .outerjoin(quarantined_table, _APART)
+    .outerjoin(quarantined_table, _IS_QUARANTINED)
 )
 _ACCEPTED = photo_table.c.position.is_not(None)
 
@@ -82,7 +84,7 @@ class Listings(Tables):
         """How the goods are packed, and of which grade they are; ``grade`` is empty for goods without."""
         _require_valid(_read(connection, receipt))
         number = number_of(receipt)
-        begin(connection, number, stamp)
+        begin_draft(connection, number, stamp)
         connection.execute(update(listing_table).where(_c.intake == number).values(pack_g=pack_g, grade=grade))
 
     @writing
@@ -98,7 +100,7 @@ class Listings(Tables):
         if not {one.sha256 for one in photos} <= {one.sha256 for one in row.photos}:
             raise StoreRefusal("stale_page", f"Receipt {receipt} has no such photo.")
         number = number_of(receipt)
-        begin(connection, number, stamp)
+        begin_draft(connection, number, stamp)
         connection.execute(delete(arranged_table).where(arranged_table.c.intake == number))
         rows = [
             {"intake": number, "sha256": one.sha256, "place": place, "left_out": int(one.left_out)}
@@ -120,23 +122,23 @@ class Listings(Tables):
         if row != seen:
             raise StoreRefusal("stale_page", f"The listing of {receipt} has changed.")
         number = number_of(receipt)
-        begin(connection, number, stamp)
+        begin_draft(connection, number, stamp)
         position = journal.append(connection, data, stamp)
         connection.execute(update(listing_table).where(_c.intake == number).values(position=position))
 
 
-def begin(connection: Connection, number: int, stamp: Stamp) -> None:
+def begin_draft(connection: Connection, number: int, stamp: Stamp) -> None:
     """A draft of the lot of this intake, unless there is one."""
     if connection.execute(select(_c.intake).where(_c.intake == number)).first() is None:
         connection.execute(insert(listing_table).values(intake=number, drafted_at=stamp.moment.timestamp))
 
 
-def is_told_by(connection: Connection, position: int) -> bool:
+def is_current_offer(connection: Connection, position: int) -> bool:
     """Whether the event at this position is the one that offers a lot now."""
     return connection.execute(select(_c.intake).where(_c.position == position)).first() is not None
 
 
-def point_to(connection: Connection, before: int, position: int) -> None:
+def point_to_event(connection: Connection, before: int, position: int) -> None:
     """Let the listing that the event at ``before`` tells name the one that tells it now; not one that was told anew."""
     connection.execute(update(listing_table).where(_c.position == before).values(position=position))
 
@@ -161,16 +163,16 @@ def _read(connection: Connection, receipt: ReceiptNumber) -> ListingRow:
         photos=_photos(connection, number_of(receipt)),
         pack_g=row.pack_g,
         grade=row.grade,
-        told=_told(row),
+        submitted=_submitted(row),
     )
 
 
-def _told(row: Row[Any]) -> ToldListing | None:
+def _submitted(row: Row[Any]) -> SubmittedListing | None:
     if row.body is None:
         return None
     event = json.loads(row.body)
     offer = data_as(ListingSubmitted, event["data"])
-    return ToldListing(offer, event["time"], bool(row.acknowledged), bool(row.quarantined))
+    return SubmittedListing(offer, event["time"], bool(row.acknowledged), bool(row.quarantined))
 
 
 def _photos(connection: Connection, number: int) -> tuple[ListedPhoto, ...]:
@@ -184,7 +186,7 @@ def _photos(connection: Connection, number: int) -> tuple[ListedPhoto, ...]:
         )
         .outerjoin(arranged_table, arranged)
         .outerjoin(journal_table, journal_table.c.position == photo_table.c.position)
-        .outerjoin(quarantined_table, _APART)
+        .outerjoin(quarantined_table, _IS_QUARANTINED)
         .where(photo_table.c.intake == number, _ACCEPTED)
         .order_by(arranged_table.c.place.is_(None), arranged_table.c.place, photo_table.c.shot)
     )

@@ -77,9 +77,9 @@ class Photos(Tables):
         """
         master = select(_c.sha256, _c.size_bytes).where(_c.sent == _NO)
         natural = select(_c.natural_sha256, _c.natural_size_bytes).where(_c.natural_sent == _NO)
-        both = union(_told(master), _told(natural)).subquery()
-        wanted = select(both).order_by(both.c.size_bytes, both.c.sha256).limit(limit)
-        return [UnsentPicture(*row) for row in connection.execute(wanted)]
+        both = union(_acknowledged_only(master), _acknowledged_only(natural)).subquery()
+        query = select(both).order_by(both.c.size_bytes, both.c.sha256).limit(limit)
+        return [UnsentPicture(*row) for row in connection.execute(query)]
 
     @reading
     def unsent_count(self, connection: Connection) -> int:
@@ -97,22 +97,22 @@ class Photos(Tables):
         connection.execute(natural.values(natural_sent=1))
 
 
-def point_to(connection: Connection, data: PhotoAccepted, position: int) -> None:
+def point_to_event(connection: Connection, data: PhotoAccepted, position: int) -> None:
     """Let the shot name the event that tells it now."""
     receipt = receipt_in(data.lot)
     if receipt is not None:
-        mine = (_c.intake == number_of(receipt)) & (_c.sha256 == data.master.sha256)
-        connection.execute(update(photo_table).where(mine).values(position=position))
+        condition = (_c.intake == number_of(receipt)) & (_c.sha256 == data.master.sha256)
+        connection.execute(update(photo_table).where(condition).values(position=position))
 
 
 def _add(connection: Connection, photo: NewPhoto, stamp: Stamp) -> None:
     intake = _intake_of(connection, photo.lot)
-    pictures, taken_at = photo.pictures, stamp.moment.timestamp
+    pictures, captured_at = photo.pictures, stamp.moment.timestamp
     master, natural = pictures.master, pictures.natural
     before = connection.execute(select(_c.sha256).where(_c.intake == intake)).scalars().all()
     if master.sha256 in before:
         return
-    told = PhotoAccepted(photo.lot, master, natural, pictures.measures, photo.overruled, photo.actor)
+    event = PhotoAccepted(photo.lot, master, natural, pictures.measures, photo.overruled, photo.actor)
     connection.execute(
         insert(photo_table).values(
             intake=intake,
@@ -121,10 +121,10 @@ def _add(connection: Connection, photo: NewPhoto, stamp: Stamp) -> None:
             size_bytes=master.size_bytes,
             width=master.width,
             height=master.height,
-            taken_at=taken_at,
+            taken_at=captured_at,
             judged=1,
             removed=0,
-            position=journal.append(connection, told, stamp),
+            position=journal.append(connection, event, stamp),
             sent=0,
             natural_sha256=natural.sha256,
             natural_size_bytes=natural.size_bytes,
@@ -137,7 +137,7 @@ def _add(connection: Connection, photo: NewPhoto, stamp: Stamp) -> None:
             actor=photo.actor,
         )
     )
-    listings.begin(connection, intake, stamp)
+    listings.begin_draft(connection, intake, stamp)
     journal.append(connection, ListingDrafted(photo.lot, photo.product, master.sha256), stamp)
 
 
@@ -152,7 +152,7 @@ def _row(row: RowMapping) -> PhotoRow:
         size_bytes=row["size_bytes"],
         width=row["width"],
         height=row["height"],
-        taken_at=row["taken_at"],
+        captured_at=row["taken_at"],
         sent=bool(row["sent"] and row["natural_sent"]),
         pictures=_pictures(row),
         overruled=_FINDINGS.decode(row["overruled"]) if row["overruled"] else (),
@@ -169,7 +169,7 @@ def _pictures(row: RowMapping) -> ListingPictures:
     )
 
 
-def _told(query: Select[Any]) -> Select[Any]:
+def _acknowledged_only(query: Select[Any]) -> Select[Any]:
     """Only of shots whose event the center has, and not put aside for a person."""
     aside = exists().where(
         quarantined_table.c.epoch == journal_table.c.epoch, quarantined_table.c.seq == journal_table.c.seq

@@ -27,7 +27,7 @@ def is_intake(receipt: ReceiptNumber | None) -> ColumnElement[bool]:
     return and_(intake_table.c.number == number_of(receipt), intake_table.c.receipt == str(receipt))
 
 
-def parsed(text: str) -> ReceiptNumber | None:
+def parse_receipt(text: str) -> ReceiptNumber | None:
     """The receipt number that a text is, None when it is none."""
     with suppress(BadIdentifier):
         return ReceiptNumber.parse(text)
@@ -36,7 +36,7 @@ def parsed(text: str) -> ReceiptNumber | None:
 
 def receipt_in(text: str) -> ReceiptNumber | None:
     """The receipt that a number, or the internal code of a receipt, a lot or a bag names."""
-    receipt = parsed(text)
+    receipt = parse_receipt(text)
     if receipt is not None:
         return receipt
     with suppress(BadIdentifier):

@@ -10,7 +10,7 @@ from typing import Final
 from kiosk.domain.clerk import Clerk, Role
 from kiosk.domain.events import ListingSubmitted, PictureData
 from kiosk.domain.identifiers import SerialNumber
-from kiosk.domain.metrology.pan import Lock
+from kiosk.domain.metrology.pan import Hold
 from kiosk.domain.moment import Moment
 from kiosk.domain.parcel import CollectedBy, Consent, ParcelNumber, ParcelState, Proof
 from kiosk.domain.trade import Mode, Party
@@ -37,7 +37,7 @@ class Stamp:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class DatabaseIdentity:
     """Whose database this is, its current epoch (16 hex digits) and the receipt series that goes with it."""
 
     station: str
@@ -210,7 +210,7 @@ class PhotoRow:
     size_bytes: int
     width: int
     height: int
-    taken_at: str
+    captured_at: str
     sent: bool
     pictures: ListingPictures
     overruled: tuple[Finding, ...]
@@ -263,7 +263,7 @@ class SeenShot:
 
 
 @dataclass(frozen=True, slots=True)
-class ToldListing:
+class SubmittedListing:
     """What the newest offer of a lot says, when it was told, and whether the sorting center has it.
 
     ``quarantined``: it has it, and keeps it apart for a person; it counts for nothing until that person takes it in.
@@ -293,7 +293,7 @@ class ListingRow:
     photos: tuple[ListedPhoto, ...]
     pack_g: int | None
     grade: str | None
-    told: ToldListing | None
+    submitted: SubmittedListing | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -408,7 +408,7 @@ PaperMaker = Callable[[ParcelRow], Sequence[NewPaper]]
 
 
 @dataclass(frozen=True, slots=True)
-class Fitting:
+class SlotAssignment:
     """What a parcel that stays needs: the first free one of ``slots``, a code, papers."""
 
     slots: Sequence[str]
@@ -425,7 +425,7 @@ class NewCode:
 
 
 @dataclass(frozen=True, slots=True)
-class DamageShown:
+class DamageEvidence:
     """The photo of a damage on arrival, "" when none was taken; ``actor`` takes the parcel in all the same."""
 
     photo_sha256: str
@@ -479,7 +479,7 @@ class NewCheck:
 
     expected_g: int
     allowed_g: int
-    lock: Lock
+    hold: Hold
     actor: str
 
 

@@ -16,7 +16,7 @@ _TOKEN: Final = "rehearsal"  # noqa: S105 - of no person and no session
 _WEIGHING: Final = Weighing(1000, reading_no=1, load_no=1, stable_ms=1000, readings=10)
 
 
-class _TakenBack(Exception):
+class _Rollback(Exception):
     """Ends the transaction."""
 
 
@@ -32,9 +32,9 @@ class Rehearsal(Tables):
             opened = open_intake(connection, goods, stamp)
             weighed = opened.with_bag(_WEIGHING, "BARE", TareSource.PRESET, 0)
             confirm_intake(connection, weighed.confirm(certificate), _TOKEN, lambda head: [], metrology, stamp)
-            raise _TakenBack
+            raise _Rollback
 
         try:
             self.database.write(work)
-        except _TakenBack:
+        except _Rollback:
             return

@@ -18,7 +18,7 @@ LEGALLY_RELEVANT: Final = (
     "metrology/pan.py",
     "metrology/pan_journal.py",
     "metrology/software.py",
-    "metrology/standing.py",
+    "metrology/legal_status.py",
 )
 """Everything in the domain that can change what a reading becomes on the receipt, or what is said of the scale."""
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from kiosk.base.files import hand_over
+from kiosk.base.files import chown_to_folder_owner
 from kiosk.store.catalogs import Catalogs
 from kiosk.store.clerks import Clerks
 from kiosk.store.database.connection import LOG_FILES, Database
-from kiosk.store.database.opening import Opening, prepare
+from kiosk.store.database.opening import OpenOptions, prepare_file
 from kiosk.store.database.reserve import Reserve
 from kiosk.store.days import Days
 from kiosk.store.errors import StoreError
@@ -39,7 +39,7 @@ class Store:
     """May be used from any thread; ``kiosk.store.database.tables`` says what holds for every method of a group."""
 
     def __init__(
-        self, database: Database, marker: SeriesMarker, station: str, stamps: Callable[[], Stamp], opening: Opening
+        self, database: Database, marker: SeriesMarker, station: str, stamps: Callable[[], Stamp], opening: OpenOptions
     ) -> None:
         self._database = database
         self._marker = marker
@@ -68,19 +68,19 @@ class Store:
         self.epochs = Epochs(database, marker, station, stamps, opening)
 
     @classmethod
-    def open(cls, path: Path, station: str, stamp: Stamp, opening: Opening | None = None) -> Self:
+    def open(cls, path: Path, station: str, stamp: Stamp, opening: OpenOptions | None = None) -> Self:
         """Create or open the database at ``path``, migrate it when it is older, and check it.
 
         Raises DatabaseDamaged and DatabaseNewer (the file is not touched then) and StoreError, also for the database
         of another station.
         """
-        opening = opening or Opening()
+        opening = opening or OpenOptions()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             marker = SeriesMarker(path)
             with marker.locked():
-                prepare(path, opening)
-                hand_over(path, *(path.with_name(path.name + suffix) for suffix in LOG_FILES))
+                prepare_file(path, opening)
+                chown_to_folder_owner(path, *(path.with_name(path.name + suffix) for suffix in LOG_FILES))
                 database = Database(path, opening.connect, Reserve(path, opening.reserve_bytes))
                 store = cls(database, marker, station, opening.stamps or (lambda: stamp), opening)
                 store._settle(stamp)

@@ -39,7 +39,7 @@ class DamagedCatalog(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class MessageEntry:
     """One message: its plural forms (a single one when it does not count) and the translator's comments."""
 
     forms: tuple[str, ...]
@@ -54,14 +54,14 @@ class Entry:
 
 
 @cache
-def catalog(lang: str) -> Mapping[str, Entry]:
+def catalog(lang: str) -> Mapping[str, MessageEntry]:
     """All entries of one language by id; raises KeyError for a language the station does not have.
 
     A language is a folder with one file for each face of the station. Raises DamagedCatalog, naming the file, when one
     cannot be read or gives an id that another file has.
     """
     folder = files("kiosk.texts").joinpath("catalogs", LANGUAGES[lang].code)
-    entries: dict[str, Entry] = {}
+    entries: dict[str, MessageEntry] = {}
     try:
         names = sorted(part.name for part in folder.iterdir() if part.name.endswith(".po"))
     except OSError as error:
@@ -75,14 +75,14 @@ def catalog(lang: str) -> Mapping[str, Entry]:
     return entries
 
 
-def _read_part(path: Traversable, name: str) -> dict[str, Entry]:
+def _read_part(path: Traversable, name: str) -> dict[str, MessageEntry]:
     try:
         return parse_catalog(path.read_bytes())
     except (DamagedCatalog, OSError) as error:
         raise DamagedCatalog(f"the texts in {name} cannot be read ({error}): install the program again") from error
 
 
-def parse_catalog(source: bytes) -> dict[str, Entry]:
+def parse_catalog(source: bytes) -> dict[str, MessageEntry]:
     """Read the bytes of a ``.po`` file (UTF-8). Entries without text count as missing and are left out.
 
     Raises DamagedCatalog.
@@ -100,10 +100,10 @@ def _id(message: Message) -> str:
     return message.id if isinstance(message.id, str) else message.id[0]
 
 
-def _entry(message: Message) -> Entry:
+def _entry(message: Message) -> MessageEntry:
     counts = not isinstance(message.id, str)
     forms = (message.string,) if isinstance(message.string, str) else tuple(message.string or ("",))
-    return Entry(forms, counts, tuple(message.user_comments), tuple(message.auto_comments))
+    return MessageEntry(forms, counts, tuple(message.user_comments), tuple(message.auto_comments))
 
 
 class Texts:
@@ -116,7 +116,7 @@ class Texts:
         self.language = language
         self._strict = strict
         self._entries = catalog(language.code)
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
 
     def __contains__(self, text_id: object) -> bool:
         return text_id in self._entries
@@ -133,7 +133,7 @@ class Texts:
         entry = self._entries.get(text_id)
         if entry is not None:
             return _form(entry, self.language, values)
-        self._miss(text_id, f"there is no text {text_id!r} in {self.language.code}")
+        self._report_missing(text_id, f"there is no text {text_id!r} in {self.language.code}")
         english = catalog(FALLBACK).get(text_id)
         return text_id if english is None else _form(english, LANGUAGES[FALLBACK], values)
 
@@ -141,19 +141,19 @@ class Texts:
         """One value of a message; a dash when the caller forgot it (MissingText when strict)."""
         if name in values:
             return values[name]
-        self._miss(f"{text_id}:{name}", f"the text {text_id!r} needs a value for {name!r}")
+        self._report_missing(f"{text_id}:{name}", f"the text {text_id!r} needs a value for {name!r}")
         return UNKNOWN_VALUE
 
-    def _miss(self, key: str, message: str) -> None:
+    def _report_missing(self, key: str, message: str) -> None:
         if self._strict:
             raise MissingText(message)
         # Bounded: an id can be put together from a code that came from outside.
-        if key not in self._told and len(self._told) < 200:
-            self._told.add(key)
+        if key not in self._logged and len(self._logged) < 200:
+            self._logged.add(key)
             _log.warning("%s", message)
 
 
-def _form(entry: Entry, language: Language, values: Mapping[str, object]) -> str:
+def _form(entry: MessageEntry, language: Language, values: Mapping[str, object]) -> str:
     if not entry.counts:
         return entry.forms[0]
     n = values.get("n")

@@ -25,11 +25,11 @@ def plain(text: str, limit: int) -> str:
     if limit < 1:
         raise ValueError(f"a text of at most {limit} characters is no text")
     spaced = "".join(" " if char.isspace() else char for char in text)
-    line = " ".join("".join(char for char in spaced if _shows(char)).split())
+    line = " ".join("".join(char for char in spaced if _is_visible(char)).split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + _ELLIPSIS
 
 
-def _shows(char: str) -> bool:
+def _is_visible(char: str) -> bool:
     """Joiners stay (shaping needs them); other invisible format characters, private use and lone surrogates go."""
     return char in _JOINERS or unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co"}
 

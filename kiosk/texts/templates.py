@@ -34,9 +34,9 @@ class CompiledTemplates(BytecodeCache):
     def load_bytecode(self, bucket: Bucket) -> None:
         """Called for every template; what was made of another text is not taken."""
         with suppress(OSError):
-            kept = (self._folder / bucket.key).read_bytes()
-            if kept[:_DIGEST_BYTES] == sha256(kept[_DIGEST_BYTES:]).digest():  # marshal trusts what it reads
-                bucket.bytecode_from_string(kept[_DIGEST_BYTES:])
+            cached = (self._folder / bucket.key).read_bytes()
+            if cached[:_DIGEST_BYTES] == sha256(cached[_DIGEST_BYTES:]).digest():  # marshal trusts what it reads
+                bucket.bytecode_from_string(cached[_DIGEST_BYTES:])
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         """Called for every template that was not there."""
@@ -56,6 +56,6 @@ class CompiledTemplates(BytecodeCache):
                     new.unlink()
 
 
-def keep_compiled(environment: Environment, application: str) -> None:
+def use_compiled_cache(environment: Environment, application: str) -> None:
     """From now on; ``application`` is the folder where its modules and templates are."""
     environment.bytecode_cache = CompiledTemplates(Path(application) / "__pycache__", environment)

@@ -10,7 +10,7 @@ from typing import Final
 from flask import Flask, request
 from jinja2 import StrictUndefined
 
-from kiosk.station.clerk.access import Access, Session
+from kiosk.station.clerk.access import Access, CounterSession
 from kiosk.station.counter.board import CounterSnapshot
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.live import Snapshot
@@ -56,7 +56,7 @@ _FILTERS = {
 }
 """The only ways a number or a name reaches a page."""
 
-_FACES = (
+_BLUEPRINT_MODULES = (
     public,
     my_parcel,
     technical,
@@ -74,7 +74,7 @@ _FACES = (
     goods_pages,
     people_pages,
 )
-NEEDS = roles.merge(face.NEEDS for face in _FACES)
+NEEDS = roles.merge(face.NEEDS for face in _BLUEPRINT_MODULES)
 """Who may reach which endpoint; what is not named here nobody reaches."""
 
 
@@ -101,7 +101,7 @@ class AllStreams:
         self.check.stop()
 
 
-def _session(access: Access, token: str) -> Session | None:
+def _session(access: Access, token: str) -> CounterSession | None:
     """The session of a request; what a page asks for by itself is no use of it."""
     return access.peek(token) if request.endpoint in mat_view.WATCHED else access.session(token)
 
@@ -111,7 +111,7 @@ def create_app(
     settings: WebSettings,
     doctor: Doctor | None = None,
     teach: Teach | None = None,
-    alive: Callable[[], None] = technical.nobody_asks,
+    alive: Callable[[], None] = technical.ignore_alive,
 ) -> ServedApp:
     """All pages of the station; nothing is started, ``serve`` does that.
 
@@ -120,8 +120,8 @@ def create_app(
     """
     streams = AllStreams(
         Streams(live.public_source(service.board), PUBLIC_STREAMS),
-        Streams(counter_live.counter_source(service.counter_board), counter_live.MOST_STREAMS),
-        Streams(check_live.pan_source(service), check_live.MOST_STREAMS),
+        Streams(counter_live.counter_source(service.counter_board), counter_live.MAX_STREAMS),
+        Streams(check_live.pan_source(service), check_live.MAX_STREAMS),
     )
     app = ServedApp("kiosk.web", streams)
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES, MAX_FORM_PARTS=32)

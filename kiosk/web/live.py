@@ -20,8 +20,8 @@ from typing import Generic, TypeVar
 from flask import Blueprint, Response, request
 
 from kiosk.station.live import Snapshot
-from kiosk.web.ports import Board
-from kiosk.web.public.payload import message, shown
+from kiosk.web.ports import SnapshotBoard
+from kiosk.web.public.payload import message, visible_state
 from kiosk.web.roles import Need
 from kiosk.web.speech import speech_of
 
@@ -39,7 +39,7 @@ def _for_ever() -> bool:
     return True
 
 
-def _nobody_asks() -> None:
+def _ignore() -> None:
     return
 
 
@@ -50,15 +50,15 @@ class StreamSource(Generic[S]):
     ``opened`` and ``closed`` hear of every stream, once each. ``gap_s`` is the least time between two messages.
     """
 
-    board: Board[S]
+    board: SnapshotBoard[S]
     number: Callable[[S], int]
     shown: Callable[[S], object]
-    opened: Callable[[], None] = _nobody_asks
-    closed: Callable[[], None] = _nobody_asks
+    opened: Callable[[], None] = _ignore
+    closed: Callable[[], None] = _ignore
     gap_s: float = GAP_S
 
 
-class Stream(Iterator[bytes], Generic[S]):
+class EventStream(Iterator[bytes], Generic[S]):
     """One page's stream. Ends when it is told to, when the server closes it because the page is gone, or when
     ``allowed`` says no (asked at least once a second)."""
 
@@ -66,7 +66,7 @@ class Stream(Iterator[bytes], Generic[S]):
         self,
         source: StreamSource[S],
         render: Callable[[S], bytes],
-        on_close: Callable[[Stream[S]], None],
+        on_close: Callable[[EventStream[S]], None],
         clock: Callable[[], float],
         allowed: Callable[[], bool] = _for_ever,
     ) -> None:
@@ -77,7 +77,7 @@ class Stream(Iterator[bytes], Generic[S]):
         self._on_close = on_close
         self._clock = clock
         self._ended = Event()
-        self._begun = False
+        self._started = False
         self._closed = False
         self._shown: object = None
         self._seen = 0
@@ -96,8 +96,8 @@ class Stream(Iterator[bytes], Generic[S]):
             self._on_close(self)
 
     def __next__(self) -> bytes:
-        if not self._begun and not self._ended.is_set():
-            self._begun = True
+        if not self._started and not self._ended.is_set():
+            self._started = True
             return RETRY + self._send(self._board.snapshot())
         while not self._ended.is_set() and self._allowed():
             chunk = self._turn()
@@ -138,12 +138,12 @@ class Streams(Generic[S]):
         self._cap = cap
         self._clock = clock
         self._lock = Lock()
-        self._open: list[Stream[S]] = []
+        self._open: list[EventStream[S]] = []
         self._stopped = False
 
-    def open(self, render: Callable[[S], bytes], allowed: Callable[[], bool] = _for_ever) -> Stream[S]:
+    def open(self, render: Callable[[S], bytes], allowed: Callable[[], bool] = _for_ever) -> EventStream[S]:
         """A new stream; after ``stop`` one that ends at once."""
-        stream = Stream(self._source, render, self._forget, self._clock, allowed)
+        stream = EventStream(self._source, render, self._forget, self._clock, allowed)
         with self._lock:
             self._open.append(stream)
             evicted = self._open if self._stopped else self._open[: -self._cap]
@@ -167,7 +167,7 @@ class Streams(Generic[S]):
         with self._lock:
             return len(self._open)
 
-    def _forget(self, stream: Stream[S]) -> None:
+    def _forget(self, stream: EventStream[S]) -> None:
         with self._lock:
             self._open = [row for row in self._open if row is not stream]
         self._source.closed()
@@ -176,9 +176,9 @@ class Streams(Generic[S]):
 NEEDS = {"live.stream": Need.OPEN}
 
 
-def public_source(board: Board[Snapshot]) -> StreamSource[Snapshot]:
+def public_source(board: SnapshotBoard[Snapshot]) -> StreamSource[Snapshot]:
     """What a page of the public face sees."""
-    return StreamSource(board, lambda snapshot: snapshot.number, shown)
+    return StreamSource(board, lambda snapshot: snapshot.number, visible_state)
 
 
 def blueprint(streams: Streams[Snapshot], language: str, decimals: int) -> Blueprint:

@@ -14,10 +14,10 @@ from typing import Final
 
 from flask import Blueprint, Response, abort
 
-from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.station.desk.view import ASKED_FOR, Step
-from kiosk.station.photos.live_view import Watch
+from kiosk.station.desk.view import PHOTO_REQUEST_STATES, DeskStep
+from kiosk.station.photos.live_view import PreviewRequest
 from kiosk.web import roles
 from kiosk.web.ports import Station
 from kiosk.web.roles import Need
@@ -34,10 +34,10 @@ def blueprint(station: Station) -> Blueprint:
     @mat_view.get("/mat.jpg")
     def take() -> Response:
         view = station.desk.view()
-        if view.step is not Step.TAKE or view.result is None or view.photo.state not in ASKED_FOR:
+        if view.step is not DeskStep.TAKE or view.result is None or view.photo.state not in PHOTO_REQUEST_STATES:
             return Response(status=204)
         lot = view.result.lot
-        return _newest(station, Watch(lot, partial(station.desk.booked.photo_when_still, lot)))
+        return _newest(station, PreviewRequest(lot, partial(station.desk.result_screen.photo_when_still, lot)))
 
     @mat_view.get("/counter/intakes/<about>/mat.jpg")
     def intake(about: str) -> Response:
@@ -47,18 +47,18 @@ def blueprint(station: Station) -> Blueprint:
             abort(404)
         if row.voided:
             return Response(status=204)
-        return _newest(station, Watch(row.lot, partial(_shoot, station, session, about)))
+        return _newest(station, PreviewRequest(row.lot, partial(_shoot, station, session, about)))
 
     return mat_view
 
 
-def _shoot(station: Station, session: Session, receipt: str) -> None:
+def _shoot(station: Station, session: CounterSession, receipt: str) -> None:
     with suppress(CounterRefused):  # the counter was locked meanwhile, or a tap was quicker
         station.counter.lot_shots.take_when_still(session, receipt)
 
 
-def _newest(station: Station, watch: Watch) -> Response:
-    look = station.live_view.ask(watch)
-    if look is None or look.picture is None:
+def _newest(station: Station, watch: PreviewRequest) -> Response:
+    preview = station.live_view.ask(watch)
+    if preview is None or preview.picture is None:
         return Response(status=204)
-    return Response(look.picture.jpeg, mimetype="image/jpeg", headers={"Lights": " ".join(look.lights)})
+    return Response(preview.picture.jpeg, mimetype="image/jpeg", headers={"Lights": " ".join(preview.lights)})

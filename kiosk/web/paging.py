@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-_MOST_DIGITS = 4
+_MAX_DIGITS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +43,22 @@ def pages(items: Sequence[T], tiles: int) -> list[Page[T]]:
     return [Page(cut, number, len(cuts)) for number, cut in enumerate(cuts, 1)]
 
 
-def page_of(items: Sequence[T], tiles: int, wanted: str | None) -> Page[T]:
+def page_of(items: Sequence[T], tiles: int, requested: str | None) -> Page[T]:
     """The page asked for in a query; the first one when the query makes no sense."""
     all_pages = pages(items, tiles)
-    number = int(wanted) if wanted and wanted.isascii() and wanted.isdigit() and len(wanted) < 4 else 1
+    number = int(requested) if requested and requested.isascii() and requested.isdigit() and len(requested) < 4 else 1
     return all_pages[number - 1] if 1 <= number <= len(all_pages) else all_pages[0]
 
 
-def rows_of(items: Sequence[T], rows: int, wanted: str | None) -> Page[T]:
+def rows_of(items: Sequence[T], rows: int, requested: str | None) -> Page[T]:
     """So many rows on every page, the arrows stand beside them. The first page when the query makes no sense."""
     count = max(1, -(-len(items) // rows))
-    number = number_of(wanted)
+    number = number_of(requested)
     number = number if number <= count else 1
     return Page(tuple(items[(number - 1) * rows : number * rows]), number, count)
 
 
-def number_of(wanted: str | None) -> int:
+def number_of(requested: str | None) -> int:
     """The page number in a query, for lists whose length nobody counts; 1 when the query makes no sense."""
-    good = wanted is not None and wanted.isascii() and wanted.isdigit() and len(wanted) <= _MOST_DIGITS
-    return max(1, int(wanted)) if wanted is not None and good else 1
+    good = requested is not None and requested.isascii() and requested.isdigit() and len(requested) <= _MAX_DIGITS
+    return max(1, int(requested)) if requested is not None and good else 1

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from kiosk.domain.metrology.standing import ScaleStanding
+from kiosk.domain.metrology.legal_status import ScaleLegalStatus
 from kiosk.station.clerk.access import Access
 from kiosk.station.counter.board import CounterBoard
-from kiosk.station.counter.counter import Counter
+from kiosk.station.counter.counter import ClerkCounter
 from kiosk.station.desk.desk import Desk
 from kiosk.station.live import LiveBoard
 from kiosk.station.photos.live_view import LiveView
@@ -20,7 +20,7 @@ from kiosk.store.store import Store
 S_co = TypeVar("S_co", covariant=True)
 
 
-class Board(Protocol[S_co]):
+class SnapshotBoard(Protocol[S_co]):
     """Where the newest state stands."""
 
     def snapshot(self) -> S_co: ...
@@ -34,7 +34,7 @@ class Endable(Protocol):
     def stop(self) -> None: ...
 
 
-class Pictures(Protocol):
+class PictureFiles(Protocol):
     """A folder of pictures."""
 
     def path(self, sha256: str) -> Path | None:
@@ -51,7 +51,7 @@ class Station(Protocol):
     @property
     def access(self) -> Access: ...
     @property
-    def counter(self) -> Counter: ...
+    def counter(self) -> ClerkCounter: ...
     @property
     def counter_board(self) -> CounterBoard: ...
     @property
@@ -64,12 +64,12 @@ class Station(Protocol):
     def store(self) -> Store: ...
     @property
     def check_weight(self) -> CheckWeight: ...
-    def standing(self) -> ScaleStanding: ...
+    def standing(self) -> ScaleLegalStatus: ...
     def stamp(self) -> Stamp: ...
     @property
     def live_view(self) -> LiveView: ...
     @property
-    def photo_folder(self) -> Pictures: ...
+    def photo_folder(self) -> PictureFiles: ...
     @property
-    def parcel_photos(self) -> Pictures:
+    def parcel_photos(self) -> PictureFiles:
         """For clerks alone: the label of a damaged parcel may hold a name."""

@@ -21,7 +21,7 @@ from flask import Response as FlaskResponse
 from werkzeug.wrappers import Response
 
 from kiosk.domain.clerk import Role
-from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.access import CounterSession
 
 COOKIE = "counter"
 """Holds the token of the unlocked counter; forgotten when the browser ends."""
@@ -44,7 +44,7 @@ _ROLES: Mapping[Need | None, frozenset[Role]] = {
 }
 
 Needs = Mapping[str, Need]
-Sessions = Callable[[str], Session | None]
+Sessions = Callable[[str], CounterSession | None]
 """From a cookie's value to the session it opens; a token nobody gave out, or one that ended, is None."""
 EndSession = Callable[[str], None]
 """Ends the session of a cookie's value; one that opens nothing changes nothing."""
@@ -61,7 +61,7 @@ def is_staff_address(path: str) -> bool:
     return any(plain == head or plain.startswith(f"{head}/") for head in _STAFF)
 
 
-class Denied(Exception):
+class AccessDenied(Exception):
     """The person in front may not; ``unlocked`` tells a wrong role from nobody at all.
 
     ``opens``: unlocking the counter would let the right person in; not so where no need was given.
@@ -101,11 +101,11 @@ def install(app: Flask, needs: Needs, sessions: Sessions, end_session: EndSessio
         if g.left:
             end_session(token or "")
         if endpoint is not None:
-            g.session = admit(endpoint, needs.get(endpoint), sessions)
+            g.session = authorize(endpoint, needs.get(endpoint), sessions)
 
     @app.after_request
     def take_back(answer: FlaskResponse) -> FlaskResponse:
-        return forget(answer) if g.get("left") else answer
+        return clear_session_cookie(answer) if g.get("left") else answer
 
 
 def _leaves(endpoint: str | None, needs: Needs) -> bool:
@@ -115,34 +115,34 @@ def _leaves(endpoint: str | None, needs: Needs) -> bool:
     return not is_staff_address(request.path) and request.headers.get("Sec-Fetch-Dest", "document") in _PAGES
 
 
-def admit(endpoint: str, need: Need | None, sessions: Sessions) -> Session | None:
-    """The session a route may act for, None on a public one. Raises ``Denied``."""
+def authorize(endpoint: str, need: Need | None, sessions: Sessions) -> CounterSession | None:
+    """The session a route may act for, None on a public one. Raises ``AccessDenied``."""
     if need in (Need.PUBLIC, Need.OPEN):
         return None
     session = sessions(request.cookies.get(COOKIE, ""))
     if session is None or session.person.role not in _ROLES.get(need, frozenset()):
-        raise Denied(endpoint, unlocked=session is not None, opens=need is not None)
+        raise AccessDenied(endpoint, unlocked=session is not None, opens=need is not None)
     return session
 
 
-def session() -> Session:
+def session() -> CounterSession:
     """The session of a route that needs one."""
-    found: Session | None = g.session
+    found: CounterSession | None = g.session
     if found is None:
-        raise Denied(str(request.endpoint), unlocked=False)
+        raise AccessDenied(str(request.endpoint), unlocked=False)
     return found
 
 
 Answer = TypeVar("Answer", bound=Response)
 
 
-def remember(answer: Response, token: str) -> Response:
+def set_session_cookie(answer: Response, token: str) -> Response:
     """Give the browser the token. Not ``Secure``: the pages are served over plain HTTP on loopback."""
     answer.set_cookie(COOKIE, token, httponly=True, samesite="Strict")
     return answer
 
 
-def forget(answer: Answer) -> Answer:
+def clear_session_cookie(answer: Answer) -> Answer:
     """Take the token back."""
     answer.delete_cookie(COOKIE, httponly=True, samesite="Strict")
     return answer

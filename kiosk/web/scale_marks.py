@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kiosk.domain.metrology.standing import CheckState, Mark, ScaleStanding
+from kiosk.domain.metrology.legal_status import CheckState, ScaleLegalStatus, ScaleMark
 from kiosk.store.errors import StoreError
 
 logger = logging.getLogger(__name__)
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 class Sign:
     """How a mark is shown: a drawing, a sentence, and the same in two or three words where there is no room."""
 
-    mark: Mark
+    mark: ScaleMark
     picture: str
 
     @property
@@ -31,33 +31,33 @@ class Sign:
 
 
 _PICTURES = {
-    Mark.NOT_FOR_TRADE: "not-for-trade",
-    Mark.CHECK_FAILED: "check-failed",
-    Mark.VERIFICATION_EXPIRED: "seal-expired",
-    Mark.CHECK_LATE: "check-weight",
+    ScaleMark.NOT_FOR_TRADE: "not-for-trade",
+    ScaleMark.CHECK_FAILED: "check-failed",
+    ScaleMark.VERIFICATION_EXPIRED: "seal-expired",
+    ScaleMark.CHECK_LATE: "check-weight",
 }
 MARKS = {mark: Sign(mark, picture) for mark, picture in _PICTURES.items()}
 """Each has a sentence and a shape of its own; ``ScaleStanding.marks`` has the worst first."""
 
-FOR_VILLAGERS = frozenset(MARKS) - {Mark.CHECK_LATE}
+FOR_VILLAGERS = frozenset(MARKS) - {ScaleMark.CHECK_LATE}
 """A check that is due is a task of the clerk and no fault of the weight yet; the receipt says it."""
 
 
-def public_mark(read: Callable[[], ScaleStanding | None]) -> Sign | None:
+def public_mark(read: Callable[[], ScaleLegalStatus | None]) -> Sign | None:
     """The worst thing a villager must know of the scale. A database that cannot be read hides no page."""
     standing = _read(read)
     marks = standing.marks if standing else ()
     return next((MARKS[mark] for mark in marks if mark in FOR_VILLAGERS), None)
 
 
-def check_due(read: Callable[[], ScaleStanding | None]) -> str:
+def check_due(read: Callable[[], ScaleLegalStatus | None]) -> str:
     """Whether the clerk has to put the check weight on: ``failed``, ``late``, or "" when there is nothing to do."""
     standing = _read(read)
     waits = standing is not None and standing.check in (CheckState.FAILED, CheckState.LATE)
     return standing.check.value if standing is not None and waits else ""
 
 
-def _read(read: Callable[[], ScaleStanding | None]) -> ScaleStanding | None:
+def _read(read: Callable[[], ScaleLegalStatus | None]) -> ScaleLegalStatus | None:
     try:
         return read()
     except StoreError as error:

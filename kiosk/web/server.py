@@ -12,7 +12,7 @@ from waitress import wasyncore  # type: ignore[import-untyped]
 from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
 from waitress.server import create_server  # type: ignore[import-untyped]
 
-from kiosk.texts.templates import keep_compiled
+from kiosk.texts.templates import use_compiled_cache
 from kiosk.web.factory import MAX_BODY_BYTES, THREADS, ServedApp
 
 logger = logging.getLogger(__name__)
@@ -86,5 +86,5 @@ class Server:
 def serve(app: ServedApp, host: str, port: int, threads: int = THREADS) -> Server:
     """Bind now, so that a port in use is an error here and not in a thread; raises OSError."""
     if app.jinja_env.bytecode_cache is None:
-        keep_compiled(app.jinja_env, app.root_path)
+        use_compiled_cache(app.jinja_env, app.root_path)
     return Server(app, host, port, threads)

@@ -70,11 +70,11 @@ def speech(code: str) -> Speech:
 
 def speech_of(request: Request, default: str) -> Speech:
     """By the query (the stream names its page's language), else the cookie, else the station's first language."""
-    wanted = request.args.get("lang") or request.cookies.get(COOKIE) or default
-    return speech(wanted if wanted in LANGUAGES else default)
+    requested = request.args.get("lang") or request.cookies.get(COOKIE) or default
+    return speech(requested if requested in LANGUAGES else default)
 
 
-def remember(response: Response, code: str) -> Response:
+def set_language_cookie(response: Response, code: str) -> Response:
     """Keep the language. Not ``Secure``: the pages are served over plain HTTP on loopback."""
     response.set_cookie(COOKIE, code, max_age=_COOKIE_SECONDS, samesite="Strict", httponly=True)
     return response

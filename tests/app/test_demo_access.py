@@ -10,9 +10,9 @@ import pytest
 from kiosk.app.demo_access import demo_access
 from kiosk.simulators.county import CountyPlan
 from kiosk.simulators.village import REGION, STATION
-from kiosk.sorting_center.desk.desk import Desk
-from kiosk.sorting_center.desk.people import Role
-from kiosk.sorting_center.desk.registry import heard_against
+from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.desk.registry import registry_coverage
 
 
 @pytest.fixture
@@ -23,9 +23,13 @@ def ledger_url(tmp_path: Path) -> str:
 def test_three_people_sign_in_and_a_second_run_has_new_passwords(ledger_url: str) -> None:
     first, second = demo_access(ledger_url), demo_access(ledger_url)
     assert [person.name for person in second.people] == ["demo", "operator", "viewer"]
-    with Desk.open(ledger_url) as desk:
+    with CenterDesk.open(ledger_url) as desk:
         found = [desk.people.verify(person.name, person.password) for person in second.people]
-        assert [person.role for person in found if person is not None] == [Role.ADMIN, Role.OPERATOR, Role.VIEWER]
+        assert [person.role for person in found if person is not None] == [
+            StaffRole.ADMIN,
+            StaffRole.OPERATOR,
+            StaffRole.VIEWER,
+        ]
         assert [desk.people.verify(person.name, person.password) for person in first.people] == [None] * 3
         assert [token.revoked_at is None for token in desk.tokens.all()].count(True) == 1
     assert all(person.password not in repr(second) for person in second.people)
@@ -34,13 +38,13 @@ def test_three_people_sign_in_and_a_second_run_has_new_passwords(ledger_url: str
 def test_a_person_of_an_earlier_run_is_let_in_again(ledger_url: str) -> None:
     demo_access(ledger_url)
     now = datetime.now(UTC)
-    with Desk.open(ledger_url) as desk:
-        desk.people.set_role("viewer", Role.OPERATOR, now)
+    with CenterDesk.open(ledger_url) as desk:
+        desk.people.set_role("viewer", StaffRole.OPERATOR, now)
         desk.people.set_disabled("viewer", True, now)
     viewer = demo_access(ledger_url).people[-1]
-    with Desk.open(ledger_url) as desk:
+    with CenterDesk.open(ledger_url) as desk:
         found = desk.people.verify(viewer.name, viewer.password)
-        assert found is not None and found.role is Role.VIEWER
+        assert found is not None and found.role is StaffRole.VIEWER
 
 
 @pytest.mark.parametrize("count", [1, 8, 200])
@@ -48,9 +52,9 @@ def test_the_county_is_not_quite_what_is_expected(ledger_url: str, tmp_path: Pat
     now = datetime.now(UTC)
     county = CountyPlan(tmp_path, count, 1, 1, now, region=REGION)
     demo_access(ledger_url, county.names)
-    with Desk.open(ledger_url) as desk:
+    with CenterDesk.open(ledger_url) as desk:
         register = desk.registry.current()
-    heard = heard_against(register, [(REGION, name) for name in (*county.names, STATION)])
+    heard = registry_coverage(register, [(REGION, name) for name in (*county.names, STATION)])
     assert len(heard.never) == 3
     assert heard.unexpected == ((REGION, county.names[-1]),)
     today = now.date().isoformat()
@@ -63,5 +67,5 @@ def test_the_county_is_not_quite_what_is_expected(ledger_url: str, tmp_path: Pat
 
 def test_without_a_county_the_demos_own_station_is_expected(ledger_url: str) -> None:
     demo_access(ledger_url)
-    with Desk.open(ledger_url) as desk:
+    with CenterDesk.open(ledger_url) as desk:
         assert list(desk.registry.current().stations) == [(REGION, STATION)]

@@ -12,18 +12,18 @@ from kiosk.messaging.contract.photos import PictureName
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.simulators.camera.simulator import CameraSimulator
 from kiosk.simulators.listing_stock import stock_listing
-from kiosk.sorting_center.catalogue.app import create_app
-from kiosk.sorting_center.catalogue.database import DeskReader
-from kiosk.sorting_center.catalogue.pages import Sources
-from kiosk.sorting_center.catalogue.published import PublishedListings
-from kiosk.sorting_center.desk.audit import Act
-from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.audit import AuditAction
+from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.listings.arrivals import Arrivals
-from kiosk.sorting_center.listings.listings import Listings
+from kiosk.sorting_center.listings.listings import CenterListings
+from kiosk.sorting_center.listings.offer_follower import OfferFollower
 from kiosk.sorting_center.photos.folder import PictureFolder
-from kiosk.sorting_center.photos.photos import Announced, Photos
-from kiosk.sorting_center.photos.received import ReceivedPictures
+from kiosk.sorting_center.photos.photos import AnnouncedPicture, PhotoIndex
+from kiosk.sorting_center.photos.received_pictures import ReceivedPictures
+from kiosk.sorting_center.storefront.app import create_app
+from kiosk.sorting_center.storefront.database import DeskReader
+from kiosk.sorting_center.storefront.pages import StorefrontSources
+from kiosk.sorting_center.storefront.published import PublishedListings
 from kiosk.sorting_center.web.guard import Hosts
 from kiosk.station.catalog.file import parse_catalog
 from kiosk.station.clock import StationClock
@@ -52,22 +52,22 @@ def test_a_lot_is_offered_and_published_once_its_photo_is_there(tmp_path: Path) 
     assert [event.type for event in events].count("station.intake.confirmed.v1") == 1
     assert [event.problem for event in events if event.problem] == []
     url, folder = f"sqlite:///{tmp_path / 'ledger.db'}", PictureFolder(tmp_path / "center")
-    with Ledger.open(url) as ledger, Desk.open(url) as desk, Photos.open(url) as photos:
-        listings = Listings(desk.database, ReceivedPictures(photos, folder))
+    with Ledger.open(url) as ledger, CenterDesk.open(url) as desk, PhotoIndex.open(url) as photos:
+        listings = CenterListings(desk.database, ReceivedPictures(photos, folder))
         assert not publish_first(desk, listings), "nothing is offered yet"
         ledger.accept(events, "yarkant", CAME)
-        while Arrivals(ledger, desk.database).step():
+        while OfferFollower(ledger, desk.database).step():
             pass
         assert not publish_first(desk, listings), "its photo is pending"
         for sha256, path in pictures.items():
             name = PictureName("yarkant", "S0147", sha256)
             folder.path(name).parent.mkdir(parents=True)
             folder.path(name).write_bytes(path.read_bytes())
-            photos.receive(Announced(name, path.stat().st_size, 1600, 1600, 1), CAME)
+            photos.receive(AnnouncedPicture(name, path.stat().st_size, 1600, 1600, 1), CAME)
         assert publish_first(desk, listings) and publish_first(desk, listings)
-        assert [row.act for row in desk.audit.page()] == [Act.LISTING_PUBLISHED]
+        assert [row.act for row in desk.audit.page()] == [AuditAction.LISTING_PUBLISHED]
     with closing(DeskReader(url)) as reader:
-        client = create_app(Sources(PublishedListings(reader), folder, None), Hosts()).test_client()
+        client = create_app(StorefrontSources(PublishedListings(reader), folder, None), Hosts()).test_client()
         page = client.get("/en/").text
         assert "Yarkant almonds" in page and "¥29.00" in page
         (goods,) = set(re.findall(r'href="(/en/yarkant/[^"?]+)"', page))

@@ -17,12 +17,12 @@ from urllib.parse import urlencode
 
 import pytest
 
-from kiosk.app import arrival as setup_arrival
 from kiosk.app import first_start as setup_runtime
-from kiosk.app.arrival import Arrival
+from kiosk.app import settings_file_watcher as setup_arrival
 from kiosk.app.first_start import data_folder, run_first_start
 from kiosk.app.identity.messages import request_file
 from kiosk.app.identity.requests import RequestedIdentities
+from kiosk.app.settings_file_watcher import SettingsFileWatcher
 from kiosk.config.station import load
 from kiosk.first_start.draft import draft_path, load_draft
 from kiosk.first_start.identity.ports import InUse
@@ -165,15 +165,15 @@ def test_a_settings_file_that_comes_by_another_way_ends_the_wizard_in_good_order
     tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not while it is still being copied, not when it is wrong; and the page on the screen is sent to the last one."""
-    monkeypatch.setattr(setup_arrival, "SETTLED_S", 0.2)
+    monkeypatch.setattr(setup_arrival, "SETTLE_S", 0.2)
     monkeypatch.setattr(setup_runtime, "_WATCH_S", 0.1)
     config, stop, ended = tmp_path / "station.toml", threading.Event(), threading.Event()
     wrote: list[bool] = []
     looked: list[bool] = []
 
-    class Watched(Arrival):
-        def look(self) -> bool:
-            looked.append(super().look())
+    class Watched(SettingsFileWatcher):
+        def poll(self) -> bool:
+            looked.append(super().poll())
             return looked[-1]
 
     def looks(count: int) -> None:
@@ -186,7 +186,7 @@ def test_a_settings_file_that_comes_by_another_way_ends_the_wizard_in_good_order
         wrote.append(run_first_start(config, stop, port=port, data=tmp_path / "data", machine=named_devices(tmp_path)))
         ended.set()
 
-    monkeypatch.setattr(setup_runtime, "Arrival", Watched)
+    monkeypatch.setattr(setup_runtime, "SettingsFileWatcher", Watched)
     thread = threading.Thread(target=run)
     thread.start()
     try:
@@ -223,12 +223,12 @@ def test_a_file_of_somebody_else_is_given_more_time(tmp_path: Path, monkeypatch:
     """Who writes it cannot be known then."""
     now = [0.0]
     config = tmp_path / "station.toml"
-    arrival = Arrival(config, lambda: now[0])
-    monkeypatch.setattr(setup_arrival, "_is_written", lambda _: None)
+    arrival = SettingsFileWatcher(config, lambda: now[0])
+    monkeypatch.setattr(setup_arrival, "_is_open_for_writing", lambda _: None)
 
     def at(moment: float) -> bool:
         now[0] = moment
-        return arrival.look()
+        return arrival.poll()
 
     assert not at(0)
     config.write_text(f'[station]\nstation = "S0147"\nregion = "yarkant"\ndata = "{tmp_path}"\n')
@@ -254,4 +254,4 @@ def test_a_service_that_has_not_got_the_certificate_begins_anew(
     present = InUse("S0147", "yarkant", "", "mqtts://center.example:8883", authority=True) if taken else None
     monkeypatch.setattr(RequestedIdentities, "in_use", lambda self: present)
     machine = replace(named_devices(tmp_path), identities=RequestedIdentities(request_file(tmp_path)))
-    assert setup_runtime.goes_on(machine) is goes_on
+    assert setup_runtime.has_certificate(machine) is goes_on

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.app.printer_address import AddressPlaces, PrinterAddress, is_own, systemctl
-from kiosk.station.papers.network_printer import AddressRequest, ask_for, parse, request_file
+from kiosk.app.printer_address import AddressPaths, PrinterAddress, is_own, systemctl
+from kiosk.station.papers.network_printer import AddressRequest, parse, request_access, request_file
 from tests.depth import many
 from tests.station.update.power import lines_of, run, worth_a_cut
 from tests.store.backup.test_restore_cut_off import Killed
@@ -29,7 +29,7 @@ class Box:
         for path in (self.data, keys, folder / "run"):
             path.mkdir(parents=True)
         drop_in = folder / "run/kiosk-station.service.d/50-kiosk-printer.conf"
-        self.places = AddressPlaces(self.data, keys / "printer-address", drop_in, folder / "run/kiosk-printer-address")
+        self.places = AddressPaths(self.data, keys / "printer-address", drop_in, folder / "run/kiosk-printer-address")
         self.calls: list[tuple[str, ...]] = []
         self.die_at = 10**6
 
@@ -60,16 +60,16 @@ def box(tmp_path: Path) -> Box:
 
 def test_an_address_that_is_asked_for_is_kept_and_let_through_once(box: Box) -> None:
     assert box.run() == []
-    ask_for("192.168.1.50", box.data)
+    request_access("192.168.1.50", box.data)
     assert box.run() == DONE
     assert box.drop_in() == DROP_IN
     assert box.places.drop_in.stat().st_mode & 0o777 == 0o644, "the doctor reads it"
-    assert box.places.kept.read_text() == "192.168.1.50\n"
+    assert box.places.stored.read_text() == "192.168.1.50\n"
     assert not box.request.exists()
     assert box.run() == []
-    ask_for("192.168.1.50", box.data)
+    request_access("192.168.1.50", box.data)
     assert box.run() == [], "asked for twice it is the same"
-    ask_for("fd00::7", box.data)
+    request_access("fd00::7", box.data)
     assert box.run() == DONE
     assert "fd00::7" in box.drop_in()
     assert "192.168.1.50" not in box.drop_in()
@@ -90,7 +90,7 @@ def test_the_next_boot_has_nothing_but_what_is_kept(box: Box) -> None:
 
 def test_what_the_card_gives_back_is_judged_anew(box: Box) -> None:
     for content in (b"8.8.8.8\n", b"192.168.1.50", b"\xff", b"192.168.1.50\nany\n", b"x" * 5000):
-        box.places.kept.write_bytes(content)
+        box.places.stored.write_bytes(content)
         box.run()
         assert box.drop_in() == ""
 
@@ -131,7 +131,7 @@ def test_a_request_that_is_none_changes_nothing(
     lay(box.request)
     assert box.run() == []
     assert "is refused" in caplog.text
-    assert not box.places.kept.exists()
+    assert not box.places.stored.exists()
     assert not os.path.lexists(box.request), "a request that is left would be asked for ever"
 
 
@@ -150,7 +150,7 @@ def test_a_folder_that_leads_elsewhere_is_not_followed(box: Box, tmp_path: Path)
 def test_killed_at_any_line_the_next_run_does_what_is_left(tmp_path: Path) -> None:
     for step in itertools.count(1):
         box = Box(tmp_path / str(step))
-        ask_for("192.168.1.50", box.data)
+        request_access("192.168.1.50", box.data)
         with pytest.MonkeyPatch.context() as patch:
             left = itertools.count(1)
 
@@ -187,7 +187,7 @@ def test_whichever_line_of_the_protocol_is_cut_the_next_run_does_what_is_left(tm
 
     def asked() -> Box:
         box = Box(next(folders))
-        ask_for("192.168.1.50", box.data)
+        request_access("192.168.1.50", box.data)
         return box
 
     for number in worth_a_cut(lines_of(asked().run))[:: many(3, torture=1, quick=20)]:
@@ -198,7 +198,7 @@ def test_whichever_line_of_the_protocol_is_cut_the_next_run_does_what_is_left(tm
 
 
 def test_a_systemd_that_does_not_do_it_is_asked_again(box: Box) -> None:
-    ask_for("192.168.1.50", box.data)
+    request_access("192.168.1.50", box.data)
     helper = PrinterAddress(box.places, lambda address: False, failing)
     with pytest.raises(OSError, match="daemon-reload"):
         helper.run()
@@ -210,9 +210,9 @@ def test_a_request_that_comes_meanwhile_is_not_lost(box: Box) -> None:
 
     def manager(*words: str) -> None:
         if words == DONE[-1] and later:
-            ask_for(later.pop(0), box.data)
+            request_access(later.pop(0), box.data)
 
-    ask_for("192.168.1.50", box.data)
+    request_access("192.168.1.50", box.data)
     assert PrinterAddress(box.places, lambda address: False, manager).run() == parse("192.168.1.70")
     assert not box.request.exists()
 

@@ -32,7 +32,7 @@ from kiosk.devices.printer.file import FilePrinter
 from kiosk.devices.printer.ipp import IppPrinter
 from kiosk.devices.printer.serial import SerialPrinter
 from kiosk.devices.printer.tcp import TcpPrinter
-from kiosk.devices.scale.command import LONGEST_S
+from kiosk.devices.scale.command import MAX_DEADLINE_S
 from kiosk.devices.scale.live import LiveScale
 from kiosk.devices.scale.pause import PausableScale
 from kiosk.devices.scanner.camera import CameraScanner
@@ -47,7 +47,7 @@ from kiosk.simulators.scanner.simulator import ScannerSimulator
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.station.clerk.people import add_person
 from kiosk.station.clock import StationClock
-from kiosk.station.doctor.mark import DoctorMark
+from kiosk.station.doctor.doctor_status_file import DoctorStatusFile
 from kiosk.station.open_store import open_store, stamps
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
@@ -55,7 +55,7 @@ from kiosk.station.service import StationService
 from kiosk.station.settings import StationSettings
 from kiosk.store import Store, StoreError
 from kiosk.store.database.migrate import migrate
-from kiosk.store.database.opening import Opening
+from kiosk.store.database.opening import OpenOptions
 from kiosk.texts import load as load_texts
 from tests.messaging.ports import claimed_port
 from tests.simulators.bench.village import PaperVillage
@@ -167,7 +167,7 @@ def test_each_kind_of_printer_gets_its_adapter(tmp_path: Path) -> None:
 def test_the_keys_of_the_scale_are_those_of_its_format(tmp_path: Path, template: Path) -> None:
     def keys(scale: str) -> tuple[str, ...] | None:
         config = config_of(tmp_path, scale)
-        store = Store.open(config.station.database, "S0147", stamps(config.station)(), Opening(template=template))
+        store = Store.open(config.station.database, "S0147", stamps(config.station)(), OpenOptions(template=template))
         with closing(store):
             hardware = runtime.make_hardware(config)
             service = StationService(
@@ -234,7 +234,7 @@ def test_a_technician_sets_the_running_scale_to_zero(
 
     The scale is given longer to obey: what is looked at is what came of a touch, not how soon.
     """
-    monkeypatch.setattr(PausableScale.send, "__defaults__", (LONGEST_S,))
+    monkeypatch.setattr(PausableScale.send, "__defaults__", (MAX_DEADLINE_S,))
     pin = "418302"
     seen: list[tuple[int, str]] = []
     with ScaleSimulator("mt_sics", tmp_path / "scale", settle_s=0, settings=IndicatorSettings(step_g=5)) as simulator:
@@ -243,7 +243,7 @@ def test_a_technician_sets_the_running_scale_to_zero(
         config = config_of(tmp_path, section, port)
         stamp = stamps(config.station)
         pins = PickupKey.load(ParcelSettings(), config.station.data, {}).pins()
-        with closing(Store.open(config.station.database, "S0147", stamp(), Opening(template=template))) as store:
+        with closing(Store.open(config.station.database, "S0147", stamp(), OpenOptions(template=template))) as store:
             number = add_person(store.clerks, "Reyhan", Role.TECHNICIAN, pins.hash(pin), stamp()).number
 
         class Stop(threading.Event):
@@ -270,7 +270,7 @@ def test_a_station_of_the_field_begins_with_nobody_and_has_nothing_of_the_demo(
 ) -> None:
     """No people, no PIN that works, no list, no parcel, no button that scans."""
     config = config_of(tmp_path, port=port)
-    Store.open(config.station.database, "S0147", stamps(config.station)(), Opening(template=template)).close()
+    Store.open(config.station.database, "S0147", stamps(config.station)(), OpenOptions(template=template)).close()
     seen: dict[str, tuple[int, str, str]] = {}
 
     class Stop(threading.Event):
@@ -305,7 +305,7 @@ def test_every_event_of_a_running_station_names_its_region_and_the_center_takes_
 ) -> None:
     """The station's own events, one of the command line and one of the relay's process."""
     config = config_of(tmp_path, port=port)
-    Store.open(config.station.database, "S0147", stamps(config.station)(), Opening(template=template)).close()
+    Store.open(config.station.database, "S0147", stamps(config.station)(), OpenOptions(template=template)).close()
     ended = threading.Event()
     ended.set()
     with closing(open_store(config.station)) as store:
@@ -361,11 +361,11 @@ def test_what_is_not_fitted_is_not_made(tmp_path: Path) -> None:
 def test_the_camera_is_the_scanner_where_it_is_set_up(tmp_path: Path, template: Path) -> None:
     config = config_of(tmp_path, f'[camera]\nkind = "file"\npath = "{tmp_path}"\n[scanner]\nkind = "camera"\n')
     stamp = stamps(config.station)()
-    with closing(Store.open(config.station.database, "S0147", stamp, Opening(template=template))) as store:
+    with closing(Store.open(config.station.database, "S0147", stamp, OpenOptions(template=template))) as store:
         parts = runtime.make_station(config, store, StationClock(config.station.zone), None)
         assert isinstance(parts.scanner, CameraScanner)
         ways = parts.service.counter.scans.ways
-        assert (ways.typed, ways.look) == (True, parts.service.code_wanted)
+        assert (ways.typed, ways.request_camera_scan) == (True, parts.service.code_requested)
 
 
 def test_goods_of_a_stick_are_imported_by_the_running_station(
@@ -376,18 +376,18 @@ def test_goods_of_a_stick_are_imported_by_the_running_station(
     monkeypatch.setattr(runtime, "sticks", lambda: [tmp_path / "stick"])
     config = config_of(tmp_path)
     stamp = stamps(config.station)()
-    with closing(Store.open(config.station.database, "S0147", stamp, Opening(template=template))) as store:
+    with closing(Store.open(config.station.database, "S0147", stamp, OpenOptions(template=template))) as store:
         parts = runtime.make_station(config, store, StationClock(config.station.zone), None)
         goods = parts.doctor.equipment.catalogs
         assert goods is not None
         (file,) = map(str, goods.files())
-        assert goods.bring(file, goods.look(file).seen) == 1
+        assert goods.import_file(file, goods.preview(file).seen) == 1
         assert store.catalogs.get()[1].products
 
 
 def test_a_station_runs_until_it_is_told_to_end(tmp_path: Path, template: Path, port: int) -> None:
     config = config_of(tmp_path, f'[scanner]\nport = "{tmp_path / "scanner"}"\n', port)
-    Store.open(config.station.database, "S0147", stamps(config.station)(), Opening(template=template)).close()
+    Store.open(config.station.database, "S0147", stamps(config.station)(), OpenOptions(template=template)).close()
     healthy = answers(f"http://127.0.0.1:{port}/health")
     seen: list[bool] = []
 
@@ -400,14 +400,14 @@ def test_a_station_runs_until_it_is_told_to_end(tmp_path: Path, template: Path, 
         runtime.run_station(config, Stop())
     assert seen == [True], "it answered before it was told to end"
     assert not healthy()
-    (row,) = DoctorMark(config.station.data).rows()
+    (row,) = DoctorStatusFile(config.station.data).rows()
     assert (row.row, row.code) == ("station", "station_stopped"), "the relay tells the sorting center"
 
 
 def test_a_port_in_use_ends_the_start_with_everything_closed(tmp_path: Path, template: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         config = config_of(tmp_path, port=taken.getsockname()[1])
-        Store.open(config.station.database, "S0147", stamps(config.station)(), Opening(template=template)).close()
+        Store.open(config.station.database, "S0147", stamps(config.station)(), OpenOptions(template=template)).close()
         with pytest.raises(OSError, match="Address already in use"):
             runtime.run_station(config, threading.Event())
 
@@ -431,7 +431,7 @@ def test_missing_fonts_or_shaping_end_the_start_of_a_station_that_prints(
 
 def test_the_database_of_another_station_is_refused(tmp_path: Path, template: Path) -> None:
     config = config_of(tmp_path)
-    Store.open(config.station.database, "S0148", stamps(config.station)(), Opening(template=template)).close()
+    Store.open(config.station.database, "S0148", stamps(config.station)(), OpenOptions(template=template)).close()
     with pytest.raises(StoreError, match="S0148"):
         open_store(config.station)
 
@@ -450,7 +450,7 @@ def test_a_database_that_cannot_be_written_is_marked_and_the_station_lives(
         raise StoreError("read-only")
 
     config = config_of(tmp_path)
-    opened = Store.open(config.station.database, "S0147", stamps(config.station)(), Opening(template=template))
+    opened = Store.open(config.station.database, "S0147", stamps(config.station)(), OpenOptions(template=template))
     with closing(opened) as store:
         service = StationService(
             runtime.service_settings(config), store, runtime.make_hardware(config), StationClock(config.station.zone)

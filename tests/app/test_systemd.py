@@ -64,13 +64,13 @@ def test_each_word_is_one_datagram(path: str, manager: Manager) -> None:
 def test_a_service_that_becomes_another_one_has_the_time_of_a_start(path: str, manager: Manager) -> None:
     """Until it is ready; then the watchdog counts again as the unit has it."""
     notifier = Notifier(path, watchdog_s=30.0)
-    notifier.starts_again(300.0)
+    notifier.restarting(300.0)
     notifier.ready("all parts are alive")
     assert [manager.heard() for _ in range(2)] == [
         "WATCHDOG_USEC=300000000\nWATCHDOG=1",
         "READY=1\nSTATUS=all parts are alive\nWATCHDOG_USEC=30000000",
     ]
-    Notifier(path).starts_again(300.0)
+    Notifier(path).restarting(300.0)
     assert manager.nothing(), "no watchdog is armed"
 
 

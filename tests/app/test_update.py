@@ -16,27 +16,27 @@ from pathlib import Path
 import pytest
 
 from kiosk.app import station as runtime
-from kiosk.app.update.board import Board
-from kiosk.app.update.helper import make_updater, only_one, run_helper, station_files
+from kiosk.app.update.board import ThisBoard
+from kiosk.app.update.helper import helper_lock, make_updater, run_helper, station_files
 from kiosk.app.update.journal_file import JournalFile
-from kiosk.app.update.owner import as_owner
-from kiosk.app.update.places import Places
-from kiosk.app.update.station import hear_scale
-from kiosk.base.files import arriving, filling, open_regular
+from kiosk.app.update.owner_rights import as_owner
+from kiosk.app.update.paths import UpdatePaths
+from kiosk.app.update.station import receives_frame
+from kiosk.base.files import atomic_writer, exclusive_folder, open_regular
 from kiosk.base.root_requests import CannotRemove, Message, serve
 from kiosk.cli import update as command
 from kiosk.cli.kiosk import main
 from kiosk.messaging.relay.updates.ports import Fetching
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
-from kiosk.station.doctor.updates_mark import UpdatesMark
+from kiosk.station.doctor.updates_status_file import UpdatesStatusFile
 from kiosk.station.open_store import stamps
-from kiosk.station.update.journal import Entry, Outcome, Phase
+from kiosk.station.update.journal import UpdateEntry, UpdateOutcome, UpdatePhase
 from kiosk.station.update.messages import Request, UpdateFiles, Verdict
-from kiosk.station.update.refusals import UpdateRefused, Why
+from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
 from kiosk.store import Store
-from kiosk.store.database.lasting import NotLasting
 from kiosk.store.database.migrate import migrate
-from kiosk.store.database.opening import Opening
+from kiosk.store.database.opening import OpenOptions
+from kiosk.store.database.persistence import NotPersistent
 from tests.app.test_station import Technician, config_of
 from tests.messaging.ports import claimed_port
 from tests.station.update.machine import KEY, NEW, OLD, lay_bundle, lay_tree, public
@@ -50,8 +50,8 @@ def port() -> Iterator[int]:
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
-    places = Places(tmp_path / "releases", tmp_path / "package", tmp_path / "run")
+def places(tmp_path: Path) -> UpdatePaths:
+    places = UpdatePaths(tmp_path / "releases", tmp_path / "package", tmp_path / "run")
     lay_tree(places.package, OLD)
     lay_tree(places.releases / NEW, NEW)
     (places.releases / "current").symlink_to(NEW)
@@ -64,7 +64,7 @@ def verdict_of(data: Path) -> Message[Verdict] | None:
 
 
 def test_a_release_on_trial_shows_that_it_works_and_opens_when_it_is_kept(
-    tmp_path: Path, places: Places, port: int
+    tmp_path: Path, places: UpdatePaths, port: int
 ) -> None:
     with ScaleSimulator("mt_sics", tmp_path / "scale", settle_s=0, settings=IndicatorSettings(step_g=5)) as simulator:
         section = f'[scale]\nport="{simulator.path}"\nprotocol="mt_sics"\ne_g=5\nmax_g=60000\n'
@@ -73,12 +73,12 @@ def test_a_release_on_trial_shows_that_it_works_and_opens_when_it_is_kept(
         data, stamp = config.station.data, stamps(config.station)
         migrate(tmp_path / "empty.db")
         with closing(
-            Store.open(config.station.database, "S0147", stamp(), Opening(template=tmp_path / "empty.db"))
+            Store.open(config.station.database, "S0147", stamp(), OpenOptions(template=tmp_path / "empty.db"))
         ) as store:
             store.catalogs.add(CATALOG, stamp())
             before = store.outbox.counts().last_seq
         journal, seen = JournalFile(places.releases), list[tuple[int, str]]()
-        entry = Entry("1" * 16, Phase.TRIAL, NEW, scale=True)
+        entry = UpdateEntry("1" * 16, UpdatePhase.TRIAL, NEW, scale=True)
         journal.write(entry)
         (data / "requests").mkdir()
 
@@ -91,7 +91,7 @@ def test_a_release_on_trial_shows_that_it_works_and_opens_when_it_is_kept(
                 if timeout is None:
                     return True
                 assert verdict_of(data) == Message("1" * 16, Verdict(None))
-                journal.write(replace(entry, phase=Phase.KEEP))
+                journal.write(replace(entry, phase=UpdatePhase.KEEP))
                 return False
 
         runtime.run_station(config, Stop(), places=places)
@@ -105,7 +105,7 @@ def test_a_release_on_trial_shows_that_it_works_and_opens_when_it_is_kept(
 
 
 def test_a_journal_of_updates_that_the_card_has_damaged_closes_no_station(
-    tmp_path: Path, places: Places, port: int
+    tmp_path: Path, places: UpdatePaths, port: int
 ) -> None:
     config, seen = config_of(tmp_path, "", port), list[int]()
     (places.releases / "journal.json").write_bytes(b'{"number": "1')
@@ -119,7 +119,9 @@ def test_a_journal_of_updates_that_the_card_has_damaged_closes_no_station(
     assert seen == [200]
 
 
-def test_a_release_that_is_told_to_end_on_trial_has_started_nothing(tmp_path: Path, places: Places, port: int) -> None:
+def test_a_release_that_is_told_to_end_on_trial_has_started_nothing(
+    tmp_path: Path, places: UpdatePaths, port: int
+) -> None:
     """Its scale is not there, and was not before: that blocks nothing."""
     section = f'[scale]\nport="{tmp_path}/none"\nprotocol="mt_sics"\ne_g=5\nmax_g=60000\n'
     config = config_of(tmp_path, section, port)
@@ -127,9 +129,9 @@ def test_a_release_that_is_told_to_end_on_trial_has_started_nothing(tmp_path: Pa
     (data / "requests").mkdir(parents=True)
     migrate(tmp_path / "empty.db")
     Store.open(
-        config.station.database, "S0147", stamps(config.station)(), Opening(template=tmp_path / "empty.db")
+        config.station.database, "S0147", stamps(config.station)(), OpenOptions(template=tmp_path / "empty.db")
     ).close()
-    JournalFile(places.releases).write(Entry("2" * 16, Phase.TRIAL, NEW, scale=False))
+    JournalFile(places.releases).write(UpdateEntry("2" * 16, UpdatePhase.TRIAL, NEW, scale=False))
     told: list[Message[Verdict] | None] = []
 
     class Stop(threading.Event):
@@ -139,30 +141,30 @@ def test_a_release_that_is_told_to_end_on_trial_has_started_nothing(tmp_path: Pa
 
     runtime.run_station(config, Stop(), places=places)
     assert told == [Message("2" * 16, Verdict(None))]
-    assert not hear_scale(config.scale, 0.05)
-    assert not hear_scale(None, 1.0)
+    assert not receives_frame(config.scale, 0.05)
+    assert not receives_frame(None, 1.0)
 
 
-def test_the_helper_settles_says_so_and_serves(tmp_path: Path, places: Places) -> None:
+def test_the_helper_settles_says_so_and_serves(tmp_path: Path, places: UpdatePaths) -> None:
     config = config_of(tmp_path)
     config.station.data.mkdir()
-    settled: list[Entry | None] = []
+    settled: list[UpdateEntry | None] = []
     journal = JournalFile(places.releases)
-    journal.write(Entry("3" * 16, Phase.OVER, NEW, former="", why=None))
+    journal.write(UpdateEntry("3" * 16, UpdatePhase.OVER, NEW, former="", why=None))
     UpdateFiles(config.station.data).request.write(Request("none.kioskupdate"))
     outcome = run_helper(config, places, lambda: settled.append(journal.read()))
     assert settled == [None], "the station may start as soon as nothing is half done"
     assert outcome is not None
-    assert (outcome.why, journal.outcome()) == (Why.NOT_FOUND, outcome)
-    make_updater(config, places).settle()
+    assert (outcome.why, journal.outcome()) == (UpdateRefusalReason.NOT_FOUND, outcome)
+    make_updater(config, places).recover()
 
 
-def test_a_second_helper_waits_for_the_first(tmp_path: Path, places: Places) -> None:
+def test_a_second_helper_waits_for_the_first(tmp_path: Path, places: UpdatePaths) -> None:
     config = config_of(tmp_path)
     config.station.data.mkdir()
     seen = list[str]()
     second = threading.Thread(target=run_helper, args=(config, places, lambda: seen.append("second")))
-    with only_one(places.releases):
+    with helper_lock(places.releases):
         second.start()
         UpdateFiles(config.station.data).request.write(Request("none.kioskupdate"))
         seen.append("first")
@@ -172,7 +174,7 @@ def test_a_second_helper_waits_for_the_first(tmp_path: Path, places: Places) -> 
 
 
 def test_whatever_ends_the_helper_its_request_is_gone(
-    tmp_path: Path, places: Places, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, places: UpdatePaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The path unit starts it again and again while one is there."""
     from kiosk.app.update import helper
@@ -180,18 +182,18 @@ def test_whatever_ends_the_helper_its_request_is_gone(
 
     config, elsewhere, journal = config_of(tmp_path), tmp_path / "elsewhere", JournalFile(places.releases)
     places, request = replace(places, data=config.station.data), Path("requests/update.json")
-    monkeypatch.setattr(command, "PLACES", places)
+    monkeypatch.setattr(command, "UPDATE_PATHS", places)
 
     def asked(data: Path) -> Path:
         UpdateFiles(data).request.write(Request("none.kioskupdate"))
         return data / request
 
-    def why() -> Why | None:
+    def why() -> UpdateRefusalReason | None:
         outcome = journal.outcome()
         return None if outcome is None else outcome.why
 
     def refuses(folder: Path) -> None:
-        raise NotLasting(folder, "tmpfs")
+        raise NotPersistent(folder, "tmpfs")
 
     def ended(settings: Path) -> int:
         with pytest.raises(SystemExit) as end:
@@ -202,9 +204,9 @@ def test_whatever_ends_the_helper_its_request_is_gone(
     assert (ended(tmp_path / "wrong.toml"), why()) == (2, None), "a folder that is not there holds no request"
     for folder in (config.station.data, elsewhere):
         folder.mkdir()
-    journal.close(Outcome("5" * 16, "0.9.2", Why.LATE, stepped_back=True, failed="0.9.2"))
+    journal.close(UpdateOutcome("5" * 16, "0.9.2", UpdateRefusalReason.LATE, stepped_back=True, failed="0.9.2"))
     place = asked(places.data)
-    assert (ended(tmp_path / "wrong.toml"), place.exists(), why()) == (2, False, Why.NOT_SET_UP)
+    assert (ended(tmp_path / "wrong.toml"), place.exists(), why()) == (2, False, UpdateRefusalReason.NOT_SET_UP)
     outcome = journal.outcome()
     assert outcome is not None
     assert outcome.failed == "0.9.2", "what stepped back before is not forgotten"
@@ -215,11 +217,13 @@ def test_whatever_ends_the_helper_its_request_is_gone(
     assert (run_helper(config, places, lambda: None), place.exists()) == (None, False)
     place = asked(elsewhere)
     run_helper(config, replace(places, data=elsewhere), lambda: None)
-    assert (place.exists(), why()) == (False, Why.NOT_FOUND), "where the path unit looks, and the settings do not"
-    monkeypatch.setattr(helper, "require_lasting", refuses)
-    half_done = Entry("4" * 16, Phase.COPYING, NEW)
-    for entry, told in ((None, Why.NOT_KEPT), (half_done, Why.NOT_FOUND)):
-        journal.close(Outcome("5" * 16, "", Why.NOT_FOUND))
+    assert (place.exists(), why()) == (False, UpdateRefusalReason.NOT_FOUND), (
+        "where the path unit looks, and the settings do not"
+    )
+    monkeypatch.setattr(helper, "require_persistent", refuses)
+    half_done = UpdateEntry("4" * 16, UpdatePhase.COPYING, NEW)
+    for entry, told in ((None, UpdateRefusalReason.NOT_PERSISTENT), (half_done, UpdateRefusalReason.NOT_FOUND)):
+        journal.close(UpdateOutcome("5" * 16, "", UpdateRefusalReason.NOT_FOUND))
         if entry is not None:
             journal.write(entry)
         place = asked(places.data)
@@ -229,7 +233,7 @@ def test_whatever_ends_the_helper_its_request_is_gone(
 
 
 def test_the_machine_is_asked_and_its_clock_only_goes_forward(tmp_path: Path) -> None:
-    board = Board(tmp_path)
+    board = ThisBoard(tmp_path)
     assert board.architecture in ("amd64", "arm64")
     assert board.python.startswith("3.")
     assert board.free_bytes() > 0
@@ -268,9 +272,9 @@ def test_a_request_is_removed_with_the_rights_of_the_station_alone() -> None:
 
 
 def test_the_command_keeps_a_new_release_only_where_the_old_one_cannot_come_back(
-    tmp_path: Path, places: Places, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, places: UpdatePaths, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(command, "PLACES", places)
+    monkeypatch.setattr(command, "UPDATE_PATHS", places)
     config = config_of(tmp_path).station
     config.data.mkdir()
     migrate(config.database)
@@ -282,9 +286,11 @@ def test_the_command_keeps_a_new_release_only_where_the_old_one_cannot_come_back
         return int(ended.value.code or 0), (said.out + said.err).strip()
 
     assert keep()[0] == 1
-    JournalFile(places.releases).write(Entry("1", Phase.BACK, NEW, copy="0" * 64, schema=1, why=Why.LATE))
+    JournalFile(places.releases).write(
+        UpdateEntry("1", UpdatePhase.BACK, NEW, copy="0" * 64, schema=1, why=UpdateRefusalReason.LATE)
+    )
     monkeypatch.setattr("kiosk.app.update.units.Units.release", lambda _units: None)
-    with monkeypatch.context() as hurried, only_one(places.releases):
+    with monkeypatch.context() as hurried, helper_lock(places.releases):
         hurried.setattr(command, "_KEEP_S", 0.0)
         assert keep() == (1, "Another update is running.")
     database = config.database.read_bytes()
@@ -303,7 +309,7 @@ def test_a_bundle_that_is_not_copied_to_its_end_leaves_nothing(tmp_path: Path) -
             return super().read(size)
 
     with pytest.raises(OSError, match="Input"):
-        command._bring(Pulled(b"KIOSKUPD"), tmp_path / "updates/one.kioskupdate")
+        command._copy_bundle(Pulled(b"KIOSKUPD"), tmp_path / "updates/one.kioskupdate")
     assert list((tmp_path / "updates").iterdir()) == []
 
 
@@ -311,22 +317,22 @@ def test_nothing_is_written_through_a_link_that_lies_where_a_bundle_is_begun(tmp
     folder, precious = tmp_path / "updates", tmp_path / "precious"
     folder.mkdir()
     precious.write_bytes(b"as it was")
-    with filling(folder):
+    with exclusive_folder(folder):
         (folder / ".one.kioskupdate.new").symlink_to(precious)
-        with arriving(folder / "one.kioskupdate", 0o640) as file:
+        with atomic_writer(folder / "one.kioskupdate", 0o640) as file:
             file.write(b"whole")
     assert (precious.read_bytes(), (folder / "one.kioskupdate").read_bytes()) == (b"as it was", b"whole")
     assert (folder / "one.kioskupdate").stat().st_mode & 0o777 == 0o640
     (folder / "two.kioskupdate").mkdir()
-    with pytest.raises(IsADirectoryError), arriving(folder / "two.kioskupdate") as file:
+    with pytest.raises(IsADirectoryError), atomic_writer(folder / "two.kioskupdate") as file:
         file.write(b"whole")
     assert sorted(path.name for path in folder.iterdir()) == ["one.kioskupdate", "two.kioskupdate"]
 
 
 def test_the_command_tells_what_runs_and_what_came_of_it(
-    tmp_path: Path, places: Places, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, places: UpdatePaths, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(command, "PLACES", places)
+    monkeypatch.setattr(command, "UPDATE_PATHS", places)
 
     def run(*words: str) -> tuple[int, str]:
         with pytest.raises(SystemExit) as ended:
@@ -346,14 +352,14 @@ def test_the_command_tells_what_runs_and_what_came_of_it(
     settings.write_text(settings.read_text().replace("[nonsense\n", relay + 'updates = "http://127.0.0.1:1"\n'))
     data.mkdir()
     assert "over the line: The relay has said nothing of updates" in run(*named)[1]
-    UpdatesMark(data).tell(Fetching(here="99.0.1", asked_s=7200))
+    UpdatesStatusFile(data).report(Fetching(here="99.0.1", offers_age_s=7200))
     line = "over the line: Version 99.0.1 has come and waits: install it under Updates."
     assert run(*named)[1].splitlines()[-1] == f"{line} (the sorting center was asked 2 h ago)"
     journal = JournalFile(places.releases)
-    journal.close(Outcome("1", NEW, Why.LATE))
+    journal.close(UpdateOutcome("1", NEW, UpdateRefusalReason.LATE))
     assert "was not kept: The new version did not get healthy in time" in run("--status")[1]
-    journal.close(Outcome("1", NEW, None))
-    journal.write(Entry("2", Phase.COPYING, "0.9.2"))
+    journal.close(UpdateOutcome("1", NEW, None))
+    journal.write(UpdateEntry("2", UpdatePhase.COPYING, "0.9.2"))
     assert run("--status")[1].splitlines()[1:] == [
         "an update to 0.9.2 is under way: copying",
         f"the newest update, to {NEW}, was kept",
@@ -369,7 +375,7 @@ def test_the_command_tells_what_runs_and_what_came_of_it(
     (places.package / "vendor.pub").write_text(public(KEY))
     bundle = lay_bundle(tmp_path)
     (config.data / "updates").mkdir()
-    with filling(config.data / "updates"):
+    with exclusive_folder(config.data / "updates"):
         handed_in = run("--config", str(tmp_path / "station.toml"), str(bundle))
     assert handed_in == (1, "Another update is running. (another one is being copied)")
     (places.package / "release.json").write_text(json.dumps({}))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.app import relay
-from kiosk.app.update.places import Places
+from kiosk.app.update.paths import UpdatePaths
 from kiosk.config.relay import load
 from kiosk.messaging.relay.updates import lane as updates_lane
 from kiosk.store.database.migrate import migrate
@@ -36,19 +36,19 @@ def test_a_relay_fetches_only_where_it_is_set_and_something_can_be_updated(
 ) -> None:
     machine, settings = Machine(tmp_path / "machine").lay(), tmp_path / "station.toml"
     raw = bundle(tmp_path, size=6_000, architecture="all").read_bytes()
-    monkeypatch.setattr(updates_lane, "FIRST_S", 0.0)
+    monkeypatch.setattr(updates_lane, "MAX_FIRST_DELAY_S", 0.0)
     migrate(tmp_path / "empty.db")
     with (
         Hostile(Center(raw, offered(raw), part)) as center,
         closing(open_store(tmp_path / "station.db", tmp_path / "empty.db")) as store,
     ):
         for more, places, fetches in (
-            ("", Places(machine.releases, machine.package), False),
-            (f'updates = "{center.url}"', Places(tmp_path / "none", machine.package), False),
-            (f'updates = "{center.url}"', Places(machine.releases, machine.package), True),
+            ("", UpdatePaths(machine.releases, machine.package), False),
+            (f'updates = "{center.url}"', UpdatePaths(tmp_path / "none", machine.package), False),
+            (f'updates = "{center.url}"', UpdatePaths(machine.releases, machine.package), True),
         ):
             settings.write_text(SETTINGS.format(data=machine.data, more=more))
-            monkeypatch.setattr(relay, "PLACES", places)
+            monkeypatch.setattr(relay, "UPDATE_PATHS", places)
             made = relay._updates_lane(load(settings), store)
             assert (made is not None) == fetches
         assert made is not None

@@ -21,15 +21,15 @@ def main() -> int:
     from kiosk.config.station import load
     from kiosk.station.parcels.pickup_key import PickupKey
     from kiosk.store import Store
-    from kiosk.store.database.opening import Opening
+    from kiosk.store.database.opening import OpenOptions
     from tests.station.counter.rig import PIN, CounterRig
     from tests.store.village import CATALOG, bring_in, stamp
 
     act, *given = sys.argv[1:]
     config = load(SETTINGS)
-    key = PickupKey.found(config.parcels, DATA, {"CREDENTIALS_DIRECTORY": str(KEYS)})
+    key = PickupKey.from_existing(config.parcels, DATA, {"CREDENTIALS_DIRECTORY": str(KEYS)})
     with closing(
-        Store.open(config.station.database, config.station.station, stamp(), Opening(reserve_bytes=0))
+        Store.open(config.station.database, config.station.station, stamp(), OpenOptions(reserve_bytes=0))
     ) as store:
         said: dict[str, object] = {}
         if act == "works":

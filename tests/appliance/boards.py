@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import boot
-from kiosk.simulators.visitor import Page, StepFailed
+from kiosk.simulators.station_client import StepFailed, VisitedPage
 from tests.appliance.virtual_board import BROKER, LOOK_S, PATIENCE_S, Board, Plan, card, from_boot
 from tests.systemd import box
 from tests.systemd.box import ROOT, STATION
@@ -84,7 +84,7 @@ class Screen:
         while True:
             try:
                 status, said = self.ask(path)
-                form = Page(status, path, said).form(action, **choice)
+                form = VisitedPage(status, path, said).form(action, **choice)
                 status, said = self.ask(action, **form.fields)
             except StepFailed as error:
                 status, said = 0, str(error)

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from kiosk.app.identity.place import FOLDER
+from kiosk.app.identity.mounted_folder import FOLDER
 from kiosk.cli.kiosk import main
 from kiosk.cli.provision import command
 from kiosk.domain.paper_code import PaperCode
-from kiosk.first_start.identity.format import Identity
+from kiosk.first_start.identity.format import StationIdentity
 from tests.messaging.authority import Authority
 
 COLUMNS = ("station", "region", "village", "broker_url", "cert_file", "key_file", "ca_file")
@@ -28,7 +28,7 @@ class County:
         self.codes: dict[str, str] = {}
         drawn = command.paper_pdf
 
-        def noted(identity: Identity, code: PaperCode) -> bytes:
+        def noted(identity: StationIdentity, code: PaperCode) -> bytes:
             self.codes[identity.station] = code.digits
             return drawn(identity, code)
 

@@ -13,13 +13,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiosk.app.update.board import Board
+from kiosk.app.update.board import ThisBoard
 from kiosk.app.update.database import StationDatabase
 from kiosk.app.update.helper import station_files
 from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.app.update.units import Units
-from kiosk.station.update.updater import TRIALS, Ports, Updater
+from kiosk.station.update.updater import TRIALS, UpdatePorts, Updater
 from kiosk.store import StoreError
 from kiosk.store.database.check import check_file
 from kiosk.store.errors import DatabaseNewer
@@ -71,11 +71,11 @@ def settle(data: Path, package: Path, folder: Path) -> Settled:
         journal, shelf = JournalFile(releases), ReleaseFolder(releases, package)
         database = kept / "station.db"
         units, files = Units(runtime, lambda words: ""), station_files(kept)
-        ports = Ports(journal, shelf, StationDatabase(database), units, files, Board(releases, kept))
+        ports = UpdatePorts(journal, shelf, StationDatabase(database), units, files, ThisBoard(releases, kept))
         try:
             entry = journal.read()
             for _ in range(TRIALS):  # as if the power went again in each trial
-                Updater(ports).settle()
+                Updater(ports).recover()
             schema, steps, receipts = _content(database)
         except (OSError, StoreError) as error:
             raise Refused(str(error)) from error

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.app.identity.place import FOLDER
+from kiosk.app.identity.mounted_folder import FOLDER
 from kiosk.domain.paper_code import PaperCode
 from kiosk.first_start.identity.claim import claim_name
 from kiosk.first_start.identity.format import sealed_name
@@ -24,7 +24,7 @@ from tests.systemd.box import LOOK_S, SCREENLESS, Booted, wait_for
 
 STATIONS = 200
 TAKEN, CUT = "S0173", ("S0174", "S0175", "S0176")
-WRONG = PaperCode.make(lambda below: 7)
+WRONG = PaperCode.generate(lambda below: 7)
 UNIT = "kiosk-identity.service"
 ASKED = """\
 import json, os, sys

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.app.identity.place import FOLDER
+from kiosk.app.identity.mounted_folder import FOLDER
 from kiosk.first_start.identity.claim import claim_name
 from kiosk.first_start.identity.format import sealed_name
 from tests.appliance.boards import FatStick, Screen, planned

@@ -19,9 +19,9 @@ import pytest
 
 from disk import DATA_MIB
 from kiosk.simulators.broker import Broker
-from kiosk.simulators.processes import Child, HeldPort, answers
+from kiosk.simulators.processes import ChildProgram, HeldPort, answers
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
-from kiosk.simulators.visitor import Visitor
+from kiosk.simulators.station_client import StationClient
 from tests.appliance.boards import planned, settings_come
 from tests.appliance.lacking import without
 from tests.appliance.virtual_board import Board, Plan
@@ -102,7 +102,7 @@ def county(folder: Path) -> Iterator[tuple[Broker, Path]]:
         url = f"http://127.0.0.1:{held.number}"
         command = ["kiosk.cli.sorting_center", "run", "--broker", broker.url, "--ledger", f"sqlite:///{ledger}"]
         command += ["--http", url.removeprefix("http://")]
-        center = Child("sorting center", command, folder / "log", answers(f"{url}/health"))
+        center = ChildProgram("sorting center", command, folder / "log", answers(f"{url}/health"))
         center.start()
         try:
             yield broker, ledger
@@ -127,7 +127,7 @@ def test_a_scale_is_plugged_and_an_intake_reaches_the_sorting_center_and_what_ha
         board.open_visit()
         board.page("/", port=board.visit)
         url = f"http://127.0.0.1:{board.visit}"
-        with closing(Visitor(url, LIVE_S)) as visitor:
+        with closing(StationClient(url, LIVE_S)) as visitor:
             plugged_pulled_plugged(board, visitor)
             an_intake(visitor, scale)
             visitor.wait_live("the acknowledgement", {"acknowledged": True, "pending": 0}, LIVE_S)
@@ -137,7 +137,7 @@ def test_a_scale_is_plugged_and_an_intake_reaches_the_sorting_center_and_what_ha
         assert booked(ledger) == [12450]
 
 
-def plugged_pulled_plugged(board: Board, visitor: Visitor) -> None:
+def plugged_pulled_plugged(board: Board, visitor: StationClient) -> None:
     """The cable of a scale with an FTDI chip."""
     assert board.call("test -e /dev/kiosk/scale").returncode == 1
     for again in (True, False):
@@ -153,7 +153,7 @@ def plugged_pulled_plugged(board: Board, visitor: Visitor) -> None:
             board.until("test -e /dev/kiosk/scale; echo $?", lambda text: text == "1")
 
 
-def an_intake(visitor: Visitor, scale: ScaleSimulator) -> None:
+def an_intake(visitor: StationClient, scale: ScaleSimulator) -> None:
     """Through the real pages."""
     scale.command("put 12.450kg")
     visitor.wait_live("the question who", {"step": "who"}, LIVE_S)

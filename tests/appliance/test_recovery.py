@@ -43,7 +43,7 @@ folder = "{backup}"
 {county}
 """
 CUTS, CUTS_AT_THE_SCREEN = 5, 3
-WRONG = PaperCode.make(lambda below: 7)
+WRONG = PaperCode.generate(lambda below: 7)
 HELPER = "kiosk-recovery.service"
 RESTORE_S = 600.0
 """Promised for the whole way of a card; a machine that has much to do included."""
@@ -228,7 +228,7 @@ def the_new_card_is_the_same_station(
 
 def the_first_start_brings_it_back(card: Card, stick: Stick, given: tuple[bytes, str], station: Station) -> None:
     """At the screen alone; the newest paper receipt is the other new card's, with B."""
-    kit, digits = given[0], PaperCode.typed(given[1]).digits
+    kit, digits = given[0], PaperCode.parse(given[1]).digits
     with stick.mounted() as top:
         (top / "S0147.kit").write_bytes(kit)
     with card.boot([TESTS]) as booted, stick.plugged_into(booted):

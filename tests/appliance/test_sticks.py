@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.app.identity.place import FOLDER
+from kiosk.app.identity.mounted_folder import FOLDER
 from kiosk.first_start.identity.format import sealed_name
 from tests.appliance.cards import Cards
 from tests.appliance.sticks import MEDIUM, MOUNTS, NAME, Stick

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from kiosk.station.update.journal import Phase
+from kiosk.station.update.journal import UpdatePhase
 from tests.appliance.boards import STICK, FatStick, RootPartition, planned, settings_come
 from tests.appliance.releases import END, PROGRAM, bundle, migrating
 from tests.appliance.settled import Refused, Settled, data_partition, settle
@@ -87,7 +87,7 @@ class Rules:
 class Moment:
     """The power goes before the entry ``end``; from ``begin`` on the card has not got what is ``lost``."""
 
-    phase: Phase
+    phase: UpdatePhase
     begin: int
     end: int
     lost: frozenset[int] = frozenset()
@@ -99,7 +99,7 @@ class Recording:
     """Of one update: where in the log each phase begins, and where all is over."""
 
     writes: WriteLog
-    phases: dict[Phase, int]
+    phases: dict[UpdatePhase, int]
     end: int
 
 
@@ -148,7 +148,7 @@ def test_an_update_may_lose_its_power_at_any_moment_also_on_a_card_that_lies(pla
     subprocess.run(["cp", "--sparse=always", "--reflink=auto", str(plan.card), str(before)], check=True)
     end = goes_on_and_is_updated(replace(plan, log=log), folder, stick, course)
     writes = WriteLog(log)
-    recording = Recording(writes, {Phase(name): at for name, at in writes.phases().items()}, end)
+    recording = Recording(writes, {UpdatePhase(name): at for name, at in writes.phases().items()}, end)
     print(f"updated: {time.monotonic() - began:.0f} s; {len(writes.entries)} entries, {writes.size >> 20} MiB")
     print(f"seed {SEED}; phases at {recording.phases}, over at {end}")
     print(f"looked at: {looked_at(course, recording, chance, folder)}; {time.monotonic() - began:.0f} s")
@@ -172,7 +172,10 @@ def test_an_update_may_lose_its_power_at_any_moment_also_on_a_card_that_lies(pla
 
 def killed_in_the_middle(plan: Plan, folder: Path, stick: FatStick, course: Course, chance: Random) -> None:
     """A new box is set up and updated, and QEMU is killed."""
-    asked_for = (Phase.UNPACKING, Phase.ASKING)  # a trial would be begun again, and nothing be left to be updated
+    asked_for = (
+        UpdatePhase.UNPACKING,
+        UpdatePhase.ASKING,
+    )  # a trial would be begun again, and nothing be left to be updated
     asked = {"bundle": f"{STICK}/{NEW}{END}", "phase": chance.choice(asked_for), "after_s": 0.0}
     with Board(plan, folder / "first") as board:
         board.until_shell()
@@ -228,16 +231,16 @@ def moments(recording: Recording, chance: Random, ignores: Sequence[int]) -> Seq
     return found
 
 
-def rules(course: Course, moment: Moment, phases: dict[Phase, int]) -> Rules:
+def rules(course: Course, moment: Moment, phases: dict[UpdatePhase, int]) -> Rules:
     """Before the switch nothing is new; when the update is over there is no way back.
 
     On a card that ignores flushes there may be one: with the block that said so its file system forgets what was kept.
     What was confirmed before is there all the same.
     """
     may = {course.packaged, NEW}
-    if moment.end <= phases[Phase.SWITCHING]:
+    if moment.end <= phases[UpdatePhase.SWITCHING]:
         may.discard(NEW)
-    if moment.begin > phases[Phase.OVER] and not moment.ignored:
+    if moment.begin > phases[UpdatePhase.OVER] and not moment.ignored:
         may.discard(course.packaged)
     return Rules(course, may, course.certain(moment.begin))
 

@@ -10,31 +10,31 @@ from typing import Final
 import msgspec
 import pytest
 
-from kiosk.app.identity.messages import Answer, Request, answer_file, request_file
-from kiosk.app.identity.vault import KEPT, RECORD, WRONG_CODES, FileVault
+from kiosk.app.identity.messages import IdentityRequest, IdentityResponse, answer_file, request_file
+from kiosk.app.identity.vault import PENDING, RECORD, WRONG_CODES, FileVault
 from kiosk.base.json_reader import Unreadable, reader
 from kiosk.base.root_requests import BadMessage
-from kiosk.devices.camera.wire import LookRequest, ShotRefused, WireError, unpack_answer, unpack_request
+from kiosk.devices.camera.wire import LiveViewRequest, ShotRefused, WireError, unpack_answer, unpack_request
 from kiosk.domain.lockout import Lockout
 from kiosk.first_start.draft import SettingsDraft, load_draft
-from kiosk.first_start.identity.claim import BadClaim, Claim, read_claim, write_claim
+from kiosk.first_start.identity.claim import BadClaim, ClaimMark, read_claim, write_claim
 from kiosk.first_start.identity.ports import InUse
-from kiosk.messaging.contract.updates import Offer, Offers, parse_offers
-from kiosk.sorting_center.updates.folder import Offered, OfferFolder
-from kiosk.sorting_center.web.staff.quarantine import body_lines, differing
+from kiosk.messaging.contract.updates import UpdateOffer, UpdateOffers, parse_offers
+from kiosk.sorting_center.updates.folder import OfferFolder, TargetedOffer
+from kiosk.sorting_center.web.staff.quarantine import body_lines, field_differences
 from kiosk.station.doctor.machine.board import build
 from kiosk.station.doctor.tools import CopyRequest, copy_request_file
-from kiosk.station.update.journal import Outcome, parse_outcome
-from kiosk.station.update.refusals import Why
+from kiosk.station.update.journal import UpdateOutcome, parse_outcome
+from kiosk.station.update.refusals import UpdateRefusalReason
 from kiosk.store.backup.kit.contents import Kit, KitRefused, from_bytes
-from kiosk.store.backup.medium import Manifest, read_manifest
+from kiosk.store.backup.medium import BackupManifest, read_manifest
 from kiosk.store.errors import StoreError
 
 KIOSK: Final = Path(__file__).resolve().parents[2] / "kiosk"
 DEEP: Final = b"[" * 200_000
 SHA: Final = "ab" * 32
-OFFER: Final = Offer("0.9.1", "aarch64", "3.13", SHA, False, 1000, SHA)
-MANIFEST: Final = Manifest(
+OFFER: Final = UpdateOffer("0.9.1", "aarch64", "3.13", SHA, False, 1000, SHA)
+MANIFEST: Final = BackupManifest(
     "S0147", "A", "4d1f", 12, 12, 1, 4096, SHA, "0.9.0", "2026-11-28T08:00:00Z", "synced", ("S0147 A",), (SHA,)
 )
 
@@ -53,14 +53,14 @@ def plain(read: Callable[[bytes], object]) -> Callable[[bytes, Path], object]:
 
 
 KINDS: Final[dict[str, tuple[object, Callable[[bytes, Path], object], type[Exception] | None]]] = {
-    "claim": (Claim("S0147", SHA, "2026-11-28"), plain(read_claim), BadClaim),
+    "claim": (ClaimMark("S0147", SHA, "2026-11-28"), plain(read_claim), BadClaim),
     "identity request": (
-        {"kind": "identity", "id": "0" * 32, "body": Request("S0147", "4" * 16)},
+        {"kind": "identity", "id": "0" * 32, "body": IdentityRequest("S0147", "4" * 16)},
         of_file("requests/identity.json", lambda folder: request_file(folder).read()),
         BadMessage,
     ),
     "identity answer": (
-        {"kind": "answer", "id": "0" * 32, "body": Answer(SHA, "wrong", "the code")},
+        {"kind": "answer", "id": "0" * 32, "body": IdentityResponse(SHA, "wrong", "the code")},
         of_file("answer.json", lambda folder: answer_file(folder).read()),
         BadMessage,
     ),
@@ -71,7 +71,7 @@ KINDS: Final[dict[str, tuple[object, Callable[[bytes, Path], object], type[Excep
     ),
     "kept identity": (
         {"identity": {"station": "S0147", "region": "yarkant"}, "name": "identity.toml"},
-        of_file(KEPT, lambda folder: FileVault(folder, folder).kept()),
+        of_file(PENDING, lambda folder: FileVault(folder, folder).pending()),
         None,
     ),
     "wrong codes": (
@@ -88,23 +88,23 @@ KINDS: Final[dict[str, tuple[object, Callable[[bytes, Path], object], type[Excep
     "manifest": (MANIFEST, of_file("m.json", lambda folder: read_manifest(folder / "m.json")), StoreError),
     "kit": (Kit("S0147", "yarkant", "0.9.0", "2026", b"x", SHA), plain(from_bytes), KitRefused),
     "offered update": (
-        Offered(OFFER, ("S0147",)),
-        of_file(f"{SHA}.json", lambda one: OfferFolder(one).offered()),
+        TargetedOffer(OFFER, ("S0147",)),
+        of_file(f"{SHA}.json", lambda one: OfferFolder(one).offers()),
         None,
     ),
-    "offers": (Offers((OFFER,)), plain(parse_offers), ValueError),
-    "outcome": (Outcome("1", "0.9.1", Why.PAGES, "/ answers 500"), plain(parse_outcome), None),
+    "offers": (UpdateOffers((OFFER,)), plain(parse_offers), ValueError),
+    "outcome": (UpdateOutcome("1", "0.9.1", UpdateRefusalReason.PAGES, "/ answers 500"), plain(parse_outcome), None),
     "answer of the camera": (ShotRefused(1, "timeout", "words"), plain(unpack_answer), WireError),
-    "request to the camera": (LookRequest(1, 640), plain(unpack_request), WireError),
+    "request to the camera": (LiveViewRequest(1, 640), plain(unpack_request), WireError),
     "quarantined event": ({"type": "x", "data": {"lot": "y"}}, plain(body_lines), None),
-    "two quarantined events": ({"type": "x"}, plain(lambda content: differing(content, b"{}")), None),
+    "two quarantined events": ({"type": "x"}, plain(lambda content: field_differences(content, b"{}")), None),
 }
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_flipped_bit_raises_another_error_than_damage_has(kind: str, tmp_path: Path) -> None:
     value, read, refused = KINDS[kind]
-    whole = write_claim(value) if isinstance(value, Claim) else msgspec.json.encode(value)
+    whole = write_claim(value) if isinstance(value, ClaimMark) else msgspec.json.encode(value)
     damaged = [whole[:at] + bytes([whole[at] ^ 0x80]) + whole[at + 1 :] for at in range(len(whole))]
     for content in (*damaged, b"\xff", b"", DEEP, b'{"other":' + DEEP):
         try:

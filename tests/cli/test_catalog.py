@@ -17,7 +17,7 @@ from kiosk.station.open_store import stamps
 from kiosk.station.settings import StationSettings
 from kiosk.store import Store
 from kiosk.store.database.migrate import migrate
-from kiosk.store.database.opening import Opening
+from kiosk.store.database.opening import OpenOptions
 
 SAMPLE = files("kiosk.catalogs").joinpath("yarkant.toml").read_bytes()
 
@@ -39,7 +39,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def opened(config: Path, template: Path | None = None) -> Store:
     now = stamps(StationSettings("S0147", "shache", Path()))()
-    return Store.open(config.parent / "data" / "station.db", "S0147", now, Opening(template=template, reserve_bytes=0))
+    return Store.open(
+        config.parent / "data" / "station.db", "S0147", now, OpenOptions(template=template, reserve_bytes=0)
+    )
 
 
 def version(config: Path) -> int:

@@ -24,7 +24,7 @@ from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.settings import StationSettings
 from kiosk.store import Store
 from kiosk.store.database.migrate import migrate
-from kiosk.store.database.opening import Opening
+from kiosk.store.database.opening import OpenOptions
 
 PIN = "482913"
 NOW = stamps(StationSettings("S0147", "shache", Path()))
@@ -47,7 +47,7 @@ def config(tmp_path: Path, template: Path) -> Path:
 
 def opened(config: Path, template: Path | None = None) -> Store:
     return Store.open(
-        config.parent / "data" / "station.db", "S0147", NOW(), Opening(template=template, reserve_bytes=0)
+        config.parent / "data" / "station.db", "S0147", NOW(), OpenOptions(template=template, reserve_bytes=0)
     )
 
 
@@ -58,7 +58,7 @@ def run(config: Path, *arguments: str, stdin: str = "") -> Result:
 def unlocks(config: Path, number: str, pin: str) -> bool:
     with closing(opened(config)) as store:
         try:
-            pins = PickupKey.found(ParcelSettings(), config.parent / "data", {}).pins()
+            pins = PickupKey.from_existing(ParcelSettings(), config.parent / "data", {}).pins()
             Access(store, CounterSettings().lock_after_s, NOW, pins=pins).sign_in(number, pin)
         except CounterRefused as refusal:
             assert refusal.code in ("wrong_pin", "no_pin")

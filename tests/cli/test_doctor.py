@@ -16,8 +16,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kiosk.app.update.journal_file import JournalFile
-from kiosk.app.update.places import Places
-from kiosk.cli.doctor import command, stopped
+from kiosk.app.update.paths import UpdatePaths
+from kiosk.cli.doctor import command, device_probes
 from kiosk.cli.doctor.command import ago
 from kiosk.cli.kiosk import main
 from kiosk.devices.printer import stream as printer_stream
@@ -27,15 +27,15 @@ from kiosk.simulators.scale.simulator import ScaleSimulator
 from kiosk.simulators.scanner.simulator import ScannerSimulator
 from kiosk.station.doctor import devices as doctor_devices
 from kiosk.station.doctor import environment as doctor_place
-from kiosk.station.doctor.finding import Verdict
+from kiosk.station.doctor.finding import Severity
 from kiosk.station.open_store import stamps
 from kiosk.station.settings import StationSettings
-from kiosk.station.update.journal import Entry, Phase
+from kiosk.station.update.journal import UpdateEntry, UpdatePhase
 from kiosk.store import Store
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.migrate import migrate
-from kiosk.store.database.opening import Opening
+from kiosk.store.database.opening import OpenOptions
 from kiosk.texts import load as load_texts
 from tests.messaging.ports import claimed_port
 from tests.station.doctor.rows import DEVICES
@@ -67,7 +67,7 @@ class Village:
         (folder / "camera.jpg").touch()
         (folder / "medium").mkdir()
         now = stamps(StationSettings("S0147", "shache", Path()))()
-        with closing(Store.open(self.database, "S0147", now, Opening(template=template, reserve_bytes=0))) as store:
+        with closing(Store.open(self.database, "S0147", now, OpenOptions(template=template, reserve_bytes=0))) as store:
             store.catalogs.add(CATALOG, now)
             store.clerks.add("Reyhan", Role.TECHNICIAN, "hash", now)
             store.clerks.add("Tursun", Role.CLERK, "hash", now)
@@ -100,11 +100,11 @@ class Village:
 def village(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Village]:
     monkeypatch.setattr(doctor_place, "_SYSTEMD", tmp_path / "none")
     monkeypatch.setattr(doctor_place, "disk_of", str)
-    monkeypatch.setattr(doctor_place, "in_memory", lambda _: "")
+    monkeypatch.setattr(doctor_place, "memory_file_system", lambda _: "")
     monkeypatch.setattr(doctor_place, "uuid_of", lambda folder: "")
     for module, name in (
-        (stopped, "_SCALE_S"),
-        (stopped, "_SCANNER_S"),
+        (device_probes, "_SCALE_S"),
+        (device_probes, "_SCANNER_S"),
         (doctor_devices, "STATUS_S"),
         (printer_stream, "ANSWER_S"),
     ):
@@ -130,16 +130,19 @@ def test_a_stopped_station_whose_devices_are_well(village: Village) -> None:
 
 
 def test_an_update_that_cannot_be_ended_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stopped, "PLACES", Places(tmp_path))
+    monkeypatch.setattr(device_probes, "UPDATE_PATHS", UpdatePaths(tmp_path))
     journal = JournalFile(tmp_path)
-    assert stopped.station().word == "station_stopped"
-    journal.write(Entry("1", Phase.TRIAL, "0.9.1"))
-    assert stopped.station().word == "station_stopped"
-    journal.write(Entry("1", Phase.BACK, "0.9.1"))
-    assert (stopped.station().word, stopped.station().verdict) == ("station_between", Verdict.FAIL)
-    assert "systemctl status kiosk-update says why" in stopped.station().sentence(load_texts("en"))
+    assert device_probes.station_finding().word == "station_stopped"
+    journal.write(UpdateEntry("1", UpdatePhase.TRIAL, "0.9.1"))
+    assert device_probes.station_finding().word == "station_stopped"
+    journal.write(UpdateEntry("1", UpdatePhase.BACK, "0.9.1"))
+    assert (device_probes.station_finding().word, device_probes.station_finding().verdict) == (
+        "station_between",
+        Severity.FAIL,
+    )
+    assert "systemctl status kiosk-update says why" in device_probes.station_finding().sentence(load_texts("en"))
     (tmp_path / "journal.json").write_bytes(b"{")
-    assert stopped.station().word == "station_between"
+    assert device_probes.station_finding().word == "station_between"
 
 
 def test_the_table_is_for_people(village: Village) -> None:
@@ -150,7 +153,7 @@ def test_the_table_is_for_people(village: Village) -> None:
 
 
 def test_what_is_broken_is_named_with_place_and_act(village: Village, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stopped, "_SCALE_S", 6.0)
+    monkeypatch.setattr(device_probes, "_SCALE_S", 6.0)
     village.label.command("paper-out")
     village.receipt.command("off")
     village.scale.command("silent")
@@ -196,7 +199,7 @@ def test_settings_that_lie_on_a_data_partition_that_is_not_there(
     village: Village, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     awaited = village.folder / "waiting"
-    monkeypatch.setattr(command, "_AWAITED", awaited)
+    monkeypatch.setattr(command, "_WAITING_FOR_DATA", awaited)
     asked = ["doctor", "--json", "--config", str(village.folder / "none.toml")]
     done = CliRunner().invoke(main, asked)
     assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from kiosk.cli.doctor import stopped
+from kiosk.cli.doctor import device_probes
 from kiosk.cli.kiosk import main
 from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.doctor.bundle import bundle
@@ -47,8 +47,8 @@ def village(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Village
     """A stopped station in a folder that anybody may enter, with a log and two marks."""
     for module in (doctor_place, bundle):
         monkeypatch.setattr(module, "_SYSTEMD", Path("/nowhere"))
-    monkeypatch.setattr(stopped, "_SCALE_S", 0.05)
-    monkeypatch.setattr(stopped, "_SCANNER_S", 0.05)
+    monkeypatch.setattr(device_probes, "_SCALE_S", 0.05)
+    monkeypatch.setattr(device_probes, "_SCANNER_S", 0.05)
     template = tmp_path / "template"
     migrate(template)
     folder = Path(tempfile.mkdtemp())
@@ -170,7 +170,7 @@ def test_a_database_that_is_missing_empty_or_a_folder(village: Village) -> None:
 
 
 def test_a_database_that_another_program_keeps(village: Village, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kiosk.store.database.look._BUSY_S", 0.1)
+    monkeypatch.setattr("kiosk.store.database.inspection._BUSY_S", 0.1)
     with closing(sqlite3.connect(village.database, isolation_level=None)) as other:
         other.execute("PRAGMA locking_mode = EXCLUSIVE")
         other.execute("BEGIN EXCLUSIVE")

@@ -14,12 +14,12 @@ import pytest
 from click.testing import CliRunner
 
 from kiosk.cli.kiosk import NOUNS, main
-from kiosk.simulators.processes import Child, answers
+from kiosk.simulators.processes import ChildProgram, answers
 from kiosk.station.open_store import stamps
 from kiosk.station.settings import StationSettings
 from kiosk.store import Store
 from kiosk.store.database.migrate import migrate
-from kiosk.store.database.opening import Opening
+from kiosk.store.database.opening import OpenOptions
 from tests.depth import TORTURE
 from tests.messaging.ports import claimed_port
 
@@ -169,7 +169,9 @@ def test_a_damaged_database_ends_with_3_a_clear_line_and_stays_as_it_is(
 ) -> None:
     config.write_text(config.read_text() + '[relay]\nbroker_url = "mqtt://127.0.0.1:1"\n')
     path = database(config)
-    Store.open(path, "S0147", stamps(StationSettings("S0147", "shache", Path()))(), Opening(template=template)).close()
+    Store.open(
+        path, "S0147", stamps(StationSettings("S0147", "shache", Path()))(), OpenOptions(template=template)
+    ).close()
     whole = path.read_bytes()
     bad = {"torn in the middle": whole[: len(whole) // 2], "not a database": b"hello " * 999, "empty": b""}[how]
     path.write_bytes(bad)
@@ -194,12 +196,12 @@ def port() -> Iterator[int]:
 def test_a_port_in_use_ends_with_3_and_a_clear_line(config: Path, template: Path, tmp_path: Path, port: int) -> None:
     """The port of the command line; the settings file names another one."""
     Store.open(
-        database(config), "S0147", stamps(StationSettings("S0147", "shache", Path()))(), Opening(template=template)
+        database(config), "S0147", stamps(StationSettings("S0147", "shache", Path()))(), OpenOptions(template=template)
     ).close()
     arguments = ["run", "--config", str(config), "--port", str(port)]
     draft = config.with_name(f"{config.name}.draft.json")
     draft.write_text("{}")  # kept in the moment in which the settings came by another way; it holds hashes of PINs
-    first = Child(
+    first = ChildProgram(
         "first", ["kiosk.cli.kiosk", *arguments], tmp_path / "first.log", answers(f"http://127.0.0.1:{port}/health")
     )
     first.start()

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from kiosk.cli.kiosk import main
-from kiosk.cli.run import NOT_LASTING
+from kiosk.cli.run import EXIT_NOT_PERSISTENT
 
 ROOT = Path(__file__).parents[2]
 PIN = "271836\n"
@@ -60,11 +60,11 @@ def test_a_box_without_its_data_begins_nothing(memory: Path, tmp_path: Path) -> 
     new = tmp_path / "new" / "station.toml"
     new.parent.mkdir()
     refused = {
-        "station": (("run", "--config", config), NOT_LASTING),
-        "relay": (("relay", "--config", config), NOT_LASTING),
+        "station": (("run", "--config", config), EXIT_NOT_PERSISTENT),
+        "relay": (("relay", "--config", config), EXIT_NOT_PERSISTENT),
         "a clerk": (("clerk", "add", "Tursun", "--config", config), 3),
         "restore": (("restore", str(tmp_path / "none.db"), "--config", config), 1),
-        "first start, its settings": (("run", "--config", str(memory / "station.toml")), NOT_LASTING),
+        "first start, its settings": (("run", "--config", str(memory / "station.toml")), EXIT_NOT_PERSISTENT),
     }
     for name, (words, status) in refused.items():
         ended, said = kiosk(*words)
@@ -72,7 +72,7 @@ def test_a_box_without_its_data_begins_nothing(memory: Path, tmp_path: Path) -> 
         assert said.startswith("The data partition is missing: "), name
         assert str(memory) in said, name
     ended, said = kiosk("run", "--config", str(new), STATE_DIRECTORY=str(data))
-    assert (ended, "The data partition is missing" in said) == (NOT_LASTING, True), "first start, data"
+    assert (ended, "The data partition is missing" in said) == (EXIT_NOT_PERSISTENT, True), "first start, data"
     assert list(memory.iterdir()) == list(new.parent.iterdir()) == []
 
 

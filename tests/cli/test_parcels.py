@@ -15,7 +15,7 @@ from kiosk.station.open_store import stamps
 from kiosk.station.settings import StationSettings
 from kiosk.store import Store
 from kiosk.store.database.migrate import migrate
-from kiosk.store.database.opening import Opening
+from kiosk.store.database.opening import OpenOptions
 
 NOW = stamps(StationSettings("S0147", "shache", Path()))
 CSV = "waybill,carrier,phone_last4\nSF1000000000001,SF,0381\n123456789012,ZTO,\nYT1234567890123,,\n"
@@ -46,7 +46,7 @@ def config(tmp_path: Path, template: Path) -> Path:
 
 def opened(config: Path, template: Path | None = None) -> Store:
     return Store.open(
-        config.parent / "data" / "station.db", "S0147", NOW(), Opening(template=template, reserve_bytes=0)
+        config.parent / "data" / "station.db", "S0147", NOW(), OpenOptions(template=template, reserve_bytes=0)
     )
 
 

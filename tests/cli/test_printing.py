@@ -18,7 +18,7 @@ from kiosk.labels.layout import shipped_text
 from kiosk.protocols.barcodes.reader import read
 from kiosk.protocols.printers import tspl
 from kiosk.protocols.printers.languages import LANGUAGES
-from kiosk.simulators.printer.events import Page
+from kiosk.simulators.printer.events import PrintedPage
 from kiosk.simulators.printer.model import LABEL_PRINTER
 from kiosk.simulators.printer.tspl import TsplInterpreter
 from tests.each import each
@@ -184,7 +184,7 @@ def test_a_label_as_tspl_draws_the_same_picture(tmp_path: Path) -> None:
     assert render(tmp_path, BAG, language="tspl").exit_code == 0
     stream = (tmp_path / "out").read_bytes()
     assert stream.startswith(b"SIZE 60 mm,40 mm\r\nGAP 2 mm,0 mm\r\n")
-    (page,) = [event for event in TsplInterpreter(LABEL_PRINTER).feed(stream) if isinstance(event, Page)]
+    (page,) = [event for event in TsplInterpreter(LABEL_PRINTER).feed(stream) if isinstance(event, PrintedPage)]
     assert page.image.tobytes() == picture.convert("1").tobytes()
 
 

@@ -25,9 +25,9 @@ from kiosk.store.backup.kit.contents import Credential
 from kiosk.store.backup.kit.county_key import CountyKey
 from kiosk.store.backup.kit.folder import write_folder
 from kiosk.store.backup.kit.sealing import seal_to_county
-from kiosk.store.database import lasting
+from kiosk.store.database import persistence
 from kiosk.store.database.migrate import migrate
-from kiosk.store.database.opening import Opening
+from kiosk.store.database.opening import OpenOptions
 from tests.station.counter.rig import KEY, PIN, CounterRig
 from tests.station.fakes import CATALOG, STAMP
 from tests.store.backup.kit.test_sealing import CODE, KIT, OTHER
@@ -65,7 +65,7 @@ class Village:
         (etc / "relay.crt").write_text(CERTIFICATE)
         (etc / "relay.key").write_text(PRIVATE)
         self.write_settings()
-        opening = Opening(template=self.template, reserve_bytes=0)
+        opening = OpenOptions(template=self.template, reserve_bytes=0)
         with closing(Store.open(data / "station.db", "S0147", STAMP, opening)) as store:
             store.catalogs.add(CATALOG, STAMP)
             rig = CounterRig(store, data)
@@ -158,9 +158,9 @@ def test_old_codes_and_pins_hold_on_a_new_card(village: Village, caplog: pytest.
 
 def _works_as_before(village: Village) -> None:
     config = load(village.folder / "card/etc/station.toml")
-    key = PickupKey.found(config.parcels, config.station.data, {})
+    key = PickupKey.from_existing(config.parcels, config.station.data, {})
     assert key.present
-    with closing(Store.open(config.station.database, "S0147", STAMP, Opening(reserve_bytes=0))) as store:
+    with closing(Store.open(config.station.database, "S0147", STAMP, OpenOptions(reserve_bytes=0))) as store:
         rig = CounterRig(store, village.new, key=key, take_people=False)
         access = Access(store, 60.0, rig.clock.stamp, lambda access: None, key.pins())
         assert access.sign_in("01", PIN).person.number == "01"
@@ -244,8 +244,8 @@ def test_a_first_start_that_waits_would_keep_its_own_key(village: Village, monke
     program.write_text(SYSTEMCTL)
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
-    monkeypatch.setattr(lasting, "_SYSTEMD", village.folder)
-    monkeypatch.setattr(lasting, "in_memory", lambda path: "")
+    monkeypatch.setattr(persistence, "_SYSTEMD", village.folder)
+    monkeypatch.setattr(persistence, "memory_file_system", lambda path: "")
     monkeypatch.setenv("ACTIVE", "0")
     done = village.restore(folder)
     assert (done.exit_code, "systemctl stop kiosk-station" in done.stderr) == (1, True)

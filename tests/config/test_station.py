@@ -342,7 +342,7 @@ def test_what_cannot_be_set_of_a_printer_s_paper_is_named(path: Path, set_here: 
 def test_what_is_set_of_a_printer_s_paper_stands_in_place_of_the_profile_s(path: Path) -> None:
     text = 'profile = "zpl_203"\ngap_mm = 4\nmark = true\noffset_x_mm = 1.5\noffset_y_mm = 2\ndensity = 11\n'
     path.write_text(EVERYTHING.replace('profile = "zpl_203"', text + "cutter = true\nspeed_mm_s = 51", 1), "utf-8")
-    row = load(path).printers["label"].row()
+    row = load(path).printers["label"].resolved_profile()
     setup = row.setup
     assert (setup.gap_mm, setup.mark, setup.offset_mm) == (4, True, (1.5, 2))
     assert (setup.density, setup.cutter, setup.speed_ips) == (11, True, 2)

@@ -12,7 +12,7 @@ from kiosk.domain.rate_limited_log import RateLimitedLog
 
 
 def test_the_wait_between_tries_grows_to_its_limit_and_starts_again() -> None:
-    backoff = Backoff(first_s=0.2, longest_s=1.0)
+    backoff = Backoff(first_s=0.2, max_s=1.0)
     assert [backoff.next() for _ in range(5)] == [0.2, 0.4, 0.8, 1.0, 1.0]
     backoff.reset()
     assert backoff.next() == 0.2

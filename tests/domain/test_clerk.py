@@ -47,9 +47,9 @@ def test_numbers_and_actors() -> None:
 def test_an_event_takes_codes_only() -> None:
     good = ("P-0147-A-000001", "clerk:07")
     with pytest.raises(ValueError, match="carrier"):
-        ParcelArrived(*good, "Tursun", "5d20c1aa", Consent.RECIPIENT_ASKED, False, False, False)
+        ParcelArrived(*good, "Tursun", "5d20c1aa", Consent.RECIPIENT_CONSENTED, False, False, False)
     with pytest.raises(ValueError, match="waybill_sha256_8"):
-        ParcelArrived(*good, "SF", "SF138500", Consent.RECIPIENT_ASKED, False, False, False)
+        ParcelArrived(*good, "SF", "SF138500", Consent.RECIPIENT_CONSENTED, False, False, False)
     with pytest.raises(ValueError, match="shelf slot"):
         ParcelShelved(*good, "with Aygul")
     with pytest.raises(ValueError, match="photo_sha256"):

@@ -15,7 +15,7 @@ def fail(times: int, start: int = 0, step: int = 10_000) -> Lockout:
     """``times`` wrong tries in one boot, ``step`` ms apart."""
     lockout = Lockout()
     for number in range(times):
-        lockout = lockout.failed(RULE, BOOT, start + number * step)
+        lockout = lockout.after_failure(RULE, BOOT, start + number * step)
     return lockout
 
 
@@ -29,7 +29,7 @@ def test_a_lock_ends_after_its_time_and_gives_five_tries_again() -> None:
     locked = fail(5)
     assert locked.wait(RULE, BOOT, 40_000 + 599_999) == 1
     assert locked.wait(RULE, BOOT, 40_000 + 600_000) == 0
-    assert not locked.failed(RULE, BOOT, 700_000).locked
+    assert not locked.after_failure(RULE, BOOT, 700_000).locked
 
 
 def test_wrong_tries_of_long_ago_do_not_count() -> None:
@@ -42,7 +42,7 @@ def test_pulling_the_plug_gains_nothing() -> None:
     assert locked.wait(RULE, NEXT_BOOT, 0) == 600_000
     assert locked.wait(RULE, NEXT_BOOT, 30_000) == 570_000, "this boot has lasted that long"
     four = fail(4, start=5_000_000)
-    assert four.failed(RULE, NEXT_BOOT, 20_000).locked
+    assert four.after_failure(RULE, NEXT_BOOT, 20_000).locked
 
 
 def test_a_monotonic_clock_that_seems_to_go_back_is_no_time() -> None:
@@ -73,7 +73,7 @@ def test_never_more_than_five_wrong_in_ten_minutes_of_running_time(steps: list[t
         monotonic, running = monotonic + pause, running + pause
         if lockout.wait(RULE, str(boot), monotonic):
             continue
-        lockout = lockout.failed(RULE, str(boot), monotonic)
+        lockout = lockout.after_failure(RULE, str(boot), monotonic)
         tried.append(running)
     for first, sixth in zip(tried, tried[5:], strict=False):
         assert sixth - first >= RULE.window_ms

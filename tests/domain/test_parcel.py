@@ -6,15 +6,15 @@ from hypothesis import strategies as st
 
 from kiosk.domain.identifiers import SERIES_LETTERS, BadIdentifier, internal_code, parse_internal_code
 from kiosk.domain.parcel import (
-    MAY_ARRIVE,
-    MOVES,
-    TERMINAL,
-    WAITING,
+    ARRIVABLE_STATES,
+    TERMINAL_STATES,
+    TRANSITIONS,
+    WAITING_STATES,
     ParcelNumber,
     ParcelRefused,
     ParcelState,
-    move,
     read_slip,
+    transition,
 )
 from kiosk.domain.pickup import BadPickupCode, check_pickup_code
 from kiosk.domain.shelf import check_slot, read_shelf, slot_code
@@ -33,30 +33,30 @@ CODES = st.integers(0, 999_999).map(lambda number: f"{number:06d}")
 @each("state", ParcelState)
 @each("to", ParcelState)
 def test_only_what_is_in_the_table_is_allowed(state: ParcelState, to: ParcelState) -> None:
-    if to in MOVES[state]:
-        assert move(state, to) is to
+    if to in TRANSITIONS[state]:
+        assert transition(state, to) is to
         return
     with pytest.raises(ParcelRefused) as caught:
-        move(state, to)
+        transition(state, to)
     assert caught.value.code == ("collected" if state is _S.COLLECTED else "not_waiting")
 
 
 def test_what_the_law_and_the_shelf_want_of_the_table() -> None:
-    assert set(MOVES) == set(ParcelState)
-    assert {_S.COLLECTED, _S.RETURNED, _S.REFUSED, _S.MISROUTED, _S.WITHDRAWN} == TERMINAL
-    assert {state for state, after in MOVES.items() if _S.COLLECTED in after} == WAITING
-    assert {_S.RETURN_DUE} == {state for state, after in MOVES.items() if _S.RETURNED in after}
-    on_shelf = WAITING | {_S.SHELVED}
-    assert not TERMINAL & on_shelf
-    assert _S.COLLECTED not in MAY_ARRIVE and not MAY_ARRIVE & on_shelf
-    assert all(state not in after for state, after in MOVES.items())
+    assert set(TRANSITIONS) == set(ParcelState)
+    assert {_S.COLLECTED, _S.RETURNED, _S.REFUSED, _S.MISROUTED, _S.WITHDRAWN} == TERMINAL_STATES
+    assert {state for state, after in TRANSITIONS.items() if _S.COLLECTED in after} == WAITING_STATES
+    assert {_S.RETURN_DUE} == {state for state, after in TRANSITIONS.items() if _S.RETURNED in after}
+    on_shelf = WAITING_STATES | {_S.SHELVED}
+    assert not TERMINAL_STATES & on_shelf
+    assert _S.COLLECTED not in ARRIVABLE_STATES and not ARRIVABLE_STATES & on_shelf
+    assert all(state not in after for state, after in TRANSITIONS.items())
 
 
 def test_every_state_is_reached_from_the_beginning() -> None:
     reached, new = set[ParcelState](), {_S.EXPECTED}
     while new:
         reached |= new
-        new = {after for state in new for after in MOVES[state]} - reached
+        new = {after for state in new for after in TRANSITIONS[state]} - reached
     assert reached == set(ParcelState)
 
 

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from kiosk.app.machine import ThisMachine
-from kiosk.app.media import MOST_MEDIA, mounted, on_another_disk
+from kiosk.app.media import MAX_MEDIA, mounted, on_another_disk
 from kiosk.config.station import load
 from kiosk.first_start.database import fill
 from kiosk.first_start.ports import BACKUP_AT_NIGHT
 from kiosk.first_start.questions import DONE
 from kiosk.station.open_store import open_store
-from kiosk.store.backup.medium import BackupRefused, existing, finished, read_manifest
+from kiosk.store.backup.medium import BackupRefused, finished_manifests, nearest_existing, read_manifest
 from tests.memory import other_disk
 from tests.web.first_start.start import Start
 
@@ -58,9 +58,9 @@ class TestWhatIsOffered:
         assert found == (shallow, deep)
 
     def test_not_more_than_a_screen_can_bear(self, media: Path) -> None:
-        for number in range(MOST_MEDIA + 4):
+        for number in range(MAX_MEDIA + 4):
             (media / f"{number}").mkdir()
-        assert len(mounted((media,), lambda _: True)) == MOST_MEDIA
+        assert len(mounted((media,), lambda _: True)) == MAX_MEDIA
 
     def test_the_disk_of_the_data_is_no_second_medium(self, tmp_path: Path, stick: Path) -> None:
         same = tmp_path / "other-folder"
@@ -69,8 +69,8 @@ class TestWhatIsOffered:
         assert on_another_disk((same, stick, pulled), tmp_path / "not/there/yet") == (stick,)
 
     def test_a_folder_that_is_not_there_yet_has_the_disk_of_the_one_above(self, tmp_path: Path) -> None:
-        assert existing(tmp_path / "a/b") == tmp_path
-        assert existing(tmp_path) == tmp_path
+        assert nearest_existing(tmp_path / "a/b") == tmp_path
+        assert nearest_existing(tmp_path) == tmp_path
 
     def test_a_plain_machine_knows_no_media(self) -> None:
         assert ThisMachine().backup_media() == ()
@@ -110,7 +110,7 @@ class TestTheFirstBackup:
         config = load(start.place.config_file)
         assert config.backup is not None
         assert config.backup.folder == stick
-        (made,) = finished(stick, "S0147")
+        (made,) = finished_manifests(stick, "S0147")
         manifest = read_manifest(made)
         with closing(open_store(config.station)) as store:
             assert manifest.epoch == store.epochs.identity().epoch
@@ -154,7 +154,7 @@ class TestTheFirstBackup:
         (start.place.data / "photos").mkdir(parents=True)
         start.walk(backup=str(stick)).answer("check", {})
         assert start.wizard.view().no_backup == BACKUP_AT_NIGHT
-        assert finished(stick, "S0147") == []
+        assert finished_manifests(stick, "S0147") == []
 
     def test_a_cut_after_the_backup_makes_another_and_nothing_twice(
         self, start: Start, stick: Path, monkeypatch: pytest.MonkeyPatch
@@ -165,10 +165,10 @@ class TestTheFirstBackup:
         start.walk(backup=str(stick))
         monkeypatch.setattr("kiosk.first_start.wizard.write_settings", cut)
         assert start.refused("check", "go") == "not_written"
-        assert len(finished(stick, "S0147")) == 1
+        assert len(finished_manifests(stick, "S0147")) == 1
         monkeypatch.undo()
         start.restart().answer("check", {})
-        assert len(finished(stick, "S0147")) == 2
+        assert len(finished_manifests(stick, "S0147")) == 2
         with closing(open_store(load(start.place.config_file).station)) as store:
             assert len(store.clerks.everyone()) == 2
             assert store.catalogs.get()[0] == 1

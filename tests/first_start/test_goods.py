@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.app.media import LONGEST_PATH, MOST_FILES, catalog_files
+from kiosk.app.media import MAX_FILES, MAX_PATH_LENGTH, catalog_files
 from kiosk.config.station import load
 from kiosk.domain.catalog import Catalog
 from kiosk.first_start.database import fill
@@ -72,7 +72,7 @@ class TestWhatIsOffered:
             "S0147-A-0000000381-00c0ffee00c0ffee.json",
             "S0147-A-0000000381-00c0ffee00c0ffee.db",
             "two\nlines.toml",
-            "x" * LONGEST_PATH + ".toml",
+            "x" * MAX_PATH_LENGTH + ".toml",
         ):
             (tmp_path / name).write_bytes(b"")
         (tmp_path / os.fsdecode(b"bytes-\xff.toml")).write_bytes(b"")
@@ -82,9 +82,9 @@ class TestWhatIsOffered:
         assert [path.name for path in catalog_files((tmp_path, tmp_path, tmp_path / "gone"))] == ["B.JSON", "a.toml"]
 
     def test_a_stick_full_of_files_is_not_listed_for_ever(self, tmp_path: Path) -> None:
-        for number in range(MOST_FILES + 5):
+        for number in range(MAX_FILES + 5):
             (tmp_path / f"{number:03}.toml").write_bytes(b"")
-        assert len(catalog_files((tmp_path,))) == MOST_FILES
+        assert len(catalog_files((tmp_path,))) == MAX_FILES
 
     def test_tiles_and_what_the_chosen_one_holds(self, start: Start, stick: Path) -> None:
         start.walk("goods")
@@ -98,7 +98,7 @@ class TestWhatIsOffered:
         assert [tile.value for tile in start.wizard.view().choices if tile.chosen] == [str(stick)]
 
     def test_the_names_are_in_the_language_of_the_screen(self, start: Start) -> None:
-        start.walk("goods_shown").speak("zh")
+        start.walk("goods_shown").set_language("zh")
         shown = start.wizard.view().goods
         assert shown is not None
         assert shown.first[1] == "核桃"

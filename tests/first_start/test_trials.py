@@ -35,7 +35,7 @@ from kiosk.first_start.trials import (
     printable,
 )
 from kiosk.first_start.wizard import FirstStartWizard
-from kiosk.protocols.scales.probe.proposals import Proposal, Recording, distinct, propose
+from kiosk.protocols.scales.probe.proposals import Proposal, Recording, propose, without_equivalents
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.protocols.scales.reading import Reading
 from kiosk.texts import LANGUAGES, load
@@ -198,7 +198,7 @@ class TestListening:
 
         trial = ListenTrial(lambda told: Odd())
         trial.close()
-        assert (trial.look().state, trial.look().detail, trial.found) == (FAILED, "odd", ())
+        assert (trial.view().state, trial.view().detail, trial.found) == (FAILED, "odd", ())
 
 
 LISTED = [Choice("st_gs_csv", "st_gs_csv"), Choice("xk3190_eq_reversed", "xk3190_eq_reversed")]
@@ -215,7 +215,7 @@ EIGHT = LineSettings()
     ids=["both directions", "one layout", "no scale"],
 )
 def test_only_what_is_sure_is_chosen_for_the_technician(heard: bytes, values: list[str], chosen: list[str]) -> None:
-    found = distinct(propose([Recording(EIGHT, (heard,))]))
+    found = without_equivalents(propose([Recording(EIGHT, (heard,))]))
     tiles = list(_with_found(LISTED, found))
     assert [tile.value for tile in tiles] == values
     assert [tile.label for tile in tiles if tile.chosen] == chosen
@@ -223,7 +223,7 @@ def test_only_what_is_sure_is_chosen_for_the_technician(heard: bytes, values: li
 
 def test_an_answer_that_was_given_stays_the_chosen_one() -> None:
     listed = [Choice("xk3190_tf0", "xk3190_tf0", chosen=True), *LISTED]
-    found = distinct(propose([Recording(EIGHT, (b"ST,GS,+  2.480kg\r\n" * 8,))]))
+    found = without_equivalents(propose([Recording(EIGHT, (b"ST,GS,+  2.480kg\r\n" * 8,))]))
     assert [tile.label for tile in _with_found(listed, found) if tile.chosen] == ["xk3190_tf0"]
     heard = [Choice("st_gs_csv", "st_gs_csv", chosen=True), LISTED[1]]
     assert [tile.value for tile in _with_found(heard, found) if tile.chosen] == ["found:st_gs_csv 9600 8N1"]
@@ -247,13 +247,13 @@ def test_a_format_that_does_not_tell_stable_is_still_after_five_alike() -> None:
     trial = ScaleTrial(lambda listener: Silent())
     for number, expected in enumerate(["moving"] * 4 + ["stable"] * 2):
         trial.on_reading(Reading(Decimal("1.20"), None, None, None, None, None, b""), number)
-        assert trial.look().motion == expected
+        assert trial.view().motion == expected
     trial.on_reading(Reading(Decimal("1.25"), None, None, None, None, None, b""), 9)
-    assert trial.look().motion == "moving"
+    assert trial.view().motion == "moving"
     trial.on_reading(Reading(Decimal("-0.05"), None, None, None, None, None, b""), 10)
-    assert trial.look().motion == "negative"
+    assert trial.view().motion == "negative"
     trial.on_expired(12)
-    assert trial.look() == TrialView(SEEN, motion="lost")
+    assert trial.view() == TrialView(SEEN, motion="lost")
 
 
 class TestPrinters:
@@ -263,19 +263,19 @@ class TestPrinters:
         before = len(printer.printed)
         wizard = at(f"{name}_test")
         assert wizard.view().trial == TrialView(WAITING)
-        wizard.go(f"{name}_test")
+        wizard.start_trial(f"{name}_test")
         assert until(wizard, ended).state == SEEN
         assert printer.wait_for(before + 1, 30)
 
     def test_no_paper_is_told_and_tried_again(self, bench: Bench, at: Begin) -> None:
         bench.labels.command("paper-out")
         wizard = at("label_test")
-        wizard.go("label_test")
+        wizard.start_trial("label_test")
         trial = until(wizard, ended)
         assert (trial.state, "put a new roll in" in trial.detail) == (FAILED, True)
         assert (trial.text_id, trial.place in trial.detail) == ("doctor.do.printer_paper_out", True)
         bench.labels.command("paper-in")
-        wizard.go("label_test")
+        wizard.start_trial("label_test")
         until(wizard, lambda trial: trial.state == SEEN)
 
     def test_a_printer_that_is_off(self, bench: Bench) -> None:
@@ -283,7 +283,7 @@ class TestPrinters:
         assert draft.label is not None
         wizard = bench.begin(replace(draft, label=replace(draft.label, address="127.0.0.1:1")))
         try:
-            wizard.go("label_test")
+            wizard.start_trial("label_test")
             assert "check its power and cable" in until(wizard, ended).detail
         finally:
             wizard.close()
@@ -316,11 +316,11 @@ class TestScanner:
 
         trial = ScannerTrial("TEST-1234", make)
         told[1]("scanner_second_keyboard")
-        assert (trial.look().state, trial.look().detail) == (FAILED, "scanner_second_keyboard")
+        assert (trial.view().state, trial.view().detail) == (FAILED, "scanner_second_keyboard")
         told[1]("ok")
-        assert trial.look().state == WAITING
+        assert trial.view().state == WAITING
         told[0]("TEST-1234")
-        assert trial.look().state == SEEN
+        assert trial.view().state == SEEN
 
 
 MAT = MatMeasures(tuple(MatMeasure(one, 3_000, 3_000) for one in MatQuality))
@@ -335,7 +335,7 @@ class TestCamera:
     def test_the_mat_is_measured_and_shown(self, bench: Bench, at: Begin) -> None:
         wizard = at("camera_test")
         assert wizard.shot() is None
-        wizard.go("camera_test")
+        wizard.start_trial("camera_test")
         trial = until(wizard, ended)
         assert (trial.state, trial.shots) == (SEEN, 1)
         assert trial.mat is not None and trial.mat.good
@@ -348,7 +348,7 @@ class TestCamera:
     def test_a_camera_that_stands_badly_proves_nothing_and_that_is_written_down(self, bench: Bench, at: Begin) -> None:
         bench.camera.command("tilt")
         wizard = at("camera_test")
-        wizard.go("camera_test")
+        wizard.start_trial("camera_test")
         trial = until(wizard, ended)
         assert trial.state == POOR and trial.mat is not None
         assert MatQuality.TILT in {row.quality for row in trial.mat.rows if not row.good}
@@ -369,7 +369,7 @@ class TestCamera:
         draft = draft_at(bench, "camera_test")
         wizard = bench.begin(replace(draft, camera=CameraDraft("file", str(tmp_path / "table.png"))))
         try:
-            wizard.go("camera_test")
+            wizard.start_trial("camera_test")
             trial = until(wizard, ended)
             assert trial.state == POOR and trial.mat is not None
             assert [row.value for row in trial.mat.rows] == [0]
@@ -380,7 +380,7 @@ class TestCamera:
     def test_a_lens_cap(self, bench: Bench, at: Begin) -> None:
         bench.camera.command("black")
         wizard = at("camera_test")
-        wizard.go("camera_test")
+        wizard.start_trial("camera_test")
         trial = until(wizard, ended)
         assert (trial.state, trial.shots) == (FAILED, 0)
         assert wizard.shot() is None
@@ -389,7 +389,7 @@ class TestCamera:
 class TestBroker:
     def test_somebody_listens(self, at: Begin) -> None:
         wizard = at("broker_test")
-        wizard.go("broker_test")
+        wizard.start_trial("broker_test")
         assert until(wizard, ended).state == SEEN
 
     def test_nobody_listens(self, bench: Bench, at: Begin) -> None:
@@ -397,7 +397,7 @@ class TestBroker:
         assert draft.broker is not None
         wizard = bench.begin(replace(draft, broker=replace(draft.broker, address="127.0.0.1:1")))
         try:
-            wizard.go("broker_test")
+            wizard.start_trial("broker_test")
             trial = until(wizard, ended)
             assert (trial.state, trial.text_id) == (FAILED, "setup.fault.refused")
         finally:
@@ -414,13 +414,13 @@ class TestAttempt:
             return MatShot(MAT, Shot(b"x", "", 1, 1))
 
         attempt = OnDemandTrial("thing", act)
-        attempt.go()
-        attempt.go()
-        assert attempt.look().state == WORKING
+        attempt.start()
+        attempt.start()
+        assert attempt.view().state == WORKING
         gate.set()
         attempt.close()
         attempt.join()
-        assert (attempt.look().state, attempt.picture, len(calls)) == (SEEN, b"x", 1)
+        assert (attempt.view().state, attempt.picture, len(calls)) == (SEEN, b"x", 1)
 
     @pytest.mark.parametrize(
         ("error", "text_id"),
@@ -440,9 +440,9 @@ class TestAttempt:
             raise error
 
         attempt = OnDemandTrial("thing", act, place="here")
-        attempt.go()
+        attempt.start()
         attempt.join()
-        said = attempt.look()
+        said = attempt.view()
         assert (said.state, said.detail, said.text_id) == (FAILED, "no way", text_id)
         for language in LANGUAGES if text_id else ():
             assert load(language).text(text_id, place="here")
@@ -459,7 +459,7 @@ def test_a_device_that_cannot_even_be_tried_leaves_the_screen_usable(bench: Benc
     wizard = bench.begin(replace(draft, scale=replace(draft.scale, protocol="gone_from_the_registry")))
     try:
         assert wizard.view().trial is None
-        wizard.go("reads")
+        wizard.start_trial("reads")
         wizard.answer("reads", {"value": "skip"})
         assert wizard.view().question == "e"
     finally:

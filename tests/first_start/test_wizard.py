@@ -122,15 +122,15 @@ class TestTheWay:
         start.walk("region")
         start.wizard.answer("station", {"value": "0999"})
         start.wizard.answer("check", {})
-        start.wizard.go("label_test")
+        start.wizard.start_trial("label_test")
         assert start.at == "region"
         assert start.draft.station == "S0147"
 
     def test_the_language_changes_and_the_question_stays(self, start: Start) -> None:
-        start.walk("region").speak("ug")
+        start.walk("region").set_language("ug")
         assert (start.wizard.view().language, start.at) == ("ug", "region")
         with pytest.raises(AnswerRefused):
-            start.wizard.speak("fr")
+            start.wizard.set_language("fr")
 
     def test_the_panel_is_proposed_from_what_the_browser_says(self, start: Start) -> None:
         start.wizard.answer("language", {"value": "zh", "width_px": "1366", "height_px": "768"})
@@ -373,7 +373,7 @@ class TestPeople:
         real.walk().answer("check", {})
         people = self.clerks(real)
         assert set(people) == {("Aygul", Role.TECHNICIAN), ("تۇرسۇن", Role.CLERK)}
-        pins = PickupKey.found(ParcelSettings(), real.place.data, {}).pins()
+        pins = PickupKey.from_existing(ParcelSettings(), real.place.data, {}).pins()
         assert pins.matches(PIN, people["Aygul", Role.TECHNICIAN])
         assert pins.matches(CLERK_PIN, people["تۇرسۇن", Role.CLERK])
         assert all(row.startswith("$keyed$") for row in people.values())

@@ -10,7 +10,7 @@ INCLUDED = [
     "kiosk.protocols.scales",
     "kiosk.protocols.barcodes",
     "kiosk.messaging.contract",
-    "kiosk.sorting_center.ingest.reading",
+    "kiosk.sorting_center.ingest.message_parsing",
 ]
 
 with atheris.instrument_imports(include=INCLUDED):

@@ -12,7 +12,7 @@ from kiosk.protocols.barcodes.gs1.associations import check_associations, check_
 from kiosk.protocols.barcodes.gs1.digital_link import build_digital_link, parse_digital_link
 from kiosk.protocols.barcodes.gs1.elements import Elements, build_element_string, parse_element_string
 from kiosk.protocols.barcodes.gs1.errors import CODES, BadElementString
-from kiosk.protocols.barcodes.gs1.notation import parse_written, written
+from kiosk.protocols.barcodes.gs1.notation import parse_notation, to_bracketed
 from kiosk.protocols.barcodes.in_store import InStoreLayout
 from kiosk.protocols.barcodes.scan import MAX_NAMED_LENGTH, parse_scan
 from tests.fuzz.targets import HEAD
@@ -21,7 +21,7 @@ NAME: Final = "Codes"
 KINDS: Final = ("scan", "elements", "written", "link")
 
 _BAG = "(01)96901234000019(3103)051710(13)260914(10)0147A000381(21)0147A00038101"
-_ELEMENTS = parse_written(_BAG)
+_ELEMENTS = parse_notation(_BAG)
 _MIXED = "(8110)0614141A(8007)GB82WEST12345698765432(7040)1AB_(8013)1987654Ad4X4bL5ttr2310c2K"
 _SEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "scan": (
@@ -37,7 +37,7 @@ _SEEDS: Final[Mapping[str, tuple[str, ...]]] = {
         "SUFBK2990D.",
         "Y1P0٤٤١٢J\u202e",
     ),
-    "elements": (build_element_string(_ELEMENTS), build_element_string(parse_written(_MIXED))),
+    "elements": (build_element_string(_ELEMENTS), build_element_string(parse_notation(_MIXED))),
     "written": (_BAG, _MIXED, r"(400)A\(B(90)C", "^01069012345678923103002480^10A"),
     "link": (
         build_digital_link("id.example.org:8443", _ELEMENTS),
@@ -84,7 +84,7 @@ def _link_of(elements: Elements) -> str:
 
 _READERS: Final[Mapping[str, tuple[Callable[[str], Elements], Callable[[Elements], str]]]] = {
     "elements": (parse_element_string, build_element_string),
-    "written": (parse_written, written),
+    "written": (parse_notation, to_bracketed),
     "link": (parse_digital_link, _link_of),
 }
 

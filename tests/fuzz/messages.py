@@ -17,9 +17,9 @@ from kiosk.domain.intake import AbandonReason
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.messaging.contract.control import Hello, Status, encode
 from kiosk.messaging.contract.receive import parse_event
-from kiosk.messaging.contract.received import ReceivedEvent
+from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, seal
-from kiosk.sorting_center.ingest.reading import read_message
+from kiosk.sorting_center.ingest.message_parsing import parse_message
 from kiosk.sorting_center.ports import Inbound
 from tests.fuzz.targets import HEAD
 
@@ -60,7 +60,7 @@ def target(data: bytes) -> None:
     kind, payload = KINDS[data[0] % len(KINDS)], data[HEAD:]
     if kind == "batch" and data[1] % 2 == 0:
         payload = zlib.compress(payload, 1)
-    reading = read_message(Inbound(f"kiosk/v1/shache/S0147/up/{kind}", payload, tag=1))
+    reading = parse_message(Inbound(f"kiosk/v1/shache/S0147/up/{kind}", payload, tag=1))
     delivery = reading.delivery
     found = len(delivery.events) + len(delivery.refusals)
     assert found if kind in ("event", "batch") else found + len(delivery.sightings) == 1, "swallowed"

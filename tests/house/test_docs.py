@@ -29,8 +29,8 @@ from kiosk.messaging.contract.topics import DOWN_KINDS, UP_KINDS
 from kiosk.protocols.scales import registry
 from kiosk.simulators.bench.app import create_bench
 from kiosk.simulators.faults import FAULT_WORDS
-from kiosk.sorting_center.catalogue.pages import catalogue
-from kiosk.sorting_center.web.app import PARTS
+from kiosk.sorting_center.storefront.pages import storefront
+from kiosk.sorting_center.web.app import BLUEPRINTS
 from kiosk.station.doctor.finding import FINE, NOT_FITTED
 from kiosk.texts.catalog import catalog
 from kiosk.web.factory import create_app
@@ -216,7 +216,7 @@ def routes(app: Flask) -> set[str]:
 
 def dashboard() -> Flask:
     app = Flask("pages of the sorting center")
-    for part in PARTS:
+    for part in BLUEPRINTS:
         app.register_blueprint(part)
     return app
 
@@ -235,10 +235,10 @@ def test_every_route_of_the_sorting_center() -> None:
     assert written_routes("sorting center") == routes(dashboard())
 
 
-def test_every_route_of_the_catalogue() -> None:
-    app = Flask("catalogue")
-    app.register_blueprint(catalogue)
-    assert written_routes("catalogue") == routes(app)
+def test_every_route_of_the_storefront() -> None:
+    app = Flask("storefront")
+    app.register_blueprint(storefront)
+    assert written_routes("storefront") == routes(app)
 
 
 def test_every_route_of_the_bench(tmp_path: Path) -> None:

@@ -15,12 +15,12 @@ from kiosk.labels.documents import (
     BagLabel,
     CrateLabel,
     DaySlip,
-    Manifest,
+    ManifestDocument,
     ManifestRow,
     MemberCard,
     ParcelLabel,
     PickupSlip,
-    Receipt,
+    ReceiptDocument,
     ReceiptLine,
     SealTag,
     ToteTag,
@@ -95,8 +95,8 @@ def line() -> Callable[..., ReceiptLine]:
 
 
 @pytest.fixture
-def receipt(line: Callable[..., ReceiptLine]) -> Callable[..., Receipt]:
-    def make(**changes: Any) -> Receipt:
+def receipt(line: Callable[..., ReceiptLine]) -> Callable[..., ReceiptDocument]:
+    def make(**changes: Any) -> ReceiptDocument:
         lines = changes.get("lines", (line(),))
         fields: dict[str, Any] = {
             "receipt": "0147-A-000381",
@@ -116,7 +116,7 @@ def receipt(line: Callable[..., ReceiptLine]) -> Callable[..., Receipt]:
             "software": "station-kiosk 0.1.0",
             "metrology": "metrology 3f9a-21c4",
         }
-        return Receipt(**{**fields, **changes})
+        return ReceiptDocument(**{**fields, **changes})
 
     return make
 
@@ -304,8 +304,8 @@ def seal() -> Callable[..., SealTag]:
 
 
 @pytest.fixture
-def manifest() -> Callable[..., Manifest]:
-    def make(totes: int = 12, **changes: Any) -> Manifest:
+def manifest() -> Callable[..., ManifestDocument]:
+    def make(totes: int = 12, **changes: Any) -> ManifestDocument:
         rows = tuple(
             ManifestRow(f"T-0147-A-{n:06d}", f"Z-0147-{917 + n:06d}", 12 + n % 5, 412_480 + n * 130)
             for n in range(1, totes + 1)
@@ -327,7 +327,7 @@ def manifest() -> Callable[..., Manifest]:
             "village": "英艾日克村",
             "county": "莎车县",
         }
-        return Manifest(**{**fields, **changes})
+        return ManifestDocument(**{**fields, **changes})
 
     return make
 

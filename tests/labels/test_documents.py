@@ -12,11 +12,11 @@ from kiosk.labels.documents import (
     CrateLabel,
     DaySlip,
     DocumentProblem,
-    Manifest,
+    ManifestDocument,
     ManifestRow,
     ParcelLabel,
     PickupSlip,
-    Receipt,
+    ReceiptDocument,
     ReceiptLine,
     ToteTag,
 )
@@ -35,7 +35,9 @@ def test_a_line_that_does_not_add_up_is_refused(line: Callable[..., ReceiptLine]
 
 
 @pytest.mark.parametrize("changes", [{"net_g": 1}, {"amount_fen": 1}, {"lines": ()}])
-def test_a_receipt_that_does_not_add_up_is_refused(receipt: Callable[..., Receipt], changes: dict[str, Any]) -> None:
+def test_a_receipt_that_does_not_add_up_is_refused(
+    receipt: Callable[..., ReceiptDocument], changes: dict[str, Any]
+) -> None:
     with pytest.raises(DocumentProblem):
         receipt(**changes)
 
@@ -85,22 +87,22 @@ def test_documents_travel_as_json(request: pytest.FixtureRequest) -> None:
         assert msgspec.json.decode(packed, type=type(document)) == document
 
 
-def test_a_receipt_stored_before_the_scale_was_named_still_decodes(receipt: Callable[..., Receipt]) -> None:
+def test_a_receipt_stored_before_the_scale_was_named_still_decodes(receipt: Callable[..., ReceiptDocument]) -> None:
     body = msgspec.to_builtins(receipt(counters="1-0-0", scale_marks=("check_late",), scale_no="7"))
     for name in ("counters", "scale_marks", "scale_no"):
         del body[name]
-    old = msgspec.json.decode(msgspec.json.encode(body), type=Receipt)
+    old = msgspec.json.decode(msgspec.json.encode(body), type=ReceiptDocument)
     assert old == receipt()
     assert (old.counters, old.scale_marks, old.scale_no) == ("", (), "")
 
 
-def test_what_is_said_of_the_scale_survives_the_store(receipt: Callable[..., Receipt]) -> None:
+def test_what_is_said_of_the_scale_survives_the_store(receipt: Callable[..., ReceiptDocument]) -> None:
     made = receipt(counters="3-12-5", scale_marks=("not_for_trade", "check_late"), scale_no="A/7")
-    assert msgspec.json.decode(msgspec.json.encode(made), type=Receipt) == made
+    assert msgspec.json.decode(msgspec.json.encode(made), type=ReceiptDocument) == made
 
 
 def test_papers_that_wait_from_before_the_younger_fields_still_decode(
-    bag: Callable[..., BagLabel], receipt: Callable[..., Receipt]
+    bag: Callable[..., BagLabel], receipt: Callable[..., ReceiptDocument]
 ) -> None:
     younger = {
         BagLabel: (
@@ -115,7 +117,7 @@ def test_papers_that_wait_from_before_the_younger_fields_still_decode(
             "link",
             "copy_no",
         ),
-        Receipt: ("head", "verified_until", "void", "copy_no"),
+        ReceiptDocument: ("head", "verified_until", "void", "copy_no"),
     }
     for document in (bag(), receipt()):
         body = msgspec.to_builtins(document)
@@ -126,7 +128,7 @@ def test_papers_that_wait_from_before_the_younger_fields_still_decode(
 
 
 def test_what_cannot_be_is_refused_on_the_papers_of_the_road(
-    crate: Callable[..., CrateLabel], manifest: Callable[..., Manifest], tote: Callable[..., ToteTag]
+    crate: Callable[..., CrateLabel], manifest: Callable[..., ManifestDocument], tote: Callable[..., ToteTag]
 ) -> None:
     for changes in ({"net_g": -1}, {"bags": -1}, {"gross_g": 1}, {"copy_no": -1}):
         with pytest.raises(DocumentProblem):
@@ -141,7 +143,7 @@ def test_what_cannot_be_is_refused_on_the_papers_of_the_road(
         tote(copy_no=-1)
 
 
-def test_a_receipt_with_half_a_head_or_a_negative_copy_is_refused(receipt: Callable[..., Receipt]) -> None:
+def test_a_receipt_with_half_a_head_or_a_negative_copy_is_refused(receipt: Callable[..., ReceiptDocument]) -> None:
     assert receipt(head="0" * 64).head
     for changes in ({"head": "0" * 63}, {"copy_no": -1}):
         with pytest.raises(DocumentProblem):

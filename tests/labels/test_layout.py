@@ -12,7 +12,7 @@ from kiosk.labels import layout, paper_texts
 from kiosk.labels.flow import Cell, Strip
 from kiosk.labels.layout import (
     LABELS,
-    MARKING_DUTIES,
+    MANDATORY_MARKINGS,
     LabelLayout,
     LayoutProblem,
     manifest_layout,
@@ -76,7 +76,7 @@ def test_the_chinese_name_begins_at_three_and_a_half_millimeters() -> None:
     assert all(box.size.bold for box in shipped_layout("bag").boxes if box.field.endswith("caption"))
 
 
-@each("field", sorted(MARKING_DUTIES))
+@each("field", sorted(MANDATORY_MARKINGS))
 def test_a_bag_label_without_a_duty_of_marking_is_refused(field: str) -> None:
     table = tomllib.loads((LAYOUTS / "bag_60x40.toml").read_text(encoding="utf-8"))
     table["boxes"] = [box for box in table["boxes"] if box["field"] != field]

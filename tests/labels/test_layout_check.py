@@ -7,7 +7,7 @@ import pytest
 from kiosk.labels import label_page
 from kiosk.labels.label_page import draw_label
 from kiosk.labels.layout import LABELS, LayoutProblem, shipped_layout, shipped_text
-from kiosk.labels.layout_check import LONGEST, check
+from kiosk.labels.layout_check import MAX_LAYOUT_CHARACTERS, check
 from kiosk.labels.papers.samples import SAMPLES
 from kiosk.labels.symbols import SymbolTooWide
 from kiosk.protocols.barcodes.reader import read
@@ -25,7 +25,7 @@ def test_a_layout_is_refused_with_its_reason() -> None:
         (text.replace('field = "harvest"', 'field = "copy_2"'), "must show harvest"),
         (text.replace('field = "mode"', 'field = "moud"'), "there is no field moud; there are bag_caption"),
         (text.replace('name = "bag"', 'name = "crate"'), "called 'bag', not 'crate'"),
-        ("#" * (LONGEST + 1), "at most"),
+        ("#" * (MAX_LAYOUT_CHARACTERS + 1), "at most"),
         (text.replace("w = 60\n", "w = 40\n"), "needs 440 dots across, the label has 320"),
     ):
         with pytest.raises((LayoutProblem, SymbolTooWide), match=reason):

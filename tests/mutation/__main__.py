@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COPY = ROOT / "build" / "mutation"
 MUTATED = (
     "kiosk/protocols/scales/engines.py",
-    "kiosk/protocols/scales/measured.py",
+    "kiosk/protocols/scales/frame_length.py",
     "kiosk/protocols/scales/text_format.py",
     "kiosk/protocols/scales/numbers.py",
     "kiosk/protocols/scales/params.py",

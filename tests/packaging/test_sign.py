@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from kiosk.station.update.bundle import HEAD_BYTES, parse_head, verified
+from kiosk.station.update.bundle import HEAD_BYTES, parse_head, verify_manifest
 from kiosk.station.update.keys import parse_keys
 from tests.station.update.machine import KEY, NEW, lay_tree, packaging
 from tests.systemd.conftest import tree
@@ -45,7 +45,7 @@ def test_from_a_new_key_to_a_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert raw == second.read_bytes()
     head = parse_head(raw[:HEAD_BYTES])
     public = parse_keys((keys / "vendor.pub").read_text())
-    manifest = verified(head, raw[HEAD_BYTES : HEAD_BYTES + head.manifest_bytes], public)
+    manifest = verify_manifest(head, raw[HEAD_BYTES : HEAD_BYTES + head.manifest_bytes], public)
     assert (manifest.release.version, manifest.next_key) == (NEW, public[0].hex())
 
 

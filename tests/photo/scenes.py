@@ -22,8 +22,8 @@ from PIL import Image
 from kiosk.domain.verdict import Reason, Verdict
 from kiosk.photo.pictures import likeness
 from kiosk.photo.pipeline import inspect
-from kiosk.simulators.camera.goods.layout import Goods
-from kiosk.simulators.camera.goods.produce import FLAT, Way
+from kiosk.simulators.camera.goods.layout import GoodsLayout
+from kiosk.simulators.camera.goods.produce import FLAT, Arrangement
 from kiosk.simulators.camera.stage import Stage, StagePlan, draw_stage
 from tests.simulators.camera.plans import FAULTY, faulty_plan_of, plan_of
 
@@ -81,8 +81,12 @@ def flat(seeds: Iterable[int]) -> Iterator[Shown]:
     names = sorted(FLAT)
     for seed in seeds:
         plan = plan_of(seed)
-        goods = Goods(
-            names[seed % len(names)], Way.ONE, turn=plan.goods.turn, place=plan.goods.place, number=plan.goods.number
+        goods = GoodsLayout(
+            names[seed % len(names)],
+            Arrangement.ONE,
+            turn=plan.goods.turn,
+            place=plan.goods.place,
+            number=plan.goods.number,
         )
         yield judged(seed, replace(plan, goods=goods), None)
 

@@ -13,7 +13,7 @@ from kiosk.photo.color import SHEET_WINDOW, Correction, find_correction, fit_lig
 from kiosk.photo.cutout import CUT_WINDOW
 from kiosk.photo.markers import find_mat
 from kiosk.photo.mat import PATCHES
-from kiosk.photo.rectify import flatten, see_patches
+from kiosk.photo.rectify import detect_patches, flatten
 from tests.each import each
 from tests.photo.stage import Array, Plan, Stage, draw, fruit
 
@@ -22,7 +22,7 @@ def corrected(stage: Stage) -> tuple[Correction, BgrImage]:
     mat = find_mat(stage.frame)
     assert mat is not None
     light = fit_light(flatten(stage.frame, mat, SHEET_WINDOW), mat, stage.frame.shape[1], stage.frame.shape[0])
-    correction = find_correction(light, see_patches(stage.frame, mat))
+    correction = find_correction(light, detect_patches(stage.frame, mat))
     return correction, correction.apply(flatten(stage.frame, mat, CUT_WINDOW), CUT_WINDOW)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from kiosk.photo.faces import HaarFaces, haar_faces
-from kiosk.simulators.camera.scenes import View, draw_view
+from kiosk.simulators.camera.scenes import SceneView, draw_view
 from tests.photo.stage import Array, Plan, draw, fruit
 
 
 @pytest.fixture(scope="module")
 def visitor() -> Array:
-    return draw_view(View("empty", face=True))
+    return draw_view(SceneView("empty", face=True))
 
 
 def test_a_face_beside_the_mat_is_found_where_it_is(visitor: Array) -> None:

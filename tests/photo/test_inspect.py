@@ -16,10 +16,10 @@ from kiosk.photo.codec import encode_jpeg
 from kiosk.photo.mat import INTERIOR, PATCHES, VERSION_MARKER, Box
 from kiosk.photo.pictures import likeness
 from kiosk.photo.pipeline import Inspection, inspect, inspect_bytes
-from kiosk.photo.ports import SeenFace
-from kiosk.simulators.camera.goods.layout import Goods
-from kiosk.simulators.camera.goods.produce import Way
-from kiosk.simulators.camera.scenes import View, draw_view
+from kiosk.photo.ports import DetectedFace
+from kiosk.simulators.camera.goods.layout import GoodsLayout
+from kiosk.simulators.camera.goods.produce import Arrangement
+from kiosk.simulators.camera.scenes import SceneView, draw_view
 from kiosk.simulators.camera.stage import draw_frame
 from kiosk.station.counter.listings.lookalikes import NEAR_BITS
 from tests.depth import TORTURE, many
@@ -36,7 +36,7 @@ MIDDLE = (INTERIOR.left + INTERIOR.width / 2, INTERIOR.top + INTERIOR.height / 2
 class NoFaces:
     """A detector that sees nobody: looking for people is not what most of these tests are about."""
 
-    def find(self, frame: BgrImage) -> tuple[SeenFace, ...]:
+    def find(self, frame: BgrImage) -> tuple[DetectedFace, ...]:
         return ()
 
 
@@ -130,18 +130,18 @@ def test_all_reasons_are_named_at_once() -> None:
 
 
 FIRST = [
-    (View("badam", hand=True), Reason.HAND),
-    (View("badam", hand=True, banding=True), Reason.HAND),
-    (View("badam", blur=True), Reason.BLUR),
-    (View("badam", black=True), Reason.DARK),
-    (View("badam", dark=True, blur=True), Reason.DARK),
-    (View("empty", bright=True, tilt=True), Reason.EMPTY),
-    (View("badam", banding=True), Reason.BANDING),
+    (SceneView("badam", hand=True), Reason.HAND),
+    (SceneView("badam", hand=True, banding=True), Reason.HAND),
+    (SceneView("badam", blur=True), Reason.BLUR),
+    (SceneView("badam", black=True), Reason.DARK),
+    (SceneView("badam", dark=True, blur=True), Reason.DARK),
+    (SceneView("empty", bright=True, tilt=True), Reason.EMPTY),
+    (SceneView("badam", banding=True), Reason.BANDING),
 ]
 
 
 @each(("view", "first"), FIRST)
-def test_what_must_be_done_first_is_named_first(view: View, first: Reason) -> None:
+def test_what_must_be_done_first_is_named_first(view: SceneView, first: Reason) -> None:
     inspection = inspect(draw_view(view), faces=NoFaces())
     assert inspection.verdict.findings[0].reason is first, inspection.verdict
     if view.hand:
@@ -149,12 +149,12 @@ def test_what_must_be_done_first_is_named_first(view: View, first: Reason) -> No
 
 
 def test_a_person_and_a_hand_come_before_everything_else() -> None:
-    found = inspect(draw_view(View("badam", hand=True, face=True))).verdict.findings
+    found = inspect(draw_view(SceneView("badam", hand=True, face=True))).verdict.findings
     assert [one.reason for one in found[:2]] == [Reason.FACE, Reason.HAND]
 
 
 def test_a_mat_of_which_nothing_is_seen_is_put_there_before_the_lens_is_wiped() -> None:
-    frame = cv2.GaussianBlur(draw_view(View("badam")), (0, 0), 12)
+    frame = cv2.GaussianBlur(draw_view(SceneView("badam")), (0, 0), 12)
     frame[:300], frame[-300:], frame[:, :500], frame[:, -500:] = 120, 120, 120, 120
     found = [one.reason for one in inspect(frame, faces=NoFaces()).verdict.findings]
     assert found == [Reason.MAT, Reason.BLUR]
@@ -169,7 +169,10 @@ def test_a_lamp_mirrored_in_the_goods_is_glare(stage: Stage) -> None:
 def test_a_lamp_that_breaks_up_on_the_skin_of_a_single_fruit_is_glare() -> None:
     for seed in (6, 7, 12)[: many(1, torture=3)]:
         plan = plan_of(seed)
-        one = replace(plan, goods=Goods("orange", Way.ONE, turn=plan.goods.turn, place=plan.goods.place, number=seed))
+        one = replace(
+            plan,
+            goods=GoodsLayout("orange", Arrangement.ONE, turn=plan.goods.turn, place=plan.goods.place, number=seed),
+        )
         assert inspect(draw_frame(one), faces=NoFaces()).verdict.accepted, seed
         assert reasons(inspect(draw_frame(replace(one, glare=0.05)), faces=NoFaces())) == {Reason.GLARE}, seed
 
@@ -177,7 +180,7 @@ def test_a_lamp_that_breaks_up_on_the_skin_of_a_single_fruit_is_glare() -> None:
 def test_a_white_label_in_good_light_is_no_glare() -> None:
     for seed in (20, 0, 4)[: many(1, torture=3)]:
         plan = plan_of(seed)
-        jar = Goods("honey", Way.ONE, turn=plan.goods.turn, place=plan.goods.place, number=seed)
+        jar = GoodsLayout("honey", Arrangement.ONE, turn=plan.goods.turn, place=plan.goods.place, number=seed)
         frame = draw_frame(replace(plan, goods=jar, light=replace(plan.light, level=1.0)))
         assert inspect(frame, faces=NoFaces()).verdict.accepted, seed
 
@@ -194,13 +197,13 @@ def test_what_the_mat_stands_for_is_never_outside_the_frame() -> None:
 
 
 def test_a_face_anywhere_leaves_no_picture() -> None:
-    inspection = inspect(draw_view(View("walnut", face=True)))
+    inspection = inspect(draw_view(SceneView("walnut", face=True)))
     assert reasons(inspection) == {Reason.FACE}
     assert inspection.master is None and inspection.natural is None and inspection.cutout is None
 
 
 def test_a_face_is_looked_for_without_a_mat_too() -> None:
-    frame = draw_view(View("empty", face=True))
+    frame = draw_view(SceneView("empty", face=True))
     frame[:, :1500] = 90
     inspection = inspect(frame)
     assert reasons(inspection) == {Reason.FACE, Reason.MAT}

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from kiosk.photo.markers import SeenMat, find_mat, see_markers
+from kiosk.photo.markers import DetectedMat, detect_markers, find_mat
 from kiosk.photo.mat import CORNER_MARKERS, INTERIOR, VERSION_MARKER, Box
 from tests.each import each
 from tests.photo.stage import Array, Plan, Stage, draw
@@ -27,13 +27,13 @@ def covering(*numbers: int) -> Plan:
     return Plan(covers=tuple((box, PAPER) for box in boxes))
 
 
-def seen(frame: Array) -> SeenMat:
+def seen(frame: Array) -> DetectedMat:
     mat = find_mat(frame)
     assert mat is not None
     return mat
 
 
-def away_mm(mat: SeenMat, stage: Stage) -> float:
+def away_mm(mat: DetectedMat, stage: Stage) -> float:
     """How far, at most, a corner of the interior is taken for another place."""
     places = np.array(INTERIOR.corners).reshape(-1, 1, 2)
     true = cv2.perspectiveTransform(places, stage.to_frame).reshape(-1, 2)
@@ -58,7 +58,7 @@ def test_three_markers_are_enough(number: int) -> None:
 def test_two_are_not_enough() -> None:
     frame = draw(covering(1, 3)).frame
     assert find_mat(frame) is None
-    assert see_markers(frame).corner_markers == 2
+    assert detect_markers(frame).corner_markers == 2
 
 
 def test_a_mat_upside_down_is_read_upright() -> None:
@@ -99,7 +99,7 @@ def test_markers_that_do_not_fit_together_are_no_mat(bare: Stage) -> None:
     for (x, y), part in zip(reversed(places), parts, strict=True):
         frame[y - 90 : y + 90, x - 90 : x + 90] = part
     assert find_mat(frame) is None
-    assert see_markers(frame).corner_markers == 4
+    assert detect_markers(frame).corner_markers == 4
 
 
 def test_another_version_is_another_mat(bare: Stage) -> None:
@@ -112,7 +112,7 @@ def test_another_version_is_another_mat(bare: Stage) -> None:
     cv2.warpPerspective(
         cv2.merge((drawn, drawn, drawn)), way, (1920, 1080), dst=frame, borderMode=cv2.BORDER_TRANSPARENT
     )
-    assert {number for number, _ in see_markers(frame).prints} == {0, 1, 2, 3, 11}
+    assert {number for number, _ in detect_markers(frame).prints} == {0, 1, 2, 3, 11}
     assert find_mat(frame) is None
 
 

@@ -10,7 +10,7 @@ from kiosk.domain.mat_measures import MatMeasures, MatQuality
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.mat import SHEET
 from kiosk.photo.pipeline import inspect
-from kiosk.photo.sheet.measured import measure_mat
+from kiosk.photo.sheet.mat_measurement import measure_mat
 from tests.each import each
 from tests.photo.stage import Plan, draw, fruit
 
@@ -55,7 +55,7 @@ def test_a_well_placed_camera_is_good_and_the_numbers_are_those_of_a_shot() -> N
 )
 def test_what_is_wrong_is_the_row_that_is_bad(plan: Plan, quality: MatQuality) -> None:
     told = measured(plan)
-    assert told.found and quality in bad(told), told
+    assert told.is_mat_found and quality in bad(told), told
 
 
 def test_goods_on_the_mat_are_no_fault_of_the_camera() -> None:
@@ -73,7 +73,7 @@ def test_the_worst_frame_of_a_burst_tells_of_flicker() -> None:
 def test_without_the_mat_there_are_only_markers_and_no_preview() -> None:
     told = measure_mat(NO_MAT)
     assert (len(told.measures.rows), told.measures.rows[0].value, told.preview) == (1, 0, None)
-    assert not told.measures.found and not told.measures.good
+    assert not told.measures.is_mat_found and not told.measures.good
     frame = draw(Plan()).frame.copy()
     frame[:, : frame.shape[1] // 2] = 128
     (row,) = measure_mat(frame).measures.rows

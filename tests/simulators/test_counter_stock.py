@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from kiosk.domain.clerk import Role
-from kiosk.domain.parcel import WAITING, ParcelState
+from kiosk.domain.parcel import WAITING_STATES, ParcelState
 from kiosk.protocols.barcodes.waybills import identify
 from kiosk.simulators.counter_stock import new_pin, stock_counter
-from kiosk.simulators.processes import DidNotStart
+from kiosk.simulators.processes import StartFailed
 from kiosk.station.clerk.access import Access
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.clock import StationClock
@@ -129,7 +129,7 @@ def test_an_emptied_shelf_and_an_emptied_list_are_filled_again(settings: Station
     first = stock_counter(settings, CLOCK)
     with opened(settings) as store:
         store.deliveries.close("clerk:01", STAMP)
-        for row in store.parcels.in_states(WAITING):
+        for row in store.parcels.in_states(WAITING_STATES):
             store.parcels.due_back(row.number, "clerk:01", STAMP)
             store.parcels.give_back(row.number, "clerk:01", STAMP)
         store.clerks.retire("01", STAMP)
@@ -168,7 +168,7 @@ def test_without_the_stations_key_there_is_a_list_and_nobody_can_have_a_pin(
 def test_a_database_that_cannot_be_used_is_said(settings: StationSettings) -> None:
     settings.data.mkdir()
     settings.database.write_bytes(b"no database" * 1000)
-    with pytest.raises(DidNotStart, match="the counter of the demo cannot be set up"):
+    with pytest.raises(StartFailed, match="the counter of the demo cannot be set up"):
         stock_counter(settings, CLOCK)
     assert settings.database.read_bytes() == b"no database" * 1000
 

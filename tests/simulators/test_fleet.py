@@ -19,15 +19,15 @@ from paho.mqtt.enums import CallbackAPIVersion
 from kiosk.cli.fleet import fleet as fleet_command
 from kiosk.messaging.contract.control import Ack, Hello, decode, encode
 from kiosk.messaging.contract.receive import parse_batch, parse_event
-from kiosk.messaging.contract.received import ReceivedEvent
+from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.messaging.contract.topics import Topics, parse_up
 from kiosk.simulators.broker import Broker
 from kiosk.simulators.fleet import Fleet, FleetPlan, FleetResult, Manner, sending
 from kiosk.simulators.fleet import fleet as fleet_module
 from kiosk.simulators.fleet.life import stretches
-from kiosk.simulators.fleet.sending import Ending
-from kiosk.simulators.fleet.station import Card, FleetStation
+from kiosk.simulators.fleet.sending import FleetShutdown
+from kiosk.simulators.fleet.station import FleetStation, StationFolder
 from kiosk.simulators.fleet.template import empty_database
 from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger
@@ -145,7 +145,7 @@ def change_epoch(broker: Broker, tmp_path: Path) -> Callable[[], None]:
 
     def begin() -> None:
         plan = FleetPlan(1, 0, broker.url, tmp_path / "stations", 7, 10.0)
-        station = FleetStation(plan, Card("S0001", plan.database("S0001")), tmp_path, Ending())
+        station = FleetStation(plan, StationFolder("S0001", plan.database("S0001")), tmp_path, FleetShutdown())
         with station.store() as store:
             store.epochs.start("forked", station.clock.stamp())
 

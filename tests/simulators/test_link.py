@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from kiosk.simulators.faults import BadFaultWord
-from kiosk.simulators.link import Link, LinkState, _Budget, parse_link_word
+from kiosk.simulators.link import LinkConditions, SimulatedLink, _Budget, parse_link_word
 from tests.each import each
 
 PATIENCE_S = 30.0
@@ -56,12 +56,12 @@ def echo() -> Iterator[Echo]:
 
 
 @pytest.fixture
-def link(echo: Echo) -> Iterator[Link]:
-    with Link(echo.port, random=Random(5)) as one:
+def link(echo: Echo) -> Iterator[SimulatedLink]:
+    with SimulatedLink(echo.port, random=Random(5)) as one:
         yield one
 
 
-def dial(link: Link, timeout_s: float = PATIENCE_S) -> socket.socket:
+def dial(link: SimulatedLink, timeout_s: float = PATIENCE_S) -> socket.socket:
     return socket.create_connection(("127.0.0.1", link.port), timeout=timeout_s)
 
 
@@ -76,13 +76,13 @@ def through(line: socket.socket, data: bytes) -> bytes:
     return back
 
 
-def test_everything_passes_in_order(link: Link) -> None:
+def test_everything_passes_in_order(link: SimulatedLink) -> None:
     data = Random(1).randbytes(1_000_000)
     with dial(link) as line:
         assert through(line, data) == data
 
 
-def test_many_at_once(link: Link) -> None:
+def test_many_at_once(link: SimulatedLink) -> None:
     with contextlib.ExitStack() as stack:
         lines = [stack.enter_context(dial(link)) for _ in range(50)]
         for number, line in enumerate(lines):
@@ -90,7 +90,7 @@ def test_many_at_once(link: Link) -> None:
         assert [line.recv(10) for line in lines] == [b"%d" % number for number in range(50)]
 
 
-def test_the_end_of_one_side_reaches_the_other(link: Link) -> None:
+def test_the_end_of_one_side_reaches_the_other(link: SimulatedLink) -> None:
     with dial(link) as line:
         line.sendall(b"last")
         line.shutdown(socket.SHUT_WR)
@@ -98,7 +98,7 @@ def test_the_end_of_one_side_reaches_the_other(link: Link) -> None:
         assert line.recv(10) == b""
 
 
-def test_down_holds_back_and_up_lets_go(link: Link) -> None:
+def test_down_holds_back_and_up_lets_go(link: SimulatedLink) -> None:
     with dial(link) as line:
         assert through(line, b"before") == b"before"
         line.settimeout(0.2)
@@ -124,13 +124,13 @@ class Waited(_Budget):
         self.now = 0.0
         super().__init__(lambda: self.now)
 
-    def wait_s(self, state: LinkState) -> float | None:
+    def wait_s(self, state: LinkConditions) -> float | None:
         wait = super().wait_s(state)
         self.now += wait or 0.0
         return None if wait is None else 0.0
 
 
-def test_slow_takes_its_time(link: Link) -> None:
+def test_slow_takes_its_time(link: SimulatedLink) -> None:
     """2,000 bytes there and 2,000 back at 4,000 bytes a second: one second, give or take a block of 512."""
     link._budget = budget = Waited()
     link.command("slow 32kbit")
@@ -142,7 +142,7 @@ def test_slow_takes_its_time(link: Link) -> None:
     assert 0.8 < took < 1.3
 
 
-def test_lossy_breaks_connections(link: Link) -> None:
+def test_lossy_breaks_connections(link: SimulatedLink) -> None:
     link.command("lossy 50%")
     broken = 0
     for _ in range(30):
@@ -152,7 +152,7 @@ def test_lossy_breaks_connections(link: Link) -> None:
     assert 10 < broken < 30
 
 
-def test_always_lossy_and_then_up(link: Link) -> None:
+def test_always_lossy_and_then_up(link: SimulatedLink) -> None:
     link.command("lossy 100%")
     with dial(link) as line:
         line.sendall(b"x")
@@ -165,7 +165,10 @@ def test_always_lossy_and_then_up(link: Link) -> None:
 def passed_before_it_breaks(seed: int, block: int) -> list[int]:
     """How much of 20,000 bytes arrived over each of ten lines, when they were sent in blocks of this size."""
     counts = []
-    with socket.create_server(("127.0.0.1", 0)) as server, Link(server.getsockname()[1], random=Random(seed)) as link:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        SimulatedLink(server.getsockname()[1], random=Random(seed)) as link,
+    ):
         link.command("lossy 10%")
         for _ in range(10):
             with dial(link) as line, server.accept()[0] as far:
@@ -193,9 +196,9 @@ def test_the_seed_decides_at_which_byte_a_lossy_line_breaks() -> None:
 def test_a_cut_lets_so_many_bytes_pass_and_breaks_every_line_once(echo: Echo, byte: int) -> None:
     """Sent to a server that keeps silent until the end, so that the other direction has no share in the count."""
     got: list[bytes] = []
-    with socket.create_server(("127.0.0.1", 0)) as server, Link(server.getsockname()[1]) as link:
+    with socket.create_server(("127.0.0.1", 0)) as server, SimulatedLink(server.getsockname()[1]) as link:
         with dial(link) as other, server.accept()[0], dial(link) as line:
-            link.set(LinkState(cut_at=byte))
+            link.set(LinkConditions(cut_at=byte))
             far, _ = server.accept()
             with far, contextlib.suppress(OSError):
                 line.sendall(bytes(10_000))
@@ -210,28 +213,28 @@ def test_a_cut_lets_so_many_bytes_pass_and_breaks_every_line_once(echo: Echo, by
     assert sum(map(len, got)) == byte
 
 
-def test_a_cut_at_once(link: Link) -> None:
+def test_a_cut_at_once(link: SimulatedLink) -> None:
     with dial(link) as line:
         assert through(line, b"x") == b"x"
-        link.set(LinkState(cut_at=0))
+        link.set(LinkConditions(cut_at=0))
         assert line.recv(1) == b""
 
 
 def test_a_delay_holds_everything_back_and_loses_nothing(echo: Echo) -> None:
     """By a clock of the test's own: it does not move, so nothing arrives; it moves, and all is there in order."""
     now = [100.0]
-    with Link(echo.port, clock=lambda: now[0]) as link, dial(link, 0.2) as line:
-        link.set(LinkState(delay_s=5.0))
+    with SimulatedLink(echo.port, clock=lambda: now[0]) as link, dial(link, 0.2) as line:
+        link.set(LinkConditions(delay_s=5.0))
         line.sendall(b"later")
         with pytest.raises(TimeoutError):
             line.recv(10)
         now[0] = 104.9
-        link.set(LinkState(delay_s=5.0))
+        link.set(LinkConditions(delay_s=5.0))
         with pytest.raises(TimeoutError):
             line.recv(10)
         line.settimeout(PATIENCE_S)
         for now[0] in (105.0, 111.0):  # there, and back
-            link.set(LinkState(delay_s=5.0))
+            link.set(LinkConditions(delay_s=5.0))
             if now[0] == 105.0:
                 line.settimeout(0.2)
                 with pytest.raises(TimeoutError):
@@ -240,8 +243,8 @@ def test_a_delay_holds_everything_back_and_loses_nothing(echo: Echo) -> None:
         assert line.recv(10) == b"later"
 
 
-def test_a_delayed_line_carries_much_at_once_and_in_order(link: Link) -> None:
-    link.set(LinkState(delay_s=0.02))
+def test_a_delayed_line_carries_much_at_once_and_in_order(link: SimulatedLink) -> None:
+    link.set(LinkConditions(delay_s=0.02))
     data = Random(2).randbytes(300_000)
     with dial(link) as line:
         assert through(line, data) == data
@@ -250,17 +253,17 @@ def test_a_delayed_line_carries_much_at_once_and_in_order(link: Link) -> None:
 @each("wrong", [{"delay_s": -1.0}, {"cut_at": -1}])
 def test_what_no_line_does(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="not below 0"):
-        LinkState(**wrong)  # type: ignore[arg-type]
+        LinkConditions(**wrong)  # type: ignore[arg-type]
 
 
 def test_nobody_at_the_other_end(echo: Echo) -> None:
     with socket.socket() as nobody:  # holds the port, so that no other program gets it, and does not listen
         nobody.bind(("127.0.0.1", 0))
-        with Link(nobody.getsockname()[1]) as link, dial(link) as line:
+        with SimulatedLink(nobody.getsockname()[1]) as link, dial(link) as line:
             assert line.recv(10) == b""
 
 
-def test_a_sender_nobody_reads_from_fills_no_memory(link: Link) -> None:
+def test_a_sender_nobody_reads_from_fills_no_memory(link: SimulatedLink) -> None:
     with dial(link, 0.3) as line:
         sent = 0
         with pytest.raises(TimeoutError):
@@ -270,7 +273,7 @@ def test_a_sender_nobody_reads_from_fills_no_memory(link: Link) -> None:
 
 
 def test_closing_breaks_what_is_open_and_may_be_repeated(echo: Echo) -> None:
-    link = Link(echo.port)
+    link = SimulatedLink(echo.port)
     with dial(link) as line:
         assert through(line, b"x") == b"x"
         link.close()
@@ -282,14 +285,14 @@ def test_closing_breaks_what_is_open_and_may_be_repeated(echo: Echo) -> None:
 @each(
     ("word", "state"),
     [
-        ("down", LinkState(up=False)),
-        ("up", LinkState()),
-        ("slow 32kbit", LinkState(bytes_per_s=4000.0)),
-        ("slow 2Mbit", LinkState(bytes_per_s=250_000.0)),
-        ("lossy 20%", LinkState(loss=0.2)),
+        ("down", LinkConditions(up=False)),
+        ("up", LinkConditions()),
+        ("slow 32kbit", LinkConditions(bytes_per_s=4000.0)),
+        ("slow 2Mbit", LinkConditions(bytes_per_s=250_000.0)),
+        ("lossy 20%", LinkConditions(loss=0.2)),
     ],
 )
-def test_words(word: str, state: LinkState) -> None:
+def test_words(word: str, state: LinkConditions) -> None:
     assert parse_link_word(word) == state
 
 

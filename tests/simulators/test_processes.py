@@ -15,7 +15,7 @@ import pytest
 
 from kiosk.simulators import processes
 from kiosk.simulators.faults import BadFaultWord, stall_s
-from kiosk.simulators.processes import Child, DidNotStart, HeldPort, answers
+from kiosk.simulators.processes import ChildProgram, HeldPort, StartFailed, answers
 
 SERVER = """
 import http.server, sys
@@ -47,7 +47,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / f"{name}.py").write_text(text)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(
-        processes, "ANSWER_S", 30.0
+        processes, "RESPONSE_TIMEOUT_S", 30.0
     )  # a server that rests on a loaded machine is no server that is down
 
 
@@ -58,9 +58,9 @@ def held() -> Iterator[HeldPort]:
     port.release()
 
 
-def server(tmp_path: Path, held: HeldPort) -> tuple[Child, str]:
+def server(tmp_path: Path, held: HeldPort) -> tuple[ChildProgram, str]:
     url = f"http://127.0.0.1:{held.number}"
-    return Child("the server", ["a_server", str(held.number)], tmp_path / "log", answers(f"{url}/health")), url
+    return ChildProgram("the server", ["a_server", str(held.number)], tmp_path / "log", answers(f"{url}/health")), url
 
 
 def gone(pid: int) -> bool:
@@ -107,7 +107,7 @@ def test_a_killed_child_can_be_started_again(tmp_path: Path, how: str, held: Hel
 
 
 def test_a_child_that_does_not_hear_is_killed(tmp_path: Path) -> None:
-    child = Child("deaf", ["a_deaf_one", str(tmp_path / "up")], tmp_path / "log", (tmp_path / "up").exists)
+    child = ChildProgram("deaf", ["a_deaf_one", str(tmp_path / "up")], tmp_path / "log", (tmp_path / "up").exists)
     child.start()
     pid = child.pid
     assert pid is not None
@@ -116,15 +116,15 @@ def test_a_child_that_does_not_hear_is_killed(tmp_path: Path) -> None:
 
 
 def test_a_child_that_ends_at_once_says_its_last_words(tmp_path: Path) -> None:
-    child = Child("the failing one", ["a_failing_one"], tmp_path / "log", lambda: False)
-    with pytest.raises(DidNotStart, match=r"the failing one did not start: .*the disk is on fire"):
+    child = ChildProgram("the failing one", ["a_failing_one"], tmp_path / "log", lambda: False)
+    with pytest.raises(StartFailed, match=r"the failing one did not start: .*the disk is on fire"):
         child.start()
     assert not child.running
 
 
 def test_a_child_that_is_never_ready_is_ended_in_time(tmp_path: Path) -> None:
-    child = Child("deaf", ["a_deaf_one", str(tmp_path / "up")], tmp_path / "log", lambda: False)
-    with pytest.raises(DidNotStart, match="deaf did not start"):
+    child = ChildProgram("deaf", ["a_deaf_one", str(tmp_path / "up")], tmp_path / "log", lambda: False)
+    with pytest.raises(StartFailed, match="deaf did not start"):
         child.start(timeout_s=0.2)
     assert child.pid is None
 
@@ -187,9 +187,9 @@ def test_a_child_that_stalls_stands_still_and_goes_on(tmp_path: Path, held: Held
         child.stall(0.1)
 
 
-@pytest.mark.parametrize("end", [Child.stop, Child.kill])
+@pytest.mark.parametrize("end", [ChildProgram.stop, ChildProgram.kill])
 def test_a_child_can_be_ended_while_it_stalls_and_started_again(
-    tmp_path: Path, held: HeldPort, end: Callable[[Child], None]
+    tmp_path: Path, held: HeldPort, end: Callable[[ChildProgram], None]
 ) -> None:
     child, _ = server(tmp_path, held)
     child.start()

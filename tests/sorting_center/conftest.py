@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kiosk.sorting_center.desk import people
-from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.ledger import Ledger
 from tests.servers.postgres import PostgresServer, running_postgres
 from tests.servers.rabbitmq import RabbitMQ, Vhost
@@ -63,7 +63,7 @@ def postgres_url(postgres: PostgresServer) -> Iterator[str]:
 def postgres_template(postgres: PostgresServer) -> Iterator[str]:
     """A database with a ledger and a desk in which nothing has happened."""
     with postgres.fresh() as name:
-        with Ledger.open(postgres.url(name)), Desk.open(postgres.url(name)):
+        with Ledger.open(postgres.url(name)), CenterDesk.open(postgres.url(name)):
             pass
         yield name
 
@@ -99,7 +99,7 @@ def unfed(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def numbered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a commit released has its place in the feed when the test looks, also where a numberer gives it."""
-    for name in ("commit", "go_on"):
+    for name in ("commit", "release_held"):
         monkeypatch.setattr(Ledger, name, _and_number(getattr(Ledger, name)))
 
 

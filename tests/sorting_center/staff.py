@@ -12,14 +12,14 @@ from zoneinfo import ZoneInfo
 from flask import Flask
 from flask.testing import FlaskClient
 
-from kiosk.sorting_center.desk.desk import Desk
-from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.tokens import MAX_PER_MINUTE, Scope
-from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.reports.follower import Follower
+from kiosk.sorting_center.reports.follower import ReportsFollower
 from kiosk.sorting_center.reports.reports import Reports
-from kiosk.sorting_center.watch.watching import Watch, seen
+from kiosk.sorting_center.watch.county_watch import CountyWatch, county_snapshot
 from kiosk.sorting_center.web.app import create_app
 from kiosk.sorting_center.web.sources import Stores
 
@@ -33,16 +33,16 @@ NOON: Final = datetime(2026, 11, 25, 12, 30, tzinfo=UTC)
 @contextmanager
 def stores_of(ledger: Ledger) -> Iterator[Stores]:
     """All that pages look at, of this ledger."""
-    with Desk.open(ledger.url) as desk, Reports.open(ledger.url, ZONE) as reports:
+    with CenterDesk.open(ledger.url) as desk, Reports.open(ledger.url, ZONE) as reports:
         yield Stores(ledger, desk, reports)
 
 
-def app_of(stores: Stores, health: Health | None = None, now: datetime = NOON) -> Flask:
+def app_of(stores: Stores, health: CenterHealth | None = None, now: datetime = NOON) -> Flask:
     """The pages on the wall clock of a fixed noon."""
-    return create_app(stores, health or Health(), lambda: now)
+    return create_app(stores, health or CenterHealth(), lambda: now)
 
 
-def sign_in(client: FlaskClient, desk: Desk, role: Role = Role.VIEWER) -> str:
+def sign_in(client: FlaskClient, desk: CenterDesk, role: StaffRole = StaffRole.VIEWER) -> str:
     """This client is a new person of that role from here on, without the door; the word for the forms."""
     name = f"{role.word}-{len(desk.people.all())}"
     token = desk.sessions.begin(desk.people.add(name, role, PASSWORD, datetime.now(UTC)), HOST, datetime.now(UTC))
@@ -52,7 +52,7 @@ def sign_in(client: FlaskClient, desk: Desk, role: Role = Role.VIEWER) -> str:
     return found.csrf
 
 
-def bearer(desk: Desk, *scopes: Scope) -> dict[str, str]:
+def bearer(desk: CenterDesk, *scopes: Scope) -> dict[str, str]:
     """The header of a program."""
     name = f"program-{len(desk.tokens.all())}"
     return {"Authorization": f"Bearer {desk.tokens.add(name, scopes or Scope, datetime.now(UTC), MAX_PER_MINUTE)}"}
@@ -60,7 +60,7 @@ def bearer(desk: Desk, *scopes: Scope) -> dict[str, str]:
 
 def followed(stores: Stores) -> None:
     """The reports have read all of the ledger."""
-    follower = Follower(stores.ledger, stores.reports)
+    follower = ReportsFollower(stores.ledger, stores.reports)
     while follower.step():
         pass
 
@@ -68,12 +68,12 @@ def followed(stores: Stores) -> None:
 def looked_after(stores: Stores, now: datetime = NOON) -> None:
     """What is wrong by now has become cases."""
     followed(stores)
-    look = partial(seen, stores.ledger, stores.reports, stores.desk)
-    Watch(look, stores.desk, lambda: True, lambda: now).step()
+    look = partial(county_snapshot, stores.ledger, stores.reports, stores.desk)
+    CountyWatch(look, stores.desk, lambda: True, lambda: now).step()
 
 
 @contextmanager
-def viewer(ledger: Ledger, health: Health | None = None) -> Iterator[FlaskClient]:
+def viewer(ledger: Ledger, health: CenterHealth | None = None) -> Iterator[FlaskClient]:
     """A viewer who is signed in."""
     with stores_of(ledger) as stores, app_of(stores, health).test_client() as client:
         sign_in(client, stores.desk)

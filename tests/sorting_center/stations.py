@@ -27,7 +27,7 @@ from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.domain.money import amount_fen
 from kiosk.domain.verdict import Measures
 from kiosk.messaging.contract.receive import parse_event
-from kiosk.messaging.contract.received import ReceivedEvent
+from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, SealedEvent, seal
 from kiosk.messaging.contract.strict_json import canonical
 

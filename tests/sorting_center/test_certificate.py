@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.sorting_center.certificate import Certificate
+from kiosk.sorting_center.certificate import ReloadingCertificate
 from kiosk.sorting_center.photos.listener.tls import certificate_of as of_photos
 from kiosk.sorting_center.web.connections.tls import certificate_of as of_pages
 from tests.messaging.authority import Authority
 
 
-def looked(certificate: Certificate, times: int = 2) -> Certificate:
+def looked(certificate: ReloadingCertificate, times: int = 2) -> ReloadingCertificate:
     for _ in range(times):
-        certificate.look()
+        certificate.reload_if_changed()
     return certificate
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.sorting_center import child as center_child
-from kiosk.sorting_center.child import Child, ChildPlan
+from kiosk.sorting_center.child import SupervisedProcess, SupervisedProcessPlan
 from tests.sorting_center.brokers import until
 
 LINGERS = """
@@ -26,7 +26,9 @@ signal.pause()
 def test_one_that_closes_its_output_and_stays_is_killed() -> None:
     here = threading.Event()
     command = (sys.executable, "-c", LINGERS)
-    child = Child(ChildPlan("one that stays", command, b"{}\n", lambda _line: here.set(), lambda _status: None))
+    child = SupervisedProcess(
+        SupervisedProcessPlan("one that stays", command, b"{}\n", lambda _line: here.set(), lambda _status: None)
+    )
     child.start()
     assert here.wait(60)
     pid = child.pid
@@ -41,12 +43,14 @@ def test_one_that_closes_its_output_and_stays_is_killed() -> None:
 
 def test_one_that_does_not_read_a_long_task_is_ended_in_time() -> None:
     command = (sys.executable, "-c", "import signal; signal.pause()")
-    child = Child(ChildPlan("one that reads nothing", command, b"x" * 300_000, lambda _: None, lambda _: None))
+    child = SupervisedProcess(
+        SupervisedProcessPlan("one that reads nothing", command, b"x" * 300_000, lambda _: None, lambda _: None)
+    )
     child.start()
 
     def stop() -> None:
         until(lambda: child.pid is not None)
-        child.tell(b"news that come before the task are left out")
+        child.send(b"news that come before the task are left out")
         child.stop(0.5)
 
     stopping = threading.Thread(target=stop, daemon=True)
@@ -59,11 +63,13 @@ def test_one_that_does_not_read_a_long_task_is_ended_in_time() -> None:
 def test_a_long_task_comes_whole_and_news_behind_it() -> None:
     heard: list[bytes] = []
     says = "import sys\nfor line in sys.stdin.buffer: print(len(line), flush=True)"
-    child = Child(ChildPlan("one", (sys.executable, "-c", says), b"x" * 300_000 + b"\n", heard.append, lambda _: None))
+    child = SupervisedProcess(
+        SupervisedProcessPlan("one", (sys.executable, "-c", says), b"x" * 300_000 + b"\n", heard.append, lambda _: None)
+    )
     child.start()
 
     def told() -> bool:
-        child.tell(b"news\n")
+        child.send(b"news\n")
         return len(heard) > 1
 
     until(told)
@@ -74,14 +80,14 @@ def test_a_long_task_comes_whole_and_news_behind_it() -> None:
 def test_an_end_that_cannot_be_told_ends_nothing_else(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(center_child, "_AGAIN_FIRST_S", 0.01)
+    monkeypatch.setattr(center_child, "_RETRY_FIRST_S", 0.01)
     ends: list[int] = []
 
     def ended(status: int) -> None:
         ends.append(status)
         raise ValueError("a fault of ours")
 
-    child = Child(ChildPlan("one that ends", ("/bin/true",), b"", lambda _line: None, ended))
+    child = SupervisedProcess(SupervisedProcessPlan("one that ends", ("/bin/true",), b"", lambda _line: None, ended))
     child.start()
     until(lambda: len(ends) > 1)
     child.stop(60)

@@ -21,7 +21,7 @@ from kiosk.cli.sorting_center import main
 from kiosk.messaging.contract.control import Ack, decode
 from kiosk.messaging.contract.receive import build_batch
 from kiosk.messaging.contract.topics import Topics
-from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.tokens import Scope
 from kiosk.sorting_center.ledger import Ledger
 from tests.depth import many
@@ -137,7 +137,7 @@ def test_it_runs_says_so_and_ends_in_time(broker: Broker, peer: Peer, ledger_url
     address = process.ready.split("http ")[-1].strip()
     peer.send(TOPICS.event, station.start().body)
     until(lambda: upto(peer) == 1)
-    with Desk.open(ledger_url) as desk:
+    with CenterDesk.open(ledger_url) as desk:
         asked = urllib.request.Request(f"{address}/feed?after=0", headers=bearer(desk, Scope.FEED))
     with urllib.request.urlopen(asked) as answer:
         assert [event["feedseq"] for event in json.load(answer)["events"]] == [1]

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from kiosk.sorting_center.decision_worker import FAILED, OVERTAKEN, TAKE_AGAIN, DecisionWorker, is_there
-from kiosk.sorting_center.desk.decisions import Decision, Kind, Said
-from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.decision_worker import FAILED, REPROCESS, SUPERSEDED, DecisionWorker, desk_exists
+from kiosk.sorting_center.desk.decisions import Decision, DecisionKind, DecisionRationale
+from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ledger import EventKey, Ledger, LedgerUnwritable
-from kiosk.sorting_center.ledger.quarantine.again import Again
-from kiosk.sorting_center.ledger.quarantine.entries import Asked, page
+from kiosk.sorting_center.ledger.quarantine.entries import QuarantineFilter, load_page
+from kiosk.sorting_center.ledger.quarantine.readmit import ReadmitResult
 from kiosk.sorting_center.service import SortingCenter
 from tests.sorting_center.brokers import Broker, until
 from tests.sorting_center.stations import NOW, Station
@@ -33,8 +33,8 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def desk(ledger: Ledger) -> Iterator[Desk]:
-    with Desk.open(ledger.url) as opened:
+def desk(ledger: Ledger) -> Iterator[CenterDesk]:
+    with CenterDesk.open(ledger.url) as opened:
         yield opened
 
 
@@ -46,22 +46,22 @@ def key(ledger: Ledger, station: Station) -> EventKey:
     return EventKey("shache", "S0147", station.epoch, 2, told[1].sha256)
 
 
-def wish(desk: Desk, key: EventKey | str, act: str = TAKE_AGAIN) -> Decision:
-    subject = (Kind.QUARANTINE, str(key))
+def wish(desk: CenterDesk, key: EventKey | str, act: str = REPROCESS) -> Decision:
+    subject = (DecisionKind.QUARANTINE, str(key))
     seen = len(desk.decisions.history(*subject))
-    return desk.decisions.decide(subject, seen, act, Said("operator-1", "software is updated"), NOON)
+    return desk.decisions.decide(subject, seen, act, DecisionRationale("operator-1", "software is updated"), NOON)
 
 
-def outcomes(desk: Desk, key: EventKey | str) -> list[str]:
-    return [one.outcome for one in desk.decisions.history(Kind.QUARANTINE, str(key))]
+def outcomes(desk: CenterDesk, key: EventKey | str) -> list[str]:
+    return [one.outcome for one in desk.decisions.history(DecisionKind.QUARANTINE, str(key))]
 
 
 def apart(ledger: Ledger) -> int:
     with ledger.reading() as connection:
-        return len(page(connection, Asked(), None, 10))
+        return len(load_page(connection, QuarantineFilter(), None, 10))
 
 
-def test_a_decision_waits_until_it_is_carried_out(ledger: Ledger, desk: Desk, key: EventKey) -> None:
+def test_a_decision_waits_until_it_is_carried_out(ledger: Ledger, desk: CenterDesk, key: EventKey) -> None:
     told: list[str] = []
     worker = DecisionWorker(ledger, lambda: told.append("news"))
     assert not worker.step(desk)
@@ -74,21 +74,21 @@ def test_a_decision_waits_until_it_is_carried_out(ledger: Ledger, desk: Desk, ke
     assert (row.who, row.act, row.detail) == ("operator-1", "quarantine_decided", "take_again: taken")
 
 
-def test_what_is_set_aside_needs_nobody(ledger: Ledger, desk: Desk, key: EventKey) -> None:
+def test_what_is_set_aside_needs_nobody(ledger: Ledger, desk: CenterDesk, key: EventKey) -> None:
     wish(desk, key, "set_aside")
     assert not DecisionWorker(ledger, lambda: None).step(desk)
     assert (outcomes(desk, key), apart(ledger)) == ([""], 1)
 
 
-def test_who_decides_otherwise_in_time_is_heard(ledger: Ledger, desk: Desk, key: EventKey) -> None:
+def test_who_decides_otherwise_in_time_is_heard(ledger: Ledger, desk: CenterDesk, key: EventKey) -> None:
     wish(desk, key)
     wish(desk, key, "set_aside")
     assert DecisionWorker(ledger, lambda: None).step(desk)
-    assert (outcomes(desk, key), apart(ledger)) == ([OVERTAKEN, ""], 1)
+    assert (outcomes(desk, key), apart(ledger)) == ([SUPERSEDED, ""], 1)
 
 
 def test_one_that_cannot_be_carried_out_holds_no_other_up(
-    ledger: Ledger, desk: Desk, key: EventKey, caplog: pytest.LogCaptureFixture
+    ledger: Ledger, desk: CenterDesk, key: EventKey, caplog: pytest.LogCaptureFixture
 ) -> None:
     wish(desk, "no key at all")
     wish(desk, key)
@@ -100,16 +100,16 @@ def test_one_that_cannot_be_carried_out_holds_no_other_up(
 
 
 def test_a_ledger_that_is_away_leaves_it_waiting(
-    ledger: Ledger, desk: Desk, key: EventKey, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, desk: CenterDesk, key: EventKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wish(desk, key)
 
-    def away(_ledger: Ledger, _key: EventKey) -> Again:
+    def away(_ledger: Ledger, _key: EventKey) -> ReadmitResult:
         raise LedgerUnwritable("the disk is full")
 
     worker = DecisionWorker(ledger, lambda: None)
     with monkeypatch.context() as broken:
-        broken.setattr(Ledger, "take_again", away)
+        broken.setattr(Ledger, "readmit", away)
         with pytest.raises(LedgerUnwritable):
             worker.step(desk)
     assert outcomes(desk, key) == [""]
@@ -117,9 +117,9 @@ def test_a_ledger_that_is_away_leaves_it_waiting(
     assert outcomes(desk, key) == ["taken"]
 
 
-def test_one_that_ended_before_it_wrote_down_what_came_of_it(ledger: Ledger, desk: Desk, key: EventKey) -> None:
+def test_one_that_ended_before_it_wrote_down_what_came_of_it(ledger: Ledger, desk: CenterDesk, key: EventKey) -> None:
     wish(desk, key)
-    assert ledger.take_again(key) is Again.TAKEN
+    assert ledger.readmit(key) is ReadmitResult.ACCEPTED
     assert DecisionWorker(ledger, lambda: None).step(desk)
     assert outcomes(desk, key) == ["taken"]
 
@@ -127,24 +127,24 @@ def test_one_that_ended_before_it_wrote_down_what_came_of_it(ledger: Ledger, des
 def test_of_several_workers_one_carries_it_out(postgres_url: str, station: Station) -> None:
     told = station.run(2)
     key = EventKey("shache", "S0147", station.epoch, 2, told[1].sha256)
-    with Ledger.open(postgres_url) as one, Ledger.open(postgres_url) as two, Desk.open(postgres_url) as desk:
+    with Ledger.open(postgres_url) as one, Ledger.open(postgres_url) as two, CenterDesk.open(postgres_url) as desk:
         one.accept([told[0], replace(told[1], problem="unknown_type")], "shache", NOW)
         wish(desk, key)
-        with Desk.open(postgres_url) as other_desk:
+        with CenterDesk.open(postgres_url) as other_desk:
             inside = DecisionWorker(two, lambda: None)
             seen: list[bool] = []
 
             def meanwhile(_wish: Decision) -> str:
                 seen.append(inside.step(other_desk))
-                return one.take_again(key).value
+                return one.readmit(key).value
 
-            assert desk.decisions.carry_out(Kind.QUARANTINE, TAKE_AGAIN, meanwhile) is not None
+            assert desk.decisions.carry_out(DecisionKind.QUARANTINE, REPROCESS, meanwhile) is not None
         assert (seen, outcomes(desk, key)) == ([False], ["taken"])
 
 
-def test_a_thread_of_it_finds_what_waits(ledger: Ledger, desk: Desk, key: EventKey) -> None:
+def test_a_thread_of_it_finds_what_waits(ledger: Ledger, desk: CenterDesk, key: EventKey) -> None:
     news = threading.Event()
-    worker = DecisionWorker(ledger, news.set, look_s=0.01)
+    worker = DecisionWorker(ledger, news.set, poll_interval_s=0.01)
     worker.start()
     try:
         wish(desk, key)
@@ -166,7 +166,7 @@ def test_a_sorting_center_that_runs_carries_out_what_the_pages_were_told(
     with (
         SortingCenter(taking_in, BrokerAddress.parse(broker.url), None) as center,
         Ledger.open_readonly(ledger_url) as shown,
-        Desk.open(ledger_url) as desk,
+        CenterDesk.open(ledger_url) as desk,
     ):
         assert center.start(UNTIL_S)
         wish(desk, key)
@@ -175,6 +175,6 @@ def test_a_sorting_center_that_runs_carries_out_what_the_pages_were_told(
 
 
 def test_who_only_takes_events_in_makes_no_desk(ledger: Ledger) -> None:
-    assert not is_there(ledger)
-    with Desk.open(ledger.url):
-        assert is_there(ledger)
+    assert not desk_exists(ledger)
+    with CenterDesk.open(ledger.url):
+        assert desk_exists(ledger)

@@ -5,28 +5,30 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from kiosk.messaging.contract.control import Status
-from kiosk.sorting_center.health import Health
-from kiosk.sorting_center.kept import Kept
+from kiosk.sorting_center.cost_aware_cache import CostAwareCache
+from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerUnwritable, Sighting
-from kiosk.sorting_center.metrics import HealthCollector, LedgerCollector, page
+from kiosk.sorting_center.metrics import HealthCollector, LedgerCollector, scrape_text
 from tests.sorting_center.stations import NOW, Station
 
 
 def read(*collectors: Collector) -> dict[str, float]:
     """Name and labels of every sample, and its value."""
     samples = [
-        sample for family in text_string_to_metric_families(page(*collectors).decode()) for sample in family.samples
+        sample
+        for family in text_string_to_metric_families(scrape_text(*collectors).decode())
+        for sample in family.samples
     ]
     return {" ".join([sample.name, *sample.labels.values()]): sample.value for sample in samples}
 
 
 def test_what_prometheus_reads_is_what_the_health_says() -> None:
-    health = Health()
+    health = CenterHealth()
     health.count(messages=3, events=40, dropped=2)
-    health.committed(0.5)
-    health.committed(0.25)
-    health.waiting(7)
-    health.connected(True)
+    health.add_commit(0.5)
+    health.add_commit(0.25)
+    health.set_waiting(7)
+    health.set_connected(True)
     assert read(HealthCollector(health)) == {
         "sorting_center_messages_total": 3,
         "sorting_center_events_total": 40,
@@ -97,7 +99,7 @@ def test_a_ledger_that_cannot_be_read_leaves_the_other_figures(ledger: Ledger, m
         raise LedgerUnwritable("the server is away")
 
     monkeypatch.setattr(ledger, "figures", away)
-    found = read(HealthCollector(Health()), LedgerCollector(ledger))
+    found = read(HealthCollector(CenterHealth()), LedgerCollector(ledger))
     assert found["sorting_center_ledger_readable"] == 0
     assert found["sorting_center_ok"] == 0
     assert "sorting_center_ledger_events" not in found
@@ -111,7 +113,7 @@ def test_what_is_dear_to_make_is_made_the_more_rarely() -> None:
         now, made = now + costs, made + 1
         return made
 
-    kept = Kept(make, 10.0, lambda: now)
+    kept = CostAwareCache(make, 10.0, lambda: now)
     assert (kept.current(), kept.current()) == (1, 1)
     now += 9.5
     assert kept.current() == 1

@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kiosk.cli.sorting_center import main
-from kiosk.sorting_center.desk.desk import Desk
-from kiosk.sorting_center.desk.people import Person, Role
+from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.people import StaffMember, StaffRole
 
 GOOD = "melon and almond"
 
@@ -33,8 +33,8 @@ def test_the_first_admin_comes_from_the_command_line(url: str, tmp_path: Path) -
     result = call(url, "user", "add", "gulnar", "--role", "admin", typed=f"{GOOD}\n")
     assert result.exit_code == 0, result.stderr
     assert result.stdout == f"gulnar may sign in as admin; kept in {tmp_path / 'county.desk.db'}\n"
-    with Desk.open(url) as desk:
-        assert desk.people.verify("gulnar", GOOD) == Person("gulnar", Role.ADMIN)
+    with CenterDesk.open(url) as desk:
+        assert desk.people.verify("gulnar", GOOD) == StaffMember("gulnar", StaffRole.ADMIN)
         (row,) = desk.audit.page()
         assert (row.who, row.act, row.subject) == ("command", "person_added", "gulnar")
 
@@ -48,7 +48,7 @@ def test_a_person_is_listed_changed_disabled_and_enabled(url: str) -> None:
     assert rows[0] == {"name": "gulnar", "role": "viewer", "disabled": True, "language": ""}
     assert call(url, "user", "enable", "gulnar").exit_code == 0
     assert call(url, "user", "password", "gulnar", typed="another good one\n").exit_code == 0
-    with Desk.open(url) as desk:
+    with CenterDesk.open(url) as desk:
         assert desk.people.verify("gulnar", "another good one") is not None
         acts = [row.act for row in desk.audit.page()]
     assert acts[:4] == ["password_changed", "person_enabled", "person_disabled", "role_changed"]
@@ -77,7 +77,7 @@ def test_what_is_wrong_is_one_line_and_exit_2(url: str) -> None:
 
 def test_a_token_is_told_once_listed_without_its_secret_and_revoked(url: str) -> None:
     secret = call(url, "token", "add", "warehouse", "--scope", "feed", "--scope", "read", "--days", "30").stdout.strip()
-    with Desk.open(url) as desk:
+    with CenterDesk.open(url) as desk:
         assert desk.tokens.find(secret, datetime.now(UTC)) is not None
         listed = call(url, "token", "list").stdout
         assert secret not in listed
@@ -108,7 +108,7 @@ def test_on_a_terminal_the_password_is_asked_twice_and_not_shown(url: str) -> No
     finally:
         os.close(slave)
         os.close(master)
-    with Desk.open(url) as desk:
+    with CenterDesk.open(url) as desk:
         assert desk.people.verify("gulnar", GOOD) is not None
 
 

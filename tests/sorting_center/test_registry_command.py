@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kiosk.cli.sorting_center import main
-from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.desk import CenterDesk
 
 HEAD = "region,station,village,contact\n"
 LIST = HEAD + "shache,S0001,Azadbagh,+86 998\nshache,S0002,گۈلباغ,\n"
@@ -37,11 +37,11 @@ def test_a_list_is_tried_brought_in_and_handed_on(url: str, tmp_path: Path) -> N
         "new shache/S0001\nnew shache/S0002\n"
         "2 stations would be expected (UTF-8): new 2, changed 0, gone 0, townships 0\n"
     )
-    with Desk.open(url) as desk:
+    with CenterDesk.open(url) as desk:
         assert desk.registry.current().stations == {}
         assert desk.audit.page() == []
     assert "2 stations are expected" in call(url, "import", file(tmp_path, LIST)).stdout
-    with Desk.open(url) as desk:
+    with CenterDesk.open(url) as desk:
         kept = desk.registry.current()
         (row,) = desk.audit.page()
         sha256 = hashlib.sha256(LIST.encode()).hexdigest()
@@ -51,7 +51,7 @@ def test_a_list_is_tried_brought_in_and_handed_on(url: str, tmp_path: Path) -> N
     assert ",'+86 998," in exported
     again = call(url, "import", file(tmp_path, exported))
     assert "new 0, changed 0, gone 0, townships 0" in again.stdout
-    with Desk.open(url) as desk:
+    with CenterDesk.open(url) as desk:
         assert desk.registry.current() == kept
 
 
@@ -63,7 +63,7 @@ def test_a_file_with_faults_changes_nothing_and_tells_each(url: str, tmp_path: P
     assert told[0].startswith("sorting-center: line 2, station: ")
     assert told[1].startswith("sorting-center: line 3: ")
     assert told[-1] == "sorting-center: nothing was taken, faults: 2"
-    with Desk.open(url) as desk:
+    with CenterDesk.open(url) as desk:
         assert len(desk.registry.current().stations) == 2
         assert len(desk.audit.page()) == 1
 

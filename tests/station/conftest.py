@@ -9,7 +9,7 @@ import pytest
 
 from kiosk.store import Store
 from kiosk.store.database.migrate import migrate
-from kiosk.store.database.opening import Opening
+from kiosk.store.database.opening import OpenOptions
 from tests.station.counter.rig import CounterRig
 from tests.station.fakes import CATALOG, STAMP
 
@@ -27,7 +27,7 @@ def begun(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Path:
     """The folder of a station that has its database, with a catalog: begun once, copied by every test."""
     folder = tmp_path_factory.mktemp("begun")
     with closing(
-        Store.open(folder / "station.db", "S0147", STAMP, Opening(template=template, reserve_bytes=0))
+        Store.open(folder / "station.db", "S0147", STAMP, OpenOptions(template=template, reserve_bytes=0))
     ) as store:
         store.catalogs.add(CATALOG, STAMP)
     return folder
@@ -37,7 +37,7 @@ def begun(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Path:
 def store(tmp_path: Path, begun: Path) -> Iterator[Store]:
     """The real store of a station, with a catalog."""
     shutil.copytree(begun, tmp_path, dirs_exist_ok=True)
-    opening = Opening(check=False, reserve_bytes=0)
+    opening = OpenOptions(check=False, reserve_bytes=0)
     with closing(Store.open(tmp_path / "station.db", "S0147", STAMP, opening)) as store:
         yield store
 

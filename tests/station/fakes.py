@@ -19,7 +19,7 @@ from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificate
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.ports import DeskTools, DocumentMaker
-from kiosk.station.desk.view import AskedShot, DeskView
+from kiosk.station.desk.view import DeskView, PhotoRequest
 from kiosk.store.errors import StoreError
 from kiosk.store.records import ChosenGoods, ConfirmedRow, IntakePapers, NewPrintJob, PrintJob, Stamp
 
@@ -180,7 +180,7 @@ class Rig:
         self.store = FakeStore()
         self.views: list[DeskView] = []
         self.photos: list[tuple[str, str]] = []
-        self.shots: list[AskedShot] = []
+        self.shots: list[PhotoRequest] = []
         self.now = 100.0
         self.clock: Callable[[], float] = lambda: self.now
         self.documents: DocumentMaker = labels
@@ -202,7 +202,7 @@ class Rig:
             ),
         )
 
-    def _photo(self, asked: AskedShot, product: str) -> None:
+    def _photo(self, asked: PhotoRequest, product: str) -> None:
         self.photos.append((asked.subject, product))
         self.shots.append(asked)
 

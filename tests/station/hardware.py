@@ -12,8 +12,8 @@ from typing import Any
 
 from kiosk.devices.ports import (
     CameraFault,
-    CameraLook,
     GoodsShot,
+    LiveViewFrame,
     MatShot,
     PrinterStatus,
     PrintNotStarted,
@@ -24,7 +24,7 @@ from kiosk.domain.intake import TareSource, Weighing
 from kiosk.domain.mat_measures import MatMeasure, MatMeasures, MatQuality
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
 from kiosk.domain.verdict import Finding, Measures, Reason, Verdict
-from kiosk.station.desk.view import AskedShot, PhotoView
+from kiosk.station.desk.view import PhotoRequest, PhotoView
 from kiosk.store import ConfirmedRow, NewPrintJob, Store
 from kiosk.store.records import ChosenGoods
 from tests.station.fakes import STAMP
@@ -115,7 +115,7 @@ class FakeCamera:
         self.plan = deque(plan)
         self.pictures = deque([b"\xff\xd8\xff one \xff\xd9", b"\xff\xd8\xff two \xff\xd9"])
         self.shooting = Heard()
-        self.looks: deque[CameraLook | BaseException] = deque([CameraLook((Reason.MAT,))])
+        self.looks: deque[LiveViewFrame | BaseException] = deque([LiveViewFrame((Reason.MAT,))])
         self.seen = Heard()
         self.closed = False
 
@@ -131,7 +131,7 @@ class FakeCamera:
         self._step(deadline_s)
         return MatShot(MatMeasures((MatMeasure(MatQuality.MARKERS, 0, 3_000),)))
 
-    def look(self, deadline_s: float) -> CameraLook:
+    def live_view(self, deadline_s: float) -> LiveViewFrame:
         """The next of ``looks``, which may be an error to raise; the last again and again."""
         look = self.looks.popleft() if len(self.looks) > 1 else self.looks[0]
         if isinstance(look, BaseException):
@@ -159,9 +159,9 @@ class FakeCamera:
         return jpeg
 
 
-def asked(subject: str, photo: PhotoView) -> AskedShot:
+def asked(subject: str, photo: PhotoView) -> PhotoRequest:
     """The shot of this lot or parcel that a screen waits for."""
-    return AskedShot(subject, photo.token)
+    return PhotoRequest(subject, photo.token)
 
 
 @dataclass
@@ -169,19 +169,19 @@ class FakeLotCamera:
     """What the counter asks of the camera; ``error`` keeps the next overruled shot from being kept."""
 
     asked: list[tuple[str, str]] = field(default_factory=list)
-    shots: list[AskedShot] = field(default_factory=list)
-    """Those of ``asked``."""
+    shots: list[PhotoRequest] = field(default_factory=list)
+    """Those of ``photo_request``."""
     kept: list[tuple[str, str, GoodsShot, str]] = field(default_factory=list)
     error: Exception | None = None
 
-    def shoot(self, asked: AskedShot, product: str) -> None:
-        self.asked.append((asked.subject, product))
-        self.shots.append(asked)
+    def shoot(self, photo_request: PhotoRequest, product: str) -> None:
+        self.asked.append((photo_request.subject, product))
+        self.shots.append(photo_request)
 
-    def keep(self, asked: AskedShot, product: str, shot: GoodsShot, actor: str) -> None:
+    def keep(self, photo_request: PhotoRequest, product: str, shot: GoodsShot, actor: str) -> None:
         if self.error is not None:
             raise self.error
-        self.kept.append((asked.subject, product, shot, actor))
+        self.kept.append((photo_request.subject, product, shot, actor))
 
 
 class PowerCut(BaseException):

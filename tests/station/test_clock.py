@@ -9,7 +9,7 @@ import pytest
 
 from kiosk.domain.moment import ClockQuality
 from kiosk.station import clock
-from kiosk.station.clock import BUILT, StationClock
+from kiosk.station.clock import EARLIEST_VALID_TIME, StationClock
 
 
 def at(text: str, zone: str = "Asia/Shanghai", synced: bool = True) -> StationClock:
@@ -58,7 +58,7 @@ def test_the_zone_and_its_summer_time(text: str, zone: str, offset: int, local: 
 
 
 def test_a_second_look_is_later_on_the_monotonic_clock_whatever_the_wall_says() -> None:
-    seconds = iter([BUILT.timestamp() + 1000, BUILT.timestamp() - 86_400])
+    seconds = iter([EARLIEST_VALID_TIME.timestamp() + 1000, EARLIEST_VALID_TIME.timestamp() - 86_400])
     station = StationClock("Asia/Shanghai", "boot-2", lambda: next(seconds), lambda: True)
     first, second = station.now(), station.now()
     assert second.utc < first.utc

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from kiosk.station.health import Health, HealthReporter, HealthTiming, Part, Probe, fetch, summary
+from kiosk.station.health import HealthReporter, HealthTiming, PartHealth, Probe, StationHealth, fetch, summary
 from kiosk.web.factory import ServedApp
 from kiosk.web.first_start.app import NoStreams
 from kiosk.web.server import serve
@@ -96,12 +96,12 @@ def test_a_probe_asks_again_and_again_and_only_a_good_answer_is_a_sign() -> None
     answer, clock = Answer(), Hands()
     with started(Probe("web", answer, HealthTiming(every_s=0.01, clock=clock))) as probe:
         answer.asked_anew(2)
-        assert (probe.pulse, probe.trouble) == (50.0, "")
+        assert (probe.pulse, probe.fault) == (50.0, "")
         answer.fails = OSError("no route")
         clock.now = 60.0
         answer.asked_anew(3)
         last = probe.pulse
-        assert probe.trouble == "OSError: no route"
+        assert probe.fault == "OSError: no route"
         clock.now = 70.0
         answer.asked_anew(3)
         assert probe.pulse == last
@@ -112,32 +112,32 @@ def health_of(
     database: Callable[[], object],
     scale: float | None = 50.0,
     clock: Callable[[], float] | None = None,
-) -> tuple[Health, SimpleNamespace]:
+) -> tuple[StationHealth, SimpleNamespace]:
     sign = SimpleNamespace(pulse=scale)
-    return Health({"web": page, "database": database}, sign, HealthTiming(0.01, 20.0, clock or Hands())), sign
+    return StationHealth({"web": page, "database": database}, sign, HealthTiming(0.01, 20.0, clock or Hands())), sign
 
 
 def test_every_part_is_told_with_its_age_and_why_it_is_not_alive() -> None:
     clock = Hands()
     health, _ = health_of(lambda: None, lambda: None, 45.0, clock)
     assert health.parts() == (
-        Part("web", False, None, "no sign of life yet"),
-        Part("database", False, None, "no sign of life yet"),
-        Part("scale", True, 5.0),
+        PartHealth("web", False, None, "no sign of life yet"),
+        PartHealth("database", False, None, "no sign of life yet"),
+        PartHealth("scale", True, 5.0),
     )
     clock.now = 66.0
-    assert health.parts()[2] == Part("scale", False, 21.0, "no sign of life for 21 s")
+    assert health.parts()[2] == PartHealth("scale", False, 21.0, "no sign of life for 21 s")
 
 
 def test_without_a_scale_nothing_is_asked_of_it() -> None:
-    assert [part.name for part in Health({"web": lambda: None, "database": lambda: None}).parts()] == [
+    assert [part.name for part in StationHealth({"web": lambda: None, "database": lambda: None}).parts()] == [
         "web",
         "database",
     ]
 
 
 @contextmanager
-def reported(health: Health, manager: Manager) -> Iterator[None]:
+def reported(health: StationHealth, manager: Manager) -> Iterator[None]:
     reporter = HealthReporter(health, manager)
     reporter.start()
     try:
@@ -210,7 +210,7 @@ def test_a_manager_that_fails_does_not_end_the_reports(caplog: pytest.LogCapture
 
 def test_the_summary_changes_only_when_a_part_does() -> None:
     assert summary([]) == "all parts are alive"
-    assert summary([Part("scale", False, 21.0), Part("web", False, None)]) == "no sign of life: scale, web"
+    assert summary([PartHealth("scale", False, 21.0), PartHealth("web", False, None)]) == "no sign of life: scale, web"
 
 
 # --- a page over the network ------------------------------------------------------------------------------------------

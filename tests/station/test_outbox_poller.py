@@ -13,7 +13,7 @@ import pytest
 
 from kiosk.station.outbox_poller import OutboxPoller
 from kiosk.store import DatabaseLocked, Store
-from kiosk.store.database.opening import Opening
+from kiosk.store.database.opening import OpenOptions
 from kiosk.store.records import OutboxCounts
 from tests.station.fakes import STAMP
 from tests.station.hardware import WAIT_S, Heard, bring_in
@@ -32,7 +32,7 @@ def polling(
 def test_an_acknowledgement_in_another_process_is_seen(store: Store, tmp_path: Path) -> None:
     bring_in(store)
     pending, changes = Heard(), Heard()
-    relay = Store.open(tmp_path / "station.db", "S0147", STAMP, Opening(reserve_bytes=0))
+    relay = Store.open(tmp_path / "station.db", "S0147", STAMP, OpenOptions(reserve_bytes=0))
     with polling(store, pending, changes):
         pending.wait(lambda told: told == [store.outbox.counts().last_seq])
         relay.outbox.acknowledge(2, [])

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from kiosk.station.desk.view import PhotoView, PrintView, Step
+from kiosk.station.desk.view import DeskStep, PhotoView, PrintView
 from kiosk.station.live import LiveBoard
 from kiosk.station.panel_control import Lamps, PanelControl, lamps
 from tests.station.fakes import Rig
@@ -129,10 +129,10 @@ def test_a_fault_sounds_once_and_clears_itself(board: LiveBoard, panel: FakePane
 
 def test_what_was_agreed_sounds(board: LiveBoard, panel: FakePanel) -> None:
     view = board.snapshot().view
-    board.show(replace(view, step=Step.AGREE))
-    board.show(replace(view, photo=PhotoView("taking"), step=Step.AGREE))
+    board.show(replace(view, step=DeskStep.AGREE))
+    board.show(replace(view, photo=PhotoView("taking"), step=DeskStep.AGREE))
     panel.wait(BUSY)
-    board.show(replace(view, step=Step.TAKE))
+    board.show(replace(view, step=DeskStep.TAKE))
     panel.wait(READY, "ok")
     assert panel.sounds == ["ok"]
 
@@ -155,7 +155,7 @@ def test_the_station_s_own_state_comes_back_after_a_lamp_test(board: LiveBoard, 
     panel.wait(FAULT, "error")  # the sound is the last of a change: nothing moves now
     panel.show(False, True, False)
     panel.fail = failing
-    control.again()
+    control.redraw()
     panel.wait(FAULT)
     control.stop()
 

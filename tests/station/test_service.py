@@ -22,13 +22,13 @@ from kiosk.domain.trade import Mode, Party
 from kiosk.messaging.relay.faults import LinkFault
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.clock import StationClock
-from kiosk.station.desk.view import DeskRefused, DeskView, Step
+from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView
 from kiosk.station.doctor.liveness import RelayHeartbeat
 from kiosk.station.live import Snapshot
 from kiosk.station.service import Hardware, ServiceSettings, StationService
 from kiosk.station.settings import StationSettings
 from kiosk.store import DiskFull, Store
-from kiosk.store.database.opening import Opening
+from kiosk.store.database.opening import OpenOptions
 from kiosk.store.records import ChosenGoods
 from tests.station.fakes import PROFILE, STAMP, walking
 from tests.station.hardware import (
@@ -96,7 +96,7 @@ class Shop:
         """The next person comes with this load and agrees."""
         desk = self.service.desk
         self.scale.rest(0)
-        desk.leaving.leave()
+        desk.intake_exit.leave()
         self.scale.rest(grams)
         desk.choices.choose_party("04412")
         shown = desk.choices.choose_product("BADAM", desk.view().catalog_version)
@@ -151,12 +151,12 @@ def test_a_card_full_of_photographs_takes_no_more_and_weighs_on(store: Store, tm
     with opened(store, tmp_path) as shop:
         shop.wait(lambda seen: seen.marks.scale == "ok")
         for grams in (12_450, 9_800):
-            assert shop.agreed(grams).step is Step.TAKE
+            assert shop.agreed(grams).step is DeskStep.TAKE
             shop.printed("printed", "printed")
-            shop.service.desk.booked.take_photo()
+            shop.service.desk.result_screen.take_photo()
             photo = shop.wait(lambda seen: seen.view.photo.state not in ("offered", "taking")).view.photo
             assert (photo.state, photo.problem) == ("failed", "photo_room")
-            shop.service.desk.booked.finish()
+            shop.service.desk.result_screen.finish()
         assert shop.camera.shooting.told == []
     assert len(store.intakes.recent()) == 2
     assert filler.exists()
@@ -166,12 +166,12 @@ def test_from_the_first_reading_to_the_papers_the_shot_and_the_count(store: Stor
     with opened(store, tmp_path) as shop:
         assert shop.wait(lambda seen: seen.marks.scale == "ok").marks.printer == "ok"
         shown = shop.agreed()
-        assert (shown.step, shown.party) == (Step.TAKE, Party("M-04412"))
+        assert (shown.step, shown.party) == (DeskStep.TAKE, Party("M-04412"))
         shop.printed("printed", "printed")
         assert len(shop.label.sheets.told) == len(shop.receipt.sheets.told) == 1
         assert shop.label.sheets.told[0].startswith(b"SIZE 60")
 
-        shop.service.desk.booked.take_photo()
+        shop.service.desk.result_screen.take_photo()
         photo = shop.wait(lambda seen: seen.view.photo.state == "done").view.photo
         assert photo.sha256 is not None
         path = shop.service.photo_folder.path(photo.sha256)
@@ -197,7 +197,7 @@ def test_a_face_leaves_no_trace_on_the_card(store: Store, tmp_path: Path) -> Non
         shop.camera.plan.extend((FACE, BLUR))
         told = store.outbox.counts().last_seq
         for tries in (1, 2):
-            shop.service.desk.booked.take_photo()
+            shop.service.desk.result_screen.take_photo()
             shop.wait(lambda seen, tries=tries: seen.view.photo.tries == tries)
         assert store.outbox.counts().last_seq == told
     assert list((tmp_path / "photos").rglob("*.jpg")) == []
@@ -205,14 +205,14 @@ def test_a_face_leaves_no_trace_on_the_card(store: Store, tmp_path: Path) -> Non
 
 
 def test_the_second_tick_comes_when_the_relay_has_heard(store: Store, tmp_path: Path) -> None:
-    relay = Store.open(tmp_path / "station.db", "S0147", STAMP, Opening(reserve_bytes=0))
+    relay = Store.open(tmp_path / "station.db", "S0147", STAMP, OpenOptions(reserve_bytes=0))
     with opened(store, tmp_path) as shop:
         shop.agreed()
         shop.printed("printed", "printed")
         relay.outbox.acknowledge(store.outbox.counts().last_seq, [])
         seen = shop.wait(lambda seen: seen.view.result is not None and seen.view.result.acknowledged)
         shop.wait(lambda seen: seen.pending == 0)
-        assert seen.view.step is Step.TAKE
+        assert seen.view.step is DeskStep.TAKE
     relay.close()
 
 
@@ -281,7 +281,7 @@ def test_a_repeated_tap_after_a_restart_shows_the_first_result(store: Store, tmp
         again.printed()
         view = again.service.desk.agreement.agree(page.reading_no, page.token)
         assert view.result is not None
-        assert (view.step, view.result.receipt) == (Step.TAKE, "0147-A-000001")
+        assert (view.step, view.result.receipt) == (DeskStep.TAKE, "0147-A-000001")
     assert len(store.intakes.recent()) == 1
 
 
@@ -293,7 +293,7 @@ def test_a_paper_without_a_printer_is_not_waited_for(store: Store, tmp_path: Pat
         assert shown.result is not None
         assert [job.document for job in store.papers.of_receipt(shown.result.receipt)] == ["bag_label"]
         shop.scale.rest(0)
-        assert shop.service.desk.leaving.leave(idle=True).step is Step.HOME
+        assert shop.service.desk.intake_exit.leave(idle=True).step is DeskStep.HOME
 
 
 def test_labels_come_out_by_the_layout_that_was_chosen_last(store: Store, tmp_path: Path) -> None:
@@ -355,7 +355,7 @@ def test_pictures_that_cannot_be_tidied_keep_no_station_from_weighing(
     for place in ("photos/ab/.x.part", "parcel-photos/new/.x.part"):
         (tmp_path / place).mkdir(parents=True)  # as a card that forgets leaves it
     with opened(store, tmp_path) as shop:
-        assert shop.agreed().step is Step.TAKE
+        assert shop.agreed().step is DeskStep.TAKE
     assert "the pictures of goods cannot be tidied" in caplog.text
     assert "the pictures of parcels cannot be tidied" in caplog.text
 
@@ -405,7 +405,7 @@ def test_a_scan_of_nonsense_opens_nothing(store: Store, tmp_path: Path) -> None:
         shop.scale.rest(0)
         with pytest.raises(DeskRefused):
             shop.service.desk.choices.scan("6901234567892")
-        assert shop.service.board.snapshot().view.step is Step.HOME
+        assert shop.service.board.snapshot().view.step is DeskStep.HOME
 
 
 def test_an_altered_record_is_told_at_the_start_and_the_station_weighs_on(
@@ -430,6 +430,6 @@ def test_an_altered_record_is_told_at_the_start_and_the_station_weighs_on(
     try:
         with opened(store, tmp_path) as shop:
             assert told.wait(WAIT_S)
-            assert shop.agreed().step is Step.TAKE
+            assert shop.agreed().step is DeskStep.TAKE
     finally:
         logging.getLogger("kiosk.station.service").removeHandler(handler)

@@ -14,8 +14,8 @@ import tomlkit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kiosk.protocols.scales.probe.known_weight import IdentifiedProfile
 from kiosk.protocols.scales.probe.proposals import Candidate
-from kiosk.protocols.scales.probe.weights import Profile
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.station.scale.teach import settings_of
 from kiosk.station.settings_edit import NotWritten, lines, rewrite, with_values, writable
@@ -38,7 +38,7 @@ params = { width = "any" }
 [web]
 port = 8080
 """
-REVERSED = Profile(Candidate("xk3190_eq_reversed", (("width", "8"),), LineSettings(4800, 7, "E")), "kg")
+REVERSED = IdentifiedProfile(Candidate("xk3190_eq_reversed", (("width", "8"),), LineSettings(4800, 7, "E")), "kg")
 PORT = "/dev/serial/by-id/usb-new"
 
 
@@ -73,7 +73,7 @@ def test_what_was_taught_replaces_what_was_there() -> None:
 
 
 def test_a_polled_format_keeps_its_interval_and_no_parameters_leave_none() -> None:
-    polled = Profile(Candidate("mt_sics", (), LineSettings()), None)
+    polled = IdentifiedProfile(Candidate("mt_sics", (), LineSettings()), None)
     changed = scale(with_scale(FILE, settings_of(polled, PORT)))
     assert changed["poll_s"] == 0.2
     assert "params" not in changed
@@ -97,8 +97,8 @@ def test_a_polled_format_keeps_its_interval_and_no_parameters_leave_none() -> No
         "[scale]\n# nothing yet\n",
     ],
 )
-@pytest.mark.parametrize("profile", [REVERSED, Profile(Candidate("st_gs_csv", (), LineSettings()), "kg")])
-def test_however_it_is_written(section: str, profile: Profile) -> None:
+@pytest.mark.parametrize("profile", [REVERSED, IdentifiedProfile(Candidate("st_gs_csv", (), LineSettings()), "kg")])
+def test_however_it_is_written(section: str, profile: IdentifiedProfile) -> None:
     values = settings_of(profile, PORT)
     changed = with_scale(section, values)
     before, after = tomllib.loads(section), tomllib.loads(changed)

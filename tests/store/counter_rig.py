@@ -11,7 +11,7 @@ from datetime import timedelta
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.parcel import CollectedBy, Consent, ParcelNumber, Proof
 from kiosk.store import Arrival, IssuedCode, NewPaper, ParcelRow, Stamp, Store
-from kiosk.store.records import Fitting, HandoverProof
+from kiosk.store.records import HandoverProof, SlotAssignment
 from tests.store.village import stamp
 
 CLERK = "clerk:07"
@@ -54,7 +54,7 @@ def arrival(waybill: str = "SF1385000000001", *, damaged: bool = False, carrier:
 
 def arrive(store: Store, codes: Codes, waybill: str = "SF1385000000001", *, damaged: bool = False) -> ParcelRow:
     """Scan it in."""
-    return store.parcels.arrive(arrival(waybill, damaged=damaged), Fitting(SLOTS, codes, papers), stamp())
+    return store.parcels.arrive(arrival(waybill, damaged=damaged), SlotAssignment(SLOTS, codes, papers), stamp())
 
 
 def collect(store: Store, row: ParcelRow, code: str) -> ParcelRow:

@@ -293,7 +293,7 @@ def test_what_an_earlier_epoch_tells_again_belongs_to_its_own_day(store: Store, 
     arrive(store, codes, "SF3")
     before = store.days.totals()
     assert (before.intakes, before.voids, before.parcels_in) == (1, 1, 2)
-    assert store.epochs.tell_again(first, 2) == last - 2
+    assert store.epochs.reissue(first, 2) == last - 2
     told = [event["reissued"] for event in events(path)[2 - last :]]
     assert told == [f"{first}-{seq}" for seq in range(3, last + 1)]
     assert replace(store.days.totals(), last_seq=before.last_seq) == before

@@ -20,14 +20,14 @@ from kiosk.domain.events import AuthLocked
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.intake import AbandonReason, Intake
 from kiosk.domain.lockout import Lockout
-from kiosk.domain.metrology.pan_journal import Held, Left, Lies, UnbookedWhy
+from kiosk.domain.metrology.pan_journal import HeldLoadNote, LingeringLoadNote, LoadLeftNote, UnbookedWhy
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.parcel import CollectedBy, ParcelNumber, Proof
 from kiosk.domain.trade import Mode, Party
 from kiosk.domain.verdict import Finding, Reason
 from kiosk.domain.void import Void, VoidReason
 from kiosk.store import ExpectedParcel, NewPaper, Store, StoreError
-from kiosk.store.records import DamageShown, Fitting, HandoverProof, ListedPhoto, NewCheck, NewCode, NewPhoto
+from kiosk.store.records import DamageEvidence, HandoverProof, ListedPhoto, NewCheck, NewCode, NewPhoto, SlotAssignment
 from tests.depth import TORTURE, many
 from tests.store.counter_rig import CLERK, SLOTS, Codes, arrive, days_later, mac_of, papers
 from tests.store.failing import Plan, failing_connect
@@ -91,7 +91,10 @@ USES: dict[str, Use] = {
     ),
     "arrive": lambda store: arrive(store, Codes(itertools.count(500_000)), "YT9"),
     "accept damaged": lambda store: store.parcels.accept_damaged(
-        DAMAGED, DamageShown("ab" * 32, CLERK), Fitting(SLOTS, Codes(itertools.count(500_000)), papers), stamp()
+        DAMAGED,
+        DamageEvidence("ab" * 32, CLERK),
+        SlotAssignment(SLOTS, Codes(itertools.count(500_000)), papers),
+        stamp(),
     ),
     "collect": lambda store: store.parcels.collect(
         PARCEL, HandoverProof(Proof.CODE, CollectedBy.SELF, mac_of("100001"), None, CLERK), stamp()
@@ -111,10 +114,10 @@ USES: dict[str, Use] = {
     "other containers": lambda store: store.catalogs.add(replace(CATALOG, containers=()), stamp()),
     "clock set": lambda store: store.counters.count_clock(ClockQuality.UNSET, ClockQuality.SYNCED, 90, stamp()),
     "check weight": lambda store: store.checks.add(NewCheck(5_000, 5, LOCK, CLERK), stamp()),
-    "load lies": lambda store: store.pan_loads.note(Lies(5, 5_000), stamp()),
-    "load held": lambda store: store.pan_loads.note(Held(str(SECOND), 6, 5_000, 5_000), stamp()),
-    "load left": lambda store: store.pan_loads.note(Left(9_000, UnbookedWhy.NOT_ASKED), stamp()),
-    "noted load left": lambda store: store.pan_loads.note(Left(9_000, UnbookedWhy.FAULT, noted=True), stamp()),
+    "load lies": lambda store: store.pan_loads.note(LingeringLoadNote(5, 5_000), stamp()),
+    "load held": lambda store: store.pan_loads.note(HeldLoadNote(str(SECOND), 6, 5_000, 5_000), stamp()),
+    "load left": lambda store: store.pan_loads.note(LoadLeftNote(9_000, UnbookedWhy.NO_INTAKE), stamp()),
+    "noted load left": lambda store: store.pan_loads.note(LoadLeftNote(9_000, UnbookedWhy.FAULT, noted=True), stamp()),
     "new epoch": lambda store: store.epochs.start("behind", stamp()),
 }
 
@@ -138,8 +141,8 @@ def morning(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Path:
     arrive(store, codes, "SF1")
     arrive(store, codes, "SF2", damaged=True)
     store.counters.observe_scale(scale_of(5), stamp())
-    store.pan_loads.note(Held(str(SECOND), 3, 5_000, 5_000), stamp())
-    store.pan_loads.note(Lies(4, 8_000), stamp())
+    store.pan_loads.note(HeldLoadNote(str(SECOND), 3, 5_000, 5_000), stamp())
+    store.pan_loads.note(LingeringLoadNote(4, 8_000), stamp())
     store.photos.add(NewPhoto(FIRST.lot, "ALMOND", pictures("cd")), stamp())
     store.close()
     return folder

@@ -101,16 +101,16 @@ def test_an_offer_is_told_by_one_event(store: Store, lot: str, path: Path) -> No
     (data,) = told(path)
     assert (data["lot"], data["photos"]) == (lot, [EF, CD])
     row = store.listings.of(FIRST)
-    assert row.told is not None
-    assert (row.told.data, row.told.at) == (offer_of(row), "2026-11-24T03:01:00.000Z")
-    assert not row.told.acknowledged
+    assert row.submitted is not None
+    assert (row.submitted.data, row.submitted.at) == (offer_of(row), "2026-11-24T03:01:00.000Z")
+    assert not row.submitted.acknowledged
     store.outbox.acknowledge(store.outbox.counts().last_seq, [])
-    again = store.listings.of(FIRST).told
+    again = store.listings.of(FIRST).submitted
     assert again is not None and again.acknowledged and not again.quarantined
     seen, last = store.listings.of(FIRST), store.outbox.counts().last_seq
     for quarantined in ((last,), (last - 1,), (last - 1, last), ()):
         store.outbox.acknowledge(last, quarantined)
-        apart = store.listings.of(FIRST).told
+        apart = store.listings.of(FIRST).submitted
         assert apart is not None and apart.quarantined == (last in quarantined), quarantined
     submit(store, seen)
     assert len(told(path)) == 2, "the newest one counts"
@@ -160,10 +160,10 @@ def test_an_offer_that_was_kept_apart_stays_so_in_the_next_epoch_until_it_is_sen
     store.outbox.acknowledge(last, [last])
     assert store.epochs.start("behind")
     store.outbox.acknowledge(0, [])
-    apart = store.listings.of(FIRST).told
+    apart = store.listings.of(FIRST).submitted
     assert apart is not None and apart.acknowledged and apart.quarantined
     submit(store)
-    again = store.listings.of(FIRST).told
+    again = store.listings.of(FIRST).submitted
     assert again is not None and not again.acknowledged and not again.quarantined
 
 
@@ -174,7 +174,7 @@ def test_the_newest_offer_is_the_last_one_told_again(store: Store, lot: str, pat
     assert store.epochs.start("behind")
     assert [data["photos"] for data in told(path)][-2:] == [[AB, CD, EF], [EF, AB, CD]]
     row = store.listings.of(FIRST)
-    assert row.told is not None and row.told.data.photos == (EF, AB, CD)
+    assert row.submitted is not None and row.submitted.data.photos == (EF, AB, CD)
     (position,) = rows(path, "SELECT position FROM listing")
     assert position == rows(path, "SELECT max(position) FROM journal")[0]
 
@@ -188,9 +188,9 @@ def test_an_offer_that_was_replaced_is_not_told_after_the_newer_one(store: Store
     other = store.listings.of(FIRST)
     store.listings.arrange(FIRST, listed("ef"), stamp())
     submit(store)
-    assert store.epochs.tell_again(old, 1) > 0
+    assert store.epochs.reissue(old, 1) > 0
     assert [data["photos"] for data in told(path)] == [[AB, CD, EF], [EF, AB, CD]]
-    assert other.told is not None
+    assert other.submitted is not None
 
 
 def test_an_offer_that_nothing_replaced_is_told_again(store: Store, lot: str, path: Path) -> None:
@@ -198,9 +198,9 @@ def test_an_offer_that_nothing_replaced_is_told_again(store: Store, lot: str, pa
     store.outbox.acknowledge(store.outbox.counts().last_seq, [])
     old = store.epochs.identity().epoch
     assert store.epochs.start("restored")
-    assert store.epochs.tell_again(old, 1) > 0
+    assert store.epochs.reissue(old, 1) > 0
     assert [data["photos"] for data in told(path)] == [[AB, CD, EF]] * 2
-    found = store.listings.of(FIRST).told
+    found = store.listings.of(FIRST).submitted
     assert found is not None and not found.acknowledged
 
 

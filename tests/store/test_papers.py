@@ -234,22 +234,22 @@ def test_bags_are_asked_for_until_they_are_scanned_or_left(store: Store, path: P
         return intake.receipt
 
     bring_in(store)
-    assert store.papers.asked() is None, "nobody asks for these"
+    assert store.papers.receipt_to_scan() is None, "nobody asks for these"
     first = asked_for(2)
-    assert store.papers.asked() == str(first)
+    assert store.papers.receipt_to_scan() == str(first)
     bring_in(store)
     store.papers.scanned(first, 2, stamp())
     store.close()
     store = open_store(path, template)
-    assert store.papers.asked() == str(first)
+    assert store.papers.receipt_to_scan() == str(first)
     store.papers.scanned(first, 1, stamp())
-    assert store.papers.asked() is None
+    assert store.papers.receipt_to_scan() is None
     asked_for(1)
     second = asked_for(1)
-    assert store.papers.asked() == str(second), "the older ones are left"
-    store.papers.ask_no_more()
-    store.papers.ask_no_more()
-    assert store.papers.asked() is None
+    assert store.papers.receipt_to_scan() == str(second), "the older ones are left"
+    store.papers.cancel_scan_requests()
+    store.papers.cancel_scan_requests()
+    assert store.papers.receipt_to_scan() is None
     store.close()
 
 

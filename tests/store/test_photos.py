@@ -153,7 +153,7 @@ def test_a_shot_whose_number_the_center_gave_away_waits_for_the_event_that_tells
     old = store.epochs.identity().epoch
     assert store.epochs.start("behind")
     assert len(store.photos.unsent(10)) == 2
-    assert store.epochs.tell_again(old, 1) > 0
+    assert store.epochs.reissue(old, 1) > 0
     assert store.photos.unsent(10) == []
     acknowledge(store)
     assert len(store.photos.unsent(10)) == 2

@@ -18,7 +18,7 @@ from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificate
 from kiosk.domain.verdict import Measures
 from kiosk.domain.void import Void, VoidReason
 from kiosk.store import ConfirmedRow, NewPrintJob, Stamp, Store
-from kiosk.store.database.opening import Opening
+from kiosk.store.database.opening import OpenOptions
 from kiosk.store.records import ChosenGoods, IntakePapers, ListingPictures, ListingRow
 
 STATION = "S0147"
@@ -58,7 +58,7 @@ def epochs(start: int = 1) -> Callable[[], str]:
 def open_store(path: Path, template: Path, **options: Any) -> Store:
     """The store of the village, without a reserve unless asked for."""
     chosen: dict[str, Any] = {"reserve_bytes": 0, "stamps": stamp, "template": template, **options}
-    return Store.open(path, chosen.pop("station", STATION), stamp(), Opening(**chosen))
+    return Store.open(path, chosen.pop("station", STATION), stamp(), OpenOptions(**chosen))
 
 
 def open_intake(store: Store, *, mode: Mode = Mode.PURCHASE, party: Party | None = None) -> Intake:

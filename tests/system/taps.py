@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable
 from http import HTTPStatus
 
-from kiosk.simulators.visitor import Form, Page, Visitor
+from kiosk.simulators.station_client import Form, StationClient, VisitedPage
 
 WAIT_S = 60.0
 
 
-def taken(visitor: Visitor, form: Form, tap: Callable[[Form], list[Page]]) -> tuple[Form, list[Page]]:
+def taken(
+    visitor: StationClient, form: Form, tap: Callable[[Form], list[VisitedPage]]
+) -> tuple[Form, list[VisitedPage]]:
     """Let ``tap`` send the form of the screen; returns the form that was taken, and what came of its taps.
 
     The weight on a screen holds for a second after the scale was heard last. A machine that stood still for longer
@@ -26,7 +28,7 @@ def taken(visitor: Visitor, form: Form, tap: Callable[[Form], list[Page]]) -> tu
     return form, pages
 
 
-def agree(visitor: Visitor, form: Form) -> Page:
+def agree(visitor: StationClient, form: Form) -> VisitedPage:
     """One tap on agree."""
     _, (page,) = taken(visitor, form, lambda shown: [visitor.post(shown)])
     return page

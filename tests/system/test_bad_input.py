@@ -24,8 +24,8 @@ from kiosk.cli.kiosk import main
 from kiosk.domain.identifiers import bag_of, internal_code
 from kiosk.simulators.one_intake import read_label
 from kiosk.simulators.printer import mechanism as printer_mechanism
+from kiosk.simulators.station_client import Form, StationClient, VisitedPage
 from kiosk.simulators.village import Village, VillagePlan
-from kiosk.simulators.visitor import Form, Page, Visitor
 from kiosk.texts import load
 from tests.depth import TORTURE, many
 from tests.system.taps import agree, taken
@@ -60,7 +60,7 @@ def village(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Village]:
 class Counter:
     """Somebody at the counter of a village."""
 
-    def __init__(self, village: Village, visitor: Visitor) -> None:
+    def __init__(self, village: Village, visitor: StationClient) -> None:
         self.village, self.visitor = village, visitor
 
     def clear(self) -> None:
@@ -77,7 +77,7 @@ class Counter:
             self.village.scale.command(word)
         self.visitor.wait_live("an empty pan", {"weight": {"state": "empty"}})
 
-    def chooses(self, grams: int) -> Page:
+    def chooses(self, grams: int) -> VisitedPage:
         """Goods on the pan, no card; returns the screen of the goods."""
         self.village.scale.command(f"put {grams / 1000:.3f}kg")
         self.visitor.wait_live("the question who", {"step": "who"})
@@ -94,7 +94,7 @@ class Counter:
         self.visitor.wait_live("a locked weight", {"weight": {"state": "locked", "text": f"{grams / 1000:.3f}"}})
         return self.visitor.get("/agree").form("/agree")
 
-    def books(self, grams: int) -> Page:
+    def books(self, grams: int) -> VisitedPage:
         """A whole intake up to the page that follows the tap on agree."""
         return agree(self.visitor, self.brings(grams))
 
@@ -120,14 +120,14 @@ class Counter:
 
 @pytest.fixture
 def counter(village: Village) -> Iterator[Counter]:
-    with closing(Visitor(village.station_url)) as visitor:
+    with closing(StationClient(village.station_url)) as visitor:
         counter = Counter(village, visitor)
         counter.clear()
         counter.wait_for_papers()
         yield counter
 
 
-def says(page: Page, text_id: str) -> bool:
+def says(page: VisitedPage, text_id: str) -> bool:
     """Whether the page carries this sentence in Uyghur, the first language of the screen."""
     return escape(UYGHUR.text(text_id)) in page.text
 
@@ -215,11 +215,11 @@ def test_frames_that_cannot_be_trusted_show_and_book_no_weight(counter: Counter,
 def test_a_second_tap_is_the_first_receipt_and_one_label(counter: Counter) -> None:
     before, labels = counter.booked(), len(counter.village.label_printer.printed)
 
-    def four_fingers(form: Form) -> list[Page]:
-        taps: list[Page] = []
+    def four_fingers(form: Form) -> list[VisitedPage]:
+        taps: list[VisitedPage] = []
 
         def tap() -> None:
-            with closing(Visitor(counter.village.station_url)) as finger:
+            with closing(StationClient(counter.village.station_url)) as finger:
                 taps.append(finger.post(form))
 
         fingers = [threading.Thread(target=tap) for _ in range(4)]
@@ -432,7 +432,7 @@ def test_a_full_disk_takes_nothing_new_loses_nothing_and_goes_on_with_room_again
             ends.enter_context(small_disk(tmp_path / "station"))
             full.append((filled, "problem.disk_full"))
         village = ends.enter_context(running(tmp_path))
-        visitor = ends.enter_context(closing(Visitor(village.station_url)))
+        visitor = ends.enter_context(closing(StationClient(village.station_url)))
         counter = Counter(village, visitor)
         counter.clear()
         counter.books(15_000)
@@ -460,7 +460,7 @@ def test_a_full_disk_takes_nothing_new_loses_nothing_and_goes_on_with_room_again
         assert_in_good_order(village)
 
 
-def refused_sooner_or_later(counter: Counter) -> Page:
+def refused_sooner_or_later(counter: Counter) -> VisitedPage:
     """New work on a full disk: a few pages of the log may still have room."""
     for number in range(100):
         page = counter.visitor.post(counter.chooses(5000 + 5 * number).form("/product", code="BADAM"))

@@ -24,8 +24,8 @@ from kiosk.cli.kiosk import main
 from kiosk.domain.identifiers import parse_internal_code
 from kiosk.domain.parcel import ParcelNumber, read_slip
 from kiosk.protocols.barcodes import reader
+from kiosk.simulators.station_client import StationClient
 from kiosk.simulators.village import Village
-from kiosk.simulators.visitor import Visitor
 from kiosk.texts import load
 from tests.depth import many
 
@@ -320,7 +320,7 @@ def test_a_day_of_parcels(village: Village, clerk: Clerk, browser: Browser, tmp_
     closed_pad(villager, village, right)
     context.close()
 
-    with closing(Visitor(village.station_url)) as visitor:
+    with closing(StationClient(village.station_url)) as visitor:
         visitor.wait_live("every acknowledgement", {"pending": 0}, 60)
     told = in_ledger(village)
     tally = Tally(kind for kind, _ in told)

@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from kiosk.app.demo_access import demo_access
 from kiosk.simulators.bench.app import create_bench, serve_bench
+from kiosk.simulators.station_client import StationClient
 from kiosk.simulators.village import Village, VillagePlan
-from kiosk.simulators.visitor import Visitor
 from tests.simulators.test_counter_stock import lies_in
 from tests.system.test_counter_flow import WAIT_MS, Clerk
 from tests.web import browsing
@@ -72,7 +72,7 @@ def scan(bench: Page, group: str, key: str = "") -> None:
 
 def intake(village: Village) -> str:
     """Somebody else brings almonds meanwhile; the receipt."""
-    with closing(Visitor(village.station_url, WAIT_MS / 1000)) as visitor:
+    with closing(StationClient(village.station_url, WAIT_MS / 1000)) as visitor:
         visitor.wait_live("an empty pan", {"weight": {"state": "empty"}}, WAIT_MS / 1000)
         village.command("scale", "put 12.480kg")
         visitor.wait_live("the question who", {"step": "who"}, WAIT_MS / 1000)
@@ -155,7 +155,7 @@ def test_from_the_bench_to_a_shelf_and_out_again(village: Village, bench: Page, 
 
     look_after_the_box(bench, clerk)
 
-    with closing(Visitor(village.station_url)) as visitor:
+    with closing(StationClient(village.station_url)) as visitor:
         visitor.wait_live("every acknowledgement", {"pending": 0}, 60)
     for worker in village.counter_stock.people if village.counter_stock else ():
         assert lies_in(tmp_path, worker.pin) == []

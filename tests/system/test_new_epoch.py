@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-from kiosk.messaging.relay.pace import HELLO_EVERY_S, Pace
+from kiosk.messaging.relay.pace import HELLO_INTERVAL_S, Pace
 from kiosk.messaging.relay.relay import Relay
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.simulators.broker import Broker
@@ -146,8 +146,8 @@ def test_a_restored_ledger_gets_back_everything_from_a_station_where_nobody_weig
                 bring_in(station)
             assert until(lambda: station.outbox.counts().pending == 0)
         assert len(held(backup)) < len(held(ledger)) == len(journal(tmp_path))
-        Ledger.restored(f"sqlite:///{backup}")
+        Ledger.begin_generation(f"sqlite:///{backup}")
         with center(broker, backup):
-            clock.ahead_s += HELLO_EVERY_S
+            clock.ahead_s += HELLO_INTERVAL_S
             assert until(lambda: held(backup) == journal(tmp_path))
     assert epochs(tmp_path) == 2

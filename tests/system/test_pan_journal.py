@@ -19,8 +19,8 @@ from PIL import Image
 from playwright.sync_api import Browser, expect
 
 from kiosk.protocols.barcodes import reader
+from kiosk.simulators.station_client import Form, StationClient
 from kiosk.simulators.village import Village, VillagePlan
-from kiosk.simulators.visitor import Form, Visitor
 from kiosk.store.software import metrology
 from tests.system.taps import agree
 from tests.system.test_counter_flow import WAIT_MS, Clerk, employ
@@ -60,7 +60,7 @@ class Day:
     """A station from outside: a pan to put things on, a villager without a card, and what the station has kept."""
 
     village: Village
-    visitor: Visitor
+    visitor: StationClient
 
     def pan(self, command: str, **wanted: str) -> None:
         self.village.scale.command(command)
@@ -104,7 +104,7 @@ class Day:
 
 @pytest.fixture
 def day(village: Village) -> Iterator[Day]:
-    with closing(Visitor(village.station_url)) as visitor:
+    with closing(StationClient(village.station_url)) as visitor:
         visitor.wait_live("an empty pan", {"weight": {"state": "empty"}}, WAIT_S)
         yield Day(village, visitor)
 

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from kiosk.app.demo_access import demo_access
 from kiosk.protocols.barcodes import reader
-from kiosk.simulators.village import Ports, Village, VillagePlan
+from kiosk.simulators.village import Village, VillagePlan, VillagePorts
 from tests.system.test_counter_flow import Clerk, employ
 
 WAIT_S: Final = 30.0
@@ -26,7 +26,7 @@ OPERATOR: Final = "operator"
 
 @pytest.fixture
 def village(tmp_path: Path) -> Iterator[Village]:
-    with Village(tmp_path, VillagePlan(Ports(catalogue=0), access=demo_access)) as running:
+    with Village(tmp_path, VillagePlan(VillagePorts(storefront=0), access=demo_access)) as running:
         yield running
 
 
@@ -171,12 +171,12 @@ def a_shop_is_told(page: Page, village: Village, lot: str, master: str) -> None:
     assert told.ok
     (row,) = csv.DictReader(io.StringIO(told.text()), delimiter="\t", quoting=csv.QUOTE_NONE)
     assert lot in row["link"]
-    assert row["image_link"] == f"{village.catalogue_url}/pictures/{master}.jpg"
+    assert row["image_link"] == f"{village.storefront_url}/pictures/{master}.jpg"
     assert page.request.get(row["link"]).ok
 
 
 def a_buyer_sees_it(page: Page, village: Village, master: str) -> None:
-    page.goto(str(village.catalogue_url))
+    page.goto(str(village.storefront_url))
     page.locator(".card a").first.click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("lmond")
     picture = page.locator(f"img[src$='/pictures/{master}.jpg']")

@@ -15,13 +15,13 @@ import pytest
 
 from kiosk.domain.events import PictureData
 from kiosk.simulators.broker import DEFAULT_CONF, Broker
-from kiosk.simulators.link import Link, LinkState
-from kiosk.simulators.processes import Child
+from kiosk.simulators.link import LinkConditions, SimulatedLink
+from kiosk.simulators.processes import ChildProgram
 from kiosk.simulators.village import REGION as VILLAGE_REGION
 from kiosk.simulators.village import Village
-from kiosk.station.doctor.photos_mark import PhotosMark
+from kiosk.station.doctor.photos_status_file import PhotosStatusFile
 from kiosk.store import Store
-from kiosk.store.database.opening import Opening
+from kiosk.store.database.opening import OpenOptions
 from kiosk.store.records import ListingPictures, NewPhoto
 from tests.depth import TORTURE, many
 from tests.messaging.authority import Authority
@@ -58,9 +58,9 @@ class County:
     """A card with pictures, the two programs, and the line that carries the pictures."""
 
     folder: Path
-    link: Link
-    center: Child
-    relay: Child
+    link: SimulatedLink
+    center: ChildProgram
+    relay: ChildProgram
     shots: list[bytes]
 
     def received(self) -> set[str]:
@@ -72,7 +72,7 @@ class County:
 
 
 def opened(data: Path) -> Store:
-    return Store.open(data / "station.db", STATION, stamp(), Opening(check=False, reserve_bytes=0))
+    return Store.open(data / "station.db", STATION, stamp(), OpenOptions(check=False, reserve_bytes=0))
 
 
 def filled(data: Path, shots: list[bytes]) -> None:
@@ -108,9 +108,9 @@ def county(tmp_path: Path) -> Iterator[County]:
     with ExitStack() as ends:
         broker, safe = ends.enter_context(tls_broker(tmp_path, authority))
         port = ends.enter_context(claimed_port())
-        link = ends.enter_context(Link(port))
+        link = ends.enter_context(SimulatedLink(port))
         server = authority.issue("center", host="127.0.0.1")
-        center = Child(
+        center = ChildProgram(
             "sorting center",
             [
                 *("kiosk.cli.sorting_center", "run", "--broker", broker.url),
@@ -134,7 +134,7 @@ def county(tmp_path: Path) -> Iterator[County]:
                 key=key,
             )
         )
-        relay = Child("relay", ["kiosk.cli.kiosk", "relay", "--config", str(config)], tmp_path / "relay.log")
+        relay = ChildProgram("relay", ["kiosk.cli.kiosk", "relay", "--config", str(config)], tmp_path / "relay.log")
         for child in (center, relay):
             child.start()
             ends.callback(child.stop)
@@ -143,13 +143,13 @@ def county(tmp_path: Path) -> Iterator[County]:
 
 def test_killed_and_cut_off_on_the_way_every_picture_arrives(county: County) -> None:
     hashes = {hashlib.sha256(one).hexdigest() for one in county.shots}
-    county.link.set(LinkState(bytes_per_s=12_000.0))
+    county.link.set(LinkConditions(bytes_per_s=12_000.0))
     for number, end in enumerate((county.center, county.relay) * KILLS):
         until(lambda: any((county.folder / "received").rglob(".*.part")) or county.received() == hashes)
         end.kill()
         county.link.command("up" if number else "down")
         end.start()
-        county.link.set(LinkState(bytes_per_s=12_000.0))
+        county.link.set(LinkConditions(bytes_per_s=12_000.0))
     county.link.command("up")
     until(lambda: county.received() == hashes)
     until(lambda: county.unsent() == 0)
@@ -163,7 +163,7 @@ def test_killed_and_cut_off_on_the_way_every_picture_arrives(county: County) -> 
     assert not list((county.folder / "received").rglob("*.part"))
 
     def told() -> bool:
-        mark = PhotosMark(county.folder / "station").read()
+        mark = PhotosStatusFile(county.folder / "station").read()
         return mark is not None and (mark.pictures, mark.fault) == (0, None)
 
     until(told)

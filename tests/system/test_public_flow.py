@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, Page
 
 from kiosk.domain.identifiers import internal_code, parse_internal_code
 from kiosk.protocols.barcodes import reader
+from kiosk.simulators.station_client import Form, StationClient
 from kiosk.simulators.village import Village, VillagePlan
-from kiosk.simulators.visitor import Form, Visitor
 from tests.depth import TORTURE
 
 CARD = internal_code("P", "04412")
@@ -52,7 +52,7 @@ def clear_the_counter(village: Village) -> None:
     """Whatever the test before left: nothing on the pan, and the first screen."""
     village.scale.command("replug")
     village.scale.command("take")
-    with closing(Visitor(village.station_url)) as visitor:
+    with closing(StationClient(village.station_url)) as visitor:
         visitor.wait_live("an empty pan", {"weight": {"state": "empty"}})
         visitor.post(Form("/leave", {"idle": "0"}))
 

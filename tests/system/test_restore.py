@@ -11,8 +11,8 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 from kiosk.app.demo_access import demo_access
+from kiosk.simulators.station_client import StationClient
 from kiosk.simulators.village import Village, VillagePlan
-from kiosk.simulators.visitor import Visitor
 from tests.depth import many
 from tests.system.taps import agree
 from tests.system.test_survival import bring, clear, confirmed_at_station, counts, in_ledger
@@ -29,7 +29,7 @@ def kiosk(village: Village, *words: str) -> str:
     return done.stdout + done.stderr
 
 
-def intakes(village: Village, visitor: Visitor, count: int, *, acknowledged: bool = True) -> None:
+def intakes(village: Village, visitor: StationClient, count: int, *, acknowledged: bool = True) -> None:
     for number in range(count):
         assert agree(visitor, bring(village, visitor, 2000 + 5 * number)).path == "/take"
         if acknowledged:
@@ -49,7 +49,7 @@ def test_a_backup_comes_back(tmp_path: Path) -> None:
     medium.mkdir()
     with (
         Village(tmp_path / "village", VillagePlan(hz=40, settle_s=0.05, access=demo_access)) as village,
-        closing(Visitor(village.station_url)) as visitor,
+        closing(StationClient(village.station_url)) as visitor,
     ):
         intakes(village, visitor, FIRST)
         visitor.wait_live("the first acknowledged", {"pending": 0}, 60)

@@ -17,8 +17,8 @@ from contextlib import closing, contextmanager
 from http import HTTPStatus
 from pathlib import Path
 
+from kiosk.simulators.station_client import Form, StationClient, VisitedPage
 from kiosk.simulators.village import Village, VillagePlan
-from kiosk.simulators.visitor import Form, Page, Visitor
 from tests.depth import many
 
 ROUNDS = int(os.environ.get("KIOSK_STALL_ROUNDS", many(4, torture=100)))
@@ -42,7 +42,7 @@ def stalled(village: Village, stall_s: float) -> Iterator[None]:
         word.join()
 
 
-def on_the_screen(village: Village, visitor: Visitor, act: str, grams: int) -> Form:
+def on_the_screen(village: Village, visitor: StationClient, act: str, grams: int) -> Form:
     """Goods on the pan, locked, and the form of the tap."""
     visitor.wait_live("an empty pan at home", {"weight": {"state": "empty"}, "step": "home"}, WAIT_S)
     village.scale.command(f"put {grams / 1000:.3f}kg")
@@ -55,9 +55,9 @@ def on_the_screen(village: Village, visitor: Visitor, act: str, grams: int) -> F
     return visitor.get("/agree").form(act)
 
 
-def tap(village: Village, form: Form, moment: str, stall_s: float) -> Page:
+def tap(village: Village, form: Form, moment: str, stall_s: float) -> VisitedPage:
     """Let the station stand still, empty the pan, and send the tap when it is said."""
-    visitor = Visitor(village.station_url, timeout_s=WAIT_S)
+    visitor = StationClient(village.station_url, timeout_s=WAIT_S)
     with closing(visitor), ThreadPoolExecutor(1) as hand:
         visitor.get("/help")  # the connection stands, and a thread of the station serves it
         sent = None
@@ -79,7 +79,7 @@ def test_what_left_the_pan_while_the_station_stood_still_is_not_booked(tmp_path:
     believed = []
     with (
         Village(tmp_path, VillagePlan(settle_s=0.05, county=False)) as village,
-        closing(Visitor(village.station_url)) as visitor,
+        closing(StationClient(village.station_url)) as visitor,
     ):
         for number in range(ROUNDS):
             act, stall_s = ACTS[number % len(ACTS)], STALLS_S[number % len(STALLS_S)]

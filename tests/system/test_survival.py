@@ -13,8 +13,8 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+from kiosk.simulators.station_client import Form, StationClient, StepFailed
 from kiosk.simulators.village import Village, VillagePlan
-from kiosk.simulators.visitor import Form, StepFailed, Visitor
 from tests.depth import many
 from tests.system.taps import agree
 
@@ -24,7 +24,7 @@ KILL_CENTER_BELOW = 4 * INTAKES // 5
 """Events the station still waits for when the returning center is killed."""
 
 
-def bring(village: Village, visitor: Visitor, grams: int) -> Form:
+def bring(village: Village, visitor: StationClient, grams: int) -> Form:
     """Everything up to the tap on agree; returns the form that the tap sends."""
     visitor.wait_live("an empty pan at home", {"weight": {"state": "empty"}, "step": "home"})
     village.scale.command(f"put {grams / 1000:.3f}kg")
@@ -35,12 +35,12 @@ def bring(village: Village, visitor: Visitor, grams: int) -> Form:
     return visitor.get("/agree").form("/agree")
 
 
-def clear(village: Village, visitor: Visitor) -> None:
+def clear(village: Village, visitor: StationClient) -> None:
     village.scale.command("take")
     visitor.press("/take", "/finish")
 
 
-def agree_while_the_power_fails(village: Village, visitor: Visitor, form: Form) -> None:
+def agree_while_the_power_fails(village: Village, visitor: StationClient, form: Form) -> None:
     """The tap is sent and the station is killed; whether it was booked is found out by sending it again."""
     killer = subprocess.Popen(["/bin/kill", "-KILL", str(village.station.pid)])
     try:
@@ -100,7 +100,7 @@ def counts(village: Village) -> dict[str, int]:
 def test_nothing_is_lost_and_nothing_counted_twice(tmp_path: Path) -> None:
     with (
         Village(tmp_path, VillagePlan(hz=40, settle_s=0.05)) as village,
-        closing(Visitor(village.station_url)) as visitor,
+        closing(StationClient(village.station_url)) as visitor,
     ):
         village.broker.kill()
         for number in range(INTAKES):

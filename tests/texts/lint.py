@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from kiosk.texts.catalog import FALLBACK, FROM_TERMS, NEEDS_REVIEW, PLACEHOLDER, REVIEWED, Entry, catalog
+from kiosk.texts.catalog import FALLBACK, FROM_TERMS, NEEDS_REVIEW, PLACEHOLDER, REVIEWED, MessageEntry, catalog
 from kiosk.texts.languages import LANGUAGES
 from tests.texts.alphabet import LOOK_ALIKES, foreign_letters
 
-Catalogs = Mapping[str, Mapping[str, Entry]]
+Catalogs = Mapping[str, Mapping[str, MessageEntry]]
 
 _ID = re.compile(r"[a-z]+(\.[a-z][a-z_0-9]*)+")
 _MARKET_UNITS = re.compile(r"斤|\bjin\b|جىڭ(?!دوڭ)", re.IGNORECASE)
@@ -39,7 +39,7 @@ def faults(catalogs: Catalogs) -> Iterator[str]:
             yield from (f"{code}: {text_id}: {what}" for what in _entry_faults(code, text_id, entry, english[text_id]))
 
 
-def _entry_faults(code: str, text_id: str, entry: Entry, english: Entry) -> Iterator[str]:
+def _entry_faults(code: str, text_id: str, entry: MessageEntry, english: MessageEntry) -> Iterator[str]:
     if not _ID.fullmatch(text_id):
         yield "an id is lower-case words joined by dots"
     if entry.placeholders != english.placeholders:
@@ -72,7 +72,7 @@ def _form_faults(form: str) -> Iterator[str]:
         yield "stray white space"
 
 
-def _uyghur_faults(entry: Entry) -> Iterator[str]:
+def _uyghur_faults(entry: MessageEntry) -> Iterator[str]:
     words = " ".join(PLACEHOLDER.sub("", form) for form in entry.forms)
     for char in foreign_letters(words):
         yield f"U+{ord(char):04X} is not a Uyghur letter{_meant(char)}"

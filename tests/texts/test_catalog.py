@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.domain.metrology.pan import NotBookable, PanState
+from kiosk.domain.metrology.pan import NotBookableReason, PanState
 from kiosk.domain.trade import Mode
 from kiosk.texts import LANGUAGES, MissingText, Texts, load, needs_review
 from kiosk.texts.catalog import FROM_TERMS, DamagedCatalog, catalog, parse_catalog
@@ -36,7 +36,7 @@ def sources(lang: str) -> list[str]:
 def test_every_word_of_the_domain_has_a_sentence(lang: str) -> None:
     texts = load(lang, strict=True)
     wanted = [f"weight.{state}" for state in PanState]
-    wanted += [f"reason.{why}" for why in INTAKE_REFUSALS.union(NotBookable)]
+    wanted += [f"reason.{why}" for why in INTAKE_REFUSALS.union(NotBookableReason)]
     wanted += [f"mode.{mode}" for mode in Mode]
     assert [text_id for text_id in wanted if text_id not in texts] == []
 

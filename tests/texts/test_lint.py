@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from kiosk.texts.catalog import Entry
+from kiosk.texts.catalog import MessageEntry
 from tests.each import each
 from tests.texts.lint import faults, lint
 
-EN = Entry(("Bag {n}",), False, (), ())
-ZH = Entry(("第 {n} 袋",), False, (), ("Bag {n}",))
-UG = Entry(("{n}-خالتا",), False, ("needs review",), ("Bag {n}",))
+EN = MessageEntry(("Bag {n}",), False, (), ())
+ZH = MessageEntry(("第 {n} 袋",), False, (), ("Bag {n}",))
+UG = MessageEntry(("{n}-خالتا",), False, ("needs review",), ("Bag {n}",))
 
 
-def other(good: Entry, *forms: str) -> Entry:
-    return Entry(forms, good.counts, good.comments, good.english)
+def other(good: MessageEntry, *forms: str) -> MessageEntry:
+    return MessageEntry(forms, good.counts, good.comments, good.english)
 
 
-def check(en: Entry = EN, zh: Entry = ZH, ug: Entry = UG, text_id: str = "agree.bag") -> list[str]:
+def check(en: MessageEntry = EN, zh: MessageEntry = ZH, ug: MessageEntry = UG, text_id: str = "agree.bag") -> list[str]:
     return list(faults({"en": {text_id: en}, "zh": {text_id: zh}, "ug": {text_id: ug}}))
 
 
@@ -56,10 +56,10 @@ def test_no_jin_in_chinese_either(form: str) -> None:
 
 def test_a_text_must_say_where_it_came_from() -> None:
     for comments in ((), ("needs review", "source: terms")):
-        assert check(ug=Entry(UG.forms, False, comments, UG.english)) == [
+        assert check(ug=MessageEntry(UG.forms, False, comments, UG.english)) == [
             "ug: agree.bag: one comment is due: 'needs review', 'source: terms' or 'reviewed ...'"
         ]
-    assert check(ug=Entry(UG.forms, False, ("reviewed A.T. 2027-01",), UG.english)) == []
+    assert check(ug=MessageEntry(UG.forms, False, ("reviewed A.T. 2027-01",), UG.english)) == []
 
 
 def test_a_changed_english_text_is_translated_again() -> None:
@@ -76,12 +76,12 @@ def test_missing_and_surplus_ids() -> None:
 
 
 def test_plural_forms_are_counted() -> None:
-    en = Entry(("{n} bag", "{n} bags"), True, (), ())
-    zh = Entry(("{n} 袋", "{n} 袋"), True, (), en.forms)
+    en = MessageEntry(("{n} bag", "{n} bags"), True, (), ())
+    zh = MessageEntry(("{n} 袋", "{n} 袋"), True, (), en.forms)
     assert list(faults({"en": {"count.bags": en}, "zh": {"count.bags": zh}})) == ["zh: count.bags: 2 plural forms"]
 
 
 def test_a_main_instruction_is_short_and_an_id_is_stable() -> None:
-    long = Entry(("one two three four five six seven eight nine",), False, (), ())
+    long = MessageEntry(("one two three four five six seven eight nine",), False, (), ())
     assert list(faults({"en": {"who.question": long}})) == ["en: who.question: a main instruction has at most 8 words"]
     assert list(faults({"en": {"Who": EN}})) == ["en: Who: an id is lower-case words joined by dots"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from jinja2 import Environment, FileSystemLoader
 
-from kiosk.texts.templates import keep_compiled
+from kiosk.texts.templates import use_compiled_cache
 
 
 class Program:
@@ -21,7 +21,7 @@ class Program:
                 return super().compile(source, name, filename, raw, defer_init)  # type: ignore[call-overload]
 
         self.pages = Noted(loader=FileSystemLoader(folder / "templates"), trim_blocks=True)
-        keep_compiled(self.pages, str(folder))
+        use_compiled_cache(self.pages, str(folder))
 
     def says(self, name: str) -> str:
         return self.pages.get_template(name).render()
@@ -47,7 +47,7 @@ def test_what_one_program_compiled_the_next_one_finds(folder: Path) -> None:
     assert changed.compiled == ["a/page.html"]
     other_blanks = Program(folder)
     other_blanks.pages.trim_blocks = False
-    keep_compiled(other_blanks.pages, str(folder))
+    use_compiled_cache(other_blanks.pages, str(folder))
     assert other_blanks.says("b/page.html") == "b 2"
     assert other_blanks.compiled == ["b/page.html"]
 

@@ -13,7 +13,7 @@ from kiosk.messaging.contract.topics import Topics
 from kiosk.messaging.relay.connection import PubAck
 from kiosk.messaging.relay.ports import StorePort
 from kiosk.sorting_center.feed.feed import POSITION_NAME, Feed
-from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ledger import Delivery, Ledger, StreamState
 from kiosk.sorting_center.ports import Inbound, Publisher
 from kiosk.store import Store
@@ -66,7 +66,7 @@ class ForgetsTheEpoch(WatchedLedger):
 class NotesBeforeItPublishes(Feed):
     """The position of the feed moves before the broker has what it stands for."""
 
-    def __init__(self, ledger: Ledger, publisher: Publisher, health: Health) -> None:
+    def __init__(self, ledger: Ledger, publisher: Publisher, health: CenterHealth) -> None:
         super().__init__(ledger, publisher, health)
         self._moved = ledger
 

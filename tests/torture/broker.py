@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from kiosk.messaging.relay.connection import Happening, Lost, Message, PubAck
+from kiosk.messaging.relay.connection import ConnectionEvent, ConnectionLost, Message, PubAck
 from kiosk.messaging.relay.faults import LinkFault
 
 QUEUE_ROOM: Final = 60
@@ -40,7 +40,7 @@ class Line:
     is_open: bool = True
     up: deque[Sent] = field(default_factory=deque)
     down: deque[Message] = field(default_factory=deque)
-    happened: list[Happening] = field(default_factory=list)
+    happened: list[ConnectionEvent] = field(default_factory=list)
     mids: int = 0
 
     def send(self, topic: str, payload: bytes, *, retain: bool) -> int | None:
@@ -56,7 +56,7 @@ class Line:
         if self.is_open:
             self.is_open = False
             self.down.clear()
-            self.happened.append(Lost(why))
+            self.happened.append(ConnectionLost(why))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from typing import Final
 from kiosk.messaging.contract.control import Ack, decode
 from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.feed.feed import Feed
-from kiosk.sorting_center.health import Health
-from kiosk.sorting_center.ingest.worker import Worker
+from kiosk.sorting_center.health import CenterHealth
+from kiosk.sorting_center.ingest.worker import IngestWorker
 from kiosk.sorting_center.ledger import Delivery, Ledger, StreamState
 from kiosk.sorting_center.ports import Inbound
 from tests.torture.broker import MemoryBroker
@@ -153,7 +153,7 @@ class Parts:
     ledger: type[WatchedLedger] = WatchedLedger
     box: type[Box] = Box
     feed: type[Feed] = Feed
-    restored: Callable[[str], str] = Ledger.restored
+    restored: Callable[[str], str] = Ledger.begin_generation
 
 
 class Center:
@@ -166,7 +166,7 @@ class Center:
         """Where the feed began in each generation."""
         self._folder, self._broker, self._clock, self._parts = folder, broker, clock, parts
         self._ledger: WatchedLedger | None = None
-        self._worker: Worker | None = None
+        self._worker: IngestWorker | None = None
         self._feed: Feed | None = None
         self._backup: Path | None = None
 
@@ -185,9 +185,9 @@ class Center:
             ledger = self._parts.ledger.open(self.url)
             assert isinstance(ledger, WatchedLedger)
             ledger.plan, ledger.watch = self.plan, self.watch
-            health = Health()
+            health = CenterHealth()
             self._ledger = ledger
-            self._worker = Worker(self._parts.box(self._broker, self.watch, ledger), ledger, health, self._clock)
+            self._worker = IngestWorker(self._parts.box(self._broker, self.watch, ledger), ledger, health, self._clock)
             self._feed = self._parts.feed(ledger, self.downstream, health)
             self.downstream.generation = ledger.generation
         return self._ledger

@@ -17,17 +17,17 @@ from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.domain.parcel import Consent
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.topics import Topics
-from kiosk.messaging.relay.connection import Connection, Lost, Ready
+from kiosk.messaging.relay.connection import BrokerConnection, ConnectionLost, Ready
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.ports import StationSide, StorePort
-from kiosk.messaging.relay.relay import LOG_PERIOD_S, Unexamined, Unwatched
-from kiosk.messaging.relay.session import Session
+from kiosk.messaging.relay.relay import LOG_PERIOD_S, NullDoctorReport, NullLinkWatcher
+from kiosk.messaging.relay.session import RelaySession
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.messaging.relay.tuning import Tuning
-from kiosk.simulators.fleet.goods import CATALOG, Counter
+from kiosk.simulators.fleet.goods import CATALOG, FleetCounter
 from kiosk.store import Arrival, Stamp, Store, StoreError
-from kiosk.store.database.opening import Opening
-from kiosk.store.records import Fitting
+from kiosk.store.database.opening import OpenOptions
+from kiosk.store.records import SlotAssignment
 from tests.store.failing import Plan, failing_connect
 from tests.torture.broker import Line, MemoryBroker
 
@@ -35,7 +35,7 @@ REGION: Final = "torture"
 _FIRST_DAY: Final = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 _TUNINGS: Final = (Tuning(window=2, batch_events=3), Tuning(window=4, batch_events=12))
 """Of stations with odd and with even numbers: many small messages on their way, or much in few."""
-_FITTING: Final = Fitting((), lambda: b"", lambda row, code: ())  # type: ignore[arg-type,misc]  # nothing is shelved
+_FITTING: Final = SlotAssignment((), lambda: b"", lambda row, code: ())  # type: ignore[arg-type,misc]  # nothing is shelved
 _MARKER: Final = "receipt-series"
 _DATABASE: Final = "station.db"
 
@@ -64,13 +64,13 @@ class Image:
     promised: frozenset[str]
 
 
-class _Watcher(Unwatched):
+class _Watcher(NullLinkWatcher):
     """Tells a machine what its relay has heard."""
 
     def __init__(self, told: Callable[[str], None]) -> None:
         self._told = told
 
-    def heard(self, alarm: str) -> None:
+    def ack_received(self, alarm: str) -> None:
         self._told(alarm)
 
 
@@ -84,11 +84,11 @@ class Wire:
         """As `Connection.publish`."""
         mid = self.line.send(topic, payload, retain=retain)
         if mid is None:
-            self.line.happened.append(Lost("the line broke while sending"))
+            self.line.happened.append(ConnectionLost("the line broke while sending"))
         return mid
 
 
-class _Watcher(Unwatched):
+class _Watcher(NullLinkWatcher):
     """What the relay hears goes to the machine."""
 
     def __init__(self, told: Callable[[str], None]) -> None:
@@ -114,8 +114,8 @@ class Machine:
         self._boot = self._epochs = self._tokens = 0
         self._store: Store | None = None
         self._relay_store: Store | None = None
-        self._counter: Counter | None = None
-        self._session: Session | None = None
+        self._counter: FleetCounter | None = None
+        self._session: RelaySession | None = None
         self._wire: Wire | None = None
         url = "mqtt://127.0.0.1:1"
         self._pace = Pace(
@@ -138,7 +138,7 @@ class Machine:
             self._store.intakes.abandon_left_open(self.stamp())
             if is_new:
                 self._store.catalogs.add(CATALOG, self.stamp())
-            self._counter = Counter(self._store, Random(f"{self.name} {self._boot}"))
+            self._counter = FleetCounter(self._store, Random(f"{self.name} {self._boot}"))
         return self._store
 
     def stamp(self) -> Stamp:
@@ -164,7 +164,7 @@ class Machine:
         def work() -> None:
             self._tokens += 1
             waybill = f"SF{self._boot:04d}{self._tokens:08d}"
-            arrival = Arrival(waybill, "SF", Consent.RECIPIENT_ASKED, damaged=True, actor="clerk:07")
+            arrival = Arrival(waybill, "SF", Consent.RECIPIENT_CONSENTED, damaged=True, actor="clerk:07")
             self.store().parcels.arrive(arrival, _FITTING, self.stamp())
 
         self._with_power(work)
@@ -194,8 +194,8 @@ class Machine:
         if self._relay_store is None:
             self._relay_store = self._open()
         log = RateLimitedLog(logging.getLogger("kiosk.relay.torture"), self._now, LOG_PERIOD_S)
-        side = StationSide(_Watcher(self._heard), Unexamined())
-        self._session = Session(self._port(self._relay_store), self._pace, log, self._now, side)
+        side = StationSide(_Watcher(self._heard), NullDoctorReport())
+        self._session = RelaySession(self._port(self._relay_store), self._pace, log, self._now, side)
         self._wire = self._wired(line)
         return True
 
@@ -220,13 +220,13 @@ class Machine:
             if self.plan.struck:
                 raise PowerCut from error
 
-    def _round(self, session: Session, wire: Wire) -> None:
+    def _round(self, session: RelaySession, wire: Wire) -> None:
         # `Session.run` is this in a loop, with a real connection and its waiting.
-        connection = cast(Connection, wire)
+        connection = cast(BrokerConnection, wire)
         happened, wire.line.happened = wire.line.happened, []
         for one in happened:
-            session._handle(connection, one)
-            if isinstance(one, Lost):
+            session._on_event(connection, one)
+            if isinstance(one, ConnectionLost):
                 self.hang_up()
                 return
         session._pump(connection)
@@ -236,7 +236,7 @@ class Machine:
     def hang_up(self) -> None:
         """The connection ends; what the line carries may still arrive."""
         if self._session is not None and self._session.unfinished:
-            self._pace.broken_off()
+            self._pace.connection_broken()
         if self._wire is not None:
             self._wire.line.is_open = False
         self._session = self._wire = None
@@ -318,7 +318,7 @@ class Machine:
         ]
 
     def _open(self) -> Store:
-        opening = Opening(
+        opening = OpenOptions(
             stamps=self.stamp,
             check=False,
             template=self._template,

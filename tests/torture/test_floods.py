@@ -21,8 +21,8 @@ from kiosk.messaging.contract.receive import parse_event
 from kiosk.messaging.contract.topics import Topics
 from kiosk.simulators.broker import Broker
 from kiosk.simulators.processes import answers
-from kiosk.sorting_center.desk.cases import Only, State
-from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.cases import CaseFilter, CaseState
+from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.ledger import Ledger, StreamState
 from kiosk.sorting_center.ledger.limits.shares import DAY_BYTES, RESERVE_SHARE, HeldBack
 from tests.depth import TORTURE, many
@@ -234,5 +234,5 @@ def test_one_station_that_floods_takes_nothing_from_the_others(kind: str, small_
 
 def cases(center: Center) -> list[tuple[str, str]]:
     """Kind and station of those about too much that are open."""
-    with Desk.open(center.ledger_url) as desk:
-        return [(one.kind, one.station) for one in desk.cases.page([State.OPEN], only=Only(kind="held_back"))]
+    with CenterDesk.open(center.ledger_url) as desk:
+        return [(one.kind, one.station) for one in desk.cases.page([CaseState.OPEN], only=CaseFilter(kind="held_back"))]

@@ -19,10 +19,10 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from kiosk.devices.ports import GoodsShot
-from kiosk.domain.metrology.standing import CheckState, ScaleStanding, Verification
+from kiosk.domain.metrology.legal_status import CheckState, ScaleLegalStatus, Verification
 from kiosk.domain.verdict import Finding, Reason, Verdict
 from kiosk.station.counter.settings import CounterSettings
-from kiosk.station.desk.view import PHOTO_TRIES, AskedShot
+from kiosk.station.desk.view import PHOTO_TRIES, PhotoRequest
 from kiosk.web.factory import create_app
 from kiosk.web.server import Server, serve
 from kiosk.web.settings import WebSettings
@@ -91,10 +91,10 @@ SCENES = (
 )
 
 
-WORTH: Mapping[str, ScaleStanding] = {
-    "-not-for-trade": ScaleStanding(trade=False),
-    "-check-failed": ScaleStanding(trade=True, check=CheckState.FAILED),
-    "-seal-expired": ScaleStanding(trade=True, verification=Verification.EXPIRED),
+WORTH: Mapping[str, ScaleLegalStatus] = {
+    "-not-for-trade": ScaleLegalStatus(trade=False),
+    "-check-failed": ScaleLegalStatus(trade=True, check=CheckState.FAILED),
+    "-seal-expired": ScaleLegalStatus(trade=True, verification=Verification.EXPIRED),
 }
 """Endings of the scenes with a scale that is worth less than it should be."""
 
@@ -146,12 +146,12 @@ def stage(shop: Shop, name: str) -> None:
             shop.at_take()
             findings = (Finding(Reason.FRAMING, 3_500, 8_000), Finding(Reason.DARK, 61_000, 95_000))
             for _ in range(1 if name == "take-retake" else PHOTO_TRIES):
-                shop.desk.booked.take_photo()
-                shop.desk.booked.photo_retake(shop.shots[-1], GoodsShot(Verdict(findings), None, None, None))
+                shop.desk.result_screen.take_photo()
+                shop.desk.result_screen.photo_retake(shop.shots[-1], GoodsShot(Verdict(findings), None, None, None))
             shop.printed("printed")
         case "take-done" | "take-unknown":
             view = shop.at_take()
-            shop.desk.booked.photo_done(AskedShot(str(view.result.lot if view.result else "")), _photo(shop))
+            shop.desk.result_screen.photo_done(PhotoRequest(str(view.result.lot if view.result else "")), _photo(shop))
             shop.printed("unknown" if name == "take-unknown" else "printed")
             if name == "take-done":
                 shop.delivered()

@@ -9,24 +9,24 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
-from kiosk.devices.ports import CameraLook
+from kiosk.devices.ports import LiveViewFrame
 from kiosk.domain.catalog import Catalog, Container, Member, Names, Price, Product
 from kiosk.domain.identifiers import internal_code
 from kiosk.domain.intake import ConfirmedIntake
+from kiosk.domain.metrology.legal_status import ScaleLegalStatus
 from kiosk.domain.metrology.pan_journal import PanNote
-from kiosk.domain.metrology.standing import ScaleStanding
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason
 from kiosk.protocols.scales.reading import Reading
-from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.people import Person
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.board import CounterBoard
 from kiosk.station.counter.view import CounterView
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.ports import DeskTools
-from kiosk.station.desk.view import AskedShot, DeskView
+from kiosk.station.desk.view import DeskView, PhotoRequest
 from kiosk.station.live import LiveBoard
-from kiosk.station.photos.live_view import Watch
+from kiosk.station.photos.live_view import PreviewRequest
 from kiosk.station.settings import StationSettings
 from kiosk.store.records import IntakePapers, NewPrintJob, OutboxRow, PrintJob, Stamp
 from tests.station.fakes import CARD, PROFILE, STAMP, FakeStore
@@ -85,7 +85,7 @@ class ShopStore(FakeStore):
     def pending(self, limit: int, after: int = 0) -> list[OutboxRow]:
         return []
 
-    def standing(self, receipt: str) -> ScaleStanding | None:
+    def legal_status(self, receipt: str) -> ScaleLegalStatus | None:
         return next((row.scale for row, *_ in self.booked if str(row.intake.receipt) == receipt), None)
 
     def acknowledge(self) -> None:
@@ -101,15 +101,15 @@ class NobodyWorksHere:
     def wait_s(self) -> int:
         return 0
 
-    def sign_in(self, number: str, pin: str) -> Session:
+    def sign_in(self, number: str, pin: str) -> CounterSession:
         raise CounterRefused("no_pin")
 
-    def session(self, token: str) -> Session | None:
+    def session(self, token: str) -> CounterSession | None:
         return None
 
     peek = session
 
-    def current(self) -> Session | None:
+    def current(self) -> CounterSession | None:
         return None
 
     def attended(self) -> bool:
@@ -147,10 +147,10 @@ class NoLooks:
     """There is no camera. ``look`` is what a page gets; what was asked for is remembered."""
 
     def __init__(self) -> None:
-        self.look: CameraLook | None = None
-        self.asked: list[Watch] = []
+        self.look: LiveViewFrame | None = None
+        self.asked: list[PreviewRequest] = []
 
-    def ask(self, watch: Watch) -> CameraLook | None:
+    def ask(self, watch: PreviewRequest) -> LiveViewFrame | None:
         self.asked.append(watch)
         return self.look
 
@@ -168,14 +168,14 @@ class Shop:
     store: Any
     check_weight: Any = None
     live_view: Any
-    worth = ScaleStanding()
+    worth = ScaleLegalStatus()
     scan_after_sticking = False
 
     def __init__(self, data: Path, catalog: Catalog = CATALOG) -> None:
         self.settings = StationSettings("S0147", "yarkant", data, village="Test village")
         self.store = self._store(catalog)
         self.photos: list[tuple[str, str]] = []
-        self.shots: list[AskedShot] = []
+        self.shots: list[PhotoRequest] = []
         self.photo_folder, self.parcel_photos = Pictures(data), Pictures(data / "parcel-photos")
         self.now = 100.0
         numbers = itertools.count(1)
@@ -210,14 +210,14 @@ class Shop:
         labels = [NewPrintJob("bag_label", "label", line.number, b"{}", asked) for line in lines]
         return lambda head: [*labels, NewPrintJob("receipt", "receipt", 0, b"{}")]
 
-    def _photo(self, asked: AskedShot, product: str) -> None:
+    def _photo(self, asked: PhotoRequest, product: str) -> None:
         self.photos.append((asked.subject, product))
         self.shots.append(asked)
 
     def stamp(self) -> Stamp:
         return STAMP
 
-    def standing(self) -> ScaleStanding:
+    def standing(self) -> ScaleLegalStatus:
         return self.worth
 
     def _note(self, note: PanNote) -> None:
@@ -254,12 +254,12 @@ class Shop:
 
     def printed(self, state: str = "printed") -> DeskView:
         self.store.paper_state = state
-        self.desk.booked.refresh()
+        self.desk.result_screen.refresh()
         return self.desk.view()
 
     def delivered(self) -> DeskView:
         self.store.outbox.acknowledge()
-        self.desk.booked.refresh()
+        self.desk.result_screen.refresh()
         return self.desk.view()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page
 
-from kiosk.domain.metrology.pan import NotBookable, PanState
+from kiosk.domain.metrology.pan import NotBookableReason, PanState
 from kiosk.web.factory import create_app
 from kiosk.web.speech import speech
 from tests.depth import TORTURE
@@ -149,7 +149,7 @@ def hints_of(language: str) -> list[tuple[str, str]]:
     """All that *Agree* may ask to do about the pan."""
     words = speech(language)
     asked = ["agree.waiting_stable", "agree.next_bag_off", "agree.next_bag_on", "what.put_on", "agree.fill_container"]
-    refused = [f"reason.{one.value}" for one in NotBookable]
+    refused = [f"reason.{one.value}" for one in NotBookableReason]
     return [words.pair(one) for one in [*asked, *refused] if one in words.main]
 
 

@@ -302,7 +302,7 @@ def test_corners_stay_where_they_are(browser: Browser, tmp_path: Path) -> None:
                     box = page.locator(corner).bounding_box()
                     assert box is not None
                     places.setdefault((language, corner), set()).add((box["x"], box["y"]))
-                shop.desk.leaving.leave()
+                shop.desk.intake_exit.leave()
     assert all(len(found) == 1 for found in places.values()), places
     for corner in (".rail > .corner", ".language >> nth=0", ".way-back .corner"):
         (ug,), (zh,) = places["ug", corner], places["zh", corner]

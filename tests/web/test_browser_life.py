@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from kiosk.devices.ports import CameraLook
+from kiosk.devices.ports import LiveViewFrame
 from kiosk.domain.verdict import Reason
 from kiosk.web.factory import create_app
 from kiosk.web.server import Server, serve
@@ -244,7 +244,7 @@ def test_the_mat_is_seen_at_take_with_what_is_not_right_yet(shop: Shop, server: 
     written, jpeg = cv2.imencode(".jpg", np.full((300, 420, 3), 119, np.uint8))
     assert written
     picture = shot_of(jpeg.tobytes(), 420, 300)
-    shop.live_view.look = CameraLook((Reason.HAND, Reason.EMPTY, Reason.SMALL), picture=picture)
+    shop.live_view.look = LiveViewFrame((Reason.HAND, Reason.EMPTY, Reason.SMALL), picture=picture)
     shop.at_take()
     page.goto(f"{server.url}/take")
     view = page.locator("mat-view")
@@ -256,7 +256,7 @@ def test_the_mat_is_seen_at_take_with_what_is_not_right_yet(shop: Shop, server: 
     shop.live_view.look = None
     page.locator(".mat-else").wait_for()
     expect(view).to_be_hidden()
-    shop.live_view.look = CameraLook((), picture=picture)
+    shop.live_view.look = LiveViewFrame((), picture=picture)
     view.wait_for()
     expect(lit).to_have_count(0)
     shop.live_view.asked[-1].shoot()

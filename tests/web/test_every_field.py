@@ -18,7 +18,7 @@ from werkzeug.routing import Rule
 
 import kiosk.web
 from kiosk.first_start.questions import QUESTIONS
-from kiosk.station.catalog.on_stick import CatalogsOnSticks
+from kiosk.station.catalog.stick_import import StickCatalogs
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.update.updates import Updates
 from kiosk.store.database.migrate import migrate
@@ -190,7 +190,7 @@ def doctor(tmp_path: Path) -> Iterator[Doctor]:
     give_scale(clinic, LONGEST)
     clinic.equipment.updates = Updates(FullShelf(), FakeJournal(), FakeQuiet())
     files, store = [tmp_path / "a.json"], clinic.store
-    clinic.equipment.catalogs = CatalogsOnSticks(store.catalogs, lambda: files, lambda: None, clinic.stamp, int)
+    clinic.equipment.catalogs = StickCatalogs(store.catalogs, lambda: files, lambda: None, clinic.stamp, int)
     yield clinic.doctor
     clinic.store.close()
 

@@ -21,7 +21,7 @@ from kiosk.domain.metrology.pan import PanView
 from kiosk.station.live import Snapshot
 from kiosk.web import live
 from kiosk.web.factory import PUBLIC_STREAMS, create_app
-from kiosk.web.live import BEAT, BEAT_S, GAP_S, RETRY, Stream, Streams, public_source
+from kiosk.web.live import BEAT, BEAT_S, GAP_S, RETRY, EventStream, Streams, public_source
 from kiosk.web.server import Server, serve
 from kiosk.web.settings import WebSettings
 from tests.web.shop import Shop
@@ -85,8 +85,8 @@ def snapshots(shop: Shop, grams: list[int]) -> list[Snapshot]:
     return [with_pan(number, weight) for number, weight in enumerate(grams, 1)]
 
 
-def stream_on(board: ScriptedBoard) -> Stream[Snapshot]:
-    stream = Stream(
+def stream_on(board: ScriptedBoard) -> EventStream[Snapshot]:
+    stream = EventStream(
         public_source(board), lambda snapshot: b"%d" % (snapshot.view.pan.grams or 0), lambda stream: None, board.clock
     )
     stream._ended = PatientEvent(board)

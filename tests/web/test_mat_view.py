@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask.testing import FlaskClient
 
-from kiosk.devices.ports import CameraLook
+from kiosk.devices.ports import LiveViewFrame
 from kiosk.domain.verdict import Reason
 from kiosk.station.counter.settings import CounterSettings
 from kiosk.web.factory import create_app
@@ -14,7 +14,7 @@ from tests.station.hardware import BLUR, bring_in, judged, shot_of
 from tests.web.counter.shop import CounterShop
 
 PICTURE = shot_of(b"\xff\xd8\xff look \xff\xd9", 420, 300)
-LIT = CameraLook((Reason.HAND, Reason.FRAMING), picture=PICTURE)
+LIT = LiveViewFrame((Reason.HAND, Reason.FRAMING), picture=PICTURE)
 TECHNICIAN = "03"
 
 
@@ -40,16 +40,16 @@ def test_at_take_it_is_there_only_while_a_shot_is_asked_for(counter_shop: Counte
     assert (answer.headers["Lights"], answer.headers["Cache-Control"]) == ("hand framing", "no-store")
     (watch,) = shop.live_view.asked
     assert watch.lot == result.lot
-    for look in (None, CameraLook((Reason.MAT,))):
+    for look in (None, LiveViewFrame((Reason.MAT,))):
         shop.live_view.look = look
         assert (client.get("/mat.jpg").status_code, client.get("/mat.jpg").data) == (204, b"")
     watch.shoot()
     assert shop.photos == [(result.lot, result.product)]
     shop.live_view.look = LIT
     assert client.get("/mat.jpg").status_code == 204, "it is being taken"
-    shop.desk.booked.photo_retake(shop.shots[-1], judged(b"", BLUR))
+    shop.desk.result_screen.photo_retake(shop.shots[-1], judged(b"", BLUR))
     assert client.get("/mat.jpg").status_code == 200
-    shop.desk.booked.finish(anyway=True)
+    shop.desk.result_screen.finish(anyway=True)
     asked = len(shop.live_view.asked)
     assert client.get("/mat.jpg").status_code == 204
     watch.shoot()

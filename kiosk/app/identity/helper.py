@@ -12,56 +12,56 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from kiosk.app.identity.messages import Answer, Request, answer_file, request_file
-from kiosk.app.identity.place import BOOT, places
+from kiosk.app.identity.messages import IdentityRequest, IdentityResponse, answer_file, request_file
+from kiosk.app.identity.mounted_folder import BOOT, mounted_folders
 from kiosk.app.identity.vault import FileVault
 from kiosk.app.media import ROOTS, IsMount
 from kiosk.app.mounting.writable import Writable, writable
 from kiosk.base.root_requests import CannotRemove, MessageFile, serve, working
 from kiosk.domain.paper_code import BadCode, PaperCode
+from kiosk.first_start.identity.claiming import IdentityClaimer, MachineTime
 from kiosk.first_start.identity.ports import IdentityRefused
-from kiosk.first_start.identity.taking import Instant, Taking
 from kiosk.station.clock import read_boot_id
-from kiosk.store.database.lasting import require_lasting
+from kiosk.store.database.persistence import require_persistent
 from kiosk.store.errors import StoreError
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class HelperPlaces:
+class IdentityPaths:
     """Where everything lies on a box; other folders in tests."""
 
     keys: Path = Path("/var/lib/kiosk-keys")
     credentials: Path = Path("/etc/credstore")
     data: Path = Path("/var/lib/kiosk")
-    answers: MessageFile[Answer] = field(default_factory=answer_file)
+    answers: MessageFile[IdentityResponse] = field(default_factory=answer_file)
     media: tuple[Path, ...] = ROOTS
     boot: Path = BOOT
     is_mount: IsMount = os.path.ismount
     writable: Writable = field(default=writable)
 
 
-def now() -> Instant:
+def now() -> MachineTime:
     """By the clocks of this machine."""
     wall = datetime.now(UTC).isoformat(timespec="seconds")
-    return Instant(wall, read_boot_id(), time.monotonic_ns() // 1_000_000)
+    return MachineTime(wall, read_boot_id(), time.monotonic_ns() // 1_000_000)
 
 
-def attend(where: HelperPlaces, clock: Callable[[], Instant] = now) -> Answer:
+def handle_request(where: IdentityPaths, clock: Callable[[], MachineTime] = now) -> IdentityResponse:
     """One turn. Raises OSError, and StoreError on a box whose data partition is missing: then nothing was done."""
     for folder in (where.keys, where.credentials):
-        require_lasting(folder)
+        require_persistent(folder)
     vault = FileVault(where.keys, where.credentials)
-    taking = Taking(vault, places(where.media, where.boot, where.is_mount, where.writable), clock)
+    claimer = IdentityClaimer(vault, mounted_folders(where.media, where.boot, where.is_mount, where.writable), clock)
     with working(where.answers):
         try:
-            taking.resume()
+            claimer.resume()
         except (OSError, IdentityRefused) as error:
             logger.warning("what was left is not finished: %s", error)
         try:
             answer = serve(
-                request_file(where.data), lambda message: _answer(taking, vault, message.body), where.answers
+                request_file(where.data), lambda message: _answer(claimer, vault, message.body), where.answers
             )
         except CannotRemove as error:
             logger.warning("no request is carried out: %s", error)
@@ -69,26 +69,26 @@ def attend(where: HelperPlaces, clock: Callable[[], Instant] = now) -> Answer:
         return answer or _published(where, vault)
 
 
-def _answer(taking: Taking, vault: FileVault, request: Request) -> Answer:
-    refusal = _refusal(taking, request.station, request.code)
-    answer = Answer(vault.machine, in_use=vault.in_use())
+def _answer(taking: IdentityClaimer, vault: FileVault, request: IdentityRequest) -> IdentityResponse:
+    refusal = _claim(taking, request.station, request.code)
+    answer = IdentityResponse(vault.machine, in_use=vault.in_use())
     if refusal is None:
         return answer
     logger.warning("the identity of %s was not taken: %s", request.station, refusal)
     return replace(answer, word=refusal.word, message=str(refusal), why=refusal.why, wait_s=refusal.wait_s)
 
 
-def _published(where: HelperPlaces, vault: FileVault) -> Answer:
+def _published(where: IdentityPaths, vault: FileVault) -> IdentityResponse:
     """What the machine is now. The last answer stays with its id: it may not have been read yet."""
     last = where.answers.last()
-    answer = replace(last.body if last else Answer(vault.machine), in_use=vault.in_use())
+    answer = replace(last.body if last else IdentityResponse(vault.machine), in_use=vault.in_use())
     where.answers.write(answer, last.id if last else "")
     return answer
 
 
-def _refusal(taking: Taking, station: str, code: str) -> IdentityRefused | None:
+def _claim(claimer: IdentityClaimer, station: str, code: str) -> IdentityRefused | None:
     try:
-        taking.take(station, PaperCode(code) if code else None)
+        claimer.claim(station, PaperCode(code) if code else None)
     except IdentityRefused as refusal:
         return refusal
     except BadCode as error:

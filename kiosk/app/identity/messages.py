@@ -11,7 +11,7 @@ from kiosk.base.root_requests import PUBLIC, REQUESTS, MessageFile
 from kiosk.first_start.identity.ports import InUse, Why
 
 
-class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class IdentityRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``code`` is secret, and "" for an identity in the clear."""
 
     station: Annotated[str, msgspec.Meta(pattern=r"^S[0-9]{4}\Z")]
@@ -21,7 +21,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"Request({self.station})"
 
 
-class Answer(msgspec.Struct, frozen=True):
+class IdentityResponse(msgspec.Struct, frozen=True):
     """``word``: "" when all went well, else a refusal of ``ports.Refusal``, or "failed"; ``why`` says more of it,
     ``message`` is for the journal. ``in_use`` is the station this machine is. ``machine`` is whose marks are its own.
 
@@ -36,11 +36,11 @@ class Answer(msgspec.Struct, frozen=True):
     wait_s: int = 0
 
 
-def request_file(data: Path) -> MessageFile[Request]:
+def request_file(data: Path) -> MessageFile[IdentityRequest]:
     """``kiosk-identity.path`` starts the helper when it changes."""
-    return MessageFile(data / REQUESTS / "identity.json", Request)
+    return MessageFile(data / REQUESTS / "identity.json", IdentityRequest)
 
 
-def answer_file(runtime: Path = Path("/run/kiosk-identity")) -> MessageFile[Answer]:
+def answer_file(runtime: Path = Path("/run/kiosk-identity")) -> MessageFile[IdentityResponse]:
     """In the runtime folder of ``kiosk-identity.service``."""
-    return MessageFile(runtime / "answer.json", Answer, PUBLIC)
+    return MessageFile(runtime / "answer.json", IdentityResponse, PUBLIC)

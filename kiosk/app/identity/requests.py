@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, get_args
 
-from kiosk.app.identity.messages import Answer, Request, answer_file
-from kiosk.app.identity.place import BOOT, FolderPlace, places
+from kiosk.app.identity.messages import IdentityRequest, IdentityResponse, answer_file
+from kiosk.app.identity.mounted_folder import BOOT, MountedFolder, mounted_folders
 from kiosk.app.media import ROOTS, IsMount
 from kiosk.base.root_requests import TIMEOUT_S, Asker, MessageFile
 from kiosk.first_start.identity.claim import BadClaim, claim_name, read_claim
@@ -20,7 +20,7 @@ from kiosk.first_start.identity.format import CLEAR, BadIdentity, read_clear, re
 from kiosk.first_start.identity.ports import IdentityRefused, InUse, Refusal
 from kiosk.first_start.ports import OfferedIdentity
 
-LOOK_S: Final = 2.0
+SCAN_BUDGET_S: Final = 2.0
 """So long new files are read in one look; the next one reads on. A stick may hold a thousand of any kind."""
 
 logger = logging.getLogger(__name__)
@@ -48,8 +48,8 @@ class RequestedIdentities:
     seconds.
     """
 
-    requests: MessageFile[Request]
-    answers: MessageFile[Answer] = field(default_factory=answer_file)
+    requests: MessageFile[IdentityRequest]
+    answers: MessageFile[IdentityResponse] = field(default_factory=answer_file)
     media: tuple[Path, ...] = ROOTS
     boot: Path = BOOT
     is_mount: IsMount = os.path.ismount
@@ -59,9 +59,9 @@ class RequestedIdentities:
 
     def offered(self) -> tuple[OfferedIdentity, ...]:
         """By number, those another machine has claimed left out."""
-        own, until = self.answers.last(), self.clock() + LOOK_S
+        own, until = self.answers.last(), self.clock() + SCAN_BUDGET_S
         found: dict[str, OfferedIdentity] = {}
-        for place in places(self.media, self.boot, self.is_mount):
+        for place in mounted_folders(self.media, self.boot, self.is_mount):
             for name in place.names():
                 row = self._read(place, name, until)
                 if row is not None and _is_free(place, row.station, own.body.machine if own else ""):
@@ -78,7 +78,7 @@ class RequestedIdentities:
     def take(self, station: str, code: str) -> InUse:
         """Ask, and wait for the answer. Raises IdentityRefused, OSError."""
         asker = Asker(self.requests, self.answers, time.monotonic, self.timeout_s)
-        answer = asker.ask(Request(station, code))
+        answer = asker.ask(IdentityRequest(station, code))
         if answer is None:
             raise IdentityRefused("failed", "kiosk-identity.service gave no answer", "silent")
         if answer.word or answer.in_use is None:
@@ -86,7 +86,7 @@ class RequestedIdentities:
             raise IdentityRefused(word or "failed", answer.message, answer.why, answer.wait_s)
         return answer.in_use
 
-    def _read(self, place: FolderPlace, name: str, until: float) -> OfferedIdentity | None:
+    def _read(self, place: MountedFolder, name: str, until: float) -> OfferedIdentity | None:
         file = place.folder / name
         with suppress(OSError):
             about = file.stat()
@@ -108,7 +108,7 @@ def _offered(name: str, content: bytes) -> OfferedIdentity | None:
     return None
 
 
-def _is_free(place: FolderPlace, station: str, own: str) -> bool:
+def _is_free(place: MountedFolder, station: str, own: str) -> bool:
     try:
         mark = place.read(claim_name(station))
         return mark is None or read_claim(mark).machine == own

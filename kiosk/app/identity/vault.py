@@ -14,15 +14,15 @@ import msgspec
 from kiosk.base.files import sync_folder, write_durably
 from kiosk.base.json_reader import Unreadable, reader
 from kiosk.domain.lockout import Lockout
-from kiosk.first_start.identity.format import Identity
-from kiosk.first_start.identity.ports import InUse, Kept
+from kiosk.first_start.identity.format import StationIdentity
+from kiosk.first_start.identity.ports import InUse, PendingIdentity
 
 CERTIFICATE, KEY, AUTHORITY = "kiosk-relay.crt", "kiosk-relay.key", "kiosk-relay.ca.crt"
 """``ImportCredential=kiosk-relay.*`` of the relay's unit takes them all."""
-KEPT, RECORD, MACHINE, WRONG_CODES = "identity-kept.json", "identity.json", "machine", "wrong-codes.json"
+PENDING, RECORD, MACHINE, WRONG_CODES = "identity-kept.json", "identity.json", "machine", "wrong-codes.json"
 MODE: Final = 0o600
 _RANDOM_BYTES: Final = 32
-_kept: Final = reader(msgspec.json.Decoder(Kept))
+_read_pending: Final = reader(msgspec.json.Decoder(PendingIdentity))
 _record: Final = reader(msgspec.json.Decoder(InUse))
 _lockout: Final = reader(msgspec.json.Decoder(Lockout))
 
@@ -44,17 +44,17 @@ class FileVault:
         write_durably(file, secrets.token_bytes(_RANDOM_BYTES), MODE)
         return hashlib.sha256(file.read_bytes()).hexdigest()
 
-    def kept(self) -> Kept | None:
+    def pending(self) -> PendingIdentity | None:
         """A file that cannot be read is none: it was written durably, so a hand was at it."""
         with suppress(FileNotFoundError, Unreadable):
-            return _kept((self.keys / KEPT).read_bytes())
+            return _read_pending((self.keys / PENDING).read_bytes())
         return None
 
-    def keep(self, kept: Kept) -> None:
-        write_durably(self.keys / KEPT, msgspec.json.encode(kept), MODE)
+    def save_pending(self, identity: PendingIdentity) -> None:
+        write_durably(self.keys / PENDING, msgspec.json.encode(identity), MODE)
 
-    def drop(self) -> None:
-        (self.keys / KEPT).unlink(missing_ok=True)
+    def drop_pending(self) -> None:
+        (self.keys / PENDING).unlink(missing_ok=True)
         sync_folder(self.keys)
 
     def in_use(self) -> InUse | None:
@@ -71,12 +71,12 @@ class FileVault:
     def count(self, wrong_codes: Lockout) -> None:
         write_durably(self.keys / WRONG_CODES, msgspec.json.encode(wrong_codes), MODE)
 
-    def use(self, identity: Identity) -> None:
+    def install(self, identity: StationIdentity) -> None:
         """The record last: who finds it finds certificate and key."""
         files = ((CERTIFICATE, identity.certificate), (KEY, identity.key), (AUTHORITY, identity.authority))
         for name, content in files:
             if content:
                 write_durably(self.credentials / name, content.encode("ascii"), MODE)
-        told = {name: getattr(identity, name) for name in InUse.__struct_fields__}
-        record = InUse(**{**told, "authority": bool(identity.authority)})
+        fields = {name: getattr(identity, name) for name in InUse.__struct_fields__}
+        record = InUse(**{**fields, "authority": bool(identity.authority)})
         write_durably(self.keys / RECORD, msgspec.json.encode(record), MODE)

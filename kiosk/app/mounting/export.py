@@ -18,7 +18,7 @@ from kiosk.base.files import open_regular, write_durably
 from kiosk.base.root_requests import serve
 from kiosk.station.doctor.tools import copy_request_file
 
-LARGEST: Final = 64_000_000
+MAX_BUNDLE_BYTES: Final = 64_000_000
 """A bundle is below 5 MB."""
 
 
@@ -27,7 +27,7 @@ class NothingCopied(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class ExportPlaces:
+class ExportPaths:
     """Where everything lies on a box; other folders in tests."""
 
     data: Path = Path("/var/lib/kiosk")
@@ -36,7 +36,7 @@ class ExportPlaces:
     writable: Writable = field(default=writable)
 
 
-def copy_bundle(where: ExportPlaces) -> Path:
+def copy_bundle(where: ExportPaths) -> Path:
     """The copy on the first stick. Raises NothingCopied, CannotRemove, OSError."""
     made = serve(copy_request_file(where.data), lambda message: _copy(where, message.body.bundle))
     if made is None:
@@ -44,9 +44,9 @@ def copy_bundle(where: ExportPlaces) -> Path:
     return made
 
 
-def _copy(where: ExportPlaces, name: str) -> Path:
+def _copy(where: ExportPaths, name: str) -> Path:
     try:
-        content = _plain_file(where.data / name, LARGEST)
+        content = _plain_file(where.data / name, MAX_BUNDLE_BYTES)
     except OSError as error:
         raise NothingCopied(f"no bundle was asked for that is there: {error}") from error
     medium = next(iter(mounted(where.media, where.is_mount)), None)
@@ -57,9 +57,9 @@ def _copy(where: ExportPlaces, name: str) -> Path:
     return medium / name
 
 
-def _plain_file(path: Path, most: int) -> bytes:
+def _plain_file(path: Path, max_bytes: int) -> bytes:
     """The folder is the station's: a link there could lead anywhere. Raises OSError."""
     with open_regular(path) as file:
-        if os.fstat(file.fileno()).st_size > most:
-            raise OSError(f"{path.name} has more than {most} bytes")
-        return file.read(most)
+        if os.fstat(file.fileno()).st_size > max_bytes:
+            raise OSError(f"{path.name} has more than {max_bytes} bytes")
+        return file.read(max_bytes)

@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.app.mounting.rules import KERNEL_NAME, BlockDevice, MediumRefused, Mount, Owner, mount_of
-from kiosk.store.backup.settings import LONGEST_UUID, UUID
+from kiosk.store.backup.settings import MAX_UUID_LENGTH, UUID
 
 logger = logging.getLogger(__name__)
 
 SETTINGS: Final = Path("/etc/kiosk/station.toml")
 STATION_USER: Final = "kiosk"
-_LONGEST_RECORD: Final = 64 * 1024
-_LONGEST_SETTINGS: Final = 256 * 1024
+_MAX_RECORD_BYTES: Final = 64 * 1024
+_MAX_SETTINGS_BYTES: Final = 256 * 1024
 _MOUNT_S: Final = 60.0
 
 
@@ -43,7 +43,7 @@ def block_device(name: str, kernel: Kernel) -> BlockDevice:
         raise MediumRefused("this is no name of a disk")
     number = (kernel.block / name / "dev").read_text(encoding="ascii").strip()
     with (kernel.udev / f"b{number}").open("rb") as file:
-        record = file.read(_LONGEST_RECORD).decode("utf-8", "replace")
+        record = file.read(_MAX_RECORD_BYTES).decode("utf-8", "replace")
     known = dict(line[2:].partition("=")[::2] for line in record.splitlines() if line.startswith("E:"))
     mounted = any(row.split()[2:3] == [number] for row in kernel.mounts.read_text("utf-8", "replace").splitlines())
     kind, label, uuid = (known.get(f"ID_FS_{field}", "") for field in ("TYPE", "LABEL", "UUID"))
@@ -54,14 +54,14 @@ def bound_uuid(settings: Path) -> str | None:
     """``uuid`` of ``[backup]``; "" when it or the whole file is not there, None when nobody can tell."""
     try:
         with settings.open("rb") as file:
-            table = tomllib.loads(file.read(_LONGEST_SETTINGS).decode("utf-8"))
+            table = tomllib.loads(file.read(_MAX_SETTINGS_BYTES).decode("utf-8"))
     except FileNotFoundError:
         return ""
     except (OSError, ValueError, RecursionError):
         return None
     backup = table.get("backup", {})
     uuid = backup.get("uuid", "") if isinstance(backup, dict) else None
-    good = isinstance(uuid, str) and len(uuid) <= LONGEST_UUID and (not uuid or UUID.fullmatch(uuid))
+    good = isinstance(uuid, str) and len(uuid) <= MAX_UUID_LENGTH and (not uuid or UUID.fullmatch(uuid))
     return uuid if good else None
 
 

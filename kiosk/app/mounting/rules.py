@@ -33,8 +33,8 @@ OF_BACKUP: Final[Mapping[str, tuple[str, ...]]] = {
 """The bound medium is written every night. On FAT all belongs to the station's user."""
 OWN_LABELS: Final = re.compile(r"kiosk-(?:boot|root|data)|bootfs|rootfs", re.IGNORECASE)
 """Partitions of the machine itself, which /etc/fstab mounts; those of our image and of Raspberry Pi OS."""
-_STRANGE: Final = re.compile(r"[^A-Za-z0-9_-]+")
-_LONGEST_LABEL: Final = 24
+_UNSAFE_CHARACTERS: Final = re.compile(r"[^A-Za-z0-9_-]+")
+_MAX_LABEL_LENGTH: Final = 24
 
 
 class MediumRefused(ValueError):
@@ -100,5 +100,5 @@ def _is_backup(device: BlockDevice, uuid: str | None) -> bool:
 
 def _folder(device: BlockDevice) -> str:
     """What a person reads, made of harmless signs; the kernel's name keeps two sticks with one label apart."""
-    label = _STRANGE.sub("-", device.label)[:_LONGEST_LABEL].strip("-")
+    label = _UNSAFE_CHARACTERS.sub("-", device.label)[:_MAX_LABEL_LENGTH].strip("-")
     return f"{label}-{device.name}" if label else device.name

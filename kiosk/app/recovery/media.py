@@ -13,28 +13,28 @@ from typing import Final
 
 from kiosk.app.media import IsMount, mounted
 from kiosk.base.files import open_regular
-from kiosk.store.backup.kit.beside import ENDING
-from kiosk.store.backup.medium import MANIFEST_NAME, Manifest, read_manifest
+from kiosk.store.backup.kit.kit_files import SUFFIX
+from kiosk.store.backup.medium import MANIFEST_NAME, BackupManifest, read_manifest
 from kiosk.store.errors import StoreError
 from kiosk.store.journal.series import SERIES_FILE
 
-KIT: Final = re.compile(rf"(S[0-9]{{4}}){re.escape(ENDING)}")
+KIT: Final = re.compile(rf"(S[0-9]{{4}}){re.escape(SUFFIX)}")
 """As ``sorting-center kit open --paper`` is told to name it."""
-LOOKED_AT: Final = 4096
+MAX_SCANNED_NAMES: Final = 4096
 """Names of one folder that are looked at: backups of two hundred stations are 2800."""
-MOST_FOLDERS: Final = 16
-MOST: Final = 200
+MAX_FOLDERS: Final = 16
+MAX_STATIONS: Final = 200
 """Stations that are offered; kits and backups of one that are looked at."""
-MOST_KITS: Final = 4
+MAX_KIT_TRIES: Final = 4
 """Of one station that the digits are tried on: each costs seconds."""
-_LONGEST_MANIFEST: Final = 16 * 1024 * 1024
+_MAX_MANIFEST_BYTES: Final = 16 * 1024 * 1024
 """A hundred thousand pictures are 7 MB."""
-_LONGEST_SERIES: Final = 64 * 1024
+_MAX_SERIES_BYTES: Final = 64 * 1024
 _PICTURE: Final = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
-class OnMedia:
+class MediaContents:
     """Of one station: kits that may be opened by a paper, manifests of finished backups, the newest first, and whether
     a kit lies beside one of them, locked as the station wrote it.
     """
@@ -44,7 +44,7 @@ class OnMedia:
     locked: bool = False
 
 
-def look(roots: Iterable[Path], is_mount: IsMount) -> dict[str, OnMedia]:
+def scan_media(roots: Iterable[Path], is_mount: IsMount) -> dict[str, MediaContents]:
     """By station."""
     kits: dict[str, list[Path]] = {}
     backups: dict[str, list[Path]] = {}
@@ -55,24 +55,24 @@ def look(roots: Iterable[Path], is_mount: IsMount) -> dict[str, OnMedia]:
             for name in sorted(names):
                 if (match := KIT.fullmatch(name)) is not None:
                     kits.setdefault(match[1], []).append(folder / name)
-                elif (match := MANIFEST_NAME.fullmatch(name)) is not None and _beside(name, ".db") in names:
+                elif (match := MANIFEST_NAME.fullmatch(name)) is not None and _companion_name(name, ".db") in names:
                     backups.setdefault(match[1], []).append(folder / name)
-                    if _beside(name, ENDING) in names:
+                    if _companion_name(name, SUFFIX) in names:
                         locked.add(match[1])
     return {
-        station: OnMedia(
-            kits.get(station, [])[:MOST],
-            sorted(backups.get(station, []), key=lambda path: path.name, reverse=True)[:MOST],
+        station: MediaContents(
+            kits.get(station, [])[:MAX_STATIONS],
+            sorted(backups.get(station, []), key=lambda path: path.name, reverse=True)[:MAX_STATIONS],
             station in locked,
         )
-        for station in sorted(kits.keys() | backups.keys())[:MOST]
+        for station in sorted(kits.keys() | backups.keys())[:MAX_STATIONS]
     }
 
 
-def good_manifest(path: Path) -> Manifest | None:
+def good_manifest(path: Path) -> BackupManifest | None:
     """That of a finished backup; None when nobody can use it."""
     with suppress(OSError, StoreError):
-        if path.stat(follow_symlinks=False).st_size > _LONGEST_MANIFEST:
+        if path.stat(follow_symlinks=False).st_size > _MAX_MANIFEST_BYTES:
             return None
         manifest = read_manifest(path)
         pictures = all(_PICTURE.fullmatch(name) for name in manifest.photos)
@@ -80,35 +80,35 @@ def good_manifest(path: Path) -> Manifest | None:
     return None
 
 
-def read_bounded(path: Path, most: int) -> bytes:
+def read_bounded(path: Path, max_bytes: int) -> bytes:
     """At most one byte more than may be. Raises OSError, also for a link, a pipe and a folder."""
     with open_regular(path) as file:
-        return file.read(most + 1)
+        return file.read(max_bytes + 1)
 
 
 def _series_can_be_read(manifest: Path) -> bool:
     """What lies beside a backup is read with it: it must be a small file, or not there."""
     try:
-        return len(read_bounded(manifest.with_name(SERIES_FILE), _LONGEST_SERIES)) <= _LONGEST_SERIES
+        return len(read_bounded(manifest.with_name(SERIES_FILE), _MAX_SERIES_BYTES)) <= _MAX_SERIES_BYTES
     except FileNotFoundError:
         return True
     except OSError:
         return False
 
 
-def _beside(name: str, ending: str) -> str:
+def _companion_name(name: str, ending: str) -> str:
     return name.removesuffix(".json") + ending
 
 
 def _folders(medium: Path) -> Iterator[Path]:
     """Those that backups or a kit may lie in; pictures lie beside the backups, and are many."""
     found = _names(medium, lambda entry: entry.is_dir(follow_symlinks=False))
-    wanted = (name for name in found if name[:1] != "." and name != "photos")
-    yield from (medium / name for name in islice(wanted, MOST_FOLDERS))
+    candidates = (name for name in found if name[:1] != "." and name != "photos")
+    yield from (medium / name for name in islice(candidates, MAX_FOLDERS))
 
 
 def _names(folder: Path, kind: Callable[[os.DirEntry[str]], bool]) -> list[str]:
     """Sorted; nothing when the medium was pulled."""
     with suppress(OSError), os.scandir(folder) as entries:
-        return sorted(entry.name for entry in islice(entries, LOOKED_AT) if kind(entry))
+        return sorted(entry.name for entry in islice(entries, MAX_SCANNED_NAMES) if kind(entry))
     return []

@@ -14,7 +14,7 @@ from kiosk.first_start.recovery.ports import Refusal, Why
 WORKING: Final = "working"
 
 
-class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class RecoveryRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``code`` is secret. ``letter`` is that of the newest paper receipt, "" when the card knows it."""
 
     station: Annotated[str, msgspec.Meta(pattern=r"^S[0-9]{4}\Z")]
@@ -25,7 +25,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"Request({self.station})"
 
 
-class Answer(msgspec.Struct, frozen=True):
+class RecoveryResponse(msgspec.Struct, frozen=True):
     """``word``: "working" from the moment the digits were found right, "" when the station is in place, else a refusal
     of ``ports.Refusal``; ``message`` is for the journal, and holds no secret.
     """
@@ -36,11 +36,11 @@ class Answer(msgspec.Struct, frozen=True):
     wait_s: int = 0
 
 
-def request_file(data: Path) -> MessageFile[Request]:
+def request_file(data: Path) -> MessageFile[RecoveryRequest]:
     """``kiosk-recovery.path`` starts the helper when it changes."""
-    return MessageFile(data / REQUESTS / "recovery.json", Request)
+    return MessageFile(data / REQUESTS / "recovery.json", RecoveryRequest)
 
 
-def answer_file(runtime: Path = Path("/run/kiosk-recovery")) -> MessageFile[Answer]:
+def answer_file(runtime: Path = Path("/run/kiosk-recovery")) -> MessageFile[RecoveryResponse]:
     """In the runtime folder of ``kiosk-recovery.service``."""
-    return MessageFile(runtime / "answer.json", Answer, PUBLIC)
+    return MessageFile(runtime / "answer.json", RecoveryResponse, PUBLIC)

@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.app.media import ROOTS, IsMount
-from kiosk.app.recovery.media import OnMedia, good_manifest, look, read_bounded
-from kiosk.app.recovery.messages import WORKING, Answer, Request, answer_file
+from kiosk.app.recovery.media import MediaContents, good_manifest, read_bounded, scan_media
+from kiosk.app.recovery.messages import WORKING, RecoveryRequest, RecoveryResponse, answer_file
 from kiosk.base.root_requests import TIMEOUT_S, Asker, MessageFile, is_working
 from kiosk.first_start.recovery.ports import Lacks, OfferedRecovery, RecoveryRefused
-from kiosk.station.recovery.new_station import has_letters
+from kiosk.station.recovery.new_station import has_series_file
 from kiosk.store.backup.kit.contents import KitRefused
-from kiosk.store.backup.kit.envelope import Envelope, Kind
+from kiosk.store.backup.kit.envelope import KitEnvelope, KitKind
 
-LOOK_S: Final = 2.0
+SCAN_BUDGET_S: Final = 2.0
 """So long new files are read in one look; the next one reads on."""
-_OUTSIDE: Final = 512
+_KIT_HEADER_BYTES: Final = 512
 """Bytes of a kit's beginning that say what opens it."""
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -63,9 +63,9 @@ class RequestedRecoveries:
     file twice; ``clock`` is in seconds.
     """
 
-    requests: MessageFile[Request]
+    requests: MessageFile[RecoveryRequest]
     data: Path
-    answers: MessageFile[Answer] = field(default_factory=answer_file)
+    answers: MessageFile[RecoveryResponse] = field(default_factory=answer_file)
     media: tuple[Path, ...] = ROOTS
     is_mount: IsMount = os.path.ismount
     days: dict[Key, str | None] = field(default_factory=dict)
@@ -76,17 +76,17 @@ class RequestedRecoveries:
 
     def offered(self) -> tuple[OfferedRecovery, ...]:
         """By number, those that can be put back first."""
-        until = self.clock() + LOOK_S
+        until = self.clock() + SCAN_BUDGET_S
         rows = [
             OfferedRecovery(station, self._day(found, until), self._lacks(found, until))
-            for station, found in look(self.media, self.is_mount).items()
+            for station, found in scan_media(self.media, self.is_mount).items()
         ]
         if self.clock() > until:
             logger.warning("what lies on media takes long to read: the next look reads on")
         return tuple(sorted(rows, key=lambda row: (bool(row.lacks), row.station)))
 
     def has_letters(self) -> bool:
-        return has_letters(self.data)
+        return has_series_file(self.data)
 
     def begin(self, station: str, code: str, letter: str) -> None:
         """Ask, and wait until root has judged the digits."""
@@ -96,7 +96,7 @@ class RequestedRecoveries:
             raise RecoveryRefused("busy", "a request is waiting for its answer")
         try:
             asker = Asker(self.requests, self.answers, time.monotonic, self.timeout_s)
-            answer = asker.ask(Request(station, code, letter))
+            answer = asker.ask(RecoveryRequest(station, code, letter))
         finally:
             self.lock.release()
         if answer is None and is_working(self.answers):
@@ -122,14 +122,14 @@ class RequestedRecoveries:
             return RecoveryRefused("cut", "kiosk-recovery.service has ended without a word") if cut else None
         return RecoveryRefused(answer.word, answer.message, answer.why, answer.wait_s) if answer.word else None
 
-    def _lacks(self, found: OnMedia, until: float) -> Lacks:
+    def _lacks(self, found: MediaContents, until: float) -> Lacks:
         if not found.backups:
             return "backup"
         if any(self._is_openable(path, until) for path in found.kits):
             return ""
         return "opening" if found.kits or found.locked else "kit"
 
-    def _day(self, found: OnMedia, until: float) -> str:
+    def _day(self, found: MediaContents, until: float) -> str:
         """Of the newest backup with a good manifest; on ext4 its owner may be another user, whose files root can
         read."""
         for path in found.backups:
@@ -168,6 +168,6 @@ def _key(path: Path) -> Key | None:
 def _may_be_opened(path: Path) -> bool:
     """A damaged one is offered: root names its fault."""
     try:
-        return Envelope.parse(read_bounded(path, _OUTSIDE)).kind is Kind.CODE
+        return KitEnvelope.parse(read_bounded(path, _KIT_HEADER_BYTES)).kind is KitKind.CODE
     except (OSError, KitRefused):
         return True

@@ -13,7 +13,7 @@ from typing import Final
 ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
-class Board:
+class ThisBoard:
     """This machine."""
 
     def __init__(self, *folders: Path) -> None:

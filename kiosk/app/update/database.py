@@ -5,19 +5,19 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from kiosk.app.update.owner import as_owner
-from kiosk.station.update.refusals import UpdateRefused, Why
-from kiosk.store.backup.before_update import CopyBeforeUpdate
-from kiosk.store.backup.since_copy import newest_event, served_since
+from kiosk.app.update.owner_rights import as_owner
+from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
+from kiosk.store.backup.changes_since_copy import newest_event, served_since
+from kiosk.store.backup.pre_update_copy import PreUpdateCopy
 from kiosk.store.database.check import check_file
-from kiosk.store.database.look import look
+from kiosk.store.database.inspection import inspect_database
 
 
 class StationDatabase:
     """``path`` as the settings say. Every call raises OSError and StoreError."""
 
     def __init__(self, path: Path) -> None:
-        self._path, self._copy = path, CopyBeforeUpdate(path)
+        self._path, self._copy = path, PreUpdateCopy(path)
 
     def size(self) -> int:
         """With its log."""
@@ -30,7 +30,7 @@ class StationDatabase:
         """Raises UpdateRefused when there is no database yet."""
         with self._as_owner():
             self._require()
-            found = look(self._path)
+            found = inspect_database(self._path)
         return found.schema if found is not None else 0
 
     def copy(self) -> str:
@@ -70,7 +70,7 @@ class StationDatabase:
 
     def _require(self) -> None:
         if not self._path.is_file():
-            raise UpdateRefused(Why.NOT_SET_UP)
+            raise UpdateRefused(UpdateRefusalReason.NOT_SET_UP)
 
     def _as_owner(self) -> AbstractContextManager[None]:
         return as_owner(self._path.parent)

@@ -10,10 +10,10 @@ from typing import BinaryIO, Final
 import msgspec
 
 from kiosk.base.files import sync_folder, write_durably
-from kiosk.station.update.bundle import Manifest
-from kiosk.station.update.keys import Rotated, accepted, parse_keys, parse_rotated
+from kiosk.station.update.bundle import UpdateManifest
+from kiosk.station.update.keys import KeyRotation, accepted_keys, parse_keys, parse_rotation
 from kiosk.station.update.members import CODE, LIBRARIES
-from kiosk.station.update.refusals import UpdateRefused, Why
+from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
 from kiosk.station.update.release import RELEASE_FILE, Release, is_version, parse_release
 
 CURRENT: Final = "current"
@@ -52,7 +52,7 @@ class ReleaseFolder:
         """Of the package, or brought by an update."""
         return lock == self.packaged().libraries or (self._folder / f"{LIBRARIES}-{lock}").is_dir()
 
-    def unpack(self, manifest: Manifest, payload: BinaryIO) -> None:
+    def unpack(self, manifest: UpdateManifest, payload: BinaryIO) -> None:
         """Raises UpdateRefused, OSError; what it has begun is swept."""
         # Of the helper alone: archives and the compiler cost a station 1 MB that never unpacks anything.
         from kiosk.app.update.compiled import compile_modules
@@ -65,7 +65,7 @@ class ReleaseFolder:
         fresh.mkdir(mode=_MODE)
         unpack(manifest, payload, fresh)
         if _read(fresh) != manifest.release:
-            raise UpdateRefused(Why.CONTENT, "release.json is not the release of its manifest")
+            raise UpdateRefused(UpdateRefusalReason.CONTENT, "release.json is not the release of its manifest")
         compile_modules(fresh / CODE, place / CODE)
         if manifest.brings_libraries:
             compile_modules(fresh / LIBRARIES, self._folder / f"{LIBRARIES}-{manifest.release.libraries}")
@@ -78,7 +78,7 @@ class ReleaseFolder:
     def _take_libraries(self, fresh: Path, lock: str) -> None:
         brought, place = fresh / LIBRARIES, self._folder / f"{LIBRARIES}-{lock}"
         if not brought.is_dir():
-            raise UpdateRefused(Why.CONTENT, "no libraries are in it")
+            raise UpdateRefused(UpdateRefusalReason.CONTENT, "no libraries are in it")
         if place.exists():
             shutil.rmtree(brought)
         else:
@@ -100,11 +100,11 @@ class ReleaseFolder:
 
     def sweep(self, keep: Collection[str]) -> None:
         """Never what ``current`` names. Raises OSError."""
-        kept = {*keep, self.current()} - {""}
-        needed = {f"{LIBRARIES}-{lock}" for name in kept if (lock := self._lock_of(name))}
+        retained = {*keep, self.current()} - {""}
+        needed = {f"{LIBRARIES}-{lock}" for name in retained if (lock := self._lock_of(name))}
         for found in sorted(self._folder.iterdir()):
-            mine = is_version(found.name.removesuffix(_NEW)) or found.name.startswith(f"{LIBRARIES}-")
-            if mine and found.name not in kept | needed:
+            is_release = is_version(found.name.removesuffix(_NEW)) or found.name.startswith(f"{LIBRARIES}-")
+            if is_release and found.name not in retained | needed:
                 _remove(found)
         sync_folder(self._folder)
 
@@ -119,8 +119,8 @@ class ReleaseFolder:
         try:
             packaged = parse_keys((self._package / VENDOR_KEYS).read_text("ascii"))
             path = self._folder / _ROTATED
-            rotated = parse_rotated(path.read_bytes()) if path.exists() else None
-            return accepted(packaged, self.packaged(), rotated)
+            rotated = parse_rotation(path.read_bytes()) if path.exists() else None
+            return accepted_keys(packaged, self.packaged(), rotated)
         except FileNotFoundError:
             return ()
         except ValueError as error:
@@ -128,7 +128,7 @@ class ReleaseFolder:
 
     def rotate(self, version: str, accepted: tuple[str, ...]) -> None:
         """Raises OSError."""
-        write_durably(self._folder / _ROTATED, msgspec.json.encode(Rotated(version, accepted)), 0o644)
+        write_durably(self._folder / _ROTATED, msgspec.json.encode(KeyRotation(version, accepted)), 0o644)
 
 
 def _read(folder: Path) -> Release:

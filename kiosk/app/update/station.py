@@ -16,27 +16,27 @@ from typing import Final
 from kiosk.app.adapters import make_scale
 from kiosk.app.media import ROOTS, bundle_files, mounted
 from kiosk.app.update.journal_file import JournalFile
-from kiosk.app.update.places import Places
+from kiosk.app.update.paths import UpdatePaths
 from kiosk.app.update.releases import ReleaseFolder
-from kiosk.base.files import arriving, filling, open_regular
+from kiosk.base.files import atomic_writer, exclusive_folder, open_regular
 from kiosk.devices.ports import LinkState
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.service import StationService
 from kiosk.station.update.gate import Gate
-from kiosk.station.update.journal import Outcome
+from kiosk.station.update.journal import UpdateOutcome
 from kiosk.station.update.messages import BUNDLES, Request, UpdateFiles, is_bundle_name
 from kiosk.station.update.quiet import QuietWatch, StationQuiet
-from kiosk.station.update.refusals import UpdateRefused, Why
+from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
 from kiosk.station.update.release import Release
-from kiosk.station.update.trial import Trial, TrialTools, undecided
+from kiosk.station.update.trial import ReleaseTrial, TrialTools, pending_trial
 from kiosk.station.update.updater import RESERVE_BYTES
 from kiosk.station.update.updates import Updates
 
 logger = logging.getLogger(__name__)
 
 _CHUNK: Final = 1024 * 1024
-_MOST_LOOKED_AT: Final = 1000
+_MAX_SCANNED_NAMES: Final = 1000
 """Names of a folder; a stick that was copied whole shall not hold up a page."""
 
 
@@ -45,7 +45,7 @@ def sticks() -> Sequence[Path]:
     return mounted(ROOTS, os.path.ismount)
 
 
-class StationShelf:
+class StationBundles:
     """What the station may read."""
 
     def __init__(
@@ -59,7 +59,7 @@ class StationShelf:
         """Raises OSError."""
         if not self._folder.is_dir():
             return []
-        found = [path for path, _ in zip(self._folder.iterdir(), range(_MOST_LOOKED_AT), strict=False)]
+        found = [path for path, _ in zip(self._folder.iterdir(), range(_MAX_SCANNED_NAMES), strict=False)]
         times = {path.name: _changed_at(path) for path in found if is_bundle_name(path.name)}
         bundles = [(-at, name) for name, at in times.items() if at is not None]
         return [name for _, name in sorted(bundles)]
@@ -78,19 +78,19 @@ class StationShelf:
         name = Path(path).name
         self._folder.mkdir(mode=0o700, exist_ok=True)
         try:
-            with filling(self._folder):
+            with exclusive_folder(self._folder):
                 if shutil.disk_usage(self._folder).free < size + RESERVE_BYTES:
-                    raise UpdateRefused(Why.FULL)
-                with arriving(self._folder / name) as copy:
+                    raise UpdateRefused(UpdateRefusalReason.FULL)
+                with atomic_writer(self._folder / name) as copy:
                     for piece in _pieces(Path(path), size):
                         copy.write(piece)
         except BlockingIOError as error:
-            raise UpdateRefused(Why.RUNNING, "another one is being copied") from error
+            raise UpdateRefused(UpdateRefusalReason.RUNNING, "another one is being copied") from error
         return name
 
     def sweep(self) -> None:
         """What a power cut has left of one that was being copied; nothing where one is copied now."""
-        with suppress(OSError), filling(self._folder):
+        with suppress(OSError), exclusive_folder(self._folder):
             pass
 
     def running(self) -> Release:
@@ -101,7 +101,7 @@ class StationShelf:
         """Raises OSError."""
         return self._releases.keys()
 
-    def outcome(self) -> Outcome | None:
+    def outcome(self) -> UpdateOutcome | None:
         """Of the newest update."""
         return self._journal.outcome()
 
@@ -131,9 +131,9 @@ def _pieces(path: Path, size: int) -> Iterator[bytes]:
                 left -= len(piece)
                 yield piece
     except OSError as error:
-        raise UpdateRefused(Why.DAMAGED, error.strerror or str(error)) from error
+        raise UpdateRefused(UpdateRefusalReason.DAMAGED, error.strerror or str(error)) from error
     if left:
-        raise UpdateRefused(Why.DAMAGED, "the file on the stick is shorter than it says")
+        raise UpdateRefused(UpdateRefusalReason.DAMAGED, "the file on the stick is shorter than it says")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,23 +146,25 @@ class StationUpdate:
     files: UpdateFiles
     version: str
 
-    def trial(self, scale: ScaleSettings | None, draw: Callable[[str], int], service: StationService) -> Trial | None:
+    def trial(
+        self, scale: ScaleSettings | None, draw: Callable[[str], int], service: StationService
+    ) -> ReleaseTrial | None:
         """When this start is one. Without a journal that can be read nobody steps back either: then it is none, and
         the village can weigh.
         """
         try:
-            entry = undecided(self.journal, self.version)
+            entry = pending_trial(self.journal, self.version)
         except OSError as error:
             logger.error("the journal of updates cannot be read (%s): the station works without a trial", error)
             return None
         if entry is None:
             return None
         report = self.files.verdict.write
-        tools = TrialTools(draw, lambda seconds: hear_scale(scale, seconds), lambda: rehearse(service), report)
-        return Trial(entry, self.journal, tools)
+        tools = TrialTools(draw, lambda seconds: receives_frame(scale, seconds), lambda: rehearse(service), report)
+        return ReleaseTrial(entry, self.journal, tools)
 
 
-def make_station_update(service: StationService, gate: Gate, places: Places) -> StationUpdate | None:
+def make_station_update(service: StationService, gate: Gate, places: UpdatePaths) -> StationUpdate | None:
     """None where updates have no place: a demo, a checkout. Raises OSError."""
     if not places.releases.is_dir():
         return None
@@ -174,9 +176,9 @@ def make_station_update(service: StationService, gate: Gate, places: Places) -> 
     except OSError as error:
         logger.warning("this station cannot be updated: %s", error)
         return None
-    shelf = StationShelf(folder, journal, data)
+    shelf = StationBundles(folder, journal, data)
     shelf.sweep()
-    quiet = StationQuiet(service.desk.view, service.desk.leaving.unfinished, service.board, service.store.papers)
+    quiet = StationQuiet(service.desk.view, service.desk.intake_exit.unfinished, service.board, service.store.papers)
     return StationUpdate(
         Updates(shelf, journal, quiet),
         QuietWatch(journal, quiet, gate, files.answer.write),
@@ -190,10 +192,10 @@ class _FirstFrame:
     """A ``ScaleListener`` that waits for one frame."""
 
     def __init__(self) -> None:
-        self.heard = Event()
+        self.received = Event()
 
     def on_reading(self, reading: Reading, at: float) -> None:
-        self.heard.set()
+        self.received.set()
 
     def on_expired(self, at: float) -> None:
         """One is enough."""
@@ -202,7 +204,7 @@ class _FirstFrame:
         """A frame says more."""
 
 
-def hear_scale(settings: ScaleSettings | None, seconds: float) -> bool:
+def receives_frame(settings: ScaleSettings | None, seconds: float) -> bool:
     """Whether a frame was decoded in this time; the port is free again afterwards."""
     if settings is None or seconds <= 0:
         return False
@@ -210,7 +212,7 @@ def hear_scale(settings: ScaleSettings | None, seconds: float) -> bool:
     scale = make_scale(settings, listener)
     scale.start()
     try:
-        return listener.heard.wait(seconds)
+        return listener.received.wait(seconds)
     finally:
         scale.stop()
 

@@ -14,7 +14,7 @@ from typing import Final
 STATION, RELAY, BACKUP = "kiosk-station.service", "kiosk-relay.service", "kiosk-backup.service"
 STATION_HELD: Final = "station-held"
 OTHERS_HELD: Final = "others-held"
-_OWED: Final = "to-start"
+_TO_START: Final = "to-start"
 _RUNNING: Final = frozenset({"active", "activating", "reloading", "deactivating"})
 _SYSTEMCTL_S: Final = 60.0
 """The station has 20 s to stop, and is killed then."""
@@ -43,12 +43,12 @@ class Units:
 
     def stop(self) -> None:
         """What was stopped is noted before: a helper that is killed leaves nobody stopped for ever."""
-        owed = self._runtime / _OWED
-        if not owed.exists():
-            wanted = [unit for unit in (STATION, RELAY) if self._is_wanted(unit)]
-            fresh = owed.with_suffix(".new")
-            fresh.write_text("\n".join(wanted), "ascii")
-            fresh.replace(owed)
+        to_start_file = self._runtime / _TO_START
+        if not to_start_file.exists():
+            to_start = [unit for unit in (STATION, RELAY) if self._needs_start(unit)]
+            fresh = to_start_file.with_suffix(".new")
+            fresh.write_text("\n".join(to_start), "ascii")
+            fresh.replace(to_start_file)
         for mark in (STATION_HELD, OTHERS_HELD):
             (self._runtime / mark).touch()
         self._systemctl(["stop", STATION, RELAY, BACKUP])
@@ -60,20 +60,20 @@ class Units:
 
     def release(self) -> None:
         """The note goes last."""
-        owed = self._runtime / _OWED
+        to_start_file = self._runtime / _TO_START
         for mark in (STATION_HELD, OTHERS_HELD):
             (self._runtime / mark).unlink(missing_ok=True)
-        if owed.exists():
-            for unit in owed.read_text("ascii").split():
+        if to_start_file.exists():
+            for unit in to_start_file.read_text("ascii").split():
                 self._start(unit)
-            owed.unlink()
-        owed.with_suffix(".new").unlink(missing_ok=True)
+            to_start_file.unlink()
+        to_start_file.with_suffix(".new").unlink(missing_ok=True)
 
     def _start(self, unit: str) -> None:
         self._systemctl(["reset-failed", unit])
         self._systemctl(["--no-block", "start", unit])
 
-    def _is_wanted(self, unit: str) -> bool:
+    def _needs_start(self, unit: str) -> bool:
         """At boot nothing runs yet, and stopping it takes it out of the queue."""
         return self._runs(unit) or self._systemctl(["is-enabled", unit]) == "enabled"
 

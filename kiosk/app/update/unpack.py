@@ -11,9 +11,9 @@ import tarfile
 from pathlib import Path
 from typing import IO, BinaryIO, Final
 
-from kiosk.station.update.bundle import Manifest
+from kiosk.station.update.bundle import UpdateManifest
 from kiosk.station.update.members import MemberRules, members_of
-from kiosk.station.update.refusals import UpdateRefused, Why
+from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
 
 _CHUNK: Final = 256 * 1024
 _XZ_MEMORY: Final = 96 * 1024 * 1024
@@ -22,9 +22,9 @@ _TAR_HEADERS: Final = 4096
 """Of one member, with its padding and its long name."""
 
 
-def unpack(manifest: Manifest, payload: BinaryIO, folder: Path) -> None:
+def unpack(manifest: UpdateManifest, payload: BinaryIO, folder: Path) -> None:
     """Into an empty folder; durable when it returns, without the folder's own name. Raises UpdateRefused, OSError."""
-    stream = _Stream(payload, manifest)
+    stream = _PayloadStream(payload, manifest)
     try:
         with tarfile.open(fileobj=stream, mode="r|", encoding="ascii", errors="surrogateescape") as tar:
             for member, place in members_of(tar, MemberRules(manifest)):
@@ -37,13 +37,13 @@ def unpack(manifest: Manifest, payload: BinaryIO, folder: Path) -> None:
     except (UpdateRefused, OSError):
         raise
     except Exception as error:  # of headers made to harm, tarfile also raises ValueError, KeyError and RecursionError
-        raise UpdateRefused(Why.CONTENT, f"the payload cannot be unpacked: {error}") from error
+        raise UpdateRefused(UpdateRefusalReason.CONTENT, f"the payload cannot be unpacked: {error}") from error
     sync_file_system(folder)
 
 
 def _write(source: IO[bytes] | None, target: Path) -> None:
     if source is None:
-        raise UpdateRefused(Why.CONTENT, "a member without content")
+        raise UpdateRefused(UpdateRefusalReason.CONTENT, "a member without content")
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     with os.fdopen(descriptor, "wb") as file:
         while piece := source.read(_CHUNK):
@@ -60,10 +60,10 @@ def sync_file_system(folder: Path) -> None:
         os.close(descriptor)
 
 
-class _Stream(io.RawIOBase):
+class _PayloadStream(io.RawIOBase):
     """The tar inside a payload, hashed on its way: a file that is changed while it is read is noticed at its end."""
 
-    def __init__(self, payload: BinaryIO, manifest: Manifest) -> None:
+    def __init__(self, payload: BinaryIO, manifest: UpdateManifest) -> None:
         super().__init__()
         self._payload, self._manifest = payload, manifest
         self._left = manifest.payload_bytes
@@ -76,16 +76,16 @@ class _Stream(io.RawIOBase):
 
     def read(self, size: int = -1, /) -> bytes:
         """At most ``size`` bytes; b"" at the end. Raises UpdateRefused."""
-        wanted = _CHUNK if size < 0 else size
+        limit = _CHUNK if size < 0 else size
         found = b""
-        while len(found) < wanted and not self._xz.eof:
+        while len(found) < limit and not self._xz.eof:
             raw = self._next() if self._xz.needs_input else b""
             if not raw and self._xz.needs_input:
                 break
-            found += self._xz.decompress(raw, wanted - len(found))
+            found += self._xz.decompress(raw, limit - len(found))
         self._room -= len(found)
         if self._room < 0:
-            raise UpdateRefused(Why.CONTENT, "larger than its manifest says")
+            raise UpdateRefused(UpdateRefusalReason.CONTENT, "larger than its manifest says")
         return found
 
     def finish(self) -> None:
@@ -95,7 +95,7 @@ class _Stream(io.RawIOBase):
         while self._next():
             pass
         if not self._xz.eof or self._xz.unused_data or self._digest.hexdigest() != self._manifest.sha256:
-            raise UpdateRefused(Why.DAMAGED, "its payload is not what was signed")
+            raise UpdateRefused(UpdateRefusalReason.DAMAGED, "its payload is not what was signed")
 
     def _next(self) -> bytes:
         raw = self._payload.read(min(self._left, _CHUNK))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from kiosk.app.identity.helper import HelperPlaces, attend
+from kiosk.app.identity.helper import IdentityPaths, handle_request
 from kiosk.cli.one_line import end
 from kiosk.store.errors import StoreError
 
@@ -22,7 +22,7 @@ def attend_() -> None:
     /var/lib/kiosk-keys; on the stick the identity is removed and a claim mark is left. Its unit runs it, as root.
     """
     try:
-        answer = attend(HelperPlaces())
+        answer = handle_request(IdentityPaths())
     except (OSError, StoreError) as error:
         end(str(error), 1)
     click.echo(f"{answer.in_use.station if answer.in_use else 'no station yet'} {answer.word or 'ok'}")

@@ -6,13 +6,13 @@ from typing import Final
 
 import click
 
-from kiosk.app.mounting.export import ExportPlaces, NothingCopied, copy_bundle
+from kiosk.app.mounting.export import ExportPaths, NothingCopied, copy_bundle
 from kiosk.app.mounting.mounting import mount_medium
 from kiosk.app.mounting.rules import MediumRefused
 from kiosk.base.root_requests import CannotRemove
 from kiosk.cli.one_line import end
 
-_REQUEST_STAYS: Final = 3
+_EXIT_REQUEST_NOT_REMOVED: Final = 3
 """Its unit pauses, and tries again."""
 
 
@@ -47,12 +47,12 @@ def copy_bundle_() -> None:
     afterwards. Its unit runs it, as root.
     """
     try:
-        made = copy_bundle(ExportPlaces())
+        made = copy_bundle(ExportPaths())
     except NothingCopied as reason:
         click.echo(f"nothing was copied: {reason}")
         return
     except CannotRemove as reason:
-        end(f"the request cannot be taken away: {reason}", _REQUEST_STAYS)
+        end(f"the request cannot be taken away: {reason}", _EXIT_REQUEST_NOT_REMOVED)
     except OSError as error:
         end(str(error), 1)
     click.echo(f"the bundle lies at {made}")

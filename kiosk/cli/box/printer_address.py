@@ -30,9 +30,11 @@ def printer_address(address: str | None, no_printer: bool) -> None:
             helper.keep_none()
         elif address is not None:
             helper.keep(parse(address))
-        kept = helper.run()
+        active = helper.run()
     except ValueError as error:
         end(f"{address}: {error}", 2)
     except OSError as error:
         end(f"{error.filename or 'The address'}: {error.strerror or error}; type it as administrator", 1)
-    click.echo("The station reaches no printer on the network." if kept is None else f"The station may reach {kept}.")
+    click.echo(
+        "The station reaches no printer on the network." if active is None else f"The station may reach {active}."
+    )

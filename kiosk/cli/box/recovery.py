@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from kiosk.app.recovery.helper import HelperPlaces, attend
+from kiosk.app.recovery.helper import RecoveryPaths, handle_request
 from kiosk.cli.one_line import end
 from kiosk.store.errors import StoreError
 
@@ -22,7 +22,7 @@ def attend_() -> None:
     has its settings already. Its unit runs it, as root.
     """
     try:
-        answer = attend(HelperPlaces())
+        answer = handle_request(RecoveryPaths())
     except (OSError, StoreError) as error:
         end(str(error), 1)
     click.echo("nobody asks" if answer is None else answer.word or "ok")

@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Final, ParamSpec
 
 from kiosk.cli.one_line import end
-from kiosk.sorting_center.desk.errors import DeskError, Refused
+from kiosk.sorting_center.desk.errors import ActionRefused, DeskError
 from kiosk.sorting_center.ingest.address import BrokerAddressError
 from kiosk.sorting_center.ledger import LedgerAddressError, LedgerError, LedgerForeign, LedgerMissing, LedgerNotEmpty
 
@@ -23,7 +23,14 @@ def clear_errors(command: Callable[P, None]) -> Callable[P, None]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
-        except (BrokerAddressError, LedgerAddressError, LedgerMissing, LedgerForeign, LedgerNotEmpty, Refused) as error:
+        except (
+            BrokerAddressError,
+            LedgerAddressError,
+            LedgerMissing,
+            LedgerForeign,
+            LedgerNotEmpty,
+            ActionRefused,
+        ) as error:
             end(f"{PROGRAM}: {error}", 2)
         except (LedgerError, DeskError, OSError) as error:
             end(f"{PROGRAM}: {error}", 1)

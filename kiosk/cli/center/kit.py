@@ -11,20 +11,20 @@ import click
 
 from kiosk.base.files import write_durably
 from kiosk.cli.center.errors import PROGRAM
-from kiosk.cli.center.secrets import asked_password
+from kiosk.cli.center.secrets import prompt_password
 from kiosk.cli.one_line import end
 from kiosk.domain.paper_code import PaperCode
-from kiosk.store.backup.kit.beside import read_kit
 from kiosk.store.backup.kit.contents import KitRefused
 from kiosk.store.backup.kit.county_key import CountyKey
 from kiosk.store.backup.kit.folder import write_folder
+from kiosk.store.backup.kit.kit_files import read_kit
 from kiosk.store.backup.kit.sealing import open_as_county, seal_to_code
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 _MODE: Final = 0o600
-_LONGEST_KEY: Final = 8 * 1024
+_MAX_KEY_BYTES: Final = 8 * 1024
 _file = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -53,7 +53,7 @@ def new_key(file: Path, without_phrase: bool) -> None:
     county = CountyKey(private.public_key().public_bytes_raw())
     under: serialization.KeySerializationEncryption = serialization.NoEncryption()
     if not without_phrase:
-        under = serialization.BestAvailableEncryption(asked_password().encode())
+        under = serialization.BestAvailableEncryption(prompt_password().encode())
     pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, under)
     try:
         write_durably(file, pem, _MODE)
@@ -81,7 +81,7 @@ def open_kit(file: Path, key_file: Path, paper: Path | None, folder: Path | None
             write_folder(opened, folder)
             click.echo(f"The kit of station {opened.station} of {opened.region} lies open in {folder}: guard it.")
         elif paper is not None:
-            code = PaperCode.make(secrets.randbelow)
+            code = PaperCode.generate(secrets.randbelow)
             write_durably(paper, seal_to_code(opened, code), _MODE)
             click.echo(f"The kit of station {opened.station} of {opened.region} is in {paper}. Its paper code, once:")
             click.echo(" ".join(code.groups))
@@ -97,8 +97,8 @@ def _private_key(file: Path) -> X25519PrivateKey:
     if file.stat().st_mode & 0o077:
         raise KitRefused(f"The key {file} can be read by others: chmod 600 {file}, and see who had it.")
     with file.open("rb") as opened:
-        pem = opened.read(_LONGEST_KEY)
-    phrase = asked_password(known=True).encode() if b"BEGIN ENCRYPTED PRIVATE KEY" in pem else None
+        pem = opened.read(_MAX_KEY_BYTES)
+    phrase = prompt_password(known=True).encode() if b"BEGIN ENCRYPTED PRIVATE KEY" in pem else None
     try:
         private = load_pem_private_key(pem, phrase)
     except (ValueError, TypeError):

@@ -17,17 +17,17 @@ from kiosk.cli.center.errors import clear_errors
 from kiosk.cli.one_line import counted, no_progress, progress
 from kiosk.sorting_center import export
 from kiosk.sorting_center.desk.care import back_up_desk, copy_desk, require_copyable, require_free
-from kiosk.sorting_center.ledger import Ledger, shown
+from kiosk.sorting_center.ledger import Ledger, without_password
 from kiosk.sorting_center.ledger.care.archive import archive
 from kiosk.sorting_center.ledger.care.backup import back_up
 from kiosk.sorting_center.ledger.care.copy import copy_ledger
 from kiosk.sorting_center.ledger.care.rebuild import rebuild
-from kiosk.sorting_center.ledger.database.times import told
+from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
 _FORMATS: dict[str, Callable[[Ledger], Iterable[str]]] = {
     "jsonl": lambda ledger: export.jsonl(ledger.events(with_standing=False)),
     "csv": lambda ledger: export.table(ledger.events()),
-    "epcis": lambda ledger: export.epcis(ledger.events(), told(datetime.now(UTC))),
+    "epcis": lambda ledger: export.epcis(ledger.events(), to_rfc3339(datetime.now(UTC))),
 }
 
 _URL_HELP: Final = "sqlite:///path or postgresql://user@host:port/name; its password in PGPASSWORD or ~/.pgpass"
@@ -35,7 +35,7 @@ ledger_option = click.option("--ledger", "url", required=True, metavar="URL", he
 _MONTH: Final = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])")
 
 
-def _tell(found: object) -> None:
+def _print_json(found: object) -> None:
     click.echo(json.dumps(found, default=str))
 
 
@@ -50,7 +50,7 @@ def ledger() -> None:
 def count(url: str) -> None:
     """How much is in it, as one JSON object. Changes nothing."""
     with Ledger.open_readonly(url) as opened:
-        _tell(asdict(opened.counts()))
+        _print_json(asdict(opened.counts()))
 
 
 @ledger.command("export")
@@ -77,7 +77,7 @@ def restored(url: str) -> None:
 
     Changes the generation of the feed, and nothing else. No sorting center may be using the ledger.
     """
-    click.echo(f"the feed of {shown(url)} has begun generation {Ledger.restored(url)}")
+    click.echo(f"the feed of {without_password(url)} has begun generation {Ledger.begin_generation(url)}")
 
 
 @ledger.command("rebuild")
@@ -91,7 +91,7 @@ def rebuild_ledger(url: str) -> None:
     """
     with progress("rebuilding", "events") as show:
         rebuilt = rebuild(url, show)
-    _tell(asdict(rebuilt))
+    _print_json(asdict(rebuilt))
 
 
 @ledger.command("copy")
@@ -109,7 +109,7 @@ def copy_whole(source: str, target: str) -> None:
     with progress("copying, then comparing", "rows") as show:
         copied = copy_ledger(source, target, show)
         desk = copy_desk(source, target)
-    _tell({**asdict(copied), "desk": asdict(desk) if desk is not None else None})
+    _print_json({**asdict(copied), "desk": asdict(desk) if desk is not None else None})
 
 
 @ledger.command()
@@ -131,7 +131,7 @@ def backup(url: str, file: Path) -> None:
         except BaseException:
             file.unlink()
             raise
-    _tell({**asdict(made), "desk": asdict(desk) if desk is not None else None})
+    _print_json({**asdict(made), "desk": asdict(desk) if desk is not None else None})
 
 
 @ledger.command("archive")
@@ -157,12 +157,12 @@ def archive_months(url: str, before: str, folder: Path) -> None:
     """
     if _MONTH.fullmatch(before) is None:
         raise click.UsageError(f"--before {before!r} must be a month, like 2026-01")
-    from kiosk.sorting_center.readers import followed  # reports, desk and photos: of this command alone
+    from kiosk.sorting_center.feed_readers import feed_positions  # reports, desk and photos: of this command alone
 
-    months = archive(url, before, folder, followed(url))
+    months = archive(url, before, folder, feed_positions(url))
     while True:
         with progress("archiving the next month"):
             month = next(months, None)
         if month is None:
             return
-        _tell(asdict(month))
+        _print_json(asdict(month))

@@ -13,10 +13,10 @@ from kiosk.cli.center.errors import PROGRAM, clear_errors
 from kiosk.cli.center.ledger import ledger_option
 from kiosk.cli.center.user import COMMAND
 from kiosk.cli.one_line import end
-from kiosk.sorting_center.desk.audit import Act
-from kiosk.sorting_center.desk.desk import Desk
-from kiosk.sorting_center.desk.registry import Differences, Key, differences, register_of
-from kiosk.sorting_center.desk.registry_csv import MAX_BYTES, BadRegistry, ReadRegistry, read_registry, write_registry
+from kiosk.sorting_center.desk.audit import AuditAction
+from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.registry import RegistryDifferences, StationKey, build_register, differences
+from kiosk.sorting_center.desk.registry_csv import MAX_BYTES, BadRegistry, ParsedRegistry, read_registry, write_registry
 
 
 @click.group()
@@ -37,14 +37,16 @@ def import_list(file: Path, dry_run: bool, url: str) -> None:
     with file.open("rb") as opened:
         content = opened.read(MAX_BYTES + 1)
     read = _read(content)
-    with Desk.open(url) as desk:
+    with CenterDesk.open(url) as desk:
         before = desk.registry.current()
-        found = differences(before, register_of(read.stations, read.townships))
+        found = differences(before, build_register(read.stations, read.townships))
         if not dry_run:
             now = datetime.now(UTC)
-            found = desk.registry.replace(read.stations, read.townships, before.mark)
-            desk.audit.record(COMMAND, Act.REGISTRY_IMPORTED, hashlib.sha256(content).hexdigest(), str(found), now)
-    _tell(found)
+            found = desk.registry.replace(read.stations, read.townships, before.digest)
+            desk.audit.record(
+                COMMAND, AuditAction.REGISTRY_IMPORTED, hashlib.sha256(content).hexdigest(), str(found), now
+            )
+    _print_differences(found)
     done = "would be" if dry_run else "are"
     click.echo(f"{len(read.stations)} stations {done} expected ({read.encoding}): {found}")
 
@@ -54,12 +56,12 @@ def import_list(file: Path, dry_run: bool, url: str) -> None:
 @clear_errors
 def export_list(url: str) -> None:
     """The list to standard output, as CSV in UTF-8 that `import` takes. Changes nothing."""
-    with Desk.open(url) as desk:
+    with CenterDesk.open(url) as desk:
         sys.stdout.buffer.write(write_registry(desk.registry.current()))
         sys.stdout.buffer.flush()
 
 
-def _read(content: bytes) -> ReadRegistry:
+def _read(content: bytes) -> ParsedRegistry:
     try:
         return read_registry(content)
     except BadRegistry as error:
@@ -68,12 +70,12 @@ def _read(content: bytes) -> ReadRegistry:
         end(f"{PROGRAM}: nothing was taken, faults: {len(error.faults)}", 2)
 
 
-def _tell(found: Differences) -> None:
-    def told(keys: tuple[Key, ...], word: str) -> None:
+def _print_differences(found: RegistryDifferences) -> None:
+    def print_keys(keys: tuple[StationKey, ...], word: str) -> None:
         for region, name in keys:
             click.echo(f"{word} {region}/{name}")
 
-    told(found.new, "new")
-    told(found.changed, "changed")
-    told(found.gone, "gone")
-    told(found.townships, "township")
+    print_keys(found.new, "new")
+    print_keys(found.changed, "changed")
+    print_keys(found.removed, "gone")
+    print_keys(found.townships, "township")

@@ -14,18 +14,18 @@ from click.core import ParameterSource
 from msgspec import structs
 
 from kiosk.app.systemd import Notifier
-from kiosk.base.ending import Ending
-from kiosk.cli.center.catalogue import catalogue_options
+from kiosk.base.shutdown import ShutdownEvent
 from kiosk.cli.center.errors import PROGRAM, clear_errors
 from kiosk.cli.center.photos import photos_options
+from kiosk.cli.center.storefront import storefront_options
 from kiosk.cli.center.web import on_loopback, web_options
 from kiosk.domain.identifiers import BadIdentifier, check_region
-from kiosk.sorting_center.catalogue.settings import CatalogueSettings
 from kiosk.sorting_center.ingest.address import BrokerAddress
-from kiosk.sorting_center.ledger import Ledger, LedgerError, shown
+from kiosk.sorting_center.ledger import Ledger, LedgerError, without_password
 from kiosk.sorting_center.photos.settings import PhotosSettings
-from kiosk.sorting_center.service import Beside, SortingCenter
-from kiosk.sorting_center.web.settings import WebSettings
+from kiosk.sorting_center.service import OptionalServices, SortingCenter
+from kiosk.sorting_center.storefront.settings import StorefrontSettings
+from kiosk.sorting_center.web.settings import CenterWebSettings
 
 _WAIT_FOR_BROKER_S: Final = 5.0
 _SHOWN: Final = (
@@ -66,7 +66,7 @@ def _regions(_context: click.Context, _parameter: click.Parameter, values: tuple
     metavar="URL",
     help="sqlite:///path, made when it is not there; or an empty database postgresql://user@host:port/name",
 )
-@catalogue_options
+@storefront_options
 @web_options(required=False)
 @photos_options
 @click.option(
@@ -92,9 +92,9 @@ def run(  # one parameter for each option
     broker: str,
     password_file: Path | None,
     ledger_url: str,
-    web: WebSettings | None,
+    web: CenterWebSettings | None,
     photos: PhotosSettings | None,
-    catalogue: CatalogueSettings | None,
+    storefront: StorefrontSettings | None,
     metrics: str | None,
     regions: tuple[str, ...],
     tls_ca: Path | None,
@@ -111,8 +111,8 @@ def run(  # one parameter for each option
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     if photos is not None:
         web = structs.replace(web, photos_dir=photos.folder) if web is not None else None
-        catalogue = structs.replace(catalogue, photos_dir=photos.folder) if catalogue is not None else None
-    beside = Beside(on_loopback("--metrics", metrics), photos, catalogue)
+        storefront = structs.replace(storefront, photos_dir=photos.folder) if storefront is not None else None
+    beside = OptionalServices(on_loopback("--metrics", metrics), photos, storefront)
     with _assemble(ledger_url, address, web, regions, beside) as center:
         connected = center.start(_WAIT_FOR_BROKER_S, ending)
         if ending.is_set():
@@ -122,10 +122,10 @@ def run(  # one parameter for each option
         further = {
             "metrics": center.metrics_address,
             "photos": center.photos_address,
-            "catalogue": center.catalogue_address,
+            "storefront": center.storefront_address,
         }
         more = "".join(f", {name} {place}" for name, place in further.items() if place is not None)
-        where = f"ledger {shown(ledger_url)}, broker {address}{waiting}, http {pages}{more}"
+        where = f"ledger {without_password(ledger_url)}, broker {address}{waiting}, http {pages}{more}"
         click.echo(f"sorting center ready: {where}", err=True)
         manager = Notifier.from_environ()
         manager.ready(f"broker {address}, pages {pages}")
@@ -136,9 +136,9 @@ def run(  # one parameter for each option
 def _assemble(
     ledger_url: str,
     address: BrokerAddress,
-    web: WebSettings | None,
+    web: CenterWebSettings | None,
     regions: tuple[str, ...],
-    beside: Beside,
+    beside: OptionalServices,
 ) -> SortingCenter:
     ledger = Ledger.open(ledger_url)
     try:
@@ -148,16 +148,16 @@ def _assemble(
         raise
     except OSError as error:
         ledger.close()
-        asked = [f"{web.host}:{web.port}"] if web is not None else []
-        asked += [f"{beside.metrics[0]}:{beside.metrics[1]}"] if beside.metrics is not None else []
-        asked += [f"{beside.photos.host}:{beside.photos.port}"] if beside.photos is not None else []
-        asked += [f"{beside.catalogue.host}:{beside.catalogue.port}"] if beside.catalogue is not None else []
-        where = " or ".join(asked) or str(address)
+        endpoints = [f"{web.host}:{web.port}"] if web is not None else []
+        endpoints += [f"{beside.metrics[0]}:{beside.metrics[1]}"] if beside.metrics is not None else []
+        endpoints += [f"{beside.photos.host}:{beside.photos.port}"] if beside.photos is not None else []
+        endpoints += [f"{beside.storefront.host}:{beside.storefront.port}"] if beside.storefront is not None else []
+        where = " or ".join(endpoints) or str(address)
         raise OSError(f"the sorting center cannot use {where}: {error.strerror or error}") from error
 
 
 def _on_signal() -> threading.Event:
-    ending = Ending()
+    ending = ShutdownEvent()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
     return ending

@@ -7,14 +7,14 @@ from typing import Final
 
 import click
 
-_LONGEST: Final = 4_096
+_MAX_LINE_LENGTH: Final = 4_096
 
 
-def asked_password(*, known: bool = False) -> str:
+def prompt_password(*, known: bool = False) -> str:
     """``known``: one that is only told, not given, is typed once. Raises click.UsageError when nothing came."""
     if sys.stdin.isatty():
         return str(click.prompt("Password", hide_input=True, confirmation_prompt=False if known else "Once more"))
-    line = sys.stdin.readline(_LONGEST).rstrip("\r\n")
+    line = sys.stdin.readline(_MAX_LINE_LENGTH).rstrip("\r\n")
     if not line:
         raise click.UsageError("no password came on standard input: give it as one line")
     return line

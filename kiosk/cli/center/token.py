@@ -11,8 +11,8 @@ import click
 from kiosk.cli.center.errors import clear_errors
 from kiosk.cli.center.ledger import ledger_option
 from kiosk.cli.center.user import COMMAND
-from kiosk.sorting_center.desk.audit import Act
-from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.audit import AuditAction
+from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.tokens import PER_MINUTE, Scope
 
 
@@ -41,10 +41,10 @@ def add(name: str, scopes: tuple[str, ...], per_minute: int, days: int | None, u
     Changes the desk's database beside the ledger; the first call makes it.
     """
     now = datetime.now(UTC)
-    with Desk.open(url) as desk:
+    with CenterDesk.open(url) as desk:
         expires = now + timedelta(days=days) if days is not None else None
         secret = desk.tokens.add(name, map(Scope, scopes), now, per_minute, expires)
-        desk.audit.record(COMMAND, Act.TOKEN_ADDED, name, " ".join(scopes), now)
+        desk.audit.record(COMMAND, AuditAction.TOKEN_ADDED, name, " ".join(scopes), now)
     click.echo(secret)
 
 
@@ -53,7 +53,7 @@ def add(name: str, scopes: tuple[str, ...], per_minute: int, days: int | None, u
 @clear_errors
 def list_tokens(url: str) -> None:
     """Every token, a JSON object each, without its secret. Changes nothing."""
-    with Desk.open(url) as desk:
+    with CenterDesk.open(url) as desk:
         for found in desk.tokens.all():
             click.echo(json.dumps(asdict(found) | {"scopes": sorted(found.scopes)}))
 
@@ -65,7 +65,7 @@ def list_tokens(url: str) -> None:
 def revoke(name: str, url: str) -> None:
     """Have the token NAME open nothing any more, from the next request on."""
     now = datetime.now(UTC)
-    with Desk.open(url) as desk:
+    with CenterDesk.open(url) as desk:
         desk.tokens.revoke(name, now)
-        desk.audit.record(COMMAND, Act.TOKEN_REVOKED, name, "", now)
+        desk.audit.record(COMMAND, AuditAction.TOKEN_REVOKED, name, "", now)
     click.echo(f"{name} opens nothing any more")

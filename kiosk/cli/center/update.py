@@ -13,9 +13,9 @@ import click
 from kiosk.cli.center.errors import PROGRAM
 from kiosk.cli.one_line import end
 from kiosk.domain.identifiers import BadIdentifier, check_station
-from kiosk.messaging.contract.updates import MAX_OFFERS, Offer
-from kiosk.sorting_center.updates.folder import Offered, OfferFolder, TooMany
-from kiosk.station.update.bundle import HEAD_BYTES, parse_head, verified
+from kiosk.messaging.contract.updates import MAX_OFFERS, UpdateOffer
+from kiosk.sorting_center.updates.folder import OfferFolder, TargetedOffer, TooManyOffers
+from kiosk.station.update.bundle import HEAD_BYTES, parse_head, verify_manifest
 from kiosk.station.update.keys import parse_keys
 from kiosk.station.update.refusals import UpdateRefused
 from kiosk.station.update.release import order_of
@@ -70,22 +70,22 @@ def add(bundle: Path, folder: Path, stations: tuple[str, ...], vendor_keys: Path
 
     Exit 0 when it is offered, 1 when it is refused, 2 on wrong usage.
     """
-    with _told():
+    with _errors_as_one_line():
         keys = parse_keys(vendor_keys.read_text("ascii")) if vendor_keys.exists() else ()
         with bundle.open("rb") as file:
             offer = _offer(file, keys)
             file.seek(0)
-            OfferFolder(folder).add(file, Offered(offer, stations))
-    click.echo(_line(Offered(offer, stations)))
+            OfferFolder(folder).add(file, TargetedOffer(offer, stations))
+    click.echo(_line(TargetedOffer(offer, stations)))
 
 
 @update.command("list")
 @_folder
 def list_(folder: Path) -> None:
     """What is offered, the newest version first: version, board, size, whom it is for, and its SHA-256."""
-    with _told():
+    with _errors_as_one_line():
         shelf = OfferFolder(folder)
-        offered, damaged = shelf.offered(), shelf.damaged()
+        offered, damaged = shelf.offers(), shelf.damaged()
     for one in sorted(offered, key=lambda one: order_of(one.offer.version), reverse=True):
         click.echo(_line(one))
     for name in damaged:
@@ -102,19 +102,19 @@ def remove(sha256: str, folder: Path) -> None:
 
     Exit 0 when it is gone, 1 when there is none, or more than one.
     """
-    with _told():
+    with _errors_as_one_line():
         shelf = OfferFolder(folder)
-        names = (*(one.offer.sha256 for one in shelf.offered()), *shelf.damaged())
+        names = (*(one.offer.sha256 for one in shelf.offers()), *shelf.damaged())
         found = [name for name in names if name.startswith(sha256)]
         if len(found) != 1 or not sha256:
             end(f"{PROGRAM}: {len(found)} updates begin with {sha256!r}: see sorting-center update list", 1)
         shelf.remove(found[0])
 
 
-def _offer(file: BinaryIO, keys: tuple[bytes, ...]) -> Offer:
+def _offer(file: BinaryIO, keys: tuple[bytes, ...]) -> UpdateOffer:
     """Raises UpdateRefused, OSError."""
     head = parse_head(file.read(HEAD_BYTES))
-    manifest = verified(head, file.read(head.manifest_bytes), keys)
+    manifest = verify_manifest(head, file.read(head.manifest_bytes), keys)
     check_payload(file, manifest)
     size = file.tell()
     file.seek(0)
@@ -122,7 +122,7 @@ def _offer(file: BinaryIO, keys: tuple[bytes, ...]) -> Offer:
     while piece := file.read(_CHUNK):
         digest.update(piece)
     release = manifest.release
-    return Offer(
+    return UpdateOffer(
         release.version,
         release.architecture,
         release.python,
@@ -133,7 +133,7 @@ def _offer(file: BinaryIO, keys: tuple[bytes, ...]) -> Offer:
     )
 
 
-def _line(one: Offered) -> str:
+def _line(one: TargetedOffer) -> str:
     offer = one.offer
     whom = " ".join(one.stations) or "all stations"
     what = "with libraries" if offer.brings_libraries else "code only"
@@ -142,11 +142,11 @@ def _line(one: Offered) -> str:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _errors_as_one_line() -> Iterator[None]:
     """An error as one line."""
     try:
         yield
-    except TooMany:
+    except TooManyOffers:
         end(f"{PROGRAM}: {MAX_OFFERS} updates are offered already: remove one first", 1)
     except UpdateRefused as error:
         end(f"{PROGRAM}: {error}", 1)

@@ -9,16 +9,16 @@ import click
 
 from kiosk.cli.center.errors import clear_errors
 from kiosk.cli.center.ledger import ledger_option
-from kiosk.cli.center.secrets import asked_password
-from kiosk.sorting_center.desk.audit import Act
-from kiosk.sorting_center.desk.desk import Desk
-from kiosk.sorting_center.desk.people import Role
+from kiosk.cli.center.secrets import prompt_password
+from kiosk.sorting_center.desk.audit import AuditAction
+from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.people import StaffRole
 
 COMMAND = "command"
 """Who acts here, in the audit: whoever may run programs on this machine."""
 
 _role = click.option(
-    "--role", required=True, type=click.Choice([role.word for role in Role]), help="What this person may do."
+    "--role", required=True, type=click.Choice([role.word for role in StaffRole]), help="What this person may do."
 )
 
 
@@ -38,9 +38,9 @@ def add(name: str, role: str, url: str) -> None:
     Changes the desk's database beside the ledger; the first call makes it.
     """
     now = datetime.now(UTC)
-    with Desk.open(url) as desk:
-        desk.people.add(name, Role.of(role), asked_password(), now)
-        desk.audit.record(COMMAND, Act.PERSON_ADDED, name, role, now)
+    with CenterDesk.open(url) as desk:
+        desk.people.add(name, StaffRole.of(role), prompt_password(), now)
+        desk.audit.record(COMMAND, AuditAction.PERSON_ADDED, name, role, now)
         click.echo(f"{name} may sign in as {role}; kept in {desk.database}")
 
 
@@ -49,10 +49,10 @@ def add(name: str, role: str, url: str) -> None:
 @clear_errors
 def list_people(url: str) -> None:
     """Everybody, a JSON object each. Changes nothing."""
-    with Desk.open(url) as desk:
+    with CenterDesk.open(url) as desk:
         for person in desk.people.all():
-            told = {"name": person.name, "role": person.role.word, "disabled": person.disabled}
-            click.echo(json.dumps(told | {"language": person.language}))
+            row = {"name": person.name, "role": person.role.word, "disabled": person.disabled}
+            click.echo(json.dumps(row | {"language": person.language}))
 
 
 @user.command("password")
@@ -62,10 +62,10 @@ def list_people(url: str) -> None:
 def password(name: str, url: str) -> None:
     """Set a new password for NAME, asked for as by `add`. Signs NAME out everywhere."""
     now = datetime.now(UTC)
-    with Desk.open(url) as desk:
+    with CenterDesk.open(url) as desk:
         desk.people.get(name)
-        desk.people.set_password(name, asked_password(), now)
-        desk.audit.record(COMMAND, Act.PASSWORD_CHANGED, name, "", now)
+        desk.people.set_password(name, prompt_password(), now)
+        desk.audit.record(COMMAND, AuditAction.PASSWORD_CHANGED, name, "", now)
     click.echo(f"{name} has a new password, and is signed out everywhere")
 
 
@@ -77,9 +77,9 @@ def password(name: str, url: str) -> None:
 def role_of(name: str, role: str, url: str) -> None:
     """Give NAME another role. Signs NAME out everywhere."""
     now = datetime.now(UTC)
-    with Desk.open(url) as desk:
-        desk.people.set_role(name, Role.of(role), now)
-        desk.audit.record(COMMAND, Act.ROLE_CHANGED, name, role, now)
+    with CenterDesk.open(url) as desk:
+        desk.people.set_role(name, StaffRole.of(role), now)
+        desk.audit.record(COMMAND, AuditAction.ROLE_CHANGED, name, role, now)
     click.echo(f"{name} is {role}")
 
 
@@ -105,6 +105,8 @@ def enable(name: str, url: str) -> None:
 
 def _set_disabled(name: str, url: str, disabled: bool) -> None:
     now = datetime.now(UTC)
-    with Desk.open(url) as desk:
+    with CenterDesk.open(url) as desk:
         desk.people.set_disabled(name, disabled, now)
-        desk.audit.record(COMMAND, Act.PERSON_DISABLED if disabled else Act.PERSON_ENABLED, name, "", now)
+        desk.audit.record(
+            COMMAND, AuditAction.PERSON_DISABLED if disabled else AuditAction.PERSON_ENABLED, name, "", now
+        )

@@ -12,13 +12,13 @@ from typing import Any
 import click
 from msgspec import structs
 
-from kiosk.base.ending import Ending
+from kiosk.base.shutdown import ShutdownEvent
 from kiosk.cli.center.errors import clear_errors
 from kiosk.cli.center.ledger import ledger_option
-from kiosk.sorting_center.ledger import shown
-from kiosk.sorting_center.listening import listening_socket
+from kiosk.sorting_center.ledger import without_password
+from kiosk.sorting_center.listen_socket import listening_socket
 from kiosk.sorting_center.web.remote_health import RemoteHealth
-from kiosk.sorting_center.web.settings import BadWebSettings, WebSettings, is_loopback
+from kiosk.sorting_center.web.settings import BadWebSettings, CenterWebSettings, is_loopback
 
 _OPTIONS = (
     click.option("--http-cert", "cert_file", metavar="FILE", help="PEM: serve over TLS with it and what signed it."),
@@ -52,15 +52,15 @@ _OPTIONS = (
         help="Where the files with user and password of mail servers are.",
     ),
     click.option(
-        "--catalogue-url",
+        "--storefront-url",
         metavar="URL",
-        envvar="CATALOGUE_URL",
+        envvar="STOREFRONT_URL",
         show_envvar=True,
-        help="Where buyers find the catalogue, like https://goods.example.org: links in files for shops begin so.",
+        help="Where buyers find the storefront, like https://goods.example.org: links in files for shops begin so.",
     ),
 )
 
-_ASKED = ("cert_file", "key_file", "trusted_proxy", "zone", "webhook_hosts", "mail_logins", "catalogue_url")
+_SETTING_OPTIONS = ("cert_file", "key_file", "trusted_proxy", "zone", "webhook_hosts", "mail_logins", "storefront_url")
 
 
 def web_options(required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -69,15 +69,15 @@ def web_options(required: bool) -> Callable[[Callable[..., None]], Callable[...,
     def add(command: Callable[..., None]) -> Callable[..., None]:
         @wraps(command)
         def with_settings(*args: Any, http: str | None, **rest: Any) -> None:
-            asked = {name: rest.pop(name) for name in _ASKED}
+            options = {name: rest.pop(name) for name in _SETTING_OPTIONS}
             names = rest.pop("http_names")
             web = None
-            if http is None and (asked["cert_file"] or asked["key_file"]):
+            if http is None and (options["cert_file"] or options["key_file"]):
                 raise click.UsageError("--http-cert and --http-key need --http: the address to serve the pages on")
             if http is not None:
                 host, port = host_and_port("--http", http)
                 try:
-                    web = WebSettings(host=host, port=port, names=names, **asked).checked()
+                    web = CenterWebSettings(host=host, port=port, names=names, **options).validate()
                 except BadWebSettings as error:
                     raise click.UsageError(str(error)) from error
             command(*args, web=web, **rest)
@@ -103,19 +103,19 @@ def web_options(required: bool) -> Callable[[Callable[..., None]], Callable[...,
     help="Where the pictures of stations are kept; without it every photo of a listing is pending.",
 )
 @clear_errors
-def web(url: str, web: WebSettings, photos_dir: str | None) -> None:
+def web(url: str, web: CenterWebSettings, photos_dir: str | None) -> None:
     """Serve the pages of a ledger, and take nothing in; any number beside the sorting centers of the same ledger.
 
     Changes the desk's database beside the ledger, where people, tokens and decisions are kept.
     """
     from kiosk.sorting_center.web.process import serve  # the options are those of other commands as well
 
-    ending = Ending()
+    ending = ShutdownEvent()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     listening = listening_socket(web.host, web.port)
-    click.echo(f"pages of {shown(url)} on {web.url(listening.getsockname()[1])}", err=True)
+    click.echo(f"pages of {without_password(url)} on {web.url(listening.getsockname()[1])}", err=True)
     serve(url, structs.replace(web, photos_dir=photos_dir), listening, RemoteHealth(), ending)
 
 

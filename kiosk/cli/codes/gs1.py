@@ -9,12 +9,12 @@ from typing import IO
 
 import click
 
-from kiosk.protocols.barcodes.digits import gs1_check_digit, gs1_checks, is_digits, s10_check_digit
+from kiosk.protocols.barcodes.digits import gs1_check_digit, has_valid_check_digit, is_digits, s10_check_digit
 from kiosk.protocols.barcodes.gs1.associations import check_associations, check_pairs
 from kiosk.protocols.barcodes.gs1.digital_link import build_digital_link, is_domain, parse_digital_link
 from kiosk.protocols.barcodes.gs1.elements import Elements, build_element_string
 from kiosk.protocols.barcodes.gs1.errors import BadElementString
-from kiosk.protocols.barcodes.gs1.notation import parse_written
+from kiosk.protocols.barcodes.gs1.notation import parse_notation
 from kiosk.protocols.barcodes.postal import parse_s10
 
 _source = click.argument("source", type=click.File("rb"), default="-", metavar="[FILE]")
@@ -31,7 +31,7 @@ def gs1() -> None:
 def check(source: IO[bytes], no_associations: bool) -> None:
     """Judge element strings, one a line: (01)...(10)..., or without brackets and ^ for FNC1."""
     for text in _lines(source):
-        click.echo(json.dumps(_judged(text, associations=not no_associations)))
+        click.echo(json.dumps(_check(text, associations=not no_associations)))
 
 
 @gs1.command("link")
@@ -42,36 +42,36 @@ def link(source: IO[bytes], domain: str) -> None:
     if domain and not is_domain(domain):
         raise click.BadParameter(f"{domain!r} must be a domain like id.example.org", param_hint="--domain")
     for text in _lines(source):
-        click.echo(json.dumps(_linked(text, domain)))
+        click.echo(json.dumps(_convert(text, domain)))
 
 
-def _linked(text: str, domain: str) -> dict[str, object]:
+def _convert(text: str, domain: str) -> dict[str, object]:
     try:
-        elements = parse_digital_link(text) if "://" in text else parse_written(text)
+        elements = parse_digital_link(text) if "://" in text else parse_notation(text)
         check_pairs(elements)
         made = build_digital_link(domain, elements) if domain else None
     except BadElementString as error:
-        return _wrong((), error)
-    return {**_right(elements), "link": made}
+        return _error_row((), error)
+    return {**_valid_row(elements), "link": made}
 
 
-def _judged(text: str, *, associations: bool) -> dict[str, object]:
+def _check(text: str, *, associations: bool) -> dict[str, object]:
     elements: Elements = ()
     try:
-        elements = parse_written(text)
+        elements = parse_notation(text)
         check_pairs(elements)
         if associations:
             check_associations(elements)
     except BadElementString as error:
-        return _wrong(elements, error)
-    return _right(elements)
+        return _error_row(elements, error)
+    return _valid_row(elements)
 
 
-def _right(elements: Elements) -> dict[str, object]:
+def _valid_row(elements: Elements) -> dict[str, object]:
     return {"valid": True, "ais": elements, "element_string": build_element_string(elements), "error": None}
 
 
-def _wrong(elements: Elements, error: BadElementString) -> dict[str, object]:
+def _error_row(elements: Elements, error: BadElementString) -> dict[str, object]:
     """``elements`` are those of a string that could be taken apart."""
     return {
         "valid": False,
@@ -85,7 +85,7 @@ def _wrong(elements: Elements, error: BadElementString) -> dict[str, object]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
+class _NumberKind:
     """A kind of number: the digits it has without its check digit, how that is made, how a whole is judged.
 
     ``letters`` is how many stand before and how many behind the digits, when they are given.
@@ -105,11 +105,11 @@ def _s10_checks(text: str) -> bool:
     return len(text) == 9 and is_digits(text) and s10_check_digit(text[:-1]) == text[-1]
 
 
-_KINDS: Mapping[str, _Kind] = {
-    "gtin": _Kind((7, 11, 12, 13), gs1_check_digit, gs1_checks),
-    "sscc": _Kind((17,), gs1_check_digit, gs1_checks),
-    "gln": _Kind((12,), gs1_check_digit, gs1_checks),
-    "s10": _Kind((8,), s10_check_digit, _s10_checks, letters=2),
+_KINDS: Mapping[str, _NumberKind] = {
+    "gtin": _NumberKind((7, 11, 12, 13), gs1_check_digit, has_valid_check_digit),
+    "sscc": _NumberKind((17,), gs1_check_digit, has_valid_check_digit),
+    "gln": _NumberKind((12,), gs1_check_digit, has_valid_check_digit),
+    "s10": _NumberKind((8,), s10_check_digit, _s10_checks, letters=2),
 }
 
 
@@ -120,16 +120,16 @@ _KINDS: Mapping[str, _Kind] = {
 def digit(source: IO[bytes], kind: str, verify: bool) -> None:
     """Make or judge check digits, one number a line."""
     for text in _lines(source):
-        row = _verified(_KINDS[kind], text.strip()) if verify else _completed(_KINDS[kind], text.strip())
+        row = _verify(_KINDS[kind], text.strip()) if verify else _complete(_KINDS[kind], text.strip())
         click.echo(json.dumps(row))
 
 
-def _verified(kind: _Kind, text: str) -> dict[str, object]:
+def _verify(kind: _NumberKind, text: str) -> dict[str, object]:
     fits = len(text) - 1 in kind.lengths or len(text) - 1 - 2 * kind.letters in kind.lengths
     return {"valid": fits and kind.checks(text)}
 
 
-def _completed(kind: _Kind, text: str) -> dict[str, object]:
+def _complete(kind: _NumberKind, text: str) -> dict[str, object]:
     """The letters of a postal item stay round its digits."""
     around = kind.letters if len(text) - 2 * kind.letters in kind.lengths else 0
     before, body, behind = text[:around], text[around : len(text) - around], text[len(text) - around :]

@@ -81,8 +81,10 @@ def _scan_json(found: Scan) -> dict[str, object]:
     }
 
 
-def _in_store_json(said: InStoreNumber | None) -> dict[str, object] | None:
-    return None if said is None else {"item": said.item, "weight_g": said.weight_g, "amount_fen": said.amount_fen}
+def _in_store_json(number: InStoreNumber | None) -> dict[str, object] | None:
+    return (
+        None if number is None else {"item": number.item, "weight_g": number.weight_g, "amount_fen": number.amount_fen}
+    )
 
 
 def _waybill_json(found: Waybill) -> dict[str, object]:

@@ -11,16 +11,16 @@ from typing import NoReturn
 import click
 
 from kiosk.cli.one_line import end
-from kiosk.cli.settings import PLACES, config_option, settings_place
+from kiosk.cli.settings import SETTINGS_PATHS, config_option, settings_path
 from kiosk.config.file import BadConfig
-from kiosk.station.doctor.finding import Finding, Verdict, broken
+from kiosk.station.doctor.finding import DoctorFinding, Severity, has_failure
 from kiosk.texts import Texts, load
 
-_AWAITED = Path("/run/kiosk-data/waiting")
+_WAITING_FOR_DATA = Path("/run/kiosk-data/waiting")
 """Made on a box by kiosk-data.service while the data partition is not there."""
 _DATA = Path("/var/lib/kiosk")
 """Where a box has its data, while no settings say so."""
-_MARKS = {Verdict.OK: "ok", Verdict.WARN: "look", Verdict.FAIL: "BROKEN"}
+_MARKS = {Severity.OK: "ok", Severity.WARN: "look", Severity.FAIL: "BROKEN"}
 _KNOWN = {True: "yes", False: "no", None: "-"}
 
 
@@ -33,35 +33,35 @@ def doctor(path: Path | None, as_json: bool) -> None:
     Exit 0 when the station has all it needs, 1 when something it needs is broken, 2 on wrong usage, without settings
     (--json then tells of the machine alone), and for a user who may not look at settings and data.
     """
-    found = settings_place(path)
+    found = settings_path(path)
     if found is None or _is_missing(found):
-        if _AWAITED.exists():
-            _tell(False, (_without_data(),), as_json=as_json)
-        place = found or PLACES[1]
+        if _WAITING_FOR_DATA.exists():
+            _print_report(False, (_without_data(),), as_json=as_json)
+        place = found or SETTINGS_PATHS[1]
         if as_json:
             click.echo(_as_json(False, _without_settings(place)))
         end(f"no settings file: there is no {place}. The first start makes it; or name another with --config", 2)
     _require_open(found, os.R_OK)
-    _tell(*_examined(found), as_json=as_json)
+    _print_report(*_examine(found), as_json=as_json)
 
 
-def _tell(running: bool, findings: tuple[Finding, ...], *, as_json: bool) -> NoReturn:
+def _print_report(running: bool, findings: tuple[DoctorFinding, ...], *, as_json: bool) -> NoReturn:
     click.echo(_as_json(running, findings) if as_json else _as_table(running, findings))
-    sys.exit(1 if broken(findings) else 0)
+    sys.exit(1 if has_failure(findings) else 0)
 
 
-def _without_data() -> Finding:
+def _without_data() -> DoctorFinding:
     """The settings lie on the partition that is waited for."""
     values = {"place": "/etc/fstab"}
-    return Finding("disk", False, False, Verdict.FAIL, "disk_missing", needed=True, values=values)
+    return DoctorFinding("disk", False, False, Severity.FAIL, "disk_missing", needed=True, values=values)
 
 
-def _without_settings(place: Path) -> tuple[Finding, ...]:
+def _without_settings(place: Path) -> tuple[DoctorFinding, ...]:
     from kiosk.station.clock import StationClock
     from kiosk.station.doctor.environment import machine
 
     values = {"place": str(place)}
-    row = Finding("settings", False, False, Verdict.FAIL, "settings_none", needed=True, values=values)
+    row = DoctorFinding("settings", False, False, Severity.FAIL, "settings_none", needed=True, values=values)
     return row, *machine(_DATA, StationClock("UTC").now())
 
 
@@ -89,7 +89,7 @@ def _require_open(path: Path, mode: int) -> None:
         end(f"{path} is closed to this user (Permission denied): type the command as administrator, with sudo", 2)
 
 
-def _examined(path: Path) -> tuple[bool, tuple[Finding, ...]]:
+def _examine(path: Path) -> tuple[bool, tuple[DoctorFinding, ...]]:
     from kiosk.config.station import load as load_config
 
     try:
@@ -97,23 +97,23 @@ def _examined(path: Path) -> tuple[bool, tuple[Finding, ...]]:
     except BadConfig as error:
         return False, (_wrong_settings(path, str(error)),)
     _require_open(config.station.data, os.R_OK | os.X_OK)
-    from kiosk.cli.doctor.outside import outside
+    from kiosk.cli.doctor.report import full_report
 
-    return outside(config)
+    return full_report(config)
 
 
-def _wrong_settings(path: Path, problem: str) -> Finding:
+def _wrong_settings(path: Path, problem: str) -> DoctorFinding:
     values = {"place": str(path), "problem": problem.removeprefix(f"{path}:")}
-    return Finding("settings", True, False, Verdict.FAIL, "settings_wrong", needed=True, values=values)
+    return DoctorFinding("settings", True, False, Severity.FAIL, "settings_wrong", needed=True, values=values)
 
 
-def _as_json(running: bool, findings: tuple[Finding, ...]) -> str:
+def _as_json(running: bool, findings: tuple[DoctorFinding, ...]) -> str:
     texts = load("en")
     rows = [{**row.as_json(), "name": texts.text(row.name_id), "what_to_do": row.sentence(texts)} for row in findings]
-    return json.dumps({"ok": not broken(findings), "running": running, "rows": rows}, ensure_ascii=False)
+    return json.dumps({"ok": not has_failure(findings), "running": running, "rows": rows}, ensure_ascii=False)
 
 
-def _as_table(running: bool, findings: tuple[Finding, ...]) -> str:
+def _as_table(running: bool, findings: tuple[DoctorFinding, ...]) -> str:
     texts = load("en")
     head = "The station runs." if running else "The station is not running: its devices were asked directly."
     lines = [head, "", f"{'':7}{'':26}{'found':7}{'answers':9}{'last seen':14}what to do"]
@@ -121,7 +121,7 @@ def _as_table(running: bool, findings: tuple[Finding, ...]) -> str:
     return "\n".join(lines)
 
 
-def _line(row: Finding, texts: Texts) -> str:
+def _line(row: DoctorFinding, texts: Texts) -> str:
     name, seen = texts.text(row.name_id), ago(row.last_seen_s)
     return (
         f"{_MARKS[row.verdict]:7}{name:26}{_KNOWN[row.found]:7}{_KNOWN[row.answering]:9}{seen:14}{row.sentence(texts)}"

@@ -17,13 +17,13 @@ from typing import Final
 
 import msgspec
 
-from kiosk.cli.photo.answer import MEMORY_BYTES, READY, WITHIN_S, Answer, unreadable
-from kiosk.cli.photo.ports import Judged
+from kiosk.cli.photo.judge_messages import JUDGE_TIMEOUT_S, MEMORY_BYTES, READY, JudgeResult, unreadable
+from kiosk.cli.photo.ports import JudgedShot
 from kiosk.photo.channels.picture import ChannelRefused, make_picture
 from kiosk.photo.channels.rules import ChannelRule
 from kiosk.photo.codec import MAX_BYTES
 
-Inspect = Callable[[bytes], Judged]
+Inspect = Callable[[bytes], JudgedShot]
 
 
 def confine() -> None:
@@ -31,17 +31,19 @@ def confine() -> None:
     pages = Path("/proc/self/statm").read_text(encoding="ascii").split()
     size, resident = (int(count) * resource.getpagesize() for count in pages[:2])
     # Addresses that are mapped and not used yet, as of libraries, do not count against the picture.
-    most = size - resident + MEMORY_BYTES
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    limit = size - resident + MEMORY_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    signal.setitimer(signal.ITIMER_REAL, WITHIN_S)  # the kernel's own, also in a call that hangs inside a library
+    signal.setitimer(
+        signal.ITIMER_REAL, JUDGE_TIMEOUT_S
+    )  # the kernel's own, also in a call that hangs inside a library
 
 
-def judge(data: bytes, rule: ChannelRule | None, inspect: Inspect) -> tuple[Answer, bytes]:
+def judge(data: bytes, rule: ChannelRule | None, inspect: Inspect) -> tuple[JudgeResult, bytes]:
     """The verdict on a picture and, when it is accepted and a rule is given, the channel's picture."""
     try:
         seen = inspect(data)
-        answer = Answer(
+        answer = JudgeResult(
             accepted=seen.verdict.accepted,
             reasons=tuple((row.reason.value, row.value, row.limit) for row in seen.verdict.findings),
             metrics={name: float(value) if math.isfinite(value) else None for name, value in seen.metrics.items()},
@@ -53,7 +55,7 @@ def judge(data: bytes, rule: ChannelRule | None, inspect: Inspect) -> tuple[Answ
         return unreadable(f"{type(error).__name__}: {error}"[:400]), b""
 
 
-def _with_picture(answer: Answer, seen: Judged, rule: ChannelRule) -> tuple[Answer, bytes]:
+def _with_picture(answer: JudgeResult, seen: JudgedShot, rule: ChannelRule) -> tuple[JudgeResult, bytes]:
     cut = seen.natural if rule.cut == "natural" else seen.master
     if cut is None:
         raise ValueError("an accepted shot without its pictures")

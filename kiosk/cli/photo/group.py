@@ -11,9 +11,9 @@ from typing import IO
 import click
 
 from kiosk.cli.one_line import end
-from kiosk.cli.photo.answer import Answer
+from kiosk.cli.photo.judge_messages import JudgeResult
 from kiosk.cli.photo.process import STANDARD_INPUT, ChildFault, PictureJudge
-from kiosk.cli.settings import config_option, settings_place
+from kiosk.cli.settings import config_option, settings_path
 from kiosk.photo.channels.rules import (
     BadRules,
     ChannelRule,
@@ -42,11 +42,11 @@ def check(files: tuple[Path, ...]) -> None:
     Exit 0 also when a shot is to be taken again, 2 when a file cannot be opened.
     """
     for file in files or (STANDARD_INPUT,):
-        answer, _ = _judged(file, None)
+        answer, _ = _judge(file, None)
         click.echo(json.dumps({"file": str(file), **_verdict(answer)}))
 
 
-def _judged(file: Path, rule: ChannelRule | None) -> tuple[Answer, bytes]:
+def _judge(file: Path, rule: ChannelRule | None) -> tuple[JudgeResult, bytes]:
     try:
         return PictureJudge().judge(file, rule)
     except OSError as error:
@@ -55,7 +55,7 @@ def _judged(file: Path, rule: ChannelRule | None) -> tuple[Answer, bytes]:
         end(f"the program that looks at pictures cannot start: {error}", 1)
 
 
-def _verdict(answer: Answer) -> dict[str, object]:
+def _verdict(answer: JudgeResult) -> dict[str, object]:
     reasons = [{"code": code, "value": value / 1000, "limit": limit / 1000} for code, value, limit in answer.reasons]
     verdict = "accept" if answer.accepted else "retake"
     why = {} if answer.why is None else {"why": answer.why}
@@ -80,13 +80,13 @@ def listing(file: Path, channel: str, out: IO[bytes], day: datetime | None, path
         rule = _rules(path).on(channel, _today() if day is None else day.date())
     except UnknownChannel as error:
         raise click.UsageError(str(error)) from error
-    answer, picture = _judged(file, rule)
-    if reasons := list(_against(answer, channel)):
+    answer, picture = _judge(file, rule)
+    if reasons := list(_refusal_lines(answer, channel)):
         end("\n".join(reasons), 1)
     _write(out, picture)
 
 
-def _against(answer: Answer, channel: str) -> Iterator[str]:
+def _refusal_lines(answer: JudgeResult, channel: str) -> Iterator[str]:
     for code, value, limit in answer.reasons:
         yield f"{code}: {answer.why}" if answer.why else f"{code}: {value / 1000:g}, limit {limit / 1000:g}"
     for code, value, limit in answer.refused:
@@ -99,7 +99,7 @@ def _today() -> date:
 
 def _rules(path: Path | None) -> ChannelRules:
     """The rules of the house under those beside the settings file, where there are any."""
-    settings = settings_place(path)
+    settings = settings_path(path)
     village = None if settings is None else settings.parent / VILLAGE_RULES
     try:
         return shipped_rules() if village is None or not village.exists() else rules_with(village)
@@ -142,11 +142,11 @@ def _cells(rule: ChannelRule) -> tuple[str, ...]:
 )
 def mat(out: IO[bytes], paper: str) -> None:
     """The mat to scale. Print it at 100 % on matte paper and measure the line on it."""
-    from kiosk.cli.photo.mat_pdf import Paper, mat_pdf
+    from kiosk.cli.photo.mat_pdf import PaperSize, mat_pdf
     from kiosk.labels.typesetting.fonts import FontProblem
 
     try:
-        document = mat_pdf(Paper(paper))
+        document = mat_pdf(PaperSize(paper))
     except FontProblem as error:
         end(str(error), 1)
     _write(out, document)

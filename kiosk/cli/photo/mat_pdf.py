@@ -39,7 +39,7 @@ from kiosk.photo.mat import (
 )
 
 
-class Paper(StrEnum):
+class PaperSize(StrEnum):
     """What the mat is printed on."""
 
     A3 = "a3"
@@ -61,7 +61,7 @@ _SMALLEST_MM: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _SheetPart:
     """What one paper shows of the sheet: where it begins, what is printed, and the texts of each place for words."""
 
     left: float
@@ -69,27 +69,27 @@ class _Part:
     texts: tuple[tuple[str, ...], tuple[str, ...]]
 
 
-_WHOLE: Final = _Part(0.0, SHEET, (("title",), ("measure",)))
-_LEFT: Final = _Part(
+_WHOLE: Final = _SheetPart(0.0, SHEET, (("title",), ("measure",)))
+_LEFT: Final = _SheetPart(
     UNPRINTED_MM,
     Box(UNPRINTED_MM, 0.0, A4_WIDTH_MM, SHEET.height),
     (("title", "left_half", "measure_half"), ()),
 )
-_RIGHT: Final = _Part(
+_RIGHT: Final = _SheetPart(
     SEAM_MM - UNPRINTED_MM,
     Box(SEAM_MM - BLEED_MM, 0.0, SEAM_MM - UNPRINTED_MM + BLEED_MM, SHEET.height),
     ((), ("title", "right_half", "measure_half")),
 )
 
 
-def mat_pdf(paper: Paper) -> bytes:
+def mat_pdf(paper: PaperSize) -> bytes:
     """Return the document, the same bytes at each call. Raises FontProblem when letters are missing."""
     pdf = FPDF(unit="mm")
     pdf.set_auto_page_break(False)
     pdf.set_title("Photo mat, version 1")
     pdf.set_creation_date(datetime(2026, 1, 1, tzinfo=UTC))
     pdf.viewer_preferences = ViewerPreferences(print_scaling="None")
-    if paper is Paper.A3:
+    if paper is PaperSize.A3:
         _page(pdf, _WHOLE, SHEET.width)
     else:
         for part in (_LEFT, _RIGHT):
@@ -97,9 +97,9 @@ def mat_pdf(paper: Paper) -> bytes:
     return bytes(pdf.output())
 
 
-def _page(pdf: FPDF, part: _Part, width: float) -> None:
+def _page(pdf: FPDF, part: _SheetPart, width: float) -> None:
     pdf.add_page(orientation="P", format=(width, SHEET.height))
-    sheet = _Sheet(pdf, part.left)
+    sheet = _PdfSheet(pdf, part.left)
     with pdf.rect_clip(part.printed.left - part.left, 0.0, part.printed.width, part.printed.height):
         sheet.fill(part.printed, FIELD_GREY)
         for marker in (*CORNER_MARKERS, VERSION_MARKER):
@@ -124,7 +124,7 @@ def _scale_bar() -> Iterator[Box]:
         yield Box(left, SCALE_BAR.bottom - TICK_MM, hair, TICK_MM)
 
 
-class _Sheet:
+class _PdfSheet:
     """A page on which places are named as on the mat."""
 
     def __init__(self, pdf: FPDF, left: float) -> None:
@@ -180,7 +180,7 @@ def _languages(text: PaperText) -> tuple[tuple[str, bool], ...]:
     return (text.ug, True), (text.zh, False), (text.en, False)
 
 
-_LOOKED_AT: Final = msgspec.json.Decoder(dict[str, PaperText])
+_PREBUILT_DECODER: Final = msgspec.json.Decoder(dict[str, PaperText])
 
 
 @cache

@@ -9,7 +9,7 @@ from kiosk.domain.verdict import Verdict
 from kiosk.photo.arrays import BgrImage
 
 
-class Judged(Protocol):
+class JudgedShot(Protocol):
     """What is needed of an inspection of the pipeline."""
 
     @property

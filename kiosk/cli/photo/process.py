@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from kiosk.cli.photo.answer import READY, WITHIN_S, Answer, unreadable
+from kiosk.cli.photo.judge_messages import JUDGE_TIMEOUT_S, READY, JudgeResult, unreadable
 from kiosk.photo.channels.rules import ChannelRule
 
 CHILD: Final = (sys.executable, "-P", "-m", "kiosk.cli.photo.child")
@@ -25,7 +25,7 @@ _ONE_THREAD: Final = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "
 """Each thread would take memory of its own."""
 
 
-_answer: Final = msgspec.json.Decoder(Answer).decode
+_answer: Final = msgspec.json.Decoder(JudgeResult).decode
 
 
 class ChildFault(RuntimeError):
@@ -35,10 +35,10 @@ class ChildFault(RuntimeError):
 class PictureJudge:
     """Has pictures judged, each by a child of its own. ``command`` replaces the child's command line."""
 
-    def __init__(self, command: Sequence[str] = CHILD, within_s: float = WITHIN_S + _START_S) -> None:
+    def __init__(self, command: Sequence[str] = CHILD, within_s: float = JUDGE_TIMEOUT_S + _START_S) -> None:
         self._command, self._within_s = tuple(command), within_s
 
-    def judge(self, file: Path, rule: ChannelRule | None = None) -> tuple[Answer, bytes]:
+    def judge(self, file: Path, rule: ChannelRule | None = None) -> tuple[JudgeResult, bytes]:
         """The answer and, when a rule is given and kept, the channel's picture. ``-`` is standard input.
 
         A child that crashes or takes too long makes the file unreadable. Raises OSError when the file cannot be
@@ -54,7 +54,7 @@ class PictureJudge:
         finally:
             os.close(descriptor)
 
-    def _ask(self, descriptor: int | None, rule: ChannelRule | None) -> tuple[Answer, bytes]:
+    def _ask(self, descriptor: int | None, rule: ChannelRule | None) -> tuple[JudgeResult, bytes]:
         try:
             done = subprocess.run(
                 [*self._command, msgspec.json.encode(rule).decode()],
@@ -66,16 +66,16 @@ class PictureJudge:
         except subprocess.TimeoutExpired:
             return unreadable(f"it takes longer than {self._within_s:g} s"), b""
         if not done.stdout.startswith(READY):
-            raise ChildFault(_last_line(done.stderr) or f"it ended with {_how(done.returncode)}")
+            raise ChildFault(_last_line(done.stderr) or f"it ended with {_exit_text(done.returncode)}")
         line, _, body = done.stdout.removeprefix(READY).partition(b"\n")
         if done.returncode == -signal.SIGALRM:
-            return unreadable(f"it takes longer than {WITHIN_S:g} s"), b""
+            return unreadable(f"it takes longer than {JUDGE_TIMEOUT_S:g} s"), b""
         if done.returncode != 0:
-            return unreadable(f"reading it ended the program with {_how(done.returncode)}"), b""
+            return unreadable(f"reading it ended the program with {_exit_text(done.returncode)}"), b""
         return _answer(line), body
 
 
-def _how(status: int) -> str:
+def _exit_text(status: int) -> str:
     return signal.Signals(-status).name if status < 0 else f"exit {status}"
 
 

@@ -15,13 +15,13 @@ from typing import Final
 
 import click
 
-from kiosk.app.identity.place import FOLDER
+from kiosk.app.identity.mounted_folder import FOLDER
 from kiosk.base.files import sync_folder, write_synced
 from kiosk.cli.one_line import counted, end, progress
 from kiosk.cli.provision.paper import paper_pdf
 from kiosk.cli.provision.stations import MAX_BYTES, BadStations, files_beside, read_stations
 from kiosk.domain.paper_code import PaperCode
-from kiosk.first_start.identity.format import NONCE_BYTES, Identity, seal, sealed_name
+from kiosk.first_start.identity.format import NONCE_BYTES, StationIdentity, seal, sealed_name
 from kiosk.labels.typesetting.fonts import FontProblem
 from kiosk.store.paper_key import SALT_BYTES
 
@@ -55,7 +55,7 @@ def provision(file: Path, out: Path) -> None:
     except OSError as error:
         end(str(error), 2)
     try:
-        with progress(f"{len(identities)} stations", "done") as show, _whole(out) as folder:
+        with progress(f"{len(identities)} stations", "done") as show, _complete_folder(out) as folder:
             for identity in counted(identities, show):
                 _write(folder, identity)
     except (OSError, FontProblem) as error:
@@ -64,7 +64,7 @@ def provision(file: Path, out: Path) -> None:
 
 
 @contextmanager
-def _whole(out: Path) -> Iterator[Path]:
+def _complete_folder(out: Path) -> Iterator[Path]:
     """A folder that gets its name once everything is in it: half of the codes would look like all of them."""
     fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.absolute().parent))  # 0700
     try:
@@ -83,8 +83,8 @@ def _whole(out: Path) -> Iterator[Path]:
         raise
 
 
-def _write(folder: Path, identity: Identity) -> None:
-    code = PaperCode.make(secrets.randbelow)
+def _write(folder: Path, identity: StationIdentity) -> None:
+    code = PaperCode.generate(secrets.randbelow)
     sealed = seal(identity, code, secrets.token_bytes(SALT_BYTES), secrets.token_bytes(NONCE_BYTES))
     _new(folder / FOLDER / sealed_name(identity.station), sealed, _FILE_OF_STICK)
     _new(folder / PAPERS / f"{identity.station}.pdf", paper_pdf(identity, code), 0o600)

@@ -15,7 +15,7 @@ from fpdf import FPDF
 from PIL import Image, ImageOps
 
 from kiosk.domain.paper_code import PaperCode
-from kiosk.first_start.identity.format import Identity
+from kiosk.first_start.identity.format import StationIdentity
 from kiosk.labels.paper_texts import PaperText
 from kiosk.labels.typesetting.typeset import Align, draw, fit, styles
 
@@ -26,7 +26,7 @@ _DOTS_PER_MM: Final = 12
 _BY_HAND: Final = "…" * 20
 
 
-def paper_pdf(identity: Identity, code: PaperCode) -> bytes:
+def paper_pdf(identity: StationIdentity, code: PaperCode) -> bytes:
     """The document. Raises FontProblem when letters are missing."""
     pdf = FPDF(unit="mm")
     pdf.set_auto_page_break(False)
@@ -41,7 +41,7 @@ def paper_pdf(identity: Identity, code: PaperCode) -> bytes:
     return bytes(pdf.output())
 
 
-def lines_of(identity: Identity, code: PaperCode) -> tuple[tuple[str, float, bool], ...]:
+def lines_of(identity: StationIdentity, code: PaperCode) -> tuple[tuple[str, float, bool], ...]:
     """Text, height in mm, whether it runs from right to left. A village that is not in the list is written by hand."""
     return (
         (identity.station, 24.0, False),
@@ -60,7 +60,7 @@ def _languages(text: PaperText) -> tuple[tuple[str, bool], ...]:
     return (text.ug, True), (text.zh, False), (text.en, False)
 
 
-_LOOKED_AT: Final = msgspec.json.Decoder(dict[str, PaperText])
+_PREBUILT_DECODER: Final = msgspec.json.Decoder(dict[str, PaperText])
 
 
 @cache

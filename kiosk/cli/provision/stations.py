@@ -14,7 +14,7 @@ from typing import Final
 
 from kiosk.domain.identifiers import check_region, check_station
 from kiosk.first_start.identity.certificate import check_authority, check_certificate, check_key
-from kiosk.first_start.identity.format import Identity, check_center, check_county_key, check_village
+from kiosk.first_start.identity.format import StationIdentity, check_center, check_county_key, check_village
 from kiosk.messaging.relay.settings import Endpoint
 
 MAX_BYTES: Final = 1024 * 1024
@@ -39,7 +39,7 @@ ReadFile = Callable[[str], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class StationFault:
     """``line`` counts from 1, the line of the names included; 0 for the file as a whole."""
 
     line: int
@@ -54,41 +54,43 @@ class Fault:
 class BadStations(ValueError):
     """Nothing of the file is taken. At most MAX_FAULTS of its faults are told."""
 
-    def __init__(self, faults: list[Fault]) -> None:
+    def __init__(self, faults: list[StationFault]) -> None:
         super().__init__("; ".join(map(str, faults)))
         self.faults = tuple(faults)
 
 
-def read_stations(content: bytes, read: ReadFile, now: datetime) -> tuple[Identity, ...]:
+def read_stations(content: bytes, read: ReadFile, now: datetime) -> tuple[StationIdentity, ...]:
     """All of them; ``read`` gives a file that a cell names, or raises OSError. Raises BadStations."""
-    faults: list[Fault] = []
-    found: list[tuple[int, Identity]] = []
+    faults: list[StationFault] = []
+    found: list[tuple[int, StationIdentity]] = []
     for line, row in _rows(content, faults):
         if len(found) >= MAX_STATIONS:
-            faults.append(Fault(line, "", f"more than {MAX_STATIONS} stations"))
+            faults.append(StationFault(line, "", f"more than {MAX_STATIONS} stations"))
             break
         wrong, values = _values(row, read, now)
-        faults += [Fault(line, column, text) for column, text in wrong]
+        faults += [StationFault(line, column, text) for column, text in wrong]
         if not wrong:
-            found.append((line, Identity(**values)))
+            found.append((line, StationIdentity(**values)))
         if len(faults) >= MAX_FAULTS:
             break
-    faults += _twice(found)
+    faults += _duplicates(found)
     if not faults and not found:
-        faults.append(Fault(0, "", "there is no station in the file"))
+        faults.append(StationFault(0, "", "there is no station in the file"))
     if faults:
         raise BadStations(faults[:MAX_FAULTS])
     return tuple(identity for _, identity in found)
 
 
-def _rows(content: bytes, faults: list[Fault]) -> Iterator[tuple[int, Mapping[str, str]]]:
+def _rows(content: bytes, faults: list[StationFault]) -> Iterator[tuple[int, Mapping[str, str]]]:
     if len(content) > MAX_BYTES:
-        faults.append(Fault(0, "", f"the file has more than {MAX_BYTES} bytes"))
+        faults.append(StationFault(0, "", f"the file has more than {MAX_BYTES} bytes"))
         return
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        faults.append(Fault(content[: error.start].count(b"\n") + 1, "", "it is not UTF-8: save it as CSV UTF-8"))
+        faults.append(
+            StationFault(content[: error.start].count(b"\n") + 1, "", "it is not UTF-8: save it as CSV UTF-8")
+        )
         return
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     names: list[str] | None = None
@@ -98,27 +100,27 @@ def _rows(content: bytes, faults: list[Fault]) -> Iterator[tuple[int, Mapping[st
                 continue
             if names is None:
                 names = [cell.strip().lower() for cell in row]
-                faults += _named(names, reader.line_num)
+                faults += _check_columns(names, reader.line_num)
                 if faults:
                     return
             elif len(row) != len(names):
                 text = f"{len(row)} cells where the first line names {len(names)} columns"
-                faults.append(Fault(reader.line_num, "", text))
+                faults.append(StationFault(reader.line_num, "", text))
             else:
                 yield reader.line_num, {name: cell.strip() for name, cell in zip(names, row, strict=True)}
     except csv.Error as error:
-        faults.append(Fault(reader.line_num, "", f"it is no CSV: {error}"))
+        faults.append(StationFault(reader.line_num, "", f"it is no CSV: {error}"))
 
 
-def _named(names: list[str], line: int) -> Iterator[Fault]:
+def _check_columns(names: list[str], line: int) -> Iterator[StationFault]:
     allowed = ", ".join(COLUMNS)
     yield from (
-        Fault(line, "", f"there is no column {name[:40]!r}; there are {allowed}")
+        StationFault(line, "", f"there is no column {name[:40]!r}; there are {allowed}")
         for name in names
         if name not in COLUMNS
     )
-    yield from (Fault(line, name, "the column is there twice") for name in COLUMNS if names.count(name) > 1)
-    yield from (Fault(line, name, "the column is missing") for name in NEEDED if name not in names)
+    yield from (StationFault(line, name, "the column is there twice") for name in COLUMNS if names.count(name) > 1)
+    yield from (StationFault(line, name, "the column is missing") for name in NEEDED if name not in names)
 
 
 def _values(row: Mapping[str, str], read: ReadFile, now: datetime) -> tuple[list[tuple[str, str]], Mapping[str, str]]:
@@ -179,14 +181,14 @@ def _certificates(values: Mapping[str, str], now: datetime) -> Iterator[tuple[st
             return
 
 
-def _twice(found: list[tuple[int, Identity]]) -> Iterator[Fault]:
+def _duplicates(found: list[tuple[int, StationIdentity]]) -> Iterator[StationFault]:
     """A file is named by the station alone, and a key is that of one machine."""
     for column, field in (("station", "station"), ("cert_file", "certificate"), ("key_file", "key")):
         first: dict[str, int] = {}
         for line, identity in found:
             value = getattr(identity, field)
             if value in first:
-                yield Fault(line, column, f"the same as in line {first[value]}")
+                yield StationFault(line, column, f"the same as in line {first[value]}")
             first.setdefault(value, line)
 
 

@@ -6,8 +6,8 @@ from typing import IO
 
 import click
 
-from kiosk.cli.scale.answers import reading_json, say
 from kiosk.cli.scale.options import params_option, protocol_option
+from kiosk.cli.scale.output import print_json, reading_json
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import ScaleProtocol
 from kiosk.protocols.scales.reading import Reading, Record, Rejected
@@ -17,7 +17,7 @@ from kiosk.protocols.scales.reading import Reading, Record, Rejected
 def protocols() -> None:
     """List every format the station speaks, one JSON object a line."""
     for row in registry.PROTOCOLS.values():
-        say(_protocol_json(row))
+        print_json(_protocol_json(row))
 
 
 def _protocol_json(row: ScaleProtocol) -> dict[str, object]:
@@ -41,7 +41,7 @@ def decode(source: IO[bytes], protocol: str, params: dict[str, str]) -> None:
     """Decode lines of hex, each by a fresh decoder, one JSON object a line."""
     registry.decoder(protocol, params)
     for line in source:
-        say(_decoded_json(line, protocol, params))
+        print_json(_decoded_json(line, protocol, params))
 
 
 def _decoded_json(line: bytes, protocol: str, params: dict[str, str]) -> dict[str, object]:

@@ -81,10 +81,10 @@ def port_options(command: Command) -> Callable[..., Any]:
     """The port, the format and the line, as one argument before the command's own."""
 
     @wraps(command)
-    def asked(**values: Any) -> Any:
+    def with_port(**values: Any) -> Any:
         own = {name: value for name, value in values.items() if name not in _PORT_FIELDS}
         return command(PortOptions(**{name: values[name] for name in _PORT_FIELDS}), **own)
 
     for option in reversed(_PORT_OPTIONS):
-        asked = option(asked)
-    return asked
+        with_port = option(with_port)
+    return with_port

@@ -10,7 +10,7 @@ from types import FrameType
 import click
 
 from kiosk.app.adapters import make_port_probe
-from kiosk.devices.ports import ProbeCancelled, ProbeFailed, Progress
+from kiosk.devices.ports import ProbeCancelled, ProbeFailed, ProbeProgress
 from kiosk.protocols.scales.probe.proposals import Proposal
 
 
@@ -44,7 +44,7 @@ def probe(port: str, ask: bool) -> None:
     for one in found:
         click.echo(json.dumps(proposal_json(one), ensure_ascii=False))
     if not found:
-        click.echo(_nothing(progress.heard, ask), err=True)
+        click.echo(_no_proposal_text(progress.received_bytes, ask), err=True)
 
 
 def proposal_json(one: Proposal) -> dict[str, object]:
@@ -63,9 +63,9 @@ def proposal_json(one: Proposal) -> dict[str, object]:
     }
 
 
-def _nothing(heard: int, ask: bool) -> str:
-    if heard:
-        return f"{heard} bytes came, and no format the station speaks explains them: nothing is proposed."
+def _no_proposal_text(received_bytes: int, ask: bool) -> str:
+    if received_bytes:
+        return f"{received_bytes} bytes came, and no format the station speaks explains them: nothing is proposed."
     more = "" if ask else " A scale that waits to be asked is found with --ask."
     return f"Nothing came: switch the scale on, check its cable and its menu.{more}"
 
@@ -74,11 +74,11 @@ class ProgressLine:
     """How far it is, for a person at a terminal; how many bytes were heard."""
 
     def __init__(self) -> None:
-        self.heard = 0
+        self.received_bytes = 0
         self._line = ""
 
-    def show(self, progress: Progress) -> None:
-        self.heard = progress.heard
+    def show(self, progress: ProbeProgress) -> None:
+        self.received_bytes = progress.received_bytes
         line = f"{'asking' if progress.asking else 'listening'} at {progress.line}"
         if line != self._line and sys.stderr.isatty():
             self._line = line

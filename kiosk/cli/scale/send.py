@@ -41,13 +41,13 @@ def send(at: PortOptions, command: str) -> None:
         raise click.UsageError(str(error)) from error
     result = CommandResult(CommandOutcome.NOT_SUPPORTED)
     if command in registry.get(at.protocol).commands and registry.encode(at.protocol, command, at.params):
-        result = _sent(live, listener, command)
+        result = _send_command(live, listener, command)
     click.echo(json.dumps({"outcome": result.outcome, "reason": result.reason or None}))
     if result.outcome is not CommandOutcome.DONE:
         sys.exit(1)
 
 
-def _sent(live: LiveScale, listener: _Listener, command: str) -> CommandResult:
+def _send_command(live: LiveScale, listener: _Listener, command: str) -> CommandResult:
     live.start()
     try:
         listener.linked.wait(_OPEN_S)

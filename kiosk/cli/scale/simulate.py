@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from kiosk.cli.scale.answers import ended_by_signal
-from kiosk.cli.scale.fault_lines import obey
+from kiosk.cli.scale.fault_commands import run_fault_commands
 from kiosk.cli.scale.options import params_option, protocol_option
+from kiosk.cli.scale.output import ended_by_signal
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import Transport
 from kiosk.simulators.scale.net import NetLine
@@ -67,4 +67,4 @@ def _net_line(protocol: str, link: Path | None, rfc2217: bool, tcp: bool) -> Sim
 
 def _obey(simulator: ScaleSimulator) -> None:
     click.echo(simulator.path)
-    obey(simulator.command, lambda: {"path": simulator.path})
+    run_fault_commands(simulator.command, lambda: {"path": simulator.path})

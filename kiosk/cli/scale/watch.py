@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import click
 
 from kiosk.app.adapters import open_scale
-from kiosk.cli.scale.answers import ended_by_signal, reading_json, say
 from kiosk.cli.scale.options import PortOptions, port_options
+from kiosk.cli.scale.output import ended_by_signal, print_json, reading_json
 from kiosk.devices.ports import LinkState
 from kiosk.protocols.scales.reading import Reading
 from kiosk.simulators.scale.hx711 import SimulatedHx711
@@ -41,15 +41,15 @@ class _ReadingQueue:
     _waiting: queue.Queue[Reading | str] = field(default_factory=lambda: queue.Queue(maxsize=1000))
 
     def on_reading(self, reading: Reading, at: float) -> None:
-        self._keep(reading)
+        self._put(reading)
 
     def on_expired(self, at: float) -> None:
-        self._keep("The last reading is too old.")
+        self._put("The last reading is too old.")
 
     def on_link(self, state: LinkState, detail: str, at: float) -> None:
-        self._keep(f"{state}: {detail}")
+        self._put(f"{state}: {detail}")
 
-    def _keep(self, item: Reading | str) -> None:
+    def _put(self, item: Reading | str) -> None:
         try:
             self._waiting.put_nowait(item)
         except queue.Full:
@@ -65,5 +65,5 @@ class _ReadingQueue:
             if isinstance(item, str):
                 click.echo(item, err=True)
                 continue
-            say(reading_json(item))
+            print_json(reading_json(item))
             printed += 1

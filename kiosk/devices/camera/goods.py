@@ -11,7 +11,7 @@ from kiosk.domain.verdict import Finding, Measures, Verdict
 JPEG_START, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 
 
-def shot_of(jpeg: bytes, width: int, height: int) -> Shot:
+def checked_shot(jpeg: bytes, width: int, height: int) -> Shot:
     """Raises WireError when the bytes are no JPEG."""
     if not (jpeg.startswith(JPEG_START) and jpeg.endswith(JPEG_END)):
         raise WireError("a picture that is no JPEG")
@@ -30,7 +30,7 @@ def goods_shot(answer: GoodsInspected, body: bytes) -> GoodsShot:
         return GoodsShot(verdict)
     if answer.measures is None or answer.master is None or answer.natural is None or not answer.likeness:
         raise WireError("a shot that may be kept, without its pictures, measures or likeness")
-    master, natural = _parted(body, answer.master, answer.natural)
+    master, natural = _split_pictures(body, answer.master, answer.natural)
     m = answer.measures
     return GoodsShot(
         verdict,
@@ -41,8 +41,8 @@ def goods_shot(answer: GoodsInspected, body: bytes) -> GoodsShot:
     )
 
 
-def _parted(body: bytes, master: WirePicture, natural: WirePicture) -> tuple[Shot, Shot]:
+def _split_pictures(body: bytes, master: WirePicture, natural: WirePicture) -> tuple[Shot, Shot]:
     if len(body) != master.size_bytes + natural.size_bytes:
         raise WireError(f"{len(body)} bytes for pictures of {master.size_bytes} and {natural.size_bytes}")
     first, second = body[: master.size_bytes], body[master.size_bytes :]
-    return shot_of(first, master.width, master.height), shot_of(second, natural.width, natural.height)
+    return checked_shot(first, master.width, master.height), checked_shot(second, natural.width, natural.height)

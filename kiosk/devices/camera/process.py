@@ -16,25 +16,25 @@ from dataclasses import asdict
 from functools import partial
 from typing import Final, TypeVar
 
-from kiosk.devices.camera.answers import camera_look, mat_shot
-from kiosk.devices.camera.goods import goods_shot, shot_of
+from kiosk.devices.camera.answers import live_view_frame, mat_shot
+from kiosk.devices.camera.goods import checked_shot, goods_shot
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.camera.wire import (
     Answer,
+    CodesDetected,
     CodesRequest,
-    CodesSeen,
     GoodsInspected,
-    Looked,
-    LookRequest,
+    LiveViewRequest,
     MatMeasured,
     MeasureRequest,
+    ShotCaptured,
     ShotRefused,
     ShotRequest,
-    ShotTaken,
     WireError,
+    WireLiveView,
 )
-from kiosk.devices.camera.worker import CameraWorker, MakeRequest, WorkerDied
-from kiosk.devices.ports import CameraFault, CameraLook, GoodsShot, MatShot, Shot
+from kiosk.devices.camera.worker import CameraWorker, RequestFactory, WorkerDied
+from kiosk.devices.ports import CameraFault, GoodsShot, LiveViewFrame, MatShot, Shot
 from kiosk.domain.verdict import Finding, Reason, Verdict
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ def child_command(settings: CameraSettings) -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", "kiosk.base.loading", _CHILD, json.dumps(asdict(settings)))
 
 
-_FROZEN: Final = GoodsShot(Verdict((Finding(Reason.FROZEN, 0, 0),)))
+_FROZEN_SHOT: Final = GoodsShot(Verdict((Finding(Reason.FROZEN, 0, 0),)))
 IDLE_S: Final = 60.0
 """Two intakes of one queue are closer together, and a shot need not wait for a new child; then the device is free."""
 
@@ -79,23 +79,23 @@ class ChildCamera:
 
     def shoot(self, deadline_s: float) -> Shot:
         """Take one picture within ``deadline_s`` seconds. Raises CameraFault."""
-        return self._exchange(ShotRequest, self._plain, deadline_s)
+        return self._exchange(ShotRequest, self._read_shot, deadline_s)
 
     def inspect(self, deadline_s: float) -> GoodsShot:
         """Take a burst and judge it within ``deadline_s`` seconds. Raises CameraFault."""
-        return self._exchange(partial(ShotRequest, goods=True), self._live, deadline_s)
+        return self._exchange(partial(ShotRequest, goods=True), self._read_live_goods, deadline_s)
 
     def measure(self, deadline_s: float) -> MatShot:
         """Take a burst and measure the mat within ``deadline_s`` seconds. Raises CameraFault."""
-        return self._exchange(MeasureRequest, self._measured, deadline_s)
+        return self._exchange(MeasureRequest, self._read_mat, deadline_s)
 
-    def look(self, deadline_s: float) -> CameraLook:
+    def live_view(self, deadline_s: float) -> LiveViewFrame:
         """Look at the mat within ``deadline_s`` seconds. Raises CameraFault."""
-        return self._exchange(LookRequest, self._looked, deadline_s)
+        return self._exchange(LiveViewRequest, self._read_live_view, deadline_s)
 
     def read_codes(self, deadline_s: float) -> tuple[str, ...]:
         """Look for bar codes within ``deadline_s`` seconds. Raises CameraFault."""
-        return self._exchange(CodesRequest, self._codes, deadline_s)
+        return self._exchange(CodesRequest, self._read_codes, deadline_s)
 
     def close(self) -> None:
         """End the child, cutting short a shot that is under way; later shots raise CameraFault."""
@@ -104,40 +104,40 @@ class ChildCamera:
         if worker is not None:
             worker.kill()
         with self._lock:
-            self._drop(gently=False)
+            self._end_worker(gently=False)
             timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
             timer.join()
 
-    def _exchange(self, make: MakeRequest, read: Callable[[Answer, bytes], T], deadline_s: float) -> T:
+    def _exchange(self, make: RequestFactory, read: Callable[[Answer, bytes], T], deadline_s: float) -> T:
         if self._settings.kind == "none":
             raise CameraFault("missing", "No camera is set up: enter its kind and path in the station's configuration.")
         deadline = time.monotonic() + deadline_s
         if deadline_s <= 0 or not self._lock.acquire(timeout=deadline_s):
             raise CameraFault("timeout", "The camera is still busy with another picture: wait a moment and try again.")
         try:
-            return read(*self._ask(make, deadline, deadline_s))
+            return read(*self._request(make, deadline, deadline_s))
         except WireError as error:
-            self._drop(gently=False)
+            self._end_worker(gently=False)
             raise self._broken(error) from error
         finally:
             self._idle_since = time.monotonic()
             self._lock.release()
 
-    def _ask(self, make: MakeRequest, deadline: float, deadline_s: float) -> tuple[Answer, bytes]:
+    def _request(self, make: RequestFactory, deadline: float, deadline_s: float) -> tuple[Answer, bytes]:
         worker = self._running_worker()
         try:
-            answer, body = worker.ask(make, deadline)
+            answer, body = worker.request(make, deadline)
         except TimeoutError:
-            self._drop(gently=False)
+            self._end_worker(gently=False)
             raise CameraFault(
                 "timeout",
                 f"The camera at {self._settings.path} gave no picture within {deadline_s:g} s: unplug it, "
                 "plug it in again and try once more.",
             ) from None
         except WorkerDied as error:
-            self._drop(gently=False)
+            self._end_worker(gently=False)
             raise self._broken(error) from error
         if isinstance(answer, ShotRefused):
             if body:
@@ -149,12 +149,12 @@ class ChildCamera:
         if self._closed.is_set():
             raise CameraFault("missing", "The camera is switched off: the station is stopping.")
         if self._worker is not None and self._worker.has_ended():
-            self._drop(gently=False)
+            self._end_worker(gently=False)
         self._reap()
         if self._worker is None:
             self._worker = self._start()
             if self._closed.is_set():  # close() came between the check and the start and saw no child to kill
-                self._drop(gently=False)
+                self._end_worker(gently=False)
                 raise CameraFault("missing", "The camera is switched off: the station is stopping.")
         if self._timer is None:
             self._arm(self._idle_s)
@@ -168,48 +168,48 @@ class ChildCamera:
                 "broken", f"The camera program cannot be started ({error.strerror}): restart the station."
             ) from error
 
-    def _plain(self, answer: Answer, body: bytes) -> Shot:
-        if not isinstance(answer, ShotTaken):
+    def _read_shot(self, answer: Answer, body: bytes) -> Shot:
+        if not isinstance(answer, ShotCaptured):
             raise WireError("a verdict where a picture was asked for")
-        shot = shot_of(body, answer.width, answer.height)
+        shot = checked_shot(body, answer.width, answer.height)
         last, self._last_picture = self._last_picture, shot.sha256
-        if self._repeats(shot.sha256, last):
+        if self._is_repeated(shot.sha256, last):
             raise self._frozen()
         return shot
 
     @staticmethod
-    def _looked(answer: Answer, body: bytes) -> CameraLook:
-        if not isinstance(answer, Looked):
+    def _read_live_view(answer: Answer, body: bytes) -> LiveViewFrame:
+        if not isinstance(answer, WireLiveView):
             raise WireError("something else where a look was asked for")
-        return camera_look(answer, body)
+        return live_view_frame(answer, body)
 
     @staticmethod
-    def _codes(answer: Answer, body: bytes) -> tuple[str, ...]:
-        if not isinstance(answer, CodesSeen) or body:
+    def _read_codes(answer: Answer, body: bytes) -> tuple[str, ...]:
+        if not isinstance(answer, CodesDetected) or body:
             raise WireError("something else where codes were asked for")
         return answer.codes
 
-    def _measured(self, answer: Answer, body: bytes) -> MatShot:
+    def _read_mat(self, answer: Answer, body: bytes) -> MatShot:
         if not isinstance(answer, MatMeasured):
             raise WireError("something else where the mat was to be measured")
         shot = mat_shot(answer, body)
         last, self._last_frame = self._last_frame, answer.frame_sha256
-        if self._repeats(answer.frame_sha256, last):
+        if self._is_repeated(answer.frame_sha256, last):
             raise self._frozen()
         return shot
 
-    def _live(self, answer: Answer, body: bytes) -> GoodsShot:
+    def _read_live_goods(self, answer: Answer, body: bytes) -> GoodsShot:
         goods = _goods(answer)
         shot = goods_shot(goods, body)
         last, self._last_frame = self._last_frame, goods.frame_sha256
-        return _FROZEN if self._repeats(goods.frame_sha256, last) else shot
+        return _FROZEN_SHOT if self._is_repeated(goods.frame_sha256, last) else shot
 
-    def _repeats(self, sha256: str, last: str) -> bool:
+    def _is_repeated(self, sha256: str, last: str) -> bool:
         """Whether the sensor stands still; its device is opened anew for the next try then."""
         # No sensor repeats its noise bit for bit; a picture file may be the same twice with every right.
         if self._settings.kind != "v4l2" or not sha256 or sha256 != last:
             return False
-        self._drop(gently=True)
+        self._end_worker(gently=True)
         return True
 
     def _frozen(self) -> CameraFault:
@@ -226,7 +226,7 @@ class ChildCamera:
             f"The camera program for {self._settings.path} {what}: try again; if it stays, restart the station.",
         )
 
-    def _drop(self, *, gently: bool) -> None:
+    def _end_worker(self, *, gently: bool) -> None:
         worker, self._worker = self._worker, None
         if worker is not None and not worker.end(gently=gently):
             self._unreaped.append(worker)
@@ -251,7 +251,7 @@ class ChildCamera:
             if left > 0 and self._worker is not None:
                 self._arm(left)
             else:
-                self._drop(gently=True)
+                self._end_worker(gently=True)
                 if self._unreaped:
                     self._arm(self._idle_s)
 

@@ -33,9 +33,9 @@ Seconds: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=MAX_WITHIN_S)]
 MAX_PICTURE: Final = 8_000_000
 """Bytes of one of the two pictures of goods: the rule of the event that tells of them."""
 MAX_PREVIEW: Final = 500_000
-MAX_LOOK: Final = 40_000
+MAX_LIVE_VIEW_BYTES: Final = 40_000
 """Bytes of the picture of a look, of which there are five a second."""
-LOOK_SIDE: Final = 480
+LIVE_VIEW_SIDE_PX: Final = 480
 MAX_CODE: Final = 300
 """Characters; longer than any scan may be, so that the scanner's own rule refuses it."""
 MAX_CODES: Final = 4
@@ -73,7 +73,7 @@ class MeasureRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ta
     within_s: Seconds
 
 
-class LookRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="look"):
+class LiveViewRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="look"):
     """Look once, cheaply, at what lies on the mat."""
 
     number: Number
@@ -87,7 +87,7 @@ class CodesRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=
     within_s: Seconds
 
 
-class ShotTaken(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="taken"):
+class ShotCaptured(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="taken"):
     """The body is the JPEG."""
 
     number: Number
@@ -166,8 +166,8 @@ class MatMeasured(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="
     frame_sha256: FrameHash = ""
 
 
-class Looked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="looked"):
-    """``kiosk.devices.ports.CameraLook``. The body is the picture as JPEG, or empty."""
+class WireLiveView(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="looked"):
+    """``kiosk.devices.ports.LiveViewFrame``. The body is the picture as JPEG, or empty."""
 
     number: Number
     lights: Annotated[tuple[Reason, ...], msgspec.Meta(max_length=len(Reason))]
@@ -175,22 +175,24 @@ class Looked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="looke
     picture: WirePicture | None = None
 
 
-class CodesSeen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="codes_seen"):
+class CodesDetected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="codes_seen"):
     """AIM identifier and data of each; one that is too long is cut off behind what any code may have. No body."""
 
     number: Number
     codes: Annotated[tuple[Annotated[str, msgspec.Meta(max_length=MAX_CODE)], ...], msgspec.Meta(max_length=MAX_CODES)]
 
 
-Request: TypeAlias = ShotRequest | MeasureRequest | LookRequest | CodesRequest
-Answer: TypeAlias = ShotTaken | ShotRefused | GoodsInspected | MatMeasured | Looked | CodesSeen
+Request: TypeAlias = ShotRequest | MeasureRequest | LiveViewRequest | CodesRequest
+Answer: TypeAlias = ShotCaptured | ShotRefused | GoodsInspected | MatMeasured | WireLiveView | CodesDetected
 
 _encoder = msgspec.json.Encoder()
 _answer: Callable[[bytes], Answer] = reader(
-    msgspec.json.Decoder[Answer](ShotTaken | ShotRefused | GoodsInspected | MatMeasured | Looked | CodesSeen)
+    msgspec.json.Decoder[Answer](
+        ShotCaptured | ShotRefused | GoodsInspected | MatMeasured | WireLiveView | CodesDetected
+    )
 )
 _request: Callable[[bytes], Request] = reader(
-    msgspec.json.Decoder[Request](ShotRequest | MeasureRequest | LookRequest | CodesRequest)
+    msgspec.json.Decoder[Request](ShotRequest | MeasureRequest | LiveViewRequest | CodesRequest)
 )
 
 

@@ -21,10 +21,10 @@ from kiosk.devices.camera.wire import (
     unpack_prefix,
 )
 
-_END_S = 1.0
+_EXIT_TIMEOUT_S = 1.0
 """How long a child may take to end by itself, and then to be gone after SIGKILL."""
 
-MakeRequest = Callable[[Number, Seconds], Request]
+RequestFactory = Callable[[Number, Seconds], Request]
 """A request, once it has its number and the seconds that are left for it."""
 
 
@@ -40,7 +40,7 @@ class CameraWorker:
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True
         )
-        self._asked = 0
+        self._request_number = 0
 
     @property
     def pid(self) -> int:
@@ -50,18 +50,18 @@ class CameraWorker:
         """Whether the process is gone; reaps it when it is."""
         return self._process.poll() is not None
 
-    def ask(self, make: MakeRequest, deadline: float) -> tuple[Answer, bytes]:
+    def request(self, make: RequestFactory, deadline: float) -> tuple[Answer, bytes]:
         """Ask, and wait until monotonic second ``deadline``.
 
         Raises TimeoutError, WorkerDied or WireError; after each of them the worker is good for nothing but ``end``.
         """
-        self._asked += 1
+        self._request_number += 1
         left = min(max(0.001, deadline - time.monotonic()), MAX_WITHIN_S)
-        self._send(pack(make(self._asked, left)))
+        self._send(pack(make(self._request_number, left)))
         head, body = unpack_prefix(self._receive(PREFIX.size, deadline))
         answer = unpack_answer(self._receive(head, deadline))
-        if answer.number != self._asked:
-            raise WireError(f"an answer to request {answer.number} when {self._asked} was asked")
+        if answer.number != self._request_number:
+            raise WireError(f"an answer to request {answer.number} when {self._request_number} was asked")
         return answer, self._receive(body, deadline)
 
     def kill(self) -> None:
@@ -83,7 +83,7 @@ class CameraWorker:
 
     def _wait(self) -> bool:
         try:
-            self._process.wait(_END_S)
+            self._process.wait(_EXIT_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             return False
         return True

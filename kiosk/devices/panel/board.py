@@ -26,7 +26,7 @@ _AUTO = ("lgpio", "rpigpio")
 """lgpio works on every Raspberry Pi, RPi.GPIO up to the Pi 4. gpiozero calls its native factory experimental."""
 
 
-class NotFitted(Exception):
+class PanelNotFitted(Exception):
     """The text says what is missing."""
 
 
@@ -34,7 +34,7 @@ def pin_factory(settings: PanelSettings, simulated: PinFactory | None) -> Any:
     """gpiozero's way to the pins; raises NotFitted with everything that was tried."""
     if settings.factory == "simulated":
         if simulated is None:
-            raise NotFitted("a simulated panel is there in the demo only")
+            raise PanelNotFitted("a simulated panel is there in the demo only")
         return simulated()
     tried = []
     for name in _AUTO if settings.factory == "auto" else (settings.factory,):
@@ -43,10 +43,10 @@ def pin_factory(settings: PanelSettings, simulated: PinFactory | None) -> Any:
             return getattr(importlib.import_module(module), kind)()
         except Exception as error:  # each library has errors of its own
             tried.append(f"{name}: {error}")
-    raise NotFitted(f"no way to the pins ({'; '.join(tried)})")
+    raise PanelNotFitted(f"no way to the pins ({'; '.join(tried)})")
 
 
-class Board:
+class PanelBoard:
     """The pins of one panel. ``on_edge`` gets each change of a button from a thread of gpiozero."""
 
     def __init__(self, settings: PanelSettings, factory: Any, on_edge: Callable[[str, bool], None]) -> None:
@@ -56,7 +56,7 @@ class Board:
         self._buttons: dict[str, Any] = {}
         try:
             if not any(getattr(settings, name) is not None for name in (*OUTPUTS, *BUTTONS)):
-                raise NotFitted("the section names no pin")
+                raise PanelNotFitted("the section names no pin")
             self._take(settings, on_edge)
         except BaseException:
             self.close()
@@ -82,7 +82,7 @@ class Board:
         """Those that are fitted."""
         return tuple(self._buttons)
 
-    def down(self, button: str) -> bool:
+    def is_pressed(self, button: str) -> bool:
         """Whether a button's contact is closed at this moment."""
         return bool(self._buttons[button].is_active)
 

@@ -36,10 +36,10 @@ class Button:
         self._timing = timing
         self._level = self._settled = down
         self._level_since = self._settled_since = at
-        self._spent = down
+        self._reported = down
         """This push has had its word, or gets none."""
 
-    def level(self, down: bool, at: float) -> tuple[str, ...]:
+    def update(self, down: bool, at: float) -> tuple[str, ...]:
         """The contact is seen closed or open at second ``at``; returns what that and the time until then have made."""
         words = self.advance(at)
         if down != self._level:
@@ -53,17 +53,17 @@ class Button:
             return ()
         if self._level != self._settled:
             return self._settle()
-        self._spent = True
+        self._reported = True
         return (HOLD,)
 
     def _settle(self) -> tuple[str, ...]:
         held = self._level_since >= self._settled_since + self._timing.hold_s
         self._settled, self._settled_since = self._level, self._level_since
         if self._settled:
-            self._spent = False
+            self._reported = False
             return ()
-        spent, self._spent = self._spent, True
-        if spent:
+        reported, self._reported = self._reported, True
+        if reported:
             return ()
         return (HOLD,) if held else (PRESS,)
 
@@ -71,6 +71,6 @@ class Button:
         """The second at which ``advance`` may have something to say though nothing moves; None when never."""
         if self._level != self._settled:
             return self._level_since + self._timing.debounce_s
-        if self._settled and not self._spent:
+        if self._settled and not self._reported:
             return self._settled_since + self._timing.hold_s
         return None

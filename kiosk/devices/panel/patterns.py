@@ -26,14 +26,14 @@ class Blinker:
     def __init__(self) -> None:
         self._since: float | None = None
 
-    def want(self, wanted: bool, at: float) -> None:
+    def set_active(self, active: bool, at: float) -> None:
         """Whether to blink from second ``at`` on; blinking goes on in its rhythm when it is wanted again."""
-        if not wanted:
+        if not active:
             self._since = None
         elif self._since is None:
             self._since = at
 
-    def lit(self, at: float) -> bool:
+    def is_lit(self, at: float) -> bool:
         """Whether the lamp is on at second ``at``."""
         return self._since is not None and int((at - self._since) / BLINK_S) % 2 == 0
 
@@ -60,7 +60,7 @@ class Buzzer:
         if len(self._waiting) < _MAX_WAITING:
             self._waiting.append(pattern)
 
-    def sounds(self, at: float) -> bool:
+    def is_sounding(self, at: float) -> bool:
         """Whether it sounds at second ``at``, which never goes back."""
         while self._ends and at >= self._ends[0]:
             self._ends.pop(0)
@@ -78,5 +78,5 @@ class Buzzer:
             self._ends.append(at)
 
     def due(self) -> float | None:
-        """The next second at which ``sounds`` may change."""
+        """The next second at which ``is_sounding`` may change."""
         return self._ends[0] if self._ends else None

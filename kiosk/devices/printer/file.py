@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from kiosk.devices.printer.channel import FdChannel
-from kiosk.devices.printer.ports import Channel, ChannelBroken
+from kiosk.devices.printer.ports import ChannelBroken, PrinterChannel
 from kiosk.devices.printer.profiles import PrinterProfile, profile
 from kiosk.devices.printer.stream import StreamPrinter
 
@@ -29,7 +29,7 @@ class FilePrinter(StreamPrinter):
             row = msgspec.structs.replace(row, proof="write")
         super().__init__(row, str(path))
 
-    def _open(self, until: float) -> Channel:
+    def _open(self, until: float) -> PrinterChannel:
         del until  # opening with O_NONBLOCK does not wait
         access = os.O_WRONLY | os.O_APPEND if self.proof == "write" else os.O_RDWR
         try:

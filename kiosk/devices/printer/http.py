@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from kiosk.devices.printer.ports import Channel, ChannelBroken
-from kiosk.devices.printer.settings import IppPlace
+from kiosk.devices.printer.ports import ChannelBroken, PrinterChannel
+from kiosk.devices.printer.settings import IppAddress
 
-MOST_HEAD_BYTES = 16_384
+MAX_HEAD_BYTES = 16_384
 _HEAD_END = b"\r\n\r\n"
-_MOST_INTERIM = 8
+_MAX_INTERIM_RESPONSES = 8
 """Answers like "100 Continue" in front of the answer."""
 
 
@@ -18,27 +18,27 @@ class HttpRefused(Exception):
 class HttpExchange:
     """A request on a channel that is used for nothing else. Raises ChannelBroken, ChannelTimeout or HttpRefused."""
 
-    def __init__(self, channel: Channel, until: float, most_bytes: int) -> None:
+    def __init__(self, channel: PrinterChannel, until: float, max_bytes: int) -> None:
         self._channel = channel
         self._until = until
-        self._most = most_bytes
+        self._max_bytes = max_bytes
         self._buffer = b""
 
-    def post(self, place: IppPlace, kind: str, body: tuple[bytes, ...]) -> bytes:
+    def post(self, address: IppAddress, kind: str, body: tuple[bytes, ...]) -> bytes:
         """Send the pieces of ``body`` as one, and return the body of the answer."""
-        host = f"[{place.host}]" if ":" in place.host else place.host
+        host = f"[{address.host}]" if ":" in address.host else address.host
         head = (
-            f"POST {place.path} HTTP/1.1\r\nHost: {host}:{place.port}\r\nContent-Type: {kind}\r\n"
+            f"POST {address.path} HTTP/1.1\r\nHost: {host}:{address.port}\r\nContent-Type: {kind}\r\n"
             f"Content-Length: {sum(map(len, body))}\r\nConnection: close\r\n\r\n"
         )
         for piece in (head.encode("ascii"), *body):
             rest = memoryview(piece)
             while rest:
                 rest = rest[self._channel.send(rest, self._until) :]
-        return self._answer()
+        return self._read_response()
 
-    def _answer(self) -> bytes:
-        for _ in range(_MOST_INTERIM):
+    def _read_response(self) -> bytes:
+        for _ in range(_MAX_INTERIM_RESPONSES):
             status, fields = self._head()
             if status >= 200:
                 break
@@ -48,14 +48,14 @@ class HttpExchange:
             return self._chunks()
         length = fields.get("content-length")
         if length is None:
-            return self._to_the_end()
-        if not (length.isascii() and length.isdigit()) or len(length) > 9 or int(length) > self._most:
+            return self._read_to_end()
+        if not (length.isascii() and length.isdigit()) or len(length) > 9 or int(length) > self._max_bytes:
             raise ChannelBroken("its answer is too long")
-        return self._take(int(length))
+        return self._read_exactly(int(length))
 
     def _head(self) -> tuple[int, dict[str, str]]:
         while _HEAD_END not in self._buffer:
-            if len(self._buffer) > MOST_HEAD_BYTES:
+            if len(self._buffer) > MAX_HEAD_BYTES:
                 raise ChannelBroken("it does not speak HTTP")
             self._buffer += self._channel.receive(self._until)
         head, _, self._buffer = self._buffer.partition(_HEAD_END)
@@ -66,15 +66,15 @@ class HttpExchange:
         pairs = (line.partition(":") for line in lines)
         return int(words[1][:3]), {name.strip().lower(): value.strip().lower() for name, _, value in pairs}
 
-    def _take(self, count: int) -> bytes:
+    def _read_exactly(self, count: int) -> bytes:
         while len(self._buffer) < count:
             self._buffer += self._channel.receive(self._until)
-        taken, self._buffer = self._buffer[:count], self._buffer[count:]
-        return taken
+        data, self._buffer = self._buffer[:count], self._buffer[count:]
+        return data
 
     def _line(self) -> bytes:
         while b"\r\n" not in self._buffer:
-            if len(self._buffer) > MOST_HEAD_BYTES:
+            if len(self._buffer) > MAX_HEAD_BYTES:
                 raise ChannelBroken("its answer is no HTTP")
             self._buffer += self._channel.receive(self._until)
         line, _, self._buffer = self._buffer.partition(b"\r\n")
@@ -88,16 +88,16 @@ class HttpExchange:
                 count = int(size, 16) if len(size) <= 8 else -1
             except ValueError:
                 count = -1
-            if count < 0 or len(whole) + count > self._most:
+            if count < 0 or len(whole) + count > self._max_bytes:
                 raise ChannelBroken("its answer is too long or no HTTP")
             if count == 0:
                 return whole
-            whole += self._take(count)
+            whole += self._read_exactly(count)
             self._line()
 
-    def _to_the_end(self) -> bytes:
+    def _read_to_end(self) -> bytes:
         try:
-            while len(self._buffer) <= self._most:
+            while len(self._buffer) <= self._max_bytes:
                 self._buffer += self._channel.receive(self._until)
         except ChannelBroken:
             return self._buffer

@@ -17,7 +17,7 @@ from kiosk.devices.printer.http import HttpExchange, HttpRefused
 from kiosk.devices.printer.messages import PrinterName
 from kiosk.devices.printer.ports import ChannelBroken, ChannelTimeout
 from kiosk.devices.printer.profiles import PrinterProfile, profile
-from kiosk.devices.printer.settings import IppPlace
+from kiosk.devices.printer.settings import IppAddress
 from kiosk.devices.printer.tcp import connect
 from kiosk.protocols.printers import ipp, pwg
 from kiosk.protocols.printers.ipp import JobState, Operation
@@ -32,7 +32,7 @@ _IPP = "application/ipp"
 _USER = "kiosk"
 _HARMLESS = frozenset({PrinterFault.PAPER_NEAR_END, PrinterFault.PRINTING})
 _UNKNOWN = PrinterStatus(ready=None, fault=None, flags=(PrinterFault.UNKNOWN,))
-_LOST = (ChannelBroken, ChannelTimeout, HttpRefused, ipp.BadAnswer)
+_EXCHANGE_ERRORS = (ChannelBroken, ChannelTimeout, HttpRefused, ipp.BadIppResponse)
 
 
 class IppPrinter:
@@ -41,10 +41,10 @@ class IppPrinter:
     proof = "job"
     proves = True
 
-    def __init__(self, place: IppPlace, language: str | PrinterProfile = "ipp") -> None:
-        self._place = place
+    def __init__(self, address: IppAddress, language: str | PrinterProfile = "ipp") -> None:
+        self._address = address
         self._profile = profile(language)
-        self._name = PrinterName("office printer", place.uri)
+        self._name = PrinterName("office printer", address.uri)
         self._numbers = count(1)
         self._turn = threading.Lock()
 
@@ -74,17 +74,17 @@ class IppPrinter:
 
     def _run(self, data: bytes, until: float, before_first_byte: Callable[[], None]) -> None:
         self._check_ready(until)
-        number = self._made(until)
+        number = self._create_job(until)
         try:
             before_first_byte()
         except BaseException:
             self._cancel(number)
             raise
-        trouble = self._send(number, data, until)
-        self._await_end(number, until, trouble)
+        problem = self._send(number, data, until)
+        self._await_end(number, until, problem)
 
     def _state(self, until: float) -> PrinterStatus:
-        request = ipp.wanted(ipp.PRINTER_ATTRIBUTES)
+        request = ipp.requested_attributes(ipp.PRINTER_ATTRIBUTES)
         try:
             reply = self._exchange(Operation.GET_PRINTER_ATTRIBUTES, until, request)
         except (ChannelBroken, ChannelTimeout, HttpRefused):
@@ -99,25 +99,27 @@ class IppPrinter:
         if not _HARMLESS.issuperset(found.flags):
             raise PrintNotStarted(self._name.faulty(found.flags), found.flags)
         kind = ipp.document_format(pwg.FORMAT)
-        answer = self._asked_before(Operation.VALIDATE_JOB, until, ipp.user(_USER), kind)
+        answer = self._request_before_sending(Operation.VALIDATE_JOB, until, ipp.user(_USER), kind)
         if not answer.accepted:
             reason = f"it refuses {pwg.FORMAT}, IPP status {answer.status:#06x}"
             raise PrintNotStarted(self._name.unreachable(reason), (PrinterFault.OFFLINE,))
 
-    def _made(self, until: float) -> int:
+    def _create_job(self, until: float) -> int:
         """The number of a new job, which has no document yet."""
-        answer = self._asked_before(Operation.CREATE_JOB, until, ipp.user(_USER), ipp.job_name("kiosk"))
+        answer = self._request_before_sending(Operation.CREATE_JOB, until, ipp.user(_USER), ipp.job_name("kiosk"))
         number = answer.number("job-id")
         if not answer.accepted or number is None:
             reason = f"it makes no job, IPP status {answer.status:#06x}"
             raise PrintNotStarted(self._name.unreachable(reason), (PrinterFault.OFFLINE,))
         return number
 
-    def _asked_before(self, operation: Operation, until: float, *attributes: ipp.Attribute) -> ipp.Answer:
+    def _request_before_sending(
+        self, operation: Operation, until: float, *attributes: ipp.Attribute
+    ) -> ipp.IppResponse:
         """An answer before anything was sent that could be printed."""
         try:
             return ipp.parse(self._exchange(operation, until, *attributes))
-        except _LOST as error:
+        except _EXCHANGE_ERRORS as error:
             raise PrintNotStarted(self._name.unreachable(_reason(error)), (PrinterFault.UNKNOWN,)) from error
 
     def _send(self, number: int, data: bytes, until: float) -> str:
@@ -125,30 +127,30 @@ class IppPrinter:
         attributes = (ipp.job_id(number), ipp.user(_USER), ipp.document_format(pwg.FORMAT), ipp.last_document())
         try:
             answer = ipp.parse(self._exchange(Operation.SEND_DOCUMENT, until, *attributes, document=data))
-        except _LOST as error:
+        except _EXCHANGE_ERRORS as error:
             return _reason(error)
         return "" if answer.accepted else f"it refused the document, IPP status {answer.status:#06x}"
 
-    def _await_end(self, number: int, until: float, trouble: str) -> None:
+    def _await_end(self, number: int, until: float, problem: str) -> None:
         """Done when the job says that it is completed, and counts a sheet if it counts sheets."""
-        asked = (ipp.job_id(number), ipp.wanted(ipp.JOB_ATTRIBUTES))
+        query = (ipp.job_id(number), ipp.requested_attributes(ipp.JOB_ATTRIBUTES))
         while monotonic() < until:
             answer = None
-            with suppress(*_LOST):
-                answer = ipp.parse(self._exchange(Operation.GET_JOB_ATTRIBUTES, until, *asked))
+            with suppress(*_EXCHANGE_ERRORS):
+                answer = ipp.parse(self._exchange(Operation.GET_JOB_ATTRIBUTES, until, *query))
             state = answer.number("job-state") if answer else None
             if answer and state == JobState.COMPLETED:
                 self._completed(answer)
                 return
             if answer and state in (JobState.CANCELED, JobState.ABORTED):
-                said = ", ".join(answer.words("job-state-reasons")) or trouble or "it says no reason"
-                raise self._uncertain(f"the job was {JobState(state).name.lower()}: {said}")
+                reasons = ", ".join(answer.words("job-state-reasons")) or problem or "it says no reason"
+                raise self._uncertain(f"the job was {JobState(state).name.lower()}: {reasons}")
             sleep(_POLL_S)
         found = self._state(monotonic() + _POLL_S)
         self._cancel(number)
-        raise self._uncertain(self._name.faulty(found.flags) or trouble or self._name.silent)
+        raise self._uncertain(self._name.faulty(found.flags) or problem or self._name.silent)
 
-    def _completed(self, answer: ipp.Answer) -> None:
+    def _completed(self, answer: ipp.IppResponse) -> None:
         sheets = [found for name in ipp.SHEETS if (found := answer.number(name)) is not None]
         if sheets and max(sheets) == 0:
             raise self._uncertain("it says that the job is completed, and counts no sheet")
@@ -158,17 +160,17 @@ class IppPrinter:
     def _cancel(self, number: int) -> None:
         """Whatever has not come out by now shall not come out later, when somebody prints it again."""
         until = monotonic() + ANSWER_S
-        with suppress(*_LOST):
+        with suppress(*_EXCHANGE_ERRORS):
             self._exchange(Operation.CANCEL_JOB, until, ipp.job_id(number), ipp.user(_USER))
 
     def _exchange(self, operation: Operation, until: float, *attributes: ipp.Attribute, document: bytes = b"") -> bytes:
         """Raises ChannelBroken, ChannelTimeout or HttpRefused. A question has ANSWER_S, a document the deadline."""
         until = until if document else min(until, monotonic() + ANSWER_S)
         number = next(self._numbers)
-        message = ipp.request(operation, number, self._place.uri, *attributes)
-        channel = connect((self._place.host, self._place.port), until)
+        message = ipp.request(operation, number, self._address.uri, *attributes)
+        channel = connect((self._address.host, self._address.port), until)
         try:
-            return HttpExchange(channel, until, ipp.MOST_BYTES).post(self._place, _IPP, (message, document))
+            return HttpExchange(channel, until, ipp.MAX_BYTES).post(self._address, _IPP, (message, document))
         finally:
             channel.close()
 

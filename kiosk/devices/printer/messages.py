@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kiosk.devices.ports import PrinterFault
 
-_ACTS: dict[PrinterFault, str] = {
+_REMEDIES: dict[PrinterFault, str] = {
     PrinterFault.HEAD_OPEN: "has its head open: close it",
     PrinterFault.COVER_OPEN: "has its cover open: close it",
     PrinterFault.PAPER_JAM: "has a paper jam: open it and pull the paper out",
@@ -39,11 +39,11 @@ class PrinterName:
         return f"The {self.kind} does not answer at {self.place}: check its power and cable."
 
     @property
-    def unmoved(self) -> str:
+    def never_seen_printing(self) -> str:
         return f"The {self.kind} at {self.place} took the job and was never seen printing it."
 
     @property
-    def hasty(self) -> str:
+    def finished_too_soon(self) -> str:
         return f"The {self.kind} at {self.place} said that it was done before the paper can have come out."
 
     def unreachable(self, reason: str) -> str:
@@ -51,4 +51,4 @@ class PrinterName:
 
     def faulty(self, flags: tuple[PrinterFault, ...]) -> str:
         """The first act to take; "" when no flag stops a job."""
-        return next((f"{self} {act}." for flag, act in _ACTS.items() if flag in flags), "")
+        return next((f"{self} {act}." for flag, act in _REMEDIES.items() if flag in flags), "")

@@ -13,7 +13,7 @@ class ChannelTimeout(Exception):
     """The printer took or gave nothing until the deadline."""
 
 
-class Channel(Protocol):
+class PrinterChannel(Protocol):
     """One open way to a printer. ``until`` is a monotonic second."""
 
     def send(self, data: memoryview, until: float) -> int:

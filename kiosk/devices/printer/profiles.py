@@ -12,8 +12,8 @@ import msgspec
 from kiosk.protocols.printers import pwg
 from kiosk.protocols.printers.page_setup import (
     BAND_ROWS,
-    DARKEST,
-    HIGHEST_BAND,
+    MAX_BAND_ROWS,
+    MAX_DENSITY,
     USUAL_DENSITY,
     Language,
     PageSetup,
@@ -23,10 +23,10 @@ from kiosk.protocols.printers.page_setup import (
 
 Proof = Literal["status", "drained", "job", "faults", "write"]
 
-_FASTEST_MM_S = 600
-_WIDEST_GAP_MM = 30
-_FARTHEST_MM = 50
-_OFFSETS = f"offset_x_mm and offset_y_mm must be 0 to {_FARTHEST_MM}"
+_MAX_SPEED_MM_S = 600
+_MAX_GAP_MM = 30
+_MAX_OFFSET_MM = 50
+_OFFSETS = f"offset_x_mm and offset_y_mm must be 0 to {_MAX_OFFSET_MM}"
 _CPCL_DPI = 203
 """The "200 200" of its first line; other pitches have other figures, and no manual says which."""
 
@@ -71,12 +71,12 @@ class PrinterProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         offsets = (self.offset_x_mm, self.offset_y_mm)
         return (
             (self.width_dots < 8, "width_dots must be 8 or more"),
-            (not 0 < self.speed_mm_s <= _FASTEST_MM_S, f"speed_mm_s must be 1 to {_FASTEST_MM_S}"),
-            (not 0 <= self.gap_mm <= _WIDEST_GAP_MM, f"gap_mm must be 0 to {_WIDEST_GAP_MM}"),
+            (not 0 < self.speed_mm_s <= _MAX_SPEED_MM_S, f"speed_mm_s must be 1 to {_MAX_SPEED_MM_S}"),
+            (not 0 <= self.gap_mm <= _MAX_GAP_MM, f"gap_mm must be 0 to {_MAX_GAP_MM}"),
             (self.mark and not self.gap_mm, "gap_mm must say how high the black mark is"),
-            (not all(0 <= offset <= _FARTHEST_MM for offset in offsets), _OFFSETS),
-            (not 0 <= self.density <= DARKEST, f"density must be 0 to {DARKEST}"),
-            (not 1 <= self.band_rows <= HIGHEST_BAND, f"band_rows must be 1 to {HIGHEST_BAND}"),
+            (not all(0 <= offset <= _MAX_OFFSET_MM for offset in offsets), _OFFSETS),
+            (not 0 <= self.density <= MAX_DENSITY, f"density must be 0 to {MAX_DENSITY}"),
+            (not 1 <= self.band_rows <= MAX_BAND_ROWS, f"band_rows must be 1 to {MAX_BAND_ROWS}"),
             (self.settle_s < 0, "settle_s must be 0 or more"),
         )
 
@@ -133,7 +133,7 @@ DEFAULT_BY_LANGUAGE = {
 }
 
 
-_LOOKED_AT: Final = msgspec.json.Decoder(tuple[PrinterProfile, ...])
+_PREBUILT_DECODER: Final = msgspec.json.Decoder(tuple[PrinterProfile, ...])
 
 
 @cache

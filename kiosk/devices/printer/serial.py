@@ -11,7 +11,7 @@ from time import monotonic, sleep
 import serial
 
 from kiosk.devices.printer.channel import FdChannel
-from kiosk.devices.printer.ports import Channel, ChannelBroken, ChannelTimeout, SerialLines
+from kiosk.devices.printer.ports import ChannelBroken, ChannelTimeout, PrinterChannel, SerialLines
 from kiosk.devices.printer.profiles import PrinterProfile
 from kiosk.devices.printer.settings import Flow
 from kiosk.devices.printer.stream import StreamPrinter
@@ -19,10 +19,10 @@ from kiosk.devices.printer.stream import StreamPrinter
 _BITS_A_BYTE = 10
 """8N1: a start bit and a stop bit round each byte. Printers are delivered with it."""
 
-_WAITING = 1.5
+_WAIT_FACTOR = 1.5
 """How much longer than its bits a line may take: the printer holds it up while its buffer is full."""
 
-_LOOK_S = 0.005
+_POLL_INTERVAL_S = 0.005
 _DTR_PIECE = 64
 """A printer lowers DTR with room left for about this much; nothing more may be on its way then."""
 
@@ -49,9 +49,9 @@ class SerialPrinter(StreamPrinter):
         self._line = line
 
     def _wire_s(self, size: int) -> float:
-        return size * _BITS_A_BYTE / self._line.baud * _WAITING
+        return size * _BITS_A_BYTE / self._line.baud * _WAIT_FACTOR
 
-    def _open(self, until: float) -> Channel:
+    def _open(self, until: float) -> PrinterChannel:
         del until  # opening a serial port does not wait
         flow = self._line.flow
         pseudo = os.path.realpath(self._path).startswith(_PSEUDO_TERMINALS)  # has no line and refuses its settings
@@ -86,7 +86,7 @@ class SerialChannel(FdChannel):
         while self._waiting():
             if monotonic() >= until:
                 raise ChannelTimeout
-            sleep(_LOOK_S)
+            sleep(_POLL_INTERVAL_S)
 
     def _waiting(self) -> int:
         try:
@@ -110,7 +110,7 @@ class DtrChannel(SerialChannel):
         while not self._takes():
             if monotonic() >= until:
                 raise ChannelTimeout
-            sleep(_LOOK_S)
+            sleep(_POLL_INTERVAL_S)
         return super().send(data[:_DTR_PIECE], until)
 
     def _takes(self) -> bool:

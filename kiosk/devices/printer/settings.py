@@ -17,7 +17,7 @@ IPP_PORT = 631
 
 
 @dataclass(frozen=True, slots=True)
-class IppPlace:
+class IppAddress:
     """Where an IPP printer or queue is, and what it is called there."""
 
     host: str
@@ -56,7 +56,7 @@ class PrinterSettings:
         if self.kind == "tcp":
             self.endpoint  # noqa: B018 - checks host and port
         elif self.kind == "ipp":
-            self.place  # noqa: B018 - checks host, port and path
+            self.ipp_address  # noqa: B018 - checks host, port and path
         elif not self.address or "\0" in self.address:
             raise ValueError("address must name a device like /dev/usb/lp0 or a file")
         if not 1200 <= self.baud <= 921_600:
@@ -71,7 +71,7 @@ class PrinterSettings:
         return host.strip("[]"), int(port)
 
     @property
-    def place(self) -> IppPlace:
+    def ipp_address(self) -> IppAddress:
         """Where an ipp printer is."""
         try:
             found = urlsplit(self.address)
@@ -83,9 +83,9 @@ class PrinterSettings:
         plain = path.startswith("/") and path.isascii() and path.isprintable() and " " not in path
         if host is None or found.scheme != "ipp" or any(rest) or not plain:
             raise ValueError(f"address {self.address!r} must look like ipp://127.0.0.1:631/printers/office")
-        return IppPlace(host, port, path)
+        return IppAddress(host, port, path)
 
-    def row(self) -> PrinterProfile:
+    def resolved_profile(self) -> PrinterProfile:
         """The row of the profile with what is set here. Raises ValueError."""
         set_here = {
             "gap_mm": self.gap_mm,

@@ -14,7 +14,7 @@ from time import monotonic, sleep
 
 from kiosk.devices.ports import PrinterFault, PrinterStatus, PrintNotStarted, PrintUncertain
 from kiosk.devices.printer.messages import PrinterName
-from kiosk.devices.printer.ports import Channel, ChannelBroken, ChannelTimeout
+from kiosk.devices.printer.ports import ChannelBroken, ChannelTimeout, PrinterChannel
 from kiosk.devices.printer.profiles import PrinterProfile, profile
 from kiosk.protocols.printers import cpcl, escpos, status, tspl, zpl
 from kiosk.protocols.printers.page_setup import PageSetup
@@ -23,10 +23,10 @@ ANSWER_S = 1.5
 """A status query is answered at once, in error too; this allows for a slow Wi-Fi print server."""
 
 _POLL_S = 0.02
-_LAST_WORD_S = 0.25
+_FINAL_STATUS_S = 0.25
 """Beyond the deadline, to learn why: the job is uncertain already, and the reason tells people what to do."""
 
-_FASTEST_MM_S = 500
+_MAX_SPEED_MM_S = 500
 """No receipt or portable printer runs its paper faster: one that is done sooner has not printed."""
 
 _IDLE = frozenset({PrinterFault.PAPER_NEAR_END, PrinterFault.BATTERY_LOW})
@@ -49,7 +49,7 @@ _DIALECTS = {
     "zpl": _Dialect(zpl.STATUS_QUERY, lambda reply: reply.count(b"\x03\r\n") >= 3),
     "cpcl": _Dialect(cpcl.STATUS_QUERY, lambda reply: len(reply) >= 1),
 }
-_IN_LINE: dict[str, tuple[bytes, Callable[[bytes], tuple[str, ...] | None]]] = {
+_QUEUED_QUERIES: dict[str, tuple[bytes, Callable[[bytes], tuple[str, ...] | None]]] = {
     "escpos": (escpos.DRAINED_QUERY, escpos.parse_drained),
     "cpcl": (cpcl.STATUS_QUERY, cpcl.parse_status),
 }
@@ -59,7 +59,7 @@ _COUNTER = _Dialect(zpl.COUNTER_QUERY, lambda reply: reply.count(b'"') >= 2)
 
 
 @dataclass(frozen=True, slots=True)
-class _Sent:
+class _SentJob:
     """A job on its way: when its first byte left, until when its proof is waited for, what was counted before it."""
 
     began: float
@@ -71,11 +71,11 @@ class _Sent:
 class StreamPrinter(ABC):
     """A printer behind a byte stream, opened anew for every job. One job at a time; safe from several threads."""
 
-    def __init__(self, language: str | PrinterProfile, place: str) -> None:
+    def __init__(self, language: str | PrinterProfile, where: str) -> None:
         """``language`` is one, the id of a row of profiles.toml, or such a row. Raises ProfileProblem."""
         row = profile(language)
         self._profile = row
-        self._name = PrinterName("receipt printer" if row.language == "escpos" else "label printer", place)
+        self._name = PrinterName("receipt printer" if row.language == "escpos" else "label printer", where)
         self._turn = threading.Lock()
         self._counts = row.counts_labels and row.proof != "write"
 
@@ -97,7 +97,7 @@ class StreamPrinter(ABC):
         return self._profile.proof
 
     @abstractmethod
-    def _open(self, until: float) -> Channel:
+    def _open(self, until: float) -> PrinterChannel:
         """Open the way to the printer. Raises ChannelBroken or ChannelTimeout."""
 
     def _wire_s(self, size: int) -> float:
@@ -111,7 +111,7 @@ class StreamPrinter(ABC):
         if not self._turn.acquire(timeout=max(0.0, deadline_s)):
             return _OWN_JOB
         try:
-            return self._ask_once(until)
+            return self._query_once(until)
         finally:
             self._turn.release()
 
@@ -134,13 +134,13 @@ class StreamPrinter(ABC):
                 self._await_ready(channel, until)
             counted = self._count_before(channel, until)
             before_first_byte()
-            sent = _Sent(monotonic(), until, len(data), counted)
+            sent = _SentJob(monotonic(), until, len(data), counted)
             self._send_all(channel, data, until)
             self._prove(channel, sent)
         finally:
             channel.close()
 
-    def _open_or_not_started(self, until: float) -> Channel:
+    def _open_or_not_started(self, until: float) -> PrinterChannel:
         try:
             return self._open(until)
         except ChannelTimeout:
@@ -148,22 +148,22 @@ class StreamPrinter(ABC):
         except ChannelBroken as error:
             raise PrintNotStarted(self._name.unreachable(str(error)), (PrinterFault.UNKNOWN,)) from error
 
-    def _await_ready(self, channel: Channel, until: float) -> None:
-        trouble = self._name.silent
+    def _await_ready(self, channel: PrinterChannel, until: float) -> None:
+        problem = self._name.silent
         while True:
-            found = self._ask_or_unknown(channel, until)
+            found = self._query_or_unknown(channel, until)
             if found.ready is None:
-                raise PrintNotStarted(trouble, found.flags)
+                raise PrintNotStarted(problem, found.flags)
             if not _HARMLESS.issuperset(found.flags):
                 raise PrintNotStarted(self._name.faulty(found.flags), found.flags)
             if PrinterFault.PRINTING not in found.flags:
                 return
-            trouble = self._name.faulty(found.flags)
+            problem = self._name.faulty(found.flags)
             if monotonic() + _POLL_S >= until:
-                raise PrintNotStarted(trouble, found.flags)
+                raise PrintNotStarted(problem, found.flags)
             sleep(_POLL_S)
 
-    def _send_all(self, channel: Channel, data: memoryview, until: float) -> None:
+    def _send_all(self, channel: PrinterChannel, data: memoryview, until: float) -> None:
         sent = 0
         try:
             while sent < len(data):
@@ -175,7 +175,7 @@ class StreamPrinter(ABC):
                 raise PrintNotStarted(self._name.unreachable(reason)) from error
             raise self._uncertain(f"the job broke off after {sent} of {len(data)} bytes: {reason}") from error
 
-    def _prove(self, channel: Channel, sent: _Sent) -> None:
+    def _prove(self, channel: PrinterChannel, sent: _SentJob) -> None:
         try:
             if self.proof == "drained":
                 self._await_drained(channel, sent)
@@ -184,7 +184,7 @@ class StreamPrinter(ABC):
         except ChannelBroken as error:
             raise self._uncertain(str(error)) from error
 
-    def _await_idle(self, channel: Channel, sent: _Sent) -> None:
+    def _await_idle(self, channel: PrinterChannel, sent: _SentJob) -> None:
         """Done when the printer went busy and back to idle without a fault, or its counter of labels moved.
 
         The status is answered past the job: the first idle answer may be older than the job's first dot, so an idle
@@ -192,10 +192,10 @@ class StreamPrinter(ABC):
         have swallowed the job.
         """
         was_busy = False
-        trouble = self._name.silent
+        problem = self._name.silent
         idle_since: float | None = None
         while True:
-            found = self._ask(channel, sent.until)
+            found = self._query_status(channel, sent.until)
             now = monotonic()
             faulty = found.ready is not None and not _HARMLESS.issuperset(found.flags)
             was_busy = not faulty and (was_busy or PrinterFault.PRINTING in found.flags)
@@ -204,24 +204,24 @@ class StreamPrinter(ABC):
             if idle and was_busy:
                 return
             if idle_since is not None and now - idle_since >= self._profile.settle_s:
-                self._settled(channel, sent)
+                self._check_idle_without_printing(channel, sent)
                 return
-            trouble = self._name.faulty(found.flags) or trouble
+            problem = self._name.faulty(found.flags) or problem
             if now + _POLL_S >= sent.until:
-                raise self._uncertain(trouble)
+                raise self._uncertain(problem)
             sleep(_POLL_S)
 
-    def _settled(self, channel: Channel, sent: _Sent) -> None:
+    def _check_idle_without_printing(self, channel: PrinterChannel, sent: _SentJob) -> None:
         """An idle printer that was not seen printing: one that cannot tell goes, any other one must have counted."""
         if self.proof == "faults":
             return
         now = self._count(channel, sent.until) if sent.counted is not None else None
         if now is None or sent.counted is None or now <= sent.counted:
-            raise self._uncertain(self._name.unmoved)
+            raise self._uncertain(self._name.never_seen_printing)
 
-    def _await_drained(self, channel: Channel, sent: _Sent) -> None:
+    def _await_drained(self, channel: PrinterChannel, sent: _SentJob) -> None:
         """Done when the printer answers a query that stood in line behind the job, not too soon, and has no fault."""
-        query, parse = _IN_LINE[self.language]
+        query, parse = _QUEUED_QUERIES[self.language]
         flags = None
         try:
             self._send_query(channel, query, sent.until)
@@ -229,25 +229,25 @@ class StreamPrinter(ABC):
                 found = (parse(bytes((value,))) for value in channel.receive(sent.until))
                 flags = next((answer for answer in found if answer is not None), None)
         except ChannelTimeout:
-            last = self._ask(channel, monotonic() + _LAST_WORD_S)
+            last = self._query_status(channel, monotonic() + _FINAL_STATUS_S)
             raise self._uncertain(self._name.faulty(last.flags) or self._name.silent) from None
         took = monotonic() - sent.began
-        state = self._ask(channel, sent.until)
+        state = self._query_status(channel, sent.until)
         while PrinterFault.PRINTING in state.flags and monotonic() + _POLL_S < sent.until:
             sleep(_POLL_S)
-            state = self._ask(channel, sent.until)
+            state = self._query_status(channel, sent.until)
             took = monotonic() - sent.began
         if state.ready is None or not _IDLE.issuperset(state.flags):
             raise self._uncertain(self._name.faulty(state.flags) or self._name.silent)
-        if took < self._least_s(sent.size):
-            raise self._uncertain(self._name.hasty)
+        if took < self._min_print_s(sent.size):
+            raise self._uncertain(self._name.finished_too_soon)
 
-    def _least_s(self, size: int) -> float:
+    def _min_print_s(self, size: int) -> float:
         """Seconds the paper of a job needs at least, in the fastest of printers: its bytes are its dots, bare."""
         head = self._profile.setup.head
-        return size * 8 / head.width_dots / head.per_mm / _FASTEST_MM_S
+        return size * 8 / head.width_dots / head.per_mm / _MAX_SPEED_MM_S
 
-    def _count_before(self, channel: Channel, until: float) -> int | None:
+    def _count_before(self, channel: PrinterChannel, until: float) -> int | None:
         """Labels printed so far. A printer that does not tell is not asked again: each time would cost a wait."""
         if not self._counts:
             return None
@@ -258,10 +258,10 @@ class StreamPrinter(ABC):
         self._counts = counted is not None
         return counted
 
-    def _count(self, channel: Channel, until: float) -> int | None:
-        return zpl.parse_count(self._answer(channel, _COUNTER, until))
+    def _count(self, channel: PrinterChannel, until: float) -> int | None:
+        return zpl.parse_count(self._exchange(channel, _COUNTER, until))
 
-    def _ask_once(self, until: float) -> PrinterStatus:
+    def _query_once(self, until: float) -> PrinterStatus:
         if self.proof == "write":
             return _UNKNOWN
         try:
@@ -269,26 +269,26 @@ class StreamPrinter(ABC):
         except (ChannelBroken, ChannelTimeout):
             return _UNKNOWN
         try:
-            return self._ask_or_unknown(channel, until)
+            return self._query_or_unknown(channel, until)
         finally:
             channel.close()
 
-    def _ask_or_unknown(self, channel: Channel, until: float) -> PrinterStatus:
+    def _query_or_unknown(self, channel: PrinterChannel, until: float) -> PrinterStatus:
         try:
-            return self._ask(channel, until)
+            return self._query_status(channel, until)
         except ChannelBroken:
             return _UNKNOWN
 
-    def _ask(self, channel: Channel, until: float) -> PrinterStatus:
+    def _query_status(self, channel: PrinterChannel, until: float) -> PrinterStatus:
         """One query and its whole answer; anything less is unknown. Raises ChannelBroken."""
-        reply = self._answer(channel, _DIALECTS[self.language], until)
+        reply = self._exchange(channel, _DIALECTS[self.language], until)
         report = status.parse(self.language, reply)
         flags = tuple(PrinterFault(flag) for flag in report.flags)
         if self.language == "zpl" and zpl.work_waiting(reply):
             return PrinterStatus(False, report.fault, (*flags, PrinterFault.PRINTING))
         return PrinterStatus(report.ready, report.fault, flags)
 
-    def _answer(self, channel: Channel, dialect: _Dialect, until: float) -> bytes:
+    def _exchange(self, channel: PrinterChannel, dialect: _Dialect, until: float) -> bytes:
         """The whole answer to a query, b"" when it did not come in time. Raises ChannelBroken."""
         until = min(until, monotonic() + ANSWER_S)
         reply = b""
@@ -301,7 +301,7 @@ class StreamPrinter(ABC):
             return b""
         return reply
 
-    def _send_query(self, channel: Channel, query: bytes, until: float) -> None:
+    def _send_query(self, channel: PrinterChannel, query: bytes, until: float) -> None:
         rest = memoryview(query)
         while rest:
             rest = rest[channel.send(rest, until) :]

@@ -6,7 +6,7 @@ import socket
 from time import monotonic
 
 from kiosk.devices.printer.channel import FdChannel
-from kiosk.devices.printer.ports import Channel, ChannelBroken, ChannelTimeout
+from kiosk.devices.printer.ports import ChannelBroken, ChannelTimeout, PrinterChannel
 from kiosk.devices.printer.profiles import PrinterProfile
 from kiosk.devices.printer.stream import StreamPrinter
 
@@ -23,7 +23,7 @@ class TcpPrinter(StreamPrinter):
         super().__init__(language, f"{host}:{port}")
         self._address = (host, port)
 
-    def _open(self, until: float) -> Channel:
+    def _open(self, until: float) -> PrinterChannel:
         return connect(self._address, until)
 
 

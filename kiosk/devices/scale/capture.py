@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 from kiosk.devices.ports import ProbeCancelled
 from kiosk.devices.scale.line.address import parse_address
-from kiosk.devices.scale.line.ports import PortGone
-from kiosk.devices.scale.line.serial_port import cannot_open
-from kiosk.devices.scale.probe import TIMING, Line, ProbeTiming, Stop, opened
-from kiosk.devices.scale.watch import WakePipe
+from kiosk.devices.scale.line.ports import PortDisconnected
+from kiosk.devices.scale.line.serial_port import open_error_text
+from kiosk.devices.scale.probe import TIMING, ProbeLine, ProbeTiming, Stop, open_probe_line
+from kiosk.devices.scale.supervision import WakePipe
 from kiosk.protocols.scales.probe.proposals import Candidate, Recording
 from kiosk.protocols.scales.protocol import Transport
 
@@ -24,27 +24,27 @@ logger = logging.getLogger(__name__)
 _PIECE_S = 0.2
 _LATEST_S = 1.6
 _PAUSE_S = 0.15
-"""Between two questions: a scale that is asked without a pause may answer none (KERN KCP: 100 ms)."""
+"""Between two questions: a scale that is request without a pause may answer none (KERN KCP: 100 ms)."""
 _LATE_S = 0.5
 """A piece that took so much longer than it may was sent while this program stood still: nobody can say when."""
-_MOST_BYTES = 4096
-_MOST_PIECES = 200
+_MAX_BYTES = 4096
+_MAX_PIECES = 200
 
 
 @dataclass
-class _Heard:
+class _ReceivedPieces:
     """Pieces of one stream, or answers to one question, with the moments before they came; the oldest go first."""
 
-    pieces: deque[tuple[float, bytes]] = field(default_factory=lambda: deque(maxlen=_MOST_PIECES))
+    pieces: deque[tuple[float, bytes]] = field(default_factory=lambda: deque(maxlen=_MAX_PIECES))
 
     def since(self, moment: float) -> tuple[bytes, ...]:
         """The newest 4 KB of what came after this moment."""
-        kept: list[bytes] = []
+        recent: list[bytes] = []
         for at, data in reversed(self.pieces):
-            if at <= moment or sum(map(len, kept)) + len(data) > _MOST_BYTES:
+            if at <= moment or sum(map(len, recent)) + len(data) > _MAX_BYTES:
                 break
-            kept.append(data)
-        return tuple(reversed(kept))
+            recent.append(data)
+        return tuple(reversed(recent))
 
 
 class SerialCapture:
@@ -61,8 +61,8 @@ class SerialCapture:
         self._address = parse_address(port, Transport.SERIAL)
         self._line = candidates[0].line
         own = [one for one in candidates if one.line == self._line]
-        self._questions = {one.asked: one.row for one in own}
-        self._heard = {one.asked: _Heard() for one in own}
+        self._questions = {one.query: one.row for one in own}
+        self._received = {one.query: _ReceivedPieces() for one in own}
         self._marked = float("inf")
         self._turned_at = self._clock()
         self._failure = ""
@@ -104,39 +104,39 @@ class SerialCapture:
 
     def _recordings(self, moment: float) -> tuple[Recording, ...]:
         with self._lock:
-            found = [(asked, heard.since(moment)) for asked, heard in self._heard.items()]
-        return tuple(Recording(self._line, pieces, asked) for asked, pieces in found)
+            found = [(query, received.since(moment)) for query, received in self._received.items()]
+        return tuple(Recording(self._line, pieces, request) for request, pieces in found)
 
     def _run(self) -> None:
         assert self._wake is not None
         stop = Stop(self._stopping, self._wake)
         try:
-            with opened(self._address, self._line, stop, self._clock, self._timing.open_s) as line:
+            with open_probe_line(self._address, self._line, stop, self._clock, self._timing.open_s) as line:
                 while not self._stopping.is_set():
                     self._turn(line)
         except ProbeCancelled:
             return
-        except PortGone as gone:
+        except PortDisconnected as gone:
             self._fail(f"The port {self._port} is gone ({gone}): check its cable, then begin again.")
         except (OSError, termios.error, ValueError) as error:
-            self._fail(cannot_open(self._port, error))
+            self._fail(open_error_text(self._port, error))
         except Exception as error:  # the page must say so; a thread that died silently would look like a silent scale
             logger.exception("listening to the scale at %s failed", self._port)
             self._fail(f"Listening to {self._port} failed ({error}): begin again.")
 
-    def _turn(self, line: Line) -> None:
-        for asked, row in self._questions.items():
+    def _turn(self, line: ProbeLine) -> None:
+        for query, row in self._questions.items():
             began = self._clock()
-            if asked:
-                data = line.ask(row, asked, self._timing)
-                line.hear(_PAUSE_S)
+            if query:
+                data = line.ask(row, query, self._timing)
+                line.receive(_PAUSE_S)
             else:
-                data = line.hear(_PIECE_S)
+                data = line.receive(_PIECE_S)
             now = self._clock()
             late, self._turned_at = now - self._turned_at > _PIECE_S + _LATE_S, now
-            if data and (asked or not late):
+            if data and (query or not late):
                 with self._lock:
-                    self._heard[asked].pieces.append((began, data))
+                    self._received[query].pieces.append((began, data))
 
     def _fail(self, text: str) -> None:
         with self._lock:

@@ -31,10 +31,14 @@ _REFUSALS = frozenset(
         RejectReason.FAULT,
     }
 )
-_SAYS_YES = {"zero": ("acknowledgement",), "tare": ("acknowledgement", "tare"), "clear_tare": ("acknowledgement",)}
+_CONFIRMING_KINDS = {
+    "zero": ("acknowledgement",),
+    "tare": ("acknowledgement", "tare"),
+    "clear_tare": ("acknowledgement",),
+}
 """Kinds of records. A stream may hold tare records of its own: they say yes to a tare alone."""
 _GRAMS = {"kg": Decimal(1000), "g": Decimal(1)}
-LONGEST_S = 10.0
+MAX_DEADLINE_S = 10.0
 
 
 class Effects:
@@ -45,7 +49,7 @@ class Effects:
     def __init__(self, step_g: int | None, unit: str | None) -> None:
         self._step_g, self._unit = step_g, unit
 
-    def seen(self, command: str, before: Reading | None, after: Reading, acknowledged: bool) -> bool:
+    def is_confirmed(self, command: str, before: Reading | None, after: Reading, acknowledged: bool) -> bool:
         """Whether ``after`` proves the command, ``before`` being the newest reading at the moment it was sent."""
         if after.weight is None:
             return False
@@ -57,12 +61,12 @@ class Effects:
             return zero and after.net is not False and (acknowledged or not was_zero or newly_net)
         if after.net is not None:
             return not after.net and (acknowledged or (before is not None and before.net is True))
-        return acknowledged or (before is not None and self._apart(before, after))
+        return acknowledged or (before is not None and self._differ(before, after))
 
     def _zero(self, reading: Reading) -> bool:
         return reading.weight is not None and abs(reading.weight) <= self._step(reading)
 
-    def _apart(self, before: Reading, after: Reading) -> bool:
+    def _differ(self, before: Reading, after: Reading) -> bool:
         if before.weight is None or after.weight is None:
             return False
         return abs(before.weight - after.weight) > self._step(after)
@@ -84,7 +88,7 @@ class PendingCommand:
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._result: CommandResult | None = None
-        self._sent = self._heard = self._acknowledged = False
+        self._sent = self._answered = self._acknowledged = False
         self._before: Reading | None = None
 
     @property
@@ -110,14 +114,14 @@ class PendingCommand:
             self._sent, self._before = True, before
         send()
 
-    def hear(self, decoded: Sequence[Decoded]) -> None:
+    def receive(self, decoded: Sequence[Decoded]) -> None:
         """Everything that came after it was sent, in order."""
         if not self._sent:
             return
         for item in decoded:
             if isinstance(item, Record):
-                self._heard = True
-                self._acknowledged |= item.kind in _SAYS_YES[self.command]
+                self._answered = True
+                self._acknowledged |= item.kind in _CONFIRMING_KINDS[self.command]
             elif isinstance(item, Rejected) and item.reason in _REFUSALS:
                 self._end(CommandOutcome.REFUSED, item.reason)
 
@@ -125,8 +129,8 @@ class PendingCommand:
         """A live reading that came after it was sent."""
         if not self._sent:
             return
-        self._heard = True
-        if self._effects.seen(self.command, self._before, reading, self._acknowledged):
+        self._answered = True
+        if self._effects.is_confirmed(self.command, self._before, reading, self._acknowledged):
             self._end(CommandOutcome.DONE)
 
     def expire(self, now: float) -> None:
@@ -139,7 +143,7 @@ class PendingCommand:
         with self._lock:
             if not self._sent:
                 self._settle(CommandResult(CommandOutcome.REFUSED, "not_connected"))
-            elif self._heard or self._acknowledged:
+            elif self._answered or self._acknowledged:
                 self._settle(CommandResult(CommandOutcome.UNCONFIRMED))
             else:
                 self._settle(CommandResult(CommandOutcome.NO_ANSWER))

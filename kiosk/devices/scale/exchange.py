@@ -11,11 +11,11 @@ from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.line.ports import LinePort
 from kiosk.devices.scale.poll import Poller
 from kiosk.devices.scale.refusal import LastWeighing
-from kiosk.protocols.scales.ports import Settling, settled
+from kiosk.protocols.scales.ports import SettlingDecoder, settled
 from kiosk.protocols.scales.protocol import Transport
 from kiosk.protocols.scales.reading import Decoded, Reading
 
-_QUIET_S = 0.06
+_FRAME_GAP_S = 0.06
 """A line that rests so long is between two frames: a character takes 33 ms at 300 baud, and 16 ms in a USB adapter."""
 _ANSWER_S = 0.4
 """A polled scale is left in peace so long after a command, or until it has answered it."""
@@ -43,7 +43,7 @@ class Exchange:
         return Poller(poll, self._indicator.encode, self._port.write, self._clean)
 
     def _clean(self) -> None:
-        self._last_weighing.asked()
+        self._last_weighing.query_sent()
         self._port.discard()
         self._fresh_decoder()
 
@@ -55,7 +55,7 @@ class Exchange:
         """When the next question is due; None for a scale that speaks by itself."""
         return None if self._poller is None else self._poller.due_at()
 
-    def say(self, now: float, pending: PendingCommand | None, newest: Reading | None) -> None:
+    def send_due(self, now: float, pending: PendingCommand | None, newest: Reading | None) -> None:
         """What the station has to send now: a command goes before the next question, never into an open one."""
         poller = self._poller
         if pending is not None and pending.waiting and (poller is None or poller.idle):
@@ -70,8 +70,8 @@ class Exchange:
         """What the port held."""
         if self._packets:
             return [decoded for chunk in chunks for decoded in self._indicator.decoder().feed(chunk)]
-        if isinstance(self._decoder, Settling):
-            self.settle_at = self._clock() + _QUIET_S
+        if isinstance(self._decoder, SettlingDecoder):
+            self.settle_at = self._clock() + _FRAME_GAP_S
         return self._decoder.feed(b"".join(chunks))
 
     def settle(self) -> list[Decoded] | None:
@@ -81,36 +81,36 @@ class Exchange:
         """
         if self.settle_at is None or self._clock() < self.settle_at:
             return None
-        look = select.poll()
-        look.register(self._port.fileno(), select.POLLIN)
-        if look.poll(0):
+        readiness = select.poll()
+        readiness.register(self._port.fileno(), select.POLLIN)
+        if readiness.poll(0):
             return None
         self.settle_at = None
         return settled(self._decoder)
 
-    def answers(self, decoded: Sequence[Decoded], pending: PendingCommand | None) -> list[Reading]:
+    def matching_readings(self, decoded: Sequence[Decoded], pending: PendingCommand | None) -> list[Reading]:
         """The readings among these that count, oldest first; the command hears what came."""
         readings = [item for item in decoded if isinstance(item, Reading)]
         poller = self._poller
         if poller is None:
             if pending is not None:
-                pending.hear(decoded)
+                pending.receive(decoded)
             return readings
         now, due = self._clock(), not poller.idle
         if pending is not None and not due:
-            pending.hear(decoded)
+            pending.receive(decoded)
             if decoded and pending.sent:
                 poller.pause(min(now, poller.due_at()))
-        readings = poller.hear(decoded, now)
+        readings = poller.receive(decoded, now)
         still = self._last_weighing.answered(decoded, readings, over=due and poller.idle)
         return readings or ([still] if still else [])
 
-    def drop(self, until: float) -> None:
+    def discard_until(self, until: float) -> None:
         """Nothing that came is believed, no question is left open, and none is asked before this second."""
         self._fresh_decoder()
         if self._poller is not None:
             self._poller.pause(until)
 
-    def forget(self) -> None:
+    def forget_weighing(self) -> None:
         """The newest reading is too old."""
         self._last_weighing.forget()

@@ -37,7 +37,7 @@ class Indicator:
         """A fresh one."""
         return registry.decoder(self.protocol, self.params)
 
-    def takes(self, command: str) -> bool:
+    def supports(self, command: str) -> bool:
         """Whether the format has this command, and the set of commands that the parameters choose."""
         return command in self.row.commands and self.encode(command) != b""
 

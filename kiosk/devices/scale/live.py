@@ -22,14 +22,14 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from kiosk.devices.ports import CommandOutcome, CommandResult, LinkState, ScaleListener
-from kiosk.devices.scale.command import COMMANDS, LONGEST_S, Effects, PendingCommand
+from kiosk.devices.scale.command import COMMANDS, MAX_DEADLINE_S, Effects, PendingCommand
 from kiosk.devices.scale.exchange import Exchange
 from kiosk.devices.scale.indicator import Indicator
-from kiosk.devices.scale.line.ports import LinePort, PortGone, ReadTooLate
-from kiosk.devices.scale.line.serial_port import cannot_open
+from kiosk.devices.scale.line.ports import BacklogDiscarded, LinePort, PortDisconnected
+from kiosk.devices.scale.line.serial_port import open_error_text
 from kiosk.devices.scale.refusal import REFUSAL_TEXTS, newest_refusal
 from kiosk.devices.scale.report import LOG_PERIOD_S, Reporter
-from kiosk.devices.scale.watch import Freshness, LoopTimes, WakePipe
+from kiosk.devices.scale.supervision import Freshness, LoopMonitor, WakePipe
 from kiosk.domain.backoff import Backoff
 from kiosk.domain.metrology.pan import STALE_S
 from kiosk.domain.rate_limited_log import RateLimitedLog
@@ -37,11 +37,11 @@ from kiosk.protocols.scales.reading import Decoded, Reading, Rejected, RejectRea
 
 _log = logging.getLogger(__name__)
 
-_MARGIN_S = 0.5
+_COMMAND_MARGIN_S = 0.5
 """The thread ends a pending command at its deadline; who waits for it gives it so much longer."""
 _TURN_S = 0.1
 """The longest wait: by so much at most a reading is dated too early while the process runs."""
-_HISTORY_S = 0.25
+_BACKLOG_S = 0.25
 """What kernel, adapter and device server still held when a backlog was thrown away comes within this time."""
 
 
@@ -86,15 +86,15 @@ class LiveScale:
         self._effects = Effects(indicator.step_g, indicator.unit or indicator.row.default_unit)
         self._exchange: Exchange | None = None
         """On the port that is open."""
-        self._look_at = 0.0
+        self._poll_at = 0.0
         """When a port without a descriptor is looked at next."""
         self._newest: Reading | None = None
         self._unreadable = self._silent = False
         self._refusal: RejectReason | None = None
-        self._loop = LoopTimes(timing.late_s)
-        self._heard_after = 0.0
+        self._loop = LoopMonitor(timing.late_s)
+        self._received_after = 0.0
         """What the decoder has been given came after this second."""
-        self._history_until = -float("inf")
+        self._discard_until = -float("inf")
         """Until then everything that comes is thrown away."""
         self._connected = False
         self._pending: PendingCommand | None = None
@@ -135,9 +135,9 @@ class LiveScale:
         """
         if threading.current_thread() is self._thread:
             raise RuntimeError("a listener of the scale must not wait for the scale")
-        if command not in COMMANDS or not self._indicator.takes(command):
+        if command not in COMMANDS or not self._indicator.supports(command):
             return CommandResult(CommandOutcome.NOT_SUPPORTED)
-        deadline_s = min(deadline_s, LONGEST_S)
+        deadline_s = min(deadline_s, MAX_DEADLINE_S)
         pending = PendingCommand(command, self._clock() + deadline_s, self._effects)
         with self._asking:
             if self._pending is not None and not self._pending.over:
@@ -146,7 +146,7 @@ class LiveScale:
                 return CommandResult(CommandOutcome.REFUSED, "not_connected")
             self._pending = pending
             self._wake.wake()
-        return pending.wait(deadline_s + _MARGIN_S)
+        return pending.wait(deadline_s + _COMMAND_MARGIN_S)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -155,11 +155,11 @@ class LiveScale:
                 self._session()
             except Exception as error:  # whatever happens, the station must see its scale again
                 self._failures.write(f"The scale at {self._where} failed and is opened again.", error=error)
-                self._missing(f"The scale at {self._where} failed ({error}): it is opened again.")
-            self._closed()
+                self._report_missing(f"The scale at {self._where} failed ({error}): it is opened again.")
+            self._on_closed()
             self._wait(None, self._clock() + self._backoff.next())
 
-    def _closed(self) -> None:
+    def _on_closed(self) -> None:
         with self._asking:
             self._connected = False
             pending = self._pending
@@ -174,16 +174,16 @@ class LiveScale:
         try:
             port = self._open_port()
         except Exception as error:  # OSError, termios.error and ValueError all mean: not now
-            self._missing(cannot_open(self._where, error))
+            self._report_missing(open_error_text(self._where, error))
             return
         with closing(port):
             try:
-                if self._opened(port):
+                if self._await_open(port):
                     self._listen(port)
-            except PortGone as gone:
-                self._missing(f"The scale at {self._where} is gone ({gone}): check its cable.")
+            except PortDisconnected as gone:
+                self._report_missing(f"The scale at {self._where} is gone ({gone}): check its cable.")
 
-    def _opened(self, port: LinePort) -> bool:
+    def _await_open(self, port: LinePort) -> bool:
         """Wait for a device server; True when the port can be used."""
         until = self._clock() + self._timing.open_s
         try:
@@ -193,40 +193,40 @@ class LiveScale:
                 elif self._clock() >= until:
                     raise TimeoutError(errno.ETIMEDOUT, "it does not answer")
         except OSError as error:
-            self._missing(cannot_open(self._where, error))
+            self._report_missing(open_error_text(self._where, error))
             return False
         return not self._stopping.is_set()
 
     def _listen(self, port: LinePort) -> None:
-        exchange = self._begin(port)
-        look_again = self._clock() + self._timing.retry_max_s
+        exchange = self._begin_exchange(port)
+        recheck_at = self._clock() + self._timing.retry_max_s
         while not self._stopping.is_set():
             now = self._clock()
-            if now >= look_again:
-                if not port.still_there():
-                    raise PortGone("another device has its place")
-                look_again = now + self._timing.retry_max_s
-            self._say(exchange, now)
-            ready = self._wait(port, self._next_turn(exchange, look_again))
+            if now >= recheck_at:
+                if not port.is_present():
+                    raise PortDisconnected("another device has its place")
+                recheck_at = now + self._timing.retry_max_s
+            self._send_due(exchange, now)
+            ready = self._wait(port, self._next_turn(exchange, recheck_at))
             if self._loop.late:
-                self._go_on(port, exchange)
+                self._resume_after_stall(port, exchange)
             elif ready:
-                self._hear(port, exchange)
+                self._read_port(port, exchange)
             elif (decoded := exchange.settle()) is not None:
-                self._take(exchange, decoded)
+                self._process_frames(exchange, decoded)
 
-    def _say(self, exchange: Exchange, now: float) -> None:
+    def _send_due(self, exchange: Exchange, now: float) -> None:
         pending = self._pending
         if pending is not None:
             pending.expire(now)
-        if now >= self._history_until:
-            exchange.say(now, pending, self._newest)
+        if now >= self._discard_until:
+            exchange.send_due(now, pending, self._newest)
 
-    def _begin(self, port: LinePort) -> Exchange:
+    def _begin_exchange(self, port: LinePort) -> Exchange:
         now = self._clock()
         self._unreadable = self._silent = False
         self._refusal = None
-        self._history_until = -float("inf")
+        self._discard_until = -float("inf")
         self._loop.begin(now)
         self._fresh.opened(now)
         exchange = self._exchange = Exchange(self._indicator, port, self._clock)
@@ -234,50 +234,50 @@ class LiveScale:
         self._report.link(LinkState.CONNECTED, f"The scale at {self._where} is connected.", now)
         return exchange
 
-    def _next_turn(self, exchange: Exchange, look_again: float) -> float:
-        moments = [look_again] if exchange.settle_at is None else [look_again, exchange.settle_at]
-        if self._loop.pulse is not None and self._loop.pulse < self._history_until:
-            return min(*moments, self._history_until)
+    def _next_turn(self, exchange: Exchange, recheck_at: float) -> float:
+        moments = [recheck_at] if exchange.settle_at is None else [recheck_at, exchange.settle_at]
+        if self._loop.pulse is not None and self._loop.pulse < self._discard_until:
+            return min(*moments, self._discard_until)
         if (due_at := exchange.due_at()) is not None:
             moments.append(due_at)
         if self._pending is not None and not self._pending.over:
             moments.append(self._pending.deadline)
         return min(moments)
 
-    def _hear(self, port: LinePort, exchange: Exchange) -> None:
+    def _read_port(self, port: LinePort, exchange: Exchange) -> None:
         try:
             chunks = port.drain()
-        except ReadTooLate:
+        except BacklogDiscarded:
             self._failures.write(f"The scale at {self._where} was read too late: its backlog is dropped.")
-            self._history(exchange, self._clock())
+            self._discard_backlog(exchange, self._clock())
             return
         now = self._clock()
-        self._look_at = now + (port.look_every_s or 0.0)
-        if now < self._history_until:
+        self._poll_at = now + (port.poll_interval_s or 0.0)
+        if now < self._discard_until:
             port.discard()
             return
         if not chunks:
             return
-        self._heard_after = self._loop.empty_at
-        self._take(exchange, exchange.decode(chunks))
+        self._received_after = self._loop.empty_at
+        self._process_frames(exchange, exchange.decode(chunks))
 
-    def _go_on(self, port: LinePort, exchange: Exchange) -> None:
+    def _resume_after_stall(self, port: LinePort, exchange: Exchange) -> None:
         """The thread stood still for so long that nobody knows what lies on the pan, nor how old is what waits here."""
         now = self._clock()
         self._loop.begin(now)
         self._failures.write(f"The scale at {self._where} was not listened to for a while: what came is dropped.")
         port.discard()
-        self._history(exchange, now)
+        self._discard_backlog(exchange, now)
         self._fresh.opened(now)  # the silence was this program's own
         if self._fresh.lose():
-            self._expired(now)
+            self._report_expired(now)
 
-    def _history(self, exchange: Exchange, now: float) -> None:
+    def _discard_backlog(self, exchange: Exchange, now: float) -> None:
         """What comes soon was sent before now: none of it is believed, and no question is left open."""
-        self._history_until = now + _HISTORY_S
-        exchange.drop(self._history_until)
+        self._discard_until = now + _BACKLOG_S
+        exchange.discard_until(self._discard_until)
 
-    def _take(self, exchange: Exchange, decoded: list[Decoded]) -> None:
+    def _process_frames(self, exchange: Exchange, decoded: list[Decoded]) -> None:
         """What one wake-up found; nothing means bytes that complete no frame."""
         self._unreadable = True
         self._refusal = newest_refusal(decoded) or self._refusal
@@ -285,21 +285,21 @@ class LiveScale:
         rejected = [item for item in rejected if item.reason is not RejectReason.NO_NEW_WEIGHING]
         if rejected:
             self._refusals.write(f"The scale at {self._where} sent a frame that is refused: {rejected[-1].reason}.")
-        readings = exchange.answers(decoded, self._pending)
+        readings = exchange.matching_readings(decoded, self._pending)
         if readings:
-            self._live(readings[-1])
+            self._publish_reading(readings[-1])
 
-    def _live(self, reading: Reading) -> None:
+    def _publish_reading(self, reading: Reading) -> None:
         now = self._clock()
-        if now - self._heard_after > self._timing.stale_s:
+        if now - self._received_after > self._timing.stale_s:
             return  # it waited in the port for longer than anybody may believe it
         self._unreadable = self._silent = False
         self._refusal = None
         self._newest = reading
         self._backoff.reset()
-        self._fresh.reading(self._heard_after)
+        self._fresh.reading(self._received_after)
         self._report.link(LinkState.CONNECTED, f"The scale at {self._where} is connected.", now)
-        self._report.reading(reading, self._heard_after)
+        self._report.reading(reading, self._received_after)
         if self._pending is not None:
             self._pending.read(reading)
 
@@ -311,20 +311,20 @@ class LiveScale:
         number = port.fileno() if port is not None else -1
         if port is not None and number >= 0:
             poll.register(number, select.POLLIN | (select.POLLOUT if port.wants_write else 0))
-        look_at = self._look_at if port is not None and port.look_every_s is not None else None
+        poll_at = self._poll_at if port is not None and port.poll_interval_s is not None else None
         while not self._stopping.is_set():
             began = self._clock()
-            ends = [moment for moment in (until, self._fresh.deadline(), look_at) if moment is not None]
+            ends = [moment for moment in (until, self._fresh.deadline(), poll_at) if moment is not None]
             wait_s = min(max(0.0, min(ends) - began), _TURN_S)
             ready = {fd for fd, _ in poll.poll(wait_s * 1000)}
             now = self._clock()
-            if serve := number in ready or (look_at is not None and now >= look_at):
+            if serve := number in ready or (poll_at is not None and now >= poll_at):
                 self._loop.turn(now, now)  # it is read until it is empty, after this moment
             else:
                 self._loop.turn(now, _seen_empty_at(began, wait_s, woken=bool(ready)) if number >= 0 else None)
             if self._loop.late and self._connected:
                 return False
-            self._tell_due(now)
+            self._report_due(now)
             if serve:
                 return True
             if self._woken(ready) or now >= until:
@@ -340,20 +340,20 @@ class LiveScale:
             self._wake.clear()
         return self._connected
 
-    def _tell_due(self, now: float) -> None:
+    def _report_due(self, now: float) -> None:
         if self._fresh.take_expired(now):
-            self._expired(now)
+            self._report_expired(now)
         self._silent = self._fresh.take_silent(now) or self._silent
         if self._silent and self._refusal is not None:
-            told = f"The scale at {self._where} gives no weight: {REFUSAL_TEXTS[self._refusal]}."
-            self._report.link(LinkState.REFUSES, told, now)
+            detail = f"The scale at {self._where} gives no weight: {REFUSAL_TEXTS[self._refusal]}."
+            self._report.link(LinkState.REFUSES, detail, now)
         elif self._silent:
             self._report.link(LinkState.SILENT, self._why_silent(), now)
 
-    def _expired(self, now: float) -> None:
+    def _report_expired(self, now: float) -> None:
         self._newest = None
         if self._exchange is not None:
-            self._exchange.forget()
+            self._exchange.forget_weighing()
         self._report.expired(now)
 
     def _why_silent(self) -> str:
@@ -364,7 +364,7 @@ class LiveScale:
             return f"The scale at {self._where} does not answer: switch it on, check its cable, speed and protocol."
         return f"The scale at {self._where} sends nothing: switch it on and check its cable."
 
-    def _missing(self, detail: str) -> None:
+    def _report_missing(self, detail: str) -> None:
         self._report.link(LinkState.MISSING, detail, self._clock())
 
 

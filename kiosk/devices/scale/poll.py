@@ -40,10 +40,10 @@ class Poller:
         self._encode, self._send, self._clean = encode, send, clean
         self._step: int | None = None
         """The step whose answer is due; None while idle."""
-        self._asked = b""
+        self._request = b""
         """The bytes whose answer is due."""
         self._due_at = 0.0
-        self._asked_at = 0.0
+        self._requested_at = 0.0
         self._tries = 0
         self._complained = False
         self.unsolicited = 0
@@ -70,29 +70,29 @@ class Poller:
             self._tries = 0
             self._ask(now)
         else:
-            self._again(now)
+            self._retry(now)
 
-    def hear(self, decoded: Sequence[Decoded], now: float) -> list[Reading]:
+    def receive(self, decoded: Sequence[Decoded], now: float) -> list[Reading]:
         """The reading that answers the question, if it is among these; nothing means bytes that complete no frame."""
         accepted: list[Reading] = []
         if not decoded and self._step is not None:
             self._due_at = min(self._due_at, now + _PAUSE_S)
         for item in decoded:
-            if self._step is None or not self._can_be_meant(item):
+            if self._step is None or not self._may_answer(item):
                 self.unsolicited += isinstance(item, Reading)
             elif isinstance(item, Rejected):
-                self._refused(item.reason, now)
+                self._on_rejected(item.reason, now)
             elif isinstance(item, Record):
                 self._acknowledged(now)
             elif self._last or (self._asking_why and item.weight is None):
                 accepted.append(item)
-                self._answered(now, self._poll.accept)
+                self._finish(now, self._poll.accept)
             else:
                 self.unsolicited += 1
         return accepted
 
-    def _can_be_meant(self, item: Decoded) -> bool:
-        return self._poll.answers is None or self._poll.answers(self._asked, item)
+    def _may_answer(self, item: Decoded) -> bool:
+        return self._poll.answers is None or self._poll.answers(self._request, item)
 
     @property
     def _last(self) -> bool:
@@ -104,47 +104,47 @@ class Poller:
 
     def _ask(self, now: float) -> None:
         self._clean()
-        self._asked_at = now
+        self._requested_at = now
         self._tries += 1
         self._complained = False
         self._begin(0, now)
 
     def _begin(self, step: int, now: float) -> None:
         self._step, self._due_at = step, now + self._poll.timeout_s
-        self._asked = self._encode((*self._poll.steps, self._poll.why)[step])
-        self._send(self._asked)
+        self._request = self._encode((*self._poll.steps, self._poll.why)[step])
+        self._send(self._request)
 
-    def _again(self, now: float) -> None:
+    def _retry(self, now: float) -> None:
         if self._tries <= self._poll.retries:
             self._ask(now)
         else:
-            self._answered(now)
+            self._finish(now)
 
     def _acknowledged(self, now: float) -> None:
         if self._asking_why:  # there is nothing to tell
-            self._answered(now)
+            self._finish(now)
         elif self._step is not None and not self._last:
             self._begin(self._step + 1, now)
 
-    def _refused(self, reason: RejectReason, now: float) -> None:
+    def _on_rejected(self, reason: RejectReason, now: float) -> None:
         if reason in _DAMAGE:
             self._due_at = min(self._due_at, now + _PAUSE_S)
             if self._poll.refuse and not self._complained:
                 self._complained = True
                 self._send(self._poll.refuse)
         elif self._asking_why:
-            self._answered(now, self._poll.accept)
+            self._finish(now, self._poll.accept)
         elif not self._last:  # not acknowledged: from the start, a little later
             self._due_at = min(self._due_at, now + self._poll.interval_s)
         elif reason is not RejectReason.NAK:
-            self._answered(now, self._poll.accept)
+            self._finish(now, self._poll.accept)
         elif self._poll.why:
             self._begin(len(self._poll.steps), now)
         else:
-            self._answered(now)
+            self._finish(now)
 
-    def _answered(self, now: float, said: bytes = b"") -> None:
+    def _finish(self, now: float, reply: bytes = b"") -> None:
         self._step = None
-        self._due_at = max(now, self._asked_at + self._poll.interval_s)
-        if said:
-            self._send(said)
+        self._due_at = max(now, self._requested_at + self._poll.interval_s)
+        if reply:
+            self._send(reply)

@@ -18,14 +18,14 @@ from dataclasses import dataclass, replace
 from select import POLLIN, POLLOUT, poll
 from threading import Event, Lock
 
-from kiosk.devices.ports import OnProgress, ProbeCancelled, ProbeFailed, Progress
-from kiosk.devices.scale.line.address import Address, Way, parse_address
+from kiosk.devices.ports import OnProgress, ProbeCancelled, ProbeFailed, ProbeProgress
+from kiosk.devices.scale.line.address import Address, AddressKind, parse_address
 from kiosk.devices.scale.line.open import open_line
-from kiosk.devices.scale.line.ports import LinePort, PortGone, ReadTooLate
-from kiosk.devices.scale.line.serial_port import cannot_open
-from kiosk.devices.scale.watch import WakePipe
+from kiosk.devices.scale.line.ports import BacklogDiscarded, LinePort, PortDisconnected
+from kiosk.devices.scale.line.serial_port import open_error_text
+from kiosk.devices.scale.supervision import WakePipe
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.probe.proposals import Proposal, Recording, certain, layouts, propose, questions
+from kiosk.protocols.scales.probe.proposals import Proposal, Recording, is_certain, layouts, probe_queries, propose
 from kiosk.protocols.scales.protocol import LineSettings, ScaleProtocol, Transport
 from kiosk.protocols.scales.reading import Record
 
@@ -33,14 +33,14 @@ BAUDS = (9600, 4800, 2400, 1200, 19_200, 38_400, 57_600, 600)
 """In the order of likelihood; 600 is what bench balances are delivered with."""
 _SILENT_BAUDS = (1200, 57_600)
 """Where a port that was silent at 9600 is listened to once more: any other speed makes noise at one of the three."""
-COMMON = (
+COMMON_LINES = (
     LineSettings(),
     LineSettings(9600, 7, "E"),
     LineSettings(4800),
     LineSettings(2400, 7, "E"),
     LineSettings(1200),
 )
-"""Lines at which every question is asked once more when nothing has answered at its usual one."""
+"""Lines at which every question is query once more when nothing has answered at its usual one."""
 _PSEUDO_TERMINALS = "/dev/pts/"
 _UNFIT = (errno.EINVAL, None)
 """A line setting the port cannot be given; pyserial tells that without a number."""
@@ -61,11 +61,11 @@ class ProbeTiming:
 
 
 TIMING = ProbeTiming()
-_MUCH = 600
+_ENOUGH_BYTES = 600
 """Bytes that make a listen long enough: thirty frames."""
-_LONGEST_ANSWER = 256
-_ANSWERS = 5
-_LOOK_S = 0.2
+_MAX_ANSWER_BYTES = 256
+_ANSWERS_PER_QUERY = 5
+_RETRY_DELAY_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Stop:
     wake: WakePipe
 
 
-class Line:
+class ProbeLine:
     """One port, opened for one look."""
 
     def __init__(self, port: LinePort, stop: Stop, clock: Callable[[], float]) -> None:
@@ -102,23 +102,23 @@ class Line:
             elif self._clock() >= until:
                 raise TimeoutError(errno.ETIMEDOUT, "it does not answer")
 
-    def hear(self, seconds: float, most: int = _MUCH, gap_s: float | None = None) -> bytes:
-        """What comes within ``seconds``; ends early with ``most`` bytes, or ``gap_s`` after the newest. Raises
+    def receive(self, seconds: float, max_bytes: int = _ENOUGH_BYTES, gap_s: float | None = None) -> bytes:
+        """What comes within ``seconds``; ends early with ``max_bytes`` bytes, or ``gap_s`` after the newest. Raises
         PortGone.
         """
-        heard, until = b"", self._clock() + seconds
-        while len(heard) < most and self._clock() < until:
-            quiet_at = self._clock() + gap_s if gap_s is not None and heard else until
+        received, until = b"", self._clock() + seconds
+        while len(received) < max_bytes and self._clock() < until:
+            quiet_at = self._clock() + gap_s if gap_s is not None and received else until
             if self.ready(min(until, quiet_at)):
-                heard += self._drained()
-            elif heard and gap_s is not None:
+                received += self._drained()
+            elif received and gap_s is not None:
                 break
-        return heard
+        return received
 
     def _drained(self) -> bytes:
         try:
             return b"".join(self._port.drain())
-        except ReadTooLate:
+        except BacklogDiscarded:
             return b""
 
     def ask(self, row: ScaleProtocol, steps: Sequence[bytes], timing: ProbeTiming) -> bytes:
@@ -129,32 +129,32 @@ class Line:
                 return b""
             self._port.discard()
             self._port.write(step)
-            answer = self.hear(timing.answer_s, _LONGEST_ANSWER, timing.gap_s)
+            answer = self.receive(timing.answer_s, _MAX_ANSWER_BYTES, timing.gap_s)
         return answer
 
 
-def fixed(address: Address) -> bool:
+def is_line_fixed(address: Address) -> bool:
     """Whether the line is not set from here: a pseudo-terminal has none, a raw device server has its own."""
-    return address.way is Way.TCP or os.path.realpath(address.path).startswith(_PSEUDO_TERMINALS)
+    return address.kind is AddressKind.TCP or os.path.realpath(address.path).startswith(_PSEUDO_TERMINALS)
 
 
 @contextmanager
-def opened(
+def open_probe_line(
     address: Address, line: LineSettings, stop: Stop, clock: Callable[[], float], open_s: float
-) -> Iterator[Line]:
+) -> Iterator[ProbeLine]:
     """A device server may need a moment to notice that the look before has hung up."""
     until = clock() + open_s
     while True:
         port = open_line(address, line)
-        made = Line(port, stop, clock)
+        made = ProbeLine(port, stop, clock)
         try:
             made.open(until)
             break
-        except (OSError, PortGone) as error:
+        except (OSError, PortDisconnected) as error:
             port.close()
-            if clock() >= until or not (isinstance(error, PortGone) or error.errno == errno.ECONNRESET):
+            if clock() >= until or not (isinstance(error, PortDisconnected) or error.errno == errno.ECONNRESET):
                 raise
-            stop.stopping.wait(_LOOK_S)
+            stop.stopping.wait(_RETRY_DELAY_S)
         except BaseException:
             port.close()
             raise
@@ -164,7 +164,7 @@ def opened(
         port.close()
 
 
-def ignore_progress(_: Progress) -> None:
+def ignore_progress(_: ProbeProgress) -> None:
     """Nobody wants to know how far it is."""
 
 
@@ -186,7 +186,7 @@ class ScaleProbe:
         self._lock = Lock()
         self._wake: WakePipe | None = None
         self._recordings: list[Recording] = []
-        self._progress = Progress()
+        self._progress = ProbeProgress()
         self._planned = self._done = 1
         self._until = 0.0
         self._unfit: Exception | None = None
@@ -206,9 +206,9 @@ class ScaleProbe:
         try:
             found = self._listen_all()
             if self._unfit is not None and not self._recordings:
-                raise ProbeFailed(cannot_open(self._port, self._unfit))
-            return self._ask_all() if self._ask and not found else found
-        except PortGone as gone:
+                raise ProbeFailed(open_error_text(self._port, self._unfit))
+            return self._query_all() if self._ask and not found else found
+        except PortDisconnected as gone:
             raise ProbeFailed(f"The port {self._port} is gone ({gone}): check its cable, then begin again.") from gone
         finally:
             with self._lock:
@@ -218,7 +218,7 @@ class ScaleProbe:
     # --- listening ----------------------------------------------------------------------------------------------------
 
     def _listen_all(self) -> tuple[Proposal, ...]:
-        lines = [LineSettings()] if fixed(self._address) else [LineSettings(baud) for baud in BAUDS]
+        lines = [LineSettings()] if is_line_fixed(self._address) else [LineSettings(baud) for baud in BAUDS]
         self._plan(len(lines))
         found = self._listen(lines[0], self._timing.first_s)
         if len(lines) > 1 and not any(item.size for item in self._recordings):
@@ -229,7 +229,7 @@ class ScaleProbe:
                 return ()
             lines = [LineSettings(baud) for baud in BAUDS if baud != lines[0].baud]
         for line in [lines[0], *lines[1:]]:
-            if certain(found) or self._clock() >= self._until:
+            if is_certain(found) or self._clock() >= self._until:
                 break
             found = self._settle(line)
         return found
@@ -238,59 +238,61 @@ class ScaleProbe:
         """Listen at this speed, and with the other layouts that what is heard suggests."""
         known = next((item for item in self._recordings if item.line == line), None)
         found = propose(self._recordings) if known else self._listen(line, self._timing.listen_s)
-        heard = b"".join(part for item in self._recordings if item.line == line for part in item.heard)
-        for bits, parity in () if fixed(self._address) else layouts(heard):
-            if certain(found) or self._clock() >= self._until:
+        received = b"".join(part for item in self._recordings if item.line == line for part in item.received)
+        for bits, parity in () if is_line_fixed(self._address) else layouts(received):
+            if is_certain(found) or self._clock() >= self._until:
                 break
             found = self._listen(replace(line, bytesize=bits, parity=parity), self._timing.listen_s)
         return found
 
     def _listen(self, line: LineSettings, seconds: float) -> tuple[Proposal, ...]:
-        self._tell(line, asking=False)
+        self._report_progress(line, asking=False)
         with self._line(line) as opened_line:
             if opened_line is not None:
-                heard = opened_line.hear(seconds)
-                self._recordings.append(Recording(line, (heard,)))
-                self._note(heard)
+                received = opened_line.receive(seconds)
+                self._recordings.append(Recording(line, (received,)))
+                self._note(received)
         return propose(self._recordings)
 
     # --- asking -------------------------------------------------------------------------------------------------------
 
-    def _ask_all(self) -> tuple[Proposal, ...]:
-        if fixed(self._address):
-            rounds = [(LineSettings(), questions())]
+    def _query_all(self) -> tuple[Proposal, ...]:
+        if is_line_fixed(self._address):
+            rounds = [(LineSettings(), probe_queries())]
         else:
-            usual = dict.fromkeys(row.line for row, _ in questions())
-            rounds = [(line, tuple(pair for pair in questions() if pair[0].line == line)) for line in usual]
-            rounds += [(line, tuple(pair for pair in questions() if pair[0].line != line)) for line in COMMON]
-        self._plan(sum(len(asked) for _, asked in rounds))
+            usual = dict.fromkeys(row.line for row, _ in probe_queries())
+            rounds = [(line, tuple(pair for pair in probe_queries() if pair[0].line == line)) for line in usual]
+            rounds += [(line, tuple(pair for pair in probe_queries() if pair[0].line != line)) for line in COMMON_LINES]
+        self._plan(sum(len(queries) for _, queries in rounds))
         found: tuple[Proposal, ...] = ()
-        for line, asked in rounds:
-            found = self._ask_at(line, asked)
+        for line, query in rounds:
+            found = self._query_at(line, query)
             if found or self._clock() >= self._until:
                 break
         return found
 
-    def _ask_at(
-        self, line: LineSettings, asked: Sequence[tuple[ScaleProtocol, tuple[bytes, ...]]]
+    def _query_at(
+        self, line: LineSettings, queries: Sequence[tuple[ScaleProtocol, tuple[bytes, ...]]]
     ) -> tuple[Proposal, ...]:
         """Every question once; one that is answered with a weight several times. A question is sent once at a line
         even when two formats share it.
         """
         with self._line(line) as opened_line:
             sent: set[tuple[bytes, ...]] = set()
-            for row, steps in asked if opened_line is not None else ():
+            for row, steps in queries if opened_line is not None else ():
                 if steps in sent or self._clock() >= self._until:
                     continue
                 sent.add(steps)
-                self._tell(line, asking=True)
+                self._report_progress(line, asking=True)
                 assert opened_line is not None
-                self._question(opened_line, line, row, steps)
+                self._query_repeatedly(opened_line, line, row, steps)
         return propose(self._recordings)
 
-    def _question(self, opened_line: Line, line: LineSettings, row: ScaleProtocol, steps: tuple[bytes, ...]) -> None:
+    def _query_repeatedly(
+        self, opened_line: ProbeLine, line: LineSettings, row: ScaleProtocol, steps: tuple[bytes, ...]
+    ) -> None:
         answers: list[bytes] = []
-        while len(answers) < _ANSWERS:
+        while len(answers) < _ANSWERS_PER_QUERY:
             answer = opened_line.ask(row, steps, self._timing)
             self._note(answer)
             if not answer:
@@ -304,14 +306,14 @@ class ScaleProbe:
     # --- the port -----------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _line(self, line: LineSettings) -> Iterator[Line | None]:
+    def _line(self, line: LineSettings) -> Iterator[ProbeLine | None]:
         """None when the port cannot be set to this line. Raises ProbeFailed, and PortGone."""
         assert self._wake is not None
-        way = opened(self._address, line, Stop(self._stopping, self._wake), self._clock, self._timing.open_s)
+        way = open_probe_line(self._address, line, Stop(self._stopping, self._wake), self._clock, self._timing.open_s)
         try:
             made = way.__enter__()
         except (OSError, termios.error, ValueError) as error:
-            self._judge(error)
+            self._classify_open_error(error)
             yield None
             return
         try:
@@ -319,7 +321,7 @@ class ScaleProbe:
         finally:
             way.__exit__(None, None, None)
 
-    def _judge(self, error: Exception) -> None:
+    def _classify_open_error(self, error: Exception) -> None:
         """A line that cannot be set is left out."""
         code = getattr(error, "errno", None)
         if isinstance(error, termios.error) or code in _UNFIT:
@@ -330,21 +332,23 @@ class ScaleProbe:
                 f"Another program has the port {self._port}: end that program. The station itself lets go of its scale"
                 " on the page Teach me this scale, or when it is stopped."
             ) from error
-        raise ProbeFailed(cannot_open(self._port, error)) from error
+        raise ProbeFailed(open_error_text(self._port, error)) from error
 
     # --- how far ------------------------------------------------------------------------------------------------------
 
     def _plan(self, steps: int) -> None:
         self._planned, self._done = max(1, steps), 0
 
-    def _tell(self, line: LineSettings, asking: bool) -> None:
+    def _report_progress(self, line: LineSettings, asking: bool) -> None:
         self._progress = replace(
             self._progress, done=min(1.0, self._done / self._planned), line=str(line), asking=asking
         )
         self._done += 1
         self._on_progress(self._progress)
 
-    def _note(self, heard: bytes) -> None:
-        if heard:
-            self._progress = replace(self._progress, heard=self._progress.heard + len(heard), sample=heard[-64:])
+    def _note(self, received: bytes) -> None:
+        if received:
+            self._progress = replace(
+                self._progress, received_bytes=self._progress.received_bytes + len(received), sample=received[-64:]
+            )
             self._on_progress(self._progress)

@@ -41,7 +41,7 @@ class LastWeighing:
         self._last: Reading | None = None
         self._open = False
 
-    def asked(self) -> None:
+    def query_sent(self) -> None:
         """A question goes out; one that is still open was never answered."""
         if self._open:
             self._last = None

@@ -22,7 +22,7 @@ class Reporter:
     def __init__(self, listener: ScaleListener, clock: Callable[[], float]) -> None:
         self._listener = listener
         self._failures = RateLimitedLog(_log, clock, LOG_PERIOD_S)
-        self._told: tuple[LinkState, str] | None = None
+        self._reported: tuple[LinkState, str] | None = None
 
     def reading(self, reading: Reading, at: float) -> None:
         """A live reading."""
@@ -34,9 +34,9 @@ class Reporter:
 
     def link(self, state: LinkState, detail: str, at: float) -> None:
         """The state of the way to the scale; told and logged when it is another one than before."""
-        if self._told == (state, detail):
+        if self._reported == (state, detail):
             return
-        self._told = (state, detail)
+        self._reported = (state, detail)
         _log.info("%s", detail)
         self._guard(lambda: self._listener.on_link(state, detail, at))
 

@@ -11,15 +11,15 @@ from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import LineSettings, TransmissionMode
 
-_BY_CHANCE = re.compile(r"/dev/tty(USB|ACM)[0-9]+")
+_UNSTABLE_NAME = re.compile(r"/dev/tty(USB|ACM)[0-9]+")
 
 
-def check_lasting(port: str) -> None:
+def check_stable_port_name(port: str) -> None:
     """Raises ValueError for a name the kernel gives by turns: after a restart another device may have it.
 
     For what is settled for good only; a technician may try any port by hand.
     """
-    if _BY_CHANCE.fullmatch(port):
+    if _UNSTABLE_NAME.fullmatch(port):
         raise ValueError(
             f"port {port!r} may be another device after the next start; allowed is its lasting name: "
             "see `ls -l /dev/serial/by-id /dev/serial/by-path`"

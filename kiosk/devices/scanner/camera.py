@@ -10,18 +10,18 @@ from typing import Final
 
 from kiosk.devices.ports import CameraFault, CodeCamera
 from kiosk.devices.scanner.report import MISSING, OK, ScanReporter
-from kiosk.protocols.barcodes.refusal import Refusal, ScanRefusal
+from kiosk.protocols.barcodes.refusal import RefusedScan, ScanRefusal
 
 logger = logging.getLogger(__name__)
 
-LOOK_S: Final = 20.0
+SCAN_TIMEOUT_S: Final = 20.0
 """So long it looks after somebody asked: time to fetch the parcel and to turn its label up."""
 READ_S: Final = 8.0
 """For one frame. The start of the child is in it, which takes a small board seconds."""
 TURN_S: Final = 0.1
 """Between two frames: whoever waits for a shot of goods gets the camera."""
-_NO_CODE = Refusal(ScanRefusal.NO_CODE, "the camera saw no code")
-_NO_PICTURE = Refusal(ScanRefusal.NO_PICTURE, "the camera gives no picture")
+_NO_CODE = RefusedScan(ScanRefusal.NO_CODE, "the camera saw no code")
+_NO_PICTURE = RefusedScan(ScanRefusal.NO_PICTURE, "the camera gives no picture")
 
 
 class CameraScanner:
@@ -31,7 +31,7 @@ class CameraScanner:
 
     def __init__(self, camera: CodeCamera, report: ScanReporter, clock: Callable[[], float] = time.monotonic) -> None:
         self._camera, self._report, self._clock = camera, report, clock
-        self._stopping, self._asked = threading.Event(), threading.Event()
+        self._stopping, self._requested = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="scanner", daemon=True)
 
     def start(self) -> None:
@@ -41,25 +41,25 @@ class CameraScanner:
     def stop(self, timeout_s: float = 3.0) -> None:
         """End after the frame in hand; may be called twice."""
         self._stopping.set()
-        self._asked.set()
+        self._requested.set()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
 
-    def look_for_code(self) -> None:
+    def scan_for_code(self) -> None:
         """Look now, from any thread; asked again meanwhile it looks once more."""
-        self._asked.set()
+        self._requested.set()
 
     def _run(self) -> None:
         self._report.state(OK)
-        while self._asked.wait() and not self._stopping.is_set():
-            self._asked.clear()
+        while self._requested.wait() and not self._stopping.is_set():
+            self._requested.clear()
             try:
-                self._look()
+                self._scan()
             except Exception:
                 logger.exception("the camera cannot look for codes")
 
-    def _look(self) -> None:
-        end, before = self._clock() + LOOK_S, frozenset[str]()
+    def _scan(self) -> None:
+        end, before = self._clock() + SCAN_TIMEOUT_S, frozenset[str]()
         while not self._stopping.is_set():
             try:
                 seen = frozenset(self._camera.read_codes(READ_S))

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from kiosk.devices.scanner.input import input_system
 from kiosk.devices.scanner.keyboards import second_keyboards
-from kiosk.devices.scanner.keys import NATIVE, KeyDecoder, Typed
+from kiosk.devices.scanner.keys import NATIVE, KeyDecoder, TypedScan
 from kiosk.devices.scanner.ports import InputSystem
 from kiosk.devices.scanner.report import OK, SECOND_KEYBOARD, ScanReporter
-from kiosk.protocols.barcodes.refusal import Refusal, ScanRefusal
+from kiosk.protocols.barcodes.refusal import RefusedScan, ScanRefusal
 
-_OTHER = Refusal(ScanRefusal.SECOND_KEYBOARD, "another keyboard is plugged in")
+_SECOND_KEYBOARD = RefusedScan(ScanRefusal.SECOND_KEYBOARD, "another keyboard is plugged in")
 
 
 class EvdevDevice:
@@ -37,20 +37,20 @@ class EvdevDevice:
         self._decoder = KeyDecoder()
         self._is_alone()
 
-    def take(self, reads: Sequence[bytes], waited_s: float) -> None:
+    def on_reads(self, reads: Sequence[bytes], waited_s: float) -> None:
         for data in reads:
             for typed in self._decoder.feed(data, waited_s):
-                self._use(typed)
+                self._report_scan(typed)
 
     def idle(self) -> None:
         """However seldom something is scanned, a second keyboard is seen."""
         self._is_alone()
 
-    def _use(self, typed: Typed) -> None:
+    def _report_scan(self, typed: TypedScan) -> None:
         if typed.refused:
             self._report.refused(typed.refused)
         elif not self._is_alone():
-            self._report.refused(_OTHER)
+            self._report.refused(_SECOND_KEYBOARD)
         else:
             self._report.scan(typed.text.encode("ascii"))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.devices.scanner.ports import HidSystem
-from kiosk.devices.scanner.reader import MOST_READS
+from kiosk.devices.scanner.reader import MAX_READS
 from kiosk.devices.scanner.report import OK, ScanReporter
 from kiosk.protocols.barcodes.hid_pos import MAX_DESCRIPTOR, MAX_REPORT, HidScan, ReportDecoder, read_descriptor
 
@@ -19,7 +19,7 @@ HIDIOCGRDESCSIZE: Final = 0x80044801
 HIDIOCGRDESC: Final = 0x90044802
 """_IOR('H', 1, int) and _IOR('H', 2, struct hidraw_report_descriptor) of linux/hidraw.h."""
 _MEMORY: Final = Path("/dev", "shm")
-_BACKLOG: Final = MOST_READS - 1
+_BACKLOG: Final = MAX_READS - 1
 """All that hidraw keeps for a reader: behind it reports may be missing, and two codes would run into one."""
 DESCRIPTION: Final = ".descriptor"
 """Behind the name of a simulated device's socket: the file with its report descriptor."""
@@ -44,21 +44,21 @@ class HidPosDevice:
         self._decoder = ReportDecoder(read_descriptor(self._system.descriptor(self.path, descriptor)))
         self._report.state(OK)
 
-    def take(self, reads: Sequence[bytes], waited_s: float) -> None:
+    def on_reads(self, reads: Sequence[bytes], waited_s: float) -> None:
         assert self._decoder is not None
         if len(reads) >= _BACKLOG:
-            self._use(self._decoder.lose("more reports lay there than are kept"))
+            self._report_scan(self._decoder.discard_incomplete("more reports lay there than are kept"))
             return
         for data in reads:
             for scan in self._decoder.feed(data, waited_s):
-                self._use(scan)
+                self._report_scan(scan)
             for scan in self._decoder.end_of_read():
-                self._use(scan)
+                self._report_scan(scan)
 
     def idle(self) -> None:
         """A device that is pulled out says so by itself."""
 
-    def _use(self, scan: HidScan) -> None:
+    def _report_scan(self, scan: HidScan) -> None:
         if scan.refused:
             self._report.refused(scan.refused)
         else:

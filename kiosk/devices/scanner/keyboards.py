@@ -28,7 +28,7 @@ class InputDevice:
     keys: int
 
     @property
-    def types(self) -> bool:
+    def is_keyboard(self) -> bool:
         """Whether it has every letter and Enter; power buttons, touch screens and remote controls have not."""
         return self.keys & FULL_KEYBOARD == FULL_KEYBOARD
 
@@ -36,7 +36,9 @@ class InputDevice:
 def second_keyboards(devices: Sequence[InputDevice], scanner: str) -> tuple[InputDevice, ...]:
     """All that can type and are not the scanner at event node ``scanner``, which may have several nodes."""
     boards = {device.board for device in devices if device.node == scanner and device.board}
-    return tuple(device for device in devices if device.types and device.node != scanner and device.board not in boards)
+    return tuple(
+        device for device in devices if device.is_keyboard and device.node != scanner and device.board not in boards
+    )
 
 
 def key_bits(words: str, bits_per_word: int = BITS_PER_WORD) -> int:

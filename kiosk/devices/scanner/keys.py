@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from struct import Struct
 
 from kiosk.devices.scanner.report import MAX_SCAN
-from kiosk.protocols.barcodes.refusal import Refusal, ScanRefusal
+from kiosk.protocols.barcodes.refusal import RefusedScan, ScanRefusal
 
 LAYOUT_64 = Struct("<qqHHi")
 LAYOUT_32 = Struct("<iiHHi")
@@ -62,11 +62,11 @@ SHIFTED = _rows(shifted=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
+class TypedScan:
     """One ended scan: its text, or why it is refused and then no text."""
 
     text: str
-    refused: Refusal | None = None
+    refused: RefusedScan | None = None
 
 
 class KeyDecoder:
@@ -77,16 +77,16 @@ class KeyDecoder:
         self._tail = b""
         self._held: set[int] = set()
         self._text: list[str] = []
-        self._refused: Refusal | None = None
-        self._told = False
+        self._refused: RefusedScan | None = None
+        self._reported = False
         self._newest_at: float | None = None
 
-    def feed(self, data: bytes, at: float) -> list[Typed]:
+    def feed(self, data: bytes, at: float) -> list[TypedScan]:
         """The scans that ended with this piece, read at monotonic second ``at``."""
         data = self._tail + data
         whole = len(data) - len(data) % self._layout.size
         self._tail = data[whole:]
-        found: list[Typed] = []
+        found: list[TypedScan] = []
         for _, _, kind, code, value in self._layout.iter_unpack(data[:whole]):
             if kind == EV_SYN and code == SYN_DROPPED:
                 self._lose()
@@ -99,7 +99,7 @@ class KeyDecoder:
         self._held.clear()
         self._refuse(ScanRefusal.HALF, "keys were lost")
 
-    def _key(self, code: int, value: int, at: float) -> Iterator[Typed]:
+    def _key(self, code: int, value: int, at: float) -> Iterator[TypedScan]:
         if value != PRESS:  # a key that repeats itself was pressed once
             if value == RELEASE:
                 self._held.discard(code)
@@ -112,20 +112,20 @@ class KeyDecoder:
             yield from self._type(code)
 
     def _note_gap(self, at: float) -> None:
-        begun = bool(self._text or self._refused)
-        if begun and self._newest_at is not None and at - self._newest_at > MAX_GAP_S:
+        in_progress = bool(self._text or self._refused)
+        if in_progress and self._newest_at is not None and at - self._newest_at > MAX_GAP_S:
             self._refuse(ScanRefusal.HALF, f"more than {MAX_GAP_S:g} s passed between two keys")
         self._newest_at = at
 
-    def _type(self, code: int) -> Iterator[Typed]:
+    def _type(self, code: int) -> Iterator[TypedScan]:
         key = self._character(code)
         if key is None:
             self._refuse(ScanRefusal.CONTROL, "it holds a key that is no printable character")
         elif len(self._text) >= MAX_SCAN:
             # It may never end: this is told now, and not again at its end.
             self._refuse(ScanRefusal.TOO_LONG, f"it is longer than {MAX_SCAN} characters")
-            self._told = True
-            yield Typed("", self._refused)
+            self._reported = True
+            yield TypedScan("", self._refused)
         elif not self._refused:
             self._text.append(key)
 
@@ -140,13 +140,13 @@ class KeyDecoder:
     def _refuse(self, word: ScanRefusal, why: str) -> None:
         """The rest up to the next Enter belongs to the same scan and goes with it."""
         self._text.clear()
-        self._refused = self._refused or Refusal(word, why)
+        self._refused = self._refused or RefusedScan(word, why)
 
-    def _end(self) -> Iterator[Typed]:
+    def _end(self) -> Iterator[TypedScan]:
         steered = self._held & (_CTRLS | _STEERING)
         if steered and not self._refused:
             self._refuse(ScanRefusal.CONTROL, "it ends with a steering key")
-        if (self._text or self._refused) and not self._told:
-            yield Typed("".join(self._text), self._refused)
+        if (self._text or self._refused) and not self._reported:
+            yield TypedScan("".join(self._text), self._refused)
         self._text.clear()
-        self._refused, self._told = None, False
+        self._refused, self._reported = None, False

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 from kiosk.devices.scanner.keys import MAX_GAP_S
 from kiosk.devices.scanner.report import MAX_SCAN
-from kiosk.protocols.barcodes.refusal import Refusal, ScanRefusal
+from kiosk.protocols.barcodes.refusal import RefusedScan, ScanRefusal
 
 _ENDS = b"\r\n\t"
-_GAP = Refusal(ScanRefusal.HALF, f"more than {MAX_GAP_S:g} s passed between two characters")
-_TOO_LONG = Refusal(ScanRefusal.TOO_LONG, f"it is longer than {MAX_SCAN} characters")
+_GAP = RefusedScan(ScanRefusal.HALF, f"more than {MAX_GAP_S:g} s passed between two characters")
+_TOO_LONG = RefusedScan(ScanRefusal.TOO_LONG, f"it is longer than {MAX_SCAN} characters")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ScannedLine:
     """One ended scan: its bytes without the end, or why it is refused and then no bytes."""
 
     data: bytes
-    refused: Refusal | None = None
+    refused: RefusedScan | None = None
 
 
 class LineDecoder:
@@ -27,10 +27,10 @@ class LineDecoder:
 
     def __init__(self) -> None:
         self._data = bytearray()
-        self._refused: Refusal | None = None
-        self._told = False
+        self._refused: RefusedScan | None = None
+        self._reported = False
 
-    def feed(self, data: bytes, silent_s: float) -> Iterator[Line]:
+    def feed(self, data: bytes, silent_s: float) -> Iterator[ScannedLine]:
         """The scans that ended with this piece, for which the port was waited ``silent_s``."""
         if self._data and silent_s > MAX_GAP_S:
             # What comes now may be its other half: it goes with it, up to its end.
@@ -45,11 +45,11 @@ class LineDecoder:
             elif not self._refused:
                 # It may never end: this is told now, and not again at its end.
                 self._data.clear()
-                self._refused, self._told = _TOO_LONG, True
-                yield Line(b"", self._refused)
+                self._refused, self._reported = _TOO_LONG, True
+                yield ScannedLine(b"", self._refused)
 
-    def _end(self) -> Iterator[Line]:
-        if (self._data or self._refused) and not self._told:
-            yield Line(bytes(self._data), self._refused)
+    def _end(self) -> Iterator[ScannedLine]:
+        if (self._data or self._refused) and not self._reported:
+            yield ScannedLine(bytes(self._data), self._refused)
         self._data.clear()
-        self._refused, self._told = None, False
+        self._refused, self._reported = None, False

@@ -26,7 +26,7 @@ class ScannerDevice(Protocol):
     def begin(self, descriptor: int) -> None:
         """It was opened, and is silent. Raises OSError or ValueError for what must not be read."""
 
-    def take(self, reads: Sequence[bytes], waited_s: float) -> None:
+    def on_reads(self, reads: Sequence[bytes], waited_s: float) -> None:
         """What lay there at one moment, read by read; ``waited_s`` grows by the seconds of silence alone."""
 
     def idle(self) -> None:

@@ -20,9 +20,9 @@ logger = logging.getLogger(__name__)
 RETRY_S: Final = 0.25
 RETRY_MAX_S: Final = 1.0
 """A cable that was put back is noticed within a second, and a scanner in a drawer costs nothing."""
-LOOK_S: Final = 1.0
+POLL_INTERVAL_S: Final = 1.0
 """How often a device is asked what it wants to look at while nothing is scanned."""
-MOST_READS: Final = 64
+MAX_READS: Final = 64
 """Of one moment. hidraw keeps one less for a reader, and then drops newer ones (HIDRAW_BUFFER_SIZE)."""
 QUIET_S: Final = 0.05
 """Reads of one code are closer together: what comes after such a rest is the beginning of a code."""
@@ -65,7 +65,7 @@ class ScannerReader:
             try:
                 self._session()
             except Exception as error:
-                self._miss(error)
+                self._report_missing(error)
             self._stopping.wait(self._backoff.next())
 
     def _session(self) -> None:
@@ -85,7 +85,7 @@ class ScannerReader:
         finally:
             os.close(descriptor)
 
-    def _miss(self, error: Exception) -> None:
+    def _report_missing(self, error: Exception) -> None:
         """Say once why the scanner is not there, not every second until somebody comes."""
         self._report.state(MISSING)
         if self._lost != str(error):
@@ -110,17 +110,17 @@ class ScannerReader:
         waiting.register(self._woken, select.POLLIN)
         while not self._stopping.is_set():
             began = self._clock()
-            ready = dict(waiting.poll(LOOK_S * 1000))
+            ready = dict(waiting.poll(POLL_INTERVAL_S * 1000))
             # Only waiting is silence: while a listener was busy, the rest of the next code lay in the device.
             self._waited_s += self._clock() - began
             if descriptor in ready:
-                self._device.take(self._drain(descriptor), self._waited_s)
+                self._device.on_reads(self._drain(descriptor), self._waited_s)
             else:
                 self._device.idle()
 
     def _drain(self, descriptor: int) -> list[bytes]:
         reads: list[bytes] = []
-        while len(reads) < MOST_READS:
+        while len(reads) < MAX_READS:
             try:
                 data = os.read(descriptor, self._device.read_bytes)
             except BlockingIOError:

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from kiosk.devices.ports import OnRefused, OnScan, OnState
 from kiosk.domain.rate_limited_log import RateLimitedLog
-from kiosk.protocols.barcodes.refusal import Refusal, ScanRefusal
+from kiosk.protocols.barcodes.refusal import RefusedScan, ScanRefusal
 
 logger = logging.getLogger(__name__)
 
@@ -31,20 +31,20 @@ def ignore_refusal(_: ScanRefusal) -> None:
     """Nobody is there to be told."""
 
 
-def unfit(line: bytes) -> Refusal | None:
+def scan_fault(line: bytes) -> RefusedScan | None:
     """Why a scan is none: only printable ASCII and GS may be in one."""
     if len(line) > MAX_SCAN:
-        return Refusal(ScanRefusal.TOO_LONG, f"it is longer than {MAX_SCAN} characters")
+        return RefusedScan(ScanRefusal.TOO_LONG, f"it is longer than {MAX_SCAN} characters")
     if any(byte > 0x7E for byte in line if byte != 0x7F):
-        return Refusal(ScanRefusal.NOT_ASCII, f"its {len(line)} bytes are not all ASCII")
+        return RefusedScan(ScanRefusal.NOT_ASCII, f"its {len(line)} bytes are not all ASCII")
     if any(byte == 0x7F or byte < 0x20 for byte in line if byte != 0x1D):
-        return Refusal(ScanRefusal.CONTROL, f"its {len(line)} bytes hold control characters")
+        return RefusedScan(ScanRefusal.CONTROL, f"its {len(line)} bytes hold control characters")
     return None
 
 
 REPEAT_S: Final = 1.0
 """Longer than a scanner waits before it sends a label again that is still before it; a hand needs more for the next."""
-_REMEMBERED: Final = 8
+_MAX_REMEMBERED_CODES: Final = 8
 """Labels that lie before the lamp together: those of a parcel, and of its neighbor."""
 
 
@@ -64,21 +64,21 @@ class RereadFilter:
         """Note a code at monotonic second ``at``; whether it is a scan of its own."""
         before = self._seen_at.pop(text, None)
         self._seen_at[text] = at
-        if len(self._seen_at) > _REMEMBERED:
+        if len(self._seen_at) > _MAX_REMEMBERED_CODES:
             del self._seen_at[next(iter(self._seen_at))]
         return before is None or at - before >= self._repeat_s
 
 
-MOST_A_SECOND: Final = 50.0
+MAX_SCANS_PER_S: Final = 50.0
 """A hand makes three. Typed keys and a serial line of 9600 baud bring no more codes than this."""
-MOST_AT_ONCE: Final = 100.0
+MAX_BURST_SCANS: Final = 100.0
 """What a cordless scanner has kept while it was out of reach, sent in one go."""
 
 
-REST_S: Final = 1.0
+RECOVERY_S: Final = 1.0
 
 
-class ScanPace:
+class ScanRateLimiter:
     """How many scans may come: MOST_AT_ONCE together, MOST_A_SECOND for ever.
 
     Once there were too many none is taken until REST_S have passed without any: of ten thousand codes a few that happen
@@ -86,15 +86,15 @@ class ScanPace:
     """
 
     def __init__(self) -> None:
-        self._left, self._at = MOST_AT_ONCE, 0.0
-        self.crowded = False
+        self._left, self._at = MAX_BURST_SCANS, 0.0
+        self.overloaded = False
 
     def allows(self, at: float) -> bool:
         """Whether one more may come at monotonic second ``at``."""
         rest_s, self._at = max(0.0, at - self._at), at
-        self._left = min(MOST_AT_ONCE, self._left + rest_s * MOST_A_SECOND)
-        self.crowded = rest_s < REST_S if self.crowded else self._left < 1
-        if self.crowded:
+        self._left = min(MAX_BURST_SCANS, self._left + rest_s * MAX_SCANS_PER_S)
+        self.overloaded = rest_s < RECOVERY_S if self.overloaded else self._left < 1
+        if self.overloaded:
             return False
         self._left -= 1
         return True
@@ -111,7 +111,7 @@ class ScanReporter:
         repeat_s: float = REPEAT_S,
         on_refused: OnRefused = ignore_refusal,
     ) -> None:
-        self._rereads, self._pace = RereadFilter(repeat_s), ScanPace()
+        self._rereads, self._pace = RereadFilter(repeat_s), ScanRateLimiter()
         self._on_scan, self._on_state, self._on_refused = on_scan, on_state, on_refused
         self._clock = clock
         self._log = RateLimitedLog(logger, clock, _LOG_EVERY_S)
@@ -121,36 +121,36 @@ class ScanReporter:
         """Hand on one code without its line end; nothing of a refused one is kept or logged."""
         if not line:
             return
-        refusal = unfit(line)
+        refusal = scan_fault(line)
         if refusal is not None:
             self.refused(refusal)
             return
         text = line.decode("ascii")
-        if self._rereads.is_new(text, self._clock()) and self._may_come():
-            self._tell(self._on_scan, text)
+        if self._rereads.is_new(text, self._clock()) and self._is_within_rate():
+            self._notify(self._on_scan, text)
 
-    def refused(self, refusal: Refusal) -> None:
+    def refused(self, refusal: RefusedScan) -> None:
         """A scan is dropped."""
         self._log.write(f"a scan was refused: {refusal.why}", kind=refusal.word)
-        if refusal.word is ScanRefusal.TOO_FAST or self._may_come():
-            self._tell(self._on_refused, refusal.word)
+        if refusal.word is ScanRefusal.TOO_FAST or self._is_within_rate():
+            self._notify(self._on_refused, refusal.word)
 
-    def _may_come(self) -> bool:
+    def _is_within_rate(self) -> bool:
         """Too many are refused, and that is told once: ten thousand notices would be as bad as the scans."""
-        crowded = self._pace.crowded
+        crowded = self._pace.overloaded
         allowed = self._pace.allows(self._clock())
         if not allowed and not crowded:
-            self.refused(Refusal(ScanRefusal.TOO_FAST, f"more than {MOST_A_SECOND:g} come in a second"))
+            self.refused(RefusedScan(ScanRefusal.TOO_FAST, f"more than {MAX_SCANS_PER_S:g} come in a second"))
         return allowed
 
     def state(self, word: str) -> None:
         """Tell the state when it has changed."""
         if word != self._state:
             self._state = word
-            self._tell(self._on_state, word)
+            self._notify(self._on_state, word)
 
     @staticmethod
-    def _tell(listener: Callable[[T], None], word: T) -> None:
+    def _notify(listener: Callable[[T], None], word: T) -> None:
         try:
             listener(word)
         except Exception:

@@ -60,7 +60,7 @@ class SerialScanner:
             try:
                 self._session()
             except Exception as error:
-                self._miss(error)
+                self._report_missing(error)
             self._port = None
             self._stopping.wait(RETRY_S)
 
@@ -82,7 +82,7 @@ class SerialScanner:
                 raise OSError("it sends without a rest")
         port.timeout = _READ_S
 
-    def _miss(self, error: Exception) -> None:
+    def _report_missing(self, error: Exception) -> None:
         """Say once why the scanner is not there, not every second until somebody comes."""
         self._report.state(MISSING)
         known = isinstance(error, OSError)  # serial.SerialException is one

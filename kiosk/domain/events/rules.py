@@ -56,7 +56,7 @@ _TOO_MANY_BAGS: Final = f"a receipt has 1 to {MAX_BAGS} bags"
 _TOO_HEAVY: Final = f"a load is 1 to {MAX_GROSS_G} g"
 
 
-class _Fault(ValueError):
+class _RuleViolation(ValueError):
     """The text says which rule is broken; it repeats nothing out of the event."""
 
 
@@ -67,40 +67,40 @@ def event_fault(data: e.EventData, station: str) -> str | None:
             _parcel(data, station)
         else:
             _RULES[type(data)](data, station)
-    except _Fault as error:
+    except _RuleViolation as error:
         return str(error)
     except ValueError:
         return "a number, code or word is none that there is"
     return None
 
 
-def _need(holds: bool, rule: str) -> None:
+def _require(holds: bool, rule: str) -> None:
     if not holds:
-        raise _Fault(rule)
+        raise _RuleViolation(rule)
 
 
-def _count(*values: int, least: int = 0, most: int = MAX_COUNT) -> None:
+def _count(*values: int, minimum: int = 0, maximum: int = MAX_COUNT) -> None:
     for value in values:
-        if not least <= value <= most:
-            raise _Fault(f"a count is {least} to {most}")
+        if not minimum <= value <= maximum:
+            raise _RuleViolation(f"a count is {minimum} to {maximum}")
 
 
 def _match(pattern: re.Pattern[str], what: str, *values: str) -> None:
     for value in values:
         if pattern.fullmatch(value) is None:
-            raise _Fault(f"{what} has other characters than it may have")
+            raise _RuleViolation(f"{what} has other characters than it may have")
 
 
 def _receipt(text: str, station: str) -> ReceiptNumber:
     receipt = ReceiptNumber.parse(text)
-    _need(receipt.station == station, "the receipt is another station's")
+    _require(receipt.station == station, "the receipt is another station's")
     return receipt
 
 
 def _lot(text: str, station: str) -> None:
     code = parse_internal_code(text)
-    _need(code.kind == "L", "the lot is no lot")
-    _need(code.body.startswith(station[1:]), "the lot is another station's")
+    _require(code.kind == "L", "the lot is no lot")
+    _require(code.body.startswith(station[1:]), "the lot is another station's")
 
 
 def _hash(*values: str | None) -> None:
@@ -114,41 +114,41 @@ def _counters(data: e.CountersData | None) -> None:
 
 def _intake(data: e.IntakeConfirmed, station: str) -> None:
     receipt = _receipt(data.receipt, station)
-    _need(receipt.lot == data.lot, "the lot is not the receipt's")
+    _require(receipt.lot == data.lot, "the lot is not the receipt's")
     Party.parse(data.party)
-    _need(data.mode in _MODES, "the mode is none")
+    _require(data.mode in _MODES, "the mode is none")
     _match(_CODE, "a code", data.product, data.owner)
     _match(_TEXT, "the metrology", data.metrology)
     _count(data.catalog_version)
-    _count(data.price_fen_per_kg, most=MAX_FEN_PER_KG)
-    _need(1 <= len(data.bags) <= MAX_BAGS, _TOO_MANY_BAGS)
+    _count(data.price_fen_per_kg, maximum=MAX_FEN_PER_KG)
+    _require(1 <= len(data.bags) <= MAX_BAGS, _TOO_MANY_BAGS)
     gross_g = tare_g = net_g = fen = 0
     for number, bag in enumerate(data.bags, 1):
-        _need(bag.bag == number, "bags count from 1")
-        _need(bag.code is None or bag.code == receipt.bag_code(number), "the code is not the bag's")
+        _require(bag.bag == number, "bags count from 1")
+        _require(bag.code is None or bag.code == receipt.bag_code(number), "the code is not the bag's")
         _bag(bag, data.price_fen_per_kg)
         gross_g += bag.gross_g
         tare_g += bag.tare_g
         net_g += bag.net_g
         fen += bag.amount_fen
-    _need(data.gross_g == gross_g, "the gross is not the sum of the bags")
-    _need(data.tare_g == tare_g, "the tare is not the sum of the bags")
-    _need(data.net_g == net_g, "the net is not the sum of the bags")
-    _need(data.amount_fen == fen, "the amount is not the sum of the bags")
+    _require(data.gross_g == gross_g, "the gross is not the sum of the bags")
+    _require(data.tare_g == tare_g, "the tare is not the sum of the bags")
+    _require(data.net_g == net_g, "the net is not the sum of the bags")
+    _require(data.amount_fen == fen, "the amount is not the sum of the bags")
     _certificate(data.certificate)
     if data.scale is not None:
         _counters(data.scale.counters)
 
 
 def _bag(bag: e.BagData, price: int) -> None:
-    _need(0 < bag.gross_g <= MAX_GROSS_G, _TOO_HEAVY)
-    _need(0 <= bag.tare_g < bag.gross_g, "the tare is 0 to less than the gross")
-    _need(bag.net_g == bag.gross_g - bag.tare_g, "net is not gross minus tare")
-    _need(bag.amount_fen == amount_fen(bag.net_g, price), "the amount is not net times price, rounded half up")
+    _require(0 < bag.gross_g <= MAX_GROSS_G, _TOO_HEAVY)
+    _require(0 <= bag.tare_g < bag.gross_g, "the tare is 0 to less than the gross")
+    _require(bag.net_g == bag.gross_g - bag.tare_g, "net is not gross minus tare")
+    _require(bag.amount_fen == amount_fen(bag.net_g, price), "the amount is not net times price, rounded half up")
     _match(_CODE, "a code", bag.container)
-    _need(bag.tare_source in _TARE_SOURCES, "the source of the tare is none")
-    _count(bag.reading, bag.load, least=1, most=MAX_MS)
-    _count(bag.stable_ms, most=MAX_MS)
+    _require(bag.tare_source in _TARE_SOURCES, "the source of the tare is none")
+    _count(bag.reading, bag.load, minimum=1, maximum=MAX_MS)
+    _count(bag.stable_ms, maximum=MAX_MS)
     _hash(bag.frames_sha256)
 
 
@@ -157,20 +157,20 @@ def _certificate(data: e.CertificateData) -> None:
     Certificate(CertificateKind(data.kind), data.ref, reason)
 
 
-def _abandoned(data: e.IntakeAbandoned, station: str) -> None:
+def _intake_abandoned(data: e.IntakeAbandoned, station: str) -> None:
     _receipt(data.receipt, station)
     _match(_WORD, "the stage", data.stage)
 
 
-def _voided(data: e.IntakeVoided, station: str) -> None:
+def _intake_voided(data: e.IntakeVoided, station: str) -> None:
     receipt = _receipt(data.receipt, station)
     replacement = _receipt(data.replacement, station) if data.replacement is not None else None
-    _need(receipt.lot == data.lot, "the lot is not the receipt's")
+    _require(receipt.lot == data.lot, "the lot is not the receipt's")
     Void(receipt, VoidReason(data.reason), *data.actors, replacement)
 
 
 def _epoch(data: e.EpochStarted, _: str) -> None:
-    _need(len(data.series) == 1 and data.series in SERIES_LETTERS, "the series is no letter of one")
+    _require(len(data.series) == 1 and data.series in SERIES_LETTERS, "the series is no letter of one")
     _match(_WORD, "the reason", data.why)
     _counters(data.counters)
 
@@ -178,55 +178,56 @@ def _epoch(data: e.EpochStarted, _: str) -> None:
 def _photo(data: e.PhotoTaken, station: str) -> None:
     _lot(data.lot, station)
     _hash(data.photo_sha256)
-    _count(data.size_bytes, most=MAX_BYTES)
-    _count(data.width, data.height, least=1, most=MAX_PIXELS)
+    _count(data.size_bytes, maximum=MAX_BYTES)
+    _count(data.width, data.height, minimum=1, maximum=MAX_PIXELS)
 
 
 def _picture(data: e.PictureData) -> None:
     _hash(data.sha256)
-    _count(data.size_bytes, least=1, most=MAX_PICTURE_BYTES)
-    _count(data.width, data.height, least=1, most=MAX_PICTURE_SIDE)
+    _count(data.size_bytes, minimum=1, maximum=MAX_PICTURE_BYTES)
+    _count(data.width, data.height, minimum=1, maximum=MAX_PICTURE_SIDE)
 
 
-def _accepted(data: e.PhotoAccepted, station: str) -> None:
+def _photo_accepted(data: e.PhotoAccepted, station: str) -> None:
     _lot(data.lot, station)
     _picture(data.master)
     _picture(data.natural)
     measures = data.measures
-    _count(measures.coverage_bp, most=10_000)
+    _count(measures.coverage_bp, maximum=10_000)
     _count(measures.length_mm, measures.width_mm, measures.pieces, measures.edge_rise_millipx, measures.px_per_m)
-    _count(measures.tilt_millideg, most=90_000)
+    _count(measures.tilt_millideg, maximum=90_000)
     verdict = Verdict(data.overruled)
-    _need(verdict.accepted or verdict.may_be_overruled, "nobody may decide against this reason")
-    _need(len({finding.reason for finding in data.overruled}) == len(data.overruled), "a reason is said once")
+    _require(verdict.accepted or verdict.may_be_overruled, "nobody may decide against this reason")
+    _require(len({finding.reason for finding in data.overruled}) == len(data.overruled), "a reason is said once")
     for finding in data.overruled:
-        _count(finding.value, finding.limit, most=MAX_BYTES)
+        _count(finding.value, finding.limit, maximum=MAX_BYTES)
 
 
-def _removed(data: e.PhotoRemoved, station: str) -> None:
+def _photo_removed(data: e.PhotoRemoved, station: str) -> None:
     _lot(data.lot, station)
     _hash(data.photo_sha256)
     Reason(data.why)
 
 
-def _submitted(data: e.ListingSubmitted, station: str) -> None:
+def _listing_submitted(data: e.ListingSubmitted, station: str) -> None:
     _lot(data.lot, station)
     _match(_CODE, "a code", data.product, data.origin, *([data.grade] if data.grade else []))
     _count(data.catalog_version)
-    _need(1 <= len(data.photos) <= MAX_LISTING_PHOTOS, f"a listing has 1 to {MAX_LISTING_PHOTOS} photos")
-    _need(len(set(data.photos)) == len(data.photos), "a photo is shown once")
+    _require(1 <= len(data.photos) <= MAX_LISTING_PHOTOS, f"a listing has 1 to {MAX_LISTING_PHOTOS} photos")
+    _require(len(set(data.photos)) == len(data.photos), "a photo is shown once")
     _hash(*data.photos)
-    _count(data.pack_g, least=1, most=MAX_GROSS_G)
-    _count(data.price_fen, least=1, most=amount_fen(MAX_GROSS_G, MAX_FEN_PER_KG))
+    _count(data.pack_g, minimum=1, maximum=MAX_GROSS_G)
+    _count(data.price_fen, minimum=1, maximum=amount_fen(MAX_GROSS_G, MAX_FEN_PER_KG))
     names = (data.title, data.origin_words, data.grade_words)
-    for words, most in (*((one, MAX_WORDS) for one in names), (data.storage, 200), (data.story, 600)):
-        _need(
-            all(len(text) <= most and text.isprintable() for text in (words.ug, words.zh, words.en)), "a text is none"
+    for words, max_length in (*((one, MAX_WORDS) for one in names), (data.storage, 200), (data.story, 600)):
+        _require(
+            all(len(text) <= max_length and text.isprintable() for text in (words.ug, words.zh, words.en)),
+            "a text is none",
         )
-    _need(bool(data.title.ug or data.title.zh or data.title.en), "a listing has a title")
-    _need(bool(data.grade) or data.grade_words == e.NO_WORDS, "words of a grade without one")
-    _need(not data.harvest or _MONTH.fullmatch(data.harvest) is not None, "the harvest is no month")
-    _need(len(data.allergens) <= 14, "more allergens than there are")
+    _require(bool(data.title.ug or data.title.zh or data.title.en), "a listing has a title")
+    _require(bool(data.grade) or data.grade_words == e.NO_WORDS, "words of a grade without one")
+    _require(not data.harvest or _MONTH.fullmatch(data.harvest) is not None, "the harvest is no month")
+    _require(len(data.allergens) <= 14, "more allergens than there are")
     _match(_WORD, "an allergen", *data.allergens)
 
 
@@ -244,12 +245,12 @@ def _catalog(data: e.CatalogImported, _: str) -> None:
 def _print(data: e.PrintUnknown | e.PrintReprinted | e.PrintResolved, station: str) -> None:
     """``about`` is a receipt or a parcel of this station, or a paper of no one's (``day-12``, ``test-...``)."""
     _match(_WORD, "the document", data.document)
-    _count(data.bag, most=MAX_BAGS)
+    _count(data.bag, maximum=MAX_BAGS)
     _match(_ABOUT, "what a paper is about", data.about)
     if data.about[:1].isdecimal():
         _receipt(data.about, station)
     elif data.about.startswith("P-"):
-        _need(ParcelNumber.parse(data.about).station == station, "the parcel is another station's")
+        _require(ParcelNumber.parse(data.about).station == station, "the parcel is another station's")
     if isinstance(data, e.PrintUnknown):
         _match(_WORD, "the reason", data.why)
         if data.receipt:
@@ -262,7 +263,7 @@ def _clerk(data: e.ClerkAdded | e.ClerkChanged, _: str) -> None:
         _match(_WORD, "what changed", data.what)
 
 
-def _locked(data: e.AuthLocked, _: str) -> None:
+def _auth_locked(data: e.AuthLocked, _: str) -> None:
     _match(_WORD, "the scope", data.scope)
     _count(data.minutes)
 
@@ -272,27 +273,27 @@ def _day(data: e.DayClosed, _: str) -> None:
     _hash(data.head)
     _count(data.intakes, data.voids, data.abandoned, data.parcels_in, data.parcels_out, data.parcels_returned)
     _count(data.photos, data.prints_unknown)
-    _count(data.bags, most=data.intakes * MAX_BAGS)
-    _need((data.bags == 0) == (data.net_g == 0), "grams without bags, or bags without grams")
-    _count(data.net_g, most=data.bags * MAX_GROSS_G)
-    _count(data.purchase_fen, data.consignment_fen, most=amount_fen(max(0, data.net_g), MAX_FEN_PER_KG) + data.bags)
-    _count(data.first_seq, least=1, most=data.last_seq + 1)
+    _count(data.bags, maximum=data.intakes * MAX_BAGS)
+    _require((data.bags == 0) == (data.net_g == 0), "grams without bags, or bags without grams")
+    _count(data.net_g, maximum=data.bags * MAX_GROSS_G)
+    _count(data.purchase_fen, data.consignment_fen, maximum=amount_fen(max(0, data.net_g), MAX_FEN_PER_KG) + data.bags)
+    _count(data.first_seq, minimum=1, maximum=data.last_seq + 1)
 
 
 def _backup(data: e.BackupMade, _: str) -> None:
-    _count(data.size_bytes, data.events, most=MAX_BYTES)
+    _count(data.size_bytes, data.events, maximum=MAX_BYTES)
     _hash(data.sha256)
 
 
-def _expected(data: e.ParcelExpected, _: str) -> None:
+def _parcels_expected(data: e.ParcelExpected, _: str) -> None:
     _count(data.count)
 
 
 def _parcel(data: ParcelStep, station: str) -> None:
     """All else of it was checked by the types."""
-    _need(ParcelNumber.parse(data.parcel).station == station, "the parcel is another station's")
+    _require(ParcelNumber.parse(data.parcel).station == station, "the parcel is another station's")
     if isinstance(data, e.ParcelNoticed):
-        _count(data.code_no, least=1)
+        _count(data.code_no, minimum=1)
     if isinstance(data, e.ParcelDamaged):
         _match(_WORD, "where it was seen", data.seen_at)
 
@@ -301,8 +302,8 @@ def _scale(data: e.ScaleChanged, _: str) -> None:
     _count(data.counter)
     _hash(data.before_sha256 or None, data.sha256)
     _match(_WORD, "the protocol", data.protocol)
-    _need(data.unit in ("kg", "g"), "the unit is neither kg nor g")
-    _count(data.e_g, data.max_g, least=1, most=10 * MAX_GROSS_G)
+    _require(data.unit in ("kg", "g"), "the unit is neither kg nor g")
+    _count(data.e_g, data.max_g, minimum=1, maximum=10 * MAX_GROSS_G)
 
 
 def _tares(data: e.TaresChanged, _: str) -> None:
@@ -312,22 +313,22 @@ def _tares(data: e.TaresChanged, _: str) -> None:
 
 def _clock(data: e.ClockChanged, _: str) -> None:
     _count(data.counter)
-    _count(data.step_s, least=-MAX_STEP_S, most=MAX_STEP_S)
+    _count(data.step_s, minimum=-MAX_STEP_S, maximum=MAX_STEP_S)
 
 
-def _checked(data: e.ScaleChecked, _: str) -> None:
-    _count(data.expected_g, least=1, most=MAX_GROSS_G)
-    _count(data.read_g, least=-MAX_GROSS_G, most=MAX_GROSS_G)
-    _count(data.allowed_g, most=MAX_GROSS_G)
-    _need(data.passed == (abs(data.read_g - data.expected_g) <= data.allowed_g), "passed is not what was read")
-    _count(data.reading, data.load, data.stable_ms, most=MAX_MS)
+def _scale_checked(data: e.ScaleChecked, _: str) -> None:
+    _count(data.expected_g, minimum=1, maximum=MAX_GROSS_G)
+    _count(data.read_g, minimum=-MAX_GROSS_G, maximum=MAX_GROSS_G)
+    _count(data.allowed_g, maximum=MAX_GROSS_G)
+    _require(data.passed == (abs(data.read_g - data.expected_g) <= data.allowed_g), "passed is not what was read")
+    _count(data.reading, data.load, data.stable_ms, maximum=MAX_MS)
     _hash(data.frames_sha256)
 
 
-def _left(data: e.LoadLeft, station: str) -> None:
-    _count(data.peak_g, least=1, most=MAX_GROSS_G)
-    _count(data.settled_ms, most=MAX_MS)
-    _count(data.loads, least=1)
+def _load_left(data: e.LoadLeft, station: str) -> None:
+    _count(data.peak_g, minimum=1, maximum=MAX_GROSS_G)
+    _count(data.settled_ms, maximum=MAX_MS)
+    _count(data.loads, minimum=1)
     if data.receipt is not None:
         _receipt(data.receipt, station)
 
@@ -335,27 +336,27 @@ def _left(data: e.LoadLeft, station: str) -> None:
 _RULES: Final[Mapping[type, Callable[..., None]]] = {
     e.EpochStarted: _epoch,
     e.IntakeConfirmed: _intake,
-    e.IntakeAbandoned: _abandoned,
-    e.IntakeVoided: _voided,
+    e.IntakeAbandoned: _intake_abandoned,
+    e.IntakeVoided: _intake_voided,
     e.PhotoTaken: _photo,
-    e.PhotoAccepted: _accepted,
-    e.PhotoRemoved: _removed,
+    e.PhotoAccepted: _photo_accepted,
+    e.PhotoRemoved: _photo_removed,
     e.ListingDrafted: _listing,
-    e.ListingSubmitted: _submitted,
+    e.ListingSubmitted: _listing_submitted,
     e.CatalogImported: _catalog,
     e.PrintUnknown: _print,
     e.PrintReprinted: _print,
     e.PrintResolved: _print,
     e.ClerkAdded: _clerk,
     e.ClerkChanged: _clerk,
-    e.AuthLocked: _locked,
+    e.AuthLocked: _auth_locked,
     e.DayClosed: _day,
     e.BackupMade: _backup,
-    e.ParcelExpected: _expected,
+    e.ParcelExpected: _parcels_expected,
     e.ScaleChanged: _scale,
     e.TaresChanged: _tares,
     e.ClockChanged: _clock,
-    e.ScaleChecked: _checked,
-    e.LoadLeft: _left,
+    e.ScaleChecked: _scale_checked,
+    e.LoadLeft: _load_left,
 }
 """Every type but the steps of a parcel, which share one; a type without a rule fails a test."""

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from kiosk.domain.clerk import check_actor
 from kiosk.domain.events.event import EventData
+from kiosk.domain.metrology.legal_status import CheckState, CounterValues, ScaleLegalStatus, Verification
 from kiosk.domain.metrology.pan_journal import UnbookedWhy
-from kiosk.domain.metrology.standing import CheckState, Counters, ScaleStanding, Verification
 from kiosk.domain.moment import ClockQuality
 
 
@@ -21,8 +21,8 @@ class CountersData:
     clock: int
 
     @classmethod
-    def of(cls, counters: Counters) -> CountersData:
-        return cls(counters.scale_profile, counters.tare_library, counters.clock)
+    def of(cls, values: CounterValues) -> CountersData:
+        return cls(values.scale_profile, values.tare_library, values.clock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ class ScaleData:
     counters: CountersData
 
     @classmethod
-    def of(cls, standing: ScaleStanding) -> ScaleData:
-        return cls(standing.trade, standing.check, standing.verification, CountersData.of(standing.counters))
+    def of(cls, status: ScaleLegalStatus) -> ScaleData:
+        return cls(status.trade, status.check, status.verification, CountersData.of(status.counters))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kiosk.domain.metrology.indication import ScaleProfile
-from kiosk.domain.metrology.standing import CheckState
+from kiosk.domain.metrology.legal_status import CheckState
 from kiosk.domain.moment import ClockQuality, Moment
 
 _HALF_STEPS: Final = ((500, 1), (2_000, 2), (10_000, 3))
@@ -28,7 +28,7 @@ class BadCheckWeight(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckWeightResult:
     """What is known of a check later. ``boot_id`` and ``monotonic_ms`` date it when its clock could not."""
 
     passed: bool
@@ -56,7 +56,7 @@ def passes(profile: ScaleProfile, expected_g: int, read_g: int) -> bool:
     return abs(read_g - expected_g) <= allowed_error_g(profile, expected_g)
 
 
-def check_state(required: bool, last: Checked | None, now: Moment) -> CheckState:
+def check_state(required: bool, last: CheckWeightResult | None, now: Moment) -> CheckState:
     """What the newest check says now.
 
     A failed one counts until a passed one follows, whatever the day. A passed one counts for the business day it was
@@ -69,7 +69,7 @@ def check_state(required: bool, last: Checked | None, now: Moment) -> CheckState
     return CheckState.LATE if required else CheckState.NONE
 
 
-def _is_of_today(last: Checked, now: Moment) -> bool:
+def _is_of_today(last: CheckWeightResult, now: Moment) -> bool:
     if last.trusted and now.quality is ClockQuality.SYNCED:
         return last.local_date == now.local_date
     return last.boot_id == now.boot_id and 0 <= now.monotonic_ms - last.monotonic_ms < SAME_BOOT_MS

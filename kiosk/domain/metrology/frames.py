@@ -25,14 +25,14 @@ class BadFrames(ValueError):
 
 def newest_that_fit(frames: Iterable[bytes]) -> tuple[bytes, ...]:
     """The newest of these frames, oldest first, as many as may be kept; empty ones tell nothing and are left out."""
-    kept: list[bytes] = []
+    retained: list[bytes] = []
     room = MAX_BYTES
     for frame in reversed([frame for frame in frames if frame]):
         room -= _LENGTH + len(frame)
-        if room < 0 or len(kept) == MAX_FRAMES:
+        if room < 0 or len(retained) == MAX_FRAMES:
             break
-        kept.append(bytes(frame))
-    return tuple(reversed(kept))
+        retained.append(bytes(frame))
+    return tuple(reversed(retained))
 
 
 def pack(frames: Iterable[bytes]) -> bytes:

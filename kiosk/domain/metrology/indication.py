@@ -9,7 +9,7 @@ from enum import StrEnum
 from kiosk.domain.mass import GRAMS_PER, NotWholeGrams, grams
 
 
-class Unusable(StrEnum):
+class UnusableReason(StrEnum):
     """Why a frame gives no weight that may be shown or booked."""
 
     OVERLOAD = "overload"
@@ -64,7 +64,7 @@ class Indication:
     """Exactly one of ``grams`` and ``unusable`` is None. ``stable`` is the indicator's own word, None if unsaid."""
 
     grams: int | None
-    unusable: Unusable | None
+    unusable: UnusableReason | None
     stable: bool | None
 
 
@@ -84,22 +84,22 @@ def indicate(
     ``suspect`` is a converter's word for a value it reads when it is read wrongly.
     """
     if overload:
-        return Indication(None, Unusable.OVERLOAD, stable)
+        return Indication(None, UnusableReason.OVERLOAD, stable)
     if underload:
-        return Indication(None, Unusable.UNDERLOAD, stable)
+        return Indication(None, UnusableReason.UNDERLOAD, stable)
     if weight is None or suspect:
-        return Indication(None, Unusable.NO_WEIGHT, stable)
+        return Indication(None, UnusableReason.NO_WEIGHT, stable)
     if net:
-        return Indication(None, Unusable.NET_ON_SCALE, stable)
+        return Indication(None, UnusableReason.NET_ON_SCALE, stable)
     if unit is not None and unit != profile.unit:
         # Also grams where kilograms are set: a lost "k" on the line would make 12 kg of 12 g.
-        return Indication(None, Unusable.UNIT, stable)
+        return Indication(None, UnusableReason.UNIT, stable)
     try:
         value = grams(weight, profile.unit)
     except NotWholeGrams:
-        return Indication(None, Unusable.OFF_STEP, stable)
+        return Indication(None, UnusableReason.OFF_STEP, stable)
     if value % profile.e_g:
-        return Indication(None, Unusable.OFF_STEP, stable)
+        return Indication(None, UnusableReason.OFF_STEP, stable)
     if value > profile.limit_g:
-        return Indication(None, Unusable.OVERLOAD, stable)
+        return Indication(None, UnusableReason.OVERLOAD, stable)
     return Indication(value, None, stable)

@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import Final
 
 from kiosk.domain.metrology.frames import newest_that_fit
-from kiosk.domain.metrology.indication import Indication, ScaleProfile, Unusable
+from kiosk.domain.metrology.indication import Indication, ScaleProfile, UnusableReason
 
 _WINDOW = 64
 """Readings kept for the stability rule: over a second even from the fastest indicators (50 a second)."""
@@ -37,13 +37,13 @@ class PanState(StrEnum):
     EMPTY = "empty"
     MOVING = "moving"
     STABLE = "stable"
-    LOCKED = "locked"
+    HELD = "locked"
     OVERLOAD = "overload"
     NEGATIVE = "negative"
     LOST = "lost"
 
 
-class NotBookable(StrEnum):
+class NotBookableReason(StrEnum):
     """Why the load on the pan cannot be booked now."""
 
     LOST = "lost"
@@ -57,7 +57,7 @@ class NotBookable(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Lock:
+class Hold:
     """The weight a person is asked to agree on: grams, the reading it came from, and the evidence of rest.
 
     ``frames`` are the raw frames of that rest, oldest first, bounded as ``frames.py`` says.
@@ -79,17 +79,17 @@ class PanView:
     grams: int | None
     reading_no: int
     load_no: int
-    why_not: NotBookable | None
-    lock: Lock | None
+    why_not: NotBookableReason | None
+    hold: Hold | None
 
 
-_WHY = {
-    Unusable.UNIT: NotBookable.UNIT,
-    Unusable.NET_ON_SCALE: NotBookable.NET_ON_SCALE,
-    Unusable.OFF_STEP: NotBookable.OFF_STEP,
-    Unusable.OVERLOAD: NotBookable.ABOVE_MAX,
-    Unusable.UNDERLOAD: NotBookable.UNSTABLE,
-    Unusable.NO_WEIGHT: NotBookable.LOST,
+_NOT_BOOKABLE_REASONS = {
+    UnusableReason.UNIT: NotBookableReason.UNIT,
+    UnusableReason.NET_ON_SCALE: NotBookableReason.NET_ON_SCALE,
+    UnusableReason.OFF_STEP: NotBookableReason.OFF_STEP,
+    UnusableReason.OVERLOAD: NotBookableReason.ABOVE_MAX,
+    UnusableReason.UNDERLOAD: NotBookableReason.UNSTABLE,
+    UnusableReason.NO_WEIGHT: NotBookableReason.LOST,
 }
 
 
@@ -105,10 +105,10 @@ class Pan:
         self._loaded = False
         self._reading_no = 0
         self._load_no = 0
-        self._armed = False
-        self._risen = False
-        self._lock: Lock | None = None
-        self._wanted = False
+        self._may_book = False
+        self._load_seen = False
+        self._hold: Hold | None = None
+        self._hold_requested = False
 
     @property
     def profile(self) -> ScaleProfile:
@@ -121,13 +121,13 @@ class Pan:
         ``raw`` is the frame it was read from. A pause of more than a second, or a time before the last one, ends the
         rest and the lock as silence does.
         """
-        self.look(at)
+        self.expire_stale(at)
         self._fed_at = at
         self._reading_no += 1
         self._newest = indication
         if indication.grams is not None:
             self._loaded = indication.grams > self._profile.e_g
-        elif indication.unusable is Unusable.OVERLOAD:
+        elif indication.unusable is UnusableReason.OVERLOAD:
             self._loaded = True
         if indication.grams is None or indication.stable is False:
             self._rest.clear()
@@ -136,7 +136,7 @@ class Pan:
         self._follow_load(seen=indication.grams is not None)
         return self.view()
 
-    def look(self, now: float) -> bool:
+    def expire_stale(self, now: float) -> bool:
         """Lose what is too old at this moment, on the clock of the readings; True when something was lost just now.
 
         To be asked before anything is shown or done: a process that was stopped is told by nobody that time went by.
@@ -151,35 +151,35 @@ class Pan:
         self._losses += self._newest is not None
         self._newest = None
         self._rest.clear()
-        self._lock = None
+        self._hold = None
         return self.view()
 
-    def want_lock(self) -> PanView:
+    def request_hold(self) -> PanView:
         """From now on the first bookable weight is locked, and locked anew whenever the lock breaks."""
-        self._wanted = True
-        self._try_lock()
+        self._hold_requested = True
+        self._try_hold()
         return self.view()
 
-    def read(self) -> Lock | None:
+    def read(self) -> Hold | None:
         """The load as it could be booked now, without asking for a lock; None says ``view().why_not``."""
-        return self._lock or (self._evidence() if self._why_not() is None else None)
+        return self._hold or (self._evidence() if self._why_not() is None else None)
 
     def release(self) -> PanView:
         """Nothing is to be locked any more."""
-        self._wanted = False
-        self._lock = None
+        self._hold_requested = False
+        self._hold = None
         return self.view()
 
-    def count(self, lock: Lock) -> None:
+    def count(self, hold: Hold) -> None:
         """The locked load has been booked: this load gives nothing more. A later load is not touched."""
-        if lock.load_no == self._load_no:
-            self._armed = False
-            self._lock = None
+        if hold.load_no == self._load_no:
+            self._may_book = False
+            self._hold = None
 
     def view(self) -> PanView:
         """The state to show now."""
         state, grams = self._state()
-        return PanView(state, grams, self._reading_no, self._load_no, self._why_not(), self._lock)
+        return PanView(state, grams, self._reading_no, self._load_no, self._why_not(), self._hold)
 
     @property
     def losses(self) -> int:
@@ -189,17 +189,17 @@ class Pan:
     @property
     def rests_at_zero(self) -> bool:
         """Whether the pan is empty beyond doubt."""
-        return self._rests() and abs(self._rest[-1][1]) <= self._profile.e_g
+        return self._is_at_rest() and abs(self._rest[-1][1]) <= self._profile.e_g
 
     @property
     def rest_g(self) -> int | None:
         """Grams the pan rests at, whatever they are; None while it does not rest."""
-        return self._rest[-1][1] if self._rests() else None
+        return self._rest[-1][1] if self._is_at_rest() else None
 
     @property
-    def wanted(self) -> bool:
+    def hold_requested(self) -> bool:
         """Whether somebody has asked for a weight."""
-        return self._wanted
+        return self._hold_requested
 
     @property
     def loaded(self) -> bool:
@@ -217,49 +217,49 @@ class Pan:
             return
         self._rest.append((at, grams, raw))
         lowest = highest = grams
-        kept = 0
+        retained = 0
         for _, value, _ in reversed(self._rest):
             lowest, highest = min(lowest, value), max(highest, value)
             if highest - lowest > self._profile.e_g:
                 break
-            kept += 1
-        while len(self._rest) > kept:
+            retained += 1
+        while len(self._rest) > retained:
             self._rest.popleft()
 
-    def _rests(self) -> bool:
+    def _is_at_rest(self) -> bool:
         if len(self._rest) < self._profile.min_readings:
             return False
         return self._rest[-1][0] - self._rest[0][0] >= self._profile.min_span_s
 
     def _follow_load(self, *, seen: bool) -> None:
         if self.rests_at_zero:
-            if self._risen or not self._armed:
+            if self._load_seen or not self._may_book:
                 self._load_no += 1
-            self._armed, self._risen = True, False
+            self._may_book, self._load_seen = True, False
         elif seen and self._loaded:
-            self._risen = True
-        self._keep_lock()
-        self._try_lock()
+            self._load_seen = True
+        self._drop_broken_hold()
+        self._try_hold()
 
-    def _keep_lock(self) -> None:
-        if self._lock is not None and not self._still_there(self._lock):
-            self._lock = None
+    def _drop_broken_hold(self) -> None:
+        if self._hold is not None and not self._is_unbroken(self._hold):
+            self._hold = None
 
-    def _still_there(self, lock: Lock) -> bool:
+    def _is_unbroken(self, hold: Hold) -> bool:
         newest = self._newest
         if newest is None or newest.grams is None or newest.stable is False:
             return False
-        return abs(newest.grams - lock.grams) <= self._profile.e_g
+        return abs(newest.grams - hold.grams) <= self._profile.e_g
 
-    def _try_lock(self) -> None:
-        if not self._wanted or self._lock is not None or self._why_not() is not None:
+    def _try_hold(self) -> None:
+        if not self._hold_requested or self._hold is not None or self._why_not() is not None:
             return
-        self._lock = self._evidence()
+        self._hold = self._evidence()
 
-    def _evidence(self) -> Lock:
+    def _evidence(self) -> Hold:
         """The resting load with everything that shows its rest."""
         first, last = self._rest[0], self._rest[-1]
-        return Lock(
+        return Hold(
             grams=last[1],
             reading_no=self._reading_no,
             load_no=self._load_no,
@@ -268,20 +268,20 @@ class Pan:
             frames=newest_that_fit(raw for _, _, raw in self._rest),
         )
 
-    def _why_not(self) -> NotBookable | None:
+    def _why_not(self) -> NotBookableReason | None:
         newest = self._newest
         if newest is None:
-            return NotBookable.LOST
+            return NotBookableReason.LOST
         if newest.grams is None:
-            return _WHY[newest.unusable or Unusable.NO_WEIGHT]
+            return _NOT_BOOKABLE_REASONS[newest.unusable or UnusableReason.NO_WEIGHT]
         if newest.grams > self._profile.max_g:
-            return NotBookable.ABOVE_MAX
+            return NotBookableReason.ABOVE_MAX
         if newest.grams < self._profile.min_g:
-            return NotBookable.BELOW_MIN
-        if not self._armed:
-            return NotBookable.LOAD_ALREADY_COUNTED
-        if not self._rests():
-            return NotBookable.UNSTABLE
+            return NotBookableReason.BELOW_MIN
+        if not self._may_book:
+            return NotBookableReason.LOAD_ALREADY_COUNTED
+        if not self._is_at_rest():
+            return NotBookableReason.UNSTABLE
         return None
 
     def _state(self) -> tuple[PanState, int | None]:
@@ -290,20 +290,20 @@ class Pan:
             return PanState.LOST, None
         if newest.grams is None:
             return self._unusable_state(newest.unusable), None
-        if self._lock is not None:
-            return PanState.LOCKED, self._lock.grams
+        if self._hold is not None:
+            return PanState.HELD, self._hold.grams
         if newest.grams < -self._profile.e_g:
             return PanState.NEGATIVE, newest.grams
-        if not self._rests():
+        if not self._is_at_rest():
             return PanState.MOVING, newest.grams
         if newest.grams <= self._profile.e_g:
             return PanState.EMPTY, newest.grams
         return PanState.STABLE, newest.grams
 
     @staticmethod
-    def _unusable_state(unusable: Unusable | None) -> PanState:
-        if unusable is Unusable.OVERLOAD:
+    def _unusable_state(unusable: UnusableReason | None) -> PanState:
+        if unusable is UnusableReason.OVERLOAD:
             return PanState.OVERLOAD
-        if unusable is Unusable.UNDERLOAD:
+        if unusable is UnusableReason.UNDERLOAD:
             return PanState.NEGATIVE
         return PanState.LOST

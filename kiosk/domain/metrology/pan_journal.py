@@ -7,16 +7,16 @@ rested above 20 e. It ends in exactly one of these ways:
     checked     it was the check weight
     held        it was fixed as a bag or a container for an intake that is still open: noted at once, so that a power
                 cut loses nothing; the intake's own end decides (on the receipt: booked, else unbooked)
-    unbooked    anything else: ``Left`` is told when the pan rests at zero again
+    unbooked    anything else: ``LoadLeftNote`` is told when the pan rests at zero again
 
-A load that lies unbooked for 30 s is noted as well (``Lies``; ``Used`` when it is booked after all). After a power cut
-that note says what lay there: when the pan comes back empty the load left in the dark, and that is told. One that
-settled less than 30 s before the power went, and was taken off before it came back, is not known to anybody.
+A load that lies unbooked for 30 s is noted as well (``LingeringLoadNote``; ``BookedLoadNote`` when it is booked after
+all). After a power cut that note says what lay there: when the pan comes back empty the load left in the dark, and that
+is told. One that settled less than 30 s before the power went, and was taken off before it came back, is not known to
+anybody.
 
 Each load costs at most two notes, or one note and one row, and takes a second of rest and a rest at zero. Against a pan
-that is rocked on purpose, rows are capped: ``BURST`` at once, then one every ``EVERY_S``; loads beyond that are summed
-into the next row (``loads``, the greatest peak), so that each is in exactly one row.
-"""
+that is rocked on purpose, rows are capped: ``MAX_BURST_ROWS`` at once, then one every ``ROW_INTERVAL_S``; loads beyond
+that are summed into the next row (``loads``, the greatest peak), so that each is in exactly one row."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from typing import Final
 
 from kiosk.domain.metrology.indication import ScaleProfile
 
-BURST: Final = 12
-EVERY_S: Final = 300.0
-LIES_AFTER_S: Final = 30.0
+MAX_BURST_ROWS: Final = 12
+ROW_INTERVAL_S: Final = 300.0
+LINGERING_AFTER_S: Final = 30.0
 
 
 class UnbookedWhy(StrEnum):
     """Why a load left unbooked, as far as the station can know."""
 
-    NOT_ASKED = "not_asked"
+    NO_INTAKE = "not_asked"
     """Nobody had chosen goods."""
     NOT_AGREED = "not_agreed"
     """Goods were chosen, and it was taken off before anybody agreed."""
@@ -53,11 +53,11 @@ class UnbookedWhy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class LoadLeftNote:
     """One row of the journal. ``peak_g`` is the greatest weight it rested at, ``settled_ms`` how long since the first.
 
-    ``loads`` is above 1 for loads summed up. ``noted``: a ``Lies`` was told of it before, and this ends it.
-    """
+    ``loads`` is above 1 for loads summed up. ``noted``: a ``LingeringLoadNote`` was told of it before, and this ends
+    it."""
 
     peak_g: int
     why: UnbookedWhy
@@ -67,7 +67,7 @@ class Left:
 
 
 @dataclass(frozen=True, slots=True)
-class Lies:
+class LingeringLoadNote:
     """An unbooked load has lain for half a minute."""
 
     load_no: int
@@ -75,31 +75,31 @@ class Lies:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A load was fixed for this open intake; ``taken_g`` is the weight it was fixed at."""
+class HeldLoadNote:
+    """A load was fixed for this open intake; ``held_g`` is the weight it was fixed at."""
 
     receipt: str
     load_no: int
     peak_g: int
-    taken_g: int
+    held_g: int
 
 
 @dataclass(frozen=True, slots=True)
-class Used:
-    """A load that ``Lies`` was told of is booked, or was the check weight.
+class BookedLoadNote:
+    """A load that ``LingeringLoadNote`` was told of is booked, or was the check weight.
 
-    Notes are written later than what people do. A ``Lies`` that is written after the booking would stay an open case,
-    and be told as a load that left unbooked after the next start; this note stands behind it and closes it.
+    Notes are written later than what people do. A ``LingeringLoadNote`` that is written after the booking would stay an
+    open case, and be told as a load that left unbooked after the next start; this note stands behind it and closes it.
     """
 
     load_no: int
 
 
-PanNote = Left | Lies | Held | Used
+PanNote = LoadLeftNote | LingeringLoadNote | HeldLoadNote | BookedLoadNote
 
 
 @dataclass(frozen=True, slots=True)
-class Before:
+class PreviousLoads:
     """What was on the pan before this start, as far as it is kept.
 
     ``lies_g`` is the peak of a load that was noted as lying unbooked. ``known_g`` are weights of loads that are
@@ -110,7 +110,7 @@ class Before:
     known_g: tuple[int, ...] = ()
 
 
-class _Fate(StrEnum):
+class _LoadState(StrEnum):
     OPEN = "open"
     CLAIMED = "claimed"
     """It is being booked: the commit decides."""
@@ -118,15 +118,15 @@ class _Fate(StrEnum):
 
 
 @dataclass(slots=True)
-class _Load:
+class _TrackedLoad:
     """``since`` None: it has not been seen since this start; ``number`` is the pan's, from 1."""
 
     peak_g: int
     since: float | None = None
     number: int = 0
-    fate: _Fate = _Fate.OPEN
+    state: _LoadState = _LoadState.OPEN
     restart: bool = False
-    asked: bool = False
+    hold_requested: bool = False
     ended: UnbookedWhy | None = None
     fault: bool = False
     noted: bool = False
@@ -135,19 +135,19 @@ class _Load:
 class PanJournal:
     """Follows the loads of one pan. Not thread-safe; times are monotonic seconds, the pan's own."""
 
-    def __init__(self, profile: ScaleProfile, before: Before = Before()) -> None:
+    def __init__(self, profile: ScaleProfile, before: PreviousLoads = PreviousLoads()) -> None:
         self._profile = profile
         self._known = before.known_g
         self._zero_seen = False
-        self._load: _Load | None = None
-        self._claimed: _Load | None = None
-        self._claimed_left: Left | None = None
-        self._cap = _Cap()
+        self._load: _TrackedLoad | None = None
+        self._claimed: _TrackedLoad | None = None
+        self._claimed_left: LoadLeftNote | None = None
+        self._limiter = _RowLimiter()
         if before.lies_g is not None:
-            self._load = _Load(before.lies_g, restart=True, noted=True)
+            self._load = _TrackedLoad(before.lies_g, restart=True, noted=True)
 
-    def rests(self, grams: int, at: float, load_no: int, *, wanted: bool) -> Iterator[PanNote]:
-        """The pan rests at this weight, which is not zero; ``wanted``: an intake asks for it."""
+    def on_rest(self, grams: int, at: float, load_no: int, *, hold_requested: bool) -> Iterator[PanNote]:
+        """The pan rests at this weight, which is not zero; ``hold_requested``: an intake asks for it."""
         if grams > self._profile.min_g:
             load = self._load or self._begin(grams)
             if load.since is None:
@@ -155,38 +155,38 @@ class PanJournal:
             load.number = load_no
             load.peak_g = max(load.peak_g, grams)
             load.fault = False
-            load.asked = load.asked or wanted
-            if load.fate is _Fate.OPEN and not load.noted and at - load.since >= LIES_AFTER_S:
+            load.hold_requested = load.hold_requested or hold_requested
+            if load.state is _LoadState.OPEN and not load.noted and at - load.since >= LINGERING_AFTER_S:
                 load.noted = True
-                yield Lies(load.number, load.peak_g)
-        yield from self._cap.due(at)
+                yield LingeringLoadNote(load.number, load.peak_g)
+        yield from self._limiter.due(at)
 
-    def at_zero(self, at: float) -> Iterator[PanNote]:
+    def on_zero(self, at: float) -> Iterator[PanNote]:
         """The pan rests at zero: what lay there has left."""
         load, self._load, self._zero_seen = self._load, None, True
-        if load is not None and load.fate is _Fate.OPEN:
-            yield from self._cap.take(self._left(load, at), at)
-        elif load is not None and load.fate is _Fate.CLAIMED:
-            self._claimed_left = self._left(load, at)
-        yield from self._cap.due(at)
+        if load is not None and load.state is _LoadState.OPEN:
+            yield from self._limiter.take(self._unbooked(load, at), at)
+        elif load is not None and load.state is _LoadState.CLAIMED:
+            self._claimed_left = self._unbooked(load, at)
+        yield from self._limiter.due(at)
 
     def unreadable(self) -> None:
         """The scale is lost, or shows nothing that may be used."""
         if self._load is not None:
             self._load.fault = True
 
-    def hold(self, load_no: int, receipt: str, taken_g: int) -> Iterator[PanNote]:
+    def hold(self, load_no: int, receipt: str, held_g: int) -> Iterator[PanNote]:
         """The load on the pan was fixed for an intake, at this weight."""
-        load = self._mine(load_no)
+        load = self._open_load(load_no)
         if load is not None:
-            load.fate = _Fate.DONE
-            yield Held(receipt, load_no, load.peak_g, taken_g)
+            load.state = _LoadState.DONE
+            yield HeldLoadNote(receipt, load_no, load.peak_g, held_g)
 
     def claim(self, load_no: int) -> None:
         """The load is about to be booked; it may leave before the commit is done. ``decide`` must follow."""
-        load = self._mine(load_no)
+        load = self._open_load(load_no)
         if load is not None:
-            load.fate = _Fate.CLAIMED
+            load.state = _LoadState.CLAIMED
             self._claimed = load
 
     def decide(self, used: bool, at: float) -> Iterator[PanNote]:
@@ -194,11 +194,11 @@ class PanJournal:
         load, self._claimed = self._claimed, None
         left, self._claimed_left = self._claimed_left, None
         if load is not None:
-            load.fate = _Fate.DONE if used else _Fate.OPEN
+            load.state = _LoadState.DONE if used else _LoadState.OPEN
             if used and load.noted:
-                yield Used(load.number)
+                yield BookedLoadNote(load.number)
         if left is not None and not used:
-            yield from self._cap.take(left, at)
+            yield from self._limiter.take(left, at)
 
     def intake_ended(self, why: UnbookedWhy) -> None:
         """An intake was given up while a load lay there."""
@@ -207,27 +207,27 @@ class PanJournal:
 
     def stop(self) -> Iterator[PanNote]:
         """The station ends in good order: what was summed up is told, and what lies there is noted."""
-        yield from self._cap.rest()
+        yield from self._limiter.rest()
         load = self._load
-        if load is not None and load.fate is _Fate.OPEN and not load.noted:
+        if load is not None and load.state is _LoadState.OPEN and not load.noted:
             load.noted = True
-            yield Lies(load.number, load.peak_g)
+            yield LingeringLoadNote(load.number, load.peak_g)
 
-    def _begin(self, grams: int) -> _Load:
-        load = self._load = _Load(grams, restart=not self._zero_seen)
+    def _begin(self, grams: int) -> _TrackedLoad:
+        load = self._load = _TrackedLoad(grams, restart=not self._zero_seen)
         if load.restart and any(abs(grams - known) <= self._profile.e_g for known in self._known):
-            load.fate = _Fate.DONE
+            load.state = _LoadState.DONE
         return load
 
-    def _mine(self, load_no: int) -> _Load | None:
+    def _open_load(self, load_no: int) -> _TrackedLoad | None:
         load = self._load
-        return load if load is not None and load.number == load_no and load.fate is _Fate.OPEN else None
+        return load if load is not None and load.number == load_no and load.state is _LoadState.OPEN else None
 
-    def _left(self, load: _Load, at: float) -> Left:
+    def _unbooked(self, load: _TrackedLoad, at: float) -> LoadLeftNote:
         settled_ms = 0 if load.since is None else max(0, round((at - load.since) * 1000))
-        return Left(load.peak_g, self._why(load), settled_ms, noted=load.noted)
+        return LoadLeftNote(load.peak_g, self._why(load), settled_ms, noted=load.noted)
 
-    def _why(self, load: _Load) -> UnbookedWhy:
+    def _why(self, load: _TrackedLoad) -> UnbookedWhy:
         """The first that holds."""
         reasons = (
             (load.since is None, UnbookedWhy.POWER),
@@ -235,41 +235,41 @@ class PanJournal:
             (load.peak_g > self._profile.max_g, UnbookedWhy.ABOVE_MAX),
             (load.fault, UnbookedWhy.FAULT),
             (load.ended is not None, load.ended or UnbookedWhy.ABANDONED),
-            (load.asked, UnbookedWhy.NOT_AGREED),
+            (load.hold_requested, UnbookedWhy.NOT_AGREED),
         )
-        return next((why for holds, why in reasons if holds), UnbookedWhy.NOT_ASKED)
+        return next((why for holds, why in reasons if holds), UnbookedWhy.NO_INTAKE)
 
 
-class _Cap:
-    """So many rows at once, then one each ``EVERY_S``; what is beyond is summed up and never dropped."""
+class _RowLimiter:
+    """So many rows at once, then one each ``ROW_INTERVAL_S``; what is beyond is summed up and never dropped."""
 
     def __init__(self) -> None:
-        self._tokens = float(BURST)
+        self._tokens = float(MAX_BURST_ROWS)
         self._refilled: float | None = None
-        self._summed: Left | None = None
+        self._summed: LoadLeftNote | None = None
 
-    def take(self, left: Left, at: float) -> Iterator[Left]:
+    def take(self, left: LoadLeftNote, at: float) -> Iterator[LoadLeftNote]:
         if left.noted:  # its note is on the disk already and waits for exactly this row
             yield left
             return
         self._summed = left if self._summed is None else _sum(self._summed, left)
         yield from self.due(at)
 
-    def due(self, at: float) -> Iterator[Left]:
+    def due(self, at: float) -> Iterator[LoadLeftNote]:
         if self._refilled is not None:
-            self._tokens = min(float(BURST), self._tokens + max(0.0, at - self._refilled) / EVERY_S)
+            self._tokens = min(float(MAX_BURST_ROWS), self._tokens + max(0.0, at - self._refilled) / ROW_INTERVAL_S)
         self._refilled = at
         if self._summed is not None and self._tokens >= 1:
             self._tokens -= 1
             yield from self.rest()
 
-    def rest(self) -> Iterator[Left]:
+    def rest(self) -> Iterator[LoadLeftNote]:
         summed, self._summed = self._summed, None
         if summed is not None:
             yield summed
 
 
-def _sum(one: Left, other: Left) -> Left:
+def _sum(one: LoadLeftNote, other: LoadLeftNote) -> LoadLeftNote:
     """Two rows in one: the heavier says why, of equal ones the earlier."""
     heavier = one if one.peak_g >= other.peak_g else other
     return replace(heavier, loads=one.loads + other.loads, settled_ms=max(one.settled_ms, other.settled_ms))

@@ -14,7 +14,7 @@ class BadCertificate(ValueError):
     """The broker would refuse it; the text says why."""
 
 
-class BadKey(BadCertificate):
+class BadPrivateKey(BadCertificate):
     """It is not the other half of the certificate, or cannot be used by itself."""
 
 
@@ -37,14 +37,14 @@ def check_key(certificate: str, key: str) -> None:
         private = load_pem_private_key(key.encode("ascii", "replace"), password=None)
         public = x509.load_pem_x509_certificate(certificate.encode("ascii", "replace")).public_key()
     except TypeError:
-        raise BadKey("the key has a password: nobody is there to type it at each start") from None
+        raise BadPrivateKey("the key has a password: nobody is there to type it at each start") from None
     except (ValueError, UnsupportedAlgorithm):
-        raise BadKey("the key or the certificate cannot be read") from None
+        raise BadPrivateKey("the key or the certificate cannot be read") from None
     halves = [
         one.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) for one in (private.public_key(), public)
     ]
     if halves[0] != halves[1]:
-        raise BadKey("the key is not that of the certificate")
+        raise BadPrivateKey("the key is not that of the certificate")
 
 
 def check_authority(authority: str) -> None:

@@ -18,7 +18,7 @@ class BadClaim(ValueError):
     """The mark cannot be read: somebody has taken the identity, and nobody can tell who."""
 
 
-class Claim(msgspec.Struct, frozen=True):
+class ClaimMark(msgspec.Struct, frozen=True):
     """``machine`` is the SHA-256 of the machine's own random number; ``claimed_at`` what its clock said, which may be
     wrong on a new box. Fields of later versions are passed over. Raises ValueError.
     """
@@ -33,7 +33,7 @@ class Claim(msgspec.Struct, frozen=True):
             raise ValueError("machine must be 64 hexadecimal digits")
 
 
-_claim: Final = reader(msgspec.json.Decoder(Claim))
+_claim: Final = reader(msgspec.json.Decoder(ClaimMark))
 
 
 def claim_name(station: str) -> str:
@@ -41,7 +41,7 @@ def claim_name(station: str) -> str:
     return f"identity-{station}.claimed.json"
 
 
-def read_claim(content: bytes) -> Claim:
+def read_claim(content: bytes) -> ClaimMark:
     """Raises BadClaim."""
     try:
         return _claim(content[:MAX_BYTES])
@@ -49,6 +49,6 @@ def read_claim(content: bytes) -> Claim:
         raise BadClaim(str(error)) from error
 
 
-def write_claim(claim: Claim) -> bytes:
+def write_claim(claim: ClaimMark) -> bytes:
     """For people to read as well."""
     return msgspec.json.format(msgspec.json.encode(claim), indent=1) + b"\n"

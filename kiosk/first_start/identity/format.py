@@ -30,7 +30,7 @@ from kiosk.texts.plain import plain
 
 MAX_BYTES: Final = 64 * 1024
 """Certificate, key and authority with a chain are below 20 kB."""
-_MOST_BARE: Final = 1024
+_MAX_BARE_BYTES: Final = 1024
 """Bytes outside of texts and comments: eleven names and their equals signs are below 200."""
 _TEXT: Final = re.compile(
     rb"""#[^\n]*+"""
@@ -45,9 +45,9 @@ VERSION: Final = 1
 NONCE_BYTES: Final = 12
 CLEAR: Final = "identity.toml"
 SEALED: Final = re.compile(r"identity-(S[0-9]{4})\.toml")
-VILLAGE: Final = 40
-_LONGEST_PEM: Final = 32_000
-_LONGEST_URL: Final = 200
+MAX_VILLAGE_LENGTH: Final = 40
+_MAX_PEM_LENGTH: Final = 32_000
+_MAX_URL_LENGTH: Final = 200
 _CONTEXT: Final = b"station-kiosk identity"
 _CERTIFICATE, _PRIVATE_KEY = "-----BEGIN CERTIFICATE-----", "PRIVATE KEY-----"
 
@@ -60,7 +60,7 @@ class RenamedIdentity(BadIdentity):
     """It lies under the name of another station."""
 
 
-class OtherVersion(BadIdentity):
+class UnsupportedVersion(BadIdentity):
     """It was made for other software."""
 
 
@@ -68,7 +68,7 @@ class WrongCode(ValueError):
     """The code opens another identity, or this one was changed: the two cannot be told apart."""
 
 
-class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class StationIdentity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What makes a machine one certain station. Certificates and key are PEM; ``authority`` signed the broker's
     certificate, "" stands for the authorities of the operating system. ``photos``, ``updates`` and ``county_key`` are
     written into the settings of these names unless they are "". Raises ValueError.
@@ -117,20 +117,20 @@ class SealedIdentity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         check_village(self.village)
 
 
-_LOOKED_AT: Final = (msgspec.json.Decoder(Identity), msgspec.json.Decoder(SealedIdentity))
+_PREBUILT_DECODERS: Final = (msgspec.json.Decoder(StationIdentity), msgspec.json.Decoder(SealedIdentity))
 
 
 def check_village(text: str) -> str:
     """The name unchanged; raises ValueError for one that is too long or has what nobody can see."""
-    if plain(text, VILLAGE) != text:
-        raise ValueError(f"a village has at most {VILLAGE} characters, single spaces and nothing invisible")
+    if plain(text, MAX_VILLAGE_LENGTH) != text:
+        raise ValueError(f"a village has at most {MAX_VILLAGE_LENGTH} characters, single spaces and nothing invisible")
     return text
 
 
 def check_center(name: str, url: str) -> str:
     """The address of the setting ``name`` unchanged, or ""; raises ValueError."""
-    if len(url) > _LONGEST_URL:
-        raise ValueError(f"{name} has {len(url)} characters, at most {_LONGEST_URL} are read")
+    if len(url) > _MAX_URL_LENGTH:
+        raise ValueError(f"{name} has {len(url)} characters, at most {_MAX_URL_LENGTH} are read")
     if url and not CenterEndpoint.parse(url, name).tls:
         raise ValueError(f"{name} {url!r} must begin with https://")
     return url
@@ -146,10 +146,10 @@ def sealed_name(station: str) -> str:
     return f"identity-{station}.toml"
 
 
-def read_clear(content: bytes) -> Identity:
+def read_clear(content: bytes) -> StationIdentity:
     """Raises BadIdentity."""
     try:
-        return msgspec.convert(_table(content), Identity)
+        return msgspec.convert(_table(content), StationIdentity)
     except ValueError as error:
         raise BadIdentity(str(error)) from error
 
@@ -165,13 +165,13 @@ def read_sealed(content: bytes, name: str) -> SealedIdentity:
     return found
 
 
-def write_clear(identity: Identity) -> bytes:
+def write_clear(identity: StationIdentity) -> bytes:
     """As a person could have written it."""
     fields = {name: getattr(identity, name) for name in identity.__struct_fields__}
     return _toml({name: value for name, value in fields.items() if value})
 
 
-def seal(identity: Identity, code: PaperCode, salt: bytes, nonce: bytes) -> bytes:
+def seal(identity: StationIdentity, code: PaperCode, salt: bytes, nonce: bytes) -> bytes:
     """The file of a sealed identity. Never the same salt and nonce twice."""
     from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305  # 9 MB: a station needs it once
 
@@ -182,7 +182,7 @@ def seal(identity: Identity, code: PaperCode, salt: bytes, nonce: bytes) -> byte
     return _toml({**{name: value for name, value in shown.items() if value}, "sealed": sealed})
 
 
-def unseal(envelope: SealedIdentity, code: PaperCode) -> Identity:
+def unseal(envelope: SealedIdentity, code: PaperCode) -> StationIdentity:
     """What is inside. Raises WrongCode, BadIdentity."""
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
@@ -193,7 +193,7 @@ def unseal(envelope: SealedIdentity, code: PaperCode) -> Identity:
         raise BadIdentity(f"sealed is no base64: {error}") from error
     version = content[0] if content else 0
     if version != VERSION:
-        raise OtherVersion(f"it is of version {version}: this program reads {VERSION}")
+        raise UnsupportedVersion(f"it is of version {version}: this program reads {VERSION}")
     salt, rest = content[1 : 1 + SALT_BYTES], content[1 + SALT_BYTES :]
     nonce, inside = rest[:NONCE_BYTES], rest[NONCE_BYTES:]
     if len(inside) < 16:  # the tag alone
@@ -218,15 +218,15 @@ def _about(*, station: str, region: str, village: str) -> bytes:
 def _check_pem(name: str, text: str, marker: str) -> None:
     if marker not in text:
         raise ValueError(f"{name} is no PEM: there is no line with {marker!r}")
-    if not text.isascii() or len(text) > _LONGEST_PEM or any(sign < " " and sign not in "\r\n" for sign in text):
-        raise ValueError(f"{name} must be plain PEM text of at most {_LONGEST_PEM} characters")
+    if not text.isascii() or len(text) > _MAX_PEM_LENGTH or any(sign < " " and sign not in "\r\n" for sign in text):
+        raise ValueError(f"{name} must be plain PEM text of at most {_MAX_PEM_LENGTH} characters")
 
 
 def _table(content: bytes) -> dict[str, Any]:
     """Raises ValueError."""
     if len(content) > MAX_BYTES:
         raise ValueError(f"the file has more than {MAX_BYTES} bytes")
-    if len(_TEXT.sub(b"", content)) > _MOST_BARE:  # names in names: the reader takes seconds for 64 kB of them
+    if len(_TEXT.sub(b"", content)) > _MAX_BARE_BYTES:  # names in names: the reader takes seconds for 64 kB of them
         raise ValueError("it holds much that no identity has")
     try:
         return tomllib.loads(content.decode("utf-8"))

@@ -7,7 +7,7 @@ from typing import Final, Literal, Protocol
 import msgspec
 
 from kiosk.domain.lockout import Lockout
-from kiosk.first_start.identity.format import Identity
+from kiosk.first_start.identity.format import StationIdentity
 
 Refusal = Literal["wrong", "wait", "damaged", "claimed", "gone", "other"]
 """The code does not open it; too many did not; nobody can use it; another machine has it; it lies nowhere; this machine
@@ -32,7 +32,7 @@ class IdentityRefused(Exception):
         self.wait_s: Final = wait_s
 
 
-class Place(Protocol):
+class IdentityFolder(Protocol):
     """One folder of a stick or of the boot partition. Every change is durable when it returns; all raise OSError."""
 
     def names(self) -> tuple[str, ...]:
@@ -48,13 +48,13 @@ class Place(Protocol):
         """Nothing to do when it is gone."""
 
 
-class Kept(msgspec.Struct, frozen=True):
+class PendingIdentity(msgspec.Struct, frozen=True):
     """An identity that is on its way: root's alone, on the data partition. ``name`` is its file on the medium.
 
     ``claimed``: the mark on the medium was seen to be this machine's. Until then this copy is worth nothing.
     """
 
-    identity: Identity
+    identity: StationIdentity
     name: str
     claimed: bool = False
 
@@ -79,11 +79,11 @@ class Vault(Protocol):
     def machine(self) -> str:
         """SHA-256 of the machine's own random number, made with its data partition."""
 
-    def kept(self) -> Kept | None: ...
+    def pending(self) -> PendingIdentity | None: ...
 
-    def keep(self, kept: Kept) -> None: ...
+    def save_pending(self, identity: PendingIdentity) -> None: ...
 
-    def drop(self) -> None:
+    def drop_pending(self) -> None:
         """What was kept is not needed any more."""
 
     def in_use(self) -> InUse | None: ...
@@ -93,5 +93,5 @@ class Vault(Protocol):
 
     def count(self, wrong_codes: Lockout) -> None: ...
 
-    def use(self, identity: Identity) -> None:
+    def install(self, identity: StationIdentity) -> None:
         """Certificate and key to where the relay takes them from; safe to repeat."""

@@ -45,8 +45,8 @@ class RecoveryQuestions:
         refusal = self._recoveries.refusal()
         if refusal is None:
             return RecoveryView()
-        told = _answer_refused(refusal)
-        return RecoveryView(told.code, told.why, told.seconds)
+        refused = _answer_refused(refusal)
+        return RecoveryView(refused.code, refused.why, refused.seconds)
 
     def answer(self, draft: SettingsDraft, question: str, value: str) -> Changes:
         """Raises AnswerRefused; one at a time."""

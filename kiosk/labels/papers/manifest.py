@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import ceil
 
 from kiosk.labels import symbols
-from kiosk.labels.documents import Manifest
+from kiosk.labels.documents import ManifestDocument
 from kiosk.labels.flow import Cell, Strip
-from kiosk.labels.layout import LEAST_CODE128_MODULE_MM, LayoutProblem, ReceiptLayout, manifest_layout
+from kiosk.labels.layout import MIN_CODE128_MODULE_MM, LayoutProblem, ReceiptLayout, manifest_layout
 from kiosk.labels.paper_texts import paper_text
 from kiosk.labels.raster import Raster
 from kiosk.labels.strip_parts import caption, copy_mark, fact, place, when
@@ -22,7 +22,7 @@ _SHARES = (35, 28, 17, 20)
 """Of the width, so that the words end above their figures."""
 
 
-def render_manifest(data: Manifest, head: PrintHead) -> Raster:
+def render_manifest(data: ManifestDocument, head: PrintHead) -> Raster:
     """Return one sheet: A4 where the head prints 190 mm, 100 x 150 mm otherwise.
 
     Raises LayoutProblem for a sheet there is none of and for too narrow a head, SymbolTooWide or NotEncodable for a
@@ -46,19 +46,19 @@ def render_manifest(data: Manifest, head: PrintHead) -> Raster:
     return strip.raster()
 
 
-def manifest_sheets(data: Manifest, head: PrintHead) -> int:
+def manifest_sheets(data: ManifestDocument, head: PrintHead) -> int:
     """How many sheets the rows need on a printer with this head."""
     return ceil(len(data.rows) / manifest_layout(head.width_dots / head.per_mm).rows)
 
 
-def _top(strip: Strip, data: Manifest, layout: ReceiptLayout, per_mm: int) -> None:
+def _top(strip: Strip, data: ManifestDocument, layout: ReceiptLayout, per_mm: int) -> None:
     """What it is, from where, to where, when, and who drives."""
     name = paper_text("manifest")
     side = round(layout.symbol * per_mm)
     where = " · ".join(filter(None, (isolate(clean(data.station)), place(data.village, data.county))))
     strip.gap()
     strip.beside(
-        symbols.square("manifest", data.code, side, round(LEAST_CODE128_MODULE_MM * per_mm)),
+        symbols.square("manifest", data.code, side, round(MIN_CODE128_MODULE_MM * per_mm)),
         (
             Cell(name.ug, "title", rtl=True),
             Cell(f"{name.zh} {name.en}", "strong", align=Align.RIGHT),
@@ -75,7 +75,7 @@ def _top(strip: Strip, data: Manifest, layout: ReceiptLayout, per_mm: int) -> No
             fact(strip, paper_text(key), text, "strong")
 
 
-def _rows(strip: Strip, data: Manifest, room: int) -> None:
+def _rows(strip: Strip, data: ManifestDocument, room: int) -> None:
     first = (data.sheet - 1) * room
     shown = data.rows[first : first + room]
     names = [paper_text(key) for key in _COLUMNS]
@@ -97,7 +97,7 @@ def _rows(strip: Strip, data: Manifest, room: int) -> None:
     )
 
 
-def _foot(strip: Strip, data: Manifest, sheets: int) -> None:
+def _foot(strip: Strip, data: ManifestDocument, sheets: int) -> None:
     """Sums over all sheets, and where two people sign."""
     weight = f" · {kg_text(data.net_g)}" if data.net_g else ""  # nobody weighs parcels
     fact(strip, paper_text("total"), f"{len(data.rows)} · {data.items}{weight}", "total")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import groupby
 
 from kiosk.labels import symbols
-from kiosk.labels.documents import Receipt, ReceiptLine
+from kiosk.labels.documents import ReceiptDocument, ReceiptLine
 from kiosk.labels.flow import Cell, Strip
-from kiosk.labels.layout import LEAST_CODE128_MODULE_MM, ReceiptLayout, receipt_layout
+from kiosk.labels.layout import MIN_CODE128_MODULE_MM, ReceiptLayout, receipt_layout
 from kiosk.labels.paper_texts import PaperText, paper_text, paper_texts
 from kiosk.labels.raster import Raster
 from kiosk.labels.strip_parts import caption, copy_mark, copy_text, fact, heading, mark, place, when
@@ -24,7 +24,7 @@ _HEAD_DIGITS = 8
 """What a person compares with the head at the sorting center; the day slip has all 64."""
 
 
-def render_receipt(data: Receipt, head: PrintHead) -> Raster:
+def render_receipt(data: ReceiptDocument, head: PrintHead) -> Raster:
     """Return the receipt, as wide as the head and as long as its lines need.
 
     Raises LayoutProblem for too narrow a head and FontProblem when a font or the shaping library is missing.
@@ -45,7 +45,7 @@ def render_receipt(data: Receipt, head: PrintHead) -> Raster:
     return strip.raster()
 
 
-def _marks(strip: Strip, data: Receipt) -> None:
+def _marks(strip: Strip, data: ReceiptDocument) -> None:
     """What this paper is not, before any figure."""
     if data.void:
         mark(strip, paper_text("void"))
@@ -57,23 +57,23 @@ def _marks(strip: Strip, data: Receipt) -> None:
 
 def _scale_mark(strip: Strip, word: str) -> None:
     """What is wrong with the scale: the worst two white on black. A word of a newer station stands as it is."""
-    said = paper_texts().get(f"scale_{word}", PaperText(word, word, word))
-    _framed(strip, PaperText(clean(said.ug), clean(said.zh), clean(said.en)), inverted=word in _WORST)
+    text = paper_texts().get(f"scale_{word}", PaperText(word, word, word))
+    _framed(strip, PaperText(clean(text.ug), clean(text.zh), clean(text.en)), inverted=word in _WORST)
 
 
-def _framed(strip: Strip, said: PaperText, inverted: bool) -> None:
+def _framed(strip: Strip, text: PaperText, inverted: bool) -> None:
     """A sentence in a frame, Uyghur first and largest."""
     strip.banner(
         (
-            Cell(said.ug, "sentence_ug", rtl=True, align=Align.CENTER, lines=3),
-            Cell(f"{said.zh} · {said.en}", "strong", align=Align.CENTER, lines=3),
+            Cell(text.ug, "sentence_ug", rtl=True, align=Align.CENTER, lines=3),
+            Cell(f"{text.zh} · {text.en}", "strong", align=Align.CENTER, lines=3),
         ),
         inverted=inverted,
     )
     strip.gap(0.5)
 
 
-def _number_and_party(strip: Strip, data: Receipt) -> None:
+def _number_and_party(strip: Strip, data: ReceiptDocument) -> None:
     fact(strip, paper_text("receipt"), data.receipt, "number")
     if data.party == NON_MEMBER:
         name = paper_text("non_member")
@@ -82,7 +82,7 @@ def _number_and_party(strip: Strip, data: Receipt) -> None:
         fact(strip, paper_text("member"), data.party)
 
 
-def _mode(strip: Strip, data: Receipt) -> None:
+def _mode(strip: Strip, data: ReceiptDocument) -> None:
     strip.gap(0.5)
     _framed(strip, paper_text("on_consignment" if data.mode == "consignment" else "sold_now"), inverted=False)
 
@@ -93,7 +93,7 @@ def _same(line: ReceiptLine) -> tuple[str | int, ...]:
     return (*goods, line.price_fen_per_kg, line.container_ug, line.container_zh, line.container_en)
 
 
-def _goods(strip: Strip, lines: list[ReceiptLine], data: Receipt) -> None:
+def _goods(strip: Strip, lines: list[ReceiptLine], data: ReceiptDocument) -> None:
     """What it is and what a kilogram costs, once; then the bags."""
     first = lines[0]
     strip.row(Cell(clean(first.goods_ug), "goods_ug", rtl=True, lines=3))
@@ -121,7 +121,7 @@ def _columns(strip: Strip, first: ReceiptLine) -> None:
     )
 
 
-def _bag(line: ReceiptLine, data: Receipt) -> tuple[str, str, str]:
+def _bag(line: ReceiptLine, data: ReceiptDocument) -> tuple[str, str, str]:
     """Number of the bag, ``52.350 − 0.640 = 51.710``, and what it comes to."""
     weights = f"{kilograms(line.gross_g)} − {kilograms(line.tare_g)} = {kilograms(line.net_g)}"
     if not line.price_fen_per_kg or (data.mode == "consignment" and not line.amount_fen):
@@ -129,7 +129,7 @@ def _bag(line: ReceiptLine, data: Receipt) -> tuple[str, str, str]:
     return str(line.bag), weights, f"{'≈' if data.mode == 'consignment' else ''}{money(line.amount_fen)}"
 
 
-def _totals(strip: Strip, data: Receipt) -> None:
+def _totals(strip: Strip, data: ReceiptDocument) -> None:
     bags = paper_text("bag")
     total = paper_text("total")
     strip.row(
@@ -144,7 +144,7 @@ def _totals(strip: Strip, data: Receipt) -> None:
     strip.rule()
 
 
-def _facts(strip: Strip, data: Receipt) -> None:
+def _facts(strip: Strip, data: ReceiptDocument) -> None:
     if data.date:
         fact(strip, paper_text("date"), when(data.date, data.time, data.zone))
     else:
@@ -174,9 +174,10 @@ def _certificate(strip: Strip, certificate: str) -> None:
         return
     none, reason = paper_text("none"), reason.strip()
     known = paper_texts().get(f"reason_{reason}")
-    said = known or PaperText(reason, reason, reason)
+    reason_text = known or PaperText(reason, reason, reason)
     zh, en, ug = (
-        ": ".join(filter(None, pair)) for pair in ((none.zh, said.zh), (none.en, said.en), (none.ug, said.ug))
+        ": ".join(filter(None, pair))
+        for pair in ((none.zh, reason_text.zh), (none.en, reason_text.en), (none.ug, reason_text.ug))
     )
     strip.row(
         Cell(f"{name.zh} {zh} · {name.en} {en}", "small", share=5, lines=3),
@@ -184,12 +185,12 @@ def _certificate(strip: Strip, certificate: str) -> None:
     )
 
 
-def _codes(strip: Strip, data: Receipt, layout: ReceiptLayout, per_mm: int) -> None:
+def _codes(strip: Strip, data: ReceiptDocument, layout: ReceiptLayout, per_mm: int) -> None:
     """The receipt's symbol in the square that is kept for it, and beside it what it stands for."""
     lot, keep = paper_text("lot"), paper_text("keep")
-    side, least, most = (round(mm * per_mm) for mm in (layout.symbol, LEAST_CODE128_MODULE_MM, layout.qr_module))
+    side, min_dots, max_dots = (round(mm * per_mm) for mm in (layout.symbol, MIN_CODE128_MODULE_MM, layout.qr_module))
     strip.beside(
-        symbols.square("receipt", data.receipt_code, side, least, most),
+        symbols.square("receipt", data.receipt_code, side, min_dots, max_dots),
         (
             Cell(clean(data.receipt_code), "figures"),
             Cell(lot.caption(), "body"),

@@ -15,7 +15,7 @@ _LIBRARY = "libfribidi.so.0"
 _LEFT_TO_RIGHT, _RIGHT_TO_LEFT = 0x110, 0x111
 """FRIBIDI_PAR_LTR and FRIBIDI_PAR_RTL: a line has the direction its place on the paper gives it, never its own."""
 
-_HANGS = " \u2066\u2067\u2068\u2069"
+_TRAILING = " \u2066\u2067\u2068\u2069"
 """What may stand behind the last sign of a line and belongs to none of its runs: spaces and the marks of isolates."""
 
 _Level = ctypes.c_int8
@@ -52,7 +52,7 @@ def levels(text: str, rtl: bool) -> tuple[int, ...]:
     library.fribidi_get_bracket_types(characters, count, types, brackets)
     if not library.fribidi_get_par_embedding_levels_ex(types, brackets, count, ctypes.byref(base), found):
         raise MemoryError("FriBidi could not work out the order of a line")
-    end = len(text.rstrip(_HANGS))
+    end = len(text.rstrip(_TRAILING))
     return (*found[:end], *([int(rtl)] * (count - end)))
 
 
@@ -60,11 +60,11 @@ def visual_order(run_levels: tuple[int, ...]) -> tuple[int, ...]:
     """Return the indexes of a line's runs from the left edge of the paper to the right (UAX 9, rule L2)."""
     order = list(range(len(run_levels)))
     odd = [level for level in run_levels if level % 2]
-    for least in range(max(run_levels, default=0), min(odd, default=1) - 1, -1):
+    for threshold in range(max(run_levels, default=0), min(odd, default=1) - 1, -1):
         start = 0
         while start < len(order):
             end = start
-            while end < len(order) and run_levels[order[end]] >= least:
+            while end < len(order) and run_levels[order[end]] >= threshold:
                 end += 1
             order[start:end] = reversed(order[start:end])
             start = max(end, start + 1)

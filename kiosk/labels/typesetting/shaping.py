@@ -22,7 +22,7 @@ MARKS = frozenset((LRI, FSI, PDI))
 """What the wording itself puts into a line; data holds none of them (``clean``)."""
 
 ELLIPSIS = "…"
-_LONGEST = 240
+_MAX_CHARACTERS = 240
 """Characters of one datum that are looked at; no box holds more."""
 
 _SPACES = re.compile(r"[^\S\x1c-\x1f]+")
@@ -55,10 +55,10 @@ def clean(text: str) -> str:
     What is dropped (general categories Cc, Cf, Cs) includes ESC, bidi overrides and U+FEFF: data can neither
     speak to a printer nor reorder a line.
     """
-    spaced = _SPACES.sub(" ", text[:_LONGEST])
+    spaced = _SPACES.sub(" ", text[:_MAX_CHARACTERS])
     visible = "".join(char for char in spaced if unicodedata.category(char) not in {"Cc", "Cf", "Cs"})
     # Again, and cut again: what was dropped may have stood between two spaces, and NFC makes some characters longer.
-    return unicodedata.normalize("NFC", _SPACES.sub(" ", visible)).strip()[:_LONGEST].rstrip()
+    return unicodedata.normalize("NFC", _SPACES.sub(" ", visible)).strip()[:_MAX_CHARACTERS].rstrip()
 
 
 def isolate(text: str) -> str:

@@ -21,7 +21,7 @@ _LINE_HEIGHT, _BASELINE = 1.3, 0.98
 _TIGHT_HEIGHT, _TIGHT_BASELINE = 1.14, 0.88
 """For figures, units and codes in Latin letters, which need less."""
 
-_STILL_LARGE = 0.75
+_MIN_SHRINK = 0.75
 """Down to this part of the wanted size a text is made smaller before it is broken into lines."""
 
 _HAN_MEASURE = 20
@@ -30,10 +30,10 @@ _HAN_MEASURE = 20
 _WORDS = re.compile(r" |[^ ]+")
 _IDEOGRAPHS = "\u4e00", "\u9fff"
 
-_KEPT_SIZE = 48
+_MAX_CACHED_SIZE = 48
 """Dots of em up to which ink is kept: that of a short word is then at most about 50 KB."""
 
-_SCALES_ALIKE = 0.92
+_MIN_WIDTH_RATIO = 0.92
 """A text at another size is at least this part as wide as its size says: hints round every sign to whole dots."""
 
 _BREAKABLE = re.compile(rf"[{LRI}{FSI}][^{PDI}]*{PDI}\s*|[\u2e80-\u9fff]\s*|[^\s{LRI}{FSI}\u2e80-\u9fff]+\s*|\s+")
@@ -87,16 +87,16 @@ def styles(largest: int, smallest: int, bold: bool = False, tight: bool = False)
 def _advance(run: Run, style: Style) -> float:
     parts = _parts(run)
     if len(parts) == 1:
-        return _measured(run, style)
+        return _measure(run, style)
     return sum(_part_advance(part, style) for part in parts)
 
 
 @lru_cache(maxsize=1024)
 def _part_advance(part: Run, style: Style) -> float:
-    return _measured(part, style)
+    return _measure(part, style)
 
 
-def _measured(run: Run, style: Style) -> float:
+def _measure(run: Run, style: Style) -> float:
     """A Chinese sign is one em wide; other signs of its face are measured at one size: every open size is dear."""
     if len(run.text) == 1 and run.script is Script.HAN and _IDEOGRAPHS[0] <= run.text <= _IDEOGRAPHS[1]:
         return style.size
@@ -136,7 +136,7 @@ def fit(text: str, box: tuple[int, int], choices: tuple[Style, ...], rtl: bool, 
     ``choices`` go from the largest to the smallest. A text is made a little smaller rather than broken, broken
     rather than made much smaller, and shortened with an ellipsis only when nothing else is left.
     """
-    readable = tuple(style for style in choices if style.size >= choices[0].size * _STILL_LARGE)
+    readable = tuple(style for style in choices if style.size >= choices[0].size * _MIN_SHRINK)
     for lines in range(1, max_lines + 1):
         block = _first_fit(text, box, readable, rtl, lines)
         if block is not None:
@@ -150,10 +150,10 @@ def fit(text: str, box: tuple[int, int], choices: tuple[Style, ...], rtl: bool, 
 
 
 def _first_fit(text: str, box: tuple[int, int], choices: tuple[Style, ...], rtl: bool, max_lines: int) -> Block | None:
-    least = width(text, choices[0], rtl) / choices[0].size / max_lines * _SCALES_ALIKE if choices else 0.0
+    min_width_per_em = width(text, choices[0], rtl) / choices[0].size / max_lines * _MIN_WIDTH_RATIO if choices else 0.0
     for style in choices:
         room = min(max_lines, box[1] // style.line_height)
-        if room < 1 or least * style.size > box[0]:
+        if room < 1 or min_width_per_em * style.size > box[0]:
             continue
         lines = _wrap(text, box[0], style, rtl) if max_lines > 1 else (text.rstrip(),)
         if len(lines) <= room and all(width(line, style, rtl) <= box[0] for line in lines):
@@ -173,10 +173,10 @@ def _wrap(text: str, limit: int, style: Style, rtl: bool) -> tuple[str, ...]:
 
 def _shorten(lines: tuple[str, ...], room: int, limit: int, style: Style, rtl: bool) -> tuple[str, ...]:
     """Cut every line that is too wide, and the last one allowed when more would follow."""
-    kept = [line if width(line, style, rtl) <= limit else _cut(line, limit, style, rtl) for line in lines[:room]]
-    if len(lines) > room and not kept[-1].rstrip(PDI).endswith(ELLIPSIS):
-        kept[-1] = _cut(kept[-1] + " " + lines[room], limit, style, rtl)
-    return tuple(kept)
+    shortened = [line if width(line, style, rtl) <= limit else _cut(line, limit, style, rtl) for line in lines[:room]]
+    if len(lines) > room and not shortened[-1].rstrip(PDI).endswith(ELLIPSIS):
+        shortened[-1] = _cut(shortened[-1] + " " + lines[room], limit, style, rtl)
+    return tuple(shortened)
 
 
 def _cut(line: str, limit: int, style: Style, rtl: bool) -> str:
@@ -192,9 +192,9 @@ def _cut(line: str, limit: int, style: Style, rtl: bool) -> str:
 
 
 def _beginning(line: str, count: int) -> str:
-    kept = line[:count].rstrip()
-    still_open = kept.count(LRI) + kept.count(FSI) - kept.count(PDI)
-    return kept + ELLIPSIS + PDI * still_open
+    prefix = line[:count].rstrip()
+    still_open = prefix.count(LRI) + prefix.count(FSI) - prefix.count(PDI)
+    return prefix + ELLIPSIS + PDI * still_open
 
 
 def draw(block: Block, size: tuple[int, int], align: Align) -> Image.Image:
@@ -230,11 +230,11 @@ def _ink(run: Run, style: Style) -> tuple[Image.Image, int, int]:
     Most runs are fixed words and figures that come again on the next paper, and drawing letters is what takes time.
     A huge one (a shelf code) is another on every paper, and a dot takes a byte: it is drawn anew.
     """
-    return _kept_shape(run, style) if style.size <= _KEPT_SIZE else _shape(run, style)
+    return _cached_shape(run, style) if style.size <= _MAX_CACHED_SIZE else _shape(run, style)
 
 
 @lru_cache(maxsize=128)
-def _kept_shape(run: Run, style: Style) -> tuple[Image.Image, int, int]:
+def _cached_shape(run: Run, style: Style) -> tuple[Image.Image, int, int]:
     return _shape(run, style)
 
 
@@ -260,9 +260,9 @@ def _shape(run: Run, style: Style) -> tuple[Image.Image, int, int]:
 
 
 def _part(part: Run, style: Style) -> tuple[Image.Image, int, int]:
-    return _kept_part(part, style) if style.size <= _KEPT_SIZE else _shape(part, style)
+    return _cached_part(part, style) if style.size <= _MAX_CACHED_SIZE else _shape(part, style)
 
 
 @lru_cache(maxsize=768)
-def _kept_part(part: Run, style: Style) -> tuple[Image.Image, int, int]:
+def _cached_part(part: Run, style: Style) -> tuple[Image.Image, int, int]:
     return _shape(part, style)

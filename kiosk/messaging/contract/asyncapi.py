@@ -23,7 +23,7 @@ _PARAMETERS: Final[Schema] = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Channel:
+class _AsyncApiChannel:
     """One row of the table below. ``action`` is the station's: it sends upwards and receives downwards."""
 
     name: str
@@ -37,12 +37,14 @@ class _Channel:
 
 
 _CHANNELS: Final = (
-    _Channel("event", f"{_STATION}/up/event", "send", tuple(EVENT_TYPES), "One event.", 1),
-    _Channel("batch", f"{_STATION}/up/batch", "send", ("batch",), "Several events, a JSON array, zlib.", 1),
-    _Channel("hello", f"{_STATION}/up/hello", "send", ("hello",), "What the station has; asks for an ack.", 1),
-    _Channel("status", f"{_STATION}/up/status", "send", ("status",), "Online or not; also the last will.", 1, True),
-    _Channel("ack", f"{_STATION}/down/ack", "receive", ("ack",), "What the ledger has committed.", 0),
-    _Channel("resend", f"{_STATION}/down/resend", "receive", ("resend",), "What the ledger wants again.", 0),
+    _AsyncApiChannel("event", f"{_STATION}/up/event", "send", tuple(EVENT_TYPES), "One event.", 1),
+    _AsyncApiChannel("batch", f"{_STATION}/up/batch", "send", ("batch",), "Several events, a JSON array, zlib.", 1),
+    _AsyncApiChannel("hello", f"{_STATION}/up/hello", "send", ("hello",), "What the station has; asks for an ack.", 1),
+    _AsyncApiChannel(
+        "status", f"{_STATION}/up/status", "send", ("status",), "Online or not; also the last will.", 1, True
+    ),
+    _AsyncApiChannel("ack", f"{_STATION}/down/ack", "receive", ("ack",), "What the ledger has committed.", 0),
+    _AsyncApiChannel("resend", f"{_STATION}/down/resend", "receive", ("resend",), "What the ledger wants again.", 0),
 )
 
 
@@ -63,13 +65,15 @@ def document() -> Schema:
     }
 
 
-def _feed(type_: str) -> _Channel:
+def _feed(type_: str) -> _AsyncApiChannel:
     address = feed_topic("x", type_).replace("/x/", "/{region}/", 1)
     name = "feed-" + "-".join(type_.split(".")[1:])
-    return _Channel(name, address, "receive", (type_,), f"Accepted events of type {type_}.", 1, description=_FEED_TEXT)
+    return _AsyncApiChannel(
+        name, address, "receive", (type_,), f"Accepted events of type {type_}.", 1, description=_FEED_TEXT
+    )
 
 
-def _channel(channel: _Channel) -> Schema:
+def _channel(channel: _AsyncApiChannel) -> Schema:
     used = {name: text for name, text in _PARAMETERS.items() if f"{{{name}}}" in channel.address}
     return {
         "address": channel.address,
@@ -80,7 +84,7 @@ def _channel(channel: _Channel) -> Schema:
     }
 
 
-def _operation(channel: _Channel) -> Schema:
+def _operation(channel: _AsyncApiChannel) -> Schema:
     return {
         "action": channel.action,
         "channel": {"$ref": f"#/channels/{channel.name}"},

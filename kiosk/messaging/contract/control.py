@@ -7,13 +7,13 @@ from typing import Annotated, Final, Literal, TypeVar
 import msgspec
 
 from kiosk.messaging.contract.envelope import MAX_SEQ
-from kiosk.messaging.contract.strict_json import StrictJsonError, canonical_again, read, read_canonical
+from kiosk.messaging.contract.strict_json import StrictJsonError, canonical_parsed, read, read_canonical
 
 MAX_CONTROL_BYTES: Final = 32 * 1024
 MAX_GAPS: Final = 100
 MAX_DOCTOR_ROWS: Final = 24
 """In one list of a status, by the first centers that read them; a row that is well costs about 20 bytes."""
-MAX_TOLD_ROWS: Final = 2 * MAX_DOCTOR_ROWS
+MAX_STATUS_ROWS: Final = 2 * MAX_DOCTOR_ROWS
 """In both lists, so that all of them cost less than an intake."""
 MAX_QUARANTINED: Final = 1000
 """More than fit are told in the next acknowledgement; the lists are information, ``upto`` alone decides."""
@@ -120,14 +120,14 @@ class Resend(msgspec.Struct, frozen=True):
 
 
 AnyControl = Hello | Status | Ack | Resend
-_LOOKED_AT: Final = tuple(msgspec.json.Decoder(kind) for kind in (Hello, Status, Ack, Resend))
+_PREBUILT_DECODERS: Final = tuple(msgspec.json.Decoder(kind) for kind in (Hello, Status, Ack, Resend))
 """With the module: two threads that are the first to have msgspec look at a type make it crash (0.22)."""
 Control = TypeVar("Control", bound=AnyControl)
 
 
 def encode(message: AnyControl) -> bytes:
     """Canonical JSON; raises BadControl when the other side would refuse it."""
-    payload = canonical_again(msgspec.to_builtins(message))
+    payload = canonical_parsed(msgspec.to_builtins(message))
     decode(type(message), payload)
     return payload
 
@@ -135,8 +135,10 @@ def encode(message: AnyControl) -> bytes:
 def decode(kind: type[Control], payload: bytes) -> Control:
     """Read a message of this kind; unknown keys are ignored, anything else wrong raises BadControl."""
     try:
-        told = read_canonical(payload, max_bytes=MAX_CONTROL_BYTES)
-        message = msgspec.convert(read(payload, max_bytes=MAX_CONTROL_BYTES) if told is None else told, kind)
+        canonical_value = read_canonical(payload, max_bytes=MAX_CONTROL_BYTES)
+        message = msgspec.convert(
+            read(payload, max_bytes=MAX_CONTROL_BYTES) if canonical_value is None else canonical_value, kind
+        )
     except (StrictJsonError, msgspec.ValidationError) as error:
         raise BadControl(f"no usable {kind.__name__}: {error}") from error
     if any(first > last for first, last in _ranges(message)):

@@ -25,7 +25,7 @@ ZERO_HASH: Final = "0" * 64
 EVENT_TYPES: Final[Mapping[str, type[EventData]]] = {cls.TYPE: cls for cls in EVENT_CLASSES}
 """Every type this software knows, by its name on the wire."""
 
-_LOOKED_AT: Final = tuple(msgspec.json.Decoder(cls) for cls in EVENT_TYPES.values())
+_PREBUILT_DECODERS: Final = tuple(msgspec.json.Decoder(cls) for cls in EVENT_TYPES.values())
 """With the module: two threads that are the first to have msgspec look at a type make it crash (0.22)."""
 _Data = TypeVar("_Data", bound=EventData)
 
@@ -97,12 +97,12 @@ def usable_text(event: Mapping[str, object], name: str) -> str:
 def known_attributes(event: Mapping[str, object]) -> dict[str, object]:
     """The attributes of an attributable event that are known and keep their rules, without its data."""
     rules = {**_IDENTITY, **_DETAIL, **_OPTIONAL}
-    kept = {
+    valid = {
         name: value
         for name, value in event.items()
         if name in rules and _first_mismatch(event, {name: rules[name]}) is None
     }
-    return {**kept, "seq": event["seq"]}
+    return {**valid, "seq": event["seq"]}
 
 
 def body_and_hash(event: Mapping[str, object], write: Callable[[object], bytes] = canonical) -> tuple[bytes, str]:
@@ -141,6 +141,6 @@ def is_in_calendar(time: str) -> bool:
     return True
 
 
-def data_as(kind: type[_Data], told: object, *, from_attributes: bool = False) -> _Data:
+def data_as(kind: type[_Data], values: object, *, from_attributes: bool = False) -> _Data:
     """The data of an event as its type, from values of JSON or attributes. Raises msgspec.ValidationError."""
-    return msgspec.convert(told, kind, from_attributes=from_attributes)
+    return msgspec.convert(values, kind, from_attributes=from_attributes)

@@ -32,13 +32,13 @@ from kiosk.messaging.contract.envelope import (
     data_as,
     is_in_calendar,
 )
-from kiosk.messaging.contract.received import ReceivedEvent
+from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.strict_json import MAX_INTEGER
 
 _OPTIONAL: Final = frozenset({"metrology", "region", "reissued"})
 """A signature is not among them: the hash is over the event without it."""
 
-_IN_PLACE: Final[Mapping[str, str]] = {
+_PATTERN_OVERRIDES: Final[Mapping[str, str]] = {
     "id": r"(?P=epoch)-(?P<seq>[1-9][0-9]{0,9})",
     "source": r"/stations/(?P<station>S[0-9]{4})",
     "station": r"(?P=station)",
@@ -50,9 +50,9 @@ _IN_PLACE: Final[Mapping[str, str]] = {
 what JSON escapes, and where that one looks for the end of the text."""
 
 
-def _written() -> str:
+def _event_pattern() -> str:
     """The pattern of a whole event; its groups stand in the order of the attributes."""
-    patterns = {**IDENTITY_PATTERNS, **DETAIL_PATTERNS, **OPTIONAL_PATTERNS, **_IN_PLACE}
+    patterns = {**IDENTITY_PATTERNS, **DETAIL_PATTERNS, **OPTIONAL_PATTERNS, **_PATTERN_OVERRIDES}
     del patterns["signature"]
     named = {"epoch", "type", "prevhash", "time", "clock", "region", "reissued"}
     members = {
@@ -66,10 +66,10 @@ def _written() -> str:
     return r"\{" + "".join(parts)[1:] + r"\}"
 
 
-_WRITTEN: Final = re.compile(_written())
+_EVENT_PATTERN: Final = re.compile(_event_pattern())
 
 
-class _Data:
+class _DataDecoder:
     """The data of one type."""
 
     def __init__(self, cls: type[EventData], reader: msgspec.json.Decoder[Any]) -> None:
@@ -77,7 +77,7 @@ class _Data:
         self._cls, self._read = cls, reader.decode
         self._write = msgspec.json.Encoder().encode
 
-    def are_sound(self, payload: bytes, station: str) -> bool:
+    def is_valid(self, payload: bytes, station: str) -> bool:
         """Whether they are canonical and break no rule of an event of this station."""
         try:
             found = self._read(payload)
@@ -88,33 +88,35 @@ class _Data:
             return False
 
 
-def _wire(kind: Any) -> Any:
+def _wire_type(kind: Any) -> Any:
     """The same type as it is written: fields in the order of RFC 8785, integers that every reader keeps."""
     if isinstance(kind, type) and is_dataclass(kind):
         hints = get_type_hints(kind)
-        members = sorted((field.name, _wire(hints[field.name])) for field in fields(kind))
+        members = sorted((field.name, _wire_type(hints[field.name])) for field in fields(kind))
         return msgspec.defstruct(f"{kind.__name__}OnTheWire", members, frozen=True, gc=False)
     if kind is int:
         return Annotated[int, msgspec.Meta(ge=-MAX_INTEGER, le=MAX_INTEGER)]
-    inner = tuple(part if isinstance(part, EllipsisType) else _wire(part) for part in get_args(kind))
+    inner = tuple(part if isinstance(part, EllipsisType) else _wire_type(part) for part in get_args(kind))
     if get_origin(kind) in (Union, UnionType):
         return reduce(or_, inner)
     return tuple.__class_getitem__(inner) if get_origin(kind) is tuple else kind
 
 
-_DATA: Final = {name: _Data(cls, msgspec.json.Decoder(_wire(cls))) for name, cls in EVENT_TYPES.items()}
+_DATA_DECODERS: Final = {
+    name: _DataDecoder(cls, msgspec.json.Decoder(_wire_type(cls))) for name, cls in EVENT_TYPES.items()
+}
 
 
-def read_at_once(payload: bytes) -> ReceivedEvent | None:
+def parse_fast(payload: bytes) -> ReceivedEvent | None:
     """The event; None for what the way of all others has to judge."""
     if len(payload) > MAX_EVENT_BYTES or not payload.isascii():
         return None
-    found = _WRITTEN.fullmatch(payload.decode("ascii"))
+    found = _EVENT_PATTERN.fullmatch(payload.decode("ascii"))
     if found is None:
         return None
     clock, text, epoch, number, prevhash, region, reissued, station, time, type_ = found.groups()
-    known, seq, data = _DATA.get(type_), int(number), text.encode("ascii")
-    if known is None or seq > MAX_SEQ or not is_in_calendar(time) or not known.are_sound(data, station):
+    known, seq, data = _DATA_DECODERS.get(type_), int(number), text.encode("ascii")
+    if known is None or seq > MAX_SEQ or not is_in_calendar(time) or not known.is_valid(data, station):
         return None
     sha256 = hashlib.sha256(payload).hexdigest()
     return ReceivedEvent(

@@ -10,7 +10,7 @@ from kiosk.messaging.contract.asyncapi import document
 from kiosk.messaging.contract.schemas import all_schemas
 
 
-def generated() -> dict[str, str]:
+def build_files() -> dict[str, str]:
     """Every file by its path below the folder."""
     schemas = {f"schemas/{name}.json": schema for name, schema in all_schemas().items()}
     files = {"asyncapi.json": document(), **schemas}
@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
         sys.stderr.write("usage: python -m kiosk.messaging.contract.generate FOLDER\n")
         return 2
-    for path, text in generated().items():
+    for path, text in build_files().items():
         place = Path(arguments[0]) / path
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text, encoding="utf-8")

@@ -22,9 +22,9 @@ from kiosk.messaging.contract.envelope import (
     known_attributes,
     usable_text,
 )
-from kiosk.messaging.contract.fast_path import read_at_once
-from kiosk.messaging.contract.received import ReceivedEvent
-from kiosk.messaging.contract.strict_json import StrictJsonError, canonical, canonical_again, read, read_canonical
+from kiosk.messaging.contract.fast_path import parse_fast
+from kiosk.messaging.contract.received_event import ReceivedEvent
+from kiosk.messaging.contract.strict_json import StrictJsonError, canonical, canonical_parsed, read, read_canonical
 
 MAX_BATCH_EVENTS: Final = 100
 MAX_BATCH_BYTES: Final = 1024 * 1024
@@ -51,7 +51,7 @@ class BadEvent(ValueError):
 
 def parse_event(payload: bytes, *, topic_station: str | None = None) -> ReceivedEvent:
     """Read one event; raises BadEvent. ``topic_station`` is the station whose topic it came on."""
-    event = read_at_once(payload) or _parsed(payload)
+    event = parse_fast(payload) or _parsed(payload)
     if topic_station is not None and topic_station != event.station:
         raise BadEvent("wrong_station", f"an event of {event.station} came on the topic of {topic_station}")
     return event
@@ -74,14 +74,14 @@ def _read(payload: bytes) -> tuple[dict[str, Any], bytes, str]:
         event = read(payload, max_bytes=MAX_EVENT_BYTES)
         if not isinstance(event, dict):
             raise BadEvent("not_object", "an event is a JSON object")
-        return event, *body_and_hash(event, canonical_again)
+        return event, *body_and_hash(event, canonical_parsed)
     except StrictJsonError as error:
         raise BadEvent(error.code, str(error)) from error
 
 
 def _received(event: Mapping[str, Any], body: bytes, sha256: str) -> ReceivedEvent:
     usable = detail_fault(event) is None
-    told, problem = _judged(event["type"], event.get("data"), event["station"])
+    known_data, problem = _check_data(event["type"], event.get("data"), event["station"])
     received = ReceivedEvent(
         station=event["station"],
         epoch=event["epoch"],
@@ -92,29 +92,29 @@ def _received(event: Mapping[str, Any], body: bytes, sha256: str) -> ReceivedEve
         body=body,
         time=event["time"] if usable else usable_text(event, "time"),
         clock=event["clock"] if usable else usable_text(event, "clock"),
-        data=canonical_again(event.get("data")),
+        data=canonical_parsed(event.get("data")),
         problem=problem if usable else "bad_data",
         region=event.get("region", "") if usable else "",
         reissued=event.get("reissued") if usable else None,
     )
-    if told is None or len(body) <= MAX_UNKNOWN_BYTES:
+    if known_data is None or len(body) <= MAX_UNKNOWN_BYTES:
         return received
     rest = canonical(known_attributes(event))
-    if len(body) - len(rest) - len(msgspec.json.encode(told)) <= MAX_UNKNOWN_BYTES:
+    if len(body) - len(rest) - len(msgspec.json.encode(known_data)) <= MAX_UNKNOWN_BYTES:
         return received
     return replace(received, body=rest, data=b"null", problem="oversized", left_out_bytes=len(body) - len(rest))
 
 
-def _judged(type_: str, data: object, station: str) -> tuple[EventData | None, str | None]:
+def _check_data(type_: str, data: object, station: str) -> tuple[EventData | None, str | None]:
     """The data of a known type as far as they fit it, and the problem."""
     known = EVENT_TYPES.get(type_)
     if known is None:
         return None, "unknown_type"
     try:
-        told = data_as(known, data)
+        converted = data_as(known, data)
     except msgspec.ValidationError:
         return None, "bad_data"
-    return told, None if event_fault(told, station) is None else "bad_data"
+    return converted, None if event_fault(converted, station) is None else "bad_data"
 
 
 def build_batch(bodies: Sequence[bytes]) -> bytes:

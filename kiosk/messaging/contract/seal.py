@@ -63,12 +63,12 @@ def seal(
     source: EventSource,
     position: JournalPosition,
     moment: Moment,
-    told: Mapping[str, object] | None = None,
+    original_data: Mapping[str, object] | None = None,
 ) -> SealedEvent:
     """Put ``data`` into its envelope.
 
-    ``told`` is the data of an event that is told again, as they stood in it: a field that is younger than the event
-    is not added to them, so that whoever has both sees the same data.
+    ``original_data`` is the data of an event that is told again, as they stood in it: a field that is younger than the
+    event is not added to them, so that whoever has both sees the same data.
 
     Raises ValueError for anything the sorting center would refuse: a fault found here is cheaper than one found by
     quarantine.
@@ -88,7 +88,7 @@ def seal(
         "monotonicms": str(moment.monotonic_ms),
         "clock": moment.quality.value,
         "software": source.software,
-        "data": msgspec.to_builtins(data) if told is None else told,
+        "data": msgspec.to_builtins(data) if original_data is None else original_data,
     }
     if source.metrology:
         event["metrology"] = source.metrology

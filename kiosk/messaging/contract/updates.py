@@ -26,7 +26,7 @@ _RANGE: Final = re.compile(r"bytes=([0-9]{1,10})-([0-9]{1,10})")
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
-class Offer(msgspec.Struct, frozen=True):
+class UpdateOffer(msgspec.Struct, frozen=True):
     """One bundle that the center has: what its signed manifest says, and size and SHA-256 of the whole file.
 
     ``libraries`` is the SHA-256 of the lock that the release needs; ``brings_libraries``: they are in it.
@@ -41,16 +41,16 @@ class Offer(msgspec.Struct, frozen=True):
     sha256: Sha256
 
 
-class Offers(msgspec.Struct, frozen=True):
+class UpdateOffers(msgspec.Struct, frozen=True):
     """All that one station may take."""
 
-    offers: Annotated[tuple[Offer, ...], msgspec.Meta(max_length=MAX_OFFERS)]
+    offers: Annotated[tuple[UpdateOffer, ...], msgspec.Meta(max_length=MAX_OFFERS)]
 
 
-_offers: Final = reader(msgspec.json.Decoder(Offers))
+_offers: Final = reader(msgspec.json.Decoder(UpdateOffers))
 
 
-def parse_offers(raw: bytes) -> tuple[Offer, ...]:
+def parse_offers(raw: bytes) -> tuple[UpdateOffer, ...]:
     """Raises ValueError for anything but such a list."""
     if len(raw) > MAX_LIST_BYTES:
         raise ValueError("a list of updates is not so long")
@@ -86,7 +86,7 @@ class UpdatesPath:
 
 
 @dataclass(frozen=True, slots=True)
-class AskedRange:
+class ByteRange:
     """Bytes ``first`` to ``last``, both included (RFC 9110, section 14.2)."""
 
     first: int

@@ -23,11 +23,11 @@ _TCP_NOTSENT_LOWAT: Final = 25
 """tcp(7), Linux: no more than that waits in the kernel beyond what is on the wire, or an event waited behind it."""
 
 
-class NoWay(Exception):
+class CenterUnreachable(Exception):
     """The center cannot be reached, or the connection broke; the text says where and why."""
 
 
-class GaveWay(Exception):
+class Preempted(Exception):
     """Something was broken off for an event."""
 
 
@@ -61,9 +61,9 @@ class CenterLine:
         """From another thread: whatever waits for the center is over, and nothing is opened any more."""
         with self._lock:
             self._ended = True
-        self._break_off()
+        self._shut_down_socket()
 
-    def _break_off(self) -> None:
+    def _shut_down_socket(self) -> None:
         with self._lock:
             sock = self._socket
         if sock is not None:
@@ -71,16 +71,16 @@ class CenterLine:
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     @contextmanager
-    def within(self, seconds: float) -> Iterator[None]:
+    def time_limit(self, seconds: float) -> Iterator[None]:
         """What lasts longer is broken off, also where a byte comes now and then and no read has to wait for long.
 
         Raises TimeoutError: the head of an answer that is cut off looks like a whole one.
         """
-        over = threading.Event()
+        expired = threading.Event()
 
         def end() -> None:
-            over.set()
-            self._break_off()
+            expired.set()
+            self._shut_down_socket()
 
         timer = threading.Timer(seconds, end)
         timer.daemon = True
@@ -90,7 +90,7 @@ class CenterLine:
         finally:
             timer.cancel()
             timer.join()
-        if over.is_set():
+        if expired.is_set():
             raise TimeoutError(f"it takes longer than {seconds:.0f} s")
 
     def drop(self) -> None:
@@ -102,7 +102,7 @@ class CenterLine:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close()
 
-    def opened(self) -> HTTPConnection:
+    def get_connection(self) -> HTTPConnection:
         """That stands, or a new one. Raises OSError."""
         with self._lock:
             if self._connection is not None:
@@ -111,11 +111,11 @@ class CenterLine:
         if endpoint is None:
             raise ConnectionAbortedError("no place is set")
         context = tls_context(self._settings) if endpoint.tls else None
-        sock = self._held(socket.create_connection((endpoint.host, endpoint.port), _CONNECT_S))
+        sock = self._register(socket.create_connection((endpoint.host, endpoint.port), _CONNECT_S))
         if context is not None:
             # Not by the connection itself: a handshake on a slow line would hold up the end of the relay.
             safe = context.wrap_socket(sock, server_hostname=endpoint.host, do_handshake_on_connect=False)
-            sock = self._held(safe)
+            sock = self._register(safe)
             safe.do_handshake()
         sock.settimeout(_ANSWER_S)
         with suppress(OSError):  # an older kernel: then an event waits for its buffer as well
@@ -126,7 +126,7 @@ class CenterLine:
             self._connection = made
         return made
 
-    def _held(self, sock: socket.socket) -> socket.socket:
+    def _register(self, sock: socket.socket) -> socket.socket:
         """Where `end` finds it."""
         with self._lock:
             self._socket = sock
@@ -149,20 +149,20 @@ class CenterLine:
         return None
 
     @contextmanager
-    def telling(self) -> Iterator[None]:
+    def translate_errors(self) -> Iterator[None]:
         """What goes wrong inside ends the connection, and is a NoWay; GaveWay ends it as well."""
         try:
             yield
         except (OSError, HTTPException, ValueError) as error:
-            said = _said(self._alert() or error)
+            detail = _error_text(self._alert() or error)
             self.drop()
-            raise NoWay(f"{self._refusal}: {said}") from error
-        except GaveWay:
+            raise CenterUnreachable(f"{self._refusal}: {detail}") from error
+        except Preempted:
             self.drop()
             raise
 
 
-def _said(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"{error.verify_message}: check this machine's clock, ca_file, and that the certificate is for this host"
     if isinstance(error, ssl.SSLError):

@@ -35,7 +35,7 @@ class BrokerFault(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class ConnectionOptions:
     """To which broker, by which version of MQTT. A broker of 3.1.1 alone is spoken to in that; it gives no reasons."""
 
     settings: RelaySettings
@@ -65,7 +65,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class ConnectionLost:
     """The connection is gone or was never granted; ``fault`` where the broker said something that can be mended.
 
     ``no_mqtt_5``: it was refused for the version of MQTT alone.
@@ -76,7 +76,7 @@ class Lost:
     no_mqtt_5: bool = False
 
 
-Happening = Ready | PubAck | Message | Lost
+ConnectionEvent = Ready | PubAck | Message | ConnectionLost
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +87,20 @@ class Will:
     payload: bytes
 
 
-class Connection:
+class BrokerConnection:
     """Use as a context manager: leaving it without ``disconnect`` drops the line and lets the will speak."""
 
-    def __init__(self, way: Way, subscriptions: tuple[str, ...], will: Will, tuning: Tuning = TUNING) -> None:
-        self._settings, self._mqtt_5, self._tuning = way.settings, way.mqtt_5, tuning
+    def __init__(
+        self, options: ConnectionOptions, subscriptions: tuple[str, ...], will: Will, tuning: Tuning = TUNING
+    ) -> None:
+        self._settings, self._mqtt_5, self._tuning = options.settings, options.mqtt_5, tuning
         self._subscriptions = subscriptions
-        self._happenings: list[Happening] = []
+        self._events: list[ConnectionEvent] = []
         self._client = self._new_client(will)
         self._answer_by: float | None = None
-        self._over = False
+        self._is_closed = False
 
-    def __enter__(self) -> Connection:
+    def __enter__(self) -> BrokerConnection:
         return self
 
     def __exit__(
@@ -123,14 +125,14 @@ class Connection:
             raise BrokerFault(_unreachable(self._settings, error)) from error
         self._answer_by = time.monotonic() + self._tuning.connect_timeout_s
 
-    def poll(self, timeout_s: float) -> list[Happening]:
+    def poll(self, timeout_s: float) -> list[ConnectionEvent]:
         """Move bytes for at most ``timeout_s`` seconds and tell what happened. Nothing comes after Lost."""
-        if not self._over:
-            self._move_bytes(timeout_s)
+        if not self._is_closed:
+            self._process_io(timeout_s)
         if self._answer_by is not None and time.monotonic() > self._answer_by:
-            self._lose(f"no answer to CONNECT within {self._tuning.connect_timeout_s:g} s")
-        happenings, self._happenings = self._happenings, []
-        return happenings
+            self._end_connection(f"no answer to CONNECT within {self._tuning.connect_timeout_s:g} s")
+        events, self._events = self._events, []
+        return events
 
     def publish(self, topic: str, payload: bytes, content_type: str, *, retain: bool = False) -> int | None:
         """Send with QoS 1; the packet id that PubAck will name, or None when the line has just broken."""
@@ -140,7 +142,7 @@ class Connection:
             properties.ContentType = content_type
         info = self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
         if info.rc != mqtt.MQTT_ERR_SUCCESS:
-            self._lose("the line broke while sending")
+            self._end_connection("the line broke while sending")
             return None
         return info.mid
 
@@ -148,15 +150,15 @@ class Connection:
         """Publish a last retained status and take leave, so that the will stays unspoken. Never raises."""
         mid = self.publish(status_topic, payload, content_type, retain=True)
         until = time.monotonic() + timeout_s
-        while not self._over and time.monotonic() < until:
+        while not self._is_closed and time.monotonic() < until:
             if any(isinstance(happening, PubAck) and happening.mid == mid for happening in self.poll(0.05)):
                 break
         self._client.disconnect()
-        self._over = True
+        self._is_closed = True
 
     def drop(self) -> None:
         """Close the socket as it is."""
-        self._over = True
+        self._is_closed = True
         sock = self._client.socket()
         if sock is not None:
             self._client.on_disconnect = None
@@ -187,10 +189,10 @@ class Connection:
         client.on_disconnect = self._on_disconnect
         return client
 
-    def _move_bytes(self, timeout_s: float) -> None:
+    def _process_io(self, timeout_s: float) -> None:
         sock = self._client.socket()
         if sock is None:
-            self._lose("the broker closed the connection")
+            self._end_connection("the broker closed the connection")
             return
         writing = select.POLLOUT if self._client.want_write() else 0
         poll = select.poll()
@@ -205,17 +207,17 @@ class Connection:
             self._client.loop_read()
         self._client.loop_misc()
 
-    def _lose(self, why: str, fault: LinkFault | None = None, *, no_mqtt_5: bool = False) -> None:
-        if not self._over:
-            self._over = True
-            self._happenings.append(Lost(why, fault, no_mqtt_5))
+    def _end_connection(self, why: str, fault: LinkFault | None = None, *, no_mqtt_5: bool = False) -> None:
+        if not self._is_closed:
+            self._is_closed = True
+            self._events.append(ConnectionLost(why, fault, no_mqtt_5))
 
     def _on_connect(
         self, client: mqtt.Client, _: object, flags: mqtt.ConnectFlags, code: ReasonCode, properties: Properties | None
     ) -> None:
         if code.is_failure:
             no_mqtt_5 = self._mqtt_5 and code.value == NO_MQTT_5
-            self._lose(f"refused: {code} ({_advice(code)})", fault_of(code.value), no_mqtt_5=no_mqtt_5)
+            self._end_connection(f"refused: {code} ({_advice(code)})", fault_of(code.value), no_mqtt_5=no_mqtt_5)
             return
         if self._mqtt_5:
             client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in self._subscriptions])
@@ -228,22 +230,22 @@ class Connection:
         refused = [code for code in codes if code.is_failure]
         if refused:
             names = ", ".join(map(str, refused))
-            self._lose(
+            self._end_connection(
                 f"may not listen to its acknowledgements: {names} (look at the broker's access list)",
                 fault_of(refused[0].value) or LinkFault.REFUSED,
             )
             return
         self._answer_by = None
-        self._happenings.append(Ready())
+        self._events.append(Ready())
 
     def _on_publish(self, client: mqtt.Client, _: object, mid: int, code: ReasonCode, properties: Properties) -> None:
         if code.is_failure or code.value == NO_SUBSCRIBERS:
-            self._happenings.append(PubAck(mid, f"{code} ({_advice(code)})", fault_of(code.value) or LinkFault.REFUSED))
+            self._events.append(PubAck(mid, f"{code} ({_advice(code)})", fault_of(code.value) or LinkFault.REFUSED))
         else:
-            self._happenings.append(PubAck(mid))
+            self._events.append(PubAck(mid))
 
     def _on_message(self, client: mqtt.Client, _: object, message: mqtt.MQTTMessage) -> None:
-        self._happenings.append(Message(message.topic, bytes(message.payload)))
+        self._events.append(Message(message.topic, bytes(message.payload)))
 
     def _on_disconnect(
         self,
@@ -253,7 +255,7 @@ class Connection:
         code: ReasonCode,
         properties: Properties | None,
     ) -> None:
-        self._lose(f"connection ended: {code} ({_advice(code)})", fault_of(code.value))
+        self._end_connection(f"connection ended: {code} ({_advice(code)})", fault_of(code.value))
 
 
 _ADVICE: Final = {

@@ -19,7 +19,7 @@ class LinkFault(StrEnum):
     NO_SUBSCRIBERS = "no_subscribers"
     """The broker took it and nobody listens: no sorting center is subscribed."""
     TOPIC_INVALID = "topic_invalid"
-    TAKEN_OVER = "taken_over"
+    SESSION_TAKEOVER = "taken_over"
     """Another connection with this station's client id: two machines have one station's card."""
     REFUSED = "refused"
     """For another reason, which the relay's log names."""
@@ -27,17 +27,17 @@ class LinkFault(StrEnum):
     """The broker speaks MQTT 3.1.1 alone: no reason in a PUBACK or at the end of a connection, so nothing is told."""
 
 
-_WORDS: Final[Mapping[int, LinkFault]] = {
+_FAULT_BY_REASON_CODE: Final[Mapping[int, LinkFault]] = {
     NO_SUBSCRIBERS: LinkFault.NO_SUBSCRIBERS,
     0x86: LinkFault.NOT_AUTHORIZED,
     0x87: LinkFault.NOT_AUTHORIZED,
-    0x8E: LinkFault.TAKEN_OVER,
+    0x8E: LinkFault.SESSION_TAKEOVER,
     0x90: LinkFault.TOPIC_INVALID,
     0x95: LinkFault.TOO_LARGE,
     0x97: LinkFault.QUOTA,
 }
 """By reason code (MQTT 5.0, section 2.4)."""
-_SAYS_LITTLE: Final = frozenset({0x80, 0x81, 0x82, NO_MQTT_5, 0x88, 0x89, 0x8B, 0x8D, 0x93, 0x98, 0x9C, 0x9D})
+_TRANSIENT_CODES: Final = frozenset({0x80, 0x81, 0x82, NO_MQTT_5, 0x88, 0x89, 0x8B, 0x8D, 0x93, 0x98, 0x9C, 0x9D})
 """The broker is busy, shuts down or moves, or the line broke: nothing a technician of the station could mend."""
 
 
@@ -45,4 +45,4 @@ def fault_of(code: int) -> LinkFault | None:
     """The word for a reason code; None for a success, and for what passes by itself."""
     if code < 0x80 and code != NO_SUBSCRIBERS:
         return None
-    return None if code in _SAYS_LITTLE else _WORDS.get(code, LinkFault.REFUSED)
+    return None if code in _TRANSIENT_CODES else _FAULT_BY_REASON_CODE.get(code, LinkFault.REFUSED)

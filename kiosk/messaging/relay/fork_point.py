@@ -13,14 +13,14 @@ _NOWHERE: Final = MAX_SEQ + 1
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class SharedUpTo:
     """What was acknowledged is in the ledger up to here; above, if anything, it is not."""
 
     upto: int
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class HashQuery:
     """The ledger must say its hash at this number first: a hello with ``at``."""
 
     at: int
@@ -39,14 +39,16 @@ class ForkPoint:
         self._generation = ""
         self._same_upto, self._other_from = 0, _NOWHERE
 
-    def contradicted(self, ack: Ack, acked_upto: int, own: Callable[[int], str | None]) -> Shared | Ask | None:
+    def contradicted(
+        self, ack: Ack, acked_upto: int, own: Callable[[int], str | None]
+    ) -> SharedUpTo | HashQuery | None:
         """After an acknowledgement whose head is not ``own`` hash there; None: ``question`` is open, ask it in a while.
 
         A center that answers no such question is taken at its former word. Two ledgers that answer in turn, each of
         another generation, never make it ask at once.
         """
         if ack.at is None:
-            return Shared(acked_upto)
+            return SharedUpTo(acked_upto)
         is_another = ack.generation != self._generation and self._generation != ""
         if ack.generation != self._generation:
             self._generation = ack.generation
@@ -58,11 +60,11 @@ class ForkPoint:
         other_from = min(self._other_from, acked_upto + 1)
         if self._same_upto + 1 >= other_from:
             self.question = 0
-            return Shared(min(self._same_upto, acked_upto))
+            return SharedUpTo(min(self._same_upto, acked_upto))
         before = self.question
         # Most often nothing is lost: all of it is asked for at once.
         self.question = acked_upto if other_from > acked_upto else (self._same_upto + other_from) // 2
-        return None if is_another or self.question == before else Ask(self.question)
+        return None if is_another or self.question == before else HashQuery(self.question)
 
     def _answered(self, at: int, *, is_same: bool) -> None:
         if not is_same:

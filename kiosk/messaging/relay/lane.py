@@ -9,17 +9,17 @@ from functools import partial
 from random import Random
 from typing import Final, TypeVar
 
-from kiosk.messaging.relay.center_line import GaveWay, NoWay
-from kiosk.messaging.relay.photos.part_size import MOST_S, PartSize
+from kiosk.messaging.relay.center_line import CenterUnreachable, Preempted
+from kiosk.messaging.relay.photos.part_size import MAX_PART_S, PartSize
 from kiosk.messaging.relay.ports import CenterConnection, LaneWork, WaitingEvents
 from kiosk.messaging.relay.throughput import ByteBudget
 
-LOOK_S: Final = 1.0
+POLL_INTERVAL_S: Final = 1.0
 """Between two looks while an event waits, or the line has spent its allowance."""
-LEAST_SHARE: Final = 0.02
+MIN_SHARE: Final = 0.02
 _KEEP_OPEN_S: Final = 10.0
 """Without a question; the center hangs up after twice as long."""
-_END_S: Final = 3.0
+_JOIN_TIMEOUT_S: Final = 3.0
 """For a name that is looked up, or a center that does not answer a call: neither can be broken off."""
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ T = TypeVar("T")
 def random_share(random: Random | None = None) -> Callable[[], float]:
     """A part of a wait: two hundred stations that lost the line together do not come back together."""
     random = random or Random()  # noqa: S311  jitter, not secrecy
-    return partial(random.uniform, LEAST_SHARE, 1.0)
+    return partial(random.uniform, MIN_SHARE, 1.0)
 
 
 class SharedLine:
@@ -44,7 +44,7 @@ class SharedLine:
 
     def is_free(self, now: float) -> bool:
         """Whether something may be asked or sent now; a connection that is not used is not held for long."""
-        if not self._events.any_waiting() and self._budget.open(now):
+        if not self._events.any_waiting() and self._budget.allows_sending(now):
             self._used_at = now
             return True
         if now - self._used_at > _KEEP_OPEN_S:
@@ -60,8 +60,8 @@ class SharedLine:
         """Have a part of ``size`` bytes carried; ``part`` is given what says whether it has to give way."""
         began = self._clock()
         self._budget.spend(size, began)
-        carried = part(lambda: self._clock() - began > MOST_S and self._events.any_waiting())
-        self.size.passed(size, self._clock() - began)
+        carried = part(lambda: self._clock() - began > MAX_PART_S and self._events.any_waiting())
+        self.size.record_part(size, self._clock() - began)
         return carried
 
 
@@ -82,7 +82,7 @@ class Lane:
         self._stop.set()
         self._center.end()
         if self._thread.ident is not None:
-            self._thread.join(_END_S)
+            self._thread.join(_JOIN_TIMEOUT_S)
         self._center.close()
 
     def _run(self) -> None:
@@ -94,15 +94,15 @@ class Lane:
         """One step; seconds until the next. Raises nothing."""
         try:
             return self._work.step()
-        except GaveWay:
-            return self._work.gave_way()
-        except NoWay as error:
+        except Preempted:
+            return self._work.preempted()
+        except CenterUnreachable as error:
             if not self._stop.is_set():
                 self._work.log.write(str(error), kind="way")
             return self._work.failed(error)
         except Exception as error:
             # A locked database, a full card, or a fault of ours: the next turn starts from what is kept.
-            text = f"{self._work.doing} is interrupted: {type(error).__name__}: {error}"
+            text = f"{self._work.activity} is interrupted: {type(error).__name__}: {error}"
             self._work.log.write(text, kind="trouble", level=logging.ERROR)
             self._center.close()
             return self._work.failed(error)

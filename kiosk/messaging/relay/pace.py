@@ -11,7 +11,7 @@ from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.messaging.relay.throughput import ByteBudget, Throughput
 from kiosk.messaging.relay.tuning import TUNING, Tuning
 
-HELLO_EVERY_S: Final = 600.0
+HELLO_INTERVAL_S: Final = 600.0
 """A ledger that came back from a backup is told only by the answer to a hello, and a village may weigh nothing for
 days. Ten minutes cost a station some 40 kB a day, a county of 200 one small message every three seconds."""
 _HELLO_SPREAD: Final = 0.6
@@ -19,9 +19,9 @@ _HELLO_SPREAD: Final = 0.6
 _SILENCE_S: Final = 600.0
 """RabbitMQ 4.0 that was killed may forget what a station that is back at once subscribes to, and everything but the
 center's answers goes on working. A center that is away costs a station six to ten connections an hour."""
-_LEAST_ANSWER_SHARE: Final = 0.3
+_MIN_ANSWER_SHARE: Final = 0.3
 """No wait for an answer is shorter than this part of its whole: an answer takes its time, however the dice fall."""
-_LEAST_RECONNECT_SHARE: Final = 0.02
+_MIN_RECONNECT_SHARE: Final = 0.02
 """Full jitter: waits spread over all of the time, so that two hundred stations come back as thinly as it allows. The
 least is there so that a station alone does not try twice at once."""
 
@@ -37,11 +37,9 @@ class Pace:
         self.throughput = Throughput()
         self.budget = ByteBudget(settings.bytes_per_second)
         self.reconnect = Backoff(
-            settings.reconnect_s, settings.reconnect_max_s, lambda: random.uniform(_LEAST_RECONNECT_SHARE, 1.0)
+            settings.reconnect_s, settings.reconnect_max_s, lambda: random.uniform(_MIN_RECONNECT_SHARE, 1.0)
         )
-        self._resend = Backoff(
-            settings.resend_s, settings.resend_max_s, lambda: random.uniform(_LEAST_ANSWER_SHARE, 1.0)
-        )
+        self._resend = Backoff(settings.resend_s, settings.resend_max_s, lambda: random.uniform(_MIN_ANSWER_SHARE, 1.0))
         self.patience_s = self._resend.next()
         """How long the center may take to answer before everything is sent again."""
         share = crc32(settings.station.encode()) / 2**32
@@ -49,22 +47,22 @@ class Pace:
         """How long the center may say nothing at all before the connection is doubted; every station its own."""
         self._random = random
 
-    def first_s(self) -> float:
+    def first_connect_delay_s(self) -> float:
         """Seconds until the first connection: a power cut ends for a whole district at once, and stations that come up
         together are spread over the first wait.
         """
         return self._random.uniform(0.0, self.settings.reconnect_s)
 
-    def taken_over_s(self) -> float:
+    def takeover_retry_s(self) -> float:
         """Seconds until the next connection after another machine took this one over.
 
         Two that have one card each would else throw each other off once a second, and each would look well.
         """
-        return self.settings.reconnect_max_s * self._random.uniform(_LEAST_ANSWER_SHARE, 1.0)
+        return self.settings.reconnect_max_s * self._random.uniform(_MIN_ANSWER_SHARE, 1.0)
 
-    def hello_s(self) -> float:
+    def hello_interval_s(self) -> float:
         """Seconds until the next hello of a connection on which all is well."""
-        return HELLO_EVERY_S * self._random.uniform(_HELLO_SPREAD, 1.0)
+        return HELLO_INTERVAL_S * self._random.uniform(_HELLO_SPREAD, 1.0)
 
     def progress(self) -> None:
         """The center acknowledged something new."""
@@ -79,7 +77,7 @@ class Pace:
         self.window = 1
         self.patience_s = self._resend.next()
 
-    def broken_off(self) -> None:
+    def connection_broken(self) -> None:
         """A connection broke with messages on their way: smaller ones have the better chance.
 
         Also the way out when a broker on the path refuses packets above its own limit.

@@ -11,7 +11,7 @@ from kiosk.messaging.contract.control import DoctorRow
 from kiosk.messaging.relay.faults import LinkFault
 
 
-class Identity(Protocol):
+class JournalIdentity(Protocol):
     """Whose database this is."""
 
     @property
@@ -93,19 +93,19 @@ class OutboxPort(Protocol):
 class EpochsPort(Protocol):
     """The epochs of one station; the other process may begin one as well."""
 
-    def identity(self) -> Identity: ...
+    def identity(self) -> JournalIdentity: ...
 
     def start(self, why: str, *, ending: str) -> bool:
         """Begin a new epoch; what is pending is issued again in it. False, and nothing is
         written, when ``ending`` is not the current epoch (any more)."""
 
-    def tell_again(self, epoch: str, after: int) -> int:
+    def reissue(self, epoch: str, after: int) -> int:
         """Issue again in the current epoch what was acknowledged of an earlier one above ``after``; how many events.
 
         From then on ``after`` is all that was acknowledged of it, so a second call finds nothing.
         """
 
-    def behind_spent(self) -> bool:
+    def behind_limit_reached(self) -> bool:
         """Whether no (further) epoch may be begun because the center has more than this database."""
 
 
@@ -125,13 +125,13 @@ class StorePort(Protocol):
 class LinkWatcher(Protocol):
     """Who is told how the way to the sorting center does. Must return at once and raise nothing."""
 
-    def heard(self, alarm: str) -> None:
+    def ack_received(self, alarm: str) -> None:
         """An acknowledgement was believed, or refused for this: ``fork`` or ``ahead``."""
 
     def fault(self, fault: LinkFault) -> None:
         """The broker refuses something, or ends the connection; told again as long as it lasts."""
 
-    def left(self, left_s: float | None) -> None:
+    def remaining(self, left_s: float | None) -> None:
         """About how many seconds until everything is acknowledged; None when that is not known, or nothing waits."""
 
 
@@ -167,7 +167,7 @@ class LaneWork(Protocol):
         """Of its thread."""
 
     @property
-    def doing(self) -> str:
+    def activity(self) -> str:
         """What is interrupted when something goes wrong, for the log."""
 
     @property
@@ -176,7 +176,7 @@ class LaneWork(Protocol):
     def step(self) -> float:
         """Raises NoWay, GaveWay, and whatever else goes wrong."""
 
-    def gave_way(self) -> float:
+    def preempted(self) -> float:
         """What was on its way was broken off for an event. Raises nothing."""
 
     def failed(self, error: Exception) -> float:

@@ -9,27 +9,27 @@ from collections.abc import Callable
 
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.control import DoctorRow
-from kiosk.messaging.relay.connection import BrokerFault, Way
+from kiosk.messaging.relay.connection import BrokerFault, ConnectionOptions
 from kiosk.messaging.relay.faults import LinkFault
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.ports import DoctorReport, LinkWatcher, StationSide, StorePort
-from kiosk.messaging.relay.session import Session
+from kiosk.messaging.relay.session import RelaySession
 
-_SETTLED_S = 30.0
+_GOOD_CONNECTION_S = 30.0
 """A connection that held this long was a good one: the next attempt need not wait as if it had failed."""
 LOG_PERIOD_S = 300.0
 """A village is offline for weeks, with a try every minute."""
 
 
-class Unwatched:
+class NullLinkWatcher:
     """Nobody is told."""
 
-    def heard(self, alarm: str) -> None: ...
+    def ack_received(self, alarm: str) -> None: ...
     def fault(self, fault: LinkFault) -> None: ...
-    def left(self, left_s: float | None) -> None: ...
+    def remaining(self, left_s: float | None) -> None: ...
 
 
-class Unexamined:
+class NullDoctorReport:
     """No doctor looks."""
 
     def rows(self) -> tuple[DoctorRow, ...]:
@@ -51,10 +51,10 @@ class Relay:
         owner = store.epochs.identity().station
         if owner != pace.settings.station:
             raise ValueError(f"the database belongs to station {owner}, the settings name {pace.settings.station}")
-        self._store, self._pace, self._clock, self._watcher = store, pace, clock, watcher or Unwatched()
-        self._side = StationSide(self._watcher, doctor or Unexamined())
+        self._store, self._pace, self._clock, self._watcher = store, pace, clock, watcher or NullLinkWatcher()
+        self._side = StationSide(self._watcher, doctor or NullDoctorReport())
         self._mqtt_5 = True
-        self._session: Session | None = None
+        self._session: RelaySession | None = None
         self._log = RateLimitedLog(logging.getLogger(f"kiosk.relay.{owner}"), clock, LOG_PERIOD_S)
 
     @property
@@ -69,30 +69,30 @@ class Relay:
 
     def run(self, stop: threading.Event) -> None:
         """Relay until ``stop`` is set, in the calling thread."""
-        stop.wait(self._pace.first_s())
+        stop.wait(self._pace.first_connect_delay_s())
         while not stop.is_set():
             started = self._clock()
             self._try_once(stop)
-            self._watcher.left(None)
-            if self._clock() - started > _SETTLED_S:
+            self._watcher.remaining(None)
+            if self._clock() - started > _GOOD_CONNECTION_S:
                 self._pace.reconnect.reset()
-            taken_over = self._session is not None and self._session.taken_over
-            stop.wait(self._pace.taken_over_s() if taken_over else self._pace.reconnect.next())
+            session_takeover = self._session is not None and self._session.is_session_takeover
+            stop.wait(self._pace.takeover_retry_s() if session_takeover else self._pace.reconnect.next())
 
     def _try_once(self, stop: threading.Event) -> None:
         """One connection. A broker that refused MQTT 5 gets the next one in 3.1.1, and the one after that in 5 again:
         it may have been replaced by then.
         """
         self._session = None
-        way = Way(self._pace.settings, self._mqtt_5)
+        options = ConnectionOptions(self._pace.settings, self._mqtt_5)
         self._mqtt_5 = True
         try:
-            session = Session(self._store, self._pace, self._log, self._clock, self._side)
+            session = RelaySession(self._store, self._pace, self._log, self._clock, self._side)
             self._session = session
-            session.run(stop, way)
+            session.run(stop, options)
             self._mqtt_5 = not session.no_mqtt_5
             if session.unfinished:
-                self._pace.broken_off()
+                self._pace.connection_broken()
         except BrokerFault as fault:
             self._log.write(str(fault), kind="broker")
         except Exception as error:

@@ -11,7 +11,7 @@ from typing import Final
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.control import (
     MAX_DOCTOR_ROWS,
-    MAX_TOLD_ROWS,
+    MAX_STATUS_ROWS,
     Ack,
     BadControl,
     Hello,
@@ -22,11 +22,20 @@ from kiosk.messaging.contract.control import (
 )
 from kiosk.messaging.contract.envelope import ZERO_HASH
 from kiosk.messaging.contract.topics import Topics
-from kiosk.messaging.relay.connection import Connection, Happening, Lost, Message, PubAck, Ready, Way, Will
-from kiosk.messaging.relay.earlier import EarlierEpochs, Question
+from kiosk.messaging.relay.connection import (
+    BrokerConnection,
+    ConnectionEvent,
+    ConnectionLost,
+    ConnectionOptions,
+    Message,
+    PubAck,
+    Ready,
+    Will,
+)
+from kiosk.messaging.relay.earlier_epochs import EarlierEpochs, EpochQuery
 from kiosk.messaging.relay.faults import LinkFault
-from kiosk.messaging.relay.fork_point import Ask, ForkPoint
-from kiosk.messaging.relay.outgoing import Outgoing, fitting, outgoing
+from kiosk.messaging.relay.fork_point import ForkPoint, HashQuery
+from kiosk.messaging.relay.outgoing_message import OutgoingMessage, build_message, rows_that_fit
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.ports import OutboxCounts, OutboxRow, StationSide, StorePort
 from kiosk.messaging.relay.throughput import left_s
@@ -35,19 +44,19 @@ from kiosk.messaging.relay.window import InFlightWindow
 CONTROL_CONTENT: Final = "application/json"
 
 
-_TELL_SOON_S: Final = 3.0
-LOOK_S: Final = 10.0
+_STATUS_SOON_S: Final = 3.0
+DOCTOR_POLL_S: Final = 10.0
 """How often it is looked whether the doctor has found something bad; he himself looks once a minute."""
 """A backlog that is gone is told this soon: the dashboard must not show it for another minute."""
-_ESTIMATE_S: Final = 10.0
+_ESTIMATE_INTERVAL_S: Final = 10.0
 """How often it is said how long the rest takes: the events that wait are read for it."""
-_ASK_AGAIN_S: Final = 60.0
+_QUERY_RETRY_S: Final = 60.0
 """So long after the last question about earlier epochs, or a fork, another generation may lead to the next one. Two
 ledgers that answer one station in turn, or a broker that lies, would else keep it asking about twenty epochs without
 end."""
 
 
-class Session:
+class RelaySession:
     """One connection's worth of relaying. Any error of the outbox ends it; nothing is lost by that."""
 
     def __init__(
@@ -68,20 +77,20 @@ class Session:
         self._epoch = store.epochs.identity().epoch
         self._quarantined: tuple[int, ...] = ()
         self._alarm = ""
-        self._more = True
+        self._has_more = True
         self._ready = False
-        self._lost: Lost | None = None
+        self._lost: ConnectionLost | None = None
         self._mqtt_5 = True
-        self._estimate_at = 0.0
-        self._told: Status | None = None
-        self._tell_at = 0.0
-        self._look_at = 0.0
-        self._hello_at = 0.0
-        self._heard_at = 0.0
+        self._next_estimate_at = 0.0
+        self._last_status: Status | None = None
+        self._next_status_at = 0.0
+        self._doctor_poll_at = 0.0
+        self._next_hello_at = 0.0
+        self._last_received_at = 0.0
         # Of this connection only: the next one begins with all questions, whatever the ledger was then.
         self._generation = ""
-        self._asked_at = float("-inf")
-        self._ask_at: float | None = None
+        self._last_query_at = float("-inf")
+        self._next_query_at: float | None = None
 
     @property
     def unfinished(self) -> bool:
@@ -94,9 +103,9 @@ class Session:
         return self._lost is not None
 
     @property
-    def taken_over(self) -> bool:
+    def is_session_takeover(self) -> bool:
         """Whether another connection with this station's id ended it."""
-        return self._lost is not None and self._lost.fault is LinkFault.TAKEN_OVER
+        return self._lost is not None and self._lost.fault is LinkFault.SESSION_TAKEOVER
 
     @property
     def no_mqtt_5(self) -> bool:
@@ -113,29 +122,29 @@ class Session:
         """Events of earlier epochs that the center had acknowledged and has lost, as far as it has answered."""
         return self._earlier.missing
 
-    def run(self, stop: threading.Event, way: Way) -> None:
+    def run(self, stop: threading.Event, options: ConnectionOptions) -> None:
         """Connect and relay until the connection is lost or ``stop`` is set; raises BrokerFault and store errors."""
-        self._mqtt_5 = way.mqtt_5
+        self._mqtt_5 = options.mqtt_5
         self._pace.throughput.idle()
         will = Will(self._topics.status, encode(self._status(online=False)))
-        with Connection(way, (self._topics.ack, self._topics.resend), will, self._pace.tuning) as connection:
+        with BrokerConnection(options, (self._topics.ack, self._topics.resend), will, self._pace.tuning) as connection:
             connection.open()
             while not self._lost and not stop.is_set():
-                for happening in connection.poll(self._pace.tuning.poll_s):
-                    self._handle(connection, happening)
+                for event in connection.poll(self._pace.tuning.poll_s):
+                    self._on_event(connection, event)
                 if self._ready and not self._lost:
                     self._pump(connection)
             if self._ready and not self._lost:
                 connection.disconnect(self._topics.status, encode(self._status(online=False)), CONTROL_CONTENT)
 
-    def _handle(self, connection: Connection, happening: Happening) -> None:
-        match happening:
+    def _on_event(self, connection: BrokerConnection, event: ConnectionEvent) -> None:
+        match event:
             case Ready():
                 self._ready = True
-                self._heard_at = self._clock()
+                self._last_received_at = self._clock()
                 self._enter_epoch(connection)
-            case Lost(why, fault):
-                self._lost = happening
+            case ConnectionLost(why, fault):
+                self._lost = event
                 self._log.write(f"broker {self._settings.broker_url}: {why}", kind="lost")
                 if fault is not None:
                     self._watcher.fault(fault)
@@ -145,66 +154,71 @@ class Session:
                     self._log.write(f"the broker did not pass a message on: {why}", kind="refused")
                     self._watcher.fault(fault)
             case Message(topic, payload):
-                self._heard(connection, topic, payload)
+                self._on_message(connection, topic, payload)
 
-    def _heard(self, connection: Connection, topic: str, payload: bytes) -> None:
-        self._heard_at = self._clock()
+    def _on_message(self, connection: BrokerConnection, topic: str, payload: bytes) -> None:
+        self._last_received_at = self._clock()
         try:
             if topic == self._topics.ack:
-                self._acknowledged(connection, decode(Ack, payload))
+                self._on_ack(connection, decode(Ack, payload))
             elif topic == self._topics.resend:
-                self._asked_again(decode(Resend, payload))
+                self._on_resend(decode(Resend, payload))
         except BadControl as error:
             self._log.write(f"message on {topic} ignored: {error}", kind="unreadable")
 
     # --- sending
 
-    def _pump(self, connection: Connection) -> None:
+    def _pump(self, connection: BrokerConnection) -> None:
         now = self._clock()
         if self._store.changed():
-            self._more = True
+            self._has_more = True
             self._follow_epoch(connection)
         if self._window.stalled(now):
-            if now - self._heard_at >= self._pace.silence_s:
-                self._lost = Lost("the sorting center has said nothing for long")
+            if now - self._last_received_at >= self._pace.silence_s:
+                self._lost = ConnectionLost("the sorting center has said nothing for long")
                 self._log.write("the sorting center has said nothing for long: connecting again", kind="silent")
                 return
             self._log.write("the sorting center does not acknowledge: sending again", kind="stalled")
             self._pace.stalled()
-            self._start_over()
+            self._rewind()
             self._hello(connection)
         if self._earlier.stalled(now):
             self._pace.stalled()
             self._earlier.rewind(now)
-            self._hello_earlier(connection, self._earlier.questions())
-        if now >= self._hello_at:
+            self._hello_earlier(connection, self._earlier.queries())
+        if now >= self._next_hello_at:
             self._hello(connection)
-        if self._ask_at is not None and now >= self._ask_at:
+        if self._next_query_at is not None and now >= self._next_query_at:
             self._ask_earlier(connection)
-        while self._more and self._window.room and self._pace.budget.open(now) and self._send_next(connection):
+        while (
+            self._has_more
+            and self._window.room
+            and self._pace.budget.allows_sending(now)
+            and self._send_next(connection)
+        ):
             pass
         # What was done once waits behind what never was.
-        if not self._more:
+        if not self._has_more:
             self._send_earlier(connection)
-        if now >= self._look_at:
-            self._look_at = now + LOOK_S
-            if self._is_worse():
-                self._tell_at = now
-        if now >= self._tell_at:
-            self._tell(connection)
-        if now >= self._estimate_at:
+        if now >= self._doctor_poll_at:
+            self._doctor_poll_at = now + DOCTOR_POLL_S
+            if self._has_new_doctor_fault():
+                self._next_status_at = now
+        if now >= self._next_status_at:
+            self._publish_status(connection)
+        if now >= self._next_estimate_at:
             self._estimate(now)
 
-    def _send_next(self, connection: Connection) -> bool:
+    def _send_next(self, connection: BrokerConnection) -> bool:
         """Send one message; False when nothing is left or the line broke."""
         after, last = self._window.next_range()
         rows = self._store.outbox.pending(self._pace.batch_events, after)
-        rows = fitting(rows, last, self._pace.tuning.batch_bytes)
+        rows = rows_that_fit(rows, last, self._pace.tuning.batch_bytes)
         if not rows and last is not None:
             self._window.skip_range()
             return True
         if not rows:
-            self._more = False
+            self._has_more = False
             return False
         if rows[0].epoch != self._epoch:
             self._enter_epoch(connection)
@@ -216,35 +230,37 @@ class Session:
             self._window.sent(mid, message.first, message.last, self._clock(), message.size)
         return sent is not None
 
-    def _send_earlier(self, connection: Connection) -> None:
+    def _send_earlier(self, connection: BrokerConnection) -> None:
         """Send one message of an earlier epoch, when the center lacks any and none is on its way."""
-        wanted = self._earlier.next_range()
-        if wanted is None or not self._pace.budget.open(self._clock()):
+        next_range = self._earlier.next_range()
+        if next_range is None or not self._pace.budget.allows_sending(self._clock()):
             return
-        epoch, after, last = wanted
+        epoch, after, last = next_range
         rows = self._store.outbox.sealed(epoch, self._pace.batch_events, after)
-        rows = fitting(rows, last, self._pace.tuning.batch_bytes)
+        rows = rows_that_fit(rows, last, self._pace.tuning.batch_bytes)
         if not rows:
             self._earlier.drop(epoch)
         elif (sent := self._publish(connection, rows)) is not None:
             self._earlier.sent(epoch, sent[1].last, self._clock())
 
-    def _publish(self, connection: Connection, rows: Sequence[OutboxRow]) -> tuple[int, Outgoing] | None:
+    def _publish(self, connection: BrokerConnection, rows: Sequence[OutboxRow]) -> tuple[int, OutgoingMessage] | None:
         """As many of ``rows`` as one message bears: its packet id and what went; None when the line broke."""
-        message = outgoing(rows, self._topics, self._pace.budget.message_bytes)
+        message = build_message(rows, self._topics, self._pace.budget.message_bytes)
         mid = connection.publish(message.topic, message.payload, message.content_type)
         self._pace.budget.spend(len(message.payload), self._clock())
         return None if mid is None else (mid, message)
 
-    def _tell_small(self, connection: Connection, topic: str, payload: bytes, *, retain: bool = False) -> None:
+    def _publish_control(
+        self, connection: BrokerConnection, topic: str, payload: bytes, *, retain: bool = False
+    ) -> None:
         """A hello or a status: it waits for no allowance, and is paid for afterwards."""
         connection.publish(topic, payload, CONTROL_CONTENT, retain=retain)
         self._pace.budget.spend(len(payload), self._clock())
 
-    def _hello(self, connection: Connection) -> None:
+    def _hello(self, connection: BrokerConnection) -> None:
         """Ask what the center has, and again after a while: a ledger that lost events does not ask by itself."""
         at = self._fork_point.question
-        self._hello_at = self._clock() + (self._pace.patience_s if at else self._pace.hello_s())
+        self._next_hello_at = self._clock() + (self._pace.patience_s if at else self._pace.hello_interval_s())
         counts = self._store.outbox.counts()
         waiting = self._store.outbox.pending(1)
         following = counts.last_seq + 1
@@ -258,9 +274,9 @@ class Session:
             monotonicms=self._monotonic_ms(),
             at=at,
         )
-        self._tell_small(connection, self._topics.hello, encode(hello))
+        self._publish_control(connection, self._topics.hello, encode(hello))
 
-    def _hello_earlier(self, connection: Connection, questions: Sequence[Question]) -> None:
+    def _hello_earlier(self, connection: BrokerConnection, questions: Sequence[EpochQuery]) -> None:
         """Ask about earlier epochs. Nothing of them is pending: what was not done is told again in the next one."""
         for question in questions:
             hello = Hello(
@@ -273,36 +289,36 @@ class Session:
                 monotonicms=self._monotonic_ms(),
                 at=question.at,
             )
-            self._tell_small(connection, self._topics.hello, encode(hello))
+            self._publish_control(connection, self._topics.hello, encode(hello))
 
     def _monotonic_ms(self) -> int:
         return round(self._clock() * 1000)
 
-    def _tell(self, connection: Connection) -> None:
+    def _publish_status(self, connection: BrokerConnection) -> None:
         """Publish the retained status when it differs from what was told last."""
-        self._tell_at = self._clock() + self._pace.tuning.status_s
+        self._next_status_at = self._clock() + self._pace.tuning.status_s
         status = self._status(online=True)
-        if status != self._told:
-            self._told = status
-            self._tell_small(connection, self._topics.status, encode(status), retain=True)
+        if status != self._last_status:
+            self._last_status = status
+            self._publish_control(connection, self._topics.status, encode(status), retain=True)
         if not self._mqtt_5:
             self._watcher.fault(LinkFault.MQTT_3)
 
     def _estimate(self, now: float) -> None:
         """Say about how long it takes until everything is acknowledged, while something waits."""
-        self._estimate_at = now + _ESTIMATE_S
+        self._next_estimate_at = now + _ESTIMATE_INTERVAL_S
         throughput = self._pace.throughput
         if not self._store.outbox.counts().pending:
             throughput.idle()
-            self._watcher.left(None)
+            self._watcher.remaining(None)
         else:
             rate = throughput.rate(now)
-            self._watcher.left(None if rate is None else left_s(self._store.outbox.waiting_bytes(), rate))
+            self._watcher.remaining(None if rate is None else left_s(self._store.outbox.waiting_bytes(), rate))
 
-    def _is_worse(self) -> bool:
+    def _has_new_doctor_fault(self) -> bool:
         """Whether the doctor has found something bad since the last status: that waits for no minute."""
         bad = {row for row in self._doctor.rows() if row.state != "ok"}
-        return self._told is not None and not bad <= set(self._told.doctor_rows)
+        return self._last_status is not None and not bad <= set(self._last_status.doctor_rows)
 
     def _status(self, *, online: bool) -> Status:
         rows = self._doctor.rows() if online else ()
@@ -314,24 +330,24 @@ class Session:
             alarm=self._alarm,
             boot=self._settings.boot,
             doctor=rows[:MAX_DOCTOR_ROWS],
-            doctor_more=rows[MAX_DOCTOR_ROWS:MAX_TOLD_ROWS],
+            doctor_more=rows[MAX_DOCTOR_ROWS:MAX_STATUS_ROWS],
         )
 
     # --- answers
 
-    def _acknowledged(self, connection: Connection, ack: Ack) -> None:
+    def _on_ack(self, connection: BrokerConnection, ack: Ack) -> None:
         # The other process may have begun an epoch since the last look: this answer is then not about the new one.
         self._follow_epoch(connection)
         if ack.epoch != self._epoch:
-            self._acknowledged_earlier(connection, ack)
+            self._on_earlier_ack(connection, ack)
             return
-        self._look_at_generation(ack)
+        self._check_generation(ack)
         counts = self._store.outbox.counts()
         if ack.upto > counts.last_seq:
-            self._behind(connection, ack, counts.last_seq)
+            self._on_database_behind(connection, ack, counts.last_seq)
             return
         if self._own_hash(ack.epoch, ack.upto) != ack.head:
-            self._forked(connection, ack, counts)
+            self._on_fork(connection, ack, counts)
             return
         self._set_alarm("")
         self._fork_point = ForkPoint()
@@ -345,39 +361,39 @@ class Session:
             self._log.clear("stalled")
             if ack.upto == counts.last_seq:
                 self._pace.throughput.idle()
-                self._watcher.left(None)
-                self._tell_soon()
+                self._watcher.remaining(None)
+                self._publish_status_soon()
         elif ack.upto < counts.acked_upto:
             self._log.write(
                 f"the sorting center went back from {counts.acked_upto} to {ack.upto}: sending again", kind="back"
             )
-            self._start_over()
+            self._rewind()
             self._ask_earlier(connection)
-        self._look_for(ack.gaps)
-        self._watcher.heard(self._alarm)
+        self._resend_gaps(ack.gaps)
+        self._watcher.ack_received(self._alarm)
 
     def _own_hash(self, epoch: str, seq: int) -> str | None:
         return self._store.outbox.hash_at(seq, epoch) if seq else ZERO_HASH
 
-    def _acknowledged_earlier(self, connection: Connection, ack: Ack) -> None:
+    def _on_earlier_ack(self, connection: BrokerConnection, ack: Ack) -> None:
         """Of an epoch that has ended only one thing matters: whether the center still has what it acknowledged."""
-        if not self._earlier.knows(ack.epoch):
+        if not self._earlier.is_known(ack.epoch):
             return
-        self._look_at_generation(ack)
+        self._check_generation(ack)
         owed = self._earlier.owed_upto(ack.epoch)
         if self._own_hash(ack.epoch, ack.upto) == ack.head:
-            self._take_earlier(ack, owed)
+            self._accept_earlier_ack(ack, owed)
         else:
-            self._forked_earlier(connection, ack, owed)
-        self._watcher.heard(self._alarm)
+            self._on_earlier_fork(connection, ack, owed)
+        self._watcher.ack_received(self._alarm)
 
-    def _forked_earlier(self, connection: Connection, ack: Ack, owed: int) -> None:
+    def _on_earlier_fork(self, connection: BrokerConnection, ack: Ack, owed: int) -> None:
         """A machine with the same card sent it other events; of what it had acknowledged it may lack some for that."""
         found = self._earlier.contradicted(ack, partial(self._own_hash, ack.epoch), self._clock())
-        if isinstance(found, Ask):
-            self._hello_earlier(connection, [self._earlier.question(ack.epoch)])
+        if isinstance(found, HashQuery):
+            self._hello_earlier(connection, [self._earlier.query(ack.epoch)])
         elif found is not None and found.upto < owed:
-            self._tell_again(connection, ack.epoch, found.upto)
+            self._reissue(connection, ack.epoch, found.upto)
         elif ack.at is None and ack.upto < owed:
             self._log.write(
                 f"the sorting center has another event {ack.upto} of the earlier epoch {ack.epoch} than this database, "
@@ -386,7 +402,7 @@ class Session:
                 level=logging.ERROR,
             )
 
-    def _tell_again(self, connection: Connection, epoch: str, shared_upto: int) -> None:
+    def _reissue(self, connection: BrokerConnection, epoch: str, shared_upto: int) -> None:
         """The numbers above are another machine's at the center: the events get new ones, in the current epoch.
 
         The first goes out under its old number once more, so that the center has both, and raises its alarm.
@@ -394,7 +410,7 @@ class Session:
         first = self._store.outbox.sealed(epoch, 1, shared_upto)
         if first:
             self._publish(connection, first)
-        count = self._store.epochs.tell_again(epoch, shared_upto)
+        count = self._store.epochs.reissue(epoch, shared_upto)
         self._log.write(
             f"the sorting center came back from a backup and took another machine's event {shared_upto + 1} of the "
             f"earlier epoch {epoch}: {count} events that it had acknowledged are told again with new numbers; call the "
@@ -402,10 +418,10 @@ class Session:
             kind="earlier fork",
             level=logging.ERROR,
         )
-        self._more = True
-        self._tell_at = self._clock()
+        self._has_more = True
+        self._next_status_at = self._clock()
 
-    def _look_at_generation(self, ack: Ack) -> None:
+    def _check_generation(self, ack: Ack) -> None:
         """Another ledger answers than before: it may lack what ``upto`` of this epoch does not show."""
         if not ack.generation or ack.generation == self._generation:
             return
@@ -413,10 +429,10 @@ class Session:
             self._log.write(
                 "the sorting center's ledger is another one: asking about earlier epochs", kind="generation"
             )
-            self._ask_at = max(self._clock(), self._asked_at + _ASK_AGAIN_S)
+            self._next_query_at = max(self._clock(), self._last_query_at + _QUERY_RETRY_S)
         self._generation = ack.generation
 
-    def _take_earlier(self, ack: Ack, owed: int) -> None:
+    def _accept_earlier_ack(self, ack: Ack, owed: int) -> None:
         before = self._earlier.missing
         self._earlier.acknowledged(ack.epoch, ack.upto, self._clock())
         if self._earlier.missing > before:
@@ -424,25 +440,25 @@ class Session:
                 f"the sorting center has epoch {ack.epoch} up to {ack.upto}, it had it up to {owed}: sending again",
                 kind="earlier back",
             )
-            self._tell_at = self._clock()
+            self._next_status_at = self._clock()
         elif before and not self._earlier.missing:
-            self._tell_soon()
+            self._publish_status_soon()
 
-    def _asked_again(self, resend: Resend) -> None:
+    def _on_resend(self, resend: Resend) -> None:
         if resend.epoch == self._epoch:
-            self._look_for(resend.ranges)
+            self._resend_gaps(resend.ranges)
 
-    def _look_for(self, gaps: Sequence[tuple[int, int]]) -> None:
+    def _resend_gaps(self, gaps: Sequence[tuple[int, int]]) -> None:
         if gaps:
-            self._window.missing(gaps)
-            self._more = True
+            self._window.add_gaps(gaps)
+            self._has_more = True
 
-    def _behind(self, connection: Connection, ack: Ack, last: int) -> None:
+    def _on_database_behind(self, connection: BrokerConnection, ack: Ack, last: int) -> None:
         """This database is older than what the center has from it: its numbers must not be given out twice.
 
         Or somebody says so who can write to the topic: each new epoch costs a receipt letter, and there are few.
         """
-        if self._store.epochs.behind_spent():
+        if self._store.epochs.behind_limit_reached():
             self._log.write(
                 f"the sorting center claims event {ack.upto}, this database ends at {last}, and a new epoch was begun "
                 "for that already: acknowledgement refused, events stay pending; call the administrator, the broker "
@@ -463,7 +479,7 @@ class Session:
         )
         self._enter_epoch(connection)
 
-    def _forked(self, connection: Connection, ack: Ack, counts: OutboxCounts) -> None:
+    def _on_fork(self, connection: BrokerConnection, ack: Ack, counts: OutboxCounts) -> None:
         """Refused. Of what was acknowledged before, all that this ledger does not have is pending again.
 
         It came back from a backup then, and another machine was faster: the center gets both, and raises its alarm.
@@ -476,45 +492,45 @@ class Session:
         )
         self._set_alarm("fork")
         found = self._fork_point.contradicted(ack, counts.acked_upto, partial(self._own_hash, ack.epoch))
-        if isinstance(found, Ask):
+        if isinstance(found, HashQuery):
             self._hello(connection)
         elif found is None:
-            self._hello_at = min(self._hello_at, self._clock() + _ASK_AGAIN_S)
+            self._next_hello_at = min(self._next_hello_at, self._clock() + _QUERY_RETRY_S)
         elif found.upto < counts.acked_upto:
             self._store.outbox.acknowledge(found.upto, ack.quarantined, ack.epoch)
             self._quarantined = ack.quarantined
-            self._start_over()
+            self._rewind()
 
     def _set_alarm(self, alarm: str) -> None:
         if alarm != self._alarm:
             self._alarm = alarm
-            self._tell_at = self._clock()
+            self._next_status_at = self._clock()
             if alarm:
-                self._watcher.heard(alarm)
+                self._watcher.ack_received(alarm)
 
-    def _tell_soon(self) -> None:
-        if self._told is not None and self._told.pending:
-            self._tell_at = min(self._tell_at, self._clock() + _TELL_SOON_S)
+    def _publish_status_soon(self) -> None:
+        if self._last_status is not None and self._last_status.pending:
+            self._next_status_at = min(self._next_status_at, self._clock() + _STATUS_SOON_S)
 
-    def _follow_epoch(self, connection: Connection) -> None:
+    def _follow_epoch(self, connection: BrokerConnection) -> None:
         """Go over to the database's newest epoch when the other process has begun one."""
         if self._store.epochs.identity().epoch != self._epoch:
             self._enter_epoch(connection)
 
-    def _enter_epoch(self, connection: Connection) -> None:
+    def _enter_epoch(self, connection: BrokerConnection) -> None:
         self._epoch = self._store.epochs.identity().epoch
         self._quarantined = ()
         self._fork_point = ForkPoint()
         self._set_alarm("")
-        self._start_over()
+        self._rewind()
         self._hello(connection)
         self._ask_earlier(connection)
 
-    def _ask_earlier(self, connection: Connection) -> None:
-        self._asked_at, self._ask_at = self._clock(), None
+    def _ask_earlier(self, connection: BrokerConnection) -> None:
+        self._last_query_at, self._next_query_at = self._clock(), None
         self._earlier.ask(self._store.outbox.earlier(), self._clock())
-        self._hello_earlier(connection, self._earlier.questions())
+        self._hello_earlier(connection, self._earlier.queries())
 
-    def _start_over(self) -> None:
+    def _rewind(self) -> None:
         self._window.rewind()
-        self._more = True
+        self._has_more = True

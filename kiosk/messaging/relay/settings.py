@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from kiosk.domain.identifiers import check_region, check_station
 
 _PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
-LEAST_BYTES_PER_SECOND: Final = 500
+MIN_BYTES_PER_SECOND: Final = 500
 """4 kbit/s: after an event of the largest size (64 KiB) nothing else is sent for two minutes then."""
 
 
@@ -111,9 +111,9 @@ class RelaySettings:
             raise ValueError("cert_file and key_file belong together")
         if self.password_file is not None and self.username is None:
             raise ValueError("password_file needs a username")
-        if self.bytes_per_second and self.bytes_per_second < LEAST_BYTES_PER_SECOND:
+        if self.bytes_per_second and self.bytes_per_second < MIN_BYTES_PER_SECOND:
             raise ValueError(
-                f"bytes_per_second {self.bytes_per_second} must be 0 (no limit) or at least {LEAST_BYTES_PER_SECOND}"
+                f"bytes_per_second {self.bytes_per_second} must be 0 (no limit) or at least {MIN_BYTES_PER_SECOND}"
             )
         safe = [name for name, place in self._center_endpoints() if place.tls]
         if safe and self.cert_file is None:

@@ -7,12 +7,12 @@ from typing import Final
 
 WINDOW_S: Final = 60.0
 """What was acknowledged longer ago says nothing about a radio line now."""
-LEAST_S: Final = 10.0
-LEAST_MESSAGES: Final = 3
+MIN_RATE_S: Final = 10.0
+MIN_RATE_MESSAGES: Final = 3
 """Fewer, or within a shorter time, are an accident and no rate."""
 SILENT_S: Final = 20.0
 """After so long without an acknowledgement the line is not slow but still, and nobody knows for how long."""
-MOST_S: Final = 48 * 3600.0
+MAX_ESTIMATE_S: Final = 48 * 3600.0
 """An estimate beyond two days is a guess about the weather."""
 
 OVERHEAD_BYTES: Final = 130
@@ -48,14 +48,14 @@ class Throughput:
         """Bytes a second; None when nobody can know."""
         while self._acknowledged and self._acknowledged[0][0] < now - WINDOW_S:
             self._acknowledged.popleft()
-        if self._since is None or not self._steady(now):
+        if self._since is None or not self._is_steady(now):
             return None
         return sum(size for _, size in self._acknowledged) / (now - max(self._since, now - WINDOW_S))
 
-    def _steady(self, now: float) -> bool:
+    def _is_steady(self, now: float) -> bool:
         """Enough was acknowledged, over enough time, and not all of it in one half of that time."""
         begin = max(self._since or 0.0, now - WINDOW_S)
-        if now - begin < LEAST_S or len(self._acknowledged) < LEAST_MESSAGES:
+        if now - begin < MIN_RATE_S or len(self._acknowledged) < MIN_RATE_MESSAGES:
             return False
         middle = (begin + now) / 2
         first, last = self._acknowledged[0][0], self._acknowledged[-1][0]
@@ -65,7 +65,7 @@ class Throughput:
 def left_s(waiting_bytes: int, rate: float) -> float | None:
     """Seconds until all is acknowledged; None when that is too far to say."""
     left = waiting_bytes / rate
-    return left if left <= MOST_S else None
+    return left if left <= MAX_ESTIMATE_S else None
 
 
 class ByteBudget:
@@ -81,7 +81,7 @@ class ByteBudget:
         """The largest payload of a batch, None for no limit. A single event is sent whatever its size."""
         return max(1, round(self._per_s * MESSAGE_S) - OVERHEAD_BYTES) if self._per_s else None
 
-    def open(self, now: float) -> bool:
+    def allows_sending(self, now: float) -> bool:
         """Whether a message may go now."""
         return not self._per_s or self._filled(now) >= 0
 

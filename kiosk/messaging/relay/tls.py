@@ -29,16 +29,16 @@ def tls_context(settings: RelaySettings) -> ssl.SSLContext:
         context.load_default_certs()
     else:
         # Only the named authority: a broker of this county has no business being vouched for by anybody else.
-        with _naming(settings.ca_file):
+        with _name_files_in_errors(settings.ca_file):
             context.load_verify_locations(settings.ca_file)
     if settings.cert_file is not None and settings.key_file is not None:
-        with _naming(settings.cert_file, settings.key_file):
+        with _name_files_in_errors(settings.cert_file, settings.key_file):
             context.load_cert_chain(settings.cert_file, settings.key_file)
     return context
 
 
 @contextmanager
-def _naming(*files: object) -> Iterator[None]:
+def _name_files_in_errors(*files: object) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -9,7 +9,7 @@ from typing import Final
 from kiosk.messaging.contract.control import MAX_GAPS
 from kiosk.messaging.relay.pace import Pace
 
-_MUTE_S: Final = 120.0
+_NO_PUBACK_S: Final = 120.0
 """Pings come back but no PUBACK does: a broker that waits for its own disks. Then send again after all."""
 
 
@@ -20,7 +20,7 @@ class _InFlight:
     first: int
     last: int
     size: int
-    again: bool
+    is_resend: bool
     puback: bool = False
 
 
@@ -30,7 +30,7 @@ class InFlightWindow:
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
         self._in_flight: dict[int, _InFlight] = {}
-        self._wanted: list[tuple[int, int]] = []
+        self._gaps: list[tuple[int, int]] = []
         self._sent_upto = 0
         self._deadline = 0.0
 
@@ -44,35 +44,35 @@ class InFlightWindow:
     @property
     def room(self) -> bool:
         """Whether one more message may go out. What lies behind a gap holds its places: a gap gets its own."""
-        return len(self._in_flight) < self._pace.window * (2 if self._wanted else 1)
+        return len(self._in_flight) < self._pace.window * (2 if self._gaps else 1)
 
     def next_range(self) -> tuple[int, int | None]:
         """Send events above the first number, up to the second (None: no end). Gaps come first."""
-        if self._wanted:
-            first, last = self._wanted[0]
+        if self._gaps:
+            first, last = self._gaps[0]
             return first - 1, last
         return self._sent_upto, None
 
     def skip_range(self) -> None:
         """There is nothing (more) to send in the gap that next_range named."""
-        self._wanted.pop(0)
+        self._gaps.pop(0)
 
     def sent(self, mid: int, first: int, last: int, now: float, size: int = 0) -> None:
         """A message with events first..last, ``size`` bytes of them, went out as packet ``mid``."""
-        again = bool(self._wanted)
-        if again:
-            self._shorten_wanted(last)
+        is_resend = bool(self._gaps)
+        if is_resend:
+            self._shorten_gap(last)
         else:
             self._sent_upto = last
-        self._in_flight[mid] = _InFlight(first, last, size, again)
+        self._in_flight[mid] = _InFlight(first, last, size, is_resend)
         self._wait_from(now)
 
-    def _shorten_wanted(self, last: int) -> None:
-        end = self._wanted[0][1]
+    def _shorten_gap(self, last: int) -> None:
+        end = self._gaps[0][1]
         if last >= end:
-            self._wanted.pop(0)
+            self._gaps.pop(0)
         else:
-            self._wanted[0] = (last + 1, end)
+            self._gaps[0] = (last + 1, end)
 
     def puback(self, mid: int, now: float) -> None:
         """The broker has it; from now the center's answer is awaited."""
@@ -87,40 +87,40 @@ class InFlightWindow:
         if done:
             self._pace.throughput.acknowledged(sum(done), now)
         self._in_flight = {mid: message for mid, message in self._in_flight.items() if message.last > upto}
-        self._wanted = [(max(first, upto + 1), last) for first, last in self._wanted if last > upto]
+        self._gaps = [(max(first, upto + 1), last) for first, last in self._gaps if last > upto]
         self._sent_upto = max(self._sent_upto, upto)
         self._pace.progress()
         self._wait_from(now)
 
-    def missing(self, gaps: Iterable[tuple[int, int]]) -> None:
+    def add_gaps(self, gaps: Iterable[tuple[int, int]]) -> None:
         """The center lacks these. A gap that is already being sent again is left alone until the timer says else."""
         for first, last in gaps:
             gap = first, min(last, self._sent_upto)
-            known = any(_overlap(wanted, gap) for wanted in self._wanted)
-            if first <= gap[1] and not known and len(self._wanted) < MAX_GAPS:
-                self._want(gap)
+            known = any(_overlap(other, gap) for other in self._gaps)
+            if first <= gap[1] and not known and len(self._gaps) < MAX_GAPS:
+                self._add_gap(gap)
 
-    def _want(self, gap: tuple[int, int]) -> None:
+    def _add_gap(self, gap: tuple[int, int]) -> None:
         touched = {
             mid: message for mid, message in self._in_flight.items() if _overlap((message.first, message.last), gap)
         }
-        if any(message.again for message in touched.values()):
+        if any(message.is_resend for message in touched.values()):
             return
         for mid, message in touched.items():
             # One that was lost in part stays: nothing may fall between two messages.
             if gap[0] <= message.first and message.last <= gap[1]:
                 del self._in_flight[mid]
-        self._wanted.append(gap)
+        self._gaps.append(gap)
 
     def stalled(self, now: float) -> bool:
         """Whether the center's answer is overdue. While bytes are still on their way to the broker, TCP cares."""
-        all_taken = all(message.puback for message in self._in_flight.values())
-        return bool(self._in_flight) and now >= self._deadline + (0.0 if all_taken else _MUTE_S)
+        all_pubacked = all(message.puback for message in self._in_flight.values())
+        return bool(self._in_flight) and now >= self._deadline + (0.0 if all_pubacked else _NO_PUBACK_S)
 
     def rewind(self) -> None:
         """Send everything that is not done once more."""
         self._in_flight.clear()
-        self._wanted.clear()
+        self._gaps.clear()
         self._sent_upto = 0
 
     def _wait_from(self, now: float) -> None:

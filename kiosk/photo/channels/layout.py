@@ -50,7 +50,7 @@ class GoodsBox:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LaidOut:
+class ChannelLayout:
     """A frame with the goods in it, where they are, and by how much they were enlarged; below 1: made smaller."""
 
     picture: BgrImage
@@ -80,12 +80,12 @@ def box_in(picture: BgrImage) -> GoodsBox | None:
     return GoodsBox(left // 3, top, -(-(left + width) // 3) - left // 3, height)
 
 
-def white_around(goods: Mask, at_least_px: int) -> Mask:
+def clear_white_mask(goods: Mask, min_distance_px: int) -> Mask:
     """Where no pixel of the goods is nearer than that, in rows and columns.
 
     A light spot inside white goods is none of it: it is not reached from outside.
     """
-    reach = 2 * at_least_px - 1
+    reach = 2 * min_distance_px - 1
     near = cv2.dilate(goods, np.ones((reach, reach), np.uint8))
     framed = cv2.copyMakeBorder(near, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=[0])
     cv2.floodFill(framed, None, (0, 0), [_REACHED])
@@ -101,7 +101,7 @@ def lowest(picture: BgrImage, where: Mask) -> int:
     return int(cv2.minMaxLoc(picture.reshape(rows, columns * 3), inside)[0])
 
 
-def lay_out_white(cut: BgrImage, box: GoodsBox, rule: ChannelRule) -> LaidOut:
+def lay_out_white(cut: BgrImage, box: GoodsBox, rule: ChannelRule) -> ChannelLayout:
     """The goods in the middle, as large as the aimed margin leaves, on pure white."""
     width, height = rule.size_px
     room = width - 2 * rule.aimed_margin_px, height - 2 * rule.aimed_margin_px
@@ -112,24 +112,24 @@ def lay_out_white(cut: BgrImage, box: GoodsBox, rule: ChannelRule) -> LaidOut:
     at = (width - box.width * scale) / 2, (height - box.height * scale) / 2
     picture = _placed(part, (at[0] - (box.left - left) * scale, at[1] - (box.top - top) * scale), rule.size_px)
     goods = goods_mask(picture)
-    around = white_around(goods, _CLEARED_PX + 1)
+    around = clear_white_mask(goods, _CLEARED_PX + 1)
     cv2.bitwise_or(picture, cv2.merge([around, around, around]), dst=picture)
-    return LaidOut(picture, goods, scale)
+    return ChannelLayout(picture, goods, scale)
 
 
-def lay_out_natural(cut: BgrImage, rule: ChannelRule) -> LaidOut:
+def lay_out_natural(cut: BgrImage, rule: ChannelRule) -> ChannelLayout:
     """The whole cut in the middle, as large as the frame takes it, white where the frame is wider or higher."""
     (width, height), (rows, columns) = rule.size_px, cut.shape[:2]
     scale = min(width / columns, height / rows)
     part = _scaled(cut, scale, rule.size_px)
     at = (width - part.shape[1]) / 2, (height - part.shape[0]) / 2
     picture = _placed(part, at, rule.size_px)
-    return LaidOut(picture, goods_mask(picture), scale)
+    return ChannelLayout(picture, goods_mask(picture), scale)
 
 
-def _scaled(part: BgrImage, scale: float, most: tuple[int, int]) -> BgrImage:
+def _scaled(part: BgrImage, scale: float, max_size: tuple[int, int]) -> BgrImage:
     rows, columns = part.shape[:2]
-    size = min(max(1, round(columns * scale)), most[0]), min(max(1, round(rows * scale)), most[1])
+    size = min(max(1, round(columns * scale)), max_size[0]), min(max(1, round(rows * scale)), max_size[1])
     while part.shape[1] >= 2 * size[0] and part.shape[0] >= 2 * size[1]:
         # Quick by halves, as an even number of pixels is; from there on a pixel is made of its neighbors.
         half = part.shape[1] // 2, part.shape[0] // 2

@@ -14,21 +14,21 @@ from kiosk.photo.arrays import BgrImage
 from kiosk.photo.channels.layout import (
     FAR_PX,
     WHITE,
-    LaidOut,
+    ChannelLayout,
     box_in,
     box_of,
+    clear_white_mask,
     lay_out_natural,
     lay_out_white,
     lowest,
-    white_around,
 )
 from kiosk.photo.channels.rules import ChannelRule
 from kiosk.photo.codec import JPEG_QUALITY, decode_picture, encode_jpeg
 
-LEAST_QUALITY, MOST_QUALITY = 70, 100
+MIN_QUALITY, MAX_QUALITY = 70, 100
 """Below 70 the blocks of JPEG are seen on a smooth skin."""
-MOST_ENCODINGS: Final = 8
-MOST_ENLARGED: Final = 150
+MAX_ENCODINGS: Final = 8
+MAX_ENLARGED_PERCENT: Final = 150
 """Percent: beyond it a picture looks soft beside those of other sellers. A master as it should be needs 118 at most."""
 
 
@@ -104,7 +104,7 @@ def make_picture_from_jpeg(jpeg: bytes, rule: ChannelRule) -> ChannelPicture:
     return make_picture(decode_picture(jpeg), rule)
 
 
-def _on_white(cut: BgrImage, rule: ChannelRule) -> LaidOut:
+def _on_white(cut: BgrImage, rule: ChannelRule) -> ChannelLayout:
     edge = int(min(line.min() for line in (cut[0], cut[-1], cut[:, 0], cut[:, -1])))
     if edge < WHITE:
         raise ChannelRefused(rule.channel, (ChannelFinding(ChannelReason.NOT_ON_WHITE, edge, WHITE),))
@@ -114,13 +114,13 @@ def _on_white(cut: BgrImage, rule: ChannelRule) -> LaidOut:
     return lay_out_white(cut, box, rule)
 
 
-def _too_enlarged(laid_out: LaidOut) -> Iterator[ChannelFinding]:
+def _too_enlarged(laid_out: ChannelLayout) -> Iterator[ChannelFinding]:
     percent = round(laid_out.enlarged * 100)
-    if percent > MOST_ENLARGED:
-        yield ChannelFinding(ChannelReason.ENLARGED, percent, MOST_ENLARGED)
+    if percent > MAX_ENLARGED_PERCENT:
+        yield ChannelFinding(ChannelReason.ENLARGED, percent, MAX_ENLARGED_PERCENT)
 
 
-def _out_of_frame(laid_out: LaidOut, rule: ChannelRule) -> Iterator[ChannelFinding]:
+def _out_of_frame(laid_out: ChannelLayout, rule: ChannelRule) -> Iterator[ChannelFinding]:
     if rule.margin_px is None:
         return
     box = box_of(laid_out.goods)
@@ -143,9 +143,9 @@ def _encode(picture: BgrImage, rule: ChannelRule) -> tuple[bytes, int]:
         return usual, JPEG_QUALITY
     few = len(usual) < rule.least_bytes
     # From the end where the bytes are right, if they are anywhere, towards the usual quality.
-    good = MOST_QUALITY if few else LEAST_QUALITY
+    good = MAX_QUALITY if few else MIN_QUALITY
     best, bad = encode_jpeg(picture, good, full_color=True), JPEG_QUALITY
-    for _ in range(MOST_ENCODINGS - 2):
+    for _ in range(MAX_ENCODINGS - 2):
         middle = (good + bad) // 2
         if middle in (good, bad):
             break
@@ -165,11 +165,11 @@ def _out_of_bytes(data: bytes, rule: ChannelRule) -> Iterator[ChannelFinding]:
         yield ChannelFinding(ChannelReason.BYTES_MANY, len(data), rule.most_bytes)
 
 
-def _not_white(data: bytes, laid_out: LaidOut, rule: ChannelRule) -> Iterator[ChannelFinding]:
+def _not_white(data: bytes, laid_out: ChannelLayout, rule: ChannelRule) -> Iterator[ChannelFinding]:
     """Judged on the pixels that others will decode."""
     if rule.background != "white":
         return
     shown = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8)
-    far = lowest(shown, white_around(laid_out.goods, FAR_PX))
+    far = lowest(shown, clear_white_mask(laid_out.goods, FAR_PX))
     if far < WHITE:
         yield ChannelFinding(ChannelReason.NOT_ON_WHITE, far, WHITE)

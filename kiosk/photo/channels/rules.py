@@ -12,11 +12,11 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 
-MOST_SIDE_PX: Final = 4000
+MAX_SIDE_PX: Final = 4000
 """Of a picture that is made here: 48 MB of pixels."""
-MOST_BYTES: Final = 20_000_000
+MAX_BYTES: Final = 20_000_000
 """The channels take at most 16 MB."""
-FILE_STOP: Final = 1_000_000
+MAX_FILE_BYTES: Final = 1_000_000
 """Bytes of a file of rules; the one of the house has 6,000."""
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}\Z")
@@ -44,7 +44,7 @@ class ChannelRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     channel: str
     size_px: Size
     least_px: Size = (1, 1)
-    most_px: Size = (MOST_SIDE_PX, MOST_SIDE_PX)
+    most_px: Size = (MAX_SIDE_PX, MAX_SIDE_PX)
     ratio: Size | None = None
     format: Literal["jpeg"]
     least_bytes: int
@@ -80,10 +80,10 @@ class ChannelRules:
 
     def on(self, channel: str, day: date) -> ChannelRule:
         """The row that holds for a channel on that day. Raises UnknownChannel."""
-        begun = [rule for (name, since), rule in self._rows.items() if name == channel and since <= day]
-        if not begun:
+        in_force = [rule for (name, since), rule in self._rows.items() if name == channel and since <= day]
+        if not in_force:
             raise UnknownChannel(f"there is no channel {channel!r}: there are {', '.join(self.channels)}")
-        return begun[-1]
+        return in_force[-1]
 
 
 @cache
@@ -118,9 +118,9 @@ def _read(path: Path, below: Mapping[Key, ChannelRule]) -> dict[Key, ChannelRule
 def _rows_of(path: Path) -> list[Row]:
     try:
         with path.open("rb") as file:
-            text = file.read(FILE_STOP + 1)
-        if len(text) > FILE_STOP:
-            raise BadRules(f"{path}: is larger than {FILE_STOP} bytes")
+            text = file.read(MAX_FILE_BYTES + 1)
+        if len(text) > MAX_FILE_BYTES:
+            raise BadRules(f"{path}: is larger than {MAX_FILE_BYTES} bytes")
         tables = tomllib.loads(text.decode("utf-8"))
     except OSError as error:
         raise BadRules(f"{path}: cannot be read: {error.strerror}") from error
@@ -136,7 +136,7 @@ def _rows_of(path: Path) -> list[Row]:
     return rows
 
 
-_LOOKED_AT: Final = msgspec.json.Decoder(ChannelRule)
+_PREBUILT_DECODER: Final = msgspec.json.Decoder(ChannelRule)
 
 
 def _rule(row: Row, where: str, below: Mapping[Key, ChannelRule]) -> ChannelRule:
@@ -168,17 +168,17 @@ def _problems(rule: ChannelRule) -> Iterator[tuple[str, str]]:
     """Field and what is wrong with it."""
     if not _NAME.match(rule.channel):
         yield "channel", "must be 1 to 32 of a-z, 0-9 and _, and begin with a letter"
-    if not all(1 <= side <= MOST_SIDE_PX for side in rule.size_px):
-        yield "size_px", f"each side must be 1 to {MOST_SIDE_PX}"
-    if any(side < least for side, least in zip(rule.size_px, rule.least_px, strict=True)):
+    if not all(1 <= side <= MAX_SIDE_PX for side in rule.size_px):
+        yield "size_px", f"each side must be 1 to {MAX_SIDE_PX}"
+    if any(side < minimum for side, minimum in zip(rule.size_px, rule.least_px, strict=True)):
         yield "size_px", f"is smaller than least_px, {_times(rule.least_px)}"
-    if any(side > most for side, most in zip(rule.size_px, rule.most_px, strict=True)):
+    if any(side > maximum for side, maximum in zip(rule.size_px, rule.most_px, strict=True)):
         yield "size_px", f"is larger than most_px, {_times(rule.most_px)}"
     yield from _problems_of_ratio(rule)
     if rule.least_bytes < 1:
         yield "least_bytes", "must be 1 or more"
-    if not rule.least_bytes < rule.most_bytes <= MOST_BYTES:
-        yield "most_bytes", f"must be above least_bytes and at most {MOST_BYTES}"
+    if not rule.least_bytes < rule.most_bytes <= MAX_BYTES:
+        yield "most_bytes", f"must be above least_bytes and at most {MAX_BYTES}"
     yield from _problems_of_goods(rule)
     if not rule.source.strip():
         yield "source", "must say where the figures come from"

@@ -14,11 +14,11 @@ _BIDI: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066
 _HIDDEN: Final = frozenset({"Cf", "Zl", "Zp", "Mn", "Me", "Cs", "Co", "Cn"})
 """General categories of what is not seen, or only on top of another character."""
 
-_TWINS: Final = frozenset("АВСЕНІЈКМОРԚЅТԜХҮавсеһіјкмоԛрѕтԝхуӏΑΒΕΖΗΙΚΜΝΟΡΤΥΧαικνορτυχϲϳՕօԁցհՍս‐‑‒–—−⁄∕")
+_CONFUSABLES: Final = frozenset("АВСЕНІЈКМОРԚЅТԜХҮавсеһіјкмоԛрѕтԝхуӏΑΒΕΖΗΙΚΜΝΟΡΤΥΧαικνορτυχϲϳՕօԁցհՍս‐‑‒–—−⁄∕")
 """Letters, hyphens and strokes that no eye tells from ASCII (Unicode Technical Standard 39, single characters)."""
 
 
-def unfit(text: str, allowed: str = "") -> str | None:
+def text_fault(text: str, allowed: str = "") -> str | None:
     """``control``, ``bidi``, ``invisible``, ``look_alike`` or ``not_ascii``; None when the text is printable ASCII.
 
     ``look_alike`` is a text whose every character has a twin in ASCII: digits of other scripts, full-width forms,
@@ -34,10 +34,10 @@ def unfit(text: str, allowed: str = "") -> str | None:
         return "bidi"
     if _HIDDEN & set(kinds.values()):
         return "invisible"
-    return "look_alike" if all(_twin(character) for character in seen) else "not_ascii"
+    return "look_alike" if all(_is_confusable(character) for character in seen) else "not_ascii"
 
 
-def _twin(character: str) -> bool:
+def _is_confusable(character: str) -> bool:
     """Whether a character is taken for one of ASCII."""
     folded = unicodedata.normalize("NFKC", character)
-    return folded.isascii() or character in _TWINS or unicodedata.decimal(character, None) is not None
+    return folded.isascii() or character in _CONFUSABLES or unicodedata.decimal(character, None) is not None

@@ -14,7 +14,7 @@ _PAIR_VALUES = "!\"%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefg
 _PAIR_CHARACTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 _PAIR_MODULUS = 1021
 """The greatest prime below 1024, which two characters of 32 can write."""
-_MOST_IN_A_PAIR = 97
+_MAX_BODY_LENGTH = 97
 """Characters before the pair: no value of an application identifier has more."""
 
 
@@ -38,22 +38,22 @@ def gs1_check_digit(body: str) -> str:
     return str(-total % 10)
 
 
-def gs1_checks(number: str) -> bool:
+def has_valid_check_digit(number: str) -> bool:
     """Whether the last digit is the check digit of those before it; False for anything but digits."""
     return len(number) > 1 and is_digits(number) and gs1_check_digit(number[:-1]) == number[-1]
 
 
-def _primes(most: int) -> tuple[int, ...]:
+def _primes(count: int) -> tuple[int, ...]:
     found: list[int] = []
     number = 2
-    while len(found) < most:
+    while len(found) < count:
         if all(number % prime for prime in found):
             found.append(number)
         number += 1
     return tuple(found)
 
 
-_PRIMES = _primes(_MOST_IN_A_PAIR)
+_PRIMES = _primes(_MAX_BODY_LENGTH)
 
 
 def gs1_check_pair(body: str) -> str:
@@ -61,14 +61,14 @@ def gs1_check_pair(body: str) -> str:
 
     Each character's value counts as many times as the prime of its place from the right. Raises BadDigits.
     """
-    if len(body) > _MOST_IN_A_PAIR or any(character not in _PAIR_VALUES for character in body):
-        raise BadDigits(f"{body!r} must be at most {_MOST_IN_A_PAIR} characters of GS1's set of 82")
+    if len(body) > _MAX_BODY_LENGTH or any(character not in _PAIR_VALUES for character in body):
+        raise BadDigits(f"{body!r} must be at most {_MAX_BODY_LENGTH} characters of GS1's set of 82")
     values = (_PAIR_VALUES.index(character) for character in reversed(body))
     rest = sum(value * prime for value, prime in zip(values, _PRIMES, strict=False)) % _PAIR_MODULUS
     return _PAIR_CHARACTERS[rest // 32] + _PAIR_CHARACTERS[rest % 32]
 
 
-def check_pair_checks(text: str) -> bool:
+def has_valid_check_pair(text: str) -> bool:
     """Whether the last two characters are the check pair of those before them."""
     try:
         return len(text) > 1 and gs1_check_pair(text[:-2]) == text[-2:]

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from kiosk.protocols.barcodes.refusal import Refusal, ScanRefusal
+from kiosk.protocols.barcodes.refusal import RefusedScan, ScanRefusal
 from kiosk.protocols.barcodes.scan import MAX_NAMED_LENGTH
 
 MAX_DESCRIPTOR: Final = 4096
@@ -66,14 +66,14 @@ class HidScan:
     """One ended code with its AIM identifier in front, or why it is refused and then no bytes."""
 
     code: bytes = field(repr=False)
-    refused: Refusal | None = None
+    refused: RefusedScan | None = None
 
 
 def read_descriptor(descriptor: bytes) -> ReportLayout:
     """Find the fields. Raises BadDescriptor: for a keyboard above all, and for what is a keyboard as well."""
     if len(descriptor) > MAX_DESCRIPTOR:
         raise BadDescriptor(f"its description is longer than {MAX_DESCRIPTOR} bytes")
-    walk = _Walk()
+    walk = _DescriptorParser()
     for tag, value, size in _items(descriptor):
         walk.take(tag, value, size)
     return walk.layout()
@@ -108,7 +108,7 @@ class _Field:
     bits: int
 
 
-class _Walk:
+class _DescriptorParser:
     """The state machine of a descriptor: globals with their stack, local usages, collections, fields so far."""
 
     def __init__(self) -> None:
@@ -242,9 +242,9 @@ class ReportDecoder:
         self._tail = b""
         self._code = bytearray()
         self._aim: bytes | None = None
-        self._begun = False
-        self._refused: Refusal | None = None
-        self._told = False
+        self._in_progress = False
+        self._refused: RefusedScan | None = None
+        self._reported = False
         self._newest_at = 0.0
 
     def feed(self, data: bytes, at: float) -> Iterator[HidScan]:
@@ -254,7 +254,7 @@ class ReportDecoder:
             number = data[0] if 0 not in self._layout.sizes else 0
             size = self._layout.sizes.get(number)
             if size is None:
-                yield self.lose("a report came that the device has not announced")
+                yield self.discard_incomplete("a report came that the device has not announced")
                 return
             if len(data) < size:
                 self._tail = data
@@ -266,25 +266,25 @@ class ReportDecoder:
     def end_of_read(self) -> Iterator[HidScan]:
         """A read is over: what is left of it is a report that was cut off."""
         if self._tail:
-            yield self.lose("a report was cut off")
+            yield self.discard_incomplete("a report was cut off")
 
-    def lose(self, why: str) -> HidScan:
+    def discard_incomplete(self, why: str) -> HidScan:
         """Something is missing here. What comes next may be the end of a code: it is refused as well."""
         self._tail = b""
         self._code.clear()
-        self._refused = Refusal(ScanRefusal.HALF, why)
-        self._aim, self._begun, self._told = None, True, False
+        self._refused = RefusedScan(ScanRefusal.HALF, why)
+        self._aim, self._in_progress, self._reported = None, True, False
         return HidScan(b"", self._refused)
 
     def _report(self, report: bytes, at: float) -> Iterator[HidScan]:
-        if self._begun and not self._refused and at - self._newest_at > MAX_GAP_S:
+        if self._in_progress and not self._refused and at - self._newest_at > MAX_GAP_S:
             # What comes now may be its other half, or another code: it goes with it, up to its end.
             self._refuse(ScanRefusal.HALF, f"more than {MAX_GAP_S:g} s passed between two parts")
-        self._begun, self._newest_at = True, at
+        self._in_progress, self._newest_at = True, at
         self._take(report)
-        if self._refused and self._refused.word is ScanRefusal.TOO_LONG and not self._told:
+        if self._refused and self._refused.word is ScanRefusal.TOO_LONG and not self._reported:
             # It may never end: this is told now, and not again at its end.
-            self._told = True
+            self._reported = True
             yield HidScan(b"", self._refused)
         if not self._has_more(report):
             yield from self._end()
@@ -312,14 +312,14 @@ class ReportDecoder:
 
     def _refuse(self, word: ScanRefusal, why: str) -> None:
         self._code.clear()
-        self._refused = self._refused or Refusal(word, why)
+        self._refused = self._refused or RefusedScan(word, why)
 
     def _end(self) -> Iterator[HidScan]:
         code, aim = bytes(self._code).rstrip(_LINE_ENDS), self._aim or b""
-        refused, told = self._refused, self._told
+        refused, reported = self._refused, self._reported
         self._code.clear()
-        self._aim, self._begun, self._refused, self._told = None, False, None, False
-        if refused and not told:
+        self._aim, self._in_progress, self._refused, self._reported = None, False, None, False
+        if refused and not reported:
             yield HidScan(b"", refused)
         elif code and not refused:
             yield HidScan(aim + code)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from kiosk.protocols.barcodes.digits import gs1_check_digit, gs1_checks
+from kiosk.protocols.barcodes.digits import gs1_check_digit, has_valid_check_digit
 
 _LENGTHS: Final = (13, 18)
 _PREFIX = re.compile(r"0[24]|2[0-9]?")
@@ -63,7 +63,7 @@ class InStoreLayout:
 
     def read(self, number: str) -> InStoreNumber | None:
         """What the number says; None when it is no number of this layout or a check digit is wrong."""
-        if len(number) != len(self.text) or not gs1_checks(number) or not number.startswith(self.prefix):
+        if len(number) != len(self.text) or not has_valid_check_digit(number) or not number.startswith(self.prefix):
             return None
         price = self._field(number, "P")
         if "K" in self.text and self._field(number, "K") != inner_check_digit(price):
@@ -71,17 +71,17 @@ class InStoreLayout:
         weight = self._field(number, "W")
         return InStoreNumber(self._field(number, "I"), int(weight) if weight else None, int(price) if price else None)
 
-    def number(self, said: InStoreNumber) -> str:
+    def number(self, content: InStoreNumber) -> str:
         """The digits of a label; raises BadLayout for what the layout has no room for, and for what it lacks."""
-        body = self.prefix + self._digits("I", said.item)
+        body = self.prefix + self._digits("I", content.item)
         for letter in dict.fromkeys(self.text[len(self.prefix) :].strip("I").rstrip("C")):
             if letter == "W":
-                body += self._digits("W", said.weight_g)
+                body += self._digits("W", content.weight_g)
             elif letter == "P":
-                body += self._digits("P", said.amount_fen)
+                body += self._digits("P", content.amount_fen)
             else:
-                body += inner_check_digit(self._digits("P", said.amount_fen))
-        for letter, value in ("W", said.weight_g), ("P", said.amount_fen):
+                body += inner_check_digit(self._digits("P", content.amount_fen))
+        for letter, value in ("W", content.weight_g), ("P", content.amount_fen):
             if letter not in self.text and value is not None:
                 raise BadLayout(f"{self.text} has no {letter}")
         return body + gs1_check_digit(body)
@@ -100,7 +100,7 @@ class InStoreLayout:
 
 def read_in_store(layouts: Iterable[InStoreLayout], number: str) -> InStoreNumber | None:
     """What the first layout says that the number fits; None when it fits none."""
-    return next((said for said in (layout.read(number) for layout in layouts) if said is not None), None)
+    return next((parsed for parsed in (layout.read(number) for layout in layouts) if parsed is not None), None)
 
 
 def inner_check_digit(amount: str) -> str:

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from kiosk.protocols.barcodes.digits import gs1_checks
+from kiosk.protocols.barcodes.digits import has_valid_check_digit
 from kiosk.protocols.barcodes.gs1.associations import check_pairs
 from kiosk.protocols.barcodes.gs1.elements import GS, build_element_string
-from kiosk.protocols.barcodes.gs1.notation import parse_written
+from kiosk.protocols.barcodes.gs1.notation import parse_notation
 
 QUIET_ZONE_MODULES = 10
 """Light modules before and after the bars (ISO/IEC 15417, clause 4.2: ten times the module width)."""
 EAN13_QUIET_ZONE_MODULES: Final = (11, 7)
 """Light modules left and right of an EAN-13 (ISO/IEC 15420, clause 4.3.5)."""
-GS1_128_MOST_CHARACTERS: Final = 48
+GS1_128_MAX_CHARACTERS: Final = 48
 """Identifiers, values and separators of one symbol (GS1 General Specifications 5.4.4)."""
 
 _EAN13_DIGITS: Final = 13
@@ -50,11 +50,11 @@ def gs1_128_modules(bracketed: str) -> str:
     What must stand together may be on another symbol of the same label and is not asked. Raises BadElementString, and
     NotEncodable for more than 48 characters.
     """
-    elements = parse_written(bracketed)
+    elements = parse_notation(bracketed)
     check_pairs(elements)
     data = build_element_string(elements)
-    if len(data) > GS1_128_MOST_CHARACTERS:
-        raise NotEncodable(f"GS1-128 carries at most {GS1_128_MOST_CHARACTERS} characters, not {len(data)}")
+    if len(data) > GS1_128_MAX_CHARACTERS:
+        raise NotEncodable(f"GS1-128 carries at most {GS1_128_MAX_CHARACTERS} characters, not {len(data)}")
     from barcode.codex import Gs1_128  # puts the first FNC1 there itself
 
     modules: str = Gs1_128(data.replace(GS, _FNC1_OF_LIBRARY)).build()[0]
@@ -63,7 +63,7 @@ def gs1_128_modules(bracketed: str) -> str:
 
 def ean13_modules(number: str) -> str:
     """The 95 modules of thirteen digits; a wrong check digit is refused, not mended. Raises NotEncodable."""
-    if len(number) != _EAN13_DIGITS or not gs1_checks(number):
+    if len(number) != _EAN13_DIGITS or not has_valid_check_digit(number):
         raise NotEncodable(f"{number!r} must be {_EAN13_DIGITS} digits with a right check digit")
     from barcode.ean import EuropeanArticleNumber13
 

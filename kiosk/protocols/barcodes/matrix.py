@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kiosk.protocols.barcodes.gs1.associations import check_associations, check_pairs
-from kiosk.protocols.barcodes.gs1.notation import parse_written, written
+from kiosk.protocols.barcodes.gs1.notation import parse_notation, to_bracketed
 
 Modules = tuple[tuple[bool, ...], ...]
 
@@ -25,22 +25,22 @@ def qr_modules(text: str) -> Modules:
 
 def gs1_qr_modules(bracketed: str) -> Modules:
     """The GS1 QR code of "(01)...(10)...": FNC1 in first position. Raises BadElementString."""
-    return _modules(_checked(bracketed), "QRCode", gs1=True)
+    return _modules(_validate(bracketed), "QRCode", gs1=True)
 
 
 def gs1_datamatrix_modules(bracketed: str) -> Modules:
     """The GS1 DataMatrix of "(01)...(10)...", always a square: the library's long shapes are of an extension (ISO/IEC
     21471) that few scanners read. Raises BadElementString.
     """
-    return _modules(_checked(bracketed), "DataMatrix", gs1=True, force_square=True)
+    return _modules(_validate(bracketed), "DataMatrix", gs1=True, force_square=True)
 
 
-def _checked(bracketed: str) -> str:
+def _validate(bracketed: str) -> str:
     """All that the one symbol of a label says must be right together."""
-    elements = parse_written(bracketed)
+    elements = parse_notation(bracketed)
     check_pairs(elements)
     check_associations(elements)
-    return written(elements)
+    return to_bracketed(elements)
 
 
 def _modules(text: str, symbology: str, **options: bool) -> Modules:

@@ -24,7 +24,7 @@ class ScanRefusal(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusedScan:
     """``why`` is for the log and says nothing of what was scanned."""
 
     word: ScanRefusal

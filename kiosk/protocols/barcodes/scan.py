@@ -12,14 +12,14 @@ from dataclasses import dataclass, field, replace
 
 from kiosk.domain.identifiers import BODY_ALPHABET, CODE_PREFIX, CODE_TYPES, BadIdentifier, parse_internal_code
 from kiosk.protocols.barcodes.aim import GS1_SYMBOLOGIES, PRODUCT_SYMBOLOGIES, split_aim, symbology
-from kiosk.protocols.barcodes.characters import unfit
-from kiosk.protocols.barcodes.digits import gs1_checks
+from kiosk.protocols.barcodes.characters import text_fault
+from kiosk.protocols.barcodes.digits import has_valid_check_digit
+from kiosk.protocols.barcodes.foreign_codes import foreign_code_kind
 from kiosk.protocols.barcodes.gs1.associations import check_pairs
 from kiosk.protocols.barcodes.gs1.digital_link import is_link, parse_digital_link
 from kiosk.protocols.barcodes.gs1.elements import GS, Elements, parse_element_string
 from kiosk.protocols.barcodes.gs1.errors import BadElementString
 from kiosk.protocols.barcodes.in_store import InStoreLayout, InStoreNumber, read_in_store
-from kiosk.protocols.barcodes.strangers import stranger
 from kiosk.protocols.barcodes.waybills import Waybill, identify
 
 MAX_LENGTH = 64
@@ -28,7 +28,7 @@ MAX_NAMED_LENGTH = 256
 """Most characters of GS1 data. Up to here a link is named as one, which helps more than "too long"; no scanner adapter
 hands over more."""
 
-_STRANGERS: Mapping[str, str] = {"url": "url", "wifi": "wifi", "phone_number": "phone", "id_number": "id_number"}
+_FOREIGN_REASONS: Mapping[str, str] = {"url": "url", "wifi": "wifi", "phone_number": "phone", "id_number": "id_number"}
 """Words of the waybill room that refuse a scan wherever it was made, and the words used here."""
 
 _GS1_KEYS = ("00", "01", "02")
@@ -82,12 +82,14 @@ def parse_scan(raw: bytes, in_store: Iterable[InStoreLayout] = ()) -> Scan:
     """Judge one scan, with or without the scanner's line end; ``in_store`` are layouts of shops. Never raises."""
     aim, body = split_aim(_without_line_end(raw))
     data = body.decode("utf-8", "replace")
-    kept = data[:MAX_NAMED_LENGTH]
-    scan = Scan("text", aim, symbology(aim, data), kept, (), valid=True, error=None, as_waybill=identify(kept))
-    error = _unfit(scan, data)
+    truncated = data[:MAX_NAMED_LENGTH]
+    scan = Scan(
+        "text", aim, symbology(aim, data), truncated, (), valid=True, error=None, as_waybill=identify(truncated)
+    )
+    error = _rejection_reason(scan, data)
     if error:
-        return _refused(scan, error)
-    found = _judged(replace(scan, in_store=_shop_number(scan, in_store)))
+        return _rejected(scan, error)
+    found = _classify(replace(scan, in_store=_shop_number(scan, in_store)))
     return found if found.kind == "product" else replace(found, in_store=None)
 
 
@@ -95,13 +97,13 @@ def _without_line_end(raw: bytes) -> bytes:
     return raw.removesuffix(b"\n").removesuffix(b"\r")
 
 
-def _refused(scan: Scan, error: str, kind: str = "rejected") -> Scan:
+def _rejected(scan: Scan, error: str, kind: str = "rejected") -> Scan:
     return replace(scan, kind=kind, valid=False, error=error)
 
 
-def _unfit(scan: Scan, data: str) -> str | None:
+def _rejection_reason(scan: Scan, data: str) -> str | None:
     """Why a scan is refused before anybody looks at its meaning."""
-    character = unfit(data, allowed=GS)
+    character = text_fault(data, allowed=GS)
     if character is not None:
         return character
     if not data.strip():
@@ -111,7 +113,7 @@ def _unfit(scan: Scan, data: str) -> str | None:
     if len(data) > MAX_NAMED_LENGTH:
         return "too_long"
     if len(data) > MAX_LENGTH and not _is_gs1(scan) and not is_link(data):
-        return _STRANGERS.get(stranger(data) or "", "too_long")
+        return _FOREIGN_REASONS.get(foreign_code_kind(data) or "", "too_long")
     return None
 
 
@@ -133,7 +135,7 @@ def _shop_number(scan: Scan, layouts: Iterable[InStoreLayout]) -> InStoreNumber 
     return None if is_ean and scan.symbology in _PARCEL_SYMBOLOGIES else read_in_store(layouts, scan.data)
 
 
-def _judged(scan: Scan) -> Scan:
+def _classify(scan: Scan) -> Scan:
     if scan.symbology in GS1_SYMBOLOGIES:
         return _gs1(scan)
     if scan.symbology in PRODUCT_SYMBOLOGIES:
@@ -151,7 +153,7 @@ def _gs1(scan: Scan) -> Scan:
         elements = parse_element_string(scan.data.strip(" "))
         check_pairs(elements)
     except BadElementString as error:
-        return _refused(scan, error.code, "gs1")
+        return _rejected(scan, error.code, "gs1")
     return replace(scan, kind="gs1", ais=elements)
 
 
@@ -161,38 +163,40 @@ def _link(scan: Scan, text: str) -> Scan:
         elements = parse_digital_link(text)
         check_pairs(elements)
     except BadElementString as error:
-        return _refused(scan, error.code)
+        return _rejected(scan, error.code)
     return replace(scan, kind="gs1", ais=elements)
 
 
 def _product(scan: Scan) -> Scan:
     if len(scan.data) not in _PRODUCT_LENGTHS:
-        return _refused(scan, "length", "product")
-    return replace(scan, kind="product") if gs1_checks(scan.data) else _refused(scan, "check_digit", "product")
+        return _rejected(scan, "length", "product")
+    return (
+        replace(scan, kind="product") if has_valid_check_digit(scan.data) else _rejected(scan, "check_digit", "product")
+    )
 
 
 def _is_carton(scan: Scan) -> bool:
     """A GTIN-14 in the bars that are printed on cartons alone; no carrier uses them."""
-    return scan.symbology == "ITF" and len(scan.data) == _CARTON_LENGTH and gs1_checks(scan.data)
+    return scan.symbology == "ITF" and len(scan.data) == _CARTON_LENGTH and has_valid_check_digit(scan.data)
 
 
 def _internal(scan: Scan, text: str) -> Scan:
     match = _INTERNAL.fullmatch(text)
     if match is None:
-        return _refused(scan, "unknown_code")
+        return _rejected(scan, "unknown_code")
     kind = CODE_TYPES[match[1]]
     try:
         parse_internal_code(text)
     except BadIdentifier:
-        return _refused(scan, "check_character", kind)
+        return _rejected(scan, "check_character", kind)
     return replace(scan, kind=kind)
 
 
 def _foreign(scan: Scan, text: str) -> Scan:
     waybill = scan.as_waybill
-    stranger_word = _STRANGERS.get(waybill.why_not or "")
-    if stranger_word is not None:
-        return _refused(scan, stranger_word)
+    reason = _FOREIGN_REASONS.get(waybill.why_not or "")
+    if reason is not None:
+        return _rejected(scan, reason)
     if scan.in_store is not None or _is_carton(scan):
         return replace(scan, kind="product")
     if waybill.why_not == "product_code" and not (waybill.candidates and scan.symbology in _PARCEL_SYMBOLOGIES):
@@ -200,7 +204,7 @@ def _foreign(scan: Scan, text: str) -> Scan:
     if waybill.accept or waybill.why_not == "product_code":
         return replace(scan, kind="waybill")
     if waybill.s10 is not None:
-        return _refused(scan, "check_digit", "waybill")
+        return _rejected(scan, "check_digit", "waybill")
     if _COMMAND.fullmatch(text):
-        return _refused(scan, "command", "command")
+        return _rejected(scan, "command", "command")
     return scan

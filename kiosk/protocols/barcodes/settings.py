@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from kiosk.protocols.barcodes.gs1.bag import Bag, Crate, bag_elements, crate_elements
+from kiosk.protocols.barcodes.gs1.bag import Crate, Gs1Bag, bag_elements, crate_elements
 from kiosk.protocols.barcodes.gs1.digital_link import build_digital_link, is_domain
-from kiosk.protocols.barcodes.gs1.keys import BadKey, CompanyPrefix
-from kiosk.protocols.barcodes.gs1.notation import written
+from kiosk.protocols.barcodes.gs1.keys import BadGs1Key, CompanyPrefix
+from kiosk.protocols.barcodes.gs1.notation import to_bracketed
 from kiosk.protocols.barcodes.in_store import BadLayout, InStoreLayout, InStoreNumber
 
 _EAN13_DIGITS: Final = 13
@@ -105,11 +105,11 @@ class CodesSettings:
         if item is None:
             return ""
         layout = InStoreLayout(self.shop_layout)
-        said = InStoreNumber(
+        content = InStoreNumber(
             str(item), net_g if "W" in layout.text else None, amount_fen if "P" in layout.text else None
         )
         try:
-            return layout.number(said)
+            return layout.number(content)
         except BadLayout:
             return ""
 
@@ -119,13 +119,13 @@ class CodesSettings:
             return CrateSymbols()
         try:
             elements = crate_elements(self.company, self.items.get(product), crate)
-        except BadKey:
+        except BadGs1Key:
             return CrateSymbols()
         sscc = elements[:1]
         link = build_digital_link(self.link_domain, sscc) if self.link_domain else ""
-        return CrateSymbols(sscc[0][1], written(elements), link)
+        return CrateSymbols(sscc[0][1], to_bracketed(elements), link)
 
-    def symbols(self, product: str, bag: Bag) -> BagSymbols:
+    def symbols(self, product: str, bag: Gs1Bag) -> BagSymbols:
         """What the symbol and the link on a bag say; nothing for goods without a number of GS1.
 
         Nothing either for a weight that GS1 has no room for: such a bag is booked with the station's own code.
@@ -135,10 +135,10 @@ class CodesSettings:
             return BagSymbols()
         try:
             elements = bag_elements(self.company, item, bag)
-        except BadKey:
+        except BadGs1Key:
             return BagSymbols()
         link = build_digital_link(self.link_domain, elements) if self.link_domain else ""
-        return BagSymbols(written(elements), link)
+        return BagSymbols(to_bracketed(elements), link)
 
     @property
     def company(self) -> CompanyPrefix | None:

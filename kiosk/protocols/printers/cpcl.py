@@ -13,7 +13,7 @@ from kiosk.protocols.printers.ports import Bitmap
 STATUS_QUERY = b"\x1bh"
 """It stands in line: an answer says that the label before it is finished. Never sent inside of a page."""
 
-_FASTEST = 5
+_MAX_SPEED = 5
 """SPEED goes from 0 to 5, in about inches per second."""
 
 _CONTRASTS = ((13, 3), (11, 2), (USUAL_DENSITY + 1, 1))
@@ -39,7 +39,7 @@ def page(bitmap: Bitmap, setup: PageSetup, copies: int = 1) -> bytes:
     lines = [f"! 0 200 200 {bitmap.height_dots + down} {copies}", f"PAGE-WIDTH {bitmap.width_dots + right}"]
     if setup.gap_mm:
         lines.append("BAR-SENSE" if setup.mark else "GAP-SENSE")
-    lines += [f"CONTRAST {_contrast(setup.density)}", f"SPEED {min(setup.speed_ips, _FASTEST)}"]
+    lines += [f"CONTRAST {_contrast(setup.density)}", f"SPEED {min(setup.speed_ips, _MAX_SPEED)}"]
     command = "EG" if setup.wire.plain else "CG"
     head = "".join(f"{line}\r\n" for line in lines)
     head += f"{command} {row_bytes(bitmap)} {bitmap.height_dots} {right} {down} "
@@ -49,7 +49,7 @@ def page(bitmap: Bitmap, setup: PageSetup, copies: int = 1) -> bytes:
 
 
 def _contrast(density: int) -> int:
-    return next((contrast for least, contrast in _CONTRASTS if density >= least), 0)
+    return next((contrast for min_density, contrast in _CONTRASTS if density >= min_density), 0)
 
 
 def parse_status(reply: bytes) -> tuple[str, ...] | None:

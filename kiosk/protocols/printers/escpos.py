@@ -31,16 +31,16 @@ _FLAGS_BY_QUERY: tuple[dict[int, str], ...] = (
 )
 
 
-def band_heights(rows: int, most: int = BAND_ROWS) -> tuple[int, ...]:
-    """Heights of the bands of a picture of ``rows`` rows, in order: at most ``most``, and no multiple of 48 rows."""
-    if most % _MISREAD_ROWS == 0:
-        most -= 1
-    full, rest = divmod(rows, most)
+def band_heights(rows: int, max_rows: int = BAND_ROWS) -> tuple[int, ...]:
+    """Heights of the bands of a picture of ``rows`` rows, in order: at most ``max_rows``, no multiple of 48 rows."""
+    if max_rows % _MISREAD_ROWS == 0:
+        max_rows -= 1
+    full, rest = divmod(rows, max_rows)
     if rest == 0:
-        return (most,) * full
+        return (max_rows,) * full
     if rest % _MISREAD_ROWS:
-        return (*(most,) * full, rest)
-    return (*(most,) * full, rest - 1, 1)
+        return (*(max_rows,) * full, rest)
+    return (*(max_rows,) * full, rest - 1, 1)
 
 
 def page(bitmap: Bitmap, setup: PageSetup) -> bytes:

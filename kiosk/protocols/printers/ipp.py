@@ -13,7 +13,7 @@ from enum import IntEnum
 from typing import Final
 
 VERSION = b"\x01\x01"
-MOST_BYTES = 65_536
+MAX_BYTES = 65_536
 """Of an answer: what is asked for needs a few hundred."""
 
 _OPERATION_GROUP, _JOB_GROUP, _PRINTER_GROUP, _END = 0x01, 0x02, 0x04, 0x03
@@ -83,12 +83,12 @@ _FLAGS: Final = {
 """Reasons without their severity. One that is not here is an error when it says so, else it stops nothing."""
 
 
-class BadAnswer(ValueError):
+class BadIppResponse(ValueError):
     """The text names what is wrong with the bytes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class IppResponse:
     """``attributes`` of the printer and its jobs by name; the operation's own are left out."""
 
     status: int
@@ -139,7 +139,7 @@ def last_document() -> Attribute:
     return _BOOLEAN, "last-document", True
 
 
-def wanted(names: tuple[str, ...]) -> Attribute:
+def requested_attributes(names: tuple[str, ...]) -> Attribute:
     return _KEYWORD, "requested-attributes", names
 
 
@@ -160,10 +160,10 @@ def _value(value: Value) -> bytes:
     return struct.pack(">i", value) if isinstance(value, int) else value.encode("utf-8")
 
 
-def parse(data: bytes) -> Answer:
+def parse(data: bytes) -> IppResponse:
     """Read a whole answer. Raises BadAnswer for one that is cut, too long, or no IPP."""
-    if not 9 <= len(data) <= MOST_BYTES or data[0] not in (1, 2):
-        raise BadAnswer(f"{len(data)} bytes that are no IPP answer")
+    if not 9 <= len(data) <= MAX_BYTES or data[0] not in (1, 2):
+        raise BadIppResponse(f"{len(data)} bytes that are no IPP answer")
     status, request_id = struct.unpack_from(">HI", data, 2)
     found: dict[str, list[Value]] = {}
     group, name, at = 0, "", 8
@@ -177,21 +177,21 @@ def parse(data: bytes) -> Answer:
         name = key.decode("utf-8", "replace") or name
         if group in (_JOB_GROUP, _PRINTER_GROUP):
             found.setdefault(name, []).append(_read(tag, value))
-    return Answer(status, request_id, {name: tuple(values) for name, values in found.items()})
+    return IppResponse(status, request_id, {name: tuple(values) for name, values in found.items()})
 
 
 def _byte(data: bytes, at: int) -> int:
     if at >= len(data):
-        raise BadAnswer("the answer is cut")
+        raise BadIppResponse("the answer is cut")
     return data[at]
 
 
 def _piece(data: bytes, at: int) -> tuple[bytes, int]:
     if at + 2 > len(data):
-        raise BadAnswer("the answer is cut")
+        raise BadIppResponse("the answer is cut")
     end = at + 2 + int.from_bytes(data[at : at + 2])
     if end > len(data):
-        raise BadAnswer("the answer is cut")
+        raise BadIppResponse("the answer is cut")
     return data[at + 2 : end], end
 
 
@@ -207,7 +207,7 @@ def parse_status(reply: bytes) -> tuple[str, ...] | None:
     """Return the flags of an answer to Get-Printer-Attributes, or None for bytes that say nothing of a state."""
     try:
         answer = parse(reply)
-    except BadAnswer:
+    except BadIppResponse:
         return None
     state = answer.number("printer-state")
     if not answer.accepted or state is None:

@@ -14,10 +14,10 @@ Language = Literal["tspl", "zpl", "escpos", "cpcl", "ipp"]
 DOTS_PER_MM = {203: 8, 300: 12}
 """Print heads come in these two pitches; the dpi figure is the trade's rounding of 203.2 and 304.8."""
 
-USUAL_DENSITY, DARKEST = 8, 15
+USUAL_DENSITY, MAX_DENSITY = 8, 15
 """Of 0 to 15. Darker blurs bars, lighter loses them; 8 is the middle of TSPL and leaves any other printer as it is."""
 
-BAND_ROWS, HIGHEST_BAND = 250, 255
+BAND_ROWS, MAX_BAND_ROWS = 250, 255
 """Rows of an ESC/POS picture in one piece. Printers with a small buffer lose the end of higher ones."""
 
 _MM_PER_INCH = 25.4

@@ -31,7 +31,7 @@ _GRAY_BITS, _SGRAY = 8, 18
 
 _RUN = re.compile(rb"0{1,128}|1{1,128}")
 _WHITE = b"\xff"
-_MOST_ALIKE = 256
+_MAX_REPEATS = 256
 
 
 def page(bitmap: Bitmap, setup: PageSetup) -> bytes:
@@ -73,22 +73,22 @@ def _lines(rows: list[bytes], at: tuple[int, int], width: int) -> Iterator[bytes
     """A whole sheet of lines. A line is its repeats less one, then runs: their length less one, and the gray."""
     left, top = at
     white = _white(SHEET_DOTS[0])
-    yield from _alike(white, top)
+    yield from _repeated_line(white, top)
     first, count = b"", 0
     for row in rows:
         if count and row == first:
             count += 1
             continue
-        yield from _alike(_line(first, left, width), count)
+        yield from _repeated_line(_line(first, left, width), count)
         first, count = row, 1
-    yield from _alike(_line(first, left, width), count)
-    yield from _alike(white, SHEET_DOTS[1] - top - len(rows))
+    yield from _repeated_line(_line(first, left, width), count)
+    yield from _repeated_line(white, SHEET_DOTS[1] - top - len(rows))
 
 
-def _alike(line: bytes, count: int) -> Iterator[bytes]:
+def _repeated_line(line: bytes, count: int) -> Iterator[bytes]:
     while count > 0:
-        yield bytes((min(count, _MOST_ALIKE) - 1,)) + line
-        count -= _MOST_ALIKE
+        yield bytes((min(count, _MAX_REPEATS) - 1,)) + line
+        count -= _MAX_REPEATS
 
 
 def _white(dots: int) -> bytes:

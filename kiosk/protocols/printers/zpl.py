@@ -28,7 +28,7 @@ _FRAMES = re.compile(
 )
 _COUNT = re.compile(rb'"(\d{1,18})"(?:\r\n)?')
 _RUN = re.compile(rb"([0-9A-F])\1{2,}")
-_MANY, _FEWS, _MANIES = 20, b"GHIJKLMNOPQRSTUVWXY", b"ghijklmnopqrstuvwxyz"
+_REPEATS_STEP, _SINGLE_REPEATS, _TWENTY_REPEATS = 20, b"GHIJKLMNOPQRSTUVWXY", b"ghijklmnopqrstuvwxyz"
 """One to 19 repeats, and 20 to 400 in twenties."""
 
 _LEVEL, _WINDOW_BITS, _MEMORY = 9, 9, 8
@@ -98,16 +98,20 @@ def run_lengths(bitmap: Bitmap) -> bytes:
 
 def _filled(row: bytes) -> bytes:
     for digit, fill in ((b"0", b","), (b"F", b"!")):
-        kept = row.rstrip(digit)
-        if len(kept) < len(row):
-            return kept + fill
+        trimmed = row.rstrip(digit)
+        if len(trimmed) < len(row):
+            return trimmed + fill
     return row
 
 
 def _repeated(run: re.Match[bytes]) -> bytes:
-    many, few = divmod(len(run[0]), _MANY)
-    most, many = divmod(many, _MANY)
-    letters = b"z" * most + _MANIES[many - 1 : many if many else 0] + _FEWS[few - 1 : few if few else 0]
+    many, few = divmod(len(run[0]), _REPEATS_STEP)
+    four_hundreds, many = divmod(many, _REPEATS_STEP)
+    letters = (
+        b"z" * four_hundreds
+        + _TWENTY_REPEATS[many - 1 : many if many else 0]
+        + _SINGLE_REPEATS[few - 1 : few if few else 0]
+    )
     return letters + run[1]
 
 

@@ -38,14 +38,14 @@ class StripParity:
 class FixedProfile:
     """Frames of ``length`` bytes from ``start`` to ``end``, both of which stand nowhere else in a frame.
 
-    ``shortest`` is for formats with frames of several lengths; ``length`` is then the longest.
+    ``min_length`` is for formats with frames of several lengths; ``length`` is then the longest.
     """
 
     start: int
     end: int
     length: int
     parse: Callable[[bytes], Decoded]
-    shortest: int = 0
+    min_length: int = 0
 
 
 class FixedEngine:
@@ -57,7 +57,7 @@ class FixedEngine:
 
     def __init__(self, profile: FixedProfile) -> None:
         self._profile = profile
-        self._begun = b""
+        self._partial = b""
         edge = re.escape(bytes((profile.start, profile.end)))
         body = b"[^%b]{0,%d}" % (edge, profile.length - 2)
         self._body = re.compile(re.escape(bytes((profile.start,))) + body, re.DOTALL)
@@ -66,13 +66,13 @@ class FixedEngine:
         return [decoded for part in slices(data) for decoded in self._take(part)]
 
     def _take(self, part: bytes) -> Iterator[Decoded]:
-        data, at = self._begun + part, 0
-        self._begun = b""
+        data, at = self._partial + part, 0
+        self._partial = b""
         while (at := data.find(self._profile.start, at)) >= 0:
             match = self._body.match(data, at)
             assert match is not None  # a start byte alone matches
             if match.end() == len(data):
-                self._begun = data[at:]
+                self._partial = data[at:]
                 return
             stop = match.end() + (data[match.end()] != self._profile.start)
             yield self._judge(data[at:stop])
@@ -80,21 +80,21 @@ class FixedEngine:
 
     def _judge(self, fragment: bytes) -> Decoded:
         profile = self._profile
-        shortest = profile.shortest or profile.length
-        if shortest <= len(fragment) <= profile.length and fragment[-1] == profile.end:
+        min_length = profile.min_length or profile.length
+        if min_length <= len(fragment) <= profile.length and fragment[-1] == profile.end:
             return profile.parse(fragment)
         return Rejected(RejectReason.FRAMING, fragment)
 
 
 @dataclass(frozen=True, slots=True)
 class LineProfile:
-    """Lines of at most ``longest`` bytes.
+    """Lines of at most ``max_length`` bytes.
 
     ``head`` matches where a frame may begin and serves to find a whole frame behind the rest of a broken one.
     ``ends`` are the bytes of which any run ends a line; a format whose messages hold CR and LF ends with another.
     """
 
-    longest: int
+    max_length: int
     head: re.Pattern[bytes]
     parse: Callable[[bytes], Decoded]
     ends: bytes = b"\r\n"
@@ -125,14 +125,14 @@ class LineEngine:
         yield from self._grow(rest)
 
     def _grow(self, piece: bytes) -> Iterator[Decoded]:
-        longest = self._profile.longest
+        max_length = self._profile.max_length
         self._line += piece
-        if len(self._line) <= longest:
+        if len(self._line) <= max_length:
             return
         if not self._overrun:
             self._overrun = True
-            yield Rejected(RejectReason.FRAMING, self._line[:longest])
-        self._line = self._line[-longest:]
+            yield Rejected(RejectReason.FRAMING, self._line[:max_length])
+        self._line = self._line[-max_length:]
 
     def _finish(self) -> Iterator[Decoded]:
         line, overrun = self._line, self._overrun

@@ -18,7 +18,7 @@ class Decoder(Protocol):
 
 
 @runtime_checkable
-class Settling(Decoder, Protocol):
+class SettlingDecoder(Decoder, Protocol):
     """A decoder that keeps a whole frame back until it has seen the byte behind it."""
 
     def settle(self) -> list[Decoded]:
@@ -27,4 +27,4 @@ class Settling(Decoder, Protocol):
 
 def settled(decoder: Decoder) -> list[Decoded]:
     """What is left to tell now that nothing more comes."""
-    return decoder.settle() if isinstance(decoder, Settling) else []
+    return decoder.settle() if isinstance(decoder, SettlingDecoder) else []

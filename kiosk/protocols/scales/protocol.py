@@ -47,7 +47,7 @@ class LineSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class DisplayState:
     """What the display of a simulated indicator shows; the frame builders turn it into bytes.
 
     ``tare`` is what a net weight was lessened by, in the same unit; None when that is not known.
@@ -96,7 +96,7 @@ class Poll:
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class FormatDescription:
     """What a technician has to know; ``docs/scales.md`` is made of it.
 
     ``devices``: indicators that speak it. ``source``: manual and page. ``wiring``: plug and pins, or "" when they are
@@ -128,14 +128,14 @@ class ScaleProtocol:
     reports: tuple[str, ...]
     trade: bool
     make_decoder: Callable[[Params], Decoder]
-    encode_frame: Callable[[Shown, Params], bytes]
-    about: About
+    encode_frame: Callable[[DisplayState, Params], bytes]
+    about: FormatDescription
     line: LineSettings = field(default_factory=LineSettings)
     parameters: tuple[Parameter, ...] = ()
     commands: Mapping[str, Callable[[Params], bytes]] = field(default_factory=dict)
     default_unit: str | None = None
     poll: Poll | None = None
-    respond: Callable[[str, Shown, Params], bytes] | None = None
+    respond: Callable[[str, DisplayState, Params], bytes] | None = None
     transport: Transport = Transport.SERIAL
     undecided: Callable[[bytes, Params], tuple[str, ...]] | None = None
     """For formats with parameters that have no default: names of those that an indicator needs set to be read, by the

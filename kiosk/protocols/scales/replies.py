@@ -13,7 +13,7 @@ ACKNOWLEDGEMENT = "acknowledgement"
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ReplyPattern:
     """Lines that ``pattern`` matches as a whole are a record of the kind ``means``, or refused for this reason.
 
     The value of a record is what the pattern's first group caught, without one the whole line.
@@ -23,7 +23,7 @@ class Reply:
     means: str | RejectReason
 
 
-def replied(replies: Iterable[Reply], line: bytes) -> Record | Rejected | None:
+def match_reply(replies: Iterable[ReplyPattern], line: bytes) -> Record | Rejected | None:
     """What the first fitting row makes of the line; None when it is no such answer."""
     for reply in replies:
         match = reply.pattern.fullmatch(line)

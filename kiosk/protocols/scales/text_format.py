@@ -21,7 +21,7 @@ ANY_CASE: Mapping[bytes, str] = {**UNITS, **{name.upper(): unit for name, unit i
 
 WIDTH = Parameter("width", "any", ("any", "7", "8", "9"), "characters of the number field with sign and point")
 """For formats without a check: where the width is known, a number that lost or doubled a digit has another."""
-_WIDEST = 12
+_MAX_WIDTH = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,9 @@ class TextFormat:
             return Rejected(RejectReason.FRAMING, line)
         sent = match.groupdict(b"")
         caught = {name: text.strip(b" ") for name, text in sent.items()}
-        return self._judged(caught, sent.get("number", b""), line)
+        return self._interpret(caught, sent.get("number", b""), line)
 
-    def _judged(self, caught: Mapping[str, bytes], number: bytes, line: bytes) -> Decoded:
+    def _interpret(self, caught: Mapping[str, bytes], number: bytes, line: bytes) -> Decoded:
         word = caught.get("range", b"")
         if word in self.over or word in self.under:
             return self._out_of_range(caught, word in self.over, line)
@@ -110,7 +110,7 @@ class TextFormat:
         return (("stable", self.stable), ("net", self.net))
 
 
-def of_width(row: TextFormat, given: Params) -> TextFormat:
+def with_width(row: TextFormat, given: Params) -> TextFormat:
     """The format held to the parameter WIDTH."""
     width = given[WIDTH.name]
-    return replace(row, widths=range(1, _WIDEST + 1) if width == "any" else (int(width),))
+    return replace(row, widths=range(1, _MAX_WIDTH + 1) if width == "any" else (int(width),))

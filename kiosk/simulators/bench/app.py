@@ -70,7 +70,7 @@ def _page(app: Flask, bench: Bench) -> None:
 
     @app.post("/word")
     def word() -> AnyResponse:
-        device, text = _said()
+        device, text = _parse_word_request()
         try:
             bench.say(device, text)
         except BadFaultWord as error:
@@ -110,11 +110,11 @@ def _file(path: Path | None, mimetype: str) -> Response:
     return Response(data, mimetype=mimetype)
 
 
-def _said() -> tuple[str, str]:
+def _parse_word_request() -> tuple[str, str]:
     """Device and text: one JSON object, or a form whose text may come as word, argument and unit."""
     if request.is_json:
-        said = request.get_json(silent=True)
-        device, text = (said.get("device"), said.get("text")) if isinstance(said, dict) else (None, None)
+        payload = request.get_json(silent=True)
+        device, text = (payload.get("device"), payload.get("text")) if isinstance(payload, dict) else (None, None)
         return (device, text) if isinstance(device, str) and isinstance(text, str) else ("", "")
     device, text = request.form.get("device", ""), request.form.get("text")
     return device, _joined(request.form) if text is None else text

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kiosk.domain.catalog import Catalog
-from kiosk.simulators.bench.county import County
+from kiosk.simulators.bench.county import CountyStatus
 from kiosk.simulators.bench.fault_words import KINDS, WordsInForce
 from kiosk.simulators.bench.goods import lying
 from kiosk.simulators.bench.ports import PaperPictures, VillageParts
@@ -25,7 +25,7 @@ class Bench:
         self.village = village
         self.catalog = catalog
         self._words = WordsInForce()
-        self._county = County(village.station_url, village.center_url, village.center_access.token, catalog)
+        self._county = CountyStatus(village.station_url, village.center_url, village.center_access.token, catalog)
         self._locks = {device: threading.Lock() for device in KINDS}
         """A program that is being started must not be killed by a second click halfway."""
 
@@ -49,7 +49,7 @@ class Bench:
             "broker": self.village.broker.running,
             "panel": self.village.panel.lamps(),
             "papers": {name: newest(printer) for name, printer in self.printers.items()},
-            **self._county.look(),
+            **self._county.read(),
         }
 
     @property

@@ -18,14 +18,14 @@ _TIMEOUT_S: Final = 1.0
 _MAX_BYTES: Final = 1 << 20
 _MAX_AGE_S: Final = 0.8
 _ROWS: Final = 5
-_LOOK_BACK: Final = 200
+_MAX_FEED_POSITIONS: Final = 200
 """Feed positions looked through for the newest intakes: every intake brings a few events of other types."""
 
 Answer = dict[str, Any]
 _BROKEN = (OSError, HTTPException, ValueError, KeyError, TypeError, AttributeError)
 
 
-class County:
+class CountyStatus:
     """Asks at most once in 0.8 s, however many pages are open; an answer that makes no sense is no answer."""
 
     def __init__(self, station_url: str, center_url: str, center_token: str, catalog: Catalog) -> None:
@@ -36,7 +36,7 @@ class County:
         self._answers: Answer = {}
         self._good_until = 0.0
 
-    def look(self) -> Answer:
+    def read(self) -> Answer:
         """``station`` and ``center``, each with ``answers``."""
         with self._lock:
             if time.monotonic() >= self._good_until:
@@ -56,7 +56,7 @@ class County:
         try:
             answer = fetch(self._center_url, "/ledger/summary.json", self._center_token)
             events = _whole(answer["events"])
-            path = f"/intakes.json?after_feedseq={max(0, events - _LOOK_BACK)}&limit={_LOOK_BACK}"
+            path = f"/intakes.json?after_feedseq={max(0, events - _MAX_FEED_POSITIONS)}&limit={_MAX_FEED_POSITIONS}"
             rows = fetch(self._center_url, path, self._center_token)["intakes"][-_ROWS:]
             return {
                 "answers": True,

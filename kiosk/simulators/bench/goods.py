@@ -9,7 +9,7 @@ from importlib.resources.abc import Traversable
 
 
 @dataclass(frozen=True, slots=True)
-class Goods:
+class BenchProduct:
     """``picture`` names a drawing."""
 
     name: str
@@ -19,12 +19,12 @@ class Goods:
 
 
 GOODS = (
-    Goods("Sack", "sack", 12_480, "A sack of almonds"),
-    Goods("Crate", "crate", 18_650, "A crate of walnuts"),
-    Goods("Bucket", "bucket", 5_240, "A bucket of honey"),
-    Goods("Empty", "crate", 1_850, "An empty crate, to be weighed as the container"),
-    Goods("Pinch", "badam", 85, "Less than Min, which is 20 e = 100 g"),
-    Goods("Heavy", "own-container", 62_500, "More than Max, which is 50 kg"),
+    BenchProduct("Sack", "sack", 12_480, "A sack of almonds"),
+    BenchProduct("Crate", "crate", 18_650, "A crate of walnuts"),
+    BenchProduct("Bucket", "bucket", 5_240, "A bucket of honey"),
+    BenchProduct("Empty", "crate", 1_850, "An empty crate, to be weighed as the container"),
+    BenchProduct("Pinch", "badam", 85, "Less than Min, which is 20 e = 100 g"),
+    BenchProduct("Heavy", "own-container", 62_500, "More than Max, which is 50 kg"),
 )
 
 _BUCKET_G, _SACK_G = 8_000, 16_000

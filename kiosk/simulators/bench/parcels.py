@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from kiosk.protocols.barcodes.waybills import identify
-from kiosk.simulators.counter_stock import CounterStock, PickupSlip
+from kiosk.simulators.counter_stock import CounterStock, DemoPickupSlip
 
 GOODS_CODE: Final = "6901234567892"
 """EAN-13 of Chinese goods (GS1 prefix 690): no carrier's number begins like it."""
@@ -68,6 +68,6 @@ def _carriers(waybill: str) -> str:
     return f"{first}?" if others else first
 
 
-def _slip(slip: PickupSlip) -> ScanKey:
+def _slip(slip: DemoPickupSlip) -> ScanKey:
     state = " overdue" if slip.overdue else ""
     return ScanKey(f"{slip.parcel.shelf}{state}", slip.code, slip.text)

@@ -43,10 +43,10 @@ class BenchServer:
     def close(self, timeout_s: float = 5.0) -> None:
         """Finish the requests in hand, close every socket, end every thread."""
         self._server.task_dispatcher.shutdown(timeout=timeout_s)
-        self._server.trigger.pull_trigger(self._hang_up)
+        self._server.trigger.pull_trigger(self._close_connections)
         self._loop.join(timeout_s)
 
-    def _hang_up(self) -> None:
+    def _close_connections(self) -> None:
         """Runs in the loop's own thread; a loop without sockets ends by itself."""
         for channel in list(self._server.active_channels.values()):
             channel.handle_close()

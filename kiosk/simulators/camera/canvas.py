@@ -46,8 +46,8 @@ class Canvas:
         if where is not None:
             on_sheet, of_shade = where
             under = self.picture[on_sheet]
-            kept = 255 - shade[of_shade]
-            cv2.multiply(under, cv2.merge((kept, kept, kept)), dst=under, scale=1 / 255)
+            transmitted = 255 - shade[of_shade]
+            cv2.multiply(under, cv2.merge((transmitted, transmitted, transmitted)), dst=under, scale=1 / 255)
 
 
 def _overlap(sheet: Plane, piece: Plane, left: int, top: int) -> tuple[tuple[slice, slice], tuple[slice, slice]] | None:

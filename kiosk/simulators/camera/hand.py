@@ -28,7 +28,7 @@ class Hand:
     """Where on that side of the interior, from 0 to 1."""
     reach_mm: float = 60.0
     """How far the longest finger is inside the interior."""
-    look: int = 0
+    appearance: int = 0
     """Another number is another skin, sleeve and spread of the fingers."""
 
 
@@ -52,7 +52,7 @@ def draw_hand(frame: Picture, hand: Hand, sheet_to_frame: Matrix) -> None:
     """Over whatever the camera sees there."""
     import cv2
 
-    piece = _piece(hand.look)
+    piece = _piece(hand.appearance)
     to_frame = sheet_to_frame @ _to_sheet(hand)
     size = (WIDTH, HEIGHT)
     outer = np.eye(3)
@@ -81,10 +81,10 @@ def _to_sheet(hand: Hand) -> Matrix:
 
 
 @lru_cache(maxsize=8)
-def _piece(look: int) -> Piece:
+def _piece(appearance: int) -> Piece:
     import cv2
 
-    rng = generator("hand", look)
+    rng = generator("hand", appearance)
     height_px, width_px = round(_WIDTH_MM * _PX_PER_MM), round(_LENGTH_MM * _PX_PER_MM)
     y, x = np.mgrid[0:height_px, 0:width_px].astype(np.float32) / _PX_PER_MM
     x, y = x - (_LENGTH_MM - 10), y - _WIDTH_MM / 2

@@ -53,15 +53,15 @@ def sheet_to_frame(pose: Pose) -> Matrix:
     near, far = 150.0, 4000.0
     for _ in range(30):
         distance = (near + far) / 2
-        least, most = _extent(_projection(pose, distance))
-        fits = (most - least)[0] <= WIDTH - 2 * _BORDER_PX and (most - least)[1] <= HEIGHT - 2 * _BORDER_PX
+        lower, upper = _extent(_projection(pose, distance))
+        fits = (upper - lower)[0] <= WIDTH - 2 * _BORDER_PX and (upper - lower)[1] <= HEIGHT - 2 * _BORDER_PX
         near, far = (near, distance) if fits else (distance, far)
     seen = _projection(pose, far / pose.zoom)
-    least, most = _extent(seen)
-    middle = (least + most) / 2
-    wanted = np.array([WIDTH * (0.5 + pose.shift_x), HEIGHT * (0.5 + pose.shift_y)]) - 0.5
+    lower, upper = _extent(seen)
+    middle = (lower + upper) / 2
+    target = np.array([WIDTH * (0.5 + pose.shift_x), HEIGHT * (0.5 + pose.shift_y)]) - 0.5
     moved = np.eye(3)
-    moved[:2, 2] = wanted - middle
+    moved[:2, 2] = target - middle
     return moved @ seen
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 
-from kiosk.simulators.camera.goods.layout import EMPTY, Goods
-from kiosk.simulators.camera.goods.produce import PRODUCE, Way
+from kiosk.simulators.camera.goods.layout import EMPTY, GoodsLayout
+from kiosk.simulators.camera.goods.produce import PRODUCE, Arrangement
 from kiosk.simulators.camera.hand import Hand
 from kiosk.simulators.camera.mat import Picture
 from kiosk.simulators.camera.people import Face
@@ -14,12 +14,12 @@ from kiosk.simulators.camera.stage import StagePlan, draw_frame
 
 SCENES = (*PRODUCE, EMPTY)
 """The words after ``scene``: goods as they are brought, or the bare mat."""
-_WAYS = {Way.HEAP: 0, Way.BUNCH: 0, Way.SEVERAL: 1, Way.ONE: 1, Way.PILE: 2}
+_WAYS = {Arrangement.HEAP: 0, Arrangement.BUNCH: 0, Arrangement.SEVERAL: 1, Arrangement.ONE: 1, Arrangement.PILE: 2}
 """As what goods lie there when they may lie in several ways: the lowest."""
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class SceneView:
     """A scene and the fault words in force, each by its name."""
 
     scene: str
@@ -37,15 +37,15 @@ class View:
     @property
     def faults(self) -> tuple[str, ...]:
         """The fault words in force."""
-        said = asdict(self)
-        return tuple(word for word in SPOILS if said[word])
+        flags = asdict(self)
+        return tuple(word for word in SPOILS if flags[word])
 
-    def spoilt(self, word: str) -> View:
+    def spoilt(self, word: str) -> SceneView:
         """With one fault word more."""
-        return View(**{**asdict(self), word: True})
+        return SceneView(**{**asdict(self), word: True})
 
 
-def draw_view(view: View, seed: int = 0) -> Picture:
+def draw_view(view: SceneView, seed: int = 0) -> Picture:
     """The picture of the camera, 1920 x 1080. Raises KeyError for a scene that is not in SCENES."""
     plan = StagePlan(goods=_goods(view.scene, seed), seed=seed)
     for word in view.faults:
@@ -53,12 +53,12 @@ def draw_view(view: View, seed: int = 0) -> Picture:
     return draw_frame(plan)
 
 
-def _goods(scene: str, seed: int) -> Goods:
+def _goods(scene: str, seed: int) -> GoodsLayout:
     if scene == EMPTY:
-        return Goods(EMPTY)
+        return GoodsLayout(EMPTY)
     produce = PRODUCE[scene]
     way = min(produce.ways, key=_WAYS.__getitem__)
-    return Goods(scene, way, count=produce.most, turn=-0.3, number=seed)
+    return GoodsLayout(scene, way, count=produce.max_count, turn=-0.3, number=seed)
 
 
 def _lit(plan: StagePlan, level: float) -> StagePlan:

@@ -12,7 +12,7 @@ import threading
 from functools import lru_cache
 from pathlib import Path
 
-from kiosk.simulators.camera.scenes import SCENES, View, draw_view
+from kiosk.simulators.camera.scenes import SCENES, SceneView, draw_view
 from kiosk.simulators.faults import BadFaultWord, parse_fault
 
 FILE_NAME = "scene.jpg"
@@ -29,7 +29,7 @@ class CameraSimulator:
         self._file = directory / FILE_NAME
         self._seed = seed
         self._lock = threading.Lock()
-        self._view = View(scene)
+        self._view = SceneView(scene)
         self._frozen = False
         self._plugged = True
         directory.mkdir(parents=True, exist_ok=True)
@@ -58,27 +58,27 @@ class CameraSimulator:
             elif word == "freeze":
                 self._frozen = True
             else:
-                self._look(View(argument) if word == "scene" else self._view.spoilt(word), word)
+                self._show(SceneView(argument) if word == "scene" else self._view.spoilt(word), word)
 
     def _unplug(self) -> None:
         self._plugged = self._frozen = False
         self._file.unlink(missing_ok=True)
 
-    def _look(self, view: View, word: str) -> None:
+    def _show(self, view: SceneView, word: str) -> None:
         self._view = view
         if word == "scene":
             self._plugged = True
         if self._plugged and not self._frozen:
             self._write(view)
 
-    def _write(self, view: View) -> None:
+    def _write(self, view: SceneView) -> None:
         part = self._file.with_suffix(".part")
         part.write_bytes(_picture(view, self._seed))
         part.replace(self._file)
 
 
 @lru_cache(maxsize=16)  # of half a megabyte: the goods of a demonstration come again and again
-def _picture(view: View, seed: int) -> bytes:
+def _picture(view: SceneView, seed: int) -> bytes:
     import cv2
 
     written, data = cv2.imencode(".jpg", draw_view(view, seed), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])

@@ -15,7 +15,7 @@ from kiosk.domain.verdict import Reason
 from kiosk.photo.mat import CORNER_MARKERS, INTERIOR, MIN_CORNER_MARKERS
 from kiosk.photo.mat import PX_PER_MM as MASK_PX_PER_MM
 from kiosk.simulators.camera.canvas import Canvas
-from kiosk.simulators.camera.goods.layout import EMPTY, Goods, lay_out
+from kiosk.simulators.camera.goods.layout import EMPTY, GoodsLayout, lay_out
 from kiosk.simulators.camera.goods.pieces import PX_PER_MM, Field, Plane
 from kiosk.simulators.camera.goods.produce import FLAT
 from kiosk.simulators.camera.hand import Hand, draw_hand
@@ -32,14 +32,14 @@ DARK_LEVEL, BRIGHT_LEVEL = 0.2, 1.5
 LOST_CHANNEL = 12.0
 """With one channel so much weaker than another, one is burnt out or the other is lost in noise."""
 STRIPED = 0.10
-LEAST_COVER, MOST_COVER, EDGE_MM = 0.04, 0.75, 8.0
+MIN_COVER, MAX_COVER, EDGE_MM = 0.04, 0.75, 8.0
 
 
 @dataclass(frozen=True, slots=True)
 class StagePlan:
     """All that is drawn. Equal plans give equal stages."""
 
-    goods: Goods = field(default_factory=lambda: Goods(EMPTY))
+    goods: GoodsLayout = field(default_factory=lambda: GoodsLayout(EMPTY))
     light: Light = field(default_factory=Light)
     pose: Pose = field(default_factory=Pose)
     sensor: Sensor = field(default_factory=Sensor)
@@ -109,7 +109,7 @@ def lay_file(plan: StagePlan, path: Path, longer_side_mm: float) -> StagePlan:
 
 
 @lru_cache(maxsize=2)  # most of the time of a stage; faults and further frames leave the goods where they lie
-def _canvas(goods: Goods, lamp: int) -> Canvas:
+def _canvas(goods: GoodsLayout, lamp: int) -> Canvas:
     canvas = Canvas()
     for laid in lay_out(goods, lamp):
         canvas.lay(laid.piece, laid.x, laid.y)
@@ -139,8 +139,8 @@ def _mirrored(canvas: Canvas, share: float) -> Field:
     import cv2
 
     goods = canvas.mirror[canvas.cover >= 128]
-    least = float(np.quantile(goods, 1 - share)) if goods.size else 255.0
-    spots = np.where(canvas.cover >= 128, np.clip((canvas.mirror - least) / 2.0 + 0.5, 0, 1), 0).astype(np.float32)
+    threshold = float(np.quantile(goods, 1 - share)) if goods.size else 255.0
+    spots = np.where(canvas.cover >= 128, np.clip((canvas.mirror - threshold) / 2.0 + 0.5, 0, 1), 0).astype(np.float32)
     return (cv2.GaussianBlur(spots, (0, 0), 1.6) * 2.2 + cv2.GaussianBlur(spots, (0, 0), 14) * 0.25).astype(np.float32)
 
 
@@ -176,7 +176,7 @@ def _mask(canvas: Canvas) -> Plane:
 
 def _faults(plan: StagePlan, mask: Plane, homography: Matrix) -> set[Reason]:
     light = plan.light
-    said = {
+    conditions = {
         Reason.FACE: plan.face is not None,
         Reason.HAND: plan.hand is not None,
         Reason.GLARE: plan.glare > 0,
@@ -188,7 +188,7 @@ def _faults(plan: StagePlan, mask: Plane, homography: Matrix) -> set[Reason]:
         Reason.CAST: max(light.cast) > LOST_CHANNEL * min(light.cast),
         Reason.BANDING: light.banding > STRIPED,
     }
-    return {reason for reason, holds in said.items() if holds} | _framing(mask)
+    return {reason for reason, holds in conditions.items() if holds} | _framing(mask)
 
 
 def _framing(mask: Plane) -> set[Reason]:
@@ -198,8 +198,8 @@ def _framing(mask: Plane) -> set[Reason]:
         return {Reason.EMPTY}
     edge = round(EDGE_MM * MASK_PX_PER_MM)
     inner = np.count_nonzero(mask[edge:-edge, edge:-edge])
-    found = {Reason.SMALL} if cover < LEAST_COVER else set()
-    if cover > MOST_COVER or inner < np.count_nonzero(mask):
+    found = {Reason.SMALL} if cover < MIN_COVER else set()
+    if cover > MAX_COVER or inner < np.count_nonzero(mask):
         found.add(Reason.FRAMING)
     return found
 

@@ -23,12 +23,12 @@ def table_under(sheet_to_frame: Matrix, number: int) -> Picture:
     import cv2
 
     corners = project(sheet_to_frame, SHEET) + 5
-    kept = np.full((HEIGHT // 4, WIDTH // 4), 255, np.uint8)
-    cv2.fillConvexPoly(kept, np.rint(np.clip(corners, -4000, 6000) / 4).astype(np.int32), (_SHADED,))
-    kept = cv2.resize(cv2.merge([cv2.GaussianBlur(kept, (0, 0), 1.8)] * 3), (WIDTH, HEIGHT)).astype(
+    shading = np.full((HEIGHT // 4, WIDTH // 4), 255, np.uint8)
+    cv2.fillConvexPoly(shading, np.rint(np.clip(corners, -4000, 6000) / 4).astype(np.int32), (_SHADED,))
+    shading = cv2.resize(cv2.merge([cv2.GaussianBlur(shading, (0, 0), 1.8)] * 3), (WIDTH, HEIGHT)).astype(
         np.uint8, copy=False
     )
-    return cv2.multiply(_boards(number), kept, scale=1 / 255).astype(np.uint8, copy=False)
+    return cv2.multiply(_boards(number), shading, scale=1 / 255).astype(np.uint8, copy=False)
 
 
 @lru_cache(maxsize=TABLES)

@@ -13,19 +13,19 @@ from typing import Final
 from kiosk.domain.catalog import Catalog, Member
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.intake import AbandonReason, Intake, TareSource, Weighing
-from kiosk.domain.metrology.pan import Lock
-from kiosk.domain.metrology.pan_journal import Left, UnbookedWhy
-from kiosk.domain.metrology.standing import CheckState, ScaleStanding, Verification
+from kiosk.domain.metrology.legal_status import CheckState, ScaleLegalStatus, Verification
+from kiosk.domain.metrology.pan import Hold
+from kiosk.domain.metrology.pan_journal import LoadLeftNote, UnbookedWhy
 from kiosk.domain.moment import Moment
-from kiosk.domain.parcel import WAITING, CollectedBy, Consent, ParcelNumber, ParcelState, Proof
+from kiosk.domain.parcel import WAITING_STATES, CollectedBy, Consent, ParcelNumber, ParcelState, Proof
 from kiosk.domain.trade import Certificate, CertificateKind, NoCertificateReason, Party
 from kiosk.domain.void import Void, VoidReason
-from kiosk.simulators.county.days import Act
+from kiosk.simulators.county.days import StationAct
 from kiosk.station.catalog.file import parse_catalog
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.software import metrology
 from kiosk.store import Stamp, Store
-from kiosk.store.records import Arrival, ChosenGoods, Fitting, HandoverProof, IssuedCode, NewCheck
+from kiosk.store.records import Arrival, ChosenGoods, HandoverProof, IssuedCode, NewCheck, SlotAssignment
 
 CLERK, OTHER_CLERK = "clerk:01", "clerk:02"
 _MEMBERS: Final = 40
@@ -68,25 +68,25 @@ class VillageCounter:
         self._check, self._counters = CheckState.LATE, store.counters.read()
         self._readings = self._loads = 0
 
-    def do(self, act: Act, random: Random, stamp: Stamp) -> None:
+    def do(self, act: StationAct, random: Random, stamp: Stamp) -> None:
         """One act. Raises StoreError; what cannot be done now, as there is no parcel to hand over, is left."""
-        acts: Mapping[Act, Callable[[Random, Stamp], None]] = {
-            Act.CHECK: self._check_weight,
-            Act.TRUCK: self._truck,
-            Act.INTAKE: self._intake,
-            Act.LEAVE: self._leave,
-            Act.VOID: self._void,
-            Act.HANDOVER: self._hand_over,
-            Act.UNBOOKED: self._unbooked,
-            Act.SWEEP: self._sweep,
-            Act.CLOSE: self._close,
+        acts: Mapping[StationAct, Callable[[Random, Stamp], None]] = {
+            StationAct.CHECK: self._check_weight,
+            StationAct.TRUCK: self._truck,
+            StationAct.INTAKE: self._intake,
+            StationAct.LEAVE: self._leave,
+            StationAct.VOID: self._void,
+            StationAct.HANDOVER: self._hand_over,
+            StationAct.UNBOOKED: self._unbooked,
+            StationAct.SWEEP: self._sweep,
+            StationAct.CLOSE: self._close,
         }
         acts[act](random, stamp)
 
     def _check_weight(self, random: Random, stamp: Stamp) -> None:
         grams = _CHECK_WEIGHT_G + random.choices([0, 5, 20], [15, 4, 1])[0]
-        lock = Lock(grams, *self._next_load(), _RESTED_MS, _READINGS)
-        row = self._store.checks.add(NewCheck(_CHECK_WEIGHT_G, _ALLOWED_G, lock, CLERK), stamp)
+        hold = Hold(grams, *self._next_load(), _RESTED_MS, _READINGS)
+        row = self._store.checks.add(NewCheck(_CHECK_WEIGHT_G, _ALLOWED_G, hold, CLERK), stamp)
         self._check = CheckState.PASSED if row.passed else CheckState.FAILED
 
     def _truck(self, random: Random, stamp: Stamp) -> None:
@@ -97,10 +97,10 @@ class VillageCounter:
             waybill = f"{begins}{random.randrange(10**12):012d}"
             arrival = Arrival(waybill, carrier, Consent.CARRIER_ORDER_FLAG, False, CLERK)
             code = lambda number: IssuedCode(_mac(number))  # noqa: E731
-            self._store.parcels.arrive(arrival, Fitting(_PARCELS.slots, code, lambda row: ()), stamp)
+            self._store.parcels.arrive(arrival, SlotAssignment(_PARCELS.slots, code, lambda row: ()), stamp)
 
     def _hand_over(self, random: Random, stamp: Stamp) -> None:
-        waiting = self._store.parcels.in_states(WAITING, limit=8)
+        waiting = self._store.parcels.in_states(WAITING_STATES, limit=8)
         if waiting:
             number = random.choice(waiting).number
             proof = HandoverProof(Proof.CODE, CollectedBy.SELF, _mac(number), None, CLERK)
@@ -112,7 +112,7 @@ class VillageCounter:
 
     def _intake(self, random: Random, stamp: Stamp) -> None:
         intake = self._weighed(self._opened(random, stamp), random)
-        scale = ScaleStanding(True, self._check, self._verification, self._counters, self._serial_no)
+        scale = ScaleLegalStatus(True, self._check, self._verification, self._counters, self._serial_no)
         confirmed = intake.confirm(random.choices(_CERTIFICATES, _HOW_MANY)[0], scale)
         self._store.intakes.confirm(confirmed, f"county-{intake.receipt}", lambda head: (), metrology(), stamp)
 
@@ -127,8 +127,8 @@ class VillageCounter:
             self._store.intakes.void(Void(receipt, random.choice(list(VoidReason)), CLERK, OTHER_CLERK), stamp)
 
     def _unbooked(self, random: Random, stamp: Stamp) -> None:
-        why = random.choice([UnbookedWhy.NOT_ASKED, UnbookedWhy.NOT_AGREED, UnbookedWhy.FAULT])
-        left = Left(random.randrange(500, 40_000, 5), why, random.randrange(1_000, 60_000))
+        why = random.choice([UnbookedWhy.NO_INTAKE, UnbookedWhy.NOT_AGREED, UnbookedWhy.FAULT])
+        left = LoadLeftNote(random.randrange(500, 40_000, 5), why, random.randrange(1_000, 60_000))
         self._store.pan_loads.note(left, stamp)
 
     def _close(self, random: Random, stamp: Stamp) -> None:

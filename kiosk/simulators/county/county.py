@@ -15,17 +15,17 @@ from typing import Final
 
 from kiosk.simulators.county.places import as_csv, places
 from kiosk.simulators.county.plan import CountyPlan
-from kiosk.simulators.county.process import told
+from kiosk.simulators.county.process import plan_argument
 from kiosk.simulators.fleet.plan import Share
 
 PROCESS: Final = "kiosk.simulators.county.process"
 PLACES: Final = "county.csv"
-_TELL_S: Final = 10.0
+_REPORT_INTERVAL_S: Final = 10.0
 _STOP_S: Final = 20.0
 
 
 @dataclass(slots=True)
-class Progress:
+class CountyProgress:
     """How far the weeks are."""
 
     stations: int = 0
@@ -36,14 +36,15 @@ class Progress:
 
 
 class County:
-    """Its processes are at work when the constructor returns, and gone after ``close``; ``tell`` gets lines for people.
+    """Its processes are at work when the constructor returns, and gone after ``close``; ``print_line`` gets lines for
+    people.
 
     Raises OSError when they cannot be started.
     """
 
-    def __init__(self, plan: CountyPlan, processes: int, tell: Callable[[str], None]) -> None:
-        self._plan, self._tell = plan, tell
-        self._progress, self._lock = Progress(), threading.Lock()
+    def __init__(self, plan: CountyPlan, processes: int, print_line: Callable[[str], None]) -> None:
+        self._plan, self._print_line = plan, print_line
+        self._progress, self._lock = CountyProgress(), threading.Lock()
         self._started = time.monotonic()
         self._over = threading.Event()
         self.lived = threading.Event()
@@ -52,7 +53,7 @@ class County:
         (plan.folder / PLACES).write_text(as_csv(places(plan.names)), encoding="utf-8")
         self._count = min(processes, plan.stations)
         with ExitStack() as ends:
-            self.processes = children = [self._begun(Share(n, self._count), ends) for n in range(self._count)]
+            self.processes = children = [self._start_process(Share(n, self._count), ends) for n in range(self._count)]
             threads = [threading.Thread(target=self._listen, args=(child,), name="county") for child in children]
             threads.append(threading.Thread(target=self._report, name="county-progress"))
             for thread in threads:
@@ -75,10 +76,10 @@ class County:
     ) -> None:
         self.close()
 
-    def _begun(self, share: Share, ends: ExitStack) -> subprocess.Popen[str]:
+    def _start_process(self, share: Share, ends: ExitStack) -> subprocess.Popen[str]:
         plan = replace(self._plan, share=share)
         log = ends.enter_context((self._plan.folder / f"county-{share.first + 1}.log").open("ab"))
-        command = [sys.executable, "-m", PROCESS, told(plan)]
+        command = [sys.executable, "-m", PROCESS, plan_argument(plan)]
         child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
         ends.callback(_end, child)
         return child
@@ -88,18 +89,18 @@ class County:
         lived = False
         with child.stdout:
             for line in child.stdout:
-                said = json.loads(line)
-                lived = lived or "lived" in said
-                self._heard(said)
+                message = json.loads(line)
+                lived = lived or "lived" in message
+                self._process_message(message)
         if not self._over.is_set():
             logs = self._plan.folder / "county-*.log"
-            self._tell(f"county: a process has ended with {child.wait()}; {logs} may say why. The others go on.")
+            self._print_line(f"county: a process has ended with {child.wait()}; {logs} may say why. The others go on.")
             if not lived:
-                self._heard({"lived": True})
+                self._process_message({"lived": True})
 
-    def _heard(self, line: dict[str, object]) -> None:
+    def _process_message(self, line: dict[str, object]) -> None:
         if "trouble" in line:
-            self._tell(f"county: station {line['station']} is left out: {line['trouble']}")
+            self._print_line(f"county: station {line['station']} is left out: {line['trouble']}")
         with self._lock:
             progress = self._progress
             progress.stations += "station" in line
@@ -107,17 +108,17 @@ class County:
             progress.intakes += int(str(line.get("intakes", 0)))
             progress.ended += "lived" in line
             if progress.ended == self._count and not self.lived.is_set():
-                self._tell(f"{self._so_far()}. From now on somebody comes every few seconds.")
+                self._print_line(f"{self._so_far()}. From now on somebody comes every few seconds.")
                 self.lived.set()
 
     def _report(self) -> None:
         """A line every few seconds until the weeks are written; also when nothing was, so that nobody has to guess."""
         before = 0
-        while not self._over.wait(_TELL_S) and not self.lived.is_set():
+        while not self._over.wait(_REPORT_INTERVAL_S) and not self.lived.is_set():
             with self._lock:
                 now, line = self._progress.stations, self._so_far()
             waits = "" if now > before else "; nothing new since the last line: disk or processor are busy, it goes on"
-            self._tell(line + waits)
+            self._print_line(line + waits)
             before = now
 
     def _so_far(self) -> str:

@@ -10,7 +10,7 @@ from random import Random
 from typing import Final
 
 from kiosk.domain.moment import ClockQuality, Moment
-from kiosk.simulators.county.plan import CountyPlan, Kind
+from kiosk.simulators.county.plan import CountyPlan, StationKind
 
 ZONE: Final = "Asia/Shanghai"
 _OFFSET: Final = timedelta(hours=8)
@@ -22,7 +22,7 @@ _QUIET_DAYS: Final = 5
 _QUIET_INTAKES: Final = 2
 
 
-class Act(StrEnum):
+class StationAct(StrEnum):
     """What may happen at a station."""
 
     CHECK = "check"
@@ -36,19 +36,19 @@ class Act(StrEnum):
     CLOSE = "close"
 
 
-_MORE: Final = ((Act.LEAVE, 0.25), (Act.VOID, 0.1), (Act.UNBOOKED, 0.2))
+_MORE: Final = ((StationAct.LEAVE, 0.25), (StationAct.VOID, 0.1), (StationAct.UNBOOKED, 0.2))
 """What happens on some days only, and on how many of them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class DayPlan:
     """A day of a station, which starts once a day. ``acts`` are in the order of their times, in UTC."""
 
     date: date
     boot_id: str
-    acts: tuple[tuple[datetime, Act], ...]
+    acts: tuple[tuple[datetime, StationAct], ...]
 
-    def after(self, monotonic_ms: int) -> Day:
+    def after(self, monotonic_ms: int) -> DayPlan:
         """What is left of it when so much of it has passed."""
         return replace(self, acts=tuple(act for act in self.acts if self._running_ms(act[0]) > monotonic_ms))
 
@@ -63,9 +63,9 @@ class Day:
         return (at - _utc(self.date, time(0))) // timedelta(milliseconds=1)
 
 
-def day_of(plan: CountyPlan, station: str, date: date) -> Day:
+def day_of(plan: CountyPlan, station: str, date: date) -> DayPlan:
     """A day on which nothing has happened yet: a Sunday, or today."""
-    return Day(date, Random(f"{plan.seed} boot {station} {date}").randbytes(8).hex(), ())  # noqa: S311  a simulator
+    return DayPlan(date, Random(f"{plan.seed} boot {station} {date}").randbytes(8).hex(), ())  # noqa: S311  a simulator
 
 
 def local_date(utc: datetime) -> date:
@@ -73,12 +73,12 @@ def local_date(utc: datetime) -> date:
     return (utc + _OFFSET).date()
 
 
-def lived_days(plan: CountyPlan, station: str, kind: Kind) -> list[Day]:
+def lived_days(plan: CountyPlan, station: str, kind: StationKind) -> list[DayPlan]:
     """Every day of a station's life, the oldest first; of the last one what is past."""
     village = Random(f"{plan.seed} {station}")  # noqa: S311  a simulator
     hours, busy = village.choice(_HOURS), village.randint(4, 14)
     last = local_date(plan.until)
-    if kind is Kind.QUIET:
+    if kind is StationKind.QUIET:
         last, busy = last - timedelta(days=_QUIET_DAYS), _QUIET_INTAKES
     date, found = local_date(plan.since), []
     while date <= last:
@@ -90,14 +90,18 @@ def lived_days(plan: CountyPlan, station: str, kind: Kind) -> list[Day]:
     return found
 
 
-def _acts(day: date, hours: tuple[tuple[int, int], ...], busy: int, random: Random) -> Iterator[tuple[datetime, Act]]:
+def _acts(
+    day: date, hours: tuple[tuple[int, int], ...], busy: int, random: Random
+) -> Iterator[tuple[datetime, StationAct]]:
     opens, closes = hours[0][0], hours[-1][1]
-    yield _utc(day, time(opens, 2)), Act.CHECK
-    yield _utc(day, time(closes, 5)), Act.SWEEP
-    yield _utc(day, time(closes, 10)), Act.CLOSE
+    yield _utc(day, time(opens, 2)), StationAct.CHECK
+    yield _utc(day, time(closes, 5)), StationAct.SWEEP
+    yield _utc(day, time(closes, 10)), StationAct.CLOSE
     if day.weekday() in _TRUCK_DAYS:
-        yield _utc(day, time(opens + 1, 30)), Act.TRUCK
-    often = [Act.INTAKE] * random.randint(busy // 2, busy + busy // 2) + [Act.HANDOVER] * random.randint(0, 3)
+        yield _utc(day, time(opens + 1, 30)), StationAct.TRUCK
+    often = [StationAct.INTAKE] * random.randint(busy // 2, busy + busy // 2) + [StationAct.HANDOVER] * random.randint(
+        0, 3
+    )
     for act in [*often, *(act for act, share in _MORE if random.random() < share)]:
         first, last = random.choice(hours)
         seconds = random.randrange(300, (last - first) * 3600)

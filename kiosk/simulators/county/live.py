@@ -13,29 +13,29 @@ from typing import Final
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.relay import Relay
 from kiosk.messaging.relay.tuning import TUNING
-from kiosk.simulators.county.days import Act
-from kiosk.simulators.county.plan import CountyPlan, Kind
+from kiosk.simulators.county.days import StationAct
+from kiosk.simulators.county.plan import CountyPlan, StationKind
 from kiosk.simulators.county.sending import relay_settings
 from kiosk.simulators.county.station import CountyStation
-from kiosk.simulators.fleet.sending import Ending
+from kiosk.simulators.fleet.sending import FleetShutdown
 from kiosk.store import Store, StoreError
 
 logger = logging.getLogger(__name__)
 
 _ONLINE: Final = 100
 """Stations of one process that stay connected, each with a thread and an open database; the others are off."""
-_OFF: Final = frozenset({Kind.QUIET, Kind.GAP, Kind.CLONED})
+_OFF: Final = frozenset({StationKind.QUIET, StationKind.GAP, StationKind.CLONED})
 _SLOW: Final = 500
 """Bytes a second, the least a relay can be told to keep to."""
 _PER_MINUTE: Final = 8
 """What happens in the whole county."""
 _RELAY: Final = replace(TUNING, poll_s=1.0)
 """A hundred relays that look twelve times a second would take a fifth of a processor."""
-_ACTS: Final = (Act.INTAKE, Act.HANDOVER, Act.UNBOOKED)
+_ACTS: Final = (StationAct.INTAKE, StationAct.HANDOVER, StationAct.UNBOOKED)
 _HOW_MANY: Final = (6, 1, 1)
 
 
-def go_on(plan: CountyPlan, stations: Iterable[CountyStation], ending: Ending) -> None:
+def go_on(plan: CountyPlan, stations: Iterable[CountyStation], ending: FleetShutdown) -> None:
     """Until ``ending``, in the calling thread: relays of the stations that are on, and an act every few seconds."""
     over = threading.Event()
     ending.sending.append(over)
@@ -45,7 +45,7 @@ def go_on(plan: CountyPlan, stations: Iterable[CountyStation], ending: Ending) -
     with ExitStack() as ends:
         connected = [one for one in stations if one.kind not in _OFF][:_ONLINE]
         is_on = list(_relaying(plan, connected, over, ends))
-        busy = [station for station in is_on if station.kind is not Kind.SLOW_LINE]
+        busy = [station for station in is_on if station.kind is not StationKind.SLOW_LINE]
         while not over.wait(random.expovariate(_PER_MINUTE / 60 / plan.share.of)):
             if busy:
                 _act(random.choice(busy), random)
@@ -69,7 +69,7 @@ def _relaying(
 
 def _relay(plan: CountyPlan, station: CountyStation, store: Store) -> Relay:
     stamp = station.stamp_now()
-    line = _SLOW if station.kind is Kind.SLOW_LINE else 0
+    line = _SLOW if station.kind is StationKind.SLOW_LINE else 0
     settings = relay_settings(plan, station.name, stamp.software, stamp.moment.boot_id, line)
     return Relay(store, Pace(settings, tuning=_RELAY))
 

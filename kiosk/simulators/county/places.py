@@ -45,7 +45,7 @@ VILLAGES: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StationLocation:
     """A station and where it stands. Raises ValueError for a station id or a name that cannot be one."""
 
     station: str
@@ -60,17 +60,17 @@ class Place:
                     raise ValueError(f"{name!r} is no name of a place")
 
 
-def places(stations: Sequence[str]) -> tuple[Place, ...]:
+def places(stations: Sequence[str]) -> tuple[StationLocation, ...]:
     """A village for each station, the townships in turn; where all names are used up they are numbered."""
     found = []
     for number, station in enumerate(stations):
         nth, township = divmod(number, len(TOWNSHIPS))
-        again, village = divmod(nth, len(VILLAGES))
-        found.append(Place(station, TOWNSHIPS[township], _numbered(VILLAGES[village], again + 1)))
+        name_round, village = divmod(nth, len(VILLAGES))
+        found.append(StationLocation(station, TOWNSHIPS[township], _numbered(VILLAGES[village], name_round + 1)))
     return tuple(found)
 
 
-def as_csv(rows: Sequence[Place]) -> str:
+def as_csv(rows: Sequence[StationLocation]) -> str:
     """One line a station, its names in three languages, with a head."""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -19,7 +19,7 @@ _FIRST: Final = 1001
 """Station S1001: far from the one with the bench."""
 
 
-class Kind(StrEnum):
+class StationKind(StrEnum):
     """What a person at the county has to see of a station."""
 
     USUAL = "usual"
@@ -38,7 +38,7 @@ class Kind(StrEnum):
     """Its card came back older than what the sorting center has: a new epoch."""
 
 
-SPECIAL: Final = tuple(kind for kind in Kind if kind is not Kind.USUAL)
+SPECIAL: Final = tuple(kind for kind in StationKind if kind is not StationKind.USUAL)
 _MANY: Final = 25
 """One more special station for so many."""
 
@@ -84,9 +84,9 @@ class CountyPlan:
         return [f"S{_FIRST + number}" for number in range(self.stations)]
 
     @property
-    def mine(self) -> dict[str, Kind]:
+    def own_stations(self) -> dict[str, StationKind]:
         """The stations of this share, and what each is there for; half of them at most is special."""
         special = min(self.stations // 2, len(SPECIAL) + self.stations // _MANY)
         chosen = Random(self.seed).sample(self.names, special)  # noqa: S311  a simulator
         kinds = {name: SPECIAL[number % len(SPECIAL)] for number, name in enumerate(chosen)}
-        return {name: kinds.get(name, Kind.USUAL) for name in self.names[self.share.first :: self.share.of]}
+        return {name: kinds.get(name, StationKind.USUAL) for name in self.names[self.share.first :: self.share.of]}

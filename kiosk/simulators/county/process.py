@@ -22,7 +22,7 @@ from kiosk.simulators.county.live import go_on
 from kiosk.simulators.county.plan import CountyPlan
 from kiosk.simulators.county.station import CountyStation
 from kiosk.simulators.fleet.plan import Share
-from kiosk.simulators.fleet.sending import Ending
+from kiosk.simulators.fleet.sending import FleetShutdown
 from kiosk.simulators.fleet.template import allow_many_files, empty_database
 from kiosk.store import StoreError
 
@@ -32,7 +32,7 @@ _NICE: Final = 10
 """The pages of the demo come first."""
 
 
-def told(plan: CountyPlan) -> str:
+def plan_argument(plan: CountyPlan) -> str:
     """The plan as an argument."""
     return json.dumps(asdict(plan) | {"folder": str(plan.folder), "until": plan.until.isoformat()})
 
@@ -43,7 +43,7 @@ def main() -> int:
     given = json.loads(sys.argv[1])
     given |= {"folder": Path(given["folder"]), "share": Share(**given["share"])}
     plan = CountyPlan(**given | {"until": datetime.fromisoformat(given["until"])})
-    ending = Ending()
+    ending = FleetShutdown()
     # Ctrl-C goes to all processes of a terminal: the demo sends its own signal.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: ending.end())
@@ -51,7 +51,7 @@ def main() -> int:
     os.nice(_NICE)
     allow_many_files()
     with empty_database() as template:
-        stations = [CountyStation(plan, name, template, ending) for name in plan.mine]
+        stations = [CountyStation(plan, name, template, ending) for name in plan.own_stations]
         alive = _lived(stations, ending)
         if not ending.is_over:
             _say({"lived": True})
@@ -59,7 +59,7 @@ def main() -> int:
     return 0
 
 
-def _lived(stations: list[CountyStation], ending: Ending) -> list[CountyStation]:
+def _lived(stations: list[CountyStation], ending: FleetShutdown) -> list[CountyStation]:
     """Let all of them live; gives back those that could."""
     alive = []
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="county") as pool:
@@ -77,7 +77,7 @@ def _lived(stations: list[CountyStation], ending: Ending) -> list[CountyStation]
     return sorted(alive, key=lambda station: station.name)
 
 
-def _end_with_the_demo(ending: Ending) -> None:
+def _end_with_the_demo(ending: FleetShutdown) -> None:
     """Also when it was killed: the other end of the pipe is gone then."""
     sys.stdin.read()
     ending.end()

@@ -8,10 +8,10 @@ from typing import Final
 
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.ports import EpochsPort, OutboxPort, OutboxRow, StorePort
-from kiosk.messaging.relay.relay import Relay, Unwatched
+from kiosk.messaging.relay.relay import NullLinkWatcher, Relay
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.simulators.county.plan import CountyPlan
-from kiosk.simulators.fleet.sending import Ending
+from kiosk.simulators.fleet.sending import FleetShutdown
 
 _BEHIND_THE_GAP: Final = 30
 """So many events come after the lost one."""
@@ -38,7 +38,7 @@ def relay_settings(
     )
 
 
-def send_with_a_gap(settings: RelaySettings, store: StorePort, ending: Ending) -> None:
+def send_with_a_gap(settings: RelaySettings, store: StorePort, ending: FleetShutdown) -> None:
     """Send everything but one event, the one that is missing already where there is a gap."""
     counts = store.outbox.counts()
     if not counts.pending:
@@ -47,8 +47,8 @@ def send_with_a_gap(settings: RelaySettings, store: StorePort, ending: Ending) -
     stop = threading.Event()
     ending.sending.append(stop)
 
-    class Watcher(Unwatched):
-        def heard(self, alarm: str) -> None:
+    class GapWatcher(NullLinkWatcher):
+        def ack_received(self, alarm: str) -> None:
             if store.outbox.counts().acked_upto >= lost - 1 and behind.ident is None:
                 behind.start()
 
@@ -56,7 +56,7 @@ def send_with_a_gap(settings: RelaySettings, store: StorePort, ending: Ending) -
     patience.start()
     try:
         if not ending.is_over:
-            Relay(LosingStore(store, lost), Pace(settings), watcher=Watcher()).run(stop)
+            Relay(LosingStore(store, lost), Pace(settings), watcher=GapWatcher()).run(stop)
     finally:
         behind.cancel()
         patience.cancel()

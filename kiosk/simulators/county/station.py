@@ -11,16 +11,16 @@ from random import Random
 from typing import Final
 
 from kiosk.simulators.county.counter import VillageCounter, catalog_of
-from kiosk.simulators.county.days import Act, Day, day_of, lived_days, local_date
-from kiosk.simulators.county.plan import CountyPlan, Kind
+from kiosk.simulators.county.days import DayPlan, StationAct, day_of, lived_days, local_date
+from kiosk.simulators.county.plan import CountyPlan, StationKind
 from kiosk.simulators.county.sending import relay_settings, send_with_a_gap
-from kiosk.simulators.fleet.sending import Ending, send
-from kiosk.simulators.fleet.station import Card
+from kiosk.simulators.fleet.sending import FleetShutdown, send
+from kiosk.simulators.fleet.station import StationFolder
 from kiosk.simulators.fleet.template import empty_database
 from kiosk.station.software import software_id
 from kiosk.store import Stamp, Store
 from kiosk.store.database.connection import connect_unsafe
-from kiosk.store.database.opening import Opening
+from kiosk.store.database.opening import OpenOptions
 
 _OLD_SOFTWARE: Final = "station-kiosk/0.0.7"
 _COPIED_AT: Final = 0.6
@@ -48,15 +48,19 @@ class Lived:
 class CountyStation:
     """Lives, and sends in between, in the thread that calls. A life that was broken off goes on where it ended."""
 
-    def __init__(self, plan: CountyPlan, name: str, template: Path, ending: Ending) -> None:
-        self.name, self.kind = name, plan.mine[name]
+    def __init__(self, plan: CountyPlan, name: str, template: Path, ending: FleetShutdown) -> None:
+        self.name, self.kind = name, plan.own_stations[name]
         self._plan, self._template, self._ending = plan, template, ending
-        self._card = Card(name, plan.folder / name / "station.sqlite")
-        self._software = _OLD_SOFTWARE if self.kind is Kind.OLD_SOFTWARE else software_id()
+        self._card = StationFolder(name, plan.folder / name / "station.sqlite")
+        self._software = _OLD_SOFTWARE if self.kind is StationKind.OLD_SOFTWARE else software_id()
 
     def live(self) -> Lived:
         """Everything up to the end of the plan. Raises StoreError."""
-        courses = {Kind.CLONED: self._cloned, Kind.RESTORED: self._restored, Kind.SLOW_LINE: self._on_a_slow_line}
+        courses = {
+            StationKind.CLONED: self._cloned,
+            StationKind.RESTORED: self._restored,
+            StationKind.SLOW_LINE: self._on_a_slow_line,
+        }
         course = courses.get(self.kind, self._as_usual)
         if self._card.database.exists():
             course = self._as_usual
@@ -72,7 +76,7 @@ class CountyStation:
         return self._stamp(day_of(self._plan, self.name, local_date(now)), now)
 
     @contextmanager
-    def store(self, stamps: Callable[[], Stamp], card: Card | None = None) -> Iterator[Store]:
+    def store(self, stamps: Callable[[], Stamp], card: StationFolder | None = None) -> Iterator[Store]:
         """Its store. Nothing waits for the disk, which belongs to the station with the bench and the sorting center.
 
         Raises StoreError, also for what a power cut has damaged.
@@ -83,19 +87,19 @@ class CountyStation:
             seed = f"{self._plan.seed} {card.database.parent.name} {stamps().moment.timestamp}"
             return Random(seed).randbytes(8).hex()  # noqa: S311  a simulator
 
-        opening = Opening(stamps, False, self._template, new_epoch, reserve_bytes=0, connect=connect_unsafe)
+        opening = OpenOptions(stamps, False, self._template, new_epoch, reserve_bytes=0, connect=connect_unsafe)
         with closing(Store.open(card.database, card.station, stamps(), opening)) as store:
             yield store
 
-    def _as_usual(self, days: Sequence[Day]) -> Lived:
+    def _as_usual(self, days: Sequence[DayPlan]) -> Lived:
         lived = self._write(days)
         self._send()
         return lived
 
-    def _on_a_slow_line(self, days: Sequence[Day]) -> Lived:
+    def _on_a_slow_line(self, days: Sequence[DayPlan]) -> Lived:
         return self._as_usual(days[:-_WAITING_DAYS]) + self._write(days[-_WAITING_DAYS:])
 
-    def _cloned(self, days: Sequence[Day]) -> Lived:
+    def _cloned(self, days: Sequence[DayPlan]) -> Lived:
         """Both machines write the same numbers; the sorting center hears one, the other, and the first one again."""
         copied = round(len(days) * _COPIED_AT)
         lived = self._write(days[:copied])
@@ -106,7 +110,7 @@ class CountyStation:
         self._send()
         return lived
 
-    def _restored(self, days: Sequence[Day]) -> Lived:
+    def _restored(self, days: Sequence[DayPlan]) -> Lived:
         """The card comes back as it was days ago; what happened since is at the sorting center alone."""
         copied, back = round(len(days) * _COPIED_AT), round(len(days) * _BACK_AFTER)
         lived = self._write(days[:copied])
@@ -116,7 +120,7 @@ class CountyStation:
         self._send()
         return lived + self._as_usual(days[back:])
 
-    def _write(self, days: Sequence[Day], card: Card | None = None) -> Lived:
+    def _write(self, days: Sequence[DayPlan], card: StationFolder | None = None) -> Lived:
         """What is left of these days, fewer when time is up."""
         if not days:
             return Lived()
@@ -132,30 +136,30 @@ class CountyStation:
                         return Lived(acts, intakes)
                     now[-1] = self._stamp(day, at, unset=self._is_unset(day, days))
                     counter.do(act, random, now[-1])
-                    acts, intakes = acts + 1, intakes + (act is Act.INTAKE)
+                    acts, intakes = acts + 1, intakes + (act is StationAct.INTAKE)
         return Lived(acts, intakes)
 
-    def _is_unset(self, day: Day, days: Sequence[Day]) -> bool:
+    def _is_unset(self, day: DayPlan, days: Sequence[DayPlan]) -> bool:
         """A station of this kind has lost its clock for the last day but three."""
-        return self.kind is Kind.CLOCK and day.date == days[-min(len(days), _WAITING_DAYS)].date
+        return self.kind is StationKind.CLOCK and day.date == days[-min(len(days), _WAITING_DAYS)].date
 
-    def _stamp(self, day: Day, at: datetime, *, unset: bool = False) -> Stamp:
+    def _stamp(self, day: DayPlan, at: datetime, *, unset: bool = False) -> Stamp:
         return Stamp(day.moment(at, unset=unset), self._software, self._plan.region)
 
-    def _send(self, card: Card | None = None) -> None:
+    def _send(self, card: StationFolder | None = None) -> None:
         if not self._plan.broker_url or self._ending.is_over:
             return
         boot = self.stamp_now().moment.boot_id
         # Another machine has another boot.
         settings = relay_settings(self._plan, self.name, self._software, boot[::-1] if card else boot)
         with self.store(self.stamp_now, card) as store:
-            if self.kind is Kind.GAP:
+            if self.kind is StationKind.GAP:
                 send_with_a_gap(settings, store, self._ending)
             else:
                 send(settings, store, self._ending)
 
 
-def _left(store: Store, days: Sequence[Day]) -> list[Day]:
+def _left(store: Store, days: Sequence[DayPlan]) -> list[DayPlan]:
     """The days without what the newest events of this database tell of."""
     for number in reversed(range(len(days))):
         newest = store.journal.newest_moment(days[number].boot_id)
@@ -170,4 +174,4 @@ def county_life(plan: CountyPlan) -> Lived:
     Raises StoreError.
     """
     with empty_database() as template:
-        return sum((CountyStation(plan, name, template, Ending()).live() for name in plan.mine), Lived())
+        return sum((CountyStation(plan, name, template, FleetShutdown()).live() for name in plan.own_stations), Lived())

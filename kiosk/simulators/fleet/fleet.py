@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 
 from kiosk.simulators.fleet.life import Life
 from kiosk.simulators.fleet.plan import FleetPlan, FleetResult, Share, Tally
-from kiosk.simulators.fleet.sending import Ending
+from kiosk.simulators.fleet.sending import FleetShutdown
 from kiosk.simulators.fleet.template import allow_many_files, empty_database
 from kiosk.store import StoreError
 
@@ -36,7 +36,7 @@ class Fleet:
 
     def __init__(self, plan: FleetPlan) -> None:
         self._plan = plan
-        self._ending = Ending()
+        self._ending = FleetShutdown()
         self._children: list[subprocess.Popen[str]] = []
 
     def end(self) -> None:
@@ -97,8 +97,8 @@ class Fleet:
                 child.communicate()
 
     def _begin(self, plan: FleetPlan) -> None:
-        told = json.dumps(asdict(plan) | {"folder": str(plan.folder)})
-        command = [sys.executable, "-m", SHARE, told]
+        plan_json = json.dumps(asdict(plan) | {"folder": str(plan.folder)})
+        command = [sys.executable, "-m", SHARE, plan_json]
         # The child lets the signal in when it can answer it: before, it would just die, and its tally with it.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         try:
@@ -109,11 +109,11 @@ class Fleet:
 
     def _tally_of(self, child: subprocess.Popen[str]) -> Tally:
         try:
-            said, told = child.communicate(timeout=self._plan.timeout_s + _LATE_S)
+            output, error_output = child.communicate(timeout=self._plan.timeout_s + _LATE_S)
         except subprocess.TimeoutExpired as error:
             raise StoreError("A process of the fleet does not end: look for a disk that does not answer.") from error
         if child.returncode != 0:
             self.end()
-            lines = told.strip().splitlines() or ["no reason given"]
+            lines = error_output.strip().splitlines() or ["no reason given"]
             raise StoreError(f"A process of the fleet failed: {lines[-1]}")
-        return Tally(**json.loads(said))
+        return Tally(**json.loads(output))

@@ -29,7 +29,7 @@ CATALOG: Final = Catalog(
 _NO_CERTIFICATE: Final = Certificate(CertificateKind.NONE, None, NoCertificateReason.SMALL_GROWER)
 
 
-class Counter:
+class FleetCounter:
     """The counter of one station: it reads its catalog once, as the counter's page does, and takes goods in."""
 
     def __init__(self, store: Store, random: Random) -> None:

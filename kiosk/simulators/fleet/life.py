@@ -10,8 +10,8 @@ from time import monotonic
 from typing import Final
 
 from kiosk.simulators.fleet.plan import FleetPlan, Tally
-from kiosk.simulators.fleet.sending import Ending
-from kiosk.simulators.fleet.station import Card, FleetStation
+from kiosk.simulators.fleet.sending import FleetShutdown
+from kiosk.simulators.fleet.station import FleetStation, StationFolder
 
 STRETCHES: Final = 4
 """Parts of the time, each with its own fault and, unless the line is down, with sending at its end."""
@@ -39,10 +39,10 @@ def stretches(plan: FleetPlan, station: str) -> list[Stretch]:
 class Life:
     """One station, and the clone of its card when there is one."""
 
-    def __init__(self, plan: FleetPlan, name: str, template: Path, ending: Ending) -> None:
+    def __init__(self, plan: FleetPlan, name: str, template: Path, ending: FleetShutdown) -> None:
         self._plan, self._template, self._ending = plan, template, ending
-        self._station = FleetStation(plan, Card(name, plan.database(name)), template, ending)
-        self._image: Card | None = None
+        self._station = FleetStation(plan, StationFolder(name, plan.database(name)), template, ending)
+        self._image: StationFolder | None = None
         self._clone: FleetStation | None = None
 
     def write(self) -> Tally:

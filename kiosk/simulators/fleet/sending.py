@@ -8,7 +8,7 @@ from typing import Final
 
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.ports import StorePort
-from kiosk.messaging.relay.relay import Relay, Unwatched
+from kiosk.messaging.relay.relay import NullLinkWatcher, Relay
 from kiosk.messaging.relay.settings import RelaySettings
 
 SILENCE_S: Final = 5.0
@@ -16,14 +16,14 @@ SILENCE_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SendResult:
     """``lost`` events of earlier epochs the center had once and has not got again in time. ``alarm``: the last one."""
 
     lost: int = 0
     alarm: str = ""
 
 
-class Ending:
+class FleetShutdown:
     """Ends all that is being done, from any thread and from a signal."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Ending:
             stop.set()
 
 
-def send(settings: RelaySettings, store: StorePort, ending: Ending) -> Sent:
+def send(settings: RelaySettings, store: StorePort, ending: FleetShutdown) -> SendResult:
     """Relay until nothing is pending and the center lacks nothing of earlier epochs either.
 
     Even a station with nothing to send says hello: a center that is back from a backup needs its events again. It
@@ -49,8 +49,8 @@ def send(settings: RelaySettings, store: StorePort, ending: Ending) -> Sent:
     silence = threading.Timer(SILENCE_S, stop.set)
     alarms = [""]
 
-    class Watcher(Unwatched):
-        def heard(self, alarm: str) -> None:
+    class AcknowledgementWatcher(NullLinkWatcher):
+        def ack_received(self, alarm: str) -> None:
             alarms.append(alarm)
             if alarm:
                 stop.set()
@@ -59,7 +59,7 @@ def send(settings: RelaySettings, store: StorePort, ending: Ending) -> Sent:
             if store.outbox.counts().pending == 0 and relay.settled:
                 stop.set()
 
-    relay = Relay(store, Pace(settings), watcher=Watcher())
+    relay = Relay(store, Pace(settings), watcher=AcknowledgementWatcher())
     if store.outbox.counts().pending == 0:
         silence.start()
     ending.sending.append(stop)
@@ -68,4 +68,4 @@ def send(settings: RelaySettings, store: StorePort, ending: Ending) -> Sent:
             relay.run(stop)
     finally:
         silence.cancel()
-    return Sent(relay.missing, alarms[-1])
+    return SendResult(relay.missing, alarms[-1])

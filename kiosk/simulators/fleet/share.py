@@ -18,9 +18,13 @@ from kiosk.store import StoreError
 def main() -> int:
     """The tally on standard output; 1, and the reason on standard error, when a database cannot be used."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    told = json.loads(sys.argv[1])
-    told |= {"folder": Path(told["folder"]), "manner": Manner(**told["manner"]), "share": Share(**told["share"])}
-    plan = FleetPlan(**told)
+    plan_fields = json.loads(sys.argv[1])
+    plan_fields |= {
+        "folder": Path(plan_fields["folder"]),
+        "manner": Manner(**plan_fields["manner"]),
+        "share": Share(**plan_fields["share"]),
+    }
+    plan = FleetPlan(**plan_fields)
     fleet = Fleet(plan)
     # Ctrl-C goes to all processes of a terminal: the one that asked sends its own signal.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -12,14 +12,14 @@ from random import Random
 from typing import Final
 
 from kiosk.domain.moment import ClockQuality, Moment
-from kiosk.simulators.fleet.goods import CATALOG, Counter
+from kiosk.simulators.fleet.goods import CATALOG, FleetCounter
 from kiosk.simulators.fleet.plan import REGION, FleetPlan, Tally
-from kiosk.simulators.fleet.sending import Ending, send
+from kiosk.simulators.fleet.sending import FleetShutdown, send
 from kiosk.station.clock import StationClock
 from kiosk.station.software import software_id
 from kiosk.store import Stamp, Store
 from kiosk.store.database.connection import connect, connect_unsafe
-from kiosk.store.database.opening import Opening
+from kiosk.store.database.opening import OpenOptions
 
 ZONE: Final = "Asia/Shanghai"
 _OFFSET_MIN: Final = 480
@@ -35,13 +35,13 @@ class DayClock:
         self._start = datetime.now(UTC) - timedelta(days=days)
         self._step = timedelta(days=days) / max(steps, 1)
         self._boots, self._software = random.getrandbits(32), software_id()
-        self._taken = 0
+        self._steps_done = 0
         self.is_unset = False
         """No time server has set it: it counts from 1970."""
 
     def stamp(self) -> Stamp:
         """The moment of the step that is being done."""
-        passed = self._step * self._taken
+        passed = self._step * self._steps_done
         if not self._step and not self.is_unset:
             return Stamp(self._real.now(), self._software, REGION)
         boot_id = f"{self._boots:08x}-{passed.days:04x}"
@@ -54,28 +54,28 @@ class DayClock:
 
     def advance(self) -> None:
         """On to the next step."""
-        self._taken += 1
+        self._steps_done += 1
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class StationFolder:
     """The folder of a station. A clone has the same name and another folder."""
 
     station: str
     database: Path
 
-    def copy_to(self, folder: Path) -> Card:
+    def copy_to(self, folder: Path) -> StationFolder:
         """The card of a station that is off, file of receipt series included."""
         folder.mkdir(parents=True, exist_ok=True)
         for name in (self.database.name, _MARKER):
             shutil.copyfile(self.database.with_name(name), folder / name)
-        return Card(self.station, folder / self.database.name)
+        return StationFolder(self.station, folder / self.database.name)
 
 
 class FleetStation:
     """Writes and sends, one after the other, in the thread that calls."""
 
-    def __init__(self, plan: FleetPlan, card: Card, template: Path, ending: Ending) -> None:
+    def __init__(self, plan: FleetPlan, card: StationFolder, template: Path, ending: FleetShutdown) -> None:
         self._plan, self.card, self._template, self._ending = plan, card, template, ending
         random = Random(f"{plan.seed} {card.database.parent}")  # noqa: S311  a simulator
         self.clock = DayClock(plan.manner.days, plan.intakes, random)
@@ -84,7 +84,7 @@ class FleetStation:
     @contextmanager
     def store(self) -> Iterator[Store]:
         """Its store; checked when it is opened for the first time, as at every start of a station."""
-        opening = Opening(
+        opening = OpenOptions(
             stamps=self.clock.stamp,
             check=not self._is_checked,
             template=self._template,
@@ -101,7 +101,7 @@ class FleetStation:
             store.intakes.abandon_left_open(self.clock.stamp())
             store.catalogs.add(CATALOG, self.clock.stamp())
             seed = f"{self._plan.seed} {self.card.station} {store.outbox.counts().last_seq}"
-            counter = Counter(store, Random(seed))  # noqa: S311  a simulator
+            counter = FleetCounter(store, Random(seed))  # noqa: S311  a simulator
             for number in range(count):
                 if self._ending.is_over:
                     return number

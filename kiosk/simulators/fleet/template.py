@@ -22,5 +22,5 @@ def empty_database() -> Iterator[Path]:
 
 def allow_many_files() -> None:
     """A station holds about ten files open; the usual limit of 1,024 is for one program, not for a county."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))

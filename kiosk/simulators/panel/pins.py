@@ -97,21 +97,21 @@ class SimulatedPins(MockFactory):  # type: ignore[misc]
     def _answer(self, line: socket.socket) -> None:
         line.settimeout(_PATIENCE_S)
         with line.makefile("rb") as request:
-            asked = request.readline(_MAX_REQUEST)
+            request_line = request.readline(_MAX_REQUEST)
         try:
-            said = self._obey(json.loads(asked))
+            response = self._obey(json.loads(request_line))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            said = {"error": f"not understood: {error}"}
-        line.sendall(json.dumps(said).encode() + b"\n")
+            response = {"error": f"not understood: {error}"}
+        line.sendall(json.dumps(response).encode() + b"\n")
 
-    def _obey(self, asked: dict[str, Any]) -> dict[str, Any]:
-        if asked["word"] == "read":
+    def _obey(self, request: dict[str, Any]) -> dict[str, Any]:
+        if request["word"] == "read":
             outputs = [pin for pin in list(self.pins.values()) if pin.function == "output"]
             return {"levels": {pin.info.name.removeprefix("GPIO"): pin.shows for pin in outputs}}
-        pin = self._input(asked["pin"])
-        if asked["word"] not in ("low", "high"):
-            raise ValueError(f"no word {asked['word']!r}")
-        pin.drive_low() if asked["word"] == "low" else pin.drive_high()
+        pin = self._input(request["pin"])
+        if request["word"] not in ("low", "high"):
+            raise ValueError(f"no word {request['word']!r}")
+        pin.drive_low() if request["word"] == "low" else pin.drive_high()
         return {"ok": True}
 
     def _input(self, number: int) -> Any:

@@ -76,7 +76,7 @@ class PanelSimulator:
             line.connect(address)
             line.sendall(json.dumps({"word": word, "pin": pin}).encode() + b"\n")
             with line.makefile("rb") as answer:
-                said = json.loads(answer.readline(_MAX_ANSWER) or b"{}")
-        if "error" in said or not said:
-            raise OSError(f"the panel does not answer: {said.get('error', 'it broke off')}")
-        return dict(said)
+                response = json.loads(answer.readline(_MAX_ANSWER) or b"{}")
+        if "error" in response or not response:
+            raise OSError(f"the panel does not answer: {response.get('error', 'it broke off')}")
+        return dict(response)

@@ -6,7 +6,7 @@ import re
 
 from PIL import Image, ImageChops
 
-from kiosk.simulators.printer.events import Event, JobBegun, Page, StatusAsked
+from kiosk.simulators.printer.events import Event, JobStarted, PrintedPage, StatusQuery
 from kiosk.simulators.printer.model import PrinterModel
 
 _ESCAPE = 0x1B
@@ -14,11 +14,11 @@ _STATUS = ord("h")
 _BEGIN = re.compile(rb"! (\d{1,4}) (\d{1,3}) (\d{1,3}) (\d{1,5}) (\d{1,4})")
 _PICTURE = re.compile(rb"(EG|EXPANDED-GRAPHICS|CG|COMPRESSED-GRAPHICS) (\d{1,4}) (\d{1,5}) (\d{1,5}) (\d{1,5}) ")
 _PICTURE_WORDS = (b"EG ", b"EXPANDED-GRAPHICS ", b"CG ", b"COMPRESSED-GRAPHICS ")
-_PICTURE_HEAD_MOST = 60
+_MAX_PICTURE_HEAD_BYTES = 60
 _SETTING = re.compile(rb"(?:CONTRAST [0-3]|SPEED [0-5]|GAP-SENSE(?: \d{1,3})?|BAR-SENSE(?: LEFT)?|FORM)")
 _WIDTH = re.compile(rb"(?:PAGE-WIDTH|PW) (\d{1,5})")
-_LINE_MOST = 4096
-_DOTS_MOST = 4_000_000
+_MAX_LINE_BYTES = 4096
+_MAX_DOTS = 4_000_000
 
 
 class CpclInterpreter:
@@ -55,7 +55,7 @@ class CpclInterpreter:
             return self._picture()
         end = self._buffer.find(b"\n")
         if end < 0:
-            if len(self._buffer) > _LINE_MOST:
+            if len(self._buffer) > _MAX_LINE_BYTES:
                 self._drop(len(self._buffer))
             return self._begin() if self._buffer.strip() and not self._in_job else None
         line = bytes(self._buffer[:end]).strip()
@@ -66,7 +66,7 @@ class CpclInterpreter:
         if self._in_job:
             return []
         self._in_job = True
-        return [JobBegun()]
+        return [JobStarted()]
 
     def _escape(self) -> list[Event] | None:
         """ESC x, between labels only."""
@@ -75,21 +75,21 @@ class CpclInterpreter:
         command = bytes(self._buffer[:2])
         del self._buffer[:2]
         if command[1] == _STATUS:
-            return [StatusAsked()]
+            return [StatusQuery()]
         self.unknown.append(command)
         return []
 
     def _picture(self) -> list[Event] | None:
         head = _PICTURE.match(self._buffer)
         if head is None:
-            if len(self._buffer) > _PICTURE_HEAD_MOST:
+            if len(self._buffer) > _MAX_PICTURE_HEAD_BYTES:
                 self._drop(3)
                 return []
             return None
         row_bytes, height, x, y = (int(figure) for figure in head.groups()[1:])
         hexadecimal = head[1].startswith(b"E")
         due = head.end() + row_bytes * height * (1 + hexadecimal)
-        if not row_bytes * height or row_bytes * height * 8 > _DOTS_MOST:
+        if not row_bytes * height or row_bytes * height * 8 > _MAX_DOTS:
             self._drop(head.end())
             return []
         if len(self._buffer) < due:
@@ -106,24 +106,24 @@ class CpclInterpreter:
         return []
 
     def _line(self, line: bytes) -> list[Event]:
-        if begun := _BEGIN.fullmatch(line):
-            return self._label(begun)
+        if header := _BEGIN.fullmatch(line):
+            return self._label(header)
         if not self._in_label:
             self.unknown.append(line)
         elif line == b"PRINT":
             self._in_label = self._in_job = False
-            return [Page(ImageChops.invert(self._ink))] * self._copies
+            return [PrintedPage(ImageChops.invert(self._ink))] * self._copies
         elif width := _WIDTH.fullmatch(line):
             self._ink = self._ink.crop((0, 0, max(1, min(int(width[1]), self._head_dots)), self._ink.height))
         elif not _SETTING.fullmatch(line):
             self.unknown.append(line)
         return []
 
-    def _label(self, begun: re.Match[bytes]) -> list[Event]:
+    def _label(self, header: re.Match[bytes]) -> list[Event]:
         """``! offset 200 200 height copies``: a blank label as wide as the head."""
-        self._offset, across, down, height, self._copies = (int(figure) for figure in begun.groups())
-        if (across, down) != (200, 200) or not 0 < height * self._head_dots <= _DOTS_MOST:
-            self.unknown.append(begun[0])
+        self._offset, across, down, height, self._copies = (int(figure) for figure in header.groups())
+        if (across, down) != (200, 200) or not 0 < height * self._head_dots <= _MAX_DOTS:
+            self.unknown.append(header[0])
             return []
         self._in_label = True
         self._ink = Image.new("1", (self._head_dots, height), 0)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from PIL import Image
 
-from kiosk.simulators.printer.events import DrainAsked, Event, JobBegun, Page, StatusAsked
+from kiosk.simulators.printer.events import DrainQuery, Event, JobStarted, PrintedPage, StatusQuery
 from kiosk.simulators.printer.model import PrinterModel
 
 _DLE, _ESC, _GS, _LF = 0x10, 0x1B, 0x1D, 0x0A
 _EOT = 0x04
 _LINE_DOTS = 30
-_ROWS_MOST = 30_000
+_MAX_ROWS = 30_000
 _RASTER_HEAD = 8
 _CUTS = {0: 3, 1: 3, 48: 3, 49: 3, 65: 4, 66: 4}
 """Length of GS V by its mode: the function B forms carry a feed."""
@@ -65,14 +65,14 @@ class EscposInterpreter:
         if self._in_job:
             return []
         self._in_job = True
-        return [JobBegun()]
+        return [JobStarted()]
 
     def _real_time(self) -> list[Event] | None:
         if len(self._buffer) < 3:
             return None
         command = self._take(3)
         if command[1] == _EOT and 1 <= command[2] <= 4:
-            return [StatusAsked(command[2])]
+            return [StatusQuery(command[2])]
         self.unknown.append(command)
         return []
 
@@ -99,7 +99,7 @@ class EscposInterpreter:
         kind, mode = self._buffer[1], self._buffer[2]
         if kind == ord("r"):
             self._take(3)
-            return [DrainAsked()]
+            return [DrainQuery()]
         if not self._in_job:
             return self._begin()
         if kind == ord("v"):
@@ -119,7 +119,7 @@ class EscposInterpreter:
         if len(self._buffer) < due:
             return None
         data = self._take(due)[_RASTER_HEAD:]
-        if row_bytes and height and self._rows + height <= _ROWS_MOST:
+        if row_bytes and height and self._rows + height <= _MAX_ROWS:
             self._strips.append(Image.frombytes("1", (row_bytes * 8, height), data))
             self._rows += height
         return []
@@ -144,18 +144,18 @@ class EscposInterpreter:
             visible = strip.crop((0, 0, self._head_dots, strip.height))
             paper.paste(0, (margin, top), visible)
             top += strip.height
-        return [Page(paper)]
+        return [PrintedPage(paper)]
 
     def _keep_job(self, events: list[Event]) -> list[Event]:
         self._in_job = True
         return events
 
     def _feed_paper(self, dots: int) -> None:
-        if dots and self._rows + dots <= _ROWS_MOST:
+        if dots and self._rows + dots <= _MAX_ROWS:
             self._strips.append(Image.new("1", (self._head_dots, dots), 0))
             self._rows += dots
 
     def _take(self, count: int) -> bytes:
-        taken = bytes(self._buffer[:count])
+        consumed = bytes(self._buffer[:count])
         del self._buffer[:count]
-        return taken
+        return consumed

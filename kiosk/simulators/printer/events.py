@@ -8,32 +8,32 @@ from PIL import Image
 
 
 @dataclass(frozen=True, slots=True)
-class JobBegun:
+class JobStarted:
     """The first byte of a job that is not a status query."""
 
 
 @dataclass(frozen=True, slots=True)
-class StatusAsked:
+class StatusQuery:
     """A status query; ``number`` is the n of DLE EOT n and 0 in a label language."""
 
     number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class DrainAsked:
+class DrainQuery:
     """A status query that is answered when everything before it has been printed."""
 
 
 @dataclass(frozen=True, slots=True)
-class CountAsked:
+class CountQuery:
     """A query for the labels printed so far."""
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class PrintedPage:
     """One label or receipt as people see it: mode "1", dark on white."""
 
     image: Image.Image
 
 
-Event = JobBegun | StatusAsked | DrainAsked | CountAsked | Page
+Event = JobStarted | StatusQuery | DrainQuery | CountQuery | PrintedPage

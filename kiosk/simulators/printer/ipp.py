@@ -23,13 +23,13 @@ _RASTER = "image/pwg-raster"
 _REASONS = {"paper_out": "media-empty-error", "head_open": "cover-open-error", "paper_jam": "media-jam-error"}
 _HELD, _WORKING, _WAITING, _CANCELED, _ABORTED, _COMPLETED = 4, 5, 6, 7, 8, 9
 _FINAL = (_CANCELED, _ABORTED, _COMPLETED)
-_BODY_MOST = 40_000_000
+_MAX_BODY_BYTES = 40_000_000
 
 Attributes = list[tuple[int, str, tuple[int | bool | str, ...]]]
 
 
 @dataclass(slots=True)
-class _Job:
+class _IppJob:
     """``pages`` are those that are or were in the printer's buffer."""
 
     number: int
@@ -54,7 +54,7 @@ class IppSimulator:
         self.unknown: list[bytes] = []
         self._mechanism = PrinterMechanism(out_dir, model)
         self._lock = threading.Lock()
-        self._jobs: dict[int, _Job] = {}
+        self._jobs: dict[int, _IppJob] = {}
         self._server: ThreadingHTTPServer | None = None
         self._thread: threading.Thread | None = None
 
@@ -67,7 +67,7 @@ class IppSimulator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._mechanism.power_off()
-        self._hang_up()
+        self._stop_server()
         self._mechanism.stop()
 
     @property
@@ -88,7 +88,7 @@ class IppSimulator:
         word, _ = parse_fault("printer", text)
         if word == "off":
             self._mechanism.power_off()
-            self._hang_up()
+            self._stop_server()
             with self._lock:
                 self._jobs.clear()
         elif word == "on":
@@ -108,7 +108,7 @@ class IppSimulator:
         )
         self._thread.start()
 
-    def _hang_up(self) -> None:
+    def _stop_server(self) -> None:
         server, self._server = self._server, None
         if server is not None and self._thread is not None:
             server.shutdown()
@@ -118,29 +118,31 @@ class IppSimulator:
     def answer(self, body: bytes) -> bytes:
         """The answer to one IPP request."""
         try:
-            operation, request, asked, document = _read(body)
+            operation, request, request_attributes, document = _read(body)
         except (IndexError, struct.error, UnicodeDecodeError):
             return _written(_BAD_REQUEST, 0, 0, [])
-        status, group, attributes = self._carry_out(operation, asked, document)
+        status, group, attributes = self._carry_out(operation, request_attributes, document)
         if status in (_BAD_REQUEST, _OPERATION):
             self.unknown.append(body[:40])
         return _written(status, request, group, attributes)
 
-    def _carry_out(self, operation: int, asked: dict[str, str | int], document: bytes) -> tuple[int, int, Attributes]:
-        if asked.get("attributes-charset") != "utf-8" or "printer-uri" not in asked:
+    def _carry_out(
+        self, operation: int, request_attributes: dict[str, str | int], document: bytes
+    ) -> tuple[int, int, Attributes]:
+        if request_attributes.get("attributes-charset") != "utf-8" or "printer-uri" not in request_attributes:
             return _BAD_REQUEST, 0, []
         if operation == _PRINTER:
             return _OK, 0x04, self._printer()
-        if asked.get("document-format", _RASTER) != _RASTER:
+        if request_attributes.get("document-format", _RASTER) != _RASTER:
             return _FORMAT, 0, []
         if operation == _VALIDATE:
             return _OK, 0, []
         with self._lock:
             if operation == _CREATE:
-                job = _Job(len(self._jobs) + 1)
+                job = _IppJob(len(self._jobs) + 1)
                 self._jobs[job.number] = job
-                return _OK, 0x02, _told(job)
-            found = self._jobs.get(int(asked.get("job-id", 0)))
+                return _OK, 0x02, _attributes_of(job)
+            found = self._jobs.get(int(request_attributes.get("job-id", 0)))
         if found is None:
             return _NOT_FOUND, 0, []
         if operation == _SEND:
@@ -148,7 +150,7 @@ class IppSimulator:
         if operation == _CANCEL:
             return self._cancel(found)
         if operation == _JOB:
-            return _OK, 0x02, self._asked(found)
+            return _OK, 0x02, self._job_attributes(found)
         return _OPERATION, 0, []
 
     def _printer(self) -> Attributes:
@@ -162,7 +164,7 @@ class IppSimulator:
             (0x49, "document-format-supported", (_RASTER, "application/octet-stream")),
         ]
 
-    def _take(self, job: _Job, document: bytes) -> tuple[int, int, Attributes]:
+    def _take(self, job: _IppJob, document: bytes) -> tuple[int, int, Attributes]:
         if job.state != _HELD:
             return _NOT_POSSIBLE, 0, []
         try:
@@ -176,15 +178,15 @@ class IppSimulator:
         for sheet in sheets:
             self._mechanism.accept(sheet)
         self._mechanism.accept(lambda: self._finished(job, before))
-        return _OK, 0x02, _told(job)
+        return _OK, 0x02, _attributes_of(job)
 
-    def _finished(self, job: _Job, before: int) -> None:
+    def _finished(self, job: _IppJob, before: int) -> None:
         with self._lock:
             if job.state == _WORKING:
                 job.sheets = self._mechanism.count - before
                 job.state, job.reason = _COMPLETED, "job-completed-successfully"
 
-    def _cancel(self, job: _Job) -> tuple[int, int, Attributes]:
+    def _cancel(self, job: _IppJob) -> tuple[int, int, Attributes]:
         with self._lock:
             if job.state in _FINAL:
                 return _NOT_POSSIBLE, 0, []
@@ -192,16 +194,16 @@ class IppSimulator:
         self._mechanism.drop(job.pages)
         return _OK, 0, []
 
-    def _asked(self, job: _Job) -> Attributes:
+    def _job_attributes(self, job: _IppJob) -> Attributes:
         stopped = self._mechanism.flags() - {"printing"}
         with self._lock:
-            told = _told(job)
+            attributes = _attributes_of(job)
             if job.state == _WORKING and stopped:
-                told[1:3] = [(0x23, "job-state", (_WAITING,)), (0x44, "job-state-reasons", ("printer-stopped",))]
-            return told
+                attributes[1:3] = [(0x23, "job-state", (_WAITING,)), (0x44, "job-state-reasons", ("printer-stopped",))]
+            return attributes
 
 
-def _told(job: _Job) -> Attributes:
+def _attributes_of(job: _IppJob) -> Attributes:
     return [
         (0x21, "job-id", (job.number,)),
         (0x23, "job-state", (job.state,)),
@@ -213,7 +215,7 @@ def _told(job: _Job) -> Attributes:
 def _read(body: bytes) -> tuple[int, int, dict[str, str | int], bytes]:
     """Operation, request id, the first value of each attribute, the document."""
     _, operation, request = struct.unpack_from(">HHI", body)
-    asked: dict[str, str | int] = {}
+    attributes: dict[str, str | int] = {}
     at = 8
     while body[at] != 0x03:
         tag = body[at]
@@ -227,8 +229,8 @@ def _read(body: bytes) -> tuple[int, int, dict[str, str | int], bytes]:
         value = body[at + 2 : at + 2 + size]
         at += 2 + size
         if name:
-            asked[name] = int.from_bytes(value) if tag in (0x21, 0x22, 0x23) else value.decode("utf-8")
-    return operation, request, asked, body[at + 1 :]
+            attributes[name] = int.from_bytes(value) if tag in (0x21, 0x22, 0x23) else value.decode("utf-8")
+    return operation, request, attributes, body[at + 1 :]
 
 
 def _written(status: int, request: int, group: int, attributes: Attributes) -> bytes:
@@ -268,7 +270,7 @@ def _handler(printer: IppSimulator) -> type[BaseHTTPRequestHandler]:
             if self.path != printer.path or self.headers.get("Content-Type") != "application/ipp":
                 self.send_error(404)
                 return
-            if not length.isdigit() or int(length) > _BODY_MOST:
+            if not length.isdigit() or int(length) > _MAX_BODY_BYTES:
                 self.send_error(413)
                 return
             body = self.rfile.read(int(length))

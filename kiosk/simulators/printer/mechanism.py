@@ -106,8 +106,8 @@ class PrinterMechanism:
     def drop(self, pages: tuple[Image.Image, ...]) -> None:
         """Take pages back that have not begun to come out."""
         with self._changed:
-            kept = [work for work in self._buffer if not any(work is page for page in pages)]
-            self._buffer = deque(kept)
+            remaining = [work for work in self._buffer if not any(work is page for page in pages)]
+            self._buffer = deque(remaining)
             self._changed.notify_all()
 
     def flags(self) -> frozenset[str]:
@@ -156,12 +156,12 @@ class PrinterMechanism:
             self._faults = _Faults()
             self._changed.notify_all()
 
-    def _gone(self, generation: int) -> bool:
+    def _lost_power(self, generation: int) -> bool:
         return self._closed or generation != self._generation
 
     def _work(self) -> None:
-        while (taken := self._next()) is not None:
-            work, generation = taken
+        while (item := self._next()) is not None:
+            work, generation = item
             if isinstance(work, Image.Image):
                 self._print(work, generation)
             else:
@@ -190,10 +190,10 @@ class PrinterMechanism:
         """Let the time of a page pass; False when power went."""
         with self._changed:
             until = monotonic() + max(page_s, _SLOW_S if self._faults.slow else 0.0)
-            while (left := until - monotonic()) > 0 and not self._gone(generation):
+            while (left := until - monotonic()) > 0 and not self._lost_power(generation):
                 self._changed.wait(left)
-            self._changed.wait_for(lambda: self._gone(generation) or self._faults.can_print)
-            return not self._gone(generation)
+            self._changed.wait_for(lambda: self._lost_power(generation) or self._faults.can_print)
+            return not self._lost_power(generation)
 
     def _save(self, image: Image.Image) -> Path:
         path = self._out_dir / f"{self._numbers + 1:06d}.png"

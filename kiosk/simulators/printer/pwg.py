@@ -7,7 +7,7 @@ import struct
 from PIL import Image
 
 _SYNC, _HEADER = b"RaS2", 1796
-_DOTS_MOST = 40_000_000
+_MAX_DOTS = 40_000_000
 _SGRAY = 18
 
 
@@ -44,7 +44,7 @@ def _page(document: bytes, at: int, header: bytes) -> tuple[Image.Image, int]:
         _figure(header, 400),
         _figure(header, 420),
     )
-    if kind != (8, 8, width, _SGRAY, 1) or not 0 < width * height <= _DOTS_MOST:
+    if kind != (8, 8, width, _SGRAY, 1) or not 0 < width * height <= _MAX_DOTS:
         raise BadRaster(f"a kind of picture that not every printer takes: {kind}")
     lines: list[bytes] = []
     while len(lines) < height:

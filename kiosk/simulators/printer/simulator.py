@@ -14,7 +14,7 @@ from typing import Literal, Self
 from kiosk.simulators.faults import parse_fault
 from kiosk.simulators.printer.cpcl import CpclInterpreter
 from kiosk.simulators.printer.escpos import EscposInterpreter
-from kiosk.simulators.printer.events import CountAsked, DrainAsked, Event, JobBegun, Page, StatusAsked
+from kiosk.simulators.printer.events import CountQuery, DrainQuery, Event, JobStarted, PrintedPage, StatusQuery
 from kiosk.simulators.printer.mechanism import PrinterMechanism
 from kiosk.simulators.printer.model import LABEL_PRINTER, PORTABLE_PRINTER, RECEIPT_PRINTER, PrinterModel
 from kiosk.simulators.printer.tspl import TsplInterpreter
@@ -134,7 +134,7 @@ class PrinterSimulator:
 
     def stop(self) -> None:
         self._mechanism.power_off()
-        self._hang_up()
+        self._close_client()
         self._mechanism.stop()
 
     def command(self, text: str) -> None:
@@ -142,7 +142,7 @@ class PrinterSimulator:
         word, _ = parse_fault("printer", text)
         if word == "off":
             self._mechanism.power_off()
-            self._hang_up()
+            self._close_client()
         elif word == "on":
             self._mechanism.power_on()
             self._listen()
@@ -157,7 +157,7 @@ class PrinterSimulator:
             self.port = self._listener.getsockname()[1]
             self._spawn(self._accept, self._listener)
 
-    def _hang_up(self) -> None:
+    def _close_client(self) -> None:
         """Refuse new connections, drop the present ones, and wait until their threads have ended."""
         with self._lock:
             sockets = [*self._links, *([self._listener] if self._listener else [])]
@@ -205,15 +205,15 @@ class PrinterSimulator:
 
     def _on_event(self, event: Event, link: socket.socket) -> None:
         match event:
-            case StatusAsked(number):
+            case StatusQuery(number):
                 self._answer_status(link, number)
-            case JobBegun():
+            case JobStarted():
                 self.first_byte_at.append(monotonic())
-            case DrainAsked():
+            case DrainQuery():
                 self._mechanism.accept(lambda: _answer(link, b"\x00"))
-            case CountAsked():
+            case CountQuery():
                 _answer(link, f'"{self._mechanism.count}"\r\n'.encode("ascii"))
-            case Page(image):
+            case PrintedPage(image):
                 self._mechanism.accept(image)
 
     def _answer_status(self, link: socket.socket, number: int) -> None:

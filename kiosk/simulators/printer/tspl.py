@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 from PIL import Image, ImageChops
 
-from kiosk.simulators.printer.events import Event, JobBegun, Page, StatusAsked
+from kiosk.simulators.printer.events import Event, JobStarted, PrintedPage, StatusQuery
 from kiosk.simulators.printer.model import PrinterModel
 
 _IMMEDIATE = b"\x1b!"
 _BITMAP = re.compile(rb"BITMAP (\d{1,5}),(\d{1,5}),(\d{1,5}),(\d{1,5}),([012]),")
-_BITMAP_HEAD_MOST = 40
+_MAX_BITMAP_HEAD_BYTES = 40
 _SIZE = re.compile(rb"SIZE (\d+(?:\.\d+)?) mm, ?(\d+(?:\.\d+)?) mm")
 _REFERENCE = re.compile(rb"REFERENCE (\d{1,5}), ?(\d{1,5})")
 _PRINT = re.compile(rb"PRINT (\d{1,4})(?:,(\d{1,4}))?")
@@ -21,8 +21,8 @@ _SETTING = re.compile(
     rb"(?:GAP|BLINE) " + _MM + rb", ?" + _MM + rb"|DIRECTION [01](?:,[01])?|DENSITY (?:1[0-5]|\d)"
     rb"|SPEED \d{1,2}(?:\.\d)?|SET CUTTER (?:OFF|BATCH|\d{1,5})"
 )
-_LINE_MOST = 4096
-_DOTS_MOST = 4_000_000
+_MAX_LINE_BYTES = 4096
+_MAX_DOTS = 4_000_000
 _OVERWRITE, _OR, _XOR = 0, 1, 2
 
 
@@ -62,7 +62,7 @@ class TsplInterpreter:
         if escape >= 0:
             return self._immediate(escape)
         if end < 0:
-            if len(self._buffer) > _LINE_MOST:
+            if len(self._buffer) > _MAX_LINE_BYTES:
                 self._drop(len(self._buffer))
             return self._begin() if self._buffer.strip() and not self._in_job else None
         line = bytes(self._buffer[:end]).strip()
@@ -73,7 +73,7 @@ class TsplInterpreter:
         if self._in_job:
             return []
         self._in_job = True
-        return [JobBegun()]
+        return [JobStarted()]
 
     def _immediate(self, at: int) -> list[Event] | None:
         """ESC ! x is carried out the moment it comes, in the middle of a line too."""
@@ -82,20 +82,20 @@ class TsplInterpreter:
         command = bytes(self._buffer[at : at + 3])
         del self._buffer[at : at + 3]
         if command == b"\x1b!?":
-            return [StatusAsked()]
+            return [StatusQuery()]
         self.unknown.append(command)
         return []
 
     def _bitmap(self) -> list[Event] | None:
         head = _BITMAP.match(self._buffer)
         if head is None:
-            if len(self._buffer) > _BITMAP_HEAD_MOST:
+            if len(self._buffer) > _MAX_BITMAP_HEAD_BYTES:
                 self._drop(len(b"BITMAP "))
                 return []
             return self._begin() or None
         x, y, row_bytes, height, mode = map(int, head.groups())
         due = head.end() + row_bytes * height
-        if row_bytes * height * 8 > _DOTS_MOST:
+        if row_bytes * height * 8 > _MAX_DOTS:
             self._drop(head.end())
             return []
         if len(self._buffer) < due:
@@ -120,7 +120,7 @@ class TsplInterpreter:
     def _line(self, line: bytes) -> Iterator[Event]:
         if size := _SIZE.fullmatch(line):
             width, height = (max(1, round(float(side) * self._dots_per_mm)) for side in size.groups())
-            if width * height <= _DOTS_MOST:
+            if width * height <= _MAX_DOTS:
                 self._ink = Image.new("1", (width, height), 0)
         elif place := _REFERENCE.fullmatch(line):
             self._reference = (int(place[1]), int(place[2]))
@@ -131,7 +131,7 @@ class TsplInterpreter:
             image = ImageChops.invert(self._ink)
             image.paste(1, (self._head_dots, 0, max(image.width, self._head_dots), image.height))
             for _ in range(int(copies[1]) * int(copies[2] or 1)):
-                yield Page(image)
+                yield PrintedPage(image)
         elif not _SETTING.fullmatch(line):
             self.unknown.append(line)
 

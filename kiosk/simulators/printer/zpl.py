@@ -10,7 +10,7 @@ from binascii import crc_hqx
 
 from PIL import Image, ImageChops
 
-from kiosk.simulators.printer.events import CountAsked, Event, JobBegun, Page, StatusAsked
+from kiosk.simulators.printer.events import CountQuery, Event, JobStarted, PrintedPage, StatusQuery
 from kiosk.simulators.printer.model import PrinterModel
 
 _BEGIN, _END = b"^XA", b"^XZ"
@@ -27,9 +27,9 @@ _SETTINGS = {
     b"MM": re.compile(rb"[TC]"),
     b"MD": re.compile(rb"-?(?:30|[12]?\d)"),
 }
-_FORMAT_MOST = 4_000_000
-_DOTS_MOST = 8_000_000
-_QUESTION_MOST = 120
+_MAX_FORMAT_BYTES = 4_000_000
+_MAX_DOTS = 8_000_000
+_MAX_QUERY_BYTES = 120
 
 
 class ZplInterpreter:
@@ -60,11 +60,11 @@ class ZplInterpreter:
         """Take one command off the buffer; None when it is not there in full."""
         if self._buffer.startswith(_HOST_STATUS):
             del self._buffer[: len(_HOST_STATUS)]
-            return [StatusAsked()]
+            return [StatusQuery()]
         if self._buffer.startswith(_BEGIN):
             return self._format()
         if self._buffer.startswith(b"!"):
-            return self._question()
+            return self._query()
         if len(self._buffer) < len(_HOST_STATUS):
             return None
         if not self._buffer[:1].isspace():
@@ -72,17 +72,17 @@ class ZplInterpreter:
         del self._buffer[:1]
         return []
 
-    def _question(self) -> list[Event] | None:
-        asked = _GETVAR.match(self._buffer)
-        if asked is None:
-            if len(self._buffer) < _QUESTION_MOST and b"\n" not in self._buffer:
+    def _query(self) -> list[Event] | None:
+        query = _GETVAR.match(self._buffer)
+        if query is None:
+            if len(self._buffer) < _MAX_QUERY_BYTES and b"\n" not in self._buffer:
                 return None
             self._drop(1)
             return []
-        name = bytes(asked[1])  # the match looks into the buffer, which is cut next
-        del self._buffer[: asked.end()]
+        name = bytes(query[1])  # the match looks into the buffer, which is cut next
+        del self._buffer[: query.end()]
         if name == _COUNTER:
-            return [CountAsked()]
+            return [CountQuery()]
         self.unknown.append(name)
         return []
 
@@ -90,7 +90,7 @@ class ZplInterpreter:
         """^XA ... ^XZ: nothing of a format is carried out before its end is there."""
         end = self._buffer.find(_END)
         if end < 0:
-            if len(self._buffer) > _FORMAT_MOST:
+            if len(self._buffer) > _MAX_FORMAT_BYTES:
                 self._drop(len(self._buffer))
             return self._begin() or None
         whole = bytes(self._buffer[len(_BEGIN) : end])
@@ -103,7 +103,7 @@ class ZplInterpreter:
         if self._in_job:
             return []
         self._in_job = True
-        return [JobBegun()]
+        return [JobStarted()]
 
     def _print(self, whole: bytes) -> list[Event]:
         copies, at = 1, (0, 0)
@@ -132,7 +132,7 @@ class ZplInterpreter:
                     pass
                 case _:
                     self.unknown.append(name + value[:40])
-        return [Page(self._page(pictures))] * copies
+        return [PrintedPage(self._page(pictures))] * copies
 
     def _page(self, pictures: list[tuple[tuple[int, int], Image.Image]]) -> Image.Image:
         """Dots beyond the print width or the head burn nowhere."""
@@ -161,7 +161,7 @@ def _picture(value: bytes) -> Image.Image | None:
     if found is None:
         return None
     total, stride = int(found[2]), int(found[3])
-    if not stride or total % stride or not 0 < total * 8 <= _DOTS_MOST:
+    if not stride or total % stride or not 0 < total * 8 <= _MAX_DOTS:
         return None
     dots = _inflated(found[4], total) if found[4].startswith(b":Z64:") else _run(found[4], total, stride)
     return Image.frombytes("1", (stride * 8, total // stride), dots) if dots is not None else None

@@ -7,7 +7,7 @@ from kiosk.protocols.scales.protocol import Params, ScaleProtocol
 ACCEPT, REFUSE = "06", "15"
 """What a host may say of an answer; no command of a format has such a name."""
 
-_LONGEST = 256
+_MAX_BUFFER_BYTES = 256
 _PREFERRED = ("request_weight", "zero", "tare", "clear_tare")
 
 
@@ -32,7 +32,7 @@ class Commands:
 
     def feed(self, data: bytes) -> list[str]:
         """The names of the commands that are complete now."""
-        self._received = (self._received + data)[-_LONGEST:]
+        self._received = (self._received + data)[-_MAX_BUFFER_BYTES:]
         found = []
         while self._received:
             whole = max((known for known in self._names if self._received.startswith(known)), key=len, default=b"")

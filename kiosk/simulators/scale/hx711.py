@@ -11,7 +11,7 @@ _PULSE_NS = 2_000
 _STRETCHED_NS = 70_000
 """Beyond 60 µs the converter switches off (data sheet, "Power down")."""
 _BITS = 24
-_MOST = 1000
+_MAX_PACKETS = 1000
 
 
 class Hx711Chip:
@@ -53,8 +53,8 @@ class Hx711Chip:
 
     def _finish(self) -> None:
         self.gains = [*self.gains[-99:], self.gain]
-        asked = {25: 128, 26: 32, 27: 64}.get(self._pulses, 128)
-        self.gain = 128 if self._packet[:1] == STRETCHED else asked
+        requested_gain = {25: 128, 26: 32, 27: 64}.get(self._pulses, 128)
+        self.gain = 128 if self._packet[:1] == STRETCHED else requested_gain
         self._packet, self._pulses = b"", 0
 
     def now_ns(self) -> int:
@@ -75,7 +75,7 @@ class SimulatedHx711(Hx711Chip):
     def _read(self) -> bytes:
         """The newest conversion: a converter that is not read makes the next one in its place."""
         newest = b""
-        for _ in range(_MOST):
+        for _ in range(_MAX_PACKETS):
             try:
                 packet = os.read(self._descriptor, 64)
             except BlockingIOError:

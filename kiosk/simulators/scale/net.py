@@ -84,7 +84,7 @@ class NetLine:
 
     def unplug(self) -> None:
         """The server loses its power."""
-        self._hang_up()
+        self._close_client()
         if self._listener is not None:
             # A thread that polls it keeps the kernel listening after a close; a shutdown ends that at once.
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -95,7 +95,7 @@ class NetLine:
         """Unplugged for good."""
         self.unplug()
 
-    def _hang_up(self) -> None:
+    def _close_client(self) -> None:
         if self._client is not None:
             self._client.close()
             self._client = None
@@ -126,7 +126,7 @@ class NetLine:
             if self._client is not None and not _has_left(self._client):
                 client.close()
                 continue
-            self._hang_up()
+            self._close_client()
             client.setblocking(False)
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._client, self._telnet, self._agreed = client, Telnet(), set()
@@ -141,7 +141,7 @@ class NetLine:
         except OSError:
             data = b""
         if not data:
-            self._hang_up()
+            self._close_client()
         return data
 
     def _negotiate(self) -> None:
@@ -155,14 +155,14 @@ class NetLine:
         self._telnet.options.clear()
         for sub in self._telnet.subs:
             if len(sub) >= 3 and sub[0] == COM_PORT:
-                self._send(subnegotiation(sub[1] + ANSWER, self._obeyed(sub[1], sub[2:])))
+                self._send(subnegotiation(sub[1] + ANSWER, self._apply_setting(sub[1], sub[2:])))
         self._telnet.subs.clear()
 
-    def _obeyed(self, number: int, value: bytes) -> bytes:
+    def _apply_setting(self, number: int, value: bytes) -> bytes:
         """Carry a setting out; the answer is what holds now."""
-        wanted = int.from_bytes(value, "big")
-        if number != self._refuse and wanted:  # 0 asks what is set (RFC 2217, 3)
-            self._set_line(number, wanted)
+        requested = int.from_bytes(value, "big")
+        if number != self._refuse and requested:  # 0 asks what is set (RFC 2217, 3)
+            self._set_line(number, requested)
         holds = {
             SET_BAUDRATE: self._set.baud.to_bytes(4, "big"),
             SET_DATASIZE: bytes((self._set.bytesize,)),
@@ -171,20 +171,20 @@ class NetLine:
         }
         return holds.get(number, value)
 
-    def _set_line(self, number: int, wanted: int) -> None:
+    def _set_line(self, number: int, requested: int) -> None:
         if number == SET_BAUDRATE:
-            self._set = replace(self._set, baud=wanted)
-        elif number == SET_DATASIZE and wanted in (7, 8):
-            self._set = replace(self._set, bytesize=wanted)
-        elif number == SET_PARITY and wanted in _PARITY_NAMES:
-            self._set = replace(self._set, parity=_PARITY_NAMES[wanted])
-        elif number == SET_STOPSIZE and wanted in (1, 2):
-            self._set = replace(self._set, stopbits=wanted)
+            self._set = replace(self._set, baud=requested)
+        elif number == SET_DATASIZE and requested in (7, 8):
+            self._set = replace(self._set, bytesize=requested)
+        elif number == SET_PARITY and requested in _PARITY_NAMES:
+            self._set = replace(self._set, parity=_PARITY_NAMES[requested])
+        elif number == SET_STOPSIZE and requested in (1, 2):
+            self._set = replace(self._set, stopbits=requested)
 
     def write(self, data: bytes) -> None:
         """Send what the server's UART makes of the indicator's bytes; a client that does not read loses them."""
-        heard = as_received(data, self._speed(), self._set)
-        self._send(escaped(heard) if self._rfc2217 else heard)
+        received = as_received(data, self._speed(), self._set)
+        self._send(escaped(received) if self._rfc2217 else received)
 
     def _send(self, data: bytes) -> None:
         if self._client is not None:

@@ -7,7 +7,7 @@ import re
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import cycle
 
-from kiosk.protocols.scales.protocol import Shown
+from kiosk.protocols.scales.protocol import DisplayState
 from kiosk.simulators.faults import BadFaultWord
 
 GRAMS_PER_UNIT = {
@@ -18,7 +18,7 @@ GRAMS_PER_UNIT = {
     "t": Decimal(1_000_000),
 }
 _FEWER_DECIMALS = {"kg": 0, "g": 3, "lb": 0, "oz": 1, "t": -3}
-_MOST_DECIMALS = 4
+_MAX_DECIMALS = 4
 _MASS = re.compile(r"(-?[0-9]{1,6}(?:\.[0-9]{1,3})?) *(kg|g)")
 _SWINGS = (0.0, 1.0, -0.6, 0.4, -1.0, 0.7, -0.3)
 
@@ -32,11 +32,11 @@ def grams(text: str) -> int:
     return int(value)
 
 
-class Pan:
+class SimulatedPan:
     """A load that settles after every change the way a platform does: one damped swing, the same every time."""
 
     def __init__(self, unit: str, decimals: int, step_g: int, settle_s: float) -> None:
-        if unit not in GRAMS_PER_UNIT or not 0 <= decimals <= _MOST_DECIMALS or step_g < 1 or settle_s < 0:
+        if unit not in GRAMS_PER_UNIT or not 0 <= decimals <= _MAX_DECIMALS or step_g < 1 or settle_s < 0:
             raise ValueError(f"unit {unit!r}, {decimals} decimals, step {step_g} g, settling {settle_s} s: not a scale")
         self.overload = False
         self.unit, self._fewer = unit, 0
@@ -55,9 +55,9 @@ class Pan:
         self._jitter_g = 0
         self.overload = False
 
-    def jitter(self, most_g: int) -> None:
+    def jitter(self, max_g: int) -> None:
         """The load swings by up to this much until goods are put or taken."""
-        self._jitter_g = abs(most_g)
+        self._jitter_g = abs(max_g)
 
     def tare(self, tare_g: int) -> None:
         """The tare key was pressed with this much on the pan; 0 goes back to gross."""
@@ -77,13 +77,15 @@ class Pan:
             raise BadFaultWord(f"the indicator has no unit {unit!r}; it has: {', '.join(GRAMS_PER_UNIT)}")
         self.unit, self._fewer = unit, fewer_decimals
 
-    def shown(self, now: float) -> Shown:
+    def shown(self, now: float) -> DisplayState:
         """The display at this moment."""
         swing = round(self._jitter_g * next(self._swings)) if self._jitter_g else 0
         stable = not self._jitter_g and now >= self._changed_at + self._settle_s
         net_g = self._on_pan(now) + swing - self._zero_g - self._tare_g
         tare = self._in_unit(self._tare_g) if self._tare_g else None
-        return Shown(self._in_unit(net_g), self.unit, stable, net=tare is not None, overload=self.overload, tare=tare)
+        return DisplayState(
+            self._in_unit(net_g), self.unit, stable, net=tare is not None, overload=self.overload, tare=tare
+        )
 
     def _on_pan(self, now: float) -> int:
         passed = now - self._changed_at
@@ -95,5 +97,5 @@ class Pan:
 
     def _in_unit(self, mass_g: int) -> Decimal:
         steps = (Decimal(mass_g) / self._step_g).to_integral_value(ROUND_HALF_UP)
-        decimals = min(_MOST_DECIMALS, max(0, self._decimals - _FEWER_DECIMALS[self.unit] - self._fewer))
+        decimals = min(_MAX_DECIMALS, max(0, self._decimals - _FEWER_DECIMALS[self.unit] - self._fewer))
         return (steps * self._step_g / GRAMS_PER_UNIT[self.unit]).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from kiosk.devices.scale.watch import WakePipe
+from kiosk.devices.scale.supervision import WakePipe
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.params import validated
 from kiosk.protocols.scales.protocol import TransmissionMode, Transport
@@ -21,7 +21,7 @@ from kiosk.simulators.faults import BadFaultWord, parse_fault
 from kiosk.simulators.scale.answers import ACCEPT, REFUSE, Commands
 from kiosk.simulators.scale.line import PtyLine
 from kiosk.simulators.scale.packets import ConversionLine, ReportLine
-from kiosk.simulators.scale.pan import Pan, grams
+from kiosk.simulators.scale.pan import SimulatedPan, grams
 from kiosk.simulators.scale.ports import SimulatedLine
 
 _WEIGHT_COMMANDS = ("request_weight", "read", "read_gross", "read_net", "print")
@@ -74,13 +74,13 @@ class ScaleSimulator:
         self._thread = threading.Thread(target=self._run, name="scale-simulator", daemon=True)
         self._frames_sent = self._accepted = 0
         self._owed = b""
-        self._said: dict[str, bytes] = {}
+        self._last_frames: dict[str, bytes] = {}
         self._heal()
 
-    def _make_pan(self, settings: IndicatorSettings, settle_s: float) -> Pan:
+    def _make_pan(self, settings: IndicatorSettings, settle_s: float) -> SimulatedPan:
         """Left to itself an indicator shows kg, or grams when its format has no place for the decimals."""
         for usual in (settings.unit,) if settings.unit else (self._row.default_unit or "kg", "g"):
-            pan = Pan(usual, settings.decimals, settings.step_g, settle_s)
+            pan = SimulatedPan(usual, settings.decimals, settings.step_g, settle_s)
             pan.put(1234, 0, settle=False)
             with suppress(ValueError):
                 self._row.encode_frame(pan.shown(0), self._params)
@@ -242,9 +242,9 @@ class ScaleSimulator:
 
     def _remembered(self, name: str, build: Callable[[], bytes]) -> bytes:
         """A frozen indicator says what it said before."""
-        if not (self._frozen and self._said.get(name)):
-            self._said[name] = build()
-        return self._said[name]
+        if not (self._frozen and self._last_frames.get(name)):
+            self._last_frames[name] = build()
+        return self._last_frames[name]
 
     def _damaged(self, frame: bytes) -> bytes:
         if self._cut:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from kiosk.protocols.scales.protocol import LineSettings
 
 
-def as_received(data: bytes, sent: LineSettings, heard: LineSettings) -> bytes:
-    """The bytes a UART set to ``heard`` hands on when ``data`` is sent without pauses by one set to ``sent``.
+def as_received(data: bytes, sender: LineSettings, receiver: LineSettings) -> bytes:
+    """The bytes a UART set to ``receiver`` hands on when ``data`` is sent without pauses by one set to ``sender``.
 
     Each character is a start bit (0), its data bits from the lowest, a parity bit if there is one, and stop bits (1).
     The receiver waits for a 0, samples each bit in its middle, and like a serial port of Linux hands on what it saw:
     wrong parity and a missing stop bit are ignored.
     """
-    if sent == heard:
-        return bytes(byte & _mask(sent) for byte in data)
-    levels = [bit for byte in data for bit in _character(byte, sent)]
-    return bytes(_sampled(levels, sent.baud, heard))
+    if sender == receiver:
+        return bytes(byte & _mask(sender) for byte in data)
+    levels = [bit for byte in data for bit in _character(byte, sender)]
+    return bytes(_sampled(levels, sender.baud, receiver))
 
 
 def _mask(line: LineSettings) -> int:
@@ -29,10 +29,10 @@ def _character(byte: int, line: LineSettings) -> list[int]:
     return [0, *bits, *parity, *[1] * line.stopbits]
 
 
-def _sampled(levels: list[int], sent_baud: int, heard: LineSettings) -> list[int]:
+def _sampled(levels: list[int], sent_baud: int, receiver: LineSettings) -> list[int]:
     """Time runs in units of 1 / (sent baud x heard baud): a bit of the sender is ``heard.baud`` of them long."""
-    long, short = heard.baud, sent_baud
-    bits = heard.bytesize + (heard.parity != "N") + 1
+    long, short = receiver.baud, sent_baud
+    bits = receiver.bytesize + (receiver.parity != "N") + 1
     noise: list[int] = []
     at = 0
 
@@ -43,7 +43,7 @@ def _sampled(levels: list[int], sent_baud: int, heard: LineSettings) -> list[int
         if level(at) or level(at + short // 2):
             at = (at // long + 1) * long
             continue
-        middles = (at + short * place + short // 2 for place in range(1, heard.bytesize + 1))
+        middles = (at + short * place + short // 2 for place in range(1, receiver.bytesize + 1))
         noise.append(sum(level(middle) << place for place, middle in enumerate(middles)))
         at += short * (1 + bits)
     return noise

@@ -13,14 +13,14 @@ from sqlalchemy import insert, select
 
 from kiosk.sorting_center.desk.database import DeskDatabase
 from kiosk.sorting_center.desk.schema import audit
-from kiosk.sorting_center.ledger.database.times import told
+from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
 MAX_SUBJECT: Final = 200
 MAX_DETAIL: Final = 1_000
 MAX_PAGE: Final = 200
 
 
-class Act(StrEnum):
+class AuditAction(StrEnum):
     """What is kept; `docs/sorting-center.md` says of each when."""
 
     SIGNED_IN = "signed_in"
@@ -37,7 +37,7 @@ class Act(StrEnum):
     SEARCHED = "searched"
     MEMBER_SEEN = "member_seen"
     EXPORTED = "exported"
-    CASE_TAKEN = "case_taken"
+    CASE_CLAIMED = "case_taken"
     CASE_CLOSED = "case_closed"
     CASE_REOPENED = "case_reopened"
     QUARANTINE_DECIDED = "quarantine_decided"
@@ -70,31 +70,31 @@ class Audit:
     def __init__(self, database: DeskDatabase) -> None:
         self._database = database
 
-    def record(self, who: str, act: Act, subject: str, detail: str, now: datetime) -> None:
+    def record(self, who: str, act: AuditAction, subject: str, detail: str, now: datetime) -> None:
         """Raises DeskError; the act itself should not be done then."""
-        row = {"who": visible(who, MAX_SUBJECT), "act": act.value, "subject": visible(subject, MAX_SUBJECT)}
+        row = {"who": escaped_text(who, MAX_SUBJECT), "act": act.value, "subject": escaped_text(subject, MAX_SUBJECT)}
         with self._database.writing() as connection:
-            connection.execute(insert(audit).values(at=told(now), detail=visible(detail, MAX_DETAIL), **row))
+            connection.execute(insert(audit).values(at=to_rfc3339(now), detail=escaped_text(detail, MAX_DETAIL), **row))
 
     def page(
         self, before: int | None = None, limit: int = 50, who: str | None = None, act: str | None = None
     ) -> Sequence[AuditRow]:
         """The newest first, with an ``id`` below ``before``."""
-        wanted = select(audit).order_by(audit.c.id.desc()).limit(max(1, min(limit, MAX_PAGE)))
+        query = select(audit).order_by(audit.c.id.desc()).limit(max(1, min(limit, MAX_PAGE)))
         if before is not None:
-            wanted = wanted.where(audit.c.id < before)
+            query = query.where(audit.c.id < before)
         if who is not None:
-            wanted = wanted.where(audit.c.who == who)
+            query = query.where(audit.c.who == who)
         if act is not None:
-            wanted = wanted.where(audit.c.act == act)
+            query = query.where(audit.c.act == act)
         with self._database.reading() as connection:
-            return [AuditRow(*row) for row in connection.execute(wanted)]
+            return [AuditRow(*row) for row in connection.execute(query)]
 
 
-def visible(text: str, most: int) -> str:
+def escaped_text(text: str, max_length: int) -> str:
     """``text`` with control, format and private characters, and halves of characters, written as ``<U+202E>``; cut."""
     shown = "".join(
         character if unicodedata.category(character)[0] != "C" else f"<U+{ord(character):04X}>"
-        for character in text[: most + 1]
+        for character in text[: max_length + 1]
     )
-    return shown if len(shown) <= most else f"{shown[: most - 1]}…"
+    return shown if len(shown) <= max_length else f"{shown[: max_length - 1]}…"

@@ -17,11 +17,11 @@ from sqlalchemy.exc import DBAPIError
 
 from kiosk.base import files
 from kiosk.sorting_center.desk.database import DeskDatabase, desk_path, in_schema, revision_of
-from kiosk.sorting_center.desk.errors import DeskError, Refused
+from kiosk.sorting_center.desk.errors import ActionRefused, DeskError
 from kiosk.sorting_center.desk.schema import REVISION, SCHEMA, desk_version, metadata
 from kiosk.sorting_center.ledger.database import postgres, sqlite
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
-from kiosk.sorting_center.ledger.database.faults import not_opened
+from kiosk.sorting_center.ledger.database.faults import translate_open_error
 
 _CHUNK: Final = 500
 _PRIVATE: Final = 0o600
@@ -54,12 +54,12 @@ def back_up_desk(ledger_url: str, file: Path) -> DeskBackup | None:
     target, fresh = desk_path(file), file.with_name(f".{file.name}.new")
     require_free(file)
     address = LedgerAddress.parse(ledger_url)
-    with _looking(ledger_url) as there:
+    with _open_readonly(ledger_url) as there:
         if there is None:
             return None
-    with _beside(desk_path(fresh), target) as written:
+    with _atomic_file(desk_path(fresh), target) as written:
         if address.path is not None:
-            rows = _backed_up(desk_path(address.path), written)
+            rows = _back_up_sqlite(desk_path(address.path), written)
         else:
             copied = copy_desk(ledger_url, f"sqlite:///{fresh}")
             rows = copied.rows if copied is not None else {}
@@ -73,7 +73,7 @@ def copy_desk(source_url: str, target_url: str) -> DeskDigest | None:
 
     In one transaction, and read again; raises LedgerAddressError, Refused and DeskError.
     """
-    with _looking(source_url) as reading:
+    with _open_readonly(source_url) as reading:
         if reading is None:
             return None
         _require_this_version(reading, source_url)
@@ -91,21 +91,23 @@ def copy_desk(source_url: str, target_url: str) -> DeskDigest | None:
 def require_free(file: Path) -> None:
     """Raises Refused when the desk of ``file``, a backup to be made, is there already."""
     if desk_path(file).exists():
-        raise Refused("there_already", f"{desk_path(file)} is there already: a backup replaces none, give another name")
+        raise ActionRefused(
+            "there_already", f"{desk_path(file)} is there already: a backup replaces none, give another name"
+        )
 
 
 def require_copyable(source_url: str, target_url: str) -> None:
     """Raises Refused when there are people at the desk of the target, and DeskError when the source's is older."""
-    with _looking(source_url) as reading:
+    with _open_readonly(source_url) as reading:
         if reading is not None:
             _require_this_version(reading, source_url)
-    with _looking(target_url) as reading:
+    with _open_readonly(target_url) as reading:
         if reading is not None:
             _require_empty(reading, target_url)
 
 
 @contextmanager
-def _looking(ledger_url: str) -> Iterator[Connection | None]:
+def _open_readonly(ledger_url: str) -> Iterator[Connection | None]:
     """One unchanging picture, and nothing is changed; None: there is no desk. Raises DeskError."""
     address = LedgerAddress.parse(ledger_url)
     path = desk_path(address.path) if address.path is not None else None
@@ -126,7 +128,7 @@ def _looking(ledger_url: str) -> Iterator[Connection | None]:
             revision_of(connection, address)
             yield connection
     except DBAPIError as error:
-        raise not_opened(address, error) from error
+        raise translate_open_error(address, error) from error
     finally:
         engine.dispose()
 
@@ -146,7 +148,7 @@ def _require_empty(connection: Connection, url: str) -> None:
     there += connection.execute(select(func.count()).select_from(metadata.tables["audit"])).scalar_one()
     if there:
         desk = LedgerAddress.parse(url)
-        raise Refused("not_empty", f"{desk} has people at its desk already: give one that is not there yet")
+        raise ActionRefused("not_empty", f"{desk} has people at its desk already: give one that is not there yet")
 
 
 def _copy_rows(reading: Connection, writing: Connection, table: Table) -> None:
@@ -171,7 +173,7 @@ def _digest(connection: Connection) -> DeskDigest:
     return DeskDigest(rows, sha256.hexdigest())
 
 
-def _backed_up(source: Path, fresh: Path) -> dict[str, int]:
+def _back_up_sqlite(source: Path, fresh: Path) -> dict[str, int]:
     """By SQLite's own copy of a file that is written meanwhile; of an older schema, too. Rows by table."""
     try:
         with ExitStack() as both:
@@ -191,7 +193,7 @@ def _backed_up(source: Path, fresh: Path) -> dict[str, int]:
 
 
 @contextmanager
-def _beside(fresh: Path, file: Path) -> Iterator[Path]:
+def _atomic_file(fresh: Path, file: Path) -> Iterator[Path]:
     """A private file that takes the name ``file`` in the end, and is gone when that fails."""
     others = [fresh.with_name(f"{fresh.name}{end}") for end in ("-wal", "-shm", "-journal")]
     for path in (fresh, *others):

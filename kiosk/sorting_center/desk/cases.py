@@ -10,34 +10,34 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
-from kiosk.sorting_center.desk.audit import visible
+from kiosk.sorting_center.desk.audit import escaped_text
 from kiosk.sorting_center.desk.database import DeskDatabase
-from kiosk.sorting_center.desk.errors import Refused
+from kiosk.sorting_center.desk.errors import ActionRefused
 from kiosk.sorting_center.desk.schema import alarm_case, case_step
-from kiosk.sorting_center.ledger.database.times import told
+from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
 MAX_REASON: Final = 500
 MAX_PAGE: Final = 500
-ITSELF: Final = "itself"
+SYSTEM_USER: Final = "itself"
 """Who closes a case whose condition is over, where nobody has to decide anything."""
 
-PASSING: Final = frozenset(
+SELF_CLEARING: Final = frozenset(
     {"quiet", "backlog", "gap", "offline", "reports", "never_seen", "old_software", "verification_over", "held_back"}
 )
 """Kinds that are over when they are no longer seen."""
-ONCE: Final = frozenset({"impossible_mass", "impossible_price", "impossible_clock"})
+NEVER_REOPENED: Final = frozenset({"impossible_mass", "impossible_price", "impossible_clock"})
 """Kinds of a day, which nobody opens again but a person: while the reports are made again they are not seen."""
 
 
-Key = tuple[str, str, str, str]
+CaseKey = tuple[str, str, str, str]
 """Kind, region, station and subject."""
 
 
-class State(StrEnum):
+class CaseState(StrEnum):
     """A case begins open; one that is taken has somebody who works on it."""
 
     OPEN = "open"
-    TAKEN = "taken"
+    CLAIMED = "taken"
     CLOSED = "closed"
 
 
@@ -55,7 +55,7 @@ class Condition:
     detail: str = ""
 
     @property
-    def key(self) -> Key:
+    def key(self) -> CaseKey:
         """What makes it the same the next time."""
         return self.kind, self.region, self.station, self.subject
 
@@ -70,7 +70,7 @@ class Case:
     station: str
     subject: str
     detail: str
-    state: State
+    state: CaseState
     present: bool
     version: int
     opened_at: str
@@ -79,23 +79,23 @@ class Case:
     reason: str
 
     @property
-    def key(self) -> Key:
+    def key(self) -> CaseKey:
         """That of its condition."""
         return self.kind, self.region, self.station, self.subject
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class CaseStep:
     """``who`` is a person, or ITSELF."""
 
     at: str
     who: str
-    state: State
+    state: CaseState
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Only:
+class CaseFilter:
     """Which cases are looked for; "" for all."""
 
     kind: str = ""
@@ -118,91 +118,91 @@ class Cases:
         with self._database.writing() as connection:
             known = {_key(row): _case(row) for row in connection.execute(select(alarm_case))}
             opened = [key for key in seen if key not in known]
-            again = [
+            reopened = [
                 key
                 for key in seen
                 if key in known
                 and not known[key].present
-                and known[key].state is State.CLOSED
-                and known[key].kind not in ONCE
+                and known[key].state is CaseState.CLOSED
+                and known[key].kind not in NEVER_REOPENED
             ]
             self._open(connection, [seen[key] for key in opened], now)
-            self._see(connection, seen, known, now)
-            for key in again:
-                self._step(connection, known[key], State.OPEN, (ITSELF, "it has come back"), now)
-            self._pass(connection, seen, known, now)
+            self._update_presence(connection, seen, known, now)
+            for key in reopened:
+                self._add_step(connection, known[key], CaseState.OPEN, (SYSTEM_USER, "it has come back"), now)
+            self._close_cleared(connection, seen, known, now)
             rows = {_key(row): _case(row) for row in connection.execute(select(alarm_case))}
-        return [rows[key] for key in [*opened, *again]]
+        return [rows[key] for key in [*opened, *reopened]]
 
-    def take(self, number: int, version: int, who: str, now: datetime) -> Case:
+    def claim(self, number: int, version: int, who: str, now: datetime) -> Case:
         """``who`` works on it. Raises Refused: no_such_case, decided_meanwhile, closed."""
-        return self._decide(number, version, State.TAKEN, (who, ""), now)
+        return self._decide(number, version, CaseState.CLAIMED, (who, ""), now)
 
     def close(self, number: int, version: int, who: str, reason: str, now: datetime) -> Case:
         """It is settled. Raises Refused: no_reason, no_such_case, decided_meanwhile, closed."""
-        return self._decide(number, version, State.CLOSED, (who, checked_reason(reason)), now)
+        return self._decide(number, version, CaseState.CLOSED, (who, checked_reason(reason)), now)
 
     def reopen(self, number: int, version: int, who: str, reason: str, now: datetime) -> Case:
         """It was not. Raises Refused: no_reason, no_such_case, decided_meanwhile, not_closed."""
-        return self._decide(number, version, State.OPEN, (who, checked_reason(reason)), now)
+        return self._decide(number, version, CaseState.OPEN, (who, checked_reason(reason)), now)
 
     def get(self, number: int) -> Case:
         """Raises Refused: no_such_case."""
         with self._database.reading() as connection:
-            return _found(connection, number)
+            return _load_case(connection, number)
 
     def page(
-        self, states: Iterable[State], before: int | None = None, limit: int = 100, only: Only | None = None
+        self, states: Iterable[CaseState], before: int | None = None, limit: int = 100, only: CaseFilter | None = None
     ) -> list[Case]:
         """The newest first."""
-        wanted = select(alarm_case).where(alarm_case.c.state.in_([state.value for state in states]))
+        query = select(alarm_case).where(alarm_case.c.state.in_([state.value for state in states]))
         if only is not None and only.kind:
-            wanted = wanted.where(alarm_case.c.kind == only.kind)
+            query = query.where(alarm_case.c.kind == only.kind)
         if only is not None and only.station:
-            wanted = wanted.where(alarm_case.c.station == only.station)
+            query = query.where(alarm_case.c.station == only.station)
         if before is not None:
-            wanted = wanted.where(alarm_case.c.id < before)
+            query = query.where(alarm_case.c.id < before)
         with self._database.reading() as connection:
-            rows = connection.execute(wanted.order_by(alarm_case.c.id.desc()).limit(max(1, min(limit, MAX_PAGE))))
+            rows = connection.execute(query.order_by(alarm_case.c.id.desc()).limit(max(1, min(limit, MAX_PAGE))))
             return [_case(row) for row in rows]
 
     def of_station(self, region: str, station: str) -> list[Case]:
         """Those not closed, the newest first."""
-        wanted = select(alarm_case).where(
-            alarm_case.c.region == region, alarm_case.c.station == station, alarm_case.c.state != State.CLOSED.value
+        query = select(alarm_case).where(
+            alarm_case.c.region == region, alarm_case.c.station == station, alarm_case.c.state != CaseState.CLOSED.value
         )
         with self._database.reading() as connection:
-            return [_case(row) for row in connection.execute(wanted.order_by(alarm_case.c.id.desc()))]
+            return [_case(row) for row in connection.execute(query.order_by(alarm_case.c.id.desc()))]
 
-    def counts(self) -> dict[State, int]:
+    def counts(self) -> dict[CaseState, int]:
         """How many are in each state."""
         counted = select(alarm_case.c.state, func.count()).group_by(alarm_case.c.state)
         with self._database.reading() as connection:
-            found = {State(state): int(number) for state, number in connection.execute(counted)}
-        return {state: found.get(state, 0) for state in State}
+            found = {CaseState(state): int(number) for state, number in connection.execute(counted)}
+        return {state: found.get(state, 0) for state in CaseState}
 
     def kinds(self) -> list[str]:
         """Those there ever was a case of, in the order of the alphabet."""
         with self._database.reading() as connection:
             return sorted(connection.execute(select(alarm_case.c.kind).distinct()).scalars())
 
-    def history(self, number: int) -> Sequence[Step]:
+    def history(self, number: int) -> Sequence[CaseStep]:
         """Oldest first."""
-        wanted = select(case_step).where(case_step.c.alarm_case == number).order_by(case_step.c.id)
+        query = select(case_step).where(case_step.c.alarm_case == number).order_by(case_step.c.id)
         with self._database.reading() as connection:
-            return [Step(row.at, row.who, State(row.state), row.reason) for row in connection.execute(wanted)]
+            return [CaseStep(row.at, row.who, CaseState(row.state), row.reason) for row in connection.execute(query)]
 
     @staticmethod
     def _open(connection: Connection, conditions: Sequence[Condition], now: datetime) -> None:
-        at = told(now)
+        at = to_rfc3339(now)
         for condition in conditions:
             fresh = {
                 "kind": condition.kind,
                 "region": condition.region,
                 "station": condition.station,
                 "subject": condition.subject,
-                "detail": visible(condition.detail, MAX_REASON),
-                "state": State.OPEN.value,
+                "detail": escaped_text(condition.detail, MAX_REASON),
+                "state": CaseState.OPEN.value,
                 "present": True,
                 "version": 1,
                 "opened_at": at,
@@ -211,77 +211,83 @@ class Cases:
                 "reason": "",
             }
             number = connection.execute(insert(alarm_case).values(fresh).returning(alarm_case.c.id)).scalar_one()
-            step = {"at": at, "who": ITSELF, "state": State.OPEN.value, "reason": ""}
+            step = {"at": at, "who": SYSTEM_USER, "state": CaseState.OPEN.value, "reason": ""}
             connection.execute(insert(case_step).values(alarm_case=number, **step))
 
     @staticmethod
-    def _see(
+    def _update_presence(
         connection: Connection,
-        seen: Mapping[Key, Condition],
-        known: Mapping[Key, Case],
+        seen: Mapping[CaseKey, Condition],
+        known: Mapping[CaseKey, Case],
         now: datetime,
     ) -> None:
         here = [known[key].id for key in seen if key in known]
-        gone = [case.id for key, case in known.items() if key not in seen and case.present]
-        for numbers, present in ((here, True), (gone, False)):
+        cleared = [case.id for key, case in known.items() if key not in seen and case.present]
+        for numbers, present in ((here, True), (cleared, False)):
             for start in range(0, len(numbers), MAX_PAGE):
                 part = alarm_case.c.id.in_(numbers[start : start + MAX_PAGE])
-                values = {"present": present, **({"seen_at": told(now)} if present else {})}
+                values = {"present": present, **({"seen_at": to_rfc3339(now)} if present else {})}
                 connection.execute(update(alarm_case).where(part).values(values))
 
-    def _pass(
+    def _close_cleared(
         self,
         connection: Connection,
-        seen: Mapping[Key, Condition],
-        known: Mapping[Key, Case],
+        seen: Mapping[CaseKey, Condition],
+        known: Mapping[CaseKey, Case],
         now: datetime,
     ) -> None:
         for key, case in known.items():
-            if key not in seen and case.state is not State.CLOSED and case.kind in PASSING:
-                self._step(connection, case, State.CLOSED, (ITSELF, "it is over"), now)
+            if key not in seen and case.state is not CaseState.CLOSED and case.kind in SELF_CLEARING:
+                self._add_step(connection, case, CaseState.CLOSED, (SYSTEM_USER, "it is over"), now)
 
-    def _decide(self, number: int, version: int, state: State, said: tuple[str, str], now: datetime) -> Case:
+    def _decide(
+        self, number: int, version: int, state: CaseState, signed_reason: tuple[str, str], now: datetime
+    ) -> Case:
         with self._database.writing() as connection:
-            case = _found(connection, number)
+            case = _load_case(connection, number)
             if case.version != version:
-                raise Refused("decided_meanwhile", f"{case.who or 'somebody'} has decided meanwhile: look at it again")
-            if (case.state is State.CLOSED) != (state is State.OPEN):
-                raise Refused("not_closed" if state is State.OPEN else "closed", f"this case is {case.state}")
-            self._step(connection, case, state, said, now)
-            return _found(connection, number)
+                raise ActionRefused(
+                    "decided_meanwhile", f"{case.who or 'somebody'} has decided meanwhile: look at it again"
+                )
+            if (case.state is CaseState.CLOSED) != (state is CaseState.OPEN):
+                raise ActionRefused("not_closed" if state is CaseState.OPEN else "closed", f"this case is {case.state}")
+            self._add_step(connection, case, state, signed_reason, now)
+            return _load_case(connection, number)
 
     @staticmethod
-    def _step(connection: Connection, case: Case, state: State, said: tuple[str, str], now: datetime) -> None:
-        who, reason = said
+    def _add_step(
+        connection: Connection, case: Case, state: CaseState, signed_reason: tuple[str, str], now: datetime
+    ) -> None:
+        who, reason = signed_reason
         changed = connection.execute(
             update(alarm_case)
             .where(alarm_case.c.id == case.id, alarm_case.c.version == case.version)
             .values(state=state.value, version=case.version + 1, who=who, reason=reason)
         )
         if not changed.rowcount:
-            raise Refused("decided_meanwhile", "somebody has decided meanwhile: look at it again")
-        step = {"at": told(now), "who": who, "state": state.value, "reason": reason}
+            raise ActionRefused("decided_meanwhile", "somebody has decided meanwhile: look at it again")
+        step = {"at": to_rfc3339(now), "who": who, "state": state.value, "reason": reason}
         connection.execute(insert(case_step).values(alarm_case=case.id, **step))
 
 
 def checked_reason(text: str) -> str:
     """A person's words, as they are kept; raises Refused (no_reason)."""
-    said = text.strip()
-    if len(said) < 3:
-        raise Refused("no_reason", "say why, in a few words: whoever comes after you has to understand it")
-    return visible(said, MAX_REASON)
+    reason = text.strip()
+    if len(reason) < 3:
+        raise ActionRefused("no_reason", "say why, in a few words: whoever comes after you has to understand it")
+    return escaped_text(reason, MAX_REASON)
 
 
-def _found(connection: Connection, number: int) -> Case:
+def _load_case(connection: Connection, number: int) -> Case:
     row = connection.execute(select(alarm_case).where(alarm_case.c.id == number)).first()
     if row is None:
-        raise Refused("no_such_case", f"there is no case {number}", number=number)
+        raise ActionRefused("no_such_case", f"there is no case {number}", number=number)
     return _case(row)
 
 
-def _key(row: Row[Any]) -> Key:
+def _key(row: Row[Any]) -> CaseKey:
     return row.kind, row.region, row.station, row.subject
 
 
 def _case(row: Row[Any]) -> Case:
-    return Case(**{**row._mapping, "state": State(row.state), "present": bool(row.present)})
+    return Case(**{**row._mapping, "state": CaseState(row.state), "present": bool(row.present)})

@@ -41,14 +41,14 @@ class DeskDatabase:
         self.address = LedgerAddress.parse(ledger_url)
         self.path = desk_path(self.address.path) if self.address.path is not None else None
         self._lock = threading.Lock()
-        with ExitStack() as parts, self._translated("opened"):
+        with ExitStack() as parts, self._desk_errors("opened"):
             if self.path is not None:
                 _make_private(self.path)
-                self._writer = _disposed(parts, sqlite.writer(self.path))
-                self._reader = _disposed(parts, sqlite.reader(self.path))
+                self._writer = _dispose_at_exit(parts, sqlite.writer(self.path))
+                self._reader = _dispose_at_exit(parts, sqlite.reader(self.path))
             else:
-                self._writer = _disposed(parts, in_schema(postgres.writer(self.address.url, of_ledger=False)))
-                self._reader = _disposed(parts, in_schema(postgres.reader(self.address.url)))
+                self._writer = _dispose_at_exit(parts, in_schema(postgres.writer(self.address.url, of_ledger=False)))
+                self._reader = _dispose_at_exit(parts, in_schema(postgres.reader(self.address.url)))
             with _bringing_up, self._writer.begin() as connection:
                 if self._revision(connection) != REVISION:
                     self._bring_up(connection)
@@ -61,7 +61,7 @@ class DeskDatabase:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One unchanging picture; raises DeskError."""
-        with self._translated("read"), self._reader.connect() as connection:
+        with self._desk_errors("read"), self._reader.connect() as connection:
             yield connection
 
     @contextmanager
@@ -70,7 +70,7 @@ class DeskDatabase:
 
         Not ``alone``: with PostgreSQL others of other processes may, and the rows it locks are all that is its own.
         """
-        with self._lock, self._translated("written"), self._writer.begin() as connection:
+        with self._lock, self._desk_errors("written"), self._writer.begin() as connection:
             if alone and self.path is None:
                 connection.execute(select(func.pg_advisory_xact_lock(_WRITER_LOCK)))
             yield connection
@@ -100,12 +100,12 @@ class DeskDatabase:
         command.upgrade(config, "head")
 
     @contextmanager
-    def _translated(self, done: str) -> Iterator[None]:
+    def _desk_errors(self, done: str) -> Iterator[None]:
         try:
             yield
         except DBAPIError as error:
-            said = str(error.orig).strip().splitlines()
-            raise DeskError(f"the desk {self} cannot be {done}: {said[0] if said else error}") from error
+            lines = str(error.orig).strip().splitlines()
+            raise DeskError(f"the desk {self} cannot be {done}: {lines[0] if lines else error}") from error
         except OSError as error:
             raise DeskError(f"the desk {self} cannot be {done}: {error.strerror or error}") from error
 
@@ -142,6 +142,6 @@ def in_schema(engine: Engine) -> Engine:
     return engine
 
 
-def _disposed(parts: ExitStack, engine: Engine) -> Engine:
+def _dispose_at_exit(parts: ExitStack, engine: Engine) -> Engine:
     parts.callback(engine.dispose)
     return engine

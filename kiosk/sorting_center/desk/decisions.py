@@ -12,15 +12,15 @@ from sqlalchemy import Row, func, insert, select, update
 
 from kiosk.sorting_center.desk.cases import checked_reason
 from kiosk.sorting_center.desk.database import DeskDatabase
-from kiosk.sorting_center.desk.errors import Refused
+from kiosk.sorting_center.desk.errors import ActionRefused
 from kiosk.sorting_center.desk.schema import decision
-from kiosk.sorting_center.ledger.database.times import told
+from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
 MAX_OUTCOME: Final = 200
 _CHUNK: Final = 500
 
 
-class Kind(StrEnum):
+class DecisionKind(StrEnum):
     """``quarantine``: region, station, epoch, seq and hash of an event. ``day``: region, station, epoch and seq of
     a day that was closed. ``receipt``: region, station and number of a receipt that is there twice. Parted by spaces.
     """
@@ -30,15 +30,15 @@ class Kind(StrEnum):
     RECEIPT = "receipt"
 
 
-ACTS: Final[Mapping[Kind, frozenset[str]]] = {
-    Kind.QUARANTINE: frozenset({"take_again", "set_aside"}),
-    Kind.DAY: frozenset({"accepted", "asked_back"}),
-    Kind.RECEIPT: frozenset({"first_counts", "asked_back"}),
+ACTS: Final[Mapping[DecisionKind, frozenset[str]]] = {
+    DecisionKind.QUARANTINE: frozenset({"take_again", "set_aside"}),
+    DecisionKind.DAY: frozenset({"accepted", "asked_back"}),
+    DecisionKind.RECEIPT: frozenset({"first_counts", "asked_back"}),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class DecisionRationale:
     """Who decides and why, and the figures it is decided on, as this person sees them; "" where there are none."""
 
     who: str
@@ -52,7 +52,7 @@ class Decision:
     ``figures``: those it was decided on, as `Said` has them.
     """
 
-    kind: Kind
+    kind: DecisionKind
     subject: str
     number: int
     act: str
@@ -69,40 +69,55 @@ class Decisions:
     def __init__(self, database: DeskDatabase) -> None:
         self._database = database
 
-    def decide(self, subject: tuple[Kind, str], seen: int, act: str, said: Said, now: datetime) -> Decision:
+    def decide(
+        self, subject: tuple[DecisionKind, str], seen: int, act: str, rationale: DecisionRationale, now: datetime
+    ) -> Decision:
         """``seen``: how many decisions whoever decides has seen.
 
         Raises Refused: no_such_act, no_reason, decided_meanwhile.
         """
         kind, key = subject
         if act not in ACTS[kind]:
-            raise Refused("no_such_act", f"on a {kind} one decides {' or '.join(sorted(ACTS[kind]))}")
-        fresh = Decision(kind, key, seen + 1, act, checked_reason(said.reason), said.who, told(now), "", said.figures)
-        mine = (decision.c.kind == kind.value) & (decision.c.subject == key)
+            raise ActionRefused("no_such_act", f"on a {kind} one decides {' or '.join(sorted(ACTS[kind]))}")
+        fresh = Decision(
+            kind,
+            key,
+            seen + 1,
+            act,
+            checked_reason(rationale.reason),
+            rationale.who,
+            to_rfc3339(now),
+            "",
+            rationale.figures,
+        )
+        same_subject = (decision.c.kind == kind.value) & (decision.c.subject == key)
         with self._database.writing() as connection:
-            last = connection.execute(select(decision).where(mine).order_by(decision.c.number.desc()).limit(1)).first()
+            last = connection.execute(
+                select(decision).where(same_subject).order_by(decision.c.number.desc()).limit(1)
+            ).first()
             if (last.number if last is not None else 0) != seen:
                 by = f"{last.who} has decided {last.act}" if last is not None else "nothing is decided"
-                raise Refused("decided_meanwhile", f"{by} meanwhile: look at it again")
+                raise ActionRefused("decided_meanwhile", f"{by} meanwhile: look at it again")
             values = {name: getattr(fresh, name) for name in Decision.__dataclass_fields__}
             connection.execute(insert(decision).values(values | {"kind": kind.value}))
         return fresh
 
-    def came_to(self, made: Decision, outcome: str) -> None:
+    def record_outcome(self, made: Decision, outcome: str) -> None:
         """What was found when it was carried out."""
-        mine = (
+        this_decision = (
             (decision.c.kind == made.kind.value)
             & (decision.c.subject == made.subject)
             & (decision.c.number == made.number)
         )
         with self._database.writing() as connection:
-            connection.execute(update(decision).where(mine).values(outcome=outcome[:MAX_OUTCOME]))
+            connection.execute(update(decision).where(this_decision).values(outcome=outcome[:MAX_OUTCOME]))
 
-    def carry_out(self, kind: Kind, act: str, do: Callable[[Decision], str]) -> Decision | None:
-        """Let ``do`` carry out the oldest decision of which nothing has come, and keep what it says; None without one.
+    def carry_out(self, kind: DecisionKind, act: str, execute: Callable[[Decision], str]) -> Decision | None:
+        """Let ``execute`` carry out the oldest decision of which nothing has come, and keep what it says; None without
+        one.
 
         Of several processes one does it, the others pass over it. One that ends in between has kept nothing: what
-        ``do`` has done already it is asked to do again.
+        ``execute`` has done already it is asked to do again.
         """
         waiting = (decision.c.kind == kind.value) & (decision.c.act == act) & (decision.c.outcome == "")
         oldest = select(decision).where(waiting).order_by(decision.c.id).limit(1)
@@ -113,28 +128,28 @@ class Decisions:
             row = connection.execute(oldest.with_for_update(skip_locked=True)).first()
             if row is None:
                 return None
-            outcome = do(_decision(row))[:MAX_OUTCOME]
+            outcome = execute(_decision(row))[:MAX_OUTCOME]
             connection.execute(update(decision).where(decision.c.id == row.id).values(outcome=outcome))
             return replace(_decision(row), outcome=outcome)
 
-    def newest(self, kind: Kind, limit: int) -> Sequence[Decision]:
+    def newest(self, kind: DecisionKind, limit: int) -> Sequence[Decision]:
         """On any subject, the newest first."""
-        wanted = select(decision).where(decision.c.kind == kind.value).order_by(decision.c.id.desc()).limit(limit)
+        query = select(decision).where(decision.c.kind == kind.value).order_by(decision.c.id.desc()).limit(limit)
         with self._database.reading() as connection:
-            return [_decision(row) for row in connection.execute(wanted)]
+            return [_decision(row) for row in connection.execute(query)]
 
-    def history(self, kind: Kind, subject: str) -> Sequence[Decision]:
+    def history(self, kind: DecisionKind, subject: str) -> Sequence[Decision]:
         """Oldest first."""
-        wanted = select(decision).where(decision.c.kind == kind.value, decision.c.subject == subject)
+        query = select(decision).where(decision.c.kind == kind.value, decision.c.subject == subject)
         with self._database.reading() as connection:
-            return [_decision(row) for row in connection.execute(wanted.order_by(decision.c.number))]
+            return [_decision(row) for row in connection.execute(query.order_by(decision.c.number))]
 
-    def latest(self, kind: Kind, subjects: Iterable[str]) -> dict[str, Decision]:
+    def latest(self, kind: DecisionKind, subjects: Iterable[str]) -> dict[str, Decision]:
         """Of each subject that has one the last."""
-        wanted, found = list(subjects), {}
+        all_subjects, found = list(subjects), {}
         with self._database.reading() as connection:
-            for start in range(0, len(wanted), _CHUNK):
-                part = (decision.c.kind == kind.value) & decision.c.subject.in_(wanted[start : start + _CHUNK])
+            for start in range(0, len(all_subjects), _CHUNK):
+                part = (decision.c.kind == kind.value) & decision.c.subject.in_(all_subjects[start : start + _CHUNK])
                 newest = select(func.max(decision.c.id)).where(part).group_by(decision.c.subject)
                 for row in connection.execute(select(decision).where(decision.c.id.in_(newest))):
                     found[row.subject] = _decision(row)
@@ -143,5 +158,5 @@ class Decisions:
 
 def _decision(row: Row[Any]) -> Decision:
     return Decision(
-        Kind(row.kind), row.subject, row.number, row.act, row.reason, row.who, row.at, row.outcome, row.figures
+        DecisionKind(row.kind), row.subject, row.number, row.act, row.reason, row.who, row.at, row.outcome, row.figures
     )

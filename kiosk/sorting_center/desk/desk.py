@@ -8,35 +8,35 @@ from kiosk.sorting_center.desk.audit import Audit
 from kiosk.sorting_center.desk.cases import Cases
 from kiosk.sorting_center.desk.database import DeskDatabase
 from kiosk.sorting_center.desk.decisions import Decisions
-from kiosk.sorting_center.desk.drafts import Drafts
-from kiosk.sorting_center.desk.notices.outbox import Notices
-from kiosk.sorting_center.desk.notices.targets import Targets
+from kiosk.sorting_center.desk.drafts import RegistryDrafts
+from kiosk.sorting_center.desk.notices.outbox import NoticeOutbox
+from kiosk.sorting_center.desk.notices.targets import NoticeTargets
 from kiosk.sorting_center.desk.people import People
 from kiosk.sorting_center.desk.registry import Registry
-from kiosk.sorting_center.desk.sessions import Sessions
-from kiosk.sorting_center.desk.throttle import Throttle
+from kiosk.sorting_center.desk.sessions import StaffSessions
+from kiosk.sorting_center.desk.throttle import SignInThrottle
 from kiosk.sorting_center.desk.tokens import Tokens
 
 
-class Desk:
+class CenterDesk:
     """One group of acts for each table group."""
 
     def __init__(self, database: DeskDatabase) -> None:
         self.database = database
         self.people = People(database)
-        self.sessions = Sessions(database)
-        self.throttle = Throttle(database)
+        self.sessions = StaffSessions(database)
+        self.throttle = SignInThrottle(database)
         self.audit = Audit(database)
         self.tokens = Tokens(database)
         self.registry = Registry(database)
-        self.drafts = Drafts(database)
+        self.drafts = RegistryDrafts(database)
         self.cases = Cases(database)
         self.decisions = Decisions(database)
-        self.notice_targets = Targets(database)
-        self.notices = Notices(database)
+        self.notice_targets = NoticeTargets(database)
+        self.notices = NoticeOutbox(database)
 
     @classmethod
-    def open(cls, ledger_url: str) -> Desk:
+    def open(cls, ledger_url: str) -> CenterDesk:
         """Open or create the desk of a ledger; raises LedgerAddressError and DeskError."""
         return cls(DeskDatabase(ledger_url))
 

@@ -11,15 +11,15 @@ from typing import Final
 from sqlalchemy import delete, insert, select
 
 from kiosk.sorting_center.desk.database import DeskDatabase
-from kiosk.sorting_center.desk.errors import Refused
+from kiosk.sorting_center.desk.errors import ActionRefused
 from kiosk.sorting_center.desk.schema import registry_draft
-from kiosk.sorting_center.ledger.database.times import told
+from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
-GOOD_FOR: Final = timedelta(hours=1)
+LIFETIME: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class RegistryDraft:
     """``base`` is the mark of the list it was compared with."""
 
     content: bytes
@@ -27,23 +27,23 @@ class Draft:
     base: str
 
 
-class Drafts:
+class RegistryDrafts:
     """One a person, of one session: it ends with the session, after GOOD_FOR, and with the next one."""
 
     def __init__(self, database: DeskDatabase) -> None:
         self._database = database
 
-    def keep(self, who: str, session: str, content: bytes, base: str, now: datetime) -> Draft:
+    def store(self, who: str, session: str, content: bytes, base: str, now: datetime) -> RegistryDraft:
         """``session`` is the word of the session's forms."""
-        draft = Draft(content, hashlib.sha256(content).hexdigest(), base)
+        draft = RegistryDraft(content, hashlib.sha256(content).hexdigest(), base)
         row = {"who": who, "session_sha256": _hash(session), "file_sha256": draft.file_sha256, "base": base}
         with self._database.writing() as connection:
-            connection.execute(delete(registry_draft).where(registry_draft.c.made_at < told(now - GOOD_FOR)))
+            connection.execute(delete(registry_draft).where(registry_draft.c.made_at < to_rfc3339(now - LIFETIME)))
             connection.execute(delete(registry_draft).where(registry_draft.c.who == who))
-            connection.execute(insert(registry_draft).values(**row, content=content, made_at=told(now)))
+            connection.execute(insert(registry_draft).values(**row, content=content, made_at=to_rfc3339(now)))
         return draft
 
-    def find(self, who: str, session: str, file_sha256: str, now: datetime) -> Draft:
+    def find(self, who: str, session: str, file_sha256: str, now: datetime) -> RegistryDraft:
         """Raises Refused: no_draft."""
         with self._database.reading() as connection:
             row = connection.execute(select(registry_draft).where(registry_draft.c.who == who)).first()
@@ -51,12 +51,12 @@ class Drafts:
             row is None
             or not hmac.compare_digest(row.session_sha256, _hash(session))
             or row.file_sha256 != file_sha256
-            or row.made_at < told(now - GOOD_FOR)
+            or row.made_at < to_rfc3339(now - LIFETIME)
         ):
-            raise Refused("no_draft", "this file is not there any more: choose it again")
-        return Draft(bytes(row.content), row.file_sha256, row.base)
+            raise ActionRefused("no_draft", "this file is not there any more: choose it again")
+        return RegistryDraft(bytes(row.content), row.file_sha256, row.base)
 
-    def drop(self, who: str) -> None:
+    def discard(self, who: str) -> None:
         """It was taken."""
         with self._database.writing() as connection:
             connection.execute(delete(registry_draft).where(registry_draft.c.who == who))

@@ -60,7 +60,7 @@ class DeskError(Exception):
     """The desk's database cannot be used; the text names it and the act."""
 
 
-class Refused(Exception):
+class ActionRefused(Exception):
     """An act that is not done. The text says why and what would work; ``code`` is the stable word of the sentence that
     a page says instead, and ``values`` fill that: whole numbers, names and the like.
     """

@@ -10,10 +10,10 @@ from typing import Final, Literal
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_MIN: Final = 24 * 60
-_PART: Final = re.compile(
+_HOURS_PATTERN: Final = re.compile(
     r"(?P<first>[a-z]{3})(?:-(?P<last>[a-z]{3}))? (?P<from>\d\d:\d\d)-(?P<to>\d\d:\d\d)", re.ASCII
 )
-_LOOK_BACK: Final = timedelta(days=60)
+_QUIET_HORIZON: Final = timedelta(days=60)
 """Who was not heard for so long is quiet, whatever the hours are."""
 
 Span = tuple[int, int]
@@ -26,10 +26,10 @@ HoursCode = Literal["hours_backward", "hours_no_time", "hours_twice", "hours_unr
 class BadHours(ValueError):
     """The text says what hours look like; ``code`` is the rule that ``said``, a part of what was given, breaks."""
 
-    def __init__(self, code: HoursCode, said: str, message: str) -> None:
+    def __init__(self, code: HoursCode, rejected_text: str, message: str) -> None:
         super().__init__(message)
         self.code: Final = code
-        self.said: Final = said
+        self.rejected_text: Final = rejected_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +47,11 @@ class OpeningHours:
         """``mon-fri 09:00-18:00; sat 10:00-24:00``; "" for always closed. Raises BadHours."""
         week: list[Span | None] = [None] * len(DAYS)
         for part in filter(None, (piece.strip().lower() for piece in text.split(";"))):
-            found = _PART.fullmatch(part)
+            found = _HOURS_PATTERN.fullmatch(part)
             if found is None or found["first"] not in DAYS or (found["last"] or "mon") not in DAYS:
-                said = part[:40]
-                message = f"{said!r} is none: hours look like mon-fri 09:00-18:00; sat 10:00-14:00"
-                raise BadHours("hours_unreadable", said, message)
+                fragment = part[:40]
+                message = f"{fragment!r} is none: hours look like mon-fri 09:00-18:00; sat 10:00-14:00"
+                raise BadHours("hours_unreadable", fragment, message)
             first = DAYS.index(found["first"])
             last = DAYS.index(found["last"]) if found["last"] else first
             span = (_minutes(found["from"]), _minutes(found["to"]))
@@ -96,15 +96,15 @@ class OpeningHours:
         return total
 
 
-def is_quiet(hours: OpeningHours, quiet_min: int, heard_at: datetime | None, now: datetime) -> bool:
+def is_quiet(hours: OpeningHours, quiet_min: int, last_seen_at: datetime | None, now: datetime) -> bool:
     """Whether a station said nothing through ``quiet_min`` minutes in which it is open; one never heard is another
     matter. Both moments in the zone of the county. A clock that was ahead when it was heard makes nobody quiet.
     """
-    if heard_at is None or heard_at >= now:
+    if last_seen_at is None or last_seen_at >= now:
         return False
-    if now - heard_at > _LOOK_BACK:
+    if now - last_seen_at > _QUIET_HORIZON:
         return True
-    return hours.open_min(heard_at, now) >= quiet_min
+    return hours.open_min(last_seen_at, now) >= quiet_min
 
 
 def _minute_of(moment: datetime, day: date) -> int:

@@ -15,9 +15,9 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Row, delete, func, insert, select, update
 
 from kiosk.sorting_center.desk.database import DeskDatabase
-from kiosk.sorting_center.desk.errors import DeskError, Refused
+from kiosk.sorting_center.desk.errors import ActionRefused, DeskError
 from kiosk.sorting_center.desk.schema import person, session
-from kiosk.sorting_center.ledger.database.times import told
+from kiosk.sorting_center.ledger.database.times import to_rfc3339
 from kiosk.texts.languages import LANGUAGES
 
 MAX_PEOPLE: Final = 500
@@ -30,16 +30,16 @@ TIME_COST, MEMORY_KIB, PARALLELISM = 2, 19 * 1024, 1
 """OWASP, Password Storage Cheat Sheet: 19 MiB, two passes, one lane."""
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9._-]{1,39}")
-OF_PROGRAMS: Final = frozenset({"itself", "ledger", "command"})
+RESERVED_NAMES: Final = frozenset({"itself", "ledger", "command"})
 """Who acts where no person does, in histories and in the audit: nobody else is called so."""
-_COMMON: Final = frozenset(
+_COMMON_PASSWORDS: Final = frozenset(
     line.strip()
     for line in files("kiosk.sorting_center.desk").joinpath("common_passwords.txt").read_text("ascii").splitlines()
 )
 """Those guessed first among such as are long enough."""
 
 
-class Role(IntEnum):
+class StaffRole(IntEnum):
     """Each may do what the one before it may.
 
     A viewer looks; an operator settles what was set apart, closes alarms, keeps the registry; an admin keeps people,
@@ -56,29 +56,29 @@ class Role(IntEnum):
         return self.name.lower()
 
     @classmethod
-    def of(cls, word: str) -> Role:
+    def of(cls, word: str) -> StaffRole:
         """Raises Refused."""
         for role in cls:
             if role.word == word:
                 return role
-        raise Refused("no_such_role", f"a role is {', '.join(role.word for role in cls)}; not {word[:40]!r}")
+        raise ActionRefused("no_such_role", f"a role is {', '.join(role.word for role in cls)}; not {word[:40]!r}")
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class StaffMember:
     """``language`` is "" for whatever the browser asks for. ``changed_at`` is when password, role or whether they are
     let in was changed last; "" where nobody asks.
     """
 
     name: str
-    role: Role
+    role: StaffRole
     disabled: bool = False
     language: str = ""
     changed_at: str = field(default="", compare=False)
 
 
 @cache
-def _hash_of_nobody() -> str:
+def _dummy_hash() -> str:
     return PasswordHasher(TIME_COST, MEMORY_KIB, PARALLELISM).hash("nobody has this password")
 
 
@@ -89,32 +89,32 @@ class People:
         self._database = database
         self._hasher = PasswordHasher(TIME_COST, MEMORY_KIB, PARALLELISM)
 
-    def add(self, name: str, role: Role, password: str, now: datetime) -> Person:
+    def add(self, name: str, role: StaffRole, password: str, now: datetime) -> StaffMember:
         """Raises Refused: bad_name, name_taken, too_many, and as `check_password` does."""
         if not _NAME.fullmatch(name):
-            raise Refused(
+            raise ActionRefused(
                 "bad_name", "a name has 2 to 40 of a-z, 0-9, dot, dash and underscore, and begins with a letter"
             )
-        if name in OF_PROGRAMS:
-            raise Refused("name_taken", f"{name} is what the program itself is called: take another", name=name)
+        if name in RESERVED_NAMES:
+            raise ActionRefused("name_taken", f"{name} is what the program itself is called: take another", name=name)
         check_password(password, name, role)
         hashed = self._hasher.hash(password)
         with self._database.writing() as connection:
             if connection.execute(select(func.count()).select_from(person)).scalar_one() >= MAX_PEOPLE:
-                raise Refused("too_many", f"there are {MAX_PEOPLE} people already", n=MAX_PEOPLE)
+                raise ActionRefused("too_many", f"there are {MAX_PEOPLE} people already", n=MAX_PEOPLE)
             if connection.execute(select(person.c.name).where(person.c.name == name)).first() is not None:
-                raise Refused("name_taken", f"there is a {name} already", name=name)
+                raise ActionRefused("name_taken", f"there is a {name} already", name=name)
             row = {"name": name, "role": role.word, "password_hash": hashed, "disabled": False, "language": ""}
-            connection.execute(insert(person).values(**row, changed_at=told(now)))
-        return Person(name, role, changed_at=told(now))
+            connection.execute(insert(person).values(**row, changed_at=to_rfc3339(now)))
+        return StaffMember(name, role, changed_at=to_rfc3339(now))
 
-    def verify(self, name: str, password: str) -> Person | None:
+    def verify(self, name: str, password: str) -> StaffMember | None:
         """Takes the time and memory of one Argon2id, whoever is asked for; a person who is disabled is none."""
         with self._database.reading() as connection:
             row = connection.execute(select(person).where(person.c.name == name)).first()
         try:
             right = self._hasher.verify(
-                row.password_hash if row is not None else _hash_of_nobody(), password[: MAX_PASSWORD + 1]
+                row.password_hash if row is not None else _dummy_hash(), password[: MAX_PASSWORD + 1]
             )
         except VerificationError:
             return None
@@ -122,16 +122,16 @@ class People:
             raise DeskError(f"the stored password of {name} cannot be read: set it anew") from error
         return _person(row) if right and row is not None and not row.disabled else None
 
-    def set_password(self, name: str, password: str, now: datetime) -> Person:
+    def set_password(self, name: str, password: str, now: datetime) -> StaffMember:
         """This person as from now on. Ends every session of theirs. Raises Refused: no_such_person, and as
         `check_password` does.
         """
         before = self.get(name)
         check_password(password, name, before.role)
         self._change(name, now, password_hash=self._hasher.hash(password))
-        return replace(before, changed_at=told(now))
+        return replace(before, changed_at=to_rfc3339(now))
 
-    def set_role(self, name: str, role: Role, now: datetime) -> None:
+    def set_role(self, name: str, role: StaffRole, now: datetime) -> None:
         """Ends every session of this person. Raises Refused: no_such_person, last_admin."""
         self._change(name, now, role=role.word)
 
@@ -142,19 +142,19 @@ class People:
     def set_language(self, name: str, language: str) -> None:
         """Raises Refused: no_such_language."""
         if language not in LANGUAGES:
-            raise Refused("no_such_language", f"languages are {', '.join(LANGUAGES)}")
+            raise ActionRefused("no_such_language", f"languages are {', '.join(LANGUAGES)}")
         with self._database.writing() as connection:
             connection.execute(update(person).where(person.c.name == name).values(language=language))
 
-    def get(self, name: str) -> Person:
+    def get(self, name: str) -> StaffMember:
         """Raises Refused: no_such_person."""
         with self._database.reading() as connection:
             row = connection.execute(select(person).where(person.c.name == name)).first()
         if row is None:
-            raise _nobody(name)
+            raise _no_such_person(name)
         return _person(row)
 
-    def all(self) -> list[Person]:
+    def all(self) -> list[StaffMember]:
         """By name."""
         with self._database.reading() as connection:
             return [_person(row) for row in connection.execute(select(person).order_by(person.c.name))]
@@ -162,30 +162,30 @@ class People:
     def _change(self, name: str, now: datetime, **values: object) -> None:
         with self._database.writing() as connection:
             changed = connection.execute(
-                update(person).where(person.c.name == name).values(**values, changed_at=told(now))
+                update(person).where(person.c.name == name).values(**values, changed_at=to_rfc3339(now))
             )
             if not changed.rowcount:
-                raise _nobody(name)
-            admins = select(func.count()).where(person.c.role == Role.ADMIN.word, person.c.disabled.is_(False))
+                raise _no_such_person(name)
+            admins = select(func.count()).where(person.c.role == StaffRole.ADMIN.word, person.c.disabled.is_(False))
             if "password_hash" not in values and not connection.execute(admins).scalar_one():
-                raise Refused("last_admin", f"{name} is the only admin: make somebody else one first", name=name)
+                raise ActionRefused("last_admin", f"{name} is the only admin: make somebody else one first", name=name)
             connection.execute(delete(session).where(session.c.person == name))
 
 
-def check_password(password: str, name: str, role: Role) -> None:
+def check_password(password: str, name: str, role: StaffRole) -> None:
     """Raises Refused (weak_password, guessed_password), whose text never repeats it."""
-    least = MIN_ADMIN_PASSWORD if role is Role.ADMIN else MIN_PASSWORD
-    if not least <= len(password) <= MAX_PASSWORD:
-        said = f"the password of a {role.word} has {least} to {MAX_PASSWORD} characters"
-        raise Refused("weak_password", said, least=least, most=MAX_PASSWORD)
+    min_length = MIN_ADMIN_PASSWORD if role is StaffRole.ADMIN else MIN_PASSWORD
+    if not min_length <= len(password) <= MAX_PASSWORD:
+        message = f"the password of a {role.word} has {min_length} to {MAX_PASSWORD} characters"
+        raise ActionRefused("weak_password", message, least=min_length, most=MAX_PASSWORD)
     plain = password.lower()
-    if plain in _COMMON or name in plain or len(set(plain)) < 5:
-        raise Refused("guessed_password", "this password is among the first that are guessed: take another")
+    if plain in _COMMON_PASSWORDS or name in plain or len(set(plain)) < 5:
+        raise ActionRefused("guessed_password", "this password is among the first that are guessed: take another")
 
 
-def _person(row: Row[Any]) -> Person:
-    return Person(row.name, Role.of(row.role), bool(row.disabled), row.language, row.changed_at)
+def _person(row: Row[Any]) -> StaffMember:
+    return StaffMember(row.name, StaffRole.of(row.role), bool(row.disabled), row.language, row.changed_at)
 
 
-def _nobody(name: str) -> Refused:
-    return Refused("no_such_person", f"there is no {name[:40]!r} here", name=name[:40])
+def _no_such_person(name: str) -> ActionRefused:
+    return ActionRefused("no_such_person", f"there is no {name[:40]!r} here", name=name[:40])

@@ -10,12 +10,12 @@ from typing import Any, Final
 from sqlalchemy import Row, delete, insert, select, text
 
 from kiosk.sorting_center.desk.database import DeskDatabase
-from kiosk.sorting_center.desk.errors import Refused
+from kiosk.sorting_center.desk.errors import ActionRefused
 from kiosk.sorting_center.desk.hours import OpeningHours
 from kiosk.sorting_center.desk.schema import expected_station, township
 
 QUIET_MIN: Final = 60
-Key = tuple[str, str]
+StationKey = tuple[str, str]
 """Region and station."""
 
 
@@ -43,59 +43,59 @@ class ExpectedStation:
     valid_until: str = ""
 
     @property
-    def key(self) -> Key:
+    def key(self) -> StationKey:
         """What it is known by."""
         return self.region, self.station
 
 
 @dataclass(frozen=True, slots=True)
-class Register:
+class StationRegister:
     """All of it at one moment."""
 
-    stations: Mapping[Key, ExpectedStation]
-    townships: Mapping[Key, Township]
+    stations: Mapping[StationKey, ExpectedStation]
+    townships: Mapping[StationKey, Township]
     """By region and name."""
 
     @property
-    def mark(self) -> str:
+    def digest(self) -> str:
         """The same for the same list: SHA-256 over all of it."""
         rows = [repr(self.stations[key]) for key in sorted(self.stations)]
         rows += [repr(self.townships[key]) for key in sorted(self.townships)]
         return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
-    def township_of(self, key: Key) -> Township | None:
+    def township_of(self, key: StationKey) -> Township | None:
         """None for a station without one, or one that is not expected."""
         row = self.stations.get(key)
         return self.townships.get((row.region, row.township)) if row is not None else None
 
 
 @dataclass(frozen=True, slots=True)
-class Differences:
+class RegistryDifferences:
     """What a new register would change: stations, by region and number."""
 
-    new: tuple[Key, ...]
-    changed: tuple[Key, ...]
-    gone: tuple[Key, ...]
-    townships: tuple[Key, ...]
+    new: tuple[StationKey, ...]
+    changed: tuple[StationKey, ...]
+    removed: tuple[StationKey, ...]
+    townships: tuple[StationKey, ...]
     """New, changed or gone."""
 
     @property
-    def none(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether it is the same."""
-        return not (self.new or self.changed or self.gone or self.townships)
+        return not (self.new or self.changed or self.removed or self.townships)
 
     def __str__(self) -> str:
-        sorts = {"new": self.new, "changed": self.changed, "gone": self.gone, "townships": self.townships}
+        sorts = {"new": self.new, "changed": self.changed, "gone": self.removed, "townships": self.townships}
         return ", ".join(f"{name} {len(keys)}" for name, keys in sorts.items())
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class RegistryCoverage:
     """The register against what is heard."""
 
-    never: tuple[Key, ...]
+    never: tuple[StationKey, ...]
     """Expected, and not heard once."""
-    unexpected: tuple[Key, ...]
+    unexpected: tuple[StationKey, ...]
 
 
 class Registry:
@@ -104,66 +104,70 @@ class Registry:
     def __init__(self, database: DeskDatabase) -> None:
         self._database = database
 
-    def current(self) -> Register:
+    def current(self) -> StationRegister:
         """The list as it is now."""
         with self._database.reading() as connection:
             stations = [_station(row) for row in connection.execute(select(expected_station))]
             townships = [_township(row) for row in connection.execute(select(township))]
-        return register_of(stations, townships)
+        return build_register(stations, townships)
 
     def replace(
         self, stations: Sequence[ExpectedStation], townships: Sequence[Township], base: str | None = None
-    ) -> Differences:
+    ) -> RegistryDifferences:
         """One transaction: all of it or nothing; what it has changed.
 
         ``base`` is the mark of the list that was looked at. Raises Refused: changed_meanwhile.
         """
-        wanted = register_of(stations, townships)
+        requested = build_register(stations, townships)
         names = [field.name for field in fields(ExpectedStation)]
-        rows = [{name: getattr(row, name) for name in names} for row in wanted.stations.values()]
+        rows = [{name: getattr(row, name) for name in names} for row in requested.stations.values()]
         places = [
             {"region": row.region, "name": row.name, "hours": str(row.hours), "quiet_min": row.quiet_min}
-            for row in wanted.townships.values()
+            for row in requested.townships.values()
         ]
         with self._database.writing() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("LOCK TABLE expected_station IN EXCLUSIVE MODE"))
-            before = register_of(
+            before = build_register(
                 [_station(row) for row in connection.execute(select(expected_station))],
                 [_township(row) for row in connection.execute(select(township))],
             )
-            if base is not None and base != before.mark:
-                raise Refused("changed_meanwhile", "somebody has changed the list meanwhile: look at the file again")
+            if base is not None and base != before.digest:
+                raise ActionRefused(
+                    "changed_meanwhile", "somebody has changed the list meanwhile: look at the file again"
+                )
             connection.execute(delete(expected_station))
             connection.execute(delete(township))
             if rows:
                 connection.execute(insert(expected_station), rows)
             if places:
                 connection.execute(insert(township), places)
-        return differences(before, wanted)
+        return differences(before, requested)
 
 
-def differences(before: Register, wanted: Register) -> Differences:
+def differences(before: StationRegister, after: StationRegister) -> RegistryDifferences:
     """From one list to another."""
-    old, new = before.stations, wanted.stations
-    places = {**before.townships, **wanted.townships}
-    return Differences(
+    old, new = before.stations, after.stations
+    places = {**before.townships, **after.townships}
+    return RegistryDifferences(
         new=tuple(sorted(new.keys() - old.keys())),
         changed=tuple(sorted(key for key in new.keys() & old.keys() if new[key] != old[key])),
-        gone=tuple(sorted(old.keys() - new.keys())),
-        townships=tuple(sorted(key for key in places if before.townships.get(key) != wanted.townships.get(key))),
+        removed=tuple(sorted(old.keys() - new.keys())),
+        townships=tuple(sorted(key for key in places if before.townships.get(key) != after.townships.get(key))),
     )
 
 
-def heard_against(register: Register, heard: Iterable[Key]) -> Heard:
+def registry_coverage(register: StationRegister, reporting: Iterable[StationKey]) -> RegistryCoverage:
     """Stations that are expected and silent from the beginning, and those nobody expects."""
-    known = set(heard)
-    return Heard(tuple(sorted(register.stations.keys() - known)), tuple(sorted(known - register.stations.keys())))
+    known = set(reporting)
+    return RegistryCoverage(
+        tuple(sorted(register.stations.keys() - known)), tuple(sorted(known - register.stations.keys()))
+    )
 
 
-def register_of(stations: Iterable[ExpectedStation], townships: Iterable[Township]) -> Register:
+def build_register(stations: Iterable[ExpectedStation], townships: Iterable[Township]) -> StationRegister:
     """Of its rows."""
-    return Register({row.key: row for row in stations}, {(row.region, row.name): row for row in townships})
+    return StationRegister({row.key: row for row in stations}, {(row.region, row.name): row for row in townships})
 
 
 def _station(row: Row[Any]) -> ExpectedStation:

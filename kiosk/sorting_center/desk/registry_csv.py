@@ -14,16 +14,16 @@ from typing import Final, Literal
 
 from kiosk.domain.identifiers import BadIdentifier, check_region, check_station
 from kiosk.sorting_center.desk.hours import BadHours, HoursCode, OpeningHours
-from kiosk.sorting_center.desk.registry import QUIET_MIN, ExpectedStation, Register, Township
+from kiosk.sorting_center.desk.registry import QUIET_MIN, ExpectedStation, StationRegister, Township
 
 MAX_BYTES: Final = 16 * 1024 * 1024
 MAX_ROWS: Final = 100_000
 MAX_FAULTS: Final = 50
 MAX_TEXT: Final = 120
 MAX_QUIET_MIN: Final = 7 * 24 * 60
-NEEDED: Final = ("region", "station")
+REQUIRED_COLUMNS: Final = ("region", "station")
 COLUMNS: Final = (
-    *NEEDED,
+    *REQUIRED_COLUMNS,
     "village",
     "township",
     "hours",
@@ -33,7 +33,7 @@ COLUMNS: Final = (
     "verified_on",
     "valid_until",
 )
-_CALCULATED: Final = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What a spreadsheet takes for a formula at the beginning of a cell, also in wide forms."""
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
@@ -67,7 +67,7 @@ FaultCode = (
 
 Value = str | int
 
-_SAID: Final[Mapping[FaultCode, str]] = {
+_MESSAGES: Final[Mapping[FaultCode, str]] = {
     "bad_date": "{text!r} is no date like 2026-05-31",
     "bad_quiet": "a whole number of minutes from 1 to {most}",
     "bad_region": "region id {text!r} must be 1 to 16 of a-z, 0-9 and -, and not 'feed'",
@@ -97,7 +97,7 @@ _SAID: Final[Mapping[FaultCode, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class RegistryFault:
     """``line`` counts from 1, the line of the names included; 0 for the file as a whole. ``values`` fill the sentence
     of the code.
     """
@@ -109,23 +109,23 @@ class Fault:
 
     def __str__(self) -> str:
         place = f"line {self.line}, {self.column}: " if self.line and self.column else f"line {self.line}: "
-        return (place if self.line else "") + _SAID[self.code].format_map(self.values)
+        return (place if self.line else "") + _MESSAGES[self.code].format_map(self.values)
 
 
-def _of_file(code: FaultCode, **values: Value) -> Fault:
-    return Fault(0, "", code, values)
+def _of_file(code: FaultCode, **values: Value) -> RegistryFault:
+    return RegistryFault(0, "", code, values)
 
 
 class BadRegistry(ValueError):
     """Nothing of the file is taken. At most MAX_FAULTS of its faults are told."""
 
-    def __init__(self, faults: list[Fault]) -> None:
+    def __init__(self, faults: list[RegistryFault]) -> None:
         super().__init__("; ".join(map(str, faults[:3])) + (" …" if len(faults) > 3 else ""))
         self.faults = faults
 
 
 @dataclass(frozen=True, slots=True)
-class ReadRegistry:
+class ParsedRegistry:
     """``encoding`` is what the file was read as: a spreadsheet may save Chinese as GB18030."""
 
     stations: tuple[ExpectedStation, ...]
@@ -133,30 +133,30 @@ class ReadRegistry:
     encoding: str
 
 
-def read_registry(content: bytes) -> ReadRegistry:
+def read_registry(content: bytes) -> ParsedRegistry:
     """All of it; raises BadRegistry."""
     if len(content) > MAX_BYTES:
         raise BadRegistry([_of_file("too_large", n=len(content), most=MAX_BYTES)])
     text, encoding = _decoded(content)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    faults: list[Fault] = []
+    faults: list[RegistryFault] = []
     stations: dict[tuple[str, str], ExpectedStation] = {}
     townships: dict[tuple[str, str], tuple[Township, int]] = {}
     for line, row in _rows(reader, faults):
         if len(stations) >= MAX_ROWS:
-            faults.append(Fault(line, "", "too_many", {"most": MAX_ROWS}))
+            faults.append(RegistryFault(line, "", "too_many", {"most": MAX_ROWS}))
             break
-        _take(line, row, (stations, townships), faults)
+        _parse_row(line, row, (stations, townships), faults)
         if len(faults) >= MAX_FAULTS:
             break
     if not faults and not stations:
         faults.append(_of_file("no_station"))
     if faults:
         raise BadRegistry(faults[:MAX_FAULTS])
-    return ReadRegistry(tuple(stations.values()), tuple(place for place, _ in townships.values()), encoding)
+    return ParsedRegistry(tuple(stations.values()), tuple(place for place, _ in townships.values()), encoding)
 
 
-def write_registry(register: Register) -> bytes:
+def write_registry(register: StationRegister) -> bytes:
     """The list as `read_registry` takes it: UTF-8 with a mark, so that spreadsheets know it. A cell that a spreadsheet
     would calculate has an apostrophe before it, which reading takes away again.
     """
@@ -167,17 +167,17 @@ def write_registry(register: Register) -> bytes:
         row = register.stations[key]
         place = register.township_of(key)
         hours, quiet = (str(place.hours), str(place.quiet_min)) if place is not None else ("", "")
-        told = {**asdict(row), "hours": hours, "quiet_min": quiet}
-        writer.writerow([_as_text(told[name]) for name in COLUMNS])
+        values = {**asdict(row), "hours": hours, "quiet_min": quiet}
+        writer.writerow([_escape_formula(values[name]) for name in COLUMNS])
     return codecs.BOM_UTF8 + written.getvalue().encode("utf-8")
 
 
-def _as_text(cell: str) -> str:
-    return f"'{cell}" if cell.lstrip("'").startswith(_CALCULATED) else cell
+def _escape_formula(cell: str) -> str:
+    return f"'{cell}" if cell.lstrip("'").startswith(_FORMULA_STARTS) else cell
 
 
-def _taken_back(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(_CALCULATED) else cell
+def _unescape_formula(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(_FORMULA_STARTS) else cell
 
 
 def _decoded(content: bytes) -> tuple[str, str]:
@@ -194,7 +194,7 @@ def _decoded(content: bytes) -> tuple[str, str]:
     raise BadRegistry([_of_file("no_encoding")])
 
 
-def _rows(reader: Iterator[list[str]], faults: list[Fault]) -> Iterator[tuple[int, Mapping[str, str]]]:
+def _rows(reader: Iterator[list[str]], faults: list[RegistryFault]) -> Iterator[tuple[int, Mapping[str, str]]]:
     line, names = 0, None
     try:
         for row in reader:
@@ -206,32 +206,36 @@ def _rows(reader: Iterator[list[str]], faults: list[Fault]) -> Iterator[tuple[in
                 if faults:
                     return
             elif len(row) != len(names):
-                faults.append(Fault(line, "", "cells", {"n": len(row), "names": len(names)}))
+                faults.append(RegistryFault(line, "", "cells", {"n": len(row), "names": len(names)}))
             else:
-                yield line, {name: _taken_back(cell.strip()) for name, cell in zip(names, row, strict=True)}
+                yield line, {name: _unescape_formula(cell.strip()) for name, cell in zip(names, row, strict=True)}
     except csv.Error as error:
-        faults.append(Fault(line + 1, "", "no_csv", {"problem": str(error)}))
+        faults.append(RegistryFault(line + 1, "", "no_csv", {"problem": str(error)}))
     if names is None and not faults:
         faults.append(_of_file("empty", columns=", ".join(COLUMNS)))
 
 
-def _names(row: list[str], faults: list[Fault]) -> list[str]:
+def _names(row: list[str], faults: list[RegistryFault]) -> list[str]:
     names = [cell.strip().lower() for cell in row]
     for name in names:
         if name not in COLUMNS:
-            faults.append(Fault(1, "", "no_column", {"name": name[:40], "columns": ", ".join(COLUMNS)}))
+            faults.append(RegistryFault(1, "", "no_column", {"name": name[:40], "columns": ", ".join(COLUMNS)}))
         elif names.count(name) > 1:
-            faults.append(Fault(1, "", "column_twice", {"name": name}))
-    faults += [Fault(1, "", "column_missing", {"name": name}) for name in NEEDED if name not in names]
+            faults.append(RegistryFault(1, "", "column_twice", {"name": name}))
+    faults += [RegistryFault(1, "", "column_missing", {"name": name}) for name in REQUIRED_COLUMNS if name not in names]
     return names
 
 
-Taken = tuple[dict[tuple[str, str], ExpectedStation], dict[tuple[str, str], tuple[Township, int]]]
+ParsedRows = tuple[dict[tuple[str, str], ExpectedStation], dict[tuple[str, str], tuple[Township, int]]]
 
 
-def _take(line: int, row: Mapping[str, str], taken: Taken, faults: list[Fault]) -> None:
-    stations, townships = taken
-    found = [Fault(line, name, *wrong) for name, cell in row.items() if (wrong := _wrong(name, cell)) is not None]
+def _parse_row(line: int, row: Mapping[str, str], parsed: ParsedRows, faults: list[RegistryFault]) -> None:
+    stations, townships = parsed
+    found = [
+        RegistryFault(line, name, *wrong)
+        for name, cell in row.items()
+        if (wrong := _cell_fault(name, cell)) is not None
+    ]
     if found:
         faults += found
         return
@@ -239,23 +243,25 @@ def _take(line: int, row: Mapping[str, str], taken: Taken, faults: list[Fault]) 
     hours, quiet = known.pop("hours"), known.pop("quiet_min")
     station = ExpectedStation(**known)
     if station.key in stations:
-        faults.append(Fault(line, "station", "station_twice", {"station": station.station, "region": station.region}))
+        faults.append(
+            RegistryFault(line, "station", "station_twice", {"station": station.station, "region": station.region})
+        )
         return
     stations[station.key] = station
     if not station.township:
         if hours or quiet:
-            faults.append(Fault(line, "township", "hours_without_township"))
+            faults.append(RegistryFault(line, "township", "hours_without_township"))
         return
     place = Township(station.region, station.township, OpeningHours.parse(hours), int(quiet or QUIET_MIN))
     before, first = townships.setdefault((place.region, place.name), (place, line))
     if before != place:
-        faults.append(Fault(line, "hours", "other_hours", {"line": first, "name": place.name}))
+        faults.append(RegistryFault(line, "hours", "other_hours", {"line": first, "name": place.name}))
 
 
-Wrong = tuple[FaultCode, Mapping[str, Value]]
+CellFault = tuple[FaultCode, Mapping[str, Value]]
 
 
-def _wrong(name: str, cell: str) -> Wrong | None:
+def _cell_fault(name: str, cell: str) -> CellFault | None:
     """What is wrong with a cell."""
     if len(cell) > MAX_TEXT:
         return "too_long", {"n": len(cell), "most": MAX_TEXT}
@@ -263,14 +269,14 @@ def _wrong(name: str, cell: str) -> Wrong | None:
     if hidden is not None:
         return "hidden", {"mark": f"U+{ord(hidden):04X}"}
     try:
-        return _wrong_as(name, cell)
+        return _value_fault(name, cell)
     except BadIdentifier:
         return "bad_region" if name == "region" else "bad_station", {"text": cell}
     except BadHours as error:
-        return error.code, {"text": error.said}
+        return error.code, {"text": error.rejected_text}
 
 
-def _wrong_as(name: str, cell: str) -> Wrong | None:
+def _value_fault(name: str, cell: str) -> CellFault | None:
     if name == "region":
         check_region(cell)
     elif name == "station":

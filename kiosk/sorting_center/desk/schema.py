@@ -21,7 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from kiosk.sorting_center.ledger.database.times import Instant
+from kiosk.sorting_center.ledger.database.times import TimestampColumn
 from kiosk.sorting_center.ledger.schema import Code, Counting
 
 SCHEMA: Final = "desk"
@@ -48,7 +48,7 @@ person = Table(
     Column("password_hash", Code, nullable=False),
     Column("disabled", Boolean, nullable=False),
     Column("language", Code, nullable=False),
-    Column("changed_at", Instant, nullable=False),
+    Column("changed_at", TimestampColumn, nullable=False),
 )
 """``password_hash``: Argon2id in the form of RFC 9106's reference code. ``language``: "" for that of the browser."""
 
@@ -58,8 +58,8 @@ session = Table(
     Column("token_sha256", Code, primary_key=True),
     Column("person", Code, ForeignKey("person.name"), nullable=False),
     Column("host", Code, nullable=False),
-    Column("began_at", Instant, nullable=False),
-    Column("seen_at", Instant, nullable=False),
+    Column("began_at", TimestampColumn, nullable=False),
+    Column("seen_at", TimestampColumn, nullable=False),
     Index("session_person", "person"),
 )
 """``host``: the name the pages were asked under when it began; under another one it opens nothing."""
@@ -72,7 +72,7 @@ throttle = Table(
     Column("wait_ms", BigInteger, nullable=False),
     Column("boot_id", Code, nullable=False),
     Column("monotonic_ms", BigInteger, nullable=False),
-    Column("touched_at", Instant, nullable=False),
+    Column("touched_at", TimestampColumn, nullable=False),
     Index("throttle_touched_at", "touched_at"),
 )
 """A `kiosk.domain.lockout.Lockout` for each key; ``failures_ms`` are its ages, parted by spaces."""
@@ -81,7 +81,7 @@ audit = Table(
     "audit",
     metadata,
     Column("id", Counting, primary_key=True, autoincrement=True),
-    Column("at", Instant, nullable=False),
+    Column("at", TimestampColumn, nullable=False),
     Column("who", Code, nullable=False),
     Column("act", Code, nullable=False),
     Column("subject", Code, nullable=False),
@@ -99,9 +99,9 @@ token = Table(
     Column("secret_sha256", Code, nullable=False, unique=True),
     Column("scopes", Code, nullable=False),
     Column("per_minute", BigInteger, nullable=False),
-    Column("made_at", Instant, nullable=False),
-    Column("expires_at", Instant),
-    Column("revoked_at", Instant),
+    Column("made_at", TimestampColumn, nullable=False),
+    Column("expires_at", TimestampColumn),
+    Column("revoked_at", TimestampColumn),
 )
 """``scopes``: words parted by spaces."""
 
@@ -141,8 +141,8 @@ alarm_case = Table(
     Column("state", Code, nullable=False),
     Column("present", Boolean, nullable=False),
     Column("version", BigInteger, nullable=False),
-    Column("opened_at", Instant, nullable=False),
-    Column("seen_at", Instant, nullable=False),
+    Column("opened_at", TimestampColumn, nullable=False),
+    Column("seen_at", TimestampColumn, nullable=False),
     Column("who", Code, nullable=False),
     Column("reason", Code, nullable=False),
     UniqueConstraint("kind", "region", "station", "subject"),
@@ -157,7 +157,7 @@ case_step = Table(
     metadata,
     Column("id", Counting, primary_key=True, autoincrement=True),
     Column("alarm_case", BigInteger, ForeignKey("alarm_case.id"), nullable=False),
-    Column("at", Instant, nullable=False),
+    Column("at", TimestampColumn, nullable=False),
     Column("who", Code, nullable=False),
     Column("state", Code, nullable=False),
     Column("reason", Code, nullable=False),
@@ -178,7 +178,7 @@ decision = Table(
     Column("act", Code, nullable=False),
     Column("reason", Code, nullable=False),
     Column("who", Code, nullable=False),
-    Column("at", Instant, nullable=False),
+    Column("at", TimestampColumn, nullable=False),
     Column("outcome", Code, nullable=False),
     Column("figures", Code, nullable=False, server_default=""),
     UniqueConstraint("kind", "subject", "number"),
@@ -194,7 +194,7 @@ registry_draft = Table(
     Column("file_sha256", Code, nullable=False),
     Column("base", Code, nullable=False),
     Column("content", LargeBinary, nullable=False),
-    Column("made_at", Instant, nullable=False),
+    Column("made_at", TimestampColumn, nullable=False),
 )
 """A file that was looked at and not taken yet, one a person. ``base`` is the mark of the list it was compared with."""
 
@@ -211,10 +211,10 @@ notice_target = Table(
     Column("language", Code, nullable=False),
     Column("kinds", Code, nullable=False),
     Column("paused", Boolean, nullable=False),
-    Column("made_at", Instant, nullable=False),
+    Column("made_at", TimestampColumn, nullable=False),
     Column("turn", BigInteger, nullable=False),
     Column("failures", BigInteger, nullable=False),
-    Column("next_at", Instant, nullable=False),
+    Column("next_at", TimestampColumn, nullable=False),
 )
 """``way``: mail or webhook. ``kinds``: of cases, parted by spaces, "" for all. ``secret`` signs webhooks and is told to
 the receiver alone. ``turn`` counts the attempts, ``failures`` those since the last that came through."""
@@ -229,8 +229,8 @@ notice = Table(
     Column("number", BigInteger, nullable=False),
     Column("state", Code, nullable=False),
     Column("tries", BigInteger, nullable=False),
-    Column("made_at", Instant, nullable=False),
-    Column("ended_at", Instant),
+    Column("made_at", TimestampColumn, nullable=False),
+    Column("ended_at", TimestampColumn),
     Column("result", Code, nullable=False),
     Index("notice_state", "state", "target", "tries", "id"),
     sqlite_autoincrement=True,
@@ -249,7 +249,7 @@ listing = Table(
     Column("version", BigInteger, nullable=False),
     Column("edited", Code),
     Column("published", Code),
-    Column("updated_at", Instant, nullable=False),
+    Column("updated_at", TimestampColumn, nullable=False),
     Index("listing_state", "state", "updated_at"),
 )
 """A lot that a station offers for sale. ``offered``: JSON of the newest offer; ``edited``: JSON of the texts a person
@@ -262,7 +262,7 @@ listing_step = Table(
     Column("region", Code, nullable=False),
     Column("station", Code, nullable=False),
     Column("lot", Code, nullable=False),
-    Column("at", Instant, nullable=False),
+    Column("at", TimestampColumn, nullable=False),
     Column("who", Code, nullable=False),
     Column("act", Code, nullable=False),
     Column("reason", Code, nullable=False),
@@ -272,7 +272,7 @@ listing_step = Table(
 )
 """Only ever added to. An offer has as ``reason`` which event it came with, ``{epoch}-{seq}``: it is taken once."""
 
-listing_told = Table(
+listing_facts = Table(
     "listing_told",
     metadata,
     Column("region", Code, primary_key=True),
@@ -296,7 +296,7 @@ listing_shown = Table(
     Column("region", Code, primary_key=True),
     Column("station", Code, primary_key=True),
     Column("lot", Code, primary_key=True),
-    Column("at", Instant, nullable=False),
+    Column("at", TimestampColumn, nullable=False),
     Column("words", Code, nullable=False),
     Index("listing_shown_at", "at", "region", "station", "lot"),
 )

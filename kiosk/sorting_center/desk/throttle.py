@@ -19,11 +19,11 @@ from kiosk.domain.lockout import Lockout, LockoutRule
 from kiosk.sorting_center.desk.database import DeskDatabase
 from kiosk.sorting_center.desk.schema import throttle
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
-from kiosk.sorting_center.ledger.database.times import told
+from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
 _MINUTE_MS: Final = 60_000
-OF_NAME: Final = LockoutRule(tries=5, window_ms=15 * _MINUTE_MS, lockout_ms=15 * _MINUTE_MS)
-OF_ADDRESS: Final = LockoutRule(tries=30, window_ms=15 * _MINUTE_MS, lockout_ms=15 * _MINUTE_MS, delay_ms=(0,))
+NAME_RULE: Final = LockoutRule(tries=5, window_ms=15 * _MINUTE_MS, lockout_ms=15 * _MINUTE_MS)
+ADDRESS_RULE: Final = LockoutRule(tries=30, window_ms=15 * _MINUTE_MS, lockout_ms=15 * _MINUTE_MS, delay_ms=(0,))
 """A whole office may come from one address, and not all of them type well."""
 MAX_ROWS: Final = 5_000
 """Beyond, those longest untouched go."""
@@ -32,7 +32,7 @@ _IPV6_NETWORK: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class AttemptTime:
     """Of this machine: its boot, milliseconds on the monotonic clock, and the wall clock for tidying up."""
 
     boot_id: str
@@ -40,37 +40,38 @@ class Moment:
     now: datetime
 
 
-class Throttle:
+class SignInThrottle:
     """Rows survive a restart of the program; the wall clock decides nothing."""
 
     def __init__(self, database: DeskDatabase) -> None:
         self._database = database
 
-    def attempt(self, name: str, address: str, at: Moment) -> int:
+    def attempt(self, name: str, address: str, at: AttemptTime) -> int:
         """0 when it may be looked at; it is then counted as wrong until `succeeded`. Else milliseconds to wait."""
         keys = _keys(name, address)
         with self._database.writing() as connection:
-            known = _known(connection, [key for key, _ in keys])
+            known = _load_lockouts(connection, [key for key, _ in keys])
             waits = [known[key].wait(rule, at.boot_id, at.monotonic_ms) for key, rule in keys if key in known]
             if wait := max(waits, default=0):
                 return wait
             rows = [
-                _row(key, known.get(key, Lockout()).failed(rule, at.boot_id, at.monotonic_ms), at) for key, rule in keys
+                _row(key, known.get(key, Lockout()).after_failure(rule, at.boot_id, at.monotonic_ms), at)
+                for key, rule in keys
             ]
             upsert_rows(connection, throttle, rows)
             self._tidy(connection)
         return 0
 
-    def succeeded(self, name: str, address: str, at: Moment) -> None:
+    def succeeded(self, name: str, address: str, at: AttemptTime) -> None:
         """The attempt that was let through was right: name and address begin anew, the address has one less."""
         (own, _), (whole, _) = _keys(name, address)
         with self._database.writing() as connection:
             connection.execute(delete(throttle).where(throttle.c.key == own))
-            known = _known(connection, [whole])
+            known = _load_lockouts(connection, [whole])
             if whole in known and not known[whole].locked:
                 before = known[whole]
-                kept = Lockout(before.failures_ms[:-1], 0, before.boot_id, before.monotonic_ms)
-                upsert_rows(connection, throttle, [_row(whole, kept, at)])
+                remaining = Lockout(before.failures_ms[:-1], 0, before.boot_id, before.monotonic_ms)
+                upsert_rows(connection, throttle, [_row(whole, remaining, at)])
 
     @staticmethod
     def _tidy(connection: Connection) -> None:
@@ -81,12 +82,12 @@ class Throttle:
 
 def _keys(name: str, address: str) -> list[tuple[str, LockoutRule]]:
     """Names are what somebody typed: their hash has one length."""
-    line = _line(address)
+    line = _network_key(address)
     hashed = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:32]
-    return [(f"{line} {hashed}", OF_NAME), (line, OF_ADDRESS)]
+    return [(f"{line} {hashed}", NAME_RULE), (line, ADDRESS_RULE)]
 
 
-def _line(address: str) -> str:
+def _network_key(address: str) -> str:
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
@@ -98,7 +99,7 @@ def _line(address: str) -> str:
     return str(found)
 
 
-def _known(connection: Connection, keys: list[str]) -> dict[str, Lockout]:
+def _load_lockouts(connection: Connection, keys: list[str]) -> dict[str, Lockout]:
     rows = connection.execute(select(throttle).where(throttle.c.key.in_(keys)).with_for_update())
     return {row.key: _lockout(row) for row in rows}
 
@@ -107,6 +108,6 @@ def _lockout(row: Row[Any]) -> Lockout:
     return Lockout(tuple(map(int, row.failures_ms.split())), row.wait_ms, row.boot_id, row.monotonic_ms)
 
 
-def _row(key: str, found: Lockout, at: Moment) -> tuple[object, ...]:
+def _row(key: str, found: Lockout, at: AttemptTime) -> tuple[object, ...]:
     ages = " ".join(map(str, found.failures_ms))
-    return key, ages, found.wait_ms, found.boot_id, found.monotonic_ms, told(at.now)
+    return key, ages, found.wait_ms, found.boot_id, found.monotonic_ms, to_rfc3339(at.now)

@@ -16,9 +16,9 @@ from typing import Any, Final
 from sqlalchemy import Row, func, insert, select, update
 
 from kiosk.sorting_center.desk.database import DeskDatabase
-from kiosk.sorting_center.desk.errors import Refused
+from kiosk.sorting_center.desk.errors import ActionRefused
 from kiosk.sorting_center.desk.schema import token as token_table
-from kiosk.sorting_center.ledger.database.times import told
+from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
 PER_MINUTE: Final = 600
 MAX_PER_MINUTE: Final = 100_000
@@ -63,30 +63,32 @@ class Tokens:
         expires: datetime | None = None,
     ) -> str:
         """The secret, told only here. Raises Refused: bad_name, no_scope, bad_rate, name_taken, too_many."""
-        wanted = sorted({scope.value for scope in scopes})
+        scope_words = sorted({scope.value for scope in scopes})
         if not _NAME.fullmatch(name):
-            raise Refused(
+            raise ActionRefused(
                 "bad_name", "a name has 2 to 40 of a-z, 0-9, dot, dash and underscore, and begins with a letter"
             )
-        if not wanted:
-            raise Refused("no_scope", f"a token opens something: {', '.join(Scope)}")
+        if not scope_words:
+            raise ActionRefused("no_scope", f"a token opens something: {', '.join(Scope)}")
         if not 1 <= per_minute <= MAX_PER_MINUTE:
-            raise Refused("bad_rate", f"a token may ask 1 to {MAX_PER_MINUTE} times a minute", most=MAX_PER_MINUTE)
+            raise ActionRefused(
+                "bad_rate", f"a token may ask 1 to {MAX_PER_MINUTE} times a minute", most=MAX_PER_MINUTE
+            )
         secret = _PREFIX + secrets.token_urlsafe(32)
         with self._database.writing() as connection:
             if connection.execute(select(func.count()).select_from(token_table)).scalar_one() >= MAX_TOKENS:
-                raise Refused("too_many", f"there are {MAX_TOKENS} tokens already", n=MAX_TOKENS)
+                raise ActionRefused("too_many", f"there are {MAX_TOKENS} tokens already", n=MAX_TOKENS)
             if connection.execute(select(token_table.c.name).where(token_table.c.name == name)).first() is not None:
-                said = f"there is or was a token {name} already: take another name"
-                raise Refused("name_taken", said, name=name)
+                message = f"there is or was a token {name} already: take another name"
+                raise ActionRefused("name_taken", message, name=name)
             connection.execute(
                 insert(token_table).values(
                     name=name,
                     secret_sha256=_hash(secret),
-                    scopes=" ".join(wanted),
+                    scopes=" ".join(scope_words),
                     per_minute=per_minute,
-                    made_at=told(now),
-                    expires_at=told(expires) if expires is not None else None,
+                    made_at=to_rfc3339(now),
+                    expires_at=to_rfc3339(expires) if expires is not None else None,
                     revoked_at=None,
                 )
             )
@@ -98,16 +100,20 @@ class Tokens:
             return None
         with self._database.reading() as connection:
             row = connection.execute(select(token_table).where(token_table.c.secret_sha256 == _hash(secret))).first()
-        if row is None or row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= told(now)):
+        if (
+            row is None
+            or row.revoked_at is not None
+            or (row.expires_at is not None and row.expires_at <= to_rfc3339(now))
+        ):
             return None
         return _token(row)
 
     def revoke(self, name: str, now: datetime) -> None:
         """Raises Refused: no_such_token."""
         with self._database.writing() as connection:
-            mine = (token_table.c.name == name) & token_table.c.revoked_at.is_(None)
-            if not connection.execute(update(token_table).where(mine).values(revoked_at=told(now))).rowcount:
-                raise Refused("no_such_token", f"there is no token {name[:40]!r} that is good", name=name[:40])
+            active = (token_table.c.name == name) & token_table.c.revoked_at.is_(None)
+            if not connection.execute(update(token_table).where(active).values(revoked_at=to_rfc3339(now))).rowcount:
+                raise ActionRefused("no_such_token", f"there is no token {name[:40]!r} that is good", name=name[:40])
 
     def all(self) -> list[Token]:
         """By name, those that were revoked too."""
@@ -115,7 +121,7 @@ class Tokens:
             return [_token(row) for row in connection.execute(select(token_table).order_by(token_table.c.name))]
 
 
-class Rates:
+class TokenRateLimiter:
     """How often each token has asked, in this process: what it may ask in a minute it may ask at once, and then evenly.
 
     ``clock`` is monotonic, in seconds.

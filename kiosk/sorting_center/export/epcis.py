@@ -18,7 +18,7 @@ import msgspec
 
 from kiosk.domain.events import IntakeConfirmed, IntakeVoided
 from kiosk.messaging.contract.envelope import data_as
-from kiosk.sorting_center.ledger import Counted, StoredEvent
+from kiosk.sorting_center.ledger import CountedEvent, StoredEvent
 
 CONTEXT: Final = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
 _URN: Final = "urn:station-kiosk"
@@ -56,7 +56,7 @@ def _events(events: Iterable[StoredEvent]) -> Iterator[dict[str, object]]:
 
 def _of_station(events: Iterable[StoredEvent]) -> Iterator[dict[str, object]]:
     """Each intake once, then the corrections. In memory until then is what is void, or waits above a gap."""
-    kept: dict[_Key, bytes] = {}
+    intakes: dict[_Key, bytes] = {}
     voids: list[tuple[StoredEvent, IntakeVoided, str]] = []
     for event in events:
         if event.problem is not None or event.type not in _TYPES:
@@ -67,20 +67,20 @@ def _of_station(events: Iterable[StoredEvent]) -> Iterator[dict[str, object]]:
             continue
         data = data_as(IntakeConfirmed, body["data"])
         key = (event.station, data.receipt, event.region)
-        if key in kept if event.standing is None else not _stands(event, event.standing):
+        if key in intakes if event.standing is None else not _is_counted(event, event.standing):
             continue  # it was told again: one intake all the same
         is_second = event.elsewhere if event.standing is None else event.standing.first_region != event.region
         found = _confirmed(event, body, data, _intake_id(data.receipt, event.region if is_second else ""))
         if event.voided or (event.standing is None and not event.elsewhere):
-            kept[key] = msgspec.json.encode(found)
+            intakes[key] = msgspec.json.encode(found)
         yield found
-    for event, void, told_at in voids:
-        original = kept.get((event.station, void.receipt, event.region))
+    for event, void, declared_at in voids:
+        original = intakes.get((event.station, void.receipt, event.region))
         if original is not None:
-            yield {**msgspec.json.decode(original), "errorDeclaration": _error(event, void, told_at, kept)}
+            yield {**msgspec.json.decode(original), "errorDeclaration": _error(event, void, declared_at, intakes)}
 
 
-def _stands(event: StoredEvent, standing: Counted) -> bool:
+def _is_counted(event: StoredEvent, standing: CountedEvent) -> bool:
     return (standing.epoch, standing.seq) == (event.epoch, event.seq)
 
 
@@ -118,14 +118,16 @@ def _confirmed(
     }
 
 
-def _error(event: StoredEvent, void: IntakeVoided, told_at: str, kept: Mapping[_Key, bytes]) -> dict[str, object]:
+def _error(
+    event: StoredEvent, void: IntakeVoided, declared_at: str, intakes: Mapping[_Key, bytes]
+) -> dict[str, object]:
     declared: dict[str, object] = {
-        "declarationTime": told_at,
+        "declarationTime": declared_at,
         "reason": _ERROR_REASONS.get(void.reason, "incorrect_data"),
     }
     if void.replacement is None:
         return declared
-    waiting = kept.get((event.station, void.replacement, event.region))
+    waiting = intakes.get((event.station, void.replacement, event.region))
     if event.replacement is not None:
         second = event.region if event.replacement.first_region != event.region else ""
         declared["correctiveEventIDs"] = [_intake_id(void.replacement, second)]

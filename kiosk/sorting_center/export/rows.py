@@ -26,14 +26,25 @@ _DATA: Final = (
     "reason",
     "replacement",
 )
-_STANDING: Final = ("region", "counted", "reissued", "voided")
+_COUNT_COLUMNS: Final = ("region", "counted", "reissued", "voided")
 _BAGS: Final = "bag_codes"
-COLUMNS: Final = ("station", "epoch", "seq", "type", "received_at", "problem", *_ENVELOPE, *_DATA, *_STANDING, _BAGS)
+COLUMNS: Final = (
+    "station",
+    "epoch",
+    "seq",
+    "type",
+    "received_at",
+    "problem",
+    *_ENVELOPE,
+    *_DATA,
+    *_COUNT_COLUMNS,
+    _BAGS,
+)
 """Empty where an event has no such field. Of an intake: ``counted`` is ``yes`` for the one row that is in the totals;
 ``reissued`` is the epoch and number of the row that stands for the receipt, where this one is not it; ``voided`` is
 ``yes`` when the receipt is void now; ``bag_codes`` are those of its bags, in their order, a space between two."""
 
-CALCULATED: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """At the beginning of a cell: what a spreadsheet would calculate, also in wide forms."""
 
 
@@ -70,7 +81,7 @@ def _rows(events: Iterable[StoredEvent]) -> Iterator[list[object]]:
             *(body.get(name) for name in _ENVELOPE),
             *(fields.get(name) for name in _DATA),
             event.region,
-            *_standing(event),
+            *_count_cells(event),
             _bag_codes(fields.get("bags")),
         ]
 
@@ -81,7 +92,7 @@ def _bag_codes(bags: object) -> str | None:
     return " ".join(code for code in codes if isinstance(code, str)) or None
 
 
-def _standing(event: StoredEvent) -> tuple[str | None, str | None, str | None]:
+def _count_cells(event: StoredEvent) -> tuple[str | None, str | None, str | None]:
     found = event.standing
     if event.type != IntakeConfirmed.TYPE or found is None:
         return None, None, None
@@ -100,4 +111,4 @@ def _cell(value: object) -> str:
     if isinstance(value, int):
         return str(value)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return f"'{text}" if text.startswith(CALCULATED) else text
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text

@@ -16,7 +16,7 @@ from typing import IO, Final
 
 import xlsxwriter  # type: ignore[import-untyped]
 
-from kiosk.sorting_center.export.rows import CALCULATED
+from kiosk.sorting_center.export.rows import FORMULA_STARTS
 
 BYTE_ORDER_MARK: Final = "\ufeff"
 """Without it a spreadsheet reads UTF-8 as the code page of its machine."""
@@ -26,13 +26,13 @@ CELL_CHARACTERS: Final = 32_767
 EXACT_DIGITS: Final = 15
 """A number of more digits would be rounded by the spreadsheet: it stays text."""
 
-_STARTS: Final = (*CALCULATED, "'")
+_ESCAPED_STARTS: Final = (*FORMULA_STARTS, "'")
 """The apostrophe itself, so that one that was put before can be told from one that was there."""
 _NO_XML: Final = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ExportedReceipt:
     """One receipt. ``time`` is local and corrected, "" where nobody knows it: then ``day`` is that of the arrival.
 
     ``net_g`` and ``amount_fen`` are what it said, also of a void one; only the others are added up.
@@ -60,7 +60,7 @@ class Line:
 
 
 @dataclass(slots=True)
-class Sums:
+class ReceiptSums:
     """What is added up, in a sheet of days or goods or of everything."""
 
     intakes: int = 0
@@ -72,7 +72,7 @@ class Sums:
     time_unknown: int = 0
     stations: set[tuple[str, str]] = field(default_factory=set)
 
-    def add(self, line: Line) -> None:
+    def add(self, line: ExportedReceipt) -> None:
         """One more receipt."""
         if line.is_void:
             self.voided += 1
@@ -86,21 +86,21 @@ class Sums:
         self.stations.add((line.region, line.station))
 
 
-class Collected:
+class CollectedSums:
     """Sums of the lines that pass: those of a sheet cannot be of another picture than the receipts beside it."""
 
     def __init__(self) -> None:
-        self.total = Sums()
-        self.days: dict[date, Sums] = {}
-        self.goods: dict[tuple[str, str, str], Sums] = {}
+        self.total = ReceiptSums()
+        self.days: dict[date, ReceiptSums] = {}
+        self.goods: dict[tuple[str, str, str], ReceiptSums] = {}
 
-    def passing(self, lines: Iterable[Line]) -> Iterator[Line]:
+    def tally(self, lines: Iterable[ExportedReceipt]) -> Iterator[ExportedReceipt]:
         """The same lines."""
         for line in lines:
             for sums in (
                 self.total,
-                self.days.setdefault(line.day, Sums()),
-                self.goods.setdefault((line.product, line.product_name, line.mode), Sums()),
+                self.days.setdefault(line.day, ReceiptSums()),
+                self.goods.setdefault((line.product, line.product_name, line.mode), ReceiptSums()),
             ):
                 sums.add(line)
             yield line
@@ -134,7 +134,7 @@ def yuan(fen: int) -> Decimal:
     return Decimal(fen).scaleb(-2)
 
 
-def receipt_cells(line: Line, words: Words) -> list[Cell]:
+def receipt_cells(line: ExportedReceipt, words: Words) -> list[Cell]:
     """In the order of RECEIPT_COLUMNS."""
     weight, amount = kilograms(line.net_g), yuan(line.amount_fen)
     counts, void = ((kilograms(0), yuan(0)), (weight, amount)) if line.is_void else ((weight, amount), ("", ""))
@@ -146,7 +146,7 @@ def receipt_cells(line: Line, words: Words) -> list[Cell]:
     ]
 
 
-def sum_cells(sums: Sums) -> list[Cell]:
+def sum_cells(sums: ReceiptSums) -> list[Cell]:
     """In the order of SUM_COLUMNS."""
     return [
         *(sums.intakes, sums.voided, sums.bags, kilograms(sums.net_g), yuan(sums.amount_fen)),
@@ -154,13 +154,13 @@ def sum_cells(sums: Sums) -> list[Cell]:
     ]
 
 
-def day_rows(collected: Collected) -> Iterator[list[Cell]]:
+def day_rows(collected: CollectedSums) -> Iterator[list[Cell]]:
     """In the order of DAY_COLUMNS, the earliest first."""
     for day, sums in sorted(collected.days.items()):
         yield [day.isoformat(), *sum_cells(sums)]
 
 
-def goods_rows(collected: Collected, words: Words) -> Iterator[list[Cell]]:
+def goods_rows(collected: CollectedSums, words: Words) -> Iterator[list[Cell]]:
     """In the order of GOODS_COLUMNS, the heaviest first."""
     for (product, name, mode), sums in sorted(collected.goods.items(), key=lambda item: (-item[1].net_g, item[0])):
         yield [product, name, words(mode), *sum_cells(sums)]
@@ -168,7 +168,7 @@ def goods_rows(collected: Collected, words: Words) -> Iterator[list[Cell]]:
 
 def safe_text(text: str) -> str:
     """As a cell of CSV: an apostrophe before what a spreadsheet would calculate. `plain_text` is the inverse."""
-    return f"'{text}" if text.startswith(_STARTS) else text
+    return f"'{text}" if text.startswith(_ESCAPED_STARTS) else text
 
 
 def plain_text(cell: str) -> str:
@@ -189,21 +189,21 @@ def csv_lines(columns: Iterable[str], rows: Iterable[Iterable[Cell]], words: Wor
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """Of the sheet that says what the others are. ``said`` are pairs of a name and a text."""
+class AboutSheet:
+    """Of the sheet that says what the others are. ``entries`` are pairs of a name and a text."""
 
     title: str
-    said: tuple[tuple[str, str], ...]
+    entries: tuple[tuple[str, str], ...]
     right_to_left: bool
 
 
-def workbook(to: IO[bytes], lines: Iterable[Line], facts: Facts, words: Words) -> Collected:
+def workbook(to: IO[bytes], lines: Iterable[ExportedReceipt], facts: AboutSheet, words: Words) -> CollectedSums:
     """Write an XLSX of receipts, days, goods, and what they are; what was added up.
 
     Rows go to files beside ``to`` as they come: a month of a county does not fit in memory. No text becomes a formula,
     a number or a link.
     """
-    collected = Collected()
+    collected = CollectedSums()
     with TemporaryDirectory() as folder:
         options = {
             "constant_memory": True,
@@ -214,15 +214,21 @@ def workbook(to: IO[bytes], lines: Iterable[Line], facts: Facts, words: Words) -
         }
         book = xlsxwriter.Workbook(to, options)
         try:
-            _fill(book, collected.passing(lines), collected, facts, words)
+            _fill(book, collected.tally(lines), collected, facts, words)
             book.close()
         except BaseException:
-            _give_up(book)
+            _close_row_files(book)
             raise
     return collected
 
 
-def _fill(book: xlsxwriter.Workbook, lines: Iterable[Line], collected: Collected, facts: Facts, words: Words) -> None:
+def _fill(
+    book: xlsxwriter.Workbook,
+    lines: Iterable[ExportedReceipt],
+    collected: CollectedSums,
+    facts: AboutSheet,
+    words: Words,
+) -> None:
     book.set_properties({"title": _clean(facts.title)})
     sheets = _Sheets(book, words, facts.right_to_left)
     sheets.table("sheet_receipts", RECEIPT_COLUMNS, (receipt_cells(line, words) for line in lines))
@@ -231,7 +237,7 @@ def _fill(book: xlsxwriter.Workbook, lines: Iterable[Line], collected: Collected
     sheets.about(facts, collected)
 
 
-def _give_up(book: xlsxwriter.Workbook) -> None:
+def _close_row_files(book: xlsxwriter.Workbook) -> None:
     """The library closes the files of its rows only when it has read them again."""
     for sheet in book.worksheets():
         with suppress(OSError):
@@ -260,27 +266,27 @@ class _Sheets:
 
     def table(self, name: str, columns: tuple[str, ...], rows: Iterable[list[Cell]]) -> None:
         """With a head that stays, on as many sheets as it needs."""
-        sheet, at, number = self._begin(name, columns, 1), 1, 1
+        sheet, at, number = self._start_sheet(name, columns, 1), 1, 1
         for row in rows:
             if at == SHEET_ROWS:
                 number += 1
-                sheet, at = self._begin(name, columns, number), 1
+                sheet, at = self._start_sheet(name, columns, number), 1
             for column, cell in enumerate(row):
                 self._write(sheet, at, column, cell)
             at += 1
 
-    def about(self, facts: Facts, collected: Collected) -> None:
+    def about(self, facts: AboutSheet, collected: CollectedSums) -> None:
         """What the sheets are, and what they come to."""
         sheet = self._add(self._words("sheet_about"))
         sheet.set_column(0, 1, 34)
         totals = zip(SUM_COLUMNS, sum_cells(collected.total), strict=True)
-        rows: list[tuple[str, Cell]] = [*facts.said, *((self._words(name), cell) for name, cell in totals)]
+        rows: list[tuple[str, Cell]] = [*facts.entries, *((self._words(name), cell) for name, cell in totals)]
         sheet.write_string(0, 0, _clean(facts.title), self._head)
         for at, (name, cell) in enumerate(rows, 2):
             sheet.write_string(at, 0, _clean(name))
             self._write(sheet, at, 1, cell)
 
-    def _begin(self, name: str, columns: tuple[str, ...], number: int) -> xlsxwriter.worksheet.Worksheet:
+    def _start_sheet(self, name: str, columns: tuple[str, ...], number: int) -> xlsxwriter.worksheet.Worksheet:
         title = self._words(name)
         sheet = self._add(title if number == 1 else f"{title} {number}")
         for at, column in enumerate(columns):

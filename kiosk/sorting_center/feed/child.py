@@ -8,29 +8,29 @@ import sys
 from contextlib import suppress
 from typing import Final
 
-from kiosk.sorting_center.child import ChildPlan
-from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.child import SupervisedProcessPlan
+from kiosk.sorting_center.health import CenterHealth
 
 log = logging.getLogger(__name__)
 
 _COMMAND: Final = (sys.executable, "-m", "kiosk.base.loading", "kiosk.sorting_center.feed.process")
-NEWS: Final = b"\n"
+WAKE_UP: Final = b"\n"
 """To be told when there may be something new. A pipe that is full says it already."""
 
 
-def plan(task: bytes, health: Health) -> ChildPlan:
+def feed_process_plan(task: bytes, health: CenterHealth) -> SupervisedProcessPlan:
     """A process of its own, so that who publishes never slows down who takes in. ``task``: what `process.task` made.
 
     It inherits no file but its pipes: no lock of a ledger outlives the program that has it.
     """
 
-    def heard(line: bytes) -> None:
+    def on_line(line: bytes) -> None:
         with suppress(ValueError, KeyError, TypeError):
-            health.trouble("feed", str(json.loads(line)["trouble"]))
+            health.set_fault("feed", str(json.loads(line)["trouble"]))
 
-    def ended(status: int) -> None:
+    def on_exit(status: int) -> None:
         text = health.report().feed_trouble or "The feed's process has ended; it is begun again."
-        if health.trouble("feed", text):
+        if health.set_fault("feed", text):
             log.error("The feed's process has ended with status %d; it is begun again.", status)
 
-    return ChildPlan("feed's process", _COMMAND, task, heard, ended)
+    return SupervisedProcessPlan("feed's process", _COMMAND, task, on_line, on_exit)

@@ -12,10 +12,10 @@ from typing import Final
 import msgspec
 
 from kiosk.domain.backoff import Backoff
-from kiosk.messaging.contract.strict_json import canonical_again
+from kiosk.messaging.contract.strict_json import canonical_parsed
 from kiosk.messaging.contract.topics import feed_topic
-from kiosk.sorting_center.feed.loop import Loop
-from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.feed.loop import StepLoop
+from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ledger import FeedEntry, Ledger, LedgerError
 from kiosk.sorting_center.ports import Publisher
 
@@ -23,12 +23,14 @@ log = logging.getLogger(__name__)
 
 POSITION_NAME: Final = "mqtt"
 _DECODER: Final = msgspec.json.Decoder()
-_PLACE: Final = re.compile(rb'"epoch":"[0-9a-f]{16}",(?="id":"[^"\\]*+"(?:,"[a-z]++":(?:"[^"\\]*+"|[0-9]++))*+\}\Z)')
+_FEEDSEQ_INSERT_POINT: Final = re.compile(
+    rb'"epoch":"[0-9a-f]{16}",(?="id":"[^"\\]*+"(?:,"[a-z]++":(?:"[^"\\]*+"|[0-9]++))*+\}\Z)'
+)
 """Of the event's canonical form, where ``feedseq`` goes: up to the end there are no brackets, so it is the outermost
 object, and ``id`` comes next, so there is no such attribute yet and none that must stand before it."""
 _WINDOW: Final = 500
 """Messages under way to the broker."""
-_KEEP_S: Final = 0.5
+_POSITION_SAVE_INTERVAL_S: Final = 0.5
 """Between two writes of the position while there is more to publish: each takes its turn between commits. What went out
 since is published twice when the process dies."""
 _IDLE_S: Final = 1.0
@@ -42,88 +44,88 @@ def feed_message(entry: FeedEntry) -> bytes:
 
     To check a hash downstream take ``feedseq`` and ``signature`` out again.
     """
-    if (place := _PLACE.search(entry.body)) is not None:
+    if (place := _FEEDSEQ_INSERT_POINT.search(entry.body)) is not None:
         at = place.end()
         return b'%b"feedseq":%d,%b' % (entry.body[:at], entry.feedseq, entry.body[at:])
     found: dict[str, object] = _DECODER.decode(entry.body)
     found["feedseq"] = entry.feedseq
-    return canonical_again(found)
+    return canonical_parsed(found)
 
 
 class Feed:
     """Publishes from the kept position on, and moves it when the broker has acknowledged."""
 
     def __init__(
-        self, ledger: Ledger, publisher: Publisher, health: Health, clock: Callable[[], float] = time.monotonic
+        self, ledger: Ledger, publisher: Publisher, health: CenterHealth, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._ledger = ledger
         self._publisher = publisher
         self._health = health
         self._clock = clock
         self._failing = ""
-        self._taken = 0
+        self._published_upto = 0
         """Up to where the broker has taken everything, as far as this process knows."""
-        self._kept_at = clock()
+        self._position_saved_at = clock()
         self._refusals = Backoff(_REFUSED_FIRST_S, _REFUSED_MAX_S)
-        self.loop = Loop("feed", self._tried, _IDLE_S, self._kept)
+        self.loop = StepLoop("feed", self._step_reporting_faults, _IDLE_S, self._save_position_at_end)
         """To be stopped after the publisher."""
 
-    def _kept(self) -> None:
+    def _save_position_at_end(self) -> None:
         with suppress(LedgerError):
-            self._keep()
+            self._save_position()
 
-    def _tried(self) -> bool:
+    def _step_reporting_faults(self) -> bool:
         """A step whose failure is told, until one succeeds; true when there may be more."""
         try:
             more = self.step()
         except LedgerError as error:
             self._failing = f"The feed waits: {error}"
-            if self._health.trouble("feed", self._failing):
+            if self._health.set_fault("feed", self._failing):
                 log.error("%s", self._failing)
             return False
         except Exception:
             log.exception("The feed failed in an unforeseen way; it goes on from its kept position.")
             self._failing = "The feed fails, for a reason nobody foresaw (see the log); it tries on."
-            self._health.trouble("feed", self._failing)
+            self._health.set_fault("feed", self._failing)
             return False
         if self._failing and self._health.report().feed_trouble.endswith(self._failing):
-            self._health.trouble("feed")
+            self._health.set_fault("feed")
         self._failing = ""
         self._refusals = Backoff(_REFUSED_FIRST_S, _REFUSED_MAX_S)
         return more
 
     def step(self) -> bool:
         """Publish one window, if it is this process that may; true when something went out and there may be more."""
-        if not self._ledger.leads:
+        if not self._ledger.is_publisher:
             return False
         # Another process may have led meanwhile, and gone further.
-        position = max(self._taken, self._ledger.feed_position(POSITION_NAME))
+        position = max(self._published_upto, self._ledger.feed_position(POSITION_NAME))
         entries = self._ledger.feed(position, _WINDOW)
         if not entries:
-            self._keep()
+            self._save_position()
             return False
         messages = [(feed_topic(entry.region, entry.type), feed_message(entry)) for entry in entries]
-        taken = self._publisher.publish(messages)
-        if taken:
-            self._taken = entries[taken - 1].feedseq
-            if taken < _WINDOW or self._clock() - self._kept_at >= _KEEP_S:
-                self._keep()
-            self._health.trouble("feed")
-        if taken == len(entries):
+        published = self._publisher.publish(messages)
+        if published:
+            self._published_upto = entries[published - 1].feedseq
+            if published < _WINDOW or self._clock() - self._position_saved_at >= _POSITION_SAVE_INTERVAL_S:
+                self._save_position()
+            self._health.set_fault("feed")
+        if published == len(entries):
             self._refusals.reset()
             return True
         if not self.loop.is_stopping:
-            self._refused(messages[taken][0])
+            self._report_refused_topic(messages[published][0])
         return False
 
-    def _keep(self) -> None:
+    def _save_position(self) -> None:
         """Write the position, unless it is; never back behind another process's."""
-        if self._taken > self._ledger.feed_position(POSITION_NAME):
-            self._ledger.set_feed_position(POSITION_NAME, self._taken)
-        self._kept_at = self._clock()
+        if self._published_upto > self._ledger.feed_position(POSITION_NAME):
+            self._ledger.set_feed_position(POSITION_NAME, self._published_upto)
+        self._position_saved_at = self._clock()
 
-    def _refused(self, topic: str) -> None:
+    def _report_refused_topic(self, topic: str) -> None:
         text = f"The broker does not take the feed on {topic}: allow the sorting center to publish there."
-        if self._health.trouble("feed", text):
+        if self._health.set_fault("feed", text):
             log.error("%s", text)
-        self.loop.rest(self._refusals.next())
+        self.loop.pause(self._refusals.next())

@@ -7,17 +7,17 @@ from collections.abc import Callable
 from typing import Final
 
 
-class Loop:
+class StepLoop:
     """``step`` says whether there may be more; it raises nothing. Without news it is tried every ``idle_s`` all the
-    same: other processes commit too, and wake nobody here. ``last`` is called when it ends.
+    same: other processes commit too, and wake nobody here. ``on_end`` is called when it ends.
     """
 
     def __init__(
-        self, name: str, step: Callable[[], bool], idle_s: float, last: Callable[[], None] | None = None
+        self, name: str, step: Callable[[], bool], idle_s: float, on_end: Callable[[], None] | None = None
     ) -> None:
         self._step = step
         self._idle_s: Final = idle_s
-        self._last = last
+        self._on_end = on_end
         self._news = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -46,7 +46,7 @@ class Loop:
         """There may be something new."""
         self._news.set()
 
-    def rest(self, seconds: float) -> None:
+    def pause(self, seconds: float) -> None:
         """Wait in a step, whatever news come, but not when it is to stop."""
         self._stopping.wait(seconds)
 
@@ -55,5 +55,5 @@ class Loop:
             self._news.clear()
             if not self._step():
                 self._news.wait(self._idle_s)
-        if self._last is not None:
-            self._last()
+        if self._on_end is not None:
+            self._on_end()

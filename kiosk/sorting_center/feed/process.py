@@ -19,99 +19,99 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any, Final
 
-from kiosk.base.ending import Ending
-from kiosk.sorting_center.apart import parents_lines, task_of
+from kiosk.base.shutdown import ShutdownEvent
 from kiosk.sorting_center.feed.feed import Feed
-from kiosk.sorting_center.feed.loop import Loop
-from kiosk.sorting_center.feed.numbering import Numbering
-from kiosk.sorting_center.health import Health
-from kiosk.sorting_center.ingest.address import BrokerAddress, Transport
-from kiosk.sorting_center.ingest.connections import sending
+from kiosk.sorting_center.feed.loop import StepLoop
+from kiosk.sorting_center.feed.numbering import FeedNumbering
+from kiosk.sorting_center.health import CenterHealth
+from kiosk.sorting_center.ingest.address import BrokerAddress, BrokerTransport
+from kiosk.sorting_center.ingest.connections import feed_connection
 from kiosk.sorting_center.ledger import Ledger, LedgerError
 from kiosk.sorting_center.ports import FeedConnection
+from kiosk.sorting_center.subprocess_job import open_stdin, read_task
 
-_END_S: Final = 3.0
+_EXIT_TIMEOUT_S: Final = 3.0
 """From the end of the sorting center to that of this process, whatever the broker does."""
-_PART_END_S: Final = 0.6
-_LOOK_S: Final = 0.2
-CANNOT_BEGIN: Final = 3
-BEHIND: Final = 5
+_PART_STOP_TIMEOUT_S: Final = 0.6
+_POLL_INTERVAL_S: Final = 0.2
+EXIT_CANNOT_START: Final = 3
+NICENESS: Final = 5
 """How much nicer it is than who takes in, which it would else take half of a core from: a third of a share is left to
 it while both have their hands full, and all that is free at other times. Not where it numbers as well: many wait for
 that."""
-_Part = Loop | FeedConnection
+_Part = StepLoop | FeedConnection
 
 
-def task(ledger_url: str, broker: BrokerAddress, name: str) -> bytes:
+def encode_task(ledger_url: str, broker: BrokerAddress, name: str) -> bytes:
     """The first line, as `main` reads it. ``name``: the broker's client id."""
     where = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(broker).items()}
     where["transport"] = broker.transport.value
     return json.dumps({"ledger": ledger_url, "broker": where, "name": name}).encode() + b"\n"
 
 
-def _address(told: dict[str, Any]) -> BrokerAddress:
-    files = {key: Path(told[key]) for key in ("ca_file", "cert_file", "key_file") if told[key] is not None}
-    return BrokerAddress(**{**told, **files, "transport": Transport(told["transport"])})
+def _address(fields: dict[str, Any]) -> BrokerAddress:
+    files = {key: Path(fields[key]) for key in ("ca_file", "cert_file", "key_file") if fields[key] is not None}
+    return BrokerAddress(**{**fields, **files, "transport": BrokerTransport(fields["transport"])})
 
 
 def main() -> int:
     """Publish until standard input ends."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s feed: %(message)s", stream=sys.stderr)
-    ending = Ending()
+    ending = ShutdownEvent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both, and the sorting center ends this one
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
-    lines = parents_lines()
-    told = json.loads(task_of(lines))
+    lines = open_stdin()
+    parameters = json.loads(read_task(lines))
     try:
-        ledger = Ledger.open_beside(told["ledger"])
+        ledger = Ledger.open_shared(parameters["ledger"])
     except LedgerError as error:
-        _say(str(error))
-        return CANNOT_BEGIN
-    if not ledger.numbers_apart:
-        os.nice(BEHIND)
-    health = Health()
-    publisher = sending(_address(told["broker"]), told["name"], health, ledger.generation)
+        _write_fault(str(error))
+        return EXIT_CANNOT_START
+    if not ledger.numbers_separately:
+        os.nice(NICENESS)
+    health = CenterHealth()
+    publisher = feed_connection(_address(parameters["broker"]), parameters["name"], health, ledger.generation)
     feed = Feed(ledger, publisher, health)
-    numbering = Numbering(ledger, health, feed.loop.wake)
-    reader = threading.Thread(target=_listen, args=(lines, (feed.loop, numbering.loop), ending), daemon=True)
-    parts: list[_Part] = [feed.loop, publisher, *([numbering.loop] if ledger.numbers_apart else [])]
+    numbering = FeedNumbering(ledger, health, feed.loop.wake)
+    reader = threading.Thread(target=_read_wake_ups, args=(lines, (feed.loop, numbering.loop), ending), daemon=True)
+    parts: list[_Part] = [feed.loop, publisher, *([numbering.loop] if ledger.numbers_separately else [])]
     for part in parts:
         part.start()
     reader.start()
     lost = _watch(health, parts, ending)
     for stop in (publisher.stop, feed.loop.stop, numbering.loop.stop):
-        stop(_PART_END_S)
+        stop(_PART_STOP_TIMEOUT_S)
     ledger.close()
     return 1 if lost else 0
 
 
-def _listen(wakes: BufferedReader, woken: Sequence[Loop], ending: threading.Event) -> None:
+def _read_wake_ups(wakes: BufferedReader, woken: Sequence[StepLoop], ending: threading.Event) -> None:
     while wakes.read1(4096):
         for part in woken:
             part.wake()
     # Whoever started this is gone: nothing that hangs here may keep a process that nobody knows of.
-    threading.Timer(_END_S, os._exit, [1]).start()
+    threading.Timer(_EXIT_TIMEOUT_S, os._exit, [1]).start()
     ending.set()
 
 
-def _watch(health: Health, parts: Sequence[_Part], ending: threading.Event) -> bool:
+def _watch(health: CenterHealth, parts: Sequence[_Part], ending: threading.Event) -> bool:
     """Tell each change of the troubles until the end; whether a part ended by itself."""
-    said = None
+    reported = None
     while True:
-        over = ending.wait(_LOOK_S)
-        trouble = health.report().feed_trouble
-        if trouble != said:
-            said = trouble
-            _say(trouble)
+        over = ending.wait(_POLL_INTERVAL_S)
+        fault = health.report().feed_trouble
+        if fault != reported:
+            reported = fault
+            _write_fault(fault)
         if over:
             return False
         if not all(part.is_alive for part in parts):
             return True
 
 
-def _say(trouble: str) -> None:
+def _write_fault(fault: str) -> None:
     try:
-        sys.stdout.write(json.dumps({"trouble": trouble}) + "\n")
+        sys.stdout.write(json.dumps({"trouble": fault}) + "\n")
         sys.stdout.flush()
     except OSError:
         return  # nobody listens any more: the end of standard input says the rest

@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
 
-class Transport(Enum):
+class BrokerTransport(Enum):
     """What is spoken with the broker."""
 
     MQTT = "mqtt"
@@ -32,7 +32,7 @@ class BrokerAddress:
     ``vhost`` is RabbitMQ's, and AMQP's alone: over MQTT it is a part of the user name (``vhost:user``).
     """
 
-    transport: Transport
+    transport: BrokerTransport
     host: str
     port: int
     tls: bool
@@ -78,7 +78,7 @@ class BrokerAddress:
         if parts.scheme not in _PORTS or not parts.hostname or parts.query or parts.fragment:
             raise BrokerAddressError(f"the broker address must be {_FORMS}")
         tls = parts.scheme.endswith("s")
-        transport = Transport(parts.scheme.removesuffix("s"))
+        transport = BrokerTransport(parts.scheme.removesuffix("s"))
         if not tls and (ca_file or cert_file or key_file):
             raise BrokerAddressError(f"TLS files are given, but the broker address is not {transport.value}s://")
         if (cert_file is None) != (key_file is None):
@@ -97,10 +97,10 @@ class BrokerAddress:
         )
 
 
-def _vhost(transport: Transport, path: str) -> str:
+def _vhost(transport: BrokerTransport, path: str) -> str:
     name = path.removeprefix("/")
     if not name:
         return DEFAULT_VHOST
-    if transport is Transport.MQTT or "/" in name:
+    if transport is BrokerTransport.MQTT or "/" in name:
         raise BrokerAddressError(f"the path of the broker address must go: it must be {_FORMS}")
     return unquote(name)

@@ -25,22 +25,22 @@ MAX_PER_S: Final = 200.0
 """Some ten per cent of a processor: 12,000 streams take a minute, 100,000 take a little more than eight."""
 
 _PAGE: Final = 500
-_LINE_S: Final = 0.5
+_CONNECTION_POLL_S: Final = 0.5
 _RETRY_S: Final = 5.0
 
 
 class Announcer:
-    """One thread, which ends when all are told. ``tell`` publishes and says whether there was a connection."""
+    """One thread, which ends when all are told. ``send`` publishes and says whether there was a connection."""
 
     def __init__(
         self,
         ledger: Ledger,
-        tell: Callable[[str, bytes], bool],
+        send: Callable[[str, bytes], bool],
         wait: Callable[[float], bool] | None = None,
     ) -> None:
         """``wait`` waits for so many seconds, and is true when the program ends meanwhile."""
         self._ledger = ledger
-        self._tell = tell
+        self._send = send
         self._stopping = threading.Event()
         self._wait = wait or self._stopping.wait
         self._thread = threading.Thread(target=self._run, name="announcer", daemon=True)
@@ -79,15 +79,15 @@ class Announcer:
         after = ("", "", "")
         while keys := self._ledger.stream_keys(after, _PAGE):
             for station, epoch, region in keys:
-                if not self._told(station, epoch, region) or self._wait(pause_s):
+                if not self._announce_to(station, epoch, region) or self._wait(pause_s):
                     return
             after = keys[-1]
         self._ledger.set_announced(generation)
 
-    def _told(self, station: str, epoch: str, region: str) -> bool:
+    def _announce_to(self, station: str, epoch: str, region: str) -> bool:
         """Once there is a connection; false when the program ends before."""
         topic = Topics(region, station).ack
-        while not self._tell(topic, encode(self._ledger.stream(station, epoch, region).ack)):
-            if self._wait(_LINE_S):
+        while not self._send(topic, encode(self._ledger.stream(station, epoch, region).ack)):
+            if self._wait(_CONNECTION_POLL_S):
                 return False
         return True

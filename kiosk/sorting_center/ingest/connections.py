@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kiosk.sorting_center.health import Health
-from kiosk.sorting_center.ingest.address import BrokerAddress, Transport
-from kiosk.sorting_center.ingest.inbox import Inbox
-from kiosk.sorting_center.ports import FeedConnection, ReceivingLine
+from kiosk.sorting_center.health import CenterHealth
+from kiosk.sorting_center.ingest.address import BrokerAddress, BrokerTransport
+from kiosk.sorting_center.ingest.inbox import IngestInbox
+from kiosk.sorting_center.ports import FeedConnection, ReceivingConnection
 
 
-def receiving(address: BrokerAddress, name: str, inbox: Inbox, health: Health, regions: Sequence[str]) -> ReceivingLine:
+def receiving_connection(
+    address: BrokerAddress, name: str, inbox: IngestInbox, health: CenterHealth, regions: Sequence[str]
+) -> ReceivingConnection:
     """The line that fills the inbox. ``regions``: none for all."""
-    if address.transport is Transport.AMQP:
+    if address.transport is BrokerTransport.AMQP:
         from kiosk.sorting_center.ingest.amqp.consumer import AmqpConsumer
 
         return AmqpConsumer(address, name, inbox, health, regions)
@@ -21,9 +23,9 @@ def receiving(address: BrokerAddress, name: str, inbox: Inbox, health: Health, r
     return MqttConsumer(address, name, inbox, health, regions)
 
 
-def sending(address: BrokerAddress, name: str, health: Health, generation: str) -> FeedConnection:
+def feed_connection(address: BrokerAddress, name: str, health: CenterHealth, generation: str) -> FeedConnection:
     """The line the feed goes out on."""
-    if address.transport is Transport.AMQP:
+    if address.transport is BrokerTransport.AMQP:
         from kiosk.sorting_center.ingest.amqp.publisher import AmqpFeedPublisher
 
         return AmqpFeedPublisher(address, name, health, generation)

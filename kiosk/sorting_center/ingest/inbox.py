@@ -11,12 +11,12 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from kiosk.sorting_center.ingest.shares import Shares
+from kiosk.sorting_center.ingest.shares import StationShares
 from kiosk.sorting_center.ports import Inbound
 
 WINDOW: Final = 1000
 """Messages the broker sends ahead of our acknowledgement: what bounds the inbox. A commit takes up to as many."""
-_ROOM_FOR_QOS0: Final = 1000
+_MAX_QOS0_WAITING: Final = 1000
 _SMALL_WINDOW: Final = 16
 """A broker that has never sent more than that ahead may simply have had no more to send."""
 
@@ -24,7 +24,7 @@ _SMALL_WINDOW: Final = 16
 class PutResult(Enum):
     """What became of a message that came."""
 
-    KEPT = "kept"
+    ENQUEUED = "kept"
     DROPPED = "dropped"
     """Without acknowledgement, beyond its room, or over a connection that is over: it is said again."""
     SHED = "shed"
@@ -34,7 +34,7 @@ class PutResult(Enum):
     """The broker has sent more than it may: the connection must go, so that it delivers again."""
 
 
-class Inbox:
+class IngestInbox:
     """Bounded, and of one connection only: a broker delivers again what was not acknowledged over an earlier one.
 
     Without that, a ledger that cannot be written for an hour and a broker that comes and goes would fill it with the
@@ -51,23 +51,23 @@ class Inbox:
         """By station; the first has the next turn."""
         self._unreleased: OrderedDict[int, bool] = OrderedDict()
         """Tags in the order in which they came; true: done, and released as soon as all before it are."""
-        self._taken = 0
+        self._in_progress = 0
         """Unreleased messages that are in the hands of the worker."""
         self._untagged = 0
         self._connection = 0
         self._is_open = False
         self._waiting_since: float | None = None
         self._settled = 0
-        self._most_ahead = 0
-        self._shares = Shares()
+        self._max_unreleased = 0
+        self._shares = StationShares()
 
     def begin(self) -> None:
         """A connection is up. What an earlier one brought is void: it comes again."""
         with self._changed:
             self._waiting.clear()
             self._unreleased.clear()
-            self._untagged = self._taken = self._most_ahead = 0
-            self._shares = Shares()
+            self._untagged = self._in_progress = self._max_unreleased = 0
+            self._shares = StationShares()
             self._waiting_since = None
             self._connection += 1
             self._is_open = True
@@ -77,26 +77,26 @@ class Inbox:
         with self._changed:
             self._is_open = False
             self._unreleased.clear()
-            self._taken = 0
+            self._in_progress = 0
 
     def put(self, message: Inbound) -> PutResult:
         """Take a message in, never waiting."""
         result = self._put(message)
-        if result is not PutResult.KEPT:
+        if result is not PutResult.ENQUEUED:
             self._dropped()
         return result
 
     def _put(self, message: Inbound) -> PutResult:
         with self._changed:
-            if not self._is_open or (not message.tag and self._untagged >= _ROOM_FOR_QOS0):
+            if not self._is_open or (not message.tag and self._untagged >= _MAX_QOS0_WAITING):
                 return PutResult.DROPPED
             if message.tag and len(self._unreleased) >= WINDOW:
                 return PutResult.NO_ROOM
             station = message.station
             if message.tag:
                 self._unreleased[message.tag] = False
-                self._most_ahead = max(self._most_ahead, len(self._unreleased))
-                is_full = len(self._unreleased) >= max(_SMALL_WINDOW, self._most_ahead)
+                self._max_unreleased = max(self._max_unreleased, len(self._unreleased))
+                is_full = len(self._unreleased) >= max(_SMALL_WINDOW, self._max_unreleased)
                 if not self._shares.admit(station, len(message.payload), is_full, self._clock()):
                     self._unreleased[message.tag] = True
                     return PutResult.SHED
@@ -106,7 +106,7 @@ class Inbox:
             if self._waiting_since is None:
                 self._waiting_since = self._clock()
             self._changed.notify()
-            return PutResult.KEPT
+            return PutResult.ENQUEUED
 
     def take(self, timeout_s: float) -> Inbound | None:
         """The next message, the stations by turns; None when none came in time.
@@ -119,7 +119,7 @@ class Inbox:
             return self._next() if self._waiting else None
 
     def _is_exhausted(self) -> bool:
-        return self._taken >= max(_SMALL_WINDOW, self._most_ahead)
+        return self._in_progress >= max(_SMALL_WINDOW, self._max_unreleased)
 
     def _next(self) -> Inbound:
         station, messages = next(iter(self._waiting.items()))
@@ -131,8 +131,8 @@ class Inbox:
         if not message.tag:
             self._untagged -= 1
         elif message.connection == self._connection:
-            self._shares.taken(station, len(message.payload))
-            self._taken += self._is_open
+            self._shares.release(station, len(message.payload))
+            self._in_progress += self._is_open
         return message
 
     def settle(self, messages: Iterable[Inbound]) -> None:
@@ -142,8 +142,8 @@ class Inbox:
                 self._settled += 1
                 if message.connection == self._connection and self._unreleased.get(message.tag) is False:
                     self._unreleased[message.tag] = True
-                    self._taken -= 1
-            self._waiting_since = self._clock() if self._waiting or self._taken else None
+                    self._in_progress -= 1
+            self._waiting_since = self._clock() if self._waiting or self._in_progress else None
 
     def released(self) -> list[int]:
         """Tags that the broker can be told of now, each once, in the order in which they came."""
@@ -170,6 +170,6 @@ class Inbox:
     def waiting_s(self) -> float | None:
         """How long something has waited here without anything being taken in; None when nothing waits."""
         with self._changed:
-            if self._waiting_since is None or not (self._waiting or self._taken):
+            if self._waiting_since is None or not (self._waiting or self._in_progress):
                 return None
             return self._clock() - self._waiting_since

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kiosk.sorting_center.ingest.inbox import Inbox
-from kiosk.sorting_center.ports import Inbound, ReceivingLine
+from kiosk.sorting_center.ingest.inbox import IngestInbox
+from kiosk.sorting_center.ports import Inbound, ReceivingConnection
 
 
 class Receiver:
     """Safe to call from any thread."""
 
-    def __init__(self, inbox: Inbox, line: ReceivingLine) -> None:
+    def __init__(self, inbox: IngestInbox, line: ReceivingConnection) -> None:
         self._inbox = inbox
         self._line = line
 
@@ -24,14 +24,14 @@ class Receiver:
         self._inbox.settle(messages)
         self._line.acknowledge_soon()
 
-    def deliver_again(self) -> None:
+    def request_redelivery(self) -> None:
         """Hang up without a goodbye: the broker delivers what was not acknowledged over the next connection."""
         self._inbox.end()
         self._line.drop()
 
-    def tell(self, topic: str, payload: bytes) -> bool:
+    def send(self, topic: str, payload: bytes) -> bool:
         """Tell a station something; may get lost, surely when this is false."""
-        return self._line.tell(topic, payload)
+        return self._line.send(topic, payload)
 
     def waiting_s(self) -> float | None:
         """How long messages have waited without any being taken in; None when none waits or the line is down."""

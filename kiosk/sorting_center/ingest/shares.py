@@ -18,35 +18,35 @@ FLOOD_MESSAGES: Final = 1500
 send. What a person sends for a test is less."""
 FLOOD_SHARE: Final = 50
 """Messages of it that wait while it floods: its turns go on."""
-COMPANY_S: Final = 60.0
+RECENT_S: Final = 60.0
 """A station that was heard this recently may be waiting behind a flood."""
-_MANY_STATIONS: Final = 10_000
+_MAX_REMEMBERED_STATIONS: Final = 10_000
 
 
-class Shares:
+class StationShares:
     """Not safe for threads: the inbox has its lock."""
 
     def __init__(self) -> None:
         self._messages: Counter[str] = Counter()
         """Of each station in the inbox; a station with none has no entry."""
         self._bytes: Counter[str] = Counter()
-        self._heard: OrderedDict[str, float] = OrderedDict()
-        self._came: Counter[str] = Counter()
+        self._last_seen: OrderedDict[str, float] = OrderedDict()
+        self._arrived: Counter[str] = Counter()
         """In this period."""
         self._shed = 0
         self._was_full = False
         self._period_end = 0.0
-        self._most = ("", 0)
+        self._dominant = ("", 0)
         """Which station most came from in the last periods without a pause, and how many in all of them."""
         self._flooding: str | None = None
 
     def admit(self, station: str, size: int, is_full: bool, now: float) -> bool:
         """Whether a message may wait, and count it then. ``is_full``: the broker has sent as much ahead as it may."""
         if now >= self._period_end:
-            self._judge(now)
-        self._came[station] += 1
+            self._detect_flood(now)
+        self._arrived[station] += 1
         self._was_full = self._was_full or is_full
-        self._hear(station, now)
+        self._note_seen(station, now)
         held = self._bytes[station]
         if held and held + size > MAX_STATION_BYTES:
             return False
@@ -57,36 +57,36 @@ class Shares:
         self._bytes[station] += size
         return True
 
-    def taken(self, station: str, size: int) -> None:
+    def release(self, station: str, size: int) -> None:
         """A message has left the inbox."""
         self._messages[station] -= 1
         self._bytes[station] -= size
         if not self._messages[station]:
             del self._messages[station], self._bytes[station]
 
-    def _judge(self, now: float) -> None:
+    def _detect_flood(self, now: float) -> None:
         """A period is over: who floods in the next one?"""
-        station, count = next(iter(self._came.most_common(1)), ("", 0))
-        is_most = count * 2 > self._came.total()
+        station, count = next(iter(self._arrived.most_common(1)), ("", 0))
+        is_majority = count * 2 > self._arrived.total()
         has_paused = now >= self._period_end + PERIOD_S and not self._was_full  # else the pause was ours
-        before, so_far = self._most
-        self._most = ("", 0)
-        if is_most and not has_paused:
-            self._most = (station, count + (so_far if station == before else 0))
+        before, so_far = self._dominant
+        self._dominant = ("", 0)
+        if is_majority and not has_paused:
+            self._dominant = (station, count + (so_far if station == before else 0))
         is_too_much = self._was_full or self._shed * 2 > count
-        floods = is_too_much and self._most[1] >= FLOOD_MESSAGES and self._has_company(station, now)
+        floods = is_too_much and self._dominant[1] >= FLOOD_MESSAGES and self._others_seen_recently(station, now)
         self._flooding = station if floods else None
-        self._came.clear()
+        self._arrived.clear()
         self._shed, self._was_full = 0, False
         self._period_end = now + PERIOD_S
 
-    def _hear(self, station: str, now: float) -> None:
-        self._heard[station] = now
-        self._heard.move_to_end(station)
-        if len(self._heard) > _MANY_STATIONS:
-            self._heard.popitem(last=False)
+    def _note_seen(self, station: str, now: float) -> None:
+        self._last_seen[station] = now
+        self._last_seen.move_to_end(station)
+        if len(self._last_seen) > _MAX_REMEMBERED_STATIONS:
+            self._last_seen.popitem(last=False)
 
-    def _has_company(self, station: str, now: float) -> bool:
+    def _others_seen_recently(self, station: str, now: float) -> bool:
         """Whether another station was heard lately."""
-        newest = next((at for other, at in reversed(self._heard.items()) if other != station), float("-inf"))
-        return now - newest <= COMPANY_S
+        newest = next((at for other, at in reversed(self._last_seen.items()) if other != station), float("-inf"))
+        return now - newest <= RECENT_S

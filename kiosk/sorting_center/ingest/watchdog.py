@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from kiosk.domain.backoff import Backoff
-from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ports import WatchedConnection
 
 log = logging.getLogger(__name__)
@@ -19,10 +19,10 @@ STALLED_S: Final = 30.0
 MAX_PAUSE_S: Final = 600.0
 """Between two restarts of the connection: each helps or does not, and more of them help no more."""
 
-_LOOK_S: Final = 1.0
+_POLL_INTERVAL_S: Final = 1.0
 
 
-class Watchdog:
+class IngestWatchdog:
     """Looks once a second. ``parts``: each part of the program by name, and whether its thread runs. ``damage``: of the
     ledger, "" for none; it is told before the next message finds it.
     """
@@ -30,7 +30,7 @@ class Watchdog:
     def __init__(
         self,
         connection: WatchedConnection,
-        health: Health,
+        health: CenterHealth,
         parts: Mapping[str, Callable[[], bool]],
         clock: Callable[[], float] = time.monotonic,
         damage: Callable[[], str] = lambda: "",
@@ -40,9 +40,9 @@ class Watchdog:
         self._parts = parts
         self._clock = clock
         self._damage = damage
-        self._pauses = Backoff(STALLED_S, MAX_PAUSE_S)
+        self._backoff = Backoff(STALLED_S, MAX_PAUSE_S)
         self._restart_at = self._not_before = clock()
-        self._stalled_at: int | None = None
+        self._settled_at_stall: int | None = None
         """How many messages had been taken in when it stalled; None while it does not."""
         self._calm_since: float | None = None
         self._stopping = threading.Event()
@@ -59,39 +59,39 @@ class Watchdog:
             self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        while not self._stopping.wait(_LOOK_S):
+        while not self._stopping.wait(_POLL_INTERVAL_S):
             try:
-                self.look()
+                self.check()
             except Exception:
                 log.exception("The watchdog failed in an unforeseen way; it goes on.")
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Judge this moment."""
         ended = [name for name, runs in self._parts.items() if not runs()]
         now, waiting_s = self._clock(), self._connection.waiting_s()
-        self._health.waiting(self._connection.waiting())
+        self._health.set_waiting(self._connection.waiting())
         if damage := self._damage():
-            self._health.trouble("ledger", damage)
+            self._health.set_fault("ledger", damage)
         if self._health.report().ledger_trouble:
             # Told as just that, and another connection would not help; once it is over there is much to catch up with.
             self._not_before = now + STALLED_S
             self._recover()
         elif waiting_s is not None and waiting_s >= STALLED_S and now >= self._not_before:
             self._stall(now)
-        elif self._stalled_at is not None and self._is_over(now, waiting_s):
+        elif self._settled_at_stall is not None and self._has_recovered(now, waiting_s):
             self._recover()
-        self._tell(ended)
+        self._report(ended)
 
     def _stall(self, now: float) -> None:
-        if self._stalled_at is None:
-            self._stalled_at = self._connection.settled()
+        if self._settled_at_stall is None:
+            self._settled_at_stall = self._connection.settled()
         if now >= self._restart_at:
-            self._restart_at = now + self._pauses.next()
-            self._connection.deliver_again()
+            self._restart_at = now + self._backoff.next()
+            self._connection.request_redelivery()
 
-    def _is_over(self, now: float, waiting_s: float | None) -> bool:
+    def _has_recovered(self, now: float, waiting_s: float | None) -> bool:
         """Something was taken in, or nothing came for STALLED_S over a connection that was up all the time."""
-        if self._connection.settled() != self._stalled_at:
+        if self._connection.settled() != self._settled_at_stall:
             return True
         if waiting_s is not None or not self._health.report().broker_connected:
             self._calm_since = None
@@ -100,16 +100,16 @@ class Watchdog:
         return now - self._calm_since >= STALLED_S
 
     def _recover(self) -> None:
-        self._pauses.reset()
-        self._stalled_at = self._calm_since = None
+        self._backoff.reset()
+        self._settled_at_stall = self._calm_since = None
 
-    def _tell(self, ended: list[str]) -> None:
+    def _report(self, ended: list[str]) -> None:
         texts = [f"The {name} has ended: restart the sorting center." for name in ended]
-        if self._stalled_at is not None:
+        if self._settled_at_stall is not None:
             texts.append(
                 f"Messages wait and none is taken in for {STALLED_S:.0f} s or longer; the broker is asked to deliver "
                 "again. If this stays, restart the sorting center."
             )
         text = " ".join(texts)
-        if self._health.trouble("watchdog", text) and text:
+        if self._health.set_fault("watchdog", text) and text:
             log.error("%s", text)

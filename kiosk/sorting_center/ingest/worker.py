@@ -18,8 +18,14 @@ from kiosk.domain.backoff import Backoff
 from kiosk.messaging.contract.control import encode
 from kiosk.messaging.contract.receive import MAX_BATCH_EVENTS
 from kiosk.messaging.contract.topics import Topics
-from kiosk.sorting_center.health import Health
-from kiosk.sorting_center.ingest.reading import Question, Reading, merged, read_message, set_aside
+from kiosk.sorting_center.health import CenterHealth
+from kiosk.sorting_center.ingest.message_parsing import (
+    HelloQuery,
+    ParsedMessage,
+    merge_deliveries,
+    parse_message,
+    refuse_unparsed,
+)
 from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerDamaged, LedgerError, LedgerUnwritable
 from kiosk.sorting_center.ledger import StreamState as State
 from kiosk.sorting_center.ledger.streams import StreamKey
@@ -45,7 +51,7 @@ _UNFORESEEN_S: Final = 1.0
 
 MAX_DELIVERIES: Final = 3
 """The third time a message cannot be stored, for a reason nobody foresaw, it is set aside and the others go on."""
-_LOOK_S: Final = 60.0
+_UNFINISHED_POLL_S: Final = 60.0
 """Between two looks for streams that were released in part: by a process that has ended, or one beside this."""
 _MAX_REMEMBERED: Final = 1000
 """Messages that failed: as many as a broker has on its way to us."""
@@ -58,22 +64,22 @@ _UNFORESEEN: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Taken:
-    """A message that is in hand for the ``times``-th time after its first, as far as that is counted."""
+class _PendingMessage:
+    """A message that is in hand for the ``deliveries``-th time after its first, as far as that is counted."""
 
     message: Inbound
     digest: str = ""
-    times: int = 0
+    deliveries: int = 0
 
     @property
-    def is_alone(self) -> bool:
+    def needs_own_commit(self) -> bool:
         """To be committed without others: the next end of the process would count against them, too."""
-        return self.times == MAX_DELIVERIES - 1
+        return self.deliveries == MAX_DELIVERIES - 1
 
-    def read(self) -> Reading:
+    def parse(self) -> ParsedMessage:
         """What it means; of one that this program has ended with too often, nothing but that."""
-        reading = set_aside(self.message) if self.times >= MAX_DELIVERIES else read_message(self.message)
-        if not self.times:
+        reading = refuse_unparsed(self.message) if self.deliveries >= MAX_DELIVERIES else parse_message(self.message)
+        if not self.deliveries:
             return reading
         return replace(reading, delivery=replace(reading.delivery, counted=[self.digest]))
 
@@ -86,14 +92,14 @@ class _Stopped(Exception):
     """Asked to end while the ledger could not be written: nothing was acknowledged."""
 
 
-class Worker:
+class IngestWorker:
     """One thread, one commit at a time. ``committed`` is called after every commit that took events in."""
 
     def __init__(
         self,
         mailbox: Mailbox,
         ledger: Ledger,
-        health: Health,
+        health: CenterHealth,
         clock: Callable[[], str],
         committed: Callable[[], None] = lambda: None,
     ) -> None:
@@ -104,14 +110,14 @@ class Worker:
         self._committed = committed
         self._failed: OrderedDict[bytes, int] = OrderedDict()
         """How often each message could not be stored, by its digest; the newest only."""
-        self._deadly: set[str] = set()
+        self._crash_digests: set[str] = set()
         """Digests of messages that were in hand each time this program ended, and were set aside: they are set aside
         when their station sends them again, too. After the next start they are tried again."""
-        self._postponed: _Taken | None = None
+        self._postponed: _PendingMessage | None = None
         """For the next step."""
         self._unfinished: dict[str, dict[StreamKey, None]] = {}
         """Streams that were released in part, by station; the first has the next turn."""
-        self._look_at = 0.0
+        self._next_unfinished_poll = 0.0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ingest worker", daemon=True)
 
@@ -137,8 +143,8 @@ class Worker:
                 return
             except Exception:
                 log.exception("A batch failed in an unforeseen way; it was not acknowledged and will come again.")
-                self._health.trouble("worker", _UNFORESEEN)
-                self._mailbox.deliver_again()
+                self._health.set_fault("worker", _UNFORESEEN)
+                self._mailbox.request_redelivery()
                 self._stopping.wait(_UNFORESEEN_S)
 
     def step(self, timeout_s: float) -> int:
@@ -146,13 +152,13 @@ class Worker:
 
         The number of messages that came to their end.
         """
-        self._look_for_unfinished()
+        self._load_unfinished()
         readings = self._collect(0 if self._unfinished else timeout_s)
-        done = self._take_in(readings) if readings else 0
-        self._go_on()
+        done = self._ingest(readings) if readings else 0
+        self._continue_unfinished()
         return done
 
-    def _take_in(self, readings: Sequence[Reading]) -> int:
+    def _ingest(self, readings: Sequence[ParsedMessage]) -> int:
         states, ends = self._settle(readings)
         # Acknowledged in the order in which they came (MQTT 5, 4.6): what is stored behind a failed one comes again.
         first_failed = ends.index(None) if None in ends else len(ends)
@@ -161,76 +167,76 @@ class Worker:
             self._health.count(dropped=held_back)
         if done:
             self._mailbox.acknowledge([end.message for end in done])
-        self._answer(states, [question for end in done for question in end.questions])
+        self._answer(states, [question for end in done for question in end.queries])
         self._tally(done)
-        self._health.trouble("worker", "" if len(done) == len(ends) else _UNFORESEEN)
+        self._health.set_fault("worker", "" if len(done) == len(ends) else _UNFORESEEN)
         if len(done) < len(ends):
-            self._mailbox.deliver_again()
+            self._mailbox.request_redelivery()
         return len(done)
 
-    def _collect(self, timeout_s: float) -> list[Reading]:
-        taken = self._next(timeout_s)
-        readings: list[Reading] = []
+    def _collect(self, timeout_s: float) -> list[ParsedMessage]:
+        pending = self._next(timeout_s)
+        readings: list[ParsedMessage] = []
         events, size_bytes, started = 0, 0, time.monotonic()
-        while taken is not None:
-            if taken.is_alone and readings:
-                self._postponed = taken
+        while pending is not None:
+            if pending.needs_own_commit and readings:
+                self._postponed = pending
                 break
-            readings.append(taken.read())
+            readings.append(pending.parse())
             events += len(readings[-1].delivery.events)
             size_bytes += sum(len(item.body) for _, item in readings[-1].delivery.events)
             spent_s = time.monotonic() - started
             is_full = events + MAX_BATCH_EVENTS > MAX_COMMIT_EVENTS or size_bytes >= MAX_COMMIT_BYTES
-            if taken.is_alone or is_full or spent_s > MAX_READ_S:
+            if pending.needs_own_commit or is_full or spent_s > MAX_READ_S:
                 break
-            taken = self._next(COLLECT_S - spent_s)
+            pending = self._next(COLLECT_S - spent_s)
         return readings
 
-    def _next(self, timeout_s: float) -> _Taken | None:
+    def _next(self, timeout_s: float) -> _PendingMessage | None:
         if self._postponed is not None:
-            taken, self._postponed = self._postponed, None
-            return taken
+            pending, self._postponed = self._postponed, None
+            return pending
         message = self._mailbox.take(timeout_s)
-        return None if message is None else self._counted(message)
+        return None if message is None else self._with_delivery_count(message)
 
-    def _counted(self, message: Inbound) -> _Taken:
+    def _with_delivery_count(self, message: Inbound) -> _PendingMessage:
         """Only what comes again is counted: other messages cost nothing."""
-        if not message.again and not self._deadly:
-            return _Taken(message)
+        if not message.redelivered and not self._crash_digests:
+            return _PendingMessage(message)
         digest = _digest(message).hex()
-        if digest in self._deadly:
-            return _Taken(message, digest, MAX_DELIVERIES)
-        if not message.again:
-            return _Taken(message)
-        times = self._tried(partial(self._ledger.count_delivery, digest))
+        if digest in self._crash_digests:
+            return _PendingMessage(message, digest, MAX_DELIVERIES)
+        if not message.redelivered:
+            return _PendingMessage(message)
+        times = self._retry_until_writable(partial(self._ledger.count_delivery, digest))
         if times >= MAX_DELIVERIES:
             log.error("A message on %r was in hand each of %d times that this program ended.", message.topic, times)
-            if len(self._deadly) < _MAX_REMEMBERED:
-                self._deadly.add(digest)
-        return _Taken(message, digest, times)
+            if len(self._crash_digests) < _MAX_REMEMBERED:
+                self._crash_digests.add(digest)
+        return _PendingMessage(message, digest, times)
 
-    def _settle(self, readings: Sequence[Reading]) -> tuple[list[State], list[Reading | None]]:
+    def _settle(self, readings: Sequence[ParsedMessage]) -> tuple[list[State], list[ParsedMessage | None]]:
         """Commit; when a message cannot be stored, find it and commit the others.
 
         Also how each message came to its end: as it was read, as a refusal, or not at all (None).
         """
         try:
-            return self._store(merged(readings)), [*readings]
+            return self._store(merge_deliveries(readings)), [*readings]
         except _Stopped:
             raise
         except Exception:
             if len(readings) == 1:
-                return [], [self._set_aside(readings[0].message)]
+                return [], [self._refuse_failed(readings[0].message)]
             log.exception("A batch cannot be stored, for a reason nobody foresaw; each of its messages is tried alone.")
         states: list[State] = []
-        ends: list[Reading | None] = []
+        ends: list[ParsedMessage | None] = []
         for reading in readings:
             more, end = self._settle([reading])
             states += more
             ends += end
         return states, ends
 
-    def _set_aside(self, message: Inbound) -> Reading | None:
+    def _refuse_failed(self, message: Inbound) -> ParsedMessage | None:
         """Keep a message that has failed often enough among the refused; None: let the broker deliver it again.
 
         Its events are not acknowledged to the station, which has them still.
@@ -243,61 +249,61 @@ class Worker:
             if len(self._failed) > _MAX_REMEMBERED:
                 self._failed.popitem(last=False)
             return None
-        apart = set_aside(message)
+        apart = refuse_unparsed(message)
         self._store(apart.delivery)
         return apart
 
     def _store(self, delivery: Delivery) -> list[State]:
-        return self._committing(lambda: self._ledger.commit(delivery, self._clock()))
+        return self._timed_commit(lambda: self._ledger.commit(delivery, self._clock()))
 
-    def _committing(self, commit: Callable[[], _Result]) -> _Result:
+    def _timed_commit(self, commit: Callable[[], _Result]) -> _Result:
         def timed() -> _Result:
             started = time.monotonic()
             result = commit()
-            self._health.committed(time.monotonic() - started)
+            self._health.add_commit(time.monotonic() - started)
             return result
 
-        return self._tried(timed)
+        return self._retry_until_writable(timed)
 
-    def _tried(self, call: Callable[[], _Result]) -> _Result:
+    def _retry_until_writable(self, call: Callable[[], _Result]) -> _Result:
         """Ask the ledger, again for as long as it cannot be written."""
         pauses = Backoff(_RETRY_FIRST_S, _RETRY_MAX_S)
         while True:
             try:
                 result = call()
             except (LedgerUnwritable, LedgerDamaged) as error:
-                if self._health.trouble("ledger", str(error)):
+                if self._health.set_fault("ledger", str(error)):
                     log.error("%s. Nothing is acknowledged until it works again.", error)
                 if self._stopping.wait(pauses.next()):
                     raise _Stopped from error
             else:
-                if self._health.trouble("ledger"):
+                if self._health.set_fault("ledger"):
                     log.info("The ledger can be written again.")
                 return result
 
-    def _look_for_unfinished(self) -> None:
+    def _load_unfinished(self) -> None:
         now = time.monotonic()
-        if now < self._look_at:
+        if now < self._next_unfinished_poll:
             return
-        self._look_at = now + _LOOK_S
+        self._next_unfinished_poll = now + _UNFINISHED_POLL_S
         try:
-            self._keep_unfinished(self._ledger.unfinished())
+            self._add_unfinished(self._ledger.unfinished())
         except LedgerError as error:
             log.warning("What was released in part is looked for again in a minute: %s", error)
 
-    def _keep_unfinished(self, keys: Iterable[StreamKey]) -> None:
+    def _add_unfinished(self, keys: Iterable[StreamKey]) -> None:
         for key in keys:
             self._unfinished.setdefault(key[0], {})[key] = None
 
-    def _go_on(self) -> None:
+    def _continue_unfinished(self) -> None:
         """With the stream whose turn it is. One that fails is found again by the next look."""
         if not self._unfinished:
             return
         station = next(iter(self._unfinished))
         (key, *others) = self._unfinished.pop(station)
-        self._keep_unfinished(others)
+        self._add_unfinished(others)
         try:
-            state = self._committing(lambda: self._ledger.go_on(key, self._clock()))
+            state = self._timed_commit(lambda: self._ledger.release_held(key, self._clock()))
         except _Stopped:
             raise
         except Exception:
@@ -306,12 +312,12 @@ class Worker:
         self._answer([state], ())
         self._committed()
 
-    def _answer(self, states: Iterable[State], questions: Iterable[Question]) -> None:
+    def _answer(self, states: Iterable[State], queries: Iterable[HelloQuery]) -> None:
         """An answer that fails is that station's alone: it asks again."""
         states = list(states)
-        self._keep_unfinished((one.station, one.epoch, one.region) for one in states if one.has_more)
+        self._add_unfinished((one.station, one.epoch, one.region) for one in states if one.has_more)
         answers = {(state.region, state.station, state.epoch, 0): state for state in states}
-        for question in questions:
+        for question in queries:
             key = (question.region, question.station, question.epoch, question.at)
             if key not in answers:
                 try:
@@ -320,11 +326,11 @@ class Worker:
                     log.warning("%s says hello, but: %s", question.station, error)
         for state in answers.values():
             try:
-                self._mailbox.tell(Topics(state.region, state.station).ack, encode(state.ack))
+                self._mailbox.send(Topics(state.region, state.station).ack, encode(state.ack))
             except Exception:
                 log.exception("%s cannot be told how far the ledger is.", state.station)
 
-    def _tally(self, readings: Sequence[Reading]) -> None:
+    def _tally(self, readings: Sequence[ParsedMessage]) -> None:
         events = sum(len(reading.delivery.events) for reading in readings)
         refused = sum(len(reading.delivery.refusals) for reading in readings)
         self._health.count(messages=len(readings), events=events, refused=refused)

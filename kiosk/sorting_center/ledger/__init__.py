@@ -1,6 +1,6 @@
 """The sorting center's ledger."""
 
-from kiosk.sorting_center.ledger.database.address import shown as shown
+from kiosk.sorting_center.ledger.database.address import without_password as without_password
 from kiosk.sorting_center.ledger.errors import LedgerAddressError as LedgerAddressError
 from kiosk.sorting_center.ledger.errors import LedgerDamaged as LedgerDamaged
 from kiosk.sorting_center.ledger.errors import LedgerError as LedgerError
@@ -12,11 +12,11 @@ from kiosk.sorting_center.ledger.errors import LedgerNotEmpty as LedgerNotEmpty
 from kiosk.sorting_center.ledger.errors import LedgerNotReady as LedgerNotReady
 from kiosk.sorting_center.ledger.errors import LedgerUnwritable as LedgerUnwritable
 from kiosk.sorting_center.ledger.ledger import Ledger as Ledger
-from kiosk.sorting_center.ledger.records import Counted as Counted
+from kiosk.sorting_center.ledger.records import CountedEvent as CountedEvent
 from kiosk.sorting_center.ledger.records import Delivery as Delivery
 from kiosk.sorting_center.ledger.records import EventKey as EventKey
 from kiosk.sorting_center.ledger.records import FeedEntry as FeedEntry
-from kiosk.sorting_center.ledger.records import Refusal as Refusal
+from kiosk.sorting_center.ledger.records import RejectedMessage as RejectedMessage
 from kiosk.sorting_center.ledger.records import Sighting as Sighting
 from kiosk.sorting_center.ledger.records import StoredEvent as StoredEvent
 from kiosk.sorting_center.ledger.records import StreamState as StreamState

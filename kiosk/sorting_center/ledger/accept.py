@@ -23,19 +23,19 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, bind
 
 from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.messaging.contract.receive import parse_event
-from kiosk.messaging.contract.received import ReceivedEvent
+from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH
+from kiosk.sorting_center.alarm_texts import format_detail
 from kiosk.sorting_center.ledger import projection, streams
-from kiosk.sorting_center.ledger.alarms import Attention
-from kiosk.sorting_center.ledger.chains import Chain, HeldBudget
+from kiosk.sorting_center.ledger.alarms import IncidentRecorder
+from kiosk.sorting_center.ledger.chains import Chain, ReleaseBudget
 from kiosk.sorting_center.ledger.database import places
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.postgres import lock_stations
-from kiosk.sorting_center.ledger.database.rows import insert_counted, insert_missing, upsert_rows
+from kiosk.sorting_center.ledger.database.rows import insert_autonumbered, insert_missing, upsert_rows
 from kiosk.sorting_center.ledger.records import BROKEN_CHAIN, FAR_AHEAD, FORK, SECOND_REGION, TOO_MANY_EPOCHS
 from kiosk.sorting_center.ledger.schema import archived, quarantine, stream, unnumbered
 from kiosk.sorting_center.ledger.schema import event as event_table
-from kiosk.sorting_center.sentences import say
 
 MAX_AHEAD: Final = 50_000
 """How far above ``upto`` an event may be held. A busy station writes some 700 a day and has at most 3,200 on their way
@@ -45,14 +45,14 @@ from ``upto`` on, and then takes the event like any other."""
 MAX_EPOCHS: Final = len(SERIES_LETTERS)
 """Of one station: each epoch takes a receipt letter of its own, and no station goes on after the last."""
 
-_HELD_CHUNK: Final = 32
-_HELD: Final = [event_table.c[name] for name in ("body", "sha256", "prevhash", "problem", "received_at")]
+_HELD_CHUNK_ROWS: Final = 32
+_HELD_COLUMNS: Final = [event_table.c[name] for name in ("body", "sha256", "prevhash", "problem", "received_at")]
 
-_ZERO: Final = rb"\u0000"
+_ESCAPED_NUL: Final = rb"\u0000"
 """U+0000 as canonical JSON writes it."""
 
 
-class FeedNumbers:
+class FeedSequence:
     """The places of the feed, given out without a hole for as long as the transaction lasts."""
 
     def __init__(self, connection: Connection) -> None:
@@ -70,10 +70,10 @@ class Acceptance:
         self._connection = connection
         self._received_at = received_at
         self._dialect = connection.dialect.name
-        self._one_writer = self._dialect == "sqlite"
+        self._is_single_writer = self._dialect == "sqlite"
         """What is released then gets its place in the feed here; else a `numberer` gives it."""
-        self._budget = HeldBudget()
-        self._set_apart: set[tuple[str, str]] = set()
+        self._budget = ReleaseBudget()
+        self._quarantined_stations: set[tuple[str, str]] = set()
         """Region and station of what was put into quarantine."""
 
     def accept(self, groups: Mapping[streams.StreamKey, Sequence[ReceivedEvent]]) -> list[Chain]:
@@ -81,33 +81,33 @@ class Acceptance:
 
         A known stream without events is one that an earlier commit released in part: it goes on.
         """
-        chains = self._open(groups)
+        chains = self._load_chains(groups)
         known = self._stored_hashes(chains)
         for chain in chains:
-            self._sort_out(chain, known.get(chain.key, {}))
-        feed = FeedNumbers(self._connection) if self._one_writer else None
+            self._deduplicate(chain, known.get(chain.key, {}))
+        feed = FeedSequence(self._connection) if self._is_single_writer else None
         for chain in chains:
-            self._walk(chain, feed)
+            self._advance(chain, feed)
         self._store(chains)
-        if self._one_writer:
+        if self._is_single_writer:
             self._project(chains)
         else:
-            self._leave_to_number(chains)
-        self._close(chains)
-        for region, station in self._set_apart:
-            self._attention(region).bound(station)
+            self._enqueue_for_numbering(chains)
+        self._write_streams(chains)
+        for region, station in self._quarantined_stations:
+            self._recorder(region).trim(station)
         return chains
 
-    def _open(self, groups: Mapping[streams.StreamKey, Sequence[ReceivedEvent]]) -> list[Chain]:
+    def _load_chains(self, groups: Mapping[streams.StreamKey, Sequence[ReceivedEvent]]) -> list[Chain]:
         stations = as_parameter((name,) for name in sorted({key[0] for key in groups}))
-        known = self._known(stations)
-        if not self._one_writer and not known.keys() >= groups.keys():
+        known = self._load_streams(stations)
+        if not self._is_single_writer and not known.keys() >= groups.keys():
             lock_stations(self._connection, (station for station, _, _ in groups.keys() - known.keys()))
-            known = self._known(stations)
-        within = self._within_epochs(groups, known)
-        if not self._one_writer:
-            known = self._locked(within, known)
-        with_quarantine = {tuple(row) for row in self._connection.execute(_quarantined_of(self._dialect), stations)}
+            known = self._load_streams(stations)
+        within = self._limit_epochs(groups, known)
+        if not self._is_single_writer:
+            known = self._lock_and_load_streams(within, known)
+        with_quarantine = {tuple(row) for row in self._connection.execute(_quarantined_query(self._dialect), stations)}
         chains = []
         for key in within:
             row, events = known.get(key), groups[key]
@@ -116,32 +116,32 @@ class Acceptance:
             else:
                 chain = Chain(*key, row.upto, row.head, row.max_seen, row.gap_since, events, row.max_seen)
             chain.has_quarantined = key in with_quarantine
-            chain.heard_at = self._received_at if events or row is None else row.last_received_at
+            chain.last_received_at = self._received_at if events or row is None else row.last_received_at
             if events:
-                self._look_at(chain)
+                self._reject_out_of_range(chain)
             chains.append(chain)
         return chains
 
-    def _known(self, stations: dict[str, str]) -> dict[streams.StreamKey, Row[Any]]:
-        return {_key(row): row for row in self._connection.execute(_streams_of(self._dialect), stations)}
+    def _load_streams(self, stations: dict[str, str]) -> dict[streams.StreamKey, Row[Any]]:
+        return {_stream_key(row): row for row in self._connection.execute(_streams_query(self._dialect), stations)}
 
-    def _within_epochs(
-        self, wanted: Iterable[streams.StreamKey], known: Mapping[streams.StreamKey, Row[Any]]
+    def _limit_epochs(
+        self, keys: Iterable[streams.StreamKey], known: Mapping[streams.StreamKey, Row[Any]]
     ) -> list[streams.StreamKey]:
         epochs = Counter((station, region) for station, _, region in known)
         within = []
-        for key in wanted:
+        for key in keys:
             station, _, region = key
             if key not in known:
                 if epochs[station, region] >= MAX_EPOCHS:
-                    told = say("too_many_epochs", n=MAX_EPOCHS)
-                    self._attention(region).raise_alarm(TOO_MANY_EPOCHS, (station, "", 0), told)
+                    detail = format_detail("too_many_epochs", n=MAX_EPOCHS)
+                    self._recorder(region).raise_alarm(TOO_MANY_EPOCHS, (station, "", 0), detail)
                     continue
                 epochs[station, region] += 1
             within.append(key)
         return within
 
-    def _locked(
+    def _lock_and_load_streams(
         self, keys: Sequence[streams.StreamKey], known: Mapping[streams.StreamKey, Row[Any]]
     ) -> dict[streams.StreamKey, Row[Any]]:
         """No other process has any of these streams in hand until this transaction ends.
@@ -151,15 +151,18 @@ class Acceptance:
         at, ordered = self._received_at, sorted(keys)
         new = [(*key, 0, ZERO_HASH, 0, None, at, at) for key in ordered if key not in known]
         insert_missing(self._connection, stream, new)
-        return {_key(row): row for row in self._connection.execute(_lock_streams(self._dialect), as_parameter(ordered))}
+        return {
+            _stream_key(row): row
+            for row in self._connection.execute(_lock_streams_query(self._dialect), as_parameter(ordered))
+        }
 
-    def _look_at(self, chain: Chain) -> None:
+    def _reject_out_of_range(self, chain: Chain) -> None:
         """One event with an absurd number would leave a gap that no station can ever fill: it is kept apart."""
         if any(item.region not in ("", chain.region) for item in chain.events):
-            detail = say("names_another_region")
-            self._attention(chain.region).raise_alarm(SECOND_REGION, (chain.station, "", 0), detail)
-        if any(_ZERO in item.body for item in chain.events):
-            chain.events = [storable(item) for item in chain.events]
+            detail = format_detail("names_another_region")
+            self._recorder(chain.region).raise_alarm(SECOND_REGION, (chain.station, "", 0), detail)
+        if any(_ESCAPED_NUL in item.body for item in chain.events):
+            chain.events = [replace_nul(item) for item in chain.events]
         seqs = [item.seq for item in chain.events]
         limit = chain.upto + len(seqs) + MAX_AHEAD
         if max(seqs) > limit:
@@ -172,43 +175,41 @@ class Acceptance:
 
     def _stored_hashes(self, chains: Sequence[Chain]) -> dict[streams.StreamKey, dict[int, str]]:
         """Of the numbers that may have come before."""
-        wanted = [
-            (*chain.key, item.seq) for chain in chains for item in chain.events if item.seq <= chain.highest_stored
-        ]
+        keys = [(*chain.key, item.seq) for chain in chains for item in chain.events if item.seq <= chain.highest_stored]
         hashes: dict[streams.StreamKey, dict[int, str]] = {}
-        if not wanted:
+        if not keys:
             return hashes
-        rows = self._connection.execute(_hashes_of(self._dialect, event_table), as_parameter(dict.fromkeys(wanted)))
+        rows = self._connection.execute(_hashes_query(self._dialect, event_table), as_parameter(dict.fromkeys(keys)))
         for station, epoch, region, seq, sha256 in rows:
             hashes.setdefault((station, epoch, region), {})[seq] = sha256
-        self._add_archived(chains, hashes)
+        self._add_archived_hashes(chains, hashes)
         return hashes
 
-    def _add_archived(self, chains: Sequence[Chain], hashes: dict[streams.StreamKey, dict[int, str]]) -> None:
+    def _add_archived_hashes(self, chains: Sequence[Chain], hashes: dict[streams.StreamKey, dict[int, str]]) -> None:
         """What stands below ``upto`` and is not here any more."""
-        wanted = [
+        keys = [
             (*chain.key, item.seq)
             for chain in chains
             for item in chain.events
             if item.seq <= chain.upto and item.seq not in hashes.get(chain.key, ())
         ]
-        if wanted:
-            rows = self._connection.execute(_hashes_of(self._dialect, archived), as_parameter(dict.fromkeys(wanted)))
+        if keys:
+            rows = self._connection.execute(_hashes_query(self._dialect, archived), as_parameter(dict.fromkeys(keys)))
             for station, epoch, region, seq, sha256 in rows:
                 hashes.setdefault((station, epoch, region), {})[seq] = sha256
 
-    def _sort_out(self, chain: Chain, known: dict[int, str]) -> None:
+    def _deduplicate(self, chain: Chain, known: dict[int, str]) -> None:
         """The same again is absorbed; the same key with another hash is a fork."""
         for item in chain.events:
             have = known.get(item.seq)
             if have is None:
                 known[item.seq], chain.fresh[item.seq] = item.sha256, item
             elif have != item.sha256:
-                self._contradicts(chain, item, FORK, say("came_twice", seq=item.seq))
+                self._quarantine_and_alarm(chain, item, FORK, format_detail("came_twice", seq=item.seq))
 
-    def _walk(self, chain: Chain, feed: FeedNumbers | None) -> None:
+    def _advance(self, chain: Chain, feed: FeedSequence | None) -> None:
         """Upward from ``upto`` as far as the chain holds and the budget goes; the event that breaks it is evicted."""
-        held = self._held(chain)
+        held = self._iter_held(chain)
         while True:
             seq, held_since = chain.upto + 1, None
             item = chain.fresh.get(seq)
@@ -216,54 +217,57 @@ class Acceptance:
                 item, held_since = next(held, (None, None))
             if item is None or item.seq != seq:
                 return
-            if not chain.is_followed_by(item):
-                self._evict(chain, item, held_since is not None)
+            if not chain.links_to(item):
+                self._drop_broken_link(chain, item, held_since is not None)
                 return
             if held_since is not None:
                 self._budget.spend(len(item.body))
             feedseq = feed.next() if feed is not None and item.problem is None else None
             chain.release(item, feedseq, held_since)
 
-    def _held(self, chain: Chain) -> Iterator[tuple[ReceivedEvent, str]]:
+    def _iter_held(self, chain: Chain) -> Iterator[tuple[ReceivedEvent, str]]:
         """Stored events above ``upto`` and when they came, ascending, read in small steps as far as asked for, or until
         the budget of the commit is spent.
         """
         after, chunk = chain.upto, 1  # mostly there is a gap below the first one
         while after < chain.highest_stored:
             rows = self._connection.execute(
-                select(*_HELD).where(_of(chain), event_table.c.seq > after).order_by(event_table.c.seq).limit(chunk)
+                select(*_HELD_COLUMNS)
+                .where(_is_of_chain(chain), event_table.c.seq > after)
+                .order_by(event_table.c.seq)
+                .limit(chunk)
             ).all()
             if not rows:
                 return
-            chunk = _HELD_CHUNK
+            chunk = _HELD_CHUNK_ROWS
             for row in rows:
                 if self._budget.is_spent:
                     chain.has_more = True
                     return
                 # Of an oversized event the body tells neither hash nor problem.
-                told = {"sha256": row.sha256, "prevhash": row.prevhash, "problem": row.problem}
-                item = replace(parse_event(bytes(row.body)), **told)
+                stored_fields = {"sha256": row.sha256, "prevhash": row.prevhash, "problem": row.problem}
+                item = replace(parse_event(bytes(row.body)), **stored_fields)
                 after = item.seq
                 yield item, row.received_at
 
-    def _evict(self, chain: Chain, item: ReceivedEvent, was_held: bool) -> None:
-        self._contradicts(chain, item, BROKEN_CHAIN, say("breaks_the_chain", seq=item.seq))
+    def _drop_broken_link(self, chain: Chain, item: ReceivedEvent, was_held: bool) -> None:
+        self._quarantine_and_alarm(chain, item, BROKEN_CHAIN, format_detail("breaks_the_chain", seq=item.seq))
         if was_held:
-            self._connection.execute(delete(event_table).where(_of(chain), event_table.c.seq == item.seq))
+            self._connection.execute(delete(event_table).where(_is_of_chain(chain), event_table.c.seq == item.seq))
         else:
             del chain.fresh[item.seq]
 
-    def _contradicts(self, chain: Chain, item: ReceivedEvent, reason: str, detail: str) -> None:
+    def _quarantine_and_alarm(self, chain: Chain, item: ReceivedEvent, reason: str, detail: str) -> None:
         self._quarantine(chain, item, reason)
-        self._attention(chain.region).alarm(reason, item, detail)
+        self._recorder(chain.region).raise_event_alarm(reason, item, detail)
 
     def _quarantine(self, chain: Chain, item: ReceivedEvent, reason: str) -> None:
-        self._attention(chain.region).quarantine(item, reason)
+        self._recorder(chain.region).record_quarantined(item, reason)
         chain.has_quarantined = True
-        self._set_apart.add((chain.region, chain.station))
+        self._quarantined_stations.add((chain.region, chain.station))
 
     def _store(self, chains: Sequence[Chain]) -> None:
-        places.insert_events(self._connection, [row for chain in chains for row in self._rows(chain)])
+        places.insert_events(self._connection, [row for chain in chains for row in self._new_rows(chain)])
         for chain in chains:
             filled = [
                 {"key": item.event.seq, "place": item.feedseq}
@@ -273,17 +277,17 @@ class Acceptance:
             if filled:
                 self._connection.execute(
                     update(event_table)
-                    .where(_of(chain), event_table.c.seq == bindparam("key"))
+                    .where(_is_of_chain(chain), event_table.c.seq == bindparam("key"))
                     .values(feedseq=bindparam("place")),
                     filled,
                 )
             if chain.has_quarantined:
-                self._discharge(chain)
+                self._release_from_quarantine(chain)
             for item in chain.fresh.values():
                 if item.problem is not None:
                     self._quarantine(chain, item, item.problem)
 
-    def _rows(self, chain: Chain) -> Iterator[tuple[object, ...]]:
+    def _new_rows(self, chain: Chain) -> Iterator[tuple[object, ...]]:
         """In the order of the table's columns."""
         places = {item.event.seq: item.feedseq for item in chain.released}
         station, epoch, region = chain.key
@@ -302,7 +306,7 @@ class Acceptance:
                 places.get(seq),
             )
 
-    def _discharge(self, chain: Chain) -> None:
+    def _release_from_quarantine(self, chain: Chain) -> None:
         """What was set apart while a clone stood in its place, or came too early, is out of quarantine when it fits."""
         if not chain.released:
             return
@@ -322,15 +326,15 @@ class Acceptance:
                 self._connection.execute(delete(quarantine).where(quarantine.c.id == row.id))
 
     def _project(self, chains: Sequence[Chain]) -> None:
-        told = [
+        events = [
             projection.ReleasedEvent.of(item.event, chain.region, item.feedseq, item.held_since or self._received_at)
             for chain in chains
             for item in chain.released
             if item.feedseq and item.event.type in projection.TYPES
         ]
-        projection.project(self._connection, told)
+        projection.project(self._connection, events)
 
-    def _leave_to_number(self, chains: Sequence[Chain]) -> None:
+    def _enqueue_for_numbering(self, chains: Sequence[Chain]) -> None:
         ranges = []
         for chain in chains:
             for is_believed, run in groupby(chain.released, lambda one: one.event.problem is None):
@@ -338,55 +342,55 @@ class Acceptance:
                     items = list(run)
                     since = min(one.held_since or self._received_at for one in items)
                     ranges.append((*chain.key, items[0].event.seq, items[-1].event.seq, since))
-        insert_counted(self._connection, unnumbered, ranges)
+        insert_autonumbered(self._connection, unnumbered, ranges)
 
-    def _close(self, chains: Sequence[Chain]) -> None:
+    def _write_streams(self, chains: Sequence[Chain]) -> None:
         """When a stream was first heard stays as it is in a row that is there."""
         at = self._received_at
         rows = []
         for chain in sorted(chains, key=lambda one: one.key):
             gap_since = (chain.gap_since or at) if chain.upto < chain.max_seen else None
-            rows.append((*chain.key, chain.upto, chain.head, chain.max_seen, gap_since, at, chain.heard_at))
-        upsert_rows(self._connection, stream, rows, kept="first_received_at")
+            rows.append((*chain.key, chain.upto, chain.head, chain.max_seen, gap_since, at, chain.last_received_at))
+        upsert_rows(self._connection, stream, rows, unchanged="first_received_at")
 
-    def _attention(self, region: str) -> Attention:
-        return Attention(self._connection, region, self._received_at)
+    def _recorder(self, region: str) -> IncidentRecorder:
+        return IncidentRecorder(self._connection, region, self._received_at)
 
 
 @cache
-def _streams_of(dialect: str) -> Select[Any]:
+def _streams_query(dialect: str) -> Select[Any]:
     keys = Keys(dialect)
     return select(stream).select_from(keys.table).join(stream, stream.c.station == keys.text(0))
 
 
 @cache
-def _lock_streams(dialect: str) -> Select[Any]:
+def _lock_streams_query(dialect: str) -> Select[Any]:
     keys, c = Keys(dialect), stream.c
     same = (c.station == keys.text(0)) & (c.epoch == keys.text(1)) & (c.region == keys.text(2))
-    wanted = select(stream).select_from(keys.table).join(stream, same)
-    return wanted.order_by(c.station, c.epoch, c.region).with_for_update(of=stream)
+    query = select(stream).select_from(keys.table).join(stream, same)
+    return query.order_by(c.station, c.epoch, c.region).with_for_update(of=stream)
 
 
-def _key(row: Row[Any]) -> streams.StreamKey:
+def _stream_key(row: Row[Any]) -> streams.StreamKey:
     return (row.station, row.epoch, row.region)
 
 
 @cache
-def _quarantined_of(dialect: str) -> Select[Any]:
+def _quarantined_query(dialect: str) -> Select[Any]:
     keys = Keys(dialect)
     of_stream = (quarantine.c.station, quarantine.c.epoch, quarantine.c.region)
     return select(*of_stream).distinct().select_from(keys.table).join(quarantine, of_stream[0] == keys.text(0))
 
 
 @cache
-def _hashes_of(dialect: str, table: Table) -> Select[Any]:
+def _hashes_query(dialect: str, table: Table) -> Select[Any]:
     keys, c = Keys(dialect), table.c
     same = (c.station == keys.text(0)) & (c.epoch == keys.text(1)) & (c.region == keys.text(2))
     stored = select(c.station, c.epoch, c.region, c.seq, c.sha256)
     return stored.select_from(keys.table).join(table, same & (c.seq == keys.number(3)))
 
 
-def storable(item: ReceivedEvent) -> ReceivedEvent:
+def replace_nul(item: ReceivedEvent) -> ReceivedEvent:
     """No text with U+0000 gets into a column: PostgreSQL keeps none. The body has it still, and its hash."""
     data = msgspec.json.decode(item.data)
     fields = data.values() if isinstance(data, dict) else ()
@@ -396,7 +400,7 @@ def storable(item: ReceivedEvent) -> ReceivedEvent:
     return replace(item, type=item.type.replace("\0", "\N{REPLACEMENT CHARACTER}"), problem=item.problem or "bad_data")
 
 
-def _of(chain: Chain) -> ColumnElement[bool]:
+def _is_of_chain(chain: Chain) -> ColumnElement[bool]:
     return and_(
         event_table.c.station == chain.station,
         event_table.c.epoch == chain.epoch,

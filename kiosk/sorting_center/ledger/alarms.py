@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
 
-from kiosk.messaging.contract.received import ReceivedEvent
+from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.sorting_center.ledger.schema import alarm, quarantine
 
 MAX_BODIES: Final = 1000
@@ -18,7 +18,7 @@ MAX_ALARMS: Final = 1000
 """Of one kind and station: who reads the first thousand knows."""
 
 
-class Attention:
+class IncidentRecorder:
     """What a person must look into, of the stations of one region, written through one connection."""
 
     def __init__(self, connection: Connection, region: str, received_at: str) -> None:
@@ -26,7 +26,7 @@ class Attention:
         self._region = region
         self._received_at = received_at
 
-    def quarantine(self, item: ReceivedEvent, reason: str) -> None:
+    def record_quarantined(self, item: ReceivedEvent, reason: str) -> None:
         """Keep the event apart for a person; a graver reason replaces an earlier one."""
         same = self._of_station(item.station) & and_(
             quarantine.c.epoch == item.epoch, quarantine.c.seq == item.seq, quarantine.c.sha256 == item.sha256
@@ -50,7 +50,7 @@ class Attention:
             },
         )
 
-    def alarm(self, kind: str, item: ReceivedEvent, detail: str) -> None:
+    def raise_event_alarm(self, kind: str, item: ReceivedEvent, detail: str) -> None:
         """One alarm per kind and (station, epoch, seq). ``detail`` is made here, never text out of an event."""
         self.raise_alarm(kind, (item.station, item.epoch, item.seq), detail)
 
@@ -76,19 +76,19 @@ class Attention:
             },
         )
 
-    def bound(self, station: str) -> None:
+    def trim(self, station: str) -> None:
         """Of the oldest quarantined events of a station keep no bodies, and of still older ones nothing.
 
         Nothing that was acknowledged is lost: what is up to ``upto`` stands whole among the events, and what is not
         is still with the station.
         """
-        mine = self._of_station(station)
-        newest = select(quarantine.c.id).where(mine).order_by(quarantine.c.id.desc())
+        of_station = self._of_station(station)
+        newest = select(quarantine.c.id).where(of_station).order_by(quarantine.c.id.desc())
         too_old = newest.offset(MAX_ROWS).limit(1).scalar_subquery()
-        self._connection.execute(delete(quarantine).where(mine, quarantine.c.id <= too_old))
+        self._connection.execute(delete(quarantine).where(of_station, quarantine.c.id <= too_old))
         sizes = self._connection.execute(
             select(quarantine.c.id, func.length(quarantine.c.body).label("bytes"))
-            .where(mine, func.length(quarantine.c.body) > 0)
+            .where(of_station, func.length(quarantine.c.body) > 0)
             .order_by(quarantine.c.id.desc())
             .limit(2 * MAX_BODIES)
         ).all()
@@ -96,7 +96,9 @@ class Attention:
         for number, row in enumerate(sizes, 1):
             total += row.bytes
             if number > MAX_BODIES or total > MAX_BODY_BYTES:
-                self._connection.execute(update(quarantine).where(mine, quarantine.c.id <= row.id).values(body=b""))
+                self._connection.execute(
+                    update(quarantine).where(of_station, quarantine.c.id <= row.id).values(body=b"")
+                )
                 return
 
     def _of_station(self, station: str) -> ColumnElement[bool]:

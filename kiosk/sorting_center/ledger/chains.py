@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from kiosk.messaging.contract.received import ReceivedEvent
+from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.sorting_center.ledger.streams import StreamKey
 
 MAX_HELD_EVENTS: Final = 2_000
@@ -17,7 +17,7 @@ MAX_HELD_BYTES: Final = 2 * 1024 * 1024
 second of work, and of waiting for a slow disk."""
 
 
-class HeldBudget:
+class ReleaseBudget:
     """How much of what was held above gaps one commit may still release. The rest is released by the next ones."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class Chain:
     fresh: dict[int, ReceivedEvent] = field(default_factory=dict)
     """What is new, by seq."""
     released: list[Released] = field(default_factory=list)
-    heard_at: str = ""
+    last_received_at: str = ""
     """When the newest delivery with events of this stream came."""
     has_more: bool = False
     """The budget of the commit was spent: held events that are next in the chain may still be there."""
@@ -76,6 +76,6 @@ class Chain:
         self.upto, self.head = item.seq, item.sha256
         self.released.append(Released(item, feedseq, held_since))
 
-    def is_followed_by(self, item: ReceivedEvent) -> bool:
+    def links_to(self, item: ReceivedEvent) -> bool:
         """An event whose envelope was too bad to name its ``prevhash`` is linked by its successor alone."""
         return item.prevhash == self.head or (item.prevhash == "" and item.problem is not None)

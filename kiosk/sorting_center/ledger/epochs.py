@@ -45,26 +45,28 @@ StationKey = tuple[str, str]
 
 def by_station(connection: Connection) -> Mapping[StationKey, tuple[EpochRow, ...]]:
     """The newest epochs of every station, in the order in which they began."""
-    beginnings = _beginnings(connection)
-    counted = _counted(connection)
+    first_events = _first_events(connection)
+    intake_counts = _intake_counts(connection)
     found: dict[StationKey, list[EpochRow]] = defaultdict(list)
     order = (stream_table.c.station, stream_table.c.first_received_at, stream_table.c.epoch)
     rows = connection.execute(select(stream_table).order_by(*order))
     for row in rows:
         key = (row.region, row.station, row.epoch)
-        series, why = beginnings.get(key, (None, None))
+        series, why = first_events.get(key, (None, None))
         found[row.region, row.station].append(
-            EpochRow(row.epoch, series, why, row.upto, counted.get(key, 0), row.first_received_at, row.last_received_at)
+            EpochRow(
+                row.epoch, series, why, row.upto, intake_counts.get(key, 0), row.first_received_at, row.last_received_at
+            )
         )
-    return {key: tuple(sorted(epochs, key=_age)[-MAX_EPOCHS:]) for key, epochs in found.items()}
+    return {key: tuple(sorted(epochs, key=_sort_key)[-MAX_EPOCHS:]) for key, epochs in found.items()}
 
 
-def _age(row: EpochRow) -> tuple[str, str]:
+def _sort_key(row: EpochRow) -> tuple[str, str]:
     """By the receipt letter, which only grows; one whose beginning is missing goes by when it was first heard."""
     return (row.series or "~", row.first_received_at)
 
 
-def _beginnings(connection: Connection) -> dict[tuple[str, str, str], tuple[str, str]]:
+def _first_events(connection: Connection) -> dict[tuple[str, str, str], tuple[str, str]]:
     # Looked up for each stream: of a join SQLite may begin with all events instead.
     is_first = (
         (event.c.station == stream_table.c.station)
@@ -87,7 +89,7 @@ def _beginnings(connection: Connection) -> dict[tuple[str, str, str], tuple[str,
     return found
 
 
-def _counted(connection: Connection) -> dict[tuple[str, str, str], int]:
+def _intake_counts(connection: Connection) -> dict[tuple[str, str, str], int]:
     key = (intake.c.region, intake.c.station, intake.c.epoch)
     rows = connection.execute(select(*key, func.count()).group_by(*key))
     return {(region, station, epoch): count for region, station, epoch, count in rows}

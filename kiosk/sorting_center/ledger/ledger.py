@@ -13,35 +13,35 @@ from sqlalchemy import Connection, func, select, tuple_
 from sqlalchemy.exc import DBAPIError
 
 from kiosk.messaging.contract.control import MAX_GAPS, MAX_QUARANTINED
-from kiosk.messaging.contract.received import ReceivedEvent
+from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.ledger import overview as overviews
 from kiosk.sorting_center.ledger import sightings, streams
 from kiosk.sorting_center.ledger.accept import Acceptance
 from kiosk.sorting_center.ledger.chains import Chain
 from kiosk.sorting_center.ledger.database import places
-from kiosk.sorting_center.ledger.database.faults import damaged, unusable
+from kiosk.sorting_center.ledger.database.faults import damage_error, translate_error
 from kiosk.sorting_center.ledger.database.opening import (
+    DamageCallback,
     OpenedLedger,
-    Tell,
     begin_generation,
-    open_beside,
+    log_damage,
     open_for_reading,
     open_for_writing,
-    tell_log,
+    open_shared,
 )
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
+from kiosk.sorting_center.ledger.event_reader import stored_events
 from kiosk.sorting_center.ledger.limits import deliveries, shares
 from kiosk.sorting_center.ledger.limits.shares import ROW_BYTES, DailyShares, HeldBack
-from kiosk.sorting_center.ledger.quarantine.again import Again, take_again
-from kiosk.sorting_center.ledger.reading import stored_events
+from kiosk.sorting_center.ledger.quarantine.readmit import ReadmitResult, readmit
 from kiosk.sorting_center.ledger.records import (
     TOO_MANY_EPOCHS,
     TOO_MANY_REGIONS,
     Delivery,
     EventKey,
     FeedEntry,
-    Refusal,
+    RejectedMessage,
     Sighting,
     StoredEvent,
     StreamState,
@@ -49,7 +49,7 @@ from kiosk.sorting_center.ledger.records import (
 from kiosk.sorting_center.ledger.schema import feed_position, meta, stream
 
 MAX_FEED_PAGE: Final = 1000
-_ANNOUNCED: Final = "announced"
+_ANNOUNCED_KEY: Final = "announced"
 
 
 class Ledger:
@@ -63,18 +63,18 @@ class Ledger:
         self._shares = DailyShares(opened.address.path.parent if opened.address.path is not None else None)
 
     @classmethod
-    def open(cls, url: str, tell: Tell = tell_log) -> Ledger:
+    def open(cls, url: str, on_damage: DamageCallback = log_damage) -> Ledger:
         """Open or create ``sqlite:///path``, or a ledger in the PostgreSQL database ``postgresql://user@host:port/name``.
 
         Raises a LedgerError that says what to do. A large file is checked beside the work: damage is given to
-        ``tell``, and from then on nothing is taken in.
+        ``on_damage``, and from then on nothing is taken in.
         """
-        return cls(open_for_writing(url, tell))
+        return cls(open_for_writing(url, on_damage))
 
     @classmethod
-    def open_beside(cls, url: str) -> Ledger:
+    def open_shared(cls, url: str) -> Ledger:
         """For a further process of the sorting center that has the ledger open; raises a LedgerError."""
-        return cls(open_beside(url))
+        return cls(open_shared(url))
 
     @classmethod
     def open_readonly(cls, url: str) -> Ledger:
@@ -82,7 +82,7 @@ class Ledger:
         return cls(open_for_reading(url))
 
     @staticmethod
-    def restored(url: str) -> str:
+    def begin_generation(url: str) -> str:
         """A backup was put in this ledger's place: begin a new generation of its feed, and tell which."""
         return begin_generation(url)
 
@@ -130,28 +130,28 @@ class Ledger:
 
     def _commit(self, delivery: Delivery, received_at: str) -> list[StreamState]:
         with self._writing() as connection:
-            heard_in = {(item.station, region) for region, item in delivery.events}
-            heard_in |= {(one.station, one.region) for one in delivery.sightings}
-            regions = sightings.regions_of(connection, (station for station, _ in heard_in))
-            delivery, refused = _within(delivery, sightings.beyond(heard_in, regions))
-            came = streams.grouped(delivery.events)
-            held = self._shares.held_back(connection, {(key[0], key[2]) for key in came}, received_at)
-            groups = {key: events for key, events in came.items() if (key[0], key[2]) not in held}
-            taken = Acceptance(connection, received_at).accept(groups) if groups else []
-            self._shares.spend(connection, _sizes(taken))
-            refusals = [*delivery.refusals, *refused, *_beyond(groups, {chain.key for chain in taken})]
-            heard = {(region, station): None for station, _, region in came}
-            told = [*(Sighting(*key) for key in heard), *delivery.sightings]
-            sightings.record(connection, told, received_at, regions)
-            sightings.refuse(connection, refusals, received_at)
+            station_keys = {(item.station, region) for region, item in delivery.events}
+            station_keys |= {(one.station, one.region) for one in delivery.sightings}
+            regions = sightings.regions_of(connection, (station for station, _ in station_keys))
+            delivery, refused = _drop_stations(delivery, sightings.excess_regions(station_keys, regions))
+            incoming = streams.group_by_stream(delivery.events)
+            held = self._shares.held_back(connection, {(key[0], key[2]) for key in incoming}, received_at)
+            groups = {key: events for key, events in incoming.items() if (key[0], key[2]) not in held}
+            accepted = Acceptance(connection, received_at).accept(groups) if groups else []
+            self._shares.spend(connection, _sizes(accepted))
+            refusals = [*delivery.refusals, *refused, *_excess_epochs(groups, {chain.key for chain in accepted})]
+            senders = {(region, station): None for station, _, region in incoming}
+            all_sightings = [*(Sighting(*key) for key in senders), *delivery.sightings]
+            sightings.record(connection, all_sightings, received_at, regions)
+            sightings.store_rejected(connection, refusals, received_at)
             deliveries.forget(connection, delivery.counted)
-            not_taken = [self._state(connection, *key) for key in came if key not in groups]
+            held_states = [self._state(connection, *key) for key in incoming if key not in groups]
             return [
-                *(self._reached(connection, chain) for chain in taken),
-                *(replace(state, held_back=True) for state in not_taken),
+                *(self._reached_state(connection, chain) for chain in accepted),
+                *(replace(state, held_back=True) for state in held_states),
             ]
 
-    def _reached(self, connection: Connection, chain: Chain) -> StreamState:
+    def _reached_state(self, connection: Connection, chain: Chain) -> StreamState:
         gaps = streams.gaps(connection, chain, MAX_GAPS)
         quarantined = streams.quarantined(connection, chain, MAX_QUARANTINED) if chain.has_quarantined else ()
         state = StreamState(*chain.key, chain.upto, chain.head, chain.max_seen, gaps, quarantined, self.generation)
@@ -174,14 +174,14 @@ class Ledger:
         with self.reading() as connection:
             return streams.unfinished(connection)
 
-    def go_on(self, key: streams.StreamKey, received_at: str) -> StreamState:
+    def release_held(self, key: streams.StreamKey, received_at: str) -> StreamState:
         """Release what was held of a known stream and is next in its chain, as much as one commit may.
 
         Done by two processes at once, each event is released once. Raises LedgerUnwritable when nothing was stored.
         """
         with self._writing() as connection:
             (chain,) = Acceptance(connection, received_at).accept({key: []})
-            return self._reached(connection, chain)
+            return self._reached_state(connection, chain)
 
     def number(self, limit: int) -> int:
         """Give events that were released their places in the feed; how many were done, places or not.
@@ -194,29 +194,29 @@ class Ledger:
         try:
             return self._opened.numberer.number(limit)
         except DBAPIError as error:
-            raise unusable(self._opened.address, error) from error
+            raise translate_error(self._opened.address, error) from error
 
-    def take_again(self, key: EventKey) -> Again:
+    def readmit(self, key: EventKey) -> ReadmitResult:
         """Take an event in that was set apart, when this software believes it; nothing is changed when not.
 
         Raises LedgerUnwritable when nothing was stored.
         """
         with self._writing() as connection:
-            return take_again(connection, key)
+            return readmit(connection, key)
 
     @property
     def damage(self) -> str:
         """What a check beside the work has found, and that nothing is taken in any more; "" for nothing."""
         check = self._opened.check
-        return str(damaged(self._opened.address, check.finding)) if check is not None and check.finding else ""
+        return str(damage_error(self._opened.address, check.finding)) if check is not None and check.finding else ""
 
     @property
-    def leads(self) -> bool:
+    def is_publisher(self) -> bool:
         """Whether this process may publish the feed: of a file always, else while it has the role of the numberer."""
         return self._opened.numberer is None or self._opened.numberer.has_role
 
     @property
-    def numbers_apart(self) -> bool:
+    def numbers_separately(self) -> bool:
         """Whether places in the feed are given by `number`, and not in the commits."""
         return self._opened.numberer is not None
 
@@ -241,12 +241,12 @@ class Ledger:
     def announced(self) -> str:
         """The generation that every stream was told; "" when none was."""
         with self.reading() as connection:
-            return connection.execute(select(meta.c.value).where(meta.c.name == _ANNOUNCED)).scalar() or ""
+            return connection.execute(select(meta.c.value).where(meta.c.name == _ANNOUNCED_KEY)).scalar() or ""
 
     def set_announced(self, generation: str) -> None:
         """Every stream was told this generation. Raises LedgerUnwritable."""
         with self._writing() as connection:
-            upsert_rows(connection, meta, [(_ANNOUNCED, generation)])
+            upsert_rows(connection, meta, [(_ANNOUNCED_KEY, generation)])
 
     def _state(self, connection: Connection, station: str, epoch: str, region: str) -> StreamState:
         row = connection.execute(
@@ -293,7 +293,7 @@ class Ledger:
         with self.reading() as connection:
             return overviews.counts(connection)
 
-    def figures(self) -> overviews.Figures:
+    def figures(self) -> overviews.MonitoringFigures:
         """What monitoring asks, without looking at every event."""
         with self.reading() as connection:
             return overviews.figures(connection)
@@ -315,49 +315,49 @@ class Ledger:
             with self._opened.reader.connect() as connection:
                 yield connection
         except DBAPIError as error:
-            raise unusable(self._opened.address, error) from error
+            raise translate_error(self._opened.address, error) from error
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         check = self._opened.check
         if check is not None and check.finding:
-            raise damaged(self._opened.address, check.finding)
+            raise damage_error(self._opened.address, check.finding)
         try:
             with self._opened.writing.begin() as connection:
                 yield connection
         except DBAPIError as error:
-            raise unusable(self._opened.address, error) from error
+            raise translate_error(self._opened.address, error) from error
 
 
-def _within(delivery: Delivery, strange: Set[sightings.StationKey]) -> tuple[Delivery, Sequence[Refusal]]:
+def _drop_stations(delivery: Delivery, excess: Set[sightings.StationKey]) -> tuple[Delivery, Sequence[RejectedMessage]]:
     """What there is without these stations and regions, and their events as they are kept among the refused."""
-    if not strange:
+    if not excess:
         return delivery, ()
     refused = [
-        Refusal(Topics(region, item.station).event, TOO_MANY_REGIONS, item.body)
+        RejectedMessage(Topics(region, item.station).event, TOO_MANY_REGIONS, item.body)
         for region, item in delivery.events
-        if (item.station, region) in strange
+        if (item.station, region) in excess
     ]
-    events = [(region, item) for region, item in delivery.events if (item.station, region) not in strange]
-    seen = [one for one in delivery.sightings if (one.station, one.region) not in strange]
+    events = [(region, item) for region, item in delivery.events if (item.station, region) not in excess]
+    seen = [one for one in delivery.sightings if (one.station, one.region) not in excess]
     return structs.replace(delivery, events=events, sightings=seen), refused
 
 
-def _sizes(taken: Iterable[Chain]) -> Mapping[sightings.StationKey, int]:
+def _sizes(chains: Iterable[Chain]) -> Mapping[sightings.StationKey, int]:
     """What the new events of each station fill."""
     sizes: Counter[sightings.StationKey] = Counter()
-    for chain in taken:
+    for chain in chains:
         fresh = chain.fresh.values()
         sizes[chain.station, chain.region] += sum(len(one.body) + one.left_out_bytes + ROW_BYTES for one in fresh)
     return sizes
 
 
-def _beyond(
-    groups: Mapping[streams.StreamKey, Sequence[ReceivedEvent]], taken: Set[streams.StreamKey]
-) -> Iterable[Refusal]:
+def _excess_epochs(
+    groups: Mapping[streams.StreamKey, Sequence[ReceivedEvent]], accepted: Set[streams.StreamKey]
+) -> Iterable[RejectedMessage]:
     """What belongs to a stream that is one epoch too many."""
     for key, events in groups.items():
-        if key not in taken:
+        if key not in accepted:
             station, _, region = key
             topic = Topics(region, station).event
-            yield from (Refusal(topic, TOO_MANY_EPOCHS, item.body) for item in events)
+            yield from (RejectedMessage(topic, TOO_MANY_EPOCHS, item.body) for item in events)

@@ -41,7 +41,7 @@ class Numberer:
         """
         with self._lock:
             try:
-                connection = self._connected()
+                connection = self._connect()
                 if not self._has_role:
                     with connection.begin():
                         self._has_role = bool(
@@ -52,7 +52,7 @@ class Numberer:
                 with connection.begin():
                     return number_released(connection, limit)
             except DBAPIError:
-                self._hang_up()
+                self._disconnect()
                 raise
 
     @property
@@ -63,14 +63,14 @@ class Numberer:
     def close(self) -> None:
         """Give the role back."""
         with self._lock:
-            self._hang_up()
+            self._disconnect()
 
-    def _connected(self) -> Connection:
+    def _connect(self) -> Connection:
         if self._connection is None:
             self._connection = self._engine.connect()
         return self._connection
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         connection, self._connection, self._has_role = self._connection, None, False
         if connection is not None:
             connection.invalidate()
@@ -91,17 +91,17 @@ def number_released(connection: Connection, limit: int) -> int:
             connection.execute(update(unnumbered).where(unnumbered.c.id == row.id).values(first=last + 1))
     if not ranges:
         return 0
-    connection.execute(_numbered(connection.dialect.name), as_parameter(ids))
-    places.give_places(connection, ranges)
+    connection.execute(_delete_numbered(connection.dialect.name), as_parameter(ids))
+    places.assign_places(connection, ranges)
     last = ranges[-1].last_feedseq
-    for after in range(ranges[0].feedseq - 1, last, places.READ_AT_ONCE):
-        upto = min(after + places.READ_AT_ONCE, last)
-        rows = places.placed_events(connection, after, upto, _TOLD, projection.TYPES)
-        projection.project(connection, [projection.ReleasedEvent.stored(row, row.feedseq) for row in rows])
+    for after in range(ranges[0].feedseq - 1, last, places.MAX_EVENTS_PER_QUERY):
+        upto = min(after + places.MAX_EVENTS_PER_QUERY, last)
+        rows = places.placed_events(connection, after, upto, _EVENT_COLUMNS, projection.TYPES)
+        projection.project(connection, [projection.ReleasedEvent.of_row(row, row.feedseq) for row in rows])
     return limit - rest
 
 
-_TOLD: Final = ("station", "epoch", "region", "seq", "type", "received_at", "body")
+_EVENT_COLUMNS: Final = ("station", "epoch", "region", "seq", "type", "received_at", "body")
 
 
 def _waiting() -> Select[Any]:
@@ -121,7 +121,7 @@ _WAITING: Final = _waiting()
 
 
 @cache
-def _numbered(dialect: str) -> Delete:
+def _delete_numbered(dialect: str) -> Delete:
     """By their numbers: with a lower one there may be another, of a commit that has just ended."""
     keys = Keys(dialect)
     return delete(unnumbered).where(unnumbered.c.id.in_(select(keys.number(0)).select_from(keys.table)))

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery, func, i
 
 from kiosk.sorting_center.ledger import epochs
 from kiosk.sorting_center.ledger.database.places import last_feedseq
-from kiosk.sorting_center.ledger.database.times import BEFORE_ALL
+from kiosk.sorting_center.ledger.database.times import MIN_TIMESTAMP
 from kiosk.sorting_center.ledger.records import FORK
 from kiosk.sorting_center.ledger.schema import (
     alarm,
@@ -25,10 +25,10 @@ from kiosk.sorting_center.ledger.schema import (
     unnumbered,
 )
 from kiosk.sorting_center.ledger.schema import stream as stream_table
-from kiosk.sorting_center.ledger.streams import ended, open_gaps
+from kiosk.sorting_center.ledger.streams import open_gaps, superseded_epochs
 
 MAX_INTAKES: Final = 500
-_SHOWN_GAPS: Final = 20
+_MAX_SHOWN_GAPS: Final = 20
 REPORTED: Final = "reported"
 """Beside the kinds of the ledger's own alarms: stations whose newest status complains."""
 
@@ -49,7 +49,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class MonitoringFigures:
     """What monitoring asks every few seconds. ``events`` are those without a gap below them, of archives too;
     ``quarantined`` by reason, ``alarms`` by kind.
     """
@@ -160,13 +160,13 @@ class Overview:
 
 def overview(connection: Connection, today_since: str, newest: int) -> Overview:
     """Everything the front page shows. ``today_since`` is the RFC 3339 time in UTC at which today began."""
-    gaps, number_of_gaps = _gap_rows(open_gaps(connection), ended(connection))
+    gaps, number_of_gaps = _gap_rows(open_gaps(connection), superseded_epochs(connection))
     reasons = connection.execute(
         select(quarantine.c.reason, func.count()).group_by(quarantine.c.reason).order_by(quarantine.c.reason)
     )
     return Overview(
         counts=_counts(connection, number_of_gaps),
-        totals=_totals(connection, BEFORE_ALL),
+        totals=_totals(connection, MIN_TIMESTAMP),
         today=_totals(connection, today_since),
         stations=_stations(connection),
         intakes=_intake_rows(connection, _intakes().order_by(intake.c.feedseq.desc()).limit(newest)),
@@ -180,7 +180,7 @@ def _gap_rows(
     missing: Iterable[tuple[Row[Any], tuple[int, int]]], over: Set[tuple[str, str, str]]
 ) -> tuple[tuple[GapRow, ...], int]:
     """Those that are shown, and how many there are: one station can make half a million."""
-    number, waited_for = 0, list[GapRow]()
+    number, open_gaps_shown = 0, list[GapRow]()
     lost: dict[tuple[str, str, str], GapRow] = {}
     for row, (first, last) in missing:
         number += 1
@@ -188,11 +188,11 @@ def _gap_rows(
         if key in over:
             found = lost.get(key, GapRow(row.station, row.epoch, first, last, row.gap_since, True, 0, row.region))
             lost[key] = replace(found, last=last, missing=found.missing + last - first + 1)
-        elif len(waited_for) < _SHOWN_GAPS:
-            waited_for.append(
+        elif len(open_gaps_shown) < _MAX_SHOWN_GAPS:
+            open_gaps_shown.append(
                 GapRow(row.station, row.epoch, first, last, row.gap_since, False, last - first + 1, row.region)
             )
-    return (*waited_for, *lost.values())[:_SHOWN_GAPS], number
+    return (*open_gaps_shown, *lost.values())[:_MAX_SHOWN_GAPS], number
 
 
 def counts(connection: Connection) -> Counts:
@@ -200,7 +200,7 @@ def counts(connection: Connection) -> Counts:
     return _counts(connection, sum(1 for _ in open_gaps(connection)))
 
 
-def figures(connection: Connection) -> Figures:
+def figures(connection: Connection) -> MonitoringFigures:
     """Nothing here looks at every event: sums over streams, and counts of what is bounded for each station."""
     events, with_gaps = connection.execute(
         select(
@@ -212,9 +212,9 @@ def figures(connection: Connection) -> Figures:
     by_reason = select(quarantine.c.reason, func.count()).group_by(quarantine.c.reason)
     by_kind = select(alarm.c.kind, func.count()).group_by(alarm.c.kind)
     reported = select(func.count()).where(station_status.c.alarm != "")
-    return Figures(
+    return MonitoringFigures(
         events=int(events),
-        stations=_number(connection, select(func.count()).select_from(_heard())),
+        stations=_number(connection, select(func.count()).select_from(_known_stations())),
         streams_with_gaps=with_gaps,
         quarantined={FORK: 0, **_numbers(connection, by_reason)},
         alarms={REPORTED: _number(connection, reported), **_numbers(connection, by_kind)},
@@ -226,49 +226,49 @@ def figures(connection: Connection) -> Figures:
 
 def intakes_after(connection: Connection, feedseq: int, limit: int) -> tuple[IntakeRow, ...]:
     """Intakes released after ``feedseq``, in feed order; at most MAX_INTAKES."""
-    wanted = _intakes().where(intake.c.feedseq > feedseq).order_by(intake.c.feedseq).limit(min(limit, MAX_INTAKES))
-    return _intake_rows(connection, wanted)
+    query = _intakes().where(intake.c.feedseq > feedseq).order_by(intake.c.feedseq).limit(min(limit, MAX_INTAKES))
+    return _intake_rows(connection, query)
 
 
 def _counts(connection: Connection, gaps: int) -> Counts:
     return Counts(
-        events=_number(connection, select(func.count()).select_from(event)) + _archived(connection),
-        stations=_number(connection, select(func.count()).select_from(_heard())),
+        events=_number(connection, select(func.count()).select_from(event)) + _archived_count(connection),
+        stations=_number(connection, select(func.count()).select_from(_known_stations())),
         gaps=gaps,
         quarantined=_number(connection, select(func.count()).select_from(quarantine)),
         forks=_number(connection, select(func.count()).where(quarantine.c.reason == FORK)),
         refused=_number(connection, select(func.coalesce(func.max(refused.c.id), 0))),
-        alarms=_number(connection, select(func.count()).select_from(alarm)) + _reported(connection),
+        alarms=_number(connection, select(func.count()).select_from(alarm)) + _reported_alarms(connection),
     )
 
 
-def _archived(connection: Connection) -> int:
+def _archived_count(connection: Connection) -> int:
     # A ledger that is only looked at may still have the schema of the version that wrote it.
     there = inspect(connection).has_table(archived.name)
     return _number(connection, select(func.count()).select_from(archived)) if there else 0
 
 
-def _heard() -> Subquery:
+def _known_stations() -> Subquery:
     return select(stream_table.c.region, stream_table.c.station).distinct().subquery()
 
 
-_SHOWN: Final = tuple(column for column in station_status.columns if column.name != "doctor")
+_STATUS_COLUMNS: Final = tuple(column for column in station_status.columns if column.name != "doctor")
 """A ledger that is only looked at may still have the schema of the version that wrote it."""
 
 
-def _reported(connection: Connection) -> int:
+def _reported_alarms(connection: Connection) -> int:
     # A ledger that is only looked at may still have the schema of the version that wrote it.
     if "alarm" not in {column["name"] for column in inspect(connection).get_columns(station_status.name)}:
         return 0
     return _number(connection, select(func.count()).where(station_status.c.alarm != ""))
 
 
-def _number(connection: Connection, wanted: Select[Any]) -> int:
-    return int(connection.execute(wanted).scalar_one())
+def _number(connection: Connection, query: Select[Any]) -> int:
+    return int(connection.execute(query).scalar_one())
 
 
-def _numbers(connection: Connection, wanted: Select[Any]) -> dict[str, int]:
-    return {name: int(number) for name, number in connection.execute(wanted)}
+def _numbers(connection: Connection, query: Select[Any]) -> dict[str, int]:
+    return {name: int(number) for name, number in connection.execute(query)}
 
 
 _HALF_BITS: Final = 20
@@ -290,8 +290,8 @@ def _totals(connection: Connection, since: str) -> Totals:
     return Totals(
         intakes=count,
         voided=found.get(True, (0,))[0],
-        net_g=_whole(sums[0], sums[1]),
-        amount_fen=_whole(sums[2], sums[3]),
+        net_g=_join_halves(sums[0], sums[1]),
+        amount_fen=_join_halves(sums[2], sums[3]),
     )
 
 
@@ -299,7 +299,7 @@ def _halves(column: ColumnElement[int]) -> tuple[ColumnElement[int], ColumnEleme
     return column.bitwise_rshift(literal_column(str(_HALF_BITS))), column.bitwise_and((1 << _HALF_BITS) - 1)
 
 
-def _whole(upper: int, lower: int) -> int:
+def _join_halves(upper: int, lower: int) -> int:
     return (int(upper) << _HALF_BITS) + int(lower)
 
 
@@ -334,7 +334,7 @@ def _stations(connection: Connection) -> tuple[StationRow, ...]:
     )
     lives = epochs.by_station(connection)
     rows = connection.execute(
-        select(*_SHOWN, per_station.c.events, per_station.c.behind)
+        select(*_STATUS_COLUMNS, per_station.c.events, per_station.c.behind)
         .join_from(
             station_status,
             per_station,
@@ -366,7 +366,7 @@ def _intakes() -> Select[Any]:
     )
 
 
-def _intake_rows(connection: Connection, wanted: Select[Any]) -> tuple[IntakeRow, ...]:
+def _intake_rows(connection: Connection, query: Select[Any]) -> tuple[IntakeRow, ...]:
     return tuple(
         IntakeRow(
             feedseq=row.feedseq,
@@ -381,7 +381,7 @@ def _intake_rows(connection: Connection, wanted: Select[Any]) -> tuple[IntakeRow
             voided=row.void is not None,
             region=row.region,
         )
-        for row in connection.execute(wanted)
+        for row in connection.execute(query)
     )
 
 

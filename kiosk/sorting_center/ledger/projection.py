@@ -12,25 +12,25 @@ import msgspec
 from sqlalchemy import Connection, Row, Select, and_, select
 
 from kiosk.domain.events import IntakeConfirmed, IntakeVoided
-from kiosk.messaging.contract.received import ReceivedEvent
-from kiosk.sorting_center.ledger.alarms import Attention
+from kiosk.messaging.contract.received_event import ReceivedEvent
+from kiosk.sorting_center.alarm_texts import format_detail
+from kiosk.sorting_center.ledger.alarms import IncidentRecorder
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.rows import insert_missing, insert_rows
 from kiosk.sorting_center.ledger.records import RECEIPT_TWICE
 from kiosk.sorting_center.ledger.schema import bag, intake, intake_void
-from kiosk.sorting_center.sentences import say
 
 TYPES: Final = frozenset({IntakeConfirmed.TYPE, IntakeVoided.TYPE})
 """Only these change anything here."""
 
-_in_order: Final = msgspec.json.Encoder(order="sorted").encode
+_encode_sorted: Final = msgspec.json.Encoder(order="sorted").encode
 
 
 _Row = tuple[Any, ...]
 """The fields of `_Intake`."""
 
 
-class _Intake(msgspec.Struct, frozen=True, gc=False):
+class _IntakeRecord(msgspec.Struct, frozen=True, gc=False):
     """A row of ``intake``, in the order of its columns."""
 
     station: str
@@ -49,13 +49,13 @@ class _Intake(msgspec.Struct, frozen=True, gc=False):
     received_at: str
 
 
-class _Bag(msgspec.Struct, gc=False):
+class _ConfirmedBag(msgspec.Struct, gc=False):
     bag: int
     net_g: int
     code: str | None = None
 
 
-class _Figures(msgspec.Struct, gc=False):
+class _ConfirmedIntakeData(msgspec.Struct, gc=False):
     """Of a confirmed intake what is counted and looked up; the event as a whole was judged when it came."""
 
     receipt: str
@@ -64,7 +64,7 @@ class _Figures(msgspec.Struct, gc=False):
     mode: str
     net_g: int
     amount_fen: int
-    bags: list[_Bag]
+    bags: list[_ConfirmedBag]
 
 
 class _VoidedReceipt(msgspec.Struct, gc=False):
@@ -73,14 +73,14 @@ class _VoidedReceipt(msgspec.Struct, gc=False):
     replacement: str | None
 
 
-class _Told(msgspec.Struct, gc=False):
+class _StoredEnvelope(msgspec.Struct, gc=False):
     data: msgspec.Raw
     reissued: str | None = None
 
 
-_told: Final = msgspec.json.Decoder(_Told).decode
-_figures: Final = msgspec.json.Decoder(_Figures).decode
-_voided_receipt: Final = msgspec.json.Decoder(_VoidedReceipt).decode
+_decode_envelope: Final = msgspec.json.Decoder(_StoredEnvelope).decode
+_decode_intake: Final = msgspec.json.Decoder(_ConfirmedIntakeData).decode
+_decode_void: Final = msgspec.json.Decoder(_VoidedReceipt).decode
 
 
 class ReleasedEvent(msgspec.Struct, frozen=True, gc=False):
@@ -105,34 +105,34 @@ class ReleasedEvent(msgspec.Struct, frozen=True, gc=False):
         return cls(*key, item.type, item.data, item.reissued, feedseq, received_at)
 
     @classmethod
-    def stored(cls, row: Row[Any], feedseq: int) -> ReleasedEvent:
+    def of_row(cls, row: Row[Any], feedseq: int) -> ReleasedEvent:
         """From a row of ``event`` that was believed when it came."""
-        told = _told(bytes(row.body))
+        envelope = _decode_envelope(bytes(row.body))
         key = (row.region, row.station, row.epoch, row.seq)
-        return cls(*key, row.type, bytes(told.data), told.reissued, feedseq, row.received_at)
+        return cls(*key, row.type, bytes(envelope.data), envelope.reissued, feedseq, row.received_at)
 
 
 def project(connection: Connection, released: Sequence[ReleasedEvent]) -> None:
     """Apply events just released, in the order of the feed."""
     _add_intakes(connection, [item for item in released if item.type == IntakeConfirmed.TYPE])
-    voids = [_void(item) for item in released if item.type == IntakeVoided.TYPE]
+    voids = [_void_row(item) for item in released if item.type == IntakeVoided.TYPE]
     insert_missing(connection, intake_void, voids)
 
 
 def _add_intakes(connection: Connection, released: Sequence[ReleasedEvent]) -> None:
     if not released:
         return
-    told = [_figures(item.data) for item in released]
-    rows = [_intake(item, figures) for item, figures in zip(released, told, strict=True)]
-    known = _known(connection, rows)
+    decoded = [_decode_intake(item.data) for item in released]
+    rows = [_intake_row(item, figures) for item, figures in zip(released, decoded, strict=True)]
+    known = _load_same_receipts(connection, rows)
     new: list[_Row] = []
     bags: list[tuple[Any, ...]] = []
-    for item, figures, row in zip(released, told, rows, strict=True):
+    for item, figures, row in zip(released, decoded, rows, strict=True):
         receipt = row[:2]
         same_receipt = known.get(receipt)
         if same_receipt is None:
             known[receipt] = [row]
-        elif _is_new(connection, item, _Intake(*row), [_Intake(*one) for one in same_receipt]):
+        elif _is_new(connection, item, _IntakeRecord(*row), [_IntakeRecord(*one) for one in same_receipt]):
             same_receipt.append(row)
         else:
             continue
@@ -142,42 +142,44 @@ def _add_intakes(connection: Connection, released: Sequence[ReleasedEvent]) -> N
     insert_rows(connection, bag, bags)
 
 
-def _is_new(connection: Connection, item: ReleasedEvent, row: _Intake, same_receipt: Sequence[_Intake]) -> bool:
+def _is_new(
+    connection: Connection, item: ReleasedEvent, row: _IntakeRecord, same_receipt: Sequence[_IntakeRecord]
+) -> bool:
     """An event heard before, in this region or in another, is not; one that contradicts the first is an alarm."""
     if any(one.region != row.region and _is_same_event(one, item, row) for one in same_receipt):
         return False  # the same database heard in two regions: a fact is counted once, where it was heard first
     first = next((one for one in same_receipt if one.region == row.region), None)
     if first is not None and not (_has_same_data(first, item, row) and (first.reissued or row.reissued)):
         # Re-issued events carry the same data into a new epoch and say so; anything else is a second intake.
-        detail = say("confirmed_again", seq=item.seq, first=first.seq, epoch=first.epoch)
-        attention = Attention(connection, item.region, item.received_at)
+        detail = format_detail("confirmed_again", seq=item.seq, first=first.seq, epoch=first.epoch)
+        attention = IncidentRecorder(connection, item.region, item.received_at)
         attention.raise_alarm(RECEIPT_TWICE, (item.station, item.epoch, item.seq), detail)
     return first is None
 
 
-def _known(connection: Connection, rows: Sequence[_Row]) -> dict[tuple[Any, ...], list[_Row]]:
+def _load_same_receipts(connection: Connection, rows: Sequence[_Row]) -> dict[tuple[Any, ...], list[_Row]]:
     """Rows with these receipts, by station and receipt, of every region that has a station of this number."""
     known: dict[tuple[Any, ...], list[_Row]] = {}
     for row in connection.execute(
-        _same_receipts(connection.dialect.name), as_parameter({row[:2]: None for row in rows})
+        _same_receipts_query(connection.dialect.name), as_parameter({row[:2]: None for row in rows})
     ):
         known.setdefault((row.station, row.receipt), []).append(tuple(row))
     return known
 
 
 @cache
-def _same_receipts(dialect: str) -> Select[Any]:
+def _same_receipts_query(dialect: str) -> Select[Any]:
     keys = Keys(dialect)
     same = and_(intake.c.station == keys.text(0), intake.c.receipt == keys.text(1))
     return select(intake).select_from(keys.table).join(intake, same)
 
 
-def _is_same_event(stored: _Intake, item: ReleasedEvent, row: _Intake) -> bool:
+def _is_same_event(stored: _IntakeRecord, item: ReleasedEvent, row: _IntakeRecord) -> bool:
     """An epoch is random: the same event in two regions is one that was heard twice."""
     return (stored.epoch, stored.seq) == (row.epoch, row.seq) and _has_same_data(stored, item, row)
 
 
-def _has_same_data(stored: _Intake, item: ReleasedEvent, row: _Intake) -> bool:
+def _has_same_data(stored: _IntakeRecord, item: ReleasedEvent, row: _IntakeRecord) -> bool:
     if stored.data_sha256 == row.data_sha256:
         return True
     # As versions before this one have made the hash that is stored.
@@ -185,7 +187,7 @@ def _has_same_data(stored: _Intake, item: ReleasedEvent, row: _Intake) -> bool:
     return stored.data_sha256 == hashlib.sha256(as_before.encode()).hexdigest()
 
 
-def _intake(item: ReleasedEvent, data: _Figures) -> _Row:
+def _intake_row(item: ReleasedEvent, data: _ConfirmedIntakeData) -> _Row:
     return (
         item.station,
         data.receipt,
@@ -193,7 +195,7 @@ def _intake(item: ReleasedEvent, data: _Figures) -> _Row:
         item.epoch,
         item.seq,
         item.feedseq,
-        hashlib.sha256(_hashed(item.data)).hexdigest(),
+        hashlib.sha256(_canonical_utf8(item.data)).hexdigest(),
         item.reissued,
         data.lot,
         data.product,
@@ -204,17 +206,17 @@ def _intake(item: ReleasedEvent, data: _Figures) -> _Row:
     )
 
 
-def bag_rows(item: ReleasedEvent, data: _Figures) -> list[tuple[Any, ...]]:
+def bag_rows(item: ReleasedEvent, data: _ConfirmedIntakeData) -> list[tuple[Any, ...]]:
     """In the order of the table's columns."""
     return [(item.station, data.receipt, one.bag, item.region, one.code, one.net_g) for one in data.bags]
 
 
-def _hashed(data: bytes) -> bytes:
+def _canonical_utf8(data: bytes) -> bytes:
     """Keys in the order of their UTF-8; in canonical JSON it is that of UTF-16, which differs beyond ASCII."""
-    return data if data.isascii() else _in_order(msgspec.json.decode(data))
+    return data if data.isascii() else _encode_sorted(msgspec.json.decode(data))
 
 
-def _void(item: ReleasedEvent) -> tuple[Any, ...]:
+def _void_row(item: ReleasedEvent) -> tuple[Any, ...]:
     """In the order of the table's columns."""
-    void = _voided_receipt(item.data)
+    void = _decode_void(item.data)
     return (item.station, void.receipt, item.region, item.epoch, item.seq, void.reason, void.replacement)

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from kiosk.messaging.contract.control import Ack, DoctorRow, Hello, Status
-from kiosk.messaging.contract.received import ReceivedEvent
+from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH
 
 FORK: Final = "fork"
@@ -29,12 +29,12 @@ TOO_MANY_REGIONS: Final = "too_many_regions"
 TWIN: Final = "twin"
 """Two machines send by turns under one station number."""
 
-SET_ASIDE: Final = "internal"
+INTERNAL_ERROR: Final = "internal"
 """Of a message that could not be stored, time and again, for a reason nobody foresaw: kept whole."""
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RejectedMessage:
     """Bytes that are no event of anybody's, and the stable word that says why."""
 
     topic: str
@@ -56,7 +56,7 @@ class Sighting:
     hello: Hello | None = None
 
 
-class SeenRow(DoctorRow, frozen=True, omit_defaults=True):
+class DatedDoctorRow(DoctorRow, frozen=True, omit_defaults=True):
     """A row of a station's doctor. ``since``: when this center was first told of it in this state, RFC 3339 in UTC; ""
     of one that is well, and of one that was last told to software that kept no such time.
     """
@@ -69,7 +69,7 @@ class Delivery(msgspec.Struct, frozen=True):
 
     events: Sequence[tuple[str, ReceivedEvent]] = ()
     """With the region of the topic each came on."""
-    refusals: Sequence[Refusal] = ()
+    refusals: Sequence[RejectedMessage] = ()
     sightings: Sequence[Sighting] = ()
     counted: Sequence[str] = ()
     """Digests of messages whose deliveries were counted: they are done with."""
@@ -140,7 +140,7 @@ class FeedEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class CountedEvent:
     """The event that stands for a receipt in the totals, and whether that receipt is void now."""
 
     epoch: str
@@ -167,7 +167,7 @@ class StoredEvent:
     body: bytes = field(repr=False)
     received_at: str
     region: str = ""
-    standing: Counted | None = None
-    replacement: Counted | None = None
+    standing: CountedEvent | None = None
+    replacement: CountedEvent | None = None
     elsewhere: bool = False
     voided: bool = False

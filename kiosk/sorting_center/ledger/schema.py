@@ -25,7 +25,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from kiosk.sorting_center.ledger.database.times import Instant
+from kiosk.sorting_center.ledger.database.times import TimestampColumn
 
 SCHEMA_VERSION: Final = 1
 REVISION: Final = f"{SCHEMA_VERSION:04}"
@@ -54,7 +54,7 @@ def _received() -> tuple[Column[Any], ...]:
         Column("type", Code, nullable=False),
         Column("problem", Code),
         Column("body", LargeBinary, nullable=False),
-        Column("received_at", Instant, nullable=False),
+        Column("received_at", TimestampColumn, nullable=False),
     )
 
 
@@ -72,9 +72,9 @@ stream = Table(
     Column("upto", BigInteger, nullable=False),
     Column("head", Code, nullable=False),
     Column("max_seen", BigInteger, nullable=False),
-    Column("gap_since", Instant),
-    Column("first_received_at", Instant, nullable=False),
-    Column("last_received_at", Instant, nullable=False),
+    Column("gap_since", TimestampColumn),
+    Column("first_received_at", TimestampColumn, nullable=False),
+    Column("last_received_at", TimestampColumn, nullable=False),
 )
 """``upto``: every event from 1 to here is stored and linked. ``head``: the hash at ``upto``."""
 
@@ -89,7 +89,7 @@ quarantine = Table(
     Column("reason", Code, nullable=False),
     Column("type", Code, nullable=False),
     Column("body", LargeBinary, nullable=False),
-    Column("received_at", Instant, nullable=False),
+    Column("received_at", TimestampColumn, nullable=False),
     Column("region", Code, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
     UniqueConstraint("station", "epoch", "seq", "sha256", "region"),
@@ -105,7 +105,7 @@ refused = Table(
     Column("code", Code, nullable=False),
     Column("payload", LargeBinary, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
-    Column("received_at", Instant, nullable=False),
+    Column("received_at", TimestampColumn, nullable=False),
     sqlite_autoincrement=True,
 )
 """What nobody can attribute to a station's event, raw; only the newest are kept."""
@@ -119,7 +119,7 @@ station_status = Table(
     Column("pending", BigInteger),
     Column("epoch", Code),
     Column("software", Code),
-    Column("last_seen", Instant),
+    Column("last_seen", TimestampColumn),
     Column("alarm", Code),
     Column("doctor", Code),
 )
@@ -135,7 +135,7 @@ alarm = Table(
     Column("epoch", Code, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("detail", Code, nullable=False),
-    Column("raised_at", Instant, nullable=False),
+    Column("raised_at", TimestampColumn, nullable=False),
     Column("region", Code, nullable=False),
     UniqueConstraint("kind", "station", "epoch", "seq", "region"),
 )
@@ -157,7 +157,7 @@ intake = Table(
     Column("mode", Code, nullable=False),
     Column("net_g", BigInteger, nullable=False),
     Column("amount_fen", BigInteger, nullable=False),
-    Column("received_at", Instant, nullable=False),
+    Column("received_at", TimestampColumn, nullable=False),
     Index("intake_feedseq", "feedseq"),
     Index("intake_received_at", "received_at"),
 )
@@ -208,7 +208,7 @@ unnumbered = Table(
     Column("region", Code, nullable=False),
     Column("first", BigInteger, nullable=False),
     Column("last", BigInteger, nullable=False),
-    Column("since", Instant, nullable=False),
+    Column("since", TimestampColumn, nullable=False),
     sqlite_autoincrement=True,
 )
 """Released ranges, both ends included, whose events have no place in the feed yet: only where many processes write. No
@@ -223,7 +223,7 @@ numbered = Table(
     Column("region", Code, nullable=False),
     Column("first", BigInteger, nullable=False),
     Column("last", BigInteger, nullable=False),
-    Column("since", Instant, nullable=False),
+    Column("since", TimestampColumn, nullable=False),
     Index("numbered_stream", "station", "epoch", "region", "last", unique=True),
 )
 """The same ranges when they have their places: the event ``last`` has ``last_feedseq``, and those before it the places

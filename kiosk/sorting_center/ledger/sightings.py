@@ -11,13 +11,20 @@ from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from kiosk.base.json_reader import Unreadable, reader
 from kiosk.messaging.contract.control import DoctorRow, Hello
-from kiosk.sorting_center.ledger.alarms import Attention
+from kiosk.sorting_center.alarm_texts import format_detail
+from kiosk.sorting_center.ledger.alarms import IncidentRecorder
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
-from kiosk.sorting_center.ledger.records import SECOND_REGION, SET_ASIDE, TWIN, Refusal, SeenRow, Sighting
+from kiosk.sorting_center.ledger.records import (
+    INTERNAL_ERROR,
+    SECOND_REGION,
+    TWIN,
+    DatedDoctorRow,
+    RejectedMessage,
+    Sighting,
+)
 from kiosk.sorting_center.ledger.schema import meta, refused, station_status
-from kiosk.sorting_center.ledger.twins import Boots, twin
-from kiosk.sorting_center.sentences import say
+from kiosk.sorting_center.ledger.twins import Boots, detect_twin
 
 MAX_REGIONS: Final = 256
 """Of one number: more than a province has counties (Sichuan, the largest, has 183). A station that makes regions up has
@@ -28,11 +35,11 @@ MAX_REFUSED_BYTES: Final = 16 * 1024
 """Of each; together at most 16 MiB of other people's garbage."""
 _MAX_TOPIC: Final = 200
 """Characters. A topic is text of strangers: PostgreSQL keeps no U+0000 in a text."""
-MAX_WHOLE: Final = 32
+MAX_COMPLETE_PAYLOADS: Final = 32
 """Messages that were set aside are kept whole, the newest of them; a batch may have a MiB."""
 
 
-_seen_rows: Final = reader(msgspec.json.Decoder(tuple[SeenRow, ...]))
+_decode_dated_rows: Final = reader(msgspec.json.Decoder(tuple[DatedDoctorRow, ...]))
 
 
 def record(
@@ -47,114 +54,118 @@ def record(
     # By station, so that two processes that take in never wait for each other.
     for sighting in sorted(sightings, key=lambda one: (one.station, one.region)):
         if sighting.hello is not None:
-            _look_for_twins(connection, sighting, sighting.hello, received_at)
+            _check_for_twins(connection, sighting, sighting.hello, received_at)
         key = (sighting.station, sighting.region)
-        changes.setdefault(key, {}).update(_change(sighting, received_at))
+        changes.setdefault(key, {}).update(_status_changes(sighting, received_at))
         if sighting.status is not None and sighting.status.online:
             doctors[key] = sighting.status.doctor_rows
     if not changes:
         return
-    for key, rows_seen in _seen(connection, doctors, received_at).items():
+    for key, rows_seen in _date_doctor_rows(connection, doctors, received_at).items():
         changes[key]["doctor"] = msgspec.json.encode(rows_seen).decode("ascii")
-    known = {station: list(heard_in) for station, heard_in in regions.items()}
+    known = {station: list(seen_regions) for station, seen_regions in regions.items()}
     for station, region in changes:
-        heard_in = known.setdefault(station, [])
-        if region not in heard_in:
-            if heard_in:
-                detail = say("in_two_regions", region=region, other=heard_in[0])
-                Attention(connection, region, received_at).raise_alarm(SECOND_REGION, (station, "", 0), detail)
-            heard_in.append(region)
-    rows = [(*key, *(values.get(name) for name in _TOLD)) for key, values in sorted(changes.items())]
+        seen_in = known.setdefault(station, [])
+        if region not in seen_in:
+            if seen_in:
+                detail = format_detail("in_two_regions", region=region, other=seen_in[0])
+                IncidentRecorder(connection, region, received_at).raise_alarm(SECOND_REGION, (station, "", 0), detail)
+            seen_in.append(region)
+    rows = [(*key, *(values.get(name) for name in _STATUS_COLUMNS)) for key, values in sorted(changes.items())]
     upsert_rows(connection, station_status, rows, unless_null=True)
 
 
 StationKey = tuple[str, str]
 """Station and region."""
 
-_TOLD: Final = station_status.columns.keys()[2:]
+_STATUS_COLUMNS: Final = station_status.columns.keys()[2:]
 """Behind the key; what a sighting does not tell stays as it was."""
 
 
 def regions_of(connection: Connection, stations: Iterable[str]) -> dict[str, list[str]]:
     """Where each station was heard before."""
-    wanted = as_parameter((station,) for station in sorted(set(stations)))
-    rows = connection.execute(_heard(connection.dialect.name), wanted)
+    parameters = as_parameter((station,) for station in sorted(set(stations)))
+    rows = connection.execute(_regions_query(connection.dialect.name), parameters)
     found: dict[str, list[str]] = {}
     for station, region in rows:
         found.setdefault(station, []).append(region)
     return found
 
 
-def beyond(heard: Iterable[StationKey], regions: Mapping[str, Sequence[str]]) -> set[StationKey]:
+def excess_regions(stations: Iterable[StationKey], regions: Mapping[str, Sequence[str]]) -> set[StationKey]:
     """Of what is heard now the regions that are too many of their number: nothing of them is taken in."""
-    known = {station: set(heard_in) for station, heard_in in regions.items()}
+    known = {station: set(seen_regions) for station, seen_regions in regions.items()}
     found = set()
-    for station, region in sorted(set(heard)):
-        heard_in = known.setdefault(station, set())
-        if region not in heard_in and len(heard_in) >= MAX_REGIONS:
+    for station, region in sorted(set(stations)):
+        seen_in = known.setdefault(station, set())
+        if region not in seen_in and len(seen_in) >= MAX_REGIONS:
             found.add((station, region))
-        heard_in.add(region)
+        seen_in.add(region)
     return found
 
 
 @cache
-def _heard(dialect: str) -> Select[Any]:
+def _regions_query(dialect: str) -> Select[Any]:
     keys = Keys(dialect)
-    heard = select(station_status.c.station, station_status.c.region).select_from(keys.table)
-    return heard.join(station_status, station_status.c.station == keys.text(0))
+    query = select(station_status.c.station, station_status.c.region).select_from(keys.table)
+    return query.join(station_status, station_status.c.station == keys.text(0))
 
 
-def _seen(
-    connection: Connection, told: Mapping[StationKey, Sequence[DoctorRow]], received_at: str
-) -> dict[StationKey, list[SeenRow]]:
+def _date_doctor_rows(
+    connection: Connection, doctors: Mapping[StationKey, Sequence[DoctorRow]], received_at: str
+) -> dict[StationKey, list[DatedDoctorRow]]:
     """What doctors tell now, each row that is not well with the time at which it was first told so."""
-    stations = {station for (station, _), rows in told.items() if any(row.state != "ok" for row in rows)}
+    stations = {station for (station, _), rows in doctors.items() if any(row.state != "ok" for row in rows)}
     before: dict[StationKey, str | None] = {}
     if stations:
-        rows = connection.execute(_doctors(connection.dialect.name), as_parameter((one,) for one in sorted(stations)))
+        rows = connection.execute(
+            _doctors_query(connection.dialect.name), as_parameter((one,) for one in sorted(stations))
+        )
         before = {(row.station, row.region): row.doctor for row in rows}
     found = {}
-    for key, now in told.items():
-        since = {_same(row): row.since for row in _kept(before.get(key))}
+    for key, now in doctors.items():
+        since = {_row_identity(row): row.since for row in _parse_stored_rows(before.get(key))}
         found[key] = [
-            SeenRow(one.row, one.state, one.code, "" if one.state == "ok" else since.get(_same(one)) or received_at)
+            DatedDoctorRow(
+                one.row, one.state, one.code, "" if one.state == "ok" else since.get(_row_identity(one)) or received_at
+            )
             for one in now
         ]
     return found
 
 
-def _same(row: DoctorRow) -> tuple[str, str, str]:
+def _row_identity(row: DoctorRow) -> tuple[str, str, str]:
     return row.row, row.state, row.code
 
 
-def _kept(doctor: str | None) -> Sequence[SeenRow]:
+def _parse_stored_rows(doctor: str | None) -> Sequence[DatedDoctorRow]:
     try:
-        return _seen_rows(doctor) if doctor else ()
+        return _decode_dated_rows(doctor) if doctor else ()
     except Unreadable:  # of a later version
         return ()
 
 
 @cache
-def _doctors(dialect: str) -> Select[Any]:
+def _doctors_query(dialect: str) -> Select[Any]:
     keys, c = Keys(dialect), station_status.c
     return select(c.station, c.region, c.doctor).join_from(keys.table, station_status, c.station == keys.text(0))
 
 
-def _look_for_twins(connection: Connection, sighting: Sighting, hello: Hello, received_at: str) -> None:
+def _check_for_twins(connection: Connection, sighting: Sighting, hello: Hello, received_at: str) -> None:
     """The boots of a station number are kept in ``meta``, so that every process that takes in sees the same."""
     name = f"boots {sighting.region} {sighting.station}"
-    kept = connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar()
-    boots = Boots() if kept is None else Boots.parse(kept)
-    if not boots.is_news(hello):
+    stored = connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar()
+    boots = Boots() if stored is None else Boots.parse(stored)
+    if not boots.is_new(hello):
         return
-    detail = twin(boots, hello)
+    detail = detect_twin(boots, hello)
     if detail is not None:
         of = (sighting.station, hello.epoch, 0)
-        Attention(connection, sighting.region, received_at).raise_alarm(TWIN, of, detail)
+        IncidentRecorder(connection, sighting.region, received_at).raise_alarm(TWIN, of, detail)
     upsert_rows(connection, meta, [(name, boots.with_hello(hello).text)])
 
 
-def _change(sighting: Sighting, received_at: str) -> dict[str, object]:
+def _status_changes(sighting: Sighting, received_at: str) -> dict[str, object]:
     values: dict[str, object] = {}
     status = sighting.status
     if status is not None:
@@ -171,7 +182,7 @@ def _change(sighting: Sighting, received_at: str) -> dict[str, object]:
     return values
 
 
-def refuse(connection: Connection, refusals: Sequence[Refusal], received_at: str) -> None:
+def store_rejected(connection: Connection, refusals: Sequence[RejectedMessage], received_at: str) -> None:
     """Keep the start of each; drop the oldest beyond MAX_REFUSED."""
     if not refusals:
         return
@@ -181,24 +192,24 @@ def refuse(connection: Connection, refusals: Sequence[Refusal], received_at: str
             {
                 "topic": item.topic[:_MAX_TOPIC].replace("\0", "\N{REPLACEMENT CHARACTER}"),
                 "code": item.code,
-                "payload": item.payload if item.code == SET_ASIDE else item.payload[:MAX_REFUSED_BYTES],
+                "payload": item.payload if item.code == INTERNAL_ERROR else item.payload[:MAX_REFUSED_BYTES],
                 "size_bytes": len(item.payload),
                 "received_at": received_at,
             }
             for item in refusals
         ],
     )
-    if any(item.code == SET_ASIDE for item in refusals):
-        _shorten(connection)
-    oldest_kept = select(refused.c.id).order_by(refused.c.id.desc()).offset(MAX_REFUSED).limit(1).scalar_subquery()
-    connection.execute(delete(refused).where(refused.c.id <= oldest_kept))
+    if any(item.code == INTERNAL_ERROR for item in refusals):
+        _truncate_payloads(connection)
+    newest_dropped = select(refused.c.id).order_by(refused.c.id.desc()).offset(MAX_REFUSED).limit(1).scalar_subquery()
+    connection.execute(delete(refused).where(refused.c.id <= newest_dropped))
 
 
-def _shorten(connection: Connection) -> None:
-    whole = select(refused.c.id).where(refused.c.code == SET_ASIDE).order_by(refused.c.id.desc())
-    older = refused.c.id <= whole.offset(MAX_WHOLE).limit(1).scalar_subquery()
+def _truncate_payloads(connection: Connection) -> None:
+    whole = select(refused.c.id).where(refused.c.code == INTERNAL_ERROR).order_by(refused.c.id.desc())
+    older = refused.c.id <= whole.offset(MAX_COMPLETE_PAYLOADS).limit(1).scalar_subquery()
     connection.execute(
         update(refused)
-        .where(refused.c.code == SET_ASIDE, older)
+        .where(refused.c.code == INTERNAL_ERROR, older)
         .values(payload=func.substr(refused.c.payload, 1, MAX_REFUSED_BYTES))
     )

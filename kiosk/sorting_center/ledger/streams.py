@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, select
 
-from kiosk.messaging.contract.received import ReceivedEvent
+from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
-from kiosk.sorting_center.ledger.records import Counted
+from kiosk.sorting_center.ledger.records import CountedEvent
 from kiosk.sorting_center.ledger.schema import archived, event, intake, intake_void, quarantine, stream
-from kiosk.sorting_center.ports import Reach
+from kiosk.sorting_center.ports import StreamReach
 
 StreamKey = tuple[str, str, str]
 """Station, epoch, region."""
@@ -33,7 +33,7 @@ def missing_ranges(upto: int, above: Iterable[int], max_seen: int) -> Iterator[t
         yield expected, max_seen
 
 
-def grouped(events: Iterable[tuple[str, ReceivedEvent]]) -> dict[StreamKey, list[ReceivedEvent]]:
+def group_by_stream(events: Iterable[tuple[str, ReceivedEvent]]) -> dict[StreamKey, list[ReceivedEvent]]:
     """The events by stream, in the order they came."""
     groups: dict[StreamKey, list[ReceivedEvent]] = {}
     for region, item in events:
@@ -41,11 +41,11 @@ def grouped(events: Iterable[tuple[str, ReceivedEvent]]) -> dict[StreamKey, list
     return groups
 
 
-def gaps(connection: Connection, row: Reach, limit: int) -> tuple[tuple[int, int], ...]:
+def gaps(connection: Connection, row: StreamReach, limit: int) -> tuple[tuple[int, int], ...]:
     """The first ``limit`` missing ranges."""
     if row.max_seen == row.upto:
         return ()
-    return tuple(islice(missing_ranges(row.upto, _held(connection, row), row.max_seen), limit))
+    return tuple(islice(missing_ranges(row.upto, _held_numbers(connection, row), row.max_seen), limit))
 
 
 def open_gaps(connection: Connection) -> Iterator[tuple[Row[Any], tuple[int, int]]]:
@@ -54,7 +54,7 @@ def open_gaps(connection: Connection) -> Iterator[tuple[Row[Any], tuple[int, int
         select(stream).where(stream.c.upto < stream.c.max_seen).order_by(stream.c.gap_since)
     )
     for row in unfinished.all():
-        for missing in missing_ranges(row.upto, _held(connection, row), row.max_seen):
+        for missing in missing_ranges(row.upto, _held_numbers(connection, row), row.max_seen):
             yield row, missing
 
 
@@ -67,7 +67,7 @@ def unfinished(connection: Connection) -> list[StreamKey]:
     return [(row.station, row.epoch, row.region) for row in rows]
 
 
-def ended(connection: Connection) -> set[tuple[str, str, str]]:
+def superseded_epochs(connection: Connection) -> set[tuple[str, str, str]]:
     """Region, station and epoch of every stream that was last heard before a later one of its station began."""
     later = stream.alias()
     rows = connection.execute(
@@ -83,7 +83,7 @@ def ended(connection: Connection) -> set[tuple[str, str, str]]:
     return {(row.region, row.station, row.epoch) for row in rows}
 
 
-def quarantined(connection: Connection, row: Reach, limit: int) -> tuple[int, ...]:
+def quarantined(connection: Connection, row: StreamReach, limit: int) -> tuple[int, ...]:
     """The highest ``limit`` numbers up to ``upto`` that are kept apart, ascending."""
     found = connection.execute(
         select(quarantine.c.seq)
@@ -100,7 +100,7 @@ def quarantined(connection: Connection, row: Reach, limit: int) -> tuple[int, ..
     return tuple(sorted(found.scalars()))
 
 
-def hash_at(connection: Connection, row: Reach, seq: int) -> str:
+def hash_at(connection: Connection, row: StreamReach, seq: int) -> str:
     """Of an event that is released, archived or not; "" above ``upto``: what is held there may be evicted."""
     if not 0 < seq <= row.upto:
         return ""
@@ -112,7 +112,7 @@ def hash_at(connection: Connection, row: Reach, seq: int) -> str:
     return ""
 
 
-def _held(connection: Connection, row: Reach) -> Iterator[int]:
+def _held_numbers(connection: Connection, row: StreamReach) -> Iterator[int]:
     return iter(
         connection.execute(
             select(event.c.seq)
@@ -127,19 +127,21 @@ def _held(connection: Connection, row: Reach) -> Iterator[int]:
     )
 
 
-def standing(connection: Connection, receipts: Iterable[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Counted]]:
+def counted_events(
+    connection: Connection, receipts: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], dict[str, CountedEvent]]:
     """Which event stands for each of these (station, receipt), by region."""
-    wanted = as_parameter(dict.fromkeys(receipts))
-    found: dict[tuple[str, str], dict[str, Counted]] = {}
-    for row in connection.execute(_standing(connection.dialect.name), wanted):
+    parameters = as_parameter(dict.fromkeys(receipts))
+    found: dict[tuple[str, str], dict[str, CountedEvent]] = {}
+    for row in connection.execute(_counted_events_query(connection.dialect.name), parameters):
         of_receipt = found.setdefault((row.station, row.receipt), {})
         first_region = next(iter(of_receipt), row.region)
-        of_receipt[row.region] = Counted(row.epoch, row.seq, row.void is not None, first_region)
+        of_receipt[row.region] = CountedEvent(row.epoch, row.seq, row.void is not None, first_region)
     return found
 
 
 @cache
-def _standing(dialect: str) -> Select[Any]:
+def _counted_events_query(dialect: str) -> Select[Any]:
     keys = Keys(dialect)
     is_void = (
         (intake_void.c.station == intake.c.station)

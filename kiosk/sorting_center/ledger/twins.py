@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from kiosk.messaging.contract.control import Hello
-from kiosk.sorting_center.sentences import say
+from kiosk.sorting_center.alarm_texts import format_detail
 
-_REMEMBERED: Final = 4
+_MAX_BOOTS: Final = 4
 """Boots of one station number: two twins, and one start of each in between."""
 
 
@@ -24,7 +24,7 @@ class Boots:
     ``monotonicms``.
     """
 
-    heard: tuple[tuple[str, int], ...] = ()
+    seen_boots: tuple[tuple[str, int], ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> Boots:
@@ -34,23 +34,23 @@ class Boots:
     @property
     def text(self) -> str:
         """To be kept."""
-        return json.dumps(self.heard)
+        return json.dumps(self.seen_boots)
 
-    def is_news(self, hello: Hello) -> bool:
+    def is_new(self, hello: Hello) -> bool:
         """False for a hello of an old station, and for one that a broker delivers once more."""
-        return bool(hello.boot) and hello.monotonicms > dict(self.heard).get(hello.boot, -1)
+        return bool(hello.boot) and hello.monotonicms > dict(self.seen_boots).get(hello.boot, -1)
 
     def with_hello(self, hello: Hello) -> Boots:
         """After a hello that is news."""
-        others = tuple(one for one in self.heard if one[0] != hello.boot)
-        return Boots((*others, (hello.boot, hello.monotonicms))[-_REMEMBERED:])
+        others = tuple(one for one in self.seen_boots if one[0] != hello.boot)
+        return Boots((*others, (hello.boot, hello.monotonicms))[-_MAX_BOOTS:])
 
 
-def twin(previous: Boots, hello: Hello) -> str | None:
+def detect_twin(previous: Boots, hello: Hello) -> str | None:
     """What an alarm says when this hello shows a second machine, naming both by boot id; None when it does not."""
-    if not previous.is_news(hello) or not previous.heard:
+    if not previous.is_new(hello) or not previous.seen_boots:
         return None
-    last = previous.heard[-1][0]
-    if hello.boot == last or hello.boot not in dict(previous.heard):
+    last = previous.seen_boots[-1][0]
+    if hello.boot == last or hello.boot not in dict(previous.seen_boots):
         return None
-    return say("by_turns", boot=hello.boot, other=last)
+    return format_detail("by_turns", boot=hello.boot, other=last)

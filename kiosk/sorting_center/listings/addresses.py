@@ -1,4 +1,4 @@
-"""Where buyers find the public catalogue, and what is in it."""
+"""Where buyers find the storefront, and what is in it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from kiosk.sorting_center.listings.records import Key
+from kiosk.sorting_center.listings.records import ListingKey
 
 MAX_BASE: Final = 200
 _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9a-fA-F:.]{2,45}")
@@ -18,20 +18,20 @@ class BadPublicAddress(ValueError):
 
 
 class PublicAddresses:
-    """Those of the catalogue at ``base``: ``https://goods.example.org``, or a folder of such a host."""
+    """Those of the storefront at ``base``: ``https://goods.example.org``, or a folder of such a host."""
 
     def __init__(self, base: str) -> None:
         """Raises BadPublicAddress."""
         cleaned = base.strip().rstrip("/")
         if not _is_base(cleaned):
             raise BadPublicAddress(
-                f"the public address {base!r} of the catalogue must look like https://goods.example.org: "
+                f"the public address {base!r} of the storefront must look like https://goods.example.org: "
                 "no user, no question mark, and a path of plain letters at most"
             )
         self.base: Final = cleaned
         """Without a slash at its end."""
 
-    def page(self, key: Key, language: str) -> str:
+    def page(self, key: ListingKey, language: str) -> str:
         """Of a published listing, in ``ug``, ``zh`` or ``en``."""
         return f"{self.base}/{'/'.join(quote(part, safe='') for part in (language, key.region, key.station, key.lot))}"
 

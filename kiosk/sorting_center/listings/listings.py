@@ -14,23 +14,23 @@ from sqlalchemy import Connection, Row, func, insert, select, tuple_, update
 from kiosk.domain.events.photo import NO_WORDS, WordsData
 from kiosk.sorting_center.desk.cases import checked_reason
 from kiosk.sorting_center.desk.database import DeskDatabase
-from kiosk.sorting_center.desk.errors import Refused
-from kiosk.sorting_center.desk.schema import listing, listing_step, listing_told
-from kiosk.sorting_center.ledger.database.times import told
-from kiosk.sorting_center.listings.ports import Pictures
+from kiosk.sorting_center.desk.errors import ActionRefused
+from kiosk.sorting_center.desk.schema import listing, listing_facts, listing_step
+from kiosk.sorting_center.ledger.database.times import to_rfc3339
+from kiosk.sorting_center.listings.ports import PictureStore
+from kiosk.sorting_center.listings.public_index import update_public_index
 from kiosk.sorting_center.listings.records import (
-    LEADS_TO,
-    Deed,
-    Key,
+    RESULTING_STATE,
     Listing,
-    Offer,
-    Photo,
+    ListingAction,
+    ListingKey,
+    ListingState,
+    ListingStep,
+    ListingTexts,
+    OfferPhoto,
     Published,
-    State,
-    Step,
-    Texts,
+    StationOffer,
 )
-from kiosk.sorting_center.listings.shown import show
 
 MAX_TITLE: Final = 150
 """Of a title in Google's product data."""
@@ -39,14 +39,14 @@ MAX_STEPS: Final = 200
 """Shown of a history: a station may offer a lot again and again."""
 _PAGE: Final = 100
 _encode: Final = msgspec.json.Encoder().encode
-_OFFER: Final = msgspec.json.Decoder(Offer)
-_TEXTS: Final = msgspec.json.Decoder(Texts)
+_OFFER: Final = msgspec.json.Decoder(StationOffer)
+_TEXTS: Final = msgspec.json.Decoder(ListingTexts)
 _PUBLISHED: Final = msgspec.json.Decoder(Published)
 """All with the module: two threads that are the first to have msgspec look at a type make it crash (0.22)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Doing:
+class ActionContext:
     """Who does it, on which version of the listing, and why; "" where nobody need say."""
 
     who: str
@@ -55,62 +55,63 @@ class Doing:
     reason: str = ""
 
 
-class Listings:
+class CenterListings:
     """Each act is one transaction, with its step; of two people who saw the same the second is refused."""
 
-    def __init__(self, database: DeskDatabase, pictures: Pictures) -> None:
+    def __init__(self, database: DeskDatabase, pictures: PictureStore) -> None:
         self._database, self._pictures = database, pictures
 
-    def get(self, key: Key) -> Listing | None:
+    def get(self, key: ListingKey) -> Listing | None:
         """As it stands."""
         with self._database.reading() as connection:
-            return found(connection, key)
+            return load_listing(connection, key)
 
-    def page(self, states: Sequence[State], skip: int, limit: int) -> list[Listing]:
+    def page(self, states: Sequence[ListingState], skip: int, limit: int) -> list[Listing]:
         """Those that changed last first."""
         last_first = (listing.c.updated_at.desc(), *listing.primary_key.columns)
-        wanted = select(listing).where(listing.c.state.in_(states)).order_by(*last_first).offset(skip).limit(limit)
+        query = select(listing).where(listing.c.state.in_(states)).order_by(*last_first).offset(skip).limit(limit)
         with self._database.reading() as connection:
-            return [_listing(row) for row in connection.execute(wanted)]
+            return [_listing(row) for row in connection.execute(query)]
 
-    def counts(self) -> Mapping[State, int]:
+    def counts(self) -> Mapping[ListingState, int]:
         """How many there are in each state."""
-        wanted = select(listing.c.state, func.count()).group_by(listing.c.state)
+        query = select(listing.c.state, func.count()).group_by(listing.c.state)
         with self._database.reading() as connection:
-            there = {State(state): int(count) for state, count in connection.execute(wanted)}
-        return {state: there.get(state, 0) for state in State}
+            there = {ListingState(state): int(count) for state, count in connection.execute(query)}
+        return {state: there.get(state, 0) for state in ListingState}
 
-    def history(self, key: Key) -> list[Step]:
+    def history(self, key: ListingKey) -> list[ListingStep]:
         """The newest MAX_STEPS of them, the oldest first."""
         steps = listing_step.c
-        wanted = select(steps.at, steps.who, steps.act, steps.reason).where(_of(listing_step, key))
+        query = select(steps.at, steps.who, steps.act, steps.reason).where(_matches_key(listing_step, key))
         with self._database.reading() as connection:
-            rows = connection.execute(wanted.order_by(steps.id.desc()).limit(MAX_STEPS)).all()
-        return [Step(*row) for row in reversed(rows)]
+            rows = connection.execute(query.order_by(steps.id.desc()).limit(MAX_STEPS)).all()
+        return [ListingStep(*row) for row in reversed(rows)]
 
-    def photos(self, one: Listing) -> list[Photo]:
+    def photos(self, one: Listing) -> list[OfferPhoto]:
         """Those of its newest offer, in their order. Raises DeskError and LedgerError."""
         return self._photos(one.key, one.offer.told.photos)
 
-    def buyers_photos(self, one: Listing) -> list[Photo]:
+    def published_photos(self, one: Listing) -> list[OfferPhoto]:
         """Those that were published, in their order. Raises DeskError and LedgerError."""
         return self._photos(one.key, one.published.photos) if one.published is not None else []
 
-    def _photos(self, key: Key, hashes: Sequence[str]) -> list[Photo]:
+    def _photos(self, key: ListingKey, hashes: Sequence[str]) -> list[OfferPhoto]:
         with self._database.reading() as connection:
-            known = told_of(connection, key, hashes)
+            known = known_facts(connection, key, hashes)
         return [
-            Photo(sha256, sha256 in known, self._pictures.path(key.region, key.station, sha256)) for sha256 in hashes
+            OfferPhoto(sha256, sha256 in known, self._pictures.path(key.region, key.station, sha256))
+            for sha256 in hashes
         ]
 
-    def published(self) -> Iterator[tuple[Key, Published]]:
+    def published(self) -> Iterator[tuple[ListingKey, Published]]:
         """What buyers see, by key, in pages: a later page may be newer than an earlier one."""
         key = (listing.c.region, listing.c.station, listing.c.lot)
         after: tuple[str, str, str] = ("", "", "")
-        wanted = select(listing).where(listing.c.state == State.PUBLISHED.value).order_by(*key).limit(_PAGE)
+        query = select(listing).where(listing.c.state == ListingState.PUBLISHED.value).order_by(*key).limit(_PAGE)
         while True:
             with self._database.reading() as connection:
-                rows = [_listing(row) for row in connection.execute(wanted.where(tuple_(*key) > after))]
+                rows = [_listing(row) for row in connection.execute(query.where(tuple_(*key) > after))]
             yield from ((row.key, row.published) for row in rows if row.published is not None)
             if len(rows) < _PAGE:
                 return
@@ -118,109 +119,117 @@ class Listings:
 
     # --- done by people; each raises Refused: no_such_listing, decided_meanwhile, no_such_act
 
-    def edit(self, key: Key, texts: Texts, doing: Doing) -> Listing:
+    def edit(self, key: ListingKey, texts: ListingTexts, context: ActionContext) -> Listing:
         """Write title and story anew; those of the offer again where they are the same. Raises Refused: no_title."""
-        clean = Texts(_words(texts.title, MAX_TITLE), _words(texts.story, MAX_STORY))
+        clean = ListingTexts(_words(texts.title, MAX_TITLE), _words(texts.story, MAX_STORY))
         if clean.title == NO_WORDS:
             raise _no_title()
         with self._database.writing() as connection:
-            seen = _seen(connection, key, Deed.EDIT, doing)
-            offered = Texts(seen.offer.told.title, seen.offer.told.story)
+            seen = _load_for_action(connection, key, ListingAction.EDIT, context)
+            offered = ListingTexts(seen.offer.told.title, seen.offer.told.story)
             changes = {"edited": None if clean == offered else _json(clean)}
-            return _done(connection, seen, Deed.EDIT, doing, changes)
+            return _apply_action(connection, seen, ListingAction.EDIT, context, changes)
 
-    def publish(self, key: Key, doing: Doing) -> Listing:
+    def publish(self, key: ListingKey, context: ActionContext) -> Listing:
         """Buyers see it from now on as it stands, with those of its photos that are here. Raises Refused:
         photo_pending, no_title.
         """
         before = self.get(key)
         photos = self.photos(before) if before is not None else []
         with self._database.writing() as connection:
-            seen = _seen(connection, key, Deed.PUBLISH, doing)
+            seen = _load_for_action(connection, key, ListingAction.PUBLISH, context)
             if before is None or before.version != seen.version:  # its photos are those of another offer
-                raise Refused("decided_meanwhile", f"{key} has changed meanwhile: look at it again")
+                raise ActionRefused("decided_meanwhile", f"{key} has changed meanwhile: look at it again")
             if not (photos and photos[0].may_be_shown):
-                raise Refused("photo_pending", "its first photo has not come from the station: wait until it is here")
+                raise ActionRefused(
+                    "photo_pending", "its first photo has not come from the station: wait until it is here"
+                )
             title = seen.texts.title
             if not any(text.strip() for text in (title.ug, title.zh, title.en)):
                 raise _no_title()
             here = tuple(photo.sha256 for photo in photos if photo.may_be_shown)
-            snapshot = _snapshot(seen, here, told(doing.now))
-            return _done(connection, seen, Deed.PUBLISH, doing, {"published": _json(snapshot)})
+            snapshot = _published_snapshot(seen, here, to_rfc3339(context.now))
+            return _apply_action(connection, seen, ListingAction.PUBLISH, context, {"published": _json(snapshot)})
 
-    def pause(self, key: Key, doing: Doing) -> Listing:
+    def pause(self, key: ListingKey, context: ActionContext) -> Listing:
         """Buyers do not see it until it is published again."""
-        return self._lead(key, Deed.PAUSE, doing)
+        return self._change_state(key, ListingAction.PAUSE, context)
 
-    def sell_out(self, key: Key, doing: Doing) -> Listing:
+    def sell_out(self, key: ListingKey, context: ActionContext) -> Listing:
         """There is none left; when there is, it is published again."""
-        return self._lead(key, Deed.SELL_OUT, doing)
+        return self._change_state(key, ListingAction.SELL_OUT, context)
 
-    def withdraw(self, key: Key, doing: Doing) -> Listing:
+    def withdraw(self, key: ListingKey, context: ActionContext) -> Listing:
         """For ever, with a reason. Raises Refused: no_reason."""
-        checked_reason(doing.reason)
-        return self._lead(key, Deed.WITHDRAW, doing)
+        checked_reason(context.reason)
+        return self._change_state(key, ListingAction.WITHDRAW, context)
 
-    def _lead(self, key: Key, deed: Deed, doing: Doing) -> Listing:
+    def _change_state(self, key: ListingKey, action: ListingAction, context: ActionContext) -> Listing:
         with self._database.writing() as connection:
-            return _done(connection, _seen(connection, key, deed, doing), deed, doing, {})
+            return _apply_action(connection, _load_for_action(connection, key, action, context), action, context, {})
 
 
-def found(connection: Connection, key: Key) -> Listing | None:
+def load_listing(connection: Connection, key: ListingKey) -> Listing | None:
     """As it stands in this transaction."""
-    row = connection.execute(select(listing).where(_of(listing, key))).first()
+    row = connection.execute(select(listing).where(_matches_key(listing, key))).first()
     return _listing(row) if row is not None else None
 
 
-def told_of(connection: Connection, key: Key, asked: Sequence[str]) -> frozenset[str]:
+def known_facts(connection: Connection, key: ListingKey, candidates: Sequence[str]) -> frozenset[str]:
     """Which of these accepted events said of the lot; a station may have said thousands of other things of it."""
-    wanted = select(listing_told.c.what).where(_of(listing_told, key), listing_told.c.what.in_(asked))
-    return frozenset(connection.execute(wanted).scalars())
+    query = select(listing_facts.c.what).where(_matches_key(listing_facts, key), listing_facts.c.what.in_(candidates))
+    return frozenset(connection.execute(query).scalars())
 
 
-def change(connection: Connection, one: Listing, step: Step, changes: Mapping[str, str | int | None]) -> None:
+def apply_step(
+    connection: Connection, one: Listing, step: ListingStep, changes: Mapping[str, str | int | None]
+) -> None:
     """One step of a listing that is there, and what it changes."""
-    connection.execute(update(listing).where(_of(listing, one.key)).values(updated_at=step.at, **changes))
+    connection.execute(update(listing).where(_matches_key(listing, one.key)).values(updated_at=step.at, **changes))
     add_step(connection, one.key, step)
-    if "state" in changes and (after := found(connection, one.key)) is not None:
-        show(connection, after)
+    if "state" in changes and (after := load_listing(connection, one.key)) is not None:
+        update_public_index(connection, after)
 
 
-def add_step(connection: Connection, key: Key, step: Step) -> None:
+def add_step(connection: Connection, key: ListingKey, step: ListingStep) -> None:
     """At the end of its history."""
     of = {"region": key.region, "station": key.station, "lot": key.lot}
     connection.execute(insert(listing_step).values(at=step.at, who=step.who, act=step.act, reason=step.reason, **of))
 
 
-def _no_title() -> Refused:
-    return Refused("no_title", "give a title in one language at least")
+def _no_title() -> ActionRefused:
+    return ActionRefused("no_title", "give a title in one language at least")
 
 
-def _seen(connection: Connection, key: Key, deed: Deed, doing: Doing) -> Listing:
-    one = found(connection, key)
+def _load_for_action(connection: Connection, key: ListingKey, action: ListingAction, context: ActionContext) -> Listing:
+    one = load_listing(connection, key)
     if one is None:
-        raise Refused("no_such_listing", f"there is no listing {key}", lot=key.lot)
-    if one.version != doing.version:
-        raise Refused("decided_meanwhile", f"{key} has changed meanwhile: look at it again")
-    if not one.may(deed):
-        raise Refused("no_such_act", f"one that is {one.state} cannot be changed so ({deed})")
+        raise ActionRefused("no_such_listing", f"there is no listing {key}", lot=key.lot)
+    if one.version != context.version:
+        raise ActionRefused("decided_meanwhile", f"{key} has changed meanwhile: look at it again")
+    if not one.allows(action):
+        raise ActionRefused("no_such_act", f"one that is {one.state} cannot be changed so ({action})")
     return one
 
 
-def _done(
-    connection: Connection, seen: Listing, deed: Deed, doing: Doing, changes: Mapping[str, str | None]
+def _apply_action(
+    connection: Connection,
+    seen: Listing,
+    action: ListingAction,
+    context: ActionContext,
+    changes: Mapping[str, str | None],
 ) -> Listing:
-    reason = checked_reason(doing.reason) if doing.reason.strip() else ""
-    state = LEADS_TO.get(deed, seen.state)
-    step = Step(told(doing.now), doing.who, deed.value, reason)
-    change(connection, seen, step, {**changes, "state": state.value, "version": seen.version + 1})
-    after = found(connection, seen.key)
+    reason = checked_reason(context.reason) if context.reason.strip() else ""
+    state = RESULTING_STATE.get(action, seen.state)
+    step = ListingStep(to_rfc3339(context.now), context.who, action.value, reason)
+    apply_step(connection, seen, step, {**changes, "state": state.value, "version": seen.version + 1})
+    after = load_listing(connection, seen.key)
     if after is None:
         raise LookupError(f"{seen.key} is gone in the middle of a transaction")
     return after
 
 
-def _snapshot(one: Listing, photos: tuple[str, ...], at: str) -> Published:
+def _published_snapshot(one: Listing, photos: tuple[str, ...], at: str) -> Published:
     offer = one.offer.told
     return Published(
         texts=one.texts,
@@ -240,8 +249,8 @@ def _snapshot(one: Listing, photos: tuple[str, ...], at: str) -> Published:
     )
 
 
-def _words(words: WordsData, most: int) -> WordsData:
-    return WordsData(*(one_line(text)[:most].rstrip() for text in (words.ug, words.zh, words.en)))
+def _words(words: WordsData, max_length: int) -> WordsData:
+    return WordsData(*(one_line(text)[:max_length].rstrip() for text in (words.ug, words.zh, words.en)))
 
 
 def one_line(text: str) -> str:
@@ -254,15 +263,15 @@ def _json(value: object) -> str:
     return _encode(value).decode()
 
 
-def _of(table: Any, key: Key) -> Any:
+def _matches_key(table: Any, key: ListingKey) -> Any:
     return (table.c.region == key.region) & (table.c.station == key.station) & (table.c.lot == key.lot)
 
 
 def _listing(row: Row[Any]) -> Listing:
     return Listing(
-        key=Key(row.region, row.station, row.lot),
+        key=ListingKey(row.region, row.station, row.lot),
         offer=_OFFER.decode(row.offered),
-        state=State(row.state),
+        state=ListingState(row.state),
         version=row.version,
         edited=_TEXTS.decode(row.edited) if row.edited is not None else None,
         published=_PUBLISHED.decode(row.published) if row.published is not None else None,

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Protocol
 
 
-class Pictures(Protocol):
+class PictureStore(Protocol):
     """The pictures that stations have sent."""
 
     def path(self, region: str, station: str, sha256: str) -> Path | None:
         """The whole picture, checked when it came; None while it is not here."""
 
 
-class NoPictures:
+class NoPictureStore:
     """Of a center that receives none."""
 
     def path(self, region: str, station: str, sha256: str) -> Path | None:

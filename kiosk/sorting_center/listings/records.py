@@ -14,7 +14,7 @@ import msgspec
 from kiosk.domain.events.photo import NO_WORDS, ListingSubmitted, WordsData
 
 
-class State(StrEnum):
+class ListingState(StrEnum):
     """Where a listing stands."""
 
     REVIEW = "review"
@@ -25,7 +25,7 @@ class State(StrEnum):
     """For ever."""
 
 
-class Deed(StrEnum):
+class ListingAction(StrEnum):
     """What is done to a listing; `ITSELF` does the first by the ledger's events, and may do the last."""
 
     OFFER = "offer"
@@ -36,31 +36,31 @@ class Deed(StrEnum):
     WITHDRAW = "withdraw"
 
 
-ITSELF: Final = "ledger"
+LEDGER_USER: Final = "ledger"
 """Who does what an event does; no person is called so."""
 VOIDED: Final = "voided"
 """The reason of a listing whose intake was voided."""
 
-_OPEN: Final = frozenset(State) - {State.WITHDRAWN}
-MAY_FROM: Final[Mapping[Deed, frozenset[State]]] = {
-    Deed.EDIT: _OPEN,
-    Deed.PUBLISH: _OPEN,
-    Deed.PAUSE: frozenset({State.PUBLISHED}),
-    Deed.SELL_OUT: frozenset({State.PUBLISHED, State.PAUSED}),
-    Deed.WITHDRAW: _OPEN,
+_OPEN: Final = frozenset(ListingState) - {ListingState.WITHDRAWN}
+ALLOWED_STATES: Final[Mapping[ListingAction, frozenset[ListingState]]] = {
+    ListingAction.EDIT: _OPEN,
+    ListingAction.PUBLISH: _OPEN,
+    ListingAction.PAUSE: frozenset({ListingState.PUBLISHED}),
+    ListingAction.SELL_OUT: frozenset({ListingState.PUBLISHED, ListingState.PAUSED}),
+    ListingAction.WITHDRAW: _OPEN,
 }
 """Of people. A published one is published again to show what has changed since."""
 
-LEADS_TO: Final[Mapping[Deed, State]] = {
-    Deed.PUBLISH: State.PUBLISHED,
-    Deed.PAUSE: State.PAUSED,
-    Deed.SELL_OUT: State.SOLD_OUT,
-    Deed.WITHDRAW: State.WITHDRAWN,
+RESULTING_STATE: Final[Mapping[ListingAction, ListingState]] = {
+    ListingAction.PUBLISH: ListingState.PUBLISHED,
+    ListingAction.PAUSE: ListingState.PAUSED,
+    ListingAction.SELL_OUT: ListingState.SOLD_OUT,
+    ListingAction.WITHDRAW: ListingState.WITHDRAWN,
 }
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Key:
+class ListingKey:
     """Which lot of whom."""
 
     region: str
@@ -72,7 +72,7 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class StationOffer:
     """What the station said last, and with which event."""
 
     epoch: str
@@ -87,15 +87,15 @@ class Offer:
     @property
     def sha256(self) -> str:
         """Over what it says, however often it is said; without the words of origin and grade that it does not say."""
-        told = msgspec.to_builtins(self.told)
+        fields = msgspec.to_builtins(self.told)
         for name, words in (("origin_words", self.told.origin_words), ("grade_words", self.told.grade_words)):
             if words == NO_WORDS:
-                del told[name]
-        return hashlib.sha256(msgspec.json.encode(told)).hexdigest()
+                del fields[name]
+        return hashlib.sha256(msgspec.json.encode(fields)).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
+class ListingTexts:
     """Those that a person may write anew."""
 
     title: WordsData
@@ -108,7 +108,7 @@ class Published:
     here, in their order.
     """
 
-    texts: Texts
+    texts: ListingTexts
     storage: WordsData
     product: str
     photos: tuple[str, ...]
@@ -128,24 +128,24 @@ class Published:
 class Listing:
     """As it stands; ``version`` is what whoever acts must have seen."""
 
-    key: Key
-    offer: Offer
-    state: State
+    key: ListingKey
+    offer: StationOffer
+    state: ListingState
     version: int
-    edited: Texts | None
+    edited: ListingTexts | None
     published: Published | None
     updated_at: str
 
     @property
-    def texts(self) -> Texts:
+    def texts(self) -> ListingTexts:
         """What a person wrote, else what the offer says."""
-        return self.edited or Texts(self.offer.told.title, self.offer.told.story)
+        return self.edited or ListingTexts(self.offer.told.title, self.offer.told.story)
 
     @property
     def newer_offer_waits(self) -> bool:
         """Buyers see what was made of an older offer."""
         return (
-            self.state is not State.WITHDRAWN
+            self.state is not ListingState.WITHDRAWN
             and self.published is not None
             and self.published.offer != self.offer.sha256
         )
@@ -153,15 +153,19 @@ class Listing:
     @property
     def newer_texts_wait(self) -> bool:
         """Somebody wrote other texts than buyers see."""
-        return self.state is not State.WITHDRAWN and self.published is not None and self.published.texts != self.texts
+        return (
+            self.state is not ListingState.WITHDRAWN
+            and self.published is not None
+            and self.published.texts != self.texts
+        )
 
-    def may(self, deed: Deed) -> bool:
+    def allows(self, action: ListingAction) -> bool:
         """Whether a person may do it now."""
-        return self.state in MAY_FROM[deed]
+        return self.state in ALLOWED_STATES[action]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ListingStep:
     """One thing that was done to a listing. ``reason`` of an offer is which event it came with."""
 
     at: str
@@ -171,7 +175,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Photo:
+class OfferPhoto:
     """One of an offer. ``known``: an accepted event told of it for this very lot; no other is ever shown. ``path``:
     None while it is not here.
     """

@@ -15,7 +15,7 @@ DAY_REQUESTS: Final = 50_000
 
 
 @dataclass(slots=True)
-class _Spent:
+class _StationUsage:
     bytes: int = 0
     requests: int = 0
 
@@ -29,14 +29,14 @@ class Allowance:
         self._now, self._day_bytes, self._day_requests = now, day_bytes, day_requests
         self._lock = threading.Lock()
         self._day = self._today()
-        self._spent: dict[str, _Spent] = {}
+        self._spent: dict[str, _StationUsage] = {}
 
     def spend(self, station: str, size: int) -> float | None:
         """One request with a body of ``size`` bytes: None when it may be taken, else seconds until it may."""
         with self._lock:
             if (today := self._today()) != self._day:
                 self._day, self._spent = today, {}
-            spent = self._spent.setdefault(station, _Spent())
+            spent = self._spent.setdefault(station, _StationUsage())
             if spent.requests >= self._day_requests or (size and spent.bytes + size > self._day_bytes):
                 return self._until_tomorrow_s()
             spent.requests += 1

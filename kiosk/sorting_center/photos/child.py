@@ -8,19 +8,19 @@ from typing import Final
 
 import msgspec
 
-from kiosk.sorting_center.child import Child, ChildPlan
-from kiosk.sorting_center.health import Health
-from kiosk.sorting_center.listening import listening_socket
+from kiosk.sorting_center.child import SupervisedProcess, SupervisedProcessPlan
+from kiosk.sorting_center.health import CenterHealth
+from kiosk.sorting_center.listen_socket import listening_socket
 from kiosk.sorting_center.photos.listener.tls import certificate_of
-from kiosk.sorting_center.photos.photos import Photos
-from kiosk.sorting_center.photos.settings import PhotosSettings, Task
+from kiosk.sorting_center.photos.photos import PhotoIndex
+from kiosk.sorting_center.photos.settings import PhotosSettings, PhotosTask
 
 log = logging.getLogger(__name__)
 
 _COMMAND: Final = (sys.executable, "-m", "kiosk.base.loading", "kiosk.sorting_center.photos.process")
 
 
-_figures: Final = msgspec.json.Decoder(dict[str, int]).decode
+_decode_figures: Final = msgspec.json.Decoder(dict[str, int]).decode
 
 
 class PhotosProcess:
@@ -30,18 +30,20 @@ class PhotosProcess:
     the certificates cannot be used, and LedgerError when the list of photos cannot.
     """
 
-    def __init__(self, ledger_url: str, settings: PhotosSettings, health: Health) -> None:
+    def __init__(self, ledger_url: str, settings: PhotosSettings, health: CenterHealth) -> None:
         self._health = health
         if settings.tls is not None:
             certificate_of(*settings.tls)
-        Photos.open(ledger_url).close()
+        PhotoIndex.open(ledger_url).close()
         self._listening = listening_socket(settings.host, settings.port)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         scheme = "https" if settings.tls else "http"
         self.url = f"{scheme}://{host}:{self._listening.getsockname()[1]}"
         descriptor = self._listening.fileno()
-        task = msgspec.json.encode(Task(ledger_url, settings, descriptor)) + b"\n"
-        self._child = Child(ChildPlan("photos' process", _COMMAND, task, self._heard, self._ended, (descriptor,)))
+        task = msgspec.json.encode(PhotosTask(ledger_url, settings, descriptor)) + b"\n"
+        self._child = SupervisedProcess(
+            SupervisedProcessPlan("photos' process", _COMMAND, task, self._on_line, self._on_exit, (descriptor,))
+        )
 
     @property
     def pid(self) -> int | None:
@@ -66,16 +68,16 @@ class PhotosProcess:
         self._child.stop(timeout_s)
         self._listening.close()
 
-    def _heard(self, line: bytes) -> None:
+    def _on_line(self, line: bytes) -> None:
         """Its figures, now and then: the sign that it works."""
         try:
-            figures = _figures(line)
+            figures = _decode_figures(line)
         except ValueError:
             log.warning("A line of the process that receives pictures could not be read.")
             return
-        self._health.photos(figures)
-        self._health.trouble("photos")
+        self._health.set_photo_counts(figures)
+        self._health.set_fault("photos")
 
-    def _ended(self, status: int) -> None:
-        if self._health.trouble("photos", "The process that receives pictures has ended; it is begun again."):
+    def _on_exit(self, status: int) -> None:
+        if self._health.set_fault("photos", "The process that receives pictures has ended; it is begun again."):
             log.error("The process that receives pictures has ended with status %d; it is begun again.", status)

@@ -57,22 +57,22 @@ class PhotosDatabase:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One unchanging picture."""
-        with self._telling(), self._reader.connect() as connection:
+        with self._photos_errors(), self._reader.connect() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction, on the disk when this returns."""
-        with self._lock, self._telling(), self._writer.begin() as connection:
+        with self._lock, self._photos_errors(), self._writer.begin() as connection:
             yield connection
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
+    def _photos_errors(self) -> Iterator[None]:
         try:
             yield
         except DBAPIError as error:
-            said = str(error.orig).strip().partition("\n")[0]
-            raise PhotosUnusable(f"the list of photos {self._name} cannot be used: {said}") from error
+            detail = str(error.orig).strip().partition("\n")[0]
+            raise PhotosUnusable(f"the list of photos {self._name} cannot be used: {detail}") from error
 
 
 def _make_tables(connection: Connection) -> None:
@@ -85,8 +85,8 @@ def _make_tables(connection: Connection) -> None:
 
 
 def _in_schema(url: URL) -> URL:
-    said = url.query.get("options", "")
-    options = said if isinstance(said, str) else " ".join(said)
+    existing = url.query.get("options", "")
+    options = existing if isinstance(existing, str) else " ".join(existing)
     return url.update_query_dict({"options": f"{options} -csearch_path={SCHEMA}".strip()})
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from kiosk.base.files import sync_folder
 from kiosk.domain.events.rules import MAX_PICTURE_BYTES
 from kiosk.messaging.contract.photos import PictureName
-from kiosk.sorting_center.photos.jpeg import NotPlain, plain_sides
+from kiosk.sorting_center.photos.jpeg import NotPlainJpeg, plain_jpeg_size
 
 
 class PictureBusy(Exception):
@@ -23,13 +23,13 @@ def read_picture(path: Path, sha256: str) -> bytes | None:
     """A whole picture, to be decoded or sent to a browser; None when its file holds something else, also a JPEG that
     is not taken any more and was before. Raises OSError.
     """
-    with open(path, "rb", opener=_at_once) as file:
+    with open(path, "rb", opener=_open_nonblocking) as file:
         content = file.read(MAX_PICTURE_BYTES + 1)
     if hashlib.sha256(content).hexdigest() != sha256:
         return None
     try:
-        plain_sides(content)
-    except NotPlain:
+        plain_jpeg_size(content)
+    except NotPlainJpeg:
         return None
     return content
 
@@ -60,7 +60,7 @@ class PictureFolder:
             return False
 
     @contextmanager
-    def writing(self, name: PictureName) -> Iterator[Part]:
+    def writing(self, name: PictureName) -> Iterator[PartialPicture]:
         """The part of it that is here, to be written on; raises PictureBusy."""
         part = self._part(name)
         self._make_folders(part.parent)
@@ -72,7 +72,7 @@ class PictureFolder:
                 raise PictureBusy from error
             if not _is_still_there(descriptor, part):
                 raise PictureBusy  # whoever had it has finished it in this moment
-            yield Part(descriptor, part, self.path(name))
+            yield PartialPicture(descriptor, part, self.path(name))
         finally:
             os.close(descriptor)
 
@@ -95,7 +95,7 @@ class PictureFolder:
         sync_folder(folder.parent)
 
 
-class Part:
+class PartialPicture:
     """A picture that is coming, locked. What was written is counted by the length of the file, and by nothing else."""
 
     def __init__(self, descriptor: int, path: Path, target: Path) -> None:
@@ -131,7 +131,7 @@ class Part:
         sync_folder(self._target.parent)
 
 
-def _at_once(path: str, flags: int) -> int:
+def _open_nonblocking(path: str, flags: int) -> int:
     """Nothing that lies where a picture should be, a pipe for example, keeps whoever reads it."""
     return os.open(path, flags | os.O_NONBLOCK)
 

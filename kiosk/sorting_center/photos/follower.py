@@ -12,32 +12,32 @@ import msgspec
 from kiosk.domain.events import PhotoAccepted
 from kiosk.domain.events.photo import PictureData
 from kiosk.messaging.contract.photos import PictureName
-from kiosk.sorting_center.following import Place, follow, go_on
+from kiosk.sorting_center.feed_follower import FeedPosition, resume_position, run_follower
 from kiosk.sorting_center.ledger import FeedEntry, Ledger
-from kiosk.sorting_center.photos.arrivals import Arrivals
-from kiosk.sorting_center.photos.photos import Announced, Photos, Standing
+from kiosk.sorting_center.photos.photos import AnnouncedPicture, PhotoIndex, PictureStatus
+from kiosk.sorting_center.photos.picture_recorder import PictureRecorder
 
 log = logging.getLogger(__name__)
 
 STEP_EVENTS: Final = 1000
 
 
-class _Pictures(msgspec.Struct):
+class _PhotoAcceptedData(msgspec.Struct):
     master: PictureData
     natural: PictureData
 
 
-class _Told(msgspec.Struct):
+class _PhotoAcceptedEvent(msgspec.Struct):
     station: str
-    data: _Pictures
+    data: _PhotoAcceptedData
 
 
-class Follower:
+class PhotoFollower:
     """Any number of processes may follow into one list: what one has done, another does again without harm."""
 
-    def __init__(self, ledger: Ledger, photos: Photos, arrivals: Arrivals) -> None:
+    def __init__(self, ledger: Ledger, photos: PhotoIndex, recorder: PictureRecorder) -> None:
         """Closes none of them."""
-        self._ledger, self._photos, self._arrivals = ledger, photos, arrivals
+        self._ledger, self._photos, self._recorder = ledger, photos, recorder
         self._adopted = False
 
     def step(self, limit: int = STEP_EVENTS) -> int:
@@ -47,39 +47,39 @@ class Follower:
         event that the backup lacks is told again by its station.
         """
         self._adopt_all()
-        start = go_on(self._ledger, self._photos.place())
+        start = resume_position(self._ledger, self._photos.position())
         entries = self._ledger.feed(start.feedseq, limit)
         if not entries:
             return 0
-        told = list(_announced(entries))
-        self._photos.follow(told, Place(start.generation, entries[-1].feedseq))
-        for one in told:
+        announcements = list(_announcements_in(entries))
+        self._photos.record_announced(announcements, FeedPosition(start.generation, entries[-1].feedseq))
+        for one in announcements:
             name = one.name
-            if self._photos.standing(name.region, name.station, name.sha256) is Standing.PENDING:
-                self._arrivals.adopt(one)
+            if self._photos.status(name.region, name.station, name.sha256) is PictureStatus.PENDING:
+                self._recorder.adopt(one)
         return len(entries)
 
     def run(self, ending: threading.Event) -> None:
         """Follow until ``ending`` is set, whatever happens."""
-        follow(self.step, "The photos", ending)
+        run_follower(self.step, "The photos", ending)
 
     def _adopt_all(self) -> None:
         """Once: killed between the file and its row, a process left pictures that the list does not know."""
         if self._adopted:
             return
         for one in self._photos.all_pending():
-            self._arrivals.adopt(one)
+            self._recorder.adopt(one)
         self._adopted = True
 
 
-_told: Final = msgspec.json.Decoder(_Told).decode
+_decode_event: Final = msgspec.json.Decoder(_PhotoAcceptedEvent).decode
 
 
-def _announced(entries: Sequence[FeedEntry]) -> Iterator[Announced]:
+def _announcements_in(entries: Sequence[FeedEntry]) -> Iterator[AnnouncedPicture]:
     for entry in entries:
         if entry.type != PhotoAccepted.TYPE:
             continue
-        told = _told(entry.body)
-        for one in (told.data.master, told.data.natural):
-            name = PictureName(entry.region, told.station, one.sha256)
-            yield Announced(name, one.size_bytes, one.width, one.height, entry.feedseq)
+        event = _decode_event(entry.body)
+        for one in (event.data.master, event.data.natural):
+            name = PictureName(entry.region, event.station, one.sha256)
+            yield AnnouncedPicture(name, one.size_bytes, one.width, one.height, entry.feedseq)

@@ -14,7 +14,7 @@ _BASELINE: Final = 0xC0
 """The only one that stations write. A progressive picture of 750 kB may have thousands of scans, each of which costs a
 decoder a pass over the whole picture.
 """
-_MOST_SCANS: Final = 4
+_MAX_SCANS: Final = 4
 """One for each component; a station writes one in all."""
 _TABLES: Final = frozenset({0xC4, 0xDB, 0xDD})
 _JFIF: Final = 0xE0
@@ -23,64 +23,64 @@ _JFIF_BYTES: Final = 14
 _RESTARTS: Final = range(0xD0, 0xD8)
 
 
-class NotPlain(ValueError):
+class NotPlainJpeg(ValueError):
     """No JPEG, or one with something beside its picture; the text says what."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sides:
+class JpegSize:
     """Pixels."""
 
     width: int
     height: int
 
 
-def plain_sides(data: bytes) -> Sides:
+def plain_jpeg_size(data: bytes) -> JpegSize:
     """The sides of a baseline JPEG that has one frame, few scans, no metadata (APP1 to APP15, comments), and nothing
     behind its end. Raises NotPlain. Every marker is looked at, those between the scans as well.
     """
-    found: Sides | None = None
+    found: JpegSize | None = None
     scans = headers = 0
     for marker, segment in _segments(data):
         if marker in _FRAMES:
             if found is not None or len(segment) < 6:
-                raise NotPlain("it has more than one frame, or a broken one")
+                raise NotPlainJpeg("it has more than one frame, or a broken one")
             if marker != _BASELINE:
-                raise NotPlain("it is no baseline JPEG")
-            found = Sides(int.from_bytes(segment[3:5], "big"), int.from_bytes(segment[1:3], "big"))
+                raise NotPlainJpeg("it is no baseline JPEG")
+            found = JpegSize(int.from_bytes(segment[3:5], "big"), int.from_bytes(segment[1:3], "big"))
         elif marker == _SCAN:
             scans += 1
             if found is None:
-                raise NotPlain("its picture begins before its frame")
-            if scans > _MOST_SCANS:
-                raise NotPlain(f"it has more than {_MOST_SCANS} scans")
+                raise NotPlainJpeg("its picture begins before its frame")
+            if scans > _MAX_SCANS:
+                raise NotPlainJpeg(f"it has more than {_MAX_SCANS} scans")
         elif marker == _JFIF:
             headers += 1
             if headers > 1 or len(segment) != _JFIF_BYTES:
-                raise NotPlain("it has another JFIF header than a station writes")
+                raise NotPlainJpeg("it has another JFIF header than a station writes")
         elif marker not in _TABLES:
-            raise NotPlain(f"it has a segment FF{marker:02X}, which is no part of a picture")
+            raise NotPlainJpeg(f"it has a segment FF{marker:02X}, which is no part of a picture")
     if found is None or not scans:
-        raise NotPlain("it has no picture")
+        raise NotPlainJpeg("it has no picture")
     return found
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Marker and content of each segment from the start of the picture to its end, which is the end of the bytes."""
     if data[:2] != bytes((0xFF, _START)):
-        raise NotPlain("it does not begin as a JPEG")
+        raise NotPlainJpeg("it does not begin as a JPEG")
     at = 2
     while True:
         if data[at : at + 1] != b"\xff" or at + 2 > len(data):
-            raise NotPlain("it breaks off, or has bytes between its segments")
+            raise NotPlainJpeg("it breaks off, or has bytes between its segments")
         marker = data[at + 1]
         if marker == _END:
             if at + 2 != len(data):
-                raise NotPlain("it has bytes behind its end")
+                raise NotPlainJpeg("it has bytes behind its end")
             return
         length = int.from_bytes(data[at + 2 : at + 4], "big")
         if length < 2 or at + 2 + length > len(data):
-            raise NotPlain("a segment is longer than what is there")
+            raise NotPlainJpeg("a segment is longer than what is there")
         yield marker, data[at + 4 : at + 2 + length]
         at += 2 + length
         if marker == _SCAN:
@@ -93,4 +93,4 @@ def _after_scan(data: bytes, at: int) -> int:
         if data[at + 1] != 0 and data[at + 1] not in _RESTARTS:
             return at
         at += 2
-    raise NotPlain("its picture breaks off")
+    raise NotPlainJpeg("its picture breaks off")

@@ -10,8 +10,8 @@ from typing import Any, Final, Self
 from sqlalchemy import ColumnElement, Select, Table, and_, func, select, tuple_
 
 from kiosk.messaging.contract.photos import PictureName
-from kiosk.sorting_center.following import Place
-from kiosk.sorting_center.health import REFUSED
+from kiosk.sorting_center.feed_follower import FeedPosition
+from kiosk.sorting_center.health import REFUSED_PREFIX
 from kiosk.sorting_center.ledger.database.rows import insert_missing, upsert_rows
 from kiosk.sorting_center.photos.database import PhotosDatabase
 from kiosk.sorting_center.photos.schema import announced, followed, received, refused
@@ -19,7 +19,7 @@ from kiosk.sorting_center.photos.schema import announced, followed, received, re
 _PAGE: Final = 500
 
 
-class Standing(StrEnum):
+class PictureStatus(StrEnum):
     """How it is with one picture."""
 
     UNKNOWN = "unknown"
@@ -29,7 +29,7 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Announced:
+class AnnouncedPicture:
     """What an event said of a picture; sides in pixels."""
 
     name: PictureName
@@ -40,7 +40,7 @@ class Announced:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusalCount:
     """Of one station, for one reason."""
 
     region: str
@@ -64,11 +64,11 @@ class PhotoFigures:
         return {
             "received": self.received,
             "pending": self.pending,
-            **{f"{REFUSED}{reason}": times for reason, times in self.refused.items()},
+            **{f"{REFUSED_PREFIX}{reason}": times for reason, times in self.refused.items()},
         }
 
 
-class Photos:
+class PhotoIndex:
     """Safe to use from several threads and processes; every call may raise a LedgerError."""
 
     def __init__(self, database: PhotosDatabase) -> None:
@@ -91,22 +91,22 @@ class Photos:
 
     # --- asked
 
-    def standing(self, region: str, station: str, sha256: str) -> Standing:
+    def status(self, region: str, station: str, sha256: str) -> PictureStatus:
         """How it is with this picture."""
         with self._database.reading() as connection:
-            for table, standing in ((received, Standing.RECEIVED), (announced, Standing.PENDING)):
-                if connection.execute(select(table.c.station).where(_is(table, region, station, sha256))).first():
+            for table, standing in ((received, PictureStatus.RECEIVED), (announced, PictureStatus.PENDING)):
+                if connection.execute(select(table.c.station).where(_matches(table, region, station, sha256))).first():
                     return standing
-        return Standing.UNKNOWN
+        return PictureStatus.UNKNOWN
 
-    def announced(self, name: PictureName) -> Announced | None:
+    def announced(self, name: PictureName) -> AnnouncedPicture | None:
         """What an event said of it."""
-        query = select(announced).where(_is(announced, name.region, name.station, name.sha256))
+        query = select(announced).where(_matches(announced, name.region, name.station, name.sha256))
         with self._database.reading() as connection:
             row = connection.execute(query).one_or_none()
-        return None if row is None else Announced(name, row.size_bytes, row.width, row.height, row.feedseq)
+        return None if row is None else AnnouncedPicture(name, row.size_bytes, row.width, row.height, row.feedseq)
 
-    def pending(self, limit: int, after: PictureName | None = None) -> list[Announced]:
+    def pending(self, limit: int, after: PictureName | None = None) -> list[AnnouncedPicture]:
         """Pictures that were announced and are not here, by station, region and hash."""
         query = _not_received(select(announced)).order_by(*announced.primary_key).limit(limit)
         if after is not None:
@@ -114,25 +114,25 @@ class Photos:
         with self._database.reading() as connection:
             rows = connection.execute(query).all()
         return [
-            Announced(
+            AnnouncedPicture(
                 PictureName(row.region, row.station, row.sha256), row.size_bytes, row.width, row.height, row.feedseq
             )
             for row in rows
         ]
 
-    def all_pending(self) -> Iterable[Announced]:
+    def all_pending(self) -> Iterable[AnnouncedPicture]:
         """Every one of them, in pages."""
         after = None
         while page := self.pending(_PAGE, after):
             yield from page
             after = page[-1].name
 
-    def refusals(self) -> list[Refusal]:
+    def refusals(self) -> list[RefusalCount]:
         """The most frequent first."""
         query = select(refused).order_by(refused.c.times.desc(), *refused.primary_key)
         with self._database.reading() as connection:
             return [
-                Refusal(row.region, row.station, row.reason, row.times, row.last_at, row.last_sha256)
+                RefusalCount(row.region, row.station, row.reason, row.times, row.last_at, row.last_sha256)
                 for row in connection.execute(query)
             ]
 
@@ -146,38 +146,38 @@ class Photos:
                 {reason: int(times) for reason, times in connection.execute(by_reason)},
             )
 
-    def place(self) -> Place | None:
+    def position(self) -> FeedPosition | None:
         """Up to where the feed is followed; None when nothing was yet."""
         with self._database.reading() as connection:
             found = {row.name: row.value for row in connection.execute(select(followed))}
         try:
-            return Place(found["generation"], int(found["feedseq"]))
+            return FeedPosition(found["generation"], int(found["feedseq"]))
         except (KeyError, ValueError):
             return None
 
     # --- kept
 
-    def follow(self, told: Iterable[Announced], place: Place) -> None:
+    def record_announced(self, announcements: Iterable[AnnouncedPicture], position: FeedPosition) -> None:
         """Keep what a page of the feed announced, and how far it is followed. What is known stays as it is."""
         rows = [
             (one.name.station, one.name.region, one.name.sha256, one.size_bytes, one.width, one.height, one.feedseq)
-            for one in told
+            for one in announcements
         ]
         with self._database.writing() as connection:
             insert_missing(connection, announced, rows)
-            upsert_rows(connection, followed, [("feedseq", str(place.feedseq)), ("generation", place.generation)])
+            upsert_rows(connection, followed, [("feedseq", str(position.feedseq)), ("generation", position.generation)])
 
-    def receive(self, one: Announced, received_at: str) -> None:
+    def receive(self, one: AnnouncedPicture, received_at: str) -> None:
         """Its file is in the folder, whole and on the disk."""
         row = (one.name.station, one.name.region, one.name.sha256, one.size_bytes, received_at)
         with self._database.writing() as connection:
             insert_missing(connection, received, [row])
 
-    def refuse(self, more: Iterable[Refusal]) -> None:
+    def count_refusals(self, more: Iterable[RefusalCount]) -> None:
         """Add to how often; at most one of a station and reason."""
-        wanted = list(more)
+        counts = list(more)
         with self._database.writing() as connection:
-            for one in wanted:
+            for one in counts:
                 same = (
                     (refused.c.station == one.station)
                     & (refused.c.region == one.region)
@@ -188,7 +188,7 @@ class Photos:
                 upsert_rows(connection, refused, [row])
 
 
-def _is(table: Table, region: str, station: str, sha256: str) -> ColumnElement[bool]:
+def _matches(table: Table, region: str, station: str, sha256: str) -> ColumnElement[bool]:
     return and_(table.c.station == station, table.c.region == region, table.c.sha256 == sha256)
 
 

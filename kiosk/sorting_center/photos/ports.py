@@ -6,7 +6,7 @@ import socket
 from typing import Protocol
 
 
-class Guest(Protocol):
+class StationConnection(Protocol):
     """A connection of the server."""
 
     @property
@@ -21,7 +21,7 @@ class Guest(Protocol):
     def close(self) -> None: ...
 
 
-class Body(Protocol):
+class UploadBody(Protocol):
     """The bytes of one part, as they come."""
 
     def read(self, size: int) -> bytes:

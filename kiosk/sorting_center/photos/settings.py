@@ -45,7 +45,7 @@ class PhotosSettings(msgspec.Struct, frozen=True, kw_only=True):
         return self.cert, self.key, self.ca
 
 
-class Task(msgspec.Struct, frozen=True):
+class PhotosTask(msgspec.Struct, frozen=True):
     """What the process is told: ``descriptor`` is the listening socket that was handed over."""
 
     ledger: str

@@ -13,41 +13,41 @@ from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.photos import ContentRange, PictureName
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.photos.allowance import Allowance
-from kiosk.sorting_center.photos.arrivals import Arrivals
-from kiosk.sorting_center.photos.folder import Part, PictureBusy, PictureFolder
-from kiosk.sorting_center.photos.jpeg import NotPlain, plain_sides
-from kiosk.sorting_center.photos.photos import Announced, Photos, Standing
-from kiosk.sorting_center.photos.ports import Body
-from kiosk.sorting_center.photos.refusals import Refusals, Why
+from kiosk.sorting_center.photos.folder import PartialPicture, PictureBusy, PictureFolder
+from kiosk.sorting_center.photos.jpeg import NotPlainJpeg, plain_jpeg_size
+from kiosk.sorting_center.photos.photos import AnnouncedPicture, PhotoIndex, PictureStatus
+from kiosk.sorting_center.photos.picture_recorder import PictureRecorder
+from kiosk.sorting_center.photos.ports import UploadBody
+from kiosk.sorting_center.photos.refusals import RefusalCounter, RefusalReason
 
 RESERVE_BYTES: Final = 500_000_000
 """Left free: the ledger may be on the same disk, and events go before pictures."""
 _BLOCK: Final = 4096
 """What is lost at most of a part whose line breaks, when the break is told as an error."""
-_FULL_AGAIN_S: Final = 600.0
-_BUSY_AGAIN_S: Final = 5.0
-_TROUBLE_AGAIN_S: Final = 60.0
-_MAX_AGAIN_S: Final = 3600.0
+_FULL_RETRY_S: Final = 600.0
+_BUSY_RETRY_S: Final = 5.0
+_UNAVAILABLE_RETRY_S: Final = 60.0
+_MAX_RETRY_S: Final = 3600.0
 """A station that waits for tomorrow asks once an hour: it may have been given another day by then."""
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """``offset``: the byte the next part begins at; ``again_s``: not before then; ``why`` where it is refused."""
+class UploadResult:
+    """``offset``: the byte the next part begins at; ``retry_after_s``: not before; ``reason`` where it is refused."""
 
     status: int
     complete: bool | None = None
     offset: int | None = None
-    again_s: float | None = None
-    why: Why | None = None
+    retry_after_s: float | None = None
+    reason: RefusalReason | None = None
 
 
-_A = TypeVar("_A", Answer, Answer | None)
-_HERE: Final = Answer(200, complete=True)
+_A = TypeVar("_A", UploadResult, UploadResult | None)
+_COMPLETE: Final = UploadResult(200, complete=True)
 
 
-class BrokeOff(Exception):
+class BodyTruncated(Exception):
     """The body ended before it was whole; what came of it is kept."""
 
 
@@ -56,120 +56,126 @@ class Uploads:
 
     def __init__(
         self,
-        photos: Photos,
+        photos: PhotoIndex,
         folder: PictureFolder,
-        arrivals: Arrivals,
+        recorder: PictureRecorder,
         allowance: Allowance,
-        refusals: Refusals,
+        refusals: RefusalCounter,
         log: RateLimitedLog,
     ) -> None:
-        self._photos, self._folder, self._arrivals = photos, folder, arrivals
+        self._photos, self._folder, self._recorder = photos, folder, recorder
         self._allowance, self._refusals, self._log = allowance, refusals, log
 
-    def look(self, station: str, name: PictureName) -> Answer:
+    def progress(self, station: str, name: PictureName) -> UploadResult:
         """How far a picture is; ``station`` is who asks."""
-        return self._counted(station, name, lambda: self._look(station, name))
+        return self._respond_and_count(station, name, lambda: self._progress(station, name))
 
-    def take(self, station: str, name: PictureName, part: ContentRange, body: Body) -> Answer:
+    def receive_part(self, station: str, name: PictureName, part: ContentRange, body: UploadBody) -> UploadResult:
         """Take a part of it; the last one makes it whole."""
-        return self._counted(station, name, lambda: self._take(station, name, part, body))
+        return self._respond_and_count(station, name, lambda: self._receive_part(station, name, part, body))
 
-    def _counted(self, station: str, name: PictureName, act: Callable[[], Answer]) -> Answer:
+    def _respond_and_count(self, station: str, name: PictureName, act: Callable[[], UploadResult]) -> UploadResult:
         if station != name.station:
-            refused = self._spent(station, 0)
-            answer = refused or Answer(403, why=Why.NOT_YOURS)
+            refused = self._over_quota(station, 0)
+            answer = refused or UploadResult(403, reason=RefusalReason.NOT_YOURS)
         else:
             try:
                 answer = act()
             except PictureBusy:
-                answer = Answer(503, again_s=_BUSY_AGAIN_S, why=Why.BUSY)
+                answer = UploadResult(503, retry_after_s=_BUSY_RETRY_S, reason=RefusalReason.BUSY)
             except LedgerError as error:
                 self._log.write(f"Pictures cannot be taken in: {error}", kind="list", level=logging.ERROR)
-                answer = Answer(503, again_s=_TROUBLE_AGAIN_S, why=Why.TROUBLE)
-        if answer.why is not None:
-            self._refusals.count(name, station, answer.why)
+                answer = UploadResult(503, retry_after_s=_UNAVAILABLE_RETRY_S, reason=RefusalReason.UNAVAILABLE)
+        if answer.reason is not None:
+            self._refusals.count(name, station, answer.reason)
         return answer
 
-    def _look(self, station: str, name: PictureName) -> Answer:
-        refused = self._refused_at_once(station, name, 0)
+    def _progress(self, station: str, name: PictureName) -> UploadResult:
+        refused = self._early_response(station, name, 0)
         if refused is not None:
             return refused
         announced = self._photos.announced(name)
-        return self._on_disk(lambda: self._offset(name, announced))
+        return self._with_disk_errors(lambda: self._offset(name, announced))
 
-    def _offset(self, name: PictureName, announced: Announced | None) -> Answer:
+    def _offset(self, name: PictureName, announced: AnnouncedPicture | None) -> UploadResult:
         """Of a picture whose last byte came and no more, before a power cut or on a full disk, the rest is done now."""
         offset = self._folder.offset(name)
         if announced is None or offset < announced.size_bytes:
-            return Answer(204, complete=False, offset=offset)
+            return UploadResult(204, complete=False, offset=offset)
         with self._folder.writing(name) as file:
             if file.size != announced.size_bytes:
                 file.discard()
-                return Answer(204, complete=False, offset=0)
+                return UploadResult(204, complete=False, offset=0)
             answer = self._finish(announced, file)
-        return _HERE if answer.complete else answer
+        return _COMPLETE if answer.complete else answer
 
-    def _take(self, station: str, name: PictureName, part: ContentRange, body: Body) -> Answer:
-        refused = self._refused_at_once(station, name, part.size)
+    def _receive_part(self, station: str, name: PictureName, part: ContentRange, body: UploadBody) -> UploadResult:
+        refused = self._early_response(station, name, part.size)
         if refused is not None:
             return refused
         announced = self._photos.announced(name)
         if announced is None or announced.size_bytes != part.total:
-            return Answer(409, why=Why.SIZE)
-        return self._on_disk(lambda: self._write(announced, part, body))
+            return UploadResult(409, reason=RefusalReason.SIZE)
+        return self._with_disk_errors(lambda: self._write(announced, part, body))
 
-    def _refused_at_once(self, station: str, name: PictureName, size: int) -> Answer | None:
+    def _early_response(self, station: str, name: PictureName, size: int) -> UploadResult | None:
         """What is answered without looking at the body; None when there is something to look at."""
-        spent = self._spent(station, size)
+        spent = self._over_quota(station, size)
         if spent is not None:
             return spent
-        standing = self._photos.standing(name.region, name.station, name.sha256)
-        if standing is Standing.RECEIVED:
-            return _HERE
+        standing = self._photos.status(name.region, name.station, name.sha256)
+        if standing is PictureStatus.RECEIVED:
+            return _COMPLETE
         announced = self._photos.announced(name)
         if announced is None:
-            return Answer(404, why=Why.NOT_ANNOUNCED)
-        return self._on_disk(lambda: _HERE if self._arrivals.adopt(announced) else None)
+            return UploadResult(404, reason=RefusalReason.NOT_ANNOUNCED)
+        return self._with_disk_errors(lambda: _COMPLETE if self._recorder.adopt(announced) else None)
 
-    def _spent(self, station: str, size: int) -> Answer | None:
+    def _over_quota(self, station: str, size: int) -> UploadResult | None:
         """None while the day's share allows this."""
         wait_s = self._allowance.spend(station, size)
-        return None if wait_s is None else Answer(429, again_s=min(wait_s, _MAX_AGAIN_S), why=Why.QUOTA)
+        return (
+            None
+            if wait_s is None
+            else UploadResult(429, retry_after_s=min(wait_s, _MAX_RETRY_S), reason=RefusalReason.QUOTA)
+        )
 
-    def _write(self, announced: Announced, part: ContentRange, body: Body) -> Answer:
+    def _write(self, announced: AnnouncedPicture, part: ContentRange, body: UploadBody) -> UploadResult:
         if self._folder.free_bytes() < RESERVE_BYTES + part.total:
             raise OSError(errno.ENOSPC, f"less than {RESERVE_BYTES // 1_000_000} MB would be left free")
         with self._folder.writing(announced.name) as file:
             return self._append(announced, part, body, file)
 
-    def _append(self, announced: Announced, part: ContentRange, body: Body, file: Part) -> Answer:
+    def _append(
+        self, announced: AnnouncedPicture, part: ContentRange, body: UploadBody, file: PartialPicture
+    ) -> UploadResult:
         if file.size > part.total:
             file.discard()
-            return Answer(416, complete=False, offset=0, why=Why.OFFSET)
+            return UploadResult(416, complete=False, offset=0, reason=RefusalReason.OFFSET)
         if file.size != part.first:
-            return Answer(416, complete=False, offset=file.size, why=Why.OFFSET)
+            return UploadResult(416, complete=False, offset=file.size, reason=RefusalReason.OFFSET)
         left = part.size
         while left:
             block = body.read(min(_BLOCK, left))
             if not block:
-                raise BrokeOff
+                raise BodyTruncated
             file.write(block)
             left -= len(block)
         if file.size < part.total:
-            return Answer(204, complete=False, offset=file.size)
+            return UploadResult(204, complete=False, offset=file.size)
         return self._finish(announced, file)
 
-    def _finish(self, announced: Announced, file: Part) -> Answer:
+    def _finish(self, announced: AnnouncedPicture, file: PartialPicture) -> UploadResult:
         content = file.content()
-        why = _fault(announced, content)
+        why = _content_fault(announced, content)
         if why is not None:
             file.discard()
-            return Answer(422, complete=False, offset=0, why=why)
+            return UploadResult(422, complete=False, offset=0, reason=why)
         file.finish()
-        self._arrivals.record(announced)
-        return Answer(201, complete=True)
+        self._recorder.record(announced)
+        return UploadResult(201, complete=True)
 
-    def _on_disk(self, act: Callable[[], _A]) -> _A | Answer:
+    def _with_disk_errors(self, act: Callable[[], _A]) -> _A | UploadResult:
         """An error of the disk is an answer."""
         try:
             return act()
@@ -182,16 +188,16 @@ class Uploads:
                 level=logging.ERROR,
             )
             if full:
-                return Answer(507, again_s=_FULL_AGAIN_S, why=Why.FULL)
-            return Answer(503, again_s=_TROUBLE_AGAIN_S, why=Why.TROUBLE)
+                return UploadResult(507, retry_after_s=_FULL_RETRY_S, reason=RefusalReason.FULL)
+            return UploadResult(503, retry_after_s=_UNAVAILABLE_RETRY_S, reason=RefusalReason.UNAVAILABLE)
 
 
-def _fault(announced: Announced, content: bytes) -> Why | None:
+def _content_fault(announced: AnnouncedPicture, content: bytes) -> RefusalReason | None:
     """What is wrong with a picture of the right length."""
     if hashlib.sha256(content).hexdigest() != announced.name.sha256:
-        return Why.HASH
+        return RefusalReason.HASH
     try:
-        sides = plain_sides(content)
-    except NotPlain:
-        return Why.FORMAT
-    return None if (sides.width, sides.height) == (announced.width, announced.height) else Why.FORMAT
+        sides = plain_jpeg_size(content)
+    except NotPlainJpeg:
+        return RefusalReason.FORMAT
+    return None if (sides.width, sides.height) == (announced.width, announced.height) else RefusalReason.FORMAT

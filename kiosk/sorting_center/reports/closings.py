@@ -9,14 +9,14 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, select
 
-from kiosk.sorting_center.reports.days import COUNTY, Part
-from kiosk.sorting_center.reports.following.closes import FIELDS, Totals, Verdict
-from kiosk.sorting_center.reports.tables.opening import Tables
+from kiosk.sorting_center.reports.days import COUNTY, ReportScope
+from kiosk.sorting_center.reports.projection.closing_checks import TOTAL_FIELDS, ClosingTotals, ClosingVerdict
+from kiosk.sorting_center.reports.tables.opening import ReportTables
 from kiosk.sorting_center.reports.tables.schema import closing, receipt, void
 
 MAX_CLOSINGS: Final = 5_000
 """Of one answer: a day of 2,000 stations, some of which close twice."""
-_SETTLED: Final = (Verdict.SAME.value,)
+_AGREEING: Final = (ClosingVerdict.SAME.value,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,26 +24,26 @@ class Difference:
     """One field of `Totals` in which the two do not agree."""
 
     field: str
-    said: int
+    reported: int
     found: int
 
 
 @dataclass(frozen=True, slots=True)
-class Stood:
+class ClosingSnapshot:
     """How a close and the ledger stood at some time."""
 
-    verdict: Verdict
+    verdict: ClosingVerdict
     missing: int
-    said: Totals
-    found: Totals
+    reported: ClosingTotals
+    found: ClosingTotals
 
     @classmethod
-    def read(cls, figures: str) -> Stood | None:
+    def parse(cls, figures: str) -> ClosingSnapshot | None:
         """From what `Closing.figures` was then; None for "" and for what a later version wrote."""
         try:
-            told = json.loads(figures)
-            said, found = (Totals(*(int(one) for one in told[name])) for name in ("said", "found"))
-            return cls(Verdict(told["verdict"]), int(told["missing"]), said, found)
+            values = json.loads(figures)
+            reported, found = (ClosingTotals(*(int(one) for one in values[name])) for name in ("said", "found"))
+            return cls(ClosingVerdict(values["verdict"]), int(values["missing"]), reported, found)
         except (ValueError, TypeError, KeyError):
             return None
 
@@ -53,11 +53,10 @@ class Closing:
     """One close of a day, told by the event ``epoch``, ``seq``. ``day`` is when it was closed, or when it came where
     the station's clock was not set.
 
-    ``said`` is what the station told, ``found`` what the events ``first_seq`` to ``last_seq`` of the epoch come to that
-    are in the feed; ``missing`` is how many of them are not. ``not_counted`` are receipts of that day for which another
-    event stands: told again from an earlier epoch, or told twice. ``voided_since`` are those voided after the close:
-    they were in its totals, and are in no total of the ledger any more.
-    """
+    ``reported`` is what the station told, ``found`` what the events ``first_seq`` to ``last_seq`` of the epoch come to
+    that are in the feed; ``missing`` is how many of them are not. ``not_counted`` are receipts of that day for which
+    another event stands: told again from an earlier epoch, or told twice. ``voided_since`` are those voided after the
+    close: they were in its totals, and are in no total of the ledger any more."""
 
     region: str
     station: str
@@ -67,9 +66,9 @@ class Closing:
     day: date
     first_seq: int
     last_seq: int
-    said: Totals
-    found: Totals
-    verdict: Verdict
+    reported: ClosingTotals
+    found: ClosingTotals
+    verdict: ClosingVerdict
     missing: int
     not_counted: tuple[str, ...]
     voided_since: tuple[str, ...]
@@ -78,73 +77,73 @@ class Closing:
     @property
     def figures(self) -> str:
         """All that is compared, as JSON: another text as soon as any of it is another."""
-        told = {
+        values = {
             "verdict": self.verdict.value,
             "missing": self.missing,
-            "said": astuple(self.said),
+            "said": astuple(self.reported),
             "found": astuple(self.found),
             "not_counted": self.not_counted,
             "voided_since": self.voided_since,
         }
-        return json.dumps(told, separators=(",", ":"))
+        return json.dumps(values, separators=(",", ":"))
 
     @property
     def differences(self) -> tuple[Difference, ...]:
         """The fields that do not agree, of a close that was compared."""
-        if self.verdict in (Verdict.OVERLAPS, Verdict.TOO_LONG):
+        if self.verdict in (ClosingVerdict.OVERLAPS, ClosingVerdict.TOO_LONG):
             return ()
         return tuple(
-            Difference(name, said, found)
-            for name in FIELDS
-            if (said := getattr(self.said, name)) != (found := getattr(self.found, name))
+            Difference(name, reported, found)
+            for name in TOTAL_FIELDS
+            if (reported := getattr(self.reported, name)) != (found := getattr(self.found, name))
         )
 
 
 class Closings:
     """Raises ReportsUnusable."""
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: ReportTables) -> None:
         self._tables = tables
 
     def of_station(self, region: str, station: str, limit: int = 30) -> tuple[Closing, ...]:
         """The newest first. A close that was told again in a later epoch is one close."""
         c = closing.c
-        wanted = select(closing).where(c.station == station, c.region == region)
-        return self._closings(wanted.order_by(c.feedseq.desc()).limit(limit))
+        query = select(closing).where(c.station == station, c.region == region)
+        return self._closings(query.order_by(c.feedseq.desc()).limit(limit))
 
-    def told_by(self, region: str, station: str, epoch: str, seq: int) -> tuple[Closing, ...]:
+    def of_event(self, region: str, station: str, epoch: str, seq: int) -> tuple[Closing, ...]:
         """The one that this event told; none where it told no close, or told one again."""
         c = closing.c
-        wanted = select(closing).where(c.station == station, c.region == region)
-        return self._closings(wanted.where(c.told_epoch == epoch, c.told_seq == seq))
+        query = select(closing).where(c.station == station, c.region == region)
+        return self._closings(query.where(c.told_epoch == epoch, c.told_seq == seq))
 
-    def of_day(self, day: date, of: Part = COUNTY, *, only_differing: bool = False) -> tuple[Closing, ...]:
+    def of_day(self, day: date, of: ReportScope = COUNTY, *, only_differing: bool = False) -> tuple[Closing, ...]:
         """All that were closed on this day, by region and station, at most MAX_CLOSINGS.
 
         ``only_differing``: those of which the verdict is not ``same``.
         """
         c = closing.c
-        wanted = select(closing).where(c.day == day.isoformat())
+        query = select(closing).where(c.day == day.isoformat())
         if of.region is not None:
-            wanted = wanted.where(c.region == of.region)
+            query = query.where(c.region == of.region)
         if of.station is not None:
-            wanted = wanted.where(c.station == of.station)
+            query = query.where(c.station == of.station)
         if only_differing:
-            wanted = wanted.where(c.verdict.not_in(_SETTLED))
-        return self._closings(wanted.order_by(c.region, c.station, c.feedseq).limit(MAX_CLOSINGS))
+            query = query.where(c.verdict.not_in(_AGREEING))
+        return self._closings(query.order_by(c.region, c.station, c.feedseq).limit(MAX_CLOSINGS))
 
-    def _closings(self, wanted: Select[Any]) -> tuple[Closing, ...]:
+    def _closings(self, query: Select[Any]) -> tuple[Closing, ...]:
         with self._tables.reading() as connection:
-            rows = connection.execute(wanted).all()
-            voided = _voided_since(connection, wanted)
+            rows = connection.execute(query).all()
+            voided = _voided_since(connection, query)
         return tuple(
             _closing(row, tuple(voided.get((row.station, row.region, row.epoch, row.seq), ()))) for row in rows
         )
 
 
-def _voided_since(connection: Connection, wanted: Select[Any]) -> dict[tuple[str, str, str, int], list[str]]:
+def _voided_since(connection: Connection, query: Select[Any]) -> dict[tuple[str, str, str, int], list[str]]:
     """Of these closes the receipts of the day whose void came after the close."""
-    close = wanted.subquery()
+    close = query.subquery()
     # A station has few voids: from them to their receipts, and not the other way.
     later = (void.c.station == close.c.station) & (void.c.region == close.c.region) & (void.c.feedseq > close.c.feedseq)
     of_day = (
@@ -175,9 +174,9 @@ def _closing(row: Row[Any], voided_since: tuple[str, ...]) -> Closing:
         date.fromisoformat(row.day),
         row.first_seq,
         row.last_seq,
-        Totals(*json.loads(row.said)),
-        Totals(*json.loads(row.found)),
-        Verdict(row.verdict),
+        ClosingTotals(*json.loads(row.said)),
+        ClosingTotals(*json.loads(row.found)),
+        ClosingVerdict(row.verdict),
         row.missing,
         tuple(json.loads(row.not_counted)),
         voided_since,

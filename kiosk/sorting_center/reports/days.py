@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Executable, Table, and_, func, select
 
-from kiosk.sorting_center.reports.figures import Figures, of_sums, sums, total
-from kiosk.sorting_center.reports.tables.opening import Tables
+from kiosk.sorting_center.reports.figures import Figures, figures_of, sums, total
+from kiosk.sorting_center.reports.tables.opening import ReportTables
 from kiosk.sorting_center.reports.tables.schema import county_hour, goods, station_day, station_goods
 
 MAX_DAYS: Final = 400
@@ -19,14 +19,14 @@ MAX_DAYS: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ReportScope:
     """Which part is asked for; None is all. Where two counties meet a station is named with its region."""
 
     region: str | None = None
     station: str | None = None
 
 
-COUNTY: Final = Part()
+COUNTY: Final = ReportScope()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class StationFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class DayComparison:
     """A day beside the day before and the same weekday a week before.
 
     ``yesterday_so_far`` and ``week_before_so_far`` are what stood there before the hour that was asked for; whole days
@@ -81,13 +81,13 @@ class Compared:
     week_before_so_far: Figures
 
 
-class Days:
+class DayReports:
     """Each answer is of one picture of the tables. Days are those of the zone, both ends are included.
 
     Raises ReportsUnusable; ValueError for more than MAX_DAYS days.
     """
 
-    def __init__(self, tables: Tables, zone: ZoneInfo) -> None:
+    def __init__(self, tables: ReportTables, zone: ZoneInfo) -> None:
         self._tables = tables
         self._zone = zone
 
@@ -99,19 +99,19 @@ class Days:
         """The hour it is at this moment where the stations are."""
         return moment.astimezone(self._zone).hour
 
-    def total(self, first: date, last: date, of: Part = COUNTY) -> Figures:
+    def total(self, first: date, last: date, of: ReportScope = COUNTY) -> Figures:
         """Everything of these days together."""
         table = _table(of)
-        (row,) = self._rows(select(*sums(table)).where(_asked(table, first, last, of)))
-        return of_sums(row)
+        (row,) = self._rows(select(*sums(table)).where(_in_range(table, first, last, of)))
+        return figures_of(row)
 
-    def each(self, first: date, last: date, of: Part = COUNTY) -> tuple[DayRow, ...]:
+    def each(self, first: date, last: date, of: ReportScope = COUNTY) -> tuple[DayRow, ...]:
         """Every day, also one on which nothing was brought, the earliest first."""
         table = _table(of)
-        asked = _asked(table, first, last, of)
+        condition = _in_range(table, first, last, of)
         found = {
-            row[0]: of_sums(row[1:])
-            for row in self._rows(select(table.c.day, *sums(table)).where(asked).group_by(table.c.day))
+            row[0]: figures_of(row[1:])
+            for row in self._rows(select(table.c.day, *sums(table)).where(condition).group_by(table.c.day))
         }
         stations = self._stations_by_day(first, last, of)
         return tuple(
@@ -119,68 +119,82 @@ class Days:
             for day in _days(first, last)
         )
 
-    def hours(self, day: date, of: Part = COUNTY) -> tuple[Figures, ...]:
+    def hours(self, day: date, of: ReportScope = COUNTY) -> tuple[Figures, ...]:
         """24 of them, of the county or a region; a station's hours are not kept."""
         c = county_hour.c
-        asked = _asked(county_hour, day, day, Part(of.region))
-        rows = self._rows(select(c.hour, *sums(county_hour)).where(asked).group_by(c.hour))
-        found = {row[0]: of_sums(row[1:]) for row in rows}
+        condition = _in_range(county_hour, day, day, ReportScope(of.region))
+        rows = self._rows(select(c.hour, *sums(county_hour)).where(condition).group_by(c.hour))
+        found = {row[0]: figures_of(row[1:]) for row in rows}
         return tuple(found.get(hour, Figures()) for hour in range(24))
 
-    def goods(self, first: date, last: date, of: Part = COUNTY) -> tuple[GoodsRow, ...]:
+    def goods(self, first: date, last: date, of: ReportScope = COUNTY) -> tuple[GoodsRow, ...]:
         """By product and mode, the heaviest first."""
         table = _table(of, by_goods=True)
         c = table.c
         rows = self._rows(
-            select(c.product, c.mode, *sums(table)).where(_asked(table, first, last, of)).group_by(c.product, c.mode)
+            select(c.product, c.mode, *sums(table)).where(_in_range(table, first, last, of)).group_by(c.product, c.mode)
         )
-        found = [GoodsRow(row[0], row[1], of_sums(row[2:])) for row in rows]
+        found = [GoodsRow(row[0], row[1], figures_of(row[2:])) for row in rows]
         return tuple(sorted(found, key=lambda row: (-row.figures.net_g, row.product, row.mode)))
 
-    def goods_by_day(self, first: date, last: date, of: Part = COUNTY) -> tuple[GoodsDayRow, ...]:
+    def goods_by_day(self, first: date, last: date, of: ReportScope = COUNTY) -> tuple[GoodsDayRow, ...]:
         """By day and product, where there is any; ordered by both."""
         table = _table(of, by_goods=True)
         c = table.c
-        asked = _asked(table, first, last, of)
+        condition = _in_range(table, first, last, of)
         rows = self._rows(
-            select(c.day, c.product, *sums(table)).where(asked).group_by(c.day, c.product).order_by(c.day, c.product)
+            select(c.day, c.product, *sums(table))
+            .where(condition)
+            .group_by(c.day, c.product)
+            .order_by(c.day, c.product)
         )
-        return tuple(GoodsDayRow(date.fromisoformat(row[0]), row[1], of_sums(row[2:])) for row in rows)
+        return tuple(GoodsDayRow(date.fromisoformat(row[0]), row[1], figures_of(row[2:])) for row in rows)
 
-    def stations(self, first: date, last: date, of: Part = COUNTY) -> tuple[StationFigures, ...]:
+    def stations(self, first: date, last: date, of: ReportScope = COUNTY) -> tuple[StationFigures, ...]:
         """By station, those with any figure; ordered by region and number."""
         c = station_day.c
-        asked = _asked(station_day, first, last, of)
+        condition = _in_range(station_day, first, last, of)
         key = (c.region, c.station)
-        rows = self._rows(select(*key, *sums(station_day)).where(asked).group_by(*key).order_by(*key))
-        return tuple(StationFigures(row[0], row[1], of_sums(row[2:])) for row in rows)
+        rows = self._rows(select(*key, *sums(station_day)).where(condition).group_by(*key).order_by(*key))
+        return tuple(StationFigures(row[0], row[1], figures_of(row[2:])) for row in rows)
 
-    def compared(self, day: date, until_hour: int = 24, of: Part = COUNTY) -> Compared:
+    def compare(self, day: date, until_hour: int = 24, of: ReportScope = COUNTY) -> DayComparison:
         """``until_hour``: the hour that is not over yet, as `hour_of` says. Of a station earlier days are whole."""
         yesterday, week_before = day - timedelta(days=1), day - timedelta(days=7)
         table = _table(of)
         c = table.c
-        wanted = c.day.in_([one.isoformat() for one in (day, yesterday, week_before)])
+        compared_days = c.day.in_([one.isoformat() for one in (day, yesterday, week_before)])
         has_hours = table is county_hour
         so_far: ColumnElement[bool] = c.hour < until_hour if has_hours else c.day != ""
         rows = self._rows(
             select(c.day, so_far.label("so_far"), *sums(table))
-            .where(wanted, _of_part(table, of))
+            .where(compared_days, _in_scope(table, of))
             .group_by(c.day, "so_far")
         )
-        found = {(row[0], bool(row[1])): of_sums(row[2:]) for row in rows}
-        early = {one: found.get((one.isoformat(), True), Figures()) for one in (day, yesterday, week_before)}
-        whole = {one: early[one] + found.get((one.isoformat(), False), Figures()) for one in early}
-        return Compared(day, whole[day], whole[yesterday], whole[week_before], early[yesterday], early[week_before])
+        found = {(row[0], bool(row[1])): figures_of(row[2:]) for row in rows}
+        until_hour_figures = {
+            one: found.get((one.isoformat(), True), Figures()) for one in (day, yesterday, week_before)
+        }
+        day_figures = {
+            one: until_hour_figures[one] + found.get((one.isoformat(), False), Figures()) for one in until_hour_figures
+        }
+        return DayComparison(
+            day,
+            day_figures[day],
+            day_figures[yesterday],
+            day_figures[week_before],
+            until_hour_figures[yesterday],
+            until_hour_figures[week_before],
+        )
 
     def goods_codes(self) -> tuple[str, ...]:
         """Every product that was ever brought in."""
         return tuple(row[0] for row in self._rows(select(goods.c.product).order_by(goods.c.product)))
 
-    def _stations_by_day(self, first: date, last: date, of: Part) -> dict[str, int]:
+    def _stations_by_day(self, first: date, last: date, of: ReportScope) -> dict[str, int]:
         c = station_day.c
-        asked = _asked(station_day, first, last, of)
-        rows = self._rows(select(c.day, func.count()).where(asked, c.intakes > 0).group_by(c.day))
+        condition = _in_range(station_day, first, last, of)
+        rows = self._rows(select(c.day, func.count()).where(condition, c.intakes > 0).group_by(c.day))
         return {row[0]: row[1] for row in rows}
 
     def _rows(self, query: Executable) -> Sequence[Sequence[Any]]:
@@ -188,7 +202,7 @@ class Days:
             return connection.execute(query).all()
 
 
-def by_group(rows: Sequence[StationFigures], group_of: Mapping[tuple[str, str], str]) -> dict[str, Figures]:
+def sum_by_group(rows: Sequence[StationFigures], group_of: Mapping[tuple[str, str], str]) -> dict[str, Figures]:
     """Sums by what the mapping says of (region, station), as its township; those it does not know are under ""."""
     groups: dict[str, list[Figures]] = {}
     for row in rows:
@@ -196,24 +210,24 @@ def by_group(rows: Sequence[StationFigures], group_of: Mapping[tuple[str, str], 
     return {group: total(figures) for group, figures in groups.items()}
 
 
-def _table(of: Part, *, by_goods: bool = False) -> Table:
+def _table(of: ReportScope, *, by_goods: bool = False) -> Table:
     """The smallest that can tell."""
     if of.station is None:
         return county_hour
     return station_goods if by_goods else station_day
 
 
-def _of_part(table: Table, of: Part) -> ColumnElement[bool]:
+def _in_scope(table: Table, of: ReportScope) -> ColumnElement[bool]:
     conditions = [table.c.region == of.region] if of.region is not None else []
     if of.station is not None:
         conditions.append(table.c.station == of.station)
     return and_(True, *conditions)
 
 
-def _asked(table: Table, first: date, last: date, of: Part) -> ColumnElement[bool]:
+def _in_range(table: Table, first: date, last: date, of: ReportScope) -> ColumnElement[bool]:
     if (last - first).days >= MAX_DAYS:
         raise ValueError(f"at most {MAX_DAYS} days are asked for at once")
-    return and_(table.c.day >= first.isoformat(), table.c.day <= last.isoformat(), _of_part(table, of))
+    return and_(table.c.day >= first.isoformat(), table.c.day <= last.isoformat(), _in_scope(table, of))
 
 
 def _days(first: date, last: date) -> list[date]:

@@ -28,7 +28,7 @@ class Figures:
     time_unknown: int = 0
 
     def __add__(self, other: Figures) -> Figures:
-        return Figures(*(mine + more for mine, more in zip(astuple(self), astuple(other), strict=True)))
+        return Figures(*(own + more for own, more in zip(astuple(self), astuple(other), strict=True)))
 
 
 def total(figures: Iterable[Figures]) -> Figures:
@@ -36,12 +36,12 @@ def total(figures: Iterable[Figures]) -> Figures:
     return sum(figures, Figures())
 
 
-def halves(value: int) -> tuple[int, int]:
+def split_halves(value: int) -> tuple[int, int]:
     """The upper and the lower bits; sums of both make the sum of the whole."""
     return value >> HALF_BITS, value & ((1 << HALF_BITS) - 1)
 
 
-def whole(high: int, low: int) -> int:
+def join_halves(high: int, low: int) -> int:
     """The inverse of `halves`, of sums as well."""
     return (int(high) << HALF_BITS) + int(low)
 
@@ -64,15 +64,15 @@ def sums(table: Table) -> list[ColumnElement[int]]:
     return [func.coalesce(func.sum(table.c[name]), 0) for name in _MEASURES]
 
 
-def of_sums(values: Sequence[Any]) -> Figures:
+def figures_of(values: Sequence[Any]) -> Figures:
     """From the values of `sums`, in their order."""
     intakes, voided, bags, net_high, net_low, amount_high, amount_low, late, time_unknown = values
     return Figures(
         int(intakes),
         int(voided),
         int(bags),
-        whole(net_high, net_low),
-        whole(amount_high, amount_low),
+        join_halves(net_high, net_low),
+        join_halves(amount_high, amount_low),
         int(late),
         int(time_unknown),
     )

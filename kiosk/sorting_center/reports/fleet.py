@@ -14,12 +14,12 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
 
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger import schema as ledger_schema
-from kiosk.sorting_center.reports.days import COUNTY, Days, Part
+from kiosk.sorting_center.reports.days import COUNTY, DayReports, ReportScope
 from kiosk.sorting_center.reports.figures import Figures
-from kiosk.sorting_center.reports.tables.opening import Tables
+from kiosk.sorting_center.reports.tables.opening import ReportTables
 from kiosk.sorting_center.reports.tables.schema import newest, receipt
-from kiosk.sorting_center.reports.tables.stamps import Stamp
-from kiosk.sorting_center.reports.times import moment_or_none
+from kiosk.sorting_center.reports.tables.stamps import ReportsStamp
+from kiosk.sorting_center.reports.times import from_milliseconds_or_none
 
 StationKey = tuple[str, str]
 """Region and station."""
@@ -77,7 +77,7 @@ class FleetRow:
     pending: int | None
     software: str | None
     epoch: str | None
-    last_heard: datetime | None
+    last_seen: datetime | None
     complains: str
     gaps: GapFacts
     alarms: Mapping[str, int]
@@ -96,25 +96,25 @@ class FleetRow:
         return bool(self.alarms.get("twin"))
 
 
-class Fleet:
+class FleetReport:
     """What the ledger knows is read from the ledger, and never copied. Raises a LedgerError."""
 
-    def __init__(self, tables: Tables, ledger: Ledger, days: Days) -> None:
+    def __init__(self, tables: ReportTables, ledger: Ledger, days: DayReports) -> None:
         self._tables = tables
         self._ledger = ledger
         self._days = days
 
-    def rows(self, today: date, of: Part = COUNTY) -> tuple[FleetRow, ...]:
+    def rows(self, today: date, of: ReportScope = COUNTY) -> tuple[FleetRow, ...]:
         """Every station that was ever heard, ordered by region and number."""
         figures = {(row.region, row.station): row.figures for row in self._days.stations(today, today, of)}
         last = self._newest(of)
         status = ledger_schema.station_status
         with self._ledger.reading() as connection:
             gaps = _gaps(connection, of)
-            alarms = _counted(connection, ledger_schema.alarm, "kind", of)
-            quarantined = _counted(connection, ledger_schema.quarantine, "reason", of)
-            heard = connection.execute(
-                select(status).where(_of_part(status, of)).order_by(status.c.region, status.c.station)
+            alarms = _counts_by(connection, ledger_schema.alarm, "kind", of)
+            quarantined = _counts_by(connection, ledger_schema.quarantine, "reason", of)
+            statuses = connection.execute(
+                select(status).where(_in_scope(status, of)).order_by(status.c.region, status.c.station)
             ).all()
         return tuple(
             FleetRow(
@@ -131,40 +131,40 @@ class Fleet:
                 quarantined.get(key, _NO_COUNTS),
                 last.get(key),
                 figures.get(key, Figures()),
-                _worst(row.doctor),
-                _broken(row.doctor),
+                _worst_state(row.doctor),
+                _first_failed_row(row.doctor),
             )
-            for row in heard
+            for row in statuses
             for key in ((row.region, row.station),)
         )
 
     def row(self, region: str, station: str, today: date) -> FleetRow | None:
         """One of them; None for a station that was never heard."""
-        return next(iter(self.rows(today, Part(region, station))), None)
+        return next(iter(self.rows(today, ReportScope(region, station))), None)
 
-    def mark(self) -> str:
+    def version(self) -> str:
         """Another one whenever an answer of `rows` may be another one, for a tenth of its time: 16 hex digits."""
         status, alarm, quarantine = ledger_schema.station_status, ledger_schema.alarm, ledger_schema.quarantine
         with self._tables.reading() as connection:
-            stamp = Stamp.read(connection)
+            stamp = ReportsStamp.read(connection)
         counts = [select(func.max(table.c.id)).scalar_subquery() for table in (alarm, quarantine)]
         columns: Sequence[ColumnElement[Any]] = (*counts, select(func.count(quarantine.c.id)).scalar_subquery())
         with self._ledger.reading() as connection:
             rows = connection.execute(select(status).order_by(status.c.station, status.c.region)).all()
-            apart = connection.execute(select(*columns)).one()
-        seen = repr((stamp, tuple(apart), [tuple(row) for row in rows]))
-        return hashlib.sha256(seen.encode()).hexdigest()[:16]
+            counted = connection.execute(select(*columns)).one()
+        content = repr((stamp, tuple(counted), [tuple(row) for row in rows]))
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
 
-    def _newest(self, of: Part) -> dict[StationKey, NewestEvent]:
+    def _newest(self, of: ReportScope) -> dict[StationKey, NewestEvent]:
         c = newest.c
         same = (receipt.c.station == c.station) & (receipt.c.receipt == c.receipt) & (receipt.c.region == c.region)
-        wanted = (
+        query = (
             select(newest, receipt.c.at_ms, receipt.c.received_ms.label("receipt_received_ms"))
             .select_from(newest.outerjoin(receipt, same))
-            .where(_of_part(newest, of))
+            .where(_in_scope(newest, of))
         )
         with self._tables.reading() as connection:
-            rows = connection.execute(wanted).all()
+            rows = connection.execute(query).all()
         return {
             (row.region, row.station): NewestEvent(
                 row.epoch,
@@ -172,30 +172,30 @@ class Fleet:
                 row.feedseq,
                 row.software,
                 row.clock,
-                moment_or_none(row.written_ms),
-                moment_or_none(row.received_ms),
+                from_milliseconds_or_none(row.written_ms),
+                from_milliseconds_or_none(row.received_ms),
                 row.receipt,
-                moment_or_none(row.at_ms),
-                moment_or_none(row.receipt_received_ms),
+                from_milliseconds_or_none(row.at_ms),
+                from_milliseconds_or_none(row.receipt_received_ms),
             )
             for row in rows
         }
 
 
-def _worst(doctor: str | None) -> str:
+def _worst_state(doctor: str | None) -> str:
     """Of rows as the contract writes them. Not parsed: there are thousands."""
     if not doctor or doctor == "[]":
         return ""
     return next((state for state in ("fail", "warn") if f'"state":"{state}"' in doctor), "ok")
 
 
-def _broken(doctor: str | None) -> str:
+def _first_failed_row(doctor: str | None) -> str:
     """Not parsed either: a row begins with what it is about."""
     found = _FIRST_BROKEN.search(doctor or "")
     return found[1] if found is not None else ""
 
 
-def _gaps(connection: Connection, of: Part) -> dict[StationKey, GapFacts]:
+def _gaps(connection: Connection, of: ReportScope) -> dict[StationKey, GapFacts]:
     stream, event = ledger_schema.stream, ledger_schema.event
     c = stream.c
     held = (
@@ -208,11 +208,11 @@ def _gaps(connection: Connection, of: Part) -> dict[StationKey, GapFacts]:
     of_station = (later.c.station == c.station) & (later.c.region == c.region)
     is_over = select(later.c.epoch).where(of_station, later.c.first_received_at > c.last_received_at).exists()
     missing = (c.max_seen - c.upto - held).label("missing")
-    wanted: Select[Any] = select(c.region, c.station, c.gap_since, missing, is_over.label("is_over")).where(
-        c.upto < c.max_seen, _of_part(stream, of)
+    query: Select[Any] = select(c.region, c.station, c.gap_since, missing, is_over.label("is_over")).where(
+        c.upto < c.max_seen, _in_scope(stream, of)
     )
     found: dict[StationKey, list[tuple[int, bool, str]]] = defaultdict(list)
-    for row in connection.execute(wanted):
+    for row in connection.execute(query):
         found[row.region, row.station].append((row.missing, bool(row.is_over), row.gap_since))
     return {key: _gap_facts(gaps) for key, gaps in found.items()}
 
@@ -226,15 +226,15 @@ def _gap_facts(gaps: Sequence[tuple[int, bool, str | None]]) -> GapFacts:
     )
 
 
-def _counted(connection: Connection, table: Any, by: str, of: Part) -> dict[StationKey, dict[str, int]]:
+def _counts_by(connection: Connection, table: Any, by: str, of: ReportScope) -> dict[StationKey, dict[str, int]]:
     key = (table.c.region, table.c.station, table.c[by])
     found: dict[StationKey, dict[str, int]] = defaultdict(dict)
-    rows = connection.execute(select(*key, func.count()).where(_of_part(table, of)).group_by(*key))
+    rows = connection.execute(select(*key, func.count()).where(_in_scope(table, of)).group_by(*key))
     for region, station, kind, count in rows:
         found[region, station][kind] = count
     return found
 
 
-def _of_part(table: Any, of: Part) -> ColumnElement[bool]:
-    asked = ((table.c.region, of.region), (table.c.station, of.station))
-    return and_(True, *(column == value for column, value in asked if value is not None))
+def _in_scope(table: Any, of: ReportScope) -> ColumnElement[bool]:
+    columns = ((table.c.region, of.region), (table.c.station, of.station))
+    return and_(True, *(column == value for column, value in columns if value is not None))

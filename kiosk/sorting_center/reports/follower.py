@@ -7,24 +7,24 @@ import threading
 from dataclasses import replace
 from typing import Final
 
-from kiosk.sorting_center.following import follow
+from kiosk.sorting_center.feed_follower import run_follower
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.rows import insert_rows, upsert_rows
-from kiosk.sorting_center.reports.following.applying import Applying
-from kiosk.sorting_center.reports.following.closes import Closes
-from kiosk.sorting_center.reports.following.page import LedgerReader
+from kiosk.sorting_center.reports.projection.applier import FeedApplier
+from kiosk.sorting_center.reports.projection.closing_checks import ClosingChecks
+from kiosk.sorting_center.reports.projection.feed_batch import LedgerReader
 from kiosk.sorting_center.reports.reports import Reports
-from kiosk.sorting_center.reports.tables.errors import ReportsTaken
-from kiosk.sorting_center.reports.tables.opening import begin_again
+from kiosk.sorting_center.reports.tables.errors import ReportsReplaced
+from kiosk.sorting_center.reports.tables.opening import recreate_tables
 from kiosk.sorting_center.reports.tables.schema import closing
-from kiosk.sorting_center.reports.tables.stamps import SCHEMA, Stamp
+from kiosk.sorting_center.reports.tables.stamps import SCHEMA, ReportsStamp
 
 log = logging.getLogger(__name__)
 
 STEP_EVENTS: Final = 1000
 
 
-class Follower:
+class ReportsFollower:
     """Of all processes with these reports one follows at a time; the others look whether they may."""
 
     def __init__(self, ledger: Ledger, reports: Reports) -> None:
@@ -32,7 +32,7 @@ class Follower:
         self._ledger = ledger
         self._tables = reports.tables
         self._zone = reports.zone
-        self.leads = False
+        self.is_leader = False
         """Whether it is this process that follows, as of the last step."""
 
     def step(self, limit: int = STEP_EVENTS) -> int:
@@ -43,51 +43,53 @@ class Follower:
         nothing was done.
         """
         try:
-            self.leads = self._tables.role.has()
-            return self._take_in(limit) if self.leads else 0
+            self.is_leader = self._tables.leader_lock.is_held()
+            return self._apply_next(limit) if self.is_leader else 0
         except Exception:
-            self.leads = False
+            self.is_leader = False
             raise
 
-    def run(self, ending: threading.Event) -> None:
-        """Follow until ``ending`` is set, whatever happens."""
-        follow(self.step, "The reports", ending)
+    def run(self, shutdown: threading.Event) -> None:
+        """Follow until ``shutdown`` is set, whatever happens."""
+        run_follower(self.step, "The reports", shutdown)
 
-    def _take_in(self, limit: int) -> int:
-        stamp = self._stamp()
+    def _apply_next(self, limit: int) -> int:
+        stamp = self._load_stamp()
         with self._ledger.reading() as connection:
             reader = LedgerReader(connection)
-            fits = _fits(stamp, reader)
-            start = stamp if fits else Stamp(*reader.identity(), stamp.zone)
+            fits = _matches_ledger(stamp, reader)
+            start = stamp if fits else ReportsStamp(*reader.identity(), stamp.zone)
             archived = reader.archived_upto()
-            page = reader.page(start.feedseq, limit, with_voids=archived != start.archived)
+            page = reader.batch(start.feedseq, limit, with_voids=archived != start.archived)
         if fits and page is None:
             return 0
         with self._tables.writing() as connection:
-            if not stamp.take_place(connection):
+            if not stamp.claim_position(connection):
                 return 0
             if not fits:
                 log.warning("The reports were not made of this ledger as it is now: they are made again.")
-                begin_again(connection, start)
+                recreate_tables(connection, start)
             if page is None:
                 return 0
-            Applying(connection, self._zone).apply(page)
-            with self._ledger.reading() as looking:
-                closes = Closes(looking, connection, self._zone)
+            FeedApplier(connection, self._zone).apply(page)
+            with self._ledger.reading() as ledger_connection:
+                closes = ClosingChecks(ledger_connection, connection, self._zone)
                 insert_rows(connection, closing, closes.rows(page))
-                upsert_rows(connection, closing, closes.late_rows(page))
+                upsert_rows(connection, closing, closes.recheck_rows(page))
             replace(start, feedseq=page.upto, sha256=page.sha256, archived=archived).write(connection)
         return page.upto - start.feedseq
 
-    def _stamp(self) -> Stamp:
+    def _load_stamp(self) -> ReportsStamp:
         with self._tables.reading() as connection:
-            stamp = Stamp.read(connection)
+            stamp = ReportsStamp.read(connection)
         if stamp is None or (stamp.schema, stamp.zone) != (SCHEMA, self._zone.key):
-            raise ReportsTaken("the reports were made again by another version, or for another zone: start this again")
+            raise ReportsReplaced(
+                "the reports were made again by another version, or for another zone: start this again"
+            )
         return stamp
 
 
-def _fits(stamp: Stamp, reader: LedgerReader) -> bool:
+def _matches_ledger(stamp: ReportsStamp, reader: LedgerReader) -> bool:
     """Whether the feed is the one that was followed: of a ledger that came back from a backup it is another one, also
     where nobody has begun a new generation.
     """

@@ -16,22 +16,22 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, Table, select
 from kiosk.domain.events import EventData
 from kiosk.domain.moment import ClockQuality
 from kiosk.messaging.contract.envelope import ZERO_HASH, body_and_hash, data_as
-from kiosk.messaging.contract.strict_json import canonical_again
+from kiosk.messaging.contract.strict_json import canonical_parsed
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger import schema as ledger_schema
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.overview import AlarmRow
-from kiosk.sorting_center.reports.days import Part
+from kiosk.sorting_center.reports.days import ReportScope
 from kiosk.sorting_center.reports.tables.clocks import MAX_MS, boot_number, counting_offset
-from kiosk.sorting_center.reports.tables.opening import Tables
-from kiosk.sorting_center.reports.tables.schema import told
-from kiosk.sorting_center.reports.times import moment_or_none
+from kiosk.sorting_center.reports.tables.opening import ReportTables
+from kiosk.sorting_center.reports.tables.schema import event_subject
+from kiosk.sorting_center.reports.times import from_milliseconds_or_none
 
 MAX_EVENTS: Final = 200
 """About one thing, the newest: a receipt has a handful."""
 
 
-class Link(StrEnum):
+class ChainLink(StrEnum):
     """How an event hangs together with its neighbour in the chain of the station."""
 
     LINKED = "linked"
@@ -48,9 +48,8 @@ class Link(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """``at`` is the corrected time. ``recomputed``: the hash was made again of the bytes and is the same; None of an
-    event in an archive, of which only the hash is here. ``data`` is empty then.
-    """
+    """``by_keys`` is the corrected time. ``recomputed``: the hash was made again of the bytes and is the same; None of
+    an event in an archive, of which only the hash is here. ``data`` is empty then."""
 
     region: str
     station: str
@@ -67,18 +66,18 @@ class EventRow:
     sha256: str
     prevhash: str
     recomputed: bool | None
-    before: Link
-    after: Link
+    before: ChainLink
+    after: ChainLink
     data: Mapping[str, Any] = field(repr=False)
 
 
 Key = tuple[str, str, str, int]
 """Station, epoch, region, seq."""
 
-Told = TypeVar("Told", bound=EventData)
+DataType = TypeVar("DataType", bound=EventData)
 
 
-def converted(event: EventRow, kind: type[Told]) -> Told | None:
+def decode_data(event: EventRow, kind: type[DataType]) -> DataType | None:
     """The data as its type; None of an event in an archive."""
     try:
         return data_as(kind, event.data)
@@ -86,10 +85,10 @@ def converted(event: EventRow, kind: type[Told]) -> Told | None:
         return None
 
 
-class Journal:
+class EventJournal:
     """Reads both databases; each call sees one picture of each."""
 
-    def __init__(self, tables: Tables, ledger: Ledger) -> None:
+    def __init__(self, tables: ReportTables, ledger: Ledger) -> None:
         self._tables = tables
         self._ledger = ledger
 
@@ -97,51 +96,61 @@ class Journal:
         self, subject: str, region: str, types: Sequence[str] = (), limit: int = MAX_EVENTS
     ) -> tuple[EventRow, ...]:
         """Events about a receipt, a parcel or a station, in the order of the feed; the newest ``limit`` of them."""
-        c = told.c
-        wanted = select(told).where(c.subject == subject, c.region == region).order_by(c.feedseq.desc()).limit(limit)
+        c = event_subject.c
+        query = (
+            select(event_subject)
+            .where(c.subject == subject, c.region == region)
+            .order_by(c.feedseq.desc())
+            .limit(limit)
+        )
         if types:
-            wanted = wanted.where(c.type.in_(types))
+            query = query.where(c.type.in_(types))
         with self._tables.reading() as connection:
-            found = connection.execute(wanted).all()
+            found = connection.execute(query).all()
         return self.events(list(reversed(found)))
 
     def regions(self, subject: str) -> tuple[str, ...]:
         """In which regions there are events about it."""
         with self._tables.reading() as connection:
-            wanted = select(told.c.region).where(told.c.subject == subject).distinct().order_by(told.c.region)
-            return tuple(connection.execute(wanted).scalars())
+            query = (
+                select(event_subject.c.region)
+                .where(event_subject.c.subject == subject)
+                .distinct()
+                .order_by(event_subject.c.region)
+            )
+            return tuple(connection.execute(query).scalars())
 
-    def at(self, keys: Sequence[Key]) -> tuple[EventRow | None, ...]:
+    def by_keys(self, keys: Sequence[Key]) -> tuple[EventRow | None, ...]:
         """The events with these keys; None for one that is not in the ledger, or not in the feed."""
         with self._ledger.reading() as connection:
-            here = _by_key(connection, ledger_schema.event, keys) if keys else {}
+            here = _load_by_key(connection, ledger_schema.event, keys) if keys else {}
         found = iter(self.events([here[key] for key in keys if key in here and here[key].feedseq is not None]))
         return tuple(next(found) if key in here and here[key].feedseq is not None else None for key in keys)
 
-    def alarms(self, kind: str, of: Part, limit: int, skip: int = 0) -> tuple[AlarmRow, ...]:
+    def alarms(self, kind: str, of: ReportScope, limit: int, skip: int = 0) -> tuple[AlarmRow, ...]:
         """The newest alarms of a kind but the newest ``skip``, newest first."""
         c = ledger_schema.alarm.c
-        asked = ((c.region, of.region), (c.station, of.station))
-        wanted = select(ledger_schema.alarm).where(
-            c.kind == kind, *(column == value for column, value in asked if value is not None)
+        columns = ((c.region, of.region), (c.station, of.station))
+        query = select(ledger_schema.alarm).where(
+            c.kind == kind, *(column == value for column, value in columns if value is not None)
         )
         with self._ledger.reading() as connection:
             return tuple(
                 AlarmRow(row.kind, row.station, row.epoch, row.seq, row.detail, row.raised_at, row.region)
-                for row in connection.execute(wanted.order_by(c.id.desc()).offset(skip).limit(limit))
+                for row in connection.execute(query.order_by(c.id.desc()).offset(skip).limit(limit))
             )
 
     def events(self, found: Sequence[Row[Any]]) -> tuple[EventRow, ...]:
         """Of rows of ``told`` or of the ledger's ``event``, in their order."""
         if not found:
             return ()
-        wanted = [(row.station, row.epoch, row.region, row.seq + step) for row in found for step in (-1, 0, 1)]
+        keys = [(row.station, row.epoch, row.region, row.seq + step) for row in found for step in (-1, 0, 1)]
         with self._ledger.reading() as connection:
-            here = _by_key(connection, ledger_schema.event, wanted)
-            missing = [key for key in wanted if key not in here]
-            archived = _by_key(connection, ledger_schema.archived, missing) if missing else {}
+            here = _load_by_key(connection, ledger_schema.event, keys)
+            missing = [key for key in keys if key not in here]
+            archived = _load_by_key(connection, ledger_schema.archived, missing) if missing else {}
         with self._tables.reading() as connection:
-            offsets = _offsets_of(connection, here.values())
+            offsets = _load_offsets(connection, here.values())
         return tuple(_row(row, here, archived, offsets) for row in found)
 
 
@@ -149,30 +158,30 @@ _Clock = tuple[str, int, str, int]
 """Station, number of the boot, region, milliseconds since it."""
 
 
-def _by_key(connection: Connection, table: Table, wanted: Iterable[Key]) -> dict[Key, Row[Any]]:
-    rows = connection.execute(_at_keys(connection.dialect.name, table), as_parameter(dict.fromkeys(wanted)))
+def _load_by_key(connection: Connection, table: Table, keys: Iterable[Key]) -> dict[Key, Row[Any]]:
+    rows = connection.execute(_by_key_query(connection.dialect.name, table), as_parameter(dict.fromkeys(keys)))
     return {(row.station, row.epoch, row.region, row.seq): row for row in rows}
 
 
 @cache
-def _at_keys(dialect: str, table: Table) -> Select[Any]:
+def _by_key_query(dialect: str, table: Table) -> Select[Any]:
     keys, c = Keys(dialect), table.c
     same = (c.station == keys.text(0)) & (c.epoch == keys.text(1)) & (c.region == keys.text(2))
     return select(table).select_from(keys.table).join(table, same & (c.seq == keys.number(3)))
 
 
-def _offsets_of(connection: Connection, rows: Iterable[Row[Any]]) -> dict[_Clock, int]:
+def _load_offsets(connection: Connection, rows: Iterable[Row[Any]]) -> dict[_Clock, int]:
     """Of events whose clock was not set, what the set clocks of their boots say. One with a problem may name none."""
-    wanted = [
+    clocks = [
         clock
         for row in rows
         if row.problem is None
         and (event := json.loads(row.body))["clock"] != ClockQuality.SYNCED
         and (clock := _clock(row, event)) is not None
     ]
-    if not wanted:
+    if not clocks:
         return {}
-    found = connection.execute(_offsets(connection.dialect.name), as_parameter(dict.fromkeys(wanted)))
+    found = connection.execute(_offsets_query(connection.dialect.name), as_parameter(dict.fromkeys(clocks)))
     return {
         (station, int(boot), region, int(ms)): offset
         for station, boot, region, ms, offset in found
@@ -186,7 +195,7 @@ def _clock(row: Row[Any], event: Mapping[str, Any]) -> _Clock | None:
 
 
 @cache
-def _offsets(dialect: str) -> Select[Any]:
+def _offsets_query(dialect: str) -> Select[Any]:
     keys = Keys(dialect)
     clock = (keys.text(0), keys.number(1), keys.text(2), keys.number(3))
     columns: Sequence[ColumnElement[Any]] = (*clock, counting_offset(*clock))
@@ -212,8 +221,8 @@ def _row(
             sha256=sha256,
             prevhash="",
             recomputed=None,
-            before=Link.ARCHIVED,
-            after=Link.ARCHIVED,
+            before=ChainLink.ARCHIVED,
+            after=ChainLink.ARCHIVED,
             data={},
         )
     event = json.loads(row.body)
@@ -222,7 +231,7 @@ def _row(
     if event["clock"] != ClockQuality.SYNCED:
         clock = _clock(row, event)
         offset = offsets.get(clock) if clock is not None else None
-        at = None if offset is None else moment_or_none(int(event["monotonicms"]) + offset)
+        at = None if offset is None else from_milliseconds_or_none(int(event["monotonicms"]) + offset)
     return EventRow(
         *identity,
         at=at,
@@ -233,26 +242,26 @@ def _row(
         reissued=event.get("reissued"),
         sha256=row.sha256,
         prevhash=row.prevhash,
-        recomputed=body_and_hash(event, canonical_again)[1] == row.sha256,
+        recomputed=body_and_hash(event, canonical_parsed)[1] == row.sha256,
         before=_link_before(row, here, archived),
         after=_link_after(row, here, archived),
         data=event["data"],
     )
 
 
-def _link_before(row: Row[Any], here: Mapping[Key, Row[Any]], archived: Mapping[Key, Row[Any]]) -> Link:
+def _link_before(row: Row[Any], here: Mapping[Key, Row[Any]], archived: Mapping[Key, Row[Any]]) -> ChainLink:
     if row.seq == 1:
-        return Link.BEGINNING if row.prevhash == ZERO_HASH else Link.BROKEN
+        return ChainLink.BEGINNING if row.prevhash == ZERO_HASH else ChainLink.BROKEN
     key = (row.station, row.epoch, row.region, row.seq - 1)
     neighbour = here.get(key, archived.get(key))
     if neighbour is None:
-        return Link.NOT_HERE
-    return Link.LINKED if neighbour.sha256 == row.prevhash else Link.BROKEN
+        return ChainLink.NOT_HERE
+    return ChainLink.LINKED if neighbour.sha256 == row.prevhash else ChainLink.BROKEN
 
 
-def _link_after(row: Row[Any], here: Mapping[Key, Row[Any]], archived: Mapping[Key, Row[Any]]) -> Link:
+def _link_after(row: Row[Any], here: Mapping[Key, Row[Any]], archived: Mapping[Key, Row[Any]]) -> ChainLink:
     key = (row.station, row.epoch, row.region, row.seq + 1)
     neighbour = here.get(key)
     if neighbour is None:
-        return Link.ARCHIVED if key in archived else Link.NOT_HERE
-    return Link.LINKED if neighbour.prevhash == row.sha256 else Link.BROKEN
+        return ChainLink.ARCHIVED if key in archived else ChainLink.NOT_HERE
+    return ChainLink.LINKED if neighbour.prevhash == row.sha256 else ChainLink.BROKEN

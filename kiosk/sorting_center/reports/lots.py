@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kiosk.domain.events import ListingDrafted, PictureData
-from kiosk.sorting_center.reports.following.subjects import receipt_of_lot
 from kiosk.sorting_center.reports.journal import EventRow
-from kiosk.sorting_center.reports.receipts import Receipt, Receipts
+from kiosk.sorting_center.reports.projection.subjects import receipt_of_lot
+from kiosk.sorting_center.reports.receipts import ReceiptDetails, Receipts
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Lot:
     """
 
     lot: str
-    receipt: Receipt
+    receipt: ReceiptDetails
     owner: str | None
     listings: tuple[EventRow, ...]
 

@@ -10,7 +10,7 @@ from sqlalchemy import Select, exists, select
 from kiosk.sorting_center.reports.days import GoodsRow
 from kiosk.sorting_center.reports.figures import Figures, total
 from kiosk.sorting_center.reports.receipt_rows import ReceiptRow
-from kiosk.sorting_center.reports.tables.opening import Tables
+from kiosk.sorting_center.reports.tables.opening import ReportTables
 from kiosk.sorting_center.reports.tables.schema import newest, receipt
 
 MAX_RECEIPTS: Final = 20_000
@@ -35,7 +35,7 @@ class MemberYear:
 class Members:
     """By their numbers."""
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: ReportTables) -> None:
         self._tables = tables
 
     def regions(self, member: str) -> tuple[str, ...]:
@@ -46,26 +46,26 @@ class Members:
     def years(self, member: str, region: str) -> tuple[int, ...]:
         """In which years, the newest first."""
         c = receipt.c
-        wanted = select(c.day).where(c.member == member, c.member.is_not(None), c.region == region).distinct()
+        query = select(c.day).where(c.member == member, c.member.is_not(None), c.region == region).distinct()
         with self._tables.reading() as connection:
-            return tuple(sorted({int(day[:4]) for day in connection.execute(wanted).scalars()}, reverse=True))
+            return tuple(sorted({int(day[:4]) for day in connection.execute(query).scalars()}, reverse=True))
 
     def year(self, member: str, region: str, year: int) -> MemberYear:
         """Empty for a number that has brought nothing."""
         c = receipt.c
-        asked = (c.member == member) & c.member.is_not(None) & (c.region == region)
+        of_member = (c.member == member) & c.member.is_not(None) & (c.region == region)
         in_year = (c.day >= f"{year:04}-01-01") & (c.day <= f"{year:04}-12-31")
-        wanted = select(receipt).where(asked, in_year).order_by(c.day, c.station, c.receipt).limit(MAX_RECEIPTS + 1)
+        query = select(receipt).where(of_member, in_year).order_by(c.day, c.station, c.receipt).limit(MAX_RECEIPTS + 1)
         with self._tables.reading() as connection:
-            rows = [ReceiptRow.of(row) for row in connection.execute(wanted)]
-        kept = tuple(rows[:MAX_RECEIPTS])
+            rows = [ReceiptRow.of(row) for row in connection.execute(query)]
+        receipts = tuple(rows[:MAX_RECEIPTS])
         return MemberYear(
             region,
             member,
             year,
-            total(row.figures for row in kept),
-            _goods(kept),
-            kept,
+            total(row.figures for row in receipts),
+            _goods(receipts),
+            receipts,
             cut_off=len(rows) > MAX_RECEIPTS,
         )
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 from sqlalchemy import Row, select
 
 from kiosk.domain.parcel import ParcelNumber, ParcelState
-from kiosk.sorting_center.reports.journal import EventRow, Journal
-from kiosk.sorting_center.reports.tables.opening import Tables
+from kiosk.sorting_center.reports.journal import EventJournal, EventRow
+from kiosk.sorting_center.reports.tables.opening import ReportTables
 from kiosk.sorting_center.reports.tables.schema import parcel
 
 MAX_PARCELS: Final = 50
@@ -21,7 +21,7 @@ _ON_SHELF: Final = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class ParcelRow:
+class ReportedParcel:
     """``digest`` and ``carrier`` are None until its arrival was told, ``state`` until any step of it was."""
 
     region: str
@@ -33,7 +33,7 @@ class ParcelRow:
     feedseq: int
 
     @classmethod
-    def of(cls, row: Row[Any]) -> ParcelRow:
+    def of(cls, row: Row[Any]) -> ReportedParcel:
         """From a row of the table."""
         state = ParcelState(row.state) if row.state is not None else None
         return cls(row.region, row.station, row.parcel, row.digest, row.carrier, state, row.feedseq)
@@ -43,14 +43,14 @@ class ParcelRow:
 class Parcel:
     """A parcel and its events, in the order of the feed."""
 
-    row: ParcelRow
+    row: ReportedParcel
     events: tuple[EventRow, ...]
 
 
-class Parcels:
+class ParcelReports:
     """Raises a LedgerError when one of the databases cannot be read."""
 
-    def __init__(self, tables: Tables, journal: Journal) -> None:
+    def __init__(self, tables: ReportTables, journal: EventJournal) -> None:
         self._tables = tables
         self._journal = journal
 
@@ -61,19 +61,19 @@ class Parcels:
         if region is not None:
             same &= c.region == region
         with self._tables.reading() as connection:
-            rows = [ParcelRow.of(row) for row in connection.execute(select(parcel).where(same).order_by(c.region))]
+            rows = [ReportedParcel.of(row) for row in connection.execute(select(parcel).where(same).order_by(c.region))]
         return tuple(Parcel(row, self._journal.about(row.parcel, row.region)) for row in rows)
 
-    def on_shelf(self, slot: str) -> tuple[ParcelRow, ...]:
+    def on_shelf(self, slot: str) -> tuple[ReportedParcel, ...]:
         """Return those that lie on this slot at any station, newest first, at most MAX_PARCELS."""
         c = parcel.c
-        wanted = select(parcel).where(c.shelf == slot, c.state.in_(_ON_SHELF)).order_by(c.feedseq.desc())
+        query = select(parcel).where(c.shelf == slot, c.state.in_(_ON_SHELF)).order_by(c.feedseq.desc())
         with self._tables.reading() as connection:
-            return tuple(ParcelRow.of(row) for row in connection.execute(wanted.limit(MAX_PARCELS)))
+            return tuple(ReportedParcel.of(row) for row in connection.execute(query.limit(MAX_PARCELS)))
 
-    def with_digest(self, digest: str) -> tuple[ParcelRow, ...]:
+    def with_digest(self, digest: str) -> tuple[ReportedParcel, ...]:
         """Those whose waybill has this digest, newest first, at most MAX_PARCELS."""
         c = parcel.c
-        wanted = select(parcel).where(c.digest == digest).order_by(c.feedseq.desc()).limit(MAX_PARCELS)
+        query = select(parcel).where(c.digest == digest).order_by(c.feedseq.desc()).limit(MAX_PARCELS)
         with self._tables.reading() as connection:
-            return tuple(ParcelRow.of(row) for row in connection.execute(wanted))
+            return tuple(ReportedParcel.of(row) for row in connection.execute(query))

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from kiosk.sorting_center.reports.figures import Figures
-from kiosk.sorting_center.reports.times import moment_or_none
+from kiosk.sorting_center.reports.times import from_milliseconds_or_none
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +48,10 @@ class ReceiptRow:
         return cls(
             *(row.region, row.station, row.receipt, row.epoch, row.seq, row.feedseq, row.lot, row.product, row.mode),
             *(row.member, row.bags, row.net_g, row.amount_fen),
-            at=moment_or_none(row.at_ms),
-            written_at=moment_or_none(row.written_ms),
+            at=from_milliseconds_or_none(row.at_ms),
+            written_at=from_milliseconds_or_none(row.written_ms),
             clock=row.clock,
-            received_at=moment_or_none(row.received_ms),
+            received_at=from_milliseconds_or_none(row.received_ms),
             day=date.fromisoformat(row.day),
             late=bool(row.late),
             voided=bool(row.voided),

@@ -21,10 +21,10 @@ from kiosk.domain.events import (
 from kiosk.domain.events.event import EventData
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.sorting_center.ledger.records import RECEIPT_TWICE
-from kiosk.sorting_center.reports.days import COUNTY, Part
-from kiosk.sorting_center.reports.journal import EventRow, Journal, converted
+from kiosk.sorting_center.reports.days import COUNTY, ReportScope
+from kiosk.sorting_center.reports.journal import EventJournal, EventRow, decode_data
 from kiosk.sorting_center.reports.receipt_rows import ReceiptRow
-from kiosk.sorting_center.reports.tables.opening import Tables
+from kiosk.sorting_center.reports.tables.opening import ReportTables
 from kiosk.sorting_center.reports.tables.schema import receipt, void
 
 MAX_PAGE: Final = 500
@@ -47,14 +47,14 @@ class VoidRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class ReceiptDetails:
     """Everything about one receipt number in one region.
 
     ``row`` is None when it never counted: abandoned, or only named by other events. ``confirmed`` has the bags, tares,
     price, certificate and the scale of the intake; None where ``row`` is, and when its event is in an archive.
-    ``replaces`` are receipts that were voided in favour of this one. ``told_again`` are further events that confirm
-    it: told again in a later epoch, or receipts told twice. ``events`` are all of them, in the order of the feed.
-    """
+    ``replaces`` are receipts that were voided in favour of this one. ``repeat_confirmations`` are further events that
+    confirm it: told again in a later epoch, or receipts told twice. ``events`` are all of them, in the order of the
+    feed."""
 
     region: str
     station: str
@@ -64,7 +64,7 @@ class Receipt:
     void: VoidRow | None
     replaces: tuple[str, ...]
     photos: tuple[PictureData, ...]
-    told_again: tuple[EventRow, ...]
+    repeat_confirmations: tuple[EventRow, ...]
     events: tuple[EventRow, ...]
 
     @property
@@ -73,26 +73,25 @@ class Receipt:
         return self.row is None and any(event.type == IntakeAbandoned.TYPE for event in self.events)
 
     @property
-    def standing(self) -> EventRow | None:
+    def counted_event(self) -> EventRow | None:
         """The event that counts."""
         row = self.row
-        return next((one for one in self.events if row is not None and _place(one) == (row.epoch, row.seq)), None)
+        return next((one for one in self.events if row is not None and _position(one) == (row.epoch, row.seq)), None)
 
     @property
-    def twice(self) -> tuple[EventRow, ...]:
-        """Of ``told_again`` those with another content, or that do not say that they are told again. What is in an
-        archive cannot be compared.
-        """
-        first = self.standing
+    def conflicts(self) -> tuple[EventRow, ...]:
+        """Of ``repeat_confirmations`` those with another content, or that do not say that they are told again. What is
+        in an archive cannot be compared."""
+        first = self.counted_event
         return tuple(
             event
-            for event in self.told_again
+            for event in self.repeat_confirmations
             if event.recomputed is not None and (event.reissued is None or first is None or event.data != first.data)
         )
 
 
 @dataclass(frozen=True, slots=True)
-class ToldTwice:
+class DuplicateReceipt:
     """A receipt number that a second event confirms, and not as one that is told again: a clone of a card, mostly.
 
     ``first`` is the event that counts, ``second`` the one that does not, each None when it is in an archive.
@@ -109,11 +108,11 @@ class ToldTwice:
 class Receipts:
     """Raises a LedgerError when one of the databases cannot be read."""
 
-    def __init__(self, tables: Tables, journal: Journal) -> None:
+    def __init__(self, tables: ReportTables, journal: EventJournal) -> None:
         self._tables = tables
         self._journal = journal
 
-    def find(self, number: ReceiptNumber, region: str | None = None) -> tuple[Receipt, ...]:
+    def find(self, number: ReceiptNumber, region: str | None = None) -> tuple[ReceiptDetails, ...]:
         """One for each region that knows the number: two counties may have a station of the same one."""
         regions = [region] if region is not None else self._journal.regions(str(number))
         found = (self._receipt(number, one) for one in regions)
@@ -124,71 +123,71 @@ class Receipts:
         return self._row_of(number.station, str(number), region)
 
     def page(
-        self, first: date, last: date, of: Part = COUNTY, after: ReceiptRow | None = None, limit: int = MAX_PAGE
+        self, first: date, last: date, of: ReportScope = COUNTY, after: ReceiptRow | None = None, limit: int = MAX_PAGE
     ) -> tuple[ReceiptRow, ...]:
         """Receipts of these days, in the order of day, station, number; the next ``limit`` behind ``after``."""
         c = receipt.c
         first = first if after is None else max(first, after.day)
-        asked = and_(c.day >= first.isoformat(), c.day <= last.isoformat(), _of_part(of))
+        condition = and_(c.day >= first.isoformat(), c.day <= last.isoformat(), _in_scope(of))
         key = (c.day, c.station, c.receipt, c.region)
         if after is not None:
-            asked &= tuple_(*key) > (after.day.isoformat(), after.station, after.receipt, after.region)
-        return self._list(select(receipt).where(asked).order_by(*key).limit(limit))
+            condition &= tuple_(*key) > (after.day.isoformat(), after.station, after.receipt, after.region)
+        return self._load_rows(select(receipt).where(condition).order_by(*key).limit(limit))
 
-    def each(self, first: date, last: date, of: Part = COUNTY) -> Iterator[ReceiptRow]:
+    def each(self, first: date, last: date, of: ReportScope = COUNTY) -> Iterator[ReceiptRow]:
         """All receipts of these days, of one picture, read as they are taken: what an export is made of."""
         c = receipt.c
-        asked = (c.day >= first.isoformat()) & (c.day <= last.isoformat()) & _of_part(of)
-        wanted = select(receipt).where(asked).order_by(c.day, c.station, c.receipt, c.region)
+        condition = (c.day >= first.isoformat()) & (c.day <= last.isoformat()) & _in_scope(of)
+        query = select(receipt).where(condition).order_by(c.day, c.station, c.receipt, c.region)
         with self._tables.reading() as connection:
-            for row in connection.execution_options(yield_per=_CHUNK).execute(wanted):
+            for row in connection.execution_options(yield_per=_CHUNK).execute(query):
                 yield ReceiptRow.of(row)
 
-    def newest(self, of: Part, limit: int) -> tuple[ReceiptRow, ...]:
+    def newest(self, of: ReportScope, limit: int) -> tuple[ReceiptRow, ...]:
         """Of one station the newest by receipt number, of several those of the newest days."""
         c = receipt.c
-        wanted = select(receipt).where(_of_part(of))
+        query = select(receipt).where(_in_scope(of))
         order = [c.receipt.desc()] if of.station is not None else [c.day.desc(), c.station.desc()]
-        return self._list(wanted.order_by(*order).limit(limit))
+        return self._load_rows(query.order_by(*order).limit(limit))
 
-    def told_twice(self, limit: int = 50, of: Part = COUNTY) -> tuple[ToldTwice, ...]:
+    def duplicates(self, limit: int = 50, of: ReportScope = COUNTY) -> tuple[DuplicateReceipt, ...]:
         """The newest alarms of this kind, newest first."""
         found = []
         for alarm in self._journal.alarms(RECEIPT_TWICE, of, limit):
-            (second,) = self._journal.at(((alarm.station, alarm.epoch, alarm.region, alarm.seq),))
+            (second,) = self._journal.by_keys(((alarm.station, alarm.epoch, alarm.region, alarm.seq),))
             number = str(second.data.get("receipt", "")) if second is not None else ""
             row = self._row_of(alarm.station, number, alarm.region)
             key = ((row.station, row.epoch, row.region, row.seq),) if row is not None else ()
-            first = next(iter(self._journal.at(key)), None)
-            found.append(ToldTwice(alarm.region, alarm.station, number, alarm.raised_at, first, second))
+            first = next(iter(self._journal.by_keys(key)), None)
+            found.append(DuplicateReceipt(alarm.region, alarm.station, number, alarm.raised_at, first, second))
         return tuple(found)
 
-    def _list(self, wanted: Select[Any]) -> tuple[ReceiptRow, ...]:
+    def _load_rows(self, query: Select[Any]) -> tuple[ReceiptRow, ...]:
         with self._tables.reading() as connection:
-            return tuple(ReceiptRow.of(row) for row in connection.execute(wanted))
+            return tuple(ReceiptRow.of(row) for row in connection.execute(query))
 
     def _row_of(self, station: str, number: str, region: str) -> ReceiptRow | None:
         c = receipt.c
         same = (c.station == station) & (c.receipt == number) & (c.region == region)
-        return next(iter(self._list(select(receipt).where(same))), None)
+        return next(iter(self._load_rows(select(receipt).where(same))), None)
 
-    def _receipt(self, number: ReceiptNumber, region: str) -> Receipt:
+    def _receipt(self, number: ReceiptNumber, region: str) -> ReceiptDetails:
         events = self._journal.about(str(number), region)
         row = self.row(number, region)
         confirming = [event for event in events if event.type == IntakeConfirmed.TYPE]
-        is_standing = [row is not None and _place(event) == (row.epoch, row.seq) for event in confirming]
-        standing = next((event for event, is_it in zip(confirming, is_standing, strict=True) if is_it), None)
+        is_counted = [row is not None and _position(event) == (row.epoch, row.seq) for event in confirming]
+        counted = next((event for event, is_it in zip(confirming, is_counted, strict=True) if is_it), None)
         voids = [event for event in events if event.type == IntakeVoided.TYPE]
-        return Receipt(
+        return ReceiptDetails(
             region,
             number.station,
             str(number),
             row,
-            converted(standing, IntakeConfirmed) if standing is not None else None,
+            decode_data(counted, IntakeConfirmed) if counted is not None else None,
             self._void(number, region),
             tuple(event.data["receipt"] for event in voids if event.data.get("replacement") == str(number)),
             _photos(events),
-            tuple(event for event, is_it in zip(confirming, is_standing, strict=True) if not is_it),
+            tuple(event for event, is_it in zip(confirming, is_counted, strict=True) if not is_it),
             events,
         )
 
@@ -200,7 +199,7 @@ class Receipts:
         return None if row is None else _void_row(row)
 
 
-def _place(event: EventRow) -> tuple[str, int]:
+def _position(event: EventRow) -> tuple[str, int]:
     return event.epoch, event.seq
 
 
@@ -208,24 +207,24 @@ def _photos(events: Sequence[EventRow]) -> tuple[PictureData, ...]:
     """Of each shot the picture that buyers see, each once; not those that the station has deleted since."""
     found: dict[str, PictureData] = {}
     for event in events:
-        if (removed := _told(event, PhotoRemoved)) is not None:
+        if (removed := _decode_as(event, PhotoRemoved)) is not None:
             found.pop(removed.photo_sha256, None)
-        elif (accepted := _told(event, PhotoAccepted)) is not None:
+        elif (accepted := _decode_as(event, PhotoAccepted)) is not None:
             found[accepted.master.sha256] = accepted.master
-        elif (taken := _told(event, PhotoTaken)) is not None:
-            found[taken.photo_sha256] = PictureData(taken.photo_sha256, taken.size_bytes, taken.width, taken.height)
+        elif (shot := _decode_as(event, PhotoTaken)) is not None:
+            found[shot.photo_sha256] = PictureData(shot.photo_sha256, shot.size_bytes, shot.width, shot.height)
     return tuple(found.values())
 
 
-def _told(event: EventRow, kind: type[Photo]) -> Photo | None:
-    return converted(event, kind) if event.type == kind.TYPE else None
+def _decode_as(event: EventRow, kind: type[Photo]) -> Photo | None:
+    return decode_data(event, kind) if event.type == kind.TYPE else None
 
 
 def _void_row(row: Row[Any]) -> VoidRow:
     return VoidRow(row.region, row.station, row.receipt, row.epoch, row.seq, row.reason, row.replacement)
 
 
-def _of_part(of: Part) -> ColumnElement[bool]:
+def _in_scope(of: ReportScope) -> ColumnElement[bool]:
     conditions: Sequence[ColumnElement[bool]] = [
         column == value
         for column, value in ((receipt.c.region, of.region), (receipt.c.station, of.station))

@@ -9,22 +9,22 @@ from zoneinfo import ZoneInfo
 
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.reports.closings import Closings
-from kiosk.sorting_center.reports.days import Days
-from kiosk.sorting_center.reports.fleet import Fleet
-from kiosk.sorting_center.reports.impossible import Impossible
-from kiosk.sorting_center.reports.journal import Journal
+from kiosk.sorting_center.reports.days import DayReports
+from kiosk.sorting_center.reports.fleet import FleetReport
+from kiosk.sorting_center.reports.implausible import PlausibilityChecks
+from kiosk.sorting_center.reports.journal import EventJournal
 from kiosk.sorting_center.reports.lots import Lots
 from kiosk.sorting_center.reports.members import Members
-from kiosk.sorting_center.reports.parcels import Parcels
+from kiosk.sorting_center.reports.parcels import ParcelReports
 from kiosk.sorting_center.reports.receipts import Receipts
-from kiosk.sorting_center.reports.search import Names, Search
+from kiosk.sorting_center.reports.search import GoodsNames, Search
 from kiosk.sorting_center.reports.stations import Stations
-from kiosk.sorting_center.reports.tables.opening import Tables
-from kiosk.sorting_center.reports.tables.stamps import Stamp
+from kiosk.sorting_center.reports.tables.opening import ReportTables
+from kiosk.sorting_center.reports.tables.stamps import ReportsStamp
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class ReportsProgress:
     """How far the reports are behind the ledger, as places in the feed; while they are made again that is much."""
 
     followed: int
@@ -40,21 +40,21 @@ class Reports:
     database cannot be read.
     """
 
-    def __init__(self, tables: Tables, ledger: Ledger, zone: ZoneInfo) -> None:
+    def __init__(self, tables: ReportTables, ledger: Ledger, zone: ZoneInfo) -> None:
         self.tables = tables
         self.zone = zone
         self._ledger = ledger
-        self.journal = Journal(tables, ledger)
-        self.days = Days(tables, zone)
-        self.fleet = Fleet(tables, ledger, self.days)
+        self.journal = EventJournal(tables, ledger)
+        self.days = DayReports(tables, zone)
+        self.fleet = FleetReport(tables, ledger, self.days)
         self.stations = Stations(tables, ledger, self.journal)
         self.closings = Closings(tables)
         self.receipts = Receipts(tables, self.journal)
-        self.impossible = Impossible(tables)
+        self.implausible = PlausibilityChecks(tables)
         self.members = Members(tables)
-        self.names = Names(tables)
+        self.names = GoodsNames(tables)
         self.lots = Lots(self.receipts)
-        self.parcels = Parcels(tables, self.journal)
+        self.parcels = ParcelReports(tables, self.journal)
         self.search = Search(tables, ledger, self.parcels, self.names)
 
     @classmethod
@@ -66,15 +66,15 @@ class Reports:
         with ExitStack() as parts:
             ledger = Ledger.open_readonly(ledger_url)
             parts.callback(ledger.close)
-            tables = Tables.open(ledger_url, Stamp(ledger.ledger_id, ledger.generation, zone.key))
+            tables = ReportTables.open(ledger_url, ReportsStamp(ledger.ledger_id, ledger.generation, zone.key))
             parts.pop_all()
             return cls(tables, ledger, zone)
 
-    def progress(self) -> Progress:
+    def progress(self) -> ReportsProgress:
         """How far the follower is."""
         with self.tables.reading() as connection:
-            stamp = Stamp.read(connection)
-        return Progress(stamp.feedseq if stamp is not None else 0, self._ledger.feed_end())
+            stamp = ReportsStamp.read(connection)
+        return ReportsProgress(stamp.feedseq if stamp is not None else 0, self._ledger.feed_end())
 
     def close(self) -> None:
         """No call may follow."""

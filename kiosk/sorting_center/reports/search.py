@@ -29,15 +29,15 @@ from kiosk.domain.waybill import normalize, waybill_digest
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger import schema as ledger_schema
 from kiosk.sorting_center.reports.members import regions_of
-from kiosk.sorting_center.reports.parcels import Parcels
-from kiosk.sorting_center.reports.tables.opening import Tables
-from kiosk.sorting_center.reports.tables.schema import goods, name, newest, parcel, told
+from kiosk.sorting_center.reports.parcels import ParcelReports
+from kiosk.sorting_center.reports.tables.opening import ReportTables
+from kiosk.sorting_center.reports.tables.schema import event_subject, goods, name, newest, parcel
 
 MAX_LENGTH: Final = 64
 """Characters: no code of this trade is longer, and what is longer was not meant for this field."""
 MAX_HITS: Final = 50
 _MAX_GOODS: Final = 10
-_STATIONS_AT_ONCE: Final = 500
+_STATIONS_PER_QUERY: Final = 500
 """Of one question for a receipt that is named without its station."""
 
 _RECEIPT: Final = re.compile(r"([0-9]{4})[- ]?([A-Z])[- ]?([0-9]{1,6})")
@@ -54,7 +54,7 @@ _DAY: Final = (
     re.compile(r"(?P<year>20[0-9]{2})(?P<month>[0-9]{2})(?P<day>[0-9]{2})"),
     re.compile(r"(?P<day>[0-9]{1,2})\.(?P<month>[0-9]{1,2})\.(?P<year>[0-9]{4})"),
 )
-_AIM: Final = re.compile(r"\][A-Za-z][0-9A-Za-z]")
+_AIM_IDENTIFIER: Final = re.compile(r"\][A-Za-z][0-9A-Za-z]")
 MAX_GOODS: Final = 5_000
 """Names of goods that a search looks through; a county trades in some dozens."""
 
@@ -97,34 +97,34 @@ class Hit:
     name: str = ""
 
 
-class Names:
+class GoodsNames:
     """What goods are called in three languages: the newest words that stations sent with their offers.
 
     Raises a LedgerError when the database cannot be read.
     """
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: ReportTables) -> None:
         self._tables = tables
 
     def of(self, code: str) -> WordsData | None:
         """Return the names of goods by their code, "" in a language that has none; None while no offer has told any."""
-        wanted = select(name.c.ug, name.c.zh, name.c.en).where(name.c.code == code)
+        query = select(name.c.ug, name.c.zh, name.c.en).where(name.c.code == code)
         with self._tables.reading() as connection:
-            row = connection.execute(wanted).one_or_none()
+            row = connection.execute(query).one_or_none()
         return None if row is None else WordsData(row.ug or "", row.zh or "", row.en or "")
 
     def goods(self) -> list[tuple[str, WordsData]]:
         """Return the codes of goods with their names, in the order of the codes; at most MAX_GOODS."""
-        wanted = select(name.c.code, name.c.ug, name.c.zh, name.c.en)
+        query = select(name.c.code, name.c.ug, name.c.zh, name.c.en)
         with self._tables.reading() as connection:
-            rows = connection.execute(wanted.order_by(name.c.code).limit(MAX_GOODS)).all()
+            rows = connection.execute(query.order_by(name.c.code).limit(MAX_GOODS)).all()
         return [(row.code, WordsData(row.ug or "", row.zh or "", row.en or "")) for row in rows]
 
 
 class Search:
     """Never raises for what is asked; a LedgerError when one of the databases cannot be read."""
 
-    def __init__(self, tables: Tables, ledger: Ledger, parcels: Parcels, names: Names) -> None:
+    def __init__(self, tables: ReportTables, ledger: Ledger, parcels: ParcelReports, names: GoodsNames) -> None:
         self._tables = tables
         self._ledger = ledger
         self._parcels = parcels
@@ -132,23 +132,23 @@ class Search:
 
     def find(self, text: str) -> tuple[Hit, ...]:
         """What is there under this text, the surest first; empty for anything that cannot be a code or a name."""
-        asked, found = _clean(text), list[Hit]()
-        if asked:
-            found += [*self._codes(asked), *self._numbers(asked), *self._waybills(asked), *_days(asked)]
-            found += self._goods(asked)
-        found += self._named(folded(text))
+        cleaned, found = _clean(text), list[Hit]()
+        if cleaned:
+            found += [*self._codes(cleaned), *self._numbers(cleaned), *self._waybills(cleaned), *_days(cleaned)]
+            found += self._goods(cleaned)
+        found += self._goods_by_name(fold_text(text))
         return tuple(dict.fromkeys(found))[:MAX_HITS]
 
-    def _codes(self, asked: str) -> Iterator[Hit]:
+    def _codes(self, cleaned: str) -> Iterator[Hit]:
         try:
-            code = parse_internal_code(asked)
+            code = parse_internal_code(cleaned)
         except BadIdentifier:
             return
         match code.kind:
             case "R" | "L":
-                yield from self._receipt_or_lot(code, asked)
+                yield from self._receipt_or_lot(code, cleaned)
             case "B":
-                yield from self._bag(asked)
+                yield from self._bag(cleaned)
             case "P":
                 yield from self._members(code.body)
             case "K":
@@ -156,27 +156,27 @@ class Search:
             case "H":
                 yield from self._shelf(code)
             case "T" | "Z" | "M":
-                yield from self._serial(code.kind, asked)
+                yield from self._serial(code.kind, cleaned)
 
-    def _receipt_or_lot(self, code: InternalCode, asked: str) -> Iterator[Hit]:
+    def _receipt_or_lot(self, code: InternalCode, cleaned: str) -> Iterator[Hit]:
         try:
             number = ReceiptNumber.of_body(code.body)
         except BadIdentifier:
             return
         for hit in self._receipts(number):
-            yield replace(hit, kind=HitKind.LOT, key=asked) if code.kind == "L" else hit
+            yield replace(hit, kind=HitKind.LOT, key=cleaned) if code.kind == "L" else hit
 
-    def _bag(self, asked: str) -> Iterator[Hit]:
+    def _bag(self, cleaned: str) -> Iterator[Hit]:
         """The bag itself; its receipt, where the event that tells its bags has not come yet or had no codes."""
         try:
-            number, bag = bag_of(asked)
+            number, bag = bag_of(cleaned)
         except BadIdentifier:
             return
         c = ledger_schema.bag.c
-        mine = (c.station == number.station) & (c.receipt == str(number)) & (c.bag == bag) & (c.code == asked)
+        same_bag = (c.station == number.station) & (c.receipt == str(number)) & (c.bag == bag) & (c.code == cleaned)
         with self._ledger.reading() as connection:
-            regions = connection.execute(select(c.region).where(mine).order_by(c.region)).scalars().all()
-        found = [Hit(HitKind.BAG, asked, region, number.station) for region in regions]
+            regions = connection.execute(select(c.region).where(same_bag).order_by(c.region)).scalars().all()
+        found = [Hit(HitKind.BAG, cleaned, region, number.station) for region in regions]
         yield from found or self._receipts(number)
 
     def _slip(self, code: InternalCode) -> Iterator[Hit]:
@@ -196,35 +196,40 @@ class Search:
         for row in self._parcels.on_shelf(slot):
             yield Hit(HitKind.SHELF, row.parcel, row.region, row.station)
 
-    def _serial(self, kind: str, asked: str) -> Iterator[Hit]:
+    def _serial(self, kind: str, cleaned: str) -> Iterator[Hit]:
         """Of a tote, a seal or a manifest, as a number or a code: no event tells more of it than its number does."""
         try:
-            number = SerialNumber.parse(kind, asked)
+            number = SerialNumber.parse(kind, cleaned)
         except BadIdentifier:
             return
         for hit in self._stations(number.station):
             yield replace(hit, kind=_SERIALS[kind], key=number.text(kind))
 
-    def _numbers(self, asked: str) -> Iterator[Hit]:
-        if match := _RECEIPT.fullmatch(asked):
+    def _numbers(self, cleaned: str) -> Iterator[Hit]:
+        if match := _RECEIPT.fullmatch(cleaned):
             number = _number(ReceiptNumber, match)
             yield from self._receipts(number) if number is not None else ()
-        if match := _SHORT_RECEIPT.fullmatch(asked):
+        if match := _SHORT_RECEIPT.fullmatch(cleaned):
             yield from self._short_receipts(match[1], int(match[2] or match[3]))
-        if match := _PARCEL.fullmatch(asked):
+        if match := _PARCEL.fullmatch(cleaned):
             parcel_number = _number(ParcelNumber, match)
             yield from self._parcel(parcel_number) if parcel_number is not None else ()
-        if match := _MEMBER.fullmatch(asked):
+        if match := _MEMBER.fullmatch(cleaned):
             yield from self._members(match[1] or match[2].zfill(5))
-        if match := _STATION.fullmatch(asked):
+        if match := _STATION.fullmatch(cleaned):
             yield from self._stations(f"S{match[1]}")
-        if _SERIAL.fullmatch(asked):
-            yield from self._serial(asked[0], asked)
-        yield from self._on_shelf(asked)
+        if _SERIAL.fullmatch(cleaned):
+            yield from self._serial(cleaned[0], cleaned)
+        yield from self._on_shelf(cleaned)
 
     def _receipts(self, number: ReceiptNumber) -> Iterator[Hit]:
-        wanted = select(told.c.region).where(told.c.subject == str(number)).distinct().order_by(told.c.region)
-        for region in self._values(wanted):
+        query = (
+            select(event_subject.c.region)
+            .where(event_subject.c.subject == str(number))
+            .distinct()
+            .order_by(event_subject.c.region)
+        )
+        for region in self._values(query):
             yield Hit(HitKind.RECEIPT, str(number), region, number.station)
 
     def _short_receipts(self, series: str, counter: int) -> Iterator[Hit]:
@@ -232,14 +237,14 @@ class Search:
         if series not in SERIES_LETTERS:
             return
         left = MAX_HITS
-        heard = self._values(select(newest.c.station).distinct().order_by(newest.c.station))
-        for first in range(0, len(heard), _STATIONS_AT_ONCE):
-            stations = heard[first : first + _STATIONS_AT_ONCE]
+        known_stations = self._values(select(newest.c.station).distinct().order_by(newest.c.station))
+        for first in range(0, len(known_stations), _STATIONS_PER_QUERY):
+            stations = known_stations[first : first + _STATIONS_PER_QUERY]
             numbers = [f"{station[1:]}-{series}-{counter:06d}" for station in stations]
-            key = (told.c.subject, told.c.region)
-            wanted = select(*key).where(told.c.subject.in_(numbers)).distinct().order_by(*key).limit(left)
+            key = (event_subject.c.subject, event_subject.c.region)
+            query = select(*key).where(event_subject.c.subject.in_(numbers)).distinct().order_by(*key).limit(left)
             with self._tables.reading() as connection:
-                rows = connection.execute(wanted).all()
+                rows = connection.execute(query).all()
             yield from (Hit(HitKind.RECEIPT, row.subject, row.region, f"S{row.subject[:4]}") for row in rows)
             left -= len(rows)
             if not left:
@@ -252,44 +257,46 @@ class Search:
 
     def _parcel(self, number: ParcelNumber) -> Iterator[Hit]:
         c = parcel.c
-        wanted = select(c.region).where(c.station == number.station, c.parcel == str(number)).order_by(c.region)
-        for region in self._values(wanted):
+        query = select(c.region).where(c.station == number.station, c.parcel == str(number)).order_by(c.region)
+        for region in self._values(query):
             yield Hit(HitKind.PARCEL, str(number), region, number.station)
 
     def _stations(self, station: str) -> Iterator[Hit]:
         status = ledger_schema.station_status.c
         with self._ledger.reading() as connection:
-            wanted = select(status.region).where(status.station == station).order_by(status.region)
-            regions = connection.execute(wanted).scalars().all()
+            query = select(status.region).where(status.station == station).order_by(status.region)
+            regions = connection.execute(query).scalars().all()
         yield from (Hit(HitKind.STATION, station, region, station) for region in regions)
 
-    def _waybills(self, asked: str) -> Iterator[Hit]:
-        if not _WAYBILL.fullmatch(asked.replace(" ", "")):
+    def _waybills(self, cleaned: str) -> Iterator[Hit]:
+        if not _WAYBILL.fullmatch(cleaned.replace(" ", "")):
             return
-        digests = [waybill_digest(normalize(asked)), *([asked.lower()] if _DIGEST.fullmatch(asked) else [])]
+        digests = [waybill_digest(normalize(cleaned)), *([cleaned.lower()] if _DIGEST.fullmatch(cleaned) else [])]
         for digest in digests:
             for row in self._parcels.with_digest(digest):
                 yield Hit(HitKind.WAYBILL, row.parcel, row.region, row.station)
 
-    def _goods(self, asked: str) -> Iterator[Hit]:
+    def _goods(self, cleaned: str) -> Iterator[Hit]:
         """Codes that begin so; the one that is meant exactly comes first by its order."""
-        if not _PRODUCT.fullmatch(asked):
+        if not _PRODUCT.fullmatch(cleaned):
             return
         c = goods.c.product
-        begins = select(c).where(c >= asked, c < f"{asked}\x7f").order_by(c).limit(_MAX_GOODS)
+        begins = select(c).where(c >= cleaned, c < f"{cleaned}\x7f").order_by(c).limit(_MAX_GOODS)
         for product in self._values(begins):
             yield Hit(HitKind.PRODUCT, product)
 
-    def _named(self, words: str) -> Iterator[Hit]:
+    def _goods_by_name(self, words: str) -> Iterator[Hit]:
         """Goods with these words in their names."""
         if not words:
             return
-        named = (code for code, names in self._names.goods() if words in folded(f"{names.ug}\n{names.zh}\n{names.en}"))
+        named = (
+            code for code, names in self._names.goods() if words in fold_text(f"{names.ug}\n{names.zh}\n{names.en}")
+        )
         yield from (Hit(HitKind.PRODUCT, code) for code in islice(named, _MAX_GOODS))
 
-    def _values(self, wanted: Select[Any]) -> list[str]:
+    def _values(self, query: Select[Any]) -> list[str]:
         with self._tables.reading() as connection:
-            return list(connection.execute(wanted).scalars())
+            return list(connection.execute(query).scalars())
 
 
 def _clean(text: str) -> str:
@@ -297,9 +304,9 @@ def _clean(text: str) -> str:
     if len(text) > MAX_LENGTH:
         return ""
     narrow = _digits(unicodedata.normalize("NFKC", text)).removeprefix("\ufeff").strip(" \t\r\n")
-    aim = _AIM.match(narrow)
-    asked = (narrow[aim.end() :] if aim else narrow).upper()
-    return asked if asked.isascii() and asked.isprintable() else ""
+    aim = _AIM_IDENTIFIER.match(narrow)
+    cleaned = (narrow[aim.end() :] if aim else narrow).upper()
+    return cleaned if cleaned.isascii() and cleaned.isprintable() else ""
 
 
 def _digits(text: str) -> str:
@@ -307,7 +314,7 @@ def _digits(text: str) -> str:
     return "".join(str(unicodedata.decimal(char, char)) for char in text)
 
 
-def folded(text: str) -> str:
+def fold_text(text: str) -> str:
     """Return words as names are compared: whatever their case, width and spaces, Arabic letters whatever their form on
     paper; "" for what is too long or too short to look for.
     """
@@ -339,9 +346,9 @@ def _number(kind: type[_Number], match: re.Match[str]) -> _Number | None:
         return None
 
 
-def _days(asked: str) -> Iterator[Hit]:
+def _days(cleaned: str) -> Iterator[Hit]:
     for pattern in _DAY:
-        if match := pattern.fullmatch(asked):
+        if match := pattern.fullmatch(cleaned):
             try:
                 day = date(int(match["year"]), int(match["month"]), int(match["day"]))
             except ValueError:

@@ -24,20 +24,20 @@ from kiosk.sorting_center.ledger import Ledger, streams
 from kiosk.sorting_center.ledger import schema as ledger_schema
 from kiosk.sorting_center.ledger.epochs import MAX_EPOCHS, EpochRow
 from kiosk.sorting_center.ledger.overview import AlarmRow, GapRow
-from kiosk.sorting_center.ledger.records import SeenRow
-from kiosk.sorting_center.reports.journal import EventRow, Journal, converted
-from kiosk.sorting_center.reports.tables.opening import Tables
+from kiosk.sorting_center.ledger.records import DatedDoctorRow
+from kiosk.sorting_center.reports.journal import EventJournal, EventRow, decode_data
+from kiosk.sorting_center.reports.tables.opening import ReportTables
 from kiosk.sorting_center.reports.tables.schema import newest
 
 MAX_GAPS: Final = 50
 MAX_ALARMS: Final = 50
 
 
-_seen_rows: Final = msgspec.json.Decoder(tuple[SeenRow, ...]).decode
+_decode_doctor_rows: Final = msgspec.json.Decoder(tuple[DatedDoctorRow, ...]).decode
 
 
 @dataclass(frozen=True, slots=True)
-class CheckRow:
+class ScaleCheckRow:
     """A check weight that was put on the pan."""
 
     event: EventRow
@@ -60,13 +60,13 @@ class ScaleFacts:
     @property
     def counters(self) -> CountersData | None:
         """The highest that were told: they only go up."""
-        told = [self.standing.counters] if self.standing is not None else []
+        reported = [self.standing.counters] if self.standing is not None else []
         found = {
             "scale_profile": [self.profile.counter] if self.profile else [],
             "tare_library": [self.tares.counter] if self.tares else [],
             "clock": [self.clock.counter] if self.clock else [],
         }
-        for one in told:
+        for one in reported:
             found["scale_profile"].append(one.scale_profile)
             found["tare_library"].append(one.tare_library)
             found["clock"].append(one.clock)
@@ -78,7 +78,7 @@ class ScaleFacts:
 class Stations:
     """Raises a LedgerError when one of the databases cannot be read."""
 
-    def __init__(self, tables: Tables, ledger: Ledger, journal: Journal) -> None:
+    def __init__(self, tables: ReportTables, ledger: Ledger, journal: EventJournal) -> None:
         self._tables = tables
         self._ledger = ledger
         self._journal = journal
@@ -87,22 +87,22 @@ class Stations:
         """Where a station of this number was heard."""
         status = ledger_schema.station_status.c
         with self._ledger.reading() as connection:
-            wanted = select(status.region).where(status.station == station).order_by(status.region)
-            return tuple(connection.execute(wanted).scalars())
+            query = select(status.region).where(status.station == station).order_by(status.region)
+            return tuple(connection.execute(query).scalars())
 
-    def doctor(self, region: str, station: str) -> tuple[SeenRow, ...]:
+    def doctor(self, region: str, station: str) -> tuple[DatedDoctorRow, ...]:
         """What its doctor said in its newest status, the worst first; none from a station that does not say it."""
         status = ledger_schema.station_status.c
         with self._ledger.reading() as connection:
-            wanted = select(status.doctor).where(status.station == station, status.region == region)
-            rows = connection.execute(wanted).scalar()
-        return _seen_rows(rows) if rows else ()
+            query = select(status.doctor).where(status.station == station, status.region == region)
+            rows = connection.execute(query).scalar()
+        return _decode_doctor_rows(rows) if rows else ()
 
-    def heard_regions(self) -> tuple[str, ...]:
+    def event_regions(self) -> tuple[str, ...]:
         """Return the regions that events came from; not more than two, which is enough to tell one from several."""
         with self._tables.reading() as connection:
-            wanted = select(newest.c.region).distinct().order_by(newest.c.region).limit(2)
-            return tuple(connection.execute(wanted).scalars())
+            query = select(newest.c.region).distinct().order_by(newest.c.region).limit(2)
+            return tuple(connection.execute(query).scalars())
 
     def epochs(self, region: str, station: str) -> tuple[EpochRow, ...]:
         """The newest of them, in the order in which they began."""
@@ -125,12 +125,12 @@ class Stations:
             bodies = connection.execute(
                 select(event.epoch, event.body).where(first, started, event.epoch.in_([row.epoch for row in rows]))
             )
-            begun = {epoch: json.loads(bytes(body))["data"] for epoch, body in bodies}
+            first_events = {epoch: json.loads(bytes(body))["data"] for epoch, body in bodies}
         return tuple(
             EpochRow(
                 row.epoch,
-                begun.get(row.epoch, {}).get("series"),
-                begun.get(row.epoch, {}).get("why"),
+                first_events.get(row.epoch, {}).get("series"),
+                first_events.get(row.epoch, {}).get("why"),
                 row.upto,
                 intakes.get(row.epoch, 0),
                 row.first_received_at,
@@ -159,7 +159,7 @@ class Stations:
     def alarms(self, region: str, station: str) -> tuple[AlarmRow, ...]:
         """The newest MAX_ALARMS, newest first."""
         alarm = ledger_schema.alarm.c
-        wanted = (
+        query = (
             select(ledger_schema.alarm)
             .where(alarm.station == station, alarm.region == region)
             .order_by(alarm.id.desc())
@@ -168,16 +168,16 @@ class Stations:
         with self._ledger.reading() as connection:
             return tuple(
                 AlarmRow(row.kind, row.station, row.epoch, row.seq, row.detail, row.raised_at, row.region)
-                for row in connection.execute(wanted)
+                for row in connection.execute(query)
             )
 
-    def checks(self, region: str, station: str, limit: int = 60) -> tuple[CheckRow, ...]:
+    def checks(self, region: str, station: str, limit: int = 60) -> tuple[ScaleCheckRow, ...]:
         """Check weights, the newest first."""
         events = self._journal.about(station, region, [ScaleChecked.TYPE], limit)
         return tuple(
-            CheckRow(event, check)
+            ScaleCheckRow(event, check)
             for event in reversed(events)
-            if (check := converted(event, ScaleChecked)) is not None
+            if (check := decode_data(event, ScaleChecked)) is not None
         )
 
     def scale(self, region: str, station: str) -> ScaleFacts:
@@ -186,17 +186,19 @@ class Stations:
         tares = self._last(region, station, TaresChanged.TYPE)
         clock = self._last(region, station, ClockChanged.TYPE)
         intake = self._last_intake(region, station)
-        confirmed = converted(intake, IntakeConfirmed) if intake is not None else None
+        confirmed = decode_data(intake, IntakeConfirmed) if intake is not None else None
         return ScaleFacts(
-            converted(profile, ScaleChanged) if profile is not None else None,
+            decode_data(profile, ScaleChanged) if profile is not None else None,
             profile,
-            converted(tares, TaresChanged) if tares is not None else None,
-            converted(clock, ClockChanged) if clock is not None else None,
+            decode_data(tares, TaresChanged) if tares is not None else None,
+            decode_data(clock, ClockChanged) if clock is not None else None,
             confirmed.scale if confirmed is not None else None,
             intake,
         )
 
-    def said(self, region: str, station: str, types: Sequence[str] = (), limit: int = 50) -> tuple[EventRow, ...]:
+    def station_events(
+        self, region: str, station: str, types: Sequence[str] = (), limit: int = 50
+    ) -> tuple[EventRow, ...]:
         """Events about the station itself, of these types or of all, the newest first."""
         return tuple(reversed(self._journal.about(station, region, types, limit)))
 

@@ -10,15 +10,15 @@ _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _DAY_MS: Final = 24 * 60 * 60 * 1000
 
-LATE_MS: Final = _DAY_MS
+LATE_AFTER_MS: Final = _DAY_MS
 """More than this between the corrected time and the arrival is late: a station that was offline for a night is not."""
-AHEAD_MS: Final = _DAY_MS
+MAX_AHEAD_MS: Final = _DAY_MS
 """Nothing arrives before it has happened. A time that is further ahead of the arrival is a wrong clock, whatever it
 says of itself, and is not known: such a receipt would stand on a day nobody looks at."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ReceiptTiming:
     """Where a receipt stands. ``at_ms`` is None when its time is not known, and then it is not late either."""
 
     at_ms: int | None
@@ -27,37 +27,37 @@ class Place:
     late: bool
 
 
-def milliseconds(utc: datetime) -> int:
+def to_milliseconds(utc: datetime) -> int:
     """Since 1970."""
     return (utc - _EPOCH) // _MILLISECOND
 
 
-def moment(ms: int) -> datetime:
+def from_milliseconds(ms: int) -> datetime:
     """The inverse; raises OverflowError for what no calendar has."""
     return _EPOCH + ms * _MILLISECOND
 
 
-def moment_or_none(ms: int | None) -> datetime | None:
+def from_milliseconds_or_none(ms: int | None) -> datetime | None:
     """The same of a time that may not be known, or be none."""
     try:
-        return None if ms is None else moment(ms)
+        return None if ms is None else from_milliseconds(ms)
     except OverflowError:
         return None
 
 
-def place(at_ms: int | None, received_ms: int, zone: tzinfo) -> Place:
+def receipt_timing(at_ms: int | None, received_ms: int, zone: tzinfo) -> ReceiptTiming:
     """``at_ms`` is the corrected time."""
-    if at_ms is not None and at_ms <= received_ms + AHEAD_MS:
+    if at_ms is not None and at_ms <= received_ms + MAX_AHEAD_MS:
         found = _local(at_ms, zone)
         if found is not None:
-            return Place(at_ms, *found, late=received_ms - at_ms > LATE_MS)
+            return ReceiptTiming(at_ms, *found, late=received_ms - at_ms > LATE_AFTER_MS)
     day, hour = _local(received_ms, zone) or ("1970-01-01", 0)
-    return Place(None, day, hour, late=False)
+    return ReceiptTiming(None, day, hour, late=False)
 
 
 def _local(ms: int, zone: tzinfo) -> tuple[str, int] | None:
     try:
-        local = moment(ms).astimezone(zone)
+        local = from_milliseconds(ms).astimezone(zone)
     except OverflowError:
         return None
     return f"{local.year:04}-{local.month:02}-{local.day:02}", local.hour

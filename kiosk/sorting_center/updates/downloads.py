@@ -11,15 +11,15 @@ import msgspec
 
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.photos import ContentRange
-from kiosk.messaging.contract.updates import AskedRange, Offer, Offers, UpdatesPath, etag_of
+from kiosk.messaging.contract.updates import ByteRange, UpdateOffer, UpdateOffers, UpdatesPath, etag_of
 from kiosk.sorting_center.updates.folder import OfferFolder
 
 _CHUNK: Final = 16 * 1024
-_TROUBLE_AGAIN_S: Final = 600
+_ERROR_RETRY_S: Final = 600
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class DownloadRequest:
     """``station`` is who asks; the texts are headers, "" for none."""
 
     station: str
@@ -29,7 +29,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class DownloadResponse:
     """``size`` bytes that ``pieces`` gives; it raises OSError where they cannot be read any more."""
 
     status: int
@@ -44,35 +44,35 @@ class Downloads:
     def __init__(self, folder: OfferFolder, log: RateLimitedLog) -> None:
         self._folder, self._log = folder, log
 
-    def answer(self, question: Question) -> Reply:
+    def respond(self, request: DownloadRequest) -> DownloadResponse:
         """To a GET. A range that nobody can read is none (RFC 9110, section 14.2)."""
-        if question.station != question.path.station:
-            return Reply(403)
+        if request.station != request.path.station:
+            return DownloadResponse(403)
         try:
-            offers = [one.offer for one in self._folder.offered() if one.is_for(question.station)]
-            if not question.path.sha256:
-                return _listed(offers)
-            one = next((offer for offer in offers if offer.sha256 == question.path.sha256), None)
+            offers = [one.offer for one in self._folder.offers() if one.is_for(request.station)]
+            if not request.path.sha256:
+                return _list_response(offers)
+            one = next((offer for offer in offers if offer.sha256 == request.path.sha256), None)
             if one is None:
-                return Reply(404)
+                return DownloadResponse(404)
             self._folder.require_whole(one)
-            return self._part(question, one)
+            return self._range_response(request, one)
         except OSError as error:
             self._log.write(f"Updates cannot be given out: {error}", kind="updates", level=logging.ERROR)
-            return Reply(503, (("Retry-After", str(_TROUBLE_AGAIN_S)),))
+            return DownloadResponse(503, (("Retry-After", str(_ERROR_RETRY_S)),))
 
-    def _part(self, question: Question, offer: Offer) -> Reply:
+    def _range_response(self, request: DownloadRequest, offer: UpdateOffer) -> DownloadResponse:
         headers: tuple[tuple[str, str], ...] = (("ETag", etag_of(offer.sha256)), ("Accept-Ranges", "bytes"))
-        asked = _asked(question, offer)
-        if asked is None:
-            return Reply(200, headers, offer.size_bytes, self._pieces(offer, 0, offer.size_bytes))
-        if asked.first >= offer.size_bytes:
-            return Reply(416, (*headers, ("Content-Range", f"bytes */{offer.size_bytes}")))
-        part = ContentRange(asked.first, min(asked.last, offer.size_bytes - 1), offer.size_bytes)
+        requested = _requested_range(request, offer)
+        if requested is None:
+            return DownloadResponse(200, headers, offer.size_bytes, self._read_pieces(offer, 0, offer.size_bytes))
+        if requested.first >= offer.size_bytes:
+            return DownloadResponse(416, (*headers, ("Content-Range", f"bytes */{offer.size_bytes}")))
+        part = ContentRange(requested.first, min(requested.last, offer.size_bytes - 1), offer.size_bytes)
         headers = (*headers, ("Content-Range", str(part)))
-        return Reply(206, headers, part.size, self._pieces(offer, part.first, part.size))
+        return DownloadResponse(206, headers, part.size, self._read_pieces(offer, part.first, part.size))
 
-    def _pieces(self, offer: Offer, first: int, size: int) -> Iterator[bytes]:
+    def _read_pieces(self, offer: UpdateOffer, first: int, size: int) -> Iterator[bytes]:
         """The file is opened with the first of them: an answer that nobody reads holds none."""
         with self._folder.open(offer.sha256) as file:
             file.seek(first)
@@ -84,15 +84,15 @@ class Downloads:
                 yield piece
 
 
-def _listed(offers: list[Offer]) -> Reply:
-    body = msgspec.json.encode(Offers(tuple(offers)))
-    return Reply(200, (("Content-Type", "application/json"),), len(body), iter((body,)))
+def _list_response(offers: list[UpdateOffer]) -> DownloadResponse:
+    body = msgspec.json.encode(UpdateOffers(tuple(offers)))
+    return DownloadResponse(200, (("Content-Type", "application/json"),), len(body), iter((body,)))
 
 
-def _asked(question: Question, offer: Offer) -> AskedRange | None:
-    if question.if_range and question.if_range != etag_of(offer.sha256):
+def _requested_range(request: DownloadRequest, offer: UpdateOffer) -> ByteRange | None:
+    if request.if_range and request.if_range != etag_of(offer.sha256):
         return None
     try:
-        return AskedRange.parse(question.range)
+        return ByteRange.parse(request.range)
     except ValueError:
         return None

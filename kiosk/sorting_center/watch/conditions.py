@@ -7,24 +7,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from kiosk.sorting_center.alarm_texts import format_detail, format_minute
 from kiosk.sorting_center.desk.cases import Condition
-from kiosk.sorting_center.desk.registry import ExpectedStation, Register
+from kiosk.sorting_center.desk.registry import ExpectedStation, StationRegister
 from kiosk.sorting_center.ledger.limits.shares import HeldBack
 from kiosk.sorting_center.reports.fleet import FleetRow
-from kiosk.sorting_center.reports.following.impossible import MASS
-from kiosk.sorting_center.reports.impossible import PRICE, Finding
-from kiosk.sorting_center.reports.times import moment as moment_of
-from kiosk.sorting_center.sentences import moment, say
+from kiosk.sorting_center.reports.implausible import PRICE_KIND, ImplausibleFigure
+from kiosk.sorting_center.reports.projection.implausible import MASS_KIND
+from kiosk.sorting_center.reports.times import from_milliseconds as moment_of
 from kiosk.sorting_center.watch.measure import Measure
 
-TOLD_BY_ALARM: Final = frozenset({"fork", "broken_chain"})
+COVERED_BY_ALARM: Final = frozenset({"fork", "broken_chain"})
 """Events set apart for these reasons have an alarm of the ledger each: one case is enough."""
-LOST: Final = "lost"
+LOST_SUBJECT: Final = "lost"
 """Subject of the gap that no sending again can fill."""
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ConditionGroup:
     """Alarms of one kind, or events set apart for one reason, of one station, of one epoch and day (YYYY-MM-DD, UTC).
 
     Of a copied card come thousands. A day of them is one case; what comes on another day is another case, so that one
@@ -41,59 +41,63 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class CountySnapshot:
     """All that is looked at. ``now`` is on the wall clock of the county."""
 
     rows: Sequence[FleetRow]
-    register: Register
-    alarms: Sequence[Group]
-    quarantined: Sequence[Group]
+    register: StationRegister
+    alarms: Sequence[ConditionGroup]
+    quarantined: Sequence[ConditionGroup]
     now: datetime
-    impossible: Sequence[Finding] = ()
+    impossible: Sequence[ImplausibleFigure] = ()
     held_back: Sequence[HeldBack] = ()
 
 
-def conditions(seen: Seen) -> list[Condition]:
+def conditions(seen: CountySnapshot) -> list[Condition]:
     """In no order, each once."""
     measure = Measure.of(seen.rows, seen.register, seen.now)
-    heard = {(row.region, row.station) for row in seen.rows}
-    silent = [expected for key, expected in seen.register.stations.items() if key not in heard]
+    reporting = {(row.region, row.station) for row in seen.rows}
+    silent = [expected for key, expected in seen.register.stations.items() if key not in reporting]
     found = [
         *(_of_alarm(group) for group in seen.alarms),
-        *(_of_quarantine(group) for group in seen.quarantined if group.kind not in TOLD_BY_ALARM),
+        *(_of_quarantine(group) for group in seen.quarantined if group.kind not in COVERED_BY_ALARM),
         *(_of_finding(finding) for finding in seen.impossible),
         *(_of_held_back(one) for one in seen.held_back),
         *(condition for row in seen.rows for condition in _of_row(row, measure)),
         *(Condition("never_seen", expected.region, expected.station) for expected in silent),
-        *(_over(expected) for expected in seen.register.stations.values() if measure.is_verification_over(expected)),
+        *(
+            _verification_expired(expected)
+            for expected in seen.register.stations.values()
+            if measure.is_verification_expired(expected)
+        ),
     ]
     return list({condition.key: condition for condition in found}.values())
 
 
-def _of_alarm(group: Group) -> Condition:
+def _of_alarm(group: ConditionGroup) -> Condition:
     subject = " ".join(filter(None, (group.epoch, group.day)))
-    detail = group.detail if group.number == 1 else say("many_times", n=group.number, said=group.detail)
+    detail = group.detail if group.number == 1 else format_detail("many_times", n=group.number, said=group.detail)
     return Condition(group.kind, group.region, group.station, subject, detail)
 
 
-def _of_quarantine(group: Group) -> Condition:
-    detail = say("set_apart", n=group.number, reason=group.kind)
+def _of_quarantine(group: ConditionGroup) -> Condition:
+    detail = format_detail("set_apart", n=group.number, reason=group.kind)
     return Condition("quarantine", group.region, group.station, f"{group.kind} {group.day}", detail)
 
 
-def _of_finding(one: Finding) -> Condition:
-    if one.kind == MASS:
-        detail = say("above_max", receipt=one.about, n=one.figure, most=one.limit)
-    elif one.kind == PRICE:
-        detail = say("far_price", receipt=one.about, n=one.figure, most=one.limit)
+def _of_finding(one: ImplausibleFigure) -> Condition:
+    if one.kind == MASS_KIND:
+        detail = format_detail("above_max", receipt=one.about, n=one.figure, most=one.limit)
+    elif one.kind == PRICE_KIND:
+        detail = format_detail("far_price", receipt=one.about, n=one.figure, most=one.limit)
     else:
         at, since = moment_of(one.figure), moment_of(one.limit)
-        detail = say("early_clock", receipt=one.about, at=moment(at), since=moment(since))
+        detail = format_detail("early_clock", receipt=one.about, at=format_minute(at), since=format_minute(since))
     return Condition(one.kind, one.region, one.station, one.day, detail)
 
 
 def _of_held_back(one: HeldBack) -> Condition:
-    detail = say("too_much_today" if one.why == "share" else "little_disk", n=one.size_bytes // 1_000_000)
+    detail = format_detail("too_much_today" if one.why == "share" else "little_disk", n=one.size_bytes // 1_000_000)
     return Condition("held_back", one.region, one.station, "", detail)
 
 
@@ -103,20 +107,30 @@ def _of_row(row: FleetRow, measure: Measure) -> Iterator[Condition]:
 
     if row.complains:
         yield of("reports", row.complains)
-    if measure.is_quiet(row) and row.last_heard is not None:
-        yield of("quiet", "", say("last_heard", at=moment(row.last_heard)))
+    if measure.is_quiet(row) and row.last_seen is not None:
+        yield of("quiet", "", format_detail("last_heard", at=format_minute(row.last_seen)))
     if measure.has_backlog(row):
-        yield of("backlog", "", say("waiting", n=row.pending or 0))
+        yield of("backlog", "", format_detail("waiting", n=row.pending or 0))
     if measure.has_gap(row):
         missing, since = row.gaps.missing - row.gaps.lost, row.gaps.since
-        yield of("gap", "", say("missing_since", n=missing, at=moment(since)) if since else say("missing", n=missing))
+        yield of(
+            "gap",
+            "",
+            format_detail("missing_since", n=missing, at=format_minute(since))
+            if since
+            else format_detail("missing", n=missing),
+        )
     if row.gaps.lost:
-        yield of("gap", LOST, say("never_came", n=row.gaps.lost))
+        yield of("gap", LOST_SUBJECT, format_detail("never_came", n=row.gaps.lost))
     if measure.is_old(row):
         yield of("old_software", "", row.software or "")
 
 
-def _over(expected: ExpectedStation) -> Condition:
+def _verification_expired(expected: ExpectedStation) -> Condition:
     day = expected.valid_until
-    detail = say("scale_valid_until", text=expected.scale, day=day) if expected.scale else say("valid_until", day=day)
+    detail = (
+        format_detail("scale_valid_until", text=expected.scale, day=day)
+        if expected.scale
+        else format_detail("valid_until", day=day)
+    )
     return Condition("verification_over", expected.region, expected.station, expected.valid_until, detail)

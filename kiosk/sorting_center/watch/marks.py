@@ -10,7 +10,7 @@ from kiosk.sorting_center.reports.fleet import FleetRow
 from kiosk.sorting_center.watch.measure import Measure
 
 
-class Mark(StrEnum):
+class StationMark(StrEnum):
     """From the gravest down."""
 
     FORK = "fork"
@@ -26,56 +26,56 @@ class Mark(StrEnum):
     WELL = "well"
 
 
-OF_CASES: Final[Mapping[str, Mark]] = {
-    "fork": Mark.FORK,
-    "twin": Mark.TWIN,
-    "broken_chain": Mark.FAULT,
-    "receipt_twice": Mark.FAULT,
-    "second_region": Mark.FAULT,
-    "too_many_epochs": Mark.FAULT,
-    "quarantine": Mark.FAULT,
-    "held_back": Mark.FAULT,
-    "verification_over": Mark.FAULT,
-    "impossible_mass": Mark.FAULT,
-    "impossible_price": Mark.FAULT,
-    "impossible_clock": Mark.FAULT,
-    "gap": Mark.GAP,
+MARK_OF_CASE: Final[Mapping[str, StationMark]] = {
+    "fork": StationMark.FORK,
+    "twin": StationMark.TWIN,
+    "broken_chain": StationMark.FAULT,
+    "receipt_twice": StationMark.FAULT,
+    "second_region": StationMark.FAULT,
+    "too_many_epochs": StationMark.FAULT,
+    "quarantine": StationMark.FAULT,
+    "held_back": StationMark.FAULT,
+    "verification_over": StationMark.FAULT,
+    "impossible_mass": StationMark.FAULT,
+    "impossible_price": StationMark.FAULT,
+    "impossible_clock": StationMark.FAULT,
+    "gap": StationMark.GAP,
 }
 """What a person has to settle is shown until the case is closed, also a gap that an ended epoch has left. All other
 marks are what is so at this moment."""
 
 
-_WELL: Final = (Mark.WELL,)
+_WELL: Final = (StationMark.WELL,)
 
 
-def marks(row: FleetRow, measure: Measure, kinds: Collection[str]) -> tuple[Mark, ...]:
+def marks(row: FleetRow, measure: Measure, kinds: Collection[str]) -> tuple[StationMark, ...]:
     """Of a station that was heard, the gravest first; ``kinds`` are those of its cases that are not closed."""
-    found = {*_seen(row, measure), *_settled_by_people(kinds)}
-    return tuple(mark for mark in Mark if mark in found) if found else _WELL
+    found = {*_current_marks(row, measure), *_case_marks(kinds)}
+    return tuple(mark for mark in StationMark if mark in found) if found else _WELL
 
 
-def marks_of_silent(kinds: Collection[str]) -> tuple[Mark, ...]:
+def marks_of_unseen(kinds: Collection[str]) -> tuple[StationMark, ...]:
     """Of a station that is expected and was never heard."""
-    found = {Mark.NEVER, *_settled_by_people(kinds)}
-    return tuple(mark for mark in Mark if mark in found)
+    found = {StationMark.NEVER, *_case_marks(kinds)}
+    return tuple(mark for mark in StationMark if mark in found)
 
 
-def _settled_by_people(kinds: Collection[str]) -> Iterator[Mark]:
-    return (OF_CASES[kind] for kind in kinds if kind in OF_CASES)
+def _case_marks(kinds: Collection[str]) -> Iterator[StationMark]:
+    return (MARK_OF_CASE[kind] for kind in kinds if kind in MARK_OF_CASE)
 
 
-def _seen(row: FleetRow, measure: Measure) -> Iterator[Mark]:
+def _current_marks(row: FleetRow, measure: Measure) -> Iterator[StationMark]:
     if row.complains:
-        yield Mark.FORK if row.complains == "fork" else Mark.FAULT
+        yield StationMark.FORK if row.complains == "fork" else StationMark.FAULT
     if measure.has_gap(row):
-        yield Mark.GAP
+        yield StationMark.GAP
     if row.doctor == "fail":
-        yield Mark.DEVICE
+        yield StationMark.DEVICE
     if measure.is_quiet(row):
-        yield Mark.QUIET
+        yield StationMark.QUIET
     if measure.has_backlog(row) or measure.is_late(row):
-        yield Mark.LATE
+        yield StationMark.LATE
     if measure.is_unexpected((row.region, row.station)):
-        yield Mark.UNEXPECTED
+        yield StationMark.UNEXPECTED
     if measure.is_old(row):
-        yield Mark.OLD
+        yield StationMark.OLD

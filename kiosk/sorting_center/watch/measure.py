@@ -10,20 +10,20 @@ from functools import lru_cache
 from typing import Final
 
 from kiosk.sorting_center.desk.hours import OpeningHours, is_quiet
-from kiosk.sorting_center.desk.registry import QUIET_MIN, ExpectedStation, Key, Register, Township
+from kiosk.sorting_center.desk.registry import QUIET_MIN, ExpectedStation, StationKey, StationRegister, Township
 from kiosk.sorting_center.reports.fleet import FleetRow
 
 BACKLOG_EVENTS: Final = 100
 """About thirty intakes that wait at the station: a bad line for an hour is not worth a word."""
-LATE: Final = timedelta(hours=24)
+LATE_AFTER: Final = timedelta(hours=24)
 GAP_PATIENCE: Final = timedelta(minutes=15)
 """Stations send what is missing again by themselves, in seconds when the line is well."""
 ONLINE_FACTOR: Final = 8
 """A station says nothing while nobody comes, and the broker knows that it is there: one that is online is given a whole
 open day."""
-LEFT_BEHIND: Final = 0.75
+OLD_SOFTWARE_SHARE: Final = 0.75
 """Software is old when so many of the stations run a newer one: at the beginning of an update nobody is late."""
-USUAL: Final = Township("", "", OpeningHours.parse("mon-sun 10:00-19:00"), QUIET_MIN)
+DEFAULT_TOWNSHIP: Final = Township("", "", OpeningHours.parse("mon-sun 10:00-19:00"), QUIET_MIN)
 """Of stations that have no township in the registry. On the wall clock of the county."""
 
 Version = tuple[int, ...]
@@ -35,29 +35,29 @@ class Measure:
     a newer one; None when nothing can be said.
     """
 
-    register: Register
+    register: StationRegister
     software: Version | None
     now: datetime
 
     @classmethod
-    def of(cls, rows: Iterable[FleetRow], register: Register, now: datetime) -> Measure:
+    def of(cls, rows: Iterable[FleetRow], register: StationRegister, now: datetime) -> Measure:
         """Of all stations together."""
         versions = sorted((version(row.software or "") for row in rows), reverse=True)
-        told = [one for one in versions if one]
-        usual = told[math.ceil(LEFT_BEHIND * len(told)) - 1] if told else None
+        known = [one for one in versions if one]
+        usual = known[math.ceil(OLD_SOFTWARE_SHARE * len(known)) - 1] if known else None
         return cls(register, usual, now)
 
-    def township(self, key: Key) -> Township:
+    def township(self, key: StationKey) -> Township:
         """Its own, or how stations usually are open."""
-        return self.register.township_of(key) or USUAL
+        return self.register.township_of(key) or DEFAULT_TOWNSHIP
 
     def is_quiet(self, row: FleetRow) -> bool:
         """It said nothing for too long while it is open."""
         rule = self.township((row.region, row.station))
         patience_min = rule.quiet_min * (ONLINE_FACTOR if row.online else 1)
-        if row.last_heard is None or self.now - row.last_heard < timedelta(minutes=patience_min):
+        if row.last_seen is None or self.now - row.last_seen < timedelta(minutes=patience_min):
             return False
-        return is_quiet(rule.hours, patience_min, row.last_heard.astimezone(self.now.tzinfo), self.now)
+        return is_quiet(rule.hours, patience_min, row.last_seen.astimezone(self.now.tzinfo), self.now)
 
     def has_gap(self, row: FleetRow) -> bool:
         """Events are missing that the station should have sent again by now. Of a gap that a clock gone wrong has noted
@@ -76,18 +76,18 @@ class Measure:
         newest = row.newest
         if newest is None or newest.receipt_at is None or newest.receipt_received_at is None:
             return False
-        return newest.receipt_received_at - newest.receipt_at > LATE
+        return newest.receipt_received_at - newest.receipt_at > LATE_AFTER
 
     def is_old(self, row: FleetRow) -> bool:
         """It runs what most have left behind."""
-        mine = version(row.software or "")
-        return bool(mine) and self.software is not None and mine < self.software
+        installed = version(row.software or "")
+        return bool(installed) and self.software is not None and installed < self.software
 
-    def is_unexpected(self, key: Key) -> bool:
+    def is_unexpected(self, key: StationKey) -> bool:
         """Not in the registry; in an empty one nobody is."""
         return bool(self.register.stations) and key not in self.register.stations
 
-    def is_verification_over(self, expected: ExpectedStation) -> bool:
+    def is_verification_expired(self, expected: ExpectedStation) -> bool:
         """The date on the scale's mark has passed."""
         return bool(expected.valid_until) and expected.valid_until < self.now.date().isoformat()
 

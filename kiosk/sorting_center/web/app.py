@@ -18,9 +18,9 @@ from kiosk.sorting_center.web.listings.exports import listing_exports
 from kiosk.sorting_center.web.listings.pages import listings
 from kiosk.sorting_center.web.machine.openapi import openapi
 from kiosk.sorting_center.web.machine.routes import machine
-from kiosk.sorting_center.web.pictures.pictures import Pictures
-from kiosk.sorting_center.web.sign_in import door
-from kiosk.sorting_center.web.sources import Sources, Stores
+from kiosk.sorting_center.web.sign_in import sign_in_blueprint
+from kiosk.sorting_center.web.snapshots.snapshots import PageSnapshots
+from kiosk.sorting_center.web.sources import PageSources, Stores
 from kiosk.sorting_center.web.staff.alarms import alarms
 from kiosk.sorting_center.web.staff.days import days
 from kiosk.sorting_center.web.staff.exports import exports
@@ -36,8 +36,8 @@ from kiosk.sorting_center.web.staff.search import search
 from kiosk.sorting_center.web.staff.station import station
 from kiosk.sorting_center.web.staff.today import today
 
-PARTS: Final = (
-    door,
+BLUEPRINTS: Final = (
+    sign_in_blueprint,
     machine,
     openapi,
     today,
@@ -61,14 +61,14 @@ MAX_FORM_BYTES: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
+class ExternalAddresses:
     """``hosts`` are the names the pages answer under, None: loopback only; ``trusted_proxy`` speaks for who asks;
-    ``catalogue`` is where buyers find what is published.
+    ``storefront`` is where buyers find what is published.
     """
 
     hosts: Hosts | None = None
     trusted_proxy: str | None = None
-    catalogue: PublicAddresses | None = None
+    storefront: PublicAddresses | None = None
 
 
 def compile_templates(app: Flask) -> None:
@@ -78,17 +78,17 @@ def compile_templates(app: Flask) -> None:
 
 
 def create_app(
-    stores: Stores, health: HealthSource, now: Callable[[], datetime], outside: Outside | None = None
+    stores: Stores, health: HealthSource, now: Callable[[], datetime], addresses: ExternalAddresses | None = None
 ) -> Flask:
     """The WSGI application."""
-    outside = outside or Outside()
+    addresses = addresses or ExternalAddresses()
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = MAX_FORM_BYTES
-    app.wsgi_app = TrustedProxy(app.wsgi_app, outside.trusted_proxy)  # type: ignore[method-assign]
-    pictures = Pictures(stores.ledger, stores.desk, stores.reports, now)
+    app.wsgi_app = TrustedProxy(app.wsgi_app, addresses.trusted_proxy)  # type: ignore[method-assign]
+    pictures = PageSnapshots(stores.ledger, stores.desk, stores.reports, now)
     figures = LedgerCollector(stores.ledger)
-    app.extensions["sources"] = Sources(stores, health, figures, pictures, now, outside.catalogue)
-    guard.install(app, outside.hosts or Hosts())
-    access.install(app, PARTS, stores.desk)
+    app.extensions["sources"] = PageSources(stores, health, figures, pictures, now, addresses.storefront)
+    guard.install(app, addresses.hosts or Hosts())
+    access.install(app, BLUEPRINTS, stores.desk)
     frame.install(app)
     return app

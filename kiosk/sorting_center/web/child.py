@@ -10,23 +10,23 @@ from typing import Final
 
 import msgspec
 
-from kiosk.sorting_center.child import Child, ChildPlan
-from kiosk.sorting_center.health import Health
-from kiosk.sorting_center.listening import listening_socket
-from kiosk.sorting_center.web.remote_health import told_of
-from kiosk.sorting_center.web.settings import WebSettings
+from kiosk.sorting_center.child import SupervisedProcess, SupervisedProcessPlan
+from kiosk.sorting_center.health import CenterHealth
+from kiosk.sorting_center.listen_socket import listening_socket
+from kiosk.sorting_center.web.remote_health import report_values
+from kiosk.sorting_center.web.settings import CenterWebSettings
 
 log = logging.getLogger(__name__)
 
 _COMMAND: Final = (sys.executable, "-m", "kiosk.base.loading", "kiosk.sorting_center.web.process")
-_TELL_S: Final = 1.0
+_HEALTH_INTERVAL_S: Final = 1.0
 
 
-class Task(msgspec.Struct, frozen=True):
+class WebTask(msgspec.Struct, frozen=True):
     """What the process needs; ``descriptor`` is the listening socket that is handed over."""
 
     ledger: str
-    settings: WebSettings
+    settings: CenterWebSettings
     descriptor: int
 
 
@@ -37,16 +37,18 @@ class WebProcess:
     cannot be had.
     """
 
-    def __init__(self, ledger_url: str, settings: WebSettings, health: Health) -> None:
-        self._listening = listening_socket(settings.host, settings.port)
-        self.url = settings.url(self._listening.getsockname()[1])
+    def __init__(self, ledger_url: str, settings: CenterWebSettings, health: CenterHealth) -> None:
+        self._listen_socket = listening_socket(settings.host, settings.port)
+        self.url = settings.url(self._listen_socket.getsockname()[1])
         """Where the pages are."""
         self._health = health
-        descriptor = self._listening.fileno()
-        task = msgspec.json.encode(Task(ledger_url, settings, descriptor)) + b"\n"
-        self._child = Child(ChildPlan("web's process", _COMMAND, task, _heard, _ended, (descriptor,)))
+        descriptor = self._listen_socket.fileno()
+        task = msgspec.json.encode(WebTask(ledger_url, settings, descriptor)) + b"\n"
+        self._child = SupervisedProcess(
+            SupervisedProcessPlan("web's process", _COMMAND, task, _ignore_output, _log_exit, (descriptor,))
+        )
         self._stopping = threading.Event()
-        self._telling = threading.Thread(target=self._tell, name="health for the web", daemon=True)
+        self._health_thread = threading.Thread(target=self._send_health, name="health for the web", daemon=True)
 
     @property
     def pid(self) -> int | None:
@@ -56,7 +58,7 @@ class WebProcess:
     def start(self) -> None:
         """Begin it, and again whenever it ends."""
         self._child.start()
-        self._telling.start()
+        self._health_thread.start()
 
     def end(self) -> None:
         """Have it end, without waiting."""
@@ -67,20 +69,20 @@ class WebProcess:
         """Have it end; one that does not in time is killed."""
         self.end()
         self._child.stop(timeout_s)
-        if self._telling.ident is not None:
-            self._telling.join(timeout_s)
-        self._listening.close()
+        if self._health_thread.ident is not None:
+            self._health_thread.join(timeout_s)
+        self._listen_socket.close()
 
-    def _tell(self) -> None:
+    def _send_health(self) -> None:
         while True:
-            self._child.tell(json.dumps(told_of(self._health.report())).encode() + b"\n")
-            if self._stopping.wait(_TELL_S):
+            self._child.send(json.dumps(report_values(self._health.report())).encode() + b"\n")
+            if self._stopping.wait(_HEALTH_INTERVAL_S):
                 return
 
 
-def _heard(_line: bytes) -> None:
+def _ignore_output(_line: bytes) -> None:
     """It writes its log to standard error, and nothing else."""
 
 
-def _ended(status: int) -> None:
+def _log_exit(status: int) -> None:
     log.error("The web's process has ended with status %d; it is begun again.", status)

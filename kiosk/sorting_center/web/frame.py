@@ -8,35 +8,35 @@ from flask import Flask, Response, jsonify, make_response, render_template, requ
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException, default_exceptions
 
-from kiosk.sorting_center.desk.errors import DeskError, Refused
-from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.desk.errors import ActionRefused, DeskError
+from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.ledger import LedgerError
-from kiosk.sorting_center.web.access import current, doors
-from kiosk.sorting_center.web.asked import asked_again
-from kiosk.sorting_center.web.pictures.names import Named
-from kiosk.sorting_center.web.pictures.times import local_time
+from kiosk.sorting_center.web.access import access_policy, current_principal
+from kiosk.sorting_center.web.query_params import query_with
+from kiosk.sorting_center.web.snapshots.names import DisplayNames
+from kiosk.sorting_center.web.snapshots.times import local_time
 from kiosk.sorting_center.web.sources import sources
 from kiosk.sorting_center.web.texts import FALLBACK, CenterTexts, languages
 from kiosk.texts import formats, html
 
 LANGUAGE_COOKIE: Final = "language"
-_NOTHING_MORE: Final = frozenset(error.description for error in default_exceptions.values())
+_DEFAULT_DESCRIPTIONS: Final = frozenset(error.description for error in default_exceptions.values())
 """What the library says of its own: the page says it in the language of who asks."""
 _YEAR_S: Final = 365 * 24 * 3600
 
-PLACES: Final = (
-    ("today.front", "nav_today", Role.VIEWER),
-    ("fleet.stations", "nav_fleet", Role.VIEWER),
-    ("alarms.cases", "nav_alarms", Role.VIEWER),
-    ("days.month", "nav_days", Role.VIEWER),
-    ("days.goods", "nav_goods", Role.VIEWER),
-    ("reconciliation.day", "nav_reconciliation", Role.VIEWER),
-    ("quarantine.everything", "nav_quarantine", Role.VIEWER),
-    ("listings.everything", "nav_listings", Role.VIEWER),
-    ("registry.stations", "nav_registry", Role.VIEWER),
-    ("people.everybody", "nav_people", Role.ADMIN),
-    ("notices.targets", "nav_notices", Role.ADMIN),
-    ("people.audit", "nav_audit", Role.ADMIN),
+NAVIGATION: Final = (
+    ("today.front", "nav_today", StaffRole.VIEWER),
+    ("fleet.stations", "nav_fleet", StaffRole.VIEWER),
+    ("alarms.cases", "nav_alarms", StaffRole.VIEWER),
+    ("days.month", "nav_days", StaffRole.VIEWER),
+    ("days.goods", "nav_goods", StaffRole.VIEWER),
+    ("reconciliation.day", "nav_reconciliation", StaffRole.VIEWER),
+    ("quarantine.everything", "nav_quarantine", StaffRole.VIEWER),
+    ("listings.everything", "nav_listings", StaffRole.VIEWER),
+    ("registry.stations", "nav_registry", StaffRole.VIEWER),
+    ("people.everybody", "nav_people", StaffRole.ADMIN),
+    ("notices.targets", "nav_notices", StaffRole.ADMIN),
+    ("people.audit", "nav_audit", StaffRole.ADMIN),
 )
 """The way through the pages: endpoint, text, and who sees it."""
 
@@ -52,18 +52,18 @@ def install(app: Flask) -> None:
         name=html.bdi_name,
         yuan=formats.YUAN,
     )
-    app.register_error_handler(LedgerError, _no_database)
-    app.register_error_handler(DeskError, _no_database)
-    app.register_error_handler(Refused, _refused)
-    app.register_error_handler(HTTPException, _other)
-    app.after_request(_keep_language)
+    app.register_error_handler(LedgerError, _database_error)
+    app.register_error_handler(DeskError, _database_error)
+    app.register_error_handler(ActionRefused, _domain_refusal)
+    app.register_error_handler(HTTPException, _http_error)
+    app.after_request(_store_language)
 
 
-def show(template: str, **values: object) -> str:
+def render_page(template: str, **values: object) -> str:
     """A page or a part of one, in the language of who asks."""
     now = sources().now()
-    who = current()
-    places = [(place, text) for place, text, least in PLACES if who.session and who.person.role >= least]
+    who = current_principal()
+    places = [(place, text) for place, text, min_role in NAVIGATION if who.session and who.person.role >= min_role]
     return render_template(
         template,
         t=texts(),
@@ -71,7 +71,7 @@ def show(template: str, **values: object) -> str:
         in_language=in_language,
         session=who.session,
         places=places,
-        named=Named(texts(), sources().reports),
+        named=DisplayNames(texts(), sources().reports),
         local=lambda timestamp: local_time(timestamp, now),
         **values,
     )
@@ -79,59 +79,59 @@ def show(template: str, **values: object) -> str:
 
 def in_language(code: str) -> str:
     """The address of this page in another language, with all else that was asked for."""
-    return asked_again(request.args.items(multi=True), lang=code)
+    return query_with(request.args.items(multi=True), lang=code)
 
 
 def texts() -> CenterTexts:
     """In the language that was asked for, chosen before, or is the browser's."""
-    spoken = [language.code for language in languages()]
-    mine = (request.args.get("lang", ""), request.cookies.get(LANGUAGE_COOKIE, ""), _persons_language())
-    for asked in mine:
-        if asked in spoken:
-            return CenterTexts(asked)
-    return CenterTexts(request.accept_languages.best_match(spoken, FALLBACK) or FALLBACK)
+    known = [language.code for language in languages()]
+    preferred = (request.args.get("lang", ""), request.cookies.get(LANGUAGE_COOKIE, ""), _account_language())
+    for code in preferred:
+        if code in known:
+            return CenterTexts(code)
+    return CenterTexts(request.accept_languages.best_match(known, FALLBACK) or FALLBACK)
 
 
-def _persons_language() -> str:
-    session = current().session
+def _account_language() -> str:
+    session = current_principal().session
     return session.person.language if session is not None else ""
 
 
-def _keep_language(response: Response) -> Response:
-    asked = request.args.get("lang", "")
-    if asked in [language.code for language in languages()] and request.endpoint != "static":
-        response.set_cookie(LANGUAGE_COOKIE, asked, max_age=_YEAR_S, samesite="Strict", secure=request.is_secure)
+def _store_language(response: Response) -> Response:
+    requested = request.args.get("lang", "")
+    if requested in [language.code for language in languages()] and request.endpoint != "static":
+        response.set_cookie(LANGUAGE_COOKIE, requested, max_age=_YEAR_S, samesite="Strict", secure=request.is_secure)
     return response
 
 
 def _wants_json() -> bool:
-    need = doors().needs.get(request.endpoint or "")
+    need = access_policy().access_rules.get(request.endpoint or "")
     return need is not None and need.role is None and need.scope is not None
 
 
-def _refusal(status: int, text_id: str, said: str, why: Markup | None = None) -> Response:
-    """``said`` is for programs, and for whoever helps; ``why`` the same in the language of who asks."""
+def _error_answer(status: int, text_id: str, detail: str, why: Markup | None = None) -> Response:
+    """``detail`` is for programs, and for whoever helps; ``why`` the same in the language of who asks."""
     if _wants_json() or request.path.endswith(".json"):
-        answer = jsonify(error=said)
+        answer = jsonify(error=detail)
     else:
-        shown = said if said not in _NOTHING_MORE else ""
-        answer = make_response(show("refusal.html", text_id=text_id, said=shown, why=why, status=status))
+        shown = detail if detail not in _DEFAULT_DESCRIPTIONS else ""
+        answer = make_response(render_page("refusal.html", text_id=text_id, said=shown, why=why, status=status))
     answer.status_code = status
     return answer
 
 
-def _no_database(error: Exception) -> Response:
-    return _refusal(503, "no_database", str(error))
+def _database_error(error: Exception) -> Response:
+    return _error_answer(503, "no_database", str(error))
 
 
-def _refused(error: Refused) -> Response:
+def _domain_refusal(error: ActionRefused) -> Response:
     known = texts().known(f"refused_{error.code}")
-    return _refusal(409, "refused_act", str(error), texts().refusal(error) if known else None)
+    return _error_answer(409, "refused_act", str(error), texts().refusal(error) if known else None)
 
 
-def _other(error: HTTPException) -> Response:
+def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     if status < 400:
         return make_response(error.get_response())
     known = {403: "forbidden", 404: "not_found", 413: "too_large", 429: "too_often"}
-    return _refusal(status, known.get(status, "not_possible"), error.description or error.name)
+    return _error_answer(status, known.get(status, "not_possible"), error.description or error.name)

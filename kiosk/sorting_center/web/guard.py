@@ -26,7 +26,7 @@ HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
-_ONLY_TLS: Final = f"max-age={365 * 24 * 3600}"
+_HSTS: Final = f"max-age={365 * 24 * 3600}"
 """Not under the name of loopback: it would be for every port, and other programs there have no TLS."""
 
 
@@ -42,37 +42,37 @@ class Hosts:
         self._names = frozenset(name.lower() for name in names)
         self._takes_addresses = _is_any(address)
 
-    def allow(self, host: str, port: int, scheme: str) -> bool:
+    def is_allowed(self, host: str, port: int, scheme: str) -> bool:
         """Whether a Host header is one of this server, on ``port``, where the request came in."""
         try:
             parts = urlsplit(f"//{host}")
-            name, asked = parts.hostname, parts.port or _PORTS[scheme]
+            name, requested_port = parts.hostname, parts.port or _PORTS[scheme]
         except ValueError:
             return False
         if name is None or parts.path or parts.query or parts.fragment or parts.username is not None:
             return False
         if name in self._names:
             return True
-        return asked == port and (name in self._own or (self._takes_addresses and is_address(name)))
+        return requested_port == port and (name in self._own or (self._takes_addresses and is_address(name)))
 
 
 def install(app: Flask, hosts: Hosts) -> None:
     """Check every request before anything else, and put the headers on every answer."""
 
     def check() -> None:
-        if not hosts.allow(request.host, int(request.environ["SERVER_PORT"]), request.scheme):
+        if not hosts.is_allowed(request.host, int(request.environ["SERVER_PORT"]), request.scheme):
             abort(403)
         if request.method not in ("GET", "HEAD") and not _is_own_origin():
             abort(403)
 
     app.before_request(check)
-    app.after_request(_harden)
+    app.after_request(_add_security_headers)
 
 
-def _harden(response: Response) -> Response:
+def _add_security_headers(response: Response) -> Response:
     response.headers.update(HEADERS)
     if request.is_secure and not request.host.lower().startswith("localhost"):
-        response.headers["Strict-Transport-Security"] = _ONLY_TLS
+        response.headers["Strict-Transport-Security"] = _HSTS
     response.headers["Cache-Control"] = "no-cache" if request.endpoint == "static" else "no-store"
     return response
 
@@ -104,8 +104,8 @@ class TrustedProxy:
         self._address = address
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
-        said = {name: environ.pop(f"HTTP_X_FORWARDED_{name}", "") for name in ("FOR", "PROTO", "HOST")}
-        last = {name: text.rpartition(",")[2].strip() for name, text in said.items()}
+        forwarded = {name: environ.pop(f"HTTP_X_FORWARDED_{name}", "") for name in ("FOR", "PROTO", "HOST")}
+        last = {name: text.rpartition(",")[2].strip() for name, text in forwarded.items()}
         if self._address is not None and environ.get("REMOTE_ADDR") == self._address:
             environ["REMOTE_ADDR"] = last["FOR"] if is_address(last["FOR"]) else "unknown"
             if last["PROTO"] in _PORTS:

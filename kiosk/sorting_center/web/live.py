@@ -9,23 +9,24 @@ from flask import Response, current_app, request
 from markupsafe import Markup
 
 from kiosk.sorting_center.web.frame import texts
-from kiosk.sorting_center.web.pictures.shared import Kept, etag_of
+from kiosk.sorting_center.web.snapshots.refreshing_cache import VersionedValue, etag_of
 from kiosk.sorting_center.web.sources import sources
 
 
-class Part:
-    """``beside`` is what it shows besides ``kept``: filters, a page. The language and the day are thought of here."""
+class LiveFragment:
+    """``variant`` is what it shows besides ``versioned``: filters, a page. The language and the day are thought of
+    here."""
 
-    def __init__(self, kept: Kept[Any], beside: tuple[object, ...], render: Callable[[], str]) -> None:
+    def __init__(self, versioned: VersionedValue[Any], variant: tuple[object, ...], render: Callable[[], str]) -> None:
         found = sources()
-        place = (found.pictures.process, request.blueprint, texts().language.code, found.now().date())
-        self._etag = etag_of(*place, kept.number, beside)
+        place = (found.snapshots.process, request.blueprint, texts().language.code, found.now().date())
+        self._etag = etag_of(*place, versioned.version, variant)
         self._render = render
 
     @property
     def html(self) -> Markup:
         """To be put into its page."""
-        return Markup(sources().pictures.rendered.html(self._etag, self._render))  # noqa: S704 - a template of ours
+        return Markup(sources().snapshots.rendered.html(self._etag, self._render))  # noqa: S704 - a template of ours
 
     def answer(self) -> Response:
         """304 while nothing changed."""
@@ -37,6 +38,6 @@ class Part:
         return answer
 
 
-def way(path: str) -> str | None:
+def path_if_routed(path: str) -> str | None:
     """``path``, when there is such a page."""
     return path if current_app.url_map.bind("").test(path, "GET") else None

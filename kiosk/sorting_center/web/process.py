@@ -20,112 +20,119 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from kiosk.base.ending import Ending
-from kiosk.sorting_center.apart import listen, parents_lines, task_of
-from kiosk.sorting_center.desk.desk import Desk
+from kiosk.base.shutdown import ShutdownEvent
+from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.errors import DeskError
-from kiosk.sorting_center.desk.notices.mail import MailWay
-from kiosk.sorting_center.desk.notices.sender import Sender
-from kiosk.sorting_center.desk.notices.targets import Way
-from kiosk.sorting_center.desk.notices.webhook import WebhookWay
+from kiosk.sorting_center.desk.notices.dispatcher import NoticeDispatcher
+from kiosk.sorting_center.desk.notices.mail import MailSender
+from kiosk.sorting_center.desk.notices.targets import NoticeChannel
+from kiosk.sorting_center.desk.notices.webhook import WebhookSender
 from kiosk.sorting_center.ledger import LedgerError
-from kiosk.sorting_center.listings.arrivals import Arrivals
-from kiosk.sorting_center.reports.follower import Follower
-from kiosk.sorting_center.watch.watching import Watch, seen
-from kiosk.sorting_center.web.app import Outside, compile_templates, create_app
-from kiosk.sorting_center.web.child import Task
+from kiosk.sorting_center.listings.offer_follower import OfferFollower
+from kiosk.sorting_center.reports.follower import ReportsFollower
+from kiosk.sorting_center.subprocess_job import open_stdin, read_task, watch_parent
+from kiosk.sorting_center.watch.county_watch import CountyWatch, county_snapshot
+from kiosk.sorting_center.web.app import ExternalAddresses, compile_templates, create_app
+from kiosk.sorting_center.web.child import WebTask
 from kiosk.sorting_center.web.guard import Hosts
 from kiosk.sorting_center.web.notice_words import NoticeWords
 from kiosk.sorting_center.web.remote_health import RemoteHealth
 from kiosk.sorting_center.web.server import WebServer
-from kiosk.sorting_center.web.settings import BadWebSettings, WebSettings
-from kiosk.sorting_center.web.sources import opened_stores, sources
-from kiosk.texts.templates import keep_compiled
+from kiosk.sorting_center.web.settings import BadWebSettings, CenterWebSettings
+from kiosk.sorting_center.web.sources import open_stores, sources
+from kiosk.texts.templates import use_compiled_cache
 
-_SWITCH_S: Final = 0.0005
+_GIL_SWITCH_INTERVAL_S: Final = 0.0005
 """Of the GIL between threads. With Python's 5 ms a page waits that long again and again for whatever follows the ledger
 or makes pictures beside it: one page of the feed in a hundred took 70 ms instead of 15."""
-_PART_END_S: Final = 1.0
-CANNOT_BEGIN: Final = 3
+_STOP_TIMEOUT_S: Final = 1.0
+EXIT_CANNOT_START: Final = 3
 
 log = logging.getLogger(__name__)
 
 
-_task: Final = msgspec.json.Decoder(Task).decode
+_decode_task: Final = msgspec.json.Decoder(WebTask).decode
 
 
 def main() -> int:
     """Serve until standard input ends."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s web: %(message)s", stream=sys.stderr)
-    sys.setswitchinterval(_SWITCH_S)
-    ending = Ending()
+    sys.setswitchinterval(_GIL_SWITCH_INTERVAL_S)
+    shutdown = ShutdownEvent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both, and the sorting center ends this one
-    signal.signal(signal.SIGTERM, lambda *_: ending.set())
-    lines = parents_lines()
-    task = _task(task_of(lines))
+    signal.signal(signal.SIGTERM, lambda *_: shutdown.set())
+    lines = open_stdin()
+    task = _decode_task(read_task(lines))
     health = RemoteHealth()
-    threading.Thread(target=listen, args=(lines, ending, partial(_hear, health)), daemon=True).start()
+    threading.Thread(target=watch_parent, args=(lines, shutdown, partial(_receive_health, health)), daemon=True).start()
     try:
-        serve(task.ledger, task.settings, socket.socket(fileno=task.descriptor), health, ending)
+        serve(task.ledger, task.settings, socket.socket(fileno=task.descriptor), health, shutdown)
     except (LedgerError, DeskError, BadWebSettings) as error:
         log.error("The pages cannot be served: %s", error)
-        return CANNOT_BEGIN
+        return EXIT_CANNOT_START
     return 0
 
 
 def serve(
-    ledger_url: str, settings: WebSettings, listening: socket.socket, health: RemoteHealth, ending: threading.Event
+    ledger_url: str,
+    settings: CenterWebSettings,
+    listen_socket: socket.socket,
+    health: RemoteHealth,
+    shutdown: threading.Event,
 ) -> None:
-    """Until ``ending``; raises LedgerError and DeskError when there is nothing to show, BadWebSettings when the files
-    for TLS cannot be used. Closes ``listening``.
+    """Until ``shutdown``; raises LedgerError and DeskError when there is nothing to show, BadWebSettings when the files
+    for TLS cannot be used. Closes ``listen_socket``.
     """
     zone = ZoneInfo(settings.zone)
-    with listening, opened_stores(ledger_url, zone, _folder(settings.photos_dir)) as stores:
+    with listen_socket, open_stores(ledger_url, zone, _path_or_none(settings.photos_dir)) as stores:
         tls = settings.tls()
-        follower = Follower(stores.ledger, stores.reports)
-        look = partial(seen, stores.ledger, stores.reports, stores.desk)
-        watch = Watch(look, stores.desk, lambda: follower.leads)
-        arrivals = Arrivals(stores.ledger, stores.desk.database)
-        beside = [
-            threading.Thread(target=follower.run, args=(ending,), name="reports", daemon=True),
-            threading.Thread(target=watch.run, args=(ending,), name="watch", daemon=True),
-            threading.Thread(target=arrivals.run, args=(ending,), name="listings", daemon=True),
+        follower = ReportsFollower(stores.ledger, stores.reports)
+        load_measure = partial(county_snapshot, stores.ledger, stores.reports, stores.desk)
+        watch = CountyWatch(load_measure, stores.desk, lambda: follower.is_leader)
+        arrivals = OfferFollower(stores.ledger, stores.desk.database)
+        threads = [
+            threading.Thread(target=follower.run, args=(shutdown,), name="reports", daemon=True),
+            threading.Thread(target=watch.run, args=(shutdown,), name="watch", daemon=True),
+            threading.Thread(target=arrivals.run, args=(shutdown,), name="listings", daemon=True),
         ]
-        sender = sender_of(stores.desk, settings)
-        sending = threading.Thread(target=sender.run, args=(ending,), name="notices", daemon=True)
-        outside = Outside(Hosts(settings.host, settings.names), settings.trusted_proxy, settings.catalogue())
+        sender = build_sender(stores.desk, settings)
+        sender_thread = threading.Thread(target=sender.run, args=(shutdown,), name="notices", daemon=True)
+        outside = ExternalAddresses(Hosts(settings.host, settings.names), settings.trusted_proxy, settings.storefront())
         app = create_app(stores, health, lambda: datetime.now(UTC).astimezone(zone), outside)
-        keep_compiled(app.jinja_env, app.root_path)
+        use_compiled_cache(app.jinja_env, app.root_path)
         with app.app_context():
-            pictures = sources().pictures
-        beside.append(threading.Thread(target=compile_templates, args=(app,), name="templates", daemon=True))
-        beside.append(threading.Thread(target=pictures.tend, args=(ending,), name="pictures", daemon=True))
-        server = WebServer(app, listening, tls)
+            pictures = sources().snapshots
+        threads.append(threading.Thread(target=compile_templates, args=(app,), name="templates", daemon=True))
+        threads.append(threading.Thread(target=pictures.run_refresh, args=(shutdown,), name="pictures", daemon=True))
+        server = WebServer(app, listen_socket, tls)
         server.start()
-        for thread in (*beside, sending):
+        for thread in (*threads, sender_thread):
             thread.start()
-        ending.wait()
-        server.stop(_PART_END_S)
-        for thread in beside:
+        shutdown.wait()
+        server.stop(_STOP_TIMEOUT_S)
+        for thread in threads:
             thread.join()
-        sending.join(_PART_END_S)  # a receiver may keep it longer; what it sends then is sent again
+        sender_thread.join(_STOP_TIMEOUT_S)  # a receiver may keep it longer; what it sends then is sent again
 
 
-def sender_of(desk: Desk, settings: WebSettings) -> Sender:
+def build_sender(desk: CenterDesk, settings: CenterWebSettings) -> NoticeDispatcher:
     """What sends the notices of a desk."""
     words = NoticeWords()
-    logins = _folder(settings.mail_logins)
+    logins = _path_or_none(settings.mail_logins)
     hosts = frozenset(host.lower() for host in settings.webhook_hosts)
-    return Sender(desk.notices, {Way.MAIL: MailWay(words, logins, hosts), Way.WEBHOOK: WebhookWay(words, hosts)})
+    return NoticeDispatcher(
+        desk.notices,
+        {NoticeChannel.MAIL: MailSender(words, logins, hosts), NoticeChannel.WEBHOOK: WebhookSender(words, hosts)},
+    )
 
 
-def _folder(name: str | None) -> Path | None:
+def _path_or_none(name: str | None) -> Path | None:
     return Path(name) if name is not None else None
 
 
-def _hear(health: RemoteHealth, line: bytes) -> None:
+def _receive_health(health: RemoteHealth, line: bytes) -> None:
     try:
-        health.heard(json.loads(line))
+        health.receive(json.loads(line))
     except (ValueError, TypeError):
         log.warning("A line of health could not be read.")
 

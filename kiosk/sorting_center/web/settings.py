@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from kiosk.sorting_center.certificate import Certificate, TlsFilesError
+from kiosk.sorting_center.certificate import ReloadingCertificate, TlsFilesError
 from kiosk.sorting_center.listings.addresses import BadPublicAddress, PublicAddresses
 from kiosk.sorting_center.web.connections.tls import certificate_of
 
@@ -30,12 +30,12 @@ class BadWebSettings(ValueError):
     """The text names the option and what would do."""
 
 
-class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
+class CenterWebSettings(msgspec.Struct, frozen=True, kw_only=True):
     """``host`` and ``port``: where to listen, port 0 for a free one. ``cert_file`` and ``key_file``: for TLS, both or
     neither. ``names``: further names the pages are asked under; ``trusted_proxy``: the address of a reverse proxy,
     whose word about who asks is believed. ``zone``: of the center's days. ``webhook_hosts``: those inside this network
     that webhooks and mail may go to; ``mail_logins``: the folder of the files with users and passwords of mail servers.
-    ``photos_dir``: where the pictures of stations are kept. ``catalogue_url``: where buyers find what is published.
+    ``photos_dir``: where the pictures of stations are kept. ``storefront_url``: where buyers find what is published.
     """
 
     host: str = "127.0.0.1"
@@ -48,9 +48,9 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     webhook_hosts: tuple[str, ...] = ()
     mail_logins: str | None = None
     photos_dir: str | None = None
-    catalogue_url: str | None = None
+    storefront_url: str | None = None
 
-    def checked(self) -> WebSettings:
+    def validate(self) -> CenterWebSettings:
         """Itself; raises BadWebSettings."""
         try:
             ZoneInfo(self.zone)
@@ -58,7 +58,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
             raise BadWebSettings(
                 f"--zone {self.zone!r} must be a time zone like Asia/Shanghai or Asia/Urumqi"
             ) from None
-        self.catalogue()
+        self.storefront()
         if self.tls() is None and not is_loopback(self.host) and self.trusted_proxy is None:
             raise BadWebSettings(
                 f"--http {self.host} would send passwords over the network in plain text: listen on 127.0.0.1, give a "
@@ -67,7 +67,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
             )
         return self
 
-    def tls(self) -> Certificate | None:
+    def tls(self) -> ReloadingCertificate | None:
         """From the files as they are now, None without any; raises BadWebSettings."""
         if self.cert_file is None and self.key_file is None:
             return None
@@ -78,14 +78,14 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
         except TlsFilesError as error:
             raise BadWebSettings(str(error)) from error
 
-    def catalogue(self) -> PublicAddresses | None:
+    def storefront(self) -> PublicAddresses | None:
         """None without one; raises BadWebSettings."""
-        if self.catalogue_url is None:
+        if self.storefront_url is None:
             return None
         try:
-            return PublicAddresses(self.catalogue_url)
+            return PublicAddresses(self.storefront_url)
         except BadPublicAddress as error:
-            raise BadWebSettings(f"--catalogue-url: {error}") from None
+            raise BadWebSettings(f"--storefront-url: {error}") from None
 
     def url(self, port: int) -> str:
         """Where the pages are, on the port that was had."""

@@ -11,18 +11,18 @@ from zoneinfo import ZoneInfo
 
 from flask import current_app
 
-from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.listings.addresses import PublicAddresses
-from kiosk.sorting_center.listings.listings import Listings
-from kiosk.sorting_center.listings.ports import NoPictures, Pictures
+from kiosk.sorting_center.listings.listings import CenterListings
+from kiosk.sorting_center.listings.ports import NoPictureStore, PictureStore
 from kiosk.sorting_center.metrics import LedgerCollector
 from kiosk.sorting_center.photos.folder import PictureFolder
-from kiosk.sorting_center.photos.photos import Photos
-from kiosk.sorting_center.photos.received import ReceivedPictures
+from kiosk.sorting_center.photos.photos import PhotoIndex
+from kiosk.sorting_center.photos.received_pictures import ReceivedPictures
 from kiosk.sorting_center.ports import HealthSource
 from kiosk.sorting_center.reports.reports import Reports
-from kiosk.sorting_center.web.pictures.pictures import Pictures as DrawnPictures
+from kiosk.sorting_center.web.snapshots.snapshots import PageSnapshots as DrawnPictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,38 +30,37 @@ class Stores:
     """What came in, what people did, what is made of the first for the pages, and the stations' photos."""
 
     ledger: Ledger
-    desk: Desk
+    desk: CenterDesk
     reports: Reports
-    photos: Pictures = field(default_factory=NoPictures)
+    photos: PictureStore = field(default_factory=NoPictureStore)
 
 
 @contextmanager
-def opened_stores(ledger_url: str, zone: ZoneInfo, photos: Path | None = None) -> Iterator[Stores]:
+def open_stores(ledger_url: str, zone: ZoneInfo, photos: Path | None = None) -> Iterator[Stores]:
     """Of a ledger that exists; ``photos`` is the folder of the stations' pictures. Raises LedgerError and DeskError."""
     with (
         Ledger.open_readonly(ledger_url) as ledger,
-        Desk.open(ledger_url) as desk,
+        CenterDesk.open(ledger_url) as desk,
         Reports.open(ledger_url, zone) as reports,
     ):
         if photos is None:
             yield Stores(ledger, desk, reports)
             return
-        with Photos.open(ledger_url) as received:
+        with PhotoIndex.open(ledger_url) as received:
             yield Stores(ledger, desk, reports, ReceivedPictures(received, PictureFolder(photos)))
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
-    """``now`` is the local time, with its zone; the center's days are those of this zone. ``catalogue`` is where buyers
-    find what is published, None where nobody has said so.
-    """
+class PageSources:
+    """``now`` is the local time, with its zone; the center's days are those of this zone. ``storefront`` is where
+    buyers find what is published, None where nobody has said so."""
 
     stores: Stores
     health: HealthSource
     figures: LedgerCollector
-    pictures: DrawnPictures
+    snapshots: DrawnPictures
     now: Callable[[], datetime]
-    catalogue: PublicAddresses | None = None
+    storefront: PublicAddresses | None = None
 
     @property
     def ledger(self) -> Ledger:
@@ -69,14 +68,14 @@ class Sources:
         return self.stores.ledger
 
     @property
-    def desk(self) -> Desk:
+    def desk(self) -> CenterDesk:
         """What people did."""
         return self.stores.desk
 
     @property
-    def listings(self) -> Listings:
+    def listings(self) -> CenterListings:
         """What is offered for sale."""
-        return Listings(self.stores.desk.database, self.stores.photos)
+        return CenterListings(self.stores.desk.database, self.stores.photos)
 
     @property
     def reports(self) -> Reports:
@@ -84,9 +83,9 @@ class Sources:
         return self.stores.reports
 
 
-def sources() -> Sources:
+def sources() -> PageSources:
     """Those of the running application."""
     found = current_app.extensions["sources"]
-    if not isinstance(found, Sources):
+    if not isinstance(found, PageSources):
         raise TypeError("the pages were not made by create_app")
     return found

@@ -10,42 +10,42 @@ from typing import Final
 
 from markupsafe import Markup
 
-from kiosk.sorting_center.desk.errors import Refused
-from kiosk.sorting_center.sentences import read, utc
+from kiosk.sorting_center.alarm_texts import parse_detail, parse_minute
+from kiosk.sorting_center.desk.errors import ActionRefused
 from kiosk.texts import html
 from kiosk.texts.languages import LANGUAGES, Language
 
 FALLBACK: Final = "en"
-STAFF: Final = "kiosk.sorting_center.web"
+STAFF_PACKAGE: Final = "kiosk.sorting_center.web"
 """The room with the texts of the staff's pages."""
-_COPIED_CARD: Final = frozenset({"fork", "twin", "reports_fork"})
+_CLONED_CARD_KINDS: Final = frozenset({"fork", "twin", "reports_fork"})
 """Cases of one accident, which have one instruction."""
 
 
 @cache
-def tables(room: str = STAFF) -> Mapping[str, Mapping[str, str]]:
+def tables(package: str = STAFF_PACKAGE) -> Mapping[str, Mapping[str, str]]:
     """Texts by language and id; an id is told once among all files of the room."""
     found: dict[str, dict[str, str]] = {}
-    for source in sorted(files(room).joinpath("texts").iterdir(), key=lambda file: file.name):
-        for language, told in tomllib.loads(source.read_text(encoding="utf-8")).items():
+    for source in sorted(files(package).joinpath("texts").iterdir(), key=lambda file: file.name):
+        for language, entries in tomllib.loads(source.read_text(encoding="utf-8")).items():
             known = found.setdefault(language, {})
-            if twice := known.keys() & told.keys():
+            if twice := known.keys() & entries.keys():
                 raise ValueError(f"{source.name} tells {', '.join(sorted(twice))} again")
-            known.update(told)
+            known.update(entries)
     return found
 
 
 def languages() -> list[Language]:
     """Those the pages speak, in the order of the language buttons."""
-    return [language for code, language in LANGUAGES.items() if code in tables(STAFF)]
+    return [language for code, language in LANGUAGES.items() if code in tables(STAFF_PACKAGE)]
 
 
 class CenterTexts:
     """The texts of one language; raises KeyError for a language or an id the pages do not have."""
 
-    def __init__(self, code: str, room: str = STAFF) -> None:
+    def __init__(self, code: str, package: str = STAFF_PACKAGE) -> None:
         self.language = LANGUAGES[code]
-        self._texts = tables(room)[code]
+        self._texts = tables(package)[code]
 
     def __call__(self, text_id: str, **values: object) -> Markup:
         """The text as HTML; values are escaped unless they are markup already."""
@@ -59,18 +59,18 @@ class CenterTexts:
         }
         return self(text_id, **shown)
 
-    def refusal(self, error: Refused, page: str = "") -> Markup:
+    def refusal(self, error: ActionRefused, page: str = "") -> Markup:
         """Why something was not done, in the words of ``page`` where it has its own."""
         own = f"{page}_refused_{error.code}"
         return self.filled(own if self.known(own) else f"refused_{error.code}", error.values)
 
-    def said(self, kept: str, local: Callable[[str], str]) -> Markup:
+    def render_detail(self, detail: str, local: Callable[[str], str]) -> Markup:
         """A sentence of this program's, as it is kept, in this language; any other text as it is. ``local`` writes a
         moment of RFC 3339 for people.
         """
-        found = read(kept)
+        found = parse_detail(detail)
         if found is None:
-            return Markup('<bdi lang="en">{}</bdi>').format(kept)
+            return Markup('<bdi lang="en">{}</bdi>').format(detail)
         shown = {name: self._value(name, value, local) for name, value in found.values.items()}
         return self(f"said_{found.code}", **shown)
 
@@ -79,11 +79,11 @@ class CenterTexts:
             case "n" | "seq" | "first" | "most":
                 return html.bdi_number(int(value))
             case "at" | "since":
-                return _whole(local(utc(value).isoformat()))
+                return _unbroken(local(parse_minute(value).isoformat()))
             case "day":
-                return _whole(value)
+                return _unbroken(value)
             case "said":
-                return self.said(value, local)
+                return self.render_detail(value, local)
             case "reason" if self.known(f"reason_{value}"):
                 return self(f"reason_{value}")
             case _:
@@ -100,12 +100,12 @@ class CenterTexts:
 
 def to_do(texts: Mapping[str, str], kind: str, subject: str) -> str:
     """The id of the text that says what to do about a case."""
-    if _COPIED_CARD & {kind, f"{kind}_{subject}"}:
+    if _CLONED_CARD_KINDS & {kind, f"{kind}_{subject}"}:
         return "copied_card_do"
     ids = (f"alarms_do_{kind}_{subject}", f"alarms_do_{kind}", f"{kind}_do", "alarms_do_unknown")
     return next(text_id for text_id in ids if text_id in texts)
 
 
-def _whole(text: str) -> Markup:
+def _unbroken(text: str) -> Markup:
     """On one line: a hyphen is no place to break a date."""
     return Markup('<span class="whole">{}</span>').format(html.bdi_code(text))

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class RowChanges:
     """How many rows of one kind there would be, and how many of them are new, are gone, have changed."""
 
     n: int
@@ -36,26 +36,26 @@ class PriceChange:
 class Changes:
     """``prices`` in the order of the new catalog, those that are gone last."""
 
-    products: Counted
-    containers: Counted
-    members: Counted
+    products: RowChanges
+    containers: RowChanges
+    members: RowChanges
     prices: tuple[PriceChange, ...]
 
 
 def changes(before: Catalog, after: Catalog) -> Changes:
     """From one catalog to the other."""
     return Changes(
-        _counted(before.products, after.products, lambda row: row.code),
-        _counted(before.containers, after.containers, lambda row: row.code),
-        _counted(before.members, after.members, lambda row: row.number),
+        _row_changes(before.products, after.products, lambda row: row.code),
+        _row_changes(before.containers, after.containers, lambda row: row.code),
+        _row_changes(before.members, after.members, lambda row: row.number),
         tuple(_prices(before, after)),
     )
 
 
-def _counted(before: Sequence[T], after: Sequence[T], key: Callable[[T], str]) -> Counted:
+def _row_changes(before: Sequence[T], after: Sequence[T], key: Callable[[T], str]) -> RowChanges:
     old, new = ({key(row): row for row in rows} for rows in (before, after))
     changed = sum(new[code] != old[code] for code in old.keys() & new.keys())
-    return Counted(len(new), len(new.keys() - old.keys()), len(old.keys() - new.keys()), changed)
+    return RowChanges(len(new), len(new.keys() - old.keys()), len(old.keys() - new.keys()), changed)
 
 
 def _prices(before: Catalog, after: Catalog) -> Iterable[PriceChange]:

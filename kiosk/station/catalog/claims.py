@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from kiosk.station.catalog.words import BadWord
+from kiosk.station.catalog.name_rules import BadName
 
 _SUPERLATIVES: Final = re.compile(
     "最|第一|唯一|独一无二|国家级|世界级|顶级|顶尖|极品|极致|首选|冠军|绝无仅有|史无前例|无与伦比"
@@ -31,9 +31,9 @@ _RULES: Final = (
 )
 
 
-def without_claims(text: str) -> str:
+def reject_claims(text: str) -> str:
     """The text unchanged. Raises BadWord, which names the word."""
     for rule, why in _RULES:
         if found := rule.search(text):
-            raise BadWord(f"says {found[0]!r}, {why}")
+            raise BadName(f"says {found[0]!r}, {why}")
     return text

@@ -72,7 +72,7 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not allowed")
 
 
-def shown(value: object) -> str:
+def shorten(value: object) -> str:
     """A value as an error shows it: escaped, cut short, on one line."""
     try:
         text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from functools import partial
 
 from kiosk.domain.catalog import Allergen, Grade, Origin, Pack, Sale
-from kiosk.station.catalog.claims import without_claims
-from kiosk.station.catalog.place import Check, Checks, Place
+from kiosk.station.catalog.claims import reject_claims
+from kiosk.station.catalog.name_rules import chinese_name, english_name, uyghur_text
+from kiosk.station.catalog.table_location import Check, NameChecks, TableLocation
 from kiosk.station.catalog.tables import SaleTable
-from kiosk.station.catalog.words import chinese_name, english_name, uyghur_text
 
 MAX_TITLE, MAX_STORY, MAX_STORAGE = 60, 500, 120
 """Characters: less than the event of an offer takes."""
 
 
-def read_sale(table: SaleTable, place: Place) -> Sale:
+def read_sale(table: SaleTable, place: TableLocation) -> Sale:
     """``place`` is that of the ``sale`` table. Raises CatalogError."""
     return Sale(
         title=place.names("title", table.title, _texts(MAX_TITLE)),
@@ -28,35 +28,37 @@ def read_sale(table: SaleTable, place: Place) -> Sale:
     )
 
 
-def _texts(most: int, *, may_be_empty: bool = False) -> Checks:
+def _texts(max_length: int, *, may_be_empty: bool = False) -> NameChecks:
     def rule(check: Check) -> Check:
-        return lambda text: "" if may_be_empty and not text else without_claims(check(text))
+        return lambda text: "" if may_be_empty and not text else reject_claims(check(text))
 
-    uyghur, chinese, english = (partial(check, most=most) for check in (uyghur_text, chinese_name, english_name))
-    return Checks(rule(uyghur), rule(chinese), rule(english))
+    uyghur, chinese, english = (
+        partial(check, max_length=max_length) for check in (uyghur_text, chinese_name, english_name)
+    )
+    return NameChecks(rule(uyghur), rule(chinese), rule(english))
 
 
-def _grades(table: SaleTable, place: Place) -> tuple[Grade, ...]:
+def _grades(table: SaleTable, place: TableLocation) -> tuple[Grade, ...]:
     seen: set[object] = set()
     grades = []
     for number, row in enumerate(table.grades, 1):
-        inside = place.inside(f"grades[{number}]")
-        inside.once(seen, row.code, "code")
+        inside = place.child(f"grades[{number}]")
+        inside.require_unique(seen, row.code, "code")
         grades.append(Grade(row.code, inside.names("names", row.names)))
     return tuple(grades)
 
 
-def _allergens(table: SaleTable, place: Place) -> tuple[Allergen, ...]:
+def _allergens(table: SaleTable, place: TableLocation) -> tuple[Allergen, ...]:
     seen: set[object] = set()
     for number, allergen in enumerate(table.allergens, 1):
-        place.once(seen, allergen, f"allergens[{number}]")
+        place.require_unique(seen, allergen, f"allergens[{number}]")
     return table.allergens
 
 
-def _packs(table: SaleTable, place: Place) -> tuple[Pack, ...]:
+def _packs(table: SaleTable, place: TableLocation) -> tuple[Pack, ...]:
     seen: set[object] = set()
     packs = []
     for number, row in enumerate(table.packs, 1):
-        place.inside(f"packs[{number}]").once(seen, row.net_g, "net_g")
+        place.child(f"packs[{number}]").require_unique(seen, row.net_g, "net_g")
         packs.append(Pack(row.net_g, row.price_fen))
     return tuple(packs)

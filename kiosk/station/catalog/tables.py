@@ -1,7 +1,7 @@
 """The tables of a catalog file as msgspec types, and a sentence for each way in which a file does not fit them.
 
 A type says in its ``description`` what is allowed there, in the words of the error; types without one have those of
-``_allowed``.
+``_allowed_text``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from msgspec import inspect as types
 from kiosk.domain.catalog import Allergen
 from kiosk.domain.money import MAX_FEN_PER_KG
 from kiosk.domain.trade import Mode
-from kiosk.station.catalog.document import CatalogError, shown
+from kiosk.station.catalog.document import CatalogError, shorten
 
 MAX_TARE_G: Final = 20_000
 """The heaviest container a clerk lifts onto a pan; more is a typing mistake."""
@@ -130,7 +130,7 @@ class CatalogTable(Struct, frozen=True, forbid_unknown_fields=True):
     members: Annotated[tuple[MemberTable, ...], Meta(max_length=MAX_MEMBERS)]
 
 
-_LOOKED_AT: Final = msgspec.json.Decoder(CatalogTable)
+_WARMED_UP_DECODER: Final = msgspec.json.Decoder(CatalogTable)
 """With the module: two threads that are the first to have msgspec look at a type make it crash (0.22)."""
 
 
@@ -139,10 +139,10 @@ def read_tables(document: Mapping[str, Any], file: str) -> CatalogTable:
     try:
         return msgspec.convert(document, CatalogTable, strict=True)
     except msgspec.ValidationError as error:
-        raise _explained(str(error), document, file) from error
+        raise _explain(str(error), document, file) from error
     except UnicodeEncodeError as error:
         # JSON alone can say it ("\ud800"); msgspec does not tell where.
-        raise CatalogError(file, "", f"has half a character in {shown(error.object)}: remove it", "text") from error
+        raise CatalogError(file, "", f"has half a character in {shorten(error.object)}: remove it", "text") from error
 
 
 _MESSAGE: Final = re.compile(r"(.*?)(?: - at `\$(.*)`)?", re.DOTALL)
@@ -151,7 +151,7 @@ _MISSING: Final = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 
 
-def _explained(message: str, document: Mapping[str, Any], file: str) -> CatalogError:
+def _explain(message: str, document: Mapping[str, Any], file: str) -> CatalogError:
     found = _MESSAGE.fullmatch(message)
     problem, way = (found[1], found[2] or "") if found else (message, "")
     value: Any = document
@@ -167,11 +167,11 @@ def _explained(message: str, document: Mapping[str, Any], file: str) -> CatalogE
         return CatalogError(file, _below(place, missing[1]), "is missing", "missing")
     if unknown := _UNKNOWN.fullmatch(problem):
         problem = f"is not a known key; {_hint(unknown[1], kind)}"
-        return CatalogError(file, _below(place, shown(unknown[1])), problem, "unknown")
+        return CatalogError(file, _below(place, shorten(unknown[1])), problem, "unknown")
     if in_list or isinstance(_plain(kind), types.VarTupleType):
-        return CatalogError(file, place, f"must be {_allowed(kind)}")
-    wanted = "text in quotation marks" if problem.startswith("Expected `str`, got") else _allowed(kind)
-    return CatalogError(file, place, f"is {shown(value)}: it must be {wanted}")
+        return CatalogError(file, place, f"must be {_allowed_text(kind)}")
+    expected = "text in quotation marks" if problem.startswith("Expected `str`, got") else _allowed_text(kind)
+    return CatalogError(file, place, f"is {shorten(value)}: it must be {expected}")
 
 
 def _hint(key: str, kind: types.Type) -> str:
@@ -200,7 +200,7 @@ def _inside(kind: types.Type, key: str) -> types.Type:
     return plain.item_type
 
 
-def _allowed(kind: types.Type) -> str:
+def _allowed_text(kind: types.Type) -> str:
     if isinstance(kind, types.Metadata):
         return str((kind.extra_json_schema or {})["description"])
     if isinstance(kind, types.StructType):

@@ -14,21 +14,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from kiosk.domain.clerk import Role
-from kiosk.station.clerk.people import Person, add_person, kept_pin
+from kiosk.station.clerk.people import Person, add_person, hash_pin
 from kiosk.station.clerk.pin_hash import NO_PIN_KEY, PinKey
-from kiosk.station.clerk.refusals import CounterRefused, refusing
+from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.clerk.throttle import PIN, Throttle
 from kiosk.store.records import ClerkRow, Stamp
 from kiosk.store.store import Store
 
 logger = logging.getLogger(__name__)
 
-_LONGEST_PIN = 16
+_MAX_PIN_LENGTH = 16
 """Characters; a longer text is no PIN and not worth hashing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class CounterSession:
     """A person at the counter. ``token`` is the browser's cookie."""
 
     token: str = field(repr=False)
@@ -36,10 +36,10 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
-class _Open:
+class _OpenSession:
     """The session, the row it was opened with, and when it was last used."""
 
-    session: Session
+    session: CounterSession
     row: ClerkRow
     used_ms: int
 
@@ -66,31 +66,31 @@ class Access:
         self.throttle = Throttle(PIN, store.lockouts, stamps)
         self._lock = threading.Lock()
         self._retiring = threading.Lock()
-        self._open: _Open | None = None
+        self._open: _OpenSession | None = None
 
     def people(self) -> tuple[Person, ...]:
         """Everybody who has a PIN that works."""
-        with refusing():
+        with as_counter_refusals():
             return tuple(_person(row) for row in self._clerks.everyone() if row.pin_hash)
 
     def staff(self) -> Mapping[Person, bool]:
         """Everybody who works here, by number, and whether a PIN of theirs can be checked."""
-        with refusing():
+        with as_counter_refusals():
             rows = self._clerks.everyone()
         return {_person(row): bool(row.pin_hash) and self._pins.knows(row.pin_hash) for row in rows}
 
-    def sign_in(self, number: str, pin: str) -> Session:
+    def sign_in(self, number: str, pin: str) -> CounterSession:
         """Begin a session. Raises CounterRefused: no_pin (nobody has one yet), pin_unreadable (kept under another
         key), wrong_pin, locked.
         """
         row = self._check(number, pin)
-        session = Session(secrets.token_urlsafe(32), _person(row))
+        session = CounterSession(secrets.token_urlsafe(32), _person(row))
         with self._lock:
-            self._open = _Open(session, row, self._now_ms())
+            self._open = _OpenSession(session, row, self._now_ms())
         self._on_change(self)
         return session
 
-    def second(self, number: str, pin: str, not_same_as: Person) -> Person:
+    def authenticate_second(self, number: str, pin: str, not_same_as: Person) -> Person:
         """Another clerk who agrees, by number and PIN. Raises CounterRefused: same_person, forbidden and as above."""
         if _same(number, not_same_as.number):
             raise CounterRefused("same_person")
@@ -101,21 +101,21 @@ class Access:
             raise CounterRefused("forbidden")
         return person
 
-    def session(self, token: str) -> Session | None:
+    def session(self, token: str) -> CounterSession | None:
         """The open session of this token, used now; None when it is not, or no longer, open."""
         return self._find(token, renew=True)
 
-    def peek(self, token: str) -> Session | None:
+    def peek(self, token: str) -> CounterSession | None:
         """The same without using it: for streams and beats, which nobody touches."""
         return self._find(token, renew=False)
 
-    def current(self) -> Session | None:
+    def current(self) -> CounterSession | None:
         """The open session, whoever asks; not renewed."""
         self.expire()
         with self._lock:
             return self._open.session if self._open else None
 
-    def attended(self) -> bool:
+    def is_clerk_present(self) -> bool:
         """Whether a clerk is at the counter: nobody else can hand a parcel out."""
         session = self.current()
         return session is not None and session.person.role is Role.CLERK
@@ -136,20 +136,20 @@ class Access:
 
     def add(self, name: str, role: Role, pin: str) -> Person:
         """Take somebody on. Raises BadClerk, BadPin, and CounterRefused for the store's failures."""
-        with refusing():
-            return _person(add_person(self._clerks, name, role, kept_pin(self._pins, pin), self._stamps()))
+        with as_counter_refusals():
+            return _person(add_person(self._clerks, name, role, hash_pin(self._pins, pin), self._stamps()))
 
     def set_pin(self, number: str, pin: str) -> None:
         """Replace a PIN; an open session of that person ends. Raises BadPin, CounterRefused."""
-        with refusing():
-            self._clerks.set_pin(number, kept_pin(self._pins, pin), self._stamps())
+        with as_counter_refusals():
+            self._clerks.set_pin(number, hash_pin(self._pins, pin), self._stamps())
 
     def retire(self, number: str) -> None:
         """Somebody no longer works here; an open session of that person ends.
 
         Raises CounterRefused: last_technician, when nobody else could take anybody on; unknown_clerk.
         """
-        with self._retiring, refusing():
+        with self._retiring, as_counter_refusals():
             row = self._clerks.by_number(number) if number.isascii() else None
             if row is None or not row.active:
                 raise CounterRefused("unknown_clerk")
@@ -173,23 +173,23 @@ class Access:
         """Somebody who works here and has a PIN."""
         if not number.isascii():
             return None
-        with refusing():
+        with as_counter_refusals():
             row = self._clerks.by_number(number)
         return row if row is not None and row.active and row.pin_hash else None
 
     def _matching(self, number: str, pin: str) -> ClerkRow | None:
         row = self._row(number)
-        if not pin.isascii() or len(pin) > _LONGEST_PIN:
+        if not pin.isascii() or len(pin) > _MAX_PIN_LENGTH:
             return None
         return row if self._pins.matches(pin, row.pin_hash if row else None) else None
 
-    def _find(self, token: str, *, renew: bool) -> Session | None:
+    def _find(self, token: str, *, renew: bool) -> CounterSession | None:
         self.expire()
         with self._lock:
             found = self._open
         if found is None or not _same(found.session.token, token):
             return None
-        with refusing():
+        with as_counter_refusals():
             current = self._clerks.by_number(found.row.number)
         if current != found.row:
             self._end(found)
@@ -200,7 +200,7 @@ class Access:
                     self._open = replace(self._open, used_ms=self._now_ms())
         return found.session
 
-    def _end(self, found: _Open) -> None:
+    def _end(self, found: _OpenSession) -> None:
         with self._lock:
             if self._open is None or self._open.session is not found.session:
                 return
@@ -208,7 +208,7 @@ class Access:
         logger.info("the counter is locked")
         self._on_change(self)
 
-    def _idle(self, found: _Open) -> bool:
+    def _idle(self, found: _OpenSession) -> bool:
         return self._now_ms() - found.used_ms > self._idle_ms
 
     def _now_ms(self) -> int:

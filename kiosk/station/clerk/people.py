@@ -10,7 +10,7 @@ from kiosk.station.clerk.pin_hash import PinKey
 from kiosk.store.clerks import Clerks
 from kiosk.store.records import ClerkRow, Stamp
 
-_MOST_DIGITS = 4
+_MAX_NAME_DIGITS = 4
 """In a name: "Aygul 2" is one, a telephone number is none."""
 
 
@@ -38,7 +38,7 @@ def add_person(clerks: Clerks, name: str, role: Role, pin_hash: str, stamp: Stam
     return clerks.add(clean_person_name(name), role, pin_hash, stamp)
 
 
-def kept_pin(key: PinKey, pin: str) -> str:
+def hash_pin(key: PinKey, pin: str) -> str:
     """What is kept of a PIN. Raises BadPin, and CounterRefused ``no_pin_key`` when the station's key is missing."""
     return key.hash(check_pin(pin))
 
@@ -51,7 +51,7 @@ def clean_person_name(text: str) -> str:
     name = unicodedata.normalize("NFC", text).strip()
     if not 1 <= len(name) <= MAX_NAME or not all(_fits(character) for character in name):
         raise BadClerk(f"a name has 1 to {MAX_NAME} letters, digits and spaces, and no invisible characters")
-    if not any(character.isalpha() for character in name) or sum(map(str.isdecimal, name)) > _MOST_DIGITS:
+    if not any(character.isalpha() for character in name) or sum(map(str.isdecimal, name)) > _MAX_NAME_DIGITS:
         raise BadClerk("a name is no number: telephone and ID numbers are not kept here")
     return name
 

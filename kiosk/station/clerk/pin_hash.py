@@ -58,7 +58,7 @@ class PinKey:
                 "no_pin_key",
                 f"The station's key cannot be read at {self._source}: bring it back, or type this as administrator.",
             )
-        with _memory_given_back():
+        with _releasing_memory():
             return f"$keyed${self.name}{_hasher().hash(self._mac(b'pin:' + pin.encode()))}"
 
     def knows(self, pin_hash: str) -> bool:
@@ -86,10 +86,10 @@ NO_PIN_KEY: Final = PinKey(None, "nowhere")
 def _argon_matches(secret: str | bytes, pin_hash: str | None) -> bool:
     from argon2.exceptions import InvalidHashError, VerificationError
 
-    nobody = _nobody()  # made with the very first PIN, whoever's it is
+    dummy_hash = _dummy_hash()  # made with the very first PIN, whoever's it is
     try:
-        with _memory_given_back():
-            matches = _hasher().verify(pin_hash or nobody, secret)
+        with _releasing_memory():
+            matches = _hasher().verify(pin_hash or dummy_hash, secret)
     except InvalidHashError:
         logger.error("a stored PIN cannot be read: a technician has to set it anew")  # without the hash itself
         return False
@@ -107,16 +107,16 @@ def _hasher() -> PasswordHasher:
 
 
 @cache
-def _nobody() -> str:
+def _dummy_hash() -> str:
     """The hash of something that is no PIN: checking it takes as long as checking a person's."""
-    with _memory_given_back():
+    with _releasing_memory():
         return _hasher().hash("nobody has this one")
 
 
 @contextmanager
-def _memory_given_back() -> Iterator[None]:
+def _releasing_memory() -> Iterator[None]:
     """glibc keeps a freed block of 12 MiB from the second time on: a seventh of what the station may use."""
     try:
         yield
     finally:
-        memory.give_back()
+        memory.release_free_memory()

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from kiosk.domain.parcel import ParcelRefused
-from kiosk.store.errors import ALTERED, DiskFull, StoreError, StoreRefusal
+from kiosk.store.errors import RECORD_ALTERED, DiskFull, StoreError, StoreRefusal
 
 logger = logging.getLogger(__name__)
 
@@ -32,12 +32,12 @@ _CODES = {"code_used": "wrong_code", "not_unknown": "stale_page"}
 
 
 @contextmanager
-def refusing() -> Iterator[None]:
+def as_counter_refusals() -> Iterator[None]:
     """Turn a failure of the store into a CounterRefused; what was committed before stays safe."""
     try:
         yield
     except StoreRefusal as error:
-        if error.code == ALTERED:
+        if error.code == RECORD_ALTERED:
             logger.error("%s", error)
         raise CounterRefused(_CODES.get(error.code, error.code), str(error), values=error.values) from error
     except ParcelRefused as error:

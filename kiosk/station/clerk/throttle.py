@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 
 from kiosk.domain.events import AuthLocked
 from kiosk.domain.lockout import Lockout, LockoutRule
-from kiosk.station.clerk.refusals import CounterRefused, refusing
+from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.store.errors import StoreError
 from kiosk.store.lockouts import Lockouts
 from kiosk.store.records import Stamp
@@ -29,7 +29,7 @@ _RULE: Final = LockoutRule()
 
 
 @dataclass(frozen=True, slots=True)
-class Guessed:
+class GuessTarget:
     """What is guessed at: its row in the store, and the codes of the two refusals."""
 
     scope: str
@@ -37,14 +37,14 @@ class Guessed:
     locked: str
 
 
-PIN: Final = Guessed("pin", wrong="wrong_pin", locked="locked")
-PICKUP_CODE: Final = Guessed("pickup", wrong="wrong_code", locked="code_locked")
+PIN: Final = GuessTarget("pin", wrong="wrong_pin", locked="locked")
+PICKUP_CODE: Final = GuessTarget("pickup", wrong="wrong_code", locked="code_locked")
 
 
 class Throttle:
     """One guess after the other."""
 
-    def __init__(self, guessed: Guessed, lockouts: Lockouts, stamps: Callable[[], Stamp]) -> None:
+    def __init__(self, guessed: GuessTarget, lockouts: Lockouts, stamps: Callable[[], Stamp]) -> None:
         self._guessed = guessed
         self._lockouts = lockouts
         self._stamps = stamps
@@ -70,14 +70,14 @@ class Throttle:
 
     def _known(self) -> Lockout:
         if self._lockout is None:
-            with refusing():
+            with as_counter_refusals():
                 self._lockout = self._lockouts.get(self._guessed.scope)
         return self._lockout
 
     def _count(self) -> None:
         stamp = self._stamps()
         at = (_RULE, stamp.moment.boot_id, stamp.moment.monotonic_ms)
-        self._lockout = self._known().failed(*at)
+        self._lockout = self._known().after_failure(*at)
         wait_ms = self._lockout.wait(*at)
         locked = AuthLocked(self._guessed.scope, -(-wait_ms // _MINUTE_MS)) if self._lockout.locked else None
         try:

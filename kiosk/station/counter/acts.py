@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from kiosk.domain.clerk import Role
-from kiosk.station.clerk.access import Access, Session
+from kiosk.station.clerk.access import Access, CounterSession
 from kiosk.station.clerk.people import Person
-from kiosk.station.clerk.refusals import CounterRefused, refusing
+from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.counter.paper_count import PaperCount
 from kiosk.store.records import Stamp
 
@@ -30,14 +30,14 @@ class Acts:
         self._on_event = on_event
 
     @contextmanager
-    def act(self, session: Session | None) -> Iterator[tuple[Person, Stamp]]:
+    def act(self, session: CounterSession | None) -> Iterator[tuple[Person, Stamp]]:
         """One act of a clerk: alone, allowed, with the store's failures as refusals."""
         with self.lock:
             person = self.clerk(session)
-            with refusing():
+            with as_counter_refusals():
                 yield person, self.stamp()
 
-    def clerk(self, session: Session | None) -> Person:
+    def clerk(self, session: CounterSession | None) -> Person:
         """The clerk of an open session. Raises CounterRefused: not_unlocked, forbidden."""
         found = self._access.session(session.token) if session else None
         if found is None:
@@ -46,11 +46,11 @@ class Acts:
             raise CounterRefused("forbidden")
         return found.person
 
-    def attended(self) -> bool:
+    def is_clerk_present(self) -> bool:
         """Whether a clerk is at the counter."""
-        return self._access.attended()
+        return self._access.is_clerk_present()
 
-    def booked(self) -> None:
+    def notify_committed(self) -> None:
         """Something was committed by this act."""
         self._paper_count.update()
         self._on_event()

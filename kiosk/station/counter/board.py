@@ -65,7 +65,7 @@ class CounterBoard:
             self._watching -= 1
             self._left = self._clock()
 
-    def handed_out(self) -> None:
+    def page_served(self) -> None:
         """A clerk has been given a page that will begin to watch: whoever scans at once means that page."""
         with self._condition:
             self._left = self._clock()
@@ -79,7 +79,7 @@ class CounterBoard:
         finally:
             self.unwatch()
 
-    def watched(self, within_s: float = WATCHED_S) -> bool:
+    def is_watched(self, within_s: float = WATCHED_S) -> bool:
         """Whether a page of the counter is open, or was, or was handed out, within the last seconds."""
         with self._condition:
             return self._watching > 0 or (self._left is not None and self._clock() - self._left <= within_s)

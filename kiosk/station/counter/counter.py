@@ -9,29 +9,29 @@ from typing import Self
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.station.clerk.access import Access
 from kiosk.station.counter.acts import Acts
-from kiosk.station.counter.crates import Crates
-from kiosk.station.counter.day import Day
-from kiosk.station.counter.intakes import IntakeBook, Intakes, LotShots, Voids
-from kiosk.station.counter.listings.listings import Listings
+from kiosk.station.counter.crates import CounterCrates
+from kiosk.station.counter.day import CounterDay
+from kiosk.station.counter.intakes import CounterIntakes, IntakeLookup, LotShots, Voids
+from kiosk.station.counter.listings.listings import CounterListings
 from kiosk.station.counter.paper_count import PaperCount
 from kiosk.station.counter.papers import MemberCards, PaperQueue
-from kiosk.station.counter.parcels.book import ParcelBook
 from kiosk.station.counter.parcels.codes import PickupCodes
 from kiosk.station.counter.parcels.damaged import DamagedParcels
 from kiosk.station.counter.parcels.handover import Handovers
-from kiosk.station.counter.parcels.line import HandoverLine
+from kiosk.station.counter.parcels.handover_queue import HandoverQueue
+from kiosk.station.counter.parcels.parcel_lookup import ParcelLookup
 from kiosk.station.counter.parcels.proofs import PickupProofs
 from kiosk.station.counter.parcels.receiving import DeliveryEnd, Receiving
-from kiosk.station.counter.parcels.shelf import Shelf
+from kiosk.station.counter.parcels.shelf import ParcelShelf
 from kiosk.station.counter.parcels.shots import ParcelShots
-from kiosk.station.counter.parcels.steps import Steps
+from kiosk.station.counter.parcels.steps import ParcelSteps
 from kiosk.station.counter.parcels.totes import DriverTotes
 from kiosk.station.counter.ports import LotCamera, UnfinishedDesk
 from kiosk.station.counter.scanning.own_codes import OwnCodes, StoredCodes
-from kiosk.station.counter.scanning.scanned import ScanReader
-from kiosk.station.counter.scanning.scans import Scans, ScanWays
+from kiosk.station.counter.scanning.scan_reader import ScanReader
+from kiosk.station.counter.scanning.scans import Scans, ScanSources
 from kiosk.station.counter.state import CounterState
-from kiosk.station.desk.view import AskedShot
+from kiosk.station.desk.view import PhotoRequest
 from kiosk.station.papers.parcel import CounterPapers
 from kiosk.station.parcels.photos import ParcelPhotos
 from kiosk.store import Store
@@ -41,7 +41,7 @@ from kiosk.store.records import Stamp
 class Expiry:
     """What ends because time passes: an idle session, an undo, a handover nobody came for, an intake given up."""
 
-    def __init__(self, access: Access, desk: UnfinishedDesk, state: CounterState, line: HandoverLine) -> None:
+    def __init__(self, access: Access, desk: UnfinishedDesk, state: CounterState, line: HandoverQueue) -> None:
         self._access = access
         self._desk = desk
         self._state = state
@@ -76,11 +76,11 @@ class CounterTools:
     desk: UnfinishedDesk
     on_event: Callable[[], None]
     """Something was committed: there may be papers to print and an event to send."""
-    on_parcel_photo: Callable[[AskedShot, ParcelNumber], None]
+    on_parcel_photo: Callable[[PhotoRequest, ParcelNumber], None]
     """Asked for a shot of a parcel; the state hears of it by ``photo_done`` or ``photo_failed``."""
     lots: LotCamera
     reader: ScanReader = field(default_factory=ScanReader)
-    ways: ScanWays = field(default_factory=ScanWays)
+    ways: ScanSources = field(default_factory=ScanSources)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class CounterParcels:
     receiving: Receiving
     deliveries: DeliveryEnd
     damaged: DamagedParcels
-    shelf: Shelf
+    shelf: ParcelShelf
     codes: PickupCodes
     proofs: PickupProofs
     handovers: Handovers
@@ -98,7 +98,7 @@ class CounterParcels:
 
 
 @dataclass(frozen=True, slots=True)
-class Counter:
+class ClerkCounter:
     """The acts of the counter, side by side. Thread-safe: they share one lock (``Acts``) and one state.
 
     Every act is a clerk's, checked against the open session, and raises CounterRefused, and then has changed nothing.
@@ -109,28 +109,28 @@ class Counter:
     reader: ScanReader
     scans: Scans
     parcels: CounterParcels
-    intakes: Intakes
+    intakes: CounterIntakes
     lot_shots: LotShots
     voids: Voids
-    listings: Listings
-    crates: Crates
+    listings: CounterListings
+    crates: CounterCrates
     papers: PaperQueue
     cards: MemberCards
     paper_count: PaperCount
-    day: Day
+    day: CounterDay
     expiry: Expiry
 
     @classmethod
-    def over(cls, state: CounterState, tools: CounterTools) -> Self:
+    def build(cls, state: CounterState, tools: CounterTools) -> Self:
         """The whole counter over one store."""
         store, access = tools.store, tools.access
         paper_count = PaperCount(store.papers, state)
         acts = Acts(access, tools.stamps, paper_count, tools.on_event)
-        intakes = IntakeBook(tools.station, store.intakes, store.days, store.crates)
-        parcels = ParcelBook(tools.station, store.parcels, tools.papers, tools.slots)
+        intakes = IntakeLookup(tools.station, store.intakes, store.days, store.crates)
+        parcels = ParcelLookup(tools.station, store.parcels, tools.papers, tools.slots)
         shots = ParcelShots(state, tools.photos, tools.on_parcel_photo)
-        line = HandoverLine(state)
-        steps = Steps(acts, state, line, parcels)
+        line = HandoverQueue(state)
+        steps = ParcelSteps(acts, state, line, parcels)
         proofs = PickupProofs(parcels, tools.papers.key, store.lockouts, tools.stamps)
         receiving = Receiving(acts, state, shots, parcels, tools.undo_s)
         own_codes = OwnCodes(intakes, parcels, proofs, line, StoredCodes(store.catalogs, store.totes))
@@ -142,20 +142,20 @@ class Counter:
                 receiving=receiving,
                 deliveries=DeliveryEnd(acts, store.deliveries),
                 damaged=DamagedParcels(acts, state, steps, shots, parcels),
-                shelf=Shelf(acts, steps, shots, parcels),
+                shelf=ParcelShelf(acts, steps, shots, parcels),
                 codes=PickupCodes(acts, state, line, parcels),
                 proofs=proofs,
                 handovers=Handovers(acts, steps, line, proofs, parcels),
                 totes=DriverTotes(acts, steps, parcels, store, tools.papers),
             ),
-            intakes=Intakes(acts, state, intakes, tools.desk),
+            intakes=CounterIntakes(acts, state, intakes, tools.desk),
             lot_shots=LotShots(acts, state, intakes, tools.lots, store.photos),
             voids=Voids(acts, access, intakes, store.intakes),
-            listings=Listings(acts, intakes, store.listings, store.catalogs),
-            crates=Crates(acts, intakes, store, tools.papers),
+            listings=CounterListings(acts, intakes, store.listings, store.catalogs),
+            crates=CounterCrates(acts, intakes, store, tools.papers),
             papers=PaperQueue(acts, store.papers),
             cards=MemberCards(acts, store, tools.papers),
             paper_count=paper_count,
-            day=Day(acts, store.days, tools.papers),
+            day=CounterDay(acts, store.days, tools.papers),
             expiry=Expiry(access, tools.desk, state, line),
         )

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kiosk.domain.day import DayTotals
-from kiosk.station.clerk.access import Session
-from kiosk.station.clerk.refusals import CounterRefused, refusing
+from kiosk.station.clerk.access import CounterSession
+from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.counter.acts import Acts
 from kiosk.station.papers.parcel import CounterPapers
 from kiosk.store.days import Days
 from kiosk.store.records import NewPaper
 
 
-class Day:
+class CounterDay:
     """Counts and sums only: the station holds no cash."""
 
     def __init__(self, acts: Acts, days: Days, papers: CounterPapers) -> None:
@@ -21,13 +21,13 @@ class Day:
         self._days = days
         self._papers = papers
 
-    def totals(self, session: Session) -> DayTotals:
+    def totals(self, session: CounterSession) -> DayTotals:
         """What was done since the last close."""
         self._acts.clerk(session)
-        with refusing():
+        with as_counter_refusals():
             return self._days.totals()
 
-    def close(self, session: Session, seen_seq: int | None = None) -> tuple[DayTotals, str]:
+    def close(self, session: CounterSession, seen_seq: int | None = None) -> tuple[DayTotals, str]:
         """Close the day and print its slip; returns the totals and the head of the journal, 64 hex digits.
 
         ``seen_seq`` is ``last_seq`` of the totals that the clerk has seen. Raises CounterRefused: stale_page when there
@@ -41,5 +41,5 @@ class Day:
                 return self._papers.day(totals, head, person.actor, stamp)
 
             closed = self._days.close(person.actor, slip, stamp)
-            self._acts.booked()
+            self._acts.notify_committed()
             return closed

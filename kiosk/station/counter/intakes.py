@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber, parse_internal_code
 from kiosk.domain.void import Void, VoidReason
-from kiosk.station.clerk.access import Access, Session
-from kiosk.station.clerk.refusals import CounterRefused, refusing
+from kiosk.station.clerk.access import Access, CounterSession
+from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.counter.acts import Acts
 from kiosk.station.counter.lists import window
 from kiosk.station.counter.ports import LotCamera, UnfinishedDesk
 from kiosk.station.counter.state import CounterState
-from kiosk.station.desk.unfinished import Unfinished
-from kiosk.station.desk.view import AskedShot, DeskRefused
+from kiosk.station.desk.unfinished import UnfinishedIntake
+from kiosk.station.desk.view import DeskRefused, PhotoRequest
 from kiosk.store.days import Days
 from kiosk.store.intakes import Intakes as IntakeTable
 from kiosk.store.papers.crates import Crates as CrateTable
@@ -19,7 +19,7 @@ from kiosk.store.photos import Photos as PhotoTable
 from kiosk.store.records import ConfirmedRow
 
 
-class IntakeBook:
+class IntakeLookup:
     """The confirmed intakes of this station: one by its number, those of the day."""
 
     def __init__(self, station: str, intakes: IntakeTable, days: Days, crates: CrateTable) -> None:
@@ -36,7 +36,7 @@ class IntakeBook:
             raise CounterRefused("unknown_code") from None
         if number.station != self._station:
             raise CounterRefused("foreign_receipt")
-        with refusing():
+        with as_counter_refusals():
             row = self._intakes.confirmed(receipt)
         if row is None:
             raise CounterRefused("unknown_code")
@@ -44,7 +44,7 @@ class IntakeBook:
 
     def by_code(self, code: str, foreign: str) -> ConfirmedRow:
         """The intake of a receipt's, lot's or bag's code. Raises CounterRefused: unknown_code, ``foreign``."""
-        with refusing():
+        with as_counter_refusals():
             row = self._intakes.find(code)
         if row is None:
             own = parse_internal_code(code).body.startswith(self._station[1:])
@@ -53,40 +53,40 @@ class IntakeBook:
 
     def by_sscc(self, sscc: str) -> tuple[str, int] | None:
         """The receipt of a crate's SSCC and the number of the crate in its lot; None for one that is none of ours."""
-        with refusing():
+        with as_counter_refusals():
             return self._crates.receipt_of(sscc)
 
     def since_close(self, limit: int, offset: int) -> list[ConfirmedRow]:
         """Confirmed since the last close of the day, newest first."""
-        with refusing():
+        with as_counter_refusals():
             return self._days.intakes(*window(limit, offset))
 
 
-class Intakes:
+class CounterIntakes:
     """Finished and unfinished ones."""
 
-    def __init__(self, acts: Acts, state: CounterState, book: IntakeBook, desk: UnfinishedDesk) -> None:
+    def __init__(self, acts: Acts, state: CounterState, book: IntakeLookup, desk: UnfinishedDesk) -> None:
         self._acts = acts
         self._state = state
         self._book = book
         self._desk = desk
 
-    def since_close(self, session: Session, limit: int = 20, offset: int = 0) -> list[ConfirmedRow]:
+    def since_close(self, session: CounterSession, limit: int = 20, offset: int = 0) -> list[ConfirmedRow]:
         """Confirmed since the last close of the day, newest first."""
         self._acts.clerk(session)
         return self._book.since_close(limit, offset)
 
-    def intake(self, session: Session, receipt: str) -> ConfirmedRow:
+    def intake(self, session: CounterSession, receipt: str) -> ConfirmedRow:
         """One confirmed intake. Raises CounterRefused: foreign_receipt, unknown_code."""
         self._acts.clerk(session)
         return self._book.intake(receipt)
 
-    def unfinished(self, session: Session) -> Unfinished | None:
+    def unfinished(self, session: CounterSession) -> UnfinishedIntake | None:
         """The intake that a villager left with bags on it, for as long as it is kept."""
         self._acts.clerk(session)
         return self._desk.unfinished()
 
-    def take_up(self, session: Session, receipt: str) -> None:
+    def take_up(self, session: CounterSession, receipt: str) -> None:
         """Go on with it at the desk. Raises CounterRefused: stale_page (kept no more), intake_open (another's)."""
         with self._acts.act(session):
             try:
@@ -99,35 +99,37 @@ class Intakes:
 class LotShots:
     """Shots of the goods of an intake, judged as the villager's own. A clerk may decide against most reasons, once."""
 
-    def __init__(self, acts: Acts, state: CounterState, book: IntakeBook, lots: LotCamera, photos: PhotoTable) -> None:
+    def __init__(
+        self, acts: Acts, state: CounterState, book: IntakeLookup, lots: LotCamera, photos: PhotoTable
+    ) -> None:
         self._acts = acts
         self._state = state
         self._book = book
         self._lots = lots
         self._photos = photos
 
-    def take(self, session: Session, receipt: str) -> None:
+    def take(self, session: CounterSession, receipt: str) -> None:
         """Ask for a shot; the answer comes with the view, under the lot."""
         with self._acts.act(session):
             row = self._book.intake(receipt)
             with self._state.lock:
                 if self._state.view().photo.state == "taking":
                     raise CounterRefused("busy")
-                asked = self._state.shooting(row.lot)
-            self._lots.shoot(asked, row.product)
+                photo_request = self._state.shooting(row.lot)
+            self._lots.shoot(photo_request, row.product)
 
-    def take_when_still(self, session: Session, receipt: str) -> None:
+    def take_when_still(self, session: CounterSession, receipt: str) -> None:
         """The goods lie still: what the tap would do, unless the lot has a shot. Further ones are asked for by a tap.
 
         Raises CounterRefused.
         """
         with self._acts.act(session):
             row, view = self._book.intake(receipt), self._state.view()
-            asked = view.shot_of != row.lot or view.photo.state == "retake"
-            if asked and not row.voided and not self._photos.of_lot(row.lot):
+            is_due = view.shot_of != row.lot or view.photo.state == "retake"
+            if is_due and not row.voided and not self._photos.of_lot(row.lot):
                 self.take(session, receipt)
 
-    def overrule(self, session: Session, receipt: str, token: str) -> None:
+    def overrule(self, session: CounterSession, receipt: str, token: str) -> None:
         """Keep the shot that was refused just now, in the clerk's name. ``token`` is that of the shot the clerk saw.
 
         Raises CounterRefused: not_overruled (the reasons allow it to nobody), stale_page (it is gone, or another one
@@ -142,20 +144,22 @@ class LotShots:
                 raise CounterRefused("stale_page")
             if shot is None:
                 raise CounterRefused("not_overruled")
-            self._lots.keep(AskedShot(row.lot, photo.token), row.product, shot, person.actor)
-            self._acts.booked()
+            self._lots.keep(PhotoRequest(row.lot, photo.token), row.product, shot, person.actor)
+            self._acts.notify_committed()
 
 
 class Voids:
     """Two different people say that an intake does not count; papers of it that still wait are cancelled."""
 
-    def __init__(self, acts: Acts, access: Access, book: IntakeBook, intakes: IntakeTable) -> None:
+    def __init__(self, acts: Acts, access: Access, book: IntakeLookup, intakes: IntakeTable) -> None:
         self._acts = acts
         self._access = access
         self._book = book
         self._intakes = intakes
 
-    def void(self, session: Session, receipt: str, reason: str, second_number: str, second_pin: str) -> ConfirmedRow:
+    def void(
+        self, session: CounterSession, receipt: str, reason: str, second_number: str, second_pin: str
+    ) -> ConfirmedRow:
         """Raises CounterRefused: foreign_receipt, unknown_code, already_void, stale_page (an unknown reason), and what
         the second person's PIN raises.
         """
@@ -165,8 +169,8 @@ class Voids:
                 raise CounterRefused("already_void")
             if reason not in set(VoidReason):
                 raise CounterRefused("stale_page")
-            witness = self._access.second(second_number, second_pin, person)
+            witness = self._access.authenticate_second(second_number, second_pin, person)
             void = Void(ReceiptNumber.parse(row.receipt), VoidReason(reason), person.actor, witness.witness)
             self._intakes.void(void, stamp)
-            self._acts.booked()
+            self._acts.notify_committed()
             return self._book.intake(receipt)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-MOST_ROWS: Final = 100
+MAX_ROWS: Final = 100
 """Of one list: a page holds less, and no request makes the station hold more."""
 LARGEST: Final = 2**63 - 1
 """What SQLite takes as a number."""
@@ -12,4 +12,4 @@ LARGEST: Final = 2**63 - 1
 
 def window(limit: int, offset: int) -> tuple[int, int]:
     """Limit and offset as the store may be asked."""
-    return min(max(limit, 0), MOST_ROWS), min(max(offset, 0), LARGEST)
+    return min(max(limit, 0), MAX_ROWS), min(max(offset, 0), LARGEST)

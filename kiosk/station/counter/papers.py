@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kiosk.station.clerk.access import Session
-from kiosk.station.clerk.refusals import CounterRefused, refusing
+from kiosk.station.clerk.access import CounterSession
+from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.counter.acts import Acts
 from kiosk.station.counter.lists import LARGEST
 from kiosk.station.papers.papers import LABEL_PRINTER
@@ -20,30 +20,30 @@ class PaperQueue:
         self._acts = acts
         self._papers = papers
 
-    def of_intake(self, session: Session, receipt: str) -> list[PrintJob]:
+    def of_intake(self, session: CounterSession, receipt: str) -> list[PrintJob]:
         """Every paper of an intake, oldest first."""
         self._acts.clerk(session)
-        with refusing():
+        with as_counter_refusals():
             return self._papers.of_receipt(receipt)
 
-    def queue(self, session: Session) -> list[PrintJob]:
+    def queue(self, session: CounterSession) -> list[PrintJob]:
         """Papers that are queued, being sent, or unknown and wait for a person."""
         self._acts.clerk(session)
-        with refusing():
+        with as_counter_refusals():
             return self._papers.open_jobs()
 
-    def reprint(self, session: Session, job_id: int) -> int:
+    def reprint(self, session: CounterSession, job_id: int) -> int:
         """Queue a paper again, marked COPY. Raises CounterRefused ``reissue`` for a pickup slip."""
         with self._acts.act(session) as (person, stamp):
             copy = self._papers.reprint(_known(job_id), person.actor, stamp)
-            self._acts.booked()
+            self._acts.notify_committed()
             return copy
 
-    def resolve(self, session: Session, job_id: int, came_out: bool) -> None:
+    def resolve(self, session: CounterSession, job_id: int, came_out: bool) -> None:
         """A person looked whether a paper of unknown fate came out; if not, a copy is queued."""
         with self._acts.act(session) as (person, stamp):
             self._papers.resolve(_known(job_id), came_out, person.actor, stamp)
-            self._acts.booked()
+            self._acts.notify_committed()
 
 
 class MemberCards:
@@ -54,30 +54,30 @@ class MemberCards:
         self._store = store
         self._papers = papers
 
-    def has_card(self, session: Session, number: str) -> bool:
+    def has_card(self, session: CounterSession, number: str) -> bool:
         """Whether a card can be printed: the list has the member and the code of a card, and there is a printer."""
         self._acts.clerk(session)
         return bool(self._card(number))
 
-    def lacks_code(self, session: Session, number: str) -> bool:
+    def lacks_code(self, session: CounterSession, number: str) -> bool:
         """Whether the office has to add the code of a card to the list of members before one can be printed."""
         self._acts.clerk(session)
-        with refusing():
+        with as_counter_refusals():
             _, catalog = self._store.catalogs.get()
         member = catalog.member(number)
         return member is not None and not member.card and LABEL_PRINTER in self._papers.printers
 
-    def print(self, session: Session, number: str) -> None:
+    def print(self, session: CounterSession, number: str) -> None:
         """The card of a member, marked COPY when there was one before. Raises CounterRefused: stale_page (no card)."""
         with self._acts.act(session) as (person, stamp):
             card = self._card(number)
             if not card:
                 raise CounterRefused("stale_page", f"there is no card for {number}")
             self._store.papers.issue(card[0], number, person.actor, stamp)
-            self._acts.booked()
+            self._acts.notify_committed()
 
     def _card(self, number: str) -> list[NewPaper]:
-        with refusing():
+        with as_counter_refusals():
             _, catalog = self._store.catalogs.get()
         member = catalog.member(number)
         return self._papers.card(member, self._acts.stamp()) if member else []

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Protocol
 
 from kiosk.devices.ports import GoodsShot
-from kiosk.station.desk.unfinished import Unfinished
-from kiosk.station.desk.view import AskedShot, DeskView
+from kiosk.station.desk.unfinished import UnfinishedIntake
+from kiosk.station.desk.view import DeskView, PhotoRequest
 
 
 class UnfinishedDesk(Protocol):
     """Keeps the intake that a villager left with bags on it."""
 
-    def unfinished(self) -> Unfinished | None: ...
+    def unfinished(self) -> UnfinishedIntake | None: ...
     def take_up(self, receipt: str) -> object:
         """Go on with it; raises DeskRefused."""
 
@@ -20,10 +20,10 @@ class UnfinishedDesk(Protocol):
 class LotCamera(Protocol):
     """Shots of the goods of a lot; the state hears of what becomes of them."""
 
-    def shoot(self, asked: AskedShot, product: str) -> None:
+    def shoot(self, photo_request: PhotoRequest, product: str) -> None:
         """Ask for one."""
 
-    def keep(self, asked: AskedShot, product: str, shot: GoodsShot, actor: str) -> None:
+    def keep(self, photo_request: PhotoRequest, product: str, shot: GoodsShot, actor: str) -> None:
         """Keep one that ``actor`` overrules. Raises StoreError and CounterRefused; then nothing is kept."""
 
 

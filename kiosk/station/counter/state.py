@@ -14,7 +14,7 @@ from kiosk.devices.ports import GoodsShot
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.station.clerk.access import Access
 from kiosk.station.counter.view import CounterView, ScanResult
-from kiosk.station.desk.view import AskedShot, PhotoView
+from kiosk.station.desk.view import PhotoRequest, PhotoView
 from kiosk.store.records import ParcelRow, Stamp
 
 
@@ -99,31 +99,31 @@ class CounterState:
                 self.undo = None
                 self.change(undo_until=None)
 
-    def shooting(self, subject: str) -> AskedShot:
+    def shooting(self, subject: str) -> PhotoRequest:
         """A shot of this parcel or lot is asked for: from now on its answers alone are shown."""
-        asked = AskedShot(subject)
+        photo_request = PhotoRequest(subject)
         with self.lock:
             self.refused_shot = None
-            self.change(shot_of=subject, photo=PhotoView("taking", token=asked.token))
-        return asked
+            self.change(shot_of=subject, photo=PhotoView("taking", token=photo_request.token))
+        return photo_request
 
-    def photo_done(self, asked: AskedShot, sha256: str) -> None:
+    def photo_done(self, photo_request: PhotoRequest, sha256: str) -> None:
         """The shot of a parcel or lot is kept."""
-        self._photo(asked, PhotoView("done", sha256))
+        self._photo(photo_request, PhotoView("done", sha256))
 
-    def photo_retake(self, asked: AskedShot, shot: GoodsShot) -> None:
+    def photo_retake(self, photo_request: PhotoRequest, shot: GoodsShot) -> None:
         """The shot of a lot was not accepted."""
         verdict = shot.verdict
         view = PhotoView("retake", findings=verdict.findings, may_be_overruled=verdict.may_be_overruled)
-        self._photo(asked, view, shot if verdict.may_be_overruled else None)
+        self._photo(photo_request, view, shot if verdict.may_be_overruled else None)
 
-    def photo_failed(self, asked: AskedShot, problem: str) -> None:
+    def photo_failed(self, photo_request: PhotoRequest, problem: str) -> None:
         """There is no shot; the screens have a sentence for each ``problem``."""
-        self._photo(asked, PhotoView("failed", problem=problem))
+        self._photo(photo_request, PhotoView("failed", problem=problem))
 
-    def _photo(self, asked: AskedShot, photo: PhotoView, refused: GoodsShot | None = None) -> None:
+    def _photo(self, photo_request: PhotoRequest, photo: PhotoView, refused: GoodsShot | None = None) -> None:
         """A shot of the villager's, or of whoever stood here before, is not shown, and so not overruled."""
         with self.lock:
-            if self._view.shot_of == asked.subject and self._view.photo.token == asked.token:
+            if self._view.shot_of == photo_request.subject and self._view.photo.token == photo_request.token:
                 self.refused_shot = refused
-                self.change(photo=replace(photo, token=asked.token))
+                self.change(photo=replace(photo, token=photo_request.token))

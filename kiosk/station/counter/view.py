@@ -22,7 +22,7 @@ CHOICES: Final = frozenset({CHOOSE_CARRIER, ANOTHER_PACKAGE})
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class WaybillOffer:
     """A waybill that one touch takes in after all. ``id`` names this very scan of it: a page that is older has another.
 
     ``waybill`` and ``carriers`` are as a scan in mode "in" would book them, the likeliest carrier first.
@@ -69,7 +69,7 @@ class ScanResult:
     values: Mapping[str, str] = field(default_factory=dict)
     wait_s: int = 0
     at_monotonic: float = 0.0
-    offer: Offer | None = None
+    offer: WaybillOffer | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from kiosk.domain.catalog import Catalog
 from kiosk.domain.identifiers import BadIdentifier, parse_internal_code
 from kiosk.domain.intake import Intake
 from kiosk.domain.trade import Mode, Party
+from kiosk.station.desk.bag_scans import BagScans
 from kiosk.station.desk.draft import (
     Draft,
     first_container,
@@ -15,25 +16,24 @@ from kiosk.station.desk.draft import (
     with_certificate_shown,
     with_container,
 )
-from kiosk.station.desk.errors import refusing
+from kiosk.station.desk.errors import as_desk_refusals
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.state import DeskState
-from kiosk.station.desk.stuck_bags import StuckBags
-from kiosk.station.desk.view import DeskRefused, DeskView, Phase, Step
+from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView, PanPhase
 from kiosk.store.records import ChosenGoods
 
 
 class Choices:
     """The steps from the start to the agreement."""
 
-    def __init__(self, state: DeskState, tools: DeskTools, bags: StuckBags) -> None:
+    def __init__(self, state: DeskState, tools: DeskTools, bags: BagScans) -> None:
         self._state, self._tools, self._bags = state, tools, bags
 
     def begin(self) -> DeskView:
         """Home to who; anywhere else nothing happens, because a second tap is not an error."""
         with self._state.locks.acts, self._state.now():
-            if self._state.draft.step is Step.HOME:
-                self._state.set(Draft(step=Step.WHO))
+            if self._state.draft.step is DeskStep.HOME:
+                self._state.replace_draft(Draft(step=DeskStep.WHO))
             return self._state.publish()
 
     def scan(self, text: str) -> DeskView:
@@ -67,17 +67,17 @@ class Choices:
 
     def _take_party(self, party: Party, *, by_card: bool) -> DeskView:
         version, catalog = self._catalog()
-        if not catalog.knows(party):
+        if not catalog.accepts_party(party):
             raise DeskRefused("unknown_member")
-        with self._state.at(Step.WHO):
-            told = replace(self._state.draft, party=party, by_card=by_card, version=version, catalog=catalog)
-            self._state.set(replace(told, step=Step.WHAT))
+        with self._state.at_step(DeskStep.WHO):
+            updated = replace(self._state.draft, party=party, by_card=by_card, version=version, catalog=catalog)
+            self._state.replace_draft(replace(updated, step=DeskStep.WHAT))
             return self._state.publish()
 
     def choose_product(self, code: str, catalog_version: int) -> DeskView:
         """What to agree. Takes the receipt number (once per intake) and asks for the weight to be held."""
         with self._state.locks.acts:
-            with self._state.at(Step.WHAT):
+            with self._state.at_step(DeskStep.WHAT):
                 draft = self._state.draft
             product = draft.catalog.product(code)
             if catalog_version != draft.version:
@@ -90,9 +90,9 @@ class Choices:
                 raise DeskRefused("no_price")
             intake = self._open(draft, code, modes[0])
             with self._state.now():
-                chosen = replace(draft, step=Step.AGREE, phase=Phase.LOAD, product=product, intake=intake)
-                self._state.set(with_container(chosen, container.code))
-                self._state.pan.want_lock()
+                chosen = replace(draft, step=DeskStep.AGREE, phase=PanPhase.LOAD, product=product, intake=intake)
+                self._state.replace_draft(with_container(chosen, container.code))
+                self._state.pan.request_hold()
                 return self._state.publish()
 
     def _open(self, draft: Draft, product: str, mode: Mode) -> Intake:
@@ -109,42 +109,42 @@ class Choices:
                 price_fen_per_kg=price,
                 lines=(),
             )
-        with refusing():
+        with as_desk_refusals():
             return self._tools.store.intakes.open(
                 ChosenGoods(draft.party, product, mode, draft.version, price), self._tools.stamps()
             )
 
     def choose_mode(self, word: str) -> DeskView:
         """Sold now or on consignment, where the price list has both; not once a bag is fixed."""
-        with self._state.locks.acts, self._state.at(Step.AGREE):
+        with self._state.locks.acts, self._state.at_step(DeskStep.AGREE):
             draft, intake = self._state.draft, self._state.need_intake()
             if word not in draft.catalog.modes(intake.product) or intake.lines:
                 raise DeskRefused("no_price")
             mode = Mode(word)
             price = draft.catalog.price(intake.product, mode) or 0
-            self._state.set(replace(draft, intake=replace(intake, mode=mode, price_fen_per_kg=price)))
+            self._state.replace_draft(replace(draft, intake=replace(intake, mode=mode, price_fen_per_kg=price)))
             return self._state.publish()
 
     def choose_container(self, code: str) -> DeskView:
         """What the goods stand in; one that has to be weighed is weighed empty, before the goods."""
-        with self._state.locks.acts, self._state.at(Step.AGREE):
-            self._state.set(with_container(self._state.draft, code))
+        with self._state.locks.acts, self._state.at_step(DeskStep.AGREE):
+            self._state.replace_draft(with_container(self._state.draft, code))
             return self._state.publish()
 
     def show_certificate(self, text: str) -> DeskView:
         """The reference of a batch's certificate, held under the scanner while somebody is at the screen."""
         with self._state.locks.acts, self._state.now():
-            if self._state.draft.step not in (Step.WHO, Step.WHAT, Step.AGREE):
+            if self._state.draft.step not in (DeskStep.WHO, DeskStep.WHAT, DeskStep.AGREE):
                 raise DeskRefused("wrong_step")
-            self._state.set(with_certificate_shown(self._state.draft, text))
+            self._state.replace_draft(with_certificate_shown(self._state.draft, text))
             return self._state.publish()
 
     def choose_certificate(self, kind: str) -> DeskView:
         """Who issued the certificate that was shown: ``producer``, ``cooperative``; ``none`` takes it back."""
-        with self._state.locks.acts, self._state.at(Step.AGREE):
-            self._state.set(with_certificate_kind(self._state.draft, kind))
+        with self._state.locks.acts, self._state.at_step(DeskStep.AGREE):
+            self._state.replace_draft(with_certificate_kind(self._state.draft, kind))
             return self._state.publish()
 
     def _catalog(self) -> tuple[int, Catalog]:
-        with refusing():
+        with as_desk_refusals():
             return self._tools.store.catalogs.get()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.station.desk.agreement import Agreement
-from kiosk.station.desk.booked import Booked
+from kiosk.station.desk.bag_scans import BagScans
 from kiosk.station.desk.choices import Choices
-from kiosk.station.desk.leaving import Leaving
+from kiosk.station.desk.intake_exit import IntakeExit
 from kiosk.station.desk.loads import Loads
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.readings import Readings
+from kiosk.station.desk.result_screen import ResultScreen
 from kiosk.station.desk.state import DeskState
-from kiosk.station.desk.stuck_bags import StuckBags
 from kiosk.station.desk.view import DeskView
 
 
@@ -24,10 +24,10 @@ class Desk:
         self._state = DeskState(profile, tools)
         self.readings = Readings(self._state, tools)
         self.loads = Loads(self._state)
-        self.booked = Booked(self._state, tools)
-        self.choices = Choices(self._state, tools, StuckBags(self._state, tools, self.booked))
-        self.agreement = Agreement(self._state, tools, self.booked)
-        self.leaving = Leaving(self._state, tools)
+        self.result_screen = ResultScreen(self._state, tools)
+        self.choices = Choices(self._state, tools, BagScans(self._state, tools, self.result_screen))
+        self.agreement = Agreement(self._state, tools, self.result_screen)
+        self.intake_exit = IntakeExit(self._state, tools)
 
     def view(self) -> DeskView:
         """What to show now."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from kiosk.domain.catalog import EMPTY_CATALOG, Catalog, Container, Product
 from kiosk.domain.intake import Intake, IntakeRefused, TareSource, Weighing
-from kiosk.domain.metrology.pan import Lock
+from kiosk.domain.metrology.pan import Hold
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, Party
-from kiosk.station.desk.view import BAG_LABEL, DeskRefused, Phase, PhotoView, PrintView, Step
+from kiosk.station.desk.view import BAG_LABEL, DeskRefused, DeskStep, PanPhase, PhotoView, PrintView
 from kiosk.store.records import ConfirmedRow
 
 NO_PHOTO = PhotoView()
@@ -20,8 +20,8 @@ NO_PHOTO = PhotoView()
 class Draft:
     """What has been chosen so far. The catalog is the one whose version was on the screen."""
 
-    step: Step = Step.HOME
-    phase: Phase = Phase.LOAD
+    step: DeskStep = DeskStep.HOME
+    phase: PanPhase = PanPhase.LOAD
     version: int = 0
     catalog: Catalog = EMPTY_CATALOG
     party: Party | None = None
@@ -49,19 +49,19 @@ class Draft:
     @property
     def scanned_bags(self) -> Mapping[int, bool]:
         """By bag, whether its label was scanned; empty where nobody asks for it."""
-        asked = self.scans_bags and self.result is not None and not self.result.voided
-        labels = [row for row in self.prints if row.document == BAG_LABEL] if asked else []
+        is_required = self.scans_bags and self.result is not None and not self.result.voided
+        labels = [row for row in self.prints if row.document == BAG_LABEL] if is_required else []
         return {row.bag: row.scanned for row in sorted(labels, key=lambda row: row.bag)}
 
     @property
     def member_name(self) -> str | None:
         """The short name for the screen of whoever has the card; never leaves the station."""
-        told = self.party.member if self.party and self.by_card else None
-        member = self.catalog.member(told) if told else None
+        member_number = self.party.member if self.party and self.by_card else None
+        member = self.catalog.member(member_number) if member_number else None
         return member.short_name if member else None
 
 
-def with_load(draft: Draft, hold: Lock) -> Intake:
+def with_load(draft: Draft, hold: Hold) -> Intake:
     """The intake with the held load as its next bag. Raises DeskRefused with the word of the rule that forbids it."""
     if draft.intake is None or draft.container is None:
         raise DeskRefused("nothing_weighed", "no goods have been chosen")
@@ -82,7 +82,7 @@ def with_container(draft: Draft, code: str) -> Draft:
     container = draft.catalog.container(code)
     if container is None:
         raise DeskRefused("unknown_container")
-    phase = Phase.CONTAINER if container.weighed else Phase.LOAD
+    phase = PanPhase.CONTAINER if container.weighed else PanPhase.LOAD
     return replace(draft, container=container, phase=phase, tare_g=container.tare_g, tare_source=TareSource.PRESET)
 
 

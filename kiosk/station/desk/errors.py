@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def refusing() -> Iterator[None]:
+def as_desk_refusals() -> Iterator[None]:
     """Turn a failure of the store into a DeskRefused; what was committed before stays safe."""
     try:
         yield

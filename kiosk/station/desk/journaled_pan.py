@@ -9,8 +9,8 @@ from collections.abc import Iterable
 
 from kiosk.domain.intake import AbandonReason
 from kiosk.domain.metrology.indication import ScaleProfile, indicate
-from kiosk.domain.metrology.pan import Lock, Pan, PanView
-from kiosk.domain.metrology.pan_journal import Before, PanJournal, PanNote, UnbookedWhy
+from kiosk.domain.metrology.pan import Hold, Pan, PanView
+from kiosk.domain.metrology.pan_journal import PanJournal, PanNote, PreviousLoads, UnbookedWhy
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.desk.ports import OnNote, PanReader
 
@@ -27,20 +27,20 @@ class JournaledPan:
         self._on_note = on_note
         self._at = 0.0
 
-    def begin(self, before: Before) -> None:
+    def begin(self, before: PreviousLoads) -> None:
         """What the last run knew; to be given before the first reading."""
         self._journal = PanJournal(self._pan.profile, before)
 
-    def look(self, now: float) -> bool:
+    def expire_stale(self, now: float) -> bool:
         """Lose what is too old at this moment; True when something was lost just now."""
-        lost = self._pan.look(now)
+        lost = self._pan.expire_stale(now)
         if lost:
             self._journal.unreadable()
         return lost
 
     def feed(self, reading: Reading, at: float) -> PanView:
         """Take one decoded frame."""
-        self.look(at)
+        self.expire_stale(at)
         self._at = at
         indication = indicate(
             self._pan.profile,
@@ -63,23 +63,23 @@ class JournaledPan:
         self._journal.unreadable()
         self._pan.lose()
 
-    def fix(self, hold: Lock, receipt: str) -> None:
+    def fix(self, hold: Hold, receipt: str) -> None:
         """The load is fixed for this open intake, as a bag or as its empty container."""
-        self._tell(self._journal.hold(hold.load_no, receipt, hold.grams))
+        self._emit_notes(self._journal.hold(hold.load_no, receipt, hold.grams))
         self._pan.count(hold)
 
-    def claim(self, hold: Lock) -> None:
+    def claim(self, hold: Hold) -> None:
         """The load is about to be booked; ``count`` or ``give_back`` follows, even when it has left meanwhile."""
         self._journal.claim(hold.load_no)
 
-    def count(self, hold: Lock) -> None:
+    def count(self, hold: Hold) -> None:
         """The claimed load is booked, or was the check weight: it gives nothing more."""
-        self._tell(self._journal.decide(used=True, at=self._at))
+        self._emit_notes(self._journal.decide(used=True, at=self._at))
         self._pan.count(hold)
 
     def give_back(self) -> None:
         """The claimed load was not booked."""
-        self._tell(self._journal.decide(used=False, at=self._at))
+        self._emit_notes(self._journal.decide(used=False, at=self._at))
 
     def intake_ended(self, why: AbandonReason) -> None:
         """The open intake is given up."""
@@ -87,14 +87,16 @@ class JournaledPan:
 
     def stop(self) -> None:
         """The station ends in good order."""
-        self._tell(self._journal.stop())
+        self._emit_notes(self._journal.stop())
 
     def _follow(self, at: float) -> None:
         if self._pan.rests_at_zero:
-            self._tell(self._journal.at_zero(at))
+            self._emit_notes(self._journal.on_zero(at))
         elif (grams := self._pan.rest_g) is not None:
-            self._tell(self._journal.rests(grams, at, self._pan.view().load_no, wanted=self._pan.wanted))
+            self._emit_notes(
+                self._journal.on_rest(grams, at, self._pan.view().load_no, hold_requested=self._pan.hold_requested)
+            )
 
-    def _tell(self, notes: Iterable[PanNote]) -> None:
+    def _emit_notes(self, notes: Iterable[PanNote]) -> None:
         for note in notes:
             self._on_note(note)

@@ -11,11 +11,11 @@ from kiosk.devices.ports import LinkState
 from kiosk.domain.catalog import Catalog
 from kiosk.domain.intake import ConfirmedIntake
 from kiosk.domain.metrology.indication import ScaleProfile
-from kiosk.domain.metrology.pan import Lock, PanView
+from kiosk.domain.metrology.legal_status import ScaleLegalStatus
+from kiosk.domain.metrology.pan import Hold, PanView
 from kiosk.domain.metrology.pan_journal import PanNote
-from kiosk.domain.metrology.standing import ScaleStanding
 from kiosk.domain.trade import Certificate
-from kiosk.station.desk.view import AskedShot, DeskView
+from kiosk.station.desk.view import DeskView, PhotoRequest
 from kiosk.store.records import IntakePapers, Stamp
 from kiosk.store.store import Store
 
@@ -32,8 +32,8 @@ class PanReader(Protocol):
     @property
     def losses(self) -> int: ...
     def view(self) -> PanView: ...
-    def read(self) -> Lock | None: ...
-    def want_lock(self) -> PanView: ...
+    def read(self) -> Hold | None: ...
+    def request_hold(self) -> PanView: ...
     def release(self) -> PanView: ...
 
 
@@ -55,11 +55,11 @@ class DeskTools:
     on_scale: Callable[[LinkState], None]
     on_event: Callable[[], None]
     """Something was committed: there may be papers to print and an event to send."""
-    on_photo: Callable[[AskedShot, str], None]
+    on_photo: Callable[[PhotoRequest, str], None]
     """Asked for a shot of a lot, and its product; ``Booked`` hears later what became of it."""
     scan_after_sticking: bool = False
     """The last screen asks for the label of each bag under the scanner."""
-    standing: Callable[[], ScaleStanding | None] = lambda: None
+    standing: Callable[[], ScaleLegalStatus | None] = lambda: None
     """The legal status of the scale now; may raise StoreError."""
     on_note: OnNote = lambda note: None
     """The journal of the pan tells something; called from the scale's thread as well, must not wait."""

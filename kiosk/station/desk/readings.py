@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from kiosk.devices.ports import LinkState
-from kiosk.domain.metrology.pan import NotBookable
-from kiosk.domain.metrology.pan_journal import Before
+from kiosk.domain.metrology.pan import NotBookableReason
+from kiosk.domain.metrology.pan_journal import PreviousLoads
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.desk.draft import Draft
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.state import DeskState
-from kiosk.station.desk.view import Step
+from kiosk.station.desk.view import DeskStep
 
 
 class Readings:
@@ -18,26 +18,26 @@ class Readings:
     def __init__(self, state: DeskState, tools: DeskTools) -> None:
         self._state, self._tools = state, tools
 
-    def resume(self, before: Before) -> None:
+    def resume(self, before: PreviousLoads) -> None:
         """Before the first reading: what the last run knew of the pan."""
         with self._state.locks.state:
-            self._state.watched.begin(before)
+            self._state.journaled_pan.begin(before)
 
     def close(self) -> None:
         """After the last reading: the journal of the pan tells what is left to tell."""
         with self._state.locks.state:
-            self._state.watched.stop()
+            self._state.journaled_pan.stop()
 
     def on_reading(self, reading: Reading, at: float) -> None:
         """Take one decoded frame."""
         state = self._state
         with state.locks.state:
-            before = state.pan.view().lock
-            state.watched.feed(reading, at)
-            state.watched.look(self._tools.clock())  # it may have come in before the process was stopped
+            before = state.pan.view().hold
+            state.journaled_pan.feed(reading, at)
+            state.journaled_pan.expire_stale(self._tools.clock())  # it may have come in before the process was stopped
             state.pan_moved(before)
             self._start_by_load()
-            state.tell()
+            state.publish_if_changed()
 
     def on_expired(self, at: float) -> None:
         """Nothing usable has come for the stale time."""
@@ -52,17 +52,17 @@ class Readings:
     def _lose(self) -> None:
         state = self._state
         with state.locks.state:
-            before = state.pan.view().lock
-            state.watched.lose()
+            before = state.pan.view().hold
+            state.journaled_pan.lose()
             state.pan_moved(before)
-            state.tell()
+            state.publish_if_changed()
 
     def _start_by_load(self) -> None:
         """Goods put on the empty pan start by themselves, once per load."""
         state, pan = self._state, self._state.pan.view()
-        if state.draft.step not in (Step.HOME, Step.TAKE) or pan.load_no == state.started_load:
+        if state.draft.step not in (DeskStep.HOME, DeskStep.TAKE) or pan.load_no == state.started_load:
             return
         heavy = pan.grams is not None and pan.grams >= state.pan.profile.min_g
-        if heavy and pan.why_not in (None, NotBookable.UNSTABLE, NotBookable.ABOVE_MAX):
+        if heavy and pan.why_not in (None, NotBookableReason.UNSTABLE, NotBookableReason.ABOVE_MAX):
             state.started_load = pan.load_no
-            state.set(Draft(step=Step.WHO))
+            state.replace_draft(Draft(step=DeskStep.WHO))

@@ -5,33 +5,33 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from kiosk.domain.intake import IntakeLine
-from kiosk.domain.metrology.pan import Lock
+from kiosk.domain.metrology.pan import Hold
 from kiosk.station.desk.draft import Draft, with_load
 from kiosk.station.desk.ports import PanReader
-from kiosk.station.desk.view import DeskRefused, DeskView, Phase, Step
+from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView, PanPhase
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ScreenPage:
     """Which page stands on the screen: a new one has the next ``revision`` and a ``token`` of its own."""
 
     revision: int
     token: str = field(repr=False)
 
 
-def view_of(draft: Draft, reader: PanReader, page: Page) -> DeskView:
+def view_of(draft: Draft, reader: PanReader, page: ScreenPage) -> DeskView:
     """Everything a page needs. A weight that is held stands as the next bag; it is fixed by nothing but a tap."""
     pan = reader.view()
-    intake = draft.intake if draft.step in (Step.AGREE, Step.TAKE) else None
-    current, problem = _current(draft, pan.lock) if draft.step is Step.AGREE else (None, None)
+    intake = draft.intake if draft.step in (DeskStep.AGREE, DeskStep.TAKE) else None
+    current, problem = _current(draft, pan.hold) if draft.step is DeskStep.AGREE else (None, None)
     bags = intake.lines if intake else ()
-    fixed_only = bool(bags) and pan.lock is None and reader.empty and draft.phase is Phase.LOAD
+    fixed_only = bool(bags) and pan.hold is None and reader.empty and draft.phase is PanPhase.LOAD
     return DeskView(
         step=draft.step,
         phase=draft.phase,
         revision=page.revision,
         token=page.token,
-        reading_no=pan.lock.reading_no if pan.lock else 0,
+        reading_no=pan.hold.reading_no if pan.hold else 0,
         pan=pan,
         catalog_version=draft.version,
         catalog=draft.catalog,
@@ -60,9 +60,9 @@ def view_of(draft: Draft, reader: PanReader, page: Page) -> DeskView:
     )
 
 
-def _current(draft: Draft, hold: Lock | None) -> tuple[IntakeLine | None, str | None]:
+def _current(draft: Draft, hold: Hold | None) -> tuple[IntakeLine | None, str | None]:
     """The held load as the next bag, or why it cannot be one."""
-    if hold is None or draft.intake is None or draft.phase is not Phase.LOAD:
+    if hold is None or draft.intake is None or draft.phase is not PanPhase.LOAD:
         return None, None
     try:
         return with_load(draft, hold).lines[-1], None

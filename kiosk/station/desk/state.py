@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 from kiosk.domain.intake import Intake
 from kiosk.domain.metrology.indication import ScaleProfile
-from kiosk.domain.metrology.pan import Lock, NotBookable
+from kiosk.domain.metrology.pan import Hold, NotBookableReason
 from kiosk.station.desk.draft import Draft
 from kiosk.station.desk.journaled_pan import JournaledPan
 from kiosk.station.desk.ports import DeskTools
-from kiosk.station.desk.screen import Page, view_of
-from kiosk.station.desk.view import DeskRefused, DeskView, Step
+from kiosk.station.desk.screen import ScreenPage, view_of
+from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +28,18 @@ class DeskLocks:
 
 
 class DeskState:
-    """Whoever calls anything but ``now`` and ``at`` holds ``locks.state``."""
+    """Whoever calls anything but ``now`` and ``at_step`` holds ``locks.state``."""
 
     def __init__(self, profile: ScaleProfile, tools: DeskTools) -> None:
         self.locks = DeskLocks()
-        self.watched = JournaledPan(profile, tools.on_note)
-        self.pan = self.watched.pan
+        self.journaled_pan = JournaledPan(profile, tools.on_note)
+        self.pan = self.journaled_pan.pan
         self.draft = Draft()
         self.started_load = 0
         """The load that has started an intake, or was left lying: it starts none."""
         self._tools = tools
-        self._page = Page(1, tools.new_token())
-        self._told: tuple[object, ...] = ()
+        self._page = ScreenPage(1, tools.new_token())
+        self._published: tuple[object, ...] = ()
 
     # --- taking the lock -------------------------------------------------------------------------------------------
 
@@ -47,11 +47,11 @@ class DeskState:
     def now(self) -> Iterator[None]:
         """Hold the pan and the draft, as they are at this moment."""
         with self.locks.state:
-            self.look()
+            self.expire_stale()
             yield
 
     @contextmanager
-    def at(self, step: Step) -> Iterator[None]:
+    def at_step(self, step: DeskStep) -> Iterator[None]:
         """The same at this step; raises DeskRefused at another."""
         with self.now():
             if self.draft.step is not step:
@@ -59,50 +59,50 @@ class DeskState:
             yield
 
     @contextmanager
-    def giving_back(self) -> Iterator[None]:
+    def giving_back_on_error(self) -> Iterator[None]:
         """What fails inside has not used the claimed load. Takes the lock only then."""
         try:
             yield
         except BaseException:
             with self.locks.state:
-                self.watched.give_back()
+                self.journaled_pan.give_back()
             raise
 
     # --- the pan ---------------------------------------------------------------------------------------------------
 
-    def look(self) -> bool:
+    def expire_stale(self) -> bool:
         """Nobody tells a process that it was stopped: what is too old by now is lost before anything trusts it."""
-        before = self.pan.view().lock
-        lost = self.watched.look(self._tools.clock())
+        before = self.pan.view().hold
+        lost = self.journaled_pan.expire_stale(self._tools.clock())
         if lost:
             self.pan_moved(before)
-            self.tell()
+            self.publish_if_changed()
         return lost
 
-    def pan_moved(self, before: Lock | None) -> None:
+    def pan_moved(self, before: Hold | None) -> None:
         """A page that shows another held weight than the one that holds now is a stale page."""
-        if self.draft.step is Step.AGREE and before != self.pan.view().lock:
+        if self.draft.step is DeskStep.AGREE and before != self.pan.view().hold:
             self._turn_page()
 
-    def need_hold(self, reading_no: int, token: str) -> Lock:
+    def need_hold(self, reading_no: int, token: str) -> Hold:
         """The held weight that the page shows. Raises DeskRefused: stale_page, or why nothing is held."""
         view = self.pan.view()
-        if not self.shows(token) or (view.lock and reading_no != view.lock.reading_no):
+        if not self.shows(token) or (view.hold and reading_no != view.hold.reading_no):
             raise DeskRefused("stale_page")
-        if view.lock is None:
+        if view.hold is None:
             raise DeskRefused(self.why_not_held())
-        return view.lock
+        return view.hold
 
     def why_not_held(self) -> str:
         """A word of ``NotBookable``, also when the load could be held at the next reading."""
-        return (self.pan.view().why_not or NotBookable.UNSTABLE).value
+        return (self.pan.view().why_not or NotBookableReason.UNSTABLE).value
 
     # --- the draft -------------------------------------------------------------------------------------------------
 
     @property
     def intake_open(self) -> bool:
         """Whether a receipt number is taken and neither booked nor given up."""
-        return self.draft.intake is not None and self.draft.step is not Step.TAKE
+        return self.draft.intake is not None and self.draft.step is not DeskStep.TAKE
 
     def need_intake(self) -> Intake:
         """Raises DeskRefused when no goods were chosen."""
@@ -110,7 +110,7 @@ class DeskState:
             raise DeskRefused("wrong_step")
         return self.draft.intake
 
-    def set(self, draft: Draft) -> None:
+    def replace_draft(self, draft: Draft) -> None:
         """Replace the draft; every page that was shown before is stale."""
         self.draft = draft
         self._turn_page()
@@ -127,16 +127,16 @@ class DeskState:
 
     def publish(self) -> DeskView:
         """The view, told to the watchers as well."""
-        self.tell()
+        self.publish_if_changed()
         return self.view()
 
-    def tell(self) -> None:
+    def publish_if_changed(self) -> None:
         """Tell the watchers when what they see has changed, and only then: readings come ten times a second."""
         pan = self.pan.view()
-        told = (self._page.revision, pan.state, pan.grams, pan.why_not)
-        if told != self._told:
-            self._told = told
+        shown = (self._page.revision, pan.state, pan.grams, pan.why_not)
+        if shown != self._published:
+            self._published = shown
             self._tools.on_view(self.view())
 
     def _turn_page(self) -> None:
-        self._page = Page(self._page.revision + 1, self._tools.new_token())
+        self._page = ScreenPage(self._page.revision + 1, self._tools.new_token())

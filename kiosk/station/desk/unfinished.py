@@ -12,13 +12,13 @@ from typing import Final
 from kiosk.domain.intake import Intake
 from kiosk.station.desk.draft import Draft
 
-KEPT_S: Final = 600.0
-AGAIN_S: Final = 60.0
+KEEP_UNFINISHED_S: Final = 600.0
+RETRY_S: Final = 60.0
 """When a card that is full or broken cannot write that an intake is given up, it is tried again after this."""
 
 
 @dataclass(frozen=True, slots=True)
-class Unfinished:
+class UnfinishedIntake:
     """What the clerk sees of it."""
 
     receipt: str
@@ -30,15 +30,15 @@ class Unfinished:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptDraft:
+class UnfinishedDraft:
     """As it was left; ``until`` is monotonic seconds."""
 
     draft: Draft
     intake: Intake
     until: float
 
-    def shown(self) -> Unfinished:
+    def summary(self) -> UnfinishedIntake:
         """For the counter."""
-        return Unfinished(
+        return UnfinishedIntake(
             str(self.intake.receipt), self.intake.product, len(self.intake.lines), self.intake.net_g, self.until
         )

@@ -17,7 +17,7 @@ from kiosk.domain.verdict import Finding
 from kiosk.store.records import ConfirmedRow
 
 
-class Step(StrEnum):
+class DeskStep(StrEnum):
     """One question per screen."""
 
     HOME = "home"
@@ -27,7 +27,7 @@ class Step(StrEnum):
     TAKE = "take"
 
 
-class Phase(StrEnum):
+class PanPhase(StrEnum):
     """What belongs on the pan while people agree."""
 
     LOAD = "load"
@@ -63,12 +63,12 @@ class PrintView:
 PHOTO_TRIES: Final = 3
 """So many shots of one lot may be refused; then a clerk helps."""
 
-ASKED_FOR: Final = frozenset({"offered", "retake"})
+PHOTO_REQUEST_STATES: Final = frozenset({"offered", "retake"})
 """States of a PhotoView in which the screen asks for a shot."""
 
 
 @dataclass(frozen=True, slots=True)
-class AskedShot:
+class PhotoRequest:
     """One shot of a lot or parcel. ``token`` is of this very shot: who asked knows by it which answer is theirs, and
     takes none for it that somebody else's shot of the same lot has.
     """
@@ -107,8 +107,8 @@ class PhotoView:
 class DeskView:
     """Everything a page needs; a page that posts sends back ``reading_no`` and ``token`` as shown here."""
 
-    step: Step
-    phase: Phase
+    step: DeskStep
+    phase: PanPhase
     revision: int
     token: str = field(repr=False)
     reading_no: int

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.domain.moment import Moment
-from kiosk.station.doctor.finding import Finding, Verdict, unreadable
+from kiosk.station.doctor.finding import DoctorFinding, Severity, unreadable
 from kiosk.station.doctor.machine import watchdog
+from kiosk.station.doctor.machine.checks import MACHINE, MachineChecks
 from kiosk.station.doctor.machine.files import read
-from kiosk.station.doctor.machine.looks import MACHINE, Machine
-from kiosk.store.database.lasting import on_a_box, root_is_open
+from kiosk.store.database.persistence import is_box, root_is_writable
 
 UNITS: Final = {
     "unit_station": ("kiosk-station.service",),
@@ -42,7 +42,7 @@ State = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class BoxContext:
     """What the rows of a box are judged by."""
 
     data: Path
@@ -51,29 +51,29 @@ class Place:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
 
-def findings(place: Place, machine: Machine = MACHINE) -> Iterator[Finding]:
+def findings(place: BoxContext, machine: MachineChecks = MACHINE) -> Iterator[DoctorFinding]:
     """Root and hardware of a box, and the services that systemd knows here."""
-    if on_a_box(place.environ):
+    if is_box(place.environ):
         yield root()
-        yield from machine.findings(place.data, place.moment, lambda: _told(watchdog.PROPERTIES))
+        yield from machine.findings(place.data, place.moment, lambda: _unit_properties(watchdog.PROPERTIES))
     if place.systemd.is_dir():
         for device, units in UNITS.items():
             yield from _row(device, units)
 
 
-def root(is_open: Callable[[], bool] = root_is_open, command_line: Path = _COMMAND_LINE) -> Finding:
+def root(is_open: Callable[[], bool] = root_is_writable, command_line: Path = _COMMAND_LINE) -> DoctorFinding:
     """Whether a power cut can harm the system itself. An initramfs without overlayroot or busybox leaves the root open
     without a word, whatever the command line asks for.
     """
     try:
         if is_open():
             if not _is_to_be_sealed(read(command_line)):
-                return Finding("root", True, False, Verdict.WARN, "root_open")
+                return DoctorFinding("root", True, False, Severity.WARN, "root_open")
             values = {"command": _SEALING_PARTS}
-            return Finding("root", True, False, Verdict.WARN, "root_unsealed", values=values)
+            return DoctorFinding("root", True, False, Severity.WARN, "root_unsealed", values=values)
     except OSError as error:
         return unreadable("root", error)
-    return Finding("root", True, True)
+    return DoctorFinding("root", True, True)
 
 
 def _is_to_be_sealed(command_line: str) -> bool:
@@ -81,23 +81,23 @@ def _is_to_be_sealed(command_line: str) -> bool:
     return bool(words) and words[-1] not in _UNSEALED
 
 
-def _row(device: str, units: tuple[str, ...]) -> Iterator[Finding]:
-    states = {unit: _told(_PROPERTIES, unit) for unit in units}
+def _row(device: str, units: tuple[str, ...]) -> Iterator[DoctorFinding]:
+    states = {unit: _unit_properties(_PROPERTIES, unit) for unit in units}
     main = states[units[0]]
     if main.get("LoadState") != "loaded":
         return
     for unit, state in states.items():
         values: dict[str, str | int] = {"place": unit, "n": _number(state, "NRestarts")}
         if state.get("ActiveState") == "failed":
-            yield Finding(device, True, False, Verdict.FAIL, "unit_failed", device in NEEDED, values=values)
+            yield DoctorFinding(device, True, False, Severity.FAIL, "unit_failed", device in NEEDED, values=values)
             return
         if _restarts_for_ever(state):
-            yield Finding(device, True, False, Verdict.FAIL, "unit_restarts", device in NEEDED, values=values)
+            yield DoctorFinding(device, True, False, Severity.FAIL, "unit_restarts", device in NEEDED, values=values)
             return
     if main.get("ActiveState") == "inactive":
-        yield Finding(device, True, False, Verdict.WARN, "unit_off", values={"place": units[0]})
+        yield DoctorFinding(device, True, False, Severity.WARN, "unit_off", values={"place": units[0]})
     else:
-        yield Finding(device, True, True)
+        yield DoctorFinding(device, True, True)
 
 
 def _restarts_for_ever(state: State) -> bool:
@@ -113,10 +113,10 @@ def _number(state: State, name: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() else 0
 
 
-def _told(properties: Sequence[str], *unit: str) -> State:
+def _unit_properties(properties: Sequence[str], *unit: str) -> State:
     """Properties of a unit, or of the manager itself; none when nobody tells."""
     try:
-        told = subprocess.run(
+        output = subprocess.run(
             ["systemctl", "show", f"--property={','.join(properties)}", *unit],
             capture_output=True,
             text=True,
@@ -125,4 +125,4 @@ def _told(properties: Sequence[str], *unit: str) -> State:
         ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return {}
-    return dict(line.partition("=")[::2] for line in told.splitlines())
+    return dict(line.partition("=")[::2] for line in output.splitlines())

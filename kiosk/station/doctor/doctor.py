@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.devices.ports import Camera, Panel, Printer
-from kiosk.station.catalog.on_stick import CatalogsOnSticks
+from kiosk.station.catalog.stick_import import StickCatalogs
 from kiosk.station.doctor import devices, environment
-from kiosk.station.doctor.finding import Finding, Verdict, broken
+from kiosk.station.doctor.finding import DoctorFinding, Severity, has_failure
 from kiosk.station.doctor.liveness import PageWatch, ScaleWatch, ScannerWatch
-from kiosk.station.doctor.ports import Examined
-from kiosk.station.health import Part
+from kiosk.station.doctor.ports import ExaminedStation
+from kiosk.station.health import PartHealth
 from kiosk.station.ports import Configuration
 from kiosk.station.scale.keys import ScaleKeys
 from kiosk.station.update.updates import Updates
@@ -29,11 +29,10 @@ _KEEP_S: Final = 2.0
 class Equipment:
     """What the composition root holds beside the service. Everything may be missing; a missing thing is told as such.
 
-    ``parts`` are the health's; ``more`` are findings of others, such as the scale's standing; ``on_event`` wakes
-    whoever waits for a paper or an event; ``end_lamp_test`` lets the lamps show the station's own state again.
-    ``scale_keys`` are those of the running scale, ``updates`` are there on a machine that can be updated,
-    ``catalogs`` are the goods on sticks.
-    """
+    ``parts`` are the health's; ``extra_findings`` are findings of others, such as the scale's standing; ``on_event``
+    wakes whoever waits for a paper or an event; ``end_lamp_test`` lets the lamps show the station's own state again.
+    ``scale_keys`` are those of the running scale, ``updates`` are there on a machine that can be updated, ``catalogs``
+    are the goods on sticks."""
 
     config: Configuration
     settings_file: Path | None = None
@@ -42,63 +41,67 @@ class Equipment:
     scale: ScaleWatch = field(default_factory=ScaleWatch)
     scanner: ScannerWatch = field(default_factory=ScannerWatch)
     panel: Panel | None = None
-    parts: Callable[[], Sequence[Part]] = tuple
-    more: Callable[[], Iterable[Finding]] = tuple
+    parts: Callable[[], Sequence[PartHealth]] = tuple
+    extra_findings: Callable[[], Iterable[DoctorFinding]] = tuple
     page: PageWatch = field(default_factory=PageWatch)
     on_event: Callable[[], None] = lambda: None
     end_lamp_test: Callable[[], None] = lambda: None
     scale_keys: ScaleKeys | None = None
     updates: Updates | None = None
-    catalogs: CatalogsOnSticks | None = None
+    catalogs: StickCatalogs | None = None
 
 
-def examine(station: Examined, equipment: Equipment) -> tuple[Finding, ...]:
+def examine(station: ExaminedStation, equipment: Equipment) -> tuple[DoctorFinding, ...]:
     """Look at everything now. Asks the printers, reads the database, changes nothing."""
     return tuple(_all(station, equipment))
 
 
-def _all(station: Examined, equipment: Equipment) -> Iterator[Finding]:
-    yield Finding("settings", True, True, needed=True)
-    yield alive(equipment.parts())
+def _all(station: ExaminedStation, equipment: Equipment) -> Iterator[DoctorFinding]:
+    yield DoctorFinding("settings", True, True, needed=True)
+    yield liveness_finding(equipment.parts())
     yield from device_findings(station, equipment)
-    yield from equipment.more()
+    yield from equipment.extra_findings()
     yield from environment.findings(equipment.config, station.stamp().moment)
 
 
-def device_findings(station: Examined, equipment: Equipment) -> Iterator[Finding]:
+def device_findings(station: ExaminedStation, equipment: Equipment) -> Iterator[DoctorFinding]:
     """The devices, which only the running station can tell of."""
     config, marks = equipment.config, station.board.snapshot().marks
-    yield devices.scale(config.scale, equipment.scale.look())
+    yield devices.scale(config.scale, equipment.scale.liveness())
     for name in PRINTERS:
         yield devices.printer(name, config.printers.get(name), equipment.printers.get(name))
     yield devices.camera(config.camera, marks.camera)
-    heard, asked = equipment.scanner, config.station.scan_after_sticking
-    yield devices.scanner(config.scanner, heard.word, heard.age_s, asked=asked)
+    scanner_watch, scan_required = equipment.scanner, config.station.scan_after_sticking
+    yield devices.scanner(config.scanner, scanner_watch.word, scanner_watch.age_s, scan_required=scan_required)
     yield devices.panel(config.panel, None if equipment.panel is None else equipment.panel.fitted)
     yield devices.page(equipment.page.age_s(), equipment.page.waited_s())
 
 
-def alive(parts: Sequence[Part]) -> Finding:
+def liveness_finding(parts: Sequence[PartHealth]) -> DoctorFinding:
     """The station's own parts, by their signs of life."""
     ages = [part.age_s for part in parts if part.age_s is not None]
     silent = [part.name for part in parts if not part.ok]
     if silent:
         values = {"place": ", ".join(silent)}
-        return Finding("station", True, False, Verdict.FAIL, "station_hangs", True, max(ages, default=None), values)
-    return Finding("station", True, True, needed=True, last_seen_s=max(ages, default=0.0))
+        return DoctorFinding(
+            "station", True, False, Severity.FAIL, "station_hangs", True, max(ages, default=None), values
+        )
+    return DoctorFinding("station", True, True, needed=True, last_seen_s=max(ages, default=0.0))
 
 
 class Doctor:
     """Asked by the technician's page, and by ``kiosk doctor`` at ``/doctor.json``. Safe from several threads."""
 
-    def __init__(self, station: Examined, equipment: Equipment, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, station: ExaminedStation, equipment: Equipment, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.station, self.equipment = station, equipment
         self._clock = clock
         self._lock = threading.Lock()
-        self._found: tuple[Finding, ...] = ()
+        self._found: tuple[DoctorFinding, ...] = ()
         self._good_until = float("-inf")
 
-    def findings(self, *, fresh: bool = False) -> tuple[Finding, ...]:
+    def findings(self, *, fresh: bool = False) -> tuple[DoctorFinding, ...]:
         """All rows; those of the last two seconds again unless ``fresh``."""
         with self._lock:
             if fresh or self._clock() >= self._good_until:
@@ -109,4 +112,4 @@ class Doctor:
     def as_json(self) -> dict[str, object]:
         """For ``/doctor.json``: words without places, names and values; anybody on this machine may read it."""
         found = self.findings()
-        return {"ok": not broken(found), "rows": [row.as_json() for row in found]}
+        return {"ok": not has_failure(found), "rows": [row.as_json() for row in found]}

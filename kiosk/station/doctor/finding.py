@@ -13,7 +13,7 @@ FINE: Final = "fine"
 NOT_FITTED: Final = "not_fitted"
 
 
-class Verdict(StrEnum):
+class Severity(StrEnum):
     """How well it is; a station works on with a warning, and something it needs is broken with a failure."""
 
     OK = "ok"
@@ -22,7 +22,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DoctorFinding:
     """One row. ``found``: it is there; ``answering``: it does its work; None: that cannot be known here.
 
     ``last_seen_s`` is how long ago it last gave a sign. ``needed``: without it the station cannot take goods in, print
@@ -33,7 +33,7 @@ class Finding:
     device: str
     found: bool | None
     answering: bool | None
-    verdict: Verdict = Verdict.OK
+    verdict: Severity = Severity.OK
     word: str = FINE
     needed: bool = False
     last_seen_s: float | None = None
@@ -42,7 +42,7 @@ class Finding:
     @property
     def ok(self) -> bool:
         """Nothing is to be done."""
-        return self.verdict is Verdict.OK
+        return self.verdict is Severity.OK
 
     @property
     def name_id(self) -> str:
@@ -72,17 +72,19 @@ class Finding:
         }
 
 
-def not_fitted(device: str) -> Finding:
+def not_fitted(device: str) -> DoctorFinding:
     """Something a station can do without and does not have."""
-    return Finding(device, False, None, word=NOT_FITTED)
+    return DoctorFinding(device, False, None, word=NOT_FITTED)
 
 
-def unreadable(device: str, error: OSError, *, needed: bool = False) -> Finding:
+def unreadable(device: str, error: OSError, *, needed: bool = False) -> DoctorFinding:
     """What the caller has no right to look at, or what cannot be read: a row, not the end of all others."""
     values = {"place": str(error.filename or ""), "problem": error.strerror or type(error).__name__}
-    return Finding(device, None, None, Verdict.FAIL if needed else Verdict.WARN, "unreadable", needed, values=values)
+    return DoctorFinding(
+        device, None, None, Severity.FAIL if needed else Severity.WARN, "unreadable", needed, values=values
+    )
 
 
-def broken(findings: tuple[Finding, ...]) -> bool:
+def has_failure(findings: tuple[DoctorFinding, ...]) -> bool:
     """Whether something the station needs is broken."""
-    return any(row.needed and row.verdict is Verdict.FAIL for row in findings)
+    return any(row.needed and row.verdict is Severity.FAIL for row in findings)

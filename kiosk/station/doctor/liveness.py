@@ -14,22 +14,22 @@ from kiosk.devices.ports import LinkState
 from kiosk.messaging.relay.faults import LinkFault
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.clock import read_boot_id
-from kiosk.station.doctor.lane_mark import read_mark, seconds, write_mark
+from kiosk.station.doctor.lane_status_file import read_status, seconds, write_status
 from kiosk.station.page_heartbeat import FILE_NAME, since_boot
 
-RELAY_MARK: Final = "relay-mark"
+RELAY_STATUS_FILE: Final = "relay-mark"
 RELAY_ALARMS: Final = ("fork", "ahead")
 """Why the relay refuses an acknowledgement, as in its status."""
-_MARK_EVERY_S: Final = 20.0
+_WRITE_INTERVAL_S: Final = 20.0
 """An acknowledgement may come with every intake; the memory card is spared."""
-_CHANGE_EVERY_S: Final = 2.0
+_CHANGE_INTERVAL_S: Final = 2.0
 """A fault that comes and goes with every message is written no more often than this."""
 _FAULT_S: Final = 600.0
 """A relay that is refused tries again every minute and says so again; one that has not said it for this long is not
 refused any more, or does not run."""
 _LEFT_S: Final = 60.0
 """An estimate that the relay has not renewed for this long is none."""
-_LASTING: Final = frozenset({LinkFault.TAKEN_OVER, LinkFault.MQTT_3})
+_LASTING: Final = frozenset({LinkFault.SESSION_TAKEOVER, LinkFault.MQTT_3})
 """Faults that an acknowledgement does not end: in between all is well."""
 _RUNTIME: Final = Path("/run/kiosk")
 
@@ -63,7 +63,7 @@ class ScaleWatch:
         with self._lock:
             self._link = state
 
-    def look(self) -> ScaleLiveness:
+    def liveness(self) -> ScaleLiveness:
         """What is known now."""
         with self._lock:
             link, last = self._link, self._last
@@ -84,7 +84,7 @@ class ScannerWatch:
         """``ok``, ``scanner_missing`` or ``scanner_second_keyboard``."""
         self.word = word
 
-    def scanned(self) -> None:
+    def on_scan(self) -> None:
         """A scan came, whatever it was."""
         self._scanned_at = self._clock()
 
@@ -96,7 +96,7 @@ class ScannerWatch:
 
 
 @dataclass(slots=True)
-class _Mark:
+class _RelayStatus:
     """What the relay said last, in whole seconds since the boot."""
 
     second: int | None = None
@@ -116,15 +116,15 @@ class RelayHeartbeat:
     """
 
     def __init__(self, data: Path, clock: Callable[[], float] = since_boot, boot_id: str | None = None) -> None:
-        self._path = data / RELAY_MARK
+        self._path = data / RELAY_STATUS_FILE
         self._clock = clock
         self._boot_id = boot_id if boot_id is not None else read_boot_id()
         self._written = float("-inf")
         self._owed = False
         """A change was not written, to spare the card."""
-        self._mark = _Mark()
+        self._mark = _RelayStatus()
 
-    def heard(self, alarm: str = "") -> None:
+    def ack_received(self, alarm: str = "") -> None:
         """The sorting center's acknowledgement was believed; with a word in ``alarm`` it was refused for that."""
         mark, alarm_before, fault_before = self._mark, self._mark.alarm, self._mark.fault
         mark.alarm = alarm
@@ -135,35 +135,35 @@ class RelayHeartbeat:
         if alarm != alarm_before:
             self._write(0.0)
         else:
-            self._write(_MARK_EVERY_S if mark.fault == fault_before and not self._owed else _CHANGE_EVERY_S)
+            self._write(_WRITE_INTERVAL_S if mark.fault == fault_before and not self._owed else _CHANGE_INTERVAL_S)
 
     def fault(self, fault: LinkFault) -> None:
         """The broker refuses something, or ended the connection."""
         mark, changed = self._mark, fault != self._mark.fault
         mark.fault, mark.fault_second = fault.value, int(self._clock())
-        self._write(_CHANGE_EVERY_S if changed or self._owed else _MARK_EVERY_S)
+        self._write(_CHANGE_INTERVAL_S if changed or self._owed else _WRITE_INTERVAL_S)
 
-    def left(self, left_s: float | None) -> None:
+    def remaining(self, left_s: float | None) -> None:
         """About how long it takes until everything is acknowledged; None: nobody knows, or nothing waits."""
         mark, known = self._mark, self._mark.left is not None
         mark.left, mark.left_second = None if left_s is None else round(left_s), int(self._clock())
         if known != (mark.left is not None) or self._owed:
-            self._write(_CHANGE_EVERY_S)
+            self._write(_CHANGE_INTERVAL_S)
         elif known:
-            self._write(_MARK_EVERY_S)
+            self._write(_WRITE_INTERVAL_S)
 
     def _write(self, every_s: float) -> None:
         """Unless something was written less than ``every_s`` ago; what is not written now goes with the next."""
         now = self._clock()
-        self._owed = now < self._written + every_s and (self._owed or every_s <= _CHANGE_EVERY_S)
+        self._owed = now < self._written + every_s and (self._owed or every_s <= _CHANGE_INTERVAL_S)
         if now < self._written + every_s:
             return
         self._written = now
-        write_mark(self._path, {"boot": self._boot_id, **asdict(self._mark)})
+        write_status(self._path, {"boot": self._boot_id, **asdict(self._mark)})
 
     def age_s(self) -> float | None:
         """Since the last answer; after a restart of the machine at least the time since it. None: never."""
-        now, mark = self._clock(), read_mark(self._path)
+        now, mark = self._clock(), read_status(self._path)
         second = seconds(mark.get("second"))
         if second is None or "boot" not in mark:
             return None
@@ -193,7 +193,7 @@ class RelayHeartbeat:
 
     def _of_this_boot(self) -> dict[str, Any]:
         """What the mark holds; nothing when there is none of this boot."""
-        mark = read_mark(self._path)
+        mark = read_status(self._path)
         return mark if mark.get("boot") == self._boot_id else {}
 
 

@@ -10,7 +10,7 @@ from kiosk.station.settings import StationSettings
 from kiosk.store import Stamp, Store
 
 
-class Examined(Protocol):
+class ExaminedStation(Protocol):
     """The running station; ``StationService`` is one."""
 
     @property

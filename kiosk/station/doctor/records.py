@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from kiosk.station.doctor.finding import Finding, Verdict
+from kiosk.station.doctor.finding import DoctorFinding, Severity
 from kiosk.station.settings import StationSettings
 from kiosk.store.errors import StoreError
-from kiosk.store.journal.sealed_rows import all_altered, newest_altered
+from kiosk.store.journal.sealed_rows import read_all_altered, read_altered_newest
 
 
-def records(station: StationSettings, *, thorough: bool = False) -> Finding:
+def records(station: StationSettings, *, thorough: bool = False) -> DoctorFinding:
     """The newest receipts; with ``thorough`` all of them and every link of the journal, for which a running station has
     no time. What cannot be read is told by the row of the database.
     """
     path = station.database
     try:
-        found, problem = all_altered(path) if thorough else (newest_altered(path), "")
+        found, problem = read_all_altered(path) if thorough else (read_altered_newest(path), "")
     except StoreError:
-        return Finding("records", True, None)
+        return DoctorFinding("records", True, None)
     if found:
         return _bad("records_altered", receipt=found[0].receipt, n=len(found))
     if problem:
         return _bad("journal_altered", problem=problem)
-    return Finding("records", True, True, needed=True)
+    return DoctorFinding("records", True, True, needed=True)
 
 
-def _bad(word: str, **values: str | int) -> Finding:
-    return Finding("records", True, False, Verdict.FAIL, word, needed=True, values=values)
+def _bad(word: str, **values: str | int) -> DoctorFinding:
+    return DoctorFinding("records", True, False, Severity.FAIL, word, needed=True, values=values)

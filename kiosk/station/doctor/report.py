@@ -8,31 +8,31 @@ from collections.abc import Callable, Sequence
 from itertools import chain, repeat
 from typing import Final
 
-from kiosk.messaging.contract.control import MAX_TOLD_ROWS, DoctorRow
-from kiosk.station.doctor.finding import FINE, Finding, Verdict
-from kiosk.station.doctor.mark import DoctorMark
+from kiosk.messaging.contract.control import MAX_STATUS_ROWS, DoctorRow
+from kiosk.station.doctor.doctor_status_file import DoctorStatusFile
+from kiosk.station.doctor.finding import FINE, DoctorFinding, Severity
 
 logger = logging.getLogger(__name__)
 
-NOT_TOLD: Final = frozenset({"link", "center"})
+EXCLUDED_DEVICES: Final = frozenset({"link", "center"})
 """The sorting center that reads the rows is reached, and knows more of the link than the station."""
 PAUSES_S: Final = (20.0, 18.0, 60.0)
 """Before the first look, the second, and each further one. A scale and a camera need 20 s after the station's start; a
 page that has not come after 35 s is told within the first minute."""
 _END_S: Final = 5.0
 """Two printers that do not answer take 4 s."""
-_WORST_FIRST: Final = (Verdict.FAIL, Verdict.WARN, Verdict.OK)
+_WORST_FIRST: Final = (Severity.FAIL, Severity.WARN, Severity.OK)
 
 
-def told(findings: Sequence[Finding]) -> tuple[DoctorRow, ...]:
+def status_rows(findings: Sequence[DoctorFinding]) -> tuple[DoctorRow, ...]:
     """As rows of a status: codes alone, the worst first, in the order of the doctor. Of those that are well the ones
     with a word of their own are first: if some do not fit, it is those that only say that they are well.
     """
-    rows = sorted((row for row in findings if row.device not in NOT_TOLD), key=_rank)
-    return tuple(DoctorRow(row.device, row.verdict.value, row.word) for row in rows[:MAX_TOLD_ROWS])
+    rows = sorted((row for row in findings if row.device not in EXCLUDED_DEVICES), key=_rank)
+    return tuple(DoctorRow(row.device, row.verdict.value, row.word) for row in rows[:MAX_STATUS_ROWS])
 
 
-def _rank(row: Finding) -> tuple[int, bool]:
+def _rank(row: DoctorFinding) -> tuple[int, bool]:
     return _WORST_FIRST.index(row.verdict), row.ok and row.word == FINE
 
 
@@ -41,11 +41,11 @@ class DoctorReporter:
 
     def __init__(
         self,
-        look: Callable[[], Sequence[Finding]],
-        mark: DoctorMark,
+        examine: Callable[[], Sequence[DoctorFinding]],
+        mark: DoctorStatusFile,
         pauses_s: Sequence[float] = PAUSES_S,
     ) -> None:
-        self._look, self._mark, self._pauses_s = look, mark, pauses_s
+        self._examine, self._mark, self._pauses_s = examine, mark, pauses_s
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="doctor", daemon=True)
 
@@ -65,6 +65,6 @@ class DoctorReporter:
             if self._stopping.wait(wait_s):
                 return
             try:
-                self._mark.write(told(self._look()))
+                self._mark.write(status_rows(self._examine()))
             except Exception:
                 logger.exception("what the doctor says could not be written for the sorting center")

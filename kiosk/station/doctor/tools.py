@@ -18,17 +18,17 @@ from kiosk.domain.events import BackupMade as BackupMadeEvent
 from kiosk.labels.documents import TestLabel, TestReceipt
 from kiosk.station.doctor.bundle.bundle import Subject, write_bundle
 from kiosk.station.doctor.doctor import Doctor
-from kiosk.station.papers.network_printer import ask_for, host_of, is_reachable, reachable_networks
+from kiosk.station.papers.network_printer import host_of, is_reachable, reachable_networks, request_access
 from kiosk.station.papers.papers import LABEL_PRINTER
 from kiosk.station.papers.rendering import TEST_LABEL, TEST_RECEIPT
-from kiosk.station.recovery.gather import KitSource, with_kit
-from kiosk.station.scale.keys import REASON_CODES, SAID_NO
+from kiosk.station.recovery.kit_creation import KitSource, write_kit_beside
+from kiosk.station.scale.keys import REASON_CODES, REFUSED_BY_SCALE
 from kiosk.station.settings import StationSettings
 from kiosk.store import Stamp, Store, StoreError
-from kiosk.store.backup.backup import BackupMade, make_backup
+from kiosk.store.backup.backup import FinishedBackup, make_backup
 from kiosk.store.backup.medium import BackupRefused, is_other_medium
 from kiosk.store.backup.settings import BackupSettings
-from kiosk.store.database.lasting import BOX
+from kiosk.store.database.persistence import BOX_VARIABLE
 from kiosk.store.records import NewPaper
 
 logger = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class BackupState:
 
 def back_up(
     store: Store, settings: BackupSettings, station: StationSettings, stamp: Stamp, *, same_disk: bool = False
-) -> BackupMade:
+) -> FinishedBackup:
     """Make a backup and tell it in an event. Raises StoreError; a backup whose event failed is told as a problem."""
     made = make_backup(station.database, station.station, settings, stamp, same_disk=same_disk)
     manifest = made.manifest
@@ -87,7 +87,7 @@ def _backup_failed(code: str, text: str, settings: BackupSettings) -> BackupStat
     return BackupState("failed", text, text_id, {"place": str(settings.folder), "command": "kiosk backup --bind"})
 
 
-def _is_there(settings: BackupSettings) -> bool:
+def _is_available(settings: BackupSettings) -> bool:
     try:
         return settings.folder.is_dir() and not is_other_medium(settings.folder, settings.uuid)
     except OSError:
@@ -134,7 +134,7 @@ class TechnicianTools:
         station.store.papers.queue(paper(station.stamp()), f"test-{printer}")
         self._doctor.equipment.on_event()
 
-    def closed_printers(self) -> Mapping[str, str]:
+    def unreachable_printers(self) -> Mapping[str, str]:
         """The printers on the network that the unit of this station does not let it reach: name and address."""
         printers = self._doctor.equipment.config.printers
         hosts = {name: host_of(settings) for name, settings in printers.items()}
@@ -143,13 +143,13 @@ class TechnicianTools:
         networks = reachable_networks()
         return {name: host for name, host in hosts.items() if not is_reachable(host, networks)}
 
-    def let_reach(self, printer: str) -> None:
+    def request_printer_access(self, printer: str) -> None:
         """Ask to be let reach it; the station starts anew then. Raises ActRefused."""
-        host = self.closed_printers().get(printer)
+        host = self.unreachable_printers().get(printer)
         if host is None:
             raise ActRefused("no_printer", f"the {printer} printer is not out of reach")
         try:
-            ask_for(host, self._doctor.station.settings.data)
+            request_access(host, self._doctor.station.settings.data)
         except ValueError as error:
             raise ActRefused("printer_address", f"{host}: {error}") from error
         except OSError as error:
@@ -224,7 +224,7 @@ class TechnicianTools:
         """Write the support bundle to the station's own backup medium, else into the data folder. Raises ActRefused."""
         doctor, station = self._doctor, self._doctor.station
         backup, data = doctor.equipment.config.backup, station.settings.data
-        folder = backup.folder if backup is not None and _is_there(backup) else data
+        folder = backup.folder if backup is not None and _is_available(backup) else data
         subject = Subject(
             station.settings,
             doctor.equipment.settings_file,
@@ -237,7 +237,7 @@ class TechnicianTools:
         try:
             path = write_bundle(subject, folder)
             self.last_bundle = str(path)
-            if folder == data and os.environ.get(BOX) == "1":
+            if folder == data and os.environ.get(BOX_VARIABLE) == "1":
                 copy_request_file(data).write(CopyRequest(path.name))
             return path
         except OSError as error:
@@ -264,7 +264,7 @@ class TechnicianTools:
         if result.outcome is CommandOutcome.NOT_SUPPORTED:
             raise ActRefused("no_scale_key", f"the format of the scale has no {key}")
         if result.outcome is CommandOutcome.REFUSED:
-            raise ActRefused(REASON_CODES.get(result.reason, SAID_NO), result.reason)
+            raise ActRefused(REASON_CODES.get(result.reason, REFUSED_BY_SCALE), result.reason)
         return result.outcome
 
     def _panel(self) -> Panel:
@@ -279,7 +279,7 @@ class TechnicianTools:
             made = back_up(station.store, settings, station.settings, station.stamp())
             equipment = self._doctor.equipment
             source = KitSource(equipment.config, equipment.settings_file, os.environ)
-            made = with_kit(made, settings, source, station.stamp())
+            made = write_kit_beside(made, settings, source, station.stamp())
             state = BackupState("made", str(made.path))
             if made.problem:
                 state = _backup_failed("beside", made.problem, settings)

@@ -27,7 +27,7 @@ PRIVATE: Final[tuple[Network, ...]] = tuple(
 )
 """RFC 1918 section 3, and unique local addresses of RFC 4193 section 3.1. All else is loopback, link-local, multicast,
 documentation or the internet."""
-LONGEST: Final = 46
+MAX_REQUEST_BYTES: Final = 46
 """Of an IPv6 address as text, with its line's end."""
 STATION_UNIT: Final = "kiosk-station.service"
 
@@ -62,7 +62,7 @@ def parse(text: str) -> Address:
 
 def parse_line(content: bytes) -> Address:
     """One address and the end of its line, and nothing else. Raises ValueError."""
-    if len(content) > LONGEST or not content.endswith(b"\n") or not content.isascii():
+    if len(content) > MAX_REQUEST_BYTES or not content.endswith(b"\n") or not content.isascii():
         raise ValueError("it is not one line with one address")
     return parse(content[:-1].decode("ascii"))
 
@@ -71,7 +71,7 @@ def host_of(settings: PrinterSettings) -> str:
     """Where the printer is on the network; "" for one on a cable or on this machine."""
     if settings.kind not in ("tcp", "ipp"):
         return ""
-    host = settings.endpoint[0] if settings.kind == "tcp" else settings.place.host
+    host = settings.endpoint[0] if settings.kind == "tcp" else settings.ipp_address.host
     if host == "localhost":
         return ""
     try:
@@ -84,7 +84,7 @@ def host_of(settings: PrinterSettings) -> str:
 def reachable_networks() -> tuple[Network, ...] | None:
     """What the unit of the station lets it reach, as systemd has it; None where nothing is kept from it."""
     try:
-        told = subprocess.run(
+        output = subprocess.run(
             ["systemctl", "show", "--property=IPAddressAllow,IPAddressDeny", STATION_UNIT],
             capture_output=True,
             text=True,
@@ -93,7 +93,7 @@ def reachable_networks() -> tuple[Network, ...] | None:
         ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return _networks(dict(line.partition("=")[::2] for line in told.splitlines()))
+    return _networks(dict(line.partition("=")[::2] for line in output.splitlines()))
 
 
 def _networks(properties: Mapping[str, str]) -> tuple[Network, ...] | None:
@@ -113,7 +113,7 @@ def is_reachable(host: str, networks: Sequence[Network] | None) -> bool:
     return any(address in network for network in networks if network.version == address.version)
 
 
-def ask_for(host: str, data: Path) -> None:
+def request_access(host: str, data: Path) -> None:
     """Ask the root helper to let the station reach it; it starts the station anew. Raises ValueError, OSError."""
     address = parse(host)
     request_file(data).write(AddressRequest(str(address)))

@@ -31,7 +31,7 @@ class OwnLayouts:
         """Follows what is chosen and put back."""
         for kind in LABELS:
             try:
-                self._used[kind] = _judged(kind, self._file(kind).read_text(encoding="utf-8"))
+                self._used[kind] = _check_stored(kind, self._file(kind).read_text(encoding="utf-8"))
             except FileNotFoundError:
                 continue
             except (OSError, ValueError) as error:
@@ -64,7 +64,7 @@ class OwnLayouts:
         return self._folder / f"{LABELS[kind]}.toml"
 
 
-def _judged(kind: str, text: str) -> LabelLayout:
+def _check_stored(kind: str, text: str) -> LabelLayout:
     """Raises what ``check`` raises."""
     from kiosk.labels.papers.samples import SAMPLES  # most stations have no layout of their own
 

@@ -12,10 +12,10 @@ import msgspec
 from kiosk.domain.catalog import Catalog, Container, Names, Product
 from kiosk.domain.identifiers import parse_internal_code
 from kiosk.domain.intake import ConfirmedIntake, IntakeLine
-from kiosk.domain.metrology.standing import ScaleStanding
+from kiosk.domain.metrology.legal_status import ScaleLegalStatus
 from kiosk.domain.trade import Certificate
-from kiosk.labels.documents import BagLabel, Receipt, ReceiptLine
-from kiosk.protocols.barcodes.gs1.bag import Bag
+from kiosk.labels.documents import BagLabel, ReceiptDocument, ReceiptLine
+from kiosk.protocols.barcodes.gs1.bag import Gs1Bag
 from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.settings import StationSettings
 from kiosk.store.records import IntakePapers, NewPrintJob, Stamp
@@ -44,9 +44,9 @@ def make_papers(settings: PaperSettings, confirmed: ConfirmedIntake, catalog: Ca
     all that the journal held before. It is known as soon as the event is sealed: the paper is finished then, in the
     same transaction.
     """
-    asked = settings.station.scan_after_sticking
+    scan_required = settings.station.scan_after_sticking
     labels = [
-        NewPrintJob(LABEL, LABEL_PRINTER, line.number, msgspec.json.encode(label), asked)
+        NewPrintJob(LABEL, LABEL_PRINTER, line.number, msgspec.json.encode(label), scan_required)
         for line, label in zip(confirmed.intake.lines, _labels(settings, confirmed, catalog, stamp), strict=True)
     ]
     receipt = _receipt(settings, confirmed, catalog, stamp)
@@ -106,17 +106,17 @@ def _labels(settings: PaperSettings, confirmed: ConfirmedIntake, catalog: Catalo
     packed = date.fromisoformat(stamp.moment.local_date) if stamp.moment.local_date else None
     for line in intake.lines:
         code = intake.receipt.bag_code(line.number)
-        bag = Bag(line.net_g, packed, intake.receipt.body, parse_internal_code(code).body)
+        bag = Gs1Bag(line.net_g, packed, intake.receipt.body, parse_internal_code(code).body)
         symbols = settings.codes.symbols(intake.product, bag)
         shop = settings.codes.in_store_number(intake.product, line.net_g, line.amount_fen)
         own = replace(first, net_g=line.net_g, bag=line.number, bag_code=code, in_store=shop)
         yield replace(own, gs1=symbols.gs1, link=symbols.link)
 
 
-def _receipt(settings: PaperSettings, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> Receipt:
+def _receipt(settings: PaperSettings, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> ReceiptDocument:
     intake, moment, station = confirmed.intake, stamp.moment, settings.station
     goods = goods_names(catalog, intake.product)
-    return Receipt(
+    return ReceiptDocument(
         receipt=str(intake.receipt),
         receipt_code=intake.receipt.code,
         station=station.station,
@@ -138,7 +138,7 @@ def _receipt(settings: PaperSettings, confirmed: ConfirmedIntake, catalog: Catal
     )
 
 
-def scale_fields(standing: ScaleStanding | None) -> dict[str, Any]:
+def scale_fields(standing: ScaleLegalStatus | None) -> dict[str, Any]:
     """What a receipt says of the scale, as far as the paper has room for it."""
     if standing is None:
         return {}
@@ -148,7 +148,7 @@ def scale_fields(standing: ScaleStanding | None) -> dict[str, Any]:
         "scale_no": standing.serial_no,
         "verified_until": standing.verified_until.isoformat() if standing.verified_until else "",
     }
-    return {row.name: known[row.name] for row in fields(Receipt) if row.name in known}
+    return {row.name: known[row.name] for row in fields(ReceiptDocument) if row.name in known}
 
 
 def _line(goods: Names, container: Names, line: IntakeLine) -> ReceiptLine:

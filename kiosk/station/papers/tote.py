@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from kiosk.domain.identifiers import SerialNumber
-from kiosk.labels.documents import Manifest, ManifestRow, SealTag, ToteTag
+from kiosk.labels.documents import ManifestDocument, ManifestRow, SealTag, ToteTag
 from kiosk.station.papers.papers import LABEL_PRINTER
 from kiosk.station.settings import StationSettings
 from kiosk.store.parcels.totes import MANIFEST, SEAL, TOTE
@@ -48,10 +48,10 @@ def tags(settings: StationSettings, tote: ToteRow, stamp: Stamp) -> list[NewPape
 
 def manifest(
     settings: StationSettings, number: SerialNumber, totes: Sequence[ToteRow], actor: str, stamp: Stamp
-) -> Manifest:
+) -> ManifestDocument:
     """What the driver signs for. Nobody weighs parcels, so no weight stands on it."""
     rows = tuple(ManifestRow(tote.number.text(TOTE), tote.seal.text(SEAL), len(tote.parcels)) for tote in totes)
-    return Manifest(
+    return ManifestDocument(
         manifest=number.text(MANIFEST),
         code=number.code(MANIFEST),
         station=settings.station,

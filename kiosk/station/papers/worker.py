@@ -92,7 +92,7 @@ class PrintWorker:
         self._on_problem = listeners.on_problem
         self._margin_s = timing.margin_s
         self._retry_s = timing.retry_s
-        self._fate: Callable[[], None] | None = None
+        self._unwritten_outcome: Callable[[], None] | None = None
         """What is known of the last paper and could not be written yet; nothing else is printed before it is."""
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -133,7 +133,7 @@ class PrintWorker:
             self._settle()
             job = self._queue.next(self._name)
             if job is None:
-                memory.give_back()  # papers and the pages about them leave megabytes that the C library would keep
+                memory.release_free_memory()  # papers and their pages leave megabytes that the C library would keep
                 return None
             return 0 if self._print(job) else self._retry_s
         except StoreError as error:
@@ -141,19 +141,19 @@ class PrintWorker:
         except Exception:
             # A thread that dies prints nothing for ever; the next round tries again.
             logger.exception("printer %s: unexpected failure", self._name)
-            self._tell_problem("printer_off")
+            self._notify_problem("printer_off")
         return self._retry_s
 
     def _print(self, job: PrintJob) -> bool:
         """Print one job. False when the printer is not ready and nothing has been sent."""
-        drawn = self._drawn(job)
+        drawn = self._render_job(job)
         if drawn is None:
             return True
         deadline_s = self._margin_s + _PATIENCE * drawn.seconds
         try:
             self._printer.print(drawn.data, deadline_s, lambda: self._sending(job))
         except PrintNotStarted as error:
-            if self._fate is None:
+            if self._unwritten_outcome is None:
                 self._not_started(job, error)
                 return False
             # The cable went between the mark and the first byte; from *sending* no way leads back to *queued*.
@@ -163,50 +163,50 @@ class PrintWorker:
         else:
             # A printer that cannot answer takes all bytes with its head open too: its jobs stay unknown.
             if self._printer.proves:
-                self._fate = lambda: self._queue.done(job.id)
-            self._tell_problem(None)
+                self._unwritten_outcome = lambda: self._queue.done(job.id)
+            self._notify_problem(None)
         self._settle()
         return True
 
-    def _drawn(self, job: PrintJob) -> RenderedJob | None:
+    def _render_job(self, job: PrintJob) -> RenderedJob | None:
         """The job for the printer. One that cannot be drawn is taken out of the queue and left to a person."""
         try:
             return self._render(job)
         except Exception:
             logger.exception("printer %s: job %s of %s cannot be drawn", self._name, job.id, job.about or job.receipt)
         self._sending(job)
-        self._tell_problem("printer_unknown")
+        self._notify_problem("printer_unknown")
         self._settle()
         return None
 
     def _sending(self, job: PrintJob) -> None:
         self._queue.sending(job.id)
-        self._fate = lambda: self._queue.unknown(job.id, "device", self._stamps())
-        self._tell_job()
+        self._unwritten_outcome = lambda: self._queue.unknown(job.id, "device", self._stamps())
+        self._notify_job()
 
     def _settle(self) -> None:
         """Write what became of the last paper; raises StoreError and is tried again in the next round."""
-        if self._fate is not None:
-            self._fate()
-            self._fate = None
-            self._tell_job()
+        if self._unwritten_outcome is not None:
+            self._unwritten_outcome()
+            self._unwritten_outcome = None
+            self._notify_job()
 
     def _not_started(self, job: PrintJob, error: PrintNotStarted) -> None:
         logger.info("printer %s: job %s waits: %s", self._name, job.id, error)
         problems = [PROBLEMS[flag] for flag in error.flags if flag in PROBLEMS]
-        self._tell_problem(problems[0] if problems else "printer_off")
+        self._notify_problem(problems[0] if problems else "printer_off")
 
     def _uncertain(self, job: PrintJob, error: Exception) -> None:
         logger.warning("printer %s: job %s is uncertain: %s", self._name, job.id, error)
-        self._tell_problem("printer_unknown")
+        self._notify_problem("printer_unknown")
 
-    def _tell_job(self) -> None:
+    def _notify_job(self) -> None:
         try:
             self._on_job()
         except Exception:
             logger.exception("printer %s: the screen was not told of a job", self._name)
 
-    def _tell_problem(self, problem: str | None) -> None:
+    def _notify_problem(self, problem: str | None) -> None:
         try:
             self._on_problem(self._name, problem)
         except Exception:

@@ -13,8 +13,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from kiosk.protocols.barcodes.waybills import CARRIERS, Package, identify
-from kiosk.station.parcels.waybills import one_of_several, waybill_key
+from kiosk.protocols.barcodes.waybills import CARRIERS, PackageIndex, identify
+from kiosk.station.parcels.waybills import package_of, waybill_key
 from kiosk.store.records import ExpectedParcel
 
 MAX_BYTES: Final = 2_000_000
@@ -39,7 +39,7 @@ def parse_expected(data: bytes, file: str) -> list[ExpectedParcel]:
         line = data.count(b"\n", 0, error.start) + 1
         raise ExpectedError(f"{file}: line {line}: is not UTF-8: save the file as UTF-8") from None
     rows = _json_lines(text, file) if text.lstrip().startswith("{") else _csv(text, file)
-    seen: dict[tuple[str, Package | None], int] = {}
+    seen: dict[tuple[str, PackageIndex | None], int] = {}
     parcels: dict[str, ExpectedParcel] = {}
     for number, row in rows:
         if len(seen) == MAX_LINES:
@@ -48,9 +48,9 @@ def parse_expected(data: bytes, file: str) -> list[ExpectedParcel]:
             parcel, package = _parcel(row)
         except ValueError as error:
             raise ExpectedError(f"{file}: line {number}: {error}") from None
-        again = seen.setdefault((parcel.waybill, package), number)
-        if again != number:
-            raise ExpectedError(f"{file}: line {number}: the waybill of line {again} again")
+        first_line = seen.setdefault((parcel.waybill, package), number)
+        if first_line != number:
+            raise ExpectedError(f"{file}: line {number}: the waybill of line {first_line} again")
         parcels.setdefault(parcel.waybill, parcel)
     return list(parcels.values())
 
@@ -79,7 +79,7 @@ def _csv(text: str, file: str) -> Iterator[tuple[int, Mapping[str, object]]]:
         raise ExpectedError(f"{file}: line {reader.line_num + 1}: is not CSV: look at its quotation marks") from None
 
 
-def _parcel(row: Mapping[str, object]) -> tuple[ExpectedParcel, Package | None]:
+def _parcel(row: Mapping[str, object]) -> tuple[ExpectedParcel, PackageIndex | None]:
     """One line, and which of several packages it stands for; raises ValueError that says which column is wrong."""
     strange = [key for key in row if key not in _KEYS]
     if strange:
@@ -97,4 +97,4 @@ def _parcel(row: Mapping[str, object]) -> tuple[ExpectedParcel, Package | None]:
     if carrier not in CARRIERS:
         raise ValueError(f"carrier must be one of {', '.join(CARRIERS)}")
     phone = values["phone_last4"]
-    return ExpectedParcel(key, str(carrier), str(phone) if phone else None), one_of_several(found)
+    return ExpectedParcel(key, str(carrier), str(phone) if phone else None), package_of(found)

@@ -29,15 +29,15 @@ class ParcelPhotos:
     """``new/P-0147-A-000012.abcdef….jpg`` and the same in ``kept``: the parcel and the hash of the content."""
 
     def __init__(self, root: Path) -> None:
-        self._new = root / "new"
-        self._kept = root / "kept"
+        self._undecided = root / "new"
+        self._accepted = root / "kept"
 
     def keep(self, number: ParcelNumber, shot: Shot) -> None:
         """Store a shot for the decision; it replaces the one before. Raises OSError and leaves that one then."""
-        self._new.mkdir(parents=True, exist_ok=True)
-        before = self._of(number, self._new)
-        path = self._new / f"{number}.{shot.sha256}.jpg"
-        partial = self._new / f".{number}.part"
+        self._undecided.mkdir(parents=True, exist_ok=True)
+        before = self._of(number, self._undecided)
+        path = self._undecided / f"{number}.{shot.sha256}.jpg"
+        partial = self._undecided / f".{number}.part"
         try:
             write_synced(partial, shot.jpeg)
             partial.replace(path)
@@ -47,54 +47,56 @@ class ParcelPhotos:
         for old in before:
             if old != path:
                 old.unlink(missing_ok=True)
-        sync_folder(self._new)
+        sync_folder(self._undecided)
 
     def waiting_sha256(self, number: ParcelNumber) -> str | None:
         """The hash of the shot that waits for the decision; None when there is none."""
-        return next((path.name.split(".")[1] for path in self._of(number, self._new)), None)
+        return next((path.name.split(".")[1] for path in self._of(number, self._undecided)), None)
 
     def path(self, sha256: str) -> Path | None:
         """Where a picture lies; None when the text is no hash or there is no such picture."""
         if not re.fullmatch(r"[0-9a-f]{64}", sha256):
             return None
-        return next((path for folder in (self._kept, self._new) for path in folder.glob(f"P-*.{sha256}.jpg")), None)
+        return next(
+            (path for folder in (self._accepted, self._undecided) for path in folder.glob(f"P-*.{sha256}.jpg")), None
+        )
 
     @contextmanager
     def accepting(self, number: ParcelNumber) -> Iterator[None]:
         """Keep the picture while the block books it; when the block fails it waits on. Raises OSError."""
-        self._move(number, self._new, self._kept)
+        self._move(number, self._undecided, self._accepted)
         try:
             yield
         except BaseException:
-            self._move(number, self._kept, self._new)
+            self._move(number, self._accepted, self._undecided)
             raise
 
     def drop(self, number: ParcelNumber) -> None:
         """The picture is not needed: the parcel is not accepted."""
-        self._unlink(self._of(number, self._new))
+        self._unlink(self._of(number, self._undecided))
 
     def tidy(self, row_of: RowOf) -> None:
         """After a power cut: settle what was half done. Raises StoreError, OSError."""
-        for partial in self._new.glob(".*.part"):
+        for partial in self._undecided.glob(".*.part"):
             partial.unlink(missing_ok=True)
-        for number, row in self._rows(self._kept, row_of):
+        for number, row in self._rows(self._accepted, row_of):
             if row is None or row.photo_sha256 is None:
-                self._move(number, self._kept, self._new)
+                self._move(number, self._accepted, self._undecided)
         self._drop_decided(row_of)
 
     def _drop_decided(self, row_of: RowOf) -> None:
         """A shot may come out of the camera after its parcel was refused or taken back."""
-        for number, row in self._rows(self._new, row_of):
+        for number, row in self._rows(self._undecided, row_of):
             if row is None or row.state is not ParcelState.ARRIVED:
                 self.drop(number)
 
     def forget(self, row_of: RowOf) -> int:
         """Remove the pictures of parcels whose waybill was erased; returns how many. Raises StoreError."""
         self._drop_decided(row_of)
-        gone = [number for number, row in self._rows(self._kept, row_of) if row is None or not row.waybill]
-        for number in gone:
-            self._unlink(self._of(number, self._kept))
-        return len(gone)
+        erased = [number for number, row in self._rows(self._accepted, row_of) if row is None or not row.waybill]
+        for number in erased:
+            self._unlink(self._of(number, self._accepted))
+        return len(erased)
 
     @staticmethod
     def _rows(folder: Path, row_of: RowOf) -> list[tuple[ParcelNumber, ParcelRow | None]]:

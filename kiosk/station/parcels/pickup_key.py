@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
-from kiosk.base.files import hand_over, sync_folder
+from kiosk.base.files import chown_to_folder_owner, sync_folder
 from kiosk.domain.pickup import PICKUP_DIGITS
 from kiosk.station.clerk.pin_hash import PinKey
 from kiosk.station.clerk.refusals import CounterRefused
@@ -65,13 +65,13 @@ class PickupKey:
 
     @classmethod
     def load(cls, settings: ParcelSettings, data_folder: Path, environ: Mapping[str, str]) -> Self:
-        """The key at ``place_of``; one of the data folder is made when there is none.
+        """The key at ``key_path``; one of the data folder is made when there is none.
 
         A file that is named, of the box or given by the service is never made here: a new key would turn every code
         that is out there into a wrong one, and every PIN. It is missed in the log, parcels are refused new codes, and
         all else works.
         """
-        path = place_of(settings, data_folder, environ)
+        path = key_path(settings, data_folder, environ)
         try:
             if path == data_folder / FILE_NAME:
                 _make_once(path)
@@ -80,9 +80,9 @@ class PickupKey:
         return cls._from(path)
 
     @classmethod
-    def found(cls, settings: ParcelSettings, data_folder: Path, environ: Mapping[str, str]) -> Self:
+    def from_existing(cls, settings: ParcelSettings, data_folder: Path, environ: Mapping[str, str]) -> Self:
         """The same without making anything."""
-        return cls._from(place_of(settings, data_folder, environ))
+        return cls._from(key_path(settings, data_folder, environ))
 
     @classmethod
     def _from(cls, path: Path) -> Self:
@@ -108,22 +108,22 @@ class PickupKey:
 
     def code_of(self, seed: str) -> str:
         """The digits of a seed: RFC 4226 section 5.3 with SHA-256. 2**31 numbers on a million leave no bias to use."""
-        digest = hmac.digest(self._need(), b"seed:" + seed.encode("ascii"), "sha256")
+        digest = hmac.digest(self._require_key(), b"seed:" + seed.encode("ascii"), "sha256")
         start = digest[-1] & 0x0F
         number = int.from_bytes(digest[start : start + 4]) & 0x7FFF_FFFF
         return f"{number % 10**PICKUP_DIGITS:0{PICKUP_DIGITS}d}"
 
     def mac(self, code: str) -> bytes:
         """What the database keeps of a code."""
-        return hmac.digest(self._need(), b"pickup:" + code.encode("ascii"), "sha256")
+        return hmac.digest(self._require_key(), b"pickup:" + code.encode("ascii"), "sha256")
 
-    def _need(self) -> bytes:
+    def _require_key(self) -> bytes:
         if self._key is None:
             raise CounterRefused("no_key", f"the key of the pickup codes is missing at {self._source}")
         return self._key
 
 
-def place_of(settings: ParcelSettings, data_folder: Path, environ: Mapping[str, str]) -> Path:
+def key_path(settings: ParcelSettings, data_folder: Path, environ: Mapping[str, str]) -> Path:
     """Where the key belongs: the named file, else the service's credential, else that of a box, else the data folder.
 
     In a box the key lies beside the data folder, ``/var/lib/kiosk-keys`` (docs/box.md), and a command of the
@@ -152,7 +152,7 @@ def _make_once(path: Path) -> None:
             file.write(secrets.token_hex(32).encode("ascii") + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        hand_over(partial)
+        chown_to_folder_owner(partial)
         os.link(partial, path)  # of two processes that start together one wins, and both use its key
         sync_folder(path.parent)
     except FileExistsError:

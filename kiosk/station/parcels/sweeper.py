@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 TICK_S: Final = 2.0
 SWEEP_S: Final = 3600.0
-KEPT_AFTER_CLOSE: Final = timedelta(days=7)
+RETENTION_AFTER_CLOSE: Final = timedelta(days=7)
 """Waybill, telephone digits and picture of a parcel stay for a complaint, and no longer (PIPL articles 19 and 47)."""
 
 
@@ -58,7 +58,7 @@ class ParcelSweep:
             _before(now, timedelta(days=self._settings.return_days)),
             stamp,
         )
-        self._rows.forget(_before(now, KEPT_AFTER_CLOSE), stamp)
+        self._rows.erase_personal_data(_before(now, RETENTION_AFTER_CLOSE), stamp)
         self._photos.forget(self._rows.by_number)
         if moved:
             self._on_moved()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kiosk.protocols.barcodes.waybills import MAX_LENGTH, MIN_LENGTH, Package, Waybill, split_package
+from kiosk.protocols.barcodes.waybills import MAX_LENGTH, MIN_LENGTH, PackageIndex, Waybill, split_package
 
 
 def waybill_key(found: Waybill) -> str | None:
@@ -11,7 +11,7 @@ def waybill_key(found: Waybill) -> str | None:
     return key if MIN_LENGTH <= len(key) <= MAX_LENGTH and key.isascii() and key.isalnum() else None
 
 
-def one_of_several(found: Waybill) -> Package | None:
+def package_of(found: Waybill) -> PackageIndex | None:
     """The package a bar code is on, where its waybill has more than one."""
     package = split_package(found.normalized)[1]
     return package if package is not None and package.total > 1 else None

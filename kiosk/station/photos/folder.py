@@ -80,14 +80,14 @@ class LotPhotos:
                 self._folder.keep(one)
             self._store.photos.add(NewPhoto(lot, product, pictures, overruled, actor), self._stamps())
         except (OSError, StoreError) as error:
-            if isinstance(error, OSError) or not self._is_told(lot, pictures.master.sha256):
+            if isinstance(error, OSError) or not self._is_recorded(lot, pictures.master.sha256):
                 # A picture that no row knows would lie on the card for ever.
                 for sha256 in new:
                     self._folder.remove(sha256)
                 raise
         return pictures.master.sha256
 
-    def _is_told(self, lot: str, sha256: str) -> bool:
+    def _is_recorded(self, lot: str, sha256: str) -> bool:
         """Whether a commit that did not answer was done all the same. Raises StoreError when nobody can say."""
         return any(row.sha256 == sha256 for row in self._store.photos.of_lot(lot))
 

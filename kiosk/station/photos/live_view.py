@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
-from kiosk.devices.ports import Camera, CameraFault, CameraLook
+from kiosk.devices.ports import Camera, CameraFault, LiveViewFrame
 from kiosk.station.desk.view import PHOTO_TRIES
 from kiosk.station.photos.shutter import AutoShutter
 
 logger = logging.getLogger(__name__)
 
-ASKED_S: Final = 2.0
+REQUEST_TIMEOUT_S: Final = 2.0
 """So long after a page has asked it is looked at the mat; a page that is there asks much more often."""
-KEPT_S: Final = 5.0
+MAX_PREVIEW_AGE_S: Final = 5.0
 GAP_S: Final = 0.2
 _SHARE: Final = 0.4
 """Of the time, at most: the camera is free for a shot, and the processor for the weighing."""
@@ -30,7 +30,7 @@ DEADLINE_S: Final = 8.0
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class PreviewRequest:
     """Whose page shows the mat: the lot, and what its tap would do; None where no shot may be taken without one."""
 
     lot: str
@@ -38,25 +38,25 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _StoredPreview:
     lot: str
-    look: CameraLook
+    preview: LiveViewFrame
     at: float
 
 
-class Looks:
+class Previews:
     """Made and dropped by the photographer's thread; ``ask`` is called by any. ``auto``: shots without a tap."""
 
     def __init__(self, camera: Camera | None, *, auto: bool, clock: Callable[[], float] = monotonic) -> None:
         self._camera, self._auto, self._clock = camera, auto, clock
         self._lock = threading.Lock()
-        self._watch: Watch | None = None
-        self._asked = 0.0
-        self._newest: _Seen | None = None
+        self._watch: PreviewRequest | None = None
+        self._requested_at = 0.0
+        self._newest: _StoredPreview | None = None
         self._next_at = 0.0
         self._shutter = AutoShutter(PHOTO_TRIES)
 
-    def ask(self, watch: Watch) -> CameraLook | None:
+    def ask(self, watch: PreviewRequest) -> LiveViewFrame | None:
         """The newest look for this lot that is not too old; there will be newer ones for a while."""
         if self._camera is None:
             return None
@@ -64,35 +64,35 @@ class Looks:
         with self._lock:
             if self._watch is None or self._watch.lot != watch.lot:
                 self._shutter = AutoShutter(PHOTO_TRIES)
-            self._watch, self._asked = watch, now
+            self._watch, self._requested_at = watch, now
             seen = self._newest
-        return seen.look if seen and seen.lot == watch.lot and now - seen.at < KEPT_S else None
+        return seen.preview if seen and seen.lot == watch.lot and now - seen.at < MAX_PREVIEW_AGE_S else None
 
     def due(self) -> float | None:
         """In how many seconds there is something to do; None while nobody looks on and nothing is kept."""
         now = self._clock()
         with self._lock:
-            if self._watched(now) is not None:
+            if self._active_request(now) is not None:
                 return max(0.0, self._next_at - now)
-            return max(0.0, self._newest.at + KEPT_S - now) if self._newest else None
+            return max(0.0, self._newest.at + MAX_PREVIEW_AGE_S - now) if self._newest else None
 
     def take(self) -> None:
         """One look, or the end of the newest one. A camera that gives none is asked again a little later."""
-        begun = self._clock()
+        started_at = self._clock()
         with self._lock:
-            watch = self._watched(begun)
-            if self._newest and begun - self._newest.at >= KEPT_S:
+            watch = self._active_request(started_at)
+            if self._newest and started_at - self._newest.at >= MAX_PREVIEW_AGE_S:
                 self._newest = None
         if watch is None or self._camera is None:
             return
-        look: CameraLook | None = None
+        preview: LiveViewFrame | None = None
         try:
-            look = self._camera.look(DEADLINE_S)
+            preview = self._camera.live_view(DEADLINE_S)
         except CameraFault as fault:
             logger.debug("no look at the mat: %s", fault)
         finally:
-            self._rest(begun, failed=look is None)
-        if look is not None and self._put(watch, look):
+            self._schedule_next(started_at, failed=preview is None)
+        if preview is not None and self._store(watch, preview):
             self._shoot(watch)
 
     def start_over(self) -> None:
@@ -100,29 +100,29 @@ class Looks:
         with self._lock:
             self._shutter.start_over()
 
-    def _watched(self, now: float) -> Watch | None:
+    def _active_request(self, now: float) -> PreviewRequest | None:
         """The caller holds the lock."""
-        return self._watch if now - self._asked < ASKED_S else None
+        return self._watch if now - self._requested_at < REQUEST_TIMEOUT_S else None
 
-    def _rest(self, begun: float, *, failed: bool) -> None:
+    def _schedule_next(self, started_at: float, *, failed: bool) -> None:
         now = self._clock()
         with self._lock:
-            self._next_at = max(begun + GAP_S, now + (now - begun) * (1 - _SHARE) / _SHARE)
+            self._next_at = max(started_at + GAP_S, now + (now - started_at) * (1 - _SHARE) / _SHARE)
             if failed:
                 self._newest, self._next_at = None, now + _FAULT_PAUSE_S
                 self._shutter.start_over()
 
-    def _put(self, watch: Watch, look: CameraLook) -> bool:
+    def _store(self, watch: PreviewRequest, preview: LiveViewFrame) -> bool:
         """Whether a shot is to be taken now."""
         now = self._clock()
         with self._lock:
-            self._newest = _Seen(watch.lot, look, now)
+            self._newest = _StoredPreview(watch.lot, preview, now)
             if self._watch is None or self._watch.lot != watch.lot:
                 return False  # another page has come meanwhile: whose goods these are is not known
-            return self._auto and watch.shoot is not None and self._shutter.seen(look, now)
+            return self._auto and watch.shoot is not None and self._shutter.update(preview, now)
 
     @staticmethod
-    def _shoot(watch: Watch) -> None:
+    def _shoot(watch: PreviewRequest) -> None:
         if watch.shoot is None:
             return
         try:
@@ -134,11 +134,11 @@ class Looks:
 class LiveView:
     """What pages ask. ``wake`` is the photographer's."""
 
-    def __init__(self, looks: Looks, wake: Callable[[], None]) -> None:
-        self._looks, self._wake = looks, wake
+    def __init__(self, previews: Previews, wake: Callable[[], None]) -> None:
+        self._previews, self._wake = previews, wake
 
-    def ask(self, watch: Watch) -> CameraLook | None:
+    def ask(self, watch: PreviewRequest) -> LiveViewFrame | None:
         """The newest look for the lot, None as long as there is none; it is looked again for a while after."""
-        look = self._looks.ask(watch)
+        preview = self._previews.ask(watch)
         self._wake()
-        return look
+        return preview

@@ -14,8 +14,8 @@ from functools import partial
 from typing import Final
 
 from kiosk.devices.ports import Camera, CameraFault, GoodsShot, Shot
-from kiosk.station.desk.view import AskedShot
-from kiosk.station.photos.live_view import Looks
+from kiosk.station.desk.view import PhotoRequest
+from kiosk.station.photos.live_view import Previews
 from kiosk.store.errors import DiskFull, StoreError
 
 logger = logging.getLogger(__name__)
@@ -38,16 +38,16 @@ class NoSpace(Exception):
 class ShotListeners:
     """Who is told of a shot: the SHA-256 of what is kept, or a word, or what the verdict was."""
 
-    done: Callable[[AskedShot, str], None]
-    failed: Callable[[AskedShot, str], None]
-    retake: Callable[[AskedShot, GoodsShot], None]
+    done: Callable[[PhotoRequest, str], None]
+    failed: Callable[[PhotoRequest, str], None]
+    retake: Callable[[PhotoRequest, GoodsShot], None]
 
 
 @dataclass(frozen=True, slots=True)
 class PlainRequest:
     """A shot that is kept as the camera gives it. ``make_space`` is called before it, and raises NoSpace."""
 
-    asked: AskedShot
+    photo_request: PhotoRequest
     make_space: Callable[[], None]
     keep: Callable[[Shot], None]
 
@@ -56,7 +56,7 @@ class PlainRequest:
 class GoodsRequest:
     """A shot of goods, kept when its verdict accepts it; ``keep`` returns the SHA-256 of its master."""
 
-    asked: AskedShot
+    photo_request: PhotoRequest
     make_space: Callable[[], None]
     keep: Callable[[GoodsShot], str]
 
@@ -73,8 +73,8 @@ class _Wake(Enum):
 class Photographer:
     """A thread that takes shots on request. ``max_bytes`` is the largest picture that is kept."""
 
-    def __init__(self, camera: Camera | None, listeners: ShotListeners, max_bytes: int, looks: Looks) -> None:
-        self._camera, self._listeners, self._looks = camera, listeners, looks
+    def __init__(self, camera: Camera | None, listeners: ShotListeners, max_bytes: int, previews: Previews) -> None:
+        self._camera, self._listeners, self._previews = camera, listeners, previews
         self._max_bytes = max_bytes
         self._stopping = threading.Event()
         self._woken = threading.Event()
@@ -90,7 +90,7 @@ class Photographer:
         try:
             self._requests.put_nowait(request)
         except queue.Full:
-            self._listeners.failed(request.asked, "busy")
+            self._listeners.failed(request.photo_request, "busy")
 
     def wake(self) -> None:
         """A page asks for looks. However often this is called, one wake at a time is in the way of shots."""
@@ -120,31 +120,33 @@ class Photographer:
         """The next request; it is looked at the mat, whenever that is due, until there is one."""
         while not self._stopping.is_set():
             try:
-                request = self._requests.get(timeout=self._looks.due())
+                request = self._requests.get(timeout=self._previews.due())
             except queue.Empty:
-                self._look()
+                self._take_preview()
                 continue
             if not isinstance(request, _Wake):
                 return request
             self._woken.clear()
         return None
 
-    def _look(self) -> None:
+    def _take_preview(self) -> None:
         try:
-            self._looks.take()
+            self._previews.take()
         except Exception:
             logger.exception("it cannot be looked at the mat")
 
     def _answer(self, request: Request) -> None:
         try:
-            tell = self._take(request)
+            notify = self._take(request)
         except Exception as error:
-            tell = partial(self._listeners.failed, request.asked, self._problem(request.asked.subject, error))
-        self._looks.start_over()
+            notify = partial(
+                self._listeners.failed, request.photo_request, self._problem(request.photo_request.subject, error)
+            )
+        self._previews.start_over()
         try:
-            tell()
+            notify()
         except Exception:
-            logger.exception("the screen was not told of the shot of %s", request.asked.subject)
+            logger.exception("the screen was not told of the shot of %s", request.photo_request.subject)
 
     @staticmethod
     def _problem(subject: str, error: Exception) -> str:
@@ -168,12 +170,12 @@ class Photographer:
             plain = self._camera.shoot(DEADLINE_S)
             self._check_size(plain)
             request.keep(plain)
-            return partial(self._listeners.done, request.asked, plain.sha256)
+            return partial(self._listeners.done, request.photo_request, plain.sha256)
         shot = self._camera.inspect(DEADLINE_S)
         if not shot.verdict.accepted:
-            return partial(self._listeners.retake, request.asked, shot)
+            return partial(self._listeners.retake, request.photo_request, shot)
         self._check_size(shot.master, shot.natural)
-        return partial(self._listeners.done, request.asked, request.keep(shot))
+        return partial(self._listeners.done, request.photo_request, request.keep(shot))
 
     def _check_size(self, *shots: Shot | None) -> None:
         largest = max(len(shot.jpeg) for shot in shots if shot is not None)

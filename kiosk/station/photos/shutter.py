@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from kiosk.devices.ports import CameraLook
+from kiosk.devices.ports import LiveViewFrame
 from kiosk.domain.verdict import Reason
 
 STILL_S: Final = 1.0
-STILL_LOOKS: Final = 3
+STILL_PREVIEWS: Final = 3
 GAP_S: Final = 2.5
 """Looks that lie further apart say nothing of what was between them: a slow camera has one in two seconds."""
 _CLEARED: Final = frozenset({Reason.HAND, Reason.EMPTY})
@@ -22,27 +22,27 @@ class AutoShutter:
     The same goods that lie there still are never shot twice.
     """
 
-    def __init__(self, most: int) -> None:
-        self._left = most
+    def __init__(self, max_shots: int) -> None:
+        self._left = max_shots
         self._armed = False
         self._last: float | None = None
         self._since: float | None = None
-        self._looks = 0
+        self._still_count = 0
 
-    def seen(self, look: CameraLook, now: float) -> bool:
+    def update(self, preview: LiveViewFrame, now: float) -> bool:
         """Whether a shot is to be taken now. It counts as taken."""
         if self._last is not None and not 0 <= now - self._last <= GAP_S:
             self.start_over()
         # The first look has nothing to be compared with that this lot was asked for.
-        begun, self._last = self._last is not None, now
-        if _CLEARED.intersection(look.lights) or (begun and not look.still):
+        has_previous, self._last = self._last is not None, now
+        if _CLEARED.intersection(preview.lights) or (has_previous and not preview.still):
             self._armed = True
-        if look.lights or not look.still or not begun:
-            self._since, self._looks = None, 0
+        if preview.lights or not preview.still or not has_previous:
+            self._since, self._still_count = None, 0
             return False
         self._since = now if self._since is None else self._since
-        self._looks += 1
-        if not self._armed or self._left <= 0 or self._looks < STILL_LOOKS or now - self._since < STILL_S:
+        self._still_count += 1
+        if not self._armed or self._left <= 0 or self._still_count < STILL_PREVIEWS or now - self._since < STILL_S:
             return False
         self._left -= 1
         self.start_over()
@@ -51,4 +51,4 @@ class AutoShutter:
     def start_over(self) -> None:
         """A shot was taken, or what happened since the last look is not known: something has to move first."""
         self._armed = False
-        self._last, self._since, self._looks = None, None, 0
+        self._last, self._since, self._still_count = None, None, 0

@@ -25,7 +25,7 @@ from kiosk.store.store import Store
 
 logger = logging.getLogger(__name__)
 
-KEPT_FREE_BYTES: Final = 200_000_000
+MIN_FREE_BYTES: Final = 200_000_000
 """Below this much room on the card no shot is taken. An intake needs some kilobytes and is refused when the last 4 MB
 of the database's reserve are gone: between the two lie tens of thousands of intakes."""
 _WORK_S: Final = 5.0
@@ -63,13 +63,13 @@ class PhotoSpace:
     def __init__(self, folder: PhotoFolder, store: Store, limits: PhotoLimits, disks: Disks | None = None) -> None:
         self._folder, self._store, self._limits = folder, store, limits
         self._disks = disks or Disks()
-        self._gone: PhotoPlace | None = None
+        self._emptied_upto: PhotoPlace | None = None
         """Up to here nothing is left on the card: years of pictures are not asked for again at each shot."""
 
     def for_others(self) -> None:
         """Space for what is no new shot of goods; raises NoSpace, OSError. Nothing is removed for it."""
         if self._short_of_card() > 0:
-            raise NoSpace(CARD_FULL, f"less than {KEPT_FREE_BYTES // 1_000_000} MB are free on the card")
+            raise NoSpace(CARD_FULL, f"less than {MIN_FREE_BYTES // 1_000_000} MB are free on the card")
 
     def for_goods(self) -> None:
         """Space for one more shot of goods, made when needed. Raises NoSpace, StoreError, OSError."""
@@ -82,7 +82,7 @@ class PhotoSpace:
         # A budget that was lowered is reached shot by shot: what counts is that this one fills nothing up.
         if freed >= max(card, min(over, self._limits.shot)):
             return
-        self._gone = None  # a clerk may have taken a new shot of a lot that had none left
+        self._emptied_upto = None  # a clerk may have taken a new shot of a lot that had none left
         if over <= 0 and total == freed:
             raise NoSpace(CARD_FULL, "the card is full, and not of photographs")
         raise NoSpace(
@@ -97,14 +97,15 @@ class PhotoSpace:
 
     def _short_of_card(self) -> int:
         self._folder.root.mkdir(parents=True, exist_ok=True)
-        return KEPT_FREE_BYTES + self._limits.shot - self._disks.free(self._folder.root)
+        return MIN_FREE_BYTES + self._limits.shot - self._disks.free(self._folder.root)
 
-    def _make(self, wanted: int) -> int:
-        """Remove the oldest pictures that may leave, until ``wanted`` bytes are free; returns how many were freed."""
+    def _make(self, required_bytes: int) -> int:
+        """Remove the oldest pictures that may leave, until ``required_bytes`` bytes are free; returns how many were
+        freed."""
         freed, folders = 0, set[Path]()
         until = self._disks.clock() + _WORK_S
-        for place, paths in self._here():
-            if freed >= wanted or self._disks.clock() > until:
+        for place, paths in self._present():
+            if freed >= required_bytes or self._disks.clock() > until:
                 break
             if not place.may_leave:
                 continue
@@ -119,20 +120,20 @@ class PhotoSpace:
             logger.info("%d bytes of photographs that nobody needs here any more were removed from the card", freed)
         return freed
 
-    def _here(self) -> Iterator[tuple[PhotoPlace, list[Path]]]:
+    def _present(self) -> Iterator[tuple[PhotoPlace, list[Path]]]:
         """The shots that are still on the card with their files, oldest first."""
-        leading, after = True, self._gone
+        leading, after = True, self._emptied_upto
         while rows := self._store.photos.oldest(_PAGE, after):
             for row in rows:
-                paths = [path for path in map(self._own, (row.sha256, row.natural_sha256)) if path is not None]
+                paths = [path for path in map(self._own_file, (row.sha256, row.natural_sha256)) if path is not None]
                 if paths:
                     leading = False
                     yield row, paths
                 elif leading:
-                    self._gone = row
+                    self._emptied_upto = row
             after = rows[-1]
 
-    def _own(self, sha256: str) -> Path | None:
+    def _own_file(self, sha256: str) -> Path | None:
         """The file of a picture in this very folder; None for one that is gone, and for what only leads elsewhere."""
         path = self._folder.path(sha256)
         if path is None or path.parent.is_symlink() or not stat.S_ISREG(os.lstat(path).st_mode):

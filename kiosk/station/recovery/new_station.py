@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kiosk.station.open_store import stamps
-from kiosk.station.recovery.put_back import Load, NewCard, new_card
+from kiosk.station.recovery.kit_restore import Load, NewCard, new_card
 from kiosk.store.backup.kit.contents import Kit
-from kiosk.store.backup.restore import Restored, RestoreOptions, check_backup, restore
-from kiosk.store.database.lasting import require_lasting
+from kiosk.store.backup.restore import RestoreOptions, RestoreResult, check_backup, restore
+from kiosk.store.database.persistence import require_persistent
 from kiosk.store.errors import StoreError
 from kiosk.store.journal.series import SERIES_FILE
 
@@ -28,7 +28,7 @@ class LetterMissing(StoreError):
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class RestoreSource:
     """What a new card is made a station with: the opened kit, a backup's ``.db`` file, and the letter on the newest
     paper receipt, None when nobody has told.
     """
@@ -38,33 +38,37 @@ class Given:
     letter: str | None
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     """Nobody waits."""
 
 
-def _no_more(card: NewCard) -> None:
+def _accept_any(card: NewCard) -> None:
     """An administrator may put back whatever fits."""
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
+class RestoreHooks:
     """What somebody else has to do in between. ``judged``: kit and card fit, and nothing was written.
     ``before_settings``: all but the last step is done. What they raise ends it, and the card is no station.
     """
 
-    judged: Callable[[NewCard], None] = _no_more
-    before_settings: Callable[[], None] = _nothing
+    judged: Callable[[NewCard], None] = _accept_any
+    before_settings: Callable[[], None] = _do_nothing
 
 
 def make_station(
-    given: Given, settings_file: Path, load: Load, steps: Steps = Steps(), credstore: Path | None = None
-) -> Restored:
+    given: RestoreSource,
+    settings_file: Path,
+    load: Load,
+    steps: RestoreHooks = RestoreHooks(),
+    credstore: Path | None = None,
+) -> RestoreResult:
     """Raises StoreError, and then the card is no station: it is as new, or the same may be done again."""
     with new_card(given.kit, settings_file, load, credstore) as card:
         own = card.config.station
         for folder in (own.data, card.key.parent, settings_file.absolute().parent):
-            require_lasting(folder)
-        if given.letter is None and not has_letters(own.data):
+            require_persistent(folder)
+        if given.letter is None and not has_series_file(own.data):
             raise LetterMissing(
                 "a new card does not know which receipt letters were used since the backup, and starts as soon as it "
                 "has its settings"
@@ -78,6 +82,6 @@ def make_station(
     return back
 
 
-def has_letters(data: Path) -> bool:
+def has_series_file(data: Path) -> bool:
     """Whether the card itself knows which receipt letters were used: a person copied the file from the old one."""
     return (data / SERIES_FILE).exists()

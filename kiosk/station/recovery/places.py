@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.messaging.relay.settings import RelaySettings
-from kiosk.station.parcels.pickup_key import CREDENTIALS, place_of
+from kiosk.station.parcels.pickup_key import CREDENTIALS, key_path
 from kiosk.station.parcels.settings import ParcelSettings
 
 CREDSTORE: Final = Path("/etc/credstore")
@@ -51,7 +51,7 @@ class Places:
 
     def pickup_key(self, settings: ParcelSettings) -> Path:
         """Where the station's key is kept. Raises ValueError as ``write_to``."""
-        return self.write_to(place_of(settings, self.data, {}))
+        return self.write_to(key_path(settings, self.data, {}))
 
 
 def keys_folder(data: Path) -> Path:

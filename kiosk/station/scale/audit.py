@@ -1,9 +1,8 @@
 """The scale's audit trail (OIML D 31): its legal standing now, and the thread that writes what happens to it.
 
 The scale's thread must not wait for a memory card, so what the journal of the pan tells is queued here and written in
-order by one thread. What cannot be written now is tried again; at most ``MOST_WAITING`` notes wait, the oldest of them
-goes when a card fails for that long, and the log says so. The same thread looks at the clock.
-"""
+order by one thread. What cannot be written now is tried again; at most ``MAX_WAITING_NOTES`` notes wait, the oldest of
+them goes when a card fails for that long, and the log says so. The same thread looks at the clock."""
 
 from __future__ import annotations
 
@@ -15,9 +14,9 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
-from kiosk.domain.metrology.check_weight import Checked, check_state
-from kiosk.domain.metrology.pan_journal import Before, PanNote
-from kiosk.domain.metrology.standing import ScaleStanding, verification_state
+from kiosk.domain.metrology.check_weight import CheckWeightResult, check_state
+from kiosk.domain.metrology.legal_status import ScaleLegalStatus, verification_state
+from kiosk.domain.metrology.pan_journal import PanNote, PreviousLoads
 from kiosk.domain.moment import ClockQuality
 from kiosk.station.scale.clock_watch import ClockWatch
 from kiosk.station.scale.settings import MetrologySettings
@@ -27,8 +26,8 @@ from kiosk.store.store import Store
 
 logger = logging.getLogger(__name__)
 
-MOST_WAITING: Final = 256
-LOOK_S: Final = 5.0
+MAX_WAITING_NOTES: Final = 256
+CLOCK_POLL_INTERVAL_S: Final = 5.0
 RETRY_S: Final = 15.0
 
 
@@ -60,10 +59,10 @@ class ScaleAudit:
         self._stopping = self._observed = False
         self._thread = threading.Thread(target=self._run, name="scale-audit", daemon=True)
 
-    def standing(self) -> ScaleStanding:
+    def standing(self) -> ScaleLegalStatus:
         """The legal standing of the scale now. Raises StoreError."""
         now = self._stamps().moment
-        return ScaleStanding(
+        return ScaleLegalStatus(
             trade=self._content.trade if self._content else None,
             check=check_state(self.settings.required, _checked(self._store.checks.last()), now),
             verification=verification_state(self.settings.until, now),
@@ -77,23 +76,23 @@ class ScaleAudit:
         return self._store.checks.last()
 
     def record_check(self, check: NewCheck) -> CheckRow:
-        """Keep a check of now; ``tell`` is due when the desk is done with it. Raises StoreError."""
+        """Keep a check of now; ``notify_committed`` is due when the desk is done with it. Raises StoreError."""
         return self._store.checks.add(check, self._stamps())
 
-    def tell(self) -> None:
+    def notify_committed(self) -> None:
         """Something was committed."""
         self._on_event()
 
-    def begin(self) -> Before:
+    def begin(self) -> PreviousLoads:
         """At the station's start, before open intakes are abandoned: count another scale, say what lay on the pan.
 
         The clock is compared with the newest event of this boot, so that one that was set while no station ran is told
         as well: from that event on the time of every earlier one of this boot is known.
         A scale that cannot be counted now, because the disk is full, is counted by the thread as soon as it can.
         """
-        told = self._store.journal.newest_moment(self._stamps().moment.boot_id)
-        if told is not None:
-            self._clock.counted(told)
+        newest_moment = self._store.journal.newest_moment(self._stamps().moment.boot_id)
+        if newest_moment is not None:
+            self._clock.rebase(newest_moment)
         self._observe()
         return self._store.pan_loads.before()
 
@@ -112,34 +111,34 @@ class ScaleAudit:
     def note(self, note: PanNote) -> None:
         """Take what the journal of the pan tells; returns at once."""
         with self._changed:
-            if len(self._waiting) >= MOST_WAITING:
+            if len(self._waiting) >= MAX_WAITING_NOTES:
                 logger.error("a note of the pan is lost, the disk does not take any: %s", self._waiting.popleft())
             self._waiting.append(note)
             self._changed.notify_all()
 
-    def look_at_clock(self) -> None:
+    def check_clock(self) -> None:
         """Count the clock when it was set since the last look; the thread does it every few seconds."""
         stamp = self._stamps()
-        change = self._clock.look(stamp.moment)
+        change = self._clock.check(stamp.moment)
         if change is None:
             return
         before, after, step_s = change
         if self._write(lambda: self._store.counters.count_clock(before, after, step_s, stamp)):
-            self._clock.counted(stamp.moment)
+            self._clock.rebase(stamp.moment)
             logger.info("the clock changed from %s to %s by %d s", before, after, step_s)
             self._on_event()
 
     def _run(self) -> None:
-        next_look = monotonic()
+        next_check = monotonic()
         while True:
             written = self._observe() and self._write_waiting()
-            if monotonic() >= next_look:
-                self.look_at_clock()
-                next_look = monotonic() + LOOK_S
+            if monotonic() >= next_check:
+                self.check_clock()
+                next_check = monotonic() + CLOCK_POLL_INTERVAL_S
             with self._changed:
                 if self._stopping and (not self._waiting or not written):
                     return
-                pause = max(0.0, next_look - monotonic()) if written else self._retry_s
+                pause = max(0.0, next_check - monotonic()) if written else self._retry_s
                 self._changed.wait_for(lambda: self._stopping or (written and bool(self._waiting)), pause)  # noqa: B023
 
     def _observe(self) -> bool:
@@ -176,8 +175,8 @@ class ScaleAudit:
         return False
 
 
-def _checked(row: CheckRow | None) -> Checked | None:
+def _checked(row: CheckRow | None) -> CheckWeightResult | None:
     if row is None:
         return None
     trusted = row.clock == ClockQuality.SYNCED
-    return Checked(row.passed, row.local_date, trusted, row.boot_id, row.monotonic_ms)
+    return CheckWeightResult(row.passed, row.local_date, trusted, row.boot_id, row.monotonic_ms)

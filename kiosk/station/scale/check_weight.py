@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from kiosk.domain.metrology.check_weight import BadCheckWeight, allowed_error_g, check_expected
 from kiosk.domain.metrology.indication import ScaleProfile
-from kiosk.domain.metrology.pan import Lock, PanView
-from kiosk.domain.metrology.standing import CheckState
-from kiosk.station.clerk.access import Access, Session
-from kiosk.station.clerk.refusals import CounterRefused, refusing
+from kiosk.domain.metrology.legal_status import CheckState
+from kiosk.domain.metrology.pan import Hold, PanView
+from kiosk.station.clerk.access import Access, CounterSession
+from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.desk.loads import Loads
 from kiosk.station.desk.view import DeskRefused
 from kiosk.station.scale.audit import ScaleAudit
@@ -59,8 +59,8 @@ class CheckWeight:
     def view(self) -> CheckView:
         """How it stands. Raises CounterRefused when the database cannot be read."""
         expected = self._audit.settings.check_weight_g
-        pan, lock, why_not = self._loads.check_view()
-        with refusing():
+        pan, hold, why_not = self._loads.check_view()
+        with as_counter_refusals():
             state, last = self._audit.standing().check, self._audit.last_check()
         return CheckView(
             required=self._audit.settings.required,
@@ -69,7 +69,7 @@ class CheckWeight:
             state=state,
             last=last,
             pan=pan,
-            reading_no=lock.reading_no if lock else 0,
+            reading_no=hold.reading_no if hold else 0,
             why_not=why_not,
         )
 
@@ -77,7 +77,9 @@ class CheckWeight:
         """How far the scale may be off with this weight. Raises CounterRefused: bad_weight, other_weight_set."""
         return allowed_error_g(self._profile, self._expected(expected_g))
 
-    def take(self, session: Session | None, expected_g: int | None = None, reading_no: int | None = None) -> CheckRow:
+    def take(
+        self, session: CounterSession | None, expected_g: int | None = None, reading_no: int | None = None
+    ) -> CheckRow:
         """Read the load on the pan as the check weight; passed or failed, it is recorded and told.
 
         ``expected_g`` is for a station where none is set; None takes the one that is. ``reading_no`` is the reading a
@@ -91,19 +93,19 @@ class CheckWeight:
         expected = self._expected(expected_g)
         actor = found.person.actor
 
-        def record(lock: Lock) -> CheckRow:
+        def record(hold: Hold) -> CheckRow:
             # Asked here: whoever waits for its turn at the desk may find another load on the pan.
-            if reading_no is not None and not lock.reading_no - lock.readings < reading_no <= lock.reading_no:
+            if reading_no is not None and not hold.reading_no - hold.readings < reading_no <= hold.reading_no:
                 raise CounterRefused("stale_page", "this is not the load the page showed")
-            check = NewCheck(expected, allowed_error_g(self._profile, expected), lock, actor)
+            check = NewCheck(expected, allowed_error_g(self._profile, expected), hold, actor)
             return self._audit.record_check(check)
 
         try:
-            with refusing():
+            with as_counter_refusals():
                 row = self._loads.check(record)
         except DeskRefused as error:
             raise CounterRefused(error.code, str(error)) from error
-        self._audit.tell()
+        self._audit.notify_committed()
         return row
 
     def _expected(self, expected_g: int | None) -> int:

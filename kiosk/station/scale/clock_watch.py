@@ -11,7 +11,7 @@ STEP: Final = timedelta(seconds=5)
 """A time server slews smaller differences away; a step a person or a server sets is larger."""
 QUIET_MS: Final = 60_000
 """One change a minute at most: a clock that is played with writes no more than that, and its last state counts."""
-_MOST_S: Final = 2**31 - 1
+_MAX_STEP_S: Final = 2**31 - 1
 
 
 class ClockWatch:
@@ -23,10 +23,10 @@ class ClockWatch:
         self._quality = ClockQuality.UNSET
         self._counted_ms: int | None = None
 
-    def look(self, now: Moment) -> tuple[ClockQuality, ClockQuality, int] | None:
+    def check(self, now: Moment) -> tuple[ClockQuality, ClockQuality, int] | None:
         """Quality before, quality after, and the step in whole seconds; None when nothing is to be counted now.
 
-        The same change is given again until ``counted`` is called: it may fail to be written.
+        The same change is given again until ``rebase`` is called: it may fail to be written.
         """
         zero = _zero_of(now)
         if self._zero is None:
@@ -38,9 +38,9 @@ class ClockWatch:
         if self._counted_ms is not None and 0 <= now.monotonic_ms - self._counted_ms < QUIET_MS:
             return None
         seconds = round(step.total_seconds())
-        return self._quality, now.quality, max(-_MOST_S, min(_MOST_S, seconds))
+        return self._quality, now.quality, max(-_MAX_STEP_S, min(_MAX_STEP_S, seconds))
 
-    def counted(self, now: Moment) -> None:
+    def rebase(self, now: Moment) -> None:
         """An event of this moment is on the disk, and tells the clock as it was then."""
         self._zero, self._quality, self._counted_ms = _zero_of(now), now.quality, now.monotonic_ms
 

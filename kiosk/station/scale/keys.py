@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from kiosk.devices.ports import CommandOutcome, CommandResult, Scale
-from kiosk.domain.metrology.pan import NotBookable, PanState, PanView
-from kiosk.station.scale.ports import PanLook
+from kiosk.domain.metrology.pan import NotBookableReason, PanState, PanView
+from kiosk.station.scale.ports import PanInspector
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ INTAKE_OPEN: Final = "intake_open"
 NOT_NEAR_ZERO, PAN_NET, PAN_MOVING, PAN_UNREAD = "not_near_zero", "pan_net", "pan_moving", "pan_unread"
 REASONS: Final = (INTAKE_OPEN, NOT_NEAR_ZERO, PAN_NET, PAN_MOVING, PAN_UNREAD)
 """Why a key is not pressed, beside what the scale and its adapter say themselves."""
-SAID_NO: Final = "scale_said_no"
+REFUSED_BY_SCALE: Final = "scale_said_no"
 REASON_CODES: Final[Mapping[str, str]] = {
     **{reason: reason for reason in REASONS},
     "busy": "scale_busy",
@@ -31,9 +31,9 @@ REASON_CODES: Final[Mapping[str, str]] = {
     "tare_range": "scale_tare_range",
     "device_error": "scale_fault",
     "fault": "scale_fault",
-    "nak": SAID_NO,
-    "logical": SAID_NO,
-    "parameter": SAID_NO,
+    "nak": REFUSED_BY_SCALE,
+    "logical": REFUSED_BY_SCALE,
+    "parameter": REFUSED_BY_SCALE,
     "syntax": "scale_not_understood",
     "transmission": "scale_not_understood",
     "unrecognized_command": "scale_not_understood",
@@ -46,7 +46,7 @@ ZERO_PART: Final = 25
 class ScaleKeys:
     """Safe from several threads, never from the scale's own: a press waits for its effect. ``max_g`` in grams."""
 
-    def __init__(self, scale: Scale, commands: Collection[str], max_g: int, loads: PanLook) -> None:
+    def __init__(self, scale: Scale, commands: Collection[str], max_g: int, loads: PanInspector) -> None:
         self._scale, self._max_g, self._loads = scale, max_g, loads
         self.names = tuple(key for key in KEYS if key in commands)
         """The keys that the format of this scale has."""
@@ -64,7 +64,7 @@ class ScaleKeys:
 
 def why_not_zero(pan: PanView, max_g: int) -> str:
     """Why this pan is not to be zeroed, a word of ``REASONS``; "" when it may be."""
-    if pan.why_not is NotBookable.NET_ON_SCALE:
+    if pan.why_not is NotBookableReason.NET_ON_SCALE:
         return PAN_NET
     if pan.state is PanState.OVERLOAD or (pan.state is PanState.NEGATIVE and pan.grams is None):
         return NOT_NEAR_ZERO

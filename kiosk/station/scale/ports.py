@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from kiosk.domain.metrology.pan import Lock, PanView
+from kiosk.domain.metrology.pan import Hold, PanView
 
 
-class PanLook(Protocol):
+class PanInspector(Protocol):
     """Knows the pan and whether an intake is open; ``Loads`` of the desk is one."""
 
-    def check_view(self) -> tuple[PanView, Lock | None, str]: ...
+    def check_view(self) -> tuple[PanView, Hold | None, str]: ...

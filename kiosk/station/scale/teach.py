@@ -21,26 +21,26 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final
 
-from kiosk.devices.ports import LineCapture, OnProgress, Pausable, PortProbe, ProbeCancelled, ProbeFailed, Progress
-from kiosk.protocols.scales.probe.proposals import Candidate, Proposal, Recording, shown
-from kiosk.protocols.scales.probe.weights import (
-    LEAST_KNOWN_G,
-    LEAST_READINGS,
-    MOST_KNOWN_G,
-    Outcome,
-    Profile,
-    heard_by,
-    weigh,
+from kiosk.devices.ports import LineCapture, OnProgress, Pausable, PortProbe, ProbeCancelled, ProbeFailed, ProbeProgress
+from kiosk.protocols.scales.probe.known_weight import (
+    MAX_KNOWN_G,
+    MIN_KNOWN_G,
+    MIN_READINGS,
+    IdentifiedProfile,
+    WeighOutcome,
+    identify_profile,
+    readings_of,
 )
+from kiosk.protocols.scales.probe.proposals import Candidate, Proposal, Recording, weight_text
 from kiosk.protocols.scales.protocol import TransmissionMode
 
 logger = logging.getLogger(__name__)
 
 IDLE_S: Final = 180.0
 OBSERVE_S: Final = 1.5
-"""A pan is looked at for so long at least, and until enough frames have come, but no longer than ``LONGEST_S``."""
-LONGEST_S: Final = 6.0
-_ENOUGH: Final = LEAST_READINGS + 2
+"""A pan is looked at for so long at least, and until enough frames have come, but no longer than ``MAX_OBSERVE_S``."""
+MAX_OBSERVE_S: Final = 6.0
+_ENOUGH: Final = MIN_READINGS + 2
 _TICK_S: Final = 0.1
 
 
@@ -69,7 +69,7 @@ class TeachTools:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ProposalRow:
     """A proposal and what it reads at this moment, "" for nothing."""
 
     proposal: Proposal
@@ -84,10 +84,10 @@ class TeachView:
     ports: tuple[str, ...] = ()
     port: str = ""
     ask: bool = False
-    progress: Progress = field(default_factory=Progress)
-    rows: tuple[Row, ...] = ()
+    progress: ProbeProgress = field(default_factory=ProbeProgress)
+    rows: tuple[ProposalRow, ...] = ()
     known_g: int = 0
-    outcome: Outcome | None = None
+    outcome: WeighOutcome | None = None
     section: tuple[str, ...] = ()
     has_plate: bool = False
     can_write: bool = False
@@ -105,7 +105,7 @@ class Teach:
         self._thread: threading.Thread | None = None
         self._probing: PortProbe | None = None
         self._capture: LineCapture | None = None
-        self._looked = 0.0
+        self._viewed_at = 0.0
         self._began = 0.0
         self._empty: tuple[Recording, ...] = ()
         self._view = TeachView()
@@ -115,7 +115,7 @@ class Teach:
     def view(self) -> TeachView:
         """The present step. Each look keeps the session alive."""
         with self._lock:
-            self._looked = self._clock()
+            self._viewed_at = self._clock()
             view, capture = self._view, self._capture
         if view.step == "ports":
             return replace(view, ports=tuple(self._tools.ports()))
@@ -139,7 +139,7 @@ class Teach:
                 except TimeoutError as error:
                     raise TeachRefused("not_released", str(error)) from error
             self._over.clear()
-            self._looked = self._clock()
+            self._viewed_at = self._clock()
             self._view = TeachView("listening", port=port, ask=ask)
             try:
                 self._probing = self._tools.probe(port, ask, self._on_progress)
@@ -150,11 +150,11 @@ class Teach:
             self._thread = threading.Thread(target=self._run, name="teach", daemon=True)
             self._thread.start()
 
-    def emptied(self) -> None:
+    def confirm_empty(self) -> None:
         """The pan is empty: look at it now. Does nothing out of turn."""
         self._observe("heard", "emptied")
 
-    def known(self, text: str) -> None:
+    def confirm_known_weight(self, text: str) -> None:
         """So many kilograms lie on the pan: look at it now. Raises TeachRefused for a number that is no such weight."""
         grams = _grams(text)
         with self._lock:
@@ -200,7 +200,7 @@ class Teach:
         if thread is not None:
             thread.join()
 
-    def _on_progress(self, progress: Progress) -> None:
+    def _on_progress(self, progress: ProbeProgress) -> None:
         with self._lock:
             self._view = replace(self._view, progress=progress)
 
@@ -232,14 +232,14 @@ class Teach:
         capture = self._tools.capture(self._view.port, [one.candidate for one in near])
         capture.start()
         self._capture = capture
-        self._show(replace(self._view, step="heard", rows=tuple(Row(one, one.reads) for one in near)))
+        self._show(replace(self._view, step="heard", rows=tuple(ProposalRow(one, one.reads) for one in near)))
         while not self._over.wait(_TICK_S):
             if capture.failure:
                 raise ProbeFailed(capture.failure)
-            if self._clock() - self._looked > self._idle_s:
+            if self._clock() - self._viewed_at > self._idle_s:
                 self._show(TeachView())
                 return
-            if self._judged(capture):
+            if self._evaluate(capture):
                 return
 
     def _show(self, view: TeachView) -> None:
@@ -257,22 +257,22 @@ class Teach:
                 self._began = self._clock()
                 self._view = replace(self._view, step=then)
 
-    def _judged(self, capture: LineCapture) -> bool:
+    def _evaluate(self, capture: LineCapture) -> bool:
         """Go on when enough was heard of the pan; True when the last answer is there."""
         with self._lock:
             view, passed = self._view, self._clock() - self._began
             if view.step not in ("emptied", "loaded") or passed < OBSERVE_S:
                 return False
-            heard = capture.since_mark()
-            best = max(len(heard_by(row.proposal.candidate, heard)) for row in view.rows)
-            if best < _ENOUGH and passed < LONGEST_S:
+            recordings = capture.since_mark()
+            best = max(len(readings_of(row.proposal.candidate, recordings)) for row in view.rows)
+            if best < _ENOUGH and passed < MAX_OBSERVE_S:
                 return False
             if view.step == "emptied":
-                self._empty = heard
+                self._empty = recordings
                 self._view = replace(view, step="known")
                 return False
             proposals = [row.proposal for row in view.rows]
-            outcome = weigh(proposals, self._empty, heard, view.known_g)
+            outcome = identify_profile(proposals, self._empty, recordings, view.known_g)
             self._view = replace(view, step="offer" if outcome.offer else "unclear", outcome=outcome)
             table = self._table()
             if table is not None:
@@ -290,7 +290,7 @@ class Teach:
         return settings_of(outcome.offer, self._view.port) if outcome is not None and outcome.offer else None
 
 
-def settings_of(profile: Profile, port: str) -> dict[str, Any]:
+def settings_of(profile: IdentifiedProfile, port: str) -> dict[str, Any]:
     """The keys of ``[scale]`` that a taught format needs. A key that is None must not be in the file."""
     line = profile.candidate.line
     return {
@@ -306,9 +306,9 @@ def settings_of(profile: Profile, port: str) -> dict[str, Any]:
     }
 
 
-def _row(proposal: Proposal, latest: Sequence[Recording]) -> Row:
-    read = [item for item in heard_by(proposal.candidate, latest) if item.weight is not None]
-    return Row(proposal, shown(read[-1], proposal.candidate.row.default_unit) if read else "")
+def _row(proposal: Proposal, latest: Sequence[Recording]) -> ProposalRow:
+    read = [item for item in readings_of(proposal.candidate, latest) if item.weight is not None]
+    return ProposalRow(proposal, weight_text(read[-1], proposal.candidate.row.default_unit) if read else "")
 
 
 def _grams(text: str) -> int:
@@ -317,6 +317,6 @@ def _grams(text: str) -> int:
         grams = Decimal(text) * 1000
     except InvalidOperation:
         raise TeachRefused("no_weight", text) from None
-    if not (grams.is_finite() and LEAST_KNOWN_G <= grams <= MOST_KNOWN_G and grams == grams.to_integral_value()):
+    if not (grams.is_finite() and MIN_KNOWN_G <= grams <= MAX_KNOWN_G and grams == grams.to_integral_value()):
         raise TeachRefused("no_weight", text)
     return int(grams)

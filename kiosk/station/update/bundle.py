@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from kiosk.station.update.refusals import UpdateRefused, Why
+from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
 from kiosk.station.update.release import Release
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ HEAD_BYTES: Final = _HEAD.size
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class UpdateManifest:
     """What is signed. ``sha256`` and ``payload_bytes`` are of the payload as it lies in the file; ``members`` and
     ``unpacked_bytes`` of what comes out of it. ``brings_libraries``: a folder ``libraries`` is in it.
 
@@ -73,52 +73,52 @@ class Head:
     signature: bytes = field(repr=False)
 
 
-_decode: Final = msgspec.json.Decoder(Manifest).decode
+_decode: Final = msgspec.json.Decoder(UpdateManifest).decode
 
 
 def parse_head(raw: bytes) -> Head:
     """The first HEAD_BYTES of a file. Raises UpdateRefused."""
     if len(raw) < HEAD_BYTES or not raw.startswith(MAGIC):
-        raise UpdateRefused(Why.NO_BUNDLE)
+        raise UpdateRefused(UpdateRefusalReason.NO_BUNDLE)
     _, version, length, key, signature = _HEAD.unpack(raw[:HEAD_BYTES])
     if version != FORMAT:
-        raise UpdateRefused(Why.FORMAT, f"format {version}")
+        raise UpdateRefused(UpdateRefusalReason.FORMAT, f"format {version}")
     if not 0 < length <= MAX_MANIFEST:
-        raise UpdateRefused(Why.DAMAGED, "the manifest has no possible length")
+        raise UpdateRefused(UpdateRefusalReason.DAMAGED, "the manifest has no possible length")
     return Head(length, key, signature)
 
 
-def verified(head: Head, raw: bytes, accepted: Collection[bytes]) -> Manifest:
+def verify_manifest(head: Head, raw: bytes, accepted: Collection[bytes]) -> UpdateManifest:
     """The manifest, after its signature by one of the accepted keys was found good. Raises UpdateRefused."""
     if not accepted:
-        raise UpdateRefused(Why.NO_KEY)
+        raise UpdateRefused(UpdateRefusalReason.NO_KEY)
     if len(raw) != head.manifest_bytes:
-        raise UpdateRefused(Why.DAMAGED, "the file ends inside its manifest")
+        raise UpdateRefused(UpdateRefusalReason.DAMAGED, "the file ends inside its manifest")
     if head.key not in accepted:
-        raise UpdateRefused(Why.SIGNATURE, f"key {head.key.hex()[:16]} is not accepted here")
+        raise UpdateRefused(UpdateRefusalReason.SIGNATURE, f"key {head.key.hex()[:16]} is not accepted here")
     from cryptography.exceptions import InvalidSignature  # 9 MB: a station needs it for an update, and never otherwise
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     try:
-        Ed25519PublicKey.from_public_bytes(head.key).verify(head.signature, _signed(raw))
+        Ed25519PublicKey.from_public_bytes(head.key).verify(head.signature, _signed_bytes(raw))
     except (InvalidSignature, ValueError):
-        raise UpdateRefused(Why.SIGNATURE) from None
+        raise UpdateRefused(UpdateRefusalReason.SIGNATURE) from None
     try:
         return _decode(raw)
     except msgspec.DecodeError as error:
-        raise UpdateRefused(Why.FORMAT, str(error)) from error
+        raise UpdateRefused(UpdateRefusalReason.FORMAT, str(error)) from error
 
 
-def sealed(manifest: Manifest, key: Ed25519PrivateKey) -> bytes:
+def sign_manifest(manifest: UpdateManifest, key: Ed25519PrivateKey) -> bytes:
     """Head and manifest, signed: the payload follows. For the vendor, and for tests."""
     raw = msgspec.json.encode(manifest)
     if len(raw) > MAX_MANIFEST:
         raise ValueError(f"a manifest has at most {MAX_MANIFEST} bytes")
     public = key.public_key().public_bytes_raw()
-    return _HEAD.pack(MAGIC, FORMAT, len(raw), public, key.sign(_signed(raw))) + raw
+    return _HEAD.pack(MAGIC, FORMAT, len(raw), public, key.sign(_signed_bytes(raw))) + raw
 
 
-def _signed(manifest: bytes) -> bytes:
+def _signed_bytes(manifest: bytes) -> bytes:
     return DOMAIN + bytes([FORMAT]) + manifest
 
 

@@ -22,10 +22,10 @@ from typing import Annotated, Final
 
 import msgspec
 
-from kiosk.station.update.refusals import Why
+from kiosk.station.update.refusals import UpdateRefusalReason
 
 
-class Phase(StrEnum):
+class UpdatePhase(StrEnum):
     UNPACKING = "unpacking"
     ASKING = "asking"
     COPYING = "copying"
@@ -36,12 +36,12 @@ class Phase(StrEnum):
     OVER = "over"
 
 
-BEFORE_SWITCH: Final = frozenset({Phase.UNPACKING, Phase.ASKING, Phase.COPYING})
-UNDECIDED: Final = frozenset({Phase.SWITCHING, Phase.TRIAL, Phase.BACK})
+BEFORE_SWITCH: Final = frozenset({UpdatePhase.UNPACKING, UpdatePhase.ASKING, UpdatePhase.COPYING})
+UNDECIDED: Final = frozenset({UpdatePhase.SWITCHING, UpdatePhase.TRIAL, UpdatePhase.BACK})
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class UpdateEntry:
     """One update. ``number`` is random: an answer or a verdict that names another one is none for it.
 
     ``bundle`` is the name of its file. ``interrupted`` counts the trials that a power cut or a kill has ended.
@@ -52,7 +52,7 @@ class Entry:
     """
 
     number: str
-    phase: Phase
+    phase: UpdatePhase
     version: str
     bundle: str = ""
     interrupted: Annotated[int, msgspec.Meta(ge=0)] = 0
@@ -62,12 +62,12 @@ class Entry:
     newest_event: Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)] = 0
     scale: bool = False
     accepted: tuple[str, ...] = ()
-    why: Why | None = None
+    why: UpdateRefusalReason | None = None
     detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class UpdateOutcome:
     """What came of the newest update: kept, or why not. ``detail`` says also what was strange with one that was kept.
 
     ``failed`` is the version that was unhealthy last, until one is kept: no refusal in between makes it worth fetching.
@@ -75,22 +75,22 @@ class Outcome:
 
     number: str
     version: str
-    why: Why | None
+    why: UpdateRefusalReason | None
     detail: str = ""
     stepped_back: bool = False
     failed: str = ""
 
     @property
-    def kept(self) -> bool:
+    def succeeded(self) -> bool:
         """Whether the new release stayed."""
         return self.why is None
 
 
-_entry: Final = msgspec.json.Decoder(Entry).decode
-_outcome: Final = msgspec.json.Decoder(Outcome).decode
+_entry: Final = msgspec.json.Decoder(UpdateEntry).decode
+_outcome: Final = msgspec.json.Decoder(UpdateOutcome).decode
 
 
-def parse_entry(raw: bytes) -> Entry:
+def parse_entry(raw: bytes) -> UpdateEntry:
     """Raises ValueError."""
     try:
         return _entry(raw)
@@ -98,7 +98,7 @@ def parse_entry(raw: bytes) -> Entry:
         raise ValueError(f"the journal of the update cannot be read ({error})") from error
 
 
-def parse_outcome(raw: bytes) -> Outcome | None:
+def parse_outcome(raw: bytes) -> UpdateOutcome | None:
     """None for what nobody can read: it decides nothing."""
     try:
         return _outcome(raw)

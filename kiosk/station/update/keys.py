@@ -9,32 +9,32 @@ import msgspec
 
 from kiosk.station.update.release import Release, order_of
 
-MOST_KEYS: Final = 2
+MAX_KEYS: Final = 2
 """The one in use and the one that follows."""
 _KEY_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Rotated:
+class KeyRotation:
     """What a kept bundle left behind: it was this version, and from then on these keys, in hex, are accepted."""
 
     version: str
     accepted: tuple[str, ...]
 
 
-_decode: Final = msgspec.json.Decoder(Rotated).decode
+_decode: Final = msgspec.json.Decoder(KeyRotation).decode
 
 
 def parse_keys(text: str) -> tuple[bytes, ...]:
     """``vendor.pub``: a key a line, 64 hex digits, ``#`` begins a comment. Raises ValueError."""
     rows = [row.partition("#")[0].strip() for row in text.splitlines()]
     keys = tuple(bytes.fromhex(row) for row in rows if row)
-    if len(keys) > MOST_KEYS or any(len(key) != _KEY_BYTES for key in keys):
-        raise ValueError(f"a file of public keys has at most {MOST_KEYS} keys of 64 hex digits")
+    if len(keys) > MAX_KEYS or any(len(key) != _KEY_BYTES for key in keys):
+        raise ValueError(f"a file of public keys has at most {MAX_KEYS} keys of 64 hex digits")
     return keys
 
 
-def parse_rotated(raw: bytes) -> Rotated | None:
+def parse_rotation(raw: bytes) -> KeyRotation | None:
     """None for what nobody can read: then the keys of the package hold."""
     try:
         return _decode(raw)
@@ -42,14 +42,14 @@ def parse_rotated(raw: bytes) -> Rotated | None:
         return None
 
 
-def accepted(packaged: tuple[bytes, ...], package: Release, rotated: Rotated | None) -> tuple[bytes, ...]:
+def accepted_keys(packaged: tuple[bytes, ...], package: Release, rotated: KeyRotation | None) -> tuple[bytes, ...]:
     """Those that hold now. A package that is newer than the rotation brings its own again."""
     if rotated is None or not packaged or order_of(rotated.version) < package.order:
         return packaged
     return parse_keys("\n".join(rotated.accepted))
 
 
-def after_keep(now: tuple[bytes, ...], signed_by: bytes, next_key: str) -> tuple[bytes, ...]:
+def keys_after_keep(now: tuple[bytes, ...], signed_by: bytes, next_key: str) -> tuple[bytes, ...]:
     """What is accepted after a bundle was kept: its own key, and the next it named.
 
     A bundle by the second key ends the first, which may be in strange hands by now.

@@ -16,14 +16,18 @@ from typing import BinaryIO, Final
 
 from kiosk.base.files import open_regular
 from kiosk.base.root_requests import REQUESTS, BadMessage, MessageFile
-from kiosk.station.update.refusals import UpdateRefused, Why
+from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
 
 BUNDLES: Final = "updates"
 """The folder in the station's data folder."""
 BUNDLE_END: Final = ".kioskupdate"
 _BUNDLE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}\.kioskupdate")
-_BUSY: Final = frozenset({Why.BUSY_PAN, Why.BUSY_INTAKE, Why.BUSY_PRINTING})
-_FAILED: Final = frozenset({Why.PAGES, Why.SCALE, Why.INTAKE, Why.DATABASE})
+_BUSY: Final = frozenset(
+    {UpdateRefusalReason.BUSY_PAN, UpdateRefusalReason.BUSY_INTAKE, UpdateRefusalReason.BUSY_PRINTING}
+)
+_FAILED: Final = frozenset(
+    {UpdateRefusalReason.PAGES, UpdateRefusalReason.SCALE, UpdateRefusalReason.INTAKE, UpdateRefusalReason.DATABASE}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class Request:
 class Answer:
     """``busy`` is None when the station is quiet: it begins nothing more. ``scale``: whether it is heard."""
 
-    busy: Why | None
+    busy: UpdateRefusalReason | None
     scale: bool
 
     def __post_init__(self) -> None:
@@ -53,7 +57,7 @@ class Answer:
 class Verdict:
     """What the new release found. ``why`` is None when it is healthy."""
 
-    why: Why | None
+    why: UpdateRefusalReason | None
     detail: str = ""
 
     def __post_init__(self) -> None:
@@ -83,7 +87,7 @@ class UpdateFiles:
             with self._rights():
                 file = open_regular(self._bundles / name)
         except OSError as error:
-            raise UpdateRefused(Why.NOT_FOUND, error.strerror or str(error)) from error
+            raise UpdateRefused(UpdateRefusalReason.NOT_FOUND, error.strerror or str(error)) from error
         with file:
             yield file
 

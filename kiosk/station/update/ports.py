@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import BinaryIO, Protocol
 
-from kiosk.station.update.bundle import Manifest
-from kiosk.station.update.journal import Entry, Outcome
-from kiosk.station.update.refusals import Why
+from kiosk.station.update.bundle import UpdateManifest
+from kiosk.station.update.journal import UpdateEntry, UpdateOutcome
+from kiosk.station.update.refusals import UpdateRefusalReason
 from kiosk.station.update.release import Release
 
 
-class Journal(Protocol):
+class UpdateJournal(Protocol):
     """Every writing call is durable when it returns; each raises OSError."""
 
-    def read(self) -> Entry | None:
+    def read(self) -> UpdateEntry | None:
         """The update that is not over; None when there is none."""
 
-    def write(self, entry: Entry) -> None: ...
+    def write(self, entry: UpdateEntry) -> None: ...
 
-    def outcome(self) -> Outcome | None:
+    def outcome(self) -> UpdateOutcome | None:
         """Of the newest update; None when there was none."""
 
-    def close(self, outcome: Outcome) -> None:
+    def close(self, outcome: UpdateOutcome) -> None:
         """Keep what came of it; from now on there is no update."""
 
 
@@ -40,7 +40,7 @@ class Releases(Protocol):
     def has_libraries(self, lock: str) -> bool:
         """Whether the libraries of this lock are here, in the package or beside the releases."""
 
-    def unpack(self, manifest: Manifest, payload: BinaryIO) -> None:
+    def unpack(self, manifest: UpdateManifest, payload: BinaryIO) -> None:
         """Lay the release down, whole and durable, beside the others; what a power cut left of it is replaced."""
 
     def switch(self, name: str) -> None:
@@ -56,7 +56,7 @@ class Releases(Protocol):
         """From now on these keys, in hex, are accepted. Durable."""
 
 
-class Database(Protocol):
+class OfflineDatabase(Protocol):
     """The station's database while nobody has it open. Raises StoreError and OSError."""
 
     def size(self) -> int:
@@ -105,7 +105,7 @@ class Services(Protocol):
         """Let everything start that ``stop`` has stopped, and start it. Again does nothing."""
 
 
-class Machine(Protocol):
+class UpdateHost(Protocol):
     """The board and its clock."""
 
     @property
@@ -130,20 +130,20 @@ class Machine(Protocol):
 class Quiet(Protocol):
     """The running station, asked whether an update may begin."""
 
-    def busy(self) -> Why | None:
+    def busy(self) -> UpdateRefusalReason | None:
         """The first thing that goes on; None when nothing does. Raises StoreError."""
 
     def hears_scale(self) -> bool: ...
 
 
-class JournalLook(Protocol):
+class JournalReader(Protocol):
     """The journal as the station sees it."""
 
-    def read(self) -> Entry | None:
+    def read(self) -> UpdateEntry | None:
         """Raises OSError."""
 
 
-class Shelf(Protocol):
+class BundleShelf(Protocol):
     """Bundles and releases of this machine, as the station may read them. Raises OSError."""
 
     def names(self) -> Sequence[str]:
@@ -163,7 +163,7 @@ class Shelf(Protocol):
 
     def running(self) -> Release: ...
     def keys(self) -> tuple[bytes, ...]: ...
-    def outcome(self) -> Outcome | None: ...
+    def outcome(self) -> UpdateOutcome | None: ...
     def waits(self) -> bool:
         """Whether a request is there that the helper has not taken yet."""
 

@@ -9,20 +9,20 @@ from collections.abc import Callable
 from typing import Final
 
 from kiosk.domain.metrology.pan import PanState
-from kiosk.station.desk.unfinished import Unfinished
-from kiosk.station.desk.view import DeskView, Step
+from kiosk.station.desk.unfinished import UnfinishedIntake
+from kiosk.station.desk.view import DeskStep, DeskView
 from kiosk.station.live import OK, LiveBoard
 from kiosk.station.update.gate import Gate
-from kiosk.station.update.journal import Phase
+from kiosk.station.update.journal import UpdatePhase
 from kiosk.station.update.messages import Answer
-from kiosk.station.update.ports import JournalLook, Quiet
-from kiosk.station.update.refusals import Why
+from kiosk.station.update.ports import JournalReader, Quiet
+from kiosk.station.update.refusals import UpdateRefusalReason
 from kiosk.store import StoreError
 from kiosk.store.papers.papers import Papers
 
 logger = logging.getLogger(__name__)
 
-LOOK_S: Final = 1.0
+POLL_INTERVAL_S: Final = 1.0
 HOLD_S: Final = 60.0
 """The helper stops the station at once; when it does not, it was killed, and the counter opens again."""
 
@@ -36,29 +36,29 @@ class StationQuiet:
     def __init__(
         self,
         view: Callable[[], DeskView],
-        unfinished: Callable[[], Unfinished | None],
+        unfinished: Callable[[], UnfinishedIntake | None],
         board: LiveBoard,
         papers: Papers,
     ) -> None:
         self._view, self._unfinished, self._board, self._papers = view, unfinished, board, papers
 
-    def serving(self) -> Why | None:
+    def serving(self) -> UpdateRefusalReason | None:
         """Whether an intake goes on. A scale that is not heard says nothing of the pan: then what is open at the desk
         decides. Raises StoreError."""
         view = self._view()
         if view.pan.state is not PanState.EMPTY and self.hears_scale():
-            return Why.BUSY_PAN
-        if view.step is not Step.HOME or view.receipt is not None or self._unfinished() is not None:
-            return Why.BUSY_INTAKE
+            return UpdateRefusalReason.BUSY_PAN
+        if view.step is not DeskStep.HOME or view.receipt is not None or self._unfinished() is not None:
+            return UpdateRefusalReason.BUSY_INTAKE
         return None
 
-    def busy(self) -> Why | None:
+    def busy(self) -> UpdateRefusalReason | None:
         """As ``serving``, and whether a paper is on its way. Raises StoreError."""
         serving = self.serving()
         if serving is not None:
             return serving
         counts = self._papers.summary()
-        return Why.BUSY_PRINTING if counts.get("queued") or counts.get("sending") else None
+        return UpdateRefusalReason.BUSY_PRINTING if counts.get("queued") or counts.get("sending") else None
 
     def hears_scale(self) -> bool:
         """As the mark on every page says."""
@@ -70,13 +70,19 @@ class QuietWatch:
 
     def __init__(
         self,
-        journal: JournalLook,
+        journal: JournalReader,
         quiet: Quiet,
         gate: Gate,
-        tell: Callable[[Answer, str], object],
+        send_answer: Callable[[Answer, str], object],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._journal, self._quiet, self._gate, self._tell, self._clock = journal, quiet, gate, tell, clock
+        self._journal, self._quiet, self._gate, self._send_answer, self._clock = (
+            journal,
+            quiet,
+            gate,
+            send_answer,
+            clock,
+        )
         self._answered = ""
         self._held_until: float | None = None
         self._stopping = threading.Event()
@@ -92,15 +98,15 @@ class QuietWatch:
         if self._thread.ident is not None:
             self._thread.join()
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """One turn. Raises OSError, StoreError."""
         if self._held_until is not None and self._clock() > self._held_until:  # also while no journal can be read
             self._open()
         entry = self._journal.read()
-        asked = entry is not None and entry.phase is Phase.ASKING
-        if entry is not None and asked and entry.number != self._answered:
+        is_asking = entry is not None and entry.phase is UpdatePhase.ASKING
+        if entry is not None and is_asking and entry.number != self._answered:
             self._answer(entry.number)
-        elif self._held_until is not None and (entry is None or entry.phase is Phase.OVER):
+        elif self._held_until is not None and (entry is None or entry.phase is UpdatePhase.OVER):
             self._open()
 
     def _answer(self, number: str) -> None:
@@ -110,7 +116,7 @@ class QuietWatch:
         busy = self._quiet.busy()
         if busy is not None:
             self._open()
-        self._tell(Answer(busy, self._quiet.hears_scale()), number)
+        self._send_answer(Answer(busy, self._quiet.hears_scale()), number)
         self._answered = number
 
     def _open(self) -> None:
@@ -118,9 +124,9 @@ class QuietWatch:
         self._gate.open()
 
     def _run(self) -> None:
-        while not self._stopping.wait(LOOK_S):
+        while not self._stopping.wait(POLL_INTERVAL_S):
             try:
-                self.look()
+                self.poll()
             except (OSError, StoreError) as error:
                 logger.warning("the update cannot be answered now: %s", error)
             except Exception:

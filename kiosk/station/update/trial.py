@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Final
 
-from kiosk.station.update.journal import UNDECIDED, Entry
+from kiosk.station.update.journal import UNDECIDED, UpdateEntry
 from kiosk.station.update.messages import Verdict
-from kiosk.station.update.ports import JournalLook
-from kiosk.station.update.refusals import Why
+from kiosk.station.update.ports import JournalReader
+from kiosk.station.update.refusals import UpdateRefusalReason
 from kiosk.store import StoreError
 
 logger = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ PAGES: Final = ("/health", "/", "/help", "/about", "/counter", "/parcel")
 """Public face, counter and what programs ask: each reads the database or the desk."""
 SCALE_S: Final = 40.0
 """A scale that was heard before has this long; a slow indicator sends twice a minute at the worst."""
-_LOOK_S: Final = 0.25
+_POLL_INTERVAL_S: Final = 0.25
 _GOOD: Final = 200
 _DETAIL: Final = 300
 
@@ -37,29 +37,33 @@ class TrialTools:
     draw: Callable[[str], int]
     hear_scale: Callable[[float], bool]
     rehearse: Callable[[], None]
-    tell: Callable[[Verdict, str], object]
+    report: Callable[[Verdict, str], object]
 
 
-class Trial:
+class ReleaseTrial:
     """Of the release that runs in this process."""
 
-    def __init__(self, entry: Entry, journal: JournalLook, tools: TrialTools) -> None:
+    def __init__(self, entry: UpdateEntry, journal: JournalReader, tools: TrialTools) -> None:
         self._entry, self._journal, self._tools = entry, journal, tools
 
-    def passed(self, stop: Event) -> bool:
+    def run(self, stop: Event) -> bool:
         """Look, tell, and wait for the helper's word; false when the process is told to end before."""
         verdict = self._verdict()
         logger.info("the trial of %s: %s %s", self._entry.version, verdict.why or "healthy", verdict.detail)
-        self._tools.tell(verdict, self._entry.number)
-        while not self._decided():
-            if stop.wait(_LOOK_S):
+        self._tools.report(verdict, self._entry.number)
+        while not self._is_decided():
+            if stop.wait(_POLL_INTERVAL_S):
                 return False
         return not stop.is_set()
 
     def _verdict(self) -> Verdict:
-        for why, look in ((Why.PAGES, self._pages), (Why.INTAKE, self._intake), (Why.SCALE, self._scale)):
+        for why, check in (
+            (UpdateRefusalReason.PAGES, self._pages),
+            (UpdateRefusalReason.INTAKE, self._intake),
+            (UpdateRefusalReason.SCALE, self._scale),
+        ):
             try:
-                detail = look()
+                detail = check()
             except Exception as error:
                 logger.exception("the trial found a fault")
                 detail = f"{type(error).__name__}: {error}"
@@ -87,7 +91,7 @@ class Trial:
         logger.info("the scale is not heard, and was not before")
         return ""
 
-    def _decided(self) -> bool:
+    def _is_decided(self) -> bool:
         try:
             entry = self._journal.read()
         except OSError as error:
@@ -96,7 +100,7 @@ class Trial:
         return entry is None or entry.number != self._entry.number or entry.phase not in UNDECIDED
 
 
-def undecided(journal: JournalLook, version: str) -> Entry | None:
+def pending_trial(journal: JournalReader, version: str) -> UpdateEntry | None:
     """The update that this release of that version is on trial for. Raises OSError."""
     entry = journal.read()
     return entry if entry is not None and entry.phase in UNDECIDED and entry.version == version else None

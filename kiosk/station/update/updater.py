@@ -1,6 +1,6 @@
 """The update itself, as the root helper runs it: begin, keep, step back, and what a power cut leaves to be done.
 
-Whatever the moment it is killed at, ``settle`` ends it: the former release with the database of before, or the new
+Whatever the moment it is killed at, ``recover`` ends it: the former release with the database of before, or the new
 one with the migrated database, and never the copy once the new one was kept.
 """
 
@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO, Final
 
 from kiosk.base.root_requests import Message, serve
-from kiosk.station.update.bundle import HEAD_BYTES, Head, Manifest, parse_head, verified
-from kiosk.station.update.journal import BEFORE_SWITCH, UNDECIDED, Entry, Outcome, Phase
-from kiosk.station.update.keys import after_keep
+from kiosk.station.update.bundle import HEAD_BYTES, Head, UpdateManifest, parse_head, verify_manifest
+from kiosk.station.update.journal import BEFORE_SWITCH, UNDECIDED, UpdateEntry, UpdateOutcome, UpdatePhase
+from kiosk.station.update.keys import keys_after_keep
 from kiosk.station.update.messages import Answer, Request, UpdateFiles, Verdict
-from kiosk.station.update.ports import Database, Journal, Machine, Releases, Services
-from kiosk.station.update.refusals import UpdateRefused, Why
+from kiosk.station.update.ports import OfflineDatabase, Releases, Services, UpdateHost, UpdateJournal
+from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
 from kiosk.station.update.release import ALL
 from kiosk.store.errors import StoreError
 
@@ -31,7 +31,7 @@ TRIALS: Final = 3
 """So many are begun: a power cut says nothing of a release, but a release may be what makes the machine restart."""
 ANSWER_S: Final = 20.0
 """A station looks every second whether it is asked."""
-LOOK_S: Final = 0.5
+POLL_INTERVAL_S: Final = 0.5
 RESERVE_BYTES: Final = 64 * 1024 * 1024
 """Stays free on the partition: a station that has kept its data still has to write them."""
 FORGOTTEN: Final = "the card had forgotten it: replace it soon"
@@ -39,26 +39,26 @@ _CHUNK: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Ports:
+class UpdatePorts:
     """The machine around an update."""
 
-    journal: Journal
+    journal: UpdateJournal
     releases: Releases
-    database: Database
+    database: OfflineDatabase
     services: Services
     files: UpdateFiles
-    machine: Machine
+    machine: UpdateHost
 
 
 class Updater:
-    """One at a time; ``settle`` before anything else."""
+    """One at a time; ``recover`` before anything else."""
 
-    def __init__(self, ports: Ports) -> None:
+    def __init__(self, ports: UpdatePorts) -> None:
         self._ports = ports
         self._journal, self._releases = ports.journal, ports.releases
         self._database, self._services = ports.database, ports.services
 
-    def settle(self) -> None:
+    def recover(self) -> None:
         """End the update that a power cut or a kill has left, or leave only a trial that ``serve`` has to begin again.
 
         Raises OSError, StoreError: then again later.
@@ -67,21 +67,21 @@ class Updater:
         if entry is None:
             return
         logger.warning("an update to %s was left in phase %s", entry.version, entry.phase)
-        if self._was_kept(entry):
+        if self._had_succeeded(entry):
             logger.error("the update to %s was kept, and the card has forgotten it: replace the card", entry.version)
             self._keep(replace(entry, detail=FORGOTTEN))
         elif entry.phase in BEFORE_SWITCH:
-            self._over(replace(entry, why=Why.INTERRUPTED))
-        elif self._may_try_again(entry):
-            self._begin_again(entry)
+            self._over(replace(entry, why=UpdateRefusalReason.INTERRUPTED))
+        elif self._may_retry(entry):
+            self._restart_trial(entry)
         elif entry.phase in UNDECIDED:
-            self._step_back(entry, entry.why or Why.POWER_CUT, entry.detail)
-        elif entry.phase is Phase.KEEP:
+            self._step_back(entry, entry.why or UpdateRefusalReason.POWER_CUT, entry.detail)
+        elif entry.phase is UpdatePhase.KEEP:
             self._keep(entry)
         else:
             self._end(entry)
 
-    def serve(self) -> Outcome | None:
+    def serve(self) -> UpdateOutcome | None:
         """Carry out the interrupted trial, or the request that waits; None when there is neither.
 
         Raises OSError, StoreError.
@@ -93,7 +93,7 @@ class Updater:
 
     # --- from the bundle to the verdict
 
-    def _carry_out(self, message: Message[Request]) -> Outcome:
+    def _carry_out(self, message: Message[Request]) -> UpdateOutcome:
         request = message.body
         number = self._ports.machine.new_number()
         try:
@@ -101,20 +101,20 @@ class Updater:
                 outcome = self._install(number, request.bundle, file)
         except UpdateRefused as error:
             logger.warning("%s is refused: %s", request.bundle, error)
-            outcome = Outcome(number, "", error.why, error.detail, failed=self._failed_before())
+            outcome = UpdateOutcome(number, "", error.why, error.detail, failed=self._last_failed_version())
             self._journal.close(outcome)
         return outcome
 
-    def _install(self, number: str, bundle: str, file: BinaryIO) -> Outcome:
+    def _install(self, number: str, bundle: str, file: BinaryIO) -> UpdateOutcome:
         with _as_refusals():
             head, manifest = self._read(file)
             self._judge(manifest)
             now = self._releases.keys()
-            keys = after_keep(now, head.key, manifest.next_key)
+            keys = keys_after_keep(now, head.key, manifest.next_key)
             former = self._former()
-        entry = Entry(
+        entry = UpdateEntry(
             number,
-            Phase.UNPACKING,
+            UpdatePhase.UNPACKING,
             manifest.release.version,
             bundle=bundle,
             former=former,
@@ -139,92 +139,98 @@ class Updater:
         current = self._releases.current()
         return current if current == self._releases.running().version else ""
 
-    def _failed_before(self) -> str:
+    def _last_failed_version(self) -> str:
         """A refusal says nothing of the release that was tried in vain before it."""
         outcome = self._journal.outcome()
         return "" if outcome is None else outcome.failed
 
-    def _read(self, file: BinaryIO) -> tuple[Head, Manifest]:
+    def _read(self, file: BinaryIO) -> tuple[Head, UpdateManifest]:
         """What is signed; no more of the file is looked at before."""
         head = parse_head(file.read(HEAD_BYTES))
-        return head, verified(head, file.read(head.manifest_bytes), self._releases.keys())
+        return head, verify_manifest(head, file.read(head.manifest_bytes), self._releases.keys())
 
-    def _judge(self, manifest: Manifest) -> None:
+    def _judge(self, manifest: UpdateManifest) -> None:
         """Whether this machine may take it. Raises UpdateRefused."""
         release, machine = manifest.release, self._ports.machine
         if release.order <= max(self._releases.running().order, self._releases.packaged().order):
-            raise UpdateRefused(Why.NOT_NEWER, f"here {self._releases.running().version}, brought {release.version}")
+            raise UpdateRefused(
+                UpdateRefusalReason.NOT_NEWER, f"here {self._releases.running().version}, brought {release.version}"
+            )
         if release.architecture not in (ALL, machine.architecture):
-            raise UpdateRefused(Why.ARCHITECTURE, f"for {release.architecture}, here {machine.architecture}")
+            raise UpdateRefused(
+                UpdateRefusalReason.ARCHITECTURE, f"for {release.architecture}, here {machine.architecture}"
+            )
         if release.python != machine.python:
-            raise UpdateRefused(Why.PYTHON, f"for {release.python}, here {machine.python}")
+            raise UpdateRefused(UpdateRefusalReason.PYTHON, f"for {release.python}, here {machine.python}")
         if release.schema < self._database.schema():
-            raise UpdateRefused(Why.SCHEMA, f"it knows {release.schema}")
+            raise UpdateRefused(UpdateRefusalReason.SCHEMA, f"it knows {release.schema}")
         if not manifest.brings_libraries and not self._releases.has_libraries(release.libraries):
-            raise UpdateRefused(Why.LIBRARIES)
+            raise UpdateRefused(UpdateRefusalReason.LIBRARIES)
         need = manifest.unpacked_bytes + 2 * self._database.size() + RESERVE_BYTES
         if (free := machine.free_bytes()) < need:
-            raise UpdateRefused(Why.FULL, f"{free // 1_000_000} MB free, {need // 1_000_000} MB needed")
+            raise UpdateRefused(UpdateRefusalReason.FULL, f"{free // 1_000_000} MB free, {need // 1_000_000} MB needed")
 
-    def _ask(self, entry: Entry) -> Entry:
+    def _ask(self, entry: UpdateEntry) -> UpdateEntry:
         """The station is quiet from here on, or was not running. Raises UpdateRefused."""
         self._ports.files.clear()
-        entry = replace(entry, phase=Phase.ASKING)
+        entry = replace(entry, phase=UpdatePhase.ASKING)
         self._journal.write(entry)
         if not self._services.station_runs():
             return entry
         answer = self._answer(entry.number)
         if answer is None:
-            raise UpdateRefused(Why.NO_ANSWER)
+            raise UpdateRefused(UpdateRefusalReason.NO_ANSWER)
         if answer.busy is not None:
             raise UpdateRefused(answer.busy)
         return replace(entry, scale=answer.scale)
 
-    def _copy(self, entry: Entry) -> Entry:
-        entry = replace(entry, phase=Phase.COPYING)
+    def _copy(self, entry: UpdateEntry) -> UpdateEntry:
+        entry = replace(entry, phase=UpdatePhase.COPYING)
         self._journal.write(entry)
         self._services.stop()
         schema, newest = self._database.schema(), self._database.newest_event()
-        return replace(entry, phase=Phase.SWITCHING, copy=self._database.copy(), schema=schema, newest_event=newest)
+        return replace(
+            entry, phase=UpdatePhase.SWITCHING, copy=self._database.copy(), schema=schema, newest_event=newest
+        )
 
-    def _try(self, entry: Entry) -> Outcome:
+    def _try(self, entry: UpdateEntry) -> UpdateOutcome:
         self._journal.write(entry)
         try:
             self._releases.switch(entry.version)
-            entry = replace(entry, phase=Phase.TRIAL)
+            entry = replace(entry, phase=UpdatePhase.TRIAL)
             self._journal.write(entry)
             self._services.start_station()
         except OSError as error:
-            return self._step_back(entry, Why.DISK, str(error))
+            return self._step_back(entry, UpdateRefusalReason.DISK, str(error))
         verdict = self._verdict(entry.number)
         if verdict is None:
-            return self._step_back(entry, Why.LATE, "")
+            return self._step_back(entry, UpdateRefusalReason.LATE, "")
         if verdict.why is not None:
             return self._step_back(entry, verdict.why, verdict.detail)
         return self._keep(entry)
 
-    def _may_try_again(self, entry: Entry) -> bool:
+    def _may_retry(self, entry: UpdateEntry) -> bool:
         """Only from the database of before, where it can come back, and while the new release is whole."""
-        on_trial = entry.phase in (Phase.SWITCHING, Phase.TRIAL) and entry.interrupted + 1 < TRIALS
-        return on_trial and self._database.copy_may_come_back(entry.copy) and self._takes(entry.version)
+        on_trial = entry.phase in (UpdatePhase.SWITCHING, UpdatePhase.TRIAL) and entry.interrupted + 1 < TRIALS
+        return on_trial and self._database.copy_may_come_back(entry.copy) and self._switch_if_whole(entry.version)
 
-    def _begin_again(self, entry: Entry) -> None:
+    def _restart_trial(self, entry: UpdateEntry) -> None:
         """With another number: a verdict of the trial before is none for this one, once its station has stopped."""
         self._services.stop()
         number, interrupted = self._ports.machine.new_number(), entry.interrupted + 1
-        self._journal.write(replace(entry, number=number, phase=Phase.SWITCHING, interrupted=interrupted))
+        self._journal.write(replace(entry, number=number, phase=UpdatePhase.SWITCHING, interrupted=interrupted))
         self._database.put_back(entry.copy, entry.schema)
 
     # --- both ends
 
-    def _keep(self, entry: Entry) -> Outcome:
-        kept = replace(entry, phase=Phase.KEEP)
-        self._journal.write(kept)
-        if kept.accepted:
-            self._releases.rotate(kept.version, kept.accepted)
-        return self._over(kept)
+    def _keep(self, entry: UpdateEntry) -> UpdateOutcome:
+        keeping = replace(entry, phase=UpdatePhase.KEEP)
+        self._journal.write(keeping)
+        if keeping.accepted:
+            self._releases.rotate(keeping.version, keeping.accepted)
+        return self._over(keeping)
 
-    def keep_new(self) -> Outcome | None:
+    def keep_new(self) -> UpdateOutcome | None:
         """By a person's word, where the way back is closed for ever: the copied database is spoiled, or lacks what the
         other one tells, and that is whole.
 
@@ -233,7 +239,7 @@ class Updater:
         entry = self._journal.read()
         stuck = (
             entry is not None
-            and entry.phase is Phase.BACK
+            and entry.phase is UpdatePhase.BACK
             and self._releases.current() == entry.version
             and not self._database.copy_may_come_back(entry.copy)
         )
@@ -242,30 +248,30 @@ class Updater:
         self._database.check()
         return self._keep(replace(entry, why=None, detail=""))
 
-    def _was_kept(self, entry: Entry) -> bool:
+    def _had_succeeded(self, entry: UpdateEntry) -> bool:
         """Whether the card has forgotten that it was: on trial nobody is served. Raises OSError, StoreError.
 
         Asked only where the new release alone reads the database. Else the former one steps in and goes on with it: it
         may be that one who served, after a way back that is forgotten.
         """
-        if entry.phase is Phase.COPYING:
-            kept = self._is_brought_up()
-        elif entry.phase in (Phase.SWITCHING, Phase.TRIAL) and entry.newest_event:
+        if entry.phase is UpdatePhase.COPYING:
+            succeeded = self._is_migrated()
+        elif entry.phase in (UpdatePhase.SWITCHING, UpdatePhase.TRIAL) and entry.newest_event:
             self._services.stop()
             # The copy is asked as well: a bit that has turned over in the journal's number proves no release.
-            kept = self._database.served_since(entry.newest_event, entry.schema)
-            kept = kept and not self._database.copy_may_come_back(entry.copy)
+            succeeded = self._database.served_since(entry.newest_event, entry.schema)
+            succeeded = succeeded and not self._database.copy_may_come_back(entry.copy)
         else:
-            kept = False
-        return kept and self._takes(entry.version)
+            succeeded = False
+        return succeeded and self._switch_if_whole(entry.version)
 
-    def _is_brought_up(self) -> bool:
+    def _is_migrated(self) -> bool:
         try:
             return self._database.schema() > self._releases.running().schema
         except (StoreError, UpdateRefused):
             return False
 
-    def _takes(self, version: str) -> bool:
+    def _switch_if_whole(self, version: str) -> bool:
         """Let this release run, where it is whole."""
         before = self._releases.current()
         self._releases.switch(version)
@@ -274,34 +280,34 @@ class Updater:
         self._releases.switch(before)
         return False
 
-    def _step_back(self, entry: Entry, why: Why, detail: str) -> Outcome:
-        back = replace(entry, phase=Phase.BACK, why=why, detail=detail)
+    def _step_back(self, entry: UpdateEntry, why: UpdateRefusalReason, detail: str) -> UpdateOutcome:
+        back = replace(entry, phase=UpdatePhase.BACK, why=why, detail=detail)
         self._journal.write(back)
         self._services.stop()
         stays = self._database.put_back(back.copy, back.schema)
         self._releases.switch(back.former)
         return self._over(replace(back, detail=" ".join(filter(None, (detail, stays)))))
 
-    def _over(self, entry: Entry) -> Outcome:
+    def _over(self, entry: UpdateEntry) -> UpdateOutcome:
         """From here on nothing of the two databases is decided any more."""
-        over = replace(entry, phase=Phase.OVER)
+        over = replace(entry, phase=UpdatePhase.OVER)
         self._journal.write(over)
         return self._end(over)
 
-    def _end(self, entry: Entry) -> Outcome:
-        kept = entry.why is None
+    def _end(self, entry: UpdateEntry) -> UpdateOutcome:
+        succeeded = entry.why is None
         self._database.forget()
         self._services.release()
         self._ports.files.clear()
-        if kept and entry.bundle:
+        if succeeded and entry.bundle:
             self._ports.files.drop_bundle(entry.bundle)
-        self._releases.sweep({entry.former, entry.version} if kept else {entry.former})
-        back = bool(entry.copy) and not kept
-        unhealthy = back and entry.why is not Why.POWER_CUT
-        failed = entry.version if unhealthy else "" if kept else self._failed_before()
-        outcome = Outcome(entry.number, entry.version, entry.why, entry.detail, stepped_back=back, failed=failed)
+        self._releases.sweep({entry.former, entry.version} if succeeded else {entry.former})
+        back = bool(entry.copy) and not succeeded
+        unhealthy = back and entry.why is not UpdateRefusalReason.POWER_CUT
+        failed = entry.version if unhealthy else "" if succeeded else self._last_failed_version()
+        outcome = UpdateOutcome(entry.number, entry.version, entry.why, entry.detail, stepped_back=back, failed=failed)
         self._journal.close(outcome)
-        logger.info("the update to %s is over: %s", entry.version, "kept" if kept else entry.why)
+        logger.info("the update to %s is over: %s", entry.version, "kept" if succeeded else entry.why)
         return outcome
 
     # --- what the station says
@@ -328,23 +334,23 @@ class Updater:
         left = end - self._ports.machine.monotonic()
         if left <= 0:
             return False
-        self._ports.machine.wait(min(left, LOOK_S))
+        self._ports.machine.wait(min(left, POLL_INTERVAL_S))
         return True
 
 
-def check_payload(file: BinaryIO, manifest: Manifest) -> None:
+def check_payload(file: BinaryIO, manifest: UpdateManifest) -> None:
     """Before anything of it is unpacked. Raises UpdateRefused."""
     digest, left = hashlib.sha256(), manifest.payload_bytes
     while left:
         piece = file.read(min(left, _CHUNK))
         if not piece:
-            raise UpdateRefused(Why.DAMAGED, "the file ends inside its payload")
+            raise UpdateRefused(UpdateRefusalReason.DAMAGED, "the file ends inside its payload")
         digest.update(piece)
         left -= len(piece)
     if file.read(1):
-        raise UpdateRefused(Why.DAMAGED, "something follows its payload")
+        raise UpdateRefused(UpdateRefusalReason.DAMAGED, "something follows its payload")
     if digest.hexdigest() != manifest.sha256:
-        raise UpdateRefused(Why.DAMAGED, "its payload is not what was signed")
+        raise UpdateRefused(UpdateRefusalReason.DAMAGED, "its payload is not what was signed")
 
 
 @contextmanager
@@ -353,6 +359,6 @@ def _as_refusals() -> Iterator[None]:
     try:
         yield
     except StoreError as error:
-        raise UpdateRefused(Why.DATABASE, str(error)) from error
+        raise UpdateRefused(UpdateRefusalReason.DATABASE, str(error)) from error
     except OSError as error:
-        raise UpdateRefused(Why.DISK, str(error)) from error
+        raise UpdateRefused(UpdateRefusalReason.DISK, str(error)) from error

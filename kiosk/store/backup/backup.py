@@ -23,14 +23,22 @@ from urllib.parse import quote
 
 import msgspec
 
-from kiosk.base.files import hand_over, make_private, sync_folder, write_durably
+from kiosk.base.files import chown_to_folder_owner, make_private, sync_folder, write_durably
 from kiosk.store.backup import photos as backup_photos
-from kiosk.store.backup.kit.beside import ENDING as KIT
-from kiosk.store.backup.medium import LOCK, BackupRefused, Manifest, check_medium, finished, only_one, prune
+from kiosk.store.backup.kit.kit_files import SUFFIX as KIT
+from kiosk.store.backup.medium import (
+    LOCK,
+    BackupManifest,
+    BackupRefused,
+    backup_lock,
+    check_medium,
+    finished_manifests,
+    prune,
+)
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.check import check_file
 from kiosk.store.database.connection import BUSY_TIMEOUT_MS
-from kiosk.store.errors import StoreError, translated
+from kiosk.store.errors import StoreError, translate_errors
 from kiosk.store.journal.series import SERIES_FILE, Series, SeriesMarker
 from kiosk.store.records import Stamp
 
@@ -48,14 +56,14 @@ _ACCEPTED: Final = """SELECT sha256 FROM photo WHERE position IS NOT NULL
 
 
 @dataclass(frozen=True, slots=True)
-class BackupMade:
+class FinishedBackup:
     """A finished backup. ``photos`` were copied now, ``dropped`` older backups deleted.
 
     ``problem`` is a sentence when the database is safe and something beside it is not (a picture, an old file).
     """
 
     path: Path
-    manifest: Manifest
+    manifest: BackupManifest
     photos: int
     dropped: int
     problem: str = ""
@@ -74,7 +82,7 @@ class _Content:
 
 def make_backup(
     database: Path, station: str, settings: BackupSettings, stamp: Stamp, *, same_disk: bool = False
-) -> BackupMade:
+) -> FinishedBackup:
     """Copy the database, check the copy, name it, then bring the pictures that lie beside the database.
 
     Raises BackupRefused, and then nothing was made and nothing deleted. The station goes on meanwhile.
@@ -82,13 +90,13 @@ def make_backup(
     folder = settings.folder
     try:
         check_medium(folder, database, same_disk=same_disk, uuid=settings.uuid)
-        with only_one(folder):
+        with backup_lock(folder):
             return _make(database, station, settings, stamp)
     except (OSError, sqlite3.Error) as error:
         raise _refused(error, folder, database) from error
 
 
-def _make(database: Path, station: str, settings: BackupSettings, stamp: Stamp) -> BackupMade:
+def _make(database: Path, station: str, settings: BackupSettings, stamp: Stamp) -> FinishedBackup:
     folder = settings.folder
     copy = folder / f".{station}.part"
     _clear(copy)
@@ -98,32 +106,32 @@ def _make(database: Path, station: str, settings: BackupSettings, stamp: Stamp) 
         _copy(database, copy)
         content = _content(copy, station, database.with_name("photos"))
         manifest = _manifest(copy, content, station, SeriesMarker(database), stamp)
-        hand_over(copy)
+        chown_to_folder_owner(copy)
         path = _name(copy, manifest)
     except BaseException:
         _clear(copy)
         raise
-    photos_copied, dropped, problem = _beside(path, manifest, database, settings.keep)
-    return BackupMade(path, manifest, photos_copied, dropped, problem)
+    photos_copied, dropped, problem = _copy_companions(path, manifest, database, settings.keep)
+    return FinishedBackup(path, manifest, photos_copied, dropped, problem)
 
 
-def _beside(path: Path, manifest: Manifest, database: Path, keep: int) -> tuple[int, int, str]:
+def _copy_companions(path: Path, manifest: BackupManifest, database: Path, keep: int) -> tuple[int, int, str]:
     """What goes with the database: pictures copied, old backups dropped, and a sentence when some of it failed."""
     folder, station, photos = path.parent, manifest.station, database.with_name("photos")
     try:
         SeriesMarker(path).add_missing(station, SeriesMarker(database).used(station))
-        make_private(*_on_medium(folder, station))
+        make_private(*_backup_files(folder, station))
         copied = backup_photos.copy(photos, folder / "photos", manifest.photos)
-        return copied.new, prune(folder, station, keep), _broken(copied, photos)
+        return copied.new, prune(folder, station, keep), _damage_text(copied, photos)
     except (OSError, StoreError) as error:
         reason = _refused(error, folder, path) if isinstance(error, OSError) else error
         return 0, 0, f"The database is safe in {path}, but not what goes with it: {reason}"
 
 
-def _on_medium(folder: Path, station: str) -> Iterator[Path]:
+def _backup_files(folder: Path, station: str) -> Iterator[Path]:
     """Everything that belongs to this station's backups."""
     yield from (folder / LOCK, folder / SERIES_FILE)
-    for manifest in finished(folder, station):
+    for manifest in finished_manifests(folder, station):
         yield from (manifest, manifest.with_suffix(".db"), manifest.with_suffix(KIT))
     photos = folder / "photos"
     for place in (photos, *(() if photos.is_symlink() else photos.glob("??"))):
@@ -160,29 +168,29 @@ def _copy(database: Path, copy: Path) -> None:
         target.execute("PRAGMA journal_mode = OFF")  # a copy that is cut off is thrown away, never rolled back
         target.execute("PRAGMA synchronous = OFF")
         try:
-            with translated(database):
+            with translate_errors(database):
                 source.execute("BEGIN")
                 source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         except StoreError as error:
             raise BackupRefused(str(error)) from error
         steps = 0
 
-        def breathe(status: int, remaining: int, total: int) -> None:
+        def pause_between_steps(status: int, remaining: int, total: int) -> None:
             nonlocal steps
             steps += 1
             if steps % _SYNC_STEPS == 0:
                 os.fdatasync(written.fileno())
             sleep(_PAUSE_S)
 
-        source.backup(target, pages=_STEP_PAGES, progress=breathe)
+        source.backup(target, pages=_STEP_PAGES, progress=pause_between_steps)
         os.fsync(written.fileno())
 
 
-def _manifest(copy: Path, content: _Content, station: str, marker: SeriesMarker, stamp: Stamp) -> Manifest:
+def _manifest(copy: Path, content: _Content, station: str, marker: SeriesMarker, stamp: Stamp) -> BackupManifest:
     newest = content.series[-1]
     used = marker.used(station)
     series = [*used, *(one for one in content.series if one not in used)]
-    return Manifest(
+    return BackupManifest(
         station=station,
         series=newest.letter,
         epoch=newest.epoch,
@@ -235,7 +243,7 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _name(copy: Path, manifest: Manifest) -> Path:
+def _name(copy: Path, manifest: BackupManifest) -> Path:
     """The old manifest of the same name goes first, the new one comes last: a pair never lies."""
     path = copy.with_name(f"{manifest.name}.db")
     path.with_suffix(".json").unlink(missing_ok=True)
@@ -250,7 +258,7 @@ def _name(copy: Path, manifest: Manifest) -> Path:
     return path
 
 
-def _broken(copied: backup_photos.Copied, photos: Path) -> str:
+def _damage_text(copied: backup_photos.PhotoCopyResult, photos: Path) -> str:
     if not copied.broken:
         return ""
     return f"{len(copied.broken)} pictures in {photos} are damaged and were not copied; the first: {copied.broken[0]}"

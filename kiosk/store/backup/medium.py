@@ -19,11 +19,11 @@ from typing import Final
 
 import msgspec
 
-from kiosk.base.files import hand_over
+from kiosk.base.files import chown_to_folder_owner
 from kiosk.base.json_reader import Unreadable, reader
 from kiosk.domain.identifiers import SERIES_LETTERS
-from kiosk.store.backup.kit.beside import drop_orphans
-from kiosk.store.backup.settings import LONGEST_UUID, UUID
+from kiosk.store.backup.kit.kit_files import drop_orphans
+from kiosk.store.backup.settings import MAX_UUID_LENGTH, UUID
 from kiosk.store.errors import StoreError
 from kiosk.store.journal.series import series_line
 
@@ -48,7 +48,7 @@ class BackupRefused(StoreError):
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class BackupManifest:
     """What a backup is: enough to know it again, to check it and to bring it back on a new card.
 
     ``made_at`` is what the clock said and ``clock`` how far that may be believed; ``receipt_series`` are the lines
@@ -75,34 +75,34 @@ class Manifest:
         return f"{self.station}-{self.series}-{self.seq:010}-{self.epoch}"
 
 
-_manifest: Final = reader(msgspec.json.Decoder(Manifest))
+_manifest: Final = reader(msgspec.json.Decoder(BackupManifest))
 
 
-def read_manifest(path: Path) -> Manifest:
+def read_manifest(path: Path) -> BackupManifest:
     """The manifest in a ``.json`` file. Raises StoreError for one nobody can read."""
     try:
         manifest = _manifest(path.read_bytes())
     except (OSError, Unreadable) as error:
         raise StoreError(f"The manifest {path} cannot be read ({error}): take another backup.") from error
-    strange = [line for line in manifest.receipt_series if series_line(line) is None]
-    if strange:
+    bad_lines = [line for line in manifest.receipt_series if series_line(line) is None]
+    if bad_lines:
         raise StoreError(
-            f"The manifest {path} cannot be read ({strange[0]!r} is no receipt series): take another backup."
+            f"The manifest {path} cannot be read ({bad_lines[0]!r} is no receipt series): take another backup."
         )
     return manifest
 
 
-def finished(folder: Path, station: str) -> list[Path]:
+def finished_manifests(folder: Path, station: str) -> list[Path]:
     """The manifests of this station's finished backups, oldest first. Raises OSError when the medium is gone."""
     names = sorted(path.name for path in folder.iterdir())
-    mine = [name for name in names if (match := MANIFEST_NAME.fullmatch(name)) and match[1] == station]
-    return [folder / name for name in mine if (folder / name).with_suffix(".db").is_file()]
+    own_names = [name for name in names if (match := MANIFEST_NAME.fullmatch(name)) and match[1] == station]
+    return [folder / name for name in own_names if (folder / name).with_suffix(".db").is_file()]
 
 
 def prune(folder: Path, station: str, keep: int) -> int:
     """Delete this station's oldest backups beyond ``keep``; returns how many. The manifest goes first, and a recovery
     kit whose backup is gone goes last."""
-    old = finished(folder, station)[:-keep]
+    old = finished_manifests(folder, station)[:-keep]
     for manifest in old:
         manifest.unlink(missing_ok=True)
         manifest.with_suffix(".db").unlink(missing_ok=True)
@@ -110,7 +110,7 @@ def prune(folder: Path, station: str, keep: int) -> int:
     return len(old)
 
 
-def existing(path: Path) -> Path:
+def nearest_existing(path: Path) -> Path:
     """``path``, or the nearest folder above it that is there."""
     return next((place for place in (path, *path.parents) if place.exists()), Path("/"))
 
@@ -133,17 +133,17 @@ def uuid_of(path: Path) -> str:
     """
     device = path.stat().st_dev
     number = f"{os.major(device)}:{os.minor(device)}"
-    found = next((uuid for uuid in (*_recorded(number), *_linked(number)) if UUID.fullmatch(uuid)), "")
-    return found if len(found) <= LONGEST_UUID else ""
+    found = next((uuid for uuid in (*_uuids_from_udev(number), *_uuids_from_links(number)) if UUID.fullmatch(uuid)), "")
+    return found if len(found) <= MAX_UUID_LENGTH else ""
 
 
-def _recorded(number: str) -> Iterator[str]:
+def _uuids_from_udev(number: str) -> Iterator[str]:
     with suppress(OSError):
         lines = (_UDEV / f"b{number}").read_text("utf-8", errors="replace").splitlines()
         yield from (line.removeprefix(_UDEV_KEY) for line in lines if line.startswith(_UDEV_KEY))
 
 
-def _linked(number: str) -> Iterator[str]:
+def _uuids_from_links(number: str) -> Iterator[str]:
     with suppress(OSError):
         node = (_BLOCK_DEVICES / number).resolve(strict=True).name
         yield from (link.name for link in sorted(_BY_UUID.iterdir()) if link.resolve().name == node)
@@ -181,10 +181,10 @@ def check_medium(folder: Path, database: Path, *, same_disk: bool, uuid: str = "
 
 
 @contextmanager
-def only_one(folder: Path) -> Iterator[None]:
+def backup_lock(folder: Path) -> Iterator[None]:
     """Keep the nightly backup and the one a technician asked for apart. Raises BackupRefused when one is running."""
     with (folder / LOCK).open("ab") as lock:
-        hand_over(Path(lock.name))
+        chown_to_folder_owner(Path(lock.name))
         try:
             flock(lock, LOCK_EX | LOCK_NB)
         except BlockingIOError:

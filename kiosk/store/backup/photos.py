@@ -9,13 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiosk.base.files import hand_over, open_regular
+from kiosk.base.files import chown_to_folder_owner, open_regular
 
 _PICTURE = re.compile(r"[0-9a-f]{64}\.jpg")
 
 
 @dataclass(frozen=True, slots=True)
-class Copied:
+class PhotoCopyResult:
     """How many were copied, how many were there already, and the names of those whose content is not their name."""
 
     new: int
@@ -28,14 +28,14 @@ def hashes(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in folder.glob("??/*.jpg") if _PICTURE.fullmatch(path.name)))
 
 
-def copy(source: Path, target: Path, wanted: Iterable[str]) -> Copied:
-    """Bring ``wanted`` pictures from one photo folder into another; one that is gone from the source is passed over.
+def copy(source: Path, target: Path, selected: Iterable[str]) -> PhotoCopyResult:
+    """Bring ``selected`` pictures from one photo folder into another; one that is gone from the source is passed over.
 
     Raises OSError when the target cannot be written; what was copied before stays.
     """
     new = known = 0
     broken: list[str] = []
-    for sha256 in wanted:
+    for sha256 in selected:
         place = Path(sha256[:2], f"{sha256}.jpg")
         if (target / place).exists():
             known += 1
@@ -50,13 +50,13 @@ def copy(source: Path, target: Path, wanted: Iterable[str]) -> Copied:
             new += 1
         else:
             broken.append(sha256)
-    return Copied(new, known, tuple(broken))
+    return PhotoCopyResult(new, known, tuple(broken))
 
 
 def _write(content: bytes, target: Path) -> None:
     for folder in (target.parent.parent, target.parent):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        hand_over(folder)
+        chown_to_folder_owner(folder)
     partial = target.with_name(f".{target.name}.part")
     try:
         partial.unlink(missing_ok=True)
@@ -65,7 +65,7 @@ def _write(content: bytes, target: Path) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        hand_over(partial)
+        chown_to_folder_owner(partial)
         partial.replace(target)
     except OSError:
         # Half a picture would keep the room that the next database needs.

@@ -19,13 +19,13 @@ from fcntl import LOCK_EX, LOCK_NB, lockf
 from pathlib import Path
 from typing import Final
 
-from kiosk.base.files import hand_over, sync_folder, write_durably
+from kiosk.base.files import chown_to_folder_owner, sync_folder, write_durably
 from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.store.backup import photos as backup_photos
 from kiosk.store.backup.backup import sha256_of
-from kiosk.store.backup.medium import Manifest, read_manifest
-from kiosk.store.database.look import event_counters
-from kiosk.store.database.opening import Opening, random_epoch
+from kiosk.store.backup.medium import BackupManifest, read_manifest
+from kiosk.store.database.inspection import event_counters
+from kiosk.store.database.opening import OpenOptions, random_epoch
 from kiosk.store.errors import SQLITE_ERRORS, DatabaseDamaged, DiskFull, StoreError
 from kiosk.store.journal.series import Series, SeriesMarker, series_line
 from kiosk.store.records import Stamp
@@ -44,32 +44,31 @@ _SPARE_BYTES: Final = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class NewLife:
+class RestoredEpoch:
     """A copy of a backup that has entered its new epoch.
 
-    ``events`` are in the backup; ``told_again`` of them in the new epoch too, because the sorting center may not have
-    them. ``papers`` wait for a person: whether they came out since is not known.
-    """
+    ``events`` are in the backup; ``reissued_events`` of them in the new epoch too, because the sorting center may not
+    have them. ``papers`` wait for a person: whether they came out since is not known."""
 
     old: Series
     new: Series
     events: int
-    told_again: int
+    reissued_events: int
     papers: int
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
+class RestoreResult:
     """What happened. ``kept`` is where the database that was there before lies now, None when there was none.
 
-    ``proven``: the backup had a manifest and was, byte for byte, what the manifest says. ``problem`` is a sentence
+    ``verified``: the backup had a manifest and was, byte for byte, what the manifest says. ``problem`` is a sentence
     when the database is in its place and something beside it is not.
     """
 
-    life: NewLife
-    kept: Path | None
+    epoch: RestoredEpoch
+    previous_database: Path | None
     photos: int
-    proven: bool
+    verified: bool
     problem: str = ""
 
 
@@ -88,7 +87,7 @@ def restore(
     station: str,
     stamp: Stamp,
     options: RestoreOptions | None = None,
-) -> Restored:
+) -> RestoreResult:
     """Put ``backup`` in the place of ``database``, in a new epoch. The station and its relay must be stopped.
 
     Raises StoreError, and then the present database is untouched and in its place.
@@ -97,34 +96,34 @@ def restore(
     try:
         database.parent.mkdir(parents=True, exist_ok=True)
         # Before the lock: a handle of SQLite's on the same file would take it away when it is closed.
-        found = _found(database)
-        opening = Opening(
+        file_state = _file_state(database)
+        opening = OpenOptions(
             stamps=lambda: stamp,
             new_epoch=options.new_epoch,
             counter_floor=_counters_of(database),
             reserve_bytes=0,
         )
-        with stopped(database):
-            if _found(database) != found:
+        with lock_exclusively(database):
+            if _file_state(database) != file_state:
                 raise _in_use(database)
             copy = database.parent / ".restore" / database.name
             manifest, marker = _manifest_of(backup, station, copy.parent), SeriesMarker(database)
-            _bring(backup, copy, manifest)
+            _copy_in(backup, copy, manifest)
             known = [
                 *marker.used(station),
                 *_series_beside(backup, manifest, station),
-                *_lettered(options.newest_letter),
+                *_series_of_letter(options.newest_letter),
             ]
             SeriesMarker(copy).add_missing(station, dict.fromkeys(known))
-            life = _enter_new_life(copy, backup, station, stamp, opening)
+            new_epoch = _enter_new_epoch(copy, backup, station, stamp, opening)
             with marker.locked():
-                kept = _swap(copy, database)
+                previous = _swap(copy, database)
     except OSError as error:
         raise StoreError(f"The backup {backup} cannot be brought back ({error}): check the medium and the disk.") from (
             error
         )
-    photos, problem = _beside(copy, backup, database, manifest, station)
-    return Restored(life, kept, photos, manifest is not None, problem)
+    photos, problem = _restore_companions(copy, backup, database, manifest, station)
+    return RestoreResult(new_epoch, previous, photos, manifest is not None, problem)
 
 
 def check_backup(backup: Path, database: Path, station: str) -> None:
@@ -146,20 +145,22 @@ def _altered(backup: Path) -> StoreError:
     )
 
 
-def _beside(copy: Path, backup: Path, database: Path, manifest: Manifest | None, station: str) -> tuple[int, str]:
+def _restore_companions(
+    copy: Path, backup: Path, database: Path, manifest: BackupManifest | None, station: str
+) -> tuple[int, str]:
     """What goes with the database: pictures brought, and a sentence when some of it failed."""
     marker, source = SeriesMarker(database), backup.with_name("photos")
-    wanted = manifest.photos if manifest else backup_photos.hashes(source)
+    selected = manifest.photos if manifest else backup_photos.hashes(source)
     try:
         with marker.locked():
             marker.add_missing(station, SeriesMarker(copy).used(station))
         shutil.rmtree(copy.parent)
-        return backup_photos.copy(source, database.with_name("photos"), wanted).new, ""
+        return backup_photos.copy(source, database.with_name("photos"), selected).new, ""
     except (OSError, StoreError) as error:
         return 0, f"The database is in its place, but not all that goes with it: {error}"
 
 
-def _manifest_of(backup: Path, station: str, working: Path) -> Manifest | None:
+def _manifest_of(backup: Path, station: str, working: Path) -> BackupManifest | None:
     if backup.resolve().is_relative_to(working.resolve()):
         raise StoreError(
             f"The backup {backup} lies in {working}, which is emptied first: move it to another folder, then restore."
@@ -177,12 +178,12 @@ def _manifest_of(backup: Path, station: str, working: Path) -> Manifest | None:
     return manifest
 
 
-def _bring(backup: Path, copy: Path, manifest: Manifest | None) -> None:
+def _copy_in(backup: Path, copy: Path, manifest: BackupManifest | None) -> None:
     """The copy on this disk, durable, and exactly what the manifest says."""
     if copy.parent.exists():
         shutil.rmtree(copy.parent)
     copy.parent.mkdir()
-    hand_over(copy.parent)
+    chown_to_folder_owner(copy.parent)
     log = None if manifest else _log_of(backup)
     size = backup.stat().st_size + (log.stat().st_size if log else 0)
     free, need = shutil.disk_usage(copy.parent).free, size + _SPARE_BYTES
@@ -198,7 +199,7 @@ def _bring(backup: Path, copy: Path, manifest: Manifest | None) -> None:
             target.write(piece)
         target.flush()
         os.fsync(target.fileno())
-    hand_over(copy)
+    chown_to_folder_owner(copy)
     if manifest is not None and digest.hexdigest() != manifest.sha256:
         raise _altered(backup)
     if sha256_of(copy) != digest.hexdigest():
@@ -213,7 +214,7 @@ def _log_of(backup: Path) -> Path | None:
     return log if log.is_file() and log.stat().st_size > 0 else None
 
 
-def _series_beside(backup: Path, manifest: Manifest | None, station: str) -> Iterator[Series]:
+def _series_beside(backup: Path, manifest: BackupManifest | None, station: str) -> Iterator[Series]:
     """Letters the backup and its medium know of; a later backup on it may know more than this one."""
     yield from SeriesMarker(backup).used(station)
     for line in manifest.receipt_series if manifest else ():
@@ -222,7 +223,7 @@ def _series_beside(backup: Path, manifest: Manifest | None, station: str) -> Ite
             yield found[1]
 
 
-def _lettered(letter: str | None) -> Iterator[Series]:
+def _series_of_letter(letter: str | None) -> Iterator[Series]:
     if letter is None:
         return
     if len(letter) != 1 or letter not in SERIES_LETTERS:
@@ -246,27 +247,27 @@ def _counters_of(database: Path) -> dict[str, int]:
         return {}
 
 
-def _found(database: Path) -> list[tuple[int, int, int]]:
+def _file_state(database: Path) -> list[tuple[int, int, int]]:
     """What tells whether anybody has written the database or its log since."""
     files = (database, database.with_name(f"{database.name}-wal"))
     seen = [path.stat() for path in files if path.exists()]
     return [(one.st_ino, one.st_size, one.st_mtime_ns) for one in seen]
 
 
-def _enter_new_life(copy: Path, backup: Path, station: str, stamp: Stamp, opening: Opening) -> NewLife:
+def _enter_new_epoch(copy: Path, backup: Path, station: str, stamp: Stamp, opening: OpenOptions) -> RestoredEpoch:
     old, events = _newest(copy, backup)
     try:
         with closing(Store.open(copy, station, stamp, opening)) as store:
             store.journal.verify()
             if store.epochs.identity().epoch == old.epoch:  # else the letters beside it made the opening begin one
                 store.epochs.start("restored", stamp)
-            told_again = store.outbox.counts().last_seq - 1
-            papers = _set_aside(store, stamp)
+            reissued_events = store.outbox.counts().last_seq - 1
+            papers = _recover_print_jobs(store, stamp)
             now = store.epochs.identity()
     except DatabaseDamaged as error:
-        told = f"The backup {backup} is not whole: take an older one. Nothing was changed."
-        raise DatabaseDamaged(told) from error
-    return NewLife(old, Series(now.series, now.epoch), events, told_again, papers)
+        message = f"The backup {backup} is not whole: take an older one. Nothing was changed."
+        raise DatabaseDamaged(message) from error
+    return RestoredEpoch(old, Series(now.series, now.epoch), events, reissued_events, papers)
 
 
 def _newest(copy: Path, backup: Path) -> tuple[Series, int]:
@@ -276,11 +277,11 @@ def _newest(copy: Path, backup: Path) -> tuple[Series, int]:
             (events,) = connection.execute("SELECT count(*) FROM journal").fetchone()
             return Series(*row), events
     except (*SQLITE_ERRORS, TypeError) as error:
-        told = f"The backup {backup} is not whole, or is none of a station: take another one."
-        raise DatabaseDamaged(told) from error
+        message = f"The backup {backup} is not whole, or is none of a station: take another one."
+        raise DatabaseDamaged(message) from error
 
 
-def _set_aside(store: Store, stamp: Stamp) -> int:
+def _recover_print_jobs(store: Store, stamp: Stamp) -> int:
     """What waited to be printed then has mostly been printed since: a person decides, as after a power cut."""
     for printer in _PRINTERS:
         while (job := store.papers.next(printer)) is not None:
@@ -296,21 +297,21 @@ def _swap(copy: Path, database: Path) -> Path | None:
     """
     log = database.with_name(f"{database.name}-wal")
     present, has_log = database.exists(), log.exists() and log.stat().st_size > 0
-    kept = _kept_folder(database) if present or has_log else None
-    if kept is not None:
+    previous = _previous_folder(database) if present or has_log else None
+    if previous is not None:
         if has_log:
-            _copy_durably(log, kept / log.name)
+            _copy_durably(log, previous / log.name)
         else:
             write_durably(log, b"")
         if present:
-            database.replace(kept / database.name)
-            sync_folder(kept)
+            database.replace(previous / database.name)
+            sync_folder(previous)
         write_durably(log, b"")
     copy.replace(database)
     sync_folder(database.parent)
     for suffix in ("-wal", "-shm"):
         database.with_name(database.name + suffix).unlink(missing_ok=True)
-    return kept
+    return previous
 
 
 def _copy_durably(source: Path, target: Path) -> None:
@@ -318,30 +319,30 @@ def _copy_durably(source: Path, target: Path) -> None:
         shutil.copyfileobj(file, copy)
         copy.flush()
         os.fsync(copy.fileno())
-    hand_over(target)
+    chown_to_folder_owner(target)
     sync_folder(target.parent)
 
 
-def _kept_folder(database: Path) -> Path:
+def _previous_folder(database: Path) -> Path:
     """``before-restore-1``, ``-2`` …; what a power cut parted from its database follows it."""
-    used = sorted(_kept_number(path) for path in database.parent.glob("before-restore-*"))
+    used = sorted(_folder_number(path) for path in database.parent.glob("before-restore-*"))
     number = max(used, default=0)
     if database.exists() or number == 0:
         number += 1
     folder = database.with_name(f"before-restore-{number}")
     folder.mkdir(exist_ok=True)
-    hand_over(folder)
+    chown_to_folder_owner(folder)
     sync_folder(database.parent)
     return folder
 
 
-def _kept_number(path: Path) -> int:
+def _folder_number(path: Path) -> int:
     number = path.name.rpartition("-")[2]
     return int(number) if number.isascii() and number.isdigit() else 0
 
 
 @contextmanager
-def stopped(database: Path) -> Iterator[None]:
+def lock_exclusively(database: Path) -> Iterator[None]:
     """Keep every program from opening the present database. Raises StoreError when one has it open.
 
     SQLite is not asked: it would have to read a database that may be damaged. Nothing inside the block may open the

@@ -11,7 +11,7 @@ from kiosk.store.backup.kit.county_key import CountyKey
 
 UUID: Final = re.compile(r"[0-9A-Fa-f]+(-[0-9A-Fa-f]+)*")
 """As udev names file systems: ext4 and btrfs as RFC 9562, FAT ``1A2B-3C4D``, NTFS sixteen digits."""
-LONGEST_UUID: Final = 64
+MAX_UUID_LENGTH: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class BackupSettings:
     def __post_init__(self) -> None:
         if not 1 <= self.keep <= 400:
             raise ValueError(f"keep {self.keep} must be 1 to 400")
-        if self.uuid and not (UUID.fullmatch(self.uuid) and len(self.uuid) <= LONGEST_UUID):
+        if self.uuid and not (UUID.fullmatch(self.uuid) and len(self.uuid) <= MAX_UUID_LENGTH):
             raise ValueError(f"uuid {self.uuid!r} must be hexadecimal digits with dashes, as blkid(8) shows it")
         if self.county_key:
             if self.county_key_file is not None:

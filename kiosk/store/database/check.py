@@ -13,7 +13,7 @@ from sqlalchemy import CheckConstraint, Connection, Table, false, literal, or_, 
 
 from kiosk.store.database.connection import BUSY_TIMEOUT_MS, Connect, engine_for
 from kiosk.store.database.schema import APPLICATION_ID, SCHEMA_VERSION, metadata
-from kiosk.store.errors import PRIMARY_CODE, DatabaseNewer, StoreError, damaged, translated
+from kiosk.store.errors import PRIMARY_CODE, DatabaseNewer, StoreError, damaged, translate_errors
 from kiosk.store.journal import epoch_rows, journal
 
 LINKS_AT_START: Final = 200
@@ -79,10 +79,10 @@ def _check_pages(raw: sqlite3.Connection, path: Path) -> None:
 def _check_content(path: Path, connect: Connect, links: int | None) -> None:
     engine = engine_for(path, connect, "BEGIN")
     try:
-        with translated(path), engine.begin() as connection:
+        with translate_errors(path), engine.begin() as connection:
             for table in metadata.sorted_tables:
                 _check_rules(connection, path, table)
-            start = 0 if links is None else journal.first_of_last(connection, links + 1)
+            start = 0 if links is None else journal.position_of_last(connection, links + 1)
             journal.check(connection, path, start)
             _check_acknowledged(connection, path)
     finally:
@@ -110,7 +110,7 @@ def _check_acknowledged(connection: Connection, path: Path) -> None:
 
 @contextmanager
 def _read_only(path: Path, connect: Connect) -> Iterator[sqlite3.Connection]:
-    with translated(path):
+    with translate_errors(path):
         connection = connect(path)
         try:
             yield connection

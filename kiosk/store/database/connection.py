@@ -21,7 +21,7 @@ from sqlalchemy.pool import StaticPool
 from sqlalchemy.util import LRUCache
 
 from kiosk.store.database.reserve import Reserve
-from kiosk.store.errors import PRIMARY_CODE, DiskFull, StoreError, translated
+from kiosk.store.errors import PRIMARY_CODE, DiskFull, StoreError, translate_errors
 
 T = TypeVar("T")
 Connect = Callable[[Path], sqlite3.Connection]
@@ -157,7 +157,7 @@ class Database:
         """Run ``work`` on one consistent state of the database."""
         with self._read_lock:
             self._require_open()
-            with translated(self.path), self._reader.begin() as connection:
+            with translate_errors(self.path), self._reader.begin() as connection:
                 return work(connection)
 
     def check_writable(self, beside: Iterable[Path] = ()) -> None:
@@ -173,7 +173,7 @@ class Database:
             return
         try:
             self._require_open()
-            with translated(self.path), self._writer.connect() as connection:
+            with translate_errors(self.path), self._writer.connect() as connection:
                 raw = connection.connection.driver_connection
                 assert raw is not None
                 _try_to_begin(raw)
@@ -201,11 +201,11 @@ class Database:
 
     def _read_data_version(self) -> int:
         """Outside a transaction: inside one it stands still (https://www.sqlite.org/pragma.html#pragma_data_version)."""
-        with translated(self.path), self._writer.connect() as connection:
+        with translate_errors(self.path), self._writer.connect() as connection:
             raw = connection.connection.driver_connection
             assert raw is not None
             return int(raw.execute("PRAGMA data_version").fetchone()[0])
 
     def _transaction(self, work: Callable[[Connection], T]) -> T:
-        with translated(self.path), self._writer.begin() as connection:
+        with translate_errors(self.path), self._writer.begin() as connection:
             return work(connection)

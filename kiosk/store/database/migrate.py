@@ -16,7 +16,7 @@ import kiosk.store.database.scale_schema  # noqa: F401 - its tables are some of 
 from kiosk.store.database.check import check_file
 from kiosk.store.database.connection import connect, engine_for
 from kiosk.store.database.schema import APPLICATION_ID, SCHEMA_VERSION, metadata
-from kiosk.store.errors import StoreError, translated
+from kiosk.store.errors import StoreError, translate_errors
 
 _SCRIPTS = Path(__file__).parents[1] / "migrations"
 
@@ -64,7 +64,7 @@ def _upgrade(connection: Connection) -> None:
 def _write(path: Path, change: Callable[[Connection], None]) -> None:
     engine = engine_for(path, connect, "BEGIN IMMEDIATE")
     try:
-        with translated(path):
+        with translate_errors(path):
             with engine.begin() as connection:
                 change(connection)
                 connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")

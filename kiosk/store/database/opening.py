@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from kiosk.base.files import hand_over, sync_folder
+from kiosk.base.files import chown_to_folder_owner, sync_folder
 from kiosk.store.database.check import check_file
 from kiosk.store.database.connection import Connect, connect
 from kiosk.store.database.migrate import create
@@ -30,7 +30,7 @@ def random_epoch() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class OpenOptions:
     """How a database is opened, when not as at every start of a station."""
 
     stamps: Callable[[], Stamp] | None = None
@@ -47,7 +47,7 @@ class Opening:
     connect: Connect = connect
 
 
-def prepare(path: Path, opening: Opening) -> None:
+def prepare_file(path: Path, opening: OpenOptions) -> None:
     """Make, check or migrate the file; the caller keeps other processes out. Raises StoreError."""
     if not path.exists():
         _create(path, opening.template)
@@ -72,7 +72,7 @@ def _create(path: Path, template: Path | None) -> None:
         shutil.copyfile(template, building)
     with building.open("rb") as file:
         os.fsync(file.fileno())
-    hand_over(building)
+    chown_to_folder_owner(building)
     building.replace(path)
     sync_folder(path.parent)
 

@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from kiosk.base.files import hand_over
+from kiosk.base.files import chown_to_folder_owner
 from kiosk.store.errors import StoreError, disk_full
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -49,4 +49,4 @@ class Reserve:
     def _allocate(self) -> None:
         with self._file.open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, self._size)
-        hand_over(self._file)
+        chown_to_folder_owner(self._file)

@@ -224,7 +224,7 @@ scanned_bag = Table(
     sqlite_strict=True,
 )
 
-asked_bags = Table(
+scan_requests = Table(
     "asked_bags",
     metadata,
     Column("intake", Integer, ForeignKey("intake.number"), primary_key=True),

@@ -21,7 +21,7 @@ from kiosk.store.scale import event_counters
 
 BEHIND: Final = "behind"
 """Why an epoch was begun: the sorting center has more of this database than the database itself."""
-MOST_BEHIND: Final = 6
+MAX_BEHIND_EPOCHS: Final = 6
 """Of the 23 receipt letters of a station this many may ever be spent on the word of a broker. A card is brought back
 with an older copy once in years; what is left belongs to people, who begin an epoch at the technician's page."""
 
@@ -37,7 +37,7 @@ class Epoch:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class NewEpoch:
     """A new epoch: 16 hex digits, its receipt series, and why it was begun."""
 
     epoch: str
@@ -65,7 +65,7 @@ def all_series(connection: Connection) -> list[Series]:
     return [Series(*row) for row in rows]
 
 
-def behind_spent(connection: Connection, boot_id: str) -> bool:
+def behind_limit_reached(connection: Connection, boot_id: str) -> bool:
     """Whether no epoch may be begun for BEHIND now: one was in this boot, or MOST_BEHIND in all.
 
     An acknowledgement is no proof, and each such epoch costs a letter. The database is an older copy at most once
@@ -77,7 +77,7 @@ def behind_spent(connection: Connection, boot_id: str) -> bool:
         .where(epoch_table.c.why == BEHIND)
     )
     boots = [json.loads(body)["bootid"] for body in connection.execute(firsts).scalars()]
-    return boot_id in boots or len(boots) >= MOST_BEHIND
+    return boot_id in boots or len(boots) >= MAX_BEHIND_EPOCHS
 
 
 def station_of(connection: Connection) -> str | None:
@@ -90,19 +90,19 @@ def claim(connection: Connection, station: str) -> None:
     connection.execute(insert(station_table).values(id=1, station=station))
 
 
-def begin(connection: Connection, begun: Begun, stamp: Stamp) -> None:
+def begin(connection: Connection, new_epoch: NewEpoch, stamp: Stamp) -> None:
     """Start an epoch with its first event: seq 1, receipts from 1 in its series; it tells the event counters."""
     connection.execute(
         insert(epoch_table).values(
             number=len(all_series(connection)) + 1,
-            epoch=begun.epoch,
-            series=begun.series,
-            why=begun.why,
+            epoch=new_epoch.epoch,
+            series=new_epoch.series,
+            why=new_epoch.why,
             started_at=stamp.moment.timestamp,
         )
     )
     counters = CountersData.of(event_counters.read(connection))
-    journal.append(connection, EpochStarted(series=begun.series, why=begun.why, counters=counters), stamp)
+    journal.append(connection, EpochStarted(series=new_epoch.series, why=new_epoch.why, counters=counters), stamp)
 
 
 _NEWEST = (

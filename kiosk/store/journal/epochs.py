@@ -20,7 +20,7 @@ from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.messaging.contract.envelope import EVENT_TYPES, data_as
 from kiosk.store import listings, photos
 from kiosk.store.database.connection import Database
-from kiosk.store.database.opening import Opening
+from kiosk.store.database.opening import OpenOptions
 from kiosk.store.database.schema import day as day_table
 from kiosk.store.database.schema import epoch as epoch_table
 from kiosk.store.database.schema import intake as intake_table
@@ -28,10 +28,10 @@ from kiosk.store.database.schema import void as void_table
 from kiosk.store.database.tables import Tables, reading
 from kiosk.store.errors import StoreError
 from kiosk.store.journal import epoch_rows, journal
-from kiosk.store.journal.epoch_rows import Begun
+from kiosk.store.journal.epoch_rows import NewEpoch
 from kiosk.store.journal.series import Series, SeriesMarker, letter_after
 from kiosk.store.receipts import number_of
-from kiosk.store.records import Identity, Stamp
+from kiosk.store.records import DatabaseIdentity, Stamp
 from kiosk.store.scale import event_counters
 
 
@@ -39,7 +39,7 @@ class Epochs(Tables):
     """Which life the database is in, and the next one. The series file tells it outside the database as well."""
 
     def __init__(
-        self, database: Database, marker: SeriesMarker, station: str, stamps: Callable[[], Stamp], opening: Opening
+        self, database: Database, marker: SeriesMarker, station: str, stamps: Callable[[], Stamp], opening: OpenOptions
     ) -> None:
         super().__init__(database)
         self._marker = marker
@@ -47,17 +47,17 @@ class Epochs(Tables):
         self._station = station
         self._opening = opening
 
-    def identity(self) -> Identity:
+    def identity(self) -> DatabaseIdentity:
         """Station, current epoch and receipt series; the other process may have started a new epoch."""
         epoch = self.database.read(epoch_rows.current)
-        return Identity(self._station, epoch.epoch, epoch.series)
+        return DatabaseIdentity(self._station, epoch.epoch, epoch.series)
 
     def start(self, why: str, stamp: Stamp | None = None, *, ending: str | None = None) -> bool:
         """Go on in a new epoch with the next receipt series; what is not done is told again in it.
 
         False, and nothing is written, when ``ending`` is given and is not the current epoch (any more). Raises
         StoreError when an acknowledgement asks for it (``why`` is "behind" and ``ending`` the epoch it named) and
-        ``behind_spent``.
+        ``behind_limit_reached``.
         When ``receipt-series`` cannot be written after the commit, StoreError says so, the new epoch stands, and the
         next opening writes the file.
         """
@@ -67,7 +67,7 @@ class Epochs(Tables):
         except OSError as error:
             raise StoreError(f"The file {self._marker.path} cannot be written ({error}): check the disk.") from error
 
-    def tell_again(self, epoch: str, after: int) -> int:
+    def reissue(self, epoch: str, after: int) -> int:
         """Issue again, in the current epoch, what was acknowledged of an earlier one above ``after``; how many.
 
         The center came back from a backup and gave those numbers to another machine with the same card. From now on
@@ -76,14 +76,14 @@ class Epochs(Tables):
         region = self._stamps().region
 
         def work(connection: Connection) -> int:
-            return _tell_again(connection, epoch, after, region)
+            return _reissue_acknowledged(connection, epoch, after, region)
 
         return self.database.write(work, finishing=True)
 
     @reading
-    def behind_spent(self, connection: Connection) -> bool:
+    def behind_limit_reached(self, connection: Connection) -> bool:
         """Whether ``start("behind")`` would be refused: one was begun for it in this boot, or too many in all."""
-        return epoch_rows.behind_spent(connection, self._stamps().moment.boot_id)
+        return epoch_rows.behind_limit_reached(connection, self._stamps().moment.boot_id)
 
     def settle(self, stamp: Stamp) -> None:
         """At opening, with the marker locked: see that epoch and receipt series are this database's alone.
@@ -120,16 +120,16 @@ class Epochs(Tables):
             known = epoch_rows.all_series(connection)
             if ending is not None and known[-1].epoch != ending:
                 return None
-            told = why == epoch_rows.BEHIND and ending is not None
-            if told and epoch_rows.behind_spent(connection, stamp.moment.boot_id):
+            by_acknowledgement = why == epoch_rows.BEHIND and ending is not None
+            if by_acknowledgement and epoch_rows.behind_limit_reached(connection, stamp.moment.boot_id):
                 raise StoreError(
                     "The sorting center says again that this database is older than what it has: no further epoch is "
                     "begun for that. Call the administrator of the broker; a technician can begin one (Settle a fork)."
                 )
             if not known:
                 epoch_rows.claim(connection, self._station)
-            begun = Begun(epoch, letter_after([*used, *known]), why)
-            _begin(connection, begun, stamp, self._opening.counter_floor)
+            new_epoch = NewEpoch(epoch, letter_after([*used, *known]), why)
+            _begin(connection, new_epoch, stamp, self._opening.counter_floor)
             return epoch_rows.all_series(connection)
 
         known = self.database.write(work, finishing=True)
@@ -138,15 +138,15 @@ class Epochs(Tables):
         return known is not None
 
 
-def _begin(connection: Connection, begun: Begun, stamp: Stamp, floor: Mapping[str, int]) -> None:
+def _begin(connection: Connection, new_epoch: NewEpoch, stamp: Stamp, floor: Mapping[str, int]) -> None:
     """Begin the epoch and seal every event of the old one that is not done again; the old rows are kept.
 
     Every epoch but a new station's first raises the event counters above what is here and above ``floor``.
     """
     waiting = _waiting(connection)
-    if begun.why != "new":
+    if new_epoch.why != "new":
         event_counters.raise_all(connection, floor)
-    epoch_rows.begin(connection, begun, stamp)
+    epoch_rows.begin(connection, new_epoch, stamp)
     for row in waiting:
         if row.type == EpochStarted.TYPE:
             continue
@@ -162,9 +162,9 @@ def _waiting(connection: Connection) -> list[journal.JournalRow]:
     return list(journal.rows_from(connection, journal.position_of(old.number, old.acked_upto + 1)))
 
 
-def _tell_again(connection: Connection, epoch: str, after: int, region: str) -> int:
-    mine = select(epoch_table.c.number, epoch_table.c.acked_upto).where(epoch_table.c.epoch == epoch)
-    earlier = connection.execute(mine).one_or_none()
+def _reissue_acknowledged(connection: Connection, epoch: str, after: int, region: str) -> int:
+    query = select(epoch_table.c.number, epoch_table.c.acked_upto).where(epoch_table.c.epoch == epoch)
+    earlier = connection.execute(query).one_or_none()
     if earlier is None or earlier.number == epoch_rows.current(connection).number or earlier.acked_upto <= after:
         return 0
     lost = [
@@ -172,7 +172,7 @@ def _tell_again(connection: Connection, epoch: str, after: int, region: str) -> 
         for row in journal.rows_from(
             connection, journal.position_of(earlier.number, after + 1), earlier.acked_upto - after
         )
-        if row.type != EpochStarted.TYPE and not _is_replaced(connection, row)
+        if row.type != EpochStarted.TYPE and not _is_superseded(connection, row)
     ]
     # A close of before stays where it was: what the current epoch tells already did not happen before it.
     for row in lost:
@@ -181,9 +181,9 @@ def _tell_again(connection: Connection, epoch: str, after: int, region: str) -> 
     return len(lost)
 
 
-def _is_replaced(connection: Connection, row: journal.JournalRow) -> bool:
+def _is_superseded(connection: Connection, row: journal.JournalRow) -> bool:
     """Of two offers of a lot the center takes the one it hears last: an older one is not told after a newer one."""
-    return row.type == ListingSubmitted.TYPE and not listings.is_told_by(connection, row.position)
+    return row.type == ListingSubmitted.TYPE and not listings.is_current_offer(connection, row.position)
 
 
 def _reissue(connection: Connection, row: journal.JournalRow, region: str) -> int:
@@ -191,23 +191,23 @@ def _reissue(connection: Connection, row: journal.JournalRow, region: str) -> in
     data = data_as(EVENT_TYPES[row.type], event["data"])
     first_id = event.get("reissued", event["id"])
     position = journal.append(
-        connection, data, _stamp_of(event, region), again=journal.ToldBefore(first_id, event["data"])
+        connection, data, _stamp_of(event, region), reissue_of=journal.ReissuedEvent(first_id, event["data"])
     )
     if isinstance(data, IntakeConfirmed | IntakeAbandoned):
-        _point(connection, intake_table, intake_table.c.number, data.receipt, position)
+        _point_to_event(connection, intake_table, intake_table.c.number, data.receipt, position)
     elif isinstance(data, IntakeVoided):
-        _point(connection, void_table, void_table.c.intake, data.receipt, position)
+        _point_to_event(connection, void_table, void_table.c.intake, data.receipt, position)
     elif isinstance(data, PhotoAccepted):
-        photos.point_to(connection, data, position)
+        photos.point_to_event(connection, data, position)
     elif isinstance(data, ListingSubmitted):
-        listings.point_to(connection, row.position, position)
+        listings.point_to_event(connection, row.position, position)
     return position
 
 
-def _point(connection: Connection, table: Table, key: Column[int], receipt: str, position: int) -> None:
+def _point_to_event(connection: Connection, table: Table, key: Column[int], receipt: str, position: int) -> None:
     """Let the document name the event that tells it now."""
-    mine = key == number_of(ReceiptNumber.parse(receipt))
-    connection.execute(update(table).where(mine).values(position=position))
+    condition = key == number_of(ReceiptNumber.parse(receipt))
+    connection.execute(update(table).where(condition).values(position=position))
 
 
 def _stamp_of(event: dict[str, str], region: str) -> Stamp:

@@ -51,7 +51,7 @@ _HEAD = (
     .limit(1)
 )
 _APPEND = insert(journal_table)
-_TOLD = select(
+_JOURNAL_COLUMNS = select(
     journal_table.c.position,
     epoch_table.c.number,
     epoch_table.c.epoch,
@@ -137,20 +137,20 @@ def last_seq(connection: Connection, epoch_number: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class ToldBefore:
+class ReissuedEvent:
     """An event that is told again: the ``{epoch}-{seq}`` it had first, and its data as they stood in it."""
 
     first_id: str
     data: Mapping[str, object]
 
 
-def append(connection: Connection, data: EventData, stamp: Stamp, *, again: ToldBefore | None = None) -> int:
+def append(connection: Connection, data: EventData, stamp: Stamp, *, reissue_of: ReissuedEvent | None = None) -> int:
     """Seal an event as the next one of the current epoch; returns its position. Raises StoreError."""
-    return append_sealed(connection, data, stamp, again=again)[0]
+    return append_sealed(connection, data, stamp, reissue_of=reissue_of)[0]
 
 
 def append_sealed(
-    connection: Connection, data: EventData, stamp: Stamp, *, again: ToldBefore | None = None
+    connection: Connection, data: EventData, stamp: Stamp, *, reissue_of: ReissuedEvent | None = None
 ) -> tuple[int, SealedEvent]:
     """The same; returns the event as well."""
     number, epoch, station, seq, prevhash = connection.execute(_END).one()
@@ -158,9 +158,9 @@ def append_sealed(
         sealed = seal(
             data,
             EventSource(station, stamp.software, stamp.metrology, stamp.region),
-            JournalPosition(epoch, (seq or 0) + 1, prevhash or ZERO_HASH, again.first_id if again else None),
+            JournalPosition(epoch, (seq or 0) + 1, prevhash or ZERO_HASH, reissue_of.first_id if reissue_of else None),
             stamp.moment,
-            again.data if again else None,
+            reissue_of.data if reissue_of else None,
         )
     except ValueError as error:
         raise StoreError(f"Nothing was written: {error}.") from error
@@ -169,12 +169,12 @@ def append_sealed(
 
 def rows_from(connection: Connection, position: int, limit: int | None = None) -> Iterator[JournalRow]:
     """Stored events from a position on, in order, not all in memory at once."""
-    query = _TOLD.where(journal_table.c.position >= position).order_by(journal_table.c.position).limit(limit)
+    query = _JOURNAL_COLUMNS.where(journal_table.c.position >= position).order_by(journal_table.c.position).limit(limit)
     for row in connection.execution_options(yield_per=100).execute(query):
         yield JournalRow(*row)
 
 
-def first_of_last(connection: Connection, count: int) -> int:
+def position_of_last(connection: Connection, count: int) -> int:
     """The position where the last ``count`` events begin."""
     recent = select(journal_table.c.position).order_by(journal_table.c.position.desc()).limit(count)
     return min(connection.execute(recent).scalars(), default=0)

@@ -96,7 +96,7 @@ class Outbox(Tables):
             connection.execute(
                 update(epoch_table).where(epoch_table.c.number == current.number).values(acked_upto=upto)
             )
-        _keep_quarantined(connection, current.number, {seq for seq in quarantined if seq <= upto})
+        _store_quarantined(connection, current.number, {seq for seq in quarantined if seq <= upto})
         return True
 
     @reading
@@ -106,19 +106,19 @@ class Outbox(Tables):
 
 
 def _quarantined(connection: Connection) -> list[int]:
-    mine = quarantined_table.c.epoch == epoch_rows.current(connection).number
-    return list(connection.execute(select(quarantined_table.c.seq).where(mine)).scalars())
+    condition = quarantined_table.c.epoch == epoch_rows.current(connection).number
+    return list(connection.execute(select(quarantined_table.c.seq).where(condition)).scalars())
 
 
 def _number_of(connection: Connection, epoch: str) -> int | None:
     return connection.execute(select(epoch_table.c.number).where(epoch_table.c.epoch == epoch)).scalar_one_or_none()
 
 
-def _keep_quarantined(connection: Connection, epoch_number: int, wanted: set[int]) -> None:
-    kept = set(_quarantined(connection))
-    for seq in kept - wanted:
+def _store_quarantined(connection: Connection, epoch_number: int, reported: set[int]) -> None:
+    stored = set(_quarantined(connection))
+    for seq in stored - reported:
         connection.execute(
             delete(quarantined_table).where(quarantined_table.c.epoch == epoch_number, quarantined_table.c.seq == seq)
         )
-    for seq in sorted(wanted - kept):
+    for seq in sorted(reported - stored):
         connection.execute(insert(quarantined_table).values(epoch=epoch_number, seq=seq))

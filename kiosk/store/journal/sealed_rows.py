@@ -28,19 +28,19 @@ from sqlalchemy import Connection
 from kiosk.domain.events import IntakeAbandoned, IntakeConfirmed, IntakeVoided
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.intake import IntakeState
-from kiosk.store.database.look import reading
-from kiosk.store.errors import ALTERED, StoreRefusal
+from kiosk.store.database.inspection import open_read_only
+from kiosk.store.errors import RECORD_ALTERED, StoreRefusal
 from kiosk.store.journal import journal
 from kiosk.store.receipts import number_of
 
-NEWEST: Final = 200
+NEWEST_INTAKES: Final = 200
 """Intakes compared at every start."""
-MOST_NAMED: Final = 20
+MAX_REPORTED: Final = 20
 
 _CONFIRMED, _ABANDONED, _VOIDED = IntakeConfirmed.TYPE, IntakeAbandoned.TYPE, IntakeVoided.TYPE
-_BAG: Final = ("bag", "gross_g", "tare_g", "net_g", "amount_fen", "container", "tare_source", "reading", "load")
-_BAG_TOLD: Final = (*_BAG, "stable_ms", "frames_sha256")
-_SUMS: Final = (
+_BAG_COLUMNS: Final = ("bag", "gross_g", "tare_g", "net_g", "amount_fen", "container", "tare_source", "reading", "load")
+_BAG_EVENT_FIELDS: Final = (*_BAG_COLUMNS, "stable_ms", "frames_sha256")
+_INTAKE_COLUMNS: Final = (
     "party",
     "product",
     "mode",
@@ -56,26 +56,27 @@ _EVENTS = (
     "SELECT position, seq, type, sha256, body FROM journal WHERE position > ? AND type IN (?, ?, ?) ORDER BY position"
 )
 _ROW = f"""
-SELECT i.position, i.receipt, i.state, i.closed_at, {", ".join(f"i.{name}" for name in _SUMS)},
+SELECT i.position, i.receipt, i.state, i.closed_at, {", ".join(f"i.{name}" for name in _INTAKE_COLUMNS)},
   i.certificate_kind, i.certificate_ref, i.certificate_reason, l.lot, l.product AS lot_product, l.owner,
   l.net_g AS lot_net_g, s.intake AS scale, s.trade, s.check_state, s.verification, s.scale_profile, s.tare_library,
-  s.clock, (SELECT json_group_array(json_array({", ".join(f"b.{name}" for name in _BAG)}, b.stable_ms, f.sha256))
+  s.clock, (SELECT json_group_array(
+              json_array({", ".join(f"b.{name}" for name in _BAG_COLUMNS)}, b.stable_ms, f.sha256))
             FROM intake_line b LEFT JOIN weighing_frames f ON f.intake = b.intake AND f.bag = b.bag
             WHERE b.intake = i.number) AS bags
 FROM intake i LEFT JOIN lot l ON l.intake = i.number LEFT JOIN intake_scale s ON s.intake = i.number
 WHERE i.number = ?
 """  # noqa: S608 - names of columns that stand above
 _VOID = "SELECT position, reason, actor, witness, replacement, voided_at FROM void WHERE intake = ?"
-_RECEIPT_TOLD = (
+_EVENT_RECEIPT = (
     "CASE WHEN json_valid(CAST(j.body AS TEXT)) THEN json_extract(CAST(j.body AS TEXT), '$.data.receipt') END"
 )
-_UNTOLD = f"""
+_ROWS_WITHOUT_EVENT = f"""
 SELECT i.receipt FROM intake i LEFT JOIN journal j ON j.position = i.position
 WHERE i.number >= ? AND i.state <> 'opened'
-  AND (j.type IS NOT iif(i.state = 'confirmed', ?, ?) OR {_RECEIPT_TOLD} IS NOT i.receipt)
+  AND (j.type IS NOT iif(i.state = 'confirmed', ?, ?) OR {_EVENT_RECEIPT} IS NOT i.receipt)
 UNION ALL
 SELECT i.receipt FROM void v JOIN intake i ON i.number = v.intake LEFT JOIN journal j ON j.position = v.position
-WHERE v.intake >= ? AND (j.type IS NOT ? OR {_RECEIPT_TOLD} IS NOT i.receipt)
+WHERE v.intake >= ? AND (j.type IS NOT ? OR {_EVENT_RECEIPT} IS NOT i.receipt)
 """  # noqa: S608 - as above
 _CHAIN = (
     "SELECT j.position, e.number, e.epoch, j.seq, j.type, j.sha256, j.body "
@@ -89,7 +90,7 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Altered:
+class AlteredRecord:
     """A receipt of which the rows are not what was sealed. ``what`` names columns; ``row`` is a row that is missing or
     was told by no event, ``event`` the event itself.
     """
@@ -98,36 +99,36 @@ class Altered:
     what: tuple[str, ...]
 
 
-def altered(bare: sqlite3.Connection, after: int = 0, first_number: int = 0) -> Iterator[Altered]:
+def find_altered(bare: sqlite3.Connection, after: int = 0, first_number: int = 0) -> Iterator[AlteredRecord]:
     """Compare the events after this position, and the rows from this key on; 0 and 0 compare everything."""
     with_names = bare.cursor()
     with_names.row_factory = sqlite3.Row
     for event in with_names.execute(_EVENTS, (after, _CONFIRMED, _ABANDONED, _VOIDED)).fetchall():
-        found = _compared(with_names, event)
+        found = _compare(with_names, event)
         if found is not None:
             yield found
-    untold = (first_number, _CONFIRMED, _ABANDONED, first_number, _VOIDED)
-    for row in with_names.execute(_UNTOLD, untold).fetchall():
-        yield Altered(row["receipt"], ("row",))
+    params = (first_number, _CONFIRMED, _ABANDONED, first_number, _VOIDED)
+    for row in with_names.execute(_ROWS_WITHOUT_EVENT, params).fetchall():
+        yield AlteredRecord(row["receipt"], ("row",))
 
 
-def altered_newest(bare: sqlite3.Connection, count: int = NEWEST) -> list[Altered]:
-    """The same for the newest intakes and whatever was told since the oldest of them; at most ``MOST_NAMED``."""
+def find_altered_newest(bare: sqlite3.Connection, count: int = NEWEST_INTAKES) -> list[AlteredRecord]:
+    """The same for the newest intakes and whatever was told since the oldest of them; at most ``MAX_REPORTED``."""
     first = bare.execute(_FIRST_OF_NEWEST, (count - 1,)).fetchone()
     number, position = first or (0, 0)
-    return list(islice(altered(bare, max(0, position - 1), number), MOST_NAMED))
+    return list(islice(find_altered(bare, max(0, position - 1), number), MAX_REPORTED))
 
 
-def newest_altered(path: Path) -> list[Altered]:
+def read_altered_newest(path: Path) -> list[AlteredRecord]:
     """Of the newest intakes those whose rows are not what was sealed. Raises StoreError."""
-    with reading(path) as connection:
-        return altered_newest(connection)
+    with open_read_only(path) as connection:
+        return find_altered_newest(connection)
 
 
-def all_altered(path: Path) -> tuple[list[Altered], str]:
+def read_all_altered(path: Path) -> tuple[list[AlteredRecord], str]:
     """Of all intakes; when there is none, the first broken link of the journal as well, or "". Raises StoreError."""
-    with reading(path) as connection:
-        found = list(islice(altered(connection), MOST_NAMED))
+    with open_read_only(path) as connection:
+        found = list(islice(find_altered(connection), MAX_REPORTED))
         return found, "" if found else _broken_link(connection)
 
 
@@ -140,7 +141,7 @@ def bare_of(connection: Connection) -> sqlite3.Connection:
 
 def refuse_altered(connection: Connection, after: int, first_number: int) -> None:
     """Raises StoreRefusal, which names the first receipt, when a row is not what was sealed."""
-    for found in altered(bare_of(connection), after, first_number):
+    for found in find_altered(bare_of(connection), after, first_number):
         _refuse(found)
 
 
@@ -153,10 +154,10 @@ def refuse_altered_intake(connection: Connection, receipt: ReceiptNumber) -> Non
         "SELECT position, seq, type, sha256, body FROM journal WHERE position IN "
         "(SELECT position FROM intake WHERE number = ? UNION SELECT position FROM void WHERE intake = ?)"
     )
-    told = cursor.execute(query, (number, number)).fetchall()
-    found = next(filter(None, (_compared(cursor, event) for event in told)), None)
-    if found is not None or not told:
-        _refuse(found or Altered(str(receipt), ("row",)))
+    events = cursor.execute(query, (number, number)).fetchall()
+    found = next(filter(None, (_compare(cursor, event) for event in events)), None)
+    if found is not None or not events:
+        _refuse(found or AlteredRecord(str(receipt), ("row",)))
 
 
 def _broken_link(connection: sqlite3.Connection) -> str:
@@ -167,61 +168,61 @@ def _broken_link(connection: sqlite3.Connection) -> str:
     return ""
 
 
-def _refuse(found: Altered) -> None:
+def _refuse(found: AlteredRecord) -> None:
     raise StoreRefusal(
-        ALTERED,
+        RECORD_ALTERED,
         f"The record of receipt {found.receipt} is not what was sealed ({', '.join(found.what)} differ): change "
         "nothing, copy the folder of the database to another medium, and call the sorting center.",
         {"receipt": found.receipt},
     )
 
 
-def _compared(cursor: sqlite3.Cursor, event: Row) -> Altered | None:
+def _compare(cursor: sqlite3.Cursor, event: Row) -> AlteredRecord | None:
     """What the rows say otherwise than this event; None when nothing, or when it was told again later."""
     named = f"event {event['seq']}"
     try:
-        told = json.loads(event["body"])
-        named = str(told["data"]["receipt"])
+        body = json.loads(event["body"])
+        named = str(body["data"]["receipt"])
         number = number_of(ReceiptNumber.parse(named))
-        if hashlib.sha256(event["body"]).hexdigest() != event["sha256"] or told["type"] != event["type"]:
-            return Altered(named, ("event",))
-        expected = _void_told(told) if told["type"] == _VOIDED else _intake_told(told)
+        if hashlib.sha256(event["body"]).hexdigest() != event["sha256"] or body["type"] != event["type"]:
+            return AlteredRecord(named, ("event",))
+        expected = _expected_void(body) if body["type"] == _VOIDED else _expected_intake(body)
     except (ValueError, KeyError, TypeError, AttributeError):
-        return Altered(named, ("event",))
-    row = cursor.execute(_VOID if told["type"] == _VOIDED else _ROW, (number,)).fetchone()
+        return AlteredRecord(named, ("event",))
+    row = cursor.execute(_VOID if body["type"] == _VOIDED else _ROW, (number,)).fetchone()
     if row is None:
-        return Altered(named, ("row",))
+        return AlteredRecord(named, ("row",))
     if (row["position"] or 0) > event["position"]:
         return None
-    found = dict(row) if told["type"] == _VOIDED else _as_told(row)
+    found = dict(row) if body["type"] == _VOIDED else _row_as_event(row)
     differ = tuple(name for name, value in {**expected, "position": event["position"]}.items() if found[name] != value)
-    return Altered(named, differ) if differ else None
+    return AlteredRecord(named, differ) if differ else None
 
 
-def _void_told(told: Row) -> dict[str, Any]:
-    data = told["data"]
+def _expected_void(body: Row) -> dict[str, Any]:
+    data = body["data"]
     actor, witness = data["actors"]
     return {
         "reason": data["reason"],
         "actor": actor,
         "witness": witness,
         "replacement": data["replacement"],
-        "voided_at": told["time"],
+        "voided_at": body["time"],
     }
 
 
-def _intake_told(told: Row) -> dict[str, Any]:
+def _expected_intake(body: Row) -> dict[str, Any]:
     """What the row of this event must say, under the names of ``_ROW``."""
-    data = told["data"]
-    if told["type"] == _ABANDONED:
-        return {"receipt": data["receipt"], "state": IntakeState.ABANDONED.value, "closed_at": told["time"], "bags": []}
+    data = body["data"]
+    if body["type"] == _ABANDONED:
+        return {"receipt": data["receipt"], "state": IntakeState.ABANDONED.value, "closed_at": body["time"], "bags": []}
     certificate, scale = data["certificate"], data.get("scale")
     counters = scale["counters"] if scale else {}
     return {
         "receipt": data["receipt"],
         "state": IntakeState.CONFIRMED.value,
-        "closed_at": told["time"],
-        **{name: data[name] for name in _SUMS},
+        "closed_at": body["time"],
+        **{name: data[name] for name in _INTAKE_COLUMNS},
         "certificate_kind": certificate["kind"],
         "certificate_ref": certificate["ref"],
         "certificate_reason": certificate["reason"],
@@ -229,7 +230,7 @@ def _intake_told(told: Row) -> dict[str, Any]:
         "lot_product": data["product"],
         "owner": data["owner"],
         "lot_net_g": data["net_g"],
-        "bags": [[bag.get(name) for name in _BAG_TOLD] for bag in data["bags"]],
+        "bags": [[bag.get(name) for name in _BAG_EVENT_FIELDS] for bag in data["bags"]],
         "scale": bool(scale),
         "trade": scale["trade"] if scale else None,
         "check_state": scale["check"] if scale else None,
@@ -238,7 +239,7 @@ def _intake_told(told: Row) -> dict[str, Any]:
     }
 
 
-def _as_told(row: Row) -> dict[str, Any]:
+def _row_as_event(row: Row) -> dict[str, Any]:
     """A row in the words of events."""
     return {
         **dict(row),

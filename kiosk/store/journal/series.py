@@ -16,7 +16,7 @@ from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import Final
 
-from kiosk.base.files import hand_over, write_durably
+from kiosk.base.files import chown_to_folder_owner, write_durably
 from kiosk.domain.identifiers import SERIES_LETTERS, BadIdentifier, next_series
 from kiosk.store.errors import StoreError
 
@@ -53,7 +53,7 @@ class SeriesMarker:
     def locked(self) -> Iterator[None]:
         """Keep other processes from creating, migrating or settling a database in this folder meanwhile."""
         with self.path.with_suffix(".lock").open("ab") as lock:
-            hand_over(Path(lock.name), self.path)
+            chown_to_folder_owner(Path(lock.name), self.path)
             flock(lock, LOCK_EX)
             yield
 

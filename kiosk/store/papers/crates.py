@@ -18,7 +18,7 @@ from kiosk.store.errors import StoreError, StoreRefusal
 from kiosk.store.journal import sealed_rows
 from kiosk.store.journal.numbering import key_of, next_in_series
 from kiosk.store.papers import print_jobs
-from kiosk.store.receipts import is_intake, number_of, parsed
+from kiosk.store.receipts import is_intake, number_of, parse_receipt
 from kiosk.store.records import CrateBag, CratePaper, PackedCrate, Stamp
 
 _BAGS: Final = (
@@ -40,7 +40,7 @@ class Crates(Tables):
     @reading
     def bags(self, connection: Connection, receipt: str) -> list[CrateBag]:
         """The bags of a lot, each with the number of its crate in this lot, 0 for none."""
-        return _bags(connection, _BAGS.where(is_intake(parsed(receipt))))
+        return _bags(connection, _BAGS.where(is_intake(parse_receipt(receipt))))
 
     @reading
     def receipt_of(self, connection: Connection, sscc: str) -> tuple[str, int] | None:
@@ -80,8 +80,8 @@ class Crates(Tables):
     @finishing
     def unpack(self, connection: Connection, receipt: ReceiptNumber, place: int, stamp: Stamp) -> None:
         """The crate is taken apart: its bags may be packed anew, its label says nothing. Refused: stale_page."""
-        mine = (crate_table.c.intake == number_of(receipt)) & (crate_table.c.place == place)
-        packed = mine & crate_table.c.unpacked_at.is_(None)
+        condition = (crate_table.c.intake == number_of(receipt)) & (crate_table.c.place == place)
+        packed = condition & crate_table.c.unpacked_at.is_(None)
         key = connection.execute(select(crate_table.c.number).where(packed)).scalar_one_or_none()
         if key is None:
             raise StoreRefusal("stale_page", f"There is no packed crate {place} of receipt {receipt}.")

@@ -14,11 +14,11 @@ from sqlalchemy import Connection, delete, insert, select
 from kiosk.domain.clerk import STATION_ACTOR
 from kiosk.domain.events import PrintReprinted, PrintResolved, PrintUnknown
 from kiosk.domain.identifiers import ReceiptNumber, SerialNumber
-from kiosk.store.database.schema import asked_bags as asked_table
 from kiosk.store.database.schema import crate as crate_table
 from kiosk.store.database.schema import intake as intake_table
 from kiosk.store.database.schema import intake_line as line_table
 from kiosk.store.database.schema import print_job as job_table
+from kiosk.store.database.schema import scan_requests as scan_table
 from kiosk.store.database.schema import scanned_bag as scanned_table
 from kiosk.store.database.schema import tote as tote_table
 from kiosk.store.database.tables import Tables, finishing, reading, writing
@@ -27,7 +27,7 @@ from kiosk.store.journal import journal, sealed_rows
 from kiosk.store.journal.numbering import key_of
 from kiosk.store.papers import print_jobs
 from kiosk.store.papers.print_jobs import CANCELLED, JOBS, OPEN, PRINTED, QUEUED, SENDING, UNKNOWN
-from kiosk.store.receipts import is_intake, is_void, number_of, parsed
+from kiosk.store.receipts import is_intake, is_void, number_of, parse_receipt
 from kiosk.store.records import NewPaper, PrintJob, Stamp
 
 _RESTART: Final = "restart"
@@ -82,8 +82,8 @@ class Papers(Tables):
         """A person asks for a paper of which there is one for good, as a member's card: it is queued the first time, a
         copy of it from then on. One that still waits for the printer is not queued twice. Returns the job.
         """
-        mine = JOBS.where(job_table.c.about == about, job_table.c.document == paper.document)
-        row = connection.execute(mine.order_by(job_table.c.id.desc()).limit(1)).one_or_none()
+        previous = JOBS.where(job_table.c.about == about, job_table.c.document == paper.document)
+        row = connection.execute(previous.order_by(job_table.c.id.desc()).limit(1)).one_or_none()
         if row is None:
             return print_jobs.queue(connection, paper, about)
         job = PrintJob(*row)
@@ -159,13 +159,13 @@ class Papers(Tables):
             journal.append(connection, resolved, stamp)
 
     @reading
-    def asked(self, connection: Connection) -> str | None:
+    def receipt_to_scan(self, connection: Connection) -> str | None:
         """The receipt whose bags are asked for under the scanner; None when every one was scanned, or nobody asks."""
         to_scan = (
             select(intake_table.c.receipt)
-            .select_from(asked_table)
-            .join(intake_table, intake_table.c.number == asked_table.c.intake)
-            .join(line_table, line_table.c.intake == asked_table.c.intake)
+            .select_from(scan_table)
+            .join(intake_table, intake_table.c.number == scan_table.c.intake)
+            .join(line_table, line_table.c.intake == scan_table.c.intake)
             .outerjoin(
                 scanned_table,
                 (scanned_table.c.intake == line_table.c.intake) & (scanned_table.c.bag == line_table.c.bag),
@@ -175,9 +175,9 @@ class Papers(Tables):
         return connection.execute(to_scan.limit(1)).scalar_one_or_none()
 
     @finishing
-    def ask_no_more(self, connection: Connection) -> None:
+    def cancel_scan_requests(self, connection: Connection) -> None:
         """Bags that were not scanned are left to the clerk."""
-        connection.execute(delete(asked_table))
+        connection.execute(delete(scan_table))
 
     @reading
     def open_jobs(self, connection: Connection, limit: int = 200) -> list[PrintJob]:
@@ -188,7 +188,7 @@ class Papers(Tables):
     @reading
     def of_receipt(self, connection: Connection, receipt: str) -> list[PrintJob]:
         """All papers of an intake, oldest first."""
-        query = JOBS.where(is_intake(parsed(receipt)))
+        query = JOBS.where(is_intake(parse_receipt(receipt)))
         return [PrintJob(*row) for row in connection.execute(query.order_by(job_table.c.id))]
 
     @reading
@@ -227,9 +227,9 @@ def _is_unpacked(connection: Connection, job: PrintJob) -> bool:
     """Whether it is of a crate that was taken apart, or of a tote that was opened or is gone."""
     if job.document == print_jobs.TOTE_TAG:
         number = SerialNumber.parse("T", job.about)
-        mine = tote_table.c.number == key_of(number.series, number.counter)
+        condition = tote_table.c.number == key_of(number.series, number.counter)
         waits = tote_table.c.unpacked_at.is_(None) & tote_table.c.manifest.is_(None)
-        return connection.execute(select(tote_table.c.number).where(mine, waits)).first() is None
+        return connection.execute(select(tote_table.c.number).where(condition, waits)).first() is None
     if job.document != print_jobs.CRATE_LABEL:
         return False
     crate = crate_table.c.unpacked_at.is_not(None) & (crate_table.c.place == job.bag)

@@ -8,9 +8,9 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, text, update
 
 from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.store.database.schema import asked_bags as asked_table
 from kiosk.store.database.schema import intake as intake_table
 from kiosk.store.database.schema import print_job as job_table
+from kiosk.store.database.schema import scan_requests as scan_table
 from kiosk.store.database.schema import scanned_bag as scanned_table
 from kiosk.store.database.schema import void as void_table
 from kiosk.store.errors import StoreError, StoreRefusal
@@ -66,8 +66,8 @@ def add(connection: Connection, receipt: ReceiptNumber, jobs: Sequence[NewPrintJ
     for job in jobs:
         _add(connection, number, None, job)
     if any(job.to_scan for job in jobs):
-        connection.execute(delete(asked_table))
-        connection.execute(insert(asked_table).values(intake=number))
+        connection.execute(delete(scan_table))
+        connection.execute(insert(scan_table).values(intake=number))
 
 
 def queue(connection: Connection, paper: NewPaper, about: str) -> int:
@@ -97,8 +97,8 @@ def cancel_queued(connection: Connection, receipt: ReceiptNumber) -> None:
 
 def cancel_crate(connection: Connection, receipt: ReceiptNumber, place: int) -> None:
     """The label of a crate that is taken apart: one that is queued comes to nothing, and none wants a decision."""
-    mine = (job_table.c.intake == number_of(receipt)) & (job_table.c.document == CRATE_LABEL)
-    _cancel(connection, mine & (job_table.c.bag == place) & job_table.c.state.in_([QUEUED, UNKNOWN]))
+    condition = (job_table.c.intake == number_of(receipt)) & (job_table.c.document == CRATE_LABEL)
+    _cancel(connection, condition & (job_table.c.bag == place) & job_table.c.state.in_([QUEUED, UNKNOWN]))
 
 
 def cancel_about(connection: Connection, about: str) -> None:

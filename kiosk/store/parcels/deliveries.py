@@ -8,14 +8,14 @@ from dataclasses import replace
 from sqlalchemy import Connection, insert, select, update
 
 from kiosk.domain.events import ParcelExpected, ParcelMissing
-from kiosk.domain.parcel import TERMINAL, ParcelState, move
+from kiosk.domain.parcel import TERMINAL_STATES, ParcelState, transition
 from kiosk.store.database.schema import delivery as delivery_table
 from kiosk.store.database.tables import Tables, writing
 from kiosk.store.journal import journal
 from kiosk.store.parcels import rows
 from kiosk.store.records import ExpectedParcel, ParcelRow, Stamp
 
-_EXPECTED_ANEW = TERMINAL - {ParcelState.COLLECTED}
+_MAY_REAPPEAR = TERMINAL_STATES - {ParcelState.COLLECTED}
 """A waybill of one of these may be on a list again."""
 
 
@@ -46,7 +46,7 @@ class Deliveries(Tables):
             rows.change(
                 connection,
                 row.number,
-                state=move(row.state, ParcelState.MISSING),
+                state=transition(row.state, ParcelState.MISSING),
                 counts_from=rows.time_to_count_from(stamp),
             )
             journal.append(connection, ParcelMissing(str(row.number), actor), stamp)
@@ -70,4 +70,4 @@ def add_expected(connection: Connection, waybill: str, carrier: str, phone_last4
 
 def _is_new(connection: Connection, waybill: str) -> bool:
     known = rows.by_waybill(connection, waybill)
-    return known is None or known.state in _EXPECTED_ANEW
+    return known is None or known.state in _MAY_REAPPEAR

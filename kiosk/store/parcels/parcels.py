@@ -25,7 +25,16 @@ from kiosk.domain.events import (
     ParcelWithdrawn,
 )
 from kiosk.domain.events.parcel import ParcelStep
-from kiosk.domain.parcel import MAY_ARRIVE, TERMINAL, WAITING, ParcelNumber, ParcelRefused, ParcelState, Proof, move
+from kiosk.domain.parcel import (
+    ARRIVABLE_STATES,
+    TERMINAL_STATES,
+    WAITING_STATES,
+    ParcelNumber,
+    ParcelRefused,
+    ParcelState,
+    Proof,
+    transition,
+)
 from kiosk.domain.waybill import waybill_digest
 from kiosk.store.database.schema import parcel as parcel_table
 from kiosk.store.database.tables import Tables, finishing, reading, writing
@@ -36,18 +45,18 @@ from kiosk.store.parcels import deliveries, rows
 from kiosk.store.records import (
     Arrival,
     CodeMaker,
-    DamageShown,
-    Fitting,
+    DamageEvidence,
     HandoverProof,
     NewCode,
     PaperMaker,
     ParcelRow,
+    SlotAssignment,
     Stamp,
 )
 
 _S = ParcelState
 
-_TRIES: Final = 20
+_MAX_TRIES: Final = 20
 """With a thousand parcels waiting, one random code of six digits in a thousand is in use."""
 
 
@@ -60,14 +69,16 @@ class Parcels(Tables):
     # In
 
     @writing
-    def arrive(self, connection: Connection, arrival: Arrival, fitting: Fitting, stamp: Stamp) -> ParcelRow:
+    def arrive(
+        self, connection: Connection, arrival: Arrival, slot_assignment: SlotAssignment, stamp: Stamp
+    ) -> ParcelRow:
         """Book a scanned parcel: number, slot, code, events and papers. A damaged one waits as ARRIVED.
 
         A waybill that is here, or was collected, gives its row with ``repeated`` and writes nothing, unless a person
         said that this is ``another`` package of it. ``slots`` are filled in their order. Refused: shelves_full.
         """
         known = rows.by_waybill(connection, arrival.waybill)
-        if known is not None and known.state not in MAY_ARRIVE and not arrival.another:
+        if known is not None and known.state not in ARRIVABLE_STATES and not arrival.another:
             return replace(known, repeated=True)
         row = _book(connection, known, arrival, stamp)
         arrived = ParcelArrived(
@@ -81,27 +92,27 @@ class Parcels(Tables):
             damaged=row.damaged,
         )
         journal.append(connection, arrived, stamp)
-        return row if row.damaged else _fit(connection, row, fitting, arrival.actor, stamp)
+        return row if row.damaged else _assign_slot(connection, row, slot_assignment, arrival.actor, stamp)
 
     @writing
     def accept_damaged(
         self,
         connection: Connection,
         number: ParcelNumber,
-        damage: DamageShown,
-        fitting: Fitting,
+        damage: DamageEvidence,
+        slot_assignment: SlotAssignment,
         stamp: Stamp,
     ) -> ParcelRow:
         """Accept a damaged parcel with the photo of the damage: then slot, code and papers as for any other.
 
         Refused: damaged_needs_photo, shelves_full, unknown_parcel, not_waiting.
         """
-        row = _about_to(connection, number, _S.SHELVED, of=_S.ARRIVED)
+        row = _row_before(connection, number, _S.SHELVED, of=_S.ARRIVED)
         if not damage.photo_sha256:
             raise StoreRefusal("damaged_needs_photo", f"Parcel {number} is damaged: take a photo of the damage first.")
         rows.change(connection, number, photo_sha256=damage.photo_sha256)
         journal.append(connection, ParcelDamaged(str(number), damage.actor, damage.photo_sha256, "arrival"), stamp)
-        return _fit(connection, row, fitting, damage.actor, stamp)
+        return _assign_slot(connection, row, slot_assignment, damage.actor, stamp)
 
     @finishing
     def withdraw(self, connection: Connection, number: ParcelNumber, actor: str, stamp: Stamp) -> ParcelRow:
@@ -110,8 +121,8 @@ class Parcels(Tables):
         When the parcel was on a list, its waybill is EXPECTED again in a new row with a new number: the label that
         may be out there names a number that stands for nothing.
         """
-        before = _about_to(connection, number, _S.WITHDRAWN)
-        row = end(connection, number, _S.WITHDRAWN, ParcelWithdrawn(str(number), actor), stamp)
+        before = _row_before(connection, number, _S.WITHDRAWN)
+        row = end_parcel(connection, number, _S.WITHDRAWN, ParcelWithdrawn(str(number), actor), stamp)
         if before.expected:
             deliveries.add_expected(connection, before.waybill, before.carrier, before.phone_last4)
         return row
@@ -119,12 +130,12 @@ class Parcels(Tables):
     @finishing
     def refuse(self, connection: Connection, number: ParcelNumber, actor: str, stamp: Stamp) -> ParcelRow:
         """Do not accept a damaged parcel: the driver keeps it."""
-        return end(connection, number, _S.REFUSED, ParcelNotAccepted(str(number), actor), stamp)
+        return end_parcel(connection, number, _S.REFUSED, ParcelNotAccepted(str(number), actor), stamp)
 
     @finishing
     def misroute(self, connection: Connection, number: ParcelNumber, actor: str, stamp: Stamp) -> ParcelRow:
         """Give back a parcel that is meant for another place."""
-        return end(connection, number, _S.MISROUTED, ParcelMisrouted(str(number), actor), stamp)
+        return end_parcel(connection, number, _S.MISROUTED, ParcelMisrouted(str(number), actor), stamp)
 
     # On the shelf
 
@@ -141,7 +152,7 @@ class Parcels(Tables):
 
         It is NOTICED again, with the code it had. Refused: shelves_full, not_waiting, unknown_parcel.
         """
-        row = _about_to(connection, number, _S.SHELVED, of=_S.LOST)
+        row = _row_before(connection, number, _S.SHELVED, of=_S.LOST)
         slot = _free_slot(connection, [*([row.shelf] if row.shelf else []), *slots])
         journal.append(connection, ParcelFound(str(number), actor), stamp)
         return _shelve(connection, row, slot, actor, stamp)
@@ -154,7 +165,7 @@ class Parcels(Tables):
     @finishing
     def give_back(self, connection: Connection, number: ParcelNumber, actor: str, stamp: Stamp) -> ParcelRow:
         """The driver took it back."""
-        return end(connection, number, _S.RETURNED, ParcelReturned(str(number), actor), stamp)
+        return end_parcel(connection, number, _S.RETURNED, ParcelReturned(str(number), actor), stamp)
 
     @writing
     def sweep(self, connection: Connection, overdue_before: str, return_before: str, stamp: Stamp) -> list[ParcelRow]:
@@ -182,10 +193,10 @@ class Parcels(Tables):
 
         Refused: collected, not_waiting, code_used, proxy_needs_name, unknown_parcel.
         """
-        _about_to(connection, number, _S.COLLECTED)
+        _row_before(connection, number, _S.COLLECTED)
         _check_proof(connection, number, handover)
         collected = ParcelCollected(str(number), handover.actor, handover.proof, handover.by)
-        return end(connection, number, _S.COLLECTED, collected, stamp, proxy_name=handover.proxy_name)
+        return end_parcel(connection, number, _S.COLLECTED, collected, stamp, proxy_name=handover.proxy_name)
 
     @writing
     def reissue_code(
@@ -197,15 +208,15 @@ class Parcels(Tables):
         stamp: Stamp,
     ) -> ParcelRow:
         """A new code for a waiting parcel. The old code and slips of it that are not out yet are cancelled."""
-        row = _about_to(connection, number, _S.COLLECTED)  # what may be collected has a code, and may have another
+        row = _row_before(connection, number, _S.COLLECTED)  # what may be collected has a code, and may have another
         print_jobs.cancel_slips(connection, str(number))
-        mac = _fresh(connection, number, code.code_mac)
+        mac = _unused_code_mac(connection, number, code.code_mac)
         rows.change(connection, number, code_mac=mac, code_no=row.code_no + 1)
         journal.append(connection, ParcelNoticed(str(number), actor, row.code_no + 1), stamp)
         return _with_papers(connection, number, code.papers)
 
     @finishing
-    def forget(self, connection: Connection, before: str, stamp: Stamp) -> int:
+    def erase_personal_data(self, connection: Connection, before: str, stamp: Stamp) -> int:
         """Erase waybill, phone digits and proxy name of parcels closed before then; returns how many.
 
         The hash of the waybill stays, so that the same one again is still known. A parcel that was closed
@@ -214,13 +225,13 @@ class Parcels(Tables):
         """
         if rows.time_to_count_from(stamp) is None:
             return 0
-        done = TERMINAL | {ParcelState.MISSING}
+        done = TERMINAL_STATES | {ParcelState.MISSING}
         rows.set_missing_times(connection, done, stamp)
-        mine = parcel_table.c.state.in_(sorted(done)) & (parcel_table.c.counts_from < before)
+        condition = parcel_table.c.state.in_(sorted(done)) & (parcel_table.c.counts_from < before)
         personal = (parcel_table.c.waybill, parcel_table.c.phone_last4, parcel_table.c.proxy_name)
-        kept = or_(*(column.is_not(None) for column in personal))
+        has_personal_data = or_(*(column.is_not(None) for column in personal))
         nothing: dict[str, object] = {column.name: None for column in personal}
-        return connection.execute(update(parcel_table).where(mine & kept).values(**nothing)).rowcount
+        return connection.execute(update(parcel_table).where(condition & has_personal_data).values(**nothing)).rowcount
 
     # Looking
 
@@ -240,7 +251,7 @@ class Parcels(Tables):
     def by_mac(self, connection: Connection, mac: bytes) -> ParcelRow | None:
         """The waiting parcel this code belongs to; None for a code that was used, replaced or never issued."""
         row = rows.by_mac(connection, mac)
-        return row if row is not None and row.state in WAITING else None
+        return row if row is not None and row.state in WAITING_STATES else None
 
     @reading
     def in_slot(self, connection: Connection, slot: str) -> ParcelRow | None:
@@ -261,13 +272,13 @@ class Parcels(Tables):
         return dict.fromkeys(ParcelState, 0) | {ParcelState(state): count for state, count in found}
 
 
-def _about_to(
+def _row_before(
     connection: Connection, number: ParcelNumber, to: ParcelState, of: ParcelState | None = None
 ) -> ParcelRow:
     """The row before a step that is allowed. Raises StoreRefusal: unknown_parcel, collected, not_waiting."""
     row = _row(connection, number)
     try:
-        move(row.state, to)
+        transition(row.state, to)
     except ParcelRefused as error:
         raise StoreRefusal(error.code, f"Parcel {number}: {error}.") from error
     if of is not None and row.state is not of:
@@ -284,13 +295,13 @@ def _row(connection: Connection, number: ParcelNumber) -> ParcelRow:
 
 def _step(connection: Connection, number: ParcelNumber, to: ParcelState, event: ParcelStep, stamp: Stamp) -> ParcelRow:
     """A step that changes nothing but the state."""
-    _about_to(connection, number, to)
+    _row_before(connection, number, to)
     rows.change(connection, number, state=to)
     journal.append(connection, event, stamp)
     return _row(connection, number)
 
 
-def end(
+def end_parcel(
     connection: Connection,
     number: ParcelNumber,
     to: ParcelState,
@@ -299,7 +310,7 @@ def end(
     **values: object,
 ) -> ParcelRow:
     """A step that ends the parcel's life here: slot and code are free, papers that are not out come to nothing."""
-    _about_to(connection, number, to)
+    _row_before(connection, number, to)
     rows.change(
         connection,
         number,
@@ -328,7 +339,7 @@ def _book(connection: Connection, known: ParcelRow | None, arrival: Arrival, sta
         "counts_from": rows.time_to_count_from(stamp),
     }
     if known is not None and known.state in (_S.EXPECTED, _S.MISSING):
-        state = move(known.state, _S.ARRIVED)
+        state = transition(known.state, _S.ARRIVED)
         given = {"waybill": arrival.waybill, "carrier": arrival.carrier}
         rows.change(connection, known.number, state=state, **given, **values)
         return _row(connection, known.number)
@@ -339,17 +350,19 @@ def _book(connection: Connection, known: ParcelRow | None, arrival: Arrival, sta
     return _row(connection, number)
 
 
-def _fit(connection: Connection, row: ParcelRow, fitting: Fitting, actor: str, stamp: Stamp) -> ParcelRow:
+def _assign_slot(
+    connection: Connection, row: ParcelRow, slot_assignment: SlotAssignment, actor: str, stamp: Stamp
+) -> ParcelRow:
     """From ARRIVED to NOTICED in one go: nothing is on a shelf without a code."""
-    slot = _free_slot(connection, fitting.slots)
-    mac = _fresh(connection, row.number, fitting.code_mac)
+    slot = _free_slot(connection, slot_assignment.slots)
+    mac = _unused_code_mac(connection, row.number, slot_assignment.code_mac)
     coded = replace(row, code_no=row.code_no + 1)
     _shelve(connection, coded, slot, actor, stamp, code_mac=mac)
-    return _with_papers(connection, row.number, fitting.papers)
+    return _with_papers(connection, row.number, slot_assignment.papers)
 
 
 def _shelve(connection: Connection, row: ParcelRow, slot: str, actor: str, stamp: Stamp, **values: object) -> ParcelRow:
-    state = move(move(row.state, _S.SHELVED), _S.NOTICED)
+    state = transition(transition(row.state, _S.SHELVED), _S.NOTICED)
     since = stamp.moment.timestamp
     rows.change(connection, row.number, state=state, shelf=slot, shelf_since=since, code_no=row.code_no, **values)
     journal.append(connection, ParcelShelved(str(row.number), actor, slot), stamp)
@@ -357,13 +370,13 @@ def _shelve(connection: Connection, row: ParcelRow, slot: str, actor: str, stamp
     return _row(connection, row.number)
 
 
-def _fresh(connection: Connection, number: ParcelNumber, code_mac: CodeMaker) -> bytes:
+def _unused_code_mac(connection: Connection, number: ParcelNumber, code_mac: CodeMaker) -> bytes:
     """The hash of a code that no parcel has; asks for a new one when it is in use. Raises StoreError after 20."""
-    for _ in range(_TRIES):
+    for _ in range(_MAX_TRIES):
         mac = code_mac(number).mac
         if rows.by_mac(connection, mac) is None:
             return mac
-    raise StoreError(f"{_TRIES} pickup codes in a row are in use: the source of random numbers does not work.")
+    raise StoreError(f"{_MAX_TRIES} pickup codes in a row are in use: the source of random numbers does not work.")
 
 
 def _free_slot(connection: Connection, slots: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Select, insert, select, text, update
 
 from kiosk.domain.identifiers import BadIdentifier
 from kiosk.domain.moment import ClockQuality
-from kiosk.domain.parcel import TERMINAL, ParcelNumber, ParcelState
+from kiosk.domain.parcel import TERMINAL_STATES, ParcelNumber, ParcelState
 from kiosk.domain.waybill import waybill_hash
 from kiosk.store.database.schema import parcel as parcel_table
 from kiosk.store.database.schema import station as station_table
@@ -81,16 +81,16 @@ def by_waybill(connection: Connection, waybill: str) -> ParcelRow | None:
     """The newest parcel with this waybill. Packages of one waybill are several: what is still here comes first, then
     what was collected, because that one says that it may not simply come again.
     """
-    mine = parcel_table.c.waybill_sha256 == waybill_hash(waybill)
-    gone = parcel_table.c.state.in_(sorted(TERMINAL))
-    order = (gone, parcel_table.c.state != ParcelState.COLLECTED, parcel_table.c.number.desc())
-    return one(connection, ROWS.where(mine).order_by(*order).limit(1))
+    condition = parcel_table.c.waybill_sha256 == waybill_hash(waybill)
+    has_ended = parcel_table.c.state.in_(sorted(TERMINAL_STATES))
+    order = (has_ended, parcel_table.c.state != ParcelState.COLLECTED, parcel_table.c.number.desc())
+    return one(connection, ROWS.where(condition).order_by(*order).limit(1))
 
 
 def by_mac(connection: Connection, mac: bytes) -> ParcelRow | None:
     """The waiting or lost parcel with this code. There are few of them, so the codes have no index of their own."""
-    mine = parcel_table.c.state.in_([*_WITH_A_CODE]) & (parcel_table.c.code_mac == mac)
-    return one(connection, ROWS.where(mine).limit(1))
+    condition = parcel_table.c.state.in_([*_WITH_A_CODE]) & (parcel_table.c.code_mac == mac)
+    return one(connection, ROWS.where(condition).limit(1))
 
 
 def mac_of(connection: Connection, number: ParcelNumber) -> bytes | None:
@@ -104,14 +104,14 @@ def in_states(
     connection: Connection, states: Collection[ParcelState], limit: int | None = None, offset: int = 0
 ) -> list[ParcelRow]:
     """Parcels in any of these states, by number."""
-    mine = parcel_table.c.state.in_(sorted(states))
-    return _many(connection, ROWS.where(mine).order_by(parcel_table.c.number).limit(limit).offset(offset))
+    condition = parcel_table.c.state.in_(sorted(states))
+    return _many(connection, ROWS.where(condition).order_by(parcel_table.c.number).limit(limit).offset(offset))
 
 
 def first_free(connection: Connection, slots: Sequence[str]) -> str | None:
     """The first of these slots that is empty."""
-    taken = set(connection.execute(select(parcel_table.c.shelf).where(TAKES_A_SLOT)).scalars())
-    return next((slot for slot in slots if slot not in taken), None)
+    occupied = set(connection.execute(select(parcel_table.c.shelf).where(TAKES_A_SLOT)).scalars())
+    return next((slot for slot in slots if slot not in occupied), None)
 
 
 def time_to_count_from(stamp: Stamp) -> str | None:
@@ -131,8 +131,8 @@ def set_missing_times(connection: Connection, states: Collection[ParcelState], s
 
 def older(connection: Connection, states: Collection[ParcelState], before: str) -> list[ParcelRow]:
     """Parcels in these states that have been so since before then, by number."""
-    mine = parcel_table.c.state.in_(sorted(states)) & (parcel_table.c.counts_from < before)
-    return _many(connection, ROWS.where(mine).order_by(parcel_table.c.number))
+    condition = parcel_table.c.state.in_(sorted(states)) & (parcel_table.c.counts_from < before)
+    return _many(connection, ROWS.where(condition).order_by(parcel_table.c.number))
 
 
 _WITH_A_CODE = (ParcelState.NOTICED, ParcelState.OVERDUE, ParcelState.RETURN_DUE, ParcelState.LOST)

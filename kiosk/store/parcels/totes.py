@@ -19,14 +19,14 @@ from kiosk.store.errors import StoreError, StoreRefusal
 from kiosk.store.journal.numbering import key_of, next_in_series, split_key
 from kiosk.store.papers import print_jobs
 from kiosk.store.parcels import rows
-from kiosk.store.parcels.parcels import end
+from kiosk.store.parcels.parcels import end_parcel
 from kiosk.store.records import NewPaper, ParcelRow, Stamp, ToteRow
 
 TOTE, SEAL, MANIFEST = "T", "Z", "M"
 """Kinds of the numbers of a tote, a seal and a manifest, as their internal codes have them."""
-MOST_PARCELS: Final = 40
+MAX_PARCELS_PER_TOTE: Final = 40
 """More than a sack holds."""
-MOST_TOTES: Final = 14
+MAX_TOTES_PER_MANIFEST: Final = 14
 """On one manifest: so many stand on its smallest sheet."""
 
 _OPEN: Final = tote_table.c.manifest.is_(None) & tote_table.c.unpacked_at.is_(None)
@@ -68,13 +68,13 @@ class Totes(Tables):
         Refused: stale_page (none, too many, or one that does not go back, or is in a tote).
         """
         free = {row.number: row for row in _free(connection)}
-        wanted = sorted(set(parcels))
-        if not 0 < len(wanted) <= MOST_PARCELS or not set(wanted) <= free.keys():
+        numbers = sorted(set(parcels))
+        if not 0 < len(numbers) <= MAX_PARCELS_PER_TOTE or not set(numbers) <= free.keys():
             raise StoreRefusal("stale_page", "Not all of these parcels can be packed now.")
-        tote = ToteRow(_next(connection, tote_table.c.number), _next(connection, tote_table.c.seal), tuple(wanted))
+        tote = ToteRow(_next(connection, tote_table.c.number), _next(connection, tote_table.c.seal), tuple(numbers))
         row = {"number": _key(tote.number), "seal": _key(tote.seal), "packed_at": stamp.moment.timestamp}
         connection.execute(insert(tote_table).values(row))
-        inside = [{"parcel": key_of(one.series, one.counter), "tote": row["number"]} for one in wanted]
+        inside = [{"parcel": key_of(one.series, one.counter), "tote": row["number"]} for one in numbers]
         connection.execute(insert(parcel_table), inside)
         _queue(connection, papers(tote))
         return tote
@@ -83,8 +83,8 @@ class Totes(Tables):
     def unpack(self, connection: Connection, number: SerialNumber, stamp: Stamp) -> None:
         """The tote is opened: its parcels are on their shelf again, its tags are worth nothing. Refused: stale_page."""
         tote = _one(connection, number)
-        mine = tote_table.c.number == _key(number)
-        connection.execute(update(tote_table).where(mine).values(unpacked_at=stamp.moment.timestamp))
+        condition = tote_table.c.number == _key(number)
+        connection.execute(update(tote_table).where(condition).values(unpacked_at=stamp.moment.timestamp))
         connection.execute(delete(parcel_table).where(parcel_table.c.tote == _key(number)))
         for about in (tote.number.text(TOTE), tote.seal.text(SEAL)):
             print_jobs.cancel_about(connection, about)
@@ -104,15 +104,15 @@ class Totes(Tables):
         Refused: stale_page (other totes wait than the clerk has seen), tote_changed (a parcel in one of them does not
         go back any more: that tote has to be opened, it and the parcel are named).
         """
-        totes = _packed(connection)[:MOST_TOTES]
+        totes = _packed(connection)[:MAX_TOTES_PER_MANIFEST]
         if not totes or [tote.number for tote in totes] != list(seen):
             raise StoreRefusal("stale_page", "Other totes wait than those that were seen.")
         number = _next(connection, manifest_table.c.number)
         row = {"number": _key(number), "handed_over_at": stamp.moment.timestamp}
         connection.execute(insert(manifest_table).values(row))
         for tote in totes:
-            mine = tote_table.c.number == _key(tote.number)
-            connection.execute(update(tote_table).where(mine).values(manifest=row["number"]))
+            condition = tote_table.c.number == _key(tote.number)
+            connection.execute(update(tote_table).where(condition).values(manifest=row["number"]))
             for parcel in tote.parcels:
                 _return(connection, tote, parcel, actor, stamp)
         _queue(connection, papers(number, totes))
@@ -127,7 +127,7 @@ def _free(connection: Connection) -> list[ParcelRow]:
 
 def _return(connection: Connection, tote: ToteRow, parcel: ParcelNumber, actor: str, stamp: Stamp) -> None:
     try:
-        end(connection, parcel, ParcelState.RETURNED, ParcelReturned(str(parcel), actor), stamp)
+        end_parcel(connection, parcel, ParcelState.RETURNED, ParcelReturned(str(parcel), actor), stamp)
     except StoreRefusal as error:
         named = {"tote": tote.number.text(TOTE), "parcel": str(parcel)}
         raise StoreRefusal("tote_changed", f"Open tote {named['tote']}: {error}", named) from error

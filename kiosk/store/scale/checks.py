@@ -37,21 +37,21 @@ class Checks(Tables):
 
         It is recorded on a full disk as well: a failed one must not be lost.
         """
-        lock, moment = check.lock, stamp.moment
-        sha256 = frames_sha256(lock.frames)
+        hold, moment = check.hold, stamp.moment
+        sha256 = frames_sha256(hold.frames)
         event = ScaleChecked(
             expected_g=check.expected_g,
-            read_g=lock.grams,
+            read_g=hold.grams,
             allowed_g=check.allowed_g,
-            passed=abs(lock.grams - check.expected_g) <= check.allowed_g,
-            reading=lock.reading_no,
-            load=lock.load_no,
-            stable_ms=lock.stable_ms,
+            passed=abs(hold.grams - check.expected_g) <= check.allowed_g,
+            reading=hold.reading_no,
+            load=hold.load_no,
+            stable_ms=hold.stable_ms,
             frames_sha256=sha256,
             actor=check.actor,
         )
         position = journal.append(connection, event, stamp)
-        pan_loads.used(connection, {lock.load_no})
+        pan_loads.mark_used(connection, {hold.load_no})
         connection.execute(
             insert(check_table).values(
                 expected_g=event.expected_g,
@@ -59,7 +59,7 @@ class Checks(Tables):
                 allowed_g=event.allowed_g,
                 passed=int(event.passed),
                 actor=event.actor,
-                frames=pack(lock.frames) or None,
+                frames=pack(hold.frames) or None,
                 frames_sha256=sha256,
                 position=position,
                 checked_at=moment.timestamp,

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from kiosk.domain.catalog import Catalog
 from kiosk.domain.events.scale import ClockChanged, ScaleChanged, ScaleEvent, TaresChanged
-from kiosk.domain.metrology.standing import Counter, Counters
+from kiosk.domain.metrology.legal_status import CounterValues, EventCounter
 from kiosk.domain.moment import ClockQuality
 from kiosk.store.database.scale_schema import metrology_counter as counter_table
 from kiosk.store.database.tables import Tables, reading, writing
@@ -31,7 +31,7 @@ class EventCounters(Tables):
     """Three counters that stand on receipts."""
 
     @reading
-    def read(self, connection: Connection) -> Counters:
+    def read(self, connection: Connection) -> CounterValues:
         """As they stand; another process may have imported a catalog."""
         return read(connection)
 
@@ -53,26 +53,26 @@ class EventCounters(Tables):
                 trade=content.trade,
             )
 
-        if _row(connection, Counter.SCALE_PROFILE) is None:
+        if _row(connection, EventCounter.SCALE_PROFILE) is None:
             journal.append(connection, event(0, ""), stamp)
-        return _observe(connection, Counter.SCALE_PROFILE, content.sha256, event, stamp)
+        return _observe(connection, EventCounter.SCALE_PROFILE, content.sha256, event, stamp)
 
     @writing
     def count_clock(
         self, connection: Connection, before: ClockQuality, after: ClockQuality, step_s: int, stamp: Stamp
     ) -> int:
         """The clock was set, or became another quality; ``step_s`` is the jump in seconds. Returns the counter."""
-        row = _row(connection, Counter.CLOCK)
+        row = _row(connection, EventCounter.CLOCK)
         value = (row[0] if row else 0) + 1
-        _put(connection, Counter.CLOCK, value, None)
+        _put(connection, EventCounter.CLOCK, value, None)
         journal.append(connection, ClockChanged(value, before, after, step_s), stamp)
         return value
 
 
-def read(connection: Connection) -> Counters:
+def read(connection: Connection) -> CounterValues:
     """As they stand; 0 for one that has counted nothing yet."""
     found = {row.name: row.value for row in connection.execute(select(counter_table.c.name, counter_table.c.value))}
-    return Counters(**{counter.value: found.get(counter.value, 0) for counter in Counter})
+    return CounterValues(**{counter.value: found.get(counter.value, 0) for counter in EventCounter})
 
 
 def observe_tares(connection: Connection, catalog: Catalog, version: int, stamp: Stamp) -> int:
@@ -82,12 +82,12 @@ def observe_tares(connection: Connection, catalog: Catalog, version: int, stamp:
     def event(value: int, old: str) -> TaresChanged:
         return TaresChanged(value, old, sha256, version, len(catalog.containers))
 
-    return _observe(connection, Counter.TARE_LIBRARY, sha256, event, stamp)
+    return _observe(connection, EventCounter.TARE_LIBRARY, sha256, event, stamp)
 
 
-def raise_all(connection: Connection, floor: Mapping[str, int]) -> Counters:
+def raise_all(connection: Connection, floor: Mapping[str, int]) -> CounterValues:
     """One above what is here and what ``floor`` says was there; the event of the new epoch tells them."""
-    for counter in Counter:
+    for counter in EventCounter:
         row = _row(connection, counter)
         value, sha256 = row if row else (0, None)
         _put(connection, counter, max(value, floor.get(counter.value, 0)) + 1, sha256)
@@ -100,7 +100,7 @@ def tares_sha256(catalog: Catalog) -> str:
     return hashlib.sha256(json.dumps(rows, separators=(",", ":")).encode()).hexdigest()
 
 
-def _observe(connection: Connection, counter: Counter, sha256: str, event: EventOf, stamp: Stamp) -> int:
+def _observe(connection: Connection, counter: EventCounter, sha256: str, event: EventOf, stamp: Stamp) -> int:
     row = _row(connection, counter)
     if row is None:
         _start(connection, counter, sha256)
@@ -113,18 +113,18 @@ def _observe(connection: Connection, counter: Counter, sha256: str, event: Event
     return value + 1
 
 
-def _row(connection: Connection, counter: Counter) -> tuple[int, str | None] | None:
+def _row(connection: Connection, counter: EventCounter) -> tuple[int, str | None] | None:
     query = select(counter_table.c.value, counter_table.c.sha256).where(counter_table.c.name == counter.value)
     row = connection.execute(query).one_or_none()
     return (row[0], row[1]) if row else None
 
 
-def _start(connection: Connection, counter: Counter, sha256: str) -> None:
+def _start(connection: Connection, counter: EventCounter, sha256: str) -> None:
     connection.execute(insert(counter_table).values(name=counter.value, value=0, sha256=sha256))
 
 
-def _put(connection: Connection, counter: Counter, value: int, sha256: str | None) -> None:
+def _put(connection: Connection, counter: EventCounter, value: int, sha256: str | None) -> None:
     values = {"value": value, "sha256": sha256}
-    mine = counter_table.c.name == counter.value
-    if connection.execute(update(counter_table).where(mine).values(values)).rowcount == 0:
+    condition = counter_table.c.name == counter.value
+    if connection.execute(update(counter_table).where(condition).values(values)).rowcount == 0:
         connection.execute(insert(counter_table).values(name=counter.value, **values))

@@ -9,14 +9,22 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, or_
 from kiosk.domain.events.scale import LoadLeft
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.intake import AbandonReason, Intake, IntakeState, TareSource
-from kiosk.domain.metrology.pan_journal import Before, Held, Left, Lies, PanNote, UnbookedWhy, Used
+from kiosk.domain.metrology.pan_journal import (
+    BookedLoadNote,
+    HeldLoadNote,
+    LingeringLoadNote,
+    LoadLeftNote,
+    PanNote,
+    PreviousLoads,
+    UnbookedWhy,
+)
 from kiosk.store.database.scale_schema import pan_load as load_table
 from kiosk.store.database.scale_schema import scale_check as check_table
 from kiosk.store.database.schema import intake as intake_table
 from kiosk.store.database.schema import intake_line as line_table
 from kiosk.store.database.tables import Tables, finishing, reading
 from kiosk.store.journal import journal
-from kiosk.store.receipts import is_intake, number_of, parsed
+from kiosk.store.receipts import is_intake, number_of, parse_receipt
 from kiosk.store.records import LoadRow, Stamp
 
 LIES, HELD, UNBOOKED = "lies", "held", "unbooked"
@@ -24,18 +32,18 @@ LIES, HELD, UNBOOKED = "lies", "held", "unbooked"
 _OPEN = load_table.c.position.is_(None)
 """As the index of the open rows says it: the others grow with the years."""
 
-_MINE = _OPEN & (load_table.c.state == HELD) & (load_table.c.intake == bindparam("mine"))
-_ON_IT = or_(
+_HELD_FOR_INTAKE = _OPEN & (load_table.c.state == HELD) & (load_table.c.intake == bindparam("mine"))
+_ON_RECEIPT = or_(
     load_table.c.load.in_(bindparam("loads", expanding=True)),
     load_table.c.taken_g.in_(bindparam("tares", expanding=True)),
 )
 # What every confirmed intake asks is put together once.
-_BOOKED = delete(load_table).where(_MINE, _ON_IT)
+_BOOKED = delete(load_table).where(_HELD_FOR_INTAKE, _ON_RECEIPT)
 _USED = delete(load_table).where(
     _OPEN, load_table.c.state == LIES, load_table.c.load.in_(bindparam("loads", expanding=True))
 )
 _ANY = select(load_table.c.number).where(_OPEN).limit(1)
-_HELD = select(load_table).where(_MINE).order_by(load_table.c.number)
+_HELD = select(load_table).where(_HELD_FOR_INTAKE).order_by(load_table.c.number)
 
 _WHY = {
     AbandonReason.LEFT: UnbookedWhy.ABANDONED,
@@ -48,20 +56,20 @@ class PanLoads(Tables):
     """The journal of the pan."""
 
     @finishing
-    def note(self, connection: Connection, told: PanNote, stamp: Stamp) -> None:
+    def note(self, connection: Connection, pan_note: PanNote, stamp: Stamp) -> None:
         """Keep what the journal of the pan tells, with its event when a load has left unbooked."""
-        match told:
-            case Lies():
-                _lies(connection, told, stamp)
-            case Held():
-                _hold(connection, told, stamp)
-            case Left():
-                _left(connection, told, stamp)
-            case Used():
-                used(connection, {told.load_no})
+        match pan_note:
+            case LingeringLoadNote():
+                _record_lies(connection, pan_note, stamp)
+            case HeldLoadNote():
+                _record_held(connection, pan_note, stamp)
+            case LoadLeftNote():
+                _record_left(connection, pan_note, stamp)
+            case BookedLoadNote():
+                mark_used(connection, {pan_note.load_no})
 
     @reading
-    def before(self, connection: Connection) -> Before:
+    def before(self, connection: Connection) -> PreviousLoads:
         """What the last run knew of the pan. Ask before ``Intakes.abandon_left_open``."""
         lies = (
             connection.execute(select(load_table.c.peak_g).where(_OPEN, load_table.c.state == LIES)).scalars().first()
@@ -78,7 +86,7 @@ class PanLoads(Tables):
         bag = last.order_by(line_table.c.bag.desc()).limit(1)
         checked = select(check_table.c.read_g).order_by(check_table.c.number.desc()).limit(1)
         known = [grams for query in (held, bag, checked) for grams in connection.execute(query).scalars()]
-        return Before(lies, tuple(known))
+        return PreviousLoads(lies, tuple(known))
 
     @reading
     def unbooked(self, connection: Connection, limit: int = 50, offset: int = 0) -> list[LoadRow]:
@@ -103,12 +111,12 @@ class PanLoads(Tables):
         return [LoadRow(*row[:7], receipt=row[7] or "") for row in connection.execute(query)]
 
 
-def used(connection: Connection, loads: Collection[int]) -> None:
+def mark_used(connection: Connection, loads: Collection[int]) -> None:
     """These loads are booked or checked now: one that was noted as lying is no open case any more."""
     connection.execute(_USED, {"loads": list(loads)})
 
 
-def confirmed(connection: Connection, number: int, intake: Intake, stamp: Stamp) -> None:
+def on_intake_confirmed(connection: Connection, number: int, intake: Intake, stamp: Stamp) -> None:
     """The intake is booked, and with it the loads that are on the receipt, as bags or as their containers.
 
     What was fixed for it and is not on it, a container that was exchanged for another, has left unbooked.
@@ -118,58 +126,66 @@ def confirmed(connection: Connection, number: int, intake: Intake, stamp: Stamp)
     loads = {line.weighing.load_no for line in intake.lines}
     tares = {line.tare_g for line in intake.lines if line.tare_source is TareSource.WEIGHED}
     connection.execute(_BOOKED, {"mine": number, "loads": list(loads), "tares": list(tares)})
-    used(connection, loads)
-    _tell_held(connection, intake.receipt, UnbookedWhy.ABANDONED, stamp)
+    mark_used(connection, loads)
+    _close_held(connection, intake.receipt, UnbookedWhy.ABANDONED, stamp)
 
 
-def abandoned(connection: Connection, receipt: ReceiptNumber, why: AbandonReason, stamp: Stamp) -> None:
+def on_intake_abandoned(connection: Connection, receipt: ReceiptNumber, why: AbandonReason, stamp: Stamp) -> None:
     """The intake is given up: what was fixed for it has left, or will leave, unbooked."""
-    _tell_held(connection, receipt, _WHY[why], stamp)
+    _close_held(connection, receipt, _WHY[why], stamp)
 
 
-def _lies(connection: Connection, told: Lies, stamp: Stamp) -> None:
+def _record_lies(connection: Connection, pan_note: LingeringLoadNote, stamp: Stamp) -> None:
     """One load at most lies on the pan."""
     connection.execute(delete(load_table).where(_OPEN, load_table.c.state == LIES))
-    connection.execute(insert(load_table).values(state=LIES, load=told.load_no, **_noted(told.peak_g, stamp)))
+    connection.execute(
+        insert(load_table).values(state=LIES, load=pan_note.load_no, **_note_values(pan_note.peak_g, stamp))
+    )
 
 
-def _hold(connection: Connection, told: Held, stamp: Stamp) -> None:
+def _record_held(connection: Connection, pan_note: HeldLoadNote, stamp: Stamp) -> None:
     """The note may come after the end of the intake: then that end decides at once."""
-    receipt = parsed(told.receipt)
+    receipt = parse_receipt(pan_note.receipt)
     intake = select(intake_table.c.number, intake_table.c.state).where(is_intake(receipt))
     row = connection.execute(intake).one_or_none()
-    used(connection, {told.load_no})
-    if receipt is None or row is None or (row.state == IntakeState.CONFIRMED and _is_on(connection, row.number, told)):
+    mark_used(connection, {pan_note.load_no})
+    if (
+        receipt is None
+        or row is None
+        or (row.state == IntakeState.CONFIRMED and _is_on_receipt(connection, row.number, pan_note))
+    ):
         return
-    held = {"state": HELD, "load": told.load_no, "intake": row.number, "taken_g": told.taken_g}
-    connection.execute(insert(load_table).values({**held, **_noted(told.peak_g, stamp)}))
+    held = {"state": HELD, "load": pan_note.load_no, "intake": row.number, "taken_g": pan_note.held_g}
+    connection.execute(insert(load_table).values({**held, **_note_values(pan_note.peak_g, stamp)}))
     if row.state != IntakeState.OPENED:
-        _tell_held(connection, receipt, UnbookedWhy.ABANDONED, stamp)
+        _close_held(connection, receipt, UnbookedWhy.ABANDONED, stamp)
 
 
-def _is_on(connection: Connection, number: int, told: Held) -> bool:
+def _is_on_receipt(connection: Connection, number: int, pan_note: HeldLoadNote) -> bool:
     """Whether the receipt has this load, as a bag or as a container that was weighed."""
-    weighed = (line_table.c.tare_source == TareSource.WEIGHED) & (line_table.c.tare_g == told.taken_g)
+    weighed = (line_table.c.tare_source == TareSource.WEIGHED) & (line_table.c.tare_g == pan_note.held_g)
     line = select(line_table.c.bag).where(line_table.c.intake == number)
-    return connection.execute(line.where(or_(line_table.c.load == told.load_no, weighed))).first() is not None
+    return connection.execute(line.where(or_(line_table.c.load == pan_note.load_no, weighed))).first() is not None
 
 
-def _tell_held(connection: Connection, receipt: ReceiptNumber, why: UnbookedWhy, stamp: Stamp) -> None:
+def _close_held(connection: Connection, receipt: ReceiptNumber, why: UnbookedWhy, stamp: Stamp) -> None:
     """What is still held for this intake has left unbooked."""
     for row in connection.execute(_HELD, {"mine": number_of(receipt)}).all():
-        left = Left(row.peak_g, why, row.settled_ms, row.loads)
-        _tell(connection, left, stamp, load_table.c.number == row.number, str(receipt))
+        left = LoadLeftNote(row.peak_g, why, row.settled_ms, row.loads)
+        _close_unbooked(connection, left, stamp, load_table.c.number == row.number, str(receipt))
 
 
-def _left(connection: Connection, told: Left, stamp: Stamp) -> None:
-    if told.noted and _tell(connection, told, stamp, _OPEN & (load_table.c.state == LIES), None):
+def _record_left(connection: Connection, pan_note: LoadLeftNote, stamp: Stamp) -> None:
+    if pan_note.noted and _close_unbooked(connection, pan_note, stamp, _OPEN & (load_table.c.state == LIES), None):
         return
-    values = {"state": LIES, "load": 0, **_noted(told.peak_g, stamp)}
+    values = {"state": LIES, "load": 0, **_note_values(pan_note.peak_g, stamp)}
     number = connection.execute(insert(load_table).values(values).returning(load_table.c.number)).scalar_one()
-    _tell(connection, told, stamp, load_table.c.number == number, None)
+    _close_unbooked(connection, pan_note, stamp, load_table.c.number == number, None)
 
 
-def _tell(connection: Connection, left: Left, stamp: Stamp, which: ColumnElement[bool], receipt: str | None) -> bool:
+def _close_unbooked(
+    connection: Connection, left: LoadLeftNote, stamp: Stamp, which: ColumnElement[bool], receipt: str | None
+) -> bool:
     """Append the event and close the row; False when there is no such row, and then nothing is written."""
     number = connection.execute(select(load_table.c.number).where(which)).scalars().first()
     if number is None:
@@ -183,13 +199,13 @@ def _tell(connection: Connection, left: Left, stamp: Stamp, which: ColumnElement
             state=UNBOOKED,
             why=left.why,
             position=position,
-            **_noted(left.peak_g, stamp, left.loads, left.settled_ms),
+            **_note_values(left.peak_g, stamp, left.loads, left.settled_ms),
         )
     )
     return True
 
 
-def _noted(peak_g: int, stamp: Stamp, loads: int = 1, settled_ms: int = 0) -> dict[str, object]:
+def _note_values(peak_g: int, stamp: Stamp, loads: int = 1, settled_ms: int = 0) -> dict[str, object]:
     return {
         "peak_g": peak_g,
         "loads": loads,

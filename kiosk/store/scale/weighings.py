@@ -9,28 +9,29 @@ from sqlalchemy import Connection, insert, select
 
 from kiosk.domain.intake import ConfirmedIntake
 from kiosk.domain.metrology.frames import BadFrames, frames_sha256, pack, unpack
-from kiosk.domain.metrology.standing import CheckState, Counters, ScaleStanding, Verification
+from kiosk.domain.metrology.legal_status import CheckState, CounterValues, ScaleLegalStatus, Verification
 from kiosk.store.database.scale_schema import intake_scale as scale_table
 from kiosk.store.database.scale_schema import scale_check as check_table
 from kiosk.store.database.scale_schema import weighing_frames as frames_table
 from kiosk.store.database.schema import intake as intake_table
 from kiosk.store.database.schema import journal as journal_table
 from kiosk.store.database.tables import Tables, reading
-from kiosk.store.receipts import is_intake, parsed
+from kiosk.store.receipts import is_intake, parse_receipt
 from kiosk.store.records import FramesCheck
 
-_MOST_NAMED = 20
+_MAX_REPORTED = 20
 _SCALE = insert(scale_table)
 
 
 def add(connection: Connection, number: int, confirmed: ConfirmedIntake) -> None:
     """Write both for an intake that is being confirmed; what is not known has no row."""
     if confirmed.scale is not None:
-        connection.execute(_SCALE, {"intake": number, **_standing(confirmed.scale)})
+        connection.execute(_SCALE, {"intake": number, **_legal_status_values(confirmed.scale)})
     frames = [(line.number, line.weighing.frames) for line in confirmed.intake.lines if line.weighing.frames]
     if frames:
         values = [
-            {"intake": number, "bag": bag, "sha256": frames_sha256(kept), "frames": pack(kept)} for bag, kept in frames
+            {"intake": number, "bag": bag, "sha256": frames_sha256(raw_frames), "frames": pack(raw_frames)}
+            for bag, raw_frames in frames
         ]
         connection.execute(insert(frames_table), values)
 
@@ -39,16 +40,18 @@ class Weighings(Tables):
     """What was kept of weighings, to be read again."""
 
     @reading
-    def standing(self, connection: Connection, receipt: str) -> ScaleStanding | None:
+    def legal_status(self, connection: Connection, receipt: str) -> ScaleLegalStatus | None:
         """What the scale was worth for this receipt; None when nobody knew, or there is no such receipt."""
-        row = connection.execute(select(scale_table).join(intake_table).where(is_intake(parsed(receipt)))).one_or_none()
+        row = connection.execute(
+            select(scale_table).join(intake_table).where(is_intake(parse_receipt(receipt)))
+        ).one_or_none()
         if row is None:
             return None
-        return ScaleStanding(
+        return ScaleLegalStatus(
             trade=None if row.trade is None else bool(row.trade),
             check=CheckState(row.check_state),
             verification=Verification(row.verification),
-            counters=Counters(row.scale_profile, row.tare_library, row.clock),
+            counters=CounterValues(row.scale_profile, row.tare_library, row.clock),
             serial_no=row.serial_no,
         )
 
@@ -58,7 +61,7 @@ class Weighings(Tables):
         query = (
             select(frames_table.c.frames)
             .join(intake_table, intake_table.c.number == frames_table.c.intake)
-            .where(is_intake(parsed(receipt)), frames_table.c.bag == bag)
+            .where(is_intake(parse_receipt(receipt)), frames_table.c.bag == bag)
         )
         packed = connection.execute(query).scalar_one_or_none()
         return unpack(packed) if packed is not None else ()
@@ -66,7 +69,7 @@ class Weighings(Tables):
     @reading
     def verify(self, connection: Connection) -> FramesCheck:
         """Read every kept frame again, against its own hash and the one in the sealed event, both ways."""
-        told = _told(connection)
+        sealed_hashes = _sealed_hashes(connection)
         query = (
             select(intake_table.c.receipt, frames_table.c.bag, frames_table.c.sha256, frames_table.c.frames)
             .join(intake_table, intake_table.c.number == frames_table.c.intake)
@@ -75,20 +78,22 @@ class Weighings(Tables):
         bags, broken = 0, []
         for receipt, bag, sha256, packed in connection.execution_options(yield_per=100).execute(query):
             bags += 1
-            sealed = told.pop((receipt, bag), None)
+            sealed = sealed_hashes.pop((receipt, bag), None)
             if sealed != sha256 or not _is_whole(packed, sha256):
                 broken.append(f"{receipt}/{bag}")
-        broken += [f"{receipt}/{bag}" for receipt, bag in told]  # the event says they were kept, and they are gone
+        broken += [
+            f"{receipt}/{bag}" for receipt, bag in sealed_hashes
+        ]  # the event says they were kept, and they are gone
         checks = connection.execute(
             select(check_table.c.number, check_table.c.frames_sha256, check_table.c.frames).where(
                 check_table.c.frames.is_not(None)
             )
         )
         broken += [f"check {number}" for number, sha256, packed in checks if not _is_whole(packed, sha256)]
-        return FramesCheck(bags, tuple(broken[:_MOST_NAMED]))
+        return FramesCheck(bags, tuple(broken[:_MAX_REPORTED]))
 
 
-def _told(connection: Connection) -> dict[tuple[str, int], str]:
+def _sealed_hashes(connection: Connection) -> dict[tuple[str, int], str]:
     """What the events of the confirmed intakes say was kept."""
     query = (
         select(journal_table.c.body)
@@ -113,7 +118,7 @@ def _is_whole(packed: bytes, sha256: str) -> bool:
     return hashlib.sha256(packed).hexdigest() == sha256
 
 
-def _standing(scale: ScaleStanding) -> dict[str, object]:
+def _legal_status_values(scale: ScaleLegalStatus) -> dict[str, object]:
     return {
         "trade": None if scale.trade is None else int(scale.trade),
         "check_state": scale.check,

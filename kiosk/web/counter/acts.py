@@ -12,17 +12,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.station.counter.counter import Counter
+from kiosk.station.counter.counter import ClerkCounter
 from kiosk.station.counter.listings.offer import ListingView
-from kiosk.web.counter.crates import read_bags
+from kiosk.web.counter.crates import parse_bags
 from kiosk.web.counter.frame import HOME, Where
 
-MOST_SCAN = 256
+MAX_SCAN_CHARACTERS = 256
 _PICKUP_CODE = re.compile("[0-9]{6}")
-_MOST_DIGITS = 18
-_MOST_GRAMS = 6
+_MAX_DIGITS = 18
+_MAX_GRAM_DIGITS = 6
 _WAYS = {"earlier": -1, "later": 1}
 PICTURES: Final = 3
 """Of a lot, side by side on one page."""
@@ -34,8 +34,8 @@ Form = Mapping[str, str]
 class Post:
     """One post by a clerk: the counter, the session, the form and the object in the address."""
 
-    counter: Counter
-    session: Session
+    counter: ClerkCounter
+    session: CounterSession
     form: Form
     about: str
 
@@ -45,10 +45,10 @@ class Post:
             raise CounterRefused("stale_page", f"{name} is missing")
         return self.form[name]
 
-    def whole(self, name: str) -> int:
+    def int_field(self, name: str) -> int:
         """A whole number the page itself put into the form."""
         text = self.field(name)
-        if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
+        if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
             raise CounterRefused("stale_page", f"{name} is no number")
         return int(text)
 
@@ -59,26 +59,26 @@ Run = Callable[[Post], str]
 
 def _scan(post: Post) -> str:
     text = post.field("text")
-    if len(text) > MOST_SCAN:
+    if len(text) > MAX_SCAN_CHARACTERS:
         raise CounterRefused("text")
     if _PICKUP_CODE.fullmatch(text.strip()):
-        return _code_up(post, text.strip())
+        return _put_up_code(post, text.strip())
     return post.counter.scans.scan(post.session, post.counter.reader.read(text)).path or HOME
 
 
 def _camera(post: Post) -> str:
-    post.counter.scans.look(post.session)
+    post.counter.scans.request_camera_scan(post.session)
     return f"{HOME}?camera=1"
 
 
-def _code_up(post: Post, code: str) -> str:
+def _put_up_code(post: Post, code: str) -> str:
     """A code that is right puts its parcel up; the clerk fetches it, and the tap comes when it is handed over."""
     post.counter.parcels.handovers.put_up(post.session, code)
     return HOME
 
 
 def _code(post: Post) -> str:
-    return _code_up(post, post.field("code"))
+    return _put_up_code(post, post.field("code"))
 
 
 def _arrive(post: Post) -> str:
@@ -87,7 +87,7 @@ def _arrive(post: Post) -> str:
 
 
 def _take_in(post: Post) -> str:
-    return post.counter.scans.take_in(post.session, post.field("offer")).path or HOME
+    return post.counter.scans.accept_offer(post.session, post.field("offer")).path or HOME
 
 
 def _undo(post: Post) -> str:
@@ -151,7 +151,7 @@ def _shoot(post: Post) -> str:
     return parcel_path(post.about)
 
 
-def _step(act: Callable[[Counter], Callable[[Session, str], object]]) -> Run:
+def _step(act: Callable[[ClerkCounter], Callable[[CounterSession, str], object]]) -> Run:
     def run(post: Post) -> str:
         act(post.counter)(post.session, post.about)
         return parcel_path(post.about)
@@ -192,7 +192,7 @@ def _listing_overrule(post: Post) -> str:
 
 def _listing_pack(post: Post) -> str:
     """The grade stays as it is now, whatever it was when the page was drawn."""
-    listings, pack_g = post.counter.listings, post.whole("pack_g")
+    listings, pack_g = post.counter.listings, post.int_field("pack_g")
     listings.choose(post.session, post.about, pack_g, listings.view(post.session, post.about).grade)
     return listing_path(post.about)
 
@@ -207,7 +207,7 @@ def _listing_grade(post: Post) -> str:
 def _listing_move(post: Post) -> str:
     """One place on; a picture that is no longer where the clerk saw it stays."""
     places, listings = _WAYS.get(post.field("way")), post.counter.listings
-    sha256, place = post.field("sha256"), post.whole("place")
+    sha256, place = post.field("sha256"), post.int_field("place")
     if places is None or _place_of(listings.view(post.session, post.about), sha256) != place:
         raise CounterRefused("stale_page")
     return _listing_at(listings.move(post.session, post.about, sha256, places), sha256)
@@ -249,12 +249,12 @@ def _card(post: Post) -> str:
 
 
 def _pack(post: Post) -> str:
-    post.counter.crates.pack(post.session, post.about, read_bags(post.field("bags")))
+    post.counter.crates.pack(post.session, post.about, parse_bags(post.field("bags")))
     return f"{intake_path(post.about)}/crate"
 
 
 def _unpack(post: Post) -> str:
-    post.counter.crates.unpack(post.session, post.about, post.whole("crate"))
+    post.counter.crates.unpack(post.session, post.about, post.int_field("crate"))
     return f"{intake_path(post.about)}/crate"
 
 
@@ -281,7 +281,7 @@ def _hand_over_totes(post: Post) -> str:
 
 
 def _close_day(post: Post) -> str:
-    post.counter.day.close(post.session, post.whole("last_seq"))
+    post.counter.day.close(post.session, post.int_field("last_seq"))
     return "/counter/day?ask=closed"
 
 
@@ -304,11 +304,11 @@ ACTS: Mapping[str, Run] = {
     "/counter/parcels/<about>/photo": _shoot,
     "/counter/parcels/<about>/accept": _accept,
     "/counter/parcels/<about>/refuse": _step(lambda counter: counter.parcels.damaged.refuse),
-    "/counter/parcels/<about>/misroute": _step(lambda counter: counter.parcels.shelf.misrouted),
-    "/counter/parcels/<about>/due_back": _step(lambda counter: counter.parcels.shelf.due_back),
+    "/counter/parcels/<about>/misroute": _step(lambda counter: counter.parcels.shelf.mark_misrouted),
+    "/counter/parcels/<about>/due_back": _step(lambda counter: counter.parcels.shelf.mark_due_back),
     "/counter/parcels/<about>/return": _step(lambda counter: counter.parcels.shelf.return_),
-    "/counter/parcels/<about>/lost": _step(lambda counter: counter.parcels.shelf.lost),
-    "/counter/parcels/<about>/found": _step(lambda counter: counter.parcels.shelf.found),
+    "/counter/parcels/<about>/lost": _step(lambda counter: counter.parcels.shelf.mark_lost),
+    "/counter/parcels/<about>/found": _step(lambda counter: counter.parcels.shelf.mark_found),
     "/counter/parcels/<about>/reissue": _step(lambda counter: counter.parcels.codes.reissue),
     "/counter/intakes/<about>/void": _void,
     "/counter/intakes/<about>/photo": _photograph,
@@ -374,7 +374,7 @@ def back_to(path: str, form: Form) -> Where:
             return Where("queue", "/counter/queue")
         case ["check", *_]:
             expected = form.get("expected", "")
-            typed = expected.isascii() and expected.isdigit() and len(expected) <= _MOST_GRAMS
+            typed = expected.isascii() and expected.isdigit() and len(expected) <= _MAX_GRAM_DIGITS
             return Where("day", f"/counter/check?expected={expected}" if typed else "/counter/check")
         case ["pan", *_]:
             return Where("day", "/counter/day")

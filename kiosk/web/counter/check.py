@@ -15,9 +15,9 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.domain.clerk import Role
 from kiosk.domain.metrology.pan_journal import UnbookedWhy
-from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.people import Person
-from kiosk.station.clerk.refusals import CounterRefused, refusing
+from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.scale.check_weight import CheckView
 from kiosk.store.records import CheckRow, LoadRow
 from kiosk.web import roles
@@ -32,15 +32,15 @@ PAN: Final = "/counter/pan"
 STREAM: Final = "/counter/check/live"
 ROWS: Final = 8
 """Rows of the journal on one page: two columns of four."""
-_MOST_DIGITS: Final = 6
-_MOST_READING_DIGITS: Final = 18
+_MAX_GRAM_DIGITS: Final = 6
+_MAX_READING_DIGITS: Final = 18
 _REASONS: Final = frozenset(UnbookedWhy)
 
 NEEDS = {f"counter_check.{name}": Need.STAFF for name in ("page", "take", "pan")}
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class UnbookedLoadRow:
     """A row of the journal: an unbooked load and why it is there, as a text id."""
 
     row: LoadRow
@@ -73,9 +73,9 @@ class CheckPages:
         self._station = station
         self._frame = frame
 
-    def check(self, session: Session) -> str:
+    def check(self, session: CounterSession) -> str:
         """The check, the result of the one just taken (``done``), or the pad for a weight that is not set."""
-        view, expected_g = self._station.check_weight.view(), _typed(request.args.get("expected"))
+        view, expected_g = self._station.check_weight.view(), _parse_grams(request.args.get("expected"))
         done = request.args.get("done", "")
         if view.last is not None and done == str(view.last.number):
             return self._checked(session.person, view, view.last)
@@ -98,20 +98,23 @@ class CheckPages:
             back=_back(session.person),
         )
 
-    def take(self, session: Session) -> CheckRow:
+    def take(self, session: CounterSession) -> CheckRow:
         """Read the load on the pan as the check weight. Raises CounterRefused."""
         form = request.form
         expected_g = None
-        if "expected" in form and (expected_g := _typed(form["expected"])) is None:
+        if "expected" in form and (expected_g := _parse_grams(form["expected"])) is None:
             raise CounterRefused("bad_weight", "no number of grams")
         return self._station.check_weight.take(session, expected_g, _reading(form.get("reading_no", "")))
 
-    def pan(self, session: Session) -> str:
+    def pan(self, session: CounterSession) -> str:
         """The journal of the pan, newest first."""
         number = number_of(request.args.get("page"))
-        with refusing():
+        with as_counter_refusals():
             rows = self._station.store.pan_loads.unbooked(ROWS + 1, (number - 1) * ROWS)
-        loads = [Load(row, f"counter.pan.why.{row.why if row.why in _REASONS else 'other'}") for row in rows[:ROWS]]
+        loads = [
+            UnbookedLoadRow(row, f"counter.pan.why.{row.why if row.why in _REASONS else 'other'}")
+            for row in rows[:ROWS]
+        ]
         return self._frame.page(
             "pan",
             session.person,
@@ -124,11 +127,11 @@ class CheckPages:
         )
 
     def _checked(self, person: Person, view: CheckView, row: CheckRow) -> str:
-        again = CHECK if view.expected_g is not None else f"{CHECK}?expected={row.expected_g}"
+        retry_path = CHECK if view.expected_g is not None else f"{CHECK}?expected={row.expected_g}"
         return self._frame.page(
             "checked",
             person,
-            Where("day", again),
+            Where("day", retry_path),
             stream=STREAM,
             row=row,
             off_g=row.read_g - row.expected_g,
@@ -145,12 +148,12 @@ def _back(person: Person) -> str:
     return "/technician/tests" if person.role is Role.TECHNICIAN else "/counter/day"
 
 
-def _typed(text: str | None) -> int | None:
+def _parse_grams(text: str | None) -> int | None:
     """Grams typed on the pad; None for anything that is no such number. Whether the scale may weigh it is not said."""
-    good = text is not None and text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
+    good = text is not None and text.isascii() and text.isdigit() and len(text) <= _MAX_GRAM_DIGITS
     return int(text) if text is not None and good else None
 
 
 def _reading(text: str) -> int:
     """The number of the reading a page showed; 0, which no reading has, for anything else."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_READING_DIGITS else 0
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_READING_DIGITS else 0

@@ -26,9 +26,9 @@ from kiosk.web.roles import COOKIE, Need
 from kiosk.web.speech import Speech, speech_of
 
 NEEDS = {"check_live.stream": Need.STAFF}
-MOST_STREAMS = 2
+MAX_STREAMS = 2
 """As at the counter: there is one screen, and the second stream is that of a page which is just being replaced."""
-LOOK_S = 0.2
+POLL_INTERVAL_S = 0.2
 """How long a scan, or the number of a reading that looks like the one before, may wait for its message."""
 
 
@@ -64,20 +64,20 @@ class PanBoard:
         """
         until = self._clock() + timeout_s
         while True:
-            heard, now = self._live.snapshot().number, self.snapshot()
+            live_number, now = self._live.snapshot().number, self.snapshot()
             if now.number > after:
                 return now
             left = until - self._clock()
             if left <= 0:
                 return None
-            self._live.wait(heard, min(left, LOOK_S))
+            self._live.wait(live_number, min(left, POLL_INTERVAL_S))
 
     def wake(self) -> None:
         """Let every reader go round once."""
         self._live.wake()
 
 
-def _shown(now: PanSnapshot) -> tuple[object, ...]:
+def _visible_state(now: PanSnapshot) -> tuple[object, ...]:
     pan = now.pan
     return (pan.state, pan.grams, pan.reading_no, now.why_not, now.counter.view.revision)
 
@@ -87,7 +87,12 @@ def pan_source(station: Station) -> StreamSource[PanSnapshot]:
     board = station.counter_board
     pan_board = PanBoard(station.desk, station.board, board)
     return StreamSource(
-        pan_board, lambda now: now.number, _shown, opened=board.watch, closed=board.unwatch, gap_s=LOOK_S
+        pan_board,
+        lambda now: now.number,
+        _visible_state,
+        opened=board.watch,
+        closed=board.unwatch,
+        gap_s=POLL_INTERVAL_S,
     )
 
 

@@ -15,7 +15,7 @@ from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.board import CounterSnapshot
 from kiosk.web.counter.live import badges, scan_id
 from kiosk.web.counter.parcel_acts import picture_of
-from kiosk.web.counter.refusals import refused
+from kiosk.web.counter.refusals import refusal_view
 from kiosk.web.counter.rows import carrier_name, clock, local_times, short, tail
 from kiosk.web.drawings import drawing, shot_drawing
 from kiosk.web.paging import page_of
@@ -61,7 +61,7 @@ class CounterFrame:
         figures = badges(snapshot.view)
         clerk = person.role is Role.CLERK
         if clerk:
-            self._station.counter_board.handed_out()
+            self._station.counter_board.page_served()
         extra.setdefault("stream", _STREAM if clerk else _STAFF_STREAM)
         return self._draw(
             template,
@@ -78,7 +78,7 @@ class CounterFrame:
 
     def refused(self, error: CounterRefused, person: Person, where: Where) -> str:
         """Why something was not done, and the way back."""
-        return self.page("refused", person, where, refused=refused(error, self.speech.main))
+        return self.page("refused", person, where, refused=refusal_view(error, self.speech.main))
 
     def unlock(self, error: CounterRefused | None = None) -> str:
         """Who is at the counter, and the pad for the PIN; nothing that was typed comes back."""
@@ -89,7 +89,7 @@ class CounterFrame:
             "unlock",
             page=page_of(access.people(), PEOPLE_ON_A_PAGE, request.args.get("page")),
             chosen=request.form.get("number", ""),
-            refused=refused(error, self.speech.main) if error else None,
+            refused=refusal_view(error, self.speech.main) if error else None,
             here=HOME,
         )
 

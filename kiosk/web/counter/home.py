@@ -10,7 +10,7 @@ from flask import request
 from markupsafe import Markup
 
 from kiosk.domain.parcel import Consent, ParcelState
-from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.view import BOOKED, CounterView
 from kiosk.store.parcels.totes import TOTE
@@ -32,7 +32,7 @@ class CounterHome:
         self._station = station
         self._frame = frame
 
-    def home(self, session: Session) -> str:
+    def home(self, session: CounterSession) -> str:
         """Scan anything."""
         view = self._fresh(session, self._station.counter.state.view())
         left_ms = self._undo_ms(view)
@@ -46,27 +46,27 @@ class CounterHome:
             consents=[consent.value for consent in Consent],
             counts=self._counts(session, view),
             check=check_due(self._station.standing),
-            camera=self._station.counter.scans.ways.look is not None,
+            camera=self._station.counter.scans.ways.request_camera_scan is not None,
             looking="camera" in request.args,
             open_first=self._tote_of(session, view),
         )
 
-    def code(self, session: Session) -> str:
+    def code(self, session: CounterSession) -> str:
         """The six digits of a pickup code."""
         return self._frame.page("code", session.person, AT_HOME)
 
-    def type(self, session: Session) -> str:
+    def type(self, session: CounterSession) -> str:
         """A code nothing can scan any more, typed by hand."""
         return self._frame.page("type", session.person, AT_HOME)
 
-    def _tote_of(self, session: Session, view: CounterView) -> str:
+    def _tote_of(self, session: CounterSession, view: CounterView) -> str:
         """The tote in which the parcel that is handed over lies, under its seal; "" for one on its shelf."""
         if view.handover is None:
             return ""
         tote = self._station.counter.parcels.totes.of_parcel(session, view.handover)
         return tote.number.text(TOTE) if tote else ""
 
-    def _fresh(self, session: Session, view: CounterView) -> CounterView:
+    def _fresh(self, session: CounterSession, view: CounterView) -> CounterView:
         """The parcel of the last scan as it is now: it may have been handed out since."""
         last = view.last
         if last is None or last.parcel is None:
@@ -97,12 +97,12 @@ class CounterHome:
             return 0
         return max(0, round(view.undo_until * 1000) - self._station.stamp().moment.monotonic_ms)
 
-    def _counts(self, session: Session, view: CounterView) -> list[tuple[str, str, int]]:
+    def _counts(self, session: CounterSession, view: CounterView) -> list[tuple[str, str, int]]:
         found = self._station.counter.parcels.shelf.counts(session)
-        rows = [(name, f"/counter/parcels?state={name}", counted(found, name)) for name in _COUNTED]
+        rows = [(name, f"/counter/parcels?state={name}", parcel_count(found, name)) for name in _COUNTED]
         return [*rows, ("papers", "/counter/queue", view.pending_prints)]
 
 
-def counted(counts: Mapping[ParcelState, int], name: str) -> int:
+def parcel_count(counts: Mapping[ParcelState, int], name: str) -> int:
     """How many parcels are on a list."""
     return sum(counts.get(state, 0) for state in LISTS[name])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from kiosk.domain.parcel import TERMINAL
+from kiosk.domain.parcel import TERMINAL_STATES
 from kiosk.station.counter.view import CHOICES, ScanResult
 from kiosk.texts import Texts
 from kiosk.web.counter.parcel_acts import picture_of
@@ -62,17 +62,17 @@ def last_scan(result: ScanResult, texts: Texts, *, may_change: bool) -> LastScan
     """``may_change``: the scan can still be taken back, so another carrier may be chosen too."""
     parcel, chooses = result.parcel, result.word in CHOICES
     offer = result.offer.id if result.offer and result.word in _OFFERED else ""
-    said = refusal_id(result.word, texts) if result.kind == "refused" else f"scan.{result.word}"
-    left = parcel is not None and parcel.state in TERMINAL and result.kind != "parcel_known"
+    text_id = refusal_id(result.word, texts) if result.kind == "refused" else f"scan.{result.word}"
+    left = parcel is not None and parcel.state in TERMINAL_STATES and result.kind != "parcel_known"
     if parcel is not None and left:
-        said = f"counter.state.{parcel.state.value}"
+        text_id = f"counter.state.{parcel.state.value}"
     picture = _SCAN_PICTURES.get(result.kind) or REFUSAL_PICTURES.get(result.word, "")
     if not picture:
         picture = picture_of(parcel) if parcel else ("attention" if result.kind == "refused" else "scan")
     return LastScan(
         tone="known" if offer else _TONES.get(result.kind, "plain"),
         picture=picture,
-        text_id=said if said in texts else OTHER,
+        text_id=text_id if text_id in texts else OTHER,
         values=result.values,
         shelf=parcel.shelf if parcel else None,
         of=f"{parcel.carrier} {tail(parcel.waybill)}" if parcel else (result.receipt or result.shown),

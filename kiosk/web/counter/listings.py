@@ -20,7 +20,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.domain.catalog import Grade, Names, Sale
 from kiosk.domain.money import unit_price_fen
-from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.access import CounterSession
 from kiosk.station.counter.listings.offer import (
     CHANGED,
     NO_PHOTO,
@@ -65,7 +65,7 @@ _FOR_NOTHING = frozenset({VOIDED, NO_SALE_DATA, NOT_IN_CATALOG})
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class PhotoCard:
     """A picture of the lot. ``place`` counts all from 0, ``number`` those that are shown to buyers from 1; 0: left out.
 
     ``like`` is the receipt of nearly the same picture, "" for none; ``like_other``: it is another receipt's.
@@ -87,7 +87,7 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class Why:
+class OfferHindrance:
     """What is missing before a lot can be offered."""
 
     text_id: str
@@ -95,7 +95,7 @@ class Why:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class BuyerText:
     """What buyers read in one language; ``facts`` are pairs of a word and its text.
 
     A long story has a page of its own: ``pages`` is 2 then, and ``page`` which of them this is.
@@ -117,7 +117,7 @@ class Told:
     def size(self) -> str:
         """Of the letters of the story: ``large``, ``plain``, ``long`` for the smallest."""
         sizes = _BESIDE if self.pages == 1 else _ALONE
-        return next((size for size, most in sizes if _width(self.story) <= most), "long")
+        return next((size for size, max_width in sizes if _width(self.story) <= max_width), "long")
 
     @property
     def long_title(self) -> bool:
@@ -153,8 +153,8 @@ def blueprint(station: Station, frame: CounterFrame) -> Blueprint:
     def picture(about: str, sha256: str) -> AnyResponse:
         """A picture of this lot, and of no other."""
         view = station.counter.listings.view(roles.session(), about)
-        mine = any(photo.sha256 == sha256 for photo in view.photos)
-        path = station.photo_folder.path(sha256) if mine else None
+        is_of_lot = any(photo.sha256 == sha256 for photo in view.photos)
+        path = station.photo_folder.path(sha256) if is_of_lot else None
         jpeg = _small(path) if path is not None else None
         return Response(jpeg, mimetype="image/jpeg") if jpeg is not None else abort(404)
 
@@ -169,7 +169,7 @@ class ListingPages:
         self._frame = frame
         self._shots = Shots(station)
 
-    def desk(self, session: Session, receipt: str) -> str:
+    def desk(self, session: CounterSession, receipt: str) -> str:
         """Pictures, pack and grade, and what is missing; ``ask`` chooses a pack or a grade."""
         view = self._station.counter.listings.view(session, receipt)
         here = listing_path(view.receipt)
@@ -193,20 +193,24 @@ class ListingPages:
             offered=_is_offered(view),
             not_accepted=view.state == NOT_ACCEPTED and VOIDED not in view.hindrances,
             may_change=VOIDED not in view.hindrances,
-            offered_at=self._frame.moment(view.told_at),
+            offered_at=self._frame.moment(view.offered_at),
             intake_address=intake_path(view.receipt),
             **self._shots.of(view.lot, f"{here}/photo.jpg", self._frame.speech.main),
         )
 
-    def review(self, session: Session, receipt: str) -> str | AnyResponse:
+    def review(self, session: CounterSession, receipt: str) -> str | AnyResponse:
         """Exactly what is told: once the facts, and once for each language what its buyers read (``text``)."""
         view = self._station.counter.listings.view(session, receipt)
         desk, sale = listing_path(view.receipt), view.product.sale
         if sale is None or view.pack is None:
             return redirect(desk, 303)
-        wanted = request.args.get("text", "")
-        told = _told(view, sale, LANGUAGES[wanted]) if wanted in LANGUAGES else None
-        page = Page((told,), min(number_of(request.args.get("page")), told.pages), told.pages) if told else None
+        language_code = request.args.get("text", "")
+        buyer_text = _buyer_text_of(view, sale, LANGUAGES[language_code]) if language_code in LANGUAGES else None
+        page = (
+            Page((buyer_text,), min(number_of(request.args.get("page")), buyer_text.pages), buyer_text.pages)
+            if buyer_text
+            else None
+        )
         plain = list(_facts(view, sale, self._frame.speech.main))
         cards = [card for card in self._cards(view) if not card.left_out]
         return self._frame.page(
@@ -214,7 +218,7 @@ class ListingPages:
             session.person,
             Where("intakes", f"{desk}/review"),
             listing=view,
-            told=replace(told, page=page.number) if told and page else None,
+            told=replace(buyer_text, page=page.number) if buyer_text and page else None,
             page=page,
             plain=plain,
             dense=sum(_width(word) + _width(text) for word, text in plain) > _PLAIN,
@@ -226,7 +230,7 @@ class ListingPages:
             desk=desk,
         )
 
-    def sent(self, session: Session, receipt: str) -> str | AnyResponse:
+    def sent(self, session: CounterSession, receipt: str) -> str | AnyResponse:
         """It is offered: since when, and whether its pictures are with the sorting center."""
         view = self._station.counter.listings.view(session, receipt)
         here = listing_path(view.receipt)
@@ -237,12 +241,12 @@ class ListingPages:
             session.person,
             Where("intakes", here),
             listing=view,
-            offered_at=self._frame.moment(view.told_at),
+            offered_at=self._frame.moment(view.offered_at),
             waiting=self._waiting(view),
             refused=any(not photo.accepted and not photo.left_out for photo in view.photos),
         )
 
-    def _choose(self, session: Session, view: ListingView, sale: Sale, field: str) -> str:
+    def _choose(self, session: CounterSession, view: ListingView, sale: Sale, field: str) -> str:
         packs = [(pack, str(pack.net_g), unit_price_fen(pack.price_fen, pack.net_g)) for pack in sale.packs]
         return self._frame.page(
             "listing_choose",
@@ -254,24 +258,26 @@ class ListingPages:
             grades=sale.grades if field == "grade" else [],
         )
 
-    def _cards(self, view: ListingView) -> list[Card]:
-        cards, number = list[Card](), 0
+    def _cards(self, view: ListingView) -> list[PhotoCard]:
+        cards, number = list[PhotoCard](), 0
         for place, photo in enumerate(view.photos):
             number += not photo.left_out
             shown = 0 if photo.left_out else number
             here = self._station.photo_folder.path(photo.sha256) is not None
-            cards.append(Card(photo.sha256, place, shown, _like(photo), photo.like != view.lot, here, photo.accepted))
+            cards.append(
+                PhotoCard(photo.sha256, place, shown, _like(photo), photo.like != view.lot, here, photo.accepted)
+            )
         return cards
 
-    def _instead(self, view: ListingView) -> Why:
+    def _instead(self, view: ListingView) -> OfferHindrance:
         """What stands in the place of pictures that are not there: the reason, when no picture would help."""
         lasting = [word for word in view.hindrances if word in _FOR_NOTHING]
-        return self._why(lasting[0]) if lasting else Why("counter.listing.none", "shot-good")
+        return self._why(lasting[0]) if lasting else OfferHindrance("counter.listing.none", "shot-good")
 
-    def _why(self, word: str) -> Why:
+    def _why(self, word: str) -> OfferHindrance:
         text_id = f"{_WHY}{word}"
         known = text_id in self._frame.speech.main
-        return Why(text_id if known else f"{_WHY}other", _WHY_PICTURES.get(word, "attention"))
+        return OfferHindrance(text_id if known else f"{_WHY}other", _WHY_PICTURES.get(word, "attention"))
 
     def _may_shoot(self, view: ListingView) -> bool:
         """A shot for a lot that cannot be offered, or while one is taken, would be for nothing."""
@@ -305,7 +311,7 @@ def _is_offered(view: ListingView) -> bool:
     return view.state in (SUBMITTED, CHANGED) and VOIDED not in view.hindrances
 
 
-def _page(cards: Sequence[Card]) -> Page[Card]:
+def _page(cards: Sequence[PhotoCard]) -> Page[PhotoCard]:
     """The pictures asked for in the query; the last page when there are no more so many."""
     count = max(1, ceil(len(cards) / PICTURES))
     number = min(number_of(request.args.get("page")), count)
@@ -322,12 +328,12 @@ def _grade(view: ListingView) -> Grade | None:
     return next((grade for grade in grades if grade.code == view.grade), None)
 
 
-def _told(view: ListingView, sale: Sale, language: Language) -> Told:
+def _buyer_text_of(view: ListingView, sale: Sale, language: Language) -> BuyerText:
     texts = load(language.code)
     title = _in(sale.title, texts) or texts.text("counter.listing.nothing")
     storage = _in(sale.storage, texts)
     facts = [*([(texts.text("counter.listing.storage"), storage)] if storage else []), *_facts(view, sale, texts)]
-    return Told(language, title, _in(sale.story, texts), tuple(facts))
+    return BuyerText(language, title, _in(sale.story, texts), tuple(facts))
 
 
 def _facts(view: ListingView, sale: Sale, texts: Texts) -> Iterator[tuple[str, str]]:

@@ -12,20 +12,20 @@ from flask import request
 
 from kiosk.domain.catalog import Catalog
 from kiosk.domain.void import VoidReason
-from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.access import CounterSession
 from kiosk.station.counter.scanning.own_codes import MEMBER_NUMBER
 from kiosk.station.desk.view import BAG_LABEL, PhotoView
 from kiosk.station.papers.papers import CRATE_LABEL
 from kiosk.store.records import ConfirmedRow, ParcelRow, PrintJob
 from kiosk.web.counter.frame import PEOPLE_ON_A_PAGE, CounterFrame, Where
-from kiosk.web.counter.home import counted
+from kiosk.web.counter.home import parcel_count
 from kiosk.web.counter.parcel_acts import ACTS, LISTS, QUESTIONS
 from kiosk.web.counter.rows import intake_row, unfinished_row
 from kiosk.web.counter.shots import Shots
 from kiosk.web.paging import Page, page_of
 from kiosk.web.ports import Station
 from kiosk.web.scale_marks import check_due
-from kiosk.web.sent_in import sent_in
+from kiosk.web.send_estimate import send_estimate
 
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ _VOID_PICTURES = {
     VoidReason.WRONG_PARTY: "card",
     VoidReason.WRONG_PRODUCT: "other",
     VoidReason.WRONG_CONTAINER: "crate",
-    VoidReason.GOODS_TAKEN_BACK: "sack",
+    VoidReason.GOODS_RETURNED: "sack",
 }
 _PAGE_DIGITS = 4
 AT_ONCE = 100
@@ -73,7 +73,7 @@ typed in Latin letters, as on a bank card: there is no room and no need for an i
 
 
 @dataclass(frozen=True, slots=True)
-class Paper:
+class PaperRow:
     """One paper in a list; ``parcel`` is set for a pickup slip, whose code is issued anew and never printed again."""
 
     id: int
@@ -86,7 +86,7 @@ class Paper:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Confirmation:
     """What is asked once more before it is done; ``ask`` and ``yes`` are texts ids, ``path`` is the post.
 
     ``seen`` is a field of the form and what the clerk saw there: the station refuses when it is no longer so.
@@ -109,30 +109,30 @@ class CounterLists:
 
     # --- parcels ---------------------------------------------------------------------------------------------------
 
-    def parcels(self, session: Session) -> str:
+    def parcels(self, session: CounterSession) -> str:
         """One list of parcels; ``ask=delivery`` asks whether the truck is unloaded."""
         where = Where("parcels", "/counter/parcels?state=expected")
         if request.args.get("ask") == "delivery":
-            question = Question("counter.delivery.ask", "counter.delivery.yes", "truck", "/counter/delivery")
+            question = Confirmation("counter.delivery.ask", "counter.delivery.yes", "truck", "/counter/delivery")
             return self._confirm(session, where, question)
         counter, chosen = self._station.counter, request.args.get("state", "")
         chosen = chosen if chosen in LISTS else "waiting"
         counts = counter.parcels.shelf.counts(session)
         totes = chosen == "returns" and counter.parcels.totes.has_printer
         size = ROWS_ABOVE_A_FOOT if totes or chosen == "expected" else ROWS
-        number, count = _page(counted(counts, chosen), size)
+        number, count = _page(parcel_count(counts, chosen), size)
         rows = counter.parcels.shelf.parcels(session, LISTS[chosen], size, (number - 1) * size)
         return self._frame.page(
             "parcels",
             session.person,
             Where("parcels", f"/counter/parcels?state={chosen}"),
-            lists=[(name, counted(counts, name)) for name in LISTS],
+            lists=[(name, parcel_count(counts, name)) for name in LISTS],
             chosen=chosen,
             page=Page(tuple(rows), number, count),
             totes=totes,
         )
 
-    def parcel(self, session: Session, number: str) -> str:
+    def parcel(self, session: CounterSession, number: str) -> str:
         """One parcel and what may be done with it."""
         parcel = self._station.counter.parcels.shelf.parcel(session, number)
         here = f"/counter/parcels/{parcel.number}"
@@ -143,7 +143,7 @@ class CounterLists:
         if ask in QUESTIONS and ask in names:
             picture = next(act.picture for act in ACTS[parcel.state] if act.name == ask)
             seen = ("number", str(parcel.number))
-            question = Question(f"counter.ask.{ask}", f"counter.act.{ask}", picture, f"{here}/{ask}", seen)
+            question = Confirmation(f"counter.ask.{ask}", f"counter.act.{ask}", picture, f"{here}/{ask}", seen)
             return self._confirm(session, where, question)
         up = self._station.counter.state.view().handover
         return self._frame.page(
@@ -158,14 +158,14 @@ class CounterLists:
             **self._parcel_shot(parcel),
         )
 
-    def shown(self, session: Session, number: str) -> str:
+    def shown(self, session: CounterSession, number: str) -> str:
         """The six digits, once: on this page, and on no page after it."""
         code = self._station.counter.parcels.codes.show(session, number)
         return self._frame.page("shown", session.person, Where("parcels", f"/counter/parcels/{number}"), code=code)
 
-    def _proxy(self, session: Session, where: Where, parcel: ParcelRow) -> str:
-        wanted = request.args.get("letters", self._frame.speech.language.code)
-        alphabet = wanted if wanted in ALPHABETS else "en"
+    def _proxy(self, session: CounterSession, where: Where, parcel: ParcelRow) -> str:
+        requested = request.args.get("letters", self._frame.speech.language.code)
+        alphabet = requested if requested in ALPHABETS else "en"
         return self._frame.page(
             "proxy", session.person, where, parcel=parcel, alphabet=alphabet, keys=ALPHABETS[alphabet]
         )
@@ -175,22 +175,26 @@ class CounterLists:
         if not parcel.damaged:
             return self._shots.of("", "", self._frame.speech.main)
         if parcel.photo_sha256:
-            kept = PhotoView("done", parcel.photo_sha256)
-            return {"shot": kept, "shot_address": f"/counter/parcels/{parcel.number}/photo.jpg", "shot_problem": ""}
+            accepted_photo = PhotoView("done", parcel.photo_sha256)
+            return {
+                "shot": accepted_photo,
+                "shot_address": f"/counter/parcels/{parcel.number}/photo.jpg",
+                "shot_problem": "",
+            }
         return self._shots.of(
             str(parcel.number), f"/counter/parcels/{parcel.number}/photo.jpg", self._frame.speech.main
         )
 
     # --- intakes ---------------------------------------------------------------------------------------------------
 
-    def intakes(self, session: Session) -> str:
+    def intakes(self, session: CounterSession) -> str:
         """Intakes since the last close, newest first; ``member`` keeps those of one member."""
         member = request.args.get("member", "")
         member = member if MEMBER_NUMBER.fullmatch(member) else ""
         card = bool(member) and self._station.counter.cards.has_card(session, member)
         if card and request.args.get("ask") == "card":
             where = Where("intakes", f"/counter/intakes?member={member}")
-            question = Question("counter.card.ask", "counter.card.print", "card", f"/counter/members/{member}/card")
+            question = Confirmation("counter.card.ask", "counter.card.print", "card", f"/counter/members/{member}/card")
             return self._confirm(session, where, question)
         page = self._of_member(session, member) if member else self._newest(session)
         catalog = self._catalog()
@@ -208,20 +212,20 @@ class CounterLists:
             no_code=bool(member) and not card and self._station.counter.cards.lacks_code(session, member),
         )
 
-    def _newest(self, session: Session) -> Page[ConfirmedRow]:
+    def _newest(self, session: CounterSession) -> Page[ConfirmedRow]:
         counter = self._station.counter
         number, count = _page(counter.day.totals(session).intakes)
         return Page(tuple(counter.intakes.since_close(session, ROWS, (number - 1) * ROWS)), number, count)
 
-    def _of_member(self, session: Session, member: str) -> Page[ConfirmedRow]:
+    def _of_member(self, session: CounterSession, member: str) -> Page[ConfirmedRow]:
         rows: list[ConfirmedRow] = []
         offset = 0
         while read := self._station.counter.intakes.since_close(session, AT_ONCE, offset):
             rows += [row for row in read if row.party == member]
             offset += len(read)
-        return cut(rows, ROWS)
+        return page_of_rows(rows, ROWS)
 
-    def intake(self, session: Session, receipt: str) -> str:
+    def intake(self, session: CounterSession, receipt: str) -> str:
         """One intake, its papers, and the void."""
         row = self._station.counter.intakes.intake(session, receipt)
         where = Where("intakes", f"/counter/intakes/{row.receipt}")
@@ -242,7 +246,7 @@ class CounterLists:
             **self._shots.of(row.lot, f"{where.here}/photo.jpg", self._frame.speech.main),
         )
 
-    def _void(self, session: Session, where: Where) -> str:
+    def _void(self, session: CounterSession, where: Where) -> str:
         reason = request.args.get("reason", "")
         first = session.person
         others = [person for person in self._station.access.people() if person.number != first.number]
@@ -262,10 +266,10 @@ class CounterLists:
 
     # --- papers, events, the day -----------------------------------------------------------------------------------
 
-    def queue(self, session: Session) -> str:
+    def queue(self, session: CounterSession) -> str:
         """Papers somebody has to look for, and events that wait for the sorting center."""
         jobs = sorted(self._station.counter.papers.queue(session), key=lambda job: job.state != "unknown")
-        page = cut([_paper(job) for job in jobs], PAPERS)
+        page = page_of_rows([_paper(job) for job in jobs], PAPERS)
         snapshot = self._station.board.snapshot()
         return self._frame.page(
             "queue",
@@ -276,7 +280,7 @@ class CounterLists:
             pictures=self._station.store.photos.unsent_count(),
             link=snapshot.marks.link,
             since=self._frame.moment(self._oldest_event()),
-            left=sent_in(self._station.settings.data) if snapshot.pending else None,
+            left=send_estimate(self._station.settings.data) if snapshot.pending else None,
         )
 
     def _oldest_event(self) -> str | None:
@@ -284,13 +288,13 @@ class CounterLists:
         waiting = self._station.store.outbox.pending(1)
         return str(msgspec.json.decode(waiting[0].body).get("time", "")) if waiting else None
 
-    def day(self, session: Session) -> str:
+    def day(self, session: CounterSession) -> str:
         """The totals; ``ask=close`` asks before the day is closed, because that prints."""
         where, ask = Where("day", "/counter/day"), request.args.get("ask")
         totals = self._station.counter.day.totals(session)
         if ask == "close":
             seen = ("last_seq", str(totals.last_seq))
-            question = Question("counter.day.ask", "counter.day.yes", "day", "/counter/day/close", seen)
+            question = Confirmation("counter.day.ask", "counter.day.yes", "day", "/counter/day/close", seen)
             return self._confirm(session, where, question)
         if ask == "closed":
             return self._frame.page("closed", session.person, where)
@@ -303,11 +307,11 @@ class CounterLists:
             check=check_due(self._station.standing),
         )
 
-    def _confirm(self, session: Session, where: Where, question: Question) -> str:
+    def _confirm(self, session: CounterSession, where: Where, question: Confirmation) -> str:
         return confirm(self._frame, session, where, question)
 
 
-def confirm(frame: CounterFrame, session: Session, where: Where, question: Question) -> str:
+def confirm(frame: CounterFrame, session: CounterSession, where: Where, question: Confirmation) -> str:
     """The page that asks once more."""
     return frame.page(
         "confirm",
@@ -321,9 +325,9 @@ def confirm(frame: CounterFrame, session: Session, where: Where, question: Quest
     )
 
 
-def _paper(job: PrintJob) -> Paper:
+def _paper(job: PrintJob) -> PaperRow:
     slip = job.document == "pickup_slip"
-    return Paper(
+    return PaperRow(
         job.id,
         job.document,
         _PAPER_PICTURES.get(job.document, "receipt"),
@@ -334,26 +338,26 @@ def _paper(job: PrintJob) -> Paper:
     )
 
 
-def _is_offered(paper: Paper, row: ConfirmedRow) -> bool:
+def _is_offered(paper: PaperRow, row: ConfirmedRow) -> bool:
     """Whether a copy is offered beside the intake. Those of crates are on the page of each crate."""
     return paper.document != CRATE_LABEL and not (row.voided and paper.document == BAG_LABEL)
 
 
-def _bag(papers: Sequence[Paper]) -> int:
+def _bag(papers: Sequence[PaperRow]) -> int:
     """The bag whose label was scanned, as the address says; 0 for none of this intake."""
-    wanted = request.args.get("bag", "")
-    return next((paper.bag for paper in papers if paper.bag and str(paper.bag) == wanted), 0)
+    requested = request.args.get("bag", "")
+    return next((paper.bag for paper in papers if paper.bag and str(paper.bag) == requested), 0)
 
 
 def _page(total: int, size: int = ROWS) -> tuple[int, int]:
     """The page asked for and how many there are; the nearest one when the query makes no sense."""
     count = max(1, ceil(total / size))
-    wanted = request.args.get("page", "")
-    number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) <= _PAGE_DIGITS else 1
+    requested = request.args.get("page", "")
+    number = int(requested) if requested.isascii() and requested.isdigit() and len(requested) <= _PAGE_DIGITS else 1
     return min(max(number, 1), count), count
 
 
-def cut(rows: Sequence[T], size: int) -> Page[T]:
+def page_of_rows(rows: Sequence[T], size: int) -> Page[T]:
     """The page asked for of rows that are all here."""
     number, count = _page(len(rows), size)
     return Page(tuple(rows[(number - 1) * size : number * size]), number, count)

@@ -12,7 +12,7 @@ from kiosk.web.ports import Station
 from kiosk.web.roles import COOKIE, Need
 
 NEEDS = {"counter_live.stream": Need.CLERK}
-MOST_STREAMS = 2
+MAX_STREAMS = 2
 """There is one counter; the second stream is that of a page which is just being replaced."""
 HOME = "/counter"
 GAP_S = 0.02

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kiosk.domain.parcel import WAITING, ParcelState
+from kiosk.domain.parcel import WAITING_STATES, ParcelState
 from kiosk.store.records import ParcelRow
 
 _STATE_PICTURES = {
@@ -30,7 +30,7 @@ LISTS: Mapping[str, frozenset[ParcelState]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class ParcelAction:
     """Something a clerk may do with a parcel. ``asks``: a page of its own comes first."""
 
     name: str
@@ -39,25 +39,25 @@ class Act:
     first: bool = False
 
 
-_CODE = Act("code", "number-pad", asks=True, first=True)
-_PROXY = Act("proxy", "proxy", asks=True)
-_REISSUE = Act("reissue", "receipt", asks=True)
-_LOST = Act("lost", "not-there", asks=True)
-_MISROUTE = Act("misroute", "truck", asks=True)
-_DUE_BACK = Act("due_back", "send-back")
+_CODE = ParcelAction("code", "number-pad", asks=True, first=True)
+_PROXY = ParcelAction("proxy", "proxy", asks=True)
+_REISSUE = ParcelAction("reissue", "receipt", asks=True)
+_LOST = ParcelAction("lost", "not-there", asks=True)
+_MISROUTE = ParcelAction("misroute", "truck", asks=True)
+_DUE_BACK = ParcelAction("due_back", "send-back")
 
-ACTS: Mapping[ParcelState, tuple[Act, ...]] = {
+ACTS: Mapping[ParcelState, tuple[ParcelAction, ...]] = {
     ParcelState.ARRIVED: (
-        Act("photo", "camera"),
-        Act("accept", "shelf", first=True),
-        Act("refuse", "send-back", asks=True),
+        ParcelAction("photo", "camera"),
+        ParcelAction("accept", "shelf", first=True),
+        ParcelAction("refuse", "send-back", asks=True),
         _MISROUTE,
     ),
     ParcelState.SHELVED: (_DUE_BACK, _MISROUTE, _LOST),
     ParcelState.NOTICED: (_CODE, _PROXY, _REISSUE, _DUE_BACK, _MISROUTE, _LOST),
     ParcelState.OVERDUE: (_CODE, _PROXY, _REISSUE, _DUE_BACK, _LOST),
-    ParcelState.RETURN_DUE: (_CODE, _PROXY, Act("return", "send-back", asks=True), _REISSUE, _LOST),
-    ParcelState.LOST: (Act("found", "shelf", first=True),),
+    ParcelState.RETURN_DUE: (_CODE, _PROXY, ParcelAction("return", "send-back", asks=True), _REISSUE, _LOST),
+    ParcelState.LOST: (ParcelAction("found", "shelf", first=True),),
 }
 """What each state allows; the station checks it again when it is done."""
 
@@ -67,4 +67,4 @@ QUESTIONS = ("return", "refuse", "misroute", "lost", "reissue")
 
 def picture_of(parcel: ParcelRow) -> str:
     """The drawing of a parcel by its state."""
-    return "parcel" if parcel.state in WAITING else _STATE_PICTURES.get(parcel.state, "parcel")
+    return "parcel" if parcel.state in WAITING_STATES else _STATE_PICTURES.get(parcel.state, "parcel")

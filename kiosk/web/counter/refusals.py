@@ -46,7 +46,7 @@ REFUSAL_PICTURES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusalView:
     """Why the counter said no, for a page."""
 
     text_id: str
@@ -60,13 +60,15 @@ class Refused:
         return self.wait_s * 1000
 
 
-def refused(error: CounterRefused, texts: Texts) -> Refused:
+def refusal_view(error: CounterRefused, texts: Texts) -> RefusalView:
     """The sentence and the drawing of a refusal."""
     values = {name: bdi_code(value) for name, value in error.values.items()}
-    return Refused(refusal_id(error.code, texts), REFUSAL_PICTURES.get(error.code, "attention"), values, error.wait_s)
+    return RefusalView(
+        refusal_id(error.code, texts), REFUSAL_PICTURES.get(error.code, "attention"), values, error.wait_s
+    )
 
 
 def refusal_id(code: str, texts: Texts) -> str:
     """The text id of a refusal's sentence; one for all that has none of its own. The last two are those of the pan."""
-    wanted = (f"{_REFUSED}{code}", f"problem.{code}", f"counter.check.why.{code}", f"reason.{code}")
-    return next((one for one in wanted if one in texts), OTHER)
+    candidates = (f"{_REFUSED}{code}", f"problem.{code}", f"counter.check.why.{code}", f"reason.{code}")
+    return next((one for one in candidates if one in texts), OTHER)

@@ -10,7 +10,7 @@ from flask import Blueprint, Flask, abort, g, redirect, request, send_file
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.domain.clerk import Role
-from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.web import roles
 from kiosk.web.counter import check_live
@@ -64,7 +64,7 @@ def blueprint(station: Station, frame: CounterFrame) -> Blueprint:
     """Everything under ``/counter`` but the live stream."""
     counter = Blueprint("counter", __name__)
     home, lists, crates = CounterHome(station, frame), CounterLists(station, frame), CratePages(station, frame)
-    _doors(counter, station, frame, home)
+    _add_session_routes(counter, station, frame, home)
     _pages(counter, home, lists)
     totes = TotePages(station, frame)
     counter.add_url_rule("/counter/totes", "totes", lambda: totes.page(roles.session()))
@@ -78,7 +78,7 @@ def blueprint(station: Station, frame: CounterFrame) -> Blueprint:
 def install(app: Flask, station: Station, frame: CounterFrame) -> None:
     """What is refused at the counter looks like the counter."""
 
-    def look() -> None:
+    def take_snapshot() -> None:
         """Before anything of a page is read: what changes meanwhile makes it older than it says, and never newer, and
         then its stream has it drawn again.
         """
@@ -92,19 +92,19 @@ def install(app: Flask, station: Station, frame: CounterFrame) -> None:
         status = 404 if request.method in ("GET", "HEAD") else 409
         return frame.refused(error, session.person, back_to(request.path, request.form)), status
 
-    def denied(error: roles.Denied) -> Answer:
+    def denied(error: roles.AccessDenied) -> Answer:
         # A page goes to the door; a stream that was sent there would take the door for its messages.
         asks = request.method in ("GET", "HEAD") and request.endpoint not in _STREAMS
         if asks and not error.unlocked and error.opens:
             return redirect(HOME, 303)
         return frame.denied("counter.denied.role" if error.unlocked else "counter.denied.locked"), 403
 
-    app.before_request(look)
+    app.before_request(take_snapshot)
     app.register_error_handler(CounterRefused, refused)
-    app.register_error_handler(roles.Denied, denied)
+    app.register_error_handler(roles.AccessDenied, denied)
 
 
-def _doors(counter: Blueprint, station: Station, frame: CounterFrame, home: CounterHome) -> None:
+def _add_session_routes(counter: Blueprint, station: Station, frame: CounterFrame, home: CounterHome) -> None:
     @counter.get("/counter")
     def door() -> str:
         session = station.access.session(request.cookies.get(roles.COOKIE, ""))
@@ -118,16 +118,16 @@ def _doors(counter: Blueprint, station: Station, frame: CounterFrame, home: Coun
             session = station.access.sign_in(request.form.get("number", ""), request.form.get("pin", ""))
         except CounterRefused as error:
             return frame.unlock(error), 409
-        return roles.remember(redirect(HOME, 303), session.token)
+        return roles.set_session_cookie(redirect(HOME, 303), session.token)
 
     @counter.post("/counter/lock")
     def lock() -> AnyResponse:
         station.access.sign_out(request.cookies.get(roles.COOKIE, ""))
-        return roles.forget(redirect(HOME, 303))
+        return roles.clear_session_cookie(redirect(HOME, 303))
 
 
 def _pages(counter: Blueprint, home: CounterHome, lists: CounterLists) -> None:
-    def page(path: str, name: str, draw: Callable[[Session], str]) -> None:
+    def page(path: str, name: str, draw: Callable[[CounterSession], str]) -> None:
         counter.add_url_rule(path, name, lambda: draw(roles.session()), methods=["GET"])
 
     page("/counter/code", "code", home.code)
@@ -184,6 +184,6 @@ def _act(station: Station, run: Run) -> Callable[..., AnyResponse]:
             return redirect(where, 303)
         # The villager's screen is next. Whether this answer is ever followed, nobody knows: the session ends now.
         station.access.sign_out(session.token)
-        return roles.forget(redirect(where, 303))
+        return roles.clear_session_cookie(redirect(where, 303))
 
     return act

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from kiosk.domain.catalog import Catalog, Names
-from kiosk.station.desk.unfinished import Unfinished
+from kiosk.station.desk.unfinished import UnfinishedIntake
 from kiosk.store.records import ConfirmedRow
 from kiosk.texts import Texts
 from kiosk.texts.html import bdi_code, fill
@@ -55,7 +55,7 @@ def clock(seconds: int) -> Markup:
 
 
 @dataclass(frozen=True, slots=True)
-class IntakeRow:
+class CounterIntakeRow:
     """A confirmed intake and the goods it was about."""
 
     row: ConfirmedRow
@@ -72,7 +72,7 @@ class IntakeRow:
 class UnfinishedRow:
     """An intake that was left with bags on it."""
 
-    row: Unfinished
+    row: UnfinishedIntake
     names: Names
     picture: str
 
@@ -82,14 +82,14 @@ class UnfinishedRow:
         return short(self.row.receipt)
 
 
-def unfinished_row(row: Unfinished, catalog: Catalog) -> UnfinishedRow:
+def unfinished_row(row: UnfinishedIntake, catalog: Catalog) -> UnfinishedRow:
     """With the goods as they are called now."""
     return UnfinishedRow(row, *_goods(row.product, catalog))
 
 
-def intake_row(row: ConfirmedRow, catalog: Catalog) -> IntakeRow:
+def intake_row(row: ConfirmedRow, catalog: Catalog) -> CounterIntakeRow:
     """Goods that are in the list no longer are called by their code."""
-    return IntakeRow(row, *_goods(row.product, catalog))
+    return CounterIntakeRow(row, *_goods(row.product, catalog))
 
 
 def _goods(code: str, catalog: Catalog) -> tuple[Names, str]:

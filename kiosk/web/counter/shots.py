@@ -20,7 +20,7 @@ class Shots:
         """What ``counter/_shot.html`` needs for a parcel or lot; "" is neither."""
         view = self._station.counter.state.view()
         photo = view.photo if subject and view.shot_of == subject else PhotoView()
-        if photo.state == "done" and not self._kept(photo.sha256 or ""):
+        if photo.state == "done" and not self._is_on_card(photo.sha256 or ""):
             photo = PhotoView("gone")
         problem = refusal_id(photo.problem or "", texts)
         return {
@@ -29,7 +29,7 @@ class Shots:
             "shot_problem": problem if problem.startswith("problem.") else "counter.shot.failed",
         }
 
-    def _kept(self, sha256: str) -> bool:
+    def _is_on_card(self, sha256: str) -> bool:
         """Old ones leave the card once the sorting center has them."""
         station = self._station
         return station.photo_folder.path(sha256) is not None or station.parcel_photos.path(sha256) is not None

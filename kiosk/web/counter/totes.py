@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from flask import request
 
-from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.store.parcels.totes import MOST_TOTES, SEAL, TOTE
+from kiosk.store.parcels.totes import MAX_TOTES_PER_MANIFEST, SEAL, TOTE
 from kiosk.store.records import ParcelRow, ToteRow
 from kiosk.web.counter.frame import CounterFrame, Where
-from kiosk.web.counter.lists import ROWS, ROWS_ABOVE_A_FOOT, Question, confirm, cut
+from kiosk.web.counter.lists import ROWS, ROWS_ABOVE_A_FOOT, Confirmation, confirm, page_of_rows
 from kiosk.web.counter.rows import short
 from kiosk.web.paging import Page
 from kiosk.web.ports import Station
@@ -40,7 +40,7 @@ class ToteTile:
 
 
 @dataclass(frozen=True, slots=True)
-class GoneRow:
+class HandedOverRow:
     """A tote that went with a manifest, or a parcel in it; ``path`` is where it is seen."""
 
     number: str
@@ -56,44 +56,44 @@ class TotePages:
         self._station = station
         self._frame = frame
 
-    def page(self, session: Session) -> str:
+    def page(self, session: CounterSession) -> str:
         """The totes that wait; ``pack`` chooses parcels for the next one, ``tote`` is one that is packed.
 
         With ``manifest`` those that are gone.
         """
         totes = self._station.counter.parcels.totes
         if "manifest" in request.args:
-            return self._gone(session, request.args["manifest"])
-        packed = totes.packed(session)
+            return self._manifest_page(session, request.args["manifest"])
+        packed = totes.packed_totes(session)
         if "tote" in request.args:
             return self._packed(session, request.args["tote"], packed)
         if "parcels" in request.args or "pack" in request.args:
             return self._choose(session, totes.free(session))
         tiles = [_tile(tote) for tote in packed]
         if request.args.get("ask") == "hand_over" and tiles:
-            seen = ("totes", ".".join(tile.number for tile in tiles[:MOST_TOTES]))
-            question = Question("counter.tote.ask", "counter.tote.hand_over", "truck", f"{HERE}/hand_over", seen)
+            seen = ("totes", ".".join(tile.number for tile in tiles[:MAX_TOTES_PER_MANIFEST]))
+            question = Confirmation("counter.tote.ask", "counter.tote.hand_over", "truck", f"{HERE}/hand_over", seen)
             return confirm(self._frame, session, _AT, question)
         return self._frame.page(
             "totes",
             session.person,
             _AT,
-            page=cut(tiles, ROWS_ABOVE_A_FOOT),
+            page=page_of_rows(tiles, ROWS_ABOVE_A_FOOT),
             free=len(totes.free(session)) if totes.has_printer else 0,
             manifest=totes.manifest(session),
         )
 
-    def _choose(self, session: Session, free: Sequence[ParcelRow]) -> str:
+    def _choose(self, session: CounterSession, free: Sequence[ParcelRow]) -> str:
         known = [short(row.number) for row in free]
-        asked = request.args.get("parcels")
-        chosen = known if asked is None else [one for one in asked.split(".") if one in known]
-        said = ".".join(chosen)
+        parcels_text = request.args.get("parcels")
+        chosen = known if parcels_text is None else [one for one in parcels_text.split(".") if one in known]
+        chosen_text = ".".join(chosen)
         if request.args.get("ask") == "pack" and chosen:
-            question = Question(
-                "counter.tote.pack_ask", "counter.tote.yes", "parcel", f"{HERE}/pack", ("parcels", said)
+            question = Confirmation(
+                "counter.tote.pack_ask", "counter.tote.yes", "parcel", f"{HERE}/pack", ("parcels", chosen_text)
             )
-            return confirm(self._frame, session, Where("parcels", f"{HERE}?parcels={said}"), question)
-        page = cut(free, ROWS_ABOVE_A_FOOT)
+            return confirm(self._frame, session, Where("parcels", f"{HERE}?parcels={chosen_text}"), question)
+        page = page_of_rows(free, ROWS_ABOVE_A_FOOT)
         rows = tuple(_choice(row, known, chosen, page.number) for row in page.items)
         return self._frame.page(
             "tote_pack",
@@ -101,30 +101,32 @@ class TotePages:
             _AT,
             page=Page(rows, page.number, page.count),
             chosen=chosen,
-            said=said,
+            said=chosen_text,
         )
 
-    def _gone(self, session: Session, manifest: str) -> str:
+    def _manifest_page(self, session: CounterSession, manifest: str) -> str:
         """What went with a manifest, or the parcels of one tote of it."""
-        totes, sheet = self._station.counter.parcels.totes.handed_over(session, manifest)
+        totes, sheet = self._station.counter.parcels.totes.totes_of_manifest(session, manifest)
         here, number = f"{HERE}?manifest={manifest}", request.args.get("tote", "")
         tote = next((tote for tote in totes if tote.number.text(TOTE) == number), None)
         if tote is None:
-            rows = [_gone(here, tote) for tote in totes]
-            told = {"number": manifest, "up": HERE, "sheet": sheet, "seal": ""}
+            rows = [_handed_over_row(here, tote) for tote in totes]
+            heading = {"number": manifest, "up": HERE, "sheet": sheet, "seal": ""}
         else:
-            rows = [GoneRow(short(parcel), f"/counter/parcels/{parcel}", "parcel") for parcel in tote.parcels]
-            told = {"number": number, "up": here, "sheet": None, "seal": tote.seal.text(SEAL)}
+            rows = [HandedOverRow(short(parcel), f"/counter/parcels/{parcel}", "parcel") for parcel in tote.parcels]
+            heading = {"number": number, "up": here, "sheet": None, "seal": tote.seal.text(SEAL)}
             here = f"{here}&tote={number}"
-        return self._frame.page("manifest", session.person, Where("parcels", here), page=cut(rows, ROWS), **told)
+        return self._frame.page(
+            "manifest", session.person, Where("parcels", here), page=page_of_rows(rows, ROWS), **heading
+        )
 
-    def _packed(self, session: Session, number: str, packed: Sequence[ToteRow]) -> str:
+    def _packed(self, session: CounterSession, number: str, packed: Sequence[ToteRow]) -> str:
         tote = next((tote for tote in packed if tote.number.text(TOTE) == number), None)
         if tote is None:
             raise CounterRefused("stale_page", "no such tote")
         where = Where("parcels", f"{HERE}?tote={number}")
         if request.args.get("ask") == "unpack":
-            question = Question(
+            question = Confirmation(
                 "counter.tote.unpack_ask", "counter.tote.unpack", "undo", f"{HERE}/unpack", ("tote", number)
             )
             return confirm(self._frame, session, where, question)
@@ -137,12 +139,12 @@ def _tile(tote: ToteRow) -> ToteTile:
     return ToteTile(tote.number.text(TOTE), tote.seal.text(SEAL), len(tote.parcels))
 
 
-def _gone(here: str, tote: ToteRow) -> GoneRow:
+def _handed_over_row(here: str, tote: ToteRow) -> HandedOverRow:
     number = tote.number.text(TOTE)
-    return GoneRow(number, f"{here}&tote={number}", "lock", len(tote.parcels))
+    return HandedOverRow(number, f"{here}&tote={number}", "lock", len(tote.parcels))
 
 
 def _choice(row: ParcelRow, known: Sequence[str], chosen: Collection[str], page: int) -> ParcelChoice:
-    mine = short(row.number)
-    after = [one for one in known if (one in chosen) != (one == mine)]
-    return ParcelChoice(row, mine in chosen, f"parcels={'.'.join(after)}&page={page}")
+    own_number = short(row.number)
+    after = [one for one in known if (one in chosen) != (one == own_number)]
+    return ParcelChoice(row, own_number in chosen, f"parcels={'.'.join(after)}&page={page}")

@@ -15,7 +15,7 @@ from kiosk.texts import html
 from kiosk.web import guard
 from kiosk.web.factory import MAX_BODY_BYTES, ServedApp
 from kiosk.web.first_start.codes import code128_svg, qr_svg
-from kiosk.web.first_start.pages import HELD, Pages, after_refusal, pressed_key, rule_css
+from kiosk.web.first_start.pages import MAX_FIELD_CHARACTERS, WizardPages, after_refusal, rule_css, typed_after_key
 from kiosk.web.first_start.screens import SCREENS
 from kiosk.web.settings import WebSettings
 
@@ -33,11 +33,13 @@ class NoStreams:
         """Nothing to end."""
 
 
-def _nobody() -> None:
+def _ignore_alive() -> None:
     """Nobody wants to know whether the page lives."""
 
 
-def create_first_start_app(wizard: Wizard, settings: WebSettings, alive: Callable[[], None] = _nobody) -> ServedApp:
+def create_first_start_app(
+    wizard: Wizard, settings: WebSettings, alive: Callable[[], None] = _ignore_alive
+) -> ServedApp:
     """All pages of the first start. ``alive`` is called for every sign of life of the page."""
     app = ServedApp("kiosk.web", NoStreams())
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES, MAX_FORM_PARTS=32)
@@ -45,14 +47,14 @@ def create_first_start_app(wizard: Wizard, settings: WebSettings, alive: Callabl
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(code=html.bdi_code, name=html.bdi_name, number=html.bdi_number)
     guard.install(app)
-    pages = Pages(wizard, settings.language)
+    pages = WizardPages(wizard, settings.language)
     app.register_blueprint(_questions(wizard, pages))
     app.register_blueprint(_pieces(wizard, pages, alive))
     _install_errors(app, pages)
     return app
 
 
-def _questions(wizard: Wizard, pages: Pages) -> Blueprint:
+def _questions(wizard: Wizard, pages: WizardPages) -> Blueprint:
     """``/setup``, the answers, the way back, the languages."""
     routes = Blueprint("setup", __name__)
 
@@ -69,10 +71,10 @@ def _questions(wizard: Wizard, pages: Pages) -> Blueprint:
         if question not in SCREENS:
             abort(404)
         row = SCREENS[question]
-        typed = pressed_key(row)
+        typed = typed_after_key(row)
         if typed is not None and wizard.view().question == question:
             return pages.screen(typed=typed)
-        sent = request.form.get("value", "")[:HELD]
+        sent = request.form.get("value", "")[:MAX_FIELD_CHARACTERS]
         form = {**request.form.to_dict(), "value": row.sends + sent if "ask" in request.form else sent}
         try:
             wizard.answer(question, form)
@@ -87,18 +89,18 @@ def _questions(wizard: Wizard, pages: Pages) -> Blueprint:
 
     @routes.post("/setup/speak")
     def speak() -> AnyResponse:
-        wizard.speak(request.form.get("lang", ""))
+        wizard.set_language(request.form.get("lang", ""))
         return redirect(HOME, 303)
 
     @routes.post("/setup/go/<question>")
     def go(question: str) -> AnyResponse:
-        wizard.go(question)
+        wizard.start_trial(question)
         return redirect(HOME, 303)
 
     return routes
 
 
-def _pieces(wizard: Wizard, pages: Pages, alive: Callable[[], None]) -> Blueprint:
+def _pieces(wizard: Wizard, pages: WizardPages, alive: Callable[[], None]) -> Blueprint:
     """What a page fetches while it is on the screen."""
     routes = Blueprint("setup_pieces", __name__)
 
@@ -153,7 +155,7 @@ def _pieces(wizard: Wizard, pages: Pages, alive: Callable[[], None]) -> Blueprin
     return routes
 
 
-def _install_errors(app: Flask, pages: Pages) -> None:
+def _install_errors(app: Flask, pages: WizardPages) -> None:
     """A refusal outside a question is shown over the present screen; nothing leaves the program as a traceback."""
 
     def refused(error: AnswerRefused) -> tuple[str, int]:

@@ -14,7 +14,7 @@ from kiosk.texts.html import bdi
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _MeasureFormat:
     """How a number is written, and what to do when it is bad: a text id and a drawing."""
 
     digits: int
@@ -23,13 +23,13 @@ class _Look:
     picture: str
 
 
-_LOOKS: Final[Mapping[MatQuality, _Look]] = {
-    MatQuality.MARKERS: _Look(0, " / 4", "photo.reason.mat", "shot-mat"),
-    MatQuality.TILT: _Look(1, "°", "photo.reason.tilt", "shot-tilt"),
-    MatQuality.SCALE: _Look(1, " px/mm", "setup.advice.scale", "shot-small"),
-    MatQuality.SHARPNESS: _Look(1, " px", "photo.reason.blur", "shot-blur"),
-    MatQuality.EVENNESS: _Look(1, " : 1", "setup.advice.evenness", "shot-dark"),
-    MatQuality.FLICKER: _Look(1, " %", "photo.reason.banding", "shot-banding"),
+_FORMATS: Final[Mapping[MatQuality, _MeasureFormat]] = {
+    MatQuality.MARKERS: _MeasureFormat(0, " / 4", "photo.reason.mat", "shot-mat"),
+    MatQuality.TILT: _MeasureFormat(1, "°", "photo.reason.tilt", "shot-tilt"),
+    MatQuality.SCALE: _MeasureFormat(1, " px/mm", "setup.advice.scale", "shot-small"),
+    MatQuality.SHARPNESS: _MeasureFormat(1, " px", "photo.reason.blur", "shot-blur"),
+    MatQuality.EVENNESS: _MeasureFormat(1, " : 1", "setup.advice.evenness", "shot-dark"),
+    MatQuality.FLICKER: _MeasureFormat(1, " %", "photo.reason.banding", "shot-banding"),
 }
 
 
@@ -56,7 +56,7 @@ def advice(trial: TrialView | None) -> Advice | None:
     """The first thing to do; others may come right with it, as light and sharpness do with the place of the camera."""
     measures = _measures(trial)
     bad = next((row for row in measures.rows if not row.good), None) if measures else None
-    return Advice(_LOOKS[bad.quality].advice, _LOOKS[bad.quality].picture) if bad else None
+    return Advice(_FORMATS[bad.quality].advice, _FORMATS[bad.quality].picture) if bad else None
 
 
 def _measures(trial: TrialView | None) -> MatMeasures | None:
@@ -64,5 +64,9 @@ def _measures(trial: TrialView | None) -> MatMeasures | None:
 
 
 def _row(row: MatMeasure) -> MeasureRow:
-    look = _LOOKS[row.quality]
-    return MeasureRow(f"setup.measure.{row.quality}", bdi(f"{row.value / 1000:.{look.digits}f}{look.unit}"), row.good)
+    measure_format = _FORMATS[row.quality]
+    return MeasureRow(
+        f"setup.measure.{row.quality}",
+        bdi(f"{row.value / 1000:.{measure_format.digits}f}{measure_format.unit}"),
+        row.good,
+    )

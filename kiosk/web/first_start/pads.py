@@ -15,14 +15,13 @@ _LATIN = ("1234567890", "qwertyuiop", "asdfghjkl")
 class Pad:
     """``digits`` pads stand beside what was typed, ``letters`` pads fill the width. "" is an empty place.
 
-    ``length`` is the most that can be typed, ``least`` the least that may be sent. What is typed on a ``secret`` pad
-    is shown as dots.
-    """
+    ``length`` is the most that can be typed, ``min_length`` the least that may be sent. What is typed on a ``secret``
+    pad is shown as dots."""
 
     shape: Literal["digits", "letters"]
     rows: tuple[tuple[str, ...], ...]
     length: int
-    least: int = 1
+    min_length: int = 1
     secret: bool = False
     direction: Literal["ltr", "rtl"] = "ltr"
     script: str = ""
@@ -35,13 +34,13 @@ class Pad:
         )
 
 
-def _digits(last: tuple[str, str, str], length: int, least: int = 1, *, secret: bool = False) -> Pad:
-    return Pad("digits", (*_DIGIT_ROWS, last), length, least, secret)
+def _digits(last: tuple[str, str, str], length: int, min_length: int = 1, *, secret: bool = False) -> Pad:
+    return Pad("digits", (*_DIGIT_ROWS, last), length, min_length, secret)
 
 
-def _letters(rows: tuple[str, ...], last: tuple[str, ...], length: int, script: str, least: int = 1) -> Pad:
+def _letters(rows: tuple[str, ...], last: tuple[str, ...], length: int, script: str, min_length: int = 1) -> Pad:
     keys = (*(tuple(row) for row in rows[:-1]), (*rows[-1], *last))
-    return Pad("letters", keys, length, least, script=script, direction="rtl" if script == "ug" else "ltr")
+    return Pad("letters", keys, length, min_length, script=script, direction="rtl" if script == "ug" else "ltr")
 
 
 NAME = 40
@@ -68,7 +67,7 @@ NAMES = ("ug", "latin")
 """The pads a name may be typed on."""
 
 
-def pressed(pad: Pad, typed: str, key: str) -> str:
+def press_key(pad: Pad, typed: str, key: str) -> str:
     """What stands in the field after a key; a key the pad does not have changes nothing."""
     if key == DELETE:
         return typed[:-1]
@@ -78,7 +77,7 @@ def pressed(pad: Pad, typed: str, key: str) -> str:
     return typed + char
 
 
-def allowed(pad: Pad, typed: str) -> str:
+def filter_typed(pad: Pad, typed: str) -> str:
     """What of a typed text this pad can hold: a form may send anything. A name may mix letters of both name pads."""
     known = pad.keys.union(*(PADS[name].keys for name in NAMES)) if pad.script in NAMES else pad.keys
     return "".join(char for char in typed if char in known)[: pad.length]

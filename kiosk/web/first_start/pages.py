@@ -11,12 +11,12 @@ from kiosk.station.screen import ScreenGeometry
 from kiosk.texts import LANGUAGES
 from kiosk.web.drawings import drawing
 from kiosk.web.first_start.measures import advice, mat_rows
-from kiosk.web.first_start.pads import NAMES, PADS, Pad, allowed, pressed
+from kiosk.web.first_start.pads import NAMES, PADS, Pad, filter_typed, press_key
 from kiosk.web.first_start.screens import SCREENS, Screen
 from kiosk.web.paging import page_of
 from kiosk.web.speech import speech
 
-HELD = 200
+MAX_FIELD_CHARACTERS = 200
 """Characters of a form that are looked at."""
 CARD_MM = 85.6
 """The long side of a bank card (ISO/IEC 7810, ID-1): everybody has something to measure the screen with."""
@@ -31,7 +31,7 @@ def picture(name: str) -> str:
     return url_for("static", filename=f"setup/{name}.svg") if name in _OWN else drawing(name)
 
 
-class Pages:
+class WizardPages:
     """Knows what is seen, and nothing of what an answer does."""
 
     def __init__(self, wizard: Wizard, language: str) -> None:
@@ -80,9 +80,9 @@ class Pages:
 
 def _size(view: WizardView) -> str:
     """The diagonal that the card on the page of the screen's size is drawn for; one of the tiles."""
-    wanted = request.args.get("size", "")
+    requested = request.args.get("size", "")
     present = next((tile.value for tile in view.choices if tile.chosen), "")
-    return wanted if any(tile.value == wanted for tile in view.choices) else present
+    return requested if any(tile.value == requested for tile in view.choices) else present
 
 
 def rule_css(screen: ScreenGeometry, size: str) -> str:
@@ -95,26 +95,26 @@ def _pad(view: WizardView, row: Screen, typed: str | None) -> dict[str, Any]:
     text = view.typed if typed is None else typed
     name = row.pad if row.pad in PADS else _name_pad(view.language, text)
     pad = PADS[name]
-    return {"pad": pad, "pad_name": name, "typed": allowed(pad, text), "pads": NAMES if row.pad == "names" else ()}
+    return {"pad": pad, "pad_name": name, "typed": filter_typed(pad, text), "pads": NAMES if row.pad == "names" else ()}
 
 
 def _name_pad(language: str, text: str) -> str:
     """The pad somebody asked for, else the one that has the letters that stand there, else that of the language."""
-    wanted = request.form.get("switch") or request.form.get("pad", "")
-    if wanted in NAMES:
-        return wanted
+    requested = request.form.get("switch") or request.form.get("pad", "")
+    if requested in NAMES:
+        return requested
     usual = "ug" if language == "ug" else "latin"
     return next((name for name in (usual, *NAMES) if PADS[name].keys.issuperset(text)), usual)
 
 
-def pressed_key(row: Screen) -> str | None:
+def typed_after_key(row: Screen) -> str | None:
     """What stands on the pad after a key, on a page without scripts; None when the form is an answer."""
-    typed = request.form.get("value", "")[:HELD]
+    typed = request.form.get("value", "")[:MAX_FIELD_CHARACTERS]
     if "switch" in request.form:
         return typed
     pad: Pad | None = PADS.get(row.pad) or PADS.get(request.form.get("pad", ""))
     key = request.form.get("key")
-    return None if key is None or pad is None else pressed(pad, typed, key)
+    return None if key is None or pad is None else press_key(pad, typed, key)
 
 
 def after_refusal(row: Screen, typed: str) -> str:

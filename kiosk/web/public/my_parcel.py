@@ -11,9 +11,9 @@ from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.station.desk.view import Step
-from kiosk.station.live import Notice
-from kiosk.station.scans import CLERK_CALLED, MY_PARCEL, put_up_notice
+from kiosk.station.desk.view import DeskStep
+from kiosk.station.live import ScanNotice
+from kiosk.station.scan_router import CLERK_CALLED, MY_PARCEL, put_up_notice
 from kiosk.texts import Texts
 from kiosk.web.ports import Station
 from kiosk.web.public.payload import PATHS
@@ -29,7 +29,7 @@ _MINUTE_S = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ParcelAnswer:
     """What a villager is told: ``minutes`` to wait, the ``shelf`` of a parcel that is coming."""
 
     sentence: Sentence
@@ -39,43 +39,43 @@ class Answer:
 
 def blueprint(station: Station, screens: Screens) -> Blueprint:
     """``/parcel`` and its one act."""
-    mine = Blueprint("my_parcel", __name__)
+    my_parcel = Blueprint("my_parcel", __name__)
 
-    @mine.get("/parcel")
+    @my_parcel.get("/parcel")
     def parcel() -> str | AnyResponse:
         view = station.desk.view()
-        if view.step is not Step.HOME:
+        if view.step is not DeskStep.HOME:
             return redirect(PATHS[view.step], 303)
-        return screens.page("parcel.html", view, answer=_scanned(station, screens))
+        return screens.page("parcel.html", view, answer=_notice_answer(station, screens))
 
-    @mine.post("/parcel/code")
+    @my_parcel.post("/parcel/code")
     def code() -> tuple[str, int] | AnyResponse:
         try:
             row = station.counter.parcels.handovers.public_code(request.form.get("code", ""))
         except CounterRefused as error:
             logger.info("a pickup code was refused: %s", error.code)
-            found = answer(Notice(word=error.code, wait_s=error.wait_s), screens.texts())
+            found = answer(ScanNotice(word=error.code, wait_s=error.wait_s), screens.texts())
             return screens.page("parcel.html", station.desk.view(), answer=found), 409
         station.board.notify(put_up_notice(station.access), row)
         return redirect(f"/parcel?notice={station.board.snapshot().notice.count}", 303)
 
-    return mine
+    return my_parcel
 
 
-def answer(notice: Notice, texts: Texts) -> Answer:
+def answer(notice: ScanNotice, texts: Texts) -> ParcelAnswer:
     """A notice in words. The shelf is named only when a clerk is there to watch it."""
     shelf = notice.parcel.shelf if notice.parcel and notice.word == MY_PARCEL else None
-    return Answer(scan_sentence(notice.word, texts), shelf or "", ceil(notice.wait_s / _MINUTE_S))
+    return ParcelAnswer(scan_sentence(notice.word, texts), shelf or "", ceil(notice.wait_s / _MINUTE_S))
 
 
-def _scanned(station: Station, screens: Screens) -> Answer | None:
+def _notice_answer(station: Station, screens: Screens) -> ParcelAnswer | None:
     """The answer this address asks for, as long as it is the newest one."""
     notice = station.board.snapshot().notice
     if not notice.count or request.args.get("notice") != str(notice.count):
         return None
-    attended = station.access.attended()
+    attended = station.access.is_clerk_present()
     if notice.word == CLERK_CALLED and attended:
         notice = replace(notice, word=MY_PARCEL)
     elif notice.word == MY_PARCEL and not attended:
-        notice = Notice(word="nobody")
+        notice = ScanNotice(word="nobody")
     return answer(notice, screens.texts())

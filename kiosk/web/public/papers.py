@@ -17,7 +17,7 @@ _SIGNS = {"unknown": "attention", "waiting": "attention", "printed": "state-lock
 
 
 @dataclass(frozen=True, slots=True)
-class Paper:
+class PaperStatus:
     """``state`` is sending, waiting, printed, unknown or scan; ``sign`` is its drawing.
 
     Where the label of each bag is scanned after sticking, ``missing`` are the bags whose labels were not yet.
@@ -31,7 +31,7 @@ class Paper:
     missing: tuple[int, ...] = ()
 
 
-def papers(prints: Sequence[PrintView], marks: Marks, scanned_bags: Mapping[int, bool]) -> list[Paper]:
+def papers(prints: Sequence[PrintView], marks: Marks, scanned_bags: Mapping[int, bool]) -> list[PaperStatus]:
     """Labels, then the receipt; a kind that is not printed here is left out.
 
     A paper that waits for a hand (no paper, an open lid) is for the clerk: a villager opens no printer. One that nobody
@@ -39,30 +39,30 @@ def papers(prints: Sequence[PrintView], marks: Marks, scanned_bags: Mapping[int,
     """
     found = []
     problems = {"label": marks.label, "receipt": marks.receipt}
-    for document, picture, text_id, look_id in _KINDS:
+    for document, picture, text_id, check_id in _KINDS:
         states = [row.state for row in prints if row.document == document]
         if not states:
             continue
-        state, told = _state(states), text_id
+        state, shown_id = _state(states), text_id
         if document == BAG_LABEL and scanned_bags and state in ("printed", "unknown"):
-            found.append(_scanned(scanned_bags))
+            found.append(_scan_status(scanned_bags))
             continue
         sign = _SIGNS[state]
         if state == "sending" and problems[picture] not in (OK, "printer_unknown"):
-            state, told, sign = "waiting", _CALL, _SIGNS["waiting"]
+            state, shown_id, sign = "waiting", _CALL, _SIGNS["waiting"]
         elif state == "unknown" and problems[picture] == OK:
-            told, sign = look_id, "help"
+            shown_id, sign = check_id, "help"
         elif state == "unknown":
-            told = _CALL
-        found.append(Paper(picture, told, state, sign, len(states)))
+            shown_id = _CALL
+        found.append(PaperStatus(picture, shown_id, state, sign, len(states)))
     return found
 
 
-def _scanned(bags: Mapping[int, bool]) -> Paper:
+def _scan_status(bags: Mapping[int, bool]) -> PaperStatus:
     """Labels that are out, or may be: each is to be held under the scanner, which also tells that it came out."""
     missing = tuple(bag for bag, scanned in bags.items() if not scanned)
-    told = ("take.scan_bags", "scan", "scan") if missing else ("take.bags_scanned", "printed", _SIGNS["printed"])
-    return Paper("bag-scan", *told, len(bags), missing)
+    status = ("take.scan_bags", "scan", "scan") if missing else ("take.bags_scanned", "printed", _SIGNS["printed"])
+    return PaperStatus("bag-scan", *status, len(bags), missing)
 
 
 def _state(states: Sequence[str]) -> str:

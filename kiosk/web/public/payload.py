@@ -7,31 +7,37 @@ from typing import Any
 import msgspec
 
 from kiosk.domain.metrology.pan import PanState
-from kiosk.station.desk.view import DeskView, Step
+from kiosk.station.desk.view import DeskStep, DeskView
 from kiosk.station.live import OK, Marks, Snapshot
-from kiosk.station.scans import CLERK_CALLED, MY_PARCEL
+from kiosk.station.scan_router import CLERK_CALLED, MY_PARCEL
 from kiosk.texts.formats import kilograms
 from kiosk.web.public.sentences import hint, mark_text
 from kiosk.web.speech import Speech
 
-PATHS = {Step.HOME: "/", Step.WHO: "/who", Step.WHAT: "/what", Step.AGREE: "/agree", Step.TAKE: "/take"}
+PATHS = {
+    DeskStep.HOME: "/",
+    DeskStep.WHO: "/who",
+    DeskStep.WHAT: "/what",
+    DeskStep.AGREE: "/agree",
+    DeskStep.TAKE: "/take",
+}
 
 
-def drawn(view: DeskView, marks: Marks) -> str:
+def page_version(view: DeskView, marks: Marks) -> str:
     """Names what a page shows; a page that carries another name has to be drawn again."""
-    papers = f"-{marks.label}-{marks.receipt}" if view.step is Step.TAKE else ""
-    store = f"-{marks.store}" if view.step is Step.HOME and marks.store != OK else ""
+    papers = f"-{marks.label}-{marks.receipt}" if view.step is DeskStep.TAKE else ""
+    store = f"-{marks.store}" if view.step is DeskStep.HOME and marks.store != OK else ""
     return f"{view.step}-{view.revision}-{int(view.can_agree)}{papers}{store}"
 
 
-def shown(snapshot: Snapshot) -> tuple[object, ...]:
+def visible_state(snapshot: Snapshot) -> tuple[object, ...]:
     """Everything a page can see of a snapshot. Two snapshots that agree here need only one message."""
     view = snapshot.view
     pan = view.pan
     marks = snapshot.marks
-    seen = drawn(view, marks)
-    heard = (snapshot.notice.count, snapshot.press.count)
-    return (seen, pan.state, pan.grams, pan.why_not, view.prints, view.photo, marks, snapshot.pending, heard)
+    seen = page_version(view, marks)
+    counts = (snapshot.notice.count, snapshot.press.count)
+    return (seen, pan.state, pan.grams, pan.why_not, view.prints, view.photo, marks, snapshot.pending, counts)
 
 
 def message(snapshot: Snapshot, speech: Speech, decimals: int) -> bytes:
@@ -41,10 +47,12 @@ def message(snapshot: Snapshot, speech: Speech, decimals: int) -> bytes:
         "n": snapshot.number,
         "step": view.step.value,
         "path": PATHS[view.step],
-        "drawn": drawn(view, snapshot.marks),
+        "drawn": page_version(view, snapshot.marks),
         "revision": view.revision,
         "notice": snapshot.notice.count,
-        "notice_path": "/parcel" if word in (MY_PARCEL, CLERK_CALLED) and view.step is Step.HOME else PATHS[view.step],
+        "notice_path": "/parcel"
+        if word in (MY_PARCEL, CLERK_CALLED) and view.step is DeskStep.HOME
+        else PATHS[view.step],
         "clerk_called": word == CLERK_CALLED,
         "press": snapshot.press.count,
         "button": snapshot.press.button,

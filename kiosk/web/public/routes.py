@@ -13,13 +13,13 @@ from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.station.desk.desk import Desk
-from kiosk.station.desk.view import DeskRefused, DeskView, Step
+from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView
 from kiosk.texts import LANGUAGES
 from kiosk.web.ports import Station
 from kiosk.web.public.payload import PATHS
 from kiosk.web.public.screens import Screens
 from kiosk.web.roles import Need
-from kiosk.web.speech import remember
+from kiosk.web.speech import set_language_cookie
 
 Form = Mapping[str, str]
 Act = Callable[[Desk, Form], DeskView]
@@ -28,7 +28,7 @@ _MAX_NUMBER = 18
 _MAX_SCAN = 256
 
 
-def _whole(form: Form, field: str) -> int:
+def _int_field(form: Form, field: str) -> int:
     """A number the page itself put into the form; anything else is not our page."""
     text = form.get(field, "")
     if not (text.isascii() and text.isdigit() and len(text) <= _MAX_NUMBER):
@@ -47,18 +47,22 @@ ACTS: Mapping[str, Act] = {
     "/begin": lambda desk, form: desk.choices.begin(),
     "/scan": _scan,
     "/party": lambda desk, form: desk.choices.choose_party(form.get("party", "")),
-    "/product": lambda desk, form: desk.choices.choose_product(form.get("code", ""), _whole(form, "catalog_version")),
+    "/product": lambda desk, form: desk.choices.choose_product(
+        form.get("code", ""), _int_field(form, "catalog_version")
+    ),
     "/mode": lambda desk, form: desk.choices.choose_mode(form.get("mode", "")),
     "/container": lambda desk, form: desk.choices.choose_container(form.get("code", "")),
-    "/container/take": lambda desk, form: desk.loads.take_container(_whole(form, "reading_no"), form.get("token", "")),
+    "/container/take": lambda desk, form: desk.loads.take_container(
+        _int_field(form, "reading_no"), form.get("token", "")
+    ),
     "/certificate": lambda desk, form: desk.choices.choose_certificate(form.get("kind", "")),
-    "/bag": lambda desk, form: desk.loads.another_bag(_whole(form, "reading_no"), form.get("token", "")),
-    "/agree": lambda desk, form: desk.agreement.agree(_whole(form, "reading_no"), form.get("token", "")),
-    "/back": lambda desk, form: desk.leaving.back(),
-    "/leave": lambda desk, form: desk.leaving.leave(idle=form.get("idle") == "1"),
-    "/finish": lambda desk, form: desk.booked.finish(anyway=form.get("anyway") == "1"),
-    "/photo": lambda desk, form: desk.booked.take_photo(),
-    "/photo/skip": lambda desk, form: desk.booked.skip_photo(),
+    "/bag": lambda desk, form: desk.loads.another_bag(_int_field(form, "reading_no"), form.get("token", "")),
+    "/agree": lambda desk, form: desk.agreement.agree(_int_field(form, "reading_no"), form.get("token", "")),
+    "/back": lambda desk, form: desk.intake_exit.back(),
+    "/leave": lambda desk, form: desk.intake_exit.leave(idle=form.get("idle") == "1"),
+    "/finish": lambda desk, form: desk.result_screen.finish(anyway=form.get("anyway") == "1"),
+    "/photo": lambda desk, form: desk.result_screen.take_photo(),
+    "/photo/skip": lambda desk, form: desk.result_screen.skip_photo(),
 }
 """Every act of the public face. None takes a weight: only the number of a reading the scale itself gave."""
 
@@ -90,7 +94,7 @@ def blueprint(station: Station, screens: Screens) -> Blueprint:
     return public
 
 
-def _show(station: Station, screens: Screens, step: Step) -> Callable[[], str | AnyResponse]:
+def _show(station: Station, screens: Screens, step: DeskStep) -> Callable[[], str | AnyResponse]:
     def show() -> str | AnyResponse:
         view = station.desk.view()
         return screens.step(view) if view.step is step else redirect(PATHS[view.step], 303)
@@ -121,7 +125,7 @@ def _language(station: Station) -> Callable[[], AnyResponse]:
         answer: AnyResponse = redirect(here if _OWN_PAGE.fullmatch(here) else PATHS[station.desk.view().step], 303)
         code = request.form.get("lang", "")
         if code in LANGUAGES and isinstance(answer, Response):
-            remember(answer, code)
+            set_language_cookie(answer, code)
         return answer
 
     return language

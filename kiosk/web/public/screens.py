@@ -6,20 +6,20 @@ from typing import Any
 
 from flask import render_template, request
 
-from kiosk.station.desk.view import DeskView, Step
+from kiosk.station.desk.view import DeskStep, DeskView
 from kiosk.texts import Texts
 from kiosk.web.drawings import drawing, shot_drawing
 from kiosk.web.paging import page_of
 from kiosk.web.ports import Station
 from kiosk.web.public.papers import papers
-from kiosk.web.public.payload import PATHS, drawn
+from kiosk.web.public.payload import PATHS, page_version
 from kiosk.web.public.sentences import Sentence, hint, mark_text, scan_sentence
 from kiosk.web.scale_marks import public_mark
 from kiosk.web.settings import WebSettings
 from kiosk.web.speech import speech_of
 
 MEMBER_DIGITS = 5
-_ASKS = {Step.WHO: ("number",), Step.AGREE: ("container", "mode", "leave"), Step.TAKE: ("unscanned",)}
+_ASKS = {DeskStep.WHO: ("number",), DeskStep.AGREE: ("container", "mode", "leave"), DeskStep.TAKE: ("unscanned",)}
 """Questions a step may ask on a page of their own: one question per screen."""
 
 
@@ -32,17 +32,17 @@ class Screens:
 
     def step(self, view: DeskView, notice: Sentence | None = None) -> str:
         """The page of the desk's step. ``notice`` lies over it until it is touched away."""
-        notice = notice or self._heard()
+        notice = notice or self._scan_notice()
         extra: dict[str, Any] = {"ask": "" if notice else self._ask(view), "notice": notice}
-        if view.step is Step.WHO:
+        if view.step is DeskStep.WHO:
             extra["digits"] = _digits(request.args.get("number"))
-        if view.step is Step.WHAT:
+        if view.step is DeskStep.WHAT:
             extra["page"] = page_of(view.catalog.products, self._settings.tiles, request.args.get("page"))
-        if view.step is Step.AGREE:
+        if view.step is DeskStep.AGREE:
             extra["scale_mark"] = public_mark(self._station.standing)
-        if view.step is Step.TAKE:
+        if view.step is DeskStep.TAKE:
             receipt = view.result.receipt if view.result else ""
-            extra["scale_mark"] = public_mark(lambda: self._station.store.weighings.standing(receipt))
+            extra["scale_mark"] = public_mark(lambda: self._station.store.weighings.legal_status(receipt))
             extra["papers"] = papers(view.prints, self._station.board.snapshot().marks, view.scanned_bags)
         return self.page(f"{view.step.value}.html", view, **extra)
 
@@ -52,7 +52,7 @@ class Screens:
         return render_template(
             template,
             view=view,
-            drawn=drawn(view, snapshot.marks),
+            drawn=page_version(view, snapshot.marks),
             here=PATHS[view.step],
             hint=hint(view),
             heard=snapshot.notice.count,
@@ -83,20 +83,20 @@ class Screens:
             "settings": self._settings,
         }
 
-    def _heard(self) -> Sentence | None:
+    def _scan_notice(self) -> Sentence | None:
         """What came of the scan this address asks for, as long as it is the newest one."""
-        heard = self._station.board.snapshot().notice
-        if not heard.count or request.args.get("notice") != str(heard.count):
+        notice = self._station.board.snapshot().notice
+        if not notice.count or request.args.get("notice") != str(notice.count):
             return None
-        return scan_sentence(heard.word, self.texts())
+        return scan_sentence(notice.word, self.texts())
 
     @staticmethod
     def _ask(view: DeskView) -> str:
         """What was shown is asked about first, and once."""
-        if view.step is Step.AGREE and view.shown_ref:
+        if view.step is DeskStep.AGREE and view.shown_ref:
             return "certificate"
-        wanted = request.args.get("ask", "")
-        return wanted if wanted in _ASKS.get(view.step, ()) else ""
+        requested = request.args.get("ask", "")
+        return requested if requested in _ASKS.get(view.step, ()) else ""
 
 
 def _digits(typed: str | None) -> str:

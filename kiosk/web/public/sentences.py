@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kiosk.domain.metrology.pan import NotBookable, PanState
+from kiosk.domain.metrology.pan import NotBookableReason, PanState
 from kiosk.protocols.barcodes.refusal import ScanRefusal
-from kiosk.station.desk.view import DeskView, Phase, Step
-from kiosk.station.scans import CLERK_CALLED, MY_PARCEL
+from kiosk.station.desk.view import DeskStep, DeskView, PanPhase
+from kiosk.station.scan_router import CLERK_CALLED, MY_PARCEL
 from kiosk.texts import Texts
 
 _REFUSALS = {
@@ -57,10 +57,10 @@ class Sentence:
     picture: str
 
 
-def refusal(code: str, step: Step, texts: Texts) -> Sentence:
+def refusal(code: str, step: DeskStep, texts: Texts) -> Sentence:
     """Why the desk refused. A tap that came too late or too early is answered with what to do on this screen."""
-    wanted = [f"reason.{code}", f"problem.{code}", _REFUSALS.get(code, "")]
-    text_id = next((one for one in wanted if one in texts), "problem.error")
+    candidates = [f"reason.{code}", f"problem.{code}", _REFUSALS.get(code, "")]
+    text_id = next((one for one in candidates if one in texts), "problem.error")
     return Sentence(text_id, picture_of(text_id))
 
 
@@ -105,9 +105,9 @@ def mark_text(word: str, ok: str = "mark.ok") -> str:
 
 def hint(view: DeskView) -> str | None:
     """The text id of what to do about the pan now; None when nothing is to be done about it."""
-    if view.step is Step.TAKE:
+    if view.step is DeskStep.TAKE:
         return None if view.pan.state is PanState.EMPTY else "take.empty_pan"
-    if view.step is Step.AGREE:
+    if view.step is DeskStep.AGREE:
         return _agree_hint(view)
     faulty = view.pan.state in (PanState.OVERLOAD, PanState.NEGATIVE, PanState.LOST)
     return f"reason.{view.pan.why_not.value}" if faulty and view.pan.why_not else None
@@ -115,20 +115,20 @@ def hint(view: DeskView) -> str | None:
 
 def _agree_hint(view: DeskView) -> str | None:
     why, pan = view.pan.why_not, view.pan
-    if pan.lock is not None:
+    if pan.hold is not None:
         return f"reason.{view.tare_problem}" if view.tare_problem else None
     own = _own_container_hint(view)
     if own is not None:
         return own
-    if why in (NotBookable.UNSTABLE, NotBookable.LOAD_ALREADY_COUNTED) and pan.state is not PanState.EMPTY:
-        counted = why is NotBookable.LOAD_ALREADY_COUNTED
+    if why in (NotBookableReason.UNSTABLE, NotBookableReason.LOAD_ALREADY_COUNTED) and pan.state is not PanState.EMPTY:
+        counted = why is NotBookableReason.LOAD_ALREADY_COUNTED
         return (
             ("agree.next_bag_off" if view.bags else "reason.load_already_counted")
             if counted
             else ("agree.waiting_stable")
         )
     if pan.state is PanState.EMPTY:
-        if view.phase is Phase.CONTAINER:
+        if view.phase is PanPhase.CONTAINER:
             return "agree.weigh_container"
         return "agree.next_bag_on" if view.bags else "what.put_on"
     return f"reason.{why.value}" if why else None
@@ -138,8 +138,8 @@ def _own_container_hint(view: DeskView) -> str | None:
     """A container weighed empty is lifted off to be filled; one below Min cannot be weighed on this scale."""
     if view.pan.state is PanState.EMPTY or view.container is None or not view.container.weighed:
         return None
-    if view.phase is Phase.LOAD and view.pan.why_not is NotBookable.LOAD_ALREADY_COUNTED:
+    if view.phase is PanPhase.LOAD and view.pan.why_not is NotBookableReason.LOAD_ALREADY_COUNTED:
         return "agree.fill_container"
-    if view.phase is Phase.CONTAINER and view.pan.why_not is NotBookable.BELOW_MIN:
+    if view.phase is PanPhase.CONTAINER and view.pan.why_not is NotBookableReason.BELOW_MIN:
         return "agree.container_too_light"
     return None

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from flask import render_template, request
 
-from kiosk.station.doctor.finding import Finding
+from kiosk.station.doctor.finding import DoctorFinding
 from kiosk.station.doctor.tools import BackupState
 from kiosk.texts.html import bdi_code
 from kiosk.web.drawings import drawing
@@ -40,7 +40,7 @@ def draw(settings: WebSettings, template: str, tab: str, here: str, **extra: Any
     return render_template(f"technician/{template}.html", **words, **extra)
 
 
-def row_values(row: Finding | BackupState) -> dict[str, object]:
+def row_values(row: DoctorFinding | BackupState) -> dict[str, object]:
     """Places and package names keep their own direction in a right-to-left line."""
     return {name: bdi_code(value) if isinstance(value, str) else value for name, value in row.values.items()}
 

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.station.catalog.changes import Changes, PriceChange
 from kiosk.station.catalog.document import CatalogError
-from kiosk.station.catalog.on_stick import CatalogRefused, CatalogsOnSticks
+from kiosk.station.catalog.stick_import import CatalogRefused, StickCatalogs
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.store import StoreError
 from kiosk.texts.html import bdi_name, bdi_price
@@ -39,42 +39,42 @@ Row = tuple[Markup, Markup]
 def blueprint(settings: WebSettings, doctor: Doctor | None) -> Blueprint:
     """``/technician/goods``. Where no stick is looked for these pages answer 503."""
     routes = Blueprint("goods", __name__)
-    pages = _Pages(settings, doctor)
+    pages = _GoodsPages(settings, doctor)
     routes.add_url_rule(HOME, "page", pages.page, methods=["GET"])
     routes.add_url_rule(f"{HOME}/bring", "act_bring", pages.bring, methods=["POST"])
     routes.register_error_handler(CatalogRefused, lambda error: pages.refused(error.code))
     routes.register_error_handler(CatalogError, pages.faulty)
-    routes.register_error_handler(StoreError, lambda error: pages.say("technician.refused.store_failed"))
+    routes.register_error_handler(StoreError, lambda error: pages.refuse("technician.refused.store_failed"))
     return routes
 
 
-class _Pages:
+class _GoodsPages:
     """Draws and acts."""
 
     def __init__(self, settings: WebSettings, doctor: Doctor | None) -> None:
         self._settings, self._doctor = settings, doctor
 
     @property
-    def catalogs(self) -> CatalogsOnSticks:
+    def catalogs(self) -> StickCatalogs:
         """The use case, or 503."""
         catalogs = None if self._doctor is None else self._doctor.equipment.catalogs
         return catalogs or abort(503)
 
     def page(self) -> str:
         """The files in sight, or with ``file`` what this one would change."""
-        name, wanted = request.args.get("file", ""), request.args.get("page")
+        name, page_text = request.args.get("file", ""), request.args.get("page")
         if not name:
             version, catalog = self.catalogs.in_force()
-            files = rows_of(self.catalogs.files(), FILES, wanted)
+            files = rows_of(self.catalogs.files(), FILES, page_text)
             done = bool(request.args.get("done"))
             return self._draw("goods", page=files, version=version, n=len(catalog.products), done=done)
-        look = self.catalogs.look(name)
-        rows = [*_rows(look.changes, speech_of(request, self._settings.language))]
-        return self._draw("goods_look", look=look, file=name, page=rows_of(rows, ROWS, wanted))
+        preview = self.catalogs.preview(name)
+        rows = [*_rows(preview.changes, speech_of(request, self._settings.language))]
+        return self._draw("goods_look", look=preview, file=name, page=rows_of(rows, ROWS, page_text))
 
     def bring(self) -> AnyResponse:
         """The form names a file, and what was seen of it."""
-        self.catalogs.bring(request.form.get("file", ""), request.form.get("seen", ""))
+        self.catalogs.import_file(request.form.get("file", ""), request.form.get("seen", ""))
         return redirect(f"{HOME}?done=1", 303)
 
     def faulty(self, fault: CatalogError) -> tuple[str, int]:
@@ -84,9 +84,9 @@ class _Pages:
     def refused(self, code: str) -> tuple[str, int]:
         """Why it was not done."""
         face = "update.why" if code.startswith("busy") else "goods.refused"
-        return self.say(f"technician.{face}.{code}")
+        return self.refuse(f"technician.{face}.{code}")
 
-    def say(self, text_id: str) -> tuple[str, int]:
+    def refuse(self, text_id: str) -> tuple[str, int]:
         """A refusal."""
         return self._draw("refused", text_id=text_id), _status()
 
@@ -111,5 +111,5 @@ def _price(row: PriceChange, speech: Speech) -> Row:
     product = bdi_name(getattr(row.names, speech.language.code), _LETTERS)
     what = Markup("{} · {}").format(product, speech.one(f"mode.{row.mode}"))
     word = "price_new" if row.before is None else "price_gone" if row.after is None else "price"
-    said = {name: bdi_price(fen) for name, fen in (("before", row.before), ("after", row.after)) if fen is not None}
-    return what, speech.one(f"technician.goods.{word}", **said)
+    prices = {name: bdi_price(fen) for name, fen in (("before", row.before), ("after", row.after)) if fen is not None}
+    return what, speech.one(f"technician.goods.{word}", **prices)

@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from kiosk.labels.label_page import draw_label
 from kiosk.labels.layout import shipped_layout
 from kiosk.labels.layout_check import problem_word
-from kiosk.labels.papers.printer_test import CALIBRATION
+from kiosk.labels.papers.printer_diagnostics import CALIBRATION
 from kiosk.labels.papers.samples import SAMPLES
 from kiosk.protocols.printers.page_setup import PrintHead
 from kiosk.station.doctor.doctor import Doctor
@@ -46,7 +46,7 @@ _HEAD: Final = PrintHead(203, 832)
 def blueprint(settings: WebSettings, doctor: Doctor | None) -> Blueprint:
     """Everything under ``/technician/layouts``; without a doctor these pages answer 503."""
     routes = Blueprint("layouts", __name__)
-    pages = _Pages(settings, doctor)
+    pages = _LayoutPages(settings, doctor)
     routes.add_url_rule(HOME, "page", pages.page, methods=["GET"])
     routes.add_url_rule(f"{HOME}.png", "picture", pages.picture, methods=["GET"])
     routes.add_url_rule(f"{HOME}/choose", "act_choose", pages.choose, methods=["POST"])
@@ -57,7 +57,7 @@ def blueprint(settings: WebSettings, doctor: Doctor | None) -> Blueprint:
     return routes
 
 
-class _Pages:
+class _LayoutPages:
     """Draws and acts."""
 
     def __init__(self, settings: WebSettings, doctor: Doctor | None) -> None:
@@ -74,7 +74,7 @@ class _Pages:
 
     def page(self) -> str:
         """One kind of label as it is printed, or by another shipped layout; why the station's own file is not used."""
-        kind, other = _asked(request.args)
+        kind, other = _requested(request.args)
         problem = self.own.damage(kind)
         return self._page(
             "layouts",
@@ -90,7 +90,7 @@ class _Pages:
 
     def picture(self) -> AnyResponse:
         """The label with sample data, as a 203 dpi printer would print it."""
-        kind, other = _asked(request.args)
+        kind, other = _requested(request.args)
         layout = shipped_layout(OTHERS[kind][other]) if other else self.own.layouts.of(kind)
         png = BytesIO()
         with self._drawing:
@@ -99,7 +99,7 @@ class _Pages:
 
     def choose(self) -> AnyResponse:
         """Use ``other`` for this kind of label from now on; the first shipped one where none is named."""
-        kind, other = _asked(request.form)
+        kind, other = _requested(request.form)
         if other:
             self.own.choose(kind, OTHERS[kind][other])
         else:
@@ -108,7 +108,7 @@ class _Pages:
 
     def print(self) -> AnyResponse:
         """A label with sample data, or the sheet by which the paper is judged."""
-        kind, _ = _asked(request.form)
+        kind, _ = _requested(request.form)
         (self._tools or abort(503)).print_sample(CALIBRATION if "calibration" in request.form else kind)
         return redirect(f"{HOME}?kind={kind}&printed=1", 303)
 
@@ -120,7 +120,7 @@ class _Pages:
         return draw(self._settings, template, "care", HOME, **extra)
 
 
-def _asked(values: Mapping[str, str]) -> tuple[str, str]:
+def _requested(values: Mapping[str, str]) -> tuple[str, str]:
     """The kind, the bag when none is named, and the other shipped layout or ""; 404 for what there is none of."""
     kind, other = values.get("kind", "bag"), values.get("other", "")
     if kind not in SAMPLES or (other and other not in OTHERS.get(kind, {})):

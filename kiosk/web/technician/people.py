@@ -48,7 +48,7 @@ _REFUSED: Final = {
 def blueprint(station: Station, settings: WebSettings) -> Blueprint:
     """Everything under ``/technician/people``."""
     routes = Blueprint("people", __name__)
-    pages = _Pages(station, settings)
+    pages = _PeoplePages(station, settings)
     routes.add_url_rule(HOME, "page", pages.page, methods=["GET"])
     for name, show in (("new", pages.new), ("pin", pages.pin), ("person", pages.person)):
         routes.add_url_rule(f"{HOME}/{name}", name, show, methods=["GET"])
@@ -60,7 +60,7 @@ def blueprint(station: Station, settings: WebSettings) -> Blueprint:
     return routes
 
 
-class _Pages:
+class _PeoplePages:
     """Draws and acts. A name that has no PIN yet is forgotten with the session."""
 
     def __init__(self, station: Station, settings: WebSettings) -> None:
@@ -83,8 +83,8 @@ class _Pages:
 
     def new(self) -> str:
         """The pad for a name."""
-        wanted = request.args.get("letters", "")
-        alphabet = wanted if wanted in ALPHABETS else "en"
+        requested = request.args.get("letters", "")
+        alphabet = requested if requested in ALPHABETS else "en"
         return self._draw("people_name", alphabet=alphabet, keys=ALPHABETS[alphabet], all_roles=tuple(Role))
 
     def pin(self) -> str | AnyResponse:
@@ -165,7 +165,7 @@ def _pad() -> str:
 def _typed_twice() -> str:
     """The PIN of the form, which holds it twice. Raises BadPin."""
     typed = request.form.get("pin", "")
-    first, again = typed[:PIN_DIGITS], typed[PIN_DIGITS:]
-    if first != again and len(typed) <= 2 * PIN_DIGITS:
+    first, repeated = typed[:PIN_DIGITS], typed[PIN_DIGITS:]
+    if first != repeated and len(typed) <= 2 * PIN_DIGITS:
         raise BadPin("differs", "the two PINs are not the same")
-    return first if first == again else typed
+    return first if first == repeated else typed

@@ -15,7 +15,7 @@ from flask import Blueprint, Response, abort, jsonify, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.station.doctor.doctor import Doctor
-from kiosk.station.doctor.finding import Verdict
+from kiosk.station.doctor.finding import Severity
 from kiosk.station.doctor.tools import LAMPS, ActRefused, TechnicianTools
 from kiosk.station.scale.keys import KEYS
 from kiosk.store import StoreError
@@ -23,16 +23,16 @@ from kiosk.texts import LANGUAGES
 from kiosk.web.paging import rows_of
 from kiosk.web.ports import Station
 from kiosk.web.roles import Need
-from kiosk.web.sent_in import sent_in
+from kiosk.web.send_estimate import send_estimate
 from kiosk.web.settings import WebSettings
-from kiosk.web.speech import remember, speech_of
+from kiosk.web.speech import set_language_cookie, speech_of
 from kiosk.web.technician.about import about_rows
 from kiosk.web.technician.frame import TABS, age, draw, row_values
-from kiosk.web.technician.scale import frame_words, told_of, told_word
+from kiosk.web.technician.scale import frame_words, known_outcome, outcome_word
 
 ROWS: Final = 4
-MOST_NUMBERS: Final = 40
-_ORDER: Final = (Verdict.FAIL, Verdict.WARN, Verdict.OK)
+MAX_NUMBERS: Final = 40
+_ORDER: Final = (Severity.FAIL, Severity.WARN, Severity.OK)
 
 PAGES: Final = ("doctor", "tests", "scale", "shot", "lamps", "care", "events", "epoch", "about")
 POSTS: Final = ("print", "reach", "shoot", "lamp", "backup", "bundle", "new_epoch", "language")
@@ -46,7 +46,7 @@ NEEDS: Mapping[str, Need] = {
 def blueprint(station: Station, settings: WebSettings, doctor: Doctor | None) -> Blueprint:
     """Everything under ``/technician``, and ``/doctor.json``; without a doctor these pages answer 503."""
     technician = Blueprint("technician", __name__)
-    pages = _Pages(station, settings, doctor)
+    pages = _TechnicianPages(station, settings, doctor)
     for path, name, show in (
         ("/technician", "doctor", pages.doctor_page),
         ("/technician/tests", "tests", pages.tests_page),
@@ -71,7 +71,7 @@ def blueprint(station: Station, settings: WebSettings, doctor: Doctor | None) ->
     return technician
 
 
-class _Pages:
+class _TechnicianPages:
     """Draws and acts."""
 
     def __init__(self, station: Station, settings: WebSettings, doctor: Doctor | None) -> None:
@@ -113,12 +113,12 @@ class _Pages:
 
     def tests_page(self) -> str:
         """What can be tried; a printer that the station may not reach is let through first."""
-        return self.page("tests", "tests", closed=self.tools.closed_printers() if self._tools else {})
+        return self.page("tests", "tests", closed=self.tools.unreachable_printers() if self._tools else {})
 
     def scale_page(self) -> str:
         """The scale live, its keys, and what came of the one pressed last."""
-        told = told_of(request.args.get("told", ""))
-        return self.page("scale", "tests", sign=self.scale_sign(), keys=self.tools.scale_keys(), told=told)
+        outcome = known_outcome(request.args.get("told", ""))
+        return self.page("scale", "tests", sign=self.scale_sign(), keys=self.tools.scale_keys(), told=outcome)
 
     def care_page(self) -> str:
         """Backup and bundle, and how the last of each went."""
@@ -135,10 +135,10 @@ class _Pages:
         return self.page(
             "events",
             "events",
-            numbers=numbers[:MOST_NUMBERS],
-            more=max(0, len(numbers) - MOST_NUMBERS),
+            numbers=numbers[:MAX_NUMBERS],
+            more=max(0, len(numbers) - MAX_NUMBERS),
             pending=pending,
-            left=sent_in(self.doctor.station.settings.data) if pending else None,
+            left=send_estimate(self.doctor.station.settings.data) if pending else None,
             pictures=store.photos.unsent_count(),
             identity=identity,
         )
@@ -167,7 +167,7 @@ class _Pages:
 
     def scale_sign(self) -> dict[str, str]:
         """The newest frame as the indicator sent it; dashes when it is too old to be live."""
-        return frame_words(self.doctor.equipment.scale.look(), speech_of(request, self._settings.language).main)
+        return frame_words(self.doctor.equipment.scale.liveness(), speech_of(request, self._settings.language).main)
 
     def shot_jpg(self) -> AnyResponse:
         """The shot just taken, once."""
@@ -197,7 +197,7 @@ class _Pages:
 
     def _reach(self) -> AnyResponse:
         """The station starts anew for it: what was told stands on the page that comes back."""
-        self.tools.let_reach(request.form.get("printer", ""))
+        self.tools.request_printer_access(request.form.get("printer", ""))
         return redirect("/technician/tests?asked=1", 303)
 
     def _shoot(self) -> AnyResponse:
@@ -207,7 +207,7 @@ class _Pages:
     def press(self, key: str) -> AnyResponse:
         """One press of a key of the scale. What was sent is told on a page that can be read again without sending."""
         outcome = self.tools.zero() if key == "zero" else self.tools.clear_tare()
-        return redirect(f"/technician/scale?told={told_word(key, outcome)}", 303)
+        return redirect(f"/technician/scale?told={outcome_word(key, outcome)}", 303)
 
     def _backup(self) -> AnyResponse:
         self.tools.backup_now()
@@ -239,4 +239,4 @@ class _Pages:
         known = here.partition("?")[0] in {path for _, path, _ in TABS}
         answer = redirect(here if known else "/technician", 303)
         code = request.form.get("lang", "")
-        return remember(answer, code) if code in LANGUAGES and isinstance(answer, Response) else answer
+        return set_language_cookie(answer, code) if code in LANGUAGES and isinstance(answer, Response) else answer

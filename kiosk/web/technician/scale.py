@@ -11,18 +11,22 @@ from kiosk.station.scale.keys import KEYS
 from kiosk.texts import Texts
 
 _RAW: Final = 48
-TOLD: Final = (*(f"{key}_{CommandOutcome.DONE}" for key in KEYS), CommandOutcome.NO_ANSWER, CommandOutcome.UNCONFIRMED)
+OUTCOME_WORDS: Final = (
+    *(f"{key}_{CommandOutcome.DONE}" for key in KEYS),
+    CommandOutcome.NO_ANSWER,
+    CommandOutcome.UNCONFIRMED,
+)
 """The ends of the text ids ``technician.scale.told.…``: a command that was sent ended in one of them."""
 
 
-def told_word(key: str, outcome: CommandOutcome) -> str:
-    """The word of ``TOLD`` for a key that was sent."""
+def outcome_word(key: str, outcome: CommandOutcome) -> str:
+    """The word of ``OUTCOME_WORDS`` for a key that was sent."""
     return f"{key}_{outcome}" if outcome is CommandOutcome.DONE else outcome.value
 
 
-def told_of(word: str) -> str:
-    """The word when it is one of ``TOLD``, else ""."""
-    return word if word in TOLD else ""
+def known_outcome(word: str) -> str:
+    """The word when it is one of ``OUTCOME_WORDS``, else ""."""
+    return word if word in OUTCOME_WORDS else ""
 
 
 def frame_words(live: ScaleLiveness, texts: Texts) -> dict[str, str]:

@@ -21,7 +21,7 @@ from kiosk.web.technician.frame import draw
 HOME: Final = "/technician/teach"
 ROWS: Final = 4
 """Proposals on one screen; the likeliest stand first, and more than four were never seen."""
-MOST_PORTS: Final = 6
+MAX_PORTS: Final = 6
 _RAW: Final = 40
 _TYPED: Final = 8
 
@@ -38,7 +38,7 @@ _BODIES: Final = {"emptied": "looking", "loaded": "looking"}
 def blueprint(teach: Teach | None, settings: WebSettings) -> Blueprint:
     """Everything under ``/technician/teach``. Where nothing can be taught these pages answer 503."""
     routes = Blueprint("teach", __name__)
-    pages = _Pages(teach, settings)
+    pages = _TeachPages(teach, settings)
     routes.add_url_rule(HOME, "page", pages.page, methods=["GET"])
     routes.add_url_rule(f"{HOME}.json", "state", pages.state, methods=["GET"])
     for name, act in pages.posts().items():
@@ -47,7 +47,7 @@ def blueprint(teach: Teach | None, settings: WebSettings) -> Blueprint:
     return routes
 
 
-class _Pages:
+class _TeachPages:
     """Draws and acts."""
 
     def __init__(self, teach: Teach | None, settings: WebSettings) -> None:
@@ -69,7 +69,7 @@ class _Pages:
             view=view,
             body=_BODIES.get(view.step, view.step),
             rows=view.rows[:ROWS],
-            ports=view.ports[:MOST_PORTS],
+            ports=view.ports[:MAX_PORTS],
             name_of=_shown,
             sample=printable(view.progress.sample),
             percent=round(view.progress.done * 100),
@@ -83,7 +83,7 @@ class _Pages:
         if view.step == "listening":
             word = "asking" if view.progress.asking else "listening"
             parts["line"] = texts.text(f"technician.teach.{word}", line=view.progress.line)
-            parts["bytes"] = texts.text("technician.teach.bytes", n=view.progress.heard)
+            parts["bytes"] = texts.text("technician.teach.bytes", n=view.progress.received_bytes)
             parts["sample"] = printable(view.progress.sample)
         return jsonify({"step": view.step, "done": round(view.progress.done, 2), "parts": parts})
 
@@ -95,8 +95,8 @@ class _Pages:
         """Every post, by name."""
         return {
             "begin": self._begin,
-            "emptied": self._emptied,
-            "known": self._known,
+            "emptied": self._confirm_empty,
+            "known": self._confirm_known_weight,
             "write": self._write,
             "end": self._end,
         }
@@ -105,12 +105,12 @@ class _Pages:
         self.teach.begin(request.form.get("port", ""), ask=request.form.get("ask") == "1")
         return redirect(HOME, 303)
 
-    def _emptied(self) -> AnyResponse:
-        self.teach.emptied()
+    def _confirm_empty(self) -> AnyResponse:
+        self.teach.confirm_empty()
         return redirect(HOME, 303)
 
-    def _known(self) -> AnyResponse:
-        self.teach.known(request.form.get("kg", "")[:_TYPED])
+    def _confirm_known_weight(self) -> AnyResponse:
+        self.teach.confirm_known_weight(request.form.get("kg", "")[:_TYPED])
         return redirect(HOME, 303)
 
     def _write(self) -> AnyResponse:

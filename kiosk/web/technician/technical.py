@@ -7,7 +7,7 @@ from collections.abc import Callable
 from flask import Blueprint, Response, abort, jsonify, request, send_file
 from werkzeug.wrappers import Response as AnyResponse
 
-from kiosk.station.desk.view import Step
+from kiosk.station.desk.view import DeskStep
 from kiosk.station.live import OK
 from kiosk.web.ports import Station
 from kiosk.web.public.screens import Screens
@@ -18,12 +18,12 @@ _NO_PAGES = ("health", "station_css", "photo", "page_alive")
 NEEDS = {"technical.about": Need.PUBLIC, **{f"technical.{name}": Need.OPEN for name in _NO_PAGES}}
 
 
-def nobody_asks() -> None:
+def ignore_alive() -> None:
     """Nobody wants to know whether a page lives."""
 
 
 def blueprint(
-    station: Station, settings: WebSettings, screens: Screens, alive: Callable[[], None] = nobody_asks
+    station: Station, settings: WebSettings, screens: Screens, alive: Callable[[], None] = ignore_alive
 ) -> Blueprint:
     """``/about``, ``/health``, ``/alive``, ``/station.css``, ``/photos``."""
     technical = Blueprint("technical", __name__)
@@ -58,7 +58,7 @@ def blueprint(
     @technical.get("/photos/<sha256>.jpg")
     def photo(sha256: str) -> AnyResponse:
         view = station.desk.view()
-        current = view.photo.sha256 if view.step is Step.TAKE else None
+        current = view.photo.sha256 if view.step is DeskStep.TAKE else None
         path = station.photo_folder.path(sha256) if sha256 == current else None
         if path is None:
             abort(404)

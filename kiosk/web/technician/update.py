@@ -11,7 +11,7 @@ from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.station.doctor.doctor import Doctor
-from kiosk.station.doctor.updates_mark import updates
+from kiosk.station.doctor.updates_status_file import updates
 from kiosk.station.update.refusals import UpdateRefused
 from kiosk.station.update.updates import Updates
 from kiosk.web.roles import Need
@@ -25,7 +25,7 @@ NEEDS: Final = {"update.page": Need.TECHNICIAN, "update.act_install": Need.TECHN
 def blueprint(settings: WebSettings, doctor: Doctor | None) -> Blueprint:
     """``/technician/update``. Where nothing can be updated here the page says so, and an update is refused with 409."""
     routes = Blueprint("update", __name__)
-    pages = _Pages(settings, doctor)
+    pages = _UpdatePages(settings, doctor)
     routes.add_url_rule(HOME, "page", pages.page, methods=["GET"])
     routes.add_url_rule(f"{HOME}/install", "act_install", pages.install, methods=["POST"])
     routes.register_error_handler(UpdateRefused, lambda error: pages.refused(f"why.{error.why}"))
@@ -38,7 +38,7 @@ class _OtherWay(Exception):
     """This station has no updater of its own: its program comes with the system's packages, or from a source tree."""
 
 
-class _Pages:
+class _UpdatePages:
     """Draws and acts."""
 
     def __init__(self, settings: WebSettings, doctor: Doctor | None) -> None:

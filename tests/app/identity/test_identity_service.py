@@ -18,17 +18,17 @@ import msgspec
 import pytest
 
 from kiosk.app.identity import requests as requests_module
-from kiosk.app.identity.helper import HelperPlaces, attend
-from kiosk.app.identity.messages import Answer, Request, answer_file, request_file
-from kiosk.app.identity.place import FOLDER
+from kiosk.app.identity.helper import IdentityPaths, handle_request
+from kiosk.app.identity.messages import IdentityRequest, IdentityResponse, answer_file, request_file
+from kiosk.app.identity.mounted_folder import FOLDER
 from kiosk.app.identity.requests import RequestedIdentities
 from kiosk.app.identity.vault import KEY, FileVault
 from kiosk.app.mounting.writable import writable
 from kiosk.base.root_requests import MAX_BYTES
-from kiosk.first_start.identity.claim import Claim, claim_name, write_claim
-from kiosk.first_start.identity.format import CLEAR, Identity, write_clear
-from kiosk.first_start.identity.ports import IdentityRefused, Kept
-from kiosk.store.database.lasting import NotLasting
+from kiosk.first_start.identity.claim import ClaimMark, claim_name, write_claim
+from kiosk.first_start.identity.format import CLEAR, StationIdentity, write_clear
+from kiosk.first_start.identity.ports import IdentityRefused, PendingIdentity
+from kiosk.store.database.persistence import NotPersistent
 from tests.depth import many
 from tests.each import each
 from tests.first_start.identity.identities import CODE, OFFERED, OTHER_CODE, cost_nothing, laid, made
@@ -47,7 +47,7 @@ class Box:
         for name in ("keys", "credentials", "run", "media/KIOSK-USB", "boot", "data"):
             (self.folder / name).mkdir(parents=True)
         self.stick = self.folder / "media/KIOSK-USB"
-        self.helper = HelperPlaces(
+        self.helper = IdentityPaths(
             keys=self.folder / "keys",
             credentials=self.folder / "credentials",
             data=self.folder / "data",
@@ -68,7 +68,7 @@ class Box:
         def watch() -> None:
             while not end.wait(0.005):
                 if self.requests.exists():
-                    attend(self.helper)
+                    handle_request(self.helper)
 
         thread = threading.Thread(target=watch, name="identity-unit")
         thread.start()
@@ -78,11 +78,11 @@ class Box:
             end.set()
             thread.join(WAIT_S)
 
-    def ask(self, content: bytes) -> Answer:
+    def ask(self, content: bytes) -> IdentityResponse:
         """The answer to a request that anybody could have written."""
         self.requests.path.parent.mkdir(exist_ok=True)
         self.requests.path.write_bytes(content)
-        answer = attend(self.helper)
+        answer = handle_request(self.helper)
         last = self.helper.answers.last()
         assert last is not None
         assert last.body == answer
@@ -102,21 +102,23 @@ def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Box:
 
 
 @pytest.fixture(scope="module")
-def identity(tmp_path_factory: pytest.TempPathFactory) -> Identity:
+def identity(tmp_path_factory: pytest.TempPathFactory) -> StationIdentity:
     return made(tmp_path_factory.mktemp("authority"))
 
 
-def test_a_request_is_judged_once_though_the_power_goes_and_the_wizard_with_it(box: Box, identity: Identity) -> None:
+def test_a_request_is_judged_once_though_the_power_goes_and_the_wizard_with_it(
+    box: Box, identity: StationIdentity
+) -> None:
     """The answer lies in memory; the wizard that waited for it is cut off."""
     laid(box.stick, identity)
     assert box.ask(content(OTHER_CODE.digits)).word == "wrong"
     box.helper.answers.path.unlink()
-    assert attend(box.helper).word == ""
+    assert handle_request(box.helper).word == ""
     assert len(FileVault(box.helper.keys, box.helper.credentials).wrong_codes().failures_ms) == 1
 
 
 def test_whichever_line_of_the_protocol_is_cut_a_second_tap_makes_it_a_station(
-    tmp_path: Path, identity: Identity, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, identity: StationIdentity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cost_nothing(monkeypatch)
     folders = (tmp_path / str(number) for number in count())
@@ -124,51 +126,51 @@ def test_whichever_line_of_the_protocol_is_cut_a_second_tap_makes_it_a_station(
     def asked() -> Box:
         box = Box(next(folders))
         laid(box.stick, identity)
-        attend(box.helper)
-        box.requests.write(Request("S0147", CODE.digits))
+        handle_request(box.helper)
+        box.requests.write(IdentityRequest("S0147", CODE.digits))
         return box
 
     first = asked()
-    lines = worth_a_cut(lines_of(lambda: attend(first.helper)))
+    lines = worth_a_cut(lines_of(lambda: handle_request(first.helper)))
     for number in lines[:: many(3, torture=1, quick=20)]:
         box = asked()
-        assert run(partial(attend, box.helper), number)
+        assert run(partial(handle_request, box.helper), number)
         box.helper.answers.path.unlink(missing_ok=True)
-        attend(box.helper)
+        handle_request(box.helper)
         assert not box.requests.exists()
-        box.requests.write(Request("S0147", CODE.digits))
-        answer = attend(box.helper)
+        box.requests.write(IdentityRequest("S0147", CODE.digits))
+        answer = handle_request(box.helper)
         assert answer.word == ""
         assert answer.in_use is not None
         shutil.rmtree(box.folder)
 
 
 def test_a_helper_that_is_started_once_more_leaves_the_answer_that_was_not_read_yet(
-    box: Box, identity: Identity
+    box: Box, identity: StationIdentity
 ) -> None:
     laid(box.stick, identity)
     assert box.ask(content(OTHER_CODE.digits)).word == "wrong"
     for _ in range(2):
-        assert attend(box.helper).word == "wrong"
+        assert handle_request(box.helper).word == "wrong"
         last = box.helper.answers.last()
         assert last is not None
         assert last.id == "0" * 32
 
 
-def test_a_folder_of_requests_that_leads_elsewhere_hides_no_station(box: Box, identity: Identity) -> None:
+def test_a_folder_of_requests_that_leads_elsewhere_hides_no_station(box: Box, identity: StationIdentity) -> None:
     laid(box.stick, identity)
     with box.unit():
         box.wizard.take("S0147", CODE.digits)
     box.requests.path.parent.rmdir()
     box.requests.path.parent.symlink_to(box.folder)
     box.helper.answers.path.unlink()
-    attend(box.helper)
+    handle_request(box.helper)
     present = box.wizard.in_use()
     assert present is not None
     assert present.station == "S0147"
 
 
-def test_from_the_stick_to_the_station(box: Box, identity: Identity) -> None:
+def test_from_the_stick_to_the_station(box: Box, identity: StationIdentity) -> None:
     file = laid(box.stick / FOLDER, msgspec.structs.replace(identity, **OFFERED))
     assert box.wizard.in_use() is None
     assert [(row.station, row.village, row.sealed) for row in box.wizard.offered()] == [("S0147", "Tagharchi", True)]
@@ -190,15 +192,17 @@ def test_from_the_stick_to_the_station(box: Box, identity: Identity) -> None:
     assert CODE.digits.encode() not in said
     # A new start of the machine: what is in memory is gone, and told again.
     box.helper.answers.path.unlink()
-    attend(box.helper)
+    handle_request(box.helper)
     assert box.wizard.in_use() == present
 
 
-def test_what_lies_on_the_boot_partition_is_found_and_what_others_have_is_not(box: Box, identity: Identity) -> None:
+def test_what_lies_on_the_boot_partition_is_found_and_what_others_have_is_not(
+    box: Box, identity: StationIdentity
+) -> None:
     (box.folder / "boot" / CLEAR).write_bytes(write_clear(identity))
     assert [(row.station, row.sealed) for row in box.wizard.offered()] == [("S0147", False)]
     mark = box.folder / "boot" / claim_name("S0147")
-    mark.write_bytes(write_claim(Claim("S0147", "ab" * 32, "")))
+    mark.write_bytes(write_claim(ClaimMark("S0147", "ab" * 32, "")))
     assert box.wizard.offered() == ()
     assert box.ask(content(code="")).word == "claimed"
     mark.unlink()
@@ -207,14 +211,14 @@ def test_what_lies_on_the_boot_partition_is_found_and_what_others_have_is_not(bo
     assert sorted(path.name for path in (box.folder / "boot").iterdir()) == [claim_name("S0147")]
 
 
-def test_files_that_are_no_identity_are_not_offered(box: Box, identity: Identity) -> None:
+def test_files_that_are_no_identity_are_not_offered(box: Box, identity: StationIdentity) -> None:
     (box.stick / "identity-S0001.toml").write_bytes(b"nonsense")
     laid(box.stick, identity).rename(box.stick / "identity-S0148.toml")
     (box.stick / CLEAR).symlink_to(box.folder / "keys/machine")
     assert box.wizard.offered() == ()
 
 
-def test_root_trusts_nothing_in_a_request(box: Box, identity: Identity) -> None:
+def test_root_trusts_nothing_in_a_request(box: Box, identity: StationIdentity) -> None:
     laid(box.stick, identity)
 
     @each(
@@ -238,15 +242,15 @@ def test_root_trusts_nothing_in_a_request(box: Box, identity: Identity) -> None:
     secret = box.folder / "keys/secret"
     secret.write_bytes(content())
     box.requests.path.symlink_to(secret)
-    attend(box.helper)
+    handle_request(box.helper)
     os.mkfifo(box.requests.path)
-    attend(box.helper)
+    handle_request(box.helper)
     assert box.wizard.in_use() is None
     assert stat.S_IMODE(box.helper.answers.path.stat().st_mode) == 0o644
-    assert CODE.digits not in repr(Request("S0147", CODE.digits))
+    assert CODE.digits not in repr(IdentityRequest("S0147", CODE.digits))
 
 
-def test_nobody_answers(box: Box, identity: Identity) -> None:
+def test_nobody_answers(box: Box, identity: StationIdentity) -> None:
     with pytest.raises(IdentityRefused) as refused:
         replace(box.wizard, timeout_s=0.0).take("S0147", CODE.digits)
     assert refused.value.word == "failed"
@@ -258,8 +262,8 @@ def test_data_in_memory_are_no_place_for_an_identity(box: Box, monkeypatch: pyte
     memory.mkdir()
     monkeypatch.setenv("KIOSK_BOX", "1")
     try:
-        with pytest.raises(NotLasting):
-            attend(replace(box.helper, keys=memory))
+        with pytest.raises(NotPersistent):
+            handle_request(replace(box.helper, keys=memory))
     finally:
         memory.rmdir()
     assert not box.helper.answers.path.exists()
@@ -295,19 +299,21 @@ def with_a_flipped_bit(mark: bytes) -> bytes:
     return mark[:at] + bytes([mark[at] ^ 0x80]) + mark[at + 1 :]
 
 
-def test_a_mark_with_a_flipped_bit_ends_neither_wizard_nor_helper(box: Box, identity: Identity) -> None:
+def test_a_mark_with_a_flipped_bit_ends_neither_wizard_nor_helper(box: Box, identity: StationIdentity) -> None:
     """The power went while the mark was written, and the identity is on its way."""
     laid(box.stick, identity)
     vault = FileVault(box.helper.keys, box.helper.credentials)
-    vault.keep(Kept(identity, "identity-S0147.toml"))
+    vault.save_pending(PendingIdentity(identity, "identity-S0147.toml"))
     mark = box.stick / claim_name("S0147")
-    mark.write_bytes(with_a_flipped_bit(write_claim(Claim("S0147", "ab" * 32, "2026-11-28"))))
+    mark.write_bytes(with_a_flipped_bit(write_claim(ClaimMark("S0147", "ab" * 32, "2026-11-28"))))
     assert [row.station for row in box.wizard.offered()] == ["S0147"]
-    attend(box.helper)
-    assert (vault.in_use() is None, vault.kept()) == (False, None), "finished: the file is still beside its torn mark"
+    handle_request(box.helper)
+    assert (vault.in_use() is None, vault.pending()) == (False, None), (
+        "finished: the file is still beside its torn mark"
+    )
 
 
-def test_looks_at_folders_where_files_belong_leave_nothing_open(box: Box, identity: Identity) -> None:
+def test_looks_at_folders_where_files_belong_leave_nothing_open(box: Box, identity: StationIdentity) -> None:
     laid(box.stick, identity)
     (box.stick / claim_name("S0147")).mkdir()
     box.helper.answers.path.mkdir()
@@ -319,11 +325,11 @@ def test_looks_at_folders_where_files_belong_leave_nothing_open(box: Box, identi
 
 
 def test_a_stick_that_takes_long_to_read_is_read_on_at_the_next_look(
-    box: Box, identity: Identity, caplog: pytest.LogCaptureFixture
+    box: Box, identity: StationIdentity, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in (1, 2, 3):
         laid(box.stick, msgspec.structs.replace(identity, station=f"S000{number}"))
-    passed = count(0, requests_module.LOOK_S / 2)
+    passed = count(0, requests_module.SCAN_BUDGET_S / 2)
     slow = replace(box.wizard, clock=lambda: next(passed))
     seen = [tuple(row.station for row in slow.offered()) for _ in range(2)]
     assert seen == [("S0001", "S0002"), ("S0001", "S0002", "S0003")]

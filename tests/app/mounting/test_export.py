@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kiosk.app.mounting.export import LARGEST, ExportPlaces, NothingCopied, copy_bundle
+from kiosk.app.mounting.export import MAX_BUNDLE_BYTES, ExportPaths, NothingCopied, copy_bundle
 from kiosk.base.root_requests import CannotRemove
 from kiosk.station.doctor.tools import copy_request_file
 
@@ -27,7 +27,7 @@ class Box:
         self.open = 0
         self.on_open: Callable[[], None] = lambda: None
         media = folder / "media"
-        self.places = ExportPlaces(self.data, (media,), lambda path: Path(path).parent == media, self.writable)
+        self.places = ExportPaths(self.data, (media,), lambda path: Path(path).parent == media, self.writable)
 
     @contextmanager
     def writable(self, medium: Path) -> Iterator[None]:
@@ -111,7 +111,7 @@ def test_nothing_else_leaves_the_station(box: Box) -> None:
     refused()
     (box.data / NAME).unlink()
     with (box.data / NAME).open("wb") as file:
-        file.truncate(LARGEST + 1)
+        file.truncate(MAX_BUNDLE_BYTES + 1)
     refused()
     (box.data / NAME).write_bytes(b"PK")
     box.stick.rmdir()

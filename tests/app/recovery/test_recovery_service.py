@@ -17,15 +17,15 @@ import pytest
 
 from kiosk.app.identity.vault import FileVault
 from kiosk.app.recovery import requests as requests_module
-from kiosk.app.recovery.helper import HelperPlaces, attend
-from kiosk.app.recovery.messages import WORKING, Answer, Request, answer_file, request_file
+from kiosk.app.recovery.helper import RecoveryPaths, handle_request
+from kiosk.app.recovery.messages import WORKING, RecoveryRequest, RecoveryResponse, answer_file, request_file
 from kiosk.app.recovery.requests import RequestedRecoveries
 from kiosk.base.root_requests import MAX_BYTES, working
 from kiosk.config.station import load
 from kiosk.domain.paper_code import PaperCode
 from kiosk.first_start.draft import draft_path
+from kiosk.first_start.identity.claiming import LOCKOUT_RULE, MachineTime
 from kiosk.first_start.identity.ports import InUse
-from kiosk.first_start.identity.taking import RULE, Instant
 from kiosk.first_start.recovery.ports import OfferedRecovery, RecoveryRefused
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.kit.contents import Credential, Kit
@@ -33,8 +33,8 @@ from kiosk.store.backup.kit.county_key import CountyKey
 from kiosk.store.backup.kit.sealing import seal_to_code, seal_to_county
 from kiosk.store.backup.medium import read_manifest
 from kiosk.store.backup.settings import BackupSettings
-from kiosk.store.database.lasting import NotLasting
 from kiosk.store.database.migrate import migrate
+from kiosk.store.database.persistence import NotPersistent
 from tests.depth import many
 from tests.each import each
 from tests.first_start.identity.identities import CODE, OTHER_CODE, cost_nothing
@@ -61,7 +61,7 @@ class Box:
             path.mkdir(parents=True)
         self.card = self.folder / "card"
         self.insert()
-        self.helper = HelperPlaces(
+        self.helper = RecoveryPaths(
             settings=self.card / "etc/station.toml",
             data=self.card / "kiosk",
             keys=self.card / "kiosk-keys",
@@ -70,7 +70,7 @@ class Box:
             media=(self.folder / "media",),
             is_mount=lambda path: Path(path).parent == self.folder / "media",
             restart=self.restart,
-            clock=lambda: Instant("", "boot", self.now_ms),
+            clock=lambda: MachineTime("", "boot", self.now_ms),
         )
         where, self.requests = self.helper, request_file(self.helper.data)
         self.wizard = RequestedRecoveries(self.requests, where.data, where.answers, where.media, where.is_mount)
@@ -100,7 +100,7 @@ class Box:
         def watch() -> None:
             while not end.wait(0.005):
                 if self.requests.exists():
-                    attend(self.helper)
+                    handle_request(self.helper)
 
         thread = threading.Thread(target=watch, name="recovery-unit")
         thread.start()
@@ -110,15 +110,15 @@ class Box:
             end.set()
             thread.join(WAIT_S)
 
-    def ask(self, code: PaperCode = CODE, letter: str = "A", ident: str = "") -> Answer:
+    def ask(self, code: PaperCode = CODE, letter: str = "A", ident: str = "") -> RecoveryResponse:
         """The answer to a request as the wizard writes it; each is another one unless ``ident`` says otherwise."""
-        self.requests.write(Request(STATION, code.digits, letter), ident)
-        answer = attend(self.helper)
+        self.requests.write(RecoveryRequest(STATION, code.digits, letter), ident)
+        answer = handle_request(self.helper)
         assert answer is not None
         assert answer == self.said()
         return answer
 
-    def said(self) -> Answer:
+    def said(self) -> RecoveryResponse:
         last = self.helper.answers.last()
         assert last is not None
         return last.body
@@ -262,7 +262,7 @@ class TestRefused:
         waits = box.ask()
         assert (waits.word, waits.wait_s, len(vault.wrong_codes().failures_ms)) == ("wait", 30, 3)
         assert box.is_new()
-        box.now_ms += RULE.delay_ms[-1]
+        box.now_ms += LOCKOUT_RULE.delay_ms[-1]
         assert box.ask().word == ""
 
     def test_a_repeated_request_is_judged_once(self, box: Box, old: Old) -> None:
@@ -379,8 +379,8 @@ class TestRefused:
         memory.mkdir()
         monkeypatch.setenv("KIOSK_BOX", "1")
         try:
-            with pytest.raises(NotLasting):
-                attend(replace(box.helper, keys=memory))
+            with pytest.raises(NotPersistent):
+                handle_request(replace(box.helper, keys=memory))
         finally:
             memory.rmdir()
         assert not box.helper.answers.path.exists()
@@ -477,17 +477,17 @@ class TestTheRequest:
         )
         def judged(bad: bytes) -> None:
             box.requests.path.write_bytes(bad)
-            assert attend(box.helper) is None
+            assert handle_request(box.helper) is None
 
         judged()
         secret = box.folder / "secret"
         secret.write_bytes(content())
         box.requests.path.symlink_to(secret)
-        assert attend(box.helper) is None
+        assert handle_request(box.helper) is None
         os.mkfifo(box.requests.path)
-        assert attend(box.helper) is None
+        assert handle_request(box.helper) is None
         assert box.is_new()
-        assert CODE.digits not in repr(Request(STATION, CODE.digits))
+        assert CODE.digits not in repr(RecoveryRequest(STATION, CODE.digits))
 
     def test_nobody_answers(self, box: Box, old: Old) -> None:
         def refused() -> str:
@@ -510,7 +510,7 @@ class TestTheRequest:
         with pytest.raises(RecoveryRefused) as caught:
             box.wizard.begin(STATION, OTHER_CODE.digits, "A")
         assert caught.value.word == "busy"
-        attend(box.helper)
+        handle_request(box.helper)
         first.join(WAIT_S)
         box.is_whole()
 
@@ -518,7 +518,7 @@ class TestTheRequest:
         old.lay(box)
         assert box.ask(OTHER_CODE).word == "wrong"
         box.helper.answers.path.unlink()
-        assert attend(box.helper) is None
+        assert handle_request(box.helper) is None
         assert len(FileVault(box.helper.keys, box.helper.credentials).wrong_codes().failures_ms) == 1
 
 
@@ -566,7 +566,7 @@ class TestOffered:
         self, box: Box, old: Old, caplog: pytest.LogCaptureFixture
     ) -> None:
         old.lay(box)
-        passed = itertools.count(0, requests_module.LOOK_S)
+        passed = itertools.count(0, requests_module.SCAN_BUDGET_S)
         slow = replace(box.wizard, clock=lambda: next(passed))
         assert [row.station for row in slow.offered()] == [STATION]
         assert [record.getMessage() for record in caplog.records] == [

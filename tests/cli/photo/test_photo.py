@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from kiosk.cli.kiosk import main
 from kiosk.photo.channels.rules import shipped_rules
 from kiosk.photo.picture_header import jpeg_segments, read_header
-from kiosk.simulators.camera.scenes import View, draw_view
+from kiosk.simulators.camera.scenes import SceneView, draw_view
 
 ROOT = Path(__file__).parents[3]
 
@@ -26,11 +26,11 @@ ROOT = Path(__file__).parents[3]
 def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shots")
     for name, view in (
-        ("good", View("badam")),
-        ("face", View("badam", face=True)),
-        ("blurred", View("badam", blur=True)),
-        ("empty", View("empty")),
-        ("black", View("badam", black=True)),
+        ("good", SceneView("badam")),
+        ("face", SceneView("badam", face=True)),
+        ("blurred", SceneView("badam", blur=True)),
+        ("empty", SceneView("empty")),
+        ("black", SceneView("badam", black=True)),
     ):
         assert cv2.imwrite(str(folder / f"{name}.jpg"), draw_view(view))
     return folder

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.cli.photo.answer import Answer
+from kiosk.cli.photo.judge_messages import JudgeResult
 from kiosk.cli.photo.process import ChildFault, PictureJudge
 from kiosk.photo.channels.rules import shipped_rules
 
@@ -24,7 +24,7 @@ def _from_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
 
-def judged(tmp_path: Path, word: str, within_s: float = 60.0) -> Answer:
+def judged(tmp_path: Path, word: str, within_s: float = 60.0) -> JudgeResult:
     file = tmp_path / "shot.jpg"
     file.write_text(word)
     answer, body = PictureJudge(STAND_IN, within_s).judge(file)

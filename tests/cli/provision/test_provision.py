@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from kiosk.app.identity.place import FOLDER
+from kiosk.app.identity.mounted_folder import FOLDER
 from kiosk.cli.kiosk import main
 from kiosk.cli.provision import command
 from kiosk.cli.provision.paper import lines_of
 from kiosk.cli.provision.stations import MAX_BYTES, MAX_STATIONS, BadStations, files_beside, read_stations
 from kiosk.domain.paper_code import PaperCode
-from kiosk.first_start.identity.format import Identity, read_sealed, unseal
+from kiosk.first_start.identity.format import StationIdentity, read_sealed, unseal
 from tests.first_start.identity.identities import CODE, OFFERED, cost_nothing
 from tests.messaging.authority import Authority
 
@@ -66,7 +66,7 @@ def test_two_stations_two_files_two_pages(county: Path, tmp_path: Path, monkeypa
     codes: list[tuple[str, PaperCode]] = []
     drawn = command.paper_pdf
 
-    def noted(identity: Identity, code: PaperCode) -> bytes:
+    def noted(identity: StationIdentity, code: PaperCode) -> bytes:
         codes.append((identity.station, code))
         return drawn(identity, code)
 
@@ -228,7 +228,7 @@ def test_the_page_of_a_station_is_readable(county: Path) -> None:
     identity = read_stations((HEAD + row()).encode(), files_beside(county / "x"), datetime.now(UTC))[0]
     page = command.paper_pdf(identity, CODE)
     assert page == command.paper_pdf(identity, CODE)
-    assert page != command.paper_pdf(identity, PaperCode.make(lambda below: 7))
+    assert page != command.paper_pdf(identity, PaperCode.generate(lambda below: 7))
 
 
 def test_the_page_names_village_and_county_and_leaves_room_for_a_village_that_the_list_has_not(county: Path) -> None:

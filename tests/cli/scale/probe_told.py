@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 
 from kiosk.cli.scale import probe as scale_probe
-from kiosk.devices.ports import Progress
+from kiosk.devices.ports import ProbeProgress
 
 
 class Told(scale_probe.ProgressLine):
     """Says it on standard output, at once."""
 
-    def show(self, progress: Progress) -> None:
+    def show(self, progress: ProbeProgress) -> None:
         super().show(progress)
         print("listening", flush=True)
 

@@ -16,9 +16,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kiosk.cli.kiosk import main
-from kiosk.cli.scale.probe import _nothing
-from kiosk.devices.scale.probe import TIMING, Line, ProbeTiming, ScaleProbe
-from kiosk.protocols.scales.probe.proposals import questions
+from kiosk.cli.scale.probe import _no_proposal_text
+from kiosk.devices.scale.probe import TIMING, ProbeLine, ProbeTiming, ScaleProbe
+from kiosk.protocols.scales.probe.proposals import probe_queries
 from kiosk.protocols.scales.protocol import ScaleProtocol
 from kiosk.simulators.scale.simulator import ScaleSimulator
 
@@ -47,14 +47,14 @@ def listens_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def waits_on(monkeypatch: pytest.MonkeyPatch, listens_briefly: None) -> None:
     """The one question that the scale there answers is given as long as the answer takes."""
-    ask, answered = Line.ask, {row.id: steps for row, steps in questions()}[ASKED]
+    ask, answered = ProbeLine.ask, {row.id: steps for row, steps in probe_queries()}[ASKED]
 
-    def waiting(line: Line, row: ScaleProtocol, steps: Sequence[bytes], timing: ProbeTiming) -> bytes:
+    def waiting(line: ProbeLine, row: ScaleProtocol, steps: Sequence[bytes], timing: ProbeTiming) -> bytes:
         return ask(
             line, row, steps, replace(timing, answer_s=PATIENCE_S, gap_s=TIMING.gap_s) if steps == answered else timing
         )
 
-    monkeypatch.setattr(Line, "ask", waiting)
+    monkeypatch.setattr(ProbeLine, "request", waiting)
 
 
 @pytest.mark.usefixtures("listens_on")
@@ -105,9 +105,9 @@ def test_wrong_usage_in_one_line(words: tuple[str, ...], says: str) -> None:
 
 
 def test_what_is_said_when_nothing_is_proposed() -> None:
-    assert _nothing(12, ask=False).startswith("12 bytes came")
-    assert "--ask" in _nothing(0, ask=False)
-    assert "--ask" not in _nothing(0, ask=True)
+    assert _no_proposal_text(12, ask=False).startswith("12 bytes came")
+    assert "--ask" in _no_proposal_text(0, ask=False)
+    assert "--ask" not in _no_proposal_text(0, ask=True)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 
 from kiosk.app.adapters import open_scale
 from kiosk.cli.kiosk import main
-from kiosk.devices.scale.command import LONGEST_S
+from kiosk.devices.scale.command import MAX_DEADLINE_S
 from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.live import LiveScale, Timing
 from kiosk.protocols.scales import registry
@@ -51,11 +51,11 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a machine that stands still for some seconds a scale that obeys is no silent one: all waits but the last
     resort end with what was waited for.
     """
-    timing = Timing(stale_s=LONGEST_S, open_s=LONGEST_S)
+    timing = Timing(stale_s=MAX_DEADLINE_S, open_s=MAX_DEADLINE_S)
     monkeypatch.setattr("kiosk.cli.scale.send.open_scale", partial(open_scale, timing=timing))
     for name in ("_OPEN_S", "_READING_S"):
-        monkeypatch.setattr(f"kiosk.cli.scale.send.{name}", LONGEST_S)
-    monkeypatch.setattr(LiveScale.send, "__defaults__", (LONGEST_S,))
+        monkeypatch.setattr(f"kiosk.cli.scale.send.{name}", MAX_DEADLINE_S)
+    monkeypatch.setattr(LiveScale.send, "__defaults__", (MAX_DEADLINE_S,))
 
 
 @pytest.mark.usefixtures("patient")

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 
 from kiosk.devices.camera.child.__main__ import make_source
-from kiosk.devices.camera.child.content import UnreadablePicture
+from kiosk.devices.camera.child.content_check import UnreadablePicture
 from kiosk.devices.camera.child.image_file import ImageFileSource
-from kiosk.devices.camera.child.judging import FIXED_S, Judge
+from kiosk.devices.camera.child.judge import EXPOSURE_FIXED_S, Judge
 from kiosk.devices.camera.child.picamera import PicameraSource
 from kiosk.devices.camera.child.ports import Burst
 from kiosk.devices.camera.child.rpicam import RpicamSource
@@ -27,18 +27,18 @@ from kiosk.devices.camera.child.server import serve
 from kiosk.devices.camera.child.v4l2 import V4l2Source
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.camera.wire import (
-    MAX_LOOK,
+    MAX_LIVE_VIEW_BYTES,
     PREFIX,
     Answer,
     GoodsInspected,
-    Looked,
-    LookRequest,
+    LiveViewRequest,
     MatMeasured,
     MeasureRequest,
+    ShotCaptured,
     ShotRefused,
     ShotRequest,
-    ShotTaken,
     WireFinding,
+    WireLiveView,
     WireMatMeasure,
     WireMeasures,
     pack,
@@ -76,7 +76,7 @@ class FakeSource:
     def burst(self) -> Burst:
         return Burst(self.shoot(), (picture(1), picture(2)))
 
-    def look(self) -> BgrImage:
+    def live_frame(self) -> BgrImage:
         self.looks += 1
         return self.shoot()
 
@@ -122,7 +122,7 @@ class FakeMeasuredMat:
 
 
 @dataclass(frozen=True)
-class FakeLook:
+class FakeLiveViewResult:
     small: BgrImage = field(default_factory=lambda: picture(7))
     lights: tuple[Reason, ...] = ()
     still: bool = True
@@ -136,14 +136,14 @@ class FakePipeline:
         self,
         said: FakeInspection | Exception | None = None,
         mat: FakeMeasuredMat | None = None,
-        looks: Sequence[FakeLook] = (),
+        looks: Sequence[FakeLiveViewResult] = (),
     ) -> None:
         self.said = said or FakeInspection()
         self.mat = mat or FakeMeasuredMat()
         self.shown: list[tuple[BgrImage, Sequence[BgrImage]]] = []
         self.looks, self.befores = list(looks), list[BgrImage | None]()
 
-    def look(self, frame: BgrImage, before: BgrImage | None) -> FakeLook:
+    def assess_live_view(self, frame: BgrImage, before: BgrImage | None) -> FakeLiveViewResult:
         self.befores.append(before)
         return self.looks.pop(0)
 
@@ -176,7 +176,7 @@ def test_pictures_and_faults_are_answered_in_order_each_under_its_own_alarm() ->
     requests = pack(ShotRequest(1, 2.0)) + pack(ShotRequest(2, 3.0)) + pack(ShotRequest(3, 4.0))
     source = FakeSource(picture(), CameraFault("black", "take off the cap"), MemoryError("no room"))
     said, alarms = converse(source, requests)
-    assert said[0][0] == ShotTaken(1, 80, 60)
+    assert said[0][0] == ShotCaptured(1, 80, 60)
     assert said[0][1].startswith(b"\xff\xd8")
     assert said[1] == (ShotRefused(2, "black", "take off the cap"), b"")
     assert isinstance(said[2][0], ShotRefused)
@@ -300,50 +300,55 @@ def test_without_the_mat_no_picture_leaves_and_a_lens_cap_is_a_fault() -> None:
 
 
 def test_a_look_shows_the_interior_alone_and_is_compared_with_the_one_before() -> None:
-    looks = (FakeLook(), FakeLook(lights=(Reason.MAT,), picture=None), FakeLook(lights=(Reason.EMPTY,)), FakeLook())
+    looks = (
+        FakeLiveViewResult(),
+        FakeLiveViewResult(lights=(Reason.MAT,), picture=None),
+        FakeLiveViewResult(lights=(Reason.EMPTY,)),
+        FakeLiveViewResult(),
+    )
     pipeline = FakePipeline(looks=looks)
     outcomes = (picture(), picture(), picture(), CameraFault("missing", "gone"), picture())
-    requests = b"".join(pack(LookRequest(number, 1.0)) for number in range(1, 6))
+    requests = b"".join(pack(LiveViewRequest(number, 1.0)) for number in range(1, 6))
     source = FakeSource(*outcomes)
     said, _ = converse(source, requests, pipeline)
     assert source.looks == 5, "a single frame each, no burst"
     answer, body = said[0]
-    assert isinstance(answer, Looked) and answer.picture is not None
+    assert isinstance(answer, WireLiveView) and answer.picture is not None
     assert (answer.lights, answer.still, answer.picture.width, answer.picture.height) == ((), True, 150, 160)
-    assert metadata_markers(body) == () and answer.picture.size_bytes == len(body) <= MAX_LOOK
-    assert said[1] == (Looked(2, (Reason.MAT,), still=False), b"")
+    assert metadata_markers(body) == () and answer.picture.size_bytes == len(body) <= MAX_LIVE_VIEW_BYTES
+    assert said[1] == (WireLiveView(2, (Reason.MAT,), still=False), b"")
     assert isinstance(said[3][0], ShotRefused)
     compared = [before is not None and np.array_equal(before, picture(7)) for before in pipeline.befores]
     assert compared == [False, True, True, False]  # after a fault there is nothing to compare with
 
 
 def test_the_exposure_over_the_empty_mat_is_that_of_the_shot_and_ends_with_it() -> None:
-    now, empty, goods = [0.0], FakeLook(lights=(Reason.EMPTY,)), FakeLook()
-    lit_wrong = FakeLook(lights=(Reason.DARK, Reason.EMPTY))
+    now, empty, goods = [0.0], FakeLiveViewResult(lights=(Reason.EMPTY,)), FakeLiveViewResult()
+    lit_wrong = FakeLiveViewResult(lights=(Reason.DARK, Reason.EMPTY))
     source = FakeSource(*(picture() for _ in range(8)), CameraFault("missing", "gone"))
     pipeline = FakePipeline(looks=[lit_wrong, empty, empty, goods, empty, goods, empty])
     judge = Judge(source, pipeline, lambda: now[0])
     for number in range(4):
-        judge.look(number)
+        judge.live_view(number)
     assert source.exposure == ["fixed"]
-    judge.shot(4)
+    judge.judge_shot(4)
     assert source.exposure == ["fixed", "released"]
-    judge.look(5)
-    now[0] += FIXED_S
-    judge.look(6)
+    judge.live_view(5)
+    now[0] += EXPOSURE_FIXED_S
+    judge.live_view(6)
     assert source.exposure == ["fixed", "released"] * 2, "whose light may have changed since"
-    judge.look(7)
+    judge.live_view(7)
     with pytest.raises(CameraFault):
-        judge.shot(8)
+        judge.judge_shot(8)
     assert source.exposure == ["fixed", "released"] * 3
 
 
 def test_a_look_stays_small_whatever_is_on_the_mat() -> None:
     wild = np.random.default_rng(5).integers(0, 255, (300, 420, 3)).astype(np.uint8)
-    pipeline = FakePipeline(looks=[FakeLook(picture=wild)])
-    ((answer, body),), _ = converse(FakeSource(picture()), pack(LookRequest(1, 1.0)), pipeline)
-    assert isinstance(answer, Looked)
-    assert 0 < len(body) <= MAX_LOOK
+    pipeline = FakePipeline(looks=[FakeLiveViewResult(picture=wild)])
+    ((answer, body),), _ = converse(FakeSource(picture()), pack(LiveViewRequest(1, 1.0)), pipeline)
+    assert isinstance(answer, WireLiveView)
+    assert 0 < len(body) <= MAX_LIVE_VIEW_BYTES
 
 
 def test_measures_outside_the_bounds_are_brought_into_them() -> None:

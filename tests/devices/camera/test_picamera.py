@@ -85,15 +85,15 @@ def test_a_look_is_the_next_frame_and_leaves_the_automatics_alone() -> None:
     pictures = [picture(seed) for seed in range(4)]
     camera = SimulatedPicamera(pictures)
     taken = source(camera)
-    taken.look()
+    taken.live_frame()
     assert len(camera.metadata) == SETTLE_FRAMES + 1, "a camera that was just switched on"
     before = len(camera.metadata)
-    assert taken.look().shape == (HEIGHT, WIDTH, 3)
+    assert taken.live_frame().shape == (HEIGHT, WIDTH, 3)
     assert (len(camera.metadata) - before, camera.held) == (2, 0), "the frame that waited, and one of now"
     assert camera.asked == [FLICKER]
     camera.ends_after = 0
     with pytest.raises(CameraFault):
-        taken.look()
+        taken.live_frame()
     assert camera.calls[-2:] == ["stop", "close"]
 
 

@@ -21,10 +21,10 @@ import pytest
 
 from kiosk.devices.camera import process as camera_process
 from kiosk.devices.camera import worker as camera_worker
-from kiosk.devices.camera.answers import camera_look
+from kiosk.devices.camera.answers import live_view_frame
 from kiosk.devices.camera.process import ChildCamera, child_command
 from kiosk.devices.camera.settings import CameraKind, CameraSettings
-from kiosk.devices.camera.wire import Looked, WireError, WirePicture
+from kiosk.devices.camera.wire import WireError, WireLiveView, WirePicture
 from kiosk.devices.camera.worker import CameraWorker
 from kiosk.devices.ports import CameraFault, GoodsShot, MatShot
 from kiosk.domain.mat_measures import MatMeasure, MatMeasures, MatQuality
@@ -91,7 +91,7 @@ def scene(path: Path, seed: int = 1) -> Path:
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """A child that was killed is waited for until a loaded machine has let go of it."""
-    monkeypatch.setattr(camera_worker, "_END_S", PATIENT_S)
+    monkeypatch.setattr(camera_worker, "_EXIT_TIMEOUT_S", PATIENT_S)
 
 
 @pytest.fixture
@@ -178,11 +178,11 @@ def test_the_real_child_judges_what_lies_on_the_mat(make: Make, tmp_path: Path) 
     mat = camera.measure(PATIENT_S)
     assert mat.measures.good and mat.preview is not None
     assert metadata_markers(mat.preview.jpeg) == ()
-    looks = [camera.look(PATIENT_S) for _ in range(2)]
+    looks = [camera.live_view(PATIENT_S) for _ in range(2)]
     assert [(one.lights, one.still) for one in looks] == [((), False), ((), True)]
     assert all(one.picture and metadata_markers(one.picture.jpeg) == () for one in looks)
     simulator.command("hand")
-    assert Reason.HAND in camera.look(PATIENT_S).lights
+    assert Reason.HAND in camera.live_view(PATIENT_S).lights
     refused = camera.inspect(PATIENT_S)
     assert Reason.HAND in [one.reason for one in refused.verdict.findings]
     assert refused.master is None
@@ -442,30 +442,30 @@ LOOKED = WirePicture(len(LOOK_JPEG), 420, 300)
 @each(
     "answer, body",
     [
-        (Looked(1, (), True), b""),
-        (Looked(1, (), True), LOOK_JPEG),
-        (Looked(1, (), True, LOOKED), b""),
-        (Looked(1, (), True, LOOKED), LOOK_JPEG + b"x"),
-        (Looked(1, (), True, LOOKED), b"x" * len(LOOK_JPEG)),
-        (Looked(1, (), True, WirePicture(len(LOOK_JPEG), 481, 300)), LOOK_JPEG),
-        (Looked(1, (), True, WirePicture(len(LOOK_JPEG), 420, 481)), LOOK_JPEG),
-        (Looked(1, (), True, WirePicture(40_001, 420, 300)), LOOK_JPEG.ljust(39_999, b"x") + b"\xff\xd9"),
-        (Looked(1, (Reason.MAT,), False, LOOKED), LOOK_JPEG),
-        (Looked(1, (Reason.MAT,), False), LOOK_JPEG),
-        (Looked(1, (Reason.MAT,), True), b""),
-        (Looked(1, (Reason.FACE,), True, LOOKED), LOOK_JPEG),
-        (Looked(1, (Reason.DARK, Reason.DARK), True, LOOKED), LOOK_JPEG),
+        (WireLiveView(1, (), True), b""),
+        (WireLiveView(1, (), True), LOOK_JPEG),
+        (WireLiveView(1, (), True, LOOKED), b""),
+        (WireLiveView(1, (), True, LOOKED), LOOK_JPEG + b"x"),
+        (WireLiveView(1, (), True, LOOKED), b"x" * len(LOOK_JPEG)),
+        (WireLiveView(1, (), True, WirePicture(len(LOOK_JPEG), 481, 300)), LOOK_JPEG),
+        (WireLiveView(1, (), True, WirePicture(len(LOOK_JPEG), 420, 481)), LOOK_JPEG),
+        (WireLiveView(1, (), True, WirePicture(40_001, 420, 300)), LOOK_JPEG.ljust(39_999, b"x") + b"\xff\xd9"),
+        (WireLiveView(1, (Reason.MAT,), False, LOOKED), LOOK_JPEG),
+        (WireLiveView(1, (Reason.MAT,), False), LOOK_JPEG),
+        (WireLiveView(1, (Reason.MAT,), True), b""),
+        (WireLiveView(1, (Reason.FACE,), True, LOOKED), LOOK_JPEG),
+        (WireLiveView(1, (Reason.DARK, Reason.DARK), True, LOOKED), LOOK_JPEG),
     ],
 )
-def test_a_look_that_lies_is_not_believed(answer: Looked, body: bytes) -> None:
+def test_a_look_that_lies_is_not_believed(answer: WireLiveView, body: bytes) -> None:
     with pytest.raises(WireError):
-        camera_look(answer, body)
+        live_view_frame(answer, body)
 
 
 def test_another_answer_is_no_look(make: Make) -> None:
     camera = make("say(pack(mat(ask().number), JPEG))")
     with pytest.raises(CameraFault) as caught:
-        camera.look(PATIENT_S)
+        camera.live_view(PATIENT_S)
     assert (caught.value.code, camera.child_pid) == ("broken", None)
 
 
@@ -489,7 +489,7 @@ def test_codes_that_lie_are_not_believed_and_a_child_that_hangs_on_one_is_ended(
 
 def test_a_v4l2_camera_that_repeats_a_frame_of_the_mat_is_frozen(make: Make) -> None:
     camera = make("while True: say(pack(mat(ask().number, frame_sha256='ab' * 32), JPEG))", kind="v4l2", path="/dev/v9")
-    assert camera.measure(PATIENT_S).measures.found
+    assert camera.measure(PATIENT_S).measures.is_mat_found
     with pytest.raises(CameraFault, match="repeats"):
         camera.measure(PATIENT_S)
     assert camera.child_pid is None

@@ -10,8 +10,8 @@ import numpy as np
 import psutil
 import pytest
 
-from kiosk.devices.camera.child.content import UnreadablePicture
-from kiosk.devices.camera.child.rpicam import SETTLED_S, Exposure, RpicamSource, read_exposure
+from kiosk.devices.camera.child.content_check import UnreadablePicture
+from kiosk.devices.camera.child.rpicam import EXPOSURE_REUSE_S, Exposure, RpicamSource, parse_exposure
 from kiosk.devices.camera.process import ChildCamera
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.ports import CameraFault
@@ -91,17 +91,17 @@ def test_a_look_is_one_run_that_need_not_settle_again_for_a_while(tmp_path: Path
 
     def look() -> None:
         before = len(rpicam_still.runs(tmp_path))
-        assert camera.look().shape == (HEIGHT, WIDTH, 3)
+        assert camera.live_frame().shape == (HEIGHT, WIDTH, 3)
         (run,) = rpicam_still.runs(tmp_path)[before:]
         settled.append("timeout" in run)
 
     look()
     look()
-    now[0] += SETTLED_S
+    now[0] += EXPOSURE_REUSE_S
     look()
     (tmp_path / rpicam_still.FAULT).write_text("die")
     with pytest.raises(CameraFault):
-        camera.look()
+        camera.live_frame()
     (tmp_path / rpicam_still.FAULT).write_text("")
     look()
     camera.fix_exposure()
@@ -171,7 +171,7 @@ def test_one_frame_three_times_is_frozen(tmp_path: Path) -> None:
 
 def test_what_is_read_of_the_metadata() -> None:
     whole = '{ "ExposureTime": 9998, "AnalogueGain": 2.0, "ColourGains": [ 1.8, 1.6 ], "Rubbish": nan }'
-    assert read_exposure(whole) == Exposure(9998, 2.0, 1.8, 1.6)
+    assert parse_exposure(whole) == Exposure(9998, 2.0, 1.8, 1.6)
     for cut in (
         "",
         whole[:30],
@@ -180,7 +180,7 @@ def test_what_is_read_of_the_metadata() -> None:
         whole.replace("1.8,", ""),
         "\0",
     ):
-        assert read_exposure(cut) is None, cut
+        assert parse_exposure(cut) is None, cut
 
 
 def test_the_station_takes_a_picture_with_the_program_on_its_path(

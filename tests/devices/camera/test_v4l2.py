@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from kiosk.devices.camera.child.controls import Control, steady_exposure
-from kiosk.devices.camera.child.v4l2 import LAG, V4l2Source
+from kiosk.devices.camera.child.v4l2 import CONTROL_LAG_FRAMES, V4l2Source
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.ports import CameraFault
 from kiosk.photo.arrays import BgrImage
@@ -220,14 +220,18 @@ def test_what_a_covered_lens_gives_is_left_to_the_judges(device: Path, level: in
 
 def test_a_look_is_the_newest_frame_and_settles_only_when_the_device_is_opened(device: Path) -> None:
     waited, now = live(90), live(120, seed=1)
-    capture = RecordingCapture([*steady(9), *[waited] * LAG, now, *[waited] * LAG, now])
+    capture = RecordingCapture([*steady(9), *[waited] * CONTROL_LAG_FRAMES, now, *[waited] * CONTROL_LAG_FRAMES, now])
     camera = source(device, capture)
-    assert np.array_equal(camera.look(), now)
+    assert np.array_equal(camera.live_frame(), now)
     reads = capture.reads()
-    assert np.array_equal(camera.look(), now)
-    assert (capture.reads() - reads, capture.names().count("grab"), capture.names().count("opened?")) == (1, 2 * LAG, 1)
+    assert np.array_equal(camera.live_frame(), now)
+    assert (capture.reads() - reads, capture.names().count("grab"), capture.names().count("opened?")) == (
+        1,
+        2 * CONTROL_LAG_FRAMES,
+        1,
+    )
     with pytest.raises(CameraFault):
-        camera.look()
+        camera.live_frame()
     assert capture.names()[-1] == "release"
 
 

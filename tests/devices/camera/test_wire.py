@@ -10,11 +10,11 @@ from kiosk.devices.camera.wire import (
     MAX_BODY,
     MAX_HEADER,
     PREFIX,
-    LookRequest,
+    LiveViewRequest,
     MeasureRequest,
+    ShotCaptured,
     ShotRefused,
     ShotRequest,
-    ShotTaken,
     WireError,
     pack,
     unpack_answer,
@@ -26,9 +26,9 @@ from kiosk.devices.camera.wire import (
 @settings(deadline=None)
 @given(st.integers(1, 2**40), st.integers(1, 65_535), st.integers(1, 65_535), st.binary(max_size=300))
 def test_an_answer_comes_back_as_it_was_sent(number: int, width: int, height: int, body: bytes) -> None:
-    message = pack(ShotTaken(number, width, height), body)
+    message = pack(ShotCaptured(number, width, height), body)
     head, length = unpack_prefix(message[: PREFIX.size])
-    assert unpack_answer(message[PREFIX.size : PREFIX.size + head]) == ShotTaken(number, width, height)
+    assert unpack_answer(message[PREFIX.size : PREFIX.size + head]) == ShotCaptured(number, width, height)
     assert message[PREFIX.size + head :] == body
     assert length == len(body)
 
@@ -82,7 +82,7 @@ def test_answers_outside_the_rules_are_refused(header: bytes) -> None:
 
 def test_a_message_the_other_side_would_refuse_is_not_packed() -> None:
     with pytest.raises(WireError, match="body"):
-        pack(ShotTaken(1, 1, 1), bytes(MAX_BODY + 1))
+        pack(ShotCaptured(1, 1, 1), bytes(MAX_BODY + 1))
     with pytest.raises(WireError, match="header"):
         pack(ShotRefused(1, "broken", "x" * MAX_HEADER))
 
@@ -91,7 +91,7 @@ def test_a_request_may_ask_for_goods_the_mat_or_a_look() -> None:
     for request in (
         ShotRequest(1, 2.5, goods=True),
         MeasureRequest(3, 1.5),
-        LookRequest(4, 0.5),
+        LiveViewRequest(4, 0.5),
     ):
         assert unpack_request(pack(request)[PREFIX.size :]) == request
 

@@ -22,7 +22,7 @@ def story(*moves: tuple[float, bool], until: float = 100.0, down: bool = False) 
         while due is not None and due <= at:
             said += [(round(due, 6), word) for word in button.advance(due)]
             due = button.due()
-        said += [(at, word) for word in button.level(level, at)]
+        said += [(at, word) for word in button.update(level, at)]
     return said
 
 
@@ -61,14 +61,14 @@ def test_a_button_that_is_stuck_from_the_start_says_nothing_until_it_was_up() ->
 def test_edges_that_come_late_and_all_at_once_mean_the_same() -> None:
     button = Button(TIMING, UP, 0.0)
     edges = [(1.0, DOWN), (1.1, UP), (2.0, DOWN), (5.0, UP), (6.0, DOWN), (6.1, UP)]
-    words = [word for at, level in edges for word in button.level(level, at)]
+    words = [word for at, level in edges for word in button.update(level, at)]
     assert [*words, *button.advance(60.0)] == ["press", "hold", "press"]
 
 
 def test_nothing_is_due_while_nothing_happens() -> None:
     button = Button(TIMING, UP, 0.0)
     assert button.due() is None
-    button.level(DOWN, 1.0)
+    button.update(DOWN, 1.0)
     assert button.due() == pytest.approx(1.03)
     button.advance(1.03)
     assert button.due() == pytest.approx(3.0)

@@ -16,11 +16,11 @@ from PIL import Image
 from kiosk.devices.ports import PrinterFault, PrintNotStarted, PrintUncertain
 from kiosk.devices.printer import ipp as printer_ipp
 from kiosk.devices.printer.channel import FdChannel
-from kiosk.devices.printer.http import MOST_HEAD_BYTES, HttpExchange
+from kiosk.devices.printer.http import MAX_HEAD_BYTES, HttpExchange
 from kiosk.devices.printer.ipp import IppPrinter
 from kiosk.devices.printer.ports import ChannelBroken, ChannelTimeout
 from kiosk.devices.printer.profiles import profile
-from kiosk.devices.printer.settings import IppPlace, PrinterSettings
+from kiosk.devices.printer.settings import IppAddress, PrinterSettings
 from kiosk.labels.raster import Raster
 from kiosk.protocols.printers import ipp
 from kiosk.protocols.printers.pages import encode
@@ -53,7 +53,7 @@ def office(tmp_path: Path) -> Iterator[IppSimulator]:
 
 
 def printer_of(simulator: IppSimulator) -> IppPrinter:
-    return IppPrinter(IppPlace(simulator.host, simulator.port, simulator.path))
+    return IppPrinter(IppAddress(simulator.host, simulator.port, simulator.path))
 
 
 def test_a_sheet_is_on_paper_when_print_returns(office: IppSimulator) -> None:
@@ -152,7 +152,7 @@ class Far:
     def __init__(self, answers: list[bytes]) -> None:
         self._answers = answers
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.place = IppPlace(*self._listener.getsockname(), "/ipp/print")
+        self.place = IppAddress(*self._listener.getsockname(), "/ipp/print")
         self._thread = threading.Thread(target=self._serve)
 
     def __enter__(self) -> Far:
@@ -252,10 +252,10 @@ def test_an_answer_that_drips_ends_with_the_deadline() -> None:
 
     channel = Drip(ends[1], nothing, empty_read_is_end=True)
     with pytest.raises(ChannelTimeout):
-        HttpExchange(channel, 30.0, 100).post(IppPlace("127.0.0.1", 631, "/"), "x/y", (b"",))
+        HttpExchange(channel, 30.0, 100).post(IppAddress("127.0.0.1", 631, "/"), "x/y", (b"",))
     with pytest.raises(ChannelBroken, match="does not speak HTTP"):
-        HttpExchange(channel, 1e9, 100).post(IppPlace("::1", 631, "/"), "x/y", (b"",))
-    assert now[0] < 2 * MOST_HEAD_BYTES
+        HttpExchange(channel, 1e9, 100).post(IppAddress("::1", 631, "/"), "x/y", (b"",))
+    assert now[0] < 2 * MAX_HEAD_BYTES
     for end in ends:
         os.close(end)
 
@@ -303,12 +303,12 @@ def test_an_address_that_is_none_is_refused(address: str) -> None:
 
 
 def test_an_address_has_the_usual_port_and_a_profile_goes_with_its_kind() -> None:
-    place = PrinterSettings("ipp", "ipp://127.0.0.1/printers/office", "office_a4").place
-    assert place == IppPlace("127.0.0.1", 631, "/printers/office")
-    assert PrinterSettings("ipp", "ipp://[::1]:8631/p", "ipp").place.uri == "ipp://[::1]:8631/p"
+    place = PrinterSettings("ipp", "ipp://127.0.0.1/printers/office", "office_a4").ipp_address
+    assert place == IppAddress("127.0.0.1", 631, "/printers/office")
+    assert PrinterSettings("ipp", "ipp://[::1]:8631/p", "ipp").ipp_address.uri == "ipp://[::1]:8631/p"
     wrong: tuple[Callable[[], object], ...] = (
-        PrinterSettings("ipp", "ipp://127.0.0.1/p", "tspl_203").row,
-        PrinterSettings("file", "/dev/usb/lp0", "office_a4").row,
+        PrinterSettings("ipp", "ipp://127.0.0.1/p", "tspl_203").resolved_profile,
+        PrinterSettings("file", "/dev/usb/lp0", "office_a4").resolved_profile,
     )
     for row in wrong:
         with pytest.raises(ValueError, match="it does not go with kind"):

@@ -10,7 +10,7 @@ import pytest
 
 from kiosk.devices.ports import PrinterFault, PrintNotStarted, PrintUncertain
 from kiosk.devices.printer import stream as printer_stream
-from kiosk.devices.printer.ports import Channel, ChannelBroken, ChannelTimeout
+from kiosk.devices.printer.ports import ChannelBroken, ChannelTimeout, PrinterChannel
 from kiosk.devices.printer.profiles import profile, profiles
 from kiosk.devices.printer.stream import StreamPrinter
 
@@ -80,7 +80,7 @@ class FakePrinter:
         if self.operations == self.fail_at:
             raise self.failure("it failed")
 
-    def open(self, until: float) -> Channel:
+    def open(self, until: float) -> PrinterChannel:
         self.step()
         self.opened += 1
         return self
@@ -146,7 +146,7 @@ class Stream(StreamPrinter):
         super().__init__(profile(row), "the bench")
         self.far = far
 
-    def _open(self, until: float) -> Channel:
+    def _open(self, until: float) -> PrinterChannel:
         return self.far.open(until)
 
 

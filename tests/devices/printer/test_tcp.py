@@ -51,8 +51,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> JobClock:
     clock = JobClock()
     for module in (printer_stream, printer_channel, printer_tcp):
         monkeypatch.setattr(module, "monotonic", clock)
-    monkeypatch.setattr(printer_stream, "ANSWER_S", DEADLINE_S)
-    monkeypatch.setattr(printer_stream, "_LAST_WORD_S", DEADLINE_S)
+    monkeypatch.setattr(printer_stream, "RESPONSE_TIMEOUT_S", DEADLINE_S)
+    monkeypatch.setattr(printer_stream, "_FINAL_STATUS_S", DEADLINE_S)
     return clock
 
 
@@ -208,7 +208,7 @@ def test_a_printer_that_takes_a_job_and_prints_nothing_is_not_believed(
     with PrinterSimulator(language, tmp_path) as simulator:
         simulator.command("forget")
         with monkeypatch.context() as slow_paper:  # the answer is sooner than paper runs, however slow this machine is
-            slow_paper.setattr(printer_stream, "_FASTEST_MM_S", 0.1)
+            slow_paper.setattr(printer_stream, "_MAX_SPEED_MM_S", 0.1)
             with pytest.raises(PrintUncertain, match=r"never seen printing|before the paper can have come out"):
                 connected(simulator).print(encode(PAPER, setup), DEADLINE_S, nothing)
         assert simulator.printed == ()

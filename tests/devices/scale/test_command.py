@@ -15,7 +15,7 @@ import pytest
 
 from kiosk.app.adapters import open_scale
 from kiosk.devices.ports import CommandOutcome, CommandResult, LinkState
-from kiosk.devices.scale.command import COMMANDS, LONGEST_S, Effects, PendingCommand
+from kiosk.devices.scale.command import COMMANDS, MAX_DEADLINE_S, Effects, PendingCommand
 from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.live import LiveScale, Timing
 from kiosk.protocols.scales import registry
@@ -60,20 +60,20 @@ def _reading(weight: str | None, net: bool | None = None, unit: str | None = "kg
     ],
 )
 def test_effects(command: str, before: Reading | None, after: Reading, acknowledged: bool, seen: bool) -> None:
-    assert Effects(5, None).seen(command, before, after, acknowledged) is seen
+    assert Effects(5, None).is_confirmed(command, before, after, acknowledged) is seen
 
 
 def test_a_step_is_known_in_grams_or_is_the_last_decimal() -> None:
-    assert Effects(5, "g").seen("zero", _reading("50", unit=None), _reading("5", unit=None), False)
-    assert not Effects(5, "g").seen("zero", _reading("50", unit=None), _reading("6", unit=None), False)
-    assert Effects(None, None).seen("zero", _reading("0.50"), _reading("0.01"), False)
-    assert not Effects(None, None).seen("zero", _reading("0.50"), _reading("0.02"), False)
+    assert Effects(5, "g").is_confirmed("zero", _reading("50", unit=None), _reading("5", unit=None), False)
+    assert not Effects(5, "g").is_confirmed("zero", _reading("50", unit=None), _reading("6", unit=None), False)
+    assert Effects(None, None).is_confirmed("zero", _reading("0.50"), _reading("0.01"), False)
+    assert not Effects(None, None).is_confirmed("zero", _reading("0.50"), _reading("0.02"), False)
 
 
 def _pending() -> tuple[PendingCommand, list[str]]:
     sent: list[str] = []
     pending = PendingCommand("tare", 10.0, Effects(1, None))
-    pending.hear([Record("acknowledgement", "", b"")])  # before it was sent: somebody else's
+    pending.receive([Record("acknowledgement", "", b"")])  # before it was sent: somebody else's
     pending.dispatch(lambda: sent.append("tare"), _reading("0.640"))
     return pending, sent
 
@@ -93,19 +93,19 @@ def test_no_answer_and_unconfirmed_are_told_apart() -> None:
 def test_a_tare_record_in_the_stream_is_no_yes_to_another_command() -> None:
     pending = PendingCommand("clear_tare", 10.0, Effects(1, None))
     pending.dispatch(lambda: None, _reading("0.640"))
-    pending.hear([Record("tare", "0.640 kg", b"")])
+    pending.receive([Record("tare", "0.640 kg", b"")])
     pending.read(_reading("0.640"))
     assert not pending.over
-    pending.hear([Record("acknowledgement", "", b"")])
+    pending.receive([Record("acknowledgement", "", b"")])
     pending.read(_reading("0.640"))
     assert pending.wait(0) == _DONE
 
 
 def test_a_refusal_has_its_reason_and_other_refused_frames_are_none() -> None:
     pending, _ = _pending()
-    pending.hear([Rejected(RejectReason.CHECKSUM, b""), Rejected(RejectReason.NO_WEIGHT, b"")])
+    pending.receive([Rejected(RejectReason.CHECKSUM, b""), Rejected(RejectReason.NO_WEIGHT, b"")])
     assert not pending.over
-    pending.hear([Rejected(RejectReason.TARE_RANGE, b"")])
+    pending.receive([Rejected(RejectReason.TARE_RANGE, b"")])
     assert pending.wait(0) == CommandResult(CommandOutcome.REFUSED, "tare_range")
 
 
@@ -145,7 +145,7 @@ def test_every_format_that_can_carries_it_out(protocol: str, command: str, tmp_p
     ):
         simulator.command("put 0.640kg")
         assert listener.until(lambda: listener.weights()[-1:] not in ([], [None], [Decimal(0)]))
-        assert scale.send(command, LONGEST_S) == _DONE
+        assert scale.send(command, MAX_DEADLINE_S) == _DONE
         simulator.command("put 1.640kg")
         full = {Decimal(1), Decimal(1000)}
         assert listener.until(lambda: listener.weights()[-1] in full)
@@ -159,8 +159,8 @@ def test_every_format_that_can_takes_the_tare_back(protocol: str, tmp_path: Path
     ):
         simulator.command("put 0.640kg")
         assert listener.until(lambda: listener.weights()[-1:] == [Decimal("0.640")])
-        assert scale.send("tare", LONGEST_S) == _DONE
-        assert scale.send("clear_tare", LONGEST_S) == _DONE
+        assert scale.send("tare", MAX_DEADLINE_S) == _DONE
+        assert scale.send("clear_tare", MAX_DEADLINE_S) == _DONE
         assert listener.until(lambda: listener.weights()[-1] == Decimal("0.640"))
 
 
@@ -216,7 +216,7 @@ def test_one_at_a_time_sent_once_and_nothing_repeats_it() -> None:
         scale = serial_scale(path, "t_scale_nhb", {}, LineSettings(), listener, clock, _TIMING)
         scale.start()
         assert listener.until_state(LinkState.CONNECTED)
-        first = pool.submit(scale.send, "tare", LONGEST_S)
+        first = pool.submit(scale.send, "tare", MAX_DEADLINE_S)
         end, received = time.monotonic() + PATIENCE_S, b""
         while not received and time.monotonic() < end:
             try:
@@ -224,7 +224,7 @@ def test_one_at_a_time_sent_once_and_nothing_repeats_it() -> None:
             except BlockingIOError:
                 threading.Event().wait(0.005)
         assert scale.send("zero") == CommandResult(CommandOutcome.REFUSED, "busy")
-        clock.ahead = LONGEST_S
+        clock.ahead = MAX_DEADLINE_S
         assert first.result() == CommandResult(CommandOutcome.NO_ANSWER)
         assert received == registry.encode("t_scale_nhb", "tare", {})
         with pytest.raises(BlockingIOError):
@@ -240,7 +240,7 @@ def test_a_cable_pulled_meanwhile_ends_the_waiting(tmp_path: Path) -> None:
     ):
         simulator.command("silent")
         assert listener.until_state(LinkState.CONNECTED)
-        answer = pool.submit(scale.send, "zero", LONGEST_S)
+        answer = pool.submit(scale.send, "zero", MAX_DEADLINE_S)
         _until(lambda: scale._pending is not None)
         simulator.command("unplug")
         assert answer.result(PATIENCE_S).outcome in (CommandOutcome.NO_ANSWER, CommandOutcome.REFUSED)
@@ -257,10 +257,10 @@ def test_while_the_load_swings_the_indicator_does_not_obey_and_the_station_says_
         simulator.command("put 3kg")
         simulator.command("jitter 0.050kg")
         assert listener.until(lambda: len(set(listener.weights())) > 3)
-        answer = pool.submit(scale.send, "tare", LONGEST_S)
+        answer = pool.submit(scale.send, "tare", MAX_DEADLINE_S)
         _until(lambda: scale._pending is not None and scale._pending.sent)
         assert listener.until_count(listener.readings, len(listener.readings) + 2)
-        clock.ahead = LONGEST_S
+        clock.ahead = MAX_DEADLINE_S
         assert answer.result() == CommandResult(CommandOutcome.UNCONFIRMED)
         scale.stop(PATIENCE_S)
 

@@ -15,7 +15,7 @@ from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.live import TIMING, LiveScale, Timing
 from kiosk.domain.mass import GRAMS_PER
 from kiosk.domain.metrology.indication import ScaleProfile
-from kiosk.domain.metrology.pan import NotBookable
+from kiosk.domain.metrology.pan import NotBookableReason
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.protocols.scales.reading import Reading
@@ -188,7 +188,7 @@ def test_an_indicator_that_is_switched_to_pounds_is_named_on_the_screen(protocol
         assert it.listener.until(lambda: it.listener.readings[-1][0].unit == "lb")
         pan = JournaledPan(ScaleProfile(2, 15_000), lambda note: None)
         views = [pan.feed(reading, at) for reading, at in it.listener.readings if reading.unit == "lb"]
-        assert {(view.grams, view.lock, view.why_not) for view in views} == {(None, None, NotBookable.UNIT)}
+        assert {(view.grams, view.hold, view.why_not) for view in views} == {(None, None, NotBookableReason.UNIT)}
         it.simulator.command("unit kg")
         assert it.listener.until(lambda: str(it.listener.readings[-1][0].weight) == "7.346")
 

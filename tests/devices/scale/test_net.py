@@ -18,7 +18,7 @@ from kiosk.devices.ports import LinkState
 from kiosk.devices.scale.line.rfc2217 import SET_BAUDRATE, SET_PARITY, Telnet, escaped
 from kiosk.devices.scale.live import Timing
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import LineSettings, Shown
+from kiosk.protocols.scales.protocol import DisplayState, LineSettings
 from kiosk.simulators.scale.net import NetLine
 from kiosk.simulators.scale.simulator import ScaleSimulator
 from tests.devices.scale.listener import PATIENCE_S, Listener, serial_scale
@@ -257,7 +257,9 @@ def test_an_independent_server_understands_this_client() -> None:
                 continue
         assert listener.states() == [LinkState.CONNECTED]
         assert (port.baudrate, port.bytesize, port.parity, port.stopbits) == (4800, 7, "E", 2)
-        frame = registry.get("mt_continuous").encode_frame(Shown(Decimal("7.385")), registry.defaults("mt_continuous"))
+        frame = registry.get("mt_continuous").encode_frame(
+            DisplayState(Decimal("7.385")), registry.defaults("mt_continuous")
+        )
         client.sendall(b"".join(manager.escape(frame)))
         assert listener.until_count(listener.readings, 1)
         assert listener.weights() == [Decimal("7.385")]

@@ -14,15 +14,15 @@ from typing import Any, cast
 
 import pytest
 
-from kiosk.devices.ports import CommandOutcome, LinkState, ProbeCancelled, ProbeFailed, Progress
+from kiosk.devices.ports import CommandOutcome, LinkState, ProbeCancelled, ProbeFailed, ProbeProgress
 from kiosk.devices.scale import probe as scale_probe
 from kiosk.devices.scale.capture import SerialCapture
 from kiosk.devices.scale.line.address import Address
 from kiosk.devices.scale.line.ports import LinePort
 from kiosk.devices.scale.pause import PausableScale
 from kiosk.devices.scale.probe import ProbeTiming, ScaleProbe
-from kiosk.protocols.scales.probe.proposals import Proposal, questions
-from kiosk.protocols.scales.probe.weights import heard_by
+from kiosk.protocols.scales.probe.known_weight import readings_of
+from kiosk.protocols.scales.probe.proposals import Proposal, probe_queries
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.simulators.scale.simulator import ScaleSimulator
 from tests.devices.scale.listener import Listener, serial_scale
@@ -30,7 +30,7 @@ from tests.devices.scale.rig import HZ, PATIENCE_S, QUICK, SURE, FairClock, Othe
 
 
 def probed(
-    port: str, ask: bool = False, told: list[Progress] | None = None, timing: ProbeTiming = QUICK
+    port: str, ask: bool = False, told: list[ProbeProgress] | None = None, timing: ProbeTiming = QUICK
 ) -> tuple[Proposal, ...]:
     return ScaleProbe(port, ask, (told if told is not None else []).append, timing=timing).run()
 
@@ -84,7 +84,7 @@ def test_line_settings_are_tried_until_one_is_right() -> None:
 
 
 def a_line_is_found(protocol: str, line: LineSettings) -> None:
-    told: list[Progress] = []
+    told: list[ProbeProgress] = []
     with behind_a_server(protocol, line) as scale:
         found = probed(scale.path, told=told, timing=SURE)
     assert protocol in protocols(found)
@@ -93,7 +93,7 @@ def a_line_is_found(protocol: str, line: LineSettings) -> None:
     assert told[0].line == "9600 8N1"
     assert str(line) in {progress.line for progress in told}
     assert [progress.done for progress in told] == sorted(progress.done for progress in told)
-    assert told[-1].heard > 0
+    assert told[-1].received_bytes > 0
 
 
 @pytest.mark.parametrize("line", [b"   23.50\r\n", b"       23.50    \r\n"])
@@ -110,7 +110,7 @@ def test_a_thermometer_is_no_scale(line: bytes) -> None:
 
     speaker = threading.Thread(target=speak)
     speaker.start()
-    told: list[Progress] = []
+    told: list[ProbeProgress] = []
     try:
         assert probed(os.ttyname(slave), told=told, timing=SURE) == ()
     finally:
@@ -118,7 +118,7 @@ def test_a_thermometer_is_no_scale(line: bytes) -> None:
         speaker.join()
         os.close(master)
         os.close(slave)
-    assert told[-1].heard > 0
+    assert told[-1].received_bytes > 0
 
 
 def test_nothing_is_sent_while_it_only_listens() -> None:
@@ -152,7 +152,7 @@ def asked_and_overheard(protocol: str) -> tuple[tuple[Proposal, ...], bytes]:
 
 
 def without_questions(sent: bytes) -> bytes:
-    for step in sorted({step for _, steps in questions() for step in steps}, key=len, reverse=True):
+    for step in sorted({step for _, steps in probe_queries() for step in steps}, key=len, reverse=True):
         sent = sent.replace(step, b"")
     return sent
 
@@ -334,8 +334,8 @@ def test_an_ear_hears_what_comes_after_the_mark(protocol: str) -> None:
             assert not any(one.size for one in capture.since_mark()), "nothing before it"
             capture.mark()
             best = found[0].candidate
-            _until(lambda: len(heard_by(best, capture.since_mark())) >= 5)
-            readings = heard_by(best, capture.since_mark())
+            _until(lambda: len(readings_of(best, capture.since_mark())) >= 5)
+            readings = readings_of(best, capture.since_mark())
             assert len(readings) >= 5
             assert str(readings[-1].weight) == "5.000"
             assert capture.latest()
@@ -358,7 +358,7 @@ def test_an_ear_that_stood_still_keeps_nothing_of_what_came_meanwhile() -> None:
         def __init__(self) -> None:
             self.pieces = [(0.2, b"one"), (3.2, b"asleep"), (0.2, b"two")]
 
-        def hear(self, seconds: float) -> bytes:
+        def receive(self, seconds: float) -> bytes:
             lasts, piece = self.pieces.pop(0)
             now[0] += lasts
             return piece
@@ -368,12 +368,12 @@ def test_an_ear_that_stood_still_keeps_nothing_of_what_came_meanwhile() -> None:
     now[0] += 0.01
     for _ in range(3):
         capture._turn(line)
-    assert [one.heard for one in capture.since_mark()] == [(b"one", b"two")]
+    assert [one.received for one in capture.since_mark()] == [(b"one", b"two")]
     capture.mark()
     line.pieces = [(0.1, b"half of it before the mark")]
     now[0] -= 0.05
     capture._turn(line)
-    assert [one.heard for one in capture.since_mark()] == [()]
+    assert [one.received for one in capture.since_mark()] == [()]
 
 
 def test_an_ear_at_a_port_that_is_not_there(tmp_path: Path) -> None:

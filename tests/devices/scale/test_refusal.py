@@ -34,7 +34,7 @@ ACK = Record("acknowledgement", "", b"\x06")
 
 def weighed() -> LastWeighing:
     repeats = LastWeighing()
-    repeats.asked()
+    repeats.query_sent()
     assert repeats.answered([WEIGHT], [WEIGHT], over=True) is None
     return repeats
 
@@ -42,44 +42,44 @@ def weighed() -> LastWeighing:
 def test_it_stands_for_as_long_as_each_question_is_answered_with_that() -> None:
     repeats = weighed()
     for _ in range(3):
-        repeats.asked()
+        repeats.query_sent()
         assert repeats.answered([SAME], [], over=True) is WEIGHT
 
 
 @pytest.mark.parametrize("other", [[DAMAGE], [Rejected(RejectReason.BUSY, b"")]])
 def test_any_other_answer_may_have_been_the_next_weighing(other: list[Rejected]) -> None:
     repeats = weighed()
-    repeats.asked()
+    repeats.query_sent()
     assert repeats.answered(other, [], over=False) is None
-    repeats.asked()
+    repeats.query_sent()
     assert repeats.answered([SAME], [], over=True) is None
 
 
 def test_motion_ends_it() -> None:
     repeats = weighed()
-    repeats.asked()
+    repeats.query_sent()
     repeats.answered([MOVING], [MOVING], over=True)
-    repeats.asked()
+    repeats.query_sent()
     assert repeats.answered([SAME], [], over=True) is None
 
 
 def test_a_question_that_was_not_answered_ends_it() -> None:
     """The next weighing may have been lost on the line, and is told once only."""
     repeats = weighed()
-    repeats.asked()
-    repeats.asked()
+    repeats.query_sent()
+    repeats.query_sent()
     assert repeats.answered([SAME], [], over=True) is None
 
 
 def test_damage_in_front_of_it_ends_it() -> None:
     repeats = weighed()
-    repeats.asked()
+    repeats.query_sent()
     assert repeats.answered([DAMAGE, SAME], [], over=True) is None
 
 
 def test_acknowledgements_and_the_no_before_the_question_why_do_not() -> None:
     repeats = weighed()
-    repeats.asked()
+    repeats.query_sent()
     assert repeats.answered([ACK], [], over=False) is None
     assert repeats.answered([NAK], [], over=False) is None
     assert repeats.answered([SAME], [], over=True) is WEIGHT
@@ -92,7 +92,7 @@ def test_what_answers_no_question_says_nothing() -> None:
 def test_nothing_stands_from_before_the_port_was_opened() -> None:
     repeats = weighed()
     repeats.forget()
-    repeats.asked()
+    repeats.query_sent()
     assert repeats.answered([SAME], [], over=True) is None
 
 

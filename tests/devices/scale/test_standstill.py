@@ -18,7 +18,7 @@ from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.line.hid import HidPort
 from kiosk.devices.scale.line.hx711 import Hx711Port
 from kiosk.devices.scale.live import TIMING, LiveScale
-from kiosk.devices.scale.watch import LoopTimes
+from kiosk.devices.scale.supervision import LoopMonitor
 from kiosk.domain.metrology.pan import STALE_S
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.protocols.scales.reading import Reading
@@ -166,7 +166,7 @@ def test_the_supervisor_says_first_what_the_desk_would_find_out() -> None:
 
 
 def test_bytes_are_dated_by_the_last_moment_the_port_was_empty() -> None:
-    turns = LoopTimes(0.5)
+    turns = LoopMonitor(0.5)
     turns.begin(10.0)
     for now, seen_empty_at, empty_at, late in (
         (10.25, 10.2, 10.0, False),

@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 import pytest
 
-from kiosk.devices.camera.child.codes import codes_seen
+from kiosk.devices.camera.child.codes import detect_codes
 from kiosk.devices.camera.child.image_file import ImageFileSource
 from kiosk.devices.camera.process import ChildCamera
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.ports import CameraFault
 from kiosk.devices.scanner import camera as scanner_camera
-from kiosk.devices.scanner.camera import LOOK_S, CameraScanner
+from kiosk.devices.scanner.camera import SCAN_TIMEOUT_S, CameraScanner
 from kiosk.devices.scanner.report import ScanReporter
 from kiosk.protocols.barcodes.linear import code128_modules
 from kiosk.protocols.barcodes.matrix import qr_modules
@@ -39,7 +39,7 @@ class Frames:
 
     def read_codes(self, deadline_s: float) -> tuple[str, ...]:
         self.taken += 1
-        self.now += LOOK_S / 8
+        self.now += SCAN_TIMEOUT_S / 8
         frame = self._frames.pop(0) if self._frames else ()
         if isinstance(frame, CameraFault):
             raise frame
@@ -73,7 +73,7 @@ def test_one_look_ends_with_a_code_or_with_a_word(
     scanner = CameraScanner(camera, ScanReporter(heard, clock=lambda: 0.0, on_refused=heard), lambda: camera.now)
     scanner.start()
     assert camera.taken == 0, "nobody asked"
-    scanner.look_for_code()
+    scanner.scan_for_code()
     heard.wait(lambda words: len(words) == len(told))
     scanner.stop(30.0)
     scanner.stop(30.0)
@@ -94,9 +94,9 @@ def test_a_camera_that_breaks_is_asked_again_next_time() -> None:
     camera, heard = Broken([WAYBILL], [WAYBILL]), Heard()
     scanner = CameraScanner(camera, ScanReporter(heard), lambda: camera.now)
     scanner.start()
-    scanner.look_for_code()
+    scanner.scan_for_code()
     asked.wait(bool)
-    scanner.look_for_code()
+    scanner.scan_for_code()
     heard.wait(lambda told: told == [WAYBILL])
     scanner.stop(30.0)
 
@@ -127,7 +127,7 @@ def test_codes_of_a_frame_through_the_child_and_what_is_under_way_has_its_turn(
     with closing(ChildCamera(CameraSettings("file", str(path)))) as camera:
         scanner = CameraScanner(camera, ScanReporter(heard, on_refused=heard), lambda: 0.0)
         scanner.start()
-        scanner.look_for_code()
+        scanner.scan_for_code()
         assert camera.shoot(60.0).width == 1920  # in between, or after it
         heard.wait(lambda told: len(told) == 2, 60.0)
         scanner.stop(30.0)
@@ -142,7 +142,7 @@ def test_what_lies_beside_the_label_is_read_only_where_the_middle_shows_no_code(
             bars = np.pad(np.repeat(np.repeat(bars, 2, 1), 90, 0), 24, constant_values=255)
             picture[top : top + bars.shape[0], left : left + bars.shape[1]] = bars[:, :, None]
         assert cv2.imwrite(str(tmp_path / "frame.png"), picture)
-        return codes_seen(ImageFileSource(str(tmp_path / "frame.png")), 7).codes
+        return detect_codes(ImageFileSource(str(tmp_path / "frame.png")), 7).codes
 
     middle, side = ("SF1385012345678", 700, 480), ("YT7300000000001", 20, 20)
     assert (seen(middle, side), seen(side), seen()) == ((WAYBILL,), ("]C0YT7300000000001",), ())

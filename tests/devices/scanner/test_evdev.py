@@ -35,7 +35,7 @@ PATIENCE_S = 30.0
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader, "RETRY_MAX_S", 0.02)
-    monkeypatch.setattr(reader, "LOOK_S", 0.02)
+    monkeypatch.setattr(reader, "POLL_INTERVAL_S", 0.02)
 
 
 @pytest.fixture
@@ -192,7 +192,7 @@ def test_a_keyboard_is_found_by_the_scan_itself(
     simulator: TypingScannerSimulator, tmp_path: Path, log: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However seldom somebody looks: no scan is believed without a look."""
-    monkeypatch.setattr(reader, "LOOK_S", 3600)
+    monkeypatch.setattr(reader, "POLL_INTERVAL_S", 3600)
     heard, states = Heard(), Heard()
     with listening(tmp_path / "scanner", heard, states):
         connected(states)

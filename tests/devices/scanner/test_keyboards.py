@@ -43,9 +43,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_recorded_capabilities() -> None:
-    assert InputDevice("event1", "", KEYBOARD).types
-    assert not InputDevice("event1", "", POWER_BUTTON).types
-    assert not InputDevice("event1", "", TOUCH_SCREEN).types
+    assert InputDevice("event1", "", KEYBOARD).is_keyboard
+    assert not InputDevice("event1", "", POWER_BUTTON).is_keyboard
+    assert not InputDevice("event1", "", TOUCH_SCREEN).is_keyboard
     assert key_bits("10000 7 ff9f207a c14057ff febeffdf ffefffff ffffffff fffffffe", 32) == KEYBOARD
     assert key_bits(kernel_words(KEYBOARD)) == KEYBOARD
     assert key_bits(kernel_words(0)) == 0
@@ -103,8 +103,8 @@ def test_without_a_list_nobody_is_believed(tmp_path: Path, folder: Path) -> None
 
 @pytest.mark.parametrize("missing", [16, 25, 30, 38, 44, 50, 28])
 def test_a_keyboard_has_every_letter_and_enter(missing: int) -> None:
-    assert InputDevice("event1", "", FULL_KEYBOARD).types
-    assert not InputDevice("event1", "", FULL_KEYBOARD & ~(1 << missing)).types
+    assert InputDevice("event1", "", FULL_KEYBOARD).is_keyboard
+    assert not InputDevice("event1", "", FULL_KEYBOARD & ~(1 << missing)).is_keyboard
 
 
 def test_a_list_that_is_looked_at_often_sees_every_plug_and_every_change_of_a_plug(tmp_path: Path) -> None:
@@ -118,5 +118,5 @@ def test_a_list_that_is_looked_at_often_sees_every_plug_and_every_change_of_a_pl
     (tmp_path / "event0").rename(tmp_path / "pulled too")
     node(tmp_path, "event0", KEYBOARD, "usb-2/input0")  # another device under the name of one that is gone
     (device,) = listed.read(tmp_path)
-    assert device.types
+    assert device.is_keyboard
     assert (device,) == read_devices(tmp_path)

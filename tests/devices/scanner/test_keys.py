@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiosk.devices.scanner.keys import LAYOUT_32, LAYOUT_64, MAX_GAP_S, NATIVE, PLAIN, SHIFTED, KeyDecoder, Typed
+from kiosk.devices.scanner.keys import LAYOUT_32, LAYOUT_64, MAX_GAP_S, NATIVE, PLAIN, SHIFTED, KeyDecoder, TypedScan
 from kiosk.devices.scanner.report import MAX_SCAN
-from kiosk.protocols.barcodes.refusal import Refusal, ScanRefusal
+from kiosk.protocols.barcodes.refusal import RefusedScan, ScanRefusal
 from kiosk.simulators.scanner.typing import typed
 
 A, B, ENTER, TAB, KP_ENTER, SHIFT, R_SHIFT, CTRL, ALT, META = 30, 48, 28, 15, 96, 42, 54, 29, 56, 125
@@ -40,7 +40,7 @@ def held(holding: int, *codes: int) -> bytes:
     return NATIVE.pack(0, 0, 1, holding, 1) + press(*codes) + NATIVE.pack(0, 0, 1, holding, 0)
 
 
-def decoded(*pieces: bytes) -> list[Typed]:
+def decoded(*pieces: bytes) -> list[TypedScan]:
     decoder = KeyDecoder()
     return [found for piece in pieces for found in decoder.feed(piece, 0.0)]
 
@@ -55,12 +55,12 @@ def test_the_layouts_are_those_of_the_kernel() -> None:
 
 
 def test_a_recorded_scan() -> None:
-    assert KeyDecoder(LAYOUT_64).feed(RECORDED_64, 0.0) == [Typed("Y1")]
+    assert KeyDecoder(LAYOUT_64).feed(RECORDED_64, 0.0) == [TypedScan("Y1")]
 
 
 def test_the_same_from_a_32_bit_kernel() -> None:
     events = [LAYOUT_64.unpack_from(RECORDED_64, at) for at in range(0, len(RECORDED_64), 24)]
-    assert KeyDecoder(LAYOUT_32).feed(b"".join(LAYOUT_32.pack(*event) for event in events), 0.0) == [Typed("Y1")]
+    assert KeyDecoder(LAYOUT_32).feed(b"".join(LAYOUT_32.pack(*event) for event in events), 0.0) == [TypedScan("Y1")]
 
 
 @pytest.mark.parametrize("size", [1, 5, 23, 24, 25, 100])
@@ -68,7 +68,7 @@ def test_a_cut_at_any_byte_changes_nothing(size: int) -> None:
     data = typed("SF1385123456789") + typed("]C1010690123456789210A\x1d21b")
     decoder = KeyDecoder()
     found = [one for at in range(0, len(data), size) for one in decoder.feed(data[at : at + size], 0.0)]
-    assert found == [Typed("SF1385123456789"), Typed("]C1010690123456789210A\x1d21b")]
+    assert found == [TypedScan("SF1385123456789"), TypedScan("]C1010690123456789210A\x1d21b")]
 
 
 def test_every_printable_character_has_a_key() -> None:
@@ -129,7 +129,7 @@ def test_whatever_steers_refuses_the_whole_scan_and_not_the_next(steering: bytes
     first, *rest = decoded(press(A, B) + steering + press(A, ENTER) + press(B, ENTER))
     assert first.refused
     assert first.text == ""
-    assert rest[-1] == Typed("b")
+    assert rest[-1] == TypedScan("b")
     assert all(one.refused or one.text in ("a", "b") for one in rest)
 
 
@@ -137,7 +137,7 @@ def test_at_most_256_characters() -> None:
     fit, too_many, after = decoded(
         press(*[A] * MAX_SCAN, ENTER), press(*[A] * (MAX_SCAN + 1), B, ENTER), press(B, ENTER)
     )
-    assert (fit, after) == (Typed("a" * MAX_SCAN), Typed("b"))
+    assert (fit, after) == (TypedScan("a" * MAX_SCAN), TypedScan("b"))
     assert too_many.refused is not None
     assert too_many.refused.word is ScanRefusal.TOO_LONG
 
@@ -154,27 +154,27 @@ def test_a_gap_drops_the_scan_up_to_its_end() -> None:
     decoder = KeyDecoder()
     assert decoder.feed(press(A), 10.0) == []
     assert decoder.feed(press(B), 10.0 + MAX_GAP_S) == []
-    assert decoder.feed(press(ENTER), 10.1 + MAX_GAP_S) == [Typed("ab")]
+    assert decoder.feed(press(ENTER), 10.1 + MAX_GAP_S) == [TypedScan("ab")]
     decoder.feed(press(A), 20.0)
     assert decoder.feed(press(B), 21.01 + MAX_GAP_S) == []
     (dropped,) = decoder.feed(press(ENTER), 21.02 + MAX_GAP_S)
     assert dropped.text == ""
     assert dropped.refused is not None
     assert dropped.refused.word is ScanRefusal.HALF
-    assert decoder.feed(press(A, ENTER), 500.0) == [Typed("a")]
+    assert decoder.feed(press(A, ENTER), 500.0) == [TypedScan("a")]
 
 
 def test_a_pause_between_two_scans_is_no_gap() -> None:
     decoder = KeyDecoder()
-    assert decoder.feed(press(A, ENTER), 0.0) == [Typed("a")]
+    assert decoder.feed(press(A, ENTER), 0.0) == [TypedScan("a")]
     assert decoder.feed(press(SHIFT), 100.0) == []
-    assert decoder.feed(press(B, ENTER), 200.0) == [Typed("b")]
+    assert decoder.feed(press(B, ENTER), 200.0) == [TypedScan("b")]
 
 
 def test_keys_the_kernel_lost_refuse_the_scan_and_leave_no_shift_behind() -> None:
     dropped = NATIVE.pack(0, 0, 0, 3, 0)
     found = decoded(NATIVE.pack(0, 0, 1, SHIFT, 1) + press(A) + dropped + press(B, ENTER) + press(B, ENTER))
-    assert found == [Typed("", Refusal(ScanRefusal.HALF, "keys were lost")), Typed("b")]
+    assert found == [TypedScan("", RefusedScan(ScanRefusal.HALF, "keys were lost")), TypedScan("b")]
 
 
 def test_other_events_are_not_keys() -> None:
@@ -196,4 +196,4 @@ def test_no_bytes_ever_make_more_than_printable_text(data: bytes, times: list[fl
 @settings(deadline=None)
 @given(st.text(string.printable[:95] + "\x1d", min_size=1, max_size=60))
 def test_what_is_typed_is_read(text: str) -> None:
-    assert decoded(typed(text)) == [Typed(text)]
+    assert decoded(typed(text)) == [TypedScan(text)]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiosk.devices.scanner.report import MAX_SCAN, MISSING, MOST_AT_ONCE, OK, REST_S, ScanReporter
+from kiosk.devices.scanner.report import MAX_BURST_SCANS, MAX_SCAN, MISSING, OK, RECOVERY_S, ScanReporter
 from kiosk.protocols.barcodes.refusal import ScanRefusal
 from tests.depth import many
 from tests.station.hardware import Heard
@@ -56,12 +56,12 @@ def test_ten_thousand_scans_in_a_second_are_told_once_and_the_next_hand_is_heard
         reporter.scan(b"%05d" % number)
     for _ in range(1000):
         reporter.scan(b"\x1b")
-    assert len(heard.told) <= MOST_AT_ONCE + 2
+    assert len(heard.told) <= MAX_BURST_SCANS + 2
     assert refused.told == [ScanRefusal.TOO_FAST]
     assert len(caplog.records) <= len(ScanRefusal)
-    now[0] += REST_S - 0.01
+    now[0] += RECOVERY_S - 0.01
     reporter.scan(b"EARLY")
-    now[0] += REST_S
+    now[0] += RECOVERY_S
     reporter.scan(b"LATER")
     assert heard.told[-1] == "LATER"
     assert "EARLY" not in heard.told
@@ -70,10 +70,10 @@ def test_ten_thousand_scans_in_a_second_are_told_once_and_the_next_hand_is_heard
 def test_what_a_cordless_scanner_kept_and_what_a_serial_line_brings_is_not_too_fast() -> None:
     heard, refused, now = Heard(), Heard(), [0.0]
     reporter = ScanReporter(heard, clock=lambda: now[0], on_refused=refused)
-    for number in range(int(MOST_AT_ONCE)):
+    for number in range(int(MAX_BURST_SCANS)):
         reporter.scan(b"KEPT%d" % number)
     now[0] = 60.0
     for number in range(2000):
         now[0] += 0.02
         reporter.scan(b"LINE%d" % number)
-    assert (len(heard.told), refused.told) == (MOST_AT_ONCE + 2000, [])
+    assert (len(heard.told), refused.told) == (MAX_BURST_SCANS + 2000, [])

@@ -241,7 +241,7 @@ def test_a_scanner_that_is_not_there_is_complained_of_once_and_found_when_it_com
 
     class Counted(SerialScanner):
         def _miss(self, error: Exception) -> None:
-            super()._miss(error)
+            super()._report_missing(error)
             tries.release()
 
     scanner = Counted(ScannerSettings(str(tmp_path / "scanner")), ScanReporter(heard))

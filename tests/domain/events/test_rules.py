@@ -25,7 +25,7 @@ from kiosk.domain.events.rules import event_fault
 from kiosk.domain.identifiers import MAX_BAGS, SERIES_LETTERS, ReceiptNumber
 from kiosk.domain.intake import Intake, IntakeRefused, TareSource, Weighing
 from kiosk.domain.mass import MAX_GROSS_G
-from kiosk.domain.metrology.standing import Counters, ScaleStanding
+from kiosk.domain.metrology.legal_status import CounterValues, ScaleLegalStatus
 from kiosk.domain.money import MAX_FEN_PER_KG
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
 from kiosk.domain.verdict import Finding, Measures, Reason
@@ -64,7 +64,7 @@ def confirmed(draw: st.DrawFn) -> IntakeConfirmed:
             intake = intake.with_bag(weighing, "SACK", draw(st.sampled_from(TareSource)), draw(st.integers(0, 60_000)))
         except IntakeRefused:
             continue
-    scale = draw(st.none() | st.just(ScaleStanding(counters=Counters(3, 12, 5))))
+    scale = draw(st.none() | st.just(ScaleLegalStatus(counters=CounterValues(3, 12, 5))))
     if not intake.lines:
         intake = intake.with_bag(Weighing(1, 1, 99, 0, 1), "NONE", TareSource.PRESET, 0)
     return IntakeConfirmed.of(intake.confirm(draw(certificates), scale), "1+a91f03c7")

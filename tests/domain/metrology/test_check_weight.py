@@ -9,18 +9,18 @@ import pytest
 
 from kiosk.domain.metrology.check_weight import (
     BadCheckWeight,
-    Checked,
+    CheckWeightResult,
     allowed_error_g,
     check_expected,
     check_state,
     passes,
 )
 from kiosk.domain.metrology.indication import ScaleProfile
-from kiosk.domain.metrology.standing import (
+from kiosk.domain.metrology.legal_status import (
     CheckState,
-    Counters,
-    Mark,
-    ScaleStanding,
+    CounterValues,
+    ScaleLegalStatus,
+    ScaleMark,
     Verification,
     verification_state,
 )
@@ -29,7 +29,7 @@ from tests.each import each
 
 PROFILE = ScaleProfile(e_g=5, max_g=30_000)
 NOW = Moment(datetime(2026, 11, 25, 6, 5, tzinfo=UTC), "Asia/Shanghai", 480, ClockQuality.SYNCED, "boot", 5_000_000)
-TODAY = Checked(True, "2026-11-25", True, "boot", 4_000_000)
+TODAY = CheckWeightResult(True, "2026-11-25", True, "boot", 4_000_000)
 
 
 @each(("load_g", "allowed"), [(100, 5), (2_500, 5), (2_505, 5), (10_000, 5), (10_005, 10), (30_000, 10)])
@@ -83,7 +83,7 @@ UNSET = at(quality=ClockQuality.UNSET)
         (True, replace(TODAY, monotonic_ms=6_000_000), UNSET, CheckState.LATE),
     ],
 )
-def test_the_state_of_the_day(required: bool, last: Checked | None, now: Moment, want: CheckState) -> None:
+def test_the_state_of_the_day(required: bool, last: CheckWeightResult | None, now: Moment, want: CheckState) -> None:
     assert check_state(required, last, now) is want
 
 
@@ -110,15 +110,15 @@ def test_the_verification_is_judged_on_a_synced_clock(
 
 
 def test_the_marks_of_a_receipt_stand_in_their_order() -> None:
-    assert ScaleStanding().marks == ScaleStanding(True, CheckState.PASSED, Verification.VALID).marks == ()
-    bad = ScaleStanding(False, CheckState.FAILED, Verification.EXPIRED, Counters(3, 12, 5))
-    assert bad.marks == (Mark.NOT_FOR_TRADE, Mark.CHECK_FAILED, Mark.VERIFICATION_EXPIRED)
-    assert ScaleStanding(None, CheckState.LATE, Verification.UNJUDGED).marks == (Mark.CHECK_LATE,)
+    assert ScaleLegalStatus().marks == ScaleLegalStatus(True, CheckState.PASSED, Verification.VALID).marks == ()
+    bad = ScaleLegalStatus(False, CheckState.FAILED, Verification.EXPIRED, CounterValues(3, 12, 5))
+    assert bad.marks == (ScaleMark.NOT_FOR_TRADE, ScaleMark.CHECK_FAILED, ScaleMark.VERIFICATION_EXPIRED)
+    assert ScaleLegalStatus(None, CheckState.LATE, Verification.UNJUDGED).marks == (ScaleMark.CHECK_LATE,)
     assert bad.counters.text == "3-12-5"
 
 
 def test_each_event_counter_begins_at_zero_and_none_is_below() -> None:
-    assert Counters(0, 0, 0) == Counters()
+    assert CounterValues(0, 0, 0) == CounterValues()
     for name in ("scale_profile", "tare_library", "clock"):
         with pytest.raises(ValueError, match=r"^an event counter is never below 0$"):
-            Counters(**{"scale_profile": 7, "tare_library": 7, "clock": 7, name: -1})
+            CounterValues(**{"scale_profile": 7, "tare_library": 7, "clock": 7, name: -1})

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kiosk.domain.metrology.indication import Indication, ScaleProfile, Unusable, indicate
+from kiosk.domain.metrology.indication import Indication, ScaleProfile, UnusableReason, indicate
 from tests.each import each
 
 PROFILE = ScaleProfile(e_g=5, max_g=30_000)
@@ -19,18 +19,18 @@ FRAME: dict[str, Any] = {"weight": Decimal("12.450"), "unit": "kg", "net": None,
     ("changed", "why"),
     [
         ({}, None),
-        ({"overload": True}, Unusable.OVERLOAD),
-        ({"underload": True}, Unusable.UNDERLOAD),
-        ({"weight": None}, Unusable.NO_WEIGHT),
-        ({"net": True}, Unusable.NET_ON_SCALE),
-        ({"unit": "g"}, Unusable.UNIT),
-        ({"weight": Decimal("12.4505")}, Unusable.OFF_STEP),
-        ({"weight": Decimal("12.452")}, Unusable.OFF_STEP),
-        ({"weight": Decimal("30.050")}, Unusable.OVERLOAD),
+        ({"overload": True}, UnusableReason.OVERLOAD),
+        ({"underload": True}, UnusableReason.UNDERLOAD),
+        ({"weight": None}, UnusableReason.NO_WEIGHT),
+        ({"net": True}, UnusableReason.NET_ON_SCALE),
+        ({"unit": "g"}, UnusableReason.UNIT),
+        ({"weight": Decimal("12.4505")}, UnusableReason.OFF_STEP),
+        ({"weight": Decimal("12.452")}, UnusableReason.OFF_STEP),
+        ({"weight": Decimal("30.050")}, UnusableReason.OVERLOAD),
     ],
 )
 def test_the_indicators_word_on_stability_is_passed_on_as_it_came(
-    changed: dict[str, Any], why: Unusable | None, stable: bool | None
+    changed: dict[str, Any], why: UnusableReason | None, stable: bool | None
 ) -> None:
     got = indicate(PROFILE, **{**FRAME, **changed, "stable": stable})
     assert got == Indication(12_450 if why is None else None, why, stable)

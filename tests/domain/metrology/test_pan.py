@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiosk.domain.metrology.indication import Indication, ScaleProfile, Unusable, indicate
-from kiosk.domain.metrology.pan import NotBookable, Pan, PanState, PanView
+from kiosk.domain.metrology.indication import Indication, ScaleProfile, UnusableReason, indicate
+from kiosk.domain.metrology.pan import NotBookableReason, Pan, PanState, PanView
 from kiosk.domain.metrology.software import metrology_id
 from tests.each import each
 
@@ -30,7 +30,7 @@ class Feeder:
             view = self.pan.feed(Indication(grams, None, stable), self.now)
         return view
 
-    def refuse(self, why: Unusable) -> PanView:
+    def refuse(self, why: UnusableReason) -> PanView:
         self.now += 0.1
         return self.pan.feed(Indication(None, why, None), self.now)
 
@@ -41,9 +41,9 @@ def test_the_seven_states() -> None:
     assert feeder.feed(0, 8).state is PanState.EMPTY
     assert feeder.feed(12_450).state is PanState.MOVING
     assert feeder.feed(12_450, 7).state is PanState.STABLE
-    locked = feeder.pan.want_lock()
-    assert (locked.state, locked.grams) == (PanState.LOCKED, 12_450)
-    assert feeder.refuse(Unusable.OVERLOAD).state is PanState.OVERLOAD
+    locked = feeder.pan.request_hold()
+    assert (locked.state, locked.grams) == (PanState.HELD, 12_450)
+    assert feeder.refuse(UnusableReason.OVERLOAD).state is PanState.OVERLOAD
     assert feeder.feed(-15).state is PanState.NEGATIVE
     assert feeder.pan.lose().state is PanState.LOST
 
@@ -56,7 +56,12 @@ def test_a_pan_that_cannot_be_read_is_not_empty_and_what_lay_there_still_does() 
     assert (pan.empty, pan.loaded) == (True, False)
     feeder.feed(6)
     assert (pan.empty, pan.loaded) == (False, True)
-    for unreadable in (Unusable.NET_ON_SCALE, Unusable.UNIT, Unusable.NO_WEIGHT, Unusable.UNDERLOAD):
+    for unreadable in (
+        UnusableReason.NET_ON_SCALE,
+        UnusableReason.UNIT,
+        UnusableReason.NO_WEIGHT,
+        UnusableReason.UNDERLOAD,
+    ):
         feeder.refuse(unreadable)
         assert (pan.empty, pan.loaded) == (False, True), unreadable
     pan.lose()
@@ -65,7 +70,7 @@ def test_a_pan_that_cannot_be_read_is_not_empty_and_what_lay_there_still_does() 
     assert (pan.empty, pan.loaded) == (True, False)
     pan.lose()
     assert (pan.empty, pan.loaded) == (False, False), "it was empty when it was seen last"
-    feeder.refuse(Unusable.OVERLOAD)
+    feeder.refuse(UnusableReason.OVERLOAD)
     assert (pan.empty, pan.loaded) == (False, True)
 
 
@@ -75,7 +80,7 @@ def test_only_goods_that_were_seen_make_a_new_load() -> None:
     feeder.feed(3, 5, stable=False)
     assert feeder.feed(0, 8).load_no == first, "the empty pan trembled"
     for _ in range(5):
-        feeder.refuse(Unusable.OVERLOAD)
+        feeder.refuse(UnusableReason.OVERLOAD)
     assert feeder.feed(0, 8).load_no == first, "no weight was ever shown"
     feeder.feed(6)
     assert feeder.feed(0, 8).load_no == first + 1
@@ -84,7 +89,7 @@ def test_only_goods_that_were_seen_make_a_new_load() -> None:
 def test_rest_needs_time_and_readings() -> None:
     feeder = Feeder()
     feeder.feed(0, 8)
-    assert feeder.feed(1000, 4).why_not is NotBookable.UNSTABLE
+    assert feeder.feed(1000, 4).why_not is NotBookableReason.UNSTABLE
     assert feeder.feed(1000, 3).why_not is None
     fast = Pan(PROFILE)
     for index in range(100):
@@ -105,21 +110,23 @@ def test_a_load_is_counted_once_until_the_pan_has_rested_at_zero() -> None:
     feeder = Feeder()
     feeder.feed(0, 8)
     feeder.feed(1000, 8)
-    lock = feeder.pan.want_lock().lock
+    lock = feeder.pan.request_hold().hold
     assert lock is not None
     feeder.pan.count(lock)
-    assert feeder.feed(1000, 20).why_not is NotBookable.LOAD_ALREADY_COUNTED
+    assert feeder.feed(1000, 20).why_not is NotBookableReason.LOAD_ALREADY_COUNTED
     feeder.feed(0, 3)
-    assert feeder.feed(2000, 20).why_not is NotBookable.LOAD_ALREADY_COUNTED, "a short swing through zero is no rest"
+    assert feeder.feed(2000, 20).why_not is NotBookableReason.LOAD_ALREADY_COUNTED, (
+        "a short swing through zero is no rest"
+    )
     feeder.feed(0, 8)
-    again = feeder.feed(2000, 8).lock
+    again = feeder.feed(2000, 8).hold
     assert again is not None
     assert again.load_no == lock.load_no + 1
     assert again.reading_no != lock.reading_no
 
 
 def test_goods_already_on_the_pan_at_start_are_not_a_new_load() -> None:
-    assert Feeder().feed(3000, 30).why_not is NotBookable.LOAD_ALREADY_COUNTED
+    assert Feeder().feed(3000, 30).why_not is NotBookableReason.LOAD_ALREADY_COUNTED
 
 
 def test_a_lock_breaks_on_anything_but_the_same_weight() -> None:
@@ -127,27 +134,27 @@ def test_a_lock_breaks_on_anything_but_the_same_weight() -> None:
         feeder = Feeder()
         feeder.feed(0, 8)
         feeder.feed(1000, 8)
-        feeder.pan.want_lock()
-        assert feeder.feed(1005).lock is not None, "within 1 e it holds"
+        feeder.pan.request_hold()
+        assert feeder.feed(1005).hold is not None, "within 1 e it holds"
         if breaker == "drift":
             view = feeder.feed(1010)
         elif breaker == "lost":
             view = feeder.pan.lose()
         else:
-            view = feeder.refuse(Unusable.NO_WEIGHT)
-        assert view.lock is None, breaker
+            view = feeder.refuse(UnusableReason.NO_WEIGHT)
+        assert view.hold is None, breaker
 
 
 def test_a_scale_that_says_moving_holds_no_lock_however_equal_its_figures() -> None:
     feeder = Feeder()
     feeder.feed(0, 8)
     feeder.feed(12_450, 8, stable=True)
-    lock = feeder.pan.want_lock().lock
+    lock = feeder.pan.request_hold().hold
     assert lock is not None
     view = feeder.feed(12_450, 1, stable=False)
-    assert (view.lock, view.state, view.why_not) == (None, PanState.MOVING, NotBookable.UNSTABLE)
-    assert feeder.feed(12_450, 3, stable=True).lock is None, "the rest begins anew"
-    again = feeder.feed(12_450, 4, stable=True).lock
+    assert (view.hold, view.state, view.why_not) == (None, PanState.MOVING, NotBookableReason.UNSTABLE)
+    assert feeder.feed(12_450, 3, stable=True).hold is None, "the rest begins anew"
+    again = feeder.feed(12_450, 4, stable=True).hold
     assert again is not None
     assert again.reading_no > lock.reading_no
 
@@ -155,10 +162,10 @@ def test_a_scale_that_says_moving_holds_no_lock_however_equal_its_figures() -> N
 def test_limits() -> None:
     feeder = Feeder()
     feeder.feed(0, 8)
-    assert feeder.feed(95, 8).why_not is NotBookable.BELOW_MIN
+    assert feeder.feed(95, 8).why_not is NotBookableReason.BELOW_MIN
     assert feeder.feed(100, 8).why_not is None
     assert feeder.feed(60_000, 8).why_not is None
-    assert feeder.feed(60_005, 8).why_not is NotBookable.ABOVE_MAX
+    assert feeder.feed(60_005, 8).why_not is NotBookableReason.ABOVE_MAX
 
 
 @each(
@@ -166,16 +173,16 @@ def test_limits() -> None:
     [
         ("12.450", "kg", {}, 12_450),
         ("12.450", None, {}, 12_450),
-        ("12450", "g", {}, Unusable.UNIT),
-        ("12.450", "lb", {}, Unusable.UNIT),
-        ("12.452", "kg", {}, Unusable.OFF_STEP),
-        ("12.4505", "kg", {}, Unusable.OFF_STEP),
-        ("12.450", "kg", {"net": True}, Unusable.NET_ON_SCALE),
-        ("12.450", "kg", {"overload": True}, Unusable.OVERLOAD),
-        ("12.450", "kg", {"underload": True}, Unusable.UNDERLOAD),
-        ("60.050", "kg", {}, Unusable.OVERLOAD),
+        ("12450", "g", {}, UnusableReason.UNIT),
+        ("12.450", "lb", {}, UnusableReason.UNIT),
+        ("12.452", "kg", {}, UnusableReason.OFF_STEP),
+        ("12.4505", "kg", {}, UnusableReason.OFF_STEP),
+        ("12.450", "kg", {"net": True}, UnusableReason.NET_ON_SCALE),
+        ("12.450", "kg", {"overload": True}, UnusableReason.OVERLOAD),
+        ("12.450", "kg", {"underload": True}, UnusableReason.UNDERLOAD),
+        ("60.050", "kg", {}, UnusableReason.OVERLOAD),
         ("60.045", "kg", {}, 60_045),
-        (None, "kg", {}, Unusable.NO_WEIGHT),
+        (None, "kg", {}, UnusableReason.NO_WEIGHT),
     ],
 )
 def test_rules_of_one_frame(weight: str | None, unit: str | None, flags: dict[str, bool], want: object) -> None:
@@ -195,7 +202,7 @@ def test_rules_of_one_frame(weight: str | None, unit: str | None, flags: dict[st
 def test_a_suspect_value_is_no_weight() -> None:
     flags = dict.fromkeys(("stable", "net", "overload", "underload"))
     got = indicate(PROFILE, weight=Decimal("1.000"), unit="kg", suspect=True, **flags)
-    assert got.unusable is Unusable.NO_WEIGHT
+    assert got.unusable is UnusableReason.NO_WEIGHT
 
 
 @each(
@@ -211,10 +218,10 @@ def test_readings_with_a_pause_between_are_no_rest_and_hold_no_lock(gap_s: float
     feeder = Feeder()
     feeder.feed(0, 8)
     feeder.feed(1000, 8)
-    assert feeder.pan.want_lock().lock is not None
+    assert feeder.pan.request_hold().hold is not None
     feeder.now += gap_s
     view = feeder.feed(1000)
-    assert (view.lock, view.why_not) == (None, NotBookable.UNSTABLE)
+    assert (view.hold, view.why_not) == (None, NotBookableReason.UNSTABLE)
 
 
 def test_a_lock_carries_the_frames_of_its_rest_and_no_other() -> None:
@@ -225,7 +232,7 @@ def test_a_lock_carries_the_frames_of_its_rest_and_no_other() -> None:
     lock = pan.read()
     assert lock is not None
     assert lock.frames == tuple(b"%d 1000" % number for number in range(20, 40))
-    assert pan.view().lock is None, "reading it asks for no lock"
+    assert pan.view().hold is None, "reading it asks for no lock"
 
 
 STEPS = st.lists(
@@ -252,16 +259,16 @@ def test_whatever_happens_a_lock_is_a_rested_weight_of_a_fresh_load(steps: list[
             feeder.pan.lose()
             history.clear()
         elif word == "fault":
-            feeder.refuse(Unusable.NO_WEIGHT)
+            feeder.refuse(UnusableReason.NO_WEIGHT)
             history.clear()
         elif word == "want":
-            feeder.pan.want_lock()
+            feeder.pan.request_hold()
         elif word == "release":
             feeder.pan.release()
-        elif (lock := feeder.pan.view().lock) is not None:
+        elif (lock := feeder.pan.view().hold) is not None:
             feeder.pan.count(lock)
             counted.add(lock.load_no)
-        lock = feeder.pan.view().lock
+        lock = feeder.pan.view().hold
         if lock is None:
             continue
         assert lock.load_no not in counted

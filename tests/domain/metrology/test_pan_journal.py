@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.domain.metrology.pan_journal import (
-    BURST,
-    EVERY_S,
-    Before,
-    Held,
-    Left,
-    Lies,
+    MAX_BURST_ROWS,
+    ROW_INTERVAL_S,
+    BookedLoadNote,
+    HeldLoadNote,
+    LingeringLoadNote,
+    LoadLeftNote,
     PanJournal,
     PanNote,
+    PreviousLoads,
     UnbookedWhy,
-    Used,
 )
 from tests.each import each
 
@@ -23,8 +23,8 @@ PROFILE = ScaleProfile(e_g=5, max_g=30_000)
 class Day:
     """A pan that was empty at first; every call moves the time by ``step`` seconds."""
 
-    def __init__(self, before: Before | None = None, step: float = 1.0, zero: bool = True) -> None:
-        self.journal = PanJournal(PROFILE, before or Before())
+    def __init__(self, before: PreviousLoads | None = None, step: float = 1.0, zero: bool = True) -> None:
+        self.journal = PanJournal(PROFILE, before or PreviousLoads())
         self.now, self.step, self.load_no, self.wanted = 100.0, step, 0, False
         self.told: list[PanNote] = []
         if zero:
@@ -33,11 +33,11 @@ class Day:
     def zero(self) -> list[PanNote]:
         self.now += self.step
         self.load_no += 1
-        return self._keep(list(self.journal.at_zero(self.now)))
+        return self._keep(list(self.journal.on_zero(self.now)))
 
     def rest(self, grams: int) -> list[PanNote]:
         self.now += self.step
-        return self._keep(list(self.journal.rests(grams, self.now, self.load_no, wanted=self.wanted)))
+        return self._keep(list(self.journal.on_rest(grams, self.now, self.load_no, hold_requested=self.wanted)))
 
     def _keep(self, notes: list[PanNote]) -> list[PanNote]:
         self.told += notes
@@ -46,7 +46,7 @@ class Day:
 
 def why(notes: list[PanNote]) -> UnbookedWhy:
     (left,) = notes
-    assert isinstance(left, Left)
+    assert isinstance(left, LoadLeftNote)
     return left.why
 
 
@@ -55,7 +55,7 @@ def test_only_more_than_20_e_is_a_load() -> None:
     day.rest(100)
     assert day.zero() == []
     day.rest(105)
-    assert day.zero() == [Left(105, UnbookedWhy.NOT_ASKED, 1000)]
+    assert day.zero() == [LoadLeftNote(105, UnbookedWhy.NO_INTAKE, 1000)]
     assert day.zero() == []
 
 
@@ -63,7 +63,7 @@ def test_the_peak_is_the_greatest_rest() -> None:
     day = Day()
     for grams in (5_000, 9_000, 400):
         day.rest(grams)
-    assert day.zero() == [Left(9_000, UnbookedWhy.NOT_ASKED, 3000)]
+    assert day.zero() == [LoadLeftNote(9_000, UnbookedWhy.NO_INTAKE, 3000)]
 
 
 def test_why_a_load_left() -> None:
@@ -84,7 +84,7 @@ def test_why_a_load_left() -> None:
     day.rest(5_000)
     day.journal.unreadable()
     day.rest(5_000)
-    assert why(day.zero()) is UnbookedWhy.NOT_ASKED, "it was read again afterwards"
+    assert why(day.zero()) is UnbookedWhy.NO_INTAKE, "it was read again afterwards"
 
 
 def test_a_booked_load_is_in_no_row() -> None:
@@ -96,7 +96,7 @@ def test_a_booked_load_is_in_no_row() -> None:
 
 
 def test_a_load_that_leaves_while_it_is_booked_waits_for_the_commit() -> None:
-    for used, want in ((True, []), (False, [Left(5_000, UnbookedWhy.NOT_ASKED, 1000)])):
+    for used, want in ((True, []), (False, [LoadLeftNote(5_000, UnbookedWhy.NO_INTAKE, 1000)])):
         day = Day()
         day.rest(5_000)
         day.journal.claim(day.load_no)
@@ -119,7 +119,7 @@ def test_a_claim_that_failed_leaves_the_load_unbooked_when_nobody_tries_again() 
     day.rest(5_000)
     day.journal.claim(day.load_no)
     assert list(day.journal.decide(used=False, at=day.now)) == []
-    assert day.zero() == [Left(5_000, UnbookedWhy.NOT_ASKED, 1000)]
+    assert day.zero() == [LoadLeftNote(5_000, UnbookedWhy.NO_INTAKE, 1000)]
 
 
 def test_a_load_of_exactly_min_is_booked_without_the_journal() -> None:
@@ -137,13 +137,13 @@ def test_a_decision_of_a_load_that_has_left_says_nothing_of_the_next() -> None:
     day.zero()
     day.rest(6_000)
     assert list(day.journal.decide(used=True, at=day.now)) == []
-    assert day.zero() == [Left(6_000, UnbookedWhy.NOT_ASKED, 1000)]
+    assert day.zero() == [LoadLeftNote(6_000, UnbookedWhy.NO_INTAKE, 1000)]
 
 
 def test_a_load_of_exactly_max_is_not_above_it() -> None:
     day = Day()
     day.rest(30_000)
-    assert why(day.zero()) is UnbookedWhy.NOT_ASKED
+    assert why(day.zero()) is UnbookedWhy.NO_INTAKE
 
 
 def test_no_time_and_time_that_runs_back_are_no_time() -> None:
@@ -151,13 +151,15 @@ def test_no_time_and_time_that_runs_back_are_no_time() -> None:
         day = Day()
         day.rest(5_000)
         day.now += seconds - day.step
-        assert day.zero() == [Left(5_000, UnbookedWhy.NOT_ASKED, 0)]
+        assert day.zero() == [LoadLeftNote(5_000, UnbookedWhy.NO_INTAKE, 0)]
 
 
 def test_a_held_load_is_told_at_once_and_once() -> None:
     day = Day()
     day.rest(5_000)
-    assert list(day.journal.hold(day.load_no, "0147-A-000001", 5_000)) == [Held("0147-A-000001", 1, 5_000, 5_000)]
+    assert list(day.journal.hold(day.load_no, "0147-A-000001", 5_000)) == [
+        HeldLoadNote("0147-A-000001", 1, 5_000, 5_000)
+    ]
     assert list(day.journal.hold(day.load_no, "0147-A-000001", 5_000)) == []
     assert day.zero() == []
 
@@ -166,19 +168,19 @@ def test_a_load_that_lies_for_half_a_minute_is_noted_once() -> None:
     day = Day()
     for _ in range(30):
         assert day.rest(5_000) == []
-    assert day.rest(5_000) == [Lies(1, 5_000)]
+    assert day.rest(5_000) == [LingeringLoadNote(1, 5_000)]
     assert day.rest(5_000) == []
-    assert day.zero() == [Left(5_000, UnbookedWhy.NOT_ASKED, 32_000, noted=True)]
+    assert day.zero() == [LoadLeftNote(5_000, UnbookedWhy.NO_INTAKE, 32_000, noted=True)]
 
 
 @each("leaves_first", [False, True])
 def test_a_noted_load_that_is_booked_after_all_closes_its_note(leaves_first: bool) -> None:
-    for used, want in ((True, [Used(1)]), (False, [])):
+    for used, want in ((True, [BookedLoadNote(1)]), (False, [])):
         day = Day(step=40.0)
         day.rest(5_000)
-        assert day.rest(5_000) == [Lies(1, 5_000)]
+        assert day.rest(5_000) == [LingeringLoadNote(1, 5_000)]
         day.journal.claim(1)
-        left = [Left(5_000, UnbookedWhy.NOT_ASKED, 80_000, noted=True)]
+        left = [LoadLeftNote(5_000, UnbookedWhy.NO_INTAKE, 80_000, noted=True)]
         if leaves_first:
             assert day.zero() == []
             assert list(day.journal.decide(used, day.now)) == (want or left)
@@ -189,11 +191,11 @@ def test_a_noted_load_that_is_booked_after_all_closes_its_note(leaves_first: boo
 
 
 def test_what_the_power_cut_left_behind() -> None:
-    gone = Day(Before(lies_g=5_000), zero=False)
-    assert gone.zero() == [Left(5_000, UnbookedWhy.POWER, noted=True)]
-    still = Day(Before(lies_g=5_000), zero=False)
+    gone = Day(PreviousLoads(lies_g=5_000), zero=False)
+    assert gone.zero() == [LoadLeftNote(5_000, UnbookedWhy.POWER, noted=True)]
+    still = Day(PreviousLoads(lies_g=5_000), zero=False)
     still.rest(7_000)
-    assert still.zero() == [Left(7_000, UnbookedWhy.RESTART, 1000, noted=True)]
+    assert still.zero() == [LoadLeftNote(7_000, UnbookedWhy.RESTART, 1000, noted=True)]
     strange = Day(zero=False)
     strange.rest(5_000)
     assert why(strange.zero()) is UnbookedWhy.RESTART
@@ -201,59 +203,61 @@ def test_what_the_power_cut_left_behind() -> None:
 
 @each("grams", [4_995, 5_000, 5_005])
 def test_the_load_booked_before_the_power_cut_is_known_again(grams: int) -> None:
-    day = Day(Before(known_g=(5_000,)), zero=False)
+    day = Day(PreviousLoads(known_g=(5_000,)), zero=False)
     day.rest(grams)
     assert day.zero() == []
     day.rest(grams)
-    assert why(day.zero()) is UnbookedWhy.NOT_ASKED, "after a zero it is another load"
+    assert why(day.zero()) is UnbookedWhy.NO_INTAKE, "after a zero it is another load"
 
 
 def test_an_orderly_stop_notes_what_lies_there_and_tells_what_was_summed_up() -> None:
     day = Day()
-    for _ in range(BURST + 3):
+    for _ in range(MAX_BURST_ROWS + 3):
         day.rest(5_000)
         day.zero()
     day.rest(6_000)
     assert list(day.journal.stop()) == [
-        Left(5_000, UnbookedWhy.NOT_ASKED, 1000, loads=3),
-        Lies(day.load_no, 6_000),
+        LoadLeftNote(5_000, UnbookedWhy.NO_INTAKE, 1000, loads=3),
+        LingeringLoadNote(day.load_no, 6_000),
     ]
     assert list(day.journal.stop()) == []
 
 
 def test_what_lay_there_before_the_power_cut_is_no_load_of_this_start() -> None:
-    gone = Day(Before(lies_g=5_000), zero=False)
+    gone = Day(PreviousLoads(lies_g=5_000), zero=False)
     gone.journal.claim(1)
-    assert gone.zero() == [Left(5_000, UnbookedWhy.POWER, noted=True)]
+    assert gone.zero() == [LoadLeftNote(5_000, UnbookedWhy.POWER, noted=True)]
 
 
 def test_the_burst_is_told_at_once_and_then_one_row_each_five_minutes() -> None:
     day = Day(step=0.0)
-    for number in range(BURST + 2):
+    for number in range(MAX_BURST_ROWS + 2):
         day.rest(5_000)
-        assert len(day.zero()) == (number < BURST)
-    day.now += EVERY_S - 1
+        assert len(day.zero()) == (number < MAX_BURST_ROWS)
+    day.now += ROW_INTERVAL_S - 1
     assert day.zero() == []
     day.now += 1
-    assert day.zero() == [Left(5_000, UnbookedWhy.NOT_ASKED, 0, loads=2)]
+    assert day.zero() == [LoadLeftNote(5_000, UnbookedWhy.NO_INTAKE, 0, loads=2)]
     day.rest(6_000)
-    day.now += EVERY_S - 1
+    day.now += ROW_INTERVAL_S - 1
     assert day.zero() == []
     day.now += 1
-    assert day.rest(50) == [Left(6_000, UnbookedWhy.NOT_ASKED, 299_000)], "a pan that is not empty tells it as well"
+    assert day.rest(50) == [LoadLeftNote(6_000, UnbookedWhy.NO_INTAKE, 299_000)], (
+        "a pan that is not empty tells it as well"
+    )
 
 
 @each(
     ("first", "second", "peak", "reason"),
     [
         (9_000, 5_000, 9_000, UnbookedWhy.NOT_AGREED),
-        (5_000, 9_000, 9_000, UnbookedWhy.NOT_ASKED),
+        (5_000, 9_000, 9_000, UnbookedWhy.NO_INTAKE),
         (5_000, 5_000, 5_000, UnbookedWhy.NOT_AGREED),
     ],
 )
 def test_of_loads_in_one_row_the_heavier_says_why(first: int, second: int, peak: int, reason: UnbookedWhy) -> None:
     day = Day(step=0.5)
-    for _ in range(BURST):
+    for _ in range(MAX_BURST_ROWS):
         day.rest(5_000)
         day.zero()
     day.wanted = True
@@ -263,7 +267,7 @@ def test_of_loads_in_one_row_the_heavier_says_why(first: int, second: int, peak:
     day.wanted = False
     day.rest(second)
     day.zero()
-    assert list(day.journal.stop()) == [Left(peak, reason, 1_000, loads=2)], "and the longest rest is told"
+    assert list(day.journal.stop()) == [LoadLeftNote(peak, reason, 1_000, loads=2)], "and the longest rest is told"
 
 
 def test_a_rocked_pan_writes_few_rows_and_loses_no_load() -> None:
@@ -272,8 +276,8 @@ def test_a_rocked_pan_writes_few_rows_and_loses_no_load() -> None:
         day.rest(1_000 + 5 * number)
         day.zero()
     hour = 3_000 * 1.2
-    rows = [note for note in day.told if isinstance(note, Left)]
-    assert len(rows) <= BURST + hour / EVERY_S + 1
-    rows += [note for note in day.journal.stop() if isinstance(note, Left)]
+    rows = [note for note in day.told if isinstance(note, LoadLeftNote)]
+    assert len(rows) <= MAX_BURST_ROWS + hour / ROW_INTERVAL_S + 1
+    rows += [note for note in day.journal.stop() if isinstance(note, LoadLeftNote)]
     assert sum(row.loads for row in rows) == 3_000
     assert max(row.peak_g for row in rows) == 16_000

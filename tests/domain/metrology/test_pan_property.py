@@ -13,9 +13,16 @@ from itertools import count, pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiosk.domain.metrology.indication import Indication, ScaleProfile, Unusable
-from kiosk.domain.metrology.pan import Lock, Pan
-from kiosk.domain.metrology.pan_journal import Held, Left, Lies, PanJournal, PanNote, UnbookedWhy
+from kiosk.domain.metrology.indication import Indication, ScaleProfile, UnusableReason
+from kiosk.domain.metrology.pan import Hold, Pan
+from kiosk.domain.metrology.pan_journal import (
+    HeldLoadNote,
+    LingeringLoadNote,
+    LoadLeftNote,
+    PanJournal,
+    PanNote,
+    UnbookedWhy,
+)
 
 PROFILE = ScaleProfile(e_g=5, max_g=30_000)
 Seen = tuple[float, Indication]
@@ -48,16 +55,16 @@ class Judge:
 
     def lose(self) -> None:
         """A pause no rest goes across: what is known of it counts as a fault."""
-        self.past.append((self.past[-1][0] if self.past else 0.0, Indication(None, Unusable.NO_WEIGHT, None)))
+        self.past.append((self.past[-1][0] if self.past else 0.0, Indication(None, UnusableReason.NO_WEIGHT, None)))
 
     def may_be_booked(self) -> bool:
         if not self.past or (grams := self.past[-1][1].grams) is None:
             return False
         return self.zero_seen and not self.used and 100 <= grams <= 30_000 and rested(self.past[-40:])
 
-    def locked_rightly(self, lock: Lock) -> None:
+    def locked_rightly(self, lock: Hold) -> None:
         """It was a rest when it was taken, and every reading since is within a step of it."""
-        real = [number for number, (_, seen) in enumerate(self.past) if seen.unusable is not Unusable.NO_WEIGHT]
+        real = [number for number, (_, seen) in enumerate(self.past) if seen.unusable is not UnusableReason.NO_WEIGHT]
         taken = real[lock.reading_no - 1] + 1
         assert rested(self.past[:taken][-40:])
         assert self.past[taken - 1][1].grams == lock.grams
@@ -95,10 +102,10 @@ def test_no_sequence_of_readings_books_a_weight_that_was_not_stable(
             judge.lose()
         elif step == "overload":
             now += 0.125
-            judge.feed(now, Indication(None, Unusable.OVERLOAD, None))
-            pan.feed(Indication(None, Unusable.OVERLOAD, None), now)
+            judge.feed(now, Indication(None, UnusableReason.OVERLOAD, None))
+            pan.feed(Indication(None, UnusableReason.OVERLOAD, None), now)
         elif step == "want":
-            pan.want_lock()
+            pan.request_hold()
         elif step == "release":
             pan.release()
         else:
@@ -113,11 +120,11 @@ def test_no_sequence_of_readings_books_a_weight_that_was_not_stable(
 def _agree(pan: Pan, judge: Judge) -> None:
     """What the pan offers was at rest; what was at rest, and is bookable, it offers."""
     view = pan.view()
-    if view.lock is not None:
-        judge.locked_rightly(view.lock)
+    if view.hold is not None:
+        judge.locked_rightly(view.hold)
     assert (view.why_not is None) is judge.may_be_booked()
-    assert pan.read() is None or view.lock is not None or judge.may_be_booked()
-    if view.lock is None and view.why_not is None:
+    assert pan.read() is None or view.hold is not None or judge.may_be_booked()
+    if view.hold is None and view.why_not is None:
         read = pan.read()
         assert read is not None
         judge.locked_rightly(read)
@@ -133,20 +140,20 @@ class Station:
         self.booked: list[int] = []
         self.told: list[PanNote] = []
         self.loads: list[list[int]] = []
-        self.claimed: Lock | None = None
+        self.claimed: Hold | None = None
         self.feed(0)
 
     def feed(self, grams: int | None, times: int = 6) -> None:
         for _ in range(times):
             self.now += 0.125
-            self.pan.feed(Indication(grams, Unusable.NO_WEIGHT if grams is None else None, None), self.now)
+            self.pan.feed(Indication(grams, UnusableReason.NO_WEIGHT if grams is None else None, None), self.now)
             if grams is None:
                 self.journal.unreadable()
             if self.pan.rests_at_zero:
-                self.told += self.journal.at_zero(self.now)
+                self.told += self.journal.on_zero(self.now)
             elif (rest := self.pan.rest_g) is not None:
-                load_no, wanted = self.pan.view().load_no, self.pan.wanted
-                self.told += self.journal.rests(rest, self.now, load_no, wanted=wanted)
+                load_no, wanted = self.pan.view().load_no, self.pan.hold_requested
+                self.told += self.journal.on_rest(rest, self.now, load_no, hold_requested=wanted)
 
     def claim(self) -> None:
         if self.claimed is None and (lock := self.pan.read()) is not None:
@@ -190,7 +197,7 @@ class Station:
             self.feed(None, 1)
             self.feed(self.loads[-1][-1] if lying else 0)
         elif word == "want":
-            self.pan.want_lock()
+            self.pan.request_hold()
         elif word == "leave":
             self.pan.release()
             self.journal.intake_ended(UnbookedWhy.ABANDONED)
@@ -202,7 +209,7 @@ class Station:
             self.decide(word == "book")
 
     def _is_held(self) -> bool:
-        return any(isinstance(note, Held) and note.taken_g in self.loads[-1] for note in self.told)
+        return any(isinstance(note, HeldLoadNote) and note.held_g in self.loads[-1] for note in self.told)
 
     def end(self) -> None:
         self.decide(used=False)
@@ -214,9 +221,9 @@ def lying_after(notes: list[PanNote]) -> int | None:
     """The load that is noted as lying unbooked once all these notes are written, however late."""
     lying = None
     for note in notes:
-        if isinstance(note, Lies):
+        if isinstance(note, LingeringLoadNote):
             lying = note.load_no
-        elif isinstance(note, Left):
+        elif isinstance(note, LoadLeftNote):
             lying = None if note.noted else lying
         elif note.load_no == lying:
             lying = None
@@ -235,11 +242,11 @@ def test_each_load_that_settled_and_left_is_booked_or_in_the_journal_exactly_onc
     for word in words:
         station.do(word)
     station.end()
-    rows = [note for note in station.told if isinstance(note, Left)]
-    held = [note for note in station.told if isinstance(note, Held)]
+    rows = [note for note in station.told if isinstance(note, LoadLeftNote)]
+    held = [note for note in station.told if isinstance(note, HeldLoadNote)]
     assert len(station.booked) + len(held) + sum(row.loads for row in rows) == len(station.loads)
     if all(row.loads == 1 for row in rows):
-        found = Counter([*station.booked, *(note.taken_g for note in held), *(row.peak_g for row in rows)])
+        found = Counter([*station.booked, *(note.held_g for note in held), *(row.peak_g for row in rows)])
         for load in station.loads:
             assert sum(found[grams] for grams in load) == 1
     assert lying_after(station.told) is None, "a note that stays open is told as another load after the next start"

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from kiosk.domain.paper_code import PaperCode
-from kiosk.first_start.identity.format import NONCE_BYTES, Identity, seal, sealed_name
+from kiosk.first_start.identity.format import NONCE_BYTES, StationIdentity, seal, sealed_name
 from kiosk.store import paper_key
 from kiosk.store.backup.kit.county_key import CountyKey
 from kiosk.store.paper_key import SALT_BYTES, Cost
 from tests.messaging.authority import Authority
 
 CODE = PaperCode("4821093755602182")
-OTHER_CODE = PaperCode.make(lambda below: 7)
+OTHER_CODE = PaperCode.generate(lambda below: 7)
 OFFERED = {
     "photos": "https://center.example:8843",
     "updates": "https://center.example:8844",
@@ -27,10 +27,10 @@ def cost_nothing(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(paper_key, "COST", Cost(1, 8, 1))
 
 
-def made(folder: Path, station: str = "S0147", village: str = "Tagharchi") -> Identity:
+def made(folder: Path, station: str = "S0147", village: str = "Tagharchi") -> StationIdentity:
     authority = Authority(folder)
     certificate, key = authority.issue(station)
-    return Identity(
+    return StationIdentity(
         station=station,
         region="yarkant",
         village=village,
@@ -41,11 +41,11 @@ def made(folder: Path, station: str = "S0147", village: str = "Tagharchi") -> Id
     )
 
 
-def sealed(identity: Identity, code: PaperCode = CODE) -> bytes:
+def sealed(identity: StationIdentity, code: PaperCode = CODE) -> bytes:
     return seal(identity, code, b"s" * SALT_BYTES, b"n" * NONCE_BYTES)
 
 
-def laid(folder: Path, identity: Identity, code: PaperCode = CODE) -> Path:
+def laid(folder: Path, identity: StationIdentity, code: PaperCode = CODE) -> Path:
     """The sealed identity on a stick."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / sealed_name(identity.station)

@@ -14,12 +14,12 @@ import pytest
 from kiosk.domain.paper_code import BadCode, PaperCode
 from kiosk.first_start.identity import format as identity_format
 from kiosk.first_start.identity.certificate import BadCertificate, check_authority, check_certificate, check_key
-from kiosk.first_start.identity.claim import BadClaim, Claim, read_claim, write_claim
+from kiosk.first_start.identity.claim import BadClaim, ClaimMark, read_claim, write_claim
 from kiosk.first_start.identity.format import (
     MAX_BYTES,
     BadIdentity,
-    Identity,
     SealedIdentity,
+    StationIdentity,
     WrongCode,
     read_clear,
     read_sealed,
@@ -39,7 +39,7 @@ def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def identity(tmp_path_factory: pytest.TempPathFactory) -> Identity:
+def identity(tmp_path_factory: pytest.TempPathFactory) -> StationIdentity:
     return made(tmp_path_factory.mktemp("authority"), village="تاغارچى 塔尕尔其")
 
 
@@ -50,7 +50,7 @@ def test_the_cost_is_what_version_1_says() -> None:
 class TestTheCode:
     def test_sixteen_digits_in_four_groups_with_more_than_forty_bits(self) -> None:
         asked: list[int] = []
-        code = PaperCode.make(lambda below: asked.append(below) or 0)
+        code = PaperCode.generate(lambda below: asked.append(below) or 0)
         assert code.groups == ("0000", "0000", "0000", code.digits[-4:])
         assert asked == [10**15]
         assert asked[0] > 2**49
@@ -68,13 +68,13 @@ class TestTheCode:
             with pytest.raises(BadCode):
                 PaperCode(shape)
 
-    def test_it_is_in_no_log(self, identity: Identity) -> None:
+    def test_it_is_in_no_log(self, identity: StationIdentity) -> None:
         assert CODE.digits not in repr(CODE)
         assert repr(identity) == "Identity(S0147 of yarkant)"
 
 
 class TestSealed:
-    def test_what_was_sealed_comes_back(self, identity: Identity) -> None:
+    def test_what_was_sealed_comes_back(self, identity: StationIdentity) -> None:
         content = sealed(identity)
         envelope = read_sealed(content, NAME)
         assert (envelope.station, envelope.region, envelope.village) == ("S0147", "yarkant", identity.village)
@@ -83,7 +83,7 @@ class TestSealed:
         assert read_clear(write_clear(identity)) == identity
         assert len(content) < MAX_BYTES / 4
 
-    def test_another_code_and_any_changed_bit_opens_nothing(self, identity: Identity) -> None:
+    def test_another_code_and_any_changed_bit_opens_nothing(self, identity: StationIdentity) -> None:
         envelope = read_sealed(sealed(identity), NAME)
         with pytest.raises(WrongCode):
             unseal(envelope, OTHER_CODE)
@@ -96,7 +96,7 @@ class TestSealed:
             with pytest.raises(BadIdentity):
                 unseal(SealedIdentity("S0147", "yarkant", base64.b64encode(part).decode(), identity.village), CODE)
 
-    def test_nobody_gives_it_another_number_region_or_village(self, identity: Identity) -> None:
+    def test_nobody_gives_it_another_number_region_or_village(self, identity: StationIdentity) -> None:
         text = sealed(identity).decode()
         for old, new in (("S0147", "S0148"), ("yarkant", "kargilik"), (identity.village, "Yengi")):
             forged = text.replace(old, new).encode()
@@ -106,19 +106,21 @@ class TestSealed:
         with pytest.raises(BadIdentity, match="renamed"):
             read_sealed(sealed(identity), "identity-S0148.toml")
 
-    def test_what_the_county_offers_travels_inside(self, identity: Identity) -> None:
+    def test_what_the_county_offers_travels_inside(self, identity: StationIdentity) -> None:
         whole = msgspec.structs.replace(identity, **OFFERED)
         envelope = read_sealed(sealed(whole), NAME)
         assert (unseal(envelope, CODE), read_clear(write_clear(whole))) == (whole, whole)
         assert all(value not in sealed(whole).decode() for value in OFFERED.values())
 
-    def test_two_of_one_station_have_nothing_in_common(self, identity: Identity) -> None:
+    def test_two_of_one_station_have_nothing_in_common(self, identity: StationIdentity) -> None:
         one, two = (tomllib.loads(seal(identity, CODE, salt * 16, salt * 12).decode()) for salt in (b"a", b"b"))
         assert one["sealed"] != two["sealed"]
 
 
 @pytest.mark.parametrize("read", [read_clear, lambda content: read_sealed(content, NAME)])
-def test_what_is_no_identity_is_refused_with_its_reason(read: Callable[[bytes], object], identity: Identity) -> None:
+def test_what_is_no_identity_is_refused_with_its_reason(
+    read: Callable[[bytes], object], identity: StationIdentity
+) -> None:
     clear = write_clear(identity)
     for content in (
         b"",
@@ -162,28 +164,30 @@ def test_names_in_names_and_crowds_of_names_are_refused_before_they_are_read(mon
             read_clear(content)
 
 
-def test_long_texts_and_long_comments_are_no_crowd(identity: Identity) -> None:
+def test_long_texts_and_long_comments_are_no_crowd(identity: StationIdentity) -> None:
     clear = write_clear(identity)
     for comment in (b"# ''' \"\"\" a.a.a" + b".a" * 9000 + b"\n", b"# one\r\n# two\n"):
         assert read_clear(comment + clear) == identity
     assert read_clear(clear.replace(b'"""', b"'''")) == identity
 
 
-def test_a_village_nobody_can_see_through_is_refused(identity: Identity) -> None:
+def test_a_village_nobody_can_see_through_is_refused(identity: StationIdentity) -> None:
     for village in ("x" * 41, "two  spaces", "line\nbreak", "\u202eegalliv", " edge"):
         with pytest.raises(ValueError, match="village"):
-            msgspec.convert({**msgspec.to_builtins(identity), "village": village}, Identity)
+            msgspec.convert({**msgspec.to_builtins(identity), "village": village}, StationIdentity)
 
 
 def test_a_claim_is_read_and_a_damaged_one_is_told() -> None:
-    claim = Claim("S0147", "ab" * 32, "2026-11-28T08:00:00+00:00")
+    claim = ClaimMark("S0147", "ab" * 32, "2026-11-28T08:00:00+00:00")
     assert read_claim(write_claim(claim)) == claim
     for content in (b"", b"{", write_claim(claim)[:40], b'{"station":"S0147","machine":"x","claimed_at":""}'):
         with pytest.raises(BadClaim):
             read_claim(content)
 
 
-def test_a_certificate_is_that_of_the_station_and_its_key_is_the_other_half(identity: Identity, tmp_path: Path) -> None:
+def test_a_certificate_is_that_of_the_station_and_its_key_is_the_other_half(
+    identity: StationIdentity, tmp_path: Path
+) -> None:
     other = made(tmp_path, "S0148")
     check_certificate("S0147", identity.certificate)
     check_key(identity.certificate, identity.key)

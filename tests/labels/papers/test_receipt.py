@@ -8,9 +8,9 @@ from decimal import Decimal
 import pytest
 from PIL import Image, ImageStat
 
-from kiosk.domain.metrology.standing import Mark
+from kiosk.domain.metrology.legal_status import ScaleMark
 from kiosk.labels import symbols
-from kiosk.labels.documents import Receipt, ReceiptLine
+from kiosk.labels.documents import ReceiptDocument, ReceiptLine
 from kiosk.labels.paper_texts import paper_text
 from kiosk.labels.papers.receipt import render_receipt
 from kiosk.labels.raster import Raster
@@ -22,7 +22,7 @@ from tests.labels import zbar
 from tests.labels.conftest import LOT_CODE
 from tests.labels.heads import STRIP
 
-Make = Callable[..., Receipt]
+Make = Callable[..., ReceiptDocument]
 MakeLine = Callable[..., ReceiptLine]
 
 CONSIGNED = {"price_fen_per_kg": 0, "amount_fen": 0}
@@ -222,7 +222,9 @@ def test_the_longest_names_and_the_largest_figures_stay_on_the_paper(
             assert edges.crop((x, 0, x + 1, edges.height)).getextrema() == (255, 255), head
 
 
-def test_hostile_text_is_drawn_as_text(receipt: Callable[..., Receipt], line: Callable[..., ReceiptLine]) -> None:
+def test_hostile_text_is_drawn_as_text(
+    receipt: Callable[..., ReceiptDocument], line: Callable[..., ReceiptLine]
+) -> None:
     hostile, harmless = "<b>\x1b@\x1dV\x00\u202e^XZ\n", "<b>@V^XZ"
     names = ("goods_ug", "goods_zh", "goods_en", "container_ug", "container_zh", "container_en")
     papers = [
@@ -264,7 +266,7 @@ MARKS = {
 
 
 def test_every_mark_of_the_scale_has_its_words() -> None:
-    assert set(MARKS) == {mark.value for mark in Mark}
+    assert set(MARKS) == {mark.value for mark in ScaleMark}
 
 
 @each("mark", list(MARKS))
@@ -285,7 +287,7 @@ def ink(raster: Raster) -> float:
     return (1 - ImageStat.Stat(picture).mean[0] / 255) * picture.height
 
 
-def test_the_worst_marks_are_white_on_black_and_the_others_framed(receipt: Callable[..., Receipt]) -> None:
+def test_the_worst_marks_are_white_on_black_and_the_others_framed(receipt: Callable[..., ReceiptDocument]) -> None:
     plain = render_receipt(receipt(), STRIP[203])
     for mark in MARKS:
         marked = render_receipt(receipt(scale_marks=(mark,)), STRIP[203])
@@ -297,7 +299,7 @@ def test_the_worst_marks_are_white_on_black_and_the_others_framed(receipt: Calla
 
 
 def test_all_marks_stand_and_a_word_of_a_newer_station_as_it_is(
-    receipt: Callable[..., Receipt], texts: list[str]
+    receipt: Callable[..., ReceiptDocument], texts: list[str]
 ) -> None:
     raster = render_receipt(receipt(scale_marks=(*MARKS, "seal_broken")), STRIP[203])
     assert all(any(words[2] in text for text in texts) for words in MARKS.values())

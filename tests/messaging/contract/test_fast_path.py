@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.messaging.contract.envelope import MAX_EVENT_BYTES
-from kiosk.messaging.contract.fast_path import read_at_once
+from kiosk.messaging.contract.fast_path import parse_fast
 from kiosk.messaging.contract.receive import BadEvent, parse_event
-from kiosk.messaging.contract.received import ReceivedEvent
+from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, seal
 from kiosk.messaging.contract.strict_json import canonical
 from tests.depth import many
@@ -49,9 +49,9 @@ def test_every_type_of_event_is_read_at_once_as_the_strict_reader_reads_it() -> 
     for body in BODIES:
         assert outcome(body) == strict(body)
         if body.isascii():
-            assert read_at_once(body) == strict(body)
+            assert parse_fast(body) == strict(body)
         else:
-            assert b"listing.submitted" in body and read_at_once(body) is None
+            assert b"listing.submitted" in body and parse_fast(body) is None
 
 
 STRANGE = (
@@ -177,9 +177,9 @@ def test_other_attributes_and_other_data_are_judged_as_the_strict_reader_judges_
     ],
 )
 def test_what_is_not_what_a_station_writes_is_left_to_the_strict_reader(old: bytes, new: bytes) -> None:
-    assert read_at_once(INTAKE) is not None
+    assert parse_fast(INTAKE) is not None
     assert INTAKE.count(old) >= 1
-    assert read_at_once(INTAKE.replace(old, new)) is None
+    assert parse_fast(INTAKE.replace(old, new)) is None
 
 
 def test_a_number_above_what_counts_is_refused_by_the_strict_reader() -> None:
@@ -187,7 +187,7 @@ def test_a_number_above_what_counts_is_refused_by_the_strict_reader() -> None:
     body = INTAKE.replace(b'"seq":3,', b'"seq":' + seq + b",").replace(
         f'"{EPOCH}-3"'.encode(), f'"{EPOCH}-'.encode() + seq + b'"'
     )
-    assert read_at_once(body) is None
+    assert parse_fast(body) is None
     with pytest.raises(BadEvent) as error:
         parse_event(body)
     assert error.value.code == "envelope"
@@ -195,5 +195,5 @@ def test_a_number_above_what_counts_is_refused_by_the_strict_reader() -> None:
 
 def test_an_event_longer_than_it_may_be_is_not_read_at_once() -> None:
     long = INTAKE.replace(b'"cooperative"', b'"' + b"c" * MAX_EVENT_BYTES + b'"')
-    assert read_at_once(long) is None
+    assert parse_fast(long) is None
     assert outcome(long) == "too_large"

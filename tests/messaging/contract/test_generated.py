@@ -62,13 +62,13 @@ from kiosk.domain.events import (
     WordsData,
 )
 from kiosk.domain.intake import AbandonReason
+from kiosk.domain.metrology.legal_status import CheckState, Verification
 from kiosk.domain.metrology.pan_journal import UnbookedWhy
-from kiosk.domain.metrology.standing import CheckState, Verification
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.domain.parcel import CollectedBy, Consent, Proof
 from kiosk.domain.verdict import Finding, Measures, Reason
 from kiosk.messaging.contract.control import Ack, Hello, Resend, Status, encode
-from kiosk.messaging.contract.generate import generated, main
+from kiosk.messaging.contract.generate import build_files, main
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.messaging.contract.schemas import all_schemas
 from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, seal
@@ -182,7 +182,7 @@ def validator(name: str) -> Draft202012Validator:
 
 def test_the_documents_are_those_the_code_makes() -> None:
     found = {str(path.relative_to(FEED)): path.read_text(encoding="utf-8") for path in FEED.rglob("*.json")}
-    assert found == generated(), "run: python -m kiosk.messaging.contract.generate docs/feed"
+    assert found == build_files(), "run: python -m kiosk.messaging.contract.generate docs/feed"
 
 
 def test_there_is_an_example_of_every_event_type() -> None:
@@ -240,7 +240,7 @@ def _patterns(value: object) -> set[str]:
 @given(data=st.data())
 def test_every_pattern_refuses_a_line_end_behind_a_value(data: st.DataObject) -> None:
     """Also for an integrator who checks with Python, whose ``$`` takes a line end."""
-    found = _patterns([json.loads(text) for text in generated().values()])
+    found = _patterns([json.loads(text) for text in build_files().values()])
     assert len(found) > 20
     for pattern in sorted(found):
         value = data.draw(st.from_regex(re.compile(pattern, re.ASCII)))
@@ -251,7 +251,7 @@ def test_every_pattern_refuses_a_line_end_behind_a_value(data: st.DataObject) ->
 def test_every_pattern_is_one_of_ecmascript() -> None:
     """JSON Schema (2020-12, 6.4 of the core) asks for that; in unicode mode an escape like ``\\Z`` is an error."""
     program = 'for (const one of JSON.parse(require("fs").readFileSync(0, "utf8"))) new RegExp(one, "u")'
-    found = sorted(_patterns([json.loads(text) for text in generated().values()]))
+    found = sorted(_patterns([json.loads(text) for text in build_files().values()]))
     done = subprocess.run(["node", "-e", program], input=json.dumps(found), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -278,7 +278,7 @@ def _references(value: object) -> list[str]:
 
 def test_generating_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path)]) == 0
-    assert (tmp_path / "asyncapi.json").read_text(encoding="utf-8") == generated()["asyncapi.json"]
+    assert (tmp_path / "asyncapi.json").read_text(encoding="utf-8") == build_files()["asyncapi.json"]
     assert main([]) == 2
     assert "usage:" in capsys.readouterr().err
 

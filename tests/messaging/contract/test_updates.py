@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kiosk.messaging.contract.updates import AskedRange, UpdatesPath, etag_of
+from kiosk.messaging.contract.updates import ByteRange, UpdatesPath, etag_of
 from tests.each import each
 
 SHA = "0123456789abcdef" * 4
@@ -14,7 +14,7 @@ def test_paths_and_ranges() -> None:
     for path in (UpdatesPath("S0147"), UpdatesPath("S0147", SHA)):
         assert UpdatesPath.parse(str(path)) == path
     assert str(UpdatesPath("S0147", SHA)) == f"/updates/S0147/{SHA}"
-    assert AskedRange.parse(str(AskedRange(0, 4095))) == AskedRange(0, 4095)
+    assert ByteRange.parse(str(ByteRange(0, 4095))) == ByteRange(0, 4095)
     assert etag_of(SHA) == f'"{SHA}"'
 
 
@@ -49,4 +49,4 @@ def test_what_is_no_path(path: str) -> None:
 @each("text", ["", "bytes=", "bytes=0-", "bytes=-5", "bytes=5-4", "bytes=0-1,3-4", "bytes 0-1", "bytes=0-99999999999"])
 def test_what_is_no_range(text: str) -> None:
     with pytest.raises(ValueError, match="bytes"):
-        AskedRange.parse(text)
+        ByteRange.parse(text)

@@ -18,11 +18,11 @@ from kiosk.messaging.contract.control import Ack, DoctorRow, Hello, Status, deco
 from kiosk.messaging.contract.receive import parse_batch
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.messaging.contract.topics import Topics
-from kiosk.messaging.relay.connection import Connection, Ready
+from kiosk.messaging.relay.connection import BrokerConnection, Ready
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.ports import StationSide
 from kiosk.messaging.relay.relay import LOG_PERIOD_S
-from kiosk.messaging.relay.session import Session
+from kiosk.messaging.relay.session import RelaySession
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.messaging.relay.tuning import Tuning
 from kiosk.store import Store
@@ -134,12 +134,12 @@ class Bench:
         log = RateLimitedLog(logging.getLogger("kiosk.relay.test"), lambda: self.now, LOG_PERIOD_S)
         pace = Pace(self.settings, Random(1), self.tuning)
         side = StationSide(self.watch, self.doctor)
-        self.session = Session(outbox or self.relay, pace, log, lambda: self.now, side)
-        self.session._handle(self.connection, Ready())
+        self.session = RelaySession(outbox or self.relay, pace, log, lambda: self.now, side)
+        self.session._on_event(self.connection, Ready())
 
     @property
-    def connection(self) -> Connection:
-        return cast(Connection, self.wire)
+    def connection(self) -> BrokerConnection:
+        return cast(BrokerConnection, self.wire)
 
     def intakes(self, count: int) -> None:
         for _ in range(count):
@@ -153,7 +153,7 @@ class Bench:
         self.session._pump(self.connection)
 
     def hear(self, ack: Ack) -> None:
-        self.session._heard(self.connection, TOPICS.ack, encode(ack))
+        self.session._on_message(self.connection, TOPICS.ack, encode(ack))
 
     def flow(self) -> None:
         """Send, carry over and answer until nothing moves any more."""

@@ -153,10 +153,10 @@ class MemoryOutbox:
         self.write(waiting + 1)
         return True
 
-    def tell_again(self, epoch: str, after: int) -> int:
+    def reissue(self, epoch: str, after: int) -> int:
         raise AssertionError("there is one epoch at a time")
 
-    def behind_spent(self) -> bool:
+    def behind_limit_reached(self) -> bool:
         return "behind" in self.old_epochs
 
     def changed(self) -> bool:
@@ -256,7 +256,7 @@ class Watch:
         self.faults: list[LinkFault] = []
         self.lefts: list[float | None] = []
 
-    def heard(self, alarm: str) -> None:
+    def ack_received(self, alarm: str) -> None:
         with self.changed:
             self.alarms.append(alarm)
             self.changed.notify_all()
@@ -266,7 +266,7 @@ class Watch:
             self.faults.append(fault)
             self.changed.notify_all()
 
-    def left(self, left_s: float | None) -> None:
+    def remaining(self, left_s: float | None) -> None:
         with self.changed:
             self.lefts.append(left_s)
             self.changed.notify_all()

@@ -15,7 +15,7 @@ import pytest
 
 from kiosk.messaging.contract.control import Ack
 from kiosk.store import Stamp, StoreError
-from kiosk.store.journal.epoch_rows import MOST_BEHIND
+from kiosk.store.journal.epoch_rows import MAX_BEHIND_EPOCHS
 from tests.messaging.relay.line import Bench
 from tests.store.village import open_store, stamp
 
@@ -107,14 +107,14 @@ def test_a_broker_that_waits_for_each_start_leaves_most_letters_to_people(
 ) -> None:
     for number in range(1, 30):
         forge_after_a_boot(bench, path, template, number)
-    assert bench.whys() == ["new", *["behind"] * MOST_BEHIND]
+    assert bench.whys() == ["new", *["behind"] * MAX_BEHIND_EPOCHS]
     bench.new_epoch()
     assert bench.whys()[-1] == "forked"
 
 
 def test_the_store_itself_refuses_it(bench: Bench) -> None:
     assert bench.relay.epochs.start("behind", ending=bench.epochs()[-1])
-    assert bench.relay.epochs.behind_spent()
+    assert bench.relay.epochs.behind_limit_reached()
     with pytest.raises(StoreError, match="Settle a fork"):
         bench.relay.epochs.start("behind", ending=bench.epochs()[-1])
     assert bench.whys() == ["new", "behind"]

@@ -17,7 +17,17 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from kiosk.messaging.contract.topics import Topics
-from kiosk.messaging.relay.connection import BrokerFault, Connection, Happening, Lost, Message, PubAck, Ready, Way, Will
+from kiosk.messaging.relay.connection import (
+    BrokerConnection,
+    BrokerFault,
+    ConnectionEvent,
+    ConnectionLost,
+    ConnectionOptions,
+    Message,
+    PubAck,
+    Ready,
+    Will,
+)
 from kiosk.messaging.relay.faults import LinkFault
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.simulators.broker import Broker
@@ -90,19 +100,19 @@ def _shipped_conf(
     return conf
 
 
-def connection(settings: RelaySettings, *subscriptions: str) -> Connection:
+def connection(settings: RelaySettings, *subscriptions: str) -> BrokerConnection:
     topics = Topics(settings.region, settings.station)
-    return Connection(Way(settings), subscriptions or (topics.ack,), Will(topics.status, b"gone"))
+    return BrokerConnection(ConnectionOptions(settings), subscriptions or (topics.ack,), Will(topics.status, b"gone"))
 
 
-def until(line: Connection, kind: type[Happening]) -> Happening:
+def until(line: BrokerConnection, kind: type[ConnectionEvent]) -> ConnectionEvent:
     """Drive the connection until something of this kind happens."""
     give_up = time.monotonic() + SOON_S
     while time.monotonic() < give_up:
         for happening in line.poll(0.05):
             if isinstance(happening, kind):
                 return happening
-            assert not isinstance(happening, Lost), happening
+            assert not isinstance(happening, ConnectionLost), happening
     raise AssertionError(f"no {kind.__name__}")
 
 
@@ -111,14 +121,14 @@ def fault_of(settings: RelaySettings) -> str:
     try:
         with connection(settings) as line:
             line.open()
-            lost = until(line, Lost)
-            assert isinstance(lost, Lost)
+            lost = until(line, ConnectionLost)
+            assert isinstance(lost, ConnectionLost)
             return lost.why
     except BrokerFault as fault:
         return str(fault)
 
 
-def publish(line: Connection, topic: str) -> PubAck:
+def publish(line: BrokerConnection, topic: str) -> PubAck:
     assert line.publish(topic, b"x", "text/plain") is not None
     arrived = until(line, PubAck)
     assert isinstance(arrived, PubAck)
@@ -315,8 +325,8 @@ def test_two_machines_with_one_certificate_are_told(county: County) -> None:
         until(first, Ready)
         second.open()
         until(second, Ready)
-        lost = until(first, Lost)
-        assert isinstance(lost, Lost)
+        lost = until(first, ConnectionLost)
+        assert isinstance(lost, ConnectionLost)
         assert "another machine uses this station's id" in lost.why
         second.disconnect(Topics("hotan", "S0001").status, b"bye", "text/plain")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.messaging.contract.control import MAX_DOCTOR_ROWS, MAX_TOLD_ROWS, DoctorRow, Status, decode
+from kiosk.messaging.contract.control import MAX_DOCTOR_ROWS, MAX_STATUS_ROWS, DoctorRow, Status, decode
 from tests.messaging.relay.line import TOPICS, Bench
 
 SILENT = (DoctorRow("scale", "fail", "scale_silent"), DoctorRow("clock"))
@@ -57,11 +57,11 @@ def test_what_is_bad_and_new_waits_for_no_minute(bench: Bench) -> None:
 
 
 def test_more_rows_than_one_list_bears_go_into_a_second_one_that_older_centers_do_not_read(bench: Bench) -> None:
-    bench.doctor.said = tuple(DoctorRow(f"row_{number}") for number in range(MAX_TOLD_ROWS + 1))
+    bench.doctor.said = tuple(DoctorRow(f"row_{number}") for number in range(MAX_STATUS_ROWS + 1))
     bench.pump()
     status = bench.wire.statuses[-1]
     assert (len(status.doctor), len(status.doctor_more)) == (MAX_DOCTOR_ROWS, MAX_DOCTOR_ROWS)
-    assert status.doctor_rows == bench.doctor.said[:MAX_TOLD_ROWS]
+    assert status.doctor_rows == bench.doctor.said[:MAX_STATUS_ROWS]
 
 
 def test_a_will_and_a_goodbye_have_no_rows(bench: Bench) -> None:

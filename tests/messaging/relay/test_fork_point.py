@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kiosk.messaging.contract.control import Ack
-from kiosk.messaging.relay.fork_point import Ask, ForkPoint, Shared
+from kiosk.messaging.relay.fork_point import ForkPoint, HashQuery, SharedUpTo
 
 EPOCH = "00c0ffee00c0ffee"
 OLD, NEW = "0" * 16, "1" * 16
@@ -33,7 +33,7 @@ def found(chain: Chain, acked_upto: int, fork_point: ForkPoint | None = None) ->
     """The answer, and how many questions it took."""
     looking = fork_point or ForkPoint()
     step, questions = looking.contradicted(chain.ack(), acked_upto, own), 0
-    while isinstance(step, Ask):
+    while isinstance(step, HashQuery):
         questions += 1
         assert looking.question == step.at
         assert looking.contradicted(chain.ack(), acked_upto, own) is None, "it is not asked twice"
@@ -61,7 +61,7 @@ def test_what_is_known_is_not_asked_again() -> None:
     looking, chain = ForkPoint(), Chain(7, 12)
     assert found(chain, 10, looking)[0] == 7
     chain.upto = 20
-    assert looking.contradicted(chain.ack(), 7, own) == Shared(7)
+    assert looking.contradicted(chain.ack(), 7, own) == SharedUpTo(7)
 
 
 def test_another_ledger_is_asked_anew() -> None:
@@ -71,20 +71,20 @@ def test_another_ledger_is_asked_anew() -> None:
     assert looking.contradicted(other.ack(), 7, own) is None, "not at once: two may answer in turn"
     assert looking.question == 7
     step = looking.contradicted(other.ack(7), 7, own)
-    while isinstance(step, Ask):
+    while isinstance(step, HashQuery):
         step = looking.contradicted(other.ack(step.at), 7, own)
-    assert step == Shared(4)
+    assert step == SharedUpTo(4)
 
 
 def test_an_answer_that_does_not_fit_starts_over() -> None:
     """The ledger came back once more, and nobody said so."""
     looking = ForkPoint()
-    assert looking.contradicted(Chain(9, 12).ack(), 9, own) == Ask(9)
-    assert looking.contradicted(Chain(9, 12).ack(9), 9, own) == Shared(9)
+    assert looking.contradicted(Chain(9, 12).ack(), 9, own) == HashQuery(9)
+    assert looking.contradicted(Chain(9, 12).ack(9), 9, own) == SharedUpTo(9)
     assert found(Chain(3, 6), 9, looking)[0] == 3
     assert found(Chain(8, 12), 9, looking)[0] in (3, 8)
 
 
 @pytest.mark.parametrize("upto", [3, 9, 12])
 def test_a_center_that_does_not_know_the_question_is_taken_at_its_word(upto: int) -> None:
-    assert ForkPoint().contradicted(Chain(2, upto).ack(None), 9, own) == Shared(9)
+    assert ForkPoint().contradicted(Chain(2, upto).ack(None), 9, own) == SharedUpTo(9)

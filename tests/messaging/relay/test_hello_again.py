@@ -10,7 +10,7 @@ from random import Random
 import msgspec
 import pytest
 
-from kiosk.messaging.relay.pace import HELLO_EVERY_S, Pace
+from kiosk.messaging.relay.pace import HELLO_INTERVAL_S, Pace
 from tests.messaging.relay.line import TOPICS, Bench
 
 OLD, NEW, THIRD = "0" * 16, "1" * 16, "2" * 16
@@ -48,11 +48,11 @@ def said(bench: Bench) -> list[str]:
 def test_an_idle_station_says_hello_again_and_again(bench: Bench) -> None:
     current = bench.epochs()[-1]
     for turn in range(1, 6):
-        bench.now += HELLO_EVERY_S
+        bench.now += HELLO_INTERVAL_S
         bench.flow()
         bench.flow()
         assert said(bench) == [current] * turn
-    bench.now += HELLO_EVERY_S / 3
+    bench.now += HELLO_INTERVAL_S / 3
     bench.flow()
     assert len(said(bench)) == 5
 
@@ -62,7 +62,7 @@ def test_an_idle_station_gives_everything_again(bench: Bench) -> None:
     forget(bench, bench.epochs(), 3)
     bench.flow()
     assert bench.ledger.events != everything
-    bench.now += HELLO_EVERY_S
+    bench.now += HELLO_INTERVAL_S
     bench.flow()
     assert bench.ledger.events == everything
     assert len(bench.epochs()) == 3
@@ -72,7 +72,7 @@ def test_another_generation_brings_back_what_only_earlier_epochs_have(bench: Ben
     """The answer for the current epoch is as before: nothing but the generation tells that others may lack."""
     everything = dict(bench.ledger.events)
     forget(bench, bench.epochs()[:2], 3)
-    bench.now += HELLO_EVERY_S
+    bench.now += HELLO_INTERVAL_S
     bench.flow()
     assert bench.ledger.events == everything
 
@@ -80,17 +80,17 @@ def test_another_generation_brings_back_what_only_earlier_epochs_have(bench: Ben
 def test_a_center_that_names_no_generation_is_asked_no_more_than_before(bench: Bench) -> None:
     current = bench.epochs()[-1]
     bench.ledger.generation = ""
-    bench.now += HELLO_EVERY_S
+    bench.now += HELLO_INTERVAL_S
     bench.flow()
     bench.ledger.generation = OLD
-    bench.now += HELLO_EVERY_S
+    bench.now += HELLO_INTERVAL_S
     bench.flow()
     assert said(bench) == [current, current]
 
 
 def test_two_ledgers_that_answer_in_turn_do_not_make_it_ask_without_end(bench: Bench) -> None:
     first, second, current = bench.epochs()
-    bench.now += HELLO_EVERY_S / 4
+    bench.now += HELLO_INTERVAL_S / 4
     turns = cycle((NEW, THIRD))
     for _ in range(50):
         for ack in [bench.ledger.ack(current), *bench.wire.carried(bench.ledger)]:
@@ -119,16 +119,16 @@ def test_a_new_connection_asks_about_everything_so_nothing_need_be_remembered(be
 
 def test_the_hello_of_a_whole_county_is_spread(bench: Bench) -> None:
     paces = [Pace(bench.settings, Random(seed)) for seed in range(200)]
-    waits = [pace.hello_s() for pace in paces]
-    assert min(waits) > HELLO_EVERY_S / 2
-    assert max(waits) <= HELLO_EVERY_S
-    assert max(waits) - min(waits) > HELLO_EVERY_S / 4
+    waits = [pace.hello_interval_s() for pace in paces]
+    assert min(waits) > HELLO_INTERVAL_S / 2
+    assert max(waits) <= HELLO_INTERVAL_S
+    assert max(waits) - min(waits) > HELLO_INTERVAL_S / 4
     assert len({round(wait) for wait in waits}) > 50
 
 
 def test_nothing_is_sent_while_the_hello_is_on_its_way(bench: Bench) -> None:
     """An answer that says what is known already moves nothing."""
-    bench.now += HELLO_EVERY_S
+    bench.now += HELLO_INTERVAL_S
     bench.flow()
     assert [topic for topic, _ in bench.wire.sent if topic in (TOPICS.event, TOPICS.batch)] == []
     assert bench.station.outbox.counts().pending == 0

@@ -28,7 +28,7 @@ Start = Callable[..., Running]
         (0x87, LinkFault.NOT_AUTHORIZED),
         (0x89, None),
         (0x8B, None),
-        (0x8E, LinkFault.TAKEN_OVER),
+        (0x8E, LinkFault.SESSION_TAKEOVER),
         (0x90, LinkFault.TOPIC_INVALID),
         (0x95, LinkFault.TOO_LARGE),
         (0x97, LinkFault.QUOTA),
@@ -106,7 +106,7 @@ def test_two_machines_with_one_card_say_so_and_do_not_throw_each_other_off_all_t
     first = start(boot="aaaa", reconnect_max_s=0.5)
     second = start(boot="bbbb", reconnect_max_s=0.5)
     for one in (first, second):
-        one.watch.until(lambda: LinkFault.TAKEN_OVER in one.watch.faults)  # noqa: B023 - called at once
+        one.watch.until(lambda: LinkFault.SESSION_TAKEOVER in one.watch.faults)  # noqa: B023 - called at once
     center.until(lambda: len({hello.boot for hello in center.hellos}) == 2)
     center.until(lambda: len([one.boot for one in center.hellos]) >= 4)
     for boot in ("aaaa", "bbbb"):

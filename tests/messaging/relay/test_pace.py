@@ -98,7 +98,7 @@ def test_waits_for_an_answer_and_for_the_next_hello_are_spread_and_bounded() -> 
         for _ in range(10):
             one.stalled()
         patience.append(one.patience_s)
-        hellos.append(one.hello_s())
+        hellos.append(one.hello_interval_s())
     assert min(patience) >= 0.3 * SETTINGS.resend_max_s
     assert max(patience) <= SETTINGS.resend_max_s
     assert most_in_a_second(sorted(patience)) <= 15
@@ -110,13 +110,13 @@ def test_a_machine_that_is_taken_over_waits_long_however_well_all_went_before() 
     one = pace()
     for _ in range(20):
         one.progress()
-        assert 18.0 <= one.taken_over_s() <= 60.0
+        assert 18.0 <= one.takeover_retry_s() <= 60.0
 
 
 def test_trouble_makes_batches_small_and_progress_large_again() -> None:
     one = pace()
     for _ in range(20):
-        one.broken_off()
+        one.connection_broken()
     one.stalled()
     assert (one.batch_events, one.window) == (1, 1)
     for _ in range(20):
@@ -145,20 +145,20 @@ def test_a_gap_is_asked_for_once_until_the_timer() -> None:
     for n in range(4):
         window.sent(n, 10 * n + 1, 10 * n + 10, now=0.0)
     assert len(window) == 4
-    window.missing([(11, 20)])
-    window.missing([(11, 20)])
+    window.add_gaps([(11, 20)])
+    window.add_gaps([(11, 20)])
     assert window.room
     assert window.next_range() == (10, 20)
     window.sent(9, 11, 15, now=0.0)
     assert window.next_range() == (15, 20)
     window.sent(10, 16, 20, now=0.0)
-    window.missing([(11, 20)])
+    window.add_gaps([(11, 20)])
     assert window.next_range() == (40, None)
 
 
 def test_a_gap_beyond_what_was_sent_is_no_gap() -> None:
     window = InFlightWindow(pace())
-    window.missing([(1, 50)])
+    window.add_gaps([(1, 50)])
     assert window.next_range() == (0, None)
 
 
@@ -181,7 +181,7 @@ def test_everything_not_acknowledged_is_in_flight_or_still_to_be_sent(taken: lis
             acked = max(acked, min(one, 50))
             window.acknowledged(acked, now=0.0)
         elif word == "gap" and one > acked:
-            window.missing([(one, one + more)])
+            window.add_gaps([(one, one + more)])
         elif word == "rewind":
             window.rewind()
         assert len(window) <= 8

@@ -15,7 +15,7 @@ from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.relay import Relay
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.simulators.broker import Broker
-from kiosk.simulators.link import Link
+from kiosk.simulators.link import SimulatedLink
 from tests.messaging.ports import claimed_port
 from tests.messaging.relay.stand import BOOT, PATIENT, TOPICS, Center, MemoryOutbox, Running, wait_for_log
 
@@ -275,7 +275,7 @@ def test_a_failing_database_ends_the_connection_not_the_relay(
 def test_status_is_retained_and_the_will_speaks_when_the_line_breaks(
     outbox: MemoryOutbox, broker: Broker, center: Center, start: Callable[..., Running]
 ) -> None:
-    with Link(broker.port) as link:
+    with SimulatedLink(broker.port) as link:
         running = start(link.port)
         center.until(lambda: bool(center.statuses) and center.statuses[-1].online)
         link.close()
@@ -296,7 +296,7 @@ def test_a_goodbye_is_said(outbox: MemoryOutbox, center: Center, start: Callable
 def test_a_bad_line_only_takes_longer(
     outbox: MemoryOutbox, broker: Broker, center: Center, start: Callable[..., Running]
 ) -> None:
-    with Link(broker.port, random=Random(7)) as link:
+    with SimulatedLink(broker.port, random=Random(7)) as link:
         link.command("lossy 15%")
         outbox.write(120)
         start(link.port, batch_events=20)
@@ -317,7 +317,7 @@ def test_a_broker_that_answers_nothing_is_given_up(
     start: Callable[..., Running],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    with Link(broker.port) as link:
+    with SimulatedLink(broker.port) as link:
         link.command("down")
         outbox.write(1)
         start(link.port, connect_timeout_s=0.3)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kiosk.messaging.contract.receive import parse_batch
 from kiosk.messaging.contract.topics import Topics
-from kiosk.messaging.relay.outgoing import Outgoing, outgoing
+from kiosk.messaging.relay.outgoing_message import OutgoingMessage, build_message
 from kiosk.messaging.relay.throughput import MESSAGE_S, OVERHEAD_BYTES, ByteBudget, Throughput, left_s
 from tests.messaging.relay.stand import Row
 
@@ -72,7 +72,7 @@ def test_no_more_is_spent_than_the_line_may_give(per_s: int, wishes: list[tuple[
     budget, now, spent, largest = ByteBudget(per_s), 50.0, 0, 0
     for wait_s, size in wishes:
         now += wait_s
-        if budget.open(now):
+        if budget.allows_sending(now):
             budget.spend(size, now)
             spent += size + OVERHEAD_BYTES
             largest = max(largest, size + OVERHEAD_BYTES)
@@ -82,18 +82,18 @@ def test_no_more_is_spent_than_the_line_may_give(per_s: int, wishes: list[tuple[
 def test_without_a_limit_nothing_is_held_back() -> None:
     budget = ByteBudget(0)
     for _ in range(100):
-        assert budget.open(1.0)
+        assert budget.allows_sending(1.0)
         budget.spend(10**6, 1.0)
     assert budget.message_bytes is None
 
 
 def test_the_limit_opens_again_as_soon_as_the_debt_is_paid() -> None:
     budget = ByteBudget(1000)
-    assert budget.open(10.0)
+    assert budget.allows_sending(10.0)
     budget.spend(3000 - OVERHEAD_BYTES, 10.0)
-    assert not budget.open(11.9)
-    assert budget.open(12.1)
-    assert budget.open(9.0), "a clock that would go back takes nothing away"
+    assert not budget.allows_sending(11.9)
+    assert budget.allows_sending(12.1)
+    assert budget.allows_sending(9.0), "a clock that would go back takes nothing away"
 
 
 def rows(count: int, size: int) -> list[Row]:
@@ -104,15 +104,15 @@ def rows(count: int, size: int) -> list[Row]:
     ]
 
 
-def parts(all_rows: Sequence[Row], most: int | None) -> list[Outgoing]:
+def parts(all_rows: Sequence[Row], most: int | None) -> list[OutgoingMessage]:
     messages, left = [], list(all_rows)
     while left:
-        messages.append(outgoing(left, TOPICS, most))
+        messages.append(build_message(left, TOPICS, most))
         left = left[messages[-1].last - messages[-1].first + 1 :]
     return messages
 
 
-def bodies(message: Outgoing) -> list[bytes]:
+def bodies(message: OutgoingMessage) -> list[bytes]:
     return parse_batch(message.payload) if message.topic == TOPICS.batch else [message.payload]
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from kiosk.photo.channels import picture as module
 from kiosk.photo.channels.picture import (
-    LEAST_QUALITY,
-    MOST_ENCODINGS,
+    MAX_ENCODINGS,
+    MIN_QUALITY,
     ChannelPicture,
     ChannelReason,
     ChannelRefused,
@@ -222,9 +222,9 @@ def test_a_file_that_is_too_large_is_written_less_well_and_never_less_than_neede
     monkeypatch.setattr(module, "encode_jpeg", counted)
     wanted = rule("generic", most_bytes=160_000)
     picture = make_picture(drawn("filling").master, wanted)
-    assert LEAST_QUALITY <= picture.quality < 92
+    assert MIN_QUALITY <= picture.quality < 92
     assert len(picture.data) <= 160_000
-    assert len(tried) <= MOST_ENCODINGS
+    assert len(tried) <= MAX_ENCODINGS
     again = encode_jpeg(pixels_before(drawn("filling").master, wanted), picture.quality + 1, full_color=True)
     assert len(again) > 160_000
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from kiosk.domain.identifiers import CODE_TYPES, internal_code
 from kiosk.protocols.barcodes.digits import gs1_check_digit
 from kiosk.protocols.barcodes.gs1.elements import build_element_string
-from kiosk.protocols.barcodes.gs1.notation import parse_written
+from kiosk.protocols.barcodes.gs1.notation import parse_notation
 from kiosk.protocols.barcodes.in_store import InStoreLayout, InStoreNumber
 from kiosk.protocols.barcodes.scan import MAX_LENGTH, MAX_NAMED_LENGTH, parse_scan
 from tests.depth import many
@@ -170,7 +170,7 @@ def test_elements_are_there_only_when_all_are_right() -> None:
 def test_data_longer_than_a_code_of_ours_are_read() -> None:
     """A supplier's label may fill every field; what is longer than that is nobody's label."""
     full = build_element_string(
-        parse_written(f"(01)06901234567892(3103)002480(10){'A' * 20}(21){'B' * 20}(91){'C' * 90}")
+        parse_notation(f"(01)06901234567892(3103)002480(10){'A' * 20}(21){'B' * 20}(91){'C' * 90}")
     )
     assert judged(f"]d2{full}") == judged(full) == ("gs1", None)
     assert judged(f"]C0{full.replace(chr(29), '')}") == ("rejected", "too_long")

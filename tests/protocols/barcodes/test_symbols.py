@@ -14,11 +14,11 @@ from kiosk.protocols.barcodes.gs1.digital_link import build_digital_link
 from kiosk.protocols.barcodes.gs1.elements import build_element_string
 from kiosk.protocols.barcodes.gs1.errors import BadElementString
 from kiosk.protocols.barcodes.gs1.keys import VARIABLE_MEASURE, CompanyPrefix
-from kiosk.protocols.barcodes.gs1.notation import parse_written
+from kiosk.protocols.barcodes.gs1.notation import parse_notation
 from kiosk.protocols.barcodes.in_store import InStoreLayout, InStoreNumber
 from kiosk.protocols.barcodes.linear import (
     EAN13_QUIET_ZONE_MODULES,
-    GS1_128_MOST_CHARACTERS,
+    GS1_128_MAX_CHARACTERS,
     NotEncodable,
     code128_modules,
     ean13_modules,
@@ -101,13 +101,13 @@ def test_an_empty_qr_code_is_refused() -> None:
 
 COMPANY = CompanyPrefix("6901234")
 BAG = f"(01){COMPANY.gtin(1, VARIABLE_MEASURE)}(3103)051710(13)260914(10)0147A000381(21)0147A00038101"
-LINK = build_digital_link("id.example.org", parse_written(BAG))
+LINK = build_digital_link("id.example.org", parse_notation(BAG))
 SSCC = f"(00){COMPANY.sscc(147_000_381, 3)}"
 IN_STORE = InStoreLayout("20IIIIIWWWWWC").number(InStoreNumber("12345", 2480, None))
 
 
 def data_of(bracketed: str) -> bytes:
-    return build_element_string(parse_written(bracketed)).encode()
+    return build_element_string(parse_notation(bracketed)).encode()
 
 
 @each(
@@ -141,7 +141,7 @@ def test_a_link_and_its_symbol_say_the_same() -> None:
     for picture in squares(qr_modules(LINK)), squares(gs1_datamatrix_modules(BAG)):
         (symbol,) = read(picture)
         scan = parse_scan(symbol.aim.encode() + symbol.text.encode())
-        assert sorted(scan.ais) == sorted(parse_written(BAG))
+        assert sorted(scan.ais) == sorted(parse_notation(BAG))
 
 
 def test_a_bag_s_data_take_a_square_that_fits_the_smallest_label() -> None:
@@ -173,7 +173,7 @@ def test_what_is_wrong_is_not_drawn(bracketed: str, code: str) -> None:
 
 
 def test_bars_have_an_end() -> None:
-    full = "(91)" + "A" * (GS1_128_MOST_CHARACTERS - 2)
+    full = "(91)" + "A" * (GS1_128_MAX_CHARACTERS - 2)
     assert gs1_128_modules(full)
     with pytest.raises(NotEncodable):
         gs1_128_modules(full + "A")

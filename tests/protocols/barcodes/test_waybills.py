@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.protocols.barcodes.foreign_codes import FOREIGN_CODES, foreign_code_kind
 from kiosk.protocols.barcodes.postal import S10, parse_s10
-from kiosk.protocols.barcodes.strangers import STRANGERS, stranger
-from kiosk.protocols.barcodes.waybills import CARRIERS, SHAPES, identify
+from kiosk.protocols.barcodes.waybills import CARRIERS, NUMBER_PATTERNS, identify
 from tests.each import each
 
 WHY_NOT = {
@@ -70,9 +70,9 @@ def test_every_shape_in_order_of_likelihood(number: str, candidates: list[str]) 
 
 
 def test_every_row_has_an_example_and_a_carrier_of_the_contract() -> None:
-    unused = [row for row in SHAPES if not any(row.pattern.fullmatch(number) for number, _ in EXAMPLES)]
+    unused = [row for row in NUMBER_PATTERNS if not any(row.pattern.fullmatch(number) for number, _ in EXAMPLES)]
     assert unused == []
-    assert {row.carrier for row in SHAPES} == set(CARRIERS)
+    assert {row.carrier for row in NUMBER_PATTERNS} == set(CARRIERS)
 
 
 @each(
@@ -161,8 +161,8 @@ def test_candidates_stay_for_a_number_that_may_be_a_product_all_the_same() -> No
 
 
 def test_every_stranger_is_named_by_its_own_row() -> None:
-    assert {row.word for row in STRANGERS} < WHY_NOT
-    assert stranger("SF1385123456789") is None
+    assert {row.word for row in FOREIGN_CODES} < WHY_NOT
+    assert foreign_code_kind("SF1385123456789") is None
 
 
 @each(

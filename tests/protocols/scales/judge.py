@@ -10,7 +10,7 @@ from typing import Any
 
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.numbers import to_text
-from kiosk.protocols.scales.protocol import Shown
+from kiosk.protocols.scales.protocol import DisplayState
 from kiosk.protocols.scales.reading import Decoded, Reading
 from tests.protocols.scales.damage import Kind
 from tests.protocols.scales.format_rows import Judged, formats
@@ -21,13 +21,13 @@ Told = tuple[Any, ...]
 Parse = Callable[[bytes], Mapping[str, Sequence[Mapping[str, Any]]]]
 MOST_FRAMES, MOST_OTHERS = 6, 4
 SHOWN = (
-    Shown(Decimal("12.450")),
-    Shown(Decimal("-0.385"), net=True),
-    Shown(Decimal("12.45")),
-    Shown(Decimal("7.5"), stable=False),
-    Shown(Decimal(1234)),
-    Shown(Decimal(1234), unit="g"),
-    Shown(Decimal("0.250"), unit="kg", net=True),
+    DisplayState(Decimal("12.450")),
+    DisplayState(Decimal("-0.385"), net=True),
+    DisplayState(Decimal("12.45")),
+    DisplayState(Decimal("7.5"), stable=False),
+    DisplayState(Decimal(1234)),
+    DisplayState(Decimal(1234), unit="g"),
+    DisplayState(Decimal("0.250"), unit="kg", net=True),
 )
 """Displays of which every format can carry at least one."""
 

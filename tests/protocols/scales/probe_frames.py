@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.probe.proposals import QUESTIONS, UNPROVABLE, Candidate, Recording
-from kiosk.protocols.scales.protocol import LineSettings, ScaleProtocol, Shown, TransmissionMode, Transport
+from kiosk.protocols.scales.probe.proposals import PROBE_COMMANDS, UNPROVABLE_FORMATS, Candidate, Recording
+from kiosk.protocols.scales.protocol import DisplayState, LineSettings, ScaleProtocol, TransmissionMode, Transport
 
 LOADS = ((0, True), (1234, False), (2480, True), (2480, True), (7385, True), (7385, True), (7385, True))
 """Grams, and whether the pan is at rest."""
-ROWS = [row for row in registry.PROTOCOLS.values() if row.transport is Transport.SERIAL and row.id not in UNPROVABLE]
+ROWS = [
+    row for row in registry.PROTOCOLS.values() if row.transport is Transport.SERIAL and row.id not in UNPROVABLE_FORMATS
+]
 POLLED = [row for row in ROWS if row.mode is TransmissionMode.POLL]
 
 
@@ -22,7 +24,7 @@ def frames(
     chosen = {**registry.defaults(row.id), **(params or {})}
     for unit, decimals in ((row.default_unit or "kg", 3), ("g", 0), ("kg", 0)):
         try:
-            shown = (Shown(_weight(load, unit, decimals), unit, stable) for load, stable in loads)
+            shown = (DisplayState(_weight(load, unit, decimals), unit, stable) for load, stable in loads)
             made = tuple(row.encode_frame(one, chosen) for one in shown)
         except ValueError:
             continue
@@ -42,6 +44,6 @@ def recording(
 ) -> Recording:
     """A stream, or answers to the format's own question."""
     sent = frames(row, loads, params)
-    asked = Candidate(row.id, (), row.line).asked
-    assert row.poll is None or set(row.poll.steps) <= QUESTIONS
+    asked = Candidate(row.id, (), row.line).query
+    assert row.poll is None or set(row.poll.steps) <= PROBE_COMMANDS
     return Recording(line or row.line, sent if asked else (b"".join(sent),), asked)

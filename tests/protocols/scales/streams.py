@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.ports import Decoder, settled
-from kiosk.protocols.scales.protocol import Shown
+from kiosk.protocols.scales.protocol import DisplayState
 from kiosk.protocols.scales.reading import Decoded
 from tests.protocols.scales.golden import all_frames, frames
 
 LONG = "KIOSK_LONG_TESTS"
 """Set by ``make fuzz``: more examples, and ten megabytes of everything for every format."""
 SHOWN = st.builds(
-    Shown,
+    DisplayState,
     weight=st.builds(
         lambda number, decimals: Decimal(number).scaleb(-decimals),
         st.one_of(st.integers(-99_999, 999_999), st.integers(-99, 99)),
@@ -32,7 +32,7 @@ SHOWN = st.builds(
 )
 
 
-def frame_of(protocol: str, shown: Shown) -> bytes:
+def frame_of(protocol: str, shown: DisplayState) -> bytes:
     """What the simulated indicator sends; b"" for nothing and for what the format cannot carry."""
     try:
         return registry.get(protocol).encode_frame(shown, registry.defaults(protocol))

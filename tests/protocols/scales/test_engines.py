@@ -12,10 +12,10 @@ from functools import partial
 import pytest
 
 from kiosk.protocols.scales.engines import FixedEngine, FixedProfile, LineEngine, LineProfile, StripParity
-from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile, always
+from kiosk.protocols.scales.frame_length import FrameLengthEngine, FrameLengthProfile, fixed_length
 from kiosk.protocols.scales.ports import Decoder
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
-from kiosk.protocols.scales.text_format import ANY_CASE, UNITS, WIDTH, TextFormat, of_width
+from kiosk.protocols.scales.text_format import ANY_CASE, UNITS, WIDTH, TextFormat, with_width
 from tests.depth import many
 from tests.each import each
 
@@ -141,8 +141,8 @@ def _summed(frame: bytes) -> Decoded:
     return Rejected(RejectReason.BUSY, frame) if frame[2:-1] == b"\x01\x01" else Record("frame", "", frame)
 
 
-def _counted() -> MeasuredEngine:
-    return MeasuredEngine(MeasuredProfile(b"\x01\x81", 8, _length, _summed))
+def _counted() -> FrameLengthEngine:
+    return FrameLengthEngine(FrameLengthProfile(b"\x01\x81", 8, _length, _summed))
 
 
 _GOOD = b"\x81\x03\x01\x81\x05\x87"
@@ -180,7 +180,7 @@ def test_a_frame_that_is_whole_is_not_searched_for_another() -> None:
 
 
 def test_frames_of_one_length() -> None:
-    make = partial(MeasuredEngine, MeasuredProfile(b"\xff", 3, always(3), _taken))
+    make = partial(FrameLengthEngine, FrameLengthProfile(b"\xff", 3, fixed_length(3), _taken))
     assert _however_cut(make, b"\x00\xff\x01\xff\xff\xff\x02\xff") == [
         ("record", b"\xff\x01\xff"),
         ("record", b"\xff\xff\x02"),
@@ -188,7 +188,7 @@ def test_frames_of_one_length() -> None:
 
 
 def test_a_measure_that_cannot_make_up_its_mind_begins_no_frame() -> None:
-    make = partial(MeasuredEngine, MeasuredProfile(b"\x01", 4, lambda _: None, _taken))
+    make = partial(FrameLengthEngine, FrameLengthProfile(b"\x01", 4, lambda _: None, _taken))
     assert _however_cut(make, b"\x01\x01\x01\x01\x01\x01\x01") == []
 
 
@@ -316,7 +316,7 @@ def test_a_format_may_read_numbers_its_own_way() -> None:
 
 @each(("width", "read"), [("any", [1, 7, 8, 9, 12]), ("7", [7]), ("8", [8]), ("9", [9])])
 def test_a_format_may_be_held_to_the_width_of_its_number(width: str, read: list[int]) -> None:
-    row = of_width(TextFormat(re.compile(rb"(?P<number>[ 0-9]+)")), {WIDTH.name: width})
+    row = with_width(TextFormat(re.compile(rb"(?P<number>[ 0-9]+)")), {WIDTH.name: width})
     found = [n for n in range(1, 20) if isinstance(row.parse(b"5".rjust(n)), Reading)]
     assert found == (list(range(1, 13)) if width == "any" else read)
 

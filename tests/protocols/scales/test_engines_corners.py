@@ -9,11 +9,11 @@ import pytest
 
 from kiosk.protocols.scales.engines import FixedEngine, FixedProfile, LineEngine, LineProfile
 from kiosk.protocols.scales.formats.xk3190.equals import EqualsEngine
-from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile, always
+from kiosk.protocols.scales.frame_length import FrameLengthEngine, FrameLengthProfile, fixed_length
 from kiosk.protocols.scales.numbers import from_digits, from_text, signed, to_digits, to_text
 from kiosk.protocols.scales.params import BadParameter, Parameter, validated
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
-from kiosk.protocols.scales.text_format import TextFormat, of_width
+from kiosk.protocols.scales.text_format import TextFormat, with_width
 from tests.each import each
 
 
@@ -27,13 +27,13 @@ def _taken(frame: bytes) -> Decoded:
 def test_a_decoder_begins_with_nothing_kept() -> None:
     """Also where the start byte is a letter."""
     assert FixedEngine(FixedProfile(ord("X"), ord("."), 4, _taken)).feed(b"12.") == []
-    assert MeasuredEngine(MeasuredProfile(b"X", 4, always(4), _taken)).feed(b"123") == []
+    assert FrameLengthEngine(FrameLengthProfile(b"X", 4, fixed_length(4), _taken)).feed(b"123") == []
 
 
 def test_nothing_is_kept_of_bytes_outside_frames() -> None:
     fixed = FixedEngine(FixedProfile(ord("X"), ord("."), 4, _taken))
     assert fixed.feed(b"zz") + fixed.feed(b"12.") == []
-    measured = MeasuredEngine(MeasuredProfile(b"X", 4, always(4), _taken))
+    measured = FrameLengthEngine(FrameLengthProfile(b"X", 4, fixed_length(4), _taken))
     assert measured.feed(b"zz") + measured.feed(b"123") == []
 
 
@@ -61,23 +61,23 @@ def test_a_measured_frame_as_long_as_the_longest_is_read_and_one_that_says_more_
     def measure(seen: bytes) -> int | None:
         return None if len(seen) < 2 else seen[1]
 
-    profile = MeasuredProfile(b"#", 5, measure, _taken)
-    assert MeasuredEngine(profile).feed(b"#\x05abc") == [_taken(b"#\x05abc")]
-    assert MeasuredEngine(profile).feed(b"#\x06abcd") == []
-    assert MeasuredEngine(profile).feed(b"#\x00#\x03a") == [_taken(b"#\x03a")]
+    profile = FrameLengthProfile(b"#", 5, measure, _taken)
+    assert FrameLengthEngine(profile).feed(b"#\x05abc") == [_taken(b"#\x05abc")]
+    assert FrameLengthEngine(profile).feed(b"#\x06abcd") == []
+    assert FrameLengthEngine(profile).feed(b"#\x00#\x03a") == [_taken(b"#\x03a")]
 
 
 def test_a_measure_that_never_knows_gives_up_at_the_longest() -> None:
-    profile = MeasuredProfile(b"#", 4, lambda seen: 4 if seen[1:2] == b"#" else None, _taken)
-    assert MeasuredEngine(profile).feed(b"#abc") == []
-    assert MeasuredEngine(profile).feed(b"#abc##yz") == [_taken(b"##yz")]
+    profile = FrameLengthProfile(b"#", 4, lambda seen: 4 if seen[1:2] == b"#" else None, _taken)
+    assert FrameLengthEngine(profile).feed(b"#abc") == []
+    assert FrameLengthEngine(profile).feed(b"#abc##yz") == [_taken(b"##yz")]
 
 
 def test_a_doubled_start_is_refused_alone_and_the_frame_behind_it_is_read() -> None:
     def parse(frame: bytes) -> Decoded:
         return Rejected(RejectReason.FRAMING, frame) if frame[1:2] == b"#" else _taken(frame)
 
-    decoder = MeasuredEngine(MeasuredProfile(b"#", 4, always(4), parse))
+    decoder = FrameLengthEngine(FrameLengthProfile(b"#", 4, fixed_length(4), parse))
     assert decoder.feed(b"##abc") == [Rejected(RejectReason.FRAMING, b"#"), _taken(b"#abc")]
 
 
@@ -177,10 +177,10 @@ def test_only_blanks_are_taken_off_a_word() -> None:
 
 
 def test_any_width_is_one_to_twelve() -> None:
-    widths = of_width(_row(), {"width": "any"}).widths
+    widths = with_width(_row(), {"width": "any"}).widths
     assert widths is not None
     assert [width for width in range(20) if width in widths] == list(range(1, 13))
-    assert of_width(_row(), {"width": "8"}).widths == (8,)
+    assert with_width(_row(), {"width": "8"}).widths == (8,)
 
 
 # --- numbers and parameters -------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.numbers import to_text
-from kiosk.protocols.scales.protocol import Shown, TransmissionMode
+from kiosk.protocols.scales.protocol import DisplayState, TransmissionMode
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected
 from tests.depth import many
 from tests.each import each
@@ -70,7 +70,7 @@ def test_noise_is_silence_or_rejections_or_what_it_says(protocol: str, noise: by
 @_each
 @settings(max_examples=many(12, torture=200) * LONGER, deadline=None)
 @given(shown=SHOWN)
-def test_a_frame_comes_back_as_it_was_shown(protocol: str, shown: Shown) -> None:
+def test_a_frame_comes_back_as_it_was_shown(protocol: str, shown: DisplayState) -> None:
     frame = frame_of(protocol, shown)
     decoded = decode(protocol, {}, frame)
     if not frame:
@@ -80,7 +80,7 @@ def test_a_frame_comes_back_as_it_was_shown(protocol: str, shown: Shown) -> None
     _compare(protocol, shown, decoded[0])
 
 
-def _compare(protocol: str, shown: Shown, item: Decoded) -> None:
+def _compare(protocol: str, shown: DisplayState, item: Decoded) -> None:
     """The weight to its last decimal, and every flag as far as the format says it."""
     if not isinstance(item, Reading):
         assert isinstance(item, Rejected), "a tare or a message for a display"
@@ -97,7 +97,7 @@ def _compare(protocol: str, shown: Shown, item: Decoded) -> None:
         assert getattr(item, name) in (value, None) or (name == "unit" and item.unit == _fixed_unit(protocol)), name
 
 
-def _compare_range(protocol: str, shown: Shown, item: Reading) -> None:
+def _compare_range(protocol: str, shown: DisplayState, item: Reading) -> None:
     reports = registry.get(protocol).reports
     if shown.underload and not shown.overload and "underload" in reports:
         assert item.underload
@@ -189,7 +189,7 @@ def test_every_text_weight_stands_in_a_valid_line_of_the_stream(data: bytes) -> 
 
 @settings(max_examples=many(80, torture=600), deadline=None)
 @given(SHOWN)
-def test_a_text_frame_says_everything_that_was_shown(shown: Shown) -> None:
+def test_a_text_frame_says_everything_that_was_shown(shown: DisplayState) -> None:
     (reading,) = decode("st_gs_csv", {}, frame_of("st_gs_csv", shown))
     assert isinstance(reading, Reading)
     assert reading.net is shown.net

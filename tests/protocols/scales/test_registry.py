@@ -8,7 +8,7 @@ import pytest
 
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.numbers import from_text
-from kiosk.protocols.scales.protocol import LineSettings, ScaleProtocol, Shown, TransmissionMode, Transport
+from kiosk.protocols.scales.protocol import DisplayState, LineSettings, ScaleProtocol, TransmissionMode, Transport
 from tests.each import each
 
 _REPORTS = {"weight", "unit", "stable", "net", "overload", "underload", "tare"}
@@ -133,15 +133,17 @@ def test_what_is_not_a_number_is_not_repaired(field: bytes) -> None:
 
 def test_more_decimals_than_the_frame_carries_are_refused_by_the_builder() -> None:
     with pytest.raises(ValueError, match="0 to 4 decimals"):
-        registry.get("xk3190_tf0").encode_frame(Shown(Decimal("1.00000")), {})
+        registry.get("xk3190_tf0").encode_frame(DisplayState(Decimal("1.00000")), {})
 
 
 @each("protocol", ["xk3190_tf0", "st_gs_csv"])
 def test_a_number_too_long_for_the_display_is_never_shown_shortened(protocol: str) -> None:
-    sent = registry.get(protocol).encode_frame(Shown(Decimal("12345.678")), {})
+    sent = registry.get(protocol).encode_frame(DisplayState(Decimal("12345.678")), {})
     assert sent in (b"", b"OL,GS,          \r\n")
 
 
 def test_underload_is_shown_without_a_number() -> None:
-    assert registry.get("xk3190_tf0").encode_frame(Shown(Decimal("-1"), underload=True), {}) == b""
-    assert registry.get("st_gs_csv").encode_frame(Shown(Decimal("-1"), underload=True), {}).startswith(b"UL,GS,   ")
+    assert registry.get("xk3190_tf0").encode_frame(DisplayState(Decimal("-1"), underload=True), {}) == b""
+    assert (
+        registry.get("st_gs_csv").encode_frame(DisplayState(Decimal("-1"), underload=True), {}).startswith(b"UL,GS,   ")
+    )

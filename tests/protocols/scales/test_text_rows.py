@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import Shown
+from kiosk.protocols.scales.protocol import DisplayState
 from kiosk.protocols.scales.reading import Reading
 from tests.depth import many
 from tests.each import each
@@ -20,11 +20,11 @@ _ROWS = (*_FAMILY, "xk3190_a12e", "xk3190_ww", "weightech_wt1000")
 _FLAGS = ("unit", "stable", "net", "overload", "underload")
 
 
-def _sent(protocol: str, shown: Shown) -> bytes:
+def _sent(protocol: str, shown: DisplayState) -> bytes:
     return registry.get(protocol).encode_frame(shown, registry.defaults(protocol))
 
 
-def _shown_again(protocol: str, shown: Shown) -> Reading:
+def _shown_again(protocol: str, shown: DisplayState) -> Reading:
     (reading,) = registry.decoder(protocol, {}).feed(_sent(protocol, shown))
     assert isinstance(reading, Reading)
     return reading
@@ -34,7 +34,7 @@ def _shown_again(protocol: str, shown: Shown) -> Reading:
 @given(st.sampled_from(_ROWS), st.integers(-9999, 9999), st.integers(0, 3), st.booleans(), st.booleans())
 def test_what_is_shown_is_what_is_read(protocol: str, digits: int, decimals: int, stable: bool, net: bool) -> None:
     weight = Decimal(digits).scaleb(-decimals)
-    shown = Shown(weight, stable=stable, net=net)
+    shown = DisplayState(weight, stable=stable, net=net)
     reading = _shown_again(protocol, shown)
     assert str(reading.weight) == f"{weight:f}"
     for flag in set(_FLAGS) & set(registry.get(protocol).reports):
@@ -43,40 +43,44 @@ def test_what_is_shown_is_what_is_read(protocol: str, digits: int, decimals: int
 
 @each("protocol", _ROWS)
 def test_a_flag_the_format_does_not_report_is_not_told(protocol: str) -> None:
-    reading = _shown_again(protocol, Shown(Decimal("7.385")))
+    reading = _shown_again(protocol, DisplayState(Decimal("7.385")))
     for flag in set(_FLAGS) - set(registry.get(protocol).reports):
         assert getattr(reading, flag) is None, flag
 
 
 @each("protocol", [row for row in _ROWS if row != "xk3190_ww"])
 def test_overload_and_a_number_too_long_are_shown_as_overload(protocol: str) -> None:
-    for shown in (Shown(Decimal("7.385"), overload=True), Shown(Decimal("123456.789")), Shown(Decimal("-123456.789"))):
+    for shown in (
+        DisplayState(Decimal("7.385"), overload=True),
+        DisplayState(Decimal("123456.789")),
+        DisplayState(Decimal("-123456.789")),
+    ):
         reading = _shown_again(protocol, shown)
         assert (reading.weight, reading.overload) == (None, True)
 
 
 @each("protocol", [*_FAMILY, "xk3190_a12e"])
 def test_underload_is_shown_as_underload(protocol: str) -> None:
-    reading = _shown_again(protocol, Shown(Decimal("-7.385"), underload=True))
+    reading = _shown_again(protocol, DisplayState(Decimal("-7.385"), underload=True))
     assert (reading.weight, reading.overload, reading.underload) == (None, False, True)
 
 
 def test_a_format_without_a_word_for_it_is_silent() -> None:
-    assert _sent("xk3190_ww", Shown(Decimal("7.385"), overload=True)) == b""
-    assert _sent("xk3190_ww", Shown(Decimal("12345.678"))) == b""
-    assert _sent("weightech_wt1000", Shown(Decimal("-7.385"), underload=True)) == b""
+    assert _sent("xk3190_ww", DisplayState(Decimal("7.385"), overload=True)) == b""
+    assert _sent("xk3190_ww", DisplayState(Decimal("12345.678"))) == b""
+    assert _sent("weightech_wt1000", DisplayState(Decimal("-7.385"), underload=True)) == b""
 
 
 @each("protocol", [*_FAMILY, "xk3190_a12e", "xk3190_ww"])
 def test_a_unit_the_format_has_no_word_for_is_refused_by_the_builder(protocol: str) -> None:
     with pytest.raises(ValueError, match="ozt"):
-        _sent(protocol, Shown(Decimal("7.385"), unit="ozt"))
+        _sent(protocol, DisplayState(Decimal("7.385"), unit="ozt"))
 
 
 @each("protocol", _FAMILY)
 @each("unit", ["kg", "g", "lb", "oz", "t", "pcs"])
 def test_every_unit_of_the_family_comes_back(protocol: str, unit: str) -> None:
-    assert _shown_again(protocol, Shown(Decimal(12), unit=unit)).unit == unit
+    assert _shown_again(protocol, DisplayState(Decimal(12), unit=unit)).unit == unit
 
 
 @each(
@@ -92,11 +96,11 @@ def test_every_unit_of_the_family_comes_back(protocol: str, unit: str) -> None:
     ],
 )
 def test_the_layout_of_the_line(protocol: str, frame: bytes) -> None:
-    assert _sent(protocol, Shown(Decimal("-7.385"))) == frame
+    assert _sent(protocol, DisplayState(Decimal("-7.385"))) == frame
 
 
 def test_a_line_of_weightech_adds_up() -> None:
-    shown = Shown(Decimal("7.385"), stable=False, net=True)
+    shown = DisplayState(Decimal("7.385"), stable=False, net=True)
     flag, gross, tare, net = _sent("weightech_wt1000", shown).decode().strip().split(",")
     assert flag == "1"
     assert Decimal(gross.strip()) - Decimal(tare.strip()) == Decimal(net.strip()) == shown.weight
@@ -105,7 +109,7 @@ def test_a_line_of_weightech_adds_up() -> None:
 
 
 def test_a_board_with_a_ww_line_answers_only_what_is_known() -> None:
-    row, shown = registry.get("xk3190_ww"), Shown(Decimal("7.385"))
+    row, shown = registry.get("xk3190_ww"), DisplayState(Decimal("7.385"))
     assert row.respond is not None
     told = {name: row.respond(name, shown, registry.defaults(row.id)) for name in row.commands}
     line = b"ww007.385kg\r\n"

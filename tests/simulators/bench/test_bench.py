@@ -25,7 +25,7 @@ from kiosk.simulators.bench.app import create_bench, serve_bench
 from kiosk.simulators.bench.county import fetch
 from kiosk.simulators.bench.fault_words import KINDS, WordsInForce, words_of
 from kiosk.simulators.bench.goods import GOODS, drawings, lying
-from kiosk.simulators.counter_stock import CounterStock, PickupSlip, Worker
+from kiosk.simulators.counter_stock import CounterStock, DemoPickupSlip, DemoWorker
 from kiosk.simulators.faults import FAULT_WORDS, BadFaultWord, parse_fault
 from kiosk.store.records import ExpectedParcel, ParcelRow
 from kiosk.web.factory import create_app
@@ -134,15 +134,15 @@ def parcel(number: int, waybill: str, state: ParcelState) -> ParcelRow:
 
 STOCK = CounterStock(
     people=(
-        Worker("01", "Patigul", Role.CLERK, "480317"),
-        Worker("02", "<b>Wang Li</b>", Role.CLERK, "926154"),
-        Worker("03", "Memet", Role.TECHNICIAN, "017453"),
+        DemoWorker("01", "Patigul", Role.CLERK, "480317"),
+        DemoWorker("02", "<b>Wang Li</b>", Role.CLERK, "926154"),
+        DemoWorker("03", "Memet", Role.TECHNICIAN, "017453"),
     ),
     expected=(ExpectedParcel("SF1385000000001", "SF", "4711"), ExpectedParcel("YT7300000000002", "YTO")),
     unknown=("JD0112345678901", "431234567890123"),
     slips=(
-        PickupSlip(parcel(1, "SF1385000000009", ParcelState.OVERDUE), "004217"),
-        PickupSlip(parcel(2, "YT7300000000009", ParcelState.NOTICED), "661190"),
+        DemoPickupSlip(parcel(1, "SF1385000000009", ParcelState.OVERDUE), "004217"),
+        DemoPickupSlip(parcel(2, "YT7300000000009", ParcelState.NOTICED), "661190"),
     ),
 )
 

@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from kiosk.app.demo_access import demo_access
 from kiosk.simulators.bench.app import create_bench, serve_bench
+from kiosk.simulators.station_client import StationClient
 from kiosk.simulators.village import Village, VillagePlan
-from kiosk.simulators.visitor import Visitor
 from tests.web.browsing import Browsers
 
 WAIT_MS = 60_000
@@ -33,7 +33,7 @@ def say(bench: Page, device: str, word: str, argument: str = "") -> None:
 
 def agree_to_almonds(village: Village) -> None:
     """Somebody at the screen; over HTTP, because to the kiosk taps as fast as a browser's are a trembling finger."""
-    with closing(Visitor(village.station_url, WAIT_MS / 1000)) as visitor:
+    with closing(StationClient(village.station_url, WAIT_MS / 1000)) as visitor:
         visitor.press("/what", "/product", code="BADAM")
         visitor.wait_live("a locked weight", {"weight": {"state": "locked"}}, WAIT_MS / 1000)
         visitor.press("/agree", "/agree")

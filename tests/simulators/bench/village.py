@@ -47,7 +47,7 @@ class PaperVillage:
     folder: Path
     station_url: str = NOBODY
     center_url: str = NOBODY
-    catalogue_url: str | None = None
+    storefront_url: str | None = None
     center_access: CenterAccess = ACCESS
     label_printer: Drawn = field(default_factory=Drawn)
     receipt_printer: Drawn = field(default_factory=Drawn)

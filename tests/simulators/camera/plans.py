@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from kiosk.domain.verdict import Reason
-from kiosk.simulators.camera.goods.layout import EMPTY, Goods
+from kiosk.simulators.camera.goods.layout import EMPTY, GoodsLayout
 from kiosk.simulators.camera.goods.pieces import LAMPS
-from kiosk.simulators.camera.goods.produce import PRODUCE, Way
+from kiosk.simulators.camera.goods.produce import PRODUCE, Arrangement
 from kiosk.simulators.camera.hand import SIDES, Hand
 from kiosk.simulators.camera.light import Light, Sensor
 from kiosk.simulators.camera.people import Face
@@ -40,15 +40,15 @@ def faulty_plan_of(seed: int, reason: Reason) -> StagePlan:
     return _SPOILS[reason](plan_of(seed), np.random.default_rng([seed, 12]))
 
 
-def _goods(rng: np.random.Generator, name: str) -> Goods:
+def _goods(rng: np.random.Generator, name: str) -> GoodsLayout:
     produce = PRODUCE[name]
     way = produce.ways[int(rng.integers(len(produce.ways)))]
-    return Goods(
+    return GoodsLayout(
         name,
         way=way,
-        count=int(rng.integers(produce.fewest, produce.most + 1)),
+        count=int(rng.integers(produce.min_count, produce.max_count + 1)),
         reach_mm=rng.uniform(54, 84),
-        margin_mm=10.0 if way is Way.PILE else 14.0,
+        margin_mm=10.0 if way is Arrangement.PILE else 14.0,
         turn=rng.uniform(0, 2 * np.pi),
         place=(rng.uniform(0.1, 0.9), rng.uniform(0.1, 0.9)),
         number=int(rng.integers(1_000_000)),
@@ -131,7 +131,7 @@ def _looked_at(plan: StagePlan, rng: np.random.Generator) -> StagePlan:
 def _small(plan: StagePlan, rng: np.random.Generator) -> StagePlan:
     """A piece or two that would be lost in the picture."""
     name = ("walnut", "jujube", "apricot", "prune", "badam")[int(rng.integers(5))]
-    return replace(plan, goods=replace(plan.goods, name=name, way=Way.SEVERAL, count=int(rng.integers(1, 3))))
+    return replace(plan, goods=replace(plan.goods, name=name, way=Arrangement.SEVERAL, count=int(rng.integers(1, 3))))
 
 
 def _framing(plan: StagePlan, rng: np.random.Generator) -> StagePlan:
@@ -140,8 +140,8 @@ def _framing(plan: StagePlan, rng: np.random.Generator) -> StagePlan:
     side = float(rng.integers(2))
     place = (side, plan.goods.place[1]) if margin < -10 or rng.uniform() < 0.5 else (plan.goods.place[0], side)
     goods = plan.goods
-    if goods.way is Way.PILE:
-        goods = replace(goods, way=Way.HEAP)
+    if goods.way is Arrangement.PILE:
+        goods = replace(goods, way=Arrangement.HEAP)
     return replace(plan, goods=replace(goods, margin_mm=margin, place=place))
 
 
@@ -156,7 +156,7 @@ _SPOILS: Mapping[Reason, Callable[[StagePlan, np.random.Generator], StagePlan]] 
     Reason.GLARE: lambda plan, rng: replace(plan, glare=rng.uniform(0.05, 0.12)),
     Reason.HAND: _hand,
     Reason.FACE: _looked_at,
-    Reason.EMPTY: lambda plan, rng: replace(plan, goods=Goods(EMPTY)),
+    Reason.EMPTY: lambda plan, rng: replace(plan, goods=GoodsLayout(EMPTY)),
     Reason.SMALL: _small,
     Reason.FRAMING: _framing,
 }

@@ -20,7 +20,7 @@ from kiosk.photo.arrays import BgrImage
 from kiosk.photo.codec import metadata_markers
 from kiosk.photo.frame_check import tenengrad
 from kiosk.simulators.camera.mat import draw_mat
-from kiosk.simulators.camera.scenes import SCENES, SPOILS, View, draw_view
+from kiosk.simulators.camera.scenes import SCENES, SPOILS, SceneView, draw_view
 from kiosk.simulators.camera.simulator import CameraSimulator
 from kiosk.simulators.faults import FAULT_WORDS, BadFaultWord
 from tests.depth import TORTURE
@@ -123,7 +123,7 @@ def test_scenes_differ_and_are_colored_like_their_goods(pictures: dict[str, BgrI
 
 
 def test_the_same_seed_draws_the_same_picture_and_another_seed_another() -> None:
-    first, second, other = (draw_view(View("walnut"), seed) for seed in (5, 5, 6))
+    first, second, other = (draw_view(SceneView("walnut"), seed) for seed in (5, 5, 6))
     assert np.array_equal(first, second)
     assert not np.array_equal(first, other)
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from kiosk.domain.verdict import Reason
-from kiosk.simulators.camera.goods.layout import EMPTY, Goods
-from kiosk.simulators.camera.goods.produce import FLAT, PRODUCE, Way
+from kiosk.simulators.camera.goods.layout import EMPTY, GoodsLayout
+from kiosk.simulators.camera.goods.produce import FLAT, PRODUCE, Arrangement
 from kiosk.simulators.camera.light import Light, Sensor
 from kiosk.simulators.camera.pose import Pose
 from kiosk.simulators.camera.stage import Stage, StagePlan, draw_frame, draw_stage, lay_file, next_shot
@@ -49,13 +49,13 @@ def healthy() -> Stage:
 @each(
     "goods, colored",
     [
-        (Goods("apricot", Way.HEAP, place=(0.9, 0.2)), True),
-        (Goods("egg", Way.SEVERAL, count=4), False),
-        (Goods("pepper", Way.SEVERAL, count=6), True),
-        (Goods("orange", Way.ONE, place=(0.1, 0.9)), True),
+        (GoodsLayout("apricot", Arrangement.HEAP, place=(0.9, 0.2)), True),
+        (GoodsLayout("egg", Arrangement.SEVERAL, count=4), False),
+        (GoodsLayout("pepper", Arrangement.SEVERAL, count=6), True),
+        (GoodsLayout("orange", Arrangement.ONE, place=(0.1, 0.9)), True),
     ][: many(2, torture=4)],
 )
-def test_the_mask_is_where_goods_are_seen(bare: Any, goods: Goods, colored: bool) -> None:
+def test_the_mask_is_where_goods_are_seen(bare: Any, goods: GoodsLayout, colored: bool) -> None:
     # A shadow changes the color of the mat as little as its light: what is colored, or much lighter, is goods.
     stage = draw_stage(replace(PLAIN, goods=goods))
     seen = interior(stage)
@@ -68,19 +68,21 @@ def test_the_mask_is_where_goods_are_seen(bare: Any, goods: Goods, colored: bool
 
 
 def test_the_true_color_is_what_even_white_light_shows(bare: Any) -> None:
-    stage = draw_stage(replace(PLAIN, goods=Goods("orange", Way.ONE)))
+    stage = draw_stage(replace(PLAIN, goods=GoodsLayout("orange", Arrangement.ONE)))
     inside = cv2.erode(stage.mask, np.ones((25, 25))) > 0
     soft = cv2.GaussianBlur(interior(stage).astype(np.float32), (0, 0), 2)
     true = cv2.GaussianBlur(stage.true_color.astype(np.float32), (0, 0), 2)
     assert np.abs(soft - true)[inside].mean() < 3
     assert stage.sizes_mm is None, "an orange is not flat"
-    dim = draw_stage(replace(PLAIN, goods=Goods("orange", Way.ONE), light=Light(0.4, cast=(0.6, 0.9, 1.0))))
+    dim = draw_stage(
+        replace(PLAIN, goods=GoodsLayout("orange", Arrangement.ONE), light=Light(0.4, cast=(0.6, 0.9, 1.0)))
+    )
     assert np.array_equal(dim.true_color, stage.true_color), "another lamp does not color the goods"
 
 
 @each("name", FLAT)
 def test_flat_things_are_as_large_as_they_say(name: str) -> None:
-    stage = draw_stage(replace(PLAIN, goods=Goods(name, Way.ONE, turn=0.4)))
+    stage = draw_stage(replace(PLAIN, goods=GoodsLayout(name, Arrangement.ONE, turn=0.4)))
     assert stage.sizes_mm is not None
     contours, _ = cv2.findContours(stage.mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     sides = sorted((side + 1) / 6 for side in cv2.minAreaRect(contours[0])[1])
@@ -127,7 +129,7 @@ def test_a_plan_without_a_fault_is_a_good_shot(seed: int) -> None:
 
 def test_a_pile_covers_most_of_the_interior() -> None:
     stage = draw_stage(plan_of(20))
-    assert plan_of(20).goods.way is Way.PILE
+    assert plan_of(20).goods.way is Arrangement.PILE
     assert 0.6 < stage.coverage < 0.75
 
 
@@ -186,19 +188,21 @@ def test_a_hand_reaches_in_over_the_goods_and_their_mask_stays(healthy: Stage) -
 def test_goods_near_the_edge_or_on_the_patches_are_badly_framed(
     margin: float, side: float, reasons: set[Reason]
 ) -> None:
-    stage = draw_stage(replace(PLAIN, goods=Goods("box-lid", Way.ONE, margin_mm=margin, place=(side, 0.5))))
+    stage = draw_stage(
+        replace(PLAIN, goods=GoodsLayout("box-lid", Arrangement.ONE, margin_mm=margin, place=(side, 0.5)))
+    )
     assert stage.faults == reasons
 
 
 @pytest.mark.parametrize("covered, seen", [((2,), 3), ((0, 2), 2)])
 def test_papers_cover_markers(covered: tuple[int, ...], seen: int) -> None:
-    stage = draw_stage(replace(PLAIN, goods=Goods("orange", Way.ONE), covered=covered))
+    stage = draw_stage(replace(PLAIN, goods=GoodsLayout("orange", Arrangement.ONE), covered=covered))
     assert len(set(MARKERS_AT) & set(markers(stage.frame))) == seen
     assert stage.faults == ({Reason.MAT} if seen < 3 else set())
 
 
 def test_the_next_frame_of_a_burst_differs_by_noise_or_by_what_moved() -> None:
-    plan = replace(PLAIN, goods=Goods("walnut", Way.HEAP))
+    plan = replace(PLAIN, goods=GoodsLayout("walnut", Arrangement.HEAP))
     frames = [draw_frame(each_plan) for each_plan in (plan, next_shot(plan), next_shot(plan, (6.0, 2.0)))]
     small = [cv2.resize(frame, (480, 270), interpolation=cv2.INTER_AREA).astype(int) for frame in frames]
     still, moved = (np.abs(other - small[0]) for other in small[1:])
@@ -223,10 +227,10 @@ def test_a_picture_file_lies_on_the_mat(tmp_path: Path) -> None:
 
 def test_what_is_not_in_the_lists_is_refused(tmp_path: Path) -> None:
     with pytest.raises(KeyError):
-        draw_stage(StagePlan(goods=Goods("cat")))
+        draw_stage(StagePlan(goods=GoodsLayout("cat")))
     (tmp_path / "empty.png").write_bytes(b"")
     (tmp_path / "words.png").write_bytes(b"no picture")
     for name in ("empty.png", "words.png", "absent.png"):
         with pytest.raises(OSError):
             draw_stage(lay_file(StagePlan(), tmp_path / name, 100))
-    assert draw_stage(StagePlan(goods=Goods(EMPTY))).faults == {Reason.EMPTY}
+    assert draw_stage(StagePlan(goods=GoodsLayout(EMPTY))).faults == {Reason.EMPTY}

@@ -18,10 +18,10 @@ import pytest
 
 from kiosk.simulators.broker import Broker
 from kiosk.simulators.county import County, CountyPlan, county_life, live
-from kiosk.simulators.county.plan import Kind
+from kiosk.simulators.county.plan import StationKind
 from kiosk.simulators.county.station import CountyStation
 from kiosk.simulators.fleet.plan import Share
-from kiosk.simulators.fleet.sending import Ending
+from kiosk.simulators.fleet.sending import FleetShutdown
 from kiosk.simulators.fleet.template import empty_database
 from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger
@@ -118,28 +118,28 @@ def seen(ledger_url: str) -> Overview:
 def one_of_everything(folder: Path) -> CountyPlan:
     """A share of a county with a station of each kind: half the work of the whole."""
     plans = (replace(plan_of(folder, 15, seed), share=Share(0, 2)) for seed in count())
-    return next(plan for plan in plans if set(plan.mine.values()) == set(Kind))
+    return next(plan for plan in plans if set(plan.own_stations.values()) == set(StationKind))
 
 
 def test_the_sorting_center_has_one_of_everything_to_show(broker: Broker, tmp_path: Path) -> None:
     plan = replace(one_of_everything(tmp_path / "county"), broker_url=broker.url)
-    of = {kind: name for name, kind in plan.mine.items()}
+    of = {kind: name for name, kind in plan.own_stations.items()}
     ledger_url = f"sqlite:///{tmp_path / 'ledger.db'}"
     with sorting_center(broker, ledger_url):
         county_life(plan)
         there = seen(ledger_url)
     stations = {row.station: row for row in there.stations}
-    assert set(stations) == set(plan.mine)
+    assert set(stations) == set(plan.own_stations)
     assert there.totals.intakes > 100
     alarms = {(row.kind, row.station) for row in there.alarms}
-    assert {("fork", of[Kind.CLONED]), ("twin", of[Kind.CLONED])} <= alarms
-    assert {row.station for row in there.gaps} == {of[Kind.GAP]}
-    assert stations[of[Kind.OLD_SOFTWARE]].software == "station-kiosk/0.0.7"
-    assert [epoch.why for epoch in stations[of[Kind.RESTORED]].epochs] == ["new", "behind"]
-    assert len(stations[of[Kind.USUAL]].epochs) == 1
-    clocks = {event["clock"] for event in events(plan.folder, of[Kind.CLOCK])}
+    assert {("fork", of[StationKind.CLONED]), ("twin", of[StationKind.CLONED])} <= alarms
+    assert {row.station for row in there.gaps} == {of[StationKind.GAP]}
+    assert stations[of[StationKind.OLD_SOFTWARE]].software == "station-kiosk/0.0.7"
+    assert [epoch.why for epoch in stations[of[StationKind.RESTORED]].epochs] == ["new", "behind"]
+    assert len(stations[of[StationKind.USUAL]].epochs) == 1
+    clocks = {event["clock"] for event in events(plan.folder, of[StationKind.CLOCK])}
     assert clocks == {"synced", "unset"}
-    waiting = len(events(plan.folder, of[Kind.SLOW_LINE])) - stations[of[Kind.SLOW_LINE]].events
+    waiting = len(events(plan.folder, of[StationKind.SLOW_LINE])) - stations[of[StationKind.SLOW_LINE]].events
     assert waiting > 20
 
 
@@ -149,9 +149,9 @@ def test_a_county_that_goes_on_is_online_and_somebody_comes(
     monkeypatch.setattr(live, "_PER_MINUTE", 3000)
     plan = replace(plan_of(tmp_path / "county"), broker_url=broker.url)
     ledger_url = f"sqlite:///{tmp_path / 'ledger.db'}"
-    ending = Ending()
+    ending = FleetShutdown()
     with sorting_center(broker, ledger_url), empty_database() as template:
-        stations = [CountyStation(plan, name, template, ending) for name in plan.mine]
+        stations = [CountyStation(plan, name, template, ending) for name in plan.own_stations]
         for station in stations:
             station.live()
         before = seen(ledger_url).totals.intakes
@@ -164,7 +164,7 @@ def test_a_county_that_goes_on_is_online_and_somebody_comes(
         finally:
             ending.end()
             going_on.join()
-    assert online == {name for name, kind in plan.mine.items() if kind is Kind.USUAL}
+    assert online == {name for name, kind in plan.own_stations.items() if kind is StationKind.USUAL}
 
 
 def test_processes_write_it_and_say_how_far_they_are(broker: Broker, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 
 from kiosk.domain.catalog import Names
-from kiosk.simulators.county.places import Place, as_csv, places
+from kiosk.simulators.county.places import StationLocation, as_csv, places
 
 
 def test_no_two_stations_stand_in_one_village() -> None:
@@ -28,4 +28,4 @@ def test_what_is_no_place() -> None:
     good = Names("ئالما", "苹果村", "Alma")
     for station, bad in (("1001", good), ("S1001", Names("", "苹果村", "Alma")), ("S1001", Names("a\nb", "b", "c"))):
         with pytest.raises(ValueError, match=r"station id|no name of a place"):
-            Place(station, good, bad)
+            StationLocation(station, good, bad)

@@ -11,7 +11,7 @@ from kiosk.devices.printer.profiles import profile
 from kiosk.labels.raster import Raster
 from kiosk.protocols.printers import cpcl
 from kiosk.simulators.printer.cpcl import CpclInterpreter
-from kiosk.simulators.printer.events import Event, JobBegun, Page, StatusAsked
+from kiosk.simulators.printer.events import Event, JobStarted, PrintedPage, StatusQuery
 from kiosk.simulators.printer.model import PORTABLE_PRINTER
 from tests.depth import many
 from tests.each import each
@@ -33,7 +33,7 @@ def fed(*pieces: bytes) -> tuple[list[Event], list[bytes]]:
 def test_every_dot_arrives_in_both_kinds_of_picture(raster: Raster) -> None:
     for setup in (CPCL, PLAIN, replace(CPCL, mark=True, density=15), replace(CPCL, gap_mm=0)):
         events, unknown = fed(cpcl.page(raster, setup))
-        (page,) = [event.image for event in events if isinstance(event, Page)]
+        (page,) = [event.image for event in events if isinstance(event, PrintedPage)]
         assert page.size == (raster.width_dots, raster.height_dots)
         assert page.tobytes() == raster.to_image().tobytes()
         assert unknown == []
@@ -43,7 +43,7 @@ def test_the_picture_of_the_manual() -> None:
     """CPCL manual 7-7."""
     text = b"! 0 200 200 210 1\r\nEG 2 16 90 45 " + b"F0F0F0F0F0F0F0F00F0F0F0F0F0F0F0F" * 2 + b"\r\nFORM\r\nPRINT\r\n"
     events, unknown = fed(text)
-    (page,) = [event.image for event in events if isinstance(event, Page)]
+    (page,) = [event.image for event in events if isinstance(event, PrintedPage)]
     assert unknown == []
     assert page.size == (576, 210)
     assert [x for x in range(576) if page.getpixel((x, 45)) == 0] == [90, 91, 92, 93, 98, 99, 100, 101]
@@ -52,27 +52,29 @@ def test_the_picture_of_the_manual() -> None:
 
 def test_a_stream_cut_anywhere_gives_the_same_page_and_broken_off_none() -> None:
     whole, _ = fed(STREAM)
-    assert [type(event) for event in whole] == [JobBegun, Page]
+    assert [type(event) for event in whole] == [JobStarted, PrintedPage]
     for cut in range(len(STREAM)):
         events, unknown = fed(STREAM[:cut], STREAM[cut:])
-        assert [type(event) for event in events] == [JobBegun, Page], cut
+        assert [type(event) for event in events] == [JobStarted, PrintedPage], cut
         assert unknown == []
         interpreter = CpclInterpreter(PORTABLE_PRINTER)
-        assert not any(isinstance(event, Page) for event in interpreter.feed(STREAM[: min(cut, len(STREAM) - 2)]))
+        assert not any(
+            isinstance(event, PrintedPage) for event in interpreter.feed(STREAM[: min(cut, len(STREAM) - 2)])
+        )
         assert interpreter.end() == []
-        assert [type(event) for event in interpreter.feed(STREAM)] == [JobBegun, Page]
+        assert [type(event) for event in interpreter.feed(STREAM)] == [JobStarted, PrintedPage]
 
 
 def test_a_status_query_is_answered_between_labels_and_is_a_picture_inside_of_one() -> None:
-    assert fed(b"\x1bh")[0] == [StatusAsked()]
+    assert fed(b"\x1bh")[0] == [StatusQuery()]
     stream = cpcl.page(Raster(16, 1, b"\x1bh"), CPCL)
     assert b"\x1bh" in stream
-    assert [type(event) for event in fed(stream + b"\x1bh")[0]] == [JobBegun, Page, StatusAsked]
+    assert [type(event) for event in fed(stream + b"\x1bh")[0]] == [JobStarted, PrintedPage, StatusQuery]
 
 
 def test_copies_come_out_one_by_one_and_the_shift_is_on_paper() -> None:
     events, _ = fed(cpcl.page(SMALL, replace(CPCL, offset_mm=(1, 2)), copies=3))
-    pages = [event.image for event in events if isinstance(event, Page)]
+    pages = [event.image for event in events if isinstance(event, PrintedPage)]
     assert len(pages) == 3
     assert pages[0].size == (20, 19)
     assert pages[0].getpixel((8, 16)) == 0
@@ -107,4 +109,4 @@ def test_garbage_never_kills(pieces: list[bytes]) -> None:
     for piece in pieces:
         interpreter.feed(piece)
     interpreter.end()
-    assert any(isinstance(event, Page) for event in interpreter.feed(STREAM))
+    assert any(isinstance(event, PrintedPage) for event in interpreter.feed(STREAM))

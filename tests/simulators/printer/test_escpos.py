@@ -10,7 +10,7 @@ from kiosk.devices.printer.profiles import profile
 from kiosk.labels.raster import Raster
 from kiosk.protocols.printers import escpos
 from kiosk.simulators.printer.escpos import EscposInterpreter
-from kiosk.simulators.printer.events import DrainAsked, Event, JobBegun, Page, StatusAsked
+from kiosk.simulators.printer.events import DrainQuery, Event, JobStarted, PrintedPage, StatusQuery
 from kiosk.simulators.printer.model import RECEIPT_PRINTER
 from tests.depth import many
 
@@ -27,7 +27,7 @@ def feed(*pieces: bytes) -> list[Event]:
 
 
 def pages(events: list[Event]) -> list[bytes]:
-    return [event.image.tobytes() for event in events if isinstance(event, Page)]
+    return [event.image.tobytes() for event in events if isinstance(event, PrintedPage)]
 
 
 @settings(max_examples=many(15, torture=200), deadline=None)
@@ -36,7 +36,7 @@ def test_every_dot_arrives_on_58_mm_paper(width: int, height: int, seed: int) ->
     stride = (width + 7) // 8
     noise = bytes((seed + 7 * index) & 0xFF for index in range(stride * height))
     raster = Raster.from_ink(Image.frombytes("1", (width, height), noise))
-    found = [event.image for event in feed(escpos.page(raster, ESCPOS)) if isinstance(event, Page)]
+    found = [event.image for event in feed(escpos.page(raster, ESCPOS)) if isinstance(event, PrintedPage)]
     paper = Image.new("1", (464, height + FEED_DOTS), 1)
     paper.paste(raster.to_image(), (40, 0))
     assert [image.tobytes() for image in found] == ([paper.tobytes()] if any(raster.rows) else [])
@@ -44,28 +44,28 @@ def test_every_dot_arrives_on_58_mm_paper(width: int, height: int, seed: int) ->
 
 def test_a_stream_cut_anywhere_gives_the_same_receipt() -> None:
     whole = feed(STREAM)
-    assert [type(event) for event in whole] == [JobBegun, Page]
+    assert [type(event) for event in whole] == [JobStarted, PrintedPage]
     for cut in range(len(STREAM) + 1):
         assert pages(feed(STREAM[:cut], STREAM[cut:])) == pages(whole)
     assert pages(feed(*(STREAM[i : i + 1] for i in range(len(STREAM))))) == pages(whole)
 
 
 def test_real_time_queries_are_answered_and_begin_no_job() -> None:
-    assert feed(escpos.STATUS_QUERY) == [StatusAsked(1), StatusAsked(2), StatusAsked(3), StatusAsked(4)]
-    assert feed(escpos.DRAINED_QUERY) == [DrainAsked()]
+    assert feed(escpos.STATUS_QUERY) == [StatusQuery(1), StatusQuery(2), StatusQuery(3), StatusQuery(4)]
+    assert feed(escpos.DRAINED_QUERY) == [DrainQuery()]
 
 
 def test_a_query_inside_a_picture_is_picture() -> None:
     assert b"\x10\x04" in STREAM
-    assert not any(isinstance(event, StatusAsked) for event in feed(STREAM))
+    assert not any(isinstance(event, StatusQuery) for event in feed(STREAM))
 
 
 def test_the_query_behind_the_job_comes_after_the_page() -> None:
-    assert [type(event) for event in feed(STREAM + escpos.DRAINED_QUERY)] == [JobBegun, Page, DrainAsked]
+    assert [type(event) for event in feed(STREAM + escpos.DRAINED_QUERY)] == [JobStarted, PrintedPage, DrainQuery]
 
 
 def test_two_receipts_on_one_connection_are_two_pages() -> None:
-    assert [type(event) for event in feed(STREAM + STREAM)] == [JobBegun, Page, JobBegun, Page]
+    assert [type(event) for event in feed(STREAM + STREAM)] == [JobStarted, PrintedPage, JobStarted, PrintedPage]
 
 
 def test_a_receipt_without_cut_hangs_out_when_the_connection_ends() -> None:

@@ -9,7 +9,7 @@ from PIL import Image
 from kiosk.devices.printer.profiles import profile
 from kiosk.labels.raster import Raster
 from kiosk.protocols.printers import zpl
-from kiosk.simulators.printer.events import CountAsked, Event, JobBegun, Page, StatusAsked
+from kiosk.simulators.printer.events import CountQuery, Event, JobStarted, PrintedPage, StatusQuery
 from kiosk.simulators.printer.model import LABEL_PRINTER, PrinterModel
 from kiosk.simulators.printer.zpl import ZplInterpreter
 from tests.depth import many
@@ -28,7 +28,7 @@ def feed(*pieces: bytes, model: PrinterModel = LABEL_PRINTER) -> list[Event]:
 
 
 def pages(events: list[Event]) -> list[bytes]:
-    return [event.image.tobytes() for event in events if isinstance(event, Page)]
+    return [event.image.tobytes() for event in events if isinstance(event, PrintedPage)]
 
 
 @settings(max_examples=many(15, torture=200), deadline=None)
@@ -38,7 +38,7 @@ def test_every_dot_arrives(width: int, height: int, seed: int) -> None:
     raster = Raster.from_ink(Image.frombytes("1", (width, height), noise))
     for setup in (ZPL, PLAIN, replace(ZPL, density=15, cutter=True), replace(PLAIN, mark=True, density=0)):
         interpreter = ZplInterpreter(LABEL_PRINTER)
-        (page,) = [event.image for event in interpreter.feed(zpl.page(raster, setup)) if isinstance(event, Page)]
+        (page,) = [event.image for event in interpreter.feed(zpl.page(raster, setup)) if isinstance(event, PrintedPage)]
         assert (page.size, page.tobytes()) == (raster.to_image().size, raster.to_image().tobytes())
         assert interpreter.unknown == []
 
@@ -47,7 +47,7 @@ def test_a_stream_cut_anywhere_gives_the_same_page_and_the_same_answers() -> Non
     stream = b"~HS" + QUESTION + STREAM + b"~HS" + QUESTION
     whole = feed(stream)
     kinds = [type(event) for event in whole]
-    assert kinds == [StatusAsked, CountAsked, JobBegun, Page, StatusAsked, CountAsked]
+    assert kinds == [StatusQuery, CountQuery, JobStarted, PrintedPage, StatusQuery, CountQuery]
     for cut in range(len(stream) + 1):
         events = feed(stream[:cut], stream[cut:])
         assert ([type(event) for event in events], pages(events)) == (kinds, pages(whole)), cut
@@ -62,7 +62,7 @@ def test_half_a_label_of_a_broken_connection_is_forgotten() -> None:
 
 def test_what_lies_beyond_the_head_is_not_printed() -> None:
     narrow = PrinterModel(203, 8, 100.0)
-    (page,) = [event.image for event in feed(STREAM, model=narrow) if isinstance(event, Page)]
+    (page,) = [event.image for event in feed(STREAM, model=narrow) if isinstance(event, PrintedPage)]
     assert page.tobytes() == SMALL.to_image().crop((0, 0, 8, 3)).tobytes()
 
 
@@ -71,7 +71,7 @@ def test_run_lengths_that_are_no_picture_are_an_empty_label(runs: bytes) -> None
     """Two rows of two bytes."""
     interpreter = ZplInterpreter(LABEL_PRINTER)
     whole = b"^XA^PW16^LL2^FO0,0^GFA,4,4,2," + runs + b"^FS^XZ"
-    (page,) = [event.image for event in interpreter.feed(whole) if isinstance(event, Page)]
+    (page,) = [event.image for event in interpreter.feed(whole) if isinstance(event, PrintedPage)]
     empty = page.convert("L").getextrema() == (255, 255)
     assert empty is (runs not in (b"F,F,",))
     assert bool(interpreter.unknown) is empty
@@ -81,7 +81,7 @@ def test_run_lengths_that_are_no_picture_are_an_empty_label(runs: bytes) -> None
 def test_a_damaged_picture_is_an_empty_label(damage: tuple[bytes, bytes]) -> None:
     assert damage[0] in STREAM
     interpreter = ZplInterpreter(LABEL_PRINTER)
-    (page,) = [event.image for event in interpreter.feed(STREAM.replace(*damage)) if isinstance(event, Page)]
+    (page,) = [event.image for event in interpreter.feed(STREAM.replace(*damage)) if isinstance(event, PrintedPage)]
     if damage[0] != b"^GFA,6,":  # the number of bytes sent says nothing of an encoded picture
         assert page.convert("L").getextrema() == (255, 255)
         assert interpreter.unknown

@@ -8,18 +8,18 @@ import pytest
 
 from kiosk.simulators.faults import BadFaultWord
 from kiosk.simulators.scale.line import at_an_eighth_of_the_speed, garbled
-from kiosk.simulators.scale.pan import Pan, grams
+from kiosk.simulators.scale.pan import SimulatedPan, grams
 from tests.each import each
 
 
-def _settling(pan: Pan) -> list[tuple[Decimal, bool]]:
+def _settling(pan: SimulatedPan) -> list[tuple[Decimal, bool]]:
     pan.put(5000, now=100.0)
     shown = [pan.shown(100 + hundredth / 100) for hundredth in range(60)]
     return [(display.weight, display.stable) for display in shown]
 
 
 def test_a_load_swings_beyond_once_and_settles_the_same_way_every_time() -> None:
-    first, second = (_settling(Pan("kg", 3, step_g=1, settle_s=0.4)) for _ in range(2))
+    first, second = (_settling(SimulatedPan("kg", 3, step_g=1, settle_s=0.4)) for _ in range(2))
     assert first == second
     assert first[0] == (Decimal("0.000"), False)
     assert [stable for _, stable in first] == [False] * 40 + [True] * 20
@@ -28,7 +28,7 @@ def test_a_load_swings_beyond_once_and_settles_the_same_way_every_time() -> None
 
 
 def test_goods_put_on_while_it_still_swings_go_on_from_there() -> None:
-    pan = Pan("kg", 3, step_g=1, settle_s=0.4)
+    pan = SimulatedPan("kg", 3, step_g=1, settle_s=0.4)
     pan.put(5000, now=10.0)
     before = pan.shown(10.05).weight
     pan.put(1000, now=10.05)
@@ -37,7 +37,7 @@ def test_goods_put_on_while_it_still_swings_go_on_from_there() -> None:
 
 
 def test_the_display_rounds_to_the_step_and_to_its_decimals() -> None:
-    pan = Pan("kg", 2, step_g=20, settle_s=0)
+    pan = SimulatedPan("kg", 2, step_g=20, settle_s=0)
     for load_g, shown in ((2489, "2.48"), (2490, "2.50"), (-30, "-0.04"), (-9, "0.00")):
         pan.put(load_g, now=1.0)
         assert str(pan.shown(2.0).weight + 0) == shown

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from kiosk.devices.scanner.keyboards import read_devices, second_keyboards
-from kiosk.devices.scanner.keys import NATIVE, KeyDecoder, Typed
+from kiosk.devices.scanner.keys import NATIVE, KeyDecoder, TypedScan
 from kiosk.simulators.faults import BadFaultWord
 from kiosk.simulators.scanner.typing import TypingScannerSimulator, typed
 
 
-def read(path: Path) -> list[Typed]:
+def read(path: Path) -> list[TypedScan]:
     """Everything that lies in a pipe."""
     descriptor, decoder = os.open(path, os.O_RDONLY | os.O_NONBLOCK), KeyDecoder()
-    found: list[Typed] = []
+    found: list[TypedScan] = []
     try:
         while True:
             try:
@@ -36,7 +36,7 @@ def test_words_become_key_events(tmp_path: Path) -> None:
     with TypingScannerSimulator(tmp_path / "scanner") as simulator:
         simulator.command("scan two Words")
         simulator.command("burst A b")
-        assert read(tmp_path / "scanner") == [Typed("two Words"), Typed("A"), Typed("b")]
+        assert read(tmp_path / "scanner") == [TypedScan("two Words"), TypedScan("A"), TypedScan("b")]
 
 
 @pytest.mark.parametrize("text", ["scan", "beep", "", "burst", "scan ئايگۈل", "keyboard ئايگۈل", "scan \x1f"])
@@ -49,7 +49,7 @@ def test_other_words_are_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_a_control_character_is_ctrl_with_a_key() -> None:
-    assert KeyDecoder().feed(typed("a\x1db"), 0.0) == [Typed("a\x1db")]
+    assert KeyDecoder().feed(typed("a\x1db"), 0.0) == [TypedScan("a\x1db")]
     (found,) = KeyDecoder().feed(typed("a\x0fb"), 0.0)
     assert found.refused
 
@@ -63,7 +63,7 @@ def test_a_second_keyboard_types_elsewhere_and_is_taken_away(tmp_path: Path) -> 
         assert [
             device.node for device in second_keyboards(read_devices(link.resolve().parent / "class"), "event7")
         ] == ["event8"]
-        assert read(simulator.keyboard) == [Typed("rm -rf")]
+        assert read(simulator.keyboard) == [TypedScan("rm -rf")]
         assert read(link) == []
         simulator.command("keyboard again")
         simulator.take_keyboard()
@@ -90,7 +90,7 @@ def test_the_link_goes_with_the_cable_and_comes_back(tmp_path: Path) -> None:
         simulator.scan("lost")
         simulator.plug()
         simulator.scan("heard")
-        assert read(link) == [Typed("heard")]
+        assert read(link) == [TypedScan("heard")]
     assert list(tmp_path.iterdir()) == []
     simulator.close()
 
@@ -109,4 +109,4 @@ def test_scans_nobody_reads_do_not_fill_up_or_block(tmp_path: Path) -> None:
     with TypingScannerSimulator(tmp_path / "scanner") as simulator:
         for number in range(3000):
             simulator.scan(f"{number:010d}")
-        assert read(tmp_path / "scanner")[-1] == Typed("0000002999")
+        assert read(tmp_path / "scanner")[-1] == TypedScan("0000002999")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.ledger import Ledger
 
 
@@ -19,8 +19,8 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def desk(ledger_url: str) -> Iterator[Desk]:
+def desk(ledger_url: str) -> Iterator[CenterDesk]:
     with Ledger.open(ledger_url):
         pass
-    with Desk.open(ledger_url) as opened:
+    with CenterDesk.open(ledger_url) as opened:
         yield opened

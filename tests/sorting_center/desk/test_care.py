@@ -12,72 +12,76 @@ import pytest
 from click.testing import CliRunner
 
 from kiosk.cli.sorting_center import main
-from kiosk.sorting_center.desk.audit import Act
-from kiosk.sorting_center.desk.cases import Condition, State
-from kiosk.sorting_center.desk.decisions import Kind, Said
-from kiosk.sorting_center.desk.desk import Desk
-from kiosk.sorting_center.desk.notices.targets import Target, Way
-from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.desk.audit import AuditAction
+from kiosk.sorting_center.desk.cases import CaseState, Condition
+from kiosk.sorting_center.desk.decisions import DecisionKind, DecisionRationale
+from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.notices.targets import NoticeChannel, NoticeTarget
+from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.listings.arrivals import Arrivals
-from kiosk.sorting_center.listings.listings import Doing, Listings
-from kiosk.sorting_center.listings.ports import NoPictures
-from kiosk.sorting_center.listings.records import Key
-from kiosk.sorting_center.listings.records import State as Listed
+from kiosk.sorting_center.listings.listings import ActionContext, CenterListings
+from kiosk.sorting_center.listings.offer_follower import OfferFollower
+from kiosk.sorting_center.listings.ports import NoPictureStore
+from kiosk.sorting_center.listings.records import ListingKey
+from kiosk.sorting_center.listings.records import ListingState as Listed
 from tests.sorting_center.desk.test_cases import NOW
 from tests.sorting_center.stations import NOW as CAME
 from tests.sorting_center.stations import Station
 
 PASSWORD = "a long enough one"
-ALMONDS = Key("shache", "S0147", Station().lot(1))
+ALMONDS = ListingKey("shache", "S0147", Station().lot(1))
 EVENT = "shache S0147 0011223344556677 4 ab12"
 FORK = Condition("fork", "shache", "S0147", "0011223344556677 4", "event 4 came twice")
 
 
-def work(desk: Desk, ledger_url: str) -> None:
+def work(desk: CenterDesk, ledger_url: str) -> None:
     """An admin decides, an operator takes a case."""
-    desk.people.add("gulnar", Role.ADMIN, PASSWORD, NOW)
-    desk.people.add("turdi", Role.OPERATOR, PASSWORD, NOW)
-    desk.notice_targets.add(Target("hook", Way.WEBHOOK, "https://example.org/", "ug"), NOW)
-    desk.drafts.keep("turdi", "word", b"\x00\xff", "mark", NOW)
-    desk.audit.record("gulnar", Act.PERSON_ADDED, "turdi", "operator", NOW)
+    desk.people.add("gulnar", StaffRole.ADMIN, PASSWORD, NOW)
+    desk.people.add("turdi", StaffRole.OPERATOR, PASSWORD, NOW)
+    desk.notice_targets.add(NoticeTarget("hook", NoticeChannel.WEBHOOK, "https://example.org/", "ug"), NOW)
+    desk.drafts.store("turdi", "word", b"\x00\xff", "mark", NOW)
+    desk.audit.record("gulnar", AuditAction.PERSON_ADDED, "turdi", "operator", NOW)
     desk.cases.observe([FORK], NOW)
     desk.notices.collect(NOW)
-    (case,) = desk.cases.page(State)
-    desk.cases.take(case.id, case.version, "turdi", NOW)
-    desk.decisions.decide((Kind.QUARANTINE, EVENT), 0, "set_aside", Said("gulnar", "of a test machine"), NOW)
-    with Ledger.open_beside(ledger_url) as ledger:
+    (case,) = desk.cases.page(CaseState)
+    desk.cases.claim(case.id, case.version, "turdi", NOW)
+    desk.decisions.decide(
+        (DecisionKind.QUARANTINE, EVENT), 0, "set_aside", DecisionRationale("gulnar", "of a test machine"), NOW
+    )
+    with Ledger.open_shared(ledger_url) as ledger:
         station = Station()
         ledger.accept([station.start(), station.intake(1), station.offer(1, "ab" * 32)], "shache", CAME)
         while ledger.number(100):
             pass
-        Arrivals(ledger, desk.database, lambda: NOW).step()
-    Listings(desk.database, NoPictures()).withdraw(ALMONDS, Doing("turdi", 1, NOW, "moldy"))
+        OfferFollower(ledger, desk.database, lambda: NOW).step()
+    CenterListings(desk.database, NoPictureStore()).withdraw(ALMONDS, ActionContext("turdi", 1, NOW, "moldy"))
 
 
 def assert_all_is_there(ledger_url: str) -> None:
-    with Desk.open(ledger_url) as desk:
+    with CenterDesk.open(ledger_url) as desk:
         assert [(person.name, person.role) for person in desk.people.all()] == [
-            ("gulnar", Role.ADMIN),
-            ("turdi", Role.OPERATOR),
+            ("gulnar", StaffRole.ADMIN),
+            ("turdi", StaffRole.OPERATOR),
         ]
         assert desk.people.verify("gulnar", PASSWORD) is not None
-        (case,) = desk.cases.page([State.TAKEN])
+        (case,) = desk.cases.page([CaseState.CLAIMED])
         assert (case.who, case.detail, len(desk.cases.history(case.id))) == ("turdi", FORK.detail, 2)
-        (decision,) = desk.decisions.history(Kind.QUARANTINE, EVENT)
+        (decision,) = desk.decisions.history(DecisionKind.QUARANTINE, EVENT)
         assert (decision.who, decision.act, decision.reason) == ("gulnar", "set_aside", "of a test machine")
-        assert [(row.who, row.act) for row in desk.audit.page()] == [("gulnar", Act.PERSON_ADDED)]
+        assert [(row.who, row.act) for row in desk.audit.page()] == [("gulnar", AuditAction.PERSON_ADDED)]
         claim = desk.notices.claim(NOW)
         assert claim is not None
         assert (claim.notice.cases[0].station, claim.target.secret[:4]) == ("S0147", "whs_")
-        listings = Listings(desk.database, NoPictures())
+        listings = CenterListings(desk.database, NoPictureStore())
         assert [(step.who, step.act, step.reason) for step in listings.history(ALMONDS)][1:] == [
             ("turdi", "withdraw", "moldy")
         ]
         assert listings.counts()[Listed.WITHDRAWN] == 1
         # And people go on: nothing that is counted begins anew.
-        desk.audit.record("turdi", Act.CASE_TAKEN, "1", "", NOW)
-        desk.decisions.decide((Kind.QUARANTINE, EVENT), 1, "take_again", Said("turdi", "the update is here"), NOW)
+        desk.audit.record("turdi", AuditAction.CASE_CLAIMED, "1", "", NOW)
+        desk.decisions.decide(
+            (DecisionKind.QUARANTINE, EVENT), 1, "take_again", DecisionRationale("turdi", "the update is here"), NOW
+        )
         assert len(desk.cases.observe([Condition("quiet", "shache", "S0200")], NOW)) == 1
         assert desk.notices.collect(NOW) == 1
 
@@ -96,7 +100,7 @@ def refused(*arguments: str) -> str:
     return result.stderr
 
 
-def test_the_restore_drill(desk: Desk, ledger_url: str, tmp_path: Path) -> None:
+def test_the_restore_drill(desk: CenterDesk, ledger_url: str, tmp_path: Path) -> None:
     work(desk, ledger_url)
     folder = tmp_path / "backups"
     folder.mkdir()
@@ -106,15 +110,17 @@ def test_the_restore_drill(desk: Desk, ledger_url: str, tmp_path: Path) -> None:
     assert (rows["person"], rows["alarm_case"], rows["case_step"], rows["decision"]) == (2, 1, 2, 1)
     assert sorted(path.name for path in folder.iterdir()) == ["county-1.db", "county-1.desk.db"]
     assert stat.S_IMODE((folder / "county-1.desk.db").stat().st_mode) == 0o600, "hashes of passwords are in it"
-    desk.people.add("meryem", Role.VIEWER, PASSWORD, NOW)
+    desk.people.add("meryem", StaffRole.VIEWER, PASSWORD, NOW)
     again = tmp_path / "again.db"
     shutil.copyfile(folder / "county-1.db", again)
     shutil.copyfile(folder / "county-1.desk.db", tmp_path / "again.desk.db")
-    Ledger.restored(f"sqlite:///{again}")
+    Ledger.begin_generation(f"sqlite:///{again}")
     assert_all_is_there(f"sqlite:///{again}")
 
 
-def test_a_backup_goes_back_into_a_database(desk: Desk, ledger_url: str, postgres_url: str, tmp_path: Path) -> None:
+def test_a_backup_goes_back_into_a_database(
+    desk: CenterDesk, ledger_url: str, postgres_url: str, tmp_path: Path
+) -> None:
     work(desk, ledger_url)
     call("backup", "--ledger", ledger_url, str(tmp_path / "backup.db"))
     desk.close()
@@ -136,21 +142,21 @@ def test_a_ledger_at_whose_desk_nobody_works(kind: str, request: pytest.FixtureR
     assert call("copy", ledger_url, f"sqlite:///{tmp_path / 'copy.db'}")["desk"] is None
 
 
-def test_nothing_is_replaced(desk: Desk, ledger_url: str, tmp_path: Path) -> None:
+def test_nothing_is_replaced(desk: CenterDesk, ledger_url: str, tmp_path: Path) -> None:
     work(desk, ledger_url)
     (tmp_path / "backup.desk.db").write_bytes(b"an older one")
     assert "there already" in refused("backup", "--ledger", ledger_url, str(tmp_path / "backup.db"))
     assert (tmp_path / "backup.desk.db").read_bytes() == b"an older one"
     assert not (tmp_path / "backup.db").exists()
     other = f"sqlite:///{tmp_path / 'other.db'}"
-    with Desk.open(other) as theirs:
-        theirs.people.add("meryem", Role.VIEWER, PASSWORD, NOW)
+    with CenterDesk.open(other) as theirs:
+        theirs.people.add("meryem", StaffRole.VIEWER, PASSWORD, NOW)
     assert "people at its desk already" in refused("copy", ledger_url, other)
     assert not (tmp_path / "other.db").exists()
 
 
 def test_a_desk_of_an_older_version_is_brought_up_first(
-    desk: Desk, ledger_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    desk: CenterDesk, ledger_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work(desk, ledger_url)
     monkeypatch.setattr("kiosk.sorting_center.desk.database.REVISION", "0002")
@@ -160,7 +166,7 @@ def test_a_desk_of_an_older_version_is_brought_up_first(
     assert not (tmp_path / "copy.db").exists()
 
 
-def test_a_backup_of_the_desk_that_fails_leaves_no_half(desk: Desk, ledger_url: str, tmp_path: Path) -> None:
+def test_a_backup_of_the_desk_that_fails_leaves_no_half(desk: CenterDesk, ledger_url: str, tmp_path: Path) -> None:
     work(desk, ledger_url)
     (tmp_path / ".backup.db.desk.db").mkdir()  # in the way of the file it writes first
     result = CliRunner().invoke(main, ["ledger", "backup", "--ledger", ledger_url, str(tmp_path / "backup.db")])

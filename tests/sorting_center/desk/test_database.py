@@ -15,19 +15,19 @@ from sqlalchemy import inspect, text, update
 from kiosk.sorting_center.desk import database
 from kiosk.sorting_center.desk.care import back_up_desk, copy_desk, require_copyable
 from kiosk.sorting_center.desk.database import DeskDatabase, desk_path
-from kiosk.sorting_center.desk.desk import Desk
-from kiosk.sorting_center.desk.errors import DeskError, Refused
-from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.errors import ActionRefused, DeskError
+from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.schema import REVISION, metadata, person
 from kiosk.sorting_center.ledger import Ledger
 
 NOW = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
 
 
-def test_opened_twice_it_is_what_it_was(desk: Desk, ledger_url: str) -> None:
-    desk.people.add("gulnar", Role.ADMIN, "melon and almond", NOW)
+def test_opened_twice_it_is_what_it_was(desk: CenterDesk, ledger_url: str) -> None:
+    desk.people.add("gulnar", StaffRole.ADMIN, "melon and almond", NOW)
     for _ in range(2):
-        with Desk.open(ledger_url) as again:
+        with CenterDesk.open(ledger_url) as again:
             assert [person.name for person in again.people.all()] == ["gulnar"]
 
 
@@ -36,15 +36,15 @@ WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT gra
 
 def test_two_administrators_of_two_processes_do_not_lock_each_other_out(postgres_url: str) -> None:
     """The second waits until the first is done, and then sees what was done."""
-    with Desk.open(postgres_url) as one, Desk.open(postgres_url) as other:
+    with CenterDesk.open(postgres_url) as one, CenterDesk.open(postgres_url) as other:
         for name in ("gulnar", "aygul"):
-            one.people.add(name, Role.ADMIN, "melon and almond", NOW)
+            one.people.add(name, StaffRole.ADMIN, "melon and almond", NOW)
         said: list[str] = []
 
         def disable() -> None:
             try:
                 other.people.set_disabled("gulnar", True, NOW)
-            except Refused as error:
+            except ActionRefused as error:
                 said.append(error.code)
 
         second = threading.Thread(target=disable)
@@ -58,7 +58,7 @@ def test_two_administrators_of_two_processes_do_not_lock_each_other_out(postgres
         assert [row.disabled for row in one.people.all()] == [True, False]
 
 
-def test_its_tables_are_those_the_program_knows(desk: Desk) -> None:
+def test_its_tables_are_those_the_program_knows(desk: CenterDesk) -> None:
     """Column by column."""
     with desk.database.reading() as connection:
         looked = inspect(connection)
@@ -70,16 +70,16 @@ def test_its_tables_are_those_the_program_knows(desk: Desk) -> None:
             assert indices == {index.name for index in table.indexes}, table.name
 
 
-def test_it_does_not_mix_with_the_ledger(desk: Desk, ledger_url: str) -> None:
+def test_it_does_not_mix_with_the_ledger(desk: CenterDesk, ledger_url: str) -> None:
     with Ledger.open(ledger_url) as ledger:
         assert ledger.counts().events == 0
-    with Desk.open(ledger_url) as again:
+    with CenterDesk.open(ledger_url) as again:
         assert again.people.all() == []
 
 
 def test_nobody_else_of_the_machine_reads_the_file(tmp_path: Path) -> None:
-    with Desk.open(f"sqlite:///{tmp_path / 'county.db'}") as desk:
-        desk.people.add("gulnar", Role.VIEWER, "melon and almond", NOW)
+    with CenterDesk.open(f"sqlite:///{tmp_path / 'county.db'}") as desk:
+        desk.people.add("gulnar", StaffRole.VIEWER, "melon and almond", NOW)
         for file in tmp_path.glob("county.desk.db*"):
             assert stat.S_IMODE(file.stat().st_mode) == 0o600, file.name
     assert desk_path(tmp_path / "county.db").is_file()
@@ -106,7 +106,7 @@ def begin_second_version(folder: Path, monkeypatch: pytest.MonkeyPatch, between:
     monkeypatch.setattr(database, "REVISION", "0002")
 
 
-def revision(desk: Desk) -> str:
+def revision(desk: CenterDesk) -> str:
     with desk.database.reading() as connection:
         return str(connection.execute(text("SELECT version_num FROM desk_version")).scalar_one())
 
@@ -116,26 +116,26 @@ def test_the_newest_migration_is_the_version_of_the_code() -> None:
 
 
 def test_one_of_the_version_before_is_brought_up_and_opened_twice(
-    desk: Desk, ledger_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    desk: CenterDesk, ledger_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk.people.add("gulnar", Role.ADMIN, "melon and almond", NOW)
+    desk.people.add("gulnar", StaffRole.ADMIN, "melon and almond", NOW)
     begin_second_version(tmp_path, monkeypatch, "raise OSError('the power is gone')")
     with pytest.raises(DeskError, match="the power is gone"):
-        Desk.open(ledger_url)
+        CenterDesk.open(ledger_url)
     assert revision(desk) == "0001"
     with desk.database.reading() as connection:
         assert not inspect(connection).has_table("second", None if desk.database.path else "desk")
     shutil.rmtree(tmp_path / "migrations")
     begin_second_version(tmp_path, monkeypatch)
     for _ in range(2):
-        with Desk.open(ledger_url) as again:
+        with CenterDesk.open(ledger_url) as again:
             assert revision(again) == "0002"
             assert [person.name for person in again.people.all()] == ["gulnar"]
 
 
 @pytest.mark.parametrize("other", ["0002", "9999", "0000", "c0ffee"])
 def test_one_of_another_version_is_refused_and_left_as_it_is(
-    desk: Desk, ledger_url: str, tmp_path: Path, other: str
+    desk: CenterDesk, ledger_url: str, tmp_path: Path, other: str
 ) -> None:
     with desk.database.writing() as connection:
         connection.execute(text(f"UPDATE desk_version SET version_num = '{other}'"))
@@ -143,7 +143,7 @@ def test_one_of_another_version_is_refused_and_left_as_it_is(
     said = rf"another version of the program \(revision {other}, this one uses 0001\): install that version.*, or {act}"
     target = f"sqlite:///{tmp_path / 'copy.db'}"
     for refused in (
-        lambda: Desk.open(ledger_url),
+        lambda: CenterDesk.open(ledger_url),
         lambda: back_up_desk(ledger_url, tmp_path / "backup.db"),
         lambda: copy_desk(ledger_url, target),
         lambda: require_copyable(ledger_url, target),
@@ -158,7 +158,7 @@ def test_one_of_another_version_is_refused_and_left_as_it_is(
 def test_a_file_that_is_no_database_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "county.desk.db").write_bytes(b"not a database at all, but long enough to be looked at " * 40)
     with pytest.raises(DeskError) as refused:
-        Desk.open(f"sqlite:///{tmp_path / 'county.db'}")
+        CenterDesk.open(f"sqlite:///{tmp_path / 'county.db'}")
     assert "\n" not in str(refused.value)
     assert "county.desk.db" in str(refused.value)
 
@@ -180,7 +180,7 @@ with Desk.open(sys.argv[1]) as desk:
 """
 
 
-def test_two_processes_write_side_by_side(desk: Desk, ledger_url: str) -> None:
+def test_two_processes_write_side_by_side(desk: CenterDesk, ledger_url: str) -> None:
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, ledger_url, name]) for name in ("a", "b")]
     assert [writer.wait(60) for writer in writers] == [0, 0]
     for name in ("a", "b"):
@@ -192,6 +192,6 @@ def test_who_looks_at_the_pages_does_not_use_the_ledger(postgres_url: str) -> No
     """A restored ledger is told so while its pages are open, as with a file."""
     with Ledger.open(postgres_url):
         pass
-    with Desk.open(postgres_url) as desk:
-        desk.people.add("gulnar", Role.VIEWER, "melon and almond", NOW)
-        assert len(Ledger.restored(postgres_url)) == 16
+    with CenterDesk.open(postgres_url) as desk:
+        desk.people.add("gulnar", StaffRole.VIEWER, "melon and almond", NOW)
+        assert len(Ledger.begin_generation(postgres_url)) == 16

@@ -4,38 +4,38 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from kiosk.sorting_center.desk.desk import Desk
-from kiosk.sorting_center.desk.drafts import GOOD_FOR, Draft
-from kiosk.sorting_center.desk.errors import Refused
+from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.drafts import LIFETIME, RegistryDraft
+from kiosk.sorting_center.desk.errors import ActionRefused
 
 NOW = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
 FILE = b"region,station\nshache,S0001\n\x00\xff"
 
 
-def code(desk: Desk, who: str, session: str, sha256: str, now: datetime) -> str:
-    with pytest.raises(Refused) as refused:
+def code(desk: CenterDesk, who: str, session: str, sha256: str, now: datetime) -> str:
+    with pytest.raises(ActionRefused) as refused:
         desk.drafts.find(who, session, sha256, now)
     return refused.value.code
 
 
-def test_a_file_is_kept_for_its_session_until_it_is_taken(desk: Desk) -> None:
-    kept = desk.drafts.keep("gulnar", "word", FILE, "mark", NOW)
-    assert desk.drafts.find("gulnar", "word", kept.file_sha256, NOW) == Draft(FILE, kept.file_sha256, "mark")
+def test_a_file_is_kept_for_its_session_until_it_is_taken(desk: CenterDesk) -> None:
+    kept = desk.drafts.store("gulnar", "word", FILE, "mark", NOW)
+    assert desk.drafts.find("gulnar", "word", kept.file_sha256, NOW) == RegistryDraft(FILE, kept.file_sha256, "mark")
     for who, session, sha256 in (
         ("turdi", "word", kept.file_sha256),
         ("gulnar", "other", kept.file_sha256),
         ("gulnar", "word", "0" * 64),
     ):
         assert code(desk, who, session, sha256, NOW) == "no_draft"
-    desk.drafts.drop("gulnar")
+    desk.drafts.discard("gulnar")
     assert code(desk, "gulnar", "word", kept.file_sha256, NOW) == "no_draft"
 
 
-def test_it_is_good_for_an_hour_and_until_the_next(desk: Desk) -> None:
-    first = desk.drafts.keep("gulnar", "word", FILE, "mark", NOW)
-    assert desk.drafts.find("gulnar", "word", first.file_sha256, NOW + GOOD_FOR)
-    later = NOW + GOOD_FOR + timedelta(seconds=1)
+def test_it_is_good_for_an_hour_and_until_the_next(desk: CenterDesk) -> None:
+    first = desk.drafts.store("gulnar", "word", FILE, "mark", NOW)
+    assert desk.drafts.find("gulnar", "word", first.file_sha256, NOW + LIFETIME)
+    later = NOW + LIFETIME + timedelta(seconds=1)
     assert code(desk, "gulnar", "word", first.file_sha256, later) == "no_draft"
-    second = desk.drafts.keep("gulnar", "word", b"another", "mark", NOW)
+    second = desk.drafts.store("gulnar", "word", b"another", "mark", NOW)
     assert code(desk, "gulnar", "word", first.file_sha256, NOW) == "no_draft"
     assert desk.drafts.find("gulnar", "word", second.file_sha256, NOW)

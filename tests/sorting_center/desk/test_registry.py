@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.sorting_center.desk.desk import Desk
-from kiosk.sorting_center.desk.errors import Refused
+from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.errors import ActionRefused
 from kiosk.sorting_center.desk.hours import OpeningHours
-from kiosk.sorting_center.desk.registry import ExpectedStation, Township, differences, heard_against, register_of
+from kiosk.sorting_center.desk.registry import ExpectedStation, Township, build_register, differences, registry_coverage
 from kiosk.sorting_center.desk.registry_csv import COLUMNS, MAX_FAULTS, BadRegistry, read_registry, write_registry
 
 SAMPLE = (
@@ -113,21 +113,21 @@ def test_fifty_thousand_rows_are_read() -> None:
     assert len(read_registry("\n".join(["region,station", *rows]).encode()).stations) == 50_000
 
 
-def test_the_list_is_replaced_as_a_whole_and_says_what_changed(desk: Desk) -> None:
+def test_the_list_is_replaced_as_a_whole_and_says_what_changed(desk: CenterDesk) -> None:
     read = read_registry(SAMPLE.encode())
     first = desk.registry.replace(read.stations, read.townships)
-    assert (len(first.new), first.changed, first.gone) == (3, (), ())
-    assert desk.registry.replace(read.stations, read.townships).none
+    assert (len(first.new), first.changed, first.removed) == (3, (), ())
+    assert desk.registry.replace(read.stations, read.townships).is_empty
     moved = [ExpectedStation("shache", "S0001", village="Elsewhere"), ExpectedStation("shache", "S0009")]
     told = desk.registry.replace(moved, [])
     assert told.new == (("shache", "S0009"),)
     assert told.changed == (("shache", "S0001"),)
-    assert told.gone == (("hotan", "S0001"), ("shache", "S0002"))
+    assert told.removed == (("hotan", "S0001"), ("shache", "S0002"))
     assert told.townships == (("shache", "Tomosteng"),)
     assert set(desk.registry.current().stations) == {("shache", "S0001"), ("shache", "S0009")}
 
 
-def test_a_dry_run_tells_the_same_and_changes_nothing(desk: Desk) -> None:
+def test_a_dry_run_tells_the_same_and_changes_nothing(desk: CenterDesk) -> None:
     read = read_registry(SAMPLE.encode())
     desk.registry.replace(read.stations[:1], read.townships)
     before = desk.registry.current()
@@ -137,7 +137,7 @@ def test_a_dry_run_tells_the_same_and_changes_nothing(desk: Desk) -> None:
     assert desk.registry.current() == before
 
 
-def test_the_hours_of_a_station_are_those_of_its_township(desk: Desk) -> None:
+def test_the_hours_of_a_station_are_those_of_its_township(desk: CenterDesk) -> None:
     read = read_registry(SAMPLE.encode())
     desk.registry.replace(read.stations, read.townships)
     current = desk.registry.current()
@@ -148,10 +148,10 @@ def test_the_hours_of_a_station_are_those_of_its_township(desk: Desk) -> None:
     assert current.township_of(("nowhere", "S0001")) is None
 
 
-def test_what_is_expected_against_what_is_heard(desk: Desk) -> None:
+def test_what_is_expected_against_what_is_heard(desk: CenterDesk) -> None:
     read = read_registry(SAMPLE.encode())
     desk.registry.replace(read.stations, read.townships)
-    found = heard_against(desk.registry.current(), [("shache", "S0001"), ("shache", "S0777")])
+    found = registry_coverage(desk.registry.current(), [("shache", "S0001"), ("shache", "S0777")])
     assert found.never == (("hotan", "S0001"), ("shache", "S0002"))
     assert found.unexpected == (("shache", "S0777"),)
 
@@ -163,7 +163,7 @@ def test_every_column_is_one_of_the_documents() -> None:
     assert [name for name in COLUMNS if f"`{name}`" not in text] == []
 
 
-def test_what_is_written_is_read_back_the_same(desk: Desk) -> None:
+def test_what_is_written_is_read_back_the_same(desk: CenterDesk) -> None:
     read = read_registry(SAMPLE.encode())
     desk.registry.replace(read.stations, read.townships)
     again = read_registry(write_registry(desk.registry.current()))
@@ -174,18 +174,18 @@ def test_what_is_written_is_read_back_the_same(desk: Desk) -> None:
 @given(st.text(st.sampled_from("'=+-@\uff1d\uff0b\uff0d\uff20,\"x ئ；\u3000"), max_size=6))
 def test_a_cell_is_never_a_formula_and_comes_back_as_it_was(text: str) -> None:
     row = ExpectedStation("shache", "S0001", village=text.strip())
-    written = write_registry(register_of([row], []))
+    written = write_registry(build_register([row], []))
     (_, cells) = csv.reader(io.StringIO(written.decode("utf-8-sig")))
     assert not any(cell.startswith(tuple("=+-@\uff1d\uff0b\uff0d\uff20")) for cell in cells)
     assert read_registry(written).stations == (row,)
 
 
-def test_a_list_that_was_changed_meanwhile_is_not_replaced(desk: Desk) -> None:
+def test_a_list_that_was_changed_meanwhile_is_not_replaced(desk: CenterDesk) -> None:
     read = read_registry(SAMPLE.encode())
-    seen = desk.registry.current().mark
+    seen = desk.registry.current().digest
     desk.registry.replace(read.stations, read.townships, seen)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ActionRefused) as refused:
         desk.registry.replace([], [], seen)
     assert refused.value.code == "changed_meanwhile"
     assert len(desk.registry.current().stations) == 3
-    desk.registry.replace([], [], desk.registry.current().mark)
+    desk.registry.replace([], [], desk.registry.current().digest)

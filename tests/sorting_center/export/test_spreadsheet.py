@@ -18,9 +18,9 @@ from kiosk.sorting_center.export import spreadsheet
 from kiosk.sorting_center.export.spreadsheet import (
     DAY_COLUMNS,
     RECEIPT_COLUMNS,
-    Collected,
-    Facts,
-    Line,
+    AboutSheet,
+    CollectedSums,
+    ExportedReceipt,
     csv_lines,
     day_rows,
     goods_rows,
@@ -30,7 +30,7 @@ from kiosk.sorting_center.export.spreadsheet import (
     workbook,
 )
 
-LINE = Line(
+LINE = ExportedReceipt(
     day=date(2026, 11, 25),
     time="11:00:00",
     region="shache",
@@ -54,7 +54,7 @@ LINES = (
     replace(LINE, receipt="0147-A-000002", is_void=True, net_g=99_000, amount_fen=1, is_late=False),
     replace(LINE, day=date(2026, 11, 26), product="URUK", net_g=5, amount_fen=7, station="S0148", time_unknown=True),
 )
-FACTS = Facts("County 2026-11", (("Made by", "=gulnar"),), right_to_left=False)
+FACTS = AboutSheet("County 2026-11", (("Made by", "=gulnar"),), right_to_left=False)
 FORMULAS = [
     *(
         f"{start}{rest}"
@@ -86,7 +86,7 @@ def cells(data: bytes) -> list[list[str]]:
     return list(csv.reader(io.StringIO(text[1:], newline="")))
 
 
-def opened(lines: tuple[Line, ...] = LINES, facts: Facts = FACTS) -> Workbook:
+def opened(lines: tuple[ExportedReceipt, ...] = LINES, facts: AboutSheet = FACTS) -> Workbook:
     with TemporaryFile() as file:
         workbook(file, lines, facts, words)
         file.seek(0)
@@ -173,8 +173,8 @@ def test_more_receipts_than_a_sheet_holds_go_on_in_another(monkeypatch: pytest.M
 
 
 def test_sums_of_days_and_goods_are_those_of_the_lines() -> None:
-    collected = Collected()
-    assert tuple(collected.passing(LINES)) == LINES
+    collected = CollectedSums()
+    assert tuple(collected.tally(LINES)) == LINES
     for rows, first in ((list(day_rows(collected)), 1), (list(goods_rows(collected, words)), 3)):
         assert sum(row[first + 3] for row in rows if isinstance(row[first + 3], Decimal)) == Decimal("12.455")
         assert sum(int(str(row[first])) for row in rows) == 2
@@ -191,13 +191,13 @@ def test_what_an_export_holds_in_memory_does_not_grow_with_it() -> None:
     assert peaks[1] - peaks[0] < 2**20, peaks
 
 
-def _many(count: int) -> Iterator[Line]:
+def _many(count: int) -> Iterator[ExportedReceipt]:
     for number in range(count):
         yield replace(LINE, receipt=f"0147-A-{number:06}", day=date(2026, 11, 1 + number % 30), net_g=number)
 
 
 def test_an_export_that_breaks_off_leaves_nothing_open() -> None:
-    def broken() -> Iterator[Line]:
+    def broken() -> Iterator[ExportedReceipt]:
         yield from LINES
         raise OSError(28, "No space left on device")
 

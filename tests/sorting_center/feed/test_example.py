@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.tokens import MAX_PER_MINUTE, Scope
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.web.server import WebServer
@@ -90,7 +90,7 @@ def follow_through(folder: Path, station: Station, port: int) -> None:
     ids = [f"{station.epoch}-{seq}" for seq in range(1, 31)]
     with Ledger.open(url) as ledger:
         ledger.accept(events[:10], "shache", NOW)
-    with Desk.open(url) as desk:
+    with CenterDesk.open(url) as desk:
         token = desk.tokens.add("reader", [Scope.FEED], datetime.now(UTC), MAX_PER_MINUTE)
     shutil.copy(path, folder / "backup.db")
     with Ledger.open(url) as ledger, served(ledger, port):
@@ -110,7 +110,7 @@ def follow_through(folder: Path, station: Station, port: int) -> None:
         for leftover in folder.glob("ledger.db-*"):
             leftover.unlink()
         shutil.copy(folder / "backup.db", path)
-        generation = Ledger.restored(url)
+        generation = Ledger.begin_generation(url)
         with Ledger.open(url) as ledger, served(ledger, port):
             ledger.accept(events, "shache", NOW)
             until(lambda: len(follower.ids) >= 5)

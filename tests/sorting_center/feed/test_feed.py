@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kiosk.messaging.contract.strict_json import canonical
 from kiosk.sorting_center.feed import feed as feed_module
 from kiosk.sorting_center.feed.feed import POSITION_NAME, Feed, feed_message
-from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ledger import FeedEntry, Ledger
 from tests.depth import many
 from tests.sorting_center.brokers import SOON_S, until
@@ -46,8 +46,8 @@ class Downstream:
         return len(taken)
 
 
-def feed_to(ledger: Ledger, downstream: Downstream, health: Health | None = None) -> Feed:
-    return Feed(ledger, downstream, health or Health())
+def feed_to(ledger: Ledger, downstream: Downstream, health: CenterHealth | None = None) -> Feed:
+    return Feed(ledger, downstream, health or CenterHealth())
 
 
 def test_windows_follow_each_other_without_a_hole(ledger: Ledger, station: Station) -> None:
@@ -79,7 +79,7 @@ def test_of_a_backlog_the_position_is_written_now_and_then_and_at_its_end(
     downstream = Downstream()
     with Ledger.open(ledger_url) as ledger:
         ledger.accept(station.run(45), "shache", NOW)
-        feed = Feed(ledger, downstream, Health(), clock=iter((0.0, 0.2, 0.5, 0.5, 0.7)).__next__)
+        feed = Feed(ledger, downstream, CenterHealth(), clock=iter((0.0, 0.2, 0.5, 0.5, 0.7)).__next__)
         kept = [ledger.feed_position(POSITION_NAME) for _ in range(3) if feed.step()]
     with Ledger.open(ledger_url) as ledger:
         feed = feed_to(ledger, downstream)
@@ -128,7 +128,7 @@ def test_the_position_never_goes_back_behind_another_process(ledger: Ledger, sta
 
 def test_what_the_broker_did_not_take_is_sent_again(ledger: Ledger, station: Station) -> None:
     ledger.accept(station.run(5), "shache", NOW)
-    downstream, health = Downstream(patience=2), Health()
+    downstream, health = Downstream(patience=2), CenterHealth()
     feed = feed_to(ledger, downstream, health)
     feed.loop.stop(0)  # a stopping feed does not wait before it returns
     assert not feed.step()
@@ -149,7 +149,7 @@ def test_the_thread_is_woken_by_news_and_survives_failures(ledger: Ledger, stati
         return publish(messages)
 
     downstream.publish = odd  # type: ignore[method-assign]
-    health = Health()
+    health = CenterHealth()
     feed = feed_to(ledger, downstream, health)
     ledger.accept(station.run(2), "shache", NOW)
     feed.loop.start()

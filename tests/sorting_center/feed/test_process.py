@@ -15,11 +15,11 @@ import psutil
 import pytest
 
 from kiosk.messaging.contract.topics import Topics
-from kiosk.sorting_center.child import Child
-from kiosk.sorting_center.feed.child import NEWS, plan
+from kiosk.sorting_center.child import SupervisedProcess
+from kiosk.sorting_center.feed.child import WAKE_UP, feed_process_plan
 from kiosk.sorting_center.feed.feed import POSITION_NAME
-from kiosk.sorting_center.feed.process import BEHIND, task
-from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.feed.process import NICENESS, encode_task
+from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger
 from tests.sorting_center.brokers import SOON_S, Broker, Peer, until
@@ -42,9 +42,9 @@ def places(peer: Peer) -> list[int]:
 
 
 @contextmanager
-def feeding(broker: Broker, url: str, name: str = "feed") -> Iterator[tuple[Child, Health]]:
-    health = Health()
-    process = Child(plan(task(url, BrokerAddress.parse(broker.url), name), health))
+def feeding(broker: Broker, url: str, name: str = "feed") -> Iterator[tuple[SupervisedProcess, CenterHealth]]:
+    health = CenterHealth()
+    process = SupervisedProcess(feed_process_plan(encode_task(url, BrokerAddress.parse(broker.url), name), health))
     process.start()
     try:
         yield process, health
@@ -63,19 +63,19 @@ def test_it_publishes_what_comes_and_goes_on_when_it_is_killed(
         until(lambda: ledger.feed_position(POSITION_NAME) == 3)
         first = process.pid
         assert first is not None
-        assert psutil.Process(first).nice() == min(19, psutil.Process().nice() + BEHIND)
+        assert psutil.Process(first).nice() == min(19, psutil.Process().nice() + NICENESS)
         os.kill(first, signal.SIGSTOP)
         for _ in range(200_000):
-            process.tell(NEWS)
+            process.send(WAKE_UP)
         os.kill(first, signal.SIGCONT)
         ledger.accept([station.intake(9)], "shache", NOW)
-        process.tell(NEWS)
+        process.send(WAKE_UP)
         until(lambda: places(peer) == [1, 2, 3, 4])
         until(lambda: ledger.feed_position(POSITION_NAME) == 4)
         assert process.pid == first
         os.kill(first, signal.SIGKILL)
         ledger.accept([station.intake(10)], "shache", NOW)
-        process.tell(NEWS)
+        process.send(WAKE_UP)
         until(lambda: places(peer) == [1, 2, 3, 4, 5])
         assert process.pid not in (None, first)
         until(lambda: ledger.feed_position(POSITION_NAME) == 5)
@@ -142,7 +142,7 @@ def test_it_ends_by_itself_as_soon_as_it_is_alone(broker: Broker, ledger: Ledger
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(task(ledger_url, BrokerAddress.parse(broker.url), "feed"))
+        process.stdin.write(encode_task(ledger_url, BrokerAddress.parse(broker.url), "feed"))
         process.stdin.flush()
         assert json.loads(process.stdout.readline()) == {"trouble": ""}
         process.stdin.close()
@@ -155,7 +155,7 @@ def test_told_to_end_before_the_sorting_center_is_it_ends_as_it_should(broker: B
     command = [sys.executable, "-m", *PROGRAM]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, **pipes) as alone:  # type: ignore[call-overload]
-        alone.stdin.write(task(ledger_url, BrokerAddress.parse(broker.url), "feed"))
+        alone.stdin.write(encode_task(ledger_url, BrokerAddress.parse(broker.url), "feed"))
         alone.stdin.flush()
         assert json.loads(alone.stdout.readline()) == {"trouble": ""}
         alone.terminate()
@@ -171,7 +171,7 @@ def test_news_before_it_has_heard_its_task_are_no_trouble(
     with feeding(broker, ledger_url) as (process, health):
 
         def told() -> bool:
-            process.tell(NEWS)
+            process.send(WAKE_UP)
             troubles.add(health.report().feed_trouble)
             return places(peer) == [1, 2]
 

@@ -27,7 +27,7 @@ class Ears:
         self.is_up = True
         self.ends_at = float("inf")
 
-    def tell(self, topic: str, payload: bytes) -> bool:
+    def send(self, topic: str, payload: bytes) -> bool:
         if self.is_up:
             self.heard.append((self.now, topic, decode(Ack, payload)))
         return self.is_up
@@ -52,21 +52,21 @@ def ears() -> Ears:
 def test_every_stream_is_told_once_spread_over_a_minute(ledger_url: str, ears: Ears) -> None:
     with Ledger.open(ledger_url) as ledger:
         stations = county(ledger, 30)
-        Announcer(ledger, ears.tell, ears.wait).run()
+        Announcer(ledger, ears.send, ears.wait).run()
         assert sorted((topic, ack.epoch, ack.upto, ack.head) for _, topic, ack in ears.heard) == sorted(
             (Topics("shache", station.station).ack, station.epoch, 2, station.head) for station in stations
         )
         assert {ack.generation for _, _, ack in ears.heard} == {ledger.generation}
         pauses = {round(after[0] - before[0], 6) for before, after in zip(ears.heard, ears.heard[1:], strict=False)}
         assert pauses == {SPREAD_S / 30}
-        Announcer(ledger, ears.tell, ears.wait).run()
+        Announcer(ledger, ears.send, ears.wait).run()
         assert len(ears.heard) == 30, "once in a generation"
     with Ledger.open(ledger_url) as ledger:
-        Announcer(ledger, ears.tell, ears.wait).run()
+        Announcer(ledger, ears.send, ears.wait).run()
         assert len(ears.heard) == 30, "a start alone is no news"
-    Ledger.restored(ledger_url)
+    Ledger.begin_generation(ledger_url)
     with Ledger.open(ledger_url) as ledger:
-        Announcer(ledger, ears.tell, ears.wait).run()
+        Announcer(ledger, ears.send, ears.wait).run()
         assert [ack.generation for _, _, ack in ears.heard[30:]] == [ledger.generation] * 30
 
 
@@ -74,7 +74,7 @@ def test_many_streams_are_told_at_a_bounded_rate(ledger: Ledger, ears: Ears, mon
     county(ledger, 40)
     monkeypatch.setattr("kiosk.sorting_center.ingest.announcer.SPREAD_S", 0.1)
     monkeypatch.setattr("kiosk.sorting_center.ingest.announcer._PAGE", 7)
-    Announcer(ledger, ears.tell, ears.wait).run()
+    Announcer(ledger, ears.send, ears.wait).run()
     assert len({topic for _, topic, _ in ears.heard}) == len(ears.heard) == 40
     assert ears.now == pytest.approx(40 / MAX_PER_S)
     assert 480 < 100_000 / MAX_PER_S < 540
@@ -83,11 +83,11 @@ def test_many_streams_are_told_at_a_bounded_rate(ledger: Ledger, ears: Ears, mon
 def test_stopped_in_the_middle_it_begins_again(ledger: Ledger, ears: Ears) -> None:
     county(ledger, 30)
     ears.ends_at = SPREAD_S / 3
-    Announcer(ledger, ears.tell, ears.wait).run()
+    Announcer(ledger, ears.send, ears.wait).run()
     assert 8 <= len(ears.heard) <= 12
     assert ledger.announced() == ""
     ears.ends_at = float("inf")
-    Announcer(ledger, ears.tell, ears.wait).run()
+    Announcer(ledger, ears.send, ears.wait).run()
     assert len({topic for _, topic, _ in ears.heard[12:]}) >= 28
     assert ledger.announced() == ledger.generation
 
@@ -96,7 +96,7 @@ def test_without_a_connection_it_waits(ledger: Ledger, ears: Ears) -> None:
     county(ledger, 3)
     ears.is_up = False
     ears.ends_at = 600
-    Announcer(ledger, ears.tell, ears.wait).run()
+    Announcer(ledger, ears.send, ears.wait).run()
     assert (ears.heard, ledger.announced()) == ([], "")
     assert ears.now >= 600
 
@@ -114,7 +114,7 @@ def test_a_ledger_that_cannot_be_written_is_waited_for(
         remember(generation)
 
     monkeypatch.setattr(ledger, "set_announced", fail)
-    announcer = Announcer(ledger, ears.tell, ears.wait)
+    announcer = Announcer(ledger, ears.send, ears.wait)
     announcer.start()
     until(lambda: ledger.announced())
     announcer.stop(SOON_S)
@@ -154,7 +154,7 @@ def test_what_an_old_ledger_lacks_comes_back_without_a_single_new_intake(
             ledger.accept([station.intake(100 + number)], "shache", NOW)
         assert ledger.counts().events == 221
     shutil.copyfile(tmp_path / "backup.db", path)
-    generation = Ledger.restored(ledger_url)
+    generation = Ledger.begin_generation(ledger_url)
     with SortingCenter(Ledger.open(ledger_url), BrokerAddress.parse(broker.url), None) as center:
         villages = [Village(broker, station) for station in stations]
         assert center.start(SOON_S)

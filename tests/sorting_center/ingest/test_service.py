@@ -18,12 +18,12 @@ from kiosk.messaging.contract.control import Ack, Hello, Status, decode, encode
 from kiosk.messaging.contract.receive import build_batch
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.messaging.contract.topics import Topics
-from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.feed.feed import POSITION_NAME
 from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ledger import Delivery, Ledger, StreamState
 from kiosk.sorting_center.service import SortingCenter
-from kiosk.sorting_center.web.settings import WebSettings
+from kiosk.sorting_center.web.settings import CenterWebSettings
 from tests.depth import many
 from tests.sorting_center.brokers import SOON_S, Broker, Peer, Stopwatch, until
 from tests.sorting_center.staff import bearer
@@ -37,7 +37,7 @@ FEED = "kiosk/v1/shache/feed/#"
 def running(broker: Broker, ledger_url: str, http: bool = False) -> Iterator[SortingCenter]:
     ledger = Ledger.open(ledger_url)
     address = BrokerAddress.parse(broker.url)
-    with SortingCenter(ledger, address, WebSettings() if http else None) as center:
+    with SortingCenter(ledger, address, CenterWebSettings() if http else None) as center:
         assert center.start(SOON_S)
         yield center
 
@@ -330,7 +330,7 @@ def test_a_feed_the_broker_forbids_is_named_and_loses_nothing(
 
 def test_status_and_sightings_show_on_the_page(broker: Broker, peer: Peer, ledger_url: str, station: Station) -> None:
     status = Status(online=True, pending=7, software="1.0.0", epoch=station.epoch)
-    with Desk.open(ledger_url) as desk:
+    with CenterDesk.open(ledger_url) as desk:
         program = bearer(desk)
     with running(broker, ledger_url, http=True) as center:
         peer.send(TOPICS.status, encode(status), retain=True)

@@ -14,10 +14,10 @@ import pytest
 from kiosk.messaging.contract.control import Ack, decode
 from kiosk.messaging.contract.topics import Topics
 from kiosk.simulators.broker import Broker as DenyingBroker
-from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ingest.address import BrokerAddress
-from kiosk.sorting_center.ingest.connections import receiving
-from kiosk.sorting_center.ingest.inbox import WINDOW, Inbox
+from kiosk.sorting_center.ingest.connections import receiving_connection
+from kiosk.sorting_center.ingest.inbox import WINDOW, IngestInbox
 from kiosk.sorting_center.ingest.receiver import Receiver
 from kiosk.sorting_center.ledger import Delivery, Ledger, StreamState
 from kiosk.sorting_center.ports import Inbound
@@ -39,7 +39,7 @@ LINKS = "kiosk.sorting_center.ingest.{}.link.RECONNECT_S"
 def stand(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stand]:
     for room in ("mqtt", "amqp"):
         monkeypatch.setattr(LINKS.format(room), (0.1, 0.5))
-    monkeypatch.setattr("kiosk.sorting_center.ingest.amqp.link.WORKS_WITHIN_S", 2.0)
+    monkeypatch.setattr("kiosk.sorting_center.ingest.amqp.link.RESPONSE_TIMEOUT_S", 2.0)
     if request.param == "rabbitmq":
         rabbitmq = request.getfixturevalue("rabbitmq")
         yield RabbitStand(rabbitmq, rabbitmq.settled() if "killed" in request.node.name else rabbitmq.vhost())
@@ -59,9 +59,9 @@ def running(stand: Stand, ledger_url: str) -> Iterator[SortingCenter]:
 @contextmanager
 def receiver_of(stand: Stand) -> Iterator[Receiver]:
     """A receiving connection without a worker."""
-    health = Health()
-    inbox = Inbox(lambda: None)
-    line = receiving(BrokerAddress.parse(stand.url), "sorting-center-test", inbox, health, ())
+    health = CenterHealth()
+    inbox = IngestInbox(lambda: None)
+    line = receiving_connection(BrokerAddress.parse(stand.url), "sorting-center-test", inbox, health, ())
     line.start()
     try:
         assert health.wait_until_connected(SOON_S, threading.Event())
@@ -110,14 +110,14 @@ def test_what_is_not_acknowledged_comes_again_in_order_and_what_is_does_not(stan
         payloads = [one.payload for one in found]
         assert payloads == bodies[-len(payloads) :]
         assert len(payloads) >= 15
-        assert {one.again for one in found} == {isinstance(stand, MosquittoStand)}, "RabbitMQ counts by itself"
+        assert {one.redelivered for one in found} == {isinstance(stand, MosquittoStand)}, "RabbitMQ counts by itself"
         return found
 
     with receiver_of(stand) as receiver, peer_of(stand) as peer:
         for body in bodies:
             peer.send(TOPICS.event, body)
         receiver.acknowledge(taken(receiver, 20)[:5])
-        receiver.deliver_again()
+        receiver.request_redelivery()
         again(receiver)
     with receiver_of(stand) as receiver:  # one that ended has given back what it held
         receiver.acknowledge(again(receiver))

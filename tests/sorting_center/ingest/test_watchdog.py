@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kiosk.sorting_center.health import Health
-from kiosk.sorting_center.ingest.watchdog import MAX_PAUSE_S, STALLED_S, Watchdog
+from kiosk.sorting_center.health import CenterHealth
+from kiosk.sorting_center.ingest.watchdog import MAX_PAUSE_S, STALLED_S, IngestWatchdog
 
 
 class Line:
@@ -26,7 +26,7 @@ class Line:
     def waiting(self) -> int:
         return 0 if self.since is None else 1
 
-    def deliver_again(self) -> None:
+    def request_redelivery(self) -> None:
         self.hung_up.append(self.now)
         self.since = self.now  # and the same comes again
 
@@ -37,25 +37,25 @@ def line() -> Line:
 
 
 @pytest.fixture
-def health() -> Health:
-    made = Health()
-    made.connected(True)
+def health() -> CenterHealth:
+    made = CenterHealth()
+    made.set_connected(True)
     return made
 
 
-def watch(watchdog: Watchdog, line: Line, seconds: float) -> None:
+def watch(watchdog: IngestWatchdog, line: Line, seconds: float) -> None:
     for _ in range(int(seconds)):
         line.now += 1
-        watchdog.look()
+        watchdog.check()
 
 
 @pytest.fixture
-def watchdog(line: Line, health: Health) -> Watchdog:
-    return Watchdog(line, health, {}, lambda: line.now)
+def watchdog(line: Line, health: CenterHealth) -> IngestWatchdog:
+    return IngestWatchdog(line, health, {}, lambda: line.now)
 
 
 def test_messages_that_wait_too_long_are_told_and_asked_for_again_ever_more_rarely(
-    watchdog: Watchdog, line: Line, health: Health
+    watchdog: IngestWatchdog, line: Line, health: CenterHealth
 ) -> None:
     watch(watchdog, line, 100)
     assert health.report().ok
@@ -76,7 +76,7 @@ def test_messages_that_wait_too_long_are_told_and_asked_for_again_ever_more_rare
     assert health.report().ok
 
 
-def test_when_nothing_comes_again_it_is_over(watchdog: Watchdog, line: Line, health: Health) -> None:
+def test_when_nothing_comes_again_it_is_over(watchdog: IngestWatchdog, line: Line, health: CenterHealth) -> None:
     line.since = line.now
     watch(watchdog, line, STALLED_S)
     line.since = None
@@ -86,49 +86,51 @@ def test_when_nothing_comes_again_it_is_over(watchdog: Watchdog, line: Line, hea
     assert health.report().ok
 
 
-def test_a_connection_that_is_down_does_not_end_it(watchdog: Watchdog, line: Line, health: Health) -> None:
+def test_a_connection_that_is_down_does_not_end_it(watchdog: IngestWatchdog, line: Line, health: CenterHealth) -> None:
     """Nothing can come over it: that nothing waits says nothing."""
     line.since = line.now
     watch(watchdog, line, STALLED_S)
     line.since = None
-    health.connected(False)
+    health.set_connected(False)
     watch(watchdog, line, 2 * STALLED_S)
     assert "none is taken in" in health.report().intake_trouble
-    health.connected(True)
+    health.set_connected(True)
     watch(watchdog, line, STALLED_S - 1)
     assert not health.report().ok
     watch(watchdog, line, 2)
     assert health.report().ok
 
 
-def test_a_ledger_that_cannot_be_written_is_told_by_itself(watchdog: Watchdog, line: Line, health: Health) -> None:
-    health.trouble("ledger", "the disk is full")
+def test_a_ledger_that_cannot_be_written_is_told_by_itself(
+    watchdog: IngestWatchdog, line: Line, health: CenterHealth
+) -> None:
+    health.set_fault("ledger", "the disk is full")
     line.since = line.now
     watch(watchdog, line, 600)
     assert (health.report().intake_trouble, line.hung_up) == ("", [])
-    health.trouble("ledger")
+    health.set_fault("ledger")
     watch(watchdog, line, STALLED_S - 1)
     assert health.report().ok, "it has as long as ever to catch up"
     watch(watchdog, line, 2)
     assert not health.report().ok
 
 
-def test_damage_of_the_ledger_is_told_although_nothing_comes(line: Line, health: Health) -> None:
+def test_damage_of_the_ledger_is_told_although_nothing_comes(line: Line, health: CenterHealth) -> None:
     found = [""]
-    watchdog = Watchdog(line, health, {}, lambda: line.now, lambda: found[0])
-    watchdog.look()
+    watchdog = IngestWatchdog(line, health, {}, lambda: line.now, lambda: found[0])
+    watchdog.check()
     assert health.report().ok
     found[0] = "the ledger is damaged"
-    watchdog.look()
+    watchdog.check()
     assert (health.report().ok, health.report().ledger_trouble) == (False, "the ledger is damaged")
 
 
-def test_a_part_that_has_ended_is_named(line: Line, health: Health) -> None:
+def test_a_part_that_has_ended_is_named(line: Line, health: CenterHealth) -> None:
     runs = [True]
-    watchdog = Watchdog(line, health, {"ingest worker": lambda: runs[0], "feed": lambda: True}, lambda: line.now)
-    watchdog.look()
+    watchdog = IngestWatchdog(line, health, {"ingest worker": lambda: runs[0], "feed": lambda: True}, lambda: line.now)
+    watchdog.check()
     assert health.report().ok
     runs[0] = False
-    watchdog.look()
+    watchdog.check()
     assert health.report().intake_trouble == "The ingest worker has ended: restart the sorting center."
     assert not health.report().ok

@@ -13,8 +13,8 @@ from sqlalchemy import select
 
 from kiosk.messaging.contract.control import Ack, Hello, decode, encode
 from kiosk.messaging.contract.receive import build_batch
-from kiosk.sorting_center.health import Health
-from kiosk.sorting_center.ingest.worker import MAX_COMMIT_EVENTS, Worker
+from kiosk.sorting_center.health import CenterHealth
+from kiosk.sorting_center.ingest.worker import MAX_COMMIT_EVENTS, IngestWorker
 from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerUnwritable, StreamState
 from kiosk.sorting_center.ledger.schema import refused
 from kiosk.sorting_center.ports import Inbound
@@ -35,8 +35,8 @@ class Mailbox:
         self.hung_up = 0
         self._taken: list[Inbound] = []
 
-    def put(self, topic: str, payload: bytes, retained: bool = False, again: bool = False) -> None:
-        self.waiting.append(Inbound(topic, payload, retained, tag=len(self.waiting) + 1, again=again))
+    def put(self, topic: str, payload: bytes, retained: bool = False, redelivered: bool = False) -> None:
+        self.waiting.append(Inbound(topic, payload, retained, tag=len(self.waiting) + 1, redelivered=redelivered))
 
     def take(self, timeout_s: float) -> Inbound | None:
         if not self.waiting:
@@ -48,14 +48,14 @@ class Mailbox:
         self.acknowledged += [message.tag for message in messages]
         self.order += ["puback"] * len(messages)
 
-    def deliver_again(self) -> None:
+    def request_redelivery(self) -> None:
         """As a broker: in the order of the first time."""
         self.hung_up += 1
         owed = [message for message in self._taken if message.tag not in self.acknowledged]
         self.waiting.extendleft(reversed(owed))
         self._taken.clear()
 
-    def tell(self, topic: str, payload: bytes) -> bool:
+    def send(self, topic: str, payload: bytes) -> bool:
         assert topic in ("kiosk/v1/shache/S0147/down/ack", "kiosk/v1/shache/S0148/down/ack")
         self.told.append(decode(Ack, payload))
         self.order.append("ack")
@@ -83,8 +83,8 @@ def mailbox() -> Mailbox:
     return Mailbox()
 
 
-def worker_of(ledger: Ledger, mailbox: Mailbox, health: Health | None = None) -> Worker:
-    return Worker(mailbox, ledger, health or Health(), lambda: NOW)
+def worker_of(ledger: Ledger, mailbox: Mailbox, health: CenterHealth | None = None) -> IngestWorker:
+    return IngestWorker(mailbox, ledger, health or CenterHealth(), lambda: NOW)
 
 
 def test_messages_are_committed_together_then_acknowledged_in_order(
@@ -183,7 +183,7 @@ def test_a_stream_that_cannot_go_on_disturbs_nobody(
     def odd(*_: object) -> None:
         raise RuntimeError("odd")
 
-    monkeypatch.setattr(Ledger, "go_on", odd)
+    monkeypatch.setattr(Ledger, "release_held", odd)
     mailbox.put("kiosk/v1/shache/S0148/up/event", Station("S0148").start().body)
     worker = worker_of(ledger, mailbox)
     assert worker.step(0) == 1
@@ -207,7 +207,7 @@ def test_a_message_that_ends_the_program_again_and_again_is_set_aside(ledger_url
         """What is owed after one life of the program."""
         mailbox = Mailbox()
         for body in owed:
-            mailbox.put(EVENT, body, again=again)
+            mailbox.put(EVENT, body, redelivered=again)
         with Watched.open(ledger_url) as ledger:
             assert isinstance(ledger, Watched)
             ledger.before = die
@@ -236,7 +236,7 @@ def test_a_failing_commit_is_tried_again_and_nothing_is_acknowledged_before(
 ) -> None:
     failures = 2
     seen: list[tuple[list[int], str]] = []
-    health = Health()
+    health = CenterHealth()
 
     def fail(_: Delivery) -> None:
         seen.append((list(mailbox.acknowledged), health.report().ledger_trouble))
@@ -297,7 +297,7 @@ def test_one_message_that_cannot_be_stored_is_set_aside_at_its_third_delivery(
 ) -> None:
     events = station.run(3)
     payload = build_batch([events[1].body, b'"' + secrets.token_hex(20_000).encode() + b'"'])
-    health = Health()
+    health = CenterHealth()
     with Watched.open(ledger_url) as ledger:
         assert isinstance(ledger, Watched)
         choking(ledger, seq=2)
@@ -363,7 +363,7 @@ def test_half_a_character_in_a_key_is_refused_and_acknowledged(
     payload = build_batch([LONE, station.start().body]) if kind == "batch" else LONE
     mailbox.put(f"kiosk/v1/shache/S0147/up/{kind}", payload)
     mailbox.put(EVENT, station.intake(1).body)
-    health = Health()
+    health = CenterHealth()
     assert worker_of(ledger, mailbox, health).step(0) == 2
     assert (mailbox.acknowledged, mailbox.hung_up, ledger.counts().refused) == ([1, 2], 0, 1)
     assert health.report().refused == 1
@@ -377,7 +377,7 @@ def test_an_error_nobody_foresaw_in_reading_makes_a_refusal(
         raise RecursionError("odd")
 
     for name in ("parse_event", "parse_batch", "decode"):
-        monkeypatch.setattr(f"kiosk.sorting_center.ingest.reading.{name}", odd)
+        monkeypatch.setattr(f"kiosk.sorting_center.ingest.message_parsing.{name}", odd)
     mailbox.put(f"kiosk/v1/shache/S0147/up/{kind}", b"{}")
     assert worker_of(ledger, mailbox).step(0) == 1
     assert mailbox.acknowledged == [1]
@@ -387,14 +387,14 @@ def test_an_error_nobody_foresaw_in_reading_makes_a_refusal(
 def test_an_answer_that_cannot_be_given_is_that_stations_alone(
     ledger: Ledger, mailbox: Mailbox, station: Station, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tell, failing = mailbox.tell, [True]
+    tell, failing = mailbox.send, [True]
 
     def odd(topic: str, payload: bytes) -> bool:
         if failing:
             raise RuntimeError(f"odd {failing.pop()}")
         return tell(topic, payload)
 
-    monkeypatch.setattr(mailbox, "tell", odd)
+    monkeypatch.setattr(mailbox, "notify", odd)
     for epoch in (station.epoch, "f" * 16):
         mailbox.put(HELLO, encode(Hello(epoch, 1, 1, 0, "1.0.0")))
     worker_of(ledger, mailbox).step(0)
@@ -453,7 +453,7 @@ def test_the_thread_survives_what_nobody_foresaw(ledger: Ledger, mailbox: Mailbo
 
     mailbox.take = odd  # type: ignore[method-assign]
     mailbox.put(EVENT, station.start().body)
-    health = Health()
+    health = CenterHealth()
     worker = worker_of(ledger, mailbox, health)
     worker.start()
     until(lambda: mailbox.told)

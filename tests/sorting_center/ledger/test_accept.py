@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kiosk.domain.events import EpochStarted
 from kiosk.messaging.contract.receive import parse_event
-from kiosk.messaging.contract.received import ReceivedEvent
+from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.accept import MAX_AHEAD

@@ -15,14 +15,20 @@ from sqlalchemy import Engine, select
 from sqlalchemy import event as sqlalchemy_event
 
 from kiosk.domain.events import IntakeConfirmed
-from kiosk.messaging.contract.received import ReceivedEvent
+from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.sorting_center.ledger import EventKey, Ledger, LedgerNotReady
 from kiosk.sorting_center.ledger.care.archive import archive
 from kiosk.sorting_center.ledger.care.copy import copy_ledger
 from kiosk.sorting_center.ledger.care.digest import digest
 from kiosk.sorting_center.ledger.care.rebuild import rebuild
-from kiosk.sorting_center.ledger.quarantine.again import Again
-from kiosk.sorting_center.ledger.quarantine.entries import Asked, Link, examined, groups, page
+from kiosk.sorting_center.ledger.quarantine.entries import (
+    NeighbourLink,
+    QuarantineFilter,
+    load_details,
+    load_groups,
+    load_page,
+)
+from kiosk.sorting_center.ledger.quarantine.readmit import ReadmitResult
 from kiosk.sorting_center.ledger.schema import event
 from tests.depth import many
 from tests.sorting_center.ledger.care.test_rebuild import projections
@@ -41,9 +47,9 @@ def key_of(item: ReceivedEvent) -> EventKey:
     return EventKey(REGION, item.station, item.epoch, item.seq, item.sha256)
 
 
-def take(ledger: Ledger, item: ReceivedEvent) -> Again:
+def take(ledger: Ledger, item: ReceivedEvent) -> ReadmitResult:
     """And give it its place, where that is not done in the commit."""
-    found = ledger.take_again(key_of(item))
+    found = ledger.readmit(key_of(item))
     while ledger.number(100):
         pass
     return found
@@ -57,7 +63,7 @@ def fed(ledger: Ledger) -> list[int]:
 
 def apart(ledger: Ledger) -> list[tuple[int, str]]:
     with ledger.reading() as connection:
-        return [(one.key.seq, one.reason) for one in page(connection, Asked(), None, 100)]
+        return [(one.key.seq, one.reason) for one in load_page(connection, QuarantineFilter(), None, 100)]
 
 
 def row_of(ledger: Ledger, item: ReceivedEvent) -> tuple[str | None, bytes, str, str]:
@@ -75,7 +81,7 @@ def test_it_stands_at_the_end_of_the_feed_and_counts_from_then_on(
     ledger.accept(told, REGION, NOW)
     assert (fed(ledger), apart(ledger), len(ledger.intakes(0, 10))) == ([1, 2, 4, 5], [(3, problem)], 3)
     before = row_of(ledger, told[2])
-    assert take(ledger, told[2]) is Again.TAKEN
+    assert take(ledger, told[2]) is ReadmitResult.ACCEPTED
     assert (fed(ledger), apart(ledger), len(ledger.intakes(0, 10))) == ([1, 2, 4, 5, 3], [], 4)
     assert row_of(ledger, told[2]) == (None, *before[1:]), "nothing of the event itself is another"
     assert ledger.intakes(0, 10)[-1].receipt == "0147-A-000002"
@@ -87,7 +93,7 @@ def test_it_stands_at_the_end_of_the_feed_and_counts_from_then_on(
 def test_it_is_done_once_however_often_it_is_asked_for_and_sent(ledger: Ledger, station: Station) -> None:
     told = station.run(3)
     ledger.accept([*told[:2], misread(told[2])], REGION, NOW)
-    assert [take(ledger, told[2]) for _ in range(3)] == [Again.TAKEN] * 3
+    assert [take(ledger, told[2]) for _ in range(3)] == [ReadmitResult.ACCEPTED] * 3
     ledger.accept(told, REGION, LATER)
     assert (fed(ledger), apart(ledger)) == ([1, 2, 3], [])
     assert ledger.figures().quarantined == {"fork": 0}
@@ -102,7 +108,7 @@ def test_what_is_not_understood_still_stays_as_it_is(ledger: Ledger, station: St
     with ledger.reading() as connection:
         before = digest(connection)
     found = [take(ledger, item) for item in (unknown, bad, zero)]
-    assert found == [Again.UNKNOWN_TYPE, Again.BAD_DATA, Again.BAD_DATA]
+    assert found == [ReadmitResult.UNKNOWN_TYPE, ReadmitResult.BAD_DATA, ReadmitResult.BAD_DATA]
     with ledger.reading() as connection:
         assert digest(connection) == before
 
@@ -117,7 +123,7 @@ def test_what_contradicts_the_chain_is_for_the_chain_alone(ledger: Ledger, stati
     far = replace(told[0], seq=2_000_000, sha256="cd" * 32)
     ledger.accept([far], REGION, NOW)
     assert {reason for _, reason in apart(ledger)} == {"fork", "broken_chain", "far_ahead"}
-    assert {take(ledger, item) for item in (fork, broken, far)} == {Again.CHAIN}
+    assert {take(ledger, item) for item in (fork, broken, far)} == {ReadmitResult.CHAIN}
     assert len(apart(ledger)) == 3
 
 
@@ -128,16 +134,16 @@ def another_intake(station: Station) -> IntakeConfirmed:
 def test_what_is_not_set_apart_is_not_taken(ledger: Ledger, station: Station) -> None:
     told = station.run(2)
     ledger.accept(told, REGION, NOW)
-    assert take(ledger, told[1]) is Again.TAKEN, "it is among the events"
-    assert ledger.take_again(EventKey(REGION, "S0147", station.epoch, 2, "00" * 32)) is Again.NOT_HERE
-    assert ledger.take_again(EventKey("yarkant", "S0147", station.epoch, 2, told[1].sha256)) is Again.NOT_HERE
+    assert take(ledger, told[1]) is ReadmitResult.ACCEPTED, "it is among the events"
+    assert ledger.readmit(EventKey(REGION, "S0147", station.epoch, 2, "00" * 32)) is ReadmitResult.NOT_HERE
+    assert ledger.readmit(EventKey("yarkant", "S0147", station.epoch, 2, told[1].sha256)) is ReadmitResult.NOT_HERE
     assert fed(ledger) == [1, 2]
 
 
 def test_above_a_gap_it_waits_for_its_turn(ledger: Ledger, station: Station) -> None:
     told = station.run(5)
     ledger.accept([told[0], misread(told[2]), told[3]], REGION, NOW)
-    assert take(ledger, told[2]) is Again.TAKEN
+    assert take(ledger, told[2]) is ReadmitResult.ACCEPTED
     assert (fed(ledger), apart(ledger)) == ([1], [])
     ledger.accept([told[1]], REGION, LATER)
     assert fed(ledger) == [1, 2, 3, 4]
@@ -159,7 +165,7 @@ def test_a_rebuild_finds_the_same(ledger_url: str, station: Station) -> None:
         sent = [misread(item) if number in apart_before else item for number, item in enumerate(told)]
         ledger.accept(sent, REGION, NOW)
         for number in (6, 3, 1):
-            assert take(ledger, told[number]) is Again.TAKEN
+            assert take(ledger, told[number]) is ReadmitResult.ACCEPTED
         assert fed(ledger) == [1, 3, 5, 6, 8, 7, 4, 2]
     before = projections(ledger_url)
     assert len(before["intake_void"]) == 1
@@ -184,7 +190,7 @@ def test_whatever_is_taken_in_again_and_when(ledger_url: str, seed: int) -> None
             ledger.accept([item], REGION, f"2026-11-25T04:00:{counter:02}.000Z")
             if waiting and chance.random() < 0.5:
                 late = waiting.pop(chance.randrange(len(waiting)))
-                assert take(ledger, late) is Again.TAKEN
+                assert take(ledger, late) is ReadmitResult.ACCEPTED
                 believed_too_late.append((late.station, late.seq))
         bodies = [json.loads(entry.body) for entry in ledger.feed(0, 1000)]
         keys = [(body["station"], body["seq"]) for body in bodies]
@@ -203,7 +209,7 @@ def test_a_failure_between_two_steps_leaves_all_as_it_was(ledger: Ledger, statio
     steps = 0
     while True:
         with failing_at(steps) as failed, suppress(Failed):
-            ledger.take_again(key_of(told[2]))
+            ledger.readmit(key_of(told[2]))
         if not failed:
             break
         with ledger.reading() as connection:
@@ -242,13 +248,13 @@ def test_an_event_that_did_not_name_its_predecessor_must_follow_it_now(ledger: L
     told = station.run(3)
     unreadable = replace(told[1], prevhash="", problem="bad_data")
     ledger.accept([told[0], unreadable, told[2]], REGION, NOW)
-    assert take(ledger, told[1]) is Again.TAKEN
+    assert take(ledger, told[1]) is ReadmitResult.ACCEPTED
     assert row_of(ledger, told[1])[2] == told[0].sha256
     other = Station("S0200", "22" * 8)
     first = other.start()
     astray = other.add(another_intake(other), prevhash="ab" * 32)
     ledger.accept([first, replace(astray, prevhash="", problem="bad_data")], REGION, NOW)
-    assert take(ledger, astray) is Again.CHAIN
+    assert take(ledger, astray) is ReadmitResult.CHAIN
     assert apart(ledger) == [(2, "bad_data")]
 
 
@@ -256,10 +262,10 @@ def test_two_processes_that_do_it_at_once_do_it_once(ledger_url: str, station: S
     told = station.run(40)
     with Ledger.open(ledger_url) as ledger:
         ledger.accept([told[0], *(misread(item) for item in told[1:])], REGION, NOW)
-        found: list[Again] = []
+        found: list[ReadmitResult] = []
 
         def take_all(writer: Ledger) -> None:
-            found.extend(writer.take_again(key_of(item)) for item in told[1:])
+            found.extend(writer.readmit(key_of(item)) for item in told[1:])
 
         with another(ledger_url, ledger) as other:
             threads = [threading.Thread(target=take_all, args=(one,)) for one in (ledger, other)]
@@ -271,7 +277,7 @@ def test_two_processes_that_do_it_at_once_do_it_once(ledger_url: str, station: S
                 thread.join()
         while ledger.number(100):
             pass
-        assert found == [Again.TAKEN] * 78
+        assert found == [ReadmitResult.ACCEPTED] * 78
         assert len(fed(ledger)) == 43
         assert sorted(seq for seq in fed(ledger) if seq > 1) == list(range(2, 41))
 
@@ -296,29 +302,33 @@ def test_what_a_person_sees_of_it(ledger: Ledger, station: Station) -> None:
     bad = Station("S0200", "22" * 8).intake(1, net_g=1)
     ledger.accept([bad], "yarkant", LATER)
     with ledger.reading() as connection:
-        assert [(one.station, one.reason, one.count) for one in groups(connection)] == [
+        assert [(one.station, one.reason, one.count) for one in load_groups(connection)] == [
             ("S0147", "fork", 1),
             ("S0147", "unknown_type", 1),
             ("S0200", "bad_data", 1),
         ]
-        newest, fork, first = page(connection, Asked(), None, 10)
-        assert page(connection, Asked(), first.id, 10) == []
-        assert page(connection, Asked(), None, 1) == [newest]
-        assert page(connection, Asked("fork", "S0147", REGION), None, 10) == [fork]
-        assert page(connection, Asked(station="S0147", region="yarkant"), None, 10) == []
-        seen = examined(connection, fork.id)
+        newest, fork, first = load_page(connection, QuarantineFilter(), None, 10)
+        assert load_page(connection, QuarantineFilter(), first.id, 10) == []
+        assert load_page(connection, QuarantineFilter(), None, 1) == [newest]
+        assert load_page(connection, QuarantineFilter("fork", "S0147", REGION), None, 10) == [fork]
+        assert load_page(connection, QuarantineFilter(station="S0147", region="yarkant"), None, 10) == []
+        seen = load_details(connection, fork.id)
         assert seen is not None
         assert seen.place.here is not None
         assert (seen.place.is_the_same, seen.place.here.sha256) == (False, told[3].sha256)
-        assert (seen.place.before_link, seen.place.after_link) == (Link.LINKED, Link.NOT_HERE)
+        assert (seen.place.before_link, seen.place.after_link) == (NeighbourLink.LINKED, NeighbourLink.NOT_HERE)
         assert (seen.prevhash, seen.fault, seen.place.upto) == (told[2].sha256, "", 4)
-        seen = examined(connection, first.id)
+        seen = load_details(connection, first.id)
         assert seen is not None
-        assert (seen.place.is_the_same, seen.place.after_link, bytes(seen.body)) == (True, Link.LINKED, told[1].body)
-        seen = examined(connection, newest.id)
+        assert (seen.place.is_the_same, seen.place.after_link, bytes(seen.body)) == (
+            True,
+            NeighbourLink.LINKED,
+            told[1].body,
+        )
+        seen = load_details(connection, newest.id)
         assert seen is not None
-        assert (seen.place.before_link, seen.fault) == (Link.BEGINNING, "the net is not the sum of the bags")
-        assert examined(connection, 999) is None
+        assert (seen.place.before_link, seen.fault) == (NeighbourLink.BEGINNING, "the net is not the sum of the bags")
+        assert load_details(connection, 999) is None
 
 
 def test_a_copy_has_it_where_it_stands(ledger_url: str, tmp_path: Path, station: Station) -> None:
@@ -365,5 +375,5 @@ def test_what_has_left_for_an_archive_is_not_taken_in(ledger_url: str, tmp_path:
         ledger.set_feed_position("mqtt", 9)
     list(archive(ledger_url, "2026-11", tmp_path))
     with Ledger.open(ledger_url) as ledger:
-        assert take(ledger, told[1]) is Again.ARCHIVED
+        assert take(ledger, told[1]) is ReadmitResult.ARCHIVED
         assert apart(ledger) == [(2, "unknown_type")]

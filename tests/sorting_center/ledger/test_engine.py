@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from kiosk.messaging.contract.received import ReceivedEvent
+from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.sorting_center.ledger import (
     Ledger,
     LedgerAddressError,

@@ -17,7 +17,7 @@ from kiosk.sorting_center.ledger import Delivery, Ledger, Sighting
 from kiosk.sorting_center.ledger.epochs import MAX_EPOCHS
 from kiosk.store import Store
 from kiosk.store.backup.backup import make_backup
-from kiosk.store.backup.restore import Restored, RestoreOptions, restore
+from kiosk.store.backup.restore import RestoreOptions, RestoreResult, restore
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.migrate import migrate
 from tests.sorting_center.staff import viewer
@@ -63,7 +63,7 @@ class Drill:
             send(store, ledger)
             assert store.outbox.counts().pending == 0
 
-    def bring_back(self, first_epoch: int = 50) -> Restored:
+    def bring_back(self, first_epoch: int = 50) -> RestoreResult:
         return restore(self.backup, self.path, STATION, stamp(), RestoreOptions(new_epoch=epochs(first_epoch)))
 
     def go_on(self, intakes: int) -> list[str]:
@@ -87,7 +87,7 @@ def test_the_restore_drill(drill: Drill, ledger: Ledger) -> None:
     assert drill.waiting_then == 3
     before = ledger.counts()
     back = drill.bring_back()
-    assert back.life.told_again == drill.waiting_then
+    assert back.epoch.reissued_events == drill.waiting_then
     new = drill.go_on(4)
     assert {number[:6] for number in new} == {"0147-B"}
     # Every intake of the old life, of the days after the backup and of the new life is there, each once.
@@ -97,9 +97,9 @@ def test_the_restore_drill(drill: Drill, ledger: Ledger) -> None:
     counts = ledger.counts()
     assert (counts.stations, counts.gaps, counts.quarantined, counts.forks, counts.alarms) == (1, 0, 0, 0, 0)
     # Nothing swallowed either: what was told again stands in both lives, linked by its first name.
-    assert counts.events == before.events + 1 + drill.waiting_then + back.life.papers + 4
+    assert counts.events == before.events + 1 + drill.waiting_then + back.epoch.papers + 4
     again = [json.loads(event.body) for event in ledger.events() if b'"reissued"' in event.body]
-    assert [event["reissued"] for event in again] == [f"{back.life.old.epoch}-{seq}" for seq in (5, 6, 7)]
+    assert [event["reissued"] for event in again] == [f"{back.epoch.old.epoch}-{seq}" for seq in (5, 6, 7)]
 
 
 def test_both_lives_stand_under_one_station(drill: Drill, ledger: Ledger) -> None:
@@ -108,15 +108,15 @@ def test_both_lives_stand_under_one_station(drill: Drill, ledger: Ledger) -> Non
     ledger.commit(Delivery(sightings=[Sighting("yarkant", STATION)]), NOW)
     (station,) = ledger.overview("").stations
     first, second = station.epochs
-    assert (first.epoch, first.series, first.why) == (back.life.old.epoch, "A", "new")
-    assert (second.epoch, second.series, second.why) == (back.life.new.epoch, "B", "restored")
+    assert (first.epoch, first.series, first.why) == (back.epoch.old.epoch, "A", "new")
+    assert (second.epoch, second.series, second.why) == (back.epoch.new.epoch, "B", "restored")
     assert (first.intakes, second.intakes) == (15, 4), "what was told again counts where it was told first"
     assert first.events + second.events == station.events
     with viewer(ledger) as client:
         page = client.get(f"/stations/yarkant/{STATION}?lang=en").text
         summary = client.get("/ledger/summary.json").get_json()
     assert "a backup was brought back" in page
-    assert back.life.new.epoch in page
+    assert back.epoch.new.epoch in page
     assert [row["series"] for row in summary["by_station"][0]["epochs"]] == ["A", "B"]
     assert summary["totals"]["intakes"] == 19
 

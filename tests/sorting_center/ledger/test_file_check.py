@@ -16,7 +16,7 @@ from tests.sorting_center.stations import NOW, Station
 
 @pytest.fixture(autouse=True)
 def every_file_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kiosk.sorting_center.ledger.database.sqlite.CHECKED_BESIDE_BYTES", 0)
+    monkeypatch.setattr("kiosk.sorting_center.ledger.database.sqlite.BACKGROUND_CHECK_BYTES", 0)
 
 
 def damage(path: Path, table: str) -> None:

@@ -14,16 +14,16 @@ from sqlalchemy import func, insert, select
 from kiosk.domain.events import EpochStarted
 from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.messaging.contract.receive import parse_event
-from kiosk.messaging.contract.received import ReceivedEvent
+from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.sorting_center.export import epcis, jsonl, table
-from kiosk.sorting_center.health import Health
-from kiosk.sorting_center.ledger import Delivery, Ledger, Refusal, StreamState, overview
+from kiosk.sorting_center.health import CenterHealth
+from kiosk.sorting_center.ledger import Delivery, Ledger, RejectedMessage, StreamState, overview
 from kiosk.sorting_center.ledger.accept import MAX_EPOCHS
 from kiosk.sorting_center.ledger.alarms import MAX_BODIES, MAX_BODY_BYTES
 from kiosk.sorting_center.ledger.overview import GapRow
 from kiosk.sorting_center.ledger.records import EventKey, Sighting
 from kiosk.sorting_center.ledger.schema import alarm, intake, quarantine, refused, station_status, stream
-from kiosk.sorting_center.ledger.sightings import MAX_REFUSED_BYTES, MAX_REGIONS, MAX_WHOLE
+from kiosk.sorting_center.ledger.sightings import MAX_COMPLETE_PAYLOADS, MAX_REFUSED_BYTES, MAX_REGIONS
 from tests.sorting_center.staff import viewer
 from tests.sorting_center.stations import NOW, Station, believed, of_weight
 
@@ -34,8 +34,8 @@ PAGES = ["/", "/live", "/?lang=zh", "/feed?limit=1000", "/intakes.json", "/ledge
 
 @pytest.fixture
 def client(ledger: Ledger) -> Iterator[FlaskClient]:
-    health = Health()
-    health.connected(True)
+    health = CenterHealth()
+    health.set_connected(True)
     with viewer(ledger, health) as client:
         yield client
 
@@ -223,11 +223,11 @@ def test_the_rows_of_one_stations_quarantine_and_its_alarms_are_bounded(
 
 def test_a_message_set_aside_is_kept_whole_and_only_so_many(ledger: Ledger) -> None:
     whole = b"x" * (MAX_REFUSED_BYTES * 4)
-    for _ in range(MAX_WHOLE + 3):
-        ledger.commit(Delivery(refusals=[Refusal("kiosk/v1/a/S0147/up/batch", "internal", whole)]), NOW)
+    for _ in range(MAX_COMPLETE_PAYLOADS + 3):
+        ledger.commit(Delivery(refusals=[RejectedMessage("kiosk/v1/a/S0147/up/batch", "internal", whole)]), NOW)
     with ledger.reading() as connection:
         sizes = list(connection.execute(select(func.length(refused.c.payload)).order_by(refused.c.id)).scalars())
-    assert sizes == [MAX_REFUSED_BYTES] * 3 + [len(whole)] * MAX_WHOLE
+    assert sizes == [MAX_REFUSED_BYTES] * 3 + [len(whole)] * MAX_COMPLETE_PAYLOADS
 
 
 def test_an_event_stays_what_it_was_however_often_it_is_read(station: Station) -> None:
@@ -266,7 +266,7 @@ def test_of_an_event_with_much_unknown_content_only_the_hash_is_kept_and_the_cha
 
 
 def take_again(ledger: Ledger, row: Any) -> str:
-    return str(ledger.take_again(EventKey(row.region, row.station, row.epoch, row.seq, row.sha256)))
+    return str(ledger.readmit(EventKey(row.region, row.station, row.epoch, row.seq, row.sha256)))
 
 
 def finished(ledger: Ledger) -> list[int]:
@@ -275,7 +275,7 @@ def finished(ledger: Ledger) -> list[int]:
     while keys := ledger.unfinished():
         for key in keys:
             before = ledger.stream(*key).upto
-            counts.append(ledger.go_on(key, NOW).upto - before)
+            counts.append(ledger.release_held(key, NOW).upto - before)
     return counts
 
 
@@ -315,7 +315,7 @@ def test_a_ledger_that_was_closed_in_the_middle_of_it_goes_on(ledger_url: str, s
     with Ledger.open(ledger_url) as ledger:
         ((key),) = ledger.unfinished()
         assert key == ("S0147", station.epoch, REGION)
-        assert 60 < ledger.go_on(key, NOW).upto < 201
+        assert 60 < ledger.release_held(key, NOW).upto < 201
         finished(ledger)
         assert ledger.stream(*key).upto == 201
         with ledger.reading() as connection:

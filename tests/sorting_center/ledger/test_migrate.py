@@ -127,6 +127,6 @@ def test_a_ledger_of_another_version_is_refused_and_left_as_it_is(url: str, vers
         connection.execute(meta.update().where(meta.c.name == "schema_version").values(value=version))
     act = "move the file away" if url.startswith("sqlite") else "name an empty database"
     said = rf"another version of the program \(schema {version}, this one uses 1\): install that version.*, or {act}"
-    for open_it in (Ledger.open, Ledger.open_readonly, Ledger.restored):
+    for open_it in (Ledger.open, Ledger.open_readonly, Ledger.begin_generation):
         with pytest.raises(LedgerNewer, match=said):
             open_it(url)

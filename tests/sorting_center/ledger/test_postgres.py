@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from msgspec.structs import replace
 
-from kiosk.messaging.contract.received import ReceivedEvent
+from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.sorting_center.ledger import (
     Delivery,
     Ledger,
@@ -20,7 +20,7 @@ from kiosk.sorting_center.ledger import (
     LedgerMissing,
     LedgerNewer,
     LedgerUnwritable,
-    Refusal,
+    RejectedMessage,
 )
 from tests.messaging.ports import claimed_port
 from tests.servers.postgres import LOCKED_PASSWORD, LOCKED_USER, PostgresServer
@@ -155,5 +155,5 @@ def test_a_text_with_nul_is_kept_apart_and_stops_nothing(ledger: Ledger, station
 
 
 def test_a_refused_topic_with_nul_is_cleaned(ledger: Ledger) -> None:
-    ledger.commit(Delivery(refusals=[Refusal("kiosk/v1/\0/up", "envelope", b"\0")]), NOW)
+    ledger.commit(Delivery(refusals=[RejectedMessage("kiosk/v1/\0/up", "envelope", b"\0")]), NOW)
     assert ledger.counts().refused == 1

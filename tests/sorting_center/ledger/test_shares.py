@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from kiosk.sorting_center.ledger import Ledger, LedgerError, sightings
 from kiosk.sorting_center.ledger.limits import shares
-from kiosk.sorting_center.ledger.limits.shares import DAY_BYTES, LEAST_BYTES, ROW_BYTES, HeldBack
+from kiosk.sorting_center.ledger.limits.shares import DAY_BYTES, MIN_SHARE_BYTES, ROW_BYTES, HeldBack
 from tests.sorting_center.stations import Station
 
 REGION = "shache"
@@ -96,7 +96,7 @@ def test_a_commit_that_came_to_nothing_counts_nothing(
         raise OperationalError("", {}, Exception("database or disk is full"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(sightings, "refuse", full)
+        patch.setattr(sightings, "store_rejected", full)
         for _ in range(10):
             with pytest.raises(LedgerError):
                 ledger.accept(events, REGION, TODAY)
@@ -138,5 +138,5 @@ def test_while_the_disk_has_little_room_who_has_sent_most_is_held_back_first(
 
 def test_the_share_is_what_an_ordinary_station_needs_after_three_weeks() -> None:
     day = 700 * (700 + ROW_BYTES)
-    assert 1.5 * day < LEAST_BYTES
+    assert 1.5 * day < MIN_SHARE_BYTES
     assert 2 * 21 * day < DAY_BYTES

@@ -202,8 +202,8 @@ def test_a_new_generation_waits_until_nobody_writes(postgres_url: str) -> None:
     with Ledger.open(postgres_url) as ledger:
         before = ledger.generation
         with pytest.raises(LedgerInUse):
-            Ledger.restored(postgres_url)
-    after = Ledger.restored(postgres_url)
+            Ledger.begin_generation(postgres_url)
+    after = Ledger.begin_generation(postgres_url)
     assert after != before
     with Ledger.open_readonly(postgres_url) as ledger:
         assert ledger.generation == after
@@ -242,4 +242,4 @@ def test_after_the_server_has_ended_every_connection_the_ledger_is_in_use_again(
             ledger.number(1)
         assert ledger.number(1) == 0
         with pytest.raises(LedgerInUse):
-            Ledger.restored(postgres_url)
+            Ledger.begin_generation(postgres_url)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from sqlalchemy import func, select
 
 from kiosk.messaging.contract.control import DoctorRow, Status
-from kiosk.sorting_center.ledger import Delivery, Ledger, Refusal, Sighting
+from kiosk.sorting_center.ledger import Delivery, Ledger, RejectedMessage, Sighting
 from kiosk.sorting_center.ledger.schema import refused, station_status
 from kiosk.sorting_center.ledger.sightings import MAX_REFUSED, MAX_REFUSED_BYTES
 
@@ -37,7 +37,7 @@ def test_a_station_that_reports_an_alarm_counts_among_the_alarms_until_it_report
 
 
 def test_refused_messages_are_bounded_and_still_counted(ledger: Ledger) -> None:
-    garbage = [Refusal("kiosk/v1/x/y", "not_json", b"x" * (MAX_REFUSED_BYTES + 1)) for _ in range(200)]
+    garbage = [RejectedMessage("kiosk/v1/x/y", "not_json", b"x" * (MAX_REFUSED_BYTES + 1)) for _ in range(200)]
     for _ in range(6):
         ledger.commit(Delivery(refusals=garbage), NOW)
     assert ledger.counts().refused == 1200

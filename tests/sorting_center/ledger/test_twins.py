@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from kiosk.messaging.contract.control import Hello, encode
 from kiosk.messaging.contract.topics import Topics
-from kiosk.sorting_center.ingest.reading import merged, read_message
+from kiosk.sorting_center.ingest.message_parsing import merge_deliveries, parse_message
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.ledger.twins import Boots, twin
+from kiosk.sorting_center.ledger.twins import Boots, detect_twin
 from kiosk.sorting_center.ports import Inbound
 from tests.each import each
 from tests.sorting_center.stations import NOW
@@ -26,10 +26,10 @@ def alarms(heard: Heard) -> list[tuple[int, str]]:
     """At which hello what is said; what is kept goes through its text, as in a ledger."""
     boots, said = Boots(), []
     for number, (boot, at_ms) in enumerate(heard):
-        detail = twin(boots, hello(boot, at_ms))
+        detail = detect_twin(boots, hello(boot, at_ms))
         if detail is not None:
             said.append((number, detail))
-        if boots.is_news(hello(boot, at_ms)):
+        if boots.is_new(hello(boot, at_ms)):
             boots = Boots.parse(boots.with_hello(hello(boot, at_ms)).text)
     return said
 
@@ -88,7 +88,7 @@ def test_two_machines_that_take_turns_are_one_alarm_of_the_ledger(ledger: Ledger
     topic = Topics("shache", "S0147").hello
 
     def hear(*hellos: tuple[str, int]) -> None:
-        ledger.commit(merged(read_message(Inbound(topic, encode(hello(*one)))) for one in hellos), NOW)
+        ledger.commit(merge_deliveries(parse_message(Inbound(topic, encode(hello(*one)))) for one in hellos), NOW)
 
     hear(("aaaa", 1))
     hear(("aaaa", 5), ("bbbb", 2))
@@ -100,5 +100,5 @@ def test_two_machines_that_take_turns_are_one_alarm_of_the_ledger(ledger: Ledger
     hear(("bbbb", 3), ("aaaa", 7))
     assert len(raised(ledger)) == 1, "each thing once"
     other = Topics("shache", "S0148").hello
-    ledger.commit(read_message(Inbound(other, encode(hello("aaaa", 9)))).delivery, NOW)
+    ledger.commit(parse_message(Inbound(other, encode(hello("aaaa", 9)))).delivery, NOW)
     assert len(raised(ledger)) == 1, "of each station for itself"

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.domain.events.photo import PictureData
-from kiosk.messaging.contract.received import ReceivedEvent
-from kiosk.sorting_center.desk.desk import Desk
+from kiosk.messaging.contract.received_event import ReceivedEvent
+from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.listings.arrivals import Arrivals
-from kiosk.sorting_center.listings.listings import Doing, Listings
-from kiosk.sorting_center.listings.records import Key, Listing
+from kiosk.sorting_center.listings.listings import ActionContext, CenterListings
+from kiosk.sorting_center.listings.offer_follower import OfferFollower
+from kiosk.sorting_center.listings.records import Listing, ListingKey
 from tests.sorting_center.stations import NOW, Station
 
 REGION: Final = "shache"
@@ -37,12 +37,12 @@ class Received:
 class Center:
     """In this process."""
 
-    def __init__(self, ledger: Ledger, desk: Desk, folder: Path) -> None:
+    def __init__(self, ledger: Ledger, desk: CenterDesk, folder: Path) -> None:
         self.ledger, self.desk, self._folder = ledger, desk, folder
         self.station = Station()
         self.pictures = Received()
-        self.listings = Listings(desk.database, self.pictures)
-        self.arrivals = Arrivals(ledger, desk.database, lambda: TIME)
+        self.listings = CenterListings(desk.database, self.pictures)
+        self.arrivals = OfferFollower(ledger, desk.database, lambda: TIME)
 
     def take(self, *events: ReceivedEvent, follow: bool = True) -> None:
         """Events of the station come in, and are followed."""
@@ -63,17 +63,17 @@ class Center:
             path.write_bytes(b"picture")
             self.pictures.here[sha256] = path
 
-    def key(self, counter: int = 1) -> Key:
-        return Key(REGION, "S0147", self.station.lot(counter))
+    def key(self, counter: int = 1) -> ListingKey:
+        return ListingKey(REGION, "S0147", self.station.lot(counter))
 
     def one(self, counter: int = 1) -> Listing:
         found = self.listings.get(self.key(counter))
         assert found is not None
         return found
 
-    def seen(self, who: str = "turdi", reason: str = "", counter: int = 1) -> Doing:
+    def seen(self, who: str = "turdi", reason: str = "", counter: int = 1) -> ActionContext:
         """Somebody acts on it as it stands."""
-        return Doing(who, self.one(counter).version, TIME, reason)
+        return ActionContext(who, self.one(counter).version, TIME, reason)
 
     def steps(self, counter: int = 1) -> list[tuple[str, str]]:
         return [(step.who, step.act) for step in self.listings.history(self.key(counter))]
@@ -81,7 +81,7 @@ class Center:
 
 @contextmanager
 def running(ledger_url: str, folder: Path) -> Iterator[Center]:
-    with Ledger.open(ledger_url) as ledger, Desk.open(ledger_url) as desk:
+    with Ledger.open(ledger_url) as ledger, CenterDesk.open(ledger_url) as desk:
         yield Center(ledger, desk, folder)
 
 

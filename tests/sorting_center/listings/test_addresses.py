@@ -1,13 +1,13 @@
-"""Where buyers find the public catalogue."""
+"""Where buyers find the public storefront."""
 
 from __future__ import annotations
 
 import pytest
 
 from kiosk.sorting_center.listings.addresses import MAX_BASE, BadPublicAddress, PublicAddresses
-from kiosk.sorting_center.listings.records import Key
+from kiosk.sorting_center.listings.records import ListingKey
 
-KEY = Key("shache", "S0147", "Y1L0147A000001X")
+KEY = ListingKey("shache", "S0147", "Y1L0147A000001X")
 
 
 def test_pages_and_pictures_stand_below_the_public_address() -> None:
@@ -16,7 +16,7 @@ def test_pages_and_pictures_stand_below_the_public_address() -> None:
         assert not found.base.endswith("/")
         assert found.page(KEY, "ug") == f"{found.base}/ug/shache/S0147/Y1L0147A000001X"
         assert found.picture("ab" * 32) == f"{found.base}/pictures/{'ab' * 32}.jpg"
-    strange = PublicAddresses("https://goods.example.org").page(Key("..", "a/b?", "ئا #\n"), "en")
+    strange = PublicAddresses("https://goods.example.org").page(ListingKey("..", "a/b?", "ئا #\n"), "en")
     assert strange == "https://goods.example.org/en/../a%2Fb%3F/%D8%A6%D8%A7%20%23%0A"
 
 

@@ -21,9 +21,15 @@ from kiosk.photo.channels.picture import ChannelReason
 from kiosk.photo.channels.rules import ChannelRule, shipped_rules
 from kiosk.photo.codec import decode_picture, encode_jpeg, metadata_markers
 from kiosk.sorting_center.listings.exports.pictures import child
-from kiosk.sorting_center.listings.exports.pictures.child import Made, Master, Order, Wanted, make_apart
-from kiosk.sorting_center.listings.exports.pictures.making import COLUMNS, Reason, make, picture
-from kiosk.sorting_center.web.listings.exports import REASONS
+from kiosk.sorting_center.listings.exports.pictures.child import (
+    ListingPhotos,
+    Master,
+    PictureExportResult,
+    PictureOrder,
+    make_in_subprocess,
+)
+from kiosk.sorting_center.listings.exports.pictures.making import COLUMNS, OmissionReason, make, picture
+from kiosk.sorting_center.web.listings.exports import SKIP_REASONS
 from tests.depth import many
 from tests.photo.channels.goods import goods, tiny
 from tests.sorting_center.listings.test_exports import table_of
@@ -62,7 +68,7 @@ def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path)
 
 
-def ordered(folder: Folder, channel: str = "taobao_white") -> Order:
+def ordered(folder: Folder, channel: str = "taobao_white") -> PictureOrder:
     """Two listings: one with a good master before one in which the goods are tiny, the other with what can go wrong."""
     fine = folder.keep("good", good())
     small = folder.keep("small", encode_jpeg(tiny().master))
@@ -71,14 +77,17 @@ def ordered(folder: Folder, channel: str = "taobao_white") -> Order:
     Path(rotten.path).write_bytes(b"as the disk has it now")
     gone = Master("ab" * 32, str(folder.path / "gone.jpg"))
     never = Master("cd" * 32, "")
-    listings = (Wanted("shache-S0147-A", (fine, small)), Wanted("shache-S0147-B", (gone, never, torn, rotten, fine)))
-    return Order(rule(channel), listings, {"missing": "not here", "enlarged": "=1+1"})
+    listings = (
+        ListingPhotos("shache-S0147-A", (fine, small)),
+        ListingPhotos("shache-S0147-B", (gone, never, torn, rotten, fine)),
+    )
+    return PictureOrder(rule(channel), listings, {"missing": "not here", "enlarged": "=1+1"})
 
 
-def made(order: Order) -> tuple[Made, bytes]:
+def made(order: PictureOrder) -> tuple[PictureExportResult, bytes]:
     """By the process."""
     with TemporaryFile() as file:
-        told = make_apart(order, file)
+        told = make_in_subprocess(order, file)
         file.seek(0)
         return told, file.read()
 
@@ -97,7 +106,7 @@ def test_pictures_are_made_and_what_is_left_out_is_named(folder: Folder) -> None
     """And the same listings come to the same bytes, in this process and in the other."""
     order = ordered(folder)
     told, data = made(order)
-    assert told == Made(2, 5)
+    assert told == PictureExportResult(2, 5)
     found = files_of(data)
     assert list(found) == ["shache-S0147-A/1.jpg", "shache-S0147-B/5.jpg", "report.csv"]
     first = found["shache-S0147-A/1.jpg"]
@@ -122,12 +131,12 @@ def test_a_picture_that_was_taken_before_and_is_not_now_is_not_decoded(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attack = folder.keep("attack", slow(many(500, torture=ATTACK)))
-    order = Order(rule("taobao_white"), (Wanted("a", (attack, folder.keep("good", good()))),), {})
+    order = PictureOrder(rule("taobao_white"), (ListingPhotos("a", (attack, folder.keep("good", good()))),), {})
     told, data = made(order)
-    assert (told, list(files_of(data))) == (Made(1, 1), ["a/2.jpg", "report.csv"])
+    assert (told, list(files_of(data))) == (PictureExportResult(1, 1), ["a/2.jpg", "report.csv"])
     assert [(row["picture"], row["reason"]) for row in report_of(data)] == [("a/1.jpg", "damaged")]
     monkeypatch.setattr("kiosk.photo.channels.picture.decode_picture", None)
-    assert picture(attack, order.rule) == (Reason("damaged"),)
+    assert picture(attack, order.rule) == (OmissionReason("damaged"),)
 
 
 IN_TIME = """
@@ -153,9 +162,9 @@ def test_a_picture_that_takes_too_long_or_ends_its_process_is_one_alone() -> Non
 def test_every_limit_of_a_channel_is_a_line(folder: Folder) -> None:
     strict = {"least_bytes": 19_000_000, "most_bytes": 20_000_000, "least_goods_px": 790, "margin_px": (200, 300)}
     strange = ChannelRule(**{**rule_fields("taobao_white"), **strict})
-    order = Order(strange, (Wanted("a", (folder.keep("good", good()),)),), {})
+    order = PictureOrder(strange, (ListingPhotos("a", (folder.keep("good", good()),)),), {})
     here = io.BytesIO()
-    assert make(order, here) == Made(0, 1)
+    assert make(order, here) == PictureExportResult(0, 1)
     lines = report_of(here.getvalue())
     assert {row["picture"] for row in lines} == {"a/1.jpg"}
     assert {row["reason"] for row in lines} == {"goods_small", "bytes_few"}
@@ -168,23 +177,23 @@ def rule_fields(channel: str) -> dict[str, object]:
 
 def test_an_empty_order_is_a_report_alone() -> None:
     here = io.BytesIO()
-    told = make(Order(rule("jd"), (), {}), here)
+    told = make(PictureOrder(rule("jd"), (), {}), here)
     data = here.getvalue()
-    assert (told, list(files_of(data)), report_of(data)) == (Made(), ["report.csv"], [])
+    assert (told, list(files_of(data)), report_of(data)) == (PictureExportResult(), ["report.csv"], [])
 
 
 def test_what_the_process_cannot_do_is_an_error(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    order = Order(rule("jd"), (), {})
+    order = PictureOrder(rule("jd"), (), {})
     for program, said in (
         ("import sys; sys.exit(7)", "status 7"),
         ("import os; os.kill(os.getpid(), 11)", "status -11"),
-        ('print(\'{"trouble": "No space left"}\')', "No space left"),
+        ('print(\'{"error": "No space left"}\')', "No space left"),
         ("print('{\"pict')", "in the middle of a word"),
     ):
         monkeypatch.setattr(child, "_COMMAND", (sys.executable, "-c", program))
         with pytest.raises(OSError, match=said):
             made(order)
-    monkeypatch.setattr(child, "LONGEST_S", 0.05)
+    monkeypatch.setattr(child, "EXPORT_TIMEOUT_S", 0.05)
     monkeypatch.setattr(child, "_COMMAND", (sys.executable, "-c", "import sys; sys.stdin.read()"))
     with pytest.raises(OSError, match="status -9"):
         made(order)
@@ -213,11 +222,11 @@ def test_who_orders_pictures_loads_no_image_library() -> None:
 
 def test_the_document_and_the_pages_know_every_reason() -> None:
     known = {"missing", "damaged", *(reason.value for reason in ChannelReason)}
-    assert set(REASONS) == known
+    assert set(SKIP_REASONS) == known
     rows = table_of("Pictures for a channel")
     assert [name for row in rows for name in words(row["column"])] == list(COLUMNS)
     written = table_of("Pictures for a channel", 1)
-    assert [name for row in written for name in words(row["reason"])] == list(REASONS)
+    assert [name for row in written for name in words(row["reason"])] == list(SKIP_REASONS)
 
 
 def words(cell: str) -> list[str]:

@@ -18,19 +18,19 @@ from kiosk.domain.events.photo import WordsData
 from kiosk.sorting_center.export.spreadsheet import BYTE_ORDER_MARK, plain_text
 from kiosk.sorting_center.listings.addresses import PublicAddresses
 from kiosk.sorting_center.listings.exports.fields import MAX_ID, item_id
-from kiosk.sorting_center.listings.exports.merchant import FIELDS, ProductData, is_told, tsv_of
+from kiosk.sorting_center.listings.exports.merchant import FIELDS, ProductData, has_title, tsv_of
 from kiosk.sorting_center.listings.exports.table import COLUMNS, LANGUAGES, csv_of
-from kiosk.sorting_center.listings.records import Key, Published, Texts
-from kiosk.sorting_center.web.exporting.making import Words
+from kiosk.sorting_center.listings.records import ListingKey, ListingTexts, Published
+from kiosk.sorting_center.web.exporting.builder import SheetTexts
 from kiosk.sorting_center.web.texts import CenterTexts
 from tests.sorting_center.listings.centers import FIRST, REGION, SECOND, Center, almonds, masters
 
 DOCS: Final = Path(__file__).resolve().parents[3] / "docs" / "listings.md"
 BASE: Final = "https://goods.example.org/shop"
 ADDRESSES: Final = PublicAddresses(BASE)
-KEY: Final = Key("shache", "S0147", "Y1L0147A0000019")
+KEY: Final = ListingKey("shache", "S0147", "Y1L0147A0000019")
 ALMONDS: Final = Published(
-    texts=Texts(WordsData("بادام", "巴旦木", "Almonds"), WordsData("يېڭى", "新货", "Of this autumn")),
+    texts=ListingTexts(WordsData("بادام", "巴旦木", "Almonds"), WordsData("يېڭى", "新货", "Of this autumn")),
     storage=WordsData("", "阴凉处", "Keep cool"),
     product="almond",
     photos=(FIRST, SECOND),
@@ -67,7 +67,7 @@ def words(text: str) -> WordsData:
 
 def hostile(text: str) -> Published:
     told = words(text)
-    return replace(ALMONDS, texts=Texts(told, told), storage=told, origin_words=told, grade_words=told)
+    return replace(ALMONDS, texts=ListingTexts(told, told), storage=told, origin_words=told, grade_words=told)
 
 
 def table_of(heading: str, number: int = 0) -> list[Mapping[str, str]]:
@@ -112,15 +112,17 @@ CSV_FIELDS: Final = fields_of("Fields of listings.csv", "column", "always there"
 TSV_FIELDS: Final = fields_of("Fields of product data", "field", "required")
 
 
-def read_csv(*published: tuple[Key, Published], addresses: PublicAddresses | None = ADDRESSES) -> list[dict[str, str]]:
+def read_csv(
+    *published: tuple[ListingKey, Published], addresses: PublicAddresses | None = ADDRESSES
+) -> list[dict[str, str]]:
     data = b"".join(csv_of(published, addresses)).decode()
     assert data.startswith(BYTE_ORDER_MARK)
     assert data.count("\r\n") == data.count("\n") == len(published) + 1
     return list(csv.DictReader(io.StringIO(data.removeprefix(BYTE_ORDER_MARK), newline=""), strict=True))
 
 
-def read_tsv(language: str, *published: tuple[Key, Published]) -> list[dict[str, str]]:
-    data = b"".join(tsv_of(published, ProductData(language, ADDRESSES, Words(CenterTexts(language))))).decode()
+def read_tsv(language: str, *published: tuple[ListingKey, Published]) -> list[dict[str, str]]:
+    data = b"".join(tsv_of(published, ProductData(language, ADDRESSES, SheetTexts(CenterTexts(language))))).decode()
     head, *lines = data.split("\n")[:-1]
     assert data.endswith("\n") and "\r" not in data and not data.startswith(BYTE_ORDER_MARK)
     assert [line.count("\t") for line in lines] == [head.count("\t")] * len(lines)
@@ -212,12 +214,14 @@ def test_every_allergen_is_said_in_every_language() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_product_data_have_one_language(language: str) -> None:
-    other = replace(ALMONDS, texts=Texts(replace(ALMONDS.texts.title, **{language: " \u200b"}), ALMONDS.texts.story))
-    none = replace(ALMONDS, texts=Texts(ALMONDS.texts.title, words("")), storage=words(""), allergens=())
+    other = replace(
+        ALMONDS, texts=ListingTexts(replace(ALMONDS.texts.title, **{language: " \u200b"}), ALMONDS.texts.story)
+    )
+    none = replace(ALMONDS, texts=ListingTexts(ALMONDS.texts.title, words("")), storage=words(""), allergens=())
     found = read_tsv(language, (KEY, other), (replace(KEY, lot="Y1L0147A0000029"), none))
     assert [row["id"] for row in found] == ["shache-S0147-Y1L0147A0000029"]
     assert found[0]["description"] == found[0]["title"], "for want of a story"
-    assert (is_told(other, language), is_told(none, language)) == (False, True)
+    assert (has_title(other, language), has_title(none, language)) == (False, True)
 
 
 def test_every_field_keeps_its_rule_whatever_a_text_says() -> None:
@@ -255,16 +259,16 @@ def test_no_cell_is_calculated() -> None:
             assert row[f"origin_{language}"] == row[f"grade_{language}"] == told
         (fed,) = read_tsv("en", (KEY, hostile(text)))
         assert not [cell for cell in (fed["title"], fed["description"]) if cell[0] not in "1S'"], repr(text)
-    assert read_tsv("en", (KEY, replace(ALMONDS, texts=Texts(words("=-@ +"), words("a"))))) == []
+    assert read_tsv("en", (KEY, replace(ALMONDS, texts=ListingTexts(words("=-@ +"), words("a"))))) == []
 
 
 def test_a_long_text_loses_its_end_and_no_letter_its_marks() -> None:
-    long = replace(ALMONDS, texts=Texts(words("e\u0301" * 1000), words("s" * 6000)))
+    long = replace(ALMONDS, texts=ListingTexts(words("e\u0301" * 1000), words("s" * 6000)))
     (row,) = read_tsv("en", (KEY, long))
     assert row["title"] == "e\u0301" * 75
     assert len(row["description"]) == 5000
     assert row["description"].endswith("s Keep cool Contains tree nuts. Not for children below one year.")
-    (odd,) = read_tsv("en", (KEY, replace(long, texts=Texts(words("x" + "e\u0301" * 1000), words("")))))
+    (odd,) = read_tsv("en", (KEY, replace(long, texts=ListingTexts(words("x" + "e\u0301" * 1000), words("")))))
     assert odd["title"] == "x" + "e\u0301" * 74, "not half of the last one"
 
 
@@ -280,10 +284,20 @@ def test_prices_are_to_the_fen() -> None:
 
 def test_an_id_is_of_one_listing_alone_and_stays() -> None:
     assert item_id(KEY) == "shache-S0147-Y1L0147A0000019"
-    keys = [Key(region, station, lot) for region in ("a", "a-b", "-", "shache") for station in ("S0147", "S0148")
+    keys = [ListingKey(region, station, lot) for region in ("a", "a-b", "-", "shache") for station in ("S0147", "S0148")
             for lot in ("Y1L0147A0000019", "Y1L0147A0000029")]  # fmt: skip
-    keys += [Key("x" * 16, "S9999", "Z" * 27), Key("a", "S0147-B", "C"), Key("a", "S0147", "B-C"), Key("A", "B", "C")]
-    keys += [Key("../..", "S0147", "L"), Key("a/b", "c", "d"), Key("a", "b/c", "d"), Key("ئ" * 300, "S0147", "L")]
+    keys += [
+        ListingKey("x" * 16, "S9999", "Z" * 27),
+        ListingKey("a", "S0147-B", "C"),
+        ListingKey("a", "S0147", "B-C"),
+        ListingKey("A", "B", "C"),
+    ]
+    keys += [
+        ListingKey("../..", "S0147", "L"),
+        ListingKey("a/b", "c", "d"),
+        ListingKey("a", "b/c", "d"),
+        ListingKey("ئ" * 300, "S0147", "L"),
+    ]
     ids = [item_id(key) for key in keys]
     assert len(set(ids)) == len(keys)
     assert [one for one in ids if re.fullmatch(r"[A-Za-z0-9-]+", one) is None or len(one) > MAX_ID] == []

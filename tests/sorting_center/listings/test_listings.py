@@ -9,20 +9,20 @@ from pathlib import Path
 import pytest
 
 from kiosk.domain.events.photo import WordsData
-from kiosk.sorting_center.desk.desk import Desk
-from kiosk.sorting_center.desk.errors import Refused
-from kiosk.sorting_center.listings.listings import MAX_STEPS, MAX_TITLE, Doing, Listings
-from kiosk.sorting_center.listings.records import MAY_FROM, Key, Listing, State, Texts
+from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.errors import ActionRefused
+from kiosk.sorting_center.listings.listings import MAX_STEPS, MAX_TITLE, ActionContext, CenterListings
+from kiosk.sorting_center.listings.records import ALLOWED_STATES, Listing, ListingKey, ListingState, ListingTexts
 from tests.depth import TORTURE
 from tests.sorting_center.listings.centers import FIRST, SECOND, TIME, Center, Received, almonds, masters
 
 ON_FILE = ["sqlite", "postgresql"] if TORTURE else ["sqlite"]
 """What is tried often, by statements that others try on both."""
-Act = Callable[[Key, Doing], Listing]
-TEXTS = Texts(WordsData("بادام مېغىزى", "巴旦木仁", "Sweet almonds"), WordsData("", "", "By hand"))
+Act = Callable[[ListingKey, ActionContext], Listing]
+TEXTS = ListingTexts(WordsData("بادام مېغىزى", "巴旦木仁", "Sweet almonds"), WordsData("", "", "By hand"))
 
 
-def acts(listings: Listings) -> dict[str, Act]:
+def acts(listings: CenterListings) -> dict[str, Act]:
     return {
         "publish": listings.publish,
         "pause": listings.pause,
@@ -33,24 +33,24 @@ def acts(listings: Listings) -> dict[str, Act]:
 
 
 MAY = {
-    State.REVIEW: {"publish", "withdraw", "edit"},
-    State.PUBLISHED: {"publish", "pause", "sell_out", "withdraw", "edit"},
-    State.PAUSED: {"publish", "sell_out", "withdraw", "edit"},
-    State.SOLD_OUT: {"publish", "withdraw", "edit"},
-    State.WITHDRAWN: set[str](),
+    ListingState.REVIEW: {"publish", "withdraw", "edit"},
+    ListingState.PUBLISHED: {"publish", "pause", "sell_out", "withdraw", "edit"},
+    ListingState.PAUSED: {"publish", "sell_out", "withdraw", "edit"},
+    ListingState.SOLD_OUT: {"publish", "withdraw", "edit"},
+    ListingState.WITHDRAWN: set[str](),
 }
 TO = {"publish": "published", "pause": "paused", "sell_out": "sold_out", "withdraw": "withdrawn"}
 WAY = {
-    State.REVIEW: [],
-    State.PUBLISHED: ["publish"],
-    State.PAUSED: ["publish", "pause"],
-    State.SOLD_OUT: ["publish", "sell_out"],
-    State.WITHDRAWN: ["withdraw"],
+    ListingState.REVIEW: [],
+    ListingState.PUBLISHED: ["publish"],
+    ListingState.PAUSED: ["publish", "pause"],
+    ListingState.SOLD_OUT: ["publish", "sell_out"],
+    ListingState.WITHDRAWN: ["withdraw"],
 }
 
 
-@pytest.mark.parametrize("state", list(State))
-def test_what_may_be_done_in_each_state(center: Center, state: State) -> None:
+@pytest.mark.parametrize("state", list(ListingState))
+def test_what_may_be_done_in_each_state(center: Center, state: ListingState) -> None:
     almonds(center)
     for act in WAY[state]:
         acts(center.listings)[act](center.key(), center.seen(reason="for the test"))
@@ -59,10 +59,10 @@ def test_what_may_be_done_in_each_state(center: Center, state: State) -> None:
         before = center.one()
         if name in MAY[state]:
             continue
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(ActionRefused) as refused:
             act(center.key(), center.seen(reason="for the test"))
         assert (refused.value.code, center.one()) == ("no_such_act", before)
-    assert {deed.value for deed in MAY_FROM if center.one().may(deed)} == MAY[state]
+    assert {deed.value for deed in ALLOWED_STATES if center.one().allows(deed)} == MAY[state]
 
 
 def test_from_paused_and_sold_out_it_is_published_again(center: Center) -> None:
@@ -73,7 +73,7 @@ def test_from_paused_and_sold_out_it_is_published_again(center: Center) -> None:
     assert center.steps() == [("ledger", "offer")] + [
         ("turdi", act) for act in ("publish", "pause", "publish", "sell_out", "publish", "pause", "sell_out")
     ]
-    assert center.listings.counts() == {state: int(state is State.SOLD_OUT) for state in State}
+    assert center.listings.counts() == {state: int(state is ListingState.SOLD_OUT) for state in ListingState}
 
 
 def test_buyers_see_what_was_published_and_no_more(center: Center) -> None:
@@ -95,7 +95,7 @@ def test_buyers_see_what_was_published_and_no_more(center: Center) -> None:
 
 def test_texts_are_one_line_of_what_can_be_read_and_end(center: Center) -> None:
     almonds(center)
-    wild = Texts(WordsData("", "", " Al\u202emonds\r\n <b>\x07 " + "x" * 500), TEXTS.story)
+    wild = ListingTexts(WordsData("", "", " Al\u202emonds\r\n <b>\x07 " + "x" * 500), TEXTS.story)
     done = center.listings.edit(center.key(), wild, center.seen())
     assert done.texts.title.en == ("Almonds <b> " + "x" * 500)[:MAX_TITLE]
 
@@ -109,17 +109,17 @@ def test_the_offers_own_texts_are_no_edit(center: Center) -> None:
 
 def test_a_listing_has_a_title(center: Center) -> None:
     before = almonds(center)
-    with pytest.raises(Refused) as refused:
-        center.listings.edit(center.key(), Texts(WordsData(" ", "", "\u200b"), TEXTS.story), center.seen())
+    with pytest.raises(ActionRefused) as refused:
+        center.listings.edit(center.key(), ListingTexts(WordsData(" ", "", "\u200b"), TEXTS.story), center.seen())
     assert (refused.value.code, center.one()) == ("no_title", before)
 
 
 def test_without_its_first_photo_it_is_not_published(center: Center) -> None:
     almonds(center, came=False)
     center.came(SECOND)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ActionRefused) as refused:
         center.listings.publish(center.key(), center.seen())
-    assert (refused.value.code, center.one().state) == ("photo_pending", State.REVIEW)
+    assert (refused.value.code, center.one().state) == ("photo_pending", ListingState.REVIEW)
     assert [photo.may_be_shown for photo in center.listings.photos(center.one())] == [False, True]
 
 
@@ -137,9 +137,9 @@ def test_a_title_of_nothing_but_spaces_is_not_published(center: Center) -> None:
     almonds(center)
     blank = WordsData(" ", "", "  ")
     center.take(center.station.offer(1, FIRST, title=blank))
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ActionRefused) as refused:
         center.listings.publish(center.key(), center.seen())
-    assert (refused.value.code, center.one().state) == ("no_title", State.REVIEW)
+    assert (refused.value.code, center.one().state) == ("no_title", ListingState.REVIEW)
 
 
 def test_who_claims_to_have_seen_what_is_not_there_yet_publishes_nothing(
@@ -147,7 +147,7 @@ def test_who_claims_to_have_seen_what_is_not_there_yet_publishes_nothing(
 ) -> None:
     """Photos are looked at before the transaction: those of the version that is published, and of no other."""
     almonds(center)
-    early = Doing("turdi", center.one().version + 1, TIME)
+    early = ActionContext("turdi", center.one().version + 1, TIME)
     path = type(center.pictures).path
 
     def meanwhile(pictures: Received, region: str, station: str, sha256: str) -> Path | None:
@@ -156,7 +156,7 @@ def test_who_claims_to_have_seen_what_is_not_there_yet_publishes_nothing(
         return path(pictures, region, station, sha256)
 
     monkeypatch.setattr(type(center.pictures), "path", meanwhile)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ActionRefused) as refused:
         center.listings.publish(center.key(), early)
     assert (refused.value.code, center.one().version) == ("decided_meanwhile", early.version)
 
@@ -172,7 +172,7 @@ def test_of_a_long_history_the_newest_is_shown(center: Center) -> None:
 
 def test_it_is_withdrawn_with_a_reason(center: Center) -> None:
     almonds(center)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ActionRefused) as refused:
         center.listings.withdraw(center.key(), center.seen(reason=" "))
     assert refused.value.code == "no_reason"
     center.listings.withdraw(center.key(), center.seen(reason="the buyer complained"))
@@ -180,8 +180,8 @@ def test_it_is_withdrawn_with_a_reason(center: Center) -> None:
 
 
 def test_a_listing_that_is_not_there(center: Center) -> None:
-    with pytest.raises(Refused) as refused:
-        center.listings.pause(center.key(), Doing("turdi", 1, TIME))
+    with pytest.raises(ActionRefused) as refused:
+        center.listings.pause(center.key(), ActionContext("turdi", 1, TIME))
     assert refused.value.code == "no_such_listing"
 
 
@@ -192,13 +192,13 @@ def test_of_two_operators_who_saw_the_same_one_acts(center: Center, ledger_url: 
     both = threading.Barrier(2)
 
     def act(who: str) -> None:
-        with Desk.open(ledger_url) as desk:
-            mine = Listings(desk.database, center.pictures)
+        with CenterDesk.open(ledger_url) as desk:
+            mine = CenterListings(desk.database, center.pictures)
             both.wait(30)
             try:
-                mine.pause(center.key(), Doing(who, seen.version, TIME))
+                mine.pause(center.key(), ActionContext(who, seen.version, TIME))
                 said.append("done")
-            except Refused as error:
+            except ActionRefused as error:
                 said.append(error.code)
 
     people = [threading.Thread(target=act, args=(who,)) for who in ("turdi", "gulnar")]
@@ -222,6 +222,6 @@ def test_many_are_shown_page_by_page_and_exported_once_each(center: Center) -> N
     for counter in range(1, 121):
         center.listings.publish(center.key(counter), center.seen(counter=counter))
     assert [key for key, _ in center.listings.published()] == sorted(center.key(counter) for counter in range(1, 121))
-    pages = [center.listings.page([State.PUBLISHED], skip, 50) for skip in (0, 50, 100)]
+    pages = [center.listings.page([ListingState.PUBLISHED], skip, 50) for skip in (0, 50, 100)]
     assert [len(page) for page in pages] == [50, 50, 20]
     assert len({one.key for page in pages for one in page}) == 120

@@ -27,14 +27,14 @@ from kiosk.domain.verdict import Measures
 from kiosk.messaging.contract.photos import ContentRange, PictureName
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.photos.allowance import DAY_BYTES, DAY_REQUESTS, Allowance
-from kiosk.sorting_center.photos.arrivals import Arrivals
 from kiosk.sorting_center.photos.folder import PictureFolder
-from kiosk.sorting_center.photos.follower import Follower
-from kiosk.sorting_center.photos.listener.reception import Limits
+from kiosk.sorting_center.photos.follower import PhotoFollower
+from kiosk.sorting_center.photos.listener.reception import ConnectionLimits
 from kiosk.sorting_center.photos.listener.server import PhotosServer
 from kiosk.sorting_center.photos.listener.tls import certificate_of
-from kiosk.sorting_center.photos.photos import Photos
-from kiosk.sorting_center.photos.refusals import Refusals
+from kiosk.sorting_center.photos.photos import PhotoIndex
+from kiosk.sorting_center.photos.picture_recorder import PictureRecorder
+from kiosk.sorting_center.photos.refusals import RefusalCounter
 from kiosk.sorting_center.photos.uploads import Uploads
 from kiosk.sorting_center.updates.downloads import Downloads
 from tests.messaging.authority import Authority
@@ -110,11 +110,11 @@ class Receiving:
     ) -> None:
         self.ledger = ledger
         self.now = now or datetime(2026, 11, 25, 20, 0, tzinfo=UTC)
-        self.photos = Photos.open(ledger.url)
+        self.photos = PhotoIndex.open(ledger.url)
         self.folder = PictureFolder(root)
-        self.arrivals = Arrivals(self.photos, self.folder, lambda: NOW)
-        self.refusals = Refusals(self.photos, lambda: NOW)
-        self.follower = Follower(ledger, self.photos, self.arrivals)
+        self.arrivals = PictureRecorder(self.photos, self.folder, lambda: NOW)
+        self.refusals = RefusalCounter(self.photos, lambda: NOW)
+        self.follower = PhotoFollower(ledger, self.photos, self.arrivals)
         log = RateLimitedLog(logging.getLogger("test.photos"), time.monotonic, 300.0)
         allowance = Allowance(lambda: self.now, *day)
         self.uploads = Uploads(self.photos, self.folder, self.arrivals, allowance, self.refusals, log)
@@ -132,12 +132,12 @@ class Receiving:
     def send(self, shot: Shot, first: int = 0, size: int | None = None) -> int:
         """One part of it; the status of the answer."""
         part, data = shot.part(first, size)
-        return self.uploads.take(STATION, shot.name(), part, Memory(data)).status
+        return self.uploads.receive_part(STATION, shot.name(), part, Memory(data)).status
 
     def send_on(self, shot: Shot, size: int = 1000) -> int:
         """As a station does: ask, and go on from there to the end. The last status."""
         while True:
-            answer = self.uploads.look(STATION, shot.name())
+            answer = self.uploads.progress(STATION, shot.name())
             if answer.offset is None:
                 return answer.status
             status = self.send(shot, answer.offset, size)
@@ -146,7 +146,7 @@ class Receiving:
 
     def has(self, shot: Shot, station: str = STATION) -> bool:
         """Its file is there and whole, and it counts as received."""
-        received = self.photos.standing(REGION, station, shot.told.sha256) == "received"
+        received = self.photos.status(REGION, station, shot.told.sha256) == "received"
         path = self.folder.path(shot.name(station))
         return received and path.read_bytes() == shot.content
 
@@ -169,7 +169,7 @@ class Listening:
         self,
         receiving: Receiving,
         authority: Authority | None = None,
-        limits: Limits | None = None,
+        limits: ConnectionLimits | None = None,
         downloads: Downloads | None = None,
     ) -> None:
         self.authority = authority

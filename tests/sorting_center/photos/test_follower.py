@@ -10,7 +10,7 @@ from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.photos.database import photos_path
-from kiosk.sorting_center.photos.photos import Photos, Standing
+from kiosk.sorting_center.photos.photos import PhotoIndex, PictureStatus
 from tests.sorting_center.photos.lanes import REGION, STATION, Receiving, announce, shots
 from tests.sorting_center.stations import NOW, Station
 
@@ -20,13 +20,13 @@ def test_both_pictures_of_an_accepted_shot_are_announced(receiving: Receiving, s
     announce(receiving.ledger, station, master, natural)
     receiving.follow()
     for one in (master, natural):
-        assert receiving.photos.standing(REGION, STATION, one.told.sha256) is Standing.PENDING
+        assert receiving.photos.status(REGION, STATION, one.told.sha256) is PictureStatus.PENDING
         found = receiving.photos.announced(one.name())
         assert found is not None
         assert (found.size_bytes, found.width, found.height) == (len(one.content), 64, 64)
-    assert receiving.photos.standing(REGION, STATION, other.told.sha256) is Standing.UNKNOWN
-    assert receiving.photos.standing("hotan", STATION, master.told.sha256) is Standing.UNKNOWN
-    assert receiving.photos.standing(REGION, "S0148", master.told.sha256) is Standing.UNKNOWN
+    assert receiving.photos.status(REGION, STATION, other.told.sha256) is PictureStatus.UNKNOWN
+    assert receiving.photos.status("hotan", STATION, master.told.sha256) is PictureStatus.UNKNOWN
+    assert receiving.photos.status(REGION, "S0148", master.told.sha256) is PictureStatus.UNKNOWN
     assert receiving.photos.figures().pending == 2
 
 
@@ -36,7 +36,7 @@ def test_a_whole_frame_of_former_times_is_not_asked_for(receiving: Receiving, st
     events = [station.start(), station.add(PhotoTaken(lot, old.told.sha256, len(old.content), 64, 64))]
     receiving.ledger.accept(events, REGION, NOW)
     receiving.follow()
-    assert receiving.photos.standing(REGION, STATION, old.told.sha256) is Standing.UNKNOWN
+    assert receiving.photos.status(REGION, STATION, old.told.sha256) is PictureStatus.UNKNOWN
 
 
 def test_an_event_behind_a_gap_announces_nothing_yet(receiving: Receiving, station: Station) -> None:
@@ -44,10 +44,10 @@ def test_an_event_behind_a_gap_announces_nothing_yet(receiving: Receiving, stati
     missing = [station.start(), station.intake(1)]
     announce(receiving.ledger, station, one)
     receiving.follow()
-    assert receiving.photos.standing(REGION, STATION, one.told.sha256) is Standing.UNKNOWN
+    assert receiving.photos.status(REGION, STATION, one.told.sha256) is PictureStatus.UNKNOWN
     receiving.ledger.accept(missing, REGION, NOW)
     receiving.follow()
-    assert receiving.photos.standing(REGION, STATION, one.told.sha256) is Standing.PENDING
+    assert receiving.photos.status(REGION, STATION, one.told.sha256) is PictureStatus.PENDING
 
 
 def test_it_follows_in_steps_and_goes_on_where_it_was(ledger: Ledger, tmp_path: Path, station: Station) -> None:
@@ -76,7 +76,7 @@ def test_what_was_received_is_found_again_when_the_list_is_lost(
     with Receiving(ledger, tmp_path / "photos") as after:
         after.follow()
         assert after.has(here)
-        assert after.uploads.look(STATION, coming.name()).offset == 1000
+        assert after.uploads.progress(STATION, coming.name()).offset == 1000
         assert after.send_on(coming) == 201
 
 
@@ -93,7 +93,7 @@ def test_a_ledger_from_a_backup_takes_no_picture_away(tmp_path: Path, station: S
     for path in tmp_path.glob("ledger.db*"):
         path.unlink()
     shutil.copy(backup, tmp_path / "ledger.db")
-    Ledger.restored(url)
+    Ledger.begin_generation(url)
     with Ledger.open(url) as ledger, Receiving(ledger, tmp_path / "photos") as after:
         after.follow()
         assert after.has(kept)
@@ -112,20 +112,20 @@ def test_the_same_hash_of_two_stations_is_two_pictures(receiving: Receiving, sta
     announce(receiving.ledger, Station("S0148", "00112233445566bb"), one)
     receiving.follow()
     assert receiving.send(one) == 201
-    assert receiving.photos.standing(REGION, "S0148", one.told.sha256) is Standing.PENDING
+    assert receiving.photos.status(REGION, "S0148", one.told.sha256) is PictureStatus.PENDING
 
 
 def test_asking_needs_no_lane(ledger: Ledger) -> None:
-    with Photos.open(ledger.url) as photos:
-        assert photos.standing(REGION, STATION, "ab" * 32) is Standing.UNKNOWN
+    with PhotoIndex.open(ledger.url) as photos:
+        assert photos.status(REGION, STATION, "ab" * 32) is PictureStatus.UNKNOWN
         assert photos.figures().flat() == {"received": 0, "pending": 0}
 
 
 def test_a_second_process_reads_the_same_list(receiving: Receiving, station: Station) -> None:
     (one,) = shots(1)
     announce(receiving.ledger, station, one)
-    with Photos.open(receiving.ledger.url) as other:
+    with PhotoIndex.open(receiving.ledger.url) as other:
         receiving.follow()
         assert receiving.send(one) == 201
-        assert other.standing(REGION, STATION, one.told.sha256) is Standing.RECEIVED
+        assert other.status(REGION, STATION, one.told.sha256) is PictureStatus.RECEIVED
     assert photos_path(Path("/a/county.db")) == Path("/a/county.photos.db")

@@ -10,7 +10,7 @@ from hypothesis import given, strategies
 from PIL import Image
 
 from kiosk.photo.codec import encode_jpeg
-from kiosk.sorting_center.photos.jpeg import NotPlain, Sides, plain_sides
+from kiosk.sorting_center.photos.jpeg import JpegSize, NotPlainJpeg, plain_jpeg_size
 from tests.depth import many
 from tests.each import each
 from tests.sorting_center.photos.lanes import jpeg
@@ -30,9 +30,9 @@ def with_segment(marker: int, content: bytes, picture: bytes = PLAIN) -> bytes:
 def test_sides_are_those_of_the_frame() -> None:
     file = io.BytesIO()
     Image.new("RGB", (48, 16)).save(file, "JPEG")
-    assert plain_sides(file.getvalue()) == Sides(48, 16)
-    assert plain_sides(encode_jpeg(np.zeros((30, 20, 3), np.uint8))) == Sides(20, 30), "as a station writes it"
-    assert plain_sides(scanned(PLAIN, 3)) == Sides(32, 32)
+    assert plain_jpeg_size(file.getvalue()) == JpegSize(48, 16)
+    assert plain_jpeg_size(encode_jpeg(np.zeros((30, 20, 3), np.uint8))) == JpegSize(20, 30), "as a station writes it"
+    assert plain_jpeg_size(scanned(PLAIN, 3)) == JpegSize(32, 32)
 
 
 def scanned(picture: bytes, more: int) -> bytes:
@@ -73,8 +73,8 @@ def slow(scans: int) -> bytes:
     ],
 )
 def test_what_is_not_plain(name: str, content: bytes) -> None:
-    with pytest.raises(NotPlain):
-        plain_sides(content)
+    with pytest.raises(NotPlainJpeg):
+        plain_jpeg_size(content)
 
 
 def test_of_thousands_of_scans_none_is_looked_at() -> None:
@@ -82,25 +82,25 @@ def test_of_thousands_of_scans_none_is_looked_at() -> None:
     attack = slow(many(500, torture=ATTACK))
     frame = attack.index(b"\xff\xc2")
     for content in (attack, attack[: frame + 30]):
-        with pytest.raises(NotPlain, match="no baseline"):
-            plain_sides(content)
+        with pytest.raises(NotPlainJpeg, match="no baseline"):
+            plain_jpeg_size(content)
     sequential = scanned(PLAIN, many(500, torture=ATTACK))
-    with pytest.raises(NotPlain, match="scans"):
-        plain_sides(sequential[: len(scanned(PLAIN, 5))])
-    with pytest.raises(NotPlain, match="scans"):
-        plain_sides(sequential)
+    with pytest.raises(NotPlainJpeg, match="scans"):
+        plain_jpeg_size(sequential[: len(scanned(PLAIN, 5))])
+    with pytest.raises(NotPlainJpeg, match="scans"):
+        plain_jpeg_size(sequential)
 
 
 def test_a_picture_that_breaks_off_anywhere_is_none() -> None:
     for length in range(len(PLAIN)):
-        with pytest.raises(NotPlain):
-            plain_sides(PLAIN[:length])
+        with pytest.raises(NotPlainJpeg):
+            plain_jpeg_size(PLAIN[:length])
 
 
 @given(strategies.binary(max_size=400), strategies.integers(0, len(PLAIN)))
 def test_no_bytes_make_it_fail_otherwise(noise: bytes, at: int) -> None:
     for content in (noise, PLAIN[:at] + noise, PLAIN[:at] + noise + PLAIN[at:]):
         try:
-            plain_sides(content)
-        except NotPlain:
+            plain_jpeg_size(content)
+        except NotPlainJpeg:
             continue

@@ -15,7 +15,7 @@ import pytest
 
 from kiosk.messaging.contract.photos import MAX_PART_BYTES
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.photos.listener.reception import Limits
+from kiosk.sorting_center.photos.listener.reception import ConnectionLimits
 from kiosk.sorting_center.photos.settings import BadPhotosSettings, PhotosSettings
 from tests.each import each
 from tests.messaging.authority import Authority
@@ -35,7 +35,7 @@ from tests.sorting_center.photos.lanes import (
 )
 from tests.sorting_center.stations import Station
 
-FEW = Limits(connections=8, strangers=6)
+FEW = ConnectionLimits(connections=8, pending_handshakes=6)
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_renewed_certificate_is_shown_from_the_next_connection_on(lane: Listen
         authority.issue("center", host="127.0.0.1")
         assert isinstance(before, ssl.SSLSocket) and certificate is not None
         for _ in range(2):
-            certificate.look()
+            certificate.reload_if_changed()
         after = lane.raw(ends)
         assert isinstance(after, ssl.SSLSocket)
         assert before.getpeercert(True) != after.getpeercert(True)
@@ -206,7 +206,7 @@ def test_what_two_readers_could_read_differently_is_refused(
         f"Content-Length: {MAX_PART_BYTES + 1}\r\n\r\n",
         "no HTTP": "\x16\x03\x01hello\r\n\r\n",
     }
-    with Listening(receiving, authority, Limits(head_s=1.0)) as lane:
+    with Listening(receiving, authority, ConnectionLimits(head_s=1.0)) as lane:
         for name, request in hostile.items():
             answer = said(lane, request.encode("latin-1"))
             assert answer.count(b"HTTP/1.1 ") <= 1, (name, answer)
@@ -247,11 +247,11 @@ def comes_in(lane: Listening, receiving: Receiving, one: Shot) -> bool:
         offset = head(client, one.name()).offset
         if offset is not None:
             put(client, one.name(), one.part(offset))
-    return receiving.photos.standing(REGION, STATION, one.told.sha256) == "received"
+    return receiving.photos.status(REGION, STATION, one.told.sha256) == "received"
 
 
 def test_who_says_nothing_keeps_nobody_waiting(receiving: Receiving, authority: Authority, told: list[Shot]) -> None:
-    limits = Limits(connections=8, strangers=6, handshake_s=0.5)
+    limits = ConnectionLimits(connections=8, pending_handshakes=6, handshake_s=0.5)
     with Listening(receiving, authority, limits) as lane, ExitStack() as ends:
         silent = [
             ends.enter_context(socket.create_connection(("127.0.0.1", lane.port), timeout=SOON_S)) for _ in range(40)
@@ -279,7 +279,7 @@ def test_of_a_station_s_third_connection_the_oldest_goes(lane: Listening, told: 
 def test_when_all_places_are_taken_a_station_is_told_to_come_later(
     receiving: Receiving, authority: Authority, told: list[Shot]
 ) -> None:
-    limits = Limits(connections=2)
+    limits = ConnectionLimits(connections=2)
     with Listening(receiving, authority, limits) as lane:
         with ExitStack() as ends:
             for station in ("S0148", "S0149"):
@@ -301,7 +301,7 @@ def test_bytes_that_drip_are_not_waited_for(receiving: Receiving, authority: Aut
             while not over.wait(0.02):
                 line.sendall(b"a")
 
-    limits = Limits(connections=8, head_s=1.0, least_bytes_per_s=20_000)
+    limits = ConnectionLimits(connections=8, head_s=1.0, min_bytes_per_s=20_000)
     with Listening(receiving, authority, limits) as lane, ExitStack() as ends:
         starts = (
             f"PUT {one.name()} HTTP/1.1\r\nContent-Range: {part}\r\nContent-Length: {part.size}\r\n\r\n",

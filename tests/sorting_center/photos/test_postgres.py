@@ -6,10 +6,10 @@ from pathlib import Path
 
 from sqlalchemy import inspect
 
-from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.care.copy import copy_ledger
-from kiosk.sorting_center.photos.photos import Photos, Standing
+from kiosk.sorting_center.photos.photos import PhotoIndex, PictureStatus
 from tests.sorting_center.photos.lanes import REGION, STATION, Receiving, Shot, announce, jpeg, shots
 from tests.sorting_center.stations import Station
 
@@ -35,7 +35,7 @@ def test_two_centers_with_one_folder(postgres_url: str, tmp_path: Path, station:
             stranger = Shot.of(jpeg(50))
             for receiving in (one, other, one):
                 assert receiving.send(stranger) == 404
-                receiving.refusals.keep()
+                receiving.refusals.flush()
             (refused,) = one.photos.refusals()
             assert (refused.reason, refused.times) == ("not_announced", 3)
             assert [found.name.sha256 for found in one.photos.all_pending()] == sorted(
@@ -56,14 +56,14 @@ def test_a_ledger_that_moved_to_postgresql_finds_its_pictures(
     with Ledger.open(postgres_url) as ledger, Receiving(ledger, tmp_path / "photos") as after:
         after.follow()
         assert after.has(one)
-        assert after.photos.standing(REGION, STATION, one.told.sha256) is Standing.RECEIVED
+        assert after.photos.status(REGION, STATION, one.told.sha256) is PictureStatus.RECEIVED
 
 
 def test_its_tables_are_in_a_schema_of_their_own(postgres_url: str) -> None:
     with (
         Ledger.open(postgres_url) as ledger,
-        Photos.open(postgres_url),
-        Photos.open(postgres_url),
+        PhotoIndex.open(postgres_url),
+        PhotoIndex.open(postgres_url),
         ledger.reading() as connection,
     ):
         tables = inspect(connection).get_table_names(schema="photos")
@@ -74,5 +74,5 @@ def test_its_tables_are_in_a_schema_of_their_own(postgres_url: str) -> None:
 
 def test_a_desk_that_is_written_keeps_no_center_from_its_pictures(postgres_url: str) -> None:
     """A list of 100,000 stations takes longer than anybody waits for a lock."""
-    with Ledger.open(postgres_url), Desk.open(postgres_url) as desk, desk.database.writing():
-        Photos.open(postgres_url).close()
+    with Ledger.open(postgres_url), CenterDesk.open(postgres_url) as desk, desk.database.writing():
+        PhotoIndex.open(postgres_url).close()

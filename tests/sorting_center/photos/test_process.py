@@ -17,13 +17,13 @@ import pytest
 from click.testing import CliRunner
 
 from kiosk.cli.sorting_center import main
-from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.photos.child import PhotosProcess
-from kiosk.sorting_center.photos.photos import Photos
+from kiosk.sorting_center.photos.photos import PhotoIndex
 from kiosk.sorting_center.photos.settings import PhotosSettings
-from kiosk.sorting_center.service import Beside, SortingCenter
+from kiosk.sorting_center.service import OptionalServices, SortingCenter
 from tests.each import each
 from tests.messaging.authority import Authority
 from tests.sorting_center.brokers import IN_TIME_S, Broker, Stopwatch, until
@@ -32,12 +32,12 @@ from tests.sorting_center.stations import Station
 
 
 @pytest.fixture
-def health() -> Health:
-    return Health()
+def health() -> CenterHealth:
+    return CenterHealth()
 
 
 @pytest.fixture
-def process(ledger: Ledger, tmp_path: Path, health: Health) -> Iterator[PhotosProcess]:
+def process(ledger: Ledger, tmp_path: Path, health: CenterHealth) -> Iterator[PhotosProcess]:
     settings = PhotosSettings(host="127.0.0.1", port=0, folder=str(tmp_path / "photos")).checked()
     running = PhotosProcess(ledger.url, settings, health)
     running.start()
@@ -99,13 +99,15 @@ def test_killed_twice_on_the_way_a_picture_arrives(
     with closing(connected(process)) as client:
         # The call that was killed last may have waited at the port, and its bytes are taken in by the new process.
         until(lambda: sent_on(client, one) == 200)
-    with Photos.open(ledger.url) as photos:
-        assert photos.standing(REGION, STATION, one.told.sha256) == "received"
+    with PhotoIndex.open(ledger.url) as photos:
+        assert photos.status(REGION, STATION, one.told.sha256) == "received"
     (whole,) = (tmp_path / "photos" / REGION / STATION).rglob("*.jpg")
     assert whole.read_bytes() == one.content
 
 
-def test_its_figures_are_the_health_s(process: PhotosProcess, ledger: Ledger, health: Health, station: Station) -> None:
+def test_its_figures_are_the_health_s(
+    process: PhotosProcess, ledger: Ledger, health: CenterHealth, station: Station
+) -> None:
     one = Shot.of(jpeg(1))
     announce(ledger, station, one)
     until(lambda: health.report().photos == {"received": 0, "pending": 1})
@@ -124,7 +126,9 @@ def test_the_sorting_center_has_it_and_ends_it_in_time(
     ledger = Ledger.open(ledger_url)
     announce(ledger, station, one)
     settings = PhotosSettings(host="127.0.0.1", port=0, folder=str(tmp_path / "photos"))
-    with SortingCenter(ledger, BrokerAddress.parse(broker.url), None, beside=Beside(photos=settings)) as center:
+    with SortingCenter(
+        ledger, BrokerAddress.parse(broker.url), None, services=OptionalServices(photos=settings)
+    ) as center:
         assert center.start(SOON_S)
         url = center.photos_address
         assert url is not None
@@ -138,7 +142,7 @@ def test_the_sorting_center_has_it_and_ends_it_in_time(
 
 
 def test_told_to_end_before_its_parent_is_it_ends_as_it_should(
-    process: PhotosProcess, health: Health, caplog: pytest.LogCaptureFixture
+    process: PhotosProcess, health: CenterHealth, caplog: pytest.LogCaptureFixture
 ) -> None:
     until(lambda: health.report().photos)
     pid = process.pid
@@ -176,7 +180,7 @@ def test_it_is_gone_soon_after_its_killed_parent(ledger: Ledger, tmp_path: Path,
     assert alive == []
 
 
-def test_what_cannot_be_used_is_told_at_once(ledger: Ledger, tmp_path: Path, health: Health) -> None:
+def test_what_cannot_be_used_is_told_at_once(ledger: Ledger, tmp_path: Path, health: CenterHealth) -> None:
     cert, key = Authority(tmp_path).issue("center", host="127.0.0.1")
     (tmp_path / "empty").write_bytes(b"")
     settings = PhotosSettings(

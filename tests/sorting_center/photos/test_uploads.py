@@ -17,9 +17,9 @@ from kiosk.messaging.contract.photos import ContentRange
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.photos import uploads
 from kiosk.sorting_center.photos.database import PhotosUnusable
-from kiosk.sorting_center.photos.photos import Photos, Standing
-from kiosk.sorting_center.photos.refusals import Why
-from kiosk.sorting_center.photos.uploads import BrokeOff
+from kiosk.sorting_center.photos.photos import PhotoIndex, PictureStatus
+from kiosk.sorting_center.photos.refusals import RefusalReason
+from kiosk.sorting_center.photos.uploads import BodyTruncated
 from tests.depth import TORTURE, many
 from tests.sorting_center.photos.lanes import (
     REGION,
@@ -50,28 +50,28 @@ def files(receiving: Receiving) -> list[str]:
 
 def test_a_picture_in_parts(receiving: Receiving, told: list[Shot]) -> None:
     one = told[0]
-    assert receiving.uploads.look(STATION, one.name()).offset == 0
+    assert receiving.uploads.progress(STATION, one.name()).offset == 0
     assert receiving.send(one, 0, 1000) == 204
-    assert receiving.uploads.look(STATION, one.name()).offset == 1000
-    assert receiving.photos.standing(REGION, STATION, one.told.sha256) is Standing.PENDING
+    assert receiving.uploads.progress(STATION, one.name()).offset == 1000
+    assert receiving.photos.status(REGION, STATION, one.told.sha256) is PictureStatus.PENDING
     assert receiving.send(one, 1000) == 201
     assert receiving.has(one)
     assert files(receiving) == [f"{one.told.sha256}.jpg"]
-    again = receiving.uploads.look(STATION, one.name())
+    again = receiving.uploads.progress(STATION, one.name())
     assert (again.status, again.complete) == (200, True)
     assert receiving.send(one) == 200, "told twice, it is there once"
 
 
 def test_what_is_not_announced_is_not_taken(receiving: Receiving, told: list[Shot]) -> None:
     stranger = Shot.of(jpeg(99))
-    assert receiving.uploads.look(STATION, stranger.name()).status == 404
+    assert receiving.uploads.progress(STATION, stranger.name()).status == 404
     assert receiving.send(stranger) == 404
     part, data = told[0].part(0)
     for region, station in ((REGION, "S0148"), ("hotan", STATION)):
-        answer = receiving.uploads.take(station, told[0].name(station, region), part, Memory(data))
+        answer = receiving.uploads.receive_part(station, told[0].name(station, region), part, Memory(data))
         assert answer.status == 404
-    assert receiving.uploads.take("S0148", told[0].name(), part, Memory(data)).status == 403
-    assert receiving.uploads.look("S0148", told[0].name()).status == 403
+    assert receiving.uploads.receive_part("S0148", told[0].name(), part, Memory(data)).status == 403
+    assert receiving.uploads.progress("S0148", told[0].name()).status == 403
     assert not receiving.folder.root.exists()
 
 
@@ -80,8 +80,8 @@ def test_a_part_that_does_not_fit_is_told_where_to_go_on(receiving: Receiving, t
     receiving.send(one, 0, 1000)
     for first, size in ((0, 1000), (0, 2000), (500, 1000), (1001, 10), (1500, None)):
         part, data = one.part(first, size)
-        answer = receiving.uploads.take(STATION, one.name(), part, Memory(data))
-        assert (answer.status, answer.offset, answer.why) == (416, 1000, Why.OFFSET), (first, size)
+        answer = receiving.uploads.receive_part(STATION, one.name(), part, Memory(data))
+        assert (answer.status, answer.offset, answer.reason) == (416, 1000, RefusalReason.OFFSET), (first, size)
     assert receiving.send_on(one) == 201
 
 
@@ -89,8 +89,8 @@ def test_another_size_than_the_event_said_is_refused(receiving: Receiving, told:
     one = told[0]
     size = len(one.content)
     for total in (size - 1, size + 1, 2 * size):
-        answer = receiving.uploads.take(STATION, one.name(), ContentRange(0, 9, total), Memory(bytes(10)))
-        assert (answer.status, answer.why) == (409, Why.SIZE), total
+        answer = receiving.uploads.receive_part(STATION, one.name(), ContentRange(0, 9, total), Memory(bytes(10)))
+        assert (answer.status, answer.reason) == (409, RefusalReason.SIZE), total
     assert files(receiving) == []
 
 
@@ -100,12 +100,14 @@ def test_wrong_bytes_are_thrown_away_and_named(
     one = told[0]
     for _ in range(3):
         assert receiving.send(one, 0, 1000) == 204
-        answer = receiving.uploads.take(STATION, one.name(), one.part(1000)[0], Memory(bytes(len(one.content) - 1000)))
-        assert (answer.status, answer.why, answer.offset) == (422, Why.HASH, 0)
+        answer = receiving.uploads.receive_part(
+            STATION, one.name(), one.part(1000)[0], Memory(bytes(len(one.content) - 1000))
+        )
+        assert (answer.status, answer.reason, answer.offset) == (422, RefusalReason.HASH, 0)
         assert files(receiving) == []
     errors = [record.message for record in caplog.records if record.levelno == logging.ERROR]
     assert len(errors) == 1 and "S0147" in errors[0]
-    receiving.refusals.keep()
+    receiving.refusals.flush()
     (refused,) = receiving.photos.refusals()
     assert (refused.station, refused.reason, refused.times) == (STATION, "hash", 3)
     assert receiving.photos.figures().flat()["refused_hash"] == 3
@@ -124,17 +126,17 @@ def test_only_a_plain_picture_with_its_sides_is_kept(receiving: Receiving, stati
     receiving.follow()
     for one in spoiled:
         part, data = one.part(0)
-        answer = receiving.uploads.take(STATION, one.name(), part, Memory(data))
-        assert (answer.status, answer.why) == (422, Why.FORMAT)
+        answer = receiving.uploads.receive_part(STATION, one.name(), part, Memory(data))
+        assert (answer.status, answer.reason) == (422, RefusalReason.FORMAT)
     assert files(receiving) == []
 
 
 def test_a_line_that_breaks_leaves_what_came(receiving: Receiving, told: list[Shot]) -> None:
     one = told[0]
     part, data = one.part(0)
-    with pytest.raises(BrokeOff):
-        receiving.uploads.take(STATION, one.name(), part, Memory(data, left=700))
-    assert receiving.uploads.look(STATION, one.name()).offset == 700
+    with pytest.raises(BodyTruncated):
+        receiving.uploads.receive_part(STATION, one.name(), part, Memory(data, left=700))
+    assert receiving.uploads.progress(STATION, one.name()).offset == 700
     assert receiving.send_on(one) == 201
     assert receiving.has(one)
 
@@ -143,9 +145,9 @@ def test_two_at_once_do_not_mix(receiving: Receiving, told: list[Shot]) -> None:
     one = told[0]
     with receiving.folder.writing(one.name()):
         part, data = one.part(0)
-        answer = receiving.uploads.take(STATION, one.name(), part, Memory(data))
-    assert (answer.status, answer.why) == (503, Why.BUSY)
-    assert answer.again_s
+        answer = receiving.uploads.receive_part(STATION, one.name(), part, Memory(data))
+    assert (answer.status, answer.reason) == (503, RefusalReason.BUSY)
+    assert answer.retry_after_s
     assert receiving.send(one) == 201
 
 
@@ -157,12 +159,14 @@ def test_a_day_has_an_end(ledger: Ledger, tmp_path: Path, station: Station) -> N
         receiving.follow()
         assert receiving.send(pictures[0]) == 201
         part, data = pictures[1].part(0)
-        answer = receiving.uploads.take(STATION, pictures[1].name(), part, Memory(data))
-        assert (answer.status, answer.why, answer.again_s) == (429, Why.QUOTA, 3600.0), "bytes, at 20:00"
+        answer = receiving.uploads.receive_part(STATION, pictures[1].name(), part, Memory(data))
+        assert (answer.status, answer.reason, answer.retry_after_s) == (429, RefusalReason.QUOTA, 3600.0), (
+            "bytes, at 20:00"
+        )
         for _ in range(4):
-            assert receiving.uploads.look(STATION, pictures[1].name()).status == 204
-        assert receiving.uploads.look(STATION, pictures[1].name()).status == 429, "requests"
-        other = receiving.uploads.look("S0148", pictures[1].name("S0148"))
+            assert receiving.uploads.progress(STATION, pictures[1].name()).status == 204
+        assert receiving.uploads.progress(STATION, pictures[1].name()).status == 429, "requests"
+        other = receiving.uploads.progress("S0148", pictures[1].name("S0148"))
         assert other.status == 404, "another station has a day of its own"
         receiving.now += timedelta(hours=4)
         assert receiving.send(pictures[1]) == 201
@@ -173,9 +177,9 @@ def test_asking_for_what_is_not_one_s_own_has_an_end_too(ledger: Ledger, tmp_pat
     announce(ledger, station, one)
     with Receiving(ledger, tmp_path / "photos", day=(1000, 3)) as receiving:
         receiving.follow()
-        said = [receiving.uploads.look("S0148", one.name(region=f"r{number}")).status for number in range(5)]
+        said = [receiving.uploads.progress("S0148", one.name(region=f"r{number}")).status for number in range(5)]
         assert said == [403, 403, 403, 429, 429]
-        receiving.refusals.keep()
+        receiving.refusals.flush()
         told = {(found.region, found.station, found.reason): found.times for found in receiving.photos.refusals()}
         assert told == {("", "S0148", "not_yours"): 3, ("", "S0148", "quota"): 2}
 
@@ -188,11 +192,11 @@ def test_a_full_disk_is_told_and_nothing_is_lost(
     with monkeypatch.context() as patch:
         patch.setattr(receiving.folder, "free_bytes", lambda: uploads.RESERVE_BYTES - 1)
         part, data = one.part(1000)
-        answer = receiving.uploads.take(STATION, one.name(), part, Memory(data))
-    assert (answer.status, answer.why) == (507, Why.FULL)
-    assert answer.again_s
+        answer = receiving.uploads.receive_part(STATION, one.name(), part, Memory(data))
+    assert (answer.status, answer.reason) == (507, RefusalReason.FULL)
+    assert answer.retry_after_s
     assert "Make room there" in caplog.text
-    assert receiving.uploads.look(STATION, one.name()).offset == 1000
+    assert receiving.uploads.progress(STATION, one.name()).offset == 1000
     assert receiving.send_on(one) == 201
 
 
@@ -204,9 +208,9 @@ def test_a_list_that_cannot_be_used_is_told(
 
     one = told[0]
     with monkeypatch.context() as patch:
-        patch.setattr(Photos, "receive", locked)
+        patch.setattr(PhotoIndex, "receive", locked)
         assert receiving.send(one) == 503
-    assert receiving.uploads.look(STATION, one.name()).status == 200, "the file was there, and is found"
+    assert receiving.uploads.progress(STATION, one.name()).status == 200, "the file was there, and is found"
     assert receiving.has(one)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.reports import Reports
-from kiosk.sorting_center.reports.follower import Follower
+from kiosk.sorting_center.reports.follower import ReportsFollower
 from tests.sorting_center.reports.ledgers import ZONE
 
 
@@ -37,5 +37,5 @@ def reports(ledger: Ledger, ledger_url: str) -> Iterator[Reports]:
 
 
 @pytest.fixture
-def follower(ledger: Ledger, reports: Reports) -> Follower:
-    return Follower(ledger, reports)
+def follower(ledger: Ledger, reports: Reports) -> ReportsFollower:
+    return ReportsFollower(ledger, reports)

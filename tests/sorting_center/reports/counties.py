@@ -17,7 +17,7 @@ from kiosk.domain.moment import ClockQuality
 from kiosk.messaging.contract.envelope import EVENT_TYPES
 from kiosk.messaging.contract.receive import ReceivedEvent
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.ledger.database.times import told
+from kiosk.sorting_center.ledger.database.times import to_rfc3339
 from kiosk.sorting_center.ledger.schema import event as event_table
 from kiosk.sorting_center.reports import Figures
 from tests.sorting_center.reports.corrected_time import ClockOffset, WrittenAt, clock_offset, corrected_time
@@ -153,7 +153,7 @@ class County:
 
     def _elsewhere(self, station: _Station, dice: random.Random) -> None:
         """The same database is heard in another region."""
-        self._ledger.accept(station.waiting, _other(station.region), told(self._now)) if station.waiting else None
+        self._ledger.accept(station.waiting, _other(station.region), to_rfc3339(self._now)) if station.waiting else None
 
     def _deliver(self, station: _Station, dice: random.Random) -> None:
         if len(station.waiting) > 2 and dice.random() < 0.2:
@@ -165,7 +165,7 @@ class County:
 
     def _send(self, station: _Station, region: str) -> None:
         if station.waiting:
-            self._ledger.accept(station.waiting, region, told(self._now))
+            self._ledger.accept(station.waiting, region, to_rfc3339(self._now))
             station.waiting = []
 
 

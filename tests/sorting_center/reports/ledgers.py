@@ -14,7 +14,7 @@ from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.messaging.contract.receive import ReceivedEvent, parse_event
 from kiosk.messaging.contract.seal import EventSource, JournalPosition, seal
 from kiosk.sorting_center.reports import Reports
-from kiosk.sorting_center.reports.follower import Follower
+from kiosk.sorting_center.reports.follower import ReportsFollower
 from kiosk.sorting_center.reports.tables.schema import metadata
 from tests.sorting_center.stations import Station
 
@@ -53,7 +53,7 @@ def closed(**changes: Any) -> DayClosed:
     return DayClosed(actor="clerk:07", head="0" * 64, **{**values, **changes})
 
 
-def followed(follower: Follower, limit: int = 1000) -> None:
+def followed(follower: ReportsFollower, limit: int = 1000) -> None:
     """To the end of the feed."""
     while follower.step(limit):
         pass

@@ -6,32 +6,32 @@ import pytest
 
 from kiosk.domain.moment import ClockQuality
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.reports import Figures, Part, Reports
-from kiosk.sorting_center.reports.days import by_group
-from kiosk.sorting_center.reports.follower import Follower
+from kiosk.sorting_center.reports import Figures, Reports, ReportScope
+from kiosk.sorting_center.reports.days import sum_by_group
+from kiosk.sorting_center.reports.follower import ReportsFollower
 from tests.sorting_center.reports.ledgers import ClockedStation, followed
 from tests.sorting_center.stations import NOW, of_weight
 
 DAY = date(2026, 11, 25)
 
 
-def test_what_was_brought_stands_on_its_day(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+def test_what_was_brought_stands_on_its_day(ledger: Ledger, reports: Reports, follower: ReportsFollower) -> None:
     station = ClockedStation()
     ledger.accept(
         [station.start(), station.intake(1), station.intake(2, **of_weight(1_000)), station.void(1)], "shache", NOW
     )
     followed(follower)
     assert reports.days.total(DAY, DAY) == Figures(1, 1, 1, 1_000, 2_400, 0, 0)
-    assert reports.days.total(DAY, DAY, Part("shache", "S0147")) == Figures(1, 1, 1, 1_000, 2_400, 0, 0)
-    assert reports.days.total(DAY, DAY, Part("yarkant")) == Figures()
+    assert reports.days.total(DAY, DAY, ReportScope("shache", "S0147")) == Figures(1, 1, 1, 1_000, 2_400, 0, 0)
+    assert reports.days.total(DAY, DAY, ReportScope("yarkant")) == Figures()
     assert [row.stations for row in reports.days.each(DAY, DAY + timedelta(days=1))] == [1, 0]
-    compared = reports.days.compared(DAY + timedelta(days=1))
+    compared = reports.days.compare(DAY + timedelta(days=1))
     assert (compared.figures, compared.yesterday.net_g) == (Figures(), 1_000)
     assert reports.progress().behind == 0
 
 
 def test_a_clock_set_later_moves_what_was_written_before_it(
-    ledger: Ledger, reports: Reports, follower: Follower
+    ledger: Ledger, reports: Reports, follower: ReportsFollower
 ) -> None:
     station = ClockedStation()
     station.quality, station.at = ClockQuality.UNSET, datetime(1970, 1, 1, tzinfo=UTC)
@@ -48,7 +48,7 @@ def test_a_clock_set_later_moves_what_was_written_before_it(
 
 
 def test_the_same_figures_by_hour_goods_station_and_township(
-    ledger: Ledger, reports: Reports, follower: Follower
+    ledger: Ledger, reports: Reports, follower: ReportsFollower
 ) -> None:
     for region, number, weight in (("shache", "S0001", 1_000), ("shache", "S0002", 2_000), ("yarkant", "S0001", 4_000)):
         station = ClockedStation(number, f"{weight:016x}")
@@ -64,7 +64,9 @@ def test_the_same_figures_by_hour_goods_station_and_township(
         ("BADAM", "consignment", 7_000),
         ("URUK", "purchase", 7_000),
     ]
-    assert [(row.product, row.figures.net_g) for row in reports.days.goods_by_day(DAY, DAY, Part("yarkant"))] == [
+    assert [
+        (row.product, row.figures.net_g) for row in reports.days.goods_by_day(DAY, DAY, ReportScope("yarkant"))
+    ] == [
         ("BADAM", 4_000),
         ("URUK", 4_000),
     ]
@@ -76,13 +78,15 @@ def test_the_same_figures_by_hour_goods_station_and_township(
         ("yarkant", "S0001", 8_000),
     ]
     townships = {("shache", "S0001"): "Tagharchi", ("shache", "S0002"): "Tagharchi"}
-    assert {name: figures.net_g for name, figures in by_group(stations, townships).items()} == {
+    assert {name: figures.net_g for name, figures in sum_by_group(stations, townships).items()} == {
         "Tagharchi": 6_000,
         "": 8_000,
     }
 
 
-def test_earlier_days_are_compared_up_to_the_same_hour(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+def test_earlier_days_are_compared_up_to_the_same_hour(
+    ledger: Ledger, reports: Reports, follower: ReportsFollower
+) -> None:
     station = ClockedStation()
     told = [station.start(), station.intake(1)]
     station.passes(timedelta(hours=9))
@@ -92,11 +96,11 @@ def test_earlier_days_are_compared_up_to_the_same_hour(ledger: Ledger, reports: 
     followed(follower)
     now = datetime(2026, 11, 26, 4, tzinfo=UTC)
     assert (reports.days.day_of(now), reports.days.hour_of(now)) == (DAY + timedelta(days=1), 12)
-    compared = reports.days.compared(reports.days.day_of(now), reports.days.hour_of(now))
+    compared = reports.days.compare(reports.days.day_of(now), reports.days.hour_of(now))
     assert [one.intakes for one in (compared.figures, compared.yesterday, compared.yesterday_so_far)] == [1, 2, 1]
-    of_station = reports.days.compared(compared.day, 12, Part("shache", "S0147"))
+    of_station = reports.days.compare(compared.day, 12, ReportScope("shache", "S0147"))
     assert [one.intakes for one in (of_station.figures, of_station.yesterday, of_station.yesterday_so_far)] == [1, 2, 2]
-    next_week = reports.days.compared(compared.day + timedelta(days=6), 12)
+    next_week = reports.days.compare(compared.day + timedelta(days=6), 12)
     assert (next_week.week_before.intakes, next_week.week_before_so_far.intakes) == (2, 1)
 
 

@@ -16,13 +16,13 @@ from sqlalchemy.exc import OperationalError
 
 from kiosk.sorting_center.ledger import Ledger, LedgerError
 from kiosk.sorting_center.ledger.care.archive import archive
-from kiosk.sorting_center.ledger.database.opening import open_beside
+from kiosk.sorting_center.ledger.database.opening import open_shared
 from kiosk.sorting_center.ledger.schema import event, intake
-from kiosk.sorting_center.reports import Part, Reports, ReportsTaken
+from kiosk.sorting_center.reports import Reports, ReportScope, ReportsReplaced
 from kiosk.sorting_center.reports.figures import total
-from kiosk.sorting_center.reports.follower import Follower
-from kiosk.sorting_center.reports.tables.opening import begin_again
-from kiosk.sorting_center.reports.tables.stamps import Stamp
+from kiosk.sorting_center.reports.follower import ReportsFollower
+from kiosk.sorting_center.reports.tables.opening import recreate_tables
+from kiosk.sorting_center.reports.tables.stamps import ReportsStamp
 from tests.messaging.ports import SOON_S
 from tests.sorting_center.reports.ledgers import ZONE, ClockedStation, content, followed
 from tests.sorting_center.stations import NOW
@@ -45,13 +45,13 @@ with Ledger.open_readonly(sys.argv[1]) as ledger, Reports.open(sys.argv[1], Zone
 def made_anew(ledger: Ledger, reports: Reports) -> Mapping[str, list[tuple[Any, ...]]]:
     """What tables hold that are made from the beginning."""
     with reports.tables.writing() as connection:
-        begin_again(connection, Stamp(ledger.ledger_id, ledger.generation, ZONE.key))
-    followed(Follower(ledger, reports))
+        recreate_tables(connection, ReportsStamp(ledger.ledger_id, ledger.generation, ZONE.key))
+    followed(ReportsFollower(ledger, reports))
     return content(reports)
 
 
 def test_a_step_that_fails_leaves_nothing(
-    ledger: Ledger, reports: Reports, follower: Follower, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, reports: Reports, follower: ReportsFollower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     station = ClockedStation()
     ledger.accept(station.run(9), "shache", NOW)
@@ -59,10 +59,10 @@ def test_a_step_that_fails_leaves_nothing(
     before = content(reports)
     with monkeypatch.context() as patch:
 
-        def full(self: Stamp, connection: Connection) -> None:
+        def full(self: ReportsStamp, connection: Connection) -> None:
             raise OperationalError("", None, Exception("disk full"))
 
-        patch.setattr(Stamp, "write", full)
+        patch.setattr(ReportsStamp, "write", full)
         with pytest.raises(LedgerError, match="disk full"):
             follower.step(4)
     assert content(reports) == before
@@ -79,18 +79,20 @@ def test_a_follower_that_is_killed_is_gone_on_from(ledger: Ledger, ledger_url: s
             process.stdout.readline()
         process.kill()
     assert 20 <= reports.progress().followed < 160
-    followed(Follower(ledger, reports), 7)
+    followed(ReportsFollower(ledger, reports), 7)
     assert content(reports) == made_anew(ledger, reports)
     assert reports.days.total(DAY, DAY).voided == 79
 
 
-def test_of_two_followers_one_follows(ledger: Ledger, ledger_url: str, reports: Reports, follower: Follower) -> None:
+def test_of_two_followers_one_follows(
+    ledger: Ledger, ledger_url: str, reports: Reports, follower: ReportsFollower
+) -> None:
     ledger.accept(ClockedStation().run(9), "shache", NOW)
     with Reports.open(ledger_url, ZONE) as others:
-        other = Follower(ledger, others)
+        other = ReportsFollower(ledger, others)
         assert follower.step(3) == 3
         assert other.step(3) == 0
-        reports.tables.role.close()
+        reports.tables.leader_lock.close()
         assert other.step(3) == 3
         assert follower.step(3) == 0
     followed(follower)
@@ -101,10 +103,10 @@ def test_another_generation_is_followed_from_its_beginning(ledger_url: str) -> N
     station = ClockedStation()
     with Ledger.open(ledger_url) as ledger, Reports.open(ledger_url, ZONE) as reports:
         ledger.accept(station.run(9), "shache", NOW)
-        followed(Follower(ledger, reports))
-    Ledger.restored(ledger_url)
+        followed(ReportsFollower(ledger, reports))
+    Ledger.begin_generation(ledger_url)
     with Ledger.open(ledger_url) as ledger, Reports.open(ledger_url, ZONE) as reports:
-        follower = Follower(ledger, reports)
+        follower = ReportsFollower(ledger, reports)
         assert follower.step(4) == 4
         assert reports.progress().followed == 4
         followed(follower)
@@ -112,12 +114,12 @@ def test_another_generation_is_followed_from_its_beginning(ledger_url: str) -> N
 
 
 def test_a_ledger_that_went_back_without_a_word_is_noticed(
-    ledger: Ledger, ledger_url: str, reports: Reports, follower: Follower
+    ledger: Ledger, ledger_url: str, reports: Reports, follower: ReportsFollower
 ) -> None:
     station = ClockedStation()
     ledger.accept(station.run(9), "shache", NOW)
     followed(follower)
-    opened = open_beside(ledger_url)
+    opened = open_shared(ledger_url)
     with opened.writing.begin() as connection:
         connection.execute(delete(event).where(event.c.seq > 5))
         connection.execute(delete(intake).where(intake.c.seq > 5))
@@ -128,17 +130,17 @@ def test_a_ledger_that_went_back_without_a_word_is_noticed(
 
 
 def test_another_zone_makes_them_again_and_ends_who_follows_for_the_old_one(
-    ledger: Ledger, ledger_url: str, reports: Reports, follower: Follower
+    ledger: Ledger, ledger_url: str, reports: Reports, follower: ReportsFollower
 ) -> None:
     station = ClockedStation()
     ledger.accept(station.run(3), "shache", NOW)
     followed(follower)
     with Reports.open(ledger_url, ZoneInfo("America/Los_Angeles")) as others:
-        with pytest.raises(ReportsTaken):
+        with pytest.raises(ReportsReplaced):
             follower.step()
-        reports.tables.role.close()
-        followed(Follower(ledger, others))
-        assert [row.day.day for row in others.receipts.newest(Part("shache", "S0147"), 9)] == [24, 24]
+        reports.tables.leader_lock.close()
+        followed(ReportsFollower(ledger, others))
+        assert [row.day.day for row in others.receipts.newest(ReportScope("shache", "S0147"), 9)] == [24, 24]
 
 
 def test_a_file_that_is_no_database_is_made_again(file_url: str, tmp_path: Path) -> None:
@@ -146,7 +148,7 @@ def test_a_file_that_is_no_database_is_made_again(file_url: str, tmp_path: Path)
         ledger.accept(ClockedStation().run(3), "shache", NOW)
         (tmp_path / "county.reports.db").write_bytes(b"garbage" * 1000)
         with Reports.open(file_url, ZONE) as reports:
-            followed(Follower(ledger, reports))
+            followed(ReportsFollower(ledger, reports))
             assert reports.days.total(DAY, DAY).intakes == 2
 
 
@@ -161,14 +163,14 @@ def test_what_is_in_an_archive_counts_on_the_day_it_arrived(ledger_url: str, tmp
     months = list(archive(ledger_url, "2026-11", tmp_path))
     assert len(months) == 2
     with Ledger.open(ledger_url) as ledger, Reports.open(ledger_url, ZONE) as reports:
-        followed(Follower(ledger, reports), 2)
+        followed(ReportsFollower(ledger, reports), 2)
         overview = ledger.overview("").totals
         whole = total(row.figures for row in reports.days.each(date(2026, 9, 1), date(2026, 11, 30)))
         assert (whole.intakes, whole.voided, whole.net_g) == (overview.intakes, overview.voided, overview.net_g)
         assert (whole.intakes, whole.voided) == (7, 2)
         assert reports.days.total(date(2026, 9, 20), date(2026, 9, 20)).time_unknown == 3
         assert reports.progress().behind == 0
-        assert Follower(ledger, reports).step() == 0
+        assert ReportsFollower(ledger, reports).step() == 0
 
 
 def test_a_void_that_left_for_an_archive_before_it_was_followed_is_missed_in_no_total(
@@ -178,13 +180,13 @@ def test_a_void_that_left_for_an_archive_before_it_was_followed_is_missed_in_no_
     station = ClockedStation()
     with Ledger.open(ledger_url) as ledger, Reports.open(ledger_url, ZONE) as reports:
         ledger.accept(station.run(4), "shache", "2026-09-20T04:00:00.000Z")
-        followed(Follower(ledger, reports))
+        followed(ReportsFollower(ledger, reports))
         ledger.accept([station.void(1), station.intake(9), station.void(9)], "shache", "2026-09-21T04:00:00.000Z")
         ledger.accept([station.intake(50)], "shache", "2026-11-20T04:00:00.000Z")
         ledger.set_feed_position("mqtt", ledger.feed_end())
     assert len(list(archive(ledger_url, "2026-11", tmp_path))) == 1
     with Ledger.open(ledger_url) as ledger, Reports.open(ledger_url, ZONE) as reports:
-        followed(Follower(ledger, reports), 2)
+        followed(ReportsFollower(ledger, reports), 2)
         overview = ledger.overview("").totals
         whole = total(row.figures for row in reports.days.each(date(2026, 9, 1), date(2026, 11, 30)))
         assert (whole.intakes, whole.voided, whole.net_g) == (overview.intakes, overview.voided, overview.net_g)
@@ -192,7 +194,7 @@ def test_a_void_that_left_for_an_archive_before_it_was_followed_is_missed_in_no_
 
 
 def test_a_follower_in_a_thread_ends(ledger: Ledger, reports: Reports) -> None:
-    follower, ending = Follower(ledger, reports), threading.Event()
+    follower, ending = ReportsFollower(ledger, reports), threading.Event()
     thread = threading.Thread(target=follower.run, args=(ending,))
     thread.start()
     ledger.accept(ClockedStation().run(3), "shache", NOW)

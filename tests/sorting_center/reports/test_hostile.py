@@ -9,9 +9,9 @@ import pytest
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.moment import ClockQuality
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.reports import Figures, Part, Reports
-from kiosk.sorting_center.reports.follower import Follower
-from kiosk.sorting_center.reports.following.closes import Closes, Verdict
+from kiosk.sorting_center.reports import Figures, Reports, ReportScope
+from kiosk.sorting_center.reports.follower import ReportsFollower
+from kiosk.sorting_center.reports.projection.closing_checks import ClosingChecks, ClosingVerdict
 from tests.sorting_center.reports.ledgers import ClockedStation, closed, followed
 from tests.sorting_center.stations import NOW, believed, of_weight
 
@@ -19,7 +19,7 @@ DAY = date(2026, 11, 25)
 HUGE = 2**53 - 1
 
 
-def test_no_number_makes_a_sum_overflow(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+def test_no_number_makes_a_sum_overflow(ledger: Ledger, reports: Reports, follower: ReportsFollower) -> None:
     station, count = ClockedStation(), 1_100
     told = [station.start()]
     told += [believed(station.intake(one, net_g=HUGE, amount_fen=HUGE)) for one in range(1, count + 1)]
@@ -27,7 +27,7 @@ def test_no_number_makes_a_sum_overflow(ledger: Ledger, reports: Reports, follow
     followed(follower, 400)
     figures = Figures(count, 0, count, count * HUGE, count * HUGE, 0, 0)
     assert figures.net_g > 2**63
-    for of in (Part(), Part("shache", "S0147")):
+    for of in (ReportScope(), ReportScope("shache", "S0147")):
         assert reports.days.total(DAY, DAY, of) == figures
     assert reports.days.goods(DAY, DAY)[0].figures == figures
     assert reports.members.year("M-04412", "shache", 2026).figures == figures
@@ -35,7 +35,7 @@ def test_no_number_makes_a_sum_overflow(ledger: Ledger, reports: Reports, follow
     assert ledger.overview("").totals.net_g == figures.net_g
 
 
-def test_clocks_beyond_every_calendar_are_no_time(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+def test_clocks_beyond_every_calendar_are_no_time(ledger: Ledger, reports: Reports, follower: ReportsFollower) -> None:
     station = ClockedStation()
     told = [station.start()]
     for quality, at, monotonic_ms in (
@@ -49,7 +49,7 @@ def test_clocks_beyond_every_calendar_are_no_time(ledger: Ledger, reports: Repor
         told.append(station.intake(len(told)))
     ledger.accept(told, "shache", NOW)
     followed(follower)
-    rows = reports.receipts.newest(Part("shache", "S0147"), 10)
+    rows = reports.receipts.newest(ReportScope("shache", "S0147"), 10)
     assert [(row.receipt[-1], row.day.isoformat(), row.time_unknown) for row in reversed(rows)] == [
         ("1", "2026-11-25", True),
         ("2", "1000-01-01", False),
@@ -62,7 +62,7 @@ def test_clocks_beyond_every_calendar_are_no_time(ledger: Ledger, reports: Repor
     ] * 5
 
 
-def test_texts_that_are_no_codes_stop_nothing(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+def test_texts_that_are_no_codes_stop_nothing(ledger: Ledger, reports: Reports, follower: ReportsFollower) -> None:
     station = ClockedStation()
     strange = ("x" * 64, "'; DROP TABLE receipt; --", "\u202e<b>", "")
     told = [station.start()]
@@ -77,7 +77,9 @@ def test_texts_that_are_no_codes_stop_nothing(ledger: Ledger, reports: Reports, 
     assert reports.days.goods_codes()[0] == ""
 
 
-def test_what_the_ledger_sets_apart_is_in_no_report(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+def test_what_the_ledger_sets_apart_is_in_no_report(
+    ledger: Ledger, reports: Reports, follower: ReportsFollower
+) -> None:
     station = ClockedStation()
     told = [station.start(), station.raw(type="station.lot.packed.v1"), station.intake(2, net_g=-1)]
     assert [one.problem for one in told] == [None, "unknown_type", "bad_data"]
@@ -89,16 +91,16 @@ def test_what_the_ledger_sets_apart_is_in_no_report(ledger: Ledger, reports: Rep
 
 
 def test_closes_that_name_what_comes_after_them_are_compared_once(
-    ledger: Ledger, reports: Reports, follower: Follower, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, reports: Reports, follower: ReportsFollower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each of a thousand was gone through again with every event behind it: seconds of the pages' process a page."""
     again: list[int] = []
 
-    def gone_through(_: Closes, feedseq: int, upto: int) -> list[object]:
+    def gone_through(_: ClosingChecks, feedseq: int, upto: int) -> list[object]:
         again.append(feedseq)
         return []
 
-    monkeypatch.setattr(Closes, "_spans_again", gone_through)
+    monkeypatch.setattr(ClosingChecks, "_recheck_spans", gone_through)
     station = ClockedStation()
     told = [station.start()]
     for number in range(1, 4):
@@ -109,4 +111,4 @@ def test_closes_that_name_what_comes_after_them_are_compared_once(
         follower.step(limit)
     assert again == []
     found = reports.closings.of_station("shache", station.station)
-    assert [(one.verdict, one.missing) for one in found] == [(Verdict.MISSING, 9_001)] * 3
+    assert [(one.verdict, one.missing) for one in found] == [(ClosingVerdict.MISSING, 9_001)] * 3

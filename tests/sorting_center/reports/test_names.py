@@ -7,9 +7,9 @@ import pytest
 from kiosk.domain.events import WordsData
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.reports import Reports
-from kiosk.sorting_center.reports.follower import Follower
-from kiosk.sorting_center.reports.tables.opening import begin_again
-from kiosk.sorting_center.reports.tables.stamps import Stamp
+from kiosk.sorting_center.reports.follower import ReportsFollower
+from kiosk.sorting_center.reports.tables.opening import recreate_tables
+from kiosk.sorting_center.reports.tables.stamps import ReportsStamp
 from tests.sorting_center.reports.ledgers import ZONE, ClockedStation, content, followed
 from tests.sorting_center.stations import NOW, believed
 
@@ -32,7 +32,7 @@ def fill(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("at_once", [1, 3, 1000])
 def test_the_newest_word_of_each_language_holds(
-    ledger: Ledger, reports: Reports, follower: Follower, at_once: int
+    ledger: Ledger, reports: Reports, follower: ReportsFollower, at_once: int
 ) -> None:
     fill(ledger)
     followed(follower, at_once)
@@ -42,13 +42,13 @@ def test_the_newest_word_of_each_language_holds(
     assert [code for code, _ in reports.names.goods()] == ["BADAM", "WALNUT"]
     before = content(reports)
     with reports.tables.writing() as connection:
-        begin_again(connection, Stamp(ledger.ledger_id, ledger.generation, ZONE.key))
-    followed(Follower(ledger, reports))
+        recreate_tables(connection, ReportsStamp(ledger.ledger_id, ledger.generation, ZONE.key))
+    followed(ReportsFollower(ledger, reports))
     assert content(reports) == before, "made again they are the same"
 
 
 def test_names_of_strangers_are_short_lines_without_direction_marks(
-    ledger: Ledger, reports: Reports, follower: Follower, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, reports: Reports, follower: ReportsFollower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     station = ClockedStation()
     title = WordsData("x" * 10_000, "\u202e<b>\n核\u2066桃", "\u202e\u200f\u0007")

@@ -10,18 +10,18 @@ from kiosk.domain.intake import AbandonReason
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.verdict import Measures
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.ledger.database.opening import open_beside
+from kiosk.sorting_center.ledger.database.opening import open_shared
 from kiosk.sorting_center.ledger.schema import event
-from kiosk.sorting_center.reports import Figures, Part, Reports
-from kiosk.sorting_center.reports.follower import Follower
-from kiosk.sorting_center.reports.journal import Link
+from kiosk.sorting_center.reports import Figures, Reports, ReportScope
+from kiosk.sorting_center.reports.follower import ReportsFollower
+from kiosk.sorting_center.reports.journal import ChainLink
 from tests.sorting_center.reports.ledgers import ClockedStation, followed
 from tests.sorting_center.stations import NOW, confirmed, of_weight
 
 FIRST, SECOND = ReceiptNumber("S0147", "A", 1), ReceiptNumber("S0147", "A", 2)
 
 
-def test_a_receipt_with_everything_about_it(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+def test_a_receipt_with_everything_about_it(ledger: Ledger, reports: Reports, follower: ReportsFollower) -> None:
     station = ClockedStation()
     photo = PhotoTaken(FIRST.lot, "ab" * 32, 1000, 800, 600)
     told = [
@@ -41,8 +41,8 @@ def test_a_receipt_with_everything_about_it(ledger: Ledger, reports: Reports, fo
     assert (first.void.reason, first.void.replacement) == ("wrong_party", str(SECOND))
     assert first.photos == (PictureData("ab" * 32, 1000, 800, 600),)
     assert [one.type.split(".")[2] for one in first.events] == ["confirmed", "taken", "voided"]
-    assert all(one.recomputed and one.before is Link.LINKED for one in first.events)
-    assert [one.after for one in first.events] == [Link.LINKED, Link.LINKED, Link.NOT_HERE]
+    assert all(one.recomputed and one.before is ChainLink.LINKED for one in first.events)
+    assert [one.after for one in first.events] == [ChainLink.LINKED, ChainLink.LINKED, ChainLink.NOT_HERE]
     assert [one.sha256 for one in first.events] == [told[1].sha256, told[2].sha256, told[4].sha256]
     (second,) = reports.receipts.find(SECOND, "shache")
     assert (second.replaces, second.void) == ((str(FIRST),), None)
@@ -50,7 +50,7 @@ def test_a_receipt_with_everything_about_it(ledger: Ledger, reports: Reports, fo
 
 
 def test_a_receipt_is_found_beside_an_event_that_names_no_clock(
-    ledger: Ledger, reports: Reports, follower: Follower
+    ledger: Ledger, reports: Reports, follower: ReportsFollower
 ) -> None:
     """Its neighbors are read for the links of the chain, and one of them may be an event with a problem."""
     station = ClockedStation()
@@ -58,11 +58,11 @@ def test_a_receipt_is_found_beside_an_event_that_names_no_clock(
     ledger.accept(told, "shache", NOW)
     followed(follower)
     (found,) = reports.receipts.find(FIRST)
-    assert [one.after for one in found.events] == [Link.LINKED]
+    assert [one.after for one in found.events] == [ChainLink.LINKED]
 
 
 def test_photos_of_a_receipt_are_those_of_buyers_without_the_removed(
-    ledger: Ledger, reports: Reports, follower: Follower
+    ledger: Ledger, reports: Reports, follower: ReportsFollower
 ) -> None:
     station = ClockedStation()
     master, natural = PictureData("cd" * 32, 900, 1600, 1600), PictureData("dc" * 32, 800, 1600, 1600)
@@ -81,7 +81,7 @@ def test_photos_of_a_receipt_are_those_of_buyers_without_the_removed(
     assert first.photos == (PictureData("ef" * 32, 1000, 800, 600), master)
 
 
-def test_a_receipt_that_was_told_again_counts_once(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+def test_a_receipt_that_was_told_again_counts_once(ledger: Ledger, reports: Reports, follower: ReportsFollower) -> None:
     old, new = ClockedStation(), ClockedStation(epoch="ff" * 8)
     told = [old.start(), old.intake(1)]
     again = [new.add(EpochStarted("B", "restored")), new.add(confirmed("S0147", 1), reissued=f"{old.epoch}-2")]
@@ -91,11 +91,11 @@ def test_a_receipt_that_was_told_again_counts_once(ledger: Ledger, reports: Repo
     (found,) = reports.receipts.find(FIRST)
     assert found.row is not None
     assert found.row.epoch == old.epoch
-    assert [(one.epoch, one.reissued) for one in found.told_again] == [(new.epoch, f"{old.epoch}-2")]
+    assert [(one.epoch, one.reissued) for one in found.repeat_confirmations] == [(new.epoch, f"{old.epoch}-2")]
     assert reports.days.total(date(2026, 11, 25), date(2026, 11, 25)).intakes == 1
 
 
-def test_an_abandoned_receipt_never_counted(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+def test_an_abandoned_receipt_never_counted(ledger: Ledger, reports: Reports, follower: ReportsFollower) -> None:
     station = ClockedStation()
     ledger.accept(
         [station.start(), station.add(IntakeAbandoned(str(FIRST), "opened", AbandonReason.LEFT))], "shache", NOW
@@ -105,7 +105,7 @@ def test_an_abandoned_receipt_never_counted(ledger: Ledger, reports: Reports, fo
     assert (found.row, found.confirmed, found.is_abandoned) == (None, None, True)
 
 
-def test_a_receipt_of_two_counties_is_two(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+def test_a_receipt_of_two_counties_is_two(ledger: Ledger, reports: Reports, follower: ReportsFollower) -> None:
     for region, epoch in (("shache", "aa" * 8), ("yarkant", "bb" * 8)):
         station = ClockedStation(epoch=epoch)
         ledger.accept([station.start(), station.intake(1, **of_weight(1000 + len(region)))], region, NOW)
@@ -117,12 +117,12 @@ def test_a_receipt_of_two_counties_is_two(ledger: Ledger, reports: Reports, foll
 
 
 def test_a_body_that_was_altered_in_the_ledger_is_seen(
-    ledger: Ledger, ledger_url: str, reports: Reports, follower: Follower
+    ledger: Ledger, ledger_url: str, reports: Reports, follower: ReportsFollower
 ) -> None:
     station = ClockedStation()
     ledger.accept([station.start(), told := station.intake(1), station.intake(2)], "shache", NOW)
     followed(follower)
-    opened = open_beside(ledger_url)
+    opened = open_shared(ledger_url)
     with opened.writing.begin() as connection:
         altered = told.body.replace(b"29880", b"29881")
         connection.execute(update(event).where(event.c.seq == 2).values(body=altered))
@@ -131,7 +131,7 @@ def test_a_body_that_was_altered_in_the_ledger_is_seen(
     assert [one.recomputed for one in found.events] == [False]
 
 
-def test_the_time_of_an_event_is_the_corrected_one(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+def test_the_time_of_an_event_is_the_corrected_one(ledger: Ledger, reports: Reports, follower: ReportsFollower) -> None:
     station = ClockedStation()
     station.quality, station.at = ClockQuality.RESTORED, datetime(2026, 11, 20, tzinfo=UTC)
     told = [station.start(), station.intake(1)]
@@ -145,7 +145,7 @@ def test_the_time_of_an_event_is_the_corrected_one(ledger: Ledger, reports: Repo
     assert found.row.written_at == datetime(2026, 11, 20, tzinfo=UTC)
 
 
-def test_lists_are_in_pages_and_an_export_is_whole(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+def test_lists_are_in_pages_and_an_export_is_whole(ledger: Ledger, reports: Reports, follower: ReportsFollower) -> None:
     station = ClockedStation()
     ledger.accept(station.run(8), "shache", NOW)
     followed(follower)
@@ -156,7 +156,7 @@ def test_lists_are_in_pages_and_an_export_is_whole(ledger: Ledger, reports: Repo
     assert [*first, *reports.receipts.page(day, day, after=first[-1], limit=4)] == whole
 
 
-def test_a_members_year_is_the_sum_of_its_receipts(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+def test_a_members_year_is_the_sum_of_its_receipts(ledger: Ledger, reports: Reports, follower: ReportsFollower) -> None:
     station = ClockedStation()
     told = [station.start(), station.intake(1), station.intake(2, **of_weight(500)), station.void(2)]
     told += [station.intake(3, party="M-00001"), station.intake(4, party="non_member")]
@@ -170,7 +170,7 @@ def test_a_members_year_is_the_sum_of_its_receipts(ledger: Ledger, reports: Repo
     assert reports.members.year("M-04412", "yarkant", 2026).receipts == ()
 
 
-def test_a_lot_has_its_owner_and_its_receipt(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+def test_a_lot_has_its_owner_and_its_receipt(ledger: Ledger, reports: Reports, follower: ReportsFollower) -> None:
     station = ClockedStation()
     ledger.accept([station.start(), station.intake(1)], "shache", NOW)
     followed(follower)
@@ -179,14 +179,14 @@ def test_a_lot_has_its_owner_and_its_receipt(ledger: Ledger, reports: Reports, f
     assert reports.lots.find("Y1L") == reports.lots.find(FIRST.code) == ()
 
 
-def test_a_receipt_told_twice_shows_both_events(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+def test_a_receipt_told_twice_shows_both_events(ledger: Ledger, reports: Reports, follower: ReportsFollower) -> None:
     station = ClockedStation()
     told = [station.start(), station.intake(1), station.intake(1, **of_weight(700)), station.intake(2)]
     ledger.accept(told, "shache", NOW)
     followed(follower)
-    (found,) = reports.receipts.told_twice()
+    (found,) = reports.receipts.duplicates()
     assert found.receipt == str(FIRST)
     assert found.first is not None
     assert found.second is not None
     assert (found.first.seq, found.second.seq, found.second.data["net_g"]) == (2, 3, 700)
-    assert reports.receipts.told_twice(of=Part("yarkant")) == ()
+    assert reports.receipts.duplicates(of=ReportScope("yarkant")) == ()

@@ -6,7 +6,7 @@ from sqlalchemy import Column, Index, Integer, MetaData, Table, inspect, text
 
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.reports import Reports
-from kiosk.sorting_center.reports.follower import Follower
+from kiosk.sorting_center.reports.follower import ReportsFollower
 from kiosk.sorting_center.reports.tables.schema import metadata
 from kiosk.sorting_center.reports.tables.stamps import SCHEMA, schema_of
 from tests.sorting_center.reports.ledgers import ZONE, ClockedStation, closed, content, followed
@@ -37,7 +37,7 @@ def test_tables_of_a_version_before_are_dropped_and_made_again(ledger: Ledger, l
     told = [*station.run(6), station.add(closed(first_seq=1, last_seq=6))]
     ledger.accept(told, "shache", NOW)
     with Reports.open(ledger_url, ZONE) as reports:
-        followed(Follower(ledger, reports))
+        followed(ReportsFollower(ledger, reports))
         before = content(reports)
         with reports.tables.writing() as connection:
             for statement in (
@@ -50,6 +50,6 @@ def test_tables_of_a_version_before_are_dropped_and_made_again(ledger: Ledger, l
     with Reports.open(ledger_url, ZONE) as reports:
         with reports.tables.reading() as connection:
             assert set(inspect(connection).get_table_names()) == set(metadata.tables)
-        followed(Follower(ledger, reports))
+        followed(ReportsFollower(ledger, reports))
         assert content(reports) == before
     assert any(before.values())

@@ -9,7 +9,7 @@ from kiosk.domain.shelf import slot_code
 from kiosk.domain.waybill import waybill_digest
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.reports import Hit, HitKind, Reports
-from kiosk.sorting_center.reports.follower import Follower
+from kiosk.sorting_center.reports.follower import ReportsFollower
 from tests.sorting_center.reports.ledgers import ClockedStation, followed
 from tests.sorting_center.stations import NOW
 
@@ -18,10 +18,10 @@ PARCEL = ParcelNumber("S0147", "A", 12)
 WAYBILL = "SF1385000000001"
 
 
-def fill(ledger: Ledger, follower: Follower) -> None:
+def fill(ledger: Ledger, follower: ReportsFollower) -> None:
     station = ClockedStation()
     arrived = ParcelArrived(
-        str(PARCEL), "clerk:07", "SF", waybill_digest(WAYBILL), Consent.RECIPIENT_ASKED, False, False, False
+        str(PARCEL), "clerk:07", "SF", waybill_digest(WAYBILL), Consent.RECIPIENT_CONSENTED, False, False, False
     )
     collected = ParcelCollected(str(PARCEL), "clerk:07", Proof.CODE, CollectedBy.SELF)
     told = [station.start(), station.intake(1), station.add(arrived), station.add(collected)]
@@ -29,7 +29,7 @@ def fill(ledger: Ledger, follower: Follower) -> None:
     followed(follower)
 
 
-def test_what_is_typed_or_scanned_is_found(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+def test_what_is_typed_or_scanned_is_found(ledger: Ledger, reports: Reports, follower: ReportsFollower) -> None:
     fill(ledger, follower)
     receipt = Hit(HitKind.RECEIPT, str(RECEIPT), "shache", "S0147")
     parcel = Hit(HitKind.PARCEL, str(PARCEL), "shache", "S0147")
@@ -67,7 +67,7 @@ def test_what_is_typed_or_scanned_is_found(ledger: Ledger, reports: Reports, fol
     assert found == {text: (hit,) for text, hit in wanted.items()}
 
 
-def test_what_is_no_code_finds_nothing(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+def test_what_is_no_code_finds_nothing(ledger: Ledger, reports: Reports, follower: ReportsFollower) -> None:
     fill(ledger, follower)
     strange = [
         *(
@@ -98,7 +98,7 @@ def test_what_is_no_code_finds_nothing(ledger: Ledger, reports: Reports, followe
     assert {text: hits for text in strange if (hits := reports.search.find(text))} == {}
 
 
-def test_a_parcel_is_where_its_last_event_says(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+def test_a_parcel_is_where_its_last_event_says(ledger: Ledger, reports: Reports, follower: ReportsFollower) -> None:
     fill(ledger, follower)
     (found,) = reports.parcels.find(PARCEL)
     assert (found.row.carrier, found.row.state) == ("SF", ParcelState.COLLECTED)
@@ -109,7 +109,7 @@ def test_a_parcel_is_where_its_last_event_says(ledger: Ledger, reports: Reports,
 WALNUT = WordsData("يەكەن ياڭىقى", "莎车核桃", "Yarkant walnuts")
 
 
-def offer_walnuts(ledger: Ledger, follower: Follower) -> ClockedStation:
+def offer_walnuts(ledger: Ledger, follower: ReportsFollower) -> ClockedStation:
     """Walnuts of a station are brought and offered, chilies only brought."""
     station = ClockedStation("S0148", "00112233445566bb")
     told = [station.start(), station.intake(1, product="WALNUT"), station.intake(2, product="CHILI")]
@@ -126,13 +126,15 @@ def offer_walnuts(ledger: Ledger, follower: Follower) -> ClockedStation:
         "يا\u0640ڭى\u200dقی",  # stretched, with a joiner, with the yeh of a Persian keyboard
     ],
 )
-def test_goods_are_found_by_their_names(ledger: Ledger, reports: Reports, follower: Follower, asked: str) -> None:
+def test_goods_are_found_by_their_names(
+    ledger: Ledger, reports: Reports, follower: ReportsFollower, asked: str
+) -> None:
     offer_walnuts(ledger, follower)
     assert reports.search.find(asked) == (Hit(HitKind.PRODUCT, "WALNUT"),)
 
 
 def test_names_are_found_in_few_and_nothing_is_found_by_a_letter(
-    ledger: Ledger, reports: Reports, follower: Follower
+    ledger: Ledger, reports: Reports, follower: ReportsFollower
 ) -> None:
     station = offer_walnuts(ledger, follower)
     more = [station.offer(2, "ab" * 32, product=f"N{number:02}", title=WALNUT) for number in range(30)]
@@ -144,7 +146,7 @@ def test_names_are_found_in_few_and_nothing_is_found_by_a_letter(
 
 
 def test_a_short_receipt_is_found_at_every_station_that_has_it(
-    ledger: Ledger, reports: Reports, follower: Follower
+    ledger: Ledger, reports: Reports, follower: ReportsFollower
 ) -> None:
     fill(ledger, follower)
     offer_walnuts(ledger, follower)
@@ -157,20 +159,20 @@ def test_a_short_receipt_is_found_at_every_station_that_has_it(
 
 
 def test_short_receipts_of_many_stations_are_cut_off(
-    ledger: Ledger, reports: Reports, follower: Follower, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, reports: Reports, follower: ReportsFollower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(60):
         station = ClockedStation(f"S{number:04}", f"{number:016}")
         ledger.accept([station.start(), station.intake(1)], "shache", NOW)
     followed(follower)
-    monkeypatch.setattr("kiosk.sorting_center.reports.search._STATIONS_AT_ONCE", 7)
+    monkeypatch.setattr("kiosk.sorting_center.reports.search._STATIONS_PER_QUERY", 7)
     found = reports.search.find("A-000001")
     assert len(found) == 50 and found[0].key == "0000-A-000001"
 
 
-def test_parcels_are_found_by_the_slot_they_lie_on(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+def test_parcels_are_found_by_the_slot_they_lie_on(ledger: Ledger, reports: Reports, follower: ReportsFollower) -> None:
     station = ClockedStation()
-    arrived = ParcelArrived(str(PARCEL), "clerk:07", "SF", "ab" * 4, Consent.RECIPIENT_ASKED, False, False, False)
+    arrived = ParcelArrived(str(PARCEL), "clerk:07", "SF", "ab" * 4, Consent.RECIPIENT_CONSENTED, False, False, False)
     ledger.accept([station.start(), station.add(arrived)], "shache", NOW)
     ledger.accept(
         [station.add(ParcelShelved(str(PARCEL), "clerk:07", slot)) for slot in ("A-1-01", "A-3-17")], "shache", NOW
@@ -186,7 +188,7 @@ def test_parcels_are_found_by_the_slot_they_lie_on(ledger: Ledger, reports: Repo
 
 @pytest.mark.parametrize(("letter", "kind"), [("T", HitKind.TOTE), ("Z", HitKind.SEAL), ("M", HitKind.MANIFEST)])
 def test_totes_seals_and_manifests_lead_to_the_station_that_numbered_them(
-    ledger: Ledger, reports: Reports, follower: Follower, letter: str, kind: HitKind
+    ledger: Ledger, reports: Reports, follower: ReportsFollower, letter: str, kind: HitKind
 ) -> None:
     fill(ledger, follower)
     number = SerialNumber("S0147", "A", 12)
@@ -196,7 +198,9 @@ def test_totes_seals_and_manifests_lead_to_the_station_that_numbered_them(
     assert reports.search.find(SerialNumber("S0199", "A", 12).text(letter)) == (), "no such station was heard"
 
 
-def test_a_member_is_found_by_a_number_without_its_zeros(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+def test_a_member_is_found_by_a_number_without_its_zeros(
+    ledger: Ledger, reports: Reports, follower: ReportsFollower
+) -> None:
     fill(ledger, follower)
     for asked in ("M-4412", "m4412", "M 04412"):
         assert reports.search.find(asked) == (Hit(HitKind.MEMBER, "M-04412", "shache"),), asked

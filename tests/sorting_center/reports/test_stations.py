@@ -19,26 +19,26 @@ from kiosk.domain.events import (
 )
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.intake import AbandonReason
-from kiosk.domain.metrology.standing import CheckState, Verification
+from kiosk.domain.metrology.legal_status import CheckState, Verification
 from kiosk.domain.verdict import Measures
 from kiosk.messaging.contract.control import DoctorRow, Hello, Status
 from kiosk.sorting_center.ledger import Delivery, EventKey, Ledger, Sighting
 from kiosk.sorting_center.ledger import schema as ledger_schema
-from kiosk.sorting_center.ledger.database.opening import open_beside
-from kiosk.sorting_center.reports import Part, Reports
+from kiosk.sorting_center.ledger.database.opening import open_shared
+from kiosk.sorting_center.reports import Reports, ReportScope
 from kiosk.sorting_center.reports.closings import Difference
-from kiosk.sorting_center.reports.follower import Follower
-from kiosk.sorting_center.reports.following.closes import Verdict
+from kiosk.sorting_center.reports.follower import ReportsFollower
+from kiosk.sorting_center.reports.projection.closing_checks import ClosingVerdict
 from kiosk.sorting_center.reports.stations import MAX_GAPS
-from kiosk.sorting_center.reports.tables.opening import begin_again
-from kiosk.sorting_center.reports.tables.stamps import Stamp
+from kiosk.sorting_center.reports.tables.opening import recreate_tables
+from kiosk.sorting_center.reports.tables.stamps import ReportsStamp
 from tests.sorting_center.reports.ledgers import ZONE, ClockedStation, closed, content, followed
 from tests.sorting_center.stations import NOW, confirmed
 
 DAY = date(2026, 11, 25)
 
 
-def test_the_fleet_at_a_glance(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+def test_the_fleet_at_a_glance(ledger: Ledger, reports: Reports, follower: ReportsFollower) -> None:
     station, gappy = ClockedStation(), ClockedStation("S0002", "aa" * 8)
     ledger.accept(station.run(3), "shache", NOW)
     clone = station.clone()
@@ -52,7 +52,7 @@ def test_the_fleet_at_a_glance(ledger: Ledger, reports: Reports, follower: Follo
     second, first = reports.fleet.rows(DAY)
     assert (first.station, first.online, first.pending, first.software) == ("S0147", True, 3, "1.0.0")
     assert (first.has_fork, first.has_twin, first.alarms["fork"], first.quarantined["fork"]) == (True, False, 1, 1)
-    assert first.last_heard == datetime(2026, 11, 25, 5, tzinfo=UTC)
+    assert first.last_seen == datetime(2026, 11, 25, 5, tzinfo=UTC)
     assert first.newest is not None
     assert (first.newest.receipt, first.newest.clock, first.newest.receipt_at) == (
         "0147-A-000005",
@@ -64,7 +64,7 @@ def test_the_fleet_at_a_glance(ledger: Ledger, reports: Reports, follower: Follo
     assert second.gaps.since == datetime.fromisoformat(NOW)
     assert reports.fleet.row("shache", "S0147", DAY) == first
     assert reports.fleet.row("shache", "S0999", DAY) is None
-    assert reports.fleet.rows(DAY, Part("yarkant")) == ()
+    assert reports.fleet.rows(DAY, ReportScope("yarkant")) == ()
 
 
 def test_what_the_doctor_of_a_station_says(ledger: Ledger, reports: Reports) -> None:
@@ -96,7 +96,7 @@ def test_since_when_a_row_of_the_doctor_is_seen_so(ledger: Ledger, reports: Repo
     assert since(5, DoctorRow("scale"), paper) == ["", "01"]
     assert since(6, DoctorRow("scale", "warn", "scale_parameter")) == ["06"], "it was well in between"
     assert [row.since[11:13] for row in reports.stations.doctor("yarkant", "S0001")] == ["06"]
-    opened = open_beside(ledger.url)
+    opened = open_shared(ledger.url)
     for hour, kept in ((7, '[{"row":"scale","state":"fail","code":"scale_silent"}]'), (8, '[{"row":1}]')):
         with opened.writing.begin() as connection:
             connection.execute(update(ledger_schema.station_status).values(doctor=kept))
@@ -111,7 +111,7 @@ def test_two_machines_under_one_number_are_a_twin(ledger: Ledger, reports: Repor
     assert [row.has_twin for row in reports.fleet.rows(DAY)] == [True]
 
 
-def test_what_a_station_says_of_its_scale(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+def test_what_a_station_says_of_its_scale(ledger: Ledger, reports: Reports, follower: ReportsFollower) -> None:
     station = ClockedStation()
     profile = ScaleChanged(3, "", "ab" * 32, "xk3190_tf0", 50, 60_000, "kg", True)
     check = ScaleChecked(20_000, 20_000, 50, True, 1, 1, 1200, None, "clerk:07")
@@ -122,7 +122,7 @@ def test_what_a_station_says_of_its_scale(ledger: Ledger, reports: Reports, foll
     scale = reports.stations.scale("shache", "S0147")
     assert (scale.profile, scale.standing, scale.counters) == (profile, standing, CountersData(3, 2, 4))
     assert [row.check for row in reports.stations.checks("shache", "S0147")] == [check]
-    assert [row.type for row in reports.stations.said("shache", "S0147")] == [
+    assert [row.type for row in reports.stations.station_events("shache", "S0147")] == [
         ScaleChecked.TYPE,
         ScaleChanged.TYPE,
         EpochStarted.TYPE,
@@ -144,7 +144,7 @@ def test_epochs_and_gaps_of_a_station(ledger: Ledger, reports: Reports) -> None:
     assert len(gaps) < MAX_GAPS
 
 
-def test_a_close_beside_what_the_ledger_has(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+def test_a_close_beside_what_the_ledger_has(ledger: Ledger, reports: Reports, follower: ReportsFollower) -> None:
     station = ClockedStation()
     told = [station.start(), station.intake(1), station.intake(2), station.void(1), station.intake(3, mode="purchase")]
     told += [station.add(IntakeAbandoned(str(ReceiptNumber("S0147", "A", 4)), "opened", AbandonReason.LEFT))]
@@ -159,15 +159,15 @@ def test_a_close_beside_what_the_ledger_has(ledger: Ledger, reports: Reports, fo
     ledger.accept(told, "shache", NOW)
     followed(follower)
     second, first = reports.closings.of_station("shache", "S0147")
-    assert (first.verdict, first.differences, first.missing) == (Verdict.SAME, (), 0)
+    assert (first.verdict, first.differences, first.missing) == (ClosingVerdict.SAME, (), 0)
     assert first.voided_since == ("0147-A-000002",)
-    assert second.verdict is Verdict.DIFFERENT
+    assert second.verdict is ClosingVerdict.DIFFERENT
     assert second.differences[0] == Difference("intakes", 2, 1)
     assert [one.field for one in second.differences] == ["intakes", "bags", "net_g", "consignment_fen"]
 
 
 def test_a_photo_counts_for_the_day_whichever_version_tells_it(
-    ledger: Ledger, reports: Reports, follower: Follower
+    ledger: Ledger, reports: Reports, follower: ReportsFollower
 ) -> None:
     station = ClockedStation()
     lot = ReceiptNumber("S0147", "A", 1).lot
@@ -184,20 +184,22 @@ def test_a_photo_counts_for_the_day_whichever_version_tells_it(
     ledger.accept(told, "shache", NOW)
     followed(follower)
     (found,) = reports.closings.of_station("shache", "S0147")
-    assert (found.verdict, found.found.photos) == (Verdict.SAME, 2)
+    assert (found.verdict, found.found.photos) == (ClosingVerdict.SAME, 2)
 
 
-def test_a_close_over_an_event_that_was_set_apart_says_so(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+def test_a_close_over_an_event_that_was_set_apart_says_so(
+    ledger: Ledger, reports: Reports, follower: ReportsFollower
+) -> None:
     station = ClockedStation()
     told = [station.start(), station.raw(type="station.lot.packed.v1"), station.add(closed(first_seq=1, last_seq=2))]
     ledger.accept(told, "shache", NOW)
     followed(follower)
     (found,) = reports.closings.of_station("shache", "S0147")
-    assert (found.verdict, found.missing) == (Verdict.MISSING, 1)
+    assert (found.verdict, found.missing) == (ClosingVerdict.MISSING, 1)
 
 
 def test_a_close_is_compared_again_when_what_it_lacked_is_taken_in(
-    ledger: Ledger, reports: Reports, follower: Follower
+    ledger: Ledger, reports: Reports, follower: ReportsFollower
 ) -> None:
     station = ClockedStation()
     said = closed(intakes=2, bags=2, net_g=24_900, consignment_fen=59_760, first_seq=1, last_seq=3)
@@ -207,35 +209,35 @@ def test_a_close_is_compared_again_when_what_it_lacked_is_taken_in(
     ledger.accept(told, "shache", NOW)
     followed(follower)
     assert [(one.verdict, one.missing) for one in reports.closings.of_station("shache", "S0147")] == [
-        (Verdict.MISSING, 1)
+        (ClosingVerdict.MISSING, 1)
     ]
-    ledger.take_again(EventKey("shache", "S0147", station.epoch, 2, apart.sha256))
+    ledger.readmit(EventKey("shache", "S0147", station.epoch, 2, apart.sha256))
     while ledger.number(100):
         pass
     followed(follower)
     (found,) = reports.closings.of_station("shache", "S0147")
-    assert (found.verdict, found.missing, found.found) == (Verdict.SAME, 0, found.said)
+    assert (found.verdict, found.missing, found.found) == (ClosingVerdict.SAME, 0, found.reported)
     before = content(reports)
     for limit in (1, 1000):
         with reports.tables.writing() as connection:
-            begin_again(connection, Stamp(ledger.ledger_id, ledger.generation, ZONE.key))
+            recreate_tables(connection, ReportsStamp(ledger.ledger_id, ledger.generation, ZONE.key))
         followed(follower, limit)
         assert content(reports) == before, limit
 
 
-def test_a_history_has_every_day(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+def test_a_history_has_every_day(ledger: Ledger, reports: Reports, follower: ReportsFollower) -> None:
     station = ClockedStation()
     told = [station.start(), station.intake(1)]
     station.passes(timedelta(days=2))
     ledger.accept([*told, station.intake(2)], "shache", "2026-11-27T04:00:00.000Z")
     followed(follower)
-    history = reports.days.each(DAY - timedelta(days=27), DAY + timedelta(days=2), Part("shache", "S0147"))
+    history = reports.days.each(DAY - timedelta(days=27), DAY + timedelta(days=2), ReportScope("shache", "S0147"))
     assert len(history) == 30
     assert [row.figures.intakes for row in history[-3:]] == [1, 0, 1]
 
 
 def test_a_close_of_a_day_that_began_in_an_earlier_epoch_is_not_called_wrong(
-    ledger: Ledger, reports: Reports, follower: Follower
+    ledger: Ledger, reports: Reports, follower: ReportsFollower
 ) -> None:
     old, new = ClockedStation(), ClockedStation(epoch="ff" * 8)
     ledger.accept([old.start(), old.intake(1)], "shache", NOW)
@@ -244,10 +246,10 @@ def test_a_close_of_a_day_that_began_in_an_earlier_epoch_is_not_called_wrong(
     ledger.accept(again, "shache", NOW)
     followed(follower)
     (found,) = reports.closings.of_station("shache", "S0147")
-    assert (found.verdict, found.found.intakes, found.missing) == (Verdict.OTHER_EPOCH, 1, 0)
+    assert (found.verdict, found.found.intakes, found.missing) == (ClosingVerdict.OTHER_EPOCH, 1, 0)
 
 
-def test_a_close_that_was_told_again_is_one_close(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+def test_a_close_that_was_told_again_is_one_close(ledger: Ledger, reports: Reports, follower: ReportsFollower) -> None:
     old, new = ClockedStation(), ClockedStation(epoch="ff" * 8)
     said = closed(intakes=1, bags=1, net_g=12_450, consignment_fen=29_880, first_seq=1, last_seq=2)
     ledger.accept([old.start(), old.intake(1), old.add(said)], "shache", NOW)
@@ -255,10 +257,12 @@ def test_a_close_that_was_told_again_is_one_close(ledger: Ledger, reports: Repor
     ledger.accept(again, "shache", NOW)
     followed(follower)
     (found,) = reports.closings.of_station("shache", "S0147")
-    assert (found.verdict, found.epoch, found.seq) == (Verdict.SAME, old.epoch, 3)
+    assert (found.verdict, found.epoch, found.seq) == (ClosingVerdict.SAME, old.epoch, 3)
 
 
-def test_days_of_one_epoch_that_overlap_are_not_compared(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+def test_days_of_one_epoch_that_overlap_are_not_compared(
+    ledger: Ledger, reports: Reports, follower: ReportsFollower
+) -> None:
     station = ClockedStation()
     told = [station.start(), station.intake(1), station.add(closed(first_seq=1, last_seq=1))]
     told += [station.add(closed(first_seq=1, last_seq=3)), station.add(closed(first_seq=2, last_seq=90_000))]
@@ -267,17 +271,17 @@ def test_days_of_one_epoch_that_overlap_are_not_compared(ledger: Ledger, reports
     followed(follower, 4)
     found = reports.closings.of_station("shache", "S0147")
     assert [one.verdict for one in reversed(found)] == [
-        Verdict.SAME,
-        Verdict.OVERLAPS,
-        Verdict.TOO_LONG,
-        Verdict.TOO_LONG,
-        Verdict.SAME,
+        ClosingVerdict.SAME,
+        ClosingVerdict.OVERLAPS,
+        ClosingVerdict.TOO_LONG,
+        ClosingVerdict.TOO_LONG,
+        ClosingVerdict.SAME,
     ]
     assert found[1].differences == ()
 
 
 def test_a_receipt_of_the_day_that_counts_elsewhere_is_named(
-    ledger: Ledger, reports: Reports, follower: Follower
+    ledger: Ledger, reports: Reports, follower: ReportsFollower
 ) -> None:
     old, new = ClockedStation(), ClockedStation(epoch="ff" * 8)
     ledger.accept([old.start(), old.intake(1)], "shache", NOW)
@@ -290,20 +294,20 @@ def test_a_receipt_of_the_day_that_counts_elsewhere_is_named(
     ledger.accept([*again, new.add(said)], "shache", NOW)
     followed(follower)
     (found,) = reports.closings.of_day(DAY)
-    assert (found.verdict, found.not_counted) == (Verdict.SAME, ("0147-A-000001",))
+    assert (found.verdict, found.not_counted) == (ClosingVerdict.SAME, ("0147-A-000001",))
     assert reports.closings.of_day(DAY, only_differing=True) == ()
-    assert reports.closings.of_day(DAY, Part("shache", "S0147")) == (found,)
-    assert reports.closings.of_day(DAY, Part("yarkant")) == ()
+    assert reports.closings.of_day(DAY, ReportScope("shache", "S0147")) == (found,)
+    assert reports.closings.of_day(DAY, ReportScope("yarkant")) == ()
 
 
 def test_the_fleet_has_another_mark_when_anything_in_it_changed(
-    ledger: Ledger, reports: Reports, follower: Follower
+    ledger: Ledger, reports: Reports, follower: ReportsFollower
 ) -> None:
     station = ClockedStation()
-    marks = [reports.fleet.mark()]
+    marks = [reports.fleet.version()]
 
     def changed() -> bool:
-        marks.append(reports.fleet.mark())
+        marks.append(reports.fleet.version())
         return marks[-1] not in marks[:-1]
 
     assert not changed()

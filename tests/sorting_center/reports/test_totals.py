@@ -16,8 +16,8 @@ from sqlalchemy import Table, select
 from kiosk.sorting_center.export import table
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.reports import Figures, Reports
-from kiosk.sorting_center.reports.figures import of_sums, sums, total
-from kiosk.sorting_center.reports.follower import Follower
+from kiosk.sorting_center.reports.figures import figures_of, sums, total
+from kiosk.sorting_center.reports.follower import ReportsFollower
 from kiosk.sorting_center.reports.tables.schema import SUMS
 from tests.depth import many
 from tests.sorting_center.histories import crowded_ledger
@@ -32,7 +32,7 @@ def test_all_totals_are_the_sum_of_the_events(seed: int, steps: int, limit: int)
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{Path(folder) / 'county.db'}"
         with Ledger.open(url) as ledger, Reports.open(url, ZONE) as reports:
-            follower = Follower(ledger, reports)
+            follower = ReportsFollower(ledger, reports)
             county = County(ledger)
             for _ in range(steps):
                 county.step(dice)
@@ -47,7 +47,7 @@ def test_all_totals_are_the_sum_of_the_events(seed: int, steps: int, limit: int)
         for rest in Path(folder).glob("county.reports.db*"):
             rest.unlink()
         with Ledger.open(url) as ledger, Reports.open(url, ZONE) as reports:
-            followed(Follower(ledger, reports), limit + 5)
+            followed(ReportsFollower(ledger, reports), limit + 5)
             assert content(reports) == whole
 
 
@@ -71,7 +71,7 @@ def assert_right(ledger: Ledger, reports: Reports) -> None:
 def days_of(reports: Reports, of: Table) -> Mapping[str, Figures]:
     with reports.tables.reading() as connection:
         rows = connection.execute(select(of.c.day, *sums(of)).group_by(of.c.day))
-        return {row[0]: of_sums(row[1:]) for row in rows}
+        return {row[0]: figures_of(row[1:]) for row in rows}
 
 
 def exported(ledger: Ledger) -> tuple[int, int, int]:
@@ -85,7 +85,7 @@ def _number(cell: str) -> int:
 
 
 def test_on_both_databases_a_crowded_ledger_is_added_up_right(
-    ledger: Ledger, reports: Reports, follower: Follower
+    ledger: Ledger, reports: Reports, follower: ReportsFollower
 ) -> None:
     dice = random.Random(7)
     for seed in range(many(1, torture=20)):
@@ -94,7 +94,9 @@ def test_on_both_databases_a_crowded_ledger_is_added_up_right(
         assert_right(ledger, reports)
 
 
-def test_on_both_databases_a_county_is_added_up_right(ledger: Ledger, reports: Reports, follower: Follower) -> None:
+def test_on_both_databases_a_county_is_added_up_right(
+    ledger: Ledger, reports: Reports, follower: ReportsFollower
+) -> None:
     dice, county = random.Random(3), County(ledger)
     for _ in range(many(150, torture=300)):
         county.step(dice)

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from kiosk.domain.rate_limited_log import RateLimitedLog
-from kiosk.messaging.contract.updates import MAX_LIST_BYTES, Offers, UpdatesPath, parse_offers
+from kiosk.messaging.contract.updates import MAX_LIST_BYTES, UpdateOffers, UpdatesPath, parse_offers
 from kiosk.sorting_center.photos.listener import reception as listener
-from kiosk.sorting_center.photos.listener.reception import REST_S, Limits, Reception
+from kiosk.sorting_center.photos.listener.reception import IDLE_FETCH_S, ConnectionGate, ConnectionLimits
 from kiosk.sorting_center.updates.downloads import Downloads
 from kiosk.sorting_center.updates.folder import OfferFolder
 from tests.each import each
@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def center(receiving: Receiving, authority: Authority, folder: Path) -> Iterator[Listening]:
     log = RateLimitedLog(logging.getLogger("test.updates"), time.monotonic, 300.0)
-    with Listening(receiving, authority, Limits(), Downloads(OfferFolder(folder), log)) as listening:
+    with Listening(receiving, authority, ConnectionLimits(), Downloads(OfferFolder(folder), log)) as listening:
         yield listening
 
 
@@ -115,9 +115,9 @@ def test_updates_leave_places_for_pictures(
     center: Listening, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However long this machine takes to let 48 in: nobody rests long enough to lose a place."""
-    monkeypatch.setattr(listener, "REST_S", math.inf)
+    monkeypatch.setattr(listener, "IDLE_FETCH_S", math.inf)
     sha256 = offer(folder, bundle(tmp_path))
-    places = Limits()
+    places = ConnectionLimits()
     statuses = []
     with ExitStack() as held:
         for number in range(1, places.connections + 1):
@@ -137,7 +137,7 @@ class Guest:
 
     address = "127.0.0.1"
 
-    def __init__(self, name: str, reception: Reception) -> None:
+    def __init__(self, name: str, reception: ConnectionGate) -> None:
         self.name, self._other = name, socket.socketpair()
         self.sock, _ = self._other
         reception.receive(self)
@@ -161,7 +161,7 @@ class Guest:
 def test_who_asks_for_nothing_gives_its_place_to_one_that_asks() -> None:
     clock, seated = Clock(), threading.Semaphore(0)
     guests: list[Guest] = []
-    reception = Reception(lambda _guest: seated.release(), Limits(fetching=2), clock)
+    reception = ConnectionGate(lambda _guest: seated.release(), ConnectionLimits(fetching=2), clock)
     reception.start()
     try:
         guests.extend(Guest(name, reception) for name in ("first", "second", "third"))
@@ -172,7 +172,7 @@ def test_who_asks_for_nothing_gives_its_place_to_one_that_asks() -> None:
         assert reception.fetches(second)
         assert not reception.fetches(third)
         reception.rest(first)
-        clock.now += REST_S - 0.1
+        clock.now += IDLE_FETCH_S - 0.1
         assert not reception.fetches(third), "it has only just been answered"
         assert reception.fetches(first), "its place is its own"
         clock.now += 0.1
@@ -180,7 +180,7 @@ def test_who_asks_for_nothing_gives_its_place_to_one_that_asks() -> None:
         reception.allow(first, 20)
         assert not reception.fetches(third), "it is answered"
         reception.rest(first)
-        clock.now += REST_S
+        clock.now += IDLE_FETCH_S
         assert reception.fetches(third)
         assert [guest.is_hung_up for guest in guests] == [True, False, False]
         guests.append(Guest("fourth", reception))
@@ -238,4 +238,4 @@ def test_a_list_that_is_too_long_or_no_list() -> None:
             parse_offers(raw)
     with pytest.raises(ValueError, match="not so long"):
         parse_offers(b" " * (MAX_LIST_BYTES + 1))
-    assert Offers(()).offers == ()
+    assert UpdateOffers(()).offers == ()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.base.files import filling
+from kiosk.base.files import exclusive_folder
 from kiosk.sorting_center.updates import folder as offers
 from tests.sorting_center.updates.bundles import bundle, command, offer
 from tests.station.update.machine import NEW, OTHER_KEY
@@ -90,7 +90,7 @@ def test_what_a_killed_command_leaves_goes_with_the_next_and_two_do_not_meet(
     sha256 = offer(folder, other)
     names = {f"{sha256}.json", f"{sha256}.kioskupdate", "kept here.kioskupdate"}
     assert {path.name for path in folder.iterdir()} == names
-    with filling(folder):
+    with exclusive_folder(folder):
         for done in (command(folder, "add", good), command(folder, "remove", sha256)):
             assert (done.exit_code, "another update is being added or removed" in done.output) == (1, True)
     with monkeypatch.context() as patch:
@@ -120,4 +120,4 @@ def test_an_offer_that_goes_while_others_are_asked_for_costs_no_station_its_answ
     """Whoever removes one, or mends a disk, is another process: a name may lead nowhere by the time it is looked at."""
     good = offer(folder, bundle(tmp_path))
     (folder / f"{'c' * 64}.json").symlink_to(folder / "nothing")
-    assert [one.offer.sha256 for one in offers.OfferFolder(folder).offered()] == [good]
+    assert [one.offer.sha256 for one in offers.OfferFolder(folder).offers()] == [good]

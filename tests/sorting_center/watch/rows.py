@@ -7,7 +7,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from kiosk.sorting_center.desk.hours import OpeningHours
-from kiosk.sorting_center.desk.registry import ExpectedStation, Register, Township
+from kiosk.sorting_center.desk.registry import ExpectedStation, StationRegister, Township
 from kiosk.sorting_center.reports.figures import Figures
 from kiosk.sorting_center.reports.fleet import NO_GAP, FleetRow, NewestEvent
 
@@ -42,10 +42,10 @@ def newest(age: timedelta) -> NewestEvent:
     return NewestEvent("00112233445566aa", 2, 2, "1.12.0", "synced", *moments)
 
 
-def register(*stations: ExpectedStation, hours: str = "mon-fri 10:00-19:00", quiet_min: int = 60) -> Register:
+def register(*stations: ExpectedStation, hours: str = "mon-fri 10:00-19:00", quiet_min: int = 60) -> StationRegister:
     """Of one township."""
     town = Township("shache", "Huangdi", OpeningHours.parse(hours), quiet_min)
-    return Register({one.key: one for one in stations}, {("shache", "Huangdi"): town})
+    return StationRegister({one.key: one for one in stations}, {("shache", "Huangdi"): town})
 
 
 def expected(station: str = "S0001", **changes: str) -> ExpectedStation:

@@ -9,23 +9,25 @@ from typing import Any
 import pytest
 
 from kiosk.sorting_center.desk.cases import Condition
-from kiosk.sorting_center.desk.registry import Register
+from kiosk.sorting_center.desk.registry import StationRegister
 from kiosk.sorting_center.ledger.limits.shares import HeldBack
 from kiosk.sorting_center.reports.fleet import FleetRow, GapFacts
-from kiosk.sorting_center.watch.conditions import Group, Seen, conditions
+from kiosk.sorting_center.watch.conditions import ConditionGroup, CountySnapshot, conditions
 from tests.sorting_center.watch.rows import NOW, RECENT, expected, heard, register
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
-def found(rows: Sequence[FleetRow] = (), of: Register | None = None, **groups: Any) -> list[tuple[str, str, str]]:
+def found(
+    rows: Sequence[FleetRow] = (), of: StationRegister | None = None, **groups: Any
+) -> list[tuple[str, str, str]]:
     """Kind, station and subject."""
-    seen = Seen(rows, of or register(), groups.get("alarms", ()), groups.get("quarantined", ()), NOW)
+    seen = CountySnapshot(rows, of or register(), groups.get("alarms", ()), groups.get("quarantined", ()), NOW)
     return [(one.kind, one.station, one.subject) for one in conditions(seen)]
 
 
-def group(kind: str, epoch: str = "", day: str = "2026-11-25", number: int = 1) -> Group:
-    return Group(kind, "shache", "S0001", epoch, day, number, "event 3 came twice")
+def group(kind: str, epoch: str = "", day: str = "2026-11-25", number: int = 1) -> ConditionGroup:
+    return ConditionGroup(kind, "shache", "S0001", epoch, day, number, "event 3 came twice")
 
 
 ALARMS = ["fork", "twin", "broken_chain", "receipt_twice", "second_region", "too_many_epochs"]
@@ -43,7 +45,7 @@ def test_a_thousand_alarms_of_a_day_are_one_case_and_another_day_is_another() ->
         ("fork", "S0001", "aa 2026-11-26"),
         ("fork", "S0001", "bb 2026-11-25"),
     ]
-    first, *_ = conditions(Seen([], register(), alarms, (), NOW))
+    first, *_ = conditions(CountySnapshot([], register(), alarms, (), NOW))
     assert first.detail == "1000 times; the first: event 3 came twice"
 
 
@@ -56,7 +58,7 @@ def test_what_is_set_apart_is_a_case_unless_an_alarm_says_so_already() -> None:
 
 def test_a_station_that_sends_too_much_is_named() -> None:
     held = [HeldBack("S0001", "shache", 67_108_864, "share"), HeldBack("S0002", "shache", 3_000_000, "disk")]
-    first, second = conditions(Seen([], register(), (), (), NOW, held_back=held))
+    first, second = conditions(CountySnapshot([], register(), (), (), NOW, held_back=held))
     assert (first.key, first.detail) == (
         ("held_back", "shache", "S0001", ""),
         "67 MB were taken in today (UTC); the rest has to wait until tomorrow",
@@ -122,7 +124,7 @@ def test_each_condition_is_told_once_and_says_what_it_is_about() -> None:
     assert found(rows, register(), alarms=[group("fork", "aa"), group("fork", "aa")]) == [
         ("fork", "S0001", "aa 2026-11-25")
     ]
-    seen = Seen([heard(gaps=GapFacts(2, 0, RECENT - HOUR), pending=170)], register(), (), (), NOW)
+    seen = CountySnapshot([heard(gaps=GapFacts(2, 0, RECENT - HOUR), pending=170)], register(), (), (), NOW)
     assert conditions(seen) == [
         Condition("backlog", "shache", "S0001", "", "170 events wait there"),
         Condition("gap", "shache", "S0001", "", "2 events are missing since 2026-11-25 05:55 UTC"),

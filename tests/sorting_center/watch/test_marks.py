@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from kiosk.sorting_center.reports.fleet import FleetRow, GapFacts
-from kiosk.sorting_center.watch.marks import OF_CASES, Mark, marks, marks_of_silent
+from kiosk.sorting_center.watch.marks import MARK_OF_CASE, StationMark, marks, marks_of_unseen
 from kiosk.sorting_center.watch.measure import BACKLOG_EVENTS, Measure, version
 from tests.sorting_center.watch.rows import NOW, RECENT, expected, heard, newest, register
 
@@ -15,65 +15,69 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 OTHERS = [heard(f"S{number:04}") for number in range(2, 9)]
 
 
-def marks_of(row: FleetRow, *kinds: str) -> tuple[Mark, ...]:
+def marks_of(row: FleetRow, *kinds: str) -> tuple[StationMark, ...]:
     rows = [row, *OTHERS]
     measure = Measure.of(rows, register(*(expected(one.station) for one in rows)), NOW)
     return marks(row, measure, kinds)
 
 
 TABLE = [
-    ("well", heard(), [Mark.WELL]),
-    ("never said anything of itself", heard(online=None, pending=None, software=None, newest=None), [Mark.WELL]),
-    ("a bad line for a while", heard(pending=BACKLOG_EVENTS - 1), [Mark.WELL]),
-    ("much waits", heard(pending=BACKLOG_EVENTS), [Mark.LATE]),
-    ("what waited comes in", heard(newest=newest(DAY + HOUR)), [Mark.LATE]),
-    ("it was off for a night", heard(newest=newest(DAY)), [Mark.WELL]),
-    ("offline, and nobody came", heard(online=False), [Mark.WELL]),
-    ("offline for an open hour", heard(online=False, last_heard=RECENT - HOUR), [Mark.QUIET]),
-    ("online, and nobody came for an hour", heard(last_heard=RECENT - HOUR), [Mark.WELL]),
-    ("online, and says nothing for an open day", heard(last_heard=RECENT - DAY), [Mark.QUIET]),
-    ("a state nobody knows is none", heard(online=None, last_heard=RECENT - HOUR), [Mark.QUIET]),
-    ("a gap that fills itself", heard(gaps=GapFacts(3, 0, RECENT)), [Mark.WELL]),
-    ("a gap that stays", heard(gaps=GapFacts(3, 0, RECENT - HOUR)), [Mark.GAP]),
-    ("a gap since nobody knows when", heard(gaps=GapFacts(3, 0, None)), [Mark.GAP]),
-    ("what was lost with an epoch", heard(gaps=GapFacts(3, 3, RECENT - DAY)), [Mark.WELL]),
-    ("it complains of a fork", heard(complains="fork"), [Mark.FORK]),
-    ("it complains", heard(complains="ahead"), [Mark.FAULT]),
-    ("left behind", heard(software="1.9.9"), [Mark.OLD]),
-    ("left behind, as stations tell it", heard(software="station-kiosk/1.9.9+g2d3aa88"), [Mark.OLD]),
-    ("ahead, as stations tell it", heard(software="station-kiosk/1.13.0+g2d3aa88"), [Mark.WELL]),
-    ("ahead of the others", heard(software="1.13.0"), [Mark.WELL]),
-    ("software of no number", heard(software="x" * 40), [Mark.WELL]),
-    ("in no registry", heard("S0099"), [Mark.WELL]),
+    ("well", heard(), [StationMark.WELL]),
+    ("never said anything of itself", heard(online=None, pending=None, software=None, newest=None), [StationMark.WELL]),
+    ("a bad line for a while", heard(pending=BACKLOG_EVENTS - 1), [StationMark.WELL]),
+    ("much waits", heard(pending=BACKLOG_EVENTS), [StationMark.LATE]),
+    ("what waited comes in", heard(newest=newest(DAY + HOUR)), [StationMark.LATE]),
+    ("it was off for a night", heard(newest=newest(DAY)), [StationMark.WELL]),
+    ("offline, and nobody came", heard(online=False), [StationMark.WELL]),
+    ("offline for an open hour", heard(online=False, last_heard=RECENT - HOUR), [StationMark.QUIET]),
+    ("online, and nobody came for an hour", heard(last_heard=RECENT - HOUR), [StationMark.WELL]),
+    ("online, and says nothing for an open day", heard(last_heard=RECENT - DAY), [StationMark.QUIET]),
+    ("a state nobody knows is none", heard(online=None, last_heard=RECENT - HOUR), [StationMark.QUIET]),
+    ("a gap that fills itself", heard(gaps=GapFacts(3, 0, RECENT)), [StationMark.WELL]),
+    ("a gap that stays", heard(gaps=GapFacts(3, 0, RECENT - HOUR)), [StationMark.GAP]),
+    ("a gap since nobody knows when", heard(gaps=GapFacts(3, 0, None)), [StationMark.GAP]),
+    ("what was lost with an epoch", heard(gaps=GapFacts(3, 3, RECENT - DAY)), [StationMark.WELL]),
+    ("it complains of a fork", heard(complains="fork"), [StationMark.FORK]),
+    ("it complains", heard(complains="ahead"), [StationMark.FAULT]),
+    ("left behind", heard(software="1.9.9"), [StationMark.OLD]),
+    ("left behind, as stations tell it", heard(software="station-kiosk/1.9.9+g2d3aa88"), [StationMark.OLD]),
+    ("ahead, as stations tell it", heard(software="station-kiosk/1.13.0+g2d3aa88"), [StationMark.WELL]),
+    ("ahead of the others", heard(software="1.13.0"), [StationMark.WELL]),
+    ("software of no number", heard(software="x" * 40), [StationMark.WELL]),
+    ("in no registry", heard("S0099"), [StationMark.WELL]),
     (
         "the gravest first",
         heard(complains="fork", pending=999, software="0.1", gaps=GapFacts(3, 0, RECENT - DAY)),
-        [Mark.FORK, Mark.GAP, Mark.LATE, Mark.OLD],
+        [StationMark.FORK, StationMark.GAP, StationMark.LATE, StationMark.OLD],
     ),
 ]
 
 
 @pytest.mark.parametrize(("row", "found"), [(row, found) for _, row, found in TABLE], ids=[name for name, *_ in TABLE])
-def test_what_is_so_is_shown(row: FleetRow, found: list[Mark]) -> None:
+def test_what_is_so_is_shown(row: FleetRow, found: list[StationMark]) -> None:
     assert marks_of(row) == tuple(found)
 
 
 def test_what_people_settle_is_shown_until_its_case_is_closed() -> None:
     forked = heard(alarms={"fork": 3}, quarantined={"fork": 3})
-    assert marks_of(forked) == (Mark.WELL,), "its case is closed"
-    assert marks_of(forked, "fork", "quarantine") == (Mark.FORK, Mark.FAULT)
-    for kind, mark in OF_CASES.items():
+    assert marks_of(forked) == (StationMark.WELL,), "its case is closed"
+    assert marks_of(forked, "fork", "quarantine") == (StationMark.FORK, StationMark.FAULT)
+    for kind, mark in MARK_OF_CASE.items():
         assert marks_of(heard(), kind) == (mark,)
-    assert marks_of(heard(), "quiet", "a_later_version_s") == (Mark.WELL,), "what passes by itself is what is so now"
+    assert marks_of(heard(), "quiet", "a_later_version_s") == (StationMark.WELL,), (
+        "what passes by itself is what is so now"
+    )
 
 
 def test_who_was_never_heard_or_is_not_expected() -> None:
-    assert marks_of_silent(()) == (Mark.NEVER,)
-    assert marks_of_silent(("verification_over",)) == (Mark.FAULT, Mark.NEVER)
+    assert marks_of_unseen(()) == (StationMark.NEVER,)
+    assert marks_of_unseen(("verification_over",)) == (StationMark.FAULT, StationMark.NEVER)
     stranger = heard("S0666")
     measure = Measure.of([stranger], register(expected()), NOW)
-    assert marks(stranger, measure, ()) == (Mark.UNEXPECTED,)
-    assert marks(stranger, Measure.of([stranger], register(), NOW), ()) == (Mark.WELL,), "nobody has written a list"
+    assert marks(stranger, measure, ()) == (StationMark.UNEXPECTED,)
+    assert marks(stranger, Measure.of([stranger], register(), NOW), ()) == (StationMark.WELL,), (
+        "nobody has written a list"
+    )
 
 
 @pytest.mark.parametrize(

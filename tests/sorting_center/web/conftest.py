@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.web.sources import Stores
 from tests.sorting_center.staff import stores_of
@@ -34,5 +34,5 @@ def stores(ledger: Ledger) -> Iterator[Stores]:
 
 
 @pytest.fixture
-def desk(stores: Stores) -> Desk:
+def desk(stores: Stores) -> CenterDesk:
     return stores.desk

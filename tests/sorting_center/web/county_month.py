@@ -9,13 +9,13 @@ from typing import Final
 from kiosk.domain.events import ParcelArrived, ParcelCollected, PhotoTaken
 from kiosk.domain.events.scale import CountersData, ScaleData
 from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.domain.metrology.standing import CheckState, Verification
+from kiosk.domain.metrology.legal_status import CheckState, Verification
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.parcel import CollectedBy, Consent, ParcelNumber, Proof
 from kiosk.domain.waybill import waybill_digest
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.ledger.database.times import told
-from kiosk.sorting_center.reports.follower import Follower
+from kiosk.sorting_center.ledger.database.times import to_rfc3339
+from kiosk.sorting_center.reports.follower import ReportsFollower
 from kiosk.sorting_center.web.sources import Stores
 from tests.sorting_center.reports.ledgers import ClockedStation, followed
 from tests.sorting_center.stations import believed, confirmed, of_weight
@@ -39,13 +39,13 @@ def fill(ledger: Ledger) -> None:
     first, second = ClockedStation("S0147", "00112233445566aa"), ClockedStation("S0148", "00112233445566bb", "boot-9")
     for station in (first, second):
         station.at = datetime(2026, 11, 2, 2, tzinfo=UTC)
-        ledger.accept([station.start()], REGION, told(station.at))
+        ledger.accept([station.start()], REGION, to_rfc3339(station.at))
         for number in range(1, 4):
             station.passes(timedelta(days=1, hours=1))
             party = MEMBER if number == 1 else f"M-0000{number}"
             goods = {"product": _GOODS[number - 1], "mode": "purchase" if number == 2 else "consignment"}
             event = station.intake(number, **of_weight(10_000 * number + 5), **goods, party=party, scale=_SCALE)
-            ledger.accept([event], REGION, told(station.at + timedelta(minutes=1)))
+            ledger.accept([event], REGION, to_rfc3339(station.at + timedelta(minutes=1)))
     _first(ledger, first)
     _second(ledger, second)
 
@@ -53,7 +53,7 @@ def fill(ledger: Ledger) -> None:
 def _first(ledger: Ledger, station: ClockedStation) -> None:
     waybill = waybill_digest(WAYBILL)
     photo = PhotoTaken(RECEIPT.lot, "ab" * 32, 240_000, 1600, 1200)
-    arrived = ParcelArrived(str(PARCEL), "clerk:07", "SF", waybill, Consent.RECIPIENT_ASKED, False, False, False)
+    arrived = ParcelArrived(str(PARCEL), "clerk:07", "SF", waybill, Consent.RECIPIENT_CONSENTED, False, False, False)
     collected = ParcelCollected(str(PARCEL), "clerk:07", Proof.CODE, CollectedBy.SELF)
     events = [
         station.void(VOIDED.counter, replacement=str(ReceiptNumber("S0147", "A", 3))),
@@ -61,7 +61,7 @@ def _first(ledger: Ledger, station: ClockedStation) -> None:
         station.intake(DOUBLE.counter, **of_weight(7_000), party="M-00009", product="BADAM"),
         station.intake(DOUBLE.counter, **of_weight(8_000), party="M-00009", product="BADAM"),
     ]
-    ledger.accept(events, REGION, told(station.at + timedelta(minutes=1)))
+    ledger.accept(events, REGION, to_rfc3339(station.at + timedelta(minutes=1)))
 
 
 def _second(ledger: Ledger, station: ClockedStation) -> None:
@@ -70,7 +70,7 @@ def _second(ledger: Ledger, station: ClockedStation) -> None:
     station.boot, station.monotonic_ms, station.quality = "boot-10", 1_000, ClockQuality.UNSET
     station.at = datetime(1970, 1, 1, 0, 0, 5, tzinfo=UTC)
     unknown = station.intake(UNKNOWN.counter, **of_weight(6_000), party="non_member", product="BADAM")
-    ledger.accept([late, unknown], REGION, told(_NOON))
+    ledger.accept([late, unknown], REGION, to_rfc3339(_NOON))
 
 
 def fill_hostile(ledger: Ledger, texts: list[str]) -> None:
@@ -83,11 +83,11 @@ def fill_hostile(ledger: Ledger, texts: list[str]) -> None:
         certificate = replace(whole.certificate, kind=text, ref=text, reason=text)
         event = station.add(replace(whole, bags=(bag,), certificate=certificate))
         events.append(believed(event))
-    ledger.accept(events, REGION, told(_NOON))
+    ledger.accept(events, REGION, to_rfc3339(_NOON))
 
 
 def read(stores: Stores) -> None:
     """Until every event has its place in the feed, and the reports are at the end of it."""
     while stores.ledger.number(100):
         pass
-    followed(Follower(stores.ledger, stores.reports))
+    followed(ReportsFollower(stores.ledger, stores.reports))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.web.sources import Stores
 from tests.sorting_center.staff import NOON, app_of, followed, sign_in
 
 
-def page(stores: Stores, path: str, now: datetime = NOON, lang: str = "en", health: Health | None = None) -> str:
+def page(stores: Stores, path: str, now: datetime = NOON, lang: str = "en", health: CenterHealth | None = None) -> str:
     """The reports have read all there is."""
     followed(stores)
     with app_of(stores, health, now).test_client() as client:

@@ -1,4 +1,4 @@
-"""Draws the pages of the sorting center and of buyers: ``python -m tests.sorting_center.web.pictures var/pictures``.
+"""Draws the pages of the sorting center and of buyers: ``python -m tests.sorting_center.web.snapshots var/pictures``.
 
 Behind them is the county of the demo, sixty stations with a week of life. Whatever an administrator gets to by links is
 drawn, one page of each kind, on a desk and on a telephone, in all languages.
@@ -23,7 +23,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 from kiosk.app.demo_access import demo_access
 from kiosk.app.first_offer import published
 from kiosk.simulators.county import County, CountyPlan
-from kiosk.simulators.village import REGION, Ports, Village, VillagePlan
+from kiosk.simulators.village import REGION, Village, VillagePlan, VillagePorts
 from kiosk.texts import LANGUAGES
 from tests.sorting_center.brokers import until
 from tests.web import browsing
@@ -96,7 +96,7 @@ def draw(browser: Browser, village: Village, folder: Path) -> None:
 
 def _draw_sites(page: Page, village: Village, folder: Path, ending: str) -> None:
     language = ending.partition("-")[0]
-    sites = [("center", village.center_url, "/"), ("catalogue", village.catalogue_url or "", f"/{language}/")]
+    sites = [("center", village.center_url, "/"), ("storefront", village.storefront_url or "", f"/{language}/")]
     for name, url, begin in sites:
         for kind in pages(page, url, begin):
             picture = folder / f"{name}-{kind}-{ending}.png"
@@ -112,7 +112,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as data, ExitStack() as ends:
         plan = CountyPlan(Path(data) / "county", STATIONS, WEEKS, SEED, datetime.now(UTC), region=REGION)
         access = partial(demo_access, stations=plan.names)
-        of_village = VillagePlan(Ports(catalogue=0), stocked=True, offers=True, access=access)
+        of_village = VillagePlan(VillagePorts(storefront=0), stocked=True, offers=True, access=access)
         village = ends.enter_context(published(partial(Village, Path(data), of_village)))
         county = ends.enter_context(County(replace(plan, broker_url=village.broker.url), 2, print))
         until(county.lived.is_set, LIVED_S)

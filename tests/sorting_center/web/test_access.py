@@ -13,21 +13,21 @@ from msgspec.structs import replace
 from sqlalchemy import select
 from werkzeug.routing import Rule
 
-from kiosk.sorting_center.desk.cases import State
-from kiosk.sorting_center.desk.desk import Desk
-from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.desk.cases import CaseState
+from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.tokens import Scope
 from kiosk.sorting_center.ledger.schema import quarantine
-from kiosk.sorting_center.listings.arrivals import Arrivals
-from kiosk.sorting_center.web.access import EVERYONE, Need, Pages
-from kiosk.sorting_center.web.app import PARTS
+from kiosk.sorting_center.listings.offer_follower import OfferFollower
+from kiosk.sorting_center.web.access import EVERYONE, AccessRule, GuardedBlueprint
+from kiosk.sorting_center.web.app import BLUEPRINTS
 from kiosk.sorting_center.web.sources import Stores
 from tests.depth import TORTURE
 from tests.sorting_center.staff import app_of, bearer, looked_after, sign_in
 from tests.sorting_center.stations import NOW, Station
 from tests.sorting_center.web.county_month import DOUBLE, MEMBER, PARCEL, REGION, fill, read
 
-NEEDS = {endpoint: need for part in PARTS for endpoint, need in part.needs.items()}
+NEEDS = {endpoint: need for part in BLUEPRINTS for endpoint, need in part.access_rules.items()}
 ELSEWHERE = {"REMOTE_ADDR": "192.0.2.7"}
 NUMBERS = (10**30, 2**63, 2**63 - 1, 2**53, 2**31)
 """Beyond what a database, JSON or a column counts with."""
@@ -48,7 +48,7 @@ def in_turn(values: Sequence[Value], number: int) -> Sequence[Value]:
 
 
 @pytest.fixture
-def app(stores: Stores, desk: Desk) -> Flask:
+def app(stores: Stores, desk: CenterDesk) -> Flask:
     return app_of(stores)
 
 
@@ -82,20 +82,20 @@ def asked(client: FlaskClient, rule: Rule, csrf: str = "", **more: object) -> bo
     if answer.status_code in (302, 303) and answer.headers["Location"].startswith("/sign-in?next="):
         return False
     assert answer.status_code in LET_IN_CODES | {401, 403}, (rule, answer.status_code)
-    return answer.status_code not in (401, 403) or rule.endpoint == "door.signed_in"
+    return answer.status_code not in (401, 403) or rule.endpoint == "access.signed_in"
 
 
 def test_every_route_says_whom_it_is_for(app: Flask) -> None:
     assert {rule.endpoint for rule in rules(app)} == NEEDS.keys()
-    assert Need() not in NEEDS.values()
+    assert AccessRule() not in NEEDS.values()
 
 
-def test_each_route_lets_in_whom_it_is_for_and_nobody_else(app: Flask, desk: Desk) -> None:
+def test_each_route_lets_in_whom_it_is_for_and_nobody_else(app: Flask, desk: CenterDesk) -> None:
     wrong: list[tuple[str, str]] = []
-    for role in (None, *Role):
+    for role in (None, *StaffRole):
         for rule in rules(app):
             need = NEEDS[rule.endpoint]
-            if rule.endpoint in ("door.sign_out", "door.sign_out_everywhere"):
+            if rule.endpoint in ("access.sign_out", "door.sign_out_everywhere"):
                 continue  # it ends the session: its own tests
             with app.test_client() as client:
                 csrf = sign_in(client, desk, role) if role is not None else ""
@@ -106,14 +106,14 @@ def test_each_route_lets_in_whom_it_is_for_and_nobody_else(app: Flask, desk: Des
 
 
 @pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
-def test_no_route_fails_at_what_stands_in_its_address(app: Flask, desk: Desk, ledger_url: str) -> None:
+def test_no_route_fails_at_what_stands_in_its_address(app: Flask, desk: CenterDesk, ledger_url: str) -> None:
     """Numbers that no database counts with, what no text may hold, and what is no text: by turns, from route to route
     and from database to database.
     """
     hostile = (*map(str, NUMBERS), "%00", "%ED%A0%80", "%E2%80%AE", "%ff", "x" * 3_000, "..%2f..")
     broken: list[tuple[str, str, int]] = []
     with app.test_client() as client:
-        csrf = sign_in(client, desk, Role.ADMIN)
+        csrf = sign_in(client, desk, StaffRole.ADMIN)
         for number, rule in enumerate(rules(app), ledger_url.startswith("postgresql")):
             for value in in_turn(hostile, number) if rule.arguments else ():
                 method = "POST" if "POST" in (rule.methods or ()) else "GET"
@@ -125,7 +125,7 @@ def test_no_route_fails_at_what_stands_in_its_address(app: Flask, desk: Desk, le
 
 
 @pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
-def test_no_route_fails_at_a_number_it_is_asked_with(app: Flask, stores: Stores, desk: Desk) -> None:
+def test_no_route_fails_at_a_number_it_is_asked_with(app: Flask, stores: Stores, desk: CenterDesk) -> None:
     """Of things that are there, by turns as above; a reader of the feed is told what would do, of each number."""
     station = Station("S0150", "00112233445566dd")
     fill(stores.ledger)
@@ -133,10 +133,10 @@ def test_no_route_fails_at_a_number_it_is_asked_with(app: Flask, stores: Stores,
     stores.ledger.accept([station.start(), station.intake(1), station.offer(1, "ab" * 32), apart], REGION, NOW)
     read(stores)
     looked_after(stores)
-    Arrivals(stores.ledger, desk.database).step()
+    OfferFollower(stores.ledger, desk.database).step()
     with stores.ledger.reading() as connection:
         number = connection.execute(select(quarantine.c.id)).scalar_one()
-    (case, *_) = desk.cases.page([State.OPEN], None, 1)
+    (case, *_) = desk.cases.page([CaseState.OPEN], None, 1)
     of = {
         "alarms": {"number": case.id},
         "quarantine": {"number": number},
@@ -153,9 +153,9 @@ def test_no_route_fails_at_a_number_it_is_asked_with(app: Flask, stores: Stores,
     }
     wrong: list[tuple[str, int, int]] = []
     with app.test_client() as client:
-        csrf = sign_in(client, desk, Role.ADMIN)
+        csrf = sign_in(client, desk, StaffRole.ADMIN)
         for turn, rule in enumerate(rules(app), stores.ledger.url.startswith("postgresql")):
-            if rule.endpoint in ("door.sign_out", "door.sign_out_everywhere"):
+            if rule.endpoint in ("access.sign_out", "door.sign_out_everywhere"):
                 continue  # nobody is signed in any more
             values = of.get(rule.endpoint.partition(".")[0], {})
             if rule.endpoint == "receipts.parcel":
@@ -181,9 +181,9 @@ def test_no_route_fails_at_a_number_it_is_asked_with(app: Flask, stores: Stores,
     assert wrong == []
 
 
-def test_what_no_text_may_hold_is_refused_before_a_database_is_asked(app: Flask, desk: Desk) -> None:
+def test_what_no_text_may_hold_is_refused_before_a_database_is_asked(app: Flask, desk: CenterDesk) -> None:
     with app.test_client() as client:
-        csrf = sign_in(client, desk, Role.ADMIN)
+        csrf = sign_in(client, desk, StaffRole.ADMIN)
         for path in ("/search?q=%00", "/audit?who=%00", "/alarms?station=%00"):
             assert client.get(path).status_code == 400, path
         assert client.get("/stations/shache/%00").status_code == 404
@@ -192,7 +192,7 @@ def test_what_no_text_may_hold_is_refused_before_a_database_is_asked(app: Flask,
         assert (answer.status_code, "发送的内容不能用" in answer.text) == (400, True)
 
 
-def test_a_token_opens_its_scope_and_no_page(app: Flask, desk: Desk) -> None:
+def test_a_token_opens_its_scope_and_no_page(app: Flask, desk: CenterDesk) -> None:
     wrong: list[tuple[str, str]] = []
     with app.test_client() as client:
         for scope in Scope:
@@ -205,22 +205,22 @@ def test_a_token_opens_its_scope_and_no_page(app: Flask, desk: Desk) -> None:
     assert wrong == []
 
 
-def test_a_route_that_says_nothing_is_for_nobody(stores: Stores, desk: Desk) -> None:
+def test_a_route_that_says_nothing_is_for_nobody(stores: Stores, desk: CenterDesk) -> None:
     app = app_of(stores)
     app.add_url_rule("/forgotten", "forgotten", lambda: "secret")
     with app.test_client() as client:
-        sign_in(client, desk, Role.ADMIN)
+        sign_in(client, desk, StaffRole.ADMIN)
         assert client.get("/forgotten").status_code == 403
 
 
 def test_a_route_is_named_once() -> None:
-    pages = Pages("twice", __name__)
-    pages.look("/a", EVERYONE)(asked)
+    pages = GuardedBlueprint("twice", __name__)
+    pages.get_route("/a", EVERYONE)(asked)
     with pytest.raises(ValueError, match="twice"):
-        pages.look("/b", EVERYONE)(asked)
+        pages.get_route("/b", EVERYONE)(asked)
 
 
-def test_a_form_needs_the_word_of_its_session_and_its_own_origin(client: FlaskClient, desk: Desk) -> None:
+def test_a_form_needs_the_word_of_its_session_and_its_own_origin(client: FlaskClient, desk: CenterDesk) -> None:
     csrf = sign_in(client, desk)
     for form, headers, status in [
         ({}, {}, 403),
@@ -235,14 +235,14 @@ def test_a_form_needs_the_word_of_its_session_and_its_own_origin(client: FlaskCl
         assert client.post("/sign-out", data=form, headers=headers).status_code == status, (form, headers)
 
 
-def test_the_word_of_another_session_is_none(app: Flask, desk: Desk) -> None:
+def test_the_word_of_another_session_is_none(app: Flask, desk: CenterDesk) -> None:
     one, other = app.test_client(), app.test_client()
     csrf = sign_in(one, desk)
     sign_in(other, desk)
     assert other.post("/sign-out", data={"csrf": csrf}).status_code == 403
 
 
-def test_a_session_that_was_carried_to_another_name_opens_nothing(stores: Stores, desk: Desk) -> None:
+def test_a_session_that_was_carried_to_another_name_opens_nothing(stores: Stores, desk: CenterDesk) -> None:
     app = app_of(stores)
     with app.test_client() as client:
         sign_in(client, desk)
@@ -265,7 +265,7 @@ def test_a_wrong_cookie_or_token_is_nobody(client: FlaskClient) -> None:
         assert client.get("/feed", headers={"Authorization": header}).status_code == 401
 
 
-def test_a_program_that_asks_too_often_is_told_when_to_come_back(client: FlaskClient, desk: Desk) -> None:
+def test_a_program_that_asks_too_often_is_told_when_to_come_back(client: FlaskClient, desk: CenterDesk) -> None:
     secret = desk.tokens.add("slow", [Scope.FEED], datetime.now(UTC), per_minute=3)
     headers = {"Authorization": f"Bearer {secret}"}
     answers = [client.get("/feed", headers=headers) for _ in range(4)]
@@ -276,7 +276,7 @@ def test_a_program_that_asks_too_often_is_told_when_to_come_back(client: FlaskCl
     assert client.get("/feed", headers=other).status_code == 200
 
 
-def test_a_token_that_is_revoked_opens_nothing_from_the_next_request_on(client: FlaskClient, desk: Desk) -> None:
+def test_a_token_that_is_revoked_opens_nothing_from_the_next_request_on(client: FlaskClient, desk: CenterDesk) -> None:
     now = datetime.now(UTC)
     secret = desk.tokens.add("gone", [Scope.FEED], now)
     assert client.get("/feed", headers={"Authorization": f"Bearer {secret}"}).status_code == 200
@@ -284,10 +284,10 @@ def test_a_token_that_is_revoked_opens_nothing_from_the_next_request_on(client: 
     assert client.get("/feed", headers={"Authorization": f"Bearer {secret}"}).status_code == 401
 
 
-def test_looking_at_pages_changes_nothing_in_the_desk(app: Flask, desk: Desk) -> None:
+def test_looking_at_pages_changes_nothing_in_the_desk(app: Flask, desk: CenterDesk) -> None:
     """But for the audit, which says who looked, and a session's last minute."""
     with app.test_client() as client:
-        sign_in(client, desk, Role.ADMIN)
+        sign_in(client, desk, StaffRole.ADMIN)
         before = (desk.people.all(), desk.tokens.all())
         for rule in rules(app):
             if "GET" in (rule.methods or ()):
@@ -296,13 +296,15 @@ def test_looking_at_pages_changes_nothing_in_the_desk(app: Flask, desk: Desk) ->
         assert client.get("/").status_code == 200, "still signed in"
 
 
-def test_what_a_proxy_says_is_believed_of_that_proxy_alone(stores: Stores, desk: Desk) -> None:
-    from kiosk.sorting_center.health import Health
-    from kiosk.sorting_center.web.app import Outside, create_app
+def test_what_a_proxy_says_is_believed_of_that_proxy_alone(stores: Stores, desk: CenterDesk) -> None:
+    from kiosk.sorting_center.health import CenterHealth
+    from kiosk.sorting_center.web.app import ExternalAddresses, create_app
     from kiosk.sorting_center.web.guard import Hosts
     from tests.sorting_center.staff import NOON
 
-    app = create_app(stores, Health(), lambda: NOON, Outside(Hosts("127.0.0.1", ["center.example"]), "10.0.0.1"))
+    app = create_app(
+        stores, CenterHealth(), lambda: NOON, ExternalAddresses(Hosts("127.0.0.1", ["center.example"]), "10.0.0.1")
+    )
     said = {"X-Forwarded-For": "6.6.6.6, 192.0.2.9", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "center.example"}
     form = {"name": "nobody", "password": "x" * 12}
     with app.test_client() as client:

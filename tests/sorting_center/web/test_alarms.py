@@ -11,11 +11,11 @@ from flask.testing import FlaskClient
 from markupsafe import Markup
 from werkzeug.test import TestResponse
 
-from kiosk.sorting_center.desk.audit import Act
-from kiosk.sorting_center.desk.cases import Condition, State
-from kiosk.sorting_center.desk.desk import Desk
-from kiosk.sorting_center.desk.notices.outbox import ToldCase
-from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.desk.audit import AuditAction
+from kiosk.sorting_center.desk.cases import CaseState, Condition
+from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.notices.outbox import NoticeCase
+from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.registry import ExpectedStation
 from kiosk.sorting_center.web.notice_words import NoticeWords
 from kiosk.sorting_center.web.sources import Stores
@@ -49,7 +49,7 @@ HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m{{ 7*7 }}"
 class Person:
     """Before the pages of alarms; forms have the word of the session."""
 
-    def __init__(self, app: Flask, desk: Desk, role: Role = Role.OPERATOR) -> None:
+    def __init__(self, app: Flask, desk: CenterDesk, role: StaffRole = StaffRole.OPERATOR) -> None:
         self.client: FlaskClient = app.test_client()
         self.csrf = sign_in(self.client, desk, role)
 
@@ -68,11 +68,11 @@ def app(stores: Stores) -> Iterator[Flask]:
 
 
 @pytest.fixture
-def operator(app: Flask, desk: Desk) -> Person:
+def operator(app: Flask, desk: CenterDesk) -> Person:
     return Person(app, desk)
 
 
-def test_a_case_is_taken_closed_and_opened_again(operator: Person, desk: Desk) -> None:
+def test_a_case_is_taken_closed_and_opened_again(operator: Person, desk: CenterDesk) -> None:
     (case,) = desk.cases.observe([Condition("fork", "shache", "S0147", "x 4", "event 4 came twice")], NOW)
     page = operator.sees(f"/alarms/{case.id}?lang=en")
     assert "One number, two contents" in page
@@ -83,17 +83,19 @@ def test_a_case_is_taken_closed_and_opened_again(operator: Person, desk: Desk) -
     assert "the card was taken out" in page
     assert "operator-0" in page
     assert operator.does(f"/alarms/{case.id}/reopen", version=3, reason="it was not").status_code == 303
-    assert desk.cases.get(case.id).state is State.OPEN
+    assert desk.cases.get(case.id).state is CaseState.OPEN
     acts = [(row.act, row.subject, row.detail) for row in desk.audit.page(who="operator-0")]
     subject = f"{case.id} fork shache/S0147"
     assert acts == [
-        (Act.CASE_REOPENED, subject, "it was not"),
-        (Act.CASE_CLOSED, subject, "the card was taken out"),
-        (Act.CASE_TAKEN, subject, ""),
+        (AuditAction.CASE_REOPENED, subject, "it was not"),
+        (AuditAction.CASE_CLOSED, subject, "the card was taken out"),
+        (AuditAction.CASE_CLAIMED, subject, ""),
     ]
 
 
-def test_the_second_of_two_operators_is_told_and_changes_nothing(app: Flask, operator: Person, desk: Desk) -> None:
+def test_the_second_of_two_operators_is_told_and_changes_nothing(
+    app: Flask, operator: Person, desk: CenterDesk
+) -> None:
     (case,) = desk.cases.observe([Condition("fork", "shache", "S0147")], NOW)
     other = Person(app, desk)
     assert operator.does(f"/alarms/{case.id}/take", version=1).status_code == 303
@@ -104,11 +106,11 @@ def test_the_second_of_two_operators_is_told_and_changes_nothing(app: Flask, ope
         assert said in answer.text
         assert "operator-0" in answer.text
         assert "mine &amp; &lt;b&gt;yours&lt;/b&gt;" in answer.text, "nobody types it again"
-    assert desk.cases.get(case.id).state is State.TAKEN
-    assert [row.who for row in desk.audit.page(act=Act.CASE_CLOSED)] == []
+    assert desk.cases.get(case.id).state is CaseState.CLAIMED
+    assert [row.who for row in desk.audit.page(act=AuditAction.CASE_CLOSED)] == []
 
 
-def test_what_is_not_done_says_why(operator: Person, desk: Desk) -> None:
+def test_what_is_not_done_says_why(operator: Person, desk: CenterDesk) -> None:
     (case,) = desk.cases.observe([Condition("fork", "shache", "S0147")], NOW)
     for path, form, said in [
         ("close", {"version": 1, "reason": " x "}, "three letters"),
@@ -127,14 +129,14 @@ def test_what_is_not_done_says_why(operator: Person, desk: Desk) -> None:
     assert desk.cases.get(case.id).version == 2
 
 
-def test_a_viewer_looks_and_is_not_asked_to_decide(app: Flask, desk: Desk) -> None:
+def test_a_viewer_looks_and_is_not_asked_to_decide(app: Flask, desk: CenterDesk) -> None:
     (case,) = desk.cases.observe([Condition("fork", "shache", "S0147")], NOW)
-    viewer = Person(app, desk, Role.VIEWER)
+    viewer = Person(app, desk, StaffRole.VIEWER)
     assert f"/alarms/{case.id}/take" not in viewer.sees(f"/alarms/{case.id}")
     assert viewer.does(f"/alarms/{case.id}/take", version=1).status_code == 403
 
 
-def test_every_kind_has_words_and_something_to_do_in_every_language(operator: Person, desk: Desk) -> None:
+def test_every_kind_has_words_and_something_to_do_in_every_language(operator: Person, desk: CenterDesk) -> None:
     opened = desk.cases.observe([Condition(kind, "shache", "S0001") for kind in KINDS], NOW)
     for language in languages():
         texts = CenterTexts(language.code)
@@ -144,7 +146,7 @@ def test_every_kind_has_words_and_something_to_do_in_every_language(operator: Pe
             assert str(texts("alarms_do_unknown")) not in operator.sees(f"/alarms/{case.id}?lang={language.code}")
 
 
-def test_a_copied_card_has_one_instruction_wherever_it_is_read(operator: Person, desk: Desk) -> None:
+def test_a_copied_card_has_one_instruction_wherever_it_is_read(operator: Person, desk: CenterDesk) -> None:
     """The machine that is stopped never gets the new epoch: both would go on under one number."""
     copied = [("fork", "x 4"), ("twin", ""), ("reports", "fork")]
     desk.registry.replace([ExpectedStation("shache", "S0147")], [])
@@ -154,18 +156,18 @@ def test_a_copied_card_has_one_instruction_wherever_it_is_read(operator: Person,
         (instruction,) = {told for page in pages for told in re.findall(r'<p class="do">\s*(.*?)\s*</p>', page)}
         assert operator.sees(f"/stations/shache/S0147?lang={language.code}").count(instruction) == len(copied)
         for kind, subject in copied:
-            case = ToldCase(7, kind, "shache", "S0147", subject, "", "2026-11-27T08:00:00.000Z", False)
-            assert Markup(instruction).unescape() in NoticeWords().letter((case,), language.code)[1]
+            case = NoticeCase(7, kind, "shache", "S0147", subject, "", "2026-11-27T08:00:00.000Z", False)
+            assert Markup(instruction).unescape() in NoticeWords().mail_text((case,), language.code)[1]
 
 
-def test_a_kind_nobody_knows_is_shown_too(operator: Person, desk: Desk) -> None:
+def test_a_kind_nobody_knows_is_shown_too(operator: Person, desk: CenterDesk) -> None:
     (case,) = desk.cases.observe([Condition("moonquake", "shache", "S0001", "", "it shook")], NOW)
     assert "moonquake" in operator.sees("/alarms")
     assert "it shook" in operator.sees(f"/alarms/{case.id}?lang=en")
     assert "does not know this kind" in operator.sees(f"/alarms/{case.id}?lang=en")
 
 
-def test_what_strangers_wrote_is_text(operator: Person, desk: Desk) -> None:
+def test_what_strangers_wrote_is_text(operator: Person, desk: CenterDesk) -> None:
     markup = "<script>alert(1)</script>{{ 7*7 }}"  # what the import of the list takes
     hostile = ExpectedStation("shache", "S0001", markup, markup, markup)
     desk.registry.replace([hostile], [])
@@ -183,7 +185,7 @@ def test_what_strangers_wrote_is_text(operator: Person, desk: Desk) -> None:
         assert ">49<" not in page
 
 
-def test_the_list_is_by_state_kind_and_station_and_paged(operator: Person, desk: Desk) -> None:
+def test_the_list_is_by_state_kind_and_station_and_paged(operator: Person, desk: CenterDesk) -> None:
     quiet = [Condition("quiet", "shache", f"S{number:04}") for number in range(1, 121)]
     desk.cases.observe([*quiet, Condition("fork", "shache", "S0001")], NOW)
     desk.cases.close(1, 1, "turdi", "looked after", NOW)

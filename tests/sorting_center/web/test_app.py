@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from flask.testing import FlaskClient
 
-from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.web.texts import tables
 from tests.each import each
@@ -29,14 +29,14 @@ PAGES = ["/", "/live", "/feed", "/intakes.json", "/ledger/summary.json", "/healt
 
 
 @pytest.fixture
-def health() -> Health:
-    health = Health()
-    health.connected(True)
+def health() -> CenterHealth:
+    health = CenterHealth()
+    health.set_connected(True)
     return health
 
 
 @pytest.fixture
-def client(ledger: Ledger, health: Health) -> Iterator[FlaskClient]:
+def client(ledger: Ledger, health: CenterHealth) -> Iterator[FlaskClient]:
     with viewer(ledger, health) as client:
         yield client
 
@@ -131,9 +131,9 @@ def test_the_live_part_is_sent_only_when_it_changed(client: FlaskClient, ledger:
     assert (first.status_code, again.status_code, again.data) == (200, 304, b"")
 
 
-def test_health_names_what_is_wrong(client: FlaskClient, health: Health) -> None:
+def test_health_names_what_is_wrong(client: FlaskClient, health: CenterHealth) -> None:
     assert client.get("/health").status_code == 200
-    health.trouble("ledger", "the disk is full")
+    health.set_fault("ledger", "the disk is full")
     answer = client.get("/health")
     assert (answer.status_code, answer.get_json()["ledger_trouble"]) == (503, "the disk is full")
     assert "数据库有故障" in client.get("/?lang=zh").text
@@ -167,16 +167,16 @@ def test_uyghur_is_written_with_its_own_letters_and_marked_for_review() -> None:
         assert "eeds review" in file.read_text("utf-8"), file.name
 
 
-def test_prometheus_reads_figures_from_this_machine_alone(client: FlaskClient, health: Health) -> None:
+def test_prometheus_reads_figures_from_this_machine_alone(client: FlaskClient, health: CenterHealth) -> None:
     health.count(events=7)
-    health.committed(0.25)
+    health.add_commit(0.25)
     answer = client.get("/metrics")
     assert answer.content_type.startswith("text/plain")
     assert "sorting_center_events_total 7.0" in answer.text
     assert "sorting_center_commit_seconds_sum 0.25" in answer.text
     assert "sorting_center_ok 1.0" in answer.text
     assert "sorting_center_ledger_events 0.0" in answer.text
-    health.trouble("ledger", "full")
+    health.set_fault("ledger", "full")
     assert "sorting_center_ok 0.0" in client.get("/metrics").text
     stranger = client.application.test_client()
     assert stranger.get("/metrics").status_code == 200

@@ -13,11 +13,11 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
 from kiosk.messaging.contract.control import Status
-from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.hours import OpeningHours
-from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.registry import ExpectedStation, Township
-from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ledger import Delivery, Ledger, Sighting
 from kiosk.sorting_center.web.server import WebServer
 from kiosk.sorting_center.web.sources import Stores
@@ -90,10 +90,10 @@ def served(app: Flask) -> Iterator[str]:
 
 
 @contextmanager
-def viewer(browser: Browser, desk: Desk, url: str, language: str) -> Iterator[Page]:
+def viewer(browser: Browser, desk: CenterDesk, url: str, language: str) -> Iterator[Page]:
     """Who is signed in before a telephone; nothing may be said on the console."""
     now = datetime.now(UTC)
-    person = next(iter(desk.people.all()), None) or desk.people.add("aygul", Role.VIEWER, PASSWORD, now)
+    person = next(iter(desk.people.all()), None) or desk.people.add("aygul", StaffRole.VIEWER, PASSWORD, now)
     token = desk.sessions.begin(person, url.removeprefix("http://"), now)
     context = browser.new_context(viewport=PHONE, reduced_motion="reduce")
     cookies = {"center": token, "language": language}
@@ -125,8 +125,8 @@ def test_a_viewer_gets_from_the_front_page_to_the_case_of_a_forked_station(
     fill(stores)
     on_file = ledger_url.startswith("sqlite")
     walks = list(enumerate(WORDS.items()))
-    health = Health()
-    health.connected(True)
+    health = CenterHealth()
+    health.set_connected(True)
     found: list[str] = []
     with served(app_of(stores, health)) as url:
         for turn, (language, word) in walks if TORTURE or on_file else walks[-1:]:

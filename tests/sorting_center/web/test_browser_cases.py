@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from kiosk.sorting_center.desk.cases import Condition, State
-from kiosk.sorting_center.desk.desk import Desk
-from kiosk.sorting_center.desk.notices.targets import Target, Way
-from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.desk.cases import CaseState, Condition
+from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.notices.targets import NoticeChannel, NoticeTarget
+from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.registry_csv import read_registry
 from kiosk.sorting_center.web.server import WebServer
 from kiosk.sorting_center.web.sources import Stores
@@ -42,9 +42,9 @@ class Pages:
 
     url: str
     browser: Browser
-    desk: Desk
+    desk: CenterDesk
 
-    def page(self, name: str, role: Role, width_px: int = 1280, language: str = "en") -> Page:
+    def page(self, name: str, role: StaffRole, width_px: int = 1280, language: str = "en") -> Page:
         """Of somebody new, who is signed in."""
         person = self.desk.people.add(name, role, PASSWORD, datetime.now(UTC))
         token = self.desk.sessions.begin(person, self.url.removeprefix("http://"), datetime.now(UTC))
@@ -70,7 +70,7 @@ def pages(stores: Stores, browser: Browser) -> Iterator[Pages]:
 def test_an_alarm_is_taken_and_closed_and_the_second_operator_is_told(pages: Pages) -> None:
     desk = pages.desk
     (case,) = desk.cases.observe([Condition("fork", "shache", "S0147", "x 4", "event 4 came twice")], NOW)
-    first, second = pages.page("gulnar", Role.OPERATOR), pages.page("turdi", Role.OPERATOR)
+    first, second = pages.page("gulnar", StaffRole.OPERATOR), pages.page("turdi", StaffRole.OPERATOR)
     for page in (first, second):
         page.goto(f"{pages.url}/alarms")
         page.get_by_role("link", name="One number, two contents").click()
@@ -80,17 +80,17 @@ def test_an_alarm_is_taken_and_closed_and_the_second_operator_is_told(pages: Pag
     second.get_by_role("button", name="Close this case").click()
     expect(second.get_by_role("alert")).to_contain_text("Somebody has decided meanwhile")
     expect(second.get_by_role("alert")).to_contain_text("gulnar")
-    assert desk.cases.get(case.id).state is State.TAKEN
+    assert desk.cases.get(case.id).state is CaseState.CLAIMED
     first.get_by_label("Why, in a few words").fill("the copied card was taken out")
     first.get_by_role("button", name="Close this case").click()
     expect(first.locator(".steps")).to_contain_text("the copied card was taken out")
     found = desk.cases.get(case.id)
-    assert (found.state, found.who) == (State.CLOSED, "gulnar")
+    assert (found.state, found.who) == (CaseState.CLOSED, "gulnar")
 
 
 @pytest.mark.parametrize("ledger_url", DATABASES, indirect=True)
 def test_a_list_with_a_fault_and_then_a_good_one_comes_in(pages: Pages, tmp_path: Path) -> None:
-    page = pages.page("gulnar", Role.OPERATOR)
+    page = pages.page("gulnar", StaffRole.OPERATOR)
     bad, good = tmp_path / "bad.csv", tmp_path / "good.csv"
     bad.write_text(HEAD + ROWS + "shache,S0013,,Tomosteng,mon 25:00-26:00,90,,,,\n", encoding="utf-8")
     good.write_text(HEAD + ROWS, encoding="utf-8")
@@ -117,11 +117,13 @@ def test_the_pages_are_clean_and_fit_on_a_telephone(pages: Pages) -> None:
     kinds = ("fork", "quiet", "verification_over", "moonquake")
     desk.cases.observe([Condition(kind, "shache", "S0003", LONG, LONG) for kind in kinds], NOW)
     desk.cases.close(2, 1, "turdi", LONG, NOW)
-    desk.notice_targets.add(Target("hook", Way.WEBHOOK, f"https://example.org/{LONG}".replace("ö", "o"), "ug"), NOW)
+    desk.notice_targets.add(
+        NoticeTarget("hook", NoticeChannel.WEBHOOK, f"https://example.org/{LONG}".replace("ö", "o"), "ug"), NOW
+    )
     desk.notices.collect(NOW)
     wrong: list[str] = []
     for turn, (language, width_px) in enumerate(zip(LANGUAGES, (360, 360, 1280), strict=True)):
-        page = pages.page(f"admin-{language}", Role.ADMIN, width_px, language)
+        page = pages.page(f"admin-{language}", StaffRole.ADMIN, width_px, language)
         for number, path in enumerate(("/alarms", "/alarms/1", "/alarms/2", "/registry", "/notices")):
             page.goto(pages.url + path)
             browsing.painted(page)

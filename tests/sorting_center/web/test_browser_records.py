@@ -11,9 +11,9 @@ import pytest
 from openpyxl import load_workbook
 from playwright.sync_api import Browser, Page, expect
 
-from kiosk.sorting_center.desk.audit import Act
+from kiosk.sorting_center.desk.audit import AuditAction
 from kiosk.sorting_center.desk.cases import Condition
-from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.web.server import WebServer
 from kiosk.sorting_center.web.sources import Stores
 from tests.depth import TORTURE
@@ -70,7 +70,7 @@ def url(county: Stores) -> Iterator[str]:
 def page(browser: Browser, county: Stores, url: str) -> Iterator[Page]:
     """An operator who is signed in; nothing may be complained of on the console."""
     now = datetime.now(UTC)
-    person = county.desk.people.add("gulnar", Role.OPERATOR, PASSWORD, now)
+    person = county.desk.people.add("gulnar", StaffRole.OPERATOR, PASSWORD, now)
     token = county.desk.sessions.begin(person, url.removeprefix("http://"), now)
     context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US")
     context.add_cookies([{"name": "center", "value": token, "url": url}])
@@ -104,7 +104,7 @@ def test_a_receipt_is_found_by_a_scan_and_the_month_is_taken_along(
     net = sum(row[head.index("Net weight (kg)")] for row in rows)
     assert round(net, 3) == whole.net_g / 1000
     book.close()
-    assert [row.act for row in county.desk.audit.page(who="gulnar")] == [Act.EXPORTED, Act.SEARCHED]
+    assert [row.act for row in county.desk.audit.page(who="gulnar")] == [AuditAction.EXPORTED, AuditAction.SEARCHED]
 
 
 def test_a_bar_leads_to_its_day_and_a_receipt_is_settled(page: Page, county: Stores, url: str) -> None:

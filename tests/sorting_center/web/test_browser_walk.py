@@ -19,10 +19,10 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from kiosk.cli.sorting_center import main
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.sorting_center.decision_worker import DecisionWorker
-from kiosk.sorting_center.desk.audit import Act
-from kiosk.sorting_center.desk.cases import State
+from kiosk.sorting_center.desk.audit import AuditAction
+from kiosk.sorting_center.desk.cases import CaseState
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.ledger.database.times import told
+from kiosk.sorting_center.ledger.database.times import to_rfc3339
 from kiosk.sorting_center.reports.figures import total
 from kiosk.sorting_center.web.server import WebServer
 from kiosk.sorting_center.web.sources import Stores
@@ -56,11 +56,11 @@ def fill(ledger: Ledger) -> None:
     ledger.accept([wrong.start(), wrong.intake(1), wrong.add(closed(**said))], REGION, NOW)
     steady = ClockedStation("S0003", "33" * 8)
     steady.at = datetime(2026, 11, 3, 3, tzinfo=UTC)
-    ledger.accept([steady.start()], REGION, told(steady.at))
+    ledger.accept([steady.start()], REGION, to_rfc3339(steady.at))
     for number in range(1, 4):
         steady.passes(timedelta(days=1))
         brought = steady.intake(number, **of_weight(10_000 + number), mode="purchase", product="URUK")
-        ledger.accept([brought, *([steady.void(3)] if number == 3 else [])], REGION, told(steady.at))
+        ledger.accept([brought, *([steady.void(3)] if number == 3 else [])], REGION, to_rfc3339(steady.at))
 
 
 @pytest.fixture
@@ -115,7 +115,14 @@ def test_from_the_first_administrator_to_a_month_in_a_spreadsheet(page: Page, co
     a_day_is_reconciled(page)
     the_month_is_taken_along(page, county, tmp_path)
     done = {row.act for row in county.desk.audit.page(limit=100, who=OPERATOR[0])}
-    acts = (Act.SIGNED_IN, Act.SEARCHED, Act.QUARANTINE_DECIDED, Act.CASE_CLOSED, Act.DAY_SETTLED, Act.EXPORTED)
+    acts = (
+        AuditAction.SIGNED_IN,
+        AuditAction.SEARCHED,
+        AuditAction.QUARANTINE_DECIDED,
+        AuditAction.CASE_CLOSED,
+        AuditAction.DAY_SETTLED,
+        AuditAction.EXPORTED,
+    )
     assert done >= set(acts)
 
 
@@ -180,7 +187,7 @@ def the_alarm_is_closed(page: Page, county: Stores) -> None:
     page.get_by_label("Why, in a few words").fill("the copied card was taken out")
     page.get_by_role("button", name="Close this case").click()
     expect(page.locator(".steps")).to_contain_text("the copied card was taken out")
-    (case,) = (case for case in county.desk.cases.page((State.CLOSED,), None, 50) if case.kind == "fork")
+    (case,) = (case for case in county.desk.cases.page((CaseState.CLOSED,), None, 50) if case.kind == "fork")
     assert (case.station, case.who) == ("S0042", OPERATOR[0])
 
 

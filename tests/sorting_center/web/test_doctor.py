@@ -10,11 +10,11 @@ from msgspec import json
 
 from kiosk.messaging.contract.control import DoctorRow, Status
 from kiosk.sorting_center.ledger import Delivery, Sighting
-from kiosk.sorting_center.ledger.records import SeenRow
-from kiosk.sorting_center.web.pictures.doctor import doctor_picture
+from kiosk.sorting_center.ledger.records import DatedDoctorRow
+from kiosk.sorting_center.web.snapshots.doctor import doctor_summary
 from kiosk.sorting_center.web.sources import Stores
 from kiosk.sorting_center.web.texts import CenterTexts, languages
-from kiosk.station.doctor.report import NOT_TOLD
+from kiosk.station.doctor.report import EXCLUDED_DEVICES
 from kiosk.texts.catalog import catalog
 from tests.sorting_center.stations import NOW, Station
 from tests.sorting_center.web.looking import page
@@ -93,12 +93,12 @@ def test_every_word_of_a_station_has_a_sentence_here() -> None:
     link = re.compile(r"(link|center|broker)_")
     ids = [name.split(".", 2) for name in catalog("en") if name.startswith(("doctor.do.", "doctor.device."))]
     codes = sorted(word for _, kind, word in ids if kind == "do" and not link.match(word))
-    devices = sorted(word for _, kind, word in ids if kind == "device" and word not in NOT_TOLD)
+    devices = sorted(word for _, kind, word in ids if kind == "device" and word not in EXCLUDED_DEVICES)
     assert len(codes) > 60 and len(devices) > 20
-    rows = [SeenRow(device, "warn", code) for device, code in zip(devices * 4, codes, strict=False)]
+    rows = [DatedDoctorRow(device, "warn", code) for device, code in zip(devices * 4, codes, strict=False)]
     assert len(rows) == len(codes)
     for language in languages():
-        for row, said in zip(rows, doctor_picture(rows, CenterTexts(language.code)).bad, strict=True):
+        for row, said in zip(rows, doctor_summary(rows, CenterTexts(language.code)).bad, strict=True):
             assert row.code not in said.to_do and "{" not in said.to_do, f"{language.code}: {row.code}"
             assert f">{row.row}<" not in said.name, f"{language.code}: {row.row}"
     assert json.decode(json.encode(rows), type=list[DoctorRow]) == [

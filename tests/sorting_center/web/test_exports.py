@@ -12,14 +12,14 @@ import pytest
 from flask.testing import FlaskClient
 from openpyxl import load_workbook
 
-from kiosk.sorting_center.desk.audit import Act
-from kiosk.sorting_center.desk.desk import Desk
+from kiosk.sorting_center.desk.audit import AuditAction
+from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.export import spreadsheet
 from kiosk.sorting_center.export.spreadsheet import plain_text
 from kiosk.sorting_center.reports import Figures
 from kiosk.sorting_center.reports.figures import total
 from kiosk.sorting_center.web.exporting import process
-from kiosk.sorting_center.web.exporting.making import FILES
+from kiosk.sorting_center.web.exporting.builder import FILES
 from kiosk.sorting_center.web.sources import Stores
 from kiosk.sorting_center.web.staff import exports
 from tests.depth import TORTURE
@@ -128,9 +128,9 @@ def test_a_large_one_is_the_same_file_made_by_another_process(
     """The receipts of a file, the workbook of PostgreSQL, which holds all that the others do; in torture each."""
     one = "receipts.csv" if ledger_url.startswith("sqlite") else "all.xlsx"
     for name in FILES if TORTURE else (one,):
-        monkeypatch.setattr(exports, "HERE", 500)
+        monkeypatch.setattr(exports, "MAX_IN_PROCESS", 500)
         small = client.get(f"/exports/2026-11/{name}?lang=ug", buffered=True)
-        monkeypatch.setattr(exports, "HERE", 0)
+        monkeypatch.setattr(exports, "MAX_IN_PROCESS", 0)
         large = client.get(f"/exports/2026-11/{name}?lang=ug", buffered=True)
         assert (large.status_code, cells(name, large.data)) == (200, cells(name, small.data)), name
         assert int(large.headers["Content-Length"]) == len(large.data)
@@ -140,7 +140,7 @@ def test_what_another_process_cannot_do_is_said(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """To a person what to do, to the log why."""
-    monkeypatch.setattr(exports, "HERE", 0)
+    monkeypatch.setattr(exports, "MAX_IN_PROCESS", 0)
     for program, status, said in (
         ("import sys; sys.exit(7)", 409, "status 7"),
         ("import os; os.kill(os.getpid(), 9)", 409, "status -9"),
@@ -151,7 +151,7 @@ def test_what_another_process_cannot_do_is_said(
         answer = client.get("/exports/2026-11/all.xlsx?lang=en", buffered=True)
         assert (answer.status_code, said in answer.text + caplog.text) == (status, True), program
         assert status == 503 or "Tell the person who looks after the server." in answer.text
-    monkeypatch.setattr(process, "_LONGEST_S", 0.05)
+    monkeypatch.setattr(process, "_TIMEOUT_S", 0.05)
     monkeypatch.setattr(process, "_COMMAND", (sys.executable, "-c", "import sys; sys.stdin.read()"))
     caplog.clear()
     assert client.get("/exports/2026-11/all.xlsx?lang=en", buffered=True).status_code == 409
@@ -191,14 +191,14 @@ def test_a_workbook_speaks_the_language_of_who_asks(client: FlaskClient, languag
     assert book[name].freeze_panes == "A2"
 
 
-def test_each_export_is_in_the_audit_before_it_is_given(client: FlaskClient, desk: Desk) -> None:
+def test_each_export_is_in_the_audit_before_it_is_given(client: FlaskClient, desk: CenterDesk) -> None:
     answer = client.get("/exports/2026-11/all.xlsx", buffered=True)
     assert answer.headers["Content-Disposition"] == "attachment; filename=sorting-center-2026-11-all.xlsx"
     assert int(answer.headers["Content-Length"]) == len(answer.data)
-    (row,) = desk.audit.page(act=Act.EXPORTED)
+    (row,) = desk.audit.page(act=AuditAction.EXPORTED)
     assert (row.who, row.subject) == ("viewer-0", "2026-11 all.xlsx")
     assert client.get("/exports/2026-11/other.txt", buffered=True).status_code == 404
-    assert len(desk.audit.page(act=Act.EXPORTED)) == 1
+    assert len(desk.audit.page(act=AuditAction.EXPORTED)) == 1
 
 
 def test_too_many_at_once_and_no_room_are_said(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +210,7 @@ def test_too_many_at_once_and_no_room_are_said(client: FlaskClient, monkeypatch:
         answer = client.get("/exports/2026-11/all.xlsx", buffered=True)
         assert answer.status_code == 409
         assert "the server has no room" in answer.text
-    with exports._AT_ONCE, exports._AT_ONCE:
+    with exports._EXPORT_SLOTS, exports._EXPORT_SLOTS:
         assert "wait until one is done" in client.get("/exports/2026-11/receipts.csv", buffered=True).text
     assert client.get("/exports/2026-11/receipts.csv", buffered=True).status_code == 200
     assert REGION in client.get("/exports/2026-11/receipts.csv", buffered=True).text

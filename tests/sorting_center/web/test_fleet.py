@@ -13,7 +13,7 @@ from kiosk.sorting_center.desk.hours import OpeningHours
 from kiosk.sorting_center.desk.registry import ExpectedStation, Township
 from kiosk.sorting_center.ledger import Delivery, Sighting
 from kiosk.sorting_center.web.sources import Stores
-from kiosk.sorting_center.web.staff.fleet import PAGE
+from kiosk.sorting_center.web.staff.fleet import PAGE_SIZE
 from tests.sorting_center.staff import NOON, app_of, looked_after, sign_in
 from tests.sorting_center.stations import Station, of_weight
 from tests.sorting_center.web.looking import page
@@ -151,7 +151,7 @@ def test_two_thousand_are_paged_and_no_page_is_heavy(stores: Stores, client: Fla
     for number in range(1, 9):
         html = client.get(f"/fleet?lang=ug&page={number}").text
         assert len(html.encode()) < MAX_BYTES
-        assert len(tiles(html)) == PAGE
+        assert len(tiles(html)) == PAGE_SIZE
         found += tiles(html)
     assert len(set(found)) == 2000
     assert tiles(client.get("/fleet?page=9").text) == tiles(html)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.web.app import Outside, create_app
+from kiosk.sorting_center.web.app import ExternalAddresses, create_app
 from kiosk.sorting_center.web.guard import Hosts
 from tests.sorting_center.staff import NOON, stores_of
 
@@ -30,9 +30,12 @@ OWN = ["127.0.0.1:8090", "localhost:8090", "LOCALHOST:8090", "[::1]:8090"]
 
 
 def answered(ledger: Ledger, host: str, path: str = "/health", hosts: Hosts | None = None) -> int:
-    health = Health()
-    health.connected(True)
-    with stores_of(ledger) as stores, create_app(stores, health, lambda: NOON, Outside(hosts)).test_client() as client:
+    health = CenterHealth()
+    health.set_connected(True)
+    with (
+        stores_of(ledger) as stores,
+        create_app(stores, health, lambda: NOON, ExternalAddresses(hosts)).test_client() as client,
+    ):
         return client.get(
             path, headers={"Host": host}, environ_overrides={"SERVER_PORT": "8090"}, buffered=True
         ).status_code

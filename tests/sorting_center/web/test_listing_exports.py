@@ -15,17 +15,17 @@ from flask import Flask
 
 from kiosk.cli.sorting_center import main
 from kiosk.domain.events.photo import PictureData
-from kiosk.sorting_center.desk.audit import Act
-from kiosk.sorting_center.desk.people import Role
-from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.desk.audit import AuditAction
+from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.listings.addresses import PublicAddresses
 from kiosk.sorting_center.listings.exports.pictures import child
 from kiosk.sorting_center.listings.exports.pictures.making import make
 from kiosk.sorting_center.photos.folder import PictureFolder
-from kiosk.sorting_center.photos.photos import Photos
-from kiosk.sorting_center.web.app import Outside, create_app
+from kiosk.sorting_center.photos.photos import PhotoIndex
+from kiosk.sorting_center.web.app import ExternalAddresses, create_app
 from kiosk.sorting_center.web.listings import exports
-from kiosk.sorting_center.web.settings import BadWebSettings, WebSettings
+from kiosk.sorting_center.web.settings import BadWebSettings, CenterWebSettings
 from kiosk.sorting_center.web.sources import Stores
 from kiosk.sorting_center.web.texts import CenterTexts
 from tests.sorting_center.staff import NOON, app_of
@@ -38,13 +38,13 @@ FILES = ("listings.csv", "merchant-zh.tsv", "pictures.zip?channel=jd")
 
 @pytest.fixture
 def offered(stores: Stores, tmp_path: Path) -> Iterator[Offered]:
-    with Photos.open(stores.ledger.url) as photos:
+    with PhotoIndex.open(stores.ledger.url) as photos:
         yield Offered(stores, photos, PictureFolder(tmp_path / "photos"))
 
 
 @pytest.fixture
 def app(offered: Offered) -> Flask:
-    return create_app(offered.stores, Health(), lambda: NOON, Outside(catalogue=PublicAddresses(BASE)))
+    return create_app(offered.stores, CenterHealth(), lambda: NOON, ExternalAddresses(storefront=PublicAddresses(BASE)))
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def operator(app: Flask, offered: Offered) -> Person:
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures are made in this process: beginning another one takes a second."""
-    monkeypatch.setattr(exports, "make_apart", make)
+    monkeypatch.setattr(exports, "make_in_subprocess", make)
 
 
 def got(person: Person, name: str, status: int = 200) -> bytes:
@@ -100,7 +100,7 @@ def test_the_files_are_named_and_each_is_in_the_audit(operator: Person, offered:
         assert (answer.status_code, answer.headers["Content-Type"]) == (200, kind)
         assert answer.headers["Content-Disposition"] == f"attachment; filename={saved}"
         assert int(answer.headers["Content-Length"]) == len(answer.data)
-        row = offered.stores.desk.audit.page(act=Act.EXPORTED)[0]
+        row = offered.stores.desk.audit.page(act=AuditAction.EXPORTED)[0]
         assert (row.who, row.subject) == ("operator-0", f"listings {saved}")
     data = got(operator, "merchant-zh.tsv").decode()
     assert f"\t{BASE}/zh/{offered.key}\t{BASE}/pictures/{FIRST}.jpg\t{BASE}/pictures/{SECOND}.jpg\t" in data
@@ -138,7 +138,7 @@ def test_many_listings_are_in_more_than_one_file(
     shot = PictureData(FIRST, len(SHOTS[0]), 64, 64)
     offered.take(station.intake(2), *station.shot(2, shot), station.offer(2, FIRST))
     operator.does(offered.path.replace(offered.key.lot, station.lot(2)) + "/publish", version=1)
-    monkeypatch.setattr(exports, "LISTINGS", 1)
+    monkeypatch.setattr(exports, "MAX_LISTINGS", 1)
     assert '<select id="page"' in operator.sees("/listings/exports")
     found = []
     for page in (1, 2):
@@ -152,10 +152,10 @@ def test_many_listings_are_in_more_than_one_file(
 def test_without_a_public_address_there_are_no_product_data(offered: Offered, lang: str) -> None:
     person = Person(app_of(offered.stores), offered.stores.desk)
     why = str(CenterTexts(lang)("refused_no_public_address").unescape())
-    assert "--catalogue-url" in why
+    assert "--storefront-url" in why
     assert why in person.sees(f"/listings/exports?lang={lang}")
     assert why in got(person, f"merchant-en.tsv?lang={lang}", 409).decode()
-    assert offered.stores.desk.audit.page(act=Act.EXPORTED) == []
+    assert offered.stores.desk.audit.page(act=AuditAction.EXPORTED) == []
     assert got(person, f"listings.csv?lang={lang}").startswith(b"\xef\xbb\xbf")
 
 
@@ -172,7 +172,7 @@ def test_the_page_says_how_much_each_file_has(operator: Person, offered: Offered
 
 
 def test_a_viewer_hands_nothing_on(app: Flask, offered: Offered) -> None:
-    viewer = Person(app, offered.stores.desk, Role.VIEWER)
+    viewer = Person(app, offered.stores.desk, StaffRole.VIEWER)
     assert "/listings/exports" not in viewer.sees("/listings")
     for name in FILES:
         got(viewer, name, 403)
@@ -180,7 +180,7 @@ def test_a_viewer_hands_nothing_on(app: Flask, offered: Offered) -> None:
 
 
 def test_one_file_of_pictures_is_made_at_a_time(operator: Person) -> None:
-    with exports._ONE:
+    with exports._PICTURES_LOCK:
         assert b"wait until they are done" in got(operator, "pictures.zip?channel=jd&lang=en", 409)
     got(operator, "pictures.zip?channel=jd")
 
@@ -195,10 +195,12 @@ def test_what_the_process_cannot_do_is_said(
 
 
 def test_a_public_address_that_is_none_is_refused_at_the_start() -> None:
-    assert WebSettings(catalogue_url=f"{BASE}/").checked().catalogue() is not None
-    with pytest.raises(BadWebSettings, match=r"--catalogue-url: the public address 'goods' .* must look like https://"):
-        WebSettings(catalogue_url="goods").checked()
+    assert CenterWebSettings(storefront_url=f"{BASE}/").validate().storefront() is not None
+    with pytest.raises(
+        BadWebSettings, match=r"--storefront-url: the public address 'goods' .* must look like https://"
+    ):
+        CenterWebSettings(storefront_url="goods").validate()
     options = ["--ledger", "sqlite:////nowhere/ledger.db", "--http", "127.0.0.1:0"]
     for command in (["web"], ["run", "--broker", "mqtt://127.0.0.1:1"]):
-        called = CliRunner().invoke(main, [*command, *options], env={"CATALOGUE_URL": "goods"})
+        called = CliRunner().invoke(main, [*command, *options], env={"STOREFRONT_URL": "goods"})
         assert (called.exit_code, "must look like https://" in called.output) == (2, True), called.output

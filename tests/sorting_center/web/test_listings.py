@@ -14,15 +14,15 @@ from playwright.sync_api import Browser, expect
 
 from kiosk.domain.events.photo import PictureData, WordsData
 from kiosk.messaging.contract.photos import PictureName
-from kiosk.messaging.contract.received import ReceivedEvent
-from kiosk.sorting_center.desk.audit import Act
-from kiosk.sorting_center.desk.people import Role
-from kiosk.sorting_center.listings.arrivals import Arrivals
-from kiosk.sorting_center.listings.listings import Doing, Listings
-from kiosk.sorting_center.listings.records import Key, Listing, State, Texts
+from kiosk.messaging.contract.received_event import ReceivedEvent
+from kiosk.sorting_center.desk.audit import AuditAction
+from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.listings.listings import ActionContext, CenterListings
+from kiosk.sorting_center.listings.offer_follower import OfferFollower
+from kiosk.sorting_center.listings.records import Listing, ListingKey, ListingState, ListingTexts
 from kiosk.sorting_center.photos.folder import PictureFolder
-from kiosk.sorting_center.photos.photos import Announced, Photos
-from kiosk.sorting_center.photos.received import ReceivedPictures
+from kiosk.sorting_center.photos.photos import AnnouncedPicture, PhotoIndex
+from kiosk.sorting_center.photos.received_pictures import ReceivedPictures
 from kiosk.sorting_center.web.server import WebServer
 from kiosk.sorting_center.web.sources import Stores
 from tests.depth import TORTURE
@@ -41,11 +41,11 @@ HOSTILE = "<script>alert(1)</script>{{ 7*7 }}"
 class Offered:
     """A lot of almonds with two photos, and the pictures that came."""
 
-    def __init__(self, stores: Stores, photos: Photos, folder: PictureFolder) -> None:
+    def __init__(self, stores: Stores, photos: PhotoIndex, folder: PictureFolder) -> None:
         self.station = Station()
         self._photos, self._folder = photos, folder
         self.stores = replace(stores, photos=ReceivedPictures(photos, folder))
-        self.key = Key("shache", self.station.station, self.station.lot(1))
+        self.key = ListingKey("shache", self.station.station, self.station.lot(1))
         told = [PictureData(name, len(shot), 64, 64) for name, shot in zip((FIRST, SECOND), SHOTS, strict=True)]
         events = [self.station.start(), self.station.intake(1), *self.station.shot(1, *told)]
         self.take(*events, self.station.offer(1, FIRST, SECOND, origin_words=WORDS["origin_words"]))
@@ -54,7 +54,7 @@ class Offered:
         self.stores.ledger.accept(events, "shache", NOW)
         while self.stores.ledger.number(1000):
             pass
-        arrivals = Arrivals(self.stores.ledger, self.stores.desk.database)
+        arrivals = OfferFollower(self.stores.ledger, self.stores.desk.database)
         while arrivals.step():
             pass
 
@@ -64,7 +64,7 @@ class Offered:
             path = self._folder.path(name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(SHOTS[number])
-            self._photos.receive(Announced(name, len(SHOTS[number]), 64, 64, 1), NOW)
+            self._photos.receive(AnnouncedPicture(name, len(SHOTS[number]), 64, 64, 1), NOW)
 
     @property
     def path(self) -> str:
@@ -72,14 +72,14 @@ class Offered:
 
     @property
     def listing(self) -> Listing:
-        found = Listings(self.stores.desk.database, self.stores.photos).get(self.key)
+        found = CenterListings(self.stores.desk.database, self.stores.photos).get(self.key)
         assert found is not None
         return found
 
 
 @pytest.fixture
 def offered(stores: Stores, tmp_path: Path) -> Iterator[Offered]:
-    with Photos.open(stores.ledger.url) as photos:
+    with PhotoIndex.open(stores.ledger.url) as photos:
         yield Offered(stores, photos, PictureFolder(tmp_path / "photos"))
 
 
@@ -124,18 +124,23 @@ def test_counts_lead_to_each_state(operator: Person, offered: Offered) -> None:
 
 def test_it_is_published_paused_and_withdrawn_by_an_operator(operator: Person, offered: Offered) -> None:
     offered.came(0, 1)
-    ways = (("publish", State.PUBLISHED), ("pause", State.PAUSED), ("sell_out", State.SOLD_OUT))
+    ways = (("publish", ListingState.PUBLISHED), ("pause", ListingState.PAUSED), ("sell_out", ListingState.SOLD_OUT))
     for version, (deed, state) in enumerate(ways, 1):
         assert operator.does(f"{offered.path}/{deed}", version=version).status_code == 303
         assert offered.listing.state is state
     assert operator.does(f"{offered.path}/withdraw", version=4, reason=" ").status_code == 409
     assert operator.does(f"{offered.path}/withdraw", version=4, reason="moldy").status_code == 303
-    assert offered.listing.state is State.WITHDRAWN
+    assert offered.listing.state is ListingState.WITHDRAWN
     assert operator.does(f"{offered.path}/burn", version=5).status_code == 404
     page = operator.sees(offered.path)
     assert "moldy" in page and "<form class" not in page.split('id="photos"')[1]
     kept = [row.act for row in offered.stores.desk.audit.page() if row.subject == str(offered.key)]
-    assert kept == [Act.LISTING_WITHDRAWN, Act.LISTING_SOLD_OUT, Act.LISTING_PAUSED, Act.LISTING_PUBLISHED]
+    assert kept == [
+        AuditAction.LISTING_WITHDRAWN,
+        AuditAction.LISTING_SOLD_OUT,
+        AuditAction.LISTING_PAUSED,
+        AuditAction.LISTING_PUBLISHED,
+    ]
 
 
 def test_a_photo_that_is_pending_is_said_and_waited_for(operator: Person, offered: Offered) -> None:
@@ -196,7 +201,7 @@ def test_texts_are_written_in_three_languages_and_a_mistake_keeps_what_was_typed
     assert (late.status_code, "Too late" in late.text, "changed meanwhile" in late.text) == (409, True, True)
     empty = operator.does(f"{offered.path}/edit", version=2, story_en="a story without title")
     assert (empty.status_code, "a story without title" in empty.text) == (409, True)
-    assert offered.stores.desk.audit.page()[0].act == Act.LISTING_EDITED
+    assert offered.stores.desk.audit.page()[0].act == AuditAction.LISTING_EDITED
 
 
 def test_a_newer_offer_and_a_void_are_shown(operator: Person, offered: Offered) -> None:
@@ -220,12 +225,12 @@ def test_of_two_operators_the_second_is_told(app: Flask, operator: Person, offer
     assert operator.does(f"{offered.path}/publish", version=1).status_code == 303
     answer = other.does(f"{offered.path}/withdraw", version=1, reason="I saw it in review")
     assert (answer.status_code, "I saw it in review" in answer.text) == (409, True)
-    assert offered.listing.state is State.PUBLISHED
+    assert offered.listing.state is ListingState.PUBLISHED
 
 
 def test_a_viewer_sees_and_does_nothing(app: Flask, offered: Offered) -> None:
     offered.came(0)
-    viewer = Person(app, offered.stores.desk, Role.VIEWER)
+    viewer = Person(app, offered.stores.desk, StaffRole.VIEWER)
     page = viewer.sees(offered.path)
     assert "Of this autumn" in page and f"{offered.path}/publish" not in page and "title_en" not in page
     assert viewer.does(f"{offered.path}/publish", version=1).status_code == 403
@@ -251,7 +256,7 @@ def pages(app: Flask, offered: Offered, browser: Browser) -> Iterator[Pages]:
 @pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
 def test_it_is_reviewed_and_published_in_a_browser(pages: Pages, offered: Offered) -> None:
     offered.came(0, 1)
-    page = pages.page("turdi", Role.OPERATOR)
+    page = pages.page("turdi", StaffRole.OPERATOR)
     page.goto(f"{pages.url}/listings")
     page.get_by_role("link", name="Almonds").click()
     photo = page.get_by_role("img", name="Photo 1")
@@ -269,14 +274,14 @@ def test_it_is_reviewed_and_published_in_a_browser(pages: Pages, offered: Offere
 
 def test_the_pages_are_clean_and_fit_on_a_telephone(pages: Pages, offered: Offered) -> None:
     offered.came(0)
-    listings = Listings(offered.stores.desk.database, offered.stores.photos)
+    listings = CenterListings(offered.stores.desk.database, offered.stores.photos)
     long = WordsData(LONG, LONG, LONG)
-    listings.edit(offered.key, Texts(long, long), Doing("turdi", 1, NOON))
-    listings.publish(offered.key, Doing("turdi", 2, NOON))
+    listings.edit(offered.key, ListingTexts(long, long), ActionContext("turdi", 1, NOON))
+    listings.publish(offered.key, ActionContext("turdi", 2, NOON))
     offered.take(offered.station.offer(1, FIRST, SECOND, "ef" * 32, price_fen=6200))
     wrong: list[str] = []
     for turn, (language, width_px) in enumerate(zip(LANGUAGES, (360, 360, 1280), strict=True)):
-        page = pages.page(f"operator-{language}", Role.OPERATOR, width_px, language)
+        page = pages.page(f"operator-{language}", StaffRole.OPERATOR, width_px, language)
         for number, path in enumerate(("/listings?state=published", offered.path, "/listings/exports")):
             page.goto(pages.url + path)
             browsing.painted(page)

@@ -16,8 +16,8 @@ from kiosk.domain.events import EVENT_CLASSES, NO_WORDS, ParcelArrived, WordsDat
 from kiosk.domain.parcel import Consent
 from kiosk.sorting_center.desk.hours import OpeningHours
 from kiosk.sorting_center.desk.registry import ExpectedStation, Township
-from kiosk.sorting_center.reports.search import Names
-from kiosk.sorting_center.web.pictures.names import Named
+from kiosk.sorting_center.reports.search import GoodsNames
+from kiosk.sorting_center.web.snapshots.names import DisplayNames
 from kiosk.sorting_center.web.sources import Stores
 from kiosk.sorting_center.web.texts import CenterTexts
 from tests.sorting_center.reports.ledgers import ClockedStation
@@ -30,7 +30,7 @@ RECEIPT: Final = f"/receipts/{REGION}/0147-A-000001"
 MEMBER: Final = f"/members/{REGION}/M-04412"
 WALNUT: Final = WordsData("ياڭاق", "核桃", "Walnut")
 PARCEL: Final = ParcelArrived(
-    "P-0147-A-000001", "clerk:07", "SF", "ab" * 4, Consent.RECIPIENT_ASKED, False, False, False
+    "P-0147-A-000001", "clerk:07", "SF", "ab" * 4, Consent.RECIPIENT_CONSENTED, False, False, False
 )
 NAMES: Final[Mapping[str, tuple[str, str, str]]] = {
     "en": ("Walnut", "cloth sack", "SF Express"),
@@ -79,7 +79,7 @@ def test_goods_containers_and_carriers_are_said_by_name(client: FlaskClient, lan
 
 @pytest.mark.parametrize("lang", ["en", "zh", "ug"])
 def test_every_type_of_event_has_its_words(lang: str, stores: Stores) -> None:
-    words = Named(CenterTexts(lang), stores.reports)
+    words = DisplayNames(CenterTexts(lang), stores.reports)
     for event_class in EVENT_CLASSES:
         said = words.event(event_class.TYPE)
         assert said.startswith(f'<bdi lang="{lang}" title="{event_class.TYPE}">')
@@ -119,7 +119,7 @@ def test_opening_hours_are_said_in_words(client: FlaskClient, stores: Stores) ->
         for path in (f"/stations/{REGION}/S0147", "/registry"):
             page = client.get(f"{path}?lang={lang}").text
             assert whole in page and "mon-fri 09:00" not in page.partition("<form")[0], path
-    assert Named(CenterTexts("en"), stores.reports).hours(OpeningHours.parse("")) == "–"
+    assert DisplayNames(CenterTexts("en"), stores.reports).hours(OpeningHours.parse("")) == "–"
 
 
 def test_a_name_of_a_stranger_is_text_and_a_missing_language_is_lent(
@@ -135,7 +135,7 @@ def test_a_name_of_a_stranger_is_text_and_a_missing_language_is_lent(
 
 
 def test_another_source_of_names_may_take_the_place(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Names, "of", lambda *_: WordsData("قىچا", "辣椒", "Chili"))
+    monkeypatch.setattr(GoodsNames, "of", lambda *_: WordsData("قىچا", "辣椒", "Chili"))
     assert "Chili" in client.get("/goods?month=2026-11&lang=en").text
 
 

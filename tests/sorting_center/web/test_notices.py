@@ -6,16 +6,16 @@ import pytest
 from flask import Flask
 from markupsafe import Markup
 
-from kiosk.sorting_center.desk.audit import Act
+from kiosk.sorting_center.desk.audit import AuditAction
 from kiosk.sorting_center.desk.cases import Condition
-from kiosk.sorting_center.desk.desk import Desk
-from kiosk.sorting_center.desk.notices.outbox import NoticeState, ToldCase
-from kiosk.sorting_center.desk.notices.targets import Target, Way
+from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.notices.outbox import NoticeCase, NoticeState
+from kiosk.sorting_center.desk.notices.targets import NoticeChannel, NoticeTarget
 from kiosk.sorting_center.desk.notices.webhook import signature
-from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.web.notice_words import NoticeWords
-from kiosk.sorting_center.web.process import sender_of
-from kiosk.sorting_center.web.settings import WebSettings
+from kiosk.sorting_center.web.process import build_sender
+from kiosk.sorting_center.web.settings import CenterWebSettings
 from kiosk.sorting_center.web.sources import Stores
 from kiosk.sorting_center.web.texts import languages
 from tests.sorting_center.desk.notices.receivers import Http, listening
@@ -48,11 +48,11 @@ def app(stores: Stores) -> Flask:
 
 
 @pytest.fixture
-def admin(app: Flask, desk: Desk) -> Person:
-    return Person(app, desk, Role.ADMIN)
+def admin(app: Flask, desk: CenterDesk) -> Person:
+    return Person(app, desk, StaffRole.ADMIN)
 
 
-def test_targets_are_added_and_the_secret_is_shown_once(admin: Person, desk: Desk) -> None:
+def test_targets_are_added_and_the_secret_is_shown_once(admin: Person, desk: CenterDesk) -> None:
     answer = admin.does("/notices/add", **HOOK)
     secret = answer.text.partition('class="secret" dir="ltr">')[2].partition("<")[0]
     assert admin.does("/notices/add", **MAIL).status_code == 303
@@ -60,24 +60,24 @@ def test_targets_are_added_and_the_secret_is_shown_once(admin: Person, desk: Des
     assert (hook.secret, hook.language, hook.kinds) == (secret, "zh", frozenset({"fork", "twin"}))
     assert (post.address, post.server) == ("a@example.org b@example.org", "mail.example.org:587/starttls")
     assert secret not in admin.sees("/notices")
-    rows = desk.audit.page(act=Act.NOTICE_TARGET_CHANGED)
+    rows = desk.audit.page(act=AuditAction.NOTICE_TARGET_CHANGED)
     assert [row.subject for row in rows] == ["post", "hook"]
     assert all(secret not in row.detail for row in rows)
 
 
-def test_a_test_is_written_and_how_it_went_is_seen(admin: Person, desk: Desk) -> None:
+def test_a_test_is_written_and_how_it_went_is_seen(admin: Person, desk: CenterDesk) -> None:
     admin.does("/notices/add", **HOOK)
     assert admin.does("/notices/hook/test").status_code == 303
     assert "waiting" in admin.sees("/notices?lang=en")
     claim = desk.notices.claim(NOW.replace(year=2027))
     assert claim is not None
-    desk.notices.failed(claim, "example.org answered <b>500</b>", 30.0, NOW)
+    desk.notices.mark_failed(claim, "example.org answered <b>500</b>", 30.0, NOW)
     page = admin.sees("/notices?lang=en")
     assert "answered &lt;b&gt;500&lt;/b&gt;" in page
     assert "does not come through" in page
 
 
-def test_a_target_is_paused_goes_on_and_is_removed(admin: Person, desk: Desk) -> None:
+def test_a_target_is_paused_goes_on_and_is_removed(admin: Person, desk: CenterDesk) -> None:
     admin.does("/notices/add", **HOOK)
     for paused in ("1", "0"):
         assert admin.does("/notices/hook/paused", paused=paused).status_code == 303
@@ -86,7 +86,7 @@ def test_a_target_is_paused_goes_on_and_is_removed(admin: Person, desk: Desk) ->
     assert desk.notice_targets.all() == []
 
 
-def test_what_is_refused_says_why(admin: Person, desk: Desk) -> None:
+def test_what_is_refused_says_why(admin: Person, desk: CenterDesk) -> None:
     for path, form, said in [
         ("/notices/add", {}, "Choose e-mail or webhook"),
         ("/notices/add", {**HOOK, "language": "xx"}, "Choose one of the languages"),
@@ -106,34 +106,36 @@ def test_what_is_refused_says_why(admin: Person, desk: Desk) -> None:
     assert desk.notice_targets.all() == []
 
 
-def test_the_words_of_every_kind_are_there_in_every_language(desk: Desk) -> None:
+def test_the_words_of_every_kind_are_there_in_every_language(desk: CenterDesk) -> None:
     words = NoticeWords()
     for language in languages():
         for kind in KINDS:
-            case = ToldCase(7, kind, "shache", "S0147", "x", "seen", "2026-11-27T08:00:00.000Z", True)
-            subject, text = words.letter((case,), language.code)
+            case = NoticeCase(7, kind, "shache", "S0147", "x", "seen", "2026-11-27T08:00:00.000Z", True)
+            subject, text = words.mail_text((case,), language.code)
             assert "1" in subject
             assert "S0147" in text
             assert f": {kind}." not in text
-        subject, text = words.letter((), language.code)
+        subject, text = words.mail_text((), language.code)
         assert subject
         assert text
-    ug = words.line(ToldCase(7, "fork", "shache", "S0147", "x", "seen", "", False), "ug")
+    ug = words.case_line(NoticeCase(7, "fork", "shache", "S0147", "x", "seen", "", False), "ug")
     assert "\u2066S0147 (shache)\u2069" in ug
 
 
 def test_words_of_strangers_do_not_leave_their_line() -> None:
-    hostile = ToldCase(7, "moon\nquake", "sha\rche", "S\n0147", "x\n", f"a\r\nBcc: b@example.org {HOSTILE}", "", False)
+    hostile = NoticeCase(
+        7, "moon\nquake", "sha\rche", "S\n0147", "x\n", f"a\r\nBcc: b@example.org {HOSTILE}", "", False
+    )
     for language in languages():
-        line = NoticeWords().line(hostile, language.code)
+        line = NoticeWords().case_line(hostile, language.code)
         assert "\n" not in line
         assert "\r" not in line
         assert "\u202e" not in line
         assert "\x1b" not in line
-        assert "\n" not in NoticeWords().letter((hostile,), language.code)[0]
+        assert "\n" not in NoticeWords().mail_text((hostile,), language.code)[0]
 
 
-def test_cases_that_go_out_are_seen_on_the_page(admin: Person, desk: Desk) -> None:
+def test_cases_that_go_out_are_seen_on_the_page(admin: Person, desk: CenterDesk) -> None:
     admin.does("/notices/add", **HOOK)
     opened = desk.cases.observe([Condition("fork", "shache", f"S{number:04}") for number in range(1, 9)], NOW)
     assert desk.notices.collect(NOW) == 1
@@ -142,17 +144,17 @@ def test_cases_that_go_out_are_seen_on_the_page(admin: Person, desk: Desk) -> No
     assert "…" in page
 
 
-def test_the_web_process_sends_to_a_host_that_was_allowed_and_to_no_other(desk: Desk) -> None:
+def test_the_web_process_sends_to_a_host_that_was_allowed_and_to_no_other(desk: CenterDesk) -> None:
     here = Http()
     with listening(here) as port:
-        target = Target("hook", Way.WEBHOOK, f"http://localhost:{port}/alarms", "zh")
+        target = NoticeTarget("hook", NoticeChannel.WEBHOOK, f"http://localhost:{port}/alarms", "zh")
         secret = desk.notice_targets.add(target, NOW)
         desk.cases.observe([Condition("fork", "shache", "S0147", "x 4", "event 4 came twice")], NOW)
-        assert sender_of(desk, WebSettings()).step()
+        assert build_sender(desk, CenterWebSettings()).step()
         assert here.asked == []
         assert "--allow-webhook-host" in desk.notices.newest()[0].result
         desk.notices.test("hook", NOW)
-        sender = sender_of(desk, WebSettings(webhook_hosts=("LocalHost",)))
+        sender = build_sender(desk, CenterWebSettings(webhook_hosts=("LocalHost",)))
         while sender.step():
             pass
     told = {asked.headers["X-Kiosk-Notice"]: asked for asked in here.asked}

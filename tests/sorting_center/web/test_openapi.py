@@ -12,8 +12,8 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 from kiosk.sorting_center.desk.tokens import Scope
-from kiosk.sorting_center.health import Health
-from kiosk.sorting_center.web.app import PARTS
+from kiosk.sorting_center.health import CenterHealth
+from kiosk.sorting_center.web.app import BLUEPRINTS
 from kiosk.sorting_center.web.sources import Stores
 from tests.sorting_center.staff import app_of, bearer
 from tests.sorting_center.web.county_month import fill
@@ -23,14 +23,14 @@ BASE = "urn:openapi"
 
 
 @pytest.fixture
-def health() -> Health:
-    health = Health()
-    health.connected(True)
+def health() -> CenterHealth:
+    health = CenterHealth()
+    health.set_connected(True)
     return health
 
 
 @pytest.fixture
-def client(stores: Stores, health: Health) -> Iterator[FlaskClient]:
+def client(stores: Stores, health: CenterHealth) -> Iterator[FlaskClient]:
     fill(stores.ledger)
     with app_of(stores, health).test_client() as client:
         yield client
@@ -62,7 +62,10 @@ def test_the_document_is_a_valid_one(document: dict[str, Any]) -> None:
 
 def test_every_machine_route_is_in_it_with_its_scope(document: dict[str, Any]) -> None:
     scopes = {
-        endpoint.replace(".", "_"): need.scope for part in PARTS for endpoint, need in part.needs.items() if need.scope
+        endpoint.replace(".", "_"): need.scope
+        for part in BLUEPRINTS
+        for endpoint, need in part.access_rules.items()
+        if need.scope
     }
     told = {path["get"]["operationId"]: path["get"] for path in document["paths"].values()}
     assert told.keys() == scopes.keys() | {"machine_health", "openapi_document"}
@@ -74,7 +77,7 @@ def test_every_machine_route_is_in_it_with_its_scope(document: dict[str, Any]) -
 
 
 def test_real_answers_are_what_it_says(
-    client: FlaskClient, document: dict[str, Any], stores: Stores, health: Health
+    client: FlaskClient, document: dict[str, Any], stores: Stores, health: CenterHealth
 ) -> None:
     token = bearer(stores.desk)
     answers = {}
@@ -97,7 +100,7 @@ def test_real_answers_are_what_it_says(
         assert unknown(document, name, one) == set(), name
     assert faults(document, "/health", 200, client.get("/health").get_json()) == []
     assert faults(document, "/openapi.json", 200, document) == []
-    health.trouble("ledger", "away")
+    health.set_fault("ledger", "away")
     down = client.get("/health")
     assert (down.status_code, faults(document, "/health", 503, down.get_json())) == (503, [])
     metrics = client.get("/metrics", headers=token, environ_base=ELSEWHERE)

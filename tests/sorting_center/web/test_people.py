@@ -8,9 +8,9 @@ from flask.testing import FlaskClient
 from markupsafe import Markup
 from werkzeug.test import TestResponse
 
-from kiosk.sorting_center.desk.audit import Act
-from kiosk.sorting_center.desk.desk import Desk
-from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.desk.audit import AuditAction
+from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.web.sources import Stores
 from tests.sorting_center.staff import PASSWORD, app_of, sign_in
 
@@ -18,8 +18,8 @@ from tests.sorting_center.staff import PASSWORD, app_of, sign_in
 class Admin:
     """An administrator before the pages; forms are sent with the word of the session."""
 
-    def __init__(self, client: FlaskClient, desk: Desk) -> None:
-        self.client, self._csrf = client, sign_in(client, desk, Role.ADMIN)
+    def __init__(self, client: FlaskClient, desk: CenterDesk) -> None:
+        self.client, self._csrf = client, sign_in(client, desk, StaffRole.ADMIN)
 
     def sends(self, path: str, **form: str) -> TestResponse:
         return self.client.post(path, data={"csrf": self._csrf, **form})
@@ -31,13 +31,13 @@ def admin(stores: Stores) -> Iterator[Admin]:
         yield Admin(client, stores.desk)
 
 
-def test_a_person_from_the_first_day_to_the_last(admin: Admin, desk: Desk) -> None:
+def test_a_person_from_the_first_day_to_the_last(admin: Admin, desk: CenterDesk) -> None:
     assert admin.sends("/people/add", name="gulnar", role="viewer", password=PASSWORD).status_code == 303
     assert admin.sends("/people/gulnar/role", role="operator").status_code == 303
     assert admin.sends("/people/gulnar/password", password="another good one").status_code == 303
     person = desk.people.verify("gulnar", "another good one")
     assert person is not None
-    assert person.role is Role.OPERATOR
+    assert person.role is StaffRole.OPERATOR
     token = desk.sessions.begin(person, "x", datetime.now(UTC))
     assert admin.sends("/people/gulnar/sign-out").status_code == 303
     assert desk.sessions.find(token, "x", datetime.now(UTC)) is None
@@ -46,19 +46,19 @@ def test_a_person_from_the_first_day_to_the_last(admin: Admin, desk: Desk) -> No
     assert admin.sends("/people/gulnar/disabled", disabled="0").status_code == 303
     acts = [row.act for row in desk.audit.page(who="admin-0")]
     assert acts == [
-        Act.PERSON_ENABLED,
-        Act.PERSON_DISABLED,
-        Act.SIGNED_OUT_EVERYWHERE,
-        Act.PASSWORD_CHANGED,
-        Act.ROLE_CHANGED,
-        Act.PERSON_ADDED,
+        AuditAction.PERSON_ENABLED,
+        AuditAction.PERSON_DISABLED,
+        AuditAction.SIGNED_OUT_EVERYWHERE,
+        AuditAction.PASSWORD_CHANGED,
+        AuditAction.ROLE_CHANGED,
+        AuditAction.PERSON_ADDED,
     ]
     page = admin.client.get("/audit?lang=en&who=admin-0").text
     assert "changed a role" in page
     assert "another good one" not in page
 
 
-def test_what_is_refused_says_why_and_changes_nothing(admin: Admin, desk: Desk) -> None:
+def test_what_is_refused_says_why_and_changes_nothing(admin: Admin, desk: CenterDesk) -> None:
     before = desk.people.all()
     for path, form, said in [
         ("/people/add", {"name": "Gul nar", "role": "viewer", "password": PASSWORD}, "A name has 2 to 40"),
@@ -80,7 +80,7 @@ def test_what_is_refused_says_why_and_changes_nothing(admin: Admin, desk: Desk) 
     assert desk.tokens.all() == []
 
 
-def test_a_token_is_shown_once_and_revoked(admin: Admin, desk: Desk) -> None:
+def test_a_token_is_shown_once_and_revoked(admin: Admin, desk: CenterDesk) -> None:
     answer = admin.sends("/tokens/add", name="warehouse", scope="feed", per_minute="60")
     secret = answer.text.partition('class="secret" dir="ltr">')[2].partition("<")[0]
     assert desk.tokens.find(secret, datetime.now(UTC)) is not None
@@ -89,9 +89,9 @@ def test_a_token_is_shown_once_and_revoked(admin: Admin, desk: Desk) -> None:
     assert desk.tokens.find(secret, datetime.now(UTC)) is None
 
 
-def test_the_audit_is_paged_and_asked_by_person_and_act(admin: Admin, desk: Desk) -> None:
+def test_the_audit_is_paged_and_asked_by_person_and_act(admin: Admin, desk: CenterDesk) -> None:
     for number in range(60):
-        desk.audit.record("gulnar", Act.SEARCHED, f"word-{number:03}", "<b>x</b>", datetime.now(UTC))
+        desk.audit.record("gulnar", AuditAction.SEARCHED, f"word-{number:03}", "<b>x</b>", datetime.now(UTC))
     first = admin.client.get("/audit?lang=en").text
     assert "word-059" in first
     assert "word-003" not in first

@@ -8,9 +8,15 @@ from itertools import count
 import pytest
 
 from kiosk.sorting_center.ledger import LedgerError
-from kiosk.sorting_center.web.drawing import HEIGHT, Bar, bars, percent
-from kiosk.sorting_center.web.pictures.shared import MIN_AGE_S, TENDED_S, Rendered, Shared, etag_of
-from kiosk.sorting_center.web.pictures.times import local_time, start_of_day
+from kiosk.sorting_center.web.bar_heights import BAR_UNITS, ScaledBar, percent, scaled_bars
+from kiosk.sorting_center.web.snapshots.refreshing_cache import (
+    GRACE_S,
+    MIN_AGE_S,
+    RefreshingCache,
+    RenderedHtml,
+    etag_of,
+)
+from kiosk.sorting_center.web.snapshots.times import local_time, start_of_day
 
 
 class Clock:
@@ -30,7 +36,7 @@ def clock() -> Clock:
 
 def test_many_viewers_share_one_picture(clock: Clock) -> None:
     made = count(1)
-    shared = Shared(lambda: next(made), clock)
+    shared = RefreshingCache(lambda: next(made), clock)
     assert [shared.current().value for _ in range(10)] == [1] * 10
     clock.now += MIN_AGE_S
     assert shared.current().value == 2
@@ -43,7 +49,7 @@ def test_what_takes_long_is_made_rarely(clock: Clock) -> None:
         clock.now += 1.0
         return next(made)
 
-    shared = Shared(make, clock)
+    shared = RefreshingCache(make, clock)
     shared.current()
     clock.now += 39.0
     assert shared.current().value == 1
@@ -53,10 +59,10 @@ def test_what_takes_long_is_made_rarely(clock: Clock) -> None:
 
 def test_a_picture_is_a_new_one_only_when_it_shows_something_else(clock: Clock) -> None:
     values = iter([7, 7, 8])
-    shared = Shared(lambda: next(values), clock)
+    shared = RefreshingCache(lambda: next(values), clock)
     numbers = []
     for _ in range(3):
-        numbers.append(shared.current().number)
+        numbers.append(shared.current().version)
         clock.now += MIN_AGE_S
     assert numbers == [1, 1, 2]
 
@@ -65,7 +71,7 @@ def test_where_somebody_tends_nobody_waits(clock: Clock) -> None:
     """Also while the next one is being made."""
     seen_meanwhile: list[int] = []
     made = count(1)
-    shared: Shared[int]
+    shared: RefreshingCache[int]
 
     def make() -> int:
         number = next(made)
@@ -73,13 +79,13 @@ def test_where_somebody_tends_nobody_waits(clock: Clock) -> None:
             seen_meanwhile.append(shared.current().value)
         return number
 
-    shared = Shared(make, clock)
+    shared = RefreshingCache(make, clock)
     shared.current()
     clock.now += MIN_AGE_S
-    shared.tend()
+    shared.refresh_if_due()
     assert (seen_meanwhile, shared.current().value) == ([1], 2)
-    clock.now += TENDED_S
-    shared.tend()
+    clock.now += GRACE_S
+    shared.refresh_if_due()
     assert shared.current().value == 3
 
 
@@ -90,27 +96,27 @@ def test_for_nobody_it_is_made_now_and_then_and_the_first_who_looks_does_not_wai
         clock.now += 0.1
         return next(made)
 
-    shared = Shared(make, clock)
-    shared.tend()
+    shared = RefreshingCache(make, clock)
+    shared.refresh_if_due()
     for _ in range(3600 * 2):
         clock.now += 0.5
-        shared.tend()
+        shared.refresh_if_due()
     for_nobody = next(made)
     assert for_nobody <= 62
     assert shared.current().value == for_nobody - 1, "the last one that was made, and no new one"
     for _ in range(20):
         clock.now += 0.5
-        shared.tend()
+        shared.refresh_if_due()
     assert shared.current().value > for_nobody
 
 
 def test_between_the_last_who_looked_and_the_first_again_it_stands(clock: Clock) -> None:
     made = count(1)
-    shared = Shared(lambda: next(made), clock)
+    shared = RefreshingCache(lambda: next(made), clock)
     shared.current()
     for _ in range(2 * 200):
         clock.now += 0.5
-        shared.tend()
+        shared.refresh_if_due()
     last = next(made)
     assert shared.current().value == last - 1
 
@@ -122,24 +128,24 @@ def test_what_costs_much_is_made_more_rarely_for_nobody(clock: Clock) -> None:
         clock.now += 1.0
         return next(made)
 
-    shared = Shared(make, clock)
+    shared = RefreshingCache(make, clock)
     for _ in range(2 * 1000):
         clock.now += 0.5
-        shared.tend()
+        shared.refresh_if_due()
     assert next(made) <= 4
 
 
 def test_who_looks_at_what_is_made_of_another_looks_at_both(clock: Clock) -> None:
     made = count(1)
-    part = Shared(lambda: next(made), clock)
-    whole = Shared(lambda: part.latest().value * 10, clock, made_of=[part])
+    part = RefreshingCache(lambda: next(made), clock)
+    whole = RefreshingCache(lambda: part.latest().value * 10, clock, depends_on=[part])
     for shared in (part, whole):
-        shared.tend()
+        shared.refresh_if_due()
     assert (part.latest().value, whole.latest().value) == (1, 10)
     whole.current()
     clock.now += MIN_AGE_S
     for shared in (part, whole):
-        shared.tend()
+        shared.refresh_if_due()
     assert whole.current().value == 20
 
 
@@ -150,9 +156,9 @@ def test_a_database_that_is_away_is_not_asked_again_and_again_for_nobody(clock: 
         asked.append(clock.now)
         raise LedgerError("away")
 
-    shared = Shared(make, clock)
+    shared = RefreshingCache(make, clock)
     for _ in range(2 * 60):
-        shared.tend()
+        shared.refresh_if_due()
         clock.now += 0.5
     assert len(asked) == 1
 
@@ -165,18 +171,18 @@ def test_an_old_picture_does_not_stand_for_a_database_that_is_away(clock: Clock)
             return value
         raise LedgerError("away")
 
-    shared = Shared(make, clock)
+    shared = RefreshingCache(make, clock)
     assert shared.current().value == 7
     clock.now += MIN_AGE_S
     with pytest.raises(LedgerError):
         shared.current()
-    shared.tend()
+    shared.refresh_if_due()
     with pytest.raises(LedgerError):
         shared.current()
 
 
 def test_the_same_is_rendered_once_and_what_nobody_asks_for_goes() -> None:
-    rendered, done = Rendered(), list[str]()
+    rendered, done = RenderedHtml(), list[str]()
 
     def asked(etag: str) -> str:
         def render() -> str:
@@ -195,10 +201,10 @@ def test_the_same_is_rendered_once_and_what_nobody_asks_for_goes() -> None:
 
 
 def test_bars_are_whole_units_of_the_tallest() -> None:
-    assert bars([0, 50, 100]) == (Bar(HEIGHT, 0), Bar(500, 500), Bar(0, 1000))
-    assert bars([1, 10**18])[0].height > 0, "what is there is seen"
-    assert bars([-5, 0]) == (Bar(HEIGHT, 0),) * 2
-    assert bars([]) == ()
+    assert scaled_bars([0, 50, 100]) == (ScaledBar(BAR_UNITS, 0), ScaledBar(500, 500), ScaledBar(0, 1000))
+    assert scaled_bars([1, 10**18])[0].height > 0, "what is there is seen"
+    assert scaled_bars([-5, 0]) == (ScaledBar(BAR_UNITS, 0),) * 2
+    assert scaled_bars([]) == ()
     assert [percent(1, 3), percent(-1, 3), percent(5, 3), percent(5, 0)] == [33, 0, 100, 0]
 
 

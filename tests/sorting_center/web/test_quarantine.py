@@ -10,13 +10,13 @@ from flask.testing import FlaskClient
 from msgspec.structs import replace
 
 from kiosk.sorting_center.decision_worker import DecisionWorker
-from kiosk.sorting_center.desk.decisions import Kind
-from kiosk.sorting_center.desk.desk import Desk
-from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.desk.decisions import DecisionKind
+from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.ledger.quarantine.entries import Asked, page
+from kiosk.sorting_center.ledger.quarantine.entries import QuarantineFilter, load_page
 from kiosk.sorting_center.web.sources import Stores
-from kiosk.sorting_center.web.staff.quarantine import MAX_DIFFERING, body_lines, differing
+from kiosk.sorting_center.web.staff.quarantine import MAX_DIFFERING, body_lines, field_differences
 from tests.sorting_center.staff import app_of, sign_in
 from tests.sorting_center.stations import NOW, Station
 
@@ -41,13 +41,13 @@ def app(stores: Stores) -> Flask:
     return app_of(stores)
 
 
-def person(app: Flask, desk: Desk, role: Role = Role.OPERATOR) -> Signed:
+def person(app: Flask, desk: CenterDesk, role: StaffRole = StaffRole.OPERATOR) -> Signed:
     client = app.test_client()
     return Signed(client, sign_in(client, desk, role))
 
 
 @pytest.fixture
-def operator(app: Flask, desk: Desk) -> Iterator[Signed]:
+def operator(app: Flask, desk: CenterDesk) -> Iterator[Signed]:
     signed = person(app, desk)
     with signed.client:
         yield signed
@@ -65,7 +65,7 @@ def forked(ledger: Ledger) -> Station:
 def numbers(ledger: Ledger) -> dict[str, int]:
     """By reason, of the newest."""
     with ledger.reading() as connection:
-        return {one.reason: one.id for one in reversed(page(connection, Asked(), None, 100))}
+        return {one.reason: one.id for one in reversed(load_page(connection, QuarantineFilter(), None, 100))}
 
 
 def test_a_list_says_what_is_apart_and_why(operator: Signed, ledger: Ledger) -> None:
@@ -137,18 +137,20 @@ def test_what_would_act_on_a_screen_is_shown_as_its_number() -> None:
 
 def test_two_contents_are_compared_field_by_field() -> None:
     mine = '{"a":1,"bags":[{"net":5},{"net":6}],"t":"<b>\u202e"}'.encode()
-    found = differing(mine, b'{"a":1,"bags":[{"net":5}],"t":"x","more":{"z":null}}')
-    assert {(one.name, one.mine, one.other) for one in found} == {
+    found = field_differences(mine, b'{"a":1,"bags":[{"net":5}],"t":"x","more":{"z":null}}')
+    assert {(one.name, one.value, one.other) for one in found} == {
         ("bags.2.net", "6", "–"),
         ("t", '"<b><U+202E>"', '"x"'),
         ("more.z", "–", "null"),
     }
-    assert differing(mine, b"") == differing(b"", b"") == differing(mine, b"\xff") == ()
+    assert field_differences(mine, b"") == field_differences(b"", b"") == field_differences(mine, b"\xff") == ()
     many = b'{"a":[' + b",".join(b"%d" % n for n in range(900)) + b"]}"
-    assert len(differing(many, mine)) == MAX_DIFFERING
+    assert len(field_differences(many, mine)) == MAX_DIFFERING
 
 
-def test_a_decision_is_kept_with_its_reason_and_in_the_audit(operator: Signed, ledger: Ledger, desk: Desk) -> None:
+def test_a_decision_is_kept_with_its_reason_and_in_the_audit(
+    operator: Signed, ledger: Ledger, desk: CenterDesk
+) -> None:
     forked(ledger)
     number = numbers(ledger)["fork"]
     assert operator.decide(number, "set_aside", f"papers agree {HOSTILE}")[0] == 303
@@ -164,7 +166,7 @@ def test_a_decision_is_kept_with_its_reason_and_in_the_audit(operator: Signed, l
     assert f'href="/quarantine/{number}"' in operator.client.get("/quarantine?state=all").text
 
 
-def test_the_second_operator_is_told_who_was_faster(app: Flask, desk: Desk, ledger: Ledger) -> None:
+def test_the_second_operator_is_told_who_was_faster(app: Flask, desk: CenterDesk, ledger: Ledger) -> None:
     forked(ledger)
     number = numbers(ledger)["fork"]
     one, other = person(app, desk), person(app, desk)
@@ -174,13 +176,13 @@ def test_the_second_operator_is_told_who_was_faster(app: Flask, desk: Desk, ledg
     assert status == 409
     assert "Somebody was faster. operator-0 has decided: Set aside" in shown
     assert "I think so too" in shown, "what was typed is still there"
-    key = next(iter(desk.decisions.newest(Kind.QUARANTINE, 9))).subject
-    assert [made.who for made in desk.decisions.history(Kind.QUARANTINE, key)] == ["operator-0"]
+    key = next(iter(desk.decisions.newest(DecisionKind.QUARANTINE, 9))).subject
+    assert [made.who for made in desk.decisions.history(DecisionKind.QUARANTINE, key)] == ["operator-0"]
     assert len(desk.audit.page(act="quarantine_decided")) == 1
     assert other.decide(number, "set_aside", "now I have read it", seen=1)[0] == 303
 
 
-def test_without_a_reason_or_an_act_nothing_is_decided(operator: Signed, ledger: Ledger, desk: Desk) -> None:
+def test_without_a_reason_or_an_act_nothing_is_decided(operator: Signed, ledger: Ledger, desk: CenterDesk) -> None:
     forked(ledger)
     number = numbers(ledger)["fork"]
     for act, reason, told in (
@@ -191,11 +193,11 @@ def test_without_a_reason_or_an_act_nothing_is_decided(operator: Signed, ledger:
     ):
         status, shown = operator.decide(number, act, reason)
         assert (status, told in shown) == (409, True), act
-    assert desk.decisions.newest(Kind.QUARANTINE, 9) == []
+    assert desk.decisions.newest(DecisionKind.QUARANTINE, 9) == []
     assert operator.decide(999, "set_aside")[0] == 303, "it is not there any more"
 
 
-def test_what_is_understood_now_is_taken_in(operator: Signed, ledger: Ledger, desk: Desk) -> None:
+def test_what_is_understood_now_is_taken_in(operator: Signed, ledger: Ledger, desk: CenterDesk) -> None:
     station = Station()
     told = station.run(3)
     ledger.accept([told[0], replace(told[1], problem="unknown_type"), told[2]], "shache", NOW)
@@ -212,14 +214,14 @@ def test_what_is_understood_now_is_taken_in(operator: Signed, ledger: Ledger, de
     assert len(ledger.intakes(0, 9)) == 2
 
 
-def test_a_viewer_looks_and_does_not_decide(app: Flask, desk: Desk, ledger: Ledger) -> None:
+def test_a_viewer_looks_and_does_not_decide(app: Flask, desk: CenterDesk, ledger: Ledger) -> None:
     forked(ledger)
     number = numbers(ledger)["fork"]
-    viewer = person(app, desk, Role.VIEWER)
+    viewer = person(app, desk, StaffRole.VIEWER)
     shown = viewer.client.get(f"/quarantine/{number}").text
     assert f"/quarantine/{number}/decide" not in shown
     assert viewer.decide(number, "set_aside")[0] == 403
-    assert desk.decisions.newest(Kind.QUARANTINE, 9) == []
+    assert desk.decisions.newest(DecisionKind.QUARANTINE, 9) == []
 
 
 @pytest.mark.parametrize("language", ["en", "zh", "ug"])

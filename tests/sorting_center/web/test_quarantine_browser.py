@@ -13,10 +13,10 @@ from msgspec.structs import replace
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from kiosk.sorting_center.decision_worker import DecisionWorker
-from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.registry import ExpectedStation
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.reports.follower import Follower
+from kiosk.sorting_center.reports.follower import ReportsFollower
 from kiosk.sorting_center.web.server import WebServer
 from kiosk.sorting_center.web.sources import Stores
 from tests.depth import TORTURE
@@ -64,7 +64,7 @@ def fill(stores: Stores) -> None:
             events.append(station.add(closed(**said, first_seq=1, last_seq=2)))
         ledger.accept(events, "shache", NOW)
     number_all(ledger)
-    followed(Follower(ledger, stores.reports))
+    followed(ReportsFollower(ledger, stores.reports))
     villages = ("乌达力克乡 3村", "ئازاتباغ كەنتى", "Azat Bagh", "")
     rows = [ExpectedStation("shache", f"S{n:04}", villages[n % 4], "") for n in (*range(1, 8), 42, 147)]
     stores.desk.registry.replace(rows, [])
@@ -81,7 +81,9 @@ def served(stores: Stores) -> Iterator[str]:
             server.stop(10)
 
 
-def signed_in(browser: Browser, url: str, stores: Stores, name: str, role: Role = Role.OPERATOR) -> BrowserContext:
+def signed_in(
+    browser: Browser, url: str, stores: Stores, name: str, role: StaffRole = StaffRole.OPERATOR
+) -> BrowserContext:
     now = datetime.now(UTC)
     person = stores.desk.people.add(name, role, PASSWORD, now)
     token = stores.desk.sessions.begin(person, url.removeprefix("http://"), now)
@@ -136,7 +138,7 @@ def take_in_again(page: Page, stores: Stores) -> None:
     number_all(stores.ledger)
     page.reload()
     expect(page.get_by_role("status")).to_contain_text("is not set apart any more")
-    followed(Follower(stores.ledger, stores.reports))
+    followed(ReportsFollower(stores.ledger, stores.reports))
     page.goto(f"{page.url.partition('/quarantine')[0]}/reconciliation?day={DAY}")
     expect(page.get_by_role("article", name="S0147 5")).to_contain_text("the figures do not agree")
 

@@ -11,7 +11,7 @@ from flask import Flask
 
 from kiosk.domain.events import PhotoRemoved
 from kiosk.sorting_center.photos.folder import PictureFolder
-from kiosk.sorting_center.photos.photos import Photos
+from kiosk.sorting_center.photos.photos import PhotoIndex
 from kiosk.sorting_center.web.sources import Stores
 from tests.sorting_center.staff import app_of, followed
 from tests.sorting_center.web.test_alarms import Person
@@ -22,7 +22,7 @@ RECEIPT = "/receipts/shache/0147-A-000001"
 
 @pytest.fixture
 def offered(stores: Stores, tmp_path: Path) -> Iterator[Offered]:
-    with Photos.open(stores.ledger.url) as photos:
+    with PhotoIndex.open(stores.ledger.url) as photos:
         found = Offered(stores, photos, PictureFolder(tmp_path / "photos"))
         followed(found.stores)
         yield found

@@ -7,14 +7,14 @@ from datetime import timedelta
 import pytest
 from flask.testing import FlaskClient
 
-from kiosk.sorting_center.desk.decisions import Kind, Said
-from kiosk.sorting_center.desk.desk import Desk
-from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.desk.decisions import DecisionKind, DecisionRationale
+from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.reports.follower import Follower
+from kiosk.sorting_center.reports.follower import ReportsFollower
 from kiosk.sorting_center.web.sources import Stores
 from kiosk.sorting_center.web.staff import reconciliation
-from kiosk.sorting_center.web.staff.reconciliation import CARDS, ROWS
+from kiosk.sorting_center.web.staff.reconciliation import MAX_CARDS, MAX_ROWS
 from tests.sorting_center.reports.ledgers import ClockedStation, closed, followed
 from tests.sorting_center.staff import NOON, app_of, sign_in
 from tests.sorting_center.stations import NOW, of_weight
@@ -38,7 +38,7 @@ def county(ledger: Ledger, stores: Stores) -> dict[str, ClockedStation]:
         if name == "apart":
             told += [station.intake(2, net_g=1), station.add(closed(**ONE, first_seq=1, last_seq=3))]
         ledger.accept(told, "shache", NOW)
-    followed(Follower(ledger, stores.reports))
+    followed(ReportsFollower(ledger, stores.reports))
     return stations
 
 
@@ -49,8 +49,8 @@ def client(stores: Stores) -> Iterator[FlaskClient]:
 
 
 @pytest.fixture
-def settle(client: FlaskClient, desk: Desk) -> Callable[..., tuple[int, str]]:
-    csrf = sign_in(client, desk, Role.OPERATOR)
+def settle(client: FlaskClient, desk: CenterDesk) -> Callable[..., tuple[int, str]]:
+    csrf = sign_in(client, desk, StaffRole.OPERATOR)
 
     def send(
         path: str, act: str, reason: str = "asked by telephone", seen: int = 0, figures: str = ""
@@ -80,7 +80,7 @@ def of(shown: str, station: str) -> str:
 
 
 def test_a_day_says_who_agrees_and_names_what_does_not(
-    client: FlaskClient, desk: Desk, ledger: Ledger, stores: Stores
+    client: FlaskClient, desk: CenterDesk, ledger: Ledger, stores: Stores
 ) -> None:
     county(ledger, stores)
     sign_in(client, desk)
@@ -105,7 +105,9 @@ def test_a_day_says_who_agrees_and_names_what_does_not(
     assert '<form class="settle"' not in shown, "a viewer looks"
 
 
-def test_a_day_that_is_none_is_another_one(client: FlaskClient, desk: Desk, ledger: Ledger, stores: Stores) -> None:
+def test_a_day_that_is_none_is_another_one(
+    client: FlaskClient, desk: CenterDesk, ledger: Ledger, stores: Stores
+) -> None:
     county(ledger, stores)
     sign_in(client, desk)
     asked = {
@@ -126,7 +128,7 @@ def test_a_day_that_is_none_is_another_one(client: FlaskClient, desk: Desk, ledg
 
 
 def test_a_day_is_accepted_or_asked_back_with_a_reason(
-    client: FlaskClient, settle: Settle, desk: Desk, ledger: Ledger, stores: Stores
+    client: FlaskClient, settle: Settle, desk: CenterDesk, ledger: Ledger, stores: Stores
 ) -> None:
     wrong = county(ledger, stores)["wrong"]
     path = f"shache/S0001/{wrong.epoch}/3"
@@ -144,7 +146,9 @@ def test_a_day_is_accepted_or_asked_back_with_a_reason(
     assert desk.audit.page(act="day_settled")[0].subject == f"shache S0001 {wrong.epoch} 3"
 
 
-def test_the_second_who_settles_a_day_is_refused(settle: Settle, desk: Desk, ledger: Ledger, stores: Stores) -> None:
+def test_the_second_who_settles_a_day_is_refused(
+    settle: Settle, desk: CenterDesk, ledger: Ledger, stores: Stores
+) -> None:
     wrong = county(ledger, stores)["wrong"]
     path = f"shache/S0001/{wrong.epoch}/3"
     assert settle(path, "accepted")[0] == 303
@@ -152,7 +156,7 @@ def test_the_second_who_settles_a_day_is_refused(settle: Settle, desk: Desk, led
     assert status == 409
     assert "Somebody was faster. operator-0 has decided: Accepted." in shown
     assert "I do not think so" in shown
-    assert [one.act for one in desk.decisions.newest(Kind.DAY, 9)] == ["accepted"]
+    assert [one.act for one in desk.decisions.newest(DecisionKind.DAY, 9)] == ["accepted"]
     assert settle(path, "asked_back", " ", seen=1)[0] == 409
     assert settle(path, "burn", seen=1)[0] == 409
 
@@ -160,7 +164,7 @@ def test_the_second_who_settles_a_day_is_refused(settle: Settle, desk: Desk, led
 @pytest.mark.usefixtures("numbered_at_once")
 @pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
 def test_a_settled_day_is_open_again_when_its_figures_change(
-    client: FlaskClient, settle: Settle, desk: Desk, ledger: Ledger, stores: Stores
+    client: FlaskClient, settle: Settle, desk: CenterDesk, ledger: Ledger, stores: Stores
 ) -> None:
     wrong = county(ledger, stores)["wrong"]
     path = f"shache/S0001/{wrong.epoch}/3"
@@ -170,7 +174,7 @@ def test_a_settled_day_is_open_again_when_its_figures_change(
     assert old is not None
     assert "S0001" not in shown[: shown.index('id="settled"')]
     ledger.accept([wrong.void(1)], "shache", NOW)
-    followed(Follower(ledger, stores.reports))
+    followed(ReportsFollower(ledger, stores.reports))
     shown = client.get(f"/reconciliation?day={DAY}&lang=en").text
     open_again = of(shown[: shown.index('id="settled"')], "S0001")
     for text in ("open again", "a bag is torn", "operator-0", "At that time:", "differs", "13.000\u00a0kg"):
@@ -182,7 +186,7 @@ def test_a_settled_day_is_open_again_when_its_figures_change(
     assert "S0001" not in shown[: shown.index('id="settled"')]
     settled = of(shown[shown.index('id="settled"') :], "S0001")
     assert settled.index("the paper says so") < settled.index("a bag is torn") < settled.index("At that time:")
-    assert [one.who for one in desk.decisions.newest(Kind.DAY, 9)] == ["operator-0"] * 2
+    assert [one.who for one in desk.decisions.newest(DecisionKind.DAY, 9)] == ["operator-0"] * 2
 
 
 def test_a_day_that_agrees_by_now_still_shows_what_was_decided_before(
@@ -191,17 +195,21 @@ def test_a_day_that_agrees_by_now_still_shows_what_was_decided_before(
     station = ClockedStation()
     told = [station.start(), station.intake(1), station.add(closed(**ONE, first_seq=1, last_seq=2))]
     ledger.accept(told, "shache", NOW)
-    followed(Follower(ledger, stores.reports))
+    followed(ReportsFollower(ledger, stores.reports))
     close = stores.reports.closings.of_station("shache", "S0147")[0]
     stores.desk.decisions.decide(
-        (Kind.DAY, f"shache S0147 {station.epoch} 3"), 0, "accepted", Said("gulnar", "as told", "{}"), NOON
+        (DecisionKind.DAY, f"shache S0147 {station.epoch} 3"),
+        0,
+        "accepted",
+        DecisionRationale("gulnar", "as told", "{}"),
+        NOON,
     )
     shown = client.get(f"/reconciliation?day={DAY}&lang=en").text
     assert close.verdict.value == "same"
     assert "open again" in of(shown[: shown.index('id="settled"')], "S0147")
 
 
-def test_what_is_no_close_is_not_settled(settle: Settle, desk: Desk, ledger: Ledger, stores: Stores) -> None:
+def test_what_is_no_close_is_not_settled(settle: Settle, desk: CenterDesk, ledger: Ledger, stores: Stores) -> None:
     wrong = county(ledger, stores)["wrong"]
     for path in (
         f"shache/S0001/{wrong.epoch}/2",
@@ -211,7 +219,7 @@ def test_what_is_no_close_is_not_settled(settle: Settle, desk: Desk, ledger: Led
         "%00/S0001/" + wrong.epoch + "/3",
     ):
         assert settle(path, "accepted")[0] == 404, path
-    assert desk.decisions.newest(Kind.DAY, 9) == []
+    assert desk.decisions.newest(DecisionKind.DAY, 9) == []
 
 
 def test_a_county_of_many_stations_makes_no_heavy_page(
@@ -220,24 +228,26 @@ def test_a_county_of_many_stations_makes_no_heavy_page(
     for number in range(1, 211):
         station = ClockedStation(f"S{number:04}", f"{number:016x}")
         ledger.accept([station.start(), station.add(closed(intakes=9, first_seq=1, last_seq=1))], "shache", NOW)
-    followed(Follower(ledger, stores.reports))
+    followed(ReportsFollower(ledger, stores.reports))
     first = client.get(f"/reconciliation?day={DAY}&lang=en")
     assert len(first.data) < 150_000
-    assert first.text.count("<article") == CARDS
+    assert first.text.count("<article") == MAX_CARDS
     assert f'href="/reconciliation?day={DAY}&amp;page=2"' in first.text
     second = client.get(f"/reconciliation?day={DAY}&page=2").text
     seen = [set(re.findall(r"/shache/(S0[012]\d\d)\"", page)) for page in (first.text, second)]
-    assert (len(seen[0]), len(seen[1]), seen[0] & seen[1]) == (ROWS, 210 - ROWS, set())
+    assert (len(seen[0]), len(seen[1]), seen[0] & seen[1]) == (MAX_ROWS, 210 - MAX_ROWS, set())
     assert client.get("/reconciliation?page=999999999").status_code == 200
 
 
-def test_a_station_has_a_page_of_its_closes(client: FlaskClient, desk: Desk, ledger: Ledger, stores: Stores) -> None:
+def test_a_station_has_a_page_of_its_closes(
+    client: FlaskClient, desk: CenterDesk, ledger: Ledger, stores: Stores
+) -> None:
     station = county(ledger, stores)["same"]
     ledger.accept([station.add(closed(first_seq=4, last_seq=3))], "shache", NOW)
     early = ClockedStation("S0009", "99" * 8)
     early.at -= timedelta(days=1)
     ledger.accept([early.start(), early.add(closed(first_seq=1, last_seq=1))], "shache", NOW)
-    followed(Follower(ledger, stores.reports))
+    followed(ReportsFollower(ledger, stores.reports))
     sign_in(client, desk)
     shown = client.get("/reconciliation/shache/S0000?lang=en").text
     assert shown.count("<article") == 2
@@ -256,14 +266,14 @@ def mark(client: FlaskClient, way: str) -> str:
 
 
 def test_a_receipt_that_was_told_twice_is_led_to(
-    client: FlaskClient, desk: Desk, ledger: Ledger, stores: Stores
+    client: FlaskClient, desk: CenterDesk, ledger: Ledger, stores: Stores
 ) -> None:
     station = ClockedStation()
     told = [station.start(), station.intake(1), station.intake(1, **of_weight(7_000), party="M-00077")]
     told += [station.intake(2, party="non_member"), station.intake(2, **of_weight(9_000), party="non_member")]
     ledger.accept(told, "shache", NOW)
-    followed(Follower(ledger, stores.reports))
-    csrf = sign_in(client, desk, Role.OPERATOR)
+    followed(ReportsFollower(ledger, stores.reports))
+    csrf = sign_in(client, desk, StaffRole.OPERATOR)
     shown = client.get("/reconciliation/receipts?lang=en").text
     for text in ("0147-A-000001", "12.450\u00a0kg", "7.000\u00a0kg", "M-00077", "M-04412", "Does not count"):
         assert text in shown
@@ -294,11 +304,11 @@ def test_every_word_is_there_in_every_language(
 
 
 def test_a_settled_receipt_is_open_again_when_it_is_told_once_more(
-    client: FlaskClient, desk: Desk, ledger: Ledger, stores: Stores
+    client: FlaskClient, desk: CenterDesk, ledger: Ledger, stores: Stores
 ) -> None:
     """Nor does anybody settle what is not on the page that was looked at."""
     station, way = ClockedStation(), "/receipts/shache/0147-A-000001"
-    follower = Follower(ledger, stores.reports)
+    follower = ReportsFollower(ledger, stores.reports)
 
     def told(grams: int) -> None:
         ledger.accept([station.intake(1, **of_weight(grams))], "shache", NOW)
@@ -311,7 +321,7 @@ def test_a_settled_receipt_is_open_again_when_it_is_told_once_more(
     ledger.accept([station.start()], "shache", NOW)
     told(5_000)
     told(7_000)
-    csrf = sign_in(client, desk, Role.OPERATOR)
+    csrf = sign_in(client, desk, StaffRole.OPERATOR)
     old = mark(client, way)
     told(8_000)
     assert settle(0, old) == 409, "it is another receipt that was looked at"
@@ -326,18 +336,18 @@ def test_a_settled_receipt_is_open_again_when_it_is_told_once_more(
 
 
 def test_however_many_receipts_are_settled_an_older_one_that_is_open_is_shown(
-    client: FlaskClient, desk: Desk, ledger: Ledger, stores: Stores, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, desk: CenterDesk, ledger: Ledger, stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A copied card that was used for a day tells a hundred of them twice."""
-    monkeypatch.setattr(reconciliation, "_RECEIPTS", 3)
-    monkeypatch.setattr(reconciliation, "_ALARMS", 2)
+    monkeypatch.setattr(reconciliation, "_MAX_RECEIPTS", 3)
+    monkeypatch.setattr(reconciliation, "_ALARMS_PER_PAGE", 2)
     station = ClockedStation()
     told = [station.start()]
     for number in range(1, 9):
         told += [station.intake(number), station.intake(number, **of_weight(7_000))]
     ledger.accept(told, "shache", NOW)
-    followed(Follower(ledger, stores.reports))
-    csrf = sign_in(client, desk, Role.OPERATOR)
+    followed(ReportsFollower(ledger, stores.reports))
+    csrf = sign_in(client, desk, StaffRole.OPERATOR)
     form = {"csrf": csrf, "act": "first_counts", "reason": "as on the paper", "seen": "0"}
     for number in range(8, 0, -1):
         shown = client.get("/reconciliation/receipts?lang=en").text
@@ -348,12 +358,17 @@ def test_however_many_receipts_are_settled_an_older_one_that_is_open_is_shown(
 
 
 def test_a_day_of_years_ago_is_settled_as_any_other(
-    client: FlaskClient, settle: Settle, desk: Desk, ledger: Ledger, stores: Stores, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient,
+    settle: Settle,
+    desk: CenterDesk,
+    ledger: Ledger,
+    stores: Stores,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The form stood on the page of its day, and nothing was found for it behind a thousand newer closes."""
     monkeypatch.setattr(reconciliation, "_LOOKED_FOR", 1, raising=False)
     station = county(ledger, stores)["wrong"]
     ledger.accept([station.add(closed(first_seq=4, last_seq=3))], "shache", NOW)
-    followed(Follower(ledger, stores.reports))
+    followed(ReportsFollower(ledger, stores.reports))
     assert settle(f"shache/S0001/{station.epoch}/3", "accepted", "looked at")[0] == 303
     assert desk.audit.page(act="day_settled")[0].subject == f"shache S0001 {station.epoch} 3"

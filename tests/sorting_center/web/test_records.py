@@ -11,13 +11,13 @@ from sqlalchemy import update
 
 from kiosk.domain.events import EpochStarted, IntakeAbandoned
 from kiosk.domain.intake import AbandonReason
-from kiosk.sorting_center.desk.audit import Act
-from kiosk.sorting_center.desk.decisions import Kind
-from kiosk.sorting_center.desk.desk import Desk
-from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.desk.audit import AuditAction
+from kiosk.sorting_center.desk.decisions import DecisionKind
+from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.registry import ExpectedStation
 from kiosk.sorting_center.ledger import LedgerError
-from kiosk.sorting_center.ledger.database.opening import open_beside
+from kiosk.sorting_center.ledger.database.opening import open_shared
 from kiosk.sorting_center.ledger.schema import event
 from kiosk.sorting_center.reports.figures import total
 from kiosk.sorting_center.reports.receipts import Receipts
@@ -75,7 +75,7 @@ def at(page: str) -> str:
 
 
 @pytest.mark.parametrize("ledger_url", ["sqlite", "postgresql"], indirect=True)
-def test_one_thing_that_is_found_opens_at_once(client: FlaskClient, desk: Desk) -> None:
+def test_one_thing_that_is_found_opens_at_once(client: FlaskClient, desk: CenterDesk) -> None:
     receipt = f"/receipts/{REGION}/{RECEIPT}"
     for asked, there in {
         str(RECEIPT): receipt,
@@ -91,17 +91,19 @@ def test_one_thing_that_is_found_opens_at_once(client: FlaskClient, desk: Desk) 
         answer = client.get("/search", query_string={"q": asked})
         assert (answer.status_code, answer.headers.get("Location")) == (303, there), asked
         assert client.get(there).status_code == 200, there
-        assert desk.audit.page(act=Act.SEARCHED)[0].subject.startswith(asked.strip("\r")), asked
+        assert desk.audit.page(act=AuditAction.SEARCHED)[0].subject.startswith(asked.strip("\r")), asked
 
 
-def test_the_audit_keeps_no_code_that_hands_a_parcel_out_and_no_telephone(client: FlaskClient, desk: Desk) -> None:
+def test_the_audit_keeps_no_code_that_hands_a_parcel_out_and_no_telephone(
+    client: FlaskClient, desk: CenterDesk
+) -> None:
     for asked, kept in [
         ("]C1Y1K0147A0000031234567", "Y1K…"),
         ("13912345678", "…5678"),
         ("S0147 13912345678", "S0147 …5678"),
     ]:
         client.get("/search", query_string={"q": asked})
-        assert desk.audit.page(act=Act.SEARCHED)[0].subject == kept
+        assert desk.audit.page(act=AuditAction.SEARCHED)[0].subject == kept
 
 
 def test_several_are_a_list_by_kind_with_a_way_to_each(client: FlaskClient, county: Stores) -> None:
@@ -114,7 +116,7 @@ def test_several_are_a_list_by_kind_with_a_way_to_each(client: FlaskClient, coun
         assert f'href="/receipts/{region}/{RECEIPT}"' in page
 
 
-def test_a_station_opens_its_page(county: Stores, desk: Desk) -> None:
+def test_a_station_opens_its_page(county: Stores, desk: CenterDesk) -> None:
     app = app_of(county)
     app.add_url_rule("/stations/<region>/<number>", "a_page_of_stations", str)
     client = app.test_client()
@@ -192,7 +194,7 @@ def test_late_and_unknown_times_are_marked(client: FlaskClient) -> None:
 
 
 def test_a_chain_that_is_broken_is_told(client: FlaskClient, county: Stores) -> None:
-    with closing(open_beside(county.ledger.url)) as beside, beside.writing.begin() as connection:
+    with closing(open_shared(county.ledger.url)) as beside, beside.writing.begin() as connection:
         one = (event.c.station == "S0147") & (event.c.seq == 1)
         connection.execute(update(event).where(one).values(sha256="00" * 32))
     page = at(client.get(f"/receipts/{REGION}/{RECEIPT}?lang=en").text)
@@ -215,12 +217,12 @@ def test_what_was_told_again_is_no_second_receipt(client: FlaskClient, county: S
     assert "nobody agreed" in page and "intake abandoned" in page
 
 
-def test_a_receipt_that_is_there_twice_is_settled_by_a_person(county: Stores, desk: Desk) -> None:
+def test_a_receipt_that_is_there_twice_is_settled_by_a_person(county: Stores, desk: CenterDesk) -> None:
     path, subject = f"/receipts/{REGION}/{DOUBLE}", f"{REGION} S0147 {DOUBLE}"
     app = app_of(county)
     viewer, operator = app.test_client(), app.test_client()
     sign_in(viewer, desk)
-    csrf = sign_in(operator, desk, Role.OPERATOR)
+    csrf = sign_in(operator, desk, StaffRole.OPERATOR)
     page = viewer.get(f"{path}?lang=en").text
     assert "This receipt number is there twice" in page
     assert "7.000\xa0kg" in page and "8.000\xa0kg" in page, "what there is to compare"
@@ -231,13 +233,13 @@ def test_a_receipt_that_is_there_twice_is_settled_by_a_person(county: Stores, de
     form = {"csrf": csrf, "act": "first_counts", "seen": "0", "figures": mark[1]}
     for wrong in ({"reason": ""}, {"reason": "x", "act": "delete"}, {"reason": "x", "seen": "7"}, {"seen": "x"}):
         assert operator.post(f"{path}/settle", data={**form, **wrong}).status_code == 409, wrong
-    assert desk.decisions.history(Kind.RECEIPT, subject) == []
+    assert desk.decisions.history(DecisionKind.RECEIPT, subject) == []
     reason = "<script>alert(1)</script> papers \u202elooked at"
     assert operator.post(f"{path}/settle", data={**form, "reason": reason}).status_code == 303
     assert operator.post(f"{path}/settle", data={**form, "reason": "again"}).status_code == 409, "decided meanwhile"
-    (made,) = desk.decisions.history(Kind.RECEIPT, subject)
+    (made,) = desk.decisions.history(DecisionKind.RECEIPT, subject)
     assert (made.act, made.who) == ("first_counts", "operator-1")
-    assert desk.audit.page(act=Act.RECEIPT_SETTLED)[0].subject == subject
+    assert desk.audit.page(act=AuditAction.RECEIPT_SETTLED)[0].subject == subject
     shown = viewer.get(f"{path}?lang=en").text
     assert "the first one counts" in shown and "operator-1" in shown
     assert not [piece for piece in RUNS if piece in shown]
@@ -256,7 +258,7 @@ def test_a_members_year_sums_to_its_receipts(client: FlaskClient, county: Stores
         assert f"/receipts/{REGION}/{row.receipt}" in page
     assert f"{told.figures.net_g / 1000:.3f}\xa0kg" in page
     assert f"{told.figures.amount_fen / 100:.2f}" in page
-    (seen, *_) = county.desk.audit.page(act=Act.MEMBER_SEEN)
+    (seen, *_) = county.desk.audit.page(act=AuditAction.MEMBER_SEEN)
     assert (seen.who, seen.subject, seen.detail) == ("viewer-0", f"{REGION} {MEMBER}", "2026")
     assert "0.000" in at(client.get(f"/members/{REGION}/{MEMBER}?year=2025").text)
 
@@ -297,7 +299,7 @@ def test_a_day_is_told_by_township_and_by_station(client: FlaskClient, county: S
 
 
 def test_receipts_of_a_day_are_paged(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kiosk.sorting_center.web.staff.days._RECEIPTS", 1)
+    monkeypatch.setattr("kiosk.sorting_center.web.staff.days._MAX_RECEIPTS", 1)
     seen, path = [], "/days/2026-11-25"
     while path:
         page = client.get(path).text
@@ -328,7 +330,7 @@ def test_text_of_strangers_stays_text_on_every_page(county: Stores) -> None:
     fill_hostile(county.ledger, HOSTILE)
     read(county)
     with app_of(county).test_client() as client:
-        sign_in(client, county.desk, Role.OPERATOR)
+        sign_in(client, county.desk, StaffRole.OPERATOR)
         numbers = [f"0149-A-{number:06}" for number in range(1, len(HOSTILE) + 1)]
         paths = [*(f"/receipts/{REGION}/{one}" for one in numbers), "/days/2026-11-25", "/days", "/goods"]
         for path in [*paths, f"/members/{REGION}/{MEMBER}", *(f"/goods?product={text[:40]}" for text in HOSTILE)]:

@@ -13,18 +13,18 @@ from flask.testing import FlaskClient
 from kiosk.domain.events.photo import WordsData
 from kiosk.sorting_center.desk import registry_csv
 from kiosk.sorting_center.desk.cases import Condition
-from kiosk.sorting_center.desk.decisions import Kind, Said
-from kiosk.sorting_center.desk.desk import Desk
-from kiosk.sorting_center.desk.errors import PageCode, Refused
+from kiosk.sorting_center.desk.decisions import DecisionKind, DecisionRationale
+from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.errors import ActionRefused, PageCode
 from kiosk.sorting_center.desk.notices import outbox
-from kiosk.sorting_center.desk.notices.targets import MAX_TARGETS, MailServer, Target, Way, Webhook
-from kiosk.sorting_center.desk.people import Role, check_password
-from kiosk.sorting_center.desk.registry_csv import MAX_BYTES, BadRegistry, Fault, FaultCode, read_registry
+from kiosk.sorting_center.desk.notices.targets import MAX_TARGETS, MailServer, NoticeChannel, NoticeTarget, Webhook
+from kiosk.sorting_center.desk.people import StaffRole, check_password
+from kiosk.sorting_center.desk.registry_csv import MAX_BYTES, BadRegistry, FaultCode, RegistryFault, read_registry
 from kiosk.sorting_center.desk.tokens import Scope
-from kiosk.sorting_center.listings.arrivals import Arrivals
-from kiosk.sorting_center.listings.listings import Doing, Listings
-from kiosk.sorting_center.listings.ports import NoPictures
-from kiosk.sorting_center.listings.records import Key, Texts
+from kiosk.sorting_center.listings.listings import ActionContext, CenterListings
+from kiosk.sorting_center.listings.offer_follower import OfferFollower
+from kiosk.sorting_center.listings.ports import NoPictureStore
+from kiosk.sorting_center.listings.records import ListingKey, ListingTexts
 from kiosk.sorting_center.web.sources import Stores
 from kiosk.sorting_center.web.staff import exports
 from kiosk.sorting_center.web.texts import CenterTexts, languages
@@ -34,15 +34,17 @@ from tests.sorting_center.stations import Station
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
 LANGUAGES = [language.code for language in languages()]
-HOOK = Target("hook", Way.WEBHOOK, "https://example.org/alarms", "en")
-MAIL = Target("post", Way.MAIL, "a@example.org", "en", server="mail.example.org:465/tls", sender="b@example.org")
+HOOK = NoticeTarget("hook", NoticeChannel.WEBHOOK, "https://example.org/alarms", "en")
+MAIL = NoticeTarget(
+    "post", NoticeChannel.MAIL, "a@example.org", "en", server="mail.example.org:465/tls", sender="b@example.org"
+)
 """To be changed by one thing that is wrong."""
 
 
 @pytest.fixture
 def admin(stores: Stores) -> Iterator[tuple[FlaskClient, str]]:
     with app_of(stores).test_client() as client:
-        yield client, sign_in(client, stores.desk, Role.ADMIN)
+        yield client, sign_in(client, stores.desk, StaffRole.ADMIN)
 
 
 OF_PAGES: Mapping[PageCode, str] = {
@@ -51,7 +53,7 @@ OF_PAGES: Mapping[PageCode, str] = {
     "export_busy": "two exports are being made",
     "figures_changed": "the receipt was told once more",
     "not_written": "the file cannot be made",
-    "no_public_address": "no public address of the catalogue is set",
+    "no_public_address": "no public address of the storefront is set",
     "only_the_chain": "the chain alone says",
     "pictures_busy": "pictures are being made already",
     "wait": "too many wrong passwords",
@@ -60,12 +62,12 @@ OF_PAGES: Mapping[PageCode, str] = {
 """What pages refuse themselves, of which no sentence needs a value; the tests of those pages bring each about."""
 
 
-def offered(stores: Stores) -> Key:
+def offered(stores: Stores) -> ListingKey:
     """A lot that a station offers, without its photo."""
     station = Station()
     stores.ledger.accept([station.start(), station.intake(1), station.offer(1, "ab" * 32)], "shache", CAME)
-    Arrivals(stores.ledger, stores.desk.database, lambda: NOW).step()
-    return Key("shache", station.station, station.lot(1))
+    OfferFollower(stores.ledger, stores.desk.database, lambda: NOW).step()
+    return ListingKey("shache", station.station, station.lot(1))
 
 
 def acts(stores: Stores) -> Mapping[PageCode, Callable[[], object]]:
@@ -74,37 +76,37 @@ def acts(stores: Stores) -> Mapping[PageCode, Callable[[], object]]:
     people, tokens, targets, cases = desk.people, desk.tokens, desk.notice_targets, desk.cases
     cases.observe([Condition("fork", "shache", "S0147"), Condition("twin", "shache", "S0147")], NOW)
     cases.close(1, 1, "gulnar", "a reason", NOW)
-    people.add("root", Role.ADMIN, PASSWORD, NOW)
+    people.add("root", StaffRole.ADMIN, PASSWORD, NOW)
     for number in range(MAX_TARGETS):
         targets.add(replace(HOOK, name=f"hook{number}"), NOW)
     targets.set_paused("hook0", True)
-    listings, lot = Listings(desk.database, NoPictures()), offered(stores)
-    doing, no_title = Doing("gulnar", 1, NOW), Texts(WordsData("", "", ""), WordsData("", "", ""))
-    decide, subject = desk.decisions.decide, (Kind.DAY, "shache S0147 x 3")
+    listings, lot = CenterListings(desk.database, NoPictureStore()), offered(stores)
+    doing, no_title = ActionContext("gulnar", 1, NOW), ListingTexts(WordsData("", "", ""), WordsData("", "", ""))
+    decide, subject = desk.decisions.decide, (DecisionKind.DAY, "shache S0147 x 3")
     return {
         "bad_kind": lambda: replace(HOOK, kinds=frozenset({"no word"})).checked(),
         "bad_login": lambda: replace(MAIL, login="../x").checked(),
         "bad_mail": lambda: replace(MAIL, sender="nobody").checked(),
-        "bad_name": lambda: people.add("Root!", Role.VIEWER, PASSWORD, NOW),
+        "bad_name": lambda: people.add("Root!", StaffRole.VIEWER, PASSWORD, NOW),
         "bad_rate": lambda: tokens.add("other", [Scope.READ], NOW, 0),
         "bad_server": lambda: MailServer.parse("mail.example.org"),
         "bad_url": lambda: Webhook.parse("ftp://example.org"),
         "changed_meanwhile": lambda: desk.registry.replace([], [], "of another list"),
         "closed": lambda: cases.close(1, 2, "gulnar", "again", NOW),
-        "decided_meanwhile": lambda: decide(subject, 7, "accepted", Said("gulnar", "a reason"), NOW),
-        "guessed_password": lambda: check_password("password1234", "gulnar", Role.VIEWER),
-        "last_admin": lambda: people.set_role("root", Role.VIEWER, NOW),
-        "name_taken": lambda: people.add("root", Role.VIEWER, PASSWORD, NOW),
+        "decided_meanwhile": lambda: decide(subject, 7, "accepted", DecisionRationale("gulnar", "a reason"), NOW),
+        "guessed_password": lambda: check_password("password1234", "gulnar", StaffRole.VIEWER),
+        "last_admin": lambda: people.set_role("root", StaffRole.VIEWER, NOW),
+        "name_taken": lambda: people.add("root", StaffRole.VIEWER, PASSWORD, NOW),
         "no_draft": lambda: desk.drafts.find("gulnar", "x", "y", NOW),
         "no_reason": lambda: cases.close(2, 1, "gulnar", " ", NOW),
         "no_room": lambda: desk.notices.test("hook1", NOW),
         "no_scope": lambda: tokens.add("other", [], NOW),
-        "no_such_act": lambda: decide(subject, 0, "burn", Said("gulnar", "a reason"), NOW),
+        "no_such_act": lambda: decide(subject, 0, "burn", DecisionRationale("gulnar", "a reason"), NOW),
         "no_such_case": lambda: cases.get(99),
         "no_such_language": lambda: people.set_language("root", "xx"),
         "no_such_listing": lambda: listings.pause(replace(lot, lot="L-NOT-THERE"), doing),
-        "no_such_person": lambda: people.set_role("nobody", Role.VIEWER, NOW),
-        "no_such_role": lambda: Role.of("king"),
+        "no_such_person": lambda: people.set_role("nobody", StaffRole.VIEWER, NOW),
+        "no_such_role": lambda: StaffRole.of("king"),
         "no_such_target": lambda: targets.remove("nowhere"),
         "no_such_token": lambda: tokens.revoke("nothing", NOW),
         "no_title": lambda: listings.edit(lot, no_title, doing),
@@ -112,15 +114,15 @@ def acts(stores: Stores) -> Mapping[PageCode, Callable[[], object]]:
         "paused": lambda: desk.notices.test("hook0", NOW),
         "photo_pending": lambda: listings.publish(lot, doing),
         "too_many": lambda: targets.add(replace(HOOK, name="one-more"), NOW),
-        "weak_password": lambda: check_password("short", "gulnar", Role.VIEWER),
+        "weak_password": lambda: check_password("short", "gulnar", StaffRole.VIEWER),
     }
 
 
-def refused(stores: Stores) -> Iterator[Refused]:
+def refused(stores: Stores) -> Iterator[ActionRefused]:
     """One of each code."""
-    yield from (Refused(code, said) for code, said in OF_PAGES.items())
+    yield from (ActionRefused(code, said) for code, said in OF_PAGES.items())
     for code, act in acts(stores).items():
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(ActionRefused) as caught:
             act()
         assert caught.value.code == code
         yield caught.value
@@ -180,13 +182,13 @@ def test_every_fault_of_a_list_has_a_sentence_in_every_language(monkeypatch: pyt
         assert len(said) == len(LANGUAGES), code
 
 
-def faults(content: str | bytes) -> list[Fault]:
+def faults(content: str | bytes) -> list[RegistryFault]:
     with pytest.raises(BadRegistry) as caught:
         read_registry(content.encode() if isinstance(content, str) else content)
     return caught.value.faults
 
 
-def test_pages_say_it_in_the_language_of_who_asks(admin: tuple[FlaskClient, str], desk: Desk) -> None:
+def test_pages_say_it_in_the_language_of_who_asks(admin: tuple[FlaskClient, str], desk: CenterDesk) -> None:
     client, csrf = admin
     texts = CenterTexts("ug")
     for path, form, said in [
@@ -200,5 +202,5 @@ def test_pages_say_it_in_the_language_of_who_asks(admin: tuple[FlaskClient, str]
         answer = client.post(f"{path}?lang=ug", data={"csrf": csrf, **form})
         assert answer.status_code == 409, path
         assert said in answer.text, path
-    with exports._AT_ONCE, exports._AT_ONCE:
+    with exports._EXPORT_SLOTS, exports._EXPORT_SLOTS:
         assert texts("refused_export_busy") in client.get("/exports/2026-11/days.csv?lang=ug", buffered=True).text

@@ -9,9 +9,9 @@ from flask import Flask
 from markupsafe import Markup
 from werkzeug.test import TestResponse
 
-from kiosk.sorting_center.desk.audit import Act
-from kiosk.sorting_center.desk.desk import Desk
-from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.desk.audit import AuditAction
+from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.registry_csv import MAX_BYTES, read_registry
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.web.server import WebServer
@@ -33,7 +33,7 @@ def app(stores: Stores) -> Flask:
 
 
 @pytest.fixture
-def operator(app: Flask, desk: Desk) -> Person:
+def operator(app: Flask, desk: CenterDesk) -> Person:
     return Person(app, desk)
 
 
@@ -55,12 +55,12 @@ def file_of(checked: TestResponse) -> str:
     return checked.text.partition('name="file" value="')[2].partition('"')[0]
 
 
-def brought(desk: Desk, content: str) -> None:
+def brought(desk: CenterDesk, content: str) -> None:
     read = read_registry(content.encode())
     desk.registry.replace(read.stations, read.townships)
 
 
-def test_a_file_is_shown_first_and_applied_with_a_second_click(operator: Person, desk: Desk) -> None:
+def test_a_file_is_shown_first_and_applied_with_a_second_click(operator: Person, desk: CenterDesk) -> None:
     brought(desk, HEAD + ONE + THREE)
     before = desk.registry.current()
     checked = checks(operator, HEAD + ONE.replace("Azadbagh", "New place") + TWO)
@@ -72,13 +72,13 @@ def test_a_file_is_shown_first_and_applied_with_a_second_click(operator: Person,
     assert desk.registry.current() == before
     assert applies(operator, checked).status_code == 303
     assert set(desk.registry.current().stations) == {("shache", "S0001"), ("shache", "S0002")}
-    (row,) = desk.audit.page(act=Act.REGISTRY_IMPORTED)
+    (row,) = desk.audit.page(act=AuditAction.REGISTRY_IMPORTED)
     assert (row.who, row.subject) == ("operator-0", file_of(checked))
     assert row.detail == "new 1, changed 1, gone 1, townships 0"
     assert "in force" in operator.sees("/registry?done=1&lang=en")
 
 
-def test_every_fault_is_told_by_line_and_column_and_nothing_is_taken(operator: Person, desk: Desk) -> None:
+def test_every_fault_is_told_by_line_and_column_and_nothing_is_taken(operator: Person, desk: CenterDesk) -> None:
     answer = checks(operator, HEAD + ONE + "shache,S1,,,,,,,,\nshache,S0003,,x,mon 25:00-26:00,,,,31.5.2026,\n")
     assert answer.status_code == 422
     cells = answer.text.replace('<bdi dir="ltr">', "").replace("</bdi>", "")
@@ -104,7 +104,7 @@ def test_files_that_are_no_list_say_what_they_are(operator: Person) -> None:
     assert "<script>alert" not in hostile.text
 
 
-def test_a_file_that_is_too_large_is_refused_while_it_is_read(operator: Person, desk: Desk) -> None:
+def test_a_file_that_is_too_large_is_refused_while_it_is_read(operator: Person, desk: CenterDesk) -> None:
     answer = checks(operator, b"region,station\n" + b"x" * (MAX_BYTES + 64 * 1024))
     assert answer.status_code == 413
     assert "16 MiB" in answer.text
@@ -113,7 +113,7 @@ def test_a_file_that_is_too_large_is_refused_while_it_is_read(operator: Person, 
     assert small.status_code == 413, "every other form is small"
 
 
-def test_thousands_of_rows_come_in(operator: Person, desk: Desk) -> None:
+def test_thousands_of_rows_come_in(operator: Person, desk: CenterDesk) -> None:
     count = many(10_000, torture=50_000)
     rows = (f"r{number // 9000},S{number % 9000:04}\n" for number in range(count))
     checked = checks(operator, "region,station\n" + "".join(rows))
@@ -124,7 +124,7 @@ def test_thousands_of_rows_come_in(operator: Person, desk: Desk) -> None:
     assert len(operator.sees("/registry")) < 150_000
 
 
-def test_the_second_of_two_operators_is_told(app: Flask, operator: Person, desk: Desk) -> None:
+def test_the_second_of_two_operators_is_told(app: Flask, operator: Person, desk: CenterDesk) -> None:
     other = Person(app, desk)
     mine, theirs = checks(operator, HEAD + ONE), checks(other, HEAD + TWO)
     assert applies(other, theirs).status_code == 303
@@ -134,7 +134,7 @@ def test_the_second_of_two_operators_is_told(app: Flask, operator: Person, desk:
     assert set(desk.registry.current().stations) == {("shache", "S0002")}
 
 
-def test_a_file_belongs_to_the_session_that_looked_at_it(app: Flask, operator: Person, desk: Desk) -> None:
+def test_a_file_belongs_to_the_session_that_looked_at_it(app: Flask, operator: Person, desk: CenterDesk) -> None:
     checked = checks(operator, HEAD + ONE)
     other = Person(app, desk)
     for person, sha256 in ((other, file_of(checked)), (operator, "0" * 64), (operator, "")):
@@ -146,7 +146,7 @@ def test_a_file_belongs_to_the_session_that_looked_at_it(app: Flask, operator: P
     assert applies(operator, newer).status_code == 409, "once"
 
 
-def test_the_same_list_again_is_nothing_to_do(operator: Person, desk: Desk) -> None:
+def test_the_same_list_again_is_nothing_to_do(operator: Person, desk: CenterDesk) -> None:
     brought(desk, HEAD + ONE)
     checked = checks(operator, HEAD + ONE)
     assert "nothing to do" in checked.text
@@ -154,7 +154,7 @@ def test_the_same_list_again_is_nothing_to_do(operator: Person, desk: Desk) -> N
 
 
 def test_the_list_says_what_is_heard_and_which_verification_is_over(
-    operator: Person, desk: Desk, ledger: Ledger
+    operator: Person, desk: CenterDesk, ledger: Ledger
 ) -> None:
     ledger.accept(Station("S0001").run(2) + Station("S0777").run(2), "shache", NOW)
     brought(desk, HEAD + ONE + TWO + THREE)
@@ -173,7 +173,7 @@ def test_the_list_says_what_is_heard_and_which_verification_is_over(
         operator.sees(f"/registry?{nonsense}")
 
 
-def test_the_export_is_safe_in_a_spreadsheet_and_comes_back_the_same(operator: Person, desk: Desk) -> None:
+def test_the_export_is_safe_in_a_spreadsheet_and_comes_back_the_same(operator: Person, desk: CenterDesk) -> None:
     texts = ["=HYPERLINK(1)", "+86 998", "-1", "@x", "'=x", "''+1", "'quoted'", 'a,b"c', "گۈلباغ"]
     rows = io.StringIO()
     writer = csv.writer(rows)
@@ -188,10 +188,10 @@ def test_the_export_is_safe_in_a_spreadsheet_and_comes_back_the_same(operator: P
         assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in row)
     brought(desk, answer.get_data().decode("utf-8-sig"))
     assert desk.registry.current() == kept
-    assert desk.audit.page(act=Act.EXPORTED)[0].subject == "registry.csv"
+    assert desk.audit.page(act=AuditAction.EXPORTED)[0].subject == "registry.csv"
 
 
-def test_hostile_texts_of_the_list_stay_text(operator: Person, desk: Desk) -> None:
+def test_hostile_texts_of_the_list_stay_text(operator: Person, desk: CenterDesk) -> None:
     village = "<script>alert(1)</script>{{ 7*7 }}"
     brought(desk, HEAD + f"shache,S0001,{village},{village},mon 09:00-10:00,,{village},{village},,\n")
     for page in (operator.sees("/registry"), checks(operator, HEAD + TWO).text):
@@ -199,8 +199,8 @@ def test_hostile_texts_of_the_list_stay_text(operator: Person, desk: Desk) -> No
         assert "&lt;script&gt;alert" in page
 
 
-def test_a_viewer_looks_and_does_not_import(app: Flask, desk: Desk) -> None:
-    viewer = Person(app, desk, Role.VIEWER)
+def test_a_viewer_looks_and_does_not_import(app: Flask, desk: CenterDesk) -> None:
+    viewer = Person(app, desk, StaffRole.VIEWER)
     assert "/registry/check" not in viewer.sees("/registry")
     assert checks(viewer, HEAD + ONE).status_code == 403
 

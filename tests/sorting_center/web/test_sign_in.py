@@ -6,17 +6,17 @@ from datetime import UTC, datetime
 import pytest
 from flask.testing import FlaskClient
 
-from kiosk.sorting_center.desk.desk import Desk
-from kiosk.sorting_center.desk.people import Role
-from kiosk.sorting_center.desk.throttle import OF_NAME
+from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.desk.throttle import NAME_RULE
 from kiosk.sorting_center.web import sign_in as sign_in_module
 from kiosk.sorting_center.web.sources import Stores
 from tests.sorting_center.staff import PASSWORD, app_of, sign_in
 
 
 @pytest.fixture
-def client(stores: Stores, desk: Desk) -> Iterator[FlaskClient]:
-    desk.people.add("gulnar", Role.VIEWER, PASSWORD, datetime.now(UTC))
+def client(stores: Stores, desk: CenterDesk) -> Iterator[FlaskClient]:
+    desk.people.add("gulnar", StaffRole.VIEWER, PASSWORD, datetime.now(UTC))
     with app_of(stores).test_client() as client:
         yield client
 
@@ -25,7 +25,7 @@ def typed(client: FlaskClient, name: str = "gulnar", password: str = PASSWORD, *
     return client.post("/sign-in", data={"name": name, "password": password, **more}).status_code
 
 
-def test_from_a_page_to_the_door_and_back_to_the_page(client: FlaskClient, desk: Desk) -> None:
+def test_from_a_page_to_the_door_and_back_to_the_page(client: FlaskClient, desk: CenterDesk) -> None:
     first = client.get("/?lang=zh")
     assert (first.status_code, first.headers["Location"]) == (302, "/sign-in?next=/%3Flang%3Dzh")
     form = client.get(first.headers["Location"]).text
@@ -56,11 +56,13 @@ def test_a_wrong_name_and_a_wrong_password_look_the_same(client: FlaskClient) ->
     assert PASSWORD not in second
 
 
-def test_guessing_is_slowed_down_and_the_right_password_does_not_help_then(client: FlaskClient, desk: Desk) -> None:
+def test_guessing_is_slowed_down_and_the_right_password_does_not_help_then(
+    client: FlaskClient, desk: CenterDesk
+) -> None:
     codes = [typed(client, password=f"wrong password {number}") for number in range(8)]
     assert codes[0] == 403
     assert codes[-1] == 429
-    assert codes.count(403) <= OF_NAME.tries
+    assert codes.count(403) <= NAME_RULE.tries
     answer = client.post("/sign-in", data={"name": "gulnar", "password": PASSWORD})
     assert (answer.status_code, int(answer.headers["Retry-After"]) > 0) == (429, True)
     elsewhere = client.post(
@@ -76,9 +78,9 @@ def test_a_way_back_never_leads_away(client: FlaskClient) -> None:
         assert answer.headers["Location"] == "/", target
 
 
-def test_a_flood_at_the_door_keeps_nobody_from_their_pages(client: FlaskClient, desk: Desk) -> None:
+def test_a_flood_at_the_door_keeps_nobody_from_their_pages(client: FlaskClient, desk: CenterDesk) -> None:
     """Beyond a few nobody waits, no password is looked at, and nothing is written down."""
-    with sign_in_module._IN_HAND, sign_in_module._IN_HAND, sign_in_module._IN_HAND:
+    with sign_in_module._PENDING_ATTEMPTS, sign_in_module._PENDING_ATTEMPTS, sign_in_module._PENDING_ATTEMPTS:
         answer = client.post("/sign-in", data={"name": "gulnar", "password": PASSWORD})
         assert (answer.status_code, answer.headers["Retry-After"]) == (429, "10")
     assert desk.audit.page() == []
@@ -92,17 +94,17 @@ def test_nonsense_at_the_door_is_a_wrong_password(client: FlaskClient) -> None:
     assert client.post("/sign-in", data={"name": "a" * 200_000}).status_code == 413
 
 
-def test_signing_out_ends_the_session_and_says_so(client: FlaskClient, desk: Desk) -> None:
+def test_signing_out_ends_the_session_and_says_so(client: FlaskClient, desk: CenterDesk) -> None:
     csrf = sign_in(client, desk)
     assert client.post("/sign-out", data={"csrf": csrf}).headers["Location"] == "/sign-in"
     assert client.get("/").status_code == 302
     assert desk.audit.page()[0].act == "signed_out"
 
 
-def test_a_person_changes_the_password_and_is_signed_out_elsewhere(stores: Stores, desk: Desk) -> None:
+def test_a_person_changes_the_password_and_is_signed_out_elsewhere(stores: Stores, desk: CenterDesk) -> None:
     app = app_of(stores)
     here, there = app.test_client(), app.test_client()
-    desk.people.add("turdi", Role.VIEWER, PASSWORD, datetime.now(UTC))
+    desk.people.add("turdi", StaffRole.VIEWER, PASSWORD, datetime.now(UTC))
     for client in (here, there):
         assert typed(client, "turdi") == 303
     form = here.get("/account").text
@@ -118,9 +120,9 @@ def test_a_person_changes_the_password_and_is_signed_out_elsewhere(stores: Store
     assert desk.people.verify("turdi", "another good one") is not None
 
 
-def test_signing_out_everywhere(stores: Stores, desk: Desk) -> None:
+def test_signing_out_everywhere(stores: Stores, desk: CenterDesk) -> None:
     app = app_of(stores)
-    desk.people.add("turdi", Role.VIEWER, PASSWORD, datetime.now(UTC))
+    desk.people.add("turdi", StaffRole.VIEWER, PASSWORD, datetime.now(UTC))
     here, there = app.test_client(), app.test_client()
     for client in (here, there):
         typed(client, "turdi")
@@ -129,7 +131,7 @@ def test_signing_out_everywhere(stores: Stores, desk: Desk) -> None:
     assert [client.get("/").status_code for client in (here, there)] == [302, 302]
 
 
-def test_the_language_stays_chosen(client: FlaskClient, desk: Desk) -> None:
+def test_the_language_stays_chosen(client: FlaskClient, desk: CenterDesk) -> None:
     assert '<html lang="ug" dir="rtl"' in client.get("/sign-in?lang=ug").text
     assert '<html lang="ug" dir="rtl"' in client.get("/sign-in").text
     assert '<html lang="zh"' in client.get("/sign-in?lang=zh").text

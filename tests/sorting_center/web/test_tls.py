@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives import serialization
 from flask import Flask, request
 
 from kiosk.cli.sorting_center import main
-from kiosk.sorting_center.certificate import Certificate
-from kiosk.sorting_center.desk.people import Role
-from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.certificate import ReloadingCertificate
+from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.web.child import WebProcess
 from kiosk.sorting_center.web.connections import channels
@@ -30,7 +30,7 @@ from kiosk.sorting_center.web.connections.channels import MAX_CONNECTIONS
 from kiosk.sorting_center.web.connections.tls import certificate_of
 from kiosk.sorting_center.web.guard import Hosts
 from kiosk.sorting_center.web.server import WebServer
-from kiosk.sorting_center.web.settings import BadWebSettings, WebSettings
+from kiosk.sorting_center.web.settings import BadWebSettings, CenterWebSettings
 from kiosk.sorting_center.web.sources import Stores
 from tests.depth import many
 from tests.sorting_center.brokers import SOON_S, until
@@ -82,7 +82,7 @@ class Served:
 
     port: int
     client: ssl.SSLContext | None
-    certificate: Certificate | None = None
+    certificate: ReloadingCertificate | None = None
 
     def connect(self) -> socket.socket:
         """Below TLS."""
@@ -151,7 +151,7 @@ def is_closed(connection: socket.socket) -> bool:
 
 
 def test_a_person_signs_in_with_a_cookie_that_no_plain_page_gets(stores: Stores, files: Files) -> None:
-    stores.desk.people.add("gulnar", Role.ADMIN, PASSWORD, NOON)
+    stores.desk.people.add("gulnar", StaffRole.ADMIN, PASSWORD, NOON)
     with served(app_of(stores), files) as running:
         answer = running.ask("/sign-in", {"name": "gulnar", "password": PASSWORD})
         assert answer.status == 303
@@ -173,9 +173,9 @@ def test_who_came_over_tls_once_never_comes_without(stores: Stores) -> None:
 
 def test_the_port_of_tls_need_not_be_named(stores: Stores) -> None:
     hosts = Hosts("192.0.2.7")
-    assert hosts.allow("192.0.2.7", 443, "https")
-    assert not hosts.allow("192.0.2.7", 443, "http")
-    assert not hosts.allow("192.0.2.7", 8090, "https")
+    assert hosts.is_allowed("192.0.2.7", 443, "https")
+    assert not hosts.is_allowed("192.0.2.7", 443, "http")
+    assert not hosts.is_allowed("192.0.2.7", 8090, "https")
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
@@ -192,7 +192,7 @@ def test_a_renewed_certificate_is_shown_from_the_next_connection_on(files: Files
         renewed = replace(running, client=files_in(tmp_path).client)
         assert running.certificate is not None
         for _ in range(2):
-            running.certificate.look()
+            running.certificate.reload_if_changed()
         assert renewed.ask("/large").body == LARGE
         before.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert before.recv(12) == b"HTTP/1.1 200"
@@ -251,7 +251,7 @@ def test_too_many_of_one_address_lose_the_one_that_idles_longest(pages: Served) 
 
 
 def test_a_handshake_has_its_time(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channels, "HANDSHAKE_S", 0.05)
+    monkeypatch.setattr(channels, "HANDSHAKE_TIMEOUT_S", 0.05)
     with served(large_app(), files) as pages, pages.connect() as silent, pages.connect() as half:
         half.sendall(hello_of(pages)[:50])
         assert is_closed(silent)
@@ -263,7 +263,7 @@ def test_a_request_has_its_time_however_often_a_byte_of_it_comes(
 ) -> None:
     with pages.secured() as connection:
         connection.sendall(b"GET /large HTTP/1.1\r\nHo")
-        monkeypatch.setattr(channels, "REQUEST_S", 0.05)
+        monkeypatch.setattr(channels, "REQUEST_TIMEOUT_S", 0.05)
 
         def dripped() -> bool:
             try:
@@ -344,7 +344,7 @@ BAD: dict[str, Callable[[Files, Path], tuple[str, str]]] = {
 def test_files_that_cannot_be_used_are_told_in_one_line(said: str, files: Files, tmp_path: Path) -> None:
     cert, key = BAD[said](files, tmp_path)
     with pytest.raises(BadWebSettings) as refused:
-        WebSettings(cert_file=cert, key_file=key).checked()
+        CenterWebSettings(cert_file=cert, key_file=key).validate()
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
 
@@ -364,7 +364,7 @@ def test_a_wrong_call_ends_with_one_line(files: Files, tmp_path: Path) -> None:
 
 
 def test_any_address_will_do_with_a_certificate(files: Files) -> None:
-    assert WebSettings(host="0.0.0.0", cert_file=files.cert, key_file=files.key).checked().url(8090) == (
+    assert CenterWebSettings(host="0.0.0.0", cert_file=files.cert, key_file=files.key).validate().url(8090) == (
         "https://0.0.0.0:8090"
     )
 
@@ -373,7 +373,7 @@ def test_any_address_will_do_with_a_certificate(files: Files) -> None:
 
 
 def test_killed_it_is_begun_again_on_the_same_port_and_still_speaks_tls(ledger: Ledger, files: Files) -> None:
-    web = WebProcess(ledger.url, WebSettings(cert_file=files.cert, key_file=files.key), Health())
+    web = WebProcess(ledger.url, CenterWebSettings(cert_file=files.cert, key_file=files.key), CenterHealth())
     pages = Served(int(web.url.rpartition(":")[2]), files.client)
     assert web.url.startswith("https://127.0.0.1:")
     web.start()

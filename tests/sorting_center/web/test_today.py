@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk.messaging.contract.control import Status
-from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.export import table
-from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ledger import Delivery, Ledger, Sighting
 from kiosk.sorting_center.reports.figures import total
-from kiosk.sorting_center.web.pictures import today
+from kiosk.sorting_center.web.snapshots import today
 from kiosk.sorting_center.web.sources import Stores
 from kiosk.sorting_center.web.texts import CenterTexts, languages
 from tests.depth import many
@@ -110,11 +110,11 @@ def test_nothing_yet_is_said(stores: Stores) -> None:
 
 
 def test_health_says_what_is_wrong(stores: Stores) -> None:
-    health = Health()
+    health = CenterHealth()
     assert "Not connected to the broker" in bare(page(stores, "/", health=health))
-    health.connected(True)
+    health.set_connected(True)
     assert "All is working" in bare(page(stores, "/", health=health))
-    health.trouble("ledger", "the disk is full")
+    health.set_fault("ledger", "the disk is full")
     assert "The database has a fault" in bare(page(stores, "/", health=health))
 
 
@@ -124,28 +124,28 @@ REFUSED = "The broker does not answer at mqtt://127.0.0.1:35169 ([Errno 111] Con
 @each(("lang", "sentence"), [("en", "The broker cannot"), ("zh", "无法连接消息服务器"), ("ug", "خەۋەر مۇلازىمېتىرىغا")])
 def test_a_trouble_is_one_sentence_in_the_language_of_the_page(stores: Stores, lang: str, sentence: str) -> None:
     """Two connections to one broker fail; what the system says of it is for the administrator, once."""
-    health = Health()
+    health = CenterHealth()
     for where in ("broker", "feed"):
-        health.trouble(where, REFUSED)
+        health.set_fault(where, REFUSED)
     with app_of(stores, health).test_client() as client:
-        for role, told in ((Role.VIEWER, 0), (Role.OPERATOR, 0), (Role.ADMIN, 1)):
+        for role, told in ((StaffRole.VIEWER, 0), (StaffRole.OPERATOR, 0), (StaffRole.ADMIN, 1)):
             sign_in(client, stores.desk, role)
             text = bare(client.get(f"/?lang={lang}").text)
             assert (text.count(sentence), text.count(REFUSED)) == (1, told), role
 
 
 def test_every_part_that_can_fail_has_a_sentence() -> None:
-    health = Health()
+    health = CenterHealth()
     for where in ("broker", "ledger", "feed", "worker", "photos"):
-        health.trouble(where, f"{where} fails")
-    found = health.report().troubles
+        health.set_fault(where, f"{where} fails")
+    found = health.report().faults
     assert len(found) == 5
     for language in languages():
         assert all(CenterTexts(language.code).known(f"trouble_{part}") for part in found)
 
 
 def test_reports_that_are_far_behind_say_so(stores: Stores, station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(today, "BEHIND", 3)
+    monkeypatch.setattr(today, "MIN_SHOWN_LAG", 3)
     stores.ledger.accept(station.run(4), "shache", NOW)
     with app_of(stores).test_client() as client:
         sign_in(client, stores.desk)

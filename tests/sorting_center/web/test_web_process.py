@@ -17,16 +17,16 @@ import pytest
 from click.testing import CliRunner
 
 from kiosk.cli.sorting_center import main
-from kiosk.sorting_center.desk.desk import Desk
-from kiosk.sorting_center.desk.people import Role
-from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.listings.listings import Listings
-from kiosk.sorting_center.listings.ports import NoPictures
-from kiosk.sorting_center.listings.records import State
+from kiosk.sorting_center.listings.listings import CenterListings
+from kiosk.sorting_center.listings.ports import NoPictureStore
+from kiosk.sorting_center.listings.records import ListingState
 from kiosk.sorting_center.web.child import WebProcess
-from kiosk.sorting_center.web.remote_health import STALE_S, RemoteHealth, told_of
-from kiosk.sorting_center.web.settings import WebSettings
+from kiosk.sorting_center.web.remote_health import STALE_S, RemoteHealth, report_values
+from kiosk.sorting_center.web.settings import CenterWebSettings
 from tests.sorting_center.brokers import SOON_S, until
 from tests.sorting_center.photos.lanes import Receiving, shots
 from tests.sorting_center.stations import NOW, Station, of_weight
@@ -44,16 +44,16 @@ def health_of(url: str) -> dict[str, object]:
 
 
 @pytest.fixture
-def health() -> Health:
-    health = Health()
-    health.connected(True)
+def health() -> CenterHealth:
+    health = CenterHealth()
+    health.set_connected(True)
     return health
 
 
 def test_it_shows_the_health_of_the_program_that_began_it_and_killed_is_begun_again_on_the_same_port(
-    ledger: Ledger, health: Health
+    ledger: Ledger, health: CenterHealth
 ) -> None:
-    web = WebProcess(ledger.url, WebSettings(), health)
+    web = WebProcess(ledger.url, CenterWebSettings(), health)
     web.start()
     try:
         until(lambda: health_of(web.url)["status"] == "ok")
@@ -64,7 +64,7 @@ def test_it_shows_the_health_of_the_program_that_began_it_and_killed_is_begun_ag
         os.kill(first, signal.SIGKILL)
         until(lambda: web.pid not in (None, first))
         until(lambda: health_of(web.url)["status"] == "ok")
-        health.trouble("ledger", "the disk is full")
+        health.set_fault("ledger", "the disk is full")
         until(lambda: health_of(web.url)["ledger_trouble"] == "the disk is full")
         assert health_of(web.url)["events"] == 7
     finally:
@@ -72,7 +72,7 @@ def test_it_shows_the_health_of_the_program_that_began_it_and_killed_is_begun_ag
 
 
 def test_it_looks_after_the_stations_takes_offers_in_and_shows_photos_as_they_come(
-    ledger: Ledger, health: Health, station: Station, tmp_path: Path
+    ledger: Ledger, health: CenterHealth, station: Station, tmp_path: Path
 ) -> None:
     (shot,) = shots(1)
     told = station.start(), station.intake(1), *station.shot(1, shot.told), station.offer(1, shot.told.sha256)
@@ -82,14 +82,14 @@ def test_it_looks_after_the_stations_takes_offers_in_and_shows_photos_as_they_co
     clone = copied.clone()
     clone.sealed.pop()
     ledger.accept([clone.intake(9, **of_weight(1000))], "shache", NOW)
-    web = WebProcess(ledger.url, WebSettings(photos_dir=str(tmp_path / "photos")), health)
+    web = WebProcess(ledger.url, CenterWebSettings(photos_dir=str(tmp_path / "photos")), health)
     web.start()
     try:
-        with Desk.open(ledger.url) as desk, Receiving(ledger, tmp_path / "photos") as receiving:
+        with CenterDesk.open(ledger.url) as desk, Receiving(ledger, tmp_path / "photos") as receiving:
             until(lambda: "fork" in {case.kind for case in desk.cases.of_station("shache", "S0150")})
-            listings = Listings(desk.database, NoPictures())
-            until(lambda: listings.counts()[State.REVIEW] == 1)
-            person = desk.people.add("turdi", Role.VIEWER, "melon and almond", datetime.now(UTC))
+            listings = CenterListings(desk.database, NoPictureStore())
+            until(lambda: listings.counts()[ListingState.REVIEW] == 1)
+            person = desk.people.add("turdi", StaffRole.VIEWER, "melon and almond", datetime.now(UTC))
             token = desk.sessions.begin(person, web.url.removeprefix("http://"), datetime.now(UTC))
             asking = urllib.request.Request(f"{web.url}/listings", headers={"Cookie": f"center={token}"})
             with urllib.request.urlopen(asking, timeout=SOON_S) as answer:
@@ -130,16 +130,16 @@ def test_it_is_gone_soon_after_its_killed_parent(ledger: Ledger) -> None:
 
 def test_health_that_is_old_says_so() -> None:
     now = [100.0]
-    remote, health = RemoteHealth(lambda: now[0]), Health()
+    remote, health = RemoteHealth(lambda: now[0]), CenterHealth()
     assert not remote.report().ok
-    health.connected(True)
-    remote.heard({**told_of(health.report()), "of_a_later_version": 1})
+    health.set_connected(True)
+    remote.receive({**report_values(health.report()), "of_a_later_version": 1})
     assert remote.report().ok
     now[0] += STALE_S + 0.1
     assert (remote.report().ok, "says nothing" in remote.report().intake_trouble) == (False, True)
     for nonsense in ({}, {"events": 1}):
         with pytest.raises(TypeError):
-            remote.heard(nonsense)
+            remote.receive(nonsense)
 
 
 def test_another_address_only_behind_a_named_proxy(tmp_path: Path) -> None:

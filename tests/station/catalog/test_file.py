@@ -28,7 +28,7 @@ from kiosk.domain.catalog import (
 from kiosk.domain.identifiers import internal_code
 from kiosk.domain.trade import Mode
 from kiosk.station.catalog.file import CatalogError, parse_catalog
-from kiosk.station.catalog.words import UYGHUR_LETTERS
+from kiosk.station.catalog.name_rules import UYGHUR_LETTERS
 from tests.depth import many
 from tests.each import each
 

@@ -11,7 +11,7 @@ from kiosk.domain.clerk import BadClerk, BadPin, Role
 from kiosk.domain.events import AuthLocked
 from kiosk.domain.lockout import Lockout
 from kiosk.station.clerk import pin_hash
-from kiosk.station.clerk.access import Access, Session
+from kiosk.station.clerk.access import Access, CounterSession
 from kiosk.station.clerk.people import Person
 from kiosk.station.counter.settings import CounterSettings
 from kiosk.store import DiskFull, Stamp, Store
@@ -110,16 +110,16 @@ class TestSessions:
 class TestSecondPerson:
     def test_is_another_clerk(self, rig: CounterRig) -> None:
         first = rig.session.person
-        assert rig.access.second("02", SECOND_PIN, first).witness == "witness:02"
-        assert refused(lambda: rig.access.second("01", PIN, first)).code == "same_person"
-        assert refused(lambda: rig.access.second("03", PIN, first)).code == "forbidden"
-        assert refused(lambda: rig.access.second("02", PIN, first)).code == "wrong_pin"
+        assert rig.access.authenticate_second("02", SECOND_PIN, first).witness == "witness:02"
+        assert refused(lambda: rig.access.authenticate_second("01", PIN, first)).code == "same_person"
+        assert refused(lambda: rig.access.authenticate_second("03", PIN, first)).code == "forbidden"
+        assert refused(lambda: rig.access.authenticate_second("02", PIN, first)).code == "wrong_pin"
 
     def test_is_throttled_like_everybody(self, rig: CounterRig) -> None:
         for _ in range(5):
             rig.clock.wait(6)
-            assert refused(lambda: rig.access.second("02", WRONG, rig.session.person)).code == "wrong_pin"
-        assert refused(lambda: rig.access.second("02", SECOND_PIN, rig.session.person)).code == "locked"
+            assert refused(lambda: rig.access.authenticate_second("02", WRONG, rig.session.person)).code == "wrong_pin"
+        assert refused(lambda: rig.access.authenticate_second("02", SECOND_PIN, rig.session.person)).code == "locked"
 
 
 class TestGuessing:
@@ -252,4 +252,4 @@ def test_a_clock_is_only_asked_for_its_monotonic_side() -> None:
     before = clock.stamp().moment.monotonic_ms
     clock.jump(1)
     assert clock.stamp().moment.monotonic_ms == before
-    assert Session("secret", Person("01", "Aygul", Role.CLERK)).person.actor == "clerk:01"
+    assert CounterSession("secret", Person("01", "Aygul", Role.CLERK)).person.actor == "clerk:01"

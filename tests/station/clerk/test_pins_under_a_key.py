@@ -11,12 +11,12 @@ import pytest
 from kiosk.domain.clerk import Role
 from kiosk.station.clerk.access import Access
 from kiosk.station.counter.settings import CounterSettings
-from kiosk.station.parcels.pickup_key import PickupKey, place_of
+from kiosk.station.parcels.pickup_key import PickupKey, key_path
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.store import Store
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.settings import BackupSettings
-from kiosk.store.database.opening import Opening
+from kiosk.store.database.opening import OpenOptions
 from tests.station.counter.rig import refused
 from tests.station.fakes import STAMP
 
@@ -45,7 +45,7 @@ class Card:
         return PickupKey.load(settings or ParcelSettings(), self.data, {})
 
     def open(self) -> Store:
-        return Store.open(self.path, "S0147", STAMP, Opening(reserve_bytes=0))
+        return Store.open(self.path, "S0147", STAMP, OpenOptions(reserve_bytes=0))
 
     def start(self, store: Store, key: PickupKey | None = None) -> Access:
         return Access(store, CounterSettings().lock_after_s, lambda: STAMP, pins=(key or self.key()).pins())
@@ -110,7 +110,7 @@ def test_the_key_of_a_box_lies_beside_its_data(tmp_path: Path) -> None:
     """A command of the administrator has no credential, and must not make a second key in the data folder."""
     data, box = tmp_path / "kiosk", tmp_path / "kiosk-keys"
     data.mkdir()
-    assert place_of(ParcelSettings(), data, {}) == data / "pickup-key"
+    assert key_path(ParcelSettings(), data, {}) == data / "pickup-key"
     box.mkdir()
     assert not PickupKey.load(ParcelSettings(), data, {}).present
     assert list(data.iterdir()) == [], "made by kiosk-keys.service alone"

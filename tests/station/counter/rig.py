@@ -22,8 +22,8 @@ from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.clerk import pin_hash
 from kiosk.station.clerk.access import Access
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.station.counter.counter import Counter, CounterTools
-from kiosk.station.counter.scanning.scanned import Scanned
+from kiosk.station.counter.counter import ClerkCounter, CounterTools
+from kiosk.station.counter.scanning.scan_reader import ParsedScan
 from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.counter.state import CounterState
 from kiosk.station.counter.view import CounterView, ScanResult
@@ -130,7 +130,7 @@ class CounterRig:
                 self.store.clerks.add(name, role, HASHES[pin], self.clock.stamp())
         state = CounterState(CounterView(consent=self.parcels.consent.value), self.clock.stamp, self.views.append)
         self.access = Access(self.store, CounterSettings().lock_after_s, self.clock.stamp, state.access_changed, PINS)
-        self.counter = Counter.over(state, self._tools())
+        self.counter = ClerkCounter.build(state, self._tools())
         if self.take_people:
             self.session = self.access.sign_in("01", PIN)
 
@@ -156,7 +156,7 @@ class CounterRig:
     # --- what a clerk does -----------------------------------------------------------------------------------------
 
     def scan(self, text: str) -> ScanResult:
-        return self.counter.scans.scan(self.session, Scanned.of(text))
+        return self.counter.scans.scan(self.session, ParsedScan.of(text))
 
     def bring(self, number: int = 1) -> ParcelRow:
         """One parcel in."""

@@ -48,24 +48,24 @@ def test_wake_lets_everybody_go_round() -> None:
 def test_a_page_that_changes_to_the_next_one_still_watches_and_a_closed_one_does_not() -> None:
     hand = Hand()
     board = CounterBoard(CounterView(), hand)
-    assert not board.watched()
+    assert not board.is_watched()
     with board.watching():
         hand.now += 3600
-        assert board.watched()
+        assert board.is_watched()
         with board.watching():
             pass
-        assert board.watched()
+        assert board.is_watched()
     hand.now += 5
-    assert board.watched()
+    assert board.is_watched()
     hand.now += 0.1
-    assert not board.watched()
+    assert not board.is_watched()
 
 
 def test_a_page_that_was_handed_out_has_the_scan_that_comes_before_it_listens() -> None:
     hand = Hand()
     board = CounterBoard(CounterView(), hand)
-    board.handed_out()
+    board.page_served()
     hand.now += 5
-    assert board.watched()
+    assert board.is_watched()
     hand.now += 0.1
-    assert not board.watched(), "a page that never came"
+    assert not board.is_watched(), "a page that never came"

@@ -9,7 +9,7 @@ import pytest
 
 from kiosk.devices.ports import GoodsShot
 from kiosk.domain.void import VoidReason
-from kiosk.station.desk.view import AskedShot
+from kiosk.station.desk.view import PhotoRequest
 from kiosk.station.photos.folder import listing_pictures
 from kiosk.store import ConfirmedRow, DiskFull
 from kiosk.store.records import NewPhoto
@@ -173,7 +173,7 @@ class TestShots:
         assert (state.view().shot_of, state.refused_shot) == ("", None)
         rig.counter.lot_shots.take(session, row.receipt)
         second = rig.lots.shots[-1]
-        for other in (first, AskedShot(row.lot)):
+        for other in (first, PhotoRequest(row.lot)):
             state.photo_retake(other, judged(b"one", BLUR))
             state.photo_failed(other, "camera_failed")
             state.photo_done(other, "0" * 64)

@@ -75,7 +75,7 @@ class TestView:
         view = rig.counter.listings.view(rig.session, row.receipt)
         assert (view.receipt, view.lot, view.product.code, view.catalog_version) == (row.receipt, row.lot, "BADAM", 2)
         assert (view.pack, view.grade, view.state, view.hindrances) == (Pack(500, 2900), "A", "draft", ())
-        assert (shown(view), view.told_at, view.acknowledged) == (["ab", "cd", "ef"], "", False)
+        assert (shown(view), view.offered_at, view.acknowledged) == (["ab", "cd", "ef"], "", False)
         chosen = rig.counter.listings.choose(rig.session, row.receipt, 1000, "B")
         assert (chosen.pack, chosen.grade) == (Pack(1000, 5600), "B")
         assert chosen.seen != view.seen
@@ -193,7 +193,7 @@ class TestSubmit:
         listings.move(rig.session, row.receipt, "ef" * 32, -2)
         view = listings.view(rig.session, row.receipt)
         done = listings.submit(rig.session, row.receipt, view.seen)
-        assert (done.state, done.told_at) == ("submitted", STAMP.moment.timestamp)
+        assert (done.state, done.offered_at) == ("submitted", STAMP.moment.timestamp)
         (data,) = told(rig)
         assert view.offer is not None and event_fault(view.offer, "S0147") is None
         assert data["photos"] == ["ef" * 32, "ab" * 32, "cd" * 32]
@@ -213,7 +213,7 @@ class TestSubmit:
         listings = rig.counter.listings
         first = listings.submit(rig.session, row.receipt, listings.view(rig.session, row.receipt).seen)
         changed = listings.choose(rig.session, row.receipt, 1000, "A")
-        assert (changed.state, changed.told_at) == ("changed", first.told_at)
+        assert (changed.state, changed.offered_at) == ("changed", first.offered_at)
         assert refused(lambda: listings.submit(rig.session, row.receipt, first.seen)).code == "stale_page"
         assert listings.submit(rig.session, row.receipt, changed.seen).state == "submitted"
         assert [data["pack_g"] for data in told(rig)] == [500, 1000]

@@ -22,7 +22,7 @@ from kiosk.domain.events.rules import event_fault
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.listings.offer import ListingView
 from kiosk.store import Store
-from kiosk.store.database.opening import Opening
+from kiosk.store.database.opening import OpenOptions
 from tests.depth import many
 from tests.station.counter.rig import SECOND_PIN, CounterRig, refused
 from tests.station.counter.test_listings import SALE, photo, selling, told
@@ -44,7 +44,7 @@ class ListingMachine(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         path = Path(self.folder.name)
         shutil.copytree(self.begun, path, dirs_exist_ok=True)
-        self.store = Store.open(path / "station.db", "S0147", STAMP, Opening(check=False, reserve_bytes=0))
+        self.store = Store.open(path / "station.db", "S0147", STAMP, OpenOptions(check=False, reserve_bytes=0))
         self.store.catalogs.add(selling(), STAMP)
         self.rig = CounterRig(self.store, path)
         self.row = bring_in(self.store)
@@ -162,7 +162,7 @@ def test_whichever_operation_of_a_submit_fails_it_is_told_once(begun: Path, tmp_
     """The clerk who was told that it failed presses again, on the same page."""
     shutil.copytree(begun, tmp_path, dirs_exist_ok=True)
     plan = Plan(after=success_lost)
-    opening = Opening(check=False, reserve_bytes=0, connect=failing_connect(plan))
+    opening = OpenOptions(check=False, reserve_bytes=0, connect=failing_connect(plan))
     with closing(Store.open(tmp_path / "station.db", "S0147", STAMP, opening)) as store:
         store.catalogs.add(selling(), STAMP)
         rig, row = CounterRig(store, tmp_path), bring_in(store)

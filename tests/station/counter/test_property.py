@@ -16,13 +16,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from kiosk.domain.parcel import TERMINAL, WAITING, ParcelNumber, ParcelState
+from kiosk.domain.parcel import TERMINAL_STATES, WAITING_STATES, ParcelNumber, ParcelState
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.view import ScanResult
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.store import Store
 from kiosk.store.database.migrate import migrate
-from kiosk.store.database.opening import Opening
+from kiosk.store.database.opening import OpenOptions
 from kiosk.store.records import ParcelRow
 from tests.depth import many
 from tests.station.counter.rig import PIN, CounterRig, waybill
@@ -30,7 +30,7 @@ from tests.station.fakes import CATALOG, STAMP
 
 SLOTS = ParcelSettings(shelves=("A-1:2", "B-2:1"))
 NUMBERS = st.integers(0, 3)
-ON_SHELF = WAITING | {ParcelState.SHELVED}
+ON_SHELF = WAITING_STATES | {ParcelState.SHELVED}
 """Takes up a slot."""
 
 
@@ -50,7 +50,7 @@ class CounterMachine(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         path = Path(self.folder.name)
-        self.store = Store.open(path / "station.db", "S0147", STAMP, Opening(template=template(), reserve_bytes=0))
+        self.store = Store.open(path / "station.db", "S0147", STAMP, OpenOptions(template=template(), reserve_bytes=0))
         self.store.catalogs.add(CATALOG, STAMP)
         self.rig = CounterRig(self.store, path, parcels=SLOTS)
         self._unlock()
@@ -240,7 +240,7 @@ class CounterMachine(RuleBasedStateMachine):
 
     @invariant()
     def a_waybill_is_here_once(self) -> None:
-        here = [row.waybill for row in self.store.parcels.in_states(set(ParcelState) - TERMINAL, limit=100)]
+        here = [row.waybill for row in self.store.parcels.in_states(set(ParcelState) - TERMINAL_STATES, limit=100)]
         assert len(here) == len(set(here))
 
     # --- inside ----------------------------------------------------------------------------------------------------
@@ -254,7 +254,7 @@ class CounterMachine(RuleBasedStateMachine):
         return self.store.parcels.by_waybill(waybill(number))
 
     def _waiting(self) -> list[ParcelRow]:
-        return self.store.parcels.in_states(WAITING)
+        return self.store.parcels.in_states(WAITING_STATES)
 
     def _picked(self, pick: int) -> ParcelRow:
         rows = self._waiting()

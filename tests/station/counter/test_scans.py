@@ -14,11 +14,11 @@ from kiosk.labels.papers.bag_label import render_crate_label
 from kiosk.protocols.barcodes.gs1.digital_link import build_digital_link
 from kiosk.protocols.barcodes.gs1.elements import build_element_string
 from kiosk.protocols.barcodes.gs1.keys import CompanyPrefix
-from kiosk.protocols.barcodes.gs1.notation import parse_written
+from kiosk.protocols.barcodes.gs1.notation import parse_notation
 from kiosk.protocols.barcodes.reader import read
 from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.protocols.printers.page_setup import PrintHead
-from kiosk.station.counter.scanning.scanned import Scanned, ScanReader
+from kiosk.station.counter.scanning.scan_reader import ParsedScan, ScanReader
 from kiosk.station.papers.rendering import paper_of
 from kiosk.store import ExpectedParcel, Store
 from tests.station.counter.rig import CounterRig, foreign, refused, waybill
@@ -196,12 +196,12 @@ class TestPackages:
         assert (second.kind, second.word, second.carriers) == ("refused", "another_package", ("JD",))
         assert dict(second.values) == {"package": "2", "total": "2"}
         assert len(rig.store.parcels.in_states(list(ParcelState))) == 1, "nothing is booked by the scan"
-        booked = rig.counter.scans.arrive(rig.session, Scanned.of(second.shown), "JD")
+        booked = rig.counter.scans.arrive(rig.session, ParsedScan.of(second.shown), "JD")
         assert first.parcel is not None
         assert booked.parcel is not None
         assert (booked.kind, booked.parcel.waybill) == ("parcel_in", first.parcel.waybill)
         assert booked.parcel.shelf != first.parcel.shelf
-        assert rig.counter.scans.arrive(rig.session, Scanned.of(second.shown), "JD").kind == "parcel_known", (
+        assert rig.counter.scans.arrive(rig.session, ParsedScan.of(second.shown), "JD").kind == "parcel_known", (
             "an old page books nothing"
         )
         assert len(rig.store.parcels.in_states(list(ParcelState))) == 2
@@ -217,7 +217,7 @@ class TestPackages:
         assert first is not None
         rig.counter.parcels.handovers.collect_by_code(rig.session, rig.code_of(first))
         assert rig.scan("JD0012345678901-2-2-").word == "another_package"
-        assert rig.counter.scans.arrive(rig.session, Scanned.of("JD0012345678901-2-2-"), "JD").kind == "parcel_in"
+        assert rig.counter.scans.arrive(rig.session, ParsedScan.of("JD0012345678901-2-2-"), "JD").kind == "parcel_in"
 
 
 class TestPersonalText:
@@ -285,7 +285,7 @@ class TestPersonalText:
     def test_it_is_named_for_what_it_is(self, rig: CounterRig, text: str, word: str) -> None:
         rig.counter.parcels.receiving.set_mode(rig.session, "in")
         assert rig.scan(text).word == word
-        assert rig.counter.scans.arrive(rig.session, Scanned.of(text), "SF").word == word
+        assert rig.counter.scans.arrive(rig.session, ParsedScan.of(text), "SF").word == word
         assert rig.store.parcels.in_states(list(ParcelState)) == []
 
 
@@ -322,11 +322,11 @@ class TestReader:
         reader = ScanReader(company=CompanyPrefix("6901234"))
         own = "(01)96901234000019(3103)051710(10)0147A000381(21)0147A00038101"
         for company, text, kind in (
-            (reader, build_element_string(parse_written(own)), "bag"),
-            (reader, build_digital_link("id.example.org", parse_written(own)), "bag"),
-            (reader, build_element_string(parse_written(own.replace("(21)0147A00038101", "(21)o-1"))), "gs1"),
-            (ScanReader(company=CompanyPrefix("6905678")), build_element_string(parse_written(own)), "gs1"),
-            (ScanReader(), build_element_string(parse_written(own)), "gs1"),
+            (reader, build_element_string(parse_notation(own)), "bag"),
+            (reader, build_digital_link("id.example.org", parse_notation(own)), "bag"),
+            (reader, build_element_string(parse_notation(own.replace("(21)0147A00038101", "(21)o-1"))), "gs1"),
+            (ScanReader(company=CompanyPrefix("6905678")), build_element_string(parse_notation(own)), "gs1"),
+            (ScanReader(), build_element_string(parse_notation(own)), "gs1"),
         ):
             scan = company.read(text).scan
             assert (scan.kind, scan.valid) == (kind, True), text
@@ -336,11 +336,11 @@ class TestReader:
 
 class TestWho:
     def test_only_a_clerk_who_has_unlocked_the_counter(self, rig: CounterRig) -> None:
-        assert refused(lambda: rig.counter.scans.scan(None, Scanned.of(waybill(1)))).code == "not_unlocked"
+        assert refused(lambda: rig.counter.scans.scan(None, ParsedScan.of(waybill(1)))).code == "not_unlocked"
         clerk = rig.session
         technician = rig.access.sign_in("03", "482913")
-        assert refused(lambda: rig.counter.scans.scan(technician, Scanned.of(waybill(1)))).code == "forbidden"
-        assert refused(lambda: rig.counter.scans.scan(clerk, Scanned.of(waybill(1)))).code == "not_unlocked", (
+        assert refused(lambda: rig.counter.scans.scan(technician, ParsedScan.of(waybill(1)))).code == "forbidden"
+        assert refused(lambda: rig.counter.scans.scan(clerk, ParsedScan.of(waybill(1)))).code == "not_unlocked", (
             "one person at a time"
         )
 

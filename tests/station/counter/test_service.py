@@ -16,10 +16,10 @@ import pytest
 from kiosk.domain.clerk import Role
 from kiosk.domain.parcel import ParcelState
 from kiosk.protocols.scales.reading import Reading
-from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clock import StationClock
 from kiosk.station.counter.board import CounterSnapshot
-from kiosk.station.counter.scanning.scanned import Scanned
+from kiosk.station.counter.scanning.scan_reader import ParsedScan
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.service import Hardware, ServiceSettings, StationService
@@ -59,10 +59,10 @@ class Station:
             environ={},
         )
         if not store.clerks.everyone():
-            pins = PickupKey.found(ParcelSettings(), folder, {}).pins()
+            pins = PickupKey.from_existing(ParcelSettings(), folder, {}).pins()
             store.clerks.add("Aygul", Role.CLERK, pins.hash(PIN), STAMP)
 
-    def begin(self) -> Session:
+    def begin(self) -> CounterSession:
         self.session = self.service.access.sign_in("01", PIN)
         self.service.counter.parcels.receiving.set_mode(self.session, "in")
         return self.session
@@ -108,11 +108,11 @@ def test_a_manifest_comes_out_of_the_printer_that_prints_a4(
     """Whichever of the two it stands in for; without one the label printer has stock of 100 x 150 mm."""
     with opened(store, tmp_path, receipts=receipts) as station:
         parcels = station.service.counter.parcels
-        row = station.service.counter.scans.scan(station.session, Scanned.of(waybill(1))).parcel
+        row = station.service.counter.scans.scan(station.session, ParsedScan.of(waybill(1))).parcel
         assert row is not None
-        parcels.shelf.due_back(station.session, str(row.number))
+        parcels.shelf.mark_due_back(station.session, str(row.number))
         parcels.totes.pack(station.session, [str(row.number)])
-        (tote,) = parcels.totes.packed(station.session)
+        (tote,) = parcels.totes.packed_totes(station.session)
         parcels.totes.hand_over(station.session, [tote.number.text("T")])
         sheet = parcels.totes.manifest(station.session)
         assert sheet is not None and sheet.printer == printer
@@ -126,7 +126,7 @@ def test_a_damaged_one_is_shot_by_itself_and_kept_apart(store: Store, tmp_path: 
     with opened(store, tmp_path) as station:
         counter = station.service.counter
         counter.parcels.receiving.damaged_next(station.session, True)
-        row = counter.scans.scan(station.session, Scanned.of(waybill(1))).parcel
+        row = counter.scans.scan(station.session, ParsedScan.of(waybill(1))).parcel
         assert row is not None
         photo = station.wait(lambda seen: seen.view.photo.state == "done").view.photo
         accepted = counter.parcels.damaged.accept(station.session, str(row.number))
@@ -180,7 +180,7 @@ def test_a_power_cut_while_a_slip_is_printed_asks_for_a_new_code_never_a_copy(st
     with power_cuts() as seen:
         station.service.start()
         session = station.begin()
-        row = station.service.counter.scans.scan(session, Scanned.of(waybill(1))).parcel
+        row = station.service.counter.scans.scan(session, ParsedScan.of(waybill(1))).parcel
         station.receipt.asked.wait(lambda asked: len(asked) == 1)
         station.service.stop()
     assert seen == [PowerCut]
@@ -199,7 +199,7 @@ def test_the_station_tidies_a_shot_that_nobody_waits_for(store: Store, tmp_path:
     left.begin()
     counter = left.service.counter
     counter.parcels.receiving.damaged_next(left.session, True)
-    row = counter.scans.scan(left.session, Scanned.of(waybill(1))).parcel
+    row = counter.scans.scan(left.session, ParsedScan.of(waybill(1))).parcel
     assert row is not None
     left.service.parcel_photos.keep(row.number, shot())
     store.parcels.refuse(row.number, "clerk:01", STAMP)
@@ -211,7 +211,7 @@ def test_the_station_tidies_a_shot_that_nobody_waits_for(store: Store, tmp_path:
 def test_days_pass_by_themselves(store: Store, tmp_path: Path) -> None:
     first = Station(store, tmp_path)
     first.begin()
-    first.service.counter.scans.scan(first.session, Scanned.of(waybill(1)))
+    first.service.counter.scans.scan(first.session, ParsedScan.of(waybill(1)))
     first.service.stop()
     late = Station(store, tmp_path)
     late.now = walking(NOW + 4 * 86_400)
@@ -233,7 +233,7 @@ def test_the_sweeper_ends_with_the_station(store: Store, tmp_path: Path) -> None
 def test_nothing_a_villager_knows_is_logged(store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("DEBUG"), opened(store, tmp_path) as station:
         for number in range(1, 4):
-            station.service.counter.scans.scan(station.session, Scanned.of(waybill(number)))
+            station.service.counter.scans.scan(station.session, ParsedScan.of(waybill(number)))
         station.service.scans.on_scan("13800138000")
         station.wait(lambda seen: seen.view.pending_prints == 0)
     assert waybill(1) not in caplog.text
@@ -260,7 +260,7 @@ def test_what_a_villager_left_comes_to_the_counter_and_is_given_up_in_time(store
         view = desk.view()
         desk.loads.another_bag(view.reading_no, view.token)
         rest(0)
-        desk.leaving.leave(idle=True)
+        desk.intake_exit.leave(idle=True)
         receipt = station.wait(lambda seen: seen.view.unfinished).view.unfinished
         now[0] += 601.0
         station.wait(lambda seen: not seen.view.unfinished)

@@ -27,7 +27,7 @@ class TestOffered:
         asked = rig.scan(waybill(1))
         assert (asked.kind, asked.word, asked.shown, asked.path) == ("refused", "unknown_parcel", waybill(1), "")
         assert rig.store.parcels.in_states(EVERY) == [], "the scan alone books nothing"
-        booked = rig.counter.scans.take_in(rig.session, offer_of(asked))
+        booked = rig.counter.scans.accept_offer(rig.session, offer_of(asked))
         assert booked.parcel is not None
         assert (booked.kind, booked.parcel.state, booked.parcel.shelf) == ("parcel_in", ParcelState.NOTICED, "A-1-01")
         assert (len(rig.queued("parcel_label")), len(rig.queued("pickup_slip"))) == (1, 1)
@@ -35,18 +35,18 @@ class TestOffered:
         assert (view.last, view.mode, view.undo_until is not None) == (booked, "", True)
 
     def test_the_next_scan_goes_on_as_usual(self, rig: CounterRig) -> None:
-        rig.counter.scans.take_in(rig.session, offer_of(rig.scan(waybill(1))))
+        rig.counter.scans.accept_offer(rig.session, offer_of(rig.scan(waybill(1))))
         assert rig.scan(waybill(1)).kind == "parcel_known"
         second = rig.scan(waybill(2))
         assert (second.word, len(rig.store.parcels.in_states(EVERY))) == ("unknown_parcel", 1)
-        booked = rig.counter.scans.take_in(rig.session, offer_of(second))
+        booked = rig.counter.scans.accept_offer(rig.session, offer_of(second))
         assert booked.parcel is not None
         assert booked.parcel.shelf == "A-1-02"
         rig.counter.parcels.receiving.undo(rig.session, str(booked.parcel.number))
         assert [row.state for row in rig.store.parcels.in_states(EVERY)] == [ParcelState.NOTICED, ParcelState.WITHDRAWN]
 
     def test_a_number_of_several_carriers_can_be_given_to_another_one(self, rig: CounterRig) -> None:
-        booked = rig.counter.scans.take_in(rig.session, offer_of(rig.scan("434567890123456")))
+        booked = rig.counter.scans.accept_offer(rig.session, offer_of(rig.scan("434567890123456")))
         assert booked.parcel is not None
         assert (booked.parcel.carrier, booked.carriers[:2]) == ("YUNDA", ("YUNDA", "STO"))
         other = rig.counter.parcels.receiving.choose_carrier(rig.session, "STO", str(booked.parcel.number))
@@ -60,13 +60,13 @@ class TestOffered:
             rig.counter.parcels.deliveries.close(rig.session)
         asked = rig.scan(waybill(1))
         assert (asked.kind, asked.word, asked.path) == ("parcel_known", "expected", "")
-        booked = rig.counter.scans.take_in(rig.session, offer_of(asked))
+        booked = rig.counter.scans.accept_offer(rig.session, offer_of(asked))
         assert booked.parcel is not None
         assert (booked.kind, booked.parcel.expected, booked.parcel.surplus) == ("parcel_in", True, False)
         assert len(rig.store.parcels.in_states(EVERY)) == 1
 
     def test_a_package_of_several_is_kept_by_its_waybill(self, rig: CounterRig) -> None:
-        booked = rig.counter.scans.take_in(rig.session, offer_of(rig.scan("JD0012345678901-1-2-")))
+        booked = rig.counter.scans.accept_offer(rig.session, offer_of(rig.scan("JD0012345678901-1-2-")))
         assert booked.parcel is not None
         assert booked.parcel.waybill == "JD0012345678901"
 
@@ -76,7 +76,7 @@ class TestOffered:
         rig.counter.parcels.receiving.damaged_next(rig.session, True)
         rig.counter.parcels.receiving.set_mode(rig.session, "")
         assert refused(lambda: rig.counter.parcels.receiving.damaged_next(rig.session, True)).code == "stale_page"
-        booked = rig.counter.scans.take_in(rig.session, offer_of(rig.scan(waybill(1))))
+        booked = rig.counter.scans.accept_offer(rig.session, offer_of(rig.scan(waybill(1))))
         assert booked.kind == "parcel_in"
 
 
@@ -87,7 +87,7 @@ class TestNeverOffered:
         out = rig.bring(8)
         rig.counter.parcels.handovers.collect_by_code(rig.session, rig.code_of(out))
         back = rig.bring(9)
-        rig.counter.parcels.shelf.due_back(rig.session, str(back.number))
+        rig.counter.parcels.shelf.mark_due_back(rig.session, str(back.number))
         rig.counter.parcels.shelf.return_(rig.session, str(back.number))
         rig.counter.parcels.receiving.set_mode(rig.session, mode)
         for text in (
@@ -114,9 +114,9 @@ class TestNeverOffered:
 class TestTiedToItsScan:
     def test_a_second_tap_is_answered_like_the_first(self, rig: CounterRig) -> None:
         offer = offer_of(rig.scan(waybill(1)))
-        first = rig.counter.scans.take_in(rig.session, offer)
+        first = rig.counter.scans.accept_offer(rig.session, offer)
         events, view = rig.events, rig.counter.state.view()
-        assert rig.counter.scans.take_in(rig.session, offer) == first
+        assert rig.counter.scans.accept_offer(rig.session, offer) == first
         assert (rig.events, rig.counter.state.view()) == (events, view)
         assert len(rig.store.parcels.in_states(EVERY)) == 1
 
@@ -126,7 +126,7 @@ class TestTiedToItsScan:
 
         def tap() -> None:
             start.wait()
-            answers.append(rig.counter.scans.take_in(rig.session, offer))
+            answers.append(rig.counter.scans.accept_offer(rig.session, offer))
 
         fingers = [threading.Thread(target=tap) for _ in range(2)]
         for finger in fingers:
@@ -140,46 +140,46 @@ class TestTiedToItsScan:
     def test_an_older_page_books_nothing(self, rig: CounterRig, between: str) -> None:
         old = offer_of(rig.scan(waybill(1)))
         newer = rig.scan(between)
-        assert refused(lambda: rig.counter.scans.take_in(rig.session, old)).code == "stale_page"
+        assert refused(lambda: rig.counter.scans.accept_offer(rig.session, old)).code == "stale_page"
         assert (rig.counter.state.view().last, rig.store.parcels.in_states(EVERY)) == (newer, [])
 
     @pytest.mark.parametrize("offer", ["", "x", "0" * 4000])
     def test_a_made_up_offer_books_nothing(self, rig: CounterRig, offer: str) -> None:
-        assert refused(lambda: rig.counter.scans.take_in(rig.session, offer)).code == "stale_page"
+        assert refused(lambda: rig.counter.scans.accept_offer(rig.session, offer)).code == "stale_page"
         rig.scan(waybill(1))
-        assert refused(lambda: rig.counter.scans.take_in(rig.session, offer)).code == "stale_page"
+        assert refused(lambda: rig.counter.scans.accept_offer(rig.session, offer)).code == "stale_page"
         assert rig.store.parcels.in_states(EVERY) == []
 
     def test_one_that_was_taken_back_stays_back(self, rig: CounterRig) -> None:
         offer = offer_of(rig.scan(waybill(1)))
-        rig.counter.scans.take_in(rig.session, offer)
+        rig.counter.scans.accept_offer(rig.session, offer)
         rig.counter.parcels.receiving.undo(rig.session)
-        assert refused(lambda: rig.counter.scans.take_in(rig.session, offer)).code == "stale_page"
+        assert refused(lambda: rig.counter.scans.accept_offer(rig.session, offer)).code == "stale_page"
 
     @pytest.mark.parametrize("mode", ["in", "out", ""])
     def test_another_direction_ends_it(self, rig: CounterRig, mode: str) -> None:
         offer = offer_of(rig.scan(waybill(1)))
         rig.counter.parcels.receiving.set_mode(rig.session, mode)
-        assert refused(lambda: rig.counter.scans.take_in(rig.session, offer)).code == "stale_page"
+        assert refused(lambda: rig.counter.scans.accept_offer(rig.session, offer)).code == "stale_page"
 
     def test_a_lock_ends_it_for_everybody(self, rig: CounterRig) -> None:
         offer, before = offer_of(rig.scan(waybill(1))), rig.session
         rig.access.sign_out(before.token)
-        assert refused(lambda: rig.counter.scans.take_in(before, offer)).code == "not_unlocked"
+        assert refused(lambda: rig.counter.scans.accept_offer(before, offer)).code == "not_unlocked"
         again = rig.access.sign_in("02", "905172")
-        assert refused(lambda: rig.counter.scans.take_in(again, offer)).code == "stale_page"
+        assert refused(lambda: rig.counter.scans.accept_offer(again, offer)).code == "stale_page"
         technician = rig.access.sign_in("03", "482913")
-        assert refused(lambda: rig.counter.scans.take_in(technician, offer)).code == "forbidden"
+        assert refused(lambda: rig.counter.scans.accept_offer(technician, offer)).code == "forbidden"
         assert rig.store.parcels.in_states(EVERY) == []
 
     def test_full_shelves_book_nothing_and_the_offer_stands(self, rig: CounterRig) -> None:
         rows = [rig.bring(number) for number in range(10, 15)]
         rig.counter.parcels.receiving.set_mode(rig.session, "")
         asked = rig.scan(waybill(1))
-        assert refused(lambda: rig.counter.scans.take_in(rig.session, offer_of(asked))).code == "shelves_full"
+        assert refused(lambda: rig.counter.scans.accept_offer(rig.session, offer_of(asked))).code == "shelves_full"
         assert rig.counter.state.view().last == asked
-        rig.counter.parcels.shelf.misrouted(rig.session, str(rows[0].number))
-        booked = rig.counter.scans.take_in(rig.session, offer_of(asked))
+        rig.counter.parcels.shelf.mark_misrouted(rig.session, str(rows[0].number))
+        booked = rig.counter.scans.accept_offer(rig.session, offer_of(asked))
         assert booked.parcel is not None
         assert booked.parcel.shelf == rows[0].shelf
 
@@ -187,7 +187,7 @@ class TestTiedToItsScan:
         """The list of a delivery and the counter write from two processes."""
         offer = offer_of(rig.scan(waybill(1)))
         rig.store.deliveries.expect([ExpectedParcel(waybill(1), "SF", "4711")], rig.clock.stamp())
-        booked = rig.counter.scans.take_in(rig.session, offer)
+        booked = rig.counter.scans.accept_offer(rig.session, offer)
         assert booked.parcel is not None
         assert (booked.kind, booked.parcel.phone_last4) == ("parcel_in", "4711")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from kiosk.domain.parcel import ParcelState
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.station.desk.view import AskedShot
+from kiosk.station.desk.view import PhotoRequest
 from tests.station.counter.rig import PIN, CounterRig, waybill
 
 
@@ -73,7 +73,7 @@ def test_nobody_waits_for_ever_and_views_only_get_newer(rig: CounterRig) -> None
         many(lambda number: rig.counter.parcels.handovers.public_code(f"{number:06d}")),
         many(lambda number: rig.counter.paper_count.update()),
         many(lambda number: rig.counter.expiry.tick()),
-        many(lambda number: rig.counter.state.photo_failed(AskedShot("P-0147-A-000001"), "camera_failed")),
+        many(lambda number: rig.counter.state.photo_failed(PhotoRequest("P-0147-A-000001"), "camera_failed")),
         many(lambda number: rig.counter.parcels.receiving.undo(rig.session)),
         many(lambda number: rig.access.peek(rig.session.token)),
         lambda: setattr(rig, "session", rig.access.sign_in("01", PIN)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kiosk.domain.trade import Certificate, CertificateKind, NoCertificateReason
-from kiosk.station.desk.view import DeskRefused, Step
+from kiosk.station.desk.view import DeskRefused, DeskStep
 from tests.station.fakes import CARD, Rig
 
 REF = "C-0147-260914-11"
@@ -69,7 +69,7 @@ def test_one_shown_early_is_asked_about_when_it_comes_to_agreeing() -> None:
     rig.desk.choices.choose_party("04412")
     rig.rest(12_450)
     view = rig.desk.choices.choose_product("BADAM", 1)
-    assert (view.step, view.shown_ref, view.can_agree) == (Step.AGREE, REF, False)
+    assert (view.step, view.shown_ref, view.can_agree) == (DeskStep.AGREE, REF, False)
 
 
 def test_the_next_villager_starts_without_one() -> None:
@@ -77,7 +77,7 @@ def test_the_next_villager_starts_without_one() -> None:
     at_agree(rig)
     rig.desk.choices.show_certificate(REF)
     rig.desk.choices.choose_certificate("producer")
-    rig.desk.leaving.leave()
+    rig.desk.intake_exit.leave()
     rig.rest(0)
     at_agree(rig)
     assert agreed(rig).kind is CertificateKind.NONE
@@ -90,10 +90,10 @@ def test_it_stays_with_bags_that_were_left_and_gone_on_with() -> None:
     view = rig.desk.choices.choose_certificate("producer")
     rig.desk.loads.another_bag(view.reading_no, view.token)
     rig.rest(0)
-    rig.desk.leaving.leave(idle=True)
-    left = rig.desk.leaving.unfinished()
+    rig.desk.intake_exit.leave(idle=True)
+    left = rig.desk.intake_exit.unfinished()
     assert left is not None
-    rig.desk.leaving.take_up(left.receipt)
+    rig.desk.intake_exit.take_up(left.receipt)
     assert agreed(rig).ref == REF
 
 

@@ -13,7 +13,7 @@ from kiosk.domain.intake import TareSource
 from kiosk.domain.metrology.pan import STALE_S, PanState
 from kiosk.domain.trade import Party
 from kiosk.protocols.scales.reading import Reading
-from kiosk.station.desk.view import AskedShot, DeskRefused, DeskView, Phase, PhotoView, Step
+from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView, PanPhase, PhotoRequest, PhotoView
 from kiosk.store.errors import DiskFull
 from tests.station.fakes import CARD, Rig, labels
 from tests.station.hardware import BLUR, FACE, TILT, asked, judged
@@ -35,12 +35,12 @@ def at_agree(rig: Rig, grams: int = 12_450, product: str = "BADAM") -> DeskView:
 def test_two_taps_for_a_member_with_a_card() -> None:
     rig = Rig()
     rig.rest(0)
-    assert rig.desk.choices.scan(CARD + "\n").step is Step.WHAT
+    assert rig.desk.choices.scan(CARD + "\n").step is DeskStep.WHAT
     rig.rest(12_450)
     shown = rig.desk.choices.choose_product("BADAM", 1)
-    assert (shown.pan.state, shown.pan.grams, shown.can_agree) == (PanState.LOCKED, 12_450, True)
+    assert (shown.pan.state, shown.pan.grams, shown.can_agree) == (PanState.HELD, 12_450, True)
     taken = rig.desk.agreement.agree(shown.reading_no, shown.token)
-    assert taken.step is Step.TAKE
+    assert taken.step is DeskStep.TAKE
     confirmed, _, jobs = rig.store.booked[0]
     assert (confirmed.intake.net_g, confirmed.intake.amount_fen) == (12_450, 29_880)
     assert len(jobs) == 1
@@ -51,7 +51,7 @@ def test_a_name_is_told_to_whoever_has_the_card_and_to_nobody_who_types_a_number
     rig = Rig()
     rig.rest(0)
     assert rig.desk.choices.scan(CARD).member_name == "Aygul <script>"
-    rig.desk.leaving.back()
+    rig.desk.intake_exit.back()
     typed = rig.desk.choices.choose_party("04412")
     assert (typed.party, typed.member_name) == (Party("M-04412"), None)
     rig.rest(12_450)
@@ -59,36 +59,36 @@ def test_a_name_is_told_to_whoever_has_the_card_and_to_nobody_who_types_a_number
     shown = rig.desk.loads.another_bag(rig.desk.view().reading_no, rig.desk.view().token)
     assert shown.member_name is None
     rig.rest(0)
-    rig.desk.leaving.leave(idle=True)
-    assert rig.desk.leaving.take_up("0147-A-000001").member_name is None, (
+    rig.desk.intake_exit.leave(idle=True)
+    assert rig.desk.intake_exit.take_up("0147-A-000001").member_name is None, (
         "nor to the clerk's villager, who has no card either"
     )
-    rig.desk.leaving.leave()
+    rig.desk.intake_exit.leave()
     assert rig.desk.choices.scan(CARD).member_name == "Aygul <script>"
 
 
 def test_goods_on_the_empty_pan_start_by_themselves_once_per_load() -> None:
     rig = Rig()
     rig.rest(0)
-    assert rig.read(2000).step is Step.WHO
-    assert rig.desk.leaving.leave().step is Step.HOME
-    assert rig.rest(2000).step is Step.HOME, "the same load does not start again"
+    assert rig.read(2000).step is DeskStep.WHO
+    assert rig.desk.intake_exit.leave().step is DeskStep.HOME
+    assert rig.rest(2000).step is DeskStep.HOME, "the same load does not start again"
     rig.rest(0)
-    assert rig.read(2000).step is Step.WHO
+    assert rig.read(2000).step is DeskStep.WHO
 
 
 def test_leaving_an_empty_pan_does_not_spoil_the_next_load() -> None:
     rig = Rig()
     rig.rest(0)
     rig.desk.choices.begin()
-    rig.desk.leaving.leave()
-    assert rig.read(2000).step is Step.WHO
+    rig.desk.intake_exit.leave()
+    assert rig.read(2000).step is DeskStep.WHO
 
 
 def test_a_feather_does_not_start() -> None:
     rig = Rig()
     rig.rest(0)
-    assert rig.rest(95).step is Step.HOME
+    assert rig.rest(95).step is DeskStep.HOME
 
 
 def test_a_second_tap_gives_the_first_result() -> None:
@@ -124,7 +124,7 @@ def test_a_repeated_post_after_a_restart_gives_the_first_result() -> None:
     fresh = Rig()
     fresh.store.__dict__.update(rig.store.__dict__)
     view = fresh.desk.agreement.agree(shown.reading_no, shown.token)
-    assert view.step is Step.TAKE
+    assert view.step is DeskStep.TAKE
     assert view.result is not None
     assert view.result.receipt == "0147-A-000001"
     assert len(fresh.store.booked) == 1
@@ -135,7 +135,7 @@ def test_a_stale_page_books_nothing() -> None:
     shown = at_agree(rig)
     rig.read(13_000)
     later = rig.rest(13_000)
-    assert later.pan.state is PanState.LOCKED
+    assert later.pan.state is PanState.HELD
     for reading_no, token in (
         (shown.reading_no, shown.token),
         (later.reading_no, shown.token),
@@ -203,13 +203,13 @@ def test_a_container_weighed_empty_first() -> None:
     rig = Rig()
     at_agree(rig, 12_000)
     view = rig.desk.choices.choose_container("OWN")
-    assert view.phase is Phase.CONTAINER
+    assert view.phase is PanPhase.CONTAINER
     with refused("wrong_step"):
         rig.desk.agreement.agree(view.reading_no, view.token)
     rig.rest(0)
     empty = rig.rest(1500)
     weighed = rig.desk.loads.take_container(empty.reading_no, empty.token)
-    assert (weighed.phase, weighed.tare_g, weighed.can_agree) == (Phase.LOAD, 1500, False)
+    assert (weighed.phase, weighed.tare_g, weighed.can_agree) == (PanPhase.LOAD, 1500, False)
     rig.rest(0)
     full = rig.rest(12_000)
     assert full.current is not None
@@ -257,10 +257,10 @@ def test_the_version_on_the_screen_is_the_version_booked() -> None:
 def test_the_receipt_number_is_taken_once_and_abandoned_visibly() -> None:
     rig = Rig()
     at_agree(rig)
-    assert rig.desk.leaving.back().step is Step.WHAT
+    assert rig.desk.intake_exit.back().step is DeskStep.WHAT
     rig.desk.choices.choose_product("HONEY", 1)
     assert rig.desk.view().receipt == "0147-A-000001"
-    rig.desk.leaving.leave()
+    rig.desk.intake_exit.leave()
     assert rig.store.opened == {1: "abandoned"}
     at_agree(rig)
     assert rig.desk.view().receipt == "0147-A-000002"
@@ -271,7 +271,7 @@ def test_fixed_bags_are_not_thrown_away_by_back() -> None:
     shown = at_agree(rig)
     rig.desk.loads.another_bag(shown.reading_no, shown.token)
     with refused("bags_counted"):
-        rig.desk.leaving.back()
+        rig.desk.intake_exit.back()
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ def test_other_scans_open_nothing(text: str, code: str) -> None:
     rig = Rig()
     with refused(code):
         rig.desk.choices.scan(text)
-    assert rig.desk.view().step is Step.HOME
+    assert rig.desk.view().step is DeskStep.HOME
 
 
 @pytest.mark.parametrize("text", ["99999", "4412", "13800138000", "'; DROP TABLE", "M-99999", ""])
@@ -305,7 +305,7 @@ def test_unknown_goods_and_goods_without_a_price() -> None:
     rig.desk.choices.choose_party("non_member")
     with refused("unknown_product"):
         rig.desk.choices.choose_product("GOLD", 1)
-    rig.desk.leaving.leave()
+    rig.desk.intake_exit.leave()
     catalog = rig.store.current
     rig.store.current = type(catalog)(catalog.products, catalog.prices[:2], catalog.containers, catalog.members)
     rig.desk.choices.begin()
@@ -321,8 +321,8 @@ def test_a_full_disk_loses_nothing_and_the_same_tap_works_later() -> None:
     rig.store.fail = DiskFull("full")
     with refused("disk_full"):
         rig.desk.agreement.agree(shown.reading_no, shown.token)
-    assert rig.desk.view().step is Step.AGREE
-    assert rig.desk.agreement.agree(shown.reading_no, shown.token).step is Step.TAKE
+    assert rig.desk.view().step is DeskStep.AGREE
+    assert rig.desk.agreement.agree(shown.reading_no, shown.token).step is DeskStep.TAKE
     assert len(rig.store.booked) == 1
 
 
@@ -330,7 +330,7 @@ def test_an_answer_lost_after_the_commit_is_found_again() -> None:
     rig = Rig()
     shown = at_agree(rig)
     rig.store.fail_after_commit = DiskFull("full")
-    assert rig.desk.agreement.agree(shown.reading_no, shown.token).step is Step.TAKE
+    assert rig.desk.agreement.agree(shown.reading_no, shown.token).step is DeskStep.TAKE
     assert len(rig.store.booked) == 1
 
 
@@ -339,8 +339,8 @@ def test_a_booked_intake_is_shown_even_when_its_papers_cannot_be_read() -> None:
     shown = at_agree(rig)
     rig.store.unreadable = 1
     taken = rig.desk.agreement.agree(shown.reading_no, shown.token)
-    assert (taken.step, taken.prints) == (Step.TAKE, ())
-    rig.desk.booked.refresh()
+    assert (taken.step, taken.prints) == (DeskStep.TAKE, ())
+    rig.desk.result_screen.refresh()
     assert len(rig.desk.view().prints) == 1
 
 
@@ -375,7 +375,7 @@ def test_bags_are_not_agreed_on_while_nobody_knows_what_lies_on_the_pan(fault: s
     with refused({"overload": "above_max", "silent": "lost", "tare key": "net_on_scale"}[fault]):
         rig.desk.agreement.agree(view.reading_no, view.token)
     with refused("goods_on_pan"):
-        rig.desk.leaving.leave(idle=True)
+        rig.desk.intake_exit.leave(idle=True)
     assert rig.store.booked == []
     view = rig.rest(20_000)
     assert rig.desk.agreement.agree(view.reading_no, view.token).total_net_g == shown.total_net_g + 20_000
@@ -391,7 +391,7 @@ def test_an_empty_pan_that_falls_silent_lets_the_screen_go_home_but_books_nothin
     assert not view.can_agree
     with refused("lost"):
         rig.desk.agreement.agree(0, view.token)
-    assert rig.desk.leaving.leave(idle=True).step is Step.HOME
+    assert rig.desk.intake_exit.leave(idle=True).step is DeskStep.HOME
 
 
 def spoil(rig: Rig, fault: str) -> None:
@@ -408,11 +408,11 @@ def test_idle_never_resets_with_goods_on_the_pan_or_papers_on_their_way() -> Non
     rig = Rig()
     shown = at_agree(rig)
     with refused("goods_on_pan"):
-        rig.desk.leaving.leave(idle=True)
+        rig.desk.intake_exit.leave(idle=True)
     rig.desk.agreement.agree(shown.reading_no, shown.token)
     rig.rest(0)
     with refused("printing"):
-        rig.desk.leaving.leave(idle=True)
+        rig.desk.intake_exit.leave(idle=True)
 
 
 def test_a_photo_answers_the_intake_it_was_asked_for() -> None:
@@ -420,10 +420,10 @@ def test_a_photo_answers_the_intake_it_was_asked_for() -> None:
     shown = at_agree(rig)
     result = rig.desk.agreement.agree(shown.reading_no, shown.token).result
     assert result is not None
-    assert rig.desk.booked.take_photo().photo.state == "taking"
-    rig.desk.booked.photo_done(AskedShot("Y1L0147A000999X"), "0" * 64)
+    assert rig.desk.result_screen.take_photo().photo.state == "taking"
+    rig.desk.result_screen.photo_done(PhotoRequest("Y1L0147A000999X"), "0" * 64)
     assert rig.desk.view().photo.state == "taking"
-    rig.desk.booked.photo_done(asked(result.lot, rig.desk.view().photo), "0" * 64)
+    rig.desk.result_screen.photo_done(asked(result.lot, rig.desk.view().photo), "0" * 64)
     assert rig.desk.view().photo.state == "done"
 
 
@@ -432,13 +432,13 @@ def test_one_shot_is_kept_at_take_and_a_failed_one_may_be_repeated() -> None:
     shown = at_agree(rig)
     result = rig.desk.agreement.agree(shown.reading_no, shown.token).result
     assert result is not None
-    rig.desk.booked.take_photo()
-    rig.desk.booked.photo_failed(asked(result.lot, rig.desk.view().photo), "camera_failed")
-    rig.desk.booked.take_photo()
-    rig.desk.booked.photo_done(asked(result.lot, rig.desk.view().photo), "0" * 64)
+    rig.desk.result_screen.take_photo()
+    rig.desk.result_screen.photo_failed(asked(result.lot, rig.desk.view().photo), "camera_failed")
+    rig.desk.result_screen.take_photo()
+    rig.desk.result_screen.photo_done(asked(result.lot, rig.desk.view().photo), "0" * 64)
     for _ in range(3):
         with refused("photo_kept"):
-            rig.desk.booked.take_photo()
+            rig.desk.result_screen.take_photo()
     assert (rig.desk.view().photo.state, rig.desk.view().photo.sha256) == ("done", "0" * 64)
 
 
@@ -447,7 +447,7 @@ def test_three_shots_are_judged_and_then_a_clerk_helps() -> None:
     shown = at_agree(rig)
     result = rig.desk.agreement.agree(shown.reading_no, shown.token).result
     assert result is not None
-    booked = rig.desk.booked
+    booked = rig.desk.result_screen
     for tries, state in ((1, "retake"), (2, "retake"), (3, "help")):
         taking = booked.take_photo().photo
         assert taking == PhotoView("taking", tries=tries - 1, token=taking.token)
@@ -456,8 +456,8 @@ def test_three_shots_are_judged_and_then_a_clerk_helps() -> None:
     with refused("photo_help"):
         booked.take_photo()
     assert len(rig.photos) == 3
-    booked.photo_retake(AskedShot(result.lot), judged(b"", FACE))
-    booked.photo_failed(AskedShot(result.lot), "camera_failed")
+    booked.photo_retake(PhotoRequest(result.lot), judged(b"", FACE))
+    booked.photo_failed(PhotoRequest(result.lot), "camera_failed")
     assert rig.desk.view().photo.findings == (BLUR, TILT), "what the clerk tries is told at the counter"
     booked.photo_done(asked(result.lot, rig.desk.view().photo), "0" * 64)
     assert rig.desk.view().photo == PhotoView("done", "0" * 64)
@@ -468,7 +468,7 @@ def test_goods_that_lie_still_are_shot_only_where_the_screen_asks_for_it() -> No
     shown = at_agree(rig)
     result = rig.desk.agreement.agree(shown.reading_no, shown.token).result
     assert result is not None
-    booked = rig.desk.booked
+    booked = rig.desk.result_screen
     booked.photo_when_still("Y1L0147A000999X")
     assert rig.photos == []
     for tries in (1, 2, 3):
@@ -490,13 +490,13 @@ def test_a_shot_that_failed_is_no_try() -> None:
     result = rig.desk.agreement.agree(shown.reading_no, shown.token).result
     assert result is not None
     for _ in range(5):
-        rig.desk.booked.take_photo()
-        rig.desk.booked.photo_failed(asked(result.lot, rig.desk.view().photo), "camera_failed")
-    rig.desk.booked.take_photo()
-    rig.desk.booked.photo_retake(asked(result.lot, rig.desk.view().photo), judged(b"", BLUR))
-    rig.desk.booked.photo_retake(AskedShot("Y1L0147A000999X"), judged(b"", BLUR))
+        rig.desk.result_screen.take_photo()
+        rig.desk.result_screen.photo_failed(asked(result.lot, rig.desk.view().photo), "camera_failed")
+    rig.desk.result_screen.take_photo()
+    rig.desk.result_screen.photo_retake(asked(result.lot, rig.desk.view().photo), judged(b"", BLUR))
+    rig.desk.result_screen.photo_retake(PhotoRequest("Y1L0147A000999X"), judged(b"", BLUR))
     assert rig.desk.view().photo.tries == 1
-    assert rig.desk.booked.skip_photo().photo == PhotoView("none", tries=1)
+    assert rig.desk.result_screen.skip_photo().photo == PhotoView("none", tries=1)
 
 
 def test_only_the_shot_that_the_screen_waits_for_is_a_try() -> None:
@@ -504,18 +504,18 @@ def test_only_the_shot_that_the_screen_waits_for_is_a_try() -> None:
     shown = at_agree(rig)
     result = rig.desk.agreement.agree(shown.reading_no, shown.token).result
     assert result is not None
-    booked = rig.desk.booked
+    booked = rig.desk.result_screen
     booked.take_photo()
     booked.skip_photo()
     booked.take_photo()
     (skipped, mine), before = rig.shots, rig.desk.view().photo
-    for other in (skipped, AskedShot(result.lot)):
+    for other in (skipped, PhotoRequest(result.lot)):
         booked.photo_retake(other, judged(b"", BLUR))
         booked.photo_failed(other, "camera_failed")
         assert rig.desk.view().photo == before
     booked.photo_retake(mine, judged(b"", BLUR))
     assert (rig.desk.view().photo.state, rig.desk.view().photo.tries) == ("retake", 1)
-    booked.photo_done(AskedShot(result.lot), "0" * 64)
+    booked.photo_done(PhotoRequest(result.lot), "0" * 64)
     assert rig.desk.view().photo.state == "done", "a clerk's own shot counts as well"
 
 
@@ -564,7 +564,7 @@ def container(rig: Rig, shown: DeskView) -> None:
 def at_home(rig: Rig) -> DeskView:
     rig.rest(0)
     rig.rest(5_000)
-    return rig.desk.leaving.leave()
+    return rig.desk.intake_exit.leave()
 
 
 ACTS = {
@@ -582,13 +582,13 @@ def test_no_act_trusts_a_reading_from_before_the_process_was_stopped(act: str) -
     rig = Rig()
     shown = prepare(rig)
     told = len(rig.views)
-    before = rig.desk.leaving.unfinished(), rig.store.booked
+    before = rig.desk.intake_exit.unfinished(), rig.store.booked
     rig.now += STALE_S + 0.001
     with pytest.raises(DeskRefused) as refused_as:
         do(rig, shown)
     assert refused_as.value.code in ("stale_page", "lost")
     assert rig.views[told].pan.state is PanState.LOST, "the page is told first"
-    assert (rig.desk.leaving.unfinished(), rig.store.booked) == before
+    assert (rig.desk.intake_exit.unfinished(), rig.store.booked) == before
     assert rig.desk.view().bags == shown.bags
 
 
@@ -620,7 +620,7 @@ def test_goods_chosen_after_a_stop_hold_no_weight_from_before() -> None:
     rig.desk.choices.choose_party("04412")
     rig.rest(12_450)
     rig.now += STALE_S + 0.001
-    assert rig.desk.choices.choose_product("BADAM", 1).pan.lock is None
+    assert rig.desk.choices.choose_product("BADAM", 1).pan.hold is None
 
 
 def test_a_reading_that_was_dated_before_the_stop_shows_nothing() -> None:
@@ -635,7 +635,7 @@ def test_a_reading_that_was_dated_before_the_stop_shows_nothing() -> None:
     rig.rest(0)
     rig.now += 3.0
     rig.desk.readings.on_reading(Reading(Decimal("12.450"), "kg", None, None, None, None, b""), rig.now - 2.9)
-    assert rig.desk.view().step is Step.HOME, "nobody is asked who comes with goods that may be gone"
+    assert rig.desk.view().step is DeskStep.HOME, "nobody is asked who comes with goods that may be gone"
 
 
 def test_a_stop_between_the_check_and_the_booking_books_nothing() -> None:
@@ -683,7 +683,7 @@ def test_goods_lifted_right_after_the_tap_are_booked() -> None:
         return labels(*arguments)
 
     rig.documents = lifted
-    assert rig.desk.agreement.agree(shown.reading_no, shown.token).step is Step.TAKE
+    assert rig.desk.agreement.agree(shown.reading_no, shown.token).step is DeskStep.TAKE
 
 
 def test_a_screen_is_not_cleared_by_itself_before_the_pan_was_seen_again() -> None:
@@ -692,5 +692,7 @@ def test_a_screen_is_not_cleared_by_itself_before_the_pan_was_seen_again() -> No
     rig.rest(0)
     rig.now += STALE_S + 0.001
     with refused("goods_on_pan"):
-        rig.desk.leaving.leave(idle=True)
-    assert rig.desk.leaving.leave(idle=True).step is Step.HOME, "a scale that is really gone keeps no screen for ever"
+        rig.desk.intake_exit.leave(idle=True)
+    assert rig.desk.intake_exit.leave(idle=True).step is DeskStep.HOME, (
+        "a scale that is really gone keeps no screen for ever"
+    )

@@ -28,15 +28,15 @@ from hypothesis.stateful import (
 )
 
 from kiosk.domain.metrology import pan_journal
-from kiosk.domain.metrology.pan import Lock
+from kiosk.domain.metrology.pan import Hold
 from kiosk.domain.metrology.pan_journal import PanNote
 from kiosk.domain.trade import Certificate, CertificateKind, NoCertificateReason
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.ports import DeskTools
-from kiosk.station.desk.view import DeskRefused, Step
+from kiosk.station.desk.view import DeskRefused, DeskStep
 from kiosk.store import Store
-from kiosk.store.database.opening import Opening
+from kiosk.store.database.opening import OpenOptions
 from kiosk.store.records import CheckRow, NewCheck
 from tests.depth import many
 from tests.station.fakes import CATALOG, PROFILE, STAMP
@@ -80,7 +80,7 @@ class PanMachine(RuleBasedStateMachine):
         self._read(0, 8)
 
     def _start(self) -> None:
-        self.store = Store.open(self.path, "S0147", STAMP, Opening(template=self.template, reserve_bytes=0))
+        self.store = Store.open(self.path, "S0147", STAMP, OpenOptions(template=self.template, reserve_bytes=0))
         self.notes: list[PanNote] = []
         self.desk = Desk(
             PROFILE,
@@ -165,7 +165,7 @@ class PanMachine(RuleBasedStateMachine):
         """It is stopped while hands and clocks go on."""
         self.now += seconds
 
-    @precondition(lambda self: self.on_pan is None and self.desk.view().step is Step.HOME)
+    @precondition(lambda self: self.on_pan is None and self.desk.view().step is DeskStep.HOME)
     @rule(seconds=st.sampled_from([1.1, 3.0]), what=st.sampled_from(["agree", "bag"]))
     def process_sleeps_while_the_load_is_taken_off(self, seconds: float, what: str) -> None:
         """The tap waited in the line: a load that has left is not booked, and is told as unbooked."""
@@ -195,17 +195,17 @@ class PanMachine(RuleBasedStateMachine):
         desk = self.desk
         with contextlib.suppress(DeskRefused):
             if tap == "back":
-                desk.leaving.back()
+                desk.intake_exit.back()
             elif tap == "leave":
-                desk.leaving.leave()
+                desk.intake_exit.leave()
             elif tap == "idle":
-                desk.leaving.leave(idle=True)
+                desk.intake_exit.leave(idle=True)
             elif tap == "finish":
-                desk.booked.finish()
+                desk.result_screen.finish()
             else:
                 self._begin_intake()
 
-    @precondition(lambda self: self.on_pan is None and self.desk.view().step is Step.HOME)
+    @precondition(lambda self: self.on_pan is None and self.desk.view().step is DeskStep.HOME)
     @rule(kinds=st.lists(st.sampled_from(["BARE", "OWN", "OWN then BARE"]), min_size=1, max_size=3), ends=st.booleans())
     def whole_intake(self, kinds: list[str], ends: bool) -> None:
         """As it should go: bag after bag, some in containers weighed before; agreed on at the end, or left there."""
@@ -246,16 +246,16 @@ class PanMachine(RuleBasedStateMachine):
 
     @rule(whose=st.sampled_from(["clerk", "clerk", "time"]))
     def what_was_left_is_gone_on_with_or_given_up(self, whose: str) -> None:
-        left = self.desk.leaving.unfinished()
+        left = self.desk.intake_exit.unfinished()
         if left is None:
             return
         if whose == "time":
             self.now = max(self.now, left.until)
-            self.desk.leaving.give_up_expired()
-            assert self.desk.leaving.unfinished() is None
+            self.desk.intake_exit.give_up_expired()
+            assert self.desk.intake_exit.unfinished() is None
         else:
             with contextlib.suppress(DeskRefused):
-                assert self.desk.leaving.take_up(left.receipt).total_net_g >= left.net_g
+                assert self.desk.intake_exit.take_up(left.receipt).total_net_g >= left.net_g
 
     @rule(code=st.sampled_from(["BARE", "OWN"]))
     def container(self, code: str) -> None:
@@ -279,7 +279,7 @@ class PanMachine(RuleBasedStateMachine):
 
     @rule(fails=st.booleans())
     def check(self, fails: bool) -> None:
-        def record(load: Lock) -> CheckRow:
+        def record(load: Hold) -> CheckRow:
             if fails:
                 raise DeskRefused("disk_full")
             return self.store.checks.add(NewCheck(5_000, 5, load, "clerk:07"), STAMP)
@@ -352,10 +352,10 @@ class PanMachine(RuleBasedStateMachine):
             return
         if self.on_pan is not None:
             self._read(0, 8)
-        if self.desk.view().step is Step.AGREE:
-            self.desk.leaving.leave()
+        if self.desk.view().step is DeskStep.AGREE:
+            self.desk.intake_exit.leave()
         self.now += 1_000
-        self.desk.leaving.give_up_expired()
+        self.desk.intake_exit.give_up_expired()
         self._write_notes()
         found = self._accounted()
         for load in self.loads:
@@ -368,7 +368,7 @@ class PanMachine(RuleBasedStateMachine):
 
 
 def test_every_load_is_accounted_for_exactly_once(template: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pan_journal, "BURST", 10_000)
+    monkeypatch.setattr(pan_journal, "MAX_BURST_ROWS", 10_000)
     PanMachine.template = template
     run_state_machine_as_test(
         PanMachine,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from kiosk.domain.metrology.pan import STALE_S, PanState
-from kiosk.station.desk.view import DeskRefused, DeskView, Phase, Step
+from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView, PanPhase
 from kiosk.store.errors import DiskFull
 from tests.depth import many
 from tests.station.fakes import CARD, PROFILE, Rig
@@ -75,8 +75,8 @@ class DeskMachine(RuleBasedStateMachine):
     def somebody_comes(self, grams: int, code: str) -> None:
         """As it should go, up to the tap: by chance alone nobody gets there."""
         with contextlib.suppress(DeskRefused):
-            if self.rig.desk.view().step is Step.TAKE:
-                self.rig.desk.booked.finish()
+            if self.rig.desk.view().step is DeskStep.TAKE:
+                self.rig.desk.result_screen.finish()
             self._read(0, 8)
             self.rig.desk.choices.begin()
             self.rig.desk.choices.choose_party("non_member")
@@ -141,11 +141,11 @@ class DeskMachine(RuleBasedStateMachine):
             elif tap == "product":
                 desk.choices.choose_product("BADAM", 1)
             elif tap == "back":
-                desk.leaving.back()
+                desk.intake_exit.back()
             elif tap == "leave":
-                desk.leaving.leave()
+                desk.intake_exit.leave()
             else:
-                desk.booked.finish()
+                desk.result_screen.finish()
         self._draw()
 
     @rule(code=st.sampled_from(["BARE", "SACK", "OWN", "BARREL"]))
@@ -182,20 +182,20 @@ class DeskMachine(RuleBasedStateMachine):
     def _lines(self) -> int:
         """Bags fixed so far, of the open intake and of those booked."""
         view = self.rig.desk.view()
-        fixed = len(view.bags) if view.step is Step.AGREE else 0
+        fixed = len(view.bags) if view.step is DeskStep.AGREE else 0
         return fixed + sum(len(confirmed.intake.lines) for confirmed, _, _ in self.rig.store.booked)
 
     def _check_booked(self, page: Page) -> None:
         confirmed = self.rig.store.booked[-1][0].intake
         shown = page.view
-        assert shown.step is Step.AGREE
-        assert shown.phase is Phase.LOAD
+        assert shown.step is DeskStep.AGREE
+        assert shown.phase is PanPhase.LOAD
         assert shown.can_agree
         wanted = [*shown.bags, *([shown.current] if shown.current else [])]
         assert [(line.gross_g, line.net_g) for line in confirmed.lines] == [(bag.gross_g, bag.net_g) for bag in wanted]
         assert (confirmed.net_g, confirmed.amount_fen) == (shown.total_net_g, shown.total_amount_fen)
         if shown.current is not None:
-            assert shown.pan.state is PanState.LOCKED
+            assert shown.pan.state is PanState.HELD
             assert shown.pan.grams == shown.current.gross_g
             assert page.rested
             assert self.rig.now - self.heard_at <= STALE_S, "nobody has seen it for longer than a reading counts"

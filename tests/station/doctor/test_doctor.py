@@ -33,19 +33,19 @@ from kiosk.station.doctor import box as doctor_box
 from kiosk.station.doctor import devices as doctor_devices
 from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.doctor import records as doctor_records
-from kiosk.station.doctor.doctor import alive
-from kiosk.station.doctor.finding import Finding, Verdict, broken
+from kiosk.station.doctor.doctor import liveness_finding
+from kiosk.station.doctor.finding import DoctorFinding, Severity, has_failure
 from kiosk.station.doctor.liveness import PageWatch, RelayHeartbeat, ScaleLiveness, ScaleWatch, ScannerWatch
-from kiosk.station.doctor.photos_mark import PhotosMark
-from kiosk.station.doctor.updates_mark import UpdatesMark
-from kiosk.station.health import Part
+from kiosk.station.doctor.photos_status_file import PhotosStatusFile
+from kiosk.station.doctor.updates_status_file import UpdatesStatusFile
+from kiosk.station.health import PartHealth
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.kit.county_key import CountyKey
 from kiosk.store.backup.kit.sealing import seal_to_code, seal_to_county
 from kiosk.store.backup.settings import BackupSettings
-from kiosk.store.database.owner import Hindrance
+from kiosk.store.database.write_access import WriteBlocker
 from kiosk.texts import LANGUAGES, load
 from tests.station.doctor.clinic import Clinic, StatusPrinter, reading
 from tests.station.doctor.rows import DEVICES
@@ -57,7 +57,7 @@ from tests.store.village import STATION, bring_in, change
 def clinic(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clinic]:
     monkeypatch.setattr(doctor_place, "_SYSTEMD", tmp_path / "no-systemd")
     monkeypatch.setattr(doctor_place, "disk_of", str)
-    monkeypatch.setattr(doctor_place, "in_memory", lambda _: "")  # on a machine whose /tmp lies there, too
+    monkeypatch.setattr(doctor_place, "memory_file_system", lambda _: "")  # on a machine whose /tmp lies there, too
     monkeypatch.setattr(doctor_place, "uuid_of", lambda folder: "")
     clinic = Clinic(tmp_path, template)
     yield clinic
@@ -69,7 +69,7 @@ def well(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> Clinic:
     """Everything is in order."""
     clinic.cure()
     back_up(clinic)
-    RelayHeartbeat(clinic.settings.data).heard()
+    RelayHeartbeat(clinic.settings.data).ack_received()
     clinic.store.outbox.acknowledge(clinic.store.outbox.counts().last_seq, ())
     return clinic
 
@@ -87,7 +87,7 @@ def test_a_station_in_order_has_nothing_to_do(well: Clinic) -> None:
         "backup": "kit_none",
     }
     assert all(row.ok for row in found)
-    assert not broken(found)
+    assert not has_failure(found)
 
 
 def test_a_new_station_is_told_what_it_lacks(clinic: Clinic) -> None:
@@ -101,7 +101,7 @@ def test_a_new_station_is_told_what_it_lacks(clinic: Clinic) -> None:
         "center": ("warn", "center_never"),
         "backup": ("warn", "backup_medium"),
     }
-    assert broken(clinic.doctor.findings())
+    assert has_failure(clinic.doctor.findings())
 
 
 def test_looking_changes_nothing(well: Clinic) -> None:
@@ -141,7 +141,7 @@ def test_a_format_that_never_books_is_named_although_its_weights_come(well: Clin
     sign = ScaleLiveness(LinkState.CONNECTED, None, 0.1)
     row = doctor_devices.scale(replace(scale, protocol=protocol, params={}), sign)
     assert (row.verdict, row.word, row.answering, row.values["protocol"]) == (
-        Verdict.WARN,
+        Severity.WARN,
         "scale_never_books",
         True,
         protocol,
@@ -155,20 +155,20 @@ _NO_CHECK = {"checksum": "off"}
 @pytest.mark.parametrize(
     ("link", "frame", "params", "expected"),
     [
-        (LinkState.CONNECTED, _TENS, {}, (Verdict.WARN, "scale_parameter", True)),
-        (LinkState.REFUSES, _TENS, {}, (Verdict.FAIL, "scale_parameter", False)),
-        (LinkState.REFUSES, None, {}, (Verdict.FAIL, "scale_parameter", False)),
-        (LinkState.CONNECTED, _TENS, {"dummy_zeros": "omitted"}, (Verdict.OK, "fine", True)),
-        (LinkState.REFUSES, _TENS, {"dummy_zeros": "sent"}, (Verdict.FAIL, "scale_refuses", False)),
-        (LinkState.CONNECTED, _THOUSANDTHS, {}, (Verdict.OK, "fine", True)),
-        (LinkState.REFUSES, _THOUSANDTHS, {}, (Verdict.FAIL, "scale_refuses", False)),
-        (LinkState.CONNECTED, None, {}, (Verdict.FAIL, "scale_silent", False)),
-        (LinkState.SILENT, _TENS, {}, (Verdict.FAIL, "scale_silent", False)),
-        (LinkState.MISSING, _TENS, {}, (Verdict.FAIL, "scale_missing", False)),
+        (LinkState.CONNECTED, _TENS, {}, (Severity.WARN, "scale_parameter", True)),
+        (LinkState.REFUSES, _TENS, {}, (Severity.FAIL, "scale_parameter", False)),
+        (LinkState.REFUSES, None, {}, (Severity.FAIL, "scale_parameter", False)),
+        (LinkState.CONNECTED, _TENS, {"dummy_zeros": "omitted"}, (Severity.OK, "fine", True)),
+        (LinkState.REFUSES, _TENS, {"dummy_zeros": "sent"}, (Severity.FAIL, "scale_refuses", False)),
+        (LinkState.CONNECTED, _THOUSANDTHS, {}, (Severity.OK, "fine", True)),
+        (LinkState.REFUSES, _THOUSANDTHS, {}, (Severity.FAIL, "scale_refuses", False)),
+        (LinkState.CONNECTED, None, {}, (Severity.FAIL, "scale_silent", False)),
+        (LinkState.SILENT, _TENS, {}, (Severity.FAIL, "scale_silent", False)),
+        (LinkState.MISSING, _TENS, {}, (Severity.FAIL, "scale_missing", False)),
     ],
 )
 def test_a_parameter_that_nothing_is_guessed_for_is_named(
-    well: Clinic, link: LinkState, frame: bytes | None, params: dict[str, str], expected: tuple[Verdict, str, bool]
+    well: Clinic, link: LinkState, frame: bytes | None, params: dict[str, str], expected: tuple[Severity, str, bool]
 ) -> None:
     fitted = well.equipment.config.scale
     assert fitted is not None
@@ -192,7 +192,7 @@ def test_a_scale_that_says_why_is_not_called_silent(well: Clinic) -> None:
 def test_the_scale_falls_silent_and_comes_back(well: Clinic) -> None:
     well.monotonic += 0.4
     (row,) = (row for row in well.doctor.findings(fresh=True) if row.device == "scale")
-    assert row.verdict is Verdict.OK
+    assert row.verdict is Severity.OK
     assert row.last_seen_s == pytest.approx(0.4)
     well.equipment.scale.on_link(LinkState.SILENT, "", 0.0)
     well.monotonic += 60
@@ -266,7 +266,7 @@ def test_the_camera_is_looked_for_and_nothing_is_shot(well: Clinic) -> None:
 
 def test_the_scanner_by_its_own_word(well: Clinic) -> None:
     scanner = well.equipment.scanner
-    scanner.scanned()
+    scanner.on_scan()
     well.monotonic += 12
     (row,) = (row for row in well.doctor.findings(fresh=True) if row.device == "scanner")
     assert row.ok
@@ -317,10 +317,12 @@ def test_the_page_on_the_screen(
 
 
 def test_a_part_that_hangs_is_named() -> None:
-    row = alive([Part("web", True, 1.0), Part("scale", False, 44.0, "no sign"), Part("database", False, None)])
-    assert (row.word, row.verdict, row.needed) == ("station_hangs", Verdict.FAIL, True)
+    row = liveness_finding(
+        [PartHealth("web", True, 1.0), PartHealth("scale", False, 44.0, "no sign"), PartHealth("database", False, None)]
+    )
+    assert (row.word, row.verdict, row.needed) == ("station_hangs", Severity.FAIL, True)
     assert row.values == {"place": "scale, database"}
-    assert alive([Part("web", True, 1.0), Part("scale", True, 2.0)]).last_seen_s == 2.0
+    assert liveness_finding([PartHealth("web", True, 1.0), PartHealth("scale", True, 2.0)]).last_seen_s == 2.0
 
 
 # --- the place --------------------------------------------------------------------------------------------------------
@@ -348,12 +350,12 @@ def test_a_file_of_the_database_that_cannot_be_written(
 ) -> None:
     refused = well.settings.data / name
 
-    def ask(path: Path) -> Hindrance | None:
-        return Hindrance(why) if path == refused else None
+    def ask(path: Path) -> WriteBlocker | None:
+        return WriteBlocker(why) if path == refused else None
 
-    monkeypatch.setattr(doctor_place, "hindrance", ask)
+    monkeypatch.setattr(doctor_place, "write_blocker", ask)
     (row,) = (row for row in well.doctor.findings(fresh=True) if row.device == "database")
-    assert (row.word, row.verdict, row.needed) == (f"database_{why}", Verdict.FAIL, True)
+    assert (row.word, row.verdict, row.needed) == (f"database_{why}", Severity.FAIL, True)
     assert row.values["place"] == str(refused)
     words = {"owner": f"chown --reference={refused.parent} {refused}", "read_only": f"chmod u+w {refused}"}
     assert words[why] in row.sentence(load("en"))
@@ -402,7 +404,7 @@ def test_people_without_a_pin_do_not_count(clinic: Clinic) -> None:
 
 
 def test_pins_that_nobody_can_check(well: Clinic) -> None:
-    own = PickupKey.found(ParcelSettings(), well.settings.data, {}).pins()
+    own = PickupKey.from_existing(ParcelSettings(), well.settings.data, {}).pins()
     other = PickupKey(bytes(32)).pins()
     assert well.rows()["people"] == ("ok", "fine")
     well.store.clerks.set_pin("01", own.hash("482913"), well.stamp())
@@ -437,7 +439,7 @@ def test_pictures_have_a_row_where_a_place_for_them_is_set(well: Clinic) -> None
     assert "photos" not in well.rows()
     well.config.relay = replace(well.config.relay, photos="http://127.0.0.1:8843")
     assert well.rows()["photos"] == ("ok", "photos_unknown")
-    PhotosMark(well.settings.data).tell(Backlog(7, 700_000), PhotoFault.NO_WAY)
+    PhotosStatusFile(well.settings.data).report(Backlog(7, 700_000), PhotoFault.UNREACHABLE)
     assert well.rows()["photos"] == ("warn", "photos_no_way")
 
 
@@ -445,7 +447,7 @@ def test_updates_over_the_line_have_a_row_where_a_place_for_them_is_set(well: Cl
     assert "updates" not in well.rows()
     well.config.relay = replace(well.config.relay, updates="http://127.0.0.1:8843")
     assert well.rows()["updates"] == ("ok", "updates_unknown")
-    UpdatesMark(well.settings.data).tell(Fetching(fault=UpdateFault.FULL))
+    UpdatesStatusFile(well.settings.data).report(Fetching(fault=UpdateFault.FULL))
     assert well.rows()["updates"] == ("warn", "updates_full")
 
 
@@ -459,7 +461,7 @@ def test_events_that_wait_in_silence(well: Clinic) -> None:
     (well.settings.data / "relay-mark").unlink()
     well.later(hours=3)
     (row,) = (row for row in well.doctor.findings(fresh=True) if row.device == "link")
-    assert (row.word, row.verdict, row.values) == ("link_waits", Verdict.WARN, {"n": 1})
+    assert (row.word, row.verdict, row.values) == ("link_waits", Severity.WARN, {"n": 1})
     assert not row.needed, "a station works for weeks without a network"
 
 
@@ -478,11 +480,11 @@ def test_no_relay_is_told(well: Clinic) -> None:
 def test_what_the_relay_refuses_is_told_until_it_believes_again(well: Clinic) -> None:
     relay = RelayHeartbeat(well.settings.data)
     for word in ("fork", "ahead"):
-        relay.heard(word)
+        relay.ack_received(word)
         assert well.rows()["center"] == ("warn", f"center_{word}")
-        relay.heard()
+        relay.ack_received()
         assert well.rows()["center"] == ("ok", "fine")
-    relay.heard("ahead")
+    relay.ack_received("ahead")
     assert RelayHeartbeat(well.settings.data, boot_id="another").alarm() == ""
 
 
@@ -499,7 +501,7 @@ def test_a_refusal_is_told_until_the_center_answers_or_the_relay_says_it_no_more
     relay = RelayHeartbeat(tmp_path, lambda: now[0], "boot")
     relay.fault(LinkFault.NOT_AUTHORIZED)
     now[0] = 110.0
-    relay.heard()
+    relay.ack_received()
     assert relay.link_fault() is None
     for now[0] in (111.0, 113.0):  # the first one too soon after the acknowledgement to be written at once
         relay.fault(LinkFault.QUOTA)
@@ -513,10 +515,10 @@ def test_a_refusal_is_told_until_the_center_answers_or_the_relay_says_it_no_more
 def test_two_machines_that_take_turns_stay_told_while_all_is_acknowledged(tmp_path: Path) -> None:
     now = [100.0]
     relay = RelayHeartbeat(tmp_path, lambda: now[0], "boot")
-    relay.fault(LinkFault.TAKEN_OVER)
+    relay.fault(LinkFault.SESSION_TAKEOVER)
     for now[0] in (130.0, 400.0, 699.0):
-        relay.heard()
-        assert relay.link_fault() is LinkFault.TAKEN_OVER
+        relay.ack_received()
+        assert relay.link_fault() is LinkFault.SESSION_TAKEOVER
     now[0] = 701.0
     assert relay.link_fault() is None
 
@@ -525,38 +527,38 @@ def test_an_estimate_runs_down_and_is_forgotten_when_nobody_renews_it(tmp_path: 
     now = [100.0]
     relay = RelayHeartbeat(tmp_path, lambda: now[0], "boot")
     assert relay.left_s() is None
-    relay.left(240.0)
+    relay.remaining(240.0)
     now[0] = 130.0
     assert relay.left_s() == 210.0
     assert RelayHeartbeat(tmp_path, lambda: now[0], "another").left_s() is None
     now[0] = 161.0
     assert relay.left_s() is None
-    relay.left(10.0)
-    relay.left(None)
+    relay.remaining(10.0)
+    relay.remaining(None)
     now[0] = 163.5
-    relay.left(None)
+    relay.remaining(None)
     assert relay.left_s() is None, "all is sent: said as soon as the card may be written again"
 
 
 def test_a_refusal_that_comes_and_goes_spares_the_card(tmp_path: Path) -> None:
     now = [100.0]
     relay = RelayHeartbeat(tmp_path, lambda: now[0], "boot")
-    relay.heard()
+    relay.ack_received()
     first = (tmp_path / "relay-mark").stat().st_ino
     for now[0] in (100.5, 101.0, 101.5):
         relay.fault(LinkFault.QUOTA)
-        relay.heard()
+        relay.ack_received()
     assert (tmp_path / "relay-mark").stat().st_ino == first
 
 
 def test_the_time_of_the_last_answer_that_was_believed_stays(tmp_path: Path) -> None:
     now = [100.0]
     relay = RelayHeartbeat(tmp_path, lambda: now[0], "boot")
-    relay.heard("ahead")
+    relay.ack_received("ahead")
     assert (relay.age_s(), relay.alarm()) == (None, "ahead")
-    relay.heard()
+    relay.ack_received()
     now[0] = 130.0
-    relay.heard("fork")
+    relay.ack_received("fork")
     assert (relay.age_s(), relay.alarm()) == (30.0, "fork")
 
 
@@ -583,9 +585,11 @@ def test_a_flipped_bit_in_a_time_costs_one_row_and_not_all(
     assert before in text
     manifest.write_text(text.replace(before, after))
     assert well.rows()["backup"] == ("warn", "backup_medium")
-    seen = doctor_place.look(well.settings.database)
+    seen = doctor_place.inspect_database(well.settings.database)
     assert seen is not None
-    monkeypatch.setattr(doctor_place, "look", lambda path: replace(seen, pending=1, waiting_since="2026-1q-25"))
+    monkeypatch.setattr(
+        doctor_place, "inspect_database", lambda path: replace(seen, pending=1, waiting_since="2026-1q-25")
+    )
     assert "link" in well.rows()
 
 
@@ -629,7 +633,7 @@ def test_a_box_without_the_countys_key_is_to_be_looked_at(well: Clinic, monkeypa
     assert well.rows()["backup"] == ("ok", "kit_none")
     monkeypatch.setenv("KIOSK_BOX", "1")
     row = next(row for row in well.doctor.findings(fresh=True) if row.device == "backup")
-    assert (row.verdict, row.word) == (Verdict.WARN, "kit_none")
+    assert (row.verdict, row.word) == (Severity.WARN, "kit_none")
 
 
 def test_a_backup_without_its_recovery_kit_is_told(well: Clinic) -> None:
@@ -690,7 +694,7 @@ def test_services(well: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     (row,) = (row for row in well.doctor.findings(fresh=True) if row.device == "unit_browser")
     assert "kiosk-browser.service" in row.sentence(load("en"))
     assert "900 times" in row.sentence(load("en"))
-    assert broken((row,))
+    assert has_failure((row,))
 
 
 def test_a_station_without_a_county_has_no_row_for_its_relay(well: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -716,12 +720,12 @@ def test_services_that_are_not_installed(well: Clinic, monkeypatch: pytest.Monke
 
 def test_data_in_memory(well: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a box it is the worst there is; anywhere else somebody wanted it so."""
-    monkeypatch.setattr(doctor_place, "in_memory", lambda _: "tmpfs")
+    monkeypatch.setattr(doctor_place, "memory_file_system", lambda _: "tmpfs")
     (row,) = (row for row in well.doctor.findings(fresh=True) if row.device == "disk")
-    assert (row.verdict, row.word, broken((row,))) == (Verdict.WARN, "disk_in_memory", False)
+    assert (row.verdict, row.word, has_failure((row,))) == (Severity.WARN, "disk_in_memory", False)
     monkeypatch.setenv("KIOSK_BOX", "1")
     (row,) = (row for row in well.doctor.findings(fresh=True) if row.device == "disk")
-    assert (row.verdict, row.word, broken((row,))) == (Verdict.FAIL, "disk_in_memory", True)
+    assert (row.verdict, row.word, has_failure((row,))) == (Severity.FAIL, "disk_in_memory", True)
     assert str(well.settings.data) in row.sentence(load("en"))
 
 
@@ -738,7 +742,7 @@ def test_a_root_that_should_be_sealed(well: Clinic, monkeypatch: pytest.MonkeyPa
     }.items():
         kernel.write_text(f"{words}\n")
         row = doctor_box.root(lambda: True, kernel)
-        assert (row.verdict, row.word) == (Verdict.WARN, told), words
+        assert (row.verdict, row.word) == (Severity.WARN, told), words
         assert ("overlayroot busybox" in row.sentence(load("en", strict=True))) == (told == "root_unsealed")
     assert doctor_box.root(lambda: False).ok
 
@@ -769,19 +773,19 @@ def test_the_watch_hears_what_the_others_hear() -> None:
     watch, listener, listeners = ScaleWatch(clock=lambda: 5.0), Listener(), ScaleListeners()
     listeners.subscribe(watch)
     listeners.subscribe(listener)
-    assert watch.look() == ScaleLiveness()
+    assert watch.liveness() == ScaleLiveness()
     listeners.on_link(LinkState.CONNECTED, "detail", 1.0)
     listeners.on_reading(reading(), 4.5)
     listeners.on_expired(4.6)
     assert listener.told == ["connected", "reading", "expired"]
-    assert watch.look() == ScaleLiveness(LinkState.CONNECTED, reading(), 0.5)
+    assert watch.liveness() == ScaleLiveness(LinkState.CONNECTED, reading(), 0.5)
 
 
 def test_a_mark_of_this_boot_and_of_an_earlier_one(tmp_path: Path) -> None:
     now = [100.0]
     mark = RelayHeartbeat(tmp_path, lambda: now[0], "boot-1")
     assert mark.age_s() is None
-    mark.heard()
+    mark.ack_received()
     now[0] = 130.0
     assert mark.age_s() == 30.0
     later = RelayHeartbeat(tmp_path, lambda: 12.0, "boot-2")
@@ -791,13 +795,13 @@ def test_a_mark_of_this_boot_and_of_an_earlier_one(tmp_path: Path) -> None:
 def test_the_mark_spares_the_card(tmp_path: Path) -> None:
     now = [0.0]
     mark = RelayHeartbeat(tmp_path, lambda: now[0], "boot")
-    mark.heard()
+    mark.ack_received()
     first = (tmp_path / "relay-mark").stat().st_ino
     now[0] = 19.0
-    mark.heard()
+    mark.ack_received()
     assert (tmp_path / "relay-mark").stat().st_ino == first
     now[0] = 21.0
-    mark.heard()
+    mark.ack_received()
     assert mark.age_s() == 0.0
 
 
@@ -820,7 +824,7 @@ def test_a_mark_nobody_can_read_is_none(tmp_path: Path, text: str) -> None:
 
 
 def test_a_card_that_cannot_be_written_does_not_stop_the_relay(tmp_path: Path) -> None:
-    RelayHeartbeat(tmp_path / "gone", lambda: 1.0, "boot").heard()
+    RelayHeartbeat(tmp_path / "gone", lambda: 1.0, "boot").ack_received()
 
 
 def test_the_page_s_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -870,7 +874,7 @@ def test_a_printer_the_box_may_not_reach_is_not_asked() -> None:
     settings, printer = PrinterSettings("tcp", "192.168.1.50:9100", "tspl"), StatusPrinter()
     loopback = [ip_network("127.0.0.0/8")]
     row = doctor_devices.printer("label", settings, printer, lambda: loopback)
-    assert (row.word, row.verdict, row.needed) == ("printer_not_allowed", Verdict.FAIL, True)
+    assert (row.word, row.verdict, row.needed) == ("printer_not_allowed", Severity.FAIL, True)
     assert "192.168.1.50:9100" in row.sentence(load("en", strict=True))
     assert printer.asked == 0
     allowed = [*loopback, ip_network("192.168.1.50/32")]
@@ -879,7 +883,9 @@ def test_a_printer_the_box_may_not_reach_is_not_asked() -> None:
 
 
 def test_a_sentence_names_the_thing_and_its_place() -> None:
-    row = Finding("scale", False, False, Verdict.FAIL, "scale_missing", True, values={"place": "/dev/serial/by-id/x"})
+    row = DoctorFinding(
+        "scale", False, False, Severity.FAIL, "scale_missing", True, values={"place": "/dev/serial/by-id/x"}
+    )
     assert row.sentence(load("en", strict=True)) == (
         "The scale is not there at /dev/serial/by-id/x: check its cable and its power."
     )
@@ -892,7 +898,7 @@ def test_an_altered_record_is_named_and_the_whole_journal_is_looked_at_from_outs
     assert doctor_records.records(station).ok
     change(station.database, "UPDATE intake SET gross_g = gross_g + 5, net_g = net_g + 5 WHERE number = 2")
     for row in (doctor_records.records(station), doctor_records.records(station, thorough=True)):
-        assert (row.word, row.verdict, row.needed) == ("records_altered", Verdict.FAIL, True)
+        assert (row.word, row.verdict, row.needed) == ("records_altered", Severity.FAIL, True)
         for language in LANGUAGES:
             assert receipts[1] in row.sentence(load(language)), language
     assert any(row.word == "records_altered" for row in well.doctor.findings(fresh=True))
@@ -901,5 +907,5 @@ def test_an_altered_record_is_named_and_the_whole_journal_is_looked_at_from_outs
     change(station.database, f"UPDATE journal SET body = {lie}")
     assert doctor_records.records(station).ok, "no event of an intake"
     row = doctor_records.records(station, thorough=True)
-    assert (row.word, row.verdict) == ("journal_altered", Verdict.FAIL)
+    assert (row.word, row.verdict) == ("journal_altered", Severity.FAIL)
     assert "event" in row.sentence(load("en"))

@@ -10,13 +10,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kiosk.messaging.contract.control import MAX_TOLD_ROWS, DoctorRow
-from kiosk.messaging.relay.session import LOOK_S
+from kiosk.messaging.contract.control import MAX_STATUS_ROWS, DoctorRow
+from kiosk.messaging.relay.session import DOCTOR_POLL_S
 from kiosk.station.doctor import environment
 from kiosk.station.doctor.devices import FIRST_PAGE_S, page
-from kiosk.station.doctor.finding import Finding, Verdict
-from kiosk.station.doctor.mark import DOCTOR_MARK, DoctorMark
-from kiosk.station.doctor.report import PAUSES_S, DoctorReporter, told
+from kiosk.station.doctor.doctor_status_file import DOCTOR_STATUS_FILE, DoctorStatusFile
+from kiosk.station.doctor.finding import DoctorFinding, Severity
+from kiosk.station.doctor.report import PAUSES_S, DoctorReporter, status_rows
 from kiosk.texts.catalog import catalog
 from tests.station.doctor.clinic import Clinic
 
@@ -43,7 +43,7 @@ class Time:
 
 def test_the_worst_rows_come_first_and_those_of_the_link_stay_here(clinic: Clinic) -> None:
     clinic.printers["label"].is_silent()
-    rows = told(clinic.doctor.findings())
+    rows = status_rows(clinic.doctor.findings())
     assert rows[0] == DoctorRow("printer_label", "fail", "printer_silent")
     states = [row.state for row in rows]
     assert states == sorted(states, key=["fail", "warn", "ok"].index)
@@ -54,15 +54,15 @@ def test_the_worst_rows_come_first_and_those_of_the_link_stay_here(clinic: Clini
 def test_a_page_that_never_comes_is_known_at_the_sorting_center_within_a_minute() -> None:
     assert page(None, FIRST_PAGE_S + 1.0).word == "page_never"
     second_look = sum(PAUSES_S[:2])
-    assert FIRST_PAGE_S < second_look < second_look + LOOK_S < 60
+    assert FIRST_PAGE_S < second_look < second_look + DOCTOR_POLL_S < 60
 
 
 def test_no_more_rows_than_a_status_bears() -> None:
-    findings = [Finding(f"row_{number}", True, True) for number in range(100)]
-    findings.append(Finding("board", True, None, word="board_pi4"))
-    findings.append(Finding("scale", True, False, Verdict.FAIL, "scale_silent"))
-    rows = told(findings)
-    assert (len(rows), rows[0].row) == (MAX_TOLD_ROWS, "scale")
+    findings = [DoctorFinding(f"row_{number}", True, True) for number in range(100)]
+    findings.append(DoctorFinding("board", True, None, word="board_pi4"))
+    findings.append(DoctorFinding("scale", True, False, Severity.FAIL, "scale_silent"))
+    rows = status_rows(findings)
+    assert (len(rows), rows[0].row) == (MAX_STATUS_ROWS, "scale")
     assert rows[1] == DoctorRow("board", "ok", "board_pi4"), "what is well and says something is not left out"
 
 
@@ -77,8 +77,8 @@ def test_every_word_of_the_doctor_is_a_code_of_the_contract() -> None:
 
 def test_what_one_process_writes_the_other_reads(tmp_path: Path) -> None:
     time = Time()
-    DoctorMark(tmp_path, time, "boot").write(ROWS)
-    reader = DoctorMark(tmp_path, time, "boot")
+    DoctorStatusFile(tmp_path, time, "boot").write(ROWS)
+    reader = DoctorStatusFile(tmp_path, time, "boot")
     assert reader.rows() == ROWS
     time.now += 661
     assert reader.rows() == MUTE
@@ -86,8 +86,8 @@ def test_what_one_process_writes_the_other_reads(tmp_path: Path) -> None:
 
 def test_after_a_restart_of_the_machine_the_rows_are_none_until_the_station_says_some(tmp_path: Path) -> None:
     time = Time()
-    DoctorMark(tmp_path, time, "before").write(ROWS)
-    reader = DoctorMark(tmp_path, time, "now")
+    DoctorStatusFile(tmp_path, time, "before").write(ROWS)
+    reader = DoctorStatusFile(tmp_path, time, "now")
     assert reader.rows() == ()
     time.now = 661
     assert reader.rows() == MUTE
@@ -95,11 +95,11 @@ def test_after_a_restart_of_the_machine_the_rows_are_none_until_the_station_says
 
 def test_the_card_is_spared(tmp_path: Path) -> None:
     time = Time()
-    mark = DoctorMark(tmp_path, time, "boot")
+    mark = DoctorStatusFile(tmp_path, time, "boot")
     mark.write(ROWS)
-    (tmp_path / DOCTOR_MARK).unlink()
+    (tmp_path / DOCTOR_STATUS_FILE).unlink()
     mark.write(ROWS)
-    assert not (tmp_path / DOCTOR_MARK).exists()
+    assert not (tmp_path / DOCTOR_STATUS_FILE).exists()
     time.now += 300
     mark.write(ROWS)
     assert mark.rows() == ROWS
@@ -123,29 +123,29 @@ def test_the_card_is_spared(tmp_path: Path) -> None:
     + [json.dumps({"boot": "boot", "second": 1, "rows": rows}) for rows in ([{"row": "<b>"}], [7], {}, None)],
 )
 def test_a_file_that_cannot_be_read_says_nothing(tmp_path: Path, content: str) -> None:
-    (tmp_path / DOCTOR_MARK).write_text(content, encoding="utf-8")
-    assert DoctorMark(tmp_path, lambda: 1.0, "boot").rows() == ()
+    (tmp_path / DOCTOR_STATUS_FILE).write_text(content, encoding="utf-8")
+    assert DoctorStatusFile(tmp_path, lambda: 1.0, "boot").rows() == ()
 
 
 def test_a_card_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
-    DoctorMark(tmp_path / "gone", lambda: 1.0, "boot").write(ROWS)
-    assert DoctorMark(tmp_path / "gone", lambda: 1.0, "boot").rows() == ()
+    DoctorStatusFile(tmp_path / "gone", lambda: 1.0, "boot").write(ROWS)
+    assert DoctorStatusFile(tmp_path / "gone", lambda: 1.0, "boot").rows() == ()
 
 
 def test_the_reporter_looks_again_after_a_look_that_failed_and_says_when_the_station_stops(tmp_path: Path) -> None:
-    looks = iter([OSError("no"), [Finding("scale", True, False, Verdict.FAIL, "scale_silent")]])
+    looks = iter([OSError("no"), [DoctorFinding("scale", True, False, Severity.FAIL, "scale_silent")]])
     looked = threading.Event()
 
-    def look() -> Sequence[Finding]:
+    def look() -> Sequence[DoctorFinding]:
         found = next(looks, None)
         if found is None:
             looked.set()
-            return [Finding("scale", True, True)]
+            return [DoctorFinding("scale", True, True)]
         if isinstance(found, OSError):
             raise found
         return found
 
-    mark = DoctorMark(tmp_path, lambda: 1.0, "boot")
+    mark = DoctorStatusFile(tmp_path, lambda: 1.0, "boot")
     reporter = DoctorReporter(look, mark, (0.0, 0.001))
     reporter.start()
     assert looked.wait(60)

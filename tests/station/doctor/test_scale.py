@@ -16,10 +16,16 @@ from kiosk.devices.scale.live import Timing
 from kiosk.devices.scale.pause import ScaleListeners
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.domain.metrology.indication import ScaleProfile
-from kiosk.domain.metrology.standing import CheckState, Mark, ScaleStanding, Verification, verification_state
+from kiosk.domain.metrology.legal_status import (
+    CheckState,
+    ScaleLegalStatus,
+    ScaleMark,
+    Verification,
+    verification_state,
+)
 from kiosk.domain.moment import ClockQuality
 from kiosk.protocols.scales.protocol import LineSettings
-from kiosk.station.doctor.finding import Finding, Verdict, broken
+from kiosk.station.doctor.finding import DoctorFinding, Severity, has_failure
 from kiosk.station.doctor.liveness import ScaleWatch
 from kiosk.station.doctor.scale import metrology_findings, missing_parameter
 from kiosk.station.scale.settings import MetrologySettings
@@ -30,25 +36,25 @@ from tests.station.fakes import MOMENT
 UNTIL = MetrologySettings(verified_until="2026-12-31")
 
 
-def of(settings: MetrologySettings, standing: ScaleStanding = ScaleStanding()) -> list[Finding]:  # noqa: B008
+def of(settings: MetrologySettings, standing: ScaleLegalStatus = ScaleLegalStatus()) -> list[DoctorFinding]:  # noqa: B008
     return list(metrology_findings(settings, standing, MOMENT))
 
 
-def verified(day: datetime, quality: ClockQuality = ClockQuality.SYNCED) -> Finding:
+def verified(day: datetime, quality: ClockQuality = ClockQuality.SYNCED) -> DoctorFinding:
     now = replace(MOMENT, utc=day, quality=quality)
-    standing = ScaleStanding(verification=verification_state(UNTIL.until, now))
+    standing = ScaleLegalStatus(verification=verification_state(UNTIL.until, now))
     (row,) = metrology_findings(UNTIL, standing, now)
     return row
 
 
 def test_a_station_for_which_nothing_is_set_has_no_rows() -> None:
     assert of(MetrologySettings()) == []
-    assert of(MetrologySettings(), ScaleStanding(True)) == []
+    assert of(MetrologySettings(), ScaleLegalStatus(True)) == []
 
 
 def test_a_scale_that_is_not_for_trade() -> None:
-    (row,) = of(MetrologySettings(), ScaleStanding(False))
-    assert (row.device, row.verdict, row.word) == ("trade", Verdict.WARN, "not_for_trade")
+    (row,) = of(MetrologySettings(), ScaleLegalStatus(False))
+    assert (row.device, row.verdict, row.word) == ("trade", Severity.WARN, "not_for_trade")
 
 
 @pytest.mark.parametrize(
@@ -56,11 +62,11 @@ def test_a_scale_that_is_not_for_trade() -> None:
     [(5, 2_500, False), (5, 50_000, False), (1, 100, False), (5, 2_495, True), (5, 60_000, True), (1, 10_005, True)],
 )
 def test_a_plate_that_is_no_class_iii_scale_is_a_warning_without_any_setting(e_g: int, max_g: int, warns: bool) -> None:
-    rows = list(metrology_findings(MetrologySettings(), ScaleStanding(True), MOMENT, ScaleProfile(e_g, max_g)))
+    rows = list(metrology_findings(MetrologySettings(), ScaleLegalStatus(True), MOMENT, ScaleProfile(e_g, max_g)))
     assert [(row.device, row.verdict, row.word) for row in rows] == (
-        [("scale_class", Verdict.WARN, "scale_class")] if warns else []
+        [("scale_class", Severity.WARN, "scale_class")] if warns else []
     )
-    assert not broken(tuple(rows))
+    assert not has_failure(tuple(rows))
     for language in LANGUAGES if warns else ():
         texts = load(language, strict=True)
         sentence = rows[0].sentence(texts)
@@ -69,9 +75,9 @@ def test_a_plate_that_is_no_class_iii_scale_is_a_warning_without_any_setting(e_g
 
 
 def test_the_class_of_a_scale_is_no_mark_on_papers() -> None:
-    assert ScaleStanding(True).marks == ()
-    (row,) = metrology_findings(MetrologySettings(), ScaleStanding(True), MOMENT, ScaleProfile(5, 60_000))
-    assert row.word not in {mark.value for mark in Mark}
+    assert ScaleLegalStatus(True).marks == ()
+    (row,) = metrology_findings(MetrologySettings(), ScaleLegalStatus(True), MOMENT, ScaleProfile(5, 60_000))
+    assert row.word not in {mark.value for mark in ScaleMark}
 
 
 def test_the_verification_is_told_in_time_and_stops_nothing() -> None:
@@ -79,8 +85,8 @@ def test_the_verification_is_told_in_time_and_stops_nothing() -> None:
     soon = verified(datetime(2026, 12, 2, tzinfo=UTC))
     assert (soon.word, soon.values) == ("verification_soon", {"date": "2026-12-31"})
     expired = verified(datetime(2026, 12, 31, 16, 0, tzinfo=UTC))
-    assert (expired.word, expired.verdict) == ("verification_expired", Verdict.WARN)
-    assert not broken((soon, expired))
+    assert (expired.word, expired.verdict) == ("verification_expired", Severity.WARN)
+    assert not has_failure((soon, expired))
     assert verified(datetime(2027, 12, 2, tzinfo=UTC), ClockQuality.UNSET).ok, "the clock has a row of its own"
 
 
@@ -91,9 +97,9 @@ def test_the_check_of_the_day() -> None:
         (CheckState.LATE, "check_late"),
         (CheckState.FAILED, "check_failed"),
     ):
-        (row,) = of(settings, ScaleStanding(check=state, verification=Verification.NONE))
+        (row,) = of(settings, ScaleLegalStatus(check=state, verification=Verification.NONE))
         assert (row.device, row.word) == ("check_weight", word)
-    assert [row.word for row in of(MetrologySettings(), ScaleStanding(check=CheckState.FAILED))] == ["check_failed"]
+    assert [row.word for row in of(MetrologySettings(), ScaleLegalStatus(check=CheckState.FAILED))] == ["check_failed"]
 
 
 _TIMING = Timing(stale_s=0.12, retry_first_s=0.02, retry_max_s=0.05)
@@ -134,11 +140,11 @@ def test_a_load_whose_size_nobody_has_set_is_refused_and_the_doctor_says_what_to
                     if told:
                         break
                 assert told, digits
-                row = missing_parameter(settings, watch.look())
+                row = missing_parameter(settings, watch.liveness())
                 assert row is not None
                 assert (row.word, row.values["name"]) == ("scale_parameter", "dummy_zeros")
-                assert row.verdict is (Verdict.WARN if digits == "0" else Verdict.FAIL)
+                assert row.verdict is (Severity.WARN if digits == "0" else Severity.FAIL)
         finally:
             scale.stop()
     assert {str(weight) for weight in listener.weights()} == {"0"}
-    assert missing_parameter(replace(settings, params=params | {"dummy_zeros": "sent"}), watch.look()) is None
+    assert missing_parameter(replace(settings, params=params | {"dummy_zeros": "sent"}), watch.liveness()) is None

@@ -20,7 +20,7 @@ from kiosk.labels.layout import SHIPPED
 from kiosk.labels.raster import Raster
 from kiosk.protocols.printers.page_setup import PageSetup, StreamLanguage
 from kiosk.protocols.printers.pages import encode
-from kiosk.simulators.printer.events import Page
+from kiosk.simulators.printer.events import PrintedPage
 from kiosk.simulators.printer.model import PrinterModel
 from kiosk.simulators.printer.simulator import INTERPRETERS
 from kiosk.station.papers.papers import LABEL, RECEIPT
@@ -100,7 +100,7 @@ def understood(raster: Raster, row: str, setup: PageSetup) -> bytes:
     data = encode(raster, setup)
     language: StreamLanguage = setup.language  # type: ignore[assignment]
     interpreter = INTERPRETERS[language](PrinterModel(setup.head.dpi, setup.head.width_dots, 100.0))
-    pages = [event.image for event in [*interpreter.feed(data), *interpreter.end()] if isinstance(event, Page)]
+    pages = [event.image for event in [*interpreter.feed(data), *interpreter.end()] if isinstance(event, PrintedPage)]
     assert interpreter.unknown == [], row
     assert len(pages) == 1, row
     if language != "escpos":

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.station.papers import network_printer
 from kiosk.station.papers.network_printer import (
-    LONGEST,
+    MAX_REQUEST_BYTES,
     PRIVATE,
     AddressRequest,
-    ask_for,
     host_of,
     is_reachable,
     parse,
     parse_line,
     reachable_networks,
+    request_access,
     request_file,
 )
 from tests.each import each
@@ -73,7 +73,7 @@ def test_every_address(address: IPv4Address | IPv6Address) -> None:
     private = any(address in one for one in PRIVATE if one.version == address.version)
     host = address.version == 6 or address.packed[-1] not in (0, 255)
     content = f"{address}\n".encode()
-    assert len(content) <= LONGEST
+    assert len(content) <= MAX_REQUEST_BYTES
     try:
         assert parse_line(content) == address
         taken = True
@@ -126,11 +126,11 @@ def test_systemd_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_request_is_whole_and_says_nothing_else(tmp_path: Path) -> None:
-    ask_for("192.168.1.50", tmp_path)
-    ask_for("fd00::1", tmp_path)
+    request_access("192.168.1.50", tmp_path)
+    request_access("fd00::1", tmp_path)
     message = request_file(tmp_path).read()
     assert message is not None
     assert message.body == AddressRequest("fd00::1")
     assert request_file(tmp_path).path.parent.stat().st_mode & 0o777 == 0o700
     with pytest.raises(ValueError, match="no IP address"):
-        ask_for("printer.local", tmp_path)
+        request_access("printer.local", tmp_path)

@@ -14,11 +14,11 @@ from kiosk.domain.identifiers import ReceiptNumber, parse_internal_code
 from kiosk.domain.intake import ConfirmedIntake, Intake, TareSource, Weighing
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
-from kiosk.labels.documents import BagLabel, Receipt, ReceiptLine
+from kiosk.labels.documents import BagLabel, ReceiptDocument, ReceiptLine
 from kiosk.protocols.barcodes.gs1.elements import build_element_string
-from kiosk.protocols.barcodes.gs1.notation import parse_written
+from kiosk.protocols.barcodes.gs1.notation import parse_notation
 from kiosk.protocols.barcodes.settings import CodesSettings
-from kiosk.station.counter.scanning.scanned import ScanReader
+from kiosk.station.counter.scanning.scan_reader import ScanReader
 from kiosk.station.papers.papers import PaperSettings, make_papers
 from kiosk.station.settings import StationSettings
 from kiosk.store.records import NewPrintJob
@@ -77,8 +77,8 @@ def test_every_word_and_number_of_a_label() -> None:
 
 def test_every_word_and_number_of_a_receipt() -> None:
     confirmed = agreed(12_450)
-    receipt = msgspec.json.decode(papers(confirmed)[-1].body, type=Receipt)
-    assert receipt == Receipt(
+    receipt = msgspec.json.decode(papers(confirmed)[-1].body, type=ReceiptDocument)
+    assert receipt == ReceiptDocument(
         receipt="0147-A-000381",
         receipt_code=confirmed.intake.receipt.code,
         station="S0147",
@@ -118,14 +118,14 @@ def test_every_word_and_number_of_a_receipt() -> None:
 
 def test_a_certificate_is_named_with_its_reference() -> None:
     confirmed = agreed(12_450, certificate=Certificate(CertificateKind.COOPERATIVE, "XJ-2026.17"))
-    assert msgspec.json.decode(papers(confirmed)[-1].body, type=Receipt).certificate == "cooperative XJ-2026.17"
+    assert msgspec.json.decode(papers(confirmed)[-1].body, type=ReceiptDocument).certificate == "cooperative XJ-2026.17"
 
 
 def test_the_countys_name_stands_for_its_id_when_a_technician_has_set_it() -> None:
     settings = replace(SETTINGS, county="莎车县")
     label, receipt = make_papers(PaperSettings(settings, "1+a91f03c7"), agreed(12_450), CATALOG, STAMP)(HEAD)
     assert msgspec.json.decode(label.body, type=BagLabel).county == "莎车县"
-    assert msgspec.json.decode(receipt.body, type=Receipt).county == "莎车县"
+    assert msgspec.json.decode(receipt.body, type=ReceiptDocument).county == "莎车县"
 
 
 def test_goods_with_an_item_reference_carry_their_own_gs1_symbol_on_each_bag() -> None:
@@ -141,7 +141,7 @@ def test_goods_with_an_item_reference_carry_their_own_gs1_symbol_on_each_bag() -
             assert bool(label.gs1) == bool(label.link) == bool(gs1)
             if gs1:
                 reader = ScanReader(company=codes.company)
-                for text in build_element_string(parse_written(label.gs1)), label.link:
+                for text in build_element_string(parse_notation(label.gs1)), label.link:
                     assert reader.read(text).text == label.bag_code
 
 
@@ -152,7 +152,7 @@ def test_an_unset_clock_prints_no_date() -> None:
     )
     label, receipt = jobs
     assert msgspec.json.decode(label.body, type=BagLabel).date is None
-    paper = msgspec.json.decode(receipt.body, type=Receipt)
+    paper = msgspec.json.decode(receipt.body, type=ReceiptDocument)
     assert (paper.date, paper.time) == (None, None)
 
 
@@ -162,11 +162,11 @@ def test_a_name_stays_the_text_it_is(name: str) -> None:
     catalog = Catalog((Product("BADAM", names, "badam"),), (), (Container("SACK", names, 160, "sack"),), ())
     label, receipt = papers(agreed(12_450), catalog)
     assert msgspec.json.decode(label.body, type=BagLabel).goods_ug == name
-    line = msgspec.json.decode(receipt.body, type=Receipt).lines[0]
+    line = msgspec.json.decode(receipt.body, type=ReceiptDocument).lines[0]
     assert (line.goods_zh, line.container_en) == (name, name)
 
 
 def test_goods_that_left_the_catalog_are_named_by_their_code() -> None:
     label, receipt = papers(agreed(12_450), Catalog((), (), (), ()))
     assert msgspec.json.decode(label.body, type=BagLabel).goods_ug == "BADAM"
-    assert msgspec.json.decode(receipt.body, type=Receipt).lines[0].container_zh == "SACK"
+    assert msgspec.json.decode(receipt.body, type=ReceiptDocument).lines[0].container_zh == "SACK"

@@ -12,7 +12,7 @@ from kiosk.labels.documents import TestLabel as LabelTest
 from kiosk.labels.documents import TestReceipt as ReceiptTest
 from kiosk.protocols.barcodes import reader
 from kiosk.simulators.printer.escpos import EscposInterpreter
-from kiosk.simulators.printer.events import Page
+from kiosk.simulators.printer.events import PrintedPage
 from kiosk.simulators.printer.model import LABEL_PRINTER, RECEIPT_PRINTER
 from kiosk.simulators.printer.tspl import TsplInterpreter
 from kiosk.station.clerk.refusals import CounterRefused
@@ -27,7 +27,7 @@ def codes(job: PrintJob, language: str, key: PickupKey = KEY) -> list[str]:
     """Every symbol on the one sheet that comes out."""
     interpreter = TsplInterpreter(LABEL_PRINTER) if language == "tspl" else EscposInterpreter(RECEIPT_PRINTER)
     events = [*interpreter.feed(render(job, profile(language).setup, key).data), *interpreter.end()]
-    (page,) = [event.image for event in events if isinstance(event, Page)]
+    (page,) = [event.image for event in events if isinstance(event, PrintedPage)]
     return [symbol.text for symbol in reader.read(page.convert("L"))]
 
 

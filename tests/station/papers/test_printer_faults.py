@@ -22,7 +22,7 @@ from kiosk.simulators.printer.simulator import PrinterSimulator
 from kiosk.station.papers.rendering import RenderedJob
 from kiosk.station.papers.worker import FittedPrinter, PrintListeners, PrintTiming, PrintWorker
 from kiosk.store import PrintJob, Store
-from kiosk.store.database.opening import Opening
+from kiosk.store.database.opening import OpenOptions
 from tests.station.fakes import CATALOG, STAMP
 from tests.station.hardware import PAPERS, Heard, bring_in
 
@@ -58,7 +58,7 @@ class Play:
         head = self.row.setup.head
         model = PrinterModel(head.dpi, head.width_dots, ROWS / head.per_mm / PAGE_S)
         self.simulator = PrinterSimulator(language, folder / "tray", model=model)
-        self.store = Store.open(folder / "station.db", "S0147", STAMP, Opening(template=template, reserve_bytes=0))
+        self.store = Store.open(folder / "station.db", "S0147", STAMP, OpenOptions(template=template, reserve_bytes=0))
         self.store.catalogs.add(CATALOG, STAMP)
         self.news = Heard()
         self.begun = threading.Event()

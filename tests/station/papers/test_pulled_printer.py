@@ -13,7 +13,7 @@ from typing import get_args
 
 from PIL import Image
 
-from kiosk.devices.printer.ports import Channel
+from kiosk.devices.printer.ports import PrinterChannel
 from kiosk.devices.printer.profiles import profile
 from kiosk.devices.printer.tcp import TcpPrinter
 from kiosk.labels.raster import Raster
@@ -24,7 +24,7 @@ from kiosk.simulators.printer.simulator import PrinterSimulator
 from kiosk.station.papers.rendering import RenderedJob
 from kiosk.station.papers.worker import FittedPrinter, PrintListeners, PrintTiming, PrintWorker
 from kiosk.store import PrintJob, Store
-from kiosk.store.database.opening import Opening
+from kiosk.store.database.opening import OpenOptions
 from tests.depth import many
 from tests.station.fakes import CATALOG, STAMP
 from tests.station.hardware import PAPERS, Heard, bring_in
@@ -45,7 +45,7 @@ FIRST, COPY = Raster(384, ROWS, b"\xaa" * 48 * ROWS), Raster(384, ROWS, b"\xcc" 
 class Pulled:
     """A channel to a printer that is pulled out when so many bytes of the job have left."""
 
-    def __init__(self, channel: Channel, owner: PulledPrinter) -> None:
+    def __init__(self, channel: PrinterChannel, owner: PulledPrinter) -> None:
         self._channel = channel
         self._owner = owner
         self.receive, self.discard_input = channel.receive, channel.discard_input
@@ -74,7 +74,7 @@ class PulledPrinter(TcpPrinter):
         super().__init__(simulator.host, simulator.port, row)
         self.pull: Callable[[], None] = lambda: simulator.command("off")
 
-    def _open(self, until: float) -> Channel:
+    def _open(self, until: float) -> PrinterChannel:
         return Pulled(super()._open(until), self)
 
     def print(self, data: bytes, deadline_s: float, before_first_byte: Callable[[], None]) -> None:
@@ -95,7 +95,7 @@ class Station:
         self.simulator = PrinterSimulator(
             language, folder / "tray", model=PrinterModel(203, row.width_dots, SPEED_MM_S)
         )
-        self.store = Store.open(folder / "station.db", "S0147", STAMP, Opening(template=template, reserve_bytes=0))
+        self.store = Store.open(folder / "station.db", "S0147", STAMP, OpenOptions(template=template, reserve_bytes=0))
         self.store.catalogs.add(CATALOG, STAMP)
         self.news = Heard()
         self.receipt = ""

@@ -15,7 +15,7 @@ from kiosk.domain.catalog import Catalog, Container, Names, Product
 from kiosk.labels.layout import Layouts, parse_label, shipped_text
 from kiosk.protocols.barcodes import reader
 from kiosk.simulators.printer.escpos import EscposInterpreter
-from kiosk.simulators.printer.events import Page
+from kiosk.simulators.printer.events import PrintedPage
 from kiosk.simulators.printer.model import LABEL_PRINTER, RECEIPT_PRINTER
 from kiosk.simulators.printer.tspl import TsplInterpreter
 from kiosk.station.papers.papers import PaperSettings, make_papers
@@ -45,7 +45,7 @@ def rendered(job: PrintJob, language: str) -> bytes:
 
 def drawn(data: bytes, language: str) -> Image.Image:
     interpreter = TsplInterpreter(LABEL_PRINTER) if language == "tspl" else EscposInterpreter(RECEIPT_PRINTER)
-    pages = [event.image for event in [*interpreter.feed(data), *interpreter.end()] if isinstance(event, Page)]
+    pages = [event.image for event in [*interpreter.feed(data), *interpreter.end()] if isinstance(event, PrintedPage)]
     assert len(pages) == 1, "one job is one sheet, whatever the names say"
     return pages[0]
 

@@ -7,16 +7,23 @@ from collections import deque
 
 import pytest
 
-from kiosk.devices.ports import CameraFault, CameraLook, Shot
+from kiosk.devices.ports import CameraFault, LiveViewFrame, Shot
 from kiosk.domain.verdict import Reason
-from kiosk.station.desk.view import AskedShot
-from kiosk.station.photos.live_view import ASKED_S, GAP_S, KEPT_S, LiveView, Looks, Watch
+from kiosk.station.desk.view import PhotoRequest
+from kiosk.station.photos.live_view import (
+    GAP_S,
+    MAX_PREVIEW_AGE_S,
+    REQUEST_TIMEOUT_S,
+    LiveView,
+    PreviewRequest,
+    Previews,
+)
 from kiosk.station.photos.photographer import Photographer, PlainRequest, ShotListeners
 from tests.station.hardware import FakeCamera, Heard, shot_of
 
 PICTURE = shot_of(b"\xff\xd8\xff look \xff\xd9", 420, 300)
-STILL, MOVING = CameraLook((), True, PICTURE), CameraLook((), False, PICTURE)
-EMPTY = CameraLook((Reason.EMPTY,), True, PICTURE)
+STILL, MOVING = LiveViewFrame((), True, PICTURE), LiveViewFrame((), False, PICTURE)
+EMPTY = LiveViewFrame((Reason.EMPTY,), True, PICTURE)
 
 
 class Clock:
@@ -30,28 +37,28 @@ class Clock:
 class TimedCamera(FakeCamera):
     """A look of it takes ``took_s`` seconds of the clock."""
 
-    def __init__(self, clock: Clock, *looks: CameraLook | BaseException, took_s: float = 0.0) -> None:
+    def __init__(self, clock: Clock, *looks: LiveViewFrame | BaseException, took_s: float = 0.0) -> None:
         super().__init__()
         self.looks = deque(looks)
         self._clock, self.took_s = clock, took_s
 
-    def look(self, deadline_s: float) -> CameraLook:
+    def live_view(self, deadline_s: float) -> LiveViewFrame:
         self._clock.now += self.took_s
-        return super().look(deadline_s)
+        return super().live_view(deadline_s)
 
 
 def test_it_is_looked_only_while_a_page_asks_and_nothing_is_kept_longer() -> None:
     clock = Clock()
     camera = TimedCamera(clock, STILL)
-    looks = Looks(camera, auto=False, clock=clock)
+    looks = Previews(camera, auto=False, clock=clock)
     assert looks.due() is None
-    assert looks.ask(Watch("lot")) is None and looks.due() == 0.0
+    assert looks.ask(PreviewRequest("lot")) is None and looks.due() == 0.0
     looks.take()
-    assert looks.ask(Watch("lot")) == STILL
+    assert looks.ask(PreviewRequest("lot")) == STILL
     assert looks.due() == pytest.approx(GAP_S)
-    clock.now += ASKED_S
-    assert 0 < (looks.due() or 0) <= KEPT_S - ASKED_S, "until it is to be forgotten"
-    clock.now += KEPT_S
+    clock.now += REQUEST_TIMEOUT_S
+    assert 0 < (looks.due() or 0) <= MAX_PREVIEW_AGE_S - REQUEST_TIMEOUT_S, "until it is to be forgotten"
+    clock.now += MAX_PREVIEW_AGE_S
     assert looks.due() == 0.0
     looks.take()
     assert looks.due() is None and len(camera.seen.told) == 1
@@ -59,10 +66,10 @@ def test_it_is_looked_only_while_a_page_asks_and_nothing_is_kept_longer() -> Non
 
 def test_another_lot_never_sees_the_look_of_this_one() -> None:
     clock = Clock()
-    looks = Looks(TimedCamera(clock, STILL), auto=False, clock=clock)
-    looks.ask(Watch("lot"))
+    looks = Previews(TimedCamera(clock, STILL), auto=False, clock=clock)
+    looks.ask(PreviewRequest("lot"))
     looks.take()
-    assert looks.ask(Watch("other")) is None
+    assert looks.ask(PreviewRequest("other")) is None
 
 
 def test_two_pages_of_two_lots_both_see_the_mat_and_neither_gets_a_shot_without_a_tap() -> None:
@@ -70,15 +77,15 @@ def test_two_pages_of_two_lots_both_see_the_mat_and_neither_gets_a_shot_without_
     seen = {"one": 0, "other": 0}
 
     class Busy(TimedCamera):
-        def look(self, deadline_s: float) -> CameraLook:
+        def live_view(self, deadline_s: float) -> LiveViewFrame:
             """Both pages ask while it is looked at the mat."""
-            look = super().look(deadline_s)
+            look = super().live_view(deadline_s)
             for lot in sorted(seen, reverse=len(self.seen.told) % 2 == 0):
-                seen[lot] += looks.ask(Watch(lot, shots)) is not None
+                seen[lot] += looks.ask(PreviewRequest(lot, shots)) is not None
             return look
 
-    looks = Looks(Busy(clock, EMPTY, MOVING, STILL), auto=True, clock=clock)
-    looks.ask(Watch("one", shots))
+    looks = Previews(Busy(clock, EMPTY, MOVING, STILL), auto=True, clock=clock)
+    looks.ask(PreviewRequest("one", shots))
     for _ in range(60):
         looks.take()
         clock.now += 0.2
@@ -88,8 +95,8 @@ def test_two_pages_of_two_lots_both_see_the_mat_and_neither_gets_a_shot_without_
 
 def test_a_slow_look_leaves_the_camera_most_of_the_time() -> None:
     clock = Clock()
-    looks = Looks(TimedCamera(clock, STILL, took_s=0.4), auto=False, clock=clock)
-    looks.ask(Watch("lot"))
+    looks = Previews(TimedCamera(clock, STILL, took_s=0.4), auto=False, clock=clock)
+    looks.ask(PreviewRequest("lot"))
     looks.take()
     due = looks.due()
     assert due is not None and 0.4 / (0.4 + due) <= 0.4 + 1e-9
@@ -97,21 +104,21 @@ def test_a_slow_look_leaves_the_camera_most_of_the_time() -> None:
 
 def test_a_camera_that_fails_is_asked_again_later_and_shows_nothing_old() -> None:
     clock = Clock()
-    looks = Looks(TimedCamera(clock, STILL, CameraFault("missing", "gone"), STILL), auto=False, clock=clock)
-    looks.ask(Watch("lot"))
+    looks = Previews(TimedCamera(clock, STILL, CameraFault("missing", "gone"), STILL), auto=False, clock=clock)
+    looks.ask(PreviewRequest("lot"))
     looks.take()
     clock.now += 0.2
     looks.take()
-    assert looks.ask(Watch("lot")) is None and (looks.due() or 0) > 1
-    assert Looks(None, auto=True).ask(Watch("lot")) is None
+    assert looks.ask(PreviewRequest("lot")) is None and (looks.due() or 0) > 1
+    assert Previews(None, auto=True).ask(PreviewRequest("lot")) is None
 
 
 def test_goods_that_lie_still_are_shot_once_where_that_is_set_and_the_page_asks() -> None:
     for auto, watched, wanted in ((True, True, 1), (False, True, 0), (True, False, 0)):
         clock, shots = Clock(), Heard()
-        looks = Looks(TimedCamera(clock, EMPTY, MOVING, STILL), auto=auto, clock=clock)
+        looks = Previews(TimedCamera(clock, EMPTY, MOVING, STILL), auto=auto, clock=clock)
         for _ in range(60):
-            looks.ask(Watch("lot", shots if watched else None))
+            looks.ask(PreviewRequest("lot", shots if watched else None))
             looks.take()
             clock.now += 0.2
         assert len(shots.told) == wanted, (auto, watched)
@@ -119,16 +126,16 @@ def test_goods_that_lie_still_are_shot_once_where_that_is_set_and_the_page_asks(
 
 def test_a_shot_that_cannot_be_asked_for_ends_nothing() -> None:
     clock = Clock()
-    looks = Looks(TimedCamera(clock, EMPTY, MOVING, STILL), auto=True, clock=clock)
+    looks = Previews(TimedCamera(clock, EMPTY, MOVING, STILL), auto=True, clock=clock)
 
     def refused() -> None:
         raise RuntimeError("no")
 
     for _ in range(20):
-        looks.ask(Watch("lot", refused))
+        looks.ask(PreviewRequest("lot", refused))
         looks.take()
         clock.now += 0.2
-    assert looks.ask(Watch("lot")) == STILL
+    assert looks.ask(PreviewRequest("lot")) == STILL
 
 
 def test_a_page_wakes_the_photographer_and_a_shot_goes_first() -> None:
@@ -141,19 +148,19 @@ def test_a_page_wakes_the_photographer_and_a_shot_goes_first() -> None:
         assert gate.wait(30)
 
     listeners = ShotListeners(done=kept, failed=Heard(), retake=Heard())
-    looks = Looks(camera, auto=False)
+    looks = Previews(camera, auto=False)
     photographer = Photographer(camera, listeners, 1_000, looks)
     view = LiveView(looks, photographer.wake)
     photographer.start()
     try:
-        view.ask(Watch("lot"))
+        view.ask(PreviewRequest("lot"))
         camera.seen.wait(lambda told: len(told) >= 2)
-        photographer.ask(PlainRequest(AskedShot("one"), lambda: None, hold))
+        photographer.ask(PlainRequest(PhotoRequest("one"), lambda: None, hold))
         assert begun.wait(30)
         before = len(camera.seen.told)
         for _ in range(50):
-            view.ask(Watch("lot"))
-        photographer.ask(PlainRequest(AskedShot("two"), lambda: None, lambda shot: None))
+            view.ask(PreviewRequest("lot"))
+        photographer.ask(PlainRequest(PhotoRequest("two"), lambda: None, lambda shot: None))
         gate.set()
         kept.wait(lambda told: len(told) == 2)
         assert len(camera.seen.told) == before, "no look came between them"

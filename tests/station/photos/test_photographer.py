@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from kiosk.devices.ports import Camera, CameraFault, Shot
-from kiosk.station.desk.view import AskedShot
+from kiosk.station.desk.view import PhotoRequest
 from kiosk.station.photos.folder import LotPhotos, PhotoFolder
-from kiosk.station.photos.live_view import Looks
+from kiosk.station.photos.live_view import Previews
 from kiosk.station.photos.photographer import (
     GoodsRequest,
     NoSpace,
@@ -52,7 +52,7 @@ class Studio:
         listeners = ShotListeners(**{"done": self.done, "failed": self.failed, "retake": self.retake, **told})
         self._make_space = make_space
         self._lots = LotPhotos(folder, store, lambda: STAMP)
-        self.looks = Looks(camera, auto=auto)
+        self.looks = Previews(camera, auto=auto)
         self.photographer = Photographer(camera, listeners, max_bytes, self.looks)
 
     def __enter__(self) -> Studio:
@@ -64,7 +64,7 @@ class Studio:
 
     def ask(self, lot: str) -> None:
         self.photographer.ask(
-            GoodsRequest(AskedShot(lot, TOKEN), self._make_space, lambda shot: self._lots.keep(lot, "BADAM", shot))
+            GoodsRequest(PhotoRequest(lot, TOKEN), self._make_space, lambda shot: self._lots.keep(lot, "BADAM", shot))
         )
 
     def answers(self, count: int) -> None:
@@ -111,7 +111,7 @@ def test_without_room_the_camera_is_not_asked(store: Store, lot: str, folder: Ph
     studio = Studio(camera, store, folder, make_space=make_space)
     with studio:
         studio.ask(lot)
-        studio.failed.wait(lambda told: told == [(AskedShot(lot, TOKEN), "photo_room")])
+        studio.failed.wait(lambda told: told == [(PhotoRequest(lot, TOKEN), "photo_room")])
     assert (camera.shooting.told, files(folder)) == ([], [])
 
 
@@ -192,7 +192,7 @@ def test_a_camera_fault_is_a_word_and_the_next_shot_works(
         studio.ask(lot)
         studio.ask(lot)
         studio.answers(1)
-    assert studio.failed.told == [(AskedShot(lot, TOKEN), word)]
+    assert studio.failed.told == [(PhotoRequest(lot, TOKEN), word)]
     assert (len(store.photos.of_lot(lot)), len(files(folder))) == (1, 2)
 
 
@@ -205,8 +205,8 @@ def test_a_shot_that_is_not_accepted_is_handed_on_and_nothing_of_it_is_kept(
         studio.ask(lot)
         studio.retake.wait(lambda told: len(told) == 2)
     assert studio.retake.told == [
-        (AskedShot(lot, TOKEN), judged(b"one", BLUR)),
-        (AskedShot(lot, TOKEN), judged(b"two", FACE)),
+        (PhotoRequest(lot, TOKEN), judged(b"one", BLUR)),
+        (PhotoRequest(lot, TOKEN), judged(b"two", FACE)),
     ]
     assert (studio.done.told, studio.failed.told, files(folder), store.photos.of_lot(lot)) == ([], [], [], [])
 
@@ -228,23 +228,23 @@ def test_a_commit_that_did_not_answer_and_was_done_is_a_kept_shot(store: Store, 
 def test_a_plain_shot_is_kept_as_the_camera_gave_it(store: Store, folder: PhotoFolder) -> None:
     kept: list[Shot] = []
     with Studio(FakeCamera(), store, folder) as studio:
-        studio.photographer.ask(PlainRequest(AskedShot("P-1", TOKEN), lambda: None, kept.append))
+        studio.photographer.ask(PlainRequest(PhotoRequest("P-1", TOKEN), lambda: None, kept.append))
         studio.answers(1)
     assert [(shot.jpeg, shot.width) for shot in kept] == [(b"\xff\xd8\xff one \xff\xd9", 640)]
-    assert studio.done.told == [(AskedShot("P-1", TOKEN), kept[0].sha256)]
+    assert studio.done.told == [(PhotoRequest("P-1", TOKEN), kept[0].sha256)]
 
 
 def test_without_a_camera_every_shot_says_so(store: Store, lot: str, folder: PhotoFolder) -> None:
     with Studio(None, store, folder) as studio:
         studio.ask(lot)
-        studio.failed.wait(lambda told: told == [(AskedShot(lot, TOKEN), "camera_missing")])
+        studio.failed.wait(lambda told: told == [(PhotoRequest(lot, TOKEN), "camera_missing")])
     assert not folder.root.exists()
 
 
 def test_a_picture_that_is_too_large_is_not_kept(store: Store, lot: str, folder: PhotoFolder) -> None:
     with Studio(FakeCamera(), store, folder, max_bytes=5) as studio:
         studio.ask(lot)
-        studio.failed.wait(lambda told: told == [(AskedShot(lot, TOKEN), "camera_failed")])
+        studio.failed.wait(lambda told: told == [(PhotoRequest(lot, TOKEN), "camera_failed")])
     assert not folder.root.exists()
 
 
@@ -266,7 +266,7 @@ def test_a_disk_that_refuses_the_file_leaves_no_half_picture_and_no_event(
     with monkeypatch.context() as broken, Studio(FakeCamera(), store, folder) as studio:
         broken.setattr("kiosk.base.files.os.fsync", refuse)
         studio.ask(lot)
-        studio.failed.wait(lambda told: told == [(AskedShot(lot, TOKEN), word)])
+        studio.failed.wait(lambda told: told == [(PhotoRequest(lot, TOKEN), word)])
     assert files(folder) == []
     assert store.photos.of_lot(lot) == []
 
@@ -279,7 +279,7 @@ def test_a_store_that_refuses_the_row_is_a_word(
 ) -> None:
     with Studio(FakeCamera(), SimpleNamespace(photos=Refusing(error)), folder) as studio:
         studio.ask(lot)
-        studio.failed.wait(lambda told: told == [(AskedShot(lot, TOKEN), word)])
+        studio.failed.wait(lambda told: told == [(PhotoRequest(lot, TOKEN), word)])
     assert store.photos.of_lot(lot) == []
 
 
@@ -293,7 +293,7 @@ def test_when_too_many_wait_the_answer_is_busy_at_once(store: Store, lot: str, f
             studio.ask(lot)
         assert studio.failed.told == []
         studio.ask(lot)
-        assert studio.failed.told == [(AskedShot(lot, TOKEN), "busy")]
+        assert studio.failed.told == [(PhotoRequest(lot, TOKEN), "busy")]
         go_on.set()
         studio.answers(5)
 

@@ -13,14 +13,14 @@ import pytest
 from kiosk.domain.events import PictureData
 from kiosk.station.photos.folder import PhotoFolder
 from kiosk.station.photos.photographer import NoSpace
-from kiosk.station.photos.space import KEPT_FREE_BYTES, Disks, PhotoLimits, PhotoSpace
+from kiosk.station.photos.space import MIN_FREE_BYTES, Disks, PhotoLimits, PhotoSpace
 from kiosk.store import Store
 from kiosk.store.records import ListingPictures, NewPhoto
 from tests.station.fakes import STAMP
 from tests.station.hardware import MEASURES, PowerCut, bring_in, shot_of
 
 SIZE = 1_000
-PLENTY = 10 * KEPT_FREE_BYTES
+PLENTY = 10 * MIN_FREE_BYTES
 
 
 class Card:
@@ -105,7 +105,7 @@ def test_what_the_center_does_not_have_stays_and_the_shot_is_refused(card: Card)
 
 def test_a_card_that_is_nearly_full_takes_no_shot_long_before_it_takes_no_intake(card: Card) -> None:
     hashes = card.shoot(3)
-    card.free = KEPT_FREE_BYTES
+    card.free = MIN_FREE_BYTES
     assert card.refused() == "photo_room"
     assert card.refused(card.space.for_others) == "disk_full"
     bring_in(card.store)

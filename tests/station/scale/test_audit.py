@@ -18,20 +18,20 @@ from kiosk.devices.ports import Scale, ScaleListener
 from kiosk.domain.clerk import Role
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.intake import Intake
-from kiosk.domain.metrology.pan_journal import Before, Left, PanNote, UnbookedWhy
-from kiosk.domain.metrology.standing import CheckState, Counters, Mark, ScaleStanding, Verification
+from kiosk.domain.metrology.legal_status import CheckState, CounterValues, ScaleLegalStatus, ScaleMark, Verification
+from kiosk.domain.metrology.pan_journal import LoadLeftNote, PanNote, PreviousLoads, UnbookedWhy
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.domain.trade import Mode, Party
 from kiosk.labels.documents import BagLabel
-from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.people import add_person
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.clock import StationClock
-from kiosk.station.desk.view import Step
+from kiosk.station.desk.view import DeskStep
 from kiosk.station.papers.papers import PaperSettings, make_papers, scale_fields
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
-from kiosk.station.scale.audit import MOST_WAITING, AuditedScale, ScaleAudit
+from kiosk.station.scale.audit import MAX_WAITING_NOTES, AuditedScale, ScaleAudit
 from kiosk.station.scale.check_weight import CheckWeight
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.station.service import Hardware, ServiceSettings, StationService
@@ -53,7 +53,7 @@ class House:
 
     service: StationService
     scale: FakeScale
-    session: Session
+    session: CounterSession
 
     @property
     def check(self) -> CheckWeight:
@@ -62,7 +62,7 @@ class House:
     def agreed(self, grams: int = 12_450) -> str:
         desk = self.service.desk
         self.scale.rest(0)
-        desk.leaving.leave()
+        desk.intake_exit.leave()
         self.scale.rest(grams)
         desk.choices.choose_party("04412")
         shown = desk.choices.choose_product("BADAM", desk.view().catalog_version)
@@ -95,7 +95,10 @@ def house(
     service = StationService(ServiceSettings(settings(folder), metrology=metrology), store, hardware, clock)
     if not store.clerks.everyone():
         store.clerks.add(
-            "Aygul", Role.CLERK, PickupKey.found(ParcelSettings(), settings(folder).data, {}).pins().hash(PIN), STAMP
+            "Aygul",
+            Role.CLERK,
+            PickupKey.from_existing(ParcelSettings(), settings(folder).data, {}).pins().hash(PIN),
+            STAMP,
         )
     service.start()
     try:
@@ -117,26 +120,26 @@ def test_a_check_passes_and_marks_nothing(store: Store, tmp_path: Path) -> None:
         row = shop.check.take(shop.session)
         assert (row.passed, row.read_g, row.expected_g, row.actor) == (True, 5_005, 5_000, "clerk:01")
         assert shop.check.view().state is CheckState.PASSED and shop.check.view().last == row
-        assert shop.service.desk.view().step is Step.HOME, "it is no intake"
+        assert shop.service.desk.view().step is DeskStep.HOME, "it is no intake"
         assert shop.refused() == "load_already_counted"
         receipt = shop.agreed()
-        standing = store.weighings.standing(receipt)
+        standing = store.weighings.legal_status(receipt)
         assert standing is not None
-        assert standing.marks == (Mark.VERIFICATION_EXPIRED,) and standing.serial_no == "SN 4711"
+        assert standing.marks == (ScaleMark.VERIFICATION_EXPIRED,) and standing.serial_no == "SN 4711"
     assert store.pan_loads.unbooked() == [], "the check weight is accounted for"
 
 
 def test_a_failed_check_marks_every_later_receipt_until_one_passes(store: Store, tmp_path: Path) -> None:
     with house(store, tmp_path) as shop:
-        late = store.weighings.standing(shop.agreed())
+        late = store.weighings.legal_status(shop.agreed())
         shop.scale.rest(0)
         shop.scale.rest(5_010)
         assert not shop.check.take(shop.session).passed
-        failed = [store.weighings.standing(shop.agreed(grams)) for grams in (9_000, 9_500)]
+        failed = [store.weighings.legal_status(shop.agreed(grams)) for grams in (9_000, 9_500)]
         shop.scale.rest(0)
         shop.scale.rest(5_000)
         assert shop.check.take(shop.session, 5_000).passed
-        passed = store.weighings.standing(shop.agreed(8_000))
+        passed = store.weighings.legal_status(shop.agreed(8_000))
     checks = [standing.check for standing in (late, *failed, passed) if standing]
     assert checks == [CheckState.LATE, CheckState.FAILED, CheckState.FAILED, CheckState.PASSED]
 
@@ -157,7 +160,7 @@ def test_a_check_follows_the_rules_of_a_weighing(store: Store, tmp_path: Path) -
     with house(store, tmp_path, MetrologySettings()) as shop:
         shop.scale.rest(5_000)
         assert shop.refused(None) == "not_unlocked"
-        assert shop.refused(Session("no such token", shop.session.person)) == "not_unlocked"
+        assert shop.refused(CounterSession("no such token", shop.session.person)) == "not_unlocked"
         assert shop.refused() == "bad_weight", "none is set and none was named"
         assert shop.refused(shop.session, 99) == shop.refused(shop.session, 60_001) == "bad_weight"
         assert shop.refused(shop.session, 5_000) == "load_already_counted", "it lay there at the start"
@@ -171,7 +174,7 @@ def test_a_check_follows_the_rules_of_a_weighing(store: Store, tmp_path: Path) -
         desk.choices.choose_party("non_member")
         desk.choices.choose_product("BADAM", desk.view().catalog_version)
         assert shop.refused(shop.session, 5_000) == shop.check.view().why_not == "intake_open"
-        desk.leaving.leave()
+        desk.intake_exit.leave()
         assert shop.check.take(shop.session, 5_000).passed
     assert store.checks.last() is not None
 
@@ -199,13 +202,13 @@ def test_another_scale_is_counted_at_the_start(store: Store, tmp_path: Path) -> 
         with house(store, tmp_path, content=scale_of(e_g, trade)) as shop:
             standing = shop.service.standing()
             assert (standing.counters.scale_profile, standing.trade) == (count, trade)
-    assert Mark.NOT_FOR_TRADE in standing.marks
+    assert ScaleMark.NOT_FOR_TRADE in standing.marks
 
 
 def test_the_papers_of_a_scale_that_is_not_for_trade_say_so() -> None:
     intake = Intake(ReceiptNumber("S0147", "A", 1), Party(None), "BADAM", Mode.PURCHASE, 1, 2200)
     for trade, says in ((False, True), (True, False), (None, False)):
-        confirmed = with_frames(intake, standing=ScaleStanding(trade))
+        confirmed = with_frames(intake, standing=ScaleLegalStatus(trade))
         papers = make_papers(PaperSettings(settings(Path("unused")), "1+00000000"), confirmed, CATALOG, STAMP)("0" * 64)
         label = msgspec.json.decode(papers[0].body, type=BagLabel)
         assert label.not_for_trade is says
@@ -214,10 +217,10 @@ def test_the_papers_of_a_scale_that_is_not_for_trade_say_so() -> None:
 
 def test_without_settings_nothing_is_said(store: Store, tmp_path: Path) -> None:
     with house(store, tmp_path, MetrologySettings()) as shop:
-        standing = store.weighings.standing(shop.agreed())
+        standing = store.weighings.legal_status(shop.agreed())
     assert standing is not None
     assert (standing.trade, standing.check, standing.verification) == (None, CheckState.NONE, Verification.NONE)
-    assert (standing.marks, standing.counters) == ((), Counters())
+    assert (standing.marks, standing.counters) == ((), CounterValues())
 
 
 def test_the_clock_is_counted_when_it_is_set(store: Store) -> None:
@@ -225,11 +228,11 @@ def test_the_clock_is_counted_when_it_is_set(store: Store) -> None:
     clock = StationClock("Asia/Shanghai", "boot-2", lambda: wall[0], lambda: True)
     told = Heard()
     audit = ScaleAudit(store, AuditedScale(CHECKED), lambda: Stamp(clock.now(), "x"), lambda: told("event"))
-    audit.look_at_clock()
+    audit.check_clock()
     assert (audit.standing().verification, told.told) == (Verification.UNJUDGED, [])
     wall[0] = NOW
     for _ in range(2):
-        audit.look_at_clock()
+        audit.check_clock()
     assert (store.counters.read().clock, told.told) == (1, ["event"])
     assert audit.standing().verification is Verification.EXPIRED
 
@@ -262,14 +265,14 @@ def test_events_from_before_the_clock_was_set_get_their_time(store: Store, start
 
     audit = ScaleAudit(store, AuditedScale(CHECKED), stamp, lambda: None)
     audit.begin()
-    audit.look_at_clock()
+    audit.check_clock()
     add_person(store.clerks, "Aygul", Role.CLERK, "hash", stamp())
     synced = True
     for _ in range(starts):
         audit = ScaleAudit(store, AuditedScale(CHECKED), stamp, lambda: None)
         audit.begin()
     for at_s in (100, 150, 300):  # noqa: B007 - read by stamp
-        audit.look_at_clock()
+        audit.check_clock()
     early, change = [event for event in written(store) if event.boot_id == "b007-2"]
     offset = clock_offset(change)
     assert offset is not None
@@ -287,12 +290,12 @@ def test_a_load_nobody_booked_is_in_the_journal(store: Store, tmp_path: Path) ->
         shop.agreed()
         shop.scale.rest(0)
         shop.scale.rest(9_000)
-        shop.service.desk.leaving.leave()
+        shop.service.desk.intake_exit.leave()
         shop.scale.rest(0)
         shop.scale.rest(7_000)
         shop.service.desk.choices.choose_party("non_member")
         shop.service.desk.choices.choose_product("BADAM", shop.service.desk.view().catalog_version)
-        shop.service.desk.leaving.leave()
+        shop.service.desk.intake_exit.leave()
         shop.scale.rest(0)
     assert [(row.why, row.peak_g) for row in store.pan_loads.unbooked()] == [("abandoned", 7_000), ("not_asked", 9_000)]
 
@@ -301,7 +304,7 @@ def test_a_load_that_lies_there_over_a_restart_is_told_when_it_leaves(store: Sto
     with house(store, tmp_path) as shop:
         shop.scale.rest(0)
         shop.scale.rest(9_000)
-    assert store.pan_loads.before() == Before(9_000, ())
+    assert store.pan_loads.before() == PreviousLoads(9_000, ())
     with house(store, tmp_path) as shop:
         shop.scale.rest(0)
     assert [row.why for row in store.pan_loads.unbooked()] == ["power"]
@@ -348,8 +351,8 @@ class Moody:
     def newest_moment(self, boot_id: str) -> None:
         return None
 
-    def read(self) -> Counters:
-        return Counters()
+    def read(self) -> CounterValues:
+        return CounterValues()
 
     def last(self) -> CheckRow | None:
         return None
@@ -367,8 +370,8 @@ class Moody:
         self.kept.append(note)
         self.asked("kept")
 
-    def before(self) -> Before:
-        return Before()
+    def before(self) -> PreviousLoads:
+        return PreviousLoads()
 
     def _try(self) -> None:
         if self.fails.is_set():
@@ -376,15 +379,15 @@ class Moody:
             raise DiskFull("full")
 
 
-def left(number: int) -> Left:
-    return Left(1_000 + number, UnbookedWhy.NOT_ASKED)
+def left(number: int) -> LoadLeftNote:
+    return LoadLeftNote(1_000 + number, UnbookedWhy.NO_INTAKE)
 
 
 def test_notes_that_a_full_disk_refused_are_written_later_in_their_order() -> None:
     store = Moody()
     store.fails.set()
     audit = ScaleAudit(store, AuditedScale(CHECKED, scale_of(5)), lambda: STAMP, lambda: None, retry_s=0.01)
-    assert audit.begin() == Before()
+    assert audit.begin() == PreviousLoads()
     audit.start()
     for number in range(5):
         audit.note(left(number))
@@ -400,9 +403,9 @@ def test_what_waits_is_bounded_and_a_stop_with_a_dead_disk_ends() -> None:
     store = Moody()
     store.fails.set()
     audit = ScaleAudit(store, AuditedScale(CHECKED), lambda: STAMP, lambda: None, retry_s=60.0)
-    for number in range(MOST_WAITING + 10):
+    for number in range(MAX_WAITING_NOTES + 10):
         audit.note(left(number))
-    assert len(audit._waiting) == MOST_WAITING
+    assert len(audit._waiting) == MAX_WAITING_NOTES
     audit.start()
     audit.stop(WAIT_S)
     assert not audit._thread.is_alive()

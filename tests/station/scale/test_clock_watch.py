@@ -22,31 +22,31 @@ def later(seconds: float, *, jump_s: float = 0.0, quality: ClockQuality = ClockQ
 
 def begun(quality: ClockQuality = ClockQuality.SYNCED) -> ClockWatch:
     watch = ClockWatch()
-    assert watch.look(later(0, quality=quality)) is None, "a boot is no change"
+    assert watch.check(later(0, quality=quality)) is None, "a boot is no change"
     return watch
 
 
 def test_time_that_passes_is_no_change() -> None:
     watch = begun()
     for seconds in (5, 500, 500_000):
-        assert watch.look(later(seconds, jump_s=4.9)) is None
-        assert watch.look(later(seconds, jump_s=-4.9)) is None
+        assert watch.check(later(seconds, jump_s=4.9)) is None
+        assert watch.check(later(seconds, jump_s=-4.9)) is None
 
 
 def test_a_step_is_told_until_it_is_counted() -> None:
     watch = begun()
     for _ in range(2):
-        assert watch.look(later(10, jump_s=-86_400)) == (ClockQuality.SYNCED, ClockQuality.SYNCED, -86_400)
-    watch.counted(later(10, jump_s=-86_400))
-    assert watch.look(later(100, jump_s=-86_400)) is None
+        assert watch.check(later(10, jump_s=-86_400)) == (ClockQuality.SYNCED, ClockQuality.SYNCED, -86_400)
+    watch.rebase(later(10, jump_s=-86_400))
+    assert watch.check(later(100, jump_s=-86_400)) is None
 
 
 def test_a_clock_that_becomes_synced_is_told_with_its_step() -> None:
     watch = begun(ClockQuality.UNSET)
     step = 10 * 365 * 86_400
-    assert watch.look(later(10, jump_s=step)) == (ClockQuality.UNSET, ClockQuality.SYNCED, step)
-    watch.counted(later(10, jump_s=step))
-    assert watch.look(later(100, jump_s=step, quality=ClockQuality.RESTORED)) == (
+    assert watch.check(later(10, jump_s=step)) == (ClockQuality.UNSET, ClockQuality.SYNCED, step)
+    watch.rebase(later(10, jump_s=step))
+    assert watch.check(later(100, jump_s=step, quality=ClockQuality.RESTORED)) == (
         ClockQuality.SYNCED,
         ClockQuality.RESTORED,
         0,
@@ -59,15 +59,15 @@ def test_a_clock_that_is_played_with_counts_once_a_minute_and_its_last_state_at_
     for second in range(0, 600, 5):
         jump = 100 if second % 10 else 0
         now = later(second, jump_s=jump if second < 595 else 700)
-        if (change := watch.look(now)) is not None:
-            watch.counted(now)
+        if (change := watch.check(now)) is not None:
+            watch.rebase(now)
             counted.append(change[2])
     assert 5 <= len(counted) <= 10
-    last = watch.look(later(700, jump_s=700))
+    last = watch.check(later(700, jump_s=700))
     assert sum(counted) + (last[2] if last else 0) == 700, "the steps that were counted lead to where the clock is"
 
 
 def test_a_jump_beyond_what_an_event_holds_is_cut_off() -> None:
     watch = begun()
-    change = watch.look(later(10, jump_s=200 * 365 * 86_400.0))
+    change = watch.check(later(10, jump_s=200 * 365 * 86_400.0))
     assert change is not None and change[2] == 2**31 - 1

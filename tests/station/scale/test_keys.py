@@ -22,9 +22,9 @@ from kiosk.domain.metrology.pan import PanState
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.protocols.scales.reading import Reading
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
-from kiosk.station.desk.view import Step
+from kiosk.station.desk.view import DeskStep
 from kiosk.station.doctor.tools import ActRefused, TechnicianTools
-from kiosk.station.scale.keys import KEYS, REASON_CODES, REASONS, SAID_NO, ScaleKeys
+from kiosk.station.scale.keys import KEYS, REASON_CODES, REASONS, REFUSED_BY_SCALE, ScaleKeys
 from kiosk.texts import LANGUAGES, load
 from tests.devices.scale.listener import Listener
 from tests.station.fakes import PROFILE, Rig
@@ -151,14 +151,14 @@ def test_nobody_s_weighing_is_changed_under_them(rig: Rig) -> None:
     version, _ = rig.store.catalogs.get()
     rig.desk.choices.choose_party("non_member")
     view = rig.desk.choices.choose_product("BADAM", version)
-    assert view.step is Step.AGREE
+    assert view.step is DeskStep.AGREE
     for key in KEYS:
         assert keys.press(key) == refusal("intake_open")
-    rig.desk.leaving.back()
+    rig.desk.intake_exit.back()
     for key in KEYS:
         assert keys.press(key) == refusal("intake_open"), "one screen back its receipt number is still taken"
     assert scale.sent == []
-    rig.desk.leaving.leave()
+    rig.desk.intake_exit.leave()
     for key in KEYS:
         assert keys.press(key) == DONE
     assert scale.sent == list(KEYS)
@@ -226,7 +226,7 @@ def test_every_reason_of_a_refusal_has_a_code_and_every_code_its_words(rig: Rig)
         assert (refused.value.code, str(refused.value)) == (REASON_CODES[reason], reason)
     with pytest.raises(ActRefused) as refused:
         acts_of(keys_of(rig, FakeScale(refusal("a word of tomorrow")))).zero()
-    assert refused.value.code == SAID_NO
+    assert refused.value.code == REFUSED_BY_SCALE
 
 
 def test_a_scale_without_the_command_and_no_scale_at_all(rig: Rig) -> None:

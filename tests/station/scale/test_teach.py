@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.devices.ports import OnProgress, ProbeCancelled, ProbeFailed, Progress
+from kiosk.devices.ports import OnProgress, ProbeCancelled, ProbeFailed, ProbeProgress
 from kiosk.protocols.scales.probe.proposals import Candidate, Proposal, Recording, propose
 from kiosk.protocols.scales.protocol import LineSettings
-from kiosk.station.scale.teach import LONGEST_S, OBSERVE_S, Teach, TeachRefused, TeachTools
+from kiosk.station.scale.teach import MAX_OBSERVE_S, OBSERVE_S, Teach, TeachRefused, TeachTools
 
 LINE = LineSettings()
 PORT = "/dev/serial/by-id/usb-scale"
@@ -98,7 +98,7 @@ class Room:
 
     def _probe(self, port: str, ask: bool, told: OnProgress) -> Probe:
         self.asked.append((port, ask))
-        told(Progress(0.5, "9600 8N1", ask, 12, b"x"))
+        told(ProbeProgress(0.5, "9600 8N1", ask, 12, b"x"))
         return self.probe
 
     def _capture(self, port: str, candidates: Sequence[Candidate]) -> Capture:
@@ -148,10 +148,10 @@ def test_the_whole_way(room: Room) -> None:
     rows = {row.proposal.candidate.protocol: row.reads for row in room.teach.view().rows}
     assert rows == {"xk3190_eq_reversed": "2.000", "xk3190_eq_forward": "0.2000"}
     room.capture.heard = ZERO
-    room.teach.emptied()
+    room.teach.confirm_empty()
     room.until("known", advance=0.1)
     room.capture.heard = TWO
-    room.teach.known("2")
+    room.teach.confirm_known_weight("2")
     room.until("offer", advance=0.1)
     room.ended()
     view = room.teach.view()
@@ -170,13 +170,13 @@ def test_a_pan_is_looked_at_long_enough_and_not_for_ever(room: Room) -> None:
     room.teach.begin(PORT)
     room.until("heard")
     room.capture.heard = b""
-    room.teach.emptied()
+    room.teach.confirm_empty()
     room.now += OBSERVE_S + 0.1
     threading.Event().wait(0.3)
     assert room.step() == "emptied", "nothing was read yet"
-    room.now += LONGEST_S
+    room.now += MAX_OBSERVE_S
     room.until("known")
-    room.teach.known("2.000")
+    room.teach.confirm_known_weight("2.000")
     room.until("unclear", advance=0.5)
     view = room.teach.view()
     assert view.outcome is not None
@@ -187,12 +187,12 @@ def test_a_pan_is_looked_at_long_enough_and_not_for_ever(room: Room) -> None:
 
 
 def test_nothing_out_of_turn(room: Room) -> None:
-    room.teach.emptied()
-    room.teach.known("2")
+    room.teach.confirm_empty()
+    room.teach.confirm_known_weight("2")
     assert room.step() == "ports"
     room.teach.begin(PORT)
     room.until("heard")
-    room.teach.known("2")
+    room.teach.confirm_known_weight("2")
     assert room.step() == "heard"
     with pytest.raises(TeachRefused) as refused:
         room.teach.begin(PORT)
@@ -206,7 +206,7 @@ def test_nothing_out_of_turn(room: Room) -> None:
 )
 def test_what_is_no_known_weight(room: Room, text: str) -> None:
     with pytest.raises(TeachRefused) as refused:
-        room.teach.known(text)
+        room.teach.confirm_known_weight(text)
     assert refused.value.code == "no_weight"
 
 
@@ -232,7 +232,7 @@ def test_nothing_that_sounds_like_a_scale(room: Room) -> None:
     room.until("nothing")
     room.ended()
     view = room.teach.view()
-    assert (view.ask, view.port, view.progress.heard) == (True, PORT, 12)
+    assert (view.ask, view.port, view.progress.received_bytes) == (True, PORT, 12)
 
 
 @pytest.mark.parametrize("error", [ProbeFailed("the port is gone"), RuntimeError("odd")])
@@ -279,10 +279,10 @@ def test_a_settings_file_that_cannot_be_written(tmp_path: Path) -> None:
     room.teach.begin(PORT)
     room.until("heard")
     room.capture.heard = ZERO
-    room.teach.emptied()
+    room.teach.confirm_empty()
     room.until("known", advance=0.2)
     room.capture.heard = TWO
-    room.teach.known("2")
+    room.teach.confirm_known_weight("2")
     room.until("offer", advance=0.2)
     assert room.teach.view().can_write
     with pytest.raises(TeachRefused) as refused:
@@ -301,10 +301,10 @@ def test_it_finds_the_zeros_that_nobody_has_set(tmp_path: Path) -> None:
     room.capture.heard = toledo(b"0")
     room.teach.begin(PORT)
     room.until("heard")
-    room.teach.emptied()
+    room.teach.confirm_empty()
     room.until("known", advance=0.1)
     room.capture.heard = toledo(b"12")
-    room.teach.known("120")
+    room.teach.confirm_known_weight("120")
     room.until("offer", advance=0.1)
     room.ended()
     assert 'params = { dummy_zeros = "omitted" }' in room.teach.view().section

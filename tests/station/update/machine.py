@@ -24,12 +24,12 @@ from kiosk.app.update.helper import station_files
 from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.app.update.units import BACKUP, OTHERS_HELD, RELAY, STATION, STATION_HELD, Units
-from kiosk.station.update.journal import Entry, Outcome, Phase
+from kiosk.station.update.journal import UpdateEntry, UpdateOutcome, UpdatePhase
 from kiosk.station.update.messages import Answer, Request, UpdateFiles, Verdict
-from kiosk.station.update.refusals import Why
-from kiosk.station.update.updater import Ports, Updater
+from kiosk.station.update.refusals import UpdateRefusalReason
+from kiosk.station.update.updater import UpdatePorts, Updater
 from kiosk.store import Store
-from kiosk.store.database.opening import Opening
+from kiosk.store.database.opening import OpenOptions
 from tests.store.village import CATALOG, bring_in, stamp
 from tests.store.village import STATION as STATION_ID
 
@@ -47,7 +47,7 @@ def _morning() -> bytes:
     """The database of a station that has taken something in; its schema is called 7, that of the next release 8."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "station.db"
-        with closing(Store.open(path, STATION_ID, stamp(), Opening(reserve_bytes=0))) as store:
+        with closing(Store.open(path, STATION_ID, stamp(), OpenOptions(reserve_bytes=0))) as store:
             store.catalogs.add(CATALOG, stamp())
             for _ in range(3):
                 bring_in(store)
@@ -150,10 +150,10 @@ class Board:
 class Behavior:
     """What station and new release do."""
 
-    busy: Why | None = None
+    busy: UpdateRefusalReason | None = None
     answers: bool = True
     hears_scale: bool = True
-    healthy: Why | None = None
+    healthy: UpdateRefusalReason | None = None
     says: bool = True
     migrates: bool = True
 
@@ -165,7 +165,7 @@ class WatchedJournal(JournalFile):
         super().__init__(releases)
         self._on_phase = on_phase
 
-    def write(self, entry: Entry) -> None:
+    def write(self, entry: UpdateEntry) -> None:
         super().write(entry)
         self._on_phase()
 
@@ -211,7 +211,7 @@ class Machine:
 
     def updater(self) -> Updater:
         return Updater(
-            Ports(
+            UpdatePorts(
                 WatchedJournal(self.releases, self.station_acts),
                 ReleaseFolder(self.releases, self.package),
                 StationDatabase(self.database),
@@ -224,9 +224,9 @@ class Machine:
     def ask(self, bundle: str = BUNDLE) -> None:
         UpdateFiles(self.data).request.write(Request(bundle))
 
-    def update(self) -> Outcome | None:
+    def update(self) -> UpdateOutcome | None:
         updater = self.updater()
-        updater.settle()
+        updater.recover()
         return updater.serve()
 
     def boot(self) -> None:
@@ -237,7 +237,7 @@ class Machine:
     def booted(self) -> None:
         """Once the helper has settled, the units start that are enabled, and it takes the request that waits."""
         updater = self.updater()
-        updater.settle()
+        updater.recover()
         for unit in (STATION, RELAY):
             self.start(unit)
         updater.serve()
@@ -271,23 +271,23 @@ class Machine:
 
     # --- the station
 
-    def entry(self) -> Entry | None:
+    def entry(self) -> UpdateEntry | None:
         return JournalFile(self.releases).read()
 
     def on_trial(self) -> bool:
         entry = self.entry()
-        return entry is not None and entry.phase is Phase.TRIAL
+        return entry is not None and entry.phase is UpdatePhase.TRIAL
 
     def station_acts(self) -> None:
         """One turn of the station's process, old or new."""
         if STATION not in self.running:
             return
         entry, files = self.entry(), UpdateFiles(self.data)
-        if entry is None or entry.phase in (Phase.KEEP, Phase.OVER):
+        if entry is None or entry.phase in (UpdatePhase.KEEP, UpdatePhase.OVER):
             self.work()
-        elif entry.phase is Phase.ASKING and self.behavior.answers:
+        elif entry.phase is UpdatePhase.ASKING and self.behavior.answers:
             files.answer.write(Answer(self.behavior.busy, self.behavior.hears_scale), entry.number)
-        elif entry.phase is Phase.TRIAL and self.version() == entry.version:
+        elif entry.phase is UpdatePhase.TRIAL and self.version() == entry.version:
             self.migrate()
             if self.behavior.says:
                 files.verdict.write(Verdict(self.behavior.healthy), entry.number)
@@ -329,7 +329,7 @@ class Machine:
     def version(self) -> str:
         return ReleaseFolder(self.releases, self.package).running().version
 
-    def outcome(self) -> Outcome | None:
+    def outcome(self) -> UpdateOutcome | None:
         return JournalFile(self.releases).outcome()
 
     def content(self) -> str:

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
-from kiosk.app.update import database, journal_file, owner, releases, units, unpack
+from kiosk.app.update import database, journal_file, owner_rights, releases, units, unpack
 from kiosk.base import files, root_requests
 from kiosk.station.update import messages, updater
-from kiosk.store.backup import before_update, since_copy
+from kiosk.store.backup import changes_since_copy, pre_update_copy
 
 _FILES = {
     module.__file__
@@ -22,12 +22,12 @@ _FILES = {
         database,
         journal_file,
         messages,
-        owner,
+        owner_rights,
         releases,
         units,
         unpack,
-        before_update,
-        since_copy,
+        pre_update_copy,
+        changes_since_copy,
         files,
         root_requests,
     )

@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk.app.update.unpack import unpack
 from kiosk.station.update import bundle as bundles
-from kiosk.station.update.bundle import HEAD_BYTES, Manifest, parse_head, sealed, verified
-from kiosk.station.update.journal import Outcome
-from kiosk.station.update.keys import Rotated, accepted, after_keep, parse_keys
-from kiosk.station.update.refusals import UpdateRefused, Why
+from kiosk.station.update.bundle import HEAD_BYTES, UpdateManifest, parse_head, sign_manifest, verify_manifest
+from kiosk.station.update.journal import UpdateOutcome
+from kiosk.station.update.keys import KeyRotation, accepted_keys, keys_after_keep, parse_keys
+from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
 from kiosk.station.update.release import Release, order_of, parse_release
 from tests.depth import many
 from tests.each import each
@@ -31,13 +31,13 @@ RELEASE = parse_release(json.dumps(release("0.9.1")).encode())
 ACCEPTED = (KEY.public_key().public_bytes_raw(),)
 
 
-def whole(raw: bytes) -> Manifest:
+def whole(raw: bytes) -> UpdateManifest:
     head = parse_head(raw[:HEAD_BYTES])
-    return verified(head, raw[HEAD_BYTES : HEAD_BYTES + head.manifest_bytes], ACCEPTED)
+    return verify_manifest(head, raw[HEAD_BYTES : HEAD_BYTES + head.manifest_bytes], ACCEPTED)
 
 
-def manifest_of(payload: bytes, members: int = 3, unpacked: int = 100, *, libraries: bool = False) -> Manifest:
-    return Manifest(RELEASE, hashlib.sha256(payload).hexdigest(), len(payload), members, unpacked, libraries)
+def manifest_of(payload: bytes, members: int = 3, unpacked: int = 100, *, libraries: bool = False) -> UpdateManifest:
+    return UpdateManifest(RELEASE, hashlib.sha256(payload).hexdigest(), len(payload), members, unpacked, libraries)
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +47,14 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
     return machine
 
 
-def refused(machine: Machine, raw: bytes) -> Outcome:
+def refused(machine: Machine, raw: bytes) -> UpdateOutcome:
     """Handed in, and nothing changed but for what the station books meanwhile."""
     (machine.data / "updates" / "try.kioskupdate").write_bytes(raw)
     before, content = machine.files(), machine.content()
     machine.ask("try.kioskupdate")
     outcome = machine.update()
     assert outcome is not None
-    assert not outcome.kept
+    assert not outcome.succeeded
     assert machine.files() - {"releases/outcome.json"} == before - {"releases/outcome.json"}
     assert machine.content() == content
     assert not list(machine.releases.glob("*.new"))
@@ -67,8 +67,8 @@ def test_a_bundle_cut_at_any_boundary_is_refused(machine: Machine) -> None:
     edges = {0, 1, 8, 9, 13, 45, HEAD_BYTES, HEAD_BYTES + head.manifest_bytes, len(raw)}
     cuts = {at + by for at in edges for by in (-1, 0, 1)} - {len(raw)}
     for cut in sorted(at for at in cuts if 0 <= at < len(raw)):
-        assert refused(machine, raw[:cut]).why in (Why.NO_BUNDLE, Why.DAMAGED), cut
-    assert refused(machine, raw + b"\0").why is Why.DAMAGED
+        assert refused(machine, raw[:cut]).why in (UpdateRefusalReason.NO_BUNDLE, UpdateRefusalReason.DAMAGED), cut
+    assert refused(machine, raw + b"\0").why is UpdateRefusalReason.DAMAGED
 
 
 def test_a_bundle_with_any_bit_flipped_is_refused(machine: Machine) -> None:
@@ -84,34 +84,34 @@ def test_a_bundle_with_any_bit_flipped_is_refused(machine: Machine) -> None:
     for bit in chance.sample(payload, many(8, torture=500)):
         changed = bytearray(raw)
         changed[bit // 8] ^= 1 << bit % 8
-        assert refused(machine, bytes(changed)).why is Why.DAMAGED
+        assert refused(machine, bytes(changed)).why is UpdateRefusalReason.DAMAGED
 
 
 def test_who_signed_is_looked_at_before_what_is_said(machine: Machine) -> None:
     strange = lay_bundle(machine.folder, "strange.kioskupdate", OTHER_KEY).read_bytes()
-    assert refused(machine, strange).why is Why.SIGNATURE
+    assert refused(machine, strange).why is UpdateRefusalReason.SIGNATURE
     raw = (machine.data / "updates" / BUNDLE).read_bytes()
     borrowed = raw[:13] + ACCEPTED[0] + strange[45:]  # says it is the vendor's, with somebody else's signature
-    assert refused(machine, borrowed).why is Why.SIGNATURE
-    assert refused(machine, raw[:8] + b"\x02" + raw[9:]).why is Why.FORMAT
-    assert refused(machine, raw[:9] + struct.pack(">I", 2**31) + raw[13:]).why is Why.DAMAGED
-    assert refused(machine, b"#!/bin/sh\n" * 100).why is Why.NO_BUNDLE
+    assert refused(machine, borrowed).why is UpdateRefusalReason.SIGNATURE
+    assert refused(machine, raw[:8] + b"\x02" + raw[9:]).why is UpdateRefusalReason.FORMAT
+    assert refused(machine, raw[:9] + struct.pack(">I", 2**31) + raw[13:]).why is UpdateRefusalReason.DAMAGED
+    assert refused(machine, b"#!/bin/sh\n" * 100).why is UpdateRefusalReason.NO_BUNDLE
     machine.ask("nothing.kioskupdate")
     outcome = machine.update()
     assert outcome is not None
-    assert outcome.why is Why.NOT_FOUND
+    assert outcome.why is UpdateRefusalReason.NOT_FOUND
 
 
 def test_a_signature_for_something_else_is_none() -> None:
-    raw = sealed(manifest_of(b"x"), KEY)
+    raw = sign_manifest(manifest_of(b"x"), KEY)
     head = parse_head(raw[:HEAD_BYTES])
-    assert verified(head, raw[HEAD_BYTES:], ACCEPTED).release == RELEASE
+    assert verify_manifest(head, raw[HEAD_BYTES:], ACCEPTED).release == RELEASE
     plain = replace(head, signature=KEY.sign(raw[HEAD_BYTES:]))
     with pytest.raises(UpdateRefused):
-        verified(plain, raw[HEAD_BYTES:], ACCEPTED)
+        verify_manifest(plain, raw[HEAD_BYTES:], ACCEPTED)
     with pytest.raises(UpdateRefused) as none:
-        verified(head, raw[HEAD_BYTES:], ())
-    assert none.value.why is Why.NO_KEY
+        verify_manifest(head, raw[HEAD_BYTES:], ())
+    assert none.value.why is UpdateRefusalReason.NO_KEY
 
 
 def test_figures_out_of_bounds_are_no_manifest() -> None:
@@ -151,13 +151,13 @@ def payload_of(members: list[Member]) -> bytes:
     return raw.getvalue()
 
 
-def signed_for(content: list[Member], **told: int) -> tuple[Manifest, bytes]:
+def signed_for(content: list[Member], **told: int) -> tuple[UpdateManifest, bytes]:
     payload = payload_of(content)
     size = sum(len(raw) for _, _, raw in content)
     return replace(manifest_of(payload, len(content), size), **told), payload  # type: ignore[arg-type]
 
 
-def unpacked(folder: Path, manifest: Manifest, payload: bytes) -> Why | None:
+def unpacked(folder: Path, manifest: UpdateManifest, payload: bytes) -> UpdateRefusalReason | None:
     folder.mkdir()
     try:
         unpack(manifest, io.BytesIO(payload), folder)
@@ -166,7 +166,7 @@ def unpacked(folder: Path, manifest: Manifest, payload: bytes) -> Why | None:
     return None
 
 
-def with_name(name: str, kind: bytes = tarfile.REGTYPE) -> Callable[[], tuple[Manifest, bytes]]:
+def with_name(name: str, kind: bytes = tarfile.REGTYPE) -> Callable[[], tuple[UpdateManifest, bytes]]:
     return lambda: signed_for([*WHOLE, (name, kind, b"")])
 
 
@@ -217,7 +217,7 @@ def test_what_no_update_may_hold_is_refused_also_when_it_is_signed(tmp_path: Pat
         folder = tmp_path / str(number)
         why = unpacked(folder, *make())
         strays = [path for path in folder.rglob("*") if path.is_symlink() or "evil" in path.name]
-        if why is not Why.CONTENT or strays:
+        if why is not UpdateRefusalReason.CONTENT or strays:
             failed[name] = (why, strays)
     assert failed == {}
     assert {path.name for path in tmp_path.iterdir()} == {"good", *map(str, range(len(HOSTILE)))}
@@ -229,7 +229,7 @@ def test_a_header_of_a_tar_that_swells_is_stopped(tmp_path: Path) -> None:
     with tarfile.open(fileobj=tar, mode="w", format=tarfile.GNU_FORMAT) as made:
         made.addfile(tarfile.TarInfo("code/" + "a" * 5_000_000))
     payload = lzma.compress(tar.getvalue())
-    assert unpacked(tmp_path / "out", manifest_of(payload, 4, 7), payload) is Why.CONTENT
+    assert unpacked(tmp_path / "out", manifest_of(payload, 4, 7), payload) is UpdateRefusalReason.CONTENT
 
 
 def header_of(kind: bytes, size: int, changed: tuple[int, bytes] = (0, b"")) -> bytes:
@@ -269,7 +269,7 @@ HEADERS = {
 }
 
 
-def hostile(folder: Path, tar: bytes) -> Why | None:
+def hostile(folder: Path, tar: bytes) -> UpdateRefusalReason | None:
     payload = lzma.compress(tar, preset=0)
     return unpacked(folder, manifest_of(payload, 4, 5_000_000), payload)
 
@@ -277,7 +277,7 @@ def hostile(folder: Path, tar: bytes) -> Why | None:
 def test_hostile_headers_of_a_tar_are_refused(tmp_path: Path) -> None:
     """They are read before the whole payload is known to be the signed one."""
     found = {name: hostile(tmp_path / str(number), tar) for number, (name, tar) in enumerate(HEADERS.items())}
-    assert found == dict.fromkeys(HEADERS, Why.CONTENT)
+    assert found == dict.fromkeys(HEADERS, UpdateRefusalReason.CONTENT)
 
 
 def test_damaged_headers_of_a_tar_are_refused(tmp_path: Path) -> None:
@@ -291,13 +291,16 @@ def test_damaged_headers_of_a_tar_are_refused(tmp_path: Path) -> None:
             )
         changed[start + 156] = chance.choice(b"0xgLKS157\0XV")
         changed[start + 148 : start + 156] = b"%06o\0 " % tarfile.calc_chksums(bytes(changed[start : start + 512]))[0]
-        assert hostile(tmp_path / str(number), bytes(changed)) in (Why.CONTENT, Why.DAMAGED), number
+        assert hostile(tmp_path / str(number), bytes(changed)) in (
+            UpdateRefusalReason.CONTENT,
+            UpdateRefusalReason.DAMAGED,
+        ), number
 
 
 def test_a_file_that_changes_while_it_is_read_is_noticed(tmp_path: Path) -> None:
     manifest, _ = signed_for(WHOLE)
     other = payload_of([*WHOLE[:3], ("code/kiosk/__init__.py", tarfile.REGTYPE, b"v = 2")])
-    assert unpacked(tmp_path / "out", replace(manifest, payload_bytes=len(other)), other) is Why.DAMAGED
+    assert unpacked(tmp_path / "out", replace(manifest, payload_bytes=len(other)), other) is UpdateRefusalReason.DAMAGED
 
 
 # --- versions and keys ------------------------------------------------------------------------------------------------
@@ -323,12 +326,12 @@ def test_keys_follow_one_another() -> None:
     for strange in ("ab", f"{one.hex()}\n{two.hex()}\n{three.hex()}", "zz" * 32):
         with pytest.raises(ValueError, match=r"hex|keys"):
             parse_keys(strange)
-    assert after_keep((one,), one, "") == (one,)
-    assert after_keep((one,), one, two.hex()) == (one, two)
-    assert after_keep((one, two), two, "") == (two,), "the first may be in strange hands"
-    assert after_keep((one, two), one, "") == (one, two)
-    kept = Rotated("0.9.1", (two.hex(),))
-    assert accepted((one,), package, kept) == (two,)
-    assert accepted((one,), replace(package, version="0.9.2"), kept) == (one,)
-    assert accepted((), package, kept) == (), "a package without a key takes no bundle"
-    assert accepted((one,), package, None) == (one,)
+    assert keys_after_keep((one,), one, "") == (one,)
+    assert keys_after_keep((one,), one, two.hex()) == (one, two)
+    assert keys_after_keep((one, two), two, "") == (two,), "the first may be in strange hands"
+    assert keys_after_keep((one, two), one, "") == (one, two)
+    kept = KeyRotation("0.9.1", (two.hex(),))
+    assert accepted_keys((one,), package, kept) == (two,)
+    assert accepted_keys((one,), replace(package, version="0.9.2"), kept) == (one,)
+    assert accepted_keys((), package, kept) == (), "a package without a key takes no bundle"
+    assert accepted_keys((one,), package, None) == (one,)

@@ -14,26 +14,26 @@ import pytest
 
 from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.units import RELAY, STATION
-from kiosk.station.update.journal import Phase, parse_entry
-from kiosk.station.update.refusals import Why
+from kiosk.station.update.journal import UpdatePhase, parse_entry
+from kiosk.station.update.refusals import UpdateRefusalReason
 from kiosk.station.update.updater import FORGOTTEN
 from kiosk.store import StoreError
-from kiosk.store.backup.before_update import CopyBeforeUpdate
-from kiosk.store.backup.since_copy import newest_event, served_since, written_since
+from kiosk.store.backup.changes_since_copy import newest_event, served_since, written_since
+from kiosk.store.backup.pre_update_copy import PreUpdateCopy
 from kiosk.store.errors import DatabaseLocked
 from tests.depth import TORTURE, many
 from tests.station.update.machine import NEW, OLD, Behavior, Machine, lay_bundle
 from tests.station.update.power import lines_of, run, worth_a_cut
 
-UNTIL_KEPT = (Phase.COPYING, Phase.SWITCHING, Phase.TRIAL)
-UNTIL_BACK = (Phase.SWITCHING, Phase.TRIAL, Phase.BACK)
+UNTIL_KEPT = (UpdatePhase.COPYING, UpdatePhase.SWITCHING, UpdatePhase.TRIAL)
+UNTIL_BACK = (UpdatePhase.SWITCHING, UpdatePhase.TRIAL, UpdatePhase.BACK)
 
 
 @dataclass(frozen=True)
 class Remembered:
     """What the card gives back of what was there in ``phase``, beside the database of now."""
 
-    phase: Phase
+    phase: UpdatePhase
     copy: bool = True
     link: bool = True
 
@@ -73,11 +73,11 @@ class Card(Machine):
         self.boot()
 
 
-def remembered(phases: tuple[Phase, ...]) -> list[Remembered]:
+def remembered(phases: tuple[UpdatePhase, ...]) -> list[Remembered]:
     return [
         Remembered(phase, copy, link)
         for phase in phases
-        for copy in ((True, False) if phase is not Phase.COPYING else (False,))
+        for copy in ((True, False) if phase is not UpdatePhase.COPYING else (False,))
         for link in (True, False)
     ]
 
@@ -137,9 +137,9 @@ def test_an_update_whose_keep_is_forgotten_is_kept_again(kept: Card, copies: Cop
     require_all_booked(card, content, NEW)
     outcome = card.outcome()
     assert outcome is not None
-    told: tuple[Why | None, str] = (None, FORGOTTEN)
-    if since.phase is Phase.COPYING and not since.link:
-        told = (Why.INTERRUPTED, "")  # `current` alone has told which release belongs to the database
+    told: tuple[UpdateRefusalReason | None, str] = (None, FORGOTTEN)
+    if since.phase is UpdatePhase.COPYING and not since.link:
+        told = (UpdateRefusalReason.INTERRUPTED, "")  # `current` alone has told which release belongs to the database
     assert (outcome.why, outcome.detail) == told
     assert not outcome.stepped_back
 
@@ -149,7 +149,11 @@ def test_the_power_may_go_between_any_two_lines_of_what_follows(copies: Copies, 
     """Once, then once more while that is done again, then for good."""
     remembering = updated(tmp_path / "card", Behavior(migrates=migrates))
     content = remembering.content()
-    for since in (Remembered(Phase.TRIAL), Remembered(Phase.SWITCHING, copy=False), Remembered(Phase.COPYING, False)):
+    for since in (
+        Remembered(UpdatePhase.TRIAL),
+        Remembered(UpdatePhase.SWITCHING, copy=False),
+        Remembered(UpdatePhase.COPYING, False),
+    ):
         version = NEW if migrates else OLD
         forgetful = copies.of(remembering)
         forgetful.forget(since)
@@ -170,7 +174,7 @@ def test_the_power_may_go_between_any_two_lines_of_what_follows(copies: Copies, 
 def test_a_way_back_that_is_forgotten_loses_nothing_of_what_the_former_release_booked(
     copies: Copies, tmp_path: Path, since: Remembered
 ) -> None:
-    card = updated(tmp_path / "card", Behavior(healthy=Why.PAGES))
+    card = updated(tmp_path / "card", Behavior(healthy=UpdateRefusalReason.PAGES))
     assert card.version() == OLD
     content = card.content()
     card.forget(since)
@@ -187,7 +191,7 @@ def test_where_either_release_reads_the_database_the_former_one_goes_on_with_it(
     content = card.content()
     card.forget(since)
     card.booted()
-    require_all_booked(card, content, NEW if since.phase is Phase.COPYING and not since.link else OLD)
+    require_all_booked(card, content, NEW if since.phase is UpdatePhase.COPYING and not since.link else OLD)
 
 
 def booked_on_trial(card: Card, kind: str, **more: str) -> None:
@@ -237,7 +241,7 @@ def test_what_serves_nobody_proves_no_release_and_a_person_decides(tmp_path: Pat
     assert (card.data / "before-update/station.db").read_bytes() == copy
     outcome = card.updater().keep_new()
     assert outcome is not None
-    assert outcome.kept
+    assert outcome.succeeded
     card.booted()
     assert (card.version(), card.content(), card.booked()) == (NEW, content, card.kept_rows)
 
@@ -245,7 +249,7 @@ def test_what_serves_nobody_proves_no_release_and_a_person_decides(tmp_path: Pat
 def test_a_forgotten_keep_of_a_release_that_is_gone_as_well_leaves_the_database(kept: Card, copies: Copies) -> None:
     card = copies.of(kept)
     content, booked = card.content(), card.booked()
-    card.forget(Remembered(Phase.TRIAL))
+    card.forget(Remembered(UpdatePhase.TRIAL))
     (card.releases / NEW / "code/kiosk/__init__.py").unlink()
     with pytest.raises(StoreError, match="has schema 8, and had 7 before"):
         card.booted()
@@ -306,12 +310,16 @@ def test_a_database_that_cannot_be_read_is_replaced_by_the_copy(tmp_path: Path, 
 
 def test_a_database_that_cannot_be_read_before_the_switch_proves_nothing(kept: Card, copies: Copies) -> None:
     card = copies.of(kept)
-    card.forget(Remembered(Phase.COPYING, copy=False))
+    card.forget(Remembered(UpdatePhase.COPYING, copy=False))
     card.database.write_bytes(b"no database")
-    card.updater().settle()
+    card.updater().recover()
     outcome = card.outcome()
     assert outcome is not None
-    assert (outcome.why, card.version(), card.database.read_bytes()) == (Why.INTERRUPTED, OLD, b"no database")
+    assert (outcome.why, card.version(), card.database.read_bytes()) == (
+        UpdateRefusalReason.INTERRUPTED,
+        OLD,
+        b"no database",
+    )
 
 
 # --- the look into both databases
@@ -322,7 +330,7 @@ def pair(tmp_path: Path) -> tuple[Card, Path]:
     """A database and its copy."""
     card = Card(tmp_path / "card")
     card.lay()
-    CopyBeforeUpdate(card.database).make()
+    PreUpdateCopy(card.database).make()
     return card, card.data / "before-update/station.db"
 
 
@@ -388,7 +396,7 @@ def test_events_that_lie_in_the_log_alone_are_found(pair: tuple[Card, Path]) -> 
     assert served_since(card.database, end, 6)
     assert not served_since(card.database, end, 7), "the former release reads it"
     assert written_since(card.database, copy) == 1
-    assert CopyBeforeUpdate(card.database).put_back(_sha(copy), 7).startswith("The database tells more")
+    assert PreUpdateCopy(card.database).put_back(_sha(copy), 7).startswith("The database tells more")
 
 
 def _sha(path: Path) -> str:
@@ -399,7 +407,7 @@ def test_a_database_that_is_in_use_is_not_taken_for_one_that_cannot_be_read(
     pair: tuple[Card, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     card, copy = pair
-    monkeypatch.setattr("kiosk.store.backup.since_copy._BUSY_S", 0.0)
+    monkeypatch.setattr("kiosk.store.backup.changes_since_copy._BUSY_S", 0.0)
     with closing(sqlite3.connect(card.database, isolation_level=None)) as other:
         for statement in ("PRAGMA journal_mode = WAL", "PRAGMA locking_mode = EXCLUSIVE", "BEGIN EXCLUSIVE"):
             other.execute(statement)

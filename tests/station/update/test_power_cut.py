@@ -13,9 +13,9 @@ import pytest
 
 from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.units import RELAY, STATION
-from kiosk.station.update.journal import Phase
+from kiosk.station.update.journal import UpdatePhase
 from kiosk.station.update.messages import UpdateFiles, Verdict
-from kiosk.station.update.refusals import Why
+from kiosk.station.update.refusals import UpdateRefusalReason
 from kiosk.station.update.updater import TRIALS
 from tests.depth import TORTURE, many
 from tests.station.update.machine import NEW, OLD, Behavior, Machine, lay_bundle
@@ -23,9 +23,9 @@ from tests.station.update.power import lines_of, run, worth_a_cut
 
 BEHAVIORS = {
     "kept": Behavior(),
-    "unhealthy": Behavior(healthy=Why.PAGES),
+    "unhealthy": Behavior(healthy=UpdateRefusalReason.PAGES),
     "silent": Behavior(says=False),
-    "busy": Behavior(busy=Why.BUSY_PAN),
+    "busy": Behavior(busy=UpdateRefusalReason.BUSY_PAN),
 }
 ENDS = {"kept": {OLD, NEW}, "unhealthy": {OLD}, "silent": {OLD}, "busy": {OLD}}
 
@@ -122,7 +122,7 @@ def cut_on_trial(bench: Bench) -> Machine:
     assert run(machine.update, len(lines) // 2)  # most of them wait for a word of the new release
     entry = machine.entry()
     assert entry is not None
-    assert entry.phase is Phase.TRIAL
+    assert entry.phase is UpdatePhase.TRIAL
     machine.board.numbers = 1  # the first one was taken by the process that is gone
     machine.boot()
     return machine
@@ -144,7 +144,7 @@ def test_a_trial_that_is_begun_again_takes_no_verdict_of_the_one_before(bench: B
     machine.booted()
     outcome = machine.outcome()
     assert outcome is not None
-    assert outcome.why is Why.LATE
+    assert outcome.why is UpdateRefusalReason.LATE
     bench.require_whole(machine, {OLD})
 
 
@@ -157,12 +157,12 @@ def test_a_version_whose_trial_is_interrupted_each_time_is_left(bench: Bench) ->
         assert run(machine.booted, len(lines) // 2)
         entry = machine.entry()
         assert entry is not None
-        assert entry.phase is Phase.TRIAL
+        assert entry.phase is UpdatePhase.TRIAL
         machine.boot()
     machine.booted()
     outcome = machine.outcome()
     assert outcome is not None
-    assert (outcome.why, outcome.version, outcome.stepped_back) == (Why.POWER_CUT, NEW, True)
+    assert (outcome.why, outcome.version, outcome.stepped_back) == (UpdateRefusalReason.POWER_CUT, NEW, True)
     assert outcome.failed == ""
     bench.require_whole(machine, {OLD})
 
@@ -175,7 +175,7 @@ def test_a_release_that_the_power_cut_has_cost_is_not_tried_again(bench: Bench) 
     machine.booted()
     outcome = machine.outcome()
     assert outcome is not None
-    assert outcome.why is Why.POWER_CUT
+    assert outcome.why is UpdateRefusalReason.POWER_CUT
     bench.require_whole(machine, {OLD})
 
 

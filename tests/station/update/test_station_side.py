@@ -14,20 +14,20 @@ import pytest
 from kiosk.app.update import station as station_side
 from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.releases import ReleaseFolder
-from kiosk.app.update.station import StationShelf
+from kiosk.app.update.station import StationBundles
 from kiosk.domain.metrology.pan import PanState
-from kiosk.station.desk.unfinished import Unfinished
-from kiosk.station.desk.view import Step
+from kiosk.station.desk.unfinished import UnfinishedIntake
+from kiosk.station.desk.view import DeskStep
 from kiosk.station.live import OK, LiveBoard
 from kiosk.station.update import quiet as quiet_side
 from kiosk.station.update.gate import Gate
-from kiosk.station.update.journal import Entry, Outcome, Phase
+from kiosk.station.update.journal import UpdateEntry, UpdateOutcome, UpdatePhase
 from kiosk.station.update.messages import Answer, Verdict
 from kiosk.station.update.quiet import HOLD_S, QuietWatch, StationQuiet
-from kiosk.station.update.refusals import UpdateRefused, Why
+from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
 from kiosk.station.update.release import Release
-from kiosk.station.update.trial import PAGES, Trial, TrialTools, undecided
-from kiosk.station.update.updates import MOST_SHOWN, Updates
+from kiosk.station.update.trial import PAGES, ReleaseTrial, TrialTools, pending_trial
+from kiosk.station.update.updates import MAX_SHOWN_BUNDLES, Updates
 from kiosk.store import StoreError
 from tests.station.fakes import Rig
 from tests.station.update.machine import BUNDLE, NEW, OLD, OTHER_KEY, Machine, lay_bundle
@@ -35,17 +35,17 @@ from tests.station.update.machine import BUNDLE, NEW, OLD, OTHER_KEY, Machine, l
 
 @dataclass
 class FakeJournal:
-    entry: Entry | None = None
+    entry: UpdateEntry | None = None
 
-    def read(self) -> Entry | None:
+    def read(self) -> UpdateEntry | None:
         return self.entry
 
 
 @dataclass
 class FakeQuiet:
-    why: Why | None = None
+    why: UpdateRefusalReason | None = None
 
-    def busy(self) -> Why | None:
+    def busy(self) -> UpdateRefusalReason | None:
         return self.why
 
     def hears_scale(self) -> bool:
@@ -56,7 +56,7 @@ class FullShelf:
     """As many bundles as a page shows, none of them good, and an update that stepped back."""
 
     def names(self) -> list[str]:
-        return [f"station-kiosk-0.9.{number}-of-a-long-name.kioskupdate" for number in range(MOST_SHOWN)]
+        return [f"station-kiosk-0.9.{number}-of-a-long-name.kioskupdate" for number in range(MAX_SHOWN_BUNDLES)]
 
     def on_sticks(self) -> list[str]:
         return [f"/run/kiosk-media/TECHNICIAN-sda1/station-kiosk-0.9.{n}-of-a-name.kioskupdate" for n in (8, 9)]
@@ -73,8 +73,8 @@ class FullShelf:
     def keys(self) -> tuple[bytes, ...]:
         return ()
 
-    def outcome(self) -> Outcome | None:
-        return Outcome("1", NEW, Why.LATE, stepped_back=True, failed=NEW)
+    def outcome(self) -> UpdateOutcome | None:
+        return UpdateOutcome("1", NEW, UpdateRefusalReason.LATE, stepped_back=True, failed=NEW)
 
     def waits(self) -> bool:
         return False
@@ -93,27 +93,27 @@ class Papers:
 
 def test_a_station_is_quiet_with_an_empty_pan_nothing_open_and_nothing_printing() -> None:
     view = Rig().desk.view()
-    empty = replace(view, pan=replace(view.pan, state=PanState.EMPTY), step=Step.HOME, receipt=None)
+    empty = replace(view, pan=replace(view.pan, state=PanState.EMPTY), step=DeskStep.HOME, receipt=None)
     board, papers = LiveBoard(view), Papers({"printed": 7, "unknown": 1})
     board.mark(scale=OK)
 
-    def busy(**changed: Any) -> Why | None:
+    def busy(**changed: Any) -> UpdateRefusalReason | None:
         now = replace(empty, **changed)
         quiet: Any = StationQuiet(lambda: now, lambda: left, board, papers)  # type: ignore[arg-type]
         return quiet.busy()  # type: ignore[no-any-return]
 
-    left: Unfinished | None = None
+    left: UnfinishedIntake | None = None
     assert busy() is None
-    left = Unfinished("0147-A-000001", "almond", 2, 8_000, 600.0)
-    assert busy() is Why.BUSY_INTAKE, "a stop would give up the bags that wait for the clerk"
+    left = UnfinishedIntake("0147-A-000001", "almond", 2, 8_000, 600.0)
+    assert busy() is UpdateRefusalReason.BUSY_INTAKE, "a stop would give up the bags that wait for the clerk"
     left = None
     for state in set(PanState) - {PanState.EMPTY}:
-        assert busy(pan=replace(view.pan, state=state)) is Why.BUSY_PAN
-    assert busy(step=Step.WHO) is Why.BUSY_INTAKE
-    assert busy(receipt="0147-A-000001") is Why.BUSY_INTAKE
+        assert busy(pan=replace(view.pan, state=state)) is UpdateRefusalReason.BUSY_PAN
+    assert busy(step=DeskStep.WHO) is UpdateRefusalReason.BUSY_INTAKE
+    assert busy(receipt="0147-A-000001") is UpdateRefusalReason.BUSY_INTAKE
     for state in ("queued", "sending"):
         papers.counts = {state: 1}
-        assert busy() is Why.BUSY_PRINTING
+        assert busy() is UpdateRefusalReason.BUSY_PRINTING
         assert StationQuiet(lambda: empty, lambda: None, board, papers).serving() is None  # type: ignore[arg-type]
     papers.counts = {}
     board.mark(scale="scale_missing")
@@ -123,45 +123,45 @@ def test_a_station_is_quiet_with_an_empty_pan_nothing_open_and_nothing_printing(
 def test_a_quiet_station_closes_its_pages_and_opens_them_when_nothing_comes_of_it() -> None:
     journal, quiet, gate, told, now = FakeJournal(), FakeQuiet(), Gate(), list[tuple[Answer, str]](), [0.0]
     watch = QuietWatch(journal, quiet, gate, lambda *what: told.append(what), lambda: now[0])
-    watch.look()
+    watch.poll()
     assert (told, gate.closed) == ([], False)
-    journal.entry = Entry("1", Phase.ASKING, NEW)
-    quiet.why = Why.BUSY_INTAKE
-    watch.look()
-    assert (told, gate.closed) == ([(Answer(Why.BUSY_INTAKE, True), "1")], False)
+    journal.entry = UpdateEntry("1", UpdatePhase.ASKING, NEW)
+    quiet.why = UpdateRefusalReason.BUSY_INTAKE
+    watch.poll()
+    assert (told, gate.closed) == ([(Answer(UpdateRefusalReason.BUSY_INTAKE, True), "1")], False)
     quiet.why = None
-    watch.look()
+    watch.poll()
     assert len(told) == 1, "each update is answered once"
-    journal.entry = Entry("2", Phase.ASKING, NEW)
-    watch.look()
+    journal.entry = UpdateEntry("2", UpdatePhase.ASKING, NEW)
+    watch.poll()
     assert (told[1], gate.closed) == ((Answer(None, True), "2"), True)
-    journal.entry = Entry("2", Phase.COPYING, NEW)
-    watch.look()
+    journal.entry = UpdateEntry("2", UpdatePhase.COPYING, NEW)
+    watch.poll()
     assert gate.closed
-    journal.entry = Entry("2", Phase.OVER, NEW, why=Why.FULL)
-    watch.look()
+    journal.entry = UpdateEntry("2", UpdatePhase.OVER, NEW, why=UpdateRefusalReason.FULL)
+    watch.poll()
     assert not gate.closed
-    journal.entry = Entry("3", Phase.ASKING, NEW)
-    watch.look()
+    journal.entry = UpdateEntry("3", UpdatePhase.ASKING, NEW)
+    watch.poll()
     now[0] = HOLD_S + 1
-    watch.look()
+    watch.poll()
     assert not gate.closed, "the helper was killed: the counter does not stay closed for it"
 
 
 def test_a_fault_of_ours_ends_no_thread_while_the_pages_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quiet_side, "LOOK_S", 0.001)
+    monkeypatch.setattr(quiet_side, "POLL_INTERVAL_S", 0.001)
     reads = threading.Semaphore(0)
 
     class Journal(FakeJournal):
-        def read(self) -> Entry | None:
+        def read(self) -> UpdateEntry | None:
             reads.release()
             return self.entry
 
     class Quiet(FakeQuiet):
-        def busy(self) -> Why | None:
+        def busy(self) -> UpdateRefusalReason | None:
             raise RuntimeError("nobody foresaw it")
 
-    watch = QuietWatch(Journal(Entry("1", Phase.ASKING, NEW)), Quiet(), Gate(), lambda answer, number: None)
+    watch = QuietWatch(Journal(UpdateEntry("1", UpdatePhase.ASKING, NEW)), Quiet(), Gate(), lambda answer, number: None)
     watch.start()
     try:
         assert all(reads.acquire(timeout=10) for _ in range(3)), "it looks again"
@@ -173,19 +173,23 @@ def test_a_journal_that_cannot_be_read_any_more_does_not_keep_the_pages_closed()
     now, gate = [0.0], Gate()
 
     class Journal(FakeJournal):
-        def read(self) -> Entry | None:
+        def read(self) -> UpdateEntry | None:
             if now[0]:
                 raise OSError("a flipped bit")
             return self.entry
 
     watch = QuietWatch(
-        Journal(Entry("1", Phase.ASKING, NEW)), FakeQuiet(), gate, lambda answer, number: None, lambda: now[0]
+        Journal(UpdateEntry("1", UpdatePhase.ASKING, NEW)),
+        FakeQuiet(),
+        gate,
+        lambda answer, number: None,
+        lambda: now[0],
     )
-    watch.look()
+    watch.poll()
     for seconds, closed in ((HOLD_S, True), (HOLD_S + 1, False)):
         now[0] = seconds
         with pytest.raises(OSError, match="a flipped bit"):
-            watch.look()
+            watch.poll()
         assert gate.closed is closed
 
 
@@ -193,7 +197,7 @@ def test_the_watch_is_a_thread_that_lives_through_a_card_that_fails() -> None:
     asked = threading.Event()
 
     class Failing:
-        def read(self) -> Entry | None:
+        def read(self) -> UpdateEntry | None:
             asked.set()
             raise OSError("no card")
 
@@ -209,7 +213,7 @@ def test_the_watch_is_a_thread_that_lives_through_a_card_that_fails() -> None:
 class Ended(threading.Event):
     """The helper decides while the trial waits."""
 
-    def __init__(self, journal: FakeJournal, then: Entry | None, *, ends: bool = False) -> None:
+    def __init__(self, journal: FakeJournal, then: UpdateEntry | None, *, ends: bool = False) -> None:
         super().__init__()
         self._journal, self._then, self._ends = journal, then, ends
 
@@ -219,11 +223,11 @@ class Ended(threading.Event):
 
 
 def on_trial(*, scale: bool = True, **changed: Any) -> tuple[Verdict, bool]:
-    journal, told = FakeJournal(Entry("1", Phase.TRIAL, NEW, scale=scale)), list[tuple[Verdict, str]]()
+    journal, told = FakeJournal(UpdateEntry("1", UpdatePhase.TRIAL, NEW, scale=scale)), list[tuple[Verdict, str]]()
     tools = {"draw": lambda page: 200, "hear_scale": lambda seconds: seconds > 0, "rehearse": lambda: None}
     tools |= changed | {"tell": lambda *what: told.append(what)}
-    trial = Trial(Entry("1", Phase.TRIAL, NEW, scale=scale), journal, TrialTools(**tools))
-    passed = trial.passed(Ended(journal, Entry("1", Phase.KEEP, NEW)))
+    trial = ReleaseTrial(UpdateEntry("1", UpdatePhase.TRIAL, NEW, scale=scale), journal, TrialTools(**tools))
+    passed = trial.run(Ended(journal, UpdateEntry("1", UpdatePhase.KEEP, NEW)))
     ((verdict, number),) = told
     assert number == "1"
     return verdict, passed
@@ -238,10 +242,10 @@ def test_a_trial_looks_at_pages_intake_and_scale() -> None:
 
     assert on_trial() == (Verdict(None), True)
     verdict, _ = on_trial(draw=lambda page: 500 if page == "/counter" else 200)
-    assert verdict == Verdict(Why.PAGES, "/counter answers 500")
-    assert on_trial(draw=breaks)[0].why is Why.PAGES
-    assert on_trial(rehearse=fails)[0] == Verdict(Why.INTAKE, "The database refused a row.")
-    assert on_trial(hear_scale=lambda seconds: False)[0].why is Why.SCALE
+    assert verdict == Verdict(UpdateRefusalReason.PAGES, "/counter answers 500")
+    assert on_trial(draw=breaks)[0].why is UpdateRefusalReason.PAGES
+    assert on_trial(rehearse=fails)[0] == Verdict(UpdateRefusalReason.INTAKE, "The database refused a row.")
+    assert on_trial(hear_scale=lambda seconds: False)[0].why is UpdateRefusalReason.SCALE
     assert on_trial(hear_scale=lambda seconds: False, scale=False)[0].why is None, "it was silent before"
     drawn: list[str] = []
     on_trial(draw=lambda page: drawn.append(page) or 200)
@@ -249,25 +253,31 @@ def test_a_trial_looks_at_pages_intake_and_scale() -> None:
 
 
 def test_a_trial_ends_with_the_word_of_the_helper_or_of_who_stops_it() -> None:
-    for then, passes in ((Entry("1", Phase.KEEP, NEW), True), (None, True), (Entry("2", Phase.TRIAL, NEW), True)):
-        journal = FakeJournal(Entry("1", Phase.TRIAL, NEW))
+    for then, passes in (
+        (UpdateEntry("1", UpdatePhase.KEEP, NEW), True),
+        (None, True),
+        (UpdateEntry("2", UpdatePhase.TRIAL, NEW), True),
+    ):
+        journal = FakeJournal(UpdateEntry("1", UpdatePhase.TRIAL, NEW))
         tools = TrialTools(lambda page: 200, lambda seconds: True, lambda: None, lambda verdict, number: None)
-        assert Trial(Entry("1", Phase.TRIAL, NEW), journal, tools).passed(Ended(journal, then)) is passes
-        still = Entry("1", Phase.BACK, NEW)
-        assert not Trial(Entry("1", Phase.TRIAL, NEW), FakeJournal(still), tools).passed(
+        assert (
+            ReleaseTrial(UpdateEntry("1", UpdatePhase.TRIAL, NEW), journal, tools).run(Ended(journal, then)) is passes
+        )
+        still = UpdateEntry("1", UpdatePhase.BACK, NEW)
+        assert not ReleaseTrial(UpdateEntry("1", UpdatePhase.TRIAL, NEW), FakeJournal(still), tools).run(
             Ended(FakeJournal(still), still, ends=True)
         )
 
 
 def test_only_the_release_that_is_meant_is_on_trial() -> None:
-    journal = FakeJournal(Entry("1", Phase.TRIAL, NEW))
-    assert undecided(journal, NEW) == journal.entry
-    assert undecided(journal, OLD) is None, "the former release begins as ever"
-    for phase in set(Phase) - {Phase.SWITCHING, Phase.TRIAL, Phase.BACK}:
-        journal.entry = Entry("1", phase, NEW)
-        assert undecided(journal, NEW) is None
+    journal = FakeJournal(UpdateEntry("1", UpdatePhase.TRIAL, NEW))
+    assert pending_trial(journal, NEW) == journal.entry
+    assert pending_trial(journal, OLD) is None, "the former release begins as ever"
+    for phase in set(UpdatePhase) - {UpdatePhase.SWITCHING, UpdatePhase.TRIAL, UpdatePhase.BACK}:
+        journal.entry = UpdateEntry("1", phase, NEW)
+        assert pending_trial(journal, NEW) is None
     journal.entry = None
-    assert undecided(journal, NEW) is None
+    assert pending_trial(journal, NEW) is None
 
 
 # --- the technician ---------------------------------------------------------------------------------------------------
@@ -276,7 +286,7 @@ def test_only_the_release_that_is_meant_is_on_trial() -> None:
 def test_the_technician_sees_what_may_be_installed_and_asks_for_it(tmp_path: Path) -> None:
     machine = Machine(tmp_path / "machine").lay()
     journal, quiet = JournalFile(machine.releases), FakeQuiet()
-    shelf = StationShelf(ReleaseFolder(machine.releases, machine.package), journal, machine.data)
+    shelf = StationBundles(ReleaseFolder(machine.releases, machine.package), journal, machine.data)
     updates = Updates(shelf, journal, quiet)
     view = updates.view()
     assert (view.running, view.bundles, view.phase, view.outcome) == (OLD, (), "", None)
@@ -287,53 +297,60 @@ def test_the_technician_sees_what_may_be_installed_and_asks_for_it(tmp_path: Pat
     (folder / "notes.txt").touch()
     assert {row.name: (row.version, row.why) for row in updates.view().bundles} == {
         "good.kioskupdate": (NEW, None),
-        "strange.kioskupdate": ("", Why.SIGNATURE),
-        "old.kioskupdate": (OLD, Why.NOT_NEWER),
+        "strange.kioskupdate": ("", UpdateRefusalReason.SIGNATURE),
+        "old.kioskupdate": (OLD, UpdateRefusalReason.NOT_NEWER),
     }
     (folder / "broken.kioskupdate").write_bytes(b"KIOSKUPD")
     newest = updates.view().bundles[0]
-    assert (newest.name, newest.version, newest.why) == ("broken.kioskupdate", "", Why.NO_BUNDLE)
-    for name, why in (("none.kioskupdate", Why.NOT_FOUND), ("old.kioskupdate", Why.NOT_NEWER)):
+    assert (newest.name, newest.version, newest.why) == ("broken.kioskupdate", "", UpdateRefusalReason.NO_BUNDLE)
+    for name, why in (
+        ("none.kioskupdate", UpdateRefusalReason.NOT_FOUND),
+        ("old.kioskupdate", UpdateRefusalReason.NOT_NEWER),
+    ):
         with pytest.raises(UpdateRefused) as refused:
             updates.install(name)
         assert refused.value.why is why
-    quiet.why = Why.BUSY_PAN
+    quiet.why = UpdateRefusalReason.BUSY_PAN
     with pytest.raises(UpdateRefused) as refused:
         updates.install("good.kioskupdate")
-    assert refused.value.why is Why.BUSY_PAN
+    assert refused.value.why is UpdateRefusalReason.BUSY_PAN
     assert not shelf.waits()
     quiet.why = None
     updates.install("good.kioskupdate")
     assert updates.view().phase == "asked"
     with pytest.raises(UpdateRefused) as refused:
         updates.install("good.kioskupdate")
-    assert refused.value.why is Why.RUNNING
+    assert refused.value.why is UpdateRefusalReason.RUNNING
     outcome = machine.update()
-    assert outcome == Outcome("0" * 15 + "1", NEW, None)
+    assert outcome == UpdateOutcome("0" * 15 + "1", NEW, None)
     assert updates.view().outcome == outcome
-    journal.write(Entry("2", Phase.TRIAL, "0.9.2"))
+    journal.write(UpdateEntry("2", UpdatePhase.TRIAL, "0.9.2"))
     assert updates.view().phase == "trial"
-    for number in range(2 * MOST_SHOWN):
+    for number in range(2 * MAX_SHOWN_BUNDLES):
         (folder / f"{number}.kioskupdate").touch()
-    assert len(updates.view().bundles) == MOST_SHOWN
+    assert len(updates.view().bundles) == MAX_SHOWN_BUNDLES
 
 
 def test_a_bundle_that_is_too_old_for_the_database_is_not_offered(tmp_path: Path) -> None:
     machine = Machine(tmp_path / "machine").lay()
-    shelf = StationShelf(ReleaseFolder(machine.releases, machine.package), JournalFile(machine.releases), machine.data)
+    shelf = StationBundles(
+        ReleaseFolder(machine.releases, machine.package), JournalFile(machine.releases), machine.data
+    )
     updates = Updates(shelf, JournalFile(machine.releases), FakeQuiet())
     lay_bundle(machine.data / "updates", schema=6)
-    assert [row.why for row in updates.view().bundles] == [Why.SCHEMA]
+    assert [row.why for row in updates.view().bundles] == [UpdateRefusalReason.SCHEMA]
     with pytest.raises(UpdateRefused) as refused:
         updates.install(BUNDLE)
-    assert refused.value.why is Why.SCHEMA
+    assert refused.value.why is UpdateRefusalReason.SCHEMA
     assert not shelf.waits()
 
 
 def test_a_bundle_that_goes_while_it_is_listed_ends_no_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     machine = Machine(tmp_path / "machine").lay()
     folder = machine.data / "updates"
-    shelf = StationShelf(ReleaseFolder(machine.releases, machine.package), JournalFile(machine.releases), machine.data)
+    shelf = StationBundles(
+        ReleaseFolder(machine.releases, machine.package), JournalFile(machine.releases), machine.data
+    )
     for name, at in (("one.kioskupdate", 1), ("two.kioskupdate", 2), ("fetched-0.8.0.kioskupdate", 3)):
         os.utime(lay_bundle(folder, name), (at, at))
     is_file = Path.is_file
@@ -357,7 +374,7 @@ def test_a_bundle_on_a_stick_is_chosen_and_copied_first(tmp_path: Path, monkeypa
     stick.mkdir()
     media = [stick, tmp_path / "pulled"]
     journal, quiet = JournalFile(machine.releases), FakeQuiet()
-    shelf = StationShelf(ReleaseFolder(machine.releases, machine.package), journal, machine.data, lambda: media)
+    shelf = StationBundles(ReleaseFolder(machine.releases, machine.package), journal, machine.data, lambda: media)
     updates = Updates(shelf, journal, quiet)
     assert updates.view().bundles == ()
     good = lay_bundle(stick, "good.kioskupdate")
@@ -371,16 +388,16 @@ def test_a_bundle_on_a_stick_is_chosen_and_copied_first(tmp_path: Path, monkeypa
     assert [(row.name, row.version, row.why, row.on_stick) for row in updates.view().bundles] == [
         (str(good), NEW, None, True),
         (str(short), NEW, None, True),
-        (str(strange), "", Why.SIGNATURE, True),
+        (str(strange), "", UpdateRefusalReason.SIGNATURE, True),
     ]
     hidden = tmp_path / "hidden.kioskupdate"
     hidden.write_bytes(good.read_bytes())
     refused = {
-        str(strange): Why.SIGNATURE,
-        str(short): Why.DAMAGED,
-        str(hidden): Why.NOT_FOUND,
-        "../hidden.kioskupdate": Why.NOT_FOUND,
-        str(stick / ".." / "hidden.kioskupdate"): Why.NOT_FOUND,
+        str(strange): UpdateRefusalReason.SIGNATURE,
+        str(short): UpdateRefusalReason.DAMAGED,
+        str(hidden): UpdateRefusalReason.NOT_FOUND,
+        "../hidden.kioskupdate": UpdateRefusalReason.NOT_FOUND,
+        str(stick / ".." / "hidden.kioskupdate"): UpdateRefusalReason.NOT_FOUND,
     }
     for path, why in refused.items():
         with pytest.raises(UpdateRefused) as error:
@@ -390,7 +407,7 @@ def test_a_bundle_on_a_stick_is_chosen_and_copied_first(tmp_path: Path, monkeypa
         patch.setattr(station_side, "RESERVE_BYTES", 2**60)
         with pytest.raises(UpdateRefused) as error:
             updates.install(str(good))
-    assert error.value.why is Why.FULL
+    assert error.value.why is UpdateRefusalReason.FULL
     assert list(shelf.names()) == []
     assert not shelf.waits()
     with good.open("ab") as file:
@@ -400,7 +417,7 @@ def test_a_bundle_on_a_stick_is_chosen_and_copied_first(tmp_path: Path, monkeypa
     media.clear()
     outcome = machine.update()
     assert outcome is not None
-    assert (outcome.kept, machine.version()) == (True, NEW)
+    assert (outcome.succeeded, machine.version()) == (True, NEW)
 
 
 def test_of_a_bundle_that_is_copied_twice_or_not_to_its_end_nothing_is_left(
@@ -410,7 +427,9 @@ def test_of_a_bundle_that_is_copied_twice_or_not_to_its_end_nothing_is_left(
     stick.mkdir()
     folder, good = machine.data / "updates", lay_bundle(stick)
     size = good.stat().st_size
-    shelf = StationShelf(ReleaseFolder(machine.releases, machine.package), JournalFile(machine.releases), machine.data)
+    shelf = StationBundles(
+        ReleaseFolder(machine.releases, machine.package), JournalFile(machine.releases), machine.data
+    )
     pieces = station_side._pieces
     said = []
 
@@ -424,7 +443,7 @@ def test_of_a_bundle_that_is_copied_twice_or_not_to_its_end_nothing_is_left(
 
     def pulled(path: Path, size: int) -> Iterator[bytes]:
         yield from pieces(path, size)
-        raise UpdateRefused(Why.DAMAGED, "Input/output error")
+        raise UpdateRefused(UpdateRefusalReason.DAMAGED, "Input/output error")
 
     with monkeypatch.context() as patch:
         patch.setattr(station_side, "_pieces", asked_for_again)
@@ -432,7 +451,7 @@ def test_of_a_bundle_that_is_copied_twice_or_not_to_its_end_nothing_is_left(
         patch.setattr(station_side, "_pieces", pulled)
         with pytest.raises(UpdateRefused):
             shelf.bring(str(good), size)
-    assert said == [(Why.RUNNING, True)]
+    assert said == [(UpdateRefusalReason.RUNNING, True)]
     assert [(path.name, path.read_bytes()) for path in folder.iterdir()] == [(good.name, good.read_bytes())]
     (folder / ".killed.kioskupdate.new").write_bytes(b"x")
     shelf.sweep()

@@ -18,19 +18,19 @@ import pytest
 from kiosk.app.update.helper import station_files
 from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.releases import ReleaseFolder
-from kiosk.app.update.station import StationShelf
+from kiosk.app.update.station import StationBundles
 from kiosk.app.update.units import BACKUP, OTHERS_HELD, RELAY, STATION, STATION_HELD, Units
 from kiosk.base.files import write_synced
 from kiosk.station.update import journal
-from kiosk.station.update.bundle import Manifest
-from kiosk.station.update.journal import Entry, Phase
+from kiosk.station.update.bundle import UpdateManifest
+from kiosk.station.update.journal import UpdateEntry, UpdatePhase
 from kiosk.station.update.messages import Answer, Verdict, is_bundle_name
-from kiosk.station.update.refusals import SENTENCES, UpdateRefused, Why, sentence
+from kiosk.station.update.refusals import SENTENCES, UpdateRefusalReason, UpdateRefused, sentence
 from kiosk.station.update.updater import RESERVE_BYTES, TRIAL_S, check_payload
 from kiosk.station.update.updates import Updates
 from kiosk.store import Store, StoreError
-from kiosk.store.backup.before_update import CopyBeforeUpdate
-from kiosk.store.database.look import look
+from kiosk.store.backup.pre_update_copy import PreUpdateCopy
+from kiosk.store.database.inspection import inspect_database
 from kiosk.store.database.migrate import migrate
 from tests.each import each
 from tests.station.update.machine import (
@@ -54,7 +54,7 @@ from tests.store.village import stamp
 class Still:
     """A station at which nothing goes on."""
 
-    def busy(self) -> Why | None:
+    def busy(self) -> UpdateRefusalReason | None:
         return None
 
     def hears_scale(self) -> bool:
@@ -66,7 +66,7 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path / "machine").lay()
 
 
-def outcome_of(machine: Machine, bundle: str = BUNDLE) -> Why | None:
+def outcome_of(machine: Machine, bundle: str = BUNDLE) -> UpdateRefusalReason | None:
     machine.ask(bundle)
     outcome = machine.update()
     assert outcome is not None
@@ -77,12 +77,12 @@ def outcome_of(machine: Machine, bundle: str = BUNDLE) -> Why | None:
 def test_what_does_not_fit_this_machine_is_refused_and_nothing_is_changed(machine: Machine) -> None:
     """One bundle for each reason; after all of them the right one is kept."""
     folder = machine.data / "updates"
-    cases: dict[Why, dict[str, object]] = {
-        Why.NOT_NEWER: {"version": "0.9.0+g9999999"},
-        Why.ARCHITECTURE: {"architecture": "amd64"},
-        Why.PYTHON: {"python": "3.11"},
-        Why.SCHEMA: {"schema": 6},
-        Why.LIBRARIES: {"libraries": OTHER_LOCK},
+    cases: dict[UpdateRefusalReason, dict[str, object]] = {
+        UpdateRefusalReason.NOT_NEWER: {"version": "0.9.0+g9999999"},
+        UpdateRefusalReason.ARCHITECTURE: {"architecture": "amd64"},
+        UpdateRefusalReason.PYTHON: {"python": "3.11"},
+        UpdateRefusalReason.SCHEMA: {"schema": 6},
+        UpdateRefusalReason.LIBRARIES: {"libraries": OTHER_LOCK},
     }
     before = machine.content()
     for why, changed in cases.items():
@@ -93,27 +93,27 @@ def test_what_does_not_fit_this_machine_is_refused_and_nothing_is_changed(machin
         assert [path.name for path in machine.releases.iterdir()] == ["outcome.json"]
     lay_bundle(folder)
     machine.board.free = RESERVE_BYTES
-    assert outcome_of(machine) is Why.FULL
+    assert outcome_of(machine) is UpdateRefusalReason.FULL
     machine.board.free = 10**9
-    for busy in (Why.BUSY_PAN, Why.BUSY_INTAKE, Why.BUSY_PRINTING):
+    for busy in (UpdateRefusalReason.BUSY_PAN, UpdateRefusalReason.BUSY_INTAKE, UpdateRefusalReason.BUSY_PRINTING):
         machine.behavior = Behavior(busy=busy)
         assert outcome_of(machine) is busy
         assert machine.running == {STATION, RELAY}
     machine.behavior = Behavior(answers=False)
-    assert outcome_of(machine) is Why.NO_ANSWER
+    assert outcome_of(machine) is UpdateRefusalReason.NO_ANSWER
     assert (machine.version(), machine.content()) == (OLD, before)
     machine.behavior = Behavior()
     assert outcome_of(machine) is None
     assert machine.version() == NEW
     assert not (folder / BUNDLE).exists(), "what was installed needs no room any more"
     lay_bundle(folder)
-    assert outcome_of(machine) is Why.NOT_NEWER
+    assert outcome_of(machine) is UpdateRefusalReason.NOT_NEWER
 
 
 def test_an_update_waits_for_a_station_that_is_not_set_up_yet(machine: Machine) -> None:
     lay_bundle(machine.data / "updates")
     machine.database.unlink()
-    assert outcome_of(machine) is Why.NOT_SET_UP
+    assert outcome_of(machine) is UpdateRefusalReason.NOT_SET_UP
 
 
 def test_nobody_has_the_database_open_while_it_is_copied(machine: Machine) -> None:
@@ -124,22 +124,28 @@ def test_nobody_has_the_database_open_while_it_is_copied(machine: Machine) -> No
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         other.stdout.readline()
-        assert outcome_of(machine) is Why.DATABASE
+        assert outcome_of(machine) is UpdateRefusalReason.DATABASE
         assert machine.running == {STATION, RELAY}
         other.communicate()
     assert machine.version() == OLD
     assert outcome_of(machine) is None
 
 
-@each("why", [Why.PAGES, Why.SCALE, Why.INTAKE, Why.DATABASE])
-def test_an_unhealthy_release_may_say_why(why: Why) -> None:
+@each(
+    "why",
+    [UpdateRefusalReason.PAGES, UpdateRefusalReason.SCALE, UpdateRefusalReason.INTAKE, UpdateRefusalReason.DATABASE],
+)
+def test_an_unhealthy_release_may_say_why(why: UpdateRefusalReason) -> None:
     assert msgspec.json.decode(b'{"why":"%s"}' % why.encode(), type=Verdict) == Verdict(why)
 
 
 def test_a_release_that_is_never_healthy_steps_back_in_time(machine: Machine) -> None:
     lay_bundle(machine.data / "updates")
     before, began = machine.content(), machine.board.now
-    for behavior, why in ((Behavior(healthy=Why.SCALE), Why.SCALE), (Behavior(says=False), Why.LATE)):
+    for behavior, why in (
+        (Behavior(healthy=UpdateRefusalReason.SCALE), UpdateRefusalReason.SCALE),
+        (Behavior(says=False), UpdateRefusalReason.LATE),
+    ):
         machine.behavior = behavior
         assert outcome_of(machine) is why
         outcome = machine.outcome()
@@ -155,7 +161,7 @@ def test_a_migration_of_a_real_database_steps_back_and_goes_on_in_its_epoch(
 ) -> None:
     begin_second_schema(machine.folder, monkeypatch, number=8)
     lay_bundle(machine.data / "updates")
-    before, told = machine.content(), look(machine.database)
+    before, told = machine.content(), inspect_database(machine.database)
     seen: list[int] = []
 
     def migrates_and_dies() -> None:
@@ -163,16 +169,16 @@ def test_a_migration_of_a_real_database_steps_back_and_goes_on_in_its_epoch(
         store = Store.open(machine.database, STATION_ID, stamp())
         store.close()
         seen.append(store.epochs is not None)
-        found = look(machine.database)
+        found = inspect_database(machine.database)
         assert found is not None
         seen.append(found.schema)
 
     machine.migrate = migrates_and_dies  # type: ignore[method-assign]
     machine.behavior = Behavior(says=False)
-    assert outcome_of(machine) is Why.LATE
+    assert outcome_of(machine) is UpdateRefusalReason.LATE
     assert seen[1] == 8
     assert machine.content() == before
-    after = look(machine.database)
+    after = inspect_database(machine.database)
     assert told is not None
     assert after is not None
     since = replace(after.epoch, last_seq=told.epoch.last_seq, head=told.epoch.head)
@@ -186,14 +192,14 @@ def test_whoever_asks_again_while_a_bundle_is_checked_is_told_that_one_runs(
 ) -> None:
     """Its payload is read and hashed: seconds on a card, in which a technician touches again."""
     lay_bundle(machine.data / "updates")
-    shelf = StationShelf(
+    shelf = StationBundles(
         ReleaseFolder(machine.releases, machine.package), JournalFile(machine.releases), machine.data, list
     )
     page = Updates(shelf, JournalFile(machine.releases), Still())
     page.install(BUNDLE)
     refused = []
 
-    def check(file: BinaryIO, manifest: Manifest) -> None:
+    def check(file: BinaryIO, manifest: UpdateManifest) -> None:
         with pytest.raises(UpdateRefused) as caught:
             page.install(BUNDLE)
         refused.append(caught.value.why)
@@ -202,8 +208,8 @@ def test_whoever_asks_again_while_a_bundle_is_checked_is_told_that_one_runs(
     monkeypatch.setattr("kiosk.station.update.updater.check_payload", check)
     outcome = machine.update()
     assert outcome is not None
-    assert outcome.kept
-    assert refused == [Why.RUNNING]
+    assert outcome.succeeded
+    assert refused == [UpdateRefusalReason.RUNNING]
     assert page.view().phase == ""
     machine.boot()
     machine.booted()
@@ -215,22 +221,22 @@ def test_a_release_steps_back_to_what_ran_and_not_to_what_current_names(machine:
     (machine.releases / NEW).mkdir()
     (machine.releases / "current").symlink_to(NEW)
     assert machine.version() == OLD
-    machine.behavior = Behavior(healthy=Why.PAGES)
+    machine.behavior = Behavior(healthy=UpdateRefusalReason.PAGES)
     lay_bundle(machine.data / "updates")
-    assert outcome_of(machine) is Why.PAGES
+    assert outcome_of(machine) is UpdateRefusalReason.PAGES
     assert machine.version() == OLD
     assert not (machine.releases / "current").is_symlink()
 
 
 def test_a_refusal_does_not_forget_what_was_tried_in_vain(machine: Machine) -> None:
     """Else the relay would fetch it again."""
-    machine.behavior = Behavior(healthy=Why.PAGES)
+    machine.behavior = Behavior(healthy=UpdateRefusalReason.PAGES)
     lay_bundle(machine.data / "updates")
-    assert outcome_of(machine) is Why.PAGES
+    assert outcome_of(machine) is UpdateRefusalReason.PAGES
     (machine.data / "updates" / BUNDLE).unlink()
-    assert outcome_of(machine) is Why.NOT_FOUND
+    assert outcome_of(machine) is UpdateRefusalReason.NOT_FOUND
     lay_bundle(machine.data / "updates", version="0.9.0+g9999999")
-    assert outcome_of(machine) is Why.NOT_NEWER
+    assert outcome_of(machine) is UpdateRefusalReason.NOT_NEWER
     outcome = machine.outcome()
     assert outcome is not None
     assert (outcome.stepped_back, outcome.failed) == (False, NEW)
@@ -247,14 +253,14 @@ def test_an_old_verdict_decides_nothing(machine: Machine) -> None:
     lay_bundle(machine.data / "updates")
     machine.behavior = Behavior(says=False)
     (machine.data / "requests/update-verdict.json").write_text('{"number":"0000000000000009","why":null}')
-    assert outcome_of(machine) is Why.LATE
+    assert outcome_of(machine) is UpdateRefusalReason.LATE
 
 
 def test_a_release_that_does_not_start_is_a_release_that_says_nothing(machine: Machine) -> None:
     lay_bundle(machine.data / "updates")
     plain = machine.systemctl
     machine.systemctl = lambda words: "" if "start" in words and machine.on_trial() else plain(words)  # type: ignore[method-assign]
-    assert outcome_of(machine) is Why.LATE
+    assert outcome_of(machine) is UpdateRefusalReason.LATE
     assert (machine.version(), machine.running) == (OLD, {STATION, RELAY})
 
 
@@ -272,8 +278,8 @@ def test_one_update_follows_another_and_keeps_what_it_may_step_back_to(machine: 
         f"libraries-{OTHER_LOCK}",
     }
     lay_bundle(folder, version="0.9.3", libraries=OTHER_LOCK)
-    machine.behavior = Behavior(healthy=Why.PAGES, migrates=False)
-    assert outcome_of(machine) is Why.PAGES
+    machine.behavior = Behavior(healthy=UpdateRefusalReason.PAGES, migrates=False)
+    assert outcome_of(machine) is UpdateRefusalReason.PAGES
     assert machine.version() == "0.9.2", "the release of before, not the packaged one"
     machine.behavior = Behavior(migrates=False)
     assert outcome_of(machine) is None
@@ -299,10 +305,10 @@ def test_modules_of_an_update_are_compiled_once_and_not_at_each_start(machine: M
 def test_the_vendor_changes_its_key_over_one_bundle(machine: Machine) -> None:
     folder = machine.data / "updates"
     lay_bundle(folder, key=OTHER_KEY)
-    assert outcome_of(machine) is Why.SIGNATURE
+    assert outcome_of(machine) is UpdateRefusalReason.SIGNATURE
     lay_bundle(folder, next_key=public(OTHER_KEY))
-    machine.behavior = Behavior(healthy=Why.PAGES)
-    assert outcome_of(machine) is Why.PAGES
+    machine.behavior = Behavior(healthy=UpdateRefusalReason.PAGES)
+    assert outcome_of(machine) is UpdateRefusalReason.PAGES
     keys = ReleaseFolder(machine.releases, machine.package).keys
     assert [key.hex() for key in keys()] == [public(KEY)], "a release that was not kept changes nothing"
     machine.behavior = Behavior(migrates=False)
@@ -311,19 +317,19 @@ def test_the_vendor_changes_its_key_over_one_bundle(machine: Machine) -> None:
     lay_bundle(folder, version="0.9.2", key=OTHER_KEY)
     assert outcome_of(machine) is None
     lay_bundle(folder, version="0.9.3", key=KEY)
-    assert outcome_of(machine) is Why.SIGNATURE, "the first key has ended"
+    assert outcome_of(machine) is UpdateRefusalReason.SIGNATURE, "the first key has ended"
     (machine.package / "vendor.pub").unlink()
-    assert outcome_of(machine) is Why.NO_KEY
+    assert outcome_of(machine) is UpdateRefusalReason.NO_KEY
 
 
 def test_a_journal_nobody_can_read_is_no_empty_one(machine: Machine) -> None:
     (machine.releases / "journal.json").write_text("{")
     with pytest.raises(OSError, match="cannot be read"):
-        machine.updater().settle()
+        machine.updater().recover()
 
 
 def test_a_copy_that_was_damaged_replaces_nothing(machine: Machine) -> None:
-    copy = CopyBeforeUpdate(machine.database)
+    copy = PreUpdateCopy(machine.database)
     sha256 = copy.make()
     write_synced(machine.data / "before-update/station.db", b"damaged")
     before = machine.content()
@@ -365,7 +371,7 @@ def test_a_database_that_was_not_migrated_stays_where_the_copy_is_spoiled(machin
     spoiled_on_the_way_back(machine)
     outcome = machine.update()
     assert outcome is not None
-    assert (outcome.why, outcome.stepped_back, machine.version()) == (Why.LATE, True, OLD)
+    assert (outcome.why, outcome.stepped_back, machine.version()) == (UpdateRefusalReason.LATE, True, OLD)
     machine.station_acts()
     assert (machine.content(), machine.booked(), machine.running) == (before, machine.kept_rows, {STATION, RELAY})
 
@@ -387,7 +393,7 @@ def test_where_the_way_back_is_closed_for_ever_a_person_keeps_the_new_release(ma
     machine.database.write_bytes(live)
     outcome = machine.updater().keep_new()
     assert outcome is not None
-    assert (outcome.kept, machine.version(), machine.entry()) == (True, NEW, None)
+    assert (outcome.succeeded, machine.version(), machine.entry()) == (True, NEW, None)
     machine.station_acts()
     assert machine.running == {STATION, RELAY}
     assert machine.booked() == machine.kept_rows > 0
@@ -396,13 +402,13 @@ def test_where_the_way_back_is_closed_for_ever_a_person_keeps_the_new_release(ma
 
 
 def test_a_way_back_that_is_open_is_not_closed_by_a_person(machine: Machine) -> None:
-    copy = CopyBeforeUpdate(machine.database)
+    copy = PreUpdateCopy(machine.database)
     (machine.releases / NEW).mkdir()
     (machine.releases / "current").symlink_to(NEW)
-    entry = Entry("1", Phase.BACK, NEW, copy=copy.make(), schema=7, why=Why.LATE)
+    entry = UpdateEntry("1", UpdatePhase.BACK, NEW, copy=copy.make(), schema=7, why=UpdateRefusalReason.LATE)
     JournalFile(machine.releases).write(entry)
     assert machine.updater().keep_new() is None
-    JournalFile(machine.releases).write(replace(entry, phase=Phase.TRIAL, copy="0" * 64))
+    JournalFile(machine.releases).write(replace(entry, phase=UpdatePhase.TRIAL, copy="0" * 64))
     assert machine.updater().keep_new() is None, "it may still be healthy"
     assert machine.entry() is not None
 
@@ -418,17 +424,17 @@ def test_a_request_is_taken_once_and_strange_ones_are_none(machine: Machine) -> 
     secret = machine.folder / "secret.kioskupdate"
     shutil.copyfile(lay_bundle(machine.folder), secret)
     (machine.data / "updates" / BUNDLE).symlink_to(secret)
-    assert outcome_of(machine) is Why.NOT_FOUND, "a link is no bundle"
+    assert outcome_of(machine) is UpdateRefusalReason.NOT_FOUND, "a link is no bundle"
     assert not is_bundle_name("")
 
 
 def test_only_what_was_meant_and_for_this_update_is_an_answer(machine: Machine) -> None:
     files, number = station_files(machine.data), "0" * 16
     files.answer.write(Answer(None, scale=True), number)
-    files.verdict.write(Verdict(Why.PAGES), number)
+    files.verdict.write(Verdict(UpdateRefusalReason.PAGES), number)
     assert (files.answer.answer_to(number), files.verdict.answer_to(number)) == (
         Answer(None, scale=True),
-        Verdict(Why.PAGES),
+        Verdict(UpdateRefusalReason.PAGES),
     )
     assert (files.answer.answer_to("1" * 16), files.verdict.answer_to("1" * 16)) == (None, None)
     path = files.answer.path
@@ -438,8 +444,8 @@ def test_only_what_was_meant_and_for_this_update_is_an_answer(machine: Machine) 
     assert list(path.parent.iterdir()) == []
 
 
-@each("why", list(Why))
-def test_every_refusal_has_its_sentence(why: Why) -> None:
+@each("why", list(UpdateRefusalReason))
+def test_every_refusal_has_its_sentence(why: UpdateRefusalReason) -> None:
     assert SENTENCES[why].endswith(".")
     assert sentence(why, "12 MB free").endswith("(12 MB free)")
 
@@ -476,6 +482,6 @@ def test_units_are_held_by_marks_and_started_again(tmp_path: Path) -> None:
 def test_every_phase_of_the_journal_says_what_a_power_cut_leaves() -> None:
     assert journal.__doc__ is not None
     said = {line.split()[0] for line in journal.__doc__.splitlines() if line.split()}
-    assert {phase.value for phase in Phase} <= said
-    entry = journal.Entry("1", Phase.TRIAL, NEW, why=Why.LATE)
+    assert {phase.value for phase in UpdatePhase} <= said
+    entry = journal.UpdateEntry("1", UpdatePhase.TRIAL, NEW, why=UpdateRefusalReason.LATE)
     assert journal.parse_entry(msgspec.json.encode(entry)) == entry

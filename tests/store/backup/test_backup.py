@@ -24,9 +24,9 @@ from kiosk.store import Store
 from kiosk.store.backup import backup
 from kiosk.store.backup import medium as backup_medium
 from kiosk.store.backup import photos as backup_photos
-from kiosk.store.backup.backup import BackupMade, make_backup
-from kiosk.store.backup.kit.beside import write_beside
-from kiosk.store.backup.medium import BackupRefused, disk_of, finished, read_manifest, uuid_of
+from kiosk.store.backup.backup import FinishedBackup, make_backup
+from kiosk.store.backup.kit.kit_files import write_kit
+from kiosk.store.backup.medium import BackupRefused, disk_of, finished_manifests, read_manifest, uuid_of
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.check import LINKS_AT_START, check_file
 from kiosk.store.errors import StoreError
@@ -41,7 +41,7 @@ def medium(tmp_path: Path) -> Path:
     return folder
 
 
-def make(path: Path, medium: Path, **options: Any) -> BackupMade:
+def make(path: Path, medium: Path, **options: Any) -> FinishedBackup:
     """Test folders share a disk with everything else."""
     same_disk = options.pop("same_disk", True)
     return make_backup(path, STATION, BackupSettings(medium, **options), stamp(), same_disk=same_disk)
@@ -153,7 +153,7 @@ def test_only_the_newest_stay_and_those_of_other_stations(store: Store, path: Pa
     for _ in range(5):
         bring_in(store)
         names.append(make(path, medium, keep=2).path.name)
-    kept = [manifest.with_suffix(".db").name for manifest in finished(medium, STATION)]
+    kept = [manifest.with_suffix(".db").name for manifest in finished_manifests(medium, STATION)]
     assert kept == names[-2:]
     assert other.exists()
     assert left(medium) == {
@@ -169,7 +169,7 @@ def test_a_new_letter_is_newer_than_any_number(store: Store, path: Path, medium:
     store.epochs.start("restored", stamp())
     second = make(path, medium)
     assert second.manifest.seq < first.manifest.seq
-    assert [read_manifest(one).series for one in finished(medium, STATION)] == ["A", "B"]
+    assert [read_manifest(one).series for one in finished_manifests(medium, STATION)] == ["A", "B"]
     assert len(second.manifest.receipt_series) == 2
 
 
@@ -178,7 +178,7 @@ def test_the_same_state_again_replaces_its_backup(store: Store, path: Path, medi
     store.papers.summary()
     again = make(path, medium)
     assert again.path == first.path
-    assert len(finished(medium, STATION)) == 1
+    assert len(finished_manifests(medium, STATION)) == 1
 
 
 def photo(folder: Path, content: bytes) -> str:
@@ -239,7 +239,7 @@ def test_nobody_else_may_read_a_backup_and_one_of_before_is_corrected(store: Sto
     theirs = medium / "holiday.jpg"
     theirs.touch()
     made = make(path, medium)
-    write_beside(made.path, b"kit")
+    write_kit(made.path, b"kit")
     assert readable_by_others(medium) == {theirs.name}
     older = [found for found in medium.rglob("*") if found != theirs]
     for found in older:
@@ -276,7 +276,7 @@ def test_a_medium_that_knows_no_modes_takes_the_backup(
     shot(store, path.with_name("photos"), b"one")
     monkeypatch.setattr(os, "fchmod", refuse)
     made = make(path, medium)
-    assert (made.photos, made.problem, write_beside(made.path, b"kit").read_bytes()) == (2, "", b"kit")
+    assert (made.photos, made.problem, write_kit(made.path, b"kit").read_bytes()) == (2, "", b"kit")
 
 
 def test_a_damaged_picture_is_named_and_not_copied(store: Store, path: Path, medium: Path) -> None:
@@ -300,7 +300,7 @@ def test_a_medium_that_fills_up_with_pictures_keeps_the_database(
     made = make(path, medium)
     assert "database is safe" in made.problem
     assert "is full" in made.problem
-    assert finished(medium, STATION)
+    assert finished_manifests(medium, STATION)
 
 
 def test_a_picture_that_leaves_the_card_meanwhile_is_passed_over(
@@ -318,7 +318,7 @@ def test_a_picture_that_leaves_the_card_meanwhile_is_passed_over(
         return real(path)
 
     monkeypatch.setattr(backup_photos, "open_regular", opened)
-    assert backup_photos.copy(source, target, backup_photos.hashes(source)) == backup_photos.Copied(1, 0)
+    assert backup_photos.copy(source, target, backup_photos.hashes(source)) == backup_photos.PhotoCopyResult(1, 0)
 
 
 # --- refused ----------------------------------------------------------------------------------------------------------
@@ -413,7 +413,7 @@ def test_a_backup_that_breaks_off_leaves_the_older_one_and_no_rest(
     with monkeypatch.context() as patch:
         patch.setattr(backup, step, _fails(error))
         assert word in refused(path, medium)
-    assert [one.with_suffix(".db") for one in finished(medium, STATION)] == [good.path]
+    assert [one.with_suffix(".db") for one in finished_manifests(medium, STATION)] == [good.path]
     assert check_file(good.path, thorough=True)
     assert left(medium) == {good.path.name, good.path.with_suffix(".json").name}
     assert make(path, medium).manifest.seq > good.manifest.seq
@@ -493,7 +493,7 @@ def test_a_database_whose_schema_is_damaged_is_refused(store: Store, path: Path,
 
 
 def test_two_backups_at_once(store: Store, path: Path, medium: Path) -> None:
-    with backup_medium.only_one(medium):
+    with backup_medium.backup_lock(medium):
         assert "Another backup" in refused(path, medium)
     assert make(path, medium).path.exists()
 
@@ -520,7 +520,7 @@ def test_a_manifest_nobody_can_read_is_named(tmp_path: Path, text: str) -> None:
 def test_a_database_without_its_manifest_is_no_finished_backup(store: Store, path: Path, medium: Path) -> None:
     made = make(path, medium)
     made.path.with_suffix(".json").unlink()
-    assert finished(medium, STATION) == []
+    assert finished_manifests(medium, STATION) == []
 
 
 def test_the_copy_can_be_opened_by_anybody(store: Store, path: Path, medium: Path) -> None:

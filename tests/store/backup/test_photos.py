@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.store.backup.photos import Copied, copy
+from kiosk.store.backup.photos import PhotoCopyResult, copy
 
 CONTENT = b"a picture"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -42,6 +42,6 @@ def test_a_link_in_the_place_of_half_a_picture_is_not_written_through(medium: Pa
     target = place(tmp_path / "station")
     target.parent.mkdir(parents=True)
     target.with_name(f".{target.name}.part").symlink_to(other)
-    assert copy(medium, tmp_path / "station", [SHA256]) == Copied(1, 0)
+    assert copy(medium, tmp_path / "station", [SHA256]) == PhotoCopyResult(1, 0)
     assert (target.read_bytes(), other.read_bytes()) == (CONTENT, b"before")
     assert not target.is_symlink()

@@ -17,7 +17,7 @@ from kiosk.domain.events import PictureData
 from kiosk.store import Store
 from kiosk.store.backup import restore as restoring
 from kiosk.store.backup.backup import make_backup
-from kiosk.store.backup.restore import Restored, RestoreOptions, restore
+from kiosk.store.backup.restore import RestoreOptions, RestoreResult, restore
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.errors import StoreError
 from kiosk.store.records import ListingPictures, NewPhoto
@@ -63,7 +63,7 @@ def backup(store: Store, path: Path, medium: Path) -> Path:
     return made
 
 
-def bring_back(backup: Path, path: Path, **options: Any) -> Restored:
+def bring_back(backup: Path, path: Path, **options: Any) -> RestoreResult:
     return restore(backup, path, STATION, stamp(100), RestoreOptions(**{"new_epoch": epochs(50), **options}))
 
 
@@ -73,20 +73,20 @@ def marker(path: Path) -> list[str]:
 
 def test_a_backup_comes_back_in_a_new_epoch(backup: Path, path: Path, template: Path) -> None:
     back = bring_back(backup, path)
-    assert (back.life.old.letter, back.life.new.letter) == ("A", "B")
-    assert back.life.new.epoch != back.life.old.epoch
-    assert (back.life.events, back.life.told_again) == (6, 2)
-    assert (back.proven, back.problem) == (True, "")
+    assert (back.epoch.old.letter, back.epoch.new.letter) == ("A", "B")
+    assert back.epoch.new.epoch != back.epoch.old.epoch
+    assert (back.epoch.events, back.epoch.reissued_events) == (6, 2)
+    assert (back.verified, back.problem) == (True, "")
     with closing(open_store(path, template)) as store:
-        assert (store.epochs.identity().epoch, store.epochs.identity().series) == (back.life.new.epoch, "B")
-        waiting = 1 + back.life.told_again + back.life.papers
+        assert (store.epochs.identity().epoch, store.epochs.identity().series) == (back.epoch.new.epoch, "B")
+        waiting = 1 + back.epoch.reissued_events + back.epoch.papers
         assert store.outbox.counts().pending == waiting, (
             "the new epoch, what was not acknowledged then, papers set aside"
         )
         assert bring_in(store).receipt == "0147-B-000001"
-        assert store.journal.verify() == back.life.events + waiting + 1
-    assert marker(path) == [f"S0147 A {back.life.old.epoch}", f"S0147 B {back.life.new.epoch}"]
-    first = next(event for event in events(path) if event["epoch"] == back.life.new.epoch)
+        assert store.journal.verify() == back.epoch.events + waiting + 1
+    assert marker(path) == [f"S0147 A {back.epoch.old.epoch}", f"S0147 B {back.epoch.new.epoch}"]
+    first = next(event for event in events(path) if event["epoch"] == back.epoch.new.epoch)
     assert first["data"] == {
         "series": "B",
         "why": "restored",
@@ -97,26 +97,28 @@ def test_a_backup_comes_back_in_a_new_epoch(backup: Path, path: Path, template: 
 def test_what_is_told_again_says_where_it_stood(backup: Path, path: Path) -> None:
     back = bring_back(backup, path)
     again = [event for event in events(path) if event.get("reissued")]
-    assert [event["reissued"] for event in again] == [f"{back.life.old.epoch}-{seq}" for seq in (5, 6)]
+    assert [event["reissued"] for event in again] == [f"{back.epoch.old.epoch}-{seq}" for seq in (5, 6)]
 
 
 def test_the_database_that_was_there_is_kept_whole(backup: Path, path: Path) -> None:
     before, log = content(path), path.with_name(f"{path.name}-wal")
     log.write_bytes(b"what a power cut left")
     back = bring_back(backup, path)
-    assert back.kept == path.with_name("before-restore-1")
-    assert back.kept is not None
-    assert (back.kept / log.name).read_bytes() == b"what a power cut left"
-    (back.kept / log.name).unlink()
-    assert content(back.kept / path.name) == before
+    assert back.previous_database == path.with_name("before-restore-1")
+    assert back.previous_database is not None
+    assert (back.previous_database / log.name).read_bytes() == b"what a power cut left"
+    (back.previous_database / log.name).unlink()
+    assert content(back.previous_database / path.name) == before
     assert not log.exists()
     assert not path.with_name(".restore").exists()
 
 
 def test_again_and_again_never_the_same_letter(backup: Path, path: Path) -> None:
     back = [bring_back(backup, path, new_epoch=epochs(50 + turn)) for turn in range(3)]
-    assert [one.life.new.letter for one in back] == ["B", "C", "D"]
-    assert [one.kept.name for one in back if one.kept] == [f"before-restore-{turn}" for turn in (1, 2, 3)]
+    assert [one.epoch.new.letter for one in back] == ["B", "C", "D"]
+    assert [one.previous_database.name for one in back if one.previous_database] == [
+        f"before-restore-{turn}" for turn in (1, 2, 3)
+    ]
     assert [line.split()[1] for line in marker(path)] == ["A", "B", "C", "D"]
 
 
@@ -135,12 +137,12 @@ def test_a_new_card_goes_by_the_letters_of_the_medium(backup: Path, tmp_path: Pa
         file.write("S0147 C 00000000000000cc\nS0148 K 00000000000000ff\n")
     new_card = tmp_path / "new" / "station.db"
     back = bring_back(backup, new_card)
-    assert (back.life.new.letter, back.kept) == ("D", None)
+    assert (back.epoch.new.letter, back.previous_database) == ("D", None)
     assert [line.split()[1] for line in marker(new_card)] == ["A", "C", "D"]
 
 
 def test_a_letter_read_from_a_paper_receipt(backup: Path, tmp_path: Path) -> None:
-    assert bring_back(backup, tmp_path / "new" / "station.db", newest_letter="F").life.new.letter == "G"
+    assert bring_back(backup, tmp_path / "new" / "station.db", newest_letter="F").epoch.new.letter == "G"
 
 
 @pytest.mark.parametrize("letter", ["", "I", "a", "AB", "1", "\n"])
@@ -151,16 +153,16 @@ def test_a_letter_that_is_none(backup: Path, path: Path, letter: str) -> None:
 def test_the_letters_of_the_present_card_count_too(backup: Path, path: Path) -> None:
     with path.with_name("receipt-series").open("a") as file:
         file.write("S0147 E 00000000000000ee\n")
-    assert bring_back(backup, path).life.new.letter == "F"
+    assert bring_back(backup, path).epoch.new.letter == "F"
 
 
 def test_papers_of_then_are_not_printed_by_themselves(backup: Path, path: Path, template: Path) -> None:
     back = bring_back(backup, path)
-    assert back.life.papers == 4 * JOBS_OF_AN_INTAKE
+    assert back.epoch.papers == 4 * JOBS_OF_AN_INTAKE
     with closing(open_store(path, template)) as store:
         assert store.papers.next("label") is None
         assert store.papers.next("receipt") is None
-        assert store.papers.summary()["unknown"] == back.life.papers
+        assert store.papers.summary()["unknown"] == back.epoch.papers
 
 
 def test_an_intake_that_was_open_then_is_abandoned_at_the_start(
@@ -210,7 +212,7 @@ def test_pictures_come_back(store: Store, path: Path, medium: Path) -> None:
 
 def test_a_backup_without_a_manifest_is_checked_and_said_to_be_unproven(backup: Path, path: Path) -> None:
     backup.with_suffix(".json").unlink()
-    assert not bring_back(backup, path).proven
+    assert not bring_back(backup, path).verified
 
 
 def test_an_intake_that_is_only_in_the_log_comes_back(store: Store, path: Path, tmp_path: Path, template: Path) -> None:
@@ -227,7 +229,7 @@ def test_an_intake_that_is_only_in_the_log_comes_back(store: Store, path: Path, 
         assert path.read_bytes() == copy.read_bytes(), "the intake is in the log alone"
     before = copy.read_bytes(), log.read_bytes()
     back = bring_back(copy, path)
-    assert (back.proven, back.life.events) == (False, 4)
+    assert (back.verified, back.epoch.events) == (False, 4)
     with closing(open_store(path, template)) as restored:
         assert restored.intakes.confirmed(newest) is not None
     assert (copy.read_bytes(), log.read_bytes()) == before
@@ -239,7 +241,7 @@ def test_the_database_of_the_schema_before_is_brought_up_to_date(
     begin_second_schema(tmp_path, monkeypatch)
     target = tmp_path / "data" / "station.db"
     back = bring_back(backup, target)
-    assert back.life.events > 0
+    assert back.epoch.events > 0
     assert rows(target, "SELECT count(*) FROM epoch") == [(2,)]
     assert rows(target, "SELECT version_num FROM alembic_version") == [("0002",)]
 
@@ -278,7 +280,7 @@ def test_a_station_that_runs_is_not_touched(backup: Path, path: Path, template: 
             bring_back(backup, path)
         assert not list(path.parent.glob("before-restore-*"))
         station.communicate("")
-    assert bring_back(backup, path).kept
+    assert bring_back(backup, path).previous_database
 
 
 def test_a_file_that_is_not_there(backup: Path, path: Path, tmp_path: Path) -> None:
@@ -347,7 +349,7 @@ def test_no_room(backup: Path, path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert "free space" in refused(backup, path)
 
 
-@pytest.mark.parametrize("step", ["_bring", "_enter_new_life", "_swap"])
+@pytest.mark.parametrize("step", ["_copy_in", "_enter_new_epoch", "_swap"])
 def test_a_restore_that_breaks_off_can_be_done_again(
     backup: Path, path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -357,7 +359,7 @@ def test_a_restore_that_breaks_off_can_be_done_again(
     with monkeypatch.context() as patch:
         patch.setattr(restoring, step, fail)
         assert "Input/output error" in refused(backup, path)
-    assert bring_back(backup, path).life.new.letter == "B"
+    assert bring_back(backup, path).epoch.new.letter == "B"
 
 
 @pytest.mark.parametrize("emptied", [False, True])
@@ -371,11 +373,11 @@ def test_a_power_cut_between_the_database_and_its_log(backup: Path, path: Path, 
     with pytest.raises(StoreError, match="is missing, but its log"):
         open_store(path, template)
     back = bring_back(backup, path)
-    assert back.kept == (None if emptied else kept)
+    assert back.previous_database == (None if emptied else kept)
     assert (kept / log.name).read_bytes() == b"newest commits"
     assert not log.exists()
     with closing(open_store(path, template)) as store:
-        assert store.epochs.identity().epoch == back.life.new.epoch
+        assert store.epochs.identity().epoch == back.epoch.new.epoch
 
 
 def test_a_power_cut_before_the_letters_were_written(backup: Path, path: Path, template: Path) -> None:
@@ -383,15 +385,15 @@ def test_a_power_cut_before_the_letters_were_written(backup: Path, path: Path, t
     back = bring_back(backup, path)
     path.with_name("receipt-series").write_text(lines)
     with closing(open_store(path, template)) as store:
-        assert store.epochs.identity().epoch == back.life.new.epoch
+        assert store.epochs.identity().epoch == back.epoch.new.epoch
     assert [line.split()[1] for line in marker(path)] == ["A", "B"]
 
 
 def test_the_damaged_database_of_a_dead_card_is_kept_as_it_is(backup: Path, path: Path) -> None:
     path.write_bytes(b"\x00" * 5000)
     back = bring_back(backup, path)
-    assert back.kept is not None
-    assert (back.kept / path.name).read_bytes() == b"\x00" * 5000
+    assert back.previous_database is not None
+    assert (back.previous_database / path.name).read_bytes() == b"\x00" * 5000
 
 
 def test_letters_that_nobody_can_read_are_named(backup: Path, path: Path) -> None:

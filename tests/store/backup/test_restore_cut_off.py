@@ -13,7 +13,7 @@ import pytest
 
 from kiosk.store import Store
 from kiosk.store.backup.backup import make_backup
-from kiosk.store.backup.restore import Restored, RestoreOptions, restore
+from kiosk.store.backup.restore import RestoreOptions, RestoreResult, restore
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.errors import StoreError
 from tests.store.village import CATALOG, STATION, bring_in, epochs, open_store, rows, stamp
@@ -75,7 +75,7 @@ class Station:
         assert receipt not in self.given, "a receipt number was given to two farmers"
         self.given[receipt] = epoch
 
-    def restore(self, first_epoch: int) -> Restored:
+    def restore(self, first_epoch: int) -> RestoreResult:
         return restore(self.backup, self.path, STATION, stamp(), RestoreOptions(new_epoch=epochs(first_epoch)))
 
     def start(self, first_epoch: int) -> bool:
@@ -106,9 +106,9 @@ def test_whenever_the_power_goes(tmp_path: Path, template: Path) -> None:
             steps = calls()
         assert station.start(70) or not finished
         back = station.restore(90)
-        assert back.life.new.letter not in {receipt[5] for receipt in station.given}
+        assert back.epoch.new.letter not in {receipt[5] for receipt in station.given}
         with closing(open_store(station.path, template)) as store:
-            assert store.epochs.identity().series == back.life.new.letter
+            assert store.epochs.identity().series == back.epoch.new.letter
             station.bring(store)
         if finished:
             break

@@ -12,8 +12,15 @@ from kiosk.station.settings import StationSettings
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.check import check_file
-from kiosk.store.database.look import all_epochs, event_counters, last_events, look, private_words, row_counts
-from kiosk.store.database.opening import Opening, prepare
+from kiosk.store.database.inspection import (
+    all_epochs,
+    event_counters,
+    inspect_database,
+    last_events,
+    private_words,
+    row_counts,
+)
+from kiosk.store.database.opening import OpenOptions, prepare_file
 from tests.store.village import CATALOG, STATION, bring_in, open_store, stamp
 
 
@@ -30,8 +37,14 @@ def acts(path: Path, template: Path) -> dict[str, Callable[[], object]]:
         "open once more": lambda: open_store(path, template).close(),
         "check": lambda: check_file(path, thorough=False),
         "check thoroughly": lambda: check_file(path, thorough=True),
-        "prepare": lambda: prepare(path, Opening(template=template)),
-        "look": lambda: (look(path), all_epochs(path), row_counts(path), last_events(path), private_words(path)),
+        "prepare": lambda: prepare_file(path, OpenOptions(template=template)),
+        "look": lambda: (
+            inspect_database(path),
+            all_epochs(path),
+            row_counts(path),
+            last_events(path),
+            private_words(path),
+        ),
         "counters": lambda: event_counters(path),
         "walk the journal": store.journal.verify,
         "can it be written": store.check_writable,

@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from kiosk.domain.metrology.pan_journal import Left, UnbookedWhy
+from kiosk.domain.metrology.pan_journal import LoadLeftNote, UnbookedWhy
 from kiosk.store import DatabaseDamaged, DatabaseNewer, Store, StoreError
 from kiosk.store.database.check import LINKS_AT_START
 from tests.store.village import CATALOG, bring_in, change, epochs, events, open_store, rows, stamp
@@ -193,7 +193,7 @@ def test_a_newer_database_is_left_to_newer_software(used: Path, template: Path) 
 def test_old_events_are_checked_when_asked(used: Path, template: Path) -> None:
     with closing(open_store(used, template)) as store:
         for _ in range(LINKS_AT_START):
-            store.pan_loads.note(Left(500, UnbookedWhy.NOT_ASKED, 1_000), stamp())
+            store.pan_loads.note(LoadLeftNote(500, UnbookedWhy.NO_INTAKE, 1_000), stamp())
     change(used, f"UPDATE journal SET body = CAST(body || ' ' AS BLOB) WHERE position = {2**32 + 3}")
     again = open_store(used, template)
     with pytest.raises(DatabaseDamaged, match="event 0000000000000001-3 of the journal was changed"):

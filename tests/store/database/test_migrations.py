@@ -16,7 +16,7 @@ from kiosk.store.database import migrate as migrate_module
 from kiosk.store.database import opening
 from kiosk.store.database.connection import connect, engine_for
 from kiosk.store.database.migrate import main, migrate
-from kiosk.store.database.opening import Opening
+from kiosk.store.database.opening import OpenOptions
 from kiosk.store.database.schema import APPLICATION_ID, SCHEMA_VERSION, metadata
 from tests.store.failing import Plan, failing_connect
 from tests.store.second_schema import begin_second_schema
@@ -36,7 +36,7 @@ def _test_schema(path: Path) -> None:
 
 def opened(path: Path) -> Store:
     """As a station opens it, without a reserve."""
-    return Store.open(path, STATION, stamp(), Opening(reserve_bytes=0))
+    return Store.open(path, STATION, stamp(), OpenOptions(reserve_bytes=0))
 
 
 def test_the_newest_migration_is_the_schema_of_the_code() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from kiosk.domain.trade import Mode
 from kiosk.store import NewPrintJob, Store
-from kiosk.store.records import Fitting
+from kiosk.store.records import SlotAssignment
 from tests.depth import many
 from tests.store.counter_rig import SLOTS, Codes, arrival, collect, papers
 from tests.store.scale_rig import with_frames
@@ -54,7 +54,7 @@ def _whole_intake(store: Store, relay: Store, number: int) -> None:
 
 
 def _whole_parcel(store: Store, relay: Store, number: int, codes: Codes) -> None:
-    row = store.parcels.arrive(arrival(f"SF{number:012d}"), Fitting(SLOTS, codes, papers), stamp(number))
+    row = store.parcels.arrive(arrival(f"SF{number:012d}"), SlotAssignment(SLOTS, codes, papers), stamp(number))
     for printer in ("label", "receipt"):
         job = store.papers.next(printer)
         assert job is not None

@@ -14,7 +14,7 @@ from sqlalchemy import event
 
 from kiosk.domain.intake import AbandonReason
 from kiosk.store import OutboxCounts, Store, StoreError
-from kiosk.store.journal.sealed_rows import altered
+from kiosk.store.journal.sealed_rows import find_altered
 from tests.store.counter_rig import Codes, arrive
 from tests.store.village import (
     CATALOG,
@@ -130,7 +130,7 @@ def test_what_was_acknowledged_of_an_earlier_epoch_is_told_again_once(store: Sto
     store.epochs.start("forked")
     store.outbox.acknowledge(1, [])
     series = store.epochs.identity().series
-    assert store.epochs.tell_again(first, 2) == 2
+    assert store.epochs.reissue(first, 2) == 2
     assert [(event["seq"], event["type"], event["reissued"]) for event in events(path)[-2:]] == [
         (2, "station.intake.confirmed.v1", f"{first}-3"),
         (3, "station.intake.voided.v1", f"{first}-4"),
@@ -140,9 +140,9 @@ def test_what_was_acknowledged_of_an_earlier_epoch_is_told_again_once(store: Sto
     told = store.intakes.by_token("early")
     assert told is not None and (told.seq, told.voided, told.acknowledged) == (2, True, False)
     with closing(sqlite3.connect(path)) as bare:
-        assert list(altered(bare)) == []
-    assert store.epochs.tell_again(first, 2) == store.epochs.tell_again(first, 3) == 0
-    assert store.epochs.tell_again(first, 0) == 1, "the first event of an epoch is not told in another"
+        assert list(find_altered(bare)) == []
+    assert store.epochs.reissue(first, 2) == store.epochs.reissue(first, 3) == 0
+    assert store.epochs.reissue(first, 0) == 1, "the first event of an epoch is not told in another"
     assert store.epochs.identity().series == series
     store.journal.verify()
 
@@ -151,8 +151,8 @@ def test_the_current_epoch_and_a_stranger_s_are_not_told_again(store: Store, pat
     bring_in(store)
     store.outbox.acknowledge(3, [])
     before = content(path)
-    assert store.epochs.tell_again(store.epochs.identity().epoch, 1) == 0
-    assert store.epochs.tell_again("ab" * 8, 0) == 0
+    assert store.epochs.reissue(store.epochs.identity().epoch, 1) == 0
+    assert store.epochs.reissue("ab" * 8, 0) == 0
     assert content(path) == before
 
 

@@ -108,7 +108,7 @@ class Station(RuleBasedStateMachine):
     @rule(data=st.data())
     def void(self, data: st.DataObject) -> None:
         intake, _ = self.confirmed[data.draw(st.sampled_from(sorted(self.confirmed)))]
-        document = void_of(intake, VoidReason.GOODS_TAKEN_BACK)
+        document = void_of(intake, VoidReason.GOODS_RETURNED)
         if str(intake.receipt) in self.voided:
             with pytest.raises(StoreError, match="void already"):
                 self.store.intakes.void(document, stamp())

@@ -14,7 +14,7 @@ import pytest
 from kiosk.domain.intake import AbandonReason
 from kiosk.store import Store
 from kiosk.store.errors import DatabaseDamaged, StoreRefusal
-from kiosk.store.journal.sealed_rows import Altered, altered, altered_newest
+from kiosk.store.journal.sealed_rows import AlteredRecord, find_altered, find_altered_newest
 from tests.store.scale_rig import with_frames
 from tests.store.village import JOBS, METROLOGY, bring_in, open_intake, open_store, rows, stamp, void_of
 
@@ -55,9 +55,9 @@ def change(path: Path, *statements: tuple[str, tuple[Any, ...]]) -> None:
         db.commit()
 
 
-def found(path: Path) -> list[Altered]:
+def found(path: Path) -> list[AlteredRecord]:
     with closing(sqlite3.connect(path)) as db:
-        return list(altered(db))
+        return list(find_altered(db))
 
 
 def columns(path: Path, table: str) -> list[tuple[str, str]]:
@@ -150,7 +150,7 @@ def test_an_event_that_was_changed_is_named_and_the_chain_breaks(used: Path, sto
     lighter = body.replace(b'"net_g":12290', b'"net_g":12000')
     assert lighter != body
     change(used, (f"UPDATE journal SET body = ? {where}", (lighter,)))
-    assert found(used) == [Altered(MARKED, ("event",))]
+    assert found(used) == [AlteredRecord(MARKED, ("event",))]
     for nonsense in (b"", b"{}", b"[1]", b'{"data": 3}', b"\xff\xfe", b'{"data":{"receipt":"x"},"type":"y"}'):
         change(used, (f"UPDATE journal SET body = ? {where}", (nonsense,)))
         assert found(used), nonsense
@@ -184,7 +184,7 @@ def test_the_newest_are_looked_at_and_no_more(used: Path) -> None:
     change(used, ("UPDATE intake SET party = 'M-00002' WHERE number IN (1, 5)", ()))
     with closing(sqlite3.connect(used)) as db:
         for count, expected in ((1, [5]), (2, [5]), (4, [5]), (5, [1, 5]), (200, [1, 5])):
-            named = [one.receipt for one in altered_newest(db, count)]
+            named = [one.receipt for one in find_altered_newest(db, count)]
             assert named == [f"0147-A-{number:06d}" for number in expected], count
 
 
@@ -195,7 +195,7 @@ def test_what_was_told_again_in_a_new_epoch_is_compared_with_its_newest_event(us
     bring_in(store, 7_000)
     assert found(used) == []
     change(used, ("UPDATE intake_line SET container = 'BARE' WHERE intake = 3", ()))
-    assert found(used) == [Altered(VOIDED, ("bags",))]
+    assert found(used) == [AlteredRecord(VOIDED, ("bags",))]
 
 
 def test_the_start_names_what_is_altered_and_takes_intakes_all_the_same(
@@ -205,7 +205,7 @@ def test_the_start_names_what_is_altered_and_takes_intakes_all_the_same(
     change(used, ("UPDATE intake_line SET net_g = net_g + 5, gross_g = gross_g + 5 WHERE intake = 2 AND bag = 1", ()))
     again = open_store(used, template)
     try:
-        assert again.intakes.altered() == [Altered(MARKED, ("bags",))]
+        assert again.intakes.altered() == [AlteredRecord(MARKED, ("bags",))]
         assert bring_in(again, 3_000).receipt == "0147-A-000006"
     finally:
         again.close()

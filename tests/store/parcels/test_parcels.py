@@ -17,7 +17,7 @@ from kiosk.domain.events import EVENT_CLASSES
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.parcel import CollectedBy, Consent, ParcelNumber, ParcelState, Proof
 from kiosk.store import Arrival, ExpectedParcel, IssuedCode, ParcelRow, Store, StoreError, StoreRefusal
-from kiosk.store.records import DamageShown, Fitting, HandoverProof, NewCode
+from kiosk.store.records import DamageEvidence, HandoverProof, NewCode, SlotAssignment
 from tests.store.counter_rig import (
     CLERK,
     PHOTO,
@@ -165,11 +165,13 @@ def test_a_code_in_use_is_not_given_again(store: Store, codes: Codes) -> None:
     taken = codes.given[row.number]
     offered = iter([taken, taken, "700000"])
     second = store.parcels.arrive(
-        arrival("YT88"), Fitting(SLOTS, lambda _: IssuedCode(mac_of(next(offered))), papers), stamp()
+        arrival("YT88"), SlotAssignment(SLOTS, lambda _: IssuedCode(mac_of(next(offered))), papers), stamp()
     )
     assert store.parcels.by_mac(mac_of("700000")) == second
     with pytest.raises(StoreError, match="random numbers does not work"):
-        store.parcels.arrive(arrival("YT89"), Fitting(SLOTS, lambda _: IssuedCode(mac_of(taken)), papers), stamp())
+        store.parcels.arrive(
+            arrival("YT89"), SlotAssignment(SLOTS, lambda _: IssuedCode(mac_of(taken)), papers), stamp()
+        )
     assert store.parcels.by_waybill("YT89") is None
 
 
@@ -194,15 +196,16 @@ def test_a_damaged_parcel_waits_for_its_photo(store: Store, path: Path, codes: C
     accept = store.parcels.accept_damaged
     refused(
         "damaged_needs_photo",
-        lambda: accept(row.number, DamageShown("", CLERK), Fitting(SLOTS, codes, papers), stamp()),
+        lambda: accept(row.number, DamageEvidence("", CLERK), SlotAssignment(SLOTS, codes, papers), stamp()),
     )
     refused("not_waiting", lambda: collect(store, row, "100001"))
-    done = accept(row.number, DamageShown(PHOTO, CLERK), Fitting(SLOTS, codes, papers), stamp())
+    done = accept(row.number, DamageEvidence(PHOTO, CLERK), SlotAssignment(SLOTS, codes, papers), stamp())
     assert (done.state, done.shelf, done.photo_sha256) == ("noticed", "A-1-01", PHOTO)
     assert told(path) == ["arrived", "damaged", "shelved", "noticed"]
     assert len(store.papers.open_jobs()) == 2
     refused(
-        "not_waiting", lambda: accept(row.number, DamageShown(PHOTO, CLERK), Fitting(SLOTS, codes, papers), stamp())
+        "not_waiting",
+        lambda: accept(row.number, DamageEvidence(PHOTO, CLERK), SlotAssignment(SLOTS, codes, papers), stamp()),
     )
 
 
@@ -314,7 +317,7 @@ def test_a_station_that_was_off_for_weeks_goes_the_whole_way(store: Store, path:
 
 
 def test_what_came_under_an_unset_clock_counts_from_the_first_look(store: Store, codes: Codes) -> None:
-    row = store.parcels.arrive(arrival(), Fitting(SLOTS, codes, papers), days_later(-20_000, ClockQuality.UNSET))
+    row = store.parcels.arrive(arrival(), SlotAssignment(SLOTS, codes, papers), days_later(-20_000, ClockQuality.UNSET))
     unset = days_later(40, ClockQuality.UNSET)
     assert store.parcels.sweep(days_ago(3, unset), days_ago(7, unset), unset) == []
     for day, expected in ((0.0, []), (2.9, []), (3.1, ["overdue"])):
@@ -324,25 +327,25 @@ def test_what_came_under_an_unset_clock_counts_from_the_first_look(store: Store,
     store.parcels.give_back(row.number, CLERK, days_later(-20_000, ClockQuality.UNSET))
     for day, forgotten in ((10.0, 0), (16.9, 0), (17.1, 1), (18.0, 0)):
         at = days_later(day)
-        assert store.parcels.forget(days_ago(7, at), at) == forgotten
-    assert store.parcels.forget(unset.moment.timestamp, unset) == 0
+        assert store.parcels.erase_personal_data(days_ago(7, at), at) == forgotten
+    assert store.parcels.erase_personal_data(unset.moment.timestamp, unset) == 0
 
 
 def test_a_clock_that_was_only_restored_counts_no_days(store: Store, path: Path, codes: Codes) -> None:
     """After a long power-off it is days behind; once a time server sets it, nothing of today may be old."""
     behind = days_later(-10, ClockQuality.RESTORED)
-    waits = store.parcels.arrive(arrival("SF777"), Fitting(SLOTS, codes, papers), behind)
-    gone = store.parcels.arrive(arrival("SF888"), Fitting(SLOTS, codes, papers), behind)
+    waits = store.parcels.arrive(arrival("SF777"), SlotAssignment(SLOTS, codes, papers), behind)
+    gone = store.parcels.arrive(arrival("SF888"), SlotAssignment(SLOTS, codes, papers), behind)
     store.parcels.collect(gone.number, HandoverProof(Proof.PROXY, CollectedBy.PROXY, None, "Tursun", CLERK), behind)
     store.deliveries.expect([ExpectedParcel("SF999", "SF", "4711")], behind)
     store.deliveries.close(CLERK, behind)
     later = days_later(40, ClockQuality.RESTORED)
     assert store.parcels.sweep(days_ago(3, later), days_ago(7, later), later) == []
-    assert store.parcels.forget(days_ago(7, later), later) == 0
+    assert store.parcels.erase_personal_data(days_ago(7, later), later) == 0
     for day, moved, forgotten in ((0.0, [], 0), (2.9, [], 0), (3.1, ["overdue"], 0), (7.1, ["return_due"], 2)):
         at = days_later(day)
         assert [one.state for one in store.parcels.sweep(days_ago(3, at), days_ago(7, at), at)] == moved
-        assert store.parcels.forget(days_ago(7, at), at) == forgotten
+        assert store.parcels.erase_personal_data(days_ago(7, at), at) == forgotten
     assert "Tursun" not in "\n".join(content(path))
     kept = store.parcels.by_number(waits.number)
     assert kept is not None
@@ -353,7 +356,7 @@ def test_another_package_of_a_waybill_is_a_parcel_of_its_own(store: Store, codes
     store.deliveries.expect([ExpectedParcel("JD0012345678901", "JD", "4711")], stamp())
     first = arrive(store, codes, "JD0012345678901")
     more = replace(arrival("JD0012345678901", carrier="JD"), another=True)
-    second = store.parcels.arrive(more, Fitting(SLOTS, codes, papers), stamp())
+    second = store.parcels.arrive(more, SlotAssignment(SLOTS, codes, papers), stamp())
     assert (first.expected, second.waybill, second.repeated) == (True, first.waybill, False)
     assert (second.number != first.number, second.surplus) == (True, False), "the list names the waybill once"
     collect(store, second, codes.given[second.number])
@@ -361,7 +364,7 @@ def test_another_package_of_a_waybill_is_a_parcel_of_its_own(store: Store, codes
     assert found is not None
     assert found.number == first.number, "what is still here comes before what is gone"
     collect(store, first, codes.given[first.number])
-    undone = store.parcels.arrive(more, Fitting(SLOTS, codes, papers), stamp())
+    undone = store.parcels.arrive(more, SlotAssignment(SLOTS, codes, papers), stamp())
     store.parcels.withdraw(undone.number, CLERK, stamp())
     again = arrive(store, codes, "JD0012345678901")
     assert (again.repeated, again.state) == (True, ParcelState.COLLECTED)
@@ -374,7 +377,7 @@ def test_seven_days_later_nobody_knows_whose_it_was(store: Store, path: Path, co
     store.parcels.collect(row.number, HandoverProof(Proof.PROXY, CollectedBy.PROXY, None, "Tursun", CLERK), stamp())
     kept = arrive(store, codes, "SF999")
     at = days_later(7.1)
-    assert store.parcels.forget(days_ago(7, at), at) == 2, "the collected one and the missing one"
+    assert store.parcels.erase_personal_data(days_ago(7, at), at) == 2, "the collected one and the missing one"
     everything = DIGEST.sub("", "\n".join(content(path)))
     for gone in ("SF777", "SF888", "4711", "4712", "Tursun"):
         assert gone not in everything
@@ -423,7 +426,9 @@ def test_an_event_says_nothing_about_a_person(store: Store, path: Path, codes: C
     store.parcels.find(first.number, CLERK, stamp(), SLOTS)
     store.parcels.collect(first.number, HandoverProof(Proof.PROXY, CollectedBy.PROXY, None, "Tursunay", CLERK), stamp())
     other = arrive(store, codes, "ZTO7312731273", damaged=True)
-    store.parcels.accept_damaged(other.number, DamageShown(PHOTO, CLERK), Fitting(SLOTS, codes, papers), stamp())
+    store.parcels.accept_damaged(
+        other.number, DamageEvidence(PHOTO, CLERK), SlotAssignment(SLOTS, codes, papers), stamp()
+    )
     job = store.papers.next("receipt")
     assert job is not None
     store.papers.sending(job.id)
@@ -455,7 +460,7 @@ def test_an_event_says_nothing_about_a_person(store: Store, path: Path, codes: C
 @pytest.mark.parametrize("waybill", ["", "sf1", "SF 1", "SF1\n", "快递", "<SCRIPT>", "S" * 65])
 def test_a_waybill_that_is_not_normalized_is_not_taken(waybill: str) -> None:
     with pytest.raises(ValueError, match="normalized waybill"):
-        Arrival(waybill, "SF", Consent.RECIPIENT_ASKED, False, CLERK)
+        Arrival(waybill, "SF", Consent.RECIPIENT_CONSENTED, False, CLERK)
     with pytest.raises(ValueError, match="normalized waybill"):
         ExpectedParcel(waybill, "SF")
 
@@ -467,7 +472,9 @@ def test_a_name_in_place_of_a_code_is_not_told(
     before = content(path)
     with pytest.raises(ValueError, match=r"carrier is a code|actor looks like"):
         store.parcels.arrive(
-            Arrival("SF1", carrier, Consent.RECIPIENT_ASKED, False, actor), Fitting(SLOTS, codes, papers), stamp()
+            Arrival("SF1", carrier, Consent.RECIPIENT_CONSENTED, False, actor),
+            SlotAssignment(SLOTS, codes, papers),
+            stamp(),
         )
     assert content(path) == before
 

@@ -13,22 +13,22 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from kiosk.domain.parcel import (
-    MAY_ARRIVE,
-    MOVES,
-    TERMINAL,
-    WAITING,
+    ARRIVABLE_STATES,
+    TERMINAL_STATES,
+    TRANSITIONS,
+    WAITING_STATES,
     CollectedBy,
     ParcelNumber,
     ParcelState,
     Proof,
 )
 from kiosk.store import ExpectedParcel, ParcelRow, StoreRefusal
-from kiosk.store.records import DamageShown, Fitting, HandoverProof, NewCode
+from kiosk.store.records import DamageEvidence, HandoverProof, NewCode, SlotAssignment
 from tests.depth import many
 from tests.store.counter_rig import CLERK, PHOTO, SLOTS, Codes, arrive, collect, days_ago, days_later, mac_of, papers
 from tests.store.village import epochs, events, open_store, rows, stamp
 
-ON_SHELF = WAITING | {ParcelState.SHELVED}
+ON_SHELF = WAITING_STATES | {ParcelState.SHELVED}
 """Takes up a slot."""
 
 _WAYBILLS = st.sampled_from([f"SF{number:010d}" for number in range(9)])
@@ -78,7 +78,7 @@ class ParcelCounter(RuleBasedStateMachine):
 
     def _keep(self, row: ParcelRow, events: int) -> None:
         before = self.known.get(row.number)
-        assert before is None or before.state not in TERMINAL, "the end is the end"
+        assert before is None or before.state not in TERMINAL_STATES, "the end is the end"
         self.known[row.number] = row
         self.events += events
 
@@ -92,7 +92,7 @@ class ParcelCounter(RuleBasedStateMachine):
     @rule(waybills=st.lists(_WAYBILLS, max_size=4))
     def expect(self, waybills: list[str]) -> None:
         known = {waybill: self._newest(waybill) for waybill in waybills}
-        new = [one for one, row in known.items() if row is None or row.state in TERMINAL - {_S.COLLECTED}]
+        new = [one for one, row in known.items() if row is None or row.state in TERMINAL_STATES - {_S.COLLECTED}]
         assert self.store.deliveries.expect([ExpectedParcel(one, "SF") for one in waybills], stamp()) == len(new)
         for waybill in new:
             row = self.store.parcels.by_waybill(waybill)
@@ -103,7 +103,7 @@ class ParcelCounter(RuleBasedStateMachine):
     @rule(waybill=_WAYBILLS, damaged=st.booleans())
     def scan(self, waybill: str, damaged: bool) -> None:
         before = self._newest(waybill)
-        if before is not None and before.state not in MAY_ARRIVE:
+        if before is not None and before.state not in ARRIVABLE_STATES:
             again = arrive(self.store, self.codes, waybill, damaged=damaged)
             assert (again.repeated, again.number, again.state) == (True, before.number, before.state)
             return
@@ -125,7 +125,7 @@ class ParcelCounter(RuleBasedStateMachine):
         if row is None:
             return
         act = getattr(self.store.parcels, step)
-        if _STEPS[step] not in MOVES[row.state]:
+        if _STEPS[step] not in TRANSITIONS[row.state]:
             with pytest.raises(StoreRefusal) as caught:
                 act(row.number, CLERK, stamp())
             assert caught.value.code == ("collected" if row.state is _S.COLLECTED else "not_waiting")
@@ -142,7 +142,7 @@ class ParcelCounter(RuleBasedStateMachine):
         if row is None or row.state is not _S.ARRIVED or self._full():
             return
         done = self.store.parcels.accept_damaged(
-            row.number, DamageShown(PHOTO, CLERK), Fitting(SLOTS, self.codes, papers), stamp()
+            row.number, DamageEvidence(PHOTO, CLERK), SlotAssignment(SLOTS, self.codes, papers), stamp()
         )
         self._keep(done, 3)
 
@@ -159,7 +159,7 @@ class ParcelCounter(RuleBasedStateMachine):
         if row is None:
             return
         code = self.codes.given.get(row.number, "000000")
-        if row.state not in WAITING:
+        if row.state not in WAITING_STATES:
             with pytest.raises(StoreRefusal):
                 collect(self.store, row, code)
             return
@@ -175,7 +175,7 @@ class ParcelCounter(RuleBasedStateMachine):
     @rule(data=st.data())
     def reissue(self, data: st.DataObject) -> None:
         row = self._some(data)
-        if row is None or row.state not in WAITING:
+        if row is None or row.state not in WAITING_STATES:
             return
         self.old_codes.append(self.codes.given[row.number])
         self._keep(self.store.parcels.reissue_code(row.number, NewCode(self.codes, papers), CLERK, stamp()), 1)
@@ -191,7 +191,7 @@ class ParcelCounter(RuleBasedStateMachine):
     def sweep(self, days: int) -> None:
         at = days_later(days)
         for row in self.store.parcels.sweep(days_ago(3, at), days_ago(7, at), at):
-            assert row.state in MOVES[self.known[row.number].state]
+            assert row.state in TRANSITIONS[self.known[row.number].state]
             self._keep(row, 1)
 
     @rule()
@@ -218,7 +218,7 @@ class ParcelCounter(RuleBasedStateMachine):
         for number, code in self.codes.given.items():
             row = self.known.get(number)
             if row is not None and code not in self.old_codes:
-                assert self.store.parcels.by_mac(mac_of(code)) == (row if row.state in WAITING else None)
+                assert self.store.parcels.by_mac(mac_of(code)) == (row if row.state in WAITING_STATES else None)
         for code in self.old_codes:
             assert self.store.parcels.by_mac(mac_of(code)) is None
 
@@ -248,9 +248,9 @@ def _projection(told: list[dict[str, Any]]) -> dict[str, ParcelState]:
             continue
         parcel, after = one["data"]["parcel"], _TOLD_STATE[verb]
         before = states.get(parcel, _S.EXPECTED)
-        if verb == "noticed" and before in WAITING:
+        if verb == "noticed" and before in WAITING_STATES:
             continue  # a new code for a parcel that waits already
-        assert after in MOVES[before], f"{parcel}: {before} → {after}"
+        assert after in TRANSITIONS[before], f"{parcel}: {before} → {after}"
         states[parcel] = after
     return states
 

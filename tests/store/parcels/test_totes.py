@@ -11,7 +11,7 @@ from kiosk.domain.identifiers import SerialNumber
 from kiosk.domain.parcel import ParcelNumber, ParcelState
 from kiosk.store import Store
 from kiosk.store.errors import StoreRefusal
-from kiosk.store.parcels.totes import MOST_TOTES
+from kiosk.store.parcels.totes import MAX_TOTES_PER_MANIFEST
 from kiosk.store.records import NewPaper, ToteRow
 from tests.store import counter_rig
 from tests.store.counter_rig import CLERK, Codes, arrive
@@ -116,8 +116,8 @@ def test_a_parcel_that_was_fetched_out_of_a_tote_stops_the_handover(store: Store
 def test_totes_beyond_one_manifest_wait_for_the_next_and_are_seen_meanwhile(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(counter_rig, "SLOTS", tuple(f"A-1-{slot:02d}" for slot in range(1, MOST_TOTES + 2)))
-    parcels = going_back(store, MOST_TOTES + 1)
+    monkeypatch.setattr(counter_rig, "SLOTS", tuple(f"A-1-{slot:02d}" for slot in range(1, MAX_TOTES_PER_MANIFEST + 2)))
+    parcels = going_back(store, MAX_TOTES_PER_MANIFEST + 1)
     totes = [store.totes.pack([one], tags, stamp()) for one in parcels]
     last = totes[-1]
     assert store.totes.packed() == totes

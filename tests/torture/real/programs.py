@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from kiosk.simulators.processes import Child
+from kiosk.simulators.processes import ChildProgram
 from tests.torture.machine import REGION, Machine
 from tests.torture.real.stands import Servers
 
@@ -43,14 +43,14 @@ class Programs:
         urls = zip(machines, servers.relay_urls, strict=True)
         self.relays = [self._relay(machine, url) for machine, url in urls]
 
-    def _center(self, number: int, broker_url: str) -> Child:
+    def _center(self, number: int, broker_url: str) -> ChildProgram:
         name, ledger_url = center_name(number), self._servers.ledger_url
         if ledger_url.startswith("postgresql:"):
             ledger_url += f"?application_name={name}"
         command = ["kiosk.cli.sorting_center", "run", "--broker", broker_url, "--ledger", ledger_url]
-        return Child(name, command, self._folder / f"{name}.log")
+        return ChildProgram(name, command, self._folder / f"{name}.log")
 
-    def _relay(self, machine: Machine, broker_url: str) -> Child:
+    def _relay(self, machine: Machine, broker_url: str) -> ChildProgram:
         config = self._folder / f"{machine.station}.toml"
         text = _SETTINGS.format(station=machine.station, region=REGION, data=machine.folder, broker_url=broker_url)
         if self._servers.login is not None:
@@ -60,7 +60,7 @@ class Programs:
             text += f'username = "{user}"\npassword_file = "{file}"\n'
         config.write_text(text)
         command = ["kiosk.cli.kiosk", "relay", "--config", str(config)]
-        return Child(f"relay of {machine.station}", command, self._folder / f"{machine.station}.log")
+        return ChildProgram(f"relay of {machine.station}", command, self._folder / f"{machine.station}.log")
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -78,7 +78,7 @@ class Programs:
             child.start()
         return len(ended)
 
-    def kill_feed(self, center: Child) -> bool:
+    def kill_feed(self, center: ChildProgram) -> bool:
         """SIGKILL for the process of its own that a sorting center has for the feed; false when it has none now."""
         for pid in _children(center.pid):
             os.kill(pid, signal.SIGKILL)

@@ -12,7 +12,7 @@ from typing import Final
 
 import psycopg
 
-from kiosk.simulators.link import LinkState
+from kiosk.simulators.link import LinkConditions
 from kiosk.sorting_center.ledger import Ledger, LedgerInUse
 from tests.torture.center import Broken
 from tests.torture.machine import Fact, Image, Machine
@@ -171,7 +171,7 @@ class RealRun:
         with self._held_up() as blocked:
             before = len(self._ledger.has())
             for link in self._servers.links:
-                link.set(LinkState(up=False))
+                link.set(LinkConditions(up=False))
         names = {center_name(center) for center in blocked}
 
         def is_committed() -> bool:
@@ -182,7 +182,7 @@ class RealRun:
         for center in blocked:
             self._programs.centers[center].kill()
         for link in self._servers.links:
-            link.set(LinkState())
+            link.set(LinkConditions())
         for center in blocked:
             self._programs.centers[center].start()
 
@@ -281,7 +281,7 @@ class RealRun:
     def _judge_use(self) -> None:
         """However often database and programs have died: a ledger that is written takes no new generation."""
         with suppress(LedgerInUse):
-            Ledger.restored(self._ledger.url)
+            Ledger.begin_generation(self._ledger.url)
             raise Broken("a backup can be announced under the sorting centers that write")
 
     def _judge_feed(self) -> None:

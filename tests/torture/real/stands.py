@@ -11,7 +11,7 @@ from random import Random
 from typing import Final
 
 from kiosk.simulators.broker import Broker
-from kiosk.simulators.link import Link
+from kiosk.simulators.link import SimulatedLink
 from tests.servers.postgres import PostgresServer, running_postgres
 from tests.servers.rabbitmq import PASSWORD, RabbitMQ, Setup, Vhost, vhost_definitions
 
@@ -31,7 +31,7 @@ class Servers:
     ledger_url: str
     faults: Mapping[str, Callable[[], object]]
     """How these servers are killed, by name. Each is up again when the call is over."""
-    links: Sequence[Link] = ()
+    links: Sequence[SimulatedLink] = ()
     """Between each sorting center and its broker: what is on its way can be held up."""
     login: tuple[str, str] | None = None
     """User and password of the relays."""
@@ -66,7 +66,7 @@ def postgresql(_runs: int) -> Iterator[Stand]:
 
         @contextmanager
         def stand(folder: Path, random: Random) -> Iterator[Servers]:
-            with Broker(folder / "broker") as broker, Link(broker.port) as link, postgres.fresh() as name:
+            with Broker(folder / "broker") as broker, SimulatedLink(broker.port) as link, postgres.fresh() as name:
                 faults = {"Mosquitto": lambda: _mosquitto_dies(broker), "PostgreSQL": lambda: _postgres_dies(postgres)}
                 center_url = f"mqtt://127.0.0.1:{link.port}"
                 yield Servers(2 * [broker.url], [center_url], postgres.url(name), faults, [link])
@@ -111,7 +111,7 @@ class _Rabbits:
         name = next(self.names)
         vhosts = [Vhost(name, node.amqp_port, node.mqtt_port) for node in self.rabbitmq.nodes]
         with ExitStack() as ends:
-            links = [ends.enter_context(Link((2 * vhosts)[at].amqp_port)) for at in range(2)]
+            links = [ends.enter_context(SimulatedLink((2 * vhosts)[at].amqp_port)) for at in range(2)]
             database = ends.enter_context(self.postgres.fresh())
             yield Servers(
                 relay_urls=[f"mqtt://127.0.0.1:{(3 * vhosts)[at].mqtt_port}" for at in (1, 2)],

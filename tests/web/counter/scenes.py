@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.domain.metrology.pan_journal import Left, UnbookedWhy
+from kiosk.domain.metrology.pan_journal import LoadLeftNote, UnbookedWhy
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.web.roles import COOKIE
@@ -82,7 +82,7 @@ def _weight_to_type(shop: CounterShop) -> str:
 def _loads(shop: CounterShop) -> str:
     """Every reason there is, the longest figures, and more than one page."""
     for number, why in enumerate(UnbookedWhy):
-        shop.store.pan_loads.note(Left(58_995 - number * 1_305, why, 4_000, loads=1 + number % 3), shop.stamp())
+        shop.store.pan_loads.note(LoadLeftNote(58_995 - number * 1_305, why, 4_000, loads=1 + number % 3), shop.stamp())
     for grams in (1_250, 33_480):
         shop.leave_load(grams)
     return "/counter/pan"
@@ -232,7 +232,7 @@ CRATES = "/counter/intakes/0147-A-000004/crate"
 def _crates(shop: CounterShop) -> str:
     """A lot of eight bags; two are in a crate, and one of the others is to stay outside."""
     shop.book_bags(58_995, *range(9_000, 16_000, 1_000))
-    shop.desk.booked.finish(anyway=True)
+    shop.desk.result_screen.finish(anyway=True)
     shop.counter.crates.pack(shop.session, "0147-A-000004", [1, 4])
     return f"{CRATES}?bags=2.3.5.6.7"
 
@@ -241,7 +241,7 @@ def _totes(shop: CounterShop) -> str:
     """Seven parcels go back; two are in a tote."""
     parcels = [shop.bring(number) for number in range(720, 727)]
     for parcel in parcels:
-        shop.counter.parcels.shelf.due_back(shop.session, str(parcel.number))
+        shop.counter.parcels.shelf.mark_due_back(shop.session, str(parcel.number))
     shop.counter.parcels.totes.pack(shop.session, [str(parcel.number) for parcel in parcels[:2]])
     return "/counter/totes"
 
@@ -295,7 +295,7 @@ def _found(shop: CounterShop) -> str:
 def _called(shop: CounterShop) -> str:
     code = shop.code_of(shop.bring(712))
     shop.rest(0)
-    shop.desk.booked.finish(anyway=True)
+    shop.desk.result_screen.finish(anyway=True)
     shop.access.sign_out(shop.session.token)
     shop.board.notify("clerk_called", shop.counter.parcels.handovers.public_code(code))
     return f"/parcel?notice={shop.board.snapshot().notice.count}"
@@ -335,7 +335,7 @@ def _stuck(shop: CounterShop) -> str:
     """Four bags and their labels; those of two are under the scanner already."""
     shop.book_bags(12_480, 9_310, 11_905, 8_040)
     shop.print_all()
-    shop.desk.booked.refresh()
+    shop.desk.result_screen.refresh()
     return _scan_bags(1, 3)(shop)
 
 

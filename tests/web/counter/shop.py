@@ -20,13 +20,13 @@ from PIL import Image, ImageDraw
 from kiosk.devices.ports import Shot
 from kiosk.domain.catalog import Catalog
 from kiosk.domain.clerk import Role
+from kiosk.domain.metrology.legal_status import ScaleLegalStatus
 from kiosk.domain.metrology.pan_journal import PanNote
-from kiosk.domain.metrology.standing import ScaleStanding
 from kiosk.domain.parcel import ParcelNumber
-from kiosk.station.clerk.access import Access, Session
+from kiosk.station.clerk.access import Access, CounterSession
 from kiosk.station.counter.board import CounterBoard
-from kiosk.station.counter.counter import Counter, CounterTools
-from kiosk.station.counter.scanning.scanned import Scanned
+from kiosk.station.counter.counter import ClerkCounter, CounterTools
+from kiosk.station.counter.scanning.scan_reader import ParsedScan
 from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.counter.state import CounterState
 from kiosk.station.counter.view import CounterView, ScanResult
@@ -39,10 +39,10 @@ from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.scale.audit import AuditedScale, ScaleAudit
 from kiosk.station.scale.check_weight import CheckWeight
 from kiosk.station.scale.settings import MetrologySettings
-from kiosk.station.scans import ScanRouter
+from kiosk.station.scan_router import ScanRouter
 from kiosk.store import Stamp, Store
 from kiosk.store.database.migrate import migrate
-from kiosk.store.database.opening import Opening
+from kiosk.store.database.opening import OpenOptions
 from kiosk.store.records import CheckRow, ExpectedParcel, ParcelRow, ScaleContent
 from tests.station.counter.rig import HASHES, PIN, PINS, SECOND_PIN
 from tests.station.fakes import MOMENT, PROFILE, STAMP
@@ -74,7 +74,7 @@ def template() -> Path:
 @contextmanager
 def opened(path: Path, template: Path | None = None) -> Iterator[Store]:
     """A real store."""
-    store = Store.open(path, "S0147", STAMP, Opening(template=template, reserve_bytes=0))
+    store = Store.open(path, "S0147", STAMP, OpenOptions(template=template, reserve_bytes=0))
     try:
         yield store
     finally:
@@ -95,7 +95,7 @@ class CounterShop(Shop):
 
     access: Access
     check_weight: CheckWeight
-    counter: Counter
+    counter: ClerkCounter
     store: Store
     scan_after_sticking = True
 
@@ -120,7 +120,7 @@ class CounterShop(Shop):
         state = CounterState(first, self.stamp, self.counter_board.show)
         self.access = Access(self.store, SETTINGS.lock_after_s, self.stamp, state.access_changed, PINS)
         self.set_checks(checks)
-        self.counter = Counter.over(
+        self.counter = ClerkCounter.build(
             state,
             CounterTools(
                 station="S0147",
@@ -131,7 +131,7 @@ class CounterShop(Shop):
                 slots=parcels.slots,
                 undo_s=undo_s,
                 stamps=self.stamp,
-                desk=self.desk.leaving,
+                desk=self.desk.intake_exit,
                 on_event=lambda: None,
                 on_parcel_photo=lambda asked, number: self.wanted.append(number),
                 lots=self.lots,
@@ -145,14 +145,14 @@ class CounterShop(Shop):
         self.board = LiveBoard(self.desk.view())
         self.board.mark(scale="ok")
         self.router = ScanRouter(self.counter, self.counter_board, self.access, self.desk.choices, self.board.notify)
-        self.desk.booked.resume()
+        self.desk.result_screen.resume()
 
     def _store(self, catalog: Catalog) -> Store:
         if self._people:
             for name in ("station.db", "receipt-series"):
                 shutil.copy(template().with_name(name), self._folder / name)
         # Nobody else has had this database in hands: looking through it is most of what opening costs.
-        return Store.open(self._folder / "station.db", "S0147", STAMP, Opening(reserve_bytes=0, check=False))
+        return Store.open(self._folder / "station.db", "S0147", STAMP, OpenOptions(reserve_bytes=0, check=False))
 
     def close(self) -> None:
         self.store.close()
@@ -171,7 +171,7 @@ class CounterShop(Shop):
         self.scale_audit.begin()
         self.check_weight = CheckWeight(PROFILE, self.desk.loads, self.scale_audit, self.access)
 
-    def standing(self) -> ScaleStanding:
+    def standing(self) -> ScaleLegalStatus:
         return self.scale_audit.standing()
 
     def _note(self, note: PanNote) -> None:
@@ -194,7 +194,7 @@ class CounterShop(Shop):
             view = self.desk.view()
             self.desk.loads.another_bag(view.reading_no, view.token)
         self.rest(0)
-        self.desk.leaving.leave(idle=True)
+        self.desk.intake_exit.leave(idle=True)
         self.counter.expiry.tick()
         return self.counter.state.view().unfinished
 
@@ -203,19 +203,19 @@ class CounterShop(Shop):
         self.rest(0)
         self.rest(grams)
         self.rest(0)
-        self.desk.leaving.leave()
+        self.desk.intake_exit.leave()
 
     # --- what a clerk does -----------------------------------------------------------------------------------------
 
-    def unlock(self, number: str = "01", pin: str = PIN) -> Session:
+    def unlock(self, number: str = "01", pin: str = PIN) -> CounterSession:
         return self.access.sign_in(number, pin)
 
     @property
-    def session(self) -> Session:
+    def session(self) -> CounterSession:
         return self.access.current() or self.unlock()
 
     def scan(self, text: str) -> ScanResult:
-        return self.counter.scans.scan(self.session, Scanned.of(text))
+        return self.counter.scans.scan(self.session, ParsedScan.of(text))
 
     def bring(self, number: int, *, damaged: bool = False, carrier: str = "SF") -> ParcelRow:
         """A parcel in."""
@@ -278,7 +278,7 @@ class CounterShop(Shop):
         result = self.desk.agreement.agree(view.reading_no, view.token).result
         assert result is not None
         self.rest(0)
-        self.desk.booked.finish(anyway=True)
+        self.desk.result_screen.finish(anyway=True)
         return result.receipt
 
     def book_bags(self, *grams: int) -> str:

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.parcel import ParcelState
-from kiosk.station.counter.scanning.scans import ScanWays
+from kiosk.station.counter.scanning.scans import ScanSources
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.web.factory import create_app
 from kiosk.web.server import Server, serve
@@ -221,7 +221,7 @@ def test_a_code_typed_slowly_stands_on_the_screen(shop: CounterShop, server: Ser
     assert page.locator("[data-scan-field]").inner_text() == ""
 
     # With a scanner of its own the counter's page is deaf to whatever types.
-    shop.counter.scans.ways = ScanWays(typed=False)
+    shop.counter.scans.ways = ScanSources(typed=False)
     at(page, server, shop, "/counter/parcels")
     posts: list[str] = []
     page.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
@@ -411,7 +411,7 @@ def test_a_slip_under_the_scanner_opens_my_parcel(shop: CounterShop, server: Ser
     # The same face after an intake: the labels of its bags under the scanner, the screen following by itself.
     receipt = ReceiptNumber.parse(shop.book_bags(12_480, 9_310))
     shop.print_all()
-    shop.desk.booked.refresh()
+    shop.desk.result_screen.refresh()
     expect(page.locator(".bag-number")).to_have_text(["1", "2"])
     shop.router.on_scan(receipt.bag_code(1))
     expect(page.locator(".bag-number")).to_have_text(["2"])

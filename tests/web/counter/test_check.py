@@ -13,11 +13,11 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from kiosk.domain.metrology.pan import NotBookable
-from kiosk.domain.metrology.pan_journal import Left, UnbookedWhy
-from kiosk.domain.metrology.standing import CheckState, Mark, ScaleStanding, Verification
+from kiosk.domain.metrology.legal_status import CheckState, ScaleLegalStatus, ScaleMark, Verification
+from kiosk.domain.metrology.pan import NotBookableReason
+from kiosk.domain.metrology.pan_journal import LoadLeftNote, UnbookedWhy
 from kiosk.domain.moment import ClockQuality
-from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.access import CounterSession
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.store.errors import DiskFull, StoreError
 from kiosk.texts import LANGUAGES, load
@@ -135,7 +135,7 @@ def test_a_load_that_changes_while_the_check_waits_for_its_turn_is_not_the_check
     seen = re.findall(r'name="reading_no" value="(\d+)"', client.get("/counter/check").text)[0]
     session, asked = shop.access.session, count()
 
-    def late(token: str) -> Session | None:
+    def late(token: str) -> CounterSession | None:
         if next(asked) == 1:  # the page was let in before; now the act begins
             shop.rest(0)
             shop.rest(4_000)
@@ -297,7 +297,7 @@ def test_a_posted_weight_never_takes_the_place_of_the_one_that_is_set(shop: Coun
 def test_every_refusal_has_a_sentence_in_every_language(language: str) -> None:
     texts = load(language, strict=True)
     codes = [
-        *(row.value for row in NotBookable),
+        *(row.value for row in NotBookableReason),
         "intake_open",
         "stale_page",
         "bad_weight",
@@ -344,8 +344,8 @@ def test_a_session_that_ends_in_between_leads_to_the_door(shop: CounterShop, cli
 # --- the journal of the pan ----------------------------------------------------------------------------------------
 
 
-def note(shop: CounterShop, peak_g: int, why: UnbookedWhy = UnbookedWhy.NOT_ASKED, loads: int = 1) -> None:
-    shop.store.pan_loads.note(Left(peak_g, why, 4_000, loads=loads), shop.stamp())
+def note(shop: CounterShop, peak_g: int, why: UnbookedWhy = UnbookedWhy.NO_INTAKE, loads: int = 1) -> None:
+    shop.store.pan_loads.note(LoadLeftNote(peak_g, why, 4_000, loads=loads), shop.stamp())
 
 
 def test_a_load_that_left_stands_in_the_journal(shop: CounterShop, client: FlaskClient) -> None:
@@ -361,7 +361,7 @@ def test_a_bag_that_was_fixed_names_its_receipt(shop: CounterShop, client: Flask
     shop.at_agree(12_480, member="00017")
     view = shop.desk.view()
     shop.desk.loads.another_bag(view.reading_no, view.token)
-    shop.desk.leaving.leave()
+    shop.desk.intake_exit.leave()
     shop.rest(0)
     page = words(client.get("/counter/pan"))
     assert EN.text("counter.pan.why.abandoned") in page
@@ -404,7 +404,7 @@ def test_summed_loads_are_counted_and_a_clock_nobody_believes_is_not_shown(
 ) -> None:
     stamp = shop.stamp()
     restored = replace(stamp, moment=replace(stamp.moment, quality=ClockQuality.RESTORED))
-    shop.store.pan_loads.note(Left(12_480, UnbookedWhy.NOT_ASKED, 1_000, loads=27), restored)
+    shop.store.pan_loads.note(LoadLeftNote(12_480, UnbookedWhy.NO_INTAKE, 1_000, loads=27), restored)
     page = words(client.get("/counter/pan"))
     assert "×27" in page
     assert EN.text("counter.pan.no_time") in page
@@ -435,9 +435,9 @@ def test_a_station_that_asks_for_no_check_is_not_nagged(shop: CounterShop, clien
 
 
 WORTH = {
-    "standing.not_for_trade": ScaleStanding(trade=False, check=CheckState.FAILED),
-    "standing.check_failed": ScaleStanding(trade=True, check=CheckState.FAILED, verification=Verification.EXPIRED),
-    "standing.verification_expired": ScaleStanding(verification=Verification.EXPIRED, check=CheckState.LATE),
+    "standing.not_for_trade": ScaleLegalStatus(trade=False, check=CheckState.FAILED),
+    "standing.check_failed": ScaleLegalStatus(trade=True, check=CheckState.FAILED, verification=Verification.EXPIRED),
+    "standing.verification_expired": ScaleLegalStatus(verification=Verification.EXPIRED, check=CheckState.LATE),
 }
 
 
@@ -462,13 +462,13 @@ def test_the_worst_mark_stands_on_agree_and_take_and_hinders_nobody(
     assert page.text.count('class="scale-sign"') == 1, "one mark, the worst"
     proof = {name: re.findall(f'name="{name}" value="([^"]*)"', page.text)[0] for name in ("reading_no", "token")}
     assert client.post("/agree", data=proof).location == "/take"
-    shop.worth = ScaleStanding()
+    shop.worth = ScaleLegalStatus()
     assert load(language).text(text_id) in words(client.get("/take")), "what it was worth when it was booked"
 
 
-@pytest.mark.parametrize("worth", [ScaleStanding(), ScaleStanding(trade=True, check=CheckState.LATE)])
+@pytest.mark.parametrize("worth", [ScaleLegalStatus(), ScaleLegalStatus(trade=True, check=CheckState.LATE)])
 def test_nothing_is_said_where_a_villager_has_nothing_to_know(
-    public: tuple[Shop, FlaskClient], worth: ScaleStanding
+    public: tuple[Shop, FlaskClient], worth: ScaleLegalStatus
 ) -> None:
     shop, client = public
     shop.worth = worth
@@ -482,7 +482,7 @@ def test_a_standing_that_cannot_be_read_hides_no_page(
     shop, client = public
     shop.at_agree()
 
-    def fail() -> ScaleStanding:
+    def fail() -> ScaleLegalStatus:
         raise StoreError("the disk does not answer")
 
     monkeypatch.setattr(shop, "standing", fail)
@@ -490,5 +490,5 @@ def test_a_standing_that_cannot_be_read_hides_no_page(
 
 
 def test_every_mark_has_a_shape_and_a_sentence_of_its_own() -> None:
-    assert set(MARKS) == set(Mark)
+    assert set(MARKS) == set(ScaleMark)
     assert len({row.picture for row in MARKS.values()}) == len({row.text_id for row in MARKS.values()}) == len(MARKS)

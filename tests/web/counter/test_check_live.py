@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 
-from kiosk.domain.metrology.pan import NotBookable
+from kiosk.domain.metrology.pan import NotBookableReason
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.texts import LANGUAGES, load
 from kiosk.web.counter.check_live import PanBoard, message, why_id
@@ -111,7 +111,7 @@ def test_a_wait_without_a_change_ends_when_its_time_is_up(shop: CounterShop) -> 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_word_of_the_pan_has_a_sentence(language: str) -> None:
     texts = load(language, strict=True)
-    for word in ("", "intake_open", *(row.value for row in NotBookable)):
+    for word in ("", "intake_open", *(row.value for row in NotBookableReason)):
         assert texts.text(why_id(word, speech(language)))
 
 
@@ -148,7 +148,7 @@ def test_a_scan_meanwhile_is_the_clerk_s(shop: CounterShop, server: Server) -> N
     token = shop.unlock().token
     with closing(listen(server, token)) as page:
         page.message()
-        assert shop.counter_board.watched(0.0)
+        assert shop.counter_board.is_watched(0.0)
     server.stop()
     assert shop.counter_board._watching == 0
     with pytest.raises(CounterRefused):

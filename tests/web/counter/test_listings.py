@@ -13,8 +13,8 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from kiosk.domain.catalog import Allergen, Names, Pack
-from kiosk.station.clerk.access import Session
-from kiosk.station.counter.listings.listings import Listings
+from kiosk.station.clerk.access import CounterSession
+from kiosk.station.counter.listings.listings import CounterListings
 from kiosk.station.counter.listings.offer import HINDRANCES, ListingView
 from kiosk.texts import LANGUAGES, load
 from kiosk.texts.formats import kg_text, money, price_per_kg
@@ -254,15 +254,15 @@ def test_what_is_void_is_offered_no_more(desk: Desk) -> None:
 
 def test_a_page_is_as_old_as_what_it_shows(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A shot that is kept while the page is read: the page says the state from before, so that it is drawn again."""
-    read, before = Listings.view, desk.shop.counter.state.view().revision
+    read, before = CounterListings.view, desk.shop.counter.state.view().revision
 
-    def late(self: Listings, session: Session, number: str) -> ListingView:
+    def late(self: CounterListings, session: CounterSession, number: str) -> ListingView:
         view = read(self, session, number)
         photograph(desk.shop, desk.receipt, 8)
         desk.shop.counter.state.change()
         return view
 
-    monkeypatch.setattr(Listings, "view", late)
+    monkeypatch.setattr(CounterListings, "view", late)
     page = desk.page()
     assert page.count('class="picture-seen"') == 2
     assert f'data-drawn="{before}"' in page

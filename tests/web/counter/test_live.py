@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from kiosk.web.counter.live import MOST_STREAMS, badges, counter_source, message, scan_id
+from kiosk.web.counter.live import MAX_STREAMS, badges, counter_source, message, scan_id
 from kiosk.web.factory import create_app
 from kiosk.web.live import Streams
 from kiosk.web.roles import COOKIE
@@ -89,10 +89,10 @@ def test_it_ends_with_the_session_and_does_not_keep_it(shop: CounterShop, server
 def test_scans_belong_to_the_counter_while_it_is_watched(shop: CounterShop, server: Server) -> None:
     token = shop.unlock().token
     shop.counter.parcels.receiving.set_mode(shop.session, "in")
-    assert not shop.counter_board.watched(0.0)
+    assert not shop.counter_board.is_watched(0.0)
     with closing(listen(server, token)) as page:
         page.message()
-        assert shop.counter_board.watched(0.0)
+        assert shop.counter_board.is_watched(0.0)
         shop.router.on_scan(waybill(1))
         assert shop.store.parcels.by_waybill(waybill(1)) is not None
     server.stop()
@@ -103,17 +103,17 @@ def test_a_scan_right_after_the_pin_is_the_clerk_s_although_no_page_listens_yet(
     client = create_app(shop, WebSettings(language="en")).test_client()
     client.set_cookie(COOKIE, shop.unlock().token)
     shop.counter.parcels.receiving.set_mode(shop.session, "in")
-    assert not shop.counter_board.watched()
+    assert not shop.counter_board.is_watched()
     assert client.get("/counter").status_code == 200
     shop.router.on_scan(waybill(1))
     assert shop.store.parcels.by_waybill(waybill(1)) is not None
 
 
 def test_one_page_too_many_ends_the_oldest(shop: CounterShop) -> None:
-    streams = Streams(counter_source(shop.counter_board), MOST_STREAMS)
-    pages = [streams.open(message) for _ in range(MOST_STREAMS + 1)]
+    streams = Streams(counter_source(shop.counter_board), MAX_STREAMS)
+    pages = [streams.open(message) for _ in range(MAX_STREAMS + 1)]
     assert list(pages[0]) == []
-    assert len(streams) == MOST_STREAMS
+    assert len(streams) == MAX_STREAMS
     for page in pages:
         page.close()
         page.close()

@@ -14,15 +14,15 @@ from kiosk.devices.printer.profiles import profile
 from kiosk.domain.identifiers import SerialNumber
 from kiosk.domain.parcel import ParcelState
 from kiosk.domain.verdict import Reason
-from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.station.counter.scanning.scanned import Scanned
+from kiosk.station.counter.scanning.scan_reader import ParsedScan
 from kiosk.station.counter.scanning.scans import Scans
 from kiosk.station.counter.view import ScanResult
 from kiosk.station.doctor.liveness import RelayHeartbeat
 from kiosk.station.papers.rendering import paper_of, render
 from kiosk.store.errors import DiskFull
-from kiosk.store.parcels.totes import MOST_TOTES
+from kiosk.store.parcels.totes import MAX_TOTES_PER_MANIFEST
 from kiosk.texts import load
 from kiosk.web.counter.acts import ACTS, Post
 from kiosk.web.counter.parcel_acts import ACTS as PARCEL_ACTS
@@ -125,7 +125,7 @@ def test_a_session_that_ends_between_check_and_act_leads_to_the_door(
 ) -> None:
     scan = shop.counter.scans.scan
 
-    def late(_: Scans, session: Session | None, scanned: Scanned) -> ScanResult:
+    def late(_: Scans, session: CounterSession | None, scanned: ParsedScan) -> ScanResult:
         shop.access.sign_out(shop.session.token)
         return scan(session, scanned)
 
@@ -516,7 +516,7 @@ def test_what_was_left_waits_for_whoever_is_at_the_screen(shop: CounterShop, cli
 
 def test_bags_of_a_lot_are_packed_into_crates(shop: CounterShop, client: FlaskClient) -> None:
     receipt = shop.book_bags(12_480, 9_310, 11_905, 8_040, 7_000, 6_500, 5_500)
-    shop.desk.booked.finish(anyway=True)
+    shop.desk.result_screen.finish(anyway=True)
     here = f"/counter/intakes/{receipt}/crate"
     assert f'href="{here}"' in client.get(f"/counter/intakes/{receipt}").text
     page = client.get(here).text
@@ -552,7 +552,7 @@ def test_bags_of_a_lot_are_packed_into_crates(shop: CounterShop, client: FlaskCl
 def test_parcels_go_back_in_totes_with_a_manifest(shop: CounterShop, client: FlaskClient) -> None:
     parcels = [shop.bring(number) for number in range(801, 804)]
     for parcel in parcels:
-        shop.counter.parcels.shelf.due_back(shop.session, str(parcel.number))
+        shop.counter.parcels.shelf.mark_due_back(shop.session, str(parcel.number))
     one, two, three = (str(parcel.number)[7:] for parcel in parcels)
     assert 'href="/counter/totes"' in client.get("/counter/parcels?state=returns").text
     assert says(client.get("/counter/totes").text, "counter.tote.none")
@@ -616,11 +616,11 @@ def test_parcels_go_back_in_totes_with_a_manifest(shop: CounterShop, client: Fla
 
 
 def test_more_totes_than_one_manifest_holds_are_handed_over_in_turns(shop: CounterShop, client: FlaskClient) -> None:
-    for number in range(MOST_TOTES + 1):
+    for number in range(MAX_TOTES_PER_MANIFEST + 1):
         parcel = str(shop.bring(number).number)
-        shop.counter.parcels.shelf.due_back(shop.session, parcel)
+        shop.counter.parcels.shelf.mark_due_back(shop.session, parcel)
         shop.counter.parcels.totes.pack(shop.session, [parcel])
-    last = f"T-0147-A-{MOST_TOTES + 1:06}"
+    last = f"T-0147-A-{MAX_TOTES_PER_MANIFEST + 1:06}"
     assert last in client.get(f"/counter/totes?tote={last}").text, "it can be opened while it waits"
     seen = re.search(r'name="totes" value="([^"]+)"', client.get("/counter/totes?ask=hand_over").text)
     assert seen is not None and last not in seen[1]
@@ -631,7 +631,7 @@ def test_more_totes_than_one_manifest_holds_are_handed_over_in_turns(shop: Count
 def test_a_tote_whose_parcel_is_fetched_is_named_until_it_is_opened(shop: CounterShop, client: FlaskClient) -> None:
     parcel = shop.bring(811)
     code = shop.code_of(parcel)
-    shop.counter.parcels.shelf.due_back(shop.session, str(parcel.number))
+    shop.counter.parcels.shelf.mark_due_back(shop.session, str(parcel.number))
     client.post("/counter/totes/pack", data={"parcels": str(parcel.number)[7:]})
     told = {"tote": "T-0147-A-000001"}
     shop.counter.parcels.handovers.put_up(shop.session, code)
@@ -748,7 +748,7 @@ def test_events_that_wait_and_since_when(shop: CounterShop, client: FlaskClient)
 def test_events_that_wait_and_how_long_it_takes(
     shop: CounterShop, client: FlaskClient, left_s: float, text: str, n: int
 ) -> None:
-    RelayHeartbeat(shop.settings.data).left(left_s)
+    RelayHeartbeat(shop.settings.data).remaining(left_s)
     shop.board.count_pending(3)
     page = client.get("/counter/queue").text
     assert says(page, "counter.queue.unsent", n=3)

@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from kiosk.protocols.barcodes.refusal import ScanRefusal
-from kiosk.station.counter.scanning.scans import ScanWays
+from kiosk.station.counter.scanning.scans import ScanSources
 from kiosk.texts import LANGUAGES, load
 from kiosk.web.factory import create_app
 from kiosk.web.public.sentences import scan_sentence
@@ -31,7 +31,7 @@ def test_the_camera_is_asked_by_a_tap_and_what_it_saw_comes_as_any_scan(
     asked: list[str] = []
     assert LOOK not in client.get("/counter").text
     assert client.post("/counter/camera").status_code == 409
-    counter_shop.counter.scans.ways = ScanWays(look=lambda: asked.append("look"))
+    counter_shop.counter.scans.ways = ScanSources(request_camera_scan=lambda: asked.append("look"))
     for language in LANGUAGES:
         client.set_cookie("lang", language)
         page = client.get("/counter").text
@@ -52,7 +52,7 @@ def test_the_camera_is_asked_by_a_tap_and_what_it_saw_comes_as_any_scan(
 def test_where_a_scanner_is_set_up_what_is_typed_is_no_scan(counter_shop: CounterShop, client: FlaskClient) -> None:
     """The page's script gathers keys only where the field is."""
     assert "data-scan-field" in client.get("/counter").text
-    counter_shop.counter.scans.ways = ScanWays(typed=False)
+    counter_shop.counter.scans.ways = ScanSources(typed=False)
     for path in ("/counter", "/counter/parcels", "/counter/day", "/counter/type"):
         assert "data-scan-field" not in client.get(path).text
 

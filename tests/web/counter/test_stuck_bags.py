@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from kiosk.domain.identifiers import ReceiptNumber, bag_of
-from kiosk.station.desk.view import DeskRefused, Step
+from kiosk.station.desk.view import DeskRefused, DeskStep
 from kiosk.texts import load
 from kiosk.web.factory import create_app
 from kiosk.web.settings import WebSettings
@@ -48,7 +48,7 @@ def test_the_label_that_is_stuck_twice_is_caught_and_the_missing_one_is_found(
     assert [bag_of(code) for code in codes] == [(receipt, bag) for bag in (1, 2, 3, 4)]
     # The printer of labels never answers: nobody knows of any label whether it came out.
     shop.print_all(lambda job: shop.store.papers.unknown(job, "device", shop.stamp()))
-    shop.desk.booked.refresh()
+    shop.desk.result_screen.refresh()
     assert missing(shop) == [1, 2, 3, 4]
     assert [heard(shop, code) for code in codes[:3]] == ["", "", ""]
     assert heard(shop, codes[2]) == "bag_twice", "the label of the third is on the fourth as well"
@@ -63,7 +63,7 @@ def test_the_label_that_is_stuck_twice_is_caught_and_the_missing_one_is_found(
         (4, "unknown"),
     ]
     refused = client.post("/finish")
-    assert (refused.status_code, shop.desk.view().step) == (409, Step.TAKE)
+    assert (refused.status_code, shop.desk.view().step) == (409, DeskStep.TAKE)
     assert EN.text("take.bag_not_scanned") in refused.text and "bag-missing" in refused.text
     assert EN.text("take.leave_unscanned") in client.get("/take?ask=unscanned").text
     shop.counter.papers.resolve(shop.session, labels[3].id, False)
@@ -80,7 +80,7 @@ def test_scans_that_prove_nothing_say_so(shop: CounterShop, client: FlaskClient)
     assert heard(shop, earlier.bag_code(1)) == "not_a_member_card", "nobody asks for it at home"
     receipt = ReceiptNumber.parse(shop.book_bags(*GRAMS))
     shop.print_all()
-    shop.desk.booked.refresh()
+    shop.desk.result_screen.refresh()
     assert heard(shop, earlier.bag_code(1)) == "bag_of_other"
     assert EN.text("take.bag_of_other") in client.get(f"/take?notice={shop.board.snapshot().notice.count}").text
     assert heard(shop, receipt.bag_code(5)) == "unknown_code"
@@ -90,7 +90,7 @@ def test_scans_that_prove_nothing_say_so(shop: CounterShop, client: FlaskClient)
     assert (answer.status_code, answer.location, missing(shop)) == (303, "/take", [1, 3, 4])
     shop.counter.voids.void(shop.session, str(receipt), "wrong_party", "02", SECOND_PIN)
     shop.access.sign_out(shop.session.token)
-    shop.desk.booked.refresh()
+    shop.desk.result_screen.refresh()
     assert heard(shop, receipt.bag_code(1)) == "void_label"
     assert missing(shop) == [] and client.post("/finish").location == "/", "nothing is asked for of a voided one"
 
@@ -104,7 +104,7 @@ def test_a_scan_that_was_written_and_not_shown_is_there_and_counts_once(shop: Co
     assert heard(shop, receipt.bag_code(1)) == "bag_twice"
     told = [job.state for job in shop.store.papers.of_receipt(str(receipt)) if job.document == "bag_label"]
     assert told == ["printed", "unknown"]
-    shop.desk.booked.refresh()
+    shop.desk.result_screen.refresh()
     assert missing(shop) == [2]
 
 
@@ -114,24 +114,24 @@ def test_bags_that_nobody_scanned_are_asked_for_again_after_a_restart(shop: Coun
     assert heard(shop, receipt.bag_code(2)) == ""
     for left in ([1, 3], [3]):
         shop.restart_desk()
-        assert (shop.desk.view().step, missing(shop)) == (Step.TAKE, left)
+        assert (shop.desk.view().step, missing(shop)) == (DeskStep.TAKE, left)
         assert client.get("/take").status_code == 200
         assert heard(shop, receipt.bag_code(left[0])) == ""
     shop.restart_desk()
-    assert shop.desk.view().step is Step.HOME, "each was scanned"
-    for leave in (lambda: shop.desk.booked.finish(anyway=True), lambda: shop.desk.leaving.leave()):
+    assert shop.desk.view().step is DeskStep.HOME, "each was scanned"
+    for leave in (lambda: shop.desk.result_screen.finish(anyway=True), lambda: shop.desk.intake_exit.leave()):
         shop.book_bags(*GRAMS[:2])
         leave()
         shop.restart_desk()
-        assert shop.desk.view().step is Step.HOME, "they were left to the clerk"
+        assert shop.desk.view().step is DeskStep.HOME, "they were left to the clerk"
     shop.counter.voids.void(shop.session, shop.book_bags(*GRAMS[:2]), "wrong_party", "02", SECOND_PIN)
     shop.restart_desk()
-    assert shop.desk.view().step is Step.HOME, "the bags of a void intake have no label"
+    assert shop.desk.view().step is DeskStep.HOME, "the bags of a void intake have no label"
 
 
 def test_the_counter_says_which_bag_it_is(shop: CounterShop, client: FlaskClient) -> None:
     receipt = ReceiptNumber.parse(shop.book_bags(*GRAMS))
-    shop.desk.booked.finish(anyway=True)
+    shop.desk.result_screen.finish(anyway=True)
     result = shop.scan(receipt.bag_code(3))
     assert (result.kind, result.word, result.receipt) == ("lot", "bag", str(receipt))
     assert (result.path, result.values) == (f"/counter/intakes/{receipt}?bag=3", {"bag": "3"})

@@ -18,7 +18,7 @@ from kiosk.app.first_start import run_first_start
 from kiosk.app.machine import ThisMachine
 from kiosk.config.station import load
 from kiosk.first_start.draft import SettingsDraft, draft_path, save_draft
-from kiosk.first_start.wizard import FirstStartPlace, FirstStartWizard
+from kiosk.first_start.wizard import FirstStartPaths, FirstStartWizard
 from kiosk.simulators.camera.simulator import CameraSimulator
 from kiosk.simulators.printer.simulator import PrinterSimulator
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
@@ -118,7 +118,7 @@ class Bench:
         """A wizard, on a draft that was left by an earlier one."""
         if draft is not None:
             save_draft(draft_path(self.config), draft)
-        return FirstStartWizard(FirstStartPlace(self.config, self.data, port), self.machine, load)
+        return FirstStartWizard(FirstStartPaths(self.config, self.data, port), self.machine, load)
 
 
 class FirstStart:

@@ -11,7 +11,7 @@ from kiosk.app.machine import ThisMachine
 from kiosk.config.station import load
 from kiosk.first_start.draft import SettingsDraft, draft_path, load_draft
 from kiosk.first_start.ports import AnswerRefused
-from kiosk.first_start.wizard import FirstStartPlace, FirstStartWizard
+from kiosk.first_start.wizard import FirstStartPaths, FirstStartWizard
 from tests.web.first_start.answers import answers, named_devices
 
 
@@ -25,7 +25,7 @@ class Start:
 
     def __init__(self, folder: Path) -> None:
         self.machine: ThisMachine = named_devices(folder)
-        self.place = FirstStartPlace(folder / "station.toml", folder / "data", 8080)
+        self.place = FirstStartPaths(folder / "station.toml", folder / "data", 8080)
         self.fill = nothing
         self.wizard = self.again()
 

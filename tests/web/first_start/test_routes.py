@@ -17,11 +17,11 @@ from werkzeug.test import TestResponse
 from kiosk.config.station import load as load_settings
 from kiosk.first_start.draft import draft_path
 from kiosk.first_start.questions import DONE, QUESTIONS
-from kiosk.first_start.wizard import FirstStartPlace, FirstStartWizard
+from kiosk.first_start.wizard import FirstStartPaths, FirstStartWizard
 from kiosk.texts import load
 from kiosk.web.factory import create_app
 from kiosk.web.first_start import create_first_start_app
-from kiosk.web.first_start.pads import PADS, allowed, pressed
+from kiosk.web.first_start.pads import PADS, filter_typed, press_key
 from kiosk.web.first_start.screens import SCREENS
 from kiosk.web.guard import CSP
 from kiosk.web.settings import WebSettings
@@ -44,7 +44,7 @@ class Wall:
         self.machine = replace(named_devices(folder), identities=stick, recoveries=self.kits)
         self.no_backup = ""
         """What the database of the station says of its first backup."""
-        place = FirstStartPlace(folder / "station.toml", folder / "data", 8080)
+        place = FirstStartPaths(folder / "station.toml", folder / "data", 8080)
         self.wizard = FirstStartWizard(place, self.machine, load_settings, lambda draft, data: self.no_backup)
         self.beats = 0
         self.app: Flask = create_first_start_app(self.wizard, WebSettings(), self._beat)
@@ -126,7 +126,7 @@ def test_every_question_has_a_screen_its_words_and_its_pad() -> None:
 def test_every_question_is_drawn_in_every_language(wall: Wall, language: str) -> None:
     for row in QUESTIONS:
         wall.walk(row.id)
-        wall.wizard.speak(language)
+        wall.wizard.set_language(language)
         page = wall.get()
         assert page.status_code == 200
         assert f'<html lang="{language}"' in page.text
@@ -256,12 +256,12 @@ class TestPads:
         ],
     )
     def test_a_key(self, typed: str, key: str, after: str) -> None:
-        assert pressed(PADS["latin"], typed, key) == after
+        assert press_key(PADS["latin"], typed, key) == after
 
     def test_a_field_is_never_longer_than_its_pad(self) -> None:
-        assert pressed(PADS["pin"], "123456", "7") == "123456"
-        assert allowed(PADS["pin"], "12ab3456789") == "123456"
-        assert allowed(PADS["latin"], "tag<b>ھا") == "tagbھا"
+        assert press_key(PADS["pin"], "123456", "7") == "123456"
+        assert filter_typed(PADS["pin"], "12ab3456789") == "123456"
+        assert filter_typed(PADS["latin"], "tag<b>ھا") == "tagbھا"
 
 
 class TestPieces:

@@ -12,7 +12,7 @@ from kiosk.domain.mat_measures import MatQuality
 from kiosk.first_start.draft import Proof
 from kiosk.texts import load
 from kiosk.web.drawings import known_drawings
-from kiosk.web.first_start.measures import _LOOKS
+from kiosk.web.first_start.measures import _FORMATS
 from kiosk.web.first_start.pages import _OWN
 
 WEB = Path(__file__).resolve().parents[3] / "kiosk" / "web"
@@ -68,9 +68,9 @@ def test_every_text_and_drawing_a_template_names_is_there() -> None:
     states = ("waiting", "working", "seen", "failed")
     tried = {f"setup.trial.{name}_{state}" for name in ("printed", "shot", "reached") for state in states}
     texts = {one for one in texts if not one.endswith("_")} | tried
-    texts |= {f"setup.measure.{quality}" for quality in MatQuality} | {look.advice for look in _LOOKS.values()}
+    texts |= {f"setup.measure.{quality}" for quality in MatQuality} | {look.advice for look in _FORMATS.values()}
     texts |= {f"setup.proof.{proof}" for proof in get_args(Proof)}
-    drawings |= {look.picture for look in _LOOKS.values()}
+    drawings |= {look.picture for look in _FORMATS.values()}
     assert len(texts) > 25
     for language in ("ug", "zh", "en"):
         assert [one for one in texts if one not in load(language)] == []

@@ -20,7 +20,7 @@ from kiosk.config.station import load
 from kiosk.domain.clerk import Role
 from kiosk.first_start.draft import draft_path
 from kiosk.simulators.broker import Broker
-from kiosk.simulators.processes import Child
+from kiosk.simulators.processes import ChildProgram
 from kiosk.station.clock import StationClock
 from kiosk.station.open_store import open_store
 from kiosk.station.parcels.pickup_key import PickupKey
@@ -195,7 +195,7 @@ def check_what_was_written(bench: Bench) -> None:
     with closing(open_store(config.station)) as store:
         assert store.catalogs.get()[0] == 1
         people = {row.role: row for row in store.clerks.everyone()}
-    pins = PickupKey.found(ParcelSettings(), bench.data, {}).pins()
+    pins = PickupKey.from_existing(ParcelSettings(), bench.data, {}).pins()
     assert pins.matches(TECHNICIAN_PIN, people[Role.TECHNICIAN].pin_hash)
     assert pins.matches(CLERK_PIN, people[Role.CLERK].pin_hash)
 
@@ -243,7 +243,7 @@ class County:
         bench.broker_address = f"127.0.0.1:{broker.port}"
         ledger = f"sqlite:///{bench.folder / 'ledger.db'}"
         words = ["run", "--broker", broker.url, "--ledger", ledger, "--http", f"127.0.0.1:{http}"]
-        center = Child("sorting center", ["kiosk.cli.sorting_center", *words], bench.folder / "center.log")
+        center = ChildProgram("sorting center", ["kiosk.cli.sorting_center", *words], bench.folder / "center.log")
         center.start()  # it is up long before the station has something for it
         self._ends.callback(center.stop)
         return self
@@ -255,7 +255,7 @@ class County:
         """The station and its relay, as systemd begins both once the settings file is there."""
         bench = self._bench
         words = ["kiosk.cli.kiosk", "relay", "--config", str(bench.config)]
-        relay = Child("relay", words, bench.folder / "relay.log")
+        relay = ChildProgram("relay", words, bench.folder / "relay.log")
         relay.start()
         try:
             config = load(bench.config)

@@ -10,8 +10,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from kiosk.domain.parcel import ParcelState
-from kiosk.station.counter.parcels.line import HANDOVER_S
-from kiosk.station.scans import CLERK_CALLED
+from kiosk.station.counter.parcels.handover_queue import HANDOVER_S
+from kiosk.station.scan_router import CLERK_CALLED
 from kiosk.store.records import ParcelRow
 from kiosk.texts import load
 from kiosk.web.factory import create_app

@@ -7,10 +7,10 @@ import pytest
 from kiosk.station.desk.view import PrintView
 from kiosk.station.live import Marks
 from kiosk.texts import load
-from kiosk.web.public.papers import Paper, papers
+from kiosk.web.public.papers import PaperStatus, papers
 
 
-def told(document: str, state: str, marks: Marks) -> Paper:
+def told(document: str, state: str, marks: Marks) -> PaperStatus:
     (paper,) = papers([PrintView(document, 1, state)], marks, {})
     return paper
 

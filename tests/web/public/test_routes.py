@@ -15,13 +15,13 @@ from flask.testing import FlaskClient
 
 from kiosk.domain.catalog import Member, Names, Product
 from kiosk.domain.identifiers import internal_code
-from kiosk.station.desk.view import AskedShot, Step
+from kiosk.station.desk.view import DeskStep, PhotoRequest
 from kiosk.store.errors import DiskFull
 from kiosk.texts import load
 from kiosk.web.counter.acts import ACTS as COUNTER_ACTS
 from kiosk.web.factory import create_app
 from kiosk.web.guard import CSP
-from kiosk.web.public.payload import drawn, message
+from kiosk.web.public.payload import message, page_version
 from kiosk.web.public.routes import ACTS
 from kiosk.web.settings import WebSettings
 from kiosk.web.speech import Speech
@@ -29,7 +29,13 @@ from tests.station.fakes import CARD
 from tests.station.hardware import BLUR, TILT, judged
 from tests.web.shop import CATALOG, HOSTILE, Shop
 
-PATHS = {"/": Step.HOME, "/who": Step.WHO, "/what": Step.WHAT, "/agree": Step.AGREE, "/take": Step.TAKE}
+PATHS = {
+    "/": DeskStep.HOME,
+    "/who": DeskStep.WHO,
+    "/what": DeskStep.WHAT,
+    "/agree": DeskStep.AGREE,
+    "/take": DeskStep.TAKE,
+}
 
 
 @pytest.fixture
@@ -48,13 +54,13 @@ def client(app: Flask) -> Iterator[FlaskClient]:
         yield client
 
 
-def at(shop: Shop, step: Step) -> None:
+def at(shop: Shop, step: DeskStep) -> None:
     {
-        Step.HOME: lambda: shop.rest(0),
-        Step.WHO: shop.at_who,
-        Step.WHAT: shop.at_what,
-        Step.AGREE: shop.at_agree,
-        Step.TAKE: shop.at_take,
+        DeskStep.HOME: lambda: shop.rest(0),
+        DeskStep.WHO: shop.at_who,
+        DeskStep.WHAT: shop.at_what,
+        DeskStep.AGREE: shop.at_agree,
+        DeskStep.TAKE: shop.at_take,
     }[step]()
 
 
@@ -67,8 +73,10 @@ def proof(page: str) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("step", list(Step))
-def test_each_step_has_its_own_page_and_every_other_leads_to_it(shop: Shop, client: FlaskClient, step: Step) -> None:
+@pytest.mark.parametrize("step", list(DeskStep))
+def test_each_step_has_its_own_page_and_every_other_leads_to_it(
+    shop: Shop, client: FlaskClient, step: DeskStep
+) -> None:
     at(shop, step)
     for path, owner in PATHS.items():
         answer = client.get(path)
@@ -191,11 +199,11 @@ def test_nonsense_is_refused_and_changes_nothing(
 
 
 def test_every_refusal_has_a_sentence_in_every_language(shop: Shop, client: FlaskClient) -> None:
-    from kiosk.domain.metrology.pan import NotBookable
+    from kiosk.domain.metrology.pan import NotBookableReason
     from kiosk.web.drawings import known_drawings
     from kiosk.web.public.sentences import refusal
 
-    codes = {word.value for word in NotBookable} | {
+    codes = {word.value for word in NotBookableReason} | {
         *("stale_page", "wrong_step", "unknown_product", "no_price", "unknown_member", "not_a_member_card", "busy"),
         *("goods_on_pan", "printing", "disk_full", "store_failed", "damaged_store", "camera_missing", "camera_failed"),
         *("bags_counted", "unknown_container", "tare_too_heavy", "too_many_bags", "nothing_weighed", "never_heard_of"),
@@ -203,11 +211,11 @@ def test_every_refusal_has_a_sentence_in_every_language(shop: Shop, client: Flas
     for language in ("ug", "zh", "en"):
         texts = load(language)
         for code in codes:
-            for step in Step:
+            for step in DeskStep:
                 sentence = refusal(code, step, texts)
                 assert sentence.text_id in texts, (code, step)
                 assert sentence.picture in known_drawings()
-    vague = {code for code in codes if refusal(code, Step.AGREE, load("en")).text_id == "problem.error"}
+    vague = {code for code in codes if refusal(code, DeskStep.AGREE, load("en")).text_id == "problem.error"}
     assert vague == {"never_heard_of"}
 
 
@@ -295,7 +303,7 @@ def test_who_is_booked_is_shown_and_gone_afterwards(shop: Shop, client: FlaskCli
     page = client.get("/agree").text
     assert '<p class="person"><bdi>&lt;script&gt;alert(1' in page
     assert "M-04412" not in page, "the short name is enough"
-    shop.desk.leaving.leave()
+    shop.desk.intake_exit.leave()
     assert 'class="person"' not in client.get("/").text
     shop.rest(0)
     shop.desk.choices.begin()
@@ -323,14 +331,14 @@ def test_the_photo_of_the_result_and_no_other(shop: Shop, client: FlaskClient) -
     view = shop.at_take()
     assert client.get(f"/photos/{own}.jpg").status_code == 404
     assert view.result is not None
-    shop.desk.booked.photo_done(AskedShot(view.result.lot), own)
+    shop.desk.result_screen.photo_done(PhotoRequest(view.result.lot), own)
     answer = client.get(f"/photos/{own}.jpg")
     assert (answer.status_code, answer.mimetype) == (200, "image/jpeg")
     assert answer.headers["Cache-Control"] == "no-store"
     answer.close()
     assert client.get(f"/photos/{other}.jpg").status_code == 404
     assert client.get("/photos/..%2f..%2fetc%2fpasswd.jpg").status_code == 404
-    shop.desk.booked.finish()
+    shop.desk.result_screen.finish()
     assert client.get(f"/photos/{own}.jpg").status_code == 404
 
 
@@ -339,7 +347,7 @@ def test_photo_wanted_and_not(shop: Shop, client: FlaskClient) -> None:
     assert client.post("/photo").location == "/take"
     assert len(shop.photos) == 1
     assert client.post("/photo").status_code == 409, "one at a time"
-    shop.desk.booked.photo_failed(shop.shots[-1], "camera_missing")
+    shop.desk.result_screen.photo_failed(shop.shots[-1], "camera_missing")
     assert load("en").text("problem.camera_missing") in unescape(client.get("/take").text)
     assert client.post("/photo/skip").location == "/take"
     assert client.post("/finish").location == "/"
@@ -349,7 +357,7 @@ def test_a_shot_that_was_not_accepted_says_why_and_after_three_a_clerk_helps(sho
     shop.at_take()
     for said in ("photo.act.blur", "photo.act.blur", "take.photo_help"):
         client.post("/photo")
-        shop.desk.booked.photo_retake(shop.shots[-1], judged(b"", BLUR, TILT))
+        shop.desk.result_screen.photo_retake(shop.shots[-1], judged(b"", BLUR, TILT))
         assert load("en").text(said) in unescape(client.get("/take").text)
     assert client.post("/photo").status_code == 409
     told = json.loads(message(shop.board.snapshot(), Speech(load("en"), load("zh")), 3))
@@ -360,7 +368,7 @@ def test_a_shot_that_was_not_accepted_says_why_and_after_three_a_clerk_helps(sho
 def test_idle_never_clears_goods_or_paper(shop: Shop, client: FlaskClient) -> None:
     shop.at_agree()
     assert client.post("/leave", data={"idle": "1"}).status_code == 409
-    assert shop.desk.view().step is Step.AGREE
+    assert shop.desk.view().step is DeskStep.AGREE
     shop.rest(0)
     assert client.post("/leave", data={"idle": "1"}).location == "/"
 
@@ -443,7 +451,7 @@ def test_about_and_health_keep_persons_out(shop: Shop, client: FlaskClient) -> N
 
 
 def test_a_store_that_cannot_keep_anything_is_told_on_the_first_screen(shop: Shop, client: FlaskClient) -> None:
-    before = drawn(shop.desk.view(), shop.board.snapshot().marks)
+    before = page_version(shop.desk.view(), shop.board.snapshot().marks)
     sentence = load("en").text("problem.store_failed")
     assert sentence not in unescape(client.get("/").text)
     shop.board.mark(store="store_failed")
@@ -451,7 +459,7 @@ def test_a_store_that_cannot_keep_anything_is_told_on_the_first_screen(shop: Sho
     assert health is not None
     assert (health["ok"], health["store"]) == (False, "store_failed")
     assert sentence in unescape(client.get("/").text)
-    assert drawn(shop.desk.view(), shop.board.snapshot().marks) != before, "an open page is drawn again"
+    assert page_version(shop.desk.view(), shop.board.snapshot().marks) != before, "an open page is drawn again"
 
 
 def test_the_panel_s_own_millimeters(tmp_path: Path) -> None:
@@ -535,4 +543,4 @@ def test_only_loopback_names_are_answered(client: FlaskClient, host: str, good: 
 def test_only_own_pages_may_act(shop: Shop, client: FlaskClient, headers: dict[str, str], good: bool) -> None:
     answer = client.post("/begin", headers=headers)
     assert answer.status_code == (303 if good else 403)
-    assert (shop.desk.view().step is Step.WHO) is good
+    assert (shop.desk.view().step is DeskStep.WHO) is good

@@ -15,10 +15,10 @@ from jinja2 import StrictUndefined
 from kiosk.devices.ports import PrinterFault
 from kiosk.devices.scale.command import COMMANDS
 from kiosk.domain.clerk import Role
-from kiosk.station.catalog import on_stick
+from kiosk.station.catalog import stick_import
 from kiosk.station.catalog.file import parse_catalog
-from kiosk.station.catalog.on_stick import CatalogsOnSticks
-from kiosk.station.clerk.access import Access, Session
+from kiosk.station.catalog.stick_import import StickCatalogs
+from kiosk.station.clerk.access import Access, CounterSession
 from kiosk.station.clerk.people import Person
 from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.scale.keys import ScaleKeys
@@ -101,10 +101,10 @@ def telling_clinic(folder: Path, template: Path) -> Iterator[Clinic]:
         clinic.equipment.scale_keys = ScaleKeys(FakeScale(), COMMANDS, 60_000, rig.desk.loads)
         clinic.equipment.updates = Updates(FullShelf(), FakeJournal(), FakeQuiet())
         clinic.store.catalogs.add(parse_catalog(FILES["same.json"], "same.json"), clinic.stamp())
-        clinic.equipment.catalogs = CatalogsOnSticks(
+        clinic.equipment.catalogs = StickCatalogs(
             clinic.store.catalogs, lambda: [STICK / name for name in FILES], lambda: None, clinic.stamp, int
         )
-        patch.setattr(on_stick, "read_catalog_file", lambda path: FILES[path.name])
+        patch.setattr(stick_import, "read_catalog_file", lambda path: FILES[path.name])
         for name in ("ئابدۇراخمان ئابدۇكېرىم ئوغلى", "欧阳娜娜阿依古丽", "Guljamal"):
             clinic.store.clerks.add(name, Role.CLERK, "" if name.isascii() else "hash", clinic.stamp())
         cast(Any, clinic).access = Access(clinic.store, 300, clinic.stamp, pins=PINS)
@@ -131,7 +131,7 @@ def app_of(clinic: Clinic, settings: WebSettings) -> ServedApp:
                 people.NEEDS,
             ]
         ),
-        lambda token: Session(token, person),
+        lambda token: CounterSession(token, person),
     )
     app.register_blueprint(technical.blueprint(cast(Any, clinic), settings, cast(Any, None)))
     app.register_blueprint(technician.blueprint(cast(Any, clinic), settings, clinic.doctor))

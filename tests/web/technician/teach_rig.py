@@ -13,12 +13,12 @@ from typing import Any, cast
 from jinja2 import StrictUndefined
 
 from kiosk.config.station import load
-from kiosk.devices.ports import OnProgress, Progress
+from kiosk.devices.ports import OnProgress, ProbeProgress
 from kiosk.devices.scale.capture import SerialCapture
 from kiosk.devices.scale.probe import ProbeTiming, ScaleProbe
 from kiosk.domain.clerk import Role
 from kiosk.simulators.scale.simulator import ScaleSimulator
-from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.people import Person
 from kiosk.station.scale.teach import OBSERVE_S, Teach, TeachTools
 from kiosk.web import guard, roles
@@ -87,7 +87,7 @@ class Pace:
     def told(self, told: OnProgress) -> OnProgress:
         """The word is on the page before the probe does what it says."""
 
-        def tell(progress: Progress) -> None:
+        def tell(progress: ProbeProgress) -> None:
             told(progress)
             self.go.wait()
 
@@ -145,8 +145,8 @@ def app_of(clinic: Clinic, settings: WebSettings, can_teach: Teach | None = None
     app.jinja_env.filters.update(_FILTERS)
     guard.install(app)
     needs = roles.merge([technician.NEEDS, technical.NEEDS, teach.NEEDS, update.NEEDS, goods.NEEDS])
-    roles.install(app, needs, lambda token: Session(token, PEOPLE[token]) if token in PEOPLE else None)
-    app.register_error_handler(roles.Denied, lambda error: ("", 403))
+    roles.install(app, needs, lambda token: CounterSession(token, PEOPLE[token]) if token in PEOPLE else None)
+    app.register_error_handler(roles.AccessDenied, lambda error: ("", 403))
     app.register_blueprint(technical.blueprint(cast(Any, clinic), settings, cast(Any, None)))
     app.register_blueprint(technician.blueprint(cast(Any, clinic), settings, clinic.doctor))
     app.register_blueprint(teach.blueprint(can_teach, settings))

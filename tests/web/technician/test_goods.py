@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from tests.station.catalog.test_on_stick import changed, dearer
 
 from kiosk.app.media import catalog_files
-from kiosk.station.catalog.on_stick import CatalogsOnSticks
+from kiosk.station.catalog.stick_import import StickCatalogs
 from kiosk.station.doctor import environment as doctor_place
-from kiosk.station.update.refusals import Why
+from kiosk.station.update.refusals import UpdateRefusalReason
 from kiosk.store import StoreError
 from kiosk.store.catalogs import Catalogs
 from kiosk.store.database.migrate import migrate
@@ -21,7 +22,6 @@ from kiosk.texts import LANGUAGES, load
 from kiosk.web import roles
 from kiosk.web.settings import WebSettings
 from kiosk.web.technician import goods as pages
-from tests.station.catalog.test_on_stick import changed, dearer
 from tests.station.doctor.clinic import Clinic
 from tests.web.technician.teach_rig import app_of
 
@@ -32,7 +32,7 @@ class Stick:
     def __init__(self, clinic: Clinic, folder: Path) -> None:
         self.clinic, self.folder, self.busy = clinic, folder, ""
         folder.mkdir()
-        clinic.equipment.catalogs = CatalogsOnSticks(
+        clinic.equipment.catalogs = StickCatalogs(
             clinic.store.catalogs,
             lambda: catalog_files([folder]),
             lambda: self.busy or None,
@@ -132,7 +132,7 @@ def test_faults_and_refusals_are_said_in_every_language(
     assert said in re.sub(r"</?bdi[^>]*>", "", answer.text)
     assert "goods.json: prices[1].fen_per_kg: is &#39;&lt;i&gt;12" in answer.text
     stick.lay(changed())
-    stick.busy = Why.BUSY_PAN
+    stick.busy = UpdateRefusalReason.BUSY_PAN
     answer = client.post(f"{pages.HOME}/bring", data=stick.look(client, file))
     assert texts.text("technician.update.why.busy_pan") in answer.text
     stick.busy = ""

@@ -18,11 +18,11 @@ from PIL import Image
 from kiosk.domain.clerk import Role
 from kiosk.labels import documents
 from kiosk.labels.layout import shipped_layout, shipped_text
-from kiosk.labels.papers.printer_test import render_test_label
+from kiosk.labels.papers.printer_diagnostics import render_test_label
 from kiosk.labels.papers.samples import SAMPLES
 from kiosk.protocols.barcodes.reader import read
 from kiosk.protocols.printers.page_setup import PrintHead
-from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.people import Person
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.papers.own_layouts import OwnLayouts
@@ -63,7 +63,7 @@ def client_of(clinic: Clinic, doctor: Doctor | None) -> FlaskClient:
     roles.install(
         app,
         roles.merge([technician.NEEDS, technical.NEEDS, layouts.NEEDS]),
-        lambda token: Session(token, Person("01", "Reyhan", Role.TECHNICIAN)),
+        lambda token: CounterSession(token, Person("01", "Reyhan", Role.TECHNICIAN)),
     )
     app.register_blueprint(technical.blueprint(cast(Any, clinic), settings, cast(Any, None)))
     app.register_blueprint(technician.blueprint(cast(Any, clinic), settings, doctor))

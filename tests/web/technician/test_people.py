@@ -78,7 +78,7 @@ class TestTakenOn:
         named(client)
         post(client, "add", pin=NEW_PIN * 2)
         first = shop.access.sign_in("01", PIN).person
-        assert shop.access.second("04", NEW_PIN, first).witness == "witness:04"
+        assert shop.access.authenticate_second("04", NEW_PIN, first).witness == "witness:04"
 
     def test_a_second_technician(self, shop: CounterShop) -> None:
         client = browser(shop)

@@ -23,8 +23,8 @@ from werkzeug.test import TestResponse
 from kiosk.devices.ports import CameraFault, CommandOutcome, CommandResult, LinkState
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.domain.clerk import Role
-from kiosk.domain.metrology.standing import CheckState, Counters, ScaleStanding, Verification
-from kiosk.station.clerk.access import Session
+from kiosk.domain.metrology.legal_status import CheckState, CounterValues, ScaleLegalStatus, Verification
+from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.people import Person
 from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.doctor import tools as doctor_tools
@@ -32,7 +32,7 @@ from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.doctor.liveness import RelayHeartbeat
 from kiosk.station.doctor.tools import back_up
 from kiosk.station.scale.keys import ScaleKeys
-from kiosk.store.backup.medium import BackupRefused, finished
+from kiosk.store.backup.medium import BackupRefused, finished_manifests
 from kiosk.store.database.migrate import migrate
 from kiosk.store.errors import StoreError
 from kiosk.store.records import NewPhoto
@@ -84,8 +84,8 @@ def app_of(clinic: Clinic, doctor: Doctor | None) -> Flask:
     app.jinja_env.filters.update(_FILTERS)
     guard.install(app)
     needs = roles.merge([technician.NEEDS, technical.NEEDS])
-    roles.install(app, needs, lambda token: Session(token, PEOPLE[token]) if token in PEOPLE else None)
-    app.register_error_handler(roles.Denied, lambda error: ("", 403))
+    roles.install(app, needs, lambda token: CounterSession(token, PEOPLE[token]) if token in PEOPLE else None)
+    app.register_error_handler(roles.AccessDenied, lambda error: ("", 403))
     app.register_blueprint(technical.blueprint(cast(Any, clinic), settings, cast(Any, None)))
     app.register_blueprint(technician.blueprint(cast(Any, clinic), settings, doctor))
     return app
@@ -214,14 +214,14 @@ def test_the_language_is_kept_and_leads_back(client: FlaskClient) -> None:
 
 
 def test_what_is_asked_for_at_a_verification(client: FlaskClient, clinic: Clinic) -> None:
-    counters = Counters(3, 12, 5)
-    give_scale(clinic, ScaleStanding(True, CheckState.PASSED, Verification.VALID, counters, "A/2024-317"))
+    counters = CounterValues(3, 12, 5)
+    give_scale(clinic, ScaleLegalStatus(True, CheckState.PASSED, Verification.VALID, counters, "A/2024-317"))
     page = words(client.get("/technician/about"))
     for said in ("station-kiosk/test", "1+00000000", "xk3190_tf0", "60.000 kg · 0.100 kg · 0.005 kg", "A/2024-317"):
         assert said in page
     for said in ("2027-03-31 valid", "Passed today", "3-12-5", "May be used for trade"):
         assert said in page
-    give_scale(clinic, ScaleStanding(), until="")
+    give_scale(clinic, ScaleLegalStatus(), until="")
     clinic.config.scale = None
     page = words(client.get("/technician/about"))
     assert page.count("Not set") == 3
@@ -235,20 +235,20 @@ def test_every_worth_of_a_scale_has_its_words(client: FlaskClient, clinic: Clini
     client.set_cookie("lang", language)
     texts = load(language, strict=True)
     for trade, said in ((True, "trade_yes"), (False, "trade_no"), (None, "trade_unsaid")):
-        give_scale(clinic, ScaleStanding(trade))
+        give_scale(clinic, ScaleLegalStatus(trade))
         assert texts.text(f"technician.about.{said}") in words(client.get("/technician/about"))
     for check in CheckState:
-        give_scale(clinic, ScaleStanding(check=check))
+        give_scale(clinic, ScaleLegalStatus(check=check))
         assert texts.text(f"technician.about.check_state.{check.value}") in words(client.get("/technician/about"))
     for seal in Verification:
-        give_scale(clinic, ScaleStanding(verification=seal))
+        give_scale(clinic, ScaleLegalStatus(verification=seal))
         assert texts.text(f"technician.about.verification.{seal.value}") in words(client.get("/technician/about"))
 
 
 def test_a_database_that_cannot_be_read_is_said_and_no_fault(
     client: FlaskClient, clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail() -> ScaleStanding:
+    def fail() -> ScaleLegalStatus:
         raise StoreError("the disk does not answer")
 
     monkeypatch.setattr(clinic, "standing", fail)
@@ -462,7 +462,7 @@ def test_a_backup_at_the_press_of_a_button(
     clinic.config.backup.folder.mkdir()
     monkeypatch.setattr("kiosk.store.backup.medium.disk_of", str)
     backed_up(clinic, client)
-    (manifest,) = finished(clinic.config.backup.folder, "S0147")
+    (manifest,) = finished_manifests(clinic.config.backup.folder, "S0147")
     page = client.get("/technician/care")
     assert "The backup is made" in words(page)
     assert str(manifest.with_suffix(".db")) in page.text
@@ -614,7 +614,7 @@ def test_events_kept_apart_are_listed(client: FlaskClient, clinic: Clinic) -> No
 def test_events_that_wait_and_how_long_it_takes(client: FlaskClient, clinic: Clinic) -> None:
     row = bring_in(clinic.store)
     clinic.store.photos.add(NewPhoto(row.lot, row.product, pictures()), clinic.stamp())
-    RelayHeartbeat(clinic.settings.data).left(100.0)
+    RelayHeartbeat(clinic.settings.data).remaining(100.0)
     page = words(client.get("/technician/events"))
     assert "all sent in about 2 min" in page
     assert "Pictures to be sent2" in page

@@ -11,17 +11,17 @@ from flask.testing import FlaskClient
 
 from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.releases import ReleaseFolder
-from kiosk.app.update.station import StationShelf
+from kiosk.app.update.station import StationBundles
 from kiosk.messaging.relay.updates.ports import Fetching
 from kiosk.station.doctor import environment as doctor_place
-from kiosk.station.doctor.updates_mark import UpdatesMark
+from kiosk.station.doctor.updates_status_file import UpdatesStatusFile
 from kiosk.station.update.gate import Gate
-from kiosk.station.update.journal import Entry, Outcome, Phase
-from kiosk.station.update.refusals import Why
+from kiosk.station.update.journal import UpdateEntry, UpdateOutcome, UpdatePhase
+from kiosk.station.update.refusals import UpdateRefusalReason
 from kiosk.station.update.updates import Updates
 from kiosk.store.database.migrate import migrate
 from kiosk.texts import LANGUAGES, load
-from kiosk.web import roles, updating
+from kiosk.web import closed_page, roles
 from kiosk.web.factory import create_app
 from kiosk.web.settings import WebSettings
 from kiosk.web.technician import update as pages
@@ -67,7 +67,7 @@ def test_a_technician_installs_what_is_here(clinic: Clinic, machine: Machine) ->
     journal, quiet = JournalFile(machine.releases), FakeQuiet()
     stick = machine.folder / "stick"
     stick.mkdir()
-    shelf = StationShelf(ReleaseFolder(machine.releases, machine.package), journal, machine.data, lambda: [stick])
+    shelf = StationBundles(ReleaseFolder(machine.releases, machine.package), journal, machine.data, lambda: [stick])
     clinic.equipment.updates = Updates(shelf, journal, quiet)
     for name in ("clerk", "nobody"):
         other = person(clinic, name)
@@ -86,7 +86,7 @@ def test_a_technician_installs_what_is_here(clinic: Clinic, machine: Machine) ->
     with_key = lay_bundle(stick)
     page = client.get(pages.HOME).text
     assert (f'value="{with_key}"' in page, page.count("(on the stick)")) == (True, 1)
-    quiet.why = Why.BUSY_PAN
+    quiet.why = UpdateRefusalReason.BUSY_PAN
     answer = client.post(f"{pages.HOME}/install", data={"bundle": BUNDLE})
     assert answer.status_code == 409
     assert "Something lies on the pan: empty it." in answer.text
@@ -99,7 +99,7 @@ def test_a_technician_installs_what_is_here(clinic: Clinic, machine: Machine) ->
     page = client.get(pages.HOME).text
     assert 'data-outcome="kept"' in page
     assert f"{NEW}</bdi> is in use." in page
-    journal.write(Entry("2", Phase.TRIAL, "0.9.2"))
+    journal.write(UpdateEntry("2", UpdatePhase.TRIAL, "0.9.2"))
     assert 'data-phase="trial"' in client.get(pages.HOME).text
     (machine.releases / "journal.json").write_text("{")
     assert client.get(pages.HOME).status_code == 409
@@ -108,26 +108,26 @@ def test_a_technician_installs_what_is_here(clinic: Clinic, machine: Machine) ->
 def test_every_reason_is_said_in_every_language(clinic: Clinic, machine: Machine) -> None:
     for language in LANGUAGES:
         texts = load(language)
-        for why in Why:
+        for why in UpdateRefusalReason:
             assert texts.text(f"technician.update.why.{why}")
     journal = JournalFile(machine.releases)
-    shelf = StationShelf(ReleaseFolder(machine.releases, machine.package), journal, machine.data)
+    shelf = StationBundles(ReleaseFolder(machine.releases, machine.package), journal, machine.data)
     clinic.equipment.updates = Updates(shelf, journal, FakeQuiet())
-    journal.close(Outcome("1", NEW, Why.LATE, stepped_back=True, failed=NEW))
+    journal.close(UpdateOutcome("1", NEW, UpdateRefusalReason.LATE, stepped_back=True, failed=NEW))
     for language in LANGUAGES:
         said = load(language).text("technician.update.why.late")
         assert said in person(clinic, language=language).get(pages.HOME).text
 
 
 def test_the_page_says_what_comes_over_the_line(clinic: Clinic, machine: Machine) -> None:
-    shelf = StationShelf(
+    shelf = StationBundles(
         ReleaseFolder(machine.releases, machine.package), JournalFile(machine.releases), machine.data, tuple
     )
     clinic.equipment.updates = Updates(shelf, JournalFile(machine.releases), FakeQuiet())
     name = load("en").text("doctor.device.updates")
     assert name not in person(clinic).get(pages.HOME).text, "no place for them is set"
     clinic.config.relay = replace(clinic.config.relay, updates="http://127.0.0.1:8843")
-    UpdatesMark(clinic.settings.data).tell(Fetching("99.0.1", 512_000, 1_130_000, asked_s=7260))
+    UpdatesStatusFile(clinic.settings.data).report(Fetching("99.0.1", 512_000, 1_130_000, offers_age_s=7260))
     page = person(clinic).get(pages.HOME).text
     assert name in page
     assert "99.0.1</bdi> is on its way: " in page
@@ -137,7 +137,7 @@ def test_the_page_says_what_comes_over_the_line(clinic: Clinic, machine: Machine
 def test_while_the_gate_is_closed_there_is_one_page(tmp_path: Path) -> None:
     shop, gate, settings = Shop(tmp_path), Gate(), WebSettings(language="en")
     app = create_app(shop, settings)
-    updating.install(app, gate, shop, settings)
+    closed_page.install(app, gate, shop, settings)
     client = app.test_client()
     assert client.get("/").status_code == 200
     gate.close()
@@ -149,8 +149,8 @@ def test_while_the_gate_is_closed_there_is_one_page(tmp_path: Path) -> None:
         with client.get(path) as answer:
             assert answer.status_code == 200, path
     assert client.post("/alive").status_code == 204
-    assert updating.draw(app, "http://127.0.0.1", "/") == 200, "the trial sees the pages themselves"
-    assert updating.draw(app, "http://127.0.0.1", "/none") == 404
+    assert closed_page.draw(app, "http://127.0.0.1", "/") == 200, "the trial sees the pages themselves"
+    assert closed_page.draw(app, "http://127.0.0.1", "/none") == 404
     assert client.get("/", headers={"Kiosk.Trial": "1", "kiosk-trial": "1"}).status_code == 503
     gate.open()
     assert client.get("/").status_code == 200

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from kiosk.devices.camera.child.ports import Inspection, Looked, MeasuredMat, PictureSource
+from kiosk.devices.camera.child.ports import InspectionResult, LiveViewResult, MatMeasurement, PictureSource
 from kiosk.devices.camera.child.server import serve
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.photo.arrays import BgrImage
@@ -37,20 +37,20 @@ def make_source(settings: CameraSettings) -> PictureSource:
 class PhotoPipeline:
     """Loaded with the first shot of goods or of the mat: one of a parcel does without."""
 
-    def inspect(self, frame: BgrImage, *, others: Sequence[BgrImage] = ()) -> Inspection:
+    def inspect(self, frame: BgrImage, *, others: Sequence[BgrImage] = ()) -> InspectionResult:
         from kiosk.photo.pipeline import inspect
 
         return inspect(frame, others)
 
-    def measure_mat(self, frame: BgrImage, others: Sequence[BgrImage]) -> MeasuredMat:
-        from kiosk.photo.sheet.measured import measure_mat
+    def measure_mat(self, frame: BgrImage, others: Sequence[BgrImage]) -> MatMeasurement:
+        from kiosk.photo.sheet.mat_measurement import measure_mat
 
         return measure_mat(frame, others)
 
-    def look(self, frame: BgrImage, before: BgrImage | None) -> Looked:
-        from kiosk.photo.sheet.look import look
+    def assess_live_view(self, frame: BgrImage, before: BgrImage | None) -> LiveViewResult:
+        from kiosk.photo.sheet.live_view import assess_live_view
 
-        return look(frame, before)
+        return assess_live_view(frame, before)
 
 
 def main() -> None:

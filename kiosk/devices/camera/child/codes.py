@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.devices.camera.child.ports import PictureSource
-from kiosk.devices.camera.wire import MAX_CODE, MAX_CODES, CodesSeen
+from kiosk.devices.camera.wire import MAX_CODE, MAX_CODES, CodesDetected
 from kiosk.protocols.barcodes.reader import read_codes
 
-_LONGEST: Final = 1920
+_MAX_SIDE_PX: Final = 1920
 """Pixels of the longer side that are looked through: more finds no more on a label a hand away, and takes its time."""
 
 
@@ -22,16 +22,18 @@ and what stands on the shelf beside it, or was put there to be read, is not mean
 """
 
 
-def codes_seen(source: PictureSource, number: int) -> CodesSeen:
+def detect_codes(source: PictureSource, number: int) -> CodesDetected:
     """A frame of now. Raises CameraFault."""
     gray = cv2.cvtColor(source.burst().frame, cv2.COLOR_BGR2GRAY)
-    longest = max(gray.shape)
-    if longest > _LONGEST:
-        gray = cv2.resize(gray, None, fx=_LONGEST / longest, fy=_LONGEST / longest, interpolation=cv2.INTER_AREA)
+    longer_side = max(gray.shape)
+    if longer_side > _MAX_SIDE_PX:
+        gray = cv2.resize(
+            gray, None, fx=_MAX_SIDE_PX / longer_side, fy=_MAX_SIDE_PX / longer_side, interpolation=cv2.INTER_AREA
+        )
     rows, columns = (side // _RIM for side in gray.shape)
     codes = _read(gray[rows:-rows, columns:-columns]) if rows and columns else []
     codes = codes or _read(gray)
-    return CodesSeen(number, tuple(code[:MAX_CODE] for code in codes[:MAX_CODES]))
+    return CodesDetected(number, tuple(code[:MAX_CODE] for code in codes[:MAX_CODES]))
 
 
 def _read(gray: NDArray[np.generic]) -> list[str]:

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 _G_CTRL, _S_CTRL = 0xC008561B, 0xC008561C
 _CONTROL = struct.Struct("=Ii")
 """struct v4l2_control: the number of the control, its value."""
-_NOT_HAD = frozenset({errno.EINVAL, errno.ENOTTY, errno.ERANGE, errno.EACCES, errno.EPERM})
+_UNSUPPORTED_ERRNOS = frozenset({errno.EINVAL, errno.ENOTTY, errno.ERANGE, errno.EACCES, errno.EPERM})
 """No such control, no controls at all, a value it has no place for, read only: none of them comes right by itself."""
 _MAINS: Final = {50: 1, 60: 2}
 _MANUAL, _AUTOMATIC = 1, (3, 0)
@@ -30,9 +30,11 @@ _UNITS_PER_S = 10_000
 BRIGHT_MEAN = 150.0
 """Mean grey level from which white goods burn out: the mat's field is 119 when the light is right."""
 _GAMMA = 2.2
-_NONE = "The camera at %s has no control of %s: that is left as it is."
-_UNTRUE = "The camera at %s takes %s: it stays automatic."
-_SHORT = "The camera at %s exposes for %s, for the light is bright: lamps on the mains may leave stripes."
+_NO_CONTROL_MESSAGE = "The camera at %s has no control of %s: that is left as it is."
+_STAYS_AUTOMATIC_MESSAGE = "The camera at %s takes %s: it stays automatic."
+_SHORT_EXPOSURE_MESSAGE = (
+    "The camera at %s exposes for %s, for the light is bright: lamps on the mains may leave stripes."
+)
 
 
 class Control(IntEnum):
@@ -76,8 +78,8 @@ class ExposureControls:
     def __init__(self, path: str, mains_hz: int, ioctl: Ioctl = fcntl.ioctl) -> None:
         self._path, self._mains_hz, self._ioctl = path, mains_hz, ioctl
         self._descriptor = _open(path)
-        self._not_had: set[Control] = set()
-        self._told: set[str] = set()
+        self._unsupported: set[Control] = set()
+        self._logged: set[str] = set()
 
     def begin(self) -> None:
         """Mains frequency, and everything automatic: whoever was killed during a shot has left it fixed."""
@@ -91,14 +93,14 @@ class ExposureControls:
         """
         expected = self._fix_exposure(mean)
         fixed = self._set(Control.AUTO_WHITE_BALANCE, 0)
-        if self._not_had:
-            titles = ", ".join(sorted(_TITLES[control] for control in self._not_had))
-            self._tell_once(_NONE, titles)
+        if self._unsupported:
+            titles = ", ".join(sorted(_TITLES[control] for control in self._unsupported))
+            self._log_once(_NO_CONTROL_MESSAGE, titles)
         return mean if expected is None and fixed else expected
 
-    def refuse(self) -> None:
+    def abandon(self) -> None:
         """Automatic again, for the frames are not lit as expected."""
-        self._tell_once(_UNTRUE, "another exposure than it says")
+        self._log_once(_STAYS_AUTOMATIC_MESSAGE, "another exposure than it says")
         self.release()
 
     def release(self) -> None:
@@ -122,29 +124,29 @@ class ExposureControls:
             self.release()
             return None
         if exposure < round(_UNITS_PER_S / (2 * self._mains_hz)):
-            self._tell_once(_SHORT, f"{exposure / 10:g} ms")
+            self._log_once(_SHORT_EXPOSURE_MESSAGE, f"{exposure / 10:g} ms")
         return float(mean * (exposure / units) ** (1 / _GAMMA))
 
-    def _tell_once(self, line: str, what: str) -> None:
-        if line not in self._told:
-            self._told.add(line)
+    def _log_once(self, line: str, what: str) -> None:
+        if line not in self._logged:
+            self._logged.add(line)
             logger.warning(line, self._path, what)
 
     def _get(self, control: Control) -> int | None:
-        return self._do(_G_CTRL, control, 0)
+        return self._ioctl_control(_G_CTRL, control, 0)
 
     def _set(self, control: Control, value: int, *, needed: bool = True) -> bool:
-        return self._do(_S_CTRL, control, value, needed=needed) is not None
+        return self._ioctl_control(_S_CTRL, control, value, needed=needed) is not None
 
-    def _do(self, request: int, control: Control, value: int, *, needed: bool = True) -> int | None:
-        if control in self._not_had or self._descriptor < 0:
+    def _ioctl_control(self, request: int, control: Control, value: int, *, needed: bool = True) -> int | None:
+        if control in self._unsupported or self._descriptor < 0:
             return None
         argument = bytearray(_CONTROL.pack(control, value))
         try:
             self._ioctl(self._descriptor, request, argument, True)
         except OSError as error:
-            if needed and error.errno in _NOT_HAD:
-                self._not_had.add(control)
+            if needed and error.errno in _UNSUPPORTED_ERRNOS:
+                self._unsupported.add(control)
             return None
         return int(_CONTROL.unpack(argument)[1])
 

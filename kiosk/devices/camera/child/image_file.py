@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from kiosk.devices.camera.child.content import UnreadablePicture, refuse_empty
+from kiosk.devices.camera.child.content_check import UnreadablePicture, require_content
 from kiosk.devices.camera.child.ports import Burst
 from kiosk.devices.ports import CameraFault
 from kiosk.photo.arrays import BgrImage
@@ -28,14 +28,14 @@ class ImageFileSource:
     def shoot(self) -> BgrImage:
         """Read, check and decode the picture. Raises CameraFault missing, format, black or broken."""
         file, frame = self._read()
-        refuse_empty(frame, str(file))
+        require_content(frame, str(file))
         return frame
 
     def burst(self) -> Burst:
         """A file holds one frame. Raises CameraFault missing, or UnreadablePicture."""
         return Burst(self._read()[1])
 
-    def look(self) -> BgrImage:
+    def live_frame(self) -> BgrImage:
         """The same frame. Raises CameraFault missing, or UnreadablePicture."""
         return self._read()[1]
 

@@ -15,7 +15,7 @@ from typing import Final, cast
 import numpy as np
 
 from kiosk.devices.camera.child.closing import closing_on_failure
-from kiosk.devices.camera.child.content import refuse_empty
+from kiosk.devices.camera.child.content_check import require_content
 from kiosk.devices.camera.child.ports import Burst, Picamera, PicameraRequest
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.ports import CameraFault
@@ -23,14 +23,14 @@ from kiosk.photo.arrays import BgrImage
 from kiosk.photo.frame_check import find_content_defect, has_shape, sharpest
 
 BURST: Final = 3
-SETTLE_CAP_S: Final = 2.0
+MAX_SETTLE_S: Final = 2.0
 """Some sensors never say that their exposure rests."""
 SETTLE_FRAMES: Final = 8
 """At least: the first ones still tell of the shot before."""
-LAG: Final = 10
+CONTROL_LAG_FRAMES: Final = 10
 """Frames after which a control is in force: the buffers and three more."""
-FRAME_S: Final = 3.0
-_SAME: Final = 0.03
+FRAME_TIMEOUT_S: Final = 3.0
+_EXPOSURE_TOLERANCE: Final = 0.03
 """Sensors expose in whole lines: up to 3 % from what was asked for."""
 _FLICKER_MANUAL: Final = 1
 _LAYOUT: Final = "RGB888"
@@ -53,7 +53,7 @@ class PicameraSource:
     ) -> None:
         self._settings, self._open_camera, self._clock = settings, open_camera, clock
         self._camera: Picamera | None = None
-        self._locked = False
+        self._exposure_fixed = False
 
     @property
     def path(self) -> str:
@@ -63,7 +63,7 @@ class PicameraSource:
         """The sharpest of a burst. Raises CameraFault; the camera is closed then."""
         with closing_on_failure(self.close):
             frame = self._burst().frame
-            refuse_empty(frame, self.path)
+            require_content(frame, self.path)
             return frame
 
     def burst(self) -> Burst:
@@ -74,12 +74,12 @@ class PicameraSource:
     def fix_exposure(self) -> None:
         """Raises CameraFault; the camera is closed then. A fault of a later shot unlocks, too."""
         with closing_on_failure(self.close):
-            self._settle_and_fix(self._started())
-            self._locked = True
+            self._settle_and_fix(self._start())
+            self._exposure_fixed = True
 
     def release_exposure(self) -> None:
         """Automatic again."""
-        self._locked = False
+        self._exposure_fixed = False
         if self._camera is not None:
             with suppress(Exception):  # whatever is wrong with it, the next shot tells
                 _release(self._camera)
@@ -87,23 +87,23 @@ class PicameraSource:
     def close(self) -> None:
         """Free the camera."""
         camera, self._camera = self._camera, None
-        self._locked = False
+        self._exposure_fixed = False
         if camera is not None:
             with suppress(Exception):  # it is given up: what it says of that helps nobody
                 camera.stop()
             with suppress(Exception):
                 camera.close()
 
-    def look(self) -> BgrImage:
+    def live_frame(self) -> BgrImage:
         """The next frame; exposure goes on by itself between looks. Raises CameraFault; the camera is closed then."""
         with closing_on_failure(self.close):
-            begun = self._camera is not None
-            camera = self._started()
-            for _ in range(1 if begun else SETTLE_FRAMES):  # the first one of a running camera may be of before
-                self._told(camera)
+            was_running = self._camera is not None
+            camera = self._start()
+            for _ in range(1 if was_running else SETTLE_FRAMES):  # the first one of a running camera may be of before
+                self._next_metadata(camera)
             return self._frame(camera)
 
-    def _started(self) -> Picamera:
+    def _start(self) -> Picamera:
         if self._camera is not None:
             return self._camera
         s = self._settings
@@ -130,11 +130,11 @@ class PicameraSource:
         return camera
 
     def _burst(self) -> Burst:
-        camera = self._started()
-        if not self._locked:
+        camera = self._start()
+        if not self._exposure_fixed:
             self._settle_and_fix(camera)
         frames = [self._frame(camera) for _ in range(BURST)]
-        if not self._locked:
+        if not self._exposure_fixed:
             _release(camera)
         # A live sensor never gives the same noise twice; a covered one may.
         if find_content_defect(frames[0]) is None and all(np.array_equal(frames[0], frame) for frame in frames[1:]):
@@ -143,17 +143,17 @@ class PicameraSource:
         return Burst(frame, tuple(frames))
 
     def _settle_and_fix(self, camera: Picamera) -> None:
-        cap = self._clock() + SETTLE_CAP_S
-        count, told = 1, self._told(camera)
-        while count < SETTLE_FRAMES or not (told.get("AeLocked") or self._clock() >= cap):
-            count, told = count + 1, self._told(camera)
-        fixed = {name: told[name] for name in ("ExposureTime", "AnalogueGain", "ColourGains") if told.get(name)}
+        cap = self._clock() + MAX_SETTLE_S
+        count, metadata = 1, self._next_metadata(camera)
+        while count < SETTLE_FRAMES or not (metadata.get("AeLocked") or self._clock() >= cap):
+            count, metadata = count + 1, self._next_metadata(camera)
+        fixed = {name: metadata[name] for name in ("ExposureTime", "AnalogueGain", "ColourGains") if metadata.get(name)}
         camera.set_controls({"AeEnable": False, "AwbEnable": False, **fixed})
-        for _ in range(LAG):
-            if _is_near(self._told(camera), fixed):
+        for _ in range(CONTROL_LAG_FRAMES):
+            if _is_applied(self._next_metadata(camera), fixed):
                 break
 
-    def _told(self, camera: Picamera) -> Mapping[str, object]:
+    def _next_metadata(self, camera: Picamera) -> Mapping[str, object]:
         """The metadata of the next frame."""
         with self._next(camera) as request:
             return request.get_metadata()
@@ -172,12 +172,12 @@ class PicameraSource:
     @contextmanager
     def _next(self, camera: Picamera) -> Iterator[PicameraRequest]:
         try:
-            request = camera.capture_request(wait=False).get_result(timeout=FRAME_S)
+            request = camera.capture_request(wait=False).get_result(timeout=FRAME_TIMEOUT_S)
         except TimeoutError:
             raise CameraFault(
                 "timeout",
-                f"The camera at {self.path} gave no frame within {FRAME_S:g} s: check the ribbon cable, restart the "
-                "box and try again.",
+                f"The camera at {self.path} gave no frame within {FRAME_TIMEOUT_S:g} s: check the ribbon cable, "
+                "restart the box and try again.",
             ) from None
         try:
             yield request
@@ -189,8 +189,8 @@ def _release(camera: Picamera) -> None:
     camera.set_controls({"AeEnable": True, "AwbEnable": True})
 
 
-def _is_near(told: Mapping[str, object], fixed: Mapping[str, object]) -> bool:
-    asked, taken = fixed.get("ExposureTime"), told.get("ExposureTime")
-    if not isinstance(asked, (int, float)) or not isinstance(taken, (int, float)):
+def _is_applied(metadata: Mapping[str, object], fixed: Mapping[str, object]) -> bool:
+    requested, actual = fixed.get("ExposureTime"), metadata.get("ExposureTime")
+    if not isinstance(requested, (int, float)) or not isinstance(actual, (int, float)):
         return True
-    return abs(taken - asked) <= _SAME * asked
+    return abs(actual - requested) <= _EXPOSURE_TOLERANCE * requested

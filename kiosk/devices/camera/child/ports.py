@@ -36,7 +36,7 @@ class PictureSource(Protocol):
     def burst(self) -> Burst:
         """For the judges, who have a word for what is black or flat."""
 
-    def look(self) -> BgrImage:
+    def live_frame(self) -> BgrImage:
         """One frame of now, as soon as there is one, whatever it shows: its exposure need not have settled. A camera
         that repeats an old frame is not found out: the shot tells.
         """
@@ -52,7 +52,7 @@ class PictureSource(Protocol):
     def close(self) -> None: ...
 
 
-class Inspection(Protocol):
+class InspectionResult(Protocol):
     """What the child takes of ``kiosk.photo.pipeline.Inspection``."""
 
     @property
@@ -65,8 +65,8 @@ class Inspection(Protocol):
     def natural(self) -> BgrImage | None: ...
 
 
-class MeasuredMat(Protocol):
-    """What the child takes of ``kiosk.photo.sheet.measured.MeasuredMat``."""
+class MatMeasurement(Protocol):
+    """What the child takes of ``kiosk.photo.sheet.mat_measurement.MeasuredMat``."""
 
     @property
     def measures(self) -> MatMeasures: ...
@@ -74,8 +74,8 @@ class MeasuredMat(Protocol):
     def preview(self) -> BgrImage | None: ...
 
 
-class Looked(Protocol):
-    """What the child takes of ``kiosk.photo.sheet.look.Looked``."""
+class LiveViewResult(Protocol):
+    """What the child takes of ``kiosk.photo.sheet.live_view.LiveViewAssessment``."""
 
     @property
     def small(self) -> BgrImage: ...
@@ -90,11 +90,11 @@ class Looked(Protocol):
 class Pipeline(Protocol):
     """What the child calls of ``kiosk.photo``."""
 
-    def inspect(self, frame: BgrImage, *, others: Sequence[BgrImage] = ()) -> Inspection: ...
+    def inspect(self, frame: BgrImage, *, others: Sequence[BgrImage] = ()) -> InspectionResult: ...
 
-    def measure_mat(self, frame: BgrImage, others: Sequence[BgrImage]) -> MeasuredMat: ...
+    def measure_mat(self, frame: BgrImage, others: Sequence[BgrImage]) -> MatMeasurement: ...
 
-    def look(self, frame: BgrImage, before: BgrImage | None) -> Looked: ...
+    def assess_live_view(self, frame: BgrImage, before: BgrImage | None) -> LiveViewResult: ...
 
 
 class Capture(Protocol):

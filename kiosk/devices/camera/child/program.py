@@ -11,16 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-_COMPLAINT_BYTES: Final = 4_000
-_PIECE: Final = 1 << 16
+_MAX_STDERR_BYTES: Final = 4_000
+_READ_BYTES: Final = 1 << 16
 
 
-class OutOfTime(Exception):
+class ProgramTimeout(Exception):
     """It had not ended by the deadline, and was killed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class ProgramResult:
     """``status`` as subprocess has it; ``output`` may be cut off above the size, ``complaint`` is the end of what was
     said on standard error.
     """
@@ -30,8 +30,8 @@ class Ran:
     complaint: str
 
 
-def run(command: Sequence[str], within_s: float, most_bytes: int, keep_open: Sequence[int] = ()) -> Ran:
-    """Run it. Whoever prints more than ``most_bytes`` is killed. Raises OutOfTime, and OSError when it cannot start.
+def run(command: Sequence[str], within_s: float, max_bytes: int, keep_open: Sequence[int] = ()) -> ProgramResult:
+    """Run it. Whoever prints more than ``max_bytes`` is killed. Raises OutOfTime, and OSError when it cannot start.
 
     ``timeout`` of the coreutils stands between: should this process be killed meanwhile, it ends the program.
     """
@@ -47,30 +47,30 @@ def run(command: Sequence[str], within_s: float, most_bytes: int, keep_open: Seq
         process_group=0,
     )
     try:
-        output, complaint = _read(process, end, most_bytes)
+        output, complaint = _read(process, end, max_bytes)
         try:
-            status = 0 if len(output) > most_bytes else process.wait(max(0.0, end - time.monotonic()))
+            status = 0 if len(output) > max_bytes else process.wait(max(0.0, end - time.monotonic()))
         except subprocess.TimeoutExpired:
-            raise OutOfTime from None
+            raise ProgramTimeout from None
     finally:
         _end(process)
-    return Ran(status, bytes(output), complaint.decode(errors="replace").strip())
+    return ProgramResult(status, bytes(output), complaint.decode(errors="replace").strip())
 
 
-def _read(process: subprocess.Popen[bytes], end: float, most_bytes: int) -> tuple[bytearray, bytearray]:
+def _read(process: subprocess.Popen[bytes], end: float, max_bytes: int) -> tuple[bytearray, bytearray]:
     output, complaint = bytearray(), bytearray()
     with selectors.DefaultSelector() as selector:
-        for pipe, heard in ((process.stdout, output), (process.stderr, complaint)):
+        for pipe, buffer in ((process.stdout, output), (process.stderr, complaint)):
             assert pipe is not None
-            selector.register(pipe, selectors.EVENT_READ, heard)
-        while selector.get_map() and len(output) <= most_bytes:
+            selector.register(pipe, selectors.EVENT_READ, buffer)
+        while selector.get_map() and len(output) <= max_bytes:
             if (left_s := end - time.monotonic()) <= 0:
-                raise OutOfTime
+                raise ProgramTimeout
             for key, _ in selector.select(left_s):
-                if not (piece := os.read(key.fd, _PIECE)):
+                if not (piece := os.read(key.fd, _READ_BYTES)):
                     selector.unregister(key.fd)
                 key.data.extend(piece)
-            del complaint[:-_COMPLAINT_BYTES]
+            del complaint[:-_MAX_STDERR_BYTES]
     return output, complaint
 
 

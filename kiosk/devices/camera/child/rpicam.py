@@ -20,9 +20,9 @@ from typing import Final
 
 import numpy as np
 
-from kiosk.devices.camera.child.content import UnreadablePicture, refuse_empty
+from kiosk.devices.camera.child.content_check import UnreadablePicture, require_content
 from kiosk.devices.camera.child.ports import Burst
-from kiosk.devices.camera.child.program import OutOfTime, run
+from kiosk.devices.camera.child.program import ProgramTimeout, run
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.ports import CameraFault
 from kiosk.photo.arrays import BgrImage
@@ -36,12 +36,12 @@ PROGRAM: Final = "rpicam-still"
 BURST: Final = 3
 SETTLE_MS: Final = 1_500
 """Automatic exposure and white balance of libcamera rest after about 30 frames; 1 s is too short in dim light."""
-SETTLED_S: Final = 15.0
+EXPOSURE_REUSE_S: Final = 15.0
 """So long the light over the mat is taken for the same from look to look: settling is most of the time of a look."""
-PATIENCE_S: Final = 9.0
+SHOT_TIMEOUT_S: Final = 9.0
 """For all frames of a shot: three starts of the program on a small board are 5 s. Whoever asks waits 10 s and more."""
-_NO_CAMERA: Final = "no cameras available"
-_IN_USE: Final = ("failed to acquire camera", "in use by another process")
+_NO_CAMERA_OUTPUT: Final = "no cameras available"
+_IN_USE_OUTPUTS: Final = ("failed to acquire camera", "in use by another process")
 _METADATA_BYTES: Final = 1 << 20
 _NUMBER: Final = r"([0-9]+(?:\.[0-9]+)?)"
 _EXPOSURE: Final = tuple(
@@ -77,7 +77,7 @@ class Exposure:
         )
 
 
-def read_exposure(metadata: str) -> Exposure | None:
+def parse_exposure(metadata: str) -> Exposure | None:
     """Of the metadata of rpicam-still; None when a value is missing or is none that a camera takes."""
     found = [pattern.search(metadata) for pattern in _EXPOSURE]
     shutter_us, gain, red, blue = [*(float(one) for match in found if match for one in match.groups()), *[0.0] * 4][:4]
@@ -92,12 +92,12 @@ class RpicamSource:
         self,
         settings: CameraSettings,
         program: str = PROGRAM,
-        patience_s: float = PATIENCE_S,
+        timeout_s: float = SHOT_TIMEOUT_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._settings, self._program, self._patience_s, self._clock = settings, program, patience_s, clock
-        self._locked: Exposure | None = None
-        self._looked: tuple[Exposure, float] | None = None
+        self._settings, self._program, self._timeout_s, self._clock = settings, program, timeout_s, clock
+        self._fixed_exposure: Exposure | None = None
+        self._live_exposure: tuple[Exposure, float] | None = None
         """What a look has settled on, and until when it holds for further ones."""
 
     @property
@@ -106,13 +106,13 @@ class RpicamSource:
 
     def shoot(self) -> BgrImage:
         """One frame, exposure settled or locked. Raises CameraFault."""
-        frame = self._take(self._until(), self._locked)[0]
-        refuse_empty(frame, self.path)
+        frame = self._take(self._deadline(), self._fixed_exposure)[0]
+        require_content(frame, self.path)
         return frame
 
     def burst(self) -> Burst:
         """Three frames with the exposure of the first, the sharpest ahead. Raises CameraFault."""
-        until, exposure = self._until(), self._locked
+        until, exposure = self._deadline(), self._fixed_exposure
         frames = []
         if exposure is None:
             frame, exposure = self._take(until)
@@ -125,33 +125,33 @@ class RpicamSource:
         frame = frames.pop(sharpest(frames))
         return Burst(frame, tuple(frames))
 
-    def look(self) -> BgrImage:
+    def live_frame(self) -> BgrImage:
         """One run of the program, with the exposure of the looks before where that is new. Raises CameraFault."""
-        looked, self._looked = self._looked, None  # after a fault it settles anew
-        if looked is not None and self._clock() >= looked[1]:
-            looked = None
-        known = self._locked or (looked[0] if looked else None)
-        frame, settled = self._take(self._until(), known)
+        cached, self._live_exposure = self._live_exposure, None  # after a fault it settles anew
+        if cached is not None and self._clock() >= cached[1]:
+            cached = None
+        known = self._fixed_exposure or (cached[0] if cached else None)
+        frame, settled = self._take(self._deadline(), known)
         if known is None and settled is not None:
-            looked = settled, self._clock() + SETTLED_S
-        self._looked = looked
+            cached = settled, self._clock() + EXPOSURE_REUSE_S
+        self._live_exposure = cached
         return frame
 
     def fix_exposure(self) -> None:
         """Raises CameraFault. Unlocked afterwards when the program does not tell its exposure."""
-        self._locked = None
-        self._locked = self._take(self._until())[1]
+        self._fixed_exposure = None
+        self._fixed_exposure = self._take(self._deadline())[1]
 
     def release_exposure(self) -> None:
         """The next frame settles again."""
-        self._locked = self._looked = None
+        self._fixed_exposure = self._live_exposure = None
 
     def close(self) -> None:
         """Nothing is held between shots."""
-        self._locked = self._looked = None
+        self._fixed_exposure = self._live_exposure = None
 
-    def _until(self) -> float:
-        return self._clock() + self._patience_s
+    def _deadline(self) -> float:
+        return self._clock() + self._timeout_s
 
     def _take(self, until: float, exposure: Exposure | None = None) -> tuple[BgrImage, Exposure | None]:
         """One run of the program; the exposure it settled on when none was given."""
@@ -162,11 +162,11 @@ class RpicamSource:
                 f"The program {self._program} is not there: install the package rpicam-apps, or set a USB camera.",
             )
         with closing(os.fdopen(os.memfd_create("metadata"), "r+b")) as metadata:
-            told = f"/dev/fd/{metadata.fileno()}"
-            jpeg = self._printed(self._command(program, told, exposure), until, metadata.fileno())
+            metadata_path = f"/dev/fd/{metadata.fileno()}"
+            jpeg = self._run_program(self._command(program, metadata_path, exposure), until, metadata.fileno())
             metadata.seek(0)
-            settled = read_exposure(metadata.read(_METADATA_BYTES).decode(errors="replace"))
-        return self._decoded(jpeg), settled
+            settled = parse_exposure(metadata.read(_METADATA_BYTES).decode(errors="replace"))
+        return self._decode(jpeg), settled
 
     def _command(self, program: str, metadata: str, exposure: Exposure | None) -> Sequence[str]:
         s = self._settings
@@ -181,13 +181,13 @@ class RpicamSource:
             *("--metadata", metadata, "--output", "-"),
         )
 
-    def _printed(self, command: Sequence[str], until: float, keep_open: int) -> bytes:
+    def _run_program(self, command: Sequence[str], until: float, keep_open: int) -> bytes:
         try:
             ran = run(command, max(0.1, until - self._clock()), MAX_BYTES, (keep_open,))
-        except OutOfTime:
+        except ProgramTimeout:
             raise CameraFault(
                 "timeout",
-                f"{self._program} gave no picture within {self._patience_s:g} s: check the ribbon cable of the camera, "
+                f"{self._program} gave no picture within {self._timeout_s:g} s: check the ribbon cable of the camera, "
                 "restart the box and try again.",
             ) from None
         except OSError as error:
@@ -195,18 +195,18 @@ class RpicamSource:
                 "broken", f"{self._program} cannot be started ({error.strerror}): restart the box."
             ) from error
         if ran.status:
-            raise self._died(ran.status, ran.complaint)
+            raise self._exit_fault(ran.status, ran.complaint)
         return ran.output
 
-    def _died(self, status: int, complaint: str) -> CameraFault:
-        said = complaint.lower()
-        if _NO_CAMERA in said:
+    def _exit_fault(self, status: int, complaint: str) -> CameraFault:
+        lowered = complaint.lower()
+        if _NO_CAMERA_OUTPUT in lowered:
             return CameraFault(
                 "missing",
                 f"There is no camera at {self.path} of the board: switch the box off, check the ribbon cable at both "
                 "ends, switch it on.",
             )
-        if any(words in said for words in _IN_USE):
+        if any(words in lowered for words in _IN_USE_OUTPUTS):
             return CameraFault(
                 "missing", f"The camera at {self.path} is in use: close other programs that use it and try again."
             )
@@ -215,7 +215,7 @@ class RpicamSource:
             "broken", f"{self._program} ended with {status} ({last}): try again; if it stays, restart the box."
         )
 
-    def _decoded(self, jpeg: bytes) -> BgrImage:
+    def _decode(self, jpeg: bytes) -> BgrImage:
         try:
             frame = decode_picture(jpeg)
         except PictureRefused as error:

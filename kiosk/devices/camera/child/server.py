@@ -8,8 +8,8 @@ from typing import BinaryIO, cast, get_args
 
 import cv2
 
-from kiosk.devices.camera.child.codes import codes_seen
-from kiosk.devices.camera.child.judging import Judge
+from kiosk.devices.camera.child.codes import detect_codes
+from kiosk.devices.camera.child.judge import Judge
 from kiosk.devices.camera.child.ports import PictureSource, Pipeline
 from kiosk.devices.camera.wire import (
     MAX_BODY,
@@ -17,12 +17,12 @@ from kiosk.devices.camera.wire import (
     Answer,
     CodesRequest,
     FaultCode,
-    LookRequest,
+    LiveViewRequest,
     MeasureRequest,
     Request,
+    ShotCaptured,
     ShotRefused,
     ShotRequest,
-    ShotTaken,
     WireError,
     pack,
     unpack_prefix,
@@ -81,13 +81,13 @@ def _answer(source: PictureSource, judge: Judge, request: Request) -> tuple[Answ
     try:
         match request:
             case MeasureRequest():
-                return judge.mat(request.number)
-            case LookRequest():
-                return judge.look(request.number)
+                return judge.measure_mat(request.number)
+            case LiveViewRequest():
+                return judge.live_view(request.number)
             case CodesRequest():
-                return codes_seen(source, request.number), b""
+                return detect_codes(source, request.number), b""
             case ShotRequest(goods=True):
-                return judge.shot(request.number)
+                return judge.judge_shot(request.number)
             case _:
                 return _plain(source, request.number)
     except CameraFault as fault:
@@ -104,7 +104,7 @@ def _plain(source: PictureSource, number: int) -> tuple[Answer, bytes]:
     if len(jpeg) > MAX_BODY:
         raise CameraFault("format", f"The picture is {len(jpeg)} bytes large: set a smaller picture size.")
     height, width = frame.shape[:2]
-    return ShotTaken(number, width, height), jpeg
+    return ShotCaptured(number, width, height), jpeg
 
 
 def _code(fault: CameraFault) -> FaultCode:

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from kiosk.devices.camera.child.closing import closing_on_failure
-from kiosk.devices.camera.child.content import refuse_empty
+from kiosk.devices.camera.child.content_check import require_content
 from kiosk.devices.camera.child.controls import ExposureControls
 from kiosk.devices.camera.child.ports import Burst, Capture, Ioctl
 from kiosk.devices.camera.settings import CameraSettings
@@ -30,13 +30,13 @@ from kiosk.photo.frame_check import find_content_defect, has_shape, is_settled, 
 
 FOURCC = "MJPG"
 FRAMES_PER_SECOND = 30
-SETTLE_CAP_S = 2.0
+MAX_SETTLE_S = 2.0
 BURST = 3
-LAG = 4
+CONTROL_LAG_FRAMES = 4
 """Frames that are on their way when a control is set, or have waited since the look before."""
-_UNLIKE, _UNLIKE_LEVELS = 0.3, 12.0
+_MAX_RELATIVE_DEVIATION, _MAX_LEVEL_DEVIATION = 0.3, 12.0
 """How far frames may be from the light that is expected: what the curve of a camera and moving hands do."""
-_BAD_READS = 3
+_MAX_BAD_READS = 3
 """In a row. The first frame of a stream is often damaged; a camera that is gone fails every time."""
 
 
@@ -61,7 +61,7 @@ class V4l2Source:
         self._clock = clock
         self._ioctl = ioctl
         self._opened: tuple[Capture, ExposureControls] | None = None
-        self._locked = False
+        self._exposure_fixed = False
 
     @property
     def path(self) -> str:
@@ -71,7 +71,7 @@ class V4l2Source:
         """Let exposure settle, take a burst, keep the sharpest. Raises CameraFault; the device is closed then."""
         with closing_on_failure(self.close):
             frame = self._burst().frame
-            refuse_empty(frame, self._path)
+            require_content(frame, self._path)
             return frame
 
     def burst(self) -> Burst:
@@ -79,7 +79,7 @@ class V4l2Source:
         with closing_on_failure(self.close):
             return self._burst()
 
-    def look(self) -> BgrImage:
+    def live_frame(self) -> BgrImage:
         """The newest frame; exposure goes on by itself between looks, and has settled once the device is opened.
 
         Raises CameraFault; the device is closed then.
@@ -88,7 +88,7 @@ class V4l2Source:
             if self._opened is None:
                 self._settle(self._open()[0])
             capture, _ = self._open()
-            for _ in range(LAG):
+            for _ in range(CONTROL_LAG_FRAMES):
                 capture.grab()
             return self._read(capture)
 
@@ -97,22 +97,22 @@ class V4l2Source:
         with closing_on_failure(self.close):
             capture, controls = self._open()
             controls.release()
-            _, self._locked = self._settle_and_fix(capture, controls)
+            _, self._exposure_fixed = self._settle_and_fix(capture, controls)
 
     def release_exposure(self) -> None:
         """Automatic again."""
-        self._locked = False
+        self._exposure_fixed = False
         if self._opened is not None:
             self._opened[1].release()
 
     def _burst(self) -> Burst:
         capture, controls = self._open()
-        if self._locked:
-            means = self._means(capture, LAG)
+        if self._exposure_fixed:
+            means = self._means(capture, CONTROL_LAG_FRAMES)
         else:
             means, _ = self._settle_and_fix(capture, controls)
         burst = [self._read(capture) for _ in range(BURST)]
-        if not self._locked:
+        if not self._exposure_fixed:
             controls.release()
         self._refuse_repeated(means, burst)
         frame = burst.pop(sharpest(burst))
@@ -124,16 +124,16 @@ class V4l2Source:
         expected = controls.fix(means[-1])
         if expected is None:
             return means, False
-        fixed = self._means(capture, LAG)
-        if abs(fixed[-1] - expected) <= max(_UNLIKE * expected, _UNLIKE_LEVELS):
+        fixed = self._means(capture, CONTROL_LAG_FRAMES)
+        if abs(fixed[-1] - expected) <= max(_MAX_RELATIVE_DEVIATION * expected, _MAX_LEVEL_DEVIATION):
             return [*means, *fixed], True
-        controls.refuse()
+        controls.abandon()
         return self._settle(capture), False
 
     def close(self) -> None:
         """Free the device, automatic again."""
         opened, self._opened = self._opened, None
-        self._locked = False
+        self._exposure_fixed = False
         if opened is not None:
             capture, controls = opened
             controls.release()
@@ -147,7 +147,7 @@ class V4l2Source:
             raise CameraFault("missing", f"There is no camera at {self._path}: plug it in.")
         capture = self._open_capture(self._path)
         try:
-            self._ask_format(capture)
+            self._negotiate_format(capture)
         except Exception:
             capture.release()
             raise
@@ -156,7 +156,7 @@ class V4l2Source:
         self._opened = capture, controls
         return self._opened
 
-    def _ask_format(self, capture: Capture) -> None:
+    def _negotiate_format(self, capture: Capture) -> None:
         if not capture.isOpened():
             raise CameraFault(
                 "missing",
@@ -186,16 +186,16 @@ class V4l2Source:
         return [mean_luminance(self._read(capture)) for _ in range(count)]
 
     def _settle(self, capture: Capture) -> list[float]:
-        cap = self._clock() + SETTLE_CAP_S
+        cap = self._clock() + MAX_SETTLE_S
         means: list[float] = []
         while not means or (not is_settled(means) and self._clock() < cap):
             means.append(mean_luminance(self._read(capture)))
         return means
 
     def _read(self, capture: Capture) -> BgrImage:
-        for _ in range(_BAD_READS):
-            taken, frame = capture.read()
-            if taken and isinstance(frame, np.ndarray):
+        for _ in range(_MAX_BAD_READS):
+            ok, frame = capture.read()
+            if ok and isinstance(frame, np.ndarray):
                 return cast(BgrImage, frame)
         if not Path(self._path).exists():
             raise CameraFault("missing", f"The camera at {self._path} is gone: plug it in again.")

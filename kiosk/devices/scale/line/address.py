@@ -18,7 +18,7 @@ from enum import StrEnum
 from kiosk.protocols.scales.protocol import Transport
 
 
-class Way(StrEnum):
+class AddressKind(StrEnum):
     """How the bytes come here."""
 
     FILE = "file"
@@ -29,9 +29,9 @@ class Way(StrEnum):
 
 
 _CARRIED_BY = {
-    Transport.SERIAL: (Way.FILE, Way.TCP, Way.RFC2217),
-    Transport.HID: (Way.FILE,),
-    Transport.GPIO: (Way.GPIO, Way.SIMULATED_PINS),
+    Transport.SERIAL: (AddressKind.FILE, AddressKind.TCP, AddressKind.RFC2217),
+    Transport.HID: (AddressKind.FILE,),
+    Transport.GPIO: (AddressKind.GPIO, AddressKind.SIMULATED_PINS),
 }
 _EXAMPLES = {
     Transport.SERIAL: "a device like /dev/serial/by-id/..., tcp://ADDRESS:PORT or rfc2217://ADDRESS:PORT",
@@ -40,7 +40,7 @@ _EXAMPLES = {
 }
 _URL = re.compile(r"(?P<way>[a-z0-9]+)://(?P<host>\[[0-9A-Fa-f:.%a-z]+\]|[^:/\[\]]+):(?P<port>[0-9]{1,5})/?")
 _PINS = re.compile(r"gpio:([0-9]{1,2}),([0-9]{1,2})(?:,(128|64|32))?")
-_MOST_PIN = 27
+_MAX_PIN = 27
 """GPIO0 to GPIO27 are on the header of every Raspberry Pi since the B+."""
 
 
@@ -49,7 +49,7 @@ class Address:
     """A port text taken apart: ``path`` for files and simulated pins, ``host`` and ``port`` for a device server."""
 
     text: str
-    way: Way
+    kind: AddressKind
     path: str = ""
     host: str = ""
     port: int = 0
@@ -66,37 +66,41 @@ def parse_address(text: str, transport: Transport) -> Address:
     """
     if not text or "\0" in text:
         raise ValueError(f"port must name {_EXAMPLES[transport]}")
-    address = _taken_apart(text)
-    if address.way not in _CARRIED_BY[transport]:
+    address = _parse(text)
+    if address.kind not in _CARRIED_BY[transport]:
         raise ValueError(f"port {text!r} does not fit this format: it must name {_EXAMPLES[transport]}")
     return address
 
 
-def _taken_apart(text: str) -> Address:
+def _parse(text: str) -> Address:
     if text.startswith("gpio:/"):
-        return Address(text, Way.SIMULATED_PINS, path=text.removeprefix("gpio:"))
+        return Address(text, AddressKind.SIMULATED_PINS, path=text.removeprefix("gpio:"))
     if text.startswith("gpio:"):
         return _pins(text)
     if "://" in text:
         return _server(text)
-    return Address(text, Way.FILE, path=text)
+    return Address(text, AddressKind.FILE, path=text)
 
 
 def _pins(text: str) -> Address:
     match = _PINS.fullmatch(text)
     data, clock = (int(match[1]), int(match[2])) if match else (0, 0)
-    if match is None or data == clock or max(data, clock) > _MOST_PIN:
-        raise ValueError(f"port {text!r} must be gpio:DOUT,SCK with two BCM numbers from 0 to {_MOST_PIN}")
-    return Address(text, Way.GPIO, data_pin=data, clock_pin=clock, gain=int(match[3] or 128))
+    if match is None or data == clock or max(data, clock) > _MAX_PIN:
+        raise ValueError(f"port {text!r} must be gpio:DOUT,SCK with two BCM numbers from 0 to {_MAX_PIN}")
+    return Address(text, AddressKind.GPIO, data_pin=data, clock_pin=clock, gain=int(match[3] or 128))
 
 
 def _server(text: str) -> Address:
     match = _URL.fullmatch(text)
-    if match is None or match["way"] not in (Way.TCP, Way.RFC2217) or not 1 <= int(match["port"]) <= 65_535:
+    if (
+        match is None
+        or match["way"] not in (AddressKind.TCP, AddressKind.RFC2217)
+        or not 1 <= int(match["port"]) <= 65_535
+    ):
         raise ValueError(f"port {text!r} must be tcp://ADDRESS:PORT or rfc2217://ADDRESS:PORT")
     host = "127.0.0.1" if match["host"] == "localhost" else match["host"].strip("[]")
     try:
         ipaddress.ip_address(host)
     except ValueError:
         raise ValueError(f"port {text!r} must name the device server by its IP address, not by a name") from None
-    return Address(text, Way(match["way"]), host=host, port=int(match["port"]))
+    return Address(text, AddressKind(match["way"]), host=host, port=int(match["port"]))

@@ -6,8 +6,8 @@ import fcntl
 import os
 from contextlib import suppress
 
-from kiosk.devices.scale.line.ports import PortGone, ReadTooLate
-from kiosk.devices.scale.line.serial_port import leads_to, write_whole
+from kiosk.devices.scale.line.ports import BacklogDiscarded, PortDisconnected
+from kiosk.devices.scale.line.serial_port import is_same_device, write_whole
 
 _REPORT_BYTES = 64
 """Reports of a full-speed device are no longer."""
@@ -22,7 +22,7 @@ class HidPort:
     Raises OSError.
     """
 
-    look_every_s: float | None = None
+    poll_interval_s: float | None = None
     opening = False
     wants_write = False
 
@@ -46,11 +46,11 @@ class HidPort:
             if report is None:
                 break
             if not report:
-                raise PortGone("it was hung up")
+                raise PortDisconnected("it was hung up")
             reports.append(report)
         if len(reports) >= _BACKLOG_REPORTS:
             self.discard()
-            raise ReadTooLate
+            raise BacklogDiscarded
         if reports and self._first:
             self._first = False
             return reports[1:]
@@ -62,14 +62,14 @@ class HidPort:
         except BlockingIOError:
             return None
         except OSError as error:
-            raise PortGone(error.strerror or str(error)) from error
+            raise PortDisconnected(error.strerror or str(error)) from error
 
     def write(self, data: bytes) -> None:
         """One output report, its number first. Opened for it alone: reading needs no right to write."""
         try:
             descriptor = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
         except OSError as error:
-            raise PortGone(error.strerror or str(error)) from error
+            raise PortDisconnected(error.strerror or str(error)) from error
         try:
             write_whole(descriptor, data)
         finally:
@@ -80,8 +80,8 @@ class HidPort:
             if not self._read():
                 return
 
-    def still_there(self) -> bool:
-        return leads_to(self._path, self._descriptor)
+    def is_present(self) -> bool:
+        return is_same_device(self._path, self._descriptor)
 
     def close(self) -> None:
         with suppress(OSError):

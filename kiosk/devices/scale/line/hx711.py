@@ -13,12 +13,12 @@ from __future__ import annotations
 from collections import deque
 from contextlib import suppress
 
-from kiosk.devices.scale.line.ports import Pins, PortGone
+from kiosk.devices.scale.line.ports import Pins, PortDisconnected
 
 BITS = 24
 GAIN_PULSES = {128: 1, 32: 2, 64: 3}
 HIGH_LIMIT_NS = 50_000
-_LOOK_S, _REST_S = 0.02, 0.08
+_POLL_INTERVAL_S, _REST_S = 0.02, 0.08
 """Between looks at DOUT, and after a conversion: the usual board makes one every 100 ms. Of a board that makes 80 a
 second every seventh is taken, which is enough."""
 
@@ -36,22 +36,22 @@ class Hx711Port:
         self._pulses = BITS + GAIN_PULSES[gain]
         self._recent: deque[int] = deque(maxlen=window)
         self._wrong_gain = True
-        self._look_s = _LOOK_S
+        self._poll_interval_s = _POLL_INTERVAL_S
         self.stretched = 0
         """Reads thrown away because a pulse was too long."""
 
     @property
-    def look_every_s(self) -> float | None:
-        return self._look_s
+    def poll_interval_s(self) -> float | None:
+        return self._poll_interval_s
 
     def fileno(self) -> int:
         return -1
 
     def drain(self) -> list[bytes]:
         try:
-            value = self._conversion()
+            value = self._read_conversion()
         except Exception as error:  # each pin library has errors of its own
-            raise PortGone(str(error)) from error
+            raise PortDisconnected(str(error)) from error
         if value is None:
             return []
         self._recent.append(value)
@@ -60,21 +60,21 @@ class Hx711Port:
         middle = sorted(self._recent)[len(self._recent) // 2]
         return [middle.to_bytes(3, "big", signed=True)]
 
-    def _conversion(self) -> int | None:
+    def _read_conversion(self) -> int | None:
         """The signed value of a conversion that is ready and was read in time."""
         ready = not self._pins.data()
-        self._look_s = _REST_S if ready else _LOOK_S
+        self._poll_interval_s = _REST_S if ready else _POLL_INTERVAL_S
         if not ready:
             return None
-        bits = longest = 0
+        bits = max_high_ns = 0
         for pulse in range(self._pulses):
-            begun = self._pins.now_ns()
+            started_ns = self._pins.now_ns()
             self._pins.clock(True)
             if pulse < BITS:
                 bits = bits << 1 | self._pins.data()
             self._pins.clock(False)
-            longest = max(longest, self._pins.now_ns() - begun)
-        wrong_gain, self._wrong_gain = self._wrong_gain, longest > HIGH_LIMIT_NS
+            max_high_ns = max(max_high_ns, self._pins.now_ns() - started_ns)
+        wrong_gain, self._wrong_gain = self._wrong_gain, max_high_ns > HIGH_LIMIT_NS
         if self._wrong_gain:
             self.stretched += 1
         if wrong_gain or self._wrong_gain:
@@ -82,13 +82,13 @@ class Hx711Port:
         return bits - (bits >> (BITS - 1) << BITS)
 
     def write(self, data: bytes) -> None:
-        raise PortGone("a converter takes no commands")
+        raise PortDisconnected("a converter takes no commands")
 
     def discard(self) -> None:
         """Forget what the median remembers."""
         self._recent.clear()
 
-    def still_there(self) -> bool:
+    def is_present(self) -> bool:
         return True
 
     def close(self) -> None:

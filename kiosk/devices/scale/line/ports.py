@@ -5,22 +5,22 @@ from __future__ import annotations
 from typing import Protocol
 
 
-class PortGone(Exception):
+class PortDisconnected(Exception):
     """The open port no longer leads to a device; the text says how that was noticed."""
 
 
-class ReadTooLate(Exception):
+class BacklogDiscarded(Exception):
     """What waited was a backlog; it has been thrown away."""
 
 
 class LinePort(Protocol):
     """An open way to a scale. No call waits; all are made from one thread.
 
-    ``look_every_s`` is for a way that has no descriptor to wait on: it is looked at so often.
+    ``poll_interval_s`` is for a way that has no descriptor to wait on: it is looked at so often.
     """
 
     @property
-    def look_every_s(self) -> float | None: ...
+    def poll_interval_s(self) -> float | None: ...
 
     def fileno(self) -> int:
         """The descriptor to wait on; -1 when there is none."""
@@ -45,7 +45,7 @@ class LinePort(Protocol):
     def discard(self) -> None:
         """Throw away what has been received and not yet read; raises PortGone."""
 
-    def still_there(self) -> bool:
+    def is_present(self) -> bool:
         """False when the address leads to nothing or to another device than the one opened."""
 
     def close(self) -> None:

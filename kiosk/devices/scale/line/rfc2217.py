@@ -19,7 +19,7 @@ from __future__ import annotations
 import errno
 from dataclasses import dataclass, field
 
-from kiosk.devices.scale.line.ports import ReadTooLate
+from kiosk.devices.scale.line.ports import BacklogDiscarded
 from kiosk.devices.scale.line.tcp import TcpPort
 from kiosk.protocols.scales.protocol import LineSettings
 
@@ -30,7 +30,7 @@ ANSWER = 100
 """What a server adds to the number of the command it answers."""
 PARITY = {"N": 1, "O": 2, "E": 3}
 _NO_FLOW_CONTROL, _PURGE_RECEIVED = 1, 1
-_LONGEST = 64
+_MAX_SUBNEGOTIATION_BYTES = 64
 """No subnegotiation this client asks for is longer; the rest of a longer one is dropped."""
 _NAMES = {SET_BAUDRATE: "speed", SET_DATASIZE: "data bits", SET_PARITY: "parity", SET_STOPSIZE: "stop bits"}
 
@@ -74,7 +74,7 @@ class Telnet:
     def _plain(self, byte: int) -> None:
         if self._sub is None:
             self.data.append(byte)
-        elif len(self._sub) < _LONGEST:
+        elif len(self._sub) < _MAX_SUBNEGOTIATION_BYTES:
             self._sub.append(byte)
 
 
@@ -92,16 +92,16 @@ class Rfc2217Port(TcpPort):
     """One connection whose line settings have been answered for. Raises OSError, also for settings that are refused."""
 
     def __init__(self, host: str, port: int, line: LineSettings) -> None:
-        self._wanted = {
+        self._requested = {
             SET_BAUDRATE: line.baud.to_bytes(4, "big"),
             SET_DATASIZE: bytes((line.bytesize,)),
             SET_PARITY: bytes((PARITY[line.parity],)),
             SET_STOPSIZE: bytes((line.stopbits,)),
         }
         super().__init__(host, port)
-        self._open = self._offered = self._asked = False
+        self._open = self._offered = self._settings_sent = False
         self._telnet = Telnet()
-        self._held: dict[int, bytes] = {}
+        self._confirmed: dict[int, bytes] = {}
         self._agreed: set[tuple[int, int]] = set()
 
     @property
@@ -115,8 +115,8 @@ class Rfc2217Port(TcpPort):
             return []
         was_open = self._open
         try:
-            self._telnet.feed(self._received())
-        except ReadTooLate:
+            self._telnet.feed(self._receive())
+        except BacklogDiscarded:
             self._telnet = Telnet()  # its place in the middle of a command is lost with the backlog
             raise
         data = bytes(self._telnet.data)
@@ -137,15 +137,15 @@ class Rfc2217Port(TcpPort):
             self._option(verb, option)
         self._telnet.options.clear()
         for sub in self._telnet.subs:
-            self._answered(sub)
+            self._on_setting_answer(sub)
         self._telnet.subs.clear()
 
     def _option(self, verb: int, option: int) -> None:
         if option == COM_PORT and verb in (DONT, WONT):
             raise OSError(errno.EPROTONOSUPPORT, "the device server does not speak RFC 2217: use tcp://")
-        if option == COM_PORT and verb == DO and not self._asked:
-            self._asked = True
-            orders = {**self._wanted, SET_CONTROL: bytes((_NO_FLOW_CONTROL,)), PURGE: bytes((_PURGE_RECEIVED,))}
+        if option == COM_PORT and verb == DO and not self._settings_sent:
+            self._settings_sent = True
+            orders = {**self._requested, SET_CONTROL: bytes((_NO_FLOW_CONTROL,)), PURGE: bytes((_PURGE_RECEIVED,))}
             super().write(b"".join(subnegotiation(number, value) for number, value in orders.items()))
         self._reply(verb, option)
 
@@ -160,16 +160,16 @@ class Rfc2217Port(TcpPort):
             self._agreed.add(answer)
             super().write(bytes((IAC, *answer)))
 
-    def _answered(self, sub: bytes) -> None:
-        if len(sub) < 3 or sub[0] != COM_PORT or sub[1] - ANSWER not in self._wanted:
+    def _on_setting_answer(self, sub: bytes) -> None:
+        if len(sub) < 3 or sub[0] != COM_PORT or sub[1] - ANSWER not in self._requested:
             return
         number, value = sub[1] - ANSWER, sub[2:]
-        if value != self._wanted[number]:
-            wanted = int.from_bytes(self._wanted[number], "big")
+        if value != self._requested[number]:
+            requested = int.from_bytes(self._requested[number], "big")
             raise OSError(
                 errno.EINVAL,
-                f"the device server refuses the {_NAMES[number]}: {wanted} was asked for,"
+                f"the device server refuses the {_NAMES[number]}: {requested} was asked for,"
                 f" {int.from_bytes(value, 'big')} is set",
             )
-        self._held[number] = value
-        self._open = len(self._held) == len(self._wanted)
+        self._confirmed[number] = value
+        self._open = len(self._confirmed) == len(self._requested)

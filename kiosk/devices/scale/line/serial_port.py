@@ -9,7 +9,7 @@ from pathlib import Path
 
 import serial
 
-from kiosk.devices.scale.line.ports import PortGone, ReadTooLate
+from kiosk.devices.scale.line.ports import BacklogDiscarded, PortDisconnected
 from kiosk.protocols.scales.protocol import LineSettings
 
 BACKLOG_BYTES = 4000
@@ -26,7 +26,7 @@ class SerialPort:
     Raises OSError (pyserial's SerialException is one), termios.error or ValueError when it cannot be opened.
     """
 
-    look_every_s: float | None = None
+    poll_interval_s: float | None = None
     opening = False
     wants_write = False
 
@@ -47,19 +47,19 @@ class SerialPort:
         """
         data = self._read(BACKLOG_BYTES)
         if not data:
-            raise PortGone("it was hung up")
+            raise PortDisconnected("it was hung up")
         while len(data) < BACKLOG_BYTES and (more := self._read(BACKLOG_BYTES - len(data))):
             data += more
         if len(data) >= BACKLOG_BYTES:
             self.discard()
-            raise ReadTooLate
+            raise BacklogDiscarded
         return [data]
 
-    def _read(self, most: int) -> bytes:
+    def _read(self, max_bytes: int) -> bytes:
         try:
-            return os.read(self.fileno(), most)
+            return os.read(self.fileno(), max_bytes)
         except OSError as error:
-            raise PortGone(error.strerror or str(error)) from error
+            raise PortDisconnected(error.strerror or str(error)) from error
 
     def write(self, data: bytes) -> None:
         write_whole(self.fileno(), data)
@@ -68,10 +68,10 @@ class SerialPort:
         try:
             self._serial.reset_input_buffer()
         except OSError as error:
-            raise PortGone(error.strerror or str(error)) from error
+            raise PortDisconnected(error.strerror or str(error)) from error
 
-    def still_there(self) -> bool:
-        return leads_to(self._path, self.fileno())
+    def is_present(self) -> bool:
+        return is_same_device(self._path, self.fileno())
 
     def close(self) -> None:
         with suppress(OSError):
@@ -83,12 +83,12 @@ def write_whole(descriptor: int, data: bytes) -> None:
     try:
         written = os.write(descriptor, data)
     except OSError as error:
-        raise PortGone(error.strerror or str(error)) from error
+        raise PortDisconnected(error.strerror or str(error)) from error
     if written < len(data):
-        raise PortGone("it takes no bytes")
+        raise PortDisconnected("it takes no bytes")
 
 
-def leads_to(path: str, descriptor: int) -> bool:
+def is_same_device(path: str, descriptor: int) -> bool:
     """Whether the path still names the very device that is open."""
     try:
         now, opened = Path(path).stat(), os.fstat(descriptor)
@@ -108,7 +108,7 @@ _NO_ROUTE = (
 )
 
 
-def cannot_open(path: str, error: Exception) -> str:
+def open_error_text(path: str, error: Exception) -> str:
     """One line for people: which port, and what to do."""
     code = getattr(error, "errno", None)
     if code in (errno.ENOENT, errno.ENODEV, errno.ENXIO):

@@ -12,7 +12,7 @@ import os
 import socket
 from contextlib import suppress
 
-from kiosk.devices.scale.line.ports import PortGone, ReadTooLate
+from kiosk.devices.scale.line.ports import BacklogDiscarded, PortDisconnected
 from kiosk.devices.scale.line.serial_port import BACKLOG_BYTES
 
 _KEEPALIVE = (
@@ -28,7 +28,7 @@ _USER_TIMEOUT_MS = 3000
 class TcpPort:
     """One connection, opening at first. Raises OSError."""
 
-    look_every_s: float | None = None
+    poll_interval_s: float | None = None
 
     def __init__(self, host: str, port: int) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -62,7 +62,7 @@ class TcpPort:
         if not self._connected:
             self._finish_connecting()
             return []
-        data = self._received()
+        data = self._receive()
         return [data] if data else []
 
     def _finish_connecting(self) -> bool:
@@ -78,7 +78,7 @@ class TcpPort:
         self._connected = True
         return True
 
-    def _received(self) -> bytes:
+    def _receive(self) -> bytes:
         """What has come, b"" for nothing; raises PortGone at the end of the connection."""
         data = b""
         while len(data) < BACKLOG_BYTES:
@@ -87,16 +87,16 @@ class TcpPort:
             except BlockingIOError:
                 return data
             except OSError as error:
-                raise PortGone(error.strerror or str(error)) from error
+                raise PortDisconnected(error.strerror or str(error)) from error
             if not more:
                 if data:
                     return data
-                raise PortGone("the device server closed the connection")
+                raise PortDisconnected("the device server closed the connection")
             data += more
-        self._swallow()
-        raise ReadTooLate
+        self._discard_backlog()
+        raise BacklogDiscarded
 
-    def _swallow(self) -> None:
+    def _discard_backlog(self) -> None:
         """Bounded: a sender faster than this cannot hold the thread; the rest is another backlog."""
         for _ in range(256):
             try:
@@ -109,15 +109,15 @@ class TcpPort:
         try:
             sent = self._socket.send(data)
         except OSError as error:
-            raise PortGone(error.strerror or str(error)) from error
+            raise PortDisconnected(error.strerror or str(error)) from error
         if sent < len(data):
-            raise PortGone("the device server takes no bytes")
+            raise PortDisconnected("the device server takes no bytes")
 
     def discard(self) -> None:
-        with suppress(ReadTooLate):
+        with suppress(BacklogDiscarded):
             self.drain()
 
-    def still_there(self) -> bool:
+    def is_present(self) -> bool:
         """The connection itself tells when it ends."""
         return True
 

@@ -7,58 +7,60 @@ from http.client import HTTPException, HTTPResponse
 from typing import Final
 
 from kiosk.messaging.contract.photos import COMPLETE, OFFSET, REFUSED, ContentRange, PictureName
-from kiosk.messaging.relay.center_line import CenterLine, GaveWay
-from kiosk.messaging.relay.photos.ports import Answer
+from kiosk.messaging.relay.center_line import CenterLine, Preempted
+from kiosk.messaging.relay.photos.ports import UploadResponse
 from kiosk.messaging.relay.settings import RelaySettings
 
-ASK_S: Final = 120.0
+REQUEST_TIMEOUT_S: Final = 120.0
 """One question or part, to the last byte of its answer: a part is small enough for seconds, also on a bad line."""
-_PIECE: Final = 1024
-_MAX_BODY: Final = 4096
-_TELLING: Final = {200: COMPLETE, 201: COMPLETE, 204: OFFSET, 416: OFFSET}
+_CHUNK_BYTES: Final = 1024
+_MAX_BODY_BYTES: Final = 4096
+_REQUIRED_HEADERS: Final = {200: COMPLETE, 201: COMPLETE, 204: OFFSET, 416: OFFSET}
 """What an answer is asked for."""
 
 
-class Client(CenterLine):
+class PhotosClient(CenterLine):
     """Puts the center's questions and parts of pictures on it."""
 
     def __init__(self, settings: RelaySettings) -> None:
         refusal = f"the sorting center takes no pictures at {settings.photos}"
         super().__init__(settings, settings.photos_endpoint, refusal)
 
-    def look(self, name: PictureName) -> Answer:
+    def query_progress(self, name: PictureName) -> UploadResponse:
         """How far the center is with a picture; raises NoWay."""
-        with self.telling(), self.within(ASK_S):
-            connection = self.opened()
+        with self.translate_errors(), self.time_limit(REQUEST_TIMEOUT_S):
+            connection = self.get_connection()
             connection.putrequest("HEAD", str(name), skip_accept_encoding=True)
             connection.endheaders()
             return _answer(connection.getresponse())
 
-    def send(self, name: PictureName, part: ContentRange, data: bytes, gives_way: Callable[[], bool]) -> Answer:
-        """Send a part; raises NoWay, and GaveWay as soon as ``gives_way`` says so between two pieces."""
-        with self.telling(), self.within(ASK_S):
-            connection = self.opened()
+    def send(
+        self, name: PictureName, part: ContentRange, data: bytes, should_yield: Callable[[], bool]
+    ) -> UploadResponse:
+        """Send a part; raises NoWay, and GaveWay as soon as ``should_yield`` says so between two pieces."""
+        with self.translate_errors(), self.time_limit(REQUEST_TIMEOUT_S):
+            connection = self.get_connection()
             connection.putrequest("PUT", str(name), skip_accept_encoding=True)
             connection.putheader("Content-Range", str(part))
             connection.putheader("Content-Length", str(len(data)))
             connection.endheaders()
-            for at in range(0, len(data), _PIECE):
-                if at and gives_way():
-                    raise GaveWay
-                connection.send(data[at : at + _PIECE])
+            for at in range(0, len(data), _CHUNK_BYTES):
+                if at and should_yield():
+                    raise Preempted
+                connection.send(data[at : at + _CHUNK_BYTES])
             return _answer(connection.getresponse())
 
 
-def _answer(response: HTTPResponse) -> Answer:
-    body = response.read(_MAX_BODY + 1)
-    if len(body) > _MAX_BODY:
+def _answer(response: HTTPResponse) -> UploadResponse:
+    body = response.read(_MAX_BODY_BYTES + 1)
+    if len(body) > _MAX_BODY_BYTES:
         raise HTTPException("the answer is too long for one of a sorting center")
     response.read()  # the end of it, so that the connection can be used again
     headers = response.headers
-    if (needed := _TELLING.get(response.status)) is not None and needed not in headers:
+    if (needed := _REQUIRED_HEADERS.get(response.status)) is not None and needed not in headers:
         # A line that breaks in a head leaves what looks like a whole one; a stranger's page is none of a center either.
         raise HTTPException(f"an answer {response.status} without {needed}: it is cut off, or none of a sorting center")
-    return Answer(
+    return UploadResponse(
         response.status,
         headers.get(COMPLETE) == "?1",
         _number(headers.get(OFFSET)),

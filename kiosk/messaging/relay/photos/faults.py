@@ -21,5 +21,5 @@ class PhotoFault(StrEnum):
     """The center has been without the event of this picture for a long time."""
     REFUSED = "refused"
     """For another reason, which the relay's log names."""
-    NO_WAY = "no_way"
+    UNREACHABLE = "no_way"
     """The center's photos lane cannot be reached at all."""

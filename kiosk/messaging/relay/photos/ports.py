@@ -26,7 +26,7 @@ class Backlog:
     size_bytes: int
 
 
-class Pictures(Protocol):
+class PictureQueue(Protocol):
     """The pictures of this station. Any call may raise the store's errors."""
 
     def waiting(self, limit: int) -> Sequence[Picture]:
@@ -44,33 +44,35 @@ class Pictures(Protocol):
 class PhotoWatcher(Protocol):
     """Who is told how the lane does. Must return at once and raise nothing."""
 
-    def tell(self, backlog: Backlog, fault: PhotoFault | None) -> None:
+    def report(self, backlog: Backlog, fault: PhotoFault | None) -> None:
         """What waits, and what a person must look into; told again as long as it lasts."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class UploadResponse:
     """What the center says; ``offset``: where the next part begins."""
 
     status: int
     complete: bool = False
     offset: int | None = None
-    again_s: float | None = None
+    retry_after_s: float | None = None
     why: str = ""
 
 
-class Center(Protocol):
+class PhotosCenter(Protocol):
     """The sorting center's end: `client.Client`."""
 
     @property
     def is_open(self) -> bool:
         """Whether a question needs no new connection."""
 
-    def look(self, name: PictureName) -> Answer:
+    def query_progress(self, name: PictureName) -> UploadResponse:
         """How far the center is with a picture; raises NoWay."""
 
-    def send(self, name: PictureName, part: ContentRange, data: bytes, gives_way: Callable[[], bool]) -> Answer:
-        """Send a part; raises NoWay, and GaveWay as soon as ``gives_way`` says so between two pieces."""
+    def send(
+        self, name: PictureName, part: ContentRange, data: bytes, should_yield: Callable[[], bool]
+    ) -> UploadResponse:
+        """Send a part; raises NoWay, and GaveWay as soon as ``should_yield`` says so between two pieces."""
 
     def close(self) -> None:
         """Hang up; the next question opens a new connection."""

@@ -9,24 +9,24 @@ from typing import Final
 from kiosk.messaging.contract.photos import ContentRange
 from kiosk.messaging.contract.updates import (
     MAX_LIST_BYTES,
-    AskedRange,
-    Offer,
+    ByteRange,
+    UpdateOffer,
     UpdatesPath,
     etag_of,
     parse_offers,
 )
-from kiosk.messaging.relay.center_line import CenterLine, GaveWay
+from kiosk.messaging.relay.center_line import CenterLine, Preempted
 from kiosk.messaging.relay.settings import RelaySettings
-from kiosk.messaging.relay.updates.ports import Refused
+from kiosk.messaging.relay.updates.ports import CenterRefused
 
-ASK_S: Final = 60.0
+REQUEST_TIMEOUT_S: Final = 60.0
 """One question, from the connection to the last byte of its answer."""
-_PIECE: Final = 1024
+_CHUNK_BYTES: Final = 1024
 _OK: Final = 200
 _PARTIAL: Final = 206
 
 
-class Client(CenterLine):
+class UpdatesClient(CenterLine):
     """Of one station."""
 
     def __init__(self, settings: RelaySettings) -> None:
@@ -34,44 +34,51 @@ class Client(CenterLine):
         super().__init__(settings, settings.updates_endpoint, refusal)
         self._station = settings.station
 
-    def offers(self) -> Sequence[Offer]:
+    def offers(self) -> Sequence[UpdateOffer]:
         """What it has for this station; raises NoWay, Refused."""
-        with self.telling(), self.within(ASK_S), self._get(str(UpdatesPath(self._station)), {}) as response:
+        with (
+            self.translate_errors(),
+            self.time_limit(REQUEST_TIMEOUT_S),
+            self._get(str(UpdatesPath(self._station)), {}) as response,
+        ):
             self._require(response, _OK)
             if response.length is None or response.length > MAX_LIST_BYTES:
                 raise HTTPException("the list of updates has no length, or is too long")
             return parse_offers(response.read())
 
     def fetch(
-        self, offer: Offer, first: int, size: int, take: Callable[[bytes], None], gives_way: Callable[[], bool]
+        self, offer: UpdateOffer, first: int, size: int, take: Callable[[bytes], None], should_yield: Callable[[], bool]
     ) -> None:
         """As `ports.Center` says."""
-        asked = AskedRange(first, min(first + size, offer.size_bytes) - 1)
+        byte_range = ByteRange(first, min(first + size, offer.size_bytes) - 1)
         etag = etag_of(offer.sha256)
-        with self.telling(), self.within(ASK_S):
+        with self.translate_errors(), self.time_limit(REQUEST_TIMEOUT_S):
             path = str(UpdatesPath(self._station, offer.sha256))
-            with self._get(path, {"Range": str(asked), "If-Range": etag}) as response:
+            with self._get(path, {"Range": str(byte_range), "If-Range": etag}) as response:
                 self._require(response, _PARTIAL)
                 part = ContentRange.parse(response.headers.get("Content-Range", ""))
-                wrong = part != ContentRange(asked.first, asked.last, offer.size_bytes) or response.length != part.size
+                wrong = (
+                    part != ContentRange(byte_range.first, byte_range.last, offer.size_bytes)
+                    or response.length != part.size
+                )
                 if wrong or response.headers.get("ETag") != etag or "Content-Encoding" in response.headers:
                     raise HTTPException("the answer is another than what was asked for")
-                self._read(response, part.size, take, gives_way)
+                self._read(response, part.size, take, should_yield)
 
     def _read(
-        self, response: HTTPResponse, left: int, take: Callable[[bytes], None], gives_way: Callable[[], bool]
+        self, response: HTTPResponse, left: int, take: Callable[[bytes], None], should_yield: Callable[[], bool]
     ) -> None:
         while left:
-            piece = response.read(min(left, _PIECE))
+            piece = response.read(min(left, _CHUNK_BYTES))
             if not piece:
                 raise HTTPException("the answer ends too early")
             take(piece)
             left -= len(piece)
-            if left and gives_way():
-                raise GaveWay
+            if left and should_yield():
+                raise Preempted
 
     def _get(self, path: str, headers: dict[str, str]) -> HTTPResponse:
-        connection = self.opened()
+        connection = self.get_connection()
         connection.putrequest("GET", path, skip_accept_encoding=True)
         for name, value in headers.items():
             connection.putheader(name, value)
@@ -81,6 +88,8 @@ class Client(CenterLine):
     def _require(self, response: HTTPResponse, status: int) -> None:
         """A body of any other answer is not read: it may have no end."""
         if response.status != status:
-            again = response.headers.get("Retry-After", "")
+            retry_after = response.headers.get("Retry-After", "")
             self.drop()
-            raise Refused(response.status, float(again) if again.isascii() and again.isdecimal() else None)
+            raise CenterRefused(
+                response.status, float(retry_after) if retry_after.isascii() and retry_after.isdecimal() else None
+            )

@@ -15,55 +15,55 @@ from typing import Final
 
 from kiosk.domain.backoff import Backoff
 from kiosk.domain.rate_limited_log import RateLimitedLog
-from kiosk.messaging.contract.updates import Offer
-from kiosk.messaging.relay.center_line import NoWay
-from kiosk.messaging.relay.lane import LOOK_S, SharedLine, random_share
+from kiosk.messaging.contract.updates import UpdateOffer
+from kiosk.messaging.relay.center_line import CenterUnreachable
+from kiosk.messaging.relay.lane import POLL_INTERVAL_S, SharedLine, random_share
 from kiosk.messaging.relay.ports import WaitingEvents
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.messaging.relay.throughput import ByteBudget
 from kiosk.messaging.relay.updates.ports import (
-    Center,
+    BundleDamaged,
+    BundleInbox,
+    CenterRefused,
     Fetching,
-    Inbox,
-    NoRoom,
-    Refused,
-    Spoiled,
+    InsufficientSpace,
     UpdateFault,
+    UpdatesCenter,
     UpdateWatcher,
 )
 
-ASK_S: Final = 6 * 3600.0
+OFFERS_INTERVAL_S: Final = 6 * 3600.0
 """Between two questions; on a line whose bytes are counted it is DAY_S. A random part of it is added."""
 DAY_S: Final = 86_400.0
-FIRST_S: Final = 1800.0
+MAX_FIRST_DELAY_S: Final = 1800.0
 """Two hundred stations whose power comes back together ask within this time."""
-MOST_BYTES_PER_S: Final = 16_000
+MAX_BYTES_PER_S: Final = 16_000
 """128 kbit/s: 2 MB take two minutes, and 79 MB with all libraries an hour and a half; nobody waits for either."""
-LONGEST_S: Final = 7 * DAY_S
+MAX_FETCH_S: Final = 7 * DAY_S
 """A bundle that does not come in a week does not come: the center may have a better one by then."""
-TRIES: Final = 3
+MAX_TRIES: Final = 3
 """So often a bundle whose bytes arrive wrong is begun anew."""
-_IDLE_S: Final = 60.0
-_LONGEST_PAUSE_S: Final = 600.0
-_LONGEST_ASK_S: Final = 3600.0
+_IDLE_POLL_S: Final = 60.0
+_MAX_PAUSE_S: Final = 600.0
+_MAX_POLL_RETRY_S: Final = 3600.0
 """Between two questions that nobody answers, or somebody else; where bytes are counted it is DAY_S."""
 _LOG_PERIOD_S: Final = 3600.0
-_TELL_S: Final = 15.0
+_REPORT_INTERVAL_S: Final = 15.0
 _SILENT_S: Final = 3600.0
 """A center without updates for so long is a fault and no bad afternoon."""
-_SOON_S: Final = 600.0
-_LATER: Final = frozenset({429, 503})
-_ANOTHER: Final = frozenset({200, 404, 416})
+_MISSING_RETRY_S: Final = 600.0
+_RETRY_LATER_STATUSES: Final = frozenset({429, 503})
+_BUNDLE_MISSING_STATUSES: Final = frozenset({200, 404, 416})
 """The bundle is there no more, or it is another one now."""
 
 
 @dataclass(slots=True)
-class _OnItsWay:
-    offer: Offer
+class _Download:
+    offer: UpdateOffer
     since: float
 
 
-class _CardTrouble(Exception):
+class _StorageError(Exception):
     """Writing failed, and not the line."""
 
 
@@ -71,7 +71,7 @@ class _CardTrouble(Exception):
 class StationUpdates:
     """What the lane meets at the station."""
 
-    inbox: Inbox
+    inbox: BundleInbox
     events: WaitingEvents
     watcher: UpdateWatcher
 
@@ -80,12 +80,12 @@ class UpdatesWork:
     """The ``LaneWork`` of the updates lane."""
 
     name: Final = "updates lane"
-    doing: Final = "fetching an update"
+    activity: Final = "fetching an update"
 
     def __init__(
         self,
         settings: RelaySettings,
-        center: Center,
+        center: UpdatesCenter,
         station: StationUpdates,
         random: Random | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -94,20 +94,20 @@ class UpdatesWork:
         self._center, self._clock = center, clock
         self._inbox, self._watcher = station.inbox, station.watcher
         counted = settings.bytes_per_second
-        self._period_s = DAY_S if counted else ASK_S
-        budget = ByteBudget(min(counted or MOST_BYTES_PER_S, MOST_BYTES_PER_S))
+        self._period_s = DAY_S if counted else OFFERS_INTERVAL_S
+        budget = ByteBudget(min(counted or MAX_BYTES_PER_S, MAX_BYTES_PER_S))
         self._line = SharedLine(center, station.events, budget, clock)
         self._share = random_share(random)
-        self._pauses = Backoff(settings.reconnect_s, _LONGEST_PAUSE_S, self._share)
-        self._questions = Backoff(settings.reconnect_s, DAY_S if counted else _LONGEST_ASK_S, self._share)
-        self._gone = Backoff(_SOON_S, self._period_s, self._share)
-        self._fetching: _OnItsWay | None = None
-        self._held: dict[str, float] = {}
-        self._spoiled: dict[str, int] = {}
-        self._ask_at = clock() + FIRST_S * self._share()
-        self._tell_at = clock()
-        self._asked_at: float | None = None
-        self._no_way_since: float | None = None
+        self._pauses = Backoff(settings.reconnect_s, _MAX_PAUSE_S, self._share)
+        self._questions = Backoff(settings.reconnect_s, DAY_S if counted else _MAX_POLL_RETRY_S, self._share)
+        self._missing_backoff = Backoff(_MISSING_RETRY_S, self._period_s, self._share)
+        self._fetching: _Download | None = None
+        self._paused_until: dict[str, float] = {}
+        self._damaged_tries: dict[str, int] = {}
+        self._next_poll_at = clock() + MAX_FIRST_DELAY_S * self._share()
+        self._report_at = clock()
+        self._offers_at: float | None = None
+        self._unreachable_since: float | None = None
         self._fault: UpdateFault | None = None
         self.log = RateLimitedLog(logging.getLogger(f"kiosk.updates.{settings.station}"), clock, _LOG_PERIOD_S)
 
@@ -115,133 +115,135 @@ class UpdatesWork:
         """As ``LaneWork`` says."""
         try:
             return self._step()
-        except Refused as error:
-            self._no_way_since = None
-            gone = self._fetching is not None and error.status in _ANOTHER
-            if error.status not in _LATER and not gone:
+        except CenterRefused as error:
+            self._unreachable_since = None
+            bundle_missing = self._fetching is not None and error.status in _BUNDLE_MISSING_STATUSES
+            if error.status not in _RETRY_LATER_STATUSES and not bundle_missing:
                 self._fault = UpdateFault.REFUSED
             self._fetching = None
             self.log.write(f"no update is fetched: {error}", kind="refused")
-            return self._later(error, gone=gone)
-        except NoRoom as error:
+            return self._schedule_retry(error, bundle_missing=bundle_missing)
+        except InsufficientSpace as error:
             self.log.write(f"no update is fetched: {error}", kind="room")
             self._fault = UpdateFault.FULL
             self._give_up_for(self._period_s)
-            return LOOK_S
-        except Spoiled as error:
-            self._spoil(error)
+            return POLL_INTERVAL_S
+        except BundleDamaged as error:
+            self._on_damaged(error)
             return self._pauses.next()
 
-    def gave_way(self) -> float:
+    def preempted(self) -> float:
         """The file says how far it came."""
-        self._line.size.broke()
-        return LOOK_S
+        self._line.size.record_failure()
+        return POLL_INTERVAL_S
 
     def failed(self, error: Exception) -> float:
         """The next step begins with what lies in the folder."""
-        if not isinstance(error, NoWay):
-            self._fault = UpdateFault.TROUBLE
+        if not isinstance(error, CenterUnreachable):
+            self._fault = UpdateFault.INTERNAL
             return self._pauses.next()
-        self._no_way_since = self._no_way_since or self._clock()
-        self._line.size.broke()
+        self._unreachable_since = self._unreachable_since or self._clock()
+        self._line.size.record_failure()
         if self._fetching is not None:
             return self._pauses.next()
-        self._ask_at = self._clock() + self._questions.next()
-        return LOOK_S
+        self._next_poll_at = self._clock() + self._questions.next()
+        return POLL_INTERVAL_S
 
     def _step(self) -> float:
         now = self._clock()
-        self._tell(now)
-        if self._fetching is None and now < self._ask_at:
+        self._report(now)
+        if self._fetching is None and now < self._next_poll_at:
             self._center.close()
-            return min(self._ask_at - now, _IDLE_S)
+            return min(self._next_poll_at - now, _IDLE_POLL_S)
         if not self._line.is_free(now):
-            return LOOK_S
+            return POLL_INTERVAL_S
         if self._fetching is None:
-            return self._ask(now)
-        if now - self._fetching.since > LONGEST_S:
+            return self._poll_offers(now)
+        if now - self._fetching.since > MAX_FETCH_S:
             self._fault = UpdateFault.LATE
             self._inbox.discard(self._fetching.offer)
             self._give_up_for(DAY_S)
-            return LOOK_S
-        return self._go_on(self._fetching.offer)
+            return POLL_INTERVAL_S
+        return self._fetch_part(self._fetching.offer)
 
-    def _ask(self, now: float) -> float:
+    def _poll_offers(self, now: float) -> float:
         offers = self._center.offers()
         self._questions.reset()
-        self._asked_at, self._no_way_since = now, None
-        if not any(until > now for until in self._held.values()):
+        self._offers_at, self._unreachable_since = now, None
+        if not any(until > now for until in self._paused_until.values()):
             self._fault = None
-        self._ask_at = now + self._period_s * (1 + self._share() / 2)
-        chosen = self._inbox.choose([offer for offer in offers if self._held.get(offer.sha256, now) <= now])
+        self._next_poll_at = now + self._period_s * (1 + self._share() / 2)
+        chosen = self._inbox.choose([offer for offer in offers if self._paused_until.get(offer.sha256, now) <= now])
         if chosen is not None:
-            self._fetching = _OnItsWay(chosen, now)
+            self._fetching = _Download(chosen, now)
         return 0.0
 
-    def _go_on(self, offer: Offer) -> float:
+    def _fetch_part(self, offer: UpdateOffer) -> float:
         first = self._inbox.offset(offer)
         if first >= offer.size_bytes:
             self._inbox.finish(offer)
             self._fetching = self._fault = None
             self.log.write(f"the update {offer.version} is here", kind=offer.sha256, level=logging.INFO)
-            return LOOK_S
+            return POLL_INTERVAL_S
         self._inbox.require_room(offer)
         size = self._line.part_bytes
         self._line.carry(size, partial(self._center.fetch, offer, first, size, partial(self._take, offer)))
         self._pauses.reset()
-        self._gone.reset()
-        self._no_way_since = self._fault = None
+        self._missing_backoff.reset()
+        self._unreachable_since = self._fault = None
         return 0.0
 
-    def _take(self, offer: Offer, piece: bytes) -> None:
+    def _take(self, offer: UpdateOffer, piece: bytes) -> None:
         try:
             self._inbox.take(offer, piece)
         except OSError as error:
-            raise _CardTrouble(str(error)) from error
+            raise _StorageError(str(error)) from error
 
-    def _spoil(self, error: Spoiled) -> None:
+    def _on_damaged(self, error: BundleDamaged) -> None:
         fetching, self._fetching = self._fetching, None
         self._center.close()
         if fetching is None:
             return
         sha256 = fetching.offer.sha256
-        self._spoiled = {sha256: self._spoiled.get(sha256, 0) + 1}
+        self._damaged_tries = {sha256: self._damaged_tries.get(sha256, 0) + 1}
         self.log.write(f"the update {fetching.offer.version} is begun anew: {error}", kind="spoiled")
-        if error.forged or self._spoiled[sha256] >= TRIES:
-            self._spoiled[sha256] = 0
-            self._held = {sha256: self._clock() + DAY_S}
+        if error.forged or self._damaged_tries[sha256] >= MAX_TRIES:
+            self._damaged_tries[sha256] = 0
+            self._paused_until = {sha256: self._clock() + DAY_S}
             self._fault = UpdateFault.FORGED if error.forged else UpdateFault.DAMAGED
         else:
-            self._ask_at = self._clock()
+            self._next_poll_at = self._clock()
 
-    def _later(self, error: Refused, *, gone: bool) -> float:
+    def _schedule_retry(self, error: CenterRefused, *, bundle_missing: bool) -> float:
         """Soon, but not at once, and later from time to time: a center may answer so for ever."""
-        if error.status in _LATER and error.again_s is not None:
-            again_s = max(error.again_s, self._pauses.next(), LOOK_S)
-            self._ask_at = self._clock() + min(again_s, self._period_s) * (1 + self._share() / 2)
-            return LOOK_S
-        self._ask_at = self._clock() + (self._gone.next() if gone else self._period_s * (1 + self._share() / 2))
-        return LOOK_S
+        if error.status in _RETRY_LATER_STATUSES and error.retry_after_s is not None:
+            retry_after_s = max(error.retry_after_s, self._pauses.next(), POLL_INTERVAL_S)
+            self._next_poll_at = self._clock() + min(retry_after_s, self._period_s) * (1 + self._share() / 2)
+            return POLL_INTERVAL_S
+        self._next_poll_at = self._clock() + (
+            self._missing_backoff.next() if bundle_missing else self._period_s * (1 + self._share() / 2)
+        )
+        return POLL_INTERVAL_S
 
     def _give_up_for(self, seconds: float) -> None:
         """What came of it stays."""
-        self._fetching = self._no_way_since = None
+        self._fetching = self._unreachable_since = None
         self._center.close()
-        self._ask_at = self._clock() + seconds * (1 + self._share() / 2)
+        self._next_poll_at = self._clock() + seconds * (1 + self._share() / 2)
 
-    def _tell(self, now: float) -> None:
-        if now < self._tell_at:
+    def _report(self, now: float) -> None:
+        if now < self._report_at:
             return
-        self._tell_at = now + _TELL_S
+        self._report_at = now + _REPORT_INTERVAL_S
         offer = None if self._fetching is None else self._fetching.offer
-        silent = self._no_way_since is not None and now - self._no_way_since > _SILENT_S
-        self._watcher.tell(
+        silent = self._unreachable_since is not None and now - self._unreachable_since > _SILENT_S
+        self._watcher.report(
             Fetching(
                 version="" if offer is None else offer.version,
                 have_bytes=0 if offer is None else self._inbox.offset(offer),
                 size_bytes=0 if offer is None else offer.size_bytes,
                 here=self._inbox.here(),
-                fault=UpdateFault.NO_WAY if silent else self._fault,
-                asked_s=-1 if self._asked_at is None else round(now - self._asked_at),
+                fault=UpdateFault.UNREACHABLE if silent else self._fault,
+                offers_age_s=-1 if self._offers_at is None else round(now - self._offers_at),
             )
         )

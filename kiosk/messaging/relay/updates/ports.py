@@ -8,7 +8,7 @@ from typing import Annotated, Protocol
 
 import msgspec
 
-from kiosk.messaging.contract.updates import Offer
+from kiosk.messaging.contract.updates import UpdateOffer
 
 
 class UpdateFault(StrEnum):
@@ -24,9 +24,9 @@ class UpdateFault(StrEnum):
     """It is not the vendor's, or not what was offered."""
     LATE = "late"
     """It did not come in a week."""
-    TROUBLE = "trouble"
+    INTERNAL = "trouble"
     """The card, the database, or a fault of ours; the relay's log names it."""
-    NO_WAY = "no_way"
+    UNREACHABLE = "no_way"
     """The center cannot be reached for updates."""
 
 
@@ -36,7 +36,7 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
 class Fetching(msgspec.Struct, frozen=True):
     """How the lane does. ``version`` is on its way, ``here`` is whole and waits for a person; "" of none.
 
-    ``asked_s`` is how long ago the center has said what it has, -1 when it has not yet.
+    ``offers_age_s`` is how long ago the center has said what it has, -1 when it has not yet.
     """
 
     version: str = ""
@@ -44,17 +44,17 @@ class Fetching(msgspec.Struct, frozen=True):
     size_bytes: Count = 0
     here: str = ""
     fault: UpdateFault | None = None
-    asked_s: Annotated[int, msgspec.Meta(ge=-1, le=10**12)] = -1
+    offers_age_s: Annotated[int, msgspec.Meta(ge=-1, le=10**12)] = -1
 
 
 class UpdateWatcher(Protocol):
     """Who is told how the lane does. Must return at once and raise nothing."""
 
-    def tell(self, fetching: Fetching) -> None:
+    def report(self, fetching: Fetching) -> None:
         """Told again as long as it lasts."""
 
 
-class Spoiled(Exception):
+class BundleDamaged(Exception):
     """What came is not what was offered, and is gone; the text says why. ``forged``: to ask again is of no use."""
 
     def __init__(self, why: str, *, forged: bool) -> None:
@@ -62,55 +62,56 @@ class Spoiled(Exception):
         self.forged = forged
 
 
-class NoRoom(Exception):
+class InsufficientSpace(Exception):
     """The partition has to keep what the station needs; the text says how much."""
 
 
-class Refused(Exception):
-    """The center does not give it; the text says how it answered. ``again_s``: not before then, as it says itself."""
+class CenterRefused(Exception):
+    """The center does not give it; the text says how it answered. ``retry_after_s``: not before then, as it says
+    itself."""
 
-    def __init__(self, status: int, again_s: float | None = None) -> None:
+    def __init__(self, status: int, retry_after_s: float | None = None) -> None:
         super().__init__(f"the sorting center answers {status}")
-        self.status, self.again_s = status, again_s
+        self.status, self.retry_after_s = status, retry_after_s
 
 
-class Inbox(Protocol):
+class BundleInbox(Protocol):
     """The station's folder of bundles. Any call may raise OSError."""
 
-    def choose(self, offers: Sequence[Offer]) -> Offer | None:
+    def choose(self, offers: Sequence[UpdateOffer]) -> UpdateOffer | None:
         """What this station has a use for; what was begun of any other is removed."""
 
-    def offset(self, offer: Offer) -> int:
+    def offset(self, offer: UpdateOffer) -> int:
         """How much of it is here. Raises Spoiled when it shows that what is here is none of the vendor's."""
 
-    def require_room(self, offer: Offer) -> None:
+    def require_room(self, offer: UpdateOffer) -> None:
         """For the rest of it; raises NoRoom."""
 
-    def take(self, offer: Offer, piece: bytes) -> None:
+    def take(self, offer: UpdateOffer, piece: bytes) -> None:
         """The next bytes of it. Raises Spoiled as `offset` does, and when they are more than were told."""
 
-    def finish(self, offer: Offer) -> None:
+    def finish(self, offer: UpdateOffer) -> None:
         """All of it is here: where a person finds it, whole and durable, when this returns. Raises Spoiled."""
 
-    def discard(self, offer: Offer) -> None:
+    def discard(self, offer: UpdateOffer) -> None:
         """What was begun of it is of no use."""
 
     def here(self) -> str:
         """The version that came whole and can be installed; "" when there is none."""
 
 
-class Center(Protocol):
+class UpdatesCenter(Protocol):
     """The sorting center's end: `client.Client`."""
 
-    def offers(self) -> Sequence[Offer]:
+    def offers(self) -> Sequence[UpdateOffer]:
         """What it has for this station; raises NoWay, Refused."""
 
     def fetch(
-        self, offer: Offer, first: int, size: int, take: Callable[[bytes], None], gives_way: Callable[[], bool]
+        self, offer: UpdateOffer, first: int, size: int, take: Callable[[bytes], None], should_yield: Callable[[], bool]
     ) -> None:
         """At most ``size`` bytes from the ``first`` on, each piece as it comes.
 
-        Raises NoWay, Refused, and GaveWay as soon as ``gives_way`` says so between two pieces.
+        Raises NoWay, Refused, and GaveWay as soon as ``should_yield`` says so between two pieces.
         """
 
     def close(self) -> None:

@@ -45,8 +45,8 @@ def _check_missing(identifier: str, present: Iterable[str]) -> None:
     needs = TABLE[identifier].needs
     if not needs or any(all(_is_met(pattern, present) for pattern in alternative) for alternative in needs):
         return
-    wanted = " or ".join("+".join(alternative) for alternative in needs)
-    raise BadElementString("missing_ai", f"({identifier}) needs {wanted} beside it", identifier)
+    needed = " or ".join("+".join(alternative) for alternative in needs)
+    raise BadElementString("missing_ai", f"({identifier}) needs {needed} beside it", identifier)
 
 
 def _is_met(pattern: str, present: Iterable[str]) -> bool:

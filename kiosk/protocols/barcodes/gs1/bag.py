@@ -8,16 +8,16 @@ from typing import Final
 
 from kiosk.domain.identifiers import SERIES_LETTERS, SerialNumber
 from kiosk.protocols.barcodes.gs1.elements import Elements
-from kiosk.protocols.barcodes.gs1.keys import VARIABLE_MEASURE, BadKey, CompanyPrefix
+from kiosk.protocols.barcodes.gs1.keys import VARIABLE_MEASURE, BadGs1Key, CompanyPrefix
 
-_MOST_GRAMS: Final = 999_999
+_MAX_NET_G: Final = 999_999
 """Six digits of (3103)."""
 _SSCC_DIGITS: Final = 17
 """Extension digit, prefix and serial reference; without the check digit."""
 
 
 @dataclass(frozen=True, slots=True)
-class Bag:
+class Gs1Bag:
     """``lot`` and ``serial`` are the bodies of the codes of lot and bag; ``packed`` is None while no clock is set."""
 
     net_g: int
@@ -26,10 +26,10 @@ class Bag:
     serial: str
 
 
-def bag_elements(company: CompanyPrefix, item: int, bag: Bag) -> Elements:
+def bag_elements(company: CompanyPrefix, item: int, bag: Gs1Bag) -> Elements:
     """GTIN of variable measure, net weight, packing date, lot and serial, for a symbol or a link. Raises BadKey."""
-    if not 0 < bag.net_g <= _MOST_GRAMS:
-        raise BadKey(f"{bag.net_g} g is no net weight that (3103) can say")
+    if not 0 < bag.net_g <= _MAX_NET_G:
+        raise BadGs1Key(f"{bag.net_g} g is no net weight that (3103) can say")
     packed = (("13", bag.packed.strftime("%y%m%d")),) if bag.packed else ()
     weighed = (("01", company.gtin(item, VARIABLE_MEASURE)), ("3103", f"{bag.net_g:06d}"))
     return (*weighed, *packed, ("10", bag.lot), ("21", bag.serial))
@@ -55,7 +55,7 @@ def crate_sscc(company: CompanyPrefix, number: SerialNumber) -> str:
     room = _SSCC_DIGITS - len(company.digits) - len(number.station[1:])
     each = 10**room // len(SERIES_LETTERS) if room > 0 else 0
     if number.counter > each:
-        raise BadKey(f"a station has {each} SSCC in a series behind the prefix {company.digits}: they are used up")
+        raise BadGs1Key(f"a station has {each} SSCC in a series behind the prefix {company.digits}: they are used up")
     place = SERIES_LETTERS.index(number.series) * each + number.counter - 1
     digits = f"{number.station[1:]}{place:0{room}d}"
     return company.sscc(int(digits[1:]), int(digits[0]))
@@ -67,7 +67,7 @@ def crate_elements(company: CompanyPrefix, item: int | None, crate: Crate) -> El
     Raises BadKey. A weight that GS1 has no room for, or a lot of too many bags, is left to the words on the label.
     """
     sscc = (("00", crate_sscc(company, crate.number)),)
-    if item is None or not 0 < crate.net_g <= _MOST_GRAMS or crate.bags < 1:
+    if item is None or not 0 < crate.net_g <= _MAX_NET_G or crate.bags < 1:
         return sscc
     packed = (("13", crate.packed.strftime("%y%m%d")),) if crate.packed else ()
     held = (("02", company.gtin(item, VARIABLE_MEASURE)), ("3103", f"{crate.net_g:06d}"))
@@ -76,6 +76,6 @@ def crate_elements(company: CompanyPrefix, item: int | None, crate: Crate) -> El
 
 def own_serial(company: CompanyPrefix, elements: Elements) -> str | None:
     """The serial of a bag whose GTIN is this company's; None for all others."""
-    said = dict(elements)
-    is_own = said.get("01", "")[1:].startswith(company.digits)
-    return said.get("21") if is_own else None
+    values = dict(elements)
+    is_own = values.get("01", "")[1:].startswith(company.digits)
+    return values.get("21") if is_own else None

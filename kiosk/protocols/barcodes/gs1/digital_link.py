@@ -71,8 +71,8 @@ def build_digital_link(domain: str, elements: Elements) -> str:
     query = tuple((identifier, values[identifier]) for identifier in values if identifier not in path)
     _check_query(tuple((identifier, values[identifier]) for identifier in path), query)
     address = "".join(f"/{identifier}/{quote(values[identifier], safe='')}" for identifier in path)
-    asked = "&".join(f"{identifier}={quote(value, safe='')}" for identifier, value in query)
-    return f"https://{domain}{address}" + (f"?{asked}" if asked else "")
+    query_string = "&".join(f"{identifier}={quote(value, safe='')}" for identifier, value in query)
+    return f"https://{domain}{address}" + (f"?{query_string}" if query_string else "")
 
 
 def _of_path(path: str, start: int) -> Iterator[tuple[str, str]]:
@@ -116,7 +116,7 @@ def _value(identifier: str, written: str, at: int) -> str:
     try:
         check_value(identifier, value)
     except BadElementString as error:
-        raise error.moved(at) from None
+        raise error.shifted(at) from None
     return value
 
 

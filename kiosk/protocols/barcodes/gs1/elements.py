@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from kiosk.protocols.barcodes.gs1.errors import BadElementString
 from kiosk.protocols.barcodes.gs1.rules import RULES
-from kiosk.protocols.barcodes.gs1.table import CHARSETS, PREDEFINED_LENGTH, TABLE, Part, needs_separator
+from kiosk.protocols.barcodes.gs1.table import CHARSETS, PREDEFINED_LENGTH, TABLE, ValuePart, needs_separator
 
 GS = "\x1d"
 """How a scanner sends FNC1 inside a symbol (ISO/IEC 15417, clause 4.3.4.2)."""
@@ -62,7 +62,7 @@ def _next(data: str, at: int) -> tuple[str, str, int]:
     try:
         check_value(identifier, data[start:stop])
     except BadElementString as error:
-        raise error.moved(start) from None
+        raise error.shifted(start) from None
     return identifier, data[start:stop], stop + 1 if stop == closed else stop
 
 
@@ -87,7 +87,7 @@ def check_value(identifier: str, value: str) -> None:
         raise BadElementString("unknown_ai", f"({identifier}) is no application identifier", identifier)
     at = 0
     for part in TABLE[identifier].parts:
-        piece = value[at : at + part.most]
+        piece = value[at : at + part.max_length]
         if not piece and part.may_be_absent:
             break
         _check_piece(identifier, part, piece, at)
@@ -96,12 +96,12 @@ def check_value(identifier: str, value: str) -> None:
         raise BadElementString("length", f"({identifier}) takes at most {at} characters", identifier, at)
 
 
-def _check_piece(identifier: str, part: Part, piece: str, at: int) -> None:
+def _check_piece(identifier: str, part: ValuePart, piece: str, at: int) -> None:
     wrong = next((place for place, one in enumerate(piece) if one not in CHARSETS[part.charset]), None)
     if wrong is not None:
         raise BadElementString("charset", f"({identifier}) cannot hold {piece[wrong]!r}", identifier, at + wrong)
-    if len(piece) < part.least:
-        message = f"({identifier}) is too short: {piece!r} must have {part.least} characters or more"
+    if len(piece) < part.min_length:
+        message = f"({identifier}) is too short: {piece!r} must have {part.min_length} characters or more"
         raise BadElementString("length", message, identifier, at)
     for name in part.rules:
         if not RULES[name].holds(piece):

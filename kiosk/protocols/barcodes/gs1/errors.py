@@ -17,7 +17,7 @@ class BadElementString(ValueError):
         self.identifier: Final = identifier
         self.at: Final = at
 
-    def moved(self, by: int) -> BadElementString:
+    def shifted(self, by: int) -> BadElementString:
         """The same, counted from the beginning of a longer text."""
         return BadElementString(self.code, str(self), self.identifier, self.at + by)
 

@@ -14,7 +14,7 @@ _BRACKETED = re.compile(r"\(([0-9]{2,4})\)((?:[^(\\]|\\.)*)", re.DOTALL)
 r"""A bracket that belongs to a value is written ``\(``, a backslash never stands in one."""
 
 
-def parse_written(text: str) -> Elements:
+def parse_notation(text: str) -> Elements:
     """Read ``(01)...(10)...`` or ``01...^10...``, with or without a leading ``^``; raises BadElementString."""
     if text.startswith("("):
         return _parse_brackets(text)
@@ -22,10 +22,10 @@ def parse_written(text: str) -> Elements:
     try:
         return parse_element_string(data.replace(FNC1, GS))
     except BadElementString as error:
-        raise error.moved(len(text) - len(data)) from None
+        raise error.shifted(len(text) - len(data)) from None
 
 
-def written(elements: Elements) -> str:
+def to_bracketed(elements: Elements) -> str:
     """As people read it under a symbol, a bracket inside a value escaped."""
     return "".join(f"({identifier}){value.replace('(', chr(92) + '(')}" for identifier, value in elements)
 
@@ -41,7 +41,7 @@ def _parse_brackets(text: str) -> Elements:
         try:
             check_value(identifier, value)
         except BadElementString as error:
-            raise error.moved(match.start(2)) from None
+            raise error.shifted(match.start(2)) from None
         elements.append((identifier, value))
         at = match.end()
     check_repeats(elements)

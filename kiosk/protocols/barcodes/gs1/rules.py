@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from kiosk.protocols.barcodes.digits import check_pair_checks, gs1_checks, is_digits
+from kiosk.protocols.barcodes.digits import has_valid_check_digit, has_valid_check_pair, is_digits
 from kiosk.protocols.barcodes.gs1 import codes, dates
 
 
@@ -23,7 +23,7 @@ class Rule:
 
 _PREFIX_LENGTH = 4
 """The shortest GS1 company prefix."""
-_MOST_NORTH, _MOST_EAST = 1_800_000_000, 3_600_000_000
+_MAX_LATITUDE, _MAX_LONGITUDE = 1_800_000_000, 3_600_000_000
 """Ten-millionths of a degree, counted from the south pole and from 180 degrees west."""
 _IBAN = re.compile(r"[A-Z]{2}[0-9A-Z]{9,}")
 """More than ten characters; the character set of the part ends it at 34."""
@@ -61,8 +61,8 @@ def _is_padded(text: str) -> bool:
 
 
 RULES: Mapping[str, Rule] = {
-    "check": Rule("check_digit", gs1_checks),
-    "check_pair": Rule("check_pair", check_pair_checks),
+    "check": Rule("check_digit", has_valid_check_digit),
+    "check_pair": Rule("check_pair", has_valid_check_pair),
     "prefix": Rule("prefix", _begins_with_prefix),
     "prefix2": Rule("prefix", lambda text: _begins_with_prefix(text[1:])),
     "date": Rule("date", dates.is_date),
@@ -78,8 +78,8 @@ RULES: Mapping[str, Rule] = {
     "currency": Rule("currency", codes.CURRENCIES_NUMERIC.__contains__),
     "iban": Rule("iban", _is_iban),
     "percent": Rule("percent", lambda text: _STRAY_PERCENT.search(text) is None),
-    "latitude": Rule("position", lambda text: int(text) <= _MOST_NORTH),
-    "longitude": Rule("position", lambda text: int(text) <= _MOST_EAST),
+    "latitude": Rule("position", lambda text: int(text) <= _MAX_LATITUDE),
+    "longitude": Rule("position", lambda text: int(text) <= _MAX_LONGITUDE),
     "piece": Rule("sequence", _is_piece_of_total),
     "sequence": Rule("sequence", _is_place_in_sequence),
     "media": Rule("code", codes.MEDIA_TYPES.__contains__),

@@ -30,25 +30,26 @@ These need no separator after them; every other AI does, whether its length is f
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A stretch of a value: ``least`` to ``most`` characters of ``charset``; ``rules`` are names of ``rules.RULES``."""
+class ValuePart:
+    """A stretch of a value: ``min_length`` to ``most`` characters of ``charset``; ``rules`` are names of
+    ``rules.RULES``."""
 
     charset: str
-    least: int
-    most: int
+    min_length: int
+    max_length: int
     rules: tuple[str, ...]
     may_be_absent: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class IdentifierRow:
     """One identifier. ``needs`` are alternatives, each a set of patterns that must all be met; "n" is any digit.
 
     ``qualifiers`` are the orders allowed behind this key in the path of a Digital Link; empty for what is no key.
     """
 
     identifier: str
-    parts: tuple[Part, ...]
+    parts: tuple[ValuePart, ...]
     needs: tuple[tuple[str, ...], ...]
     not_with: tuple[str, ...]
     qualifiers: tuple[tuple[str, ...], ...]
@@ -68,7 +69,7 @@ def needs_separator(identifier: str) -> bool:
 def matches(pattern: str, identifier: str) -> bool:
     """Whether an identifier is one of the pattern's, "31nn" for example."""
     return len(pattern) == len(identifier) and all(
-        wanted in ("n", digit) for wanted, digit in zip(pattern, identifier, strict=True)
+        pattern_digit in ("n", digit) for pattern_digit, digit in zip(pattern, identifier, strict=True)
     )
 
 
@@ -76,11 +77,11 @@ _PART = re.compile(r"(\[?)([nxyz])(\.\.)?([0-9]+)((?::[a-z0-9_]+)*)(\]?)")
 _RANGE = re.compile(r"([0-9]+)(?:-([0-9]+))?(?:/([0-9])-([0-9]))?")
 
 
-def _part(text: str) -> Part:
+def _part(text: str) -> ValuePart:
     match = _PART.fullmatch(text)
     assert match is not None, text
-    opened, charset, up_to, most, rules, _ = match.groups()
-    return Part(charset, 1 if up_to else int(most), int(most), tuple(rules.split(":")[1:]), bool(opened))
+    opened, charset, up_to, length, rules, _ = match.groups()
+    return ValuePart(charset, 1 if up_to else int(length), int(length), tuple(rules.split(":")[1:]), bool(opened))
 
 
 def _identifiers(text: str) -> Iterator[str]:
@@ -101,10 +102,10 @@ def _qualifiers(words: list[str]) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(order.split()) for order in orders)
 
 
-def _rows(line: str) -> Iterator[Row]:
+def _rows(line: str) -> Iterator[IdentifierRow]:
     identifiers, parts, needs, not_with, link = (column.split() for column in line.split("|"))
     for identifier in (one for text in identifiers for one in _identifiers(text)):
-        yield Row(
+        yield IdentifierRow(
             identifier,
             tuple(_part(text) for text in parts),
             tuple(tuple(alternative.split("+")) for alternative in needs),
@@ -114,5 +115,5 @@ def _rows(line: str) -> Iterator[Row]:
         )
 
 
-TABLE: Mapping[str, Row] = {row.identifier: row for line in ROWS.splitlines() for row in _rows(line)}
+TABLE: Mapping[str, IdentifierRow] = {row.identifier: row for line in ROWS.splitlines() for row in _rows(line)}
 """Identifier to its row. No identifier is the beginning of another."""

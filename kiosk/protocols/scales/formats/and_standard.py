@@ -28,12 +28,19 @@ from kiosk.protocols.scales.commands import plain
 from kiosk.protocols.scales.engines import LineEngine, LineProfile, slices
 from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, LineSettings, Params, ScaleProtocol, Shown, TransmissionMode
+from kiosk.protocols.scales.protocol import (
+    DisplayState,
+    FormatDescription,
+    LineSettings,
+    Params,
+    ScaleProtocol,
+    TransmissionMode,
+)
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
-from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT, Reply, replied
+from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT, ReplyPattern, match_reply
 from kiosk.protocols.scales.text_format import UNITS, TextFormat
 
-_LONGEST = 40
+_MAX_LINE_BYTES = 40
 _ACK = b"\x06"
 _LIMITS = rb"(?:(?:LO|OK|HI),)?"
 _BESIDE: Mapping[str, bytes] = {"any": rb"(?:(?:LO|OK|HI|--),)?", "on": rb"(?:LO|OK|HI|--),"}
@@ -93,7 +100,7 @@ class Lines:
 
     def parse(self, line: bytes) -> Decoded:
         """Any line."""
-        return replied(_REPLIES, line) or self.weighing(line)
+        return match_reply(_REPLIES, line) or self.weighing(line)
 
 
 def _lines(beside: bytes) -> Lines:
@@ -110,11 +117,11 @@ def _lines(beside: bytes) -> Lines:
 
 
 _REPLIES = (
-    Reply(re.compile(rb"\?"), RejectReason.UNRECOGNIZED_COMMAND),
-    Reply(re.compile(rb"EC,E[0-9]{1,3}"), RejectReason.DEVICE_ERROR),
-    Reply(re.compile(rb"I"), RejectReason.BUSY),
-    Reply(re.compile(rb"PT: *([-+]?[0-9.]{1,9} *[A-Za-z%]{1,3})"), "preset_tare"),
-    Reply(re.compile(rb"Q|S|SI|SIR|C|Z|T|ON|OFF|P|U|SMP|\?PT"), ACKNOWLEDGEMENT),
+    ReplyPattern(re.compile(rb"\?"), RejectReason.UNRECOGNIZED_COMMAND),
+    ReplyPattern(re.compile(rb"EC,E[0-9]{1,3}"), RejectReason.DEVICE_ERROR),
+    ReplyPattern(re.compile(rb"I"), RejectReason.BUSY),
+    ReplyPattern(re.compile(rb"PT: *([-+]?[0-9.]{1,9} *[A-Za-z%]{1,3})"), "preset_tare"),
+    ReplyPattern(re.compile(rb"Q|S|SI|SIR|C|Z|T|ON|OFF|P|U|SMP|\?PT"), ACKNOWLEDGEMENT),
 )
 
 
@@ -133,8 +140,8 @@ class _AcknowledgedLines:
     """Lines between which the acknowledgement stands as a single byte, with or without a line end behind it."""
 
     def __init__(self, parse: Callable[[bytes], Decoded]) -> None:
-        self._lines = LineEngine(LineProfile(_LONGEST, _HEAD, parse))
-        self._begun = False
+        self._lines = LineEngine(LineProfile(_MAX_LINE_BYTES, _HEAD, parse))
+        self._in_line = False
 
     def feed(self, data: bytes) -> list[Decoded]:
         return [decoded for part in slices(data) for decoded in self._take(part)]
@@ -142,13 +149,13 @@ class _AcknowledgedLines:
     def _take(self, data: bytes) -> Iterator[Decoded]:
         begin = 0
         while (at := data.find(_ACK, begin)) >= 0:
-            if self._begun or at > begin:
+            if self._in_line or at > begin:
                 yield from self._lines.feed(data[begin:at] + b"\r")
-            self._begun = False
+            self._in_line = False
             yield Record(ACKNOWLEDGEMENT, "ACK", _ACK)
             begin = at + 1
         if begin < len(data):
-            self._begun = True
+            self._in_line = True
             yield from self._lines.feed(data[begin:])
 
 
@@ -159,7 +166,7 @@ def _decoder(given: Params) -> Decoder:
 _NAMES = {name: unit for unit, name in _UNITS.items() if unit != b"PC"}
 
 
-def encode_frame(shown: Shown, params: Params) -> bytes:
+def encode_frame(shown: DisplayState, params: Params) -> bytes:
     """The extended line; beyond eight characters the indicator shows overload. Raises ValueError for other units.
 
     With the comparator's output, below zero is LO and out of range HI.
@@ -188,14 +195,14 @@ _COMMANDS = {
 }
 
 
-def _respond(name: str, shown: Shown, params: Params) -> bytes:
+def _respond(name: str, shown: DisplayState, params: Params) -> bytes:
     """With the option for 06; a simulated indicator has no preset tare."""
     if name in ("read", "request_weight", "stream_on"):
         return encode_frame(shown, params)
     return b"PT,+0000.000 kg\r\n" if name == "read_tare" else _ACK
 
 
-_ABOUT = About(
+_ABOUT = FormatDescription(
     devices="A&D GC, GP, EK-L, EK-AEP, FX, GX and AD-43xx, set to the standard format",
     source="GC manual p. 51, GP-102K p. 45, EK-L p. 30, EK-AEP p. 28, AD-4329A p. 45",
     menu="A&D standard format, stream; 2400 7E1 as delivered, 600 to 19200, 7E1, 7O1 or 8N1. Where the output "

@@ -38,13 +38,20 @@ from operator import xor
 from kiosk.protocols.scales.commands import plain
 from kiosk.protocols.scales.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.formats import and_standard
-from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile
+from kiosk.protocols.scales.frame_length import FrameLengthEngine, FrameLengthProfile
 from kiosk.protocols.scales.numbers import from_text, signed
 from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, Params, Poll, ScaleProtocol, Shown, TransmissionMode
+from kiosk.protocols.scales.protocol import (
+    DisplayState,
+    FormatDescription,
+    Params,
+    Poll,
+    ScaleProtocol,
+    TransmissionMode,
+)
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
-from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT, Reply, replied
+from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT, ReplyPattern, match_reply
 from kiosk.protocols.scales.text_format import UNITS, TextFormat
 
 _ENQ, _ACK, _DC1, _NAK = b"\x05", b"\x06", b"\x11", b"\x15"
@@ -58,7 +65,7 @@ _BLOCK = re.compile(
 )
 _UNITS6 = {b"kg": "kg", b"g": "g", b"lb": "lb", b"oz": "oz", b"TJ": "tael", b"TL": "tael", b"SJ": "jin"}
 _STABLE6 = {b"S": True, b"U": False}
-_LONGEST6 = 16
+_MAX_TYPE6_BYTES = 16
 
 
 def _length6(data: bytes) -> int | None:
@@ -114,10 +121,10 @@ def _judge6(match: re.Match[bytes], frame: bytes) -> Decoded:
 
 
 def _decoder6(_: Params) -> Decoder:
-    return MeasuredEngine(MeasuredProfile(b"\x01\x81\x06\x15", _LONGEST6, _length6, _parse6, sealed=True))
+    return FrameLengthEngine(FrameLengthProfile(b"\x01\x81\x06\x15", _MAX_TYPE6_BYTES, _length6, _parse6, sealed=True))
 
 
-def encode_frame6(shown: Shown, _: Params) -> bytes:
+def encode_frame6(shown: DisplayState, _: Params) -> bytes:
     """The answer to DC1; b"" below zero of the range, where none is known. Raises ValueError for other units."""
     unit = shown.unit.encode("ascii")
     if unit not in _UNITS6:
@@ -135,7 +142,7 @@ def _framed6(body: bytes) -> bytes:
     return b"\x01\x02%b%c\x03\x04" % (body, _check6(body))
 
 
-def _respond6(name: str, shown: Shown, params: Params) -> bytes:
+def _respond6(name: str, shown: DisplayState, params: Params) -> bytes:
     if name == "enquiry":
         return _ACK
     return encode_frame6(shown, params) if name == "request_weight" else b""
@@ -146,7 +153,7 @@ def _respond6(name: str, shown: Shown, params: Params) -> bytes:
 _ANSWER = re.compile(rb"[a-z]{1,5}(?:=[ -~]{0,40}(?:\r\n?)?)?")
 _BEGINS = re.compile(rb"[\x01\x81\x06\x15]|[a-z]{1,5}(?:=|\Z)")
 _ANSWER_STARTS = b"abcdefghijklmnopqrstuvwxyz"
-_LONGEST_ANSWER = 48
+_MAX_ANSWER_BYTES = 48
 
 
 def _length_m(data: bytes) -> int | None:
@@ -167,10 +174,10 @@ def _parse_m(frame: bytes) -> Decoded:
 
 
 def _decoder_m(_: Params) -> Decoder:
-    return MeasuredEngine(MeasuredProfile(b"", _LONGEST_ANSWER, _length_m, _parse_m, head=_BEGINS, sealed=True))
+    return FrameLengthEngine(FrameLengthProfile(b"", _MAX_ANSWER_BYTES, _length_m, _parse_m, head=_BEGINS, sealed=True))
 
 
-def _respond_m(name: str, shown: Shown, params: Params) -> bytes:
+def _respond_m(name: str, shown: DisplayState, params: Params) -> bytes:
     return b"mode=224F  \r\n" if name == "handshake" else _respond6(name, shown, params)
 
 
@@ -195,9 +202,9 @@ _OVER22 = TextFormat(
 )
 _LINE10 = TextFormat(re.compile(rb"(?P<number>[-+ 0-9.]{8})"))
 _REPLIES22 = (
-    Reply(re.compile(rb"[0-\x93]?((?:RW|MZ|MT|KT|WT|ZE|TR|HD|PR).{0,12})", re.DOTALL), ACKNOWLEDGEMENT),
-    Reply(re.compile(rb"[0-\x93]?\?"), RejectReason.UNRECOGNIZED_COMMAND),
-    Reply(re.compile(rb"[0-\x93]?!"), RejectReason.NAK),
+    ReplyPattern(re.compile(rb"[0-\x93]?((?:RW|MZ|MT|KT|WT|ZE|TR|HD|PR).{0,12})", re.DOTALL), ACKNOWLEDGEMENT),
+    ReplyPattern(re.compile(rb"[0-\x93]?\?"), RejectReason.UNRECOGNIZED_COMMAND),
+    ReplyPattern(re.compile(rb"[0-\x93]?!"), RejectReason.NAK),
 )
 ADDRESS = Parameter("address", "0", (), "number of the device, 0 to 99", r"[0-9]{1,2}")
 
@@ -206,7 +213,7 @@ def _parse22(line: bytes) -> Decoded:
     for layout in (_LINE22, _OVER22, _LINE10):
         if layout.pattern.fullmatch(line):
             return layout.parse(line)
-    reply = replied(_REPLIES22, line)
+    reply = match_reply(_REPLIES22, line)
     return and_standard.weighing(line) if reply is None else reply
 
 
@@ -214,7 +221,7 @@ def _decoder22(_: Params) -> Decoder:
     return LineEngine(LineProfile(32, _HEAD, _parse22))
 
 
-def encode_frame22(shown: Shown, params: Params) -> bytes:
+def encode_frame22(shown: DisplayState, params: Params) -> bytes:
     """One line; beyond eight characters the indicator shows overload, below its range it sends none.
 
     Raises ValueError for units that two characters cannot name.
@@ -246,7 +253,7 @@ _COMMANDS22 = {
 }
 
 
-def _respond22(name: str, shown: Shown, params: Params) -> bytes:
+def _respond22(name: str, shown: DisplayState, params: Params) -> bytes:
     """A reading is asked for and sent; any other command comes back as it was sent."""
     if name in ("read", "request_weight"):
         return encode_frame22(shown, params)
@@ -263,19 +270,19 @@ _PICTURE6 = """\
 |        |    `----------------------------- space or -; F: overload
 |        `---------------------------------- S stable, U unstable, F abnormal
 `------------------------------------------- 81 on some"""
-_ABOUT6 = About(
+_ABOUT6 = FormatDescription(
     devices="CAS AP, ER, PD-II set to Type 6 (ER-670), Samsung ER, Gram ZFOC and copies",
     source="CAS PD-II manual p. 19 and 23, Gram ZFOC manual p. 42, rkeeper scale-driver page",
     menu="Type 6, 9600 8N1 (7E1 on some)",
     picture=_PICTURE6,
 )
-_ABOUT_M = About(
+_ABOUT_M = FormatDescription(
     devices="Mertech M-ER set to CAS-M or CAS-M Pro",
     source="Mertech page on CAS-M and CAS-M Pro",
     menu="protocol CAS, 9600 8N1",
     picture=f"{_PICTURE6}\nanswer to a query, CAS-M Pro only:  name = text CR LF    (mode, sern, max)",
 )
-_ABOUT22 = About(
+_ABOUT22 = FormatDescription(
     devices="CAS CI, NT and DB indicators, CI-150A, CI-400, CI-600D, NT-200, Caston-III",
     source="CI-400 manual p. 103, CI-600D p. 74, NT-200 p. 48, CI-150A p. 54",
     menu="CAS 22 bytes, stream, 9600 8N1; lines of the number alone are read, but never proposed",

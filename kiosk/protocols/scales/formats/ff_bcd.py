@@ -25,11 +25,11 @@ import re
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile
+from kiosk.protocols.scales.frame_length import FrameLengthEngine, FrameLengthProfile
 from kiosk.protocols.scales.numbers import from_digits, to_digits, to_text
 from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, Params, ScaleProtocol, Shown, TransmissionMode
+from kiosk.protocols.scales.protocol import DisplayState, FormatDescription, Params, ScaleProtocol, TransmissionMode
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 
 _START = 0xFF
@@ -97,10 +97,10 @@ _LAYOUTS: Mapping[str, Callable[[bytes], Decoded]] = {
 
 def _decoder(given: Params) -> Decoder:
     parse = _LAYOUTS[given[VARIANT.name]]
-    return MeasuredEngine(MeasuredProfile(bytes((_START,)), _LENGTH + 1, _measure, parse, _HEAD))
+    return FrameLengthEngine(FrameLengthProfile(bytes((_START,)), _LENGTH + 1, _measure, parse, _HEAD))
 
 
-def encode_frame(shown: Shown, params: Params) -> bytes:
+def encode_frame(shown: DisplayState, params: Params) -> bytes:
     """What the board sends for this display: overload beyond its six digits, nothing below its range.
 
     Raises ValueError for more decimals than the layout can tell.
@@ -118,7 +118,7 @@ def encode_frame(shown: Shown, params: Params) -> bytes:
     return bytes((_START, status)) + (pairs[::-1] if d6 else pairs)
 
 
-_ABOUT = About(
+_ABOUT = FormatDescription(
     devices="boards of price-computing scales (d6_stable), HT9800 (d4_stable)",
     source="HT9800: public source; price-scale board: its maker's description (blog.gitcode.com)",
     menu="continuous output, ten frames a second: the board 9600 8N1, the HT9800 8N2. Which layout it is cannot be "

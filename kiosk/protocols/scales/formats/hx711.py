@@ -15,10 +15,17 @@ from __future__ import annotations
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import partial
 
-from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile, always
+from kiosk.protocols.scales.frame_length import FrameLengthEngine, FrameLengthProfile, fixed_length
 from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, Params, ScaleProtocol, Shown, TransmissionMode, Transport
+from kiosk.protocols.scales.protocol import (
+    DisplayState,
+    FormatDescription,
+    Params,
+    ScaleProtocol,
+    TransmissionMode,
+    Transport,
+)
 from kiosk.protocols.scales.reading import Reading
 
 COUNTS_PER_KG = Parameter(
@@ -69,10 +76,10 @@ def _weight(counts: int, given: Params) -> Decimal | None:
 
 def _decoder(given: Params) -> Decoder:
     parse = partial(_parse, given=dict(given))
-    return MeasuredEngine(MeasuredProfile(bytes(range(256)), _BYTES, always(_BYTES), parse))
+    return FrameLengthEngine(FrameLengthProfile(bytes(range(256)), _BYTES, fixed_length(_BYTES), parse))
 
 
-def encode_frame(shown: Shown, params: Params) -> bytes:
+def encode_frame(shown: DisplayState, params: Params) -> bytes:
     """The value of this load; beyond the converter's range its end. Raises ValueError unless kg with 3 decimals."""
     if shown.unit != "kg" or shown.weight.as_tuple().exponent != -3:
         raise ValueError(f"hx711 is simulated in kg with 3 decimals, not {shown.weight} {shown.unit}")
@@ -86,7 +93,7 @@ def encode_frame(shown: Shown, params: Params) -> bytes:
     return min(max(counts, _LOWEST), _HIGHEST).to_bytes(_BYTES, "big", signed=True)
 
 
-_ABOUT = About(
+_ABOUT = FormatDescription(
     devices="HX711 boards with load cells of 5 to 200 kg",
     source="AVIA Semiconductor HX711 datasheet, serial interface",
     wiring="DOUT and SCK to two pins; channel A, gain 128; SCK high for less than 50 microseconds",

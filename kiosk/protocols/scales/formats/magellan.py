@@ -23,7 +23,15 @@ from kiosk.protocols.scales.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.numbers import from_digits
 from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, LineSettings, Params, Poll, ScaleProtocol, Shown, TransmissionMode
+from kiosk.protocols.scales.protocol import (
+    DisplayState,
+    FormatDescription,
+    LineSettings,
+    Params,
+    Poll,
+    ScaleProtocol,
+    TransmissionMode,
+)
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 
 METRIC = Parameter("metric", "true", ("true", "false"), "five digits are kg with 3 decimals; false: four, lb with 2")
@@ -35,7 +43,7 @@ _CONDITIONS = {b"S141": (False, False, False), b"S142": (None, True, False), b"S
 """Answer as stable, overload, underload."""
 _BAR_CODE = re.compile(rb"S0(?P<text>[ -~]+)")
 _STATUS = re.compile(rb"S1[23](?P<text>[ -~]*)")
-_LONGEST = 128
+_MAX_LINE_BYTES = 128
 
 
 def _parse(line: bytes, metric: bool) -> Decoded:
@@ -68,10 +76,10 @@ def _message(line: bytes) -> Decoded:
 
 
 def _decoder(given: Params) -> Decoder:
-    return LineEngine(LineProfile(_LONGEST, _HEAD, partial(_parse, metric=given[METRIC.name] == "true")))
+    return LineEngine(LineProfile(_MAX_LINE_BYTES, _HEAD, partial(_parse, metric=given[METRIC.name] == "true")))
 
 
-def _digits(shown: Shown, metric: bool) -> bytes:
+def _digits(shown: DisplayState, metric: bool) -> bytes:
     unit, width, decimals = ("kg", 5, 3) if metric else ("lb", 4, 2)
     if shown.unit != unit or shown.weight.as_tuple().exponent != -decimals:
         raise ValueError(f"magellan_s carries {unit} with {decimals} decimals, not {shown.weight} {shown.unit}")
@@ -79,7 +87,7 @@ def _digits(shown: Shown, metric: bool) -> bytes:
     return text.encode("ascii") if len(text) == width else b""
 
 
-def encode_frame(shown: Shown, params: Params) -> bytes:
+def encode_frame(shown: DisplayState, params: Params) -> bytes:
     """What is answered to S14: a number too long for its digits is over capacity, one below zero is under zero."""
     digits = _digits(shown, params[METRIC.name] == "true")
     if not shown.overload and (shown.underload or shown.weight < 0):
@@ -91,7 +99,7 @@ def encode_frame(shown: Shown, params: Params) -> bytes:
     return b"S144%b\r" % digits if shown.weight else b"S143\r"
 
 
-def _respond(name: str, shown: Shown, params: Params) -> bytes:
+def _respond(name: str, shown: DisplayState, params: Params) -> bytes:
     """S11 waits for a load that is still, which a simulated scale may never get: then it keeps silent."""
     frame = encode_frame(shown, params)
     if name == "read":
@@ -99,7 +107,7 @@ def _respond(name: str, shown: Shown, params: Params) -> bytes:
     return b"S11" + frame[4:] if frame.startswith(b"S144") else b""
 
 
-_ABOUT = About(
+_ABOUT = FormatDescription(
     devices="Datalogic Magellan 8xxx, 9xxx scanner-scales, single cable",
     source="Datalogic knowledge base KA-01089",
     wiring="one RS-232 cable for scanner and scale",

@@ -28,18 +28,26 @@ import re
 from decimal import Decimal
 
 from kiosk.protocols.scales.commands import plain
-from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile, always
+from kiosk.protocols.scales.frame_length import FrameLengthEngine, FrameLengthProfile, fixed_length
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, LineSettings, Params, Poll, ScaleProtocol, Shown, TransmissionMode
+from kiosk.protocols.scales.protocol import (
+    DisplayState,
+    FormatDescription,
+    LineSettings,
+    Params,
+    Poll,
+    ScaleProtocol,
+    TransmissionMode,
+)
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT
 
 _HEAD = b"\xf8\x55\xce"
 _START = re.compile(rb"\xf8(?:\x55(?:\xce|\Z)|\Z)")
 _POLYNOMIAL = 0x1021
-_LONGEST_BODY = 128
+_MAX_BODY_BYTES = 128
 _GET_WEIGHT, _WEIGHT, _WEIGHT_SHORT, _SET_ZERO, _DONE, _ERROR, _REFUSED = 0x23, 0x24, 0x10, 0x72, 0x27, 0x28, 0xF0
-_MOST_DECIMALS = 4
+_MAX_DECIMALS = 4
 _FLAGS = {0: False, 1: True}
 _ERRORS = {
     0x07: RejectReason.UNRECOGNIZED_COMMAND,
@@ -87,7 +95,7 @@ def _length(data: bytes) -> int | None:
     if len(data) < 5:
         return None
     body = int.from_bytes(data[3:5], "little")
-    return body + 7 if 1 <= body <= _LONGEST_BODY else 0
+    return body + 7 if 1 <= body <= _MAX_BODY_BYTES else 0
 
 
 def _parse(frame: bytes) -> Decoded:
@@ -115,7 +123,7 @@ def _refused(body: bytes, frame: bytes) -> Decoded:
 
 def _weighed(body: bytes, frame: bytes) -> Decoded:
     lengths = (7,) if body[0] == _WEIGHT_SHORT else (9, 13)
-    if len(body) not in lengths or body[5] > _MOST_DECIMALS or any(flag not in _FLAGS for flag in body[6:9]):
+    if len(body) not in lengths or body[5] > _MAX_DECIMALS or any(flag not in _FLAGS for flag in body[6:9]):
         return Rejected(RejectReason.FRAMING, frame)
     weight = _counted(body[1:5], body[5])
     return Reading(
@@ -132,14 +140,14 @@ def _weighed(body: bytes, frame: bytes) -> Decoded:
 
 def _counted(field: bytes, division: int) -> Decimal:
     """Kilograms: a number of counts, each worth what the division code says."""
-    return Decimal(int.from_bytes(field, "little", signed=True)).scaleb(division - _MOST_DECIMALS)
+    return Decimal(int.from_bytes(field, "little", signed=True)).scaleb(division - _MAX_DECIMALS)
 
 
 def _decoder(_: Params) -> Decoder:
-    return MeasuredEngine(MeasuredProfile(_HEAD[:1], _LONGEST_BODY + 7, _length, _parse, _START))
+    return FrameLengthEngine(FrameLengthProfile(_HEAD[:1], _MAX_BODY_BYTES + 7, _length, _parse, _START))
 
 
-def encode_frame(shown: Shown, _: Params) -> bytes:
+def encode_frame(shown: DisplayState, _: Params) -> bytes:
     """What the terminal answers to 23; b"" for an underload, whose error code is not known.
 
     Raises ValueError for another unit than kg, more than four decimals or more than four bytes.
@@ -150,13 +158,13 @@ def encode_frame(shown: Shown, _: Params) -> bytes:
         return b""
     decimals = -int(shown.weight.as_tuple().exponent)
     counts = int(shown.weight.scaleb(decimals))
-    if shown.unit != "kg" or not 0 <= decimals <= _MOST_DECIMALS or abs(counts) >= 1 << 31:
-        raise ValueError(f"massak_100 carries kg with 0 to {_MOST_DECIMALS} decimals, not {shown.weight} {shown.unit}")
-    flags = bytes((_MOST_DECIMALS - decimals, shown.stable, shown.net, not counts))
+    if shown.unit != "kg" or not 0 <= decimals <= _MAX_DECIMALS or abs(counts) >= 1 << 31:
+        raise ValueError(f"massak_100 carries kg with 0 to {_MAX_DECIMALS} decimals, not {shown.weight} {shown.unit}")
+    flags = bytes((_MAX_DECIMALS - decimals, shown.stable, shown.net, not counts))
     return _packed(bytes((_WEIGHT,)) + counts.to_bytes(4, "little", signed=True) + flags + bytes(4))
 
 
-def _respond(name: str, shown: Shown, params: Params) -> bytes:
+def _respond(name: str, shown: DisplayState, params: Params) -> bytes:
     return _packed(bytes((_DONE,))) if name == "zero" else encode_frame(shown, params)
 
 
@@ -178,10 +186,10 @@ def _parse_j(frame: bytes) -> Decoded:
 
 
 def _decoder_j(_: Params) -> Decoder:
-    return MeasuredEngine(MeasuredProfile(_ANY_BYTE, _J_LENGTH, always(_J_LENGTH), _parse_j))
+    return FrameLengthEngine(FrameLengthProfile(_ANY_BYTE, _J_LENGTH, fixed_length(_J_LENGTH), _parse_j))
 
 
-def encode_j(shown: Shown, _: Params) -> bytes:
+def encode_j(shown: DisplayState, _: Params) -> bytes:
     """The five bytes answered to J; b"" out of range, of which nothing is known. Raises ValueError unless grams."""
     if shown.unit != "g" or shown.weight.as_tuple().exponent != 0:
         raise ValueError(f"massak_j carries whole grams, not {shown.weight} {shown.unit}")
@@ -190,7 +198,7 @@ def encode_j(shown: Shown, _: Params) -> bytes:
     return bytes((0x80 * shown.stable, 0)) + int(shown.weight).to_bytes(2, "little", signed=True) + b"\x00"
 
 
-_ABOUT = About(
+_ABOUT = FormatDescription(
     devices="Massa-K terminals and scales with Protocol 100",
     source="Massa-K Protocol 100, appendix on the check; public programs",
     menu="Protocol 100, 57600 8N1 (USB) or 4800 8E1 (RS-232)",
@@ -199,7 +207,7 @@ F8 55 CE  len len  body  crc crc
                    24  w w w w  d  stable  net  zero  [t t t t]
                                 `-- one count: 0 0.1 g, 1 1 g, 2 10 g, 3 100 g, 4 1 kg""",
 )
-_ABOUT_J = About(
+_ABOUT_J = FormatDescription(
     devices="older Massa-K scales that answer the letter J",
     source="one device, observed in a public program",
     menu="4800 8E1",

@@ -29,7 +29,15 @@ from kiosk.protocols.scales.commands import plain
 from kiosk.protocols.scales.engines import FixedEngine, FixedProfile, LineEngine, LineProfile
 from kiosk.protocols.scales.numbers import from_text, to_text
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, LineSettings, Params, Poll, ScaleProtocol, Shown, TransmissionMode
+from kiosk.protocols.scales.protocol import (
+    DisplayState,
+    FormatDescription,
+    LineSettings,
+    Params,
+    Poll,
+    ScaleProtocol,
+    TransmissionMode,
+)
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.text_format import ANY_CASE, TextFormat
 
@@ -59,7 +67,7 @@ _NCI_ERRORS = (
     (2, 0x08, RejectReason.ZERO_ERROR),
 )
 """Status byte, its bits, what they mean: RAM and EEPROM, ROM, calibration, initial zero."""
-_NCI_LONGEST = 48
+_NCI_MAX_LINE_BYTES = 48
 
 
 def _parse_nci(message: bytes) -> Decoded:
@@ -121,10 +129,10 @@ def _nci_reading(match: re.Match[bytes] | None, status: bytes, over: bool, under
 
 
 def _nci_decoder(_: Params) -> Decoder:
-    return LineEngine(LineProfile(_NCI_LONGEST, _NCI_HEAD, _parse_nci, ends=_ETX))
+    return LineEngine(LineProfile(_NCI_MAX_LINE_BYTES, _NCI_HEAD, _parse_nci, ends=_ETX))
 
 
-def encode_nci(shown: Shown, _: Params) -> bytes:
+def encode_nci(shown: DisplayState, _: Params) -> bytes:
     """What a 6702 answers to W: the weight and always the status; a row of one sign beyond its range."""
     over, under = shown.overload, shown.underload and not shown.overload
     first = _ALWAYS | (not shown.stable) | (not shown.weight) << 1
@@ -134,7 +142,7 @@ def encode_nci(shown: Shown, _: Params) -> bytes:
     return b"\n%b%b\r\nS%b\r\x03" % (text.encode(), shown.unit.upper().encode(), bytes((first, second, third)))
 
 
-def _respond_nci(name: str, shown: Shown, params: Params) -> bytes:
+def _respond_nci(name: str, shown: DisplayState, params: Params) -> bytes:
     reading = encode_nci(shown, params)
     if name == "request_weight":
         return reading
@@ -158,7 +166,7 @@ _SMA = re.compile(
 _SMA_TEXT = re.compile(rb"\n(?P<text>[A-Z]{2,4}:[ -~]*)\r")
 _SMA_ANSWERS = {b"\n?\r": RejectReason.UNRECOGNIZED_COMMAND, b"\n!\r": RejectReason.DEVICE_ERROR}
 _SMA_ERRORS = {b"E": RejectReason.ZERO_ERROR, b"I": RejectReason.ZERO_ERROR, b"T": RejectReason.TARE_RANGE}
-_SMA_LENGTH, _SMA_LONGEST = 20, 40
+_SMA_LENGTH, _SMA_MAX_FRAME_BYTES = 20, 40
 
 
 def _parse_sma(frame: bytes) -> Decoded:
@@ -200,10 +208,10 @@ def _sma_weighed(match: re.Match[bytes], frame: bytes) -> Decoded:
 
 
 def _sma_decoder(_: Params) -> Decoder:
-    return FixedEngine(FixedProfile(0x0A, 0x0D, _SMA_LONGEST, _parse_sma, shortest=3))
+    return FixedEngine(FixedProfile(0x0A, 0x0D, _SMA_MAX_FRAME_BYTES, _parse_sma, min_length=3))
 
 
-def encode_sma(shown: Shown, _: Params) -> bytes:
+def encode_sma(shown: DisplayState, _: Params) -> bytes:
     """The 20 bytes an SMA scale answers to W; a number too long for ten characters is over capacity."""
     number = f"{shown.weight:>10f}"
     over = shown.overload or (len(number) > 10 and not shown.underload)
@@ -213,7 +221,7 @@ def encode_sma(shown: Shown, _: Params) -> bytes:
     return f"\n{state}1{'N' if shown.net else 'G'}{motion} {number}{shown.unit:<3}\r".encode("ascii")
 
 
-def _respond_sma(name: str, shown: Shown, params: Params) -> bytes:
+def _respond_sma(name: str, shown: DisplayState, params: Params) -> bytes:
     if name == "print" and not shown.stable:
         return b""
     if name == "read_tare":
@@ -256,7 +264,7 @@ def _ups_decoder(_: Params) -> Decoder:
     return LineEngine(LineProfile(40, _UPS_HEAD, _parse_ups, ends=_ETX))
 
 
-def encode_ups(shown: Shown, _: Params) -> bytes:
+def encode_ups(shown: DisplayState, _: Params) -> bytes:
     """What is answered to a carriage return; b"" for an underload, which the format has no word for.
 
     A number that leaves no blank in its ten places is over capacity.
@@ -309,7 +317,7 @@ def _penn_decoder(_: Params) -> Decoder:
     return LineEngine(LineProfile(64, _PENN_HEAD, _parse_penn))
 
 
-def encode_penn(shown: Shown, _: Params) -> bytes:
+def encode_penn(shown: DisplayState, _: Params) -> bytes:
     """What firmware 4.31 answers to SGW or SNW, the end of the echo in front."""
     label = "SNWNet  " if shown.net else "SGWGross"
     if shown.overload or shown.underload:
@@ -329,13 +337,13 @@ _PENN_COMMANDS = plain(
 )
 
 
-def _respond_penn(name: str, shown: Shown, params: Params) -> bytes:
+def _respond_penn(name: str, shown: DisplayState, params: Params) -> bytes:
     return b"" if name in ("zero", "tare") else encode_penn(shown, params)
 
 
 # --- rows -------------------------------------------------------------------------------------------------------------
 
-_NCI_ABOUT = About(
+_NCI_ABOUT = FormatDescription(
     devices="Weigh-Tronix NCI 6702, 7800, Avery Berkel 7821, Brecknell DS-1000, Fairbanks; not SCP-12",
     source="NCI 6702 p. 14, NCI 7800 p. 32, Avery 7821 p. 25, DIVA p. 34-37, SCP-01",
     menu="protocol NCI or ECR (SCP-01), 9600 7E1",
@@ -346,7 +354,7 @@ _NCI_ABOUT = About(
     |                         `-------- bit 0 motion
     `-- or a row of ^ over, _ under, - zero error""",
 )
-_SMA_ABOUT = About(
+_SMA_ABOUT = FormatDescription(
     devices="Avery Weigh-Tronix, Brecknell, Cardinal, Fairbanks, Rice Lake in SMA mode",
     source="SMA SCP-0499, Cardinal 190 p. 81",
     menu="protocol SMA, 9600 8N1",
@@ -358,7 +366,7 @@ _SMA_ABOUT = About(
     | `----------- range
     `------------- O over, U under, E I zero error, T tare error""",
 )
-_UPS_ABOUT = About(
+_UPS_ABOUT = FormatDescription(
     devices="scales in UPS WorldShip emulation: NCI, Brecknell, Fairbanks, Pennsylvania",
     source="SCP-01 appendix, Pennsylvania 7600 manual, emulation modes",
     menu="emulation UPS, 9600 7O2",
@@ -366,7 +374,7 @@ _UPS_ABOUT = About(
 _ number  unit.  GR  0D 0A 03      GR still, gr in motion; at least one blank before the number
 0D 03                              over capacity""",
 )
-_PENN_ABOUT = About(
+_PENN_ABOUT = FormatDescription(
     devices="Pennsylvania Scale 7600, 7600/4, Sterling 7600",
     source="Pennsylvania 7600 manual UM-12199, commands of the serial port; captures of firmware 4.31",
     menu="RS-232 9600 8N1, no echo where it can be switched off",

@@ -23,10 +23,17 @@ from decimal import Decimal
 from functools import partial, reduce
 from operator import xor
 
-from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile
+from kiosk.protocols.scales.frame_length import FrameLengthEngine, FrameLengthProfile
 from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, Params, Poll, ScaleProtocol, Shown, TransmissionMode
+from kiosk.protocols.scales.protocol import (
+    DisplayState,
+    FormatDescription,
+    Params,
+    Poll,
+    ScaleProtocol,
+    TransmissionMode,
+)
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT
 
@@ -35,7 +42,7 @@ PASSWORD = Parameter("password", "0030", (), "four characters set in the scale",
 _STX, _ACK, _NAK = 0x02, b"\x06", b"\x15"
 _STATE, _ZERO, _TARE, _SET_TARE = 0x3A, 0x30, 0x31, 0x32
 _KNOWN = (_STATE, _ZERO, _TARE, _SET_TARE)
-_LONGEST_MESSAGE = 32
+_MAX_MESSAGE_BYTES = 32
 _STATE_FIELDS = 10
 _HELD, _TARED, _STILL, _OVER, _UNDER = 1 << 0, 1 << 3, 1 << 4, 1 << 6, 1 << 8
 _CONDITIONS = (
@@ -67,7 +74,7 @@ def _length(data: bytes) -> int | None:
         return 1
     if len(data) < 3:
         return None
-    return data[1] + 3 if 2 <= data[1] <= _LONGEST_MESSAGE and data[2] in _KNOWN else 0
+    return data[1] + 3 if 2 <= data[1] <= _MAX_MESSAGE_BYTES and data[2] in _KNOWN else 0
 
 
 def _parse(frame: bytes) -> Decoded:
@@ -106,10 +113,12 @@ def _weighed(message: bytes, frame: bytes) -> Decoded:
 
 
 def _decoder(_: Params) -> Decoder:
-    return MeasuredEngine(MeasuredProfile(b"\x02\x06\x15", _LONGEST_MESSAGE + 3, _length, _parse, inside=b"\x02"))
+    return FrameLengthEngine(
+        FrameLengthProfile(b"\x02\x06\x15", _MAX_MESSAGE_BYTES + 3, _length, _parse, inside=b"\x02")
+    )
 
 
-def encode_frame(shown: Shown, _: Params) -> bytes:
+def encode_frame(shown: DisplayState, _: Params) -> bytes:
     """The answer to 3A without the acknowledgement before it. Raises ValueError unless whole grams."""
     if shown.unit != "g" or shown.weight.as_tuple().exponent != 0:
         raise ValueError(f"pos2_m carries whole grams, not {shown.weight} {shown.unit}")
@@ -119,7 +128,7 @@ def encode_frame(shown: Shown, _: Params) -> bytes:
     return _packed(bytes((_STATE, 0)) + state.to_bytes(2, "little") + weight + bytes(3))
 
 
-def _respond(name: str, shown: Shown, params: Params) -> bytes:
+def _respond(name: str, shown: DisplayState, params: Params) -> bytes:
     if name == "request_weight":
         return _ACK + encode_frame(shown, params)
     return _ACK + _packed(bytes((_CODES[name], 0)))
@@ -132,7 +141,7 @@ def _command(code: int, given: Params) -> bytes:
 _CODES = {"request_weight": _STATE, "zero": _ZERO, "tare": _TARE}
 _COMMANDS: Mapping[str, Callable[[Params], bytes]] = {name: partial(_command, code) for name, code in _CODES.items()}
 
-_ABOUT = About(
+_ABOUT = FormatDescription(
     devices="Shtrikh-M and Mertech checkout and packing scales with POS2",
     source="Mertech POS2-M protocol description; public driver of Shtrikh-M",
     menu="protocol POS2, 9600 8N1; the password is that of the scale's administrator",

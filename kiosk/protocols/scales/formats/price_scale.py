@@ -33,11 +33,19 @@ from operator import xor
 
 from kiosk.protocols.scales.commands import plain
 from kiosk.protocols.scales.engines import FixedEngine, FixedProfile, LineEngine, LineProfile
-from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile
+from kiosk.protocols.scales.frame_length import FrameLengthEngine, FrameLengthProfile
 from kiosk.protocols.scales.numbers import from_digits
 from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, LineSettings, Params, Poll, ScaleProtocol, Shown, TransmissionMode
+from kiosk.protocols.scales.protocol import (
+    DisplayState,
+    FormatDescription,
+    LineSettings,
+    Params,
+    Poll,
+    ScaleProtocol,
+    TransmissionMode,
+)
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT
 
@@ -47,7 +55,7 @@ _PRICE_6 = Parameter("price", "0", (), _MEANING, "[0-9]{1,6}")
 _PRICE_5 = Parameter("price", "0", (), _MEANING, "[0-9]{1,5}")
 
 
-def _digits(shown: Shown, unit: str, decimals: int, width: int) -> str:
+def _digits(shown: DisplayState, unit: str, decimals: int, width: int) -> str:
     """The weight without its point, "" below zero or when it needs more than ``width`` digits.
 
     Raises ValueError for another unit or another number of decimals: the format has no place for them.
@@ -82,7 +90,7 @@ _D06_CONDITIONS: Mapping[bytes, tuple[bool | None, bool, bool]] = {
     b"32": (None, True, False),
 }
 """Code 20 in motion, 31 below zero, 32 overload, as stable, overload, underload."""
-_D06_LONGEST = 32
+_D06_MAX_FRAME_BYTES = 32
 _D06_START = re.compile(rb"\x02(?!\x02)|[\x06\x15]")
 
 
@@ -127,12 +135,12 @@ def _d06_condition(code: bytes, frame: bytes) -> Decoded:
 
 
 def _d06_decoder(_: Params) -> Decoder:
-    return MeasuredEngine(
-        MeasuredProfile(b"\x02\x06\x15", _D06_LONGEST, _d06_length, _parse_d06, _D06_START, inside=b"\x02")
+    return FrameLengthEngine(
+        FrameLengthProfile(b"\x02\x06\x15", _D06_MAX_FRAME_BYTES, _d06_length, _parse_d06, _D06_START, inside=b"\x02")
     )
 
 
-def encode_d06(shown: Shown, params: Params) -> bytes:
+def encode_d06(shown: DisplayState, params: Params) -> bytes:
     """What the scale answers to 04 05: the weighing, or NAK; b"" for a number it never shows."""
     if shown.overload or shown.underload or not shown.stable:
         return _NAK
@@ -146,7 +154,7 @@ def encode_d06(shown: Shown, params: Params) -> bytes:
     return b"\x0202\x1b%b\x1b%b\x1b%06d\x1b%06d\x03" % (stat, digits.encode(), price, amount) if digits else b""
 
 
-def _respond_d06(name: str, shown: Shown, params: Params) -> bytes:
+def _respond_d06(name: str, shown: DisplayState, params: Params) -> bytes:
     if name == "request_weight":
         return _ACK
     if name == "enquiry":
@@ -165,7 +173,7 @@ _D06_COMMANDS = {"request_weight": _d06_price, **plain({"enquiry": b"\x04\x05", 
 
 _TISA = re.compile(rb"99(?P<invalid>[01])(?P<weight>[0-9]{5})(?P<no_amount>[01])[0-9]{6}(?P<check>.)", re.DOTALL)
 _TISA_HEAD = re.compile(rb"99(?=.{14}\Z)", re.DOTALL)
-_TISA_LONGEST = 16
+_TISA_MAX_LINE_BYTES = 16
 _TISA_DIVISIONS = 20
 """Below so many scale intervals the scale gives no weight."""
 
@@ -195,7 +203,7 @@ def _tisa_reading(weight: Decimal | None, stable: bool | None, underload: bool |
 
 
 def _tisa_decoder(_: Params) -> Decoder:
-    return LineEngine(LineProfile(_TISA_LONGEST, _TISA_HEAD, _parse_tisa))
+    return LineEngine(LineProfile(_TISA_MAX_LINE_BYTES, _TISA_HEAD, _parse_tisa))
 
 
 def _tisa_frame(invalid: bool, digits: str, no_amount: bool, amount: int) -> bytes:
@@ -203,7 +211,7 @@ def _tisa_frame(invalid: bool, digits: str, no_amount: bool, amount: int) -> byt
     return body + _xor(body) + b"\r\n"
 
 
-def encode_tisa(shown: Shown, params: Params) -> bytes:
+def encode_tisa(shown: DisplayState, params: Params) -> bytes:
     """What the scale answers to a price; b"" for an overload (its answer is not documented) and below 20 divisions."""
     digits = _digits(shown, "kg", 3, 5)
     if shown.overload:
@@ -217,7 +225,7 @@ def encode_tisa(shown: Shown, params: Params) -> bytes:
     return _tisa_frame(False, digits, False, min(999_999, round(int(params[_PRICE_5.name]) * shown.weight)))
 
 
-def _respond_tisa(_: str, shown: Shown, params: Params) -> bytes:
+def _respond_tisa(_: str, shown: DisplayState, params: Params) -> bytes:
     light = shown.stable and not shown.overload and 0 <= shown.weight.scaleb(3) < _TISA_DIVISIONS
     return _tisa_frame(True, "00000", False, 0) if light and not shown.underload else encode_tisa(shown, params)
 
@@ -249,7 +257,7 @@ def _prix_decoder(_: Params) -> Decoder:
     return FixedEngine(FixedProfile(0x02, 0x03, 7, _parse_prix))
 
 
-def encode_prix(shown: Shown, _: Params) -> bytes:
+def encode_prix(shown: DisplayState, _: Params) -> bytes:
     """What the scale answers to 05; b"" for a number it never shows."""
     for wrong, letter in ((shown.overload, b"S"), (shown.underload, b"N"), (not shown.stable, b"I")):
         if wrong:
@@ -281,7 +289,7 @@ def _p15_decoder(_: Params) -> Decoder:
     return FixedEngine(FixedProfile(0x02, 0x03, 22, _parse_p15))
 
 
-def encode_p15(shown: Shown, _: Params) -> bytes:
+def encode_p15(shown: DisplayState, _: Params) -> bytes:
     """What the scale answers to 05; b"" for what is no weight, of which the description says nothing.
 
     The price is set at the scale: here it is zero.
@@ -292,7 +300,7 @@ def encode_p15(shown: Shown, _: Params) -> bytes:
 
 # --- rows -------------------------------------------------------------------------------------------------------------
 
-_D06_ABOUT = About(
+_D06_ABOUT = FormatDescription(
     devices="Bizerba, Mettler Toledo DIVA, Cely PI100 and other European checkout scales, Dialog 06",
     source="DIVA service manual p. 54-61, Cely PI100 p. 14, Dibal p. 52",
     menu="Dialog 06, 9600 7O1; scales that ask for the checksum challenge (record 11) must have it switched off",
@@ -301,7 +309,7 @@ host  04 02 0 1 1B price(6) 1B 03    scale  06
 host  04 05                          scale  02 0 2 1B u 1B weight(5) 1B price(6) 1B amount(6) 03
 host  04 02 0 8 03                   scale  02 0 9 1B code(2) 03""",
 )
-_TISA_ABOUT = About(
+_TISA_ABOUT = FormatDescription(
     devices="Dibal and other Spanish checkout scales, TISA",
     source="Dibal p. 52, Dibal DPOS400 p. 15 and 28",
     menu="protocol TISA; the load has to change by 20 divisions from one weighing to the next",
@@ -312,14 +320,14 @@ scale  9 9 S W W W W W E A A A A A A x 0D 0A
            |           `-- 1: no valid amount
            `-- 1: no valid weight""",
 )
-_PRIX_ABOUT = About(
+_PRIX_ABOUT = FormatDescription(
     devices="Toledo Prix III and its relatives (Brazil)",
     source="description in public programs for Brazilian checkouts",
     menu="protocol PRT1 or Prix, 9600 8N1",
     picture="""\
 host  05    scale  02 d d d d d 03    grams; letters: no weight""",
 )
-_P15_ABOUT = About(
+_P15_ABOUT = FormatDescription(
     devices="Micheletti P15 (Brazil)",
     source="description in a public program for Brazilian checkouts",
     menu="9600 8N1",

@@ -36,8 +36,8 @@ from kiosk.protocols.scales.commands import plain
 from kiosk.protocols.scales.engines import FixedEngine, FixedProfile, LineEngine, LineProfile
 from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, Params, ScaleProtocol, Shown, TransmissionMode
-from kiosk.protocols.scales.text_format import WIDTH, TextFormat, of_width
+from kiosk.protocols.scales.protocol import DisplayState, FormatDescription, Params, ScaleProtocol, TransmissionMode
+from kiosk.protocols.scales.text_format import WIDTH, TextFormat, with_width
 
 _HEAD = re.compile(rb"(?:ST|US|QT|OL|UL|TR),(?:(?:TR|PT),)?")
 _RECORD = rb"(?:(?=(?:[A-Z]{2},)?(?P<record>TR|PT))|)"
@@ -47,7 +47,7 @@ _STATUS = rb"(?:(?P<range>OL|UL)|(?P<stable>ST|US|QT(?=.*(?i:pcs?) *\r?$))|TR),"
 _TYPE = rb"(?:(?P<net>GS|NT|[GN])|TR|PT)?"
 _NUMBER = rb"(?P<number>[-+ ]*[0-9][0-9.]*)"
 _UNIT = rb"(?P<unit>[A-Za-z%]+)"
-_LONGEST = 64
+_MAX_LINE_BYTES = 64
 
 _WORDS = ("kg", "g", "lb", "oz", "t", "pcs")
 _UNITS = {spelled.encode("ascii"): word for word in _WORDS for spelled in (word, word.upper(), word.capitalize())}
@@ -81,14 +81,14 @@ _STX18 = replace(
 
 
 def _lines(given: Params, of: TextFormat) -> Decoder:
-    return LineEngine(LineProfile(_LONGEST, _HEAD, of_width(of, given).parse))
+    return LineEngine(LineProfile(_MAX_LINE_BYTES, _HEAD, with_width(of, given).parse))
 
 
 def _stx18(given: Params) -> Decoder:
     return FixedEngine(FixedProfile(0x02, 0x0D, 18, _STX18.parse))
 
 
-def _encode(shown: Shown, params: Params, layout: str) -> bytes:
+def _encode(shown: DisplayState, params: Params, layout: str) -> bytes:
     """The line for this display; beyond eight characters the indicator shows overload.
 
     Raises ValueError for a unit the family has no word for.
@@ -104,7 +104,7 @@ def _encode(shown: Shown, params: Params, layout: str) -> bytes:
     return layout.format(status=status, kind=kind, number=number, unit=shown.unit).encode("ascii")
 
 
-def _encode_stx18(shown: Shown, params: Params) -> bytes:
+def _encode_stx18(shown: DisplayState, params: Params) -> bytes:
     """Raises ValueError for a unit the family has no word for; that of pieces has two letters here."""
     return _encode(shown, params, "\x02{status},{kind},{number}{unit:>2.2}\r")
 
@@ -112,7 +112,7 @@ def _encode_stx18(shown: Shown, params: Params) -> bytes:
 _SOURCE = "manuals of these indicators, tables of the serial format"
 _REPORTS = ("weight", "unit", "stable", "net", "overload", "underload", "tare")
 
-_ABOUT = About(
+_ABOUT = FormatDescription(
     devices="Keli D2008, T-Scale, Excell, Jadever type, Selleton, Gram, Dini Argeo",
     source=_SOURCE,
     menu="continuous output, 9600 8N1; makers' commands differ: set `commands` before the keys are used",
@@ -125,8 +125,8 @@ _ABOUT = About(
 )
 
 
-def _t_scale(model: str, layout: str) -> About:
-    return About(
+def _t_scale(model: str, layout: str) -> FormatDescription:
+    return FormatDescription(
         devices=f"T-Scale {model} and its kin",
         source="lines recorded from these indicators; T-Scale TBW manual, commands",
         menu="CONT: continuous output, 9600 8N1",
@@ -138,7 +138,7 @@ def _t_scale(model: str, layout: str) -> About:
     )
 
 
-_ABOUT_STX18 = About(
+_ABOUT_STX18 = FormatDescription(
     devices="clones of CAS PD-II and others that send 18 bytes with one CR and no LF",
     source="lines recorded from such indicators; the manual of CAS PD-II does not show it",
     menu="continuous output, 9600 8N1",
@@ -183,7 +183,7 @@ def _says(name: str) -> Callable[[Params], bytes]:
 _FAMILY_COMMANDS = {name: _says(name) for known in _COMMANDS_OF.values() for name in known}
 
 
-def _respond(name: str, shown: Shown, params: Params) -> bytes:
+def _respond(name: str, shown: DisplayState, params: Params) -> bytes:
     """The keys are not answered; of a simulated indicator only what it shows is known."""
     return _encode(shown, params, _KELI) if name in _ASKS_WHAT_IS_SHOWN else b""
 

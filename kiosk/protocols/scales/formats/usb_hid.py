@@ -15,9 +15,16 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile
+from kiosk.protocols.scales.frame_length import FrameLengthEngine, FrameLengthProfile
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, Params, ScaleProtocol, Shown, TransmissionMode, Transport
+from kiosk.protocols.scales.protocol import (
+    DisplayState,
+    FormatDescription,
+    Params,
+    ScaleProtocol,
+    TransmissionMode,
+    Transport,
+)
 from kiosk.protocols.scales.reading import Decoded, Reading, Rejected, RejectReason
 
 _REPORT = 3
@@ -43,7 +50,7 @@ _REFUSED = {
 }
 _EXPONENTS = range(-9, 2)
 """More than a tenfold count is no weighing: then bytes have shifted."""
-_MOST_DECIMALS = -_EXPONENTS[0]
+_MAX_DECIMALS = -_EXPONENTS[0]
 _LENGTH = 6
 
 
@@ -52,7 +59,7 @@ def _exponent(byte: int) -> int:
 
 
 def _has_decimals(byte: int) -> bool:
-    return -_MOST_DECIMALS <= _exponent(byte) <= 0
+    return -_MAX_DECIMALS <= _exponent(byte) <= 0
 
 
 def _length(data: bytes) -> int | None:
@@ -93,15 +100,15 @@ def _reading(weight: Decimal | None, unit: str | None, status: int, report: byte
 
 
 def _decoder(_: Params) -> Decoder:
-    return MeasuredEngine(MeasuredProfile(bytes(range(_FAULT, _REZERO + 1)), _LENGTH, _length, _parse))
+    return FrameLengthEngine(FrameLengthProfile(bytes(range(_FAULT, _REZERO + 1)), _LENGTH, _length, _parse))
 
 
-def encode_frame(shown: Shown, _: Params) -> bytes:
+def encode_frame(shown: DisplayState, _: Params) -> bytes:
     """Input report 3; a number above 65535 is over the limit. Raises ValueError for a number it cannot carry."""
     codes = {name: code for code, name in _UNITS.items()}
     exponent = int(shown.weight.as_tuple().exponent)
-    if shown.unit not in codes or not -_MOST_DECIMALS <= exponent <= 0:
-        raise ValueError(f"usb_hid_scale carries 0 to {_MOST_DECIMALS} decimals, not {shown.weight} {shown.unit}")
+    if shown.unit not in codes or not -_MAX_DECIMALS <= exponent <= 0:
+        raise ValueError(f"usb_hid_scale carries 0 to {_MAX_DECIMALS} decimals, not {shown.weight} {shown.unit}")
     counts = int(abs(shown.weight).scaleb(-exponent))
     if shown.underload or (shown.weight < 0 and not shown.overload):
         status = _UNDER
@@ -112,7 +119,7 @@ def encode_frame(shown: Shown, _: Params) -> bytes:
     return bytes((_REPORT, status, codes[shown.unit], exponent & 0xFF)) + min(counts, 0xFFFF).to_bytes(2, "little")
 
 
-_ABOUT = About(
+_ABOUT = FormatDescription(
     devices="Dymo M25, S100 and other USB postal scales",
     source="USB HID Point of Sale Usage Tables, section 4",
     wiring="USB; a udev rule gives the station the right to the hidraw device",

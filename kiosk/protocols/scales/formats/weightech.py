@@ -22,7 +22,7 @@ from decimal import Decimal
 from kiosk.protocols.scales.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.numbers import from_text
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, Params, ScaleProtocol, Shown, TransmissionMode
+from kiosk.protocols.scales.protocol import DisplayState, FormatDescription, Params, ScaleProtocol, TransmissionMode
 from kiosk.protocols.scales.reading import Decoded, Reading, Rejected, RejectReason
 from kiosk.protocols.scales.text_format import TextFormat
 
@@ -64,7 +64,7 @@ def _field(number: Decimal) -> str:
     return f"{number:f}".rjust(_FIELD)
 
 
-def encode_frame(shown: Shown, params: Params) -> bytes:
+def encode_frame(shown: DisplayState, params: Params) -> bytes:
     """The line for this display; beyond seven characters the indicator shows overload.
 
     A display that shows net does not tell the tare: the simulated indicator then has the smallest one. Below its
@@ -80,7 +80,7 @@ def encode_frame(shown: Shown, params: Params) -> bytes:
     return ",".join((flag, *fields)).encode("ascii") + b"\r\n"
 
 
-_ABOUT = About(
+_ABOUT = FormatDescription(
     devices="Weightech WT1000",
     source="lines recorded from such indicators",
     menu="continuous output, 9600 8N1",

@@ -16,10 +16,10 @@ from kiosk.protocols.scales.params import CHECKSUM, STRIP_PARITY
 from kiosk.protocols.scales.protocol import LineSettings, ScaleProtocol, TransmissionMode, Transport
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 
-QUESTIONS = frozenset({"request_weight", "enquiry", "read"})
+PROBE_COMMANDS = frozenset({"request_weight", "enquiry", "read"})
 """The only commands a probe may send. Nothing is zeroed, tared or printed by them."""
 
-TRIED: Mapping[str, tuple[str, ...]] = {
+TRIED_PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "checksum": ("on", "off"),
     "dummy_zeros": ("omitted", "sent"),
     "units": ("liden",),
@@ -34,25 +34,25 @@ TRIED: Mapping[str, tuple[str, ...]] = {
 """Parameters that change what a format reads, and the values to try where the format has them. Of those that only
 change what a flag means (``unit_means``) the default stays: it claims least, and no weight on the pan can tell."""
 
-MOVE_THE_POINT = frozenset({"dummy_zeros", "variant"})
+DECIMAL_POINT_PARAMETERS = frozenset({"dummy_zeros", "variant"})
 """Of those, the ones that an empty pan cannot tell: zero is zero in each, and only a weight shows which is right."""
 
-ALWAYS_CHECKED = frozenset({"cas_type6", "cas_m_pro", "dibal_tisa", "massak_100", "pos2_m"})
+CHECKED_FORMATS = frozenset({"cas_type6", "cas_m_pro", "dibal_tisa", "massak_100", "pos2_m"})
 """Formats with a check that cannot be switched off; the others have the parameter ``checksum``."""
 
-UNPROVABLE = frozenset({"massak_j"})
+UNPROVABLE_FORMATS = frozenset({"massak_j"})
 """Formats in which nothing says that they are one: any five bytes fit. They are set by hand."""
 
-ALSO_BARE = frozenset({"cas_22", "kern_18"})
+BARE_NUMBER_FORMATS = frozenset({"cas_22", "kern_18"})
 """Formats that also take a line with nothing but a number, as a thermometer sends it: such lines alone prove nothing.
 An indicator set to them is set up by hand."""
 
-WEAK = frozenset({"ff_bcd", "toledo_prix", "micheletti_p15", "mt_8217", "mt_8213", "magellan_s"})
+WEAK_FORMATS = frozenset({"ff_bcd", "toledo_prix", "micheletti_p15", "mt_8217", "mt_8213", "magellan_s"})
 """Formats without a check and with hardly a byte that is always the same."""
 
 
 @dataclass(frozen=True, slots=True)
-class LookAlikes:
+class AmbiguousFormats:
     """Formats of which a well-formed frame may fit several. ``same``: a frame that fits several says the same in each,
     so that it does not matter which is set; otherwise only weights on the pan tell them apart.
     """
@@ -62,29 +62,29 @@ class LookAlikes:
     same: bool
 
 
-LOOK_ALIKES = (
-    LookAlikes(
+AMBIGUOUS_FORMATS = (
+    AmbiguousFormats(
         frozenset({"xk3190_eq_reversed", "xk3190_eq_forward", "eq_forward_integer"}),
         "the same characters, read from one end or from the other",
         same=False,
     ),
-    LookAlikes(
+    AmbiguousFormats(
         frozenset({"xk3190_eq_forward", "eq_forward_integer"}),
         "a whole number is a number without its point",
         same=True,
     ),
-    LookAlikes(
+    AmbiguousFormats(
         frozenset({"st_gs_csv", "t_scale_nhb", "t_scale_qhw", "cas_22", "and_standard"}),
         "status, type, weight, unit: one layout with small differences",
         same=True,
     ),
-    LookAlikes(
+    AmbiguousFormats(
         frozenset({"kern_18", "adam_highland", "ohaus_print"}),
         "a number and a unit, right-aligned; they differ in what the rest of the line may say",
         same=True,
     ),
-    LookAlikes(frozenset({"cas_type6", "cas_m_pro"}), "one frame of two makers", same=True),
-    LookAlikes(frozenset({"mt_8217", "mt_8213"}), "one frame of two models", same=True),
+    AmbiguousFormats(frozenset({"cas_type6", "cas_m_pro"}), "one frame of two makers", same=True),
+    AmbiguousFormats(frozenset({"mt_8217", "mt_8213"}), "one frame of two models", same=True),
 )
 """No other formats are ever proposed together."""
 
@@ -100,8 +100,8 @@ _DAMAGE = frozenset(
 )
 _ENDS = b"\r\n\x03"
 _CLEAR_BIT_7 = bytes(byte & 0x7F for byte in range(256))
-_LEAST_FRAMES, _LEAST_ANSWERS = 3, 2
-_LEAST_SHARE = 0.8
+_MIN_FRAMES, _MIN_ANSWERS = 3, 2
+_MIN_SHARE = 0.8
 _ENOUGH = 5
 """Frames from which on more of them add nothing."""
 _CHECKED, _WORDS, _BARE, _BAD_CHECK = 0.98, 0.85, 0.6, 0.4
@@ -116,12 +116,12 @@ class Recording:
     """
 
     line: LineSettings
-    heard: tuple[bytes, ...]
-    asked: tuple[bytes, ...] = ()
+    received: tuple[bytes, ...]
+    query: tuple[bytes, ...] = ()
 
     @property
     def size(self) -> int:
-        return sum(map(len, self.heard))
+        return sum(map(len, self.received))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,16 +142,16 @@ class Candidate:
         return " ".join((self.protocol, *(f"{name}={value}" for name, value in self.params)))
 
     @property
-    def asked(self) -> tuple[bytes, ...]:
+    def query(self) -> tuple[bytes, ...]:
         """Its question, step by step; none for a format that speaks by itself."""
         poll = self.row.poll
         return tuple(registry.encode(self.protocol, step, dict(self.params)) for step in poll.steps) if poll else ()
 
-    def read(self, heard: Sequence[bytes]) -> list[Decoded]:
+    def read(self, received: Sequence[bytes]) -> list[Decoded]:
         """What it makes of a stream, or of each answer by itself."""
-        if self.asked:
-            return [item for answer in heard for item in self._fresh(answer)]
-        return self._fresh(b"".join(heard))
+        if self.query:
+            return [item for answer in received for item in self._fresh(answer)]
+        return self._fresh(b"".join(received))
 
     def _fresh(self, data: bytes) -> list[Decoded]:
         return registry.read(self.protocol, dict(self.params), data)
@@ -177,7 +177,7 @@ class Proposal:
     def reads(self) -> str:
         """The newest weight as it would be shown, "" when no frame had one."""
         reading = next((item for item in reversed(self.readings) if item.weight is not None), None)
-        return "" if reading is None else shown(reading, self.candidate.row.default_unit)
+        return "" if reading is None else weight_text(reading, self.candidate.row.default_unit)
 
     @property
     def percent(self) -> int:
@@ -190,7 +190,7 @@ class Proposal:
         checks = {True: "each with a right check", False: "without a check"}[self.checked]
         if dict(self.candidate.params).get(CHECKSUM.name) == "off":
             checks = "whose check is not looked at"
-        what = "answers" if self.candidate.asked else "frames"
+        what = "answers" if self.candidate.query else "frames"
         damaged = f", {self.damaged} damaged" if self.damaged else ""
         words = f"{self.frames} {what}, {checks}{damaged}; {self.percent} % of the bytes explained"
         reads = f"; reads {self.reads}" if self.reads else "; no weight among them"
@@ -198,7 +198,7 @@ class Proposal:
         return words + reads + alike
 
 
-def shown(reading: Reading, default_unit: str | None = None) -> str:
+def weight_text(reading: Reading, default_unit: str | None = None) -> str:
     """Weight and unit of a reading that has a weight."""
     assert reading.weight is not None
     return f"{to_text(reading.weight)} {reading.unit or default_unit or ''}".strip()
@@ -206,14 +206,14 @@ def shown(reading: Reading, default_unit: str | None = None) -> str:
 
 def propose(recordings: Sequence[Recording]) -> tuple[Proposal, ...]:
     """Every format that fits one of the recordings, best first; none when it sounds like no scale."""
-    found = [made for recording in recordings for made in _of(recording)]
+    found = [made for recording in recordings for made in _proposals_of(recording)]
     order = {name: place for place, name in enumerate(registry.PROTOCOLS)}
     found = list({one.candidate: one for one in sorted(found, key=lambda one: one.confidence)}.values())
     found.sort(key=lambda one: (-one.confidence, order[one.candidate.protocol], len(one.candidate.params)))
-    return _with_alikes(_one_of_each(found))
+    return _with_alikes(_without_parity_twins(found))
 
 
-def certain(proposals: Sequence[Proposal]) -> bool:
+def is_certain(proposals: Sequence[Proposal]) -> bool:
     """Whether another line setting cannot be better: many whole frames, none damaged, on a line read as it is."""
     return any(
         one.confidence >= _CERTAIN and not one.damaged and STRIP_PARITY.name not in dict(one.candidate.params)
@@ -221,42 +221,44 @@ def certain(proposals: Sequence[Proposal]) -> bool:
     )
 
 
-def distinct(proposals: Sequence[Proposal]) -> tuple[Proposal, ...]:
+def without_equivalents(proposals: Sequence[Proposal]) -> tuple[Proposal, ...]:
     """Without those that say the same as a better one: what is left is a choice."""
-    kept: list[Proposal] = []
+    remaining: list[Proposal] = []
     for one in proposals:
-        pairs = ({one.candidate.protocol, better.candidate.protocol} for better in kept)
-        if not any(pair <= group.formats for pair in pairs if len(pair) > 1 for group in LOOK_ALIKES if group.same):
-            kept.append(one)
-    return tuple(kept)
+        pairs = ({one.candidate.protocol, better.candidate.protocol} for better in remaining)
+        if not any(
+            pair <= group.formats for pair in pairs if len(pair) > 1 for group in AMBIGUOUS_FORMATS if group.same
+        ):
+            remaining.append(one)
+    return tuple(remaining)
 
 
-def questions() -> tuple[tuple[ScaleProtocol, tuple[bytes, ...]], ...]:
+def probe_queries() -> tuple[tuple[ScaleProtocol, tuple[bytes, ...]], ...]:
     """Every provable serial format that is asked, with its question step by step; two formats may ask the same."""
-    rows = [row for row in registry.PROTOCOLS.values() if row.poll and set(row.poll.steps) <= QUESTIONS]
-    asked = (row for row in rows if row.transport is Transport.SERIAL and row.id not in UNPROVABLE)
-    return tuple((row, Candidate(row.id, (), row.line).asked) for row in asked)
+    rows = [row for row in registry.PROTOCOLS.values() if row.poll and set(row.poll.steps) <= PROBE_COMMANDS]
+    polled_rows = (row for row in rows if row.transport is Transport.SERIAL and row.id not in UNPROVABLE_FORMATS)
+    return tuple((row, Candidate(row.id, (), row.line).query) for row in polled_rows)
 
 
-def layouts(heard: bytes) -> tuple[tuple[int, str], ...]:
+def layouts(data: bytes) -> tuple[tuple[int, str], ...]:
     """Data bits and parity to try at the same speed, likeliest first, from what was heard as 8N1.
 
     The parity bit of a 7-bit line stands in bit 7 of each byte; a wrong stop bit makes a 0 of it (Linux). Text without
     either needs no other layout.
     """
-    if not any(byte & 0x80 or not byte for byte in heard):
+    if not any(byte & 0x80 or not byte for byte in data):
         return ()
-    odd = sum(byte.bit_count() & 1 for byte in heard)
-    first = ((7, "E"), (7, "O")) if odd * 2 <= len(heard) else ((7, "O"), (7, "E"))
-    return (*first, (8, "E")) if odd in (0, len(heard)) else ((8, "E"), *first)
+    odd = sum(byte.bit_count() & 1 for byte in data)
+    first = ((7, "E"), (7, "O")) if odd * 2 <= len(data) else ((7, "O"), (7, "E"))
+    return (*first, (8, "E")) if odd in (0, len(data)) else ((8, "E"), *first)
 
 
-def _of(recording: Recording) -> Iterator[Proposal]:
+def _proposals_of(recording: Recording) -> Iterator[Proposal]:
     if not recording.size:
         return
     for row in registry.PROTOCOLS.values():
-        provable = row.transport is Transport.SERIAL and row.id not in UNPROVABLE
-        if provable and (row.mode is TransmissionMode.POLL) == bool(recording.asked):
+        provable = row.transport is Transport.SERIAL and row.id not in UNPROVABLE_FORMATS
+        if provable and (row.mode is TransmissionMode.POLL) == bool(recording.query):
             yield from _variants(row, recording)
 
 
@@ -265,9 +267,9 @@ def _variants(row: ScaleProtocol, recording: Recording) -> Iterator[Proposal]:
     seen: set[tuple[object, ...]] = set()
     for params in sorted(_settings(row, recording.line), key=len):
         candidate = Candidate(row.id, params, recording.line)
-        if candidate.asked != recording.asked:
+        if candidate.query != recording.query:
             continue
-        made = _judged(candidate, recording)
+        made = _evaluate(candidate, recording)
         if made is None:
             continue
         reads = (*((item.weight, item.unit) for item in made.readings), *_undecided(candidate, made.readings))
@@ -285,7 +287,7 @@ def _undecided(candidate: Candidate, readings: Sequence[Reading]) -> Iterator[tu
     whole = all(weight.as_tuple().exponent == 0 for weight in weights)
     if not any(weights):
         for name, value in candidate.params:
-            if name in MOVE_THE_POINT and (whole or name != "dummy_zeros"):
+            if name in DECIMAL_POINT_PARAMETERS and (whole or name != "dummy_zeros"):
                 yield name, value
 
 
@@ -293,7 +295,7 @@ def _settings(row: ScaleProtocol, line: LineSettings) -> Iterator[tuple[tuple[st
     """Parameters to try, as far as they differ from the defaults."""
     names, values = [], []
     for parameter in registry.parameters(row.id):
-        tried = [value for value in TRIED.get(parameter.name, ()) if parameter.allows(value)]
+        tried = [value for value in TRIED_PARAMETERS.get(parameter.name, ()) if parameter.allows(value)]
         if not tried or (parameter.name == STRIP_PARITY.name and line.bytesize == 7):
             continue
         names.append(parameter)
@@ -303,25 +305,25 @@ def _settings(row: ScaleProtocol, line: LineSettings) -> Iterator[tuple[tuple[st
         yield tuple((parameter.name, value) for parameter, value in pairs if value != parameter.default)
 
 
-def _judged(candidate: Candidate, recording: Recording) -> Proposal | None:
+def _evaluate(candidate: Candidate, recording: Recording) -> Proposal | None:
     """None when it does not fit."""
-    decoded = candidate.read(recording.heard)
+    decoded = candidate.read(recording.received)
     readings = tuple(item for item in decoded if isinstance(item, Reading))
-    if len(readings) < (_LEAST_ANSWERS if candidate.asked else _LEAST_FRAMES):
+    if len(readings) < (_MIN_ANSWERS if candidate.query else _MIN_FRAMES):
         return None
-    if candidate.asked and len(readings) > len(recording.heard):
+    if candidate.query and len(readings) > len(recording.received):
         return None
-    if candidate.protocol in ALSO_BARE and not any(item.unit or item.overload for item in readings):
+    if candidate.protocol in BARE_NUMBER_FORMATS and not any(item.unit or item.overload for item in readings):
         return None
     damaged = sum(isinstance(item, Rejected) and item.reason in _DAMAGE for item in decoded)
-    damaged -= bool(damaged and not candidate.asked and isinstance(decoded[0], Rejected))  # cut off by the beginning
-    share = _share(candidate, recording.heard, decoded)
+    damaged -= bool(damaged and not candidate.query and isinstance(decoded[0], Rejected))  # cut off by the beginning
+    share = _share(candidate, recording.received, decoded)
     whole = len(readings) / (len(readings) + damaged)
-    if share < _LEAST_SHARE or whole < _LEAST_SHARE or not _of_one_form(readings):
+    if share < _MIN_SHARE or whole < _MIN_SHARE or not _have_one_form(readings):
         return None
     off = dict(candidate.params).get(CHECKSUM.name) == "off"
     has_check = any(parameter.name == CHECKSUM.name for parameter in candidate.row.parameters)
-    checked = not off and (candidate.protocol in ALWAYS_CHECKED or has_check)
+    checked = not off and (candidate.protocol in CHECKED_FORMATS or has_check)
     confidence = share * whole * min(1.0, len(readings) / _ENOUGH) * _strength(candidate, checked, off)
     return Proposal(candidate, round(confidence, 2), len(readings), damaged, share, checked, readings)
 
@@ -331,11 +333,11 @@ def _strength(candidate: Candidate, checked: bool, off: bool) -> float:
         return _CHECKED
     if off and candidate.protocol != "mt_continuous":  # there a check is an option of the indicator
         return _BAD_CHECK
-    weak = candidate.protocol in WEAK or "_eq_" in candidate.protocol or candidate.protocol.startswith("eq_")
+    weak = candidate.protocol in WEAK_FORMATS or "_eq_" in candidate.protocol or candidate.protocol.startswith("eq_")
     return _BARE if weak else _WORDS
 
 
-def _of_one_form(readings: Sequence[Reading]) -> bool:
+def _have_one_form(readings: Sequence[Reading]) -> bool:
     """An indicator shows as many decimals from one frame to the next, and if a unit the same."""
     weighed = [item for item in readings if item.weight is not None]
     forms = [item.weight.as_tuple().exponent for item in weighed if item.weight is not None]
@@ -344,28 +346,28 @@ def _of_one_form(readings: Sequence[Reading]) -> bool:
     return changes * 4 <= len(forms) and len(units) * 2 <= max(2, len(weighed))
 
 
-def _share(candidate: Candidate, heard: Sequence[bytes], decoded: Sequence[Decoded]) -> float:
+def _share(candidate: Candidate, received: Sequence[bytes], decoded: Sequence[Decoded]) -> float:
     """How much of what was heard belongs to readings and records; what is cut off at both ends does not count."""
-    data = b"".join(heard)
+    data = b"".join(received)
     if dict(candidate.params).get(STRIP_PARITY.name) == "true":
         data = data.translate(_CLEAR_BIT_7)
     raws = [item.raw for item in decoded if isinstance(item, (Reading, Record))]
     body = sum(map(len, raws))
     ends = sum(data.count(end) - sum(raw.count(end) for raw in raws) for end in (bytes((byte,)) for byte in _ENDS))
     rest = len(data) - body - max(0, ends)
-    if not candidate.asked:
-        longest = max(map(len, raws)) + len(_ENDS)
+    if not candidate.query:
+        max_frame_bytes = max(map(len, raws)) + len(_ENDS)
         head, end = data.find(raws[0]), 0
         for raw in raws:
             end = max(end, data.find(raw, end) + len(raw))
         tail = len(data) - end
-        rest -= sum(edge for edge in (head, tail) if 0 <= edge < longest)
+        rest -= sum(edge for edge in (head, tail) if 0 <= edge < max_frame_bytes)
     return min(1.0, body / (body + max(0, rest)))
 
 
-def _one_of_each(found: Sequence[Proposal]) -> list[Proposal]:
+def _without_parity_twins(found: Sequence[Proposal]) -> list[Proposal]:
     """A 7-bit line read as 8 bits gives the same format twice: the line that needs no repair stays."""
-    kept: list[Proposal] = []
+    remaining: list[Proposal] = []
     for one in found:
         own = dict(one.candidate.params)
         bare = {name: value for name, value in own.items() if name != STRIP_PARITY.name}
@@ -374,8 +376,8 @@ def _one_of_each(found: Sequence[Proposal]) -> list[Proposal]:
             for other in found
         )
         if not (STRIP_PARITY.name in own and clean):
-            kept.append(one)
-    return kept
+            remaining.append(one)
+    return remaining
 
 
 def _with_alikes(found: Sequence[Proposal]) -> tuple[Proposal, ...]:

@@ -11,17 +11,17 @@ import numpy as np
 from kiosk.photo.mat import INTERIOR, Box
 from kiosk.simulators.camera.goods.flat import draw_file
 from kiosk.simulators.camera.goods.pieces import LAMPS, PX_PER_MM, Piece, generator
-from kiosk.simulators.camera.goods.produce import PRODUCE, Way, piece_of
+from kiosk.simulators.camera.goods.produce import PRODUCE, Arrangement, piece_of
 
 EMPTY = "empty"
 
 
 @dataclass(frozen=True, slots=True)
-class Goods:
+class GoodsLayout:
     """What lies on the mat. ``name`` is one of PRODUCE or FLAT, or ``empty``."""
 
     name: str
-    way: Way = Way.HEAP
+    way: Arrangement = Arrangement.HEAP
     count: int = 1
     """Pieces, when there are several."""
     reach_mm: float = 76.0
@@ -49,7 +49,7 @@ class Laid:
     y: float
 
 
-def lay_out(goods: Goods, lamp: int) -> list[Laid]:
+def lay_out(goods: GoodsLayout, lamp: int) -> list[Laid]:
     """The pieces, lowest first, moved together to their place. Raises KeyError for an unknown name."""
     if goods.name == EMPTY and goods.file is None:
         return []
@@ -66,36 +66,36 @@ def lay_out(goods: Goods, lamp: int) -> list[Laid]:
     return [Laid(laid.piece, laid.x + x, laid.y + y) for laid in group]
 
 
-def _group(goods: Goods, lamp: int, room: Box, rng: np.random.Generator) -> Iterator[tuple[Piece, float, float]]:
+def _group(goods: GoodsLayout, lamp: int, room: Box, rng: np.random.Generator) -> Iterator[tuple[Piece, float, float]]:
     if goods.file is not None:
         yield draw_file(goods.file, goods.reach_mm, LAMPS[lamp], goods.turn), 0.0, 0.0
-    elif goods.way is Way.ONE:
+    elif goods.way is Arrangement.ONE:
         yield piece_of(goods.name, lamp, rng, goods.turn), 0.0, 0.0
-    elif goods.way is Way.SEVERAL:
+    elif goods.way is Arrangement.SEVERAL:
         yield from _apart(goods, lamp, room, rng)
-    elif goods.way is Way.BUNCH:
+    elif goods.way is Arrangement.BUNCH:
         yield from _bunch(goods, lamp, rng)
     else:
         yield from _heap(goods, lamp, room, rng)
 
 
-def _heap(goods: Goods, lamp: int, room: Box, rng: np.random.Generator) -> Iterator[tuple[Piece, float, float]]:
+def _heap(goods: GoodsLayout, lamp: int, room: Box, rng: np.random.Generator) -> Iterator[tuple[Piece, float, float]]:
     """Layers of pieces, each smaller than the one below."""
     produce = PRODUCE[goods.name]
     inset = produce.length * 0.56
     half = (room.width / 2 - inset, room.height / 2 - inset)
-    if goods.way is Way.HEAP:
+    if goods.way is Arrangement.HEAP:
         middle = (produce.length + produce.width) / 4
         reach = max(goods.reach_mm, 1.3 * produce.length)
         half = (min(reach * 1.12 - middle, half[0]), min(reach * 0.92 - middle, half[1]))
-    corner = 9.0 if goods.way is Way.PILE else 2.0
+    corner = 9.0 if goods.way is Arrangement.PILE else 2.0
     pitch = float(np.sqrt(produce.length * produce.width)) * 0.76
-    for share in (1.0, 0.8) if goods.way is Way.PILE else (1.0, 0.74, 0.46):
+    for share in (1.0, 0.8) if goods.way is Arrangement.PILE else (1.0, 0.74, 0.46):
         for x, y in _places(rng, (half[0] * share, half[1] * share), pitch, corner):
             yield piece_of(goods.name, lamp, rng), x, y
 
 
-def _bunch(goods: Goods, lamp: int, rng: np.random.Generator) -> Iterator[tuple[Piece, float, float]]:
+def _bunch(goods: GoodsLayout, lamp: int, rng: np.random.Generator) -> Iterator[tuple[Piece, float, float]]:
     """Fanned out from where the stems are held."""
     length = PRODUCE[goods.name].length
     for spread in np.linspace(-0.8, 0.8, goods.count)[rng.permutation(goods.count)]:
@@ -104,7 +104,7 @@ def _bunch(goods: Goods, lamp: int, rng: np.random.Generator) -> Iterator[tuple[
         yield piece_of(goods.name, lamp, rng, turn), out * float(np.cos(turn)), out * float(np.sin(turn))
 
 
-def _apart(goods: Goods, lamp: int, room: Box, rng: np.random.Generator) -> Iterator[tuple[Piece, float, float]]:
+def _apart(goods: GoodsLayout, lamp: int, room: Box, rng: np.random.Generator) -> Iterator[tuple[Piece, float, float]]:
     """Each where it is farthest from those already there, of a few random places."""
     produce = PRODUCE[goods.name]
     span_x, span_y = (max(0.0, side - produce.length) for side in (room.width, room.height))

@@ -20,7 +20,7 @@ Draw: TypeAlias = Callable[[np.random.Generator, Direction, float], Piece]
 """One piece, its axis turned by so many radians."""
 
 
-class Way(StrEnum):
+class Arrangement(StrEnum):
     """How goods lie."""
 
     ONE = "one"
@@ -35,32 +35,32 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Produce:
-    """``length`` and ``width`` of a usual piece in millimetres; ``fewest`` pieces lie apart when there are several."""
+    """``length`` and ``width`` of a usual piece in mm; ``min_count`` pieces lie apart when there are several."""
 
     draw: Draw
     length: float
     width: float
-    ways: tuple[Way, ...]
-    fewest: int = 2
-    most: int = 4
+    ways: tuple[Arrangement, ...]
+    min_count: int = 2
+    max_count: int = 4
 
 
-def _fruit(name: str, ways: tuple[Way, ...], fewest: int = 2, most: int = 4) -> Produce:
+def _fruit(name: str, ways: tuple[Arrangement, ...], min_count: int = 2, max_count: int = 4) -> Produce:
     fruit = FRUITS[name]
-    return Produce(partial(draw_fruit, fruit), fruit.length, fruit.width, ways, fewest, most)
+    return Produce(partial(draw_fruit, fruit), fruit.length, fruit.width, ways, min_count, max_count)
 
 
-def _long(goods: long.Long, ways: tuple[Way, ...], fewest: int = 2, most: int = 4) -> Produce:
-    return Produce(partial(long.draw_long, goods), goods.length, goods.width, ways, fewest, most)
+def _long(goods: long.Long, ways: tuple[Arrangement, ...], min_count: int = 2, max_count: int = 4) -> Produce:
+    return Produce(partial(long.draw_long, goods), goods.length, goods.width, ways, min_count, max_count)
 
 
 def _flat(name: str) -> Produce:
     flat = FLATS[name]
-    return Produce(partial(draw_flat, flat), flat.length, flat.width, (Way.ONE,))
+    return Produce(partial(draw_flat, flat), flat.length, flat.width, (Arrangement.ONE,))
 
 
-_HEAPED = (Way.HEAP, Way.PILE)
-_SPREAD = (Way.SEVERAL, Way.HEAP, Way.PILE)
+_HEAPED = (Arrangement.HEAP, Arrangement.PILE)
+_SPREAD = (Arrangement.SEVERAL, Arrangement.HEAP, Arrangement.PILE)
 
 PRODUCE: Mapping[str, Produce] = {
     "badam": _fruit("badam", _HEAPED),
@@ -68,18 +68,18 @@ PRODUCE: Mapping[str, Produce] = {
     "jujube": _fruit("jujube", _SPREAD, 7, 14),
     "raisin": _fruit("raisin", _HEAPED),
     "apricot": _fruit("apricot", _SPREAD, 5, 12),
-    "honey": Produce(draw_jar, 128, 78, (Way.ONE,)),
+    "honey": Produce(draw_jar, 128, 78, (Arrangement.ONE,)),
     "egg": _fruit("egg", _SPREAD, 3, 8),
-    "orange": _fruit("orange", (Way.ONE, Way.SEVERAL), 2, 4),
-    "potato": _fruit("potato", (Way.ONE, Way.SEVERAL, Way.HEAP), 2, 4),
+    "orange": _fruit("orange", (Arrangement.ONE, Arrangement.SEVERAL), 2, 4),
+    "potato": _fruit("potato", (Arrangement.ONE, Arrangement.SEVERAL, Arrangement.HEAP), 2, 4),
     "prune": _fruit("prune", _SPREAD, 5, 12),
     "black-raisin": _fruit("black-raisin", _HEAPED),
     "garlic": _long(long.GARLIC, _SPREAD, 3, 7),
-    "radish": _long(long.RADISH, (Way.ONE, Way.SEVERAL), 2, 3),
-    "aubergine": _long(long.AUBERGINE, (Way.ONE, Way.SEVERAL), 2, 2),
-    "pepper": _long(long.PEPPER, (Way.SEVERAL, Way.HEAP), 4, 9),
-    "melon": _long(long.MELON, (Way.ONE, Way.SEVERAL), 2, 2),
-    "greens": _long(long.LEAF, (Way.BUNCH, Way.SEVERAL), 6, 10),
+    "radish": _long(long.RADISH, (Arrangement.ONE, Arrangement.SEVERAL), 2, 3),
+    "aubergine": _long(long.AUBERGINE, (Arrangement.ONE, Arrangement.SEVERAL), 2, 2),
+    "pepper": _long(long.PEPPER, (Arrangement.SEVERAL, Arrangement.HEAP), 4, 9),
+    "melon": _long(long.MELON, (Arrangement.ONE, Arrangement.SEVERAL), 2, 2),
+    "greens": _long(long.LEAF, (Arrangement.BUNCH, Arrangement.SEVERAL), 6, 10),
 }
 FLAT: Mapping[str, Produce] = {name: _flat(name) for name in FLATS}
 """Things whose length and width are known to a tenth of a millimetre."""
@@ -92,10 +92,10 @@ _TURNS = 8
 def piece_of(name: str, lamp: int, rng: np.random.Generator, turn: float | None = None) -> Piece:
     """Another piece of this produce; raises KeyError for a produce that is not in the list."""
     produce = FLAT[name] if name in FLAT else PRODUCE[name]
-    wanted = rng.uniform(0, 2 * np.pi) if turn is None else turn
+    angle = rng.uniform(0, 2 * np.pi) if turn is None else turn
     if produce.length > _CACHED_LENGTH_MM:
-        return produce.draw(rng, LAMPS[lamp], wanted)
-    return _small_piece(name, lamp, int(rng.integers(_VARIANTS)), round(wanted / (2 * np.pi) * _TURNS) % _TURNS)
+        return produce.draw(rng, LAMPS[lamp], angle)
+    return _small_piece(name, lamp, int(rng.integers(_VARIANTS)), round(angle / (2 * np.pi) * _TURNS) % _TURNS)
 
 
 @lru_cache(maxsize=600)  # of at most a quarter of a megabyte

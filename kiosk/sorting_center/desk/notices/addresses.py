@@ -7,13 +7,13 @@ import socket
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
-from kiosk.sorting_center.desk.notices.ports import Undelivered
-from kiosk.sorting_center.sentences import say
+from kiosk.sorting_center.alarm_texts import format_detail
+from kiosk.sorting_center.desk.notices.ports import DeliveryFailed
 
 Resolve = Callable[[str, int], Sequence[str]]
 """Numeric addresses of a name; raises OSError."""
 
-_WITHIN: Final = tuple(
+_NON_PUBLIC_NETWORKS: Final = tuple(
     ipaddress.ip_network(text)
     for text in (
         "100.64.0.0/10",  # carrier-grade NAT, RFC 6598
@@ -33,20 +33,20 @@ def system_resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(place[4][0]) for place in found))
 
 
-def places_of(host: str, port: int, allowed: Collection[str], resolve: Resolve) -> list[str]:
+def resolve_allowed(host: str, port: int, allowed: Collection[str], resolve: Resolve) -> list[str]:
     """Resolve once; who connects takes exactly these. Raises Undelivered when one of them must not be asked."""
     try:
         found = list(resolve(host, port))
     except (OSError, UnicodeError) as error:
-        raise Undelivered(say("not_found", host=host)) from error
+        raise DeliveryFailed(format_detail("not_found", host=host)) from error
     if not found:
-        raise Undelivered(say("not_found", host=host))
-    if host not in allowed and (inner := [place for place in found if not is_public(place)]):
-        raise Undelivered(say("not_open", host=host, address=inner[0]))
+        raise DeliveryFailed(format_detail("not_found", host=host))
+    if host not in allowed and (private := [place for place in found if not is_public(place)]):
+        raise DeliveryFailed(format_detail("not_open", host=host, address=private[0]))
     return found
 
 
-def connected(places: Sequence[str], port: int, left_s: Callable[[], float]) -> socket.socket:
+def open_connection(places: Sequence[str], port: int, left_s: Callable[[], float]) -> socket.socket:
     """To the first that answers; each but the last may take half of the time that is left. Raises OSError."""
     for place in places[:-1]:
         try:
@@ -68,5 +68,5 @@ def is_public(text: str) -> bool:
         address.is_global
         and not address.is_multicast
         and not address.is_reserved
-        and not any(address in net for net in _WITHIN if net.version == address.version)
+        and not any(address in net for net in _NON_PUBLIC_NETWORKS if net.version == address.version)
     )

@@ -12,24 +12,24 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 
-from kiosk.sorting_center.desk.audit import visible
-from kiosk.sorting_center.desk.cases import State
+from kiosk.sorting_center.alarm_texts import format_detail
+from kiosk.sorting_center.desk.audit import escaped_text
+from kiosk.sorting_center.desk.cases import CaseState
 from kiosk.sorting_center.desk.database import DeskDatabase
-from kiosk.sorting_center.desk.errors import Refused
-from kiosk.sorting_center.desk.notices.targets import Target, target_of
+from kiosk.sorting_center.desk.errors import ActionRefused
+from kiosk.sorting_center.desk.notices.targets import NoticeTarget, target_of
 from kiosk.sorting_center.desk.schema import alarm_case, case_step, notice, notice_target
-from kiosk.sorting_center.ledger.database.times import told
-from kiosk.sorting_center.sentences import say
+from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
-CASES_IN_ONE: Final = 50
+MAX_CASES_PER_NOTICE: Final = 50
 """A power cut makes hundreds of stations quiet at once: nobody reads a hundred letters."""
 MAX_STEPS: Final = 500
 """Looked at in one transaction."""
 MAX_WAITING: Final = 2_000
 MAX_ENDED: Final = 1_000
-LEASE: Final = timedelta(seconds=120)
+LEASE_TIME: Final = timedelta(seconds=120)
 """Longer than any sending takes: whoever died in it is followed by another one then."""
-GIVEN_UP: Final = timedelta(days=3)
+GIVE_UP_AFTER: Final = timedelta(days=3)
 MIN_TRIES: Final = 12
 """A clock that jumps by years gives nothing up that was not tried."""
 _MAX_RESULT: Final = 300
@@ -45,7 +45,7 @@ class NoticeState(StrEnum):
     """There was no room for it."""
 
 
-class ToldCase(msgspec.Struct, frozen=True):
+class NoticeCase(msgspec.Struct, frozen=True):
     """A case as it was when the notice was written. ``again``: it was there before and has come back."""
 
     number: int
@@ -59,13 +59,13 @@ class ToldCase(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class AlarmNotice:
     """``code`` is what a receiver knows a second copy by; without cases it is a test."""
 
     id: int
     code: str
     target: str
-    cases: tuple[ToldCase, ...]
+    cases: tuple[NoticeCase, ...]
     number: int
     state: NoticeState
     tries: int
@@ -75,15 +75,15 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class NoticeClaim:
     """One notice that nobody else sends until the lease is over. ``turn`` proves it."""
 
-    notice: Notice
-    target: Target
+    notice: AlarmNotice
+    target: NoticeTarget
     turn: int
 
 
-class Notices:
+class NoticeOutbox:
     """Safe over any number of processes: a target is served by one at a time, as its row says."""
 
     def __init__(self, database: DeskDatabase) -> None:
@@ -95,16 +95,16 @@ class Notices:
         The step of the case says whether it was told, in the same transaction: nothing is told of twice, and nothing is
         left out when a process dies between the two.
         """
-        untold = (case_step.c.told.is_(False)) & (case_step.c.state == State.OPEN.value)
+        unnotified = (case_step.c.told.is_(False)) & (case_step.c.state == CaseState.OPEN.value)
         with self._database.reading() as connection:
-            if connection.execute(select(case_step.c.id).where(untold).limit(1)).first() is None:
+            if connection.execute(select(case_step.c.id).where(unnotified).limit(1)).first() is None:
                 return 0
         with self._database.writing() as connection:
-            steps = select(case_step.c.id, case_step.c.alarm_case).where(untold).order_by(case_step.c.id)
+            steps = select(case_step.c.id, case_step.c.alarm_case).where(unnotified).order_by(case_step.c.id)
             found = connection.execute(steps.limit(MAX_STEPS).with_for_update()).all()
             connection.execute(update(case_step).where(case_step.c.id.in_([row.id for row in found])).values(told=True))
-            written = _enqueue(connection, _told_cases(connection, {row.alarm_case for row in found}), now)
-            _forget(connection)
+            written = _enqueue(connection, _load_cases(connection, {row.alarm_case for row in found}), now)
+            _delete_old(connection)
         return written
 
     def test(self, target: str, now: datetime) -> None:
@@ -112,23 +112,23 @@ class Notices:
         with self._database.writing() as connection:
             row = connection.execute(select(notice_target).where(notice_target.c.name == target)).first()
             if row is None:
-                raise Refused("no_such_target", f"there is no target {target[:40]!r}", name=target[:40])
+                raise ActionRefused("no_such_target", f"there is no target {target[:40]!r}", name=target[:40])
             if row.paused:
-                raise Refused("paused", f"{target} is paused: let it go on first", name=target)
+                raise ActionRefused("paused", f"{target} is paused: let it go on first", name=target)
             if _waiting(connection) >= MAX_WAITING:
-                raise Refused("no_room", f"{MAX_WAITING} notices wait already", n=MAX_WAITING)
+                raise ActionRefused("no_room", f"{MAX_WAITING} notices wait already", n=MAX_WAITING)
             _write(connection, target, (), NoticeState.WAITING, now)
-            mine = notice_target.c.name == target
-            connection.execute(update(notice_target).where(mine).values(next_at=told(now)))
-            _forget(connection)
+            this_target = notice_target.c.name == target
+            connection.execute(update(notice_target).where(this_target).values(next_at=to_rfc3339(now)))
+            _delete_old(connection)
 
-    def claim(self, now: datetime) -> Claim | None:
+    def claim(self, now: datetime) -> NoticeClaim | None:
         """The next to send, if any target is due. Of one target that with the fewest tries: one that is never taken
         keeps no other from its way.
         """
-        at, far = told(now), told(now + timedelta(days=1))
+        at, far = to_rfc3339(now), to_rfc3339(now + timedelta(days=1))
         due = or_(notice_target.c.next_at <= at, notice_target.c.next_at > far)  # far: written by a clock gone wrong
-        wanted = (
+        next_due = (
             select(notice.c.id, notice.c.target, notice_target.c.turn)
             .join(notice_target, notice_target.c.name == notice.c.target)
             .where(notice.c.state == NoticeState.WAITING.value, due, notice_target.c.paused.is_(False))
@@ -136,55 +136,57 @@ class Notices:
             .limit(1)
         )
         with self._database.reading() as connection:
-            row = connection.execute(wanted).first()
+            row = connection.execute(next_due).first()
         if row is None:
             return None
         with self._database.writing() as connection:
-            mine = (notice_target.c.name == row.target) & (notice_target.c.turn == row.turn)
-            leased = {"turn": row.turn + 1, "next_at": told(now + LEASE)}
-            if not connection.execute(update(notice_target).where(mine).values(**leased)).rowcount:
+            same_turn = (notice_target.c.name == row.target) & (notice_target.c.turn == row.turn)
+            leased = {"turn": row.turn + 1, "next_at": to_rfc3339(now + LEASE_TIME)}
+            if not connection.execute(update(notice_target).where(same_turn).values(**leased)).rowcount:
                 return None  # another process was faster
             tried = update(notice).where(notice.c.id == row.id).values(tries=notice.c.tries + 1)
             connection.execute(tried)
             target = connection.execute(select(notice_target).where(notice_target.c.name == row.target)).one()
             found = connection.execute(select(notice).where(notice.c.id == row.id)).one()
-            return Claim(_notice(found), target_of(target), target.turn)
+            return NoticeClaim(_notice(found), target_of(target), target.turn)
 
-    def sent(self, claim: Claim, result: str, now: datetime) -> None:
+    def mark_sent(self, claim: NoticeClaim, result: str, now: datetime) -> None:
         """It has come through: its target is served on at once."""
-        self._end(claim, {"failures": 0, "next_at": told(now)}, (NoticeState.SENT, result), now)
+        self._finish(claim, {"failures": 0, "next_at": to_rfc3339(now)}, (NoticeState.SENT, result), now)
 
-    def failed(self, claim: Claim, result: str, wait_s: float, now: datetime) -> None:
+    def mark_failed(self, claim: NoticeClaim, result: str, wait_s: float, now: datetime) -> None:
         """It has not: its target is left alone for ``wait_s``.
 
         A notice too old by now is given up; with a target that takes nothing at all every other that is as old.
         """
         failures = claim.target.failures + 1
-        is_old = claim.notice.made_at < told(now - GIVEN_UP)
+        is_old = claim.notice.made_at < to_rfc3339(now - GIVE_UP_AFTER)
         given_up = is_old and max(failures, claim.notice.tries) >= MIN_TRIES
         state = NoticeState.GIVEN_UP if given_up else NoticeState.WAITING
-        later = {"failures": failures, "next_at": told(now + timedelta(seconds=wait_s))}
-        if not self._end(claim, later, (state, result), now) or failures < MIN_TRIES:
+        later = {"failures": failures, "next_at": to_rfc3339(now + timedelta(seconds=wait_s))}
+        if not self._finish(claim, later, (state, result), now) or failures < MIN_TRIES:
             return
         with self._database.writing() as connection:
-            mine = (notice.c.target == claim.target.name) & (notice.c.state == NoticeState.WAITING.value)
-            others = mine & (notice.c.made_at < told(now - GIVEN_UP))
-            values = {"state": NoticeState.GIVEN_UP.value, "result": visible(result, _MAX_RESULT)}
-            connection.execute(update(notice).where(others).values(**values, ended_at=told(now)))
+            still_waiting = (notice.c.target == claim.target.name) & (notice.c.state == NoticeState.WAITING.value)
+            others = still_waiting & (notice.c.made_at < to_rfc3339(now - GIVE_UP_AFTER))
+            values = {"state": NoticeState.GIVEN_UP.value, "result": escaped_text(result, _MAX_RESULT)}
+            connection.execute(update(notice).where(others).values(**values, ended_at=to_rfc3339(now)))
 
-    def _end(self, claim: Claim, of_target: dict[str, object], said: tuple[NoticeState, str], now: datetime) -> bool:
+    def _finish(
+        self, claim: NoticeClaim, of_target: dict[str, object], outcome: tuple[NoticeState, str], now: datetime
+    ) -> bool:
         """Whether the claim still held."""
-        state, result = said
+        state, result = outcome
         with self._database.writing() as connection:
-            mine = (notice_target.c.name == claim.target.name) & (notice_target.c.turn == claim.turn)
-            if not connection.execute(update(notice_target).where(mine).values(**of_target)).rowcount:
+            same_turn = (notice_target.c.name == claim.target.name) & (notice_target.c.turn == claim.turn)
+            if not connection.execute(update(notice_target).where(same_turn).values(**of_target)).rowcount:
                 return False  # the lease is over, or the target is gone: who has it now says how it went
-            ended = told(now) if state is not NoticeState.WAITING else None
-            values = {"state": state.value, "result": visible(result, _MAX_RESULT), "ended_at": ended}
+            ended = to_rfc3339(now) if state is not NoticeState.WAITING else None
+            values = {"state": state.value, "result": escaped_text(result, _MAX_RESULT), "ended_at": ended}
             connection.execute(update(notice).where(notice.c.id == claim.notice.id).values(**values))
         return True
 
-    def newest(self, limit: int = 50) -> list[Notice]:
+    def newest(self, limit: int = 50) -> list[AlarmNotice]:
         """The newest first."""
         with self._database.reading() as connection:
             rows = connection.execute(select(notice).order_by(notice.c.id.desc()).limit(limit))
@@ -197,25 +199,27 @@ class Notices:
             return {(target, NoticeState(state)): int(number) for target, state, number in connection.execute(counted)}
 
 
-def _told_cases(connection: Connection, numbers: Collection[int]) -> list[ToldCase]:
-    of_these = case_step.c.alarm_case.in_(numbers) & (case_step.c.state == State.OPEN.value)
+def _load_cases(connection: Connection, numbers: Collection[int]) -> list[NoticeCase]:
+    of_these = case_step.c.alarm_case.in_(numbers) & (case_step.c.state == CaseState.OPEN.value)
     counted = select(case_step.c.alarm_case, func.count()).where(of_these).group_by(case_step.c.alarm_case)
     opened = {int(row.alarm_case): int(row[1]) for row in connection.execute(counted)}
     rows = connection.execute(select(alarm_case).where(alarm_case.c.id.in_(numbers)).order_by(alarm_case.c.id))
     return [
-        ToldCase(row.id, row.kind, row.region, row.station, row.subject, row.detail, row.opened_at, opened[row.id] > 1)
+        NoticeCase(
+            row.id, row.kind, row.region, row.station, row.subject, row.detail, row.opened_at, opened[row.id] > 1
+        )
         for row in rows
     ]
 
 
-def _enqueue(connection: Connection, cases: Sequence[ToldCase], now: datetime) -> int:
+def _enqueue(connection: Connection, cases: Sequence[NoticeCase], now: datetime) -> int:
     room, written = MAX_WAITING - _waiting(connection), 0
     not_paused = select(notice_target).where(notice_target.c.paused.is_(False))
     for target in [target_of(row) for row in connection.execute(not_paused)]:
-        mine = [case for case in cases if not target.kinds or case.kind in target.kinds]
-        for start in range(0, len(mine), CASES_IN_ONE):
+        selected = [case for case in cases if not target.kinds or case.kind in target.kinds]
+        for start in range(0, len(selected), MAX_CASES_PER_NOTICE):
             state = NoticeState.WAITING if room > 0 else NoticeState.DROPPED
-            _write(connection, target.name, mine[start : start + CASES_IN_ONE], state, now)
+            _write(connection, target.name, selected[start : start + MAX_CASES_PER_NOTICE], state, now)
             room, written = room - 1, written + (room > 0)
     return written
 
@@ -225,7 +229,7 @@ def _waiting(connection: Connection) -> int:
     return int(connection.execute(counted).scalar_one())
 
 
-def _write(connection: Connection, target: str, cases: Sequence[ToldCase], state: NoticeState, now: datetime) -> None:
+def _write(connection: Connection, target: str, cases: Sequence[NoticeCase], state: NoticeState, now: datetime) -> None:
     waits = state is NoticeState.WAITING
     row = {
         "code": secrets.token_hex(16),
@@ -234,28 +238,28 @@ def _write(connection: Connection, target: str, cases: Sequence[ToldCase], state
         "number": len(cases),
         "state": state.value,
         "tries": 0,
-        "made_at": told(now),
-        "ended_at": None if waits else told(now),
-        "result": "" if waits else say("no_room", n=MAX_WAITING),
+        "made_at": to_rfc3339(now),
+        "ended_at": None if waits else to_rfc3339(now),
+        "result": "" if waits else format_detail("no_room", n=MAX_WAITING),
     }
     connection.execute(insert(notice).values(**row))
 
 
-def _forget(connection: Connection) -> None:
+def _delete_old(connection: Connection) -> None:
     """The oldest of those that have ended."""
     ended = select(notice.c.id).where(notice.c.state != NoticeState.WAITING.value)
     last = connection.execute(ended.order_by(notice.c.id.desc()).offset(MAX_ENDED).limit(1)).scalar()
     if last is not None:
-        gone = (notice.c.id <= last) & (notice.c.state != NoticeState.WAITING.value)
-        connection.execute(delete(notice).where(gone))
+        expired = (notice.c.id <= last) & (notice.c.state != NoticeState.WAITING.value)
+        connection.execute(delete(notice).where(expired))
 
 
-_cases: Final = msgspec.json.Decoder(list[ToldCase]).decode
+_cases: Final = msgspec.json.Decoder(list[NoticeCase]).decode
 
 
-def _notice(row: Row[Any]) -> Notice:
+def _notice(row: Row[Any]) -> AlarmNotice:
     cases = tuple(_cases(row.cases))
-    return Notice(
+    return AlarmNotice(
         row.id,
         row.code,
         row.target,

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 from sqlalchemy import Row, delete, func, insert, select, update
 
 from kiosk.sorting_center.desk.database import DeskDatabase
-from kiosk.sorting_center.desk.errors import Refused
+from kiosk.sorting_center.desk.errors import ActionRefused
 from kiosk.sorting_center.desk.schema import notice, notice_target
-from kiosk.sorting_center.ledger.database.times import told
+from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
 MAX_TARGETS: Final = 20
 MAX_RECIPIENTS: Final = 10
@@ -26,12 +26,12 @@ _KIND: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _MAIL: Final = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
 _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9a-fA-F:.]{2,45}")
 _FILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_AT_ONCE: Final = "1970-01-01T00:00:00.000Z"
+_IMMEDIATELY: Final = "1970-01-01T00:00:00.000Z"
 _PREFIX: Final = "whs_"
 """So that a secret in a log or a repository is recognised as one."""
 
 
-class Way(StrEnum):
+class NoticeChannel(StrEnum):
     """How a notice travels."""
 
     MAIL = "mail"
@@ -65,7 +65,7 @@ class MailServer:
         host = host.removeprefix("[").removesuffix("]")
         known = security in list(Security) and port.isascii() and port.isdecimal() and len(port) <= 5
         if not known or not 1 <= int(port) <= 65535 or _HOST.fullmatch(host) is None:
-            raise Refused("bad_server", "a mail server is told like mail.example.org:587/starttls or :465/tls")
+            raise ActionRefused("bad_server", "a mail server is told like mail.example.org:587/starttls or :465/tls")
         return cls(host.lower(), int(port), Security(security))
 
 
@@ -92,7 +92,7 @@ class Webhook:
             parts = urlsplit(text.strip())
             host, port = (parts.hostname or "").lower(), parts.port
         except ValueError:
-            raise Refused("bad_url", "this is no address like https://example.org/alarms") from None
+            raise ActionRefused("bad_url", "this is no address like https://example.org/alarms") from None
         if (
             len(text) > MAX_URL
             or parts.scheme not in ("https", "http")
@@ -101,19 +101,19 @@ class Webhook:
             or parts.fragment
             or not all("!" <= character <= "~" for character in text.strip())
         ):
-            raise Refused("bad_url", "this is no address like https://example.org/alarms")
+            raise ActionRefused("bad_url", "this is no address like https://example.org/alarms")
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         return cls(parts.scheme, host, port or {"http": 80, "https": 443}[parts.scheme], path)
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class NoticeTarget:
     """``address``: a URL, or recipients parted by spaces. ``kinds`` of cases; empty for all. ``login`` is the name of a
     file that holds user and password. ``secret`` signs webhooks.
     """
 
     name: str
-    way: Way
+    way: NoticeChannel
     address: str
     language: str
     kinds: frozenset[str] = frozenset()
@@ -124,41 +124,43 @@ class Target:
     paused: bool = False
     failures: int = 0
 
-    def checked(self) -> Target:
+    def checked(self) -> NoticeTarget:
         """Itself; raises Refused: bad_name, bad_kind, bad_url, bad_server, bad_mail, bad_login."""
         if not _NAME.fullmatch(self.name):
-            raise Refused(
+            raise ActionRefused(
                 "bad_name", "a name has 2 to 40 of a-z, 0-9, dot, dash and underscore, and begins with a letter"
             )
         if len(self.kinds) > MAX_KINDS or not all(_KIND.fullmatch(kind) for kind in self.kinds):
-            raise Refused("bad_kind", "a kind of alarm is a word like fork")
-        if self.way is Way.WEBHOOK:
+            raise ActionRefused("bad_kind", "a kind of alarm is a word like fork")
+        if self.way is NoticeChannel.WEBHOOK:
             Webhook.parse(self.address)
             return self
         MailServer.parse(self.server)
         recipients = self.address.split()
         if not 1 <= len(recipients) <= MAX_RECIPIENTS or not all(map(_MAIL.fullmatch, [*recipients, self.sender])):
-            raise Refused(
+            raise ActionRefused(
                 "bad_mail", f"a sender and 1 to {MAX_RECIPIENTS} recipients like post@example.org", most=MAX_RECIPIENTS
             )
         if self.login and _FILE.fullmatch(self.login) is None:
-            raise Refused("bad_login", "the file with user and password is told by its name alone, without folders")
+            raise ActionRefused(
+                "bad_login", "the file with user and password is told by its name alone, without folders"
+            )
         return self
 
 
-class Targets:
+class NoticeTargets:
     """Added and taken away; one that is wrong is not changed but made again."""
 
     def __init__(self, database: DeskDatabase) -> None:
         self._database = database
 
-    def add(self, target: Target, now: datetime) -> str:
+    def add(self, target: NoticeTarget, now: datetime) -> str:
         """The secret that signs, told only here; "" for mail.
 
         Raises Refused as `Target.checked` does, and name_taken, too_many.
         """
         target.checked()
-        secret = _PREFIX + secrets.token_urlsafe(32) if target.way is Way.WEBHOOK else ""
+        secret = _PREFIX + secrets.token_urlsafe(32) if target.way is NoticeChannel.WEBHOOK else ""
         row = {
             "name": target.name,
             "way": target.way.value,
@@ -173,40 +175,40 @@ class Targets:
         }
         with self._database.writing() as connection:
             if connection.execute(select(func.count()).select_from(notice_target)).scalar_one() >= MAX_TARGETS:
-                raise Refused("too_many", f"there are {MAX_TARGETS} targets already", n=MAX_TARGETS)
-            mine = select(notice_target.c.name).where(notice_target.c.name == target.name)
-            if connection.execute(mine).first() is not None:
-                raise Refused("name_taken", f"there is a target {target.name} already", name=target.name)
-            beginning = {"made_at": told(now), "turn": 0, "failures": 0, "next_at": _AT_ONCE}
+                raise ActionRefused("too_many", f"there are {MAX_TARGETS} targets already", n=MAX_TARGETS)
+            same_name = select(notice_target.c.name).where(notice_target.c.name == target.name)
+            if connection.execute(same_name).first() is not None:
+                raise ActionRefused("name_taken", f"there is a target {target.name} already", name=target.name)
+            beginning = {"made_at": to_rfc3339(now), "turn": 0, "failures": 0, "next_at": _IMMEDIATELY}
             connection.execute(insert(notice_target).values(**row, **beginning))
         return secret
 
     def set_paused(self, name: str, paused: bool) -> None:
         """What is waiting then waits on; what is new is not written for it. Raises Refused: no_such_target."""
         with self._database.writing() as connection:
-            mine = notice_target.c.name == name
-            values = {"paused": paused, "failures": 0, "next_at": _AT_ONCE}
-            if not connection.execute(update(notice_target).where(mine).values(**values)).rowcount:
-                raise Refused("no_such_target", f"there is no target {name[:40]!r}", name=name[:40])
+            this_target = notice_target.c.name == name
+            values = {"paused": paused, "failures": 0, "next_at": _IMMEDIATELY}
+            if not connection.execute(update(notice_target).where(this_target).values(**values)).rowcount:
+                raise ActionRefused("no_such_target", f"there is no target {name[:40]!r}", name=name[:40])
 
     def remove(self, name: str) -> None:
         """With all its notices. Raises Refused: no_such_target."""
         with self._database.writing() as connection:
             connection.execute(delete(notice).where(notice.c.target == name))
             if not connection.execute(delete(notice_target).where(notice_target.c.name == name)).rowcount:
-                raise Refused("no_such_target", f"there is no target {name[:40]!r}", name=name[:40])
+                raise ActionRefused("no_such_target", f"there is no target {name[:40]!r}", name=name[:40])
 
-    def all(self) -> list[Target]:
+    def all(self) -> list[NoticeTarget]:
         """By name."""
         with self._database.reading() as connection:
             return [target_of(row) for row in connection.execute(select(notice_target).order_by(notice_target.c.name))]
 
 
-def target_of(row: Row[Any]) -> Target:
+def target_of(row: Row[Any]) -> NoticeTarget:
     """Of its row."""
-    return Target(
+    return NoticeTarget(
         row.name,
-        Way(row.way),
+        NoticeChannel(row.way),
         row.address,
         row.language,
         frozenset(row.kinds.split()),

@@ -16,15 +16,15 @@ from typing import Final
 
 import msgspec
 
-from kiosk.sorting_center.desk.errors import Refused
-from kiosk.sorting_center.desk.notices.addresses import Resolve, connected, places_of, system_resolve
-from kiosk.sorting_center.desk.notices.deadline import hung_up_after
-from kiosk.sorting_center.desk.notices.outbox import Claim, ToldCase
-from kiosk.sorting_center.desk.notices.ports import Undelivered, Wording
+from kiosk.sorting_center.alarm_texts import format_detail
+from kiosk.sorting_center.desk.errors import ActionRefused
+from kiosk.sorting_center.desk.notices.addresses import Resolve, open_connection, resolve_allowed, system_resolve
+from kiosk.sorting_center.desk.notices.deadline import closed_after
+from kiosk.sorting_center.desk.notices.outbox import NoticeCase, NoticeClaim
+from kiosk.sorting_center.desk.notices.ports import DeliveryFailed, NoticeWording
 from kiosk.sorting_center.desk.notices.targets import Webhook
-from kiosk.sorting_center.sentences import say
 
-WHOLE_S: Final = 10.0
+TOTAL_TIMEOUT_S: Final = 10.0
 """For connecting, TLS, question and answer together."""
 MAX_BODY_BYTES: Final = 256 * 1024
 ID_HEADER: Final = "X-Kiosk-Notice"
@@ -37,66 +37,69 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
     return "sha256=" + hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
-class _Told(ToldCase, frozen=True):
+class _WebhookCase(NoticeCase, frozen=True):
     text: str
 
 
-class _Body(msgspec.Struct, frozen=True):
+class _WebhookBody(msgspec.Struct, frozen=True):
     id: str
     what: str
     made_at: str
     language: str
-    cases: list[_Told]
+    cases: list[_WebhookCase]
 
 
 @dataclass(frozen=True, slots=True)
-class WebhookWay:
+class WebhookSender:
     """``allowed`` are names of hosts inside this house that may be asked."""
 
-    wording: Wording
+    wording: NoticeWording
     allowed: Collection[str] = ()
     resolve: Resolve = system_resolve
     tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    whole_s: float = WHOLE_S
+    timeout_s: float = TOTAL_TIMEOUT_S
 
-    def send(self, claim: Claim) -> str:
+    def send(self, claim: NoticeClaim) -> str:
         """Any answer but 200 to 299 is none, a redirect too. Raises Undelivered."""
         try:
             address = Webhook.parse(claim.target.address)
-        except Refused as error:
-            raise Undelivered(say("bad_target")) from error
+        except ActionRefused as error:
+            raise DeliveryFailed(format_detail("bad_target")) from error
         if address.scheme == "http" and address.host not in self.allowed:
-            raise Undelivered(say("plain_http", host=address.host))
+            raise DeliveryFailed(format_detail("plain_http", host=address.host))
         body = self._body(claim)
-        begun = time.monotonic()
-        places = places_of(address.host, address.port, self.allowed, self.resolve)
+        started = time.monotonic()
+        places = resolve_allowed(address.host, address.port, self.allowed, self.resolve)
         try:
-            with closing(connected(places, address.port, lambda: self._left_s(begun))) as connection:
-                status = self._ask(connection, address, claim, body, self._left_s(begun))
+            with closing(open_connection(places, address.port, lambda: self._remaining_s(started))) as connection:
+                status = self._post(connection, address, claim, body, self._remaining_s(started))
         except TimeoutError as error:
-            raise Undelivered(say("late", host=address.host, seconds=f"{self.whole_s:g}")) from error
+            raise DeliveryFailed(format_detail("late", host=address.host, seconds=f"{self.timeout_s:g}")) from error
         except (OSError, http.client.HTTPException) as error:
-            raise Undelivered(
-                say("failed", host=address.host, text=f"{type(error).__name__}: {str(error)[:120]}")
+            raise DeliveryFailed(
+                format_detail("failed", host=address.host, text=f"{type(error).__name__}: {str(error)[:120]}")
             ) from error
         if not 200 <= status < 300:
-            raise Undelivered(say("answered", host=address.host, n=status))
-        return say("answered", host=address.host, n=status)
+            raise DeliveryFailed(format_detail("answered", host=address.host, n=status))
+        return format_detail("answered", host=address.host, n=status)
 
-    def _body(self, claim: Claim) -> bytes:
+    def _body(self, claim: NoticeClaim) -> bytes:
         notice, language = claim.notice, claim.target.language
-        cases = [_Told(**msgspec.structs.asdict(case), text=self.wording.line(case, language)) for case in notice.cases]
+        cases = [
+            _WebhookCase(**msgspec.structs.asdict(case), text=self.wording.case_line(case, language))
+            for case in notice.cases
+        ]
         what = "alarms" if cases else "test"
-        body = msgspec.json.encode(_Body(notice.code, what, notice.made_at, language, cases))
+        body = msgspec.json.encode(_WebhookBody(notice.code, what, notice.made_at, language, cases))
         if len(body) > MAX_BODY_BYTES:
-            raise Undelivered(say("too_long", n=len(body), most=MAX_BODY_BYTES))
+            raise DeliveryFailed(format_detail("too_long", n=len(body), most=MAX_BODY_BYTES))
         return body
 
-    def _left_s(self, begun: float) -> float:
-        return max(0.05, self.whole_s - (time.monotonic() - begun))
+    def _remaining_s(self, started: float) -> float:
+        return max(0.05, self.timeout_s - (time.monotonic() - started))
 
-    def _ask(self, plain: socket.socket, address: Webhook, claim: Claim, body: bytes, left_s: float) -> int:
+    def _post(self, plain: socket.socket, address: Webhook, claim: NoticeClaim, body: bytes, left_s: float) -> int:
         timestamp = str(int(self.now().timestamp()))
         headers = {
             "Host": address.netloc,
@@ -107,17 +110,17 @@ class WebhookWay:
             TIME_HEADER: timestamp,
             SIGNATURE_HEADER: signature(claim.target.secret, timestamp, body),
         }
-        with hung_up_after(left_s, plain):
+        with closed_after(left_s, plain):
             secured = plain
             if address.scheme == "https":
                 secured = self.tls.wrap_socket(plain, server_hostname=address.host)
             with closing(secured):
-                asking = _Connected(secured)
-                asking.request("POST", address.path, body, headers)
-                return asking.getresponse().status  # what else it says, nobody reads
+                client = _PreconnectedHttp(secured)
+                client.request("POST", address.path, body, headers)
+                return client.getresponse().status  # what else it says, nobody reads
 
 
-class _Connected(http.client.HTTPConnection):
+class _PreconnectedHttp(http.client.HTTPConnection):
     """Over a connection that stands already, and over no other."""
 
     def __init__(self, connected: socket.socket) -> None:

@@ -11,11 +11,11 @@ from pika import BasicProperties
 from pika.channel import Channel
 from pika.spec import Basic
 
-from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ingest.amqp import queues
-from kiosk.sorting_center.ingest.amqp.link import AmqpLink, Callbacks
-from kiosk.sorting_center.ingest.inbox import WINDOW, Inbox, PutResult
+from kiosk.sorting_center.ingest.amqp.link import AmqpCallbacks, AmqpLink
+from kiosk.sorting_center.ingest.inbox import WINDOW, IngestInbox, PutResult
 from kiosk.sorting_center.ports import Inbound
 
 log = logging.getLogger(__name__)
@@ -32,33 +32,37 @@ class AmqpConsumer:
     """
 
     def __init__(
-        self, address: BrokerAddress, name: str, inbox: Inbox, health: Health, regions: Sequence[str] = ()
+        self, address: BrokerAddress, name: str, inbox: IngestInbox, health: CenterHealth, regions: Sequence[str] = ()
     ) -> None:
         self._inbox = inbox
         self._health = health
         self._queues = queues.intake_queues(regions)
         self._channel: Channel | None = None
-        self._answers: Channel | None = None
+        self._answer_channel: Channel | None = None
         self._link = AmqpLink(
             address,
             name,
-            Callbacks(lambda text: health.trouble("broker", text), self._up, self._down),
+            AmqpCallbacks(lambda text: health.set_fault("broker", text), self._on_open, self._on_closed),
         )
-        self._telling = AmqpLink(
+        self._answer_link = AmqpLink(
             address,
             f"{name}-answers",
-            Callbacks(lambda text: health.trouble("answers", text), self._can_tell, self._cannot_tell),
+            AmqpCallbacks(
+                lambda text: health.set_fault("answers", text),
+                self._on_answer_channel_open,
+                self._on_answer_channel_closed,
+            ),
         )
 
     def start(self) -> None:
         """Begin to connect and receive."""
-        self._telling.start()
+        self._answer_link.start()
         self._link.start()
 
     def stop(self, timeout_s: float) -> None:
         """End the connections; what was not acknowledged goes back to its queue."""
         self._link.stop(timeout_s / 2)
-        self._telling.stop(timeout_s / 2)
+        self._answer_link.stop(timeout_s / 2)
 
     def acknowledge_soon(self) -> None:
         """Tell the broker what the inbox has released."""
@@ -76,27 +80,27 @@ class AmqpConsumer:
     @property
     def is_alive(self) -> bool:
         """Whether the threads of the connections run."""
-        return self._link.is_alive and self._telling.is_alive
+        return self._link.is_alive and self._answer_link.is_alive
 
-    def tell(self, topic: str, payload: bytes) -> bool:
+    def send(self, topic: str, payload: bytes) -> bool:
         """Publish, transient and unconfirmed, if there is a connection that takes it; whether there is."""
-        if not self._telling.is_up or self._telling.is_blocked:
+        if not self._answer_link.is_up or self._answer_link.is_blocked:
             return False
-        self._telling.call_soon(partial(self._publish, topic, payload))
+        self._answer_link.call_soon(partial(self._publish, topic, payload))
         return True
 
-    def _can_tell(self, channel: Channel) -> None:
-        self._answers = channel
-        self._telling.works()
+    def _on_answer_channel_open(self, channel: Channel) -> None:
+        self._answer_channel = channel
+        self._answer_link.mark_working()
 
-    def _cannot_tell(self) -> None:
-        self._answers = None
+    def _on_answer_channel_closed(self) -> None:
+        self._answer_channel = None
 
     def _publish(self, topic: str, payload: bytes) -> None:
-        if self._answers is not None:
-            self._answers.basic_publish(queues.TOPICS, queues.routing_key_of(topic), payload, _TRANSIENT)
+        if self._answer_channel is not None:
+            self._answer_channel.basic_publish(queues.TOPICS, queues.routing_key_of(topic), payload, _TRANSIENT)
 
-    def _up(self, channel: Channel) -> None:
+    def _on_open(self, channel: Channel) -> None:
         self._inbox.begin()
         self._channel = channel
         queues.declare(channel, self._queues)
@@ -109,13 +113,13 @@ class AmqpConsumer:
         channel.basic_consume(last, self._message, callback=lambda _: self._subscribed())
 
     def _subscribed(self) -> None:
-        self._link.works()
-        self._health.connected(True)
+        self._link.mark_working()
+        self._health.set_connected(True)
 
-    def _down(self) -> None:
+    def _on_closed(self) -> None:
         self._channel = None
         self._inbox.end()
-        self._health.connected(False)
+        self._health.set_connected(False)
 
     def _message(
         self,

@@ -39,33 +39,33 @@ _STACK_TIMEOUT_S: Final = 10.0
 """TCP, TLS and AMQP together: a broker that has just started takes its time."""
 RECONNECT_S: Final = (2.0, 30.0)
 """The first pause and the longest, each cut at random: many workers of one broker do not come back together."""
-WORKS_WITHIN_S: Final = 5.0
+RESPONSE_TIMEOUT_S: Final = 5.0
 """RabbitMQ 4.0 may never answer what is asked of a quorum queue that is just being recovered; the next channel is."""
-_GOODBYE_S: Final = 0.5
+_CLOSE_TIMEOUT_S: Final = 0.5
 _REFUSALS: Final = (
     AuthenticationError,
     ProbableAccessDeniedError,
     ProbableAuthenticationError,
     ConnectionClosedByBroker,
 )
-_LOST: Final = ("StreamLostError", "CONNECTION_FORCED")
+_NOT_REFUSALS: Final = ("StreamLostError", "CONNECTION_FORCED")
 """A connection that broke, and a broker that is being stopped."""
 
 
 @dataclass(frozen=True, slots=True)
-class Callbacks:
+class AmqpCallbacks:
     """Called in the network thread: they must not block."""
 
-    trouble: Callable[[str], bool]
+    set_fault: Callable[[str], bool]
     """Takes what is wrong with the broker ("" = nothing); true when it is news."""
-    up: Callable[[Channel], None]
+    on_open: Callable[[Channel], None]
     """A new channel is open."""
-    down: Callable[[], None] = lambda: None
+    on_closed: Callable[[], None] = lambda: None
     """The channel is gone."""
 
 
-class _Connection(SelectConnection):  # type: ignore[misc] # the library tells no types
-    def cut(self) -> None:
+class _AmqpConnection(SelectConnection):  # type: ignore[misc] # the library tells no types
+    def abort(self) -> None:
         """End it without waiting for the broker, whose answer to a goodbye may never come."""
         self._adapter_disconnect_stream()
 
@@ -73,16 +73,16 @@ class _Connection(SelectConnection):  # type: ignore[misc] # the library tells n
 class AmqpLink:
     """Connects, reconnects with growing random pauses, and says so once per change."""
 
-    def __init__(self, address: BrokerAddress, name: str, callbacks: Callbacks) -> None:
+    def __init__(self, address: BrokerAddress, name: str, callbacks: AmqpCallbacks) -> None:
         self._address = address
         self._callbacks = callbacks
         self._parameters = parameters(address, name)
-        self._pauses = Backoff(*RECONNECT_S, share=lambda: random.uniform(0.5, 1.0))  # noqa: S311
+        self._backoff = Backoff(*RECONNECT_S, share=lambda: random.uniform(0.5, 1.0))  # noqa: S311
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._loop: IOLoop | None = None
-        self._connection: _Connection | None = None
-        self._is_up = self._works = self._is_blocked = False
+        self._connection: _AmqpConnection | None = None
+        self._is_up = self._is_working = self._is_blocked = False
         self._thread = threading.Thread(target=self._run, name=f"amqp {name}", daemon=True)
         # It writes whole traces of what is told here in one line.
         logging.getLogger("pika").setLevel(logging.CRITICAL)
@@ -126,19 +126,19 @@ class AmqpLink:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                self._one_connection()
+                self._run_connection()
             except Exception:
                 if self._stopping.is_set():
                     return  # a goodbye in the middle of the handshake, which the library calls impossible
                 log.exception("The connection to the broker at %s broke; trying again.", self._address)
-            self._stopping.wait(self._pauses.next())
+            self._stopping.wait(self._backoff.next())
 
-    def _one_connection(self) -> None:
+    def _run_connection(self) -> None:
         loop = IOLoop()
         with self._lock:
             self._loop = loop
         try:
-            self._connection = _Connection(
+            self._connection = _AmqpConnection(
                 self._parameters,
                 on_open_callback=self._opened,
                 on_open_error_callback=self._not_opened,
@@ -149,11 +149,11 @@ class AmqpLink:
         finally:
             with self._lock:
                 self._loop = None
-            self._lower()
+            self._mark_down()
             loop.close()
 
     def _opened(self, connection: Connection) -> None:
-        self._works = self._is_blocked = False
+        self._is_working = self._is_blocked = False
         connection.add_on_connection_blocked_callback(lambda *_: self._block(True))
         connection.add_on_connection_unblocked_callback(lambda *_: self._block(False))
         connection.channel(on_open_callback=self._channel_opened)
@@ -165,31 +165,31 @@ class AmqpLink:
                 f"The broker at {self._address} is short of memory or disk and takes nothing more: look there."
             )
         else:
-            self._callbacks.trouble("")
+            self._callbacks.set_fault("")
 
     def _channel_opened(self, channel: Channel) -> None:
         channel.add_on_close_callback(self._channel_closed)
         channel.add_on_cancel_callback(lambda _: self._close())  # a queue was deleted: it is made anew
         self._is_up = True
-        self._callbacks.up(channel)
+        self._callbacks.on_open(channel)
         if self._loop is not None:
-            self._loop.call_later(WORKS_WITHIN_S, self._look)
+            self._loop.call_later(RESPONSE_TIMEOUT_S, self._check_responding)
 
-    def _look(self) -> None:
-        if self._is_up and not self._works:
+    def _check_responding(self) -> None:
+        if self._is_up and not self._is_working:
             self._report(f"The broker at {self._address} does not answer what it is asked: connecting again.")
             self._close()
 
-    def works(self) -> None:
+    def mark_working(self) -> None:
         """The connection does what it is for: nothing is wrong any more. To be called in the network thread."""
-        if not self._works:
-            self._works = True
-            self._pauses.reset()
-            self._callbacks.trouble("")
+        if not self._is_working:
+            self._is_working = True
+            self._backoff.reset()
+            self._callbacks.set_fault("")
             log.info("Connected to the broker at %s.", self._address)
 
     def _channel_closed(self, _channel: Channel, reason: Exception) -> None:
-        self._lower()
+        self._mark_down()
         if isinstance(reason, ChannelClosedByBroker):
             self._report(f"The broker at {self._address} refuses what the sorting center needs: {reason.reply_text}")
             self._close()
@@ -198,7 +198,7 @@ class AmqpLink:
         refusals = [found for found in _causes(error) if _is_refusal(found)]
         if refusals:
             self._report(
-                f"The broker at {self._address} refuses the sorting center ({_words(refusals)}): "
+                f"The broker at {self._address} refuses the sorting center ({_reply_text(refusals)}): "
                 "check user name, password, virtual host and certificate."
             )
         else:
@@ -207,35 +207,35 @@ class AmqpLink:
         self._end_loop()
 
     def _closed(self, _connection: Connection, reason: BaseException | str) -> None:
-        self._lower()
+        self._mark_down()
         if not self._stopping.is_set() and not isinstance(reason, ConnectionClosedByClient):
             self._report(f"The broker at {self._address} is gone ({reason}); trying again.")
         self._end_loop()
 
-    def _lower(self) -> None:
+    def _mark_down(self) -> None:
         if self._is_up:
             self._is_up = False
-            self._callbacks.down()
+            self._callbacks.on_closed()
 
     def _close(self) -> None:
         connection = self._connection
         if connection is None or connection.is_closed or connection.is_closing:
             return
-        self._lower()
+        self._mark_down()
         if self._loop is not None:
-            self._loop.call_later(_GOODBYE_S, lambda: self._cut(connection))
+            self._loop.call_later(_CLOSE_TIMEOUT_S, lambda: self._abort(connection))
         connection.close()
 
-    def _cut(self, connection: _Connection) -> None:
+    def _abort(self, connection: _AmqpConnection) -> None:
         if connection is self._connection and not connection.is_closed:
-            connection.cut()
+            connection.abort()
 
     def _end_loop(self) -> None:
         if self._loop is not None:
             self._loop.stop()
 
     def _report(self, text: str) -> None:
-        if self._callbacks.trouble(text):
+        if self._callbacks.set_fault(text):
             log.warning("%s", text)
 
 
@@ -274,10 +274,10 @@ def _causes(error: BaseException | str) -> Iterator[BaseException]:
 
 def _is_refusal(error: BaseException) -> bool:
     """The library calls any end of a connection before it is open a probable refusal, and says which in the text."""
-    return isinstance(error, _REFUSALS) and not any(word in str(error) for word in _LOST)
+    return isinstance(error, _REFUSALS) and not any(word in str(error) for word in _NOT_REFUSALS)
 
 
-def _words(refusals: Sequence[BaseException]) -> str:
+def _reply_text(refusals: Sequence[BaseException]) -> str:
     """The broker's own, where it has any."""
     for found in refusals:
         if isinstance(found, ConnectionClosedByBroker):

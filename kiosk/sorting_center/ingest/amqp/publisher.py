@@ -13,17 +13,17 @@ from pika.frame import Method
 from pika.spec import Basic
 
 from kiosk.messaging.contract.topics import GENERATION_PROPERTY
-from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ingest.amqp import queues
-from kiosk.sorting_center.ingest.amqp.link import AmqpLink, Callbacks
+from kiosk.sorting_center.ingest.amqp.link import AmqpCallbacks, AmqpLink
 
 _POLL_S: Final = 0.5
 _PERSISTENT: Final = 2
 
 
 @dataclass(slots=True)
-class _Window:
+class _PublishWindow:
     """Messages that go out together, and what became of them."""
 
     messages: Sequence[tuple[str, bytes]]
@@ -31,7 +31,7 @@ class _Window:
     refused: int | None = None
     """The first place the broker did not take."""
 
-    def taken(self) -> int:
+    def accepted_count(self) -> int:
         """How many, from the first on, were confirmed."""
         return next((place for place in range(len(self.messages)) if place not in self.confirmed), len(self.messages))
 
@@ -39,7 +39,7 @@ class _Window:
 class AmqpFeedPublisher:
     """Publishes windows of messages with confirms. A connection of its own: RabbitMQ may stop reading from it."""
 
-    def __init__(self, address: BrokerAddress, name: str, health: Health, generation: str) -> None:
+    def __init__(self, address: BrokerAddress, name: str, health: CenterHealth, generation: str) -> None:
         # Over MQTT a header comes out as a user property.
         self._properties = BasicProperties(
             content_type="application/cloudevents+json",
@@ -47,13 +47,15 @@ class AmqpFeedPublisher:
             headers={GENERATION_PROPERTY: generation},
         )
         self._changed = threading.Condition()
-        self._window = _Window(())
+        self._window = _PublishWindow(())
         self._channel: Channel | None = None
-        self._under_way: dict[int, tuple[_Window, int]] = {}
+        self._unconfirmed: dict[int, tuple[_PublishWindow, int]] = {}
         """What is not confirmed yet, by delivery tag on this channel: its window and its place there."""
         self._last_tag = 0
         self._stopping = threading.Event()
-        self._link = AmqpLink(address, name, Callbacks(lambda text: health.trouble("feed", text), self._up, self._down))
+        self._link = AmqpLink(
+            address, name, AmqpCallbacks(lambda text: health.set_fault("feed", text), self._on_open, self._on_closed)
+        )
 
     def start(self) -> None:
         """Begin to connect."""
@@ -74,25 +76,25 @@ class AmqpFeedPublisher:
 
         While the connection is down this waits: what is not confirmed is sent again when it is back.
         """
-        window = _Window(messages)
+        window = _PublishWindow(messages)
         with self._changed:
             self._window = window
         self._link.call_soon(self._send)
         with self._changed:
-            while window.taken() < len(messages) and window.refused is None and not self._stopping.is_set():
+            while window.accepted_count() < len(messages) and window.refused is None and not self._stopping.is_set():
                 self._changed.wait(_POLL_S)
-            return window.taken()
+            return window.accepted_count()
 
-    def _up(self, channel: Channel) -> None:
-        self._under_way, self._last_tag = {}, 0
+    def _on_open(self, channel: Channel) -> None:
+        self._unconfirmed, self._last_tag = {}, 0
         channel.confirm_delivery(self._answered, callback=lambda _: self._ready(channel))
 
     def _ready(self, channel: Channel) -> None:
         self._channel = channel
         if not self._send():
-            self._link.works()
+            self._link.mark_working()
 
-    def _down(self) -> None:
+    def _on_closed(self) -> None:
         self._channel = None
 
     def _send(self) -> int:
@@ -101,12 +103,12 @@ class AmqpFeedPublisher:
             return 0
         with self._changed:
             window = self._window
-            done = window.confirmed | {place for other, place in self._under_way.values() if other is window}
+            done = window.confirmed | {place for other, place in self._unconfirmed.values() if other is window}
         left = [place for place in range(len(window.messages)) if place not in done]
         for place in left:
             topic, payload = window.messages[place]
             self._last_tag += 1
-            self._under_way[self._last_tag] = window, place
+            self._unconfirmed[self._last_tag] = window, place
             self._channel.basic_publish(queues.TOPICS, queues.routing_key_of(topic), payload, self._properties)
         return len(left)
 
@@ -114,14 +116,14 @@ class AmqpFeedPublisher:
         answer = frame.method
         tags = [answer.delivery_tag]
         if answer.multiple:
-            tags = [tag for tag in self._under_way if tag <= answer.delivery_tag]
+            tags = [tag for tag in self._unconfirmed if tag <= answer.delivery_tag]
         with self._changed:
             for tag in tags:
-                window, place = self._under_way.pop(tag)
+                window, place = self._unconfirmed.pop(tag)
                 if isinstance(answer, Basic.Ack):
                     window.confirmed.add(place)
                 elif window.refused is None:
                     window.refused = place
             self._changed.notify_all()
         if isinstance(answer, Basic.Ack):
-            self._link.works()
+            self._link.mark_working()

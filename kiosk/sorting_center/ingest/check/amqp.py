@@ -11,27 +11,27 @@ from pika.exceptions import AMQPError, ChannelClosedByBroker
 from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ingest.amqp import queues
 from kiosk.sorting_center.ingest.amqp.link import parameters
-from kiosk.sorting_center.ingest.check.finding import BrokerUnusable, Finding, Verdict, judged
+from kiosk.sorting_center.ingest.check.finding import BrokerFinding, BrokerUnusable, BrokerVerdict, ok_or_trap
 
-_UNSEEN: Final = Finding(
-    Verdict.UNSEEN, "a binding cannot be seen without leaving a message; a worker makes it anew at each start"
+_UNSEEN: Final = BrokerFinding(
+    BrokerVerdict.UNSEEN, "a binding cannot be seen without leaving a message; a worker makes it anew at each start"
 )
 
 
-def findings(address: BrokerAddress, regions: Sequence[str]) -> Iterator[Finding]:
+def findings(address: BrokerAddress, regions: Sequence[str]) -> Iterator[BrokerFinding]:
     """One for each queue; raises BrokerUnusable, and BadIdentifier for a region that is none."""
-    wanted = {queues.DEAD: queues.DEAD_ARGUMENTS}
-    wanted |= dict.fromkeys(queues.intake_queues(regions), queues.INTAKE_ARGUMENTS)
+    expected = {queues.DEAD: queues.DEAD_ARGUMENTS}
+    expected |= dict.fromkeys(queues.intake_queues(regions), queues.INTAKE_ARGUMENTS)
     try:
         connection = pika.BlockingConnection(parameters(address, "broker-check"))
     except AMQPError as error:
         raise BrokerUnusable(f"the broker at {address} cannot be used: {error!r}") from error
     try:
-        for name, arguments in wanted.items():
-            yield _queue(connection, name, dict(arguments))
+        for name, arguments in expected.items():
+            yield _queue_finding(connection, name, dict(arguments))
         if regions and _refusal(connection, queues.ALL, None) is None:
-            yield Finding(
-                Verdict.TRAP, f"{queues.ALL} is there as well, and fills up when no worker reads it: delete it"
+            yield BrokerFinding(
+                BrokerVerdict.TRAP, f"{queues.ALL} is there as well, and fills up when no worker reads it: delete it"
             )
     except AMQPError as error:
         raise BrokerUnusable(f"the connection to the broker at {address} was lost: {error!r}") from error
@@ -41,14 +41,14 @@ def findings(address: BrokerAddress, regions: Sequence[str]) -> Iterator[Finding
     yield _UNSEEN
 
 
-def _queue(connection: Any, name: str, arguments: dict[str, object]) -> Finding:
+def _queue_finding(connection: Any, name: str, arguments: dict[str, object]) -> BrokerFinding:
     if _refusal(connection, name, None) is not None:
-        return Finding(
-            Verdict.TRAP,
+        return BrokerFinding(
+            BrokerVerdict.TRAP,
             f"there is no queue {name}: what stations send before a worker's first start is confirmed and gone",
         )
     refusal = _refusal(connection, name, arguments)
-    return judged(
+    return ok_or_trap(
         refusal is None,
         f"{name} is a quorum queue, and what is delivered too often goes where a worker keeps it",
         f"{name} is of another kind than it must be: {refusal}",

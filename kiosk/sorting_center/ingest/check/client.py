@@ -22,9 +22,9 @@ ANSWER_S: Final = 10.0
 QUIET_S: Final = 1.5
 """After so long without a message none is on its way any more."""
 _IN_FLIGHT: Final = 50
-_MARK: Final = b"."
+_SENTINEL: Final = b"."
 """Sent behind what waits in a queue; its size is that of no other message."""
-_MARKS: Final = 8
+_MAX_SENTINELS: Final = 8
 
 
 class TrialClient:
@@ -32,14 +32,14 @@ class TrialClient:
 
     def __init__(self, address: BrokerAddress, client_id: str, session_s: int = 0) -> None:
         """``session_s``: how long the broker is asked to keep the session; with 0 an old one is thrown away, too."""
-        self.heard: list[tuple[str, int]] = []
+        self.received: list[tuple[str, int]] = []
         """Topic and size of each message."""
         self.granted: Properties | None = None
         """What the broker said of itself as it let the client in."""
         self._address, self._session_s = address, session_s
         self._codes: dict[int, ReasonCode] = {}
         self._connected: ReasonCode | None = None
-        self._is_gone, self._parting = False, ""
+        self._is_disconnected, self._disconnect_reason = False, ""
         self._news = threading.Condition()
         client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id, protocol=mqtt.MQTTv5, reconnect_on_failure=False)
         client.max_inflight_messages_set(_IN_FLIGHT)
@@ -54,16 +54,16 @@ class TrialClient:
         self._client = client
 
     def __enter__(self) -> Self:
-        wanted = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        wanted.SessionExpiryInterval = self._session_s
+        connect_properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        connect_properties.SessionExpiryInterval = self._session_s
         try:
             self._client.connect(
-                self._address.host, self._address.port, clean_start=self._session_s == 0, properties=wanted
+                self._address.host, self._address.port, clean_start=self._session_s == 0, properties=connect_properties
             )
         except (OSError, ValueError) as error:
             raise BrokerUnusable(f"the broker does not answer at {self._address}: {error}") from error
         self._client.loop_start()
-        if not self._until(lambda: self._connected is not None) or self._connected is None:
+        if not self._wait_for(lambda: self._connected is not None) or self._connected is None:
             self._end()
             raise BrokerUnusable(f"the broker at {self._address} does not answer as one of MQTT 5 does")
         if self._connected.is_failure:
@@ -85,55 +85,55 @@ class TrialClient:
         """
         mids = [self._client.publish(topic, payload, qos=1).mid for payload in payloads]
         for first in range(0, len(mids), _IN_FLIGHT):
-            if not self._until(partial(self._answered, mids[first : first + _IN_FLIGHT])):
+            if not self._wait_for(partial(self._answered, mids[first : first + _IN_FLIGHT])):
                 break
-        return [str(self._codes[mid]) if mid in self._codes else self._parting for mid in mids]
+        return [str(self._codes[mid]) if mid in self._codes else self._disconnect_reason for mid in mids]
 
     @property
     def is_lost(self) -> bool:
         """The connection has ended, and the broker did not say why."""
-        return self._is_gone and not self._parting
+        return self._is_disconnected and not self._disconnect_reason
 
     def _answered(self, mids: list[int]) -> bool:
-        return self._is_gone or all(mid in self._codes for mid in mids)
+        return self._is_disconnected or all(mid in self._codes for mid in mids)
 
     def subscribe(self, topic: str) -> bool:
         """Whether it is granted."""
         mid = self._client.subscribe(topic, qos=1)[1] or -1
-        self._until(lambda: self._is_gone or mid in self._codes)
+        self._wait_for(lambda: self._is_disconnected or mid in self._codes)
         return mid in self._codes and not self._codes[mid].is_failure
 
-    def hear(self, count: int) -> int:
+    def receive(self, count: int) -> int:
         """Wait for so many messages, for as long as any come; how many did."""
         before, deadline = -1, time.monotonic() + QUIET_S
         with self._news:
-            while len(self.heard) < count and (left := deadline - time.monotonic()) > 0:
-                if len(self.heard) != before:
-                    before, deadline = len(self.heard), time.monotonic() + QUIET_S
+            while len(self.received) < count and (left := deadline - time.monotonic()) > 0:
+                if len(self.received) != before:
+                    before, deadline = len(self.received), time.monotonic() + QUIET_S
                 self._news.wait(left)
-            return len(self.heard)
+            return len(self.received)
 
-    def hear_queued(self, count: int, topic: str, sender: TrialClient) -> int:
+    def receive_queued(self, count: int, topic: str, sender: TrialClient) -> int:
         """Wait for so many messages that were queued before; how many of them came.
 
         A broker or a machine that is busy is silent, too: only when something came that was sent after them, and that
         a queue keeps in its order, is nothing on its way any more. A full queue may lose it: it is sent again.
         """
-        for _ in range(_MARKS):
-            if self.hear(count) >= count or self._marks():
+        for _ in range(_MAX_SENTINELS):
+            if self.receive(count) >= count or self._sentinels_received():
                 break
-            sender.publish(topic, [_MARK])
+            sender.publish(topic, [_SENTINEL])
         with self._news:
-            return len(self.heard) - self._marks()
+            return len(self.received) - self._sentinels_received()
 
-    def _marks(self) -> int:
-        return sum(size == len(_MARK) for _, size in list(self.heard))
+    def _sentinels_received(self) -> int:
+        return sum(size == len(_SENTINEL) for _, size in list(self.received))
 
-    def _until(self, condition: Callable[[], bool]) -> bool:
+    def _wait_for(self, condition: Callable[[], bool]) -> bool:
         with self._news:
             return self._news.wait_for(condition, ANSWER_S)
 
-    def _note(self, note: Callable[[], object]) -> None:
+    def _update(self, note: Callable[[], object]) -> None:
         with self._news:
             note()
             self._news.notify_all()
@@ -146,22 +146,22 @@ class TrialClient:
         def note() -> None:
             self._connected = reason
 
-        self._note(note)
+        self._update(note)
 
     def _on_disconnect(
         self, _client: Any, _data: Any, flags: mqtt.DisconnectFlags, reason: ReasonCode, *_: Any
     ) -> None:
         def note() -> None:
-            self._is_gone = True
-            self._parting = str(reason) if flags.is_disconnect_packet_from_server else ""
+            self._is_disconnected = True
+            self._disconnect_reason = str(reason) if flags.is_disconnect_packet_from_server else ""
 
-        self._note(note)
+        self._update(note)
 
     def _on_publish(self, _client: Any, _data: Any, mid: int, reason: ReasonCode, _properties: Any) -> None:
-        self._note(lambda: self._codes.setdefault(mid, reason))
+        self._update(lambda: self._codes.setdefault(mid, reason))
 
     def _on_subscribe(self, _client: Any, _data: Any, mid: int, reasons: list[ReasonCode], _properties: Any) -> None:
-        self._note(lambda: self._codes.setdefault(mid, reasons[0]))
+        self._update(lambda: self._codes.setdefault(mid, reasons[0]))
 
     def _on_message(self, _client: Any, _data: Any, message: mqtt.MQTTMessage) -> None:
-        self._note(lambda: self.heard.append((message.topic, len(message.payload))))
+        self._update(lambda: self.received.append((message.topic, len(message.payload))))

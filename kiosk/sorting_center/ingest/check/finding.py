@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Verdict(Enum):
+class BrokerVerdict(Enum):
     """How a finding is to be taken."""
 
     OK = "ok"
@@ -17,10 +17,10 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class BrokerFinding:
     """One line for a technician."""
 
-    verdict: Verdict
+    verdict: BrokerVerdict
     text: str
 
     def __str__(self) -> str:
@@ -31,6 +31,6 @@ class BrokerUnusable(Exception):
     """Nothing could be tried; the text says why."""
 
 
-def judged(is_ok: bool, good: str, bad: str) -> Finding:
+def ok_or_trap(is_ok: bool, good: str, bad: str) -> BrokerFinding:
     """One of two lines."""
-    return Finding(Verdict.OK, good) if is_ok else Finding(Verdict.TRAP, bad)
+    return BrokerFinding(BrokerVerdict.OK, good) if is_ok else BrokerFinding(BrokerVerdict.TRAP, bad)

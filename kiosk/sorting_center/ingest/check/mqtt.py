@@ -10,51 +10,55 @@ from typing import Final
 from kiosk.messaging.contract.topics import ROOT
 from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ingest.check.client import TrialClient
-from kiosk.sorting_center.ingest.check.finding import BrokerUnusable, Finding, Verdict, judged
+from kiosk.sorting_center.ingest.check.finding import BrokerFinding, BrokerUnusable, BrokerVerdict, ok_or_trap
 
 REGION: Final = "broker-check"
 """No station's; nor is what is published there anything that a sorting center listens to."""
-AWAY: Final = 1500
+OFFLINE_MESSAGES: Final = 1500
 """Half as many again as brokers keep that were never told how many."""
 _FULL_BATCH: Final = 1024 * 1024
 _SESSION_S: Final = 30 * 24 * 3600
 _DAY_S: Final = 24 * 3600
 _DENIED: Final = "Not authorized"
-_NOBODY: Final = "No matching subscribers"
-_UNSEEN: Final = Finding(
-    Verdict.UNSEEN, "what the broker still has after a power cut cannot be seen from here: see its persistence"
+_NO_SUBSCRIBERS: Final = "No matching subscribers"
+_UNSEEN: Final = BrokerFinding(
+    BrokerVerdict.UNSEEN, "what the broker still has after a power cut cannot be seen from here: see its persistence"
 )
 
 
-def findings(address: BrokerAddress) -> Iterator[Finding]:
+def findings(address: BrokerAddress) -> Iterator[BrokerFinding]:
     """One after the other, as they are tried; raises BrokerUnusable."""
     own_id = f"broker-check-{secrets.token_hex(4)}"
     topic = f"{ROOT}/{REGION}/S0000/check/{own_id}"
     with TrialClient(address, own_id, _SESSION_S) as consumer:
         may_hear = consumer.subscribe(topic)
-        kept_s = getattr(consumer.granted, "SessionExpiryInterval", _SESSION_S)
+        expiry_s = getattr(consumer.granted, "SessionExpiryInterval", _SESSION_S)
         packet = getattr(consumer.granted, "MaximumPacketSize", None)
     try:
         with TrialClient(address, f"{own_id}-station") as sender:
-            answers = _answers(sender, topic, AWAY)
+            answers = _answers(sender, topic, OFFLINE_MESSAGES)
             if "" in answers[:1]:
-                yield Finding(Verdict.UNSEEN, "the broker gives no answer to what is published: queue not tried")
+                yield BrokerFinding(
+                    BrokerVerdict.UNSEEN, "the broker gives no answer to what is published: queue not tried"
+                )
             elif not may_hear or _DENIED in answers:
-                yield Finding(Verdict.UNSEEN, "this login may not both publish and read as a station: queue not tried")
+                yield BrokerFinding(
+                    BrokerVerdict.UNSEEN, "this login may not both publish and read as a station: queue not tried"
+                )
             else:
-                yield _queue(address, own_id, topic, sender, sum(answer == "Success" for answer in answers))
-            yield _nobody(_answers(sender, f"{topic}/nobody")[0])
-            yield _others(address, _answers(sender, f"{ROOT}/{REGION}/S0001/check/{own_id}")[0])
+                yield _queue_finding(address, own_id, topic, sender, sum(answer == "Success" for answer in answers))
+            yield _no_subscriber_finding(_answers(sender, f"{topic}/nobody")[0])
+            yield _impersonation_finding(address, _answers(sender, f"{ROOT}/{REGION}/S0001/check/{own_id}")[0])
     finally:
         with TrialClient(address, own_id):
             pass  # throws the session away
-    yield judged(
-        kept_s >= _DAY_S,
-        f"a session is kept for {kept_s // 3600} h",
-        f"a session is kept for {kept_s} s only: what comes while the sorting center is away longer is lost",
+    yield ok_or_trap(
+        expiry_s >= _DAY_S,
+        f"a session is kept for {expiry_s // 3600} h",
+        f"a session is kept for {expiry_s} s only: what comes while the sorting center is away longer is lost",
     )
-    yield _batch(address, own_id, topic, packet)
-    yield _shared(address, own_id, topic)
+    yield _batch_finding(address, own_id, topic, packet)
+    yield _shared_finding(address, own_id, topic)
     yield _UNSEEN
 
 
@@ -66,10 +70,12 @@ def _answers(sender: TrialClient, topic: str, count: int = 1) -> list[str]:
     return answers
 
 
-def _queue(address: BrokerAddress, own_id: str, topic: str, sender: TrialClient, confirmed: int) -> Finding:
+def _queue_finding(
+    address: BrokerAddress, own_id: str, topic: str, sender: TrialClient, confirmed: int
+) -> BrokerFinding:
     with TrialClient(address, own_id, _SESSION_S) as consumer:
-        came = consumer.hear_queued(confirmed, topic, sender)
-    return judged(
+        came = consumer.receive_queued(confirmed, topic, sender)
+    return ok_or_trap(
         came >= confirmed,
         f"of {confirmed:,} messages confirmed while the sorting center was away all came",
         f"of {confirmed:,} messages confirmed while the sorting center was away {came:,} came: the queue is too short "
@@ -77,46 +83,46 @@ def _queue(address: BrokerAddress, own_id: str, topic: str, sender: TrialClient,
     )
 
 
-def _nobody(answer: str) -> Finding:
-    return judged(
-        answer == _NOBODY,
+def _no_subscriber_finding(answer: str) -> BrokerFinding:
+    return ok_or_trap(
+        answer == _NO_SUBSCRIBERS,
         "a message nobody listens to is answered so",
         f"a message nobody listens to is answered with {answer or 'nothing'}: a station cannot know",
     )
 
 
-def _others(address: BrokerAddress, answer: str) -> Finding:
+def _impersonation_finding(address: BrokerAddress, answer: str) -> BrokerFinding:
     if answer == _DENIED:
-        return Finding(Verdict.OK, "this login may not speak for a station")
+        return BrokerFinding(BrokerVerdict.OK, "this login may not speak for a station")
     if answer == "":
-        return Finding(
-            Verdict.UNSEEN, "the broker gives no answer to a message of another station: its right is not seen"
+        return BrokerFinding(
+            BrokerVerdict.UNSEEN, "the broker gives no answer to a message of another station: its right is not seen"
         )
-    return judged(
+    return ok_or_trap(
         _is_this_machine(address.host),
         "everybody may speak for every station, but nobody else than this machine connects here",
         "everybody who connects may speak for every station: see the access list",
     )
 
 
-def _batch(address: BrokerAddress, own_id: str, topic: str, packet: int | None) -> Finding:
+def _batch_finding(address: BrokerAddress, own_id: str, topic: str, packet: int | None) -> BrokerFinding:
     with TrialClient(address, own_id) as both:
         came = 0
         if both.subscribe(topic):
             both.publish(topic, [b"x" * _FULL_BATCH])
-            came = both.hear(1)
+            came = both.receive(1)
     limit = "" if packet is None else f" (it takes {packet:,} bytes)"
-    return judged(came == 1, "a full batch of 1 MiB comes through", f"a full batch of 1 MiB does not come{limit}")
+    return ok_or_trap(came == 1, "a full batch of 1 MiB comes through", f"a full batch of 1 MiB does not come{limit}")
 
 
-def _shared(address: BrokerAddress, own_id: str, topic: str) -> Finding:
+def _shared_finding(address: BrokerAddress, own_id: str, topic: str) -> BrokerFinding:
     with TrialClient(address, own_id) as both:
         is_granted = both.subscribe(f"$share/{own_id}/{topic}")
         came = 0
         if is_granted:
             both.publish(topic, [b"{}"])
-            came = both.hear(1)
-    return judged(
+            came = both.receive(1)
+    return ok_or_trap(
         came == 1 or not is_granted,
         "shared subscriptions do what they say",
         "a shared subscription is granted and nothing comes of it: never use $share here",

@@ -11,10 +11,10 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from kiosk.messaging.contract.topics import UP_KINDS, up_filter
-from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ingest.address import BrokerAddress
-from kiosk.sorting_center.ingest.inbox import WINDOW, Inbox, PutResult
-from kiosk.sorting_center.ingest.mqtt.link import Callbacks, MqttLink, Session
+from kiosk.sorting_center.ingest.inbox import WINDOW, IngestInbox, PutResult
+from kiosk.sorting_center.ingest.mqtt.link import MqttCallbacks, MqttLink, MqttSession
 from kiosk.sorting_center.ports import Inbound
 
 log = logging.getLogger(__name__)
@@ -31,20 +31,25 @@ class MqttConsumer:
     """
 
     def __init__(
-        self, address: BrokerAddress, client_id: str, inbox: Inbox, health: Health, regions: Sequence[str] = ()
+        self,
+        address: BrokerAddress,
+        client_id: str,
+        inbox: IngestInbox,
+        health: CenterHealth,
+        regions: Sequence[str] = (),
     ) -> None:
         self._inbox = inbox
         self._health = health
         self._filters = [up_filter(kind, region) for region in regions or _ALL_REGIONS for kind in UP_KINDS]
         self._link = MqttLink(
             address,
-            Session(client_id, _SESSION_EXPIRY_S, WINDOW),
-            Callbacks(
-                trouble=lambda text: health.trouble("broker", text),
-                up=self._up,
-                down=self._down,
-                message=self._message,
-                read=self._acknowledge,
+            MqttSession(client_id, _SESSION_EXPIRY_S, WINDOW),
+            MqttCallbacks(
+                set_fault=lambda text: health.set_fault("broker", text),
+                on_connected=self._on_connected,
+                on_disconnected=self._on_disconnected,
+                on_message=self._message,
+                on_read=self._acknowledge,
             ),
         )
         self._link.client.on_subscribe = self._subscribed
@@ -75,7 +80,7 @@ class MqttConsumer:
         """Whether the thread of the connection runs."""
         return self._link.is_alive
 
-    def tell(self, topic: str, payload: bytes) -> bool:
+    def send(self, topic: str, payload: bytes) -> bool:
         """Publish at QoS 0 if there is a connection; whether there is."""
         if not self._link.is_up:
             return False
@@ -89,13 +94,13 @@ class MqttConsumer:
         for packet_id in self._inbox.released():
             self._link.client.ack(packet_id, 1)
 
-    def _up(self) -> None:
+    def _on_connected(self) -> None:
         self._inbox.begin()
         self._link.client.subscribe([(name, SubscribeOptions(qos=1)) for name in self._filters])
 
-    def _down(self) -> None:
+    def _on_disconnected(self) -> None:
         self._inbox.end()
-        self._health.connected(False)
+        self._health.set_connected(False)
 
     def _subscribed(
         self, _client: mqtt.Client, _userdata: Any, _mid: int, reasons: list[ReasonCode], _properties: Any
@@ -103,15 +108,17 @@ class MqttConsumer:
         refused = [str(reason) for reason in reasons if reason.is_failure]
         if refused:
             text = f"The broker does not let the sorting center read the stations' topics ({refused[0]}): allow it."
-            if self._health.trouble("broker", text):
+            if self._health.set_fault("broker", text):
                 log.error("%s", text)
             return
-        self._health.connected(True)
+        self._health.set_connected(True)
 
     def _message(self, message: mqtt.MQTTMessage) -> None:
         tag = message.mid if message.qos else 0
-        again = bool(message.qos and message.dup)
-        result = self._inbox.put(Inbound(_topic(message), bytes(message.payload), message.retain, tag, again=again))
+        redelivered = bool(message.qos and message.dup)
+        result = self._inbox.put(
+            Inbound(_topic(message), bytes(message.payload), message.retain, tag, redelivered=redelivered)
+        )
         if result is PutResult.NO_ROOM:
             log.error("The broker sends more than it may before it is acknowledged: hanging up.")
             self._inbox.end()

@@ -38,14 +38,14 @@ RECONNECT_S: Final = (2.0, 30.0)
 """The first pause and the longest, each cut at random: many centers behind one broker do not come back together."""
 MAX_PACKET_BYTES: Final = 1024 * 1024 + 64 * 1024
 """A batch of incompressible events, and its header. The broker drops what is larger."""
-_TURN_S: Final = 1.0
-_PACKETS_A_TURN: Final = 200
+_POLL_TIMEOUT_S: Final = 1.0
+_MAX_PACKETS_PER_TURN: Final = 200
 _MAX_IN_FLIGHT: Final = 500
-_GOODBYE_S: Final = 0.5
+_DISCONNECT_TIMEOUT_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class MqttSession:
     """What the broker keeps of a client.
 
     ``expiry_s`` is how long it keeps the session, and unacknowledged messages with it; 0 = not at all.
@@ -57,15 +57,15 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
-class Callbacks:
+class MqttCallbacks:
     """Called in the network thread: they must not block."""
 
-    trouble: Callable[[str], bool]
+    set_fault: Callable[[str], bool]
     """Takes what is wrong with the broker ("" = nothing); true when it is news."""
-    up: Callable[[], None] = lambda: None
-    down: Callable[[], None] = lambda: None
-    message: Callable[[mqtt.MQTTMessage], None] = lambda _: None
-    read: Callable[[], None] = lambda: None
+    on_connected: Callable[[], None] = lambda: None
+    on_disconnected: Callable[[], None] = lambda: None
+    on_message: Callable[[mqtt.MQTTMessage], None] = lambda _: None
+    on_read: Callable[[], None] = lambda: None
     """After each handful of messages."""
 
 
@@ -77,7 +77,7 @@ class _WakeUp:
         self._lock = threading.Lock()
         self._is_open = True
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         with self._lock:
             if self._is_open:
                 os.eventfd_write(self.fd, 1)
@@ -91,14 +91,14 @@ class _WakeUp:
 class MqttLink:
     """Connects, reconnects with growing random pauses, and says so once per change."""
 
-    def __init__(self, address: BrokerAddress, session: Session, callbacks: Callbacks) -> None:
+    def __init__(self, address: BrokerAddress, session: MqttSession, callbacks: MqttCallbacks) -> None:
         self._address = address
         self._callbacks = callbacks
         self._stopping = threading.Event()
         self._calls: deque[Callable[[], None]] = deque()
-        self._came = 0
+        self._received_count = 0
         self._was_up = self._was_refused = False
-        self._pauses = Backoff(*RECONNECT_S, share=lambda: random.uniform(0.5, 1.0))  # noqa: S311
+        self._backoff = Backoff(*RECONNECT_S, share=lambda: random.uniform(0.5, 1.0))  # noqa: S311
         self.client = mqtt.Client(
             CallbackAPIVersion.VERSION2, client_id=session.client_id, protocol=mqtt.MQTTv5, manual_ack=True
         )
@@ -133,14 +133,14 @@ class MqttLink:
     def stop(self, timeout_s: float) -> None:
         """Say goodbye; what was published before still goes out."""
         self._stopping.set()
-        self._wake_up.ring()
+        self._wake_up.wake()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
 
     def call_soon(self, call: Callable[[], None]) -> None:
         """Have the network thread do this; never waits. While the line is down it waits for the next connection."""
         self._calls.append(call)
-        self._wake_up.ring()
+        self._wake_up.wake()
 
     def drop(self) -> None:
         """Cut the connection as a broken line would: the broker keeps the session, and `_run` connects again."""
@@ -162,13 +162,13 @@ class MqttLink:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                self._one_connection()
+                self._run_connection()
             except Exception:
                 log.exception("The connection to the broker at %s broke; trying again.", self._address)
-            self._stopping.wait(self._pauses.next())
+            self._stopping.wait(self._backoff.next())
         self._wake_up.close()
 
-    def _one_connection(self) -> None:
+    def _run_connection(self) -> None:
         self._was_up = self._was_refused = False
         try:
             self.client.connect(
@@ -182,17 +182,17 @@ class MqttLink:
             self._report(f"The broker does not answer at {self._address} ({error}): check that it runs; trying again.")
             return
         while (line := self.client.socket()) is not None and not self._stopping.is_set():
-            self._turn(line)
+            self._process_events(line)
         if self._stopping.is_set():
-            self._say_goodbye()
+            self._disconnect_cleanly()
 
-    def _turn(self, line: Any) -> None:
+    def _process_events(self, line: Any) -> None:
         """Wait for something to do, and do all of it."""
         poll = select.poll()
         poll.register(self._wake_up.fd, select.POLLIN)
         poll.register(line, select.POLLIN | (select.POLLOUT if self.client.want_write() else 0))
         unread = line.pending() if isinstance(line, ssl.SSLSocket) else 0
-        ready = dict(poll.poll(0 if unread else _TURN_S * 1000))
+        ready = dict(poll.poll(0 if unread else _POLL_TIMEOUT_S * 1000))
         if self._wake_up.fd in ready:
             os.eventfd_read(self._wake_up.fd)
         if unread or ready.get(line.fileno(), 0) & ~select.POLLOUT:
@@ -204,30 +204,30 @@ class MqttLink:
         self.client.loop_misc()
 
     def _read(self) -> None:
-        for _ in range(_PACKETS_A_TURN):
-            came = self._came
+        for _ in range(_MAX_PACKETS_PER_TURN):
+            came = self._received_count
             self.client.loop_read()
-            if self._came == came:  # nothing more, or no message
+            if self._received_count == came:  # nothing more, or no message
                 break
-        self._callbacks.read()
+        self._callbacks.on_read()
 
-    def _say_goodbye(self) -> None:
+    def _disconnect_cleanly(self) -> None:
         self.client.disconnect()
-        give_up = time.monotonic() + _GOODBYE_S
+        give_up = time.monotonic() + _DISCONNECT_TIMEOUT_S
         while (line := self.client.socket()) is not None and (left := give_up - time.monotonic()) > 0:
             select.select([], [line], [], left)
             self.client.loop_write()
-        self._end_line()
+        self._close_socket()
 
-    def _end_line(self) -> None:
+    def _close_socket(self) -> None:
         line = self.client.socket()
         if line is not None:
             line.close()
-            self._callbacks.down()
+            self._callbacks.on_disconnected()
 
     def _message(self, _client: mqtt.Client, _userdata: Any, message: mqtt.MQTTMessage) -> None:
-        self._came += 1
-        self._callbacks.message(message)
+        self._received_count += 1
+        self._callbacks.on_message(message)
 
     def _connected(
         self, _client: mqtt.Client, _userdata: Any, _flags: mqtt.ConnectFlags, reason: ReasonCode, _properties: Any
@@ -240,18 +240,18 @@ class MqttLink:
             )
             return
         self._was_up = True
-        self._pauses.reset()
-        self._callbacks.trouble("")
+        self._backoff.reset()
+        self._callbacks.set_fault("")
         log.info("Connected to the broker at %s.", self._address)
-        self._callbacks.up()
+        self._callbacks.on_connected()
 
     def _disconnected(
         self, _client: mqtt.Client, _userdata: Any, _flags: mqtt.DisconnectFlags, reason: ReasonCode, _properties: Any
     ) -> None:
-        self._callbacks.down()
+        self._callbacks.on_disconnected()
         if not self._stopping.is_set() and not self._was_refused:
             self._report(f"The broker at {self._address} is gone ({reason}); trying again.")
 
     def _report(self, text: str) -> None:
-        if self._callbacks.trouble(text):
+        if self._callbacks.set_fault(text):
             log.warning("%s", text)

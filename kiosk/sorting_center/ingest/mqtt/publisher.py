@@ -13,9 +13,9 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from kiosk.messaging.contract.topics import GENERATION_PROPERTY
-from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ingest.address import BrokerAddress
-from kiosk.sorting_center.ingest.mqtt.link import Callbacks, MqttLink, Session
+from kiosk.sorting_center.ingest.mqtt.link import MqttCallbacks, MqttLink, MqttSession
 
 _POLL_S: Final = 0.5
 _RECEIVE_MAXIMUM: Final = 10
@@ -25,7 +25,7 @@ _RECEIVE_MAXIMUM: Final = 10
 class MqttFeedPublisher:
     """Publishes windows of messages at QoS 1. A session of its own, so that it never waits behind what comes in."""
 
-    def __init__(self, address: BrokerAddress, client_id: str, health: Health, generation: str) -> None:
+    def __init__(self, address: BrokerAddress, client_id: str, health: CenterHealth, generation: str) -> None:
         # Beside the event, not in it: who checks hashes takes `feedseq` out and knows of nothing else to take out.
         self._properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         self._properties.UserProperty = [(GENERATION_PROPERTY, generation)]
@@ -38,8 +38,8 @@ class MqttFeedPublisher:
         self._stopping = threading.Event()
         self._link = MqttLink(
             address,
-            Session(client_id, expiry_s=0, receive_maximum=_RECEIVE_MAXIMUM),
-            Callbacks(trouble=lambda text: health.trouble("feed", text), up=self._wake),
+            MqttSession(client_id, expiry_s=0, receive_maximum=_RECEIVE_MAXIMUM),
+            MqttCallbacks(set_fault=lambda text: health.set_fault("feed", text), on_connected=self._wake),
         )
         self._link.client.on_publish = self._published
 
@@ -69,9 +69,9 @@ class MqttFeedPublisher:
         with self._changed:
             while (self._unanswered or self._packet_ids is None) and not self._stopping.is_set():
                 self._changed.wait(_POLL_S)
-            return self._taken()
+            return self._accepted_count()
 
-    def _taken(self) -> int:
+    def _accepted_count(self) -> int:
         reasons = (self._reasons.get(packet_id) for packet_id in self._packet_ids or ())
         return sum(1 for _ in takewhile(lambda reason: reason is not None and not reason.is_failure, reasons))
 

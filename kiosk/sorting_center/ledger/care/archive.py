@@ -17,12 +17,12 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_
 from sqlalchemy.exc import DBAPIError
 
 from kiosk.base import files
-from kiosk.sorting_center.ledger.database.faults import unusable
+from kiosk.sorting_center.ledger.database.faults import translate_error
 from kiosk.sorting_center.ledger.database.opening import OpenedLedger, open_for_writing
 from kiosk.sorting_center.ledger.database.partitions import next_month, partition_of
-from kiosk.sorting_center.ledger.database.places import forget_archived
+from kiosk.sorting_center.ledger.database.places import delete_archived_ranges
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
-from kiosk.sorting_center.ledger.database.times import told
+from kiosk.sorting_center.ledger.database.times import to_rfc3339
 from kiosk.sorting_center.ledger.errors import LedgerDamaged, LedgerNotEmpty, LedgerNotReady
 from kiosk.sorting_center.ledger.schema import ARCHIVED, archived, event, feed_position, stream
 
@@ -30,7 +30,7 @@ _CHUNK: Final = 500
 _LOCK_S: Final = 30
 
 
-class _Line(msgspec.Struct, omit_defaults=True):
+class _ArchivedEvent(msgspec.Struct, omit_defaults=True):
     """One event in an archive: what the ledger knew of it, and the event byte for byte as it was hashed."""
 
     region: str
@@ -57,14 +57,14 @@ def archive(url: str, before: str, folder: Path, followed: Mapping[str, int] | N
     A month leaves the ledger after its file was written, forced out and read again. ``followed``: who else reads the
     feed, by name, and up to which place of it each has come.
     """
-    if before > told(datetime.now(UTC))[:7]:
+    if before > to_rfc3339(datetime.now(UTC))[:7]:
         raise LedgerNotReady(f"{before} has not begun yet: a month that is not over stays")
     with closing(open_for_writing(url)) as opened:
         try:
             for month in _months(opened, before):
-                yield _archived(opened, month, folder, followed or {})
+                yield _archive_month(opened, month, folder, followed or {})
         except DBAPIError as error:
-            raise unusable(opened.address, error) from error
+            raise translate_error(opened.address, error) from error
 
 
 def _months(opened: OpenedLedger, before: str) -> list[str]:
@@ -80,48 +80,50 @@ def _months(opened: OpenedLedger, before: str) -> list[str]:
     return months
 
 
-def _archived(opened: OpenedLedger, month: str, folder: Path, followed: Mapping[str, int]) -> ArchivedMonth:
+def _archive_month(opened: OpenedLedger, month: str, folder: Path, followed: Mapping[str, int]) -> ArchivedMonth:
     file = folder / f"events-{month}.jsonl.gz"
-    fresh = file.with_name(f".{file.name}.new")
+    temporary = file.with_name(f".{file.name}.new")
     try:
         with opened.reader.connect() as connection:
-            _must_be_done(connection, month)
-            _must_be_followed(connection, month, followed)
-            events, content = _written(connection, month, fresh)
-        if _read_again(fresh) != (events, content):
-            raise LedgerDamaged(f"{fresh} does not read as it was written: check the disk; the ledger is as it was")
-        whole = _sha256(fresh)
-        if file.exists() and _sha256(file) != whole:  # the same is there after a call that was cut off
+            _require_complete(connection, month)
+            _require_followed(connection, month, followed)
+            events, content = _write_events(connection, month, temporary)
+        if _verify_file(temporary) != (events, content):
+            raise LedgerDamaged(f"{temporary} does not read as it was written: check the disk; the ledger is as it was")
+        file_sha256 = _sha256(temporary)
+        if file.exists() and _sha256(file) != file_sha256:  # the same is there after a call that was cut off
             raise LedgerNotEmpty(f"{file} is there already and holds something else: give another folder")
-        files.write_durably(file.with_name(f"{file.name}.sha256"), f"{whole}  {file.name}\n".encode())
-        fresh.replace(file)
+        files.write_durably(file.with_name(f"{file.name}.sha256"), f"{file_sha256}  {file.name}\n".encode())
+        temporary.replace(file)
         files.sync_folder(folder)
     finally:
-        fresh.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     with opened.writing.begin() as connection:
-        _take_out(connection, month, events)
-    return ArchivedMonth(month, file, events, whole)
+        _remove_month(connection, month, events)
+    return ArchivedMonth(month, file, events, file_sha256)
 
 
-def _of(month: str) -> ColumnElement[bool]:
+def _is_in_month(month: str) -> ColumnElement[bool]:
     begin, end = f"{month}-01T00:00:00.000Z", f"{next_month(month)}-01T00:00:00.000Z"
     return (event.c.received_at >= begin) & (event.c.received_at < end)
 
 
-def _must_be_done(connection: Connection, month: str) -> None:
+def _require_complete(connection: Connection, month: str) -> None:
     """Nothing of it may be waited for any more: no gap below, no place in the feed to come, no publisher behind."""
     of_stream = (
         (stream.c.station == event.c.station) & (stream.c.epoch == event.c.epoch) & (stream.c.region == event.c.region)
     )
     waiting = or_(event.c.seq > stream.c.upto, event.c.problem.is_(None) & event.c.feedseq.is_(None))
-    held = select(event.c.station, event.c.epoch, event.c.seq).join(stream, of_stream).where(_of(month), waiting)
+    held = (
+        select(event.c.station, event.c.epoch, event.c.seq).join(stream, of_stream).where(_is_in_month(month), waiting)
+    )
     first = connection.execute(held.order_by(event.c.station, event.c.epoch, event.c.seq).limit(1)).first()
     if first is not None:
         raise LedgerNotReady(
             f"{month} stays: event {first.seq} of {first.station} {first.epoch} is not released, because events before "
             "it are missing or the feed has not come to it"
         )
-    highest = connection.execute(select(func.max(event.c.feedseq)).where(_of(month))).scalar() or 0
+    highest = connection.execute(select(func.max(event.c.feedseq)).where(_is_in_month(month))).scalar() or 0
     published = select(func.min(feed_position.c.feedseq)).where(feed_position.c.name != ARCHIVED)
     position = connection.execute(published).scalar() or 0
     if highest > position:
@@ -130,31 +132,33 @@ def _must_be_done(connection: Connection, month: str) -> None:
         )
 
 
-def _must_be_followed(connection: Connection, month: str, followed: Mapping[str, int]) -> None:
+def _require_followed(connection: Connection, month: str, followed: Mapping[str, int]) -> None:
     """What has left for an archive nobody reads any more: an offer would never be listed, a picture never asked for."""
-    highest = connection.execute(select(func.max(event.c.feedseq)).where(_of(month))).scalar() or 0
+    highest = connection.execute(select(func.max(event.c.feedseq)).where(_is_in_month(month))).scalar() or 0
     behind = {name: place for name, place in followed.items() if place < highest}
     if behind:
-        said = ", ".join(f"{name} up to {place}" for name, place in behind.items())
+        positions = ", ".join(f"{name} up to {place}" for name, place in behind.items())
         raise LedgerNotReady(
-            f"{month} stays: it goes up to {highest} in the feed, and it was read for {said}: let the sorting center "
-            "run, with its pages and pictures, until that is done"
+            f"{month} stays: it goes up to {highest} in the feed, and it was read for {positions}: let the sorting "
+            "center run, with its pages and pictures, until that is done"
         )
 
 
-_read_line: Final = msgspec.json.Decoder(_Line).decode
+_decode_line: Final = msgspec.json.Decoder(_ArchivedEvent).decode
 
 
-def _written(connection: Connection, month: str, fresh: Path) -> tuple[int, str]:
+def _write_events(connection: Connection, month: str, path: Path) -> tuple[int, str]:
     """How many, and the SHA-256 of what is inside."""
     content, events = hashlib.sha256(), 0
-    ordered = select(event).where(_of(month)).order_by(event.c.station, event.c.epoch, event.c.seq, event.c.region)
+    ordered = (
+        select(event).where(_is_in_month(month)).order_by(event.c.station, event.c.epoch, event.c.seq, event.c.region)
+    )
     encode = msgspec.json.Encoder().encode
-    with fresh.open("wb") as raw:
+    with path.open("wb") as raw:
         # No name and no time of its own: the same events make the same file.
         with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
             for row in connection.execution_options(yield_per=_CHUNK).execute(ordered):
-                line = encode(_line(row)) + b"\n"
+                line = encode(_archived_event(row)) + b"\n"
                 content.update(line)
                 packed.write(line)
                 events += 1
@@ -163,16 +167,18 @@ def _written(connection: Connection, month: str, fresh: Path) -> tuple[int, str]
     return events, content.hexdigest()
 
 
-def _line(row: Row[Any]) -> _Line:
-    return _Line(row.region, row.received_at, row.sha256, row.feedseq, msgspec.Raw(bytes(row.body)), row.problem)
+def _archived_event(row: Row[Any]) -> _ArchivedEvent:
+    return _ArchivedEvent(
+        row.region, row.received_at, row.sha256, row.feedseq, msgspec.Raw(bytes(row.body)), row.problem
+    )
 
 
-def _read_again(fresh: Path) -> tuple[int, str]:
+def _verify_file(path: Path) -> tuple[int, str]:
     content, events = hashlib.sha256(), 0
-    with gzip.open(fresh, "rb") as packed:
+    with gzip.open(path, "rb") as packed:
         for line in packed:
             content.update(line)
-            _read_line(line)
+            _decode_line(line)
             events += 1
     return events, content.hexdigest()
 
@@ -182,25 +188,27 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _take_out(connection: Connection, month: str, events: int) -> None:
+def _remove_month(connection: Connection, month: str, events: int) -> None:
     """Only what is in the file: nothing comes into a month that is over, and if it did, nothing leaves.
 
     Nor does anything when an event of it was taken in again meanwhile and has no place in the feed yet.
     """
     if connection.dialect.name == "postgresql":
         _lock_partition(connection, month)
-    _must_be_done(connection, month)
+    _require_complete(connection, month)
     names = ["station", "epoch", "seq", "region", "sha256"]
-    kept = insert(archived).from_select(names, select(*(event.c[name] for name in names)).where(_of(month)))
-    highest = connection.execute(select(func.max(event.c.feedseq)).where(_of(month))).scalar() or 0
+    insert_keys = insert(archived).from_select(
+        names, select(*(event.c[name] for name in names)).where(_is_in_month(month))
+    )
+    highest = connection.execute(select(func.max(event.c.feedseq)).where(_is_in_month(month))).scalar() or 0
     before = connection.execute(select(feed_position.c.feedseq).where(feed_position.c.name == ARCHIVED)).scalar() or 0
-    if connection.execute(kept.execution_options(preserve_rowcount=True)).rowcount != events:
+    if connection.execute(insert_keys.execution_options(preserve_rowcount=True)).rowcount != events:
         raise LedgerDamaged(f"events came into {month} while it was archived: the ledger is as it was, try again")
     upsert_rows(connection, feed_position, [(ARCHIVED, max(highest, before))])
     if connection.dialect.name == "postgresql":
         _drop_partition(connection, month)
-    connection.execute(delete(event).where(_of(month)))
-    forget_archived(connection, highest)
+    connection.execute(delete(event).where(_is_in_month(month)))
+    delete_archived_ranges(connection, highest)
 
 
 def _lock_partition(connection: Connection, month: str) -> None:

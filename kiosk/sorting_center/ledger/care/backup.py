@@ -17,7 +17,7 @@ from kiosk.base import files
 from kiosk.sorting_center.ledger.care.copy import copy_ledger
 from kiosk.sorting_center.ledger.database import sqlite
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
-from kiosk.sorting_center.ledger.database.faults import unusable
+from kiosk.sorting_center.ledger.database.faults import translate_error
 from kiosk.sorting_center.ledger.database.opening import open_for_reading
 from kiosk.sorting_center.ledger.errors import LedgerDamaged, LedgerNotEmpty
 
@@ -39,20 +39,20 @@ def back_up(url: str, file: Path) -> Backup:
     address = LedgerAddress.parse(url)
     if file.exists():
         raise LedgerNotEmpty(f"{file} is there already: a backup replaces none, give another name")
-    with _beside(file) as fresh:
+    with _temporary_file(file) as fresh:
         if address.path is None:
             copy_ledger(url, f"sqlite:///{fresh}")  # proves by itself that nothing is missing
-            rows = _checked(fresh)
+            rows = _check_and_count(fresh)
         else:
-            rows = _copied(url, fresh)
-            there = _checked(fresh)
-            if rows != there:
-                raise LedgerDamaged(f"the backup of {address} is not kept: of rows {rows} it has {there}")
+            rows = _copy_sqlite(url, fresh)
+            copied = _check_and_count(fresh)
+            if rows != copied:
+                raise LedgerDamaged(f"the backup of {address} is not kept: of rows {rows} it has {copied}")
     return Backup(file, file.stat().st_size, rows)
 
 
 @contextmanager
-def _beside(file: Path) -> Iterator[Path]:
+def _temporary_file(file: Path) -> Iterator[Path]:
     """A name for the new file, which takes the place of ``file`` in the end, and is gone when that fails."""
     fresh = file.with_name(f".{file.name}.new")
     others = [fresh.with_name(f"{fresh.name}{end}") for end in ("-wal", "-shm", "-journal", ".lock")]
@@ -69,26 +69,26 @@ def _beside(file: Path) -> Iterator[Path]:
             path.unlink(missing_ok=True)
 
 
-def _copied(url: str, fresh: Path) -> dict[str, int]:
+def _copy_sqlite(url: str, fresh: Path) -> dict[str, int]:
     with closing(open_for_reading(url)) as source:
         try:
             with source.reader.connect() as connection:
-                rows = _rows(connection)  # from here on the connection sees the ledger as it is now
+                rows = _count_rows(connection)  # from here on the connection sees the ledger as it is now
                 raw = cast(sqlite3.Connection, connection.connection.driver_connection)
                 with closing(sqlite3.connect(fresh)) as target:
                     raw.backup(target)
                     target.execute("PRAGMA journal_mode=DELETE")  # one file, which needs no other beside it
                 return rows
         except DBAPIError as error:
-            raise unusable(source.address, error) from error
+            raise translate_error(source.address, error) from error
 
 
-def _rows(connection: Connection) -> dict[str, int]:
+def _count_rows(connection: Connection) -> dict[str, int]:
     names = inspect(connection).get_table_names()
     return {name: connection.execute(select(func.count()).select_from(table(name))).scalar_one() for name in names}
 
 
-def _checked(fresh: Path) -> dict[str, int]:
+def _check_and_count(fresh: Path) -> dict[str, int]:
     """Rows by table of a file that is whole."""
     with closing(sqlite3.connect(fresh)) as connection:
         finding = sqlite.quick_check(connection)
@@ -97,7 +97,7 @@ def _checked(fresh: Path) -> dict[str, int]:
         raise LedgerDamaged(f"the backup is damaged ({finding}), and is not kept: check the disk it was written to")
     engine = sqlite.reader(fresh)
     try:
-        with engine.connect() as looking:
-            return _rows(looking)
+        with engine.connect() as reading:
+            return _count_rows(reading)
     finally:
         engine.dispose()

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Table, delete, func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from kiosk.sorting_center.ledger.care.digest import TABLES, Digest, Rolling, chunks, digest
-from kiosk.sorting_center.ledger.database.faults import unusable
+from kiosk.sorting_center.ledger.care.digest import TABLES, Digest, RollingDigest, chunks, digest
+from kiosk.sorting_center.ledger.database.faults import translate_error
 from kiosk.sorting_center.ledger.database.opening import OpenedLedger, open_for_reading, open_for_writing
 from kiosk.sorting_center.ledger.database.partitions import make_partition
 from kiosk.sorting_center.ledger.database.places import EventCopy
@@ -19,21 +19,21 @@ from kiosk.sorting_center.ledger.errors import LedgerDamaged, LedgerError, Ledge
 from kiosk.sorting_center.ledger.numberer import number_released
 from kiosk.sorting_center.ledger.schema import SCHEMA_VERSION, event, meta
 
-_NUMBERED_AT_ONCE = 1000
+_NUMBERING_BATCH = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Copied:
+class CopyResult:
     """``numbered`` events were released and had no place in the feed yet where they came from."""
 
     digest: Digest
     numbered: int
 
 
-def copy_ledger(source_url: str, target_url: str, show: Callable[[int], None] = lambda _: None) -> Copied:
+def copy_ledger(source_url: str, target_url: str, on_progress: Callable[[int], None] = lambda _: None) -> CopyResult:
     """Everything there is in ``source_url`` at this moment, in one transaction; raises a LedgerError.
 
-    ``show`` is called with the number of rows copied so far.
+    ``on_progress`` is called with the number of rows copied so far.
 
     The copy has the generation of its source: only one of the two may go on.
     """
@@ -44,27 +44,29 @@ def copy_ledger(source_url: str, target_url: str, show: Callable[[int], None] = 
                 f"once, which brings it to {SCHEMA_VERSION}, and copy it then"
             )
         with closing(open_for_writing(target_url)) as target:
-            return _copied(source, target, show)
+            return _copy(source, target, on_progress)
 
 
-def _copied(source: OpenedLedger, target: OpenedLedger, show: Callable[[int], None]) -> Copied:
+def _copy(source: OpenedLedger, target: OpenedLedger, on_progress: Callable[[int], None]) -> CopyResult:
     try:
         with source.reader.connect() as reading:
             try:
                 with target.writing.begin() as writing:
-                    return _fill(reading, writing, target, show)
+                    return _copy_tables(reading, writing, target, on_progress)
             except DBAPIError as error:
-                raise unusable(target.address, error) from error
+                raise translate_error(target.address, error) from error
     except DBAPIError as error:
-        raise unusable(source.address, error) from error
+        raise translate_error(source.address, error) from error
 
 
-def _fill(reading: Connection, writing: Connection, target: OpenedLedger, show: Callable[[int], None]) -> Copied:
+def _copy_tables(
+    reading: Connection, writing: Connection, target: OpenedLedger, on_progress: Callable[[int], None]
+) -> CopyResult:
     for table in TABLES:
         if table is not meta and writing.execute(select(func.count()).select_from(table)).scalar_one():
             raise LedgerNotEmpty(f"the ledger {target.address} is not empty: give one that is not there yet")
     writing.execute(delete(meta))
-    rolling, months, events = Rolling(), set[str](), EventCopy(writing)
+    rolling, months, events = RollingDigest(), set[str](), EventCopy(writing)
     copied = 0
     for table in TABLES:
         rolling.add(table, [])
@@ -80,20 +82,23 @@ def _fill(reading: Connection, writing: Connection, target: OpenedLedger, show: 
             else:
                 insert_rows(writing, table, rows)
             copied += len(rows)
-            show(copied)
-        _count_on(writing, table)
-    events.end()
-    sent, here = rolling.result(), digest(writing)
-    if sent != here:
-        raise LedgerDamaged(f"the copy in {target.address} is not what was read, and is not kept: {sent} became {here}")
+            on_progress(copied)
+        _advance_sequence(writing, table)
+    events.finish()
+    source_digest, target_digest = rolling.result(), digest(writing)
+    if source_digest != target_digest:
+        raise LedgerDamaged(
+            f"the copy in {target.address} is not what was read, and is not kept: "
+            f"{source_digest} became {target_digest}"
+        )
     numbered = 0
     if target.partitions is None:
-        while done := number_released(writing, _NUMBERED_AT_ONCE):
+        while done := number_released(writing, _NUMBERING_BATCH):
             numbered += done
-    return Copied(sent, numbered)
+    return CopyResult(source_digest, numbered)
 
 
-def _count_on(connection: Connection, table: Table) -> None:
+def _advance_sequence(connection: Connection, table: Table) -> None:
     """PostgreSQL counts for itself, and has not seen the numbers that were brought along."""
     if connection.dialect.name != "postgresql" or "id" not in table.columns:
         return

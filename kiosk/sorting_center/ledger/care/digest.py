@@ -17,7 +17,7 @@ CHUNK: Final = 1000
 TABLES: Final = tuple(table for table in metadata.sorted_tables if table not in (alembic_version, numbered))
 """What a ledger is made of; Alembic's own table only says what `meta` says, and ``numbered`` what `event` says."""
 
-_line: Final = msgspec.json.Encoder().encode
+_encode_line: Final = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def chunks(connection: Connection, table: Table) -> Iterator[list[tuple[Any, ...
         yield [tuple(row) for row in page]
 
 
-class Rolling:
+class RollingDigest:
     """Takes the rows of table after table."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Rolling:
         """The next rows of this table."""
         name = str(table.name)
         self._rows[name] = self._rows.get(name, 0) + len(rows)
-        self._hash.update(b"".join(_line((name, *row)) + b"\n" for row in rows))
+        self._hash.update(b"".join(_encode_line((name, *row)) + b"\n" for row in rows))
 
     def result(self) -> Digest:
         """Of all that was added."""
@@ -56,7 +56,7 @@ class Rolling:
 
 def digest(connection: Connection) -> Digest:
     """Of a whole ledger, as this connection sees it; of an older schema, of the tables it has."""
-    rolling = Rolling()
+    rolling = RollingDigest()
     there = {*inspect(connection).get_table_names(), *inspect(connection).get_view_names()}
     for table in TABLES:
         if table.name in there:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Exists, Table, delete, exists, func, insert, 
 from sqlalchemy.exc import DBAPIError
 
 from kiosk.sorting_center.ledger import projection
-from kiosk.sorting_center.ledger.database.faults import unusable
+from kiosk.sorting_center.ledger.database.faults import translate_error
 from kiosk.sorting_center.ledger.database.opening import OpenedLedger, open_for_writing
 from kiosk.sorting_center.ledger.database.places import feed_page
 from kiosk.sorting_center.ledger.errors import LedgerInUse
@@ -20,11 +20,11 @@ from kiosk.sorting_center.ledger.records import RECEIPT_TWICE
 from kiosk.sorting_center.ledger.schema import alarm, bag, event, intake, intake_void, station_status, stream
 
 _CHUNK: Final = 1000
-_TOLD: Final = ("station", "epoch", "region", "seq", "type", "problem", "received_at", "body")
+_EVENT_COLUMNS: Final = ("station", "epoch", "region", "seq", "type", "problem", "received_at", "body")
 
 
 @dataclass(frozen=True, slots=True)
-class Rebuilt:
+class RebuildResult:
     """How many there are now, and how many events were gone through."""
 
     events: int
@@ -34,34 +34,34 @@ class Rebuilt:
     stations_added: int
 
 
-def rebuild(url: str, show: Callable[[int], None] = lambda _: None) -> Rebuilt:
+def rebuild(url: str, on_progress: Callable[[int], None] = lambda _: None) -> RebuildResult:
     """In one transaction, in the order of the feed; raises a LedgerError, and then nothing is changed.
 
-    ``show`` is called with the number of events that were gone through so far.
+    ``on_progress`` is called with the number of events that were gone through so far.
 
     What was made of events that are in an archive stays as it is: their bodies are not here.
     """
     with closing(open_for_writing(url)) as opened:
         try:
             with opened.writing.begin() as connection:
-                return _rebuild(connection, opened, show)
+                return _rebuild(connection, opened, on_progress)
         except DBAPIError as error:
-            raise unusable(opened.address, error) from error
+            raise translate_error(opened.address, error) from error
 
 
-def _rebuild(connection: Connection, opened: OpenedLedger, show: Callable[[int], None]) -> Rebuilt:
+def _rebuild(connection: Connection, opened: OpenedLedger, on_progress: Callable[[int], None]) -> RebuildResult:
     if connection.dialect.name == "postgresql":
         is_free = connection.execute(select(func.pg_try_advisory_xact_lock(NUMBERER_LOCK))).scalar_one()
         if not is_free:
             raise LedgerInUse(
                 f"a sorting center gives events of {opened.address} their places in the feed: stop it first"
             )
-    connection.execute(delete(bag).where(_is_of_intakes_here()))
+    connection.execute(delete(bag).where(_has_intake_event()))
     for table in (intake, intake_void):
-        connection.execute(delete(table).where(_is_here(table)))
-    connection.execute(delete(alarm).where(alarm.c.kind == RECEIPT_TWICE, _is_here(alarm)))
-    events = _replay(connection, show)
-    return Rebuilt(
+        connection.execute(delete(table).where(_has_event(table)))
+    connection.execute(delete(alarm).where(alarm.c.kind == RECEIPT_TWICE, _has_event(alarm)))
+    events = _replay(connection, on_progress)
+    return RebuildResult(
         events=events,
         intakes=_count(connection, intake),
         voids=_count(connection, intake_void),
@@ -70,7 +70,7 @@ def _rebuild(connection: Connection, opened: OpenedLedger, show: Callable[[int],
     )
 
 
-def _is_here(table: Table) -> Exists:
+def _has_event(table: Table) -> Exists:
     return exists().where(
         event.c.station == table.c.station,
         event.c.epoch == table.c.epoch,
@@ -79,18 +79,20 @@ def _is_here(table: Table) -> Exists:
     )
 
 
-def _is_of_intakes_here() -> Exists:
-    mine = (intake.c.station == bag.c.station) & (intake.c.receipt == bag.c.receipt) & (intake.c.region == bag.c.region)
-    return exists().where(mine, _is_here(intake))
+def _has_intake_event() -> Exists:
+    same_intake = (
+        (intake.c.station == bag.c.station) & (intake.c.receipt == bag.c.receipt) & (intake.c.region == bag.c.region)
+    )
+    return exists().where(same_intake, _has_event(intake))
 
 
-def _replay(connection: Connection, show: Callable[[int], None]) -> int:
+def _replay(connection: Connection, on_progress: Callable[[int], None]) -> int:
     done, after = 0, 0
-    while rows := feed_page(connection, after, _CHUNK, _TOLD):
-        told = [row for row in rows if row.problem is None and row.type in projection.TYPES]
-        projection.project(connection, [projection.ReleasedEvent.stored(row, row.feedseq) for row in told])
-        done, after = done + len(told), rows[-1].feedseq
-        show(done)
+    while rows := feed_page(connection, after, _CHUNK, _EVENT_COLUMNS):
+        projected = [row for row in rows if row.problem is None and row.type in projection.TYPES]
+        projection.project(connection, [projection.ReleasedEvent.of_row(row, row.feedseq) for row in projected])
+        done, after = done + len(projected), rows[-1].feedseq
+        on_progress(done)
     return done
 
 

@@ -29,20 +29,20 @@ class LedgerAddress:
             raise LedgerAddressError(f"the ledger is no URL: {_FORMS}") from error
         if url.drivername in ("postgresql", "postgresql+psycopg"):
             if not url.database:
-                raise LedgerAddressError(f"the ledger {_shown(url)} names no database: {_FORMS}")
+                raise LedgerAddressError(f"the ledger {_without_password(url)} names no database: {_FORMS}")
             return cls(url.set(drivername="postgresql+psycopg"), None)
         if url.drivername != "sqlite" or url.host or url.query or url.database in (None, "", ":memory:"):
             raise LedgerAddressError(f"a ledger is a file or a database of PostgreSQL: {_FORMS}")
         return cls(url, Path(str(url.database)))
 
     def __str__(self) -> str:
-        return str(self.path) if self.path is not None else _shown(self.url)
+        return str(self.path) if self.path is not None else _without_password(self.url)
 
 
-def shown(text: str) -> str:
+def without_password(text: str) -> str:
     """An address that opened a ledger, without the password; raises LedgerAddressError for one that cannot."""
-    return _shown(LedgerAddress.parse(text).url)
+    return _without_password(LedgerAddress.parse(text).url)
 
 
-def _shown(url: URL) -> str:
+def _without_password(url: URL) -> str:
     return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)

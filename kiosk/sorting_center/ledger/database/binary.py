@@ -19,7 +19,7 @@ from psycopg.rows import namedtuple_row
 from sqlalchemy import BigInteger, Boolean, Column, Connection, Dialect, Integer, LargeBinary, Select, Table
 from sqlalchemy.exc import DBAPIError
 
-from kiosk.sorting_center.ledger.database.times import Instant, told
+from kiosk.sorting_center.ledger.database.times import TimestampColumn, to_rfc3339
 
 _TIME: Final = "timestamptz"
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -28,7 +28,7 @@ _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 def type_name(column: Column[Any]) -> str:
     """As PostgreSQL calls the type of a column of ours."""
-    if isinstance(column.type, Instant):
+    if isinstance(column.type, TimestampColumn):
         return _TIME
     names = ((Boolean, "bool"), (BigInteger, "int8"), (Integer, "int4"), (LargeBinary, "bytea"))
     return next((name for kind, name in names if isinstance(column.type, kind)), "text")
@@ -40,23 +40,27 @@ def copy_rows(connection: Connection, table: Table, rows: Sequence[tuple[Any, ..
     statement = f'COPY "{table.name}" ({names}) FROM STDIN (FORMAT BINARY)'
     types = [type_name(column) for column in table.columns]
     times = [place for place, name in enumerate(types) if name == _TIME]
-    with _driver(connection, statement) as raw, raw.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+    with (
+        _driver_connection(connection, statement) as raw,
+        raw.cursor() as cursor,
+        cursor.copy(statement.encode()) as copy,
+    ):
         copy.set_types(types)
         for row in rows:
             values = list(row)
             for place in times:
-                values[place] = _moment(values[place])
+                values[place] = _parse_timestamp(values[place])
             copy.write_row(values)
 
 
-def fetch_rows(connection: Connection, wanted: Select[Any], parameters: Mapping[str, Any]) -> Sequence[Any]:
+def fetch_rows(connection: Connection, query: Select[Any], parameters: Mapping[str, Any]) -> Sequence[Any]:
     """Tuples with the names of the columns.
 
-    ``wanted`` is remembered, so it must be one that is made once; its own parameters are not ``required``.
+    ``query`` is remembered, so it must be one that is made once; its own parameters are not ``required``.
     """
-    statement, constants = _compiled(wanted, connection.dialect)
+    statement, constants = _compile_query(query, connection.dialect)
     with (
-        _driver(connection, statement) as raw,
+        _driver_connection(connection, statement) as raw,
         raw.cursor(binary=True, row_factory=namedtuple_row) as cursor,
     ):
         cursor.adapters.register_loader(_TIME, _TimeLoader)
@@ -64,7 +68,7 @@ def fetch_rows(connection: Connection, wanted: Select[Any], parameters: Mapping[
 
 
 @contextmanager
-def _driver(connection: Connection, statement: str) -> Iterator[psycopg.Connection]:
+def _driver_connection(connection: Connection, statement: str) -> Iterator[psycopg.Connection]:
     try:
         yield cast(psycopg.Connection, connection.connection.driver_connection)
     except psycopg.Error as error:
@@ -72,13 +76,13 @@ def _driver(connection: Connection, statement: str) -> Iterator[psycopg.Connecti
 
 
 @lru_cache(maxsize=16)
-def _compiled(wanted: Select[Any], dialect: Dialect) -> tuple[str, dict[str, Any]]:
-    compiled = wanted.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+def _compile_query(query: Select[Any], dialect: Dialect) -> tuple[str, dict[str, Any]]:
+    compiled = query.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
     return str(compiled), compiled.params
 
 
 @lru_cache(maxsize=4)
-def _moment(text: str | None) -> datetime | None:
+def _parse_timestamp(text: str | None) -> datetime | None:
     """Of a commit nearly all rows have the same."""
     try:
         return None if text is None else datetime.fromisoformat(text)
@@ -92,9 +96,9 @@ class _TimeLoader(Loader):
     format = Format.BINARY
 
     def load(self, data: Buffer) -> str:
-        return _told(bytes(data))
+        return _decode_timestamp(bytes(data))
 
 
 @lru_cache(maxsize=16)
-def _told(data: bytes) -> str:
-    return told(_EPOCH + timedelta(microseconds=int.from_bytes(data, "big", signed=True)))
+def _decode_timestamp(data: bytes) -> str:
+    return to_rfc3339(_EPOCH + timedelta(microseconds=int.from_bytes(data, "big", signed=True)))

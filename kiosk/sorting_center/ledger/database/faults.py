@@ -15,56 +15,56 @@ from kiosk.sorting_center.ledger.errors import (
     LedgerUnwritable,
 )
 
-_TRY_AGAIN: Final = (OperationalError, IntegrityError, InterfaceError, InternalError)
+_RETRYABLE: Final = (OperationalError, IntegrityError, InterfaceError, InternalError)
 """Of PostgreSQL: a deadlock, a lost connection, a row another process was first to write. Nothing of the transaction is
 stored, and the same events go through the next time."""
 
 
-def unusable(address: LedgerAddress, error: DBAPIError) -> LedgerError:
+def translate_error(address: LedgerAddress, error: DBAPIError) -> LedgerError:
     """Of a ledger that was open."""
-    said = _line(error)
+    message = _first_line(error)
     if address.path is None:
-        if isinstance(error, _TRY_AGAIN):
-            return LedgerUnwritable(f"the ledger {address} cannot be used: {said}")
+        if isinstance(error, _RETRYABLE):
+            return LedgerUnwritable(f"the ledger {address} cannot be used: {message}")
     elif isinstance(error, OperationalError):
-        return LedgerUnwritable(f"the ledger {address} cannot be used: {said}")
-    elif "malformed" in said or "not a database" in said:
-        return LedgerDamaged(f"the ledger {address} is damaged: {said}; restore the last backup")
-    return LedgerError(f"the ledger {address} refused a statement: {said}")
+        return LedgerUnwritable(f"the ledger {address} cannot be used: {message}")
+    elif "malformed" in message or "not a database" in message:
+        return LedgerDamaged(f"the ledger {address} is damaged: {message}; restore the last backup")
+    return LedgerError(f"the ledger {address} refused a statement: {message}")
 
 
-def not_opened(address: LedgerAddress, error: DBAPIError) -> LedgerError:
+def translate_open_error(address: LedgerAddress, error: DBAPIError) -> LedgerError:
     """Of a ledger that was to be opened."""
-    said = _line(error)
+    message = _first_line(error)
     if address.path is None:
-        return _refused(address, said)
+        return _connection_error(address, message)
     if isinstance(error, OperationalError) or not isinstance(error, DatabaseError):
-        return LedgerUnwritable(f"the ledger {address} cannot be opened: {said}")
-    return damaged(address, said)
+        return LedgerUnwritable(f"the ledger {address} cannot be opened: {message}")
+    return damage_error(address, message)
 
 
-def damaged(address: LedgerAddress, why: str) -> LedgerDamaged:
+def damage_error(address: LedgerAddress, why: str) -> LedgerDamaged:
     """Of a file."""
     return LedgerDamaged(
         f"the ledger {address} is damaged ({why}): it is left as it is; keep a copy and restore the last backup"
     )
 
 
-def _refused(address: LedgerAddress, said: str) -> LedgerError:
-    why = said.rpartition(" failed: ")[2]  # what is before it is the server's address
+def _connection_error(address: LedgerAddress, message: str) -> LedgerError:
+    why = message.rpartition(" failed: ")[2]  # what is before it is the server's address
     if "password" in why or "authentication" in why or "no pg_hba.conf entry" in why:
         return LedgerAddressError(
-            f"the database server does not let the ledger {address} in ({said}): check the user, and the password in "
-            "PGPASSWORD or ~/.pgpass"
+            f"the database server does not let the ledger {address} in ({message}): check the user, and the password "
+            "in PGPASSWORD or ~/.pgpass"
         )
     if "role" in why and "does not exist" in why:
-        return LedgerAddressError(f"the database server knows no such user: {address} ({said})")
+        return LedgerAddressError(f"the database server knows no such user: {address} ({message})")
     if "database" in why and "does not exist" in why:
-        return LedgerMissing(f"there is no database for the ledger {address}: create it first, empty ({said})")
-    return LedgerUnwritable(f"the ledger {address} cannot be opened: {said}")
+        return LedgerMissing(f"there is no database for the ledger {address}: create it first, empty ({message})")
+    return LedgerUnwritable(f"the ledger {address} cannot be opened: {message}")
 
 
-def _line(error: DBAPIError) -> str:
+def _first_line(error: DBAPIError) -> str:
     """The first line, and of a failed connection what the server said, without its address again."""
     lines = [line.strip() for line in str(error.orig).splitlines() if line.strip()]
     return lines[0].rpartition("FATAL:")[2].strip() if lines else type(error.orig).__name__

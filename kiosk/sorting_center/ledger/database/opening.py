@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from kiosk.sorting_center.ledger.database import postgres, sqlite
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
-from kiosk.sorting_center.ledger.database.faults import damaged, not_opened
+from kiosk.sorting_center.ledger.database.faults import damage_error, translate_open_error
 from kiosk.sorting_center.ledger.database.partitions import Partitions
 from kiosk.sorting_center.ledger.errors import LedgerForeign, LedgerInUse, LedgerMissing, LedgerNewer, LedgerUnwritable
 from kiosk.sorting_center.ledger.numberer import Numberer
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 _SCRIPTS: Final = Path(__file__).parents[1] / "migrations"
 
-Tell = Callable[[str], None]
+DamageCallback = Callable[[str], None]
 """Called, from a thread of its own, with what a check of the file beside the work has found."""
 
 
@@ -36,7 +36,7 @@ def new_generation() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class LedgerIdentity:
     version: int
     ledger_id: str
     generation: str
@@ -47,7 +47,7 @@ class OpenedLedger:
     """The engines of one ledger; ``parts`` ends what else belongs to it."""
 
     address: LedgerAddress
-    identity: Identity
+    identity: LedgerIdentity
     writer: Engine | None
     reader: Engine
     parts: ExitStack
@@ -67,42 +67,42 @@ class OpenedLedger:
         self.parts.close()
 
 
-def tell_log(found: str) -> None:
+def log_damage(finding: str) -> None:
     """What is done with a finding where nobody else asks for it."""
-    log.error("The check of the ledger's file has found damage: %s. Nothing is taken in any more.", found)
+    log.error("The check of the ledger's file has found damage: %s. Nothing is taken in any more.", finding)
 
 
-def open_for_writing(url: str, tell: Tell = tell_log) -> OpenedLedger:
+def open_for_writing(url: str, on_damage: DamageCallback = log_damage) -> OpenedLedger:
     """Open or create; raises a LedgerError. A damaged file is never repaired or replaced by itself."""
     address = LedgerAddress.parse(url)
-    with _opening(address), ExitStack() as parts:
+    with _translate_open_errors(address), ExitStack() as parts:
         if address.path is None:
             return _open_database(address, parts)
-        return _open_file(address, address.path, parts, tell)
+        return _open_file(address, address.path, parts, on_damage)
 
 
-def _open_file(address: LedgerAddress, path: Path, parts: ExitStack, tell: Tell) -> OpenedLedger:
+def _open_file(address: LedgerAddress, path: Path, parts: ExitStack, on_damage: DamageCallback) -> OpenedLedger:
     lock = sqlite.take_lock(path)
     parts.callback(lock.close)
-    writer = _disposed(parts, sqlite.writer(path))
-    reader = _disposed(parts, sqlite.reader(path))
+    writer = _dispose_at_close(parts, sqlite.writer(path))
+    reader = _dispose_at_close(parts, sqlite.reader(path))
     is_large = False
     # Looked at through a reader first: the writer's settings already change a file that may be somebody else's.
     if path.exists() and _is_ledger(reader, address):
-        is_large = path.stat().st_size > sqlite.CHECKED_BESIDE_BYTES
-        is_large = is_large and _identified(reader, address).version == SCHEMA_VERSION
+        is_large = path.stat().st_size > sqlite.BACKGROUND_CHECK_BYTES
+        is_large = is_large and _load_identity(reader, address).version == SCHEMA_VERSION
         if not is_large:
             _check_file(writer, address)
         with writer.begin() as connection:
-            _bring_up(connection)
+            _upgrade(connection)
     else:
         with writer.begin() as connection:
             metadata.create_all(connection)
-            _found(connection)
-    identity = _identified(writer, address)
+            _initialize(connection)
+    identity = _load_identity(writer, address)
     check = None
     if is_large:
-        check = sqlite.FileCheck(path, tell)
+        check = sqlite.FileCheck(path, on_damage)
         parts.callback(check.stop)
     return OpenedLedger(address, identity, writer, reader, parts.pop_all(), check=check)
 
@@ -111,10 +111,10 @@ def _check_file(writer: Engine, address: LedgerAddress) -> None:
     with writer.connect() as connection:
         finding = sqlite.quick_check(cast(sqlite3.Connection, connection.connection.driver_connection))
     if finding:
-        raise damaged(address, finding)
+        raise damage_error(address, finding)
 
 
-def _bring_up(connection: Connection) -> None:
+def _upgrade(connection: Connection) -> None:
     version = int(connection.execute(select(meta.c.value).where(meta.c.name == "schema_version")).scalar_one())
     if version == SCHEMA_VERSION:
         return
@@ -128,7 +128,7 @@ def _bring_up(connection: Connection) -> None:
     connection.execute(update(meta).where(meta.c.name == "schema_version").values(value=str(SCHEMA_VERSION)))
 
 
-def _found(connection: Connection) -> None:
+def _initialize(connection: Connection) -> None:
     values = {
         "schema_version": str(SCHEMA_VERSION),
         "ledger_id": secrets.token_hex(8),
@@ -139,28 +139,28 @@ def _found(connection: Connection) -> None:
 
 
 def _open_database(address: LedgerAddress, parts: ExitStack) -> OpenedLedger:
-    writer = _disposed(parts, postgres.writer(address.url))
-    reader = _disposed(parts, postgres.reader(address.url))
+    writer = _dispose_at_close(parts, postgres.writer(address.url))
+    reader = _dispose_at_close(parts, postgres.reader(address.url))
     with writer.begin() as connection:
         postgres.lock_schema(connection)
         if inspect(connection).get_table_names():
-            is_old = _identity(connection, address).version < SCHEMA_VERSION
+            is_old = _read_identity(connection, address).version < SCHEMA_VERSION
             if is_old and postgres.is_in_use(connection):
                 raise LedgerInUse(
                     f"sorting centers of an older version use the ledger {address}: stop every one of them first"
                 )
-            _bring_up(connection)
+            _upgrade(connection)
         else:
             postgres.create_tables(connection)
-            _found(connection)
-    numberer = Numberer(_disposed(parts, postgres.role(address.url)))
+            _initialize(connection)
+    numberer = Numberer(_dispose_at_close(parts, postgres.unpooled(address.url)))
     parts.callback(numberer.close)
-    identity = _identified(reader, address)
+    identity = _load_identity(reader, address)
     partitions = Partitions(writer)
     return OpenedLedger(address, identity, writer, reader, parts.pop_all(), numberer=numberer, partitions=partitions)
 
 
-def open_beside(url: str) -> OpenedLedger:
+def open_shared(url: str) -> OpenedLedger:
     """Open a ledger that another process of the same sorting center has open for writing; raises a LedgerError.
 
     Of a file nothing is locked or checked: this process ends with the other, and writes no more than what is its own,
@@ -168,24 +168,24 @@ def open_beside(url: str) -> OpenedLedger:
     """
     address = LedgerAddress.parse(url)
     _must_exist(address)
-    with _opening(address), ExitStack() as parts:
+    with _translate_open_errors(address), ExitStack() as parts:
         if address.path is None:
             return _open_database(address, parts)
-        writer = _disposed(parts, sqlite.writer(address.path))
-        reader = _disposed(parts, sqlite.reader(address.path))
-        return OpenedLedger(address, _identified(reader, address), writer, reader, parts.pop_all())
+        writer = _dispose_at_close(parts, sqlite.writer(address.path))
+        reader = _dispose_at_close(parts, sqlite.reader(address.path))
+        return OpenedLedger(address, _load_identity(reader, address), writer, reader, parts.pop_all())
 
 
 def open_for_reading(url: str) -> OpenedLedger:
     """Open an existing ledger, also while a sorting center writes it; raises a LedgerError."""
     address = LedgerAddress.parse(url)
     _must_exist(address)
-    with _opening(address), ExitStack() as parts:
+    with _translate_open_errors(address), ExitStack() as parts:
         if address.path is None:
-            reader = _disposed(parts, postgres.reader(address.url))
+            reader = _dispose_at_close(parts, postgres.reader(address.url))
         else:
-            reader = _disposed(parts, sqlite.reader(address.path))
-        return OpenedLedger(address, _identified(reader, address), None, reader, parts.pop_all())
+            reader = _dispose_at_close(parts, sqlite.reader(address.path))
+        return OpenedLedger(address, _load_identity(reader, address), None, reader, parts.pop_all())
 
 
 def begin_generation(url: str) -> str:
@@ -193,15 +193,15 @@ def begin_generation(url: str) -> str:
     address = LedgerAddress.parse(url)
     _must_exist(address)
     generation = new_generation()
-    with _opening(address), ExitStack() as parts:
+    with _translate_open_errors(address), ExitStack() as parts:
         if address.path is None:
-            writer = _disposed(parts, postgres.writer(address.url))
+            writer = _dispose_at_close(parts, postgres.writer(address.url))
         else:
             opened = open_for_writing(url)
             parts.callback(opened.close)
             writer = opened.writing
         with writer.begin() as connection:
-            _identity(connection, address)
+            _read_identity(connection, address)
             if address.path is None and postgres.is_in_use(connection):
                 raise LedgerInUse(f"a sorting center uses the ledger {address}: stop every one of them first")
             connection.execute(update(meta).where(meta.c.name == "generation").values(value=generation))
@@ -213,17 +213,17 @@ def _must_exist(address: LedgerAddress) -> None:
         raise LedgerMissing(f"there is no ledger at {address}: check the path given with --ledger")
 
 
-def _disposed(parts: ExitStack, engine: Engine) -> Engine:
+def _dispose_at_close(parts: ExitStack, engine: Engine) -> Engine:
     parts.callback(engine.dispose)
     return engine
 
 
 @contextmanager
-def _opening(address: LedgerAddress) -> Iterator[None]:
+def _translate_open_errors(address: LedgerAddress) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise not_opened(address, error) from error
+        raise translate_open_error(address, error) from error
 
 
 def _is_ledger(reader: Engine, address: LedgerAddress) -> bool:
@@ -231,16 +231,16 @@ def _is_ledger(reader: Engine, address: LedgerAddress) -> bool:
     with reader.connect() as connection:
         if not inspect(connection).get_table_names():
             return False
-        _identity(connection, address)
+        _read_identity(connection, address)
         return True
 
 
-def _identified(engine: Engine, address: LedgerAddress) -> Identity:
+def _load_identity(engine: Engine, address: LedgerAddress) -> LedgerIdentity:
     with engine.connect() as connection:
-        return _identity(connection, address)
+        return _read_identity(connection, address)
 
 
-def _identity(connection: Connection, address: LedgerAddress) -> Identity:
+def _read_identity(connection: Connection, address: LedgerAddress) -> LedgerIdentity:
     foreign = LedgerForeign(f"{address} is a database, but not a sorting center's ledger: check the address")
     if not inspect(connection).has_table(meta.name):
         raise foreign
@@ -256,4 +256,4 @@ def _identity(connection: Connection, address: LedgerAddress) -> Identity:
             f"the ledger {address} was made by another version of the program (schema {version}, this one uses "
             f"{SCHEMA_VERSION}): install that version again, or {empty}"
         )
-    return Identity(int(version), str(rows["ledger_id"]), str(rows["generation"]))
+    return LedgerIdentity(int(version), str(rows["ledger_id"]), str(rows["generation"]))

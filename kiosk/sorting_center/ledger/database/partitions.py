@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 log = logging.getLogger(__name__)
 
 PARTITION_LOCK: Final = 0x53_4B_03
-_TRY_AGAIN_S: Final = 60.0
+_RETRY_S: Final = 60.0
 _EARLIEST: Final = "2020-01"
 """Before this no station existed: a clock that says so is wrong."""
 
@@ -24,24 +24,24 @@ class Partitions:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._lock = threading.Lock()
-        self._made: set[str] = set()
-        self._not_before = 0.0
+        self._prepared: set[str] = set()
+        self._retry_at = 0.0
 
     def prepare(self, received_at: str) -> None:
         """See to the month of this time, and to the next one."""
         month = received_at[:7]
-        if month in self._made or time.monotonic() < self._not_before:
+        if month in self._prepared or time.monotonic() < self._retry_at:
             return
         with self._lock:
             try:
-                for wanted in (month, next_month(month)):
+                for needed_month in (month, next_month(month)):
                     with self._engine.begin() as connection:
-                        make_partition(connection, wanted)
+                        make_partition(connection, needed_month)
             except DBAPIError as error:
                 log.warning("No partition for the events of %s yet: %s", month, error.orig)
-                self._not_before = time.monotonic() + _TRY_AGAIN_S
+                self._retry_at = time.monotonic() + _RETRY_S
             else:
-                self._made.add(month)
+                self._prepared.add(month)
 
 
 def make_partition(connection: Connection, month: str) -> None:

@@ -18,7 +18,7 @@ from kiosk.sorting_center.ledger.schema import ARCHIVED, event, event_by_month, 
 
 MAX_PAGE_BYTES: Final = 4 * 1024 * 1024
 """Of the bodies of one page: four thousand ordinary events, and 64 of the largest."""
-READ_AT_ONCE: Final = 128
+MAX_EVENTS_PER_QUERY: Final = 128
 """Events of one statement, where bodies are read: at most 8 MiB."""
 
 Columns = tuple[str, ...]
@@ -44,10 +44,10 @@ class PlacedRange(NamedTuple):
 
 def last_feedseq(connection: Connection) -> int:
     """The highest place that was given out; 0 when none was."""
-    left = select(feed_position.c.feedseq).where(feed_position.c.name == ARCHIVED).scalar_subquery()
+    archived_query = select(feed_position.c.feedseq).where(feed_position.c.name == ARCHIVED).scalar_subquery()
     highest = numbered.c.last_feedseq if _has_ranges(connection) else event.c.feedseq
-    here, gone = connection.execute(select(select(func.max(highest)).scalar_subquery(), left)).one()
-    return max(here or 0, gone or 0)
+    here, archived_upto = connection.execute(select(select(func.max(highest)).scalar_subquery(), archived_query)).one()
+    return max(here or 0, archived_upto or 0)
 
 
 def insert_events(connection: Connection, rows: Rows) -> None:
@@ -58,7 +58,7 @@ def insert_events(connection: Connection, rows: Rows) -> None:
         insert_rows(connection, event, rows)
 
 
-def give_places(connection: Connection, ranges: Iterable[PlacedRange]) -> None:
+def assign_places(connection: Connection, ranges: Iterable[PlacedRange]) -> None:
     """To events that have none; all of a range are there."""
     if _has_ranges(connection):
         insert_rows(connection, numbered, [(one.last_feedseq, *one[:-1]) for one in ranges])
@@ -78,7 +78,7 @@ def feed_page(connection: Connection, after: int, limit: int, columns: Columns) 
     found: list[Any] = []
     size_bytes = 0
     while len(found) < limit:
-        rows = _next_events(connection, after, min(limit - len(found), READ_AT_ONCE), columns)
+        rows = _next_events(connection, after, min(limit - len(found), MAX_EVENTS_PER_QUERY), columns)
         if not rows:
             break
         for row in rows:
@@ -93,8 +93,8 @@ def feed_page(connection: Connection, after: int, limit: int, columns: Columns) 
 def _next_events(connection: Connection, after: int, limit: int, columns: Columns) -> Sequence[Any]:
     """At most ``limit`` above a place; none only at the end."""
     if not _has_ranges(connection):
-        wanted = select(event.c.feedseq, *(event.c[name] for name in columns)).where(event.c.feedseq > after)
-        return connection.execute(wanted.order_by(event.c.feedseq).limit(limit)).all()
+        query = select(event.c.feedseq, *(event.c[name] for name in columns)).where(event.c.feedseq > after)
+        return connection.execute(query.order_by(event.c.feedseq).limit(limit)).all()
     while not (rows := placed_events(connection, after, after + limit, columns)):
         # The end, or places of events that are in an archive.
         first_place = select(numbered.c.last_feedseq - numbered.c.last + numbered.c.first)
@@ -110,13 +110,13 @@ def placed_events(
     connection: Connection, after: int, upto: int, columns: Columns, types: frozenset[str] | None = None
 ) -> Sequence[Any]:
     """``feedseq`` and these columns of events above ``after`` up to ``upto``, in the order of the feed."""
-    wanted = _placed_events(connection.dialect.name, columns, types)
+    query = _placed_events(connection.dialect.name, columns, types)
     parameters = {"after": after, "upto": upto}
     if _has_ranges(connection):
         from kiosk.sorting_center.ledger.database.binary import fetch_rows  # a ledger in SQLite does without psycopg
 
-        return fetch_rows(connection, wanted, parameters)
-    return connection.execute(wanted, parameters).all()
+        return fetch_rows(connection, query, parameters)
+    return connection.execute(query, parameters).all()
 
 
 @cache
@@ -145,45 +145,45 @@ class EventCopy:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._growing: dict[tuple[str, str, str], PlacedRange] = {}
+        self._open_ranges: dict[tuple[str, str, str], PlacedRange] = {}
 
     def add(self, rows: Rows) -> None:
         """The next ones."""
         insert_events(self._connection, rows)
         if _has_ranges(self._connection):
-            give_places(self._connection, self._ended(rows))
+            assign_places(self._connection, self._pop_finished(rows))
 
-    def end(self) -> None:
+    def finish(self) -> None:
         """None follows."""
         if _has_ranges(self._connection):
-            give_places(self._connection, self._growing.values())
+            assign_places(self._connection, self._open_ranges.values())
 
-    def _ended(self, rows: Rows) -> list[PlacedRange]:
+    def _pop_finished(self, rows: Rows) -> list[PlacedRange]:
         """Ranges that do not go on."""
-        ended = []
+        finished = []
         for station, epoch, seq, region, *_, received_at, feedseq in rows:
             if feedseq is None:
                 continue
             key = (station, epoch, region)
-            grown = self._growing.get(key)
+            open_range = self._open_ranges.get(key)
             # A month leaves for an archive as a whole, and its ranges with it.
-            here = (seq - 1, feedseq - 1, received_at[:7])
-            if grown is not None and (grown.last, grown.last_feedseq, grown.since[:7]) == here:
-                self._growing[key] = grown._replace(last=seq, since=min(grown.since, received_at))
+            previous = (seq - 1, feedseq - 1, received_at[:7])
+            if open_range is not None and (open_range.last, open_range.last_feedseq, open_range.since[:7]) == previous:
+                self._open_ranges[key] = open_range._replace(last=seq, since=min(open_range.since, received_at))
                 continue
-            if grown is not None:
-                ended.append(grown)
-            self._growing[key] = PlacedRange(station, epoch, region, seq, seq, received_at, feedseq)
-        return ended
+            if open_range is not None:
+                finished.append(open_range)
+            self._open_ranges[key] = PlacedRange(station, epoch, region, seq, seq, received_at, feedseq)
+        return finished
 
 
-def forget_archived(connection: Connection, up_to: int) -> None:
+def delete_archived_ranges(connection: Connection, up_to: int) -> None:
     """Ranges up to this place of which no event is here any more. One that is here in part stays."""
     if _has_ranges(connection):
-        connection.execute(text(_FORGET), {"up_to": up_to})
+        connection.execute(text(_DELETE_ARCHIVED_RANGES), {"up_to": up_to})
 
 
-_FORGET: Final = """
+_DELETE_ARCHIVED_RANGES: Final = """
 DELETE FROM numbered r WHERE r.last_feedseq <= :up_to AND (
     SELECT e.seq FROM event_by_month e
     WHERE e.station = r.station AND e.epoch = r.epoch AND e.region = r.region AND e.seq BETWEEN r.first AND r.last

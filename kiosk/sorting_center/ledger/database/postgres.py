@@ -42,7 +42,7 @@ def writer(url: URL, *, of_ledger: bool = True) -> Engine:
     return _engine(url, _session(of_ledger), isolation_level="READ COMMITTED")
 
 
-def role(url: URL, *, of_ledger: bool = True) -> Engine:
+def unpooled(url: URL, *, of_ledger: bool = True) -> Engine:
     """For connections that are held: each one new, and closed at its end. ``of_ledger`` as of `writer`."""
     return _engine(url, _session(of_ledger), poolclass=NullPool)
 

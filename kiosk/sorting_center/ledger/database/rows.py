@@ -14,7 +14,7 @@ from sqlalchemy import Column, Connection, Table
 
 Rows = Sequence[tuple[Any, ...]]
 
-_ROWS_AT_ONCE: Final = 128
+_MAX_ROWS_PER_STATEMENT: Final = 128
 """Of one statement of SQLite. Python's lock is given up for each: with a statement a row, a commit beside a busy
 network thread would wait for it row by row."""
 
@@ -29,7 +29,7 @@ def insert_rows(connection: Connection, table: Table, rows: Rows) -> None:
         _execute(connection, table, rows)
 
 
-def insert_counted(connection: Connection, table: Table, rows: Rows) -> None:
+def insert_autonumbered(connection: Connection, table: Table, rows: Rows) -> None:
     """Rows without their ``id``, which the database counts, in the order of the rows."""
     _execute(connection, table, rows, left_out="id")
 
@@ -39,17 +39,20 @@ def insert_missing(connection: Connection, table: Table, rows: Rows) -> None:
     _execute(connection, table, rows, " ON CONFLICT DO NOTHING")
 
 
-def upsert_rows(connection: Connection, table: Table, rows: Rows, kept: str = "", *, unless_null: bool = False) -> None:
-    """A row whose key is there already takes the new values, of all columns but the one ``kept``; no key comes twice.
+def upsert_rows(
+    connection: Connection, table: Table, rows: Rows, unchanged: str = "", *, unless_null: bool = False
+) -> None:
+    """A row whose key is there already takes the new values, of all columns but the one ``unchanged``; no key comes
+    twice.
 
     ``unless_null``: where a new value is null the old one stays.
     """
-    _execute(connection, table, rows, _on_conflict(table, kept, unless_null))
+    _execute(connection, table, rows, _on_conflict(table, unchanged, unless_null))
 
 
 def _execute(connection: Connection, table: Table, rows: Rows, on_conflict: str = "", left_out: str = "") -> None:
     if connection.dialect.name == "sqlite":
-        for part in _parts(rows):
+        for part in _batches(rows):
             statement = _insert_values(table, len(part), left_out) + on_conflict
             connection.exec_driver_sql(statement, tuple(chain.from_iterable(part)))
     elif rows:
@@ -57,11 +60,11 @@ def _execute(connection: Connection, table: Table, rows: Rows, on_conflict: str 
         connection.exec_driver_sql(statement, tuple(list(column) for column in zip(*rows, strict=True)))
 
 
-def _parts(rows: Rows) -> Iterator[Rows]:
+def _batches(rows: Rows) -> Iterator[Rows]:
     """Of few lengths, each a power of two: the driver has every statement ready from the last time."""
     start = 0
     while left := len(rows) - start:
-        length = min(_ROWS_AT_ONCE, 1 << (left.bit_length() - 1))
+        length = min(_MAX_ROWS_PER_STATEMENT, 1 << (left.bit_length() - 1))
         yield rows[start : start + length]
         start += length
 
@@ -70,7 +73,7 @@ def _columns(table: Table, left_out: str) -> list[Column[Any]]:
     return [column for column in table.columns if column.name != left_out]
 
 
-def _into(table: Table, left_out: str) -> str:
+def _insert_clause(table: Table, left_out: str) -> str:
     names = ", ".join(f'"{column.name}"' for column in _columns(table, left_out))
     return f'INSERT INTO "{table.name}" ({names})'
 
@@ -78,7 +81,7 @@ def _into(table: Table, left_out: str) -> str:
 @cache
 def _insert_values(table: Table, count: int, left_out: str) -> str:
     row = f"({', '.join('?' * len(_columns(table, left_out)))})"
-    return f"{_into(table, left_out)} VALUES {', '.join([row] * count)}"
+    return f"{_insert_clause(table, left_out)} VALUES {', '.join([row] * count)}"
 
 
 @cache
@@ -87,13 +90,13 @@ def _insert_arrays(table: Table, left_out: str) -> str:
     from kiosk.sorting_center.ledger.database.binary import type_name
 
     arrays = ", ".join(f"%s::{type_name(column)}[]" for column in _columns(table, left_out))
-    return f"{_into(table, left_out)} SELECT * FROM unnest({arrays})"  # noqa: S608 - names of our tables
+    return f"{_insert_clause(table, left_out)} SELECT * FROM unnest({arrays})"  # noqa: S608 - names of our tables
 
 
 @cache
-def _on_conflict(table: Table, kept: str, unless_null: bool) -> str:
+def _on_conflict(table: Table, unchanged: str, unless_null: bool) -> str:
     key = [column.name for column in table.primary_key]
-    changing = [column.name for column in table.columns if column.name not in (*key, kept)]
+    changing = [column.name for column in table.columns if column.name not in (*key, unchanged)]
     new = 'coalesce(excluded."{0}", "{1}"."{0}")' if unless_null else 'excluded."{0}"'
     changes = ", ".join(f'"{name}" = {new.format(name, table.name)}' for name in changing)
     conflict = ", ".join(f'"{name}"' for name in key)

@@ -33,7 +33,7 @@ _LEDGER_CACHE_KIB: Final = 64 * 1024
 _UNREADABLE: Final = "malformed database schema"
 """Said instead of SQLite's own message: that quotes the damaged schema, and Python reads it as strict UTF-8."""
 
-CHECKED_BESIDE_BYTES: Final = 64 * 1024 * 1024
+BACKGROUND_CHECK_BYTES: Final = 64 * 1024 * 1024
 """A file up to here is checked in less than a second, before the ledger is opened; of a million events it takes 50."""
 
 
@@ -94,13 +94,13 @@ def quick_check(connection: sqlite3.Connection) -> str:
 
 
 class FileCheck:
-    """Looks through a large file beside the work, once. ``tell`` is called with what was found, if anything was."""
+    """Checks a large file once, beside the work. ``on_damage`` is called with what is damaged."""
 
-    def __init__(self, path: Path, tell: Callable[[str], None]) -> None:
+    def __init__(self, path: Path, on_damage: Callable[[str], None]) -> None:
         self._connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, check_same_thread=False)
         self._connection.execute("PRAGMA query_only=ON")
-        self._tell = tell
-        self._ending = False
+        self._on_damage = on_damage
+        self._is_stopping = False
         self.finding = ""
         """What is wrong with the file; "" for nothing known."""
         self._thread = threading.Thread(target=self._run, name="ledger file check", daemon=True)
@@ -113,7 +113,7 @@ class FileCheck:
 
     def stop(self) -> None:
         """Also before it is through."""
-        self._ending = True
+        self._is_stopping = True
         while self._thread.is_alive():
             self._connection.interrupt()  # again and again: one that comes before the check has begun is forgotten
             self._thread.join(0.05)
@@ -123,7 +123,7 @@ class FileCheck:
         try:
             found = quick_check(self._connection)
         except sqlite3.DatabaseError as error:
-            found = "" if self._ending else str(error)
+            found = "" if self._is_stopping else str(error)
         if found:
             self.finding = found
-            self._tell(found)
+            self._on_damage(found)

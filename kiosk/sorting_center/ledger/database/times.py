@@ -8,16 +8,16 @@ from typing import Any
 from sqlalchemy import Dialect, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-BEFORE_ALL = ""
+MIN_TIMESTAMP = ""
 """No time is before it."""
 
 
-def told(moment: datetime) -> str:
+def to_rfc3339(moment: datetime) -> str:
     """As every time here is written."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-class Instant(TypeDecorator[str]):
+class TimestampColumn(TypeDecorator[str]):
     """Text in Python and in SQLite; TIMESTAMPTZ(3) in PostgreSQL."""
 
     impl = Text
@@ -31,7 +31,7 @@ class Instant(TypeDecorator[str]):
         return Text()
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return "-infinity" if value == BEFORE_ALL and dialect.name == "postgresql" else value
+        return "-infinity" if value == MIN_TIMESTAMP and dialect.name == "postgresql" else value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
-        return told(value) if isinstance(value, datetime) else value
+        return to_rfc3339(value) if isinstance(value, datetime) else value

@@ -12,17 +12,17 @@ from kiosk.sorting_center.ledger.schema import meta
 
 MAX_COUNTED: Final = 1000
 """As many as a broker has on its way to one process; beyond that counting begins anew."""
-_NAME: Final = "delivered "
+_KEY_PREFIX: Final = "delivered "
 """Before the digest; a row of ``meta`` each."""
-_OURS: Final = meta.c.name.startswith(_NAME)
+_IS_COUNTER: Final = meta.c.name.startswith(_KEY_PREFIX)
 
 
 def count(connection: Connection, digest: str) -> int:
     """Once more: how often that was so far."""
-    name = _NAME + digest
+    name = _KEY_PREFIX + digest
     before = connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar()
-    if before is None and connection.execute(select(func.count()).where(_OURS)).scalar_one() >= MAX_COUNTED:
-        connection.execute(delete(meta).where(_OURS))
+    if before is None and connection.execute(select(func.count()).where(_IS_COUNTER)).scalar_one() >= MAX_COUNTED:
+        connection.execute(delete(meta).where(_IS_COUNTER))
     times = int(before or 0) + 1
     upsert_rows(connection, meta, [(name, str(times))])
     return times
@@ -30,5 +30,5 @@ def count(connection: Connection, digest: str) -> int:
 
 def forget(connection: Connection, digests: Iterable[str]) -> None:
     """These messages are done with."""
-    if names := [_NAME + digest for digest in digests]:
+    if names := [_KEY_PREFIX + digest for digest in digests]:
         connection.execute(delete(meta).where(meta.c.name.in_(names)))

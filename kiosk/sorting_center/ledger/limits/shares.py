@@ -27,26 +27,26 @@ DAY_BYTES: Final = 64 * 1024 * 1024
 line. Twice as busy a station that was away as long still fits."""
 ROW_BYTES: Final = 1024
 """What the ledger needs for an event besides its body: its row, and what is counted of it."""
-LEAST_BYTES: Final = 2 * 1024 * 1024
+MIN_SHARE_BYTES: Final = 2 * 1024 * 1024
 """What remains of a share when the disk has only its reserve left: an ordinary day, and a good part of another one."""
 MAX_RESERVE_BYTES: Final = 2 * 1024 * 1024 * 1024
 RESERVE_SHARE: Final = 10
 """The reserve is this part of the disk, at most MAX_RESERVE_BYTES. In the three reserves above it the shares shrink."""
-_SHRINKING: Final = 3
+_SHRINK_RESERVES: Final = 3
 _STEP_BYTES: Final = 1024 * 1024
 """So much of a station is counted in memory before it is written down, and forgotten when the process ends."""
-HELD_FOR: Final = timedelta(minutes=15)
+HOLD_BACK_TIME: Final = timedelta(minutes=15)
 """A station is held back for so long after the last time: one that is tries again once a minute."""
-_NOTED_EVERY: Final = timedelta(minutes=1)
-_NAME: Final = "share "
+_HOLD_BACK_WRITE_INTERVAL: Final = timedelta(minutes=1)
+_KEY_PREFIX: Final = "share "
 """Before station and region; a row of ``meta`` each, with a `_Spent` as JSON."""
 
 StationKey = tuple[str, str]
 """Station and region."""
-Why = Literal["share", "disk"]
+HoldBackReason = Literal["share", "disk"]
 
 
-class _Spent(NamedTuple):
+class _DailyUsage(NamedTuple):
     """``day`` is UTC; ``held_at``: when it was last held back, "" for not on that day."""
 
     day: str
@@ -56,10 +56,10 @@ class _Spent(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Counted:
+class _CountedUsage:
     """What is written down, and what this process has taken in since."""
 
-    spent: _Spent
+    spent: _DailyUsage
     more_bytes: int = 0
 
     @property
@@ -75,7 +75,7 @@ class HeldBack:
     station: str
     region: str
     size_bytes: int
-    why: Why
+    why: HoldBackReason
 
 
 class DailyShares:
@@ -86,27 +86,27 @@ class DailyShares:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._day = ""
-        self._counted: dict[StationKey, _Counted] = {}
+        self._counted: dict[StationKey, _CountedUsage] = {}
 
     def held_back(self, connection: Connection, stations: Collection[StationKey], now: str) -> set[StationKey]:
         """Those of whom nothing more is taken in at this time (RFC 3339, UTC)."""
         self._read(connection, stations, now[:10])
-        limit = _limit(self._folder)
-        held = {key for key in stations if self._of(key).size_bytes >= limit}
+        limit = _share_bytes(self._folder)
+        held = {key for key in stations if self._usage(key).size_bytes >= limit}
         noted = []
         for key in sorted(held):
-            spent = self._of(key).spent
-            if not spent.held_at or abs(_time(now) - _time(spent.held_at)) >= _NOTED_EVERY:
-                why: Why = "share" if self._of(key).size_bytes >= DAY_BYTES else "disk"
+            spent = self._usage(key).spent
+            if not spent.held_at or abs(_parse_time(now) - _parse_time(spent.held_at)) >= _HOLD_BACK_WRITE_INTERVAL:
+                why: HoldBackReason = "share" if self._usage(key).size_bytes >= DAY_BYTES else "disk"
                 noted.append((key, spent._replace(why=why, held_at=now)))
         self._write(connection, noted)
         return held
 
-    def spend(self, connection: Connection, taken: Mapping[StationKey, int]) -> None:
+    def spend(self, connection: Connection, accepted_bytes: Mapping[StationKey, int]) -> None:
         """So many bytes of each were taken in; all were asked for in `held_back` before."""
         grown = []
-        for key, size_bytes in sorted(taken.items()):
-            counted = self._of(key)
+        for key, size_bytes in sorted(accepted_bytes.items()):
+            counted = self._usage(key)
             counted.more_bytes += size_bytes
             if counted.more_bytes >= _STEP_BYTES:
                 grown.append((key, counted.spent))
@@ -116,59 +116,59 @@ class DailyShares:
         """The transaction came to nothing: what is written down counts, and no more."""
         self._day = ""
 
-    def _of(self, key: StationKey) -> _Counted:
-        return self._counted.setdefault(key, _Counted(_Spent(self._day)))
+    def _usage(self, key: StationKey) -> _CountedUsage:
+        return self._counted.setdefault(key, _CountedUsage(_DailyUsage(self._day)))
 
     def _read(self, connection: Connection, stations: Collection[StationKey], day: str) -> None:
         if day != self._day:
             self._day, self._counted = day, {}
         unknown = [key for key in stations if key not in self._counted]
-        found = self._written(connection, unknown) if unknown else {}
-        self._counted |= {key: _Counted(found.get(key, _Spent(day))) for key in unknown}
+        found = self._load_stored(connection, unknown) if unknown else {}
+        self._counted |= {key: _CountedUsage(found.get(key, _DailyUsage(day))) for key in unknown}
 
-    def _written(self, connection: Connection, stations: Iterable[StationKey]) -> dict[StationKey, _Spent]:
-        names = {_NAME + " ".join(key): key for key in stations}
+    def _load_stored(self, connection: Connection, stations: Iterable[StationKey]) -> dict[StationKey, _DailyUsage]:
+        names = {_KEY_PREFIX + " ".join(key): key for key in stations}
         rows = connection.execute(_rows_of(connection.dialect.name), as_parameter((name,) for name in sorted(names)))
-        found = {names[row.name]: _Spent(*json.loads(row.value)) for row in rows}
+        found = {names[row.name]: _DailyUsage(*json.loads(row.value)) for row in rows}
         return {key: spent for key, spent in found.items() if spent.day == self._day}
 
-    def _write(self, connection: Connection, changed: list[tuple[StationKey, _Spent]]) -> None:
+    def _write(self, connection: Connection, changed: list[tuple[StationKey, _DailyUsage]]) -> None:
         """Together with what other processes have written down since."""
         if not changed:
             return
-        before = self._written(connection, (key for key, _ in changed))
+        before = self._load_stored(connection, (key for key, _ in changed))
         for key, spent in changed:
-            counted = self._of(key)
+            counted = self._usage(key)
             size_bytes = before.get(key, spent).size_bytes + counted.more_bytes
-            self._counted[key] = _Counted(spent._replace(size_bytes=size_bytes))
-        rows = [(_NAME + " ".join(key), json.dumps(self._of(key).spent)) for key, _ in changed]
+            self._counted[key] = _CountedUsage(spent._replace(size_bytes=size_bytes))
+        rows = [(_KEY_PREFIX + " ".join(key), json.dumps(self._usage(key).spent)) for key, _ in changed]
         upsert_rows(connection, meta, rows)
 
 
 def held_back(connection: Connection, now: str) -> list[HeldBack]:
     """The stations that are held back at this time, by any process."""
-    rows = connection.execute(select(meta.c.name, meta.c.value).where(meta.c.name.startswith(_NAME)))
+    rows = connection.execute(select(meta.c.name, meta.c.value).where(meta.c.name.startswith(_KEY_PREFIX)))
     found = []
     for name, value in rows:
-        spent = _Spent(*json.loads(value))
-        if spent.held_at and abs(_time(now) - _time(spent.held_at)) < HELD_FOR:
-            station, region = name.removeprefix(_NAME).split(" ")
+        spent = _DailyUsage(*json.loads(value))
+        if spent.held_at and abs(_parse_time(now) - _parse_time(spent.held_at)) < HOLD_BACK_TIME:
+            station, region = name.removeprefix(_KEY_PREFIX).split(" ")
             found.append(HeldBack(station, region, spent.size_bytes, "share" if spent.why == "share" else "disk"))
     return found
 
 
-def _limit(folder: Path | None) -> int:
+def _share_bytes(folder: Path | None) -> int:
     """The share of every station at this moment."""
     if folder is None:
         return DAY_BYTES
     disk = os.statvfs(folder)
     free, total = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
     reserve = max(1, min(total // RESERVE_SHARE, MAX_RESERVE_BYTES))
-    left = min(max(free - reserve, 0), _SHRINKING * reserve)
-    return LEAST_BYTES + (DAY_BYTES - LEAST_BYTES) * left // (_SHRINKING * reserve)
+    left = min(max(free - reserve, 0), _SHRINK_RESERVES * reserve)
+    return MIN_SHARE_BYTES + (DAY_BYTES - MIN_SHARE_BYTES) * left // (_SHRINK_RESERVES * reserve)
 
 
-def _time(text: str) -> datetime:
+def _parse_time(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 

@@ -15,18 +15,18 @@ from kiosk.messaging.contract.envelope import EVENT_TYPES, MAX_EVENT_BYTES, data
 from kiosk.messaging.contract.receive import BadEvent, parse_event
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.messaging.contract.strict_json import StrictJsonError, read
-from kiosk.sorting_center.ledger.accept import storable
+from kiosk.sorting_center.ledger.accept import replace_nul
 from kiosk.sorting_center.ledger.records import EventKey
 from kiosk.sorting_center.ledger.schema import archived, event, quarantine, stream
 
 MAX_PAGE: Final = 100
 MAX_GROUPS: Final = 200
-MAX_BESIDE: Final = 20
+MAX_SAME_NUMBER: Final = 20
 """Other contents of one number: a copied disk makes one, a stranger any number."""
 
 
 @dataclass(frozen=True, slots=True)
-class Apart:
+class QuarantinedEvent:
     """An event that is set apart. ``size_bytes`` is that of its body, which is empty when it is not kept any more."""
 
     id: int
@@ -38,7 +38,7 @@ class Apart:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class QuarantineGroup:
     """How many events of a station are set apart for a reason."""
 
     region: str
@@ -48,7 +48,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QuarantineFilter:
     """Which of them; "" for all."""
 
     reason: str = ""
@@ -61,7 +61,7 @@ class Asked:
         return [column == value for column, value in (*pairs, (quarantine.c.region, self.region)) if value]
 
 
-class Link(StrEnum):
+class NeighbourLink(StrEnum):
     """Whether the hashes of two neighbours fit."""
 
     LINKED = "linked"
@@ -86,7 +86,7 @@ class Neighbour:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ChainNeighbourhood:
     """Around the event's number: what stands there, before and after it, and what else was set apart for the number.
 
     ``instead``: the body of another event that stands there. ``upto``: to there nothing of this epoch is missing.
@@ -95,67 +95,73 @@ class Place:
     before: Neighbour | None
     here: Neighbour | None
     after: Neighbour | None
-    before_link: Link
-    after_link: Link
+    before_link: NeighbourLink
+    after_link: NeighbourLink
     is_the_same: bool
     """It stands there itself."""
     instead: bytes = field(repr=False)
-    beside: Sequence[Apart]
+    beside: Sequence[QuarantinedEvent]
     upto: int
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
+class QuarantineDetails:
     """``fault``: which rule it breaks, in English; "" when none is found, as in one of an unknown type.
 
     ``is_believed``: the software of today would take it in.
     """
 
-    apart: Apart
+    apart: QuarantinedEvent
     body: bytes = field(repr=False)
     prevhash: str
     fault: str
     is_believed: bool
-    place: Place
+    place: ChainNeighbourhood
 
 
-def page(connection: Connection, asked: Asked, before: int | None, limit: int) -> Sequence[Apart]:
+def load_page(
+    connection: Connection, criteria: QuarantineFilter, before: int | None, limit: int
+) -> Sequence[QuarantinedEvent]:
     """The newest first, with an ``id`` below ``before``."""
-    wanted = select(*_SHOWN).where(*asked.condition).order_by(quarantine.c.id.desc()).limit(min(limit, MAX_PAGE))
+    query = (
+        select(*_LIST_COLUMNS).where(*criteria.condition).order_by(quarantine.c.id.desc()).limit(min(limit, MAX_PAGE))
+    )
     if before is not None:
-        wanted = wanted.where(quarantine.c.id < before)
-    return [_apart(row) for row in connection.execute(wanted)]
+        query = query.where(quarantine.c.id < before)
+    return [_quarantined_event(row) for row in connection.execute(query)]
 
 
-def groups(connection: Connection) -> Sequence[Group]:
+def load_groups(connection: Connection) -> Sequence[QuarantineGroup]:
     """The most first."""
     by = (quarantine.c.region, quarantine.c.station, quarantine.c.reason)
     count = func.count().label("number")
     rows = connection.execute(select(*by, count).group_by(*by).order_by(count.desc(), *by).limit(MAX_GROUPS))
-    return [Group(*row) for row in rows]
+    return [QuarantineGroup(*row) for row in rows]
 
 
-def examined(connection: Connection, number: int) -> Examined | None:
+def load_details(connection: Connection, number: int) -> QuarantineDetails | None:
     """One of them and its place; None when none of this number is set apart."""
     row = connection.execute(select(quarantine).where(quarantine.c.id == number)).one_or_none()
     if row is None:
         return None
-    apart, body = _apart(row), bytes(row.body)
-    read_event = _read(body)
+    event_row, body = _quarantined_event(row), bytes(row.body)
+    read_event = _parse_body(body)
     prevhash = usable_text(read_event, "prevhash") if read_event is not None else ""
-    fault = _fault(read_event, apart.key.station)
-    return Examined(apart, body, prevhash, fault, _is_believed(body), _place(connection, apart, prevhash))
+    fault = _find_fault(read_event, event_row.key.station)
+    return QuarantineDetails(
+        event_row, body, prevhash, fault, _is_valid(body), _neighbourhood(connection, event_row, prevhash)
+    )
 
 
-_SHOWN: Final = tuple(column for column in quarantine.columns if column is not quarantine.c.body)
+_LIST_COLUMNS: Final = tuple(column for column in quarantine.columns if column is not quarantine.c.body)
 
 
-def _apart(row: Row[Any]) -> Apart:
+def _quarantined_event(row: Row[Any]) -> QuarantinedEvent:
     key = EventKey(row.region, row.station, row.epoch, row.seq, row.sha256)
-    return Apart(row.id, key, row.reason, row.type, row.size_bytes, row.received_at)
+    return QuarantinedEvent(row.id, key, row.reason, row.type, row.size_bytes, row.received_at)
 
 
-def _read(body: bytes) -> dict[str, Any] | None:
+def _parse_body(body: bytes) -> dict[str, Any] | None:
     """None of a body that is not kept, or that no reader of today takes."""
     try:
         found = read(body, max_bytes=MAX_EVENT_BYTES) if body else None
@@ -164,14 +170,14 @@ def _read(body: bytes) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _is_believed(body: bytes) -> bool:
+def _is_valid(body: bytes) -> bool:
     try:
-        return storable(parse_event(body)).problem is None
+        return replace_nul(parse_event(body)).problem is None
     except BadEvent:
         return False
 
 
-def _fault(found: dict[str, Any] | None, station: str) -> str:
+def _find_fault(found: dict[str, Any] | None, station: str) -> str:
     if found is None:
         return ""
     known = EVENT_TYPES.get(str(found.get("type")))
@@ -180,29 +186,34 @@ def _fault(found: dict[str, Any] | None, station: str) -> str:
     if known is None:
         return ""
     try:
-        told = data_as(known, found.get("data"))
+        data = data_as(known, found.get("data"))
     except msgspec.ValidationError as error:
         return str(error)
-    if _has_zero(found):
+    if _has_nul(found):
         return "a text has the character U+0000"
-    return event_fault(told, station) or ""
+    return event_fault(data, station) or ""
 
 
-def _has_zero(found: dict[str, Any]) -> bool:
+def _has_nul(found: dict[str, Any]) -> bool:
     data = found.get("data")
     values = data.values() if isinstance(data, dict) else ()
     return any(isinstance(value, str) and "\0" in value for value in values)
 
 
-def _place(connection: Connection, apart: Apart, prevhash: str) -> Place:
-    key = apart.key
+def _neighbourhood(connection: Connection, quarantined_event: QuarantinedEvent, prevhash: str) -> ChainNeighbourhood:
+    key = quarantined_event.key
     around = {one.seq: one for table in (archived, event) for one in _neighbours(connection, table, key)}
     before, here, after = (around.get(key.seq + step) for step in (-1, 0, 1))
     at = _of_stream(quarantine, key) & (quarantine.c.seq == key.seq)
-    others = select(*_SHOWN).where(at, quarantine.c.id != apart.id).order_by(quarantine.c.id).limit(MAX_BESIDE)
+    others = (
+        select(*_LIST_COLUMNS)
+        .where(at, quarantine.c.id != quarantined_event.id)
+        .order_by(quarantine.c.id)
+        .limit(MAX_SAME_NUMBER)
+    )
     upto = connection.execute(select(stream.c.upto).where(_of_stream(stream, key))).scalar()
     is_the_same = here is not None and here.sha256 == key.sha256
-    return Place(
+    return ChainNeighbourhood(
         before,
         here,
         after,
@@ -210,14 +221,14 @@ def _place(connection: Connection, apart: Apart, prevhash: str) -> Place:
         _after_link(key, after),
         is_the_same,
         b"" if is_the_same else _body_at(connection, key),
-        [_apart(row) for row in connection.execute(others)],
+        [_quarantined_event(row) for row in connection.execute(others)],
         upto or 0,
     )
 
 
 def _body_at(connection: Connection, key: EventKey) -> bytes:
-    wanted = select(event.c.body).where(_of_stream(event, key), event.c.seq == key.seq)
-    return bytes(connection.execute(wanted).scalar() or b"")
+    query = select(event.c.body).where(_of_stream(event, key), event.c.seq == key.seq)
+    return bytes(connection.execute(query).scalar() or b"")
 
 
 def _of_stream(table: Table, key: EventKey) -> ColumnElement[bool]:
@@ -235,19 +246,19 @@ def _neighbours(connection: Connection, table: Table, key: EventKey) -> list[Nei
     return [Neighbour(*row, is_archived=False) for row in connection.execute(select(*columns).where(near))]
 
 
-def _before_link(key: EventKey, prevhash: str, before: Neighbour | None) -> Link:
+def _before_link(key: EventKey, prevhash: str, before: Neighbour | None) -> NeighbourLink:
     if not prevhash:
-        return Link.UNKNOWN
+        return NeighbourLink.UNKNOWN
     if key.seq == 1:
-        return Link.BEGINNING if prevhash == ZERO_HASH else Link.BROKEN
+        return NeighbourLink.BEGINNING if prevhash == ZERO_HASH else NeighbourLink.BROKEN
     if before is None:
-        return Link.NOT_HERE
-    return Link.LINKED if before.sha256 == prevhash else Link.BROKEN
+        return NeighbourLink.NOT_HERE
+    return NeighbourLink.LINKED if before.sha256 == prevhash else NeighbourLink.BROKEN
 
 
-def _after_link(key: EventKey, after: Neighbour | None) -> Link:
+def _after_link(key: EventKey, after: Neighbour | None) -> NeighbourLink:
     if after is None:
-        return Link.NOT_HERE
+        return NeighbourLink.NOT_HERE
     if not after.prevhash:
-        return Link.UNKNOWN
-    return Link.LINKED if after.prevhash == key.sha256 else Link.BROKEN
+        return NeighbourLink.UNKNOWN
+    return NeighbourLink.LINKED if after.prevhash == key.sha256 else NeighbourLink.BROKEN

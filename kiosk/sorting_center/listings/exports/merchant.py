@@ -14,8 +14,8 @@ from typing import Final
 from kiosk.domain.events.photo import WordsData
 from kiosk.sorting_center.export.spreadsheet import Words
 from kiosk.sorting_center.listings.addresses import PublicAddresses
-from kiosk.sorting_center.listings.exports.fields import item_id, shortened, uncalculated
-from kiosk.sorting_center.listings.records import Key, Published
+from kiosk.sorting_center.listings.exports.fields import item_id, shortened, without_formula
+from kiosk.sorting_center.listings.records import ListingKey, Published
 
 MAX_TITLE: Final = 150
 MAX_DESCRIPTION: Final = 5_000
@@ -42,26 +42,26 @@ class ProductData:
     words: Words
 
 
-def tsv_of(published: Iterable[tuple[Key, Published]], data: ProductData) -> Iterator[bytes]:
+def tsv_of(published: Iterable[tuple[ListingKey, Published]], data: ProductData) -> Iterator[bytes]:
     """A head and a line for each that has a title in that language, in UTF-8 without a mark."""
     line = io.StringIO()
     writer = csv.DictWriter(line, FIELDS, dialect="excel-tab", lineterminator="\n")
     writer.writeheader()
     yield line.getvalue().encode()
     for key, one in published:
-        if is_told(one, data.language):
+        if has_title(one, data.language):
             line.seek(0)
             line.truncate()
             writer.writerow(_row(key, one, data))
             yield line.getvalue().encode()
 
 
-def is_told(one: Published, language: str) -> bool:
+def has_title(one: Published, language: str) -> bool:
     """Whether it has a title in that language: the file has no other language in it."""
     return bool(one.photos and _text(one.texts.title, language))
 
 
-def _row(key: Key, one: Published, data: ProductData) -> Mapping[str, str]:
+def _row(key: ListingKey, one: Published, data: ProductData) -> Mapping[str, str]:
     pictures = [data.addresses.picture(sha256) for sha256 in one.photos]
     return {
         "id": item_id(key),
@@ -93,9 +93,9 @@ def _description(one: Published, data: ProductData) -> str:
 
 def _warning(word: str, words: Words) -> str:
     """One that a newer station knows is said as its word."""
-    said = words(f"warning_{word}")
-    return said if said != f"warning_{word}" else word.replace("_", " ")
+    text = words(f"warning_{word}")
+    return text if text != f"warning_{word}" else word.replace("_", " ")
 
 
 def _text(words: WordsData, language: str) -> str:
-    return uncalculated({"ug": words.ug, "zh": words.zh, "en": words.en}[language])
+    return without_formula({"ug": words.ug, "zh": words.zh, "en": words.en}[language])

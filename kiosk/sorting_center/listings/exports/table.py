@@ -11,7 +11,7 @@ from kiosk.sorting_center.export.spreadsheet import Cell, csv_lines, yuan
 from kiosk.sorting_center.listings.addresses import PublicAddresses
 from kiosk.sorting_center.listings.exports.fields import item_id
 from kiosk.sorting_center.listings.listings import one_line
-from kiosk.sorting_center.listings.records import Key, Published
+from kiosk.sorting_center.listings.records import ListingKey, Published
 
 LANGUAGES: Final = ("ug", "zh", "en")
 COLUMNS: Final = (
@@ -25,12 +25,12 @@ COLUMNS: Final = (
 """`docs/listings.md` says of each what stands there. They are the same in every language: programs read them."""
 
 
-def csv_of(published: Iterable[tuple[Key, Published]], addresses: PublicAddresses | None) -> Iterator[bytes]:
+def csv_of(published: Iterable[tuple[ListingKey, Published]], addresses: PublicAddresses | None) -> Iterator[bytes]:
     """A head and a line for each; without ``addresses`` those of pages and pictures are empty."""
     return csv_lines(COLUMNS, (_cells(key, one, addresses) for key, one in published), str)
 
 
-def _cells(key: Key, one: Published, addresses: PublicAddresses | None) -> list[Cell]:
+def _cells(key: ListingKey, one: Published, addresses: PublicAddresses | None) -> list[Cell]:
     """In the order of COLUMNS."""
     pages = [addresses.page(key, language) if addresses is not None else "" for language in LANGUAGES]
     pictures = [addresses.picture(sha256) for sha256 in one.photos] if addresses is not None else []

@@ -9,7 +9,7 @@ from typing import Any, Final
 from cheroot.server import HeaderReader
 
 _LINE: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}):[ \t]*([\x20-\x7e]{0,1024}?)[ \t]*\r\n")
-_MOST: Final = 32
+_MAX_HEADERS: Final = 32
 
 
 class StrictHeaders(HeaderReader):
@@ -18,7 +18,7 @@ class StrictHeaders(HeaderReader):
     def __call__(self, rfile: Any, hdict: MutableMapping[bytes, bytes] | None = None) -> MutableMapping[bytes, bytes]:
         """Into ``hdict``; raises ValueError with what is wrong, which ends the connection."""
         found: MutableMapping[bytes, bytes] = {} if hdict is None else hdict
-        for _ in range(_MOST + 1):
+        for _ in range(_MAX_HEADERS + 1):
             line = rfile.readline()
             if line == b"\r\n":
                 return found

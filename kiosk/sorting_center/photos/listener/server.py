@@ -21,18 +21,18 @@ from cheroot.ssl import Adapter
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.photos import COMPLETE, MAX_PART_BYTES, OFFSET, REFUSED, ContentRange, PictureName
 from kiosk.messaging.contract.updates import UpdatesPath
-from kiosk.sorting_center.certificate import Certificate
+from kiosk.sorting_center.certificate import ReloadingCertificate
 from kiosk.sorting_center.photos.listener.headers import StrictHeaders
-from kiosk.sorting_center.photos.listener.reception import Limits, Reception
-from kiosk.sorting_center.photos.ports import Guest
-from kiosk.sorting_center.photos.uploads import Answer, BrokeOff, Uploads
-from kiosk.sorting_center.updates.downloads import Downloads, Question
+from kiosk.sorting_center.photos.listener.reception import ConnectionGate, ConnectionLimits
+from kiosk.sorting_center.photos.ports import StationConnection
+from kiosk.sorting_center.photos.uploads import BodyTruncated, UploadResult, Uploads
+from kiosk.sorting_center.updates.downloads import DownloadRequest, Downloads
 
 _MAX_HEAD_BYTES: Final = 8192
 _BACKLOG: Final = 128
 _STOP_S: Final = 1
 _LOG_PERIOD_S: Final = 300.0
-_FETCH_AGAIN_S: Final = 60.0
+_FETCH_RETRY_S: Final = 60.0
 """In about that time an update without libraries is through, and its place is another's."""
 _PHRASES: Final = {
     200: "OK",
@@ -59,18 +59,18 @@ class PhotosServer:
         self,
         uploads: Uploads,
         listening: socket.socket,
-        certificate: Certificate | None,
-        limits: Limits | None = None,
+        certificate: ReloadingCertificate | None,
+        limits: ConnectionLimits | None = None,
         downloads: Downloads | None = None,
     ) -> None:
         """``downloads`` None: there are no updates here."""
-        self._reception = Reception(_come_in, limits)
+        self._reception = ConnectionGate(_on_admitted, limits)
         gateway = partial(_StationGateway, uploads, downloads)
-        self._server = _Server(listening, self._reception, gateway, certificate)
+        self._server = _StationServer(listening, self._reception, gateway, certificate)
         self._thread = threading.Thread(target=self._server.serve, name="photos", daemon=True)
         self._ending = threading.Event()
         self._tending = (
-            threading.Thread(target=certificate.tend, args=(self._ending,), name="certificate", daemon=True)
+            threading.Thread(target=certificate.watch, args=(self._ending,), name="certificate", daemon=True)
             if certificate is not None
             else None
         )
@@ -93,15 +93,15 @@ class PhotosServer:
             self._tending.join()
 
 
-def _come_in(guest: Guest) -> None:
-    if isinstance(guest, _Connection):
-        guest.server.put_conn(guest)
+def _on_admitted(connection: StationConnection) -> None:
+    if isinstance(connection, _GatedConnection):
+        connection.server.put_conn(connection)
 
 
 class _StationTls(Adapter):
     """As the server wants it: it only puts TLS around a connection; who speaks is found out by the reception."""
 
-    def __init__(self, certificate: Certificate) -> None:
+    def __init__(self, certificate: ReloadingCertificate) -> None:
         self._certificate = certificate
 
     def bind(self, sock: socket.socket) -> socket.socket:
@@ -122,14 +122,14 @@ class _StationTls(Adapter):
         return (StreamReader if "r" in mode else StreamWriter)(sock, mode, bufsize)
 
 
-class _Request(HTTPRequest):
+class _StationRequest(HTTPRequest):
     header_reader = StrictHeaders()
 
 
-class _Connection(HTTPConnection):
-    RequestHandlerClass = _Request
+class _GatedConnection(HTTPConnection):
+    RequestHandlerClass = _StationRequest
 
-    def __init__(self, server: _Server, sock: socket.socket, makefile: Any = MakeFile) -> None:
+    def __init__(self, server: _StationServer, sock: socket.socket, makefile: Any = MakeFile) -> None:
         super().__init__(server, sock, makefile)
         self.admitted = False
         self.station: str | None = None
@@ -163,8 +163,8 @@ class _Connection(HTTPConnection):
             self.wfile.close()  # else the socket stays open until the garbage collector comes by
 
 
-class _Server(HTTPServer):
-    ConnectionClass = _Connection
+class _StationServer(HTTPServer):
+    ConnectionClass = _GatedConnection
     max_request_header_size = _MAX_HEAD_BYTES
     max_request_body_size = MAX_PART_BYTES
     request_queue_size = _BACKLOG
@@ -173,9 +173,9 @@ class _Server(HTTPServer):
     def __init__(
         self,
         listening: socket.socket,
-        reception: Reception,
+        reception: ConnectionGate,
         gateway: Callable[[Any], Gateway],
-        certificate: Certificate | None,
+        certificate: ReloadingCertificate | None,
     ) -> None:
         places = reception.limits.connections
         super().__init__(listening.getsockname()[:2], gateway, places, places, "photos")
@@ -191,7 +191,7 @@ class _Server(HTTPServer):
         self.socket = self._listening
         return self._listening
 
-    def process_conn(self, conn: _Connection) -> None:
+    def process_conn(self, conn: _GatedConnection) -> None:
         """One that has a place asks for something; another one is new."""
         if conn.admitted:
             super().process_conn(conn)
@@ -204,7 +204,7 @@ class _Server(HTTPServer):
             self._log.write(msg, kind=str(level), level=level)
 
 
-class _Body:
+class _RequestBody:
     def __init__(self, rfile: Any) -> None:
         self._rfile = rfile
 
@@ -212,7 +212,7 @@ class _Body:
         try:
             return bytes(self._rfile.read(size))
         except (OSError, ValueError) as error:
-            raise BrokeOff from error
+            raise BodyTruncated from error
 
 
 class _StationGateway(Gateway):
@@ -238,10 +238,10 @@ class _StationGateway(Gateway):
             return
         reception = request.server.reception
         if not reception.fetches(request.conn):
-            self._write_head(self._ended(503, _FETCH_AGAIN_S))
+            self._write_head(self._ended(503, _FETCH_RETRY_S))
             return
         range_, if_range = (request.inheaders.get(name, b"").decode("ascii") for name in (b"Range", b"If-Range"))
-        reply = downloads.answer(Question(request.conn.station or path.station, path, range_, if_range))
+        reply = downloads.respond(DownloadRequest(request.conn.station or path.station, path, range_, if_range))
         reception.allow(request.conn, reception.limits.body_s(reply.size))
         self._write_status(reply.status, [*reply.headers, ("Content-Length", str(reply.size))])
         request.ensure_headers_sent()
@@ -256,19 +256,19 @@ class _StationGateway(Gateway):
         self.req.status = f"{status} {_PHRASES[status]}".encode()
         self.req.outheaders.extend((name.encode(), value.encode()) for name, value in headers)
 
-    def _write_head(self, answer: Answer) -> None:
+    def _write_head(self, answer: UploadResult) -> None:
         headers: list[tuple[str, str]] = [] if answer.status == 204 else [("Content-Length", "0")]
         if answer.complete is not None:
             headers.append((COMPLETE, "?1" if answer.complete else "?0"))
         if answer.offset is not None:
             headers.append((OFFSET, str(answer.offset)))
-        if answer.again_s is not None:
-            headers.append(("Retry-After", str(max(1, round(answer.again_s)))))
-        if answer.why is not None:
-            headers.append((REFUSED, answer.why.value))
+        if answer.retry_after_s is not None:
+            headers.append(("Retry-After", str(max(1, round(answer.retry_after_s)))))
+        if answer.reason is not None:
+            headers.append((REFUSED, answer.reason.value))
         self._write_status(answer.status, headers)
 
-    def _answer(self) -> Answer:
+    def _answer(self) -> UploadResult:
         request = self.req
         try:
             name = PictureName.parse(request.uri.decode("ascii"))
@@ -276,7 +276,7 @@ class _StationGateway(Gateway):
             return self._ended(404)
         station = request.conn.station or name.station
         if request.method == b"HEAD" and not self._size:
-            return self._uploads.look(station, name)
+            return self._uploads.progress(station, name)
         if request.method != b"PUT":
             return self._ended(405)
         try:
@@ -288,15 +288,15 @@ class _StationGateway(Gateway):
         reception = request.server.reception
         reception.allow(request.conn, reception.limits.body_s(part.size))
         try:
-            return self._uploads.take(station, name, part, _Body(request.rfile))
-        except BrokeOff:
+            return self._uploads.receive_part(station, name, part, _RequestBody(request.rfile))
+        except BodyTruncated:
             return self._ended(400)
 
     @property
     def _size(self) -> int:
         return int(self.req.inheaders.get(b"Content-Length", b"0"))
 
-    def _ended(self, status: int, again_s: float | None = None) -> Answer:
+    def _ended(self, status: int, retry_after_s: float | None = None) -> UploadResult:
         """Nothing more is read from whoever asks for such a thing."""
         self.req.close_connection = True
-        return Answer(status, again_s=again_s)
+        return UploadResult(status, retry_after_s=retry_after_s)

@@ -7,12 +7,12 @@ from functools import partial
 from typing import Any
 
 from kiosk.domain.identifiers import BadIdentifier, check_station
-from kiosk.sorting_center.certificate import Certificate, TlsFilesError, check_pem, load_pair, said_of
+from kiosk.sorting_center.certificate import ReloadingCertificate, TlsFilesError, check_pem, load_pair, openssl_message
 
 
-def certificate_of(cert: str, key: str, ca: str) -> Certificate:
+def certificate_of(cert: str, key: str, ca: str) -> ReloadingCertificate:
     """Raises TlsFilesError for files that cannot be used."""
-    return Certificate((cert, key, ca), partial(_context, cert, key, ca))
+    return ReloadingCertificate((cert, key, ca), partial(_context, cert, key, ca))
 
 
 def _context(cert: str, key: str, ca: str) -> ssl.SSLContext:
@@ -27,7 +27,7 @@ def _context(cert: str, key: str, ca: str) -> ssl.SSLContext:
     try:
         context.load_verify_locations(ca)
     except ssl.SSLError as error:
-        raise TlsFilesError(f"{ca} cannot be used for TLS: {said_of(error)}") from error
+        raise TlsFilesError(f"{ca} cannot be used for TLS: {openssl_message(error)}") from error
     except OSError as error:
         raise TlsFilesError(f"the certificate {ca} cannot be read: {error.strerror or error}") from error
     return context

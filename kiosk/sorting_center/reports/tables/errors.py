@@ -9,5 +9,5 @@ class ReportsUnusable(LedgerError):
     """A statement failed: locked, disk full, damaged, connection lost. Nothing of it was done."""
 
 
-class ReportsTaken(LedgerError):
+class ReportsReplaced(LedgerError):
     """Other software, or one with another zone, has made the tables its own since they were opened here."""

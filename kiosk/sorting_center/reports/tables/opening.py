@@ -21,9 +21,9 @@ from sqlalchemy.schema import DropTable
 from kiosk.sorting_center.ledger.database import postgres, sqlite
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
 from kiosk.sorting_center.reports.tables.errors import ReportsUnusable
-from kiosk.sorting_center.reports.tables.ports import Role
+from kiosk.sorting_center.reports.tables.ports import LeaderLock
 from kiosk.sorting_center.reports.tables.schema import metadata
-from kiosk.sorting_center.reports.tables.stamps import Stamp
+from kiosk.sorting_center.reports.tables.stamps import ReportsStamp
 
 SCHEMA: Final = "reports"
 _CACHE_KIB: Final = 8 * 1024
@@ -37,74 +37,74 @@ def reports_path(ledger: Path) -> Path:
     return ledger.with_name(f"{ledger.stem}.reports.db")
 
 
-class Tables:
+class ReportTables:
     """The tables of the reports of one ledger. Safe to use from several threads."""
 
-    def __init__(self, name: str, writer: Engine, reader: Engine, role: Role) -> None:
+    def __init__(self, name: str, writer: Engine, reader: Engine, leader_lock: LeaderLock) -> None:
         self._name = name
         self._writer = writer
         self._reader = reader
-        self.role = role
+        self.leader_lock = leader_lock
 
     @classmethod
-    def open(cls, ledger_url: str, stamp: Stamp) -> Tables:
+    def open(cls, ledger_url: str, stamp: ReportsStamp) -> ReportTables:
         """Make them when they are not there, or of another schema or zone than ``stamp``; raises a LedgerError."""
         address = LedgerAddress.parse(ledger_url)
         if address.path is None:
-            return cls._opened(f"of {address}", _of_database(address.url), stamp)
+            return cls._opened(f"of {address}", _open_database(address.url), stamp)
         path = reports_path(address.path)
         try:
-            return cls._opened(str(path), _of_file(path), stamp)
+            return cls._opened(str(path), _open_file(path), stamp)
         except ReportsUnusable as error:
-            if not _is_no_database(error.__cause__):
+            if not _is_corrupt(error.__cause__):
                 raise
         for rest in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
             rest.unlink(missing_ok=True)  # nothing is lost: it is made again
-        return cls._opened(str(path), _of_file(path), stamp)
+        return cls._opened(str(path), _open_file(path), stamp)
 
     @classmethod
-    def _opened(cls, name: str, engines: tuple[Engine, Engine, Role], stamp: Stamp) -> Tables:
+    def _opened(cls, name: str, engines: tuple[Engine, Engine, LeaderLock], stamp: ReportsStamp) -> ReportTables:
         with ExitStack() as parts:
             tables = cls(name, *engines)
             parts.callback(tables.close)
             with tables.writing() as connection:
-                _one_at_a_time(connection)
-                there = Stamp.read(connection) if inspect(connection).has_table("stamp") else None
-                if there is None or (there.schema, there.zone) != (stamp.schema, stamp.zone):
-                    begin_again(connection, stamp)
+                _lock_schema(connection)
+                stored = ReportsStamp.read(connection) if inspect(connection).has_table("stamp") else None
+                if stored is None or (stored.schema, stored.zone) != (stamp.schema, stamp.zone):
+                    recreate_tables(connection, stamp)
             parts.pop_all()
             return tables
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One unchanging picture."""
-        with self._telling(), self._reader.connect() as connection:
+        with self._translate_errors(), self._reader.connect() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction."""
-        with self._telling(), self._writer.begin() as connection:
+        with self._translate_errors(), self._writer.begin() as connection:
             yield connection
 
     def close(self) -> None:
         """No call may follow."""
-        self.role.close()
+        self.leader_lock.close()
         self._reader.dispose()
         self._writer.dispose()
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except DBAPIError as error:
-            said = str(error.orig).strip().partition("\n")[0]
-            if _is_no_database(error):
-                said += "; stop whoever uses this file and delete it, it is made again"
-            raise ReportsUnusable(f"the reports {self._name} cannot be used: {said}") from error
+            message = str(error.orig).strip().partition("\n")[0]
+            if _is_corrupt(error):
+                message += "; stop whoever uses this file and delete it, it is made again"
+            raise ReportsUnusable(f"the reports {self._name} cannot be used: {message}") from error
 
 
-def begin_again(connection: Connection, stamp: Stamp) -> None:
+def recreate_tables(connection: Connection, stamp: ReportsStamp) -> None:
     """Empty tables, in the transaction of ``connection``; none of another version is left."""
     for name in inspect(connection).get_table_names():
         connection.execute(DropTable(Table(name, MetaData())))
@@ -112,7 +112,7 @@ def begin_again(connection: Connection, stamp: Stamp) -> None:
     stamp.write(connection)
 
 
-def _is_no_database(error: BaseException | None) -> bool:
+def _is_corrupt(error: BaseException | None) -> bool:
     if not isinstance(error, DatabaseError) or isinstance(error, OperationalError):
         return False
     return isinstance(error.orig, sqlite3.DatabaseError) and any(
@@ -120,7 +120,7 @@ def _is_no_database(error: BaseException | None) -> bool:
     )
 
 
-def _one_at_a_time(connection: Connection) -> None:
+def _lock_schema(connection: Connection) -> None:
     """Of two processes that begin, one makes the tables. With SQLite the transaction itself is enough."""
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
@@ -128,28 +128,28 @@ def _one_at_a_time(connection: Connection) -> None:
             connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
 
 
-def _of_file(path: Path) -> tuple[Engine, Engine, Role]:
-    return sqlite.writer(path, _CACHE_KIB), sqlite.reader(path), _FileRole(path)
+def _open_file(path: Path) -> tuple[Engine, Engine, LeaderLock]:
+    return sqlite.writer(path, _CACHE_KIB), sqlite.reader(path), _FileLeaderLock(path)
 
 
-def _of_database(url: URL) -> tuple[Engine, Engine, Role]:
-    said = url.query.get("options", "")
-    options = said if isinstance(said, str) else " ".join(said)
-    mine = url.update_query_dict({"options": f"{options} -csearch_path={SCHEMA}".strip()})
+def _open_database(url: URL) -> tuple[Engine, Engine, LeaderLock]:
+    url_options = url.query.get("options", "")
+    options = url_options if isinstance(url_options, str) else " ".join(url_options)
+    reports_url = url.update_query_dict({"options": f"{options} -csearch_path={SCHEMA}".strip()})
     return (
-        postgres.writer(mine, of_ledger=False),
-        postgres.reader(mine),
-        _DatabaseRole(postgres.role(mine, of_ledger=False)),
+        postgres.writer(reports_url, of_ledger=False),
+        postgres.reader(reports_url),
+        _DatabaseLeaderLock(postgres.unpooled(reports_url, of_ledger=False)),
     )
 
 
-class _FileRole:
+class _FileLeaderLock:
     def __init__(self, path: Path) -> None:
         self._path = Path(f"{path}.lock")
-        self._held: IO[str] | None = None
+        self._lock_file: IO[str] | None = None
 
-    def has(self) -> bool:
-        if self._held is None:
+    def is_held(self) -> bool:
+        if self._lock_file is None:
             try:
                 lock = self._path.open("a", encoding="ascii")
             except OSError as error:
@@ -159,23 +159,23 @@ class _FileRole:
             except OSError:
                 lock.close()
                 return False
-            self._held = lock
+            self._lock_file = lock
         return True
 
     def close(self) -> None:
-        if self._held is not None:
-            self._held.close()
-            self._held = None
+        if self._lock_file is not None:
+            self._lock_file.close()
+            self._lock_file = None
 
 
-class _DatabaseRole:
+class _DatabaseLeaderLock:
     """A lock of the database on a connection of its own."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._connection: Connection | None = None
 
-    def has(self) -> bool:
+    def is_held(self) -> bool:
         try:
             if self._connection is None:
                 connection = self._engine.connect()

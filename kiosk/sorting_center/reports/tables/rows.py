@@ -17,16 +17,16 @@ def add_to_sums(connection: Connection, table: Table, rows: Rows, may_be_empty: 
     So the rows do not tell in which steps the sums were made.
     """
     if rows:
-        connection.exec_driver_sql(_adding(table, connection.dialect.paramstyle), list(rows))
+        connection.exec_driver_sql(_upsert_statement(table, connection.dialect.paramstyle), list(rows))
     if may_be_empty:
-        connection.exec_driver_sql(_removing(table, connection.dialect.paramstyle), list(may_be_empty))
+        connection.exec_driver_sql(_delete_statement(table, connection.dialect.paramstyle), list(may_be_empty))
 
 
 @cache
-def _adding(table: Table, paramstyle: str) -> str:
+def _upsert_statement(table: Table, paramstyle: str) -> str:
     names = [str(column.name) for column in table.columns]
     keys = [str(column.name) for column in table.primary_key]
-    values = ", ".join([_place(paramstyle)] * len(names))
+    values = ", ".join([_placeholder(paramstyle)] * len(names))
     changes = ", ".join(f"{name} = {table.name}.{name} + excluded.{name}" for name in names if name not in keys)
     return (
         f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({values}) "  # noqa: S608 - names of our tables
@@ -35,10 +35,10 @@ def _adding(table: Table, paramstyle: str) -> str:
 
 
 @cache
-def _removing(table: Table, paramstyle: str) -> str:
-    same = " AND ".join(f"{column.name} = {_place(paramstyle)}" for column in table.primary_key)
+def _delete_statement(table: Table, paramstyle: str) -> str:
+    same = " AND ".join(f"{column.name} = {_placeholder(paramstyle)}" for column in table.primary_key)
     return f"DELETE FROM {table.name} WHERE {same} AND intakes = 0 AND voided = 0"  # noqa: S608 - names of our tables
 
 
-def _place(paramstyle: str) -> str:
+def _placeholder(paramstyle: str) -> str:
     return "?" if paramstyle == "qmark" else "%s"

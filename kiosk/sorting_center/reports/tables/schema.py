@@ -85,7 +85,7 @@ clock_point = Table(
 )
 """What the events of a set clock say of their boot: from ``monotonic_ms`` on, UTC is ``offset_ms`` above that clock."""
 
-told = Table(
+event_subject = Table(
     "told",
     metadata,
     Column("subject", Code, primary_key=True),

@@ -19,13 +19,13 @@ RULES: Final = 2
 
 def schema_of(tables: MetaData) -> str:
     """What these tables are, as they are made on both databases; with other tables, columns or indexes another one."""
-    told = [f"rules {RULES}"]
+    parts = [f"rules {RULES}"]
     for dialect in (sqlite.dialect(), postgresql.dialect()):  # type: ignore[no-untyped-call]
         for table in tables.sorted_tables:
-            told.append(str(CreateTable(table).compile(dialect=dialect)))
+            parts.append(str(CreateTable(table).compile(dialect=dialect)))
             indexes = sorted(table.indexes, key=lambda index: str(index.name))
-            told += [str(CreateIndex(index).compile(dialect=dialect)) for index in indexes]
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+            parts += [str(CreateIndex(index).compile(dialect=dialect)) for index in indexes]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 SCHEMA: Final = schema_of(metadata)
@@ -33,7 +33,7 @@ SCHEMA: Final = schema_of(metadata)
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
+class ReportsStamp:
     """``feedseq``: everything up to here is in the tables; ``sha256`` is of the event there, "" where none is.
     ``archived``: up to where some events were in an archive when voids were taken from there.
     """
@@ -47,7 +47,7 @@ class Stamp:
     archived: int = 0
 
     @classmethod
-    def read(cls, connection: Connection) -> Stamp | None:
+    def read(cls, connection: Connection) -> ReportsStamp | None:
         """None when nothing usable is there."""
         rows = connection.execute(select(stamp.c.name, stamp.c.value))
         found = {row.name: row.value for row in rows}
@@ -66,7 +66,7 @@ class Stamp:
 
     def write(self, connection: Connection) -> None:
         """All of it."""
-        told = {
+        values = {
             "ledger_id": self.ledger_id,
             "generation": self.generation,
             "zone": self.zone,
@@ -75,10 +75,10 @@ class Stamp:
             "sha256": self.sha256,
             "archived": str(self.archived),
         }
-        upsert_rows(connection, stamp, sorted(told.items()))
+        upsert_rows(connection, stamp, sorted(values.items()))
 
-    def take_place(self, connection: Connection) -> bool:
+    def claim_position(self, connection: Connection) -> bool:
         """First in a transaction that goes on from here: false when another process has gone on meanwhile."""
-        mine = (stamp.c.name == "feedseq") & (stamp.c.value == str(self.feedseq))
-        changed = update(stamp).where(mine).values(value=str(self.feedseq))
+        is_unchanged = (stamp.c.name == "feedseq") & (stamp.c.value == str(self.feedseq))
+        changed = update(stamp).where(is_unchanged).values(value=str(self.feedseq))
         return connection.execute(changed.execution_options(preserve_rowcount=True)).rowcount == 1

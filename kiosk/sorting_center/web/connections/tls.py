@@ -7,12 +7,12 @@ import stat
 from functools import partial
 from pathlib import Path
 
-from kiosk.sorting_center.certificate import Certificate, TlsFilesError, load_pair
+from kiosk.sorting_center.certificate import ReloadingCertificate, TlsFilesError, load_pair
 
 
-def certificate_of(cert_file: str, key_file: str) -> Certificate:
+def certificate_of(cert_file: str, key_file: str) -> ReloadingCertificate:
     """Raises TlsFilesError for files that cannot be used."""
-    return Certificate((cert_file, key_file), partial(tls_context, cert_file, key_file))
+    return ReloadingCertificate((cert_file, key_file), partial(tls_context, cert_file, key_file))
 
 
 def tls_context(cert_file: str, key_file: str) -> ssl.SSLContext:

@@ -14,62 +14,70 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from kiosk.sorting_center.apart import BEHIND, Errand, answer, end_when_nobody_waits, parents_lines, said_of, task_of
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.reports import Reports
-from kiosk.sorting_center.web.exporting.making import Order, make
+from kiosk.sorting_center.subprocess_job import (
+    NICENESS,
+    SubprocessJob,
+    exit_with_parent,
+    open_stdin,
+    read_task,
+    run_job,
+    write_result,
+)
+from kiosk.sorting_center.web.exporting.builder import ExportOrder, build_file
 
 _COMMAND: Final = (sys.executable, "-m", "kiosk.base.loading", "kiosk.sorting_center.web.exporting.process")
-_LONGEST_S: Final = 600.0
+_TIMEOUT_S: Final = 600.0
 """A million receipts take less than three minutes of a core."""
 
 
-class Task(msgspec.Struct, frozen=True):
+class ExportTask(msgspec.Struct, frozen=True):
     """``descriptor`` is the file that was handed over, open for writing."""
 
-    order: Order
+    order: ExportOrder
     ledger: str
     zone: str
     descriptor: int
 
 
-class Trouble(msgspec.Struct, frozen=True):
+class ExportFailure(msgspec.Struct, frozen=True):
     """Why there is no file: what could not be used, and what it said."""
 
     of: Literal["file", "database"]
-    said: str
+    message: str
 
 
-_task: Final = msgspec.json.Decoder(Task).decode
-_trouble: Final = msgspec.json.Decoder(Trouble).decode
+_decode_task: Final = msgspec.json.Decoder(ExportTask).decode
+_decode_failure: Final = msgspec.json.Decoder(ExportFailure).decode
 
 
-def make_apart(order: Order, ledger_url: str, zone: ZoneInfo, to: IO[bytes]) -> None:
+def build_in_subprocess(order: ExportOrder, ledger_url: str, zone: ZoneInfo, to: IO[bytes]) -> None:
     """As `making.make` in this process; raises OSError, also when it takes too long, and LedgerError."""
-    task = msgspec.json.encode(Task(order, ledger_url, zone.key, to.fileno()))
-    said = said_of(Errand(_COMMAND, task, (to.fileno(),), _LONGEST_S))
-    if said:
-        trouble = _trouble(said)
-        raise LedgerError(trouble.said) if trouble.of == "database" else OSError(None, trouble.said)
+    task = msgspec.json.encode(ExportTask(order, ledger_url, zone.key, to.fileno()))
+    output = run_job(SubprocessJob(_COMMAND, task, (to.fileno(),), _TIMEOUT_S))
+    if output:
+        failure = _decode_failure(output)
+        raise LedgerError(failure.message) if failure.of == "database" else OSError(None, failure.message)
 
 
 def main() -> int:
     """Make it."""
-    os.nice(BEHIND)
-    task = _task(task_of(parents_lines()))
-    threading.Thread(target=end_when_nobody_waits, args=(sys.stdin.fileno(),), daemon=True).start()
+    os.nice(NICENESS)
+    task = _decode_task(read_task(open_stdin()))
+    threading.Thread(target=exit_with_parent, args=(sys.stdin.fileno(),), daemon=True).start()
     try:
         with Reports.open(task.ledger, ZoneInfo(task.zone)) as reports, os.fdopen(task.descriptor, "wb") as file:
-            make(task.order, reports, file)
+            build_file(task.order, reports, file)
     except LedgerError as error:
-        return _failed(Trouble("database", str(error)))
+        return _report_failure(ExportFailure("database", str(error)))
     except OSError as error:
-        return _failed(Trouble("file", error.strerror or str(error)))
+        return _report_failure(ExportFailure("file", error.strerror or str(error)))
     return 0
 
 
-def _failed(trouble: Trouble) -> int:
-    answer(sys.stdout.fileno(), msgspec.json.encode(trouble))
+def _report_failure(failure: ExportFailure) -> int:
+    write_result(sys.stdout.fileno(), msgspec.json.encode(failure))
     return 1
 
 

@@ -6,8 +6,8 @@ from flask import Flask, Response, abort, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.listening import listening_socket
-from kiosk.sorting_center.metrics import HealthCollector, LedgerCollector, page
+from kiosk.sorting_center.listen_socket import listening_socket
+from kiosk.sorting_center.metrics import HealthCollector, LedgerCollector, scrape_text
 from kiosk.sorting_center.ports import HealthSource
 from kiosk.sorting_center.web import guard
 from kiosk.sorting_center.web.guard import Hosts
@@ -23,7 +23,7 @@ def health_answer(health: HealthSource) -> tuple[Response, int]:
 
 def metrics_answer(health: HealthSource, figures: LedgerCollector) -> Response:
     """What Prometheus scrapes."""
-    return Response(page(HealthCollector(health), figures), content_type=CONTENT_TYPE_LATEST)
+    return Response(scrape_text(HealthCollector(health), figures), content_type=CONTENT_TYPE_LATEST)
 
 
 def create_monitoring(ledger: Ledger, health: HealthSource) -> Flask:

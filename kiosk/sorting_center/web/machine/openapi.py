@@ -15,8 +15,8 @@ from kiosk.messaging.contract.envelope import DETAIL_PATTERNS, IDENTITY_PATTERNS
 from kiosk.messaging.contract.schemas import text_schema
 from kiosk.sorting_center.health import HealthReport
 from kiosk.sorting_center.ledger.overview import Counts, IntakeRow, StationRow, Totals
-from kiosk.sorting_center.web.access import EVERYONE, Need, Pages, doors
-from kiosk.sorting_center.web.asked import MOST, whole_number
+from kiosk.sorting_center.web.access import EVERYONE, AccessRule, GuardedBlueprint, access_policy
+from kiosk.sorting_center.web.query_params import MAX_WHOLE_NUMBER, parse_whole_number
 
 VERSION: Final = "1.0.0"
 """Of what is described, not of the program: another first number when a program that reads it must be changed."""
@@ -25,7 +25,7 @@ Schema = dict[str, Any]
 _JSON: Final = "application/json"
 _REFERENCE: Final = "#/components/schemas/{name}"
 
-openapi = Pages("openapi", __name__)
+openapi = GuardedBlueprint("openapi", __name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,34 +34,33 @@ class WholeNumber:
 
     name: str
     default: int
-    least: int
-    most: int
+    minimum: int
+    maximum: int
     text: str
     lowered: bool = False
 
-    def asked(self) -> int:
+    def from_request(self) -> int:
         """Of this request; raises BadRequest."""
         text = request.args.get(self.name)
         if text is None:
             return self.default
-        number = whole_number(text)
-        if number is None or number < self.least or (number > self.most and not self.lowered):
-            raise BadRequest(
-                f"{self.name} must be a whole number from {self.least} to {MOST if self.lowered else self.most}"
-            )
-        return min(number, self.most)
+        number = parse_whole_number(text)
+        if number is None or number < self.minimum or (number > self.maximum and not self.lowered):
+            highest = MAX_WHOLE_NUMBER if self.lowered else self.maximum
+            raise BadRequest(f"{self.name} must be a whole number from {self.minimum} to {highest}")
+        return min(number, self.maximum)
 
     @property
-    def described(self) -> Schema:
+    def schema(self) -> Schema:
         """As OpenAPI says it."""
-        most = MOST if self.lowered else self.most
-        limits = {"type": "integer", "minimum": self.least, "maximum": most, "default": self.default}
-        text = f"{self.text} Above {self.most:,} it is taken for that." if self.lowered else self.text
+        upper_limit = MAX_WHOLE_NUMBER if self.lowered else self.maximum
+        limits = {"type": "integer", "minimum": self.minimum, "maximum": upper_limit, "default": self.default}
+        text = f"{self.text} Above {self.maximum:,} it is taken for that." if self.lowered else self.text
         return {"name": self.name, "in": "query", "required": False, "description": text, "schema": limits}
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class RouteDoc:
     """What a route answers: its type by status. ``media`` is what it is written in."""
 
     answers: Mapping[int, Any]
@@ -103,12 +102,12 @@ class IntakesPage(msgspec.Struct):
     generation: str
 
 
-def _joined(name: str, doc: str, *more: tuple[str, Any], parts: type) -> type[msgspec.Struct]:
+def _define_struct(name: str, doc: str, *more: tuple[str, Any], parts: type) -> type[msgspec.Struct]:
     fields = [*more, *((name, kind) for name, kind in get_type_hints(parts).items())]
     return msgspec.defstruct(name, fields, namespace={"__doc__": doc})
 
 
-Summary: Final = _joined(
+Summary: Final = _define_struct(
     "Summary",
     "Counts, totals of all time and of today, and every station.",
     ("totals", Totals),
@@ -116,33 +115,33 @@ Summary: Final = _joined(
     ("by_station", list[StationRow]),
     parts=Counts,
 )
-HealthAnswer: Final = _joined(
+HealthAnswer: Final = _define_struct(
     "Health", "How the program is: ``status`` in one word.", ("status", Literal["ok", "trouble"]), parts=HealthReport
 )
 
 
-_DESCRIBED: Final[dict[Callable[..., Any], Told]] = {}
+_DOCS: Final[dict[Callable[..., Any], RouteDoc]] = {}
 """By view: filled beside the routes."""
 
 
-def told(told: Told) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def documented(doc: RouteDoc) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Beside a route: what it answers when all is well, and otherwise than every machine route."""
 
     def register(view: Callable[..., Any]) -> Callable[..., Any]:
-        _DESCRIBED[view] = told
+        _DOCS[view] = doc
         return view
 
     return register
 
 
-@openapi.look("/openapi.json", EVERYONE)
-@told(Told({200: dict}))
+@openapi.get_route("/openapi.json", EVERYONE)
+@documented(RouteDoc({200: dict}))
 def document() -> Response:
     """This document."""
-    return jsonify(made())
+    return jsonify(build_document())
 
 
-def made() -> Schema:
+def build_document() -> Schema:
     """The document of the running application."""
     return {
         "openapi": "3.1.0",
@@ -173,39 +172,39 @@ def made() -> Schema:
 def _operations() -> Iterator[tuple[str, Schema]]:
     for rule in current_app.url_map.iter_rules():
         view = current_app.view_functions[rule.endpoint]
-        told = _DESCRIBED.get(view)
-        if told is not None:
-            yield rule.rule, _operation(rule.endpoint, view, told)
+        doc = _DOCS.get(view)
+        if doc is not None:
+            yield rule.rule, _operation(rule.endpoint, view, doc)
 
 
-def _operation(endpoint: str, view: Callable[..., Any], told: Told) -> Schema:
-    need = doors().needs[endpoint]
+def _operation(endpoint: str, view: Callable[..., Any], doc: RouteDoc) -> Schema:
+    need = access_policy().access_rules[endpoint]
     return {
         "operationId": endpoint.replace(".", "_"),
         "summary": " ".join((view.__doc__ or "").split()),
-        "parameters": [parameter.described for parameter in told.parameters],
+        "parameters": [parameter.schema for parameter in doc.parameters],
         "security": _security(need),
         "responses": {
-            **{str(status): _answer(status, kind, told.media) for status, kind in sorted(told.answers.items())},
-            **{str(status): _answer(status, Fault, _JSON) for status in _faults(need, told)},
+            **{str(status): _answer(status, kind, doc.media) for status, kind in sorted(doc.answers.items())},
+            **{str(status): _answer(status, Fault, _JSON) for status in _error_statuses(need, doc)},
         },
     }
 
 
-def _security(need: Need) -> list[Schema]:
+def _security(need: AccessRule) -> list[Schema]:
     """One of them is enough; the empty one is nobody in particular."""
     if need.scope is None:
         return []
     return [{"token": [need.scope.value]}, {"session": []}, *([{}] if need.this_machine else [])]
 
 
-def _faults(need: Need, told: Told) -> Iterator[int]:
+def _error_statuses(need: AccessRule, doc: RouteDoc) -> Iterator[int]:
     """What every machine route may answer besides. Without a database there is no knowing who asks."""
-    if told.parameters:
+    if doc.parameters:
         yield HTTPStatus.BAD_REQUEST.value
     if need.scope is not None:
         yield from (HTTPStatus.UNAUTHORIZED.value, HTTPStatus.FORBIDDEN.value, HTTPStatus.TOO_MANY_REQUESTS.value)
-    if HTTPStatus.SERVICE_UNAVAILABLE.value not in told.answers:
+    if HTTPStatus.SERVICE_UNAVAILABLE.value not in doc.answers:
         yield HTTPStatus.SERVICE_UNAVAILABLE.value
 
 
@@ -227,7 +226,7 @@ def _header(name: str, text: str) -> Schema:
 
 
 def _schemas() -> Schema:
-    kinds = [kind for told in _DESCRIBED.values() for kind in told.answers.values()]
+    kinds = [kind for doc in _DOCS.values() for kind in doc.answers.values()]
     _, schemas = msgspec.json.schema_components([Fault, *kinds], ref_template=_REFERENCE)
     return {name: _one_line(schema) for name, schema in sorted(schemas.items())} | {"FeedEvent": _feed_event()}
 

@@ -10,41 +10,41 @@ from flask import make_response, redirect, request, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from kiosk.sorting_center.desk.audit import Act
-from kiosk.sorting_center.desk.cases import ITSELF, MAX_REASON, Case, Only, State
-from kiosk.sorting_center.desk.errors import Refused
-from kiosk.sorting_center.desk.people import Role
-from kiosk.sorting_center.web.access import Pages, current, doors
-from kiosk.sorting_center.web.asked import MOST, whole_number
-from kiosk.sorting_center.web.frame import show
+from kiosk.sorting_center.desk.audit import AuditAction
+from kiosk.sorting_center.desk.cases import MAX_REASON, SYSTEM_USER, Case, CaseFilter, CaseState
+from kiosk.sorting_center.desk.errors import ActionRefused
+from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.web.access import GuardedBlueprint, access_policy, current_principal
+from kiosk.sorting_center.web.frame import render_page
+from kiosk.sorting_center.web.query_params import MAX_WHOLE_NUMBER, parse_whole_number
 from kiosk.sorting_center.web.sources import sources
 
-alarms = Pages("alarms", __name__)
+alarms = GuardedBlueprint("alarms", __name__)
 
-PAGE: Final = 50
-VIEWS: Final[Mapping[str, tuple[State, ...]]] = {
-    "now": (State.OPEN, State.TAKEN),
-    "open": (State.OPEN,),
-    "taken": (State.TAKEN,),
-    "closed": (State.CLOSED,),
+PAGE_SIZE: Final = 50
+VIEWS: Final[Mapping[str, tuple[CaseState, ...]]] = {
+    "now": (CaseState.OPEN, CaseState.CLAIMED),
+    "open": (CaseState.OPEN,),
+    "taken": (CaseState.CLAIMED,),
+    "closed": (CaseState.CLOSED,),
 }
 
-Deciding = Callable[[int, int, str, datetime], Case]
+DecisionCall = Callable[[int, int, str, datetime], Case]
 
 
-@alarms.look("/alarms", Role.VIEWER)
+@alarms.get_route("/alarms", StaffRole.VIEWER)
 def cases() -> str:
     """``?state=`` one of VIEWS, ``kind=``, ``station=``, ``before=`` a number; the newest first."""
     found = sources().desk.cases
     view = request.args.get("state", "")
     view = view if view in VIEWS else "now"
-    only = Only(request.args.get("kind", "")[:40], request.args.get("station", "").strip()[:40])
-    rows = found.page(VIEWS[view], whole_number(request.args.get("before", "")), PAGE + 1, only)
+    only = CaseFilter(request.args.get("kind", "")[:40], request.args.get("station", "").strip()[:40])
+    rows = found.page(VIEWS[view], parse_whole_number(request.args.get("before", "")), PAGE_SIZE + 1, only)
     counts = found.counts()
-    return show(
+    return render_page(
         "alarms.html",
-        rows=rows[:PAGE],
-        more=len(rows) > PAGE,
+        rows=rows[:PAGE_SIZE],
+        more=len(rows) > PAGE_SIZE,
         view=view,
         views={name: sum(counts[state] for state in states) for name, states in VIEWS.items()},
         only=only,
@@ -52,71 +52,71 @@ def cases() -> str:
     )
 
 
-@alarms.look("/alarms/<int:number>", Role.VIEWER)
+@alarms.get_route("/alarms/<int:number>", StaffRole.VIEWER)
 def case(number: int) -> str:
     """With all that was done about it."""
-    return _shown(number)
+    return _render(number)
 
 
-def _shown(number: int, refused: str = "", reason: str = "") -> str:
+def _render(number: int, refused: str = "", reason: str = "") -> str:
     """``refused`` is the code of what was not done; ``reason`` what was typed then, so that nobody types it again."""
     desk = sources().desk
     try:
-        found = desk.cases.get(number) if number <= MOST else None
-    except Refused:
+        found = desk.cases.get(number) if number <= MAX_WHOLE_NUMBER else None
+    except ActionRefused:
         found = None
     if found is None:
         raise NotFound(f"there is no case {number}")
-    return show(
+    return render_page(
         "alarm.html",
         case=found,
         steps=desk.cases.history(number),
         expected=desk.registry.current().stations.get((found.region, found.station)),
-        may_decide=current().person.role >= Role.OPERATOR,
+        may_decide=current_principal().person.role >= StaffRole.OPERATOR,
         refused=refused,
         reason=reason,
         max_reason=MAX_REASON,
-        itself=ITSELF,
+        itself=SYSTEM_USER,
     )
 
 
-@alarms.act("/alarms/<int:number>/take", Role.OPERATOR)
+@alarms.post_route("/alarms/<int:number>/take", StaffRole.OPERATOR)
 def take(number: int) -> Response:
     """Who asks works on it from now on."""
-    return _decide(number, Act.CASE_TAKEN, doors().desk.cases.take)
+    return _decide(number, AuditAction.CASE_CLAIMED, access_policy().desk.cases.claim)
 
 
-@alarms.act("/alarms/<int:number>/close", Role.OPERATOR)
+@alarms.post_route("/alarms/<int:number>/close", StaffRole.OPERATOR)
 def close(number: int) -> Response:
     """With a reason."""
     reason = _reason()
-    found = doors().desk.cases
+    found = access_policy().desk.cases
     return _decide(
-        number, Act.CASE_CLOSED, lambda case, version, who, now: found.close(case, version, who, reason, now)
+        number, AuditAction.CASE_CLOSED, lambda case, version, who, now: found.close(case, version, who, reason, now)
     )
 
 
-@alarms.act("/alarms/<int:number>/reopen", Role.OPERATOR)
+@alarms.post_route("/alarms/<int:number>/reopen", StaffRole.OPERATOR)
 def reopen(number: int) -> Response:
     """With a reason: it was not settled after all."""
     reason = _reason()
-    found = doors().desk.cases
+    found = access_policy().desk.cases
     return _decide(
-        number, Act.CASE_REOPENED, lambda case, version, who, now: found.reopen(case, version, who, reason, now)
+        number, AuditAction.CASE_REOPENED, lambda case, version, who, now: found.reopen(case, version, who, reason, now)
     )
 
 
-def _decide(number: int, act: Act, deciding: Deciding) -> Response:
-    version = whole_number(request.form.get("version", ""))
-    who, now = current().person.name, doors().now()
+def _decide(number: int, act: AuditAction, deciding: DecisionCall) -> Response:
+    version = parse_whole_number(request.form.get("version", ""))
+    who, now = current_principal().person.name, access_policy().now()
     try:
-        decided = deciding(min(number, MOST), version or 0, who, now)
-    except Refused as error:
-        answer = make_response(_shown(number, error.code, _reason()))
+        decided = deciding(min(number, MAX_WHOLE_NUMBER), version or 0, who, now)
+    except ActionRefused as error:
+        answer = make_response(_render(number, error.code, _reason()))
         answer.status_code = 409
         return answer
     subject = f"{decided.id} {decided.kind} {decided.region}/{decided.station}"
-    doors().desk.audit.record(who, act, subject, decided.reason, now)
+    access_policy().desk.audit.record(who, act, subject, decided.reason, now)
     return redirect(url_for("alarms.case", number=number), 303)
 
 

@@ -11,63 +11,65 @@ from flask import send_file
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from kiosk.sorting_center.desk.audit import Act
-from kiosk.sorting_center.desk.errors import Refused
-from kiosk.sorting_center.desk.people import Role
-from kiosk.sorting_center.web.access import Pages, current, doors
-from kiosk.sorting_center.web.exporting.making import FILES, Order, make
-from kiosk.sorting_center.web.exporting.process import make_apart
+from kiosk.sorting_center.desk.audit import AuditAction
+from kiosk.sorting_center.desk.errors import ActionRefused
+from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.web.access import GuardedBlueprint, access_policy, current_principal
+from kiosk.sorting_center.web.exporting.builder import FILES, ExportOrder, build_file
+from kiosk.sorting_center.web.exporting.process import build_in_subprocess
 from kiosk.sorting_center.web.frame import texts
 from kiosk.sorting_center.web.sources import sources
-from kiosk.sorting_center.web.staff.days import Month, month_asked
-from kiosk.sorting_center.web.staff.links import day_asked
+from kiosk.sorting_center.web.staff.days import Month, parse_month
+from kiosk.sorting_center.web.staff.links import parse_day
 
-exports = Pages("exports", __name__)
+exports = GuardedBlueprint("exports", __name__)
 log = logging.getLogger(__name__)
 
 _XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _CSV: Final = "text/csv"
-_AT_ONCE: Final = threading.BoundedSemaphore(2)
+_EXPORT_SLOTS: Final = threading.BoundedSemaphore(2)
 """Each takes a core for as long as it is made, and the pages have eight threads."""
-HERE: Final = 500
+MAX_IN_PROCESS: Final = 500
 """Receipts: beginning a process takes longer than making a file of so few, which is a tenth of a second."""
 
 
-@exports.look("/exports/<period>/<name>", Role.VIEWER)
+@exports.get_route("/exports/<period>/<name>", StaffRole.VIEWER)
 def export(period: str, name: str) -> Response:
     """Of a day (2026-11-25) or a month (2026-11): ``receipts.csv``, ``days.csv``, ``goods.csv`` or ``all.xlsx``."""
-    day = day_asked(period)
-    asked = Month(day, day) if day is not None else month_asked(period)
-    if asked is None or name not in FILES:
+    day = parse_day(period)
+    dates = Month(day, day) if day is not None else parse_month(period)
+    if dates is None or name not in FILES:
         raise NotFound(f"there are {', '.join(FILES)} of a day like 2026-11-25 or a month like 2026-11")
-    if not _AT_ONCE.acquire(blocking=False):
-        raise Refused("export_busy", "two exports are being made: wait until one is done")
+    if not _EXPORT_SLOTS.acquire(blocking=False):
+        raise ActionRefused("export_busy", "two exports are being made: wait until one is done")
     try:
-        who = doors()
-        who.desk.audit.record(current().person.name, Act.EXPORTED, f"{period} {name}", "", who.now())
-        return _sent(_made(_order(period, asked, name)), f"sorting-center-{period}-{name}")
+        policy = access_policy()
+        policy.desk.audit.record(
+            current_principal().person.name, AuditAction.EXPORTED, f"{period} {name}", "", policy.now()
+        )
+        return _attachment(_build_file(_order(period, dates, name)), f"sorting-center-{period}-{name}")
     except OSError as error:
         log.error("%s of %s cannot be made: %s", name, period, error.strerror or error)
-        raise Refused("not_written", f"the file cannot be made: {error.strerror or error}") from None
+        raise ActionRefused("not_written", f"the file cannot be made: {error.strerror or error}") from None
     finally:
-        _AT_ONCE.release()
+        _EXPORT_SLOTS.release()
 
 
-def _order(period: str, asked: Month, name: str) -> Order:
+def _order(period: str, dates: Month, name: str) -> ExportOrder:
     found = sources()
     made_at = found.now().astimezone(found.reports.zone)
-    return Order(
+    return ExportOrder(
         name=name,
         period=period,
-        first=asked.first,
-        last=asked.last,
+        first=dates.first,
+        last=dates.last,
         language=texts().language.code,
-        made_by=current().person.name,
+        made_by=current_principal().person.name,
         made_at=f"{made_at:%Y-%m-%d %H:%M:%S}",
     )
 
 
-def _sent(file: IO[bytes], name: str) -> Response:
+def _attachment(file: IO[bytes], name: str) -> Response:
     kind = _XLSX if name.endswith(".xlsx") else _CSV
     answer = send_file(file, mimetype=kind, as_attachment=True, download_name=name)
     answer.content_length = file.seek(0, 2)
@@ -75,16 +77,16 @@ def _sent(file: IO[bytes], name: str) -> Response:
     return answer
 
 
-def _made(order: Order) -> IO[bytes]:
+def _build_file(order: ExportOrder) -> IO[bytes]:
     """On disk, and gone when it is closed: a slow reader holds no picture of the database."""
     file = TemporaryFile()  # noqa: SIM115 - whoever sends it closes it
     try:
         reports, ledger = sources().reports, sources().ledger
         receipts = reports.days.total(order.first, order.last)
-        if receipts.intakes + receipts.voided > HERE:
-            make_apart(order, ledger.url, reports.zone, file)
+        if receipts.intakes + receipts.voided > MAX_IN_PROCESS:
+            build_in_subprocess(order, ledger.url, reports.zone, file)
         else:
-            make(order, reports, file)
+            build_file(order, reports, file)
     except BaseException:
         file.close()
         raise

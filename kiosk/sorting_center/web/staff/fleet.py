@@ -8,83 +8,85 @@ from typing import Final
 
 from flask import Response, request
 
-from kiosk.sorting_center.desk.people import Role
-from kiosk.sorting_center.watch.marks import Mark
-from kiosk.sorting_center.web.access import Pages
-from kiosk.sorting_center.web.asked import whole_number
-from kiosk.sorting_center.web.frame import show, texts
-from kiosk.sorting_center.web.live import Part
-from kiosk.sorting_center.web.pictures.doctor import device_name
-from kiosk.sorting_center.web.pictures.fleet import FleetPicture, Tile
+from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.watch.marks import StationMark
+from kiosk.sorting_center.web.access import GuardedBlueprint
+from kiosk.sorting_center.web.frame import render_page, texts
+from kiosk.sorting_center.web.live import LiveFragment
+from kiosk.sorting_center.web.query_params import parse_whole_number
+from kiosk.sorting_center.web.snapshots.doctor import device_name
+from kiosk.sorting_center.web.snapshots.fleet import FleetSnapshot, Tile
 from kiosk.sorting_center.web.sources import sources
 
-PAGE: Final = 250
+PAGE_SIZE: Final = 250
 """Tiles that fit on a wall, and their page into 150 KB."""
 _MAX_WORDS: Final = 60
 
-fleet = Pages("fleet", __name__)
+fleet = GuardedBlueprint("fleet", __name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TileFilter:
     """Which tiles: those of one mark, that a person's words mean, and of these the page."""
 
-    state: Mark | None
+    state: StationMark | None
     words: str
     page: int
 
     @classmethod
-    def of_request(cls) -> Asked:
+    def of_request(cls) -> TileFilter:
         """Whatever makes no sense asks for all."""
-        said, number = request.args.get("state", ""), request.args.get("page", "")
-        state = Mark(said) if said in set(Mark) else None
-        return cls(state, request.args.get("q", "").strip()[:_MAX_WORDS], max(1, whole_number(number) or 1))
+        state_text, number = request.args.get("state", ""), request.args.get("page", "")
+        state = StationMark(state_text) if state_text in set(StationMark) else None
+        return cls(state, request.args.get("q", "").strip()[:_MAX_WORDS], max(1, parse_whole_number(number) or 1))
 
-    def tiles(self, picture: FleetPicture) -> list[Tile]:
+    def tiles(self, snapshot: FleetSnapshot) -> list[Tile]:
         """All pages of them. One of several marks is found under each."""
         words = self.words.casefold()
         return [
             tile
-            for tile in picture.tiles
-            if (self.state is None or self.state in tile.marks) and (not words or tile.answers(words))
+            for tile in snapshot.tiles
+            if (self.state is None or self.state in tile.marks) and (not words or tile.matches(words))
         ]
 
-    def way(self, page: int) -> dict[str, object]:
+    def query_args(self, page: int) -> dict[str, object]:
         """The same of another page."""
         return {"state": self.state.value if self.state else None, "q": self.words or None, "page": page}
 
 
-@fleet.look("/fleet", Role.VIEWER)
+@fleet.get_route("/fleet", StaffRole.VIEWER)
 def stations() -> str:
     """All, or those that are asked for, by township."""
-    asked = Asked.of_request()
-    return show("fleet.html", part=_part(asked).html, asked=asked, states=list(Mark))
+    tile_filter = TileFilter.of_request()
+    return render_page("fleet.html", part=_live_fragment(tile_filter).html, asked=tile_filter, states=list(StationMark))
 
 
-@fleet.look("/fleet/live", Role.VIEWER)
+@fleet.get_route("/fleet/live", StaffRole.VIEWER)
 def live() -> Response:
     """The tiles; 304 while nothing changed."""
-    return _part(Asked.of_request()).answer()
+    return _live_fragment(TileFilter.of_request()).answer()
 
 
-def _part(asked: Asked) -> Part:
-    kept = sources().pictures.fleet.current()
-    return Part(kept, (asked,), lambda: _shown(kept.value, asked))
+def _live_fragment(tile_filter: TileFilter) -> LiveFragment:
+    versioned = sources().snapshots.fleet.current()
+    return LiveFragment(versioned, (tile_filter,), lambda: _render(versioned.value, tile_filter))
 
 
-def _shown(picture: FleetPicture, asked: Asked) -> str:
-    found = asked.tiles(picture)
-    pages = max(1, -(-len(found) // PAGE))
-    page = min(asked.page, pages)
-    tiles = found[(page - 1) * PAGE : page * PAGE]
-    return show(
+def _render(snapshot: FleetSnapshot, tile_filter: TileFilter) -> str:
+    found = tile_filter.tiles(snapshot)
+    pages = max(1, -(-len(found) // PAGE_SIZE))
+    page = min(tile_filter.page, pages)
+    tiles = found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+    return render_page(
         "fleet-live.html",
-        picture=picture,
-        asked=asked,
-        device_of=lambda tile: device_name(tile.broken, texts()) if tile.mark is Mark.DEVICE and tile.broken else "",
+        picture=snapshot,
+        asked=tile_filter,
+        device_of=lambda tile: (
+            device_name(tile.broken, texts()) if tile.mark is StationMark.DEVICE and tile.broken else ""
+        ),
         groups=[(*place, list(some)) for place, some in groupby(tiles, lambda tile: (tile.region, tile.township))],
-        marks=[(mark, count) for mark, count in picture.counts.items() if count],
-        many_regions=len({tile.region for tile in picture.tiles}) > 1,
+        marks=[(mark, count) for mark, count in snapshot.counts.items() if count],
+        many_regions=len({tile.region for tile in snapshot.tiles}) > 1,
         page=page,
         pages=pages,
     )

@@ -14,11 +14,11 @@ from werkzeug.exceptions import HTTPException, NotFound
 
 from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber, bag_of, check_region
 from kiosk.sorting_center.reports import Hit, HitKind, ReceiptRow
-from kiosk.sorting_center.web.asked import whole_number
+from kiosk.sorting_center.web.query_params import parse_whole_number
 from kiosk.sorting_center.web.sources import sources
 from kiosk.texts import html
 
-_BEHIND: Final = 1000
+_MIN_SHOWN_LAG: Final = 1000
 """Events. Fewer are read within a second, and nobody needs to be told."""
 
 
@@ -32,7 +32,7 @@ def station_address(region: str, station: str) -> str | None:
     return there
 
 
-def address(hit: Hit) -> str | None:
+def hit_address(hit: Hit) -> str | None:
     """The page of what was found, where there is one."""
     match hit.kind:
         case HitKind.RECEIPT:
@@ -66,7 +66,7 @@ def region_of(text: str) -> str:
         raise NotFound(str(error)) from None
 
 
-def when(at: datetime | None) -> Markup:
+def time_markup(at: datetime | None) -> Markup:
     """Local date and time to the second; a dash where there is none."""
     if at is None:
         return Markup("–")
@@ -75,7 +75,7 @@ def when(at: datetime | None) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(at.astimezone(UTC).isoformat(), html.bdi(shown))
 
 
-def day_asked(text: str) -> date | None:
+def parse_day(text: str) -> date | None:
     """``2026-11-25``; None for anything else."""
     try:
         return date.fromisoformat(text) if len(text) == 10 and text.isascii() else None
@@ -83,20 +83,20 @@ def day_asked(text: str) -> date | None:
         return None
 
 
-def common() -> Mapping[str, object]:
+def record_context() -> Mapping[str, object]:
     """What the pages of records show beside their own."""
     behind = sources().reports.progress().behind
     return {
-        "when": when,
+        "when": time_markup,
         "price": html.bdi_price,
         "station_address": station_address,
         "receipt_address": receipt_address,
-        "behind": behind if behind > _BEHIND else 0,
+        "behind": behind if behind > _MIN_SHOWN_LAG else 0,
     }
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ListPage:
     """Of a list that is cut into pages: ``number`` from 1, ``first`` is the place of its first row, from 0."""
 
     number: int
@@ -104,12 +104,12 @@ class Page:
     first: int
 
 
-def page_asked(rows: int, of: int) -> Page:
+def requested_page(rows: int, of: int) -> ListPage:
     """What ``?page=`` says, as far as there is one."""
     text = request.args.get("page", "")
     pages = max(1, -(-rows // of))
-    number = min(max(1, whole_number(text) or 1), pages)
-    return Page(number, pages, (number - 1) * of)
+    number = min(max(1, parse_whole_number(text) or 1), pages)
+    return ListPage(number, pages, (number - 1) * of)
 
 
 def receipt_number(text: str) -> ReceiptNumber | None:

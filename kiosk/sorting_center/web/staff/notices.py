@@ -5,32 +5,32 @@ from __future__ import annotations
 from flask import make_response, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from kiosk.sorting_center.desk.audit import Act
-from kiosk.sorting_center.desk.errors import Refused
+from kiosk.sorting_center.desk.audit import AuditAction
+from kiosk.sorting_center.desk.errors import ActionRefused
 from kiosk.sorting_center.desk.notices.outbox import NoticeState
-from kiosk.sorting_center.desk.notices.targets import MAX_URL, Security, Target, Way
-from kiosk.sorting_center.desk.people import Role
-from kiosk.sorting_center.web.access import Pages, current, doors
-from kiosk.sorting_center.web.frame import show
+from kiosk.sorting_center.desk.notices.targets import MAX_URL, NoticeChannel, NoticeTarget, Security
+from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.web.access import GuardedBlueprint, access_policy, current_principal
+from kiosk.sorting_center.web.frame import render_page
 from kiosk.sorting_center.web.sources import sources
 from kiosk.sorting_center.web.texts import FALLBACK, languages, tables
 
-notices = Pages("notices", __name__)
+notices = GuardedBlueprint("notices", __name__)
 
-_KIND = "case_kind_"
+_KIND_PREFIX = "case_kind_"
 
 
-@notices.look("/notices", Role.ADMIN)
+@notices.get_route("/notices", StaffRole.ADMIN)
 def targets() -> str:
     """Targets, the newest notices, and two forms."""
-    return _shown()
+    return _render()
 
 
-def _shown(refused: Refused | None = None, secret: str = "") -> str:
+def _render(refused: ActionRefused | None = None, secret: str = "") -> str:
     desk = sources().desk
     found = desk.notice_targets.all()
     counts = desk.notices.counts()
-    return show(
+    return render_page(
         "notices.html",
         targets=found,
         counts={
@@ -48,81 +48,94 @@ def _shown(refused: Refused | None = None, secret: str = "") -> str:
 
 def kinds() -> list[str]:
     """Those that have a name here: the kinds of alarms this software knows."""
-    return sorted(text_id.removeprefix(_KIND) for text_id in tables()[FALLBACK] if text_id.startswith(_KIND))
+    return sorted(
+        text_id.removeprefix(_KIND_PREFIX) for text_id in tables()[FALLBACK] if text_id.startswith(_KIND_PREFIX)
+    )
 
 
-@notices.act("/notices/add", Role.ADMIN)
+@notices.post_route("/notices/add", StaffRole.ADMIN)
 def add() -> Response:
     """The answer for a webhook shows its secret, once."""
-    found, name = doors(), _field("name", 80)
+    found, name = access_policy(), _field("name", 80)
     try:
-        target = _asked(name)
+        target = _target_from_form(name)
         secret = found.desk.notice_targets.add(target, found.now())
-    except Refused as error:
-        return _again(error)
+    except ActionRefused as error:
+        return _refused(error)
     _record(name, f"added: {target.way} {target.address} {target.server}".rstrip())
-    return make_response(_shown(secret=secret)) if secret else redirect(url_for("notices.targets"), 303)
+    return make_response(_render(secret=secret)) if secret else redirect(url_for("notices.targets"), 303)
 
 
-def _asked(name: str) -> Target:
+def _target_from_form(name: str) -> NoticeTarget:
     way, language = _field("way", 20), _field("language", 8)
-    if way not in list(Way):
-        raise Refused("bad_way", "a target is reached by mail or by webhook")
+    if way not in list(NoticeChannel):
+        raise ActionRefused("bad_way", "a target is reached by mail or by webhook")
     if language not in [spoken.code for spoken in languages()]:
-        raise Refused("bad_language", "this language is not spoken here")
-    wanted = frozenset(kind for kind in request.form.getlist("kind") if kind in kinds())
-    if way == Way.WEBHOOK:
-        return Target(name, Way.WEBHOOK, _field("url", MAX_URL + 1), language, wanted)
+        raise ActionRefused("bad_language", "this language is not spoken here")
+    selected_kinds = frozenset(kind for kind in request.form.getlist("kind") if kind in kinds())
+    if way == NoticeChannel.WEBHOOK:
+        return NoticeTarget(name, NoticeChannel.WEBHOOK, _field("url", MAX_URL + 1), language, selected_kinds)
     recipients = " ".join(_field("recipients", 1000).replace(",", " ").split())
     server = f"{_field('host', 256)}:{_field('port', 8)}/{_field('security', 12)}"
-    return Target(name, Way.MAIL, recipients, language, wanted, server, _field("sender", 200), _field("login", 80))
+    return NoticeTarget(
+        name,
+        NoticeChannel.MAIL,
+        recipients,
+        language,
+        selected_kinds,
+        server,
+        _field("sender", 200),
+        _field("login", 80),
+    )
 
 
-@notices.act("/notices/<name>/test", Role.ADMIN)
+@notices.post_route("/notices/<name>/test", StaffRole.ADMIN)
 def test(name: str) -> Response:
     """Writes a notice without cases for this target; how it went is seen below it."""
-    found = doors()
+    found = access_policy()
     try:
         found.desk.notices.test(name, found.now())
-    except Refused as error:
-        return _again(error)
+    except ActionRefused as error:
+        return _refused(error)
     _record(name, "test")
     return redirect(url_for("notices.targets"), 303)
 
 
-@notices.act("/notices/<name>/paused", Role.ADMIN)
+@notices.post_route("/notices/<name>/paused", StaffRole.ADMIN)
 def set_paused(name: str) -> Response:
     """``paused`` is 1 or 0."""
     paused = _field("paused", 1) == "1"
     try:
-        doors().desk.notice_targets.set_paused(name, paused)
-    except Refused as error:
-        return _again(error)
+        access_policy().desk.notice_targets.set_paused(name, paused)
+    except ActionRefused as error:
+        return _refused(error)
     _record(name, "paused" if paused else "goes on")
     return redirect(url_for("notices.targets"), 303)
 
 
-@notices.act("/notices/<name>/remove", Role.ADMIN)
+@notices.post_route("/notices/<name>/remove", StaffRole.ADMIN)
 def remove(name: str) -> Response:
     """With all that waits for it."""
     try:
-        doors().desk.notice_targets.remove(name)
-    except Refused as error:
-        return _again(error)
+        access_policy().desk.notice_targets.remove(name)
+    except ActionRefused as error:
+        return _refused(error)
     _record(name, "removed")
     return redirect(url_for("notices.targets"), 303)
 
 
-def _again(error: Refused) -> Response:
-    answer = make_response(_shown(error))
+def _refused(error: ActionRefused) -> Response:
+    answer = make_response(_render(error))
     answer.status_code = 409
     return answer
 
 
 def _record(subject: str, detail: str) -> None:
-    found = doors()
-    found.desk.audit.record(current().person.name, Act.NOTICE_TARGET_CHANGED, subject, detail, found.now())
+    found = access_policy()
+    found.desk.audit.record(
+        current_principal().person.name, AuditAction.NOTICE_TARGET_CHANGED, subject, detail, found.now()
+    )
 
 
-def _field(name: str, longest: int) -> str:
-    return request.form.get(name, "")[:longest].strip()
+def _field(name: str, max_chars: int) -> str:
+    return request.form.get(name, "")[:max_chars].strip()

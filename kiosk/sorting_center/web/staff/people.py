@@ -5,32 +5,32 @@ from __future__ import annotations
 from flask import make_response, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from kiosk.sorting_center.desk.audit import Act
-from kiosk.sorting_center.desk.errors import Refused
-from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.desk.audit import AuditAction
+from kiosk.sorting_center.desk.errors import ActionRefused
+from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.tokens import PER_MINUTE, Scope
-from kiosk.sorting_center.web.access import Pages, current, doors
-from kiosk.sorting_center.web.asked import whole_number
-from kiosk.sorting_center.web.frame import show
+from kiosk.sorting_center.web.access import GuardedBlueprint, access_policy, current_principal
+from kiosk.sorting_center.web.frame import render_page
+from kiosk.sorting_center.web.query_params import parse_whole_number
 
-people = Pages("people", __name__)
+people = GuardedBlueprint("people", __name__)
 
-_PAGE = 50
+_PAGE_SIZE = 50
 
 
-@people.look("/people", Role.ADMIN)
+@people.get_route("/people", StaffRole.ADMIN)
 def everybody() -> str:
     """Who may sign in, and the programs that may ask."""
-    return _shown()
+    return _render()
 
 
-def _shown(refused: Refused | None = None, secret: str = "") -> str:
-    desk = doors().desk
-    return show(
+def _render(refused: ActionRefused | None = None, secret: str = "") -> str:
+    desk = access_policy().desk
+    return render_page(
         "people.html",
         people=desk.people.all(),
         tokens=desk.tokens.all(),
-        roles=list(Role),
+        roles=list(StaffRole),
         scopes=list(Scope),
         per_minute=PER_MINUTE,
         refused=refused,
@@ -38,107 +38,109 @@ def _shown(refused: Refused | None = None, secret: str = "") -> str:
     )
 
 
-def _again(error: Refused) -> Response:
-    answer = make_response(_shown(error))
+def _refused(error: ActionRefused) -> Response:
+    answer = make_response(_render(error))
     answer.status_code = 409
     return answer
 
 
-def _field(name: str, longest: int = 400) -> str:
-    return request.form.get(name, "")[:longest]
+def _field(name: str, max_chars: int = 400) -> str:
+    return request.form.get(name, "")[:max_chars]
 
 
-def _record(act: Act, subject: str, detail: str = "") -> None:
-    found = doors()
-    found.desk.audit.record(current().person.name, act, subject, detail, found.now())
+def _record(act: AuditAction, subject: str, detail: str = "") -> None:
+    found = access_policy()
+    found.desk.audit.record(current_principal().person.name, act, subject, detail, found.now())
 
 
-@people.act("/people/add", Role.ADMIN)
+@people.post_route("/people/add", StaffRole.ADMIN)
 def add() -> Response:
     """With a first password, which the person changes."""
-    found, name = doors(), _field("name", 80).strip()
+    found, name = access_policy(), _field("name", 80).strip()
     try:
-        role = Role.of(_field("role"))
+        role = StaffRole.of(_field("role"))
         found.desk.people.add(name, role, _field("password"), found.now())
-    except Refused as error:
-        return _again(error)
-    _record(Act.PERSON_ADDED, name, role.word)
+    except ActionRefused as error:
+        return _refused(error)
+    _record(AuditAction.PERSON_ADDED, name, role.word)
     return redirect(url_for("people.everybody"), 303)
 
 
-@people.act("/people/<name>/role", Role.ADMIN)
+@people.post_route("/people/<name>/role", StaffRole.ADMIN)
 def give_role(name: str) -> Response:
     """Signs this person out everywhere."""
-    found = doors()
+    found = access_policy()
     try:
-        role = Role.of(_field("role"))
+        role = StaffRole.of(_field("role"))
         found.desk.people.set_role(name, role, found.now())
-    except Refused as error:
-        return _again(error)
-    _record(Act.ROLE_CHANGED, name, role.word)
+    except ActionRefused as error:
+        return _refused(error)
+    _record(AuditAction.ROLE_CHANGED, name, role.word)
     return redirect(url_for("people.everybody"), 303)
 
 
-@people.act("/people/<name>/password", Role.ADMIN)
+@people.post_route("/people/<name>/password", StaffRole.ADMIN)
 def reset_password(name: str) -> Response:
     """For somebody who has forgotten it; signs this person out everywhere."""
-    found = doors()
+    found = access_policy()
     try:
         found.desk.people.set_password(name, _field("password"), found.now())
-    except Refused as error:
-        return _again(error)
-    _record(Act.PASSWORD_CHANGED, name)
+    except ActionRefused as error:
+        return _refused(error)
+    _record(AuditAction.PASSWORD_CHANGED, name)
     return redirect(url_for("people.everybody"), 303)
 
 
-@people.act("/people/<name>/disabled", Role.ADMIN)
+@people.post_route("/people/<name>/disabled", StaffRole.ADMIN)
 def set_disabled(name: str) -> Response:
     """``disabled`` is 1 to let this person in no more, 0 to let in again."""
-    found, disabled = doors(), _field("disabled") == "1"
+    found, disabled = access_policy(), _field("disabled") == "1"
     try:
         found.desk.people.set_disabled(name, disabled, found.now())
-    except Refused as error:
-        return _again(error)
-    _record(Act.PERSON_DISABLED if disabled else Act.PERSON_ENABLED, name)
+    except ActionRefused as error:
+        return _refused(error)
+    _record(AuditAction.PERSON_DISABLED if disabled else AuditAction.PERSON_ENABLED, name)
     return redirect(url_for("people.everybody"), 303)
 
 
-@people.act("/people/<name>/sign-out", Role.ADMIN)
+@people.post_route("/people/<name>/sign-out", StaffRole.ADMIN)
 def end_sessions(name: str) -> Response:
     """On every machine."""
-    ended = doors().desk.sessions.end_all(name)
-    _record(Act.SIGNED_OUT_EVERYWHERE, name, str(ended))
+    ended = access_policy().desk.sessions.end_all(name)
+    _record(AuditAction.SIGNED_OUT_EVERYWHERE, name, str(ended))
     return redirect(url_for("people.everybody"), 303)
 
 
-@people.act("/tokens/add", Role.ADMIN)
+@people.post_route("/tokens/add", StaffRole.ADMIN)
 def add_token() -> Response:
     """The answer shows the secret, once."""
-    found, name = doors(), _field("name", 80).strip()
+    found, name = access_policy(), _field("name", 80).strip()
     try:
         scopes = [scope for scope in Scope if scope.value in request.form.getlist("scope")]
-        secret = found.desk.tokens.add(name, scopes, found.now(), whole_number(_field("per_minute")) or 0)
-    except Refused as error:
-        return _again(error)
-    _record(Act.TOKEN_ADDED, name, " ".join(scopes))
-    return make_response(_shown(secret=secret))
+        secret = found.desk.tokens.add(name, scopes, found.now(), parse_whole_number(_field("per_minute")) or 0)
+    except ActionRefused as error:
+        return _refused(error)
+    _record(AuditAction.TOKEN_ADDED, name, " ".join(scopes))
+    return make_response(_render(secret=secret))
 
 
-@people.act("/tokens/<name>/revoke", Role.ADMIN)
+@people.post_route("/tokens/<name>/revoke", StaffRole.ADMIN)
 def revoke_token(name: str) -> Response:
     """It opens nothing from the next request on."""
-    found = doors()
+    found = access_policy()
     try:
         found.desk.tokens.revoke(name, found.now())
-    except Refused as error:
-        return _again(error)
-    _record(Act.TOKEN_REVOKED, name)
+    except ActionRefused as error:
+        return _refused(error)
+    _record(AuditAction.TOKEN_REVOKED, name)
     return redirect(url_for("people.everybody"), 303)
 
 
-@people.look("/audit", Role.ADMIN)
+@people.get_route("/audit", StaffRole.ADMIN)
 def audit() -> str:
     """Who looked for whom, who decided what; the newest first."""
     before, who, act = (request.args.get(name, "")[:80] for name in ("before", "who", "act"))
-    rows = doors().desk.audit.page(whole_number(before), _PAGE, who or None, act if act in list(Act) else None)
-    return show("audit.html", rows=rows, acts=list(Act), who=who, act=act, more=len(rows) == _PAGE)
+    rows = access_policy().desk.audit.page(
+        parse_whole_number(before), _PAGE_SIZE, who or None, act if act in list(AuditAction) else None
+    )
+    return render_page("audit.html", rows=rows, acts=list(AuditAction), who=who, act=act, more=len(rows) == _PAGE_SIZE)

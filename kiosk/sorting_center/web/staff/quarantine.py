@@ -10,24 +10,24 @@ import msgspec
 from flask import make_response, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from kiosk.sorting_center.desk.audit import Act, visible
-from kiosk.sorting_center.desk.decisions import Decision, Kind, Said
-from kiosk.sorting_center.desk.errors import Refused
-from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.desk.audit import AuditAction, escaped_text
+from kiosk.sorting_center.desk.decisions import Decision, DecisionKind, DecisionRationale
+from kiosk.sorting_center.desk.errors import ActionRefused
+from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.ledger.quarantine import entries
-from kiosk.sorting_center.ledger.quarantine.again import BY_THE_READER
-from kiosk.sorting_center.ledger.quarantine.entries import Apart, Asked, Examined
-from kiosk.sorting_center.web.access import Pages, current, doors
-from kiosk.sorting_center.web.asked import whole_number
-from kiosk.sorting_center.web.frame import show
+from kiosk.sorting_center.ledger.quarantine.entries import QuarantineDetails, QuarantinedEvent, QuarantineFilter
+from kiosk.sorting_center.ledger.quarantine.readmit import READMITTABLE_REASONS
+from kiosk.sorting_center.web.access import GuardedBlueprint, access_policy, current_principal
+from kiosk.sorting_center.web.frame import render_page
+from kiosk.sorting_center.web.query_params import parse_whole_number
 from kiosk.sorting_center.web.sources import sources
 
-quarantine = Pages("quarantine", __name__)
+quarantine = GuardedBlueprint("quarantine", __name__)
 
 REASONS: Final = ("fork", "broken_chain", "far_ahead", "unknown_type", "bad_data", "oversized")
 OPEN, ALL = "open", "all"
-_PAGE: Final = 50
-_LOOKED_THROUGH: Final = 20
+_PAGE_SIZE: Final = 50
+_MAX_SCANNED_PAGES: Final = 20
 """Pages of what is decided already, before a list of what is open is shown as far as it goes."""
 _DECIDED_SHOWN: Final = 10
 _MAX_LINE: Final = 4_000
@@ -40,10 +40,10 @@ _MAX_NUMBER: Final = 2**53
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedEvent:
     """An event that is set apart, and what was decided last."""
 
-    apart: Apart
+    apart: QuarantinedEvent
     decided: Decision | None
 
     @property
@@ -51,70 +51,70 @@ class Listed:
         return self.decided is None or self.decided.act != "set_aside"
 
 
-@quarantine.look("/quarantine", Role.VIEWER)
+@quarantine.get_route("/quarantine", StaffRole.VIEWER)
 def everything() -> str:
     """What is set apart, by reason and station; the newest first."""
-    told = (request.args.get(name, "")[:64].strip() for name in ("reason", "station", "region"))
-    asked = Asked(*(text if text.isprintable() else "" for text in told))
-    before, gone = (whole_number(request.args.get(name, "")) for name in ("before", "gone"))
+    query_values = (request.args.get(name, "")[:64].strip() for name in ("reason", "station", "region"))
+    criteria = QuarantineFilter(*(text if text.isprintable() else "" for text in query_values))
+    before, missing_number = (parse_whole_number(request.args.get(name, "")) for name in ("before", "gone"))
     state = ALL if request.args.get("state") == ALL else OPEN
-    rows, last = _listed(asked, before, open_only=state == OPEN)
+    rows, last = _load_listed(criteria, before, open_only=state == OPEN)
     with sources().ledger.reading() as connection:
-        groups = entries.groups(connection)
-    decided = doors().desk.decisions.newest(Kind.QUARANTINE, _DECIDED_SHOWN)
-    return show(
+        groups = entries.load_groups(connection)
+    decided = access_policy().desk.decisions.newest(DecisionKind.QUARANTINE, _DECIDED_SHOWN)
+    return render_page(
         "quarantine.html",
         rows=rows,
         last=last,
         groups=groups,
         decided=decided,
-        asked=asked,
+        asked=criteria,
         state=state,
         reasons=REASONS,
-        gone=gone,
+        gone=missing_number,
     )
 
 
-@quarantine.look("/quarantine/<int:number>", Role.VIEWER)
+@quarantine.get_route("/quarantine/<int:number>", StaffRole.VIEWER)
 def one(number: int) -> Response:
     """One event, whole."""
-    return _shown(number)
+    return _render(number)
 
 
-@quarantine.act("/quarantine/<int:number>/decide", Role.OPERATOR)
+@quarantine.post_route("/quarantine/<int:number>/decide", StaffRole.OPERATOR)
 def decide(number: int) -> Response:
     """``seen``: how many decisions whoever decides has seen."""
-    found = _examined(number)
+    found = _load_details(number)
     if found is None:
-        return _gone(number)
+        return _redirect_missing(number)
     act, reason, seen = (request.form.get(name, "")[:_MAX_REASON] for name in ("act", "reason", "seen"))
-    subject = (Kind.QUARANTINE, str(found.apart.key))
-    who, now, desk = current().person.name, doors().now(), doors().desk
+    subject = (DecisionKind.QUARANTINE, str(found.apart.key))
+    who, now, desk = current_principal().person.name, access_policy().now(), access_policy().desk
     try:
-        if act == "take_again" and found.apart.reason not in BY_THE_READER:
-            raise Refused("only_the_chain", "whether this event stands among the others, the chain alone says")
-        made = desk.decisions.decide(subject, whole_number(seen) or 0, act, Said(who, reason), now)
-    except Refused as error:
-        return _shown(number, error.code, act, reason)
-    desk.audit.record(who, Act.QUARANTINE_DECIDED, made.subject, f"{made.act}: {made.reason}", now)
+        if act == "take_again" and found.apart.reason not in READMITTABLE_REASONS:
+            raise ActionRefused("only_the_chain", "whether this event stands among the others, the chain alone says")
+        made = desk.decisions.decide(subject, parse_whole_number(seen) or 0, act, DecisionRationale(who, reason), now)
+    except ActionRefused as error:
+        return _render(number, error.code, act, reason)
+    desk.audit.record(who, AuditAction.QUARANTINE_DECIDED, made.subject, f"{made.act}: {made.reason}", now)
     return redirect(url_for("quarantine.one", number=number), 303)
 
 
-def _shown(number: int, refused: str = "", act: str = "", reason: str = "") -> Response:
-    found = _examined(number)
+def _render(number: int, refused: str = "", act: str = "", reason: str = "") -> Response:
+    found = _load_details(number)
     if found is None:
-        return _gone(number)
-    history = doors().desk.decisions.history(Kind.QUARANTINE, str(found.apart.key))
-    page = show(
+        return _redirect_missing(number)
+    history = access_policy().desk.decisions.history(DecisionKind.QUARANTINE, str(found.apart.key))
+    page = render_page(
         "quarantine-event.html",
         found=found,
         key=found.apart.key,
         lines=body_lines(found.body),
-        differing=differing(found.body, found.place.instead),
+        differing=field_differences(found.body, found.place.instead),
         history=history,
         waits=bool(history) and history[-1].act == "take_again" and not history[-1].outcome,
-        by_the_reader=found.apart.reason in BY_THE_READER,
-        may_decide=current().person.role >= Role.OPERATOR,
+        by_the_reader=found.apart.reason in READMITTABLE_REASONS,
+        may_decide=current_principal().person.role >= StaffRole.OPERATOR,
         refused=refused,
         act=act,
         reason=reason,
@@ -124,33 +124,35 @@ def _shown(number: int, refused: str = "", act: str = "", reason: str = "") -> R
     return answer
 
 
-def _examined(number: int) -> Examined | None:
+def _load_details(number: int) -> QuarantineDetails | None:
     if number > _MAX_NUMBER:
         return None
     with sources().ledger.reading() as connection:
-        return entries.examined(connection, number)
+        return entries.load_details(connection, number)
 
 
-def _gone(number: int) -> Response:
+def _redirect_missing(number: int) -> Response:
     """It was taken in, fits by now, or never was."""
     return redirect(url_for("quarantine.everything", gone=number), 303)
 
 
-def _listed(asked: Asked, before: int | None, *, open_only: bool) -> tuple[Sequence[Listed], int | None]:
+def _load_listed(
+    criteria: QuarantineFilter, before: int | None, *, open_only: bool
+) -> tuple[Sequence[ListedEvent], int | None]:
     """Rows, and the number below which more may stand; None at the end."""
-    rows: list[Listed] = []
-    for _ in range(_LOOKED_THROUGH):
+    rows: list[ListedEvent] = []
+    for _ in range(_MAX_SCANNED_PAGES):
         with sources().ledger.reading() as connection:
-            found = entries.page(connection, asked, before, _PAGE)
-        decided = doors().desk.decisions.latest(Kind.QUARANTINE, [str(one.key) for one in found])
+            found = entries.load_page(connection, criteria, before, _PAGE_SIZE)
+        decided = access_policy().desk.decisions.latest(DecisionKind.QUARANTINE, [str(one.key) for one in found])
         for one in found:
-            listed = Listed(one, decided.get(str(one.key)))
+            listed = ListedEvent(one, decided.get(str(one.key)))
             if listed.is_open or not open_only:
                 rows.append(listed)
             before = one.id
-            if len(rows) == _PAGE:
+            if len(rows) == _PAGE_SIZE:
                 return rows, before
-        if len(found) < _PAGE:
+        if len(found) < _PAGE_SIZE:
             return rows, None
     return rows, before
 
@@ -162,34 +164,34 @@ def body_lines(body: bytes) -> Sequence[str]:
     except (ValueError, RecursionError):
         laid_out = body
     lines = laid_out.decode("utf-8", errors="replace").split("\n")
-    return [visible(line, _MAX_LINE).replace("\u2028", "<U+2028>").replace("\u2029", "<U+2029>") for line in lines]
+    return [escaped_text(line, _MAX_LINE).replace("\u2028", "<U+2028>").replace("\u2029", "<U+2029>") for line in lines]
 
 
 @dataclass(frozen=True, slots=True)
-class Differing:
+class FieldDifference:
     """A field in which two events are not the same, as JSON; "–" where one has none."""
 
     name: str
-    mine: str
+    value: str
     other: str
 
 
-def differing(body: bytes, other: bytes) -> Sequence[Differing]:
+def field_differences(body: bytes, other: bytes) -> Sequence[FieldDifference]:
     """At most MAX_DIFFERING; none when one of the two is not here."""
     try:
-        mine, theirs = (dict(_fields("", msgspec.json.decode(one))) for one in (body, other) if one)
+        own, theirs = (dict(_fields("", msgspec.json.decode(one))) for one in (body, other) if one)
     except (ValueError, RecursionError):
         return ()
-    names = dict.fromkeys((*mine, *theirs))
-    found = [Differing(name, mine.get(name, "–"), theirs.get(name, "–")) for name in names]
-    return [one for one in found if one.mine != one.other][:MAX_DIFFERING]
+    names = dict.fromkeys((*own, *theirs))
+    found = [FieldDifference(name, own.get(name, "–"), theirs.get(name, "–")) for name in names]
+    return [one for one in found if one.value != one.other][:MAX_DIFFERING]
 
 
 def _fields(name: str, value: object) -> Iterator[tuple[str, str]]:
     """Every value that holds no other, with its place."""
     inside = value.items() if isinstance(value, dict) else enumerate(value, 1) if isinstance(value, list) else None
     if inside is None:
-        yield visible(name, _MAX_NAME), visible(msgspec.json.encode(value).decode(), _MAX_VALUE)
+        yield escaped_text(name, _MAX_NAME), escaped_text(msgspec.json.encode(value).decode(), _MAX_VALUE)
         return
     for part, held in inside:
         yield from _fields(f"{name}.{part}" if name else str(part), held)

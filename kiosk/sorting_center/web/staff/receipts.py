@@ -14,50 +14,50 @@ from kiosk.domain.events import IntakeConfirmed
 from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.domain.trade import NON_MEMBER
-from kiosk.sorting_center.desk.audit import Act
-from kiosk.sorting_center.desk.decisions import ACTS, Kind, Said
-from kiosk.sorting_center.desk.errors import Refused
-from kiosk.sorting_center.desk.people import Role
-from kiosk.sorting_center.reports import Receipt
-from kiosk.sorting_center.reports.journal import EventRow, converted
-from kiosk.sorting_center.web.access import Pages, current, doors
-from kiosk.sorting_center.web.asked import whole_number
-from kiosk.sorting_center.web.frame import show
+from kiosk.sorting_center.desk.audit import AuditAction
+from kiosk.sorting_center.desk.decisions import ACTS, DecisionKind, DecisionRationale
+from kiosk.sorting_center.desk.errors import ActionRefused
+from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.reports import ReceiptDetails
+from kiosk.sorting_center.reports.journal import EventRow, decode_data
+from kiosk.sorting_center.web.access import GuardedBlueprint, access_policy, current_principal
+from kiosk.sorting_center.web.frame import render_page
+from kiosk.sorting_center.web.query_params import parse_whole_number
 from kiosk.sorting_center.web.sources import sources
-from kiosk.sorting_center.web.staff.links import common, receipt_number, region_of
-from kiosk.sorting_center.web.staff.reconciliation import settling_of
+from kiosk.sorting_center.web.staff.links import receipt_number, record_context, region_of
+from kiosk.sorting_center.web.staff.reconciliation import review_item_of
 
-receipts = Pages("receipts", __name__)
+receipts = GuardedBlueprint("receipts", __name__)
 
 """Digits of how many decisions somebody has seen."""
 
 
-@receipts.look("/receipts/<region>/<number>", Role.VIEWER)
+@receipts.get_route("/receipts/<region>/<number>", StaffRole.VIEWER)
 def receipt(region: str, number: str) -> str:
     """The document; 404 for a number of which nothing was told."""
-    return _shown(_found(region, number))
+    return _render(_load_receipt(region, number))
 
 
-@receipts.look("/receipts/<region>/<number>/photos/<sha256>.jpg", Role.VIEWER)
+@receipts.get_route("/receipts/<region>/<number>/photos/<sha256>.jpg", StaffRole.VIEWER)
 def photo(region: str, number: str, sha256: str) -> Response:
     """Send a picture of this receipt's goods; 404 while it is not here, and for any other picture."""
-    path = _pictures(_found(region, number)).get(sha256)
+    path = _photo_files(_load_receipt(region, number)).get(sha256)
     if path is not None:
         with suppress(OSError):  # deleted a moment ago
             return send_file(path, mimetype="image/jpeg", etag=sha256)
     raise NotFound("this receipt has no such photo, or it is not here")
 
 
-@receipts.look("/lots/<region>/<lot>", Role.VIEWER)
+@receipts.get_route("/lots/<region>/<lot>", StaffRole.VIEWER)
 def lot(region: str, lot: str) -> str:
     """The goods of a receipt: the document, with whose they are and what offers were made of them."""
     found = next(iter(sources().reports.lots.find(lot, region_of(region))), None)
     if found is None:
         raise NotFound(f"there is no lot {lot[:40]} in {region}")
-    return _shown(found.receipt, lot=found)
+    return _render(found.receipt, lot=found)
 
 
-@receipts.look("/parcels/<region>/<number>", Role.VIEWER)
+@receipts.get_route("/parcels/<region>/<number>", StaffRole.VIEWER)
 def parcel(region: str, number: str) -> str:
     """What is known of a parcel: numbers, carrier, state."""
     try:
@@ -66,28 +66,30 @@ def parcel(region: str, number: str) -> str:
         raise NotFound(str(error)) from None
     if not parcels:
         raise NotFound(f"there is no parcel {number} in {region}")
-    return show("parcel.html", parcel=parcels[0], **common())
+    return render_page("parcel.html", parcel=parcels[0], **record_context())
 
 
-@receipts.act("/receipts/<region>/<number>/settle", Role.OPERATOR)
+@receipts.post_route("/receipts/<region>/<number>/settle", StaffRole.OPERATOR)
 def settle(region: str, number: str) -> Response:
     """What a person decides on a receipt that is there twice; the ledger stays as it is."""
-    found = _found(region, number)
-    if not found.twice:
+    found = _load_receipt(region, number)
+    if not found.conflicts:
         raise NotFound(f"{number} is not there twice")
-    settling = settling_of(found)
+    settling = review_item_of(found)
     if request.form.get("figures", "") != settling.mark:
-        raise Refused("figures_changed", f"{number} was told once more meanwhile: look at it again")
-    who, known = doors(), whole_number(request.form.get("seen", ""))
+        raise ActionRefused("figures_changed", f"{number} was told once more meanwhile: look at it again")
+    policy, known = access_policy(), parse_whole_number(request.form.get("seen", ""))
     act, reason = request.form.get("act", "")[:40], request.form.get("reason", "")[:1000]
     subject, known = settling.subject, -1 if known is None else known
-    said = Said(current().person.name, reason, settling.figures)
-    who.desk.decisions.decide((Kind.RECEIPT, subject), known, act, said, who.now())
-    who.desk.audit.record(current().person.name, Act.RECEIPT_SETTLED, subject, f"{act}: {reason}", who.now())
+    statement = DecisionRationale(current_principal().person.name, reason, settling.figures)
+    policy.desk.decisions.decide((DecisionKind.RECEIPT, subject), known, act, statement, policy.now())
+    policy.desk.audit.record(
+        current_principal().person.name, AuditAction.RECEIPT_SETTLED, subject, f"{act}: {reason}", policy.now()
+    )
     return redirect(url_for("receipts.receipt", region=region, number=number), 303)
 
 
-def _found(region: str, number: str) -> Receipt:
+def _load_receipt(region: str, number: str) -> ReceiptDetails:
     parsed = receipt_number(number)
     found = sources().reports.receipts.find(parsed, region_of(region)) if parsed is not None else ()
     if not found:
@@ -95,42 +97,42 @@ def _found(region: str, number: str) -> Receipt:
     return found[0]
 
 
-def _pictures(found: Receipt) -> dict[str, Path]:
+def _photo_files(found: ReceiptDetails) -> dict[str, Path]:
     """Return the files of its photos that have arrived, by hash."""
     photos = sources().stores.photos
     paths = {one.sha256: photos.path(found.region, found.station, one.sha256) for one in found.photos}
     return {sha256: path for sha256, path in paths.items() if path is not None}
 
 
-def _shown(found: Receipt, lot: object = None) -> str:
+def _render(found: ReceiptDetails, lot: object = None) -> str:
     confirmed = found.confirmed
-    twice = found.twice
-    return show(
+    twice = found.conflicts
+    return render_page(
         "receipt.html",
         receipt=found,
         lot=lot,
-        bag_asked=whole_number(request.args.get("bag", "")),
+        bag_asked=parse_whole_number(request.args.get("bag", "")),
         lot_code=confirmed.lot if confirmed is not None else ReceiptNumber.parse(found.number).lot,
         party=_party(found),
-        standing=found.standing,
+        standing=found.counted_event,
         void_event=_void_event(found),
-        pictures=_pictures(found),
+        pictures=_photo_files(found),
         twice=twice,
-        compared=_compared(found, twice),
-        settling=settling_of(found) if twice else None,
-        acts=sorted(ACTS[Kind.RECEIPT]),
-        **common(),
+        compared=_compare(found, twice),
+        settling=review_item_of(found) if twice else None,
+        acts=sorted(ACTS[DecisionKind.RECEIPT]),
+        **record_context(),
     )
 
 
-def _compared(found: Receipt, twice: Sequence[EventRow]) -> Sequence[tuple[EventRow, IntakeConfirmed | None]]:
+def _compare(found: ReceiptDetails, twice: Sequence[EventRow]) -> Sequence[tuple[EventRow, IntakeConfirmed | None]]:
     """What each of them says, the one that counts first."""
-    standing = found.standing
+    standing = found.counted_event
     events = [*([standing] if standing is not None else []), *twice] if twice else []
-    return [(event, converted(event, IntakeConfirmed)) for event in events]
+    return [(event, decode_data(event, IntakeConfirmed)) for event in events]
 
 
-def _party(found: Receipt) -> str | None:
+def _party(found: ReceiptDetails) -> str | None:
     """The number of a member; None for somebody who is none."""
     party = (
         found.confirmed.party if found.confirmed is not None else found.row.member if found.row is not None else None
@@ -138,7 +140,7 @@ def _party(found: Receipt) -> str | None:
     return None if party == NON_MEMBER else party
 
 
-def _void_event(found: Receipt) -> EventRow | None:
+def _void_event(found: ReceiptDetails) -> EventRow | None:
     void = found.void
     return next(
         (one for one in found.events if void is not None and (one.epoch, one.seq) == (void.epoch, void.seq)), None

@@ -14,34 +14,34 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber
-from kiosk.sorting_center.desk.audit import Act
-from kiosk.sorting_center.desk.decisions import Decision, Kind, Said
-from kiosk.sorting_center.desk.errors import Refused
-from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.desk.audit import AuditAction
+from kiosk.sorting_center.desk.decisions import Decision, DecisionKind, DecisionRationale
+from kiosk.sorting_center.desk.errors import ActionRefused
+from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.ledger.overview import AlarmRow
 from kiosk.sorting_center.ledger.records import RECEIPT_TWICE
 from kiosk.sorting_center.reports import COUNTY
-from kiosk.sorting_center.reports.closings import Closing, Stood
+from kiosk.sorting_center.reports.closings import Closing, ClosingSnapshot
 from kiosk.sorting_center.reports.figures import Figures
-from kiosk.sorting_center.reports.following.closes import Verdict
-from kiosk.sorting_center.reports.receipts import Receipt
-from kiosk.sorting_center.web.access import Pages, current, doors
-from kiosk.sorting_center.web.asked import MOST, whole_number
-from kiosk.sorting_center.web.frame import show
+from kiosk.sorting_center.reports.projection.closing_checks import ClosingVerdict
+from kiosk.sorting_center.reports.receipts import ReceiptDetails
+from kiosk.sorting_center.web.access import GuardedBlueprint, access_policy, current_principal
+from kiosk.sorting_center.web.frame import render_page
+from kiosk.sorting_center.web.query_params import MAX_WHOLE_NUMBER, parse_whole_number
 from kiosk.sorting_center.web.sources import sources
 from kiosk.texts import formats, html
 
-reconciliation = Pages("reconciliation", __name__)
+reconciliation = GuardedBlueprint("reconciliation", __name__)
 
-ROWS: Final = 150
+MAX_ROWS: Final = 150
 """Of each list on one page."""
-CARDS: Final = 30
+MAX_CARDS: Final = 30
 """With all their figures and a form; more of a kind are a line each, so that no page is heavy."""
-_CLOSES: Final = 60
-_RECEIPTS: Final = 60
+_MAX_CLOSINGS: Final = 60
+_MAX_RECEIPTS: Final = 60
 """Told twice: so many that are open, and as many that are settled."""
-_ALARMS: Final = 200
-_LOOKED_THROUGH: Final = 20
+_ALARMS_PER_PAGE: Final = 200
+_MAX_ALARM_PAGES: Final = 20
 """Pages of alarms; the ledger keeps 1,000 of one station."""
 _MAX_REASON: Final = 2_000
 _MARK_CHARACTERS: Final = 16
@@ -51,7 +51,7 @@ _STATION: Final = re.compile(r"S[0-9]{4}")
 
 
 @dataclass(frozen=True, slots=True)
-class Settling:
+class ReviewItem:
     """Something a person settles, and what was decided on it, oldest first. ``figures`` are those of now, "" where
     there are none.
     """
@@ -75,23 +75,23 @@ class Settling:
         """Stands for the figures in a form: nobody decides on others than those on the page."""
         return hashlib.sha256(self.figures.encode()).hexdigest()[:_MARK_CHARACTERS]
 
-    def then(self, row: Decision) -> Stood | None:
+    def closing_at(self, row: Decision) -> ClosingSnapshot | None:
         """How it stood when that was decided; None when that is how it stands now, or nobody knows."""
-        return Stood.read(row.figures) if row.figures != self.figures else None
+        return ClosingSnapshot.parse(row.figures) if row.figures != self.figures else None
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class ReconciledDay:
     """A close of a day beside the ledger."""
 
     closing: Closing
-    settling: Settling
+    settling: ReviewItem
 
     @property
-    def needs_a_look(self) -> bool:
+    def needs_review(self) -> bool:
         """Also when it agrees by now, and a person has decided on something else."""
         closing = self.closing
-        differs = closing.verdict is not Verdict.SAME or bool(closing.voided_since or closing.not_counted)
+        differs = closing.verdict is not ClosingVerdict.SAME or bool(closing.voided_since or closing.not_counted)
         return differs or self.settling.has_changed
 
     @property
@@ -99,16 +99,16 @@ class Day:
         """Of each field that differs: its name, what was said, what is here, how much more or less that is."""
         found = []
         for one in self.closing.differences:
-            sign = "+" if one.found > one.said else "\u2212"
-            texts = (_value(one.field, one.said), _value(one.field, one.found))
-            apart = sign + _value(one.field, abs(one.found - one.said))
-            said, here, more = (html.bdi(text) for text in (*texts, apart))
-            found.append((one.field, said, here, more))
+            sign = "+" if one.found > one.reported else "\u2212"
+            texts = (_value(one.field, one.reported), _value(one.field, one.found))
+            apart = sign + _value(one.field, abs(one.found - one.reported))
+            reported, here, more = (html.bdi(text) for text in (*texts, apart))
+            found.append((one.field, reported, here, more))
         return found
 
 
 @dataclass(frozen=True, slots=True)
-class NotClosed:
+class UnclosedDay:
     """A station that has intakes on a day and told no close of it."""
 
     station: str
@@ -117,11 +117,11 @@ class NotClosed:
 
 
 @dataclass(frozen=True, slots=True)
-class Double:
+class DoubleReceipt:
     """A receipt that two events confirm."""
 
-    receipt: Receipt
-    settling: Settling
+    receipt: ReceiptDetails
+    settling: ReviewItem
 
 
 def _value(field: str, value: int) -> str:
@@ -130,69 +130,69 @@ def _value(field: str, value: int) -> str:
     return formats.money(value) if field.endswith("_fen") else formats.number(value)
 
 
-@reconciliation.look("/reconciliation", Role.VIEWER)
+@reconciliation.get_route("/reconciliation", StaffRole.VIEWER)
 def day() -> str:
     """A day of all stations; yesterday where none is asked for."""
-    asked, page = _asked_day(), max(1, whole_number(request.args.get("page", "")) or 1)
+    selected, page = _requested_day(), max(1, parse_whole_number(request.args.get("page", "")) or 1)
     reports, now = sources().reports, sources().now()
-    closings = reports.closings.of_day(asked)
+    closings = reports.closings.of_day(selected)
     closed = {(one.station, one.region) for one in closings}
     days = _days(closings)
     not_closed = [
-        NotClosed(one.station, one.region, one.figures)
-        for one in reports.days.stations(asked, asked)
+        UnclosedDay(one.station, one.region, one.figures)
+        for one in reports.days.stations(selected, selected)
         if one.figures.intakes and (one.station, one.region) not in closed
     ]
-    lists: dict[str, Sequence[Day | NotClosed]] = {
-        "open": [one for one in days if one.needs_a_look and not one.settling.is_settled],
-        "settled": [one for one in days if one.needs_a_look and one.settling.is_settled],
-        "same": [one for one in days if not one.needs_a_look],
+    lists: dict[str, Sequence[ReconciledDay | UnclosedDay]] = {
+        "open": [one for one in days if one.needs_review and not one.settling.is_settled],
+        "settled": [one for one in days if one.needs_review and one.settling.is_settled],
+        "same": [one for one in days if not one.needs_review],
         "not_closed": not_closed,
     }
-    here = slice((page - 1) * ROWS, page * ROWS)
-    return show(
+    here = slice((page - 1) * MAX_ROWS, page * MAX_ROWS)
+    return render_page(
         "reconciliation.html",
-        day=asked,
-        before=max(_FIRST_DAY, asked - timedelta(days=1)),
-        after=asked + timedelta(days=1) if asked < now.date() else None,
+        day=selected,
+        before=max(_FIRST_DAY, selected - timedelta(days=1)),
+        after=selected + timedelta(days=1) if selected < now.date() else None,
         counts={name: len(rows) for name, rows in lists.items()},
         **{name: rows[here] for name, rows in lists.items()},
-        doubles=len([one for one in _doubles() if not one.settling.is_settled]),
+        doubles=len([one for one in _load_doubles() if not one.settling.is_settled]),
         villages=_villages(),
-        cards=CARDS,
+        cards=MAX_CARDS,
         next=page + 1 if any(len(rows) > here.stop for rows in lists.values()) else None,
         behind=reports.progress().behind,
         may_decide=_may_decide(),
     )
 
 
-@reconciliation.look("/reconciliation/<region>/<station>", Role.VIEWER)
+@reconciliation.get_route("/reconciliation/<region>/<station>", StaffRole.VIEWER)
 def of_station(region: str, station: str) -> str:
     """The newest closes of one station."""
-    if not _is_there(region, station):
+    if not _is_known_station(region, station):
         abort(404)
     return _station_page(region, station)
 
 
-@reconciliation.act("/reconciliation/<region>/<station>/<epoch>/<int:seq>/settle", Role.OPERATOR)
+@reconciliation.post_route("/reconciliation/<region>/<station>/<epoch>/<int:seq>/settle", StaffRole.OPERATOR)
 def settle_day(region: str, station: str, epoch: str, seq: int) -> Response:
     """Accept it with a reason, or ask the station back."""
-    if seq > MOST or not _is_there(region, station):
+    if seq > MAX_WHOLE_NUMBER or not _is_known_station(region, station):
         abort(404)
-    known = sources().reports.closings.told_by(region, station, epoch, seq)
+    known = sources().reports.closings.of_event(region, station, epoch, seq)
     settling = next((one.settling for one in _days(known)), None)
     if settling is None:
         abort(404)
-    if refused := _settle(settling):
+    if refused := _record_decision(settling):
         return _refused(_station_page(region, station, refused, settling.subject))
-    return redirect(_back(url_for("reconciliation.of_station", region=region, station=station)), 303)
+    return redirect(_day_address(url_for("reconciliation.of_station", region=region, station=station)), 303)
 
 
-@reconciliation.look("/reconciliation/receipts", Role.VIEWER)
+@reconciliation.get_route("/reconciliation/receipts", StaffRole.VIEWER)
 def receipts() -> str:
     """Receipts that were told twice; what is decided on one is decided on its own page."""
-    doubles = _doubles()
-    return show(
+    doubles = _load_doubles()
+    return render_page(
         "reconciliation-receipts.html",
         open=[one for one in doubles if not one.settling.is_settled],
         settled=[one for one in doubles if one.settling.is_settled],
@@ -200,8 +200,8 @@ def receipts() -> str:
 
 
 def _station_page(region: str, station: str, refused: str = "", subject: str = "") -> str:
-    closings = sources().reports.closings.of_station(region, station, _CLOSES)
-    return show(
+    closings = sources().reports.closings.of_station(region, station, _MAX_CLOSINGS)
+    return render_page(
         "reconciliation-station.html",
         region=region,
         station=station,
@@ -214,34 +214,36 @@ def _station_page(region: str, station: str, refused: str = "", subject: str = "
     )
 
 
-def _doubles() -> Sequence[Double]:
+def _load_doubles() -> Sequence[DoubleReceipt]:
     """The newest that are open, and the newest that are settled: however many those are, no older one that is open is
     left out for them.
     """
     found, alarms = sources().reports.receipts, sources().reports.journal.alarms
-    seen, doubles = set[str](), list[Double]()
-    for skip in range(0, _ALARMS * _LOOKED_THROUGH, _ALARMS):
-        page = alarms(RECEIPT_TWICE, COUNTY, _ALARMS, skip)
-        told = _told_twice(page)
-        decided = doors().desk.decisions.latest(Kind.RECEIPT, [subject for subject in told if subject not in seen])
-        for subject, (number, region, places) in told.items():
-            is_known = subject in decided and _covers(decided[subject], places)
-            if subject not in seen and not (is_known and _count(doubles, settled=True) >= _RECEIPTS):
-                doubles += [Double(one, settling_of(one)) for one in found.find(number, region)]
+    seen, doubles = set[str](), list[DoubleReceipt]()
+    for skip in range(0, _ALARMS_PER_PAGE * _MAX_ALARM_PAGES, _ALARMS_PER_PAGE):
+        page = alarms(RECEIPT_TWICE, COUNTY, _ALARMS_PER_PAGE, skip)
+        duplicates = _duplicate_receipts(page)
+        decided = access_policy().desk.decisions.latest(
+            DecisionKind.RECEIPT, [subject for subject in duplicates if subject not in seen]
+        )
+        for subject, (number, region, places) in duplicates.items():
+            is_known = subject in decided and _decides_all(decided[subject], places)
+            if subject not in seen and not (is_known and _count(doubles, settled=True) >= _MAX_RECEIPTS):
+                doubles += [DoubleReceipt(one, review_item_of(one)) for one in found.find(number, region)]
             seen.add(subject)
-        if len(page) < _ALARMS or _count(doubles, settled=False) >= _RECEIPTS:
+        if len(page) < _ALARMS_PER_PAGE or _count(doubles, settled=False) >= _MAX_RECEIPTS:
             break
     return doubles
 
 
-def _count(doubles: Sequence[Double], *, settled: bool) -> int:
+def _count(doubles: Sequence[DoubleReceipt], *, settled: bool) -> int:
     return sum(one.settling.is_settled is settled for one in doubles)
 
 
-def _told_twice(alarms: Sequence[AlarmRow]) -> Mapping[str, tuple[ReceiptNumber, str, set[str]]]:
+def _duplicate_receipts(alarms: Sequence[AlarmRow]) -> Mapping[str, tuple[ReceiptNumber, str, set[str]]]:
     """The receipts they are about, by subject: number, region, and the places of the events that were one too many."""
     found: dict[str, tuple[ReceiptNumber, str, set[str]]] = {}
-    for event in sources().reports.journal.at([(one.station, one.epoch, one.region, one.seq) for one in alarms]):
+    for event in sources().reports.journal.by_keys([(one.station, one.epoch, one.region, one.seq) for one in alarms]):
         number = _receipt_number(str(event.data.get("receipt"))) if event is not None else None
         if event is not None and number is not None:
             subject = f"{event.region} {number.station} {number}"
@@ -249,33 +251,35 @@ def _told_twice(alarms: Sequence[AlarmRow]) -> Mapping[str, tuple[ReceiptNumber,
     return found
 
 
-def _covers(decided: Decision, places: set[str]) -> bool:
+def _decides_all(decided: Decision, places: set[str]) -> bool:
     """Whether it settles what these events tell, without a look at the receipt."""
     return decided.act != "asked_back" and (not decided.figures or places <= set(decided.figures.split()))
 
 
-def settling_of(found: Receipt) -> Settling:
+def review_item_of(found: ReceiptDetails) -> ReviewItem:
     """Of a receipt that is there twice. Its figures are the events that confirm it differently, by their places. Those
     it was decided on stay when one of them has left for an archive since: that is no other receipt.
     """
     subject = f"{found.region} {found.station} {found.number}"
-    history = doors().desk.decisions.history(Kind.RECEIPT, subject)
-    told, decided = [f"{one.epoch}-{one.seq}" for one in found.twice], history[-1].figures if history else ""
-    return Settling(subject, history, decided if set(told) <= set(decided.split()) else " ".join(told))
+    history = access_policy().desk.decisions.history(DecisionKind.RECEIPT, subject)
+    positions, decided = [f"{one.epoch}-{one.seq}" for one in found.conflicts], history[-1].figures if history else ""
+    return ReviewItem(subject, history, decided if set(positions) <= set(decided.split()) else " ".join(positions))
 
 
-def _settle(settling: Settling) -> str:
+def _record_decision(settling: ReviewItem) -> str:
     """The code of a refusal; "" when it is done."""
     act, reason, seen = (request.form.get(name, "")[:_MAX_REASON] for name in ("act", "reason", "seen"))
-    who, now, desk = current().person.name, doors().now(), doors().desk
+    who, now, desk = current_principal().person.name, access_policy().now(), access_policy().desk
     if request.form.get("figures", "") != settling.mark:
         return "figures_changed"
-    said = Said(who, reason, settling.figures)
+    statement = DecisionRationale(who, reason, settling.figures)
     try:
-        made = desk.decisions.decide((Kind.DAY, settling.subject), whole_number(seen) or 0, act, said, now)
-    except Refused as error:
+        made = desk.decisions.decide(
+            (DecisionKind.DAY, settling.subject), parse_whole_number(seen) or 0, act, statement, now
+        )
+    except ActionRefused as error:
         return error.code
-    desk.audit.record(who, Act.DAY_SETTLED, settling.subject, f"{made.act}: {made.reason}", now)
+    desk.audit.record(who, AuditAction.DAY_SETTLED, settling.subject, f"{made.act}: {made.reason}", now)
     return ""
 
 
@@ -285,53 +289,53 @@ def _refused(page: str) -> Response:
     return answer
 
 
-def _days(closings: Sequence[Closing]) -> Sequence[Day]:
+def _days(closings: Sequence[Closing]) -> Sequence[ReconciledDay]:
     figures = {f"{one.region} {one.station} {one.epoch} {one.seq}": one.figures for one in closings}
-    return [Day(*pair) for pair in zip(closings, _settlings_of(Kind.DAY, figures), strict=True)]
+    return [ReconciledDay(*pair) for pair in zip(closings, _review_items(DecisionKind.DAY, figures), strict=True)]
 
 
-def _settlings_of(kind: Kind, figures: Mapping[str, str]) -> Sequence[Settling]:
+def _review_items(kind: DecisionKind, figures: Mapping[str, str]) -> Sequence[ReviewItem]:
     """``figures`` by subject."""
-    decisions = doors().desk.decisions
+    decisions = access_policy().desk.decisions
     decided = decisions.latest(kind, figures)
     return [
-        Settling(subject, decisions.history(kind, subject) if subject in decided else (), of_now)
+        ReviewItem(subject, decisions.history(kind, subject) if subject in decided else (), of_now)
         for subject, of_now in figures.items()
     ]
 
 
 def _villages() -> dict[tuple[str, str], str]:
     """By region and number of the station, as people have written them down."""
-    return {key: row.village for key, row in doors().desk.registry.current().stations.items() if row.village}
+    return {key: row.village for key, row in access_policy().desk.registry.current().stations.items() if row.village}
 
 
-def _asked_day() -> date:
+def _requested_day() -> date:
     """Not after today."""
     today = sources().now().date()
     try:
-        asked = date.fromisoformat(request.args.get("day", "")[:10])
+        requested = date.fromisoformat(request.args.get("day", "")[:10])
     except ValueError:
         return today - timedelta(days=1)
-    return max(_FIRST_DAY, min(asked, today))
+    return max(_FIRST_DAY, min(requested, today))
 
 
-def _back(otherwise: str) -> str:
+def _day_address(otherwise: str) -> str:
     """To the day that was looked at."""
-    asked = request.form.get("day", "")[:10]
+    day_text = request.form.get("day", "")[:10]
     try:
-        return url_for("reconciliation.day", day=date.fromisoformat(asked).isoformat())
+        return url_for("reconciliation.day", day=date.fromisoformat(day_text).isoformat())
     except ValueError:
         return otherwise
 
 
-def _is_there(region: str, station: str) -> bool:
+def _is_known_station(region: str, station: str) -> bool:
     """Whether such a station was heard."""
     is_one = _STATION.fullmatch(station) is not None and region.isprintable()
     return is_one and region in sources().reports.stations.regions(station)
 
 
 def _may_decide() -> bool:
-    return current().person.role >= Role.OPERATOR
+    return current_principal().person.role >= StaffRole.OPERATOR
 
 
 def _receipt_number(text: str) -> ReceiptNumber | None:

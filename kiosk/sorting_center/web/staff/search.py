@@ -10,38 +10,46 @@ from typing import Final
 from flask import make_response, redirect, request
 from werkzeug.wrappers import Response
 
-from kiosk.sorting_center.desk.audit import Act
-from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.desk.audit import AuditAction
+from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.reports import Hit, HitKind
-from kiosk.sorting_center.reports.search import folded
-from kiosk.sorting_center.web.access import Pages, current, doors
-from kiosk.sorting_center.web.frame import show
+from kiosk.sorting_center.reports.search import fold_text
+from kiosk.sorting_center.web.access import GuardedBlueprint, access_policy, current_principal
+from kiosk.sorting_center.web.frame import render_page
 from kiosk.sorting_center.web.sources import sources
-from kiosk.sorting_center.web.staff.links import address, common
+from kiosk.sorting_center.web.staff.links import hit_address, record_context
 from kiosk.texts.plain import plain
 
-search = Pages("search", __name__)
+search = GuardedBlueprint("search", __name__)
 
-_SHOWN: Final = 80
+_MAX_SHOWN_CHARS: Final = 80
 """Characters of what was asked: no code is longer."""
-_PLACES: Final = 20
+_MAX_PLACES: Final = 20
 """Villages, and townships, that are listed."""
 
 
-@search.look("/search", Role.VIEWER)
+@search.get_route("/search", StaffRole.VIEWER)
 def find() -> Response:
     """What is under ``?q=``: the way there when it is one thing, else a list. The audit says who asked what."""
-    asked = request.args.get("q", "")
-    if not asked.strip():
-        return make_response(show("search.html", asked="", found={}, nothing=False, **common()))
-    who = doors()
-    who.desk.audit.record(current().person.name, Act.SEARCHED, _for_audit(asked), "", who.now())
-    hits = (*sources().reports.search.find(asked), *_places(folded(asked)))
-    alone = address(hits[0]) if len(hits) == 1 else None
-    if alone is not None:
-        return redirect(alone, 303)
+    query = request.args.get("q", "")
+    if not query.strip():
+        return make_response(render_page("search.html", asked="", found={}, nothing=False, **record_context()))
+    policy = access_policy()
+    policy.desk.audit.record(
+        current_principal().person.name, AuditAction.SEARCHED, _redact_for_audit(query), "", policy.now()
+    )
+    hits = (*sources().reports.search.find(query), *_places(fold_text(query)))
+    only_address = hit_address(hits[0]) if len(hits) == 1 else None
+    if only_address is not None:
+        return redirect(only_address, 303)
     return make_response(
-        show("search.html", asked=plain(asked, _SHOWN), found=_by_kind(hits), nothing=not hits, **common())
+        render_page(
+            "search.html",
+            asked=plain(query, _MAX_SHOWN_CHARS),
+            found=_by_kind(hits),
+            nothing=not hits,
+            **record_context(),
+        )
     )
 
 
@@ -49,28 +57,30 @@ def _places(words: str) -> Iterator[Hit]:
     """Stations of villages and townships with these words in their names, as they stand in the list of stations."""
     if not words:
         return
-    rows = doors().desk.registry.current().stations.values()
-    of_village = (row for row in rows if words in folded(row.village))
-    yield from (Hit(HitKind.VILLAGE, row.station, row.region, name=row.village) for row in islice(of_village, _PLACES))
-    townships = sorted({(row.region, row.township) for row in rows if words in folded(row.township)})
-    yield from (Hit(HitKind.TOWNSHIP, name, region, name=name) for region, name in townships[:_PLACES])
+    rows = access_policy().desk.registry.current().stations.values()
+    of_village = (row for row in rows if words in fold_text(row.village))
+    yield from (
+        Hit(HitKind.VILLAGE, row.station, row.region, name=row.village) for row in islice(of_village, _MAX_PLACES)
+    )
+    townships = sorted({(row.region, row.township) for row in rows if words in fold_text(row.township)})
+    yield from (Hit(HitKind.TOWNSHIP, name, region, name=name) for region, name in townships[:_MAX_PLACES])
 
 
 _SLIP: Final = re.compile(r"(?:\][A-Za-z]\d)?\s*Y1K", re.IGNORECASE)
 _LONG_NUMBER: Final = re.compile(r"(?<![0-9A-Za-z])\d{7,}(?![0-9A-Za-z])")
 
 
-def _for_audit(asked: str) -> str:
+def _redact_for_audit(query: str) -> str:
     """Without what the audit must not hold: the code of a pickup slip hands a parcel out; of a long number, which may
     be somebody's telephone, only the last four digits are kept.
     """
-    if _SLIP.match(asked):
+    if _SLIP.match(query):
         return "Y1K…"
-    return _LONG_NUMBER.sub(lambda found: f"…{found[0][-4:]}", asked)
+    return _LONG_NUMBER.sub(lambda found: f"…{found[0][-4:]}", query)
 
 
 def _by_kind(hits: Sequence[Hit]) -> Mapping[HitKind, list[tuple[Hit, str | None]]]:
     found: dict[HitKind, list[tuple[Hit, str | None]]] = {}
     for hit in hits:
-        found.setdefault(hit.kind, []).append((hit, address(hit)))
+        found.setdefault(hit.kind, []).append((hit, hit_address(hit)))
     return found

@@ -11,31 +11,31 @@ from flask import request
 from markupsafe import Markup
 from werkzeug.exceptions import NotFound
 
-from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.ledger.epochs import EpochRow
 from kiosk.sorting_center.ledger.overview import AlarmRow, GapRow
 from kiosk.sorting_center.reports.closings import Closing
-from kiosk.sorting_center.reports.days import DayRow, Part
+from kiosk.sorting_center.reports.days import DayRow, ReportScope
 from kiosk.sorting_center.reports.figures import total
 from kiosk.sorting_center.reports.fleet import FleetRow
 from kiosk.sorting_center.reports.receipt_rows import ReceiptRow
-from kiosk.sorting_center.reports.stations import CheckRow, ScaleFacts
-from kiosk.sorting_center.watch.marks import Mark
-from kiosk.sorting_center.web.access import Pages
-from kiosk.sorting_center.web.drawing import bars
-from kiosk.sorting_center.web.frame import show, texts
-from kiosk.sorting_center.web.live import way
-from kiosk.sorting_center.web.pictures.doctor import doctor_picture
+from kiosk.sorting_center.reports.stations import ScaleCheckRow, ScaleFacts
+from kiosk.sorting_center.watch.marks import StationMark
+from kiosk.sorting_center.web.access import GuardedBlueprint
+from kiosk.sorting_center.web.bar_heights import scaled_bars
+from kiosk.sorting_center.web.frame import render_page, texts
+from kiosk.sorting_center.web.live import path_if_routed
+from kiosk.sorting_center.web.snapshots.doctor import doctor_summary
 from kiosk.sorting_center.web.sources import sources
 from kiosk.texts import html
 
-SPANS: Final = (30, 90)
+HISTORY_DAYS: Final = (30, 90)
 """Days of history."""
-_CLOSINGS: Final = 14
-_CHECKS: Final = 10
-_NEWEST: Final = 12
+_MAX_CLOSINGS: Final = 14
+_MAX_CHECKS: Final = 10
+_MAX_NEWEST: Final = 12
 
-station = Pages("station", __name__)
+station = GuardedBlueprint("station", __name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +49,21 @@ class History:
     epochs: tuple[EpochRow, ...]
     gaps: tuple[GapRow, ...]
     alarms: tuple[AlarmRow, ...]
-    checks: tuple[CheckRow, ...]
+    checks: tuple[ScaleCheckRow, ...]
     scale: ScaleFacts
 
 
-@station.look("/stations/<region>/<station>", Role.VIEWER)
+@station.get_route("/stations/<region>/<station>", StaffRole.VIEWER)
 def shown(region: str, station: str) -> str:
     """``?days=90`` for a longer history."""
-    days = SPANS[-1] if request.args.get("days") == str(SPANS[-1]) else SPANS[0]
+    days = HISTORY_DAYS[-1] if request.args.get("days") == str(HISTORY_DAYS[-1]) else HISTORY_DAYS[0]
     desk = sources().desk
     register = desk.registry.current()
     history = _history(region, station, days)
     expected = register.stations.get((region, station))
     if history.row is None and expected is None:
         raise NotFound("no station of this number was heard in this region, and none is expected")
-    return show(
+    return render_page(
         "station.html",
         region=region,
         station=station,
@@ -71,15 +71,15 @@ def shown(region: str, station: str) -> str:
         township=register.townships.get((region, expected.township)) if expected is not None else None,
         history=history,
         marks=_marks(region, station),
-        doctor=doctor_picture(sources().reports.stations.doctor(region, station), texts()),
+        doctor=doctor_summary(sources().reports.stations.doctor(region, station), texts()),
         cases=desk.cases.of_station(region, station),
         days=days,
-        spans=SPANS,
+        spans=HISTORY_DAYS,
         together=total(day.figures for day in history.days),
-        weights=bars([day.figures.net_g for day in history.days]),
-        intakes=bars([day.figures.intakes for day in history.days]),
+        weights=scaled_bars([day.figures.net_g for day in history.days]),
+        intakes=scaled_bars([day.figures.intakes for day in history.days]),
         today=sources().now().date().isoformat(),
-        ways={name: way(f"/{name}") for name in ("alarms", "registry", "reconciliation", "quarantine")},
+        ways={name: path_if_routed(f"/{name}") for name in ("alarms", "registry", "reconciliation", "quarantine")},
         receipt_page=receipt_page,
         figure=figure,
     )
@@ -87,7 +87,7 @@ def shown(region: str, station: str) -> str:
 
 def receipt_page(row: ReceiptRow) -> str | None:
     """Where there is one."""
-    return way(f"/receipts/{quote(row.region, safe='')}/{quote(row.receipt, safe='')}")
+    return path_if_routed(f"/receipts/{quote(row.region, safe='')}/{quote(row.receipt, safe='')}")
 
 
 def figure(field: str, value: int) -> Markup:
@@ -100,21 +100,21 @@ def figure(field: str, value: int) -> Markup:
 def _history(region: str, station: str, days: int) -> History:
     reports = sources().reports
     today = reports.days.day_of(sources().now())
-    of = Part(region, station)
+    of = ReportScope(region, station)
     return History(
         reports.fleet.row(region, station, today),
         reports.days.each(today - timedelta(days=days - 1), today, of),
-        reports.closings.of_station(region, station, _CLOSINGS),
-        reports.receipts.newest(of, _NEWEST),
+        reports.closings.of_station(region, station, _MAX_CLOSINGS),
+        reports.receipts.newest(of, _MAX_NEWEST),
         reports.stations.epochs(region, station),
         reports.stations.gaps(region, station),
         reports.stations.alarms(region, station),
-        reports.stations.checks(region, station, _CHECKS),
+        reports.stations.checks(region, station, _MAX_CHECKS),
         reports.stations.scale(region, station),
     )
 
 
-def _marks(region: str, station: str) -> tuple[Mark, ...]:
+def _marks(region: str, station: str) -> tuple[StationMark, ...]:
     """As on its tile; none for a moment of a station that was just heard for the first time."""
-    tiles = sources().pictures.fleet.current().value.tiles
+    tiles = sources().snapshots.fleet.current().value.tiles
     return next((tile.marks for tile in tiles if (tile.region, tile.station) == (region, station)), ())

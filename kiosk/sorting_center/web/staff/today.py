@@ -6,65 +6,65 @@ from urllib.parse import quote
 
 from flask import Response
 
-from kiosk.sorting_center.desk.people import Role
+from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.health import HealthReport
 from kiosk.sorting_center.ledger.overview import IntakeRow
-from kiosk.sorting_center.watch.marks import Mark
-from kiosk.sorting_center.web.access import Pages, current
-from kiosk.sorting_center.web.drawing import bars, percent
-from kiosk.sorting_center.web.frame import show
-from kiosk.sorting_center.web.live import Part, way
-from kiosk.sorting_center.web.pictures.shared import Kept
-from kiosk.sorting_center.web.pictures.today import TodayPicture
+from kiosk.sorting_center.watch.marks import StationMark
+from kiosk.sorting_center.web.access import GuardedBlueprint, current_principal
+from kiosk.sorting_center.web.bar_heights import percent, scaled_bars
+from kiosk.sorting_center.web.frame import render_page
+from kiosk.sorting_center.web.live import LiveFragment, path_if_routed
+from kiosk.sorting_center.web.snapshots.refreshing_cache import VersionedValue
+from kiosk.sorting_center.web.snapshots.today import TodaySnapshot
 from kiosk.sorting_center.web.sources import sources
 
-today = Pages("today", __name__)
+today = GuardedBlueprint("today", __name__)
 
 
-@today.look("/", Role.VIEWER)
+@today.get_route("/", StaffRole.VIEWER)
 def front() -> str:
-    return show("today.html", part=_part().html)
+    return render_page("today.html", part=_live_fragment().html)
 
 
-@today.look("/live", Role.VIEWER)
+@today.get_route("/live", StaffRole.VIEWER)
 def live() -> Response:
     """The changing part of the page; 304 while nothing changed."""
-    return _part().answer()
+    return _live_fragment().answer()
 
 
-def _part() -> Part:
-    kept = sources().pictures.today.current()
+def _live_fragment() -> LiveFragment:
+    versioned = sources().snapshots.today.current()
     report = sources().health.report()
-    in_english = current().person.role >= Role.ADMIN
-    state = (report.broker_connected, *report.troubles.items(), in_english)
-    return Part(kept, state, lambda: _shown(kept, report, in_english))
+    in_english = current_principal().person.role >= StaffRole.ADMIN
+    state = (report.broker_connected, *report.faults.items(), in_english)
+    return LiveFragment(versioned, state, lambda: _render(versioned, report, in_english))
 
 
-def _shown(kept: Kept[TodayPicture], report: HealthReport, in_english: bool) -> str:
+def _render(versioned: VersionedValue[TodaySnapshot], report: HealthReport, in_english: bool) -> str:
     """``in_english``: also what the system says of a trouble, for whoever looks after it."""
-    picture = kept.value
+    picture = versioned.value
     nets = [figures.net_g for figures in picture.hours]
     nets_before = [figures.net_g for figures in picture.yesterday_hours]
-    most = max([0, *nets, *nets_before])
+    max_net_g = max([0, *nets, *nets_before])
     heaviest = max((goods.figures.net_g for goods in picture.goods), default=0)
-    return show(
+    return render_page(
         "today-live.html",
         picture=picture,
         is_well=report.ok,
-        troubles=report.troubles,
+        troubles=report.faults,
         in_english=in_english,
-        bars=bars(nets, most),
-        bars_before=bars(nets_before, most),
-        most_g=most,
+        bars=scaled_bars(nets, max_net_g),
+        bars_before=scaled_bars(nets_before, max_net_g),
+        most_g=max_net_g,
         shares=[percent(goods.figures.net_g, heaviest) for goods in picture.goods],
-        marks=[(mark, count) for mark, count in picture.marks if count and mark is not Mark.WELL],
-        well=dict(picture.marks)[Mark.WELL],
-        alarms=way("/alarms"),
-        quarantine=way("/quarantine"),
+        marks=[(mark, count) for mark, count in picture.marks if count and mark is not StationMark.WELL],
+        well=dict(picture.marks)[StationMark.WELL],
+        alarms=path_if_routed("/alarms"),
+        quarantine=path_if_routed("/quarantine"),
         receipt_page=receipt_page,
     )
 
 
 def receipt_page(intake: IntakeRow) -> str | None:
     """Where there is one."""
-    return way(f"/receipts/{quote(intake.region, safe='')}/{quote(intake.receipt, safe='')}")
+    return path_if_routed(f"/receipts/{quote(intake.region, safe='')}/{quote(intake.receipt, safe='')}")

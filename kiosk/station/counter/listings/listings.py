@@ -7,72 +7,72 @@ from dataclasses import replace
 
 from kiosk.domain.catalog import Names, Product
 from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.station.clerk.access import Session
-from kiosk.station.clerk.refusals import CounterRefused, refusing
+from kiosk.station.clerk.access import CounterSession
+from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.counter.acts import Acts
-from kiosk.station.counter.intakes import IntakeBook
-from kiosk.station.counter.listings.lookalikes import LOOKED_BACK, lookalikes
+from kiosk.station.counter.intakes import IntakeLookup
+from kiosk.station.counter.listings.lookalikes import MAX_COMPARED_SHOTS, lookalikes
 from kiosk.station.counter.listings.offer import SUBMITTED, ListedLot, ListingView, view_of
 from kiosk.store.catalogs import Catalogs
 from kiosk.store.listings import Listings as ListingTable
 from kiosk.store.records import ListedPhoto, Stamp
 
 
-class Listings:
+class CounterListings:
     """Each act returns what is shown after it, and raises CounterRefused: foreign_receipt, unknown_code, already_void,
     stale_page for what is not there (any more).
     """
 
-    def __init__(self, acts: Acts, book: IntakeBook, table: ListingTable, catalogs: Catalogs) -> None:
+    def __init__(self, acts: Acts, book: IntakeLookup, table: ListingTable, catalogs: Catalogs) -> None:
         self._acts = acts
         self._book = book
         self._table = table
         self._catalogs = catalogs
 
-    def view(self, session: Session, number: str) -> ListingView:
+    def view(self, session: CounterSession, number: str) -> ListingView:
         """The listing of an intake as it stands; of one that is void, too."""
         person = self._acts.clerk(session)
-        with refusing():
-            return self._view(self._listed(number), person.actor)
+        with as_counter_refusals():
+            return self._view(self._load(number), person.actor)
 
-    def choose(self, session: Session, number: str, pack_g: int, grade: str) -> ListingView:
+    def choose(self, session: CounterSession, number: str, pack_g: int, grade: str) -> ListingView:
         """How it is packed, by the pack's mass, and the code of its grade, "" for goods without."""
         with self._acts.act(session) as (person, stamp):
-            listed = self._listed(number)
+            listed = self._load(number)
             sale = listed.product.sale
             if sale is None or pack_g not in {pack.net_g for pack in sale.packs}:
                 raise CounterRefused("stale_page")
             if grade not in ({one.code for one in sale.grades} or {""}):
                 raise CounterRefused("stale_page")
             self._table.choose(listed.number, pack_g, grade, stamp)
-            return self._view(self._listed(number), person.actor)
+            return self._view(self._load(number), person.actor)
 
-    def move(self, session: Session, number: str, sha256: str, places: int) -> ListingView:
+    def move(self, session: CounterSession, number: str, sha256: str, places: int) -> ListingView:
         """A photo by so many places later, with -1 one place earlier; at an end it stays."""
         with self._acts.act(session) as (person, stamp):
-            listed = self._listed(number)
+            listed = self._load(number)
             photos = list(listed.row.photos)
             place = _place(photos, sha256)
             photo = photos.pop(place)
             photos.insert(min(max(place + places, 0), len(photos)), photo)
-            return self._arranged(listed, photos, person.actor, stamp)
+            return self._arrange(listed, photos, person.actor, stamp)
 
-    def leave_out(self, session: Session, number: str, sha256: str, out: bool) -> ListingView:
+    def leave_out(self, session: CounterSession, number: str, sha256: str, out: bool) -> ListingView:
         """Whether buyers do not see a photo. It stays where it is in the order."""
         with self._acts.act(session) as (person, stamp):
-            listed = self._listed(number)
+            listed = self._load(number)
             photos = list(listed.row.photos)
             place = _place(photos, sha256)
             photos[place] = replace(photos[place], left_out=out)
-            return self._arranged(listed, photos, person.actor, stamp)
+            return self._arrange(listed, photos, person.actor, stamp)
 
-    def submit(self, session: Session, number: str, seen: str) -> ListingView:
+    def submit(self, session: CounterSession, number: str, seen: str) -> ListingView:
         """Offer it as it was seen; what is offered so already is not told again, unless it was not accepted.
 
         Raises CounterRefused stale_page when what would be told is not what was seen, or nothing can be told.
         """
         with self._acts.act(session) as (person, stamp):
-            listed = self._listed(number)
+            listed = self._load(number)
             view = self._view(listed, person.actor)
             if listed.row.voided:
                 raise CounterRefused("already_void")
@@ -81,10 +81,10 @@ class Listings:
             if view.state == SUBMITTED:
                 return view
             self._table.submit(listed.number, listed.row, view.offer, stamp)
-            self._acts.booked()
-            return self._view(self._listed(number), person.actor)
+            self._acts.notify_committed()
+            return self._view(self._load(number), person.actor)
 
-    def _listed(self, receipt: str) -> ListedLot:
+    def _load(self, receipt: str) -> ListedLot:
         number = ReceiptNumber.parse(self._book.intake(receipt).receipt)
         row = self._table.of(number)
         product = self._product(row.catalog_version, row.product)
@@ -98,13 +98,13 @@ class Listings:
     def _view(self, listed: ListedLot, actor: str) -> ListingView:
         row = listed.row
         known = any(photo.likeness for photo in row.photos)
-        shots = self._table.newest_shots(LOOKED_BACK) if known else []
+        shots = self._table.newest_shots(MAX_COMPARED_SHOTS) if known else []
         return view_of(listed, lookalikes(row.lot, row.photos, shots), actor)
 
-    def _arranged(self, listed: ListedLot, photos: Sequence[ListedPhoto], actor: str, stamp: Stamp) -> ListingView:
+    def _arrange(self, listed: ListedLot, photos: Sequence[ListedPhoto], actor: str, stamp: Stamp) -> ListingView:
         if photos != list(listed.row.photos):
             self._table.arrange(listed.number, photos, stamp)
-        return self._view(self._listed(str(listed.number)), actor)
+        return self._view(self._load(str(listed.number)), actor)
 
 
 def _place(photos: Sequence[ListedPhoto], sha256: str) -> int:

@@ -11,7 +11,7 @@ NEAR_BITS: Final = 8
 """Of 64: up to so many that differ, two shots are taken for the same goods. Seven of eight pairs are found, see
 ``kiosk.photo.pictures.likeness``; among 2,000 shots of other goods hardly one in a hundred is as near by chance, with
 12 bits one in five would be."""
-LOOKED_BACK: Final = 2_000
+MAX_COMPARED_SHOTS: Final = 2_000
 """Shots of other lots that are compared: those of several weeks, in a few milliseconds."""
 
 
@@ -26,14 +26,14 @@ def lookalikes(lot: str, photos: Sequence[ListedPhoto], shots: Iterable[SeenShot
     for photo in photos:
         if not photo.likeness or photo.left_out:
             continue
-        mine = int(photo.likeness, 16)
-        like = _nearest(mine, others) or _nearest(mine, before)
+        likeness = int(photo.likeness, 16)
+        like = _nearest(likeness, others) or _nearest(likeness, before)
         if like:
             found[photo.sha256] = like
-        before.append((lot, mine))
+        before.append((lot, likeness))
     return found
 
 
-def _nearest(mine: int, shots: Sequence[tuple[str, int]]) -> str:
-    differ, like = min((((mine ^ other).bit_count(), lot) for lot, other in shots), default=(64, ""))
+def _nearest(likeness: int, shots: Sequence[tuple[str, int]]) -> str:
+    differ, like = min((((likeness ^ other).bit_count(), lot) for lot, other in shots), default=(64, ""))
     return like if differ <= NEAR_BITS else ""

@@ -50,9 +50,8 @@ class ListingView:
 
     ``pack`` and ``grade`` are what is chosen, else the first of the product; ``pack`` is None without sale data.
     ``hindrances`` are words of HINDRANCES; when there is none, ``offer`` is what would be told now, and ``seen`` the
-    digest of what of it people see. ``told_at`` is when the newest offer was told, "" for never; ``acknowledged``: the
-    sorting center has it.
-    """
+    digest of what of it people see. ``offered_at`` is when the newest offer was told, "" for never; ``acknowledged``:
+    the sorting center has it."""
 
     receipt: str
     lot: str
@@ -65,7 +64,7 @@ class ListingView:
     hindrances: tuple[str, ...]
     seen: str
     offer: ListingSubmitted | None
-    told_at: str
+    offered_at: str
     acknowledged: bool
 
 
@@ -82,11 +81,11 @@ class ListedLot:
 def view_of(listed: ListedLot, like: Mapping[str, str], actor: str) -> ListingView:
     """``like`` has the lots of shots that look almost the same, by masters; ``actor`` would offer it."""
     row, sale = listed.row, listed.product.sale
-    pack, grade = _chosen(row, sale)
+    pack, grade = _choice_of(row, sale)
     hindrances = tuple(_hindrances(listed, pack))
     offer = _offer(listed, sale, pack, actor) if sale and pack and not hindrances else None
     seen = _digest(offer) if offer else ""
-    told = row.told
+    last_offer = row.submitted
     return ListingView(
         receipt=str(listed.number),
         lot=row.lot,
@@ -101,12 +100,12 @@ def view_of(listed: ListedLot, like: Mapping[str, str], actor: str) -> ListingVi
         hindrances=hindrances,
         seen=seen,
         offer=offer,
-        told_at=told.at if told else "",
-        acknowledged=told is not None and told.acknowledged,
+        offered_at=last_offer.at if last_offer else "",
+        acknowledged=last_offer is not None and last_offer.acknowledged,
     )
 
 
-def _chosen(row: ListingRow, sale: Sale | None) -> tuple[Pack | None, str]:
+def _choice_of(row: ListingRow, sale: Sale | None) -> tuple[Pack | None, str]:
     """What is chosen, for as long as the catalog has it."""
     if sale is None:
         return None, ""
@@ -133,15 +132,15 @@ def _hindrances(listed: ListedLot, pack: Pack | None) -> Iterator[str]:
 
 
 def _state(row: ListingRow, offer: ListingSubmitted | None) -> str:
-    if row.told is None:
+    if row.submitted is None:
         return DRAFT if row.drafted else NONE
-    if row.told.quarantined:
+    if row.submitted.quarantined:
         return NOT_ACCEPTED
-    return SUBMITTED if row.voided or (offer and _digest(offer) == _digest(row.told.data)) else CHANGED
+    return SUBMITTED if row.voided or (offer and _digest(offer) == _digest(row.submitted.data)) else CHANGED
 
 
 def _offer(listed: ListedLot, sale: Sale, pack: Pack, actor: str) -> ListingSubmitted:
-    row, grade = listed.row, _chosen(listed.row, sale)[1]
+    row, grade = listed.row, _choice_of(listed.row, sale)[1]
     return ListingSubmitted(
         lot=row.lot,
         product=row.product,
@@ -168,6 +167,6 @@ def _words(names: Names) -> WordsData:
 
 def _digest(offer: ListingSubmitted) -> str:
     """Of what the center and buyers are told: neither who tells it nor in which version of the catalog it stands."""
-    told = msgspec.to_builtins(offer)
-    del told["actor"], told["catalog_version"]
-    return hashlib.sha256(msgspec.json.encode(told)).hexdigest()
+    fields = msgspec.to_builtins(offer)
+    del fields["actor"], fields["catalog_version"]
+    return hashlib.sha256(msgspec.json.encode(fields)).hexdigest()

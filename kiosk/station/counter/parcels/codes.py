@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from kiosk.domain.parcel import ParcelNumber
-from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.acts import Acts
-from kiosk.station.counter.parcels.book import ParcelBook
-from kiosk.station.counter.parcels.line import HandoverLine
+from kiosk.station.counter.parcels.handover_queue import HandoverQueue
+from kiosk.station.counter.parcels.parcel_lookup import ParcelLookup
 from kiosk.station.counter.state import CounterState, FreshCode
 from kiosk.store.records import NewCode, ParcelRow
 
@@ -15,13 +15,13 @@ from kiosk.store.records import NewCode, ParcelRow
 class PickupCodes:
     """The code of a parcel stands nowhere: the newest one alone can be shown, once."""
 
-    def __init__(self, acts: Acts, state: CounterState, line: HandoverLine, book: ParcelBook) -> None:
+    def __init__(self, acts: Acts, state: CounterState, line: HandoverQueue, book: ParcelLookup) -> None:
         self._acts = acts
         self._state = state
         self._line = line
         self._book = book
 
-    def reissue(self, session: Session, number: str) -> ParcelRow:
+    def reissue(self, session: CounterSession, number: str) -> ParcelRow:
         """A new code on a new slip; the old one is worth nothing from now on. Raises CounterRefused: no_key."""
         with self._acts.act(session) as (person, stamp):
             issue = self._book.issue(stamp)
@@ -29,7 +29,7 @@ class PickupCodes:
             row = self._book.parcels.reissue_code(parcel, NewCode(issue.code_mac, issue.slip), person.actor, stamp)
             self._line.forget(row.number)
             self._state.fresh = FreshCode(row.number, issue.code)
-            self._acts.booked()
+            self._acts.notify_committed()
             return row
 
     def is_fresh(self, number: ParcelNumber) -> bool:
@@ -37,7 +37,7 @@ class PickupCodes:
         fresh = self._state.fresh
         return fresh is not None and fresh.number == number
 
-    def show(self, session: Session, number: str) -> str:
+    def show(self, session: CounterSession, number: str) -> str:
         """The six digits that were issued last, once: for a station without a printer for slips.
 
         Raises CounterRefused ``reissue`` when it is another parcel's, was shown, or the session ended since.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kiosk.domain.identifiers import CODE_PREFIX, BadIdentifier, parse_internal_code
-from kiosk.domain.parcel import TERMINAL, ParcelNumber, ParcelState, read_slip
+from kiosk.domain.parcel import TERMINAL_STATES, ParcelNumber, ParcelState, read_slip
 from kiosk.domain.pickup import BadPickupCode, check_pickup_code
-from kiosk.station.clerk.refusals import CounterRefused, refusing
+from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.clerk.throttle import PICKUP_CODE, Throttle
-from kiosk.station.counter.parcels.book import ParcelBook
-from kiosk.station.counter.parcels.line import HANDOVER_S, Handover
+from kiosk.station.counter.parcels.handover_queue import HANDOVER_S, Handover
+from kiosk.station.counter.parcels.parcel_lookup import ParcelLookup
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.store.lockouts import Lockouts
 from kiosk.store.records import ParcelRow, Stamp
@@ -19,7 +19,7 @@ from kiosk.store.records import ParcelRow, Stamp
 class PickupProofs:
     """Finds the waiting parcel of a code. Thread-safe: ``throttle`` takes one guess after the other."""
 
-    def __init__(self, book: ParcelBook, key: PickupKey, lockouts: Lockouts, stamps: Callable[[], Stamp]) -> None:
+    def __init__(self, book: ParcelLookup, key: PickupKey, lockouts: Lockouts, stamps: Callable[[], Stamp]) -> None:
         self._book = book
         self._key = key
         self._stamps = stamps
@@ -43,10 +43,10 @@ class PickupProofs:
 
         def holder() -> ParcelRow | None:
             parcels = self._book.parcels
-            with refusing():
+            with as_counter_refusals():
                 row = parcels.by_mac(mac)
                 named = parcels.by_number(number) if number is not None else None
-            if named is not None and named.state in TERMINAL:
+            if named is not None and named.state in TERMINAL_STATES:
                 raise CounterRefused("collected" if named.state is ParcelState.COLLECTED else "parcel_gone")
             return row if row is not None and number in (None, row.number) else None
 

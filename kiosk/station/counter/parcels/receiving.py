@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kiosk.domain.parcel import Consent, ParcelState
-from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.people import Person
-from kiosk.station.clerk.refusals import CounterRefused, refusing
+from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.counter.acts import Acts
-from kiosk.station.counter.parcels.book import ParcelBook
+from kiosk.station.counter.parcels.parcel_lookup import ParcelLookup
 from kiosk.station.counter.parcels.shots import ParcelShots
 from kiosk.station.counter.state import CounterState, FreshCode, Undo
 from kiosk.station.counter.view import BOOKED, IN, NO_MODE, OUT, ScanResult
@@ -33,13 +33,13 @@ _KNOWN = {
 }
 
 
-def known(row: ParcelRow) -> ScanResult:
+def known_parcel_result(row: ParcelRow) -> ScanResult:
     """What a scan says of a waybill that was here before."""
     return ScanResult("parcel_known", _KNOWN[row.state], parcel=row)
 
 
 @dataclass(frozen=True, slots=True)
-class Waybill:
+class IncomingWaybill:
     """A waybill to book: ``carriers`` are those it may be of, the one it is booked for first.
 
     ``another``: a person has said that it is a further package of a waybill that is known.
@@ -53,7 +53,7 @@ class Waybill:
 class Receiving:
     """From the truck to the shelf. ``undo_s``: how long a scan in can be taken back."""
 
-    def __init__(self, acts: Acts, state: CounterState, shots: ParcelShots, book: ParcelBook, undo_s: float) -> None:
+    def __init__(self, acts: Acts, state: CounterState, shots: ParcelShots, book: ParcelLookup, undo_s: float) -> None:
         self._acts = acts
         self._state = state
         self._shots = shots
@@ -62,21 +62,21 @@ class Receiving:
 
     # --- what the next scan means ----------------------------------------------------------------------------------
 
-    def set_mode(self, session: Session, mode: str) -> None:
+    def set_mode(self, session: CounterSession, mode: str) -> None:
         """``in``, ``out`` or "" for neither."""
         with self._acts.act(session):
             if mode not in (IN, OUT, NO_MODE):
                 raise CounterRefused("stale_page")
             self._state.change(mode=mode, damaged_next=False, last=None)
 
-    def set_consent(self, session: Session, consent: str) -> None:
+    def set_consent(self, session: CounterSession, consent: str) -> None:
         """The basis on which the next parcels may wait here."""
         with self._acts.act(session):
             if consent not in set(Consent):
                 raise CounterRefused("stale_page")
             self._state.change(consent=consent)
 
-    def damaged_next(self, session: Session, damaged: bool) -> None:
+    def damaged_next(self, session: CounterSession, damaged: bool) -> None:
         """The next parcel that is scanned in is damaged; the one after it is not.
 
         Only mode "in" shows the switch: what an older page says of another mode would mark a parcel nobody looked at.
@@ -88,7 +88,7 @@ class Receiving:
 
     # --- in --------------------------------------------------------------------------------------------------------
 
-    def arrive(self, person: Person, waybill: Waybill) -> ScanResult:
+    def arrive(self, person: Person, waybill: IncomingWaybill) -> ScanResult:
         """Book a scanned waybill, or say that it is known. Inside an act, which shows what comes of it."""
         view, stamp = self._state.view(), self._acts.stamp()
         arrival = Arrival(
@@ -100,10 +100,10 @@ class Receiving:
             waybill.another,
         )
         issue = self._book.issue(stamp)
-        with refusing():
+        with as_counter_refusals():
             row = self._book.parcels.arrive(arrival, self._book.fitting(issue), stamp)
         if row.repeated:
-            return known(row)
+            return known_parcel_result(row)
         with self._state.lock:
             self._state.undo = Undo(row, waybill.number, waybill.carriers, self._state.now_s() + self._undo_s)
             self._state.fresh = FreshCode(row.number, issue.code) if issue.code else None
@@ -119,10 +119,10 @@ class Receiving:
         if result.kind not in BOOKED:
             return self._state.show(result)
         shown = self._state.show_arrival(result)
-        self._acts.booked()
+        self._acts.notify_committed()
         return shown
 
-    def undo(self, session: Session, number: str = "") -> ParcelRow:
+    def undo(self, session: CounterSession, number: str = "") -> ParcelRow:
         """Take the last scan in back: slot, code and papers that still wait are gone.
 
         With ``number`` only when it is that parcel: the scanner may have been quicker than the finger.
@@ -132,7 +132,7 @@ class Receiving:
             self._state.change(last=None)
             return row
 
-    def choose_carrier(self, session: Session, carrier: str, number: str = "") -> ScanResult:
+    def choose_carrier(self, session: CounterSession, carrier: str, number: str = "") -> ScanResult:
         """The last scan in was another carrier's: it is taken back and booked anew, while it can be taken back.
 
         When the disk fails between the two, the parcel is taken back and the screen shows none: it is scanned again.
@@ -142,11 +142,11 @@ class Receiving:
             if carrier not in undo.carriers:
                 raise CounterRefused("stale_page")
             if carrier == undo.parcel.carrier:
-                return self._state.view().last or known(undo.parcel)
+                return self._state.view().last or known_parcel_result(undo.parcel)
             self._withdraw(undo.parcel, person, stamp)
             self._state.change(damaged_next=undo.parcel.damaged, last=None)
             others = tuple(name for name in undo.carriers if name != carrier)
-            return self.show(self.arrive(person, Waybill(undo.waybill, (carrier, *others))))
+            return self.show(self.arrive(person, IncomingWaybill(undo.waybill, (carrier, *others))))
 
     def _undoable(self, number: str) -> Undo:
         undo = self._state.undo
@@ -160,7 +160,7 @@ class Receiving:
         withdrawn = self._book.parcels.withdraw(row.number, person.actor, stamp)
         self._shots.drop(row.number)
         self._state.end_undo()
-        self._acts.booked()
+        self._acts.notify_committed()
         return withdrawn
 
 
@@ -171,9 +171,9 @@ class DeliveryEnd:
         self._acts = acts
         self._deliveries = deliveries
 
-    def close(self, session: Session) -> list[ParcelRow]:
+    def close(self, session: CounterSession) -> list[ParcelRow]:
         """All of the truck is scanned: what is still expected is missing. Returns those."""
         with self._acts.act(session) as (person, stamp):
             rows = self._deliveries.close(person.actor, stamp)
-            self._acts.booked()
+            self._acts.notify_committed()
             return rows

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.state import CounterState
-from kiosk.station.desk.view import AskedShot
+from kiosk.station.desk.view import PhotoRequest
 from kiosk.station.parcels.photos import ParcelPhotos
 
 logger = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ class ParcelShots:
     """``on_photo`` asks for a shot of a parcel; it answers to the state."""
 
     def __init__(
-        self, state: CounterState, photos: ParcelPhotos, on_photo: Callable[[AskedShot, ParcelNumber], None]
+        self, state: CounterState, photos: ParcelPhotos, on_photo: Callable[[PhotoRequest, ParcelNumber], None]
     ) -> None:
         self._state = state
         self._photos = photos

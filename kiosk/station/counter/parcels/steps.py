@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 from kiosk.domain.parcel import ParcelNumber
-from kiosk.station.clerk.access import Session
+from kiosk.station.clerk.access import CounterSession
 from kiosk.station.counter.acts import Acts
-from kiosk.station.counter.parcels.book import ParcelAct, ParcelBook
-from kiosk.station.counter.parcels.line import HandoverLine
+from kiosk.station.counter.parcels.handover_queue import HandoverQueue
+from kiosk.station.counter.parcels.parcel_lookup import ParcelAct, ParcelLookup
 from kiosk.station.counter.state import CounterState
 from kiosk.store.records import ParcelRow
 
 
-class Steps:
+class ParcelSteps:
     """Every act here is about exactly one parcel."""
 
-    def __init__(self, acts: Acts, state: CounterState, line: HandoverLine, book: ParcelBook) -> None:
+    def __init__(self, acts: Acts, state: CounterState, line: HandoverQueue, book: ParcelLookup) -> None:
         self._acts = acts
         self._state = state
         self._line = line
         self._book = book
 
-    def take(self, session: Session, number: str, act: ParcelAct) -> ParcelRow:
+    def take(self, session: CounterSession, number: str, act: ParcelAct) -> ParcelRow:
         """Do it. Raises CounterRefused, and then nothing has changed."""
         with self._acts.act(session) as (person, stamp):
             row = act(self._book.number(number), person.actor, stamp)
-            self.moved(row.number)
+            self.after_move(row.number)
             return row
 
-    def moved(self, number: ParcelNumber) -> None:
+    def after_move(self, number: ParcelNumber) -> None:
         """Inside an act that was committed: nobody waits for this parcel, and its arrival can no longer be undone."""
         self._line.forget(number)
         self._state.end_undo(number)
-        self._acts.booked()
+        self._acts.notify_committed()

@@ -7,15 +7,15 @@ from collections.abc import Collection, Sequence
 import msgspec
 
 from kiosk.domain.identifiers import BadIdentifier, SerialNumber
-from kiosk.station.clerk.access import Session
-from kiosk.station.clerk.refusals import CounterRefused, refusing
+from kiosk.station.clerk.access import CounterSession
+from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.counter.acts import Acts
-from kiosk.station.counter.parcels.book import ParcelBook
-from kiosk.station.counter.parcels.steps import Steps
+from kiosk.station.counter.parcels.parcel_lookup import ParcelLookup
+from kiosk.station.counter.parcels.steps import ParcelSteps
 from kiosk.station.papers.papers import LABEL_PRINTER
 from kiosk.station.papers.parcel import CounterPapers
 from kiosk.station.papers.tote import MANIFEST_SHEET, manifest, tags
-from kiosk.store.parcels.totes import MANIFEST, MOST_TOTES, TOTE
+from kiosk.store.parcels.totes import MANIFEST, MAX_TOTES_PER_MANIFEST, TOTE
 from kiosk.store.records import NewPaper, ParcelRow, PrintJob, Stamp, ToteRow
 from kiosk.store.store import Store
 
@@ -23,7 +23,7 @@ from kiosk.store.store import Store
 class DriverTotes:
     """Only where their tags can be printed."""
 
-    def __init__(self, acts: Acts, steps: Steps, book: ParcelBook, store: Store, papers: CounterPapers) -> None:
+    def __init__(self, acts: Acts, steps: ParcelSteps, book: ParcelLookup, store: Store, papers: CounterPapers) -> None:
         self._acts = acts
         self._steps = steps
         self._book = book
@@ -41,57 +41,57 @@ class DriverTotes:
         """Whether tags could come out."""
         return LABEL_PRINTER in self._papers.printers
 
-    def free(self, session: Session) -> Sequence[ParcelRow]:
+    def free(self, session: CounterSession) -> Sequence[ParcelRow]:
         """Parcels that go back and are in no tote."""
         self._acts.clerk(session)
-        with refusing():
+        with as_counter_refusals():
             return self._totes.free()
 
-    def packed(self, session: Session) -> Sequence[ToteRow]:
+    def packed_totes(self, session: CounterSession) -> Sequence[ToteRow]:
         """Totes that wait for the driver."""
         self._acts.clerk(session)
-        with refusing():
+        with as_counter_refusals():
             return self._totes.packed()
 
-    def manifest(self, session: Session) -> PrintJob | None:
+    def manifest(self, session: CounterSession) -> PrintJob | None:
         """The manifest of the last handover."""
         self._acts.clerk(session)
-        with refusing():
+        with as_counter_refusals():
             return self._queue.latest(MANIFEST_SHEET)
 
-    def handed_over(self, session: Session, manifest: str) -> tuple[Sequence[ToteRow], PrintJob | None]:
+    def totes_of_manifest(self, session: CounterSession, manifest: str) -> tuple[Sequence[ToteRow], PrintJob | None]:
         """What went with a manifest, and its sheet, None once that is forgotten. Raises CounterRefused: stale_page."""
         self._acts.clerk(session)
         number = _number(MANIFEST, manifest)
-        with refusing():
+        with as_counter_refusals():
             totes = self._totes.handed_over(number)
             sheet = self._queue.latest(MANIFEST_SHEET, number.text(MANIFEST))
         if not totes:
             raise CounterRefused("stale_page", f"there is no manifest {manifest}")
         return totes, sheet
 
-    def of_parcel(self, session: Session, parcel: ParcelRow) -> ToteRow | None:
+    def of_parcel(self, session: CounterSession, parcel: ParcelRow) -> ToteRow | None:
         """The tote it is in and has to come out of, should its addressee come."""
         self._acts.clerk(session)
-        with refusing():
+        with as_counter_refusals():
             return self._totes.of_parcel(parcel.number)
 
-    def pack(self, session: Session, parcels: Collection[str]) -> None:
+    def pack(self, session: CounterSession, parcels: Collection[str]) -> None:
         """Raises CounterRefused: stale_page (a parcel does not go back any more or is packed; no printer)."""
         with self._acts.act(session) as (_, stamp):
             if not self.has_printer:
                 raise CounterRefused("stale_page", "no label printer is set up")
             numbers = [self._book.number(text) for text in parcels]
             self._totes.pack(numbers, lambda tote: tags(self._papers.settings, tote, stamp), stamp)
-            self._acts.booked()
+            self._acts.notify_committed()
 
-    def unpack(self, session: Session, tote: str) -> None:
+    def unpack(self, session: CounterSession, tote: str) -> None:
         """Raises CounterRefused: stale_page when it does not wait any more."""
         with self._acts.act(session) as (_, stamp):
             self._totes.unpack(_number(TOTE, tote), stamp)
-            self._acts.booked()
+            self._acts.notify_committed()
 
-    def tag_copy(self, session: Session, tote: str) -> None:
+    def tag_copy(self, session: CounterSession, tote: str) -> None:
         """The tag of a tote that waits once more, marked COPY; of a seal there is none. Raises CounterRefused."""
         with self._acts.act(session) as (person, stamp):
             number = _number(TOTE, tote)
@@ -100,19 +100,19 @@ class DriverTotes:
                 raise CounterRefused("stale_page", "the tote does not wait any more")
             tag = tags(self._papers.settings, row, stamp)[0]
             self._queue.issue(tag, tag.about, person.actor, stamp)
-            self._acts.booked()
+            self._acts.notify_committed()
 
-    def hand_over(self, session: Session, totes: Collection[str]) -> None:
+    def hand_over(self, session: CounterSession, totes: Collection[str]) -> None:
         """``totes`` are those the clerk has seen. Raises CounterRefused: stale_page, tote_changed."""
         with self._acts.act(session) as (person, stamp):
-            going = [parcel for tote in self._totes.packed()[:MOST_TOTES] for parcel in tote.parcels]
+            going = [parcel for tote in self._totes.packed()[:MAX_TOTES_PER_MANIFEST] for parcel in tote.parcels]
 
             def papers(number: SerialNumber, rows: Sequence[ToteRow]) -> list[NewPaper]:
                 return self._sheet(number, rows, person.actor, stamp)
 
             self._totes.hand_over([_number(TOTE, text) for text in totes], papers, person.actor, stamp)
             for parcel in going:
-                self._steps.moved(parcel)
+                self._steps.after_move(parcel)
 
     def _sheet(self, number: SerialNumber, rows: Sequence[ToteRow], actor: str, stamp: Stamp) -> list[NewPaper]:
         body = msgspec.json.encode(manifest(self._papers.settings, number, rows, actor, stamp))

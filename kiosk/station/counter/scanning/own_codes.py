@@ -11,13 +11,13 @@ from kiosk.domain.catalog import Catalog, Member
 from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber, SerialNumber, bag_of, parse_internal_code
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.domain.shelf import read_shelf
-from kiosk.station.clerk.refusals import CounterRefused, refusing
-from kiosk.station.counter.intakes import IntakeBook
-from kiosk.station.counter.parcels.book import ParcelBook
-from kiosk.station.counter.parcels.line import HandoverLine
+from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
+from kiosk.station.counter.intakes import IntakeLookup
+from kiosk.station.counter.parcels.handover_queue import HandoverQueue
+from kiosk.station.counter.parcels.parcel_lookup import ParcelLookup
 from kiosk.station.counter.parcels.proofs import PickupProofs
-from kiosk.station.counter.parcels.receiving import known
-from kiosk.station.counter.scanning.scanned import Scanned
+from kiosk.station.counter.parcels.receiving import known_parcel_result
+from kiosk.station.counter.scanning.scan_reader import ParsedScan
 from kiosk.station.counter.view import ScanResult
 from kiosk.store.catalogs import Catalogs
 from kiosk.store.parcels.totes import MANIFEST, SEAL, TOTE, Totes
@@ -40,10 +40,10 @@ class OwnCodes:
 
     def __init__(
         self,
-        intakes: IntakeBook,
-        parcels: ParcelBook,
+        intakes: IntakeLookup,
+        parcels: ParcelLookup,
         proofs: PickupProofs,
-        line: HandoverLine,
+        line: HandoverQueue,
         stored: StoredCodes,
     ) -> None:
         self._intakes = intakes
@@ -52,7 +52,7 @@ class OwnCodes:
         self._line = line
         self._stored = stored
 
-    def opened(self, scanned: Scanned) -> ScanResult | None:
+    def open_code(self, scanned: ParsedScan) -> ScanResult | None:
         """What a code of these stations opens; None for anything that is none."""
         kind = scanned.scan.kind
         open_: Callable[[str], ScanResult] | None = {
@@ -72,7 +72,7 @@ class OwnCodes:
             raise CounterRefused("unknown_code")
         return open_(scanned.text)
 
-    def numbered(self, scanned: Scanned) -> ScanResult | None:
+    def open_number(self, scanned: ParsedScan) -> ScanResult | None:
         """What a receipt or parcel number opens, as people write it; None for anything that is none."""
         text = scanned.text
         if _is_number(ReceiptNumber.parse, text):
@@ -80,10 +80,10 @@ class OwnCodes:
             return ScanResult("intake", "intake", f"/counter/intakes/{row.receipt}", receipt=row.receipt)
         if _is_number(ParcelNumber.parse, text):
             parcel = self._parcels.row(self._parcels.number(text))
-            return replace(known(parcel), path=page_of(parcel))
+            return replace(known_parcel_result(parcel), path=page_of(parcel))
         return self._member_page(lambda catalog: catalog.member(text)) if MEMBER_NUMBER.fullmatch(text) else None
 
-    def _crate(self, scanned: Scanned) -> ScanResult | None:
+    def _crate(self, scanned: ParsedScan) -> ScanResult | None:
         """The lot of a crate, by its SSCC; None for everything else, and for an SSCC of somebody else."""
         sscc = dict(scanned.scan.ais).get(_SSCC)
         found = self._intakes.by_sscc(sscc) if sscc and scanned.scan.valid else None
@@ -112,7 +112,7 @@ class OwnCodes:
         return self._member_page(lambda catalog: catalog.member_by_card(code))
 
     def _member_page(self, find: Callable[[Catalog], Member | None]) -> ScanResult:
-        with refusing():
+        with as_counter_refusals():
             _, catalog = self._stored.catalogs.get()
         member = find(catalog)
         if member is None:
@@ -128,7 +128,7 @@ class OwnCodes:
 
     def _packed(self, kind: str, code: str) -> ScanResult:
         """A tote that waits for the driver; one that was opened or handed over is none of these stations' any more."""
-        with refusing():
+        with as_counter_refusals():
             packed = self._stored.totes.packed()
         for tote in packed:
             if (tote.number if kind == TOTE else tote.seal).code(kind) == code:
@@ -141,7 +141,7 @@ class OwnCodes:
             number = SerialNumber.parse(MANIFEST, code)
         except BadIdentifier:
             raise CounterRefused("unknown_code") from None
-        with refusing():
+        with as_counter_refusals():
             totes = self._stored.totes.handed_over(number)
         if not totes:
             raise CounterRefused("unknown_code")
@@ -154,7 +154,7 @@ class OwnCodes:
             raise CounterRefused("unknown_code") from None
         if slot not in self._parcels.slots:
             raise CounterRefused("unknown_code")
-        with refusing():
+        with as_counter_refusals():
             row = self._parcels.parcels.in_slot(slot)
         if row is None:
             return ScanResult("shelf", "shelf_empty", values={"shelf": slot})

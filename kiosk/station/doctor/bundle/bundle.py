@@ -18,12 +18,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from kiosk.base.files import arriving
+from kiosk.base.files import atomic_writer
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.station.doctor.bundle.scrub import Scrubber
-from kiosk.station.doctor.finding import Finding
+from kiosk.station.doctor.finding import DoctorFinding
 from kiosk.station.settings import StationSettings
-from kiosk.store.database.look import SQLITE_VERSION, all_epochs, last_events, look, private_words, row_counts
+from kiosk.store.database.inspection import (
+    SQLITE_VERSION,
+    all_epochs,
+    inspect_database,
+    last_events,
+    private_words,
+    row_counts,
+)
 from kiosk.store.errors import StoreError
 from kiosk.texts import load
 
@@ -45,7 +52,7 @@ class Subject:
 
     station: StationSettings
     settings_file: Path | None
-    findings: Sequence[Finding]
+    findings: Sequence[DoctorFinding]
     moment: Moment
     software: str
     metrology: str
@@ -55,7 +62,7 @@ class Subject:
 def write_bundle(subject: Subject, folder: Path) -> Path:
     """Write the bundle into an existing folder, whole or not at all, and return its path. Raises OSError."""
     path = folder / _file_name(subject, folder)
-    with arriving(path, _MODE) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
+    with atomic_writer(path, _MODE) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
         for name, text in contents(subject):
             bundle.writestr(name, text)
     _prune(folder, subject.station.station)
@@ -103,7 +110,7 @@ def _about(subject: Subject) -> dict[str, object]:
     }
 
 
-def _findings(findings: Sequence[Finding]) -> str:
+def _findings(findings: Sequence[DoctorFinding]) -> str:
     texts = load("en")
     return "".join(f"{row.verdict:5} {row.device:16} {row.sentence(texts)}\n" for row in findings)
 
@@ -116,14 +123,14 @@ def _settings(path: Path | None) -> str:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return '"the settings file cannot be read"\n'
-    return json.dumps(_masked(tables), indent=1, ensure_ascii=False, default=str) + "\n"
+    return json.dumps(_mask_secrets(tables), indent=1, ensure_ascii=False, default=str) + "\n"
 
 
-def _masked(value: Any, key: str = "") -> Any:
+def _mask_secrets(value: Any, key: str = "") -> Any:
     if isinstance(value, Mapping):
-        return {name: _masked(inner, name) for name, inner in value.items()}
+        return {name: _mask_secrets(inner, name) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_masked(inner, key) for inner in value]
+        return [_mask_secrets(inner, key) for inner in value]
     if _SECRET.search(key) and not key.endswith("_file"):
         return _MASK
     return _USERINFO.sub(f"{_MASK}@", value) if isinstance(value, str) else value
@@ -131,7 +138,7 @@ def _masked(value: Any, key: str = "") -> Any:
 
 def _database(path: Path) -> dict[str, object]:
     try:
-        seen = look(path)
+        seen = inspect_database(path)
         return {
             "look": asdict(seen) if seen else None,
             "epochs": [asdict(epoch) for epoch in all_epochs(path)],
@@ -145,16 +152,16 @@ def _database(path: Path) -> dict[str, object]:
 
 def _logs(data: Path) -> Iterator[tuple[str, str]]:
     files = [*data.glob("*.log"), *data.glob("*.log.[0-9]"), *(data / "logs").glob("*")]
-    told = 0
+    log_count = 0
     for path in sorted(files):
-        if told == _MAX_LOGS:
+        if log_count == _MAX_LOGS:
             break
         try:
             text = _tail(path) if path.is_file() else None
         except OSError as error:
             text = f"cannot be read: {error.strerror}\n"
         if text is not None:
-            told += 1
+            log_count += 1
             yield f"{path.name}.txt", text
     if _SYSTEMD.is_dir():
         yield "services.txt", _journal()

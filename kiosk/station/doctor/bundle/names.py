@@ -22,13 +22,13 @@ _ENDINGS: Final = re.compile(
 """What Uyghur hangs on a name without a gap, in Latin and in Arabic letters: cases, plural, the friendly "jan"."""
 _OWN_ENDING_FROM: Final = 5
 """A name in Arabic letters of so many may go on with anything: words that begin with a whole name are that name."""
-_LONGEST_ENDING: Final = 12
-_FEWEST_DIGITS: Final = 5
+_MAX_ENDING_LETTERS: Final = 12
+_MIN_DIGITS: Final = 5
 """Of a name that is only digits."""
-_MOST_SPACED: Final = 5
+_MAX_SPACED_LETTERS: Final = 5
 _FIRST_HAN: Final = "\u3400"
 """A Chinese name of few characters may be written with a gap after each."""
-_MOST_ORDERS: Final = 3
+_MAX_PERMUTED_WORDS: Final = 3
 """Names of more words are looked for as they stand, turned round, and with the family name first or last."""
 
 _ESCAPE: Final = re.compile(
@@ -39,7 +39,7 @@ _BREAK: Final = "\n"
 _GAP: Final = " "
 
 
-class Names:
+class PrivateNames:
     """The names of one station."""
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -52,13 +52,13 @@ class Names:
         self._lengths = {start: sorted(found, reverse=True) for start, found in lengths.items()}
 
     def _add(self, words: list[str]) -> None:
-        if "".join(words).isdecimal() and len("".join(words)) < _FEWEST_DIGITS:
+        if "".join(words).isdecimal() and len("".join(words)) < _MIN_DIGITS:
             return  # every count would be a hole, and no number so short is a person's
         for order in _orders(words):
             self._alone.add(_GAP.join(order))
             glued = "".join(order)
             self._alone.add(glued)
-            if len(glued) <= _MOST_SPACED and min(glued) >= _FIRST_HAN:
+            if len(glued) <= _MAX_SPACED_LETTERS and min(glued) >= _FIRST_HAN:
                 self._alone.add(_GAP.join(glued))
 
     def mask(self, text: str, instead: str) -> str:
@@ -68,12 +68,12 @@ class Names:
         plain = _Plain(text)
         pieces: list[str] = []
         last = 0
-        for start, end in plain.spans(_merged(self._found(plain.text))):
+        for start, end in plain.spans(_merge(self._find(plain.text))):
             pieces += [text[last:start], instead]
             last = end
         return "".join((*pieces, text[last:]))
 
-    def _found(self, plain: str) -> Iterator[tuple[int, int]]:
+    def _find(self, plain: str) -> Iterator[tuple[int, int]]:
         """The longest name that begins at each place, with its ending."""
         for at in range(len(plain)):
             for length in self._lengths.get(plain[at : at + 2], self._lengths.get(plain[at], ())):
@@ -106,7 +106,7 @@ def _word_end(plain: str, start: int, end: int) -> int:
         return end
     length = end - start
     if length >= _ENDING_FROM.get(script, length + 1):
-        ending = _ENDINGS.match(plain, end, end + _LONGEST_ENDING)
+        ending = _ENDINGS.match(plain, end, end + _MAX_ENDING_LETTERS)
         if ending and _script(plain, ending.end()) != script:
             return end
     return end if script == "ARABIC" and length >= _OWN_ENDING_FROM else 0
@@ -139,12 +139,12 @@ def _characters(text: str) -> Iterator[tuple[int, str]]:
     last = 0
     for escape in _ESCAPE.finditer(text):
         yield from ((at, text[at]) for at in range(last, escape.start()))
-        yield from _decoded(escape)
+        yield from _decode(escape)
         last = escape.end()
     yield from ((at, text[at]) for at in range(last, len(text)))
 
 
-def _decoded(escape: re.Match[str]) -> Iterator[tuple[int, str]]:
+def _decode(escape: re.Match[str]) -> Iterator[tuple[int, str]]:
     code, _, _, entity = escape.groups()
     if code:
         yield escape.start(), chr(int(code, 16))
@@ -179,7 +179,7 @@ def _letters(character: str) -> str:
 
 
 def _orders(words: list[str]) -> Iterator[tuple[str, ...]]:
-    if len(words) > _MOST_ORDERS:
+    if len(words) > _MAX_PERMUTED_WORDS:
         yield tuple(words)
         yield tuple(reversed(words))
         yield (words[-1], *words[:-1])
@@ -188,7 +188,7 @@ def _orders(words: list[str]) -> Iterator[tuple[str, ...]]:
         yield from permutations(words)
 
 
-def _merged(found: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+def _merge(found: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """Names that share a letter as one: no part of either is left."""
     start, end = 0, 0
     for begin, stop in found:

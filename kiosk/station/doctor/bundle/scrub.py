@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from kiosk.station.doctor.bundle.names import Names
+from kiosk.station.doctor.bundle.names import PrivateNames
 
 NAME, CODE, PHONE, ID_NUMBER, WAYBILL, NUMBER = "[name]", "[code]", "[phone]", "[id]", "[waybill]", "[number]"
 
@@ -18,7 +18,7 @@ _ALONE, _ALONE_END = r"(?<![0-9A-Za-z])", r"(?![0-9A-Za-z])"
 _RECEIPT: Final = r"[0-9]{4}-[A-Z]-[0-9]{6}(?!\d)"
 """Receipt and parcel numbers are the station's own and stay: support asks about them."""
 _DAY: Final = r"-[01]\d-[0-3]\d"
-_KEPT: Final = "|".join(
+_PRESERVED: Final = "|".join(
     (
         _RECEIPT,
         r"support-S\d{4}-\d{4}(?!\d)",
@@ -43,7 +43,7 @@ _PERSONAL: Final = (
 _BETWEEN: Final = "[ .()\\[\\]\u2010-\u2015\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff-]"
 """What people write between the digits of one number, and what no eye sees there."""
 _RUN: Final = re.compile(rf"[+(]{{0,2}}+\d++(?:{_BETWEEN}{{1,3}}+\d++)*+(?:[ -]?[Xx]{_ALONE_END})?")
-_SHORTEST: Final = 7
+_MIN_NUMBER_DIGITS: Final = 7
 _INSIDE: Final = re.compile(r"(?<!\d)(?:\d{17}[\dXx]|(?:86)?1[3-9]\d{9}|0\d{9,11})(?!\d)")
 """The numbers of people's own that are told even where letters stick to them."""
 
@@ -74,44 +74,44 @@ class Scrubber:
 
     def __init__(self, private: Iterable[str], own: Iterable[str] = ()) -> None:
         marks = "|".join(re.escape(mark) for mark in own if mark)
-        self._kept = re.compile(f"{_ALONE}(?:{marks}){_ALONE_END}") if marks else None
-        self._kept_free = re.compile(f"{_KEPT}|{self._kept.pattern}" if self._kept else _KEPT)
+        self._preserved = re.compile(f"{_ALONE}(?:{marks}){_ALONE_END}") if marks else None
+        self._preserved_free = re.compile(f"{_PRESERVED}|{self._preserved.pattern}" if self._preserved else _PRESERVED)
         words = {word.strip() for word in private if word.strip()}
         self._waybills = {word.upper() for word in words if _TOKEN.fullmatch(word) and any(map(str.isdigit, word))}
-        self._names = Names(word for word in words if word.upper() not in self._waybills)
+        self._names = PrivateNames(word for word in words if word.upper() not in self._waybills)
 
     def structured(self, text: str) -> str:
         """A text this program made of its own words and counts."""
-        return _around(self._kept, text, self._structured)
+        return _around(self._preserved, text, self._structured)
 
     def free(self, text: str) -> str:
         """A text anybody may have written into: logs, settings, file names. Wide and joined letters come out plain."""
         # A wide quotation mark or backslash would end a text of the settings, which are JSON.
         text = unicodedata.normalize("NFKC", text.translate(_HARMLESS))
-        return _around(self._kept_free, text, self._free)
+        return _around(self._preserved_free, text, self._free)
 
     def _free(self, text: str) -> str:
-        text = _INSIDE.sub(NUMBER, _RUN.sub(_masked, self._structured(text)))
+        text = _INSIDE.sub(NUMBER, _RUN.sub(_mask_number, self._structured(text)))
         return _apply(_FREE, text)
 
     def _structured(self, text: str) -> str:
-        return _apply(_PERSONAL, self._known(text))
+        return _apply(_PERSONAL, self._mask_known(text))
 
-    def _known(self, text: str) -> str:
+    def _mask_known(self, text: str) -> str:
         text = self._names.mask(text, NAME)
         if self._waybills:
-            text = _TOKEN.sub(self._replaced, text)
+            text = _TOKEN.sub(self._replacement, text)
         return text
 
-    def _replaced(self, token: re.Match[str]) -> str:
+    def _replacement(self, token: re.Match[str]) -> str:
         return WAYBILL if token[0].upper() in self._waybills else token[0]
 
 
-def _around(kept: re.Pattern[str] | None, text: str, work: Callable[[str], str]) -> str:
+def _around(preserved: re.Pattern[str] | None, text: str, work: Callable[[str], str]) -> str:
     """Work on everything between what is kept."""
     pieces: list[str] = []
     last = 0
-    for own in kept.finditer(text) if kept else ():
+    for own in preserved.finditer(text) if preserved else ():
         pieces += [work(text[last : own.start()]), own[0]]
         last = own.end()
     return "".join((*pieces, work(text[last:])))
@@ -123,10 +123,10 @@ def _apply(rules: Iterable[tuple[re.Pattern[str], str]], text: str) -> str:
     return text
 
 
-def _masked(run: re.Match[str]) -> str:
+def _mask_number(run: re.Match[str]) -> str:
     """A long number; one that is only a part of a word, as of a hexadecimal mark, is not one."""
     number, text = run[0], run.string
-    if sum(map(str.isdigit, number)) < _SHORTEST:
+    if sum(map(str.isdigit, number)) < _MIN_NUMBER_DIGITS:
         return number
     before, after = text[run.start() - 1 : run.start()], text[run.end() : run.end() + 1]
     glued = (before + after).isascii() and any(map(str.isalnum, before + after))

@@ -9,13 +9,13 @@ from typing import Annotated, Final
 import msgspec
 
 from kiosk.base.json_reader import Unreadable, reader
-from kiosk.station.doctor.finding import Finding, Verdict
+from kiosk.station.doctor.finding import DoctorFinding, Severity
 from kiosk.station.doctor.machine.files import read
 from kiosk.station.software import software_id
 from kiosk.texts.plain import plain
 
 _MODEL: Final = re.compile(r"Raspberry Pi (?:Compute Module )?(?:(?P<board>[345])\b|(?P<keyboard>[45])00\b)")
-_LONGEST: Final = 64
+_MAX_NAME_LENGTH: Final = 64
 """The name of a board is shorter."""
 _PROGRAM: Final = Path(__file__).resolve().parents[4]
 """The folder that the package lies in."""
@@ -28,23 +28,23 @@ def read_model(proc: Path) -> str:
     return read(proc / "device-tree/model")
 
 
-def board(model: str) -> Finding | None:
+def board(model: str) -> DoctorFinding | None:
     """None of a machine that does not say what it is."""
-    name = plain(model, _LONGEST)
+    name = plain(model, _MAX_NAME_LENGTH)
     if not name:
         return None
     known = _MODEL.match(name)
     word = f"board_pi{known['board'] or known['keyboard']}" if known is not None else "board_other"
-    return Finding("board", True, None, word=word, values={"name": name})
+    return DoctorFinding("board", True, None, word=word, values={"name": name})
 
 
-class Release(msgspec.Struct, frozen=True):
+class ReleaseInfo(msgspec.Struct, frozen=True):
     """What is read of ``release.json``; its version carries the commit."""
 
     version: Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z.+~-]{1,64}(?!\n)$")]
 
 
-_release_of: Final = reader(msgspec.json.Decoder(Release))
+_release_of: Final = reader(msgspec.json.Decoder(ReleaseInfo))
 
 
 def read_release(program: Path = _PROGRAM) -> str | None:
@@ -52,11 +52,11 @@ def read_release(program: Path = _PROGRAM) -> str | None:
     return read(program.parent / "release.json") if program.name == _INSTALLED else None
 
 
-def build(release: str | None) -> Finding:
+def build(release: str | None) -> DoctorFinding:
     """The row of the program itself."""
     if release is None:
-        return Finding("build", True, None, word="build_source", values={"name": software_id()})
+        return DoctorFinding("build", True, None, word="build_source", values={"name": software_id()})
     try:
-        return Finding("build", True, True, word="build_release", values={"name": _release_of(release).version})
+        return DoctorFinding("build", True, True, word="build_release", values={"name": _release_of(release).version})
     except Unreadable:
-        return Finding("build", True, None, Verdict.WARN, "build_damaged")
+        return DoctorFinding("build", True, None, Severity.WARN, "build_damaged")

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.domain.moment import ClockQuality, Moment
-from kiosk.station.clock import BUILT
-from kiosk.station.doctor.finding import Finding, Verdict
+from kiosk.station.clock import EARLIEST_VALID_TIME
+from kiosk.station.doctor.finding import DoctorFinding, Severity
 from kiosk.station.doctor.machine.files import count, entries, read
 
 WRONG_S: Final = 60
@@ -52,18 +52,18 @@ def _seconds(folder: Path) -> str:
         return ""
 
 
-def rtc(modules: Sequence[ClockModule], moment: Moment) -> Finding:
+def rtc(modules: Sequence[ClockModule], moment: Moment) -> DoctorFinding:
     """The row of the first of them."""
     if not modules:
-        return Finding("rtc", False, None, Verdict.WARN, "rtc_none", values={"name": "DS3231"})
+        return DoctorFinding("rtc", False, None, Severity.WARN, "rtc_none", values={"name": "DS3231"})
     module = modules[0]
     seconds = count(module.seconds)
-    if seconds is None or not BUILT.timestamp() <= seconds < _LATEST.timestamp():
-        return Finding("rtc", True, False, Verdict.WARN, "rtc_unset")
+    if seconds is None or not EARLIEST_VALID_TIME.timestamp() <= seconds < _LATEST.timestamp():
+        return DoctorFinding("rtc", True, False, Severity.WARN, "rtc_unset")
     off_s = abs(seconds - round(moment.utc.timestamp()))
     if moment.quality is ClockQuality.SYNCED and off_s > WRONG_S:
-        return Finding("rtc", True, False, Verdict.WARN, "rtc_wrong", values={"n": off_s})
+        return DoctorFinding("rtc", True, False, Severity.WARN, "rtc_wrong", values={"n": off_s})
     cell = count(module.cell_uv)
     if cell is not None and cell < CELL_EMPTY_UV:
-        return Finding("rtc", True, False, Verdict.WARN, "rtc_cell")
-    return Finding("rtc", True, True)
+        return DoctorFinding("rtc", True, False, Severity.WARN, "rtc_cell")
+    return DoctorFinding("rtc", True, True)

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from kiosk.station.clock import BUILT
-from kiosk.station.doctor.finding import Finding, Verdict
+from kiosk.station.clock import EARLIEST_VALID_TIME
+from kiosk.station.doctor.finding import DoctorFinding, Severity
 from kiosk.station.doctor.machine.files import count, entries, read
 
 WORN_LIFE: Final = 0x09
@@ -56,32 +56,32 @@ def read_file_systems(sys: Path) -> list[FileSystem]:
     ]
 
 
-def file_systems(found: Sequence[FileSystem]) -> Finding | None:
+def file_systems(found: Sequence[FileSystem]) -> DoctorFinding | None:
     """The errors are kept in the file system itself until it is repaired. None without an ext4."""
     errors = {one.name: count(one.errors) for one in found}
     if all(known is None for known in errors.values()):
         return None
     bad = [one for one in found if errors[one.name]]
     if not bad:
-        return Finding("filesystem", True, True)
+        return DoctorFinding("filesystem", True, True)
     values: dict[str, str | int] = {
         "place": ", ".join(one.name for one in bad),
         "n": sum(errors[one.name] or 0 for one in bad),
         "first": min(_days(one.first for one in bad), default=_UNKNOWN_DAY),
         "last": max(_days(one.last for one in bad), default=_UNKNOWN_DAY),
     }
-    return Finding("filesystem", True, False, Verdict.FAIL, "filesystem_errors", values=values)
+    return DoctorFinding("filesystem", True, False, Severity.FAIL, "filesystem_errors", values=values)
 
 
-def _days(told: Iterable[str]) -> list[str]:
+def _days(timestamps: Iterable[str]) -> list[str]:
     """Those that were told by a clock that was set."""
-    known = (seconds for seconds in map(count, told) if seconds is not None)
+    known = (seconds for seconds in map(count, timestamps) if seconds is not None)
     moments = (datetime.fromtimestamp(seconds, UTC) for seconds in known if seconds < _LATEST)
-    return [moment.date().isoformat() for moment in moments if moment >= BUILT]
+    return [moment.date().isoformat() for moment in moments if moment >= EARLIEST_VALID_TIME]
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class DataDisk:
     """The disk of the data. ``written_kb``: what ext4 has written to the partition in its life; ``stat`` of the disk,
     since the start of the machine; ``life`` and ``eol``: as an eMMC tells them, "" of an SD card and an SSD.
     """
@@ -93,7 +93,7 @@ class Card:
     eol: str = ""
 
 
-def read_card(sys: Path, data: Path) -> Card | None:
+def read_card(sys: Path, data: Path) -> DataDisk | None:
     """None of a folder on no disk. Raises OSError."""
     device = data.stat().st_dev
     try:
@@ -101,7 +101,7 @@ def read_card(sys: Path, data: Path) -> Card | None:
     except FileNotFoundError:
         return None
     disk = part.parent if (part / "partition").exists() else part
-    return Card(
+    return DataDisk(
         disk.name,
         read(sys / "fs/ext4" / part.name / "lifetime_write_kbytes"),
         read(disk / "stat"),
@@ -110,7 +110,7 @@ def read_card(sys: Path, data: Path) -> Card | None:
     )
 
 
-def card(found: Card | None) -> Finding | None:
+def card(found: DataDisk | None) -> DoctorFinding | None:
     """Of an SSD nothing is said: it tells its wear to other programs only. None when nothing is known."""
     if found is None:
         return None
@@ -121,15 +121,15 @@ def card(found: Card | None) -> Finding | None:
     if life > OVER_LIFE:  # reserved
         life = 0
     if life == OVER_LIFE or eol == OVER_EOL:
-        return Finding("card", True, False, Verdict.FAIL, "card_worn_out", values=values)
+        return DoctorFinding("card", True, False, Severity.FAIL, "card_worn_out", values=values)
     if life >= WORN_LIFE or eol == WORN_EOL:
-        return Finding("card", True, True, Verdict.WARN, "card_worn", values=values)
+        return DoctorFinding("card", True, True, Severity.WARN, "card_worn", values=values)
     if life:
-        return Finding("card", True, True, word="card_used", values={**values, "percent": life * 10})
-    return Finding("card", True, None, word="card_written", values=values) if written is not None else None
+        return DoctorFinding("card", True, True, word="card_used", values={**values, "percent": life * 10})
+    return DoctorFinding("card", True, None, word="card_written", values=values) if written is not None else None
 
 
-def _written_gb(found: Card) -> int | None:
+def _written_gb(found: DataDisk) -> int | None:
     kilobytes = count(found.written_kb)
     if kilobytes is not None:
         return kilobytes * 1024 // _GB

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from kiosk.station.doctor.finding import Finding, Verdict
+from kiosk.station.doctor.finding import DoctorFinding, Severity
 from kiosk.station.doctor.machine.files import entries, number, read
 
 HOT_C: Final = 80
@@ -29,11 +29,13 @@ _SUPPLY_MONITOR: Final = "rpi_volt"
 def read_temperatures(sys: Path) -> list[str]:
     """Thousandths of a degree, as each sensor tells them. One that cannot be read tells nothing. Raises OSError."""
     return [
-        _told(folder / "temp") for folder in entries(sys / "class/thermal") if folder.name.startswith("thermal_zone")
+        _read_sensor(folder / "temp")
+        for folder in entries(sys / "class/thermal")
+        if folder.name.startswith("thermal_zone")
     ]
 
 
-def _told(path: Path) -> str:
+def _read_sensor(path: Path) -> str:
     """A sensor that is switched off answers with an error of its own."""
     try:
         return read(path)
@@ -43,20 +45,20 @@ def _told(path: Path) -> str:
         return ""
 
 
-def temperature(told: Sequence[str]) -> Finding | None:
+def temperature(readings: Sequence[str]) -> DoctorFinding | None:
     """The hottest sensor. None without any."""
-    if not told:
+    if not readings:
         return None
-    degrees = [thousandths // 1000 for thousandths in map(number, told) if thousandths is not None]
+    degrees = [thousandths // 1000 for thousandths in map(number, readings) if thousandths is not None]
     hottest = max((degree for degree in degrees if degree in _SENSOR_C), default=None)
     if hottest is None:
-        return Finding("temperature", True, None)
+        return DoctorFinding("temperature", True, None)
     values: dict[str, str | int] = {"n": hottest}
     if hottest >= TOO_HOT_C:
-        return Finding("temperature", True, False, Verdict.FAIL, "temperature_too_high", values=values)
+        return DoctorFinding("temperature", True, False, Severity.FAIL, "temperature_too_high", values=values)
     if hottest >= HOT_C:
-        return Finding("temperature", True, True, Verdict.WARN, "temperature_high", values=values)
-    return Finding("temperature", True, True, word="temperature_known", values=values)
+        return DoctorFinding("temperature", True, True, Severity.WARN, "temperature_high", values=values)
+    return DoctorFinding("temperature", True, True, word="temperature_known", values=values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +74,17 @@ class Supply:
 def read_supply(sys: Path) -> Supply:
     """Raises OSError."""
     monitors = [folder for folder in entries(sys / "class/hwmon") if read(folder / "name") == _SUPPLY_MONITOR]
-    return Supply(tuple(_told(folder / "in0_lcrit_alarm") for folder in monitors), _told(sys / _FIRMWARE))
+    return Supply(tuple(_read_sensor(folder / "in0_lcrit_alarm") for folder in monitors), _read_sensor(sys / _FIRMWARE))
 
 
-def power(supply: Supply) -> Finding | None:
+def power(supply: Supply) -> DoctorFinding | None:
     """A supply that sags kills cards. None of a board that cannot tell."""
     bits = int(supply.throttled, 16) if _HEX.fullmatch(supply.throttled) else None
     alarms = [alarm == "1" for alarm in supply.alarms if alarm in ("0", "1")]
     if bits is None and not alarms:
         return None
     if any(alarms) or (bits is not None and bits & LOW_NOW):
-        return Finding("power", True, False, Verdict.WARN, "power_low")
+        return DoctorFinding("power", True, False, Severity.WARN, "power_low")
     if bits is not None and bits & LOW_BEFORE:
-        return Finding("power", True, True, Verdict.WARN, "power_was_low")
-    return Finding("power", True, True)
+        return DoctorFinding("power", True, True, Severity.WARN, "power_was_low")
+    return DoctorFinding("power", True, True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from kiosk.station.doctor.finding import Finding, Verdict
+from kiosk.station.doctor.finding import DoctorFinding, Severity
 from kiosk.station.doctor.machine.files import entries, read
 
 PROPERTIES: Final = ("RuntimeWatchdogUSec", "WatchdogLastPingTimestampMonotonic")
@@ -30,20 +30,27 @@ def read_devices(sys: Path) -> list[Device]:
     return [Device(read(folder / "identity"), read(folder / "state")) for folder in entries(sys / "class/watchdog")]
 
 
-def watchdog(devices: Sequence[Device], manager: Mapping[str, str]) -> Finding:
+def watchdog(devices: Sequence[Device], manager: Mapping[str, str]) -> DoctorFinding:
     """``manager``: PROPERTIES as systemd tells them, without those that it does not know.
 
     A kernel that finds the time too long leaves the watchdog off, although systemd was told to feed it.
     """
     hardware = [device for device in devices if device.identity != _SOFTWARE]
     if not hardware:
-        return Finding("watchdog", False, False, Verdict.WARN, "watchdog_none", values={"name": "dtparam=watchdog=on"})
+        return DoctorFinding(
+            "watchdog", False, False, Severity.WARN, "watchdog_none", values={"name": "dtparam=watchdog=on"}
+        )
     states = {device.state for device in hardware}
     fed = manager.get("WatchdogLastPingTimestampMonotonic")
     is_off = manager.get("RuntimeWatchdogUSec") in _OFF or states == {"inactive"}
     if is_off or ("active" not in states and fed == "0"):
-        return Finding(
-            "watchdog", True, False, Verdict.WARN, "watchdog_off", values={"name": PROPERTIES[0].replace("USec", "Sec")}
+        return DoctorFinding(
+            "watchdog",
+            True,
+            False,
+            Severity.WARN,
+            "watchdog_off",
+            values={"name": PROPERTIES[0].replace("USec", "Sec")},
         )
     known = "active" in states or fed is not None
-    return Finding("watchdog", True, True if known else None)
+    return DoctorFinding("watchdog", True, True if known else None)

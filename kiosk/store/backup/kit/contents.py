@@ -12,8 +12,8 @@ from kiosk.base.json_reader import Unreadable, reader
 from kiosk.domain.identifiers import check_region, check_station
 from kiosk.store.errors import StoreError
 
-MOST_CREDENTIALS: Final = 8
-LONGEST_FILE: Final = 256 * 1024
+MAX_CREDENTIALS: Final = 8
+MAX_FILE_BYTES: Final = 256 * 1024
 """Settings of a station have 4 KB, a chain of certificates 10."""
 _KEY: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -22,15 +22,15 @@ class KitRefused(StoreError):
     """No kit was made, or this one cannot be used. Nothing was changed; the text holds no secret."""
 
 
-class NotOpened(KitRefused):
+class CountyKeyRequired(KitRefused):
     """Nothing on a paper opens it: the county opens it first."""
 
 
-class WrongPaper(KitRefused):
+class WrongPaperCode(KitRefused):
     """What was typed opens another kit, or this one was changed: the two cannot be told apart."""
 
 
-class OtherSoftware(KitRefused):
+class UnsupportedKitVersion(KitRefused):
     """It was made for other software."""
 
 
@@ -60,11 +60,11 @@ class Kit:
         check_region(self.region)
         if _KEY.fullmatch(self.pickup_key) is None:
             raise ValueError("the key of the pickup codes and PINs must be 64 hexadecimal digits")
-        if len(self.credentials) > MOST_CREDENTIALS:
-            raise ValueError(f"{len(self.credentials)} certificates and keys: {MOST_CREDENTIALS} are the most")
+        if len(self.credentials) > MAX_CREDENTIALS:
+            raise ValueError(f"{len(self.credentials)} certificates and keys: {MAX_CREDENTIALS} are the most")
         for name, content in (("settings", self.settings), *((one.path, one.content) for one in self.credentials)):
-            if not 0 < len(content) <= LONGEST_FILE:
-                raise ValueError(f"{name} has {len(content)} bytes: 1 to {LONGEST_FILE} are allowed")
+            if not 0 < len(content) <= MAX_FILE_BYTES:
+                raise ValueError(f"{name} has {len(content)} bytes: 1 to {MAX_FILE_BYTES} are allowed")
 
 
 _decode: Final = reader(msgspec.json.Decoder(Kit))
@@ -80,4 +80,6 @@ def from_bytes(content: bytes) -> Kit:
     try:
         return _decode(content)
     except Unreadable:
-        raise OtherSoftware("The recovery kit holds something else than a kit: it is of other software.") from None
+        raise UnsupportedKitVersion(
+            "The recovery kit holds something else than a kit: it is of other software."
+        ) from None

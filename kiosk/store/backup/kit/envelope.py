@@ -16,30 +16,30 @@ from enum import IntEnum
 from typing import Final, Self
 
 from kiosk.domain.identifiers import BadIdentifier, check_region, check_station
-from kiosk.store.backup.kit.contents import KitRefused, OtherSoftware
+from kiosk.store.backup.kit.contents import KitRefused, UnsupportedKitVersion
 from kiosk.store.backup.kit.county_key import KEY_BYTES, NAME_BYTES
 from kiosk.store.paper_key import SALT_BYTES
 
 MAGIC: Final = b"KIOSKKIT"
 VERSION: Final = 1
-LONGEST_KIT: Final = 4 * 1024 * 1024
+MAX_KIT_BYTES: Final = 4 * 1024 * 1024
 
 
-class Kind(IntEnum):
+class KitKind(IntEnum):
     """What opens it: the county's private key, or a paper code."""
 
     COUNTY = 1
     CODE = 3
 
 
-_PARAMETERS: Final = {Kind.COUNTY: NAME_BYTES + KEY_BYTES, Kind.CODE: SALT_BYTES}
+_PARAMETERS: Final = {KitKind.COUNTY: NAME_BYTES + KEY_BYTES, KitKind.CODE: SALT_BYTES}
 
 
 @dataclass(frozen=True, slots=True)
-class Envelope:
+class KitEnvelope:
     """``parameters``: the name of the county's key and the ephemeral key, or the salt of the paper code."""
 
-    kind: Kind
+    kind: KitKind
     station: str
     region: str
     parameters: bytes
@@ -55,7 +55,7 @@ class Envelope:
     @property
     def county_name(self) -> bytes:
         """Names the county's key; empty for a paper code."""
-        return self.parameters[:NAME_BYTES] if self.kind is Kind.COUNTY else b""
+        return self.parameters[:NAME_BYTES] if self.kind is KitKind.COUNTY else b""
 
     def to_bytes(self) -> bytes:
         return self.header + self.sealed
@@ -63,39 +63,39 @@ class Envelope:
     @classmethod
     def parse(cls, content: bytes) -> Self:
         """Raises KitRefused for what is no kit, or of another version."""
-        rest = _Rest(content)
-        if rest.take(len(MAGIC)) != MAGIC or len(content) > LONGEST_KIT:
+        rest = _ByteReader(content)
+        if rest.read(len(MAGIC)) != MAGIC or len(content) > MAX_KIT_BYTES:
             raise KitRefused("This is no recovery kit: name a file that ends in .kit.")
-        version, kind = rest.take(2)
+        version, kind = rest.read(2)
         if version != VERSION or kind not in _PARAMETERS:
-            raise OtherSoftware(
+            raise UnsupportedKitVersion(
                 "The recovery kit is of other software: open it with a version as new as the station's."
             )
         try:
-            station = check_station(rest.named())
-            region = check_region(rest.named())
+            station = check_station(rest.read_text())
+            region = check_region(rest.read_text())
         except (BadIdentifier, UnicodeDecodeError):
             raise KitRefused("The recovery kit is damaged: take that of another backup.") from None
-        parameters = rest.take(_PARAMETERS[Kind(kind)])
-        return cls(Kind(kind), station, region, parameters, rest.all())
+        parameters = rest.read(_PARAMETERS[KitKind(kind)])
+        return cls(KitKind(kind), station, region, parameters, rest.read_rest())
 
 
-class _Rest:
+class _ByteReader:
     """What is not read yet."""
 
     def __init__(self, content: bytes) -> None:
         self._content, self._at = content, 0
 
-    def take(self, size: int) -> bytes:
-        taken = self._content[self._at : self._at + size]
-        if len(taken) < size:
+    def read(self, size: int) -> bytes:
+        chunk = self._content[self._at : self._at + size]
+        if len(chunk) < size:
             raise KitRefused("The recovery kit is cut off, or is none: take that of another backup.")
         self._at += size
-        return taken
+        return chunk
 
-    def named(self) -> str:
-        (size,) = self.take(1)
-        return self.take(size).decode("ascii")
+    def read_text(self) -> str:
+        (size,) = self.read(1)
+        return self.read(size).decode("ascii")
 
-    def all(self) -> bytes:
+    def read_rest(self) -> bytes:
         return self._content[self._at :]

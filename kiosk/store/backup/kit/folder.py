@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.base.files import sync_folder, write_durably
-from kiosk.store.backup.kit.beside import read_kit
 from kiosk.store.backup.kit.contents import Kit, from_bytes, to_bytes
+from kiosk.store.backup.kit.kit_files import read_kit
 
 WHOLE: Final = "kit.json"
 _MODE: Final = 0o600

@@ -17,9 +17,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from kiosk.domain.paper_code import BadCode, PaperCode
-from kiosk.store.backup.kit.contents import Kit, KitRefused, NotOpened, WrongPaper, from_bytes, to_bytes
+from kiosk.store.backup.kit.contents import CountyKeyRequired, Kit, KitRefused, WrongPaperCode, from_bytes, to_bytes
 from kiosk.store.backup.kit.county_key import KEY_BYTES, CountyKey
-from kiosk.store.backup.kit.envelope import Envelope, Kind
+from kiosk.store.backup.kit.envelope import KitEnvelope, KitKind
 from kiosk.store.paper_key import SALT_BYTES, paper_key
 
 if TYPE_CHECKING:
@@ -36,13 +36,15 @@ def seal_to_county(kit: Kit, county: CountyKey) -> bytes:
 
     ephemeral = X25519PrivateKey.generate()
     public = ephemeral.public_key().public_bytes_raw()
-    outside = Envelope(Kind.COUNTY, kit.station, kit.region, county.name + public)
-    return _sealed(kit, outside, _shared_key(ephemeral, county.public, public, county.public))
+    outside = KitEnvelope(KitKind.COUNTY, kit.station, kit.region, county.name + public)
+    return _encrypt(kit, outside, _shared_key(ephemeral, county.public, public, county.public))
 
 
 def open_as_county(content: bytes, private: X25519PrivateKey) -> Kit:
     """Raises KitRefused for another county's kit, another kind, and for one that was changed anywhere."""
-    outside = _outside(content, Kind.COUNTY, "it was made for a technician's paper: kiosk restore --kit takes it.")
+    outside = _parse_envelope(
+        content, KitKind.COUNTY, "it was made for a technician's paper: kiosk restore --kit takes it."
+    )
     county = CountyKey(private.public_key().public_bytes_raw())
     if outside.county_name != county.name:
         raise KitRefused(
@@ -50,28 +52,28 @@ def open_as_county(content: bytes, private: X25519PrivateKey) -> Kit:
             f"this one ({county.name.hex()}): take that key."
         )
     ephemeral = outside.parameters[-KEY_BYTES:]
-    return _opened(outside, lambda: _shared_key(private, ephemeral, ephemeral, county.public))
+    return _decrypt(outside, lambda: _shared_key(private, ephemeral, ephemeral, county.public))
 
 
 def seal_to_code(kit: Kit, code: PaperCode) -> bytes:
     """For the technician who makes the new card: who has the file and not the paper has nothing."""
-    outside = Envelope(Kind.CODE, kit.station, kit.region, os.urandom(SALT_BYTES))
-    return _sealed(kit, outside, paper_key(code, outside.parameters))
+    outside = KitEnvelope(KitKind.CODE, kit.station, kit.region, os.urandom(SALT_BYTES))
+    return _encrypt(kit, outside, paper_key(code, outside.parameters))
 
 
 def require_paper(content: bytes) -> None:
     """Before anybody is asked for the digits: raises KitRefused when nothing on a paper opens this kit."""
-    _outside(content, Kind.CODE, _SEALED)
+    _parse_envelope(content, KitKind.CODE, _SEALED)
 
 
 def open_with_paper(content: bytes, typed: str) -> Kit:
     """Raises KitRefused for a slip of the finger, a wrong code, another kind, and a kit that was changed anywhere."""
-    outside = _outside(content, Kind.CODE, _SEALED)
+    outside = _parse_envelope(content, KitKind.CODE, _SEALED)
     try:
-        code = PaperCode.typed(typed)
+        code = PaperCode.parse(typed)
     except BadCode as error:
         raise KitRefused(f"These are not the digits on the paper: {error}. Nothing was changed.") from None
-    return _opened(outside, lambda: paper_key(code, outside.parameters))
+    return _decrypt(outside, lambda: paper_key(code, outside.parameters))
 
 
 def _shared_key(own: X25519PrivateKey, other: bytes, ephemeral: bytes, county: bytes) -> bytes:
@@ -83,31 +85,31 @@ def _shared_key(own: X25519PrivateKey, other: bytes, ephemeral: bytes, county: b
     return HKDF(SHA256(), KEY_BYTES, salt=ephemeral + county, info=_INFO).derive(secret)
 
 
-def _sealed(kit: Kit, outside: Envelope, key: bytes) -> bytes:
+def _encrypt(kit: Kit, outside: KitEnvelope, key: bytes) -> bytes:
     from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
     return outside.header + ChaCha20Poly1305(key).encrypt(_NONCE, to_bytes(kit), outside.header)
 
 
-def _outside(content: bytes, kind: Kind, otherwise: str) -> Envelope:
-    outside = Envelope.parse(content)
+def _parse_envelope(content: bytes, kind: KitKind, otherwise: str) -> KitEnvelope:
+    outside = KitEnvelope.parse(content)
     if outside.kind is not kind:
-        told = f"The recovery kit of {outside.station} is not for this: {otherwise}"
-        raise NotOpened(told) if outside.kind is Kind.COUNTY else KitRefused(told)
+        message = f"The recovery kit of {outside.station} is not for this: {otherwise}"
+        raise CountyKeyRequired(message) if outside.kind is KitKind.COUNTY else KitRefused(message)
     return outside
 
 
-def _opened(outside: Envelope, key: Callable[[], bytes]) -> Kit:
+def _decrypt(outside: KitEnvelope, key: Callable[[], bytes]) -> Kit:
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
     try:
         content = ChaCha20Poly1305(key()).decrypt(_NONCE, outside.sealed, outside.header)
     except (InvalidTag, ValueError):  # ValueError: an ephemeral key that shares nothing with any other
-        told = f"The recovery kit of {outside.station} does not open: "
-        if outside.kind is Kind.COUNTY:
-            raise KitRefused(f"{told}it was changed.") from None
-        raise WrongPaper(f"{told}another paper belongs to it, or it was changed.") from None
+        message = f"The recovery kit of {outside.station} does not open: "
+        if outside.kind is KitKind.COUNTY:
+            raise KitRefused(f"{message}it was changed.") from None
+        raise WrongPaperCode(f"{message}another paper belongs to it, or it was changed.") from None
     kit = from_bytes(content)
     if (kit.station, kit.region) != (outside.station, outside.region):
         raise KitRefused(f"The recovery kit of {outside.station} holds another station: it was made by a mistake.")

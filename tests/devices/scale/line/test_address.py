@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kiosk.app.adapters import make_scale
-from kiosk.devices.scale.line.address import Address, Way, parse_address
+from kiosk.devices.scale.line.address import Address, AddressKind, parse_address
 from kiosk.devices.scale.live import LiveScale
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.protocols.scales.protocol import Transport
@@ -17,14 +17,14 @@ from tests.devices.scale.listener import Listener
 @pytest.mark.parametrize(
     ("text", "transport", "address"),
     [
-        ("/dev/serial/by-id/usb-x", Transport.SERIAL, Address("", Way.FILE, path="/dev/serial/by-id/usb-x")),
-        ("tcp://192.168.1.60:4001", Transport.SERIAL, Address("", Way.TCP, host="192.168.1.60", port=4001)),
-        ("rfc2217://localhost:7", Transport.SERIAL, Address("", Way.RFC2217, host="127.0.0.1", port=7)),
-        ("tcp://[fe80::1]:23/", Transport.SERIAL, Address("", Way.TCP, host="fe80::1", port=23)),
-        ("/dev/hidraw3", Transport.HID, Address("", Way.FILE, path="/dev/hidraw3")),
-        ("gpio:5,6", Transport.GPIO, Address("", Way.GPIO, data_pin=5, clock_pin=6)),
-        ("gpio:5,6,64", Transport.GPIO, Address("", Way.GPIO, data_pin=5, clock_pin=6, gain=64)),
-        ("gpio:/run/scale", Transport.GPIO, Address("", Way.SIMULATED_PINS, path="/run/scale")),
+        ("/dev/serial/by-id/usb-x", Transport.SERIAL, Address("", AddressKind.FILE, path="/dev/serial/by-id/usb-x")),
+        ("tcp://192.168.1.60:4001", Transport.SERIAL, Address("", AddressKind.TCP, host="192.168.1.60", port=4001)),
+        ("rfc2217://localhost:7", Transport.SERIAL, Address("", AddressKind.RFC2217, host="127.0.0.1", port=7)),
+        ("tcp://[fe80::1]:23/", Transport.SERIAL, Address("", AddressKind.TCP, host="fe80::1", port=23)),
+        ("/dev/hidraw3", Transport.HID, Address("", AddressKind.FILE, path="/dev/hidraw3")),
+        ("gpio:5,6", Transport.GPIO, Address("", AddressKind.GPIO, data_pin=5, clock_pin=6)),
+        ("gpio:5,6,64", Transport.GPIO, Address("", AddressKind.GPIO, data_pin=5, clock_pin=6, gain=64)),
+        ("gpio:/run/scale", Transport.GPIO, Address("", AddressKind.SIMULATED_PINS, path="/run/scale")),
     ],
 )
 def test_addresses(text: str, transport: Transport, address: Address) -> None:

@@ -15,8 +15,8 @@ from kiosk.devices.ports import LinkState
 from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.line import hid as scale_hid
 from kiosk.devices.scale.line.hid import HidPort
-from kiosk.devices.scale.line.ports import PortGone, ReadTooLate
-from kiosk.devices.scale.line.serial_port import cannot_open
+from kiosk.devices.scale.line.ports import BacklogDiscarded, PortDisconnected
+from kiosk.devices.scale.line.serial_port import open_error_text
 from kiosk.devices.scale.live import Timing
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.simulators.scale.packets import ReportLine
@@ -68,7 +68,7 @@ def test_a_backlog_is_thrown_away(reports: ReportLine, monkeypatch: pytest.Monke
         assert port.drain() == []
         for _ in range(8):
             reports.write(b"old")
-        with pytest.raises(ReadTooLate):
+        with pytest.raises(BacklogDiscarded):
             port.drain()
         reports.write(b"new")
         assert port.drain() == [b"new"]
@@ -77,17 +77,17 @@ def test_a_backlog_is_thrown_away(reports: ReportLine, monkeypatch: pytest.Monke
 def test_a_second_reader_is_refused(reports: ReportLine) -> None:
     with _opened(reports), pytest.raises(BlockingIOError) as refused:
         HidPort(reports.path)
-    assert "Another program uses" in cannot_open(reports.path, refused.value)
+    assert "Another program uses" in open_error_text(reports.path, refused.value)
 
 
 def test_pulled_out_it_is_gone(reports: ReportLine) -> None:
     with _opened(reports) as port:
-        assert port.still_there()
+        assert port.is_present()
         reports.unplug()
-        assert not port.still_there()
-        with pytest.raises(PortGone):
+        assert not port.is_present()
+        with pytest.raises(PortDisconnected):
             port.drain()
-        with pytest.raises(PortGone):
+        with pytest.raises(PortDisconnected):
             port.write(b"\x02\x01")
         reports.plug()
 
@@ -133,7 +133,7 @@ def test_asleep_and_awake_again(tmp_path: Path) -> None:
 
 
 def test_without_the_right_to_read_it_says_what_to_look_at() -> None:
-    text = cannot_open("/dev/hidraw0", PermissionError(13, "Permission denied"))
+    text = open_error_text("/dev/hidraw0", PermissionError(13, "Permission denied"))
     assert text == (
         "No right to open the scale's port /dev/hidraw0: add this user to the group kiosk, and look at the udev rule."
     )

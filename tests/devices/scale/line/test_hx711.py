@@ -14,7 +14,7 @@ from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.line import pins as scale_pins
 from kiosk.devices.scale.line.hx711 import Hx711Port
 from kiosk.devices.scale.line.pins import GpiozeroPins, PinsMissing
-from kiosk.devices.scale.line.ports import PortGone
+from kiosk.devices.scale.line.ports import PortDisconnected
 from kiosk.devices.scale.live import Timing
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.simulators.scale.hx711 import Hx711Chip, SimulatedHx711
@@ -100,9 +100,9 @@ def test_it_takes_no_commands_and_forgets_when_told() -> None:
     cell.port.discard()
     cell.stock.append(WHOLE + _three(3))
     assert cell.all() == []
-    with pytest.raises(PortGone, match="no commands"):
+    with pytest.raises(PortDisconnected, match="no commands"):
         cell.port.write(b"T")
-    assert (cell.port.fileno(), cell.port.still_there()) == (-1, True)
+    assert (cell.port.fileno(), cell.port.is_present()) == (-1, True)
 
 
 def test_pins_that_fail_are_gone() -> None:
@@ -110,7 +110,7 @@ def test_pins_that_fail_are_gone() -> None:
         def data(self) -> bool:
             raise RuntimeError("lgpio: bad handle")
 
-    with pytest.raises(PortGone, match="bad handle"):
+    with pytest.raises(PortDisconnected, match="bad handle"):
         Hx711Port(_Broken(bytes)).drain()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.simulators.link import Link
+from kiosk.simulators.link import SimulatedLink
 from kiosk.sorting_center.ledger import Ledger
 from tests.messaging.authority import Authority
 from tests.sorting_center.photos.lanes import Listening, Receiving
@@ -43,6 +43,6 @@ def center(receiving: Receiving, authority: Authority) -> Iterator[Listening]:
 
 
 @pytest.fixture
-def link(center: Listening) -> Iterator[Link]:
-    with Link(center.port) as line:
+def link(center: Listening) -> Iterator[SimulatedLink]:
+    with SimulatedLink(center.port) as line:
         yield line

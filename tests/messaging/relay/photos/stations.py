@@ -11,10 +11,10 @@ from random import Random
 from typing import BinaryIO
 
 from kiosk.messaging.relay.lane import Lane
-from kiosk.messaging.relay.photos.client import Client
+from kiosk.messaging.relay.photos.client import PhotosClient
 from kiosk.messaging.relay.photos.faults import PhotoFault
 from kiosk.messaging.relay.photos.lane import PhotosWork, StationPhotos
-from kiosk.messaging.relay.photos.ports import Backlog, Center, Picture
+from kiosk.messaging.relay.photos.ports import Backlog, PhotosCenter, Picture
 from kiosk.messaging.relay.settings import RelaySettings
 from tests.sorting_center.photos.lanes import REGION, STATION, Shot
 
@@ -73,7 +73,7 @@ class Heard:
     backlog: Backlog | None = None
     fault: PhotoFault | None = None
 
-    def tell(self, backlog: Backlog, fault: PhotoFault | None) -> None:
+    def report(self, backlog: Backlog, fault: PhotoFault | None) -> None:
         self.backlog, self.fault = backlog, fault
 
 
@@ -113,10 +113,10 @@ class Station:
             **self.files,  # type: ignore[arg-type]
         )
 
-    def lane(self, center: Center | None = None) -> Lane:
+    def lane(self, center: PhotosCenter | None = None) -> Lane:
         """As of a relay that has just been started."""
         side = StationPhotos(self.pictures, self.outbox, self.heard)
-        client = center or Client(self.settings)
+        client = center or PhotosClient(self.settings)
         work = PhotosWork(self.settings, client, side, Random(1), self.clock or time.monotonic)
         return Lane(work, client)
 

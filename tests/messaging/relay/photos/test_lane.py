@@ -16,15 +16,15 @@ from typing import BinaryIO, TypeVar
 import pytest
 
 from kiosk.messaging.contract.photos import MAX_PART_BYTES, ContentRange, PictureName
-from kiosk.messaging.relay.center_line import GaveWay, NoWay
+from kiosk.messaging.relay.center_line import CenterUnreachable, Preempted
 from kiosk.messaging.relay.lane import Lane
 from kiosk.messaging.relay.photos import client
-from kiosk.messaging.relay.photos.client import Client
+from kiosk.messaging.relay.photos.client import PhotosClient
 from kiosk.messaging.relay.photos.faults import PhotoFault
 from kiosk.messaging.relay.photos.lane import PhotosWork, StationPhotos
-from kiosk.messaging.relay.photos.ports import Answer, Backlog, Picture
+from kiosk.messaging.relay.photos.ports import Backlog, Picture, UploadResponse
 from kiosk.messaging.relay.settings import RelaySettings
-from kiosk.simulators.link import Link, LinkState
+from kiosk.simulators.link import LinkConditions, SimulatedLink
 from kiosk.sorting_center.ledger import Ledger
 from tests.depth import many
 from tests.each import each
@@ -46,7 +46,7 @@ def files(authority: Authority, station: str = STATION, **more: int) -> dict[str
 
 
 @pytest.fixture
-def station(link: Link, authority: Authority) -> Station:
+def station(link: SimulatedLink, authority: Authority) -> Station:
     return Station(f"https://127.0.0.1:{link.port}", files(authority))
 
 
@@ -118,28 +118,28 @@ def test_between_two_parts_it_looks_for_events(station: Station, receiving: Rece
 
 
 def test_a_part_that_takes_too_long_gives_way_to_an_event(
-    link: Link, authority: Authority, receiving: Receiving
+    link: SimulatedLink, authority: Authority, receiving: Receiving
 ) -> None:
-    client = Client(Station(f"https://127.0.0.1:{link.port}", files(authority)).settings)
-    link.set(LinkState(bytes_per_s=2000.0))
+    client = PhotosClient(Station(f"https://127.0.0.1:{link.port}", files(authority)).settings)
+    link.set(LinkConditions(bytes_per_s=2000.0))
     name = PictureName("shache", STATION, "ab" * 32)
-    with closing(client), pytest.raises(GaveWay):
+    with closing(client), pytest.raises(Preempted):
         client.send(name, ContentRange(0, 99_999, 100_000), bytes(100_000), lambda: True)
 
 
 def test_on_32_kbit_a_picture_comes_in_small_parts(
-    station: Station, link: Link, receiving: Receiving, journal: Journal, caplog: pytest.LogCaptureFixture
+    station: Station, link: SimulatedLink, receiving: Receiving, journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
     (one,) = told(receiving, journal, Shot.of(jpeg(1, 96), 96))
     station.pictures.add(one)
     taken: list[ContentRange] = []
-    take = receiving.uploads.take
+    take = receiving.uploads.receive_part
 
     def noting(asker: str, name: PictureName, part: ContentRange, body: object) -> object:
         taken.append(part)
         return take(asker, name, part, body)  # type: ignore[arg-type]
 
-    receiving.uploads.take = noting  # type: ignore[method-assign,assignment]
+    receiving.uploads.receive_part = noting  # type: ignore[method-assign,assignment]
     link.command("slow 32kbit")
     with running(station):
         assert station.pictures.wait_done(1, 120.0)
@@ -149,18 +149,22 @@ def test_on_32_kbit_a_picture_comes_in_small_parts(
     assert [part.first for part in taken[1:]] == [part.last + 1 for part in taken[:-1]], "no byte twice"
 
 
-def test_cut_anywhere_it_goes_on_there(station: Station, link: Link, receiving: Receiving, journal: Journal) -> None:
+def test_cut_anywhere_it_goes_on_there(
+    station: Station, link: SimulatedLink, receiving: Receiving, journal: Journal
+) -> None:
     pictures = told(receiving, journal, *(Shot.of(jpeg(n, 96), 96) for n in range(4)))
     station.pictures.add(*pictures)
     with running(station):
         for number, at in enumerate((5000, 9000, 15_000, 20_000), 1):
-            link.set(LinkState(cut_at=at))
+            link.set(LinkConditions(cut_at=at))
             link.wait_cut(number, 60.0)
         assert station.pictures.wait_done(4)
     assert all(receiving.has(one) for one in pictures)
 
 
-def test_a_lossy_line_only_takes_longer(station: Station, link: Link, receiving: Receiving, journal: Journal) -> None:
+def test_a_lossy_line_only_takes_longer(
+    station: Station, link: SimulatedLink, receiving: Receiving, journal: Journal
+) -> None:
     pictures = told(receiving, journal, *shots(3))
     station.pictures.add(*pictures)
     link.command("lossy 10%")
@@ -187,7 +191,7 @@ def test_a_relay_that_is_restarted_goes_on(station: Station, receiving: Receivin
 
 
 def test_weeks_without_a_line_cost_little_and_lose_nothing(
-    station: Station, link: Link, receiving: Receiving, journal: Journal, caplog: pytest.LogCaptureFixture
+    station: Station, link: SimulatedLink, receiving: Receiving, journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
     pictures = told(receiving, journal, *shots(6))
     station.pictures.add(*pictures)
@@ -204,7 +208,7 @@ def test_weeks_without_a_line_cost_little_and_lose_nothing(
     ended = resource.getrusage(resource.RUSAGE_SELF)
     assert turns < OFFLINE_S / 100, "one try in some minutes"
     assert (ended.ru_utime + ended.ru_stime - began.ru_utime - began.ru_stime) / turns < 0.02
-    assert dead.heard.fault is PhotoFault.NO_WAY
+    assert dead.heard.fault is PhotoFault.UNREACHABLE
     lines = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert len(lines) <= OFFLINE_S / 300 + 2, "a line in five minutes at most"
     silent.stop()
@@ -233,7 +237,7 @@ def test_a_picture_whose_event_is_not_there_yet_holds_nobody_up(
 
 
 def test_another_station_s_certificate_stops_each_picture_with_a_name(
-    link: Link, authority: Authority, receiving: Receiving, journal: Journal
+    link: SimulatedLink, authority: Authority, receiving: Receiving, journal: Journal
 ) -> None:
     pictures = told(receiving, journal, *shots(3))
     wrong = Station(f"https://127.0.0.1:{link.port}", files(authority, "S0148"), Clock())
@@ -242,7 +246,7 @@ def test_another_station_s_certificate_stops_each_picture_with_a_name(
     for _ in range(30):
         wrong.turn(lane)
     assert wrong.heard.fault is PhotoFault.FORBIDDEN
-    receiving.refusals.keep()
+    receiving.refusals.flush()
     (refused,) = receiving.photos.refusals()
     assert (refused.station, refused.reason, refused.times) == ("S0148", "not_yours", 3), "each once, no loop"
     assert wrong.pictures.done == []
@@ -262,13 +266,13 @@ def test_a_way_that_is_not_safe_is_none(what: str) -> None:
             if what == "another authority":
                 given["ca_file"] = elsewhere.file
             station = Station(f"https://127.0.0.1:{center.port}", given, Clock())
-            client = Client(station.settings)
+            client = PhotosClient(station.settings)
             with closing(client):
                 if what == "a plain broker":
-                    assert client.look(one.name()).status == 204
+                    assert client.query_progress(one.name()).status == 204
                 else:
-                    with pytest.raises(NoWay, match="check"):
-                        client.look(one.name())
+                    with pytest.raises(CenterUnreachable, match="check"):
+                        client.query_progress(one.name())
 
 
 def test_a_damaged_picture_is_begun_anew_and_then_named(
@@ -283,7 +287,7 @@ def test_a_damaged_picture_is_begun_anew_and_then_named(
         station.turn(lane)
     assert station.pictures.done == [sound.told.sha256]
     assert station.heard.fault is PhotoFault.CONTENT
-    receiving.refusals.keep()
+    receiving.refusals.flush()
     assert [(one.reason, one.times) for one in receiving.photos.refusals()] == [("hash", 3)]
     lane.stop()
 
@@ -364,7 +368,7 @@ def test_the_nth_call_of_the_station_fails_and_the_picture_arrives(
             station.pictures.add(one)
             failing = FailsOnce(station, number, after)
             side = StationPhotos(failing, failing, station.heard)
-            center = Client(station.settings)
+            center = PhotosClient(station.settings)
             lane = Lane(PhotosWork(station.settings, center, side, clock=clock), center)
             for _ in range(200):
                 if station.pictures.done:
@@ -386,7 +390,7 @@ def test_the_nth_call_of_the_station_fails_and_the_picture_arrives(
 class Saying:
     """A lane that is told this, whatever it asks."""
 
-    def __init__(self, station: Station, *answers: Answer) -> None:
+    def __init__(self, station: Station, *answers: UploadResponse) -> None:
         self.station = station
         self.asked: list[str] = []
         self._answers = answers
@@ -396,11 +400,11 @@ class Saying:
     def is_open(self) -> bool:
         return True
 
-    def look(self, name: PictureName) -> Answer:
+    def query_progress(self, name: PictureName) -> UploadResponse:
         self.asked.append("HEAD")
         return self._answers[min(len(self.asked), len(self._answers)) - 1]
 
-    def send(self, name: PictureName, part: ContentRange, data: bytes, gives_way: object) -> Answer:
+    def send(self, name: PictureName, part: ContentRange, data: bytes, should_yield: object) -> UploadResponse:
         self.asked.append(str(part))
         return self._answers[min(len(self.asked), len(self._answers)) - 1]
 
@@ -417,10 +421,18 @@ def of_one(clock: Clock) -> Station:
     return station
 
 
-@each("answer", [Answer(429, again_s=3600), Answer(503, again_s=30), Answer(507, again_s=600), Answer(503)])
-def test_a_center_that_asks_to_wait_is_heard(answer: Answer) -> None:
+@each(
+    "answer",
+    [
+        UploadResponse(429, retry_after_s=3600),
+        UploadResponse(503, retry_after_s=30),
+        UploadResponse(507, retry_after_s=600),
+        UploadResponse(503),
+    ],
+)
+def test_a_center_that_asks_to_wait_is_heard(answer: UploadResponse) -> None:
     saying = Saying(of_one(Clock()), answer)
-    asked_s = answer.again_s or 0.0
+    asked_s = answer.retry_after_s or 0.0
     wait_s = saying.lane.turn()
     assert asked_s <= wait_s <= max(1.5 * asked_s, 1.0)
     assert saying.station.heard.fault is None
@@ -428,7 +440,7 @@ def test_a_center_that_asks_to_wait_is_heard(answer: Answer) -> None:
 
 def test_who_says_at_once_again_and_again_is_asked_less_and_less() -> None:
     clock = Clock()
-    saying = Saying(of_one(clock), Answer(503, again_s=0))
+    saying = Saying(of_one(clock), UploadResponse(503, retry_after_s=0))
     start = clock.now
     while clock.now < start + 3600:
         clock.now += saying.lane.turn()
@@ -438,20 +450,20 @@ def test_who_says_at_once_again_and_again_is_asked_less_and_less() -> None:
 @each(
     ("answers", "fault"),
     [
-        ((Answer(403),), PhotoFault.FORBIDDEN),
-        ((Answer(409),), PhotoFault.SIZE),
-        ((Answer(204, offset=0), Answer(413)), PhotoFault.PART_TOO_LARGE),
-        ((Answer(400),), PhotoFault.REFUSED),
-        ((Answer(500),), PhotoFault.REFUSED),
-        ((Answer(302),), PhotoFault.REFUSED),
-        ((Answer(200),), PhotoFault.REFUSED),
-        ((Answer(204),), PhotoFault.REFUSED),
-        ((Answer(204, offset=10**9),), PhotoFault.REFUSED),
-        ((Answer(416, offset=0),), PhotoFault.REFUSED),
-        ((Answer(204, offset=0),), PhotoFault.REFUSED),
+        ((UploadResponse(403),), PhotoFault.FORBIDDEN),
+        ((UploadResponse(409),), PhotoFault.SIZE),
+        ((UploadResponse(204, offset=0), UploadResponse(413)), PhotoFault.PART_TOO_LARGE),
+        ((UploadResponse(400),), PhotoFault.REFUSED),
+        ((UploadResponse(500),), PhotoFault.REFUSED),
+        ((UploadResponse(302),), PhotoFault.REFUSED),
+        ((UploadResponse(200),), PhotoFault.REFUSED),
+        ((UploadResponse(204),), PhotoFault.REFUSED),
+        ((UploadResponse(204, offset=10**9),), PhotoFault.REFUSED),
+        ((UploadResponse(416, offset=0),), PhotoFault.REFUSED),
+        ((UploadResponse(204, offset=0),), PhotoFault.REFUSED),
     ],
 )
-def test_no_answer_makes_it_ask_without_end(answers: tuple[Answer, ...], fault: PhotoFault) -> None:
+def test_no_answer_makes_it_ask_without_end(answers: tuple[UploadResponse, ...], fault: PhotoFault) -> None:
     clock = Clock()
     saying = Saying(of_one(clock), *answers)
     start = clock.now
@@ -469,16 +481,16 @@ class Interrupted(Saying):
         super().__init__(station)
         self.arrived = 0
 
-    def look(self, name: PictureName) -> Answer:
-        return Answer(204, offset=self.arrived)
+    def query_progress(self, name: PictureName) -> UploadResponse:
+        return UploadResponse(204, offset=self.arrived)
 
-    def send(self, name: PictureName, part: ContentRange, data: bytes, gives_way: object) -> Answer:
+    def send(self, name: PictureName, part: ContentRange, data: bytes, should_yield: object) -> UploadResponse:
         self.asked.append(str(part))
         assert part.first == self.arrived, "nothing is sent that is there"
         self.arrived += min(100, part.size)
         if self.arrived == part.total:
-            return Answer(201, complete=True)
-        raise GaveWay
+            return UploadResponse(201, complete=True)
+        raise Preempted
 
 
 def test_a_picture_that_always_gives_way_arrives_in_the_end() -> None:
@@ -494,7 +506,7 @@ def test_a_center_that_knows_nothing_is_asked_rarely() -> None:
     clock = Clock()
     station = Station("http://127.0.0.1:1", clock=clock)
     station.pictures.add(*shots(40))
-    saying = Saying(station, Answer(404))
+    saying = Saying(station, UploadResponse(404))
     start = clock.now
     while clock.now < start + 86_000:
         clock.now += max(saying.lane.turn(), 0.01)
@@ -554,11 +566,11 @@ def test_while_events_wait_nobody_says_that_there_is_no_way(station: Station) ->
 
 
 def test_it_ends_at_once_wherever_it_waits(
-    station: Station, link: Link, receiving: Receiving, journal: Journal
+    station: Station, link: SimulatedLink, receiving: Receiving, journal: Journal
 ) -> None:
     (one,) = told(receiving, journal, Shot.of(jpeg(1, 256), 256))
     station.pictures.add(one)
-    link.set(LinkState(bytes_per_s=500.0))
+    link.set(LinkConditions(bytes_per_s=500.0))
     lane = station.lane()
     lane.start()
     until(lambda: station.outbox.asked > 0)
@@ -569,15 +581,15 @@ def test_it_ends_at_once_wherever_it_waits(
 @each("sends", [False, True])
 def test_an_answer_that_drips_is_broken_off(sends: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A byte now and then keeps every read from waiting too long, in the headers for weeks."""
-    monkeypatch.setattr(client, "ASK_S", 0.05)
+    monkeypatch.setattr(client, "REQUEST_TIMEOUT_S", 0.05)
     name = PictureName("shache", STATION, "a" * 64)
     with Hostile(lambda asked: Silent(b"HTTP/1.1 204 No Content\r\nX: ")) as center:
-        photos = Client(RelaySettings("mqtt://127.0.0.1:1", "shache", STATION, "kiosk test", photos=center.url))
-        with closing(photos), pytest.raises(NoWay):
+        photos = PhotosClient(RelaySettings("mqtt://127.0.0.1:1", "shache", STATION, "kiosk test", photos=center.url))
+        with closing(photos), pytest.raises(CenterUnreachable):
             if sends:
                 photos.send(name, ContentRange(0, 3, 4), b"jpeg", lambda: False)
             else:
-                photos.look(name)
+                photos.query_progress(name)
 
 
 @each(
@@ -595,7 +607,7 @@ def test_a_line_that_breaks_in_an_answer_stops_no_picture_for_a_day(head: str) -
         thread = threading.Thread(target=answer)
         thread.start()
         place = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        photos = Client(RelaySettings("mqtt://127.0.0.1:1", "shache", STATION, "kiosk test", photos=place))
-        with closing(photos), pytest.raises(NoWay):
-            photos.look(PictureName("shache", STATION, "a" * 64))
+        photos = PhotosClient(RelaySettings("mqtt://127.0.0.1:1", "shache", STATION, "kiosk test", photos=place))
+        with closing(photos), pytest.raises(CenterUnreachable):
+            photos.query_progress(PictureName("shache", STATION, "a" * 64))
         thread.join()

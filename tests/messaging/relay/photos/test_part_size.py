@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, strategies
 
 from kiosk.messaging.contract.photos import MAX_PART_BYTES
-from kiosk.messaging.relay.photos.part_size import FIRST_BYTES, LEAST_BYTES, MOST_S, PartSize
+from kiosk.messaging.relay.photos.part_size import FIRST_PART_BYTES, MAX_PART_S, MIN_PART_BYTES, PartSize
 from tests.each import each
 
 
@@ -14,7 +14,7 @@ def over(line: float, parts: int, size: PartSize, round_trip_s: float = 0.1) -> 
     took = []
     for _ in range(parts):
         took.append(size.bytes / line)
-        size.passed(size.bytes, took[-1] + round_trip_s)
+        size.record_part(size.bytes, took[-1] + round_trip_s)
     return took
 
 
@@ -22,15 +22,15 @@ def over(line: float, parts: int, size: PartSize, round_trip_s: float = 0.1) -> 
 def test_no_part_takes_longer_on_a_steady_line(kbit: int) -> None:
     size = PartSize()
     took = over(kbit * 125, 40, size)
-    assert max(took[1:]) <= MOST_S
-    assert took[0] <= FIRST_BYTES / (kbit * 125)
-    assert size.bytes == MAX_PART_BYTES or took[-1] > MOST_S / 4, "and the line is used"
+    assert max(took[1:]) <= MAX_PART_S
+    assert took[0] <= FIRST_PART_BYTES / (kbit * 125)
+    assert size.bytes == MAX_PART_BYTES or took[-1] > MAX_PART_S / 4, "and the line is used"
 
 
 def test_a_long_way_is_no_slow_line() -> None:
     size = PartSize()
-    size.asked(3.0)
-    assert max(over(50_000, 20, size, round_trip_s=3.0)) <= MOST_S
+    size.record_round_trip(3.0)
+    assert max(over(50_000, 20, size, round_trip_s=3.0)) <= MAX_PART_S
     assert size.bytes > 20_000
 
 
@@ -39,24 +39,24 @@ def test_a_line_that_becomes_slow_is_followed_at_once() -> None:
     over(1_000_000, 20, size)
     assert size.bytes == MAX_PART_BYTES
     took = over(4000, 3, size)
-    assert max(took[1:]) <= MOST_S
+    assert max(took[1:]) <= MAX_PART_S
 
 
 def test_what_broke_off_is_tried_smaller_and_never_with_nothing() -> None:
     size = PartSize()
     for _ in range(50):
-        size.broke()
-    assert size.bytes == LEAST_BYTES
+        size.record_failure()
+    assert size.bytes == MIN_PART_BYTES
 
 
 def test_the_rest_of_a_picture_says_nothing_about_more() -> None:
     size = PartSize()
     over(100_000, 10, size)
     before = size.bytes
-    size.passed(10, 0.1)
+    size.record_part(10, 0.1)
     assert size.bytes == before
-    size.passed(10, 5.0)
-    assert size.bytes == LEAST_BYTES, "unless even that took long"
+    size.record_part(10, 5.0)
+    assert size.bytes == MIN_PART_BYTES, "unless even that took long"
 
 
 @given(strategies.lists(strategies.floats(0.0, 1000.0), max_size=40))
@@ -64,6 +64,6 @@ def test_it_stays_within_its_bounds(times: list[float]) -> None:
     size = PartSize()
     for seconds in times:
         before = size.bytes
-        size.asked(seconds / 2)
-        size.passed(size.bytes, seconds)
-        assert LEAST_BYTES <= size.bytes <= min(MAX_PART_BYTES, 4 * before)
+        size.record_round_trip(seconds / 2)
+        size.record_part(size.bytes, seconds)
+        assert MIN_PART_BYTES <= size.bytes <= min(MAX_PART_BYTES, 4 * before)

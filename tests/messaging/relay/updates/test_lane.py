@@ -11,20 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.app.update import fetched
+from kiosk.app.update import fetched_bundles
 from kiosk.app.update.journal_file import JournalFile
 from kiosk.domain.rate_limited_log import RateLimitedLog
-from kiosk.messaging.contract.updates import Offer
+from kiosk.messaging.contract.updates import UpdateOffer
 from kiosk.messaging.relay.updates import client
 from kiosk.messaging.relay.updates import lane as updates_lane
-from kiosk.messaging.relay.updates.lane import DAY_S, FIRST_S, TRIES
+from kiosk.messaging.relay.updates.lane import DAY_S, MAX_FIRST_DELAY_S, MAX_TRIES
 from kiosk.messaging.relay.updates.ports import Fetching, UpdateFault
-from kiosk.simulators.link import Link, LinkState
-from kiosk.sorting_center.photos.listener.reception import Limits
+from kiosk.simulators.link import LinkConditions, SimulatedLink
+from kiosk.sorting_center.photos.listener.reception import ConnectionLimits
 from kiosk.sorting_center.updates.downloads import Downloads
 from kiosk.sorting_center.updates.folder import OfferFolder
-from kiosk.station.update.journal import Outcome
-from kiosk.station.update.refusals import Why
+from kiosk.station.update.journal import UpdateOutcome
+from kiosk.station.update.refusals import UpdateRefusalReason
 from tests.depth import many
 from tests.messaging.authority import Authority
 from tests.messaging.relay.photos.conftest import authority, ledger, receiving
@@ -45,18 +45,18 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def center(receiving: Receiving, authority: Authority, folder: Path) -> Iterator[Listening]:
     log = RateLimitedLog(logging.getLogger("test.updates"), time.monotonic, 300.0)
-    with Listening(receiving, authority, Limits(), Downloads(OfferFolder(folder), log)) as listening:
+    with Listening(receiving, authority, ConnectionLimits(), Downloads(OfferFolder(folder), log)) as listening:
         yield listening
 
 
 @pytest.fixture
-def link(center: Listening) -> Iterator[Link]:
-    with Link(center.port) as line:
+def link(center: Listening) -> Iterator[SimulatedLink]:
+    with SimulatedLink(center.port) as line:
         yield line
 
 
 @pytest.fixture
-def village(tmp_path: Path, link: Link, authority: Authority) -> Village:
+def village(tmp_path: Path, link: SimulatedLink, authority: Authority) -> Village:
     return Village(Machine(tmp_path / "machine").lay(), f"https://127.0.0.1:{link.port}", files(authority))
 
 
@@ -72,8 +72,10 @@ def test_an_update_comes_and_is_listed_and_the_newer_one_takes_its_place(
     assert village.told[0] == Fetching()
     village.days(village.lane(), 0.1)
     assert (village.told[-1].version, village.told[-1].here) == ("", NEW)
-    assert 0 <= village.told[-1].asked_s < 0.1 * DAY_S
-    JournalFile(village.machine.releases).close(Outcome("1" * 16, NEW, Why.PAGES, stepped_back=True, failed=NEW))
+    assert 0 <= village.told[-1].offers_age_s < 0.1 * DAY_S
+    JournalFile(village.machine.releases).close(
+        UpdateOutcome("1" * 16, NEW, UpdateRefusalReason.PAGES, stepped_back=True, failed=NEW)
+    )
     assert village.inbox.here() == "", "one that was tried in vain waits for nobody"
     (village.machine.releases / "outcome.json").unlink()
     place = village.folder / village.fetched[0]
@@ -84,7 +86,7 @@ def test_an_update_comes_and_is_listed_and_the_newer_one_takes_its_place(
     village.machine.ask("fetched-0.10.0.kioskupdate")
     outcome = village.machine.update()
     assert outcome is not None
-    assert (outcome.kept, village.machine.version(), village.fetched) == (True, "0.10.0", [])
+    assert (outcome.succeeded, village.machine.version(), village.fetched) == (True, "0.10.0", [])
     village.days(village.lane(), 3)
     assert village.fetched == [], "what runs is not fetched again"
     assert (village.told[-1].version, village.told[-1].here, village.fault) == ("", "", None)
@@ -109,7 +111,7 @@ def test_events_go_first(village: Village, folder: Path, tmp_path: Path) -> None
 
 
 def test_a_relay_that_is_killed_goes_on_where_it_was(
-    village: Village, folder: Path, tmp_path: Path, link: Link
+    village: Village, folder: Path, tmp_path: Path, link: SimulatedLink
 ) -> None:
     size = len(bundle(tmp_path).read_bytes())
     offer(folder, tmp_path / f"{NEW}.kioskupdate")
@@ -126,11 +128,11 @@ def test_a_relay_that_is_killed_goes_on_where_it_was(
 
 
 def test_a_line_that_breaks_at_any_byte_costs_no_byte(
-    village: Village, folder: Path, tmp_path: Path, link: Link
+    village: Village, folder: Path, tmp_path: Path, link: SimulatedLink
 ) -> None:
     offer(folder, made := bundle(tmp_path, size=12_000))
     for cut_at in range(50, 12_000, many(3000, torture=97)):
-        link.set(LinkState(cut_at=cut_at))
+        link.set(LinkConditions(cut_at=cut_at))
         assert village.turns(village.lane(), lambda: village.fetched, 2000), cut_at
         (place,) = village.folder.glob("fetched-*")
         assert place.read_bytes() == made.read_bytes()
@@ -148,11 +150,13 @@ def test_what_this_station_has_no_use_for_is_not_fetched(village: Village, folde
     for version, changed in useless.items():
         offer(folder, bundle(tmp_path, version, 100, **changed))
     offer(folder, bundle(tmp_path, "1.0.4", 100), "S0148")
-    JournalFile(village.machine.releases).close(Outcome("1" * 16, NEW, Why.PAGES, stepped_back=True, failed=NEW))
+    JournalFile(village.machine.releases).close(
+        UpdateOutcome("1" * 16, NEW, UpdateRefusalReason.PAGES, stepped_back=True, failed=NEW)
+    )
     offer(folder, bundle(tmp_path, NEW, 100))
     village.days(village.lane(), 3)
     assert (village.fetched, village.parts) == ([], [])
-    JournalFile(village.machine.releases).close(Outcome("1" * 16, NEW, Why.BUSY_PAN))
+    JournalFile(village.machine.releases).close(UpdateOutcome("1" * 16, NEW, UpdateRefusalReason.BUSY_PAN))
     assert village.turns(village.lane(), lambda: village.fetched), "what was only not begun comes"
 
 
@@ -164,7 +168,7 @@ def test_room_is_asked_for_before_and_what_was_begun_of_another_goes(
     (village.folder / "fetched-0.8.0.kioskupdate").write_bytes(b"x")
     (village.folder / "fetched-somehow.kioskupdate").write_bytes(b"x")
     with monkeypatch.context() as patch:
-        patch.setattr(fetched, "RESERVE_BYTES", 2**60)
+        patch.setattr(fetched_bundles, "RESERVE_BYTES", 2**60)
         village.days(village.lane(), 1)
     assert (village.parts, village.fetched) == ([], ["fetched-somehow.kioskupdate"])
     assert (village.fault, village.told[-1].here) == (UpdateFault.FULL, "")
@@ -181,7 +185,7 @@ def test_who_has_counted_bytes_asks_once_a_day(village: Village) -> None:
     assert 7 <= questions(3) <= 13
     village.bytes_per_second = 500
     assert 2 <= questions(3) <= 4
-    assert FIRST_S < DAY_S / 40
+    assert MAX_FIRST_DELAY_S < DAY_S / 40
 
 
 def test_a_stranger_at_the_address_of_the_center_gives_nothing(
@@ -194,7 +198,7 @@ def test_a_stranger_at_the_address_of_the_center_gives_nothing(
     village.days(village.lane(), 1)
     assert (village.fetched, village.parts) == ([], [])
     assert "gives no updates at https://127.0.0.1" in caplog.text
-    assert (village.fault, village.told[-1].asked_s) == (UpdateFault.NO_WAY, -1)
+    assert (village.fault, village.told[-1].offers_age_s) == (UpdateFault.UNREACHABLE, -1)
 
 
 # --- a center that means no good
@@ -205,7 +209,7 @@ def alone(tmp_path: Path) -> Village:
     return Village(Machine(tmp_path / "machine").lay(), "")
 
 
-def offered(raw: bytes, version: str = NEW, **changed: object) -> Offer:
+def offered(raw: bytes, version: str = NEW, **changed: object) -> UpdateOffer:
     told: dict[str, object] = {
         "version": version,
         "architecture": "all",
@@ -215,10 +219,10 @@ def offered(raw: bytes, version: str = NEW, **changed: object) -> Offer:
         "size_bytes": len(raw),
         "sha256": hashlib.sha256(raw).hexdigest(),
     }
-    return Offer(**(told | changed))  # type: ignore[arg-type]
+    return UpdateOffer(**(told | changed))  # type: ignore[arg-type]
 
 
-def part(raw: bytes, one: Offer, asked: Asked, *more: str) -> bytes:
+def part(raw: bytes, one: UpdateOffer, asked: Asked, *more: str) -> bytes:
     """As an honest center answers."""
     last = asked.first + asked.size - 1
     told = (f'ETag: "{one.sha256}"', f"Content-Range: bytes {asked.first}-{last}/{one.size_bytes}", *more)
@@ -232,14 +236,16 @@ def beside(asked: Asked, first: int = 0, size: int = 0) -> Asked:
 class Center:
     """Offers one bundle, and answers in its own way when it is asked for it."""
 
-    def __init__(self, raw: bytes, one: Offer, answer: Callable[[bytes, Offer, Asked], bytes | Silent | None]) -> None:
+    def __init__(
+        self, raw: bytes, one: UpdateOffer, answer: Callable[[bytes, UpdateOffer, Asked], bytes | Silent | None]
+    ) -> None:
         self._raw, self._one, self._answer = raw, one, answer
 
     def __call__(self, asked: Asked) -> bytes | Silent | None:
         return self._answer(self._raw, self._one, asked) if self._one.sha256 in asked.path else listed(self._one)
 
 
-NOT_ASKED_FOR: dict[str, Callable[[bytes, Offer, Asked], bytes | None]] = {
+NOT_ASKED_FOR: dict[str, Callable[[bytes, UpdateOffer, Asked], bytes | None]] = {
     "a page": lambda raw, one, asked: ok(b"<html>sign in here</html>", "Content-Type: text/html"),
     "the whole at once, without end": lambda raw, one, asked: ok(b"x" * 5000, length=10**12),
     "another place": lambda raw, one, asked: ok(b"", "Location: http://127.0.0.1:9/x", status="302 Found"),
@@ -266,11 +272,11 @@ def test_a_center_that_answers_something_else_leaves_nothing(alone: Village, tmp
             assert 2 <= len(center.asked) < 300, (name, len(center.asked))
             told[name] = alone.fault
         assert (alone.fetched, alone.parts) == ([], []), name
-    assert (told["no"], told["much later"], told["nothing"]) == (UpdateFault.REFUSED, None, UpdateFault.NO_WAY)
+    assert (told["no"], told["much later"], told["nothing"]) == (UpdateFault.REFUSED, None, UpdateFault.UNREACHABLE)
 
 
 def test_a_list_that_is_none_is_none(alone: Village, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "ASK_S", 0.05)
+    monkeypatch.setattr(client, "REQUEST_TIMEOUT_S", 0.05)
     lists = (
         ok(b"<html>"),
         ok(b'{"offers":[', length=10**12),
@@ -323,7 +329,7 @@ def test_who_has_nothing_there_again_and_again_is_asked_less_and_less(
 
 def test_what_drips_is_broken_off(alone: Village, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also in the headers, which no time-out of a read bounds; what came of a body counts."""
-    monkeypatch.setattr(client, "ASK_S", 0.05)
+    monkeypatch.setattr(client, "REQUEST_TIMEOUT_S", 0.05)
     raw = bundle(tmp_path).read_bytes()
     one = offered(raw)
     with Hostile(Center(raw, one, lambda raw, one, asked: Silent(b"HTTP/1.1 206 Partial Content\r\nX: "))) as center:
@@ -345,7 +351,7 @@ def test_another_file_under_the_same_name_is_thrown_away_and_tried_three_times(
         alone.url = center.url
         alone.days(alone.lane(), 0.9)
         begun = sum(one.sha256 in asked.path and asked.first == 0 for asked in center.asked)
-    assert (alone.fetched, alone.parts, begun, alone.fault) == ([], [], TRIES, UpdateFault.DAMAGED)
+    assert (alone.fetched, alone.parts, begun, alone.fault) == ([], [], MAX_TRIES, UpdateFault.DAMAGED)
     assert "are not those that were offered" in caplog.text
 
 
@@ -409,9 +415,9 @@ def test_a_full_card_in_the_middle_costs_nothing_that_came(
         assert alone.turns(alone.lane(), lambda: sum(alone.parts) > 9000)
         before = alone.parts
         with monkeypatch.context() as patch:
-            patch.setattr(fetched.FetchedBundles, "_opened", full)
+            patch.setattr(fetched_bundles.FetchedBundles, "_opened", full)
             alone.days(alone.lane(), 0.1)
-        assert (alone.parts, alone.fault) == (before, UpdateFault.TROUBLE)
+        assert (alone.parts, alone.fault) == (before, UpdateFault.INTERNAL)
         assert "No space left" in caplog.text
         assert alone.turns(alone.lane(), lambda: alone.fetched)
         assert alone.fault is None
@@ -425,7 +431,7 @@ def full(*_: object) -> None:
 def test_what_does_not_come_in_a_week_is_given_up(
     alone: Village, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(updates_lane, "LONGEST_S", 7200.0)
+    monkeypatch.setattr(updates_lane, "MAX_FETCH_S", 7200.0)
     raw = bundle(tmp_path).read_bytes()
     one = offered(raw)
     with Hostile(Center(raw, one, lambda raw, one, asked: b"" if asked.first else part(raw, one, asked))) as center:

@@ -13,13 +13,13 @@ from typing import Self
 
 import msgspec
 
-from kiosk.app.update.board import Board
-from kiosk.app.update.fetched import FetchedBundles
-from kiosk.app.update.places import Places
-from kiosk.messaging.contract.updates import Offer, Offers
+from kiosk.app.update.board import ThisBoard
+from kiosk.app.update.fetched_bundles import FetchedBundles
+from kiosk.app.update.paths import UpdatePaths
+from kiosk.messaging.contract.updates import UpdateOffer, UpdateOffers
 from kiosk.messaging.relay.lane import Lane
 from kiosk.messaging.relay.settings import RelaySettings
-from kiosk.messaging.relay.updates.client import Client
+from kiosk.messaging.relay.updates.client import UpdatesClient
 from kiosk.messaging.relay.updates.lane import StationUpdates, UpdatesWork
 from kiosk.messaging.relay.updates.ports import Fetching, UpdateFault
 from tests.messaging.relay.photos.stations import Clock, Outbox
@@ -27,7 +27,7 @@ from tests.sorting_center.photos.lanes import STATION
 from tests.station.update.machine import Machine
 
 
-class Arm(Board):
+class Arm(ThisBoard):
     """What the bundles of tests are for."""
 
     @property
@@ -53,7 +53,7 @@ class Village:
 
     @property
     def inbox(self) -> FetchedBundles:
-        return FetchedBundles(self.machine.data, Places(self.machine.releases, self.machine.package), Arm())
+        return FetchedBundles(self.machine.data, UpdatePaths(self.machine.releases, self.machine.package), Arm())
 
     def lane(self) -> Lane:
         """As of a relay that has just been started."""
@@ -67,10 +67,10 @@ class Village:
             bytes_per_second=self.bytes_per_second,
             **self.files,  # type: ignore[arg-type]
         )
-        client, station = Client(settings), StationUpdates(self.inbox, self.outbox, self)
+        client, station = UpdatesClient(settings), StationUpdates(self.inbox, self.outbox, self)
         return Lane(UpdatesWork(settings, client, station, Random(1), self.clock), client)
 
-    def tell(self, fetching: Fetching) -> None:
+    def report(self, fetching: Fetching) -> None:
         self.told.append(fetching)
 
     @property
@@ -108,9 +108,9 @@ class Village:
         return [path.stat().st_size for path in self.folder.glob(".*.part")]
 
 
-def listed(*offers: Offer) -> bytes:
+def listed(*offers: UpdateOffer) -> bytes:
     """An answer with a list of updates."""
-    return ok(msgspec.json.encode(Offers(tuple(offers))))
+    return ok(msgspec.json.encode(UpdateOffers(tuple(offers))))
 
 
 def ok(body: bytes, *headers: str, status: str = "200 OK", length: int | None = None) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kiosk.protocols.barcodes.digits import gs1_check_digit, gs1_check_pair
-from kiosk.protocols.barcodes.gs1.table import TABLE, Part
+from kiosk.protocols.barcodes.gs1.table import TABLE, ValuePart
 
 OF_RULE = {
     "date": "260228",
@@ -36,17 +36,17 @@ COUPONS = {"8110": "061414112345615110100", "8112": "006141411234560123456"}
 """Plain text here; other programs read the fields."""
 
 
-def piece(part: Part) -> str:
+def piece(part: ValuePart) -> str:
     """One stretch of a value, right by all its rules."""
     if "check" in part.rules:
-        return "1" * (part.most - 1) + gs1_check_digit("1" * (part.most - 1))
+        return "1" * (part.max_length - 1) + gs1_check_digit("1" * (part.max_length - 1))
     if "check_pair" in part.rules:
-        body = "1987654Ad4X4bL5ttr2310c"[: part.most - 2]
+        body = "1987654Ad4X4bL5ttr2310c"[: part.max_length - 2]
         return body + gs1_check_pair(body)
     for rule in part.rules:
         if rule in OF_RULE:
             return OF_RULE[rule]
-    return "1" * part.most
+    return "1" * part.max_length
 
 
 def value(identifier: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 from kiosk.protocols.barcodes.gs1.associations import check_associations, check_pairs
 from kiosk.protocols.barcodes.gs1.elements import Elements
 from kiosk.protocols.barcodes.gs1.errors import BadElementString
-from kiosk.protocols.barcodes.gs1.notation import parse_written
+from kiosk.protocols.barcodes.gs1.notation import parse_notation
 from kiosk.protocols.barcodes.gs1.table import TABLE, matches
 from tests.each import each
 from tests.protocols.barcodes.gs1.examples import value
@@ -117,14 +117,14 @@ FORBIDDEN = [
 
 @each("text", GOOD)
 def test_what_may_stand_together(text: str) -> None:
-    elements = parse_written(text)
+    elements = parse_notation(text)
     check_pairs(elements)
     check_associations(elements)
 
 
 @each(("text", "identifier"), MISSING)
 def test_what_must_stand_beside_it(text: str, identifier: str) -> None:
-    elements = parse_written(text)
+    elements = parse_notation(text)
     check_pairs(elements)
     with pytest.raises(BadElementString) as caught:
         check_associations(elements)
@@ -133,7 +133,7 @@ def test_what_must_stand_beside_it(text: str, identifier: str) -> None:
 
 @each(("text", "identifier"), FORBIDDEN)
 def test_what_must_not(text: str, identifier: str) -> None:
-    elements = parse_written(text)
+    elements = parse_notation(text)
     assert identifier in dict(elements)
     with pytest.raises(BadElementString) as caught:
         check_pairs(elements)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from kiosk.protocols.barcodes.gs1.digital_link import build_digital_link, is_link, parse_digital_link
 from kiosk.protocols.barcodes.gs1.elements import Elements
 from kiosk.protocols.barcodes.gs1.errors import CODES, BadElementString
-from kiosk.protocols.barcodes.gs1.notation import parse_written
+from kiosk.protocols.barcodes.gs1.notation import parse_notation
 from kiosk.protocols.barcodes.gs1.table import TABLE
 from tests.each import each
 from tests.protocols.barcodes.gs1.examples import value
@@ -36,7 +36,7 @@ def test_addresses_of_the_trade(text: str, elements: str | None) -> None:
     assert is_link(text)
     found = parse_digital_link(text)
     if elements is not None:
-        assert found == parse_written(elements)
+        assert found == parse_notation(elements)
 
 
 @each(
@@ -77,7 +77,7 @@ def test_each_way_to_be_no_digital_link(text: str, code: str) -> None:
 
 
 def test_what_is_built_has_the_key_first_and_the_qualifiers_in_their_order() -> None:
-    elements = parse_written(f"(3103)002480(21)C/(10)A+B(01){GTIN}(17)260200")
+    elements = parse_notation(f"(3103)002480(21)C/(10)A+B(01){GTIN}(17)260200")
     link = build_digital_link("id.example.org", elements)
     assert link == f"https://id.example.org/01/{GTIN}/10/A%2BB/21/C%2F?3103=002480&17=260200"
     assert sorted(parse_digital_link(link)) == sorted(elements)
@@ -96,7 +96,7 @@ def test_what_is_built_has_the_key_first_and_the_qualifiers_in_their_order() -> 
 )
 def test_what_cannot_be_an_address(domain: str, elements: str) -> None:
     with pytest.raises(BadElementString) as caught:
-        build_digital_link(domain, parse_written(elements))
+        build_digital_link(domain, parse_notation(elements))
     assert caught.value.code == "link"
 
 

@@ -41,7 +41,7 @@ def test_predefined_lengths_fit_the_rows() -> None:
     assert {"00", "01", "02", "11", "13", "15", "17", "20", "3103", "3303", "3695", "410", "417"} <= known
     for identifier in known:
         (part,) = TABLE[identifier].parts
-        assert part.least == part.most == PREDEFINED_LENGTH[identifier[:2]] - len(identifier)
+        assert part.min_length == part.max_length == PREDEFINED_LENGTH[identifier[:2]] - len(identifier)
 
 
 @each("identifier", sorted(TABLE))

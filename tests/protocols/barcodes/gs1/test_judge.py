@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from kiosk.protocols.barcodes.gs1.notation import written
+from kiosk.protocols.barcodes.gs1.notation import to_bracketed
 from kiosk.protocols.barcodes.gs1.table import TABLE
 from kiosk.protocols.barcodes.linear import ean13_modules, gs1_128_modules
 from kiosk.protocols.barcodes.matrix import Modules, gs1_datamatrix_modules
@@ -47,10 +47,10 @@ class Row(NamedTuple):
 ROWS: Final = [
     *(Row(text, True, True) for text in test_associations.GOOD),
     *(Row(text, False, True) for text, _ in test_associations.MISSING + test_associations.FORBIDDEN),
-    *(Row(written((case,)), True, False) for cases in test_rules.GOOD.values() for case in cases),
-    *(Row(written((case,)), False, False) for cases in test_rules.BAD.values() for case in cases),
-    *(Row(written(with_values(company(one))), True, True) for one in sorted(TABLE)),
-    *(Row(written(((one, value(one)),)), not TABLE[one].needs, True) for one in sorted(TABLE)),
+    *(Row(to_bracketed((case,)), True, False) for cases in test_rules.GOOD.values() for case in cases),
+    *(Row(to_bracketed((case,)), False, False) for cases in test_rules.BAD.values() for case in cases),
+    *(Row(to_bracketed(with_values(company(one))), True, True) for one in sorted(TABLE)),
+    *(Row(to_bracketed(((one, value(one)),)), not TABLE[one].needs, True) for one in sorted(TABLE)),
 ]
 SYMBOLS: Final = [("gs1datamatrix", BAG), ("gs1datamatrix", WEIGHED), ("gs1-128", SSCC), ("gs1-128", WEIGHED)]
 EAN: Final = "2012345024809"

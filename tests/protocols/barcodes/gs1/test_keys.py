@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from kiosk.domain.identifiers import SERIES_LETTERS, SerialNumber
 from kiosk.protocols.barcodes.gs1.associations import check_associations, check_pairs
-from kiosk.protocols.barcodes.gs1.bag import Bag, Crate, crate_sscc, own_serial
+from kiosk.protocols.barcodes.gs1.bag import Crate, Gs1Bag, crate_sscc, own_serial
 from kiosk.protocols.barcodes.gs1.digital_link import parse_digital_link
 from kiosk.protocols.barcodes.gs1.elements import check_value
-from kiosk.protocols.barcodes.gs1.keys import VARIABLE_MEASURE, BadKey, CompanyPrefix
-from kiosk.protocols.barcodes.gs1.notation import parse_written
+from kiosk.protocols.barcodes.gs1.keys import VARIABLE_MEASURE, BadGs1Key, CompanyPrefix
+from kiosk.protocols.barcodes.gs1.notation import parse_notation
 from kiosk.protocols.barcodes.in_store import InStoreLayout, InStoreNumber
 from kiosk.protocols.barcodes.settings import BagSymbols, CodesSettings, CrateSymbols
 from tests.each import each
@@ -34,15 +34,15 @@ def test_numbers_of_a_company() -> None:
     ["", "690", "6901234567890", "69012 34", "690123٤", "6901234\n", "2012345", "0212345", "9781234", "9912345"],
 )
 def test_without_a_prefix_there_is_no_number(digits: str) -> None:
-    with pytest.raises(BadKey):
+    with pytest.raises(BadGs1Key):
         CompanyPrefix(digits)
 
 
 @each(("item", "indicator"), [(-1, 0), (100_000, 0), (1, 10), (1, -1)])
 def test_what_does_not_fit(item: int, indicator: int) -> None:
-    with pytest.raises(BadKey):
+    with pytest.raises(BadGs1Key):
         CompanyPrefix("6901234").gtin(item, indicator)
-    with pytest.raises(BadKey):
+    with pytest.raises(BadGs1Key):
         CompanyPrefix("6901234").sscc(item * 10_000, indicator)
 
 
@@ -60,7 +60,7 @@ def test_a_crate_has_its_own_sscc_and_says_what_is_in_it() -> None:
     symbols = CODES.crate_symbols("BADAM", CRATE)
     assert symbols.sscc == "069012341470000001"
     assert symbols.gs1 == f"(00){symbols.sscc}(02)96901234000019(3103)051710(13)260914(10)0147A000381(37)4"
-    elements = parse_written(symbols.gs1)
+    elements = parse_notation(symbols.gs1)
     check_pairs(elements)
     check_associations(elements)
     assert parse_digital_link(symbols.link) == elements[:1]
@@ -78,7 +78,7 @@ def test_no_two_crates_of_a_company_have_one_sscc(prefix: str, each: int) -> Non
         for letter in SERIES_LETTERS:
             for counter in {1, 2, each} if each else ():
                 seen.add(crate_sscc(company, SerialNumber(station, letter, counter)))
-            with pytest.raises(BadKey, match="used up"):
+            with pytest.raises(BadGs1Key, match="used up"):
                 crate_sscc(company, SerialNumber(station, letter, each + 1))
     assert len(seen) == (3 * 3 * len(SERIES_LETTERS) if each else 0)
     for sscc in seen:
@@ -114,14 +114,14 @@ def test_settings_of_a_till_that_cannot_be_meant(settings: dict[str, Any], told:
         CodesSettings(**settings)
 
 
-BAG = Bag(51_710, date(2026, 9, 14), "0147A000381", "0147A00038101")
+BAG = Gs1Bag(51_710, date(2026, 9, 14), "0147A000381", "0147A00038101")
 CODES = CodesSettings(company_prefix="6901234", items={"BADAM": 1}, link_domain="id.example.org")
 
 
 def test_a_bag_in_a_symbol_and_in_a_link() -> None:
     symbols = CODES.symbols("BADAM", BAG)
     assert symbols.gs1 == "(01)96901234000019(3103)051710(13)260914(10)0147A000381(21)0147A00038101"
-    elements = parse_written(symbols.gs1)
+    elements = parse_notation(symbols.gs1)
     check_pairs(elements)
     check_associations(elements)
     again = parse_digital_link(symbols.link)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.protocols.barcodes.gs1.errors import CODES, BadElementString
-from kiosk.protocols.barcodes.gs1.notation import parse_written, written
+from kiosk.protocols.barcodes.gs1.notation import parse_notation, to_bracketed
 from kiosk.protocols.barcodes.gs1.table import TABLE
 from tests.each import each
 from tests.protocols.barcodes.gs1.examples import value
@@ -20,7 +20,7 @@ LABEL = (("01", "06901234567892"), ("10", "A(B)"), ("21", "X"))
     [r"(01)06901234567892(10)A\(B)(21)X", "010690123456789210A(B)^21X", "^010690123456789210A(B)^21X^"],
 )
 def test_one_label_in_each_way(text: str) -> None:
-    assert parse_written(text) == LABEL
+    assert parse_notation(text) == LABEL
 
 
 @each(
@@ -43,14 +43,14 @@ def test_one_label_in_each_way(text: str) -> None:
 )
 def test_each_way_to_write_it_wrong(text: str, code: str, at: int) -> None:
     with pytest.raises(BadElementString) as caught:
-        parse_written(text)
+        parse_notation(text)
     assert (caught.value.code, caught.value.at) == (code, at)
 
 
 @given(st.text("()0123456789^A\\%", max_size=40))
 def test_any_text_is_read_or_refused_by_name(text: str) -> None:
     try:
-        parse_written(text)
+        parse_notation(text)
     except BadElementString as error:
         assert error.code in CODES
         assert 0 <= error.at <= len(text)
@@ -59,4 +59,4 @@ def test_any_text_is_read_or_refused_by_name(text: str) -> None:
 @given(st.lists(st.sampled_from(sorted(TABLE)), min_size=1, max_size=5, unique=True))
 def test_what_is_written_is_read_the_same(identifiers: list[str]) -> None:
     elements = tuple((one, value(one)) for one in identifiers)
-    assert parse_written(written(elements)) == elements
+    assert parse_notation(to_bracketed(elements)) == elements

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import Shown
+from kiosk.protocols.scales.protocol import DisplayState
 from kiosk.protocols.scales.reading import Reading, Record, Rejected, RejectReason
 from tests.each import each
 from tests.protocols.scales.golden import decode
@@ -44,29 +44,29 @@ def test_out_of_range_never_gives_a_weight(limits: bytes, second: bytes, sign: b
 @each(
     ("shown", "line"),
     [
-        (Shown(Decimal("7.385")), b"ST,GS,+0007.385 kg\r\n"),
-        (Shown(Decimal("-0.25"), unit="g", stable=False, net=True), b"US,NT,-00000.25  g\r\n"),
-        (Shown(Decimal("0.000")), b"ST,GS,+0000.000 kg\r\n"),
-        (Shown(Decimal(12), unit="pcs"), b"ST,GS,+00000012 pc\r\n"),
-        (Shown(Decimal("123456.789")), b"OL,GS,+9999999E+19\r\n"),
-        (Shown(Decimal(1), overload=True), b"OL,GS,+9999999E+19\r\n"),
-        (Shown(Decimal(-1), underload=True, net=True), b"OL,NT,-9999999E+19\r\n"),
+        (DisplayState(Decimal("7.385")), b"ST,GS,+0007.385 kg\r\n"),
+        (DisplayState(Decimal("-0.25"), unit="g", stable=False, net=True), b"US,NT,-00000.25  g\r\n"),
+        (DisplayState(Decimal("0.000")), b"ST,GS,+0000.000 kg\r\n"),
+        (DisplayState(Decimal(12), unit="pcs"), b"ST,GS,+00000012 pc\r\n"),
+        (DisplayState(Decimal("123456.789")), b"OL,GS,+9999999E+19\r\n"),
+        (DisplayState(Decimal(1), overload=True), b"OL,GS,+9999999E+19\r\n"),
+        (DisplayState(Decimal(-1), underload=True, net=True), b"OL,NT,-9999999E+19\r\n"),
     ],
 )
-def test_the_simulated_indicator(shown: Shown, line: bytes) -> None:
+def test_the_simulated_indicator(shown: DisplayState, line: bytes) -> None:
     assert registry.get("and_standard").encode_frame(shown, _PARAMS) == line
 
 
 @each(
     ("shown", "line"),
     [
-        (Shown(Decimal("7.385")), b"ST,OK,GS,+0007.385 kg\r\n"),
-        (Shown(Decimal("-0.25"), stable=False, net=True), b"US,LO,NT,-00000.25 kg\r\n"),
-        (Shown(Decimal(1), overload=True), b"OL,HI,GS,+9999999E+19\r\n"),
-        (Shown(Decimal(1), underload=True), b"OL,LO,GS,-9999999E+19\r\n"),
+        (DisplayState(Decimal("7.385")), b"ST,OK,GS,+0007.385 kg\r\n"),
+        (DisplayState(Decimal("-0.25"), stable=False, net=True), b"US,LO,NT,-00000.25 kg\r\n"),
+        (DisplayState(Decimal(1), overload=True), b"OL,HI,GS,+9999999E+19\r\n"),
+        (DisplayState(Decimal(1), underload=True), b"OL,LO,GS,-9999999E+19\r\n"),
     ],
 )
-def test_the_simulated_indicator_with_its_comparator(shown: Shown, line: bytes) -> None:
+def test_the_simulated_indicator_with_its_comparator(shown: DisplayState, line: bytes) -> None:
     assert registry.get("and_standard").encode_frame(shown, _PARAMS | {"comparator": "on"}) == line
     assert decode("and_standard", {}, line) == decode("and_standard", {"comparator": "on"}, line)
 
@@ -98,11 +98,11 @@ def _weights(line: bytes) -> set[str]:
 
 def test_a_unit_it_does_not_know_cannot_be_sent() -> None:
     with pytest.raises(ValueError, match="and_standard does not carry st"):
-        registry.get("and_standard").encode_frame(Shown(Decimal(1), unit="st"), _PARAMS)
+        registry.get("and_standard").encode_frame(DisplayState(Decimal(1), unit="st"), _PARAMS)
 
 
 def test_answers_to_commands() -> None:
-    row, shown = registry.get("and_standard"), Shown(Decimal("7.385"))
+    row, shown = registry.get("and_standard"), DisplayState(Decimal("7.385"))
     assert row.respond is not None
     for name in ("zero", "tare", "stream_off"):
         assert decode("and_standard", {}, row.respond(name, shown, _PARAMS)) == [_ACK]

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import Shown
+from kiosk.protocols.scales.protocol import DisplayState
 from kiosk.protocols.scales.reading import Reading, Record, Rejected, RejectReason
 from tests.each import each
 from tests.protocols.scales.golden import decode
@@ -16,7 +16,7 @@ _FRAME = bytes.fromhex("01 02 53 20 30 37 2E 33 38 35 6B 67 68 03 04")
 _DIALOGUES = ("cas_type6", "cas_m_pro")
 
 
-def _respond(protocol: str, command: str, shown: Shown, **params: str) -> bytes:
+def _respond(protocol: str, command: str, shown: DisplayState, **params: str) -> bytes:
     row = registry.get(protocol)
     assert row.respond is not None
     return row.respond(command, shown, registry.defaults(protocol) | params)
@@ -24,7 +24,7 @@ def _respond(protocol: str, command: str, shown: Shown, **params: str) -> bytes:
 
 @each("protocol", _DIALOGUES)
 def test_a_weight_is_asked_for_in_two_steps(protocol: str) -> None:
-    row, shown = registry.get(protocol), Shown(Decimal("7.385"))
+    row, shown = registry.get(protocol), DisplayState(Decimal("7.385"))
     assert row.poll is not None
     assert [registry.encode(protocol, step, {}) for step in row.poll.steps] == [b"\x05", b"\x11"]
     decoder = registry.decoder(protocol, {})
@@ -69,31 +69,31 @@ def test_every_value_of_the_check_but_one_is_refused_whole_and_once() -> None:
 @each(
     ("shown", "body"),
     [
-        (Shown(Decimal("7.385")), b"S 07.385kg"),
-        (Shown(Decimal("-0.25"), unit="lb", stable=False), b"U-000.25lb"),
-        (Shown(Decimal("123.456")), b"S 123.456kg"),
-        (Shown(Decimal(12450), unit="g"), b"S 012450 g"),
-        (Shown(Decimal("12345.678")), b"UFFFFFFFkg"),
-        (Shown(Decimal("7.385"), overload=True), b"UFFFFFFFkg"),
+        (DisplayState(Decimal("7.385")), b"S 07.385kg"),
+        (DisplayState(Decimal("-0.25"), unit="lb", stable=False), b"U-000.25lb"),
+        (DisplayState(Decimal("123.456")), b"S 123.456kg"),
+        (DisplayState(Decimal(12450), unit="g"), b"S 012450 g"),
+        (DisplayState(Decimal("12345.678")), b"UFFFFFFFkg"),
+        (DisplayState(Decimal("7.385"), overload=True), b"UFFFFFFFkg"),
     ],
 )
-def test_what_the_simulated_indicator_answers(shown: Shown, body: bytes) -> None:
+def test_what_the_simulated_indicator_answers(shown: DisplayState, body: bytes) -> None:
     frame = _respond("cas_type6", "request_weight", shown)
     assert frame[:2] + frame[-2:] == b"\x01\x02\x03\x04"
     assert frame[2:-3] == body
 
 
 def test_what_the_dialogue_cannot_say() -> None:
-    assert _respond("cas_type6", "request_weight", Shown(Decimal(-1), underload=True)) == b""
+    assert _respond("cas_type6", "request_weight", DisplayState(Decimal(-1), underload=True)) == b""
     with pytest.raises(ValueError, match="not t"):
-        _respond("cas_type6", "request_weight", Shown(Decimal(1), unit="t"))
-    assert _respond("cas_m_pro", "zero", Shown(Decimal(0))) == b""
+        _respond("cas_type6", "request_weight", DisplayState(Decimal(1), unit="t"))
+    assert _respond("cas_m_pro", "zero", DisplayState(Decimal(0))) == b""
 
 
 def test_the_queries_of_cas_m_pro() -> None:
     assert registry.encode("cas_m_pro", "zero", {}) == bytes.fromhex("3C 5A 4B 3E 09")
     assert registry.encode("cas_m_pro", "tare", {}) == bytes.fromhex("3C 54 4B 3E 09")
-    (record,) = decode("cas_m_pro", {}, _respond("cas_m_pro", "handshake", Shown(Decimal(0))))
+    (record,) = decode("cas_m_pro", {}, _respond("cas_m_pro", "handshake", DisplayState(Decimal(0))))
     assert record == Record("mode", "224F", b"mode=224F  \r\n")
 
 
@@ -128,28 +128,28 @@ def test_every_device_number_is_read_and_addressed() -> None:
     for number in range(100):
         params = {"address": str(number)}
         assert registry.encode("cas_22", "request_weight", params) == bytes((0x30 + number,)) + b"RW\r\n"
-        answer = _respond("cas_22", "request_weight", Shown(Decimal("7.385")), **params)
+        answer = _respond("cas_22", "request_weight", DisplayState(Decimal("7.385")), **params)
         assert answer[6] == 0x30 + number
         assert isinstance(decode("cas_22", params, answer)[0], Reading)
-        (echo,) = decode("cas_22", params, _respond("cas_22", "zero", Shown(Decimal(0)), **params))
+        (echo,) = decode("cas_22", params, _respond("cas_22", "zero", DisplayState(Decimal(0)), **params))
         assert (type(echo), echo.raw) == (Record, bytes((0x30 + number,)) + b"MZ")
 
 
 @each(
     ("shown", "line"),
     [
-        (Shown(Decimal("7.385")), b"ST,GS,0\xc4,   7.385 kg\r\n"),
-        (Shown(Decimal("-0.250"), stable=False, net=True), b"US,NT,0\x82,  -0.250 kg\r\n"),
-        (Shown(Decimal("0"), unit="g"), b"ST,GS,0\xc5,       0  g\r\n"),
-        (Shown(Decimal("1"), overload=True), b"OL,GS,0\xc4,         kg\r\n"),
-        (Shown(Decimal("123456.789")), b"OL,GS,0\xc4,         kg\r\n"),
-        (Shown(Decimal("-1"), underload=True), b""),
+        (DisplayState(Decimal("7.385")), b"ST,GS,0\xc4,   7.385 kg\r\n"),
+        (DisplayState(Decimal("-0.250"), stable=False, net=True), b"US,NT,0\x82,  -0.250 kg\r\n"),
+        (DisplayState(Decimal("0"), unit="g"), b"ST,GS,0\xc5,       0  g\r\n"),
+        (DisplayState(Decimal("1"), overload=True), b"OL,GS,0\xc4,         kg\r\n"),
+        (DisplayState(Decimal("123456.789")), b"OL,GS,0\xc4,         kg\r\n"),
+        (DisplayState(Decimal("-1"), underload=True), b""),
     ],
 )
-def test_the_line_of_the_simulated_indicator(shown: Shown, line: bytes) -> None:
+def test_the_line_of_the_simulated_indicator(shown: DisplayState, line: bytes) -> None:
     assert registry.get("cas_22").encode_frame(shown, registry.defaults("cas_22")) == line
 
 
 def test_a_unit_of_three_letters_does_not_fit() -> None:
     with pytest.raises(ValueError, match="not ozt"):
-        registry.get("cas_22").encode_frame(Shown(Decimal(1), unit="ozt"), registry.defaults("cas_22"))
+        registry.get("cas_22").encode_frame(DisplayState(Decimal(1), unit="ozt"), registry.defaults("cas_22"))

@@ -7,27 +7,27 @@ from decimal import Decimal
 import pytest
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import Shown
+from kiosk.protocols.scales.protocol import DisplayState
 from tests.each import each
 from tests.protocols.scales.golden import decode, plain
 
 
-def _sent(shown: Shown, **params: str) -> bytes:
+def _sent(shown: DisplayState, **params: str) -> bytes:
     return registry.get("ff_bcd").encode_frame(shown, registry.defaults("ff_bcd") | params)
 
 
 def test_beyond_six_digits_it_shows_overflow_and_nothing_below_its_range() -> None:
-    assert _sent(Shown(Decimal("999.999"))) == b"\xff\x44\x99\x99\x99"
-    assert _sent(Shown(Decimal("1000.000"))) == b"\xff\xc4\x00\x00\x00"
-    assert _sent(Shown(Decimal("1000.000")), variant="d4_stable") == b"\xff\x93\x00\x00\x00"
-    assert _sent(Shown(Decimal(-1), underload=True)) == b""
+    assert _sent(DisplayState(Decimal("999.999"))) == b"\xff\x44\x99\x99\x99"
+    assert _sent(DisplayState(Decimal("1000.000"))) == b"\xff\xc4\x00\x00\x00"
+    assert _sent(DisplayState(Decimal("1000.000")), variant="d4_stable") == b"\xff\x93\x00\x00\x00"
+    assert _sent(DisplayState(Decimal(-1), underload=True)) == b""
 
 
 @each(("variant", "decimals"), [("d6_stable", 4), ("d4_stable", 5)])
 def test_more_decimals_than_the_layout_tells_are_refused(variant: str, decimals: int) -> None:
-    assert len(_sent(Shown(Decimal(1).scaleb(-decimals)), variant=variant)) == 5
+    assert len(_sent(DisplayState(Decimal(1).scaleb(-decimals)), variant=variant)) == 5
     with pytest.raises(ValueError, match=f"ff_bcd {variant} does not carry {decimals + 1} decimals"):
-        _sent(Shown(Decimal(1).scaleb(-decimals - 1)), variant=variant)
+        _sent(DisplayState(Decimal(1).scaleb(-decimals - 1)), variant=variant)
 
 
 def test_of_two_starts_in_a_row_the_sixth_byte_shows_which_begins_the_frame() -> None:
@@ -41,6 +41,6 @@ def test_a_weight_that_is_read_by_the_wrong_layout_is_never_at_rest() -> None:
     for sent, read in (("d6_stable", "d4_stable"), ("d4_stable", "d6_stable")):
         for number in range(0, 1_000_000, 997):
             for decimals in range(5):
-                frame = _sent(Shown(Decimal(number).scaleb(-decimals)), variant=sent)
+                frame = _sent(DisplayState(Decimal(number).scaleb(-decimals)), variant=sent)
                 told = plain(decode("ff_bcd", {"variant": read}, frame))["readings"]
                 assert not any(row["stable"] for row in told), (frame.hex(" "), read)

@@ -8,7 +8,7 @@ import pytest
 
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.formats import hx711
-from kiosk.protocols.scales.protocol import Shown
+from kiosk.protocols.scales.protocol import DisplayState
 from kiosk.protocols.scales.reading import Reading
 from tests.each import each
 
@@ -55,12 +55,12 @@ def test_a_calibration_that_makes_no_sense_is_refused(value: str) -> None:
 @each("weight", ["0.000", "7.385", "-0.250", "0.001"])
 def test_a_simulated_platform_shows_what_lies_on_it(weight: str) -> None:
     params = registry.defaults("hx711") | _CALIBRATION
-    (reading,) = registry.decoder("hx711", _CALIBRATION).feed(hx711.encode_frame(Shown(Decimal(weight)), params))
+    (reading,) = registry.decoder("hx711", _CALIBRATION).feed(hx711.encode_frame(DisplayState(Decimal(weight)), params))
     assert isinstance(reading, Reading)
     assert str(reading.weight) == weight
 
 
 def test_beyond_its_range_a_simulated_platform_is_at_its_end() -> None:
     params = registry.defaults("hx711")
-    assert hx711.encode_frame(Shown(Decimal("5000.000")), params) == b"\x7f\xff\xff"
-    assert hx711.encode_frame(Shown(Decimal("1.000"), overload=True), params) == b"\x7f\xff\xff"
+    assert hx711.encode_frame(DisplayState(Decimal("5000.000")), params) == b"\x7f\xff\xff"
+    assert hx711.encode_frame(DisplayState(Decimal("1.000"), overload=True), params) == b"\x7f\xff\xff"

@@ -7,12 +7,12 @@ from decimal import Decimal
 import pytest
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import Shown
+from kiosk.protocols.scales.protocol import DisplayState
 from kiosk.protocols.scales.reading import Reading, Record
 from tests.each import each
 
 
-def _sent(command: str, shown: Shown, **given: str) -> bytes:
+def _sent(command: str, shown: DisplayState, **given: str) -> bytes:
     row = registry.get("magellan_s")
     assert row.respond is not None
     return row.respond(command, shown, registry.defaults("magellan_s") | given)
@@ -21,24 +21,24 @@ def _sent(command: str, shown: Shown, **given: str) -> bytes:
 @each(
     ("shown", "when_still", "at_once"),
     [
-        (Shown(Decimal("7.385")), b"S1107385\r", b"S14407385\r"),
-        (Shown(Decimal("7.382"), stable=False), b"", b"S141\r"),
-        (Shown(Decimal("0.000")), b"", b"S143\r"),
-        (Shown(Decimal("15.005"), overload=True), b"", b"S142\r"),
-        (Shown(Decimal("100.000")), b"", b"S142\r"),
-        (Shown(Decimal("-0.250")), b"", b"S145\r"),
-        (Shown(Decimal("-0.250"), overload=True), b"", b"S142\r"),
+        (DisplayState(Decimal("7.385")), b"S1107385\r", b"S14407385\r"),
+        (DisplayState(Decimal("7.382"), stable=False), b"", b"S141\r"),
+        (DisplayState(Decimal("0.000")), b"", b"S143\r"),
+        (DisplayState(Decimal("15.005"), overload=True), b"", b"S142\r"),
+        (DisplayState(Decimal("100.000")), b"", b"S142\r"),
+        (DisplayState(Decimal("-0.250")), b"", b"S145\r"),
+        (DisplayState(Decimal("-0.250"), overload=True), b"", b"S142\r"),
     ],
 )
-def test_one_question_waits_and_the_other_does_not(shown: Shown, when_still: bytes, at_once: bytes) -> None:
+def test_one_question_waits_and_the_other_does_not(shown: DisplayState, when_still: bytes, at_once: bytes) -> None:
     assert _sent("request_weight", shown) == when_still
     assert _sent("read", shown) == at_once
 
 
 def test_pounds_have_four_digits() -> None:
-    assert _sent("read", Shown(Decimal("16.28"), unit="lb"), metric="false") == b"S1441628\r"
+    assert _sent("read", DisplayState(Decimal("16.28"), unit="lb"), metric="false") == b"S1441628\r"
     with pytest.raises(ValueError, match="lb with 2 decimals"):
-        _sent("read", Shown(Decimal("7.385")), metric="false")
+        _sent("read", DisplayState(Decimal("7.385")), metric="false")
 
 
 def test_a_bar_code_between_question_and_answer_is_told_apart_by_its_prefix() -> None:

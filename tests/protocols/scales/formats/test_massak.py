@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.formats import massak
-from kiosk.protocols.scales.protocol import Shown
+from kiosk.protocols.scales.protocol import DisplayState
 from kiosk.protocols.scales.reading import Reading, Record
 from tests.each import each
 
@@ -35,7 +35,7 @@ def test_the_check_is_the_remainder_of_the_body(body: bytes) -> None:
 
 @each(("decimals", "text"), [(0, "7"), (1, "7.4"), (2, "7.39"), (3, "7.385"), (4, "7.3852")])
 def test_every_value_of_a_count_keeps_its_decimals(decimals: int, text: str) -> None:
-    shown = Shown(Decimal(text), net=True)
+    shown = DisplayState(Decimal(text), net=True)
     (reading,) = registry.decoder("massak_100", {}).feed(massak.encode_frame(shown, {}))
     assert isinstance(reading, Reading)
     assert (str(reading.weight), reading.unit, reading.net) == (text, "kg", True)
@@ -49,8 +49,8 @@ def test_the_tare_comes_with_the_weight() -> None:
     assert (reading.weight, reading.tare) == (Decimal("-0.250"), Decimal("0.640"))
 
 
-@each("shown", [Shown(Decimal("7.385"), unit="lb"), Shown(Decimal("7.38512"))])
-def test_what_the_frame_cannot_carry_is_refused_by_the_builder(shown: Shown) -> None:
+@each("shown", [DisplayState(Decimal("7.385"), unit="lb"), DisplayState(Decimal("7.38512"))])
+def test_what_the_frame_cannot_carry_is_refused_by_the_builder(shown: DisplayState) -> None:
     with pytest.raises(ValueError, match="kg with 0 to 4 decimals"):
         massak.encode_frame(shown, {})
 
@@ -58,23 +58,23 @@ def test_what_the_frame_cannot_carry_is_refused_by_the_builder(shown: Shown) -> 
 def test_zero_is_acknowledged() -> None:
     row = registry.get("massak_100")
     assert row.respond is not None
-    (answer,) = registry.decoder("massak_100", {}).feed(row.respond("zero", Shown(Decimal("0.000")), {}))
+    (answer,) = registry.decoder("massak_100", {}).feed(row.respond("zero", DisplayState(Decimal("0.000")), {}))
     assert isinstance(answer, Record)
 
 
 def test_a_length_that_no_frame_has_does_not_hold_up_the_next_one() -> None:
-    good = massak.encode_frame(Shown(Decimal("7.385")), {})
+    good = massak.encode_frame(DisplayState(Decimal("7.385")), {})
     decoded = registry.decoder("massak_100", {}).feed(b"\xf8\x55\xce\xff\xff" + good)
     assert [item.weight for item in decoded if isinstance(item, Reading)] == [Decimal("7.385")]
 
 
 @each("grams", [0, 7385, -250, 32767, -32768])
 def test_grams_of_the_answer_to_j(grams: int) -> None:
-    shown = Shown(Decimal(grams), unit="g", stable=False)
+    shown = DisplayState(Decimal(grams), unit="g", stable=False)
     (reading,) = registry.decoder("massak_j", {}).feed(massak.encode_j(shown, {}))
     assert isinstance(reading, Reading)
     assert (reading.weight, reading.unit, reading.stable) == (Decimal(grams), "g", False)
 
 
 def test_more_than_two_bytes_of_grams_are_never_sent_shortened() -> None:
-    assert massak.encode_j(Shown(Decimal(32768), unit="g"), {}) == b""
+    assert massak.encode_j(DisplayState(Decimal(32768), unit="g"), {}) == b""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import Shown
+from kiosk.protocols.scales.protocol import DisplayState
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 from tests.each import each
 
-_STILL = Shown(Decimal("7.385"))
+_STILL = DisplayState(Decimal("7.385"))
 
 
-def _answers(protocol: str, command: str, shown: Shown) -> list[Decoded]:
+def _answers(protocol: str, command: str, shown: DisplayState) -> list[Decoded]:
     row = registry.get(protocol)
     assert row.respond is not None
     return registry.decoder(protocol, {}).feed(row.respond(command, shown, registry.defaults(protocol)))
@@ -70,13 +70,13 @@ def test_a_byte_without_the_bits_that_are_always_set_is_no_status(status: tuple[
 
 
 def test_an_nci_scale_answers_a_zero_with_its_status() -> None:
-    (moving,) = _answers("nci_ecr", "zero", Shown(Decimal("7.382"), stable=False))
+    (moving,) = _answers("nci_ecr", "zero", DisplayState(Decimal("7.382"), stable=False))
     assert isinstance(moving, Reading)
     assert (moving.weight, moving.stable) == (None, False)
 
 
 def test_an_sma_scale_prints_only_while_it_stands_still() -> None:
-    assert _answers("sma", "print", Shown(Decimal("7.382"), stable=False)) == []
+    assert _answers("sma", "print", DisplayState(Decimal("7.382"), stable=False)) == []
     (reading,) = _answers("sma", "print", _STILL)
     assert isinstance(reading, Reading)
 
@@ -88,7 +88,7 @@ def test_the_tare_of_an_sma_scale_is_a_record() -> None:
 
 
 def test_a_number_too_long_for_an_sma_scale_is_over_capacity() -> None:
-    (reading,) = _answers("sma", "request_weight", Shown(Decimal("12345678.125")))
+    (reading,) = _answers("sma", "request_weight", DisplayState(Decimal("12345678.125")))
     assert isinstance(reading, Reading)
     assert (reading.weight, reading.overload) == (None, True)
 

@@ -9,7 +9,7 @@ from operator import xor
 import pytest
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import Shown
+from kiosk.protocols.scales.protocol import DisplayState
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 from tests.each import each
 
@@ -46,7 +46,7 @@ def test_the_tare_comes_with_the_weight() -> None:
 def test_every_command_is_acknowledged_and_answered(command: str) -> None:
     row = registry.get("pos2_m")
     assert row.respond is not None
-    shown = Shown(Decimal(7385), unit="g")
+    shown = DisplayState(Decimal(7385), unit="g")
     accepted, answer = registry.decoder("pos2_m", {}).feed(row.respond(command, shown, registry.defaults("pos2_m")))
     assert isinstance(accepted, Record)
     assert isinstance(answer, Reading if command == "request_weight" else Record)

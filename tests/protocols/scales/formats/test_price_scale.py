@@ -7,14 +7,14 @@ from decimal import Decimal
 import pytest
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import Shown
+from kiosk.protocols.scales.protocol import DisplayState
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 from tests.each import each
 
-_STILL = Shown(Decimal("7.385"))
+_STILL = DisplayState(Decimal("7.385"))
 
 
-def _answers(protocol: str, command: str, shown: Shown, **given: str) -> list[Decoded]:
+def _answers(protocol: str, command: str, shown: DisplayState, **given: str) -> list[Decoded]:
     row, params = registry.get(protocol), registry.defaults(protocol) | given
     assert row.respond is not None
     return registry.decoder(protocol, given).feed(row.respond(command, shown, params))
@@ -35,14 +35,14 @@ def test_dialog06_takes_a_price_and_gives_a_weighing() -> None:
 @each(
     ("shown", "flags"),
     [
-        (Shown(Decimal("7.382"), stable=False), (False, False, False)),
-        (Shown(Decimal("99.999"), overload=True), (None, True, False)),
-        (Shown(Decimal("0.000"), underload=True), (None, False, True)),
-        (Shown(Decimal("-0.250")), (None, False, True)),
+        (DisplayState(Decimal("7.382"), stable=False), (False, False, False)),
+        (DisplayState(Decimal("99.999"), overload=True), (None, True, False)),
+        (DisplayState(Decimal("0.000"), underload=True), (None, False, True)),
+        (DisplayState(Decimal("-0.250")), (None, False, True)),
     ],
 )
 def test_dialog06_gives_no_weight_and_says_why_when_it_is_asked(
-    shown: Shown, flags: tuple[bool | None, bool, bool]
+    shown: DisplayState, flags: tuple[bool | None, bool, bool]
 ) -> None:
     assert not any(isinstance(item, Reading) for item in _answers("dialog06", "enquiry", shown))
     (why,) = _answers("dialog06", "handshake", shown)
@@ -64,7 +64,7 @@ def test_tisa_works_out_the_amount_of_the_price_it_is_told() -> None:
 
 @each("weight", ["0.000", "0.019"])
 def test_tisa_gives_no_weight_below_20_divisions(weight: str) -> None:
-    (refused,) = _answers("dibal_tisa", "request_weight", Shown(Decimal(weight)))
+    (refused,) = _answers("dibal_tisa", "request_weight", DisplayState(Decimal(weight)))
     assert isinstance(refused, Rejected)
     assert refused.reason is RejectReason.BELOW_MIN
 
@@ -79,21 +79,21 @@ def test_a_price_is_whole_digits(protocol: str, value: str) -> None:
 @each(("protocol", "most"), [("toledo_prix", 99_999), ("micheletti_p15", 999_999)])
 def test_a_number_with_too_many_digits_is_never_sent_shortened(protocol: str, most: int) -> None:
     row, params = registry.get(protocol), registry.defaults(protocol)
-    assert row.encode_frame(Shown(Decimal(most), unit="g"), params)
-    assert row.encode_frame(Shown(Decimal(most + 1), unit="g"), params) == b""
+    assert row.encode_frame(DisplayState(Decimal(most), unit="g"), params)
+    assert row.encode_frame(DisplayState(Decimal(most + 1), unit="g"), params) == b""
 
 
 @each("protocol", ["dialog06", "dibal_tisa", "toledo_prix", "micheletti_p15"])
 def test_another_unit_is_refused_by_the_builder(protocol: str) -> None:
     with pytest.raises(ValueError, match="carries"):
-        registry.get(protocol).encode_frame(Shown(Decimal("1.0"), unit="oz"), registry.defaults(protocol))
+        registry.get(protocol).encode_frame(DisplayState(Decimal("1.0"), unit="oz"), registry.defaults(protocol))
 
 
 def test_p15_is_asked_and_answers_with_three_fields_of_six() -> None:
     row, params = registry.get("micheletti_p15"), registry.defaults("micheletti_p15")
     assert row.poll is not None
     assert [row.commands[step](params) for step in row.poll.steps] == [b"\x05"]
-    assert row.encode_frame(Shown(Decimal(7385), unit="g"), params) == b"\x02  7385      0      0\x03"
+    assert row.encode_frame(DisplayState(Decimal(7385), unit="g"), params) == b"\x02  7385      0      0\x03"
     assert not row.no_booking, "it can be asked again and again, so rest and an empty pan are seen"
 
 

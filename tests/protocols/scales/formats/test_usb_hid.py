@@ -9,7 +9,7 @@ import pytest
 
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.formats.usb_hid import encode_frame
-from kiosk.protocols.scales.protocol import Shown
+from kiosk.protocols.scales.protocol import DisplayState
 from kiosk.protocols.scales.reading import Decoded, Reading, Rejected, RejectReason
 from tests.each import each
 
@@ -56,11 +56,11 @@ def test_an_unknown_status_is_never_a_weight(status: int) -> None:
 
 
 def test_a_number_above_two_bytes_is_over_the_limit() -> None:
-    (reading,) = _decode(*encode_frame(Shown(Decimal("65.536")), {}))
+    (reading,) = _decode(*encode_frame(DisplayState(Decimal("65.536")), {}))
     assert isinstance(reading, Reading)
     assert (reading.weight, reading.overload) == (None, True)
 
 
 def test_more_decimals_than_a_report_carries_are_refused_by_the_builder() -> None:
     with pytest.raises(ValueError, match="0 to 9 decimals"):
-        encode_frame(Shown(Decimal("1.0000000000")), {})
+        encode_frame(DisplayState(Decimal("1.0000000000")), {})

@@ -10,19 +10,19 @@ from hypothesis import strategies as st
 
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.probe.proposals import (
-    ALWAYS_CHECKED,
-    LOOK_ALIKES,
-    QUESTIONS,
-    TRIED,
-    UNPROVABLE,
-    WEAK,
+    AMBIGUOUS_FORMATS,
+    CHECKED_FORMATS,
+    PROBE_COMMANDS,
+    TRIED_PARAMETERS,
+    UNPROVABLE_FORMATS,
+    WEAK_FORMATS,
     Candidate,
     Proposal,
     Recording,
-    certain,
+    is_certain,
     layouts,
+    probe_queries,
     propose,
-    questions,
 )
 from kiosk.protocols.scales.protocol import LineSettings, ScaleProtocol, Transport
 from kiosk.protocols.scales.reading import Reading
@@ -41,7 +41,7 @@ def protocols(found: tuple[Proposal, ...]) -> list[str]:
 
 
 def look_alikes(protocol: str) -> set[str]:
-    return {protocol}.union(*(row.formats for row in LOOK_ALIKES if protocol in row.formats))
+    return {protocol}.union(*(row.formats for row in AMBIGUOUS_FORMATS if protocol in row.formats))
 
 
 # --- scales -----------------------------------------------------------------------------------------------------------
@@ -61,7 +61,7 @@ def test_each_format_is_proposed_first_or_with_its_look_alikes(row: ScaleProtoco
 def test_every_group_of_look_alikes_is_needed() -> None:
     """A pair that was never proposed together must not be in the data."""
     together = {frozenset(protocols(propose([recording(row, [(load, True)] * 5)]))) for row in ROWS for load in LOADS}
-    for row in LOOK_ALIKES:
+    for row in AMBIGUOUS_FORMATS:
         assert row.why
         assert row.formats <= registry.PROTOCOLS.keys()
         for name in row.formats:
@@ -74,12 +74,12 @@ LOADS = (0, 500, 2480, 5000, 7385)
 @each("row", ROWS, ids=lambda row: row.id)
 def test_a_check_is_strong_evidence_and_bare_digits_are_weak(row: ScaleProtocol) -> None:
     found = propose([recording(row)])
-    has = row.id in ALWAYS_CHECKED or any(parameter.name == "checksum" for parameter in row.parameters)
+    has = row.id in CHECKED_FORMATS or any(parameter.name == "checksum" for parameter in row.parameters)
     own = next(one for one in found if one.candidate.protocol == row.id)
     assert own.checked == has
     assert (own.confidence > 0.9) == has
-    assert own.confidence <= 0.6 or row.id not in WEAK
-    assert f"{own.frames} {'answers' if own.candidate.asked else 'frames'}" in own.evidence
+    assert own.confidence <= 0.6 or row.id not in WEAK_FORMATS
+    assert f"{own.frames} {'answers' if own.candidate.query else 'frames'}" in own.evidence
     assert own.reads in own.evidence
 
 
@@ -96,8 +96,8 @@ def test_at_no_wrong_line_another_format_is_claimed(row: ScaleProtocol, baud: in
     for bits, parity in ((8, "N"), (7, "E"), (7, "O"), (8, "E")):
         heard = LineSettings(baud, bits, parity)
         sent = recording(row)
-        garbled = tuple(as_received(part, row.line, heard) for part in sent.heard)
-        found = propose([Recording(heard, garbled, sent.asked)])
+        garbled = tuple(as_received(part, row.line, heard) for part in sent.received)
+        found = propose([Recording(heard, garbled, sent.query)])
         assert set(protocols(found)) <= look_alikes(row.id), heard
         assert baud == row.line.baud or found == (), heard
 
@@ -108,11 +108,11 @@ def test_a_seven_bit_line_heard_as_eight() -> None:
     assert layouts(heard)[0] == (7, "E")
     (only,) = propose([Recording(LINE, (heard,))])
     assert only.candidate.params == (("strip_parity", "true"),)
-    assert not certain([only]), "the line that needs no repair is looked for"
+    assert not is_certain([only]), "the line that needs no repair is looked for"
     right = Recording(EVEN, (b"".join(frames(row)),))
     (better,) = propose([Recording(LINE, (heard,)), right])
     assert (better.candidate.line, better.candidate.params) == (EVEN, ())
-    assert certain([better])
+    assert is_certain([better])
 
 
 @each(
@@ -242,11 +242,11 @@ def test_an_overload_is_a_frame_without_a_weight() -> None:
 
 def test_no_question_is_a_command_that_changes_anything() -> None:
     """Also read as another format's: a scale takes single letters wherever they stand."""
-    asked = {row.id: steps for row, steps in questions()}
+    asked = {row.id: steps for row, steps in probe_queries()}
     assert asked.keys() == {row.id for row in POLLED}
     for row in POLLED:
         assert row.poll is not None
-        assert set(row.poll.steps) <= QUESTIONS
+        assert set(row.poll.steps) <= PROBE_COMMANDS
     forbidden = {
         registry.encode(row.id, name, {})
         for row in registry.PROTOCOLS.values()
@@ -279,7 +279,7 @@ def test_a_format_that_is_asked_needs_its_own_question() -> None:
 def test_every_parameter_value_to_try_is_one() -> None:
     """A value that no format allows would be data nobody reads."""
     known = [parameter for row in ROWS for parameter in registry.parameters(row.id)]
-    for name, values in TRIED.items():
+    for name, values in TRIED_PARAMETERS.items():
         own = [parameter for parameter in known if parameter.name == name]
         assert own, name
         for value in values:
@@ -325,13 +325,13 @@ def test_what_is_no_scale_is_never_claimed(name: str, line: LineSettings) -> Non
 def test_what_answers_every_question_with_noise_is_never_claimed(number: int, name: str) -> None:
     """Every other question of each format, the others with the next noise; in torture every one."""
     data = NOISE[name]
-    for row, asked in questions() if TORTURE else questions()[number % 2 :: 2]:
+    for row, asked in probe_queries() if TORTURE else probe_queries()[number % 2 :: 2]:
         for answer in (data[:5], data[:7], data[:40], asked[-1], asked[-1] + data[:6]):
             assert propose([Recording(row.line, (answer,) * 5, asked)]) == (), row.id
 
 
 def test_five_bytes_of_anything_are_no_scale() -> None:
-    assert set(UNPROVABLE) <= registry.PROTOCOLS.keys()
+    assert set(UNPROVABLE_FORMATS) <= registry.PROTOCOLS.keys()
     assert propose([Recording(LINE, (b"\x80\x00\x01\x02\x03",) * 5, (b"J",))]) == ()
 
 
@@ -342,7 +342,7 @@ def test_random_bytes_are_never_claimed() -> None:
 
 
 @settings(max_examples=many(30, torture=300), deadline=None)
-@given(st.binary(max_size=500), st.sampled_from([(), *dict.fromkeys(steps for _, steps in questions())]))
+@given(st.binary(max_size=500), st.sampled_from([(), *dict.fromkeys(steps for _, steps in probe_queries())]))
 def test_any_bytes_give_ranked_proposals_or_none(data: bytes, asked: tuple[bytes, ...]) -> None:
     found = propose([Recording(LINE, (data,), asked)])
     assert [one.confidence for one in found] == sorted((one.confidence for one in found), reverse=True)
@@ -356,8 +356,8 @@ def test_any_bytes_give_ranked_proposals_or_none(data: bytes, asked: tuple[bytes
 @given(st.sampled_from(ROWS), st.integers(1000, 9_999), st.integers(0, 30), st.integers(0, 30))
 def test_any_load_and_any_cut_keep_the_format(row: ScaleProtocol, grams: int, head: int, tail: int) -> None:
     sent = recording(row, [(grams, True)] * 30)
-    if not sent.asked:
-        stream = sent.heard[0]
+    if not sent.query:
+        stream = sent.received[0]
         sent = Recording(sent.line, (stream[head : len(stream) - tail],))
     found = propose([sent])
     assert row.id in protocols(found)

@@ -19,12 +19,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from kiosk.sorting_center.desk.notices.outbox import Claim, Notice, NoticeState, ToldCase
-from kiosk.sorting_center.desk.notices.targets import Target, Way
+from kiosk.sorting_center.desk.notices.outbox import AlarmNotice, NoticeCase, NoticeClaim, NoticeState
+from kiosk.sorting_center.desk.notices.targets import NoticeChannel, NoticeTarget
 
 NAME: Final = "receiver.example"
 NOW: Final = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
-CASE: Final = ToldCase(7, "fork", "shache", "S0147", "abc 4", "event 4 came twice", "2026-11-27T08:00:00.000Z", False)
+CASE: Final = NoticeCase(7, "fork", "shache", "S0147", "abc 4", "event 4 came twice", "2026-11-27T08:00:00.000Z", False)
 
 Handling = Callable[[socket.socket], None]
 
@@ -32,11 +32,11 @@ Handling = Callable[[socket.socket], None]
 class Words:
     """As short as words can be."""
 
-    def line(self, case: ToldCase, language: str) -> str:
+    def case_line(self, case: NoticeCase, language: str) -> str:
         return f"{language} {case.kind} {case.station}"
 
-    def letter(self, cases: tuple[ToldCase, ...], language: str) -> tuple[str, str]:
-        lines = [self.line(case, language) for case in cases]
+    def mail_text(self, cases: tuple[NoticeCase, ...], language: str) -> tuple[str, str]:
+        lines = [self.case_line(case, language) for case in cases]
         return f"{len(cases)} ئاگاھ\r\nBcc: evil@example.org", "\n.\n".join(lines)
 
 
@@ -152,13 +152,13 @@ def _letter(connection: socket.socket) -> Iterator[bytes]:
         yield str(line).encode()
 
 
-def claim(way: Way, address: str, cases: Sequence[ToldCase] = (CASE,), **of_target: str) -> Claim:
+def claim(way: NoticeChannel, address: str, cases: Sequence[NoticeCase] = (CASE,), **of_target: str) -> NoticeClaim:
     """One that was just made, for a target at ``address``."""
-    target = Target("here", way, address, of_target.pop("language", "en"), **of_target)  # type: ignore[arg-type]
-    notice = Notice(
+    target = NoticeTarget("here", way, address, of_target.pop("language", "en"), **of_target)  # type: ignore[arg-type]
+    notice = AlarmNotice(
         1, "c0de", "here", tuple(cases), len(cases), NoticeState.WAITING, 1, "2026-11-27T08:00:00.000Z", None, ""
     )
-    return Claim(notice, target, 1)
+    return NoticeClaim(notice, target, 1)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from kiosk.sorting_center.desk.notices.addresses import is_public, places_of, system_resolve
-from kiosk.sorting_center.desk.notices.ports import Undelivered
+from kiosk.sorting_center.desk.notices.addresses import is_public, resolve_allowed, system_resolve
+from kiosk.sorting_center.desk.notices.ports import DeliveryFailed
 
 INNER = (
     "127.0.0.1",
@@ -49,16 +49,16 @@ def test_only_addresses_of_the_open_net_are_public() -> None:
 
 
 def test_a_name_that_is_inside_is_refused_unless_it_is_allowed() -> None:
-    with pytest.raises(Undelivered, match=r"hook\.example is 10\.0\.0\.1.*--allow-webhook-host hook\.example"):
-        places_of("hook.example", 443, (), lambda *_: ["10.0.0.1"])
-    assert places_of("hook.example", 443, {"hook.example"}, lambda *_: ["10.0.0.1"]) == ["10.0.0.1"]
-    with pytest.raises(Undelivered):
-        places_of("hook.example", 443, {"example", "other.example"}, lambda *_: ["10.0.0.1"])
+    with pytest.raises(DeliveryFailed, match=r"hook\.example is 10\.0\.0\.1.*--allow-webhook-host hook\.example"):
+        resolve_allowed("hook.example", 443, (), lambda *_: ["10.0.0.1"])
+    assert resolve_allowed("hook.example", 443, {"hook.example"}, lambda *_: ["10.0.0.1"]) == ["10.0.0.1"]
+    with pytest.raises(DeliveryFailed):
+        resolve_allowed("hook.example", 443, {"example", "other.example"}, lambda *_: ["10.0.0.1"])
 
 
 def test_one_inner_address_among_others_is_enough() -> None:
-    with pytest.raises(Undelivered):
-        places_of("hook.example", 443, (), lambda *_: ["8.8.8.8", "::1"])
+    with pytest.raises(DeliveryFailed):
+        resolve_allowed("hook.example", 443, (), lambda *_: ["8.8.8.8", "::1"])
 
 
 def test_a_name_that_nobody_knows_is_told() -> None:
@@ -66,12 +66,12 @@ def test_a_name_that_nobody_knows_is_told() -> None:
         raise OSError("no such name")
 
     for resolve in (unknown, lambda *_: []):
-        with pytest.raises(Undelivered, match="not found"):
-            places_of("hook.example", 443, (), resolve)
+        with pytest.raises(DeliveryFailed, match="not found"):
+            resolve_allowed("hook.example", 443, (), resolve)
 
 
 def test_numbers_in_disguise_are_looked_at_after_they_are_resolved() -> None:
     """``127.1`` and ``2130706433`` are loopback for the resolver of this machine."""
     for host in ("127.1", "2130706433", "localhost"):
-        with pytest.raises(Undelivered):
-            places_of(host, 443, (), system_resolve)
+        with pytest.raises(DeliveryFailed):
+            resolve_allowed(host, 443, (), system_resolve)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.sorting_center.desk.notices.mail import MailWay
-from kiosk.sorting_center.desk.notices.outbox import Claim
-from kiosk.sorting_center.desk.notices.ports import Undelivered
-from kiosk.sorting_center.desk.notices.targets import Way
+from kiosk.sorting_center.desk.notices.mail import MailSender
+from kiosk.sorting_center.desk.notices.outbox import NoticeClaim
+from kiosk.sorting_center.desk.notices.ports import DeliveryFailed
+from kiosk.sorting_center.desk.notices.targets import NoticeChannel
 from tests.sorting_center.desk.notices.receivers import Certificates, Smtp, Words, certificates, claim, listening
 
 PASSWORD = "apricot and almond"
@@ -27,14 +27,14 @@ def logins(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def way(papers: Certificates, logins: Path | None = None, *, whole_s: float = 30.0) -> MailWay:
-    return MailWay(Words(), logins, {"localhost"}, tls=papers.client, whole_s=whole_s)
+def way(papers: Certificates, logins: Path | None = None, *, whole_s: float = 30.0) -> MailSender:
+    return MailSender(Words(), logins, {"localhost"}, tls=papers.client, timeout_s=whole_s)
 
 
-def letter(port: int, security: str = "starttls", login: str = "") -> Claim:
+def letter(port: int, security: str = "starttls", login: str = "") -> NoticeClaim:
     server = f"localhost:{port}/{security}"
     return claim(
-        Way.MAIL,
+        NoticeChannel.MAIL,
         "post@example.org watch@example.org",
         language="ug",
         server=server,
@@ -43,8 +43,8 @@ def letter(port: int, security: str = "starttls", login: str = "") -> Claim:
     )
 
 
-def refused(sending: MailWay, one: Claim) -> str:
-    with pytest.raises(Undelivered) as told:
+def refused(sending: MailSender, one: NoticeClaim) -> str:
+    with pytest.raises(DeliveryFailed) as told:
         sending.send(one)
     assert PASSWORD not in str(told.value)
     return str(told.value)
@@ -138,11 +138,11 @@ def test_a_server_inside_a_network_is_asked_only_when_it_was_allowed(papers: Cer
     asked: list[socket.socket] = []
     with listening(asked.append) as port:
         for place in ("127.0.0.1", "::1", "10.0.0.7", "::ffff:192.168.1.1", "169.254.169.254"):
-            said = refused(MailWay(Words(), resolve=lambda *_, place=place: [place]), letter(port))  # type: ignore[misc]
+            said = refused(MailSender(Words(), resolve=lambda *_, place=place: [place]), letter(port))  # type: ignore[misc]
             assert f"localhost is {place}, which is not in the open net" in said
             assert "--allow-webhook-host" in said
         assert "not in the open net" in refused(
-            MailWay(Words(), resolve=lambda *_: ["93.184.216.34", "127.0.0.1"]), letter(port)
+            MailSender(Words(), resolve=lambda *_: ["93.184.216.34", "127.0.0.1"]), letter(port)
         ), "one of several is enough"
     assert asked == []
 
@@ -158,5 +158,5 @@ def test_a_server_is_asked_at_the_address_that_was_looked_at(papers: Certificate
     post = Smtp(papers.server)
     with listening(post) as port:
         one = letter(port)
-        MailWay(Words(), allowed={"localhost"}, resolve=resolve, tls=papers.client).send(one)
+        MailSender(Words(), allowed={"localhost"}, resolve=resolve, tls=papers.client).send(one)
     assert names == ["localhost"]

@@ -2,15 +2,22 @@ from __future__ import annotations
 
 import pytest
 
-from kiosk.sorting_center.desk.desk import Desk
-from kiosk.sorting_center.desk.errors import Refused
-from kiosk.sorting_center.desk.notices.targets import MAX_TARGETS, MailServer, Security, Target, Way, Webhook
+from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.errors import ActionRefused
+from kiosk.sorting_center.desk.notices.targets import (
+    MAX_TARGETS,
+    MailServer,
+    NoticeChannel,
+    NoticeTarget,
+    Security,
+    Webhook,
+)
 from tests.sorting_center.desk.notices.receivers import NOW
 
-HOOK = Target("hook", Way.WEBHOOK, "https://example.org/alarms", "en")
-MAIL = Target(
+HOOK = NoticeTarget("hook", NoticeChannel.WEBHOOK, "https://example.org/alarms", "en")
+MAIL = NoticeTarget(
     "mail",
-    Way.MAIL,
+    NoticeChannel.MAIL,
     "post@example.org",
     "ug",
     frozenset({"fork"}),
@@ -20,15 +27,15 @@ MAIL = Target(
 )
 
 
-def code_of(target: Target) -> str:
+def code_of(target: NoticeTarget) -> str:
     try:
         target.checked()
-    except Refused as error:
+    except ActionRefused as error:
         return error.code
     return ""
 
 
-def test_targets_are_added_paused_and_removed(desk: Desk) -> None:
+def test_targets_are_added_paused_and_removed(desk: CenterDesk) -> None:
     secret = desk.notice_targets.add(HOOK, NOW)
     assert secret.startswith("whs_")
     assert desk.notice_targets.add(MAIL, NOW) == ""
@@ -41,7 +48,7 @@ def test_targets_are_added_paused_and_removed(desk: Desk) -> None:
     assert [target.name for target in desk.notice_targets.all()] == ["mail"]
 
 
-def test_what_cannot_be_done_says_why(desk: Desk) -> None:
+def test_what_cannot_be_done_says_why(desk: CenterDesk) -> None:
     desk.notice_targets.add(HOOK, NOW)
     for act, code in [
         (lambda: desk.notice_targets.add(HOOK, NOW), "name_taken"),
@@ -49,12 +56,12 @@ def test_what_cannot_be_done_says_why(desk: Desk) -> None:
         (lambda: desk.notice_targets.set_paused("ghost", True), "no_such_target"),
         (lambda: desk.notices.test("ghost", NOW), "no_such_target"),
     ]:
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(ActionRefused) as refused:
             act()
         assert refused.value.code == code
     for number in range(MAX_TARGETS - 1):
-        desk.notice_targets.add(Target(f"h{number}", Way.WEBHOOK, "https://example.org/", "en"), NOW)
-    with pytest.raises(Refused) as refused:
+        desk.notice_targets.add(NoticeTarget(f"h{number}", NoticeChannel.WEBHOOK, "https://example.org/", "en"), NOW)
+    with pytest.raises(ActionRefused) as refused:
         desk.notice_targets.add(MAIL, NOW)
     assert refused.value.code == "too_many"
 
@@ -65,7 +72,7 @@ def test_addresses_are_looked_at_before_they_are_kept() -> None:
         "https://example.org:99999/", "https://exa mple.org/", "https://example.org/\r\nX: y", "https://exämple.org/",
         "file:///etc/passwd", "https://example.org/" + "x" * 500, "//example.org/", "https://[::1/",
     ):  # fmt: skip
-        assert code_of(Target("hook", Way.WEBHOOK, url, "en")) == "bad_url", url
+        assert code_of(NoticeTarget("hook", NoticeChannel.WEBHOOK, url, "en")) == "bad_url", url
     assert Webhook.parse("https://EXAMPLE.org:8443/a?b=1") == Webhook("https", "example.org", 8443, "/a?b=1")
     assert Webhook.parse("https://[2606:4700::1]/").netloc == "[2606:4700::1]"
     assert Webhook.parse("https://example.org").netloc == "example.org"
@@ -80,7 +87,9 @@ def test_addresses_are_looked_at_before_they_are_kept() -> None:
         "a b:1/tls",
     ):
         assert (
-            code_of(Target("mail", Way.MAIL, "a@example.org", "en", frozenset(), server, "c@example.org"))
+            code_of(
+                NoticeTarget("mail", NoticeChannel.MAIL, "a@example.org", "en", frozenset(), server, "c@example.org")
+            )
             == "bad_server"
         )
     assert MailServer.parse("[::1]:25/tls") == MailServer("::1", 25, Security.TLS)
@@ -96,7 +105,7 @@ def test_addresses_are_looked_at_before_they_are_kept() -> None:
         ("a@example.org", "c@example.org", ".hidden", "bad_login"),
         ("a@example.org", "c@example.org", "office", ""),
     ]:
-        target = Target("mail", Way.MAIL, recipients, "en", frozenset(), "m:25/tls", sender, login)
+        target = NoticeTarget("mail", NoticeChannel.MAIL, recipients, "en", frozenset(), "m:25/tls", sender, login)
         assert code_of(target) == code, (recipients, sender, login)
-    assert code_of(Target("Bad name", Way.WEBHOOK, HOOK.address, "en")) == "bad_name"
-    assert code_of(Target("hook", Way.WEBHOOK, HOOK.address, "en", frozenset({"a b"}))) == "bad_kind"
+    assert code_of(NoticeTarget("Bad name", NoticeChannel.WEBHOOK, HOOK.address, "en")) == "bad_name"
+    assert code_of(NoticeTarget("hook", NoticeChannel.WEBHOOK, HOOK.address, "en", frozenset({"a b"}))) == "bad_kind"

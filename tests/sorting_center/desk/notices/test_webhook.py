@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.sorting_center.desk.notices.ports import Undelivered
-from kiosk.sorting_center.desk.notices.targets import Way
-from kiosk.sorting_center.desk.notices.webhook import WebhookWay, signature
+from kiosk.sorting_center.desk.notices.ports import DeliveryFailed
+from kiosk.sorting_center.desk.notices.targets import NoticeChannel
+from kiosk.sorting_center.desk.notices.webhook import WebhookSender, signature
 from tests.sorting_center.desk.notices.receivers import (
     CASE,
     NAME,
@@ -32,14 +32,14 @@ def papers(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return certificates(tmp_path_factory.mktemp("papers"))
 
 
-def way(papers: Certificates, *allowed: str, whole_s: float = 30.0) -> WebhookWay:
+def way(papers: Certificates, *allowed: str, whole_s: float = 30.0) -> WebhookSender:
     """NAME is this machine."""
-    return WebhookWay(Words(), allowed, lambda *_: ["127.0.0.1"], papers.client, lambda: NOW, whole_s)
+    return WebhookSender(Words(), allowed, lambda *_: ["127.0.0.1"], papers.client, lambda: NOW, whole_s)
 
 
-def refused(sending: WebhookWay, url: str) -> str:
-    with pytest.raises(Undelivered) as told:
-        sending.send(claim(Way.WEBHOOK, url, secret=SECRET))
+def refused(sending: WebhookSender, url: str) -> str:
+    with pytest.raises(DeliveryFailed) as told:
+        sending.send(claim(NoticeChannel.WEBHOOK, url, secret=SECRET))
     assert SECRET not in str(told.value)
     return str(told.value)
 
@@ -48,7 +48,7 @@ def test_a_notice_is_posted_over_tls_and_signed(papers: Certificates) -> None:
     here = Http()
     with listening(here, papers.server) as port:
         url = f"https://{NAME}:{port}/alarms?to=1"
-        said = way(papers, NAME).send(claim(Way.WEBHOOK, url, secret=SECRET, language="zh"))
+        said = way(papers, NAME).send(claim(NoticeChannel.WEBHOOK, url, secret=SECRET, language="zh"))
     assert said == f"{NAME} answered 204"
     (asked,) = here.asked
     assert asked.line == "POST /alarms?to=1 HTTP/1.1"
@@ -79,7 +79,7 @@ def test_a_notice_is_posted_over_tls_and_signed(papers: Certificates) -> None:
 def test_a_test_has_no_cases(papers: Certificates) -> None:
     here = Http()
     with listening(here) as port:
-        way(papers, NAME).send(claim(Way.WEBHOOK, f"http://{NAME}:{port}/", ()))
+        way(papers, NAME).send(claim(NoticeChannel.WEBHOOK, f"http://{NAME}:{port}/", ()))
     assert (here.body()["what"], here.body()["cases"]) == ("test", [])
 
 
@@ -128,7 +128,7 @@ def test_ten_megabytes_of_answer_are_not_read(papers: Certificates) -> None:
             pass
 
     with listening(handle) as port:
-        assert way(papers, NAME).send(claim(Way.WEBHOOK, f"http://{NAME}:{port}/")).endswith("200")
+        assert way(papers, NAME).send(claim(NoticeChannel.WEBHOOK, f"http://{NAME}:{port}/")).endswith("200")
     assert not sent.is_set()
 
 
@@ -176,16 +176,16 @@ def test_a_name_is_resolved_once_and_the_connection_goes_there(papers: Certifica
     answers = [["127.0.0.1"], ["192.0.2.1"]]
     here = Http()
     with listening(here) as port:
-        sending = WebhookWay(Words(), (NAME,), lambda *_: answers.pop(0), papers.client, lambda: NOW)
-        sending.send(claim(Way.WEBHOOK, f"http://{NAME}:{port}/"))
+        sending = WebhookSender(Words(), (NAME,), lambda *_: answers.pop(0), papers.client, lambda: NOW)
+        sending.send(claim(NoticeChannel.WEBHOOK, f"http://{NAME}:{port}/"))
     assert len(here.asked) == len(answers) == 1
 
 
 def test_the_second_address_of_a_name_is_tried(papers: Certificates) -> None:
     here = Http()
     with listening(here) as port:
-        sending = WebhookWay(Words(), (NAME,), lambda *_: ["127.0.0.2", "127.0.0.1"], papers.client, lambda: NOW)
-        sending.send(claim(Way.WEBHOOK, f"http://{NAME}:{port}/"))
+        sending = WebhookSender(Words(), (NAME,), lambda *_: ["127.0.0.2", "127.0.0.1"], papers.client, lambda: NOW)
+        sending.send(claim(NoticeChannel.WEBHOOK, f"http://{NAME}:{port}/"))
     assert len(here.asked) == 1
 
 

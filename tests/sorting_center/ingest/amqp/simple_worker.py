@@ -11,16 +11,16 @@ import sqlite3
 import sys
 import threading
 
-from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ingest.amqp.consumer import AmqpConsumer
-from kiosk.sorting_center.ingest.inbox import Inbox
+from kiosk.sorting_center.ingest.inbox import IngestInbox
 from kiosk.sorting_center.ingest.receiver import Receiver
 
 
 def main(url: str, file: str) -> None:
-    inbox = Inbox(lambda: None)
-    line = AmqpConsumer(BrokerAddress.parse(url), "simple-worker", inbox, health := Health())
+    inbox = IngestInbox(lambda: None)
+    line = AmqpConsumer(BrokerAddress.parse(url), "simple-worker", inbox, health := CenterHealth())
     receiver = Receiver(inbox, line)
     line.start()
     assert health.wait_until_connected(60, threading.Event())

@@ -9,7 +9,7 @@ import pytest
 from pika import frame, spec
 
 from kiosk.sorting_center.ingest.address import BrokerAddress
-from kiosk.sorting_center.ingest.amqp.link import AmqpLink, Callbacks
+from kiosk.sorting_center.ingest.amqp.link import AmqpCallbacks, AmqpLink
 from tests.sorting_center.brokers import SOON_S, until
 from tests.sorting_center.desk.notices.receivers import listening
 
@@ -54,7 +54,7 @@ def test_a_connection_that_is_lost_is_no_missing_right(handle: Callable[[socket.
     told: list[str] = []
     with listening(handle) as port:
         address = BrokerAddress.parse(f"amqp://127.0.0.1:{port}")
-        link = AmqpLink(address, "test", Callbacks(lambda text: told.append(text) is None, lambda _channel: None))
+        link = AmqpLink(address, "test", AmqpCallbacks(lambda text: told.append(text) is None, lambda _channel: None))
         link.start()
         try:
             until(lambda: told)

@@ -154,7 +154,7 @@ def test_a_call_that_was_cut_off_is_made_again(
         raise OSError("the power is gone")
 
     with monkeypatch.context() as broken:
-        broken.setattr("kiosk.sorting_center.ledger.care.archive._take_out", cut)
+        broken.setattr("kiosk.sorting_center.ledger.care.archive._remove_month", cut)
         with pytest.raises(OSError, match="power"):
             archived(ledger_url, "2026-11", tmp_path)
     with Ledger.open_readonly(ledger_url) as ledger:

@@ -31,7 +31,7 @@ def test_the_restore_drill(ledger_url: str, postgres_url: str, tmp_path: Path, s
     if ledger_url.startswith("postgresql"):
         with Ledger.open(ledger_url):
             pass
-    new = Ledger.restored(again)
+    new = Ledger.begin_generation(again)
     with Ledger.open(again) as ledger:
         assert ledger.generation == new != generation
         assert ledger.stream(station.station, station.epoch, "shache").upto == 5
@@ -45,7 +45,7 @@ def test_a_backup_goes_back_into_a_database(postgres_url: str, file_url: str, tm
         ledger.accept(station.run(4), "shache", NOW)
     back_up(file_url, tmp_path / "backup.db")
     copy_ledger(f"sqlite:///{tmp_path / 'backup.db'}", postgres_url)
-    generation = Ledger.restored(postgres_url)
+    generation = Ledger.begin_generation(postgres_url)
     with Ledger.open(postgres_url) as ledger:
         assert (ledger.generation, ledger.feed_end()) == (generation, 4)
 

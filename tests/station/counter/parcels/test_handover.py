@@ -10,7 +10,7 @@ import pytest
 
 from kiosk.domain.parcel import ParcelNumber, ParcelState
 from kiosk.station.counter.parcels.handover import Handovers
-from kiosk.station.counter.parcels.shelf import Shelf
+from kiosk.station.counter.parcels.shelf import ParcelShelf
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.store import ParcelRow, Store, StoreError
 from tests.station.counter.rig import CounterRig, foreign, refused
@@ -172,7 +172,7 @@ class TestUsedSlips:
             rig.counter.parcels.receiving.undo(rig.session, str(row.number))
         else:
             if end == "return_":
-                rig.counter.parcels.shelf.due_back(rig.session, str(row.number))
+                rig.counter.parcels.shelf.mark_due_back(rig.session, str(row.number))
             getattr(rig.counter.parcels.shelf, end)(rig.session, str(row.number))
 
     def test_the_six_digits_of_a_used_slip_are_a_guess(self, rig: CounterRig) -> None:
@@ -300,41 +300,43 @@ class TestShelf:
         row = rig.bring()
         number, code = str(row.number), rig.code_of(row)
         rig.counter.parcels.handovers.public_code(code)
-        assert rig.counter.parcels.shelf.lost(rig.session, number).state is ParcelState.LOST
+        assert rig.counter.parcels.shelf.mark_lost(rig.session, number).state is ParcelState.LOST
         assert rig.counter.state.view().handover is None
         assert (
             refused(lambda: rig.counter.parcels.handovers.collect_by_proxy(rig.session, number, "Gulnar")).code
             == "not_waiting"
         )
-        found = rig.counter.parcels.shelf.found(rig.session, number)
+        found = rig.counter.parcels.shelf.mark_found(rig.session, number)
         assert (found.state, found.shelf) == (ParcelState.NOTICED, "A-1-01")
 
     def test_due_back_and_returned(self, rig: CounterRig) -> None:
         row = rig.bring()
         number, code = str(row.number), rig.code_of(row)
         assert refused(lambda: rig.counter.parcels.shelf.return_(rig.session, number)).code == "not_waiting"
-        assert rig.counter.parcels.shelf.due_back(rig.session, number).state is ParcelState.RETURN_DUE
+        assert rig.counter.parcels.shelf.mark_due_back(rig.session, number).state is ParcelState.RETURN_DUE
         assert rig.counter.parcels.shelf.return_(rig.session, number).state is ParcelState.RETURNED
         assert refused(lambda: rig.counter.parcels.handovers.collect_by_code(rig.session, code)).code == "wrong_code"
 
     def test_misrouted(self, rig: CounterRig) -> None:
         row = rig.bring()
-        assert rig.counter.parcels.shelf.misrouted(rig.session, str(row.number)).state is ParcelState.MISROUTED
+        assert rig.counter.parcels.shelf.mark_misrouted(rig.session, str(row.number)).state is ParcelState.MISROUTED
         assert rig.counter.parcels.shelf.counts(rig.session)[ParcelState.MISROUTED] == 1
         assert rig.counter.parcels.shelf.parcels(rig.session, [ParcelState.MISROUTED])[0].number == row.number
 
     @pytest.mark.parametrize("number", ["P-0147-A-000009", "P-147", "", "P-0147-A-000001' OR 1=1"])
     def test_what_is_not_there(self, rig: CounterRig, number: str) -> None:
-        assert refused(lambda: rig.counter.parcels.shelf.lost(rig.session, number)).code == "unknown_parcel"
+        assert refused(lambda: rig.counter.parcels.shelf.mark_lost(rig.session, number)).code == "unknown_parcel"
         assert refused(lambda: rig.counter.parcels.shelf.parcel(rig.session, number)).code == "unknown_parcel"
 
     def test_another_stations_parcel(self, rig: CounterRig) -> None:
-        assert refused(lambda: rig.counter.parcels.shelf.lost(rig.session, "P-0999-A-000001")).code == "foreign_code"
+        assert (
+            refused(lambda: rig.counter.parcels.shelf.mark_lost(rig.session, "P-0999-A-000001")).code == "foreign_code"
+        )
 
 
 def test_no_act_takes_more_than_one_parcel() -> None:
     """No bulk "collected": every public act that can end a parcel names one by one text."""
-    for act in (Handovers.collect_by_code, Handovers.confirm, Handovers.collect_by_proxy, Shelf.return_):
+    for act in (Handovers.collect_by_code, Handovers.confirm, Handovers.collect_by_proxy, ParcelShelf.return_):
         kinds = inspect.signature(act).parameters
         assert [kinds[row].annotation for row in kinds if row != "self"][1:] in (["str"], ["str", "str"])
     assert {name for name in dir(Handovers) if name.startswith("collect")} == {"collect_by_code", "collect_by_proxy"}

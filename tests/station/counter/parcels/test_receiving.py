@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from kiosk.domain.parcel import ParcelState
-from kiosk.station.counter.scanning.scanned import Scanned
+from kiosk.station.counter.scanning.scan_reader import ParsedScan
 from kiosk.store import DiskFull, Store
 from kiosk.store.records import ExpectedParcel
 from tests.station.counter.rig import CounterRig, refused, waybill
@@ -114,7 +114,7 @@ class TestUndo:
 
     def test_is_over_once_the_parcel_has_moved_on(self, rig: CounterRig) -> None:
         row = rig.bring()
-        rig.counter.parcels.shelf.lost(rig.session, str(row.number))
+        rig.counter.parcels.shelf.mark_lost(rig.session, str(row.number))
         assert refused(lambda: rig.counter.parcels.receiving.undo(rig.session)).code == "nothing_to_undo"
 
     def test_an_expected_one_is_expected_again(self, rig: CounterRig) -> None:
@@ -166,7 +166,7 @@ class TestCarrier:
         asked = rig.scan("9780201379624")
         assert (asked.kind, asked.word, asked.parcel) == ("refused", "choose_carrier", None)
         assert "CHINAPOST" in asked.carriers
-        booked = rig.counter.scans.arrive(rig.session, Scanned.of(asked.shown), "CHINAPOST")
+        booked = rig.counter.scans.arrive(rig.session, ParsedScan.of(asked.shown), "CHINAPOST")
         assert (booked.kind, booked.parcel and booked.parcel.carrier) == ("parcel_in", "CHINAPOST")
 
     @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ class TestCarrier:
     def test_a_clerk_cannot_make_a_parcel_of_everything(
         self, rig: CounterRig, text: str, carrier: str, word: str
     ) -> None:
-        result = rig.counter.scans.arrive(rig.session, Scanned.of(text), carrier)
+        result = rig.counter.scans.arrive(rig.session, ParsedScan.of(text), carrier)
         assert (result.kind, result.word) == ("refused", word)
         assert rig.store.parcels.in_states(list(ParcelState)) == []
 

@@ -20,7 +20,7 @@ from kiosk.domain.identifiers import internal_code
 from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.doctor.bundle import bundle
 from kiosk.station.doctor.bundle.bundle import KEEP, Subject, write_bundle
-from kiosk.station.doctor.bundle.names import Names
+from kiosk.station.doctor.bundle.names import PrivateNames
 from kiosk.station.doctor.bundle.scrub import Scrubber
 from kiosk.store.records import ExpectedParcel
 from tests.each import each
@@ -452,7 +452,7 @@ def test_the_work_grows_with_the_text_and_not_with_the_names() -> None:
     names += [f"王{chr(0x4E00 + number)}" for number in range(1000)]
     plain = Counted("patigul tursun the scale is silent 王 " * 200)
     Counted.cuts = 0
-    assert list(Names(names)._found(plain)) == []
+    assert list(PrivateNames(names)._find(plain)) == []
     assert Counted.cuts < 40 * len(plain)
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from kiosk.domain.moment import ClockQuality
-from kiosk.station.doctor.finding import Finding
+from kiosk.station.doctor.finding import DoctorFinding
 from kiosk.station.doctor.machine.board import board, build, read_release
 from kiosk.station.doctor.machine.rtc import ClockModule, rtc
-from kiosk.station.doctor.machine.storage import Card, FileSystem, card, file_systems
+from kiosk.station.doctor.machine.storage import DataDisk, FileSystem, card, file_systems
 from kiosk.station.doctor.machine.supply import Supply, power, temperature
 from kiosk.station.doctor.machine.watchdog import Device, watchdog
 from kiosk.texts import LANGUAGES, load
@@ -24,7 +24,7 @@ GARBAGE = ("", "-", "0x", "nan", "1e9", "-1", "\ufffd\ufffd", "9" * 4096, "<b>7<
 """What no kernel says."""
 
 
-def said(row: Finding | None) -> str:
+def said(row: DoctorFinding | None) -> str:
     """``verdict word`` of a row, whose sentence can be written in every language; "" of none."""
     if row is None:
         return ""
@@ -148,24 +148,24 @@ STAT = "  7421  2101  590402  41022  101500  90210  9765625  300211  0  201022  
 @each(
     "found, expected, gigabytes",
     [
-        (Card("mmcblk0", "48828125", STAT), "ok card_written", 50),
-        (Card("mmcblk0", "", STAT), "ok card_written", 5),  # no ext4: what was written since the start
-        (Card("mmcblk0", "48828125", "", "0x01 0x02", "0x01"), "ok card_used", 50),
-        (Card("mmcblk0", "48828125", "", "0x08 0x01", "0x01"), "ok card_used", 50),
-        (Card("mmcblk0", "48828125", "", "0x01 0x09", "0x01"), "warn card_worn", 50),
-        (Card("mmcblk0", "48828125", "", "0x01 0x01", "0x02"), "warn card_worn", 50),
-        (Card("mmcblk0", "48828125", "", "0x0b 0x01", "0x01"), "fail card_worn_out", 50),
-        (Card("mmcblk0", "48828125", "", "0x01 0x01", "0x03"), "fail card_worn_out", 50),
-        (Card("mmcblk0", "48828125", "", "0x00 0x00", "0x00"), "ok card_written", 50),  # not defined
-        (Card("mmcblk0", "48828125", "", "0xff 0xff", "0xff"), "ok card_written", 50),  # reserved
-        (Card("mmcblk0", "", "", "0x0B", ""), "fail card_worn_out", 0),
-        (Card("sda"), "", 0),
+        (DataDisk("mmcblk0", "48828125", STAT), "ok card_written", 50),
+        (DataDisk("mmcblk0", "", STAT), "ok card_written", 5),  # no ext4: what was written since the start
+        (DataDisk("mmcblk0", "48828125", "", "0x01 0x02", "0x01"), "ok card_used", 50),
+        (DataDisk("mmcblk0", "48828125", "", "0x08 0x01", "0x01"), "ok card_used", 50),
+        (DataDisk("mmcblk0", "48828125", "", "0x01 0x09", "0x01"), "warn card_worn", 50),
+        (DataDisk("mmcblk0", "48828125", "", "0x01 0x01", "0x02"), "warn card_worn", 50),
+        (DataDisk("mmcblk0", "48828125", "", "0x0b 0x01", "0x01"), "fail card_worn_out", 50),
+        (DataDisk("mmcblk0", "48828125", "", "0x01 0x01", "0x03"), "fail card_worn_out", 50),
+        (DataDisk("mmcblk0", "48828125", "", "0x00 0x00", "0x00"), "ok card_written", 50),  # not defined
+        (DataDisk("mmcblk0", "48828125", "", "0xff 0xff", "0xff"), "ok card_written", 50),  # reserved
+        (DataDisk("mmcblk0", "", "", "0x0B", ""), "fail card_worn_out", 0),
+        (DataDisk("sda"), "", 0),
         (None, "", 0),
-        *((Card("mmcblk0", garbage, garbage, garbage, garbage), "", 0) for garbage in GARBAGE),
-        *((Card("mmcblk0", garbage, STAT, garbage, garbage), "ok card_written", 5) for garbage in GARBAGE),
+        *((DataDisk("mmcblk0", garbage, garbage, garbage, garbage), "", 0) for garbage in GARBAGE),
+        *((DataDisk("mmcblk0", garbage, STAT, garbage, garbage), "ok card_written", 5) for garbage in GARBAGE),
     ],
 )
-def test_the_wear_of_the_card(found: Card | None, expected: str, gigabytes: int) -> None:
+def test_the_wear_of_the_card(found: DataDisk | None, expected: str, gigabytes: int) -> None:
     row = card(found)
     assert said(row) == expected
     assert row is None or row.values["n"] == gigabytes

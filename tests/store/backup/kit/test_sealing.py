@@ -13,7 +13,7 @@ from kiosk.store import paper_key
 from kiosk.store.backup.kit import sealing
 from kiosk.store.backup.kit.contents import Credential, Kit, KitRefused, from_bytes, to_bytes
 from kiosk.store.backup.kit.county_key import CountyKey
-from kiosk.store.backup.kit.envelope import Envelope
+from kiosk.store.backup.kit.envelope import KitEnvelope
 from kiosk.store.backup.kit.sealing import open_as_county, open_with_paper, require_paper, seal_to_code, seal_to_county
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.paper_key import COST, Cost
@@ -71,7 +71,7 @@ def test_a_byte_that_was_changed_anywhere_is_noticed() -> None:
 
 
 def test_the_outside_of_another_station_does_not_fit() -> None:
-    outside = Envelope.parse(seal_to_county(KIT, COUNTY))
+    outside = KitEnvelope.parse(seal_to_county(KIT, COUNTY))
     for other in (replace(outside, station="S0148"), replace(outside, region="kashgar")):
         assert "does not open" in refused(other.to_bytes())
     # Ephemeral keys of small order share the same secret with everybody (RFC 7748 section 6.1).
@@ -79,7 +79,7 @@ def test_the_outside_of_another_station_does_not_fit() -> None:
         refused(replace(outside, parameters=COUNTY.name + point).to_bytes())
 
 
-CODE, OTHER = PaperCode("4821093755602182"), PaperCode.make(lambda below: 7)
+CODE, OTHER = PaperCode("4821093755602182"), PaperCode.generate(lambda below: 7)
 
 
 def test_a_code_opens_however_it_was_typed(quick_code: None) -> None:

@@ -22,11 +22,18 @@ from types import MappingProxyType
 
 from kiosk.protocols.scales.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.params import Parameter
-from kiosk.protocols.scales.protocol import About, LineSettings, Params, ScaleProtocol, Shown, TransmissionMode
+from kiosk.protocols.scales.protocol import (
+    DisplayState,
+    FormatDescription,
+    LineSettings,
+    Params,
+    ScaleProtocol,
+    TransmissionMode,
+)
 from kiosk.protocols.scales.reading import Decoded
 from kiosk.protocols.scales.text_format import ANY_CASE, TextFormat
 
-_LONGEST = 40
+_MAX_LINE_BYTES = 40
 _SMALL = {b"gn": "gr", b"ct": "ct", b"dwt": "dwt"}
 UNITS: Mapping[bytes, str] = MappingProxyType(
     {**ANY_CASE, **_SMALL, **{name.upper(): unit for name, unit in _SMALL.items()}}
@@ -41,14 +48,14 @@ _BROKEN_OFF = rb"(?:(?<![-+ .0-9])|(?<=[.0-9])(?=[-+ ]))"
 
 def _lines(parse: Callable[[bytes], Decoded], length: int, head: bytes = _BROKEN_OFF) -> LineProfile:
     """Lines of ``length`` bytes without CR LF; behind ``head`` a whole one is looked for at the end of a broken one."""
-    return LineProfile(_LONGEST, re.compile(head + rb"(?=.{%d}\Z)" % length), parse)
+    return LineProfile(_MAX_LINE_BYTES, re.compile(head + rb"(?=.{%d}\Z)" % length), parse)
 
 
 def _always(profile: LineProfile) -> Callable[[Params], LineEngine]:
     return lambda _: LineEngine(profile)
 
 
-def _number(protocol: str, shown: Shown, width: int, spec: str = "") -> str:
+def _number(protocol: str, shown: DisplayState, width: int, spec: str = "") -> str:
     """The number in its field, aligned as ``spec`` says; raises ValueError when it does not fit."""
     text = f"{shown.weight + 0:{spec}{width}f}"
     if len(text) > width or shown.unit not in UNITS.values() or len(shown.unit) > 3:
@@ -56,7 +63,7 @@ def _number(protocol: str, shown: Shown, width: int, spec: str = "") -> str:
     return text
 
 
-def _silent(shown: Shown) -> bool:
+def _silent(shown: DisplayState) -> bool:
     """These balances have no word for a load out of range; the simulated ones then send nothing."""
     return shown.overload or shown.underload
 
@@ -77,7 +84,7 @@ _GG = TextFormat(
 _GG_LETTERS = {"print": b"p", "request_weight": b"p", "tare": b"t"}
 
 
-def _encode_gg(shown: Shown, params: Params) -> bytes:
+def _encode_gg(shown: DisplayState, params: Params) -> bytes:
     return b"" if _silent(shown) else f"{_number('gg_14', shown, 9, '=')}{shown.unit:<3}\r\n".encode("ascii")
 
 
@@ -107,7 +114,7 @@ def _kern(stable: bool | None) -> LineProfile:
 _KERN = {"nothing": _kern(None), "stable": _kern(True)}
 
 
-def _encode_kern(shown: Shown, params: Params) -> bytes:
+def _encode_kern(shown: DisplayState, params: Params) -> bytes:
     if _silent(shown):
         return b""
     unit = shown.unit if shown.stable or params[UNIT_MEANS.name] == "nothing" else ""
@@ -125,7 +132,7 @@ _STEINBERG = TextFormat(
 )
 
 
-def _encode_steinberg(shown: Shown, params: Params) -> bytes:
+def _encode_steinberg(shown: DisplayState, params: Params) -> bytes:
     if _silent(shown):
         return b""
     number = _number("steinberg_sbs", shown, 9)
@@ -160,7 +167,7 @@ def _parse_ussolid(line: bytes) -> Decoded:
     return _USSOLID.parse(line)
 
 
-def _encode_ussolid(shown: Shown, params: Params) -> bytes:
+def _encode_ussolid(shown: DisplayState, params: Params) -> bytes:
     if shown.overload or shown.underload:
         return f"{' ' if shown.overload else '-'}{'~' * 9}{shown.unit:<3}\r\n".encode("ascii")
     return f"{_number('ussolid', shown, 10, '=')}{shown.unit:<3}\r\n".encode("ascii")
@@ -171,7 +178,7 @@ _CREEDMOOR = TextFormat(
 )
 
 
-def _encode_creedmoor(shown: Shown, params: Params) -> bytes:
+def _encode_creedmoor(shown: DisplayState, params: Params) -> bytes:
     return b"" if _silent(shown) else f"{_number('creedmoor', shown, 8, '+0')} {shown.unit:<3}\r\n".encode("ascii")
 
 
@@ -183,7 +190,7 @@ _ADAM = TextFormat(
 )
 
 
-def _encode_adam(shown: Shown, params: Params) -> bytes:
+def _encode_adam(shown: DisplayState, params: Params) -> bytes:
     if _silent(shown):
         return b""
     number = _number("adam_highland", shown, 12)
@@ -205,7 +212,7 @@ PROTOCOLS: tuple[ScaleProtocol, ...] = (
         line=LineSettings(600),
         parameters=(COMMUNICATION_ID,),
         commands={name: _gg_command(letter) for name, letter in _GG_LETTERS.items()},
-        about=About(
+        about=FormatDescription(
             devices="G&G, Shuangjie (双杰) bench balances",
             source="G&G manual, serial interface",
             wiring="DB9 straight through: 2 RXD, 3 TXD, 5 GND",
@@ -226,7 +233,7 @@ s  n n n n n n n n  u u u  CR LF
         make_decoder=lambda given: LineEngine(_KERN[given[UNIT_MEANS.name]]),
         encode_frame=_encode_kern,
         parameters=(UNIT_MEANS,),
-        about=About(
+        about=FormatDescription(
             devices="older KERN balances",
             source="KERN manuals, 18-character print line",
             menu="print or continuous output, 9600 8N1; if the unit is left away while unstable, set `unit_means`",
@@ -243,7 +250,7 @@ n n n n n n n n n n n n  _  u u u  CR LF
         trade=True,
         make_decoder=_always(_lines(_STEINBERG.parse, 15, head=b"(?=S[ D])")),
         encode_frame=_encode_steinberg,
-        about=About(
+        about=FormatDescription(
             devices="Steinberg SBS",
             source=_PUBLIC,
             menu="continuous output, 9600 8N1",
@@ -261,7 +268,7 @@ S _ | S D  n n n n n n n n n  _  U U U  CR LF
         trade=True,
         make_decoder=_always(_lines(_parse_ussolid, 13)),
         encode_frame=_encode_ussolid,
-        about=About(
+        about=FormatDescription(
             devices="U.S. Solid balances",
             source=_PUBLIC,
             menu="continuous output, 9600 8N1",
@@ -279,7 +286,7 @@ s  n n n n n n n n n  u u u  CR LF
         trade=True,
         make_decoder=_always(_lines(_CREEDMOOR.parse, 12, head=b"(?=[-+ ][.0-9]{7} )")),
         encode_frame=_encode_creedmoor,
-        about=About(
+        about=FormatDescription(
             devices="Creedmoor balances",
             source=_PUBLIC,
             menu="continuous output, 9600 8N1",
@@ -297,7 +304,7 @@ s  0 0 0 0 0 0 0  _  u u u  CR LF
         trade=True,
         make_decoder=_always(_lines(_ADAM.parse, 16)),
         encode_frame=_encode_adam,
-        about=About(
+        about=FormatDescription(
             devices="Adam Highland",
             source=_PUBLIC,
             menu="continuous output or print key, 9600 8N1",

@@ -31,20 +31,20 @@ from kiosk.protocols.scales.commands import plain
 from kiosk.protocols.scales.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, Params, ScaleProtocol, Shown, TransmissionMode
+from kiosk.protocols.scales.protocol import DisplayState, FormatDescription, Params, ScaleProtocol, TransmissionMode
 from kiosk.protocols.scales.reading import Decoded, Reading, RejectReason
-from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT, Reply, replied
+from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT, ReplyPattern, match_reply
 from kiosk.protocols.scales.text_format import ANY_CASE, TextFormat
 
-_LONGEST = 64
+_MAX_LINE_BYTES = 64
 _UNITS = {**ANY_CASE, b"ct": "ct", b"dwt": "dwt", b"GN": "gr", b"pc": "pcs", b"PC": "pcs"}
 _LEGENDS: Mapping[bytes, bool | None] = {b"": None, b"G": False, b"B/G": False, b"N": True, b"NET": True}
 _RECORDS = {b"T": "tare", b"TOTAL": "total"}
 _OUT_OF_RANGE = re.compile(rb"Err ?8\.([34])")
 _REPLIES = (
-    Reply(re.compile(rb"OK!"), ACKNOWLEDGEMENT),
-    Reply(re.compile(rb"ES"), RejectReason.UNRECOGNIZED_COMMAND),
-    Reply(re.compile(rb"\[?Err.{0,12}"), RejectReason.DEVICE_ERROR),
+    ReplyPattern(re.compile(rb"OK!"), ACKNOWLEDGEMENT),
+    ReplyPattern(re.compile(rb"ES"), RejectReason.UNRECOGNIZED_COMMAND),
+    ReplyPattern(re.compile(rb"\[?Err.{0,12}"), RejectReason.DEVICE_ERROR),
 )
 _TIME = rb"(?: +[0-9]{2}:[0-9]{2}:[0-9]{2})?"
 _HEAD = re.compile(rb"(?<![-0-9A-Za-z%?./: ])[- ] {1,11}-?[0-9]")
@@ -64,11 +64,11 @@ def _row(number: bytes, rest: bytes) -> TextFormat:
     )
 
 
-def _wide(shortest: int, longest: int) -> tuple[TextFormat, ...]:
+def _wide(min_width: int, max_width: int) -> tuple[TextFormat, ...]:
     """Without a legend and with one, which a blank sets off: a Defender's stands right behind its mark, and two of its
     lines can run into one number of this width.
     """
-    width = rb"(?=[- ][-0-9. ]{%d,%d}[0-9] )" % (shortest - 2, longest - 2)
+    width = rb"(?=[- ][-0-9. ]{%d,%d}[0-9] )" % (min_width - 2, max_width - 2)
     number, unit, mark = width + rb" *-?[0-9][0-9.]*", rb"(?P<unit> {0,4}[A-Za-z%]{1,5})", rb"(?P<stable>\??)"
     legend = rb" (?:(?P<net>G|NET|N)|(?P<record>TOTAL|T))"
     return (
@@ -113,20 +113,20 @@ def _decoder(given: Params) -> Decoder:
         for layout in layouts:
             if layout.pattern.fullmatch(line):
                 return layout.parse(line)
-        return _said(line) or layouts[0].parse(line)
+        return _parse_reply(line) or layouts[0].parse(line)
 
-    return LineEngine(LineProfile(_LONGEST, head, parse))
+    return LineEngine(LineProfile(_MAX_LINE_BYTES, head, parse))
 
 
-def _said(line: bytes) -> Decoded | None:
+def _parse_reply(line: bytes) -> Decoded | None:
     match = _OUT_OF_RANGE.fullmatch(line)
     if match is None:
-        return replied(_REPLIES, line)
+        return match_reply(_REPLIES, line)
     over = match[1] == b"3"
     return Reading(None, None, None, None, overload=over, underload=not over, raw=line)
 
 
-def encode_frame(shown: Shown, params: Params) -> bytes:
+def encode_frame(shown: DisplayState, params: Params) -> bytes:
     """One print line, of the layout that is set (any: Defender); b"" out of range.
 
     Raises ValueError for a number too long for the layout and for other units.
@@ -155,7 +155,7 @@ def _in_two(unit: bytes) -> bytes:
     return unit.ljust(2)
 
 
-def _fitted(shown: Shown, sign: bytes, width: int) -> bytes:
+def _fitted(shown: DisplayState, sign: bytes, width: int) -> bytes:
     weight = abs(shown.weight) if sign else shown.weight
     number = format(weight, f"{width}f").encode("ascii")
     if len(number) > width or (not sign and number[:1] not in b" -"):
@@ -174,13 +174,13 @@ _COMMANDS = {
 }
 
 
-def _respond(name: str, shown: Shown, params: Params) -> bytes:
+def _respond(name: str, shown: DisplayState, params: Params) -> bytes:
     if name in ("print", "read", "request_weight"):
         return encode_frame(shown, params)
     return b"OK!\r\n" + (encode_frame(shown, params) if name == "stream_on" else b"")
 
 
-_ABOUT = About(
+_ABOUT = FormatDescription(
     devices="Ohaus Defender, Defender 3000, Ranger, Scout, Navigator",
     source="Ohaus RS232 manual p. 5, Defender 3000 p. 37 and captures of two of them, Ranger RC p. 36, RD p. 29, "
     "Navigator p. 93",

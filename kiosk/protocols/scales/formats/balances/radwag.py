@@ -21,22 +21,29 @@ import re
 from kiosk.protocols.scales.commands import plain
 from kiosk.protocols.scales.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, Params, Poll, ScaleProtocol, Shown, TransmissionMode
+from kiosk.protocols.scales.protocol import (
+    DisplayState,
+    FormatDescription,
+    Params,
+    Poll,
+    ScaleProtocol,
+    TransmissionMode,
+)
 from kiosk.protocols.scales.reading import Decoded, RejectReason
-from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT, Reply, replied
+from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT, ReplyPattern, match_reply
 from kiosk.protocols.scales.text_format import UNITS, TextFormat
 
-_LONGEST = 40
+_MAX_LINE_BYTES = 40
 _NAME = rb"[A-Z][A-Z0-9]{0,2}"
 _READS = rb"(?:S  |SI |SU |SUI)"
 _HEAD = re.compile(rb"(?:S  |SI |SU |SUI|OT |T  )[ ?^v]")
 _REPLIES = (
-    Reply(re.compile(rb"ES *"), RejectReason.UNRECOGNIZED_COMMAND),
-    Reply(re.compile(_NAME + rb" +I *"), RejectReason.BUSY),
-    Reply(re.compile(_NAME + rb" +E *"), RejectReason.TIMEOUT_UNSTABLE),
-    Reply(re.compile(rb"Z +[v^] *"), RejectReason.ZERO_RANGE),
-    Reply(re.compile(rb"(?:T|OT|UT) +[v^] *"), RejectReason.TARE_RANGE),
-    Reply(re.compile(rb"(" + _NAME + rb" +(?:A|D|OK)) *"), ACKNOWLEDGEMENT),
+    ReplyPattern(re.compile(rb"ES *"), RejectReason.UNRECOGNIZED_COMMAND),
+    ReplyPattern(re.compile(_NAME + rb" +I *"), RejectReason.BUSY),
+    ReplyPattern(re.compile(_NAME + rb" +E *"), RejectReason.TIMEOUT_UNSTABLE),
+    ReplyPattern(re.compile(rb"Z +[v^] *"), RejectReason.ZERO_RANGE),
+    ReplyPattern(re.compile(rb"(?:T|OT|UT) +[v^] *"), RejectReason.TARE_RANGE),
+    ReplyPattern(re.compile(rb"(" + _NAME + rb" +(?:A|D|OK)) *"), ACKNOWLEDGEMENT),
 )
 _MARKED = rb"(?:(?P<stable>[ ?])|(?P<range>[v^]))"
 _MASS = rb"(?P<number>[- ][ 0-9.]{9})"
@@ -70,14 +77,14 @@ def _parse(line: bytes) -> Decoded:
     for row in _FORMATS:
         if row.pattern.fullmatch(line):
             return row.parse(line)
-    return replied(_REPLIES, line) or _FORMATS[0].parse(line)
+    return match_reply(_REPLIES, line) or _FORMATS[0].parse(line)
 
 
 def _decoder(_: Params) -> Decoder:
-    return LineEngine(LineProfile(_LONGEST, _HEAD, _parse))
+    return LineEngine(LineProfile(_MAX_LINE_BYTES, _HEAD, _parse))
 
 
-def _answered(name: bytes, shown: Shown) -> bytes:
+def _answered(name: bytes, shown: DisplayState) -> bytes:
     number = format(abs(shown.weight), "9f").encode("ascii")
     unit = shown.unit.encode("ascii")
     if len(number) > 9 or unit not in _UNITS:
@@ -88,7 +95,7 @@ def _answered(name: bytes, shown: Shown) -> bytes:
     return b"%b%b %b%b %b\r\n" % (name.ljust(3), mark, sign, number, unit.ljust(3))
 
 
-def encode_frame(shown: Shown, _: Params) -> bytes:
+def encode_frame(shown: DisplayState, _: Params) -> bytes:
     """The answer to SI. Raises ValueError for more than nine characters and for other units."""
     return _answered(b"SI", shown)
 
@@ -104,20 +111,20 @@ _COMMANDS = {
 }
 
 
-def _respond(name: str, shown: Shown, params: Params) -> bytes:
+def _respond(name: str, shown: DisplayState, params: Params) -> bytes:
     """What takes time is acknowledged first; a display shows no tare of another load."""
     word = _COMMANDS[name].strip()
     if name == "request_weight":
         return encode_frame(shown, params)
     if name == "read_tare":
         return b"OT I\r\n" if shown.net else b"OT     0.000 kg  \r\n"
-    begun = b"%b A\r\n" % word
+    started = b"%b A\r\n" % word
     if name == "stream_on":
-        return begun + encode_frame(shown, params)
-    return begun if name == "stream_off" else begun + _ended(name, word, shown)
+        return started + encode_frame(shown, params)
+    return started if name == "stream_off" else started + _ended(name, word, shown)
 
 
-def _ended(name: str, word: bytes, shown: Shown) -> bytes:
+def _ended(name: str, word: bytes, shown: DisplayState) -> bytes:
     if name == "read" and (shown.stable or shown.overload or shown.underload):
         return _answered(b"S", shown)
     if shown.overload or shown.underload:
@@ -125,7 +132,7 @@ def _ended(name: str, word: bytes, shown: Shown) -> bytes:
     return b"%b %b\r\n" % (word, b"D" if shown.stable else b"E")
 
 
-_ABOUT = About(
+_ABOUT = FormatDescription(
     devices="Radwag balances and indicators, WTC price scales",
     source="Radwag manuals (WTC p. 48), tables of commands and answers",
     menu="9600 8N1",

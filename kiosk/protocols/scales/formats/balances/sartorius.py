@@ -24,7 +24,15 @@ from kiosk.protocols.scales.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.numbers import from_text, to_text
 from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, LineSettings, Params, Poll, ScaleProtocol, Shown, TransmissionMode
+from kiosk.protocols.scales.protocol import (
+    DisplayState,
+    FormatDescription,
+    LineSettings,
+    Params,
+    Poll,
+    ScaleProtocol,
+    TransmissionMode,
+)
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 
 LENGTH = Parameter(
@@ -53,7 +61,7 @@ _UNITS = {
     b"%": "%",
 }
 _OVER, _UNDER = (b"H", b"HH", b"High"), (b"L", b"LL", b"Low")
-_LONGEST = 20
+_MAX_LINE_BYTES = 20
 
 
 def _parse(line: bytes, length: str) -> Decoded:
@@ -88,10 +96,10 @@ def _weighed(kind: bytes, number: bytes, unit: bytes, line: bytes) -> Decoded:
 
 
 def _decoder(given: Params) -> Decoder:
-    return LineEngine(LineProfile(_LONGEST, _HEAD, partial(_parse, length=given[LENGTH.name])))
+    return LineEngine(LineProfile(_MAX_LINE_BYTES, _HEAD, partial(_parse, length=given[LENGTH.name])))
 
 
-def encode_frame(shown: Shown, _: Params) -> bytes:
+def encode_frame(shown: DisplayState, _: Params) -> bytes:
     """The 22-character line; a number too long for eight characters is over."""
     number = f"{abs(shown.weight):>8f}"
     if shown.underload and not shown.overload:
@@ -103,13 +111,13 @@ def encode_frame(shown: Shown, _: Params) -> bytes:
     return f"{'N' if shown.net else 'G':<6}{sign} {number} {unit:<3}\r\n".encode("ascii")
 
 
-def _respond(name: str, shown: Shown, params: Params) -> bytes:
+def _respond(name: str, shown: DisplayState, params: Params) -> bytes:
     return encode_frame(shown, params) if name in ("request_weight", "print") else b""
 
 
 _COMMANDS = plain({"request_weight": b"\x1bP\r\n", "print": b"\x1bP\r\n", "tare": b"\x1bT\r\n", "zero": b"\x1bV\r\n"})
 
-_ABOUT = About(
+_ABOUT = FormatDescription(
     devices="Sartorius and Minebea CP, LE, GC, Quintix, WZA; other balances with SBI",
     source="CP 323 S p. 55, LE 2202 S p. 51, GC 803 p. 57, Quintix p. 87, WZA p. 24",
     menu="SBI, 1200 7O1 with hardware handshake, newer ones 9600 8O1; 22 characters, so that net is told",

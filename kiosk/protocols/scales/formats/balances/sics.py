@@ -22,26 +22,33 @@ from kiosk.protocols.scales.commands import plain
 from kiosk.protocols.scales.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, Params, Poll, ScaleProtocol, Shown, TransmissionMode
+from kiosk.protocols.scales.protocol import (
+    DisplayState,
+    FormatDescription,
+    Params,
+    Poll,
+    ScaleProtocol,
+    TransmissionMode,
+)
 from kiosk.protocols.scales.reading import Decoded, RejectReason
-from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT, Reply, replied
+from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT, ReplyPattern, match_reply
 from kiosk.protocols.scales.text_format import ANY_CASE, TextFormat
 
-_LONGEST = 96
+_MAX_LINE_BYTES = 96
 _HEAD = re.compile(rb"(?=(?:S|T|TI|TA) [SDA] )")
 _MORE = rb"(?: .*)?"
 _REPLIES = (
-    Reply(re.compile(rb"S S +Err.*"), RejectReason.DEVICE_ERROR),
-    Reply(re.compile(rb"(?:S|SI|SR|SIR|Z|ZI|T|TI|TA|TAC|@|K|D|DW|PW|I[0-5]) I" + _MORE), RejectReason.BUSY),
-    Reply(re.compile(rb"[A-Z@][A-Z0-9]{0,3} L" + _MORE), RejectReason.PARAMETER),
-    Reply(re.compile(rb"ZI? [-+]" + _MORE), RejectReason.ZERO_RANGE),
-    Reply(re.compile(rb"T[IA]? [-+]" + _MORE), RejectReason.TARE_RANGE),
-    Reply(re.compile(rb"ES"), RejectReason.SYNTAX),
-    Reply(re.compile(rb"ET"), RejectReason.TRANSMISSION),
-    Reply(re.compile(rb"EL"), RejectReason.LOGICAL),
-    Reply(re.compile(rb'I4 A "([ -!#-~]{0,40})"'), "serial_number"),
-    Reply(re.compile(rb"(I[0-5] [AB]" + _MORE + rb")"), "information"),
-    Reply(re.compile(rb"(Z A|ZI [SDA]|TAC A|(?:@|K|D|DW|PW|SR|SIR) A)" + _MORE), ACKNOWLEDGEMENT),
+    ReplyPattern(re.compile(rb"S S +Err.*"), RejectReason.DEVICE_ERROR),
+    ReplyPattern(re.compile(rb"(?:S|SI|SR|SIR|Z|ZI|T|TI|TA|TAC|@|K|D|DW|PW|I[0-5]) I" + _MORE), RejectReason.BUSY),
+    ReplyPattern(re.compile(rb"[A-Z@][A-Z0-9]{0,3} L" + _MORE), RejectReason.PARAMETER),
+    ReplyPattern(re.compile(rb"ZI? [-+]" + _MORE), RejectReason.ZERO_RANGE),
+    ReplyPattern(re.compile(rb"T[IA]? [-+]" + _MORE), RejectReason.TARE_RANGE),
+    ReplyPattern(re.compile(rb"ES"), RejectReason.SYNTAX),
+    ReplyPattern(re.compile(rb"ET"), RejectReason.TRANSMISSION),
+    ReplyPattern(re.compile(rb"EL"), RejectReason.LOGICAL),
+    ReplyPattern(re.compile(rb'I4 A "([ -!#-~]{0,40})"'), "serial_number"),
+    ReplyPattern(re.compile(rb"(I[0-5] [AB]" + _MORE + rb")"), "information"),
+    ReplyPattern(re.compile(rb"(Z A|ZI [SDA]|TAC A|(?:@|K|D|DW|PW|SR|SIR) A)" + _MORE), ACKNOWLEDGEMENT),
 )
 _WIDTHS = {"10": rb"(?=.{10} )", "any": rb"(?=.{1,16} )"}
 _NUMBER = rb"(?P<number> *[-+]? *[0-9][0-9.]*) (?P<unit>[A-Za-z%]{1,3}) *"
@@ -73,19 +80,19 @@ def _decoder(given: Params) -> Decoder:
     weight, tare = _WEIGHTS[given[WIDTH.name]], _TARES[given[WIDTH.name]]
 
     def parse(line: bytes) -> Decoded:
-        return replied(_REPLIES, line) or (weight if line.startswith(b"S") else tare).parse(line)
+        return match_reply(_REPLIES, line) or (weight if line.startswith(b"S") else tare).parse(line)
 
-    return LineEngine(LineProfile(_LONGEST, _HEAD, parse))
+    return LineEngine(LineProfile(_MAX_LINE_BYTES, _HEAD, parse))
 
 
-def _number(shown: Shown) -> bytes:
+def _number(shown: DisplayState) -> bytes:
     number = format(shown.weight, "10f").encode("ascii")
     if shown.unit.encode("ascii") not in _UNITS or len(number) > 10:
         raise ValueError(f"mt_sics carries ten characters, not {shown.weight} {shown.unit}")
     return b"%b %b" % (number, shown.unit.encode("ascii"))
 
 
-def encode_frame(shown: Shown, _: Params) -> bytes:
+def encode_frame(shown: DisplayState, _: Params) -> bytes:
     """The answer to SI. Raises ValueError for more than ten characters and for other units."""
     if shown.overload:
         return b"S +\r\n"
@@ -107,7 +114,7 @@ _COMMANDS = {
 _DONE = {"zero": b"Z A\r\n", "clear_tare": b"TAC A\r\n"}
 
 
-def _respond(name: str, shown: Shown, params: Params) -> bytes:
+def _respond(name: str, shown: DisplayState, params: Params) -> bytes:
     """A balance that moves takes no stable weight, zero or tare; a display shows no tare of another load."""
     if name in ("request_weight", "stream_on", "stream_off"):
         return encode_frame(shown, params)
@@ -121,7 +128,7 @@ def _respond(name: str, shown: Shown, params: Params) -> bytes:
     return _set(name, shown)
 
 
-def _set(name: str, shown: Shown) -> bytes:
+def _set(name: str, shown: DisplayState) -> bytes:
     word = _COMMANDS[name].strip()
     if shown.overload or shown.underload:
         return b"%b %b\r\n" % (word, b"+" if shown.overload else b"-")
@@ -130,7 +137,7 @@ def _set(name: str, shown: Shown) -> bytes:
     return _DONE[name] if name == "zero" else b"T S %b\r\n" % _number(shown)
 
 
-_ABOUT = About(
+_ABOUT = FormatDescription(
     devices="Mettler Toledo balances and terminals, KERN with KCP",
     source="MT-SICS manuals AL-IC p. 72, AT p. 87 and XPR; KERN KIB-TM and KCP-ZB 1.1.2",
     menu="MT-SICS, 9600 8N1 (UC3 terminals 7E1); KERN: KCP, automatic print off",

@@ -24,17 +24,25 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from kiosk.protocols.scales.commands import plain
-from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile
+from kiosk.protocols.scales.frame_length import FrameLengthEngine, FrameLengthProfile
 from kiosk.protocols.scales.numbers import from_text
 from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, LineSettings, Params, Poll, ScaleProtocol, Shown, TransmissionMode
+from kiosk.protocols.scales.protocol import (
+    DisplayState,
+    FormatDescription,
+    LineSettings,
+    Params,
+    Poll,
+    ScaleProtocol,
+    TransmissionMode,
+)
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT
 
 _STARTS, _ENDS, _EDGE = b"\x02\x82", b"\x0d\x8d", re.compile(rb"[\x02\x82\x0d\x8d]")
 _CLEAR_BIT_7 = bytes(byte & 0x7F for byte in range(256))
-_LONGEST = 11
+_MAX_FRAME_BYTES = 11
 _MOTION, _OVER, _UNDER, _AT_ZERO, _NET, _ALWAYS = 0x01, 0x02, 0x04, 0x10, 0x20, 0x40
 METRIC = Parameter(
     "metric",
@@ -69,7 +77,7 @@ def _length(data: bytes) -> int | None:
     """To the end byte, or up to the next start byte: the frame before it is broken off."""
     edge = _EDGE.search(data, 1)
     if edge is None:
-        return _LONGEST if len(data) >= _LONGEST else None
+        return _MAX_FRAME_BYTES if len(data) >= _MAX_FRAME_BYTES else None
     return edge.start() if edge[0] in _STARTS else edge.end()
 
 
@@ -113,10 +121,10 @@ def _decoder(model: _Model, given: Params) -> Decoder:
     else:
         weights = ((model.weight(given), None), pounds)
     parse = partial(_parse, weights)
-    return MeasuredEngine(MeasuredProfile(_STARTS, _LONGEST, _length, parse))
+    return FrameLengthEngine(FrameLengthProfile(_STARTS, _MAX_FRAME_BYTES, _length, parse))
 
 
-def _encode(model: _Model, shown: Shown, params: Params) -> bytes:
+def _encode(model: _Model, shown: DisplayState, params: Params) -> bytes:
     """The answer to W: the weight, or how the scale stands; from 100 on it is over capacity.
 
     A scale that is switched to pounds answers as one of pounds, whatever the host thinks. Raises ValueError for other
@@ -136,7 +144,7 @@ def _encode(model: _Model, shown: Shown, params: Params) -> bytes:
     return b"\x02%b%b\r" % (body, b"N" if shown.net else b"")
 
 
-def _status(shown: Shown) -> bytes:
+def _status(shown: DisplayState) -> bytes:
     bits = _ALWAYS | _NET * shown.net | _MOTION * (not shown.stable) | _AT_ZERO * (not shown.weight)
     under = shown.underload or shown.weight < 0
     return b"\x02?%c\r" % (bits | (_OVER if shown.overload else _UNDER * under))
@@ -149,7 +157,7 @@ def _asks(given: Params) -> bytes:
 _KEYS = {"zero": b"Z", "tare": b"T", "clear_tare": b"C"}
 
 
-def _respond(model: _Model, name: str, shown: Shown, params: Params) -> bytes:
+def _respond(model: _Model, name: str, shown: DisplayState, params: Params) -> bytes:
     """Zero, tare and clear are answered by how the scale stands."""
     return _encode(model, shown, params) if name in ("read", "request_weight") else _status(shown)
 
@@ -174,7 +182,7 @@ def _row(model: _Model, devices: str, picture: str) -> ScaleProtocol:
         parameters=(METRIC, HIGH_RESOLUTION),
         poll=Poll(interval_s=0.25, timeout_s=0.5, retries=2),
         line=LineSettings(9600, 7, "E", 1),
-        about=About(
+        about=FormatDescription(
             devices=devices,
             source="Mettler Toledo DIVA service manual p. 39-45, Salter 3700LP p. 11, Datalogic KA-01089",
             menu="9600 7E1, echo off; a scale set to pounds needs `metric=false`",

@@ -38,11 +38,11 @@ from kiosk.protocols.scales.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.numbers import from_text
 from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, Params, ScaleProtocol, Shown, TransmissionMode
+from kiosk.protocols.scales.protocol import DisplayState, FormatDescription, Params, ScaleProtocol, TransmissionMode
 from kiosk.protocols.scales.reading import Decoded, Reading, Rejected, RejectReason
 from kiosk.protocols.scales.text_format import ANY_CASE, TextFormat
 
-_LONGEST_LINE = 40
+_MAX_LINE_BYTES = 40
 LENGTH = Parameter(
     "length",
     "any",
@@ -56,7 +56,7 @@ UNITS: Mapping[bytes, str] = MappingProxyType({**ANY_CASE, b"GN": "gr", b"ct": "
 
 def _line(size: str) -> LineProfile:
     return LineProfile(
-        _LONGEST_LINE,
+        _MAX_LINE_BYTES,
         re.compile(rb"(?:(?<![-+ .0-9NGT])|(?<=[.0-9])(?=[-+ ]))(?=.{%b}\Z)" % _SIZES[size].encode("ascii")),
         TextFormat(
             re.compile(
@@ -77,7 +77,7 @@ def _print_decoder(given: Params) -> Decoder:
     return LineEngine(_LINES[given[LENGTH.name]])
 
 
-def _encode_print(shown: Shown, params: Params) -> bytes:
+def _encode_print(shown: DisplayState, params: Params) -> bytes:
     """The line for this display, b"" out of range, for then the key prints nothing; ValueError when it is too wide."""
     if shown.overload or shown.underload:
         return b""
@@ -90,7 +90,7 @@ def _encode_print(shown: Shown, params: Params) -> bytes:
 
 # --- JIK-6CAB ---------------------------------------------------------------------------------------------------------
 
-_LONGEST_BLOCK = 512
+_MAX_BLOCK_BYTES = 512
 _BEHIND_TRAILER = re.compile(rb"\A[!-\]_-}]{0,8}[\r\n]+(?=\^)")
 """The rest of the trailer line before, and its end."""
 _BLOCK_HEAD = re.compile(rb"\^+[!-}]*[\r\n]")
@@ -113,10 +113,10 @@ def _parse_block(block: bytes) -> Decoded:
     masses = list(_masses(lines))
     if not re.fullmatch(rb"\^+[!-}]*", head) or None in masses:
         return Rejected(RejectReason.FRAMING, block)
-    told = [mass for mass in masses if mass]
-    if not told:
+    valid_masses = [mass for mass in masses if mass]
+    if not valid_masses:
         return Rejected(RejectReason.NO_WEIGHT, block)
-    return _weighed(told, block)
+    return _weighed(valid_masses, block)
 
 
 def _masses(lines: list[bytes]) -> Iterator[tuple[str, Decimal, str] | tuple[()] | None]:
@@ -137,14 +137,14 @@ def _masses(lines: list[bytes]) -> Iterator[tuple[str, Decimal, str] | tuple[()]
             yield (_WORDS.get(word, "?") if word else "", number, unit) if unit in _MASS else None
 
 
-def _weighed(told: _Lines, block: bytes) -> Decoded:
-    tare, gross, net = _by_place(told) if not any(word for word, _, _ in told) else _by_word(told)
-    alike = {(unit, number.as_tuple().exponent) for _, number, unit in told}
+def _weighed(masses: _Lines, block: bytes) -> Decoded:
+    tare, gross, net = _by_place(masses) if not any(word for word, _, _ in masses) else _by_word(masses)
+    alike = {(unit, number.as_tuple().exponent) for _, number, unit in masses}
     if len(alike) != 1 or tare is None or net is None or gross is None or net != gross - tare:
         return Rejected(RejectReason.FRAMING, block)
     return Reading(
         net,
-        told[0][2],
+        masses[0][2],
         stable=None,
         net=bool(tare),
         overload=None,
@@ -154,26 +154,26 @@ def _weighed(told: _Lines, block: bytes) -> Decoded:
     )
 
 
-def _by_place(told: _Lines) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+def _by_place(masses: _Lines) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
     """Tare and gross come first, net last; sent twice, both must agree."""
-    numbers = [number for _, number, _ in told]
+    numbers = [number for _, number, _ in masses]
     if len(numbers) < 3 or (len(numbers) > 3 and numbers[-1] != numbers[-2]):
         return None, None, None
     return numbers[0], numbers[1], numbers[-1]
 
 
-def _by_word(told: _Lines) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
-    by_word = {word: number for word, number, _ in told}
-    if set(by_word) != {"tare", "gross", "net"} or len(told) != 3:
+def _by_word(masses: _Lines) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+    by_word = {word: number for word, number, _ in masses}
+    if set(by_word) != {"tare", "gross", "net"} or len(masses) != 3:
         return None, None, None
     return by_word["tare"], by_word["gross"], by_word["net"]
 
 
 def _block_decoder(given: Params) -> Decoder:
-    return LineEngine(LineProfile(_LONGEST_BLOCK, _BLOCK_HEAD, _parse_block, ends=b"~"))
+    return LineEngine(LineProfile(_MAX_BLOCK_BYTES, _BLOCK_HEAD, _parse_block, ends=b"~"))
 
 
-def _encode_block(shown: Shown, params: Params) -> bytes:
+def _encode_block(shown: DisplayState, params: Params) -> bytes:
     """The block for this display; a net weight is shown behind a tare of one unit. b"" out of range."""
     if shown.overload or shown.underload:
         return b""
@@ -188,7 +188,7 @@ def _encode_block(shown: Shown, params: Params) -> bytes:
 
 
 _SOURCE = "captures of the devices in a public source"
-_PRINT_ABOUT = About(
+_PRINT_ABOUT = FormatDescription(
     devices="Mettler Toledo MS and MS-TS bench balances, by print key",
     source=_SOURCE,
     menu="print-out with CR LF. Nothing comes until the key is pressed.",
@@ -198,7 +198,7 @@ _____ L  ________7.385 _ kg__  CR LF
       |          `---------- weight, right-aligned
       `--------------------- N net, G gross, T tare (not a weight)""",
 )
-_BLOCK_ABOUT = About(
+_BLOCK_ABOUT = FormatDescription(
     devices="JIK-6CAB, by print key",
     source=_SOURCE,
     menu="print-out of all lines. Nothing comes until the key is pressed.",

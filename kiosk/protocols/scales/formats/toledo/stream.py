@@ -30,11 +30,18 @@ from functools import partial
 from types import MappingProxyType
 
 from kiosk.protocols.scales.commands import plain
-from kiosk.protocols.scales.measured import MeasuredEngine, MeasuredProfile, always
+from kiosk.protocols.scales.frame_length import FrameLengthEngine, FrameLengthProfile, fixed_length
 from kiosk.protocols.scales.numbers import from_digits, to_digits
 from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, LineSettings, Params, ScaleProtocol, Shown, TransmissionMode
+from kiosk.protocols.scales.protocol import (
+    DisplayState,
+    FormatDescription,
+    LineSettings,
+    Params,
+    ScaleProtocol,
+    TransmissionMode,
+)
 from kiosk.protocols.scales.reading import Decoded, Reading, Rejected, RejectReason
 
 _HEAD = re.compile(rb"\x02(?!\x02)")
@@ -44,7 +51,7 @@ _TARE = re.compile(rb" *([0-9]*)")
 _LENGTH = 17
 _DIGITS = 6
 _POINT_CODE = _UNIT_CODE = 7
-_MOST_DECIMALS = 5
+_MAX_DECIMALS = 5
 _FEW_DECIMALS = 2
 """The point code of no decimals; each below it is a zero behind the digits, each above it a decimal."""
 _NET, _NEGATIVE, _OUT_OF_RANGE, _MOTION, _KG, _ALWAYS, _ZERO_NOT_CAPTURED = (1 << bit for bit in range(7))
@@ -133,10 +140,10 @@ def _out_of_range(b: int, unit: str, frame: bytes) -> Reading:
 
 
 def _weighed(
-    told: tuple[str, bytes, bytes], value: Callable[[bool, bytes], Decimal | None], b: int, frame: bytes
+    fields: tuple[str, bytes, bytes], value: Callable[[bool, bytes], Decimal | None], b: int, frame: bytes
 ) -> Decoded:
-    """``told``: unit, digits of the weight, digits of the tare or none."""
-    unit, digits, tare_digits = told
+    """``fields``: unit, digits of the weight, digits of the tare or none."""
+    unit, digits, tare_digits = fields
     weight = value(bool(b & _NEGATIVE), digits)
     if weight is None:
         return Rejected(RejectReason.NO_WEIGHT, frame)
@@ -154,10 +161,12 @@ def _weighed(
 
 def _decoder(given: Params) -> Decoder:
     length = _LENGTH + (given[CHECKSUM.name] == "on")
-    return MeasuredEngine(MeasuredProfile(b"\x02", length, always(length), partial(_parse, given=given), _HEAD))
+    return FrameLengthEngine(
+        FrameLengthProfile(b"\x02", length, fixed_length(length), partial(_parse, given=given), _HEAD)
+    )
 
 
-def encode_frame(shown: Shown, params: Params) -> bytes:
+def encode_frame(shown: DisplayState, params: Params) -> bytes:
     """What the terminal sends for this display, its tare left at zero; more than six digits are out of range.
 
     Raises ValueError for more than five decimals and for a unit without a code.
@@ -165,7 +174,7 @@ def encode_frame(shown: Shown, params: Params) -> bytes:
     liden = params[UNITS.name] == "liden"
     negative, digits, decimals = to_digits(shown.weight)
     codes = {"kg": 0, "lb": 1} if liden else _CODES
-    if decimals > _MOST_DECIMALS or shown.unit not in codes:
+    if decimals > _MAX_DECIMALS or shown.unit not in codes:
         raise ValueError(f"mt_continuous cannot carry {shown.weight} {shown.unit}")
     over = shown.overload or (len(digits) > _DIGITS and not negative)
     under = not over and (shown.underload or len(digits) > _DIGITS)
@@ -180,7 +189,7 @@ def encode_frame(shown: Shown, params: Params) -> bytes:
 
 _COMMANDS = {"clear_tare": b"C", "tare": b"T", "print": b"P", "zero": b"Z"}
 
-_ABOUT = About(
+_ABOUT = FormatDescription(
     devices="Mettler Toledo IND2xx, IND5xx, Jaguar, Puma, LIDEN and many Chinese indicators with a 托利多 format",
     source="Toledo Wildcat manual p. 40-41, LIDEN LUW2001 manual p. 15-17",
     menu="continuous output, at least 4800 baud; Mettler Toledo terminals often 9600 7E1, copies 8N1. Look up whether "

@@ -33,14 +33,21 @@ from kiosk.protocols.scales.engines import FixedEngine, FixedProfile
 from kiosk.protocols.scales.numbers import from_digits, to_text
 from kiosk.protocols.scales.params import CHECKSUM, Parameter
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, Params, Poll, ScaleProtocol, Shown, TransmissionMode
+from kiosk.protocols.scales.protocol import (
+    DisplayState,
+    FormatDescription,
+    Params,
+    Poll,
+    ScaleProtocol,
+    TransmissionMode,
+)
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 
 _STX, _ETX = 0x02, 0x03
 _BODY = re.compile(rb"([+-])([0-9]{6})([0-4])")
 _ANSWER = re.compile(rb"\x02([A-Z])([A-Z])(?:([+-])([0-9]{6})([0-4]))?[0-9A-F]{2}\x03")
 _DIGITS = 6
-_MOST_DECIMALS = 4
+_MAX_DECIMALS = 4
 
 _NET = {b"B": False, b"D": True}
 """Of the letters A handshake, B gross, C tare, D net. The others ask for truck, goods, price or amount: no weights."""
@@ -102,7 +109,7 @@ def _answered(match: re.Match[bytes], frame: bytes) -> Decoded:
 
 def _decoder_tf1(given: Params) -> Decoder:
     parse = partial(_parse_tf1, address=_address(given), verify=given[CHECKSUM.name] == "on")
-    return FixedEngine(FixedProfile(_STX, _ETX, 14, parse, shortest=6))
+    return FixedEngine(FixedProfile(_STX, _ETX, 14, parse, min_length=6))
 
 
 def _framed(body: bytes) -> bytes:
@@ -123,18 +130,18 @@ def _answers(question: bytes, decoded: Decoded) -> bool:
     return damaged or decoded.raw[_ECHOED] == question[_ECHOED]
 
 
-def _shown_digits(shown: Shown) -> bytes:
+def _shown_digits(shown: DisplayState) -> bytes:
     """Sign, six digits and decimals; b"" beyond the range or six digits. Raises ValueError for too many decimals."""
     sign, digits, exponent = shown.weight.as_tuple()
-    if not isinstance(exponent, int) or not -_MOST_DECIMALS <= exponent <= 0:
-        raise ValueError(f"an XK3190 frame carries 0 to {_MOST_DECIMALS} decimals, not the number {shown.weight}")
+    if not isinstance(exponent, int) or not -_MAX_DECIMALS <= exponent <= 0:
+        raise ValueError(f"an XK3190 frame carries 0 to {_MAX_DECIMALS} decimals, not the number {shown.weight}")
     text = "".join(map(str, digits)).rjust(_DIGITS, "0")
     if shown.overload or shown.underload or len(text) > _DIGITS:
         return b""
     return f"{'-' if sign else '+'}{text}{-exponent}".encode("ascii")
 
 
-def encode_frame(shown: Shown, params: Params) -> bytes:
+def encode_frame(shown: DisplayState, params: Params) -> bytes:
     """What the indicator sends for this display; b"" beyond its range or its six digits.
 
     Raises ValueError for more than four decimals, which the frame cannot carry.
@@ -143,13 +150,13 @@ def encode_frame(shown: Shown, params: Params) -> bytes:
     return _framed(body) if body else b""
 
 
-def _answer(shown: Shown, params: Params) -> bytes:
+def _answer(shown: DisplayState, params: Params) -> bytes:
     """The answer named after what the display shows; like tf=0 silent beyond the range."""
     body = _shown_digits(shown)
     return _framed(_address(params) + (b"D" if shown.net else b"B") + body) if body else b""
 
 
-def _respond(name: str, shown: Shown, params: Params) -> bytes:
+def _respond(name: str, shown: DisplayState, params: Params) -> bytes:
     """An answer repeats the letter it was asked with; while the tare is not known, neither it nor the gross is told."""
     if name == "handshake":
         return _question(params, b"A")
@@ -159,12 +166,12 @@ def _respond(name: str, shown: Shown, params: Params) -> bytes:
     if tare is None:
         return b""
     if name == "read_tare":
-        return _framed(_address(params) + b"C" + _shown_digits(Shown(tare, shown.unit)))
+        return _framed(_address(params) + b"C" + _shown_digits(DisplayState(tare, shown.unit)))
     return _answer(replace(shown, weight=shown.weight + tare, net=False), params)
 
 
 _WIRING = "DB15: 6 RXD, 7 TXD, 8 GND. Its other pins carry the current loop of a scoreboard and may damage a port."
-_ABOUT = About(
+_ABOUT = FormatDescription(
     devices="Yaohua XK3190-A9, A9+, A6, A23p, D10, DS3 and their copies, set to tF=0",
     source="XK3190-A9+ manual p. 9-11, XK3190-A23p manual p. 24-27",
     wiring=_WIRING,
@@ -176,7 +183,7 @@ _ABOUT = About(
     |  `------------------ six digits, most significant first
     `--------------------- + or -""",
 )
-_ABOUT_TF1 = About(
+_ABOUT_TF1 = FormatDescription(
     devices="Yaohua XK3190-A9, A9+, A6, A23p, D10, DS3, C602 and their copies, set to tF=1",
     source="XK3190-A9+ manual p. 9-11, XK3190-A23p manual p. 24-27, XK3190-C602 manual",
     wiring=f"{_WIRING} RS-485, where fitted: A and B on pins 1-4.",

@@ -30,16 +30,16 @@ from kiosk.protocols.scales.engines import slices
 from kiosk.protocols.scales.numbers import from_text
 from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, Params, ScaleProtocol, Shown, TransmissionMode
+from kiosk.protocols.scales.protocol import DisplayState, FormatDescription, Params, ScaleProtocol, TransmissionMode
 from kiosk.protocols.scales.reading import Decoded, Rejected, RejectReason
 from kiosk.protocols.scales.text_format import TextFormat
 
 _ENDS = b"=\r\n"
 _BEGIN = re.compile(b"=(?![%b])" % _ENDS)
 _UNIT_LETTERS = b"klp"
-_SHORTEST, _LONGEST, _PRICED = 6, 8, 26
-_WHOLE = (1 + _LONGEST, 1 + _PRICED)
-_WEIGHT, _WITH_PRICE = (re.compile(b"=[^%b]{0,%d}" % (_ENDS, most)) for most in (_LONGEST, _PRICED))
+_MIN_LENGTH, _MAX_LENGTH, _PRICED = 6, 8, 26
+_WHOLE = (1 + _MAX_LENGTH, 1 + _PRICED)
+_WEIGHT, _WITH_PRICE = (re.compile(b"=[^%b]{0,%d}" % (_ENDS, limit)) for limit in (_MAX_LENGTH, _PRICED))
 _DIGITS = 7
 
 WIDTH = Parameter("width", "any", ("any", "6", "7", "8"), "characters between two equals signs, with the sign")
@@ -54,23 +54,23 @@ class EqualsEngine:
 
     def __init__(self, parse: Callable[[bytes], Decoded]) -> None:
         self._parse = parse
-        self._begun = b""
+        self._partial = b""
 
     def feed(self, data: bytes) -> list[Decoded]:
         return [decoded for part in slices(data) for decoded in self._take(part)]
 
     def settle(self) -> list[Decoded]:
-        text, self._begun = self._begun, b""
+        text, self._partial = self._partial, b""
         return [self._parse(text)] if len(text) in _WHOLE else []
 
     def _take(self, part: bytes) -> Iterator[Decoded]:
-        data, at = self._begun + part, 0
-        self._begun = b""
+        data, at = self._partial + part, 0
+        self._partial = b""
         while (begin := _BEGIN.search(data, at)) is not None:
             text = self._text(data, begin.start())
             at = begin.start() + len(text)
             if at == len(data):
-                self._begun = text
+                self._partial = text
                 return
             if data[at] in _ENDS:
                 yield self._parse(text)
@@ -101,9 +101,9 @@ _PRICES = rb"(?P<unit>kg|lb|pc)(?:%b){2}" % _NUMBERS
 
 def _decoder(given: Params, number: bytes, read: Callable[[bytes], Decimal | None]) -> Decoder:
     width = given[WIDTH.name]
-    least, most = (_SHORTEST, _LONGEST) if width == "any" else (int(width), int(width))
-    length = rb"=(?=.{%d,%d}$|.{8}[a-z]{2}.{16}$)" % (least, most)
-    digits = number.replace(b"FULL", b"%d" % most)
+    min_length, max_length = (_MIN_LENGTH, _MAX_LENGTH) if width == "any" else (int(width), int(width))
+    length = rb"=(?=.{%d,%d}$|.{8}[a-z]{2}.{16}$)" % (min_length, max_length)
+    digits = number.replace(b"FULL", b"%d" % max_length)
     pattern = re.compile(rb"%b(?P<number>%b)(?:%b)?" % (length, digits, _PRICES), re.DOTALL)
     return EqualsEngine(TextFormat(pattern, units={**_UNITS, b"": None}, number=read).parse)
 
@@ -114,7 +114,7 @@ _FORWARD = rb"[0-][0-9]*\.[0-9]+|(?=.{FULL})[0-][0-9]+"
 _INTEGER = rb"[-+ ]*[0-9]+"
 
 
-def _text(shown: Shown) -> str:
+def _text(shown: DisplayState) -> str:
     """Sign and seven characters, most significant first; "" beyond the range or seven characters.
 
     What is sent at overload is not documented: the simulated indicator then sends nothing. Raises ValueError for
@@ -128,13 +128,13 @@ def _text(shown: Shown) -> str:
     return ("-" if shown.weight < 0 else "0") + number.rjust(_DIGITS, "0")
 
 
-def _encode(shown: Shown, params: Params, reverse: bool) -> bytes:
+def _encode(shown: DisplayState, params: Params, reverse: bool) -> bytes:
     """One frame of format 1 or 2; raises ValueError for a number it cannot carry."""
     text = _text(shown)
     return f"={text[::-1] if reverse else text}".encode("ascii") if text else b""
 
 
-def _encode_integer(shown: Shown, params: Params) -> bytes:
+def _encode_integer(shown: DisplayState, params: Params) -> bytes:
     """Raises ValueError for a number with decimals: such an indicator shows whole units only."""
     text = _text(shown)
     if "." in text:
@@ -142,8 +142,8 @@ def _encode_integer(shown: Shown, params: Params) -> bytes:
     return f"={text}".encode("ascii") if text else b""
 
 
-def _about(picture: str, setting: str, devices: str = "Yaohua XK3190-A26, A23p and their copies") -> About:
-    return About(
+def _about(picture: str, setting: str, devices: str = "Yaohua XK3190-A26, A23p and their copies") -> FormatDescription:
+    return FormatDescription(
         devices=devices,
         source="XK3190-A23p manual p. 24-27, XK3190-A26 manual p. 12-13",
         wiring="",
@@ -160,8 +160,8 @@ _WARNING = "The other direction looks the same: put a known weight on before the
 def _row(
     protocol: str,
     make_decoder: Callable[[Params], Decoder],
-    encode_frame: Callable[[Shown, Params], bytes],
-    about: About,
+    encode_frame: Callable[[DisplayState, Params], bytes],
+    about: FormatDescription,
 ) -> ScaleProtocol:
     return ScaleProtocol(
         id=protocol,

@@ -33,9 +33,9 @@ from kiosk.protocols.scales.formats.xk3190.binary import check_characters
 from kiosk.protocols.scales.numbers import from_text
 from kiosk.protocols.scales.params import CHECKSUM
 from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import About, Params, ScaleProtocol, Shown, TransmissionMode
+from kiosk.protocols.scales.protocol import DisplayState, FormatDescription, Params, ScaleProtocol, TransmissionMode
 from kiosk.protocols.scales.reading import Decoded, Rejected, RejectReason
-from kiosk.protocols.scales.text_format import WIDTH, TextFormat, of_width
+from kiosk.protocols.scales.text_format import WIDTH, TextFormat, with_width
 
 _CHECKED = 11
 _LINE = _CHECKED + 2
@@ -63,7 +63,7 @@ def _decoder_a12e(given: Params) -> Decoder:
     return LineEngine(LineProfile(_LINE, _A12E_HEAD, parse))
 
 
-def encode_a12e(shown: Shown, params: Params) -> bytes:
+def encode_a12e(shown: DisplayState, params: Params) -> bytes:
     """The line for this display; beyond seven characters the indicator shows overload.
 
     Raises ValueError for another unit than kg, which the frame cannot carry.
@@ -88,7 +88,7 @@ def _point_anywhere(field: bytes) -> Decimal | None:
     return from_text(sign + (b"0" + digits if digits[:1] == b"." else digits.removesuffix(b".")))
 
 
-_LONGEST_WW = 16
+_WW_MAX_LINE_BYTES = 16
 _WW_HEAD = re.compile(rb"w(?=[wnt])")
 _WW = TextFormat(
     re.compile(rb"w(?:(?P<record>t)|(?P<net>[wn]))(?P<number>-?[0-9.]+)(?P<unit>kg|lb)"),
@@ -100,10 +100,10 @@ _WW_UNITS = ("kg", "lb")
 
 
 def _decoder_ww(given: Params) -> Decoder:
-    return LineEngine(LineProfile(_LONGEST_WW, _WW_HEAD, of_width(_WW, given).parse))
+    return LineEngine(LineProfile(_WW_MAX_LINE_BYTES, _WW_HEAD, with_width(_WW, given).parse))
 
 
-def encode_ww(shown: Shown, params: Params) -> bytes:
+def encode_ww(shown: DisplayState, params: Params) -> bytes:
     """The line for this display; b"" beyond the range or seven characters.
 
     Raises ValueError for another unit than kg and lb.
@@ -120,7 +120,7 @@ def encode_ww(shown: Shown, params: Params) -> bytes:
 _READ = ("request_weight", "read")
 
 
-def _respond_ww(name: str, shown: Shown, params: Params) -> bytes:
+def _respond_ww(name: str, shown: DisplayState, params: Params) -> bytes:
     """What zero and tare answer is not documented: nothing."""
     return encode_ww(shown, params) if name in _READ else b""
 
@@ -132,7 +132,7 @@ _COMMANDS_WW: Mapping[str, Callable[[Params], bytes]] = {
     "zero": lambda _: b"Z",
 }
 
-_ABOUT_A12E = About(
+_ABOUT_A12E = FormatDescription(
     devices="Yaohua XK3190-A12E and copies",
     source="XK3190-A12E manual p. 13",
     wiring="DB9: 2, 3, 5",
@@ -145,7 +145,7 @@ W  t  n n n n n n n  k g  c c  CR LF
 nine spaces  O L  c c  CR LF   overload; L O underload""",
 )
 
-_ABOUT_WW = About(
+_ABOUT_WW = FormatDescription(
     devices="boards of the type XK3190-A12, A15",
     source="lines recorded from such boards",
     menu="continuous output or on command R, 9600 8N1",

@@ -10,11 +10,11 @@ import msgspec
 
 from kiosk.base.json_reader import Unreadable, reader
 from kiosk.photo.channels.rules import ChannelRule
-from kiosk.sorting_center.apart import Errand, said_of
+from kiosk.sorting_center.subprocess_job import SubprocessJob, run_job
 
-LISTINGS: Final = 100
+MAX_LISTINGS: Final = 100
 """Of one file. With ten photos each, which is the most, they take a core about two minutes."""
-LONGEST_S: Final = 600.0
+EXPORT_TIMEOUT_S: Final = 600.0
 _COMMAND: Final = (sys.executable, "-m", "kiosk.base.loading", "kiosk.sorting_center.listings.exports.pictures.process")
 _ENVIRONMENT: Final = {
     **dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1"),
@@ -30,48 +30,48 @@ class Master(msgspec.Struct, frozen=True):
     path: str
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class ListingPhotos(msgspec.Struct, frozen=True):
     """One listing: its id, and its photos in their order."""
 
     name: str
     photos: tuple[Master, ...]
 
 
-class Order(msgspec.Struct, frozen=True):
+class PictureOrder(msgspec.Struct, frozen=True):
     """``words`` are those of the report, which names what is missing in the language of who ordered."""
 
     rule: ChannelRule
-    listings: tuple[Wanted, ...]
+    listings: tuple[ListingPhotos, ...]
     words: Mapping[str, str]
 
 
-class Task(msgspec.Struct, frozen=True):
-    """``descriptor`` is the file that was handed over, open for writing; ``longest_s`` from now on."""
+class PictureExportTask(msgspec.Struct, frozen=True):
+    """``descriptor`` is the file that was handed over, open for writing; ``timeout_s`` from now on."""
 
-    order: Order
+    order: PictureOrder
     descriptor: int
-    longest_s: float
+    timeout_s: float
 
 
-class Made(msgspec.Struct, frozen=True):
+class PictureExportResult(msgspec.Struct, frozen=True):
     """How many pictures there are, and how many are left out; or why there is no file."""
 
     pictures: int = 0
     left_out: int = 0
-    trouble: str = ""
+    error: str = ""
 
 
-_made: Final = reader(msgspec.json.Decoder(Made))
+_decode_result: Final = reader(msgspec.json.Decoder(PictureExportResult))
 
 
-def make_apart(order: Order, to: IO[bytes]) -> Made:
+def make_in_subprocess(order: PictureOrder, to: IO[bytes]) -> PictureExportResult:
     """Write the ZIP. Raises OSError, also when it takes too long."""
-    task = msgspec.json.encode(Task(order, to.fileno(), LONGEST_S))
-    said = said_of(Errand(_COMMAND, task, (to.fileno(),), LONGEST_S, _ENVIRONMENT))
+    task = msgspec.json.encode(PictureExportTask(order, to.fileno(), EXPORT_TIMEOUT_S))
+    output = run_job(SubprocessJob(_COMMAND, task, (to.fileno(),), EXPORT_TIMEOUT_S, _ENVIRONMENT))
     try:
-        made = _made(said)
+        made = _decode_result(output)
     except Unreadable:
         raise OSError(None, "its process has ended in the middle of a word") from None
-    if made.trouble:
-        raise OSError(None, made.trouble)
+    if made.error:
+        raise OSError(None, made.error)
     return made

@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import Shown
+from kiosk.protocols.scales.protocol import DisplayState
 from kiosk.protocols.scales.reading import Reading, Rejected, RejectReason
 from tests.each import each
 from tests.protocols.scales.golden import decode
@@ -29,19 +29,19 @@ def test_any_other_error_is_one(line: bytes) -> None:
 @each(
     ("layout", "shown", "line"),
     [
-        ("any", Shown(Decimal("7.385")), b"    7.385 kg    G  \r\n"),
-        ("any", Shown(Decimal("-0.25"), stable=False, net=True), b"-    0.25 kg   ?NET\r\n"),
-        ("defender", Shown(Decimal(1234), unit="g"), b"     1234 g     G  \r\n"),
-        ("11", Shown(Decimal("-7.385"), stable=False), b"     -7.385 kg ? G\r\n"),
-        ("12", Shown(Decimal("7.385"), net=True), b"       7.385 kg   NET\r\n"),
-        ("10", Shown(Decimal("7.385")), b"     7.385 kg   G\r\n"),
-        ("defender_3000", Shown(Decimal("7.385")), b"   7.385 kg    G\r\n"),
-        ("defender_3000", Shown(Decimal("-1.64"), stable=False, net=True), b"-   1.64 kg   ?N\r\n"),
-        ("ranger", Shown(Decimal("7.385")), b"     7.385 kg   B/G\r\n"),
-        ("ranger", Shown(Decimal("-1234"), unit="g", stable=False, net=True), b"-     1234 g  ? NET\r\n"),
+        ("any", DisplayState(Decimal("7.385")), b"    7.385 kg    G  \r\n"),
+        ("any", DisplayState(Decimal("-0.25"), stable=False, net=True), b"-    0.25 kg   ?NET\r\n"),
+        ("defender", DisplayState(Decimal(1234), unit="g"), b"     1234 g     G  \r\n"),
+        ("11", DisplayState(Decimal("-7.385"), stable=False), b"     -7.385 kg ? G\r\n"),
+        ("12", DisplayState(Decimal("7.385"), net=True), b"       7.385 kg   NET\r\n"),
+        ("10", DisplayState(Decimal("7.385")), b"     7.385 kg   G\r\n"),
+        ("defender_3000", DisplayState(Decimal("7.385")), b"   7.385 kg    G\r\n"),
+        ("defender_3000", DisplayState(Decimal("-1.64"), stable=False, net=True), b"-   1.64 kg   ?N\r\n"),
+        ("ranger", DisplayState(Decimal("7.385")), b"     7.385 kg   B/G\r\n"),
+        ("ranger", DisplayState(Decimal("-1234"), unit="g", stable=False, net=True), b"-     1234 g  ? NET\r\n"),
     ],
 )
-def test_each_layout_of_the_simulated_balance(layout: str, shown: Shown, line: bytes) -> None:
+def test_each_layout_of_the_simulated_balance(layout: str, shown: DisplayState, line: bytes) -> None:
     params = registry.defaults("ohaus_print") | {"layout": layout}
     assert registry.get("ohaus_print").encode_frame(shown, params) == line
     (told,) = decode("ohaus_print", {"layout": layout}, line)
@@ -101,7 +101,7 @@ def test_noise_before_the_first_line_of_a_defender_3000() -> None:
 
 
 def test_out_of_range_nothing_is_printed() -> None:
-    for shown in (Shown(Decimal(1), overload=True), Shown(Decimal(-1), underload=True)):
+    for shown in (DisplayState(Decimal(1), overload=True), DisplayState(Decimal(-1), underload=True)):
         assert registry.get("ohaus_print").encode_frame(shown, registry.defaults("ohaus_print")) == b""
 
 
@@ -119,4 +119,4 @@ def test_out_of_range_nothing_is_printed() -> None:
 def test_what_does_not_fit_cannot_be_sent(layout: str, weight: str, unit: str) -> None:
     params = registry.defaults("ohaus_print") | {"layout": layout}
     with pytest.raises(ValueError, match="ohaus_print"):
-        registry.get("ohaus_print").encode_frame(Shown(Decimal(weight), unit=unit), params)
+        registry.get("ohaus_print").encode_frame(DisplayState(Decimal(weight), unit=unit), params)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.formats.balances.sartorius import encode_frame
-from kiosk.protocols.scales.protocol import Shown
+from kiosk.protocols.scales.protocol import DisplayState
 from kiosk.protocols.scales.reading import Reading
 from tests.each import each
 
@@ -19,8 +19,8 @@ def test_the_rest_of_a_tare_line_is_no_weight_where_the_length_is_set() -> None:
         assert not any(isinstance(item, Reading) for item in decoded), cut
 
 
-@each("shown", [Shown(Decimal("7.385")), Shown(Decimal("-0.250"), net=True, stable=False)])
-def test_a_line_has_22_characters(shown: Shown) -> None:
+@each("shown", [DisplayState(Decimal("7.385")), DisplayState(Decimal("-0.250"), net=True, stable=False)])
+def test_a_line_has_22_characters(shown: DisplayState) -> None:
     line = encode_frame(shown, {})
     assert len(line) == 22
     (reading,) = registry.decoder("sartorius_sbi", {"length": "22"}).feed(line)
@@ -28,8 +28,8 @@ def test_a_line_has_22_characters(shown: Shown) -> None:
     assert (reading.unit, reading.stable, reading.net) == ("kg" if shown.stable else None, shown.stable, shown.net)
 
 
-@each("shown", [Shown(Decimal("1234.56789")), Shown(Decimal("7.385"), overload=True)])
-def test_a_number_too_long_is_over(shown: Shown) -> None:
+@each("shown", [DisplayState(Decimal("1234.56789")), DisplayState(Decimal("7.385"), overload=True)])
+def test_a_number_too_long_is_over(shown: DisplayState) -> None:
     (reading,) = registry.decoder("sartorius_sbi", {}).feed(encode_frame(shown, {}))
     assert isinstance(reading, Reading)
     assert (reading.weight, reading.overload) == (None, True)

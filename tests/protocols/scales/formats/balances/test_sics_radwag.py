@@ -7,17 +7,17 @@ from decimal import Decimal
 import pytest
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import Shown
+from kiosk.protocols.scales.protocol import DisplayState
 from kiosk.protocols.scales.reading import Reading
 from tests.each import each
 from tests.protocols.scales.golden import decode, plain
 
-_STILL, _MOVING = Shown(Decimal("7.385")), Shown(Decimal("7.385"), stable=False)
-_NET = Shown(Decimal("0.385"), net=True)
-_OVER, _UNDER = Shown(Decimal(0), overload=True), Shown(Decimal(0), underload=True)
+_STILL, _MOVING = DisplayState(Decimal("7.385")), DisplayState(Decimal("7.385"), stable=False)
+_NET = DisplayState(Decimal("0.385"), net=True)
+_OVER, _UNDER = DisplayState(Decimal(0), overload=True), DisplayState(Decimal(0), underload=True)
 
 
-def _respond(protocol: str, command: str, shown: Shown) -> bytes:
+def _respond(protocol: str, command: str, shown: DisplayState) -> bytes:
     row = registry.get(protocol)
     assert row.respond is not None
     return row.respond(command, shown, registry.defaults(protocol))
@@ -47,7 +47,7 @@ def _respond(protocol: str, command: str, shown: Shown) -> bytes:
         ("read_tare", _NET, b"TA I"),
     ],
 )
-def test_what_a_balance_with_mt_sics_answers(command: str, shown: Shown, answer: bytes) -> None:
+def test_what_a_balance_with_mt_sics_answers(command: str, shown: DisplayState, answer: bytes) -> None:
     assert _respond("mt_sics", command, shown) == answer + b"\r\n"
 
 
@@ -69,14 +69,14 @@ def test_what_a_balance_with_mt_sics_answers(command: str, shown: Shown, answer:
         ("stream_off", _STILL, b"C0 A\r\n"),
     ],
 )
-def test_what_a_radwag_answers(command: str, shown: Shown, answer: bytes) -> None:
+def test_what_a_radwag_answers(command: str, shown: DisplayState, answer: bytes) -> None:
     assert _respond("radwag", command, shown) == answer
 
 
 @each("protocol", ["mt_sics", "radwag"])
 @each("command", ["zero", "tare", "clear_tare", "read_tare"])
 @each("shown", [_STILL, _MOVING, _NET, _OVER, _UNDER])
-def test_no_answer_to_zero_or_tare_is_ever_a_weight(protocol: str, command: str, shown: Shown) -> None:
+def test_no_answer_to_zero_or_tare_is_ever_a_weight(protocol: str, command: str, shown: DisplayState) -> None:
     if command in registry.get(protocol).commands:
         told = decode(protocol, {}, _respond(protocol, command, shown))
         assert told
@@ -84,7 +84,7 @@ def test_no_answer_to_zero_or_tare_is_ever_a_weight(protocol: str, command: str,
 
 
 def test_a_data_line_of_radwag_has_21_bytes() -> None:
-    for shown in (_STILL, _MOVING, _OVER, Shown(Decimal("-0.25"), unit="lb")):
+    for shown in (_STILL, _MOVING, _OVER, DisplayState(Decimal("-0.25"), unit="lb")):
         assert len(_respond("radwag", "request_weight", shown)) == 21
 
 
@@ -92,7 +92,7 @@ def test_a_data_line_of_radwag_has_21_bytes() -> None:
 @each(("weight", "unit"), [("1234567.8901", "kg"), ("1", "st")])
 def test_what_does_not_fit_cannot_be_sent(protocol: str, weight: str, unit: str) -> None:
     with pytest.raises(ValueError, match=protocol):
-        registry.get(protocol).encode_frame(Shown(Decimal(weight), unit=unit), registry.defaults(protocol))
+        registry.get(protocol).encode_frame(DisplayState(Decimal(weight), unit=unit), registry.defaults(protocol))
 
 
 def test_power_that_came_back_stands_out_in_a_stream() -> None:

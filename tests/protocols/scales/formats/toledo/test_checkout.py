@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from kiosk.domain.metrology.indication import ScaleProfile, Unusable, indicate
+from kiosk.domain.metrology.indication import ScaleProfile, UnusableReason, indicate
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import Shown
+from kiosk.protocols.scales.protocol import DisplayState
 from kiosk.protocols.scales.reading import Reading, Rejected, RejectReason
 from tests.each import each
 from tests.protocols.scales.damage import with_parity
@@ -46,16 +46,16 @@ def test_bit_7_is_cleared_and_what_came_is_kept(protocol: str, odd: bool) -> Non
 def test_a_scale_that_was_switched_to_pounds_is_named_and_never_one_of_kilograms(protocol: str) -> None:
     """The frame comes from a scale of pounds, the station thinks it is one of kilograms."""
     params = registry.defaults(protocol)
-    frame = registry.get(protocol).encode_frame(Shown(Decimal("16.28"), unit="lb"), params)
+    frame = registry.get(protocol).encode_frame(DisplayState(Decimal("16.28"), unit="lb"), params)
     for metric in ("true", "false"):
         (told,) = decode(protocol, {"metric": metric}, frame)
         assert isinstance(told, Reading)
         assert (str(told.weight), told.unit, told.stable) == ("16.28", "lb", True)
     for unit in ("kg", "g"):
-        assert _refused(told, unit) == Unusable.UNIT, "the sentence on the screen names the unit"
+        assert _refused(told, unit) == UnusableReason.UNIT, "the sentence on the screen names the unit"
 
 
-def _refused(told: Reading, unit: str) -> Unusable | None:
+def _refused(told: Reading, unit: str) -> UnusableReason | None:
     profile = ScaleProfile(5, 15_000, unit)
     flags = {"stable": told.stable, "net": told.net, "overload": told.overload, "underload": told.underload}
     return indicate(profile, weight=told.weight, unit=told.unit, **flags).unusable
@@ -63,7 +63,7 @@ def _refused(told: Reading, unit: str) -> Unusable | None:
 
 @_MODELS
 def test_kilograms_are_refused_where_the_scale_is_set_to_pounds(protocol: str) -> None:
-    frame = registry.get(protocol).encode_frame(Shown(Decimal("7.385")), registry.defaults(protocol))
+    frame = registry.get(protocol).encode_frame(DisplayState(Decimal("7.385")), registry.defaults(protocol))
     (told,) = decode(protocol, {}, frame)
     assert isinstance(told, Reading)
     assert (str(told.weight), told.unit, _refused(told, "kg")) == ("7.385", None, None)
@@ -75,7 +75,7 @@ def test_kilograms_are_refused_where_the_scale_is_set_to_pounds(protocol: str) -
 def test_no_frame_of_pounds_is_ever_a_weight_in_kilograms(protocol: str) -> None:
     row, params = registry.get(protocol), registry.defaults(protocol)
     for hundredths in range(0, 10_000, 7):
-        shown = Shown(Decimal(hundredths).scaleb(-2), unit="lb", net=bool(hundredths % 2))
+        shown = DisplayState(Decimal(hundredths).scaleb(-2), unit="lb", net=bool(hundredths % 2))
         (told,) = decode(protocol, {}, row.encode_frame(shown, params))
         assert isinstance(told, Reading)
         assert told.unit == "lb"
@@ -84,22 +84,22 @@ def test_no_frame_of_pounds_is_ever_a_weight_in_kilograms(protocol: str) -> None
 @each(
     ("shown", "frame"),
     [
-        (Shown(Decimal("7.385")), b"\x0207.385\r"),
-        (Shown(Decimal("7.385"), net=True), b"\x0207.385N\r"),
-        (Shown(Decimal("0.000")), b"\x0200.000\r"),
-        (Shown(Decimal("7.385"), stable=False), b"\x02?\x41\r"),
-        (Shown(Decimal("-0.250"), net=True), b"\x02?\x64\r"),
-        (Shown(Decimal("7.385"), overload=True), b"\x02?\x42\r"),
-        (Shown(Decimal("0.000"), underload=True, stable=False), b"\x02?\x55\r"),
-        (Shown(Decimal("123.456")), b"\x02?\x42\r"),
+        (DisplayState(Decimal("7.385")), b"\x0207.385\r"),
+        (DisplayState(Decimal("7.385"), net=True), b"\x0207.385N\r"),
+        (DisplayState(Decimal("0.000")), b"\x0200.000\r"),
+        (DisplayState(Decimal("7.385"), stable=False), b"\x02?\x41\r"),
+        (DisplayState(Decimal("-0.250"), net=True), b"\x02?\x64\r"),
+        (DisplayState(Decimal("7.385"), overload=True), b"\x02?\x42\r"),
+        (DisplayState(Decimal("0.000"), underload=True, stable=False), b"\x02?\x55\r"),
+        (DisplayState(Decimal("123.456")), b"\x02?\x42\r"),
     ],
 )
-def test_the_simulated_scale(shown: Shown, frame: bytes) -> None:
+def test_the_simulated_scale(shown: DisplayState, frame: bytes) -> None:
     assert registry.get("mt_8217").encode_frame(shown, registry.defaults("mt_8217")) == frame
 
 
 def test_pounds_have_a_zero_in_front_on_the_8213_alone() -> None:
-    shown = Shown(Decimal("16.28"), unit="lb")
+    shown = DisplayState(Decimal("16.28"), unit="lb")
     pounds = {"metric": "false"}
     assert registry.get("mt_8217").encode_frame(shown, registry.defaults("mt_8217") | pounds) == b"\x0216.28\r"
     assert registry.get("mt_8213").encode_frame(shown, registry.defaults("mt_8213") | pounds) == b"\x02016.28\r"
@@ -109,7 +109,7 @@ def test_pounds_have_a_zero_in_front_on_the_8213_alone() -> None:
 @each(("weight", "unit"), [("7.5", "kg"), ("12", "kg"), ("1.23456", "kg"), ("7.385", "lb"), ("7", "g")])
 def test_a_number_of_another_shape_or_unit_cannot_be_sent(protocol: str, weight: str, unit: str) -> None:
     with pytest.raises(ValueError, match=protocol):
-        registry.get(protocol).encode_frame(Shown(Decimal(weight), unit), registry.defaults(protocol))
+        registry.get(protocol).encode_frame(DisplayState(Decimal(weight), unit), registry.defaults(protocol))
 
 
 @_MODELS
@@ -117,7 +117,7 @@ def test_zero_tare_and_clear_are_answered_by_a_status_that_is_no_weight(protocol
     row = registry.get(protocol)
     assert row.respond is not None
     for command in ("zero", "tare", "clear_tare"):
-        answer = row.respond(command, Shown(Decimal("0.000")), registry.defaults(protocol))
+        answer = row.respond(command, DisplayState(Decimal("0.000")), registry.defaults(protocol))
         assert answer == b"\x02?\x50\r"
         assert decode(protocol, {}, answer) == [Rejected(RejectReason.NO_NEW_WEIGHING, answer)]
     assert row.poll is not None

@@ -7,41 +7,41 @@ from decimal import Decimal
 import pytest
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import Shown
+from kiosk.protocols.scales.protocol import DisplayState
 from kiosk.protocols.scales.reading import Reading
 from tests.each import each
 from tests.protocols.scales.golden import decode
 
 
-def _sent(protocol: str, shown: Shown, **params: str) -> bytes:
+def _sent(protocol: str, shown: DisplayState, **params: str) -> bytes:
     return registry.get(protocol).encode_frame(shown, registry.defaults(protocol) | params)
 
 
 def test_the_length_of_a_line_is_a_setting() -> None:
-    assert len(_sent("mt_print", Shown(Decimal("7.385")))) == 26
-    assert len(_sent("mt_print", Shown(Decimal("7.385")), length="27")) == 27
+    assert len(_sent("mt_print", DisplayState(Decimal("7.385")))) == 26
+    assert len(_sent("mt_print", DisplayState(Decimal("7.385")), length="27")) == 27
 
 
-@each("shown", [Shown(Decimal("12345678901.234")), Shown(Decimal(1), unit="jin of rice")])
-def test_what_a_line_cannot_carry_is_refused(shown: Shown) -> None:
+@each("shown", [DisplayState(Decimal("12345678901.234")), DisplayState(Decimal(1), unit="jin of rice")])
+def test_what_a_line_cannot_carry_is_refused(shown: DisplayState) -> None:
     with pytest.raises(ValueError, match="mt_print cannot carry"):
         _sent("mt_print", shown)
 
 
 @each("protocol", ["mt_print", "mt_jik6cab"])
 def test_the_key_prints_nothing_out_of_range(protocol: str) -> None:
-    assert _sent(protocol, Shown(Decimal(1), overload=True)) == b""
-    assert _sent(protocol, Shown(Decimal(-1), underload=True)) == b""
+    assert _sent(protocol, DisplayState(Decimal(1), overload=True)) == b""
+    assert _sent(protocol, DisplayState(Decimal(-1), underload=True)) == b""
 
 
 def test_a_block_of_a_net_weight_says_its_tare() -> None:
-    lines = _sent("mt_jik6cab", Shown(Decimal("7.385"), net=True)).split(b"\r\n")
+    lines = _sent("mt_jik6cab", DisplayState(Decimal("7.385"), net=True)).split(b"\r\n")
     assert lines[3:5] == [b"  1.000 kg", b"  8.385 kg"]
     with pytest.raises(ValueError, match="mt_jik6cab cannot carry pcs"):
-        _sent("mt_jik6cab", Shown(Decimal(1), unit="pcs"))
+        _sent("mt_jik6cab", DisplayState(Decimal(1), unit="pcs"))
 
 
 def test_a_block_tells_the_tare_of_its_weight() -> None:
-    (item,) = decode("mt_jik6cab", {}, _sent("mt_jik6cab", Shown(Decimal("7.385"), net=True)))
+    (item,) = decode("mt_jik6cab", {}, _sent("mt_jik6cab", DisplayState(Decimal("7.385"), net=True)))
     assert isinstance(item, Reading)
     assert (str(item.weight), str(item.tare)) == ("7.385", "1.000")

@@ -8,7 +8,7 @@ from typing import TypeGuard
 import pytest
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import Shown
+from kiosk.protocols.scales.protocol import DisplayState
 from kiosk.protocols.scales.reading import Decoded, Reading
 from tests.each import each
 from tests.protocols.scales.golden import decode
@@ -81,13 +81,13 @@ def test_pounds_of_a_toledo_never_become_kilograms_by_the_units_of_a_liden() -> 
 def test_the_simulated_liden() -> None:
     params = registry.defaults("mt_continuous") | {"units": "liden"}
     for unit in ("kg", "lb"):
-        frame = registry.get("mt_continuous").encode_frame(Shown(Decimal("7.385"), unit), params)
+        frame = registry.get("mt_continuous").encode_frame(DisplayState(Decimal("7.385"), unit), params)
         assert (frame[1] & 0x50, frame[2] & 0x10, frame[3] & 0x10) == (0x50, 0x10, 0x10), "bits that are always 1"
         (item,) = decode("mt_continuous", {"units": "liden"}, frame)
         assert isinstance(item, Reading)
         assert (str(item.weight), item.unit) == ("7.385", unit)
     with pytest.raises(ValueError, match="cannot carry"):
-        registry.get("mt_continuous").encode_frame(Shown(Decimal(7), "g"), params)
+        registry.get("mt_continuous").encode_frame(DisplayState(Decimal(7), "g"), params)
 
 
 def test_what_has_to_be_set_is_told_from_the_newest_reading() -> None:
@@ -104,7 +104,7 @@ def test_what_has_to_be_set_is_told_from_the_newest_reading() -> None:
 
 def _shown(weight: str, **flags: bool) -> Reading:
     params = registry.defaults("mt_continuous")
-    frame = registry.get("mt_continuous").encode_frame(Shown(Decimal(weight), **flags), params)
+    frame = registry.get("mt_continuous").encode_frame(DisplayState(Decimal(weight), **flags), params)
     (item,) = decode("mt_continuous", {}, frame)
     assert isinstance(item, Reading)
     return item
@@ -121,8 +121,8 @@ def test_overload_counts_more_than_underload() -> None:
     assert (item.weight, item.overload, item.underload) == (None, True, False)
 
 
-@each("shown", [Shown(Decimal("0.000001")), Shown(Decimal(1), unit="pcs")])
-def test_what_the_frame_cannot_carry_is_refused(shown: Shown) -> None:
+@each("shown", [DisplayState(Decimal("0.000001")), DisplayState(Decimal(1), unit="pcs")])
+def test_what_the_frame_cannot_carry_is_refused(shown: DisplayState) -> None:
     with pytest.raises(ValueError, match="mt_continuous cannot carry"):
         registry.get("mt_continuous").encode_frame(shown, registry.defaults("mt_continuous"))
 
@@ -130,4 +130,4 @@ def test_what_the_frame_cannot_carry_is_refused(shown: Shown) -> None:
 def test_no_command_is_answered() -> None:
     row, params = registry.get("mt_continuous"), registry.defaults("mt_continuous")
     assert row.respond is not None
-    assert {row.respond(name, Shown(Decimal(1)), params) for name in row.commands} == {b""}
+    assert {row.respond(name, DisplayState(Decimal(1)), params) for name in row.commands} == {b""}

@@ -9,7 +9,7 @@ from operator import xor
 import pytest
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import Shown
+from kiosk.protocols.scales.protocol import DisplayState
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected
 from tests.each import each
 
@@ -21,7 +21,7 @@ def _params(address: str = "1") -> dict[str, str]:
     return registry.defaults("xk3190_tf1") | {"address": address}
 
 
-def _answer(name: str, shown: Shown, address: str = "1") -> bytes:
+def _answer(name: str, shown: DisplayState, address: str = "1") -> bytes:
     assert _ROW.respond is not None
     return _ROW.respond(name, shown, _params(address))
 
@@ -40,7 +40,7 @@ def test_question_and_answer_bear_the_address_as_a_letter(address: str) -> None:
     letter = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[int(address) - 1].encode()
     assert asked[:3] == b"\x02" + letter + b"B"
     assert asked[3:5] == b"%02X" % (letter[0] ^ ord("B"))
-    (reading,) = _decode(_answer("request_weight", Shown(Decimal("12.450")), address), address)
+    (reading,) = _decode(_answer("request_weight", DisplayState(Decimal("12.450")), address), address)
     assert isinstance(reading, Reading)
     assert (str(reading.weight), reading.net) == ("12.450", False)
 
@@ -52,7 +52,7 @@ def test_there_are_26_addresses(address: str) -> None:
 
 
 def test_only_the_asked_indicator_is_heard() -> None:
-    answer = _answer("request_weight", Shown(Decimal("12.450")), "3")
+    answer = _answer("request_weight", DisplayState(Decimal("12.450")), "3")
     for address in _ADDRESSES:
         heard = [item for item in _decode(answer, address) if isinstance(item, Reading)]
         assert len(heard) == (address == "3")
@@ -70,7 +70,7 @@ def test_a_number_under_another_letter_is_no_weight(letter: str) -> None:
 
 
 def test_net_is_told_by_the_letter_alone() -> None:
-    shown = Shown(Decimal("6.745"), net=True)
+    shown = DisplayState(Decimal("6.745"), net=True)
     (by_question,) = _decode(_answer("read_net", shown))
     (sent,) = _decode(_ROW.encode_frame(shown, _params()))
     assert isinstance(by_question, Reading)
@@ -80,8 +80,8 @@ def test_net_is_told_by_the_letter_alone() -> None:
 
 @each("name", ["request_weight", "read_gross"])
 def test_a_net_weight_is_never_named_gross(name: str) -> None:
-    assert _answer(name, Shown(Decimal("6.745"), net=True)) == b""
-    (reading,) = _decode(_answer(name, Shown(Decimal("6.745"), net=True, tare=Decimal("0.640"))))
+    assert _answer(name, DisplayState(Decimal("6.745"), net=True)) == b""
+    (reading,) = _decode(_answer(name, DisplayState(Decimal("6.745"), net=True, tare=Decimal("0.640"))))
     assert isinstance(reading, Reading)
     assert (str(reading.weight), reading.net) == ("7.385", False)
 
@@ -101,15 +101,15 @@ def test_an_answer_repeats_the_address_and_the_letter_of_its_question() -> None:
 
 
 def test_tare_and_handshake_are_records() -> None:
-    shown = Shown(Decimal("7.385"))
+    shown = DisplayState(Decimal("7.385"))
     (tare,) = _decode(_answer("read_tare", shown))
     assert isinstance(tare, Record)
     assert (tare.kind, tare.value) == ("tare", "0.000")
     (hand,) = _decode(_answer("handshake", shown))
     assert isinstance(hand, Record)
     assert hand.kind == "acknowledgement"
-    assert _answer("read_tare", Shown(Decimal("7.385"), net=True)) == b""
-    (tare,) = _decode(_answer("read_tare", Shown(Decimal("7.385"), net=True, tare=Decimal("0.640"))))
+    assert _answer("read_tare", DisplayState(Decimal("7.385"), net=True)) == b""
+    (tare,) = _decode(_answer("read_tare", DisplayState(Decimal("7.385"), net=True, tare=Decimal("0.640"))))
     assert (tare.kind, tare.value) == ("tare", "0.640") if isinstance(tare, Record) else False
 
 
@@ -117,12 +117,12 @@ def test_tare_and_handshake_are_records() -> None:
 @each(
     "shown",
     [
-        Shown(Decimal("7.385"), overload=True),
-        Shown(Decimal("-7.385"), underload=True),
-        Shown(Decimal("12345.678")),
+        DisplayState(Decimal("7.385"), overload=True),
+        DisplayState(Decimal("-7.385"), underload=True),
+        DisplayState(Decimal("12345.678")),
     ],
 )
-def test_beyond_its_range_the_indicator_keeps_silent(name: str, shown: Shown) -> None:
+def test_beyond_its_range_the_indicator_keeps_silent(name: str, shown: DisplayState) -> None:
     assert _answer(name, shown) == b""
 
 
@@ -130,7 +130,7 @@ def test_the_question_handed_back_by_the_adapter_does_not_end_the_waiting() -> N
     """A refusal would: the host would take it for the answer."""
     asked = registry.encode("xk3190_tf1", "request_weight", {})
     assert [type(item) for item in _decode(asked)] == [Record]
-    told = _decode(asked + _answer("request_weight", Shown(Decimal("-0.385"))))
+    told = _decode(asked + _answer("request_weight", DisplayState(Decimal("-0.385"))))
     assert [type(item) for item in told] == [Record, Reading]
 
 

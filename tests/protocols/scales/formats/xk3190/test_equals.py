@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import Shown
+from kiosk.protocols.scales.protocol import DisplayState
 from kiosk.protocols.scales.reading import Decoded, Reading, Rejected
 from tests.each import each
 from tests.protocols.scales.streams import feed_cut
@@ -29,7 +29,7 @@ def _told(decoded: list[Decoded]) -> list[tuple[str | None, str | None] | str]:
 
 
 def _frame(protocol: str, weight: str) -> bytes:
-    return registry.get(protocol).encode_frame(Shown(Decimal(weight)), registry.defaults(protocol))
+    return registry.get(protocol).encode_frame(DisplayState(Decimal(weight)), registry.defaults(protocol))
 
 
 @each("protocol", _ALL)
@@ -100,9 +100,9 @@ def test_an_indicator_of_whole_units_shows_no_decimals() -> None:
 @each("protocol", _ALL)
 def test_beyond_its_range_the_indicator_keeps_silent(protocol: str) -> None:
     row, params = registry.get(protocol), registry.defaults(protocol)
-    assert row.encode_frame(Shown(Decimal(7), overload=True), params) == b""
-    assert row.encode_frame(Shown(Decimal(-7), underload=True), params) == b""
-    assert row.encode_frame(Shown(Decimal(12_345_678)), params) == b""
+    assert row.encode_frame(DisplayState(Decimal(7), overload=True), params) == b""
+    assert row.encode_frame(DisplayState(Decimal(-7), underload=True), params) == b""
+    assert row.encode_frame(DisplayState(Decimal(12_345_678)), params) == b""
 
 
 @settings(max_examples=200, deadline=None)

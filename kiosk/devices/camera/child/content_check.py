@@ -1,0 +1,28 @@
+"""What stands between a source and a usable picture: the fault the clerk reads, and the file that is no picture."""
+
+from __future__ import annotations
+
+from kiosk.devices.ports import CameraFault
+from kiosk.photo.arrays import BgrImage
+from kiosk.photo.frame_check import FrameDefect, find_content_defect
+
+_BLACK_MESSAGE = "The picture of the camera at {path} is black: take off the lens cap and switch on the lamp."
+_FLAT_MESSAGE = (
+    "The camera at {path} shows one flat color: take away what covers the lens, then plug the camera in again."
+)
+
+
+class UnreadablePicture(CameraFault):
+    """A file that cannot be decoded within the limits."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("format", message)
+
+
+def require_content(frame: BgrImage, path: str) -> None:
+    """Raises CameraFault when the frame is black, flat or constant."""
+    defect = find_content_defect(frame)
+    if defect is FrameDefect.BLACK:
+        raise CameraFault("black", _BLACK_MESSAGE.format(path=path))
+    if defect is not None:
+        raise CameraFault("broken", _FLAT_MESSAGE.format(path=path))

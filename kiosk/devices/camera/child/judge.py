@@ -1,0 +1,175 @@
+"""A frame, judged: what the child tells the station of it, and the two pictures that may leave the child."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from kiosk.devices.camera.child.content_check import UnreadablePicture, require_content
+from kiosk.devices.camera.child.ports import InspectionResult, PictureSource, Pipeline
+from kiosk.devices.camera.wire import (
+    MAX_COVERAGE_BP,
+    MAX_LIVE_VIEW_BYTES,
+    MAX_MEASURE,
+    MAX_PICTURE,
+    MAX_PREVIEW,
+    MAX_TILT_MILLIDEG,
+    MAX_VALUE,
+    GoodsInspected,
+    MatMeasured,
+    WireFinding,
+    WireLiveView,
+    WireMatMeasure,
+    WireMeasures,
+    WirePicture,
+)
+from kiosk.devices.ports import CameraFault
+from kiosk.domain.verdict import Finding, Measures, Reason, Verdict
+from kiosk.photo.arrays import BgrImage
+from kiosk.photo.codec import encode_jpeg
+from kiosk.photo.pictures import likeness
+
+GoodsAnswer = tuple[GoodsInspected, bytes]
+_REASON_BY_FAULT: Final = {"frozen": Reason.FROZEN}
+"""What a hand may mend by taking the shot again; every other fault of a camera stays one."""
+
+EXPOSURE_FIXED_S: Final = 60.0
+"""So long the light over the empty mat is taken for the light over what is laid there."""
+_LIVE_VIEW_QUALITIES: Final = (80, 60, 40, 20)
+"""At 80, goods of the simulator take 8 to 28 kB."""
+
+
+class Judge:
+    """Pictures of goods through the pipeline. Raises CameraFault where there is no frame to judge."""
+
+    def __init__(self, source: PictureSource, pipeline: Pipeline, clock: Callable[[], float] = time.monotonic) -> None:
+        self._source, self._pipeline, self._clock = source, pipeline, clock
+        self._before: BgrImage | None = None
+        self._fixed_until: float | None = None
+
+    def judge_shot(self, number: int) -> GoodsAnswer:
+        """A burst of now; the exposure is as it was over the empty mat, where that was looked at before."""
+        try:
+            burst = self._source.burst()
+        except UnreadablePicture:
+            return _without_frame(number, Reason.UNREADABLE)
+        except CameraFault as fault:
+            if (reason := _REASON_BY_FAULT.get(fault.code)) is None:
+                raise
+            return _without_frame(number, reason)
+        finally:
+            self._release()
+        return _goods_answer(number, self._pipeline.inspect(burst.frame, others=burst.others), _digest(burst.frame))
+
+    def measure_mat(self, number: int) -> tuple[MatMeasured, bytes]:
+        """A burst of now, in which nothing but the mat is looked for; black and flat are faults where it is not."""
+        burst = self._source.burst()
+        measured = self._pipeline.measure_mat(burst.frame, burst.others)
+        rows = tuple(
+            WireMatMeasure(row.quality, _clamp(row.value, MAX_VALUE), _clamp(row.limit, MAX_VALUE))
+            for row in measured.measures.rows
+        )
+        digest, preview = _digest(burst.frame), measured.preview
+        if preview is None:
+            require_content(burst.frame, self._source.path)
+            return MatMeasured(number, rows, frame_sha256=digest), b""
+        jpeg = _encode_bounded(preview, MAX_PREVIEW)
+        return MatMeasured(number, rows, _picture(preview, jpeg), digest), jpeg
+
+    def live_view(self, number: int) -> tuple[WireLiveView, bytes]:
+        """A frame of now, seen cheaply; the frame before is remembered here and goes nowhere."""
+        if self._fixed_until is not None and self._clock() >= self._fixed_until:
+            self._release()
+        before, self._before = self._before, None
+        seen = self._pipeline.assess_live_view(self._source.live_frame(), before)
+        self._before = seen.small
+        if seen.lights == (Reason.EMPTY,) and self._fixed_until is None:
+            self._fix()
+        if seen.picture is None:
+            return WireLiveView(number, seen.lights, still=False), b""
+        jpeg = _small_jpeg(seen.picture)
+        return WireLiveView(number, seen.lights, seen.still, _picture(seen.picture, jpeg)), jpeg
+
+    def _fix(self) -> None:
+        with suppress(CameraFault):  # the next frame tells
+            self._source.fix_exposure()
+            self._fixed_until = self._clock() + EXPOSURE_FIXED_S
+
+    def _release(self) -> None:
+        if self._fixed_until is not None:
+            self._fixed_until = None
+            self._source.release_exposure()
+
+
+def _small_jpeg(picture: BgrImage) -> bytes:
+    """Leafy goods in a noisy frame take more bytes than others: they are shown a little coarser."""
+    for quality in _LIVE_VIEW_QUALITIES:
+        if len(jpeg := encode_jpeg(picture, quality)) <= MAX_LIVE_VIEW_BYTES:
+            return jpeg
+    raise CameraFault("format", f"A small picture of the mat is {len(jpeg)} bytes large: set a smaller picture size.")
+
+
+def _without_frame(number: int, reason: Reason) -> GoodsAnswer:
+    return GoodsInspected(number, (WireFinding(reason, 0, 0),)), b""
+
+
+def _goods_answer(number: int, inspection: InspectionResult, frame_sha256: str) -> GoodsAnswer:
+    findings = tuple(_finding(one) for one in inspection.verdict.findings)
+    if not _may_be_stored(inspection.verdict):
+        return GoodsInspected(number, findings, frame_sha256=frame_sha256), b""
+    if inspection.measures is None or inspection.master is None or inspection.natural is None:
+        raise CameraFault("broken", "The goods could not be cut out of the picture: take it again.")
+    master, natural = _encode_bounded(inspection.master), _encode_bounded(inspection.natural)
+    answer = GoodsInspected(
+        number,
+        findings,
+        _measures(inspection.measures),
+        _picture(inspection.master, master),
+        _picture(inspection.natural, natural),
+        frame_sha256,
+        likeness=likeness(inspection.master),
+    )
+    return answer, master + natural
+
+
+def _may_be_stored(verdict: Verdict) -> bool:
+    return verdict.accepted or verdict.may_be_overruled
+
+
+def _encode_bounded(picture: BgrImage, max_bytes: int = MAX_PICTURE) -> bytes:
+    jpeg = encode_jpeg(picture)
+    if len(jpeg) > max_bytes:
+        raise CameraFault("format", f"A picture of the goods is {len(jpeg)} bytes large: set a smaller picture size.")
+    return jpeg
+
+
+def _picture(picture: BgrImage, jpeg: bytes) -> WirePicture:
+    height, width = picture.shape[:2]
+    return WirePicture(len(jpeg), width, height)
+
+
+def _finding(finding: Finding) -> WireFinding:
+    return WireFinding(finding.reason, _clamp(finding.value, MAX_VALUE), _clamp(finding.limit, MAX_VALUE))
+
+
+def _measures(m: Measures) -> WireMeasures:
+    return WireMeasures(
+        coverage_bp=_clamp(m.coverage_bp, MAX_COVERAGE_BP),
+        length_mm=_clamp(m.length_mm),
+        width_mm=_clamp(m.width_mm),
+        pieces=_clamp(m.pieces),
+        edge_rise_millipx=_clamp(m.edge_rise_millipx),
+        tilt_millideg=_clamp(m.tilt_millideg, MAX_TILT_MILLIDEG),
+        px_per_m=_clamp(m.px_per_m),
+    )
+
+
+def _clamp(value: int, maximum: int = MAX_MEASURE) -> int:
+    return min(max(0, value), maximum)
+
+
+def _digest(frame: BgrImage) -> str:
+    return hashlib.sha256(frame.tobytes()).hexdigest()

@@ -1,0 +1,108 @@
+"""The small helpers of a scale supervisor: what is due when, how late the loop is, what wakes it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+
+class Freshness:
+    """When the newest reading expires and when an open port counts as silent; seconds of one monotonic clock."""
+
+    def __init__(self, stale_s: float) -> None:
+        self._stale_s = stale_s
+        self._reading_at: float | None = None
+        self._quiet_since: float | None = None
+
+    def opened(self, at: float) -> None:
+        """The port is open: from now on it may fall silent."""
+        self._quiet_since = at
+
+    def closed(self) -> None:
+        """A closed port is missing, not silent; its last reading still expires."""
+        self._quiet_since = None
+
+    def reading(self, at: float) -> None:
+        """A usable reading came."""
+        self._reading_at = self._quiet_since = at
+
+    def lose(self) -> bool:
+        """The newest reading is not believed any more; True when there was one."""
+        known, self._reading_at = self._reading_at is not None, None
+        return known
+
+    def deadline(self) -> float | None:
+        """The next moment at which something is due."""
+        starts = [at for at in (self._reading_at, self._quiet_since) if at is not None]
+        return min(starts) + self._stale_s if starts else None
+
+    def take_expired(self, now: float) -> bool:
+        """True once for every silence: the newest reading has become too old."""
+        due = self._reading_at is not None and now >= self._reading_at + self._stale_s
+        if due:
+            self._reading_at = None
+        return due
+
+    def take_silent(self, now: float) -> bool:
+        """True once for every silence of an open port."""
+        due = self._quiet_since is not None and now >= self._quiet_since + self._stale_s
+        if due:
+            self._quiet_since = None
+        return due
+
+
+class LoopMonitor:
+    """The turns of a loop that looks at a port: how late the last one was, and since when the port can hold bytes.
+
+    Seconds of one monotonic clock, which goes on while the process is stopped.
+    """
+
+    def __init__(self, late_s: float) -> None:
+        self._late_s = late_s
+        self._known_empty_at = 0.0
+        self.pulse: float | None = None
+        """The end of the last look; None before the first."""
+        self.empty_at = 0.0
+        """What the last look found came after this moment: until then the port is known to have held nothing."""
+        self.late = False
+        """Whether the last two turns lie further apart than the loop waits by itself."""
+
+    def begin(self, now: float) -> None:
+        """The port holds nothing at this moment."""
+        self._known_empty_at = self.empty_at = self.pulse = now
+        self.late = False
+
+    def turn(self, now: float, empty_at: float | None) -> None:
+        """Another look ended at ``now``. At ``empty_at``, or later, the port was seen empty, or is about to be read
+        until it is; None when nobody looked at the port.
+        """
+        self.late = self.pulse is not None and now - self.pulse > self._late_s
+        self.empty_at, self.pulse = self._known_empty_at, now
+        if empty_at is not None:
+            self._known_empty_at = empty_at
+
+
+class WakePipe:
+    """Ends a wait on descriptors from another thread."""
+
+    def __init__(self) -> None:
+        self._read_end, self._write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def fileno(self) -> int:
+        """The descriptor that becomes readable."""
+        return self._read_end
+
+    def wake(self) -> None:
+        """Wake the waiter; it stays awake for every later wait. A full pipe wakes just as well."""
+        with suppress(BlockingIOError):
+            os.write(self._write_end, b"!")
+
+    def clear(self) -> None:
+        """Forget what woke the waiter, so that the next wait waits again."""
+        with suppress(BlockingIOError):
+            os.read(self._read_end, 4096)
+
+    def close(self) -> None:
+        """Give both descriptors back."""
+        os.close(self._read_end)
+        os.close(self._write_end)

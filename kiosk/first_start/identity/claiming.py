@@ -1,0 +1,209 @@
+"""Taking an identity from a stick, so that two machines never have it, and a power cut never loses it.
+
+    1  keep   the identity, opened, on the data partition: worth nothing yet
+    2  mark   the medium: claimed by this machine
+    3  keep   again, as claimed: from here on no medium is needed
+    4  remove the identity from the medium
+    5  use    certificate and key where the relay takes them, then the record of who this machine is
+    6  drop   what was kept
+
+    cut after   on the medium               this machine            what follows
+    0, 1        unclaimed                   not the station         anybody with the code takes it
+    2           claimed, still there        has it, does not know   it goes on when it sees its mark; others are refused
+    3           claimed, still there        has it                  it goes on by itself; others are refused
+    4, 5, 6     the mark alone              has it                  it goes on by itself
+
+Each step is durable before the next begins.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from msgspec.structs import replace
+
+from kiosk.domain.lockout import LockoutRule
+from kiosk.domain.paper_code import PaperCode
+from kiosk.first_start.identity.certificate import BadCertificate, BadPrivateKey, check_certificate, check_key
+from kiosk.first_start.identity.claim import BadClaim, ClaimMark, claim_name, read_claim, write_claim
+from kiosk.first_start.identity.format import (
+    CLEAR,
+    SEALED,
+    BadIdentity,
+    RenamedIdentity,
+    StationIdentity,
+    UnsupportedVersion,
+    WrongCode,
+    read_clear,
+    read_sealed,
+    unseal,
+)
+from kiosk.first_start.identity.ports import IdentityFolder, IdentityRefused, PendingIdentity, Vault, Why
+
+logger = logging.getLogger(__name__)
+
+LOCKOUT_RULE: Final = LockoutRule(tries=20, window_ms=3_600_000, lockout_ms=600_000, delay_ms=(0, 0, 30_000))
+"""Two wrong codes cost nothing, from the third one on each costs 30 s, twenty within an hour ten minutes: below 2,900 a
+day against 10**15 codes. The clock that counts is that of the kernel, which nobody sets."""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineTime:
+    """``wall`` is the time that stands in a mark, for people; ``monotonic_ms`` counts within the boot ``boot_id``."""
+
+    wall: str
+    boot_id: str
+    monotonic_ms: int
+
+
+class IdentityClaimer:
+    """One process at a time: its unit is started once."""
+
+    def __init__(self, vault: Vault, places: Sequence[IdentityFolder], clock: Callable[[], MachineTime]) -> None:
+        self._vault, self._places, self._clock = vault, places, clock
+
+    def resume(self) -> None:
+        """Finish what a power cut has left, or let go of what was never claimed. Raises OSError."""
+        pending = self._vault.pending()
+        if pending is None:
+            self._remove_leftovers()
+            return
+        holder = next((place for place in self._places if self._is_own_mark(place, pending)), None)
+        if pending.claimed or holder is not None:
+            self._finish(pending, holder)
+        else:  # unclaimed, or claimed and still on a medium that is not here: the code takes it again
+            self._vault.drop_pending()
+
+    def claim(self, station: str, code: PaperCode | None) -> None:
+        """Make this machine the station. Raises IdentityRefused, OSError. ``code`` is None for one in the clear."""
+        present = self._vault.in_use()
+        if present is not None:
+            if present.station != station:
+                raise IdentityRefused("other", f"this machine is {present.station} already")
+            return
+        place, name, content = self._find(station)
+        owner = self._owner(place, station)
+        if owner not in (None, self._vault.machine):
+            raise IdentityRefused("claimed", f"another machine has taken {station}: its mark lies beside the file")
+        self._finish(PendingIdentity(self._open(station, name, content, code), name), place)
+
+    def _open(self, station: str, name: str, content: bytes, code: PaperCode | None) -> StationIdentity:
+        """A wrong code is counted on the disk before anybody hears of it. Raises IdentityRefused, OSError."""
+        known, at = self._vault.wrong_codes(), self._clock()
+        wait_s = -(-known.wait(LOCKOUT_RULE, at.boot_id, at.monotonic_ms) // 1000)
+        if wait_s and code is not None:
+            raise IdentityRefused("wait", f"too many wrong codes: the next one in {wait_s} s", wait_s=wait_s)
+        try:
+            return _open_identity(station, name, content, code)
+        except WrongCode as error:
+            self._vault.count(known.after_failure(LOCKOUT_RULE, at.boot_id, at.monotonic_ms))
+            raise IdentityRefused("wrong", str(error)) from None
+
+    def _remove_leftovers(self) -> None:
+        """A stick that was not there at the end still holds the file, behind the mark of this machine."""
+        present = self._vault.in_use()
+        if present is None:
+            return
+        for place, name in tuple(self._candidates(present.station)):
+            content = place.read(name)
+            is_own = content is not None and (name != CLEAR or _is_of(content, present.station))
+            if is_own and self._owner(place, present.station) == self._vault.machine:
+                self._remove_file(place, name)
+
+    def _is_own_mark(self, place: IdentityFolder, pending: PendingIdentity) -> bool:
+        """Its mark is this machine's, or was torn while it was written: then the identity is still beside it."""
+        owner = self._owner(place, pending.identity.station)
+        return owner == self._vault.machine or (owner == "" and place.read(pending.name) is not None)
+
+    def _finish(self, pending: PendingIdentity, place: IdentityFolder | None) -> None:
+        """From wherever it stands; ``place`` may be None once it is claimed."""
+        identity = pending.identity
+        if not pending.claimed:
+            assert place is not None
+            self._vault.save_pending(pending)
+            self._write_mark(place, identity.station)
+            pending = replace(pending, claimed=True)
+            self._vault.save_pending(pending)
+        if place is not None:
+            self._remove_file(place, pending.name)
+        self._vault.install(identity)
+        self._vault.drop_pending()
+        logger.info("this machine is %s of %s now", identity.station, identity.region)
+
+    def _write_mark(self, place: IdentityFolder, station: str) -> None:
+        """Written, and read back: a stick may say yes and keep nothing."""
+        if self._owner(place, station) != self._vault.machine:
+            mark = write_claim(ClaimMark(station, self._vault.machine, self._clock().wall))
+            try:
+                place.mark(claim_name(station), mark)
+            except OSError as error:
+                raise IdentityRefused("failed", f"the mark of {station}: {error}", "stick") from error
+        if self._owner(place, station) != self._vault.machine:
+            message = f"the mark of {station} cannot be read back from the medium: nothing was taken"
+            raise IdentityRefused("failed", message, "stick")
+
+    def _remove_file(self, place: IdentityFolder, name: str) -> None:
+        """A stick that is pulled now keeps a file that its mark protects."""
+        try:
+            place.remove(name)
+        except OSError as error:
+            logger.warning("%s stays on the medium, claimed by this machine: %s", name, error)
+
+    def _owner(self, place: IdentityFolder, station: str) -> str | None:
+        """The machine whose mark lies there; None without a mark, "" when it cannot be read."""
+        try:
+            content = place.read(claim_name(station))
+            return None if content is None else read_claim(content).machine
+        except BadClaim as error:
+            logger.warning("the mark of %s is damaged: %s", station, error)
+            return ""
+
+    def _find(self, station: str) -> tuple[IdentityFolder, str, bytes]:
+        for place, name in self._candidates(station):
+            content = place.read(name)
+            if content is not None and (name != CLEAR or _is_of(content, station)):
+                return place, name, content
+        raise IdentityRefused("gone", f"there is no identity of {station} on any medium")
+
+    def _candidates(self, station: str) -> Iterator[tuple[IdentityFolder, str]]:
+        for place in self._places:
+            for name in place.names():
+                match = SEALED.fullmatch(name)
+                if name == CLEAR or (match and match[1] == station):
+                    yield place, name
+
+
+def _is_of(content: bytes, station: str) -> bool:
+    try:
+        return read_clear(content).station == station
+    except BadIdentity:
+        return False
+
+
+def _open_identity(station: str, name: str, content: bytes, code: PaperCode | None) -> StationIdentity:
+    """Raises WrongCode, IdentityRefused."""
+    try:
+        if name == CLEAR:
+            identity = read_clear(content)
+        elif code is None:
+            raise IdentityRefused("wrong", f"{name} is sealed, and no code was given")
+        else:
+            identity = unseal(read_sealed(content, name), code)
+        check_certificate(station, identity.certificate)
+        check_key(identity.certificate, identity.key)
+    except (BadIdentity, BadCertificate) as error:
+        why: Why = next((why for kind, why in _WHY.items() if isinstance(error, kind)), "file")
+        raise IdentityRefused("damaged", f"{name}: {error}", why) from error
+    return identity
+
+
+_WHY: Final[Mapping[type[Exception], Why]] = {
+    RenamedIdentity: "renamed",
+    UnsupportedVersion: "software",
+    BadPrivateKey: "key",
+    BadCertificate: "certificate",
+}
+"""The narrower one first."""

@@ -1,0 +1,153 @@
+"""The earlier epochs of a database: a center back from a backup may lack events that it had acknowledged then.
+
+Only what it had acknowledged: the rest was told again in the epoch after. No I/O, no clock: time is passed in. Nothing
+is kept over a connection, as the center is asked again on the next one.
+
+Each question names the last event that was acknowledged. A center that says another hash there took the events of a
+machine with the same card after it had come back: what it lacks cannot be sent under its numbers any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from kiosk.messaging.contract.control import Ack
+from kiosk.messaging.relay.fork_point import ForkPoint, HashQuery, SharedUpTo
+from kiosk.messaging.relay.pace import Pace
+from kiosk.messaging.relay.ports import EarlierEpoch
+
+
+@dataclass(frozen=True, slots=True)
+class EpochQuery:
+    """How far is the center with this epoch, whose last event here is ``last_seq``, and what is its hash at ``at``?"""
+
+    epoch: str
+    last_seq: int
+    at: int
+
+
+@dataclass(slots=True)
+class _EpochState:
+    """An epoch of which the center had 1..``owed_upto``; ``held_upto`` is what it says it has, None until it spoke."""
+
+    epoch: str
+    last_seq: int
+    owed_upto: int
+    held_upto: int | None = None
+    sent_upto: int = 0
+    fork_point: ForkPoint = field(default_factory=ForkPoint)
+
+    @property
+    def query(self) -> EpochQuery:
+        return EpochQuery(self.epoch, self.last_seq, self.fork_point.question or self.owed_upto)
+
+    @property
+    def missing(self) -> int:
+        return 0 if self.held_upto is None else max(0, self.owed_upto - self.held_upto)
+
+    @property
+    def open(self) -> bool:
+        return self.held_upto is None or self.held_upto < self.owed_upto
+
+    @property
+    def in_flight(self) -> bool:
+        return self.held_upto is not None and self.sent_upto > self.held_upto
+
+
+class EarlierEpochs:
+    """One message at a time, the oldest epoch first; the next one goes when the center has acknowledged it."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._epochs: dict[str, _EpochState] = {}
+        self._deadline = 0.0
+
+    def ask(self, epochs: Sequence[EarlierEpoch], now: float) -> None:
+        """Start over: every one of them is asked about."""
+        self._epochs = {one.epoch: _EpochState(one.epoch, one.last_seq, one.acked_upto) for one in epochs}
+        self._wait_from(now)
+
+    def queries(self) -> list[EpochQuery]:
+        """Of those epochs that the center has not answered for, or not all."""
+        return [one.query for one in self._epochs.values() if one.open]
+
+    def query(self, epoch: str) -> EpochQuery:
+        """Of this one alone."""
+        return self._epochs[epoch].query
+
+    def is_known(self, epoch: str) -> bool:
+        """Whether this epoch was asked about."""
+        return epoch in self._epochs
+
+    def owed_upto(self, epoch: str) -> int:
+        """Up to where the center had acknowledged it while it was the current one."""
+        return self._epochs[epoch].owed_upto
+
+    @property
+    def settled(self) -> bool:
+        """Whether the center has answered for every epoch and lacks nothing."""
+        return not self.queries()
+
+    @property
+    def missing(self) -> int:
+        """Events the center has lost, as far as it has answered."""
+        return sum(one.missing for one in self._epochs.values())
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether a message is on its way."""
+        return any(one.in_flight for one in self._epochs.values())
+
+    def next_range(self) -> tuple[str, int, int] | None:
+        """Send of this epoch what is above the first number, up to the second; None: nothing now."""
+        if self.in_flight:
+            return None
+        for one in self._epochs.values():
+            if one.held_upto is not None and one.missing:
+                return one.epoch, one.held_upto, one.owed_upto
+        return None
+
+    def sent(self, epoch: str, last: int, now: float) -> None:
+        """A message with events up to ``last`` went out."""
+        self._epochs[epoch].sent_upto = last
+        self._wait_from(now)
+
+    def acknowledged(self, epoch: str, upto: int, now: float) -> None:
+        """The center has this epoch up to here; it may have lost it once more since it spoke last."""
+        one = self._epochs[epoch]
+        if one.held_upto is not None and upto > one.held_upto:
+            self._pace.progress()
+        if one.held_upto is None or upto < one.held_upto or upto >= one.sent_upto:
+            one.sent_upto = 0
+        one.held_upto = upto
+        self._wait_from(now)
+
+    def contradicted(self, ack: Ack, own: Callable[[int], str | None], now: float) -> SharedUpTo | HashQuery | None:
+        """Its head is not ``own`` hash there. Nothing of it is sent any more: see `ForkPoint.contradicted`."""
+        one = self._epochs[ack.epoch]
+        found = one.fork_point.contradicted(ack, one.owed_upto, own)
+        one.held_upto, one.sent_upto = None, 0
+        if isinstance(found, SharedUpTo):
+            one.held_upto = one.owed_upto = found.upto
+        self._wait_from(now)
+        return found
+
+    def drop(self, epoch: str) -> None:
+        """There is nothing to send of it."""
+        one = self._epochs[epoch]
+        one.held_upto, one.sent_upto = one.owed_upto, 0
+
+    def stalled(self, now: float) -> bool:
+        """Whether an answer is overdue; what only waits for its turn to be sent is not."""
+        has_open_query = any(one.held_upto is None or one.in_flight for one in self._epochs.values())
+        return has_open_query and now >= self._deadline
+
+    def rewind(self, now: float) -> None:
+        """Ask and send again what is open."""
+        for one in self._epochs.values():
+            one.sent_upto = 0
+        self._wait_from(now)
+
+    def _wait_from(self, now: float) -> None:
+        self._deadline = now + self._pace.patience_s

@@ -1,0 +1,76 @@
+"""Sends what waits."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+from kiosk.domain.backoff import Backoff
+from kiosk.sorting_center.alarm_texts import format_detail
+from kiosk.sorting_center.desk.errors import DeskError
+from kiosk.sorting_center.desk.notices import ports, targets
+from kiosk.sorting_center.desk.notices.outbox import NoticeClaim, NoticeOutbox
+
+POLL_INTERVAL_S: Final = 3.0
+RETRY_FIRST_S: Final = 30.0
+RETRY_MAX_S: Final = 3600.0
+
+log = logging.getLogger(__name__)
+
+
+class NoticeDispatcher:
+    """Any number of processes may have one: the outbox gives each notice to one at a time.
+
+    A notice that came through just before its sender died is sent again: receivers know it by its id. ``share`` is
+    that of `Backoff`.
+    """
+
+    def __init__(
+        self,
+        notices: NoticeOutbox,
+        senders: Mapping[targets.NoticeChannel, ports.NoticeSender],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        share: Callable[[], float] = lambda: random.uniform(0.5, 1.0),  # noqa: S311 - nothing secret
+    ) -> None:
+        self._notices = notices
+        self._senders = senders
+        self._now = now
+        self._share = share
+
+    def step(self) -> bool:
+        """Write what is new and try one notice; whether there was any. Raises DeskError."""
+        self._notices.collect(self._now())
+        claim = self._notices.claim(self._now())
+        if claim is None:
+            return False
+        try:
+            result = self._senders[claim.target.way].send(claim)
+        except ports.DeliveryFailed as error:
+            self._mark_failed(claim, str(error))
+        except Exception as error:
+            log.exception("A notice for %s could not be sent.", claim.target.name)
+            self._mark_failed(claim, format_detail("own_error", text=type(error).__name__))
+        else:
+            self._notices.mark_sent(claim, result, self._now())
+        return True
+
+    def run(self, ending: threading.Event) -> None:
+        """Until ``ending`` is set, whatever happens."""
+        while not ending.is_set():
+            try:
+                if self.step():
+                    continue
+            except DeskError as error:
+                log.error("Notices wait: %s", error)
+            except Exception:
+                log.exception("Notices wait.")
+            ending.wait(POLL_INTERVAL_S)
+
+    def _mark_failed(self, claim: NoticeClaim, why: str) -> None:
+        backoff = Backoff(RETRY_FIRST_S, RETRY_MAX_S, self._share)
+        wait_s = [backoff.next() for _ in range(min(claim.target.failures, 20) + 1)][-1]
+        self._notices.mark_failed(claim, why, wait_s, self._now())

@@ -1,0 +1,63 @@
+"""Following the feed of the ledger: where to go on, and until told to end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from kiosk.domain.backoff import Backoff
+from kiosk.sorting_center.desk.errors import DeskError
+from kiosk.sorting_center.ledger import Ledger, LedgerError
+
+log = logging.getLogger(__name__)
+
+_POLL_INTERVAL_S: Final = 0.5
+_RETRY_FIRST_S: Final = 0.5
+_RETRY_MAX_S: Final = 30.0
+_EXPECTED_ERRORS: Final = (LedgerError, DeskError, OSError)
+"""What these say is enough to mend it: a disk is full, a database away."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPosition:
+    """Up to where a feed is followed, in which generation of it."""
+
+    generation: str
+    feedseq: int
+
+
+def resume_position(ledger: Ledger, stored: FeedPosition | None) -> FeedPosition:
+    """The place behind which to read: the beginning when the feed is another one than that which was followed, or has
+    become shorter, because the ledger came back from a backup. Raises a LedgerError.
+    """
+    generation = ledger.generation
+    if stored is None or stored.generation != generation or stored.feedseq > ledger.feed_end():
+        return FeedPosition(generation, 0)
+    return stored
+
+
+def run_follower(step: Callable[[], int], what: str, ending: threading.Event) -> None:
+    """Step until ``ending`` is set, whatever happens; after a step that took in nothing, wait for news.
+
+    ``what`` cannot follow, says the log when a step fails: once for each reason until one succeeds, however often it
+    is tried again.
+    """
+    backoff = Backoff(_RETRY_FIRST_S, _RETRY_MAX_S)
+    last_error = ""
+    while not ending.is_set():
+        try:
+            done = step()
+        except Exception as error:
+            message = f"{what} cannot follow the ledger: {error}"
+            if message != last_error:
+                log.error("%s", message, exc_info=not isinstance(error, _EXPECTED_ERRORS))
+            last_error = message
+            ending.wait(backoff.next())
+        else:
+            backoff.reset()
+            last_error = ""
+            if not done:
+                ending.wait(_POLL_INTERVAL_S)

@@ -1,0 +1,80 @@
+"""Who reads the feed out of the ledger itself, and how far each has come: what leaves before that is never read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, Table, inspect, select
+from sqlalchemy.exc import DBAPIError
+
+from kiosk.sorting_center.desk import schema as desk
+from kiosk.sorting_center.desk.database import desk_path
+from kiosk.sorting_center.feed_follower import FeedPosition
+from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.ledger.database import postgres, sqlite
+from kiosk.sorting_center.ledger.database.address import LedgerAddress
+from kiosk.sorting_center.ledger.database.faults import translate_error
+from kiosk.sorting_center.photos import schema as photos
+from kiosk.sorting_center.photos.database import photos_path
+from kiosk.sorting_center.reports.tables import opening as reports
+from kiosk.sorting_center.reports.tables.schema import stamp
+
+
+@dataclass(frozen=True, slots=True)
+class _FeedReader:
+    """``table`` has its place. It is in a file beside that of the ledger, or in ``schema`` of the ledger's database."""
+
+    name: str
+    table: Table
+    schema: str
+    path: Callable[[Path], Path]
+
+
+_READERS: Final = (
+    _FeedReader("listings", desk.listing_place, desk.SCHEMA, desk_path),
+    _FeedReader("photos", photos.followed, photos.SCHEMA, photos_path),
+    _FeedReader("reports", stamp, reports.SCHEMA, reports.reports_path),
+)
+
+
+def feed_positions(ledger_url: str) -> Mapping[str, int]:
+    """By name, up to which place of the feed as it is now; who has never read is not among them. Raises a LedgerError.
+
+    0 for who has read the feed of another generation: it begins again.
+    """
+    address = LedgerAddress.parse(ledger_url)
+    with Ledger.open_readonly(ledger_url) as ledger:
+        generation = ledger.generation
+    places = {reader.name: _read_position(reader, address) for reader in _READERS}
+    return {
+        name: place.feedseq if place.generation == generation else 0
+        for name, place in places.items()
+        if place is not None
+    }
+
+
+def _read_position(reader: _FeedReader, address: LedgerAddress) -> FeedPosition | None:
+    path = reader.path(address.path) if address.path is not None else None
+    if path is not None and not path.is_file():
+        return None
+    engine = sqlite.reader(path) if path is not None else postgres.reader(address.url)
+    schema = reader.schema if path is None else None
+    try:
+        with engine.connect() as connection:
+            if not inspect(connection).has_table(reader.table.name, schema):
+                return None
+            return _position_in(connection.execution_options(schema_translate_map={None: schema}), reader.table)
+    except DBAPIError as error:
+        raise translate_error(address, error) from error
+    finally:
+        engine.dispose()
+
+
+def _position_in(connection: Connection, table: Table) -> FeedPosition | None:
+    """One row, or one for each name."""
+    rows = [row._mapping for row in connection.execute(select(table))]
+    found = {row["name"]: row["value"] for row in rows} if "name" in table.columns else rows[0] if rows else {}
+    return FeedPosition(found["generation"], int(found["feedseq"])) if "feedseq" in found else None

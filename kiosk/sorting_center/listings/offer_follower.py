@@ -1,0 +1,169 @@
+"""Follows the feed of the ledger for what stations offer, for the pictures of it, and for intakes that are voided."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+from sqlalchemy import Connection, delete, insert, select
+
+from kiosk.base.json_reader import reader
+from kiosk.domain.events import IntakeVoided, ListingSubmitted, PhotoAccepted
+from kiosk.domain.events.photo import PictureData
+from kiosk.sorting_center.desk.database import DeskDatabase
+from kiosk.sorting_center.desk.schema import listing, listing_facts, listing_place, listing_step
+from kiosk.sorting_center.feed_follower import FeedPosition, resume_position, run_follower
+from kiosk.sorting_center.ledger import FeedEntry, Ledger
+from kiosk.sorting_center.ledger.database.rows import insert_missing
+from kiosk.sorting_center.ledger.database.times import to_rfc3339
+from kiosk.sorting_center.listings.listings import add_step, apply_step, known_facts, load_listing
+from kiosk.sorting_center.listings.records import (
+    LEDGER_USER,
+    VOIDED,
+    Listing,
+    ListingAction,
+    ListingKey,
+    ListingState,
+    ListingStep,
+    StationOffer,
+)
+
+log = logging.getLogger(__name__)
+
+STEP_EVENTS: Final = 250
+"""Were all of them offers, people at the desk would wait for a fraction of a second."""
+_TYPES: Final = frozenset({ListingSubmitted.TYPE, PhotoAccepted.TYPE, IntakeVoided.TYPE})
+
+
+class _PhotoData(msgspec.Struct):
+    lot: str
+    master: PictureData
+
+
+class _PhotoEvent(msgspec.Struct):
+    station: str
+    data: _PhotoData
+
+
+class _VoidData(msgspec.Struct):
+    lot: str
+
+
+class _VoidEvent(msgspec.Struct):
+    station: str
+    data: _VoidData
+
+
+class _ListingSubmittedEvent(msgspec.Struct):
+    station: str
+    epoch: str
+    seq: int
+    data: ListingSubmitted
+
+
+_decode_offer: Final = reader(msgspec.json.Decoder(_ListingSubmittedEvent))
+_decode_photo: Final = reader(msgspec.json.Decoder(_PhotoEvent))
+
+
+_decode_void: Final = reader(msgspec.json.Decoder(_VoidEvent))
+
+
+class OfferFollower:
+    """Any number of processes may follow into one desk: of two that read the same events one writes them."""
+
+    def __init__(
+        self, ledger: Ledger, database: DeskDatabase, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        """Closes none of them."""
+        self._ledger, self._database, self._now = ledger, database, now
+
+    def step(self, limit: int = STEP_EVENTS) -> int:
+        """Take in the next events of the feed, in one transaction; how many, 0 when there is nothing to do here.
+
+        In a generation after a restored backup the feed is followed from its beginning: an offer that was taken is
+        not taken again. Raises LedgerError and DeskError, and then nothing was done.
+        """
+        stored = self._stored_position()
+        start = resume_position(self._ledger, stored)
+        entries = self._ledger.feed(start.feedseq, limit)
+        if not entries:
+            return 0
+        with self._database.writing() as connection:
+            if _read_position(connection) != stored:
+                return 0
+            for entry in entries:
+                if entry.type in _TYPES:
+                    _apply_event(connection, entry, to_rfc3339(self._now()))
+            connection.execute(delete(listing_place))
+            connection.execute(insert(listing_place).values(generation=start.generation, feedseq=entries[-1].feedseq))
+        return len(entries)
+
+    def run(self, ending: threading.Event) -> None:
+        """Follow until ``ending`` is set, whatever happens."""
+        run_follower(self.step, "Listings", ending)
+
+    def _stored_position(self) -> FeedPosition | None:
+        with self._database.reading() as connection:
+            return _read_position(connection)
+
+
+def _read_position(connection: Connection) -> FeedPosition | None:
+    row = connection.execute(select(listing_place)).first()
+    return FeedPosition(row.generation, row.feedseq) if row is not None else None
+
+
+def _apply_event(connection: Connection, entry: FeedEntry, now: str) -> None:
+    if entry.type == ListingSubmitted.TYPE:
+        offered = _decode_offer(entry.body)
+        offer = StationOffer(offered.epoch, offered.seq, offered.data)
+        _apply_offer(connection, ListingKey(entry.region, offered.station, offered.data.lot), offer, now)
+    elif entry.type == PhotoAccepted.TYPE:
+        shot = _decode_photo(entry.body)
+        _record_fact(connection, ListingKey(entry.region, shot.station, shot.data.lot), shot.data.master.sha256)
+    else:
+        void = _decode_void(entry.body)
+        key = ListingKey(entry.region, void.station, void.data.lot)
+        _record_fact(connection, key, VOIDED)
+        if (one := load_listing(connection, key)) is not None:
+            _withdraw(connection, one, now)
+
+
+def _apply_offer(connection: Connection, key: ListingKey, offer: StationOffer, now: str) -> None:
+    """A newer offer replaces the older one, and nothing else: what people did stays."""
+    if _is_recorded(connection, key, offer):
+        return
+    one = load_listing(connection, key)
+    step = ListingStep(now, LEDGER_USER, ListingAction.OFFER.value, offer.place)
+    offered = msgspec.json.encode(offer).decode()
+    if one is None:
+        of = {"region": key.region, "station": key.station, "lot": key.lot}
+        fresh = {"offered": offered, "state": ListingState.REVIEW.value, "version": 1, "updated_at": now}
+        connection.execute(insert(listing).values(**of, **fresh))
+        add_step(connection, key, step)
+    else:
+        is_other = one.offer.sha256 != offer.sha256
+        apply_step(connection, one, step, {"offered": offered, "version": one.version + is_other})
+    if (after := load_listing(connection, key)) is not None and known_facts(connection, key, [VOIDED]):
+        _withdraw(connection, after, now)
+
+
+def _withdraw(connection: Connection, one: Listing, now: str) -> None:
+    if one.state is ListingState.WITHDRAWN:
+        return
+    step = ListingStep(now, LEDGER_USER, ListingAction.WITHDRAW.value, VOIDED)
+    apply_step(connection, one, step, {"state": ListingState.WITHDRAWN.value, "version": one.version + 1})
+
+
+def _is_recorded(connection: Connection, key: ListingKey, offer: StationOffer) -> bool:
+    steps = listing_step.c
+    same = (steps.region == key.region) & (steps.station == key.station) & (steps.lot == key.lot)
+    query = select(steps.id).where(same, steps.act == ListingAction.OFFER.value, steps.reason == offer.place)
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def _record_fact(connection: Connection, key: ListingKey, what: str) -> None:
+    insert_missing(connection, listing_facts, [(key.region, key.station, key.lot, what)])

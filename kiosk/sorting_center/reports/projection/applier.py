@@ -1,0 +1,297 @@
+"""From the events of a page to rows: receipts, voids, sums, parcels, stations. All in one transaction.
+
+What the tables say after a page hangs on the events before its end alone, not on where pages began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import tzinfo
+from functools import cache
+from typing import Any, Final
+
+import msgspec
+from msgspec.structs import astuple, replace
+from sqlalchemy import Connection, Select, Table, literal_column, select
+
+from kiosk.domain.events import IntakeVoided
+from kiosk.domain.moment import ClockQuality
+from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
+from kiosk.sorting_center.ledger.database.rows import insert_missing, insert_rows, upsert_rows
+from kiosk.sorting_center.reports.figures import split_halves
+from kiosk.sorting_center.reports.projection.feed_batch import ArchivedIntake, FeedBatch, FeedEvent
+from kiosk.sorting_center.reports.projection.implausible import record_implausible
+from kiosk.sorting_center.reports.projection.names import name_rows
+from kiosk.sorting_center.reports.projection.parcels import parcel_rows
+from kiosk.sorting_center.reports.tables.clocks import counting_offset
+from kiosk.sorting_center.reports.tables.rows import add_to_sums
+from kiosk.sorting_center.reports.tables.schema import (
+    SUMS,
+    clock_point,
+    county_hour,
+    event_subject,
+    goods,
+    name,
+    newest,
+    parcel,
+    receipt,
+    station_day,
+    station_goods,
+    station_price,
+    void,
+)
+from kiosk.sorting_center.reports.times import ReceiptTiming, receipt_timing
+
+ReceiptKey = tuple[str, str, str]
+"""Station, receipt, region."""
+
+
+class _ReceiptRecord(msgspec.Struct, frozen=True):
+    """A row of ``receipt``, in the order of its columns."""
+
+    station: str
+    receipt: str
+    region: str
+    epoch: str
+    seq: int
+    feedseq: int
+    lot: str
+    product: str
+    mode: str
+    member: str | None
+    bags: int
+    net_g: int
+    amount_fen: int
+    price_fen: int
+    clock: str
+    boot: int
+    monotonic_ms: int
+    written_ms: int
+    received_ms: int
+    at_ms: int | None
+    day: str
+    hour: int
+    late: bool
+    voided: bool
+
+    @property
+    def key(self) -> ReceiptKey:
+        return (self.station, self.receipt, self.region)
+
+    @property
+    def timing(self) -> ReceiptTiming:
+        return ReceiptTiming(self.at_ms, self.day, self.hour, self.late)
+
+    def with_timing(self, timing: ReceiptTiming) -> _ReceiptRecord:
+        """The same at another place."""
+        return replace(self, at_ms=timing.at_ms, day=timing.day, hour=timing.hour, late=timing.late)
+
+
+class _SumChanges:
+    """Changes of the tables of sums, put together in memory."""
+
+    def __init__(self) -> None:
+        self._sums: dict[Table, dict[tuple[Any, ...], list[int]]] = {table: {} for table in SUMS}
+        self._reduced: set[tuple[Any, ...]] = set()
+
+    def add(self, row: _ReceiptRecord) -> None:
+        """It counts now as this row says."""
+        self._change(row, 1)
+
+    def subtract(self, row: _ReceiptRecord) -> None:
+        """It counted as this row says, and does not any more."""
+        self._change(row, -1)
+
+    def _change(self, row: _ReceiptRecord, sign: int) -> None:
+        figures = [0] * 9
+        if row.voided:
+            figures[1] = sign
+        else:
+            parts = (
+                1,
+                0,
+                row.bags,
+                *split_halves(row.net_g),
+                *split_halves(row.amount_fen),
+                row.late,
+                row.at_ms is None,
+            )
+            figures = [sign * int(part) for part in parts]
+        for table, key in (
+            (station_goods, (row.day, row.region, row.station, row.product, row.mode)),
+            (station_day, (row.day, row.region, row.station)),
+            (county_hour, (row.day, row.hour, row.region, row.product, row.mode)),
+            (station_price, (row.day, row.region, row.product, row.station, row.price_fen)),
+        ):
+            sums = self._sums[table]
+            before = sums.get(key)
+            sums[key] = figures if before is None else [a + b for a, b in zip(before, figures, strict=True)]
+            if sign < 0:
+                self._reduced.add(key)
+
+    def write(self, connection: Connection) -> None:
+        for table, sums in self._sums.items():
+            rows = [(*key, *figures) for key, figures in sums.items()]
+            add_to_sums(connection, table, rows, [key for key in sums if key in self._reduced])
+
+
+class FeedApplier:
+    """One page, written through one connection."""
+
+    def __init__(self, connection: Connection, zone: tzinfo) -> None:
+        self._connection = connection
+        self._dialect = connection.dialect.name
+        self._zone = zone
+        self._sums = _SumChanges()
+
+    def apply(self, page: FeedBatch) -> None:
+        """Everything but the stamp."""
+        voided = self._add_voids(page)
+        new = self._add_receipts(page)
+        self._mark_voided(voided - {row.key for row in new})
+        self._correct_times(page.events, new)
+        self._sums.write(self._connection)
+        self._add_subjects(page.events)
+        upsert_rows(self._connection, parcel, parcel_rows(page.events), unless_null=True)
+        upsert_rows(self._connection, name, name_rows(page.events), unless_null=True)
+        self._record_newest(page)
+        record_implausible(self._connection, page.events, page.counted)
+
+    def _add_voids(self, page: FeedBatch) -> set[ReceiptKey]:
+        rows = [
+            (one.station, one.receipt, one.region, one.epoch, one.seq, 0, one.reason, one.replacement)
+            for one in page.bare_voids
+        ]
+        rows += [
+            (
+                *(one.station, one.data.receipt, one.region, one.epoch, one.seq, one.feedseq),
+                *(one.data.reason or "", one.data.replacement),
+            )
+            for one in page.events
+            if one.type == IntakeVoided.TYPE and one.data.receipt is not None
+        ]
+        insert_missing(self._connection, void, rows)
+        return {(row[0], row[1], row[2]) for row in rows}
+
+    def _add_receipts(self, page: FeedBatch) -> list[_ReceiptRecord]:
+        new = [self._full_receipt(one) for one in page.events if one.feedseq in page.counted]
+        new += [self._bare_receipt(one) for one in page.bare_intakes]
+        if not new:
+            return []
+        rows = self._connection.execute(_voided_query(self._dialect), as_parameter([row.key for row in new]))
+        voided = {tuple(row) for row in rows}
+        new = [replace(row, voided=True) if row.key in voided else row for row in new]
+        insert_rows(self._connection, receipt, [astuple(row) for row in new])
+        insert_missing(self._connection, goods, sorted({(row.product,) for row in new}))
+        for row in new:
+            self._sums.add(row)
+        return new
+
+    def _full_receipt(self, one: FeedEvent) -> _ReceiptRecord:
+        timing = receipt_timing(one.written_ms if one.is_synced else None, one.received_ms, self._zone)
+        boot, monotonic_ms = (one.boot, one.monotonic_ms) if one.monotonic_ms is not None else (_NO_BOOT, 0)
+        data = one.data
+        return _ReceiptRecord(
+            *(one.station, data.receipt or "", one.region, one.epoch, one.seq, one.feedseq, data.lot or ""),
+            *(data.product, data.mode, one.member, one.bags, data.net_g, data.amount_fen),
+            one.price_fen,
+            *(one.clock, boot, monotonic_ms, one.written_ms, one.received_ms),
+            *(timing.at_ms, timing.day, timing.hour, timing.late, False),
+        )
+
+    def _bare_receipt(self, one: ArchivedIntake) -> _ReceiptRecord:
+        timing = receipt_timing(None, one.received_ms, self._zone)
+        return _ReceiptRecord(
+            *(one.station, one.receipt, one.region, one.epoch, one.seq, one.feedseq, one.lot),
+            *(one.product, one.mode, None, 0, one.net_g, one.amount_fen, 0),
+            *(ClockQuality.UNSET.value, _NO_BOOT, 0, one.received_ms, one.received_ms),
+            *(timing.at_ms, timing.day, timing.hour, timing.late, False),
+        )
+
+    def _mark_voided(self, keys: set[ReceiptKey]) -> None:
+        """Receipts that were here before their void."""
+        if not keys:
+            return
+        rows = self._connection.execute(_valid_receipts_query(self._dialect), as_parameter(sorted(keys)))
+        changed = []
+        for before in (_ReceiptRecord(*row) for row in rows):
+            after = replace(before, voided=True)
+            self._sums.subtract(before)
+            self._sums.add(after)
+            changed.append(astuple(after))
+        upsert_rows(self._connection, receipt, changed)
+
+    def _correct_times(self, events: Sequence[FeedEvent], new: Sequence[_ReceiptRecord]) -> None:
+        """Receipts written by a clock that was not set, and what set clocks of their boots say."""
+        points = [
+            (one.station, one.boot, one.monotonic_ms, one.written_ms - one.monotonic_ms, one.region)
+            for one in events
+            if one.is_synced and one.monotonic_ms is not None
+        ]
+        insert_missing(self._connection, clock_point, points)
+        boots = {(point[0], point[1], point[4]) for point in points}
+        boots |= {(row.station, row.boot, row.region) for row in new if row.clock != ClockQuality.SYNCED}
+        if not boots:
+            return
+        rows = self._connection.execute(_unset_clock_query(self._dialect), as_parameter(sorted(boots)))
+        changed = []
+        for *values, offset_ms in rows:
+            before = _ReceiptRecord(*values)
+            at_ms = None if offset_ms is None else before.monotonic_ms + offset_ms
+            timing = receipt_timing(at_ms, before.received_ms, self._zone)
+            if timing != before.timing:
+                after = before.with_timing(timing)
+                self._sums.subtract(before)
+                self._sums.add(after)
+                changed.append(astuple(after))
+        upsert_rows(self._connection, receipt, changed)
+
+    def _add_subjects(self, events: Iterable[FeedEvent]) -> None:
+        rows = [
+            (subject, one.region, one.type, one.feedseq, one.station, one.epoch, one.seq)
+            for one in events
+            for subject in one.subjects
+        ]
+        insert_rows(self._connection, event_subject, rows)
+
+    def _record_newest(self, page: FeedBatch) -> None:
+        rows: dict[tuple[str, str], tuple[Any, ...]] = {}
+        receipts: dict[tuple[str, str], str | None] = {}
+        for one in page.events:
+            key = (one.station, one.region)
+            if one.feedseq in page.counted:
+                receipts[key] = one.data.receipt
+            rows[key] = (
+                *(*key, one.epoch, one.seq, one.feedseq, one.software, one.clock),
+                *(one.written_ms, one.received_ms, receipts.get(key)),
+            )
+        upsert_rows(self._connection, newest, list(rows.values()), unless_null=True)
+
+
+_NO_BOOT: Final = 0
+"""Of a receipt whose place in its boot is not known: no offset is ever its."""
+
+
+@cache
+def _voided_query(dialect: str) -> Select[Any]:
+    keys, c = Keys(dialect), void.c
+    same = (c.station == keys.text(0)) & (c.receipt == keys.text(1)) & (c.region == keys.text(2))
+    return select(c.station, c.receipt, c.region).select_from(keys.table).join(void, same)
+
+
+@cache
+def _valid_receipts_query(dialect: str) -> Select[Any]:
+    keys, c = Keys(dialect), receipt.c
+    same = (c.station == keys.text(0)) & (c.receipt == keys.text(1)) & (c.region == keys.text(2))
+    return select(receipt).select_from(keys.table).join(receipt, same).where(~c.voided)
+
+
+@cache
+def _unset_clock_query(dialect: str) -> Select[Any]:
+    """Receipts of these boots, each with the offset that counts for it: the next one, else the last before."""
+    keys, c = Keys(dialect), receipt.c
+    same = (c.station == keys.text(0)) & (c.boot == keys.number(1)) & (c.region == keys.text(2))
+    offset = counting_offset(c.station, c.boot, c.region, c.monotonic_ms)
+    # Word for word as in the partial index.
+    is_unset = c.clock != literal_column("'synced'")
+    return select(receipt, offset).select_from(keys.table).join(receipt, same).where(is_unset)

@@ -1,0 +1,81 @@
+"""The desk's database as the storefront opens it: for reading alone, for each question anew, whenever it is there."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, NullPool, create_engine
+from sqlalchemy import event as sqlalchemy_event
+from sqlalchemy.exc import DBAPIError
+
+from kiosk.sorting_center.desk.database import desk_path, in_schema
+from kiosk.sorting_center.desk.errors import DeskError
+from kiosk.sorting_center.ledger.database import postgres
+from kiosk.sorting_center.ledger.database.address import LedgerAddress
+
+_WAIT_S: Final = 1.0
+"""For a desk that is being changed from the ground up. Whoever looks at a page does not wait longer."""
+_SESSION: Final = f"SET statement_timeout = '{_WAIT_S:.0f}s'"
+
+
+class DeskReader:
+    """Nothing is made, changed or locked here, so nobody at the desk ever waits. Safe to use from several threads.
+
+    A desk that is missing, of an older version or put back from a backup is no trouble of this object: each question
+    finds it as it is.
+    """
+
+    def __init__(self, ledger_url: str) -> None:
+        """Opens nothing yet; raises LedgerAddressError."""
+        address = LedgerAddress.parse(ledger_url)
+        self._name = str(address if address.path is None else desk_path(address.path))
+        self._engine = _postgres_engine(address) if address.path is None else _sqlite_engine(desk_path(address.path))
+
+    def close(self) -> None:
+        """No call may follow."""
+        self._engine.dispose()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One unchanging picture; raises DeskError."""
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except DBAPIError as error:
+            detail = str(error.orig).strip().partition("\n")[0]
+            raise DeskError(f"the desk {self._name} cannot be read: {detail}") from error
+
+
+def _sqlite_engine(path: Path) -> Engine:
+    """A connection for each question: a file that was put in the place of another one is seen at once."""
+    address = f"file:{quote(str(path))}?mode=ro"
+    connect = partial(sqlite3.connect, address, uri=True, timeout=_WAIT_S, check_same_thread=False)
+    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
+
+    @sqlalchemy_event.listens_for(engine, "connect")
+    def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # the driver must not open transactions by itself
+
+    @sqlalchemy_event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    return engine
+
+
+def _postgres_engine(address: LedgerAddress) -> Engine:
+    engine = in_schema(postgres.reader(address.url))
+
+    @sqlalchemy_event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(_SESSION)
+        connection.commit()
+
+    return engine

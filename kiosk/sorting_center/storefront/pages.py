@@ -1,0 +1,243 @@
+"""What everybody may look at: the goods that are published, and what programs need to find them."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from markupsafe import Markup
+from werkzeug.exceptions import Gone, NotFound
+from werkzeug.wrappers import Response
+
+from kiosk.domain.money import unit_price_fen
+from kiosk.domain.rate_limited_log import RateLimitedLog
+from kiosk.messaging.contract.photos import PictureName
+from kiosk.sorting_center.listings.addresses import PublicAddresses
+from kiosk.sorting_center.listings.records import ListingKey
+from kiosk.sorting_center.photos.folder import PictureFolder, read_picture
+from kiosk.sorting_center.storefront.goods import json_ld, localized
+from kiosk.sorting_center.storefront.published import NoLongerPublished, PublishedListings
+from kiosk.sorting_center.storefront.sitemap import MAX_SITEMAPS, PER_SITEMAP, sitemap, sitemap_index
+from kiosk.sorting_center.storefront.small_pictures import MAX_BYTES, SIDE_PX, small_path
+from kiosk.sorting_center.web.query_params import query_with
+from kiosk.sorting_center.web.texts import CenterTexts
+from kiosk.texts import html
+from kiosk.texts.languages import LANGUAGES
+from kiosk.texts.plain import plain
+
+storefront = Blueprint("storefront", __name__)
+
+LANGUAGE_CODES: Final = ("zh", "ug", "en")
+"""Of two that are asked for with equal weight the first; it is also what is given to who asks for none of them."""
+PAGE_SIZE: Final = 24
+MAX_SEARCH: Final = 60
+PICTURE_MAX_AGE_S: Final = 24 * 3600
+"""A picture never changes; one that buyers shall not see any more is gone from their machines after that."""
+_MASTER_MAX_AGE_S: Final = 60
+"""A master that is given while its small picture is made."""
+LOG_INTERVAL_S: Final = 300.0
+_TEXTS: Final = {code: CenterTexts(code, "kiosk.sorting_center.storefront") for code in LANGUAGE_CODES}
+_WARNINGS: Final = {code: CenterTexts(code) for code in LANGUAGE_CODES}
+"""Of allergens, in the words of the files for shops."""
+_LANGUAGE_PREFIX: Final = "/<any(zh, ug, en):language>"
+_NAME: Final = re.compile(r"[A-Za-z0-9-]{1,40}")
+_HASH: Final = re.compile(r"[0-9a-f]{64}")
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,5}")
+
+_log = RateLimitedLog(logging.getLogger(__name__), time.monotonic, LOG_INTERVAL_S)
+
+
+@dataclass(frozen=True, slots=True)
+class StorefrontSources:
+    """``pictures`` and ``public``: None for none, and for addresses of whatever host somebody asks under."""
+
+    listings: PublishedListings
+    pictures: PictureFolder | None
+    public: PublicAddresses | None
+
+
+def sources() -> StorefrontSources:
+    """Those of the running application."""
+    found = current_app.extensions["storefront"]
+    if not isinstance(found, StorefrontSources):
+        raise TypeError("the storefront was not made by create_app")
+    return found
+
+
+def addresses() -> PublicAddresses:
+    """Under which what is here is found from elsewhere."""
+    return sources().public or PublicAddresses(request.host_url)
+
+
+def texts() -> CenterTexts:
+    """In the language of the address, else in that of the browser."""
+    requested = (request.view_args or {}).get("language", "") or request.path[1:3]
+    return _TEXTS[requested if requested in LANGUAGE_CODES else _browser_language()]
+
+
+@storefront.get("/")
+def front() -> Response:
+    """To the list in the browser's language."""
+    answer = redirect(url_for("storefront.everything", language=_browser_language()))
+    answer.headers["Vary"] = "Accept-Language"
+    return answer
+
+
+@storefront.get(f"{_LANGUAGE_PREFIX}/")
+def everything(language: str) -> Response:
+    """``?q=`` words, ``page=`` from 1; what was published last first."""
+    search = plain(request.args.get("q", ""), MAX_SEARCH)
+    requested_page = request.args.get("page", "1")
+    page = int(requested_page) if _NUMBER.fullmatch(requested_page) else 0
+    if not page:
+        raise NotFound(f"{requested_page[:20]!r} is no page")
+    found = sources().listings.page(search, (page - 1) * PAGE_SIZE, PAGE_SIZE)
+    pages = max(1, -(-found.total // PAGE_SIZE))
+    if page > pages:
+        raise NotFound(f"there are {pages} pages")
+    here = "" if page == 1 else f"?page={page}"
+    places = {code: f"{addresses().base}/{code}/{here}" for code in LANGUAGE_CODES}
+    return _page("list.html", places, goods=found.goods, total=found.total, page=page, pages=pages, search=search)
+
+
+@storefront.get(f"{_LANGUAGE_PREFIX}/<region>/<station>/<lot>")
+def one(language: str, region: str, station: str, lot: str) -> Response:
+    """All that buyers are told of a lot."""
+    key = ListingKey(region, station, lot)
+    if not all(_NAME.fullmatch(part) for part in (region, station, lot)):
+        raise NotFound("no lot is called so")
+    try:
+        goods = sources().listings.get(key)
+    except NoLongerPublished as error:
+        raise Gone(f"{error} is not published any more") from error
+    if goods is None:
+        raise NotFound(f"there is no lot {key}")
+    places = {code: addresses().page(key, code) for code in LANGUAGE_CODES}
+    return _page("product.html", places, goods=goods, json_ld=json_ld(goods, addresses(), language))
+
+
+@storefront.get("/pictures/<sha256>.jpg")
+def picture(sha256: str) -> Response:
+    """A master of a published lot, and no other file; read whole, and given only when its hash is its name.
+    ``?width=560``: its small picture, as soon as there is one.
+    """
+    holders = sources().listings.stations_of(sha256) if _HASH.fullmatch(sha256) else []
+    folder = sources().pictures
+    if not holders or folder is None:
+        raise NotFound("no published lot has such a picture")
+    max_age_s = PICTURE_MAX_AGE_S
+    if request.args.get("width") == str(SIDE_PX):
+        max_age_s = _MASTER_MAX_AGE_S
+        small = _read_small_picture(small_path(folder, sha256))
+        if small:
+            return _picture_response(
+                Response(small, mimetype="image/jpeg"), f"{sha256}-{SIDE_PX}", PICTURE_MAX_AGE_S
+            ).make_conditional(request)
+    if request.if_none_match.contains_weak(sha256):  # as a proxy that compresses asks
+        return _picture_response(Response(status=304), sha256, max_age_s)
+    for region, station in holders:
+        content = _read_master(folder.path(PictureName(region, station, sha256)), sha256)
+        if content is not None:
+            return _picture_response(Response(content, mimetype="image/jpeg"), sha256, max_age_s)
+    raise NotFound("the picture is not here")
+
+
+@storefront.get("/robots.txt")
+def robots() -> Response:
+    """Everything may be read; a search leads to nothing that is not in the list."""
+    body = f"User-agent: *\nAllow: /\nDisallow: /*?q=\n\nSitemap: {addresses().base}/sitemap.xml\n"
+    return _cacheable_response(body, "text/plain")
+
+
+@storefront.get("/sitemap.xml")
+def sitemaps() -> Response:
+    """Where the parts of it are."""
+    count = -(-sources().listings.count() // PER_SITEMAP)
+    return _cacheable_response(sitemap_index(addresses(), min(count, MAX_SITEMAPS)), "application/xml")
+
+
+@storefront.get("/sitemap-<int:number>.xml")
+def sitemap_part(number: int) -> Response:
+    """From 1."""
+    found = sources().listings.keys((number - 1) * PER_SITEMAP, PER_SITEMAP) if 0 < number <= MAX_SITEMAPS else []
+    if not found:
+        raise NotFound("there is no such part")
+    return _cacheable_response(sitemap(addresses(), LANGUAGE_CODES, found), "application/xml")
+
+
+@storefront.get("/health")
+def health() -> Response:
+    """Whether the desk can be read; 503 when not."""
+    sources().listings.count()
+    return _cacheable_response("ok\n", "text/plain")
+
+
+def render_page(template: str, **values: object) -> str:
+    """A page in the language of who asks."""
+    return render_template(
+        template,
+        t=texts(),
+        languages=[LANGUAGES[code] for code in LANGUAGE_CODES],
+        said=localized,
+        fen_per_kg=unit_price_fen,
+        warning=_warning,
+        card_px=SIDE_PX,
+        **values,
+    )
+
+
+def _warning(word: str) -> Markup:
+    """One that a newer station knows is said as its word."""
+    known, text_id = _WARNINGS[texts().language.code], f"export_warning_{word}"
+    return known(text_id) if known.known(text_id) else html.bdi_code(word)
+
+
+def _page(template: str, places: dict[str, str], **values: object) -> Response:
+    """``places``: where the same page is, by language; ``ways`` there keep what else was asked for."""
+    query = query_with(request.args.items(multi=True))
+    ways = {code: place.partition("?")[0] + query for code, place in places.items()}
+    return _cacheable_response(
+        render_page(template, places=places, ways=ways, home=f"{addresses().base}/", **values), "text/html"
+    )
+
+
+def _cacheable_response(body: str, mimetype: str) -> Response:
+    answer = Response(body, mimetype=mimetype)
+    answer.add_etag()
+    return answer.make_conditional(request)
+
+
+def _picture_response(answer: Response, etag: str, max_age_s: int) -> Response:
+    answer.set_etag(etag)
+    answer.cache_control.public = True
+    answer.cache_control.max_age = max_age_s
+    answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"  # shops that sell the goods show it, too
+    return answer
+
+
+def _read_master(path: Path, sha256: str) -> bytes | None:
+    try:
+        content = read_picture(path, sha256)
+    except OSError as error:
+        _log.write(f"A published picture cannot be read: {error}", kind="unreadable")
+        return None
+    if content is None:
+        _log.write(f"A published picture is damaged: {path}", kind="damaged")
+    return content
+
+
+def _read_small_picture(path: Path) -> bytes | None:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError:
+        return None
+
+
+def _browser_language() -> str:
+    return request.accept_languages.best_match(LANGUAGE_CODES, LANGUAGE_CODES[0]) or LANGUAGE_CODES[0]

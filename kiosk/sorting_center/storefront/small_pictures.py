@@ -1,0 +1,136 @@
+"""Small pictures for the cards of the list: made once of each published master, and kept beside the masters.
+
+A process of its own decodes the masters, as for the pictures of channels; this one only writes the files it gets.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Final
+from zipfile import ZipFile
+
+from kiosk.base.files import exclusive_folder, write_durably
+from kiosk.domain.rate_limited_log import RateLimitedLog
+from kiosk.messaging.contract.photos import PictureName
+from kiosk.photo.channels.rules import ChannelRule
+from kiosk.sorting_center.desk.errors import DeskError
+from kiosk.sorting_center.listings.exports.pictures.child import ListingPhotos, Master, PictureOrder, make_in_subprocess
+from kiosk.sorting_center.photos.folder import PictureFolder
+from kiosk.sorting_center.storefront.published import PublishedListings
+
+SIDE_PX: Final = 560
+"""Twice the width of a card, for sharp screens."""
+MAX_BYTES: Final = 38_000
+"""24 cards and their page stay below a megabyte."""
+_SIDES_PX: Final = (SIDE_PX, 400, 280, 200)
+"""Tried in turn: a very busy picture needs more bytes, and noise alone fits at the last."""
+_BATCH_SIZE: Final = 8
+"""Pictures of one errand, about a second and a half: the storefront does not end before it has."""
+_POLL_INTERVAL_S: Final = 2.0
+_RETRY_S: Final = 300.0
+"""After a disk that takes no file."""
+
+_log = RateLimitedLog(logging.getLogger(__name__), time.monotonic, _RETRY_S)
+
+
+def small_path(folder: PictureFolder, sha256: str) -> Path:
+    """Where the small picture of this master is, or would be; no region is called so."""
+    return folder.root / ".small" / f"{sha256}.jpg"
+
+
+class SmallPictures:
+    """Makes them. One that cannot be made is not tried again before the next start: buyers get its master."""
+
+    def __init__(self, listings: PublishedListings, folder: PictureFolder) -> None:
+        self._listings, self._folder = listings, folder
+        self._failed: set[str] = set()
+        self._processed_revision: tuple[int, str] | None = None
+
+    def run(self, ending: threading.Event) -> None:
+        """Make them until ``ending`` is set, whatever happens."""
+        while not ending.is_set():
+            try:
+                wait_s = 0.0 if self.step() else _POLL_INTERVAL_S
+            except (DeskError, BlockingIOError):
+                wait_s = _POLL_INTERVAL_S  # the pages say it; another process that shares the folder makes them
+            except Exception as error:
+                known = isinstance(error, OSError)
+                _log.write(
+                    f"Small pictures cannot be made, buyers get the large ones: {error}", error=None if known else error
+                )
+                wait_s = _RETRY_S
+            ending.wait(wait_s)
+
+    def step(self) -> int:
+        """Make the next ones and return how many were tried; 0 when all are there. Raises DeskError and OSError."""
+        seen = self._listings.revision()
+        if seen == self._processed_revision:
+            return 0
+        missing = self._missing_pictures()
+        if not missing:
+            self._processed_revision = seen
+            return 0
+        left, small = dict(missing), small_path(self._folder, "").parent
+        small.mkdir(mode=0o750, exist_ok=True)
+        with exclusive_folder(small):
+            for side_px in _SIDES_PX:
+                for sha256, content in _scale_all(left, side_px) if left else ():
+                    write_durably(small_path(self._folder, sha256), content, 0o640)
+                    del left[sha256]
+        self._failed |= left.keys()
+        return len(missing)
+
+    def _missing_pictures(self) -> dict[str, Path]:
+        """Masters that need one and have none, by hash."""
+        found: dict[str, Path] = {}
+        for sha256, region, station in self._listings.pictures():
+            path = self._folder.path(PictureName(region, station, sha256))
+            if sha256 not in self._failed and not small_path(self._folder, sha256).exists() and _is_large(path):
+                found[sha256] = path
+                if len(found) == _BATCH_SIZE:
+                    break
+        return found
+
+
+def _is_large(path: Path) -> bool:
+    try:
+        return path.stat().st_size > MAX_BYTES
+    except FileNotFoundError:
+        return False
+
+
+def _scale_all(masters: dict[str, Path], side_px: int) -> list[tuple[str, bytes]]:
+    """Those that can be made; one that ends the process which decodes it costs the others nothing but time."""
+    try:
+        return _scale_batch(masters, side_px)
+    except OSError as error:
+        if len(masters) > 1:
+            return [made for one in masters.items() for made in _scale_all(dict([one]), side_px)]
+        _log.write(f"The small picture of {', '.join(masters)} cannot be made: {error}", kind="one")
+        return []
+
+
+def _scale_batch(masters: dict[str, Path], side_px: int) -> list[tuple[str, bytes]]:
+    rule = ChannelRule(
+        channel="storefront",
+        size_px=(side_px, side_px),
+        format="jpeg",
+        least_bytes=0,
+        most_bytes=MAX_BYTES,
+        cut="natural",
+        background="free",
+        source="",
+        as_of=date.min,
+        confirmed=True,
+    )
+    listings = tuple(ListingPhotos(sha256, (Master(sha256, str(path)),)) for sha256, path in masters.items())
+    with TemporaryFile() as file:
+        make_in_subprocess(PictureOrder(rule, listings, {}), file)
+        with ZipFile(file) as archive:
+            names = {name.partition("/")[0]: name for name in archive.namelist()}
+            return [(sha256, archive.read(names[sha256])) for sha256 in masters if sha256 in names]

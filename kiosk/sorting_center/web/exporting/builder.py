@@ -1,0 +1,113 @@
+"""Makes the file of an order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from functools import partial
+from typing import IO, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from kiosk.sorting_center.export import spreadsheet
+from kiosk.sorting_center.export.spreadsheet import AboutSheet, CollectedSums, ExportedReceipt
+from kiosk.sorting_center.reports import ReceiptRow, Reports
+from kiosk.sorting_center.web.snapshots.names import DisplayNames
+from kiosk.sorting_center.web.texts import CenterTexts
+
+FILES: Final = ("receipts.csv", "days.csv", "goods.csv", "all.xlsx")
+
+
+class ExportOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """``name`` is one of FILES, ``period`` how who ordered it calls the days from ``first`` to ``last``; ``made_at`` is
+    local time.
+    """
+
+    name: str
+    period: str
+    first: date
+    last: date
+    language: str
+    made_by: str
+    made_at: str
+
+
+def build_file(order: ExportOrder, reports: Reports, to: IO[bytes]) -> None:
+    """Raises OSError and LedgerError."""
+    texts = CenterTexts(order.language)
+    words, named = SheetTexts(texts), DisplayNames(texts, reports)
+    lines = map(partial(_line, reports.zone, named), reports.receipts.each(order.first, order.last))
+    if order.name == "all.xlsx":
+        spreadsheet.workbook(to, lines, _facts(order, reports.zone, words), words)
+    else:
+        to.writelines(_csv(order.name, lines, words))
+    to.flush()
+
+
+def _csv(name: str, lines: Iterator[ExportedReceipt], words: SheetTexts) -> Iterator[bytes]:
+    if name == "receipts.csv":
+        rows = (spreadsheet.receipt_cells(line, words) for line in lines)
+        return spreadsheet.csv_lines(spreadsheet.RECEIPT_COLUMNS, rows, words)
+    collected = CollectedSums()
+    for _ in collected.tally(lines):
+        pass
+    if name == "days.csv":
+        return spreadsheet.csv_lines(spreadsheet.DAY_COLUMNS, spreadsheet.day_rows(collected), words)
+    return spreadsheet.csv_lines(spreadsheet.GOODS_COLUMNS, spreadsheet.goods_rows(collected, words), words)
+
+
+class SheetTexts:
+    """The words of sheets, in the language of who asks."""
+
+    def __init__(self, texts: CenterTexts) -> None:
+        self._texts = texts
+
+    def __call__(self, name: str) -> str:
+        """A code that has no word comes back as it is."""
+        text_id = f"export_{name}"
+        return str(self._texts(text_id).unescape()) if self._texts.known(text_id) else name
+
+    @property
+    def right_to_left(self) -> bool:
+        """How a sheet lies."""
+        return self._texts.language.direction == "rtl"
+
+
+def _facts(order: ExportOrder, zone: ZoneInfo, words: SheetTexts) -> AboutSheet:
+    entries = (
+        (words("period"), order.period),
+        (words("made_at"), order.made_at),
+        (words("made_by"), order.made_by),
+        (words("zone"), zone.key),
+        (words("note_void"), ""),
+        (words("note_time"), ""),
+    )
+    return AboutSheet(f"{words('title')} {order.period}", entries, words.right_to_left)
+
+
+def _line(zone: ZoneInfo, named: DisplayNames, row: ReceiptRow) -> ExportedReceipt:
+    return ExportedReceipt(
+        day=row.day,
+        time=f"{row.at.astimezone(zone):%H:%M:%S}" if row.at is not None else "",
+        region=row.region,
+        station=row.station,
+        receipt=row.receipt,
+        lot=row.lot,
+        product=row.product,
+        mode=row.mode,
+        member=row.member or "",
+        bags=row.bags,
+        net_g=row.net_g,
+        amount_fen=row.amount_fen,
+        is_void=row.voided,
+        is_late=row.late,
+        time_unknown=row.time_unknown,
+        written_at=_utc(row.written_at),
+        received_at=_utc(row.received_at),
+        product_name=named.plain_goods(row.product),
+    )
+
+
+def _utc(at: datetime | None) -> str:
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z" if at is not None else ""

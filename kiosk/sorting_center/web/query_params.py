@@ -1,0 +1,28 @@
+"""What addresses and forms ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+from urllib.parse import urlencode
+
+MAX_WHOLE_NUMBER: Final = 2**53 - 1
+"""More than there will ever be of anything; both databases and every reader of JSON count so far (RFC 8259, 6)."""
+
+_MAX_PARAMS, _MAX_CHARS = 20, 200
+"""As much of a question is asked again; no page needs more of it."""
+
+
+def query_with(params: Iterable[tuple[str, str]], **also: str) -> str:
+    """The question of an address, ``?`` and all, with ``also`` in place of what had those names; "" for none."""
+    retained = [(name, value[:_MAX_CHARS]) for name, value in params if name not in also and len(name) <= _MAX_CHARS]
+    query = urlencode([*retained[:_MAX_PARAMS], *also.items()])
+    return f"?{query}" if query else ""
+
+
+def parse_whole_number(text: str, maximum: int = MAX_WHOLE_NUMBER) -> int | None:
+    """From 0 to ``maximum``; None for anything else."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_WHOLE_NUMBER))):
+        return None
+    number = int(text)
+    return number if number <= maximum else None

@@ -1,0 +1,101 @@
+"""Codes by the names people know: goods, containers, carriers, types of events, opening hours, regions."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import Final
+
+from babel import Locale
+from markupsafe import Markup
+
+from kiosk.domain.events import WordsData
+from kiosk.sorting_center.desk.hours import OpeningHours
+from kiosk.sorting_center.reports import Reports
+from kiosk.sorting_center.web.texts import CenterTexts
+from kiosk.texts import html
+from kiosk.texts.catalog import catalog
+from kiosk.texts.plain import plain
+
+_EVENT_TYPE: Final = re.compile(r"station\.([a-z.]+)\.v[0-9]+")
+_FALLBACK_LANGUAGES: Final = ("zh", "en", "ug")
+"""Of a name that nobody has told in the language of who asks."""
+
+
+def in_language(words: WordsData | None, language: str) -> tuple[str, str] | None:
+    """Return the name and its language: this one where it is told, else another; None where there is no name."""
+    by_language = {"ug": words.ug, "zh": words.zh, "en": words.en} if words is not None else {}
+    return next(((by_language[one], one) for one in (language, *_FALLBACK_LANGUAGES) if by_language.get(one)), None)
+
+
+class DisplayNames:
+    """Names for one page, in the language of ``texts``; a code without a name is shown as it is."""
+
+    def __init__(self, texts: CenterTexts, reports: Reports) -> None:
+        self._texts, self._reports = texts, reports
+        self._known: dict[str, WordsData | None] = {}
+
+    def goods_words(self, code: str) -> WordsData | None:
+        """Return what goods are called: the one source of it for pages, so that another may take its place."""
+        if code not in self._known:
+            self._known[code] = self._reports.names.of(code)
+        return self._known[code]
+
+    def goods(self, code: str) -> Markup:
+        """Return the name with the code as its title."""
+        found = in_language(self.goods_words(code), self._texts.language.code)
+        return _titled(*found, code) if found is not None else html.bdi_code(code)
+
+    def goods_and_code(self, code: str) -> Markup:
+        """Return the name with the code beside it, where there is room."""
+        if self.goods_words(code) is None:
+            return html.bdi_code(code)
+        return Markup('{} <span class="aside">{}</span>').format(self.goods(code), html.bdi_code(code))
+
+    def plain_goods(self, code: str) -> str:
+        """Return the name for a cell of a file; "" without one."""
+        found = in_language(self.goods_words(code), self._texts.language.code)
+        return found[0] if found is not None else ""
+
+    def container(self, code: str) -> Markup:
+        """Return the name of a container; events carry none, so the texts have those of the common ones."""
+        return self._text(f"container_{code}", code)
+
+    def carrier(self, code: str) -> Markup:
+        """Return the name of a carrier, as stations say it."""
+        language = self._texts.language.code
+        entry = catalog(language).get(f"counter.carrier.{code.lower()}")
+        return _titled(entry.forms[0], language, code) if entry is not None else html.bdi_code(code)
+
+    def event(self, event_type: str) -> Markup:
+        """Return what a type of events tells of; all versions of it are called the same."""
+        match = _EVENT_TYPE.fullmatch(event_type)
+        return self._text(f"receipt_event_{match[1].replace('.', '_')}" if match is not None else "", event_type)
+
+    def hours(self, hours: OpeningHours) -> Markup:
+        """Return the days and times in words; a dash for always closed."""
+        days = Locale(self._texts.language.code).days["format"]["wide"]
+        parts = [
+            Markup('<span class="whole">{} {}</span>').format(
+                " – ".join(days[day] for day in run), html.bdi("–".join(span))
+            )
+            for run, span in hours.runs
+        ]
+        return Markup(" · ").join(parts) or Markup("–")
+
+    def region(self, region: str) -> Markup:
+        """Return the region, unless it is the only one whose stations were heard."""
+        return Markup("") if self._regions == (region,) else html.bdi_code(region)
+
+    @cached_property
+    def _regions(self) -> tuple[str, ...]:
+        return self._reports.stations.event_regions()
+
+    def _text(self, text_id: str, code: str) -> Markup:
+        if not self._texts.known(text_id):
+            return html.bdi_code(code)
+        return _titled(str(self._texts(text_id).unescape()), self._texts.language.code, code)
+
+
+def _titled(name: str, language: str, code: str) -> Markup:
+    return Markup('<bdi lang="{}" title="{}">{}</bdi>').format(language, plain(code, 120), name)

@@ -1,0 +1,140 @@
+"""What all viewers share: made at most every two seconds, whoever asks, and sent only when it is another one."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from kiosk.sorting_center.desk.errors import DeskError
+from kiosk.sorting_center.ledger import LedgerError
+
+MIN_AGE_S: Final = 2.0
+"""As often as a page asks."""
+ACTIVE_S: Final = 60.0
+"""So long after somebody has looked the next one is made as often as for who looks."""
+IDLE_S: Final = 60.0
+"""So old may be what the first one sees who looks again, for the half second until the next is made."""
+_IDLE_COST_FACTOR: Final = 400.0
+"""With nobody there, making it may take a four-hundredth of a core."""
+GRACE_S: Final = 5.0
+"""So long an old one stands while the next is made."""
+_COST_FACTOR: Final = 40.0
+_MAX_RENDERED: Final = 64
+"""Languages, filters and pages that somebody looks at."""
+
+Shown = TypeVar("Shown")
+
+
+@dataclass(frozen=True, slots=True)
+class VersionedValue(Generic[Shown]):
+    """``version`` grows whenever the value is another one."""
+
+    value: Shown
+    version: int
+
+
+class RefreshingCache(Generic[Shown]):
+    """Keeps the last value for forty times as long as it took to make, and at least for MIN_AGE_S.
+
+    Ten screens at the county, each asking every two seconds, must not slow the taking in of events down. Where somebody
+    calls `tend` again and again, nobody who looks waits for the next one, not even the first in the morning. ``clock``
+    is monotonic, in seconds. ``depends_on``: what somebody looks at as well who looks at this.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], Shown],
+        clock: Callable[[], float] = time.monotonic,
+        depends_on: Sequence[RefreshingCache[Any]] = (),
+    ) -> None:
+        self._make = make
+        self._clock = clock
+        self._depends_on = depends_on
+        self._refresh_lock = threading.Lock()
+        self._current: VersionedValue[Shown] | None = None
+        self._version = 0
+        self._fresh_until = self._grace_until = self._active_until = self._idle_until = -math.inf
+
+    def current(self) -> VersionedValue[Shown]:
+        """For somebody who looks. Raises what making raises: a LedgerError or DeskError when a database cannot be
+        read.
+        """
+        self.mark_viewed()
+        return self.latest()
+
+    def mark_viewed(self) -> None:
+        """Somebody looks at it."""
+        self._active_until = self._clock() + ACTIVE_S
+        for one in self._depends_on:
+            one.mark_viewed()
+
+    def latest(self) -> VersionedValue[Shown]:
+        """As `current`, for what is made of it."""
+        if (valid := self._valid(self._clock())) is not None:
+            return valid
+        with self._refresh_lock:
+            return self._valid(self._clock()) or self._refresh()
+
+    def refresh_if_due(self) -> None:
+        """Make the next one when it is time: often while somebody looks, else now and then. One that cannot be made
+        leaves none.
+        """
+        now = self._clock()
+        is_active = now < self._active_until
+        if not is_active and now < self._idle_until:
+            self._grace_until = self._idle_until + GRACE_S
+            return
+        with self._refresh_lock:
+            self._grace_until = now + GRACE_S
+            if self._clock() >= self._fresh_until:
+                try:
+                    self._refresh()
+                except (LedgerError, DeskError):
+                    self._current = None
+                    self._idle_until = now + IDLE_S
+
+    def _valid(self, now: float) -> VersionedValue[Shown] | None:
+        return self._current if now < max(self._fresh_until, self._grace_until) else None
+
+    def _refresh(self) -> VersionedValue[Shown]:
+        started = self._clock()
+        made = self._make()
+        versioned = self._current
+        if versioned is None or made != versioned.value:
+            self._version += 1
+            self._current = versioned = VersionedValue(made, self._version)
+        ended = self._clock()
+        self._fresh_until = ended + max(MIN_AGE_S, _COST_FACTOR * (ended - started))
+        self._idle_until = ended + max(IDLE_S, _IDLE_COST_FACTOR * (ended - started))
+        return versioned
+
+
+class RenderedHtml:
+    """The newest HTML of what many look at, by what it shows and how: made once for all of them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._html: OrderedDict[str, str] = OrderedDict()
+
+    def html(self, etag: str, render: Callable[[], str]) -> str:
+        """That of ``etag``."""
+        with self._lock:
+            found = self._html.get(etag)
+        if found is None:
+            found = render()
+            with self._lock:
+                self._html[etag] = found
+                while len(self._html) > _MAX_RENDERED:
+                    self._html.popitem(last=False)
+        return found
+
+
+def etag_of(*of: object) -> str:
+    """The same for the same; what is given must say all that decides how it looks."""
+    return hashlib.sha256(repr(of).encode()).hexdigest()[:32]

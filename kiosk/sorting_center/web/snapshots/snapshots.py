@@ -1,0 +1,46 @@
+"""What many look at at once."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.ledger.overview import Overview
+from kiosk.sorting_center.reports.reports import Reports
+from kiosk.sorting_center.web.snapshots.fleet import FleetSnapshot, fleet_snapshot
+from kiosk.sorting_center.web.snapshots.refreshing_cache import RefreshingCache, RenderedHtml
+from kiosk.sorting_center.web.snapshots.times import start_of_day
+from kiosk.sorting_center.web.snapshots.today import TodaySnapshot, TodaySource
+
+_POLL_INTERVAL_S: Final = 0.5
+
+log = logging.getLogger(__name__)
+
+
+class PageSnapshots:
+    """``now`` is local time, with its zone. ``process`` tells apart two that count from one."""
+
+    def __init__(self, ledger: Ledger, desk: CenterDesk, reports: Reports, now: Callable[[], datetime]) -> None:
+        self.process = secrets.token_hex(8)
+        self.rendered = RenderedHtml()
+        self.overview: RefreshingCache[Overview] = RefreshingCache(lambda: ledger.overview(start_of_day(now())))
+        self.fleet: RefreshingCache[FleetSnapshot] = RefreshingCache(lambda: fleet_snapshot(reports, desk, now()))
+        today = TodaySource(ledger, reports, lambda: self.fleet.latest().value)
+        self.today: RefreshingCache[TodaySnapshot] = RefreshingCache(
+            lambda: today.snapshot(now()), depends_on=[self.fleet]
+        )
+
+    def run_refresh(self, shutdown: threading.Event) -> None:
+        """Until ``shutdown``, whatever happens: who looks does not wait for what can be made before."""
+        while not shutdown.wait(_POLL_INTERVAL_S):
+            for shared in (self.fleet, self.today):
+                try:
+                    shared.refresh_if_due()
+                except Exception:
+                    log.exception("What the pages show cannot be made.")

@@ -1,0 +1,132 @@
+"""The day so far, beside yesterday and the same weekday a week ago."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from kiosk.domain.events import WordsData
+from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.ledger.overview import IntakeRow
+from kiosk.sorting_center.reports.days import DayComparison, GoodsRow
+from kiosk.sorting_center.reports.figures import Figures, total
+from kiosk.sorting_center.reports.reports import Reports
+from kiosk.sorting_center.watch.marks import StationMark
+from kiosk.sorting_center.web.snapshots.fleet import FleetSnapshot
+
+MAX_NEWEST: Final = 12
+MAX_GOODS: Final = 8
+MIN_SHOWN_LAG: Final = 1000
+"""Events that the reports may be behind before it is said: a step of the follower."""
+_MAX_SCANNED_PLACES: Final = 200
+"""Places at the end of the feed in which the newest receipts are looked for: an intake tells a handful of events."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewestRow:
+    """``at`` is when it was written, None where nobody knows."""
+
+    intake: IntakeRow
+    at: datetime | None
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GoodsTotal:
+    """One product, in both modes together; ``product`` is "" of all that is not among the heaviest."""
+
+    product: str
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class TodaySnapshot:
+    """``hour`` is the one that is not over. ``stations`` are those that brought: today, yesterday and a week before.
+
+    ``behind`` is 0 as long as it is not worth a word. ``marks`` are the stations by their gravest mark.
+    """
+
+    compared: DayComparison
+    hour: int
+    stations: tuple[int, int, int]
+    hours: tuple[Figures, ...]
+    yesterday_hours: tuple[Figures, ...]
+    goods: tuple[GoodsTotal, ...]
+    newest: tuple[NewestRow, ...]
+    marks: tuple[tuple[StationMark, int], ...]
+    cases: tuple[tuple[str, int], ...]
+    stations_seen: int
+    quarantined: int
+    behind: int
+    names: tuple[tuple[str, WordsData | None], ...] = ()
+    """Of the goods in it: a name that is told makes another picture."""
+
+    @property
+    def day(self) -> date:
+        """In the zone of the county."""
+        return self.compared.day
+
+
+class TodaySource:
+    """Makes the pictures."""
+
+    def __init__(self, ledger: Ledger, reports: Reports, fleet: Callable[[], FleetSnapshot]) -> None:
+        self._ledger = ledger
+        self._reports = reports
+        self._fleet = fleet
+
+    def snapshot(self, now: datetime) -> TodaySnapshot:
+        """Raises LedgerError and DeskError."""
+        days = self._reports.days
+        day, hour = days.day_of(now), days.hour_of(now)
+        yesterday, week_before = day - timedelta(days=1), day - timedelta(days=7)
+        fleet = self._fleet()
+        behind = self._reports.progress().behind
+        goods, newest = top_goods(days.goods(day, day)), self._newest()
+        codes = sorted({*(one.product for one in goods), *(row.intake.product for row in newest)})
+        return TodaySnapshot(
+            days.compare(day, hour),
+            hour,
+            (fleet.stations_with_intakes, self._stations(yesterday), self._stations(week_before)),
+            days.hours(day),
+            days.hours(yesterday),
+            goods,
+            newest,
+            tuple(fleet.counts.items()),
+            fleet.cases,
+            fleet.stations_seen,
+            fleet.quarantined,
+            behind if behind >= MIN_SHOWN_LAG else 0,
+            tuple((code, self._reports.names.of(code)) for code in codes),
+        )
+
+    def _stations(self, day: date) -> int:
+        return self._reports.days.each(day, day)[0].stations
+
+    def _newest(self) -> tuple[NewestRow, ...]:
+        """The newest in the feed, the newest first."""
+        after = max(0, self._ledger.feed_end() - _MAX_SCANNED_PLACES)
+        found = self._ledger.intakes(after, _MAX_SCANNED_PLACES)[-MAX_NEWEST:]
+        return tuple(self._with_time(intake) for intake in reversed(found))
+
+    def _with_time(self, intake: IntakeRow) -> NewestRow:
+        try:
+            number = ReceiptNumber.parse(intake.receipt)
+        except ValueError:
+            return NewestRow(intake, None, late=False)
+        row = self._reports.receipts.row(number, intake.region)
+        return NewestRow(intake, row.at if row is not None else None, late=row is not None and row.late)
+
+
+def top_goods(rows: Sequence[GoodsRow]) -> tuple[GoodsTotal, ...]:
+    """By product, the heaviest first; what is not among them together at the end."""
+    found: dict[str, list[Figures]] = {}
+    for row in rows:
+        found.setdefault(row.product, []).append(row.figures)
+    goods = [GoodsTotal(product, total(figures)) for product, figures in found.items()]
+    goods.sort(key=lambda one: (-one.figures.net_g, one.product))
+    rest = goods[MAX_GOODS:]
+    return (*goods[:MAX_GOODS], *([GoodsTotal("", total(one.figures for one in rest))] if rest else []))

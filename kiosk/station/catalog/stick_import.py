@@ -1,0 +1,113 @@
+"""Catalog files on sticks: what one would change, and its import between two intakes."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from kiosk.domain.catalog import Catalog
+from kiosk.station.catalog.changes import Changes, changes
+from kiosk.station.catalog.file import CatalogError, parse_catalog, read_catalog_file
+from kiosk.store.catalogs import Catalogs
+from kiosk.store.records import Stamp
+
+logger = logging.getLogger(__name__)
+
+WAIT_S: Final = 5.0
+"""For another look: a slow stick must not hold one thread of the pages after the other."""
+
+
+class CatalogRefused(Exception):
+    """Nothing was imported. ``code`` is gone, stale, wait, or why the station is busy."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogPreview:
+    """``version`` is the one in force, ``same``: the file holds the same. ``seen`` stands for both in a form."""
+
+    version: int
+    same: bool
+    changes: Changes
+    seen: str
+
+
+class StickCatalogs:
+    """Safe from several threads. ``files`` are those in sight, ``busy`` says why no intake may lose its prices now,
+    ``on_import`` is called after an import.
+    """
+
+    def __init__(
+        self,
+        catalogs: Catalogs,
+        files: Callable[[], Sequence[Path]],
+        busy: Callable[[], str | None],
+        stamps: Callable[[], Stamp],
+        on_import: Callable[[], None],
+    ) -> None:
+        self._catalogs, self._files, self._busy, self._stamps, self._on_import = (
+            catalogs,
+            files,
+            busy,
+            stamps,
+            on_import,
+        )
+        self._reading = threading.Lock()
+
+    def files(self) -> tuple[Path, ...]:
+        """Those that may hold a catalog."""
+        return tuple(self._files())
+
+    def in_force(self) -> tuple[int, Catalog]:
+        """Version and catalog. Raises StoreError."""
+        return self._catalogs.get()
+
+    def preview(self, name: str) -> CatalogPreview:
+        """What the file would change. Raises CatalogError, CatalogRefused, StoreError."""
+        with self._exclusively():
+            return self._load_preview(name)[0]
+
+    def import_file(self, name: str, seen: str) -> int:
+        """Import what was previewed; returns its version. Raises as ``preview``; also refused when stale or busy."""
+        with self._exclusively():
+            preview, catalog = self._load_preview(name)
+            if preview.seen != seen:
+                raise CatalogRefused("stale")
+            busy = self._busy()
+            if busy is not None:
+                raise CatalogRefused(busy)
+            version = self._catalogs.add(catalog, self._stamps())
+        logger.info("a technician imported catalog version %d from a stick", version)
+        self._on_import()
+        return version
+
+    def _load_preview(self, name: str) -> tuple[CatalogPreview, Catalog]:
+        path = next((path for path in self.files() if str(path) == name), None)
+        if path is None:
+            raise CatalogRefused("gone")
+        try:
+            content = read_catalog_file(path)
+        except OSError as error:
+            raise CatalogError(path.name, "", f"cannot be read: {error.strerror or error}", "unreadable") from error
+        catalog = parse_catalog(content, path.name)
+        version, before = self.in_force()
+        seen = hashlib.sha256(b"%d:" % version + content).hexdigest()
+        return CatalogPreview(version, catalog == before, changes(before, catalog), seen), catalog
+
+    @contextmanager
+    def _exclusively(self) -> Iterator[None]:
+        if not self._reading.acquire(timeout=WAIT_S):
+            raise CatalogRefused("wait")
+        try:
+            yield
+        finally:
+            self._reading.release()

@@ -1,0 +1,89 @@
+"""Makes the recovery kit of a station and lays it beside a backup.
+
+A kit that cannot be made costs no backup: what is in its way is told with the backup that was made.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kiosk.station.parcels.pickup_key import key_path
+from kiosk.station.ports import Configuration
+from kiosk.station.recovery.places import Places, credential_files
+from kiosk.store import Stamp
+from kiosk.store.backup.backup import FinishedBackup
+from kiosk.store.backup.kit.contents import MAX_FILE_BYTES, Credential, Kit, KitRefused
+from kiosk.store.backup.kit.kit_files import load_county_key, write_kit
+from kiosk.store.backup.kit.sealing import seal_to_county
+from kiosk.store.backup.settings import BackupSettings
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class KitSource:
+    """What a kit is made of. ``environ`` is that of the process: a service finds its credentials by it."""
+
+    config: Configuration
+    settings_file: Path | None
+    environ: Mapping[str, str]
+
+
+def write_kit_beside(made: FinishedBackup, settings: BackupSettings, source: KitSource, stamp: Stamp) -> FinishedBackup:
+    """The backup with its kit beside it; without one when no county's key is set."""
+    try:
+        county = load_county_key(settings)
+        if county is None:
+            return made
+        write_kit(made.path, seal_to_county(collect_kit(source, stamp), county))
+    except KitRefused as error:
+        logger.warning("no recovery kit: %s", error)
+        problem = f"The database is safe in {made.path}, but there is no recovery kit beside it: {error}"
+        return replace(made, problem=" ".join(filter(None, (made.problem, problem))))
+    return made
+
+
+def collect_kit(source: KitSource, stamp: Stamp) -> Kit:
+    """Raises KitRefused with what is missing; no content is in the text."""
+    station, file = source.config.station, source.settings_file
+    if file is None:
+        raise KitRefused("the station was started without a settings file.")
+    places = Places(file, station.data)
+    key = key_path(source.config.parcels, station.data, source.environ)
+    found = (_credential(places, path, source.environ) for path in credential_files(source.config.relay))
+    try:
+        return Kit(
+            station.station,
+            station.region,
+            stamp.software,
+            stamp.moment.timestamp,
+            _content(file),
+            _content(key).decode("ascii", errors="replace").strip(),
+            tuple(found),
+        )
+    except ValueError as error:
+        raise KitRefused(f"{error}.") from None
+
+
+def _credential(places: Places, path: Path, environ: Mapping[str, str]) -> Credential:
+    there = (place for place in places.read_from(path, environ) if _exists(place))
+    return Credential(str(path), _content(next(there, path)))
+
+
+def _exists(path: Path) -> bool:
+    """A place that the caller may not look at is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise KitRefused(f"{path} cannot be read: {error.strerror or error}.") from None

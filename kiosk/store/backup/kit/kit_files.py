@@ -1,0 +1,77 @@
+"""The recovery kit beside its backup on the medium: same name, ``.kit`` at the end."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from kiosk.base.files import make_private, write_durably
+from kiosk.store.backup.kit.contents import KitRefused
+from kiosk.store.backup.kit.county_key import CountyKey
+from kiosk.store.backup.kit.envelope import MAX_KIT_BYTES, KitEnvelope
+from kiosk.store.backup.settings import BackupSettings
+
+SUFFIX: Final = ".kit"
+_MAX_KEY_FILE_BYTES: Final = 1024
+
+
+def load_county_key(settings: BackupSettings) -> CountyKey | None:
+    """The key that kits are made for, None when none is set. Raises KitRefused for a file that holds none."""
+    if settings.county_key:
+        return CountyKey.parse(settings.county_key)
+    if settings.county_key_file is None:
+        return None
+    try:
+        with settings.county_key_file.open("rb") as file:
+            return CountyKey.parse(file.read(_MAX_KEY_FILE_BYTES).decode("ascii").strip())
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it holds no line of sorting-center kit new-key"
+        raise KitRefused(f"The county's key {settings.county_key_file} cannot be read: {why}.") from None
+
+
+def write_kit(backup: Path, sealed: bytes) -> Path:
+    """Put the kit beside the ``.db`` file, durably, and read it again. Raises KitRefused; the backup stays."""
+    path = backup.with_suffix(SUFFIX)
+    try:
+        write_durably(path, sealed)
+        make_private(path)
+        same = path.read_bytes() == sealed
+    except OSError as error:
+        raise KitRefused(f"The recovery kit {path} cannot be written: {error.strerror or error}.") from None
+    if not same:
+        path.unlink(missing_ok=True)
+        raise KitRefused(f"The medium does not give back what was written to {path}: exchange it.")
+    return path
+
+
+def read_kit(path: Path) -> bytes:
+    """What a kit file holds. Raises KitRefused for one that is not there or far too large."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_KIT_BYTES + 1)
+    except OSError as error:
+        raise KitRefused(f"The recovery kit {path} cannot be read: {error.strerror or error}.") from None
+    if len(content) > MAX_KIT_BYTES:
+        raise KitRefused(f"{path} is no recovery kit: it is far too large.")
+    return content
+
+
+def is_kit_of(backup: Path, station: str, county: CountyKey) -> bool:
+    """Whether a kit lies beside that backup which the county can open. Raises PermissionError."""
+    try:
+        with backup.with_suffix(SUFFIX).open("rb") as file:
+            outside = KitEnvelope.parse(file.read(MAX_KIT_BYTES))
+    except PermissionError:
+        raise
+    except (OSError, KitRefused):
+        return False
+    return (outside.station, outside.county_name) == (station, county.name)
+
+
+def drop_orphans(folder: Path, station: str) -> None:
+    """Delete this station's kits whose backup is gone. Raises OSError."""
+    own = re.compile(rf"{station}-[A-Z]-[0-9]{{10}}-[0-9a-f]{{16}}{re.escape(SUFFIX)}")
+    for path in folder.iterdir():
+        if own.fullmatch(path.name) and not path.with_suffix(".json").exists():
+            path.unlink(missing_ok=True)

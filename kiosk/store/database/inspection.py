@@ -1,0 +1,187 @@
+"""A look at a station's database from outside, also while the station works: it reads, and changes nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+
+from kiosk.domain.catalog import Catalog
+from kiosk.store.errors import translate_errors
+
+SQLITE_VERSION: Final = sqlite3.sqlite_version
+
+_BUSY_S: Final = 2.0
+_LAST_EVENTS: Final = 200
+_PRIVATE_COLUMNS: Final = (("clerk", "name"), ("parcel", "waybill"), ("parcel", "proxy_name"))
+"""Columns that may hold words of a person or of a parcel."""
+_MAX_PRIVATE: Final = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class EpochSummary:
+    """A life of the database: its receipt letter, its last event and the last one the sorting center has."""
+
+    epoch: str
+    series: str
+    last_seq: int
+    head: str
+    acked_upto: int
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSummary:
+    """What a technician asks of a database. ``waiting_since`` is the time of the oldest event that is not done.
+
+    ``people`` counts, by role, those who are active and have a PIN; ``pin_keys`` counts their PINs by the name of the
+    key they are kept under.
+    """
+
+    schema: int
+    station: str
+    epoch: EpochSummary
+    pending: int
+    waiting_since: str | None
+    quarantined: int
+    catalog_version: int
+    people: dict[str, int]
+    pin_keys: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class EventSummary:
+    """An event without anything it tells."""
+
+    epoch: str
+    seq: int
+    type: str
+    time: str
+    clock: str
+
+
+@contextmanager
+def open_read_only(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that cannot write, on one unchanging state. Raises StoreError.
+
+    Without a log nobody has the database open: it is read as it lies, or SQLite would make one beside it.
+    """
+    how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
+    address = f"file:{quote(str(path.absolute()))}?{how}"
+    with (
+        translate_errors(path),
+        closing(sqlite3.connect(address, uri=True, timeout=_BUSY_S, isolation_level=None)) as connection,
+    ):
+        connection.execute("BEGIN")
+        yield connection
+
+
+def inspect_database(path: Path) -> DatabaseSummary | None:
+    """The state of the database; None when it is a new one without an epoch. Raises StoreError."""
+    with open_read_only(path) as connection:
+        epochs = _epochs(connection)
+        if not epochs:
+            return None
+        newest = epochs[-1]
+        return DatabaseSummary(
+            schema=_one(connection, "PRAGMA user_version"),
+            station=_one(connection, "SELECT station FROM station"),
+            epoch=newest,
+            pending=newest.last_seq - newest.acked_upto,
+            waiting_since=_waiting_since(connection, newest),
+            quarantined=_one(
+                connection,
+                "SELECT count(*) FROM quarantined WHERE epoch = (SELECT max(number) FROM epoch)",
+            ),
+            catalog_version=_one(connection, "SELECT coalesce(max(version), 0) FROM catalog_version"),
+            people=_people(connection),
+            pin_keys=_pin_keys(connection),
+        )
+
+
+def all_epochs(path: Path) -> list[EpochSummary]:
+    """Every life of the database, oldest first. Raises StoreError."""
+    with open_read_only(path) as connection:
+        return _epochs(connection)
+
+
+def event_counters(path: Path) -> dict[str, int]:
+    """The event counters by name. Raises StoreError."""
+    with open_read_only(path) as connection:
+        return dict(connection.execute("SELECT name, value FROM metrology_counter").fetchall())
+
+
+def row_counts(path: Path) -> dict[str, int]:
+    """How many rows each table has. Raises StoreError."""
+    with open_read_only(path) as connection:
+        return {name: _one(connection, f'SELECT count(*) FROM "{name}"') for name in _tables(connection)}  # noqa: S608
+
+
+def last_events(path: Path, limit: int = _LAST_EVENTS) -> list[EventSummary]:
+    """The newest events, oldest first, without what they tell. Raises StoreError."""
+    with open_read_only(path) as connection:
+        rows = connection.execute("SELECT body FROM journal ORDER BY position DESC LIMIT ?", (limit,)).fetchall()
+    found = (json.loads(body) for (body,) in reversed(rows))
+    return [EventSummary(one["epoch"], one["seq"], one["type"], one["time"], one["clock"]) for one in found]
+
+
+_catalog: Final = msgspec.json.Decoder(Catalog).decode
+
+
+def private_words(path: Path) -> set[str]:
+    """Names of people and numbers of parcels in the database: what must never leave it. Raises StoreError."""
+    words: set[str] = set()
+    with open_read_only(path) as connection:
+        for (content,) in connection.execute("SELECT content FROM catalog_version"):
+            members = _catalog(content).members
+            words.update(word for member in members for word in (member.short_name, member.card or ""))
+        for table, column in _PRIVATE_COLUMNS:
+            rows = connection.execute(f"SELECT DISTINCT {column} FROM {table} LIMIT {_MAX_PRIVATE}")  # noqa: S608
+            words.update(str(word) for (word,) in rows if word is not None)
+    return {word for word in words if word.strip()}
+
+
+def _epochs(connection: sqlite3.Connection) -> list[EpochSummary]:
+    rows = connection.execute(
+        "SELECT epoch.epoch, series, coalesce(seq, 0), coalesce(sha256, ''), acked_upto FROM epoch LEFT JOIN journal "
+        "ON position = (SELECT max(position) FROM journal WHERE position >= number * 4294967296 "
+        "AND position < (number + 1) * 4294967296) ORDER BY number"
+    )
+    return [EpochSummary(*row) for row in rows]
+
+
+def _waiting_since(connection: sqlite3.Connection, newest: EpochSummary) -> str | None:
+    row = connection.execute(
+        "SELECT body FROM journal WHERE position = (SELECT max(number) FROM epoch) * 4294967296 + ?",
+        (newest.acked_upto + 1,),
+    ).fetchone()
+    return str(json.loads(row[0])["time"]) if row else None
+
+
+def _people(connection: sqlite3.Connection) -> dict[str, int]:
+    rows = connection.execute("SELECT role, count(*) FROM clerk WHERE active = 1 AND pin_hash <> '' GROUP BY role")
+    return dict(rows.fetchall())
+
+
+def _pin_keys(connection: sqlite3.Connection) -> dict[str, int]:
+    """From ``$keyed$NAME$…`` (pin_hash.py), no more of it."""
+    rows = connection.execute("SELECT pin_hash FROM clerk WHERE active = 1 AND pin_hash <> ''")
+    found = (re.match(r"\$keyed\$([0-9a-f]{16})\$", str(pin_hash)) for (pin_hash,) in rows)
+    return dict(Counter(match[1] for match in found if match))
+
+
+def _tables(connection: sqlite3.Connection) -> list[str]:
+    return [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")]
+
+
+def _one(connection: sqlite3.Connection, query: str) -> Any:
+    row = connection.execute(query).fetchone()
+    return row[0] if row else None

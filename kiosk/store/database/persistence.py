@@ -1,0 +1,113 @@
+"""Whether what is written outlives the power: a box without its data partition writes into memory, and nobody notices.
+
+On a box, whose units say so with ``KIOSK_BOX=1``, a station refuses such a folder. Anywhere else (a demo in /tmp, a
+container) it is only told by the doctor.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from kiosk.store.errors import StoreError
+
+BOX_VARIABLE: Final = "KIOSK_BOX"
+"""Set to 1 by the units of a box (``systemd/``), by nobody else."""
+_STATION_UNIT: Final = "kiosk-station.service"
+_SYSTEMD: Final = Path("/run/systemd/system")
+_MOUNTS: Final = Path("/proc/self/mountinfo")
+_BLOCK_DEVICES: Final = Path("/sys/dev/block")
+_MEMORY_FILE_SYSTEMS: Final = {0x01021994: "tmpfs", 0x858458F6: "ramfs", 0x794C7630: "overlay", 0x61756673: "aufs"}
+"""``f_type`` of statfs(2), from linux/magic.h. An overlay of a read-only root has its upper side in memory."""
+_MEMORY_DISK: Final = re.compile(r"(?:zram|ram)\d+")
+_STATFS_BYTES: Final = 256
+
+
+class NotPersistent(StoreError):
+    """Nothing was opened, made or changed: whatever is kept there is gone at the next start."""
+
+
+def memory_file_system(path: Path) -> str:
+    """The kind of file system when what is written at ``path`` is gone with the power, else "".
+
+    Links and bind mounts are followed; for what is not there yet the folder counts in which it would be made. Raises
+    OSError when it cannot be asked.
+    """
+    existing = path.resolve()
+    while not os.path.lexists(existing) and existing != existing.parent:
+        existing = existing.parent
+    kind = _MEMORY_FILE_SYSTEMS.get(_statfs_type(existing), "")
+    return kind or _memory_disk(existing)
+
+
+def require_persistent(path: Path, environ: Mapping[str, str] = os.environ) -> None:
+    """Raises NotLasting on a box whose ``path`` lies in memory."""
+    kind = memory_file_system(path)
+    if kind and is_box(environ):
+        raise NotPersistent(
+            f"The data partition is missing: {path} lies in memory ({kind}), and nothing can be kept. Look at the "
+            "card, at /etc/fstab and at the order in box.md; the station starts by itself when it is there."
+        )
+
+
+def is_box(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether this is a box: this process is one of its units, or the unit of the station is here and says so.
+
+    A command that is typed is no unit; the second look is for it.
+    """
+    return environ.get(BOX_VARIABLE) == "1" or f"{BOX_VARIABLE}=1" in _unit_environment()
+
+
+def root_is_writable(mounts: Path = _MOUNTS) -> bool:
+    """Whether the root file system itself can be written; that a unit sees it read-only (ProtectSystem=) is no
+    matter.
+
+    Raises OSError.
+    """
+    rows = [row.split() for row in mounts.read_text(encoding="utf-8", errors="replace").splitlines()]
+    roots = [row[row.index("-") + 1 :] for row in rows if len(row) > 4 and row[4] == "/" and "-" in row]
+    if not roots or len(roots[-1]) < 3:
+        return False
+    kind, _, options = roots[-1][:3]
+    return kind not in _MEMORY_FILE_SYSTEMS.values() and "ro" not in options.split(",")
+
+
+def _statfs_type(path: Path) -> int:
+    """``f_type``, the first word of struct statfs on every Linux; os.statvfs leaves it out."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    answer = ctypes.create_string_buffer(_STATFS_BYTES)
+    if libc.statfs64(os.fsencode(path), answer) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(path))
+    return ctypes.c_ulong.from_buffer(answer).value & 0xFFFF_FFFF
+
+
+def _memory_disk(path: Path) -> str:
+    """A disk that is made of memory."""
+    device = path.stat().st_dev
+    try:
+        name = (_BLOCK_DEVICES / f"{os.major(device)}:{os.minor(device)}").resolve(strict=True).name
+    except OSError:
+        return ""
+    return name if _MEMORY_DISK.fullmatch(name) else ""
+
+
+def _unit_environment() -> list[str]:
+    if not _SYSTEMD.is_dir():
+        return []
+    try:
+        output = subprocess.run(
+            ["systemctl", "show", "--property=Environment", "--value", _STATION_UNIT],
+            capture_output=True,
+            text=True,
+            timeout=5.0,
+            check=False,
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return output.split()

@@ -57,7 +57,7 @@ class BadMessage(ValueError):
 
 
 class CannotRemove(OSError):
-    """The request stays where it is, so it was not carried out; the text says why."""
+    """The request stays where it is; unless it is repeatable, it was not carried out. The text says why."""
 
 
 class _Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -77,14 +77,10 @@ class Message(Generic[B]):
     body: B
 
 
-def new_id() -> str:
-    """Return 32 random hex digits."""
-    return secrets.token_hex(16)
-
-
 class MessageFile(Generic[B]):
-    """A file that holds one message with a body of this type; its name without ``.json`` is the kind.
+    """A file that holds one message; its name without ``.json`` is the kind.
 
+    ``read_body`` is a ``kiosk.base.json_reader.reader``, or anything that raises Unreadable for what is no such body.
     ``rights`` is entered while folder and file are touched: a helper without the right to read the station's folder
     takes the rights of the station's user.
     """
@@ -92,17 +88,17 @@ class MessageFile(Generic[B]):
     def __init__(
         self,
         path: Path,
-        body: type[B],
+        read_body: Callable[[bytes], B],
         mode: int = PRIVATE,
         rights: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self.path = path
-        self._read_body = reader(msgspec.json.Decoder(body))
+        self._read_body = read_body
         self._mode, self._rights = mode, rights
 
     def write(self, body: B, ident: str = "") -> str:
         """Replace the message durably; the id, a new one unless it is given. Raises OSError."""
-        ident = ident or new_id()
+        ident = ident or secrets.token_hex(16)
         self.path.parent.mkdir(mode=0o700, exist_ok=True)
         chown_to_folder_owner(self.path.parent)
         envelope = _Envelope(self.path.stem, ident, msgspec.Raw(msgspec.json.encode(body)))
@@ -116,18 +112,28 @@ class MessageFile(Generic[B]):
     def read(self) -> Message[B] | None:
         """The message; None when there is none. Raises BadMessage, and OSError when the folder cannot be opened."""
         with self._folder() as folder:
-            return None if folder is None else self._message(folder)
+            return None if folder is None else self._message(folder, self.path.name)
 
     def take(self) -> Message[B] | None:
-        """As ``read``, and durably remove whatever has this name. Raises BadMessage, and CannotRemove."""
+        """As ``read``, and durably remove whatever has this name. Raises BadMessage, and CannotRemove.
+
+        It is read under another name, so what comes meanwhile is not removed unread.
+        """
+        name = f".{self.path.name}.removed"
         try:
             with self._folder() as folder:
                 if folder is None:
                     return None
+                _remove(folder, name)  # a power cut has left it
                 try:
-                    return self._message(folder)
+                    os.rename(self.path.name, name, src_dir_fd=folder, dst_dir_fd=folder)
+                except FileNotFoundError:
+                    return None
+                os.fsync(folder)
+                try:
+                    return self._message(folder, name)
                 finally:
-                    self._remove(folder)
+                    _remove(folder, name)
         except OSError as error:
             raise CannotRemove(f"{self.path}: {error.strerror or error}") from error
 
@@ -156,9 +162,9 @@ class MessageFile(Generic[B]):
             finally:
                 os.close(folder)
 
-    def _message(self, folder: int) -> Message[B] | None:
+    def _message(self, folder: int, name: str) -> Message[B] | None:
         try:
-            content = _small_file(folder, self.path.name)
+            content = _small_file(folder, name)
         except OSError as error:
             raise BadMessage(f"it is no plain file: {error.strerror}") from error
         if content is None:
@@ -171,14 +177,15 @@ class MessageFile(Generic[B]):
         except Unreadable as error:
             raise BadMessage(str(error)) from error
 
-    def _remove(self, folder: int) -> None:
-        try:
-            os.unlink(self.path.name, dir_fd=folder)
-        except FileNotFoundError:
-            return
-        except IsADirectoryError:
-            shutil.rmtree(self.path.name, dir_fd=folder)
-        os.fsync(folder)
+
+def _remove(folder: int, name: str) -> None:
+    try:
+        os.unlink(name, dir_fd=folder)
+    except FileNotFoundError:
+        return
+    except IsADirectoryError:
+        shutil.rmtree(name, dir_fd=folder)
+    os.fsync(folder)
 
 
 def _small_file(folder: int, name: str) -> bytes | None:
@@ -213,27 +220,24 @@ def serve(
     ``repeatable``: carrying it out twice changes nothing, so it is removed afterwards, and a power cut loses nothing.
     Raises what ``handle`` raises, CannotRemove, and OSError when the answer cannot be written.
     """
+    message = requests.last() if repeatable else None
     try:
-        message = _next(requests, repeatable)
+        message = message or requests.take()
     except BadMessage as error:
         logger.warning("the request %s is refused: %s", requests.path, error)
-        return None
     if message is None:
         return None
-    if answers is not None and (answer := answers.answer_to(message.id)) is not None:
-        return answer
-    answer = handle(message)
+    answer = None if answers is None else answers.answer_to(message.id)
+    if answer is None:
+        answer = handle(message)
+        if answers is not None:
+            answers.write(answer, message.id)
     if repeatable and requests.last() == message:  # another one may have come meanwhile
-        requests.take()
-    if answers is not None:
-        answers.write(answer, message.id)
+        with suppress(BadMessage):
+            later = requests.take()
+            if later is not None and later != message:
+                handle(later)
     return answer
-
-
-def _next(requests: MessageFile[B], repeatable: bool) -> Message[B] | None:
-    """What cannot be read is removed in any case."""
-    message = requests.last() if repeatable else None
-    return requests.take() if message is None else message
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from kiosk.base.json_reader import reader
 from kiosk.base.root_requests import (
     MAX_BYTES,
     PUBLIC,
@@ -40,15 +41,19 @@ class Result(msgspec.Struct, frozen=True):
     text: str
 
 
+read_order = reader(msgspec.json.Decoder(Order))
+read_result = reader(msgspec.json.Decoder(Result))
+
+
 class Machine:
     """The station's data, root's answers, and an effect that is counted on the disk."""
 
     def __init__(self, folder: Path) -> None:
         (folder / "run").mkdir(parents=True)
         self.effects = folder / "effects"
-        self.requests = MessageFile(folder / "data/requests/order.json", Order)
+        self.requests = MessageFile(folder / "data/requests/order.json", read_order)
         self.requests.path.parent.parent.mkdir()
-        self.answers = MessageFile(folder / "run/answer.json", Result, PUBLIC)
+        self.answers = MessageFile(folder / "run/answer.json", read_result, PUBLIC)
         self.asker = Asker(self.requests, self.answers, time.monotonic)
 
     def handle(self, message: Message[Order]) -> Result:
@@ -140,21 +145,53 @@ def test_a_request_that_is_taken_never_comes_back_while_it_is_carried_out(machin
             present.append(machine.requests.exists())
         return Result("done")
 
+    stop = threading.Event()
+
     def unit() -> None:
-        while serve(machine.requests, slow, machine.answers) is None:
-            pass
+        while not stop.is_set():
+            serve(machine.requests, slow, machine.answers)
 
     thread = threading.Thread(target=unit, name="slow-unit")
     thread.start()
-    assert replace(machine.asker, retry_s=0.001).ask(Order("one")) == Result("done")
-    thread.join(WAIT_S)
+    try:
+        assert replace(machine.asker, retry_s=0.001).ask(Order("one")) == Result("done")
+    finally:
+        stop.set()
+        thread.join(WAIT_S)
+    assert present
     assert not any(present)
 
 
+@pytest.mark.parametrize("repeatable", [False, True])
+def test_no_request_is_lost_that_comes_while_the_helper_looks(machine: Machine, repeatable: bool) -> None:
+    stop, done = threading.Event(), threading.Semaphore(0)
+
+    def handle(message: Message[Order]) -> Result:
+        done.release()
+        return machine.handle(message)
+
+    def unit() -> None:
+        while not stop.is_set():
+            serve(machine.requests, handle, repeatable=repeatable)
+
+    thread = threading.Thread(target=unit, name="busy-unit")
+    thread.start()
+    texts = [str(number) for number in range(100)]
+    try:
+        for text in texts:
+            machine.requests.write(Order(text))
+            assert done.acquire(timeout=WAIT_S), text
+    finally:
+        stop.set()
+        thread.join(WAIT_S)
+    assert machine.done() == texts
+
+
 def test_one_id_is_carried_out_once(machine: Machine) -> None:
-    for _ in range(3):
+    for repeatable in (False, True, False):
         machine.lay(envelope())
-        assert machine.serve() == Result("done one")
+        assert machine.serve(repeatable=repeatable) == Result("done one")
+        assert not machine.requests.exists()
     assert machine.done() == ["one"]
 
 

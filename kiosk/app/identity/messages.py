@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
+from kiosk.base.json_reader import reader
 from kiosk.base.root_requests import PUBLIC, REQUESTS, MessageFile
 from kiosk.first_start.identity.ports import InUse, Why
 
@@ -36,11 +37,15 @@ class IdentityResponse(msgspec.Struct, frozen=True):
     wait_s: int = 0
 
 
+_read_request: Final = reader(msgspec.json.Decoder(IdentityRequest))
+_read_answer: Final = reader(msgspec.json.Decoder(IdentityResponse))
+
+
 def request_file(data: Path) -> MessageFile[IdentityRequest]:
     """``kiosk-identity.path`` starts the helper when it changes."""
-    return MessageFile(data / REQUESTS / "identity.json", IdentityRequest)
+    return MessageFile(data / REQUESTS / "identity.json", _read_request)
 
 
 def answer_file(runtime: Path = Path("/run/kiosk-identity")) -> MessageFile[IdentityResponse]:
     """In the runtime folder of ``kiosk-identity.service``."""
-    return MessageFile(runtime / "answer.json", IdentityResponse, PUBLIC)
+    return MessageFile(runtime / "answer.json", _read_answer, PUBLIC)

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from kiosk.base.json_reader import reader
 from kiosk.base.root_requests import PUBLIC, REQUESTS, MessageFile
 from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.first_start.recovery.ports import Refusal, Why
@@ -36,11 +37,15 @@ class RecoveryResponse(msgspec.Struct, frozen=True):
     wait_s: int = 0
 
 
+_read_request: Final = reader(msgspec.json.Decoder(RecoveryRequest))
+_read_answer: Final = reader(msgspec.json.Decoder(RecoveryResponse))
+
+
 def request_file(data: Path) -> MessageFile[RecoveryRequest]:
     """``kiosk-recovery.path`` starts the helper when it changes."""
-    return MessageFile(data / REQUESTS / "recovery.json", RecoveryRequest)
+    return MessageFile(data / REQUESTS / "recovery.json", _read_request)
 
 
 def answer_file(runtime: Path = Path("/run/kiosk-recovery")) -> MessageFile[RecoveryResponse]:
     """In the runtime folder of ``kiosk-recovery.service``."""
-    return MessageFile(runtime / "answer.json", RecoveryResponse, PUBLIC)
+    return MessageFile(runtime / "answer.json", _read_answer, PUBLIC)

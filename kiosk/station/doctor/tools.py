@@ -12,6 +12,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from kiosk.base.json_reader import reader
 from kiosk.base.root_requests import REQUESTS, MessageFile
 from kiosk.devices.ports import CameraFault, CommandOutcome, Panel, Shot
 from kiosk.domain.events import BackupMade as BackupMadeEvent
@@ -100,9 +101,12 @@ class CopyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bundle: Annotated[str, msgspec.Meta(pattern=r"^support-S[0-9]{4}-[0-9]{4}(-[0-9]{4}-[0-9]{2}-[0-9]{2})?\.zip\Z")]
 
 
+_read_copy_request: Final = reader(msgspec.json.Decoder(CopyRequest))
+
+
 def copy_request_file(data: Path) -> MessageFile[CopyRequest]:
     """Only root may write on a stick: on a box ``kiosk-bundle.service`` copies the bundle to the one plugged in."""
-    return MessageFile(data / REQUESTS / "bundle.json", CopyRequest)
+    return MessageFile(data / REQUESTS / "bundle.json", _read_copy_request)
 
 
 class TechnicianTools:

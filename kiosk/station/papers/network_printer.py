@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from kiosk.base.json_reader import reader
 from kiosk.base.root_requests import REQUESTS, MessageFile
 from kiosk.devices.printer.settings import PrinterSettings
 
@@ -38,9 +39,12 @@ class AddressRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     address: str
 
 
+_read_request: Final = reader(msgspec.json.Decoder(AddressRequest))
+
+
 def request_file(data: Path) -> MessageFile[AddressRequest]:
     """``kiosk-printer-address.path`` starts the helper when it changes."""
-    return MessageFile(data / REQUESTS / "printer-address.json", AddressRequest)
+    return MessageFile(data / REQUESTS / "printer-address.json", _read_request)
 
 
 def parse(text: str) -> Address:

@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
+import msgspec
+
 from kiosk.base.files import open_regular
+from kiosk.base.json_reader import reader
 from kiosk.base.root_requests import REQUESTS, BadMessage, MessageFile
 from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
 
@@ -65,14 +68,19 @@ class Verdict:
             raise ValueError("this is nothing a trial finds")
 
 
+_read_request: Final = reader(msgspec.json.Decoder(Request))
+_read_answer: Final = reader(msgspec.json.Decoder(Answer))
+_read_verdict: Final = reader(msgspec.json.Decoder(Verdict))
+
+
 class UpdateFiles:
     """Their files and the bundles, in the station's data folder; ``rights`` as ``MessageFile`` has it."""
 
     def __init__(self, data: Path, rights: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
         folder, self._bundles, self._rights = data / REQUESTS, data / BUNDLES, rights
-        self.request = MessageFile(folder / "update.json", Request, rights=rights)
-        self.answer = MessageFile(folder / "update-answer.json", Answer, rights=rights)
-        self.verdict = MessageFile(folder / "update-verdict.json", Verdict, rights=rights)
+        self.request = MessageFile(folder / "update.json", _read_request, rights=rights)
+        self.answer = MessageFile(folder / "update-answer.json", _read_answer, rights=rights)
+        self.verdict = MessageFile(folder / "update-verdict.json", _read_verdict, rights=rights)
 
     def clear(self) -> None:
         """Remove answer and verdict. Raises OSError."""

@@ -252,7 +252,7 @@ def test_an_old_verdict_decides_nothing(machine: Machine) -> None:
     """Also one that somebody else has put there: it names another update."""
     lay_bundle(machine.data / "updates")
     machine.behavior = Behavior(says=False)
-    (machine.data / "requests/update-verdict.json").write_text('{"number":"0000000000000009","why":null}')
+    station_files(machine.data).verdict.write(Verdict(None), "0000000000000009")
     assert outcome_of(machine) is UpdateRefusalReason.LATE
 
 

@@ -31,6 +31,7 @@ from kiosk.station.doctor import tools as doctor_tools
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.doctor.liveness import RelayHeartbeat
 from kiosk.station.doctor.tools import back_up
+from kiosk.station.papers.network_printer import request_file
 from kiosk.station.scale.keys import ScaleKeys
 from kiosk.store.backup.medium import BackupRefused, finished_manifests
 from kiosk.store.database.migrate import migrate
@@ -303,13 +304,16 @@ def test_a_printer_the_box_may_not_reach_is_asked_for_instead_of_printed_on(
     assert "Allow the printer at 192.168.1.50" in words(page)
     assert "Print a test receipt" in words(page)
     assert client.post("/technician/reach", data={"printer": "label"}).location == "/technician/tests?asked=1"
-    assert (clinic.settings.data / "requests/printer-address").read_bytes() == b"192.168.1.50\n"
+    request = request_file(clinic.settings.data)
+    message = request.take()
+    assert message is not None
+    assert message.body.address == "192.168.1.50"
     assert "starts anew" in words(client.get("/technician/tests?asked=1"))
     assert client.post("/technician/reach", data={"printer": "receipt"}).status_code == 409
     clinic.config.printers["label"] = PrinterSettings("tcp", "8.8.8.8:9100", "tspl")
     answer = client.post("/technician/reach", data={"printer": "label"})
     assert (answer.status_code, "Only a private address" in words(answer)) == (409, True)
-    (clinic.settings.data / "requests/printer-address").unlink()
+    assert not request.exists()
     (clinic.settings.data / "requests").rmdir()
     (clinic.settings.data / "requests").touch()
     clinic.config.printers["label"] = PrinterSettings("tcp", "fd00::5:9100", "tspl")

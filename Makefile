@@ -54,7 +54,7 @@ torture:         ## Every screen in every language on every panel, long days, a 
 	@KIOSK_TESTS=torture $(PYTEST) $(TORTURED)
 	@nice $(BIN)/python -m tests.torture --runs 1000 --sqlite 50 --postgresql 50 --rabbitmq 20 --cluster 10
 
-check:           ## Format, lint, types, import rules, sizes, rooms, sources of the pages
+check:           ## Format, lint, types, import rules, sizes, rooms, words of names, sources of the pages
 	@scripts/setup dev
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/ruff check -q .
@@ -64,6 +64,7 @@ check:           ## Format, lint, types, import rules, sizes, rooms, sources of 
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python scripts/sizes.py
 	@$(BIN)/python scripts/rooms.py
+	@$(BIN)/python scripts/words.py
 	@$(BIN)/python scripts/web_sources.py
 
 fuzz:            ## Damage, endless streams and fuzzing of the scale formats and stations' messages for long: MINUTES=5 for each engine

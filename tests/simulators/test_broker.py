@@ -86,6 +86,6 @@ def test_a_broken_configuration_is_told_with_the_broker_s_own_words(tmp_path: Pa
 
 def test_a_missing_broker_names_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(module, "_COMPONENTS", (tmp_path / "mosquitto",))
+    monkeypatch.setattr(module, "_PLACES", (tmp_path / "mosquitto",))
     with pytest.raises(BrokerMissing, match="apt-get install mosquitto"):
         Broker(tmp_path).start()

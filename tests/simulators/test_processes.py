@@ -47,7 +47,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / f"{name}.py").write_text(text)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(
-        processes, "RESPONSE_TIMEOUT_S", 30.0
+        processes, "ANSWER_S", 30.0
     )  # a server that rests on a loaded machine is no server that is down
 
 

@@ -18,7 +18,7 @@ from kiosk.simulators.scanner.recordings import HOSTILE
 from kiosk.simulators.scanner.typing import TypingScannerSimulator
 from tests.station.counter.rig import CounterRig
 from tests.station.hardware import Heard
-from tests.station.test_scans import Faces
+from tests.station.test_scan_router import Faces
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden/scans"
 CONTROL, LONG = {ScanRefusal.CONTROL.value}, {ScanRefusal.TOO_LONG.value}

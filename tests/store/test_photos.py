@@ -46,7 +46,7 @@ def test_a_photo_opens_a_listing_draft_once(store: Store, path: Path) -> None:
         first,
         sha256=CD,
         size_bytes=200_000,
-        taken_at="2026-11-24T03:00:02.000Z",
+        captured_at="2026-11-24T03:00:02.000Z",
         pictures=pictures("cd", 200_000),
         overruled=(BLUR,),
         actor=CLERK,

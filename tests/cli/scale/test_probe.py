@@ -54,7 +54,7 @@ def waits_on(monkeypatch: pytest.MonkeyPatch, listens_briefly: None) -> None:
             line, row, steps, replace(timing, answer_s=PATIENCE_S, gap_s=TIMING.gap_s) if steps == answered else timing
         )
 
-    monkeypatch.setattr(ProbeLine, "request", waiting)
+    monkeypatch.setattr(ProbeLine, "ask", waiting)
 
 
 @pytest.mark.usefixtures("listens_on")

@@ -66,7 +66,7 @@ def ask():
 def say(data):
     sys.stdout.buffer.write(data); sys.stdout.buffer.flush()
 """
-WORKING = "while True: say(pack(ShotTaken(ask().number, 64, 48), JPEG))"
+WORKING = "while True: say(pack(ShotCaptured(ask().number, 64, 48), JPEG))"
 
 ANSWER_AND_LEAVE = 'head -c 8 > /dev/null; exec cat "$0"'
 """A shell's: once something is asked it says what the file holds. It starts in a fraction of what Python takes."""
@@ -238,7 +238,7 @@ def test_a_hanging_child_is_killed_at_the_deadline_and_started_again(
         number = ask().number
         if not Path({str(cured)!r}).exists():
             time.sleep(600)
-        say(pack(ShotTaken(number, 64, 48), JPEG))
+        say(pack(ShotCaptured(number, 64, 48), JPEG))
         ask()
     """)
     pids = born(camera, monkeypatch)
@@ -256,7 +256,7 @@ def test_a_hanging_child_is_killed_at_the_deadline_and_started_again(
 
 def test_a_child_that_trickles_is_cut_off_at_the_deadline(make: Make) -> None:
     camera = make("""
-        message = pack(ShotTaken(ask().number, 64, 48), JPEG * 100)
+        message = pack(ShotCaptured(ask().number, 64, 48), JPEG * 100)
         for at in range(len(message)):
             say(message[at:at + 1]); time.sleep(0.05)
     """)
@@ -273,7 +273,7 @@ def test_a_child_killed_in_the_middle_of_a_shot_is_a_fault_and_the_next_shot_wor
         if not Path({str(marker)!r}).exists():
             Path({str(marker)!r}).touch()
             time.sleep(600)
-        say(pack(ShotTaken(number, 64, 48), JPEG))
+        say(pack(ShotCaptured(number, 64, 48), JPEG))
         ask()
     """)
     outcome: list[CameraFault] = []
@@ -312,14 +312,14 @@ def test_a_child_that_died_between_shots_is_replaced_unnoticed(make: Make) -> No
         "ask(); say(PREFIX.pack(20, 0) + b'{' * 20)",
         "ask(); say(PREFIX.pack(4097, 0) + b' ' * 4097)",
         "n = ask().number; say(PREFIX.pack(30, 20_000_001) + b' ' * 30)",
-        "n = ask().number; say(pack(ShotTaken(n, 64, 48), b'<html>no picture</html>'))",
-        "n = ask().number; say(pack(ShotTaken(n, 64, 48), JPEG[:-1]))",
-        "n = ask().number; say(pack(ShotTaken(n, 64, 48), b''))",
-        "n = ask().number; say(pack(ShotTaken(n, 0, 70_000), JPEG))",
-        "n = ask().number; say(pack(ShotTaken(n + 1, 64, 48), JPEG))",
+        "n = ask().number; say(pack(ShotCaptured(n, 64, 48), b'<html>no picture</html>'))",
+        "n = ask().number; say(pack(ShotCaptured(n, 64, 48), JPEG[:-1]))",
+        "n = ask().number; say(pack(ShotCaptured(n, 64, 48), b''))",
+        "n = ask().number; say(pack(ShotCaptured(n, 0, 70_000), JPEG))",
+        "n = ask().number; say(pack(ShotCaptured(n + 1, 64, 48), JPEG))",
         "n = ask().number; say(pack(ShotRefused(n, 'invented', 'x')))",
         "n = ask().number; say(pack(ShotRefused(n, 'black', 'x'), JPEG))",
-        "n = ask().number; say(pack(ShotTaken(n, 64, 48), JPEG)[:-9])",
+        "n = ask().number; say(pack(ShotCaptured(n, 64, 48), JPEG)[:-9])",
         "ask()",
     ],
 )
@@ -389,7 +389,7 @@ def test_a_retake_has_pictures_only_when_a_clerk_may_overrule_it(make: Make) -> 
         "say(pack(bare(n, 'face', likeness='0f' * 8)))",
         "say(pack(goods(n + 1), JPEG + OTHER))",
         "say(pack(mat(n), JPEG))",
-        "say(pack(ShotTaken(n, 64, 48), JPEG))",
+        "say(pack(ShotCaptured(n, 64, 48), JPEG))",
     ],
 )
 def test_a_child_that_lies_about_goods_is_a_fault(make: Make, script: str) -> None:
@@ -425,7 +425,7 @@ def test_the_mat_comes_measured(make: Make) -> None:
         "say(pack(mat(n, *['markers'] * 6), JPEG))",
         "say(pack(mat(n + 1), JPEG))",
         "say(pack(goods(n), JPEG + OTHER))",
-        "say(pack(ShotTaken(n, 64, 48), JPEG))",
+        "say(pack(ShotCaptured(n, 64, 48), JPEG))",
     ],
 )
 def test_a_child_that_lies_about_the_mat_is_a_fault(make: Make, script: str) -> None:
@@ -471,9 +471,9 @@ def test_another_answer_is_no_look(make: Make) -> None:
 
 def test_codes_that_lie_are_not_believed_and_a_child_that_hangs_on_one_is_ended(make: Make) -> None:
     for lie in (
-        "say(pack(CodesSeen(ask().number, ('A',)), JPEG))",  # a picture, which nobody asked for
-        "say(pack(CodesSeen(ask().number, ('A',) * 5)))",
-        "say(pack(CodesSeen(ask().number, ('A' * 301,))))",
+        "say(pack(CodesDetected(ask().number, ('A',)), JPEG))",  # a picture, which nobody asked for
+        "say(pack(CodesDetected(ask().number, ('A',) * 5)))",
+        "say(pack(CodesDetected(ask().number, ('A' * 301,))))",
         "say(pack(mat(ask().number), JPEG))",
         "ask(); sys.exit(1)",
     ):
@@ -523,7 +523,7 @@ def test_a_child_that_never_stops_sending_is_cut_off(make: Make) -> None:
 def test_what_is_left_over_from_one_answer_is_never_the_next_picture(make: Make) -> None:
     camera = make("""
         n = ask().number
-        say(pack(ShotTaken(n, 64, 48), JPEG) + pack(ShotTaken(n, 64, 48), JPEG))
+        say(pack(ShotCaptured(n, 64, 48), JPEG) + pack(ShotCaptured(n, 64, 48), JPEG))
         ask(); time.sleep(600)
     """)
     camera.shoot(PATIENT_S)

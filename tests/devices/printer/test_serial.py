@@ -17,7 +17,7 @@ from tests.each import each
 
 @pytest.fixture
 def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[Device]:
-    monkeypatch.setattr(printer_stream, "RESPONSE_TIMEOUT_S", DEADLINE_S)
+    monkeypatch.setattr(printer_stream, "ANSWER_S", DEADLINE_S)
     with Device() as opened:
         yield opened
 

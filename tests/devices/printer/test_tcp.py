@@ -51,7 +51,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> JobClock:
     clock = JobClock()
     for module in (printer_stream, printer_channel, printer_tcp):
         monkeypatch.setattr(module, "monotonic", clock)
-    monkeypatch.setattr(printer_stream, "RESPONSE_TIMEOUT_S", DEADLINE_S)
+    monkeypatch.setattr(printer_stream, "ANSWER_S", DEADLINE_S)
     monkeypatch.setattr(printer_stream, "_FINAL_STATUS_S", DEADLINE_S)
     return clock
 

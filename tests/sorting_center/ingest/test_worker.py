@@ -394,7 +394,7 @@ def test_an_answer_that_cannot_be_given_is_that_stations_alone(
             raise RuntimeError(f"odd {failing.pop()}")
         return tell(topic, payload)
 
-    monkeypatch.setattr(mailbox, "notify", odd)
+    monkeypatch.setattr(mailbox, "send", odd)
     for epoch in (station.epoch, "f" * 16):
         mailbox.put(HELLO, encode(Hello(epoch, 1, 1, 0, "1.0.0")))
     worker_of(ledger, mailbox).step(0)

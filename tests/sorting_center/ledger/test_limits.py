@@ -333,7 +333,7 @@ def test_two_processes_that_go_on_with_one_stream_release_each_event_once(
         one.accept(events[:1], REGION, NOW)
         (key,) = one.unfinished()
         with ThreadPoolExecutor(2) as pool:
-            uptos = list(pool.map(lambda ledger: ledger.go_on(key, NOW).upto, (one, other)))
+            uptos = list(pool.map(lambda ledger: ledger.release_held(key, NOW).upto, (one, other)))
         assert uptos == [2_300, 2_300]
         while one.number(1000):
             pass

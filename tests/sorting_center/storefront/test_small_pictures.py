@@ -26,7 +26,7 @@ FILES = pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pictures are made in this process, which saves the time of beginning others."""
-    monkeypatch.setattr("kiosk.sorting_center.storefront.small_pictures.make_apart", make)
+    monkeypatch.setattr("kiosk.sorting_center.storefront.small_pictures.make_in_subprocess", make)
 
 
 def master(seed: int, grain_px: int = 32) -> Shot:
@@ -141,7 +141,7 @@ def test_a_master_that_ends_the_process_which_decodes_it_hinders_no_other(
             raise OSError(None, "its process has ended with status -11")
         return make(order, to)
 
-    monkeypatch.setattr("kiosk.sorting_center.storefront.small_pictures.make_apart", ends)
+    monkeypatch.setattr("kiosk.sorting_center.storefront.small_pictures.make_in_subprocess", ends)
     with caplog.at_level(logging.WARNING):
         all_made(shop)
     assert small_path(shop.folder, good.told.sha256).exists()

@@ -25,7 +25,7 @@ def heard(station: str = "S0001", **changes: Any) -> FleetRow:
         "pending": 0,
         "software": "1.12.0",
         "epoch": "00112233445566aa",
-        "last_heard": RECENT,
+        "last_seen": RECENT,
         "complains": "",
         "gaps": NO_GAP,
         "alarms": {},

@@ -71,7 +71,7 @@ def test_a_station_that_sends_too_much_is_named() -> None:
 
 TABLE = [
     ("well", heard(), []),
-    ("quiet", heard(online=False, last_heard=RECENT - HOUR), [("quiet", "")]),
+    ("quiet", heard(online=False, last_seen=RECENT - HOUR), [("quiet", "")]),
     ("much waits", heard(pending=100), [("backlog", "")]),
     ("a gap that stays", heard(gaps=GapFacts(2, 0, RECENT - HOUR)), [("gap", "")]),
     ("a gap that fills itself", heard(gaps=GapFacts(2, 0, RECENT)), []),
@@ -114,7 +114,7 @@ def test_what_the_registry_knows() -> None:
 )
 def test_quiet_goes_by_the_hours_of_the_township(hours: str, quiet_min: int, is_quiet: bool) -> None:
     """It was heard at 13:00 and it is 15:00 now."""
-    row = heard(online=False, last_heard=NOW - 2 * HOUR)
+    row = heard(online=False, last_seen=NOW - 2 * HOUR)
     of = register(expected(), hours=hours, quiet_min=quiet_min)
     assert (("quiet", "S0001", "") in found([row], of)) is is_quiet
 

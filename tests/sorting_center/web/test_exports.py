@@ -144,8 +144,8 @@ def test_what_another_process_cannot_do_is_said(
     for program, status, said in (
         ("import sys; sys.exit(7)", 409, "status 7"),
         ("import os; os.kill(os.getpid(), 9)", 409, "status -9"),
-        ('print(\'{"of": "file", "said": "No space left"}\')', 409, "No space left"),
-        ('print(\'{"of": "database", "said": "the database is away"}\')', 503, "the database is away"),
+        ('print(\'{"of": "file", "message": "No space left"}\')', 409, "No space left"),
+        ('print(\'{"of": "database", "message": "the database is away"}\')', 503, "the database is away"),
     ):
         monkeypatch.setattr(process, "_COMMAND", (sys.executable, "-c", program))
         answer = client.get("/exports/2026-11/all.xlsx?lang=en", buffered=True)

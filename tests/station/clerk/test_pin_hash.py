@@ -89,7 +89,7 @@ STRANGE = (
 )
 
 
-@pytest.mark.parametrize("kept", STRANGE)
+@pytest.mark.parametrize("kept", STRANGE, ids=range(len(STRANGE)))
 def test_what_is_no_hash_under_the_key_matches_nothing(kept: str) -> None:
     assert not KEY.matches(PIN, kept)
 

@@ -123,7 +123,7 @@ def test_the_key_of_a_box_lies_beside_its_data(tmp_path: Path) -> None:
 def test_a_key_made_by_root_is_the_station_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever runs this: what is handed over is asked for, and who may read it."""
     given: list[Path] = []
-    monkeypatch.setattr("kiosk.station.parcels.pickup_key.hand_over", given.append)
+    monkeypatch.setattr("kiosk.station.parcels.pickup_key.chown_to_folder_owner", given.append)
     assert PickupKey.load(ParcelSettings(), tmp_path, {}).present
     assert [path.parent for path in given] == [tmp_path]
     assert (tmp_path / "pickup-key").stat().st_mode & 0o777 == 0o600

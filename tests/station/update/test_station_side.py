@@ -225,7 +225,7 @@ class Ended(threading.Event):
 def on_trial(*, scale: bool = True, **changed: Any) -> tuple[Verdict, bool]:
     journal, told = FakeJournal(UpdateEntry("1", UpdatePhase.TRIAL, NEW, scale=scale)), list[tuple[Verdict, str]]()
     tools = {"draw": lambda page: 200, "hear_scale": lambda seconds: seconds > 0, "rehearse": lambda: None}
-    tools |= changed | {"tell": lambda *what: told.append(what)}
+    tools |= changed | {"report": lambda *what: told.append(what)}
     trial = ReleaseTrial(UpdateEntry("1", UpdatePhase.TRIAL, NEW, scale=scale), journal, TrialTools(**tools))
     passed = trial.run(Ended(journal, UpdateEntry("1", UpdatePhase.KEEP, NEW)))
     ((verdict, number),) = told

@@ -25,7 +25,7 @@ from tests.systemd.box import AS_ROOT
 MOUNTED = """
 import json, subprocess, sys
 from pathlib import Path
-from kiosk.store.database.persistence import in_memory, root_is_open
+from kiosk.store.database.persistence import memory_file_system, root_is_open
 from tests.systemd.own_root import take_own_root
 take_own_root()  # also where the root is no mount point
 here = Path(sys.argv[1])
@@ -46,7 +46,7 @@ mount("--bind", str(here / "lasting"), str(here / "over"))
 (here / "link").symlink_to(here / "bound")
 (here / "link-back").symlink_to(here / "over")
 mount("--bind", "-o", "ro", str(here / "bound"), str(here / "bound"))
-print(json.dumps({name: in_memory(here / name) for name in (*names, "link", "link/not/yet", "link-back")}))
+print(json.dumps({name: memory_file_system(here / name) for name in (*names, "link", "link/not/yet", "link-back")}))
 """
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from tests.station.catalog.test_on_stick import changed, dearer
+from tests.station.catalog.test_stick_import import changed, dearer
 
 from kiosk.app.media import catalog_files
 from kiosk.station.catalog.stick_import import StickCatalogs

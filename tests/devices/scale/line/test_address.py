@@ -30,7 +30,7 @@ from tests.devices.scale.listener import Listener
 def test_addresses(text: str, transport: Transport, address: Address) -> None:
     parsed = parse_address(text, transport)
     assert parsed.text == text
-    for name in ("way", "path", "host", "port", "data_pin", "clock_pin", "gain"):
+    for name in ("kind", "path", "host", "port", "data_pin", "clock_pin", "gain"):
         assert getattr(parsed, name) == getattr(address, name)
 
 

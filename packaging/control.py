@@ -48,12 +48,13 @@ ABOUT: Final = {
         "what a Raspberry Pi needs to be a box. From the next start on this machine has no console on its screen.",
     ),
     CENTER: About(
-        depends=_RUNTIME,
+        depends=f"{_RUNTIME}, nginx",
         recommends="ca-certificates",
         suggests="mosquitto, rabbitmq-server, postgresql",
         summary="sorting center: takes stations' events in, keeps and shows them",
         text="The county's program: it hears the stations through a broker, keeps a ledger, acknowledges, and shows\n"
-        "it. It starts when /etc/sorting-center/settings.env names the broker.",
+        "it. It starts when /etc/sorting-center/settings.env names the broker. nginx stands before it: its sites are\n"
+        "in /etc/nginx/sites-available, and are enabled by hand.",
     ),
 }
 

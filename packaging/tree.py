@@ -50,7 +50,16 @@ OF_THE_SCREEN = frozenset(
         "74-kiosk-screen.rules",
     }
 )
-OF_THE_CENTER = frozenset({"sorting-center.service"})
+OF_THE_CENTER = frozenset(
+    {
+        "sorting-center.service",
+        "sorting-center-storefront.service",
+        "sorting-center-certificates.path",
+        "sorting-center-certificates.service",
+        "sorting-center-photos.service",
+        "sorting-center-photos.socket",
+    }
+)
 """Every other unit, every other program of a unit, and every other rule for devices belongs to the station."""
 
 PIECES = (
@@ -84,6 +93,7 @@ BOX_PIECES = (
 CENTER_PIECES = (
     Piece("firmware_config/mosquitto/*", "usr/share/sorting-center/mosquitto/"),
     Piece("firmware_config/rabbitmq/*", "usr/share/sorting-center/rabbitmq/"),
+    Piece("firmware_config/nginx/*", "etc/nginx/sites-available/"),
     Piece("docs/*", "usr/share/doc/sorting-center/"),
     Piece("LICENSE", "usr/share/doc/sorting-center/copyright"),
 )
@@ -101,7 +111,7 @@ BOX_FOLDERS = (
     "var/lib/systemd/timesync",
     "var/lib/systemd/timers",
 )
-CENTER_FOLDERS = ("etc/sorting-center",)
+CENTER_FOLDERS = ("etc/sorting-center/tls",)
 """Where the data partition and the backup medium are mounted: a read-only root cannot make them at boot."""
 
 CONTENTS = {
@@ -179,7 +189,7 @@ def owned_pieces(package: str) -> list[Piece]:
 
 def units(package: str) -> list[str]:
     """Names of the units it brings."""
-    return owned(package, "systemd", ".service", ".timer", ".path")
+    return owned(package, "systemd", ".service", ".timer", ".path", ".socket")
 
 
 def owned(package: str, folder: str, *suffixes: str) -> list[str]:

@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "storefront": "kiosk.cli.center.storefront:storefront",
     "kit": "kiosk.cli.center.kit:kit",
     "ledger": "kiosk.cli.center.ledger:ledger",
+    "photos": "kiosk.cli.center.photos:photos",
     "registry": "kiosk.cli.center.registry:registry",
     "run": "kiosk.cli.center.run:run",
     "token": "kiosk.cli.center.token:token",

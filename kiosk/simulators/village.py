@@ -166,10 +166,11 @@ class Village:
             if plan.offers:
                 self._offer()
             self.center_access = plan.access(self.ledger_url)
-            more = ["--photos", f"127.0.0.1:{photos_port}", "--photos-dir", str(self.photos_dir)]
+            more = ["--photos-dir", str(self.photos_dir)]
+            beside = [_photos(self.ledger_url, f"127.0.0.1:{photos_port}", more, logs)]
             if self.storefront_url is not None:
-                more += ["--storefront", self.storefront_url.removeprefix("http://")]
-                more += ["--storefront-url", self.storefront_url]
+                beside.append(_storefront(self.ledger_url, self.storefront_url, more, logs))
+                more = [*more, "--storefront-url", self.storefront_url]
             self.center = _sorting_center(self.broker.url, self.ledger_url, self.center_url, more, logs)
             self.station = _station(self.config, self.station_url, logs)
             self.relay = _relay(self.config, logs)
@@ -180,8 +181,12 @@ class Village:
             for child in side_by_side:
                 child.until_ready()
             if plan.county:
-                self.relay.start()
-                ends.callback(self.relay.stop)
+                beside.append(self.relay)
+                for child in beside:
+                    child.begin()
+                    ends.callback(child.stop)
+                for child in beside:
+                    child.until_ready()
             self._ends = ends.pop_all()
 
     @property
@@ -338,6 +343,17 @@ def _sorting_center(broker_url: str, ledger_url: str, url: str, more: Sequence[s
         logs / "sorting-center.log",
         answers(f"{url}/health"),
     )
+
+
+def _photos(ledger_url: str, address: str, more: Sequence[str], logs: Path) -> ChildProgram:
+    command = ["kiosk.cli.sorting_center", "photos", "--ledger", ledger_url, "--http", address, *more]
+    return ChildProgram("sorting center's photos", command, logs / "photos.log")
+
+
+def _storefront(ledger_url: str, url: str, more: Sequence[str], logs: Path) -> ChildProgram:
+    http = url.removeprefix("http://")
+    command = ["kiosk.cli.sorting_center", "storefront", "--ledger", ledger_url, "--http", http, "--public-url", url]
+    return ChildProgram("storefront", [*command, *more], logs / "storefront.log", answers(f"{url}/health"))
 
 
 def _station(config: Path, url: str, logs: Path) -> ChildProgram:

@@ -1,6 +1,6 @@
 """The sorting center: puts the parts together, starts them, ends them in time.
 
-The feed, the pages, the pictures and the storefront have processes of their own.
+The feed and the pages have processes of their own. Pictures and the storefront are programs of their own.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final, Self
@@ -26,10 +25,8 @@ from kiosk.sorting_center.ingest.receiver import Receiver
 from kiosk.sorting_center.ingest.watchdog import IngestWatchdog
 from kiosk.sorting_center.ingest.worker import IngestWorker
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.photos.child import PhotosProcess
-from kiosk.sorting_center.photos.settings import PhotosSettings
-from kiosk.sorting_center.storefront.child import StorefrontProcess
-from kiosk.sorting_center.storefront.settings import StorefrontSettings
+from kiosk.sorting_center.photos.monitor import PhotosMonitor
+from kiosk.sorting_center.photos.photos import PhotoIndex
 from kiosk.sorting_center.web.child import WebProcess
 from kiosk.sorting_center.web.settings import CenterWebSettings
 
@@ -47,15 +44,6 @@ def utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-@dataclass(frozen=True, slots=True)
-class OptionalServices:
-    """What else is answered. ``metrics``: host and port of this machine where monitoring alone is."""
-
-    metrics: tuple[str, int] | None = None
-    photos: PhotosSettings | None = None
-    storefront: StorefrontSettings | None = None
-
-
 class SortingCenter:
     """Made: the ledger is open and the port is taken. Started: it takes in, acknowledges, feeds and shows."""
 
@@ -65,13 +53,14 @@ class SortingCenter:
         broker: BrokerAddress,
         web: CenterWebSettings | None,
         regions: Sequence[str] = (),
-        services: OptionalServices | None = None,
+        metrics: tuple[str, int] | None = None,
     ) -> None:
-        """Raises OSError when an address cannot be had. Closes ``ledger`` in `stop`.
+        """Raises OSError when an address cannot be had, and LedgerError when the list of photos cannot be used. Closes
+        ``ledger`` in `stop`.
 
-        ``regions`` are those whose stations are listened to; none for all.
+        ``regions`` are those whose stations are listened to; none for all. ``metrics``: host and port of this machine
+        where monitoring alone is.
         """
-        services = services or OptionalServices()
         self.health = CenterHealth()
         self._ledger = ledger
         client_id = f"sorting-center-{ledger.ledger_id}"
@@ -91,25 +80,15 @@ class SortingCenter:
             "feed": lambda: self._feed.is_alive,
         }
         self._watchdog = IngestWatchdog(receiver, self.health, parts, damage=lambda: ledger.damage)
-        self._monitoring = _monitoring(ledger, self.health, services.metrics)
+        self._monitoring = _monitoring(ledger, self.health, metrics)
         self._web = WebProcess(ledger.url, web, self.health) if web is not None else None
-        self._photos = PhotosProcess(ledger.url, services.photos, self.health) if services.photos else None
-        self._storefront = StorefrontProcess(ledger.url, services.storefront) if services.storefront else None
+        has_photos = web is not None and web.photos_dir is not None
+        self._photos = PhotosMonitor(ledger, PhotoIndex.open(ledger.url), self.health) if has_photos else None
 
     @property
     def http_address(self) -> str | None:
         """Where the pages are, None without any."""
         return self._web.url if self._web is not None else None
-
-    @property
-    def photos_address(self) -> str | None:
-        """Where pictures are received, None for nowhere."""
-        return self._photos.url if self._photos is not None else None
-
-    @property
-    def storefront_address(self) -> str | None:
-        """Where buyers look, None for nowhere."""
-        return self._storefront.url if self._storefront is not None else None
 
     @property
     def metrics_address(self) -> str | None:
@@ -121,7 +100,7 @@ class SortingCenter:
 
         ``ending``, once set, ends the wait.
         """
-        for part in (self._web, self._monitoring, self._photos, self._storefront):
+        for part in (self._web, self._monitoring, self._photos):
             if part is not None:
                 part.start()
         self._worker.start()
@@ -137,12 +116,11 @@ class SortingCenter:
         deadline = time.monotonic() + _STOP_TIMEOUT_S
         self._watchdog.stop(_PART_STOP_TIMEOUT_S)
         self._feed.end()
-        for child in (self._web, self._photos, self._storefront):
-            if child is not None:
-                child.end()
+        if self._web is not None:
+            self._web.end()
         self._worker.stop(_WORKER_STOP_TIMEOUT_S)
         stops = [self._decisions.stop, self._announcer.stop, self._line.stop, self._feed.stop]
-        optional_parts = (self._web, self._monitoring, self._photos, self._storefront)
+        optional_parts = (self._web, self._monitoring, self._photos)
         stops += [part.stop for part in optional_parts if part is not None]
         for stop in stops:
             stop(max(0.0, min(_PART_STOP_TIMEOUT_S, deadline - time.monotonic())))

@@ -40,6 +40,15 @@ DATA = (
 )
 """What stays when a package is purged."""
 
+OF_THE_CENTER = {
+    "sorting-center-storefront.service": "disabled",
+    "sorting-center-certificates.path": "disabled",
+    "sorting-center-certificates.service": "static",
+    "sorting-center-photos.service": "disabled",
+    "sorting-center-photos.socket": "disabled",
+}
+"""Beside the first one: a person enables them."""
+
 
 @pytest.fixture(scope="module")
 def packages() -> dict[str, Path]:
@@ -133,14 +142,14 @@ def test_the_sorting_center_starts_when_its_settings_name_a_broker(packages: dic
         trial.install()
         with on.boot([packages[CENTER]]) as booted:
             settled(booted)
-            assert trial.changed(booted) == {"sorting-center.service": "disabled"}
+            assert trial.changed(booted) == {**OF_THE_CENTER, "sorting-center.service": "disabled"}
             trial.purge(booted)
             settings = (
                 "mkdir -p /etc/sorting-center; echo BROKER=mqtt://127.0.0.1:1883 > /etc/sorting-center/settings.env"
             )
             booted.call("sh", "-c", settings)
             done(booted.call(*INSTALL, "install", f"/opt/{CENTER}.deb", timeout_s=UNPACKED_S))
-            assert trial.changed(booted) == {"sorting-center.service": "enabled"}
+            assert trial.changed(booted) == {**OF_THE_CENTER, "sorting-center.service": "enabled"}
             assert "<html" in booted.page("/sign-in", port=8090), booted.journal("sorting-center.service")
             wait_for(
                 lambda: "broker mqtt://127.0.0.1:1883" in booted.property("sorting-center.service", "StatusText"),

@@ -16,10 +16,12 @@ __all__ = ["tree"]
 CENTER = Path("usr/lib/sorting-center")
 LANE = Path("code/kiosk/messaging/relay/updates/lane.py")
 INSIDE = "usr/lib/in_an_update.py"
-RUN = (
-    *("systemd-run", "--unit=center", "sorting-center", "run", "--broker", "mqtt://127.0.0.1:1883"),
-    *("--ledger", "sqlite:////run/center.db", "--photos", "127.0.0.1:8843", "--photos-dir", "/run/photos"),
-    *("--updates-dir", "/srv/updates"),
+LEDGER = ("--ledger", "sqlite:////run/center.db")
+RUN = ("systemd-run", "--unit=center", "sorting-center", "run", "--broker", "mqtt://127.0.0.1:1883", *LEDGER)
+UPDATES = ("--updates-dir", "/srv/updates")
+SERVE = (
+    *("systemd-run", "--unit=center-photos", "--property=Restart=always", "--property=RestartSec=1"),
+    *("sorting-center", "photos", *LEDGER, "--http", "127.0.0.1:8843", "--photos-dir", "/run/photos", *UPDATES),
 )
 FETCHED = "/var/lib/kiosk/updates/fetched-99.0.1.kioskupdate"
 
@@ -46,15 +48,16 @@ def test_what_the_center_offers_is_fetched_and_installed(
     inside = Path(__file__).with_name("in_an_update.py").read_text(encoding="utf-8")
     settings = SETTINGS + 'updates = "http://127.0.0.1:8843"\n'
     with Box(program, work, {"etc/kiosk/station.toml": settings, INSIDE: inside}, SCREENLESS) as box:
-        added = box.call("sorting-center", "update", "add", "/srv/99.0.1.kioskupdate", *RUN[-2:], "--station", "S0147")
+        added = box.call("sorting-center", "update", "add", "/srv/99.0.1.kioskupdate", *UPDATES, "--station", "S0147")
         assert (added.returncode, "99.0.1" in added.stdout) == (0, True), added
-        assert box.call(*RUN).returncode == 0
+        for command in (RUN, SERVE):
+            assert box.call(*command).returncode == 0
         assert "<html" in box.page("/"), box.journal(STATION)
         done = box.call(f"/{PROGRAM}/bin/python3", "-P", f"/{INSIDE}", "acknowledge")
         assert done.returncode == 0, done
         wait_for(
             lambda: box.call("test", "-e", FETCHED).returncode == 0,
-            lambda: box.journal(RELAY) + box.journal("center.service"),
+            lambda: box.journal(RELAY) + box.journal("center.service") + box.journal("center-photos.service"),
         )
         kept = box.call("kiosk", "update", FETCHED, timeout_s=600)
         assert kept.returncode == 0, (kept, box.journal("kiosk-update.service"), box.journal(STATION))

@@ -28,11 +28,13 @@ class Authority:
         self.file = self.folder / f"{self.name}-ca.crt"
         self.file.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, common_name: str, *, host: str | None = None, days: int = 1) -> tuple[Path, Path]:
-        """Certificate and key files; ``host`` is an IP address for a server."""
+    def issue(
+        self, common_name: str, *, host: str | None = None, days: int = 1, subject: x509.Name | None = None
+    ) -> tuple[Path, Path]:
+        """Certificate and key files; ``host`` is an IP address for a server; ``subject`` is used as it is."""
         file = f"{self.name}-{quote(common_name, safe='')}"
         key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+        subject = subject or x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
         builder = self._build(subject, self._certificate.subject, key.public_key(), days=days)
         if host is not None:
             names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(host))])

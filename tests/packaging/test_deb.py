@@ -46,7 +46,9 @@ def test_no_file_is_in_two_packages_and_every_unit_in_one(trees: dict[str, Path]
     for one, other in combinations(PACKAGES, 2):
         assert files(trees[one]) & files(trees[other]) == set(), (one, other)
     all_units = [name for package in PACKAGES for name in units(package)]
-    ours = {path.name for path in (ROOT / "systemd").iterdir() if path.suffix in (".service", ".timer", ".path")}
+    ours = {
+        path.name for path in (ROOT / "systemd").iterdir() if path.suffix in (".service", ".timer", ".path", ".socket")
+    }
     assert sorted(all_units) == sorted(ours)
 
 
@@ -92,7 +94,7 @@ def test_only_the_box_takes_the_console_and_only_our_units_are_enabled() -> None
         for name, text in scripts(package).items():
             assert not re.search("@[A-Z]+@", text), f"{package}.{name}: a word that nobody filled in"
             assert "preset-all" not in text
-            named = set(re.findall(r"[\w@*-]+\.(?:service|timer|path|target)\b", text))
+            named = set(re.findall(r"[\w@*-]+\.(?:service|timer|path|socket|target)\b", text))
             console = {"getty@tty1.service", "autovt@.service", "ctrl-alt-del.target"}
             ours = {unit.replace("@.", "@*.") for unit in units(package)}
             assert named <= ours | (console if package == BOX else set()), f"{package}.{name}"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import socket
+import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from kiosk.sorting_center.listen_socket import listening_socket
+from kiosk.sorting_center.listen_socket import listening_socket, unix_socket
 
 HOLDER = """
 import socket, sys
@@ -44,3 +46,17 @@ def test_it_listens_at_addresses_of_both_kinds() -> None:
     for host, family in (("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)):
         with listening_socket(host, 0) as listening:
             assert listening.family == family
+
+
+def test_a_unix_socket_is_for_its_owner_alone_and_replaces_one_that_was_left(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    for _ in range(2):
+        with unix_socket(str(path)) as listening, socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+            listening.accept()[0].close()
+        assert (stat.S_IMODE(path.lstat().st_mode), path.is_socket()) == (0o600, True)
+    path.unlink()
+    path.write_text("a file of somebody else")
+    with pytest.raises(OSError, match="in use"):
+        unix_socket(str(path))
+    assert path.read_text() == "a file of somebody else"

@@ -60,8 +60,6 @@ def test_it_ends_with_who_waits() -> None:
 
 CHILDREN = (
     "web.process",
-    "photos.process",
-    "storefront.process",
     "feed.process",
     "web.exporting.process",
     "listings.exports.pictures.process",

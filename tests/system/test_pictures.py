@@ -6,17 +6,23 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
+import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.request import urlopen
 
 import pytest
 
 from kiosk.domain.events import PictureData
 from kiosk.simulators.broker import DEFAULT_CONF, Broker
 from kiosk.simulators.link import LinkConditions, SimulatedLink
-from kiosk.simulators.processes import ChildProgram
+from kiosk.simulators.processes import ChildProgram, answers
 from kiosk.simulators.village import REGION as VILLAGE_REGION
 from kiosk.simulators.village import Village
 from kiosk.station.doctor.photos_status_file import PhotosStatusFile
@@ -26,8 +32,9 @@ from kiosk.store.records import ListingPictures, NewPhoto
 from tests.depth import TORTURE, many
 from tests.messaging.authority import Authority
 from tests.messaging.ports import claimed_port
+from tests.servers.nginx import nginx_user, running_nginx
 from tests.sorting_center.brokers import until
-from tests.sorting_center.photos.lanes import jpeg
+from tests.sorting_center.photos.lanes import SITE, jpeg, lay_certificates, places_in
 from tests.store.village import CATALOG, MEASURES, STATION, bring_in, stamp
 
 REGION = "hotan"
@@ -55,11 +62,11 @@ reconnect_max_s = 0.5
 
 @dataclass
 class County:
-    """A card with pictures, the two programs, and the line that carries the pictures."""
+    """A card with pictures, the programs at both ends, and the line that carries the pictures."""
 
     folder: Path
     link: SimulatedLink
-    center: ChildProgram
+    photos: ChildProgram
     relay: ChildProgram
     shots: list[bytes]
 
@@ -107,18 +114,24 @@ def county(tmp_path: Path) -> Iterator[County]:
     filled(data, shots)
     with ExitStack() as ends:
         broker, safe = ends.enter_context(tls_broker(tmp_path, authority))
+        edge = Path(ends.enter_context(TemporaryDirectory(prefix="edge-")))
+        lay_certificates(edge, authority)
+        nginx = ends.enter_context(running_nginx(edge, {SITE: places_in(edge)}))
+        link = ends.enter_context(SimulatedLink(nginx.ports[SITE]))
+        ledger = ("--ledger", f"sqlite:///{tmp_path / 'ledger.db'}")
         port = ends.enter_context(claimed_port())
-        link = ends.enter_context(SimulatedLink(port))
-        server = authority.issue("center", host="127.0.0.1")
         center = ChildProgram(
             "sorting center",
-            [
-                *("kiosk.cli.sorting_center", "run", "--broker", broker.url),
-                *("--ledger", f"sqlite:///{tmp_path / 'ledger.db'}"),
-                *("--photos", f"127.0.0.1:{port}", "--photos-dir", str(tmp_path / "received")),
-                *("--photos-cert", str(server[0]), "--photos-key", str(server[1]), "--photos-ca", str(authority.file)),
-            ],
+            ["kiosk.cli.sorting_center", "run", "--broker", broker.url, *ledger, "--http", f"127.0.0.1:{port}"],
             tmp_path / "center.log",
+            answers(f"http://127.0.0.1:{port}/health"),
+        )
+        command = ["kiosk.cli.sorting_center", "photos", *ledger, "--socket", str(edge / "photos.sock")]
+        photos = ChildProgram(
+            "sorting center's photos",
+            [*command, "--photos-dir", str(tmp_path / "received")],
+            tmp_path / "photos.log",
+            partial(opened_to_nginx, edge / "photos.sock"),
         )
         cert, key = authority.issue(STATION)
         config = tmp_path / "station.toml"
@@ -135,16 +148,25 @@ def county(tmp_path: Path) -> Iterator[County]:
             )
         )
         relay = ChildProgram("relay", ["kiosk.cli.kiosk", "relay", "--config", str(config)], tmp_path / "relay.log")
-        for child in (center, relay):
+        for child in (center, photos, relay):
             child.start()
             ends.callback(child.stop)
-        yield County(tmp_path, link, center, relay, shots)
+        yield County(tmp_path, link, photos, relay, shots)
+
+
+def opened_to_nginx(path: Path) -> bool:
+    """Whether the program listens there; then nginx may connect, as under systemd."""
+    with suppress(OSError), socket.socket(socket.AF_UNIX) as line:
+        line.connect(str(path))
+        os.chown(path, nginx_user(), -1)
+        return True
+    return False
 
 
 def test_killed_and_cut_off_on_the_way_every_picture_arrives(county: County) -> None:
     hashes = {hashlib.sha256(one).hexdigest() for one in county.shots}
     county.link.set(LinkConditions(bytes_per_s=12_000.0))
-    for number, end in enumerate((county.center, county.relay) * KILLS):
+    for number, end in enumerate((county.photos, county.relay) * KILLS):
         until(lambda: any((county.folder / "received").rglob(".*.part")) or county.received() == hashes)
         end.kill()
         county.link.command("up" if number else "down")
@@ -181,5 +203,11 @@ def test_the_demo_has_the_lane_and_its_line_obeys_the_fault_words(tmp_path: Path
         village.command("link", "slow 256kbit")
         until(lambda: len(list(received.rglob("*.jpg"))) == len(shots))
         village.command("link", "up")
+
+        def figures() -> object:
+            with urlopen(f"{village.center_url}/health") as answer:
+                return json.load(answer)["photos"]
+
+        until(lambda: figures() == {"received": len(shots), "pending": 0})
     assert before <= {path.name for path in received.rglob("*.jpg")}
     assert sorted(path.read_bytes() for path in received.rglob("*.jpg")) == sorted(shots)

@@ -14,6 +14,7 @@ import pytest
 
 from tests.depth import TORTURE
 from tests.first_start.identity.identities import CODE, laid, made
+from tests.messaging.authority import Authority
 from tests.systemd.box import BROWSER, RELAY, ROOT, SETTINGS, SHORT_WATCHDOG, STATION, Box, wait_for
 
 NO_SCREEN = {
@@ -324,6 +325,58 @@ def test_the_sorting_center_is_a_unit_too_and_waits_for_its_broker(box: Box) -> 
     assert "broker mqtt://127.0.0.1:1883" in box.property("sorting-center.service", "StatusText")
     box.call("systemctl", "stop", "sorting-center.service")
     assert box.property("sorting-center.service", "Result") == "success", box.journal("sorting-center.service")
+
+
+WRITE = """\
+import os, pathlib, sys
+for name, text in zip(sys.argv[1::2], sys.argv[2::2]):
+    new = pathlib.Path(name + ".new")
+    new.write_text(text)
+    os.rename(new, name)
+"""
+ASK_FOR_A_PICTURE = """\
+import http.client, ssl, sys
+context = ssl.create_default_context(cafile="/etc/sorting-center/tls/photos-ca.crt")
+context.load_cert_chain("/run/S0147.crt", "/run/S0147.key")
+client = http.client.HTTPSConnection("127.0.0.1", 8843, timeout=30, context=context)
+client.request("HEAD", "/photos/yarkant/S0147/" + "0" * 64, headers={"X-Station": "S0148"})
+answer = client.getresponse()
+print(answer.status, answer.headers["Picture-Refused"], client.sock and client.sock.getpeercert()["serialNumber"])
+"""
+
+
+def test_nginx_meets_the_stations_and_uses_a_renewed_certificate(box: Box, tmp_path: Path) -> None:
+    county, tls = Authority(tmp_path), "/etc/sorting-center/tls"
+
+    def certified() -> list[str]:
+        cert, key = county.issue("center", host="127.0.0.1")
+        return [f"{tls}/photos.crt", cert.read_text(), f"{tls}/photos.key", key.read_text()]
+
+    def reply() -> list[str]:
+        return box.call("/usr/bin/python3", "-ISc", ASK_FOR_A_PICTURE).stdout.split()
+
+    def journal() -> str:
+        return "".join(box.journal(unit) for unit in ("nginx.service", photos, "sorting-center-certificates.service"))
+
+    photos, site = "sorting-center-photos.service", "sorting-center-photos"
+    station = (path.read_text() for path in county.issue("S0147"))
+    files = [f"{tls}/photos-ca.crt", county.file.read_text(), "/run/S0147.crt", next(station), "/run/S0147.key"]
+    done = box.call("/usr/bin/python3", "-ISc", WRITE, *certified(), *files, next(station))
+    assert done.returncode == 0, done
+    box.call("sh", "-c", f"cd /etc/nginx/sites-enabled && rm -f * && ln -s ../sites-available/{site} .")
+    for unit in ("sorting-center.service", photos, "sorting-center-certificates.path", "nginx.service"):
+        assert box.call("systemctl", "start", unit).returncode == 0, box.journal(unit)
+    try:
+        assert box.call("stat", "-c", "%a %U %G", "/run/sorting-center/photos.sock").stdout == "660 root www-data\n"
+        wait_for(lambda: reply()[:2] == ["404", "not_announced"], journal)
+        before = reply()
+        box.call("/usr/bin/python3", "-ISc", WRITE, *certified())
+        wait_for(lambda: reply() != before, journal)
+        assert reply()[:2] == before[:2]
+    finally:
+        for unit in ("nginx.service", photos, "sorting-center-photos.socket", "sorting-center.service"):
+            box.call("systemctl", "stop", unit)
+    assert box.property(photos, "Result") == "success", box.journal(photos)
 
 
 def test_the_relay_of_a_station_without_a_county_rests_and_starts_when_one_is_set(box: Box) -> None:

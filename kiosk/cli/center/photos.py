@@ -1,85 +1,61 @@
-"""Where pictures of stations are received, as options of ``sorting-center run``."""
+"""``sorting-center photos``: takes the stations' pictures in, and offers them updates."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
+from pathlib import Path
 
 import click
 
-from kiosk.cli.center.web import host_and_port
-from kiosk.sorting_center.photos.settings import BadPhotosSettings, PhotosSettings
+from kiosk.cli.center.errors import clear_errors
+from kiosk.cli.center.ledger import ledger_option
+from kiosk.cli.center.web import on_loopback, until_signal
+from kiosk.sorting_center.ledger import without_password
+from kiosk.sorting_center.listen_socket import listening_socket, unix_socket
+from kiosk.sorting_center.photos.process import serve
 
-_FILE = click.Path(exists=True, dir_okay=False, resolve_path=True)
-_OPTIONS = (
-    click.option(
-        "--photos",
-        metavar="HOST:PORT",
-        envvar="PHOTOS",
-        show_envvar=True,
-        help="Receive the stations' pictures there, over TLS with their certificates; plain HTTP on loopback alone.",
-    ),
-    click.option(
-        "--photos-dir",
-        type=click.Path(file_okay=False, resolve_path=True),
-        metavar="DIR",
-        envvar="PHOTOS_DIR",
-        show_envvar=True,
-        help="Where pictures are kept; made when it is not there.",
-    ),
-    click.option(
-        "--photos-cert",
-        type=_FILE,
-        envvar="PHOTOS_CERT",
-        show_envvar=True,
-        help="Certificate of the place where pictures are received.",
-    ),
-    click.option("--photos-key", type=_FILE, envvar="PHOTOS_KEY", show_envvar=True, help="Its key."),
-    click.option(
-        "--photos-ca",
-        type=_FILE,
-        envvar="PHOTOS_CA",
-        show_envvar=True,
-        help="Who signed the stations' certificates; nobody else is let in.",
-    ),
-    click.option(
-        "--updates-dir",
-        type=click.Path(file_okay=False, resolve_path=True),
-        metavar="DIR",
-        envvar="UPDATES_DIR",
-        show_envvar=True,
-        help="Offer stations the update bundles of this folder, at the same place (sorting-center update).",
-    ),
+_FOLDER = click.Path(file_okay=False, resolve_path=True, path_type=Path)
+
+
+@click.command()
+@ledger_option
+@click.option("--socket", metavar="PATH", help="Listen at this Unix socket, for nginx alone, which names the station.")
+@click.option(
+    "--http",
+    metavar="HOST:PORT",
+    help="Listen there instead, on loopback alone, and believe the path about the station: for trials without nginx.",
 )
+@click.option(
+    "--photos-dir",
+    required=True,
+    type=_FOLDER,
+    metavar="DIR",
+    envvar="PHOTOS_DIR",
+    show_envvar=True,
+    help="Where pictures are kept; made when it is not there.",
+)
+@click.option(
+    "--updates-dir",
+    type=_FOLDER,
+    metavar="DIR",
+    envvar="UPDATES_DIR",
+    show_envvar=True,
+    help="Offer stations the update bundles of this folder, too (sorting-center update).",
+)
+@clear_errors
+def photos(url: str, socket: str | None, http: str | None, photos_dir: Path, updates_dir: Path | None) -> None:
+    """Take the stations' pictures in, and offer them updates; beside the sorting center of the same ledger.
 
-
-def photos_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The options, given to the command as one ``photos``: settings, or None without ``--photos``."""
-
-    @wraps(command)
-    def with_settings(
-        *args: Any, photos: str | None, photos_dir: str | None, updates_dir: str | None, **rest: Any
-    ) -> None:
-        files = {name: rest.pop(f"photos_{name}") for name in ("cert", "key", "ca")}
-        if photos is None and (photos_dir is not None or any(files.values())):
-            raise click.UsageError("--photos-dir, --photos-cert, --photos-key and --photos-ca need --photos HOST:PORT")
-        if photos is None and updates_dir is not None:
-            raise click.UsageError("--updates-dir needs --photos HOST:PORT: stations fetch updates there")
-        settings = None
-        if photos is not None:
-            if photos_dir is None:
-                raise click.UsageError("--photos needs --photos-dir: where pictures are kept")
-            host, port = host_and_port("--photos", photos)
-            try:
-                settings = PhotosSettings(
-                    host=host, port=port, folder=photos_dir, updates=updates_dir, **files
-                ).checked()
-            except BadPhotosSettings as error:
-                raise click.UsageError(str(error)) from error
-        command(*args, photos=settings, **rest)
-
-    decorated: Callable[..., None] = with_settings
-    for option in reversed(_OPTIONS):
-        decorated = option(decorated)
-    return decorated
+    Changes the folder of pictures, and the list of pictures beside the ledger. nginx must be before it, which checks
+    the certificates of stations: it sets the header X-Station to the station of the certificate.
+    """
+    address = on_loopback("--http", http)
+    ending = until_signal()
+    if socket is not None and address is None:
+        listening, place = unix_socket(socket), socket
+    elif address is not None and socket is None:
+        listening = listening_socket(*address)
+        place = f"http://{address[0]}:{listening.getsockname()[1]}"
+    else:
+        raise click.UsageError("give --socket PATH, where nginx finds it, or --http HOST:PORT for a trial")
+    click.echo(f"pictures for {without_password(url)} on {place}", err=True)
+    serve(url, photos_dir, updates_dir, listening, ending)

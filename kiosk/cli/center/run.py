@@ -11,20 +11,15 @@ from typing import Final
 
 import click
 from click.core import ParameterSource
-from msgspec import structs
 
 from kiosk.app.systemd import Notifier
 from kiosk.base.shutdown import ShutdownEvent
 from kiosk.cli.center.errors import PROGRAM, clear_errors
-from kiosk.cli.center.photos import photos_options
-from kiosk.cli.center.storefront import storefront_options
 from kiosk.cli.center.web import on_loopback, web_options
 from kiosk.domain.identifiers import BadIdentifier, check_region
 from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger, LedgerError, without_password
-from kiosk.sorting_center.photos.settings import PhotosSettings
-from kiosk.sorting_center.service import OptionalServices, SortingCenter
-from kiosk.sorting_center.storefront.settings import StorefrontSettings
+from kiosk.sorting_center.service import SortingCenter
 from kiosk.sorting_center.web.settings import CenterWebSettings
 
 _WAIT_FOR_BROKER_S: Final = 5.0
@@ -66,9 +61,7 @@ def _regions(_context: click.Context, _parameter: click.Parameter, values: tuple
     metavar="URL",
     help="sqlite:///path, made when it is not there; or an empty database postgresql://user@host:port/name",
 )
-@storefront_options
 @web_options(required=False)
-@photos_options
 @click.option(
     "--metrics",
     metavar="HOST:PORT",
@@ -93,8 +86,6 @@ def run(  # one parameter for each option
     password_file: Path | None,
     ledger_url: str,
     web: CenterWebSettings | None,
-    photos: PhotosSettings | None,
-    storefront: StorefrontSettings | None,
     metrics: str | None,
     regions: tuple[str, ...],
     tls_ca: Path | None,
@@ -109,22 +100,13 @@ def run(  # one parameter for each option
         click.echo(_SHOWN, err=True)
     ending = _on_signal()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    if photos is not None:
-        web = structs.replace(web, photos_dir=photos.folder) if web is not None else None
-        storefront = structs.replace(storefront, photos_dir=photos.folder) if storefront is not None else None
-    beside = OptionalServices(on_loopback("--metrics", metrics), photos, storefront)
-    with _assemble(ledger_url, address, web, regions, beside) as center:
+    with _assemble(ledger_url, address, web, regions, on_loopback("--metrics", metrics)) as center:
         connected = center.start(_WAIT_FOR_BROKER_S, ending)
         if ending.is_set():
             return
         pages = center.http_address or "none"
         waiting = "" if connected else " (not connected yet)"
-        further = {
-            "metrics": center.metrics_address,
-            "photos": center.photos_address,
-            "storefront": center.storefront_address,
-        }
-        more = "".join(f", {name} {place}" for name, place in further.items() if place is not None)
+        more = f", metrics {center.metrics_address}" if center.metrics_address is not None else ""
         where = f"ledger {without_password(ledger_url)}, broker {address}{waiting}, http {pages}{more}"
         click.echo(f"sorting center ready: {where}", err=True)
         manager = Notifier.from_environ()
@@ -138,20 +120,18 @@ def _assemble(
     address: BrokerAddress,
     web: CenterWebSettings | None,
     regions: tuple[str, ...],
-    beside: OptionalServices,
+    metrics: tuple[str, int] | None,
 ) -> SortingCenter:
     ledger = Ledger.open(ledger_url)
     try:
-        return SortingCenter(ledger, address, web, regions, beside)
+        return SortingCenter(ledger, address, web, regions, metrics)
     except LedgerError:
         ledger.close()
         raise
     except OSError as error:
         ledger.close()
         endpoints = [f"{web.host}:{web.port}"] if web is not None else []
-        endpoints += [f"{beside.metrics[0]}:{beside.metrics[1]}"] if beside.metrics is not None else []
-        endpoints += [f"{beside.photos.host}:{beside.photos.port}"] if beside.photos is not None else []
-        endpoints += [f"{beside.storefront.host}:{beside.storefront.port}"] if beside.storefront is not None else []
+        endpoints += [f"{metrics[0]}:{metrics[1]}"] if metrics is not None else []
         where = " or ".join(endpoints) or str(address)
         raise OSError(f"the sorting center cannot use {where}: {error.strerror or error}") from error
 

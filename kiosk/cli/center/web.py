@@ -10,7 +10,6 @@ from functools import wraps
 from typing import Any
 
 import click
-from msgspec import structs
 
 from kiosk.base.shutdown import ShutdownEvent
 from kiosk.cli.center.errors import clear_errors
@@ -21,20 +20,20 @@ from kiosk.sorting_center.web.remote_health import RemoteHealth
 from kiosk.sorting_center.web.settings import BadWebSettings, CenterWebSettings, is_loopback
 
 _OPTIONS = (
-    click.option("--http-cert", "cert_file", metavar="FILE", help="PEM: serve over TLS with it and what signed it."),
-    click.option("--http-key", "key_file", metavar="FILE", help="Its key, without a password."),
     click.option(
         "--http-name",
         "http_names",
         multiple=True,
         metavar="NAME",
-        help="A name of the certificate or of a reverse proxy, once for each; others than this machine's are refused.",
+        envvar="HTTP_NAMES",
+        show_envvar=True,
+        help="A name of the reverse proxy's certificate, once for each; others than this machine's are refused.",
     ),
     click.option(
         "--trusted-proxy",
         metavar="ADDRESS",
-        help="Of the reverse proxy that speaks TLS: what it says of who asks is believed. Without --http-cert "
-        "needed for any address but this machine's own.",
+        help="Of the reverse proxy that speaks TLS: what it says of who asks is believed. Needed for any address but "
+        "this machine's own.",
     ),
     click.option("--zone", default="Asia/Shanghai", show_default=True, help="In which the center's days begin."),
     click.option(
@@ -58,9 +57,17 @@ _OPTIONS = (
         show_envvar=True,
         help="Where buyers find the storefront, like https://goods.example.org: links in files for shops begin so.",
     ),
+    click.option(
+        "--photos-dir",
+        type=click.Path(file_okay=False, resolve_path=True),
+        metavar="DIR",
+        envvar="PHOTOS_DIR",
+        show_envvar=True,
+        help="Where sorting-center photos keeps the pictures; without it every photo of a listing is pending.",
+    ),
 )
 
-_SETTING_OPTIONS = ("cert_file", "key_file", "trusted_proxy", "zone", "webhook_hosts", "mail_logins", "storefront_url")
+_SETTING_OPTIONS = ("trusted_proxy", "zone", "webhook_hosts", "mail_logins", "storefront_url", "photos_dir")
 
 
 def web_options(required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -72,8 +79,6 @@ def web_options(required: bool) -> Callable[[Callable[..., None]], Callable[...,
             options = {name: rest.pop(name) for name in _SETTING_OPTIONS}
             names = rest.pop("http_names")
             web = None
-            if http is None and (options["cert_file"] or options["key_file"]):
-                raise click.UsageError("--http-cert and --http-key need --http: the address to serve the pages on")
             if http is not None:
                 host, port = host_and_port("--http", http)
                 try:
@@ -94,29 +99,27 @@ def web_options(required: bool) -> Callable[[Callable[..., None]], Callable[...,
 @click.command()
 @ledger_option
 @web_options(required=True)
-@click.option(
-    "--photos-dir",
-    type=click.Path(file_okay=False, resolve_path=True),
-    metavar="DIR",
-    envvar="PHOTOS_DIR",
-    show_envvar=True,
-    help="Where the pictures of stations are kept; without it every photo of a listing is pending.",
-)
 @clear_errors
-def web(url: str, web: CenterWebSettings, photos_dir: str | None) -> None:
+def web(url: str, web: CenterWebSettings) -> None:
     """Serve the pages of a ledger, and take nothing in; any number beside the sorting centers of the same ledger.
 
     Changes the desk's database beside the ledger, where people, tokens and decisions are kept.
     """
     from kiosk.sorting_center.web.process import serve  # the options are those of other commands as well
 
+    ending = until_signal()
+    listening = listening_socket(web.host, web.port)
+    click.echo(f"pages of {without_password(url)} on {web.url(listening.getsockname()[1])}", err=True)
+    serve(url, web, listening, RemoteHealth(), ending)
+
+
+def until_signal() -> ShutdownEvent:
+    """Set by SIGTERM and SIGINT; from now on the log goes to standard error."""
     ending = ShutdownEvent()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    listening = listening_socket(web.host, web.port)
-    click.echo(f"pages of {without_password(url)} on {web.url(listening.getsockname()[1])}", err=True)
-    serve(url, structs.replace(web, photos_dir=photos_dir), listening, RemoteHealth(), ending)
+    return ending
 
 
 def on_loopback(option: str, text: str | None) -> tuple[str, int] | None:

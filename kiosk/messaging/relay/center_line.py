@@ -8,7 +8,7 @@ import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, RemoteDisconnected
 from typing import Final
 
 from kiosk.messaging.relay.settings import CenterEndpoint, RelaySettings
@@ -167,4 +167,6 @@ def _error_text(error: Exception) -> str:
         return f"{error.verify_message}: check this machine's clock, ca_file, and that the certificate is for this host"
     if isinstance(error, ssl.SSLError):
         return f"{error.reason or error}: check cert_file and key_file, and whether the certificate is still valid"
+    if isinstance(error, RemoteDisconnected):  # what the center does with a certificate that it does not know
+        return "it hangs up without an answer: check cert_file and key_file, and whether the certificate is still valid"
     return f"{type(error).__name__}: {error}"

@@ -51,7 +51,7 @@ _WITH_KNOWN_REGION: Final = SUSPICIOUS - {RefusalReason.NOT_YOURS} | {RefusalRea
 
 
 class RefusalCounter:
-    """Used by the threads of the listener."""
+    """Used by the threads of the server."""
 
     def __init__(self, photos: PhotoIndex, now: Callable[[], str]) -> None:
         """``now``: RFC 3339 in UTC."""

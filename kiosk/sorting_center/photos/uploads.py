@@ -52,7 +52,7 @@ class BodyTruncated(Exception):
 
 
 class Uploads:
-    """Used by the threads of the listener. Raises nothing but BrokeOff."""
+    """Used by the threads of the server. Raises nothing but BrokeOff."""
 
     def __init__(
         self,

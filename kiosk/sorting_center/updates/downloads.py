@@ -39,7 +39,7 @@ class DownloadResponse:
 
 
 class Downloads:
-    """Used by the threads of the listener. Raises nothing."""
+    """Used by the threads of the server. Raises nothing."""
 
     def __init__(self, folder: OfferFolder, log: RateLimitedLog) -> None:
         self._folder, self._log = folder, log

@@ -27,6 +27,7 @@ from kiosk.sorting_center.desk.notices.dispatcher import NoticeDispatcher
 from kiosk.sorting_center.desk.notices.mail import MailSender
 from kiosk.sorting_center.desk.notices.targets import NoticeChannel
 from kiosk.sorting_center.desk.notices.webhook import WebhookSender
+from kiosk.sorting_center.http_server import WebServer
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.listings.offer_follower import OfferFollower
 from kiosk.sorting_center.reports.follower import ReportsFollower
@@ -37,8 +38,7 @@ from kiosk.sorting_center.web.child import WebTask
 from kiosk.sorting_center.web.guard import Hosts
 from kiosk.sorting_center.web.notice_words import NoticeWords
 from kiosk.sorting_center.web.remote_health import RemoteHealth
-from kiosk.sorting_center.web.server import WebServer
-from kiosk.sorting_center.web.settings import BadWebSettings, CenterWebSettings
+from kiosk.sorting_center.web.settings import CenterWebSettings
 from kiosk.sorting_center.web.sources import open_stores, sources
 from kiosk.texts.templates import use_compiled_cache
 
@@ -67,7 +67,7 @@ def main() -> int:
     threading.Thread(target=watch_parent, args=(lines, shutdown, partial(_receive_health, health)), daemon=True).start()
     try:
         serve(task.ledger, task.settings, socket.socket(fileno=task.descriptor), health, shutdown)
-    except (LedgerError, DeskError, BadWebSettings) as error:
+    except (LedgerError, DeskError) as error:
         log.error("The pages cannot be served: %s", error)
         return EXIT_CANNOT_START
     return 0
@@ -80,12 +80,9 @@ def serve(
     health: RemoteHealth,
     shutdown: threading.Event,
 ) -> None:
-    """Until ``shutdown``; raises LedgerError and DeskError when there is nothing to show, BadWebSettings when the files
-    for TLS cannot be used. Closes ``listen_socket``.
-    """
+    """Until ``shutdown``; raises LedgerError and DeskError when there is nothing to show. Closes ``listen_socket``."""
     zone = ZoneInfo(settings.zone)
     with listen_socket, open_stores(ledger_url, zone, _path_or_none(settings.photos_dir)) as stores:
-        tls = settings.tls()
         follower = ReportsFollower(stores.ledger, stores.reports)
         load_measure = partial(county_snapshot, stores.ledger, stores.reports, stores.desk)
         watch = CountyWatch(load_measure, stores.desk, lambda: follower.is_leader)
@@ -104,7 +101,7 @@ def serve(
             pictures = sources().snapshots
         threads.append(threading.Thread(target=compile_templates, args=(app,), name="templates", daemon=True))
         threads.append(threading.Thread(target=pictures.run_refresh, args=(shutdown,), name="pictures", daemon=True))
-        server = WebServer(app, listen_socket, tls)
+        server = WebServer(app, listen_socket)
         server.start()
         for thread in (*threads, sender_thread):
             thread.start()

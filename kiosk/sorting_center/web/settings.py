@@ -7,9 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from kiosk.sorting_center.certificate import ReloadingCertificate, TlsFilesError
 from kiosk.sorting_center.listings.addresses import BadPublicAddress, PublicAddresses
-from kiosk.sorting_center.web.connections.tls import certificate_of
 
 
 def is_address(name: str) -> bool:
@@ -31,17 +29,15 @@ class BadWebSettings(ValueError):
 
 
 class CenterWebSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """``host`` and ``port``: where to listen, port 0 for a free one. ``cert_file`` and ``key_file``: for TLS, both or
-    neither. ``names``: further names the pages are asked under; ``trusted_proxy``: the address of a reverse proxy,
-    whose word about who asks is believed. ``zone``: of the center's days. ``webhook_hosts``: those inside this network
-    that webhooks and mail may go to; ``mail_logins``: the folder of the files with users and passwords of mail servers.
-    ``photos_dir``: where the pictures of stations are kept. ``storefront_url``: where buyers find what is published.
+    """``host`` and ``port``: where to listen, port 0 for a free one. ``names``: further names the pages are asked
+    under; ``trusted_proxy``: the address of a reverse proxy, whose word about who asks is believed. ``zone``: of the
+    center's days. ``webhook_hosts``: those inside this network that webhooks and mail may go to; ``mail_logins``: the
+    folder of the files with users and passwords of mail servers. ``photos_dir``: where the pictures of stations are
+    kept. ``storefront_url``: where buyers find what is published.
     """
 
     host: str = "127.0.0.1"
     port: int = 0
-    cert_file: str | None = None
-    key_file: str | None = None
     names: tuple[str, ...] = ()
     trusted_proxy: str | None = None
     zone: str = "Asia/Shanghai"
@@ -59,24 +55,12 @@ class CenterWebSettings(msgspec.Struct, frozen=True, kw_only=True):
                 f"--zone {self.zone!r} must be a time zone like Asia/Shanghai or Asia/Urumqi"
             ) from None
         self.storefront()
-        if self.tls() is None and not is_loopback(self.host) and self.trusted_proxy is None:
+        if not is_loopback(self.host) and self.trusted_proxy is None:
             raise BadWebSettings(
-                f"--http {self.host} would send passwords over the network in plain text: listen on 127.0.0.1, give a "
-                "certificate with --http-cert and --http-key, or put a reverse proxy with TLS before it and name its "
-                "address with --trusted-proxy"
+                f"--http {self.host} would send passwords over the network in plain text: listen on 127.0.0.1 behind "
+                "nginx (docs/sorting-center.md), or name the address of another reverse proxy with --trusted-proxy"
             )
         return self
-
-    def tls(self) -> ReloadingCertificate | None:
-        """From the files as they are now, None without any; raises BadWebSettings."""
-        if self.cert_file is None and self.key_file is None:
-            return None
-        if self.cert_file is None or self.key_file is None:
-            raise BadWebSettings("--http-cert and --http-key go together: a certificate and its key")
-        try:
-            return certificate_of(self.cert_file, self.key_file)
-        except TlsFilesError as error:
-            raise BadWebSettings(str(error)) from error
 
     def storefront(self) -> PublicAddresses | None:
         """None without one; raises BadWebSettings."""
@@ -90,4 +74,4 @@ class CenterWebSettings(msgspec.Struct, frozen=True, kw_only=True):
     def url(self, port: int) -> str:
         """Where the pages are, on the port that was had."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'http' if self.cert_file is None else 'https'}://{host}:{port}"
+        return f"http://{host}:{port}"

@@ -6,8 +6,10 @@ import hashlib
 import http.client
 import io
 import logging
+import shutil
 import socket
 import ssl
+import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -26,23 +28,24 @@ from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.domain.verdict import Measures
 from kiosk.messaging.contract.photos import ContentRange, PictureName
 from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.listen_socket import unix_socket
 from kiosk.sorting_center.photos.allowance import DAY_BYTES, DAY_REQUESTS, Allowance
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.photos.follower import PhotoFollower
-from kiosk.sorting_center.photos.listener.reception import ConnectionLimits
-from kiosk.sorting_center.photos.listener.server import PhotosServer
-from kiosk.sorting_center.photos.listener.tls import certificate_of
 from kiosk.sorting_center.photos.photos import PhotoIndex
 from kiosk.sorting_center.photos.picture_recorder import PictureRecorder
 from kiosk.sorting_center.photos.refusals import RefusalCounter
+from kiosk.sorting_center.photos.server import station_server
 from kiosk.sorting_center.photos.uploads import Uploads
 from kiosk.sorting_center.updates.downloads import Downloads
 from tests.messaging.authority import Authority
+from tests.servers.nginx import running_nginx
 from tests.sorting_center.stations import NOW, Station
 
 REGION: Final = "shache"
 STATION: Final = "S0147"
 SOON_S: Final = 60.0
+SITE: Final = "sorting-center-photos"
 _MEASURES: Final = Measures(3000, 120, 80, 1, 2100, 1500, 4000)
 
 
@@ -99,7 +102,7 @@ class Memory:
 
 
 class Receiving:
-    """Everything behind the listener, in this process; one object for each life of it."""
+    """Everything behind the server, in this process; one object for each life of it."""
 
     def __init__(
         self,
@@ -162,31 +165,58 @@ class Reply:
         return None if text is None else int(text)
 
 
+def lay_certificates(folder: Path, authority: Authority, key_of: str = "center") -> None:
+    """New ones, as the site names them below ``/etc/sorting-center/tls``."""
+    cert, _ = authority.issue("center", host="127.0.0.1")
+    if key_of != "center":
+        authority.issue(key_of)
+    key = cert.with_name(f"{authority.name}-{key_of}.key")
+    for source, name in ((cert, "photos.crt"), (key, "photos.key"), (authority.file, "photos-ca.crt")):
+        shutil.copyfile(source, folder / name)
+
+
+def places_in(folder: Path) -> dict[str, str]:
+    """Where the site finds its certificates and the socket."""
+    return {"/etc/sorting-center/tls": str(folder), "/run/sorting-center": str(folder)}
+
+
 class Listening:
-    """The real listener on a free port, with real certificates unless ``plain``."""
+    """The program that serves stations, in this process, behind nginx with the shipped site and real certificates;
+    without ``authority`` alone, on a free port of loopback.
+    """
 
     def __init__(
-        self,
-        receiving: Receiving,
-        authority: Authority | None = None,
-        limits: ConnectionLimits | None = None,
-        downloads: Downloads | None = None,
+        self, receiving: Receiving, authority: Authority | None = None, downloads: Downloads | None = None
     ) -> None:
         self.authority = authority
-        self.certificate = None
-        if authority is not None:
-            cert, key = authority.issue("center", host="127.0.0.1")
-            self.certificate = certificate_of(str(cert), str(key), str(authority.file))
-        listening = socket.create_server(("127.0.0.1", 0))
-        self.port = int(listening.getsockname()[1])
-        self._server = PhotosServer(receiving.uploads, listening, self.certificate, limits, downloads)
+        self._receiving, self._downloads = receiving, downloads
+        self._ends = ExitStack()
 
     def __enter__(self) -> Self:
-        self._server.start()
+        with ExitStack() as ends:
+            if self.authority is None:
+                listening = ends.enter_context(socket.create_server(("127.0.0.1", 0)))
+                self.port = int(listening.getsockname()[1])
+            else:
+                self.folder = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="lane-")))
+                self.socket = self.folder / "photos.sock"
+                listening = ends.enter_context(unix_socket(str(self.socket)))
+                self.certify()
+                self.nginx = ends.enter_context(running_nginx(self.folder, {SITE: places_in(self.folder)}))
+                self.port = self.nginx.ports[SITE]
+            server = station_server(self._receiving.uploads, self._downloads, listening)
+            ends.callback(server.stop, SOON_S)
+            server.start()
+            self._ends = ends.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.stop()
+        self._ends.close()
+
+    def certify(self, key_of: str = "center") -> None:
+        """Lay a new certificate of the server there, and its key or another one."""
+        assert self.authority is not None
+        lay_certificates(self.folder, self.authority, key_of)
 
     def context(self, station: str | None = STATION, of: Authority | None = None, days: int = 1) -> ssl.SSLContext:
         """As a station with this name in a certificate of ``of`` has it."""
@@ -202,7 +232,7 @@ class Listening:
         return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=SOON_S, context=context or self.context())
 
     def raw(self, ends: ExitStack, context: ssl.SSLContext | None = None) -> socket.socket:
-        """A bare connection, over TLS where the listener is."""
+        """A bare connection, over TLS where the server is."""
         bare = ends.enter_context(socket.create_connection(("127.0.0.1", self.port), timeout=SOON_S))
         if self.authority is None:
             return bare

@@ -10,10 +10,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from kiosk.domain.events.photo import WordsData
+from kiosk.sorting_center.http_server import WebServer
 from kiosk.sorting_center.storefront.app import create_app
 from kiosk.sorting_center.storefront.pages import StorefrontSources
 from kiosk.sorting_center.web.guard import Hosts
-from kiosk.sorting_center.web.server import WebServer
 from tests.depth import TORTURE
 from tests.sorting_center.storefront.shops import Shop
 from tests.web.browsing import Browsers, axe_faults, painted
@@ -36,7 +36,7 @@ def looked_at(shop: Shop, browser: Browser, language: str) -> Iterator[tuple[str
     said: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
         app = create_app(StorefrontSources(shop.listings, shop.folder, None), Hosts())
-        server = WebServer(app, listening, None, 4096)
+        server = WebServer(app, listening, 4096)
         server.start()
         view = {"width": WIDTHS_PX[language], "height": 900}
         context = browser.new_context(viewport=view, locale=language, reduced_motion="reduce")  # type: ignore[arg-type]

@@ -1,12 +1,10 @@
-"""What stations get of the updates, over the real listener with real certificates."""
+"""What stations get of the updates, through the real nginx with real certificates."""
 
 from __future__ import annotations
 
 import http.client
 import json
 import logging
-import math
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -17,13 +15,11 @@ import pytest
 
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.updates import MAX_LIST_BYTES, UpdateOffers, UpdatesPath, parse_offers
-from kiosk.sorting_center.photos.listener import reception as listener
-from kiosk.sorting_center.photos.listener.reception import IDLE_FETCH_S, ConnectionGate, ConnectionLimits
-from kiosk.sorting_center.updates.downloads import Downloads
+from kiosk.sorting_center.photos.server import MAX_DOWNLOADS
+from kiosk.sorting_center.updates.downloads import DownloadRequest, DownloadResponse, Downloads
 from kiosk.sorting_center.updates.folder import OfferFolder
 from tests.each import each
 from tests.messaging.authority import Authority
-from tests.messaging.relay.photos.stations import Clock
 from tests.sorting_center.photos.conftest import authority, receiving
 from tests.sorting_center.photos.lanes import SOON_S, STATION, Listening, Receiving, head, shots
 from tests.sorting_center.updates.bundles import bundle, command, offer
@@ -42,14 +38,14 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def center(receiving: Receiving, authority: Authority, folder: Path) -> Iterator[Listening]:
     log = RateLimitedLog(logging.getLogger("test.updates"), time.monotonic, 300.0)
-    with Listening(receiving, authority, ConnectionLimits(), Downloads(OfferFolder(folder), log)) as listening:
+    with Listening(receiving, authority, Downloads(OfferFolder(folder), log)) as listening:
         yield listening
 
 
-def get(client: http.client.HTTPConnection, path: object, **headers: str) -> tuple[int, dict[str, str], bytes]:
+def get(client: http.client.HTTPConnection, path: object, **headers: str) -> tuple[int, http.client.HTTPMessage, bytes]:
     client.request("GET", str(path), headers={name.replace("_", "-"): text for name, text in headers.items()})
     answer = client.getresponse()
-    return answer.status, dict(answer.headers), answer.read()
+    return answer.status, answer.headers, answer.read()
 
 
 def test_a_station_is_told_and_given_what_is_offered_to_it(center: Listening, folder: Path, tmp_path: Path) -> None:
@@ -111,86 +107,41 @@ def test_a_disk_that_fails_in_the_middle_ends_the_answer_too_early(
         assert get(client, path, Range="bytes=0-9")[2] == whole[:10]
 
 
-def test_updates_leave_places_for_pictures(
-    center: Listening, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """However long this machine takes to let 48 in: nobody rests long enough to lose a place."""
-    monkeypatch.setattr(listener, "IDLE_FETCH_S", math.inf)
-    sha256 = offer(folder, bundle(tmp_path))
-    places = ConnectionLimits()
-    statuses = []
-    with ExitStack() as held:
-        for number in range(1, places.connections + 1):
+MUCH = b"a" * 200_000
+
+
+class Held(Downloads):
+    """Answers whose last byte waits; the others are more than servers keep back."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+
+    def answer(self, question: DownloadRequest) -> DownloadResponse:
+        return DownloadResponse(200, (), len(MUCH) + 1, self._pieces())
+
+    def _pieces(self) -> Iterator[bytes]:
+        yield MUCH
+        self.over.wait(SOON_S)
+        yield b"b"
+
+
+def test_updates_leave_room_for_pictures(receiving: Receiving, authority: Authority) -> None:
+    held = Held()
+    with Listening(receiving, authority, held) as center, ExitStack() as ends:
+        answers = []
+        for number in range(1, MAX_DOWNLOADS + 1):
             station = f"S{number:04d}"
-            client = held.enter_context(closing(center.client(center.context(station))))
-            status, headers, _ = get(client, UpdatesPath(station, sha256), Range="bytes=0-9")
-            statuses.append((status, headers.get("Retry-After")))
-        with closing(center.client(center.context("S0300"))) as photos:
+            client = ends.enter_context(closing(center.client(center.context(station))))
+            client.request("GET", str(UpdatesPath(station, SHA)))
+            answers.append(client.getresponse())
+        assert [answer.status for answer in answers] == [200] * MAX_DOWNLOADS
+        with closing(center.client(center.context("S0300"))) as late:
+            status, headers, _ = get(late, UpdatesPath("S0300", SHA))
+            assert (status, headers["Retry-After"]) == (503, "30")
             (shot,) = shots(1)
-            assert head(photos, shot.name("S0300")).status == 404, "it is asked about, and nobody was told of it"
-    later = places.connections - places.fetching
-    assert statuses == [(206, None)] * places.fetching + [(503, "60")] * later
-
-
-class Guest:
-    """Of a reception without a socket's life."""
-
-    address = "127.0.0.1"
-
-    def __init__(self, name: str, reception: ConnectionGate) -> None:
-        self.name, self._other = name, socket.socketpair()
-        self.sock, _ = self._other
-        reception.receive(self)
-
-    def admit(self, station: str | None) -> None:
-        """As it is."""
-
-    def close(self) -> None:
-        for end in self._other:
-            end.close()
-
-    @property
-    def is_hung_up(self) -> bool:
-        self._other[1].setblocking(False)
-        try:
-            return self._other[1].recv(1) == b""
-        except BlockingIOError:
-            return False
-
-
-def test_who_asks_for_nothing_gives_its_place_to_one_that_asks() -> None:
-    clock, seated = Clock(), threading.Semaphore(0)
-    guests: list[Guest] = []
-    reception = ConnectionGate(lambda _guest: seated.release(), ConnectionLimits(fetching=2), clock)
-    reception.start()
-    try:
-        guests.extend(Guest(name, reception) for name in ("first", "second", "third"))
-        first, second, third = guests
-        for _ in guests:
-            assert seated.acquire(timeout=SOON_S)
-        assert reception.fetches(first)
-        assert reception.fetches(second)
-        assert not reception.fetches(third)
-        reception.rest(first)
-        clock.now += IDLE_FETCH_S - 0.1
-        assert not reception.fetches(third), "it has only just been answered"
-        assert reception.fetches(first), "its place is its own"
-        clock.now += 0.1
-        assert not reception.fetches(third), "it asks again, and its answer is looked for"
-        reception.allow(first, 20)
-        assert not reception.fetches(third), "it is answered"
-        reception.rest(first)
-        clock.now += IDLE_FETCH_S
-        assert reception.fetches(third)
-        assert [guest.is_hung_up for guest in guests] == [True, False, False]
-        guests.append(Guest("fourth", reception))
-        assert seated.acquire(timeout=SOON_S)
-        reception.leave(second)
-        assert reception.fetches(guests[-1])
-    finally:
-        reception.stop()
-        for guest in guests:
-            guest.close()
+            assert head(late, shot.name("S0300")).status == 404, "it is asked about, and nobody was told of it"
+        held.over.set()
+        assert [answer.read() for answer in answers] == [MUCH + b"b"] * MAX_DOWNLOADS
 
 
 def test_without_a_folder_there_are_no_updates(receiving: Receiving, authority: Authority) -> None:

@@ -16,7 +16,7 @@ from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.notices.targets import NoticeChannel, NoticeTarget
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.registry_csv import read_registry
-from kiosk.sorting_center.web.server import WebServer
+from kiosk.sorting_center.http_server import WebServer
 from kiosk.sorting_center.web.sources import Stores
 from tests.depth import TORTURE
 from tests.sorting_center.staff import PASSWORD, app_of

@@ -8,7 +8,8 @@ from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.web.app import ExternalAddresses, create_app
 from kiosk.sorting_center.web.guard import Hosts
-from tests.sorting_center.staff import NOON, stores_of
+from kiosk.sorting_center.web.sources import Stores
+from tests.sorting_center.staff import NOON, app_of, stores_of
 
 PATHS = ["/", "/live", "/feed", "/intakes.json", "/ledger/summary.json", "/health", "/static/center.css", "/nothing"]
 FOREIGN = [
@@ -71,3 +72,21 @@ def test_the_name_of_a_reverse_proxy_is_taken_on_any_port(ledger: Ledger) -> Non
         200,
     ]
     assert answered(ledger, "county.example", hosts=hosts) == 403
+
+
+def test_who_came_over_tls_once_never_comes_without(stores: Stores) -> None:
+    app = app_of(stores)
+    for base, said in (
+        ("https://192.0.2.7", True),
+        ("https://localhost", False),
+        ("http://127.0.0.1", False),
+    ):
+        answer = app.test_client().get("/sign-in", base_url=base)
+        assert ("Strict-Transport-Security" in answer.headers) is said, base
+
+
+def test_the_port_of_tls_need_not_be_named() -> None:
+    hosts = Hosts("192.0.2.7")
+    assert hosts.is_allowed("192.0.2.7", 443, "https")
+    assert not hosts.is_allowed("192.0.2.7", 443, "http")
+    assert not hosts.is_allowed("192.0.2.7", 8090, "https")

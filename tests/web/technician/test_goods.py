@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from tests.station.catalog.test_stick_import import changed, dearer
 
 from kiosk.app.media import catalog_files
 from kiosk.station.catalog.stick_import import StickCatalogs
@@ -22,6 +21,7 @@ from kiosk.texts import LANGUAGES, load
 from kiosk.web import roles
 from kiosk.web.settings import WebSettings
 from kiosk.web.technician import goods as pages
+from tests.station.catalog.test_stick_import import changed, dearer
 from tests.station.doctor.clinic import Clinic
 from tests.web.technician.teach_rig import app_of
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from flask import Flask, Response, abort, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from kiosk.sorting_center.http_server import WebServer
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.listen_socket import listening_socket
 from kiosk.sorting_center.metrics import HealthCollector, LedgerCollector, scrape_text
 from kiosk.sorting_center.ports import HealthSource
 from kiosk.sorting_center.web import guard
 from kiosk.sorting_center.web.guard import Hosts
-from kiosk.sorting_center.web.server import WebServer
 from kiosk.sorting_center.web.settings import is_loopback
 
 

@@ -20,7 +20,6 @@ from kiosk.messaging.relay.updates import lane as updates_lane
 from kiosk.messaging.relay.updates.lane import DAY_S, MAX_FIRST_DELAY_S, MAX_TRIES
 from kiosk.messaging.relay.updates.ports import Fetching, UpdateFault
 from kiosk.simulators.link import LinkConditions, SimulatedLink
-from kiosk.sorting_center.photos.listener.reception import ConnectionLimits
 from kiosk.sorting_center.updates.downloads import Downloads
 from kiosk.sorting_center.updates.folder import OfferFolder
 from kiosk.station.update.journal import UpdateOutcome
@@ -45,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def center(receiving: Receiving, authority: Authority, folder: Path) -> Iterator[Listening]:
     log = RateLimitedLog(logging.getLogger("test.updates"), time.monotonic, 300.0)
-    with Listening(receiving, authority, ConnectionLimits(), Downloads(OfferFolder(folder), log)) as listening:
+    with Listening(receiving, authority, Downloads(OfferFolder(folder), log)) as listening:
         yield listening
 
 

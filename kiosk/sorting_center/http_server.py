@@ -1,0 +1,101 @@
+"""The HTTP server of the sorting center's processes: waitress, over plain HTTP. TLS and limits are nginx's."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+from waitress import wasyncore  # type: ignore[import-untyped]
+from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
+from waitress.server import create_server  # type: ignore[import-untyped]
+from waitress.task import WSGITask  # type: ignore[import-untyped]
+
+_THREADS: Final = 8
+MAX_BODY_BYTES: Final = 17 * 1024 * 1024
+"""More than the largest form: whoever sends more is hung up on before it fills the disk."""
+_MAX_CONNECTIONS: Final = 1000
+"""nginx opens one for each request, and limits them itself."""
+_IDLE_S: Final = 60
+_CLEANED_EVERY_S: Final = 5
+
+
+class BrokenBodyChannel(HTTPChannel):  # type: ignore[misc]
+    """A connection that closes in the middle of a body: the application gets what has arrived, to keep it. Its input
+    ends early then, and nobody reads the answer.
+    """
+
+    request: Any
+
+    def handle_close(self) -> None:
+        """As that of waitress, then the broken request."""
+        broken, self.request = self.request, None
+        super().handle_close()
+        if broken is not None and broken.headers_finished and not broken.completed:
+            self.server.add_task(_BrokenRequest(self, broken))
+
+
+class _BrokenRequest:
+    """A task of waitress."""
+
+    def __init__(self, channel: HTTPChannel, request: Any) -> None:
+        self._channel, self._request = channel, request
+
+    def service(self) -> None:
+        try:
+            environ = WSGITask(self._channel, self._request).get_environment()
+            self._channel.server.application(environ, lambda *_: None)
+        finally:
+            self._request.close()
+
+    def cancel(self) -> None:
+        self._request.close()
+
+
+class WebServer:
+    """Answers on a socket that listens already, TCP or Unix; whoever made the socket closes it."""
+
+    def __init__(
+        self,
+        app: Callable[..., Any],
+        listening: socket.socket,
+        max_body_bytes: int = MAX_BODY_BYTES,
+        threads: int = _THREADS,
+        channel_class: type[HTTPChannel] = HTTPChannel,
+    ) -> None:
+        self._channels: dict[int, Any] = {}
+        self._server = create_server(
+            app,
+            map=self._channels,
+            sockets=[listening.dup()],
+            threads=threads,
+            ident=None,
+            max_request_body_size=max_body_bytes,
+            clear_untrusted_proxy_headers=False,
+            connection_limit=_MAX_CONNECTIONS,
+            channel_timeout=_IDLE_S,
+            cleanup_interval=_CLEANED_EVERY_S,
+            asyncore_use_poll=True,
+        )
+        self._server.channel_class = channel_class
+        self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """Stop listening, wait for requests in hand, hang up."""
+        self._server.task_dispatcher.shutdown(timeout=timeout_s)
+        if self._thread.ident is None:
+            self._hang_up()
+        else:
+            # The sockets belong to the loop's thread: closed from another one they may be polled once more.
+            self._server.trigger.pull_trigger(self._hang_up)
+            self._thread.join(timeout_s)
+
+    def _hang_up(self) -> None:
+        for one in list(self._channels.values()):
+            if isinstance(one, HTTPChannel):
+                one.handle_close()  # with the file of an answer that was not sent to its end
+        wasyncore.close_all(self._channels, ignore_all=True)

@@ -1,1 +1,0 @@
-"""Connections to the pages, with TLS and without."""

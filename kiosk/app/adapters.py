@@ -42,8 +42,8 @@ from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.probe.proposals import Candidate
 from kiosk.protocols.scales.protocol import LineSettings, Transport
 
+# Makes the pins of `gpio:PATH`, simulated outside this process: in the demo and in trials only.
 PinsOf = Callable[[str], Pins]
-"""Makes the pins of ``gpio:PATH``, simulated outside this process: in the demo and in trials only."""
 
 
 def make_printer(settings: PrinterSettings) -> Printer:

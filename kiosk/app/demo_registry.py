@@ -12,14 +12,12 @@ from kiosk.simulators.county.places import TOWNSHIPS, places
 from kiosk.sorting_center.desk.hours import OpeningHours
 from kiosk.sorting_center.desk.registry import ExpectedStation, Township
 
-UNSEEN_STATIONS: Final = 3
-"""Stations that were promised, and stand in no village yet."""
+UNSEEN_STATIONS: Final = 3  # Stations that were promised, and stand in no village yet
 _YEAR: Final = timedelta(days=365)
 _OVER: Final = timedelta(days=-20)
 _SOON: Final = timedelta(days=12)
 _HOURS: Final = OpeningHours.parse("mon-fri 09:00-19:00; sat 10:00-14:00")
-_MARKET_HOURS: Final = OpeningHours.parse("mon-sun 08:00-21:00")
-"""Of the town."""
+_MARKET_HOURS: Final = OpeningHours.parse("mon-sun 08:00-21:00")  # Of the town
 _SCALES: Final = ("XK3190-A12E", "XK3190-A27E", "DIGI DS-788", "T520")
 
 

@@ -22,8 +22,7 @@ from kiosk.sorting_center.photos.received_pictures import ReceivedPictures
 
 log = logging.getLogger(__name__)
 
-ACTOR: Final = "operator"
-"""One of the people of `demo_access`."""
+ACTOR: Final = "operator"  # One of the people of `demo_access`
 _POLL_INTERVAL_S: Final = 1.0
 _JOIN_TIMEOUT_S: Final = 10.0
 

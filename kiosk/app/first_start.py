@@ -31,15 +31,15 @@ from kiosk.web.settings import WebSettings
 
 logger = logging.getLogger(__name__)
 
+# Data folders that go with a settings file of the system (systemd/, and the places `kiosk run` looks at).
 SYSTEM_DATA: Mapping[Path, Path] = {
     Path("/etc/kiosk"): Path("/var/lib/kiosk"),
 }
-"""Data folders that go with a settings file of the system (systemd/, and the places ``kiosk run`` looks at)."""
+# How long the last page may take to say that it is on the screen; then the station begins without it.
 LAST_PAGE_S = 10.0
-"""How long the last page may take to say that it is on the screen; then the station begins without it."""
+# The station makes its database on whatever card there is: as `TimeoutStartSec=` of its unit. Nobody feeds the watchdog
+# meanwhile, which was armed for the wizard.
 STATION_START_S = 300.0
-"""The station makes its database on whatever card there is: as ``TimeoutStartSec=`` of its unit. Nobody feeds the
-watchdog meanwhile, which was armed for the wizard."""
 _WATCH_S = 5.0
 
 

@@ -42,8 +42,7 @@ from kiosk.protocols.printers.page_setup import StreamLanguage
 from kiosk.station.papers.network_printer import host_of, is_reachable, reachable_networks, request_access
 
 REACH_S = 8.0
-_RECEIVERS = ("unicam", "rp1-cfe")
-"""How the kernel calls the camera receiver of a Raspberry Pi up to 4, and of 5."""
+_RECEIVERS = ("unicam", "rp1-cfe")  # How the kernel calls the camera receiver of a Raspberry Pi up to 4, and of 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +120,6 @@ class ThisMachine:
         return tuple(map(str, on_another_disk(mounted(self.media, self.is_mount), self.data)))
 
     def scale(self, settings: ScaleSettings, listener: ScaleListener) -> Scale:
-        """The adapter of the scale."""
         return make_scale(settings, listener)
 
     def probe(self, port: str, on_progress: OnProgress) -> PortProbe:
@@ -129,7 +127,6 @@ class ThisMachine:
         return make_port_probe(port, on_progress=on_progress)
 
     def scanner(self, settings: ScannerSettings, on_scan: OnScan, on_state: OnState) -> Scanner:
-        """The adapter of the scanner."""
         return make_scanner(settings, on_scan, on_state)
 
     def printer(self, settings: PrinterSettings) -> Printer:

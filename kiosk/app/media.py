@@ -14,14 +14,14 @@ from typing import Final
 
 from kiosk.store.backup.medium import disk_of, nearest_existing
 
+# Below these, one or two levels deep, media are mounted (`kiosk-media@.service`; FHS 3.0, sections 3.11 and 3.12;
+# udisks2 mounts at /run/media/USER/NAME).
 ROOTS: Final = (Path("/run/kiosk-media"), Path("/media"), Path("/run/media"), Path("/mnt"))
-"""Below these, one or two levels deep, media are mounted (``kiosk-media@.service``; FHS 3.0, sections 3.11 and 3.12;
-udisks2 mounts at /run/media/USER/NAME)."""
 CATALOG_ENDINGS: Final = (".toml", ".json")
 BUNDLE_ENDING: Final = ".kioskupdate"
 MAX_MEDIA, MAX_FILES, MAX_PATH_LENGTH = 8, 24, 180
+# Names of one folder that are looked at; a folder with more is not one somebody put a catalog into.
 _MAX_SCANNED_NAMES: Final = 256
-"""Names of one folder that are looked at; a folder with more is not one somebody put a catalog into."""
 
 IsMount = Callable[[Path], bool]
 

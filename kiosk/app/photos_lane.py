@@ -18,7 +18,6 @@ _MAX_COUNTED: Final = 100_000
 
 
 def photos_lane(config: RelayConfig, store: Store) -> Lane:
-    """Not started."""
     data = config.station.data
     station = StationPhotos(StoredPictures(store, data / "photos"), StoredEvents(store), PhotosStatusFile(data))
     center = PhotosClient(config.relay)
@@ -37,7 +36,6 @@ class StoredPictures:
         return [Picture(row.sha256, row.size_bytes) for row in self._photos.unsent(limit)]
 
     def backlog(self) -> Backlog:
-        """All that waits."""
         waiting = self._photos.unsent(_MAX_COUNTED)
         return Backlog(len(waiting), sum(row.size_bytes for row in waiting))
 
@@ -51,11 +49,8 @@ class StoredPictures:
 
 
 class StoredEvents:
-    """The outbox of the database."""
-
     def __init__(self, store: Store) -> None:
         self._outbox = store.outbox
 
     def any_waiting(self) -> bool:
-        """Of the current epoch."""
         return self._outbox.counts().pending > 0

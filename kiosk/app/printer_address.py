@@ -36,14 +36,11 @@ logger = logging.getLogger(__name__)
 
 _SETTLED: Final = "settled"
 _SYSTEMCTL_S: Final = 20.0
-_MAX_REQUESTS: Final = 5
-"""Of one run: a request that cannot be removed would be there for ever."""
+_MAX_REQUESTS: Final = 5  # Of one run: a request that cannot be removed would be there for ever
 
 
 @dataclass(frozen=True, slots=True)
 class AddressPaths:
-    """Other folders in tests."""
-
     data: Path = Path("/var/lib/kiosk")
     stored: Path = Path("/var/lib/kiosk-keys/printer-address")
     drop_in: Path = Path(f"/run/systemd/system/{STATION_UNIT}.d/50-kiosk-printer.conf")

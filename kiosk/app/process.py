@@ -47,8 +47,8 @@ def _indented(text: str) -> str:
     return "\n".join(f"    {_plain(line)}" for line in text.split("\n"))
 
 
+# glibc, malloc.h (mallopt(3)): from which size on a block is mapped by itself; how many arenas threads share.
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
-"""glibc, malloc.h (mallopt(3)): from which size on a block is mapped by itself; how many arenas threads share."""
 _MMAP_THRESHOLD_BYTES = 256 * 1024
 _ARENAS = 2
 
@@ -66,8 +66,7 @@ def limit_malloc() -> None:
         mallopt(M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)
 
 
-SWITCH_INTERVAL_S = 0.001
-"""A fifth of Python's own."""
+SWITCH_INTERVAL_S = 0.001  # A fifth of Python's own
 
 
 def shorten_switch_interval() -> None:

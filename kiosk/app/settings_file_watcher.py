@@ -22,8 +22,8 @@ from kiosk.config.station import load
 logger = logging.getLogger(__name__)
 
 SETTLE_S: Final = 5.0
+# For a file of another user, of which the system does not tell who writes it: a copy may stand still for a while.
 FOREIGN_SETTLE_S: Final = 20.0
-"""For a file of another user, of which the system does not tell who writes it: a copy may stand still for a while."""
 
 Fingerprint = tuple[int, ...]
 

@@ -53,8 +53,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# Stands where no scale is set up: nothing ever reads, so nothing is ever booked.
 NO_SCALE = ScaleProfile(e_g=1, max_g=100_000)
-"""Stands where no scale is set up: nothing ever reads, so nothing is ever booked."""
 
 
 def make_own_camera(config: StationConfig) -> ChildCamera | None:

@@ -15,8 +15,7 @@ from typing import Final, Self
 
 logger = logging.getLogger(__name__)
 
-_SEND_S: Final = 1.0
-"""A manager that does not take a datagram within this time must not hold up what tells it."""
+_SEND_S: Final = 1.0  # A manager that does not take a datagram within this time must not hold up what tells it
 
 
 class Notifier:
@@ -44,7 +43,6 @@ class Notifier:
             self._notify(f"WATCHDOG_USEC={round(within_s * 1_000_000)}", "WATCHDOG=1")
 
     def alive(self) -> None:
-        """Feed the watchdog."""
         self._notify("WATCHDOG=1")
 
     def status(self, text: str) -> None:

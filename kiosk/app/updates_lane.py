@@ -15,7 +15,6 @@ from kiosk.store.store import Store
 
 
 def updates_lane(config: RelayConfig, store: Store, places: UpdatePaths) -> Lane:
-    """Not started."""
     data = config.station.data
     station = StationUpdates(FetchedBundles(data, places, ThisBoard()), StoredEvents(store), UpdatesStatusFile(data))
     center = UpdatesClient(config.relay)

@@ -18,8 +18,7 @@ logger = logging.getLogger(__name__)
 
 _ROOT: Final = 0
 _OTHERS_BITS: Final = 0o077
-_OWN_BITS: Final = 0o700
-"""What the umask of the station's unit leaves (``systemd/kiosk-station.service``)."""
+_OWN_BITS: Final = 0o700  # What the umask of the station's unit leaves (`systemd/kiosk-station.service`)
 
 
 def write_durably(path: Path, content: bytes, mode: int | None = None) -> None:

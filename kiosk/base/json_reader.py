@@ -10,8 +10,7 @@ import msgspec
 T = TypeVar("T")
 
 
-class Unreadable(ValueError):
-    """The text says where."""
+class Unreadable(ValueError): ...
 
 
 def reader(decoder: msgspec.json.Decoder[T]) -> Callable[[bytes | str], T]:

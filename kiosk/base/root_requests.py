@@ -33,15 +33,11 @@ from kiosk.base.json_reader import Unreadable, reader
 
 logger = logging.getLogger(__name__)
 
-REQUESTS: Final = "requests"
-"""The folder in the station's data folder."""
+REQUESTS: Final = "requests"  # The folder in the station's data folder
 MAX_BYTES: Final = 4096
-PRIVATE, PUBLIC = 0o600, 0o644
-"""File modes: a request may hold a code; an answer holds no secret."""
-TIMEOUT_S: Final = 25.0
-"""A Pi 3 starts Python and Argon2id within five seconds; a stick may be slow."""
-RETRY_S: Final = 5.0
-"""A path unit does not see what changes while the unit that it starts still runs."""
+PRIVATE, PUBLIC = 0o600, 0o644  # File modes: a request may hold a code; an answer holds no secret
+TIMEOUT_S: Final = 25.0  # A Pi 3 starts Python and Argon2id within five seconds; a stick may be slow
+RETRY_S: Final = 5.0  # A path unit does not see what changes while the unit that it starts still runs
 _POLL_INTERVAL_S: Final = 0.1
 _LOCK: Final = "at-work"
 _OTHERS_WRITE: Final = 0o022

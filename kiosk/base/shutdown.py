@@ -14,7 +14,6 @@ class ShutdownEvent(threading.Event):
     """
 
     def wait(self, timeout: float | None = None) -> bool:
-        """As that of every event."""
         if timeout is not None:
             return super().wait(timeout)
         while not super().wait(_SLEEP_S):

@@ -21,10 +21,8 @@ if TYPE_CHECKING:
     from kiosk.simulators.village import Village
 
 STATION, CENTER, STOREFRONT, BENCH = 8080, 8090, 8100, 8070
-_WEEKS, _SEED = 3, 1
-"""What has happened in the county before the demo begins; the same in every folder."""
-_PROCESSES: Final = 2
-"""Of the county, on two processors beside five programs: more would only wait for each other."""
+_WEEKS, _SEED = 3, 1  # What has happened in the county before the demo begins; the same in every folder
+_PROCESSES: Final = 2  # Of the county, on two processors beside five programs: more would only wait for each other
 
 
 @click.command()

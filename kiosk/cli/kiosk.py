@@ -10,6 +10,7 @@ import click
 from kiosk.base.loading import loading
 from kiosk.cli.one_line import OneLineGroup
 
+# Noun to where its command is and what the list says of it, in the order people meet them.
 NOUNS = {
     "run": ("kiosk.cli.run:run", "The station: pages, devices, print workers."),
     "relay": ("kiosk.cli.run:relay", "The relay: sends what the station has kept to the sorting center."),
@@ -49,7 +50,6 @@ NOUNS = {
     "medium": ("kiosk.cli.box.medium:medium", "Sticks and disks that are plugged in."),
     "fleet": ("kiosk.cli.fleet:fleet", "Many stations on one machine, for measurements."),
 }
-"""Noun to where its command is and what the list says of it, in the order people meet them."""
 
 
 class LazyGroup(OneLineGroup):

@@ -13,8 +13,7 @@ import click
 
 T = TypeVar("T")
 
-Progress = Callable[[int], None]
-"""Is called with the number of things done so far."""
+Progress = Callable[[int], None]  # Is called with the number of things done so far
 
 _INTERVAL_S: Final = 1.0
 
@@ -53,8 +52,7 @@ class OneLineGroup(click.Group):
         return " ".join(error.format_message().split())
 
 
-def no_progress(_done: int) -> None:
-    """Show nothing."""
+def no_progress(_done: int) -> None: ...
 
 
 @contextmanager

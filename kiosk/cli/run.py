@@ -16,9 +16,9 @@ from kiosk.cli.settings import config_option, read_config, settings_path
 
 Config = TypeVar("Config")
 
+# The status of a station whose data would lie in memory. Its units do not start it again for it: another start changes
+# nothing, kiosk-data.service does when the data partition is there (systemd/).
 EXIT_NOT_PERSISTENT = 4
-"""The status of a station whose data would lie in memory. Its units do not start it again for it: another start
-changes nothing, kiosk-data.service does when the data partition is there (systemd/)."""
 
 
 def _run(config: Config, work: Callable[[Config, Event], None]) -> None:

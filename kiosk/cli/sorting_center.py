@@ -11,6 +11,7 @@ from kiosk.base.loading import loading
 from kiosk.cli.one_line import OneLineGroup
 
 PROGRAM: Final = "sorting-center"
+# In the order in which the help lists them.
 COMMANDS: Final = {
     "broker-check": "kiosk.cli.broker_check:broker_check",
     "storefront": "kiosk.cli.center.storefront:storefront",
@@ -24,7 +25,6 @@ COMMANDS: Final = {
     "user": "kiosk.cli.center.user:user",
     "web": "kiosk.cli.center.web:web",
 }
-"""In the order in which the help lists them."""
 
 
 class _Program(OneLineGroup):

@@ -24,12 +24,9 @@ class LinkState(StrEnum):
     """How a device is reached at this moment."""
 
     CONNECTED = "connected"
-    SILENT = "silent"
-    """The port is open and nothing usable has come for the stale time."""
-    REFUSES = "refuses"
-    """As silent, but the scale does answer: it says why there is no weight."""
-    MISSING = "missing"
-    """The port cannot be opened: unplugged, no rights, no such file."""
+    SILENT = "silent"  # The port is open and nothing usable has come for the stale time
+    REFUSES = "refuses"  # As silent, but the scale does answer: it says why there is no weight
+    MISSING = "missing"  # The port cannot be opened: unplugged, no rights, no such file
 
 
 class ScaleListener(Protocol):
@@ -48,16 +45,13 @@ class ScaleListener(Protocol):
 class CommandOutcome(StrEnum):
     """How a command to the scale ended."""
 
-    DONE = "done"
-    """Its effect was seen."""
+    DONE = "done"  # Its effect was seen
+    # Nothing was changed: not sent (`not_connected`, `busy`), or the scale said no (a reason of the contract).
     REFUSED = "refused"
-    """Nothing was changed: not sent (``not_connected``, ``busy``), or the scale said no (a reason of the contract)."""
-    NO_ANSWER = "no_answer"
-    """It was sent and nothing came back: the scale may have obeyed."""
-    NOT_SUPPORTED = "not_supported"
-    """The format has no such command."""
+    NO_ANSWER = "no_answer"  # It was sent and nothing came back: the scale may have obeyed
+    NOT_SUPPORTED = "not_supported"  # The format has no such command
+    # It was sent, the scale goes on sending, and the effect was not seen: look at the indicator.
     UNCONFIRMED = "unconfirmed"
-    """It was sent, the scale goes on sending, and the effect was not seen: look at the indicator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +124,6 @@ class PrintUncertain(Exception):
 
 
 class Printer(Protocol):
-    """One printer on one transport."""
-
     @property
     def language(self) -> str:
         """``tspl``, ``zpl``, ``escpos``, ``cpcl`` or ``ipp``."""
@@ -200,6 +192,7 @@ class MatShot:
     preview: Shot | None = None
 
 
+# What a look may say of a shot that would be taken now. No face is looked for.
 LIVE_VIEW_REASONS: Final = (
     Reason.MAT,
     Reason.DARK,
@@ -210,7 +203,6 @@ LIVE_VIEW_REASONS: Final = (
     Reason.FRAMING,
     Reason.SMALL,
 )
-"""What a look may say of a shot that would be taken now. No face is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,8 +251,7 @@ class ProbeFailed(Exception):
     """The port cannot be listened to; the text names it and says what to do."""
 
 
-class ProbeCancelled(Exception):
-    """Somebody asked to end."""
+class ProbeCancelled(Exception): ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,13 +266,10 @@ class ProbeProgress:
     sample: bytes = b""
 
 
-OnProgress = Callable[[ProbeProgress], None]
-"""Called from the probe's thread; must not block."""
+OnProgress = Callable[[ProbeProgress], None]  # Called from the probe's thread; must not block
 
 
 class PortProbe(Protocol):
-    """One look at one port."""
-
     def run(self) -> tuple[Proposal, ...]:
         """Listen, ask if that was allowed, and propose, best first. Raises ProbeFailed or ProbeCancelled."""
 
@@ -303,11 +291,9 @@ class LineCapture(Protocol):
     def latest(self) -> tuple[Recording, ...]:
         """Of the last moments."""
 
-    def mark(self) -> None:
-        """Begin an observation."""
+    def mark(self) -> None: ...
 
-    def since_mark(self) -> tuple[Recording, ...]:
-        """What was heard since then."""
+    def since_mark(self) -> tuple[Recording, ...]: ...
 
 
 class Pausable(Protocol):
@@ -320,14 +306,12 @@ class Pausable(Protocol):
         """Watch again as before. Does nothing when it is not paused."""
 
 
-OnScan = Callable[[str], None]
-"""Gets a scan as text; called from the scanner's own thread, must not block."""
+OnScan = Callable[[str], None]  # Gets a scan as text; called from the scanner's own thread, must not block
 
-OnRefused = Callable[[ScanRefusal], None]
-"""Gets why a scan was dropped; called as OnScan."""
+OnRefused = Callable[[ScanRefusal], None]  # Gets why a scan was dropped; called as OnScan
 
+# Gets "ok", "scanner_missing" or "scanner_second_keyboard" when it changes; called as OnScan.
 OnState = Callable[[str], None]
-"""Gets "ok", "scanner_missing" or "scanner_second_keyboard" when it changes; called as OnScan."""
 
 
 class Scanner(Protocol):
@@ -338,11 +322,10 @@ class Scanner(Protocol):
     def stop(self, timeout_s: float = 3.0) -> None: ...
 
 
+# Gets the button, "ok" or "help", and "press" or "hold"; called from the panel's own thread, must not block.
 OnButton = Callable[[str, str], None]
-"""Gets the button, "ok" or "help", and "press" or "hold"; called from the panel's own thread, must not block."""
 
-PinFactory = Callable[[], Any]
-"""Makes a gpiozero pin factory."""
+PinFactory = Callable[[], Any]  # Makes a gpiozero pin factory
 
 
 class Panel(Protocol):

@@ -60,17 +60,13 @@ class Sale:
     """What buyers are told of a product, and how it is packed for them."""
 
     title: Names
-    story: Names
-    """Each may be empty: not written yet."""
+    story: Names  # Each may be empty: not written yet
     storage: Names
     origin: Origin
-    grades: tuple[Grade, ...]
-    """Empty for goods without grades; the first is offered."""
-    harvest: str
-    """``2026-09``; empty when nobody says."""
+    grades: tuple[Grade, ...]  # Empty for goods without grades; the first is offered
+    harvest: str  # `2026-09`; empty when nobody says
     allergens: tuple[Allergen, ...]
-    packs: tuple[Pack, ...]
-    """At least one; the first is offered."""
+    packs: tuple[Pack, ...]  # At least one; the first is offered
 
 
 @dataclass(frozen=True, slots=True)

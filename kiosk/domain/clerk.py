@@ -11,8 +11,7 @@ from typing import Final
 PIN_DIGITS: Final = 6
 MAX_CLERK: Final = 9999
 MAX_NAME: Final = 40
-STATION_ACTOR: Final = "station"
-"""The actor of what the station does by itself, such as counting days."""
+STATION_ACTOR: Final = "station"  # The actor of what the station does by itself, such as counting days
 
 _NUMBER = re.compile(r"(?!0+$)(?:[0-9]{2}|[1-9][0-9]{2,3})")
 _ACTOR = re.compile(rf"(?:clerk|witness):[0-9]{{2,4}}|{STATION_ACTOR}")

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 
 _ALPHANUMERIC = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+# Letters of code bodies and receipt series: no I, O or U, which hands and eyes confuse with 1, 0 and V.
 BODY_ALPHABET = "0123456789ABCDEFGHJKLMNPQRSTVWXYZ"
-"""Letters of code bodies and receipt series: no I, O or U, which hands and eyes confuse with 1, 0 and V."""
 
 SERIES_LETTERS = "ABCDEFGHJKLMNPQRSTVWXYZ"
 CODE_PREFIX = "Y1"
@@ -23,8 +23,7 @@ CODE_TYPES = {
     "K": "pickup",
 }
 
-MAX_BAGS = 40
-"""More than a handcart carries; a bound so that no draft grows without end."""
+MAX_BAGS = 40  # More than a handcart carries; a bound so that no draft grows without end
 
 _BODY = re.compile(rf"[{BODY_ALPHABET}]+")
 _RECEIPT_BODY = re.compile(rf"([0-9]{{4}})([{SERIES_LETTERS}])([0-9]{{6}})")
@@ -139,11 +138,9 @@ class SerialNumber:
         return f"{self.station[1:]}{self.series}{self.counter:06d}"
 
     def text(self, kind: str) -> str:
-        """What people read."""
         return f"{kind}-{self.station[1:]}-{self.series}-{self.counter:06d}"
 
     def code(self, kind: str) -> str:
-        """The internal code."""
         return internal_code(kind, self.body)
 
     @classmethod
@@ -159,11 +156,11 @@ class SerialNumber:
         return cls(number.station, number.series, number.counter)
 
 
+# For each character the step of the check, by the product before it.
 _PRODUCTS = {
     character: tuple(((product + value) % 36 or 36) * 2 % 37 for product in range(37))
     for value, character in enumerate(_ALPHANUMERIC)
 }
-"""For each character the step of the check, by the product before it."""
 
 
 def check_character(text: str) -> str:

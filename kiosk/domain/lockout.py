@@ -58,7 +58,6 @@ class Lockout:
         return min(left, max(rule.lockout_ms, *rule.delay_ms))
 
     def after_failure(self, rule: LockoutRule, boot_id: str, monotonic_ms: int) -> Lockout:
-        """After a wrong try."""
         elapsed = self._elapsed(boot_id, monotonic_ms)
         recent = (*(age + elapsed for age in self.failures_ms if age + elapsed < rule.window_ms), 0)
         if len(recent) >= rule.tries:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+# The only units of an intake. Market units such as the jin are forbidden in trade (SAMR Order 90, 2024-06-01).
 GRAMS_PER = {"g": Decimal(1), "kg": Decimal(1000)}
-"""The only units of an intake. Market units such as the jin are forbidden in trade (SAMR Order 90, 2024-06-01)."""
 
+# 200 t: no road weighbridge goes higher, and no village scale gets near; a greater weight of one load is no weight.
 MAX_GROSS_G = 200_000_000
-"""200 t: no road weighbridge goes higher, and no village scale gets near; a greater weight of one load is no weight."""
 
 
 class UnitRefused(ValueError):

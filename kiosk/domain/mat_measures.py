@@ -9,18 +9,12 @@ from enum import StrEnum
 class MatQuality(StrEnum):
     """What a number says; in brackets its unit."""
 
-    MARKERS = "markers"
-    """Corner markers that are seen, of four."""
-    TILT = "tilt"
-    """Between the camera's axis and the vertical of the mat (degrees)."""
-    SCALE = "scale"
-    """In the middle of the mat (pixels a millimetre)."""
-    SHARPNESS = "sharpness"
-    """Of the markers' edges (pixels from 10 to 90 % of the rise)."""
-    EVENNESS = "evenness"
-    """Of the light: the brightest place of the interior to the darkest (ratio)."""
-    FLICKER = "flicker"
-    """Stripes of a lamp (percent of the light), the worst of a burst."""
+    MARKERS = "markers"  # Corner markers that are seen, of four
+    TILT = "tilt"  # Between the camera's axis and the vertical of the mat (degrees)
+    SCALE = "scale"  # In the middle of the mat (pixels a millimetre)
+    SHARPNESS = "sharpness"  # Of the markers' edges (pixels from 10 to 90 % of the rise)
+    EVENNESS = "evenness"  # Of the light: the brightest place of the interior to the darkest (ratio)
+    FLICKER = "flicker"  # Stripes of a lamp (percent of the light), the worst of a burst
 
 
 _LOWER_LIMITED = frozenset({MatQuality.MARKERS, MatQuality.SCALE})

@@ -10,12 +10,9 @@ from enum import StrEnum
 class ClockQuality(StrEnum):
     """How the clock got its time. A station without a battery clock starts in the past after every power cut."""
 
-    SYNCED = "synced"
-    """A time server has set it since this boot."""
-    RESTORED = "restored"
-    """Taken over from the last shutdown: later than that, by how much nobody knows."""
-    UNSET = "unset"
-    """Before the software was built: it cannot be right, so no date is printed."""
+    SYNCED = "synced"  # A time server has set it since this boot
+    RESTORED = "restored"  # Taken over from the last shutdown: later than that, by how much nobody knows
+    UNSET = "unset"  # Before the software was built: it cannot be right, so no date is printed
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-MAX_FEN_PER_KG = 10_000_000
-"""CNY 100,000 a kilogram: above this a price is a typing mistake."""
+MAX_FEN_PER_KG = 10_000_000  # CNY 100,000 a kilogram: above this a price is a typing mistake
 
 
 def amount_fen(net_g: int, price_fen_per_kg: int) -> int:

@@ -18,41 +18,27 @@ _SLIP = re.compile(rf"([0-9]{{4}})([{SERIES_LETTERS}])([0-9]{{6}})([0-9]{{{PICKU
 class Consent(StrEnum):
     """Why the parcel may wait here (express market rules, in force 2024-03-01: no drop without consent)."""
 
-    CARRIER_ORDER_FLAG = "carrier_order_flag"
-    """The order at the carrier says so."""
-    RECIPIENT_CONSENTED = "recipient_asked"
-    """Somebody asked the recipient, for this parcel."""
-    STANDING_AGREEMENT = "standing_agreement"
-    """The recipient has agreed in writing for all parcels."""
+    CARRIER_ORDER_FLAG = "carrier_order_flag"  # The order at the carrier says so
+    RECIPIENT_CONSENTED = "recipient_asked"  # Somebody asked the recipient, for this parcel
+    STANDING_AGREEMENT = "standing_agreement"  # The recipient has agreed in writing for all parcels
 
 
 class ParcelState(StrEnum):
     """Where a parcel is in its life."""
 
-    EXPECTED = "expected"
-    """On the list of a delivery."""
-    MISSING = "missing"
-    """On the list, but not in the delivery; it may still come with a later one."""
-    ARRIVED = "arrived"
-    """Here, and not accepted yet: it is damaged and wants a photo first."""
-    SHELVED = "shelved"
-    """In its slot."""
-    NOTICED = "noticed"
-    """In its slot, and there is a pickup code for it."""
-    OVERDUE = "overdue"
-    """Waits longer than people were asked to let it wait."""
-    RETURN_DUE = "return_due"
-    """Goes back with the next truck, unless somebody collects it before."""
-    LOST = "lost"
-    """Not in its slot, and nobody knows where."""
+    EXPECTED = "expected"  # On the list of a delivery
+    MISSING = "missing"  # On the list, but not in the delivery; it may still come with a later one
+    ARRIVED = "arrived"  # Here, and not accepted yet: it is damaged and wants a photo first
+    SHELVED = "shelved"  # In its slot
+    NOTICED = "noticed"  # In its slot, and there is a pickup code for it
+    OVERDUE = "overdue"  # Waits longer than people were asked to let it wait
+    RETURN_DUE = "return_due"  # Goes back with the next truck, unless somebody collects it before
+    LOST = "lost"  # Not in its slot, and nobody knows where
     COLLECTED = "collected"
     RETURNED = "returned"
-    REFUSED = "refused"
-    """Not accepted at arrival."""
-    MISROUTED = "misrouted"
-    """Meant for another place; given back to the driver."""
-    WITHDRAWN = "withdrawn"
-    """The scan was a mistake and was taken back."""
+    REFUSED = "refused"  # Not accepted at arrival
+    MISROUTED = "misrouted"  # Meant for another place; given back to the driver
+    WITHDRAWN = "withdrawn"  # The scan was a mistake and was taken back
 
 
 _S = ParcelState
@@ -74,15 +60,14 @@ TRANSITIONS: Final[Mapping[ParcelState, frozenset[ParcelState]]] = {
     _S.WITHDRAWN: frozenset(),
 }
 
-WAITING_STATES: Final = frozenset({_S.NOTICED, _S.OVERDUE, _S.RETURN_DUE})
-"""On a shelf, with a code that works."""
+WAITING_STATES: Final = frozenset({_S.NOTICED, _S.OVERDUE, _S.RETURN_DUE})  # On a shelf, with a code that works
 
+# The parcel's life here is over.
 TERMINAL_STATES: Final = frozenset(state for state, after in TRANSITIONS.items() if not after)
-"""The parcel's life here is over."""
 
+# A waybill in one of these states may be scanned in. After a terminal one it is a new parcel; what was handed to
+# somebody cannot come again.
 ARRIVABLE_STATES: Final = frozenset({_S.EXPECTED, _S.MISSING}) | (TERMINAL_STATES - {_S.COLLECTED})
-"""A waybill in one of these states may be scanned in. After a terminal one it is a new parcel; what was handed to
-somebody cannot come again."""
 
 
 class ParcelRefused(ValueError):
@@ -105,13 +90,11 @@ class Proof(StrEnum):
     """What showed the clerk that the parcel goes to the right hands."""
 
     CODE = "code"
+    # A person the clerk knows, or whose paper the clerk saw, named by name; the name stays at the station.
     PROXY = "proxy"
-    """A person the clerk knows, or whose paper the clerk saw, named by name; the name stays at the station."""
 
 
 class CollectedBy(StrEnum):
-    """Who took it."""
-
     SELF = "self"
     PROXY = "proxy"
 

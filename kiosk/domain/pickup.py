@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-PICKUP_DIGITS: Final = 6
-"""One guess in a million; five wrong ones in ten minutes lock the pad."""
+PICKUP_DIGITS: Final = 6  # One guess in a million; five wrong ones in ten minutes lock the pad
 
 _CODE = re.compile(rf"[0-9]{{{PICKUP_DIGITS}}}")
 

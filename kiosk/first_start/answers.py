@@ -38,18 +38,15 @@ from kiosk.store.errors import StoreError
 from kiosk.texts import LANGUAGES
 from kiosk.texts.plain import plain
 
-NONE, LATER, YES, SKIP = "none", "later", "yes", "skip"
-"""Words of the tiles that name no device."""
-BY_CAMERA = "camera"
-"""No scanner: the camera reads codes."""
-FOUND = "found:"
-"""Begins the answer that names a format with the line it was heard at: ``found:xk3190_tf0 9600 8N1``."""
+NONE, LATER, YES, SKIP = "none", "later", "yes", "skip"  # Words of the tiles that name no device
+BY_CAMERA = "camera"  # No scanner: the camera reads codes
+FOUND = "found:"  # Begins the answer that names a format with the line it was heard at: `found:xk3190_tf0 9600 8N1`
 
 Form = Mapping[str, str]
 Take = Callable[[SettingsDraft, Form, FirstStartMachine], SettingsDraft]
 
+# What the pad for it can type, in the order that makes a host and a port.
 _ADDRESS = re.compile(r"[a-z0-9.-]+(:[0-9]+)?")
-"""What the pad for it can type, in the order that makes a host and a port."""
 _VILLAGE = 40
 _GRAMS_PER_KG = 1000
 _MAX_PIXELS = 16_384
@@ -64,7 +61,6 @@ def check_or_refuse(code: str, check: Callable[[], Any]) -> Any:
 
 
 def value(form: Form) -> str:
-    """The answer itself."""
     return form.get("value", "")
 
 
@@ -395,6 +391,7 @@ def _person(role: str) -> Take:
     return take
 
 
+# The PINs are not here: they live between two screens, never in the draft (`pins.py`).
 ANSWERS: Mapping[str, Take] = {
     "language": _language,
     "panel": _screen,
@@ -428,4 +425,3 @@ ANSWERS: Mapping[str, Take] = {
     "technician": _person("technician"),
     "clerk": _person("clerk"),
 }
-"""The PINs are not here: they live between two screens, never in the draft (``pins.py``)."""

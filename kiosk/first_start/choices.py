@@ -28,12 +28,10 @@ from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.probe.proposals import Proposal
 from kiosk.texts import LANGUAGES
 
-DIAGONALS = ("7", "10.1", "13.3", "15.6", "21.5")
-"""Touch screens sold for kiosks, in inches."""
+DIAGONALS = ("7", "10.1", "13.3", "15.6", "21.5")  # Touch screens sold for kiosks, in inches
+# Counties around the first stations; any other is typed.
 REGIONS = ("yarkant", "kargilik", "poskam", "makit", "yengisar", "kashgar")
-"""Counties around the first stations; any other is typed."""
-BAUDS = (1200, 2400, 4800, 9600, 19_200)
-"""What the manuals of indicators name."""
+BAUDS = (1200, 2400, 4800, 9600, 19_200)  # What the manuals of indicators name
 
 List = Callable[[SettingsDraft, FirstStartMachine], Iterable[Choice]]
 
@@ -344,7 +342,6 @@ def typed(question: str, draft: SettingsDraft) -> str:
 
 
 def goods(draft: SettingsDraft, language: str) -> GoodsView | None:
-    """What the chosen catalog holds."""
     goods_draft = draft.goods
     if goods_draft is None:
         return None

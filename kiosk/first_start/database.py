@@ -27,8 +27,8 @@ from kiosk.store.backup.settings import BackupSettings
 
 logger = logging.getLogger(__name__)
 
+# Up to so much is copied while somebody waits for the last page; a database with a life behind it waits for night.
 SMALL_BYTES: Final = 32_000_000
-"""Up to so much is copied while somebody waits for the last page; a database with a life behind it waits for night."""
 
 
 def fill(draft: SettingsDraft, data: Path) -> str:

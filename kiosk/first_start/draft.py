@@ -21,8 +21,8 @@ from kiosk.devices.scanner.settings import ScannerKind
 logger = logging.getLogger(__name__)
 
 DRAFT_MODE = 0o600
+# A device has shown itself, was measured outside its limits, has not been tried, is not there.
 Proof = Literal["seen", "poor", "unseen", "absent"]
-"""A device has shown itself, was measured outside its limits, has not been tried, is not there."""
 
 
 class DraftPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -49,15 +49,11 @@ class PrinterDraft(DraftPart, frozen=True):
 
 
 class ScannerDraft(DraftPart, frozen=True):
-    """As ScannerSettings."""
-
     kind: ScannerKind
     port: str = ""
 
 
 class CameraDraft(DraftPart, frozen=True):
-    """As CameraSettings."""
-
     kind: FittedKind
     path: str
 

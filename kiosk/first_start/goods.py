@@ -14,11 +14,9 @@ from kiosk.first_start.draft import GoodsDraft
 from kiosk.station.catalog.file import CatalogError, parse_catalog, read_catalog_file
 from kiosk.texts import LANGUAGES
 
-SAMPLE: Final = "sample"
-"""Stands for the catalog that comes with the program."""
+SAMPLE: Final = "sample"  # Stands for the catalog that comes with the program
 _SAMPLE_FILE: Final = "yarkant.toml"
-FIRST: Final = 6
-"""So many names are shown: enough to know a catalog again."""
+FIRST: Final = 6  # So many names are shown: enough to know a catalog again
 
 
 def read_goods(source: str) -> GoodsDraft:

@@ -17,10 +17,9 @@ from kiosk.first_start.ports import AnswerRefused, Identities
 
 BY_HAND: Final = "by_hand"
 QUESTIONS: Final = frozenset({"identity", "identity_code"})
+# Where the relay's unit finds what lies as /etc/credstore/kiosk-relay.*.
 CREDENTIALS: Final = "/run/credentials/kiosk-relay.service/kiosk-relay"
-"""Where the relay's unit finds what lies as /etc/credstore/kiosk-relay.*."""
-_SAYS_ALL: Final = frozenset({"wrong", "claimed", "gone", "other"})
-"""Refusals whose sentence needs no other."""
+_SAYS_ALL: Final = frozenset({"wrong", "claimed", "gone", "other"})  # Refusals whose sentence needs no other
 
 Changes = Mapping[str, Any]
 

@@ -22,8 +22,8 @@ from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.protocols.printers.page_setup import StreamLanguage
 from kiosk.station.screen import ScreenGeometry
 
+# Stands for the reason why there is no first backup yet: the station has worked before, and its backup is large.
 BACKUP_AT_NIGHT: Final = "at_night"
-"""Stands for the reason why there is no first backup yet: the station has worked before, and its backup is large."""
 
 _FAULTS: Final = (
     (socket.gaierror, "no_name"),
@@ -220,14 +220,12 @@ class FirstStartMachine(Protocol):
     def hid_scanners(self) -> tuple[str, ...]:
         """Scanners in HID POS mode, by the names that udev's rules gave them."""
 
-    def printers(self) -> tuple[str, ...]:
-        """On USB."""
+    def printers(self) -> tuple[str, ...]: ...
 
     def printer_language(self, path: str) -> StreamLanguage | None:
         """What one of ``printers`` says that it speaks."""
 
-    def cameras(self) -> tuple[tuple[FittedKind, str], ...]:
-        """Kind and path of each."""
+    def cameras(self) -> tuple[tuple[FittedKind, str], ...]: ...
 
     def key_files(self, *endings: str) -> tuple[str, ...]:
         """Files with one of these endings in the folders for keys and certificates."""
@@ -249,8 +247,7 @@ class FirstStartMachine(Protocol):
 
     def printer(self, settings: PrinterSettings) -> Printer: ...
 
-    def camera(self, settings: CameraSettings) -> Camera:
-        """Close it."""
+    def camera(self, settings: CameraSettings) -> Camera: ...
 
     def reach(self, settings: RelaySettings) -> str:
         """Connect to the broker as the relay will and hang up; says what answered. Raises OSError."""
@@ -267,5 +264,4 @@ class DeviceTrial(Protocol):
     def close(self) -> None:
         """Let go of the device; what is under way ends by its own deadline."""
 
-    def join(self) -> None:
-        """Wait until that has ended."""
+    def join(self) -> None: ...

@@ -55,6 +55,7 @@ class WizardQuestion:
     proves: str = ""
 
 
+# In the order they are asked.
 QUESTIONS = (
     WizardQuestion("language", "language"),
     WizardQuestion("panel", "panel"),
@@ -99,7 +100,6 @@ QUESTIONS = (
     WizardQuestion("clerk_again", "people", resume="clerk_pin"),
     WizardQuestion("check", "check"),
 )
-"""In the order they are asked."""
 
 DONE = "done"
 STEPS = tuple(dict.fromkeys(row.step for row in QUESTIONS))

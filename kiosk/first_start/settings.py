@@ -23,10 +23,9 @@ from kiosk.station.software import relay_identity
 Value = str | int | float
 Table = Mapping[str, Value]
 HEAD = "Made by the first start of the station. docs/technician.md explains every key."
-FILE_MODE = 0o640
-"""The relay runs as another user of the same group (systemd/)."""
+FILE_MODE = 0o640  # The relay runs as another user of the same group (systemd/)
+# Data bits, parity, stop bits as indicators offer them (8N1 nearly always, 7E1 on older ones).
 FORMATS = ("8N1", "7E1", "7O1", "8E1")
-"""Data bits, parity, stop bits as indicators offer them (8N1 nearly always, 7E1 on older ones)."""
 USUAL_SCREENS: Mapping[tuple[int, int], float] = {
     (800, 480): 7.0,
     (1024, 600): 7.0,
@@ -147,7 +146,6 @@ def tables(draft: SettingsDraft, data: Path, port: int) -> Iterator[tuple[str, T
 
 
 def toml(draft: SettingsDraft, data: Path, port: int) -> str:
-    """The settings file."""
     document = tomlkit.document()
     document.add(tomlkit.comment(HEAD))
     for name, values in tables(draft, data, port):

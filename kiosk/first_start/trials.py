@@ -34,10 +34,8 @@ logger = logging.getLogger(__name__)
 
 WAITING, WORKING, SEEN, POOR, FAILED = "waiting", "working", "seen", "poor", "failed"
 _RAW = 64
-ALIKE = 5
-"""Readings alike, one after the other, before a weight counts as still where the indicator does not say so."""
-JOIN_S = 30.0
-"""Above every deadline of an attempt."""
+ALIKE = 5  # Readings alike, one after the other, before a weight counts as still where the indicator does not say so
+JOIN_S = 30.0  # Above every deadline of an attempt
 
 
 def printable(data: bytes) -> str:
@@ -68,8 +66,7 @@ class ScaleTrial:
         weight = "" if reading.weight is None else f"{reading.weight} {reading.unit or ''}".strip()
         return TrialView(SEEN if seen else WAITING, "", weight, _motion(reading, still), printable(reading.raw))
 
-    def start(self) -> None:
-        """A scale speaks by itself."""
+    def start(self) -> None: ...
 
     def close(self) -> None:
         """Give the port back: the next question may be about the same one."""
@@ -183,11 +180,9 @@ class ScannerTrial:
             detail = "" if self._state == "ok" else self._state
             return TrialView(state, detail, raw=self._last, code=self._code)
 
-    def start(self) -> None:
-        """A scanner speaks by itself."""
+    def start(self) -> None: ...
 
     def close(self) -> None:
-        """Let go of the scanner."""
         self._scanner.stop()
 
     def join(self) -> None:

@@ -31,8 +31,7 @@ from kiosk.texts import LANGUAGES
 logger = logging.getLogger(__name__)
 
 BESIDE_MEDIA = ("panel", "recovery", "identity", "station")
-_MAX_ENDING = 8
-"""Trials whose attempt may still be under way; each ends by its own deadline."""
+_MAX_ENDING = 8  # Trials whose attempt may still be under way; each ends by its own deadline
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +41,7 @@ class FirstStartPaths:
     config_file: Path
     data: Path
     port: int
-    language: str = "ug"
-    """What the first page is written in until somebody has chosen."""
+    language: str = "ug"  # What the first page is written in until somebody has chosen
 
 
 class FirstStartWizard:
@@ -135,7 +133,6 @@ class FirstStartWizard:
                 self._move(replace(changed, at=steps.after(changed, question)))
 
     def back(self) -> None:
-        """To the question before."""
         with self._lock:
             draft = self._with_media_check(self._draft)
             earlier = steps.before(draft, draft.at)

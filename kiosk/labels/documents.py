@@ -14,8 +14,8 @@ from kiosk.domain.day import DayTotals
 
 Mode = Literal["purchase", "consignment"]
 
+# What a paper shows of a waybill or a phone number: enough to compare, too little to use (GB/T 35273-2020, 7.2).
 _TAIL_CHARACTERS = 4
-"""What a paper shows of a waybill or a phone number: enough to compare, too little to use (GB/T 35273-2020, 7.2)."""
 
 _PICKUP_CODE = re.compile(r"[0-9]{6}")
 _HEAD = re.compile(r"[0-9a-f]{64}")
@@ -105,8 +105,7 @@ class CrateLabel:
     copy: bool = False
     copy_no: int = 0
     sscc: str = ""
-    crate: int = 0
-    """The number of the crate in its lot."""
+    crate: int = 0  # The number of the crate in its lot
 
     def __post_init__(self) -> None:
         _check_weight("net", self.net_g)

@@ -15,8 +15,8 @@ from kiosk.protocols.printers.page_setup import PrintHead
 
 _MIN_COLUMNS = 3
 _OUTLINE_DOTS = 3
+# Large enough to be seen from the other side of the counter; its share is that of the paper's width.
 _STAMP_MM, _STAMP_SHARE, _STAMP_DEGREES, _STAMP_EVERY = 9, 0.95, 25, 1.7
-"""Large enough to be seen from the other side of the counter; its share is that of the paper's width."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,6 @@ class Strip:
         self._rows = [paper]
 
     def gap(self, times: float = 1.0) -> None:
-        """Add white paper."""
         self._rows.append(self._blank(round(self._layout.gap * self._per_mm * times)))
 
     def rule(self) -> None:

@@ -15,10 +15,9 @@ from kiosk.labels.raster import Raster
 from kiosk.labels.typesetting import glyphs, typeset
 from kiosk.protocols.printers.page_setup import PrintHead
 
+# Of a text that is kept, 125 kB: the largest of a shipped layout has a third. What a hand has typed may fill a page of
+# 400 x 400 mm, and each stroke makes another one.
 _MAX_CACHED_DOTS: Final = 1_000_000
-"""Of a text that is kept, 125 kB: the largest of a shipped layout has a third. What a hand has typed may fill a page of
-400 x 400 mm, and each stroke makes another one.
-"""
 
 
 @dataclass(frozen=True, slots=True)

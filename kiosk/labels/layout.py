@@ -17,19 +17,16 @@ from kiosk.protocols.printers.page_setup import DOTS_PER_MM
 
 _MIN_DOTS_PER_MM = min(DOTS_PER_MM.values())
 
-MIN_CODE128_MODULE_MM = 0.25
-"""Two dots at 203 dpi: the finest bar that cheap thermal heads and scanners agree on."""
+MIN_CODE128_MODULE_MM = 0.25  # Two dots at 203 dpi: the finest bar that cheap thermal heads and scanners agree on
 
 
-MAX_MODULE_MM = 0.625
-"""What is sold at a till has bars of at most 0.66 mm (GS1 General Specifications 5.12.3.1)."""
+MAX_MODULE_MM = 0.625  # What is sold at a till has bars of at most 0.66 mm (GS1 General Specifications 5.12.3.1)
 
+# What packed produce must say of itself: Order 70 of the Ministry of Agriculture (2006), articles 10 to 12.
 MANDATORY_MARKINGS = frozenset({"place", "producer", "date", "grade", "harvest"})
-"""What packed produce must say of itself: Order 70 of the Ministry of Agriculture (2006), articles 10 to 12."""
 
 _PRODUCE = frozenset({"bag", "crate"})
-_MIN_MARKED_MM = (60, 40)
-"""A smaller label has no room for it: its goods carry their marks on the crate."""
+_MIN_MARKED_MM = (60, 40)  # A smaller label has no room for it: its goods carry their marks on the crate
 
 
 class LayoutProblem(ValueError):
@@ -43,11 +40,10 @@ class LayoutProblem(ValueError):
         self.word = word
 
 
+# Millimeters. A wrong number must neither fill the memory nor take a minute to draw.
 Measure = Annotated[float, msgspec.Meta(ge=0, le=400)]
-"""Millimeters. A wrong number must neither fill the memory nor take a minute to draw."""
 
-EmSize = Annotated[float, msgspec.Meta(ge=0.5, le=60)]
-"""Millimeters."""
+EmSize = Annotated[float, msgspec.Meta(ge=0.5, le=60)]  # Millimeters
 
 
 class Area(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -172,8 +168,8 @@ class ReceiptLayout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bar_module: float = MIN_CODE128_MODULE_MM
     height: float = 0.0
     rows: int = 0
+    # The square that is kept for the receipt's symbol: a signed one of version 12 fits with modules of 0.375 mm.
     symbol: float = 27.0
-    """The square that is kept for the receipt's symbol: a signed one of version 12 fits with modules of 0.375 mm."""
 
 
 def _replaces(other: Area, one: Area) -> bool:
@@ -193,6 +189,7 @@ def is_overlap(one: Area, other: Area) -> bool:
     return x < u + s and u < x + w and y < v + t and v < y + h
 
 
+# The shipped layout of every kind of label, by its file.
 LABELS = {
     "bag": "bag_60x40",
     "bag_small": "bag_40x30",
@@ -206,14 +203,13 @@ LABELS = {
     "test": "test_60x40",
     "calibration": "calibration_60x40",
 }
-"""The shipped layout of every kind of label, by its file."""
 
+# From this width of the head on a receipt is laid out for 80 mm paper; some of its printers have 512 dots.
 _NARROW_MM = 64
-"""From this width of the head on a receipt is laid out for 80 mm paper; some of its printers have 512 dots."""
 
 
+# By whole dots to the millimeter: the 2240 dots that office printers print across are 186.7 of these.
 A4_PRINTED_MM = 186
-"""By whole dots to the millimeter: the 2240 dots that office printers print across are 186.7 of these."""
 
 
 def receipt_layout(width_mm: float = 48) -> ReceiptLayout:

@@ -14,19 +14,16 @@ from kiosk.protocols.barcodes.linear import NotEncodable
 from kiosk.protocols.printers.page_setup import PrintHead
 from kiosk.texts.formats import kg_text
 
-MAX_LAYOUT_CHARACTERS: Final = 32_000
-"""Characters of a layout; the longest shipped one has 5,000."""
+MAX_LAYOUT_CHARACTERS: Final = 32_000  # Characters of a layout; the longest shipped one has 5,000
 
+# As long as the code of a bag, and none: its last character is no check character.
 _MAX_LENGTH_CODE: Final = "Y1B0000A00000000*"
-"""As long as the code of a bag, and none: its last character is no check character."""
-_MEMBER_CODE: Final = "Y1P00000*"
-"""As long as the code of a member, and none."""
+_MEMBER_CODE: Final = "Y1P00000*"  # As long as the code of a member, and none
 
+# Every pitch: bars of 0.3 mm are two dots of the one and four of the other.
 _HEADS: Final = (PrintHead(203, 832), PrintHead(300, 1248))
-"""Every pitch: bars of 0.3 mm are two dots of the one and four of the other."""
 
-_LINK: Final = "https://county.supply-and-marketing.example.org"
-"""At a domain of 39 characters."""
+_LINK: Final = "https://county.supply-and-marketing.example.org"  # At a domain of 39 characters
 _BAG_SYMBOLS: Final = {
     "gs1": "(01)96901234000019(3103)012480(13)261125(10)0000A000000(21)0000A00000000",
     "link": f"{_LINK}/01/96901234000019/10/0000A000000/21/0000A00000000?3103=012480&13=261125",
@@ -35,10 +32,9 @@ _CRATE_SYMBOLS: Final = {
     "gs1": "(00)069012340000000016(02)96901234000019(3103)412480(13)261125(10)0000A000000(37)40",
     "link": f"{_LINK}/00/069012340000000016",
 }
+# What a station with numbers of GS1 prints besides, as long as it becomes; a link only where its domain is set. Bars of
+# an SSCC, or of a shop's number, are narrower than those of the code.
 _GS1: Final = {"bag": _BAG_SYMBOLS, "crate": _CRATE_SYMBOLS}
-"""What a station with numbers of GS1 prints besides, as long as it becomes; a link only where its domain is set. Bars
-of an SSCC, or of a shop's number, are narrower than those of the code.
-"""
 
 
 _MAX_WEIGHT_G: Final = 8_888_888

@@ -55,7 +55,6 @@ def copy_mark(strip: Strip, copy: bool, number: int = 0) -> None:
 
 
 def mark(strip: Strip, text: PaperText) -> None:
-    """One line, white on black."""
     strip.banner((Cell(text.caption(), "title", align=Align.CENTER),), inverted=True)
 
 

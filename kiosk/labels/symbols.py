@@ -8,8 +8,7 @@ from PIL import Image
 
 from kiosk.protocols.barcodes import linear, matrix
 
-_DATA_MATRIX_QUIET_MODULES = 1
-"""ISO/IEC 16022, clause 7.2."""
+_DATA_MATRIX_QUIET_MODULES = 1  # ISO/IEC 16022, clause 7.2
 
 
 class SymbolTooWide(ValueError):

@@ -11,27 +11,22 @@ from kiosk.photo.mat import MIN_CORNER_MARKERS
 from kiosk.photo.measures import DetailLoss, Outline
 
 TILT_DEG: Final = 25.0
-RISE_PX: Final = 3.5
-"""Measured on printed edges: 2.9 pixels at a blur of sigma 1, 4.1 at 1.5."""
+RISE_PX: Final = 3.5  # Measured on printed edges: 2.9 pixels at a blur of sigma 1, 4.1 at 1.5
+# Below that a sharp edge shows no more than a soft one does at this scale; a 1080p frame of the mat has 2.9 to 3.6.
 COARSE_PX_PER_MM: Final = 2.7
-"""Below that a sharp edge shows no more than a soft one does at this scale; a 1080p frame of the mat has 2.9 to 3.6."""
 _MOTION_LEVELS = 2.0
 STRIPES: Final = 0.04
-_DARK_LEVEL, _DARK_GREY = 45.0, 94
-"""At an eighth to a quarter of the right light; noise shows in what is brightened."""
-_BRIGHT_LEVEL, _BRIGHT_GREY = 232.0, 188
-"""White goods have long lost their shape then."""
+_DARK_LEVEL, _DARK_GREY = 45.0, 94  # At an eighth to a quarter of the right light; noise shows in what is brightened
+_BRIGHT_LEVEL, _BRIGHT_GREY = 232.0, 188  # White goods have long lost their shape then
+# Of the two patches: within, black and white goods may well be black and white.
 _USUAL_GREY_LEVELS: Final = (60.0, 196.0)
-"""Of the two patches: within, black and white goods may well be black and white."""
-_FRAME_EDGE_PX = 6.0
-"""Of a frame without a mat: sharp ones have 3 to 4, and markers are lost above 8."""
-_DARK_MEAN, _BRIGHT_MEAN = 18.0, 235.0
-"""Of a frame without a mat: it may not be found because nothing can be seen."""
+_FRAME_EDGE_PX = 6.0  # Of a frame without a mat: sharp ones have 3 to 4, and markers are lost above 8
+_DARK_MEAN, _BRIGHT_MEAN = 18.0, 235.0  # Of a frame without a mat: it may not be found because nothing can be seen
 _LOST, _BURNT = 0.20, 0.05
 _GLARE, _LARGEST_GLARE = 0.02, 0.005
 _PATCH_DIFFERENCE = 3.0
+# A red-hot lamp gives 30 to 40. Beyond, one channel is almost dark, and balancing it shows little but noise.
 _FIELD_CHROMA = 42.0
-"""A red-hot lamp gives 30 to 40. Beyond, one channel is almost dark, and balancing it shows little but noise."""
 _EMPTY, _SMALL, _FULL = 0.003, 0.04, 0.75
 _EDGE_MM = 8.0
 

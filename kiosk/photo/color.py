@@ -34,32 +34,24 @@ from kiosk.photo.rectify import Channels, DetectedPatch, Window
 Mask: TypeAlias = NDArray[np.bool_]
 Gain: TypeAlias = NDArray[np.float32]
 
+# The whole sheet, a pixel a millimetre.
 SHEET_WINDOW: Final = Window(SHEET.left, SHEET.top, 1.0, round(SHEET.width), round(SHEET.height))
-"""The whole sheet, a pixel a millimetre."""
 
-_RIM_MM = 6.0
-"""Of the sheet, left out: table and shadow of the paper's edge."""
-_PRINT_MM = 3.0
-"""Left out around everything printed."""
+_RIM_MM = 6.0  # Of the sheet, left out: table and shadow of the paper's edge
+_PRINT_MM = 3.0  # Left out around everything printed
 _SAMPLE_MM = 4
+# Relative deviations beyond which a sample of the field is no bare mat, from pass to pass (Tukey's biweight).
 _TUKEY = (1.0, 0.5, 0.25, 0.15, 0.10, 0.10)
-"""Relative deviations beyond which a sample of the field is no bare mat, from pass to pass (Tukey's biweight)."""
-_MARGIN_PASSES = 2
-"""The first passes look only outside the interior, where no goods should lie."""
+_MARGIN_PASSES = 2  # The first passes look only outside the interior, where no goods should lie
 _MIN_SAMPLES = 300
-_CLIPPED, _BLACK = 251.0, 2.0
-"""8-bit levels at which a channel tells no more than "at least" or "at most"."""
-_COVERED = 40.0
-"""Color difference after white balance by the field alone, beyond which something lies on a patch."""
+_CLIPPED, _BLACK = 251.0, 2.0  # 8-bit levels at which a channel tells no more than "at least" or "at most"
+_COVERED = 40.0  # Color difference after white balance by the field alone, beyond which something lies on a patch
+# A patch that stays that far off its color, when the others agree, is covered by something like it; two may be.
 _FOREIGN, _MIN_PATCHES = 6.0, 6
-"""A patch that stays that far off its color, when the others agree, is covered by something like it; two may be."""
-_SLOPES = (0.5, 2.0)
-"""Of a camera's tone curve against sRGB, log over log."""
-_TOE = 255 * 0.055
-"""IEC 61966-2-1: above its short straight foot, sRGB plus 5.5 % is an exact power of linear light."""
+_SLOPES = (0.5, 2.0)  # Of a camera's tone curve against sRGB, log over log
+_TOE = 255 * 0.055  # IEC 61966-2-1: above its short straight foot, sRGB plus 5.5 % is an exact power of linear light
 _POWER = 2.4
-_COARSE = 24
-"""Grid points of a gain field a side: it is a parabola in the logarithm."""
+_COARSE = 24  # Grid points of a gain field a side: it is a parabola in the logarithm
 
 
 def _linear(level: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -86,10 +78,8 @@ _LOG_FIELD: Final = float(_log(np.array(float(FIELD_GREY))))
 class Light:
     """What the bare mat would give at every place of the sheet: logarithm of linear light, a parabola a channel."""
 
-    parabola: Points
-    """6 x 3."""
-    samples: int
-    """Of bare mat, on which it rests."""
+    parabola: Points  # 6 x 3
+    samples: int  # Of bare mat, on which it rests
 
     def at(self, x: Points, y: Points) -> Points:
         """For places in millimetres: one more axis, blue, green, red."""
@@ -199,7 +189,6 @@ def _boxes(boxes: Iterable[Box]) -> Mask:
 
 
 def box_mask(box: Box) -> Mask:
-    """The box in the SHEET_WINDOW."""
     mask = np.zeros((SHEET_WINDOW.height, SHEET_WINDOW.width), np.bool_)
     mask[max(0, round(box.top)) : max(0, round(box.bottom)), max(0, round(box.left)) : max(0, round(box.right))] = True
     return mask
@@ -210,12 +199,10 @@ class Correction:
     """What makes the field the grey it is printed with, and the patches as near to theirs as can be."""
 
     light: Light
+    # For each channel a, b: true log = a x + b x^2, x the log of the light against the field's.
     tone: tuple[tuple[float, float], ...]
-    """For each channel a, b: true log = a x + b x^2, x the log of the light against the field's."""
-    patch_difference: float
-    """Root mean square of the CIE 1976 differences of the patches afterwards."""
-    patches: int
-    """How many told; covered and clipped ones do not."""
+    patch_difference: float  # Root mean square of the CIE 1976 differences of the patches afterwards
+    patches: int  # How many told; covered and clipped ones do not
 
     def apply(self, picture: BgrImage, window: Window) -> BgrImage:
         """The window with true colors; a new array."""

@@ -19,12 +19,10 @@ from kiosk.photo.arrays import BgrImage
 from kiosk.photo.mat import INTERIOR
 from kiosk.photo.rectify import Window
 
-Mask: TypeAlias = NDArray[np.uint8]
-"""255 where it is, else 0."""
+Mask: TypeAlias = NDArray[np.uint8]  # 255 where it is, else 0
 _Plane: TypeAlias = NDArray[np.float32]
 
-CUT_PX_PER_MM: Final = 3.0
-"""About what a 1080p frame of the whole mat has itself."""
+CUT_PX_PER_MM: Final = 3.0  # About what a 1080p frame of the whole mat has itself
 CUT_WINDOW: Final = Window(
     INTERIOR.left,
     INTERIOR.top,
@@ -33,45 +31,33 @@ CUT_WINDOW: Final = Window(
     round(INTERIOR.height * CUT_PX_PER_MM),
 )
 
-_FIELD_L = 50.03
-"""CIE L* of the field."""
+_FIELD_L = 50.03  # CIE L* of the field
 _NOISE_SIGMA_PX = 0.9
 _COLOR_SIGMA_PX = 1.2
+# Chroma of what is no mat, in one pixel and over a few millimetres; stains of light stay below 3.
 _COLORED, _TINTED = 9.0, 3.6
-"""Chroma of what is no mat, in one pixel and over a few millimetres; stains of light stay below 3."""
 _COLOR_EDGE = 4.0
+# Samples of shadow, and the most color for each unit of L* that it is darker than the mat.
 _SHADE_MIN_PX, _SHADE_TINT = 200, 0.12
-"""Samples of shadow, and the most color for each unit of L* that it is darker than the mat."""
-_BRIGHTER = 6.0
-"""L* above the mat."""
+_BRIGHTER = 6.0  # L* above the mat
 _RIM_PX = 4
-_HARD_STEP = 5.0
-"""L* from pixel to pixel: a shadow that falls from black to bare mat over 3 mm has 3 to 4."""
+_HARD_STEP = 5.0  # L* from pixel to pixel: a shadow that falls from black to bare mat over 3 mm has 3 to 4
 _HARD_MIN_PX = 12
-_HARD_SHARE = 0.15
-"""Of the outline that must be hard: on the side of the lamp."""
-_BLACK_L = 17.0
-"""Hardly a shadow is darker."""
+_HARD_SHARE = 0.15  # Of the outline that must be hard: on the side of the lamp
+_BLACK_L = 17.0  # Hardly a shadow is darker
 _GAP_MM2, _MAX_GAPS = 20.0, 40
 _GAP_BRIGHTER, _GAP_CHROMA = 1.3, 1.8
 _MAT_CHROMA, _MAT_BRIGHTER, _MAT_DARKER = 3.2, 2.5, 3.5
-_MIN_PIECE_MM2 = 12.0
-"""Smaller is a crumb, or noise."""
-_MAX_HOLE_MM2 = 20.0
-"""A smaller gap inside goods is a highlight or a spot as grey as the mat, and is filled."""
-_UNSURE = 0.35
-"""Share of the goods left unsure, above which GrabCut decides."""
-_GRABCUT_WIDTH, _GRABCUT_TURNS = 420, 2
-"""Pixels: 0.1 to 0.2 s there, 20 to 70 s at 1920."""
+_MIN_PIECE_MM2 = 12.0  # Smaller is a crumb, or noise
+_MAX_HOLE_MM2 = 20.0  # A smaller gap inside goods is a highlight or a spot as grey as the mat, and is filled
+_UNSURE = 0.35  # Share of the goods left unsure, above which GrabCut decides
+_GRABCUT_WIDTH, _GRABCUT_TURNS = 420, 2  # Pixels: 0.1 to 0.2 s there, 20 to 70 s at 1920
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CutOut:
-    """The goods in the CUT_WINDOW."""
-
     mask: Mask
-    unsure: float
-    """Area that neither color nor lightness told, as a share of the goods."""
+    unsure: float  # Area that neither color nor lightness told, as a share of the goods
     grabcut: bool
 
 

@@ -15,19 +15,18 @@ from kiosk.photo.ports import DetectedFace
 
 _Grey: TypeAlias = NDArray[np.uint8]
 
+# Longer side of the frame that is searched; profiles are searched twice, and each time take longer. With less, small
+# faces are missed: a profile is found from a sixteenth of the longer side on.
 _FRONTAL_PX, _PROFILE_PX = 480, 320
-"""Longer side of the frame that is searched; profiles are searched twice, and each time take longer. With less, small
-faces are missed: a profile is found from a sixteenth of the longer side on."""
-_MIN_FACE_SHARE = 0.05
-"""Of the frame's longer side. A head beside the mat is more than a tenth of it."""
+_MIN_FACE_SHARE = 0.05  # Of the frame's longer side. A head beside the mat is more than a tenth of it.
 _MIN_FACE_PX = 20
 _FRONTAL_STEP, _PROFILE_STEP = 1.15, 1.2
+# In few pixels and at wide steps a face is met less often. Measured on 60 small photographs of faces at the edge of
+# shots: 58 are found, 57 in 640 pixels with 4. One man from the side is found as often in 320 pixels as in 400, and
+# less often in 280. On 31 photographs of fruit, animals and things there is one false face, with either.
 _NEIGHBORS = 3
-"""In few pixels and at wide steps a face is met less often. Measured on 60 small photographs of faces at the edge of
-shots: 58 are found, 57 in 640 pixels with 4. One man from the side is found as often in 320 pixels as in 400, and less
-often in 280. On 31 photographs of fruit, animals and things there is one false face, with either."""
+# Of the longer side, added around: the cascades want to see a whole head, and people are cut by the frame.
 _MARGIN = 0.04
-"""Of the longer side, added around: the cascades want to see a whole head, and people are cut by the frame."""
 
 
 class HaarFaces:

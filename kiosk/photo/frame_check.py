@@ -15,21 +15,19 @@ from numpy.typing import NDArray
 
 from kiosk.photo.arrays import BgrImage
 
-BLACK_MEAN = 8.0
-"""A covered lens gives 0 to 3 with sensor noise; the mat in a dim room gives more than 15."""
+BLACK_MEAN = 8.0  # A covered lens gives 0 to 3 with sensor noise; the mat in a dim room gives more than 15
+# Standard deviation of a blurred frame: a lens against a sheet or in fog stays below, the mat alone has above 20.
 FLAT_DEVIATION = 2.5
-"""Standard deviation of a blurred frame: a lens against a sheet or in fog stays below, the mat alone has above 20."""
 SETTLED_FRAMES = 3
 SETTLED_CHANGE = 0.01
+# Automatic exposure of UVC cameras needs 8 to 15 frames; three successive means within 1 % show that it has ended.
 MIN_DISCARDED = 8
-"""Automatic exposure of UVC cameras needs 8 to 15 frames; three successive means within 1 % show that it has ended."""
 
 _DENOISE_SIGMA = 1.0
+# Blocks, how many must show a step, and the grey levels of a step.
 _EDGE_BLOCK_PX, _EDGE_BLOCKS, _EDGE_STEP = 40, 12, 40.0
-"""Blocks, how many must show a step, and the grey levels of a step."""
 
-_BGR_LUMA = (0.114, 0.587, 0.299)
-"""ITU-R BT.601, clause 2.5.1: the luma OpenCV's own grey conversion uses."""
+_BGR_LUMA = (0.114, 0.587, 0.299)  # ITU-R BT.601, clause 2.5.1: the luma OpenCV's own grey conversion uses
 
 
 class FrameDefect(StrEnum):

@@ -15,51 +15,37 @@ from numpy.typing import NDArray
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.mat import CORNER_MARKERS, INTERIOR, MIN_CORNER_MARKERS, VERSION_MARKER, Box
 
-Points: TypeAlias = NDArray[np.float64]
-"""Rows of x and y."""
+Points: TypeAlias = NDArray[np.float64]  # Rows of x and y
 
-_MIN_FRAME_SIDE_PX = 24
-"""A frame with a shorter side cannot show three markers of 4 x 4 cells with their border."""
-_MIN_MARKER_PX = 12.0
-"""Side of a marker: two pixels a cell."""
+_MIN_FRAME_SIDE_PX = 24  # A frame with a shorter side cannot show three markers of 4 x 4 cells with their border
+_MIN_MARKER_PX = 12.0  # Side of a marker: two pixels a cell
+# What the markers are looked for in first, at a quarter of the time; their corners are measured in the frame.
 _QUICK_SHRINK = 2
-"""What the markers are looked for in first, at a quarter of the time; their corners are measured in the frame."""
 _SHRINK = 3
-_MAX_PRINTS = 4
-"""Of one number at most, the largest: 5 choices for each of 4 numbers are 625 sets, which takes 0.1 s."""
-_MAX_RESIDUAL_MM = 2.5
-"""How far a corner may lie from its place. A wide lens gives up to 2 mm; another print far more."""
-_FOCAL = 0.9
-"""Focal length as a share of the longer side: webcams see 55 to 65 degrees across."""
+_MAX_PRINTS = 4  # Of one number at most, the largest: 5 choices for each of 4 numbers are 625 sets, which takes 0.1 s
+_MAX_RESIDUAL_MM = 2.5  # How far a corner may lie from its place. A wide lens gives up to 2 mm; another print far more.
+_FOCAL = 0.9  # Focal length as a share of the longer side: webcams see 55 to 65 degrees across
 
-_EDGE_REACH_MM = 4.5
-"""To either side of a marker's outline: the white around it is 5 mm wide, its black border 6.7 mm."""
+_EDGE_REACH_MM = 4.5  # To either side of a marker's outline: the white around it is 5 mm wide, its black border 6.7 mm
 _EDGE_STEPS = 73
 _EDGE_PLACES = 16
-_EDGE_GROUP = 4
-"""Neighbouring profiles averaged against noise; an outline does not bend over 7 mm."""
-_EDGE_CONTRAST = 16.0
-"""Grey levels from black to white, below which an edge says nothing."""
-NO_EDGE_PX: Final = 99.0
-"""The rise of an edge that cannot be measured: softer than any limit."""
-CELLS: Final = 6
-"""Of a marker, on a side: four of the code, and the black border around them."""
+_EDGE_GROUP = 4  # Neighbouring profiles averaged against noise; an outline does not bend over 7 mm
+_EDGE_CONTRAST = 16.0  # Grey levels from black to white, below which an edge says nothing
+NO_EDGE_PX: Final = 99.0  # The rise of an edge that cannot be measured: softer than any limit
+CELLS: Final = 6  # Of a marker, on a side: four of the code, and the black border around them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectedMat:
     """The mat as it lies in a frame. Lengths of the frame are its own pixels, of the sheet millimetres."""
 
+    # The corner markers that were used, by number: their corners in the frame, in the order of `Box.corners`.
     markers: Mapping[int, Points]
-    """The corner markers that were used, by number: their corners in the frame, in the order of ``Box.corners``."""
-    to_frame: Points
-    """3 x 3: millimetres of the sheet to pixels of the frame."""
-    tilt_deg: float
-    """Between the camera's axis and the vertical of the mat."""
-    px_per_mm: float
-    """In the middle of the interior."""
+    to_frame: Points  # 3 x 3: millimetres of the sheet to pixels of the frame
+    tilt_deg: float  # Between the camera's axis and the vertical of the mat
+    px_per_mm: float  # In the middle of the interior
+    # From 10 to 90 % of the step at the markers' outlines, in the worse of the sheet's two directions.
     edge_rise_px: float
-    """From 10 to 90 % of the step at the markers' outlines, in the worse of the sheet's two directions."""
 
     def place(self, places: Sequence[tuple[float, float]] | Points) -> Points:
         """Where places on the sheet lie in the frame."""

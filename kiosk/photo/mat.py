@@ -59,31 +59,27 @@ class Patch:
 
 
 SHEET: Final = Box(0.0, 0.0, 420.0, 297.0)
-FIELD_GREY: Final = 119
-"""sRGB of the whole sheet, L* 50: the only mat on which neither white nor dark goods were lost."""
+FIELD_GREY: Final = 119  # sRGB of the whole sheet, L* 50: the only mat on which neither white nor dark goods were lost
 CORNER_MARKERS: Final = tuple(
     Marker(number, _square(left, top, 40.0), 5.0)
     for number, (left, top) in enumerate(((10.0, 10.0), (370.0, 10.0), (370.0, 247.0), (10.0, 247.0)))
 )
+# Its number says which mat this is: 10 is version 1.
 VERSION_MARKER: Final = Marker(10, _square(200.0, 12.0, 20.0), 3.0)
-"""Its number says which mat this is: 10 is version 1."""
+# The set along the left edge, then the same greys in the same order along the right edge.
 PATCHES: Final = tuple(
     Patch(_square(left, top, 20.0), grey)
     for left in (10.0, 390.0)
     for top, grey in ((75.0, 243), (100.0, 188), (125.0, 94), (150.0, 40))
 )
-"""The set along the left edge, then the same greys in the same order along the right edge."""
 SCALE_BAR: Final = Box(160.0, 280.0, 100.0, 3.0)
 TICK_EVERY_MM: Final = 10.0
 TICK_MM: Final = 6.0
+# Where a printed sheet may say how to print and glue it.
 WORDS: Final = (Box(60.0, 253.0, 95.0, 37.0), Box(265.0, 253.0, 95.0, 37.0))
-"""Where a printed sheet may say how to print and glue it."""
+# By which two halves are glued.
 SEAM_MARKS: Final = tuple(Box(205.0, top, 10.0, 5.0) for top in (37.5, 42.5, 249.5, 286.5))
-"""By which two halves are glued."""
-INTERIOR: Final = Box(70.0, 48.5, 280.0, 200.0)
-"""Where goods may lie, and all that is ever kept of a shot."""
-SQUARE_MM: Final = 200.0
-"""The side of the crop for listings: around the goods, clamped to the interior."""
-PX_PER_MM: Final = 6
-"""Of a rectified picture: the interior is 1680 x 1200 pixels."""
+INTERIOR: Final = Box(70.0, 48.5, 280.0, 200.0)  # Where goods may lie, and all that is ever kept of a shot
+SQUARE_MM: Final = 200.0  # The side of the crop for listings: around the goods, clamped to the interior
+PX_PER_MM: Final = 6  # Of a rectified picture: the interior is 1680 x 1200 pixels
 MIN_CORNER_MARKERS: Final = 3

@@ -17,32 +17,26 @@ from kiosk.photo.frame_check import tenengrad
 from kiosk.photo.markers import DetectedMat, Points
 from kiosk.photo.mat import INTERIOR, PATCHES, SHEET, Box
 
-_PIECE_SHARE = 0.02
-"""Of the largest piece: what is smaller fell off one."""
+_PIECE_SHARE = 0.02  # Of the largest piece: what is smaller fell off one
 
 _MOTION_WIDTH_PX = 480
-_FOCUS_WIDTH_PX = 960
-"""Wide enough to tell the sharpest of a burst, and four times as quick as the whole frame."""
+_FOCUS_WIDTH_PX = 960  # Wide enough to tell the sharpest of a burst, and four times as quick as the whole frame
 
 _CLIPPED = 250
-_GLARE_MIN_LEVEL = 240
-"""Lowest channel of a mirrored lamp; white goods stay below at a right exposure."""
-_GLARE_STEP = 35.0
-"""Grey levels above what lies around it: white goods have no such step."""
+_GLARE_MIN_LEVEL = 240  # Lowest channel of a mirrored lamp; white goods stay below at a right exposure
+_GLARE_STEP = 35.0  # Grey levels above what lies around it: white goods have no such step
+# The same of the lowest channel. A lamp that breaks up on the pores of an orange lights the skin between them, but its
+# color stays. Measured: 63 and more there; 45 at most of a white label that shines, which is no glare.
 _GLARE_COLOR_STEP = 54.0
-"""The same of the lowest channel. A lamp that breaks up on the pores of an orange lights the skin between them, but its
-color stays. Measured: 63 and more there; 45 at most of a white label that shines, which is no glare."""
 _GLARE_RING_PX = 9
 _GLARE_MAX_BLOBS = 20
-_GLARE_MIN_PX = 4
-"""Less is noise."""
+_GLARE_MIN_PX = 4  # Less is noise
 _NO_DETAIL = 3
 
+# Channels of what is the mat, in the light of stripes or not, agree to this share; goods and hands do not.
 _NEUTRAL = 0.3
-"""Channels of what is the mat, in the light of stripes or not, agree to this share; goods and hands do not."""
 _STRIPE_BINS = 120
-_MIN_STRIPES = 2
-"""In the height of the sheet; fewer is uneven light, which the parabola takes."""
+_MIN_STRIPES = 2  # In the height of the sheet; fewer is uneven light, which the parabola takes
 _MAX_STRIPES = 30
 
 _REACH_RIM_MM = 10
@@ -50,10 +44,8 @@ _REACH_DIFFERENT = 16.0
 _REACH_DARK = -34.0
 _REACH_MIN_MM2 = 60.0
 _SKIN_SHARE = 0.5
-_SKIN_BEYOND_MM = 22.0
-"""From the interior: nuts and raisins have the color of skin, and may lie over its edge."""
-_SHADED = 0.62
-"""Of the light that the rest of the mat gets: a hand right over the mat; a person beside it leaves more."""
+_SKIN_BEYOND_MM = 22.0  # From the interior: nuts and raisins have the color of skin, and may lie over its edge
+_SHADED = 0.62  # Of the light that the rest of the mat gets: a hand right over the mat; a person beside it leaves more
 _SHADED_MIN_SHARE = 0.03
 
 
@@ -61,14 +53,12 @@ _SHADED_MIN_SHARE = 0.03
 class Outline:
     """The goods on the mat, in millimetres of the sheet."""
 
-    coverage: float
-    """Share of the interior."""
+    coverage: float  # Share of the interior
     box: Box
     length: float
     width: float
     pieces: int
-    edge: float
-    """From the edge of the interior to the nearest goods."""
+    edge: float  # From the edge of the interior to the nearest goods
 
 
 def outline(mask: NDArray[np.uint8]) -> Outline | None:

@@ -12,8 +12,8 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SOI = b"\xff\xd8"
 JPEG_EOI = b"\xff\xd9"
 _START_OF_SCAN = 0xDA
+# T.81 table B.1: SOF0 to SOF15; C4, C8 and CC are other markers.
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""T.81 table B.1: SOF0 to SOF15; C4, C8 and CC are other markers."""
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xDA)})
 
 

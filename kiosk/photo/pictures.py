@@ -18,48 +18,35 @@ from kiosk.photo.markers import DetectedMat
 from kiosk.photo.mat import FIELD_GREY, Box
 from kiosk.photo.rectify import Window, flatten
 
-_Places: TypeAlias = tuple[NDArray[np.intp], ...]
-"""Rows and columns."""
+_Places: TypeAlias = tuple[NDArray[np.intp], ...]  # Rows and columns
 
 SIDE_PX: Final = 1600
-GOODS_SHARE: Final = 0.85
-"""Of the side, for the longer side of the goods."""
+GOODS_SHARE: Final = 0.85  # Of the side, for the longer side of the goods
 
-_SOFT_SIGMA_PX = 1.1
-"""In the mask: rounds its steps, and makes a ramp for the soft edge."""
-_FEATHER_PX = 3.0
-"""Of the finished picture, from nothing to all."""
-_CHOKE = 0.10
-"""Share by which the edge lies inside the mask: the outermost pixels are half mat."""
+_SOFT_SIGMA_PX = 1.1  # In the mask: rounds its steps, and makes a ramp for the soft edge
+_FEATHER_PX = 3.0  # Of the finished picture, from nothing to all
+_CHOKE = 0.10  # Share by which the edge lies inside the mask: the outermost pixels are half mat
+# Pixels for each of the camera's when a slanted picture is made flat, so that nothing of it is lost.
 _OVERSAMPLING = 1.3
-"""Pixels for each of the camera's when a slanted picture is made flat, so that nothing of it is lost."""
-_RIM_PX = 8
-"""Of the mask, around the goods: more than the soft edge is wide."""
-_CELL_PX = 16
-"""Parts of a picture are whole cells, so that a cell of a coarser picture has whole pixels, too."""
+_RIM_PX = 8  # Of the mask, around the goods: more than the soft edge is wide
+_CELL_PX = 16  # Parts of a picture are whole cells, so that a cell of a coarser picture has whole pixels, too
 _NEAR_GOODS_MM = 1.0
 _SHADOW_SIGMA_MM = 1.5
 _SHADOW_CELL_PX = 4
-_CLEAN_LEVELS = 5.0
-"""What differs less from the mat's grey is a stain, or noise."""
+_CLEAN_LEVELS = 5.0  # What differs less from the mat's grey is a stain, or noise
 
 _LIKENESS_SIDE: Final = 32
+# Of the lowest frequencies in each direction, the constant ones left out, which say little but how large the goods are.
 _LIKENESS_WAVES: Final = 8
-"""Of the lowest frequencies in each direction, the constant ones left out, which say little but how large the goods
-are."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GoodsScene:
-    """What pictures are made of."""
-
     frame: BgrImage
     mat: DetectedMat
     correction: Correction
-    interior: BgrImage
-    """The CUT_WINDOW with true colors."""
-    mask: Mask
-    """The goods in it."""
+    interior: BgrImage  # The CUT_WINDOW with true colors
+    mask: Mask  # The goods in it
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -38,10 +38,9 @@ from kiosk.photo.rectify import detect_patches, flatten
 
 Corners: TypeAlias = NDArray[np.float32]
 
+# A larger frame is made smaller first: the mat then has 5 pixels a millimetre, and time and memory stay bounded.
 MAX_SIDE_PX: Final = 2200
-"""A larger frame is made smaller first: the mat then has 5 pixels a millimetre, and time and memory stay bounded."""
-MAX_OTHERS: Final = 4
-"""Further frames of a burst that are looked at."""
+MAX_OTHERS: Final = 4  # Further frames of a burst that are looked at
 _INTERIOR_SIZE = (round(INTERIOR.width * PX_PER_MM), round(INTERIOR.height * PX_PER_MM))
 
 
@@ -50,14 +49,11 @@ class Inspection:
     """A verdict and what it rests on. The pictures are there when the verdict is good or may be overruled."""
 
     verdict: Verdict
-    measures: Measures | None = None
-    """None when there is no mat, or nothing on it."""
+    measures: Measures | None = None  # None when there is no mat, or nothing on it
     master: BgrImage | None = None
     natural: BgrImage | None = None
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    """All that was measured, by name."""
-    cutout: Mask | None = None
-    """255 where goods are in the interior at 6 pixels a millimetre: 1200 rows of 1680."""
+    metrics: Mapping[str, float] = field(default_factory=dict)  # All that was measured, by name
+    cutout: Mask | None = None  # 255 where goods are in the interior at 6 pixels a millimetre: 1200 rows of 1680
 
 
 def inspect_bytes(data: bytes) -> Inspection:
@@ -150,13 +146,11 @@ class _FrameAnalysis:
 
     frame: BgrImage
     mat: DetectedMat
-    whole: bool
-    """All of the interior is in the frame."""
+    whole: bool  # All of the interior is in the frame
     correction: Correction
     stripes: float
     reach: EdgeIntrusion
-    interior: BgrImage
-    """The CUT_WINDOW with true colors."""
+    interior: BgrImage  # The CUT_WINDOW with true colors
     cut: CutOut
     goods: Outline | None
     detail: DetailLoss | None

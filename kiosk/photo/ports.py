@@ -16,8 +16,7 @@ class DetectedFace:
     left: float
     top: float
     side: float
-    profile: bool
-    """Turned to one side: less certain."""
+    profile: bool  # Turned to one side: less certain
 
 
 class FaceDetector(Protocol):

@@ -13,16 +13,12 @@ from kiosk.photo.arrays import BgrImage
 from kiosk.photo.markers import DetectedMat, Points
 from kiosk.photo.mat import PATCHES, Patch
 
-Channels: TypeAlias = NDArray[np.float64]
-"""Blue, green, red."""
+Channels: TypeAlias = NDArray[np.float64]  # Blue, green, red
 
-_PATCH_EDGE_MM = 4.0
-"""Left off on every side of a patch: blur, and the error of a homography that knows no lens."""
+_PATCH_EDGE_MM = 4.0  # Left off on every side of a patch: blur, and the error of a homography that knows no lens
 _PATCH_PX_PER_MM = 3.0
-_PATCH_SPREAD = 14
-"""Grey levels around the median; noise stays within, what lies on a patch does not."""
-_PATCH_MIN_SHARE = 0.8
-"""Share of a patch's pixels within the spread."""
+_PATCH_SPREAD = 14  # Grey levels around the median; noise stays within, what lies on a patch does not
+_PATCH_MIN_SHARE = 0.8  # Share of a patch's pixels within the spread
 
 
 @dataclass(frozen=True, slots=True)

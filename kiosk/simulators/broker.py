@@ -26,8 +26,7 @@ max_queued_messages 100000
 """
 
 
-class BrokerMissing(RuntimeError):
-    """Mosquitto is not installed."""
+class BrokerMissing(RuntimeError): ...
 
 
 class BrokerBroken(RuntimeError):
@@ -65,7 +64,6 @@ class Broker:
 
     @property
     def running(self) -> bool:
-        """Whether the process lives."""
         return self._process is not None and self._process.poll() is None
 
     def __enter__(self) -> Broker:

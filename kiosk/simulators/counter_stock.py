@@ -35,19 +35,17 @@ from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.database.opening import OpenOptions
 from kiosk.store.records import Arrival, ExpectedParcel, NewCode, ParcelRow, SlotAssignment
 
+# Two clerks, for what needs two; the technician looks after the box.
 PEOPLE: Final = (("Patigul", Role.CLERK), ("Wang Li", Role.CLERK), ("Memet", Role.TECHNICIAN))
-"""Two clerks, for what needs two; the technician looks after the box."""
-DELIVERY: Final = "delivery.csv"
-"""The list of the truck, as `kiosk parcels expect` reads it, in the folder of the demo."""
-MAX_SLIPS: Final = 4
-"""Waiting parcels the bench holds a slip of, those that came first."""
+DELIVERY: Final = "delivery.csv"  # The list of the truck, as `kiosk parcels expect` reads it, in the folder of the demo
+MAX_SLIPS: Final = 4  # Waiting parcels the bench holds a slip of, those that came first
 
+# Carrier and age: the first one waits longer than the three days people were asked to let a parcel wait.
 _CAME_IN: Final = (("SF", timedelta(days=4, hours=2)), ("YTO", timedelta(days=1, hours=3)), ("JD", timedelta(hours=20)))
-"""Carrier and age: the first one waits longer than the three days people were asked to let a parcel wait."""
 _ON_THE_TRUCK: Final = ("SF", "YTO", "SF", "YTO")
 _NOT_LISTED: Final = ("YTO", "JD", "YUNDA")
+# How a carrier's numbers begin and how many digits follow. Those of YUNDA here may be others' as well.
 _LOOKS: Final = {"SF": ("SF1", 12), "YTO": ("YT7", 12), "JD": ("JD01", 11), "YUNDA": ("43", 13)}
-"""How a carrier's numbers begin and how many digits follow. Those of YUNDA here may be others' as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,6 @@ class DemoPickupSlip:
 
     @property
     def overdue(self) -> bool:
-        """Whether it waits too long."""
         return self.parcel.state is ParcelState.OVERDUE
 
 
@@ -100,8 +97,6 @@ def stock_counter(settings: StationSettings, clock: StationClock) -> CounterStoc
 
 
 class _Stocking:
-    """One run over one database."""
-
     def __init__(self, settings: StationSettings, clock: StationClock) -> None:
         self._settings = settings
         self._clock = clock

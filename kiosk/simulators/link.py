@@ -26,13 +26,11 @@ from typing import Final
 from kiosk.simulators.faults import BadFaultWord, parse_fault
 
 _BLOCK: Final = 4096
-_MAX_QUEUED: Final = 64 * 1024
-"""On its way in one direction of a delayed line; without a delay one block is."""
-_LOSS_UNIT: Final = 1024
-"""A lossy line breaks with its likelihood in each so many bytes begun, of each direction."""
+_MAX_QUEUED: Final = 64 * 1024  # On its way in one direction of a delayed line; without a delay one block is
+_LOSS_UNIT: Final = 1024  # A lossy line breaks with its likelihood in each so many bytes begun, of each direction
 _MAX_CONNECTIONS: Final = 512
+# The thread takes a new state at once; it may be in the middle of a connection to a server that does not answer.
 _TAKE_S: Final = 5.0
-"""The thread takes a new state at once; it may be in the middle of a connection to a server that does not answer."""
 _UNITS: Final = {"bit": 1, "kbit": 1000, "Mbit": 1_000_000}
 
 
@@ -88,12 +86,11 @@ class _End:
     peer: _End | None = None
     waiting: deque[tuple[float, bytes]] = field(default_factory=deque, repr=False)
     queued: int = 0
+    # Bytes that may still be read of a lossy line; None where it is not lossy, or not decided yet.
     lives: int | None = None
-    """Bytes that may still be read of a lossy line; None where it is not lossy, or not decided yet."""
     read_closed: bool = False
     write_closed: bool = False
-    breaking: bool = False
-    """What waits is still written, then the connection is broken."""
+    breaking: bool = False  # What waits is still written, then the connection is broken
 
     def put(self, data: bytes, due: float) -> None:
         self.waiting.append((due, data))
@@ -132,8 +129,8 @@ class SimulatedLink:
         self._random = random or Random()  # noqa: S311  a simulator
         self._clock = clock
         self._state = LinkConditions()
+        # How often a state was set, and how many of those the thread has taken over.
         self._requested_no = self._applied_no = 0
-        """How often a state was set, and how many of those the thread has taken over."""
         self._cut_left: int | None = None
         self._budget = _Budget(clock)
         self._ends: dict[socket.socket, _End] = {}
@@ -146,8 +143,7 @@ class SimulatedLink:
         self._wake_write.setblocking(False)
         self._closing = False
         self._changed = threading.Condition()
-        self.cuts = 0
-        """How often every connection was broken at a byte that was asked for."""
+        self.cuts = 0  # How often every connection was broken at a byte that was asked for
         self._selector.register(self._wake_read, selectors.EVENT_READ)
         self._thread = threading.Thread(target=self._run, name=f"link-{self.port}", daemon=True)
         self._thread.start()

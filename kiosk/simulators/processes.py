@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-ANSWER_S = 2.0
-"""A program that takes longer for one answer is not ready yet."""
+ANSWER_S = 2.0  # A program that takes longer for one answer is not ready yet
 
 
 class HeldPort:
@@ -34,8 +33,8 @@ class HeldPort:
             place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             place.bind(("127.0.0.1", 0))
             self.number: int = place.getsockname()[1]
+            # May be called twice. Who keeps nothing but this holds no port.
             self.release = weakref.finalize(self, os.close, place.detach())
-            """May be called twice. Who keeps nothing but this holds no port."""
 
     def __enter__(self) -> Self:
         return self
@@ -82,7 +81,6 @@ class ChildProgram:
 
     @property
     def running(self) -> bool:
-        """Whether the process is alive."""
         return self._process is not None and self._process.poll() is None
 
     def start(self, timeout_s: float = 60.0) -> None:

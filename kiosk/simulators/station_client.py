@@ -72,11 +72,9 @@ class StationClient:
         self._connection = http.client.HTTPConnection(self._host, timeout=timeout_s)
 
     def close(self) -> None:
-        """Hang up."""
         self._connection.close()
 
     def get(self, path: str) -> VisitedPage:
-        """Open a page, following redirects."""
         return self._send("GET", path, None)
 
     def post(self, form: Form) -> VisitedPage:

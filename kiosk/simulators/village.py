@@ -191,7 +191,6 @@ class Village:
 
     @property
     def database(self) -> Path:
-        """The station's SQLite file."""
         return self.folder / "station" / "station.db"
 
     def close(self) -> None:

@@ -103,6 +103,7 @@ _ENGLISH: Final[Mapping[DetailCode, str]] = {
 }
 
 _COUNT: Final = r"-?[0-9]+"
+# Of values, by their name; of any other it is one word.
 _VALUE_PATTERNS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("n", "seq", "first", "most"), _COUNT),
     "seconds": r"[0-9.]+",
@@ -110,7 +111,6 @@ _VALUE_PATTERNS: Final[Mapping[str, str]] = {
     "day": r"[0-9]{4}-[0-9]{2}-[0-9]{2}",
     **dict.fromkeys(("text", "said", "option"), r".+"),
 }
-"""Of values, by their name; of any other it is one word."""
 _MINUTE_FORMAT: Final = "%Y-%m-%d %H:%M UTC"
 _WORD: Final = r"\S+"
 _PLACEHOLDER: Final = re.compile(r"\{([a-z]+)\}")
@@ -130,7 +130,6 @@ def format_minute(at: datetime) -> str:
 
 
 def parse_minute(at: str) -> datetime:
-    """The other way round."""
     return datetime.strptime(at, _MINUTE_FORMAT).replace(tzinfo=UTC)
 
 

@@ -19,13 +19,12 @@ log = logging.getLogger(__name__)
 
 _RETRY_FIRST_S: Final = 0.5
 _RETRY_MAX_S: Final = 30.0
-_BACKOFF_RESET_S: Final = 60.0
-"""A process that lived so long is begun again without a pause that grew."""
+_BACKOFF_RESET_S: Final = 60.0  # A process that lived so long is begun again without a pause that grew
 _POLL_INTERVAL_S: Final = 0.25
 
 
+# glibc, mallopt(3): each further one keeps its own slack, of a dozen threads that are mostly idle.
 _MALLOC_ENVIRONMENT: Final = {"MALLOC_ARENA_MAX": "2"}
-"""glibc, mallopt(3): each further one keeps its own slack, of a dozen threads that are mostly idle."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,7 @@ class CostAwareCache(Generic[T]):
         self._min_age_s = min_age_s
         self._clock = clock
         self._lock = threading.Lock()
-        self._made: tuple[T, float] | None = None
-        """And until when it is good."""
+        self._made: tuple[T, float] | None = None  # And until when it is good
 
     def current(self) -> T:
         """It, made anew when it is too old; raises what making it raises."""

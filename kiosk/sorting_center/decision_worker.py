@@ -25,8 +25,7 @@ from kiosk.sorting_center.ledger import EventKey, Ledger, LedgerError
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
 
 REPROCESS: Final = "take_again"
-SUPERSEDED: Final = "overtaken"
-"""Somebody has decided otherwise before it was carried out."""
+SUPERSEDED: Final = "overtaken"  # Somebody has decided otherwise before it was carried out
 FAILED: Final = "failed"
 
 _POLL_INTERVAL_S: Final = 2.0
@@ -52,7 +51,6 @@ class DecisionWorker:
         self._thread.start()
 
     def stop(self, timeout_s: float) -> None:
-        """After the decision in hand."""
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)

@@ -17,8 +17,8 @@ log = logging.getLogger(__name__)
 _POLL_INTERVAL_S: Final = 0.5
 _RETRY_FIRST_S: Final = 0.5
 _RETRY_MAX_S: Final = 30.0
+# What these say is enough to mend it: a disk is full, a database away.
 _EXPECTED_ERRORS: Final = (LedgerError, DeskError, OSError)
-"""What these say is enough to mend it: a disk is full, a database away."""
 
 
 @dataclass(frozen=True, slots=True)

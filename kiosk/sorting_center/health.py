@@ -21,21 +21,18 @@ class HealthReport:
     broker_trouble: str
     ledger_trouble: str
     feed_trouble: str
+    # Messages wait and are not taken in, or a part of the program has ended; not what the ledger has told itself.
     intake_trouble: str
-    """Messages wait and are not taken in, or a part of the program has ended; not what the ledger has told itself."""
     messages: int
     events: int
     refused: int
-    dropped: int
-    """Not taken in, and said again by the stations: beyond the inbox's room or a station's share."""
+    dropped: int  # Not taken in, and said again by the stations: beyond the inbox's room or a station's share
     commits: int
-    commit_s: float
-    """All commits together; each with its messages' parts in it."""
-    waiting: int
-    """Messages in the inbox, a second ago at most."""
+    commit_s: float  # All commits together; each with its messages' parts in it
+    waiting: int  # Messages in the inbox, a second ago at most
     photos_trouble: str
+    # Pictures `received` and `pending`, those refused by reason (`refused_hash`); empty without their lane.
     photos: dict[str, int]
-    """Pictures ``received`` and ``pending``, those refused by reason (``refused_hash``); empty without their lane."""
 
     @property
     def ok(self) -> bool:
@@ -104,7 +101,6 @@ class CenterHealth:
                 self._counts[name] += number
 
     def add_commit(self, seconds: float) -> None:
-        """A commit took so long."""
         with self._lock:
             self._counts["commits"] += 1
             self._commit_s += seconds
@@ -120,7 +116,6 @@ class CenterHealth:
             self._photos = figures
 
     def report(self) -> HealthReport:
-        """The state now."""
         with self._lock:
             return HealthReport(
                 broker_connected=self._connected,

@@ -13,10 +13,9 @@ from waitress.server import create_server  # type: ignore[import-untyped]
 from waitress.task import WSGITask  # type: ignore[import-untyped]
 
 _THREADS: Final = 8
+# More than the largest form: whoever sends more is hung up on before it fills the disk.
 MAX_BODY_BYTES: Final = 17 * 1024 * 1024
-"""More than the largest form: whoever sends more is hung up on before it fills the disk."""
-_MAX_CONNECTIONS: Final = 1000
-"""nginx opens one for each request, and limits them itself."""
+_MAX_CONNECTIONS: Final = 1000  # nginx opens one for each request, and limits them itself
 _IDLE_S: Final = 60
 _CLEANED_EVERY_S: Final = 5
 
@@ -37,8 +36,6 @@ class BrokenBodyChannel(HTTPChannel):  # type: ignore[misc]
 
 
 class _BrokenRequest:
-    """A task of waitress."""
-
     def __init__(self, channel: HTTPChannel, request: Any) -> None:
         self._channel, self._request = channel, request
 

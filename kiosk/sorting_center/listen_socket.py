@@ -10,12 +10,11 @@ import time
 from pathlib import Path
 from typing import Final
 
+# A further process of a center that was killed keeps its address until it has ended: three seconds at most.
 BIND_TIMEOUT_S: Final = 6.0
-"""A further process of a center that was killed keeps its address until it has ended: three seconds at most."""
 _RETRY_S: Final = 0.05
 _BACKLOG: Final = 128
-_FROM_SYSTEMD: Final = 3
-"""The descriptor of a socket that systemd has made, sd_listen_fds(3)."""
+_FROM_SYSTEMD: Final = 3  # The descriptor of a socket that systemd has made, sd_listen_fds(3)
 
 
 def listening_socket(host: str, port: int, timeout_s: float = BIND_TIMEOUT_S) -> socket.socket:

@@ -15,8 +15,8 @@ from kiosk.sorting_center.ledger import Ledger, LedgerError
 from kiosk.sorting_center.ledger.overview import MonitoringFigures
 from kiosk.sorting_center.ports import HealthSource
 
+# Figures of the ledger are at least so old before they are read again, whoever scrapes and how often.
 _FIGURES_S: Final = 10.0
-"""Figures of the ledger are at least so old before they are read again, whoever scrapes and how often."""
 
 
 class HealthCollector(Collector):
@@ -26,7 +26,6 @@ class HealthCollector(Collector):
         self._health = health
 
     def collect(self) -> Iterator[Metric]:
-        """Figures of this moment."""
         report = self._health.report()
         for name, text, value in (
             ("messages", "Messages of stations that came to their end.", report.messages),
@@ -98,7 +97,6 @@ def _gauges(name: str, text: str, label: str, values: Mapping[str, int]) -> Metr
 
 
 def scrape_text(*collectors: Collector) -> bytes:
-    """The text of a scrape."""
     registry = CollectorRegistry(auto_describe=False)
     for collector in collectors:
         registry.register(collector)

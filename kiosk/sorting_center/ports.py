@@ -17,13 +17,11 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
     topic: str
     payload: bytes
     retained: bool = False
+    # Names it to the broker, on this connection: packet id or delivery tag. 0: no acknowledgement is wanted.
     tag: int = 0
-    """Names it to the broker, on this connection: packet id or delivery tag. 0: no acknowledgement is wanted."""
     connection: int = 0
-    is_dead: bool = False
-    """From the queue of dead letters: the broker has given up on it."""
-    redelivered: bool = False
-    """It was delivered before and not acknowledged, and the broker does not count how often."""
+    is_dead: bool = False  # From the queue of dead letters: the broker has given up on it
+    redelivered: bool = False  # It was delivered before and not acknowledged, and the broker does not count how often
 
     def __repr__(self) -> str:
         """Without the payload, which may have a MiB."""
@@ -122,8 +120,7 @@ class FeedConnection(Publisher, Protocol):
 class HealthSource(Protocol):
     """How the program that takes events in is: `Health` there, and what another process of it is told."""
 
-    def report(self) -> HealthReport:
-        """The state now."""
+    def report(self) -> HealthReport: ...
 
 
 class StreamReach(Protocol):

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 _WORKER_STOP_TIMEOUT_S: Final = 2.5
 _PART_STOP_TIMEOUT_S: Final = 0.6
+# All of it together, so that the process is gone within five seconds whatever the broker does.
 _STOP_TIMEOUT_S: Final = 4.0
-"""All of it together, so that the process is gone within five seconds whatever the broker does."""
 
 
 def utc_now() -> str:

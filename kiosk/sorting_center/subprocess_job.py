@@ -14,10 +14,8 @@ from dataclasses import dataclass, field
 from io import BufferedReader
 from typing import Final
 
-_EXIT_DELAY_S: Final = 3.0
-"""From the end of the parent process to that of this one, whatever hangs here."""
-NICENESS: Final = 5
-"""How much nicer it is than the pages, and than who takes in."""
+_EXIT_DELAY_S: Final = 3.0  # From the end of the parent process to that of this one, whatever hangs here
+NICENESS: Final = 5  # How much nicer it is than the pages, and than who takes in
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 
 from kiosk.domain.moment import ClockQuality, Moment
 
+# No clock of a running station can be before the software was made.
 EARLIEST_VALID_TIME = datetime(2026, 11, 1, tzinfo=UTC)
-"""No clock of a running station can be before the software was made."""
 
+# systemd-timesyncd touches it at the first synchronisation after a boot (systemd-timesyncd.service(8), Files).
 SYNCED_MARK = Path("/run/systemd/timesync/synchronized")
-"""systemd-timesyncd touches it at the first synchronisation after a boot (systemd-timesyncd.service(8), Files)."""
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 

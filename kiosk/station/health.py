@@ -20,19 +20,16 @@ from kiosk.station.ports import LifeSign, ServiceManager
 logger = logging.getLogger(__name__)
 
 PROBE_EVERY_S: Final = 5.0
+# A part that gave no sign for so long hangs. Above the 5 s the database waits for a lock and the slowest card sync.
 ALIVE_WITHIN_S: Final = 20.0
-"""A part that gave no sign for so long hangs. Above the 5 s the database waits for a lock and the slowest card sync."""
 
 _ANSWER_S: Final = 5.0
 _GOOD: Final = (b"HTTP/1.0 200 ", b"HTTP/1.1 200 ")
 _MAX_BYTES: Final = 65_536
 
-_RETRY_S: Final = 0.5
-"""A part that answered wrongly is asked again this soon."""
-_WATCH_S: Final = 5.0
-"""How often the parts are looked at when no watchdog asks for more."""
-_SOON_S: Final = 0.05
-"""How often a station that is starting is looked at: nobody shall wait for the next turn."""
+_RETRY_S: Final = 0.5  # A part that answered wrongly is asked again this soon
+_WATCH_S: Final = 5.0  # How often the parts are looked at when no watchdog asks for more
+_SOON_S: Final = 0.05  # How often a station that is starting is looked at: nobody shall wait for the next turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +112,10 @@ class StationHealth:
         self._signs: dict[str, LifeSign] = {**self._probes, **({"scale": scale} if scale is not None else {})}
 
     def start(self) -> None:
-        """Start the probes."""
         for probe in self._probes.values():
             probe.start()
 
     def stop(self) -> None:
-        """Stop the probes."""
         for probe in self._probes.values():
             probe.stop()
 

@@ -16,14 +16,12 @@ class Marks:
     """The calm marks of every page: ``ok`` or the word of a problem."""
 
     scale: str = "scale_missing"
-    printer: str = OK
-    """The first problem of any printer; ``label`` and ``receipt`` tell which one has it."""
+    printer: str = OK  # The first problem of any printer; `label` and `receipt` tell which one has it
     label: str = OK
     receipt: str = OK
     link: str = OK
     camera: str = OK
-    store: str = OK
-    """``store_failed`` while nothing can be kept."""
+    store: str = OK  # `store_failed` while nothing can be kept
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,6 @@ class OutboxPoller:
         self._thread = threading.Thread(target=self._run, name="outbox-poller", daemon=True)
 
     def start(self) -> None:
-        """Begin to look."""
         self._reread.set()
         self._thread.start()
 

@@ -13,8 +13,8 @@ from typing import Final, Self
 logger = logging.getLogger(__name__)
 
 FILE_NAME: Final = "page-alive"
+# The file is written at most this often, however many pages ask; it lies in memory, not on the card.
 EVERY_S: Final = 5.0
-"""The file is written at most this often, however many pages ask; it lies in memory, not on the card."""
 
 
 def since_boot() -> float:

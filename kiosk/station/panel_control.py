@@ -13,8 +13,7 @@ from kiosk.station.scan_router import CLERK_CALLED
 
 logger = logging.getLogger(__name__)
 
-_POLL_INTERVAL_S = 1.0
-"""How long the end may take when nothing on the board moves."""
+_POLL_INTERVAL_S = 1.0  # How long the end may take when nothing on the board moves
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,7 @@ class LifeSign(Protocol):
 class ServiceManager(Protocol):
     """systemd, by sd_notify(3). No call raises."""
 
-    watchdog_s: float | None
-    """None when no watchdog is armed."""
+    watchdog_s: float | None  # None when no watchdog is armed
 
     def ready(self, status: str) -> None: ...
     def alive(self) -> None: ...

@@ -26,20 +26,17 @@ from kiosk.store.records import ParcelRow
 
 logger = logging.getLogger(__name__)
 
-MY_PARCEL: Final = "my_parcel"
-"""The notice of a slip whose code was right: the parcel is up at the counter."""
-CLERK_CALLED: Final = "clerk_called"
-"""The same while no clerk is there to see it: the clerk is called by sound."""
+MY_PARCEL: Final = "my_parcel"  # The notice of a slip whose code was right: the parcel is up at the counter
+CLERK_CALLED: Final = "clerk_called"  # The same while no clerk is there to see it: the clerk is called by sound
 _NOT_HERE: Final = "not_a_member_card"
-_NAMED: Final = frozenset({"rejected", "product", "gs1"})
-"""Kinds of scan that a villager is told by their own name."""
+_NAMED: Final = frozenset({"rejected", "product", "gs1"})  # Kinds of scan that a villager is told by their own name
 
 
+# What issuers number with. A set-up code of a scanner or a line of SQL is no number of anything.
 _CERTIFICATE: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z ()./_-]*")
-"""What issuers number with. A set-up code of a scanner or a line of SQL is no number of anything."""
 
+# A notice for the public screen: its text id, the masked parcel of a slip, the seconds of `code_locked`.
 OnNotice = Callable[[str, ParcelRow | None, int], None]
-"""A notice for the public screen: its text id, the masked parcel of a slip, the seconds of ``code_locked``."""
 
 
 def put_up_notice(access: Access) -> str:

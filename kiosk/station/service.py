@@ -81,8 +81,7 @@ class ServiceSettings:
     parcels: ParcelSettings = field(default_factory=ParcelSettings)
     metrology: MetrologySettings = field(default_factory=MetrologySettings)
     codes: CodesSettings = field(default_factory=CodesSettings)
-    relay: bool = True
-    """Whether a way to the sorting center is set."""
+    relay: bool = True  # Whether a way to the sorting center is set
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +98,9 @@ class Hardware:
     camera: Camera | None
     content: ScaleContent | None = None
     clock: Callable[[], float] = monotonic
-    auto_shutter: bool = False
-    """Whether the camera takes shots of goods by itself, once they lie still."""
-    scanner: ScannerKind | None = None
-    """What reads codes; None for nothing but fingers."""
-    codes: CodeCamera | None = None
-    """The camera, where it is the scanner."""
+    auto_shutter: bool = False  # Whether the camera takes shots of goods by itself, once they lie still
+    scanner: ScannerKind | None = None  # What reads codes; None for nothing but fingers
+    codes: CodeCamera | None = None  # The camera, where it is the scanner
 
 
 @dataclass
@@ -140,15 +136,13 @@ class StationService:
         self._paper_settings = PaperSettings(self.settings, self.metrology, settings.codes)
         self._hardware = hardware
         self._signals = StationSignals()
-        self.committed = self._signals.committed
-        """To be sent by whoever commits something outside of the service."""
-        self.code_requested: Signal[[]] = Signal()
-        """A clerk holds a code before the camera."""
+        self.committed = self._signals.committed  # To be sent by whoever commits something outside of the service
+        self.code_requested: Signal[[]] = Signal()  # A clerk holds a code before the camera
         self._key = PickupKey.load(settings.parcels, self.settings.data, environ)
         self.own_layouts = OwnLayouts(self.settings.data / LAYOUTS)
         self.photo_folder = PhotoFolder(self.settings.data / "photos")
+        # For clerks alone: the label of a damaged parcel may hold a name.
         self.parcel_photos = ParcelPhotos(self.settings.data / "parcel-photos")
-        """For clerks alone: the label of a damaged parcel may hold a name."""
         # A shot of goods is kept as two pictures.
         limits = PhotoLimits(self.settings.photo_budget_mb * 1_000_000, 2 * MAX_PHOTO_BYTES)
         self._space = PhotoSpace(self.photo_folder, store, limits)

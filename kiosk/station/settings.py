@@ -10,8 +10,7 @@ from kiosk.domain.identifiers import check_region, check_station
 from kiosk.domain.trade import Certificate, CertificateKind, NoCertificateReason
 
 MIN_PHOTO_BUDGET_MB: Final = 100
-MAX_PHOTO_BUDGET_MB: Final = 1_000_000
-"""A few days of pictures; the other is beyond any card."""
+MAX_PHOTO_BUDGET_MB: Final = 1_000_000  # A few days of pictures; the other is beyond any card
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +22,13 @@ class StationSettings:
     data: Path
     village: str = ""
     zone: str = "Asia/Shanghai"
+    # Printed and told when a batch came without a certificate.
     certificate_reason: NoCertificateReason = NoCertificateReason.NOT_PRESENTED
-    """Printed and told when a batch came without a certificate."""
-    county: str = ""
-    """The county's name on papers; the region's id stands for it when it is empty."""
+    county: str = ""  # The county's name on papers; the region's id stands for it when it is empty
+    # After an intake the label on each bag is held under the scanner: it proves that the right label is there.
     scan_after_sticking: bool = False
-    """After an intake the label on each bag is held under the scanner: it proves that the right label is there."""
+    # Million bytes for all photographs of goods: some two months of a busy station, an eighth of a 32 GB card.
     photo_budget_mb: int = 4_000
-    """Million bytes for all photographs of goods: some two months of a busy station, an eighth of a 32 GB card."""
 
     def __post_init__(self) -> None:
         check_station(self.station)
@@ -47,7 +45,6 @@ class StationSettings:
 
     @property
     def database(self) -> Path:
-        """The station's SQLite file."""
         return self.data / "station.db"
 
     @property

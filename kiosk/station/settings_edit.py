@@ -18,10 +18,8 @@ from tomlkit.items import AoT, InlineTable, Item, Table
 
 from kiosk.base.files import stage, sync_folder
 
-Values = Mapping[str, Any]
-"""Keys of one section. A value that is None must not be in the file."""
-COPY: Final = ".before"
-"""What the copy of the former file ends in."""
+Values = Mapping[str, Any]  # Keys of one section. A value that is None must not be in the file.
+COPY: Final = ".before"  # What the copy of the former file ends in
 
 
 class NotWritten(Exception):

@@ -32,17 +32,13 @@ class Signal(Generic[P]):
 
 @dataclass(frozen=True, slots=True)
 class StationSignals:
-    """Of one station."""
-
+    # Something was committed: there may be papers to print and an event to send.
     committed: Signal[[]] = field(default_factory=Signal)
-    """Something was committed: there may be papers to print and an event to send."""
-    paper_moved: Signal[[]] = field(default_factory=Signal)
-    """A print job has another state."""
+    paper_moved: Signal[[]] = field(default_factory=Signal)  # A print job has another state
+    # The shot that was asked for, and its SHA-256: it is kept.
     photo_done: Signal[[PhotoRequest, str]] = field(default_factory=Signal)
-    """The shot that was asked for, and its SHA-256: it is kept."""
-    photo_retake: Signal[[PhotoRequest, GoodsShot]] = field(default_factory=Signal)
-    """It was not accepted."""
+    photo_retake: Signal[[PhotoRequest, GoodsShot]] = field(default_factory=Signal)  # It was not accepted
+    # There is none, and a word the screens have a sentence for.
     photo_failed: Signal[[PhotoRequest, str]] = field(default_factory=Signal)
-    """There is none, and a word the screens have a sentence for."""
     desk_view: Signal[[DeskView]] = field(default_factory=Signal)
     scale_link: Signal[[LinkState]] = field(default_factory=Signal)

@@ -18,10 +18,9 @@ from kiosk.store.journal import journal
 from kiosk.store.records import Stamp
 from kiosk.store.scale import event_counters
 
-_MAX_CACHED: Final = 4
-"""Versions in memory: the current one, and those of receipts that are looked at."""
+_MAX_CACHED: Final = 4  # Versions in memory: the current one, and those of receipts that are looked at
+# Made with the module: two threads that are the first to have msgspec look at a dataclass make it crash.
 _CONTENT: Final = msgspec.json.Decoder(Catalog)
-"""Made with the module: two threads that are the first to have msgspec look at a dataclass make it crash."""
 
 
 class Catalogs(Tables):

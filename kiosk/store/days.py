@@ -40,13 +40,13 @@ _COUNTED = (ParcelArrived, ParcelWithdrawn, ParcelCollected, ParcelReturned, Pho
 
 _REISSUED = func.json_extract(cast(journal_table.c.body, Text), "$.reissued")
 _EPOCH_OF_FIRST = epoch_table.alias()
+# Of a row of the journal: where its event was told first (`reissued` is the `{epoch}-{seq}` it had there).
 _FIRST_POSITION = func.coalesce(
     select(_EPOCH_OF_FIRST.c.number * EPOCH_SHIFT + cast(func.substr(_REISSUED, 18), Integer))
     .where(_EPOCH_OF_FIRST.c.epoch == func.substr(_REISSUED, 1, 16))
     .scalar_subquery(),
     journal_table.c.position,
 )
-"""Of a row of the journal: where its event was told first (``reissued`` is the ``{epoch}-{seq}`` it had there)."""
 _LAST_CLOSE = (
     select(day_table.c.position, day_table.c.next_intake, _FIRST_POSITION)
     .join(journal_table, journal_table.c.position == day_table.c.position)
@@ -55,8 +55,8 @@ _LAST_CLOSE = (
 )
 
 
+# The papers of a day: its totals and its head, the hash of its last event.
 DayPapers = Callable[[DayTotals, str], Sequence[NewPaper]]
-"""The papers of a day: its totals and its head, the hash of its last event."""
 
 
 @dataclass(frozen=True, slots=True)

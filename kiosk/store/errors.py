@@ -10,14 +10,12 @@ from typing import Final
 
 from sqlalchemy.exc import DBAPIError
 
-RECORD_ALTERED: Final = "record_altered"
-"""The word of a refusal: rows are not what was sealed."""
+RECORD_ALTERED: Final = "record_altered"  # The word of a refusal: rows are not what was sealed
 
-PRIMARY_CODE = 0xFF
-"""SQLite's extended result codes keep the primary code in the low byte."""
+PRIMARY_CODE = 0xFF  # SQLite's extended result codes keep the primary code in the low byte
 
+# SQLite's message quotes a damaged schema, and Python reads that message as strict UTF-8.
 SQLITE_ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
-"""SQLite's message quotes a damaged schema, and Python reads that message as strict UTF-8."""
 
 
 class StoreError(Exception):

@@ -160,7 +160,6 @@ class Intakes(Tables):
 
 
 def open_intake(connection: Connection, goods: ChosenGoods, stamp: Stamp) -> Intake:
-    """The next receipt number, taken."""
     receipt = _next_receipt(connection)
     intake = Intake(receipt, goods.party, goods.product, goods.mode, goods.catalog_version, goods.price_fen_per_kg)
     row = {

@@ -29,10 +29,10 @@ from kiosk.store.records import ListedPhoto, ListingRow, SeenShot, Stamp, Submit
 
 _c = listing_table.c
 _NEWEST = select(func.max(catalog_table.c.version)).scalar_subquery()
+# The sorting center keeps an event of the journal apart for a person.
 _IS_QUARANTINED = (quarantined_table.c.epoch == journal_table.c.epoch) & (
     quarantined_table.c.seq == journal_table.c.seq
 )
-"""The sorting center keeps an event of the journal apart for a person."""
 _ROW = (
     select(
         lot_table.c.lot,

@@ -11,8 +11,7 @@ from typing import Final
 from kiosk.domain.paper_code import PaperCode
 
 SALT_BYTES: Final = 16
-KEY_BYTES: Final = 32
-"""Of ChaCha20-Poly1305."""
+KEY_BYTES: Final = 32  # Of ChaCha20-Poly1305
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +23,9 @@ class Cost:
     lanes: int
 
 
+# The second recommended option of RFC 9106, section 4. What was sealed at this cost opens at no other: another cost is
+# another version of the file.
 COST: Final = Cost(3, 64 * 1024, 4)
-"""The second recommended option of RFC 9106, section 4. What was sealed at this cost opens at no other: another cost is
-another version of the file."""
 
 
 def paper_key(code: PaperCode, salt: bytes) -> bytes:

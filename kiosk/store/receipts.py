@@ -16,7 +16,6 @@ _CODES_OF_A_WHOLE_INTAKE: Final = "RL"
 
 
 def number_of(receipt: ReceiptNumber) -> int:
-    """The key of an intake."""
     return key_of(receipt.series, receipt.counter)
 
 

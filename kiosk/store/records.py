@@ -130,8 +130,8 @@ class CratePaper:
     label: NewPrintJob
 
 
+# The papers of an intake, of the hash of its event: it is known once the event is sealed, in the same transaction.
 IntakePapers = Callable[[str], Sequence[NewPrintJob]]
-"""The papers of an intake, of the hash of its event: it is known once the event is sealed, in the same transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +145,7 @@ class NewPaper:
     document: str
     printer: str
     body: bytes = field(repr=False)
-    about: str = ""
-    """What it is about, where one act makes papers about several things."""
+    about: str = ""  # What it is about, where one act makes papers about several things
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +178,7 @@ class ListingPictures:
     master: PictureData
     natural: PictureData
     measures: Measures
-    likeness: str = ""
-    """As ``GoodsShot.likeness``."""
+    likeness: str = ""  # As `GoodsShot.likeness`
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,11 +398,11 @@ class ParcelRow:
     repeated: bool = False
 
 
+# Makes a new pickup code and gives its keyed hash; called again when that hash is in use.
 CodeMaker = Callable[[ParcelNumber], IssuedCode]
-"""Makes a new pickup code and gives its keyed hash; called again when that hash is in use."""
 
+# The papers of a parcel that has its slot and its code; called inside the transaction, so it only computes.
 PaperMaker = Callable[[ParcelRow], Sequence[NewPaper]]
-"""The papers of a parcel that has its slot and its code; called inside the transaction, so it only computes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -457,7 +455,6 @@ class ClerkRow:
 
     @property
     def actor(self) -> str:
-        """How events name this person."""
         return Clerk(self.number, self.name, self.role).actor
 
 

@@ -16,8 +16,7 @@ _TOKEN: Final = "rehearsal"  # noqa: S105 - of no person and no session
 _WEIGHING: Final = Weighing(1000, reading_no=1, load_no=1, stable_ms=1000, readings=10)
 
 
-class _Rollback(Exception):
-    """Ends the transaction."""
+class _Rollback(Exception): ...
 
 
 class Rehearsal(Tables):

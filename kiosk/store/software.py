@@ -8,6 +8,7 @@ from typing import Final
 
 from kiosk.domain.metrology.software import metrology_id
 
+# Everything in the domain that can change what a reading becomes on the receipt, or what is said of the scale.
 LEGALLY_RELEVANT: Final = (
     "intake.py",
     "mass.py",
@@ -20,7 +21,6 @@ LEGALLY_RELEVANT: Final = (
     "metrology/software.py",
     "metrology/legal_status.py",
 )
-"""Everything in the domain that can change what a reading becomes on the receipt, or what is said of the scale."""
 
 
 @cache

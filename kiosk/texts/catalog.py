@@ -19,13 +19,12 @@ from kiosk.texts.languages import LANGUAGES, Language, plural_index
 
 NEEDS_REVIEW = "needs review"
 FROM_TERMS = "source: terms"
-REVIEWED = "reviewed"
-"""What a reviewer puts instead, followed by initials and month: ``# reviewed A.T. 2027-01``."""
+REVIEWED = "reviewed"  # What a reviewer puts instead, followed by initials and month: `# reviewed A.T. 2027-01`.
 FALLBACK = "en"
 UNKNOWN_VALUE = "\u2013"
 
+# Named and nothing more: no format codes, attributes or indexes that a catalog could misuse.
 PLACEHOLDER = re.compile(r"\{([a-z][a-z_0-9]*)\}")
-"""Named and nothing more: no format codes, attributes or indexes that a catalog could misuse."""
 
 _log = logging.getLogger(__name__)
 

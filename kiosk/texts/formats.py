@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from kiosk.domain.identifiers import ReceiptNumber
 
 NO_BREAK_SPACE = "\u00a0"
+# The narrow sign for all languages; Babel's Uyghur pattern has the full-width one, which tears a line of digits.
 YUAN = "\u00a5"
-"""The narrow sign for all languages; Babel's Uyghur pattern has the full-width one, which tears a line of digits."""
 
 
 def number(value: int) -> str:

@@ -16,6 +16,7 @@ class Language:
     plural_forms: int
 
 
+# In the order the language button offers them.
 LANGUAGES = {
     row.code: row
     for row in (
@@ -25,7 +26,6 @@ LANGUAGES = {
         Language("en", "English", "ltr", 2),
     )
 }
-"""In the order the language button offers them."""
 
 
 def plural_index(language: Language, n: int) -> int:

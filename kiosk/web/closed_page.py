@@ -12,10 +12,9 @@ from kiosk.web.ports import Station
 from kiosk.web.public.screens import Screens
 from kiosk.web.settings import WebSettings
 
-_TRIAL: Final = "kiosk.trial"
-"""A key that no header can set: those begin with HTTP_."""
+_TRIAL: Final = "kiosk.trial"  # A key that no header can set: those begin with HTTP_
+# What the closed page itself needs, and signs of life: a browser that is restarted mends nothing now.
 _OPEN: Final = frozenset({"static", "technical.health", "technical.page_alive", "technical.station_css"})
-"""What the closed page itself needs, and signs of life: a browser that is restarted mends nothing now."""
 
 
 def install(app: Flask, gate: Gate, station: Station, settings: WebSettings) -> None:

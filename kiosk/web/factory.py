@@ -39,13 +39,13 @@ from kiosk.web.technician import technical
 from kiosk.web.technician import update as update_pages
 
 MAX_BODY_BYTES = 64 * 1024
+# Of the server: an eighth of what the unit grants the process, which devices, workers and the camera's child share.
 THREADS: Final = 16
-"""Of the server: an eighth of what the unit grants the process, which devices, workers and the camera's child share."""
+# Threads no stream may take: pages, forms and pictures need them (four streams on four threads hang a station).
 _SPARE_THREADS: Final = 6
-"""Threads no stream may take: pages, forms and pictures need them (four streams on four threads hang a station)."""
-PUBLIC_STREAMS: Final = THREADS - _SPARE_THREADS
-"""Live streams of the public face at a time."""
+PUBLIC_STREAMS: Final = THREADS - _SPARE_THREADS  # Live streams of the public face at a time
 
+# The only ways a number or a name reaches a page.
 _FILTERS = {
     "kg": html.bdi_kg,
     "money": html.bdi_money,
@@ -54,7 +54,6 @@ _FILTERS = {
     "code": html.bdi_code,
     "name": html.bdi_name,
 }
-"""The only ways a number or a name reaches a page."""
 
 _BLUEPRINT_MODULES = (
     public,
@@ -74,8 +73,8 @@ _BLUEPRINT_MODULES = (
     goods_pages,
     people_pages,
 )
+# Who may reach which endpoint; what is not named here nobody reaches.
 NEEDS = roles.merge(face.NEEDS for face in _BLUEPRINT_MODULES)
-"""Who may reach which endpoint; what is not named here nobody reaches."""
 
 
 class ServedApp(Flask):
@@ -95,7 +94,6 @@ class AllStreams:
     check: Streams[PanSnapshot]
 
     def stop(self) -> None:
-        """End them all now."""
         self.public.stop()
         self.counter.stop()
         self.check.stop()

@@ -27,10 +27,8 @@ from kiosk.web.speech import speech_of
 
 S = TypeVar("S")
 
-GAP_S = 0.1
-"""R13: more than ten a second nobody can read."""
-BEAT_S = 1.0
-"""A page that hears nothing for one and a half seconds blanks the weight."""
+GAP_S = 0.1  # R13: more than ten a second nobody can read
+BEAT_S = 1.0  # A page that hears nothing for one and a half seconds blanks the weight
 RETRY = b"retry: 1000\n\n"
 BEAT = b"event: beat\ndata: 1\n\n"
 
@@ -156,7 +154,6 @@ class Streams(Generic[S]):
         return stream
 
     def stop(self) -> None:
-        """End them all now."""
         with self._lock:
             self._stopped = True
             for stream in self._open:

@@ -23,8 +23,8 @@ from kiosk.web.ports import Station
 from kiosk.web.roles import Need
 
 NEEDS = {"mat_view.take": Need.OPEN, "mat_view.intake": Need.CLERK}
+# Endpoints that a page asks for by itself, again and again: they must not keep the counter open.
 WATCHED: Final = frozenset({"mat_view.intake"})
-"""Endpoints that a page asks for by itself, again and again: they must not keep the counter open."""
 
 
 def blueprint(station: Station) -> Blueprint:

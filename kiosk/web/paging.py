@@ -20,12 +20,10 @@ class Page(Generic[T]):
 
     @property
     def previous(self) -> int | None:
-        """The page before, if any."""
         return self.number - 1 if self.number > 1 else None
 
     @property
     def next(self) -> int | None:
-        """The page after, if any."""
         return self.number + 1 if self.number < self.count else None
 
 

@@ -35,8 +35,6 @@ class Endable(Protocol):
 
 
 class PictureFiles(Protocol):
-    """A folder of pictures."""
-
     def path(self, sha256: str) -> Path | None:
         """The file of a kept picture."""
 

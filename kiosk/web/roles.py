@@ -23,8 +23,7 @@ from werkzeug.wrappers import Response
 from kiosk.domain.clerk import Role
 from kiosk.station.clerk.access import CounterSession
 
-COOKIE = "counter"
-"""Holds the token of the unlocked counter; forgotten when the browser ends."""
+COOKIE = "counter"  # Holds the token of the unlocked counter; forgotten when the browser ends
 
 
 class Need(StrEnum):
@@ -44,15 +43,14 @@ _ROLES: Mapping[Need | None, frozenset[Role]] = {
 }
 
 Needs = Mapping[str, Need]
+# From a cookie's value to the session it opens; a token nobody gave out, or one that ended, is None.
 Sessions = Callable[[str], CounterSession | None]
-"""From a cookie's value to the session it opens; a token nobody gave out, or one that ended, is None."""
-EndSession = Callable[[str], None]
-"""Ends the session of a cookie's value; one that opens nothing changes nothing."""
+EndSession = Callable[[str], None]  # Ends the session of a cookie's value; one that opens nothing changes nothing
 
 _STAFF: Final = ("/counter", "/technician")
+# `Sec-Fetch-Dest` of what comes to the screen: gone to, or fetched by the page that is there (page-swap.js). A picture
+# that the browser looks for by itself is none (Fetch Metadata Request Headers, section 2.1).
 _PAGES: Final = frozenset({"document", "empty"})
-"""``Sec-Fetch-Dest`` of what comes to the screen: gone to, or fetched by the page that is there (page-swap.js). A
-picture that the browser looks for by itself is none (Fetch Metadata Request Headers, section 2.1)."""
 
 
 def is_staff_address(path: str) -> bool:
@@ -83,8 +81,7 @@ def merge(parts: Iterable[Needs]) -> dict[str, Need]:
     return needs
 
 
-def _no_session(token: str) -> None:
-    """There is no counter here."""
+def _no_session(token: str) -> None: ...
 
 
 def install(app: Flask, needs: Needs, sessions: Sessions, end_session: EndSession = _no_session) -> None:
@@ -143,6 +140,5 @@ def set_session_cookie(answer: Response, token: str) -> Response:
 
 
 def clear_session_cookie(answer: Answer) -> Answer:
-    """Take the token back."""
     answer.delete_cookie(COOKIE, httponly=True, samesite="Strict")
     return answer

@@ -21,7 +21,6 @@ class Sign:
 
     @property
     def text_id(self) -> str:
-        """The sentence."""
         return f"standing.{self.mark.value}"
 
     @property
@@ -36,11 +35,11 @@ _PICTURES = {
     ScaleMark.VERIFICATION_EXPIRED: "seal-expired",
     ScaleMark.CHECK_LATE: "check-weight",
 }
+# Each has a sentence and a shape of its own; `ScaleStanding.marks` has the worst first.
 MARKS = {mark: Sign(mark, picture) for mark, picture in _PICTURES.items()}
-"""Each has a sentence and a shape of its own; ``ScaleStanding.marks`` has the worst first."""
 
+# A check that is due is a task of the clerk and no fault of the weight yet; the receipt says it.
 FOR_VILLAGERS = frozenset(MARKS) - {ScaleMark.CHECK_LATE}
-"""A check that is due is a task of the clerk and no fault of the weight yet; the receipt says it."""
 
 
 def public_mark(read: Callable[[], ScaleLegalStatus | None]) -> Sign | None:

@@ -17,8 +17,7 @@ from kiosk.web.factory import MAX_BODY_BYTES, THREADS, ServedApp
 
 logger = logging.getLogger(__name__)
 
-_TURN_S = 1.0
-"""How often the loop looks up when nothing happens; anything that happens wakes it at once."""
+_TURN_S = 1.0  # How often the loop looks up when nothing happens; anything that happens wakes it at once
 
 
 class Server:

@@ -16,10 +16,9 @@ class WebSettings(ScreenGeometry):
     host: str = "127.0.0.1"
     port: int = 8080
     idle_s: float = 60.0
+    # Untouched for `idle_s` the screen asks; after `ring_s` more it goes back to the start (WCAG 2.2.1: 20 s).
     ring_s: float = 20.0
-    """Untouched for ``idle_s`` the screen asks; after ``ring_s`` more it goes back to the start (WCAG 2.2.1: 20 s)."""
-    volume: int = 60
-    """Percent of what the speaker gives; 0 makes no sound. A louder room is the technician's to judge."""
+    volume: int = 60  # Percent of what the speaker gives; 0 makes no sound. A louder room is the technician's to judge.
 
     def __post_init__(self) -> None:
         ScreenGeometry.__post_init__(self)

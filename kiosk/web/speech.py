@@ -18,8 +18,7 @@ _TOGETHER = Markup(
     '<span class="second" lang="{}" dir="{}">{}</span></span>'
 )
 _LONG = Markup('<span class="long">{}</span>')
-_LONG_NAME = 9
-"""Letters that fit a tile at full size; longer names are set a little smaller."""
+_LONG_NAME = 9  # Letters that fit a tile at full size; longer names are set a little smaller
 _COOKIE_SECONDS = 10 * 365 * 24 * 3600
 
 
@@ -32,7 +31,6 @@ class Speech:
 
     @property
     def language(self) -> Language:
-        """The chosen language."""
         return self.main.language
 
     @property

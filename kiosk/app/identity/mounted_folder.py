@@ -15,15 +15,12 @@ from kiosk.app.mounting.writable import Writable, writable
 from kiosk.base.files import open_regular, sync_folder, write_durably
 from kiosk.first_start.identity.format import CLEAR, MAX_BYTES, SEALED
 
-FOLDER: Final = "station-identities"
-"""What ``kiosk provision`` makes and a person copies to a stick as a whole."""
-BOOT: Final = Path("/boot/firmware")
-"""Where Raspberry Pi OS and our image mount the boot partition."""
-MAX_SCANNED_NAMES: Final = 4096
-"""Names of one folder that are looked at: 200 stations with their marks are 400."""
+FOLDER: Final = "station-identities"  # What `kiosk provision` makes and a person copies to a stick as a whole
+BOOT: Final = Path("/boot/firmware")  # Where Raspberry Pi OS and our image mount the boot partition
+MAX_SCANNED_NAMES: Final = 4096  # Names of one folder that are looked at: 200 stations with their marks are 400
 MAX_IDENTITIES: Final = 1000
+# The wizards of other machines leave out what is claimed: on ext4 the station's user must be able to read the mark.
 _MARK_MODE: Final = 0o644
-"""The wizards of other machines leave out what is claimed: on ext4 the station's user must be able to read the mark."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from kiosk.first_start.identity.format import CLEAR, BadIdentity, read_clear, re
 from kiosk.first_start.identity.ports import IdentityRefused, InUse, Refusal
 from kiosk.first_start.ports import OfferedIdentity
 
+# So long new files are read in one look; the next one reads on. A stick may hold a thousand of any kind.
 SCAN_BUDGET_S: Final = 2.0
-"""So long new files are read in one look; the next one reads on. A stick may hold a thousand of any kind."""
 
 logger = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ from kiosk.domain.lockout import Lockout
 from kiosk.first_start.identity.format import StationIdentity
 from kiosk.first_start.identity.ports import InUse, PendingIdentity
 
+# `ImportCredential=kiosk-relay.*` of the relay's unit takes them all.
 CERTIFICATE, KEY, AUTHORITY = "kiosk-relay.crt", "kiosk-relay.key", "kiosk-relay.ca.crt"
-"""``ImportCredential=kiosk-relay.*`` of the relay's unit takes them all."""
 PENDING, RECORD, MACHINE, WRONG_CODES = "identity-kept.json", "identity.json", "machine", "wrong-codes.json"
 MODE: Final = 0o600
 _RANDOM_BYTES: Final = 32

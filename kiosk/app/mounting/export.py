@@ -18,8 +18,7 @@ from kiosk.base.files import open_regular, write_durably
 from kiosk.base.root_requests import serve
 from kiosk.station.doctor.tools import copy_request_file
 
-MAX_BUNDLE_BYTES: Final = 64_000_000
-"""A bundle is below 5 MB."""
+MAX_BUNDLE_BYTES: Final = 64_000_000  # A bundle is below 5 MB
 
 
 class NothingCopied(Exception):

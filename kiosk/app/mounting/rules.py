@@ -16,23 +16,23 @@ BACKUP: Final = Path("/mnt/kiosk-backup")
 BACKUP_LABEL: Final = "kiosk-backup"
 
 KERNEL_NAME: Final = re.compile(r"(?:sd[a-z]{1,3}|mmcblk[0-9]{1,2}p?|nvme[0-9]{1,2}n[0-9]{1,2}p?)[0-9]{0,3}")
+# For every medium: no device file, no right and no program of a stick counts.
 GUARDED: Final = ("nodev", "nosuid", "noexec")
-"""For every medium: no device file, no right and no program of a stick counts."""
+# What is mounted, and what is said besides. `noload`: the journal of a stick that was pulled is not played back, for
+# that writes on it. Files of FAT belong to root and the group of the station.
 FILE_SYSTEMS: Final[Mapping[str, tuple[str, ...]]] = {
     "vfat": ("utf8", "umask=0027"),
     "exfat": ("umask=0027",),
     "ext4": ("noload",),
 }
-"""What is mounted, and what is said besides. ``noload``: the journal of a stick that was pulled is not played back, for
-that writes on it. Files of FAT belong to root and the group of the station."""
+# The bound medium is written every night. On FAT all belongs to the station's user.
 OF_BACKUP: Final[Mapping[str, tuple[str, ...]]] = {
     "vfat": ("utf8", "umask=0077"),
     "exfat": ("umask=0077",),
     "ext4": ("noatime",),
 }
-"""The bound medium is written every night. On FAT all belongs to the station's user."""
+# Partitions of the machine itself, which /etc/fstab mounts; those of our image and of Raspberry Pi OS.
 OWN_LABELS: Final = re.compile(r"kiosk-(?:boot|root|data)|bootfs|rootfs", re.IGNORECASE)
-"""Partitions of the machine itself, which /etc/fstab mounts; those of our image and of Raspberry Pi OS."""
 _UNSAFE_CHARACTERS: Final = re.compile(r"[^A-Za-z0-9_-]+")
 _MAX_LABEL_LENGTH: Final = 24
 

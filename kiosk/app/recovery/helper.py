@@ -38,11 +38,12 @@ from kiosk.store.errors import DatabaseDamaged, DatabaseNewer, DiskFull, StoreEr
 
 logger = logging.getLogger(__name__)
 
+# What the relay's unit imports of /etc/credstore. Other names there belong to other programs: one of them would give
+# root a password (systemd.system-credentials(7)).
 _RELAY_CREDENTIALS: Final = "kiosk-relay.*"
-"""What the relay's unit imports of /etc/credstore. Other names there belong to other programs: one of them would give
-root a password (systemd.system-credentials(7))."""
 _DISK_FULL_ERRNOS: Final = (errno.ENOSPC, errno.EDQUOT)
 _MEDIUM_LOST_ERRNOS: Final = (errno.EIO, errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ENOTDIR)
+# The narrower one first.
 _REFUSAL_BY_ERROR: Final[tuple[tuple[type[Exception], Refusal], ...]] = (
     (WrongPaperCode, "wrong"),
     (CountyKeyRequired, "unopened"),
@@ -55,7 +56,6 @@ _REFUSAL_BY_ERROR: Final[tuple[tuple[type[Exception], Refusal], ...]] = (
     (CardFailed, "failed"),
     (KitRefused, "kit"),
 )
-"""The narrower one first."""
 
 
 def restart_station() -> None:

@@ -18,17 +18,12 @@ from kiosk.store.backup.medium import MANIFEST_NAME, BackupManifest, read_manife
 from kiosk.store.errors import StoreError
 from kiosk.store.journal.series import SERIES_FILE
 
-KIT: Final = re.compile(rf"(S[0-9]{{4}}){re.escape(SUFFIX)}")
-"""As ``sorting-center kit open --paper`` is told to name it."""
-MAX_SCANNED_NAMES: Final = 4096
-"""Names of one folder that are looked at: backups of two hundred stations are 2800."""
+KIT: Final = re.compile(rf"(S[0-9]{{4}}){re.escape(SUFFIX)}")  # As `sorting-center kit open --paper` is told to name it
+MAX_SCANNED_NAMES: Final = 4096  # Names of one folder that are looked at: backups of two hundred stations are 2800
 MAX_FOLDERS: Final = 16
-MAX_STATIONS: Final = 200
-"""Stations that are offered; kits and backups of one that are looked at."""
-MAX_KIT_TRIES: Final = 4
-"""Of one station that the digits are tried on: each costs seconds."""
-_MAX_MANIFEST_BYTES: Final = 16 * 1024 * 1024
-"""A hundred thousand pictures are 7 MB."""
+MAX_STATIONS: Final = 200  # Stations that are offered; kits and backups of one that are looked at
+MAX_KIT_TRIES: Final = 4  # Of one station that the digits are tried on: each costs seconds
+_MAX_MANIFEST_BYTES: Final = 16 * 1024 * 1024  # A hundred thousand pictures are 7 MB
 _MAX_SERIES_BYTES: Final = 64 * 1024
 _PICTURE: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -45,7 +40,6 @@ class MediaContents:
 
 
 def scan_media(roots: Iterable[Path], is_mount: IsMount) -> dict[str, MediaContents]:
-    """By station."""
     kits: dict[str, list[Path]] = {}
     backups: dict[str, list[Path]] = {}
     locked: set[str] = set()

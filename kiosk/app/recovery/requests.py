@@ -22,10 +22,8 @@ from kiosk.station.recovery.new_station import has_series_file
 from kiosk.store.backup.kit.contents import KitRefused
 from kiosk.store.backup.kit.envelope import KitEnvelope, KitKind
 
-SCAN_BUDGET_S: Final = 2.0
-"""So long new files are read in one look; the next one reads on."""
-_KIT_HEADER_BYTES: Final = 512
-"""Bytes of a kit's beginning that say what opens it."""
+SCAN_BUDGET_S: Final = 2.0  # So long new files are read in one look; the next one reads on
+_KIT_HEADER_BYTES: Final = 512  # Bytes of a kit's beginning that say what opens it
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 logger = logging.getLogger(__name__)
@@ -41,7 +39,6 @@ class NoRecoveries:
         return ()
 
     def has_letters(self) -> bool:
-        """Nobody asks."""
         return False
 
     def begin(self, station: str, code: str, letter: str) -> None:
@@ -53,7 +50,6 @@ class NoRecoveries:
         return False
 
     def refusal(self) -> RecoveryRefused | None:
-        """Nothing was begun."""
         return RecoveryRefused("cut", "nothing was begun")
 
 

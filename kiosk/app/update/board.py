@@ -14,8 +14,6 @@ ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 class ThisBoard:
-    """This machine."""
-
     def __init__(self, *folders: Path) -> None:
         self._folders = folders
 
@@ -38,7 +36,6 @@ class ThisBoard:
         return time.monotonic()
 
     def wait(self, seconds: float) -> None:
-        """Nobody wakes it."""
         time.sleep(seconds)
 
     def new_number(self) -> str:

@@ -20,7 +20,6 @@ class StationDatabase:
         self._path, self._copy = path, PreUpdateCopy(path)
 
     def size(self) -> int:
-        """With its log."""
         with self._as_owner():
             self._require()
             log = self._path.with_name(f"{self._path.name}-wal")

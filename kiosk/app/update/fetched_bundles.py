@@ -24,13 +24,11 @@ from kiosk.station.update.messages import BUNDLE_END, BUNDLES
 from kiosk.station.update.refusals import UpdateRefused
 from kiosk.station.update.release import ALL, is_version, order_of
 
-FETCHED_PREFIX: Final = "fetched-"
-"""Begins the names of what came over the line: of these only the newest stays."""
+FETCHED_PREFIX: Final = "fetched-"  # Begins the names of what came over the line: of these only the newest stays
+# Stays free beside a bundle that is fetched: intakes and pictures go before, and the update itself needs room.
 RESERVE_BYTES: Final = 256 * 1024 * 1024
-"""Stays free beside a bundle that is fetched: intakes and pictures go before, and the update itself needs room."""
 _PART: Final = ".part"
-_BEGIN_BYTES: Final = HEAD_BYTES + MAX_MANIFEST
-"""In so many bytes the whole signed manifest is."""
+_BEGIN_BYTES: Final = HEAD_BYTES + MAX_MANIFEST  # In so many bytes the whole signed manifest is
 _CHUNK: Final = 1024 * 1024
 
 

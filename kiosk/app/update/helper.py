@@ -38,7 +38,6 @@ def station_files(data: Path) -> UpdateFiles:
 
 
 def make_updater(config: StationConfig, places: UpdatePaths) -> Updater:
-    """Over the real ports."""
     own = config.station
     return Updater(
         UpdatePorts(

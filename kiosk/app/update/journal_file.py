@@ -16,8 +16,6 @@ _FOR_ALL: Final = 0o644
 
 
 class JournalFile:
-    """In the folder of releases."""
-
     def __init__(self, releases: Path) -> None:
         self._journal, self._outcome = releases / JOURNAL, releases / OUTCOME
 

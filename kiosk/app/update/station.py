@@ -36,8 +36,7 @@ from kiosk.station.update.updates import Updates
 logger = logging.getLogger(__name__)
 
 _CHUNK: Final = 1024 * 1024
-_MAX_SCANNED_NAMES: Final = 1000
-"""Names of a folder; a stick that was copied whole shall not hold up a page."""
+_MAX_SCANNED_NAMES: Final = 1000  # Names of a folder; a stick that was copied whole shall not hold up a page
 
 
 def sticks() -> Sequence[Path]:
@@ -106,7 +105,6 @@ class StationBundles:
         return self._journal.outcome()
 
     def waits(self) -> bool:
-        """For the helper."""
         return self._request.exists()
 
     def ask(self, bundle: str) -> None:
@@ -197,11 +195,9 @@ class _FirstFrame:
     def on_reading(self, reading: Reading, at: float) -> None:
         self.received.set()
 
-    def on_expired(self, at: float) -> None:
-        """One is enough."""
+    def on_expired(self, at: float) -> None: ...
 
-    def on_link(self, state: LinkState, detail: str, at: float) -> None:
-        """A frame says more."""
+    def on_link(self, state: LinkState, detail: str, at: float) -> None: ...
 
 
 def receives_frame(settings: ScaleSettings | None, seconds: float) -> bool:

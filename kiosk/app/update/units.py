@@ -16,8 +16,7 @@ STATION_HELD: Final = "station-held"
 OTHERS_HELD: Final = "others-held"
 _TO_START: Final = "to-start"
 _RUNNING: Final = frozenset({"active", "activating", "reloading", "deactivating"})
-_SYSTEMCTL_S: Final = 60.0
-"""The station has 20 s to stop, and is killed then."""
+_SYSTEMCTL_S: Final = 60.0  # The station has 20 s to stop, and is killed then
 
 Systemctl = Callable[[Sequence[str]], str]
 
@@ -54,7 +53,6 @@ class Units:
         self._systemctl(["stop", STATION, RELAY, BACKUP])
 
     def start_station(self) -> None:
-        """The others stay held."""
         (self._runtime / STATION_HELD).unlink(missing_ok=True)
         self._start(STATION)
 

@@ -16,10 +16,8 @@ from kiosk.station.update.members import MemberRules, members_of
 from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
 
 _CHUNK: Final = 256 * 1024
-_XZ_MEMORY: Final = 96 * 1024 * 1024
-"""A dictionary of 64 MB, as ``xz -9``; a Pi 3 has 1 GB."""
-_TAR_HEADERS: Final = 4096
-"""Of one member, with its padding and its long name."""
+_XZ_MEMORY: Final = 96 * 1024 * 1024  # A dictionary of 64 MB, as `xz -9`; a Pi 3 has 1 GB
+_TAR_HEADERS: Final = 4096  # Of one member, with its padding and its long name
 
 
 def unpack(manifest: UpdateManifest, payload: BinaryIO, folder: Path) -> None:

@@ -12,8 +12,7 @@ from kiosk.app.mounting.rules import MediumRefused
 from kiosk.base.root_requests import CannotRemove
 from kiosk.cli.one_line import end
 
-_EXIT_REQUEST_NOT_REMOVED: Final = 3
-"""Its unit pauses, and tries again."""
+_EXIT_REQUEST_NOT_REMOVED: Final = 3  # Its unit pauses, and tries again
 
 
 @click.group()

@@ -21,8 +21,8 @@ from kiosk.station.update.refusals import UpdateRefused
 from kiosk.station.update.release import order_of
 from kiosk.station.update.updater import check_payload
 
+# Laid down by the package; without it no bundle is taken.
 VENDOR_KEYS: Final = Path("/usr/lib/sorting-center/vendor.pub")
-"""Laid down by the package; without it no bundle is taken."""
 _CHUNK: Final = 1024 * 1024
 
 _folder = click.option(
@@ -143,7 +143,6 @@ def _line(one: TargetedOffer) -> str:
 
 @contextmanager
 def _errors_as_one_line() -> Iterator[None]:
-    """An error as one line."""
     try:
         yield
     except TooManyOffers:

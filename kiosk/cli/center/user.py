@@ -14,8 +14,7 @@ from kiosk.sorting_center.desk.audit import AuditAction
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.people import StaffRole
 
-COMMAND = "command"
-"""Who acts here, in the audit: whoever may run programs on this machine."""
+COMMAND = "command"  # Who acts here, in the audit: whoever may run programs on this machine
 
 _role = click.option(
     "--role", required=True, type=click.Choice([role.word for role in StaffRole]), help="What this person may do."

@@ -16,10 +16,9 @@ from kiosk.config.file import BadConfig
 from kiosk.station.doctor.finding import DoctorFinding, Severity, has_failure
 from kiosk.texts import Texts, load
 
+# Made on a box by kiosk-data.service while the data partition is not there.
 _WAITING_FOR_DATA = Path("/run/kiosk-data/waiting")
-"""Made on a box by kiosk-data.service while the data partition is not there."""
-_DATA = Path("/var/lib/kiosk")
-"""Where a box has its data, while no settings say so."""
+_DATA = Path("/var/lib/kiosk")  # Where a box has its data, while no settings say so
 _MARKS = {Severity.OK: "ok", Severity.WARN: "look", Severity.FAIL: "BROKEN"}
 _KNOWN = {True: "yes", False: "no", None: "-"}
 

@@ -10,10 +10,9 @@ from typing import Any, Final
 from kiosk.config.station import StationConfig
 from kiosk.station.doctor.finding import DoctorFinding, Severity
 
-RESPONSE_TIMEOUT_S: Final = 20.0
-"""The station asks its printers meanwhile, and one of them may be printing."""
+RESPONSE_TIMEOUT_S: Final = 20.0  # The station asks its printers meanwhile, and one of them may be printing
+# Rows only the running station can tell of; all others are looked at from here.
 _LIVE_ROWS: Final = ("station", "scale", "printer_label", "printer_receipt", "camera", "scanner", "panel", "page")
-"""Rows only the running station can tell of; all others are looked at from here."""
 
 
 def ask_station(config: StationConfig) -> list[DoctorFinding] | None:

@@ -23,8 +23,7 @@ from kiosk.photo.channels.rules import (
     shipped_rules,
 )
 
-VILLAGE_RULES = "channels.toml"
-"""Beside the settings file."""
+VILLAGE_RULES = "channels.toml"  # Beside the settings file
 
 
 @click.group()

@@ -47,13 +47,12 @@ class PaperSize(StrEnum):
 
 
 BLACK, WHITE = 0, 255
-SEAM_MM: Final = SHEET.width / 2
-"""Where the edge of the right half lies on the left one, from the left of the sheet."""
+SEAM_MM: Final = SHEET.width / 2  # Where the edge of the right half lies on the left one, from the left of the sheet
+# Most printers leave this much of the paper white. The white around the markers ends there, so nothing is lost.
 UNPRINTED_MM: Final = 5.0
-"""Most printers leave this much of the paper white. The white around the markers ends there, so nothing is lost."""
 A4_WIDTH_MM: Final = 210.0
+# The right half is printed this far beyond its seam: scissors that stray leave no white line in the mat.
 BLEED_MM: Final = 1.0
-"""The right half is printed this far beyond its seam: scissors that stray leave no white line in the mat."""
 _DOTS_PER_MM: Final = 24
 _LINE_MM: Final = WORDS[0].height / 9
 _LETTER_MM: Final = 3.1

@@ -16,13 +16,12 @@ import msgspec
 from kiosk.cli.photo.judge_messages import JUDGE_TIMEOUT_S, READY, JudgeResult, unreadable
 from kiosk.photo.channels.rules import ChannelRule
 
+# -P keeps modules in the working directory out of it.
 CHILD: Final = (sys.executable, "-P", "-m", "kiosk.cli.photo.child")
-"""-P keeps modules in the working directory out of it."""
 STANDARD_INPUT: Final = Path("-")
-_START_S: Final = 20.0
-"""For loading the libraries: a small board needs 5 s."""
+_START_S: Final = 20.0  # For loading the libraries: a small board needs 5 s
+# Each thread would take memory of its own.
 _ONE_THREAD: Final = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1")
-"""Each thread would take memory of its own."""
 
 
 _answer: Final = msgspec.json.Decoder(JudgeResult).decode

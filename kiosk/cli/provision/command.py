@@ -26,9 +26,9 @@ from kiosk.labels.typesetting.fonts import FontProblem
 from kiosk.store.paper_key import SALT_BYTES
 
 PAPERS: Final = "papers"
+# A stick with ext4 keeps the modes of what is copied, and the station's user looks at it: sealed, anybody may. Where
+# they are made, the folder around them is for its owner alone.
 _FOLDER_OF_STICK, _FILE_OF_STICK = 0o755, 0o644
-"""A stick with ext4 keeps the modes of what is copied, and the station's user looks at it: sealed, anybody may. Where
-they are made, the folder around them is for its owner alone."""
 
 
 @click.command()

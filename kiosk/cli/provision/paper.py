@@ -19,8 +19,7 @@ from kiosk.first_start.identity.format import StationIdentity
 from kiosk.labels.paper_texts import PaperText
 from kiosk.labels.typesetting.typeset import Align, draw, fit, styles
 
-WIDTH_MM, HEIGHT_MM = 210.0, 148.5
-"""Half of A4: two of them on one sheet are still one station each, when they are cut."""
+WIDTH_MM, HEIGHT_MM = 210.0, 148.5  # Half of A4: two of them on one sheet are still one station each, when they are cut
 _MARGIN_MM: Final = 12.0
 _DOTS_PER_MM: Final = 12
 _BY_HAND: Final = "…" * 20

@@ -26,8 +26,8 @@ def _pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> di
     return pairs
 
 
+# What a serial line can be set to.
 SPEEDS = (300, 600, 1200, 1800, 2400, 4800, 9600, 14_400, 19_200, 28_800, 38_400, 57_600, 115_200, 230_400)
-"""What a serial line can be set to."""
 
 
 def _speed(_: click.Context, __: click.Parameter, value: int | None) -> int | None:
@@ -64,7 +64,6 @@ class PortOptions:
     stopbits: str | None
 
     def indicator(self) -> Indicator:
-        """What stands at the port."""
         return Indicator(self.port, self.protocol, self.params)
 
     def line(self) -> LineSettings:

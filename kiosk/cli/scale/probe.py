@@ -48,7 +48,6 @@ def probe(port: str, ask: bool) -> None:
 
 
 def proposal_json(one: Proposal) -> dict[str, object]:
-    """One line of the answer."""
     line = one.candidate.line
     return {
         "protocol": one.candidate.protocol,

@@ -19,10 +19,9 @@ from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.reading import Reading
 from kiosk.simulators.scale.hx711 import SimulatedHx711
 
-_OPEN_S: Final = 5.0
-"""A device server answers within 1.5 s or is given up; then the scale is told missing."""
+_OPEN_S: Final = 5.0  # A device server answers within 1.5 s or is given up; then the scale is told missing
+# An effect is judged from what was there before; a scale that says nothing by then is sent the command without it.
 _READING_S: Final = 2.0
-"""An effect is judged from what was there before; a scale that says nothing by then is sent the command without it."""
 
 
 @click.command("send")

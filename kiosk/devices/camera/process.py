@@ -47,8 +47,8 @@ def child_command(settings: CameraSettings) -> tuple[str, ...]:
 
 
 _FROZEN_SHOT: Final = GoodsShot(Verdict((Finding(Reason.FROZEN, 0, 0),)))
+# Two intakes of one queue are closer together, and a shot need not wait for a new child; then the device is free.
 IDLE_S: Final = 60.0
-"""Two intakes of one queue are closer together, and a shot need not wait for a new child; then the device is free."""
 
 
 class ChildCamera:

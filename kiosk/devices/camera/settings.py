@@ -9,8 +9,8 @@ FittedKind = Literal["v4l2", "rpicam", "picamera2", "file"]
 CameraKind = Literal[FittedKind, "none"]
 
 MIN_SIDE, MAX_SIDE = 160, 8192
+# Kinds of the camera connector of the board: libcamera counts its cameras, from 0.
 BY_NUMBER: frozenset[CameraKind] = frozenset({"rpicam", "picamera2"})
-"""Kinds of the camera connector of the board: libcamera counts its cameras, from 0."""
 
 
 @dataclass(frozen=True, slots=True)

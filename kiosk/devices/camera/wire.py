@@ -24,22 +24,17 @@ MAX_WITHIN_S = 3_600.0
 PREFIX = struct.Struct(">II")
 
 FaultCode: TypeAlias = Literal["missing", "timeout", "format", "black", "frozen", "broken"]
-Side: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
-"""A picture's side in pixels; a JPEG cannot hold more."""
+Side: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=65_535)]  # A picture's side in pixels; a JPEG cannot hold more
+# Counts the requests to one child; the answer repeats it, so that a late answer is never taken for a new picture.
 Number: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
-"""Counts the requests to one child; the answer repeats it, so that a late answer is never taken for a new picture."""
 Seconds: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=MAX_WITHIN_S)]
 
-MAX_PICTURE: Final = 8_000_000
-"""Bytes of one of the two pictures of goods: the rule of the event that tells of them."""
+MAX_PICTURE: Final = 8_000_000  # Bytes of one of the two pictures of goods: the rule of the event that tells of them
 MAX_PREVIEW: Final = 500_000
-MAX_LIVE_VIEW_BYTES: Final = 40_000
-"""Bytes of the picture of a look, of which there are five a second."""
+MAX_LIVE_VIEW_BYTES: Final = 40_000  # Bytes of the picture of a look, of which there are five a second
 LIVE_VIEW_SIDE_PX: Final = 480
-MAX_CODE: Final = 300
-"""Characters; longer than any scan may be, so that the scanner's own rule refuses it."""
-MAX_CODES: Final = 4
-"""Of one frame: a label, and its neighbors."""
+MAX_CODE: Final = 300  # Characters; longer than any scan may be, so that the scanner's own rule refuses it
+MAX_CODES: Final = 4  # Of one frame: a label, and its neighbors
 MAX_MEASURE: Final = 1_000_000
 MAX_VALUE: Final = 2**31 - 1
 MAX_COVERAGE_BP: Final = 10_000
@@ -88,8 +83,6 @@ class CodesRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=
 
 
 class ShotCaptured(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="taken"):
-    """The body is the JPEG."""
-
     number: Number
     width: Side
     height: Side
@@ -104,8 +97,6 @@ class ShotRefused(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="
 
 
 class WirePicture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A JPEG in the body."""
-
     size_bytes: PictureBytes
     width: Side
     height: Side

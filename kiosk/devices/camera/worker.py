@@ -21,11 +21,10 @@ from kiosk.devices.camera.wire import (
     unpack_prefix,
 )
 
-_EXIT_TIMEOUT_S = 1.0
-"""How long a child may take to end by itself, and then to be gone after SIGKILL."""
+_EXIT_TIMEOUT_S = 1.0  # How long a child may take to end by itself, and then to be gone after SIGKILL
 
+# A request, once it has its number and the seconds that are left for it.
 RequestFactory = Callable[[Number, Seconds], Request]
-"""A request, once it has its number and the seconds that are left for it."""
 
 
 class WorkerDied(Exception):

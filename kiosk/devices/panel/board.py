@@ -22,8 +22,8 @@ _FACTORIES = {
     "rpigpio": ("gpiozero.pins.rpigpio", "RPiGPIOFactory"),
     "native": ("gpiozero.pins.native", "NativeFactory"),
 }
+# lgpio works on every Raspberry Pi, RPi.GPIO up to the Pi 4. gpiozero calls its native factory experimental.
 _AUTO = ("lgpio", "rpigpio")
-"""lgpio works on every Raspberry Pi, RPi.GPIO up to the Pi 4. gpiozero calls its native factory experimental."""
 
 
 class PanelNotFitted(Exception):
@@ -79,7 +79,6 @@ class PanelBoard:
 
     @property
     def buttons(self) -> tuple[str, ...]:
-        """Those that are fitted."""
         return tuple(self._buttons)
 
     def is_pressed(self, button: str) -> bool:

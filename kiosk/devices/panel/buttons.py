@@ -17,10 +17,9 @@ HOLD = "hold"
 class ButtonTiming:
     """Seconds: how long a level must stand to count, and a push to be a hold."""
 
+    # Above the bounce of the arcade buttons that panels are made with, below the shortest push of a finger.
     debounce_s: float = 0.03
-    """Above the bounce of the arcade buttons that panels are made with, below the shortest push of a finger."""
-    hold_s: float = 2.0
-    """Nobody leans on a button for so long by chance, and nobody lets go before."""
+    hold_s: float = 2.0  # Nobody leans on a button for so long by chance, and nobody lets go before
 
 
 TIMING: Final = ButtonTiming()
@@ -36,8 +35,7 @@ class Button:
         self._timing = timing
         self._level = self._settled = down
         self._level_since = self._settled_since = at
-        self._reported = down
-        """This push has had its word, or gets none."""
+        self._reported = down  # This push has had its word, or gets none
 
     def update(self, down: bool, at: float) -> tuple[str, ...]:
         """The contact is seen closed or open at second ``at``; returns what that and the time until then have made."""

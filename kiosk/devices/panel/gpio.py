@@ -16,10 +16,9 @@ from kiosk.devices.ports import OnButton, PinFactory
 
 logger = logging.getLogger(__name__)
 
-_POLL_INTERVAL_S = 1.0
-"""An edge that gpiozero missed is seen after so long at the latest."""
+_POLL_INTERVAL_S = 1.0  # An edge that gpiozero missed is seen after so long at the latest
+# A contact that bounces more than this between two turns loses its oldest edges; the level is looked at anyway.
 _MAX_EDGES = 256
-"""A contact that bounces more than this between two turns loses its oldest edges; the level is looked at anyway."""
 
 
 class GpioPanel:
@@ -39,8 +38,7 @@ class GpioPanel:
         self._clock = clock
         self._changed = threading.Condition()
         self._stopping = False
-        self._has_changes = False
-        """Something came since the thread last looked: it must not go to sleep on it."""
+        self._has_changes = False  # Something came since the thread last looked: it must not go to sleep on it
         self._lamps = (False, False, False)
         self._edges: deque[tuple[str, bool, float]] = deque(maxlen=_MAX_EDGES)
         self._fault = Blinker()

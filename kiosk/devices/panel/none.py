@@ -8,14 +8,10 @@ class NoPanel:
 
     fitted = False
 
-    def start(self) -> None:
-        """Nothing to start."""
+    def start(self) -> None: ...
 
-    def stop(self, timeout_s: float = 2.0) -> None:
-        """Nothing to stop."""
+    def stop(self, timeout_s: float = 2.0) -> None: ...
 
-    def show(self, ready: bool, busy: bool, fault: bool) -> None:
-        """Nobody sees it."""
+    def show(self, ready: bool, busy: bool, fault: bool) -> None: ...
 
-    def buzz(self, pattern: str) -> None:
-        """Nobody hears it."""
+    def buzz(self, pattern: str) -> None: ...

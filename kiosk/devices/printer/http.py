@@ -7,8 +7,7 @@ from kiosk.devices.printer.settings import IppAddress
 
 MAX_HEAD_BYTES = 16_384
 _HEAD_END = b"\r\n\r\n"
-_MAX_INTERIM_RESPONSES = 8
-"""Answers like "100 Continue" in front of the answer."""
+_MAX_INTERIM_RESPONSES = 8  # Answers like "100 Continue" in front of the answer
 
 
 class HttpRefused(Exception):

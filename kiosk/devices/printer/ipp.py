@@ -24,8 +24,7 @@ from kiosk.protocols.printers.ipp import JobState, Operation
 from kiosk.protocols.printers.page_setup import PageSetup
 from kiosk.protocols.printers.status import parse
 
-ANSWER_S = 5.0
-"""A queue answers at once; a printer that sleeps wakes up first."""
+ANSWER_S = 5.0  # A queue answers at once; a printer that sleeps wakes up first
 
 _POLL_S = 0.2
 _IPP = "application/ipp"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from kiosk.devices.ports import PrinterFault
 
+# In order of what to do first; paper near its end stops nothing and has no row.
 _REMEDIES: dict[PrinterFault, str] = {
     PrinterFault.HEAD_OPEN: "has its head open: close it",
     PrinterFault.COVER_OPEN: "has its cover open: close it",
@@ -21,7 +22,6 @@ _REMEDIES: dict[PrinterFault, str] = {
     PrinterFault.ERROR: "reports an error: switch it off and on",
     PrinterFault.PRINTING: "is still busy with another job: wait",
 }
-"""In order of what to do first; paper near its end stops nothing and has no row."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,7 @@ _MAX_SPEED_MM_S = 600
 _MAX_GAP_MM = 30
 _MAX_OFFSET_MM = 50
 _OFFSETS = f"offset_x_mm and offset_y_mm must be 0 to {_MAX_OFFSET_MM}"
-_CPCL_DPI = 203
-"""The "200 200" of its first line; other pitches have other figures, and no manual says which."""
+_CPCL_DPI = 203  # The "200 200" of its first line; other pitches have other figures, and no manual says which
 
 
 class ProfileProblem(ValueError):

@@ -72,7 +72,6 @@ class PrinterSettings:
 
     @property
     def ipp_address(self) -> IppAddress:
-        """Where an ipp printer is."""
         try:
             found = urlsplit(self.address)
             host, port = found.hostname, found.port or IPP_PORT

@@ -19,15 +19,13 @@ from kiosk.devices.printer.profiles import PrinterProfile, profile
 from kiosk.protocols.printers import cpcl, escpos, status, tspl, zpl
 from kiosk.protocols.printers.page_setup import PageSetup
 
-ANSWER_S = 1.5
-"""A status query is answered at once, in error too; this allows for a slow Wi-Fi print server."""
+ANSWER_S = 1.5  # A status query is answered at once, in error too; this allows for a slow Wi-Fi print server
 
 _POLL_S = 0.02
+# Beyond the deadline, to learn why: the job is uncertain already, and the reason tells people what to do.
 _FINAL_STATUS_S = 0.25
-"""Beyond the deadline, to learn why: the job is uncertain already, and the reason tells people what to do."""
 
-_MAX_SPEED_MM_S = 500
-"""No receipt or portable printer runs its paper faster: one that is done sooner has not printed."""
+_MAX_SPEED_MM_S = 500  # No receipt or portable printer runs its paper faster: one that is done sooner has not printed
 
 _IDLE = frozenset({PrinterFault.PAPER_NEAR_END, PrinterFault.BATTERY_LOW})
 _HARMLESS = _IDLE | {PrinterFault.PRINTING}
@@ -49,11 +47,11 @@ _DIALECTS = {
     "zpl": _Dialect(zpl.STATUS_QUERY, lambda reply: reply.count(b"\x03\r\n") >= 3),
     "cpcl": _Dialect(cpcl.STATUS_QUERY, lambda reply: len(reply) >= 1),
 }
+# The query that stands in line behind a job, and how its one byte is read.
 _QUEUED_QUERIES: dict[str, tuple[bytes, Callable[[bytes], tuple[str, ...] | None]]] = {
     "escpos": (escpos.DRAINED_QUERY, escpos.parse_drained),
     "cpcl": (cpcl.STATUS_QUERY, cpcl.parse_status),
 }
-"""The query that stands in line behind a job, and how its one byte is read."""
 
 _COUNTER = _Dialect(zpl.COUNTER_QUERY, lambda reply: reply.count(b'"') >= 2)
 

@@ -23,10 +23,9 @@ logger = logging.getLogger(__name__)
 
 _PIECE_S = 0.2
 _LATEST_S = 1.6
-_PAUSE_S = 0.15
-"""Between two questions: a scale that is request without a pause may answer none (KERN KCP: 100 ms)."""
+_PAUSE_S = 0.15  # Between two questions: a scale that is request without a pause may answer none (KERN KCP: 100 ms)
+# A piece that took so much longer than it may was sent while this program stood still: nobody can say when.
 _LATE_S = 0.5
-"""A piece that took so much longer than it may was sent while this program stood still: nobody can say when."""
 _MAX_BYTES = 4096
 _MAX_PIECES = 200
 

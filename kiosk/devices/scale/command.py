@@ -31,12 +31,12 @@ _REFUSALS = frozenset(
         RejectReason.FAULT,
     }
 )
+# Kinds of records. A stream may hold tare records of its own: they say yes to a tare alone.
 _CONFIRMING_KINDS = {
     "zero": ("acknowledgement",),
     "tare": ("acknowledgement", "tare"),
     "clear_tare": ("acknowledgement",),
 }
-"""Kinds of records. A stream may hold tare records of its own: they say yes to a tare alone."""
 _GRAMS = {"kg": Decimal(1000), "g": Decimal(1)}
 MAX_DEADLINE_S = 10.0
 
@@ -98,7 +98,6 @@ class PendingCommand:
 
     @property
     def over(self) -> bool:
-        """Whether its result is known."""
         return self._over.is_set()
 
     @property

@@ -15,10 +15,9 @@ from kiosk.protocols.scales.ports import SettlingDecoder, settled
 from kiosk.protocols.scales.protocol import Transport
 from kiosk.protocols.scales.reading import Decoded, Reading
 
+# A line that rests so long is between two frames: a character takes 33 ms at 300 baud, and 16 ms in a USB adapter.
 _FRAME_GAP_S = 0.06
-"""A line that rests so long is between two frames: a character takes 33 ms at 300 baud, and 16 ms in a USB adapter."""
-_ANSWER_S = 0.4
-"""A polled scale is left in peace so long after a command, or until it has answered it."""
+_ANSWER_S = 0.4  # A polled scale is left in peace so long after a command, or until it has answered it
 
 
 class Exchange:
@@ -27,10 +26,9 @@ class Exchange:
     def __init__(self, indicator: Indicator, port: LinePort, clock: Callable[[], float]) -> None:
         self._indicator, self._port, self._clock = indicator, port, clock
         self._decoder = indicator.decoder()
+        # Each packet stands for itself: half of one is never completed by the next.
         self._packets = indicator.row.transport is not Transport.SERIAL
-        """Each packet stands for itself: half of one is never completed by the next."""
-        self.settle_at: float | None = None
-        """When a frame that only the next byte could end is whole all the same."""
+        self.settle_at: float | None = None  # When a frame that only the next byte could end is whole all the same
         self._last_weighing = LastWeighing()
         self._poller = self._make_poller()
 
@@ -67,7 +65,6 @@ class Exchange:
             poller.poll(now)
 
     def decode(self, chunks: Sequence[bytes]) -> list[Decoded]:
-        """What the port held."""
         if self._packets:
             return [decoded for chunk in chunks for decoded in self._indicator.decoder().feed(chunk)]
         if isinstance(self._decoder, SettlingDecoder):

@@ -30,11 +30,9 @@ class Indicator:
 
     @property
     def row(self) -> ScaleProtocol:
-        """The format."""
         return registry.get(self.protocol)
 
     def decoder(self) -> Decoder:
-        """A fresh one."""
         return registry.decoder(self.protocol, self.params)
 
     def supports(self, command: str) -> bool:

@@ -37,12 +37,10 @@ from kiosk.protocols.scales.reading import Decoded, Reading, Rejected, RejectRea
 
 _log = logging.getLogger(__name__)
 
-_COMMAND_MARGIN_S = 0.5
-"""The thread ends a pending command at its deadline; who waits for it gives it so much longer."""
-_TURN_S = 0.1
-"""The longest wait: by so much at most a reading is dated too early while the process runs."""
+_COMMAND_MARGIN_S = 0.5  # The thread ends a pending command at its deadline; who waits for it gives it so much longer
+_TURN_S = 0.1  # The longest wait: by so much at most a reading is dated too early while the process runs
+# What kernel, adapter and device server still held when a backlog was thrown away comes within this time.
 _BACKLOG_S = 0.25
-"""What kernel, adapter and device server still held when a backlog was thrown away comes within this time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +82,14 @@ class LiveScale:
         self._fresh = Freshness(timing.stale_s)
         self._backoff = Backoff(timing.retry_first_s, timing.retry_max_s)
         self._effects = Effects(indicator.step_g, indicator.unit or indicator.row.default_unit)
-        self._exchange: Exchange | None = None
-        """On the port that is open."""
-        self._poll_at = 0.0
-        """When a port without a descriptor is looked at next."""
+        self._exchange: Exchange | None = None  # On the port that is open
+        self._poll_at = 0.0  # When a port without a descriptor is looked at next
         self._newest: Reading | None = None
         self._unreadable = self._silent = False
         self._refusal: RejectReason | None = None
         self._loop = LoopMonitor(timing.late_s)
-        self._received_after = 0.0
-        """What the decoder has been given came after this second."""
-        self._discard_until = -float("inf")
-        """Until then everything that comes is thrown away."""
+        self._received_after = 0.0  # What the decoder has been given came after this second
+        self._discard_until = -float("inf")  # Until then everything that comes is thrown away
         self._connected = False
         self._pending: PendingCommand | None = None
         self._asking = threading.Lock()

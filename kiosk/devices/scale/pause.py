@@ -61,7 +61,6 @@ class PausableScale:
             self._listener.on_link(LinkState.MISSING, "The technician is teaching the scale: nothing is read.", now)
 
     def resume(self) -> None:
-        """A new scale as before."""
         with self._lock:
             if not self._paused:
                 return
@@ -77,7 +76,6 @@ class ScaleListeners:
         self._listeners: tuple[ScaleListener, ...] = ()
 
     def subscribe(self, listener: ScaleListener) -> None:
-        """Before the scale is started."""
         self._listeners = (*self._listeners, listener)
 
     def on_reading(self, reading: Reading, at: float) -> None:

@@ -29,10 +29,11 @@ from kiosk.protocols.scales.probe.proposals import Proposal, Recording, is_certa
 from kiosk.protocols.scales.protocol import LineSettings, ScaleProtocol, Transport
 from kiosk.protocols.scales.reading import Record
 
+# In the order of likelihood; 600 is what bench balances are delivered with.
 BAUDS = (9600, 4800, 2400, 1200, 19_200, 38_400, 57_600, 600)
-"""In the order of likelihood; 600 is what bench balances are delivered with."""
+# Where a port that was silent at 9600 is listened to once more: any other speed makes noise at one of the three.
 _SILENT_BAUDS = (1200, 57_600)
-"""Where a port that was silent at 9600 is listened to once more: any other speed makes noise at one of the three."""
+# Lines at which every question is query once more when nothing has answered at its usual one.
 COMMON_LINES = (
     LineSettings(),
     LineSettings(9600, 7, "E"),
@@ -40,10 +41,8 @@ COMMON_LINES = (
     LineSettings(2400, 7, "E"),
     LineSettings(1200),
 )
-"""Lines at which every question is query once more when nothing has answered at its usual one."""
 _PSEUDO_TERMINALS = "/dev/pts/"
-_UNFIT = (errno.EINVAL, None)
-"""A line setting the port cannot be given; pyserial tells that without a number."""
+_UNFIT = (errno.EINVAL, None)  # A line setting the port cannot be given; pyserial tells that without a number
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +60,7 @@ class ProbeTiming:
 
 
 TIMING = ProbeTiming()
-_ENOUGH_BYTES = 600
-"""Bytes that make a listen long enough: thirty frames."""
+_ENOUGH_BYTES = 600  # Bytes that make a listen long enough: thirty frames
 _MAX_ANSWER_BYTES = 256
 _ANSWERS_PER_QUERY = 5
 _RETRY_DELAY_S = 0.2

@@ -7,6 +7,7 @@ from typing import Final
 
 from kiosk.protocols.scales.reading import Decoded, Reading, Rejected, RejectReason
 
+# Reasons that a scale tells of itself. Damage, and what a host did wrong, are not among them.
 REFUSAL_TEXTS: Final[Mapping[RejectReason, str]] = {
     RejectReason.NO_WEIGHT: "it shows no weight",
     RejectReason.BUSY: "it is busy",
@@ -20,7 +21,6 @@ REFUSAL_TEXTS: Final[Mapping[RejectReason, str]] = {
     RejectReason.NEEDS_CALIBRATION: "it has to be calibrated: call the technician",
     RejectReason.NO_NEW_WEIGHING: "nothing has changed since its last weighing: empty the pan",
 }
-"""Reasons that a scale tells of itself. Damage, and what a host did wrong, are not among them."""
 
 
 def newest_refusal(decoded: Sequence[Decoded]) -> RejectReason | None:

@@ -12,8 +12,7 @@ from kiosk.protocols.scales.reading import Reading
 
 _log = logging.getLogger(__name__)
 
-LOG_PERIOD_S: Final = 10.0
-"""A scale that is refused, or a listener that fails, may do so ten times a second."""
+LOG_PERIOD_S: Final = 10.0  # A scale that is refused, or a listener that fails, may do so ten times a second
 
 
 class Reporter:
@@ -25,7 +24,6 @@ class Reporter:
         self._reported: tuple[LinkState, str] | None = None
 
     def reading(self, reading: Reading, at: float) -> None:
-        """A live reading."""
         self._guard(lambda: self._listener.on_reading(reading, at))
 
     def expired(self, at: float) -> None:

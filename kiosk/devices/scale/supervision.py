@@ -23,7 +23,6 @@ class Freshness:
         self._quiet_since = None
 
     def reading(self, at: float) -> None:
-        """A usable reading came."""
         self._reading_at = self._quiet_since = at
 
     def lose(self) -> bool:
@@ -60,12 +59,10 @@ class LoopMonitor:
     def __init__(self, late_s: float) -> None:
         self._late_s = late_s
         self._known_empty_at = 0.0
-        self.pulse: float | None = None
-        """The end of the last look; None before the first."""
+        self.pulse: float | None = None  # The end of the last look; None before the first
+        # What the last look found came after this moment: until then the port is known to have held nothing.
         self.empty_at = 0.0
-        """What the last look found came after this moment: until then the port is known to have held nothing."""
-        self.late = False
-        """Whether the last two turns lie further apart than the loop waits by itself."""
+        self.late = False  # Whether the last two turns lie further apart than the loop waits by itself
 
     def begin(self, now: float) -> None:
         """The port holds nothing at this moment."""
@@ -89,7 +86,6 @@ class WakePipe:
         self._read_end, self._write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def fileno(self) -> int:
-        """The descriptor that becomes readable."""
         return self._read_end
 
     def wake(self) -> None:
@@ -103,6 +99,5 @@ class WakePipe:
             os.read(self._read_end, 4096)
 
     def close(self) -> None:
-        """Give both descriptors back."""
         os.close(self._read_end)
         os.close(self._write_end)

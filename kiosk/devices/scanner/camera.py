@@ -14,12 +14,9 @@ from kiosk.protocols.barcodes.refusal import RefusedScan, ScanRefusal
 
 logger = logging.getLogger(__name__)
 
-SCAN_TIMEOUT_S: Final = 20.0
-"""So long it looks after somebody asked: time to fetch the parcel and to turn its label up."""
-READ_S: Final = 8.0
-"""For one frame. The start of the child is in it, which takes a small board seconds."""
-TURN_S: Final = 0.1
-"""Between two frames: whoever waits for a shot of goods gets the camera."""
+SCAN_TIMEOUT_S: Final = 20.0  # So long it looks after somebody asked: time to fetch the parcel and to turn its label up
+READ_S: Final = 8.0  # For one frame. The start of the child is in it, which takes a small board seconds.
+TURN_S: Final = 0.1  # Between two frames: whoever waits for a shot of goods gets the camera
 _NO_CODE = RefusedScan(ScanRefusal.NO_CODE, "the camera saw no code")
 _NO_PICTURE = RefusedScan(ScanRefusal.NO_PICTURE, "the camera gives no picture")
 
@@ -35,7 +32,6 @@ class CameraScanner:
         self._thread = threading.Thread(target=self._run, name="scanner", daemon=True)
 
     def start(self) -> None:
-        """Be ready to look."""
         self._thread.start()
 
     def stop(self, timeout_s: float = 3.0) -> None:

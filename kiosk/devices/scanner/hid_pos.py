@@ -16,13 +16,13 @@ from kiosk.devices.scanner.report import OK, ScanReporter
 from kiosk.protocols.barcodes.hid_pos import MAX_DESCRIPTOR, MAX_REPORT, HidScan, ReportDecoder, read_descriptor
 
 HIDIOCGRDESCSIZE: Final = 0x80044801
+# _IOR('H', 1, int) and _IOR('H', 2, struct hidraw_report_descriptor) of linux/hidraw.h.
 HIDIOCGRDESC: Final = 0x90044802
-"""_IOR('H', 1, int) and _IOR('H', 2, struct hidraw_report_descriptor) of linux/hidraw.h."""
 _MEMORY: Final = Path("/dev", "shm")
+# All that hidraw keeps for a reader: behind it reports may be missing, and two codes would run into one.
 _BACKLOG: Final = MAX_READS - 1
-"""All that hidraw keeps for a reader: behind it reports may be missing, and two codes would run into one."""
+# Behind the name of a simulated device's socket: the file with its report descriptor.
 DESCRIPTION: Final = ".descriptor"
-"""Behind the name of a simulated device's socket: the file with its report descriptor."""
 
 
 class HidPosDevice:

@@ -11,13 +11,12 @@ from pathlib import Path
 from kiosk.devices.scanner.keyboards import DeviceList, InputDevice
 from kiosk.devices.scanner.ports import InputSystem
 
+# _IOW('E', 0x90, int) of linux/input.h, on every architecture this runs on: from now on only this reader gets keys.
 EVIOCGRAB = 0x40044590
-"""_IOW('E', 0x90, int) of linux/input.h, on every architecture this runs on: from now on only this reader gets keys."""
 
-_MEMORY = Path("/dev", "shm")
-"""Below /dev, and no place of devices: a simulated one may lie there."""
+_MEMORY = Path("/dev", "shm")  # Below /dev, and no place of devices: a simulated one may lie there
+# A multiple of both layouts of an event, so that no read of what is thrown away ends inside one.
 _WHOLE_EVENTS = 24 * 16 * 10
-"""A multiple of both layouts of an event, so that no read of what is thrown away ends inside one."""
 
 
 class LinuxInput:
@@ -27,7 +26,6 @@ class LinuxInput:
         self.listed = DeviceList()
 
     def open(self, path: Path) -> int:
-        """Open and grab."""
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
         try:
             ioctl(descriptor, EVIOCGRAB, 1)
@@ -37,7 +35,6 @@ class LinuxInput:
         return descriptor
 
     def devices(self, path: Path) -> tuple[InputDevice, ...]:
-        """What sysfs lists."""
         return self.listed.read(Path("/sys/class/input"))
 
 
@@ -65,7 +62,6 @@ class PipeInput:
         return descriptor
 
     def devices(self, path: Path) -> tuple[InputDevice, ...]:
-        """What the folder lists."""
         return self.listed.read(path.resolve().parent / "class")
 
 

@@ -16,12 +16,12 @@ from kiosk.devices.scanner.report import MAX_SCAN
 from kiosk.protocols.barcodes.refusal import RefusedScan, ScanRefusal
 
 LAYOUT_64 = Struct("<qqHHi")
+# `struct input_event`: seconds, microseconds, type, code, value; 24 bytes where a long has 8, 16 where it has 4.
 LAYOUT_32 = Struct("<iiHHi")
-"""``struct input_event``: seconds, microseconds, type, code, value; 24 bytes where a long has 8, 16 where it has 4."""
 NATIVE = LAYOUT_64 if struct.calcsize("l") == 8 else LAYOUT_32
 
+# Keys of one scan come within milliseconds, over Bluetooth within 150; a longer gap is a hand, or half a code.
 MAX_GAP_S = 1.0
-"""Keys of one scan come within milliseconds, over Bluetooth within 150; a longer gap is a hand, or half a code."""
 
 EV_SYN, EV_KEY = 0, 1
 SYN_DROPPED = 3
@@ -31,8 +31,7 @@ _ENDS = frozenset({28, 15, 96})  # Enter, Tab, Enter of the keypad
 _SHIFTS = frozenset({42, 54})
 _CTRLS = frozenset({29, 97})
 _STEERING = frozenset({56, 100, 125, 126})  # Alt and Meta, left and right
-_NUM_LOCK = 69
-"""Some scanners set it before digits of the keypad; those are digits here whether it is set or not."""
+_NUM_LOCK = 69  # Some scanners set it before digits of the keypad; those are digits here whether it is set or not
 _RIGHT_BRACKET = 27
 _GS = "\x1d"
 

@@ -29,13 +29,10 @@ class ScannerDevice(Protocol):
     def on_reads(self, reads: Sequence[bytes], waited_s: float) -> None:
         """What lay there at one moment, read by read; ``waited_s`` grows by the seconds of silence alone."""
 
-    def idle(self) -> None:
-        """Nothing came for a while."""
+    def idle(self) -> None: ...
 
 
 class InputSystem(Protocol):
-    """Where key events come from."""
-
     def open(self, path: Path) -> int:
         """A non-blocking descriptor whose events reach nobody else; raises OSError."""
 

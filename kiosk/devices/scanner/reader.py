@@ -18,14 +18,12 @@ from kiosk.domain.backoff import Backoff
 logger = logging.getLogger(__name__)
 
 RETRY_S: Final = 0.25
+# A cable that was put back is noticed within a second, and a scanner in a drawer costs nothing.
 RETRY_MAX_S: Final = 1.0
-"""A cable that was put back is noticed within a second, and a scanner in a drawer costs nothing."""
-POLL_INTERVAL_S: Final = 1.0
-"""How often a device is asked what it wants to look at while nothing is scanned."""
+POLL_INTERVAL_S: Final = 1.0  # How often a device is asked what it wants to look at while nothing is scanned
+# Of one moment. hidraw keeps one less for a reader, and then drops newer ones (HIDRAW_BUFFER_SIZE).
 MAX_READS: Final = 64
-"""Of one moment. hidraw keeps one less for a reader, and then drops newer ones (HIDRAW_BUFFER_SIZE)."""
-QUIET_S: Final = 0.05
-"""Reads of one code are closer together: what comes after such a rest is the beginning of a code."""
+QUIET_S: Final = 0.05  # Reads of one code are closer together: what comes after such a rest is the beginning of a code
 SETTLE_S: Final = 1.0
 
 
@@ -44,7 +42,6 @@ class ScannerReader:
         self._thread = threading.Thread(target=self._run, name="scanner", daemon=True)
 
     def start(self) -> None:
-        """Begin to read."""
         self._woken, self._wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._thread.start()
 

@@ -19,12 +19,10 @@ MAX_SCAN = 256
 OK = "ok"
 MISSING = "scanner_missing"
 SECOND_KEYBOARD = "scanner_second_keyboard"
-_LOG_EVERY_S: Final = 10.0
-"""A scanner that went mad must not fill the card with what it says."""
+_LOG_EVERY_S: Final = 10.0  # A scanner that went mad must not fill the card with what it says
 
 
-def ignore_state(_: str) -> None:
-    """Nobody wants to know it."""
+def ignore_state(_: str) -> None: ...
 
 
 def ignore_refusal(_: ScanRefusal) -> None:
@@ -42,10 +40,9 @@ def scan_fault(line: bytes) -> RefusedScan | None:
     return None
 
 
+# Longer than a scanner waits before it sends a label again that is still before it; a hand needs more for the next.
 REPEAT_S: Final = 1.0
-"""Longer than a scanner waits before it sends a label again that is still before it; a hand needs more for the next."""
-_MAX_REMEMBERED_CODES: Final = 8
-"""Labels that lie before the lamp together: those of a parcel, and of its neighbor."""
+_MAX_REMEMBERED_CODES: Final = 8  # Labels that lie before the lamp together: those of a parcel, and of its neighbor
 
 
 class RereadFilter:
@@ -69,10 +66,9 @@ class RereadFilter:
         return before is None or at - before >= self._repeat_s
 
 
+# A hand makes three. Typed keys and a serial line of 9600 baud bring no more codes than this.
 MAX_SCANS_PER_S: Final = 50.0
-"""A hand makes three. Typed keys and a serial line of 9600 baud bring no more codes than this."""
-MAX_BURST_SCANS: Final = 100.0
-"""What a cordless scanner has kept while it was out of reach, sent in one go."""
+MAX_BURST_SCANS: Final = 100.0  # What a cordless scanner has kept while it was out of reach, sent in one go
 
 
 RECOVERY_S: Final = 1.0
@@ -130,7 +126,6 @@ class ScanReporter:
             self._notify(self._on_scan, text)
 
     def refused(self, refusal: RefusedScan) -> None:
-        """A scan is dropped."""
         self._log.write(f"a scan was refused: {refusal.why}", kind=refusal.word)
         if refusal.word is ScanRefusal.TOO_FAST or self._is_within_rate():
             self._notify(self._on_refused, refusal.word)

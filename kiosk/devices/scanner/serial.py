@@ -41,7 +41,6 @@ class SerialScanner:
         self._thread = threading.Thread(target=self._run, name="scanner", daemon=True)
 
     def start(self) -> None:
-        """Begin to read."""
         self._thread.start()
 
     def stop(self, timeout_s: float = 3.0) -> None:

@@ -18,5 +18,5 @@ def _events_of(module: ModuleType) -> Iterator[type[EventData]]:
             yield value
 
 
+# In the order of their modules, and there in the order in which they are written.
 EVENT_CLASSES: tuple[type[EventData], ...] = tuple(found for module in _MODULES for found in _events_of(module))
-"""In the order of their modules, and there in the order in which they are written."""

@@ -15,18 +15,13 @@ class PrintUnknown(EventData):
     """Whether a paper came out is not known; a person decides, nothing is printed again by itself."""
 
     TYPE: ClassVar[str] = "station.print.unknown.v1"
-    receipt: str
-    """Empty for a paper that is no intake's."""
+    receipt: str  # Empty for a paper that is no intake's
+    # `bag_label`, `receipt`, `crate_label`, `parcel_label`, `pickup_slip`, `day_slip`, `member_card`,
+    #     `tote_tag`, `seal_tag`, `manifest`, `test_label`, `test_receipt`.
     document: str
-    """``bag_label``, ``receipt``, ``crate_label``, ``parcel_label``, ``pickup_slip``, ``day_slip``, ``member_card``,
-    ``tote_tag``, ``seal_tag``, ``manifest``, ``test_label``, ``test_receipt``.
-    """
-    bag: int
-    """Of a crate label the number of the crate in its lot; 0 for all that is on neither."""
-    why: str
-    """``restart`` (the station died while sending) or ``device``."""
-    about: str = ""
-    """Receipt, parcel or member number, that of a tote, seal or manifest, ``day-...`` or ``test-...``."""
+    bag: int  # Of a crate label the number of the crate in its lot; 0 for all that is on neither
+    why: str  # `restart` (the station died while sending) or `device`
+    about: str = ""  # Receipt, parcel or member number, that of a tote, seal or manifest, `day-...` or `test-...`
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +119,6 @@ class DayClosed(EventData):
 
     @classmethod
     def of(cls, totals: DayTotals, head: str, actor: str) -> DayClosed:
-        """The event of a close."""
         return cls(
             actor=actor,
             head=head,

@@ -35,10 +35,8 @@ class BagData:
     reading: int
     load: int
     stable_ms: int
-    frames_sha256: str | None = None
-    """Hash of the raw frames that are kept with this bag at the station."""
-    code: str | None = None
-    """The internal code on the label of this bag; none in events of before bags had one."""
+    frames_sha256: str | None = None  # Hash of the raw frames that are kept with this bag at the station
+    code: str | None = None  # The internal code on the label of this bag; none in events of before bags had one
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +58,7 @@ class IntakeConfirmed(EventData):
     net_g: int
     amount_fen: int
     certificate: CertificateData
-    metrology: str
-    """Version and digits of the legally relevant software."""
+    metrology: str  # Version and digits of the legally relevant software
     scale: ScaleData | None = None
 
     @classmethod
@@ -112,8 +109,7 @@ class IntakeAbandoned(EventData):
 
     TYPE: ClassVar[str] = "station.intake.abandoned.v1"
     receipt: str
-    stage: str
-    """``opened`` or ``weighed``."""
+    stage: str  # `opened` or `weighed`
     why: AbandonReason
 
 
@@ -130,7 +126,6 @@ class IntakeVoided(EventData):
 
     @classmethod
     def of(cls, void: Void) -> IntakeVoided:
-        """The event of a void."""
         return cls(
             receipt=str(void.receipt),
             lot=void.receipt.lot,

@@ -42,17 +42,12 @@ class ParcelStep(EventData):
 
 @dataclass(frozen=True, slots=True)
 class ParcelArrived(ParcelStep):
-    """A parcel was scanned in."""
-
     TYPE: ClassVar[str] = "station.parcel.arrived.v1"
     carrier: str
-    waybill_sha256_8: str
-    """The first eight hexadecimal digits of the SHA-256 of the normalized waybill."""
+    waybill_sha256_8: str  # The first eight hexadecimal digits of the SHA-256 of the normalized waybill
     consent: Consent
-    expected: bool
-    """It was on the list."""
-    surplus: bool
-    """There was a list, and it was not on it."""
+    expected: bool  # It was on the list
+    surplus: bool  # There was a list, and it was not on it
     damaged: bool
 
     def __post_init__(self) -> None:
@@ -69,8 +64,7 @@ class ParcelDamaged(ParcelStep):
 
     TYPE: ClassVar[str] = "station.parcel.damaged.v1"
     photo_sha256: str
-    seen_at: str
-    """``arrival``."""
+    seen_at: str  # `arrival`
 
     def __post_init__(self) -> None:
         ParcelStep.__post_init__(self)
@@ -80,8 +74,6 @@ class ParcelDamaged(ParcelStep):
 
 @dataclass(frozen=True, slots=True)
 class ParcelShelved(ParcelStep):
-    """A parcel has its slot."""
-
     TYPE: ClassVar[str] = "station.parcel.shelved.v1"
     shelf: str
 
@@ -151,8 +143,6 @@ class ParcelLost(ParcelStep):
 
 @dataclass(frozen=True, slots=True)
 class ParcelFound(ParcelStep):
-    """A lost parcel is back."""
-
     TYPE: ClassVar[str] = "station.parcel.found.v1"
 
 

@@ -41,10 +41,8 @@ class PhotoAccepted(EventData):
 
     TYPE: ClassVar[str] = "station.photo.taken.v2"
     lot: str
-    master: PictureData
-    """Cut out, on white, 1600 x 1600."""
-    natural: PictureData
-    """The same goods on the grey of the mat, with their shadow."""
+    master: PictureData  # Cut out, on white, 1600 x 1600
+    natural: PictureData  # The same goods on the grey of the mat, with their shadow
     measures: Measures
     overruled: tuple[Finding, ...] = ()
     actor: str | None = None
@@ -99,25 +97,19 @@ class ListingSubmitted(EventData):
     lot: str
     product: str
     catalog_version: int
+    # Hashes of masters that an earlier event of this lot told, in the order in which buyers see them.
     photos: tuple[str, ...]
-    """Hashes of masters that an earlier event of this lot told, in the order in which buyers see them."""
     pack_g: int
-    price_fen: int
-    """Of one pack."""
+    price_fen: int  # Of one pack
     title: WordsData
     story: WordsData
     storage: WordsData
-    origin: str
-    """Code of the catalog."""
-    grade: str
-    """Code of the catalog; empty for goods without grades."""
-    harvest: str
-    """``2026-09``; empty when the catalog does not say."""
-    allergens: tuple[str, ...]
-    """Words of the trade: ``tree_nuts``, ``not_for_infants``."""
+    origin: str  # Code of the catalog
+    grade: str  # Code of the catalog; empty for goods without grades
+    harvest: str  # `2026-09`; empty when the catalog does not say
+    allergens: tuple[str, ...]  # Words of the trade: `tree_nuts`, `not_for_infants`
     actor: str
-    origin_words: WordsData = NO_WORDS
-    """What buyers read instead of the code; older stations tell none."""
+    origin_words: WordsData = NO_WORDS  # What buyers read instead of the code; older stations tell none
     grade_words: WordsData = NO_WORDS
 
     def __post_init__(self) -> None:

@@ -23,26 +23,18 @@ from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificate
 from kiosk.domain.verdict import Reason, Verdict
 from kiosk.domain.void import Void, VoidReason
 
+# Of anything a station counts between two closes, on a list, in a catalog or in a counter: none gets near it.
 MAX_COUNT: Final = 1_000_000
-"""Of anything a station counts between two closes, on a list, in a catalog or in a counter: none gets near it."""
-MAX_BYTES: Final = 2**40
-"""Of a photo or a backup: more than a station's disk has."""
-MAX_PICTURE_BYTES: Final = 8_000_000
-"""Of one listing picture: 1600 x 1600 at the best quality is below 5 MB."""
+MAX_BYTES: Final = 2**40  # Of a photo or a backup: more than a station's disk has
+MAX_PICTURE_BYTES: Final = 8_000_000  # Of one listing picture: 1600 x 1600 at the best quality is below 5 MB
+# Of one listing picture, in pixels: more than twice what a station makes. A few kilobytes can say 65,535, and whoever
+# opens such a picture needs gigabytes for it.
 MAX_PICTURE_SIDE: Final = 4_000
-"""Of one listing picture, in pixels: more than twice what a station makes. A few kilobytes can say 65,535, and whoever
-opens such a picture needs gigabytes for it.
-"""
-MAX_LISTING_PHOTOS: Final = 10
-"""The most any channel shows of one thing."""
-MAX_WORDS: Final = 120
-"""Characters of a title, of an origin and of a grade, in one language."""
-MAX_PIXELS: Final = 100_000
-"""A side of a picture: no camera of a station has a tenth of it."""
-MAX_STEP_S: Final = 10**10
-"""Of a clock: some 300 years; a clock that starts in 1970 jumps less than 60."""
-MAX_MS: Final = 10**12
-"""Thirty years of milliseconds, of a load on the pan, or of readings at a thousand a second."""
+MAX_LISTING_PHOTOS: Final = 10  # The most any channel shows of one thing
+MAX_WORDS: Final = 120  # Characters of a title, of an origin and of a grade, in one language
+MAX_PIXELS: Final = 100_000  # A side of a picture: no camera of a station has a tenth of it
+MAX_STEP_S: Final = 10**10  # Of a clock: some 300 years; a clock that starts in 1970 jumps less than 60
+MAX_MS: Final = 10**12  # Thirty years of milliseconds, of a load on the pan, or of readings at a thousand a second
 
 _MODES: Final = frozenset(mode.value for mode in Mode)
 _TARE_SOURCES: Final = frozenset(source.value for source in TareSource)
@@ -333,6 +325,7 @@ def _load_left(data: e.LoadLeft, station: str) -> None:
         _receipt(data.receipt, station)
 
 
+# Every type but the steps of a parcel, which share one; a type without a rule fails a test.
 _RULES: Final[Mapping[type, Callable[..., None]]] = {
     e.EpochStarted: _epoch,
     e.IntakeConfirmed: _intake,
@@ -359,4 +352,3 @@ _RULES: Final[Mapping[type, Callable[..., None]]] = {
     e.ScaleChecked: _scale_checked,
     e.LoadLeft: _load_left,
 }
-"""Every type but the steps of a parcel, which share one; a type without a rule fails a test."""

@@ -40,8 +40,7 @@ class ScaleData:
 
 
 @dataclass(frozen=True, slots=True)
-class ScaleEvent(EventData):
-    """Of the scale itself."""
+class ScaleEvent(EventData): ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,5 +112,4 @@ class LoadLeft(ScaleEvent):
     why: UnbookedWhy
     settled_ms: int
     loads: int
-    receipt: str | None
-    """The abandoned intake it had been fixed for."""
+    receipt: str | None  # The abandoned intake it had been fixed for

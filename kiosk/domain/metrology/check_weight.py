@@ -16,11 +16,9 @@ from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.domain.metrology.legal_status import CheckState
 from kiosk.domain.moment import ClockQuality, Moment
 
-_HALF_STEPS: Final = ((500, 1), (2_000, 2), (10_000, 3))
-"""Up to so many e the error may be so many halves of e."""
+_HALF_STEPS: Final = ((500, 1), (2_000, 2), (10_000, 3))  # Up to so many e the error may be so many halves of e
 
-SAME_BOOT_MS: Final = 24 * 60 * 60 * 1000
-"""While nobody knows the date, a check holds for 24 hours of the same boot."""
+SAME_BOOT_MS: Final = 24 * 60 * 60 * 1000  # While nobody knows the date, a check holds for 24 hours of the same boot
 
 
 class BadCheckWeight(ValueError):

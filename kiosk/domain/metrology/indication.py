@@ -15,10 +15,9 @@ class UnusableReason(StrEnum):
     OVERLOAD = "overload"
     UNDERLOAD = "underload"
     UNIT = "unit"
-    NET_ON_SCALE = "net_on_scale"
-    """The indicator's tare key is in use: its net would be tared a second time."""
+    NET_ON_SCALE = "net_on_scale"  # The indicator's tare key is in use: its net would be tared a second time
+    # Not a multiple of d: wrong decimals, another scale, or a damaged frame that passed its check.
     OFF_STEP = "off_step"
-    """Not a multiple of d: wrong decimals, another scale, or a damaged frame that passed its check."""
     NO_WEIGHT = "no_weight"
 
 

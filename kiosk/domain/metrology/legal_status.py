@@ -12,24 +12,19 @@ from kiosk.domain.moment import ClockQuality, Moment
 class CheckState(StrEnum):
     """What the daily check weight says."""
 
-    NONE = "none"
-    """No check is asked for at this station."""
+    NONE = "none"  # No check is asked for at this station
     PASSED = "passed"
-    FAILED = "failed"
-    """The newest check did not pass."""
-    LATE = "late"
-    """Asked for, and not done yet this business day."""
+    FAILED = "failed"  # The newest check did not pass
+    LATE = "late"  # Asked for, and not done yet this business day
 
 
 class Verification(StrEnum):
     """The verification of the scale by the authority (JJG 539), by the date on its mark."""
 
-    NONE = "none"
-    """No date is set."""
+    NONE = "none"  # No date is set
     VALID = "valid"
     EXPIRED = "expired"
-    UNJUDGED = "unjudged"
-    """The clock is not to be believed, so nobody can say."""
+    UNJUDGED = "unjudged"  # The clock is not to be believed, so nobody can say
 
 
 class EventCounter(StrEnum):

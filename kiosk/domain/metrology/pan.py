@@ -20,15 +20,13 @@ from typing import Final
 from kiosk.domain.metrology.frames import newest_that_fit
 from kiosk.domain.metrology.indication import Indication, ScaleProfile, UnusableReason
 
-_WINDOW = 64
-"""Readings kept for the stability rule: over a second even from the fastest indicators (50 a second)."""
+_WINDOW = 64  # Readings kept for the stability rule: over a second even from the fastest indicators (50 a second)
 
+# The age in seconds up to which a reading tells what lies on the pan; nothing is shown or booked of an older one.
+#
+# Readings further apart are not consecutive: what was on the pan in between nobody knows. Whoever asks how old a
+# reading may be asks here: the supervisor of the scale, the desk, the technician's page.
 STALE_S: Final = 1.0
-"""The age in seconds up to which a reading tells what lies on the pan; nothing is shown or booked of an older one.
-
-Readings further apart are not consecutive: what was on the pan in between nobody knows. Whoever asks how old a reading
-may be asks here: the supervisor of the scale, the desk, the technician's page.
-"""
 
 
 class PanState(StrEnum):
@@ -177,7 +175,6 @@ class Pan:
             self._hold = None
 
     def view(self) -> PanView:
-        """The state to show now."""
         state, grams = self._state()
         return PanView(state, grams, self._reading_no, self._load_no, self._why_not(), self._hold)
 

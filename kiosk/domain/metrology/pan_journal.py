@@ -35,21 +35,14 @@ LINGERING_AFTER_S: Final = 30.0
 class UnbookedWhy(StrEnum):
     """Why a load left unbooked, as far as the station can know."""
 
-    NO_INTAKE = "not_asked"
-    """Nobody had chosen goods."""
-    NOT_AGREED = "not_agreed"
-    """Goods were chosen, and it was taken off before anybody agreed."""
-    ABANDONED = "abandoned"
-    """The intake was left."""
-    IDLE = "idle"
-    """The intake ended by itself: nobody touched the screen."""
+    NO_INTAKE = "not_asked"  # Nobody had chosen goods
+    NOT_AGREED = "not_agreed"  # Goods were chosen, and it was taken off before anybody agreed
+    ABANDONED = "abandoned"  # The intake was left
+    IDLE = "idle"  # The intake ended by itself: nobody touched the screen
     ABOVE_MAX = "above_max"
-    FAULT = "fault"
-    """The scale was lost or unreadable while it lay there."""
-    RESTART = "restart"
-    """It lay there when the station started: nothing is booked before the first zero."""
-    POWER = "power"
-    """It lay there when the station stopped, and was gone when it started."""
+    FAULT = "fault"  # The scale was lost or unreadable while it lay there
+    RESTART = "restart"  # It lay there when the station started: nothing is booked before the first zero
+    POWER = "power"  # It lay there when the station stopped, and was gone when it started
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +105,7 @@ class PreviousLoads:
 
 class _LoadState(StrEnum):
     OPEN = "open"
-    CLAIMED = "claimed"
-    """It is being booked: the commit decides."""
+    CLAIMED = "claimed"  # It is being booked: the commit decides
     DONE = "done"
 
 

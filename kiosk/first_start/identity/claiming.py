@@ -45,9 +45,9 @@ from kiosk.first_start.identity.ports import IdentityFolder, IdentityRefused, Pe
 
 logger = logging.getLogger(__name__)
 
+# Two wrong codes cost nothing, from the third one on each costs 30 s, twenty within an hour ten minutes: below 2,900 a
+# day against 10**15 codes. The clock that counts is that of the kernel, which nobody sets.
 LOCKOUT_RULE: Final = LockoutRule(tries=20, window_ms=3_600_000, lockout_ms=600_000, delay_ms=(0, 0, 30_000))
-"""Two wrong codes cost nothing, from the third one on each costs 30 s, twenty within an hour ten minutes: below 2,900 a
-day against 10**15 codes. The clock that counts is that of the kernel, which nobody sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +200,10 @@ def _open_identity(station: str, name: str, content: bytes, code: PaperCode | No
     return identity
 
 
+# The narrower one first.
 _WHY: Final[Mapping[type[Exception], Why]] = {
     RenamedIdentity: "renamed",
     UnsupportedVersion: "software",
     BadPrivateKey: "key",
     BadCertificate: "certificate",
 }
-"""The narrower one first."""

@@ -28,19 +28,16 @@ from kiosk.store.backup.kit.county_key import CountyKey
 from kiosk.store.paper_key import SALT_BYTES, paper_key
 from kiosk.texts.plain import plain
 
-MAX_BYTES: Final = 64 * 1024
-"""Certificate, key and authority with a chain are below 20 kB."""
-_MAX_BARE_BYTES: Final = 1024
-"""Bytes outside of texts and comments: eleven names and their equals signs are below 200."""
+MAX_BYTES: Final = 64 * 1024  # Certificate, key and authority with a chain are below 20 kB
+_MAX_BARE_BYTES: Final = 1024  # Bytes outside of texts and comments: eleven names and their equals signs are below 200
+# A comment, or a text of TOML 1.0. Possessive and with an optional end: it never backtracks. Up to its first mistake a
+# file is cut as its reader cuts it, and behind that nothing is read.
 _TEXT: Final = re.compile(
     rb"""#[^\n]*+"""
     rb"""|"{3}(?:[^"\\]++|\\.|"(?!""))*+(?:"{3,5})?|'{3}(?:[^']++|'(?!''))*+(?:'{3,5})?"""
     rb"""|"(?:[^"\\\n]++|\\.)*+"?|'[^'\n]*+'?""",
     re.DOTALL,
 )
-"""A comment, or a text of TOML 1.0. Possessive and with an optional end: it never backtracks. Up to its first mistake a
-file is cut as its reader cuts it, and behind that nothing is read.
-"""
 VERSION: Final = 1
 NONCE_BYTES: Final = 12
 CLEAR: Final = "identity.toml"

@@ -9,13 +9,13 @@ import msgspec
 from kiosk.domain.lockout import Lockout
 from kiosk.first_start.identity.format import StationIdentity
 
+# The code does not open it; too many did not; nobody can use it; another machine has it; it lies nowhere; this machine
+# is another station.
 Refusal = Literal["wrong", "wait", "damaged", "claimed", "gone", "other"]
-"""The code does not open it; too many did not; nobody can use it; another machine has it; it lies nowhere; this machine
-is another station."""
+# What is behind `damaged` and `failed`, as far as a technician can do something about it: the file cannot be read; it
+# was renamed; it was made for other software; its certificate is no station's of this number; its key is not that of
+# the certificate; the stick cannot be written; this machine cannot keep it; nobody answers.
 Why = Literal["file", "renamed", "software", "certificate", "key", "stick", "machine", "silent"]
-"""What is behind ``damaged`` and ``failed``, as far as a technician can do something about it: the file cannot be read;
-it was renamed; it was made for other software; its certificate is no station's of this number; its key is not that of
-the certificate; the stick cannot be written; this machine cannot keep it; nobody answers."""
 
 
 class IdentityRefused(Exception):

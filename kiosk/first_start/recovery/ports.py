@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
+# The digits do not open the kit; too many did not; the kit cannot be used; it brings what only an administrator may put
+# in place; the county has not opened it; it is of another county; kit or backup are of newer software; there is none;
+# there is none; nobody can use the backup; the letter is missing or was the last one; the stick was pulled; the card is
+# full; this machine is another station; the card is set up; the station is being put back at this moment; that was cut
+# off; the card or its helper failed.
 Refusal = Literal[
     "wrong",
     "wait",
@@ -25,16 +30,10 @@ Refusal = Literal[
     "cut",
     "failed",
 ]
-"""The digits do not open the kit; too many did not; the kit cannot be used; it
-brings what only an administrator may put in place; the county has not opened it; it is of
-another county; kit or backup are of newer software; there is none; there is none; nobody can use the backup; the letter
-is missing or was the last one; the stick was pulled; the card is full; this machine is another station; the card is set
-up; the station is being put back at this moment; that was cut off; the card or its helper failed."""
-Why = Literal["machine", "silent"]
-"""Behind ``failed``: this machine cannot keep it; nobody answers."""
+Why = Literal["machine", "silent"]  # Behind `failed`: this machine cannot keep it; nobody answers
+# What is missing before a station can be put back: nothing; its kit; its backup; its kit is there, but locked as the
+# station wrote it.
 Lacks = Literal["", "kit", "backup", "opening"]
-"""What is missing before a station can be put back: nothing; its kit; its backup; its kit is there, but locked as the
-station wrote it."""
 
 
 class RecoveryRefused(Exception):

@@ -41,7 +41,6 @@ class RecoveryQuestions:
         return bool(self._recoveries.offered())
 
     def view(self) -> RecoveryView:
-        """Of the screen that waits."""
         refusal = self._recoveries.refusal()
         if refusal is None:
             return RecoveryView()

@@ -14,8 +14,8 @@ from kiosk.labels.typesetting.typeset import Align
 from kiosk.protocols.printers.page_setup import PrintHead
 from kiosk.texts.formats import kg_text, money
 
+# Hex digits that are read aloud together: a person compares the head with the one at the sorting center.
 _GROUP, _GROUPS_IN_LINE = 8, 2
-"""Hex digits that are read aloud together: a person compares the head with the one at the sorting center."""
 
 
 def render_day_slip(data: DaySlip, head: PrintHead) -> Raster:

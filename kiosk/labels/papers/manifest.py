@@ -18,8 +18,7 @@ from kiosk.texts.formats import kg_text, kilograms
 
 _BARS_MM = 9
 _COLUMNS = ("tote", "seal", "items", "net")
-_SHARES = (35, 28, 17, 20)
-"""Of the width, so that the words end above their figures."""
+_SHARES = (35, 28, 17, 20)  # Of the width, so that the words end above their figures
 
 
 def render_manifest(data: ManifestDocument, head: PrintHead) -> Raster:

@@ -15,8 +15,8 @@ from kiosk.labels.typesetting.typeset import Align
 from kiosk.protocols.printers.page_setup import PrintHead
 
 _HALF_CODE = 3
+# No-break spaces: the six digits stay on one line, in two groups of three.
 _WIDE, _WIDER = "\u00a0", "\u00a0\u00a0\u00a0"
-"""No-break spaces: the six digits stay on one line, in two groups of three."""
 
 
 def render_parcel_label(data: ParcelLabel, head: PrintHead, layouts: Layouts = SHIPPED) -> Raster:

@@ -18,18 +18,16 @@ from kiosk.labels.typesetting.shaping import clean
 from kiosk.labels.typesetting.typeset import Align
 from kiosk.protocols.printers.page_setup import PrintHead
 
-CODE = "TEST"
-"""No internal code: whoever scans a test paper is told that it is none of the station's codes."""
+CODE = "TEST"  # No internal code: whoever scans a test paper is told that it is none of the station's codes
 
-CALIBRATION = "calibration"
-"""The sample that is no label of the station: the stock in the printer is judged by it."""
+CALIBRATION = "calibration"  # The sample that is no label of the station: the stock in the printer is judged by it
 
 DENSITY = ("CAL1", "CAL2", "CAL3")
+# Left, top, width and height of the first code; the others stand below it.
 _STRIP_MM, _STRIP_STEP_MM = (2, 19.5, 44, 5), 6
-"""Left, top, width and height of the first code; the others stand below it."""
 
+# Three dots at 203 dpi: a dot more or less is what a wrong density does, and a scanner just bears it.
 _DENSITY_MODULE_MM = 0.375
-"""Three dots at 203 dpi: a dot more or less is what a wrong density does, and a scanner just bears it."""
 
 _BARS_MM = 8
 

@@ -20,8 +20,7 @@ NON_MEMBER = "non_member"
 _NOT_FOR_TRADE = "not_for_trade"
 _WORST = frozenset({_NOT_FOR_TRADE, "check_failed"})
 
-_HEAD_DIGITS = 8
-"""What a person compares with the head at the sorting center; the day slip has all 64."""
+_HEAD_DIGITS = 8  # What a person compares with the head at the sorting center; the day slip has all 64
 
 
 def render_receipt(data: ReceiptDocument, head: PrintHead) -> Raster:

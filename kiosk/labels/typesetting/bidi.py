@@ -12,11 +12,11 @@ from functools import cache
 from kiosk.labels.typesetting.fonts import FontProblem
 
 _LIBRARY = "libfribidi.so.0"
+# FRIBIDI_PAR_LTR and FRIBIDI_PAR_RTL: a line has the direction its place on the paper gives it, never its own.
 _LEFT_TO_RIGHT, _RIGHT_TO_LEFT = 0x110, 0x111
-"""FRIBIDI_PAR_LTR and FRIBIDI_PAR_RTL: a line has the direction its place on the paper gives it, never its own."""
 
+# What may stand behind the last sign of a line and belongs to none of its runs: spaces and the marks of isolates.
 _TRAILING = " \u2066\u2067\u2068\u2069"
-"""What may stand behind the last sign of a line and belongs to none of its runs: spaces and the marks of isolates."""
 
 _Level = ctypes.c_int8
 _Character = ctypes.c_uint32

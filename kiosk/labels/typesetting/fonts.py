@@ -37,6 +37,7 @@ _NOTO = "truetype/noto"
 _CJK = "opentype/noto"
 _SIMPLIFIED_CHINESE = 2
 
+# Rows in order of preference: the UI cut of the Arabic face is lower, so more fits on a small label.
 SOURCES: dict[tuple[Script, bool], tuple[FontSource, ...]] = {
     (Script.LATIN, False): (FontSource(f"{_NOTO}/NotoSans-Regular.ttf", "fonts-noto-core"),),
     (Script.LATIN, True): (FontSource(f"{_NOTO}/NotoSans-Bold.ttf", "fonts-noto-core"),),
@@ -51,7 +52,6 @@ SOURCES: dict[tuple[Script, bool], tuple[FontSource, ...]] = {
     (Script.HAN, False): (FontSource(f"{_CJK}/NotoSansCJK-Regular.ttc", "fonts-noto-cjk", _SIMPLIFIED_CHINESE),),
     (Script.HAN, True): (FontSource(f"{_CJK}/NotoSansCJK-Bold.ttc", "fonts-noto-cjk", _SIMPLIFIED_CHINESE),),
 }
-"""Rows in order of preference: the UI cut of the Arabic face is lower, so more fits on a small label."""
 
 
 def find(script: Script, bold: bool, root: Path = _ROOT) -> tuple[Path, int]:

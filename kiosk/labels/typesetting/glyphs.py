@@ -11,11 +11,9 @@ from kiosk.labels.typesetting.shaping import MARKS, script_of
 
 logger = logging.getLogger(__name__)
 
-_UNMAPPED_CHARACTER = "\U000f0000"
-"""A private character that no font has: what is drawn for it is the box."""
+_UNMAPPED_CHARACTER = "\U000f0000"  # A private character that no font has: what is drawn for it is the box
 
-_COMPARISON_SIZE = 20
-"""Dots of em at which a sign is compared with the box; one at which faces are open anyway."""
+_COMPARISON_SIZE = 20  # Dots of em at which a sign is compared with the box; one at which faces are open anyway
 
 
 def missing_glyph_warnings(texts: Iterable[str]) -> tuple[str, ...]:

@@ -9,8 +9,7 @@ from kiosk.labels.typesetting.typeset import Align, Style
 
 HEIGHT_MM = 9
 _NUMBERS_MM, _FOOT_MM = 3, 6
-_TICKS_MM = {10: 3.0, 5: 2.25, 1: 1.25}
-"""Height of the tick at every so many mm; the first that divides counts."""
+_TICKS_MM = {10: 3.0, 5: 2.25, 1: 1.25}  # Height of the tick at every so many mm; the first that divides counts
 
 _STEPS = 8
 

@@ -18,15 +18,13 @@ from kiosk.labels.typesetting import bidi
 from kiosk.labels.typesetting.fonts import Script
 
 LRI, FSI, PDI = "\u2066", "\u2068", "\u2069"
-MARKS = frozenset((LRI, FSI, PDI))
-"""What the wording itself puts into a line; data holds none of them (``clean``)."""
+MARKS = frozenset((LRI, FSI, PDI))  # What the wording itself puts into a line; data holds none of them (`clean`)
 
 ELLIPSIS = "…"
-_MAX_CHARACTERS = 240
-"""Characters of one datum that are looked at; no box holds more."""
+_MAX_CHARACTERS = 240  # Characters of one datum that are looked at; no box holds more
 
+# White space to people; the ASCII separators (GS among them), which Python counts as space, are control characters.
 _SPACES = re.compile(r"[^\S\x1c-\x1f]+")
-"""White space to people; the ASCII separators (GS among them), which Python counts as space, are control characters."""
 
 _ARABIC_BLOCKS = ((0x0600, 0x06FF), (0x0750, 0x077F), (0x08A0, 0x08FF), (0xFB50, 0xFDFF), (0xFE70, 0xFEFE))
 _HAN_BLOCKS = (

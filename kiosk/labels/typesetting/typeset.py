@@ -15,26 +15,22 @@ from kiosk.labels.typesetting import fonts
 from kiosk.labels.typesetting.fonts import Script
 from kiosk.labels.typesetting.shaping import ELLIPSIS, FSI, LRI, PDI, Run, itemize
 
+# In em. Uyghur vowel signs reach 0.95 above, letters such as ۇ and ي 0.3 below the line in the faces used.
 _LINE_HEIGHT, _BASELINE = 1.3, 0.98
-"""In em. Uyghur vowel signs reach 0.95 above, letters such as ۇ and ي 0.3 below the line in the faces used."""
 
-_TIGHT_HEIGHT, _TIGHT_BASELINE = 1.14, 0.88
-"""For figures, units and codes in Latin letters, which need less."""
+_TIGHT_HEIGHT, _TIGHT_BASELINE = 1.14, 0.88  # For figures, units and codes in Latin letters, which need less
 
-_MIN_SHRINK = 0.75
-"""Down to this part of the wanted size a text is made smaller before it is broken into lines."""
+_MIN_SHRINK = 0.75  # Down to this part of the wanted size a text is made smaller before it is broken into lines
 
-_HAN_MEASURE = 20
-"""Dots of em at which Chinese is measured; a size that is drawn often as well."""
+_HAN_MEASURE = 20  # Dots of em at which Chinese is measured; a size that is drawn often as well
 
 _WORDS = re.compile(r" |[^ ]+")
 _IDEOGRAPHS = "\u4e00", "\u9fff"
 
-_MAX_CACHED_SIZE = 48
-"""Dots of em up to which ink is kept: that of a short word is then at most about 50 KB."""
+_MAX_CACHED_SIZE = 48  # Dots of em up to which ink is kept: that of a short word is then at most about 50 KB
 
+# A text at another size is at least this part as wide as its size says: hints round every sign to whole dots.
 _MIN_WIDTH_RATIO = 0.92
-"""A text at another size is at least this part as wide as its size says: hints round every sign to whole dots."""
 
 _BREAKABLE = re.compile(rf"[{LRI}{FSI}][^{PDI}]*{PDI}\s*|[\u2e80-\u9fff]\s*|[^\s{LRI}{FSI}\u2e80-\u9fff]+\s*|\s+")
 

@@ -11,12 +11,11 @@ from kiosk.messaging.contract.strict_json import StrictJsonError, canonical_pars
 
 MAX_CONTROL_BYTES: Final = 32 * 1024
 MAX_GAPS: Final = 100
+# In one list of a status, by the first centers that read them; a row that is well costs about 20 bytes.
 MAX_DOCTOR_ROWS: Final = 24
-"""In one list of a status, by the first centers that read them; a row that is well costs about 20 bytes."""
-MAX_STATUS_ROWS: Final = 2 * MAX_DOCTOR_ROWS
-"""In both lists, so that all of them cost less than an intake."""
+MAX_STATUS_ROWS: Final = 2 * MAX_DOCTOR_ROWS  # In both lists, so that all of them cost less than an intake
+# More than fit are told in the next acknowledgement; the lists are information, `upto` alone decides.
 MAX_QUARANTINED: Final = 1000
-"""More than fit are told in the next acknowledgement; the lists are information, ``upto`` alone decides."""
 
 # Python's "$" also matches before a last line end, which (?!\n) forbids; "\Z" would be no pattern of JSON Schema.
 Epoch = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}(?!\n)$", max_length=16)]
@@ -24,12 +23,12 @@ Seq = Annotated[int, msgspec.Meta(ge=1, le=MAX_SEQ)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
 Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}(?!\n)$", max_length=64)]
 Software = Annotated[str, msgspec.Meta(pattern=r"^[ -~]{1,64}(?!\n)$", max_length=64)]
+# First and last sequence number, both included.
 Ranges = Annotated[tuple[tuple[Seq, Seq], ...], msgspec.Meta(max_length=MAX_GAPS)]
-"""First and last sequence number, both included."""
 
 
+# The kernel's id of a boot, as in `bootid` of every event; "" from a station that does not say it.
 BootId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f-]{0,36}(?!\n)$", max_length=36)]
-"""The kernel's id of a boot, as in ``bootid`` of every event; "" from a station that does not say it."""
 
 
 class BadControl(ValueError):
@@ -87,7 +86,6 @@ class Status(msgspec.Struct, frozen=True):
 
     @property
     def doctor_rows(self) -> tuple[DoctorRow, ...]:
-        """Of both lists."""
         return self.doctor + self.doctor_more
 
 
@@ -120,8 +118,8 @@ class Resend(msgspec.Struct, frozen=True):
 
 
 AnyControl = Hello | Status | Ack | Resend
+# With the module: two threads that are the first to have msgspec look at a type make it crash (0.22).
 _PREBUILT_DECODERS: Final = tuple(msgspec.json.Decoder(kind) for kind in (Hello, Status, Ack, Resend))
-"""With the module: two threads that are the first to have msgspec look at a type make it crash (0.22)."""
 Control = TypeVar("Control", bound=AnyControl)
 
 

@@ -16,22 +16,21 @@ from kiosk.messaging.contract.strict_json import canonical
 SPEC_VERSION: Final = "1.0"
 CONTENT_TYPE: Final = "application/json"
 MAX_EVENT_BYTES: Final = 64 * 1024
-MAX_SEQ: Final = 2**31 - 1
-"""CloudEvents integers are signed 32-bit (CloudEvents 1.0, section "Type System")."""
+MAX_SEQ: Final = 2**31 - 1  # CloudEvents integers are signed 32-bit (CloudEvents 1.0, section "Type System")
 
-ZERO_HASH: Final = "0" * 64
-"""``prevhash`` of the first event of an epoch."""
+ZERO_HASH: Final = "0" * 64  # `prevhash` of the first event of an epoch
 
+# Every type this software knows, by its name on the wire.
 EVENT_TYPES: Final[Mapping[str, type[EventData]]] = {cls.TYPE: cls for cls in EVENT_CLASSES}
-"""Every type this software knows, by its name on the wire."""
 
+# With the module: two threads that are the first to have msgspec look at a type make it crash (0.22).
 _PREBUILT_DECODERS: Final = tuple(msgspec.json.Decoder(cls) for cls in EVENT_TYPES.values())
-"""With the module: two threads that are the first to have msgspec look at a type make it crash (0.22)."""
 _Data = TypeVar("_Data", bound=EventData)
 
+# `station.{object}.{verb}.{version}`: the feed makes topic levels of its parts.
 TYPE_PATTERN: Final = r"station\.[a-z]{1,32}\.[a-z]{1,32}\.v[0-9]{1,4}"
-"""``station.{object}.{verb}.{version}``: the feed makes topic levels of its parts."""
 
+# Without these nobody can say which event this is.
 IDENTITY_PATTERNS: Final[Mapping[str, str]] = {
     "specversion": r"1\.0",
     "id": r"[0-9a-f]{16}-[1-9][0-9]{0,9}",
@@ -40,8 +39,8 @@ IDENTITY_PATTERNS: Final[Mapping[str, str]] = {
     "station": r"S[0-9]{4}",
     "epoch": r"[0-9a-f]{16}",
 }
-"""Without these nobody can say which event this is."""
 
+# Mandatory as well, but an event that breaks one of them can still be stored under its identity.
 DETAIL_PATTERNS: Final[Mapping[str, str]] = {
     "time": r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z",
     "datacontenttype": r"application/json",
@@ -51,15 +50,14 @@ DETAIL_PATTERNS: Final[Mapping[str, str]] = {
     "clock": r"synced|restored|unset",
     "software": r"[ -~]{1,64}",
 }
-"""Mandatory as well, but an event that breaks one of them can still be stored under its identity."""
 
+# Checked where they are. `metrology` is in every event a station writes now; older events are without it.
 OPTIONAL_PATTERNS: Final[Mapping[str, str]] = {
     "metrology": r"[0-9]{1,4}\+[0-9a-f]{8}",
     "region": r"(?!feed$)[a-z0-9-]{1,16}",
     "reissued": r"[0-9a-f]{16}-[1-9][0-9]{0,9}",
     "signature": r"[!-~]{1,1024}",
 }
-"""Checked where they are. ``metrology`` is in every event a station writes now; older events are without it."""
 
 
 def identity_fault(event: Mapping[str, object]) -> str | None:
@@ -112,8 +110,7 @@ def body_and_hash(event: Mapping[str, object], write: Callable[[object], bytes] 
     return body, hashlib.sha256(hashed).hexdigest()
 
 
-_Rules = Mapping[str, Callable[[str], object]]
-"""For each attribute what is None for a text that breaks its pattern."""
+_Rules = Mapping[str, Callable[[str], object]]  # For each attribute what is None for a text that breaks its pattern
 
 
 def _rules(patterns: Mapping[str, str]) -> _Rules:

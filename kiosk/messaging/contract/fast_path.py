@@ -35,9 +35,11 @@ from kiosk.messaging.contract.envelope import (
 from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.strict_json import MAX_INTEGER
 
+# A signature is not among them: the hash is over the event without it.
 _OPTIONAL: Final = frozenset({"metrology", "region", "reissued"})
-"""A signature is not among them: the hash is over the event without it."""
 
+# Instead of the attribute's own pattern: where it must be the same as another one, where the own one would let through
+# what JSON escapes, and where that one looks for the end of the text.
 _PATTERN_OVERRIDES: Final[Mapping[str, str]] = {
     "id": r"(?P=epoch)-(?P<seq>[1-9][0-9]{0,9})",
     "source": r"/stations/(?P<station>S[0-9]{4})",
@@ -46,8 +48,6 @@ _PATTERN_OVERRIDES: Final[Mapping[str, str]] = {
     "software": r"[ !#-\[\]-~]{1,64}",
     "region": r'(?!feed")[a-z0-9-]{1,16}',
 }
-"""Instead of the attribute's own pattern: where it must be the same as another one, where the own one would let through
-what JSON escapes, and where that one looks for the end of the text."""
 
 
 def _event_pattern() -> str:
@@ -70,8 +70,6 @@ _EVENT_PATTERN: Final = re.compile(_event_pattern())
 
 
 class _DataDecoder:
-    """The data of one type."""
-
     def __init__(self, cls: type[EventData], reader: msgspec.json.Decoder[Any]) -> None:
         """``reader``: of the type as it is written."""
         self._cls, self._read = cls, reader.decode

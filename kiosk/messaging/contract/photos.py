@@ -8,14 +8,12 @@ from typing import Final, Self
 
 from kiosk.domain.identifiers import check_region, check_station
 
+# Of one request: what a connection that breaks can cost, and for how long one station holds a place.
 MAX_PART_BYTES: Final = 256 * 1024
-"""Of one request: what a connection that breaks can cost, and for how long one station holds a place."""
-OFFSET: Final = "Upload-Offset"
-"""Header: how many bytes of the picture are there; the next part begins at this byte."""
+OFFSET: Final = "Upload-Offset"  # Header: how many bytes of the picture are there; the next part begins at this byte
+# Header: `?1` when the picture is there as a whole, else `?0` (RFC 9651, a boolean).
 COMPLETE: Final = "Upload-Complete"
-"""Header: ``?1`` when the picture is there as a whole, else ``?0`` (RFC 9651, a boolean)."""
-REFUSED: Final = "Picture-Refused"
-"""Header: the word for why a picture was refused."""
+REFUSED: Final = "Picture-Refused"  # Header: the word for why a picture was refused
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _RANGE: Final = re.compile(r"bytes ([0-9]{1,10})-([0-9]{1,10})/([0-9]{1,10})")

@@ -27,12 +27,11 @@ from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.strict_json import StrictJsonError, canonical, canonical_parsed, read, read_canonical
 
 MAX_BATCH_EVENTS: Final = 100
-MAX_BATCH_BYTES: Final = 1024 * 1024
-"""Inflated. One event more than fits is another batch."""
+MAX_BATCH_BYTES: Final = 1024 * 1024  # Inflated. One event more than fits is another batch.
 
+# Of an event of a known type, in keys that nobody here knows. Software that is newer tells a few words more of what it
+# tells already, of each of two hundred bags perhaps; for anything else it has another type.
 MAX_UNKNOWN_BYTES: Final = 16 * 1024
-"""Of an event of a known type, in keys that nobody here knows. Software that is newer tells a few words more of what it
-tells already, of each of two hundred bags perhaps; for anything else it has another type."""
 
 _SPLITTER: Final = msgspec.json.Decoder(list[msgspec.Raw])
 

@@ -10,19 +10,17 @@ from typing import Any, Final, NoReturn
 import msgspec
 import rfc8785
 
-MAX_DEPTH: Final = 8
-"""Objects and arrays inside each other, the outermost one included."""
+MAX_DEPTH: Final = 8  # Objects and arrays inside each other, the outermost one included
 
-MAX_INTEGER: Final = 2**53 - 1
-"""The largest integer every JSON reader keeps exactly (RFC 8259, section 6)."""
+MAX_INTEGER: Final = 2**53 - 1  # The largest integer every JSON reader keeps exactly (RFC 8259, section 6)
 
+# Possessive and with an optional end: it never backtracks, so no text makes it slow.
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
-"""Possessive and with an optional end: it never backtracks, so no text makes it slow."""
 
 _BRACKET = re.compile(rb"[][{}]")
 
+# An escape that may leave half a character behind; strict UTF-8 has no other way to write one.
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-"""An escape that may leave half a character behind; strict UTF-8 has no other way to write one."""
 
 
 class StrictJsonError(ValueError):

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 from kiosk.domain.identifiers import check_region, check_station
 from kiosk.messaging.contract.envelope import TYPE_PATTERN
 
+# MQTT 5 user property of a feed message: which unbroken life of the feed its `feedseq` counts in.
 GENERATION_PROPERTY: Final = "generation"
-"""MQTT 5 user property of a feed message: which unbroken life of the feed its ``feedseq`` counts in."""
 ROOT: Final = "kiosk/v1"
 UP_KINDS: Final = ("event", "batch", "hello", "status")
 DOWN_KINDS: Final = ("ack", "resend", "config", "cmd")
@@ -71,7 +71,6 @@ class Topics:
 
     @property
     def resend(self) -> str:
-        """Control.Resend: what the ledger misses."""
         return self._down("resend")
 
     @property

@@ -15,10 +15,8 @@ from kiosk.base.json_reader import Unreadable, reader
 from kiosk.domain.identifiers import check_station
 
 MAX_OFFERS: Final = 8
-MAX_LIST_BYTES: Final = 16 * 1024
-"""Eight offers have some 3 KB."""
-MAX_BUNDLE_BYTES: Final = 513 * 1024 * 1024
-"""A payload of 512 MB, its manifest and its head."""
+MAX_LIST_BYTES: Final = 16 * 1024  # Eight offers have some 3 KB
+MAX_BUNDLE_BYTES: Final = 513 * 1024 * 1024  # A payload of 512 MB, its manifest and its head
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _RANGE: Final = re.compile(r"bytes=([0-9]{1,10})-([0-9]{1,10})")

@@ -15,12 +15,11 @@ from kiosk.messaging.relay.settings import CenterEndpoint, RelaySettings
 from kiosk.messaging.relay.tls import tls_context
 
 _CONNECT_S: Final = 20.0
-_ANSWER_S: Final = 30.0
-"""Without a byte from the center, on a line of a few kbit/s with others on it."""
+_ANSWER_S: Final = 30.0  # Without a byte from the center, on a line of a few kbit/s with others on it
 _ALERT_S: Final = 1.0
 _UNSENT_BYTES: Final = 4096
+# tcp(7), Linux: no more than that waits in the kernel beyond what is on the wire, or an event waited behind it.
 _TCP_NOTSENT_LOWAT: Final = 25
-"""tcp(7), Linux: no more than that waits in the kernel beyond what is on the wire, or an event waited behind it."""
 
 
 class CenterUnreachable(Exception):
@@ -127,7 +126,6 @@ class CenterLine:
         return made
 
     def _register(self, sock: socket.socket) -> socket.socket:
-        """Where `end` finds it."""
         with self._lock:
             self._socket = sock
             if self._ended:

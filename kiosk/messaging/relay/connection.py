@@ -43,8 +43,7 @@ class ConnectionOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
-    """Connected and subscribed."""
+class Ready: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +57,6 @@ class PubAck:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Something came down."""
-
     topic: str
     payload: bytes = field(repr=False)
 

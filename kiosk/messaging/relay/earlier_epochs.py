@@ -73,7 +73,6 @@ class EarlierEpochs:
         return [one.query for one in self._epochs.values() if one.open]
 
     def query(self, epoch: str) -> EpochQuery:
-        """Of this one alone."""
         return self._epochs[epoch].query
 
     def is_known(self, epoch: str) -> bool:

@@ -16,17 +16,16 @@ class LinkFault(StrEnum):
     NOT_AUTHORIZED = "not_authorized"
     QUOTA = "quota"
     TOO_LARGE = "too_large"
-    NO_SUBSCRIBERS = "no_subscribers"
-    """The broker took it and nobody listens: no sorting center is subscribed."""
+    NO_SUBSCRIBERS = "no_subscribers"  # The broker took it and nobody listens: no sorting center is subscribed
     TOPIC_INVALID = "topic_invalid"
+    # Another connection with this station's client id: two machines have one station's card.
     SESSION_TAKEOVER = "taken_over"
-    """Another connection with this station's client id: two machines have one station's card."""
-    REFUSED = "refused"
-    """For another reason, which the relay's log names."""
+    REFUSED = "refused"  # For another reason, which the relay's log names
+    # The broker speaks MQTT 3.1.1 alone: no reason in a PUBACK or at the end of a connection, so nothing is told.
     MQTT_3 = "mqtt_3"
-    """The broker speaks MQTT 3.1.1 alone: no reason in a PUBACK or at the end of a connection, so nothing is told."""
 
 
+# By reason code (MQTT 5.0, section 2.4).
 _FAULT_BY_REASON_CODE: Final[Mapping[int, LinkFault]] = {
     NO_SUBSCRIBERS: LinkFault.NO_SUBSCRIBERS,
     0x86: LinkFault.NOT_AUTHORIZED,
@@ -36,9 +35,8 @@ _FAULT_BY_REASON_CODE: Final[Mapping[int, LinkFault]] = {
     0x95: LinkFault.TOO_LARGE,
     0x97: LinkFault.QUOTA,
 }
-"""By reason code (MQTT 5.0, section 2.4)."""
+# The broker is busy, shuts down or moves, or the line broke: nothing a technician of the station could mend.
 _TRANSIENT_CODES: Final = frozenset({0x80, 0x81, 0x82, NO_MQTT_5, 0x88, 0x89, 0x8B, 0x8D, 0x93, 0x98, 0x9C, 0x9D})
-"""The broker is busy, shuts down or moves, or the line broke: nothing a technician of the station could mend."""
 
 
 def fault_of(code: int) -> LinkFault | None:

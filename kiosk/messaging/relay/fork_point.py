@@ -34,8 +34,7 @@ class ForkPoint:
     """
 
     def __init__(self) -> None:
-        self.question = 0
-        """The number whose hash is wanted; 0: none."""
+        self.question = 0  # The number whose hash is wanted; 0: none
         self._generation = ""
         self._same_upto, self._other_from = 0, _NOWHERE
 

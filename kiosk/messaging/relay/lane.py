@@ -14,13 +14,11 @@ from kiosk.messaging.relay.photos.part_size import MAX_PART_S, PartSize
 from kiosk.messaging.relay.ports import CenterConnection, LaneWork, WaitingEvents
 from kiosk.messaging.relay.throughput import ByteBudget
 
-POLL_INTERVAL_S: Final = 1.0
-"""Between two looks while an event waits, or the line has spent its allowance."""
+POLL_INTERVAL_S: Final = 1.0  # Between two looks while an event waits, or the line has spent its allowance
 MIN_SHARE: Final = 0.02
-_KEEP_OPEN_S: Final = 10.0
-"""Without a question; the center hangs up after twice as long."""
+_KEEP_OPEN_S: Final = 10.0  # Without a question; the center hangs up after twice as long
+# For a name that is looked up, or a center that does not answer a call: neither can be broken off.
 _JOIN_TIMEOUT_S: Final = 3.0
-"""For a name that is looked up, or a center that does not answer a call: neither can be broken off."""
 
 T = TypeVar("T")
 

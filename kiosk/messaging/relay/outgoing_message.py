@@ -11,8 +11,8 @@ from kiosk.messaging.contract.topics import Topics
 from kiosk.messaging.relay.ports import OutboxRow
 
 EVENT_CONTENT: Final = "application/cloudevents+json"
+# RFC 6713; inside is `application/cloudevents-batch+json`. MQTT has no content encoding to say so.
 BATCH_CONTENT: Final = "application/zlib"
-"""RFC 6713; inside is ``application/cloudevents-batch+json``. MQTT has no content encoding to say so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,19 +11,19 @@ from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.messaging.relay.throughput import ByteBudget, Throughput
 from kiosk.messaging.relay.tuning import TUNING, Tuning
 
+# A ledger that came back from a backup is told only by the answer to a hello, and a village may weigh nothing for days.
+# Ten minutes cost a station some 40 kB a day, a county of 200 one small message every three seconds.
 HELLO_INTERVAL_S: Final = 600.0
-"""A ledger that came back from a backup is told only by the answer to a hello, and a village may weigh nothing for
-days. Ten minutes cost a station some 40 kB a day, a county of 200 one small message every three seconds."""
+# No wait is shorter than this part of the longest: two hundred stations that connected together drift apart.
 _HELLO_SPREAD: Final = 0.6
-"""No wait is shorter than this part of the longest: two hundred stations that connected together drift apart."""
+# RabbitMQ 4.0 that was killed may forget what a station that is back at once subscribes to, and everything but the
+# center's answers goes on working. A center that is away costs a station six to ten connections an hour.
 _SILENCE_S: Final = 600.0
-"""RabbitMQ 4.0 that was killed may forget what a station that is back at once subscribes to, and everything but the
-center's answers goes on working. A center that is away costs a station six to ten connections an hour."""
+# No wait for an answer is shorter than this part of its whole: an answer takes its time, however the dice fall.
 _MIN_ANSWER_SHARE: Final = 0.3
-"""No wait for an answer is shorter than this part of its whole: an answer takes its time, however the dice fall."""
+# Full jitter: waits spread over all of the time, so that two hundred stations come back as thinly as it allows. The
+# least is there so that a station alone does not try twice at once.
 _MIN_RECONNECT_SHARE: Final = 0.02
-"""Full jitter: waits spread over all of the time, so that two hundred stations come back as thinly as it allows. The
-least is there so that a station alone does not try twice at once."""
 
 
 class Pace:
@@ -40,11 +40,10 @@ class Pace:
             settings.reconnect_s, settings.reconnect_max_s, lambda: random.uniform(_MIN_RECONNECT_SHARE, 1.0)
         )
         self._resend = Backoff(settings.resend_s, settings.resend_max_s, lambda: random.uniform(_MIN_ANSWER_SHARE, 1.0))
-        self.patience_s = self._resend.next()
-        """How long the center may take to answer before everything is sent again."""
+        self.patience_s = self._resend.next()  # How long the center may take to answer before everything is sent again
         share = crc32(settings.station.encode()) / 2**32
+        # How long the center may say nothing at all before the connection is doubted; every station its own.
         self.silence_s = _SILENCE_S * (_HELLO_SPREAD + (1 - _HELLO_SPREAD) * share)
-        """How long the center may say nothing at all before the connection is doubted; every station its own."""
         self._random = random
 
     def first_connect_delay_s(self) -> float:
@@ -65,7 +64,6 @@ class Pace:
         return HELLO_INTERVAL_S * self._random.uniform(_HELLO_SPREAD, 1.0)
 
     def progress(self) -> None:
-        """The center acknowledged something new."""
         self.window = self.tuning.window
         self.batch_events = min(self.tuning.batch_events, self.batch_events * 2)
         self.reconnect.reset()

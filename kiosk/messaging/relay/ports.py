@@ -12,8 +12,6 @@ from kiosk.messaging.relay.faults import LinkFault
 
 
 class JournalIdentity(Protocol):
-    """Whose database this is."""
-
     @property
     def station(self) -> str: ...
 

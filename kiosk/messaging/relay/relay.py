@@ -15,23 +15,18 @@ from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.ports import DoctorReport, LinkWatcher, StationSide, StorePort
 from kiosk.messaging.relay.session import RelaySession
 
+# A connection that held this long was a good one: the next attempt need not wait as if it had failed.
 _GOOD_CONNECTION_S = 30.0
-"""A connection that held this long was a good one: the next attempt need not wait as if it had failed."""
-LOG_PERIOD_S = 300.0
-"""A village is offline for weeks, with a try every minute."""
+LOG_PERIOD_S = 300.0  # A village is offline for weeks, with a try every minute
 
 
 class NullLinkWatcher:
-    """Nobody is told."""
-
     def ack_received(self, alarm: str) -> None: ...
     def fault(self, fault: LinkFault) -> None: ...
     def remaining(self, left_s: float | None) -> None: ...
 
 
 class NullDoctorReport:
-    """No doctor looks."""
-
     def rows(self) -> tuple[DoctorRow, ...]:
         return ()
 

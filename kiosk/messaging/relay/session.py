@@ -45,15 +45,14 @@ CONTROL_CONTENT: Final = "application/json"
 
 
 _STATUS_SOON_S: Final = 3.0
+# How often it is looked whether the doctor has found something bad; he himself looks once a minute.
 DOCTOR_POLL_S: Final = 10.0
-"""How often it is looked whether the doctor has found something bad; he himself looks once a minute."""
 """A backlog that is gone is told this soon: the dashboard must not show it for another minute."""
-_ESTIMATE_INTERVAL_S: Final = 10.0
-"""How often it is said how long the rest takes: the events that wait are read for it."""
+_ESTIMATE_INTERVAL_S: Final = 10.0  # How often it is said how long the rest takes: the events that wait are read for it
+# So long after the last question about earlier epochs, or a fork, another generation may lead to the next one. Two
+# ledgers that answer one station in turn, or a broker that lies, would else keep it asking about twenty epochs without
+# end.
 _QUERY_RETRY_S: Final = 60.0
-"""So long after the last question about earlier epochs, or a fork, another generation may lead to the next one. Two
-ledgers that answer one station in turn, or a broker that lies, would else keep it asking about twenty epochs without
-end."""
 
 
 class RelaySession:

@@ -11,14 +11,12 @@ from urllib.parse import urlsplit
 from kiosk.domain.identifiers import check_region, check_station
 
 _PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
+# 4 kbit/s: after an event of the largest size (64 KiB) nothing else is sent for two minutes then.
 MIN_BYTES_PER_SECOND: Final = 500
-"""4 kbit/s: after an event of the largest size (64 KiB) nothing else is sent for two minutes then."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where the broker listens."""
-
     host: str
     port: int
     tls: bool
@@ -87,21 +85,17 @@ class RelaySettings:
     software: str
     username: str | None = None
     password_file: Path | None = None
-    ca_file: Path | None = None
-    """Who signed the broker's certificate; None: the authorities of the operating system."""
+    ca_file: Path | None = None  # Who signed the broker's certificate; None: the authorities of the operating system
     cert_file: Path | None = None
     key_file: Path | None = None
     resend_s: float = 2.0
     resend_max_s: float = 60.0
+    # Waits are random below this: two hundred stations whose power or broker comes back are spread over it.
     reconnect_s: float = 10.0
-    """Waits are random below this: two hundred stations whose power or broker comes back are spread over it."""
     reconnect_max_s: float = 60.0
-    bytes_per_second: int = 0
-    """What events may take of a line that people use as well, upwards; 0: as fast as it goes."""
-    photos: str | None = None
-    """Where the sorting center takes pictures; None: none are sent."""
-    updates: str | None = None
-    """Where the sorting center has updates; None: none are fetched."""
+    bytes_per_second: int = 0  # What events may take of a line that people use as well, upwards; 0: as fast as it goes
+    photos: str | None = None  # Where the sorting center takes pictures; None: none are sent
+    updates: str | None = None  # Where the sorting center has updates; None: none are fetched
     boot: str = ""
 
     def __post_init__(self) -> None:

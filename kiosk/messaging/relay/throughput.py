@@ -5,22 +5,17 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-WINDOW_S: Final = 60.0
-"""What was acknowledged longer ago says nothing about a radio line now."""
+WINDOW_S: Final = 60.0  # What was acknowledged longer ago says nothing about a radio line now
 MIN_RATE_S: Final = 10.0
-MIN_RATE_MESSAGES: Final = 3
-"""Fewer, or within a shorter time, are an accident and no rate."""
+MIN_RATE_MESSAGES: Final = 3  # Fewer, or within a shorter time, are an accident and no rate
+# After so long without an acknowledgement the line is not slow but still, and nobody knows for how long.
 SILENT_S: Final = 20.0
-"""After so long without an acknowledgement the line is not slow but still, and nobody knows for how long."""
-MAX_ESTIMATE_S: Final = 48 * 3600.0
-"""An estimate beyond two days is a guess about the weather."""
+MAX_ESTIMATE_S: Final = 48 * 3600.0  # An estimate beyond two days is a guess about the weather
 
-OVERHEAD_BYTES: Final = 130
-"""Of a message beside its payload: topic, content type, MQTT, TLS record, TCP and IP."""
-_BURST_S: Final = 1.0
-"""What an idle line may have saved up: a single event after a quiet hour leaves at once."""
+OVERHEAD_BYTES: Final = 130  # Of a message beside its payload: topic, content type, MQTT, TLS record, TCP and IP
+_BURST_S: Final = 1.0  # What an idle line may have saved up: a single event after a quiet hour leaves at once
+# No message takes the whole allowance for longer: an acknowledgement, a ping or a telephone call comes in between.
 MESSAGE_S: Final = 3.0
-"""No message takes the whole allowance for longer: an acknowledgement, a ping or a telephone call comes in between."""
 
 
 class Throughput:

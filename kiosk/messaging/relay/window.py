@@ -9,8 +9,8 @@ from typing import Final
 from kiosk.messaging.contract.control import MAX_GAPS
 from kiosk.messaging.relay.pace import Pace
 
+# Pings come back but no PUBACK does: a broker that waits for its own disks. Then send again after all.
 _NO_PUBACK_S: Final = 120.0
-"""Pings come back but no PUBACK does: a broker that waits for its own disks. Then send again after all."""
 
 
 @dataclass(slots=True)

@@ -12,22 +12,20 @@ from numpy.typing import NDArray
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.channels.rules import ChannelRule
 
-Mask: TypeAlias = NDArray[np.uint8]
-"""Rows x columns, 255 where it is so, else 0."""
+Mask: TypeAlias = NDArray[np.uint8]  # Rows x columns, 255 where it is so, else 0
 
 WHITE: Final = 255
+# A pixel with a channel below this belongs to the goods. JPEG leaves 237 to 254 in the white right beside them.
 GOODS_BELOW: Final = 245
-"""A pixel with a channel below this belongs to the goods. JPEG leaves 237 to 254 in the white right beside them."""
+# Nothing that belongs to the goods is farther from GOODS_BELOW; what is left there is of JPEG or of a shadow.
 _CLEARED_PX: Final = 4
-"""Nothing that belongs to the goods is farther from GOODS_BELOW; what is left there is of JPEG or of a shadow."""
+# Along rows and columns, as every pixel is that is 20 or more away as the crow flies. A block of JPEG, which spreads
+# what an edge leaves, is 8 pixels wide in full color: it cannot reach there from what _CLEARED_PX has left.
 FAR_PX: Final = 15
-"""Along rows and columns, as every pixel is that is 20 or more away as the crow flies. A block of JPEG, which spreads
-what an edge leaves, is 8 pixels wide in full color: it cannot reach there from what _CLEARED_PX has left.
-"""
 _REACHED: Final = 128
 _LIGHT, _LIGHTEST = np.full(3, GOODS_BELOW), np.full(3, WHITE)
+# Of the cut-out, outside the box of the goods: lighter than GOODS_BELOW, and it belongs to them.
 _SOFT_EDGE_PX: Final = 6
-"""Of the cut-out, outside the box of the goods: lighter than GOODS_BELOW, and it belongs to them."""
 
 
 @dataclass(frozen=True, slots=True)

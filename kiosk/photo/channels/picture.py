@@ -25,32 +25,24 @@ from kiosk.photo.channels.layout import (
 from kiosk.photo.channels.rules import ChannelRule
 from kiosk.photo.codec import JPEG_QUALITY, decode_picture, encode_jpeg
 
-MIN_QUALITY, MAX_QUALITY = 70, 100
-"""Below 70 the blocks of JPEG are seen on a smooth skin."""
+MIN_QUALITY, MAX_QUALITY = 70, 100  # Below 70 the blocks of JPEG are seen on a smooth skin
 MAX_ENCODINGS: Final = 8
+# Percent: beyond it a picture looks soft beside those of other sellers. A master as it should be needs 118 at most.
 MAX_ENLARGED_PERCENT: Final = 150
-"""Percent: beyond it a picture looks soft beside those of other sellers. A master as it should be needs 118 at most."""
 
 
 class ChannelReason(StrEnum):
     """Why there is no picture; in brackets the unit of value and limit."""
 
-    NO_GOODS = "no_goods"
-    """The cut shows nothing but white (pixels of the longer side)."""
+    NO_GOODS = "no_goods"  # The cut shows nothing but white (pixels of the longer side)
+    # The cut has something else than white at its own edge, or far from the goods (lowest value of a channel).
     NOT_ON_WHITE = "not_on_white"
-    """The cut has something else than white at its own edge, or far from the goods (lowest value of a channel)."""
-    ENLARGED = "enlarged"
-    """The goods are too small in the cut (percent)."""
-    GOODS_SMALL = "goods_small"
-    """The goods are too small in the picture (pixels of the longer side)."""
-    MARGIN_SMALL = "margin_small"
-    """Too little white around the goods (pixels)."""
-    MARGIN_LARGE = "margin_large"
-    """Too much white around the goods (pixels)."""
-    BYTES_FEW = "bytes_few"
-    """The file is too small even at the best quality (bytes)."""
-    BYTES_MANY = "bytes_many"
-    """The file is too large even at the least quality (bytes)."""
+    ENLARGED = "enlarged"  # The goods are too small in the cut (percent)
+    GOODS_SMALL = "goods_small"  # The goods are too small in the picture (pixels of the longer side)
+    MARGIN_SMALL = "margin_small"  # Too little white around the goods (pixels)
+    MARGIN_LARGE = "margin_large"  # Too much white around the goods (pixels)
+    BYTES_FEW = "bytes_few"  # The file is too small even at the best quality (bytes)
+    BYTES_MANY = "bytes_many"  # The file is too large even at the least quality (bytes)
 
 
 @dataclass(frozen=True, slots=True)

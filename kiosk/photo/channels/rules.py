@@ -12,12 +12,9 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 
-MAX_SIDE_PX: Final = 4000
-"""Of a picture that is made here: 48 MB of pixels."""
-MAX_BYTES: Final = 20_000_000
-"""The channels take at most 16 MB."""
-MAX_FILE_BYTES: Final = 1_000_000
-"""Bytes of a file of rules; the one of the house has 6,000."""
+MAX_SIDE_PX: Final = 4000  # Of a picture that is made here: 48 MB of pixels
+MAX_BYTES: Final = 20_000_000  # The channels take at most 16 MB
+MAX_FILE_BYTES: Final = 1_000_000  # Bytes of a file of rules; the one of the house has 6,000
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}\Z")
 _PLACE: Final = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<field>\w*)[^`]*`)?\Z", re.DOTALL)
@@ -88,7 +85,6 @@ class ChannelRules:
 
 @cache
 def shipped_rules() -> ChannelRules:
-    """The rows of the house."""
     return ChannelRules(_read(Path(__file__).with_name("rules.toml"), {}))
 
 

@@ -9,8 +9,7 @@ from kiosk.photo.markers import DetectedMat
 from kiosk.photo.mat import SHEET
 from kiosk.photo.rectify import Window, flatten
 
-RIM_MM: Final = 3.0
-"""Left off on every side: a wide lens moves the edge by up to 2 mm, and beyond it may be people."""
+RIM_MM: Final = 3.0  # Left off on every side: a wide lens moves the edge by up to 2 mm, and beyond it may be people
 
 
 def flat_sheet(frame: BgrImage, mat: DetectedMat, px_per_mm: float) -> BgrImage:

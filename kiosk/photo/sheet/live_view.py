@@ -24,10 +24,9 @@ from kiosk.photo.measures import Outline, edge_intrusion, motion
 from kiosk.photo.pipeline import limit_size
 from kiosk.photo.rectify import Window, detect_patches, flatten
 
+# Of what the mat is looked for in, and the most of the picture: a marker has some 30 pixels a side there.
 LIVE_VIEW_WIDTH_PX: Final = 480
-"""Of what the mat is looked for in, and the most of the picture: a marker has some 30 pixels a side there."""
-_LIGHT_WIDTH_PX: Final = 960
-"""Of what light and goods are judged in: a pixel and a half a millimetre."""
+_LIGHT_WIDTH_PX: Final = 960  # Of what light and goods are judged in: a pixel and a half a millimetre
 LIVE_VIEW_PX_PER_MM: Final = 1.5
 LIVE_VIEW_WINDOW: Final = Window(
     INTERIOR.left,
@@ -36,12 +35,9 @@ LIVE_VIEW_WINDOW: Final = Window(
     round(INTERIOR.width * LIVE_VIEW_PX_PER_MM),
     round(INTERIOR.height * LIVE_VIEW_PX_PER_MM),
 )
-_STILL_LEVELS: Final = 2.0
-"""Mean difference to the look before, as for the motion of a burst."""
-_COLORED, _BRIGHTER, _BLACKER = 9.0, 6.0, -33.0
-"""As the cut-out has them for what is goods without a doubt."""
-_RIM_MM = 2
-"""Of the interior: a pixel of the edge is half of what lies beside it."""
+_STILL_LEVELS: Final = 2.0  # Mean difference to the look before, as for the motion of a burst
+_COLORED, _BRIGHTER, _BLACKER = 9.0, 6.0, -33.0  # As the cut-out has them for what is goods without a doubt
+_RIM_MM = 2  # Of the interior: a pixel of the edge is half of what lies beside it
 
 
 @dataclass(frozen=True, slots=True, eq=False)

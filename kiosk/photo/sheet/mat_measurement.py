@@ -18,9 +18,9 @@ from kiosk.photo.rectify import flatten
 from kiosk.photo.sheet.cut import flat_sheet
 
 PREVIEW_PX_PER_MM: Final = 1.2
+# Brightest to darkest, as the fit of the light has it, which is cautious at the corners: more than one stop. Shots are
+# set right whatever it is, but noise grows in what is brightened.
 _MAX_UNEVENNESS: Final = 2.0
-"""Brightest to darkest, as the fit of the light has it, which is cautious at the corners: more than one stop. Shots
-are set right whatever it is, but noise grows in what is brightened."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,6 +15,7 @@ _BY_IDENTIFIER: Mapping[str, str] = {
     "]e0": "GS1_DATABAR",
     "]J1": "GS1_DOTCODE",
 }
+# For the modifiers that do not change what the data is.
 _BY_LETTER: Mapping[str, str] = {
     "C": "CODE128",
     "E": "EAN13",
@@ -23,7 +24,6 @@ _BY_LETTER: Mapping[str, str] = {
     "d": "DATAMATRIX",
     "Q": "QR",
 }
-"""For the modifiers that do not change what the data is."""
 
 GS1_SYMBOLOGIES = frozenset({"GS1_128", "GS1_DATAMATRIX", "GS1_QR", "GS1_DATABAR", "GS1_DOTCODE"})
 PRODUCT_SYMBOLOGIES = frozenset({"EAN13", "EAN8", "UPCA"})

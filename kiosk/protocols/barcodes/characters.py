@@ -9,13 +9,13 @@ from __future__ import annotations
 import unicodedata
 from typing import Final
 
+# Marks, embeddings, overrides and isolates of the bidirectional algorithm (Unicode Standard Annex 9).
 _BIDI: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Marks, embeddings, overrides and isolates of the bidirectional algorithm (Unicode Standard Annex 9)."""
+# General categories of what is not seen, or only on top of another character.
 _HIDDEN: Final = frozenset({"Cf", "Zl", "Zp", "Mn", "Me", "Cs", "Co", "Cn"})
-"""General categories of what is not seen, or only on top of another character."""
 
+# Letters, hyphens and strokes that no eye tells from ASCII (Unicode Technical Standard 39, single characters).
 _CONFUSABLES: Final = frozenset("АВСЕНІЈКМОРԚЅТԜХҮавсеһіјкмоԛрѕтԝхуӏΑΒΕΖΗΙΚΜΝΟΡΤΥΧαικνορτυχϲϳՕօԁցհՍս‐‑‒–—−⁄∕")
-"""Letters, hyphens and strokes that no eye tells from ASCII (Unicode Technical Standard 39, single characters)."""
 
 
 def text_fault(text: str, allowed: str = "") -> str | None:

@@ -9,13 +9,11 @@ from __future__ import annotations
 _S10_WEIGHTS = (8, 6, 4, 2, 3, 5, 9, 7)
 _S10_SPECIAL = {10: 0, 11: 5}
 
+# Character set 82 in its order: a character's place is its value.
 _PAIR_VALUES = "!\"%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
-"""Character set 82 in its order: a character's place is its value."""
 _PAIR_CHARACTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
-_PAIR_MODULUS = 1021
-"""The greatest prime below 1024, which two characters of 32 can write."""
-_MAX_BODY_LENGTH = 97
-"""Characters before the pair: no value of an application identifier has more."""
+_PAIR_MODULUS = 1021  # The greatest prime below 1024, which two characters of 32 can write
+_MAX_BODY_LENGTH = 97  # Characters before the pair: no value of an application identifier has more
 
 
 class BadDigits(ValueError):

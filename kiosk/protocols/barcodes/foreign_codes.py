@@ -28,6 +28,7 @@ _SCHEMES = (
     "mecard otpauth sms smsto tel upi vbscript view-source weixin"
 )
 
+# Tried from top to bottom: who wants the telephone number in a `tel:` link named looks for it before the link.
 FOREIGN_CODES: tuple[ForeignCode, ...] = (
     _row("wifi", r"wifi\s*:.*"),
     # Mobile numbers of China: 11 digits from 13 to 19, with or without the country's 86; groups of 3-4-4.
@@ -58,12 +59,11 @@ FOREIGN_CODES: tuple[ForeignCode, ...] = (
     _row("pickup_code", r"(?:[A-Z]-?)?(?:[0-9]{1,3}-)?[0-9]{1,2}-[0-9]{1,5}"),
     _row("pickup_code", r"[0-9]{6,8}"),
 )
-"""Tried from top to bottom: who wants the telephone number in a ``tel:`` link named looks for it before the link."""
 
+# Nothing that is named here is longer, but for links, and those show in their first characters.
 _MAX_CHECKED_LENGTH = 256
-"""Nothing that is named here is longer, but for links, and those show in their first characters."""
+# EAN-8 and EAN-13. A UPC-A of 12 digits looks like an old waybill: without its symbology nobody can tell.
 _PRODUCT_LENGTHS = (8, 13)
-"""EAN-8 and EAN-13. A UPC-A of 12 digits looks like an old waybill: without its symbology nobody can tell."""
 
 
 def is_product(text: str) -> bool:

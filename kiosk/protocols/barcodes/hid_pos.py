@@ -17,28 +17,25 @@ from typing import Final
 from kiosk.protocols.barcodes.refusal import RefusedScan, ScanRefusal
 from kiosk.protocols.barcodes.scan import MAX_NAMED_LENGTH
 
-MAX_DESCRIPTOR: Final = 4096
-"""Bytes; the kernel hands over no more (HID_MAX_DESCRIPTOR_SIZE)."""
+MAX_DESCRIPTOR: Final = 4096  # Bytes; the kernel hands over no more (HID_MAX_DESCRIPTOR_SIZE)
+# Bytes. A report of a full-speed device has at most 64; a descriptor that speaks of megabytes is a hostile one.
 MAX_REPORT: Final = 1024
-"""Bytes. A report of a full-speed device has at most 64; a descriptor that speaks of megabytes is a hostile one."""
+# The parts of one code come within milliseconds of each other; after a longer rest the other half is missing.
 MAX_GAP_S: Final = 1.0
-"""The parts of one code come within milliseconds of each other; after a longer rest the other half is missing."""
 _MAX_DEPTH: Final = 16
 _MAX_USAGES: Final = 256
 
 _SCANNER_PAGE: Final = 0x8C
+# Badge reader, scanner, dumb scanner, base of a cordless one, cradle.
 _APPLICATIONS: Final = frozenset(range(_SCANNER_PAGE << 16 | 0x01, (_SCANNER_PAGE << 16 | 0x05) + 1))
-"""Badge reader, scanner, dumb scanner, base of a cordless one, cradle."""
-_KEYBOARDS: Final = frozenset({0x0001_0006, 0x0001_0007})
-"""Keyboard, keypad."""
+_KEYBOARDS: Final = frozenset({0x0001_0006, 0x0001_0007})  # Keyboard, keypad
 _BYTE_COUNT: Final = 0x0001_003B
 _IDENTIFIER: Final = tuple(_SCANNER_PAGE << 16 | usage for usage in (0xFB, 0xFC, 0xFD))
 _DATA: Final = _SCANNER_PAGE << 16 | 0xFE
 _MORE: Final = _SCANNER_PAGE << 16 | 0xFF
 
 _AIM: Final = re.compile(rb"\][A-Za-z][0-9A-Za-z]")
-_LINE_ENDS: Final = b"\r\n\t"
-"""The suffix that a scanner's menu may put behind every code, here as well."""
+_LINE_ENDS: Final = b"\r\n\t"  # The suffix that a scanner's menu may put behind every code, here as well
 
 
 class BadDescriptor(ValueError):

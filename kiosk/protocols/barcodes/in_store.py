@@ -21,8 +21,8 @@ _LAYOUT = re.compile(r"([0-9]+)(I+)(?:(W+)(P*)|(K?)(P+)|(P+)(W+))C")
 _TWO_MINUS: Final = (0, 2, 4, 6, 8, 9, 1, 3, 5, 7)
 _THREE: Final = (0, 3, 6, 9, 2, 5, 8, 1, 4, 7)
 _FIVE_PLUS: Final = (0, 5, 1, 6, 2, 7, 3, 8, 4, 9)
+# Digit-wise weights of the inner check digit (General Specifications 7.9.2).
 _FIVE_MINUS: Final = (0, 5, 9, 4, 8, 3, 7, 2, 6, 1)
-"""Digit-wise weights of the inner check digit (General Specifications 7.9.2)."""
 
 
 class BadLayout(ValueError):

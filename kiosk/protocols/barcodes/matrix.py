@@ -7,10 +7,8 @@ from kiosk.protocols.barcodes.gs1.notation import parse_notation, to_bracketed
 
 Modules = tuple[tuple[bool, ...], ...]
 
-QUIET_ZONE_MODULES = 4
-"""Light modules on every side (ISO/IEC 18004, clause 9.1)."""
-DATAMATRIX_QUIET_ZONE_MODULES = 1
-"""Light modules on every side (ISO/IEC 16022)."""
+QUIET_ZONE_MODULES = 4  # Light modules on every side (ISO/IEC 18004, clause 9.1)
+DATAMATRIX_QUIET_ZONE_MODULES = 1  # Light modules on every side (ISO/IEC 16022)
 
 
 def qr_modules(text: str) -> Modules:

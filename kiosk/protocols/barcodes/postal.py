@@ -9,6 +9,7 @@ from kiosk.protocols.barcodes.digits import s10_check_digit
 
 _FORM = re.compile(r"([A-Z]{2})([0-9]{8})([0-9])([A-Z]{2})")
 
+# First letter of the service indicator; the others are for use within a country or between two.
 _SERVICES = {
     "E": "ems",
     "C": "parcel",
@@ -20,8 +21,8 @@ _SERVICES = {
     "J": "reserved",
     "K": "reserved",
 }
-"""First letter of the service indicator; the others are for use within a country or between two."""
 
+# Countries and territories with a post of their own (ISO 3166-1; XK is Kosovo's user-assigned code).
 _COUNTRY_CODES = (
     "AD AE AF AG AI AL AM AO AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BM BN BO BQ BR BS BT BW BY BZ CA CD CF CG "
     "CH CI CK CL CM CN CO CR CU CV CW CY CZ DE DJ DK DM DO DZ EC EE EG ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH "
@@ -31,7 +32,6 @@ _COUNTRY_CODES = (
     "SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG US UY UZ VA VC VE VG VI VN "
     "VU WF WS XK YE YT ZA ZM ZW"
 )
-"""Countries and territories with a post of their own (ISO 3166-1; XK is Kosovo's user-assigned code)."""
 _COUNTRIES = frozenset(_COUNTRY_CODES.split())
 
 

@@ -9,15 +9,12 @@ from enum import StrEnum
 class ScanRefusal(StrEnum):
     """Words that the screens have a sentence for."""
 
-    CONTROL = "control"
-    """It presses a key that is no character, or holds a control character."""
+    CONTROL = "control"  # It presses a key that is no character, or holds a control character
+    # Digits of another script, invisible characters, a direction override: nothing of that is in any code.
     NOT_ASCII = "scan_not_ascii"
-    """Digits of another script, invisible characters, a direction override: nothing of that is in any code."""
     TOO_LONG = "scan_too_long"
-    HALF = "scan_half"
-    """A part is missing, came late, or belongs to another code."""
-    TOO_FAST = "scan_too_fast"
-    """More scans than a hand can make."""
+    HALF = "scan_half"  # A part is missing, came late, or belongs to another code
+    TOO_FAST = "scan_too_fast"  # More scans than a hand can make
     SECOND_KEYBOARD = "scan_second_keyboard"
     NO_CODE = "camera_saw_no_code"
     NO_PICTURE = "camera_failed"

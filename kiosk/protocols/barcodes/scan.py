@@ -22,22 +22,21 @@ from kiosk.protocols.barcodes.gs1.errors import BadElementString
 from kiosk.protocols.barcodes.in_store import InStoreLayout, InStoreNumber, read_in_store
 from kiosk.protocols.barcodes.waybills import Waybill, identify
 
-MAX_LENGTH = 64
-"""Characters of data; every code of this trade is shorter, but for GS1 data and its links."""
+MAX_LENGTH = 64  # Characters of data; every code of this trade is shorter, but for GS1 data and its links
+# Most characters of GS1 data. Up to here a link is named as one, which helps more than "too long"; no scanner adapter
+# hands over more.
 MAX_NAMED_LENGTH = 256
-"""Most characters of GS1 data. Up to here a link is named as one, which helps more than "too long"; no scanner adapter
-hands over more."""
 
+# Words of the waybill room that refuse a scan wherever it was made, and the words used here.
 _FOREIGN_REASONS: Mapping[str, str] = {"url": "url", "wifi": "wifi", "phone_number": "phone", "id_number": "id_number"}
-"""Words of the waybill room that refuse a scan wherever it was made, and the words used here."""
 
+# Without an identifier only these beginnings are taken for GS1: their check digit makes a mistake unlikely.
 _GS1_KEYS = ("00", "01", "02")
-"""Without an identifier only these beginnings are taken for GS1: their check digit makes a mistake unlikely."""
 
 _PRODUCT_LENGTHS = (8, 12, 13)
 _CARTON_LENGTH = 14
+# Nobody prints a product's number like this: thirteen digits in one of these are a waybill, check digit or not.
 _PARCEL_SYMBOLOGIES = frozenset({"CODE128", "CODE39"})
-"""Nobody prints a product's number like this: thirteen digits in one of these are a waybill, check digit or not."""
 
 _COMMAND = re.compile(
     r"[\^~][A-Z]{2}.*"  # ZPL

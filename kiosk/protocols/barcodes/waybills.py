@@ -15,8 +15,7 @@ from kiosk.protocols.barcodes.postal import S10, parse_s10
 
 CARRIERS = ("SF", "YTO", "YUNEXPRESS", "ZTO", "STO", "YUNDA", "JD", "JTSD", "DBL", "CHINAPOST", "CAINIAO")
 MIN_LENGTH = 8
-MAX_LENGTH = 30
-"""The longest shape, a JD package "-n-total-", has 24 characters."""
+MAX_LENGTH = 30  # The longest shape, a JD package "-n-total-", has 24 characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +33,7 @@ def _pattern(carrier: str, pattern: str) -> NumberPattern:
 _PACKAGE = r"(?:-[0-9]{1,3}-[0-9]{1,3}-?)?"
 _PACKAGE_OF = re.compile(r"(JD[0-9A-Z]+)-([0-9]{1,3})-([0-9]{1,3})-?", re.ASCII)
 
+# In order of likelihood: a number's candidates come in the order of the rows it fits.
 NUMBER_PATTERNS: tuple[NumberPattern, ...] = (
     # Letters of their own: hardly ever wrong.
     _pattern("SF", r"SF[0-9A-Z][0-9]{12}"),
@@ -64,7 +64,6 @@ NUMBER_PATTERNS: tuple[NumberPattern, ...] = (
     _pattern("YTO", r"(?!SF|YT|JD|JT|DP)(?=.{10,12}\Z)(?:[A-Z]{1,2}|[0-9][A-Z])[0-9]{8,11}"),
     _pattern("DBL", r"[0-9]{8,10}"),
 )
-"""In order of likelihood: a number's candidates come in the order of the rows it fits."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,5 +10,5 @@ def row_bytes(bitmap: Bitmap) -> int:
     return (bitmap.width_dots + 7) // 8
 
 
+# Translation table for languages in which 0 is black; the padding becomes white by it.
 INVERT = bytes(255 - value for value in range(256))
-"""Translation table for languages in which 0 is black; the padding becomes white by it."""

@@ -10,20 +10,19 @@ from kiosk.protocols.printers.bitmap import row_bytes
 from kiosk.protocols.printers.page_setup import USUAL_DENSITY, PageSetup
 from kiosk.protocols.printers.ports import Bitmap
 
+# It stands in line: an answer says that the label before it is finished. Never sent inside of a page.
 STATUS_QUERY = b"\x1bh"
-"""It stands in line: an answer says that the label before it is finished. Never sent inside of a page."""
 
-_MAX_SPEED = 5
-"""SPEED goes from 0 to 5, in about inches per second."""
+_MAX_SPEED = 5  # SPEED goes from 0 to 5, in about inches per second
 
+# CONTRAST has four steps (default, medium, dark, very dark) and none that is lighter than the default.
 _CONTRASTS = ((13, 3), (11, 2), (USUAL_DENSITY + 1, 1))
-"""CONTRAST has four steps (default, medium, dark, very dark) and none that is lighter than the default."""
 
+# Bit 2 is the latch of the lid that carries the head. Bit 4, "was switched on", says nothing about a label.
 _STATUS_BITS = {0: "printing", 1: "paper_out", 2: "head_open", 3: "battery_low"}
-"""Bit 2 is the latch of the lid that carries the head. Bit 4, "was switched on", says nothing about a label."""
 
+# Bit 5: the last label was not taken off yet; the next one waits for that. Bits 0 to 3 are reserved.
 _EXTENDED_BITS = {4: "paper_jam", 5: "paused", 6: "paper_near_end", 7: "ribbon_out"}
-"""Bit 5: the last label was not taken off yet; the next one waits for that. Bits 0 to 3 are reserved."""
 
 _UNDEFINED = 0xE0
 

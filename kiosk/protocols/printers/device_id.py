@@ -17,8 +17,8 @@ _BEGINNINGS: tuple[tuple[str, StreamLanguage], ...] = (
     ("ESCPOS", "escpos"),
     ("ESC-POS", "escpos"),
 )
+# Of makers with one language, for printers that say nothing of commands.
 _MAKERS: dict[str, StreamLanguage] = {"TSC": "tspl", "ZEBRA": "zpl"}
-"""Of makers with one language, for printers that say nothing of commands."""
 
 
 def proposed_language(device_id: str) -> StreamLanguage | None:

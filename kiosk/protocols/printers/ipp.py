@@ -13,8 +13,7 @@ from enum import IntEnum
 from typing import Final
 
 VERSION = b"\x01\x01"
-MAX_BYTES = 65_536
-"""Of an answer: what is asked for needs a few hundred."""
+MAX_BYTES = 65_536  # Of an answer: what is asked for needs a few hundred
 
 _OPERATION_GROUP, _JOB_GROUP, _PRINTER_GROUP, _END = 0x01, 0x02, 0x04, 0x03
 _FIRST_VALUE_TAG = 0x10
@@ -48,8 +47,7 @@ class JobState(IntEnum):
     COMPLETED = 9
 
 
-_PROCESSING, _STOPPED = 4, 5
-"""Values of printer-state; 3 is idle."""
+_PROCESSING, _STOPPED = 4, 5  # Values of printer-state; 3 is idle
 
 PRINTER_ATTRIBUTES = (
     "printer-state",
@@ -60,6 +58,7 @@ PRINTER_ATTRIBUTES = (
 SHEETS = ("job-impressions-completed", "job-media-sheets-completed")
 JOB_ATTRIBUTES = ("job-state", "job-state-reasons", *SHEETS)
 
+# Reasons without their severity. One that is not here is an error when it says so, else it stops nothing.
 _FLAGS: Final = {
     "media-empty": "paper_out",
     "media-needed": "paper_out",
@@ -80,7 +79,6 @@ _FLAGS: Final = {
     "timed-out": "offline",
     "offline": "offline",
 }
-"""Reasons without their severity. One that is not here is an error when it says so, else it stops nothing."""
 
 
 class BadIppResponse(ValueError):

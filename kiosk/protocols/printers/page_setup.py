@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+# Languages of printers that take bytes and answer in bytes, on any wire.
 StreamLanguage = Literal["tspl", "zpl", "escpos", "cpcl"]
-"""Languages of printers that take bytes and answer in bytes, on any wire."""
 
+# `ipp` is spoken to a queue or an office printer: a page is a PWG raster, an answer an IPP message.
 Language = Literal["tspl", "zpl", "escpos", "cpcl", "ipp"]
-"""``ipp`` is spoken to a queue or an office printer: a page is a PWG raster, an answer an IPP message."""
 
+# Print heads come in these two pitches; the dpi figure is the trade's rounding of 203.2 and 304.8.
 DOTS_PER_MM = {203: 8, 300: 12}
-"""Print heads come in these two pitches; the dpi figure is the trade's rounding of 203.2 and 304.8."""
 
+# Of 0 to 15. Darker blurs bars, lighter loses them; 8 is the middle of TSPL and leaves any other printer as it is.
 USUAL_DENSITY, MAX_DENSITY = 8, 15
-"""Of 0 to 15. Darker blurs bars, lighter loses them; 8 is the middle of TSPL and leaves any other printer as it is."""
 
+# Rows of an ESC/POS picture in one piece. Printers with a small buffer lose the end of higher ones.
 BAND_ROWS, MAX_BAND_ROWS = 250, 255
-"""Rows of an ESC/POS picture in one piece. Printers with a small buffer lose the end of higher ones."""
 
 _MM_PER_INCH = 25.4
 
@@ -78,6 +78,5 @@ class PageSetup:
 
     @property
     def offset_dots(self) -> tuple[int, int]:
-        """Right, down."""
         right, down = self.offset_mm
         return round(right * self.head.per_mm), round(down * self.head.per_mm)

@@ -11,11 +11,10 @@ from kiosk.protocols.printers.bitmap import INVERT, row_bytes
 from kiosk.protocols.printers.page_setup import PageSetup
 from kiosk.protocols.printers.ports import Bitmap
 
+# Answered at once with one byte, in error too; it never waits behind a label.
+#
+# The other counter of the language, ~!@ (mileage), tells whole kilometers: no label moves it.
 STATUS_QUERY = b"\x1b!?"
-"""Answered at once with one byte, in error too; it never waits behind a label.
-
-The other counter of the language, ~!@ (mileage), tells whole kilometers: no label moves it.
-"""
 
 _STATUS_BITS = (
     "head_open",

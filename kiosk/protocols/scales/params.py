@@ -35,10 +35,10 @@ class Parameter:
         return value in self.choices or bool(self.pattern and re.fullmatch(self.pattern, value, re.ASCII))
 
 
+# Every protocol has this one: an adapter that cannot do 7E1 leaves the parity bit in the byte.
 STRIP_PARITY = Parameter(
     "strip_parity", "false", ("true", "false"), "the line is 7-bit but read as 8-bit: clear bit 7 of every byte"
 )
-"""Every protocol has this one: an adapter that cannot do 7E1 leaves the parity bit in the byte."""
 
 CHECKSUM = Parameter("checksum", "on", ("on", "off"), "off only for indicators known to send a wrong check")
 

@@ -12,8 +12,7 @@ from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.ports import Decoder
 from kiosk.protocols.scales.reading import Decoded
 
-Params = Mapping[str, str]
-"""Validated parameters of one decoder: every name the protocol has, defaults filled in."""
+Params = Mapping[str, str]  # Validated parameters of one decoder: every name the protocol has, defaults filled in
 
 
 class TransmissionMode(StrEnum):
@@ -66,10 +65,8 @@ class Transport(StrEnum):
     """What brings the bytes."""
 
     SERIAL = "serial"
-    HID = "hid"
-    """Linux hidraw: one input report a read."""
-    GPIO = "gpio"
-    """Two pins of the board; a decoder gets three bytes a conversion."""
+    HID = "hid"  # Linux hidraw: one input report a read
+    GPIO = "gpio"  # Two pins of the board; a decoder gets three bytes a conversion
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +134,10 @@ class ScaleProtocol:
     poll: Poll | None = None
     respond: Callable[[str, DisplayState, Params], bytes] | None = None
     transport: Transport = Transport.SERIAL
+    # For formats with parameters that have no default: names of those that an indicator needs set to be read, by the
+    #     bytes of its newest reading.
     undecided: Callable[[bytes, Params], tuple[str, ...]] | None = None
-    """For formats with parameters that have no default: names of those that an indicator needs set to be read, by the
-    bytes of its newest reading.
-    """
+    # Why nothing can be booked from it, for a technician; "" for all others.
+    #
+    #     One frame a key press is no rest, and a pan that is never told to be empty cannot be armed.
     no_booking: str = ""
-    """Why nothing can be booked from it, for a technician; "" for all others.
-
-    One frame a key press is no rest, and a pan that is never told to be empty cannot be armed.
-    """

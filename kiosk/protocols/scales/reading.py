@@ -49,12 +49,10 @@ class Reading:
     overload: bool | None
     underload: bool | None
     raw: bytes = field(repr=False)
-    counts: int | None = None
-    """The bare value of a converter, before any factor; None for an indicator."""
-    suspect: bool | None = None
-    """A value that a converter gives when it was read wrongly; None for an indicator."""
+    counts: int | None = None  # The bare value of a converter, before any factor; None for an indicator
+    suspect: bool | None = None  # A value that a converter gives when it was read wrongly; None for an indicator
+    # The tare that the frame of the weight tells besides, in its unit; None when it tells none.
     tare: Decimal | None = None
-    """The tare that the frame of the weight tells besides, in its unit; None when it tells none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ __all__ = [
     "undecided",
 ]
 
+# In the order a technician is shown them: the likeliest first.
 _FAMILIES: tuple[tuple[ScaleProtocol, ...], ...] = (
     xk3190.PROTOCOLS,
     xk3190_equals.PROTOCOLS,
@@ -71,7 +72,6 @@ _FAMILIES: tuple[tuple[ScaleProtocol, ...], ...] = (
     usb_hid.PROTOCOLS,
     hx711.PROTOCOLS,
 )
-"""In the order a technician is shown them: the likeliest first."""
 
 PROTOCOLS: Mapping[str, ScaleProtocol] = MappingProxyType({row.id: row for rows in _FAMILIES for row in rows})
 

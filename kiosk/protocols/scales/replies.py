@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from kiosk.protocols.scales.reading import Record, Rejected, RejectReason
 
-ACKNOWLEDGEMENT = "acknowledgement"
-"""The kind of a Record that says: understood, done."""
+ACKNOWLEDGEMENT = "acknowledgement"  # The kind of a Record that says: understood, done
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,15 +12,15 @@ from kiosk.protocols.scales.params import Parameter
 from kiosk.protocols.scales.protocol import Params
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 
+# Units as the contract spells them, sent in lower case.
 UNITS: Mapping[bytes, str] = {
     name.encode("ascii"): name for name in ("mg", "g", "kg", "t", "lb", "oz", "ozt", "gr", "pcs", "%")
 }
-"""Units as the contract spells them, sent in lower case."""
+# The same, sent in small or in capital letters.
 ANY_CASE: Mapping[bytes, str] = {**UNITS, **{name.upper(): unit for name, unit in UNITS.items()}}
-"""The same, sent in small or in capital letters."""
 
+# For formats without a check: where the width is known, a number that lost or doubled a digit has another.
 WIDTH = Parameter("width", "any", ("any", "7", "8", "9"), "characters of the number field with sign and point")
-"""For formats without a check: where the width is known, a number that lost or doubled a digit has another."""
 _MAX_WIDTH = 12
 
 

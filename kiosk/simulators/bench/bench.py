@@ -26,8 +26,8 @@ class Bench:
         self.catalog = catalog
         self._words = WordsInForce()
         self._county = CountyStatus(village.station_url, village.center_url, village.center_access.token, catalog)
+        # A program that is being started must not be killed by a second click halfway.
         self._locks = {device: threading.Lock() for device in KINDS}
-        """A program that is being started must not be killed by a second click halfway."""
 
     def say(self, device: str, text: str) -> None:
         """Apply a fault word; raises BadFaultWord, and OSError or RuntimeError when the machine cannot do it."""

@@ -18,8 +18,8 @@ _TIMEOUT_S: Final = 1.0
 _MAX_BYTES: Final = 1 << 20
 _MAX_AGE_S: Final = 0.8
 _ROWS: Final = 5
+# Feed positions looked through for the newest intakes: every intake brings a few events of other types.
 _MAX_FEED_POSITIONS: Final = 200
-"""Feed positions looked through for the newest intakes: every intake brings a few events of other types."""
 
 Answer = dict[str, Any]
 _BROKEN = (OSError, HTTPException, ValueError, KeyError, TypeError, AttributeError)

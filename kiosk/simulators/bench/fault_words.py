@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from kiosk.simulators.faults import FAULT_WORDS, FaultWord
 from kiosk.simulators.scale.pan import grams
 
+# Each device on the bench and the kind of device whose words it obeys.
 KINDS: Mapping[str, str] = {
     "scale": "scale",
     "label": "printer",
@@ -20,14 +21,14 @@ KINDS: Mapping[str, str] = {
     "process": "process",
     "power": "power",
 }
-"""Each device on the bench and the kind of device whose words it obeys."""
 
+# Words that put something right; their buttons look different.
 CURES = frozenset({"take", "replug", "paper-in", "on", "up", "restart"})
-"""Words that put something right; their buttons look different."""
+# Words that leave nothing behind which could still be wrong a moment later.
 _PASSING = CURES | {"put", "cut", "garble", "scan", "burst", "keyboard", "press", "hold", "scene", "stall"}
-"""Words that leave nothing behind which could still be wrong a moment later."""
 _NEUTRAL = frozenset({"unit kg", "net 0kg"})
 _LINE = frozenset({"freeze", "unplug", "silent", "low-baud"})
+# What a word ends, as the simulators do it.
 _ENDS: Mapping[tuple[str, str], frozenset[str]] = {
     ("scale", "put"): frozenset({"jitter", "overload"}),
     ("scale", "take"): frozenset({"jitter", "overload"}),
@@ -42,7 +43,6 @@ _ENDS: Mapping[tuple[str, str], frozenset[str]] = {
     ("broker", "deny"): frozenset({"kill"}),
     ("broker", "restart"): frozenset({"kill", "deny"}),
 }
-"""What a word ends, as the simulators do it."""
 
 
 def words_of(device: str) -> tuple[FaultWord, ...]:
@@ -60,7 +60,6 @@ class WordsInForce:
         self._in_force: dict[str, dict[str, str]] = {device: {} for device in KINDS}
 
     def note(self, device: str, text: str) -> None:
-        """A word was obeyed."""
         word, _, argument = text.strip().partition(" ")
         with self._lock:
             words = self._in_force[device]

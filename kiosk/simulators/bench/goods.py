@@ -29,6 +29,7 @@ GOODS = (
 
 _BUCKET_G, _SACK_G = 8_000, 16_000
 
+# Scenes whose drawing has another name.
 SCENE_PICTURES = {
     "empty": "none",
     "black-raisin": "raisin",
@@ -42,7 +43,6 @@ SCENE_PICTURES = {
     "pepper": "chili",
     "greens": "other",
 }
-"""Scenes whose drawing has another name."""
 
 
 def lying(load_g: int) -> str:

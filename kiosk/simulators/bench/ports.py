@@ -22,8 +22,7 @@ class CameraView(Protocol):
     """A camera that looks at something."""
 
     @property
-    def path(self) -> Path:
-        """The picture; absent while unplugged."""
+    def path(self) -> Path: ...
 
     @property
     def state(self) -> str:
@@ -32,13 +31,10 @@ class CameraView(Protocol):
 
 class BrokerProcess(Protocol):
     @property
-    def running(self) -> bool:
-        """Whether the process lives."""
+    def running(self) -> bool: ...
 
 
 class PanelLamps(Protocol):
-    """The panel beside the screen."""
-
     def lamps(self) -> Mapping[str, str] | None:
         """Each lamp as "on", "off" or "blinks"; None while no station drives them."""
 

@@ -10,8 +10,7 @@ from typing import Any, Final
 from flask import Flask
 from waitress.server import create_server  # type: ignore[import-untyped]
 
-_THREADS: Final = 8
-"""A power cut answers only when the station is back: the page must stay alive meanwhile."""
+_THREADS: Final = 8  # A power cut answers only when the station is back: the page must stay alive meanwhile
 MAX_BODY_BYTES: Final = 16 * 1024
 
 

@@ -18,10 +18,9 @@ class Canvas:
 
     def __init__(self) -> None:
         self.picture: Picture = _bare_sheet().copy()
-        self.cover: Plane = np.zeros(self.picture.shape[:2], np.uint8)
-        """0 to 255: how much of the pixel is goods."""
+        self.cover: Plane = np.zeros(self.picture.shape[:2], np.uint8)  # 0 to 255: how much of the pixel is goods
+        # Of the topmost goods: how nearly they mirror the lamp into the camera.
         self.mirror: Plane = np.zeros(self.picture.shape[:2], np.uint8)
-        """Of the topmost goods: how nearly they mirror the lamp into the camera."""
 
     def lay(self, piece: Piece, x_mm: float, y_mm: float) -> None:
         """Put a piece with its middle there, on whatever lies there; what leaves the sheet is cut off."""

@@ -24,16 +24,13 @@ class Hand:
     """Fingers that come in from a side of the sheet: 0 left, 1 top, 2 right, 3 bottom."""
 
     side: int
-    along: float = 0.5
-    """Where on that side of the interior, from 0 to 1."""
-    reach_mm: float = 60.0
-    """How far the longest finger is inside the interior."""
-    appearance: int = 0
-    """Another number is another skin, sleeve and spread of the fingers."""
+    along: float = 0.5  # Where on that side of the interior, from 0 to 1
+    reach_mm: float = 60.0  # How far the longest finger is inside the interior
+    appearance: int = 0  # Another number is another skin, sleeve and spread of the fingers
 
 
+# From x, y with a radius, to x, y with a radius; x backwards from the tip of the middle finger, millimetres.
 _Capsule = tuple[float, float, float, float, float, float]
-"""From x, y with a radius, to x, y with a radius; x backwards from the tip of the middle finger, millimetres."""
 _HAND: tuple[_Capsule, ...] = (
     (-88, -30, 10.0, -16, -44, 7.5),
     (-86, -10, 10.5, 0, -15, 8.0),

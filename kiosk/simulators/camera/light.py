@@ -19,31 +19,21 @@ class Light:
     """What reaches the sensor, as shares of an exposure that shows the mat as it is printed."""
 
     level: float = 1.0
-    cast: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    """Gains of blue, green and red."""
+    cast: tuple[float, float, float] = (1.0, 1.0, 1.0)  # Gains of blue, green and red
+    # How much brighter the right and the lower edge of the frame are than its middle.
     gradient: tuple[float, float] = (0.0, 0.0)
-    """How much brighter the right and the lower edge of the frame are than its middle."""
-    vignette: float = 0.14
-    """How much of the light is lost in the corners of the frame."""
-    banding: float = 0.0
-    """Depth of the stripes that a lamp on 50 Hz and a rolling shutter make."""
-    stripes: float = 3.3
-    """In one frame: 100 flashes a second, read out in a thirtieth of a second."""
+    vignette: float = 0.14  # How much of the light is lost in the corners of the frame
+    banding: float = 0.0  # Depth of the stripes that a lamp on 50 Hz and a rolling shutter make
+    stripes: float = 3.3  # In one frame: 100 flashes a second, read out in a thirtieth of a second
     phase: float = 0.0
-    lamp: int = 0
-    """Of ``LAMPS``: where the shadows fall."""
+    lamp: int = 0  # Of `LAMPS`: where the shadows fall
 
 
 @dataclass(frozen=True, slots=True)
 class Sensor:
-    """Focus, noise and compression."""
-
-    blur_px: float = 0.5
-    """Standard deviation of the blur of the lens."""
-    noise: float = 1.6
-    """Standard deviation in grey levels."""
-    quality: int = 92
-    """Of the camera's own JPEG."""
+    blur_px: float = 0.5  # Standard deviation of the blur of the lens
+    noise: float = 1.6  # Standard deviation in grey levels
+    quality: int = 92  # Of the camera's own JPEG
 
 
 def illuminate(picture: Picture, light: Light) -> Field:

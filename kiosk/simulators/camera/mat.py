@@ -23,8 +23,7 @@ from kiosk.photo.mat import (
     Marker,
 )
 
-Picture: TypeAlias = NDArray[np.uint8]
-"""Rows x columns x 3, blue-green-red, 8 bit."""
+Picture: TypeAlias = NDArray[np.uint8]  # Rows x columns x 3, blue-green-red, 8 bit
 
 
 def draw_mat(px_per_mm: int) -> Picture:
@@ -52,7 +51,6 @@ class _Sheet:
         self.picture[rows, columns] = grey
 
     def draw_marker(self, marker: Marker) -> None:
-        """With the white around it."""
         import cv2
 
         self.fill(marker.box.grown(marker.quiet), 255)

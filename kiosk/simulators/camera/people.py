@@ -16,8 +16,7 @@ class Face:
 
     width_px: int = 200
     on_left: bool = False
-    height: float = 0.33
-    """Of the face's middle in the frame, from 0 above to 1 below."""
+    height: float = 0.33  # Of the face's middle in the frame, from 0 above to 1 below
 
 
 def draw_face(frame: Picture, face: Face) -> None:

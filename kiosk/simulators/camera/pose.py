@@ -17,29 +17,22 @@ from kiosk.simulators.camera.goods.pieces import Field
 Matrix: TypeAlias = NDArray[np.float64]
 
 WIDTH, HEIGHT = 1920, 1080
-FOCAL_PX = 1600.0
-"""Of a usual camera with 62 degrees from side to side."""
-_BORDER_PX = 10.0
-"""Between the sheet's nearest corner and the edge of the frame at zoom 1."""
-_GRID = 8
-"""The bend of a lens is computed for every eighth pixel; between them it is as good as straight."""
+FOCAL_PX = 1600.0  # Of a usual camera with 62 degrees from side to side
+_BORDER_PX = 10.0  # Between the sheet's nearest corner and the edge of the frame at zoom 1
+_GRID = 8  # The bend of a lens is computed for every eighth pixel; between them it is as good as straight
 
 
 @dataclass(frozen=True, slots=True)
 class Pose:
     """A camera that looks at the middle of the sheet."""
 
-    zoom: float = 0.94
-    """Share of the largest size at which the whole sheet is in the frame."""
-    tilt_deg: float = 1.5
-    """Between the camera's axis and the plumb line."""
+    zoom: float = 0.94  # Share of the largest size at which the whole sheet is in the frame
+    tilt_deg: float = 1.5  # Between the camera's axis and the plumb line
     tilt_toward_deg: float = 100.0
     roll_deg: float = -0.3
-    shift_x: float = 0.0
-    """How far the sheet lies off the middle of the frame, as a share of its width."""
+    shift_x: float = 0.0  # How far the sheet lies off the middle of the frame, as a share of its width
     shift_y: float = 0.0
-    k1: float = 0.0
-    """Radial distortion as OpenCV has it, at ``FOCAL_PX`` and the middle of the frame."""
+    k1: float = 0.0  # Radial distortion as OpenCV has it, at `FOCAL_PX` and the middle of the frame
     k2: float = 0.0
 
 

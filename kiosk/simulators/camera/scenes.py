@@ -12,10 +12,9 @@ from kiosk.simulators.camera.mat import Picture
 from kiosk.simulators.camera.people import Face
 from kiosk.simulators.camera.stage import StagePlan, draw_frame
 
-SCENES = (*PRODUCE, EMPTY)
-"""The words after ``scene``: goods as they are brought, or the bare mat."""
+SCENES = (*PRODUCE, EMPTY)  # The words after `scene`: goods as they are brought, or the bare mat
+# As what goods lie there when they may lie in several ways: the lowest.
 _WAYS = {Arrangement.HEAP: 0, Arrangement.BUNCH: 0, Arrangement.SEVERAL: 1, Arrangement.ONE: 1, Arrangement.PILE: 2}
-"""As what goods lie there when they may lie in several ways: the lowest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +35,10 @@ class SceneView:
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """The fault words in force."""
         flags = asdict(self)
         return tuple(word for word in SPOILS if flags[word])
 
     def spoilt(self, word: str) -> SceneView:
-        """With one fault word more."""
         return SceneView(**{**asdict(self), word: True})
 
 
@@ -65,6 +62,7 @@ def _lit(plan: StagePlan, level: float) -> StagePlan:
     return replace(plan, light=replace(plan.light, level=level))
 
 
+# What each fault word that spoils the picture does to a healthy stage.
 SPOILS: Mapping[str, Callable[[StagePlan], StagePlan]] = {
     "blur": lambda plan: replace(plan, sensor=replace(plan.sensor, blur_px=6.0)),
     "dark": lambda plan: _lit(plan, 0.03),
@@ -78,4 +76,3 @@ SPOILS: Mapping[str, Callable[[StagePlan], StagePlan]] = {
     "face": lambda plan: replace(plan, face=Face()),
     "black": lambda plan: _lit(plan, 0.0),
 }
-"""What each fault word that spoils the picture does to a healthy stage."""

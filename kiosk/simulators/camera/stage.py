@@ -25,12 +25,11 @@ from kiosk.simulators.camera.people import Face, draw_face
 from kiosk.simulators.camera.pose import HEIGHT, WIDTH, Matrix, Pose, frame_to_sheet, project, sheet_to_frame
 from kiosk.simulators.camera.table import table_under
 
+# Standard deviation of a blur at which a marker's edge rises over three pixels; 0.5 makes 1.8 of it, 1.5 makes 4.7.
 BLURRED_PX = 0.9
-"""Standard deviation of a blur at which a marker's edge rises over three pixels; 0.5 makes 1.8 of it, 1.5 makes 4.7."""
 ASKEW_DEG = 25.0
 DARK_LEVEL, BRIGHT_LEVEL = 0.2, 1.5
-LOST_CHANNEL = 12.0
-"""With one channel so much weaker than another, one is burnt out or the other is lost in noise."""
+LOST_CHANNEL = 12.0  # With one channel so much weaker than another, one is burnt out or the other is lost in noise
 STRIPED = 0.10
 MIN_COVER, MAX_COVER, EDGE_MM = 0.04, 0.75, 8.0
 
@@ -44,34 +43,24 @@ class StagePlan:
     pose: Pose = field(default_factory=Pose)
     sensor: Sensor = field(default_factory=Sensor)
     table: int = 0
-    covered: tuple[int, ...] = ()
-    """Corner markers that a sheet of paper lies on."""
+    covered: tuple[int, ...] = ()  # Corner markers that a sheet of paper lies on
     hand: Hand | None = None
     face: Face | None = None
-    glare: float = 0.0
-    """Share of the goods in which a lamp is mirrored."""
-    seed: int = 0
-    """Of the sensor's noise: another seed is another frame of the same stage."""
+    glare: float = 0.0  # Share of the goods in which a lamp is mirrored
+    seed: int = 0  # Of the sensor's noise: another seed is another frame of the same stage
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
     """A drawn plan and what is true of it."""
 
-    frame: Picture
-    """1920 x 1080, as the camera gives it."""
-    mask: Plane
-    """255 where goods lie in the interior of the mat, else 0; 1680 x 1200, 6 pixels a millimetre."""
-    true_color: Picture
-    """The interior under neutral, even light, at the scale of the mask."""
-    faults: frozenset[Reason]
-    """What a verdict must name; it must accept when there is none."""
-    coverage: float
-    """Share of the interior that the goods cover."""
-    sizes_mm: tuple[float, float] | None
-    """Length and width of a single flat object, else None."""
-    sheet_to_frame: Matrix
-    """From millimetres of the sheet to pixels of the frame, before the lens bends lines."""
+    frame: Picture  # 1920 x 1080, as the camera gives it
+    mask: Plane  # 255 where goods lie in the interior of the mat, else 0; 1680 x 1200, 6 pixels a millimetre
+    true_color: Picture  # The interior under neutral, even light, at the scale of the mask
+    faults: frozenset[Reason]  # What a verdict must name; it must accept when there is none
+    coverage: float  # Share of the interior that the goods cover
+    sizes_mm: tuple[float, float] | None  # Length and width of a single flat object, else None
+    sheet_to_frame: Matrix  # From millimetres of the sheet to pixels of the frame, before the lens bends lines
 
 
 def draw_stage(plan: StagePlan) -> Stage:

@@ -11,11 +11,10 @@ from kiosk.simulators.camera.goods.pieces import generator, noise
 from kiosk.simulators.camera.mat import Picture
 from kiosk.simulators.camera.pose import HEIGHT, WIDTH, Matrix, project
 
+# Fresh boards, old boards, pale boards, weathered grey ones.
 _WOODS = ((72, 112, 152), (54, 82, 112), (126, 152, 176), (96, 104, 108))
-"""Fresh boards, old boards, pale boards, weathered grey ones."""
 TABLES = len(_WOODS)
-_SHADED = round(255 * 0.55)
-"""Of the light, right beside the sheet."""
+_SHADED = round(255 * 0.55)  # Of the light, right beside the sheet
 
 
 def table_under(sheet_to_frame: Matrix, number: int) -> Picture:

@@ -29,8 +29,7 @@ from kiosk.store.records import Arrival, ChosenGoods, HandoverProof, IssuedCode,
 
 CLERK, OTHER_CLERK = "clerk:01", "clerk:02"
 _MEMBERS: Final = 40
-_SORTS: Final = 4
-"""So many kinds of goods grow around one village."""
+_SORTS: Final = 4  # So many kinds of goods grow around one village
 _CHECK_WEIGHT_G, _ALLOWED_G = 5_000, 10
 _PARCELS: Final = ParcelSettings()
 _CARRIERS: Final = (("SF", "SF1"), ("YTO", "YT7"), ("JD", "JD01"))

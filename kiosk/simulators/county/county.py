@@ -26,13 +26,10 @@ _STOP_S: Final = 20.0
 
 @dataclass(slots=True)
 class CountyProgress:
-    """How far the weeks are."""
-
     stations: int = 0
     acts: int = 0
     intakes: int = 0
-    ended: int = 0
-    """Processes that have written all of theirs."""
+    ended: int = 0  # Processes that have written all of theirs
 
 
 class County:
@@ -47,8 +44,7 @@ class County:
         self._progress, self._lock = CountyProgress(), threading.Lock()
         self._started = time.monotonic()
         self._over = threading.Event()
-        self.lived = threading.Event()
-        """All stations have told their weeks."""
+        self.lived = threading.Event()  # All stations have told their weeks
         plan.folder.mkdir(parents=True, exist_ok=True)
         (plan.folder / PLACES).write_text(as_csv(places(plan.names)), encoding="utf-8")
         self._count = min(processes, plan.stations)
@@ -65,7 +61,6 @@ class County:
             self._ends = ends.pop_all()
 
     def close(self) -> None:
-        """End everything."""
         self._ends.close()
 
     def __enter__(self) -> County:

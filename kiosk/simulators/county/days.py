@@ -16,8 +16,8 @@ ZONE: Final = "Asia/Shanghai"
 _OFFSET: Final = timedelta(hours=8)
 _SUNDAY: Final = 6
 _TRUCK_DAYS: Final = (1, 3, 5)
+# Morning and afternoon; a village keeps to one of them.
 _HOURS: Final = (((9, 13), (15, 19)), ((10, 14), (16, 20)), ((10, 13), (15, 21)))
-"""Morning and afternoon; a village keeps to one of them."""
 _QUIET_DAYS: Final = 5
 _QUIET_INTAKES: Final = 2
 
@@ -36,8 +36,8 @@ class StationAct(StrEnum):
     CLOSE = "close"
 
 
+# What happens on some days only, and on how many of them.
 _MORE: Final = ((StationAct.LEAVE, 0.25), (StationAct.VOID, 0.1), (StationAct.UNBOOKED, 0.2))
-"""What happens on some days only, and on how many of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,6 @@ def day_of(plan: CountyPlan, station: str, date: date) -> DayPlan:
 
 
 def local_date(utc: datetime) -> date:
-    """The date at the stations."""
     return (utc + _OFFSET).date()
 
 

@@ -22,15 +22,13 @@ from kiosk.store import Store, StoreError
 
 logger = logging.getLogger(__name__)
 
+# Stations of one process that stay connected, each with a thread and an open database; the others are off.
 _ONLINE: Final = 100
-"""Stations of one process that stay connected, each with a thread and an open database; the others are off."""
 _OFF: Final = frozenset({StationKind.QUIET, StationKind.GAP, StationKind.CLONED})
-_SLOW: Final = 500
-"""Bytes a second, the least a relay can be told to keep to."""
-_PER_MINUTE: Final = 8
-"""What happens in the whole county."""
+_SLOW: Final = 500  # Bytes a second, the least a relay can be told to keep to
+_PER_MINUTE: Final = 8  # What happens in the whole county
+# A hundred relays that look twelve times a second would take a fifth of a processor.
 _RELAY: Final = replace(TUNING, poll_s=1.0)
-"""A hundred relays that look twelve times a second would take a fifth of a processor."""
 _ACTS: Final = (StationAct.INTAKE, StationAct.HANDOVER, StationAct.UNBOOKED)
 _HOW_MANY: Final = (6, 1, 1)
 

@@ -24,6 +24,7 @@ TOWNSHIPS: Final = (
     Names("ئۆرۈك", "杏乡", "Örük"),
     Names("ئەنجۈر", "无花果镇", "Enjür"),
 )
+# A township has no two of one name; another one may have the same.
 VILLAGES: Final = (
     Names("شاپتۇل", "桃", "Shaptul"),
     Names("نەشپۈت", "梨", "Neshpüt"),
@@ -41,7 +42,6 @@ VILLAGES: Final = (
     Names("گۈرۈچ", "稻", "Gürüch"),
     Names("ھەسەل", "蜂蜜", "Hesel"),
 )
-"""A township has no two of one name; another one may have the same."""
 
 
 @dataclass(frozen=True, slots=True)

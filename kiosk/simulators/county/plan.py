@@ -15,32 +15,24 @@ from kiosk.simulators.fleet.plan import Share
 
 MAX_STATIONS: Final = 1000
 MAX_WEEKS: Final = 52
-_FIRST: Final = 1001
-"""Station S1001: far from the one with the bench."""
+_FIRST: Final = 1001  # Station S1001: far from the one with the bench
 
 
 class StationKind(StrEnum):
     """What a person at the county has to see of a station."""
 
     USUAL = "usual"
-    QUIET = "quiet"
-    """Nobody has brought anything for days, and it is switched off."""
-    SLOW_LINE = "slow_line"
-    """Its line passes so little that days are waiting."""
-    GAP = "gap"
-    """One of its events is lost on the way, again and again: what came later waits behind the gap."""
-    CLOCK = "clock"
-    """It worked a day in 1970 after a power cut."""
-    CLONED = "cloned"
-    """Its card was copied, and both machines work: a fork, and two that send by turns."""
+    QUIET = "quiet"  # Nobody has brought anything for days, and it is switched off
+    SLOW_LINE = "slow_line"  # Its line passes so little that days are waiting
+    GAP = "gap"  # One of its events is lost on the way, again and again: what came later waits behind the gap
+    CLOCK = "clock"  # It worked a day in 1970 after a power cut
+    CLONED = "cloned"  # Its card was copied, and both machines work: a fork, and two that send by turns
     OLD_SOFTWARE = "old_software"
-    RESTORED = "restored"
-    """Its card came back older than what the sorting center has: a new epoch."""
+    RESTORED = "restored"  # Its card came back older than what the sorting center has: a new epoch
 
 
 SPECIAL: Final = tuple(kind for kind in StationKind if kind is not StationKind.USUAL)
-_MANY: Final = 25
-"""One more special station for so many."""
+_MANY: Final = 25  # One more special station for so many
 
 
 _ALL: Final = Share()
@@ -75,7 +67,6 @@ class CountyPlan:
 
     @property
     def since(self) -> datetime:
-        """When its life begins."""
         return self.until - timedelta(weeks=self.weeks)
 
     @property

@@ -26,14 +26,12 @@ from kiosk.simulators.fleet.sending import FleetShutdown
 from kiosk.simulators.fleet.template import allow_many_files, empty_database
 from kiosk.store import StoreError
 
+# While some stations wait for the sorting center, others have the processor. It bounds the memory, too.
 _AT_ONCE: Final = 4
-"""While some stations wait for the sorting center, others have the processor. It bounds the memory, too."""
-_NICE: Final = 10
-"""The pages of the demo come first."""
+_NICE: Final = 10  # The pages of the demo come first
 
 
 def plan_argument(plan: CountyPlan) -> str:
-    """The plan as an argument."""
     return json.dumps(asdict(plan) | {"folder": str(plan.folder), "until": plan.until.isoformat()})
 
 

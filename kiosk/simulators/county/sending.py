@@ -13,12 +13,9 @@ from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.simulators.county.plan import CountyPlan
 from kiosk.simulators.fleet.sending import FleetShutdown
 
-_BEHIND_THE_GAP: Final = 30
-"""So many events come after the lost one."""
-_BEHIND_S: Final = 3.0
-"""So long after the sorting center has everything before the gap it has what is behind it."""
-_PATIENCE_S: Final = 60.0
-"""For a sorting center that does not answer."""
+_BEHIND_THE_GAP: Final = 30  # So many events come after the lost one
+_BEHIND_S: Final = 3.0  # So long after the sorting center has everything before the gap it has what is behind it
+_PATIENCE_S: Final = 60.0  # For a sorting center that does not answer
 
 
 def relay_settings(

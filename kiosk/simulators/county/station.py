@@ -23,15 +23,12 @@ from kiosk.store.database.connection import connect_unsafe
 from kiosk.store.database.opening import OpenOptions
 
 _OLD_SOFTWARE: Final = "station-kiosk/0.0.7"
-_COPIED_AT: Final = 0.6
-"""This part of its days a station has lived when its card is copied."""
+_COPIED_AT: Final = 0.6  # This part of its days a station has lived when its card is copied
 _BACK_AFTER: Final = 0.8
-_WAITING_DAYS: Final = 4
-"""What a slow line has not passed yet."""
+_WAITING_DAYS: Final = 4  # What a slow line has not passed yet
+# A machine with a copied card is noticed on its first morning. Each of its events is one more alarm.
 _TWIN_ACTS: Final = 4
-"""A machine with a copied card is noticed on its first morning. Each of its events is one more alarm."""
-_TWIN: Final = 1
-"""Added to the seed of a machine that goes on from a copied card: other people come to it."""
+_TWIN: Final = 1  # Added to the seed of a machine that goes on from a copied card: other people come to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,6 @@ class CountyStation:
         return course(lived_days(self._plan, self.name, self.kind))
 
     def counter(self, store: Store) -> VillageCounter:
-        """Its counter."""
         return VillageCounter(store, self.name, self._plan.seed)
 
     def stamp_now(self) -> Stamp:

@@ -19,13 +19,11 @@ from kiosk.simulators.fleet.sending import FleetShutdown
 from kiosk.simulators.fleet.template import allow_many_files, empty_database
 from kiosk.store import StoreError
 
+# Stations written at the same time by one process: while some wait for the disk, another has the processor. Where
+# nobody waits for the disk one thread is enough, and passes the interpreter to no other.
 _WRITERS: Final = 4
-"""Stations written at the same time by one process: while some wait for the disk, another has the processor. Where
-nobody waits for the disk one thread is enough, and passes the interpreter to no other."""
-_SENDERS: Final = 128
-"""Stations connected at the same time; the others wait for their turn."""
-_LATE_S: Final = 60.0
-"""So much longer than its time a process may take to stop."""
+_SENDERS: Final = 128  # Stations connected at the same time; the others wait for their turn
+_LATE_S: Final = 60.0  # So much longer than its time a process may take to stop
 SHARE: Final = "kiosk.simulators.fleet.share"
 
 T = TypeVar("T")

@@ -13,8 +13,7 @@ from kiosk.simulators.fleet.plan import FleetPlan, Tally
 from kiosk.simulators.fleet.sending import FleetShutdown
 from kiosk.simulators.fleet.station import FleetStation, StationFolder
 
-STRETCHES: Final = 4
-"""Parts of the time, each with its own fault and, unless the line is down, with sending at its end."""
+STRETCHES: Final = 4  # Parts of the time, each with its own fault and, unless the line is down, with sending at its end
 _LIKELY: Final = {"": 4, "outage": 4, "clock": 2, "image": 2, "restore": 2, "clone": 1}
 
 

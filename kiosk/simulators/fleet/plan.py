@@ -93,12 +93,9 @@ class FleetResult:
     acknowledged: int
     pending: int
     seconds: float
-    intakes: int
-    """Confirmed in this call."""
-    intakes_per_s: float
-    """While they were written; with faults the time of sending in between counts, too."""
-    synchronous: str
-    """SQLite's: ``full``, or ``off`` for a fleet that is not durable."""
+    intakes: int  # Confirmed in this call
+    intakes_per_s: float  # While they were written; with faults the time of sending in between counts, too
+    synchronous: str  # SQLite's: `full`, or `off` for a fleet that is not durable
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +106,9 @@ class Tally:
     acknowledged: int = 0
     pending: int = 0
     intakes: int = 0
-    writing_s: float = 0.0
-    """From the first to the last intake."""
+    writing_s: float = 0.0  # From the first to the last intake
 
     def __add__(self, other: Tally) -> Tally:
-        """Both, side by side."""
         return Tally(
             self.written + other.written,
             self.acknowledged + other.acknowledged,
@@ -123,7 +118,6 @@ class Tally:
         )
 
     def result(self, plan: FleetPlan, seconds: float) -> FleetResult:
-        """All of it."""
         rate = self.intakes / self.writing_s if self.writing_s else 0.0
         synchronous = "full" if plan.manner.durable else "off"
         return FleetResult(

@@ -11,8 +11,7 @@ from kiosk.messaging.relay.ports import StorePort
 from kiosk.messaging.relay.relay import NullLinkWatcher, Relay
 from kiosk.messaging.relay.settings import RelaySettings
 
-SILENCE_S: Final = 5.0
-"""How long a station that has nothing to send waits to hear that the center still has everything."""
+SILENCE_S: Final = 5.0  # How long a station that has nothing to send waits to hear that the center still has everything
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +27,7 @@ class FleetShutdown:
 
     def __init__(self) -> None:
         self.is_over = False
-        self.sending: list[threading.Event] = []
-        """The stop of every relay that was ever begun."""
+        self.sending: list[threading.Event] = []  # The stop of every relay that was ever begun
 
     def end(self) -> None:
         """Nothing new is begun, whoever sends stops."""

@@ -36,8 +36,7 @@ class DayClock:
         self._step = timedelta(days=days) / max(steps, 1)
         self._boots, self._software = random.getrandbits(32), software_id()
         self._steps_done = 0
-        self.is_unset = False
-        """No time server has set it: it counts from 1970."""
+        self.is_unset = False  # No time server has set it: it counts from 1970
 
     def stamp(self) -> Stamp:
         """The moment of the step that is being done."""
@@ -53,7 +52,6 @@ class DayClock:
         return Stamp(Moment(utc, ZONE, _OFFSET_MIN, quality, boot_id, ms), self._software, REGION)
 
     def advance(self) -> None:
-        """On to the next step."""
         self._steps_done += 1
 
 

@@ -25,8 +25,7 @@ logger = logging.getLogger(__name__)
 _MAX_REQUEST = 256
 _PATIENCE_S = 2.0
 _MAX_STATES = 1000
-_BLINKS_S = 1.5
-"""A lamp that has changed twice within so many seconds blinks; who looks once a second would not see it."""
+_BLINKS_S = 1.5  # A lamp that has changed twice within so many seconds blinks; who looks once a second would not see it
 
 
 class _Pin(MockPin):  # type: ignore[misc]

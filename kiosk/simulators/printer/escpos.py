@@ -12,8 +12,7 @@ _EOT = 0x04
 _LINE_DOTS = 30
 _MAX_ROWS = 30_000
 _RASTER_HEAD = 8
-_CUTS = {0: 3, 1: 3, 48: 3, 49: 3, 65: 4, 66: 4}
-"""Length of GS V by its mode: the function B forms carry a feed."""
+_CUTS = {0: 3, 1: 3, 48: 3, 49: 3, 65: 4, 66: 4}  # Length of GS V by its mode: the function B forms carry a feed
 
 
 class EscposInterpreter:

@@ -33,8 +33,7 @@ class _Faults:
         return self.paper and not self.head_open and not self.jammed
 
 
-Work = Image.Image | Callable[[], None]
-"""A page to draw, or an answer that stands in line behind the pages."""
+Work = Image.Image | Callable[[], None]  # A page to draw, or an answer that stands in line behind the pages
 
 
 class PrinterMechanism:
@@ -50,8 +49,7 @@ class PrinterMechanism:
         self._numbers = max((int(path.stem) for path in out_dir.glob("[0-9]*.png")), default=0)
         self._drawing = False
         self._powered = True
-        self._generation = 0
-        """Counts power losses: what was taken in before one never comes out after it."""
+        self._generation = 0  # Counts power losses: what was taken in before one never comes out after it
         self._closed = False
         self._faults = _Faults()
         self._thread = threading.Thread(target=self._work, name="printer-mechanism", daemon=True)

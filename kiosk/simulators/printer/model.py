@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _DOTS_PER_MM = {203: 8, 300: 12}
-_PAPERS_MM = {48: 58, 72: 80}
-"""Width of receipt paper by the millimeters of it that are printed, at most."""
+_PAPERS_MM = {48: 58, 72: 80}  # Width of receipt paper by the millimeters of it that are printed, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,5 +34,5 @@ class PrinterModel:
 LABEL_PRINTER = PrinterModel(203, 832, 150.0)
 RECEIPT_PRINTER = PrinterModel(203, 384, 250.0)
 PORTABLE_PRINTER = PrinterModel(203, 576, 127.0)
+# Four that are usual; all are of the faster ones, so that a demonstration has no long waits.
 OFFICE_PRINTER = PrinterModel(300, 2480, 600.0)
-"""Four that are usual; all are of the faster ones, so that a demonstration has no long waits."""

@@ -95,10 +95,9 @@ class PrinterSimulator:
         self.language = language
         self.host = host
         self.port = port
-        self.first_byte_at: deque[float] = deque(maxlen=10_000)
-        """Monotonic second of the first byte of each job."""
+        self.first_byte_at: deque[float] = deque(maxlen=10_000)  # Monotonic second of the first byte of each job
+        # What no printer of the language would have understood; of a connection when it has ended.
         self.unknown: deque[bytes] = deque(maxlen=1000)
-        """What no printer of the language would have understood; of a connection when it has ended."""
         self.model = model or _MODELS[language]
         self._mechanism = PrinterMechanism(out_dir, self.model)
         self._lock = threading.Lock()

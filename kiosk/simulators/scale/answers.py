@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from kiosk.protocols.scales.protocol import Params, ScaleProtocol
 
-ACCEPT, REFUSE = "06", "15"
-"""What a host may say of an answer; no command of a format has such a name."""
+ACCEPT, REFUSE = "06", "15"  # What a host may say of an answer; no command of a format has such a name
 
 _MAX_BUFFER_BYTES = 256
 _PREFERRED = ("request_weight", "zero", "tare", "clear_tare")
@@ -46,5 +45,4 @@ class Commands:
         return found
 
     def forget(self) -> None:
-        """The cable was pulled."""
         self._received = b""

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from kiosk.simulators.scale.packets import STRETCHED
 
 _PULSE_NS = 2_000
-_STRETCHED_NS = 70_000
-"""Beyond 60 µs the converter switches off (data sheet, "Power down")."""
+_STRETCHED_NS = 70_000  # Beyond 60 µs the converter switches off (data sheet, "Power down")
 _BITS = 24
 _MAX_PACKETS = 1000
 
@@ -28,11 +27,9 @@ class Hx711Chip:
         self._high = False
         self._at = 0
         self.gain = 128
-        self.gains: list[int] = []
-        """The gain of each conversion that was read, newest last; at most 100."""
+        self.gains: list[int] = []  # The gain of each conversion that was read, newest last; at most 100
 
     def data(self) -> bool:
-        """The level of DOUT."""
         if 1 <= self._pulses <= _BITS:
             value = int.from_bytes(self._packet[1:4], "big")
             return bool(value >> (_BITS - self._pulses) & 1)
@@ -61,8 +58,7 @@ class Hx711Chip:
         """The chip's own time: a pulse takes 2 µs."""
         return self._at
 
-    def close(self) -> None:
-        """Nothing to give back."""
+    def close(self) -> None: ...
 
 
 class SimulatedHx711(Hx711Chip):

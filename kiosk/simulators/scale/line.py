@@ -73,7 +73,6 @@ class PtyLine:
         self._slave_path = ""
 
     def close(self) -> None:
-        """Unplugged for good."""
         self.unplug()
 
     def _leads_here(self, link: Path) -> bool:

@@ -55,7 +55,6 @@ class NetLine:
 
     @property
     def plugged(self) -> bool:
-        """Whether the server is there."""
         return self._listener is not None
 
     @property
@@ -83,7 +82,6 @@ class NetLine:
         self._listener = listener
 
     def unplug(self) -> None:
-        """The server loses its power."""
         self._close_client()
         if self._listener is not None:
             # A thread that polls it keeps the kernel listening after a close; a shutdown ends that at once.
@@ -92,7 +90,6 @@ class NetLine:
             self._listener = None
 
     def close(self) -> None:
-        """Unplugged for good."""
         self.unplug()
 
     def _close_client(self) -> None:

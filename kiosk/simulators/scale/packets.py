@@ -15,8 +15,8 @@ from pathlib import Path
 
 from kiosk.simulators.scale.line import garbled
 
+# The first byte of a conversion's packet: whether a pulse is too long while it is read.
 STRETCHED, WHOLE = b"\x01", b"\x00"
-"""The first byte of a conversion's packet: whether a pulse is too long while it is read."""
 _PACKET = 4096
 
 
@@ -31,12 +31,10 @@ class ReportLine:
 
     @property
     def plugged(self) -> bool:
-        """Whether the file is there."""
         return self._writer >= 0
 
     @property
     def path(self) -> str:
-        """What the station opens."""
         return str(self._file)
 
     def plug(self) -> None:
@@ -60,17 +58,14 @@ class ReportLine:
             self._reader = self._writer = -1
 
     def close(self) -> None:
-        """Unplugged for good."""
         self.unplug()
         if self._folder is not None:
             self._folder.cleanup()
 
     def descriptors(self) -> tuple[int, ...]:
-        """Nothing comes from the station."""
         return ()
 
     def read(self) -> bytes:
-        """Nothing comes from the station."""
         return b""
 
     def write(self, data: bytes) -> None:

@@ -78,7 +78,6 @@ class SimulatedPan:
         self.unit, self._fewer = unit, fewer_decimals
 
     def shown(self, now: float) -> DisplayState:
-        """The display at this moment."""
         swing = round(self._jitter_g * next(self._swings)) if self._jitter_g else 0
         stable = not self._jitter_g and now >= self._changed_at + self._settle_s
         net_g = self._on_pan(now) + swing - self._zero_g - self._tare_g

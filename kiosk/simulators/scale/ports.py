@@ -8,8 +8,7 @@ from typing import Protocol
 class SimulatedLine(Protocol):
     """A cable to one reader that may be pulled. Used under one lock; no call waits."""
 
-    slow: bool
-    """The indicator's line has an eighth of the speed the station expects: "low-baud"."""
+    slow: bool  # The indicator's line has an eighth of the speed the station expects: "low-baud"
 
     @property
     def plugged(self) -> bool: ...
@@ -22,8 +21,7 @@ class SimulatedLine(Protocol):
 
     def unplug(self) -> None: ...
 
-    def close(self) -> None:
-        """Unplugged for good."""
+    def close(self) -> None: ...
 
     def descriptors(self) -> tuple[int, ...]:
         """What to wait on for the station's bytes."""

@@ -23,6 +23,7 @@ ROOM: Final = 56
 _ID: Final = 0x02
 _MORE_AT: Final = 63
 
+# Laid out as the manuals of HID POS scanners show it: 64 bytes, the identifier at 2, the data at 5, "more" at 63.
 DESCRIPTOR: Final = bytes.fromhex(
     "058c 0902 a101"  # usage page and usage: bar code scanner; application
     "0912 a102 8502"  # scanned data report; logical; its number
@@ -35,7 +36,6 @@ DESCRIPTOR: Final = bytes.fromhex(
     "7507 9501 8103"
     "c0 c0"
 )
-"""Laid out as the manuals of HID POS scanners show it: 64 bytes, the identifier at 2, the data at 5, "more" at 63."""
 _AIM: Final = re.compile(rb"\][A-Za-z][0-9A-Za-z]")
 
 
@@ -66,7 +66,6 @@ class HidPosScannerSimulator:
         self.plug()
 
     def plug(self) -> None:
-        """Put the cable in."""
         with self._lock:
             if self._node is not None:
                 return
@@ -99,7 +98,6 @@ class HidPosScannerSimulator:
             self.scan(code)
 
     def scan(self, code: str) -> None:
-        """Send one code."""
         self.send(*reports(code.encode("utf-8")))
 
     def send(self, *reports: bytes) -> None:
@@ -126,7 +124,6 @@ class HidPosScannerSimulator:
             return
 
     def close(self) -> None:
-        """Pull the cable for good."""
         self.unplug()
 
     def __enter__(self) -> HidPosScannerSimulator:

@@ -18,14 +18,12 @@ from kiosk.simulators.scanner.typing import chord
 ENTER, TAB, ESC, BACKSPACE, DELETE, CAPS, SYSRQ, MENU = 28, 15, 1, 14, 111, 58, 99, 127
 ALT, CTRL, SHIFT, META = 56, 29, 42, 125
 F1, F4, F5, F11, F12 = 59, 62, 63, 87, 88
-BROWSER = ((172,), (158,), (159,), (173,))
-"""Home page, back, forward, reload."""
+BROWSER = ((172,), (158,), (159,), (173,))  # Home page, back, forward, reload
 _LETTERS: Final = {"b": 48, "l": 38, "n": 49, "o": 24, "r": 19, "t": 20, "u": 22, "w": 17}
 _KEYPAD: Final = {"7": 71, "8": 72, "9": 73, "4": 75, "5": 76, "6": 77, "1": 79, "2": 80, "3": 81, "0": 82, "+": 78}
 _BEGAN_S: Final = 1_790_000_000
 _KEY_US: Final = 5_000
-_LONG: Final = 4_000
-"""Characters of the largest QR code, roughly."""
+_LONG: Final = 4_000  # Characters of the largest QR code, roughly
 
 Chords = Iterable[tuple[int, ...]]
 
@@ -84,12 +82,11 @@ _TYPED: Final[Mapping[str, Chords]] = {
     "sql": text("'; DROP TABLE parcel; --"),
     "foreign_kind_of_code": text("Y1Q0000000"),
 }
+# By name; each ends with Enter.
 HOSTILE: Final[Mapping[str, bytes]] = {name: events([*chords, (ENTER,)]) for name, chords in _TYPED.items()}
-"""By name; each ends with Enter."""
 
 
 def write(folder: Path) -> None:
-    """Write every recording."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, recording in HOSTILE.items():
         (folder / f"{name}.bin").write_bytes(recording)

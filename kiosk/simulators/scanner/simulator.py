@@ -19,7 +19,6 @@ class ScannerSimulator:
         self.plug()
 
     def plug(self) -> None:
-        """Put the cable in."""
         with self._lock:
             self._line.plug()
 
@@ -47,7 +46,6 @@ class ScannerSimulator:
                 self._line.write(data)
 
     def close(self) -> None:
-        """Pull the cable for good."""
         self.unplug()
 
     def __enter__(self) -> ScannerSimulator:

@@ -21,8 +21,8 @@ from kiosk.simulators.faults import BadFaultWord, parse_fault
 
 _SHIFT, _CTRL, _ENTER = 42, 29, 28
 _SCANNER, _KEYBOARD = "event7", "event8"
+# A piece of this size goes into a pipe whole or not at all, so a reader never gets half an event.
 _WHOLE_EVENTS = PIPE_BUF - PIPE_BUF % NATIVE.size
-"""A piece of this size goes into a pipe whole or not at all, so a reader never gets half an event."""
 
 _KEYS = {key: (code,) for code, key in sorted(PLAIN.items(), reverse=True)} | {
     key: (_SHIFT, code) for code, key in SHIFTED.items() if key not in PLAIN.values()
@@ -146,7 +146,6 @@ class TypingScannerSimulator:
         return self._keyboard.path if self._keyboard.plugged else None
 
     def plug(self) -> None:
-        """Put the scanner's cable in."""
         if self._link.exists() and not self._link.is_symlink():
             raise FileExistsError(f"{self._link} is not a link to a simulated scanner: give another path.")
         with self._lock:

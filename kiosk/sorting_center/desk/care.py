@@ -24,8 +24,7 @@ from kiosk.sorting_center.ledger.database.address import LedgerAddress
 from kiosk.sorting_center.ledger.database.faults import translate_open_error
 
 _CHUNK: Final = 500
-_PRIVATE: Final = 0o600
-"""Hashes of passwords are in it."""
+_PRIVATE: Final = 0o600  # Hashes of passwords are in it
 _line: Final = msgspec.json.Encoder().encode
 
 

@@ -18,19 +18,17 @@ from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
 MAX_REASON: Final = 500
 MAX_PAGE: Final = 500
-SYSTEM_USER: Final = "itself"
-"""Who closes a case whose condition is over, where nobody has to decide anything."""
+SYSTEM_USER: Final = "itself"  # Who closes a case whose condition is over, where nobody has to decide anything
 
+# Kinds that are over when they are no longer seen.
 SELF_CLEARING: Final = frozenset(
     {"quiet", "backlog", "gap", "offline", "reports", "never_seen", "old_software", "verification_over", "held_back"}
 )
-"""Kinds that are over when they are no longer seen."""
+# Kinds of a day, which nobody opens again but a person: while the reports are made again they are not seen.
 NEVER_REOPENED: Final = frozenset({"impossible_mass", "impossible_price", "impossible_clock"})
-"""Kinds of a day, which nobody opens again but a person: while the reports are made again they are not seen."""
 
 
-CaseKey = tuple[str, str, str, str]
-"""Kind, region, station and subject."""
+CaseKey = tuple[str, str, str, str]  # Kind, region, station and subject
 
 
 class CaseState(StrEnum):
@@ -80,7 +78,6 @@ class Case:
 
     @property
     def key(self) -> CaseKey:
-        """That of its condition."""
         return self.kind, self.region, self.station, self.subject
 
 

@@ -20,12 +20,10 @@ from kiosk.sorting_center.ledger.database.address import LedgerAddress
 
 _SCRIPTS: Final = Path(__file__).with_name("migrations")
 _PRIVATE: Final = 0o600
+# Of one transaction. With a file SQLite has such a lock itself; without it two administrators of two processes could
+# take each other's right to sign in at the same moment, and each see the other one remain.
 _WRITER_LOCK: Final = 0x53_4B_07
-"""Of one transaction. With a file SQLite has such a lock itself; without it two administrators of two processes could
-take each other's right to sign in at the same moment, and each see the other one remain.
-"""
-_bringing_up: Final = threading.Lock()
-"""Alembic has one context for all threads of a process."""
+_bringing_up: Final = threading.Lock()  # Alembic has one context for all threads of a process
 
 
 def desk_path(ledger: Path) -> Path:

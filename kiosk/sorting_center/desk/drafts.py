@@ -57,7 +57,6 @@ class RegistryDrafts:
         return RegistryDraft(bytes(row.content), row.file_sha256, row.base)
 
     def discard(self, who: str) -> None:
-        """It was taken."""
         with self._database.writing() as connection:
             connection.execute(delete(registry_draft).where(registry_draft.c.who == who))
 

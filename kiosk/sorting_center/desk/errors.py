@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Literal
 
+# What is refused on pages: each has a sentence in every language.
 PageCode = Literal[
     "bad_kind",
     "bad_language",
@@ -48,10 +49,8 @@ PageCode = Literal[
     "weak_password",
     "wrong_password",
 ]
-"""What is refused on pages: each has a sentence in every language."""
 
-CommandCode = Literal["not_empty", "there_already"]
-"""What is refused on the command line alone."""
+CommandCode = Literal["not_empty", "there_already"]  # What is refused on the command line alone
 
 Code = PageCode | CommandCode
 

@@ -13,11 +13,9 @@ DAY_MIN: Final = 24 * 60
 _HOURS_PATTERN: Final = re.compile(
     r"(?P<first>[a-z]{3})(?:-(?P<last>[a-z]{3}))? (?P<from>\d\d:\d\d)-(?P<to>\d\d:\d\d)", re.ASCII
 )
-_QUIET_HORIZON: Final = timedelta(days=60)
-"""Who was not heard for so long is quiet, whatever the hours are."""
+_QUIET_HORIZON: Final = timedelta(days=60)  # Who was not heard for so long is quiet, whatever the hours are
 
-Span = tuple[int, int]
-"""Minutes since midnight, the second one not included."""
+Span = tuple[int, int]  # Minutes since midnight, the second one not included
 
 
 HoursCode = Literal["hours_backward", "hours_no_time", "hours_twice", "hours_unreadable"]

@@ -23,20 +23,20 @@ from kiosk.texts.languages import LANGUAGES
 MAX_PEOPLE: Final = 500
 MIN_PASSWORD: Final = 10
 MIN_ADMIN_PASSWORD: Final = 12
+# Characters. ASVS 5.0.0, 6.2.1 and 6.2.9: at least 8, at least 64 allowed, no rule what kinds of them.
 MAX_PASSWORD: Final = 200
-"""Characters. ASVS 5.0.0, 6.2.1 and 6.2.9: at least 8, at least 64 allowed, no rule what kinds of them."""
 
+# OWASP, Password Storage Cheat Sheet: 19 MiB, two passes, one lane.
 TIME_COST, MEMORY_KIB, PARALLELISM = 2, 19 * 1024, 1
-"""OWASP, Password Storage Cheat Sheet: 19 MiB, two passes, one lane."""
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9._-]{1,39}")
+# Who acts where no person does, in histories and in the audit: nobody else is called so.
 RESERVED_NAMES: Final = frozenset({"itself", "ledger", "command"})
-"""Who acts where no person does, in histories and in the audit: nobody else is called so."""
+# Those guessed first among such as are long enough.
 _COMMON_PASSWORDS: Final = frozenset(
     line.strip()
     for line in files("kiosk.sorting_center.desk").joinpath("common_passwords.txt").read_text("ascii").splitlines()
 )
-"""Those guessed first among such as are long enough."""
 
 
 class StaffRole(IntEnum):
@@ -155,7 +155,6 @@ class People:
         return _person(row)
 
     def all(self) -> list[StaffMember]:
-        """By name."""
         with self._database.reading() as connection:
             return [_person(row) for row in connection.execute(select(person).order_by(person.c.name))]
 

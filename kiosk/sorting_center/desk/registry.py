@@ -15,8 +15,7 @@ from kiosk.sorting_center.desk.hours import OpeningHours
 from kiosk.sorting_center.desk.schema import expected_station, township
 
 QUIET_MIN: Final = 60
-StationKey = tuple[str, str]
-"""Region and station."""
+StationKey = tuple[str, str]  # Region and station
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,6 @@ class ExpectedStation:
 
     @property
     def key(self) -> StationKey:
-        """What it is known by."""
         return self.region, self.station
 
 
@@ -53,8 +51,7 @@ class StationRegister:
     """All of it at one moment."""
 
     stations: Mapping[StationKey, ExpectedStation]
-    townships: Mapping[StationKey, Township]
-    """By region and name."""
+    townships: Mapping[StationKey, Township]  # By region and name
 
     @property
     def digest(self) -> str:
@@ -76,12 +73,10 @@ class RegistryDifferences:
     new: tuple[StationKey, ...]
     changed: tuple[StationKey, ...]
     removed: tuple[StationKey, ...]
-    townships: tuple[StationKey, ...]
-    """New, changed or gone."""
+    townships: tuple[StationKey, ...]  # New, changed or gone
 
     @property
     def is_empty(self) -> bool:
-        """Whether it is the same."""
         return not (self.new or self.changed or self.removed or self.townships)
 
     def __str__(self) -> str:
@@ -93,8 +88,7 @@ class RegistryDifferences:
 class RegistryCoverage:
     """The register against what is heard."""
 
-    never: tuple[StationKey, ...]
-    """Expected, and not heard once."""
+    never: tuple[StationKey, ...]  # Expected, and not heard once
     unexpected: tuple[StationKey, ...]
 
 
@@ -146,7 +140,6 @@ class Registry:
 
 
 def differences(before: StationRegister, after: StationRegister) -> RegistryDifferences:
-    """From one list to another."""
     old, new = before.stations, after.stations
     places = {**before.townships, **after.townships}
     return RegistryDifferences(
@@ -166,7 +159,6 @@ def registry_coverage(register: StationRegister, reporting: Iterable[StationKey]
 
 
 def build_register(stations: Iterable[ExpectedStation], townships: Iterable[Township]) -> StationRegister:
-    """Of its rows."""
     return StationRegister({row.key: row for row in stations}, {(row.region, row.name): row for row in townships})
 
 

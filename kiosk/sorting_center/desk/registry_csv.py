@@ -33,11 +33,12 @@ COLUMNS: Final = (
     "verified_on",
     "valid_until",
 )
+# What a spreadsheet takes for a formula at the beginning of a cell, also in wide forms.
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What a spreadsheet takes for a formula at the beginning of a cell, also in wide forms."""
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
+# What can be wrong with a list: each has a sentence in every language of the pages.
 FaultCode = (
     Literal[
         "bad_date",
@@ -63,10 +64,10 @@ FaultCode = (
     ]
     | HoursCode
 )
-"""What can be wrong with a list: each has a sentence in every language of the pages."""
 
 Value = str | int
 
+# In English, for the command line.
 _MESSAGES: Final[Mapping[FaultCode, str]] = {
     "bad_date": "{text!r} is no date like 2026-05-31",
     "bad_quiet": "a whole number of minutes from 1 to {most}",
@@ -93,7 +94,6 @@ _MESSAGES: Final[Mapping[FaultCode, str]] = {
     "too_long": "{n} characters, at most {most} are kept",
     "too_many": "more than {most} stations",
 }
-"""In English, for the command line."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,22 +24,21 @@ from sqlalchemy import (
 from kiosk.sorting_center.ledger.database.times import TimestampColumn
 from kiosk.sorting_center.ledger.schema import Code, Counting
 
-SCHEMA: Final = "desk"
-"""Of PostgreSQL."""
+SCHEMA: Final = "desk"  # Of PostgreSQL
 
-REVISION: Final = "0001"
-"""Of the newest migration, counted from 1; ``desk_version`` names that of a desk."""
+REVISION: Final = "0001"  # Of the newest migration, counted from 1; `desk_version` names that of a desk
 
 metadata = MetaData()
 
+# As Alembic would make it.
 desk_version = Table(
     "desk_version",
     MetaData(),
     Column("version_num", String(32), nullable=False),
     PrimaryKeyConstraint("version_num", name="desk_version_pkc"),
 )
-"""As Alembic would make it."""
 
+# `password_hash`: Argon2id in the form of RFC 9106's reference code. `language`: "" for that of the browser.
 person = Table(
     "person",
     metadata,
@@ -50,8 +49,8 @@ person = Table(
     Column("language", Code, nullable=False),
     Column("changed_at", TimestampColumn, nullable=False),
 )
-"""``password_hash``: Argon2id in the form of RFC 9106's reference code. ``language``: "" for that of the browser."""
 
+# `host`: the name the pages were asked under when it began; under another one it opens nothing.
 session = Table(
     "session",
     metadata,
@@ -62,8 +61,8 @@ session = Table(
     Column("seen_at", TimestampColumn, nullable=False),
     Index("session_person", "person"),
 )
-"""``host``: the name the pages were asked under when it began; under another one it opens nothing."""
 
+# A `kiosk.domain.lockout.Lockout` for each key; `failures_ms` are its ages, parted by spaces.
 throttle = Table(
     "throttle",
     metadata,
@@ -75,8 +74,8 @@ throttle = Table(
     Column("touched_at", TimestampColumn, nullable=False),
     Index("throttle_touched_at", "touched_at"),
 )
-"""A `kiosk.domain.lockout.Lockout` for each key; ``failures_ms`` are its ages, parted by spaces."""
 
+# Only ever added to.
 audit = Table(
     "audit",
     metadata,
@@ -90,8 +89,8 @@ audit = Table(
     Index("audit_act", "act", "id"),
     sqlite_autoincrement=True,
 )
-"""Only ever added to."""
 
+# `scopes`: words parted by spaces.
 token = Table(
     "token",
     metadata,
@@ -103,8 +102,8 @@ token = Table(
     Column("expires_at", TimestampColumn),
     Column("revoked_at", TimestampColumn),
 )
-"""``scopes``: words parted by spaces."""
 
+# `hours` as `hours.OpeningHours` writes them. After `quiet_min` minutes of them without a word one is quiet.
 township = Table(
     "township",
     metadata,
@@ -113,8 +112,8 @@ township = Table(
     Column("hours", Code, nullable=False),
     Column("quiet_min", BigInteger, nullable=False),
 )
-"""``hours`` as `hours.OpeningHours` writes them. After ``quiet_min`` minutes of them without a word one is quiet."""
 
+# `contact` is that of the post, not of a person. Dates as YYYY-MM-DD, "" where none is known.
 expected_station = Table(
     "expected_station",
     metadata,
@@ -127,8 +126,9 @@ expected_station = Table(
     Column("verified_on", Code, nullable=False),
     Column("valid_until", Code, nullable=False),
 )
-"""``contact`` is that of the post, not of a person. Dates as YYYY-MM-DD, "" where none is known."""
 
+# `state`: open, taken or closed. `present`: the condition was there when it was last looked for. `who` took or closed
+# it last.
 alarm_case = Table(
     "alarm_case",
     metadata,
@@ -149,9 +149,8 @@ alarm_case = Table(
     Index("alarm_case_state", "state", "id"),
     sqlite_autoincrement=True,
 )
-"""``state``: open, taken or closed. ``present``: the condition was there when it was last looked for. ``who`` took or
-closed it last."""
 
+# `told`: notices about it are written; it is asked of those alone that open a case.
 case_step = Table(
     "case_step",
     metadata,
@@ -166,8 +165,8 @@ case_step = Table(
     Index("case_step_told", "told", "state", "id"),
     sqlite_autoincrement=True,
 )
-"""``told``: notices about it are written; it is asked of those alone that open a case."""
 
+# `number` counts the decisions on one subject: two people who saw the same ones cannot both add the next.
 decision = Table(
     "decision",
     metadata,
@@ -184,8 +183,8 @@ decision = Table(
     UniqueConstraint("kind", "subject", "number"),
     sqlite_autoincrement=True,
 )
-"""``number`` counts the decisions on one subject: two people who saw the same ones cannot both add the next."""
 
+# A file that was looked at and not taken yet, one a person. `base` is the mark of the list it was compared with.
 registry_draft = Table(
     "registry_draft",
     metadata,
@@ -196,8 +195,9 @@ registry_draft = Table(
     Column("content", LargeBinary, nullable=False),
     Column("made_at", TimestampColumn, nullable=False),
 )
-"""A file that was looked at and not taken yet, one a person. ``base`` is the mark of the list it was compared with."""
 
+# `way`: mail or webhook. `kinds`: of cases, parted by spaces, "" for all. `secret` signs webhooks and is told to the
+# receiver alone. `turn` counts the attempts, `failures` those since the last that came through.
 notice_target = Table(
     "notice_target",
     metadata,
@@ -216,9 +216,9 @@ notice_target = Table(
     Column("failures", BigInteger, nullable=False),
     Column("next_at", TimestampColumn, nullable=False),
 )
-"""``way``: mail or webhook. ``kinds``: of cases, parted by spaces, "" for all. ``secret`` signs webhooks and is told to
-the receiver alone. ``turn`` counts the attempts, ``failures`` those since the last that came through."""
 
+# `code`: 128 random bits, the same however often it is sent. `cases`: JSON, what was so when it was written; `number`
+# of them. `state`: waiting, sent or given_up.
 notice = Table(
     "notice",
     metadata,
@@ -235,9 +235,9 @@ notice = Table(
     Index("notice_state", "state", "target", "tries", "id"),
     sqlite_autoincrement=True,
 )
-"""``code``: 128 random bits, the same however often it is sent. ``cases``: JSON, what was so when it was written;
-``number`` of them. ``state``: waiting, sent or given_up."""
 
+# A lot that a station offers for sale. `offered`: JSON of the newest offer; `edited`: JSON of the texts a person wrote
+# instead; `published`: JSON of exactly what buyers see. `version` counts all that was done to it.
 listing = Table(
     "listing",
     metadata,
@@ -252,9 +252,8 @@ listing = Table(
     Column("updated_at", TimestampColumn, nullable=False),
     Index("listing_state", "state", "updated_at"),
 )
-"""A lot that a station offers for sale. ``offered``: JSON of the newest offer; ``edited``: JSON of the texts a person
-wrote instead; ``published``: JSON of exactly what buyers see. ``version`` counts all that was done to it."""
 
+# Only ever added to. An offer has as `reason` which event it came with, `{epoch}-{seq}`: it is taken once.
 listing_step = Table(
     "listing_step",
     metadata,
@@ -270,8 +269,8 @@ listing_step = Table(
     Index("listing_step_reason", "region", "station", "lot", "reason"),
     sqlite_autoincrement=True,
 )
-"""Only ever added to. An offer has as ``reason`` which event it came with, ``{epoch}-{seq}``: it is taken once."""
 
+# What accepted events said of a lot, offered by then or not: the SHA-256 of each master, or `voided`.
 listing_facts = Table(
     "listing_told",
     metadata,
@@ -280,16 +279,16 @@ listing_facts = Table(
     Column("lot", Code, primary_key=True),
     Column("what", Code, primary_key=True),
 )
-"""What accepted events said of a lot, offered by then or not: the SHA-256 of each master, or ``voided``."""
 
+# One row: up to where the ledger's feed is followed, in which generation of it.
 listing_place = Table(
     "listing_place",
     metadata,
     Column("generation", Code, primary_key=True),
     Column("feedseq", BigInteger, nullable=False),
 )
-"""One row: up to where the ledger's feed is followed, in which generation of it."""
 
+# A row for each listing that buyers see now: since when, and in which words it is found.
 listing_shown = Table(
     "listing_shown",
     metadata,
@@ -300,8 +299,8 @@ listing_shown = Table(
     Column("words", Code, nullable=False),
     Index("listing_shown_at", "at", "region", "station", "lot"),
 )
-"""A row for each listing that buyers see now: since when, and in which words it is found."""
 
+# The pictures of these listings, by hash: no other one is shown to buyers.
 listing_picture = Table(
     "listing_picture",
     metadata,
@@ -311,4 +310,3 @@ listing_picture = Table(
     Column("lot", Code, primary_key=True),
     Index("listing_picture_listing", "region", "station", "lot"),
 )
-"""The pictures of these listings, by hash: no other one is shown to buyers."""

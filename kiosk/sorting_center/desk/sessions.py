@@ -19,12 +19,10 @@ from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
 MAX_IDLE: Final = timedelta(minutes=30)
 MAX_AGE: Final = timedelta(hours=12)
-_SEEN_AT_RESOLUTION: Final = timedelta(minutes=1)
-"""So exactly it is kept when somebody was last here."""
+_SEEN_AT_RESOLUTION: Final = timedelta(minutes=1)  # So exactly it is kept when somebody was last here
+# A clock that is further back than the begin of a session was set: nobody knows how old the session is.
 _CLOCK_TOLERANCE: Final = timedelta(minutes=2)
-"""A clock that is further back than the begin of a session was set: nobody knows how old the session is."""
-MAX_PER_PERSON: Final = 10
-"""Sessions of one person; the oldest end."""
+MAX_PER_PERSON: Final = 10  # Sessions of one person; the oldest end
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +89,6 @@ class StaffSessions:
         return StaffSession(who, hmac.digest(token.encode(), b"csrf", "sha256").hex(), row.began_at)
 
     def end(self, token: str) -> None:
-        """Sign out here."""
         with self._database.writing() as connection:
             connection.execute(delete(session).where(session.c.token_sha256 == _hash(token)))
 

@@ -23,12 +23,10 @@ from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
 _MINUTE_MS: Final = 60_000
 NAME_RULE: Final = LockoutRule(tries=5, window_ms=15 * _MINUTE_MS, lockout_ms=15 * _MINUTE_MS)
+# A whole office may come from one address, and not all of them type well.
 ADDRESS_RULE: Final = LockoutRule(tries=30, window_ms=15 * _MINUTE_MS, lockout_ms=15 * _MINUTE_MS, delay_ms=(0,))
-"""A whole office may come from one address, and not all of them type well."""
-MAX_ROWS: Final = 5_000
-"""Beyond, those longest untouched go."""
-_IPV6_NETWORK: Final = 64
-"""A line of IPv6 has that many bits to itself (RFC 6177): its addresses are one."""
+MAX_ROWS: Final = 5_000  # Beyond, those longest untouched go
+_IPV6_NETWORK: Final = 64  # A line of IPv6 has that many bits to itself (RFC 6177): its addresses are one
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,7 @@ PER_MINUTE: Final = 600
 MAX_PER_MINUTE: Final = 100_000
 MAX_TOKENS: Final = 200
 _NAME: Final = re.compile(r"[a-z][a-z0-9._-]{1,39}")
-_PREFIX: Final = "sct_"
-"""So that a secret in a log or a repository is recognised as one."""
+_PREFIX: Final = "sct_"  # So that a secret in a log or a repository is recognised as one
 
 
 class Scope(StrEnum):

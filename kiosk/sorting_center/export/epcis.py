@@ -22,8 +22,8 @@ from kiosk.sorting_center.ledger import CountedEvent, StoredEvent
 
 CONTEXT: Final = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
 _URN: Final = "urn:station-kiosk"
+# Of the two error reasons of the Core Business Vocabulary 2.0; every other void is `incorrect_data`.
 _ERROR_REASONS: Final[Mapping[str, str]] = {"goods_taken_back": "did_not_occur"}
-"""Of the two error reasons of the Core Business Vocabulary 2.0; every other void is ``incorrect_data``."""
 
 
 def epcis(events: Iterable[StoredEvent], created_at: str) -> Iterator[str]:
@@ -44,8 +44,7 @@ def epcis(events: Iterable[StoredEvent], created_at: str) -> Iterator[str]:
 
 _TYPES: Final = (IntakeConfirmed.TYPE, IntakeVoided.TYPE)
 
-_Key = tuple[str, str, str]
-"""Station, receipt, region."""
+_Key = tuple[str, str, str]  # Station, receipt, region
 
 
 def _events(events: Iterable[StoredEvent]) -> Iterator[dict[str, object]]:

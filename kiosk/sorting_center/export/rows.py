@@ -28,6 +28,9 @@ _DATA: Final = (
 )
 _COUNT_COLUMNS: Final = ("region", "counted", "reissued", "voided")
 _BAGS: Final = "bag_codes"
+# Empty where an event has no such field. Of an intake: `counted` is `yes` for the one row that is in the totals;
+# `reissued` is the epoch and number of the row that stands for the receipt, where this one is not it; `voided` is `yes`
+# when the receipt is void now; `bag_codes` are those of its bags, in their order, a space between two.
 COLUMNS: Final = (
     "station",
     "epoch",
@@ -40,12 +43,9 @@ COLUMNS: Final = (
     *_COUNT_COLUMNS,
     _BAGS,
 )
-"""Empty where an event has no such field. Of an intake: ``counted`` is ``yes`` for the one row that is in the totals;
-``reissued`` is the epoch and number of the row that stands for the receipt, where this one is not it; ``voided`` is
-``yes`` when the receipt is void now; ``bag_codes`` are those of its bags, in their order, a space between two."""
 
+# At the beginning of a cell: what a spreadsheet would calculate, also in wide forms.
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""At the beginning of a cell: what a spreadsheet would calculate, also in wide forms."""
 
 
 def jsonl(events: Iterable[StoredEvent]) -> Iterator[str]:

@@ -18,16 +18,13 @@ import xlsxwriter  # type: ignore[import-untyped]
 
 from kiosk.sorting_center.export.rows import FORMULA_STARTS
 
-BYTE_ORDER_MARK: Final = "\ufeff"
-"""Without it a spreadsheet reads UTF-8 as the code page of its machine."""
-SHEET_ROWS: Final = 1_048_576
-"""Of one sheet, with its header; what is more goes on in a further one."""
+BYTE_ORDER_MARK: Final = "\ufeff"  # Without it a spreadsheet reads UTF-8 as the code page of its machine
+SHEET_ROWS: Final = 1_048_576  # Of one sheet, with its header; what is more goes on in a further one
 CELL_CHARACTERS: Final = 32_767
-EXACT_DIGITS: Final = 15
-"""A number of more digits would be rounded by the spreadsheet: it stays text."""
+EXACT_DIGITS: Final = 15  # A number of more digits would be rounded by the spreadsheet: it stays text
 
+# The apostrophe itself, so that one that was put before can be told from one that was there.
 _ESCAPED_STARTS: Final = (*FORMULA_STARTS, "'")
-"""The apostrophe itself, so that one that was put before can be told from one that was there."""
 _NO_XML: Final = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
 
@@ -55,8 +52,7 @@ class ExportedReceipt:
     time_unknown: bool
     written_at: str
     received_at: str
-    product_name: str = ""
-    """In the language of the file; "" where nobody has told one."""
+    product_name: str = ""  # In the language of the file; "" where nobody has told one
 
 
 @dataclass(slots=True)
@@ -73,7 +69,6 @@ class ReceiptSums:
     stations: set[tuple[str, str]] = field(default_factory=set)
 
     def add(self, line: ExportedReceipt) -> None:
-        """One more receipt."""
         if line.is_void:
             self.voided += 1
             return
@@ -95,7 +90,6 @@ class CollectedSums:
         self.goods: dict[tuple[str, str, str], ReceiptSums] = {}
 
     def tally(self, lines: Iterable[ExportedReceipt]) -> Iterator[ExportedReceipt]:
-        """The same lines."""
         for line in lines:
             for sums in (
                 self.total,
@@ -109,28 +103,26 @@ class CollectedSums:
 Cell = str | int | Decimal
 
 
+# Of a language: names of columns and sheets, and of what codes mean (`sheet_receipts`, `net_kg`, `purchase`, `yes`); a
+# code it does not know comes back.
 Words = Callable[[str], str]
-"""Of a language: names of columns and sheets, and of what codes mean (``sheet_receipts``, ``net_kg``, ``purchase``,
-``yes``); a code it does not know comes back."""
 
+# `net_kg` and `amount_yuan` are 0 for a void receipt, so that their sums are the totals of the pages.
 RECEIPT_COLUMNS: Final = (
     *("day", "time", "region", "station", "receipt", "lot", "product", "product_name", "mode"),
     *("member", "bags", "net_kg", "amount_yuan", "void", "void_net_kg", "void_amount_yuan", "late"),
     *("time_unknown", "written_at", "received_at"),
 )
-"""``net_kg`` and ``amount_yuan`` are 0 for a void receipt, so that their sums are the totals of the pages."""
 SUM_COLUMNS: Final = ("intakes", "voided", "bags", "net_kg", "amount_yuan", "stations", "late", "time_unknown")
 DAY_COLUMNS: Final = ("day", *SUM_COLUMNS)
 GOODS_COLUMNS: Final = ("product", "product_name", "mode", *SUM_COLUMNS)
 
 
 def kilograms(grams: int) -> Decimal:
-    """With three decimals, exactly."""
     return Decimal(grams).scaleb(-3)
 
 
 def yuan(fen: int) -> Decimal:
-    """With two decimals, exactly."""
     return Decimal(fen).scaleb(-2)
 
 
@@ -172,7 +164,6 @@ def safe_text(text: str) -> str:
 
 
 def plain_text(cell: str) -> str:
-    """What `safe_text` was given."""
     return cell[1:] if cell.startswith("'") else cell
 
 

@@ -14,8 +14,7 @@ from kiosk.sorting_center.health import CenterHealth
 log = logging.getLogger(__name__)
 
 _COMMAND: Final = (sys.executable, "-m", "kiosk.base.loading", "kiosk.sorting_center.feed.process")
-WAKE_UP: Final = b"\n"
-"""To be told when there may be something new. A pipe that is full says it already."""
+WAKE_UP: Final = b"\n"  # To be told when there may be something new. A pipe that is full says it already.
 
 
 def feed_process_plan(task: bytes, health: CenterHealth) -> SupervisedProcessPlan:

@@ -23,20 +23,18 @@ log = logging.getLogger(__name__)
 
 POSITION_NAME: Final = "mqtt"
 _DECODER: Final = msgspec.json.Decoder()
+# Of the event's canonical form, where `feedseq` goes: up to the end there are no brackets, so it is the outermost
+# object, and `id` comes next, so there is no such attribute yet and none that must stand before it.
 _FEEDSEQ_INSERT_POINT: Final = re.compile(
     rb'"epoch":"[0-9a-f]{16}",(?="id":"[^"\\]*+"(?:,"[a-z]++":(?:"[^"\\]*+"|[0-9]++))*+\}\Z)'
 )
-"""Of the event's canonical form, where ``feedseq`` goes: up to the end there are no brackets, so it is the outermost
-object, and ``id`` comes next, so there is no such attribute yet and none that must stand before it."""
-_WINDOW: Final = 500
-"""Messages under way to the broker."""
+_WINDOW: Final = 500  # Messages under way to the broker
+# Between two writes of the position while there is more to publish: each takes its turn between commits. What went out
+# since is published twice when the process dies.
 _POSITION_SAVE_INTERVAL_S: Final = 0.5
-"""Between two writes of the position while there is more to publish: each takes its turn between commits. What went out
-since is published twice when the process dies."""
 _IDLE_S: Final = 1.0
 _REFUSED_FIRST_S: Final = 0.5
-_REFUSED_MAX_S: Final = 5.0
-"""While the broker does not take a topic: somebody has to change its rules first."""
+_REFUSED_MAX_S: Final = 5.0  # While the broker does not take a topic: somebody has to change its rules first
 
 
 def feed_message(entry: FeedEntry) -> bytes:
@@ -63,12 +61,11 @@ class Feed:
         self._health = health
         self._clock = clock
         self._failing = ""
-        self._published_upto = 0
-        """Up to where the broker has taken everything, as far as this process knows."""
+        self._published_upto = 0  # Up to where the broker has taken everything, as far as this process knows
         self._position_saved_at = clock()
         self._refusals = Backoff(_REFUSED_FIRST_S, _REFUSED_MAX_S)
+        # To be stopped after the publisher.
         self.loop = StepLoop("feed", self._step_reporting_faults, _IDLE_S, self._save_position_at_end)
-        """To be stopped after the publisher."""
 
     def _save_position_at_end(self) -> None:
         with suppress(LedgerError):

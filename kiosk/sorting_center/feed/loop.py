@@ -39,7 +39,6 @@ class StepLoop:
 
     @property
     def is_stopping(self) -> bool:
-        """From `stop` on."""
         return self._stopping.is_set()
 
     def wake(self) -> None:

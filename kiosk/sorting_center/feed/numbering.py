@@ -12,8 +12,7 @@ from kiosk.sorting_center.ledger import Ledger, LedgerError
 
 log = logging.getLogger(__name__)
 
-_BATCH_SIZE: Final = 1000
-"""Events in one transaction."""
+_BATCH_SIZE: Final = 1000  # Events in one transaction
 _IDLE_S: Final = 0.2
 _RETRY_S: Final = 1.0
 

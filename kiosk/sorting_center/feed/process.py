@@ -30,15 +30,14 @@ from kiosk.sorting_center.ledger import Ledger, LedgerError
 from kiosk.sorting_center.ports import FeedConnection
 from kiosk.sorting_center.subprocess_job import open_stdin, read_task
 
-_EXIT_TIMEOUT_S: Final = 3.0
-"""From the end of the sorting center to that of this process, whatever the broker does."""
+_EXIT_TIMEOUT_S: Final = 3.0  # From the end of the sorting center to that of this process, whatever the broker does
 _PART_STOP_TIMEOUT_S: Final = 0.6
 _POLL_INTERVAL_S: Final = 0.2
 EXIT_CANNOT_START: Final = 3
+# How much nicer it is than who takes in, which it would else take half of a core from: a third of a share is left to it
+# while both have their hands full, and all that is free at other times. Not where it numbers as well: many wait for
+# that.
 NICENESS: Final = 5
-"""How much nicer it is than who takes in, which it would else take half of a core from: a third of a share is left to
-it while both have their hands full, and all that is free at other times. Not where it numbers as well: many wait for
-that."""
 _Part = StepLoop | FeedConnection
 
 
@@ -55,7 +54,6 @@ def _address(fields: dict[str, Any]) -> BrokerAddress:
 
 
 def main() -> int:
-    """Publish until standard input ends."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s feed: %(message)s", stream=sys.stderr)
     ending = ShutdownEvent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to both, and the sorting center ends this one

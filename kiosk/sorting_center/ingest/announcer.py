@@ -19,10 +19,9 @@ from kiosk.sorting_center.ledger import Ledger, LedgerError
 
 log = logging.getLogger(__name__)
 
-SPREAD_S: Final = 60.0
-"""All at once they would all answer at once."""
+SPREAD_S: Final = 60.0  # All at once they would all answer at once
+# Some ten per cent of a processor: 12,000 streams take a minute, 100,000 take a little more than eight.
 MAX_PER_S: Final = 200.0
-"""Some ten per cent of a processor: 12,000 streams take a minute, 100,000 take a little more than eight."""
 
 _PAGE: Final = 500
 _CONNECTION_POLL_S: Final = 0.5

@@ -14,24 +14,21 @@ from msgspec.structs import replace
 from kiosk.sorting_center.ingest.shares import StationShares
 from kiosk.sorting_center.ports import Inbound
 
+# Messages the broker sends ahead of our acknowledgement: what bounds the inbox. A commit takes up to as many.
 WINDOW: Final = 1000
-"""Messages the broker sends ahead of our acknowledgement: what bounds the inbox. A commit takes up to as many."""
 _MAX_QOS0_WAITING: Final = 1000
-_SMALL_WINDOW: Final = 16
-"""A broker that has never sent more than that ahead may simply have had no more to send."""
+_SMALL_WINDOW: Final = 16  # A broker that has never sent more than that ahead may simply have had no more to send
 
 
 class PutResult(Enum):
     """What became of a message that came."""
 
     ENQUEUED = "kept"
-    DROPPED = "dropped"
-    """Without acknowledgement, beyond its room, or over a connection that is over: it is said again."""
+    DROPPED = "dropped"  # Without acknowledgement, beyond its room, or over a connection that is over: it is said again
+    # Above its station's share: acknowledged to the broker and not taken in. The station has it still, hears no
+    #     acknowledgement of the ledger's for it, and sends it again.
     SHED = "shed"
-    """Above its station's share: acknowledged to the broker and not taken in. The station has it still, hears no
-    acknowledgement of the ledger's for it, and sends it again."""
-    NO_ROOM = "no room"
-    """The broker has sent more than it may: the connection must go, so that it delivers again."""
+    NO_ROOM = "no room"  # The broker has sent more than it may: the connection must go, so that it delivers again
 
 
 class IngestInbox:
@@ -47,12 +44,10 @@ class IngestInbox:
         self._dropped = dropped
         self._clock = clock
         self._changed = threading.Condition()
-        self._waiting: OrderedDict[str, deque[Inbound]] = OrderedDict()
-        """By station; the first has the next turn."""
+        self._waiting: OrderedDict[str, deque[Inbound]] = OrderedDict()  # By station; the first has the next turn
+        # Tags in the order in which they came; true: done, and released as soon as all before it are.
         self._unreleased: OrderedDict[int, bool] = OrderedDict()
-        """Tags in the order in which they came; true: done, and released as soon as all before it are."""
-        self._in_progress = 0
-        """Unreleased messages that are in the hands of the worker."""
+        self._in_progress = 0  # Unreleased messages that are in the hands of the worker
         self._untagged = 0
         self._connection = 0
         self._is_open = False
@@ -163,7 +158,6 @@ class IngestInbox:
             return self._settled
 
     def waiting(self) -> int:
-        """How many messages wait here."""
         with self._changed:
             return sum(len(messages) for messages in self._waiting.values())
 

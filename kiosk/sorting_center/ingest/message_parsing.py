@@ -19,8 +19,7 @@ from kiosk.sorting_center.ports import Inbound
 
 log = logging.getLogger(__name__)
 
-_TOPICS: Final = 4096
-"""Of the stations of a county, four each: the same topics come again and again."""
+_TOPICS: Final = 4096  # Of the stations of a county, four each: the same topics come again and again
 _parse_up: Final = lru_cache(_TOPICS)(parse_up)
 
 
@@ -35,8 +34,6 @@ class HelloQuery:
 
 
 class ParsedMessage(msgspec.Struct, frozen=True):
-    """One message, understood."""
-
     message: Inbound
     delivery: Delivery
     queries: tuple[HelloQuery, ...] = ()

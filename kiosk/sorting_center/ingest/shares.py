@@ -10,16 +10,13 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from typing import Final
 
-MAX_STATION_BYTES: Final = 32 * 1024 * 1024
-"""Thirty full batches of one station; a relay has four under way."""
+MAX_STATION_BYTES: Final = 32 * 1024 * 1024  # Thirty full batches of one station; a relay has four under way
 PERIOD_S: Final = 0.5
+# A flood: so many in periods without a pause, in each the most of what came, until the broker has more than it may
+# send. What a person sends for a test is less.
 FLOOD_MESSAGES: Final = 1500
-"""A flood: so many in periods without a pause, in each the most of what came, until the broker has more than it may
-send. What a person sends for a test is less."""
-FLOOD_SHARE: Final = 50
-"""Messages of it that wait while it floods: its turns go on."""
-RECENT_S: Final = 60.0
-"""A station that was heard this recently may be waiting behind a flood."""
+FLOOD_SHARE: Final = 50  # Messages of it that wait while it floods: its turns go on
+RECENT_S: Final = 60.0  # A station that was heard this recently may be waiting behind a flood
 _MAX_REMEMBERED_STATIONS: Final = 10_000
 
 
@@ -27,17 +24,15 @@ class StationShares:
     """Not safe for threads: the inbox has its lock."""
 
     def __init__(self) -> None:
-        self._messages: Counter[str] = Counter()
-        """Of each station in the inbox; a station with none has no entry."""
+        self._messages: Counter[str] = Counter()  # Of each station in the inbox; a station with none has no entry
         self._bytes: Counter[str] = Counter()
         self._last_seen: OrderedDict[str, float] = OrderedDict()
-        self._arrived: Counter[str] = Counter()
-        """In this period."""
+        self._arrived: Counter[str] = Counter()  # In this period
         self._shed = 0
         self._was_full = False
         self._period_end = 0.0
+        # Which station most came from in the last periods without a pause, and how many in all of them.
         self._dominant = ("", 0)
-        """Which station most came from in the last periods without a pause, and how many in all of them."""
         self._flooding: str | None = None
 
     def admit(self, station: str, size: int, is_full: bool, now: float) -> bool:

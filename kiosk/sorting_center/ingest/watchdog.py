@@ -14,10 +14,9 @@ from kiosk.sorting_center.ports import WatchedConnection
 
 log = logging.getLogger(__name__)
 
-STALLED_S: Final = 30.0
-"""A commit takes milliseconds, and a ledger that is locked says so after five seconds."""
+STALLED_S: Final = 30.0  # A commit takes milliseconds, and a ledger that is locked says so after five seconds
+# Between two restarts of the connection: each helps or does not, and more of them help no more.
 MAX_PAUSE_S: Final = 600.0
-"""Between two restarts of the connection: each helps or does not, and more of them help no more."""
 
 _POLL_INTERVAL_S: Final = 1.0
 
@@ -42,8 +41,8 @@ class IngestWatchdog:
         self._damage = damage
         self._backoff = Backoff(STALLED_S, MAX_PAUSE_S)
         self._restart_at = self._not_before = clock()
+        # How many messages had been taken in when it stalled; None while it does not.
         self._settled_at_stall: int | None = None
-        """How many messages had been taken in when it stalled; None while it does not."""
         self._calm_since: float | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
@@ -66,7 +65,6 @@ class IngestWatchdog:
                 log.exception("The watchdog failed in an unforeseen way; it goes on.")
 
     def check(self) -> None:
-        """Judge this moment."""
         ended = [name for name, runs in self._parts.items() if not runs()]
         now, waiting_s = self._clock(), self._connection.waiting_s()
         self._health.set_waiting(self._connection.waiting())

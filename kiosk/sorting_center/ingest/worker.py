@@ -34,27 +34,24 @@ from kiosk.sorting_center.ports import Inbound, Mailbox
 log = logging.getLogger(__name__)
 
 MAX_COMMIT_EVENTS: Final = 1000
+# Of the bodies of a commit's events, and one message more: thousands of ordinary events.
 MAX_COMMIT_BYTES: Final = 2 * 1024 * 1024
-"""Of the bodies of a commit's events, and one message more: thousands of ordinary events."""
-COLLECT_S: Final = 0.020
-"""How long a commit waits for company: one flush to disk then serves all of it."""
+COLLECT_S: Final = 0.020  # How long a commit waits for company: one flush to disk then serves all of it
 
+# A commit begins after so long, however little has been read: whoever comes now waits for all of it.
 MAX_READ_S: Final = 0.3
-"""A commit begins after so long, however little has been read: whoever comes now waits for all of it."""
 
 _IDLE_S: Final = 0.5
 _RETRY_FIRST_S: Final = 0.5
-_RETRY_MAX_S: Final = 5.0
-"""While the ledger cannot be written: it works again within seconds of the fault's end."""
+_RETRY_MAX_S: Final = 5.0  # While the ledger cannot be written: it works again within seconds of the fault's end
+# Before a batch that failed is delivered again: a fault that stays fills the log by a line a second, no more.
 _UNFORESEEN_S: Final = 1.0
-"""Before a batch that failed is delivered again: a fault that stays fills the log by a line a second, no more."""
 
+# The third time a message cannot be stored, for a reason nobody foresaw, it is set aside and the others go on.
 MAX_DELIVERIES: Final = 3
-"""The third time a message cannot be stored, for a reason nobody foresaw, it is set aside and the others go on."""
+# Between two looks for streams that were released in part: by a process that has ended, or one beside this.
 _UNFINISHED_POLL_S: Final = 60.0
-"""Between two looks for streams that were released in part: by a process that has ended, or one beside this."""
-_MAX_REMEMBERED: Final = 1000
-"""Messages that failed: as many as a broker has on its way to us."""
+_MAX_REMEMBERED: Final = 1000  # Messages that failed: as many as a broker has on its way to us
 
 _Result = TypeVar("_Result")
 
@@ -108,15 +105,14 @@ class IngestWorker:
         self._health = health
         self._clock = clock
         self._committed = committed
+        # How often each message could not be stored, by its digest; the newest only.
         self._failed: OrderedDict[bytes, int] = OrderedDict()
-        """How often each message could not be stored, by its digest; the newest only."""
+        # Digests of messages that were in hand each time this program ended, and were set aside: they are set aside
+        #         when their station sends them again, too. After the next start they are tried again.
         self._crash_digests: set[str] = set()
-        """Digests of messages that were in hand each time this program ended, and were set aside: they are set aside
-        when their station sends them again, too. After the next start they are tried again."""
-        self._postponed: _PendingMessage | None = None
-        """For the next step."""
+        self._postponed: _PendingMessage | None = None  # For the next step
+        # Streams that were released in part, by station; the first has the next turn.
         self._unfinished: dict[str, dict[StreamKey, None]] = {}
-        """Streams that were released in part, by station; the first has the next turn."""
         self._next_unfinished_poll = 0.0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ingest worker", daemon=True)

@@ -37,19 +37,18 @@ from kiosk.sorting_center.ledger.records import BROKEN_CHAIN, FAR_AHEAD, FORK, S
 from kiosk.sorting_center.ledger.schema import archived, quarantine, stream, unnumbered
 from kiosk.sorting_center.ledger.schema import event as event_table
 
+# How far above `upto` an event may be held. A busy station writes some 700 a day and has at most 3,200 on their way (32
+# batches): no center that runs is further behind. One that is, because of a backup of months ago, is sent everything
+# from `upto` on, and then takes the event like any other.
 MAX_AHEAD: Final = 50_000
-"""How far above ``upto`` an event may be held. A busy station writes some 700 a day and has at most 3,200 on their way
-(32 batches): no center that runs is further behind. One that is, because of a backup of months ago, is sent everything
-from ``upto`` on, and then takes the event like any other."""
 
+# Of one station: each epoch takes a receipt letter of its own, and no station goes on after the last.
 MAX_EPOCHS: Final = len(SERIES_LETTERS)
-"""Of one station: each epoch takes a receipt letter of its own, and no station goes on after the last."""
 
 _HELD_CHUNK_ROWS: Final = 32
 _HELD_COLUMNS: Final = [event_table.c[name] for name in ("body", "sha256", "prevhash", "problem", "received_at")]
 
-_ESCAPED_NUL: Final = rb"\u0000"
-"""U+0000 as canonical JSON writes it."""
+_ESCAPED_NUL: Final = rb"\u0000"  # U+0000 as canonical JSON writes it
 
 
 class FeedSequence:
@@ -70,11 +69,10 @@ class Acceptance:
         self._connection = connection
         self._received_at = received_at
         self._dialect = connection.dialect.name
+        # What is released then gets its place in the feed here; else a `numberer` gives it.
         self._is_single_writer = self._dialect == "sqlite"
-        """What is released then gets its place in the feed here; else a `numberer` gives it."""
         self._budget = ReleaseBudget()
-        self._quarantined_stations: set[tuple[str, str]] = set()
-        """Region and station of what was put into quarantine."""
+        self._quarantined_stations: set[tuple[str, str]] = set()  # Region and station of what was put into quarantine
 
     def accept(self, groups: Mapping[streams.StreamKey, Sequence[ReceivedEvent]]) -> list[Chain]:
         """Every chain as it is now; none for a stream that is one epoch too many: nothing of it is taken in.

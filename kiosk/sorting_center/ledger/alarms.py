@@ -10,12 +10,11 @@ from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.sorting_center.ledger.schema import alarm, quarantine
 
 MAX_BODIES: Final = 1000
+# Of one station's quarantined events, the newest: enough to see what is wrong with it.
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
-"""Of one station's quarantined events, the newest: enough to see what is wrong with it."""
+# Of one station. Which numbers an acknowledgement names does not hang on it: it has room for the newest 1,000.
 MAX_ROWS: Final = 10_000
-"""Of one station. Which numbers an acknowledgement names does not hang on it: it has room for the newest 1,000."""
-MAX_ALARMS: Final = 1000
-"""Of one kind and station: who reads the first thousand knows."""
+MAX_ALARMS: Final = 1000  # Of one kind and station: who reads the first thousand knows
 
 
 class IncidentRecorder:

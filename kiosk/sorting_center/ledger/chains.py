@@ -12,9 +12,9 @@ from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.sorting_center.ledger.streams import StreamKey
 
 MAX_HELD_EVENTS: Final = 2_000
+# Of the bodies. What one commit releases is in memory until its end, and everybody else waits for it: a quarter of a
+# second of work, and of waiting for a slow disk.
 MAX_HELD_BYTES: Final = 2 * 1024 * 1024
-"""Of the bodies. What one commit releases is in memory until its end, and everybody else waits for it: a quarter of a
-second of work, and of waiting for a slow disk."""
 
 
 class ReleaseBudget:
@@ -29,7 +29,6 @@ class ReleaseBudget:
         return self._events <= 0 or self._bytes <= 0
 
     def spend(self, size_bytes: int) -> None:
-        """One event is released."""
         self._events -= 1
         self._bytes -= size_bytes
 
@@ -39,8 +38,7 @@ class Released(msgspec.Struct, frozen=True, gc=False):
 
     event: ReceivedEvent
     feedseq: int | None
-    held_since: str | None
-    """When it came, of an event that was held above a gap before this delivery."""
+    held_since: str | None  # When it came, of an event that was held above a gap before this delivery
 
 
 @dataclass(slots=True)
@@ -55,17 +53,13 @@ class Chain:
     max_seen: int
     gap_since: str | None
     events: Sequence[ReceivedEvent]
-    highest_stored: int = 0
-    """No event above it was stored before this delivery."""
-    has_quarantined: bool = False
-    """It may have events in quarantine."""
-    fresh: dict[int, ReceivedEvent] = field(default_factory=dict)
-    """What is new, by seq."""
+    highest_stored: int = 0  # No event above it was stored before this delivery
+    has_quarantined: bool = False  # It may have events in quarantine
+    fresh: dict[int, ReceivedEvent] = field(default_factory=dict)  # What is new, by seq
     released: list[Released] = field(default_factory=list)
-    last_received_at: str = ""
-    """When the newest delivery with events of this stream came."""
+    last_received_at: str = ""  # When the newest delivery with events of this stream came
+    # The budget of the commit was spent: held events that are next in the chain may still be there.
     has_more: bool = False
-    """The budget of the commit was spent: held events that are next in the chain may still be there."""
 
     @property
     def key(self) -> StreamKey:

@@ -18,8 +18,7 @@ from kiosk.domain.events import EpochStarted
 from kiosk.sorting_center.ledger.schema import event, intake
 from kiosk.sorting_center.ledger.schema import stream as stream_table
 
-MAX_EPOCHS: Final = 8
-"""Shown of one station, the newest; more than that is a station somebody should look at anyway."""
+MAX_EPOCHS: Final = 8  # Shown of one station, the newest; more than that is a station somebody should look at anyway
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +38,7 @@ class EpochRow:
     last_received_at: str
 
 
-StationKey = tuple[str, str]
-"""Region and station."""
+StationKey = tuple[str, str]  # Region and station
 
 
 def by_station(connection: Connection) -> Mapping[StationKey, tuple[EpochRow, ...]]:

@@ -28,7 +28,6 @@ class _ReceiptEnvelope(msgspec.Struct):
 
 
 def stored_events(connection: Connection, *, with_standing: bool) -> Iterator[StoredEvent]:
-    """By (station, epoch, seq)."""
     waiting = _waiting_voids(connection) if with_standing else set()
     rows = connection.execution_options(yield_per=_PAGE_ROWS).execute(
         select(*_WITHOUT_PLACE).order_by(event.c.station, event.c.epoch, event.c.seq, event.c.region)

@@ -227,7 +227,6 @@ class Ledger:
             return replace(state, at=at, hash_at=streams.hash_at(connection, state, at)) if at else state
 
     def stream_count(self) -> int:
-        """How many streams there are."""
         with self.reading() as connection:
             return int(connection.execute(select(func.count()).select_from(stream)).scalar_one())
 

@@ -61,7 +61,6 @@ class Numberer:
         return self._has_role
 
     def close(self) -> None:
-        """Give the role back."""
         with self._lock:
             self._disconnect()
 

@@ -29,8 +29,7 @@ from kiosk.sorting_center.ledger.streams import open_gaps, superseded_epochs
 
 MAX_INTAKES: Final = 500
 _MAX_SHOWN_GAPS: Final = 20
-REPORTED: Final = "reported"
-"""Beside the kinds of the ledger's own alarms: stations whose newest status complains."""
+REPORTED: Final = "reported"  # Beside the kinds of the ledger's own alarms: stations whose newest status complains
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +58,9 @@ class MonitoringFigures:
     streams_with_gaps: int
     quarantined: Mapping[str, int]
     alarms: Mapping[str, int]
-    unnumbered: int
-    """Released, and without a place in the feed yet."""
+    unnumbered: int  # Released, and without a place in the feed yet
     feed_end: int
-    feed_positions: Mapping[str, int]
-    """How far each publisher of the feed is."""
+    feed_positions: Mapping[str, int]  # How far each publisher of the feed is
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +84,13 @@ class StationRow:
     software: str | None
     last_seen: str | None
     events: int
-    behind: int
-    """Events that are missing below the highest number seen."""
-    alarm: str
-    """What the station complains of in its newest status; "" for nothing."""
-    epochs: tuple[epochs.EpochRow, ...]
-    """More than one after a restored backup, a new card or a settled fork."""
+    behind: int  # Events that are missing below the highest number seen
+    alarm: str  # What the station complains of in its newest status; "" for nothing
+    epochs: tuple[epochs.EpochRow, ...]  # More than one after a restored backup, a new card or a settled fork
 
 
 @dataclass(frozen=True, slots=True)
 class IntakeRow:
-    """One receipt."""
-
     feedseq: int
     station: str
     receipt: str
@@ -154,8 +146,7 @@ class Overview:
     intakes: tuple[IntakeRow, ...]
     gaps: tuple[GapRow, ...]
     alarms: tuple[AlarmRow, ...]
-    quarantine: tuple[tuple[str, int], ...]
-    """Reason and number."""
+    quarantine: tuple[tuple[str, int], ...]  # Reason and number
 
 
 def overview(connection: Connection, today_since: str, newest: int) -> Overview:
@@ -252,8 +243,8 @@ def _known_stations() -> Subquery:
     return select(stream_table.c.region, stream_table.c.station).distinct().subquery()
 
 
+# A ledger that is only looked at may still have the schema of the version that wrote it.
 _STATUS_COLUMNS: Final = tuple(column for column in station_status.columns if column.name != "doctor")
-"""A ledger that is only looked at may still have the schema of the version that wrote it."""
 
 
 def _reported_alarms(connection: Connection) -> int:
@@ -271,9 +262,9 @@ def _numbers(connection: Connection, query: Select[Any]) -> dict[str, int]:
     return {name: int(number) for name, number in connection.execute(query)}
 
 
+# Sums are made of the upper and the lower bits of each number, and put together where integers have no end: one stored
+# number must not be able to make the sum of all overflow, and with it every page that shows it.
 _HALF_BITS: Final = 20
-"""Sums are made of the upper and the lower bits of each number, and put together where integers have no end: one
-stored number must not be able to make the sum of all overflow, and with it every page that shows it."""
 
 
 def _totals(connection: Connection, since: str) -> Totals:

@@ -20,14 +20,12 @@ from kiosk.sorting_center.ledger.database.rows import insert_missing, insert_row
 from kiosk.sorting_center.ledger.records import RECEIPT_TWICE
 from kiosk.sorting_center.ledger.schema import bag, intake, intake_void
 
-TYPES: Final = frozenset({IntakeConfirmed.TYPE, IntakeVoided.TYPE})
-"""Only these change anything here."""
+TYPES: Final = frozenset({IntakeConfirmed.TYPE, IntakeVoided.TYPE})  # Only these change anything here
 
 _encode_sorted: Final = msgspec.json.Encoder(order="sorted").encode
 
 
-_Row = tuple[Any, ...]
-"""The fields of `_Intake`."""
+_Row = tuple[Any, ...]  # The fields of `_Intake`
 
 
 class _IntakeRecord(msgspec.Struct, frozen=True, gc=False):

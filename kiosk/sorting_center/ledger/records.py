@@ -12,25 +12,20 @@ from kiosk.messaging.contract.control import Ack, DoctorRow, Hello, Status
 from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH
 
-FORK: Final = "fork"
-"""The same (station, epoch, seq) with another hash: a cloned or altered database."""
-BROKEN_CHAIN: Final = "broken_chain"
-"""``prevhash`` is not the hash of the event before it."""
+FORK: Final = "fork"  # The same (station, epoch, seq) with another hash: a cloned or altered database
+BROKEN_CHAIN: Final = "broken_chain"  # `prevhash` is not the hash of the event before it
+# A number so far above what is here that no station can be that far: see `accept.MAX_AHEAD`.
 FAR_AHEAD: Final = "far_ahead"
-"""A number so far above what is here that no station can be that far: see `accept.MAX_AHEAD`."""
+# One receipt number confirmed by two events that are not the same intake re-issued.
 RECEIPT_TWICE: Final = "receipt_twice"
-"""One receipt number confirmed by two events that are not the same intake re-issued."""
+# A station's number is heard in another region as well: two stations of two counties, or one that was moved.
 SECOND_REGION: Final = "second_region"
-"""A station's number is heard in another region as well: two stations of two counties, or one that was moved."""
-TOO_MANY_EPOCHS: Final = "too_many_epochs"
-"""More epochs of one station than there are receipt letters."""
-TOO_MANY_REGIONS: Final = "too_many_regions"
-"""One number in more regions than a province has counties."""
-TWIN: Final = "twin"
-"""Two machines send by turns under one station number."""
+TOO_MANY_EPOCHS: Final = "too_many_epochs"  # More epochs of one station than there are receipt letters
+TOO_MANY_REGIONS: Final = "too_many_regions"  # One number in more regions than a province has counties
+TWIN: Final = "twin"  # Two machines send by turns under one station number
 
+# Of a message that could not be stored, time and again, for a reason nobody foresaw: kept whole.
 INTERNAL_ERROR: Final = "internal"
-"""Of a message that could not be stored, time and again, for a reason nobody foresaw: kept whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +60,10 @@ class DatedDoctorRow(DoctorRow, frozen=True, omit_defaults=True):
 
 
 class Delivery(msgspec.Struct, frozen=True):
-    """Everything one transaction takes in."""
-
-    events: Sequence[tuple[str, ReceivedEvent]] = ()
-    """With the region of the topic each came on."""
+    events: Sequence[tuple[str, ReceivedEvent]] = ()  # With the region of the topic each came on
     refusals: Sequence[RejectedMessage] = ()
     sightings: Sequence[Sighting] = ()
-    counted: Sequence[str] = ()
-    """Digests of messages whose deliveries were counted: they are done with."""
+    counted: Sequence[str] = ()  # Digests of messages whose deliveries were counted: they are done with
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +78,11 @@ class StreamState:
     max_seen: int
     gaps: tuple[tuple[int, int], ...] = ()
     quarantined: tuple[int, ...] = ()
-    generation: str = ""
-    """Of the ledger."""
+    generation: str = ""  # Of the ledger
     at: int = 0
-    hash_at: str = ""
-    """Of event ``at``, for whoever asked."""
-    has_more: bool = False
-    """Held events can be released without any new one: see `Ledger.go_on`."""
-    held_back: bool = False
-    """Nothing of what came was taken in: its station is above its share."""
+    hash_at: str = ""  # Of event `at`, for whoever asked
+    has_more: bool = False  # Held events can be released without any new one: see `Ledger.go_on`
+    held_back: bool = False  # Nothing of what came was taken in: its station is above its share
 
     @classmethod
     def unknown(cls, station: str, epoch: str, region: str, generation: str) -> StreamState:
@@ -104,7 +91,6 @@ class StreamState:
 
     @property
     def ack(self) -> Ack:
-        """What the station is told."""
         answer = self.at, self.hash_at
         return Ack(self.epoch, self.upto, self.gaps, self.quarantined, self.head, self.generation, *answer)
 
@@ -146,8 +132,8 @@ class CountedEvent:
     epoch: str
     seq: int
     voided: bool
+    # Of those in which this receipt of this station's number counts, the one whose event stands first.
     first_region: str
-    """Of those in which this receipt of this station's number counts, the one whose event stands first."""
 
 
 @dataclass(frozen=True, slots=True)

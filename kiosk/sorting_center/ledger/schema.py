@@ -28,19 +28,16 @@ from sqlalchemy import (
 from kiosk.sorting_center.ledger.database.times import TimestampColumn
 
 SCHEMA_VERSION: Final = 1
-REVISION: Final = f"{SCHEMA_VERSION:04}"
-"""The same as Alembic calls it."""
+REVISION: Final = f"{SCHEMA_VERSION:04}"  # The same as Alembic calls it
 
-Code = Text().with_variant(Text(collation="C"), "postgresql")
-"""Text that is ordered by its bytes, on every database."""
+Code = Text().with_variant(Text(collation="C"), "postgresql")  # Text that is ordered by its bytes, on every database
 
-Counting = BigInteger().with_variant(Integer, "sqlite")
-"""SQLite counts up only an INTEGER."""
+Counting = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only an INTEGER
 
 metadata = MetaData()
 
+# `schema_version`, `ledger_id`, `generation`, and `announced`: the generation every station was told.
 meta = Table("meta", metadata, Column("name", Code, primary_key=True), Column("value", Code, nullable=False))
-"""``schema_version``, ``ledger_id``, ``generation``, and ``announced``: the generation every station was told."""
 
 
 def _received() -> tuple[Column[Any], ...]:
@@ -58,11 +55,12 @@ def _received() -> tuple[Column[Any], ...]:
     )
 
 
+# One row per (region, station, epoch, seq), first come. `feedseq` is null while a gap below holds the event back, and
+# for good when `problem` (unknown_type, bad_data, oversized) was set as it came. In PostgreSQL a view: see
+# `database.places`.
 event = Table("event", metadata, *_received(), Column("feedseq", BigInteger, unique=True))
-"""One row per (region, station, epoch, seq), first come. ``feedseq`` is null while a gap below holds the event back,
-and for good when ``problem`` (unknown_type, bad_data, oversized) was set as it came. In PostgreSQL a view: see
-`database.places`."""
 
+# `upto`: every event from 1 to here is stored and linked. `head`: the hash at `upto`.
 stream = Table(
     "stream",
     metadata,
@@ -76,8 +74,9 @@ stream = Table(
     Column("first_received_at", TimestampColumn, nullable=False),
     Column("last_received_at", TimestampColumn, nullable=False),
 )
-"""``upto``: every event from 1 to here is stored and linked. ``head``: the hash at ``upto``."""
 
+# `reason`: fork, broken_chain, far_ahead, unknown_type, bad_data or oversized. Bounded for each station: of the oldest,
+# and of those that are oversized, number, hash, reason and `size_bytes` are kept, and no `body`.
 quarantine = Table(
     "quarantine",
     metadata,
@@ -94,9 +93,8 @@ quarantine = Table(
     Column("size_bytes", BigInteger, nullable=False),
     UniqueConstraint("station", "epoch", "seq", "sha256", "region"),
 )
-"""``reason``: fork, broken_chain, far_ahead, unknown_type, bad_data or oversized. Bounded for each station: of the
-oldest, and of those that are oversized, number, hash, reason and ``size_bytes`` are kept, and no ``body``."""
 
+# What nobody can attribute to a station's event, raw; only the newest are kept.
 refused = Table(
     "refused",
     metadata,
@@ -108,8 +106,9 @@ refused = Table(
     Column("received_at", TimestampColumn, nullable=False),
     sqlite_autoincrement=True,
 )
-"""What nobody can attribute to a station's event, raw; only the newest are kept."""
 
+# `alarm`: what the station's newest status complains of, "" for nothing. `doctor`: the rows of its newest status as
+# JSON of `SeenRow`; null until it has sent one.
 station_status = Table(
     "station_status",
     metadata,
@@ -123,9 +122,8 @@ station_status = Table(
     Column("alarm", Code),
     Column("doctor", Code),
 )
-"""``alarm``: what the station's newest status complains of, "" for nothing. ``doctor``: the rows of its newest status
-as JSON of `SeenRow`; null until it has sent one."""
 
+# `kind`: fork, broken_chain, receipt_twice, second_region or too_many_epochs.
 alarm = Table(
     "alarm",
     metadata,
@@ -139,8 +137,8 @@ alarm = Table(
     Column("region", Code, nullable=False),
     UniqueConstraint("kind", "station", "epoch", "seq", "region"),
 )
-"""``kind``: fork, broken_chain, receipt_twice, second_region or too_many_epochs."""
 
+# One row per receipt, however often its event was re-issued: what totals are made of.
 intake = Table(
     "intake",
     metadata,
@@ -161,8 +159,9 @@ intake = Table(
     Index("intake_feedseq", "feedseq"),
     Index("intake_received_at", "received_at"),
 )
-"""One row per receipt, however often its event was re-issued: what totals are made of."""
 
+# The bags of each row of `intake`; `code` is null for those whose event tells none. A bag is found by its code, which
+# holds its receipt and its number.
 bag = Table(
     "bag",
     metadata,
@@ -173,8 +172,6 @@ bag = Table(
     Column("code", Code),
     Column("net_g", BigInteger, nullable=False),
 )
-"""The bags of each row of `intake`; ``code`` is null for those whose event tells none. A bag is found by its code,
-which holds its receipt and its number."""
 
 intake_void = Table(
     "intake_void",
@@ -188,17 +185,19 @@ intake_void = Table(
     Column("replacement", Code),
 )
 
+# How far a publisher got: everything up to here was acknowledged by its broker. `ARCHIVED` is no publisher: up to there
+# events were archived, some of them at least, and the feed can no longer be read from its beginning.
 feed_position = Table(
     "feed_position",
     metadata,
     Column("name", Code, primary_key=True),
     Column("feedseq", BigInteger, nullable=False),
 )
-"""How far a publisher got: everything up to here was acknowledged by its broker. ``ARCHIVED`` is no publisher: up to
-there events were archived, some of them at least, and the feed can no longer be read from its beginning."""
 
 ARCHIVED: Final = "archived"
 
+# Released ranges, both ends included, whose events have no place in the feed yet: only where many processes write. No
+# event with a problem is in one; none was received before `since`.
 unnumbered = Table(
     "unnumbered",
     metadata,
@@ -211,9 +210,9 @@ unnumbered = Table(
     Column("since", TimestampColumn, nullable=False),
     sqlite_autoincrement=True,
 )
-"""Released ranges, both ends included, whose events have no place in the feed yet: only where many processes write. No
-event with a problem is in one; none was received before ``since``."""
 
+# The same ranges when they have their places: the event `last` has `last_feedseq`, and those before it the places
+# before that. Only in PostgreSQL has it rows; see `database.places`.
 numbered = Table(
     "numbered",
     metadata,
@@ -226,9 +225,8 @@ numbered = Table(
     Column("since", TimestampColumn, nullable=False),
     Index("numbered_stream", "station", "epoch", "region", "last", unique=True),
 )
-"""The same ranges when they have their places: the event ``last`` has ``last_feedseq``, and those before it the places
-before that. Only in PostgreSQL has it rows; see `database.places`."""
 
+# What is left of an event whose body is in an archive: enough to tell a duplicate from a fork.
 archived = Table(
     "archived",
     metadata,
@@ -239,15 +237,14 @@ archived = Table(
     Column("sha256", Code, nullable=False),
     sqlite_with_rowid=False,
 )
-"""What is left of an event whose body is in an archive: enough to tell a duplicate from a fork."""
 
+# Alembic's own; made here, so that a new ledger does not need it.
 alembic_version = Table("alembic_version", metadata, Column("version_num", String(32), primary_key=True))
-"""Alembic's own; made here, so that a new ledger does not need it."""
 
+# Only in PostgreSQL: what `event` is a view of. A partition for each month (see `database.partitions`), and one for a
+# clock gone mad. The key must hold the column it is parted by, so it cannot keep a second copy out: the row of
+# `stream`, locked, does.
 event_by_month = Table("event_by_month", MetaData(), *_received())
-"""Only in PostgreSQL: what ``event`` is a view of. A partition for each month (see `database.partitions`), and one for
-a clock gone mad. The key must hold the column it is parted by, so it cannot keep a second copy out: the row of
-``stream``, locked, does."""
 
 EVENT_VIEW: Final = """CREATE VIEW event AS
     SELECT e.station, e.epoch, e.seq, e.region, e.sha256, e.prevhash, e.type, e.problem, e.body, e.received_at, (
@@ -258,6 +255,7 @@ EVENT_VIEW: Final = """CREATE VIEW event AS
     ) AS feedseq
     FROM event_by_month e"""
 
+# Beside what both databases have.
 EVENT_ON_POSTGRESQL: Final = (
     """CREATE TABLE event_by_month (
         station TEXT COLLATE "C" NOT NULL, epoch TEXT COLLATE "C" NOT NULL, seq BIGINT NOT NULL,
@@ -269,4 +267,3 @@ EVENT_ON_POSTGRESQL: Final = (
     "CREATE TABLE event_default PARTITION OF event_by_month DEFAULT",
     EVENT_VIEW,
 )
-"""Beside what both databases have."""

@@ -26,17 +26,14 @@ from kiosk.sorting_center.ledger.records import (
 from kiosk.sorting_center.ledger.schema import meta, refused, station_status
 from kiosk.sorting_center.ledger.twins import Boots, detect_twin
 
+# Of one number: more than a province has counties (Sichuan, the largest, has 183). A station that makes regions up has
+# rows of its own in each.
 MAX_REGIONS: Final = 256
-"""Of one number: more than a province has counties (Sichuan, the largest, has 183). A station that makes regions up has
-rows of its own in each.
-"""
 MAX_REFUSED: Final = 1000
-MAX_REFUSED_BYTES: Final = 16 * 1024
-"""Of each; together at most 16 MiB of other people's garbage."""
-_MAX_TOPIC: Final = 200
-"""Characters. A topic is text of strangers: PostgreSQL keeps no U+0000 in a text."""
+MAX_REFUSED_BYTES: Final = 16 * 1024  # Of each; together at most 16 MiB of other people's garbage
+_MAX_TOPIC: Final = 200  # Characters. A topic is text of strangers: PostgreSQL keeps no U+0000 in a text.
+# Messages that were set aside are kept whole, the newest of them; a batch may have a MiB.
 MAX_COMPLETE_PAYLOADS: Final = 32
-"""Messages that were set aside are kept whole, the newest of them; a batch may have a MiB."""
 
 
 _decode_dated_rows: Final = reader(msgspec.json.Decoder(tuple[DatedDoctorRow, ...]))
@@ -75,11 +72,10 @@ def record(
     upsert_rows(connection, station_status, rows, unless_null=True)
 
 
-StationKey = tuple[str, str]
-"""Station and region."""
+StationKey = tuple[str, str]  # Station and region
 
+# Behind the key; what a sighting does not tell stays as it was.
 _STATUS_COLUMNS: Final = station_status.columns.keys()[2:]
-"""Behind the key; what a sighting does not tell stays as it was."""
 
 
 def regions_of(connection: Connection, stations: Iterable[str]) -> dict[str, list[str]]:

@@ -15,8 +15,7 @@ from kiosk.sorting_center.ledger.records import CountedEvent
 from kiosk.sorting_center.ledger.schema import archived, event, intake, intake_void, quarantine, stream
 from kiosk.sorting_center.ports import StreamReach
 
-StreamKey = tuple[str, str, str]
-"""Station, epoch, region."""
+StreamKey = tuple[str, str, str]  # Station, epoch, region
 
 
 def missing_ranges(upto: int, above: Iterable[int], max_seen: int) -> Iterator[tuple[int, int]]:

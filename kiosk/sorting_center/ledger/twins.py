@@ -14,8 +14,7 @@ from typing import Final
 from kiosk.messaging.contract.control import Hello
 from kiosk.sorting_center.alarm_texts import format_detail
 
-_MAX_BOOTS: Final = 4
-"""Boots of one station number: two twins, and one start of each in between."""
+_MAX_BOOTS: Final = 4  # Boots of one station number: two twins, and one start of each in between
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,6 @@ class Boots:
 
     @property
     def text(self) -> str:
-        """To be kept."""
         return json.dumps(self.seen_boots)
 
     def is_new(self, hello: Hello) -> bool:

@@ -28,8 +28,7 @@ class PublicAddresses:
                 f"the public address {base!r} of the storefront must look like https://goods.example.org: "
                 "no user, no question mark, and a path of plain letters at most"
             )
-        self.base: Final = cleaned
-        """Without a slash at its end."""
+        self.base: Final = cleaned  # Without a slash at its end
 
     def page(self, key: ListingKey, language: str) -> str:
         """Of a published listing, in ``ug``, ``zh`` or ``en``."""

@@ -32,17 +32,15 @@ from kiosk.sorting_center.listings.records import (
     StationOffer,
 )
 
-MAX_TITLE: Final = 150
-"""Of a title in Google's product data."""
+MAX_TITLE: Final = 150  # Of a title in Google's product data
 MAX_STORY: Final = 2_000
-MAX_STEPS: Final = 200
-"""Shown of a history: a station may offer a lot again and again."""
+MAX_STEPS: Final = 200  # Shown of a history: a station may offer a lot again and again
 _PAGE: Final = 100
 _encode: Final = msgspec.json.Encoder().encode
 _OFFER: Final = msgspec.json.Decoder(StationOffer)
 _TEXTS: Final = msgspec.json.Decoder(ListingTexts)
+# All with the module: two threads that are the first to have msgspec look at a type make it crash (0.22).
 _PUBLISHED: Final = msgspec.json.Decoder(Published)
-"""All with the module: two threads that are the first to have msgspec look at a type make it crash (0.22)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,6 @@ class CenterListings:
         self._database, self._pictures = database, pictures
 
     def get(self, key: ListingKey) -> Listing | None:
-        """As it stands."""
         with self._database.reading() as connection:
             return load_listing(connection, key)
 

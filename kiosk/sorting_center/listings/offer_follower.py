@@ -34,8 +34,7 @@ from kiosk.sorting_center.listings.records import (
 
 log = logging.getLogger(__name__)
 
-STEP_EVENTS: Final = 250
-"""Were all of them offers, people at the desk would wait for a fraction of a second."""
+STEP_EVENTS: Final = 250  # Were all of them offers, people at the desk would wait for a fraction of a second
 _TYPES: Final = frozenset({ListingSubmitted.TYPE, PhotoAccepted.TYPE, IntakeVoided.TYPE})
 
 

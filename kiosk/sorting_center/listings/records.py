@@ -15,14 +15,11 @@ from kiosk.domain.events.photo import NO_WORDS, ListingSubmitted, WordsData
 
 
 class ListingState(StrEnum):
-    """Where a listing stands."""
-
     REVIEW = "review"
     PUBLISHED = "published"
     PAUSED = "paused"
     SOLD_OUT = "sold_out"
-    WITHDRAWN = "withdrawn"
-    """For ever."""
+    WITHDRAWN = "withdrawn"  # For ever
 
 
 class ListingAction(StrEnum):
@@ -36,12 +33,11 @@ class ListingAction(StrEnum):
     WITHDRAW = "withdraw"
 
 
-LEDGER_USER: Final = "ledger"
-"""Who does what an event does; no person is called so."""
-VOIDED: Final = "voided"
-"""The reason of a listing whose intake was voided."""
+LEDGER_USER: Final = "ledger"  # Who does what an event does; no person is called so
+VOIDED: Final = "voided"  # The reason of a listing whose intake was voided
 
 _OPEN: Final = frozenset(ListingState) - {ListingState.WITHDRAWN}
+# Of people. A published one is published again to show what has changed since.
 ALLOWED_STATES: Final[Mapping[ListingAction, frozenset[ListingState]]] = {
     ListingAction.EDIT: _OPEN,
     ListingAction.PUBLISH: _OPEN,
@@ -49,7 +45,6 @@ ALLOWED_STATES: Final[Mapping[ListingAction, frozenset[ListingState]]] = {
     ListingAction.SELL_OUT: frozenset({ListingState.PUBLISHED, ListingState.PAUSED}),
     ListingAction.WITHDRAW: _OPEN,
 }
-"""Of people. A published one is published again to show what has changed since."""
 
 RESULTING_STATE: Final[Mapping[ListingAction, ListingState]] = {
     ListingAction.PUBLISH: ListingState.PUBLISHED,
@@ -61,8 +56,6 @@ RESULTING_STATE: Final[Mapping[ListingAction, ListingState]] = {
 
 @dataclass(frozen=True, slots=True, order=True)
 class ListingKey:
-    """Which lot of whom."""
-
     region: str
     station: str
     lot: str

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-DAY_BYTES: Final = 1_000_000_000
-"""Three weeks without a line, at 200 intakes a day, are 4 GB: sent within the week."""
-DAY_REQUESTS: Final = 50_000
-"""On a line of 32 kbit/s a part of two seconds after the other is 43,200."""
+DAY_BYTES: Final = 1_000_000_000  # Three weeks without a line, at 200 intakes a day, are 4 GB: sent within the week
+DAY_REQUESTS: Final = 50_000  # On a line of 32 kbit/s a part of two seconds after the other is 43,200
 
 
 @dataclass(slots=True)

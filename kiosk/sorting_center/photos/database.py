@@ -56,7 +56,6 @@ class PhotosDatabase:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """One unchanging picture."""
         with self._photos_errors(), self._reader.connect() as connection:
             yield connection
 

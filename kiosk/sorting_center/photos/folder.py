@@ -114,7 +114,6 @@ class PartialPicture:
         return self._path.read_bytes()
 
     def discard(self) -> None:
-        """It begins anew."""
         self._path.unlink(missing_ok=True)
 
     def finish(self) -> None:

@@ -10,16 +10,13 @@ from typing import Final
 
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+# The only one that stations write. A progressive picture of 750 kB may have thousands of scans, each of which costs a
+# decoder a pass over the whole picture.
 _BASELINE: Final = 0xC0
-"""The only one that stations write. A progressive picture of 750 kB may have thousands of scans, each of which costs a
-decoder a pass over the whole picture.
-"""
-_MAX_SCANS: Final = 4
-"""One for each component; a station writes one in all."""
+_MAX_SCANS: Final = 4  # One for each component; a station writes one in all
 _TABLES: Final = frozenset({0xC4, 0xDB, 0xDD})
 _JFIF: Final = 0xE0
-_JFIF_BYTES: Final = 14
-"""Without a thumbnail; 16 with its length."""
+_JFIF_BYTES: Final = 14  # Without a thumbnail; 16 with its length
 _RESTARTS: Final = range(0xD0, 0xD8)
 
 

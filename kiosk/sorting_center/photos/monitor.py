@@ -17,8 +17,7 @@ from kiosk.sorting_center.photos.photos import PhotoIndex
 log = logging.getLogger(__name__)
 
 _PERIOD_S: Final = 5.0
-STALLED_S: Final = 60.0
-"""The process for pictures follows the feed within a second."""
+STALLED_S: Final = 60.0  # The process for pictures follows the feed within a second
 _STALLED: Final = (
     "Pictures are not taken in: sorting-center photos does not follow the ledger. Is sorting-center-photos.service "
     "running? Its log says why not."

@@ -22,8 +22,7 @@ _PAGE: Final = 500
 class PictureStatus(StrEnum):
     """How it is with one picture."""
 
-    UNKNOWN = "unknown"
-    """No accepted event of this station has told of it, as far as the feed is followed."""
+    UNKNOWN = "unknown"  # No accepted event of this station has told of it, as far as the feed is followed
     PENDING = "pending"
     RECEIVED = "received"
 
@@ -60,7 +59,6 @@ class PhotoFigures:
     refused: Mapping[str, int]
 
     def flat(self) -> dict[str, int]:
-        """As `kiosk.sorting_center.health.HealthReport.photos`."""
         return {
             "received": self.received,
             "pending": self.pending,

@@ -14,40 +14,32 @@ from kiosk.sorting_center.photos.photos import PhotoIndex, RefusalCount
 
 log = logging.getLogger(__name__)
 
-_MAX_PENDING_COUNTS: Final = 2000
-"""Stations and reasons between two times of keeping."""
-_ALERT_AFTER: Final = 3
-"""So many wrong pictures of one station since the start are no accident of a line."""
+_MAX_PENDING_COUNTS: Final = 2000  # Stations and reasons between two times of keeping
+_ALERT_AFTER: Final = 3  # So many wrong pictures of one station since the start are no accident of a line
 
 
 class RefusalReason(StrEnum):
     """The word a station and the figures are given."""
 
-    NOT_YOURS = "not_yours"
-    """The certificate is another station's."""
+    NOT_YOURS = "not_yours"  # The certificate is another station's
     NOT_ANNOUNCED = "not_announced"
-    SIZE = "size"
-    """Another size than the event said."""
-    OFFSET = "offset"
-    """The part does not begin where the last one ended."""
+    SIZE = "size"  # Another size than the event said
+    OFFSET = "offset"  # The part does not begin where the last one ended
     HASH = "hash"
-    FORMAT = "format"
-    """No JPEG, or one with metadata, or with other sides than the event said."""
+    FORMAT = "format"  # No JPEG, or one with metadata, or with other sides than the event said
     QUOTA = "quota"
     BUSY = "busy"
-    FULL = "full"
-    """Of the disk."""
-    UNAVAILABLE = "trouble"
-    """The disk or the list cannot be used."""
+    FULL = "full"  # Of the disk
+    UNAVAILABLE = "trouble"  # The disk or the list cannot be used
     MALFORMED = "malformed"
 
 
+# No line and no restart makes these: a card that dies, or somebody who tries.
 SUSPICIOUS: Final = frozenset({RefusalReason.NOT_YOURS, RefusalReason.SIZE, RefusalReason.HASH, RefusalReason.FORMAT})
-"""No line and no restart makes these: a card that dies, or somebody who tries."""
 
 
+# For the others a region is only what was asked for: nobody fills the list with regions that are not there.
 _WITH_KNOWN_REGION: Final = SUSPICIOUS - {RefusalReason.NOT_YOURS} | {RefusalReason.OFFSET}
-"""For the others a region is only what was asked for: nobody fills the list with regions that are not there."""
 
 
 class RefusalCounter:

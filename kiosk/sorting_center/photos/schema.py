@@ -6,16 +6,16 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text
 
-SCHEMA: Final = "photos"
-"""Of the ledger's database in PostgreSQL. In SQLite the tables are a file of their own."""
+SCHEMA: Final = "photos"  # Of the ledger's database in PostgreSQL. In SQLite the tables are a file of their own.
 
 Code = Text().with_variant(Text(collation="C"), "postgresql")
 
 metadata = MetaData()
 
+# In which generation of the ledger's feed, and up to where.
 followed = Table("followed", metadata, Column("name", Code, primary_key=True), Column("value", Code, nullable=False))
-"""In which generation of the ledger's feed, and up to where."""
 
+# Pictures of accepted shots, by the first event that told of each. Made of the feed.
 announced = Table(
     "announced",
     metadata,
@@ -28,8 +28,8 @@ announced = Table(
     Column("feedseq", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
-"""Pictures of accepted shots, by the first event that told of each. Made of the feed."""
 
+# Those whose file is in the folder, checked. The only record of when it came.
 received = Table(
     "received",
     metadata,
@@ -41,8 +41,8 @@ received = Table(
     Index("received_time", "received_at"),
     sqlite_with_rowid=False,
 )
-"""Those whose file is in the folder, checked. The only record of when it came."""
 
+# How often what a station sent was refused, and for what.
 refused = Table(
     "refused",
     metadata,
@@ -54,4 +54,3 @@ refused = Table(
     Column("last_sha256", Code, nullable=False),
     sqlite_with_rowid=False,
 )
-"""How often what a station sent was refused, and for what."""

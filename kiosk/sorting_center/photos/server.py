@@ -14,10 +14,8 @@ from kiosk.sorting_center.http_server import BrokenBodyChannel, WebServer
 from kiosk.sorting_center.photos.uploads import BodyTruncated, UploadResult, Uploads
 from kiosk.sorting_center.updates.downloads import DownloadRequest, DownloadResponse, Downloads
 
-STATION_HEADER: Final = "HTTP_X_STATION"
-"""X-Station, set by nginx: the station of the certificate that it has checked."""
-MAX_DOWNLOADS: Final = 16
-"""At once, as the site of nginx has it: each may hold a thread as long as its station reads."""
+STATION_HEADER: Final = "HTTP_X_STATION"  # X-Station, set by nginx: the station of the certificate that it has checked
+MAX_DOWNLOADS: Final = 16  # At once, as the site of nginx has it: each may hold a thread as long as its station reads
 _THREADS: Final = MAX_DOWNLOADS + 8
 
 _StartResponse = Callable[[str, list[tuple[str, str]]], object]

@@ -20,15 +20,13 @@ from kiosk.sorting_center.photos.picture_recorder import PictureRecorder
 from kiosk.sorting_center.photos.ports import UploadBody
 from kiosk.sorting_center.photos.refusals import RefusalCounter, RefusalReason
 
-RESERVE_BYTES: Final = 500_000_000
-"""Left free: the ledger may be on the same disk, and events go before pictures."""
-_BLOCK: Final = 4096
-"""What is lost at most of a part whose line breaks, when the break is told as an error."""
+RESERVE_BYTES: Final = 500_000_000  # Left free: the ledger may be on the same disk, and events go before pictures
+_BLOCK: Final = 4096  # What is lost at most of a part whose line breaks, when the break is told as an error
 _FULL_RETRY_S: Final = 600.0
 _BUSY_RETRY_S: Final = 5.0
 _UNAVAILABLE_RETRY_S: Final = 60.0
+# A station that waits for tomorrow asks once an hour: it may have been given another day by then.
 _MAX_RETRY_S: Final = 3600.0
-"""A station that waits for tomorrow asks once an hour: it may have been given another day by then."""
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 

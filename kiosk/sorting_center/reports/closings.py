@@ -14,8 +14,7 @@ from kiosk.sorting_center.reports.projection.closing_checks import TOTAL_FIELDS,
 from kiosk.sorting_center.reports.tables.opening import ReportTables
 from kiosk.sorting_center.reports.tables.schema import closing, receipt, void
 
-MAX_CLOSINGS: Final = 5_000
-"""Of one answer: a day of 2,000 stations, some of which close twice."""
+MAX_CLOSINGS: Final = 5_000  # Of one answer: a day of 2,000 stations, some of which close twice
 _AGREEING: Final = (ClosingVerdict.SAME.value,)
 
 

@@ -14,8 +14,7 @@ from kiosk.sorting_center.reports.figures import Figures, figures_of, sums, tota
 from kiosk.sorting_center.reports.tables.opening import ReportTables
 from kiosk.sorting_center.reports.tables.schema import county_hour, goods, station_day, station_goods
 
-MAX_DAYS: Final = 400
-"""Of one question: a year and a month."""
+MAX_DAYS: Final = 400  # Of one question: a year and a month
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +48,6 @@ class GoodsRow:
 
 @dataclass(frozen=True, slots=True)
 class GoodsDayRow:
-    """One product on one day."""
-
     day: date
     product: str
     figures: Figures
@@ -58,8 +55,6 @@ class GoodsDayRow:
 
 @dataclass(frozen=True, slots=True)
 class StationFigures:
-    """One station."""
-
     region: str
     station: str
     figures: Figures
@@ -100,7 +95,6 @@ class DayReports:
         return moment.astimezone(self._zone).hour
 
     def total(self, first: date, last: date, of: ReportScope = COUNTY) -> Figures:
-        """Everything of these days together."""
         table = _table(of)
         (row,) = self._rows(select(*sums(table)).where(_in_range(table, first, last, of)))
         return figures_of(row)
@@ -211,7 +205,6 @@ def sum_by_group(rows: Sequence[StationFigures], group_of: Mapping[tuple[str, st
 
 
 def _table(of: ReportScope, *, by_goods: bool = False) -> Table:
-    """The smallest that can tell."""
     if of.station is None:
         return county_hour
     return station_goods if by_goods else station_day

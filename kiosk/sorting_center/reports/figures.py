@@ -32,7 +32,6 @@ class Figures:
 
 
 def total(figures: Iterable[Figures]) -> Figures:
-    """The sum of all."""
     return sum(figures, Figures())
 
 

@@ -21,8 +21,7 @@ from kiosk.sorting_center.reports.tables.schema import newest, receipt
 from kiosk.sorting_center.reports.tables.stamps import ReportsStamp
 from kiosk.sorting_center.reports.times import from_milliseconds_or_none
 
-StationKey = tuple[str, str]
-"""Region and station."""
+StationKey = tuple[str, str]  # Region and station
 
 _NO_COUNTS: Final[Mapping[str, int]] = {}
 _FIRST_BROKEN: Final = re.compile(r'\{"row":"([a-z0-9_]{1,32})","state":"fail"')

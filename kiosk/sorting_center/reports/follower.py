@@ -28,12 +28,10 @@ class ReportsFollower:
     """Of all processes with these reports one follows at a time; the others look whether they may."""
 
     def __init__(self, ledger: Ledger, reports: Reports) -> None:
-        """Closes neither."""
         self._ledger = ledger
         self._tables = reports.tables
         self._zone = reports.zone
-        self.is_leader = False
-        """Whether it is this process that follows, as of the last step."""
+        self.is_leader = False  # Whether it is this process that follows, as of the last step
 
     def step(self, limit: int = STEP_EVENTS) -> int:
         """Take in the next events, in one transaction, and say how many places of the feed that was; 0 when there is

@@ -14,19 +14,17 @@ from kiosk.sorting_center.reports.tables.schema import county_hour, impossible, 
 from kiosk.sorting_center.reports.times import from_milliseconds
 
 PRICE_KIND: Final = "impossible_price"
+# A price more than so many times the usual one, or less than that part of it. Grades of one product differ by two or
+# three times; a decimal point in the wrong place is ten times.
 MAX_PRICE_RATIO: Final = 5
-"""A price more than so many times the usual one, or less than that part of it. Grades of one product differ by two or
-three times; a decimal point in the wrong place is ten times."""
+# So many other stations must have taken in the same product on the same day. The first of a day has nothing to be
+# compared with, and of two nobody can say which is wrong; the middle one of three stays usual when one of them is
+# wrong.
 MIN_OTHER_STATIONS: Final = 3
-"""So many other stations must have taken in the same product on the same day. The first of a day has nothing to be
-compared with, and of two nobody can say which is wrong; the middle one of three stays usual when one of them is wrong.
-"""
-MAX_AGE_DAYS: Final = 31
-"""What a station sends later than this is not compared any more."""
+MAX_AGE_DAYS: Final = 31  # What a station sends later than this is not compared any more
 MAX_ROWS: Final = 20_000
 
-_Key = tuple[str, str, str]
-"""Day, region, product."""
+_Key = tuple[str, str, str]  # Day, region, product
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,23 +27,17 @@ from kiosk.sorting_center.reports.tables.opening import ReportTables
 from kiosk.sorting_center.reports.tables.schema import event_subject
 from kiosk.sorting_center.reports.times import from_milliseconds_or_none
 
-MAX_EVENTS: Final = 200
-"""About one thing, the newest: a receipt has a handful."""
+MAX_EVENTS: Final = 200  # About one thing, the newest: a receipt has a handful
 
 
 class ChainLink(StrEnum):
     """How an event hangs together with its neighbour in the chain of the station."""
 
-    LINKED = "linked"
-    """``prevhash`` of the later one is the hash of the earlier one."""
-    BROKEN = "broken"
-    """It is not."""
-    BEGINNING = "beginning"
-    """There is none before the first event of an epoch."""
-    NOT_HERE = "not_here"
-    """The neighbour has not come, or not yet."""
-    ARCHIVED = "archived"
-    """It cannot be compared: one of the two is in an archive."""
+    LINKED = "linked"  # `prevhash` of the later one is the hash of the earlier one
+    BROKEN = "broken"  # It is not
+    BEGINNING = "beginning"  # There is none before the first event of an epoch
+    NOT_HERE = "not_here"  # The neighbour has not come, or not yet
+    ARCHIVED = "archived"  # It cannot be compared: one of the two is in an archive
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +65,7 @@ class EventRow:
     data: Mapping[str, Any] = field(repr=False)
 
 
-Key = tuple[str, str, str, int]
-"""Station, epoch, region, seq."""
+Key = tuple[str, str, str, int]  # Station, epoch, region, seq
 
 DataType = TypeVar("DataType", bound=EventData)
 
@@ -154,8 +147,7 @@ class EventJournal:
         return tuple(_row(row, here, archived, offsets) for row in found)
 
 
-_Clock = tuple[str, int, str, int]
-"""Station, number of the boot, region, milliseconds since it."""
+_Clock = tuple[str, int, str, int]  # Station, number of the boot, region, milliseconds since it
 
 
 def _load_by_key(connection: Connection, table: Table, keys: Iterable[Key]) -> dict[Key, Row[Any]]:

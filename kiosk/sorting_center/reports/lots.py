@@ -33,8 +33,6 @@ class Lot:
 
 
 class Lots:
-    """Found by their receipts."""
-
     def __init__(self, receipts: Receipts) -> None:
         self._receipts = receipts
 

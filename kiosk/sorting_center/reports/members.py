@@ -13,8 +13,8 @@ from kiosk.sorting_center.reports.receipt_rows import ReceiptRow
 from kiosk.sorting_center.reports.tables.opening import ReportTables
 from kiosk.sorting_center.reports.tables.schema import newest, receipt
 
+# Of a member in a year: fifty a day. Above that the number is misused, and the answer says that it is cut off.
 MAX_RECEIPTS: Final = 20_000
-"""Of a member in a year: fifty a day. Above that the number is misused, and the answer says that it is cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,6 @@ class MemberYear:
 
 
 class Members:
-    """By their numbers."""
-
     def __init__(self, tables: ReportTables) -> None:
         self._tables = tables
 

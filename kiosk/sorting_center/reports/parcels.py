@@ -12,8 +12,8 @@ from kiosk.sorting_center.reports.journal import EventJournal, EventRow
 from kiosk.sorting_center.reports.tables.opening import ReportTables
 from kiosk.sorting_center.reports.tables.schema import parcel
 
+# With one digest: a waybill has few packages, and of a million parcels hardly two share a digest by chance.
 MAX_PARCELS: Final = 50
-"""With one digest: a waybill has few packages, and of a million parcels hardly two share a digest by chance."""
 
 _ON_SHELF: Final = tuple(
     state.value for state in (ParcelState.SHELVED, ParcelState.NOTICED, ParcelState.OVERDUE, ParcelState.RETURN_DUE)

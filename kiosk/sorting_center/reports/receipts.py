@@ -74,7 +74,6 @@ class ReceiptDetails:
 
     @property
     def counted_event(self) -> EventRow | None:
-        """The event that counts."""
         row = self.row
         return next((one for one in self.events if row is not None and _position(one) == (row.epoch, row.seq)), None)
 

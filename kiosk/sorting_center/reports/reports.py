@@ -71,7 +71,6 @@ class Reports:
             return cls(tables, ledger, zone)
 
     def progress(self) -> ReportsProgress:
-        """How far the follower is."""
         with self.tables.reading() as connection:
             stamp = ReportsStamp.read(connection)
         return ReportsProgress(stamp.feedseq if stamp is not None else 0, self._ledger.feed_end())

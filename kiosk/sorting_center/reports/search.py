@@ -33,12 +33,10 @@ from kiosk.sorting_center.reports.parcels import ParcelReports
 from kiosk.sorting_center.reports.tables.opening import ReportTables
 from kiosk.sorting_center.reports.tables.schema import event_subject, goods, name, newest, parcel
 
-MAX_LENGTH: Final = 64
-"""Characters: no code of this trade is longer, and what is longer was not meant for this field."""
+MAX_LENGTH: Final = 64  # Characters: no code of this trade is longer, and what is longer was not meant for this field
 MAX_HITS: Final = 50
 _MAX_GOODS: Final = 10
-_STATIONS_PER_QUERY: Final = 500
-"""Of one question for a receipt that is named without its station."""
+_STATIONS_PER_QUERY: Final = 500  # Of one question for a receipt that is named without its station
 
 _RECEIPT: Final = re.compile(r"([0-9]{4})[- ]?([A-Z])[- ]?([0-9]{1,6})")
 _SHORT_RECEIPT: Final = re.compile(r"([A-Z])(?:[- ]([0-9]{1,6})|([0-9]{6}))")
@@ -55,31 +53,24 @@ _DAY: Final = (
     re.compile(r"(?P<day>[0-9]{1,2})\.(?P<month>[0-9]{1,2})\.(?P<year>[0-9]{4})"),
 )
 _AIM_IDENTIFIER: Final = re.compile(r"\][A-Za-z][0-9A-Za-z]")
-MAX_GOODS: Final = 5_000
-"""Names of goods that a search looks through; a county trades in some dozens."""
+MAX_GOODS: Final = 5_000  # Names of goods that a search looks through; a county trades in some dozens
 
 
 class HitKind(StrEnum):
-    """What was found."""
-
     RECEIPT = "receipt"
     LOT = "lot"
     BAG = "bag"
     MEMBER = "member"
-    WAYBILL = "waybill"
-    """A parcel whose waybill has the same digest: nearly surely the one that was asked for."""
+    WAYBILL = "waybill"  # A parcel whose waybill has the same digest: nearly surely the one that was asked for
     PARCEL = "parcel"
     DAY = "day"
     PRODUCT = "product"
     STATION = "station"
-    SHELF = "shelf"
-    """A parcel that lies on this slot."""
+    SHELF = "shelf"  # A parcel that lies on this slot
     TOTE = "tote"
     SEAL = "seal"
-    MANIFEST = "manifest"
-    """Of these only the number is known, and so the station that gave it."""
-    VILLAGE = "village"
-    """Its station."""
+    MANIFEST = "manifest"  # Of these only the number is known, and so the station that gave it
+    VILLAGE = "village"  # Its station
     TOWNSHIP = "township"
 
 
@@ -325,8 +316,7 @@ def fold_text(text: str) -> str:
     return words if len(words) > 1 or words > _IDEOGRAPHS else ""
 
 
-_IDEOGRAPHS: Final = "\u2e80"
-"""From here on one sign is a word."""
+_IDEOGRAPHS: Final = "\u2e80"  # From here on one sign is a word
 _SAME_LETTERS: Final = {
     **dict.fromkeys((0x0640, 0x200C, 0x200D, 0xFEFF)),  # what stretches and joins letters
     **dict.fromkeys((0x06CC, 0x064A), 0x0649),  # one yeh: keyboards differ

@@ -10,11 +10,11 @@ _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _DAY_MS: Final = 24 * 60 * 60 * 1000
 
+# More than this between the corrected time and the arrival is late: a station that was offline for a night is not.
 LATE_AFTER_MS: Final = _DAY_MS
-"""More than this between the corrected time and the arrival is late: a station that was offline for a night is not."""
+# Nothing arrives before it has happened. A time that is further ahead of the arrival is a wrong clock, whatever it says
+# of itself, and is not known: such a receipt would stand on a day nobody looks at.
 MAX_AHEAD_MS: Final = _DAY_MS
-"""Nothing arrives before it has happened. A time that is further ahead of the arrival is a wrong clock, whatever it
-says of itself, and is not known: such a receipt would stand on a day nobody looks at."""
 
 
 @dataclass(frozen=True, slots=True)

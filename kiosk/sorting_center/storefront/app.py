@@ -18,18 +18,17 @@ from kiosk.sorting_center.storefront.pages import LOG_INTERVAL_S, StorefrontSour
 from kiosk.sorting_center.web.guard import HEADERS, Hosts
 from kiosk.texts import html
 
+# No script at all. JSON-LD stands in a script element of a type that no browser runs: a data block, which this policy
+# has no say in (HTML standard, "prepare the script element": the type is looked at first).
 _CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-"""No script at all. JSON-LD stands in a script element of a type that no browser runs: a data block, which this policy
-has no say in (HTML standard, "prepare the script element": the type is looked at first).
-"""
 _HSTS: Final = f"max-age={365 * 24 * 3600}"
 _RETRY_AFTER_S: Final = 30
 _STATIC_MAX_AGE_S: Final = 3600
 _ERROR_TEXT_IDS: Final = {404: "not_found", 410: "gone", 503: "unavailable"}
+# Endpoints of people; all others are asked by programs.
 _HTML_ENDPOINTS: Final = frozenset({None, "storefront.front", "storefront.everything", "storefront.one"})
-"""Endpoints of people; all others are asked by programs."""
 
 _log = RateLimitedLog(logging.getLogger(__name__), time.monotonic, LOG_INTERVAL_S)
 

@@ -19,8 +19,8 @@ from kiosk.sorting_center.desk.errors import DeskError
 from kiosk.sorting_center.ledger.database import postgres
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
 
+# For a desk that is being changed from the ground up. Whoever looks at a page does not wait longer.
 _WAIT_S: Final = 1.0
-"""For a desk that is being changed from the ground up. Whoever looks at a page does not wait longer."""
 _SESSION: Final = f"SET statement_timeout = '{_WAIT_S:.0f}s'"
 
 

@@ -15,17 +15,14 @@ from kiosk.sorting_center.listings.exports.fields import item_id
 from kiosk.sorting_center.storefront.published import PublishedLot
 from kiosk.texts.languages import LANGUAGES, Language
 
-_FALLBACK_LANGUAGES: Final = ("zh", "en", "ug")
-"""Of a text that is not written in the language that was asked for."""
-_COUNTRY: Final = "CN"
-"""ISO 3166-1: all stations are there."""
-_KILOGRAM: Final = "KGM"
-"""UN/ECE Recommendation 20."""
+_FALLBACK_LANGUAGES: Final = ("zh", "en", "ug")  # Of a text that is not written in the language that was asked for
+_COUNTRY: Final = "CN"  # ISO 3166-1: all stations are there
+_KILOGRAM: Final = "KGM"  # UN/ECE Recommendation 20
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
+# Nothing in a text ends the element it stands in, or begins another one.
 _SCRIPT_ESCAPES: Final = str.maketrans(
     {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 )
-"""Nothing in a text ends the element it stands in, or begins another one."""
 
 
 @dataclass(frozen=True, slots=True)

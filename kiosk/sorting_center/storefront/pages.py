@@ -32,18 +32,17 @@ from kiosk.texts.plain import plain
 
 storefront = Blueprint("storefront", __name__)
 
+# Of two that are asked for with equal weight the first; it is also what is given to who asks for none of them.
 LANGUAGE_CODES: Final = ("zh", "ug", "en")
-"""Of two that are asked for with equal weight the first; it is also what is given to who asks for none of them."""
 PAGE_SIZE: Final = 24
 MAX_SEARCH: Final = 60
+# A picture never changes; one that buyers shall not see any more is gone from their machines after that.
 PICTURE_MAX_AGE_S: Final = 24 * 3600
-"""A picture never changes; one that buyers shall not see any more is gone from their machines after that."""
-_MASTER_MAX_AGE_S: Final = 60
-"""A master that is given while its small picture is made."""
+_MASTER_MAX_AGE_S: Final = 60  # A master that is given while its small picture is made
 LOG_INTERVAL_S: Final = 300.0
 _TEXTS: Final = {code: CenterTexts(code, "kiosk.sorting_center.storefront") for code in LANGUAGE_CODES}
+# Of allergens, in the words of the files for shops.
 _WARNINGS: Final = {code: CenterTexts(code) for code in LANGUAGE_CODES}
-"""Of allergens, in the words of the files for shops."""
 _LANGUAGE_PREFIX: Final = "/<any(zh, ug, en):language>"
 _NAME: Final = re.compile(r"[A-Za-z0-9-]{1,40}")
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
@@ -62,7 +61,6 @@ class StorefrontSources:
 
 
 def sources() -> StorefrontSources:
-    """Those of the running application."""
     found = current_app.extensions["storefront"]
     if not isinstance(found, StorefrontSources):
         raise TypeError("the storefront was not made by create_app")

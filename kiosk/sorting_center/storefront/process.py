@@ -21,8 +21,7 @@ from kiosk.sorting_center.web.guard import Hosts
 from kiosk.texts.templates import use_compiled_cache
 
 _SERVER_STOP_TIMEOUT_S: Final = 1.0
-_MAX_BODY_BYTES: Final = 4096
-"""Nothing is sent here that has one."""
+_MAX_BODY_BYTES: Final = 4096  # Nothing is sent here that has one
 
 
 def serve(ledger_url: str, settings: StorefrontSettings, listening: socket.socket, ending: threading.Event) -> None:

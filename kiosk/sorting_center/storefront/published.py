@@ -14,8 +14,7 @@ from kiosk.sorting_center.listings.public_index import searchable
 from kiosk.sorting_center.listings.records import ListingKey, ListingState, Published
 from kiosk.sorting_center.storefront.database import DeskReader
 
-MAX_WORDS: Final = 5
-"""Of a search; what comes behind them is left out."""
+MAX_WORDS: Final = 5  # Of a search; what comes behind them is left out
 _PICTURES_PER_QUERY: Final = 500
 _KEY: Final = (listing_shown.c.region, listing_shown.c.station, listing_shown.c.lot)
 _decode: Final = msgspec.json.Decoder(Published).decode
@@ -106,7 +105,6 @@ class PublishedListings:
         return int(row[0]), str(row[1])
 
     def count(self) -> int:
-        """How many are published."""
         with self._reader.reading() as connection:
             return int(connection.execute(select(func.count()).select_from(listing_shown)).scalar_one())
 

@@ -11,8 +11,8 @@ from markupsafe import escape
 from kiosk.sorting_center.listings.addresses import PublicAddresses
 from kiosk.sorting_center.listings.records import ListingKey
 
+# Lots: each is three addresses, of 50,000 that one file may have; so a part is written in an instant.
 PER_SITEMAP: Final = 1_000
-"""Lots: each is three addresses, of 50,000 that one file may have; so a part is written in an instant."""
 MAX_SITEMAPS: Final = 1_000
 _HEAD: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _SITEMAPS: Final = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"'
@@ -20,7 +20,6 @@ _LINKS: Final = 'xmlns:xhtml="http://www.w3.org/1999/xhtml"'
 
 
 def sitemap_index(addresses: PublicAddresses, count: int) -> str:
-    """Of so many parts."""
     parts = "".join(
         f"<sitemap><loc>{escape(addresses.base)}/sitemap-{number}.xml</loc></sitemap>\n"
         for number in range(1, count + 1)

@@ -23,17 +23,13 @@ from kiosk.sorting_center.listings.exports.pictures.child import ListingPhotos, 
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.storefront.published import PublishedListings
 
-SIDE_PX: Final = 560
-"""Twice the width of a card, for sharp screens."""
-MAX_BYTES: Final = 38_000
-"""24 cards and their page stay below a megabyte."""
+SIDE_PX: Final = 560  # Twice the width of a card, for sharp screens
+MAX_BYTES: Final = 38_000  # 24 cards and their page stay below a megabyte
+# Tried in turn: a very busy picture needs more bytes, and noise alone fits at the last.
 _SIDES_PX: Final = (SIDE_PX, 400, 280, 200)
-"""Tried in turn: a very busy picture needs more bytes, and noise alone fits at the last."""
-_BATCH_SIZE: Final = 8
-"""Pictures of one errand, about a second and a half: the storefront does not end before it has."""
+_BATCH_SIZE: Final = 8  # Pictures of one errand, about a second and a half: the storefront does not end before it has
 _POLL_INTERVAL_S: Final = 2.0
-_RETRY_S: Final = 300.0
-"""After a disk that takes no file."""
+_RETRY_S: Final = 300.0  # After a disk that takes no file
 
 _log = RateLimitedLog(logging.getLogger(__name__), time.monotonic, _RETRY_S)
 

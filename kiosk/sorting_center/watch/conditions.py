@@ -17,10 +17,9 @@ from kiosk.sorting_center.reports.projection.implausible import MASS_KIND
 from kiosk.sorting_center.reports.times import from_milliseconds as moment_of
 from kiosk.sorting_center.watch.measure import Measure
 
+# Events set apart for these reasons have an alarm of the ledger each: one case is enough.
 COVERED_BY_ALARM: Final = frozenset({"fork", "broken_chain"})
-"""Events set apart for these reasons have an alarm of the ledger each: one case is enough."""
-LOST_SUBJECT: Final = "lost"
-"""Subject of the gap that no sending again can fill."""
+LOST_SUBJECT: Final = "lost"  # Subject of the gap that no sending again can fill
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,7 @@ from kiosk.sorting_center.watch.conditions import CountySnapshot, conditions
 from kiosk.sorting_center.watch.groups import alarm_groups, quarantine_groups
 
 POLL_INTERVAL_S: Final = 30.0
-_LEADER_POLL_S: Final = 1.0
-"""A moment after the beginning one process has the role."""
+_LEADER_POLL_S: Final = 1.0  # A moment after the beginning one process has the role
 
 log = logging.getLogger(__name__)
 

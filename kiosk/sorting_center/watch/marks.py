@@ -11,8 +11,6 @@ from kiosk.sorting_center.watch.measure import Measure
 
 
 class StationMark(StrEnum):
-    """From the gravest down."""
-
     FORK = "fork"
     TWIN = "twin"
     FAULT = "fault"
@@ -26,6 +24,8 @@ class StationMark(StrEnum):
     WELL = "well"
 
 
+# What a person has to settle is shown until the case is closed, also a gap that an ended epoch has left. All other
+# marks are what is so at this moment.
 MARK_OF_CASE: Final[Mapping[str, StationMark]] = {
     "fork": StationMark.FORK,
     "twin": StationMark.TWIN,
@@ -41,8 +41,6 @@ MARK_OF_CASE: Final[Mapping[str, StationMark]] = {
     "impossible_clock": StationMark.FAULT,
     "gap": StationMark.GAP,
 }
-"""What a person has to settle is shown until the case is closed, also a gap that an ended epoch has left. All other
-marks are what is so at this moment."""
 
 
 _WELL: Final = (StationMark.WELL,)

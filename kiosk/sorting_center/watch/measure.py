@@ -13,18 +13,17 @@ from kiosk.sorting_center.desk.hours import OpeningHours, is_quiet
 from kiosk.sorting_center.desk.registry import QUIET_MIN, ExpectedStation, StationKey, StationRegister, Township
 from kiosk.sorting_center.reports.fleet import FleetRow
 
-BACKLOG_EVENTS: Final = 100
-"""About thirty intakes that wait at the station: a bad line for an hour is not worth a word."""
+BACKLOG_EVENTS: Final = 100  # About thirty intakes that wait at the station: a bad line for an hour is not worth a word
 LATE_AFTER: Final = timedelta(hours=24)
+# Stations send what is missing again by themselves, in seconds when the line is well.
 GAP_PATIENCE: Final = timedelta(minutes=15)
-"""Stations send what is missing again by themselves, in seconds when the line is well."""
+# A station says nothing while nobody comes, and the broker knows that it is there: one that is online is given a whole
+# open day.
 ONLINE_FACTOR: Final = 8
-"""A station says nothing while nobody comes, and the broker knows that it is there: one that is online is given a whole
-open day."""
+# Software is old when so many of the stations run a newer one: at the beginning of an update nobody is late.
 OLD_SOFTWARE_SHARE: Final = 0.75
-"""Software is old when so many of the stations run a newer one: at the beginning of an update nobody is late."""
+# Of stations that have no township in the registry. On the wall clock of the county.
 DEFAULT_TOWNSHIP: Final = Township("", "", OpeningHours.parse("mon-sun 10:00-19:00"), QUIET_MIN)
-"""Of stations that have no township in the registry. On the wall clock of the county."""
 
 Version = tuple[int, ...]
 
@@ -41,7 +40,6 @@ class Measure:
 
     @classmethod
     def of(cls, rows: Iterable[FleetRow], register: StationRegister, now: datetime) -> Measure:
-        """Of all stations together."""
         versions = sorted((version(row.software or "") for row in rows), reverse=True)
         known = [one for one in versions if one]
         usual = known[math.ceil(OLD_SOFTWARE_SHARE * len(known)) - 1] if known else None
@@ -68,7 +66,6 @@ class Measure:
         return row.gaps.since is None or abs(self.now.astimezone(UTC) - row.gaps.since) >= GAP_PATIENCE
 
     def has_backlog(self, row: FleetRow) -> bool:
-        """Much waits at the station."""
         return (row.pending or 0) >= BACKLOG_EVENTS
 
     def is_late(self, row: FleetRow) -> bool:

@@ -19,12 +19,10 @@ from kiosk.sorting_center.desk.sessions import StaffSession
 from kiosk.sorting_center.desk.tokens import Scope, Token, TokenRateLimiter
 
 _COOKIE: Final = "center"
-_SAFE_COOKIE: Final = "__Host-center"
-"""Over TLS: no other host and no plain page can set it (RFC 6265bis, 4.1.3.2)."""
+_SAFE_COOKIE: Final = "__Host-center"  # Over TLS: no other host and no plain page can set it (RFC 6265bis, 4.1.3.2)
 _THIS_MACHINE: Final = frozenset({"127.0.0.1", "::1"})
 CSRF_FIELD: Final = "csrf"
-_FORM_MEMORY_BYTES: Final = 1024 * 1024
-"""In memory at a time of a form with a file; the file itself goes to the disk."""
+_FORM_MEMORY_BYTES: Final = 1024 * 1024  # In memory at a time of a form with a file; the file itself goes to the disk
 
 ViewResult = Any
 View = Callable[..., ViewResult]
@@ -38,8 +36,7 @@ class AccessRule:
     scope: Scope | None = None
     this_machine: bool = False
     everyone: bool = False
-    form_bytes: int | None = None
-    """How large a form may be, where that of the other pages is too small."""
+    form_bytes: int | None = None  # How large a form may be, where that of the other pages is too small
 
 
 EVERYONE: Final = AccessRule(everyone=True)
@@ -97,7 +94,6 @@ class Principal:
         return self.session.person
 
     def may(self, need: AccessRule) -> bool:
-        """Whether that is enough."""
         if need.everyone:
             return True
         if self.session is not None:
@@ -117,7 +113,6 @@ def install(app: Flask, parts: Iterable[GuardedBlueprint], desk: CenterDesk) -> 
 
 
 def access_policy() -> AccessPolicy:
-    """Those of the running application."""
     found = current_app.extensions["access_policy"]
     if not isinstance(found, AccessPolicy):
         raise TypeError("the pages were not made by create_app")
@@ -125,7 +120,6 @@ def access_policy() -> AccessPolicy:
 
 
 def current_principal() -> Principal:
-    """Who asks in this request."""
     found: Principal = g.get("current") or Principal()
     return found
 
@@ -138,7 +132,6 @@ def set_session_cookie(answer: AnyResponse, token: str) -> AnyResponse:
 
 
 def delete_session_cookie(answer: AnyResponse) -> AnyResponse:
-    """Take it back."""
     for name, secure in ((_SAFE_COOKIE, True), (_COOKIE, False)):
         answer.delete_cookie(name, httponly=True, samesite="Strict", secure=secure, path="/")
     return answer

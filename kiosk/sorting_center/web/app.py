@@ -80,7 +80,6 @@ def compile_templates(app: Flask) -> None:
 def create_app(
     stores: Stores, health: HealthSource, now: Callable[[], datetime], addresses: ExternalAddresses | None = None
 ) -> Flask:
-    """The WSGI application."""
     addresses = addresses or ExternalAddresses()
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = MAX_FORM_BYTES

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-BAR_UNITS: Final = 1000
-"""Of the tallest bar, in the drawing's own units."""
+BAR_UNITS: Final = 1000  # Of the tallest bar, in the drawing's own units
 
 
 @dataclass(frozen=True, slots=True)

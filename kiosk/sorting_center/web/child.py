@@ -39,8 +39,7 @@ class WebProcess:
 
     def __init__(self, ledger_url: str, settings: CenterWebSettings, health: CenterHealth) -> None:
         self._listen_socket = listening_socket(settings.host, settings.port)
-        self.url = settings.url(self._listen_socket.getsockname()[1])
-        """Where the pages are."""
+        self.url = settings.url(self._listen_socket.getsockname()[1])  # Where the pages are
         self._health = health
         descriptor = self._listen_socket.fileno()
         task = msgspec.json.encode(WebTask(ledger_url, settings, descriptor)) + b"\n"

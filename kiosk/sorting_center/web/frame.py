@@ -20,10 +20,11 @@ from kiosk.sorting_center.web.texts import FALLBACK, CenterTexts, languages
 from kiosk.texts import formats, html
 
 LANGUAGE_COOKIE: Final = "language"
+# What the library says of its own: the page says it in the language of who asks.
 _DEFAULT_DESCRIPTIONS: Final = frozenset(error.description for error in default_exceptions.values())
-"""What the library says of its own: the page says it in the language of who asks."""
 _YEAR_S: Final = 365 * 24 * 3600
 
+# The way through the pages: endpoint, text, and who sees it.
 NAVIGATION: Final = (
     ("today.front", "nav_today", StaffRole.VIEWER),
     ("fleet.stations", "nav_fleet", StaffRole.VIEWER),
@@ -38,7 +39,6 @@ NAVIGATION: Final = (
     ("notices.targets", "nav_notices", StaffRole.ADMIN),
     ("people.audit", "nav_audit", StaffRole.ADMIN),
 )
-"""The way through the pages: endpoint, text, and who sees it."""
 
 
 def install(app: Flask) -> None:

@@ -26,8 +26,8 @@ HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
+# Not under the name of loopback: it would be for every port, and other programs there have no TLS.
 _HSTS: Final = f"max-age={365 * 24 * 3600}"
-"""Not under the name of loopback: it would be for every port, and other programs there have no TLS."""
 
 
 class Hosts:

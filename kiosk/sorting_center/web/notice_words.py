@@ -12,8 +12,7 @@ from kiosk.texts.languages import LANGUAGES
 from kiosk.texts.plain import plain
 
 _MAX_CHARS: Final = 200
-_ISOLATE: Final = "\u2066{}\u2069"
-"""Left-to-right isolate, as the pages do with markup."""
+_ISOLATE: Final = "\u2066{}\u2069"  # Left-to-right isolate, as the pages do with markup
 
 
 class NoticeWords:

@@ -42,9 +42,9 @@ from kiosk.sorting_center.web.settings import CenterWebSettings
 from kiosk.sorting_center.web.sources import open_stores, sources
 from kiosk.texts.templates import use_compiled_cache
 
+# Of the GIL between threads. With Python's 5 ms a page waits that long again and again for whatever follows the ledger
+# or makes pictures beside it: one page of the feed in a hundred took 70 ms instead of 15.
 _GIL_SWITCH_INTERVAL_S: Final = 0.0005
-"""Of the GIL between threads. With Python's 5 ms a page waits that long again and again for whatever follows the ledger
-or makes pictures beside it: one page of the feed in a hundred took 70 ms instead of 15."""
 _STOP_TIMEOUT_S: Final = 1.0
 EXIT_CANNOT_START: Final = 3
 
@@ -55,7 +55,6 @@ _decode_task: Final = msgspec.json.Decoder(WebTask).decode
 
 
 def main() -> int:
-    """Serve until standard input ends."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s web: %(message)s", stream=sys.stderr)
     sys.setswitchinterval(_GIL_SWITCH_INTERVAL_S)
     shutdown = ShutdownEvent()

@@ -27,13 +27,12 @@ from kiosk.sorting_center.web.access import (
 from kiosk.sorting_center.web.frame import render_page
 
 _BOOT_ID_FILE: Final = Path("/proc/sys/kernel/random/boot_id")
+# One Argon2id at a time: each takes 19 MiB, and whoever waits has a throttle before it.
 _HASHING_LOCK: Final = threading.BoundedSemaphore(1)
-"""One Argon2id at a time: each takes 19 MiB, and whoever waits has a throttle before it."""
 _HASHING_WAIT_S: Final = 5.0
+# Attempts that may wait at once, of the eight threads that pages have: a flood of strangers from everywhere keeps
+# nobody who is signed in from their pages.
 _PENDING_ATTEMPTS: Final = threading.BoundedSemaphore(3)
-"""Attempts that may wait at once, of the eight threads that pages have: a flood of strangers from everywhere keeps
-nobody who is signed in from their pages.
-"""
 _MAX_FIELD_CHARS: Final = 400
 
 sign_in_blueprint = GuardedBlueprint("access", __name__)

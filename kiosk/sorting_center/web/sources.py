@@ -64,17 +64,14 @@ class PageSources:
 
     @property
     def ledger(self) -> Ledger:
-        """What came in."""
         return self.stores.ledger
 
     @property
     def desk(self) -> CenterDesk:
-        """What people did."""
         return self.stores.desk
 
     @property
     def listings(self) -> CenterListings:
-        """What is offered for sale."""
         return CenterListings(self.stores.desk.database, self.stores.photos)
 
     @property
@@ -84,7 +81,6 @@ class PageSources:
 
 
 def sources() -> PageSources:
-    """Those of the running application."""
     found = current_app.extensions["sources"]
     if not isinstance(found, PageSources):
         raise TypeError("the pages were not made by create_app")

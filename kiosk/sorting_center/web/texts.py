@@ -16,10 +16,9 @@ from kiosk.texts import html
 from kiosk.texts.languages import LANGUAGES, Language
 
 FALLBACK: Final = "en"
-STAFF_PACKAGE: Final = "kiosk.sorting_center.web"
-"""The room with the texts of the staff's pages."""
+STAFF_PACKAGE: Final = "kiosk.sorting_center.web"  # The room with the texts of the staff's pages
+# Cases of one accident, which have one instruction.
 _CLONED_CARD_KINDS: Final = frozenset({"fork", "twin", "reports_fork"})
-"""Cases of one accident, which have one instruction."""
 
 
 @cache

@@ -10,10 +10,9 @@ from typing import Any, NoReturn
 
 MAX_BYTES = 4_000_000
 _NAME = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')"""
+# Names in names: a catalog has four, and the reader of TOML takes days for a megabyte of them.
 _DEEP = re.compile(rf"(?<![A-Za-z0-9_-]){_NAME}(?:[ \t]*+\.[ \t]*+{_NAME}){{32}}")
-"""Names in names: a catalog has four, and the reader of TOML takes days for a megabyte of them."""
-_SHOWN = 60
-"""Characters of a value that an error repeats."""
+_SHOWN = 60  # Characters of a value that an error repeats
 
 
 class CatalogError(ValueError):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 
-MAX_NAME = 40
-"""Characters. Longer names do not fit a label line or a tile at the size old eyes need."""
+MAX_NAME = 40  # Characters. Longer names do not fit a label line or a tile at the size old eyes need.
 
+# The code points of the 32-letter alphabet, the hamza seat U+0626 included.
 UYGHUR_LETTERS = frozenset("ئاەبپتجچخدرزژسشغفقكگڭلمنھوۇۆۈۋېىي")
-"""The code points of the 32-letter alphabet, the hamza seat U+0626 included."""
 _UYGHUR_BESIDE = frozenset(" 0123456789().,،-/+%")
+# Arabic, Persian and Urdu letters that look right on the screen and are found by no search.
 _CONFUSABLE_LETTERS = {
     "\u0647": "ھ U+06BE or ە U+06D5",
     "\u06cc": "ى U+0649 or ي U+064A",
@@ -21,7 +21,6 @@ _CONFUSABLE_LETTERS = {
     "\u06d2": "ې U+06D0",
     "\u06c1": "ھ U+06BE",
 }
-"""Arabic, Persian and Urdu letters that look right on the screen and are found by no search."""
 _REFUSED_CATEGORIES = {
     "Cc": "a control character",
     "Cf": "an invisible formatting or direction character",

@@ -10,8 +10,7 @@ from kiosk.station.catalog.name_rules import chinese_name, english_name, uyghur_
 from kiosk.station.catalog.table_location import Check, NameChecks, TableLocation
 from kiosk.station.catalog.tables import SaleTable
 
-MAX_TITLE, MAX_STORY, MAX_STORAGE = 60, 500, 120
-"""Characters: less than the event of an offer takes."""
+MAX_TITLE, MAX_STORY, MAX_STORAGE = 60, 500, 120  # Characters: less than the event of an offer takes
 
 
 def read_sale(table: SaleTable, place: TableLocation) -> Sale:

@@ -19,8 +19,7 @@ from kiosk.store.records import Stamp
 
 logger = logging.getLogger(__name__)
 
-WAIT_S: Final = 5.0
-"""For another look: a slow stick must not hold one thread of the pages after the other."""
+WAIT_S: Final = 5.0  # For another look: a slow stick must not hold one thread of the pages after the other
 
 
 class CatalogRefused(Exception):

@@ -10,8 +10,7 @@ from kiosk.station.catalog.document import CatalogError, shorten
 from kiosk.station.catalog.name_rules import BadName, chinese_name, english_name, uyghur_name
 from kiosk.station.catalog.tables import NamesTable
 
-Check = Callable[[str], str]
-"""Returns the text as it is kept, or raises BadWord."""
+Check = Callable[[str], str]  # Returns the text as it is kept, or raises BadWord
 
 
 @dataclass(frozen=True, slots=True)

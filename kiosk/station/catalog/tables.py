@@ -19,15 +19,11 @@ from kiosk.domain.money import MAX_FEN_PER_KG
 from kiosk.domain.trade import Mode
 from kiosk.station.catalog.document import CatalogError, shorten
 
-MAX_TARE_G: Final = 20_000
-"""The heaviest container a clerk lifts onto a pan; more is a typing mistake."""
+MAX_TARE_G: Final = 20_000  # The heaviest container a clerk lifts onto a pan; more is a typing mistake
 MAX_PRODUCTS, MAX_CONTAINERS, MAX_MEMBERS = 500, 100, 20_000
-MAX_PACKS, MAX_GRADES = 8, 6
-"""As many as a clerk sees at a glance."""
-MAX_PACK_G: Final = 50_000
-"""Couriers take no heavier parcel."""
-MAX_PACK_FEN: Final = 10_000_000
-"""CNY 100,000: more is a typing mistake."""
+MAX_PACKS, MAX_GRADES = 8, 6  # As many as a clerk sees at a glance
+MAX_PACK_G: Final = 50_000  # Couriers take no heavier parcel
+MAX_PACK_FEN: Final = 10_000_000  # CNY 100,000: more is a typing mistake
 
 Code = Annotated[str, Meta(pattern=r"\A[A-Z0-9-]{1,16}\Z", description="1 to 16 of A-Z, 0-9 and -")]
 Picture = Annotated[str, Meta(pattern=r"\A[a-z0-9-]{1,24}\Z", description="1 to 24 of a-z, 0-9 and -")]
@@ -52,8 +48,6 @@ Harvest = Annotated[
 
 
 class NamesTable(Struct, frozen=True, forbid_unknown_fields=True):
-    """One name, in each language."""
-
     ug: str
     zh: str
     en: str
@@ -130,8 +124,8 @@ class CatalogTable(Struct, frozen=True, forbid_unknown_fields=True):
     members: Annotated[tuple[MemberTable, ...], Meta(max_length=MAX_MEMBERS)]
 
 
+# With the module: two threads that are the first to have msgspec look at a type make it crash (0.22).
 _WARMED_UP_DECODER: Final = msgspec.json.Decoder(CatalogTable)
-"""With the module: two threads that are the first to have msgspec look at a type make it crash (0.22)."""
 
 
 def read_tables(document: Mapping[str, Any], file: str) -> CatalogTable:
@@ -145,8 +139,8 @@ def read_tables(document: Mapping[str, Any], file: str) -> CatalogTable:
         raise CatalogError(file, "", f"has half a character in {shorten(error.object)}: remove it", "text") from error
 
 
+# What is wrong, and the way to it from the top (`.prices[0].mode`); the top itself has none.
 _MESSAGE: Final = re.compile(r"(.*?)(?: - at `\$(.*)`)?", re.DOTALL)
-"""What is wrong, and the way to it from the top (``.prices[0].mode``); the top itself has none."""
 _MISSING: Final = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 

@@ -23,8 +23,7 @@ from kiosk.store.store import Store
 
 logger = logging.getLogger(__name__)
 
-_MAX_PIN_LENGTH = 16
-"""Characters; a longer text is no PIN and not worth hashing."""
+_MAX_PIN_LENGTH = 16  # Characters; a longer text is no PIN and not worth hashing
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,7 @@ from kiosk.station.clerk.pin_hash import PinKey
 from kiosk.store.clerks import Clerks
 from kiosk.store.records import ClerkRow, Stamp
 
-_MAX_NAME_DIGITS = 4
-"""In a name: "Aygul 2" is one, a telephone number is none."""
+_MAX_NAME_DIGITS = 4  # In a name: "Aygul 2" is one, a telephone number is none
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# OWASP's equivalent of 19 MiB and two passes: 12 MiB and three, one lane (Password Storage Cheat Sheet).
 TIME_COST, MEMORY_KIB, PARALLELISM = 3, 12 * 1024, 1
-"""OWASP's equivalent of 19 MiB and two passes: 12 MiB and three, one lane (Password Storage Cheat Sheet)."""
 
 _KEYED: Final = re.compile(r"\$keyed\$(?P<key>[0-9a-f]{16})(?P<argon>\$argon2id\$.+)")
 
@@ -43,7 +43,6 @@ class PinKey:
 
     @property
     def present(self) -> bool:
-        """Whether PINs can be given."""
         return self._secret is not None
 
     @property
@@ -78,8 +77,8 @@ class PinKey:
         return hmac.digest(self._secret, message, "sha256")
 
 
+# In the place of what is under no key, or under another: also of a plain Argon2id hash, which anybody could write.
 _UNREADABLE: Final = "no hash"
-"""In the place of what is under no key, or under another: also of a plain Argon2id hash, which anybody could write."""
 NO_PIN_KEY: Final = PinKey(None, "nowhere")
 
 

@@ -27,8 +27,8 @@ class CounterRefused(Exception):
         self.values: Mapping[str, str] = values or {}
 
 
+# Refusals of the store that the person in front meets under another code.
 _CODES = {"code_used": "wrong_code", "not_unknown": "stale_page"}
-"""Refusals of the store that the person in front meets under another code."""
 
 
 @contextmanager

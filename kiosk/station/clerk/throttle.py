@@ -42,8 +42,6 @@ PICKUP_CODE: Final = GuessTarget("pickup", wrong="wrong_code", locked="code_lock
 
 
 class Throttle:
-    """One guess after the other."""
-
     def __init__(self, guessed: GuessTarget, lockouts: Lockouts, stamps: Callable[[], Stamp]) -> None:
         self._guessed = guessed
         self._lockouts = lockouts

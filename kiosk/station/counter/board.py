@@ -10,8 +10,7 @@ from time import monotonic
 
 from kiosk.station.counter.view import CounterView
 
-WATCHED_S = 5.0
-"""A page that changes to the next one is away for less than this; a page that was closed is not."""
+WATCHED_S = 5.0  # A page that changes to the next one is away for less than this; a page that was closed is not
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,6 @@ class CounterBoard:
             self._watching += 1
 
     def unwatch(self) -> None:
-        """That page is gone."""
         with self._condition:
             self._watching -= 1
             self._left = self._clock()

@@ -74,10 +74,9 @@ class CounterTools:
     undo_s: float
     stamps: Callable[[], Stamp]
     desk: UnfinishedDesk
-    on_event: Callable[[], None]
-    """Something was committed: there may be papers to print and an event to send."""
+    on_event: Callable[[], None]  # Something was committed: there may be papers to print and an event to send
+    # Asked for a shot of a parcel; the state hears of it by `photo_done` or `photo_failed`.
     on_parcel_photo: Callable[[PhotoRequest, ParcelNumber], None]
-    """Asked for a shot of a parcel; the state hears of it by ``photo_done`` or ``photo_failed``."""
     lots: LotCamera
     reader: ScanReader = field(default_factory=ScanReader)
     ways: ScanSources = field(default_factory=ScanSources)

@@ -63,8 +63,6 @@ class IntakeLookup:
 
 
 class CounterIntakes:
-    """Finished and unfinished ones."""
-
     def __init__(self, acts: Acts, state: CounterState, book: IntakeLookup, desk: UnfinishedDesk) -> None:
         self._acts = acts
         self._state = state

@@ -20,8 +20,7 @@ class UnfinishedDesk(Protocol):
 class LotCamera(Protocol):
     """Shots of the goods of a lot; the state hears of what becomes of them."""
 
-    def shoot(self, photo_request: PhotoRequest, product: str) -> None:
-        """Ask for one."""
+    def shoot(self, photo_request: PhotoRequest, product: str) -> None: ...
 
     def keep(self, photo_request: PhotoRequest, product: str, shot: GoodsShot, actor: str) -> None:
         """Keep one that ``actor`` overrules. Raises StoreError and CounterRefused; then nothing is kept."""

@@ -43,15 +43,14 @@ class CounterState:
         self.lock = threading.RLock()
         self.undo: Undo | None = None
         self.fresh: FreshCode | None = None
+        # What `photo` of the view tells of, for as long as a clerk may still overrule it: it is not on the card.
         self.refused_shot: GoodsShot | None = None
-        """What ``photo`` of the view tells of, for as long as a clerk may still overrule it: it is not on the card."""
         self._consent = view.consent
         self._stamps = stamps
         self._on_view = on_view
         self._view = view
 
     def view(self) -> CounterView:
-        """What to show now."""
         return self._view
 
     def now_s(self) -> float:

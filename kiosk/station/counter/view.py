@@ -11,14 +11,13 @@ from kiosk.station.desk.view import PhotoView
 from kiosk.store.records import ParcelRow
 
 NO_PHOTO: Final = PhotoView()
+# What a scanned waybill means: it arrives, it is looked for to be handed out, or it is only looked up.
 IN, OUT, NO_MODE = "in", "out", ""
-"""What a scanned waybill means: it arrives, it is looked for to be handed out, or it is only looked up."""
-BOOKED: Final = frozenset({"parcel_in", "parcel_damaged"})
-"""Kinds of a scan that brought a parcel in."""
+BOOKED: Final = frozenset({"parcel_in", "parcel_damaged"})  # Kinds of a scan that brought a parcel in
 CHOOSE_CARRIER: Final = "choose_carrier"
 ANOTHER_PACKAGE: Final = "another_package"
+# Refusals a clerk may decide about: one touch of a carrier books the parcel after all.
 CHOICES: Final = frozenset({CHOOSE_CARRIER, ANOTHER_PACKAGE})
-"""Refusals a clerk may decide about: one touch of a carrier books the parcel after all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,5 @@ class Desk:
         self.intake_exit = IntakeExit(self._state, tools)
 
     def view(self) -> DeskView:
-        """What to show now."""
         with self._state.now():
             return self._state.view()

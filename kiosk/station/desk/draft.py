@@ -25,8 +25,7 @@ class Draft:
     version: int = 0
     catalog: Catalog = EMPTY_CATALOG
     party: Party | None = None
-    by_card: bool = False
-    """The party was told by a member card; a number anybody can type opens no name."""
+    by_card: bool = False  # The party was told by a member card; a number anybody can type opens no name
     product: Product | None = None
     container: Container | None = None
     tare_g: int = 0
@@ -34,11 +33,9 @@ class Draft:
     intake: Intake | None = None
     result: ConfirmedRow | None = None
     prints: tuple[PrintView, ...] = ()
-    scans_bags: bool = False
-    """The last screen asks for the label of each bag under the scanner."""
+    scans_bags: bool = False  # The last screen asks for the label of each bag under the scanner
     photo: PhotoView = NO_PHOTO
-    shown_ref: str = ""
-    """A certificate was held under the scanner; whose it is has not been said yet."""
+    shown_ref: str = ""  # A certificate was held under the scanner; whose it is has not been said yet
     certificate: Certificate | None = None
 
     @property
@@ -86,8 +83,7 @@ def with_container(draft: Draft, code: str) -> Draft:
     return replace(draft, container=container, phase=phase, tare_g=container.tare_g, tare_source=TareSource.PRESET)
 
 
-_REFERENCE = re.compile(r"(?=.*[0-9])[A-Z0-9][A-Z0-9.-]{5,39}")
-"""Longer than a shelf or a price, and never a word."""
+_REFERENCE = re.compile(r"(?=.*[0-9])[A-Z0-9][A-Z0-9.-]{5,39}")  # Longer than a shelf or a price, and never a word
 
 
 def with_certificate_shown(draft: Draft, text: str) -> Draft:

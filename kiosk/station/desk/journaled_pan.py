@@ -39,7 +39,6 @@ class JournaledPan:
         return lost
 
     def feed(self, reading: Reading, at: float) -> PanView:
-        """Take one decoded frame."""
         self.expire_stale(at)
         self._at = at
         indication = indicate(

@@ -29,7 +29,6 @@ class Readings:
             self._state.journaled_pan.stop()
 
     def on_reading(self, reading: Reading, at: float) -> None:
-        """Take one decoded frame."""
         state = self._state
         with state.locks.state:
             before = state.pan.view().hold

@@ -104,7 +104,6 @@ class ResultScreen:
                     self.take_photo()
 
     def skip_photo(self) -> DeskView:
-        """No shot is wanted."""
         with self._state.locks.acts, self._state.at_step(DeskStep.TAKE):
             self._state.replace_draft(
                 replace(self._state.draft, photo=PhotoView("none", tries=self._state.draft.photo.tries))

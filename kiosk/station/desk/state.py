@@ -35,8 +35,7 @@ class DeskState:
         self.journaled_pan = JournaledPan(profile, tools.on_note)
         self.pan = self.journaled_pan.pan
         self.draft = Draft()
-        self.started_load = 0
-        """The load that has started an intake, or was left lying: it starts none."""
+        self.started_load = 0  # The load that has started an intake, or was left lying: it starts none
         self._tools = tools
         self._page = ScreenPage(1, tools.new_token())
         self._published: tuple[object, ...] = ()
@@ -122,7 +121,6 @@ class DeskState:
         return token == self._page.token
 
     def view(self) -> DeskView:
-        """What to show now."""
         return view_of(self.draft, self.pan, self._page)
 
     def publish(self) -> DeskView:

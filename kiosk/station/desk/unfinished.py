@@ -13,8 +13,8 @@ from kiosk.domain.intake import Intake
 from kiosk.station.desk.draft import Draft
 
 KEEP_UNFINISHED_S: Final = 600.0
+# When a card that is full or broken cannot write that an intake is given up, it is tried again after this.
 RETRY_S: Final = 60.0
-"""When a card that is full or broken cannot write that an intake is given up, it is tried again after this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,7 @@ class UnfinishedIntake:
     product: str
     bags: int
     net_g: int
-    until: float
-    """Monotonic seconds."""
+    until: float  # Monotonic seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,6 @@ class UnfinishedDraft:
     until: float
 
     def summary(self) -> UnfinishedIntake:
-        """For the counter."""
         return UnfinishedIntake(
             str(self.intake.receipt), self.intake.product, len(self.intake.lines), self.intake.net_g, self.until
         )

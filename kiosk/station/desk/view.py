@@ -31,8 +31,7 @@ class PanPhase(StrEnum):
     """What belongs on the pan while people agree."""
 
     LOAD = "load"
-    CONTAINER = "container"
-    """The empty container is weighed first."""
+    CONTAINER = "container"  # The empty container is weighed first
 
 
 class DeskRefused(Exception):
@@ -43,8 +42,7 @@ class DeskRefused(Exception):
         self.code = code
 
 
-BAG_LABEL: Final = "bag_label"
-"""The document that is the label of a bag."""
+BAG_LABEL: Final = "bag_label"  # The document that is the label of a bag
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +58,10 @@ class PrintView:
     scanned: bool = False
 
 
-PHOTO_TRIES: Final = 3
-"""So many shots of one lot may be refused; then a clerk helps."""
+PHOTO_TRIES: Final = 3  # So many shots of one lot may be refused; then a clerk helps
 
+# States of a PhotoView in which the screen asks for a shot.
 PHOTO_REQUEST_STATES: Final = frozenset({"offered", "retake"})
-"""States of a PhotoView in which the screen asks for a shot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +90,12 @@ class PhotoView:
     """
 
     state: str = "none"
-    sha256: str | None = None
-    """Of the master, or of a parcel's plain shot."""
+    sha256: str | None = None  # Of the master, or of a parcel's plain shot
     problem: str | None = None
     findings: tuple[Finding, ...] = ()
     tries: int = 0
     may_be_overruled: bool = False
-    token: str = field(default="", repr=False)
-    """Of the AskedShot that this tells of; "" before the first."""
+    token: str = field(default="", repr=False)  # Of the AskedShot that this tells of; "" before the first
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,18 +111,15 @@ class DeskView:
     catalog_version: int
     catalog: Catalog = field(repr=False)
     party: Party | None
-    member_name: str | None
-    """Only when the member was told by a card."""
+    member_name: str | None  # Only when the member was told by a card
     product: Product | None
     mode: Mode | None
     modes: tuple[Mode, ...]
     price_fen_per_kg: int | None
     container: Container | None
     tare_g: int
-    bags: tuple[IntakeLine, ...]
-    """Those that are fixed."""
-    current: IntakeLine | None
-    """The held load as the next bag; it is fixed by nothing but a tap."""
+    bags: tuple[IntakeLine, ...]  # Those that are fixed
+    current: IntakeLine | None  # The held load as the next bag; it is fixed by nothing but a tap
     total_net_g: int
     total_amount_fen: int
     can_agree: bool
@@ -137,8 +129,7 @@ class DeskView:
     result: ConfirmedRow | None
     prints: tuple[PrintView, ...]
     photo: PhotoView
+    # Where bags are scanned after sticking, those that have a label, and whether it was scanned; else empty.
     scanned_bags: Mapping[int, bool]
-    """Where bags are scanned after sticking, those that have a label, and whether it was scanned; else empty."""
-    shown_ref: str = ""
-    """A certificate was shown: whose it is has to be said before anything is agreed on."""
+    shown_ref: str = ""  # A certificate was shown: whose it is has to be said before anything is agreed on
     certificate: Certificate | None = None

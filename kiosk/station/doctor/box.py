@@ -17,6 +17,7 @@ from kiosk.station.doctor.machine.checks import MACHINE, MachineChecks
 from kiosk.station.doctor.machine.files import read
 from kiosk.store.database.persistence import is_box, root_is_writable
 
+# The units of each row: the first must run, the others must not have failed.
 UNITS: Final = {
     "unit_station": ("kiosk-station.service",),
     "unit_relay": ("kiosk-relay.service",),
@@ -26,11 +27,9 @@ UNITS: Final = {
     "unit_data": ("kiosk-data.service",),
     "unit_backup": ("kiosk-backup.timer", "kiosk-backup.service"),
 }
-"""The units of each row: the first must run, the others must not have failed."""
 NEEDED: Final = frozenset({"unit_station", "unit_browser"})
 MANY_RESTARTS: Final = 3
-SETTLED_S: Final = 120.0
-"""A unit that was restarted often and has run for so long since then has got over it."""
+SETTLED_S: Final = 120.0  # A unit that was restarted often and has run for so long since then has got over it
 SYSTEMD: Final = Path("/run/systemd/system")
 _PROPERTIES: Final = ("LoadState", "ActiveState", "SubState", "NRestarts", "ActiveEnterTimestampMonotonic")
 _COMMAND_LINE: Final = Path("/proc/cmdline")

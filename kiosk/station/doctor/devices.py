@@ -18,15 +18,14 @@ from kiosk.station.doctor.liveness import ScaleLiveness
 from kiosk.station.doctor.scale import missing_parameter
 from kiosk.station.papers.network_printer import Network, host_of, is_reachable, reachable_networks
 
+# A printer is asked for no longer: somebody waits before the screen, and perhaps a job behind the question.
 STATUS_S: Final = 2.0
-"""A printer is asked for no longer: somebody waits before the screen, and perhaps a job behind the question."""
-PAGE_QUIET_S: Final = 60.0
-"""The unit that watches the browser restarts it then."""
+PAGE_QUIET_S: Final = 60.0  # The unit that watches the browser restarts it then
+# So the sorting center knows within the first minute. A browser that needs longer than that is restarted by the unit
+# that watches it, and never comes.
 FIRST_PAGE_S: Final = 35.0
-"""So the sorting center knows within the first minute. A browser that needs longer than that is restarted by the unit
-that watches it, and never comes.
-"""
 
+# In the order of what is done first; any other fault is told as one.
 _PRINTER_WORDS: Final = (
     (PrinterFault.HEAD_OPEN, "printer_open"),
     (PrinterFault.COVER_OPEN, "printer_open"),
@@ -35,7 +34,6 @@ _PRINTER_WORDS: Final = (
     (PrinterFault.RIBBON_OUT, "printer_ribbon_out"),
     (PrinterFault.PAUSED, "printer_paused"),
 )
-"""In the order of what is done first; any other fault is told as one."""
 _PRINTS_ON: Final = {PrinterFault.PAPER_NEAR_END: "printer_near_end", PrinterFault.BATTERY_LOW: "printer_battery"}
 _BUSY: Final = frozenset({PrinterFault.PRINTING})
 

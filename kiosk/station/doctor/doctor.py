@@ -21,8 +21,7 @@ from kiosk.station.scale.keys import ScaleKeys
 from kiosk.station.update.updates import Updates
 
 PRINTERS: Final = ("label", "receipt")
-_KEEP_S: Final = 2.0
-"""Printers are not asked more often than this, however many ask."""
+_KEEP_S: Final = 2.0  # Printers are not asked more often than this, however many ask
 
 
 @dataclass

@@ -14,10 +14,9 @@ from kiosk.station.doctor.lane_status_file import read_status, seconds, write_st
 from kiosk.station.page_heartbeat import since_boot
 
 DOCTOR_STATUS_FILE: Final = "doctor-mark"
-_REPEAT_INTERVAL_S: Final = 300.0
-"""Rows that stay as they are say so again this seldom: the memory card is spared."""
+_REPEAT_INTERVAL_S: Final = 300.0  # Rows that stay as they are say so again this seldom: the memory card is spared
+# A station that has said nothing for so long, or not since the start of the machine, does not run: two lost turns.
 _SILENT_AFTER_S: Final = 660.0
-"""A station that has said nothing for so long, or not since the start of the machine, does not run: two lost turns."""
 _SILENT_ROWS: Final = (DoctorRow("station", "fail", "station_mute"),)
 _WARMED_UP_DECODER: Final = msgspec.json.Decoder(tuple[DoctorRow, ...])
 

@@ -43,11 +43,10 @@ from kiosk.store.errors import DatabaseLocked, StoreError
 from kiosk.store.journal.series import SeriesMarker
 
 MB: Final = 1_000_000
+# Low-water mark: from here on no shot is taken, so that an intake can still be kept.
 LOW_MB: Final = MIN_FREE_BYTES // MB
-"""Low-water mark: from here on no shot is taken, so that an intake can still be kept."""
 FULL_MB: Final = 20
-OLD_DAYS: Final = 2
-"""A nightly backup that is missing for two nights."""
+OLD_DAYS: Final = 2  # A nightly backup that is missing for two nights
 _SYSTEMD: Final = Path("/run/systemd/system")
 _CURES: Final = {
     WriteBlocker.OWNER: "chown --reference={folder} {file}",
@@ -185,7 +184,6 @@ def clock(moment: Moment) -> DoctorFinding:
 
 
 def fonts() -> DoctorFinding:
-    """Everything labels are drawn with."""
     for script, bold in SOURCES:
         try:
             find(script, bold)

@@ -41,7 +41,6 @@ class DoctorFinding:
 
     @property
     def ok(self) -> bool:
-        """Nothing is to be done."""
         return self.verdict is Severity.OK
 
     @property
@@ -55,7 +54,6 @@ class DoctorFinding:
         return f"doctor.do.{self.word}"
 
     def sentence(self, texts: Texts) -> str:
-        """The sentence itself."""
         return texts.text(self.what_to_do, **self.values)
 
     def as_json(self) -> dict[str, object]:

@@ -12,13 +12,11 @@ from kiosk.base.json_reader import Unreadable, reader
 from kiosk.station.clock import read_boot_id
 from kiosk.station.page_heartbeat import since_boot
 
+# Every picture that arrives, and every part of an update, changes it; the memory card is spared.
 _CHANGE_EVERY_S: Final = 20.0
-"""Every picture that arrives, and every part of an update, changes it; the memory card is spared."""
 _REPEAT_INTERVAL_S: Final = 300.0
-_STALE_S: Final = 660.0
-"""A lane that has said nothing for so long does not run: two lost turns."""
-_LATEST_S: Final = 10**10
-"""No machine runs for three hundred years."""
+_STALE_S: Final = 660.0  # A lane that has said nothing for so long does not run: two lost turns
+_LATEST_S: Final = 10**10  # No machine runs for three hundred years
 
 _decode_status: Final = reader(msgspec.json.Decoder(dict[str, Any]))
 
@@ -48,8 +46,6 @@ def seconds(value: Any) -> float | None:
 
 
 class LaneStatusFile:
-    """Nothing is raised."""
-
     def __init__(self, path: Path, clock: Callable[[], float] = since_boot, boot_id: str | None = None) -> None:
         """``clock``: seconds since the start of the machine."""
         self._path, self._clock = path, clock

@@ -11,8 +11,7 @@ from kiosk.messaging.relay.faults import LinkFault
 from kiosk.station.doctor.liveness import RelayHeartbeat
 from kiosk.station.live import OK
 
-QUIET_S: Final = 600.0
-"""Events that wait longer than this while the sorting center says nothing are worth a look."""
+QUIET_S: Final = 600.0  # Events that wait longer than this while the sorting center says nothing are worth a look
 LINK_DOWN: Final = "link_down"
 LINK_NONE: Final = "link_none"
 _POLL_INTERVAL_S: Final = 5.0

@@ -18,19 +18,15 @@ from kiosk.station.doctor.lane_status_file import read_status, seconds, write_st
 from kiosk.station.page_heartbeat import FILE_NAME, since_boot
 
 RELAY_STATUS_FILE: Final = "relay-mark"
-RELAY_ALARMS: Final = ("fork", "ahead")
-"""Why the relay refuses an acknowledgement, as in its status."""
-_WRITE_INTERVAL_S: Final = 20.0
-"""An acknowledgement may come with every intake; the memory card is spared."""
-_CHANGE_INTERVAL_S: Final = 2.0
-"""A fault that comes and goes with every message is written no more often than this."""
+RELAY_ALARMS: Final = ("fork", "ahead")  # Why the relay refuses an acknowledgement, as in its status
+_WRITE_INTERVAL_S: Final = 20.0  # An acknowledgement may come with every intake; the memory card is spared
+_CHANGE_INTERVAL_S: Final = 2.0  # A fault that comes and goes with every message is written no more often than this
+# A relay that is refused tries again every minute and says so again; one that has not said it for this long is not
+# refused any more, or does not run.
 _FAULT_S: Final = 600.0
-"""A relay that is refused tries again every minute and says so again; one that has not said it for this long is not
-refused any more, or does not run."""
-_LEFT_S: Final = 60.0
-"""An estimate that the relay has not renewed for this long is none."""
+_LEFT_S: Final = 60.0  # An estimate that the relay has not renewed for this long is none
+# Faults that an acknowledgement does not end: in between all is well.
 _LASTING: Final = frozenset({LinkFault.SESSION_TAKEOVER, LinkFault.MQTT_3})
-"""Faults that an acknowledgement does not end: in between all is well."""
 _RUNTIME: Final = Path("/run/kiosk")
 
 
@@ -56,15 +52,13 @@ class ScaleWatch:
         with self._lock:
             self._last = (reading, at)
 
-    def on_expired(self, at: float) -> None:
-        """Its age says so."""
+    def on_expired(self, at: float) -> None: ...
 
     def on_link(self, state: LinkState, detail: str, at: float) -> None:
         with self._lock:
             self._link = state
 
     def liveness(self) -> ScaleLiveness:
-        """What is known now."""
         with self._lock:
             link, last = self._link, self._last
         if last is None:
@@ -99,8 +93,7 @@ class ScannerWatch:
 class _RelayStatus:
     """What the relay said last, in whole seconds since the boot."""
 
-    second: int | None = None
-    """The sorting center's last answer that was believed."""
+    second: int | None = None  # The sorting center's last answer that was believed
     alarm: str = ""
     fault: str = ""
     fault_second: int = 0
@@ -120,8 +113,7 @@ class RelayHeartbeat:
         self._clock = clock
         self._boot_id = boot_id if boot_id is not None else read_boot_id()
         self._written = float("-inf")
-        self._owed = False
-        """A change was not written, to spare the card."""
+        self._owed = False  # A change was not written, to spare the card
         self._mark = _RelayStatus()
 
     def ack_received(self, alarm: str = "") -> None:

@@ -14,13 +14,12 @@ from kiosk.station.doctor.finding import FINE, DoctorFinding, Severity
 
 logger = logging.getLogger(__name__)
 
+# The sorting center that reads the rows is reached, and knows more of the link than the station.
 EXCLUDED_DEVICES: Final = frozenset({"link", "center"})
-"""The sorting center that reads the rows is reached, and knows more of the link than the station."""
+# Before the first look, the second, and each further one. A scale and a camera need 20 s after the station's start; a
+# page that has not come after 35 s is told within the first minute.
 PAUSES_S: Final = (20.0, 18.0, 60.0)
-"""Before the first look, the second, and each further one. A scale and a camera need 20 s after the station's start; a
-page that has not come after 35 s is told within the first minute."""
-_END_S: Final = 5.0
-"""Two printers that do not answer take 4 s."""
+_END_S: Final = 5.0  # Two printers that do not answer take 4 s
 _WORST_FIRST: Final = (Severity.FAIL, Severity.WARN, Severity.OK)
 
 

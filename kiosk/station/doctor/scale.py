@@ -19,8 +19,7 @@ from kiosk.station.doctor.finding import DoctorFinding, Severity
 from kiosk.station.doctor.liveness import ScaleLiveness
 from kiosk.station.scale.settings import MetrologySettings
 
-SOON: Final = timedelta(days=30)
-"""The authority wants to be called in time."""
+SOON: Final = timedelta(days=30)  # The authority wants to be called in time
 
 
 def missing_parameter(settings: ScaleSettings, live: ScaleLiveness) -> DoctorFinding | None:

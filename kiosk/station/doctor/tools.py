@@ -36,10 +36,10 @@ logger = logging.getLogger(__name__)
 
 SHOT_S: Final = 12.0
 LAMPS: Final = ("ready", "busy", "fault")
-FORKED: Final = "forked"
-"""Why the epoch began: two machines used one database, and this one goes on anew."""
+FORKED: Final = "forked"  # Why the epoch began: two machines used one database, and this one goes on anew
 
 
+# The sentence of a code of BackupRefused where another page has it; the others are `technician.care.fault.…`.
 _BACKUP_TEXTS: Final = {
     "medium": "doctor.do.backup_medium",
     "same_disk": "doctor.do.backup_same_disk",
@@ -49,7 +49,6 @@ _BACKUP_TEXTS: Final = {
     "full": "setup.fault.full",
     "database": "technician.refused.store_failed",
 }
-"""The sentence of a code of BackupRefused where another page has it; the others are ``technician.care.fault.…``."""
 
 
 class ActRefused(Exception):
@@ -120,8 +119,7 @@ class TechnicianTools:
         self._lock = threading.Lock()
         self._backup = BackupState()
         self._shot: Shot | None = None
-        self.last_bundle = ""
-        """Where the newest bundle lies."""
+        self.last_bundle = ""  # Where the newest bundle lies
 
     def print_test(self, printer: str) -> None:
         """Queue a test paper for ``label`` or ``receipt``. Raises ActRefused, StoreError."""

@@ -23,13 +23,12 @@ logger = logging.getLogger(__name__)
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
+# RFC 1918 section 3, and unique local addresses of RFC 4193 section 3.1. All else is loopback, link-local, multicast,
+# documentation or the internet.
 PRIVATE: Final[tuple[Network, ...]] = tuple(
     map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"))
 )
-"""RFC 1918 section 3, and unique local addresses of RFC 4193 section 3.1. All else is loopback, link-local, multicast,
-documentation or the internet."""
-MAX_REQUEST_BYTES: Final = 46
-"""Of an IPv6 address as text, with its line's end."""
+MAX_REQUEST_BYTES: Final = 46  # Of an IPv6 address as text, with its line's end
 STATION_UNIT: Final = "kiosk-station.service"
 
 

@@ -13,8 +13,7 @@ from kiosk.labels.typesetting.fonts import FontProblem
 
 logger = logging.getLogger(__name__)
 
-LAYOUTS: Final = "layouts"
-"""The folder inside the station's data folder."""
+LAYOUTS: Final = "layouts"  # The folder inside the station's data folder
 
 
 class OwnLayouts:
@@ -27,8 +26,7 @@ class OwnLayouts:
         self._folder = folder
         self._used: dict[str, LabelLayout] = {}
         self._damaged: dict[str, Exception] = {}
-        self.layouts = Layouts(self._used)
-        """Follows what is chosen and put back."""
+        self.layouts = Layouts(self._used)  # Follows what is chosen and put back
         for kind in LABELS:
             try:
                 self._used[kind] = _check_stored(kind, self._file(kind).read_text(encoding="utf-8"))

@@ -75,7 +75,6 @@ def one_grade(product: Product | None) -> Names:
 
 
 def _labels(settings: PaperSettings, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> Iterator[BagLabel]:
-    """One a bag."""
     intake, station = confirmed.intake, settings.station
     goods, product = goods_names(catalog, intake.product), catalog.product(intake.product)
     sale, grade = product.sale if product else None, one_grade(product)

@@ -81,8 +81,8 @@ class CounterPapers:
     key: PickupKey
     printers: Container[str]
     codes: CodesSettings = field(default_factory=CodesSettings)
+    # The printer of manifests: an office printer where one is set up, else 100 x 150 mm stock in the label printer.
     sheets: str = LABEL_PRINTER
-    """The printer of manifests: an office printer where one is set up, else 100 x 150 mm stock in the label printer."""
 
     def label(self, row: ParcelRow, stamp: Stamp) -> list[NewPaper]:
         """What is stuck on the parcel: where it stands, and nothing that opens it."""
@@ -170,7 +170,6 @@ class Issue:
 
     @property
     def code(self) -> str:
-        """The six digits."""
         return self.issued.code
 
     def code_mac(self, number: ParcelNumber) -> IssuedCode:

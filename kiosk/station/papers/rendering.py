@@ -38,8 +38,7 @@ class Drawing:
 
     data: type[Any]
     draw: Callable[[Any, PrintHead, Layouts], Raster]
-    strip: bool = False
-    """Whether it is paper without gaps."""
+    strip: bool = False  # Whether it is paper without gaps
 
 
 def _sheet(data: type[Any], draw: Callable[[Any, PrintHead], Raster], strip: bool = False) -> Drawing:

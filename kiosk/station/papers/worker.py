@@ -23,16 +23,15 @@ from kiosk.store.records import PrintJob, Stamp
 
 logger = logging.getLogger(__name__)
 
-_PATIENCE = 2.0
-"""How much slower than its speed a printer may be: dense pages, a cold head, a long way to it."""
+_PATIENCE = 2.0  # How much slower than its speed a printer may be: dense pages, a cold head, a long way to it
 
+# Printer flags a person can mend, by the text id of their sentence; every other one is printer_off.
 PROBLEMS = {
     PrinterFault.PAPER_OUT: "paper_out",
     PrinterFault.HEAD_OPEN: "head_open",
     PrinterFault.COVER_OPEN: "head_open",
     PrinterFault.PAPER_JAM: "paper_jam",
 }
-"""Printer flags a person can mend, by the text id of their sentence; every other one is printer_off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +91,13 @@ class PrintWorker:
         self._on_problem = listeners.on_problem
         self._margin_s = timing.margin_s
         self._retry_s = timing.retry_s
+        # What is known of the last paper and could not be written yet; nothing else is printed before it is.
         self._unwritten_outcome: Callable[[], None] | None = None
-        """What is known of the last paper and could not be written yet; nothing else is printed before it is."""
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"print-{printer.name}", daemon=True)
 
     def start(self) -> None:
-        """Begin with whatever is queued."""
         self._thread.start()
 
     def wake(self) -> None:

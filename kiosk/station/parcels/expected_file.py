@@ -18,8 +18,7 @@ from kiosk.station.parcels.waybills import package_of, waybill_key
 from kiosk.store.records import ExpectedParcel
 
 MAX_BYTES: Final = 2_000_000
-MAX_LINES: Final = 5_000
-"""A truck holds less."""
+MAX_LINES: Final = 5_000  # A truck holds less
 
 _KEYS: Final = ("waybill", "carrier", "phone_last4")
 _PERSONAL: Final = frozenset({"phone_number", "id_number"})

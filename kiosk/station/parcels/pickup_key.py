@@ -30,11 +30,11 @@ from kiosk.station.parcels.settings import ParcelSettings
 logger = logging.getLogger(__name__)
 
 FILE_NAME: Final = "pickup-key"
+# Where systemd puts the credentials of a service (systemd.exec(5), Credentials).
 CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
-"""Where systemd puts the credentials of a service (systemd.exec(5), Credentials)."""
 
+# The info of HKDF-Expand. A key is 32 bytes, the length of the hash: one block, numbered 1, is the whole output.
 _PINS: Final = b"station-kiosk: PINs of the counter, 1"
-"""The info of HKDF-Expand. A key is 32 bytes, the length of the hash: one block, numbered 1, is the whole output."""
 
 _SEED_BYTES = 16
 _HEX = re.compile(r"[0-9a-f]{64}")
@@ -102,7 +102,6 @@ class PickupKey:
         return PinKey(hmac.digest(self._key, _PINS + b"\x01", "sha256"), self._source)
 
     def new_code(self) -> PickupCode:
-        """Six digits nobody can foresee."""
         seed = secrets.token_hex(_SEED_BYTES)
         return PickupCode(seed, self.code_of(seed))
 

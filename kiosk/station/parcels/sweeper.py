@@ -26,8 +26,8 @@ logger = logging.getLogger(__name__)
 
 TICK_S: Final = 2.0
 SWEEP_S: Final = 3600.0
+# Waybill, telephone digits and picture of a parcel stay for a complaint, and no longer (PIPL articles 19 and 47).
 RETENTION_AFTER_CLOSE: Final = timedelta(days=7)
-"""Waybill, telephone digits and picture of a parcel stay for a complaint, and no longer (PIPL articles 19 and 47)."""
 
 
 class ParcelSweep:

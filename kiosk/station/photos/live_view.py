@@ -18,15 +18,14 @@ from kiosk.station.photos.shutter import AutoShutter
 
 logger = logging.getLogger(__name__)
 
+# So long after a page has asked it is looked at the mat; a page that is there asks much more often.
 REQUEST_TIMEOUT_S: Final = 2.0
-"""So long after a page has asked it is looked at the mat; a page that is there asks much more often."""
 MAX_PREVIEW_AGE_S: Final = 5.0
 GAP_S: Final = 0.2
-_SHARE: Final = 0.4
-"""Of the time, at most: the camera is free for a shot, and the processor for the weighing."""
+_SHARE: Final = 0.4  # Of the time, at most: the camera is free for a shot, and the processor for the weighing
 _FAULT_PAUSE_S: Final = 2.0
+# The start of the child is in it, which takes a small board seconds; a usual look takes a tenth of a second.
 DEADLINE_S: Final = 8.0
-"""The start of the child is in it, which takes a small board seconds; a usual look takes a tenth of a second."""
 
 
 @dataclass(frozen=True, slots=True)

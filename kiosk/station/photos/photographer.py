@@ -20,8 +20,8 @@ from kiosk.store.errors import DiskFull, StoreError
 
 logger = logging.getLogger(__name__)
 
+# Of one picture: more than a camera of a station sends, and little enough for the budget to hold a busy day.
 MAX_PHOTO_BYTES: Final = 8_000_000
-"""Of one picture: more than a camera of a station sends, and little enough for the budget to hold a busy day."""
 DEADLINE_S: Final = 12.0
 NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -82,7 +82,6 @@ class Photographer:
         self._thread = threading.Thread(target=self._run, name="photographer", daemon=True)
 
     def start(self) -> None:
-        """Begin to wait for requests."""
         self._thread.start()
 
     def ask(self, request: Request) -> None:

@@ -9,8 +9,8 @@ from kiosk.domain.verdict import Reason
 
 STILL_S: Final = 1.0
 STILL_PREVIEWS: Final = 3
+# Looks that lie further apart say nothing of what was between them: a slow camera has one in two seconds.
 GAP_S: Final = 2.5
-"""Looks that lie further apart say nothing of what was between them: a slow camera has one in two seconds."""
 _CLEARED: Final = frozenset({Reason.HAND, Reason.EMPTY})
 
 

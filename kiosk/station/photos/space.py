@@ -25,11 +25,10 @@ from kiosk.store.store import Store
 
 logger = logging.getLogger(__name__)
 
+# Below this much room on the card no shot is taken. An intake needs some kilobytes and is refused when the last 4 MB of
+# the database's reserve are gone: between the two lie tens of thousands of intakes.
 MIN_FREE_BYTES: Final = 200_000_000
-"""Below this much room on the card no shot is taken. An intake needs some kilobytes and is refused when the last 4 MB
-of the database's reserve are gone: between the two lie tens of thousands of intakes."""
-_WORK_S: Final = 5.0
-"""So long a shot may wait for old pictures to be removed; the next one goes on."""
+_WORK_S: Final = 5.0  # So long a shot may wait for old pictures to be removed; the next one goes on
 _PAGE: Final = 200
 
 PHOTO_ROOM: Final = "photo_room"
@@ -63,8 +62,8 @@ class PhotoSpace:
     def __init__(self, folder: PhotoFolder, store: Store, limits: PhotoLimits, disks: Disks | None = None) -> None:
         self._folder, self._store, self._limits = folder, store, limits
         self._disks = disks or Disks()
+        # Up to here nothing is left on the card: years of pictures are not asked for again at each shot.
         self._emptied_upto: PhotoPlace | None = None
-        """Up to here nothing is left on the card: years of pictures are not asked for again at each shot."""
 
     def for_others(self) -> None:
         """Space for what is no new shot of goods; raises NoSpace, OSError. Nothing is removed for it."""

@@ -43,7 +43,6 @@ class NewCard:
 
     @property
     def key(self) -> Path:
-        """Where the station's key belongs."""
         return self.places.pickup_key(self.config.parcels)
 
     def put_secrets(self) -> None:

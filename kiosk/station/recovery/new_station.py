@@ -38,8 +38,7 @@ class RestoreSource:
     letter: str | None
 
 
-def _do_nothing() -> None:
-    """Nobody waits."""
+def _do_nothing() -> None: ...
 
 
 def _accept_any(card: NewCard) -> None:

@@ -55,7 +55,6 @@ class Places:
 
 
 def keys_folder(data: Path) -> Path:
-    """Of a box (docs/box.md)."""
     return data.with_name(f"{data.name}-keys")
 
 

@@ -80,7 +80,6 @@ class ScaleAudit:
         return self._store.checks.add(check, self._stamps())
 
     def notify_committed(self) -> None:
-        """Something was committed."""
         self._on_event()
 
     def begin(self) -> PreviousLoads:

@@ -7,10 +7,10 @@ from typing import Final
 
 from kiosk.domain.moment import ClockQuality, Moment
 
+# A time server slews smaller differences away; a step a person or a server sets is larger.
 STEP: Final = timedelta(seconds=5)
-"""A time server slews smaller differences away; a step a person or a server sets is larger."""
+# One change a minute at most: a clock that is played with writes no more than that, and its last state counts.
 QUIET_MS: Final = 60_000
-"""One change a minute at most: a clock that is played with writes no more than that, and its last state counts."""
 _MAX_STEP_S: Final = 2**31 - 1
 
 
@@ -18,8 +18,7 @@ class ClockWatch:
     """Compares moments of one boot. The first one is where it starts from: a boot is no change of the clock."""
 
     def __init__(self) -> None:
-        self._zero: datetime | None = None
-        """When the monotonic clock stood at 0, by the wall clock."""
+        self._zero: datetime | None = None  # When the monotonic clock stood at 0, by the wall clock
         self._quality = ClockQuality.UNSET
         self._counted_ms: int | None = None
 

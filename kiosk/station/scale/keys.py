@@ -18,9 +18,10 @@ logger = logging.getLogger(__name__)
 KEYS: Final = ("zero", "clear_tare")
 INTAKE_OPEN: Final = "intake_open"
 NOT_NEAR_ZERO, PAN_NET, PAN_MOVING, PAN_UNREAD = "not_near_zero", "pan_net", "pan_moving", "pan_unread"
+# Why a key is not pressed, beside what the scale and its adapter say themselves.
 REASONS: Final = (INTAKE_OPEN, NOT_NEAR_ZERO, PAN_NET, PAN_MOVING, PAN_UNREAD)
-"""Why a key is not pressed, beside what the scale and its adapter say themselves."""
 REFUSED_BY_SCALE: Final = "scale_said_no"
+# From the reason of a refused command to the code of what a technician can do about it.
 REASON_CODES: Final[Mapping[str, str]] = {
     **{reason: reason for reason in REASONS},
     "busy": "scale_busy",
@@ -38,9 +39,7 @@ REASON_CODES: Final[Mapping[str, str]] = {
     "transmission": "scale_not_understood",
     "unrecognized_command": "scale_not_understood",
 }
-"""From the reason of a refused command to the code of what a technician can do about it."""
-ZERO_PART: Final = 25
-"""Zero-setting reaches at most one part in 25 of Max, 4 % (OIML R 76-1:2006, 4.5.1)."""
+ZERO_PART: Final = 25  # Zero-setting reaches at most one part in 25 of Max, 4 % (OIML R 76-1:2006, 4.5.1)
 
 
 class ScaleKeys:
@@ -48,8 +47,7 @@ class ScaleKeys:
 
     def __init__(self, scale: Scale, commands: Collection[str], max_g: int, loads: PanInspector) -> None:
         self._scale, self._max_g, self._loads = scale, max_g, loads
-        self.names = tuple(key for key in KEYS if key in commands)
-        """The keys that the format of this scale has."""
+        self.names = tuple(key for key in KEYS if key in commands)  # The keys that the format of this scale has
 
     def press(self, key: str) -> CommandResult:
         """Send it once and wait up to 3 s; REFUSED with a word of ``REASONS``, or as ``Scale.send`` says."""

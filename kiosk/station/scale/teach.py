@@ -37,8 +37,8 @@ from kiosk.protocols.scales.protocol import TransmissionMode
 logger = logging.getLogger(__name__)
 
 IDLE_S: Final = 180.0
+# A pan is looked at for so long at least, and until enough frames have come, but no longer than `MAX_OBSERVE_S`.
 OBSERVE_S: Final = 1.5
-"""A pan is looked at for so long at least, and until enough frames have come, but no longer than ``MAX_OBSERVE_S``."""
 MAX_OBSERVE_S: Final = 6.0
 _ENOUGH: Final = MIN_READINGS + 2
 _TICK_S: Final = 0.1
@@ -64,8 +64,8 @@ class TeachTools:
     own_scale: Pausable | None = None
     settings_file: Path | None = None
     check: Callable[[Path], object] = lambda path: None
+    # e and Max in grams, as they are set; they stand on the plate and are not taught.
     plate: tuple[int, int] | None = None
-    """e and Max in grams, as they are set; they stand on the plate and are not taught."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +186,6 @@ class Teach:
             self._view = TeachView()
 
     def close(self) -> None:
-        """The station ends."""
         self._stop()
 
     # --- inside -------------------------------------------------------------------------------------------------------

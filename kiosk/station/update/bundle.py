@@ -26,13 +26,12 @@ if TYPE_CHECKING:
 
 MAGIC: Final = b"KIOSKUPD"
 FORMAT: Final = 1
+# A signature made with the same key for anything else is none for a bundle.
 DOMAIN: Final = b"station-kiosk update bundle\0"
-"""A signature made with the same key for anything else is none for a bundle."""
 MAX_MANIFEST: Final = 64 * 1024
 MAX_PAYLOAD: Final = 512 * 1024 * 1024
 MAX_UNPACKED: Final = 1024 * 1024 * 1024
-MAX_MEMBERS: Final = 40_000
-"""All wheels of the lock together have 9,000 files and 400 MB."""
+MAX_MEMBERS: Final = 40_000  # All wheels of the lock together have 9,000 files and 400 MB
 _HEAD: Final = struct.Struct(">8sBI32s64s")
 HEAD_BYTES: Final = _HEAD.size
 

@@ -17,9 +17,7 @@ class Gate:
         return self._closed.is_set()
 
     def close(self) -> None:
-        """From the next request on."""
         self._closed.set()
 
     def open(self) -> None:
-        """From the next request on."""
         self._closed.clear()

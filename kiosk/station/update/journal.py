@@ -82,7 +82,6 @@ class UpdateOutcome:
 
     @property
     def succeeded(self) -> bool:
-        """Whether the new release stayed."""
         return self.why is None
 
 

@@ -9,8 +9,7 @@ import msgspec
 
 from kiosk.station.update.release import Release, order_of
 
-MAX_KEYS: Final = 2
-"""The one in use and the one that follows."""
+MAX_KEYS: Final = 2  # The one in use and the one that follows
 _KEY_BYTES: Final = 32
 
 

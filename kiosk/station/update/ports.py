@@ -29,8 +29,7 @@ class UpdateJournal(Protocol):
 class Releases(Protocol):
     """The folder of releases. Raises OSError and UpdateRefused."""
 
-    def running(self) -> Release:
-        """What a launcher takes now."""
+    def running(self) -> Release: ...
 
     def packaged(self) -> Release: ...
 

@@ -23,8 +23,8 @@ from kiosk.store.papers.papers import Papers
 logger = logging.getLogger(__name__)
 
 POLL_INTERVAL_S: Final = 1.0
+# The helper stops the station at once; when it does not, it was killed, and the counter opens again.
 HOLD_S: Final = 60.0
-"""The helper stops the station at once; when it does not, it was killed, and the counter opens again."""
 
 
 class StationQuiet:

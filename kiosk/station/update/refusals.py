@@ -92,5 +92,4 @@ class UpdateRefused(Exception):
 
 
 def sentence(why: UpdateRefusalReason, detail: str = "") -> str:
-    """For the command line."""
     return f"{SENTENCES[why]} ({detail})" if detail else SENTENCES[why]

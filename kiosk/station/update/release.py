@@ -9,8 +9,7 @@ from typing import Final
 import msgspec
 
 RELEASE_FILE: Final = "release.json"
-ALL: Final = "all"
-"""The architecture of a release that brings no compiled code."""
+ALL: Final = "all"  # The architecture of a release that brings no compiled code
 
 _VERSION: Final = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6}){1,3}(?:\+[0-9a-z]{1,40})?")
 _PYTHON: Final = re.compile(r"3\.[0-9]{1,2}")

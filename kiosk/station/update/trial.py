@@ -20,10 +20,9 @@ from kiosk.store import StoreError
 
 logger = logging.getLogger(__name__)
 
+# Public face, counter and what programs ask: each reads the database or the desk.
 PAGES: Final = ("/health", "/", "/help", "/about", "/counter", "/parcel")
-"""Public face, counter and what programs ask: each reads the database or the desk."""
-SCALE_S: Final = 40.0
-"""A scale that was heard before has this long; a slow indicator sends twice a minute at the worst."""
+SCALE_S: Final = 40.0  # A scale that was heard before has this long; a slow indicator sends twice a minute at the worst
 _POLL_INTERVAL_S: Final = 0.25
 _GOOD: Final = 200
 _DETAIL: Final = 300

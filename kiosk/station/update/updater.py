@@ -25,23 +25,19 @@ from kiosk.store.errors import StoreError
 
 logger = logging.getLogger(__name__)
 
-TRIAL_S: Final = 120.0
-"""From the start of the new release to its verdict; on the monotonic clock."""
+TRIAL_S: Final = 120.0  # From the start of the new release to its verdict; on the monotonic clock
+# So many are begun: a power cut says nothing of a release, but a release may be what makes the machine restart.
 TRIALS: Final = 3
-"""So many are begun: a power cut says nothing of a release, but a release may be what makes the machine restart."""
-ANSWER_S: Final = 20.0
-"""A station looks every second whether it is asked."""
+ANSWER_S: Final = 20.0  # A station looks every second whether it is asked
 POLL_INTERVAL_S: Final = 0.5
+# Stays free on the partition: a station that has kept its data still has to write them.
 RESERVE_BYTES: Final = 64 * 1024 * 1024
-"""Stays free on the partition: a station that has kept its data still has to write them."""
 FORGOTTEN: Final = "the card had forgotten it: replace it soon"
 _CHUNK: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class UpdatePorts:
-    """The machine around an update."""
-
     journal: UpdateJournal
     releases: Releases
     database: OfflineDatabase

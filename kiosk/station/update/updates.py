@@ -11,8 +11,7 @@ from kiosk.station.update.ports import BundleShelf, JournalReader, Quiet
 from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
 from kiosk.station.update.release import Release
 
-MAX_SHOWN_BUNDLES: Final = 3
-"""Bundles on one page, those on a stick first; who has more deletes some."""
+MAX_SHOWN_BUNDLES: Final = 3  # Bundles on one page, those on a stick first; who has more deletes some
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,6 @@ class OfferedBundle:
 
     @property
     def shown(self) -> str:
-        """What a person calls it."""
         return self.version or self.name.rpartition("/")[2]
 
 

@@ -43,10 +43,9 @@ from kiosk.store.journal.series import SERIES_FILE, Series, SeriesMarker
 from kiosk.store.records import Stamp
 
 _STEP_PAGES: Final = 1024
-_PAUSE_S: Final = 0.001
-"""After each step: the card and the processor belong to the clerk in between."""
+_PAUSE_S: Final = 0.001  # After each step: the card and the processor belong to the clerk in between
+# So often what was copied is forced out: a long tail of unwritten pages would hold up the intake's own fsync.
 _SYNC_STEPS: Final = 8
-"""So often what was copied is forced out: a long tail of unwritten pages would hold up the intake's own fsync."""
 _SPARE_BYTES: Final = 1024 * 1024
 _CHUNK: Final = 1024 * 1024
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})

@@ -22,21 +22,21 @@ from kiosk.store.errors import PRIMARY_CODE, SQLITE_ERRORS, translate, translate
 logger = logging.getLogger(__name__)
 
 _BUSY_S: Final = 5.0
+# What only an open station writes: no command, no migration and no start of a program does.
 _SERVICE_EVENTS: Final = frozenset(event.TYPE.encode() for event in (IntakeConfirmed, ParcelArrived, ParcelCollected))
-"""What only an open station writes: no command, no migration and no start of a program does."""
 
 _EVENTS: Final = (
     "SELECT type, sha256, body FROM main.journal AS mine WHERE NOT EXISTS "
     "(SELECT 1 FROM copied.journal AS theirs WHERE theirs.position = mine.position AND theirs.sha256 = mine.sha256) "
     "ORDER BY position "
 )
+# Tags of crates, totes and manifests carry numbers that no event tells.
 _PAPERS: Final = "SELECT count(*) FROM main.print_job WHERE id NOT IN (SELECT id FROM copied.print_job)"
-"""Tags of crates, totes and manifests carry numbers that no event tells."""
 _SINCE: Final = "SELECT type, sha256, body FROM journal WHERE position > ? ORDER BY position"
+# What was written last lies at the end; where that end is damaged, some of it may be found from the other side.
 _SCAN_ORDERS: Final = ("DESC", "ASC")
-"""What was written last lies at the end; where that end is damaged, some of it may be found from the other side."""
+# SQLITE_ERROR: it has no such table, so it is none of a station.
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
-"""SQLITE_ERROR: it has no such table, so it is none of a station."""
 _UNREADABLE: Final = frozenset(
     {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS}
 )

@@ -34,8 +34,8 @@ from kiosk.store.store import Store
 logger = logging.getLogger(__name__)
 
 _LOCK_BYTE: Final = 0x40000000
+# Every open connection holds a lock on some of these bytes (https://www.sqlite.org/fileformat2.html, section 1.4).
 _LOCK_BYTES: Final = 512
-"""Every open connection holds a lock on some of these bytes (https://www.sqlite.org/fileformat2.html, section 1.4)."""
 
 _UNKNOWN_EPOCH: Final = "0" * 16
 _PRINTERS: Final = ("label", "receipt")
@@ -76,8 +76,7 @@ class RestoreResult:
 class RestoreOptions:
     """What a restore cannot find on the card or the medium."""
 
-    newest_letter: str | None = None
-    """The letter on the newest paper receipt, for a card without its ``receipt-series``."""
+    newest_letter: str | None = None  # The letter on the newest paper receipt, for a card without its `receipt-series`
     new_epoch: Callable[[], str] = random_epoch
 
 

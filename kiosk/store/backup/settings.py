@@ -9,8 +9,8 @@ from typing import Final
 
 from kiosk.store.backup.kit.county_key import CountyKey
 
+# As udev names file systems: ext4 and btrfs as RFC 9562, FAT `1A2B-3C4D`, NTFS sixteen digits.
 UUID: Final = re.compile(r"[0-9A-Fa-f]+(-[0-9A-Fa-f]+)*")
-"""As udev names file systems: ext4 and btrfs as RFC 9562, FAT ``1A2B-3C4D``, NTFS sixteen digits."""
 MAX_UUID_LENGTH: Final = 64
 
 

@@ -16,8 +16,7 @@ from kiosk.store.database.schema import APPLICATION_ID, SCHEMA_VERSION, metadata
 from kiosk.store.errors import PRIMARY_CODE, DatabaseNewer, StoreError, damaged, translate_errors
 from kiosk.store.journal import epoch_rows, journal
 
-LINKS_AT_START: Final = 200
-"""Newest events whose hashes are checked at every start; ``Journal.verify`` checks all."""
+LINKS_AT_START: Final = 200  # Newest events whose hashes are checked at every start; `Journal.verify` checks all
 
 
 def check_file(path: Path, *, thorough: bool, with_log: bool = True, links: int | None = LINKS_AT_START) -> int:

@@ -26,15 +26,14 @@ from kiosk.store.errors import PRIMARY_CODE, DiskFull, StoreError, translate_err
 T = TypeVar("T")
 Connect = Callable[[Path], sqlite3.Connection]
 
+# Bytes. A commit writes whole pages; with the few short rows of an intake small pages wear the card least.
 PAGE_SIZE: Final = 1024
-"""Bytes. A commit writes whole pages; with the few short rows of an intake small pages wear the card least."""
 
 BUSY_TIMEOUT_MS: Final = 5000
-LOG_FILES: Final = ("-wal", "-shm")
-"""What SQLite keeps beside an open database, by the ends of their names."""
+LOG_FILES: Final = ("-wal", "-shm")  # What SQLite keeps beside an open database, by the ends of their names
 
+# About 1 MB of write-ahead log: a page changed by many commits is copied into the database once.
 AUTOCHECKPOINT_PAGES: Final = 1000
-"""About 1 MB of write-ahead log: a page changed by many commits is copied into the database once."""
 
 PRAGMAS: Final = (
     f"PRAGMA page_size = {PAGE_SIZE}",

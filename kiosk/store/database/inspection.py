@@ -22,8 +22,8 @@ SQLITE_VERSION: Final = sqlite3.sqlite_version
 
 _BUSY_S: Final = 2.0
 _LAST_EVENTS: Final = 200
+# Columns that may hold words of a person or of a parcel.
 _PRIVATE_COLUMNS: Final = (("clerk", "name"), ("parcel", "waybill"), ("parcel", "proxy_name"))
-"""Columns that may hold words of a person or of a parcel."""
 _MAX_PRIVATE: Final = 200_000
 
 

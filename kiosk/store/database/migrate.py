@@ -21,13 +21,13 @@ from kiosk.store.errors import StoreError, translate_errors
 _SCRIPTS = Path(__file__).parents[1] / "migrations"
 
 
+# As Alembic would make it.
 _revision = Table(
     "alembic_version",
     MetaData(),
     Column("version_num", String(32), nullable=False),
     PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
 )
-"""As Alembic would make it."""
 
 
 def migrate(path: Path) -> None:

@@ -33,17 +33,13 @@ def random_epoch() -> str:
 class OpenOptions:
     """How a database is opened, when not as at every start of a station."""
 
-    stamps: Callable[[], Stamp] | None = None
-    """The stamp of calls that are made without one; None: that of the opening."""
-    check: bool = True
-    """Read every page and row of it first."""
-    template: Path | None = None
-    """An empty database that a new one is copied from, instead of making its tables."""
+    stamps: Callable[[], Stamp] | None = None  # The stamp of calls that are made without one; None: that of the opening
+    check: bool = True  # Read every page and row of it first
+    template: Path | None = None  # An empty database that a new one is copied from, instead of making its tables
     new_epoch: Callable[[], str] = random_epoch
+    # Event counters of the database this one takes the place of: a new epoch begins above them.
     counter_floor: Mapping[str, int] = field(default_factory=dict)
-    """Event counters of the database this one takes the place of: a new epoch begins above them."""
-    reserve_bytes: int = 4 * 1024 * 1024
-    """Kept free for finishing open work on a full disk."""
+    reserve_bytes: int = 4 * 1024 * 1024  # Kept free for finishing open work on a full disk
     connect: Connect = connect
 
 

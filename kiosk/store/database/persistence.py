@@ -16,14 +16,13 @@ from typing import Final
 
 from kiosk.store.errors import StoreError
 
-BOX_VARIABLE: Final = "KIOSK_BOX"
-"""Set to 1 by the units of a box (``systemd/``), by nobody else."""
+BOX_VARIABLE: Final = "KIOSK_BOX"  # Set to 1 by the units of a box (`systemd/`), by nobody else
 _STATION_UNIT: Final = "kiosk-station.service"
 _SYSTEMD: Final = Path("/run/systemd/system")
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 _BLOCK_DEVICES: Final = Path("/sys/dev/block")
+# `f_type` of statfs(2), from linux/magic.h. An overlay of a read-only root has its upper side in memory.
 _MEMORY_FILE_SYSTEMS: Final = {0x01021994: "tmpfs", 0x858458F6: "ramfs", 0x794C7630: "overlay", 0x61756673: "aufs"}
-"""``f_type`` of statfs(2), from linux/magic.h. An overlay of a read-only root has its upper side in memory."""
 _MEMORY_DISK: Final = re.compile(r"(?:zram|ram)\d+")
 _STATFS_BYTES: Final = 256
 

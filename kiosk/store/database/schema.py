@@ -23,19 +23,18 @@ from sqlalchemy import (
     text,
 )
 
+# `PRAGMA user_version` of a file that fits this code: the number of the newest migration, counted from 1.
 SCHEMA_VERSION: Final = 1
-"""``PRAGMA user_version`` of a file that fits this code: the number of the newest migration, counted from 1."""
 
+# `PRAGMA application_id`: the letters KIOS (https://www.sqlite.org/fileformat2.html, offset 68).
 APPLICATION_ID: Final = 0x4B494F53
-"""``PRAGMA application_id``: the letters KIOS (https://www.sqlite.org/fileformat2.html, offset 68)."""
 
-EPOCH_SHIFT: Final = 2**32
-"""``journal.position`` = epoch number * 2**32 + seq: (epoch, seq) in one rowid, always growing."""
+EPOCH_SHIFT: Final = 2**32  # `journal.position` = epoch number * 2**32 + seq: (epoch, seq) in one rowid, always growing
 
+# `intake.number` = place of the series letter * 1,000,000 + counter: unique in its series, always growing.
+#
+# `parcel.number` is made in the same way, with a counter of its own.
 SERIES_SIZE: Final = 1_000_000
-"""``intake.number`` = place of the series letter * 1,000,000 + counter: unique in its series, always growing.
-
-``parcel.number`` is made in the same way, with a counter of its own."""
 
 metadata = MetaData()
 

@@ -12,8 +12,7 @@ from typing import Final
 logger = logging.getLogger(__name__)
 
 _ROOT: Final = 0
-_OWN_BITS: Final = 0o700
-"""What the umask of the station's unit leaves (``systemd/kiosk-station.service``)."""
+_OWN_BITS: Final = 0o700  # What the umask of the station's unit leaves (`systemd/kiosk-station.service`)
 
 
 class WriteBlocker(StrEnum):

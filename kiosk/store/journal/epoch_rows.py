@@ -19,11 +19,11 @@ from kiosk.store.journal.series import Series
 from kiosk.store.records import Stamp
 from kiosk.store.scale import event_counters
 
+# Why an epoch was begun: the sorting center has more of this database than the database itself.
 BEHIND: Final = "behind"
-"""Why an epoch was begun: the sorting center has more of this database than the database itself."""
+# Of the 23 receipt letters of a station this many may ever be spent on the word of a broker. A card is brought back
+# with an older copy once in years; what is left belongs to people, who begin an epoch at the technician's page.
 MAX_BEHIND_EPOCHS: Final = 6
-"""Of the 23 receipt letters of a station this many may ever be spent on the word of a broker. A card is brought back
-with an older copy once in years; what is left belongs to people, who begin an epoch at the technician's page."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ _LAST = select(func.max(journal_table.c.position)).where(
     journal_table.c.position > epoch_table.c.number * EPOCH_SHIFT,
     journal_table.c.position < (epoch_table.c.number + 1) * EPOCH_SHIFT,
 )
+# In one statement, as every event asks it: the newest epoch, and its last event, which the next one follows.
 _END = (
     select(
         epoch_table.c.number,
@@ -43,7 +44,6 @@ _END = (
     .order_by(epoch_table.c.number.desc())
     .limit(1)
 )
-"""In one statement, as every event asks it: the newest epoch, and its last event, which the next one follows."""
 _HEAD = (
     select(journal_table.c.seq, journal_table.c.sha256)
     .where(journal_table.c.position > bindparam("first"), journal_table.c.position < bindparam("after"))
@@ -71,8 +71,6 @@ class BrokenChain(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class JournalRow:
-    """A stored event."""
-
     position: int
     epoch_number: int
     epoch: str
@@ -83,8 +81,6 @@ class JournalRow:
 
 
 class Journal(Tables):
-    """Every event of this database."""
-
     @writing
     def append(self, connection: Connection, event: BackupMade, stamp: Stamp) -> None:
         """Record what no other table keeps."""
@@ -127,7 +123,6 @@ def check(connection: Connection, path: Path, start: int = 0) -> int:
 
 
 def position_of(epoch_number: int, seq: int) -> int:
-    """The key of an event."""
     return epoch_number * EPOCH_SHIFT + seq
 
 

@@ -33,8 +33,7 @@ from kiosk.store.errors import RECORD_ALTERED, StoreRefusal
 from kiosk.store.journal import journal
 from kiosk.store.receipts import number_of
 
-NEWEST_INTAKES: Final = 200
-"""Intakes compared at every start."""
+NEWEST_INTAKES: Final = 200  # Intakes compared at every start
 MAX_REPORTED: Final = 20
 
 _CONFIRMED, _ABANDONED, _VOIDED = IntakeConfirmed.TYPE, IntakeAbandoned.TYPE, IntakeVoided.TYPE

@@ -30,8 +30,8 @@ _BAGS: Final = (
     .order_by(line_table.c.bag)
 )
 
+# The SSCC and the label of a crate, of what is in it: known once it has its number, in the same transaction.
 CratePapers = Callable[[PackedCrate], CratePaper]
-"""The SSCC and the label of a crate, of what is in it: known once it has its number, in the same transaction."""
 
 
 class Crates(Tables):

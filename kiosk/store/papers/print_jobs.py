@@ -25,15 +25,15 @@ CANCELLED: Final = "cancelled"
 PICKUP_SLIP: Final = "pickup_slip"
 SEAL_TAG: Final = "seal_tag"
 TOTE_TAG: Final = "tote_tag"
+# Papers there is no copy of: a slip gets a new code, and a tote that is packed again a new seal.
 NEVER_TWICE: Final = frozenset({PICKUP_SLIP, SEAL_TAG})
-"""Papers there is no copy of: a slip gets a new code, and a tote that is packed again a new seal."""
 BAG_LABEL: Final = "bag_label"
 CRATE_LABEL: Final = "crate_label"
+# What sticks on goods: it says nothing true any more once the intake is void.
 LABELS_OF_GOODS: Final = frozenset({BAG_LABEL, CRATE_LABEL})
-"""What sticks on goods: it says nothing true any more once the intake is void."""
 
+# The condition of the partial index, word for word: SQLite does not find out by itself that it follows.
 OPEN = text("print_job.state != 'printed'")
-"""The condition of the partial index, word for word: SQLite does not find out by itself that it follows."""
 
 JOBS = select(
     job_table.c.id,

@@ -15,8 +15,7 @@ from kiosk.store.journal import journal
 from kiosk.store.parcels import rows
 from kiosk.store.records import ExpectedParcel, ParcelRow, Stamp
 
-_MAY_REAPPEAR = TERMINAL_STATES - {ParcelState.COLLECTED}
-"""A waybill of one of these may be on a list again."""
+_MAY_REAPPEAR = TERMINAL_STATES - {ParcelState.COLLECTED}  # A waybill of one of these may be on a list again
 
 
 class Deliveries(Tables):
@@ -63,7 +62,6 @@ def is_open(connection: Connection) -> bool:
 
 
 def add_expected(connection: Connection, waybill: str, carrier: str, phone_last4: str | None) -> None:
-    """One line of the list."""
     number = rows.next_number(connection)
     rows.add(connection, number, waybill, carrier, ParcelState.EXPECTED, expected=1, phone_last4=phone_last4)
 

@@ -56,8 +56,7 @@ from kiosk.store.records import (
 
 _S = ParcelState
 
-_MAX_TRIES: Final = 20
-"""With a thousand parcels waiting, one random code of six digits in a thousand is in use."""
+_MAX_TRIES: Final = 20  # With a thousand parcels waiting, one random code of six digits in a thousand is in use
 
 
 class Parcels(Tables):
@@ -164,7 +163,6 @@ class Parcels(Tables):
 
     @finishing
     def give_back(self, connection: Connection, number: ParcelNumber, actor: str, stamp: Stamp) -> ParcelRow:
-        """The driver took it back."""
         return end_parcel(connection, number, _S.RETURNED, ParcelReturned(str(number), actor), stamp)
 
     @writing
@@ -255,7 +253,6 @@ class Parcels(Tables):
 
     @reading
     def in_slot(self, connection: Connection, slot: str) -> ParcelRow | None:
-        """What lies in this slot."""
         return rows.one(connection, rows.ROWS.where(rows.TAKES_A_SLOT, parcel_table.c.shelf == slot))
 
     @reading

@@ -17,8 +17,8 @@ from kiosk.store.errors import StoreError
 from kiosk.store.journal.numbering import key_of, next_in_series, split_key
 from kiosk.store.records import ParcelRow, Stamp
 
+# The condition of the partial index, word for word: SQLite does not find out by itself that it follows.
 TAKES_A_SLOT = text("parcel.shelf IS NOT NULL AND parcel.state != 'lost'")
-"""The condition of the partial index, word for word: SQLite does not find out by itself that it follows."""
 
 ROWS = select(
     select(station_table.c.station).scalar_subquery(),
@@ -67,7 +67,6 @@ def add(
 
 
 def change(connection: Connection, number: ParcelNumber, **values: object) -> None:
-    """Set columns of a row."""
     connection.execute(update(parcel_table).where(parcel_table.c.number == _key(number)).values(**values))
 
 

@@ -22,12 +22,10 @@ from kiosk.store.parcels import rows
 from kiosk.store.parcels.parcels import end_parcel
 from kiosk.store.records import NewPaper, ParcelRow, Stamp, ToteRow
 
+# Kinds of the numbers of a tote, a seal and a manifest, as their internal codes have them.
 TOTE, SEAL, MANIFEST = "T", "Z", "M"
-"""Kinds of the numbers of a tote, a seal and a manifest, as their internal codes have them."""
-MAX_PARCELS_PER_TOTE: Final = 40
-"""More than a sack holds."""
-MAX_TOTES_PER_MANIFEST: Final = 14
-"""On one manifest: so many stand on its smallest sheet."""
+MAX_PARCELS_PER_TOTE: Final = 40  # More than a sack holds
+MAX_TOTES_PER_MANIFEST: Final = 14  # On one manifest: so many stand on its smallest sheet
 
 _OPEN: Final = tote_table.c.manifest.is_(None) & tote_table.c.unpacked_at.is_(None)
 

@@ -29,8 +29,6 @@ _COLUMNS = (
 
 
 class Checks(Tables):
-    """Checks with the check weight."""
-
     @finishing
     def add(self, connection: Connection, check: NewCheck, stamp: Stamp) -> CheckRow:
         """The check weight was read: the check, its event, and its load is accounted for.

@@ -23,8 +23,8 @@ from kiosk.store.database.tables import Tables, reading, writing
 from kiosk.store.journal import journal
 from kiosk.store.records import ScaleContent, Stamp
 
+# Makes the event of a change from the new value and the hash before ("" when nobody knows it).
 EventOf = Callable[[int, str], ScaleEvent]
-"""Makes the event of a change from the new value and the hash before ("" when nobody knows it)."""
 
 
 class EventCounters(Tables):

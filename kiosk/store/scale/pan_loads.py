@@ -29,8 +29,7 @@ from kiosk.store.records import LoadRow, Stamp
 
 LIES, HELD, UNBOOKED = "lies", "held", "unbooked"
 
-_OPEN = load_table.c.position.is_(None)
-"""As the index of the open rows says it: the others grow with the years."""
+_OPEN = load_table.c.position.is_(None)  # As the index of the open rows says it: the others grow with the years
 
 _HELD_FOR_INTAKE = _OPEN & (load_table.c.state == HELD) & (load_table.c.intake == bindparam("mine"))
 _ON_RECEIPT = or_(
@@ -53,8 +52,6 @@ _WHY = {
 
 
 class PanLoads(Tables):
-    """The journal of the pan."""
-
     @finishing
     def note(self, connection: Connection, pan_note: PanNote, stamp: Stamp) -> None:
         """Keep what the journal of the pan tells, with its event when a load has left unbooked."""

@@ -24,8 +24,7 @@ _PICKUP_CODE = re.compile("[0-9]{6}")
 _MAX_DIGITS = 18
 _MAX_GRAM_DIGITS = 6
 _WAYS = {"earlier": -1, "later": 1}
-PICTURES: Final = 3
-"""Of a lot, side by side on one page."""
+PICTURES: Final = 3  # Of a lot, side by side on one page
 
 Form = Mapping[str, str]
 
@@ -53,8 +52,7 @@ class Post:
         return int(text)
 
 
-Run = Callable[[Post], str]
-"""Does it and says where to go on."""
+Run = Callable[[Post], str]  # Does it and says where to go on
 
 
 def _scan(post: Post) -> str:
@@ -285,6 +283,7 @@ def _close_day(post: Post) -> str:
     return "/counter/day?ask=closed"
 
 
+# Address and act. `<about>` is a parcel, a receipt, a member or a print job.
 ACTS: Mapping[str, Run] = {
     "/counter/scan": _scan,
     "/counter/type": _scan,
@@ -332,16 +331,13 @@ ACTS: Mapping[str, Run] = {
     "/counter/prints/<int:about>/resolve": _resolve,
     "/counter/day/close": _close_day,
 }
-"""Address and act. ``<about>`` is a parcel, a receipt, a member or a print job."""
 
 
 def parcel_path(number: str) -> str:
-    """The page of a parcel."""
     return f"/counter/parcels/{number}"
 
 
 def intake_path(receipt: str) -> str:
-    """The page of an intake."""
     return f"/counter/intakes/{receipt}"
 
 

@@ -30,8 +30,7 @@ from kiosk.web.roles import Need
 CHECK: Final = "/counter/check"
 PAN: Final = "/counter/pan"
 STREAM: Final = "/counter/check/live"
-ROWS: Final = 8
-"""Rows of the journal on one page: two columns of four."""
+ROWS: Final = 8  # Rows of the journal on one page: two columns of four
 _MAX_GRAM_DIGITS: Final = 6
 _MAX_READING_DIGITS: Final = 18
 _REASONS: Final = frozenset(UnbookedWhy)

@@ -26,10 +26,10 @@ from kiosk.web.roles import COOKIE, Need
 from kiosk.web.speech import Speech, speech_of
 
 NEEDS = {"check_live.stream": Need.STAFF}
+# As at the counter: there is one screen, and the second stream is that of a page which is just being replaced.
 MAX_STREAMS = 2
-"""As at the counter: there is one screen, and the second stream is that of a page which is just being replaced."""
+# How long a scan, or the number of a reading that looks like the one before, may wait for its message.
 POLL_INTERVAL_S = 0.2
-"""How long a scan, or the number of a reading that looks like the one before, may wait for its message."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,6 @@ class CounterFrame:
         return self._draw("technician", who=person, here=HOME, technician_path=_TECHNICIAN)
 
     def denied(self, text_id: str) -> str:
-        """Not for this person."""
         return self._draw("denied", text_id=text_id, here=HOME)
 
     @property

@@ -33,7 +33,6 @@ class CounterHome:
         self._frame = frame
 
     def home(self, session: CounterSession) -> str:
-        """Scan anything."""
         view = self._fresh(session, self._station.counter.state.view())
         left_ms = self._undo_ms(view)
         return self._frame.page(

@@ -23,8 +23,8 @@ _SCAN_PICTURES = {
 }
 _TONES = {"parcel_in": "good", "parcel_known": "known", "parcel_damaged": "known", "refused": "bad"}
 
+# Results of a scan that waits for the touch which takes its parcel in.
 _OFFERED = frozenset({"unknown_parcel", "expected"})
-"""Results of a scan that waits for the touch which takes its parcel in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,10 @@ class LastScan:
     of: str
     phone: str | None
     number: str
-    surplus: bool
-    """It came with the truck and is not on the list of the delivery."""
+    surplus: bool  # It came with the truck and is not on the list of the delivery
     carriers: tuple[str, ...]
-    to_arrive: str
-    """A number that only becomes a parcel once a carrier is touched; "" for every other scan."""
-    offer: str
-    """Names the scan whose parcel one touch takes in; "" when there is nothing to take in, or it was taken."""
+    to_arrive: str  # A number that only becomes a parcel once a carrier is touched; "" for every other scan
+    offer: str  # Names the scan whose parcel one touch takes in; "" when there is nothing to take in, or it was taken
     wait_s: int
 
     @property

@@ -46,22 +46,18 @@ from kiosk.web.roles import Need
 
 logger = logging.getLogger(__name__)
 
-_SIDE = 400
-"""Pixels of a picture on these pages. Ten masters would take the browser of a small machine 100 MB."""
+_SIDE = 400  # Pixels of a picture on these pages. Ten masters would take the browser of a small machine 100 MB.
 NEEDS = {f"counter_listing.{name}": Need.CLERK for name in ("desk", "review", "sent", "picture")}
+# So many letters of Latin width of a story fit beside the other words, or alone on the page, at a size of the letters.
+#
+# A Chinese letter is as wide as two. Above the last number the letters are the smallest, alone: that holds every story.
 _BESIDE, _ALONE = (("large", 280), ("plain", 400)), (("large", 480), ("plain", 690))
-"""So many letters of Latin width of a story fit beside the other words, or alone on the page, at a size of the letters.
-
-A Chinese letter is as wide as two. Above the last number the letters are the smallest, alone: that holds every story.
-"""
+# Letters up to which facts leave room for a story, a title is large, and facts without a story stand wide apart.
 _FACTS, _TITLE, _PLAIN = 190, 60, 100
-"""Letters up to which facts leave room for a story, a title is large, and facts without a story stand wide apart."""
-_IN_ONE_COLUMN, _IN_TWO = 2, 6
-"""Pictures of the review."""
+_IN_ONE_COLUMN, _IN_TWO = 2, 6  # Pictures of the review
 _WHY = "counter.listing.why."
 _WHY_PICTURES = {NO_PHOTO: "camera", VOIDED: "void", NO_SALE_DATA: "receipt", NOT_IN_CATALOG: "receipt"}
-_FOR_NOTHING = frozenset({VOIDED, NO_SALE_DATA, NOT_IN_CATALOG})
-"""No picture and no choice helps against these."""
+_FOR_NOTHING = frozenset({VOIDED, NO_SALE_DATA, NOT_IN_CATALOG})  # No picture and no choice helps against these
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +78,6 @@ class PhotoCard:
 
     @property
     def left_out(self) -> bool:
-        """Buyers do not see it."""
         return self.number == 0
 
 
@@ -109,7 +104,6 @@ class BuyerText:
 
     @property
     def pages(self) -> int:
-        """How many there are."""
         facts = sum(_width(word) + _width(text) for word, text in self.facts)
         return 2 if _width(self.story) > _BESIDE[-1][1] or (self.story and facts > _FACTS) else 1
 
@@ -125,7 +119,6 @@ class BuyerText:
 
     @property
     def shows_words(self) -> bool:
-        """Title and facts."""
         return self.page == 1
 
     @property
@@ -354,5 +347,4 @@ def _in(names: Names, texts: Texts) -> str:
 
 
 def _width(text: str) -> int:
-    """In letters of Latin width."""
     return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)

@@ -29,10 +29,8 @@ from kiosk.web.send_estimate import send_estimate
 
 T = TypeVar("T")
 
-ROWS = 8
-"""Rows of a list on one page: two columns of four."""
-ROWS_ABOVE_A_FOOT = 6
-"""Of a list with a button below it."""
+ROWS = 8  # Rows of a list on one page: two columns of four
+ROWS_ABOVE_A_FOOT = 6  # Of a list with a button below it
 PAPERS = 4
 _COUNTED = (
     "intakes",
@@ -45,6 +43,7 @@ _COUNTED = (
     "parcels_out",
     "parcels_returned",
 )
+# Drawings of papers; every other one is a slip.
 _PAPER_PICTURES = {
     "bag_label": "label",
     "crate_label": "label",
@@ -54,7 +53,6 @@ _PAPER_PICTURES = {
     "seal_tag": "lock",
     "test_label": "label",
 }
-"""Drawings of papers; every other one is a slip."""
 _VOID_PICTURES = {
     VoidReason.WRONG_PARTY: "card",
     VoidReason.WRONG_PRODUCT: "other",
@@ -62,14 +60,13 @@ _VOID_PICTURES = {
     VoidReason.GOODS_RETURNED: "sack",
 }
 _PAGE_DIGITS = 4
-AT_ONCE = 100
-"""Rows of one reading, where a whole day is gone through."""
+AT_ONCE = 100  # Rows of one reading, where a whole day is gone through
+# Keys of the pad for a name; Uyghur vowels stand without their bearer, which has a key of its own. A Chinese name is
+# typed in Latin letters, as on a bank card: there is no room and no need for an input method at this counter.
 ALPHABETS = {
     "ug": tuple("ئاەبپتجچخدرزژسشغفقكگڭلمنھوۇۆۈۋېىي"),
     "en": tuple("QWERTYUIOPASDFGHJKL·ZXCVBNM"),
 }
-"""Keys of the pad for a name; Uyghur vowels stand without their bearer, which has a key of its own. A Chinese name is
-typed in Latin letters, as on a bank card: there is no room and no need for an input method at this counter."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,10 @@ from kiosk.web.ports import Station
 from kiosk.web.roles import COOKIE, Need
 
 NEEDS = {"counter_live.stream": Need.CLERK}
-MAX_STREAMS = 2
-"""There is one counter; the second stream is that of a page which is just being replaced."""
+MAX_STREAMS = 2  # There is one counter; the second stream is that of a page which is just being replaced
 HOME = "/counter"
+# One scan changes the view a few times within milliseconds; the shelf code must not wait for a reader's pace.
 GAP_S = 0.02
-"""One scan changes the view a few times within milliseconds; the shelf code must not wait for a reader's pace."""
 
 
 def counter_source(board: CounterBoard) -> StreamSource[CounterSnapshot]:

@@ -19,6 +19,7 @@ _STATE_PICTURES = {
     ParcelState.MISROUTED: "send-back",
     ParcelState.WITHDRAWN: "undo",
 }
+# The lists of parcels a clerk works through; `open` holds what somebody still has to decide or find.
 LISTS: Mapping[str, frozenset[ParcelState]] = {
     "waiting": frozenset({ParcelState.SHELVED, ParcelState.NOTICED, ParcelState.OVERDUE, ParcelState.RETURN_DUE}),
     "overdue": frozenset({ParcelState.OVERDUE}),
@@ -26,7 +27,6 @@ LISTS: Mapping[str, frozenset[ParcelState]] = {
     "expected": frozenset({ParcelState.EXPECTED}),
     "open": frozenset({ParcelState.ARRIVED, ParcelState.LOST, ParcelState.MISSING}),
 }
-"""The lists of parcels a clerk works through; ``open`` holds what somebody still has to decide or find."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ _LOST = ParcelAction("lost", "not-there", asks=True)
 _MISROUTE = ParcelAction("misroute", "truck", asks=True)
 _DUE_BACK = ParcelAction("due_back", "send-back")
 
+# What each state allows; the station checks it again when it is done.
 ACTS: Mapping[ParcelState, tuple[ParcelAction, ...]] = {
     ParcelState.ARRIVED: (
         ParcelAction("photo", "camera"),
@@ -59,10 +60,9 @@ ACTS: Mapping[ParcelState, tuple[ParcelAction, ...]] = {
     ParcelState.RETURN_DUE: (_CODE, _PROXY, ParcelAction("return", "send-back", asks=True), _REISSUE, _LOST),
     ParcelState.LOST: (ParcelAction("found", "shelf", first=True),),
 }
-"""What each state allows; the station checks it again when it is done."""
 
+# Acts that end something or print: asked once more. Everything else can be undone by its opposite.
 QUESTIONS = ("return", "refuse", "misroute", "lost", "reissue")
-"""Acts that end something or print: asked once more. Everything else can be undone by its opposite."""
 
 
 def picture_of(parcel: ParcelRow) -> str:

@@ -16,8 +16,8 @@ from kiosk.texts import Texts
 from kiosk.texts.html import bdi_code, fill
 
 TAIL = 4
+# A time before the station was built came from a clock that was not set: better none than a wrong one.
 _FIRST_YEAR = 2026
-"""A time before the station was built came from a clock that was not set: better none than a wrong one."""
 
 
 def tail(waybill: str) -> str:

@@ -32,8 +32,6 @@ class ParcelChoice:
 
 @dataclass(frozen=True, slots=True)
 class ToteTile:
-    """A tote that waits."""
-
     number: str
     seal: str
     parcels: int

@@ -22,15 +22,13 @@ from kiosk.web.settings import WebSettings
 logger = logging.getLogger(__name__)
 
 HOME = "/setup"
-DONE = "done"
-"""The last page, which waits for the station."""
+DONE = "done"  # The last page, which waits for the station
 
 
 class NoStreams:
     """The wizard has no live stream that the server would have to end."""
 
-    def stop(self) -> None:
-        """Nothing to end."""
+    def stop(self) -> None: ...
 
 
 def _ignore_alive() -> None:

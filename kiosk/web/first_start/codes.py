@@ -8,8 +8,8 @@ from itertools import groupby
 from kiosk.protocols.barcodes import linear, matrix
 
 _BAR_HEIGHT = 60
+# Modules large enough for a cheap scanner held a hand away; edges between pixels would blur them.
 _BAR_MM, _SQUARE_MM = 0.4, 1.0
-"""Modules large enough for a cheap scanner held a hand away; edges between pixels would blur them."""
 
 
 def code128_svg(text: str, px_per_mm: float) -> str:

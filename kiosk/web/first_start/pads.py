@@ -44,6 +44,7 @@ def _letters(rows: tuple[str, ...], last: tuple[str, ...], length: int, script: 
 
 
 NAME = 40
+# A Chinese name needs an input method: it is typed in Latin or Uyghur letters here, or set later in the file.
 PADS = {
     "station": _digits((DELETE, "0", ""), 4, 4),
     "grams": _digits((DELETE, "0", ""), 5),
@@ -61,10 +62,8 @@ PADS = {
     "latin": _letters((*_LATIN, "zxcvbnm"), (SPACE, "-", DELETE), NAME, "latin"),
     "ug": _letters(("ئاەبپتجچخد", "رزژسشغفقكگ", "ڭلمنھوۇۆۈۋ", "ېىي"), ("-", SPACE, DELETE), NAME, "ug"),
 }
-"""A Chinese name needs an input method: it is typed in Latin or Uyghur letters here, or set later in the file."""
 
-NAMES = ("ug", "latin")
-"""The pads a name may be typed on."""
+NAMES = ("ug", "latin")  # The pads a name may be typed on
 
 
 def press_key(pad: Pad, typed: str, key: str) -> str:

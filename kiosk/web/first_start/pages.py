@@ -16,18 +16,14 @@ from kiosk.web.first_start.screens import SCREENS, Screen
 from kiosk.web.paging import page_of
 from kiosk.web.speech import speech
 
-MAX_FIELD_CHARACTERS = 200
-"""Characters of a form that are looked at."""
-CARD_MM = 85.6
-"""The long side of a bank card (ISO/IEC 7810, ID-1): everybody has something to measure the screen with."""
+MAX_FIELD_CHARACTERS = 200  # Characters of a form that are looked at
+CARD_MM = 85.6  # The long side of a bank card (ISO/IEC 7810, ID-1): everybody has something to measure the screen with
 
 
-_OWN = frozenset({"absent"})
-"""Drawings that only these pages have; they lie beside the style sheet."""
+_OWN = frozenset({"absent"})  # Drawings that only these pages have; they lie beside the style sheet
 
 
 def picture(name: str) -> str:
-    """The address of a drawing."""
     return url_for("static", filename=f"setup/{name}.svg") if name in _OWN else drawing(name)
 
 

@@ -43,6 +43,7 @@ def _scan(desk: Desk, form: Form) -> DeskView:
     return desk.choices.scan(text)
 
 
+# Every act of the public face. None takes a weight: only the number of a reading the scale itself gave.
 ACTS: Mapping[str, Act] = {
     "/begin": lambda desk, form: desk.choices.begin(),
     "/scan": _scan,
@@ -64,11 +65,10 @@ ACTS: Mapping[str, Act] = {
     "/photo": lambda desk, form: desk.result_screen.take_photo(),
     "/photo/skip": lambda desk, form: desk.result_screen.skip_photo(),
 }
-"""Every act of the public face. None takes a weight: only the number of a reading the scale itself gave."""
 
 _PAIR = "[a-z_]+=[A-Za-z0-9_-]*"
+# Pages that stay where they are when the language changes.
 _OWN_PAGE = re.compile(rf"/(?:parcel|help|(?:counter|technician|setup)(?:/[A-Za-z0-9-]+)*(?:\?{_PAIR}(?:&{_PAIR})*)?)")
-"""Pages that stay where they are when the language changes."""
 
 
 def _endpoints() -> list[str]:

@@ -19,8 +19,8 @@ from kiosk.web.settings import WebSettings
 from kiosk.web.speech import speech_of
 
 MEMBER_DIGITS = 5
+# Questions a step may ask on a page of their own: one question per screen.
 _ASKS = {DeskStep.WHO: ("number",), DeskStep.AGREE: ("container", "mode", "leave"), DeskStep.TAKE: ("unscanned",)}
-"""Questions a step may ask on a page of their own: one question per screen."""
 
 
 class Screens:

@@ -10,6 +10,7 @@ from kiosk.station.desk.view import DeskStep, DeskView, PanPhase
 from kiosk.station.scan_router import CLERK_CALLED, MY_PARCEL
 from kiosk.texts import Texts
 
+# Words whose sentence has another id; every other word has `reason.word` or `problem.word`.
 _REFUSALS = {
     "unknown_member": "who.unknown_member",
     "not_a_member_card": "who.unknown_card",
@@ -21,8 +22,8 @@ _REFUSALS = {
     "void_label": "take.bag_void",
     "bag_not_scanned": "take.bag_not_scanned",
 }
-"""Words whose sentence has another id; every other word has ``reason.word`` or ``problem.word``."""
 
+# Beginnings of a text id or problem word, most telling first is not needed: they do not overlap.
 _PICTURES = {
     "scale": "scale",
     "reason": "scale",
@@ -40,13 +41,12 @@ _PICTURES = {
     "take.bag_void": "void",
     "take.bag_not_scanned": "bag-missing",
 }
-"""Beginnings of a text id or problem word, most telling first is not needed: they do not overlap."""
 
 
+# Codes of strangers that have a name both a clerk and a villager understand.
 _NAMED = frozenset(
     {"phone_number", "id_number", "url", "wifi", "look_alike", "text", "product", "not_a_waybill", *ScanRefusal}
 )
-"""Codes of strangers that have a name both a clerk and a villager understand."""
 
 
 @dataclass(frozen=True, slots=True)

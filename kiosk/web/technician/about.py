@@ -14,8 +14,8 @@ from kiosk.texts.html import bdi, bdi_code, bdi_kg
 from kiosk.web.ports import Station
 from kiosk.web.speech import Speech
 
+# Text id of the name, the value as HTML, and the class of the value's state ("" for a plain one).
 Row = tuple[str, Markup, str]
-"""Text id of the name, the value as HTML, and the class of the value's state ("" for a plain one)."""
 
 _TRADE: Final = {True: "trade_yes", False: "trade_no", None: "trade_unsaid"}
 _BAD, _WARNING, _GOOD, _PLAIN = "lost", "overdue", "known", ""

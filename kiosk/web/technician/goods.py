@@ -27,13 +27,10 @@ from kiosk.web.technician.frame import draw
 
 HOME: Final = "/technician/goods"
 NEEDS: Final = {"goods.page": Need.TECHNICIAN, "goods.act_bring": Need.TECHNICIAN}
-FILES, ROWS = 3, 5
-"""On one page."""
-_LETTERS: Final = 20
-"""Of a name, so that no page of rows is higher than the panel."""
+FILES, ROWS = 3, 5  # On one page
+_LETTERS: Final = 20  # Of a name, so that no page of rows is higher than the panel
 
-Row = tuple[Markup, Markup]
-"""What it is, and what becomes of it."""
+Row = tuple[Markup, Markup]  # What it is, and what becomes of it
 
 
 def blueprint(settings: WebSettings, doctor: Doctor | None) -> Blueprint:
@@ -49,8 +46,6 @@ def blueprint(settings: WebSettings, doctor: Doctor | None) -> Blueprint:
 
 
 class _GoodsPages:
-    """Draws and acts."""
-
     def __init__(self, settings: WebSettings, doctor: Doctor | None) -> None:
         self._settings, self._doctor = settings, doctor
 
@@ -82,12 +77,10 @@ class _GoodsPages:
         return self._draw("goods_fault", fault=fault), _status()
 
     def refused(self, code: str) -> tuple[str, int]:
-        """Why it was not done."""
         face = "update.why" if code.startswith("busy") else "goods.refused"
         return self.refuse(f"technician.{face}.{code}")
 
     def refuse(self, text_id: str) -> tuple[str, int]:
-        """A refusal."""
         return self._draw("refused", text_id=text_id), _status()
 
     def _draw(self, template: str, **extra: object) -> str:

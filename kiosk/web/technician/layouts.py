@@ -29,11 +29,11 @@ from kiosk.web.settings import WebSettings
 from kiosk.web.technician.frame import draw
 
 HOME: Final = "/technician/layouts"
+# Shipped layouts that a label may have instead of the first one, by what the page calls them.
 OTHERS: Final[Mapping[str, Mapping[str, str]]] = {
     "bag": {"small": "bag_small", "shop": "bag_shop"},
     "member": {"card": "member_card"},
 }
-"""Shipped layouts that a label may have instead of the first one, by what the page calls them."""
 NEEDS: Mapping[str, Need] = {
     "layouts.page": Need.TECHNICIAN,
     "layouts.picture": Need.TECHNICIAN,
@@ -58,14 +58,11 @@ def blueprint(settings: WebSettings, doctor: Doctor | None) -> Blueprint:
 
 
 class _LayoutPages:
-    """Draws and acts."""
-
     def __init__(self, settings: WebSettings, doctor: Doctor | None) -> None:
         self._settings = settings
         self._tools = TechnicianTools(doctor) if doctor is not None else None
         self._own = doctor.station.own_layouts if doctor is not None else None
-        self._drawing = threading.Lock()
-        """A label of 400 x 400 mm takes 50 MB while it is drawn: one at a time."""
+        self._drawing = threading.Lock()  # A label of 400 x 400 mm takes 50 MB while it is drawn: one at a time
 
     @property
     def own(self) -> OwnLayouts:
@@ -113,7 +110,6 @@ class _LayoutPages:
         return redirect(f"{HOME}?kind={kind}&printed=1", 303)
 
     def refused(self, code: str) -> tuple[str, int]:
-        """Why it was not done."""
         return self._page("refused", text_id=f"technician.refused.{code}"), 409
 
     def _page(self, template: str, **extra: Any) -> str:

@@ -33,16 +33,15 @@ NEEDS: Final = {
     **{f"people.{name}": Need.TECHNICIAN for name in PAGES},
     **{f"people.act_{name}": Need.TECHNICIAN for name in POSTS},
 }
-ROWS: Final = 3
-"""On one page."""
+ROWS: Final = 3  # On one page
 _STALE: Final = "technician.refused.stale_page"
 _FAILED: Final = "technician.refused.store_failed"
+# Other failures are those of the database.
 _REFUSED: Final = {
     "last_technician": "technician.people.refused.last_technician",
     "no_pin_key": "technician.people.refused.no_pin_key",
     "unknown_clerk": _STALE,
 }
-"""Other failures are those of the database."""
 
 
 def blueprint(station: Station, settings: WebSettings) -> Blueprint:
@@ -66,23 +65,20 @@ class _PeoplePages:
     def __init__(self, station: Station, settings: WebSettings) -> None:
         self._station, self._settings = station, settings
         self._lock = threading.Lock()
+        # Token of the session, name and role of the person who waits for a PIN.
         self._named: tuple[str, str, Role] | None = None
-        """Token of the session, name and role of the person who waits for a PIN."""
 
     @property
     def access(self) -> Access:
-        """The use cases."""
         return self._station.access
 
     # --- pages
 
     def page(self) -> str:
-        """Everybody who works here."""
         rows = rows_of(list(self.access.staff().items()), ROWS, request.args.get("page"))
         return self._draw("people", page=rows, done=bool(request.args.get("done")))
 
     def new(self) -> str:
-        """The pad for a name."""
         requested = request.args.get("letters", "")
         alphabet = requested if requested in ALPHABETS else "en"
         return self._draw("people_name", alphabet=alphabet, keys=ALPHABETS[alphabet], all_roles=tuple(Role))

@@ -72,8 +72,6 @@ def blueprint(station: Station, settings: WebSettings, doctor: Doctor | None) ->
 
 
 class _TechnicianPages:
-    """Draws and acts."""
-
     def __init__(self, station: Station, settings: WebSettings, doctor: Doctor | None) -> None:
         self._station = station
         self._settings = settings
@@ -93,7 +91,6 @@ class _TechnicianPages:
     # --- pages
 
     def page(self, template: str, tab: str, **extra: Any) -> str:
-        """Any page of the technician."""
         here = request.full_path.rstrip("?") if request.method == "GET" else TABS[0][1]
         return draw(self._settings, template, tab, here, **extra)
 
@@ -154,7 +151,6 @@ class _TechnicianPages:
         return self.page("about", "about", rows=rows, updates=self.doctor.equipment.updates is not None)
 
     def refused(self, code: str) -> tuple[str, int]:
-        """Why it was not done."""
         return self.page("refused", "doctor", text_id=f"technician.refused.{code}"), 409
 
     # --- for programs and pictures

@@ -11,12 +11,12 @@ from kiosk.station.scale.keys import KEYS
 from kiosk.texts import Texts
 
 _RAW: Final = 48
+# The ends of the text ids `technician.scale.told.…`: a command that was sent ended in one of them.
 OUTCOME_WORDS: Final = (
     *(f"{key}_{CommandOutcome.DONE}" for key in KEYS),
     CommandOutcome.NO_ANSWER,
     CommandOutcome.UNCONFIRMED,
 )
-"""The ends of the text ids ``technician.scale.told.…``: a command that was sent ended in one of them."""
 
 
 def outcome_word(key: str, outcome: CommandOutcome) -> str:

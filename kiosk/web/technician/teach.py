@@ -19,8 +19,7 @@ from kiosk.web.speech import speech_of
 from kiosk.web.technician.frame import draw
 
 HOME: Final = "/technician/teach"
-ROWS: Final = 4
-"""Proposals on one screen; the likeliest stand first, and more than four were never seen."""
+ROWS: Final = 4  # Proposals on one screen; the likeliest stand first, and more than four were never seen
 MAX_PORTS: Final = 6
 _RAW: Final = 40
 _TYPED: Final = 8
@@ -31,8 +30,8 @@ NEEDS: Mapping[str, Need] = {
     "teach.state": Need.TECHNICIAN,
     **{f"teach.act_{name}": Need.TECHNICIAN for name in POSTS},
 }
+# Steps that share a template; the others have one of their own name.
 _BODIES: Final = {"emptied": "looking", "loaded": "looking"}
-"""Steps that share a template; the others have one of their own name."""
 
 
 def blueprint(teach: Teach | None, settings: WebSettings) -> Blueprint:
@@ -48,8 +47,6 @@ def blueprint(teach: Teach | None, settings: WebSettings) -> Blueprint:
 
 
 class _TeachPages:
-    """Draws and acts."""
-
     def __init__(self, teach: Teach | None, settings: WebSettings) -> None:
         self._teach, self._settings = teach, settings
 
@@ -59,7 +56,6 @@ class _TeachPages:
         return self._teach or abort(503)
 
     def page(self) -> str:
-        """The present step."""
         view = self.teach.view()
         return draw(
             self._settings,
@@ -88,11 +84,9 @@ class _TeachPages:
         return jsonify({"step": view.step, "done": round(view.progress.done, 2), "parts": parts})
 
     def refused(self, code: str) -> tuple[str, int]:
-        """Why it was not done."""
         return draw(self._settings, "refused", "tests", HOME, text_id=f"technician.teach.refused.{code}"), 409
 
     def posts(self) -> dict[str, Callable[[], AnyResponse]]:
-        """Every post, by name."""
         return {
             "begin": self._begin,
             "emptied": self._confirm_empty,

@@ -39,8 +39,6 @@ class _OtherWay(Exception):
 
 
 class _UpdatePages:
-    """Draws and acts."""
-
     def __init__(self, settings: WebSettings, doctor: Doctor | None) -> None:
         self._settings, self._doctor = settings, doctor
 
@@ -52,7 +50,6 @@ class _UpdatePages:
         return self._doctor.equipment.updates
 
     def page(self) -> str:
-        """What can be done now."""
         try:
             view = self.updates.view()
         except _OtherWay:
@@ -66,5 +63,4 @@ class _UpdatePages:
         return redirect(HOME, 303)
 
     def refused(self, word: str) -> tuple[str, int]:
-        """Why it was not done."""
         return draw(self._settings, "refused", "about", HOME, text_id=f"technician.update.{word}"), 409

@@ -12,14 +12,13 @@ from kiosk.devices.camera.child.ports import PictureSource
 from kiosk.devices.camera.wire import MAX_CODE, MAX_CODES, CodesDetected
 from kiosk.protocols.barcodes.reader import read_codes
 
+# Pixels of the longer side that are looked through: more finds no more on a label a hand away, and takes its time.
 _MAX_SIDE_PX: Final = 1920
-"""Pixels of the longer side that are looked through: more finds no more on a label a hand away, and takes its time."""
 
 
+# A sixth at every side is looked through only when the middle shows no code: whoever holds a label up holds it there,
+# and what stands on the shelf beside it, or was put there to be read, is not meant. It is also twice as fast.
 _RIM: Final = 6
-"""A sixth at every side is looked through only when the middle shows no code: whoever holds a label up holds it there,
-and what stands on the shelf beside it, or was put there to be read, is not meant. It is also twice as fast.
-"""
 
 
 def detect_codes(source: PictureSource, number: int) -> CodesDetected:

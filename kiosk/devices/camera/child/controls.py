@@ -19,16 +19,14 @@ from kiosk.devices.camera.child.ports import Ioctl
 logger = logging.getLogger(__name__)
 
 _G_CTRL, _S_CTRL = 0xC008561B, 0xC008561C
-_CONTROL = struct.Struct("=Ii")
-"""struct v4l2_control: the number of the control, its value."""
+_CONTROL = struct.Struct("=Ii")  # struct v4l2_control: the number of the control, its value
+# No such control, no controls at all, a value it has no place for, read only: none of them comes right by itself.
 _UNSUPPORTED_ERRNOS = frozenset({errno.EINVAL, errno.ENOTTY, errno.ERANGE, errno.EACCES, errno.EPERM})
-"""No such control, no controls at all, a value it has no place for, read only: none of them comes right by itself."""
 _MAINS: Final = {50: 1, 60: 2}
+# V4L2_EXPOSURE_MANUAL; aperture priority, which is how UVC calls automatic, and V4L2_EXPOSURE_AUTO.
 _MANUAL, _AUTOMATIC = 1, (3, 0)
-"""V4L2_EXPOSURE_MANUAL; aperture priority, which is how UVC calls automatic, and V4L2_EXPOSURE_AUTO."""
 _UNITS_PER_S = 10_000
-BRIGHT_MEAN = 150.0
-"""Mean grey level from which white goods burn out: the mat's field is 119 when the light is right."""
+BRIGHT_MEAN = 150.0  # Mean grey level from which white goods burn out: the mat's field is 119 when the light is right
 _GAMMA = 2.2
 _NO_CONTROL_MESSAGE = "The camera at %s has no control of %s: that is left as it is."
 _STAYS_AUTOMATIC_MESSAGE = "The camera at %s takes %s: it stays automatic."
@@ -38,21 +36,19 @@ _SHORT_EXPOSURE_MESSAGE = (
 
 
 class Control(IntEnum):
-    """Controls that are used."""
-
     AUTO_WHITE_BALANCE = 0x0098090C
     POWER_LINE_FREQUENCY = 0x00980918
     EXPOSURE_AUTO = 0x009A0901
     EXPOSURE_ABSOLUTE = 0x009A0902
 
 
+# As `v4l2-ctl` lists them.
 _TITLES: Final = {
     Control.AUTO_WHITE_BALANCE: "white_balance_automatic",
     Control.POWER_LINE_FREQUENCY: "power_line_frequency",
     Control.EXPOSURE_AUTO: "auto_exposure",
     Control.EXPOSURE_ABSOLUTE: "exposure_time_absolute",
 }
-"""As ``v4l2-ctl`` lists them."""
 
 
 def steady_exposure(units: int, mean: float, mains_hz: int) -> int:
@@ -104,13 +100,11 @@ class ExposureControls:
         self.release()
 
     def release(self) -> None:
-        """Automatic again."""
         if not self._set(Control.EXPOSURE_AUTO, _AUTOMATIC[0], needed=False):
             self._set(Control.EXPOSURE_AUTO, _AUTOMATIC[1])
         self._set(Control.AUTO_WHITE_BALANCE, 1)
 
     def close(self) -> None:
-        """Free the descriptor."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)

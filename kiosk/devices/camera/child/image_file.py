@@ -53,14 +53,12 @@ class ImageFileSource:
         except PictureRefused as error:
             raise UnreadablePicture(f"The picture {file} cannot be used: {error}. Take it again.") from error
 
-    def fix_exposure(self) -> None:
-        """A file has no exposure."""
+    def fix_exposure(self) -> None: ...
 
     def release_exposure(self) -> None:
         """Nothing was locked."""
 
-    def close(self) -> None:
-        """Nothing is held between shots."""
+    def close(self) -> None: ...
 
 
 def newest_image(path: Path) -> Path:

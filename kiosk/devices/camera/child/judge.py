@@ -33,13 +33,11 @@ from kiosk.photo.codec import encode_jpeg
 from kiosk.photo.pictures import likeness
 
 GoodsAnswer = tuple[GoodsInspected, bytes]
+# What a hand may mend by taking the shot again; every other fault of a camera stays one.
 _REASON_BY_FAULT: Final = {"frozen": Reason.FROZEN}
-"""What a hand may mend by taking the shot again; every other fault of a camera stays one."""
 
-EXPOSURE_FIXED_S: Final = 60.0
-"""So long the light over the empty mat is taken for the light over what is laid there."""
-_LIVE_VIEW_QUALITIES: Final = (80, 60, 40, 20)
-"""At 80, goods of the simulator take 8 to 28 kB."""
+EXPOSURE_FIXED_S: Final = 60.0  # So long the light over the empty mat is taken for the light over what is laid there
+_LIVE_VIEW_QUALITIES: Final = (80, 60, 40, 20)  # At 80, goods of the simulator take 8 to 28 kB
 
 
 class Judge:

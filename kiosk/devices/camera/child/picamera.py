@@ -23,18 +23,13 @@ from kiosk.photo.arrays import BgrImage
 from kiosk.photo.frame_check import find_content_defect, has_shape, sharpest
 
 BURST: Final = 3
-MAX_SETTLE_S: Final = 2.0
-"""Some sensors never say that their exposure rests."""
-SETTLE_FRAMES: Final = 8
-"""At least: the first ones still tell of the shot before."""
-CONTROL_LAG_FRAMES: Final = 10
-"""Frames after which a control is in force: the buffers and three more."""
+MAX_SETTLE_S: Final = 2.0  # Some sensors never say that their exposure rests
+SETTLE_FRAMES: Final = 8  # At least: the first ones still tell of the shot before
+CONTROL_LAG_FRAMES: Final = 10  # Frames after which a control is in force: the buffers and three more
 FRAME_TIMEOUT_S: Final = 3.0
-_EXPOSURE_TOLERANCE: Final = 0.03
-"""Sensors expose in whole lines: up to 3 % from what was asked for."""
+_EXPOSURE_TOLERANCE: Final = 0.03  # Sensors expose in whole lines: up to 3 % from what was asked for
 _FLICKER_MANUAL: Final = 1
-_LAYOUT: Final = "RGB888"
-"""Blue, green and red in memory: libcamera names formats from the other end."""
+_LAYOUT: Final = "RGB888"  # Blue, green and red in memory: libcamera names formats from the other end
 
 
 def open_picamera(number: int) -> Picamera:
@@ -43,8 +38,6 @@ def open_picamera(number: int) -> Picamera:
 
 
 class PicameraSource:
-    """A picture source."""
-
     def __init__(
         self,
         settings: CameraSettings,
@@ -78,14 +71,12 @@ class PicameraSource:
             self._exposure_fixed = True
 
     def release_exposure(self) -> None:
-        """Automatic again."""
         self._exposure_fixed = False
         if self._camera is not None:
             with suppress(Exception):  # whatever is wrong with it, the next shot tells
                 _release(self._camera)
 
     def close(self) -> None:
-        """Free the camera."""
         camera, self._camera = self._camera, None
         self._exposure_fixed = False
         if camera is not None:

@@ -34,16 +34,17 @@ logger = logging.getLogger(__name__)
 
 PROGRAM: Final = "rpicam-still"
 BURST: Final = 3
+# Automatic exposure and white balance of libcamera rest after about 30 frames; 1 s is too short in dim light.
 SETTLE_MS: Final = 1_500
-"""Automatic exposure and white balance of libcamera rest after about 30 frames; 1 s is too short in dim light."""
+# So long the light over the mat is taken for the same from look to look: settling is most of the time of a look.
 EXPOSURE_REUSE_S: Final = 15.0
-"""So long the light over the mat is taken for the same from look to look: settling is most of the time of a look."""
+# For all frames of a shot: three starts of the program on a small board are 5 s. Whoever asks waits 10 s and more.
 SHOT_TIMEOUT_S: Final = 9.0
-"""For all frames of a shot: three starts of the program on a small board are 5 s. Whoever asks waits 10 s and more."""
 _NO_CAMERA_OUTPUT: Final = "no cameras available"
 _IN_USE_OUTPUTS: Final = ("failed to acquire camera", "in use by another process")
 _METADATA_BYTES: Final = 1 << 20
 _NUMBER: Final = r"([0-9]+(?:\.[0-9]+)?)"
+# Looked for one by one: what stands beside them is not always JSON.
 _EXPOSURE: Final = tuple(
     re.compile(rf'"{name}":\s*{value}')
     for name, value in (
@@ -52,7 +53,6 @@ _EXPOSURE: Final = tuple(
         ("ColourGains", rf"\[\s*{_NUMBER},\s*{_NUMBER}\s*\]"),
     )
 )
-"""Looked for one by one: what stands beside them is not always JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +97,8 @@ class RpicamSource:
     ) -> None:
         self._settings, self._program, self._timeout_s, self._clock = settings, program, timeout_s, clock
         self._fixed_exposure: Exposure | None = None
+        # What a look has settled on, and until when it holds for further ones.
         self._live_exposure: tuple[Exposure, float] | None = None
-        """What a look has settled on, and until when it holds for further ones."""
 
     @property
     def path(self) -> str:
@@ -143,11 +143,9 @@ class RpicamSource:
         self._fixed_exposure = self._take(self._deadline())[1]
 
     def release_exposure(self) -> None:
-        """The next frame settles again."""
         self._fixed_exposure = self._live_exposure = None
 
     def close(self) -> None:
-        """Nothing is held between shots."""
         self._fixed_exposure = self._live_exposure = None
 
     def _deadline(self) -> float:

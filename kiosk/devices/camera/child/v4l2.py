@@ -32,12 +32,10 @@ FOURCC = "MJPG"
 FRAMES_PER_SECOND = 30
 MAX_SETTLE_S = 2.0
 BURST = 3
-CONTROL_LAG_FRAMES = 4
-"""Frames that are on their way when a control is set, or have waited since the look before."""
+CONTROL_LAG_FRAMES = 4  # Frames that are on their way when a control is set, or have waited since the look before
+# How far frames may be from the light that is expected: what the curve of a camera and moving hands do.
 _MAX_RELATIVE_DEVIATION, _MAX_LEVEL_DEVIATION = 0.3, 12.0
-"""How far frames may be from the light that is expected: what the curve of a camera and moving hands do."""
-_MAX_BAD_READS = 3
-"""In a row. The first frame of a stream is often damaged; a camera that is gone fails every time."""
+_MAX_BAD_READS = 3  # In a row. The first frame of a stream is often damaged; a camera that is gone fails every time.
 
 
 def open_v4l2(path: str) -> Capture:
@@ -100,7 +98,6 @@ class V4l2Source:
             _, self._exposure_fixed = self._settle_and_fix(capture, controls)
 
     def release_exposure(self) -> None:
-        """Automatic again."""
         self._exposure_fixed = False
         if self._opened is not None:
             self._opened[1].release()
@@ -131,7 +128,6 @@ class V4l2Source:
         return self._settle(capture), False
 
     def close(self) -> None:
-        """Free the device, automatic again."""
         opened, self._opened = self._opened, None
         self._exposure_fixed = False
         if opened is not None:

@@ -40,8 +40,7 @@ _EXAMPLES = {
 }
 _URL = re.compile(r"(?P<way>[a-z0-9]+)://(?P<host>\[[0-9A-Fa-f:.%a-z]+\]|[^:/\[\]]+):(?P<port>[0-9]{1,5})/?")
 _PINS = re.compile(r"gpio:([0-9]{1,2}),([0-9]{1,2})(?:,(128|64|32))?")
-_MAX_PIN = 27
-"""GPIO0 to GPIO27 are on the header of every Raspberry Pi since the B+."""
+_MAX_PIN = 27  # GPIO0 to GPIO27 are on the header of every Raspberry Pi since the B+
 
 
 @dataclass(frozen=True, slots=True)

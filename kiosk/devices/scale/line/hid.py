@@ -9,10 +9,8 @@ from contextlib import suppress
 from kiosk.devices.scale.line.ports import BacklogDiscarded, PortDisconnected
 from kiosk.devices.scale.line.serial_port import is_same_device, write_whole
 
-_REPORT_BYTES = 64
-"""Reports of a full-speed device are no longer."""
-_BACKLOG_REPORTS = 60
-"""hidraw keeps 64 reports for each reader and drops newer ones: so many at once are history."""
+_REPORT_BYTES = 64  # Reports of a full-speed device are no longer
+_BACKLOG_REPORTS = 60  # hidraw keeps 64 reports for each reader and drops newer ones: so many at once are history
 
 
 class HidPort:

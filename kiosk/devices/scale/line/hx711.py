@@ -18,9 +18,9 @@ from kiosk.devices.scale.line.ports import Pins, PortDisconnected
 BITS = 24
 GAIN_PULSES = {128: 1, 32: 2, 64: 3}
 HIGH_LIMIT_NS = 50_000
+# Between looks at DOUT, and after a conversion: the usual board makes one every 100 ms. Of a board that makes 80 a
+# second every seventh is taken, which is enough.
 _POLL_INTERVAL_S, _REST_S = 0.02, 0.08
-"""Between looks at DOUT, and after a conversion: the usual board makes one every 100 ms. Of a board that makes 80 a
-second every seventh is taken, which is enough."""
 
 
 class Hx711Port:
@@ -37,8 +37,7 @@ class Hx711Port:
         self._recent: deque[int] = deque(maxlen=window)
         self._wrong_gain = True
         self._poll_interval_s = _POLL_INTERVAL_S
-        self.stretched = 0
-        """Reads thrown away because a pulse was too long."""
+        self.stretched = 0  # Reads thrown away because a pulse was too long
 
     @property
     def poll_interval_s(self) -> float | None:
@@ -85,7 +84,6 @@ class Hx711Port:
         raise PortDisconnected("a converter takes no commands")
 
     def discard(self) -> None:
-        """Forget what the median remembers."""
         self._recent.clear()
 
     def is_present(self) -> bool:

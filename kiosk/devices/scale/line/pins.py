@@ -8,8 +8,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+# lgpio works on every Raspberry Pi, RPi.GPIO up to the Pi 4.
 _FACTORIES = (("gpiozero.pins.lgpio", "LGPIOFactory"), ("gpiozero.pins.rpigpio", "RPiGPIOFactory"))
-"""lgpio works on every Raspberry Pi, RPi.GPIO up to the Pi 4."""
 
 
 class PinsMissing(OSError):

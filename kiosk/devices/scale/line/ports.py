@@ -58,8 +58,7 @@ class Pins(Protocol):
     def data(self) -> bool:
         """The level of DOUT; high means that no conversion is ready."""
 
-    def clock(self, high: bool) -> None:
-        """Set SCK."""
+    def clock(self, high: bool) -> None: ...
 
     def now_ns(self) -> int:
         """The nanosecond of the clock by which pulses are judged."""

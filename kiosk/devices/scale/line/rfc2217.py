@@ -26,12 +26,10 @@ from kiosk.protocols.scales.protocol import LineSettings
 IAC, DONT, DO, WONT, WILL, SB, SE = 0xFF, 0xFE, 0xFD, 0xFC, 0xFB, 0xFA, 0xF0
 BINARY, ECHO, GO_AHEAD, COM_PORT = 0, 1, 3, 44
 SET_BAUDRATE, SET_DATASIZE, SET_PARITY, SET_STOPSIZE, SET_CONTROL, PURGE = 1, 2, 3, 4, 5, 12
-ANSWER = 100
-"""What a server adds to the number of the command it answers."""
+ANSWER = 100  # What a server adds to the number of the command it answers
 PARITY = {"N": 1, "O": 2, "E": 3}
 _NO_FLOW_CONTROL, _PURGE_RECEIVED = 1, 1
-_MAX_SUBNEGOTIATION_BYTES = 64
-"""No subnegotiation this client asks for is longer; the rest of a longer one is dropped."""
+_MAX_SUBNEGOTIATION_BYTES = 64  # No subnegotiation this client asks for is longer; the rest of a longer one is dropped
 _NAMES = {SET_BAUDRATE: "speed", SET_DATASIZE: "data bits", SET_PARITY: "parity", SET_STOPSIZE: "stop bits"}
 
 
@@ -79,12 +77,10 @@ class Telnet:
 
 
 def escaped(data: bytes) -> bytes:
-    """FF doubled."""
     return data.replace(b"\xff", b"\xff\xff")
 
 
 def subnegotiation(number: int, value: bytes) -> bytes:
-    """One COM-PORT-OPTION command."""
     return bytes((IAC, SB, COM_PORT, number)) + escaped(value) + bytes((IAC, SE))
 
 

@@ -12,9 +12,9 @@ import serial
 from kiosk.devices.scale.line.ports import BacklogDiscarded, PortDisconnected
 from kiosk.protocols.scales.protocol import LineSettings
 
+# The kernel hands over at most 4095 bytes at once and queues up to 64 KiB behind them. A drain about as long as that is
+# the oldest part of a backlog: the newest frame in it is history, not what lies on the pan.
 BACKLOG_BYTES = 4000
-"""The kernel hands over at most 4095 bytes at once and queues up to 64 KiB behind them. A drain about as long
-as that is the oldest part of a backlog: the newest frame in it is history, not what lies on the pan."""
 
 _PSEUDO_TERMINALS = "/dev/pts/"
 

@@ -11,12 +11,11 @@ from kiosk.messaging.relay.center_line import CenterLine, Preempted
 from kiosk.messaging.relay.photos.ports import UploadResponse
 from kiosk.messaging.relay.settings import RelaySettings
 
+# One question or part, to the last byte of its answer: a part is small enough for seconds, also on a bad line.
 REQUEST_TIMEOUT_S: Final = 120.0
-"""One question or part, to the last byte of its answer: a part is small enough for seconds, also on a bad line."""
 _CHUNK_BYTES: Final = 1024
 _MAX_BODY_BYTES: Final = 4096
-_REQUIRED_HEADERS: Final = {200: COMPLETE, 201: COMPLETE, 204: OFFSET, 416: OFFSET}
-"""What an answer is asked for."""
+_REQUIRED_HEADERS: Final = {200: COMPLETE, 201: COMPLETE, 204: OFFSET, 416: OFFSET}  # What an answer is asked for
 
 
 class PhotosClient(CenterLine):

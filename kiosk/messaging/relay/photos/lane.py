@@ -25,19 +25,15 @@ from kiosk.messaging.relay.ports import WaitingEvents
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.messaging.relay.throughput import ByteBudget
 
-_IDLE_POLL_S: Final = 5.0
-"""Between two looks while no picture waits."""
-_REPORT_INTERVAL_S: Final = 15.0
-"""Every picture that waits is counted for it."""
-_LOOKAHEAD: Final = 8
-"""Pictures looked at beyond those that are held."""
-_SILENT_S: Final = 3600.0
-"""A center without pictures for so long is a fault and no bad afternoon."""
+_IDLE_POLL_S: Final = 5.0  # Between two looks while no picture waits
+_REPORT_INTERVAL_S: Final = 15.0  # Every picture that waits is counted for it
+_LOOKAHEAD: Final = 8  # Pictures looked at beyond those that are held
+_SILENT_S: Final = 3600.0  # A center without pictures for so long is a fault and no bad afternoon
 _MAX_PAUSE_S: Final = 300.0
 _MAX_RETRY_S: Final = 3600.0
 _MAX_STUCK: Final = 5
+# Pictures in a row of which the center knows nothing: then it is the center, and not the pictures.
 _MAX_UNKNOWN: Final = 5
-"""Pictures in a row of which the center knows nothing: then it is the center, and not the pictures."""
 _LOG_PERIOD_S: Final = 300.0
 
 _FAULT_BY_STATUS: Final = {
@@ -55,8 +51,7 @@ class _Upload:
     name: PictureName
     offset: int | None = None
     furthest: int = -1
-    stuck: int = 0
-    """Parts in a row after which the center was no further."""
+    stuck: int = 0  # Parts in a row after which the center was no further
 
 
 @dataclass(frozen=True, slots=True)

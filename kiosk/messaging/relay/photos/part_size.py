@@ -6,12 +6,11 @@ from typing import Final
 
 from kiosk.messaging.contract.photos import MAX_PART_BYTES
 
-FIRST_PART_BYTES: Final = 4096
-"""A second of 32 kbit/s: what a line is tried with of which nothing is known."""
+FIRST_PART_BYTES: Final = 4096  # A second of 32 kbit/s: what a line is tried with of which nothing is known
 MIN_PART_BYTES: Final = 1024
 TARGET_PART_S: Final = 1.0
+# An event waits for one part at most. Aimed at is half of it, as a radio line slows down at any moment.
 MAX_PART_S: Final = 2.0
-"""An event waits for one part at most. Aimed at is half of it, as a radio line slows down at any moment."""
 _GROWTH: Final = 4
 
 

@@ -10,14 +10,12 @@ from kiosk.domain.backoff import Backoff
 from kiosk.messaging.relay.photos.faults import PhotoFault
 
 FIRST_RETRY_S: Final = 5.0
+# The center takes the event in and makes its own list of it: a matter of seconds, unless it is being repaired.
 MAX_RETRY_S: Final = 600.0
-"""The center takes the event in and makes its own list of it: a matter of seconds, unless it is being repaired."""
-GIVE_UP_S: Final = 86_400.0
-"""A person has to look first; after a day somebody may have."""
-MAX_TRIES: Final = 3
-"""A picture whose bytes arrive wrong is begun anew so often."""
+GIVE_UP_S: Final = 86_400.0  # A person has to look first; after a day somebody may have
+MAX_TRIES: Final = 3  # A picture whose bytes arrive wrong is begun anew so often
+# A center that has acknowledged an event and knows nothing of its picture for so long has lost something.
 OVERDUE_S: Final = 86_400.0
-"""A center that has acknowledged an event and knows nothing of its picture for so long has lost something."""
 
 
 @dataclass(slots=True)
@@ -70,7 +68,6 @@ class PausedPictures:
         hold.until, hold.fault, hold.damaged_tries = now + GIVE_UP_S, fault, 0
 
     def done(self, sha256: str) -> None:
-        """It is there."""
         self._by_sha256.pop(sha256, None)
 
     def retain_only(self, waiting: Collection[str]) -> None:

@@ -20,8 +20,6 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What waits."""
-
     pictures: int
     size_bytes: int
 
@@ -37,8 +35,7 @@ class PictureQueue(Protocol):
     def open(self, sha256: str) -> BinaryIO:
         """Its bytes; raises OSError, FileNotFoundError when it is not here (any more)."""
 
-    def sent(self, sha256: str) -> None:
-        """The sorting center has it."""
+    def sent(self, sha256: str) -> None: ...
 
 
 class PhotoWatcher(Protocol):
@@ -60,8 +57,6 @@ class UploadResponse:
 
 
 class PhotosCenter(Protocol):
-    """The sorting center's end: `client.Client`."""
-
     @property
     def is_open(self) -> bool:
         """Whether a question needs no new connection."""

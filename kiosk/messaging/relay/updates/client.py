@@ -19,16 +19,13 @@ from kiosk.messaging.relay.center_line import CenterLine, Preempted
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.messaging.relay.updates.ports import CenterRefused
 
-REQUEST_TIMEOUT_S: Final = 60.0
-"""One question, from the connection to the last byte of its answer."""
+REQUEST_TIMEOUT_S: Final = 60.0  # One question, from the connection to the last byte of its answer
 _CHUNK_BYTES: Final = 1024
 _OK: Final = 200
 _PARTIAL: Final = 206
 
 
 class UpdatesClient(CenterLine):
-    """Of one station."""
-
     def __init__(self, settings: RelaySettings) -> None:
         refusal = f"the sorting center gives no updates at {settings.updates}"
         super().__init__(settings, settings.updates_endpoint, refusal)
@@ -49,7 +46,6 @@ class UpdatesClient(CenterLine):
     def fetch(
         self, offer: UpdateOffer, first: int, size: int, take: Callable[[bytes], None], should_yield: Callable[[], bool]
     ) -> None:
-        """As `ports.Center` says."""
         byte_range = ByteRange(first, min(first + size, offer.size_bytes) - 1)
         etag = etag_of(offer.sha256)
         with self.translate_errors(), self.time_limit(REQUEST_TIMEOUT_S):

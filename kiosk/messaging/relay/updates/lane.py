@@ -32,29 +32,25 @@ from kiosk.messaging.relay.updates.ports import (
     UpdateWatcher,
 )
 
+# Between two questions; on a line whose bytes are counted it is DAY_S. A random part of it is added.
 OFFERS_INTERVAL_S: Final = 6 * 3600.0
-"""Between two questions; on a line whose bytes are counted it is DAY_S. A random part of it is added."""
 DAY_S: Final = 86_400.0
-MAX_FIRST_DELAY_S: Final = 1800.0
-"""Two hundred stations whose power comes back together ask within this time."""
+MAX_FIRST_DELAY_S: Final = 1800.0  # Two hundred stations whose power comes back together ask within this time
+# 128 kbit/s: 2 MB take two minutes, and 79 MB with all libraries an hour and a half; nobody waits for either.
 MAX_BYTES_PER_S: Final = 16_000
-"""128 kbit/s: 2 MB take two minutes, and 79 MB with all libraries an hour and a half; nobody waits for either."""
+# A bundle that does not come in a week does not come: the center may have a better one by then.
 MAX_FETCH_S: Final = 7 * DAY_S
-"""A bundle that does not come in a week does not come: the center may have a better one by then."""
-MAX_TRIES: Final = 3
-"""So often a bundle whose bytes arrive wrong is begun anew."""
+MAX_TRIES: Final = 3  # So often a bundle whose bytes arrive wrong is begun anew
 _IDLE_POLL_S: Final = 60.0
 _MAX_PAUSE_S: Final = 600.0
+# Between two questions that nobody answers, or somebody else; where bytes are counted it is DAY_S.
 _MAX_POLL_RETRY_S: Final = 3600.0
-"""Between two questions that nobody answers, or somebody else; where bytes are counted it is DAY_S."""
 _LOG_PERIOD_S: Final = 3600.0
 _REPORT_INTERVAL_S: Final = 15.0
-_SILENT_S: Final = 3600.0
-"""A center without updates for so long is a fault and no bad afternoon."""
+_SILENT_S: Final = 3600.0  # A center without updates for so long is a fault and no bad afternoon
 _MISSING_RETRY_S: Final = 600.0
 _RETRY_LATER_STATUSES: Final = frozenset({429, 503})
-_BUNDLE_MISSING_STATUSES: Final = frozenset({200, 404, 416})
-"""The bundle is there no more, or it is another one now."""
+_BUNDLE_MISSING_STATUSES: Final = frozenset({200, 404, 416})  # The bundle is there no more, or it is another one now
 
 
 @dataclass(slots=True)
@@ -226,7 +222,6 @@ class UpdatesWork:
         return POLL_INTERVAL_S
 
     def _give_up_for(self, seconds: float) -> None:
-        """What came of it stays."""
         self._fetching = self._unreachable_since = None
         self._center.close()
         self._next_poll_at = self._clock() + seconds * (1 + self._share() / 2)

@@ -14,20 +14,13 @@ from kiosk.messaging.contract.updates import UpdateOffer
 class UpdateFault(StrEnum):
     """Why no update comes, as the words people see. The lane goes on asking."""
 
-    REFUSED = "refused"
-    """The center gives none, or none to this station; the relay's log names its answer."""
-    FULL = "full"
-    """There is no room for it."""
-    DAMAGED = "damaged"
-    """It arrived wrong again and again."""
-    FORGED = "forged"
-    """It is not the vendor's, or not what was offered."""
-    LATE = "late"
-    """It did not come in a week."""
-    INTERNAL = "trouble"
-    """The card, the database, or a fault of ours; the relay's log names it."""
-    UNREACHABLE = "no_way"
-    """The center cannot be reached for updates."""
+    REFUSED = "refused"  # The center gives none, or none to this station; the relay's log names its answer
+    FULL = "full"  # There is no room for it
+    DAMAGED = "damaged"  # It arrived wrong again and again
+    FORGED = "forged"  # It is not the vendor's, or not what was offered
+    LATE = "late"  # It did not come in a week
+    INTERNAL = "trouble"  # The card, the database, or a fault of ours; the relay's log names it
+    UNREACHABLE = "no_way"  # The center cannot be reached for updates
 
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
@@ -101,8 +94,6 @@ class BundleInbox(Protocol):
 
 
 class UpdatesCenter(Protocol):
-    """The sorting center's end: `client.Client`."""
-
     def offers(self) -> Sequence[UpdateOffer]:
         """What it has for this station; raises NoWay, Refused."""
 

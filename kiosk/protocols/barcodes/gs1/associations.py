@@ -13,8 +13,8 @@ from kiosk.protocols.barcodes.gs1.errors import BadElementString
 from kiosk.protocols.barcodes.gs1.table import TABLE, matches
 
 SIGNATURE = "8030"
+# A digital signature is for one item: these keys stand for a class of items when they have no more than this.
 LENGTH_WITHOUT_SERIAL: Mapping[str, int] = {"253": 13, "255": 13, "8003": 14}
-"""A digital signature is for one item: these keys stand for a class of items when they have no more than this."""
 
 
 def check_pairs(elements: Elements) -> None:

@@ -10,10 +10,8 @@ from kiosk.domain.identifiers import SERIES_LETTERS, SerialNumber
 from kiosk.protocols.barcodes.gs1.elements import Elements
 from kiosk.protocols.barcodes.gs1.keys import VARIABLE_MEASURE, BadGs1Key, CompanyPrefix
 
-_MAX_NET_G: Final = 999_999
-"""Six digits of (3103)."""
-_SSCC_DIGITS: Final = 17
-"""Extension digit, prefix and serial reference; without the check digit."""
+_MAX_NET_G: Final = 999_999  # Six digits of (3103)
+_SSCC_DIGITS: Final = 17  # Extension digit, prefix and serial reference; without the check digit
 
 
 @dataclass(frozen=True, slots=True)

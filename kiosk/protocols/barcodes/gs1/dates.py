@@ -19,7 +19,6 @@ def is_date_or_month(text: str) -> bool:
 
 
 def is_date(text: str) -> bool:
-    """YYMMDD with a day."""
     return text[4:] != "00" and is_date_or_month(text)
 
 
@@ -39,5 +38,4 @@ def is_sixtieth(text: str) -> bool:
 
 
 def is_time(text: str) -> bool:
-    """HHMM."""
     return is_hour(text[:2]) and is_sixtieth(text[2:])

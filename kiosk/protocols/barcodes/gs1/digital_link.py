@@ -16,8 +16,8 @@ from kiosk.protocols.barcodes.gs1.errors import BadElementString
 from kiosk.protocols.barcodes.gs1.table import TABLE
 
 _HOST = r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+# What may stand in an address unescaped (RFC 3986), without the two that begin the query and the fragment.
 _CHARACTER = r"[!$%&'()*+,./0-9:;=@A-Z\[\]_a-z~-]"
-"""What may stand in an address unescaped (RFC 3986), without the two that begin the query and the fragment."""
 _LINK = re.compile(
     rf"(?:https?|HTTPS?)://{_HOST}(?P<path>/{_CHARACTER}*)(?:\?(?P<query>(?:{_CHARACTER}|\?)*))?(?:#.*)?",
     re.ASCII | re.DOTALL,

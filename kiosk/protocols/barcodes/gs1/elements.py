@@ -11,8 +11,7 @@ from kiosk.protocols.barcodes.gs1.errors import BadElementString
 from kiosk.protocols.barcodes.gs1.rules import RULES
 from kiosk.protocols.barcodes.gs1.table import CHARSETS, PREDEFINED_LENGTH, TABLE, ValuePart, needs_separator
 
-GS = "\x1d"
-"""How a scanner sends FNC1 inside a symbol (ISO/IEC 15417, clause 4.3.4.2)."""
+GS = "\x1d"  # How a scanner sends FNC1 inside a symbol (ISO/IEC 15417, clause 4.3.4.2)
 
 Elements = tuple[tuple[str, str], ...]
 

@@ -26,5 +26,4 @@ _CODES = (
     "empty unknown_ai length charset separator brackets repeated_ai missing_ai forbidden_ai check_digit check_pair "
     "date time country currency prefix iban percent position sequence code zero link"
 )
-CODES = frozenset(_CODES.split())
-"""Every ``code`` there is."""
+CODES = frozenset(_CODES.split())  # Every `code` there is

@@ -7,11 +7,10 @@ import re
 from kiosk.protocols.barcodes.gs1.elements import GS, Elements, check_repeats, check_value, parse_element_string
 from kiosk.protocols.barcodes.gs1.errors import BadElementString
 
-FNC1 = "^"
-"""No character set of GS1 has it."""
+FNC1 = "^"  # No character set of GS1 has it
 
+# A bracket that belongs to a value is written `\(`, a backslash never stands in one.
 _BRACKETED = re.compile(r"\(([0-9]{2,4})\)((?:[^(\\]|\\.)*)", re.DOTALL)
-r"""A bracket that belongs to a value is written ``\(``, a backslash never stands in one."""
 
 
 def parse_notation(text: str) -> Elements:

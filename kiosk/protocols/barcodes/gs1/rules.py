@@ -21,12 +21,10 @@ class Rule:
     holds: Callable[[str], bool]
 
 
-_PREFIX_LENGTH = 4
-"""The shortest GS1 company prefix."""
+_PREFIX_LENGTH = 4  # The shortest GS1 company prefix
+# Ten-millionths of a degree, counted from the south pole and from 180 degrees west.
 _MAX_LATITUDE, _MAX_LONGITUDE = 1_800_000_000, 3_600_000_000
-"""Ten-millionths of a degree, counted from the south pole and from 180 degrees west."""
-_IBAN = re.compile(r"[A-Z]{2}[0-9A-Z]{9,}")
-"""More than ten characters; the character set of the part ends it at 34."""
+_IBAN = re.compile(r"[A-Z]{2}[0-9A-Z]{9,}")  # More than ten characters; the character set of the part ends it at 34
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SEQUENCE = re.compile(r"([1-9][0-9]*)/([1-9][0-9]*)")
 _PADDED = re.compile(r"[^=]*(={0,2})")
@@ -60,6 +58,7 @@ def _is_padded(text: str) -> bool:
     return match is not None and (not match[1] or len(text) % 3 == 0)
 
 
+# The name in a row to the rule.
 RULES: Mapping[str, Rule] = {
     "check": Rule("check_digit", has_valid_check_digit),
     "check_pair": Rule("check_pair", has_valid_check_pair),
@@ -95,4 +94,3 @@ RULES: Mapping[str, Rule] = {
     "nonzero": Rule("zero", lambda text: bool(text.strip("0"))),
     "no_leading_zero": Rule("zero", lambda text: not text.startswith("0")),
 }
-"""The name in a row to the rule."""

@@ -15,6 +15,9 @@ CHARSETS: Mapping[str, frozenset[str]] = {
     "z": frozenset("-0123456789=ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"),
 }
 
+# First two digits of an AI to the length of AI and value together (General Specifications, figure 7.8.5-2).
+#
+# These need no separator after them; every other AI does, whether its length is fixed or not.
 PREDEFINED_LENGTH: Mapping[str, int] = {
     "00": 20,
     **dict.fromkeys(("01", "02", "03", "41"), 16),
@@ -23,10 +26,6 @@ PREDEFINED_LENGTH: Mapping[str, int] = {
     **{str(start): 8 for start in range(11, 20)},
     **{str(start): 10 for start in range(31, 37)},
 }
-"""First two digits of an AI to the length of AI and value together (General Specifications, figure 7.8.5-2).
-
-These need no separator after them; every other AI does, whether its length is fixed or not.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,5 +114,5 @@ def _rows(line: str) -> Iterator[IdentifierRow]:
         )
 
 
+# Identifier to its row. No identifier is the beginning of another.
 TABLE: Mapping[str, IdentifierRow] = {row.identifier: row for line in ROWS.splitlines() for row in _rows(line)}
-"""Identifier to its row. No identifier is the beginning of another."""

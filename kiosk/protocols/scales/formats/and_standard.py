@@ -43,8 +43,8 @@ from kiosk.protocols.scales.text_format import UNITS, TextFormat
 _MAX_LINE_BYTES = 40
 _ACK = b"\x06"
 _LIMITS = rb"(?:(?:LO|OK|HI),)?"
+# Behind the header, by what the parameter says of the comparator's output.
 _BESIDE: Mapping[str, bytes] = {"any": rb"(?:(?:LO|OK|HI|--),)?", "on": rb"(?:LO|OK|HI|--),"}
-"""Behind the header, by what the parameter says of the comparator's output."""
 _HEAD = re.compile(_LIMITS + rb"(?:ST|US|QT|OL|TR|PT)," + _BESIDE["any"] + rb"(?:(?:GS|NT|TR|PT|[GNT] ),)?")
 _WIDE = rb"(?P<number>[-+][ 0-9.]{8}),?(?P<unit>[ A-Za-z%]{3})"
 _SECOND = rb"(?:(?P<net>GS|NT|[GN] )|(?P<record>TR|PT|T )),"
@@ -99,7 +99,6 @@ class Lines:
         return Reading(None, None, None, net, overload=not under, underload=under, raw=line)
 
     def parse(self, line: bytes) -> Decoded:
-        """Any line."""
         return match_reply(_REPLIES, line) or self.weighing(line)
 
 

@@ -40,8 +40,7 @@ ZERO_COUNTS = Parameter("zero_counts", "", (), "the value of the empty pan; empt
 _LOWEST, _HIGHEST = -0x80_0000, 0x7F_FFFF
 _BYTES = 3
 _GRAM = Decimal("0.001")
-_NOMINAL_COUNTS_PER_KG = Decimal(10_000)
-"""Of a simulated platform without calibration."""
+_NOMINAL_COUNTS_PER_KG = Decimal(10_000)  # Of a simulated platform without calibration
 
 
 def suspect(counts: int) -> bool:

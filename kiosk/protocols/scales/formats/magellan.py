@@ -39,8 +39,8 @@ METRIC = Parameter("metric", "true", ("true", "false"), "five digits are kg with
 _HEAD = re.compile(rb"S1[1-4](?=[0-9]{0,6}\Z)")
 _WEIGHT = re.compile(rb"S11(?P<digits>[0-9]+)|S144(?P<now>[0-9]+)")
 _ZERO = re.compile(rb"S143(?P<digits>0*)")
+# Answer as stable, overload, underload.
 _CONDITIONS = {b"S141": (False, False, False), b"S142": (None, True, False), b"S145": (None, False, True)}
-"""Answer as stable, overload, underload."""
 _BAR_CODE = re.compile(rb"S0(?P<text>[ -~]+)")
 _STATUS = re.compile(rb"S1[23](?P<text>[ -~]*)")
 _MAX_LINE_BYTES = 128

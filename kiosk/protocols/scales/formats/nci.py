@@ -42,8 +42,7 @@ from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, R
 from kiosk.protocols.scales.text_format import ANY_CASE, TextFormat
 
 _ETX = b"\x03"
-_ALWAYS = 0x30
-"""Bits that every NCI status byte has."""
+_ALWAYS = 0x30  # Bits that every NCI status byte has
 _FOLLOWS = 0x40
 
 
@@ -53,20 +52,20 @@ def _units(*, dot: bytes) -> dict[bytes, str]:
 
 # --- nci_ecr ----------------------------------------------------------------------------------------------------------
 
+# Two bytes, or three when bit 6 of the second says so.
 _STATUS = rb"S?[\x30-\x3f](?:[\x30-\x3f]|[\x70-\x7f][\x30-\x3f])"
-"""Two bytes, or three when bit 6 of the second says so."""
 _NCI = re.compile(rb"\n(?:(?P<status>%b)|(?P<shown>[^\r\n]+?)(?:\r\n(?P<after>%b))?)\r" % (_STATUS, _STATUS))
 _NCI_HEAD = re.compile(rb"\n[^\r\n]*\r(?:\n%b\r)?\Z" % _STATUS)
 _NCI_SHOWN = re.compile(rb"(?P<number>[-+ ]*[0-9][0-9. ]*?) *(?P<unit>[A-Za-z]+)")
 _ROW = re.compile(rb" *(?P<row>[\^.]*\^[\^.]*|[_.]*_[_.]*|-[-.]*-) *(?P<unit>[A-Za-z]*)")
 _WORDS = re.compile(rb"[A-Za-z ]+")
+# Status byte, its bits, what they mean: RAM and EEPROM, ROM, calibration, initial zero.
 _NCI_ERRORS = (
     (0, 0x0C, RejectReason.FAULT),
     (1, 0x04, RejectReason.FAULT),
     (1, 0x08, RejectReason.NEEDS_CALIBRATION),
     (2, 0x08, RejectReason.ZERO_ERROR),
 )
-"""Status byte, its bits, what they mean: RAM and EEPROM, ROM, calibration, initial zero."""
 _NCI_MAX_LINE_BYTES = 48
 
 
@@ -250,8 +249,8 @@ _UPS = TextFormat(
     stable={b"GR": True, b"gr": False},
     says_over=True,
 )
+# A frame has no start of its own: behind a broken one it is found by the blanks of its right-aligned number.
 _UPS_HEAD = re.compile(rb"(?<! ) {2,}(?=[-+0-9])")
-"""A frame has no start of its own: behind a broken one it is found by the blanks of its right-aligned number."""
 
 
 def _parse_ups(message: bytes) -> Decoded:

@@ -84,12 +84,12 @@ _D06_ERRORS = {
     b"22": RejectReason.BUSY,
     b"30": RejectReason.BELOW_MIN,
 }
+# Code 20 in motion, 31 below zero, 32 overload, as stable, overload, underload.
 _D06_CONDITIONS: Mapping[bytes, tuple[bool | None, bool, bool]] = {
     b"20": (False, False, False),
     b"31": (None, False, True),
     b"32": (None, True, False),
 }
-"""Code 20 in motion, 31 below zero, 32 overload, as stable, overload, underload."""
 _D06_MAX_FRAME_BYTES = 32
 _D06_START = re.compile(rb"\x02(?!\x02)|[\x06\x15]")
 
@@ -174,8 +174,7 @@ _D06_COMMANDS = {"request_weight": _d06_price, **plain({"enquiry": b"\x04\x05", 
 _TISA = re.compile(rb"99(?P<invalid>[01])(?P<weight>[0-9]{5})(?P<no_amount>[01])[0-9]{6}(?P<check>.)", re.DOTALL)
 _TISA_HEAD = re.compile(rb"99(?=.{14}\Z)", re.DOTALL)
 _TISA_MAX_LINE_BYTES = 16
-_TISA_DIVISIONS = 20
-"""Below so many scale intervals the scale gives no weight."""
+_TISA_DIVISIONS = 20  # Below so many scale intervals the scale gives no weight
 
 
 def _xor(data: bytes) -> bytes:

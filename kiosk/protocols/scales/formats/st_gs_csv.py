@@ -40,10 +40,10 @@ from kiosk.protocols.scales.protocol import DisplayState, FormatDescription, Par
 from kiosk.protocols.scales.text_format import WIDTH, TextFormat, with_width
 
 _HEAD = re.compile(rb"(?:ST|US|QT|OL|UL|TR),(?:(?:TR|PT),)?")
+# Looked for first: a tare stands in the place of the status or of the type.
 _RECORD = rb"(?:(?=(?:[A-Z]{2},)?(?P<record>TR|PT))|)"
-"""Looked for first: a tare stands in the place of the status or of the type."""
+# A count line (QT) counts pieces; with a unit of mass it is not one.
 _STATUS = rb"(?:(?P<range>OL|UL)|(?P<stable>ST|US|QT(?=.*(?i:pcs?) *\r?$))|TR),"
-"""A count line (QT) counts pieces; with a unit of mass it is not one."""
 _TYPE = rb"(?:(?P<net>GS|NT|[GN])|TR|PT)?"
 _NUMBER = rb"(?P<number>[-+ ]*[0-9][0-9.]*)"
 _UNIT = rb"(?P<unit>[A-Za-z%]+)"
@@ -51,8 +51,7 @@ _MAX_LINE_BYTES = 64
 
 _WORDS = ("kg", "g", "lb", "oz", "t", "pcs")
 _UNITS = {spelled.encode("ascii"): word for word in _WORDS for spelled in (word, word.upper(), word.capitalize())}
-_STABLE = {b"ST": True, b"US": False, b"QT": None}
-"""A count line (QT) says nothing about stability in this family."""
+_STABLE = {b"ST": True, b"US": False, b"QT": None}  # A count line (QT) says nothing about stability in this family
 
 
 def _format(before: bytes, comma: bytes, weighed: bytes, end: bytes = b"") -> TextFormat:
@@ -158,6 +157,7 @@ COMMANDS = Parameter(
     ("excell", "tbw", "tps"),
     "whose commands are sent: those of Excell, of T-Scale TBW, or of T-Scale TPS and FPA",
 )
+# Of TPS and FPA, U is left out: what it does is not documented.
 _COMMANDS_OF: Mapping[str, Mapping[str, bytes]] = {
     "excell": {
         "request_weight": b"RW\r\n",
@@ -172,7 +172,6 @@ _COMMANDS_OF: Mapping[str, Mapping[str, bytes]] = {
     "tbw": {"request_weight": b"R", "read": b"R", "zero": b"Z", "tare": b"T"},
     "tps": {"request_weight": b"?", "read": b"?", "print": b"P", "zero": b"Z", "tare": b"T"},
 }
-"""Of TPS and FPA, U is left out: what it does is not documented."""
 _ASKS_WHAT_IS_SHOWN = ("request_weight", "read", "print")
 
 

@@ -28,8 +28,8 @@ from kiosk.protocols.scales.text_format import TextFormat
 
 _FIELD = 7
 _LINE = 1 + 3 * (1 + _FIELD)
+# The last digit of a number and its comma look like a flag: only what a whole line follows is one.
 _HEAD = re.compile(rb"[01],(?=.{7},.{7},.{7}$)", re.DOTALL)
-"""The last digit of a number and its comma look like a flag: only what a whole line follows is one."""
 _FORMAT = TextFormat(
     re.compile(rb"(?P<stable>[01])(?:,.{7}){2},(?P<number>.{7})", re.DOTALL),
     stable={b"0": True, b"1": False},

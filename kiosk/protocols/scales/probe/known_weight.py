@@ -14,28 +14,19 @@ from enum import StrEnum
 from kiosk.protocols.scales.probe.proposals import AMBIGUOUS_FORMATS, Candidate, Proposal, Recording, weight_text
 from kiosk.protocols.scales.reading import Reading
 
-MIN_READINGS = 3
-"""Readings alike at the end of an observation, before they count as a pan at rest."""
-MIN_KNOWN_G, MAX_KNOWN_G = 100, 300_000
-"""A weight must be many scale intervals to tell one point from another."""
+MIN_READINGS = 3  # Readings alike at the end of an observation, before they count as a pan at rest
+MIN_KNOWN_G, MAX_KNOWN_G = 100, 300_000  # A weight must be many scale intervals to tell one point from another
 _GRAMS = {"kg": Decimal(1000), "g": Decimal(1)}
 _INTERVALS = (50, 20, 10, 5, 2)
-_MIN_PARTS = 20
-"""A known weight is compared at least this finely, however coarse the scale interval seems."""
+_MIN_PARTS = 20  # A known weight is compared at least this finely, however coarse the scale interval seems
 
 
 class MismatchReason(StrEnum):
-    """Why a proposal fell."""
-
-    SILENT = "silent"
-    """It read nothing, or too little, of one of the two observations."""
+    SILENT = "silent"  # It read nothing, or too little, of one of the two observations
     UNSTEADY = "unsteady"
-    NO_WEIGHT = "no_weight"
-    """The indicator says overload or underload."""
-    NET = "net"
-    """The indicator shows a net weight: its tare key was pressed."""
-    UNIT = "unit"
-    """The indicator is set to another unit than kg or g."""
+    NO_WEIGHT = "no_weight"  # The indicator says overload or underload
+    NET = "net"  # The indicator shows a net weight: its tare key was pressed
+    UNIT = "unit"  # The indicator is set to another unit than kg or g
     NOT_ZERO = "not_zero"
     NOT_THE_WEIGHT = "not_the_weight"
 

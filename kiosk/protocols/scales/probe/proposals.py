@@ -16,9 +16,11 @@ from kiosk.protocols.scales.params import CHECKSUM, STRIP_PARITY
 from kiosk.protocols.scales.protocol import LineSettings, ScaleProtocol, TransmissionMode, Transport
 from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
 
+# The only commands a probe may send. Nothing is zeroed, tared or printed by them.
 PROBE_COMMANDS = frozenset({"request_weight", "enquiry", "read"})
-"""The only commands a probe may send. Nothing is zeroed, tared or printed by them."""
 
+# Parameters that change what a format reads, and the values to try where the format has them. Of those that only change
+# what a flag means (`unit_means`) the default stays: it claims least, and no weight on the pan can tell.
 TRIED_PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "checksum": ("on", "off"),
     "dummy_zeros": ("omitted", "sent"),
@@ -31,24 +33,22 @@ TRIED_PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "address": tuple("0123456789"),
     "strip_parity": ("false", "true"),
 }
-"""Parameters that change what a format reads, and the values to try where the format has them. Of those that only
-change what a flag means (``unit_means``) the default stays: it claims least, and no weight on the pan can tell."""
 
+# Of those, the ones that an empty pan cannot tell: zero is zero in each, and only a weight shows which is right.
 DECIMAL_POINT_PARAMETERS = frozenset({"dummy_zeros", "variant"})
-"""Of those, the ones that an empty pan cannot tell: zero is zero in each, and only a weight shows which is right."""
 
+# Formats with a check that cannot be switched off; the others have the parameter `checksum`.
 CHECKED_FORMATS = frozenset({"cas_type6", "cas_m_pro", "dibal_tisa", "massak_100", "pos2_m"})
-"""Formats with a check that cannot be switched off; the others have the parameter ``checksum``."""
 
+# Formats in which nothing says that they are one: any five bytes fit. They are set by hand.
 UNPROVABLE_FORMATS = frozenset({"massak_j"})
-"""Formats in which nothing says that they are one: any five bytes fit. They are set by hand."""
 
+# Formats that also take a line with nothing but a number, as a thermometer sends it: such lines alone prove nothing. An
+# indicator set to them is set up by hand.
 BARE_NUMBER_FORMATS = frozenset({"cas_22", "kern_18"})
-"""Formats that also take a line with nothing but a number, as a thermometer sends it: such lines alone prove nothing.
-An indicator set to them is set up by hand."""
 
+# Formats without a check and with hardly a byte that is always the same.
 WEAK_FORMATS = frozenset({"ff_bcd", "toledo_prix", "micheletti_p15", "mt_8217", "mt_8213", "magellan_s"})
-"""Formats without a check and with hardly a byte that is always the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,7 @@ class AmbiguousFormats:
     same: bool
 
 
+# No other formats are ever proposed together.
 AMBIGUOUS_FORMATS = (
     AmbiguousFormats(
         frozenset({"xk3190_eq_reversed", "xk3190_eq_forward", "eq_forward_integer"}),
@@ -86,7 +87,6 @@ AMBIGUOUS_FORMATS = (
     AmbiguousFormats(frozenset({"cas_type6", "cas_m_pro"}), "one frame of two makers", same=True),
     AmbiguousFormats(frozenset({"mt_8217", "mt_8213"}), "one frame of two models", same=True),
 )
-"""No other formats are ever proposed together."""
 
 _DAMAGE = frozenset(
     {
@@ -102,11 +102,10 @@ _ENDS = b"\r\n\x03"
 _CLEAR_BIT_7 = bytes(byte & 0x7F for byte in range(256))
 _MIN_FRAMES, _MIN_ANSWERS = 3, 2
 _MIN_SHARE = 0.8
-_ENOUGH = 5
-"""Frames from which on more of them add nothing."""
+_ENOUGH = 5  # Frames from which on more of them add nothing
 _CHECKED, _WORDS, _BARE, _BAD_CHECK = 0.98, 0.85, 0.6, 0.4
+# A confidence from which on no other line setting is tried: the best a format without a check reaches is 0.6.
 _CERTAIN = 0.55
-"""A confidence from which on no other line setting is tried: the best a format without a check reaches is 0.6."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +185,6 @@ class Proposal:
 
     @property
     def evidence(self) -> str:
-        """Why, in plain words."""
         checks = {True: "each with a right check", False: "without a check"}[self.checked]
         if dict(self.candidate.params).get(CHECKSUM.name) == "off":
             checks = "whose check is not looked at"

@@ -86,7 +86,6 @@ def _softened(picture: Picture, scale: float) -> Picture:
 
 @lru_cache(maxsize=4)
 def _read(path: Path) -> Picture:
-    """Blue, green, red, alpha."""
     import cv2
 
     data = path.read_bytes()

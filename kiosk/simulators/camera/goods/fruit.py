@@ -16,26 +16,17 @@ class Fruit:
 
     length: float
     width: float
-    taper: float
-    """0 an ellipse, above it a drop: how much narrower one end is."""
-    thickness: float
-    """Height of the middle as a share of the half width."""
+    taper: float  # 0 an ellipse, above it a drop: how much narrower one end is
+    thickness: float  # Height of the middle as a share of the half width
     color: tuple[int, int, int]
-    spread: float
-    """How much pieces differ in lightness."""
-    second: tuple[int, int, int]
-    """The color the skin changes to in patches."""
-    wrinkle: float
-    """Depth of the wrinkles in millimetres."""
-    wrinkle_across: float
-    """Wrinkle size across the piece in millimetres."""
-    wrinkle_along: float
-    """And along it: longer than across gives grooves from end to end."""
+    spread: float  # How much pieces differ in lightness
+    second: tuple[int, int, int]  # The color the skin changes to in patches
+    wrinkle: float  # Depth of the wrinkles in millimetres
+    wrinkle_across: float  # Wrinkle size across the piece in millimetres
+    wrinkle_along: float  # And along it: longer than across gives grooves from end to end
     gloss: float
-    lumpiness: float
-    """How far the outline leaves the ellipse."""
-    seam: float
-    """A ridge along the middle in millimetres, negative for a cleft."""
+    lumpiness: float  # How far the outline leaves the ellipse
+    seam: float  # A ridge along the middle in millimetres, negative for a cleft
 
 
 FRUITS = {

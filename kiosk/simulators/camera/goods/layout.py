@@ -22,22 +22,16 @@ class GoodsLayout:
 
     name: str
     way: Arrangement = Arrangement.HEAP
-    count: int = 1
-    """Pieces, when there are several."""
-    reach_mm: float = 76.0
-    """Radius of a heap, or the longer side of a picture."""
-    turn: float = 0.0
-    """Radians, of a single piece."""
+    count: int = 1  # Pieces, when there are several
+    reach_mm: float = 76.0  # Radius of a heap, or the longer side of a picture
+    turn: float = 0.0  # Radians, of a single piece
+    # Between the left (0) and the right (1) end, and the upper and the lower, of where they may lie.
     place: tuple[float, float] = (0.5, 0.5)
-    """Between the left (0) and the right (1) end, and the upper and the lower, of where they may lie."""
+    # From the edge of the interior to where goods may lie; negative reaches out of the interior.
     margin_mm: float = 14.0
-    """From the edge of the interior to where goods may lie; negative reaches out of the interior."""
-    number: int = 0
-    """Another number is another handful of the same goods."""
-    nudged_mm: tuple[float, float] = (0.0, 0.0)
-    """Moved so far from their place."""
-    file: Path | None = None
-    """A picture that lies there instead, its longer side ``reach_mm`` long."""
+    number: int = 0  # Another number is another handful of the same goods
+    nudged_mm: tuple[float, float] = (0.0, 0.0)  # Moved so far from their place
+    file: Path | None = None  # A picture that lies there instead, its longer side `reach_mm` long
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,7 @@ from kiosk.simulators.camera.goods.pieces import PX_PER_MM, Direction, Field, Pi
 
 Color: TypeAlias = tuple[int, int, int]
 Stops: TypeAlias = tuple[tuple[float, float], ...]
-Zone: TypeAlias = tuple[float, float, Color]
-"""From, to, and what color it is there."""
+Zone: TypeAlias = tuple[float, float, Color]  # From, to, and what color it is there
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,33 +20,23 @@ class Long:
 
     length: float
     width: float
-    profile: Stops
-    """Half width along the axis, as a share of ``width`` / 2; nothing at both ends."""
+    profile: Stops  # Half width along the axis, as a share of `width` / 2; nothing at both ends
     color: Color
-    second: Color
-    """The color the skin changes to in patches."""
-    thickness: float
-    """Height of the middle as a share of the half width."""
+    second: Color  # The color the skin changes to in patches
+    thickness: float  # Height of the middle as a share of the half width
     gloss: float = 0.05
     sheen: float = 38.0
-    bend: float = 0.0
-    """How far the middle is pushed aside, as a share of the length."""
+    bend: float = 0.0  # How far the middle is pushed aside, as a share of the length
     along: tuple[Zone, ...] = ()
-    across: tuple[Zone, ...] = ()
-    """Colors over the skin, with ragged and with straight borders."""
+    across: tuple[Zone, ...] = ()  # Colors over the skin, with ragged and with straight borders
     ribs: int = 0
-    rib_mm: float = 0.0
-    """Grooves from end to end, and how deep."""
-    rings_mm: float = 0.0
-    """Depth of fine rings around the axis."""
-    veins_mm: float = 0.0
-    """Height of the leaf between its veins."""
-    ragged: float = 0.0
-    """How far the outline wavers."""
+    rib_mm: float = 0.0  # Grooves from end to end, and how deep
+    rings_mm: float = 0.0  # Depth of fine rings around the axis
+    veins_mm: float = 0.0  # Height of the leaf between its veins
+    ragged: float = 0.0  # How far the outline wavers
 
 
-_SOFT = 0.035
-"""Over which share of the piece one color goes over into the next."""
+_SOFT = 0.035  # Over which share of the piece one color goes over into the next
 
 GARLIC = Long(
     length=66, width=52,

@@ -13,15 +13,14 @@ from numpy.typing import NDArray
 from kiosk.simulators.camera.mat import Picture
 
 Field: TypeAlias = NDArray[np.float32]
-Plane: TypeAlias = NDArray[np.uint8]
-"""One number a pixel, 0 to 255."""
+Plane: TypeAlias = NDArray[np.uint8]  # One number a pixel, 0 to 255
 Direction: TypeAlias = tuple[float, float, float]
 
+# Goods and sheet are drawn a little finer than the camera sees them, which is at most 3.6 pixels a millimetre.
 PX_PER_MM = 4
-"""Goods and sheet are drawn a little finer than the camera sees them, which is at most 3.6 pixels a millimetre."""
 
+# Towards the lamp: from the left, from the right, from almost above; one for all goods of a stage.
 LAMPS: tuple[Direction, ...] = ((-0.42, -0.50, 0.76), (0.46, -0.40, 0.79), (-0.12, -0.24, 0.96))
-"""Towards the lamp: from the left, from the right, from almost above; one for all goods of a stage."""
 _AMBIENT, _DIFFUSE = 0.54, 0.60
 
 
@@ -30,12 +29,9 @@ class Piece:
     """A drawn piece in a square box. ``shade`` is larger than the other planes by ``margin`` on every side."""
 
     color: Picture
-    alpha: Plane
-    """How much of the pixel the piece covers."""
-    mirror: Plane
-    """How nearly the surface mirrors the lamp into the camera."""
-    shade: Plane
-    """How much light the piece takes from what lies below it."""
+    alpha: Plane  # How much of the pixel the piece covers
+    mirror: Plane  # How nearly the surface mirrors the lamp into the camera
+    shade: Plane  # How much light the piece takes from what lies below it
     margin: int
 
 
@@ -47,10 +43,8 @@ class Relief:
     albedo: Field
     alpha: Field
     gloss: float = 0.0
-    sheen: float = 38.0
-    """The exponent of the highlight: higher is smaller and harder."""
-    lift_px: float = 0.0
-    """How high the piece stands above what it lies on: moves and softens its shadow."""
+    sheen: float = 38.0  # The exponent of the highlight: higher is smaller and harder
+    lift_px: float = 0.0  # How high the piece stands above what it lies on: moves and softens its shadow
 
 
 def generator(name: str, *numbers: int) -> np.random.Generator:

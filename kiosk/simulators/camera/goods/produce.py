@@ -16,21 +16,16 @@ from kiosk.simulators.camera.goods.fruit import FRUITS, draw_fruit
 from kiosk.simulators.camera.goods.jar import draw_jar
 from kiosk.simulators.camera.goods.pieces import LAMPS, Direction, Piece, generator
 
+# One piece, its axis turned by so many radians.
 Draw: TypeAlias = Callable[[np.random.Generator, Direction, float], Piece]
-"""One piece, its axis turned by so many radians."""
 
 
 class Arrangement(StrEnum):
-    """How goods lie."""
-
     ONE = "one"
-    SEVERAL = "several"
-    """Apart from each other, or just touching."""
+    SEVERAL = "several"  # Apart from each other, or just touching
     HEAP = "heap"
-    PILE = "pile"
-    """A heap over most of the interior."""
-    BUNCH = "bunch"
-    """Stems together, tips apart."""
+    PILE = "pile"  # A heap over most of the interior
+    BUNCH = "bunch"  # Stems together, tips apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +76,11 @@ PRODUCE: Mapping[str, Produce] = {
     "melon": _long(long.MELON, (Arrangement.ONE, Arrangement.SEVERAL), 2, 2),
     "greens": _long(long.LEAF, (Arrangement.BUNCH, Arrangement.SEVERAL), 6, 10),
 }
+# Things whose length and width are known to a tenth of a millimetre.
 FLAT: Mapping[str, Produce] = {name: _flat(name) for name in FLATS}
-"""Things whose length and width are known to a tenth of a millimetre."""
 
+# Of small goods a heap takes hundreds: ten of them, drawn once in eight turns, look like hundreds.
 _VARIANTS, _CACHED_LENGTH_MM = 10, 45.0
-"""Of small goods a heap takes hundreds: ten of them, drawn once in eight turns, look like hundreds."""
 _TURNS = 8
 
 

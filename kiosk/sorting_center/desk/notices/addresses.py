@@ -10,8 +10,7 @@ from typing import Final
 from kiosk.sorting_center.alarm_texts import format_detail
 from kiosk.sorting_center.desk.notices.ports import DeliveryFailed
 
-Resolve = Callable[[str, int], Sequence[str]]
-"""Numeric addresses of a name; raises OSError."""
+Resolve = Callable[[str, int], Sequence[str]]  # Numeric addresses of a name; raises OSError
 
 _NON_PUBLIC_NETWORKS: Final = tuple(
     ipaddress.ip_network(text)

@@ -22,15 +22,12 @@ from kiosk.sorting_center.desk.notices.outbox import NoticeClaim
 from kiosk.sorting_center.desk.notices.ports import DeliveryFailed, NoticeWording
 from kiosk.sorting_center.desk.notices.targets import MailServer, Security
 
-TOTAL_TIMEOUT_S: Final = 30.0
-"""A mail server may ask others before it answers; ten steps go to and fro."""
+TOTAL_TIMEOUT_S: Final = 30.0  # A mail server may ask others before it answers; ten steps go to and fro
 _MAX_LOGIN_BYTES: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """For one server."""
-
     user: str
     password: str = field(repr=False)
 

@@ -21,28 +21,22 @@ from kiosk.sorting_center.desk.notices.targets import NoticeTarget, target_of
 from kiosk.sorting_center.desk.schema import alarm_case, case_step, notice, notice_target
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
-MAX_CASES_PER_NOTICE: Final = 50
-"""A power cut makes hundreds of stations quiet at once: nobody reads a hundred letters."""
-MAX_STEPS: Final = 500
-"""Looked at in one transaction."""
+MAX_CASES_PER_NOTICE: Final = 50  # A power cut makes hundreds of stations quiet at once: nobody reads a hundred letters
+MAX_STEPS: Final = 500  # Looked at in one transaction
 MAX_WAITING: Final = 2_000
 MAX_ENDED: Final = 1_000
+# Longer than any sending takes: whoever died in it is followed by another one then.
 LEASE_TIME: Final = timedelta(seconds=120)
-"""Longer than any sending takes: whoever died in it is followed by another one then."""
 GIVE_UP_AFTER: Final = timedelta(days=3)
-MIN_TRIES: Final = 12
-"""A clock that jumps by years gives nothing up that was not tried."""
+MIN_TRIES: Final = 12  # A clock that jumps by years gives nothing up that was not tried
 _MAX_RESULT: Final = 300
 
 
 class NoticeState(StrEnum):
-    """A notice begins waiting."""
-
     WAITING = "waiting"
     SENT = "sent"
     GIVEN_UP = "given_up"
-    DROPPED = "dropped"
-    """There was no room for it."""
+    DROPPED = "dropped"  # There was no room for it
 
 
 class NoticeCase(msgspec.Struct, frozen=True):
@@ -175,7 +169,6 @@ class NoticeOutbox:
     def _finish(
         self, claim: NoticeClaim, of_target: dict[str, object], outcome: tuple[NoticeState, str], now: datetime
     ) -> bool:
-        """Whether the claim still held."""
         state, result = outcome
         with self._database.writing() as connection:
             same_turn = (notice_target.c.name == claim.target.name) & (notice_target.c.turn == claim.turn)
@@ -193,7 +186,6 @@ class NoticeOutbox:
             return [_notice(row) for row in rows]
 
     def counts(self) -> dict[tuple[str, NoticeState], int]:
-        """By target and state."""
         counted = select(notice.c.target, notice.c.state, func.count()).group_by(notice.c.target, notice.c.state)
         with self._database.reading() as connection:
             return {(target, NoticeState(state)): int(number) for target, state, number in connection.execute(counted)}

@@ -27,13 +27,10 @@ _MAIL: Final = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0
 _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9a-fA-F:.]{2,45}")
 _FILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _IMMEDIATELY: Final = "1970-01-01T00:00:00.000Z"
-_PREFIX: Final = "whs_"
-"""So that a secret in a log or a repository is recognised as one."""
+_PREFIX: Final = "whs_"  # So that a secret in a log or a repository is recognised as one
 
 
 class NoticeChannel(StrEnum):
-    """How a notice travels."""
-
     MAIL = "mail"
     WEBHOOK = "webhook"
 
@@ -80,7 +77,6 @@ class Webhook:
 
     @property
     def netloc(self) -> str:
-        """For the Host header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         usual = {"http": 80, "https": 443}[self.scheme]
         return host if self.port == usual else f"{host}:{self.port}"
@@ -199,13 +195,11 @@ class NoticeTargets:
                 raise ActionRefused("no_such_target", f"there is no target {name[:40]!r}", name=name[:40])
 
     def all(self) -> list[NoticeTarget]:
-        """By name."""
         with self._database.reading() as connection:
             return [target_of(row) for row in connection.execute(select(notice_target).order_by(notice_target.c.name))]
 
 
 def target_of(row: Row[Any]) -> NoticeTarget:
-    """Of its row."""
     return NoticeTarget(
         row.name,
         NoticeChannel(row.way),

@@ -24,8 +24,7 @@ from kiosk.sorting_center.desk.notices.outbox import NoticeCase, NoticeClaim
 from kiosk.sorting_center.desk.notices.ports import DeliveryFailed, NoticeWording
 from kiosk.sorting_center.desk.notices.targets import Webhook
 
-TOTAL_TIMEOUT_S: Final = 10.0
-"""For connecting, TLS, question and answer together."""
+TOTAL_TIMEOUT_S: Final = 10.0  # For connecting, TLS, question and answer together
 MAX_BODY_BYTES: Final = 256 * 1024
 ID_HEADER: Final = "X-Kiosk-Notice"
 TIME_HEADER: Final = "X-Kiosk-Timestamp"

@@ -55,7 +55,6 @@ class AmqpConsumer:
         )
 
     def start(self) -> None:
-        """Begin to connect and receive."""
         self._answer_link.start()
         self._link.start()
 

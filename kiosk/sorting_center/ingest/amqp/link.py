@@ -35,12 +35,11 @@ log = logging.getLogger(__name__)
 
 _HEARTBEAT_S: Final = 30
 _CONNECT_TIMEOUT_S: Final = 3.0
-_STACK_TIMEOUT_S: Final = 10.0
-"""TCP, TLS and AMQP together: a broker that has just started takes its time."""
+_STACK_TIMEOUT_S: Final = 10.0  # TCP, TLS and AMQP together: a broker that has just started takes its time
+# The first pause and the longest, each cut at random: many workers of one broker do not come back together.
 RECONNECT_S: Final = (2.0, 30.0)
-"""The first pause and the longest, each cut at random: many workers of one broker do not come back together."""
+# RabbitMQ 4.0 may never answer what is asked of a quorum queue that is just being recovered; the next channel is.
 RESPONSE_TIMEOUT_S: Final = 5.0
-"""RabbitMQ 4.0 may never answer what is asked of a quorum queue that is just being recovered; the next channel is."""
 _CLOSE_TIMEOUT_S: Final = 0.5
 _REFUSALS: Final = (
     AuthenticationError,
@@ -48,20 +47,17 @@ _REFUSALS: Final = (
     ProbableAuthenticationError,
     ConnectionClosedByBroker,
 )
+# A connection that broke, and a broker that is being stopped.
 _NOT_REFUSALS: Final = ("StreamLostError", "CONNECTION_FORCED")
-"""A connection that broke, and a broker that is being stopped."""
 
 
 @dataclass(frozen=True, slots=True)
 class AmqpCallbacks:
     """Called in the network thread: they must not block."""
 
-    set_fault: Callable[[str], bool]
-    """Takes what is wrong with the broker ("" = nothing); true when it is news."""
-    on_open: Callable[[Channel], None]
-    """A new channel is open."""
-    on_closed: Callable[[], None] = lambda: None
-    """The channel is gone."""
+    set_fault: Callable[[str], bool]  # Takes what is wrong with the broker ("" = nothing); true when it is news
+    on_open: Callable[[Channel], None]  # A new channel is open
+    on_closed: Callable[[], None] = lambda: None  # The channel is gone
 
 
 class _AmqpConnection(SelectConnection):  # type: ignore[misc] # the library tells no types

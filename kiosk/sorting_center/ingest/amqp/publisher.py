@@ -28,8 +28,7 @@ class _PublishWindow:
 
     messages: Sequence[tuple[str, bytes]]
     confirmed: set[int] = field(default_factory=set)
-    refused: int | None = None
-    """The first place the broker did not take."""
+    refused: int | None = None  # The first place the broker did not take
 
     def accepted_count(self) -> int:
         """How many, from the first on, were confirmed."""
@@ -49,8 +48,8 @@ class AmqpFeedPublisher:
         self._changed = threading.Condition()
         self._window = _PublishWindow(())
         self._channel: Channel | None = None
+        # What is not confirmed yet, by delivery tag on this channel: its window and its place there.
         self._unconfirmed: dict[int, tuple[_PublishWindow, int]] = {}
-        """What is not confirmed yet, by delivery tag on this channel: its window and its place there."""
         self._last_tag = 0
         self._stopping = threading.Event()
         self._link = AmqpLink(
@@ -58,7 +57,6 @@ class AmqpFeedPublisher:
         )
 
     def start(self) -> None:
-        """Begin to connect."""
         self._link.start()
 
     def stop(self, timeout_s: float) -> None:

@@ -13,17 +13,16 @@ from pika.channel import Channel
 
 from kiosk.domain.identifiers import check_region
 
-TOPICS: Final = "amq.topic"
-"""The exchange of RabbitMQ's MQTT, where a slash is a dot."""
+TOPICS: Final = "amq.topic"  # The exchange of RabbitMQ's MQTT, where a slash is a dot
+# The exchange and the queue of what was delivered too often: its workers died each time, or could not store it.
 DEAD: Final = "intake.dead"
-"""The exchange and the queue of what was delivered too often: its workers died each time, or could not store it."""
 ALL: Final = "intake.all"
+# RabbitMQ's default, said so that no policy of another version changes it: what is above goes to `DEAD`.
 DELIVERY_LIMIT: Final = 20
-"""RabbitMQ's default, said so that no policy of another version changes it: what is above goes to `DEAD`."""
 
 _QUORUM: Final[Mapping[str, object]] = {"x-queue-type": "quorum"}
+# Without a limit: there is nowhere to go from here but into the ledger.
 DEAD_ARGUMENTS: Final[Mapping[str, object]] = {**_QUORUM, "x-delivery-limit": -1}
-"""Without a limit: there is nowhere to go from here but into the ledger."""
 INTAKE_ARGUMENTS: Final[Mapping[str, object]] = {
     **_QUORUM,
     "x-delivery-limit": DELIVERY_LIMIT,

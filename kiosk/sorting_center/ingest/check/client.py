@@ -19,11 +19,9 @@ from kiosk.sorting_center.ingest.check.finding import BrokerUnusable
 from kiosk.sorting_center.ingest.tls import tls_context
 
 ANSWER_S: Final = 10.0
-QUIET_S: Final = 1.5
-"""After so long without a message none is on its way any more."""
+QUIET_S: Final = 1.5  # After so long without a message none is on its way any more
 _IN_FLIGHT: Final = 50
-_SENTINEL: Final = b"."
-"""Sent behind what waits in a queue; its size is that of no other message."""
+_SENTINEL: Final = b"."  # Sent behind what waits in a queue; its size is that of no other message
 _MAX_SENTINELS: Final = 8
 
 
@@ -32,10 +30,8 @@ class TrialClient:
 
     def __init__(self, address: BrokerAddress, client_id: str, session_s: int = 0) -> None:
         """``session_s``: how long the broker is asked to keep the session; with 0 an old one is thrown away, too."""
-        self.received: list[tuple[str, int]] = []
-        """Topic and size of each message."""
-        self.granted: Properties | None = None
-        """What the broker said of itself as it let the client in."""
+        self.received: list[tuple[str, int]] = []  # Topic and size of each message
+        self.granted: Properties | None = None  # What the broker said of itself as it let the client in
         self._address, self._session_s = address, session_s
         self._codes: dict[int, ReasonCode] = {}
         self._connected: ReasonCode | None = None
@@ -98,7 +94,6 @@ class TrialClient:
         return self._is_disconnected or all(mid in self._codes for mid in mids)
 
     def subscribe(self, topic: str) -> bool:
-        """Whether it is granted."""
         mid = self._client.subscribe(topic, qos=1)[1] or -1
         self._wait_for(lambda: self._is_disconnected or mid in self._codes)
         return mid in self._codes and not self._codes[mid].is_failure

@@ -10,16 +10,12 @@ class BrokerVerdict(Enum):
     """How a finding is to be taken."""
 
     OK = "ok"
-    TRAP = "trap"
-    """Something would be lost here, or let in."""
-    UNSEEN = "?"
-    """Cannot be seen from a client, or not with this login."""
+    TRAP = "trap"  # Something would be lost here, or let in
+    UNSEEN = "?"  # Cannot be seen from a client, or not with this login
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerFinding:
-    """One line for a technician."""
-
     verdict: BrokerVerdict
     text: str
 
@@ -32,5 +28,4 @@ class BrokerUnusable(Exception):
 
 
 def ok_or_trap(is_ok: bool, good: str, bad: str) -> BrokerFinding:
-    """One of two lines."""
     return BrokerFinding(BrokerVerdict.OK, good) if is_ok else BrokerFinding(BrokerVerdict.TRAP, bad)

@@ -12,10 +12,8 @@ from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ingest.check.client import TrialClient
 from kiosk.sorting_center.ingest.check.finding import BrokerFinding, BrokerUnusable, BrokerVerdict, ok_or_trap
 
-REGION: Final = "broker-check"
-"""No station's; nor is what is published there anything that a sorting center listens to."""
-OFFLINE_MESSAGES: Final = 1500
-"""Half as many again as brokers keep that were never told how many."""
+REGION: Final = "broker-check"  # No station's; nor is what is published there anything that a sorting center listens to
+OFFLINE_MESSAGES: Final = 1500  # Half as many again as brokers keep that were never told how many
 _FULL_BATCH: Final = 1024 * 1024
 _SESSION_S: Final = 30 * 24 * 3600
 _DAY_S: Final = 24 * 3600

@@ -55,7 +55,6 @@ class MqttConsumer:
         self._link.client.on_subscribe = self._subscribed
 
     def start(self) -> None:
-        """Begin to connect and receive."""
         self._link.start()
 
     def stop(self, timeout_s: float) -> None:

@@ -34,10 +34,10 @@ log = logging.getLogger(__name__)
 
 _KEEPALIVE_S: Final = 30
 _CONNECT_TIMEOUT_S: Final = 3.0
+# The first pause and the longest, each cut at random: many centers behind one broker do not come back together.
 RECONNECT_S: Final = (2.0, 30.0)
-"""The first pause and the longest, each cut at random: many centers behind one broker do not come back together."""
+# A batch of incompressible events, and its header. The broker drops what is larger.
 MAX_PACKET_BYTES: Final = 1024 * 1024 + 64 * 1024
-"""A batch of incompressible events, and its header. The broker drops what is larger."""
 _POLL_TIMEOUT_S: Final = 1.0
 _MAX_PACKETS_PER_TURN: Final = 200
 _MAX_IN_FLIGHT: Final = 500
@@ -60,13 +60,11 @@ class MqttSession:
 class MqttCallbacks:
     """Called in the network thread: they must not block."""
 
-    set_fault: Callable[[str], bool]
-    """Takes what is wrong with the broker ("" = nothing); true when it is news."""
+    set_fault: Callable[[str], bool]  # Takes what is wrong with the broker ("" = nothing); true when it is news
     on_connected: Callable[[], None] = lambda: None
     on_disconnected: Callable[[], None] = lambda: None
     on_message: Callable[[mqtt.MQTTMessage], None] = lambda _: None
-    on_read: Callable[[], None] = lambda: None
-    """After each handful of messages."""
+    on_read: Callable[[], None] = lambda: None  # After each handful of messages
 
 
 class _WakeUp:

@@ -18,8 +18,7 @@ from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ingest.mqtt.link import MqttCallbacks, MqttLink, MqttSession
 
 _POLL_S: Final = 0.5
-_RECEIVE_MAXIMUM: Final = 10
-"""Nothing is subscribed to over this connection."""
+_RECEIVE_MAXIMUM: Final = 10  # Nothing is subscribed to over this connection
 
 
 class MqttFeedPublisher:
@@ -30,10 +29,8 @@ class MqttFeedPublisher:
         self._properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         self._properties.UserProperty = [(GENERATION_PROPERTY, generation)]
         self._changed = threading.Condition()
-        self._packet_ids: list[int] | None = None
-        """Of the window under way, in its order; None until it is sent."""
-        self._unanswered: set[int] = set()
-        """Of these."""
+        self._packet_ids: list[int] | None = None  # Of the window under way, in its order; None until it is sent
+        self._unanswered: set[int] = set()  # Of these
         self._reasons: dict[int, ReasonCode] = {}
         self._stopping = threading.Event()
         self._link = MqttLink(
@@ -44,7 +41,6 @@ class MqttFeedPublisher:
         self._link.client.on_publish = self._published
 
     def start(self) -> None:
-        """Begin to connect."""
         self._link.start()
 
     def stop(self, timeout_s: float) -> None:

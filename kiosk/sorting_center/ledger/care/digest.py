@@ -14,8 +14,8 @@ from kiosk.sorting_center.ledger.schema import alembic_version, metadata, number
 
 CHUNK: Final = 1000
 
+# What a ledger is made of; Alembic's own table only says what `meta` says, and `numbered` what `event` says.
 TABLES: Final = tuple(table for table in metadata.sorted_tables if table not in (alembic_version, numbered))
-"""What a ledger is made of; Alembic's own table only says what `meta` says, and ``numbered`` what `event` says."""
 
 _encode_line: Final = msgspec.json.Encoder().encode
 
@@ -50,7 +50,6 @@ class RollingDigest:
         self._hash.update(b"".join(_encode_line((name, *row)) + b"\n" for row in rows))
 
     def result(self) -> Digest:
-        """Of all that was added."""
         return Digest(dict(sorted(self._rows.items())), self._hash.hexdigest())
 
 

@@ -22,8 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from kiosk.sorting_center.ledger.database.times import TimestampColumn, to_rfc3339
 
 _TIME: Final = "timestamptz"
-_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
-"""PostgreSQL counts microseconds from here, in eight bytes."""
+_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)  # PostgreSQL counts microseconds from here, in eight bytes
 
 
 def type_name(column: Column[Any]) -> str:

@@ -15,9 +15,9 @@ from kiosk.sorting_center.ledger.errors import (
     LedgerUnwritable,
 )
 
+# Of PostgreSQL: a deadlock, a lost connection, a row another process was first to write. Nothing of the transaction is
+# stored, and the same events go through the next time.
 _RETRYABLE: Final = (OperationalError, IntegrityError, InterfaceError, InternalError)
-"""Of PostgreSQL: a deadlock, a lost connection, a row another process was first to write. Nothing of the transaction is
-stored, and the same events go through the next time."""
 
 
 def translate_error(address: LedgerAddress, error: DBAPIError) -> LedgerError:
@@ -44,7 +44,6 @@ def translate_open_error(address: LedgerAddress, error: DBAPIError) -> LedgerErr
 
 
 def damage_error(address: LedgerAddress, why: str) -> LedgerDamaged:
-    """Of a file."""
     return LedgerDamaged(
         f"the ledger {address} is damaged ({why}): it is left as it is; keep a copy and restore the last backup"
     )

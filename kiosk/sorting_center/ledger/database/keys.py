@@ -22,7 +22,6 @@ class Keys:
         return self.table.c.value.op("->>")(literal_column(str(place)))
 
     def number(self, place: int) -> ColumnElement[int]:
-        """The same, of a number."""
         return cast(self.text(place), BigInteger)
 
 

@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 
 _SCRIPTS: Final = Path(__file__).parents[1] / "migrations"
 
+# Called, from a thread of its own, with what a check of the file beside the work has found.
 DamageCallback = Callable[[str], None]
-"""Called, from a thread of its own, with what a check of the file beside the work has found."""
 
 
 def new_generation() -> str:

@@ -14,8 +14,7 @@ log = logging.getLogger(__name__)
 
 PARTITION_LOCK: Final = 0x53_4B_03
 _RETRY_S: Final = 60.0
-_EARLIEST: Final = "2020-01"
-"""Before this no station existed: a clock that says so is wrong."""
+_EARLIEST: Final = "2020-01"  # Before this no station existed: a clock that says so is wrong
 
 
 class Partitions:
@@ -74,6 +73,5 @@ def partition_of(month: str) -> str:
 
 
 def next_month(month: str) -> str:
-    """YYYY-MM of both."""
     year, number = int(month[:4]), int(month[5:7])
     return f"{year + number // 12:04}-{number % 12 + 1:02}"

@@ -16,13 +16,11 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam,
 from kiosk.sorting_center.ledger.database.rows import Rows, insert_rows
 from kiosk.sorting_center.ledger.schema import ARCHIVED, event, event_by_month, feed_position, numbered
 
+# Of the bodies of one page: four thousand ordinary events, and 64 of the largest.
 MAX_PAGE_BYTES: Final = 4 * 1024 * 1024
-"""Of the bodies of one page: four thousand ordinary events, and 64 of the largest."""
-MAX_EVENTS_PER_QUERY: Final = 128
-"""Events of one statement, where bodies are read: at most 8 MiB."""
+MAX_EVENTS_PER_QUERY: Final = 128  # Events of one statement, where bodies are read: at most 8 MiB
 
-Columns = tuple[str, ...]
-"""Names of columns of ``event``."""
+Columns = tuple[str, ...]  # Names of columns of `event`
 
 
 class PlacedRange(NamedTuple):
@@ -148,7 +146,6 @@ class EventCopy:
         self._open_ranges: dict[tuple[str, str, str], PlacedRange] = {}
 
     def add(self, rows: Rows) -> None:
-        """The next ones."""
         insert_events(self._connection, rows)
         if _has_ranges(self._connection):
             assign_places(self._connection, self._pop_finished(rows))

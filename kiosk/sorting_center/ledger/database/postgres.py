@@ -14,11 +14,10 @@ from sqlalchemy.engine import URL
 from kiosk.sorting_center.ledger.schema import EVENT_ON_POSTGRESQL, event, metadata
 
 SCHEMA_LOCK: Final = 0x53_4B_02
+# Of the database, shared by every connection that writes: one that a restarted server has ended takes it again when it
+# is made anew. (0x53_4B: SK. An advisory lock is a number that only we give a meaning.)
 IN_USE_LOCK: Final = 0x53_4B_04
-"""Of the database, shared by every connection that writes: one that a restarted server has ended takes it again when it
-is made anew. (0x53_4B: SK. An advisory lock is a number that only we give a meaning.)"""
-STATION_LOCK: Final = 0x53_4B_05
-"""With a second number, of the station."""
+STATION_LOCK: Final = 0x53_4B_05  # With a second number, of the station
 
 _CONNECT: Final = {
     "connect_timeout": 5,

@@ -14,9 +14,9 @@ from sqlalchemy import Column, Connection, Table
 
 Rows = Sequence[tuple[Any, ...]]
 
+# Of one statement of SQLite. Python's lock is given up for each: with a statement a row, a commit beside a busy network
+# thread would wait for it row by row.
 _MAX_ROWS_PER_STATEMENT: Final = 128
-"""Of one statement of SQLite. Python's lock is given up for each: with a statement a row, a commit beside a busy
-network thread would wait for it row by row."""
 
 
 def insert_rows(connection: Connection, table: Table, rows: Rows) -> None:

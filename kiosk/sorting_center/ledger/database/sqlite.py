@@ -20,21 +20,20 @@ from kiosk.sorting_center.ledger.errors import LedgerInUse, LedgerUnwritable
 log = logging.getLogger(__name__)
 
 _BUSY_TIMEOUT_S: Final = 5.0
+# FULL: with NORMAL an event that was acknowledged can be gone after a power cut, and the station deletes its copy. 16
+# MiB of log: the same pages of the indexes change in commit after commit.
 _WRITER_PRAGMAS: Final = (
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
     "wal_autocheckpoint=4000",
 )
-"""FULL: with NORMAL an event that was acknowledged can be gone after a power cut, and the station deletes its copy.
-16 MiB of log: the same pages of the indexes change in commit after commit."""
-_LEDGER_CACHE_KIB: Final = 64 * 1024
-"""For the same reason."""
+_LEDGER_CACHE_KIB: Final = 64 * 1024  # For the same reason
+# Said instead of SQLite's own message: that quotes the damaged schema, and Python reads it as strict UTF-8.
 _UNREADABLE: Final = "malformed database schema"
-"""Said instead of SQLite's own message: that quotes the damaged schema, and Python reads it as strict UTF-8."""
 
+# A file up to here is checked in less than a second, before the ledger is opened; of a million events it takes 50.
 BACKGROUND_CHECK_BYTES: Final = 64 * 1024 * 1024
-"""A file up to here is checked in less than a second, before the ledger is opened; of a million events it takes 50."""
 
 
 def take_lock(path: Path) -> IO[str]:
@@ -58,7 +57,6 @@ def writer(path: Path, cache_kib: int = _LEDGER_CACHE_KIB) -> Engine:
 
 
 def reader(path: Path) -> Engine:
-    """Writing is refused."""
     return _engine(path, ("query_only=ON",), "BEGIN")
 
 
@@ -101,18 +99,15 @@ class FileCheck:
         self._connection.execute("PRAGMA query_only=ON")
         self._on_damage = on_damage
         self._is_stopping = False
-        self.finding = ""
-        """What is wrong with the file; "" for nothing known."""
+        self.finding = ""  # What is wrong with the file; "" for nothing known
         self._thread = threading.Thread(target=self._run, name="ledger file check", daemon=True)
         self._thread.start()
 
     def wait(self, timeout_s: float) -> bool:
-        """Whether it is through."""
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     def stop(self) -> None:
-        """Also before it is through."""
         self._is_stopping = True
         while self._thread.is_alive():
             self._connection.interrupt()  # again and again: one that comes before the check has begun is forgotten

@@ -8,8 +8,7 @@ from typing import Any
 from sqlalchemy import Dialect, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-MIN_TIMESTAMP = ""
-"""No time is before it."""
+MIN_TIMESTAMP = ""  # No time is before it
 
 
 def to_rfc3339(moment: datetime) -> str:

@@ -10,10 +10,8 @@ from sqlalchemy import Connection, delete, func, select
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
 from kiosk.sorting_center.ledger.schema import meta
 
-MAX_COUNTED: Final = 1000
-"""As many as a broker has on its way to one process; beyond that counting begins anew."""
-_KEY_PREFIX: Final = "delivered "
-"""Before the digest; a row of ``meta`` each."""
+MAX_COUNTED: Final = 1000  # As many as a broker has on its way to one process; beyond that counting begins anew
+_KEY_PREFIX: Final = "delivered "  # Before the digest; a row of `meta` each
 _IS_COUNTER: Final = meta.c.name.startswith(_KEY_PREFIX)
 
 
@@ -29,6 +27,5 @@ def count(connection: Connection, digest: str) -> int:
 
 
 def forget(connection: Connection, digests: Iterable[str]) -> None:
-    """These messages are done with."""
     if names := [_KEY_PREFIX + digest for digest in digests]:
         connection.execute(delete(meta).where(meta.c.name.in_(names)))

@@ -22,27 +22,24 @@ from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
 from kiosk.sorting_center.ledger.schema import meta
 
+# 200 weighings and 500 scans are 700 events, of 0.7 KB and a row: 1.2 MB a day, and 25 MB after three weeks without a
+# line. Twice as busy a station that was away as long still fits.
 DAY_BYTES: Final = 64 * 1024 * 1024
-"""200 weighings and 500 scans are 700 events, of 0.7 KB and a row: 1.2 MB a day, and 25 MB after three weeks without a
-line. Twice as busy a station that was away as long still fits."""
-ROW_BYTES: Final = 1024
-"""What the ledger needs for an event besides its body: its row, and what is counted of it."""
+ROW_BYTES: Final = 1024  # What the ledger needs for an event besides its body: its row, and what is counted of it
+# What remains of a share when the disk has only its reserve left: an ordinary day, and a good part of another one.
 MIN_SHARE_BYTES: Final = 2 * 1024 * 1024
-"""What remains of a share when the disk has only its reserve left: an ordinary day, and a good part of another one."""
 MAX_RESERVE_BYTES: Final = 2 * 1024 * 1024 * 1024
+# The reserve is this part of the disk, at most MAX_RESERVE_BYTES. In the three reserves above it the shares shrink.
 RESERVE_SHARE: Final = 10
-"""The reserve is this part of the disk, at most MAX_RESERVE_BYTES. In the three reserves above it the shares shrink."""
 _SHRINK_RESERVES: Final = 3
+# So much of a station is counted in memory before it is written down, and forgotten when the process ends.
 _STEP_BYTES: Final = 1024 * 1024
-"""So much of a station is counted in memory before it is written down, and forgotten when the process ends."""
+# A station is held back for so long after the last time: one that is tries again once a minute.
 HOLD_BACK_TIME: Final = timedelta(minutes=15)
-"""A station is held back for so long after the last time: one that is tries again once a minute."""
 _HOLD_BACK_WRITE_INTERVAL: Final = timedelta(minutes=1)
-_KEY_PREFIX: Final = "share "
-"""Before station and region; a row of ``meta`` each, with a `_Spent` as JSON."""
+_KEY_PREFIX: Final = "share "  # Before station and region; a row of `meta` each, with a `_Spent` as JSON
 
-StationKey = tuple[str, str]
-"""Station and region."""
+StationKey = tuple[str, str]  # Station and region
 HoldBackReason = Literal["share", "disk"]
 
 
@@ -64,7 +61,6 @@ class _CountedUsage:
 
     @property
     def size_bytes(self) -> int:
-        """Both."""
         return self.spent.size_bytes + self.more_bytes
 
 

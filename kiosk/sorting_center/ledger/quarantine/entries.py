@@ -21,8 +21,7 @@ from kiosk.sorting_center.ledger.schema import archived, event, quarantine, stre
 
 MAX_PAGE: Final = 100
 MAX_GROUPS: Final = 200
-MAX_SAME_NUMBER: Final = 20
-"""Other contents of one number: a copied disk makes one, a stranger any number."""
+MAX_SAME_NUMBER: Final = 20  # Other contents of one number: a copied disk makes one, a stranger any number
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +65,9 @@ class NeighbourLink(StrEnum):
 
     LINKED = "linked"
     BROKEN = "broken"
-    BEGINNING = "beginning"
-    """The first event of an epoch names no other."""
+    BEGINNING = "beginning"  # The first event of an epoch names no other
     NOT_HERE = "not_here"
-    UNKNOWN = "unknown"
-    """One of the two is not kept, or does not name the other."""
+    UNKNOWN = "unknown"  # One of the two is not kept, or does not name the other
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +94,7 @@ class ChainNeighbourhood:
     after: Neighbour | None
     before_link: NeighbourLink
     after_link: NeighbourLink
-    is_the_same: bool
-    """It stands there itself."""
+    is_the_same: bool  # It stands there itself
     instead: bytes = field(repr=False)
     beside: Sequence[QuarantinedEvent]
     upto: int

@@ -21,23 +21,17 @@ from kiosk.sorting_center.ledger.database.rows import insert_autonumbered
 from kiosk.sorting_center.ledger.records import EventKey
 from kiosk.sorting_center.ledger.schema import archived, event, event_by_month, quarantine, stream, unnumbered
 
+# Reasons that another reader may see otherwise. All others are the chain's.
 READMITTABLE_REASONS: Final = frozenset({"unknown_type", "bad_data"})
-"""Reasons that another reader may see otherwise. All others are the chain's."""
 
 
 class ReadmitResult(StrEnum):
-    """What came of it."""
-
-    ACCEPTED = "taken"
-    """Now, or before."""
+    ACCEPTED = "taken"  # Now, or before
     UNKNOWN_TYPE = "still_unknown_type"
     BAD_DATA = "still_bad_data"
-    CHAIN = "only_the_chain"
-    """Whether it stands among the events, its neighbours say, and no person."""
-    ARCHIVED = "archived"
-    """Its body is in an archive."""
-    NOT_HERE = "not_here"
-    """No such event is set apart."""
+    CHAIN = "only_the_chain"  # Whether it stands among the events, its neighbours say, and no person
+    ARCHIVED = "archived"  # Its body is in an archive
+    NOT_HERE = "not_here"  # No such event is set apart
 
 
 _STILL_INVALID: Final = {"unknown_type": ReadmitResult.UNKNOWN_TYPE, "bad_data": ReadmitResult.BAD_DATA}

@@ -10,8 +10,7 @@ from typing import Final
 from kiosk.sorting_center.listings.listings import one_line
 from kiosk.sorting_center.listings.records import ListingKey
 
-MAX_ID: Final = 50
-"""Of an id in Google's product data."""
+MAX_ID: Final = 50  # Of an id in Google's product data
 _PLAIN: Final = re.compile(r"[a-z0-9-]{1,16}-S[0-9]{4}-[0-9A-Z]{1,27}")
 _FORMULA_STARTS: Final = "=+-@\uff1d\uff0b\uff0d\uff20 "
 

@@ -20,17 +20,16 @@ from kiosk.sorting_center.listings.records import ListingKey, Published
 MAX_TITLE: Final = 150
 MAX_DESCRIPTION: Final = 5_000
 MAX_FURTHER_PICTURES: Final = 10
-MAX_SHIPPING_G: Final = 1_000_000
-"""A heavier pack has no weight for shipping: the field takes no more."""
+MAX_SHIPPING_G: Final = 1_000_000  # A heavier pack has no weight for shipping: the field takes no more
 _MAX_STORAGE: Final = 1_000
 
+# `docs/listings.md` says of each what stands there.
 FIELDS: Final = (
     *("id", "title", "description", "link", "image_link", "additional_image_link"),
     *("availability", "price", "condition", "brand", "identifier_exists"),
     *("unit_pricing_measure", "unit_pricing_base_measure", "shipping_weight"),
     *("custom_label_0", "custom_label_1"),
 )
-"""`docs/listings.md` says of each what stands there."""
 
 
 @dataclass(frozen=True, slots=True)

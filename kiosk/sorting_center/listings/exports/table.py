@@ -14,6 +14,7 @@ from kiosk.sorting_center.listings.listings import one_line
 from kiosk.sorting_center.listings.records import ListingKey, Published
 
 LANGUAGES: Final = ("ug", "zh", "en")
+# `docs/listings.md` says of each what stands there. They are the same in every language: programs read them.
 COLUMNS: Final = (
     *("id", "region", "station", "lot", "product"),
     *(f"{text}_{language}" for text in ("title", "story", "storage") for language in LANGUAGES),
@@ -22,7 +23,6 @@ COLUMNS: Final = (
     *("photos", "pictures"),
     *(f"{text}_{language}" for text in ("origin", "grade") for language in LANGUAGES),
 )
-"""`docs/listings.md` says of each what stands there. They are the same in every language: programs read them."""
 
 
 def csv_of(published: Iterable[tuple[ListingKey, Published]], addresses: PublicAddresses | None) -> Iterator[bytes]:

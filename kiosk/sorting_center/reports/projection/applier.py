@@ -42,8 +42,7 @@ from kiosk.sorting_center.reports.tables.schema import (
 )
 from kiosk.sorting_center.reports.times import ReceiptTiming, receipt_timing
 
-ReceiptKey = tuple[str, str, str]
-"""Station, receipt, region."""
+ReceiptKey = tuple[str, str, str]  # Station, receipt, region
 
 
 class _ReceiptRecord(msgspec.Struct, frozen=True):
@@ -83,7 +82,6 @@ class _ReceiptRecord(msgspec.Struct, frozen=True):
         return ReceiptTiming(self.at_ms, self.day, self.hour, self.late)
 
     def with_timing(self, timing: ReceiptTiming) -> _ReceiptRecord:
-        """The same at another place."""
         return replace(self, at_ms=timing.at_ms, day=timing.day, hour=timing.hour, late=timing.late)
 
 
@@ -145,7 +143,6 @@ class FeedApplier:
         self._sums = _SumChanges()
 
     def apply(self, page: FeedBatch) -> None:
-        """Everything but the stamp."""
         voided = self._add_voids(page)
         new = self._add_receipts(page)
         self._mark_voided(voided - {row.key for row in new})
@@ -268,8 +265,7 @@ class FeedApplier:
         upsert_rows(self._connection, newest, list(rows.values()), unless_null=True)
 
 
-_NO_BOOT: Final = 0
-"""Of a receipt whose place in its boot is not known: no offset is ever its."""
+_NO_BOOT: Final = 0  # Of a receipt whose place in its boot is not known: no offset is ever its
 
 
 @cache

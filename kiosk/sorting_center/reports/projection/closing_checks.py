@@ -39,10 +39,9 @@ from kiosk.sorting_center.reports.projection.feed_batch import FeedBatch, FeedEv
 from kiosk.sorting_center.reports.tables.schema import closing
 from kiosk.sorting_center.reports.times import receipt_timing
 
-MAX_EVENTS: Final = 20_000
-"""Of one closed day: a busy station tells some hundred."""
+MAX_EVENTS: Final = 20_000  # Of one closed day: a busy station tells some hundred
+# Receipts that are named; more are a clone or a restored backup, which have alarms of their own.
 MAX_NOT_COUNTED: Final = 100
-"""Receipts that are named; more are a clone or a restored backup, which have alarms of their own."""
 _NEW_DATABASE: Final = "new"
 
 
@@ -51,14 +50,11 @@ class ClosingVerdict(StrEnum):
 
     SAME = "same"
     DIFFERENT = "different"
-    MISSING = "missing"
-    """Events of the day are not in the feed: set apart, or in an archive. Nothing more can be said."""
+    MISSING = "missing"  # Events of the day are not in the feed: set apart, or in an archive. Nothing more can be said.
+    # They differ, and the day began in an earlier epoch: what was told there is not in the range that was named.
     OTHER_EPOCH = "other_epoch"
-    """They differ, and the day began in an earlier epoch: what was told there is not in the range that was named."""
-    OVERLAPS = "overlaps"
-    """The day begins before an earlier one of the same epoch ends: nothing was compared."""
-    TOO_LONG = "too_long"
-    """The day is said to have more events than are gone through."""
+    OVERLAPS = "overlaps"  # The day begins before an earlier one of the same epoch ends: nothing was compared
+    TOO_LONG = "too_long"  # The day is said to have more events than are gone through
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +76,7 @@ class ClosingTotals:
 
 TOTAL_FIELDS: Final = tuple(field.name for field in fields(ClosingTotals))
 
-CloseKey = tuple[str, str, str, int]
-"""Station, region, and epoch and number of the event that told it first."""
+CloseKey = tuple[str, str, str, int]  # Station, region, and epoch and number of the event that told it first
 
 
 class _ClosingSpan:
@@ -93,8 +88,7 @@ class _ClosingSpan:
         self.event = event
         self.data = data
         self.events = max(0, data.last_seq - data.first_seq + 1)
-        self.begins_after = 0
-        """Where the day before it ended."""
+        self.begins_after = 0  # Where the day before it ended
         self.event_range = (
             event.station,
             epoch,
@@ -255,10 +249,8 @@ class _DayAccumulator:
 
     def __init__(self) -> None:
         self.events = 0
-        self.receipts: dict[str, int] = {}
-        """Confirmed, with the number of the event."""
-        self.has_earlier_epoch = False
-        """An epoch begins within the day, and it is not the station's first."""
+        self.receipts: dict[str, int] = {}  # Confirmed, with the number of the event
+        self.has_earlier_epoch = False  # An epoch begins within the day, and it is not the station's first
         self._voided: set[str] = set()
         self._intakes: dict[str, _ConfirmedData] = {}
         self._counts: Counter[str] = Counter()

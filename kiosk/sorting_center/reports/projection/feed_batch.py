@@ -90,10 +90,8 @@ class FeedEvent:
     software: str
     reissued: str | None
     data: _FeedEventData = field(repr=False)
-    close: DayClosed | None = field(default=None, repr=False)
-    """Of the close of a day."""
-    offer: ListingSubmitted | None = field(default=None, repr=False)
-    """Of an offer."""
+    close: DayClosed | None = field(default=None, repr=False)  # Of the close of a day
+    offer: ListingSubmitted | None = field(default=None, repr=False)  # Of an offer
 
     @property
     def subjects(self) -> Sequence[str]:
@@ -114,7 +112,6 @@ class FeedEvent:
 
     @property
     def bags(self) -> int:
-        """Of an intake."""
         return len(_raw_list_decoder.decode(self.data.bags))
 
     @property
@@ -171,8 +168,7 @@ class FeedBatch:
     upto: int
     sha256: str
     events: Sequence[FeedEvent] = ()
-    counted: frozenset[int] = frozenset()
-    """The places of the events that stand for their receipts."""
+    counted: frozenset[int] = frozenset()  # The places of the events that stand for their receipts
     bare_intakes: Sequence[ArchivedIntake] = ()
     bare_voids: Sequence[ArchivedVoid] = ()
 

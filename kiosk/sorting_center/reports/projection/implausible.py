@@ -20,12 +20,9 @@ from kiosk.sorting_center.reports.times import from_milliseconds, to_millisecond
 
 MASS_KIND: Final = "impossible_mass"
 CLOCK_KIND: Final = "impossible_clock"
-MIN_TIME_MS: Final = to_milliseconds(datetime(2025, 1, 1, tzinfo=UTC))
-"""No station is older."""
-_MAX_CLOCK_STEP_MS: Final = 10 * 60_000
-"""A clock that is set goes back by seconds now and then; this is far more."""
-_MAX_OVER_E: Final = 9
-"""Above Max + 9 e nothing is indicated (OIML R 76-1:2006, 4.2.3)."""
+MIN_TIME_MS: Final = to_milliseconds(datetime(2025, 1, 1, tzinfo=UTC))  # No station is older
+_MAX_CLOCK_STEP_MS: Final = 10 * 60_000  # A clock that is set goes back by seconds now and then; this is far more
+_MAX_OVER_E: Final = 9  # Above Max + 9 e nothing is indicated (OIML R 76-1:2006, 4.2.3)
 
 Row = tuple[str, str, str, str, str, int, int]
 

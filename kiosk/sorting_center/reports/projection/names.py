@@ -8,8 +8,8 @@ from kiosk.domain.events.rules import MAX_WORDS
 from kiosk.sorting_center.reports.projection.feed_batch import FeedEvent
 from kiosk.texts.plain import plain
 
+# In the order of the columns of `name`; None leaves what is there.
 NameRow = tuple[str, str | None, str | None, str | None]
-"""In the order of the columns of ``name``; None leaves what is there."""
 
 
 def name_rows(events: Iterable[FeedEvent]) -> list[NameRow]:

@@ -23,6 +23,7 @@ from kiosk.domain.events import (
 from kiosk.domain.parcel import ParcelState
 from kiosk.sorting_center.reports.projection.feed_batch import FeedEvent
 
+# What a parcel is after such an event; the other ones leave it as it is.
 _STATES: Final[Mapping[str, ParcelState]] = {
     ParcelArrived.TYPE: ParcelState.ARRIVED,
     ParcelShelved.TYPE: ParcelState.SHELVED,
@@ -38,10 +39,9 @@ _STATES: Final[Mapping[str, ParcelState]] = {
     ParcelMissing.TYPE: ParcelState.MISSING,
     ParcelWithdrawn.TYPE: ParcelState.WITHDRAWN,
 }
-"""What a parcel is after such an event; the other ones leave it as it is."""
 
+# In the order of the columns of `parcel`; None leaves what is there.
 ParcelColumns = tuple[str, str, str, str | None, str | None, str | None, str | None, int]
-"""In the order of the columns of ``parcel``; None leaves what is there."""
 
 
 def parcel_rows(events: Iterable[FeedEvent]) -> list[ParcelColumns]:

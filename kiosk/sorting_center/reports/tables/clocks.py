@@ -9,8 +9,7 @@ from sqlalchemy import ColumnElement, func, select
 
 from kiosk.sorting_center.reports.tables.schema import clock_point
 
-MAX_MS: Final = 2**53
-"""No boot lasts that long: an event that says so says nothing of its clock."""
+MAX_MS: Final = 2**53  # No boot lasts that long: an event that says so says nothing of its clock
 
 
 def boot_number(boot_id: str) -> int:

@@ -11,5 +11,4 @@ class LeaderLock(Protocol):
     def is_held(self) -> bool:
         """Whether it is this one; tries to become it. Ends with the process, however that ends."""
 
-    def close(self) -> None:
-        """Give it back."""
+    def close(self) -> None: ...

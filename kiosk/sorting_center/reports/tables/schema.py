@@ -11,17 +11,18 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, Table, Text, text
 
-Code = Text().with_variant(Text(collation="C"), "postgresql")
-"""Text that is ordered by its bytes, on every database."""
+Code = Text().with_variant(Text(collation="C"), "postgresql")  # Text that is ordered by its bytes, on every database
 
 metadata = MetaData()
 
+# What the tables were made of and how far; see `stamps.Stamp`.
 stamp = Table("stamp", metadata, Column("name", Code, primary_key=True), Column("value", Code, nullable=False))
-"""What the tables were made of and how far; see `stamps.Stamp`."""
 
 _IS_UNSET: Final = text("clock <> 'synced'")
 _IS_MEMBERS: Final = text("member IS NOT NULL")
 
+# One row for each receipt the ledger counts. `at_ms` is the corrected time, null where nobody can know it: then `day`
+# and `hour` are those of the arrival. `price_fen` is of a kilogram, 0 where it is not known.
 receipt = Table(
     "receipt",
     metadata,
@@ -55,9 +56,8 @@ receipt = Table(
     Index("receipt_unset", "station", "boot", sqlite_where=_IS_UNSET, postgresql_where=_IS_UNSET),
     sqlite_with_rowid=False,
 )
-"""One row for each receipt the ledger counts. ``at_ms`` is the corrected time, null where nobody can know it: then
-``day`` and ``hour`` are those of the arrival. ``price_fen`` is of a kilogram, 0 where it is not known."""
 
+# The first void of each receipt, also of one that is not here yet.
 void = Table(
     "void",
     metadata,
@@ -71,8 +71,8 @@ void = Table(
     Column("replacement", Code),
     sqlite_with_rowid=False,
 )
-"""The first void of each receipt, also of one that is not here yet."""
 
+# What the events of a set clock say of their boot: from `monotonic_ms` on, UTC is `offset_ms` above that clock.
 clock_point = Table(
     "clock_point",
     metadata,
@@ -83,8 +83,8 @@ clock_point = Table(
     Column("region", Code, primary_key=True),
     sqlite_with_rowid=False,
 )
-"""What the events of a set clock say of their boot: from ``monotonic_ms`` on, UTC is ``offset_ms`` above that clock."""
 
+# Which events are about what: a receipt, a parcel, or the station itself. The events are in the ledger.
 event_subject = Table(
     "told",
     metadata,
@@ -97,8 +97,9 @@ event_subject = Table(
     Column("seq", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
-"""Which events are about what: a receipt, a parcel, or the station itself. The events are in the ledger."""
 
+# `digest`: eight hexadecimal digits of the SHA-256 of the normalized waybill. `shelf` is the slot it was put on last.
+# `feedseq` is of its newest event.
 parcel = Table(
     "parcel",
     metadata,
@@ -114,9 +115,8 @@ parcel = Table(
     Index("parcel_shelf", "shelf"),
     sqlite_with_rowid=False,
 )
-"""``digest``: eight hexadecimal digits of the SHA-256 of the normalized waybill. ``shelf`` is the slot it was put
-on last. ``feedseq`` is of its newest event."""
 
+# The newest event of each station in the feed, and its newest receipt that counts or did.
 newest = Table(
     "newest",
     metadata,
@@ -132,8 +132,10 @@ newest = Table(
     Column("receipt", Code),
     sqlite_with_rowid=False,
 )
-"""The newest event of each station in the feed, and its newest receipt that counts or did."""
 
+# Closes of days, each once, keyed by the event that told it first; `told_epoch` and `told_seq` are of the one in the
+# feed. `day` is when it was closed, or came where its clock was not set. `end_seq` is where the days of its epoch end
+# so far. `said`, `found` and `not_counted` are JSON, see `following.closes`.
 closing = Table(
     "closing",
     metadata,
@@ -157,13 +159,11 @@ closing = Table(
     Index("closing_day", "day", "region", "station"),
     sqlite_with_rowid=False,
 )
-"""Closes of days, each once, keyed by the event that told it first; ``told_epoch`` and ``told_seq`` are of the one in
-the feed. ``day`` is when it was closed, or came where its clock was not set. ``end_seq`` is where the days of
-its epoch end so far. ``said``, ``found`` and ``not_counted`` are JSON, see `following.closes`."""
 
+# Every product that was ever brought in.
 goods = Table("goods", metadata, Column("product", Code, primary_key=True), sqlite_with_rowid=False)
-"""Every product that was ever brought in."""
 
+# What goods are called: the newest word of each language that an offer told, null without any.
 name = Table(
     "name",
     metadata,
@@ -173,7 +173,6 @@ name = Table(
     Column("en", Code),
     sqlite_with_rowid=False,
 )
-"""What goods are called: the newest word of each language that an offer told, null without any."""
 
 
 def _measures() -> tuple[Column[int], ...]:
@@ -181,6 +180,7 @@ def _measures() -> tuple[Column[int], ...]:
     return tuple(Column(name, BigInteger, nullable=False) for name in names)
 
 
+# Sums of `receipt`. All but `voided` are of receipts that are not void.
 station_goods = Table(
     "station_goods",
     metadata,
@@ -193,8 +193,8 @@ station_goods = Table(
     Index("station_goods_station", "station", "day"),
     sqlite_with_rowid=False,
 )
-"""Sums of ``receipt``. All but ``voided`` are of receipts that are not void."""
 
+# The same sums over all goods: a month of a county in a tenth of a second.
 station_day = Table(
     "station_day",
     metadata,
@@ -205,8 +205,8 @@ station_day = Table(
     Index("station_day_station", "station", "day"),
     sqlite_with_rowid=False,
 )
-"""The same sums over all goods: a month of a county in a tenth of a second."""
 
+# The same sums over all stations, by the hour.
 county_hour = Table(
     "county_hour",
     metadata,
@@ -218,8 +218,8 @@ county_hour = Table(
     *_measures(),
     sqlite_with_rowid=False,
 )
-"""The same sums over all stations, by the hour."""
 
+# The same sums by the price of a kilogram.
 station_price = Table(
     "station_price",
     metadata,
@@ -231,8 +231,8 @@ station_price = Table(
     *_measures(),
     sqlite_with_rowid=False,
 )
-"""The same sums by the price of a kilogram."""
 
+# What each station's scale can show at most, as its newest event of a changed scale says.
 scale_limit = Table(
     "scale_limit",
     metadata,
@@ -241,8 +241,8 @@ scale_limit = Table(
     Column("limit_g", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
-"""What each station's scale can show at most, as its newest event of a changed scale says."""
 
+# When the first event of an epoch was written, where its clock was set.
 epoch_begin = Table(
     "epoch_begin",
     metadata,
@@ -252,8 +252,8 @@ epoch_begin = Table(
     Column("written_ms", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
-"""When the first event of an epoch was written, where its clock was set."""
 
+# See `impossible.Finding`; those of prices are not in it.
 impossible = Table(
     "impossible",
     metadata,
@@ -266,6 +266,5 @@ impossible = Table(
     Column("allowed", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
-"""See `impossible.Finding`; those of prices are not in it."""
 
 SUMS: Final = (station_goods, station_day, county_hour, station_price)

@@ -13,8 +13,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
 from kiosk.sorting_center.reports.tables.schema import metadata, stamp
 
-RULES: Final = 2
-"""Another one where the same events would come to other rows, and every table is made again."""
+RULES: Final = 2  # Another one where the same events would come to other rows, and every table is made again
 
 
 def schema_of(tables: MetaData) -> str:
@@ -28,8 +27,7 @@ def schema_of(tables: MetaData) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-SCHEMA: Final = schema_of(metadata)
-"""Another one, and every table is made again."""
+SCHEMA: Final = schema_of(metadata)  # Another one, and every table is made again
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,6 @@ class ReportsStamp:
             return None
 
     def write(self, connection: Connection) -> None:
-        """All of it."""
         values = {
             "ledger_id": self.ledger_id,
             "generation": self.generation,

@@ -70,7 +70,6 @@ class SheetTexts:
 
     @property
     def right_to_left(self) -> bool:
-        """How a sheet lies."""
         return self._texts.language.direction == "rtl"
 
 

@@ -28,8 +28,7 @@ from kiosk.sorting_center.subprocess_job import (
 from kiosk.sorting_center.web.exporting.builder import ExportOrder, build_file
 
 _COMMAND: Final = (sys.executable, "-m", "kiosk.base.loading", "kiosk.sorting_center.web.exporting.process")
-_TIMEOUT_S: Final = 600.0
-"""A million receipts take less than three minutes of a core."""
+_TIMEOUT_S: Final = 600.0  # A million receipts take less than three minutes of a core
 
 
 class ExportTask(msgspec.Struct, frozen=True):
@@ -62,7 +61,6 @@ def build_in_subprocess(order: ExportOrder, ledger_url: str, zone: ZoneInfo, to:
 
 
 def main() -> int:
-    """Make it."""
     os.nice(NICENESS)
     task = _decode_task(read_task(open_stdin()))
     threading.Thread(target=exit_with_parent, args=(sys.stdin.fileno(),), daemon=True).start()

@@ -41,13 +41,12 @@ log = logging.getLogger(__name__)
 _CSV: Final = "text/csv"
 _TSV: Final = "text/tab-separated-values"
 _ZIP: Final = "application/zip"
-_PICTURES_LOCK: Final = threading.BoundedSemaphore(1)
-"""Pictures keep a core busy for minutes."""
+_PICTURES_LOCK: Final = threading.BoundedSemaphore(1)  # Pictures keep a core busy for minutes
+# Why a picture is left out: each has its words.
 SKIP_REASONS: Final = (
     *("missing", "damaged", "no_goods", "not_on_white", "enlarged", "goods_small"),
     *("margin_small", "margin_large", "bytes_few", "bytes_many"),
 )
-"""Why a picture is left out: each has its words."""
 
 
 @listing_exports.get_route("/listings/exports", StaffRole.OPERATOR)
@@ -68,7 +67,6 @@ def choice() -> str:
 
 @listing_exports.get_route("/listings/exports/listings.csv", StaffRole.OPERATOR)
 def table() -> Response:
-    """Every field, in three languages."""
     _record_export("listings.csv")
     return _attachment(_spool(csv_of(sources().listings.published(), sources().storefront)), _CSV, "listings.csv")
 

@@ -22,7 +22,6 @@ def health_answer(health: HealthSource) -> tuple[Response, int]:
 
 
 def metrics_answer(health: HealthSource, figures: LedgerCollector) -> Response:
-    """What Prometheus scrapes."""
     return Response(scrape_text(HealthCollector(health), figures), content_type=CONTENT_TYPE_LATEST)
 
 
@@ -51,7 +50,6 @@ class MonitoringServer:
         self._server = WebServer(create_monitoring(ledger, health), self._listening)
 
     def start(self) -> None:
-        """Begin to answer."""
         self._server.start()
 
     def stop(self, timeout_s: float) -> None:

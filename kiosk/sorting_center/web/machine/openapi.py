@@ -18,8 +18,8 @@ from kiosk.sorting_center.ledger.overview import Counts, IntakeRow, StationRow, 
 from kiosk.sorting_center.web.access import EVERYONE, AccessRule, GuardedBlueprint, access_policy
 from kiosk.sorting_center.web.query_params import MAX_WHOLE_NUMBER, parse_whole_number
 
+# Of what is described, not of the program: another first number when a program that reads it must be changed.
 VERSION: Final = "1.0.0"
-"""Of what is described, not of the program: another first number when a program that reads it must be changed."""
 
 Schema = dict[str, Any]
 _JSON: Final = "application/json"
@@ -52,7 +52,6 @@ class WholeNumber:
 
     @property
     def schema(self) -> Schema:
-        """As OpenAPI says it."""
         upper_limit = MAX_WHOLE_NUMBER if self.lowered else self.maximum
         limits = {"type": "integer", "minimum": self.minimum, "maximum": upper_limit, "default": self.default}
         text = f"{self.text} Above {self.maximum:,} it is taken for that." if self.lowered else self.text
@@ -69,8 +68,6 @@ class RouteDoc:
 
 
 class Fault(msgspec.Struct):
-    """Why not, in one sentence."""
-
     error: str
 
 
@@ -120,8 +117,7 @@ HealthAnswer: Final = _define_struct(
 )
 
 
-_DOCS: Final[dict[Callable[..., Any], RouteDoc]] = {}
-"""By view: filled beside the routes."""
+_DOCS: Final[dict[Callable[..., Any], RouteDoc]] = {}  # By view: filled beside the routes
 
 
 def documented(doc: RouteDoc) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -137,7 +133,6 @@ def documented(doc: RouteDoc) -> Callable[[Callable[..., Any]], Callable[..., An
 @openapi.get_route("/openapi.json", EVERYONE)
 @documented(RouteDoc({200: dict}))
 def document() -> Response:
-    """This document."""
     return jsonify(build_document())
 
 

@@ -70,7 +70,6 @@ def intakes() -> Response:
 @machine.get_route("/ledger/summary.json", AccessRule(scope=Scope.READ))
 @documented(RouteDoc({200: Summary}))
 def summary() -> Response:
-    """Counts, totals and stations."""
     snapshot = sources().snapshots.overview.current().value
     return jsonify(
         **asdict(snapshot.counts),

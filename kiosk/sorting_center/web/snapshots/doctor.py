@@ -13,8 +13,7 @@ from kiosk.sorting_center.web.texts import CenterTexts
 from kiosk.texts import html, load
 from kiosk.texts.catalog import PLACEHOLDER
 
-_OK_CODE: Final = "fine"
-"""The code of a row that is well and says no more (kiosk.messaging.contract.control)."""
+_OK_CODE: Final = "fine"  # The code of a row that is well and says no more (kiosk.messaging.contract.control)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,7 @@ from kiosk.sorting_center.reports.reports import Reports
 from kiosk.sorting_center.watch.marks import StationMark, marks, marks_of_unseen
 from kiosk.sorting_center.watch.measure import Measure
 
-MAX_CASES: Final = 20 * MAX_PAGE
-"""More open cases than that nobody can tell apart."""
+MAX_CASES: Final = 20 * MAX_PAGE  # More open cases than that nobody can tell apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,6 @@ class Tile:
 
     @property
     def mark(self) -> StationMark:
-        """The one that is shown."""
         return self.marks[0]
 
     def matches(self, words: str) -> bool:
@@ -53,8 +51,7 @@ class FleetSnapshot:
     tiles: tuple[Tile, ...]
     cases: tuple[tuple[str, int], ...]
     stations_seen: int
-    quarantined: int
-    """Events in quarantine, of all stations."""
+    quarantined: int  # Events in quarantine, of all stations
 
     @cached_property
     def counts(self) -> Mapping[StationMark, int]:

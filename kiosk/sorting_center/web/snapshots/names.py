@@ -18,8 +18,7 @@ from kiosk.texts.catalog import catalog
 from kiosk.texts.plain import plain
 
 _EVENT_TYPE: Final = re.compile(r"station\.([a-z.]+)\.v[0-9]+")
-_FALLBACK_LANGUAGES: Final = ("zh", "en", "ug")
-"""Of a name that nobody has told in the language of who asks."""
+_FALLBACK_LANGUAGES: Final = ("zh", "en", "ug")  # Of a name that nobody has told in the language of who asks
 
 
 def in_language(words: WordsData | None, language: str) -> tuple[str, str] | None:

@@ -14,19 +14,14 @@ from typing import Any, Final, Generic, TypeVar
 from kiosk.sorting_center.desk.errors import DeskError
 from kiosk.sorting_center.ledger import LedgerError
 
-MIN_AGE_S: Final = 2.0
-"""As often as a page asks."""
-ACTIVE_S: Final = 60.0
-"""So long after somebody has looked the next one is made as often as for who looks."""
+MIN_AGE_S: Final = 2.0  # As often as a page asks
+ACTIVE_S: Final = 60.0  # So long after somebody has looked the next one is made as often as for who looks
+# So old may be what the first one sees who looks again, for the half second until the next is made.
 IDLE_S: Final = 60.0
-"""So old may be what the first one sees who looks again, for the half second until the next is made."""
-_IDLE_COST_FACTOR: Final = 400.0
-"""With nobody there, making it may take a four-hundredth of a core."""
-GRACE_S: Final = 5.0
-"""So long an old one stands while the next is made."""
+_IDLE_COST_FACTOR: Final = 400.0  # With nobody there, making it may take a four-hundredth of a core
+GRACE_S: Final = 5.0  # So long an old one stands while the next is made
 _COST_FACTOR: Final = 40.0
-_MAX_RENDERED: Final = 64
-"""Languages, filters and pages that somebody looks at."""
+_MAX_RENDERED: Final = 64  # Languages, filters and pages that somebody looks at
 
 Shown = TypeVar("Shown")
 
@@ -69,7 +64,6 @@ class RefreshingCache(Generic[Shown]):
         return self.latest()
 
     def mark_viewed(self) -> None:
-        """Somebody looks at it."""
         self._active_until = self._clock() + ACTIVE_S
         for one in self._depends_on:
             one.mark_viewed()

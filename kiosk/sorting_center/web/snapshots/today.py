@@ -19,10 +19,9 @@ from kiosk.sorting_center.web.snapshots.fleet import FleetSnapshot
 
 MAX_NEWEST: Final = 12
 MAX_GOODS: Final = 8
-MIN_SHOWN_LAG: Final = 1000
-"""Events that the reports may be behind before it is said: a step of the follower."""
+MIN_SHOWN_LAG: Final = 1000  # Events that the reports may be behind before it is said: a step of the follower
+# Places at the end of the feed in which the newest receipts are looked for: an intake tells a handful of events.
 _MAX_SCANNED_PLACES: Final = 200
-"""Places at the end of the feed in which the newest receipts are looked for: an intake tells a handful of events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +60,8 @@ class TodaySnapshot:
     stations_seen: int
     quarantined: int
     behind: int
+    # Of the goods in it: a name that is told makes another picture.
     names: tuple[tuple[str, WordsData | None], ...] = ()
-    """Of the goods in it: a name that is told makes another picture."""
 
     @property
     def day(self) -> date:
@@ -71,8 +70,6 @@ class TodaySnapshot:
 
 
 class TodaySource:
-    """Makes the pictures."""
-
     def __init__(self, ledger: Ledger, reports: Reports, fleet: Callable[[], FleetSnapshot]) -> None:
         self._ledger = ledger
         self._reports = reports

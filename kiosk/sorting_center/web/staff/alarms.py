@@ -88,7 +88,6 @@ def take(number: int) -> Response:
 
 @alarms.post_route("/alarms/<int:number>/close", StaffRole.OPERATOR)
 def close(number: int) -> Response:
-    """With a reason."""
     reason = _reason()
     found = access_policy().desk.cases
     return _decide(

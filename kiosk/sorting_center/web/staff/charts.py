@@ -8,12 +8,9 @@ from typing import Final
 
 WIDTH: Final = 600
 HEIGHT: Final = 120
-_TOP_MARGIN: Final = 6
-"""Room above the highest bar."""
-_GAP: Final = 0.28
-"""Of a place, between two bars."""
-_MIN_BAR_HEIGHT: Final = 1.5
-"""A day on which little was brought is not one on which nothing was."""
+_TOP_MARGIN: Final = 6  # Room above the highest bar
+_GAP: Final = 0.28  # Of a place, between two bars
+_MIN_BAR_HEIGHT: Final = 1.5  # A day on which little was brought is not one on which nothing was
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +38,6 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class ChartPoint:
-    """One figure along the time."""
-
     value: int
     label: str = ""
     link: str = ""

@@ -27,8 +27,7 @@ days = GuardedBlueprint("days", __name__)
 
 _MONTH: Final = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 _MAX_RECEIPTS: Final = 60
-_MAX_STATIONS: Final = 40
-"""The heaviest; the others are one line. The export has them all."""
+_MAX_STATIONS: Final = 40  # The heaviest; the others are one line. The export has them all.
 _MAX_GOODS: Final = 24
 
 
@@ -59,7 +58,6 @@ class Month:
 
 
 def month_of(day: date) -> Month:
-    """The month around a day."""
     first = day.replace(day=1)
     last = first.replace(day=31) if first.month == 12 else first.replace(month=first.month + 1) - timedelta(days=1)
     return Month(first, last)
@@ -76,13 +74,13 @@ def _selected_month() -> Month:
     return parse_month(request.args.get("month", "")) or month_of(today)
 
 
+# What is drawn of each day: the id of its text, and the figure.
 _MEASURES: Final[Mapping[str, Callable[[DayRow], int]]] = {
     "net": lambda row: row.figures.net_g,
     "amount": lambda row: row.figures.amount_fen,
     "intakes": lambda row: row.figures.intakes,
     "stations": lambda row: row.stations,
 }
-"""What is drawn of each day: the id of its text, and the figure."""
 
 
 @days.get_route("/days", StaffRole.VIEWER)

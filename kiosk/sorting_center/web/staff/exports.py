@@ -27,10 +27,10 @@ log = logging.getLogger(__name__)
 
 _XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _CSV: Final = "text/csv"
+# Each takes a core for as long as it is made, and the pages have eight threads.
 _EXPORT_SLOTS: Final = threading.BoundedSemaphore(2)
-"""Each takes a core for as long as it is made, and the pages have eight threads."""
+# Receipts: beginning a process takes longer than making a file of so few, which is a tenth of a second.
 MAX_IN_PROCESS: Final = 500
-"""Receipts: beginning a process takes longer than making a file of so few, which is a tenth of a second."""
 
 
 @exports.get_route("/exports/<period>/<name>", StaffRole.VIEWER)

@@ -18,8 +18,7 @@ from kiosk.sorting_center.web.snapshots.doctor import device_name
 from kiosk.sorting_center.web.snapshots.fleet import FleetSnapshot, Tile
 from kiosk.sorting_center.web.sources import sources
 
-PAGE_SIZE: Final = 250
-"""Tiles that fit on a wall, and their page into 150 KB."""
+PAGE_SIZE: Final = 250  # Tiles that fit on a wall, and their page into 150 KB
 _MAX_WORDS: Final = 60
 
 fleet = GuardedBlueprint("fleet", __name__)
@@ -50,7 +49,6 @@ class TileFilter:
         ]
 
     def query_args(self, page: int) -> dict[str, object]:
-        """The same of another page."""
         return {"state": self.state.value if self.state else None, "q": self.words or None, "page": page}
 
 

@@ -18,8 +18,7 @@ from kiosk.sorting_center.web.query_params import parse_whole_number
 from kiosk.sorting_center.web.sources import sources
 from kiosk.texts import html
 
-_MIN_SHOWN_LAG: Final = 1000
-"""Events. Fewer are read within a second, and nobody needs to be told."""
+_MIN_SHOWN_LAG: Final = 1000  # Events. Fewer are read within a second, and nobody needs to be told.
 
 
 def station_address(region: str, station: str) -> str | None:

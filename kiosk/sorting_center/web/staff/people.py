@@ -68,7 +68,6 @@ def add() -> Response:
 
 @people.post_route("/people/<name>/role", StaffRole.ADMIN)
 def give_role(name: str) -> Response:
-    """Signs this person out everywhere."""
     found = access_policy()
     try:
         role = StaffRole.of(_field("role"))
@@ -105,7 +104,6 @@ def set_disabled(name: str) -> Response:
 
 @people.post_route("/people/<name>/sign-out", StaffRole.ADMIN)
 def end_sessions(name: str) -> Response:
-    """On every machine."""
     ended = access_policy().desk.sessions.end_all(name)
     _record(AuditAction.SIGNED_OUT_EVERYWHERE, name, str(ended))
     return redirect(url_for("people.everybody"), 303)

@@ -27,16 +27,15 @@ quarantine = GuardedBlueprint("quarantine", __name__)
 REASONS: Final = ("fork", "broken_chain", "far_ahead", "unknown_type", "bad_data", "oversized")
 OPEN, ALL = "open", "all"
 _PAGE_SIZE: Final = 50
+# Pages of what is decided already, before a list of what is open is shown as far as it goes.
 _MAX_SCANNED_PAGES: Final = 20
-"""Pages of what is decided already, before a list of what is open is shown as far as it goes."""
 _DECIDED_SHOWN: Final = 10
 _MAX_LINE: Final = 4_000
 MAX_DIFFERING: Final = 40
 _MAX_NAME: Final = 60
 _MAX_VALUE: Final = 80
 _MAX_REASON: Final = 2_000
-_MAX_NUMBER: Final = 2**53
-"""Far above every event that is set apart, and within what both databases count with."""
+_MAX_NUMBER: Final = 2**53  # Far above every event that is set apart, and within what both databases count with
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,6 @@ def everything() -> str:
 
 @quarantine.get_route("/quarantine/<int:number>", StaffRole.VIEWER)
 def one(number: int) -> Response:
-    """One event, whole."""
     return _render(number)
 
 

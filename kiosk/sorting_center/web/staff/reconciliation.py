@@ -33,16 +33,12 @@ from kiosk.texts import formats, html
 
 reconciliation = GuardedBlueprint("reconciliation", __name__)
 
-MAX_ROWS: Final = 150
-"""Of each list on one page."""
-MAX_CARDS: Final = 30
-"""With all their figures and a form; more of a kind are a line each, so that no page is heavy."""
+MAX_ROWS: Final = 150  # Of each list on one page
+MAX_CARDS: Final = 30  # With all their figures and a form; more of a kind are a line each, so that no page is heavy
 _MAX_CLOSINGS: Final = 60
-_MAX_RECEIPTS: Final = 60
-"""Told twice: so many that are open, and as many that are settled."""
+_MAX_RECEIPTS: Final = 60  # Told twice: so many that are open, and as many that are settled
 _ALARMS_PER_PAGE: Final = 200
-_MAX_ALARM_PAGES: Final = 20
-"""Pages of alarms; the ledger keeps 1,000 of one station."""
+_MAX_ALARM_PAGES: Final = 20  # Pages of alarms; the ledger keeps 1,000 of one station
 _MAX_REASON: Final = 2_000
 _MARK_CHARACTERS: Final = 16
 _NOTHING: Final = Figures()
@@ -310,7 +306,6 @@ def _villages() -> dict[tuple[str, str], str]:
 
 
 def _requested_day() -> date:
-    """Not after today."""
     today = sources().now().date()
     try:
         requested = date.fromisoformat(request.args.get("day", "")[:10])

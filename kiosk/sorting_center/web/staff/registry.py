@@ -44,15 +44,13 @@ from kiosk.texts.plain import plain
 registry = GuardedBlueprint("registry", __name__)
 
 PAGE_SIZE: Final = 100
-MAX_SHOWN: Final = 100
-"""Of each sort of difference; the number of all is told."""
-EXPIRY_WARNING: Final = timedelta(days=30)
-"""So long a village needs to have a scale verified again."""
+MAX_SHOWN: Final = 100  # Of each sort of difference; the number of all is told
+EXPIRY_WARNING: Final = timedelta(days=30)  # So long a village needs to have a scale verified again
 VIEWS: Final = ("all", "never", "unexpected", "over", "soon")
 _ENVELOPE_BYTES: Final = 16 * 1024
 _MAY_IMPORT: Final = AccessRule(role=StaffRole.OPERATOR, form_bytes=MAX_BYTES + _ENVELOPE_BYTES)
+# One file is read at a time: the largest takes some hundred megabytes of memory for a moment.
 _READ_LOCK: Final = threading.Lock()
-"""One file is read at a time: the largest takes some hundred megabytes of memory for a moment."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,7 @@ from kiosk.sorting_center.web.snapshots.doctor import doctor_summary
 from kiosk.sorting_center.web.sources import sources
 from kiosk.texts import html
 
-HISTORY_DAYS: Final = (30, 90)
-"""Days of history."""
+HISTORY_DAYS: Final = (30, 90)  # Days of history
 _MAX_CLOSINGS: Final = 14
 _MAX_CHECKS: Final = 10
 _MAX_NEWEST: Final = 12
@@ -86,7 +85,6 @@ def shown(region: str, station: str) -> str:
 
 
 def receipt_page(row: ReceiptRow) -> str | None:
-    """Where there is one."""
     return path_if_routed(f"/receipts/{quote(row.region, safe='')}/{quote(row.receipt, safe='')}")
 
 

@@ -66,5 +66,4 @@ def _render(versioned: VersionedValue[TodaySnapshot], report: HealthReport, in_e
 
 
 def receipt_page(intake: IntakeRow) -> str | None:
-    """Where there is one."""
     return path_if_routed(f"/receipts/{quote(intake.region, safe='')}/{quote(intake.receipt, safe='')}")

@@ -7,12 +7,12 @@ from typing import Final
 
 from kiosk.store.records import ListedPhoto, SeenShot
 
+# Of 64: up to so many that differ, two shots are taken for the same goods. Seven of eight pairs are found, see
+# `kiosk.photo.pictures.likeness`; among 2,000 shots of other goods hardly one in a hundred is as near by chance, with
+# 12 bits one in five would be.
 NEAR_BITS: Final = 8
-"""Of 64: up to so many that differ, two shots are taken for the same goods. Seven of eight pairs are found, see
-``kiosk.photo.pictures.likeness``; among 2,000 shots of other goods hardly one in a hundred is as near by chance, with
-12 bits one in five would be."""
+# Shots of other lots that are compared: those of several weeks, in a few milliseconds.
 MAX_COMPARED_SHOTS: Final = 2_000
-"""Shots of other lots that are compared: those of several weeks, in a few milliseconds."""
 
 
 def lookalikes(lot: str, photos: Sequence[ListedPhoto], shots: Iterable[SeenShot]) -> dict[str, str]:

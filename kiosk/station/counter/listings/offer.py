@@ -16,20 +16,17 @@ from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.store.records import ListingRow
 
 VOIDED: Final = "voided"
-NOT_IN_CATALOG: Final = "not_in_catalog"
-"""The catalog in force has these goods no more."""
+NOT_IN_CATALOG: Final = "not_in_catalog"  # The catalog in force has these goods no more
 NO_SALE_DATA: Final = "no_sale_data"
-PACK_OVER_LOT: Final = "pack_over_lot"
-"""The lot does not fill one such pack."""
+PACK_OVER_LOT: Final = "pack_over_lot"  # The lot does not fill one such pack
 NO_PHOTO: Final = "no_photo"
-TOO_MANY_PHOTOS: Final = "too_many_photos"
-"""More than MAX_LISTING_PHOTOS that are not left out."""
+TOO_MANY_PHOTOS: Final = "too_many_photos"  # More than MAX_LISTING_PHOTOS that are not left out
+# Why a lot cannot be offered, in the order in which they are said.
 HINDRANCES: Final = (VOIDED, NOT_IN_CATALOG, NO_SALE_DATA, PACK_OVER_LOT, NO_PHOTO, TOO_MANY_PHOTOS)
-"""Why a lot cannot be offered, in the order in which they are said."""
 
+# States of a listing: neither shot nor choice; not offered yet; offered; offered, and something is otherwise since; its
+# newest offer is kept apart by the sorting center, whether something is otherwise since or not.
 NONE, DRAFT, SUBMITTED, CHANGED, NOT_ACCEPTED = "none", "draft", "submitted", "changed", "not_accepted"
-"""States of a listing: neither shot nor choice; not offered yet; offered; offered, and something is otherwise since;
-its newest offer is kept apart by the sorting center, whether something is otherwise since or not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,6 @@ from kiosk.store.records import DamageEvidence, ParcelRow
 
 
 class DamagedParcels:
-    """Photographed, then accepted or refused."""
-
     def __init__(
         self, acts: Acts, state: CounterState, steps: ParcelSteps, shots: ParcelShots, book: ParcelLookup
     ) -> None:

@@ -10,8 +10,7 @@ from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.state import CounterState
 from kiosk.store.records import ParcelRow
 
-HANDOVER_S: Final = 300.0
-"""A villager who proved a code and went away again leaves no parcel up for the next tap."""
+HANDOVER_S: Final = 300.0  # A villager who proved a code and went away again leaves no parcel up for the next tap
 MAX_HANDOVERS: Final = 5
 
 

@@ -11,8 +11,7 @@ from kiosk.station.papers.parcel import CounterPapers, Issue
 from kiosk.store.parcels.parcels import Parcels
 from kiosk.store.records import ParcelRow, SlotAssignment, Stamp
 
-ParcelAct = Callable[[ParcelNumber, str, Stamp], ParcelRow]
-"""One step in the store: parcel, actor, time."""
+ParcelAct = Callable[[ParcelNumber, str, Stamp], ParcelRow]  # One step in the store: parcel, actor, time
 
 
 class ParcelLookup:

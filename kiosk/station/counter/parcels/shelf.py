@@ -16,8 +16,6 @@ from kiosk.store.records import ParcelRow
 
 
 class ParcelShelf:
-    """Where parcels wait."""
-
     def __init__(self, acts: Acts, steps: ParcelSteps, shots: ParcelShots, book: ParcelLookup) -> None:
         self._acts = acts
         self._steps = steps
@@ -66,5 +64,4 @@ class ParcelShelf:
         return self._steps.take(session, number, self._parcels.due_back)
 
     def return_(self, session: CounterSession, number: str) -> ParcelRow:
-        """The driver took it back."""
         return self._steps.take(session, number, self._parcels.give_back)

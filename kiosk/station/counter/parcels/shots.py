@@ -30,7 +30,6 @@ class ParcelShots:
         self._on_photo(self._state.shooting(str(number)), number)
 
     def drop(self, number: ParcelNumber) -> None:
-        """The parcel is not accepted."""
         self._photos.drop(number)
 
     def waiting_sha256(self, number: ParcelNumber) -> str:

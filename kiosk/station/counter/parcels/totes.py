@@ -33,12 +33,10 @@ class DriverTotes:
 
     @property
     def station(self) -> str:
-        """Whose numbers they are."""
         return self._papers.settings.station
 
     @property
     def has_printer(self) -> bool:
-        """Whether tags could come out."""
         return LABEL_PRINTER in self._papers.printers
 
     def free(self, session: CounterSession) -> Sequence[ParcelRow]:

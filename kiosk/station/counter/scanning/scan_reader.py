@@ -19,6 +19,7 @@ from kiosk.station.parcels.waybills import package_of, waybill_key
 
 MAX_SHOWN_CHARACTERS: Final = 64
 
+# Refusal codes for the reasons of the barcode rooms; every other one is "text": nothing this station knows.
 _CODES: Final[Mapping[str | None, str]] = {
     "control": "control",
     "bidi": "control",
@@ -34,26 +35,24 @@ _CODES: Final[Mapping[str | None, str]] = {
     "pickup_code": "not_a_waybill",
     "not_a_waybill": "not_a_waybill",
 }
-"""Refusal codes for the reasons of the barcode rooms; every other one is "text": nothing this station knows."""
 
 _OF_CHARACTERS: Final = frozenset({"bidi", "invisible", "look_alike", "not_ascii"})
 _UNSHOWN: Final = frozenset({"phone_number", "id_number", "wifi"})
+# Codes of a scan nobody here has made: anything may stand in it.
 _UNTRUSTED_CODES: Final = frozenset({"url", "control", "look_alike", "text", "not_a_waybill"})
-"""Codes of a scan nobody here has made: anything may stand in it."""
 _PERSONAL_SCHEME: Final = re.compile(
     r"\s*(?:begin|mecard|vcard|bizcard|matmsg|mailto|smsto|sms|tel|wifi|otpauth)\s*:", re.I
 )
 _BETWEEN_DIGITS: Final = re.compile(r"(?<=[0-9])[ -](?=[0-9])")
 _LONG_RUN: Final = re.compile(r"[0-9]{11}")
+# A mobile number, or an ID number of 18 or 15 characters, among other text. A mistyped waybill may still be shown.
 _PERSONAL_RUN: Final = re.compile(
     r"(?<![0-9])(?:(?:86|0086)?1[3-9][0-9]{9}|[1-8][0-9]{5}(?:18|19|20)[0-9]{9}[0-9X]|[1-8][0-9]{14})(?![0-9])", re.I
 )
-"""A mobile number, or an ID number of 18 or 15 characters, among other text. A mistyped waybill may still be shown."""
-_CHINESE_GOODS: Final = "69"
-"""GS1 prefixes 690 to 699 (GS1 General Specifications, list of prefixes)."""
+_CHINESE_GOODS: Final = "69"  # GS1 prefixes 690 to 699 (GS1 General Specifications, list of prefixes)
 _NO_NUMBERS: Final = frozenset({"gs1", "product"})
+# What a clerk may know better: everything else that is refused stays refused.
 _CHOSEN_DESPITE: Final = frozenset({"product", "not_a_waybill"})
-"""What a clerk may know better: everything else that is refused stays refused."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,8 @@ from kiosk.station.counter.view import (
 )
 from kiosk.store.records import ParcelRow
 
+# Announced and never here: its page has nothing that could be done with it.
 _ON_THE_LIST: Final = frozenset({ParcelState.EXPECTED, ParcelState.MISSING})
-"""Announced and never here: its page has nothing that could be done with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,6 @@ class ScanSources:
 
 
 class Scans:
-    """Scans at the counter."""
-
     def __init__(
         self,
         ways: ScanSources,

@@ -34,8 +34,7 @@ from kiosk.store.database.inspection import (
 from kiosk.store.errors import StoreError
 from kiosk.texts import load
 
-KEEP: Final = 5
-"""Bundles of a station in one folder; older ones are deleted when a new one is made."""
+KEEP: Final = 5  # Bundles of a station in one folder; older ones are deleted when a new one is made
 _MODE: Final = 0o600
 _TAIL_BYTES: Final = 256 * 1024
 _MAX_LOGS: Final = 20

@@ -13,23 +13,21 @@ from collections.abc import Iterable, Iterator
 from itertools import permutations
 from typing import Final
 
+# From so many letters on a name may have an ending: "Ali" with one would be part of too many words.
 _ENDING_FROM: Final = {"LATIN": 4, "ARABIC": 3}
-"""From so many letters on a name may have an ending: "Ali" with one would be part of too many words."""
+# What Uyghur hangs on a name without a gap, in Latin and in Arabic letters: cases, plural, the friendly "jan".
 _ENDINGS: Final = re.compile(
     r"(?:ning|ni|gha|qa|ge|ke|din|tin|da|de|ta|te|lar|ler|jan|"
     r"نىڭ|نى|غا|قا|گە|كە|دىن|تىن|دا|دە|تا|تە|لار|لەر|جان|دەك|تەك|چە|مۇ)+"
 )
-"""What Uyghur hangs on a name without a gap, in Latin and in Arabic letters: cases, plural, the friendly "jan"."""
+# A name in Arabic letters of so many may go on with anything: words that begin with a whole name are that name.
 _OWN_ENDING_FROM: Final = 5
-"""A name in Arabic letters of so many may go on with anything: words that begin with a whole name are that name."""
 _MAX_ENDING_LETTERS: Final = 12
-_MIN_DIGITS: Final = 5
-"""Of a name that is only digits."""
+_MIN_DIGITS: Final = 5  # Of a name that is only digits
 _MAX_SPACED_LETTERS: Final = 5
-_FIRST_HAN: Final = "\u3400"
-"""A Chinese name of few characters may be written with a gap after each."""
+_FIRST_HAN: Final = "\u3400"  # A Chinese name of few characters may be written with a gap after each
+# Names of more words are looked for as they stand, turned round, and with the family name first or last.
 _MAX_PERMUTED_WORDS: Final = 3
-"""Names of more words are looked for as they stand, turned round, and with the family name first or last."""
 
 _ESCAPE: Final = re.compile(
     r"\\{1,4}u([0-9A-Fa-f]{4})|((?:\\{1,4}x[0-9A-Fa-f]{2})+)|((?:%[0-9A-Fa-f]{2})+)|(&(?:#\w{1,7}|[A-Za-z]{2,6});)"
@@ -40,8 +38,6 @@ _GAP: Final = " "
 
 
 class PrivateNames:
-    """The names of one station."""
-
     def __init__(self, names: Iterable[str]) -> None:
         self._alone: set[str] = set()
         for name in names:

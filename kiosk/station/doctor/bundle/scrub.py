@@ -15,9 +15,10 @@ from kiosk.station.doctor.bundle.names import PrivateNames
 NAME, CODE, PHONE, ID_NUMBER, WAYBILL, NUMBER = "[name]", "[code]", "[phone]", "[id]", "[waybill]", "[number]"
 
 _ALONE, _ALONE_END = r"(?<![0-9A-Za-z])", r"(?![0-9A-Za-z])"
+# Receipt and parcel numbers are the station's own and stay: support asks about them.
 _RECEIPT: Final = r"[0-9]{4}-[A-Z]-[0-9]{6}(?!\d)"
-"""Receipt and parcel numbers are the station's own and stay: support asks about them."""
 _DAY: Final = r"-[01]\d-[0-3]\d"
+# Of free texts also stay names of bundles, times, days of the station's years, addresses of its network, weights.
 _PRESERVED: Final = "|".join(
     (
         _RECEIPT,
@@ -28,8 +29,8 @@ _PRESERVED: Final = "|".join(
         r"(?<![0-9A-Za-z.])\d{1,3}\.\d{3} ?kg(?![0-9A-Za-z])",
     )
 )
-"""Of free texts also stay names of bundles, times, days of the station's years, addresses of its network, weights."""
 
+# Mobile and landline numbers, ID numbers of 18 places, S10 and carriers' numbers, slips and member cards.
 _PERSONAL: Final = (
     (re.compile(r"Y1[KP][0-9A-Z]{4,}", re.IGNORECASE), CODE),
     (re.compile(rf"{_ALONE}\d{{17}}[\dXx]{_ALONE_END}"), ID_NUMBER),
@@ -38,15 +39,15 @@ _PERSONAL: Final = (
     (re.compile(rf"{_ALONE}0\d{{2,3}}[ -]\d{{7,8}}{_ALONE_END}"), PHONE),
     (re.compile(rf"{_ALONE}[A-Za-z]{{1,4}}[ -]?\d{{8,}}[0-9A-Za-z-]*"), WAYBILL),
 )
-"""Mobile and landline numbers, ID numbers of 18 places, S10 and carriers' numbers, slips and member cards."""
 
+# What people write between the digits of one number, and what no eye sees there.
 _BETWEEN: Final = "[ .()\\[\\]\u2010-\u2015\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff-]"
-"""What people write between the digits of one number, and what no eye sees there."""
 _RUN: Final = re.compile(rf"[+(]{{0,2}}+\d++(?:{_BETWEEN}{{1,3}}+\d++)*+(?:[ -]?[Xx]{_ALONE_END})?")
 _MIN_NUMBER_DIGITS: Final = 7
+# The numbers of people's own that are told even where letters stick to them.
 _INSIDE: Final = re.compile(r"(?<!\d)(?:\d{17}[\dXx]|(?:86)?1[3-9]\d{9}|0\d{9,11})(?!\d)")
-"""The numbers of people's own that are told even where letters stick to them."""
 
+# Of texts that anybody may have written anything into: every long number, every six digits that stand alone.
 _FREE: Final = (
     (re.compile(rf"{_ALONE}\d{{8,}}{_ALONE_END}"), NUMBER),
     (re.compile(r"(?<!\d)\d{3}[ -]\d{3}(?!\d)"), CODE),
@@ -59,7 +60,6 @@ _FREE: Final = (
     (re.compile(rf"{_ALONE}[A-Za-z]?\d{{6}}[A-Za-z]?{_ALONE_END}"), CODE),
     (re.compile(rf"{_ALONE}M(?:[_\u2010-\u2015-]\d{{2,}}| ?\d{{5}}){_ALONE_END}", re.IGNORECASE), "[member]"),
 )
-"""Of texts that anybody may have written anything into: every long number, every six digits that stand alone."""
 
 _HARMLESS: Final = {0xFF02: "'", 0xFF3C: "/"}
 _TOKEN: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{4,63}")

@@ -15,12 +15,9 @@ from kiosk.station.software import software_id
 from kiosk.texts.plain import plain
 
 _MODEL: Final = re.compile(r"Raspberry Pi (?:Compute Module )?(?:(?P<board>[345])\b|(?P<keyboard>[45])00\b)")
-_MAX_NAME_LENGTH: Final = 64
-"""The name of a board is shorter."""
-_PROGRAM: Final = Path(__file__).resolve().parents[4]
-"""The folder that the package lies in."""
-_INSTALLED: Final = "code"
-"""Its name on an installed machine; ``release.json`` lies beside it."""
+_MAX_NAME_LENGTH: Final = 64  # The name of a board is shorter
+_PROGRAM: Final = Path(__file__).resolve().parents[4]  # The folder that the package lies in
+_INSTALLED: Final = "code"  # Its name on an installed machine; `release.json` lies beside it
 
 
 def read_model(proc: Path) -> str:

@@ -12,8 +12,7 @@ from kiosk.domain.moment import Moment
 from kiosk.station.doctor.finding import DoctorFinding, Severity, unreadable
 from kiosk.station.doctor.machine import board, rtc, storage, supply, watchdog
 
-_WAIT_S: Final = 2.0
-"""A clock on a bus that hangs is given up by the kernel after a second."""
+_WAIT_S: Final = 2.0  # A clock on a bus that hangs is given up by the kernel after a second
 
 HardwareCheck = Callable[[], DoctorFinding | None]
 
@@ -83,5 +82,4 @@ class MachineChecks:
         yield from self.bounded.rows(looks)
 
 
-MACHINE: Final = MachineChecks()
-"""This one; what hangs is remembered from look to look."""
+MACHINE: Final = MachineChecks()  # This one; what hangs is remembered from look to look

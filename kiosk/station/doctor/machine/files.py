@@ -10,10 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-MAX_BYTES: Final = 4096
-"""sysfs gives a page at most."""
-MAX_ENTRIES: Final = 64
-"""No board has so many clocks, sensors or file systems."""
+MAX_BYTES: Final = 4096  # sysfs gives a page at most
+MAX_ENTRIES: Final = 64  # No board has so many clocks, sensors or file systems
 _COUNT: Final = re.compile(r"[0-9]{1,18}")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
 

@@ -13,13 +13,11 @@ from kiosk.station.clock import EARLIEST_VALID_TIME
 from kiosk.station.doctor.finding import DoctorFinding, Severity
 from kiosk.station.doctor.machine.files import count, entries, read
 
+# A DS3231 is off by 2 ppm at most, a minute a year (its data sheet), and while the clock is synchronised the kernel
+# writes it into the module every 11 minutes (CONFIG_RTC_SYSTOHC).
 WRONG_S: Final = 60
-"""A DS3231 is off by 2 ppm at most, a minute a year (its data sheet), and while the clock is synchronised the kernel
-writes it into the module every 11 minutes (CONFIG_RTC_SYSTOHC)."""
-CELL_EMPTY_UV: Final = 2_000_000
-"""A lithium cell of 3 V is used up at 2 V (data sheets of CR2032 and ML2020)."""
-_LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
-"""A DS3231 counts two digits of a year: what lies behind is garbage."""
+CELL_EMPTY_UV: Final = 2_000_000  # A lithium cell of 3 V is used up at 2 V (data sheets of CR2032 and ML2020)
+_LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)  # A DS3231 counts two digits of a year: what lies behind is garbage
 
 
 @dataclass(frozen=True, slots=True)

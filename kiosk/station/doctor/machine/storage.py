@@ -14,22 +14,17 @@ from kiosk.station.clock import EARLIEST_VALID_TIME
 from kiosk.station.doctor.finding import DoctorFinding, Severity
 from kiosk.station.doctor.machine.files import count, entries, read
 
+# 80 to 90 % of the device's life are used: DEVICE_LIFE_TIME_EST of JEDEC JESD84-B51, which counts in steps of 10 %.
 WORN_LIFE: Final = 0x09
-"""80 to 90 % of the device's life are used: DEVICE_LIFE_TIME_EST of JEDEC JESD84-B51, which counts in steps of 10 %."""
-OVER_LIFE: Final = 0x0B
-"""More than its life is used (the same)."""
-WORN_EOL: Final = 0x02
-"""80 % of the reserved blocks are used: PRE_EOL_INFO of the same."""
-OVER_EOL: Final = 0x03
-"""90 % of them: urgent."""
+OVER_LIFE: Final = 0x0B  # More than its life is used (the same)
+WORN_EOL: Final = 0x02  # 80 % of the reserved blocks are used: PRE_EOL_INFO of the same
+OVER_EOL: Final = 0x03  # 90 % of them: urgent
 _GB: Final = 1_000_000_000
-_SECTOR_BYTES: Final = 512
-"""Of /sys/block/…/stat, whatever the device has (Documentation/block/stat.rst of the kernel)."""
+_SECTOR_BYTES: Final = 512  # Of /sys/block/…/stat, whatever the device has (Documentation/block/stat.rst of the kernel)
 _WRITTEN_FIELD: Final = 6
 _HEX: Final = re.compile(r"0x[0-9a-fA-F]{1,2}")
 _UNKNOWN_DAY: Final = "–"
-_LATEST: Final = 4_102_444_800
-"""2100: what lies behind is garbage."""
+_LATEST: Final = 4_102_444_800  # 2100: what lies behind is garbage
 
 
 @dataclass(frozen=True, slots=True)

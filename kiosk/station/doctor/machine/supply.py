@@ -11,16 +11,12 @@ from typing import Final
 from kiosk.station.doctor.finding import DoctorFinding, Severity
 from kiosk.station.doctor.machine.files import entries, number, read
 
+# From here on the firmware slows the processor down (Raspberry Pi documentation, frequency management).
 HOT_C: Final = 80
-"""From here on the firmware slows the processor down (Raspberry Pi documentation, frequency management)."""
-TOO_HOT_C: Final = 85
-"""From here on it slows the processor down as far as it can (the same)."""
-_SENSOR_C: Final = range(-40, 151)
-"""What the sensor can measure; anything else is none of its values."""
-LOW_NOW: Final = 1 << 0
-"""``get_throttled`` (Raspberry Pi documentation, vcgencmd): below 4.63 V now."""
-LOW_BEFORE: Final = 1 << 16
-"""The same since the start."""
+TOO_HOT_C: Final = 85  # From here on it slows the processor down as far as it can (the same)
+_SENSOR_C: Final = range(-40, 151)  # What the sensor can measure; anything else is none of its values
+LOW_NOW: Final = 1 << 0  # `get_throttled` (Raspberry Pi documentation, vcgencmd): below 4.63 V now
+LOW_BEFORE: Final = 1 << 16  # The same since the start
 _HEX: Final = re.compile(r"(?:0x)?[0-9a-fA-F]{1,8}")
 _FIRMWARE: Final = "devices/platform/soc/soc:firmware/get_throttled"
 _SUPPLY_MONITOR: Final = "rpi_volt"

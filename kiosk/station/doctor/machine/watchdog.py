@@ -10,11 +10,10 @@ from typing import Final
 from kiosk.station.doctor.finding import DoctorFinding, Severity
 from kiosk.station.doctor.machine.files import entries, read
 
+# Of the manager (org.freedesktop.systemd1(5)).
 PROPERTIES: Final = ("RuntimeWatchdogUSec", "WatchdogLastPingTimestampMonotonic")
-"""Of the manager (org.freedesktop.systemd1(5))."""
 _OFF: Final = frozenset({"0", "infinity"})
-_SOFTWARE: Final = "Software Watchdog"
-"""``identity`` of softdog: it hangs when the kernel does."""
+_SOFTWARE: Final = "Software Watchdog"  # `identity` of softdog: it hangs when the kernel does
 
 
 @dataclass(frozen=True, slots=True)

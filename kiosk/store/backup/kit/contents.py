@@ -13,8 +13,7 @@ from kiosk.domain.identifiers import check_region, check_station
 from kiosk.store.errors import StoreError
 
 MAX_CREDENTIALS: Final = 8
-MAX_FILE_BYTES: Final = 256 * 1024
-"""Settings of a station have 4 KB, a chain of certificates 10."""
+MAX_FILE_BYTES: Final = 256 * 1024  # Settings of a station have 4 KB, a chain of certificates 10
 _KEY: Final = re.compile(r"[0-9a-f]{64}")
 
 

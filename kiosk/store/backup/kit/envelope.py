@@ -81,8 +81,6 @@ class KitEnvelope:
 
 
 class _ByteReader:
-    """What is not read yet."""
-
     def __init__(self, content: bytes) -> None:
         self._content, self._at = content, 0
 

@@ -35,15 +35,15 @@ from kiosk.protocols.scales.text_format import ANY_CASE, TextFormat
 
 _MAX_LINE_BYTES = 40
 _SMALL = {b"gn": "gr", b"ct": "ct", b"dwt": "dwt"}
+# Units of bench balances in small or in capital letters: gn and gr are grain.
 UNITS: Mapping[bytes, str] = MappingProxyType(
     {**ANY_CASE, **_SMALL, **{name.upper(): unit for name, unit in _SMALL.items()}}
 )
-"""Units of bench balances in small or in capital letters: gn and gr are grain."""
 _CAPITALS = {name: unit for name, unit in UNITS.items() if name == name.upper()}
 
 
+# Between bytes that stand so in no number: there a whole line may begin behind the rest of another.
 _BROKEN_OFF = rb"(?:(?<![-+ .0-9])|(?<=[.0-9])(?=[-+ ]))"
-"""Between bytes that stand so in no number: there a whole line may begin behind the rest of another."""
 
 
 def _lines(parse: Callable[[bytes], Decoded], length: int, head: bytes = _BROKEN_OFF) -> LineProfile:

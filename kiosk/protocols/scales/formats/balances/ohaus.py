@@ -47,11 +47,11 @@ _REPLIES = (
     ReplyPattern(re.compile(rb"\[?Err.{0,12}"), RejectReason.DEVICE_ERROR),
 )
 _TIME = rb"(?: +[0-9]{2}:[0-9]{2}:[0-9]{2})?"
+# Behind noise only: behind the rest of a line its blanks may stand where the head of a number was.
 _HEAD = re.compile(rb"(?<![-0-9A-Za-z%?./: ])[- ] {1,11}-?[0-9]")
-"""Behind noise only: behind the rest of a line its blanks may stand where the head of a number was."""
+# Where all layouts are taken, what stands behind noise may be a Defender's line that lost its minus: net in the layout
+# without the second blank.
 _HEAD_OF_ANY = re.compile(rb"(?!.{8} .{6}NET\Z)" + _HEAD.pattern, re.DOTALL)
-"""Where all layouts are taken, what stands behind noise may be a Defender's line that lost its minus: net in the
-layout without the second blank."""
 
 
 def _row(number: bytes, rest: bytes) -> TextFormat:

@@ -42,8 +42,8 @@ LENGTH = Parameter(
 _ID = rb"[A-Za-z][A-Za-z0-9#. ]{5}"
 _LINE = re.compile(rb"(?P<id>%b|      )?(?P<number>[-+ ] [0-9. \[\]]{8}) (?P<unit>[A-Za-z%% ]{3})" % _ID)
 _STATUS = re.compile(rb"(?:Stat)?[-+ ]*(?P<word>HH?|High|LL?|Low|-{2,}|Cal[A-Za-z.]*|Err\.? *[0-9]{1,4}) *")
+# Behind a broken line only one with its identification is found: without it, it might be a tare.
 _HEAD = re.compile(rb"%b(?=.{14}\Z)" % _ID)
-"""Behind a broken line only one with its identification is found: without it, it might be a tare."""
 _TARE = re.compile(rb"P?T[0-9]?")
 _NET: Mapping[bytes, bool | None] = {b"": None, b"N": True, b"G": False}
 _UNITS = {

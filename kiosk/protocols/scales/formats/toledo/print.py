@@ -50,8 +50,8 @@ LENGTH = Parameter(
     "bytes of a line with its CR LF; where it is known, a line with a lost or doubled digit is refused",
 )
 _SIZES: Mapping[str, str] = {"any": "24,25", "26": "24", "27": "25"}
+# Units of the balance's print-out; GN is grain.
 UNITS: Mapping[bytes, str] = MappingProxyType({**ANY_CASE, b"GN": "gr", b"ct": "ct", b"dwt": "dwt"})
-"""Units of the balance's print-out; GN is grain."""
 
 
 def _line(size: str) -> LineProfile:
@@ -91,8 +91,7 @@ def _encode_print(shown: DisplayState, params: Params) -> bytes:
 # --- JIK-6CAB ---------------------------------------------------------------------------------------------------------
 
 _MAX_BLOCK_BYTES = 512
-_BEHIND_TRAILER = re.compile(rb"\A[!-\]_-}]{0,8}[\r\n]+(?=\^)")
-"""The rest of the trailer line before, and its end."""
+_BEHIND_TRAILER = re.compile(rb"\A[!-\]_-}]{0,8}[\r\n]+(?=\^)")  # The rest of the trailer line before, and its end
 _BLOCK_HEAD = re.compile(rb"\^+[!-}]*[\r\n]")
 _DATE_OR_TIME = re.compile(
     rb"(?:[A-Za-z]+[ :]*)?(?:[0-9]{4}([-/.])[0-9]{2}\1[0-9]{2}|[0-9]{2}([-/.])[0-9]{2}\2(?:[0-9]{2}){1,2}"
@@ -104,8 +103,8 @@ _WEIGHT = re.compile(
 _NO_MEANING = re.compile(rb"[A-Za-z]?|[0-9]+(?:\.[0-9]+)?")
 _MASS = frozenset({"g", "kg", "lb", "oz", "t"})
 _WORDS = {b"T": "tare", b"G": "gross", b"N": "net"}
+# Of each line with a mass: what its word says ("" for none), the number, the unit.
 _Lines = list[tuple[str, Decimal, str]]
-"""Of each line with a mass: what its word says ("" for none), the number, the unit."""
 
 
 def _parse_block(block: bytes) -> Decoded:

@@ -52,14 +52,13 @@ _LENGTH = 17
 _DIGITS = 6
 _POINT_CODE = _UNIT_CODE = 7
 _MAX_DECIMALS = 5
-_FEW_DECIMALS = 2
-"""The point code of no decimals; each below it is a zero behind the digits, each above it a decimal."""
+_FEW_DECIMALS = 2  # The point code of no decimals; each below it is a zero behind the digits, each above it a decimal
 _NET, _NEGATIVE, _OUT_OF_RANGE, _MOTION, _KG, _ALWAYS, _ZERO_NOT_CAPTURED = (1 << bit for bit in range(7))
 _INTERVAL_1 = 1 << 3
+# Bits that are 1 in every frame of a LIDEN, besides those of all others. Bit 6 of A is 0 on a Toledo.
 _LIDEN_A, _LIDEN_C = 1 << 4 | 1 << 6, 1 << 4
-"""Bits that are 1 in every frame of a LIDEN, besides those of all others. Bit 6 of A is 0 on a Toledo."""
+# Codes of word C; the rarer ones (5 pennyweight, 6 short ton, 7 the user's own) are refused.
 _UNITS: Mapping[int, str] = MappingProxyType({1: "g", 2: "t", 3: "oz", 4: "ozt"})
-"""Codes of word C; the rarer ones (5 pennyweight, 6 short ton, 7 the user's own) are refused."""
 _CODES: Mapping[str, int] = MappingProxyType({"kg": 0, "lb": 0, **{unit: code for code, unit in _UNITS.items()}})
 
 CHECKSUM = Parameter(

@@ -49,8 +49,8 @@ _ANSWER = re.compile(rb"\x02([A-Z])([A-Z])(?:([+-])([0-9]{6})([0-4]))?[0-9A-F]{2
 _DIGITS = 6
 _MAX_DECIMALS = 4
 
+# Of the letters A handshake, B gross, C tare, D net. The others ask for truck, goods, price or amount: no weights.
 _NET = {b"B": False, b"D": True}
-"""Of the letters A handshake, B gross, C tare, D net. The others ask for truck, goods, price or amount: no weights."""
 
 ADDRESS = Parameter("address", "1", (), "address set at the indicator, 1-26", r"[1-9]|1[0-9]|2[0-6]")
 
@@ -120,8 +120,7 @@ def _question(given: Params, letter: bytes) -> bytes:
     return _framed(_address(given) + letter)
 
 
-_ECHOED = slice(1, 3)
-"""Address and command letter of the question, which its answer repeats."""
+_ECHOED = slice(1, 3)  # Address and command letter of the question, which its answer repeats
 
 
 def _answers(question: bytes, decoded: Decoded) -> bool:

@@ -95,8 +95,8 @@ def _backwards(field: bytes) -> Decimal | None:
 
 _UNITS: Mapping[bytes, str | None] = {b"kg": "kg", b"lb": "lb", b"pc": "pcs"}
 _NUMBERS = rb"[^0-9A-Za-z=][0-9. -]{7}"
+# Of formats 3 and 4: unit, then price and amount, each behind a separator; the station reckons them itself.
 _PRICES = rb"(?P<unit>kg|lb|pc)(?:%b){2}" % _NUMBERS
-"""Of formats 3 and 4: unit, then price and amount, each behind a separator; the station reckons them itself."""
 
 
 def _decoder(given: Params, number: bytes, read: Callable[[bytes], Decimal | None]) -> Decoder:
@@ -109,8 +109,8 @@ def _decoder(given: Params, number: bytes, read: Callable[[bytes], Decimal | Non
 
 
 _REVERSED = rb"[0-9]+\.[0-9]*[0-]|(?=.{FULL})[0-9]+[0-]"
+# Only a weight of full length may be without a point: there none can have been lost.
 _FORWARD = rb"[0-][0-9]*\.[0-9]+|(?=.{FULL})[0-][0-9]+"
-"""Only a weight of full length may be without a point: there none can have been lost."""
 _INTEGER = rb"[-+ ]*[0-9]+"
 
 

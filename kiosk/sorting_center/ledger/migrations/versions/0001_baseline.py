@@ -6,5 +6,4 @@ revision = "0001"
 down_revision = None
 
 
-def upgrade() -> None:
-    """Nothing: no ledger is older."""
+def upgrade() -> None: ...

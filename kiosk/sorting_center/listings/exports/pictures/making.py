@@ -16,12 +16,10 @@ from kiosk.sorting_center.photos.folder import read_picture
 
 COLUMNS: Final = ("picture", "photo", "reason", "value", "limit", "meaning")
 REPORT: Final = "report.csv"
-MISSING: Final = "missing"
-"""Not here, or its file cannot be read."""
-DAMAGED: Final = "damaged"
-"""Other bytes than were received, no picture, or one that takes too long."""
+MISSING: Final = "missing"  # Not here, or its file cannot be read
+DAMAGED: Final = "damaged"  # Other bytes than were received, no picture, or one that takes too long
+# Of every file, so that the same pictures come to the same ZIP; the first that the format has.
 _FIXED_TIMESTAMP: Final = (1980, 1, 1, 0, 0, 0)
-"""Of every file, so that the same pictures come to the same ZIP; the first that the format has."""
 _FILE_MODE: Final = 0o644 << 16
 
 
@@ -34,8 +32,7 @@ class OmissionReason:
     limit: int | str = ""
 
 
-PictureOrReasons = bytes | tuple[OmissionReason, ...]
-"""A picture, or every reason why there is none."""
+PictureOrReasons = bytes | tuple[OmissionReason, ...]  # A picture, or every reason why there is none
 
 
 def picture(master: Master, rule: ChannelRule) -> PictureOrReasons:

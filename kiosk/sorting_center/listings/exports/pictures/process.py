@@ -29,12 +29,11 @@ from kiosk.sorting_center.listings.exports.pictures.making import (
 )
 from kiosk.sorting_center.subprocess_job import NICENESS, exit_with_parent, open_stdin, read_task, write_result
 
+# A master of 8 MB may have 40 megapixels, 120 MB decoded; what is made of it is smaller.
 _MEMORY_BYTES: Final = 500_000_000
-"""A master of 8 MB may have 40 megapixels, 120 MB decoded; what is made of it is smaller."""
 _LIBC: Final = ctypes.CDLL(None)
 _DIE_WITH_PARENT: Final = 1  # PR_SET_PDEATHSIG, prctl(2)
-_PICTURE_CPU_S: Final = 10.0
-"""Of a processor, for one picture: the largest master takes about two."""
+_PICTURE_CPU_S: Final = 10.0  # Of a processor, for one picture: the largest master takes about two
 
 
 _decode_task: Final = msgspec.json.Decoder(PictureExportTask).decode

@@ -49,7 +49,7 @@ def test_one_that_takes_too_long_is_killed() -> None:
 
 def test_it_ends_with_who_waits() -> None:
     waiting = (
-        "import sys, threading; from kiosk.sorting_center.subprocess_job import end_when_nobody_waits as end\n"
+        "import sys, threading; from kiosk.sorting_center.subprocess_job import exit_with_parent as end\n"
         "threading.Thread(target=end, args=(0,), daemon=True).start(); threading.Event().wait()"
     )
     with subprocess.Popen([sys.executable, "-c", waiting], stdin=subprocess.PIPE) as process:
@@ -87,11 +87,11 @@ def test_a_process_whose_parent_died_before_it_told_the_task_ends_in_silence() -
 
 LISTENING = """
 import signal, sys, threading
-from kiosk.sorting_center.subprocess_job import parents_lines, task_of
+from kiosk.sorting_center.subprocess_job import open_stdin, read_task
 ending = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: ending.set())
-lines = parents_lines()
-print(task_of(lines).decode().strip(), flush=True)
+lines = open_stdin()
+print(read_task(lines).decode().strip(), flush=True)
 threading.Thread(target=lines.readline, daemon=True).start()
 while not ending.wait(0.1):
     pass

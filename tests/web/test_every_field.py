@@ -68,9 +68,9 @@ def fields() -> frozenset[str]:
     for path in Path(kiosk.web.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
-                if node.func.attr in ("field", "whole") or _sent(node.func.value):
+                if node.func.attr in ("field", "int_field") or _sent(node.func.value):
                     found.update(_texts(node.args[0]))
-            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_whole":
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_int_field":
                 found.update(_texts(node.args[1]))
             elif isinstance(node, ast.Subscript) and _sent(node.value):
                 found.update(_texts(node.slice))

@@ -172,11 +172,11 @@ def test_a_folder_that_cannot_be_made_is_told_in_one_line(tmp_path: Path) -> Non
 WRITER = """
 import sys
 from datetime import UTC, datetime
-from kiosk.sorting_center.desk.audit import Act
-from kiosk.sorting_center.desk.desk import Desk
-with Desk.open(sys.argv[1]) as desk:
+from kiosk.sorting_center.desk.audit import AuditAction
+from kiosk.sorting_center.desk.desk import CenterDesk
+with CenterDesk.open(sys.argv[1]) as desk:
     for number in range(50):
-        desk.audit.record(sys.argv[2], Act.SEARCHED, str(number), "", datetime.now(UTC))
+        desk.audit.record(sys.argv[2], AuditAction.SEARCHED, str(number), "", datetime.now(UTC))
 """
 
 

@@ -141,22 +141,22 @@ def test_a_picture_that_was_taken_before_and_is_not_now_is_not_decoded(
 
 IN_TIME = """
 import os, sys
-from kiosk.sorting_center.listings.exports.pictures.making import Reason
-from kiosk.sorting_center.listings.exports.pictures.process import in_time
+from kiosk.sorting_center.listings.exports.pictures.making import OmissionReason
+from kiosk.sorting_center.listings.exports.pictures.process import make_in_fork
 def spin(*_):
     while True: pass
 def large(*_):
     return b"x" * 10**6
-for one in (spin, lambda *_: os.abort(), lambda *_: 1 / 0, lambda *_: (Reason("enlarged", 5, 3),), large):
-    found = in_time(None, None, 0.2, one)
+for one in (spin, lambda *_: os.abort(), lambda *_: 1 / 0, lambda *_: (OmissionReason("enlarged", 5, 3),), large):
+    found = make_in_fork(None, None, 0.2, one)
     print(len(found) if isinstance(found, bytes) else found)
 """
 
 
 def test_a_picture_that_takes_too_long_or_ends_its_process_is_one_alone() -> None:
     done = subprocess.run([sys.executable, "-c", IN_TIME], check=True, capture_output=True, text=True)
-    damaged = "(Reason(word='damaged', value='', limit=''),)"
-    assert done.stdout.splitlines() == [damaged] * 3 + ["(Reason(word='enlarged', value=5, limit=3),)", "1000000"]
+    damaged = "(OmissionReason(word='damaged', value='', limit=''),)"
+    assert done.stdout.splitlines() == [damaged] * 3 + ["(OmissionReason(word='enlarged', value=5, limit=3),)", "1000000"]
 
 
 def test_every_limit_of_a_channel_is_a_line(folder: Folder) -> None:

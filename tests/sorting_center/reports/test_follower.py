@@ -33,9 +33,9 @@ import sys
 from zoneinfo import ZoneInfo
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.reports import Reports
-from kiosk.sorting_center.reports.follower import Follower
+from kiosk.sorting_center.reports.follower import ReportsFollower
 with Ledger.open_readonly(sys.argv[1]) as ledger, Reports.open(sys.argv[1], ZoneInfo("Asia/Shanghai")) as reports:
-    follower = Follower(ledger, reports)
+    follower = ReportsFollower(ledger, reports)
     while True:
         follower.step(1)
         print("went on", flush=True)

@@ -95,7 +95,7 @@ def test_each_route_lets_in_whom_it_is_for_and_nobody_else(app: Flask, desk: Cen
     for role in (None, *StaffRole):
         for rule in rules(app):
             need = NEEDS[rule.endpoint]
-            if rule.endpoint in ("access.sign_out", "door.sign_out_everywhere"):
+            if rule.endpoint in ("access.sign_out", "access.sign_out_everywhere"):
                 continue  # it ends the session: its own tests
             with app.test_client() as client:
                 csrf = sign_in(client, desk, role) if role is not None else ""
@@ -155,7 +155,7 @@ def test_no_route_fails_at_a_number_it_is_asked_with(app: Flask, stores: Stores,
     with app.test_client() as client:
         csrf = sign_in(client, desk, StaffRole.ADMIN)
         for turn, rule in enumerate(rules(app), stores.ledger.url.startswith("postgresql")):
-            if rule.endpoint in ("access.sign_out", "door.sign_out_everywhere"):
+            if rule.endpoint in ("access.sign_out", "access.sign_out_everywhere"):
                 continue  # nobody is signed in any more
             values = of.get(rule.endpoint.partition(".")[0], {})
             if rule.endpoint == "receipts.parcel":

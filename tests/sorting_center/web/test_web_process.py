@@ -104,11 +104,11 @@ def test_it_looks_after_the_stations_takes_offers_in_and_shows_photos_as_they_co
 
 PARENT = """
 import sys, time
-from kiosk.sorting_center.desk.desk import Desk
-from kiosk.sorting_center.health import Health
+from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.web.child import WebProcess
 from kiosk.sorting_center.web.settings import WebSettings
-web = WebProcess(sys.argv[1], WebSettings(), Health())
+web = WebProcess(sys.argv[1], WebSettings(), CenterHealth())
 web.start()
 while web.pid is None: time.sleep(0.01)
 print(web.pid, web.url, flush=True)

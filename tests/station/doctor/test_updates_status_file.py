@@ -82,7 +82,7 @@ def test_nonsense_is_nothing(tmp_path: Path) -> None:
         {"size_bytes": 1e400},
         {"size_bytes": 10**30},
         {"fault": "x"},
-        {"asked_s": "soon"},
+        {"offers_age_s": "soon"},
         {"second": "x"},
         {"second": []},
         {"second": 10**400},

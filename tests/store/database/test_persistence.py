@@ -25,7 +25,7 @@ from tests.systemd.box import AS_ROOT
 MOUNTED = """
 import json, subprocess, sys
 from pathlib import Path
-from kiosk.store.database.persistence import memory_file_system, root_is_open
+from kiosk.store.database.persistence import memory_file_system, root_is_writable
 from tests.systemd.own_root import take_own_root
 take_own_root()  # also where the root is no mount point
 here = Path(sys.argv[1])

@@ -17,7 +17,7 @@ last = bytes(1000)
 full = resident()
 del small
 kept = resident()
-memory.give_back()
+memory.release_free_memory()
 print(full - kept, kept - resident())
 """
 

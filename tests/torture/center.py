@@ -115,12 +115,12 @@ class Box:
             self._watch.acknowledged(message.tag)
             self._broker.settle(message.tag, message.connection)
 
-    def deliver_again(self) -> None:
-        """As `Mailbox.deliver_again`."""
+    def request_redelivery(self) -> None:
+        """As `Mailbox.request_redelivery`."""
         self._broker.hang_up()
 
-    def tell(self, topic: str, payload: bytes) -> bool:
-        """As `Mailbox.tell`."""
+    def send(self, topic: str, payload: bytes) -> bool:
+        """As `Mailbox.send`."""
         ack, station = decode(Ack, payload), topic.split("/")[3]
         assert topic == Topics(REGION, station).ack
         state = self._ledger.stream(station, ack.epoch, REGION)

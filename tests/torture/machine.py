@@ -88,16 +88,6 @@ class Wire:
         return mid
 
 
-class _Watcher(NullLinkWatcher):
-    """What the relay hears goes to the machine."""
-
-    def __init__(self, told: Callable[[str], None]) -> None:
-        self._told = told
-
-    def heard(self, alarm: str) -> None:
-        self._told(alarm)
-
-
 class Machine:
     """Off until something is done with it. ``now`` is the monotonic clock of the world."""
 

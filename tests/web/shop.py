@@ -112,7 +112,7 @@ class NobodyWorksHere:
     def current(self) -> CounterSession | None:
         return None
 
-    def attended(self) -> bool:
+    def is_clerk_present(self) -> bool:
         return False
 
     def sign_out(self, token: str) -> None:

@@ -240,7 +240,7 @@ def test_a_scanner_that_is_not_there_is_complained_of_once_and_found_when_it_com
     tries = threading.Semaphore(0)
 
     class Counted(SerialScanner):
-        def _miss(self, error: Exception) -> None:
+        def _report_missing(self, error: Exception) -> None:
             super()._report_missing(error)
             tries.release()
 

@@ -156,7 +156,10 @@ for one in (spin, lambda *_: os.abort(), lambda *_: 1 / 0, lambda *_: (OmissionR
 def test_a_picture_that_takes_too_long_or_ends_its_process_is_one_alone() -> None:
     done = subprocess.run([sys.executable, "-c", IN_TIME], check=True, capture_output=True, text=True)
     damaged = "(OmissionReason(word='damaged', value='', limit=''),)"
-    assert done.stdout.splitlines() == [damaged] * 3 + ["(OmissionReason(word='enlarged', value=5, limit=3),)", "1000000"]
+    assert done.stdout.splitlines() == [damaged] * 3 + [
+        "(OmissionReason(word='enlarged', value=5, limit=3),)",
+        "1000000",
+    ]
 
 
 def test_every_limit_of_a_channel_is_a_line(folder: Folder) -> None:

@@ -107,8 +107,8 @@ import sys, time
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.web.child import WebProcess
-from kiosk.sorting_center.web.settings import WebSettings
-web = WebProcess(sys.argv[1], WebSettings(), CenterHealth())
+from kiosk.sorting_center.web.settings import CenterWebSettings
+web = WebProcess(sys.argv[1], CenterWebSettings(), CenterHealth())
 web.start()
 while web.pid is None: time.sleep(0.01)
 print(web.pid, web.url, flush=True)

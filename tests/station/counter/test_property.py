@@ -169,7 +169,10 @@ class CounterMachine(RuleBasedStateMachine):
             assert self.rig.photos.path(done.photo_sha256) is not None
             self._got_slip(done)
 
-    @rule(number=NUMBERS, act=st.sampled_from(["mark_lost", "mark_found", "mark_due_back", "return_", "refuse", "mark_misrouted"]))
+    @rule(
+        number=NUMBERS,
+        act=st.sampled_from(["mark_lost", "mark_found", "mark_due_back", "return_", "refuse", "mark_misrouted"]),
+    )
     def moves(self, number: int, act: str) -> None:
         row = self._row(number)
         if row is not None:

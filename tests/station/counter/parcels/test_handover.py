@@ -152,7 +152,12 @@ class TestTheLine:
 class TestUsedSlips:
     @pytest.mark.parametrize(
         ("end", "word"),
-        [("collect", "collected"), ("return_", "parcel_gone"), ("mark_misrouted", "parcel_gone"), ("undo", "parcel_gone")],
+        [
+            ("collect", "collected"),
+            ("return_", "parcel_gone"),
+            ("mark_misrouted", "parcel_gone"),
+            ("undo", "parcel_gone"),
+        ],
     )
     def test_a_used_slip_says_so_and_is_no_guess(self, rig: CounterRig, end: str, word: str) -> None:
         waits, row = rig.bring(1), rig.bring(2)

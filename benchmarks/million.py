@@ -34,7 +34,7 @@ from kiosk.messaging.contract.receive import MAX_BATCH_EVENTS, build_batch
 from kiosk.messaging.contract.topics import Topics
 from kiosk.simulators.broker import Broker
 from kiosk.sorting_center.desk.desk import CenterDesk
-from kiosk.sorting_center.desk.schema import listing_place
+from kiosk.sorting_center.desk.shared.schema import listing_place
 from kiosk.sorting_center.desk.tokens import MAX_PER_MINUTE, Scope
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.reports.reports import Reports

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.measure import Row, cpu_share, percentile
-from kiosk.app.adapters import open_scale
+from kiosk.app.shared.adapters import open_scale
 from kiosk.devices.ports import LinkState
 from kiosk.devices.scale.indicator import Indicator
 from kiosk.protocols.scales import registry
@@ -72,7 +72,7 @@ def run(folder: Path) -> list[Row]:
 _LISTEN = """
 import sys, threading
 from benchmarks.scale_port import Watcher
-from kiosk.app.adapters import open_scale
+from kiosk.app.shared.adapters import open_scale
 from kiosk.devices.scale.live import Indicator
 from kiosk.protocols.scales import registry
 protocol, port = sys.argv[1:]

@@ -19,7 +19,7 @@ from typing import Final
 
 from control import ALL, ARCHITECTURES, conffiles, control, scripts
 from documents import lay_documents
-from kiosk.cli.one_line import progress
+from kiosk.cli.shared.one_line import progress
 from libraries import unpack_wheels
 from release import PYTHON, ROOT, NoRelease, Release, of_checkout
 from tree import PACKAGES, PROGRAMS, lay_code, lay_files, lay_program

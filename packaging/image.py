@@ -23,7 +23,7 @@ import boot
 import disk
 from control import ARCHITECTURES
 from deb import build, write_sums
-from kiosk.cli.one_line import progress
+from kiosk.cli.shared.one_line import progress
 from kiosk.station.update.keys import parse_keys
 from release import ROOT, VENDOR_KEY, NoRelease, of_checkout
 from root import ARCHITECTURE, NoImage, debian, install

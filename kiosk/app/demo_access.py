@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from typing import Final
 
 from kiosk.app.demo_registry import registry
-from kiosk.simulators.center_access import CenterAccess, SignIn
+from kiosk.simulators.shared.center_access import CenterAccess, SignIn
 from kiosk.simulators.village import REGION, STATION, VILLAGE
-from kiosk.sorting_center.desk.audit import AuditAction
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.tokens import MAX_PER_MINUTE, Scope
 
 _NAMES: Final = {StaffRole.ADMIN: "demo", StaffRole.OPERATOR: "operator", StaffRole.VIEWER: "viewer"}

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 from kiosk.simulators.village import Village
-from kiosk.sorting_center.desk.audit import AuditAction
 from kiosk.sorting_center.desk.desk import CenterDesk
-from kiosk.sorting_center.desk.errors import ActionRefused, DeskError
+from kiosk.sorting_center.desk.shared.audit import AuditAction
+from kiosk.sorting_center.desk.shared.errors import ActionRefused, DeskError
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.listings.listings import ActionContext, CenterListings
 from kiosk.sorting_center.listings.records import ListingState

@@ -14,10 +14,10 @@ from kiosk.app.identity import messages as identity_messages
 from kiosk.app.identity.requests import RequestedIdentities
 from kiosk.app.identity.vault import CERTIFICATE
 from kiosk.app.machine import ThisMachine
-from kiosk.app.media import ROOTS
 from kiosk.app.recovery import messages as recovery_messages
 from kiosk.app.recovery.requests import RequestedRecoveries
 from kiosk.app.settings_file_watcher import SettingsFileWatcher
+from kiosk.app.shared.media import ROOTS
 from kiosk.app.systemd import Notifier
 from kiosk.config.station import load
 from kiosk.first_start.wizard import FirstStartPaths, FirstStartWizard

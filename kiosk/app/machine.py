@@ -12,10 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kiosk.app.adapters import make_camera, make_port_probe, make_printer, make_scale, make_scanner
 from kiosk.app.identity.requests import NoIdentities
-from kiosk.app.media import IsMount, catalog_files, mounted, on_another_disk
 from kiosk.app.recovery.requests import NoRecoveries
+from kiosk.app.shared.adapters import make_camera, make_port_probe, make_printer, make_scale, make_scanner
+from kiosk.app.shared.media import IsMount, catalog_files, mounted, on_another_disk
 from kiosk.devices.camera.settings import CameraSettings, FittedKind
 from kiosk.devices.ports import (
     Camera,

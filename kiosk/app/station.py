@@ -11,9 +11,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiosk.app.adapters import make_camera, make_camera_scanner, make_panel, make_printer, make_scale, make_scanner
-from kiosk.app.media import catalog_files
 from kiosk.app.process import setup_logging, until_signal
+from kiosk.app.shared.adapters import (
+    make_camera,
+    make_camera_scanner,
+    make_panel,
+    make_printer,
+    make_scale,
+    make_scanner,
+)
+from kiosk.app.shared.media import catalog_files
 from kiosk.app.systemd import Notifier
 from kiosk.app.teach import make_teach
 from kiosk.app.update.paths import UPDATE_PATHS, UpdatePaths

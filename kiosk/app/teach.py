@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiosk.app.adapters import make_line_capture, make_port_probe
+from kiosk.app.shared.adapters import make_line_capture, make_port_probe
 from kiosk.config.station import StationConfig, load
 from kiosk.devices.ports import Pausable
 from kiosk.protocols.scales import registry

@@ -11,8 +11,8 @@ from typing import Final
 
 import click
 
-from kiosk.cli.one_line import end
-from kiosk.cli.settings import SETTINGS_PATHS, config_option, read_config, settings_path
+from kiosk.cli.shared.one_line import end
+from kiosk.cli.shared.settings import SETTINGS_PATHS, config_option, read_config, settings_path
 from kiosk.config.station import StationConfig, load
 from kiosk.station.open_store import stamps
 from kiosk.station.papers.network_printer import STATION_UNIT

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from kiosk.cli.one_line import end
+from kiosk.cli.shared.one_line import end
 from kiosk.domain.identifiers import BadIdentifier
-from kiosk.sorting_center.ingest.address import BrokerAddress, BrokerAddressError, BrokerTransport
 from kiosk.sorting_center.ingest.check import amqp, mqtt
 from kiosk.sorting_center.ingest.check.finding import BrokerFinding, BrokerUnusable, BrokerVerdict
+from kiosk.sorting_center.ingest.shared.address import BrokerAddress, BrokerAddressError, BrokerTransport
 
 _PROGRAM = "sorting-center"
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)

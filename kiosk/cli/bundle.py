@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from kiosk.cli.one_line import end
-from kiosk.cli.settings import config_option, read_config, settings_path
+from kiosk.cli.shared.one_line import end
+from kiosk.cli.shared.settings import config_option, read_config, settings_path
 
 
 @click.command()

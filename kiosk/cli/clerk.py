@@ -11,8 +11,8 @@ from typing import TypeVar
 
 import click
 
-from kiosk.cli.one_line import end
-from kiosk.cli.settings import config_option, read_config
+from kiosk.cli.shared.one_line import end
+from kiosk.cli.shared.settings import config_option, read_config
 from kiosk.cli.station import opened_store
 from kiosk.config.station import load
 from kiosk.domain.clerk import PIN_DIGITS, BadClerk, BadPin, Role, check_pin

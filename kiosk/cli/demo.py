@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from kiosk.cli.one_line import end
+from kiosk.cli.shared.one_line import end
 
 if TYPE_CHECKING:
     from kiosk.simulators.county import CountyPlan

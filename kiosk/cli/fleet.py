@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from kiosk.cli.one_line import end, progress
+from kiosk.cli.shared.one_line import end, progress
 from kiosk.simulators.fleet import Fleet, FleetPlan, Manner
 from kiosk.store import StoreError
 

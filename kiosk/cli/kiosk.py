@@ -8,7 +8,7 @@ import sys
 import click
 
 from kiosk.base.loading import loading
-from kiosk.cli.one_line import OneLineGroup
+from kiosk.cli.shared.one_line import OneLineGroup
 
 # Noun to where its command is and what the list says of it, in the order people meet them.
 NOUNS = {

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from kiosk.cli.one_line import end
-from kiosk.cli.settings import config_option, read_config
+from kiosk.cli.shared.one_line import end
+from kiosk.cli.shared.settings import config_option, read_config
 from kiosk.cli.station import opened_store, read_input
 from kiosk.config.station import load
 from kiosk.domain.parcel import TERMINAL_STATES, ParcelState

@@ -11,8 +11,8 @@ from typing import TypeVar
 import click
 
 from kiosk.base.loading import loading
-from kiosk.cli.one_line import end
-from kiosk.cli.settings import config_option, read_config, settings_path
+from kiosk.cli.shared.one_line import end
+from kiosk.cli.shared.settings import config_option, read_config, settings_path
 
 Config = TypeVar("Config")
 

@@ -8,7 +8,7 @@ from typing import Final
 import click
 
 from kiosk.base.loading import loading
-from kiosk.cli.one_line import OneLineGroup
+from kiosk.cli.shared.one_line import OneLineGroup
 
 PROGRAM: Final = "sorting-center"
 # In the order in which the help lists them.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from kiosk.cli.one_line import end
+from kiosk.cli.shared.one_line import end
 from kiosk.config.station import StationConfig
 from kiosk.station.open_store import open_store
 from kiosk.store import Store, StoreError

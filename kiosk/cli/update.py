@@ -17,9 +17,9 @@ from kiosk.app.update.paths import UPDATE_PATHS
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.base.files import atomic_writer, exclusive_folder
 from kiosk.cli.doctor.command import ago
-from kiosk.cli.one_line import end, progress
-from kiosk.cli.settings import SETTINGS_PATHS as SETTINGS_PLACES
-from kiosk.cli.settings import config_option, read_config, settings_path
+from kiosk.cli.shared.one_line import end, progress
+from kiosk.cli.shared.settings import SETTINGS_PATHS as SETTINGS_PLACES
+from kiosk.cli.shared.settings import config_option, read_config, settings_path
 from kiosk.config.file import BadConfig
 from kiosk.config.station import StationConfig, load
 from kiosk.station.update.bundle import HEAD_BYTES, parse_head, verify_manifest

@@ -12,8 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from kiosk.simulators.faults import parse_fault
-from kiosk.simulators.processes import HeldPort
+from kiosk.simulators.shared.faults import parse_fault
+from kiosk.simulators.shared.processes import HeldPort
 
 _START_S: Final = 10.0
 _STOP_S: Final = 5.0

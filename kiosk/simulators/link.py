@@ -23,7 +23,7 @@ from random import Random
 from types import TracebackType
 from typing import Final
 
-from kiosk.simulators.faults import BadFaultWord, parse_fault
+from kiosk.simulators.shared.faults import BadFaultWord, parse_fault
 
 _BLOCK: Final = 4096
 _MAX_QUEUED: Final = 64 * 1024  # On its way in one direction of a delayed line; without a delay one block is

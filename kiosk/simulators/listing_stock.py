@@ -13,7 +13,7 @@ from kiosk.devices.ports import CameraFault, GoodsShot
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.intake import TareSource, Weighing
 from kiosk.domain.trade import Certificate, CertificateKind, NoCertificateReason, Party
-from kiosk.simulators.processes import StartFailed
+from kiosk.simulators.shared.processes import StartFailed
 from kiosk.station.counter.listings.offer import ListedLot, view_of
 from kiosk.station.photos.folder import LotPhotos, PhotoFolder
 from kiosk.station.software import metrology

@@ -17,18 +17,18 @@ from typing import Literal
 
 from kiosk.simulators.broker import Broker
 from kiosk.simulators.camera.simulator import CameraSimulator
-from kiosk.simulators.center_access import CenterAccess
-from kiosk.simulators.counter_stock import CounterStock, stock_counter
-from kiosk.simulators.faults import BadFaultWord, parse_fault, stall_s
 from kiosk.simulators.link import SimulatedLink
 from kiosk.simulators.listing_stock import stock_listing
 from kiosk.simulators.panel.simulator import SOCKET_NAME, PanelSimulator
 from kiosk.simulators.printer.simulator import PrinterSimulator
-from kiosk.simulators.processes import ChildProgram, HeldPort, StartFailed, answers
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.simulators.scanner.hid_pos import HidPosScannerSimulator
 from kiosk.simulators.scanner.simulator import ScannerSimulator
 from kiosk.simulators.scanner.typing import TypingScannerSimulator
+from kiosk.simulators.shared.center_access import CenterAccess
+from kiosk.simulators.shared.counter_stock import CounterStock, stock_counter
+from kiosk.simulators.shared.faults import BadFaultWord, parse_fault, stall_s
+from kiosk.simulators.shared.processes import ChildProgram, HeldPort, StartFailed, answers
 from kiosk.station.catalog.file import CatalogError, parse_catalog
 from kiosk.station.clock import StationClock
 from kiosk.station.settings import StationSettings

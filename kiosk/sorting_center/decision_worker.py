@@ -15,12 +15,12 @@ from typing import Final
 from sqlalchemy import inspect
 
 from kiosk.domain.backoff import Backoff
-from kiosk.sorting_center.desk.audit import AuditAction
-from kiosk.sorting_center.desk.database import desk_path
 from kiosk.sorting_center.desk.decisions import Decision, DecisionKind
 from kiosk.sorting_center.desk.desk import CenterDesk
-from kiosk.sorting_center.desk.errors import DeskError
-from kiosk.sorting_center.desk.schema import SCHEMA, decision
+from kiosk.sorting_center.desk.shared.audit import AuditAction
+from kiosk.sorting_center.desk.shared.database import desk_path
+from kiosk.sorting_center.desk.shared.errors import DeskError
+from kiosk.sorting_center.desk.shared.schema import SCHEMA, decision
 from kiosk.sorting_center.ledger import EventKey, Ledger, LedgerError
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kiosk.domain.backoff import Backoff
-from kiosk.sorting_center.desk.errors import DeskError
+from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.ledger import Ledger, LedgerError
 
 log = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ from typing import Final
 from sqlalchemy import Connection, Table, inspect, select
 from sqlalchemy.exc import DBAPIError
 
-from kiosk.sorting_center.desk import schema as desk
-from kiosk.sorting_center.desk.database import desk_path
+from kiosk.sorting_center.desk.shared import schema as desk
+from kiosk.sorting_center.desk.shared.database import desk_path
 from kiosk.sorting_center.feed_follower import FeedPosition
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database import postgres, sqlite

@@ -17,11 +17,11 @@ from kiosk.sorting_center.decision_worker import DecisionWorker
 from kiosk.sorting_center.feed.child import WAKE_UP, feed_process_plan
 from kiosk.sorting_center.feed.process import encode_task
 from kiosk.sorting_center.health import CenterHealth
-from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ingest.announcer import Announcer
 from kiosk.sorting_center.ingest.connections import receiving_connection
-from kiosk.sorting_center.ingest.inbox import IngestInbox
 from kiosk.sorting_center.ingest.receiver import Receiver
+from kiosk.sorting_center.ingest.shared.address import BrokerAddress
+from kiosk.sorting_center.ingest.shared.inbox import IngestInbox
 from kiosk.sorting_center.ingest.watchdog import IngestWatchdog
 from kiosk.sorting_center.ingest.worker import IngestWorker
 from kiosk.sorting_center.ledger import Ledger

@@ -19,8 +19,8 @@ from kiosk.station.clerk.access import Access, CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.board import CounterBoard
 from kiosk.station.counter.counter import ClerkCounter
-from kiosk.station.counter.ports import CardDesk
 from kiosk.station.counter.scanning.scan_reader import ParsedScan
+from kiosk.station.counter.shared.ports import CardDesk
 from kiosk.station.desk.view import DeskRefused
 from kiosk.store.records import ParcelRow
 

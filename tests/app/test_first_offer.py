@@ -12,8 +12,8 @@ from kiosk.messaging.contract.photos import PictureName
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.simulators.camera.simulator import CameraSimulator
 from kiosk.simulators.listing_stock import stock_listing
-from kiosk.sorting_center.desk.audit import AuditAction
 from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.listings.listings import CenterListings
 from kiosk.sorting_center.listings.offer_follower import OfferFollower

@@ -40,10 +40,10 @@ from kiosk.domain.clerk import Role
 from kiosk.domain.parcel import ParcelState
 from kiosk.labels.typesetting import fonts
 from kiosk.messaging.contract.receive import parse_event
-from kiosk.simulators.counter_stock import stock_counter
-from kiosk.simulators.processes import answers
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.simulators.scanner.simulator import ScannerSimulator
+from kiosk.simulators.shared.counter_stock import stock_counter
+from kiosk.simulators.shared.processes import answers
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.station.clerk.people import add_person
 from kiosk.station.clock import StationClock

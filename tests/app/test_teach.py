@@ -45,7 +45,7 @@ def test_a_station_with_the_wrong_direction_is_taught_the_right_one(
 ) -> None:
     """The probe listens until it has heard enough: a machine that stands still for some seconds is no silent scale."""
     timing = replace(TIMING, first_s=30.0)
-    monkeypatch.setattr("kiosk.app.adapters.ScaleProbe", partial(ScaleProbe, timing=timing))
+    monkeypatch.setattr("kiosk.app.shared.adapters.ScaleProbe", partial(ScaleProbe, timing=timing))
     link = tmp_path / "dev/serial/by-id/usb-scale"
     link.parent.mkdir(parents=True)
     file, listener = tmp_path / "station.toml", Listener()

@@ -19,8 +19,8 @@ import pytest
 
 from disk import DATA_MIB
 from kiosk.simulators.broker import Broker
-from kiosk.simulators.processes import ChildProgram, HeldPort, answers
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
+from kiosk.simulators.shared.processes import ChildProgram, HeldPort, answers
 from kiosk.simulators.station_client import StationClient
 from tests.appliance.boards import planned, settings_come
 from tests.appliance.lacking import without

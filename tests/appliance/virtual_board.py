@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
-from kiosk.simulators.processes import HeldPort
+from kiosk.simulators.shared.processes import HeldPort
 
 PATIENCE_S: Final = 600.0
 """For whatever one waits for: an emulated machine beside others has much to do."""

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from kiosk.cli.kiosk import NOUNS, main
-from kiosk.simulators.processes import ChildProgram, answers
+from kiosk.simulators.shared.processes import ChildProgram, answers
 from kiosk.station.open_store import stamps
 from kiosk.station.settings import StationSettings
 from kiosk.store import Store

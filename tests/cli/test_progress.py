@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from kiosk.cli.one_line import counted, progress
+from kiosk.cli.shared.one_line import counted, progress
 
 
 @contextmanager

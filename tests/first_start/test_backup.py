@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.app.machine import ThisMachine
-from kiosk.app.media import MAX_MEDIA, mounted, on_another_disk
+from kiosk.app.shared.media import MAX_MEDIA, mounted, on_another_disk
 from kiosk.config.station import load
 from kiosk.first_start.database import fill
 from kiosk.first_start.ports import BACKUP_AT_NIGHT

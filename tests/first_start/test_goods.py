@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.app.media import MAX_FILES, MAX_PATH_LENGTH, catalog_files
+from kiosk.app.shared.media import MAX_FILES, MAX_PATH_LENGTH, catalog_files
 from kiosk.config.station import load
 from kiosk.domain.catalog import Catalog
 from kiosk.first_start.database import fill

@@ -140,7 +140,7 @@ class TestListening:
     ) -> None:
         """It listens until it has heard enough, and hears nothing before it was looked at."""
         patient = partial(ScaleProbe, timing=dataclasses.replace(TIMING, first_s=60.0))
-        monkeypatch.setattr("kiosk.app.adapters.ScaleProbe", patient)
+        monkeypatch.setattr("kiosk.app.shared.adapters.ScaleProbe", patient)
         bench.scale.command("silent")
         wizard = at("protocol")
         first = wizard.view()

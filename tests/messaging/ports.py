@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from kiosk.simulators.processes import HeldPort
+from kiosk.simulators.shared.processes import HeldPort
 
 SOON_S = 60.0
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.photo.mat import INTERIOR, SHEET, Box
-from kiosk.simulators.camera.mat import draw_mat
+from kiosk.simulators.camera.shared.mat import draw_mat
 
 Array: TypeAlias = NDArray[Any]
 

@@ -10,8 +10,8 @@ import pytest
 
 from kiosk.simulators import broker as module
 from kiosk.simulators.broker import Broker, BrokerBroken, BrokerMissing
-from kiosk.simulators.faults import BadFaultWord
-from kiosk.simulators.processes import HeldPort
+from kiosk.simulators.shared.faults import BadFaultWord
+from kiosk.simulators.shared.processes import HeldPort
 
 # MQTT 3.1.1 CONNECT of client "x" with a clean session, and the two answers (OASIS MQTT 3.1.1, 3.1 and 3.2.2.3).
 CONNECT = bytes.fromhex("100d00044d515454040200" + "3c" + "000178")

@@ -29,7 +29,7 @@ from kiosk.simulators.fleet.life import stretches
 from kiosk.simulators.fleet.sending import FleetShutdown
 from kiosk.simulators.fleet.station import FleetStation, StationFolder
 from kiosk.simulators.fleet.template import empty_database
-from kiosk.sorting_center.ingest.address import BrokerAddress
+from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.service import SortingCenter
 from kiosk.store import StoreError

@@ -10,8 +10,8 @@ from random import Random
 
 import pytest
 
-from kiosk.simulators.faults import BadFaultWord
 from kiosk.simulators.link import LinkConditions, SimulatedLink, _Budget, parse_link_word
+from kiosk.simulators.shared.faults import BadFaultWord
 from tests.each import each
 
 PATIENCE_S = 30.0

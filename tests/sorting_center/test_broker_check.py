@@ -12,8 +12,8 @@ from click.testing import CliRunner, Result
 
 from kiosk.cli.sorting_center import main
 from kiosk.simulators.broker import Broker
-from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ingest.amqp import queues
+from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.service import SortingCenter
 from tests.messaging.ports import claimed_port

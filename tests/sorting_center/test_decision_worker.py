@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from kiosk.sorting_center.decision_worker import FAILED, REPROCESS, SUPERSEDED, DecisionWorker, desk_exists
 from kiosk.sorting_center.desk.decisions import Decision, DecisionKind, DecisionRationale
 from kiosk.sorting_center.desk.desk import CenterDesk
-from kiosk.sorting_center.ingest.address import BrokerAddress
+from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ledger import EventKey, Ledger, LedgerUnwritable
 from kiosk.sorting_center.ledger.quarantine.entries import QuarantineFilter, load_page
 from kiosk.sorting_center.ledger.quarantine.readmit import ReadmitResult

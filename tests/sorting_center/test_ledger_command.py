@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kiosk.cli.sorting_center import main
-from kiosk.sorting_center.desk.database import DeskDatabase
-from kiosk.sorting_center.desk.errors import DeskError
+from kiosk.sorting_center.desk.shared.database import DeskDatabase
+from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.ledger import Ledger
 from tests.servers.postgres import LOCKED_USER, PostgresServer
 from tests.sorting_center.stations import Station

@@ -15,7 +15,7 @@ from kiosk.app.demo_access import demo_access
 from kiosk.simulators.bench.app import create_bench, serve_bench
 from kiosk.simulators.station_client import StationClient
 from kiosk.simulators.village import Village, VillagePlan
-from tests.simulators.test_counter_stock import lies_in
+from tests.simulators.shared.test_counter_stock import lies_in
 from tests.system.test_counter_flow import WAIT_MS, Clerk
 from tests.web import browsing
 from tests.web.browsing import axe_faults

@@ -22,7 +22,7 @@ import pytest
 from kiosk.domain.events import PictureData
 from kiosk.simulators.broker import DEFAULT_CONF, Broker
 from kiosk.simulators.link import LinkConditions, SimulatedLink
-from kiosk.simulators.processes import ChildProgram, answers
+from kiosk.simulators.shared.processes import ChildProgram, answers
 from kiosk.simulators.village import REGION as VILLAGE_REGION
 from kiosk.simulators.village import Village
 from kiosk.station.doctor.photos_status_file import PhotosStatusFile

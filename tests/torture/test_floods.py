@@ -20,9 +20,9 @@ from kiosk.messaging.contract.control import Ack, Hello, decode, encode
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.messaging.contract.topics import Topics
 from kiosk.simulators.broker import Broker
-from kiosk.simulators.processes import answers
-from kiosk.sorting_center.desk.cases import CaseFilter, CaseState
+from kiosk.simulators.shared.processes import answers
 from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.shared.cases import CaseFilter, CaseState
 from kiosk.sorting_center.ledger import Ledger, StreamState
 from kiosk.sorting_center.ledger.limits.shares import DAY_BYTES, RESERVE_SHARE, HeldBack
 from tests.depth import TORTURE, many

@@ -12,7 +12,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from kiosk.simulators.broker import Broker
-from kiosk.sorting_center.ingest.address import BrokerAddress
+from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.service import SortingCenter
 from tests.messaging.relay.stand import SOON_S, MemoryOutbox, Running, wait_for_log

@@ -21,7 +21,7 @@ from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.people import Person
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.board import CounterBoard
-from kiosk.station.counter.view import CounterView
+from kiosk.station.counter.shared.view import CounterView
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.view import DeskView, PhotoRequest

@@ -15,8 +15,8 @@ from msgspec.structs import replace
 from kiosk.app.identity.messages import IdentityRequest, IdentityResponse, answer_file, request_file
 from kiosk.app.identity.mounted_folder import BOOT, mounted_folders
 from kiosk.app.identity.vault import FileVault
-from kiosk.app.media import ROOTS, IsMount
 from kiosk.app.mounting.writable import Writable, writable
+from kiosk.app.shared.media import ROOTS, IsMount
 from kiosk.base.root_requests import CannotRemove, MessageFile, serve, working
 from kiosk.domain.paper_code import BadCode, PaperCode
 from kiosk.first_start.identity.claiming import IdentityClaimer, MachineTime

@@ -10,8 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from kiosk.app.media import IsMount, mounted
 from kiosk.app.mounting.writable import Writable, writable
+from kiosk.app.shared.media import IsMount, mounted
 from kiosk.base.files import open_regular, sync_folder, write_durably
 from kiosk.first_start.identity.format import CLEAR, MAX_BYTES, SEALED
 

@@ -13,7 +13,7 @@ from typing import Final, get_args
 
 from kiosk.app.identity.messages import IdentityRequest, IdentityResponse, answer_file
 from kiosk.app.identity.mounted_folder import BOOT, MountedFolder, mounted_folders
-from kiosk.app.media import ROOTS, IsMount
+from kiosk.app.shared.media import ROOTS, IsMount
 from kiosk.base.root_requests import TIMEOUT_S, Asker, MessageFile
 from kiosk.first_start.identity.claim import BadClaim, claim_name, read_claim
 from kiosk.first_start.identity.format import CLEAR, BadIdentity, read_clear, read_sealed

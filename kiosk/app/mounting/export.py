@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from kiosk.app.media import IsMount, mounted
 from kiosk.app.mounting.rules import MEDIA
 from kiosk.app.mounting.writable import Writable, writable
+from kiosk.app.shared.media import IsMount, mounted
 from kiosk.base.files import open_regular, write_durably
 from kiosk.base.root_requests import serve
 from kiosk.station.doctor.tools import copy_request_file

@@ -17,10 +17,10 @@ from typing import Final
 
 from kiosk.app.identity.helper import now
 from kiosk.app.identity.vault import FileVault
-from kiosk.app.media import ROOTS, IsMount
-from kiosk.app.printer_address import systemctl
 from kiosk.app.recovery.media import MAX_KIT_TRIES, MediaContents, good_manifest, read_bounded, scan_media
 from kiosk.app.recovery.messages import WORKING, RecoveryRequest, RecoveryResponse, answer_file, request_file
+from kiosk.app.shared.media import ROOTS, IsMount
+from kiosk.app.shared.printer_address import systemctl
 from kiosk.base.root_requests import Message, MessageFile, serve, working
 from kiosk.config.station import load
 from kiosk.domain.identifiers import BadIdentifier

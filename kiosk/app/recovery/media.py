@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from kiosk.app.media import IsMount, mounted
+from kiosk.app.shared.media import IsMount, mounted
 from kiosk.base.files import open_regular
 from kiosk.store.backup.kit.kit_files import SUFFIX
 from kiosk.store.backup.medium import MANIFEST_NAME, BackupManifest, read_manifest

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from kiosk.app.media import ROOTS, IsMount
 from kiosk.app.recovery.media import MediaContents, good_manifest, read_bounded, scan_media
 from kiosk.app.recovery.messages import WORKING, RecoveryRequest, RecoveryResponse, answer_file
+from kiosk.app.shared.media import ROOTS, IsMount
 from kiosk.base.root_requests import TIMEOUT_S, Asker, MessageFile, is_working
 from kiosk.first_start.recovery.ports import Lacks, OfferedRecovery, RecoveryRefused
 from kiosk.station.recovery.new_station import has_series_file

@@ -13,8 +13,8 @@ from pathlib import Path
 from threading import Event
 from typing import Final
 
-from kiosk.app.adapters import make_scale
-from kiosk.app.media import ROOTS, bundle_files, mounted
+from kiosk.app.shared.adapters import make_scale
+from kiosk.app.shared.media import ROOTS, bundle_files, mounted
 from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.paths import UpdatePaths
 from kiosk.app.update.releases import ReleaseFolder

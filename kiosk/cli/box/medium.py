@@ -10,7 +10,7 @@ from kiosk.app.mounting.export import ExportPaths, NothingCopied, copy_bundle
 from kiosk.app.mounting.mounting import mount_medium
 from kiosk.app.mounting.rules import MediumRefused
 from kiosk.base.root_requests import CannotRemove
-from kiosk.cli.one_line import end
+from kiosk.cli.shared.one_line import end
 
 _EXIT_REQUEST_NOT_REMOVED: Final = 3  # Its unit pauses, and tries again
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from kiosk.app.printer_address import PrinterAddress
 from kiosk.app.process import setup_logging
-from kiosk.cli.one_line import end
+from kiosk.app.shared.printer_address import PrinterAddress
+from kiosk.cli.shared.one_line import end
 from kiosk.station.papers.network_printer import parse
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from kiosk.app.recovery.helper import RecoveryPaths, handle_request
-from kiosk.cli.one_line import end
+from kiosk.cli.shared.one_line import end
 from kiosk.store.errors import StoreError
 
 

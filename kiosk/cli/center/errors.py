@@ -6,9 +6,9 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Final, ParamSpec
 
-from kiosk.cli.one_line import end
-from kiosk.sorting_center.desk.errors import ActionRefused, DeskError
-from kiosk.sorting_center.ingest.address import BrokerAddressError
+from kiosk.cli.shared.one_line import end
+from kiosk.sorting_center.desk.shared.errors import ActionRefused, DeskError
+from kiosk.sorting_center.ingest.shared.address import BrokerAddressError
 from kiosk.sorting_center.ledger import LedgerAddressError, LedgerError, LedgerForeign, LedgerMissing, LedgerNotEmpty
 
 PROGRAM: Final = "sorting-center"

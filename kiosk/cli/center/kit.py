@@ -12,7 +12,7 @@ import click
 from kiosk.base.files import write_durably
 from kiosk.cli.center.errors import PROGRAM
 from kiosk.cli.center.secrets import prompt_password
-from kiosk.cli.one_line import end
+from kiosk.cli.shared.one_line import end
 from kiosk.domain.paper_code import PaperCode
 from kiosk.store.backup.kit.contents import KitRefused
 from kiosk.store.backup.kit.county_key import CountyKey

@@ -14,7 +14,7 @@ from typing import Final
 import click
 
 from kiosk.cli.center.errors import clear_errors
-from kiosk.cli.one_line import counted, no_progress, progress
+from kiosk.cli.shared.one_line import counted, no_progress, progress
 from kiosk.sorting_center import export
 from kiosk.sorting_center.desk.care import back_up_desk, copy_desk, require_copyable, require_free
 from kiosk.sorting_center.ledger import Ledger, without_password

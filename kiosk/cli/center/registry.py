@@ -12,11 +12,11 @@ import click
 from kiosk.cli.center.errors import PROGRAM, clear_errors
 from kiosk.cli.center.ledger import ledger_option
 from kiosk.cli.center.user import COMMAND
-from kiosk.cli.one_line import end
-from kiosk.sorting_center.desk.audit import AuditAction
+from kiosk.cli.shared.one_line import end
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.registry import RegistryDifferences, StationKey, build_register, differences
 from kiosk.sorting_center.desk.registry_csv import MAX_BYTES, BadRegistry, ParsedRegistry, read_registry, write_registry
+from kiosk.sorting_center.desk.shared.audit import AuditAction
 
 
 @click.group()

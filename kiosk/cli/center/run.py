@@ -17,7 +17,7 @@ from kiosk.base.shutdown import ShutdownEvent
 from kiosk.cli.center.errors import PROGRAM, clear_errors
 from kiosk.cli.center.web import on_loopback, web_options
 from kiosk.domain.identifiers import BadIdentifier, check_region
-from kiosk.sorting_center.ingest.address import BrokerAddress
+from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger, LedgerError, without_password
 from kiosk.sorting_center.service import SortingCenter
 from kiosk.sorting_center.web.settings import CenterWebSettings

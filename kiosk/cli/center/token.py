@@ -11,8 +11,8 @@ import click
 from kiosk.cli.center.errors import clear_errors
 from kiosk.cli.center.ledger import ledger_option
 from kiosk.cli.center.user import COMMAND
-from kiosk.sorting_center.desk.audit import AuditAction
 from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.tokens import PER_MINUTE, Scope
 
 

@@ -11,7 +11,7 @@ from typing import BinaryIO, Final
 import click
 
 from kiosk.cli.center.errors import PROGRAM
-from kiosk.cli.one_line import end
+from kiosk.cli.shared.one_line import end
 from kiosk.domain.identifiers import BadIdentifier, check_station
 from kiosk.messaging.contract.updates import MAX_OFFERS, UpdateOffer
 from kiosk.sorting_center.updates.folder import OfferFolder, TargetedOffer, TooManyOffers

@@ -10,9 +10,9 @@ import click
 from kiosk.cli.center.errors import clear_errors
 from kiosk.cli.center.ledger import ledger_option
 from kiosk.cli.center.secrets import prompt_password
-from kiosk.sorting_center.desk.audit import AuditAction
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.desk.shared.audit import AuditAction
 
 COMMAND = "command"  # Who acts here, in the audit: whoever may run programs on this machine
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from typing import Final
 
-from kiosk.app.adapters import make_panel, make_printer, make_scale, make_scanner
+from kiosk.app.shared.adapters import make_panel, make_printer, make_scale, make_scanner
 from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.paths import UPDATE_PATHS
 from kiosk.config.station import StationConfig
@@ -14,8 +14,8 @@ from kiosk.devices.ports import LinkState
 from kiosk.protocols.scales.reading import Reading
 from kiosk.station.doctor import devices
 from kiosk.station.doctor.doctor import PRINTERS
-from kiosk.station.doctor.finding import DoctorFinding, Severity
 from kiosk.station.doctor.liveness import ScaleWatch
+from kiosk.station.doctor.shared.finding import DoctorFinding, Severity
 from kiosk.station.update.journal import UpdatePhase
 
 _SCALE_S: Final = 3.0

@@ -14,8 +14,8 @@ from kiosk.config.station import StationConfig
 from kiosk.messaging.relay.settings import RelaySettings
 from kiosk.station.clock import StationClock
 from kiosk.station.doctor import environment
-from kiosk.station.doctor.finding import DoctorFinding, Severity
 from kiosk.station.doctor.records import records
+from kiosk.station.doctor.shared.finding import DoctorFinding, Severity
 from kiosk.store.database.check import check_file
 from kiosk.store.errors import DatabaseLocked, StoreError
 

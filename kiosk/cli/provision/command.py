@@ -17,9 +17,9 @@ import click
 
 from kiosk.app.identity.mounted_folder import FOLDER
 from kiosk.base.files import sync_folder, write_synced
-from kiosk.cli.one_line import counted, end, progress
 from kiosk.cli.provision.paper import paper_pdf
 from kiosk.cli.provision.stations import MAX_BYTES, BadStations, files_beside, read_stations
+from kiosk.cli.shared.one_line import counted, end, progress
 from kiosk.domain.paper_code import PaperCode
 from kiosk.first_start.identity.format import NONCE_BYTES, StationIdentity, seal, sealed_name
 from kiosk.labels.typesetting.fonts import FontProblem

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from os import fstat
 
 from kiosk.cli.scale.output import print_json
-from kiosk.simulators.faults import BadFaultWord
+from kiosk.simulators.shared.faults import BadFaultWord
 
 
 def run_fault_commands(command: Callable[[str], None], get_state: Callable[[], dict[str, object]]) -> None:

@@ -9,7 +9,7 @@ from types import FrameType
 
 import click
 
-from kiosk.app.adapters import make_port_probe
+from kiosk.app.shared.adapters import make_port_probe
 from kiosk.devices.ports import ProbeCancelled, ProbeFailed, ProbeProgress
 from kiosk.protocols.scales.probe.proposals import Proposal
 

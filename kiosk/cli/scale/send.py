@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 
-from kiosk.app.adapters import open_scale
+from kiosk.app.shared.adapters import open_scale
 from kiosk.cli.scale.options import PortOptions, port_options
 from kiosk.devices.ports import CommandOutcome, CommandResult, LinkState
 from kiosk.devices.scale.command import COMMANDS

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import click
 
-from kiosk.app.adapters import open_scale
+from kiosk.app.shared.adapters import open_scale
 from kiosk.cli.scale.options import PortOptions, port_options
 from kiosk.cli.scale.output import ended_by_signal, print_json, reading_json
 from kiosk.devices.ports import LinkState

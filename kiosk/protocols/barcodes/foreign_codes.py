@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from kiosk.protocols.barcodes.digits import has_valid_check_digit
+from kiosk.protocols.barcodes.shared.digits import has_valid_check_digit
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from kiosk.protocols.barcodes.digits import gs1_check_digit, has_valid_check_digit
+from kiosk.protocols.barcodes.shared.digits import gs1_check_digit, has_valid_check_digit
 
 _LENGTHS: Final = (13, 18)
 _PREFIX = re.compile(r"0[24]|2[0-9]?")

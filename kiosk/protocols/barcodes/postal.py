@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from kiosk.protocols.barcodes.digits import s10_check_digit
+from kiosk.protocols.barcodes.shared.digits import s10_check_digit
 
 _FORM = re.compile(r"([A-Z]{2})([0-9]{8})([0-9])([A-Z]{2})")
 

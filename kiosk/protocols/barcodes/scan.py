@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 from kiosk.domain.identifiers import BODY_ALPHABET, CODE_PREFIX, CODE_TYPES, BadIdentifier, parse_internal_code
 from kiosk.protocols.barcodes.aim import GS1_SYMBOLOGIES, PRODUCT_SYMBOLOGIES, split_aim, symbology
 from kiosk.protocols.barcodes.characters import text_fault
-from kiosk.protocols.barcodes.digits import has_valid_check_digit
 from kiosk.protocols.barcodes.foreign_codes import foreign_code_kind
 from kiosk.protocols.barcodes.gs1.associations import check_pairs
 from kiosk.protocols.barcodes.gs1.digital_link import is_link, parse_digital_link
 from kiosk.protocols.barcodes.gs1.elements import GS, Elements, parse_element_string
 from kiosk.protocols.barcodes.gs1.errors import BadElementString
 from kiosk.protocols.barcodes.in_store import InStoreLayout, InStoreNumber, read_in_store
+from kiosk.protocols.barcodes.shared.digits import has_valid_check_digit
 from kiosk.protocols.barcodes.waybills import Waybill, identify
 
 MAX_LENGTH = 64  # Characters of data; every code of this trade is shorter, but for GS1 data and its links

@@ -21,7 +21,7 @@ from kiosk.simulators.bench.parcels import scan_groups
 from kiosk.simulators.bench.ports import VillageParts
 from kiosk.simulators.bench.server import MAX_BODY_BYTES, BenchServer
 from kiosk.simulators.camera.scenes import SCENES
-from kiosk.simulators.faults import BadFaultWord
+from kiosk.simulators.shared.faults import BadFaultWord
 from kiosk.station.catalog.file import parse_catalog
 from kiosk.texts import formats
 

@@ -11,7 +11,7 @@ from kiosk.simulators.bench.county import CountyStatus
 from kiosk.simulators.bench.fault_words import KINDS, WordsInForce
 from kiosk.simulators.bench.goods import lying
 from kiosk.simulators.bench.ports import PaperPictures, VillageParts
-from kiosk.simulators.faults import BadFaultWord
+from kiosk.simulators.shared.faults import BadFaultWord
 from kiosk.texts import formats
 
 _MAX_TEXT: Final = 256

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 
-from kiosk.simulators.faults import FAULT_WORDS, FaultWord
 from kiosk.simulators.scale.pan import grams
+from kiosk.simulators.shared.faults import FAULT_WORDS, FaultWord
 
 # Each device on the bench and the kind of device whose words it obeys.
 KINDS: Mapping[str, str] = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from kiosk.protocols.barcodes.waybills import identify
-from kiosk.simulators.counter_stock import CounterStock, DemoPickupSlip
+from kiosk.simulators.shared.counter_stock import CounterStock, DemoPickupSlip
 
 GOODS_CODE: Final = "6901234567892"  # EAN-13 of Chinese goods (GS1 prefix 690): no carrier's number begins like it
 _TAIL: Final = 4

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from kiosk.simulators.center_access import CenterAccess
-from kiosk.simulators.counter_stock import CounterStock
+from kiosk.simulators.shared.center_access import CenterAccess
+from kiosk.simulators.shared.counter_stock import CounterStock
 
 
 class PaperPictures(Protocol):

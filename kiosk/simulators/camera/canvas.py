@@ -8,7 +8,7 @@ import numpy as np
 
 from kiosk.photo.mat import SHEET
 from kiosk.simulators.camera.goods.pieces import PX_PER_MM, Piece, Plane, generator, noise
-from kiosk.simulators.camera.mat import Picture, draw_mat
+from kiosk.simulators.camera.shared.mat import Picture, draw_mat
 
 _FINE_PX_PER_MM = 6
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from kiosk.photo.mat import INTERIOR
 from kiosk.simulators.camera.goods.pieces import LAMPS, Field, Piece, Relief, generator, light, noise
-from kiosk.simulators.camera.mat import Picture
 from kiosk.simulators.camera.pose import HEIGHT, WIDTH, Matrix
+from kiosk.simulators.camera.shared.mat import Picture
 
 _PX_PER_MM = 2
 _LENGTH_MM, _WIDTH_MM = 420.0, 150.0

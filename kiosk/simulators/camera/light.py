@@ -8,8 +8,8 @@ from functools import cache
 import numpy as np
 
 from kiosk.simulators.camera.goods.pieces import Field, generator
-from kiosk.simulators.camera.mat import Picture
 from kiosk.simulators.camera.pose import HEIGHT, WIDTH
+from kiosk.simulators.camera.shared.mat import Picture
 
 _NOISE_MARGIN = 97
 

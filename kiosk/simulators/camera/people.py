@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kiosk.simulators.camera.mat import Picture
 from kiosk.simulators.camera.pose import HEIGHT, WIDTH
+from kiosk.simulators.camera.shared.mat import Picture
 
 
 @dataclass(frozen=True, slots=True)

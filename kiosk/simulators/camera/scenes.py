@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from kiosk.simulators.camera.goods.layout import EMPTY, GoodsLayout
 from kiosk.simulators.camera.goods.produce import PRODUCE, Arrangement
 from kiosk.simulators.camera.hand import Hand
-from kiosk.simulators.camera.mat import Picture
 from kiosk.simulators.camera.people import Face
+from kiosk.simulators.camera.shared.mat import Picture
 from kiosk.simulators.camera.stage import StagePlan, draw_frame
 
 SCENES = (*PRODUCE, EMPTY)  # The words after `scene`: goods as they are brought, or the bare mat

@@ -1,7 +1,7 @@
 """A camera above the photo mat that writes what it sees as ``scene.jpg``: the real file adapter reads it unchanged.
 
-Fault words as in ``kiosk.simulators.faults``. ``scene NAME`` puts other goods down and leaves a healthy camera: lit,
-in focus, nobody in the picture. The words that spoil a picture, ``blur`` to ``face``, add to the scene that lies there.
+Fault words as in ``kiosk.simulators.shared.faults``. ``scene NAME`` puts other goods down and leaves a healthy camera:
+lit, in focus, nobody in the picture. The words that spoil a picture, ``blur`` to ``face``, add to the scene there.
 ``freeze`` keeps the picture whatever happens before the lens; like a real frozen camera it must be unplugged, and the
 next scene word plugs it in again.
 """
@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from kiosk.simulators.camera.scenes import SCENES, SceneView, draw_view
-from kiosk.simulators.faults import BadFaultWord, parse_fault
+from kiosk.simulators.shared.faults import BadFaultWord, parse_fault
 
 FILE_NAME = "scene.jpg"
 _QUALITY = 92

@@ -20,9 +20,9 @@ from kiosk.simulators.camera.goods.pieces import PX_PER_MM, Field, Plane
 from kiosk.simulators.camera.goods.produce import FLAT
 from kiosk.simulators.camera.hand import Hand, draw_hand
 from kiosk.simulators.camera.light import Light, Sensor, illuminate, sense
-from kiosk.simulators.camera.mat import Picture
 from kiosk.simulators.camera.people import Face, draw_face
 from kiosk.simulators.camera.pose import HEIGHT, WIDTH, Matrix, Pose, frame_to_sheet, project, sheet_to_frame
+from kiosk.simulators.camera.shared.mat import Picture
 from kiosk.simulators.camera.table import table_under
 
 # Standard deviation of a blur at which a marker's edge rises over three pixels; 0.5 makes 1.8 of it, 1.5 makes 4.7.

@@ -8,8 +8,8 @@ import numpy as np
 
 from kiosk.photo.mat import SHEET
 from kiosk.simulators.camera.goods.pieces import generator, noise
-from kiosk.simulators.camera.mat import Picture
 from kiosk.simulators.camera.pose import HEIGHT, WIDTH, Matrix, project
+from kiosk.simulators.camera.shared.mat import Picture
 
 # Fresh boards, old boards, pale boards, weathered grey ones.
 _WOODS = ((72, 112, 152), (54, 82, 112), (126, 152, 176), (96, 104, 108))

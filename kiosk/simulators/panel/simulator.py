@@ -16,7 +16,7 @@ from typing import Any
 
 from kiosk.devices.panel.buttons import TIMING, ButtonTiming
 from kiosk.devices.panel.settings import PanelSettings
-from kiosk.simulators.faults import BadFaultWord, parse_fault
+from kiosk.simulators.shared.faults import BadFaultWord, parse_fault
 
 SOCKET_NAME = "panel.sock"
 # The panel of the demo. The numbers are free pins of the 40-pin header.

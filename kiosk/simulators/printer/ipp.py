@@ -12,10 +12,10 @@ from typing import Self
 
 from PIL import Image
 
-from kiosk.simulators.faults import parse_fault
 from kiosk.simulators.printer.mechanism import PrinterMechanism
 from kiosk.simulators.printer.model import OFFICE_PRINTER, PrinterModel
 from kiosk.simulators.printer.pwg import BadRaster, pages
+from kiosk.simulators.shared.faults import parse_fault
 
 _OK, _BAD_REQUEST, _NOT_FOUND, _NOT_POSSIBLE, _FORMAT, _OPERATION = 0x0000, 0x0400, 0x0406, 0x0404, 0x040A, 0x0501
 _VALIDATE, _CREATE, _SEND, _CANCEL, _JOB, _PRINTER = 0x0004, 0x0005, 0x0006, 0x0008, 0x0009, 0x000B

@@ -11,7 +11,6 @@ from time import monotonic
 from types import TracebackType
 from typing import Literal, Self
 
-from kiosk.simulators.faults import parse_fault
 from kiosk.simulators.printer.cpcl import CpclInterpreter
 from kiosk.simulators.printer.escpos import EscposInterpreter
 from kiosk.simulators.printer.events import CountQuery, DrainQuery, Event, JobStarted, PrintedPage, StatusQuery
@@ -19,6 +18,7 @@ from kiosk.simulators.printer.mechanism import PrinterMechanism
 from kiosk.simulators.printer.model import LABEL_PRINTER, PORTABLE_PRINTER, RECEIPT_PRINTER, PrinterModel
 from kiosk.simulators.printer.tspl import TsplInterpreter
 from kiosk.simulators.printer.zpl import ZplInterpreter
+from kiosk.simulators.shared.faults import parse_fault
 
 Language = Literal["tspl", "zpl", "escpos", "cpcl"]
 

@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from itertools import cycle
 
 from kiosk.protocols.scales.protocol import DisplayState
-from kiosk.simulators.faults import BadFaultWord
+from kiosk.simulators.shared.faults import BadFaultWord
 
 GRAMS_PER_UNIT = {
     "kg": Decimal(1000),

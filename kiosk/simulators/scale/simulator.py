@@ -17,12 +17,12 @@ from kiosk.devices.scale.supervision import WakePipe
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.params import validated
 from kiosk.protocols.scales.protocol import TransmissionMode, Transport
-from kiosk.simulators.faults import BadFaultWord, parse_fault
 from kiosk.simulators.scale.answers import ACCEPT, REFUSE, Commands
 from kiosk.simulators.scale.line import PtyLine
 from kiosk.simulators.scale.packets import ConversionLine, ReportLine
 from kiosk.simulators.scale.pan import SimulatedPan, grams
 from kiosk.simulators.scale.ports import SimulatedLine
+from kiosk.simulators.shared.faults import BadFaultWord, parse_fault
 
 _WEIGHT_COMMANDS = ("request_weight", "read", "read_gross", "read_net", "print")
 

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Final
 
 from kiosk.devices.scanner.hid_pos import DESCRIPTION
-from kiosk.simulators.faults import BadFaultWord, parse_fault
+from kiosk.simulators.shared.faults import BadFaultWord, parse_fault
 
 REPORT_BYTES: Final = 64
 ROOM: Final = 56

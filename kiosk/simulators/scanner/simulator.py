@@ -6,8 +6,8 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
-from kiosk.simulators.faults import BadFaultWord, parse_fault
 from kiosk.simulators.scale.line import PtyLine
+from kiosk.simulators.shared.faults import BadFaultWord, parse_fault
 
 
 class ScannerSimulator:

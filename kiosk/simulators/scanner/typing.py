@@ -17,7 +17,7 @@ from types import TracebackType
 
 from kiosk.devices.scanner.keyboards import BITS_PER_WORD, FULL_KEYBOARD
 from kiosk.devices.scanner.keys import EV_KEY, EV_SYN, NATIVE, PLAIN, PRESS, RELEASE, SHIFTED
-from kiosk.simulators.faults import BadFaultWord, parse_fault
+from kiosk.simulators.shared.faults import BadFaultWord, parse_fault
 
 _SHIFT, _CTRL, _ENTER = 42, 29, 28
 _SCANNER, _KEYBOARD = "event7", "event8"

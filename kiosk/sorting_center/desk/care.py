@@ -16,9 +16,9 @@ from sqlalchemy import Connection, Table, func, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from kiosk.base import files
-from kiosk.sorting_center.desk.database import DeskDatabase, desk_path, in_schema, revision_of
-from kiosk.sorting_center.desk.errors import ActionRefused, DeskError
-from kiosk.sorting_center.desk.schema import REVISION, SCHEMA, desk_version, metadata
+from kiosk.sorting_center.desk.shared.database import DeskDatabase, desk_path, in_schema, revision_of
+from kiosk.sorting_center.desk.shared.errors import ActionRefused, DeskError
+from kiosk.sorting_center.desk.shared.schema import REVISION, SCHEMA, desk_version, metadata
 from kiosk.sorting_center.ledger.database import postgres, sqlite
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
 from kiosk.sorting_center.ledger.database.faults import translate_open_error

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from sqlalchemy import Row, func, insert, select, update
 
-from kiosk.sorting_center.desk.cases import checked_reason
-from kiosk.sorting_center.desk.database import DeskDatabase
-from kiosk.sorting_center.desk.errors import ActionRefused
-from kiosk.sorting_center.desk.schema import decision
+from kiosk.sorting_center.desk.shared.cases import checked_reason
+from kiosk.sorting_center.desk.shared.database import DeskDatabase
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
+from kiosk.sorting_center.desk.shared.schema import decision
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
 MAX_OUTCOME: Final = 200

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Self
 
-from kiosk.sorting_center.desk.audit import Audit
-from kiosk.sorting_center.desk.cases import Cases
-from kiosk.sorting_center.desk.database import DeskDatabase
 from kiosk.sorting_center.desk.decisions import Decisions
 from kiosk.sorting_center.desk.drafts import RegistryDrafts
 from kiosk.sorting_center.desk.notices.outbox import NoticeOutbox
@@ -14,6 +11,9 @@ from kiosk.sorting_center.desk.notices.targets import NoticeTargets
 from kiosk.sorting_center.desk.people import People
 from kiosk.sorting_center.desk.registry import Registry
 from kiosk.sorting_center.desk.sessions import StaffSessions
+from kiosk.sorting_center.desk.shared.audit import Audit
+from kiosk.sorting_center.desk.shared.cases import Cases
+from kiosk.sorting_center.desk.shared.database import DeskDatabase
 from kiosk.sorting_center.desk.throttle import SignInThrottle
 from kiosk.sorting_center.desk.tokens import Tokens
 

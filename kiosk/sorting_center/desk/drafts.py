@@ -10,9 +10,9 @@ from typing import Final
 
 from sqlalchemy import delete, insert, select
 
-from kiosk.sorting_center.desk.database import DeskDatabase
-from kiosk.sorting_center.desk.errors import ActionRefused
-from kiosk.sorting_center.desk.schema import registry_draft
+from kiosk.sorting_center.desk.shared.database import DeskDatabase
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
+from kiosk.sorting_center.desk.shared.schema import registry_draft
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
 LIFETIME: Final = timedelta(hours=1)

@@ -14,9 +14,9 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Row, delete, func, insert, select, update
 
-from kiosk.sorting_center.desk.database import DeskDatabase
-from kiosk.sorting_center.desk.errors import ActionRefused, DeskError
-from kiosk.sorting_center.desk.schema import person, session
+from kiosk.sorting_center.desk.shared.database import DeskDatabase
+from kiosk.sorting_center.desk.shared.errors import ActionRefused, DeskError
+from kiosk.sorting_center.desk.shared.schema import person, session
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 from kiosk.texts.languages import LANGUAGES
 

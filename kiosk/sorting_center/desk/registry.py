@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from sqlalchemy import Row, delete, insert, select, text
 
-from kiosk.sorting_center.desk.database import DeskDatabase
-from kiosk.sorting_center.desk.errors import ActionRefused
 from kiosk.sorting_center.desk.hours import OpeningHours
-from kiosk.sorting_center.desk.schema import expected_station, township
+from kiosk.sorting_center.desk.shared.database import DeskDatabase
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
+from kiosk.sorting_center.desk.shared.schema import expected_station, township
 
 QUIET_MIN: Final = 60
 StationKey = tuple[str, str]  # Region and station

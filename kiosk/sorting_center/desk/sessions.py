@@ -11,10 +11,10 @@ from typing import Final
 
 from sqlalchemy import delete, insert, select, update
 
-from kiosk.sorting_center.desk.database import DeskDatabase
-from kiosk.sorting_center.desk.errors import ActionRefused
 from kiosk.sorting_center.desk.people import StaffMember, StaffRole
-from kiosk.sorting_center.desk.schema import person, session
+from kiosk.sorting_center.desk.shared.database import DeskDatabase
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
+from kiosk.sorting_center.desk.shared.schema import person, session
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
 MAX_IDLE: Final = timedelta(minutes=30)

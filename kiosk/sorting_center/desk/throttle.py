@@ -16,8 +16,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, delete, func, select
 
 from kiosk.domain.lockout import Lockout, LockoutRule
-from kiosk.sorting_center.desk.database import DeskDatabase
-from kiosk.sorting_center.desk.schema import throttle
+from kiosk.sorting_center.desk.shared.database import DeskDatabase
+from kiosk.sorting_center.desk.shared.schema import throttle
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 

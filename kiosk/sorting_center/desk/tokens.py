@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from sqlalchemy import Row, func, insert, select, update
 
-from kiosk.sorting_center.desk.database import DeskDatabase
-from kiosk.sorting_center.desk.errors import ActionRefused
-from kiosk.sorting_center.desk.schema import token as token_table
+from kiosk.sorting_center.desk.shared.database import DeskDatabase
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
+from kiosk.sorting_center.desk.shared.schema import token as token_table
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
 PER_MINUTE: Final = 600

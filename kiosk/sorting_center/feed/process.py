@@ -24,8 +24,8 @@ from kiosk.sorting_center.feed.feed import Feed
 from kiosk.sorting_center.feed.loop import StepLoop
 from kiosk.sorting_center.feed.numbering import FeedNumbering
 from kiosk.sorting_center.health import CenterHealth
-from kiosk.sorting_center.ingest.address import BrokerAddress, BrokerTransport
 from kiosk.sorting_center.ingest.connections import feed_connection
+from kiosk.sorting_center.ingest.shared.address import BrokerAddress, BrokerTransport
 from kiosk.sorting_center.ledger import Ledger, LedgerError
 from kiosk.sorting_center.ports import FeedConnection
 from kiosk.sorting_center.subprocess_job import open_stdin, read_task

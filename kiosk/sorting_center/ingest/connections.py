@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kiosk.sorting_center.health import CenterHealth
-from kiosk.sorting_center.ingest.address import BrokerAddress, BrokerTransport
-from kiosk.sorting_center.ingest.inbox import IngestInbox
+from kiosk.sorting_center.ingest.shared.address import BrokerAddress, BrokerTransport
+from kiosk.sorting_center.ingest.shared.inbox import IngestInbox
 from kiosk.sorting_center.ports import FeedConnection, ReceivingConnection
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kiosk.sorting_center.ingest.inbox import IngestInbox
+from kiosk.sorting_center.ingest.shared.inbox import IngestInbox
 from kiosk.sorting_center.ports import Inbound, ReceivingConnection
 
 

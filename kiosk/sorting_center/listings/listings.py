@@ -12,10 +12,10 @@ import msgspec
 from sqlalchemy import Connection, Row, func, insert, select, tuple_, update
 
 from kiosk.domain.events.photo import NO_WORDS, WordsData
-from kiosk.sorting_center.desk.cases import checked_reason
-from kiosk.sorting_center.desk.database import DeskDatabase
-from kiosk.sorting_center.desk.errors import ActionRefused
-from kiosk.sorting_center.desk.schema import listing, listing_facts, listing_step
+from kiosk.sorting_center.desk.shared.cases import checked_reason
+from kiosk.sorting_center.desk.shared.database import DeskDatabase
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
+from kiosk.sorting_center.desk.shared.schema import listing, listing_facts, listing_step
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 from kiosk.sorting_center.listings.ports import PictureStore
 from kiosk.sorting_center.listings.public_index import update_public_index

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, delete, insert, select
 from kiosk.base.json_reader import reader
 from kiosk.domain.events import IntakeVoided, ListingSubmitted, PhotoAccepted
 from kiosk.domain.events.photo import PictureData
-from kiosk.sorting_center.desk.database import DeskDatabase
-from kiosk.sorting_center.desk.schema import listing, listing_facts, listing_place, listing_step
+from kiosk.sorting_center.desk.shared.database import DeskDatabase
+from kiosk.sorting_center.desk.shared.schema import listing, listing_facts, listing_place, listing_step
 from kiosk.sorting_center.feed_follower import FeedPosition, resume_position, run_follower
 from kiosk.sorting_center.ledger import FeedEntry, Ledger
 from kiosk.sorting_center.ledger.database.rows import insert_missing

@@ -6,7 +6,7 @@ import unicodedata
 
 from sqlalchemy import Connection, delete, insert
 
-from kiosk.sorting_center.desk.schema import listing_picture, listing_shown
+from kiosk.sorting_center.desk.shared.schema import listing_picture, listing_shown
 from kiosk.sorting_center.listings.records import Listing, ListingState
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Executable, Table, and_, func, select
 
-from kiosk.sorting_center.reports.figures import Figures, figures_of, sums, total
+from kiosk.sorting_center.reports.shared.figures import Figures, figures_of, sums, total
 from kiosk.sorting_center.reports.tables.opening import ReportTables
 from kiosk.sorting_center.reports.tables.schema import county_hour, goods, station_day, station_goods
 

@@ -15,11 +15,11 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger import schema as ledger_schema
 from kiosk.sorting_center.reports.days import COUNTY, DayReports, ReportScope
-from kiosk.sorting_center.reports.figures import Figures
+from kiosk.sorting_center.reports.shared.figures import Figures
+from kiosk.sorting_center.reports.shared.times import from_milliseconds_or_none
 from kiosk.sorting_center.reports.tables.opening import ReportTables
 from kiosk.sorting_center.reports.tables.schema import newest, receipt
 from kiosk.sorting_center.reports.tables.stamps import ReportsStamp
-from kiosk.sorting_center.reports.times import from_milliseconds_or_none
 
 StationKey = tuple[str, str]  # Region and station
 

@@ -9,9 +9,9 @@ from typing import Final
 
 from sqlalchemy import Connection, func, or_, select
 
+from kiosk.sorting_center.reports.shared.times import from_milliseconds
 from kiosk.sorting_center.reports.tables.opening import ReportTables
 from kiosk.sorting_center.reports.tables.schema import county_hour, impossible, receipt, station_price
-from kiosk.sorting_center.reports.times import from_milliseconds
 
 PRICE_KIND: Final = "impossible_price"
 # A price more than so many times the usual one, or less than that part of it. Grades of one product differ by two or

@@ -8,8 +8,8 @@ from typing import Any, Final
 from sqlalchemy import Select, exists, select
 
 from kiosk.sorting_center.reports.days import GoodsRow
-from kiosk.sorting_center.reports.figures import Figures, total
 from kiosk.sorting_center.reports.receipt_rows import ReceiptRow
+from kiosk.sorting_center.reports.shared.figures import Figures, total
 from kiosk.sorting_center.reports.tables.opening import ReportTables
 from kiosk.sorting_center.reports.tables.schema import newest, receipt
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from kiosk.sorting_center.reports.figures import Figures
-from kiosk.sorting_center.reports.times import from_milliseconds_or_none
+from kiosk.sorting_center.reports.shared.figures import Figures
+from kiosk.sorting_center.reports.shared.times import from_milliseconds_or_none
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from kiosk.domain.rate_limited_log import RateLimitedLog
-from kiosk.sorting_center.desk.errors import DeskError
+from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.storefront.pages import LOG_INTERVAL_S, StorefrontSources, render_page, storefront
 from kiosk.sorting_center.web.guard import HEADERS, Hosts
 from kiosk.texts import html

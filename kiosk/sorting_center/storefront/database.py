@@ -14,8 +14,8 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.exc import DBAPIError
 
-from kiosk.sorting_center.desk.database import desk_path, in_schema
-from kiosk.sorting_center.desk.errors import DeskError
+from kiosk.sorting_center.desk.shared.database import desk_path, in_schema
+from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.ledger.database import postgres
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
 

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import func, select, tuple_
 
-from kiosk.sorting_center.desk.schema import listing, listing_picture, listing_shown
+from kiosk.sorting_center.desk.shared.schema import listing, listing_picture, listing_shown
 from kiosk.sorting_center.listings.public_index import searchable
 from kiosk.sorting_center.listings.records import ListingKey, ListingState, Published
 from kiosk.sorting_center.storefront.database import DeskReader

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from kiosk.sorting_center.desk.cases import Case
 from kiosk.sorting_center.desk.desk import CenterDesk
-from kiosk.sorting_center.desk.errors import ActionRefused, DeskError
+from kiosk.sorting_center.desk.shared.cases import Case
+from kiosk.sorting_center.desk.shared.errors import ActionRefused, DeskError
 from kiosk.sorting_center.ledger import Ledger, LedgerError
 from kiosk.sorting_center.reports.reports import Reports
 from kiosk.sorting_center.watch.conditions import CountySnapshot, conditions

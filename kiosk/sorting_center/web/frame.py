@@ -8,8 +8,8 @@ from flask import Flask, Response, jsonify, make_response, render_template, requ
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException, default_exceptions
 
-from kiosk.sorting_center.desk.errors import ActionRefused, DeskError
 from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.desk.shared.errors import ActionRefused, DeskError
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.web.access import access_policy, current_principal
 from kiosk.sorting_center.web.query_params import query_with

@@ -22,11 +22,11 @@ import msgspec
 
 from kiosk.base.shutdown import ShutdownEvent
 from kiosk.sorting_center.desk.desk import CenterDesk
-from kiosk.sorting_center.desk.errors import DeskError
 from kiosk.sorting_center.desk.notices.dispatcher import NoticeDispatcher
 from kiosk.sorting_center.desk.notices.mail import MailSender
 from kiosk.sorting_center.desk.notices.targets import NoticeChannel
 from kiosk.sorting_center.desk.notices.webhook import WebhookSender
+from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.http_server import WebServer
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.listings.offer_follower import OfferFollower

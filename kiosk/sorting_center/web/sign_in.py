@@ -10,9 +10,9 @@ from typing import Final
 from flask import make_response, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from kiosk.sorting_center.desk.audit import AuditAction
-from kiosk.sorting_center.desk.errors import ActionRefused
 from kiosk.sorting_center.desk.people import StaffMember, StaffRole
+from kiosk.sorting_center.desk.shared.audit import AuditAction
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.desk.throttle import AttemptTime
 from kiosk.sorting_center.web.access import (
     EVERYONE,

@@ -11,7 +11,7 @@ from typing import Final
 from markupsafe import Markup
 
 from kiosk.sorting_center.alarm_texts import parse_detail, parse_minute
-from kiosk.sorting_center.desk.errors import ActionRefused
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.texts import html
 from kiosk.texts.languages import LANGUAGES, Language
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import monotonic
 
-from kiosk.station.counter.view import CounterView
+from kiosk.station.counter.shared.view import CounterView
 
 WATCHED_S = 5.0  # A page that changes to the next one is away for less than this; a page that was closed is not
 

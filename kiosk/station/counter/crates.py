@@ -8,8 +8,8 @@ from functools import partial
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
-from kiosk.station.counter.acts import Acts
-from kiosk.station.counter.intakes import IntakeLookup
+from kiosk.station.counter.shared.acts import Acts
+from kiosk.station.counter.shared.intakes import IntakeLookup
 from kiosk.station.papers.crate import CrateGoods, crate_paper
 from kiosk.station.papers.papers import LABEL_PRINTER
 from kiosk.station.papers.parcel import CounterPapers

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from kiosk.domain.day import DayTotals
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
-from kiosk.station.counter.acts import Acts
+from kiosk.station.counter.shared.acts import Acts
 from kiosk.station.papers.parcel import CounterPapers
 from kiosk.store.days import Days
 from kiosk.store.records import NewPaper

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
-from kiosk.station.counter.acts import Acts
-from kiosk.station.counter.lists import LARGEST
+from kiosk.station.counter.shared.acts import Acts
+from kiosk.station.counter.shared.lists import LARGEST
 from kiosk.station.papers.papers import LABEL_PRINTER
 from kiosk.station.papers.parcel import CounterPapers
 from kiosk.store.papers.papers import Papers

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.domain.moment import Moment
-from kiosk.station.doctor.finding import DoctorFinding, Severity, unreadable
 from kiosk.station.doctor.machine import watchdog
 from kiosk.station.doctor.machine.checks import MACHINE, MachineChecks
 from kiosk.station.doctor.machine.files import read
+from kiosk.station.doctor.shared.finding import DoctorFinding, Severity, unreadable
 from kiosk.store.database.persistence import is_box, root_is_writable
 
 # The units of each row: the first must run, the others must not have failed.

@@ -13,9 +13,9 @@ from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.protocols.scales import registry
-from kiosk.station.doctor.finding import DoctorFinding, Severity, not_fitted
 from kiosk.station.doctor.liveness import ScaleLiveness
 from kiosk.station.doctor.scale import missing_parameter
+from kiosk.station.doctor.shared.finding import DoctorFinding, Severity, not_fitted
 from kiosk.station.papers.network_printer import Network, host_of, is_reachable, reachable_networks
 
 # A printer is asked for no longer: somebody waits before the screen, and perhaps a job behind the question.

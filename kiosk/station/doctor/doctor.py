@@ -12,9 +12,9 @@ from typing import Final
 from kiosk.devices.ports import Camera, Panel, Printer
 from kiosk.station.catalog.stick_import import StickCatalogs
 from kiosk.station.doctor import devices, environment
-from kiosk.station.doctor.finding import DoctorFinding, Severity, has_failure
 from kiosk.station.doctor.liveness import PageWatch, ScaleWatch, ScannerWatch
 from kiosk.station.doctor.ports import ExaminedStation
+from kiosk.station.doctor.shared.finding import DoctorFinding, Severity, has_failure
 from kiosk.station.health import PartHealth
 from kiosk.station.ports import Configuration
 from kiosk.station.scale.keys import ScaleKeys

@@ -20,11 +20,11 @@ from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.labels.typesetting.fonts import SOURCES, FontProblem, find, require_shaping
 from kiosk.messaging.relay.faults import LinkFault
 from kiosk.station.doctor import box
-from kiosk.station.doctor.finding import DoctorFinding, Severity, unreadable
 from kiosk.station.doctor.link_status import QUIET_S
 from kiosk.station.doctor.liveness import RelayHeartbeat
 from kiosk.station.doctor.photos_status_file import PhotosStatusFile, pictures
 from kiosk.station.doctor.records import records
+from kiosk.station.doctor.shared.finding import DoctorFinding, Severity, unreadable
 from kiosk.station.doctor.updates_status_file import updates
 from kiosk.station.parcels.pickup_key import CREDENTIALS, PickupKey, key_path
 from kiosk.station.photos.space import MIN_FREE_BYTES

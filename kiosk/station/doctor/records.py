@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kiosk.station.doctor.finding import DoctorFinding, Severity
+from kiosk.station.doctor.shared.finding import DoctorFinding, Severity
 from kiosk.station.settings import StationSettings
 from kiosk.store.errors import StoreError
 from kiosk.store.journal.sealed_rows import read_all_altered, read_altered_newest

@@ -10,7 +10,7 @@ from typing import Final
 
 from kiosk.messaging.contract.control import MAX_STATUS_ROWS, DoctorRow
 from kiosk.station.doctor.doctor_status_file import DoctorStatusFile
-from kiosk.station.doctor.finding import FINE, DoctorFinding, Severity
+from kiosk.station.doctor.shared.finding import FINE, DoctorFinding, Severity
 
 logger = logging.getLogger(__name__)
 

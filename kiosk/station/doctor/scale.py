@@ -15,8 +15,8 @@ from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.domain.metrology.legal_status import CheckState, ScaleLegalStatus, Verification
 from kiosk.domain.moment import Moment
 from kiosk.protocols.scales import registry
-from kiosk.station.doctor.finding import DoctorFinding, Severity
 from kiosk.station.doctor.liveness import ScaleLiveness
+from kiosk.station.doctor.shared.finding import DoctorFinding, Severity
 from kiosk.station.scale.settings import MetrologySettings
 
 SOON: Final = timedelta(days=30)  # The authority wants to be called in time

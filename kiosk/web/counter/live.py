@@ -6,7 +6,7 @@ import msgspec
 from flask import Blueprint, Response, request
 
 from kiosk.station.counter.board import CounterBoard, CounterSnapshot
-from kiosk.station.counter.view import CounterView
+from kiosk.station.counter.shared.view import CounterView
 from kiosk.web.live import Streams, StreamSource
 from kiosk.web.ports import Station
 from kiosk.web.roles import COOKIE, Need

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from flask import render_template, request
 
-from kiosk.station.doctor.finding import DoctorFinding
+from kiosk.station.doctor.shared.finding import DoctorFinding
 from kiosk.station.doctor.tools import BackupState
 from kiosk.texts.html import bdi_code
 from kiosk.web.drawings import drawing

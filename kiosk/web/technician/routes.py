@@ -15,7 +15,7 @@ from flask import Blueprint, Response, abort, jsonify, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.station.doctor.doctor import Doctor
-from kiosk.station.doctor.finding import Severity
+from kiosk.station.doctor.shared.finding import Severity
 from kiosk.station.doctor.tools import LAMPS, ActRefused, TechnicianTools
 from kiosk.station.scale.keys import KEYS
 from kiosk.store import StoreError

@@ -34,14 +34,14 @@ def run(*words: str) -> Result:
 def listens_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """It listens until it has heard enough: a machine that stands still for some seconds is no silent scale."""
     timing = replace(TIMING, first_s=PATIENCE_S)
-    monkeypatch.setattr("kiosk.app.adapters.ScaleProbe", partial(ScaleProbe, timing=timing))
+    monkeypatch.setattr("kiosk.app.shared.adapters.ScaleProbe", partial(ScaleProbe, timing=timing))
 
 
 @pytest.fixture
 def listens_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing comes by itself: all of the time that is given has to pass."""
     timing = replace(TIMING, first_s=0.3, listen_s=0.3, answer_s=0.05, gap_s=0.05)
-    monkeypatch.setattr("kiosk.app.adapters.ScaleProbe", partial(ScaleProbe, timing=timing))
+    monkeypatch.setattr("kiosk.app.shared.adapters.ScaleProbe", partial(ScaleProbe, timing=timing))
 
 
 @pytest.fixture

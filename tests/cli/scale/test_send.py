@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from kiosk.app.adapters import open_scale
+from kiosk.app.shared.adapters import open_scale
 from kiosk.cli.kiosk import main
 from kiosk.devices.scale.command import MAX_DEADLINE_S
 from kiosk.devices.scale.indicator import Indicator

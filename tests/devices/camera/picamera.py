@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kiosk.simulators.camera.mat import Picture
+from kiosk.simulators.camera.shared.mat import Picture
 
 MODULE = "picamera2.py"
 _LAG = 5

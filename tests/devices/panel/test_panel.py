@@ -17,7 +17,7 @@ import pytest
 from gpiozero import DigitalOutputDevice
 from gpiozero.pins.mock import MockFactory, MockPin
 
-from kiosk.app.adapters import make_panel
+from kiosk.app.shared.adapters import make_panel
 from kiosk.devices.panel.buttons import ButtonTiming
 from kiosk.devices.panel.gpio import GpioPanel
 from kiosk.devices.panel.none import NoPanel
@@ -298,7 +298,7 @@ def test_gpiozero_is_loaded_only_where_a_panel_is_started(tmp_path: Path) -> Non
 
     program = (
         "import sys; import kiosk.simulators.panel.simulator;"
-        "from kiosk.app.adapters import make_panel; from kiosk.devices.panel.settings import PanelSettings;"
+        "from kiosk.app.shared.adapters import make_panel; from kiosk.devices.panel.settings import PanelSettings;"
         "make_panel(None, print).start(); make_panel(PanelSettings(ok=5), print);"
         "assert 'gpiozero' not in sys.modules"
     )

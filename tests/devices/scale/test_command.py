@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.app.adapters import open_scale
+from kiosk.app.shared.adapters import open_scale
 from kiosk.devices.ports import CommandOutcome, CommandResult, LinkState
 from kiosk.devices.scale.command import COMMANDS, MAX_DEADLINE_S, Effects, PendingCommand
 from kiosk.devices.scale.indicator import Indicator

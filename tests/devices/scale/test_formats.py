@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.app.adapters import open_scale
+from kiosk.app.shared.adapters import open_scale
 from kiosk.devices.ports import LinkState
 from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.live import TIMING, LiveScale, Timing
@@ -19,10 +19,10 @@ from kiosk.domain.metrology.pan import NotBookableReason
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import LineSettings
 from kiosk.protocols.scales.reading import Reading
-from kiosk.simulators.faults import FAULT_WORDS, BadFaultWord
 from kiosk.simulators.scale.hx711 import SimulatedHx711
 from kiosk.simulators.scale.net import NetLine
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
+from kiosk.simulators.shared.faults import FAULT_WORDS, BadFaultWord
 from kiosk.station.desk.journaled_pan import JournaledPan
 from tests.devices.scale.listener import Listener
 

@@ -14,7 +14,7 @@ from time import monotonic
 
 import pytest
 
-from kiosk.app.adapters import make_scanner
+from kiosk.app.shared.adapters import make_scanner
 from kiosk.devices.scanner import input as scanner_input
 from kiosk.devices.scanner import reader
 from kiosk.devices.scanner.evdev import EvdevDevice

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.protocols.barcodes.digits import gs1_check_digit
 from kiosk.protocols.barcodes.in_store import (
     BadLayout,
     InStoreLayout,
@@ -14,6 +13,7 @@ from kiosk.protocols.barcodes.in_store import (
     inner_check_digit,
     read_in_store,
 )
+from kiosk.protocols.barcodes.shared.digits import gs1_check_digit
 from tests.each import each
 
 

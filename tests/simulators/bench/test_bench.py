@@ -25,8 +25,8 @@ from kiosk.simulators.bench.app import create_bench, serve_bench
 from kiosk.simulators.bench.county import fetch
 from kiosk.simulators.bench.fault_words import KINDS, WordsInForce, words_of
 from kiosk.simulators.bench.goods import GOODS, drawings, lying
-from kiosk.simulators.counter_stock import CounterStock, DemoPickupSlip, DemoWorker
-from kiosk.simulators.faults import FAULT_WORDS, BadFaultWord, parse_fault
+from kiosk.simulators.shared.counter_stock import CounterStock, DemoPickupSlip, DemoWorker
+from kiosk.simulators.shared.faults import FAULT_WORDS, BadFaultWord, parse_fault
 from kiosk.store.records import ExpectedParcel, ParcelRow
 from kiosk.web.factory import create_app
 from kiosk.web.settings import WebSettings

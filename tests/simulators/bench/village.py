@@ -7,9 +7,9 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from kiosk.simulators.bench.fault_words import KINDS
-from kiosk.simulators.center_access import CenterAccess, SignIn
-from kiosk.simulators.counter_stock import CounterStock
-from kiosk.simulators.faults import parse_fault
+from kiosk.simulators.shared.center_access import CenterAccess, SignIn
+from kiosk.simulators.shared.counter_stock import CounterStock
+from kiosk.simulators.shared.faults import parse_fault
 
 ACCESS = CenterAccess("demo", "melon and almond", "sct_x", (SignIn("viewer", "pear and quince"),))
 NOBODY = "http://127.0.0.1:1"

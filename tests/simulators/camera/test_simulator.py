@@ -19,10 +19,10 @@ from kiosk.devices.ports import CameraFault
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.codec import metadata_markers
 from kiosk.photo.frame_check import tenengrad
-from kiosk.simulators.camera.mat import draw_mat
 from kiosk.simulators.camera.scenes import SCENES, SPOILS, SceneView, draw_view
+from kiosk.simulators.camera.shared.mat import draw_mat
 from kiosk.simulators.camera.simulator import CameraSimulator
-from kiosk.simulators.faults import FAULT_WORDS, BadFaultWord
+from kiosk.simulators.shared.faults import FAULT_WORDS, BadFaultWord
 from tests.depth import TORTURE
 from tests.each import each
 from tests.simulators.camera.looks import faces, markers, rectify

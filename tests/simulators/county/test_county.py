@@ -23,7 +23,7 @@ from kiosk.simulators.county.station import CountyStation
 from kiosk.simulators.fleet.plan import Share
 from kiosk.simulators.fleet.sending import FleetShutdown
 from kiosk.simulators.fleet.template import empty_database
-from kiosk.sorting_center.ingest.address import BrokerAddress
+from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.overview import Overview
 from kiosk.sorting_center.service import SortingCenter

@@ -16,11 +16,11 @@ import pytest
 from kiosk.devices.panel.buttons import ButtonTiming
 from kiosk.devices.panel.gpio import GpioPanel
 from kiosk.devices.ports import Panel
-from kiosk.simulators.faults import BadFaultWord
 from kiosk.simulators.panel import pins as panel_pins
 from kiosk.simulators.panel import simulator as panel_of_simulator
 from kiosk.simulators.panel.pins import SimulatedPins
 from kiosk.simulators.panel.simulator import BENCH_PANEL, SOCKET_NAME, PanelSimulator, reachable
+from kiosk.simulators.shared.faults import BadFaultWord
 from tests.station.hardware import Heard
 
 QUICK = ButtonTiming(hold_s=0.5)

@@ -18,9 +18,9 @@ from kiosk.labels.papers.bag_label import render_bag_label
 from kiosk.labels.raster import Raster
 from kiosk.protocols.barcodes.reader import read
 from kiosk.protocols.printers import escpos, tspl
-from kiosk.simulators.faults import FAULT_WORDS, BadFaultWord
 from kiosk.simulators.printer import mechanism as printer_mechanism
 from kiosk.simulators.printer.simulator import PrinterSimulator
+from kiosk.simulators.shared.faults import FAULT_WORDS, BadFaultWord
 
 TSPL = profile("tspl").setup
 ESCPOS = profile("escpos").setup

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from kiosk.simulators.faults import BadFaultWord
 from kiosk.simulators.scale.line import at_an_eighth_of_the_speed, garbled
 from kiosk.simulators.scale.pan import SimulatedPan, grams
+from kiosk.simulators.shared.faults import BadFaultWord
 from tests.each import each
 
 

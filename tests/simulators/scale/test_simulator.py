@@ -19,10 +19,10 @@ import pytest
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.protocol import TransmissionMode, Transport
 from kiosk.protocols.scales.reading import Decoded, Reading, Rejected
-from kiosk.simulators.faults import FAULT_WORDS, BadFaultWord
 from kiosk.simulators.scale import simulator as scale_module
 from kiosk.simulators.scale.line import at_an_eighth_of_the_speed
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
+from kiosk.simulators.shared.faults import FAULT_WORDS, BadFaultWord
 from tests.each import each
 
 _PATIENCE_MS = 30_000

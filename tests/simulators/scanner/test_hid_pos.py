@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from kiosk.protocols.barcodes.hid_pos import read_descriptor
-from kiosk.simulators.faults import BadFaultWord
 from kiosk.simulators.scanner.hid_pos import DESCRIPTOR, HidPosScannerSimulator, reports
+from kiosk.simulators.shared.faults import BadFaultWord
 
 
 def test_reports_are_those_of_the_manual() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.simulators.faults import BadFaultWord
 from kiosk.simulators.scanner.simulator import ScannerSimulator
+from kiosk.simulators.shared.faults import BadFaultWord
 
 
 def read(path: Path, size: int) -> bytes:

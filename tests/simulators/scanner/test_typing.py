@@ -10,8 +10,8 @@ import pytest
 
 from kiosk.devices.scanner.keyboards import read_devices, second_keyboards
 from kiosk.devices.scanner.keys import NATIVE, KeyDecoder, TypedScan
-from kiosk.simulators.faults import BadFaultWord
 from kiosk.simulators.scanner.typing import TypingScannerSimulator, typed
+from kiosk.simulators.shared.faults import BadFaultWord
 
 
 def read(path: Path) -> list[TypedScan]:

@@ -12,19 +12,19 @@ import pytest
 from click.testing import CliRunner
 
 from kiosk.cli.sorting_center import main
-from kiosk.sorting_center.desk.audit import AuditAction
-from kiosk.sorting_center.desk.cases import CaseState, Condition
 from kiosk.sorting_center.desk.decisions import DecisionKind, DecisionRationale
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.notices.targets import NoticeChannel, NoticeTarget
 from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.desk.shared.audit import AuditAction
+from kiosk.sorting_center.desk.shared.cases import CaseState, Condition
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.listings.listings import ActionContext, CenterListings
 from kiosk.sorting_center.listings.offer_follower import OfferFollower
 from kiosk.sorting_center.listings.ports import NoPictureStore
 from kiosk.sorting_center.listings.records import ListingKey
 from kiosk.sorting_center.listings.records import ListingState as Listed
-from tests.sorting_center.desk.test_cases import NOW
+from tests.sorting_center.desk.shared.test_cases import NOW
 from tests.sorting_center.stations import NOW as CAME
 from tests.sorting_center.stations import Station
 
@@ -159,7 +159,7 @@ def test_a_desk_of_an_older_version_is_brought_up_first(
     desk: CenterDesk, ledger_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work(desk, ledger_url)
-    monkeypatch.setattr("kiosk.sorting_center.desk.database.REVISION", "0002")
+    monkeypatch.setattr("kiosk.sorting_center.desk.shared.database.REVISION", "0002")
     monkeypatch.setattr("kiosk.sorting_center.desk.care.REVISION", "0002")
     result = CliRunner().invoke(main, ["ledger", "copy", ledger_url, f"sqlite:///{tmp_path / 'copy.db'}"])
     assert (result.exit_code, "start the sorting center" in result.stderr) == (1, True)

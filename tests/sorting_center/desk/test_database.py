@@ -12,13 +12,13 @@ import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text, update
 
-from kiosk.sorting_center.desk import database
 from kiosk.sorting_center.desk.care import back_up_desk, copy_desk, require_copyable
-from kiosk.sorting_center.desk.database import DeskDatabase, desk_path
 from kiosk.sorting_center.desk.desk import CenterDesk
-from kiosk.sorting_center.desk.errors import ActionRefused, DeskError
 from kiosk.sorting_center.desk.people import StaffRole
-from kiosk.sorting_center.desk.schema import REVISION, metadata, person
+from kiosk.sorting_center.desk.shared import database
+from kiosk.sorting_center.desk.shared.database import DeskDatabase, desk_path
+from kiosk.sorting_center.desk.shared.errors import ActionRefused, DeskError
+from kiosk.sorting_center.desk.shared.schema import REVISION, metadata, person
 from kiosk.sorting_center.ledger import Ledger
 
 NOW = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
@@ -172,7 +172,7 @@ def test_a_folder_that_cannot_be_made_is_told_in_one_line(tmp_path: Path) -> Non
 WRITER = """
 import sys
 from datetime import UTC, datetime
-from kiosk.sorting_center.desk.audit import AuditAction
+from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.desk import CenterDesk
 with CenterDesk.open(sys.argv[1]) as desk:
     for number in range(50):

@@ -6,7 +6,7 @@ import pytest
 
 from kiosk.sorting_center.desk.decisions import ACTS, DecisionKind, DecisionRationale
 from kiosk.sorting_center.desk.desk import CenterDesk
-from kiosk.sorting_center.desk.errors import ActionRefused
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
 
 NOW = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
 EVENT = (DecisionKind.QUARANTINE, "shache S0147 0011223344556677 4 ab12")

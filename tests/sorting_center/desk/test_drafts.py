@@ -6,7 +6,7 @@ import pytest
 
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.drafts import LIFETIME, RegistryDraft
-from kiosk.sorting_center.desk.errors import ActionRefused
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
 
 NOW = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
 FILE = b"region,station\nshache,S0001\n\x00\xff"

@@ -6,10 +6,11 @@ import pytest
 from sqlalchemy import text
 
 from kiosk.cli.center import user
-from kiosk.sorting_center.desk import cases, people
+from kiosk.sorting_center.desk import people
 from kiosk.sorting_center.desk.desk import CenterDesk
-from kiosk.sorting_center.desk.errors import ActionRefused
 from kiosk.sorting_center.desk.people import MAX_PASSWORD, MEMORY_KIB, TIME_COST, StaffMember, StaffRole, check_password
+from kiosk.sorting_center.desk.shared import cases
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.listings import records
 
 NOW = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.sorting_center.desk.desk import CenterDesk
-from kiosk.sorting_center.desk.errors import ActionRefused
 from kiosk.sorting_center.desk.hours import OpeningHours
 from kiosk.sorting_center.desk.registry import ExpectedStation, Township, build_register, differences, registry_coverage
 from kiosk.sorting_center.desk.registry_csv import COLUMNS, MAX_FAULTS, BadRegistry, read_registry, write_registry
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
 
 SAMPLE = (
     "region,station,village,township,hours,quiet_min,contact,scale,verified_on,valid_until\r\n"

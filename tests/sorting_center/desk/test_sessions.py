@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import select
 
 from kiosk.sorting_center.desk.desk import CenterDesk
-from kiosk.sorting_center.desk.errors import ActionRefused
 from kiosk.sorting_center.desk.people import StaffMember, StaffRole
-from kiosk.sorting_center.desk.schema import session
 from kiosk.sorting_center.desk.sessions import MAX_AGE, MAX_IDLE, MAX_PER_PERSON
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
+from kiosk.sorting_center.desk.shared.schema import session
 
 NOW = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from kiosk.sorting_center.desk import throttle as module
 from kiosk.sorting_center.desk.desk import CenterDesk
-from kiosk.sorting_center.desk.schema import throttle
+from kiosk.sorting_center.desk.shared.schema import throttle
 from kiosk.sorting_center.desk.throttle import ADDRESS_RULE, NAME_RULE, AttemptTime
 from tests.depth import TORTURE
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from kiosk.sorting_center.desk.desk import CenterDesk
-from kiosk.sorting_center.desk.errors import ActionRefused
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.desk.tokens import Scope, Token, TokenRateLimiter
 
 NOW = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)

@@ -10,8 +10,8 @@ import pytest
 
 from kiosk.messaging.contract.control import Ack, decode
 from kiosk.messaging.contract.topics import Topics
-from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ingest.announcer import MAX_PER_S, SPREAD_S, Announcer
+from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger, LedgerUnwritable
 from kiosk.sorting_center.service import SortingCenter
 from tests.sorting_center.brokers import SOON_S, Broker, Peer, until

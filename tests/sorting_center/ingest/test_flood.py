@@ -14,8 +14,8 @@ import pytest
 from kiosk.messaging.contract.control import Ack, decode
 from kiosk.messaging.contract.topics import Topics
 from kiosk.simulators.broker import Broker as ShippedBroker
-from kiosk.sorting_center.ingest.address import BrokerAddress
-from kiosk.sorting_center.ingest.inbox import WINDOW
+from kiosk.sorting_center.ingest.shared.address import BrokerAddress
+from kiosk.sorting_center.ingest.shared.inbox import WINDOW
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.service import SortingCenter
 from tests.sorting_center.brokers import SOON_S, Peer, until

@@ -20,7 +20,7 @@ from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.feed.feed import POSITION_NAME
-from kiosk.sorting_center.ingest.address import BrokerAddress
+from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ledger import Delivery, Ledger, StreamState
 from kiosk.sorting_center.service import SortingCenter
 from kiosk.sorting_center.web.settings import CenterWebSettings

@@ -10,7 +10,7 @@ import pytest
 
 from kiosk.domain.events.photo import WordsData
 from kiosk.sorting_center.desk.desk import CenterDesk
-from kiosk.sorting_center.desk.errors import ActionRefused
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.listings.listings import MAX_STEPS, MAX_TITLE, ActionContext, CenterListings
 from kiosk.sorting_center.listings.records import ALLOWED_STATES, Listing, ListingKey, ListingState, ListingTexts
 from tests.depth import TORTURE

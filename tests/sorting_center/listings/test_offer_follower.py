@@ -14,8 +14,8 @@ from sqlalchemy import Connection, Engine, event, select, update
 from kiosk.domain.events.photo import NO_WORDS
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.sorting_center.desk.desk import CenterDesk
-from kiosk.sorting_center.desk.errors import DeskError
-from kiosk.sorting_center.desk.schema import listing
+from kiosk.sorting_center.desk.shared.errors import DeskError
+from kiosk.sorting_center.desk.shared.schema import listing
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.listings.offer_follower import OfferFollower
 from kiosk.sorting_center.listings.records import ListingState

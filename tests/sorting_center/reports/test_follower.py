@@ -19,8 +19,8 @@ from kiosk.sorting_center.ledger.care.archive import archive
 from kiosk.sorting_center.ledger.database.opening import open_shared
 from kiosk.sorting_center.ledger.schema import event, intake
 from kiosk.sorting_center.reports import Reports, ReportScope, ReportsReplaced
-from kiosk.sorting_center.reports.figures import total
 from kiosk.sorting_center.reports.follower import ReportsFollower
+from kiosk.sorting_center.reports.shared.figures import total
 from kiosk.sorting_center.reports.tables.opening import recreate_tables
 from kiosk.sorting_center.reports.tables.stamps import ReportsStamp
 from tests.messaging.ports import SOON_S

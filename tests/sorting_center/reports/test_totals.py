@@ -16,8 +16,8 @@ from sqlalchemy import Table, select
 from kiosk.sorting_center.export import table
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.reports import Figures, Reports
-from kiosk.sorting_center.reports.figures import figures_of, sums, total
 from kiosk.sorting_center.reports.follower import ReportsFollower
+from kiosk.sorting_center.reports.shared.figures import figures_of, sums, total
 from kiosk.sorting_center.reports.tables.schema import SUMS
 from tests.depth import many
 from tests.sorting_center.histories import crowded_ledger

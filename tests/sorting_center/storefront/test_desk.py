@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine, event, text
 
 from kiosk.sorting_center.desk.desk import CenterDesk
-from kiosk.sorting_center.desk.errors import DeskError
+from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.ledger import LedgerAddressError
 from kiosk.sorting_center.storefront.database import DeskReader
 from kiosk.sorting_center.storefront.published import PublishedListings

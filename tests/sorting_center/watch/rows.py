@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from kiosk.sorting_center.desk.hours import OpeningHours
 from kiosk.sorting_center.desk.registry import ExpectedStation, StationRegister, Township
-from kiosk.sorting_center.reports.figures import Figures
 from kiosk.sorting_center.reports.fleet import NO_GAP, FleetRow, NewestEvent
+from kiosk.sorting_center.reports.shared.figures import Figures
 
 NOW: Final = datetime(2026, 11, 25, 15, 0, tzinfo=ZoneInfo("Asia/Shanghai"))
 """A Wednesday afternoon."""

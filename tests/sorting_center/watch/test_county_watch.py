@@ -13,9 +13,9 @@ import pytest
 
 from kiosk.domain.events import ScaleChanged
 from kiosk.messaging.contract.control import Status
-from kiosk.sorting_center.desk.cases import CaseState
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.registry import ExpectedStation
+from kiosk.sorting_center.desk.shared.cases import CaseState
 from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerError, Sighting
 from kiosk.sorting_center.reports.follower import ReportsFollower
 from kiosk.sorting_center.reports.reports import Reports

@@ -13,9 +13,9 @@ from msgspec.structs import replace
 from sqlalchemy import select
 from werkzeug.routing import Rule
 
-from kiosk.sorting_center.desk.cases import CaseState
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.desk.shared.cases import CaseState
 from kiosk.sorting_center.desk.tokens import Scope
 from kiosk.sorting_center.ledger.schema import quarantine
 from kiosk.sorting_center.listings.offer_follower import OfferFollower

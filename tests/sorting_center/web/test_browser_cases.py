@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from kiosk.sorting_center.desk.cases import CaseState, Condition
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.notices.targets import NoticeChannel, NoticeTarget
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.registry_csv import read_registry
+from kiosk.sorting_center.desk.shared.cases import CaseState, Condition
 from kiosk.sorting_center.http_server import WebServer
 from kiosk.sorting_center.web.sources import Stores
 from tests.depth import TORTURE

@@ -11,9 +11,9 @@ import pytest
 from openpyxl import load_workbook
 from playwright.sync_api import Browser, Page, expect
 
-from kiosk.sorting_center.desk.audit import AuditAction
-from kiosk.sorting_center.desk.cases import Condition
 from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.desk.shared.audit import AuditAction
+from kiosk.sorting_center.desk.shared.cases import Condition
 from kiosk.sorting_center.http_server import WebServer
 from kiosk.sorting_center.web.sources import Stores
 from tests.depth import TORTURE

@@ -19,12 +19,12 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from kiosk.cli.sorting_center import main
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.sorting_center.decision_worker import DecisionWorker
-from kiosk.sorting_center.desk.audit import AuditAction
-from kiosk.sorting_center.desk.cases import CaseState
+from kiosk.sorting_center.desk.shared.audit import AuditAction
+from kiosk.sorting_center.desk.shared.cases import CaseState
 from kiosk.sorting_center.http_server import WebServer
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
-from kiosk.sorting_center.reports.figures import total
+from kiosk.sorting_center.reports.shared.figures import total
 from kiosk.sorting_center.web.sources import Stores
 from kiosk.texts import formats
 from tests.sorting_center.reports.counties import expected_days

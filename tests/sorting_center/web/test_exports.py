@@ -12,12 +12,12 @@ import pytest
 from flask.testing import FlaskClient
 from openpyxl import load_workbook
 
-from kiosk.sorting_center.desk.audit import AuditAction
 from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.export import spreadsheet
 from kiosk.sorting_center.export.spreadsheet import plain_text
 from kiosk.sorting_center.reports import Figures
-from kiosk.sorting_center.reports.figures import total
+from kiosk.sorting_center.reports.shared.figures import total
 from kiosk.sorting_center.web.exporting import process
 from kiosk.sorting_center.web.exporting.builder import FILES
 from kiosk.sorting_center.web.sources import Stores

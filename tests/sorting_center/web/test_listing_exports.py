@@ -15,8 +15,8 @@ from flask import Flask
 
 from kiosk.cli.sorting_center import main
 from kiosk.domain.events.photo import PictureData
-from kiosk.sorting_center.desk.audit import AuditAction
 from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.listings.addresses import PublicAddresses
 from kiosk.sorting_center.listings.exports.pictures import child

@@ -15,8 +15,8 @@ from playwright.sync_api import Browser, expect
 from kiosk.domain.events.photo import PictureData, WordsData
 from kiosk.messaging.contract.photos import PictureName
 from kiosk.messaging.contract.received_event import ReceivedEvent
-from kiosk.sorting_center.desk.audit import AuditAction
 from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.http_server import WebServer
 from kiosk.sorting_center.listings.listings import ActionContext, CenterListings
 from kiosk.sorting_center.listings.offer_follower import OfferFollower

@@ -6,13 +6,13 @@ import pytest
 from flask import Flask
 from markupsafe import Markup
 
-from kiosk.sorting_center.desk.audit import AuditAction
-from kiosk.sorting_center.desk.cases import Condition
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.notices.outbox import NoticeCase, NoticeState
 from kiosk.sorting_center.desk.notices.targets import NoticeChannel, NoticeTarget
 from kiosk.sorting_center.desk.notices.webhook import signature
 from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.desk.shared.audit import AuditAction
+from kiosk.sorting_center.desk.shared.cases import Condition
 from kiosk.sorting_center.web.notice_words import NoticeWords
 from kiosk.sorting_center.web.process import build_sender
 from kiosk.sorting_center.web.settings import CenterWebSettings

@@ -11,17 +11,17 @@ from sqlalchemy import update
 
 from kiosk.domain.events import EpochStarted, IntakeAbandoned
 from kiosk.domain.intake import AbandonReason
-from kiosk.sorting_center.desk.audit import AuditAction
 from kiosk.sorting_center.desk.decisions import DecisionKind
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.registry import ExpectedStation
+from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.ledger.database.opening import open_shared
 from kiosk.sorting_center.ledger.schema import event
-from kiosk.sorting_center.reports.figures import total
 from kiosk.sorting_center.reports.receipts import Receipts
 from kiosk.sorting_center.reports.search import Search
+from kiosk.sorting_center.reports.shared.figures import total
 from kiosk.sorting_center.web.sources import Stores
 from kiosk.sorting_center.web.staff.members import by_month
 from tests.sorting_center.reports.ledgers import ClockedStation

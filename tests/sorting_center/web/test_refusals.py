@@ -12,14 +12,14 @@ from flask.testing import FlaskClient
 
 from kiosk.domain.events.photo import WordsData
 from kiosk.sorting_center.desk import registry_csv
-from kiosk.sorting_center.desk.cases import Condition
 from kiosk.sorting_center.desk.decisions import DecisionKind, DecisionRationale
 from kiosk.sorting_center.desk.desk import CenterDesk
-from kiosk.sorting_center.desk.errors import ActionRefused, PageCode
 from kiosk.sorting_center.desk.notices import outbox
 from kiosk.sorting_center.desk.notices.targets import MAX_TARGETS, MailServer, NoticeChannel, NoticeTarget, Webhook
 from kiosk.sorting_center.desk.people import StaffRole, check_password
 from kiosk.sorting_center.desk.registry_csv import MAX_BYTES, BadRegistry, FaultCode, RegistryFault, read_registry
+from kiosk.sorting_center.desk.shared.cases import Condition
+from kiosk.sorting_center.desk.shared.errors import ActionRefused, PageCode
 from kiosk.sorting_center.desk.tokens import Scope
 from kiosk.sorting_center.listings.listings import ActionContext, CenterListings
 from kiosk.sorting_center.listings.offer_follower import OfferFollower

@@ -9,10 +9,10 @@ from flask import Flask
 from markupsafe import Markup
 from werkzeug.test import TestResponse
 
-from kiosk.sorting_center.desk.audit import AuditAction
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.registry_csv import MAX_BYTES, read_registry
+from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.http_server import WebServer
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.web.sources import Stores

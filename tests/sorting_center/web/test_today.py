@@ -19,7 +19,7 @@ from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.export import table
 from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ledger import Delivery, Ledger, Sighting
-from kiosk.sorting_center.reports.figures import total
+from kiosk.sorting_center.reports.shared.figures import total
 from kiosk.sorting_center.web.snapshots import today
 from kiosk.sorting_center.web.sources import Stores
 from kiosk.sorting_center.web.texts import CenterTexts, languages

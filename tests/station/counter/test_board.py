@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from kiosk.station.counter.board import CounterBoard
-from kiosk.station.counter.view import CounterView
+from kiosk.station.counter.shared.view import CounterView
 
 
 class Hand:

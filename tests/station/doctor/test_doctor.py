@@ -34,9 +34,9 @@ from kiosk.station.doctor import devices as doctor_devices
 from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.doctor import records as doctor_records
 from kiosk.station.doctor.doctor import liveness_finding
-from kiosk.station.doctor.finding import DoctorFinding, Severity, has_failure
 from kiosk.station.doctor.liveness import PageWatch, RelayHeartbeat, ScaleLiveness, ScaleWatch, ScannerWatch
 from kiosk.station.doctor.photos_status_file import PhotosStatusFile
+from kiosk.station.doctor.shared.finding import DoctorFinding, Severity, has_failure
 from kiosk.station.doctor.updates_status_file import UpdatesStatusFile
 from kiosk.station.health import PartHealth
 from kiosk.station.parcels.pickup_key import PickupKey

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from kiosk.messaging.relay.photos.faults import PhotoFault
 from kiosk.messaging.relay.photos.ports import Backlog
-from kiosk.station.doctor.finding import Severity
 from kiosk.station.doctor.photos_status_file import PHOTOS_STATUS_FILE, PhotosStatus, PhotosStatusFile, pictures
+from kiosk.station.doctor.shared.finding import Severity
 from kiosk.texts import LANGUAGES, load
 from tests.messaging.relay.photos.stations import Clock
 

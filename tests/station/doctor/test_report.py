@@ -15,8 +15,8 @@ from kiosk.messaging.relay.session import DOCTOR_POLL_S
 from kiosk.station.doctor import environment
 from kiosk.station.doctor.devices import FIRST_PAGE_S, page
 from kiosk.station.doctor.doctor_status_file import DOCTOR_STATUS_FILE, DoctorStatusFile
-from kiosk.station.doctor.finding import DoctorFinding, Severity
 from kiosk.station.doctor.report import PAUSES_S, DoctorReporter, status_rows
+from kiosk.station.doctor.shared.finding import DoctorFinding, Severity
 from kiosk.texts.catalog import catalog
 from tests.station.doctor.clinic import Clinic
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from kiosk.messaging.relay.updates.ports import Fetching, UpdateFault
-from kiosk.station.doctor.finding import Severity
+from kiosk.station.doctor.shared.finding import Severity
 from kiosk.station.doctor.updates_status_file import UPDATES_STATUS_FILE, UpdatesStatusFile, updates_finding
 from kiosk.texts import LANGUAGES, load
 from tests.messaging.relay.photos.stations import Clock

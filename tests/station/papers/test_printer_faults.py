@@ -15,10 +15,10 @@ from kiosk.devices.printer.tcp import TcpPrinter
 from kiosk.labels.raster import Raster
 from kiosk.protocols.printers.page_setup import StreamLanguage
 from kiosk.protocols.printers.pages import encode
-from kiosk.simulators.faults import FAULT_WORDS
 from kiosk.simulators.printer import mechanism as printer_mechanism
 from kiosk.simulators.printer.model import PrinterModel
 from kiosk.simulators.printer.simulator import PrinterSimulator
+from kiosk.simulators.shared.faults import FAULT_WORDS
 from kiosk.station.papers.rendering import RenderedJob
 from kiosk.station.papers.worker import FittedPrinter, PrintListeners, PrintTiming, PrintWorker
 from kiosk.store import PrintJob, Store

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import pytest
 
-from kiosk.app.adapters import open_scale
+from kiosk.app.shared.adapters import open_scale
 from kiosk.devices.ports import CommandOutcome, CommandResult, LinkState
 from kiosk.devices.scale.command import _REFUSALS, COMMANDS
 from kiosk.devices.scale.indicator import Indicator

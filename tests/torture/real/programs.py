@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from kiosk.simulators.processes import ChildProgram
+from kiosk.simulators.shared.processes import ChildProgram
 from tests.torture.machine import REGION, Machine
 from tests.torture.real.stands import Servers
 

@@ -28,8 +28,8 @@ from kiosk.station.counter.board import CounterBoard
 from kiosk.station.counter.counter import ClerkCounter, CounterTools
 from kiosk.station.counter.scanning.scan_reader import ParsedScan
 from kiosk.station.counter.settings import CounterSettings
-from kiosk.station.counter.state import CounterState
-from kiosk.station.counter.view import CounterView, ScanResult
+from kiosk.station.counter.shared.state import CounterState
+from kiosk.station.counter.shared.view import CounterView, ScanResult
 from kiosk.station.desk.desk import Desk
 from kiosk.station.live import LiveBoard
 from kiosk.station.papers.parcel import CounterPapers, WaitingSlip

@@ -18,7 +18,7 @@ from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.scanning.scan_reader import ParsedScan
 from kiosk.station.counter.scanning.scans import Scans
-from kiosk.station.counter.view import ScanResult
+from kiosk.station.counter.shared.view import ScanResult
 from kiosk.station.doctor.liveness import RelayHeartbeat
 from kiosk.station.papers.rendering import paper_of, render
 from kiosk.store.errors import DiskFull

@@ -20,7 +20,7 @@ from kiosk.config.station import load
 from kiosk.domain.clerk import Role
 from kiosk.first_start.draft import draft_path
 from kiosk.simulators.broker import Broker
-from kiosk.simulators.processes import ChildProgram
+from kiosk.simulators.shared.processes import ChildProgram
 from kiosk.station.clock import StationClock
 from kiosk.station.open_store import open_store
 from kiosk.station.parcels.pickup_key import PickupKey

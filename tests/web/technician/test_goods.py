@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from kiosk.app.media import catalog_files
+from kiosk.app.shared.media import catalog_files
 from kiosk.station.catalog.stick_import import StickCatalogs
 from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.update.refusals import UpdateRefusalReason

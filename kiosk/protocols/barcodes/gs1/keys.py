@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from kiosk.protocols.barcodes.digits import gs1_check_digit
+from kiosk.protocols.barcodes.shared.digits import gs1_check_digit
 
 # Indicator of a trade item whose weight differs from piece to piece (General Specifications 2.1.11).
 VARIABLE_MEASURE = 9

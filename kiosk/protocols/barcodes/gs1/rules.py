@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from kiosk.protocols.barcodes.digits import has_valid_check_digit, has_valid_check_pair, is_digits
 from kiosk.protocols.barcodes.gs1 import codes, dates
+from kiosk.protocols.barcodes.shared.digits import has_valid_check_digit, has_valid_check_pair, is_digits
 
 
 @dataclass(frozen=True, slots=True)

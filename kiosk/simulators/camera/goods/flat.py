@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from kiosk.simulators.camera.goods.pieces import PX_PER_MM, Direction, Field, Piece, Relief, light, turned_axes
-from kiosk.simulators.camera.mat import Picture
+from kiosk.simulators.camera.shared.mat import Picture
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from kiosk.simulators.camera.mat import Picture
+from kiosk.simulators.camera.shared.mat import Picture
 
 Field: TypeAlias = NDArray[np.float32]
 Plane: TypeAlias = NDArray[np.uint8]  # One number a pixel, 0 to 255

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from kiosk.sorting_center.desk.schema import desk_version, metadata
+from kiosk.sorting_center.desk.shared.schema import desk_version, metadata
 
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=metadata, version_table=desk_version.name

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Row, delete, func, insert, select, update
 
-from kiosk.sorting_center.desk.database import DeskDatabase
-from kiosk.sorting_center.desk.errors import ActionRefused
-from kiosk.sorting_center.desk.schema import notice, notice_target
+from kiosk.sorting_center.desk.shared.database import DeskDatabase
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
+from kiosk.sorting_center.desk.shared.schema import notice, notice_target
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
 MAX_TARGETS: Final = 20

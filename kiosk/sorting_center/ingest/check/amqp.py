@@ -8,10 +8,10 @@ from typing import Any, Final
 import pika
 from pika.exceptions import AMQPError, ChannelClosedByBroker
 
-from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ingest.amqp import queues
 from kiosk.sorting_center.ingest.amqp.link import parameters
 from kiosk.sorting_center.ingest.check.finding import BrokerFinding, BrokerUnusable, BrokerVerdict, ok_or_trap
+from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 
 _UNSEEN: Final = BrokerFinding(
     BrokerVerdict.UNSEEN, "a binding cannot be seen without leaving a message; a worker makes it anew at each start"

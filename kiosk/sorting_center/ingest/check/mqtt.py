@@ -8,9 +8,9 @@ from ipaddress import ip_address
 from typing import Final
 
 from kiosk.messaging.contract.topics import ROOT
-from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ingest.check.client import TrialClient
 from kiosk.sorting_center.ingest.check.finding import BrokerFinding, BrokerUnusable, BrokerVerdict, ok_or_trap
+from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 
 REGION: Final = "broker-check"  # No station's; nor is what is published there anything that a sorting center listens to
 OFFLINE_MESSAGES: Final = 1500  # Half as many again as brokers keep that were never told how many

@@ -27,8 +27,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from kiosk.domain.backoff import Backoff
-from kiosk.sorting_center.ingest.address import BrokerAddress
-from kiosk.sorting_center.ingest.tls import tls_context
+from kiosk.sorting_center.ingest.shared.address import BrokerAddress
+from kiosk.sorting_center.ingest.shared.tls import tls_context
 
 log = logging.getLogger(__name__)
 

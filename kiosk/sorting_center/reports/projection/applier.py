@@ -18,11 +18,12 @@ from kiosk.domain.events import IntakeVoided
 from kiosk.domain.moment import ClockQuality
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.rows import insert_missing, insert_rows, upsert_rows
-from kiosk.sorting_center.reports.figures import split_halves
 from kiosk.sorting_center.reports.projection.feed_batch import ArchivedIntake, FeedBatch, FeedEvent
 from kiosk.sorting_center.reports.projection.implausible import record_implausible
 from kiosk.sorting_center.reports.projection.names import name_rows
 from kiosk.sorting_center.reports.projection.parcels import parcel_rows
+from kiosk.sorting_center.reports.shared.figures import split_halves
+from kiosk.sorting_center.reports.shared.times import ReceiptTiming, receipt_timing
 from kiosk.sorting_center.reports.tables.clocks import counting_offset
 from kiosk.sorting_center.reports.tables.rows import add_to_sums
 from kiosk.sorting_center.reports.tables.schema import (
@@ -40,7 +41,6 @@ from kiosk.sorting_center.reports.tables.schema import (
     station_price,
     void,
 )
-from kiosk.sorting_center.reports.times import ReceiptTiming, receipt_timing
 
 ReceiptKey = tuple[str, str, str]  # Station, receipt, region
 

@@ -36,8 +36,8 @@ from kiosk.domain.trade import Mode
 from kiosk.sorting_center.ledger import schema as ledger
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.reports.projection.feed_batch import FeedBatch, FeedEvent, LedgerReader
+from kiosk.sorting_center.reports.shared.times import receipt_timing
 from kiosk.sorting_center.reports.tables.schema import closing
-from kiosk.sorting_center.reports.times import receipt_timing
 
 MAX_EVENTS: Final = 20_000  # Of one closed day: a busy station tells some hundred
 # Receipts that are named; more are a clone or a restored backup, which have alarms of their own.

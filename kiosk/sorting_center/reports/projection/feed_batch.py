@@ -16,8 +16,8 @@ from kiosk.domain.trade import NON_MEMBER
 from kiosk.sorting_center.ledger import schema as ledger
 from kiosk.sorting_center.ledger.database.places import feed_page, placed_events
 from kiosk.sorting_center.reports.projection.subjects import receipt_of_lot
+from kiosk.sorting_center.reports.shared.times import to_milliseconds
 from kiosk.sorting_center.reports.tables.clocks import MAX_MS, boot_number
-from kiosk.sorting_center.reports.times import to_milliseconds
 
 
 class _FeedEventData(msgspec.Struct):

@@ -15,8 +15,8 @@ from kiosk.domain.events.scale import ScaleChanged
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.rows import insert_missing, upsert_rows
 from kiosk.sorting_center.reports.projection.feed_batch import FeedEvent
+from kiosk.sorting_center.reports.shared.times import from_milliseconds, to_milliseconds
 from kiosk.sorting_center.reports.tables.schema import epoch_begin, impossible, scale_limit
-from kiosk.sorting_center.reports.times import from_milliseconds, to_milliseconds
 
 MASS_KIND: Final = "impossible_mass"
 CLOCK_KIND: Final = "impossible_clock"

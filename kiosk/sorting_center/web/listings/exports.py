@@ -14,9 +14,9 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from kiosk.photo.channels.rules import ChannelRule, shipped_rules
-from kiosk.sorting_center.desk.audit import AuditAction
-from kiosk.sorting_center.desk.errors import ActionRefused
 from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.desk.shared.audit import AuditAction
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.listings.addresses import PublicAddresses
 from kiosk.sorting_center.listings.exports.fields import item_id
 from kiosk.sorting_center.listings.exports.merchant import ProductData, has_title, tsv_of

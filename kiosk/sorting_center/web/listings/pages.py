@@ -12,10 +12,10 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from kiosk.domain.events.photo import WordsData
-from kiosk.sorting_center.desk.audit import AuditAction
-from kiosk.sorting_center.desk.cases import MAX_REASON
-from kiosk.sorting_center.desk.errors import ActionRefused
 from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.desk.shared.audit import AuditAction
+from kiosk.sorting_center.desk.shared.cases import MAX_REASON
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.listings.listings import MAX_STORY, MAX_TITLE, ActionContext, CenterListings
 from kiosk.sorting_center.listings.records import (
     LEDGER_USER,

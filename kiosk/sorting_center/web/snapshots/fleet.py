@@ -9,9 +9,9 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import Final
 
-from kiosk.sorting_center.desk.cases import MAX_PAGE, Case, CaseState
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.registry import StationKey, StationRegister
+from kiosk.sorting_center.desk.shared.cases import MAX_PAGE, Case, CaseState
 from kiosk.sorting_center.reports.fleet import FleetRow
 from kiosk.sorting_center.reports.reports import Reports
 from kiosk.sorting_center.watch.marks import StationMark, marks, marks_of_unseen

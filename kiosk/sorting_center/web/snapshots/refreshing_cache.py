@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
-from kiosk.sorting_center.desk.errors import DeskError
+from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.ledger import LedgerError
 
 MIN_AGE_S: Final = 2.0  # As often as a page asks

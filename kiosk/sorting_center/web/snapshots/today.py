@@ -12,8 +12,8 @@ from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.overview import IntakeRow
 from kiosk.sorting_center.reports.days import DayComparison, GoodsRow
-from kiosk.sorting_center.reports.figures import Figures, total
 from kiosk.sorting_center.reports.reports import Reports
+from kiosk.sorting_center.reports.shared.figures import Figures, total
 from kiosk.sorting_center.watch.marks import StationMark
 from kiosk.sorting_center.web.snapshots.fleet import FleetSnapshot
 

@@ -10,10 +10,10 @@ from flask import make_response, redirect, request, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from kiosk.sorting_center.desk.audit import AuditAction
-from kiosk.sorting_center.desk.cases import MAX_REASON, SYSTEM_USER, Case, CaseFilter, CaseState
-from kiosk.sorting_center.desk.errors import ActionRefused
 from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.desk.shared.audit import AuditAction
+from kiosk.sorting_center.desk.shared.cases import MAX_REASON, SYSTEM_USER, Case, CaseFilter, CaseState
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.web.access import GuardedBlueprint, access_policy, current_principal
 from kiosk.sorting_center.web.frame import render_page
 from kiosk.sorting_center.web.query_params import MAX_WHOLE_NUMBER, parse_whole_number

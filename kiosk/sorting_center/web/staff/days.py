@@ -15,7 +15,7 @@ from kiosk.domain.identifiers import BadIdentifier, check_station
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.reports import COUNTY, Figures, ReceiptRow, ReportScope
 from kiosk.sorting_center.reports.days import DayRow, GoodsRow, StationFigures, sum_by_group
-from kiosk.sorting_center.reports.figures import total
+from kiosk.sorting_center.reports.shared.figures import total
 from kiosk.sorting_center.web.access import GuardedBlueprint, access_policy
 from kiosk.sorting_center.web.frame import render_page
 from kiosk.sorting_center.web.sources import sources

@@ -11,9 +11,9 @@ from flask import send_file
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from kiosk.sorting_center.desk.audit import AuditAction
-from kiosk.sorting_center.desk.errors import ActionRefused
 from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.desk.shared.audit import AuditAction
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.web.access import GuardedBlueprint, access_policy, current_principal
 from kiosk.sorting_center.web.exporting.builder import FILES, ExportOrder, build_file
 from kiosk.sorting_center.web.exporting.process import build_in_subprocess

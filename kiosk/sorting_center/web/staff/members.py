@@ -9,10 +9,10 @@ from typing import Final
 from flask import request
 from werkzeug.exceptions import NotFound
 
-from kiosk.sorting_center.desk.audit import AuditAction
 from kiosk.sorting_center.desk.people import StaffRole
-from kiosk.sorting_center.reports.figures import Figures, total
+from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.reports.members import MemberYear
+from kiosk.sorting_center.reports.shared.figures import Figures, total
 from kiosk.sorting_center.web.access import GuardedBlueprint, access_policy, current_principal
 from kiosk.sorting_center.web.frame import render_page
 from kiosk.sorting_center.web.sources import sources

@@ -5,11 +5,11 @@ from __future__ import annotations
 from flask import make_response, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from kiosk.sorting_center.desk.audit import AuditAction
-from kiosk.sorting_center.desk.errors import ActionRefused
 from kiosk.sorting_center.desk.notices.outbox import NoticeState
 from kiosk.sorting_center.desk.notices.targets import MAX_URL, NoticeChannel, NoticeTarget, Security
 from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.desk.shared.audit import AuditAction
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.web.access import GuardedBlueprint, access_policy, current_principal
 from kiosk.sorting_center.web.frame import render_page
 from kiosk.sorting_center.web.sources import sources

@@ -10,10 +10,10 @@ import msgspec
 from flask import make_response, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from kiosk.sorting_center.desk.audit import AuditAction, escaped_text
 from kiosk.sorting_center.desk.decisions import Decision, DecisionKind, DecisionRationale
-from kiosk.sorting_center.desk.errors import ActionRefused
 from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.desk.shared.audit import AuditAction, escaped_text
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.ledger.quarantine import entries
 from kiosk.sorting_center.ledger.quarantine.entries import QuarantineDetails, QuarantinedEvent, QuarantineFilter
 from kiosk.sorting_center.ledger.quarantine.readmit import READMITTABLE_REASONS

@@ -14,10 +14,10 @@ from kiosk.domain.events import IntakeConfirmed
 from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.domain.trade import NON_MEMBER
-from kiosk.sorting_center.desk.audit import AuditAction
 from kiosk.sorting_center.desk.decisions import ACTS, DecisionKind, DecisionRationale
-from kiosk.sorting_center.desk.errors import ActionRefused
 from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.desk.shared.audit import AuditAction
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.reports import ReceiptDetails
 from kiosk.sorting_center.reports.journal import EventRow, decode_data
 from kiosk.sorting_center.web.access import GuardedBlueprint, access_policy, current_principal

@@ -12,9 +12,7 @@ from typing import Final
 from flask import make_response, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from kiosk.sorting_center.desk.audit import AuditAction
 from kiosk.sorting_center.desk.drafts import RegistryDraft
-from kiosk.sorting_center.desk.errors import ActionRefused
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.registry import (
     ExpectedStation,
@@ -34,6 +32,8 @@ from kiosk.sorting_center.desk.registry_csv import (
     read_registry,
     write_registry,
 )
+from kiosk.sorting_center.desk.shared.audit import AuditAction
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.watch.known_stations import known_stations
 from kiosk.sorting_center.web.access import AccessRule, GuardedBlueprint, access_policy, current_principal
 from kiosk.sorting_center.web.frame import render_page

@@ -10,8 +10,8 @@ from typing import Final
 from flask import make_response, redirect, request
 from werkzeug.wrappers import Response
 
-from kiosk.sorting_center.desk.audit import AuditAction
 from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.reports import Hit, HitKind
 from kiosk.sorting_center.reports.search import fold_text
 from kiosk.sorting_center.web.access import GuardedBlueprint, access_policy, current_principal

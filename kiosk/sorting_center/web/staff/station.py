@@ -16,9 +16,9 @@ from kiosk.sorting_center.ledger.epochs import EpochRow
 from kiosk.sorting_center.ledger.overview import AlarmRow, GapRow
 from kiosk.sorting_center.reports.closings import Closing
 from kiosk.sorting_center.reports.days import DayRow, ReportScope
-from kiosk.sorting_center.reports.figures import total
 from kiosk.sorting_center.reports.fleet import FleetRow
 from kiosk.sorting_center.reports.receipt_rows import ReceiptRow
+from kiosk.sorting_center.reports.shared.figures import total
 from kiosk.sorting_center.reports.stations import ScaleCheckRow, ScaleFacts
 from kiosk.sorting_center.watch.marks import StationMark
 from kiosk.sorting_center.web.access import GuardedBlueprint

@@ -9,10 +9,10 @@ from kiosk.domain.catalog import Names, Product
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
-from kiosk.station.counter.acts import Acts
-from kiosk.station.counter.intakes import IntakeLookup
 from kiosk.station.counter.listings.lookalikes import MAX_COMPARED_SHOTS, lookalikes
 from kiosk.station.counter.listings.offer import SUBMITTED, ListedLot, ListingView, view_of
+from kiosk.station.counter.shared.acts import Acts
+from kiosk.station.counter.shared.intakes import IntakeLookup
 from kiosk.store.catalogs import Catalogs
 from kiosk.store.listings import Listings as ListingTable
 from kiosk.store.records import ListedPhoto, Stamp

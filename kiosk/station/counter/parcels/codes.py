@@ -5,10 +5,10 @@ from __future__ import annotations
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.station.counter.acts import Acts
 from kiosk.station.counter.parcels.handover_queue import HandoverQueue
 from kiosk.station.counter.parcels.parcel_lookup import ParcelLookup
-from kiosk.station.counter.state import CounterState, FreshCode
+from kiosk.station.counter.shared.acts import Acts
+from kiosk.station.counter.shared.state import CounterState, FreshCode
 from kiosk.store.records import NewCode, ParcelRow
 
 

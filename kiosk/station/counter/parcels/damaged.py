@@ -5,12 +5,12 @@ from __future__ import annotations
 from kiosk.domain.parcel import ParcelState
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.station.counter.acts import Acts
 from kiosk.station.counter.parcels.parcel_lookup import ParcelLookup
 from kiosk.station.counter.parcels.shots import ParcelShots
 from kiosk.station.counter.parcels.steps import ParcelSteps
-from kiosk.station.counter.state import CounterState, FreshCode
-from kiosk.station.counter.view import ScanResult
+from kiosk.station.counter.shared.acts import Acts
+from kiosk.station.counter.shared.state import CounterState, FreshCode
+from kiosk.station.counter.shared.view import ScanResult
 from kiosk.store.records import DamageEvidence, ParcelRow
 
 

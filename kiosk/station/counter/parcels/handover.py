@@ -13,11 +13,11 @@ from kiosk.domain.parcel import CollectedBy, ParcelNumber, Proof
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.people import Person, clean_person_name
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
-from kiosk.station.counter.acts import Acts
 from kiosk.station.counter.parcels.handover_queue import Handover, HandoverQueue
 from kiosk.station.counter.parcels.parcel_lookup import ParcelLookup
 from kiosk.station.counter.parcels.proofs import PickupProofs
 from kiosk.station.counter.parcels.steps import ParcelSteps
+from kiosk.station.counter.shared.acts import Acts
 from kiosk.store.records import HandoverProof, ParcelRow, Stamp
 
 

@@ -7,11 +7,11 @@ from collections.abc import Collection, Mapping
 from kiosk.domain.parcel import ParcelState
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import as_counter_refusals
-from kiosk.station.counter.acts import Acts
-from kiosk.station.counter.lists import window
 from kiosk.station.counter.parcels.parcel_lookup import ParcelLookup
 from kiosk.station.counter.parcels.shots import ParcelShots
 from kiosk.station.counter.parcels.steps import ParcelSteps
+from kiosk.station.counter.shared.acts import Acts
+from kiosk.station.counter.shared.lists import window
 from kiosk.store.records import ParcelRow
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.station.counter.state import CounterState
+from kiosk.station.counter.shared.state import CounterState
 from kiosk.station.desk.view import PhotoRequest
 from kiosk.station.parcels.photos import ParcelPhotos
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.station.clerk.access import CounterSession
-from kiosk.station.counter.acts import Acts
 from kiosk.station.counter.parcels.handover_queue import HandoverQueue
 from kiosk.station.counter.parcels.parcel_lookup import ParcelAct, ParcelLookup
-from kiosk.station.counter.state import CounterState
+from kiosk.station.counter.shared.acts import Acts
+from kiosk.station.counter.shared.state import CounterState
 from kiosk.store.records import ParcelRow
 
 

@@ -12,13 +12,13 @@ from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber, SerialNumber,
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.domain.shelf import read_shelf
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
-from kiosk.station.counter.intakes import IntakeLookup
 from kiosk.station.counter.parcels.handover_queue import HandoverQueue
 from kiosk.station.counter.parcels.parcel_lookup import ParcelLookup
 from kiosk.station.counter.parcels.proofs import PickupProofs
 from kiosk.station.counter.parcels.receiving import known_parcel_result
 from kiosk.station.counter.scanning.scan_reader import ParsedScan
-from kiosk.station.counter.view import ScanResult
+from kiosk.station.counter.shared.intakes import IntakeLookup
+from kiosk.station.counter.shared.view import ScanResult
 from kiosk.store.catalogs import Catalogs
 from kiosk.store.parcels.totes import MANIFEST, SEAL, TOTE, Totes
 from kiosk.store.records import ParcelRow

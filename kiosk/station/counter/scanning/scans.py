@@ -15,13 +15,13 @@ from kiosk.protocols.barcodes.waybills import CARRIERS, PackageIndex
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.people import Person
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.station.counter.acts import Acts
 from kiosk.station.counter.parcels.parcel_lookup import ParcelLookup
 from kiosk.station.counter.parcels.receiving import IncomingWaybill, Receiving, known_parcel_result
 from kiosk.station.counter.scanning.own_codes import OwnCodes, page_of
 from kiosk.station.counter.scanning.scan_reader import ParsedScan
-from kiosk.station.counter.state import CounterState
-from kiosk.station.counter.view import (
+from kiosk.station.counter.shared.acts import Acts
+from kiosk.station.counter.shared.state import CounterState
+from kiosk.station.counter.shared.view import (
     ANOTHER_PACKAGE,
     BOOKED,
     CHOOSE_CARRIER,

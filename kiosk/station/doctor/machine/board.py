@@ -9,8 +9,8 @@ from typing import Annotated, Final
 import msgspec
 
 from kiosk.base.json_reader import Unreadable, reader
-from kiosk.station.doctor.finding import DoctorFinding, Severity
 from kiosk.station.doctor.machine.files import read
+from kiosk.station.doctor.shared.finding import DoctorFinding, Severity
 from kiosk.station.software import software_id
 from kiosk.texts.plain import plain
 

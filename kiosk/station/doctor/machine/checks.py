@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.domain.moment import Moment
-from kiosk.station.doctor.finding import DoctorFinding, Severity, unreadable
 from kiosk.station.doctor.machine import board, rtc, storage, supply, watchdog
+from kiosk.station.doctor.shared.finding import DoctorFinding, Severity, unreadable
 
 _WAIT_S: Final = 2.0  # A clock on a bus that hangs is given up by the kernel after a second
 

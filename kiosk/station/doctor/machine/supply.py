@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from kiosk.station.doctor.finding import DoctorFinding, Severity
 from kiosk.station.doctor.machine.files import entries, number, read
+from kiosk.station.doctor.shared.finding import DoctorFinding, Severity
 
 # From here on the firmware slows the processor down (Raspberry Pi documentation, frequency management).
 HOT_C: Final = 80

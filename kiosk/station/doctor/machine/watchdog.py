@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from kiosk.station.doctor.finding import DoctorFinding, Severity
 from kiosk.station.doctor.machine.files import entries, read
+from kiosk.station.doctor.shared.finding import DoctorFinding, Severity
 
 # Of the manager (org.freedesktop.systemd1(5)).
 PROPERTIES: Final = ("RuntimeWatchdogUSec", "WatchdogLastPingTimestampMonotonic")

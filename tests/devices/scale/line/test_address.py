@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kiosk.app.adapters import make_scale
+from kiosk.app.shared.adapters import make_scale
 from kiosk.devices.scale.line.address import Address, AddressKind, parse_address
 from kiosk.devices.scale.live import LiveScale
 from kiosk.devices.scale.settings import ScaleSettings

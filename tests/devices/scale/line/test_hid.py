@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.app.adapters import open_scale
+from kiosk.app.shared.adapters import open_scale
 from kiosk.devices.ports import LinkState
 from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.line import hid as scale_hid

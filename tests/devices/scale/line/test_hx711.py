@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from gpiozero.pins.mock import MockFactory
 
-from kiosk.app.adapters import open_scale
+from kiosk.app.shared.adapters import open_scale
 from kiosk.devices.ports import LinkState
 from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.line import pins as scale_pins

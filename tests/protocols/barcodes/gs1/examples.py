@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kiosk.protocols.barcodes.digits import gs1_check_digit, gs1_check_pair
 from kiosk.protocols.barcodes.gs1.table import TABLE, ValuePart
+from kiosk.protocols.barcodes.shared.digits import gs1_check_digit, gs1_check_pair
 
 OF_RULE = {
     "date": "260228",

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from kiosk.sorting_center.desk.desk import CenterDesk
-from kiosk.sorting_center.desk.errors import DeskError
 from kiosk.sorting_center.desk.notices.dispatcher import RETRY_FIRST_S, RETRY_MAX_S, NoticeDispatcher
 from kiosk.sorting_center.desk.notices.outbox import NoticeClaim, NoticeState
 from kiosk.sorting_center.desk.notices.ports import DeliveryFailed
 from kiosk.sorting_center.desk.notices.targets import NoticeChannel, NoticeTarget
 from kiosk.sorting_center.desk.notices.webhook import WebhookSender
+from kiosk.sorting_center.desk.shared.errors import DeskError
 from tests.sorting_center.desk.notices.receivers import NAME, NOW, Http, Words, certificates, listening
 from tests.sorting_center.desk.notices.test_outbox import opens
 
@@ -71,7 +71,7 @@ def test_the_waits_double_up_to_an_hour_and_the_id_stays(waiting: CenterDesk) ->
 def sender_is_due(desk: CenterDesk, clock: Clock) -> bool:
     from sqlalchemy import select
 
-    from kiosk.sorting_center.desk.schema import notice_target
+    from kiosk.sorting_center.desk.shared.schema import notice_target
     from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
     with desk.database.reading() as connection:

@@ -5,9 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from kiosk.sorting_center.desk.cases import Condition
 from kiosk.sorting_center.desk.desk import CenterDesk
-from kiosk.sorting_center.desk.errors import ActionRefused
 from kiosk.sorting_center.desk.notices import outbox
 from kiosk.sorting_center.desk.notices.outbox import (
     LEASE_TIME,
@@ -17,6 +15,8 @@ from kiosk.sorting_center.desk.notices.outbox import (
     NoticeState,
 )
 from kiosk.sorting_center.desk.notices.targets import NoticeChannel, NoticeTarget
+from kiosk.sorting_center.desk.shared.cases import Condition
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from tests.sorting_center.desk.notices.receivers import NOW
 
 

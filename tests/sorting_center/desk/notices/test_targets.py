@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from kiosk.sorting_center.desk.desk import CenterDesk
-from kiosk.sorting_center.desk.errors import ActionRefused
 from kiosk.sorting_center.desk.notices.targets import (
     MAX_TARGETS,
     MailServer,
@@ -12,6 +11,7 @@ from kiosk.sorting_center.desk.notices.targets import (
     Security,
     Webhook,
 )
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from tests.sorting_center.desk.notices.receivers import NOW
 
 HOOK = NoticeTarget("hook", NoticeChannel.WEBHOOK, "https://example.org/alarms", "en")

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from pika import frame, spec
 
-from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ingest.amqp.link import AmqpCallbacks, AmqpLink
+from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from tests.sorting_center.brokers import SOON_S, until
 from tests.sorting_center.desk.notices.receivers import listening
 

@@ -16,9 +16,9 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from kiosk.messaging.contract.topics import Topics
-from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ingest.amqp import queues
 from kiosk.sorting_center.ingest.mqtt.link import MAX_PACKET_BYTES
+from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.service import SortingCenter
 from tests.messaging.relay.test_broker_files import Authority

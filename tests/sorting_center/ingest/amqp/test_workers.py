@@ -15,8 +15,8 @@ import pytest
 from sqlalchemy import select
 
 from kiosk.messaging.contract.topics import Topics
-from kiosk.sorting_center.ingest.address import BrokerAddress
 from kiosk.sorting_center.ingest.amqp import queues
+from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.schema import refused
 from kiosk.sorting_center.service import SortingCenter

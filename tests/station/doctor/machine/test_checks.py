@@ -12,9 +12,9 @@ import pytest
 
 from kiosk.domain.moment import ClockQuality
 from kiosk.station.doctor import box
-from kiosk.station.doctor.finding import DoctorFinding, Severity
 from kiosk.station.doctor.machine.checks import BoundedChecks, MachineChecks
 from kiosk.station.doctor.machine.files import MAX_BYTES, entries, number, read
+from kiosk.station.doctor.shared.finding import DoctorFinding, Severity
 from kiosk.texts import LANGUAGES, load
 from tests.station.fakes import MOMENT
 

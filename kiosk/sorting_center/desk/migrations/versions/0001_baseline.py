@@ -1,4 +1,4 @@
-"""Where the migrations begin: a new desk is made whole, see ``kiosk.sorting_center.desk.database``."""
+"""Where the migrations begin: a new desk is made whole, see ``kiosk.sorting_center.desk.shared.database``."""
 
 from __future__ import annotations
 

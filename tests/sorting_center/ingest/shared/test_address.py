@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.sorting_center.ingest.address import BrokerAddress, BrokerAddressError
+from kiosk.sorting_center.ingest.shared.address import BrokerAddress, BrokerAddressError
 from tests.each import each
 
 

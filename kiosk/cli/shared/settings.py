@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import click
 
-from kiosk.cli.one_line import end
+from kiosk.cli.shared.one_line import end
 from kiosk.config.file import BadConfig
 
 Config = TypeVar("Config")

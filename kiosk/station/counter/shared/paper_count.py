@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from itertools import count
 
-from kiosk.station.counter.state import CounterState
+from kiosk.station.counter.shared.state import CounterState
 from kiosk.store.errors import StoreError
 from kiosk.store.papers.papers import Papers
 

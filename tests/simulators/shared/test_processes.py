@@ -13,9 +13,9 @@ from time import monotonic
 
 import pytest
 
-from kiosk.simulators import processes
-from kiosk.simulators.faults import BadFaultWord, stall_s
-from kiosk.simulators.processes import ChildProgram, HeldPort, StartFailed, answers
+from kiosk.simulators.shared import processes
+from kiosk.simulators.shared.faults import BadFaultWord, stall_s
+from kiosk.simulators.shared.processes import ChildProgram, HeldPort, StartFailed, answers
 
 SERVER = """
 import http.server, sys

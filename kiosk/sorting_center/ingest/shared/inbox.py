@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from kiosk.sorting_center.ingest.shares import StationShares
+from kiosk.sorting_center.ingest.shared.shares import StationShares
 from kiosk.sorting_center.ports import Inbound
 
 # Messages the broker sends ahead of our acknowledgement: what bounds the inbox. A commit takes up to as many.

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from kiosk.sorting_center.desk.cases import SYSTEM_USER, Case, CaseFilter, CaseState, Condition
 from kiosk.sorting_center.desk.desk import CenterDesk
-from kiosk.sorting_center.desk.errors import ActionRefused
+from kiosk.sorting_center.desk.shared.cases import SYSTEM_USER, Case, CaseFilter, CaseState, Condition
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from tests.depth import TORTURE
 
 NOW = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)

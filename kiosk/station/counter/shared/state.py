@@ -13,7 +13,7 @@ from typing import Any
 from kiosk.devices.ports import GoodsShot
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.station.clerk.access import Access
-from kiosk.station.counter.view import CounterView, ScanResult
+from kiosk.station.counter.shared.view import CounterView, ScanResult
 from kiosk.station.desk.view import PhotoRequest, PhotoView
 from kiosk.store.records import ParcelRow, Stamp
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from kiosk.sorting_center.ingest.inbox import WINDOW, IngestInbox, PutResult
+from kiosk.sorting_center.ingest.shared.inbox import WINDOW, IngestInbox, PutResult
 from kiosk.sorting_center.ports import Inbound
 
 

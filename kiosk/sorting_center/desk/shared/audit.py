@@ -11,8 +11,8 @@ from typing import Final
 
 from sqlalchemy import insert, select
 
-from kiosk.sorting_center.desk.database import DeskDatabase
-from kiosk.sorting_center.desk.schema import audit
+from kiosk.sorting_center.desk.shared.database import DeskDatabase
+from kiosk.sorting_center.desk.shared.schema import audit
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
 MAX_SUBJECT: Final = 200

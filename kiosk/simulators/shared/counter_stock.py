@@ -19,7 +19,7 @@ from typing import Final
 from kiosk.domain.clerk import PIN_DIGITS, BadPin, Role, check_pin
 from kiosk.domain.parcel import WAITING_STATES, ParcelNumber, ParcelState
 from kiosk.protocols.barcodes.waybills import identify
-from kiosk.simulators.processes import StartFailed
+from kiosk.simulators.shared.processes import StartFailed
 from kiosk.station.clerk.people import add_person, hash_pin
 from kiosk.station.clock import StationClock
 from kiosk.station.papers.papers import LABEL_PRINTER, RECEIPT_PRINTER

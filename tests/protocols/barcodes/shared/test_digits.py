@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.protocols.barcodes.digits import (
+from kiosk.protocols.barcodes.shared.digits import (
     BadDigits,
     gs1_check_digit,
     gs1_check_pair,

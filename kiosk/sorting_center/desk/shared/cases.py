@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
-from kiosk.sorting_center.desk.audit import escaped_text
-from kiosk.sorting_center.desk.database import DeskDatabase
-from kiosk.sorting_center.desk.errors import ActionRefused
-from kiosk.sorting_center.desk.schema import alarm_case, case_step
+from kiosk.sorting_center.desk.shared.audit import escaped_text
+from kiosk.sorting_center.desk.shared.database import DeskDatabase
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
+from kiosk.sorting_center.desk.shared.schema import alarm_case, case_step
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
 MAX_REASON: Final = 500

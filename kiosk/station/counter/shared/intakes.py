@@ -6,10 +6,10 @@ from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber, parse_interna
 from kiosk.domain.void import Void, VoidReason
 from kiosk.station.clerk.access import Access, CounterSession
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
-from kiosk.station.counter.acts import Acts
-from kiosk.station.counter.lists import window
-from kiosk.station.counter.ports import LotCamera, UnfinishedDesk
-from kiosk.station.counter.state import CounterState
+from kiosk.station.counter.shared.acts import Acts
+from kiosk.station.counter.shared.lists import window
+from kiosk.station.counter.shared.ports import LotCamera, UnfinishedDesk
+from kiosk.station.counter.shared.state import CounterState
 from kiosk.station.desk.unfinished import UnfinishedIntake
 from kiosk.station.desk.view import DeskRefused, PhotoRequest
 from kiosk.store.days import Days

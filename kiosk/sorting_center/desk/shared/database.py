@@ -13,12 +13,12 @@ from sqlalchemy import Connection, Engine, func, insert, inspect, select, text
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.exc import DBAPIError
 
-from kiosk.sorting_center.desk.errors import DeskError
-from kiosk.sorting_center.desk.schema import REVISION, SCHEMA, desk_version, metadata
+from kiosk.sorting_center.desk.shared.errors import DeskError
+from kiosk.sorting_center.desk.shared.schema import REVISION, SCHEMA, desk_version, metadata
 from kiosk.sorting_center.ledger.database import postgres, sqlite
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
 
-_SCRIPTS: Final = Path(__file__).with_name("migrations")
+_SCRIPTS: Final = Path(__file__).parent.with_name("migrations")
 _PRIVATE: Final = 0o600
 # Of one transaction. With a file SQLite has such a lock itself; without it two administrators of two processes could
 # take each other's right to sign in at the same moment, and each see the other one remain.

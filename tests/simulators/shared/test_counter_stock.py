@@ -15,8 +15,8 @@ import pytest
 from kiosk.domain.clerk import Role
 from kiosk.domain.parcel import WAITING_STATES, ParcelState
 from kiosk.protocols.barcodes.waybills import identify
-from kiosk.simulators.counter_stock import new_pin, stock_counter
-from kiosk.simulators.processes import StartFailed
+from kiosk.simulators.shared.counter_stock import new_pin, stock_counter
+from kiosk.simulators.shared.processes import StartFailed
 from kiosk.station.clerk.access import Access
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.clock import StationClock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 
-from kiosk.sorting_center.ingest.address import BrokerAddress
+from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 
 
 def tls_context(address: BrokerAddress) -> ssl.SSLContext:

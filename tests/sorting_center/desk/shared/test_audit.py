@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from kiosk.sorting_center.desk.audit import MAX_DETAIL, MAX_PAGE, MAX_SUBJECT, AuditAction, escaped_text
 from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.desk.shared.audit import MAX_DETAIL, MAX_PAGE, MAX_SUBJECT, AuditAction, escaped_text
 
 NOW = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
 

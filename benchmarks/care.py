@@ -12,8 +12,8 @@ from pathlib import Path
 
 from benchmarks.measure import Row
 from kiosk.domain.events import BackupMade
-from kiosk.station.clock import StationClock
-from kiosk.station.software import software_id
+from kiosk.station.shared.clock import StationClock
+from kiosk.station.shared.software import software_id
 from kiosk.store import Stamp, Store
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.settings import BackupSettings

@@ -30,7 +30,7 @@ from kiosk.messaging.contract.topics import Topics
 from kiosk.simulators.broker import Broker
 from kiosk.sorting_center.feed.feed import POSITION_NAME
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.ledger.schema import stream
+from kiosk.sorting_center.ledger.database.schema import stream
 from tests.servers.postgres import running_postgres
 
 STATIONS: Final = 50

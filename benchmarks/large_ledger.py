@@ -25,7 +25,7 @@ from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPositio
 from kiosk.sorting_center.feed.feed import POSITION_NAME
 from kiosk.sorting_center.ledger import Delivery, Ledger
 from kiosk.sorting_center.ledger.care.copy import copy_ledger
-from kiosk.sorting_center.ledger.schema import SCHEMA_VERSION
+from kiosk.sorting_center.ledger.database.schema import SCHEMA_VERSION
 from tests.servers.postgres import PostgresServer, running_postgres
 
 EVENTS: Final = 1_000_000

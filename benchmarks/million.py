@@ -38,7 +38,7 @@ from kiosk.sorting_center.desk.shared.schema import listing_place
 from kiosk.sorting_center.desk.tokens import MAX_PER_MINUTE, Scope
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.reports.reports import Reports
-from kiosk.sorting_center.web.settings import CenterWebSettings
+from kiosk.sorting_center.web.shared.settings import CenterWebSettings
 from tests.sorting_center.brokers import Peer
 
 _PAGE: Final = 1000

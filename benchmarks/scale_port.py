@@ -13,7 +13,7 @@ from kiosk.app.shared.adapters import open_scale
 from kiosk.devices.ports import LinkState
 from kiosk.devices.scale.indicator import Indicator
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.reading import Reading
+from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.simulators.scale.simulator import ScaleSimulator
 
 ROUNDS = 10

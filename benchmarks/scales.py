@@ -13,8 +13,8 @@ from pathlib import Path
 
 from benchmarks.measure import Row
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import DisplayState
-from kiosk.protocols.scales.reading import Reading
+from kiosk.protocols.scales.shared.protocol import DisplayState
+from kiosk.protocols.scales.shared.reading import Reading
 
 FRAMES = 50_000
 CALL = 64

@@ -23,13 +23,13 @@ from benchmarks.measure import Row, percentile
 from benchmarks.staff_ledger import FAR, LAST_DAY, NEAR, fill
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.sorting_center.desk.desk import CenterDesk
-from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.opening import open_shared
 from kiosk.sorting_center.reports import Reports, ReportScope
 from kiosk.sorting_center.reports.follower import ReportsFollower
+from kiosk.sorting_center.shared.health import CenterHealth
 from kiosk.sorting_center.web.app import compile_templates, create_app
-from kiosk.sorting_center.web.sources import Stores
+from kiosk.sorting_center.web.shared.sources import Stores
 from tests.servers.postgres import running_postgres
 from tests.sorting_center.staff import sign_in
 

@@ -36,8 +36,8 @@ from kiosk.domain.parcel import Consent, ParcelNumber
 from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, seal
 from kiosk.sorting_center.ledger.database.places import EventCopy
 from kiosk.sorting_center.ledger.database.rows import insert_missing, insert_rows
+from kiosk.sorting_center.ledger.database.schema import intake, intake_void, station_status, stream
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
-from kiosk.sorting_center.ledger.schema import intake, intake_void, station_status, stream
 
 DAYS: Final = 62
 FIRST_DAY: Final = datetime(2026, 9, 18, tzinfo=UTC)

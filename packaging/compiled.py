@@ -40,7 +40,7 @@ def main() -> int:
     from flask import Flask
     from jinja2.bccache import Bucket
 
-    from kiosk.sorting_center.web import frame
+    from kiosk.sorting_center.web.shared import frame
     from kiosk.texts.templates import CompiledTemplates
     from kiosk.web.factory import _FILTERS
 

@@ -18,7 +18,7 @@ from playwright.sync_api import Playwright, sync_playwright
 from xdist.remote import Producer
 from xdist.scheduler import Scheduling
 
-from kiosk.station.clock import SYNCED_MARK
+from kiosk.station.shared.clock import SYNCED_MARK
 from tests import bytecode, depth, memory, quick, routes, statements, tables, templates, turns
 from tests.house import failures_record
 from tests.web.browsing import Browsers

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from kiosk.config.relay import RelayConfig
-from kiosk.messaging.relay.lane import Lane, random_share
 from kiosk.messaging.relay.photos.client import PhotosClient
 from kiosk.messaging.relay.photos.lane import PhotosWork, StationPhotos
 from kiosk.messaging.relay.photos.ports import Backlog, Picture
+from kiosk.messaging.relay.shared.lane import Lane, random_share
 from kiosk.station.doctor.photos_status_file import PhotosStatusFile
 from kiosk.store.store import Store
 

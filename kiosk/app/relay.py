@@ -12,11 +12,11 @@ from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.relay import Relay
 from kiosk.station.doctor.doctor_status_file import DoctorStatusFile
 from kiosk.station.doctor.liveness import RelayHeartbeat
-from kiosk.station.open_store import open_store
+from kiosk.station.shared.open_store import open_store
 from kiosk.store.store import Store
 
 if TYPE_CHECKING:
-    from kiosk.messaging.relay.lane import Lane
+    from kiosk.messaging.relay.shared.lane import Lane
 
 
 def run_relay(config: RelayConfig, stop: threading.Event) -> None:

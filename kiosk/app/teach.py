@@ -10,7 +10,7 @@ from kiosk.app.shared.adapters import make_line_capture, make_port_probe
 from kiosk.config.station import StationConfig, load
 from kiosk.devices.ports import Pausable
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import Transport
+from kiosk.protocols.scales.shared.protocol import Transport
 from kiosk.station.scale.teach import Teach, TeachTools
 
 if TYPE_CHECKING:

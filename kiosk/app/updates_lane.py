@@ -7,7 +7,7 @@ from kiosk.app.update.board import ThisBoard
 from kiosk.app.update.fetched_bundles import FetchedBundles
 from kiosk.app.update.paths import UpdatePaths
 from kiosk.config.relay import RelayConfig
-from kiosk.messaging.relay.lane import Lane
+from kiosk.messaging.relay.shared.lane import Lane
 from kiosk.messaging.relay.updates.client import UpdatesClient
 from kiosk.messaging.relay.updates.lane import StationUpdates, UpdatesWork
 from kiosk.station.doctor.updates_status_file import UpdatesStatusFile

@@ -14,9 +14,9 @@ import click
 from kiosk.cli.shared.one_line import end
 from kiosk.cli.shared.settings import SETTINGS_PATHS, config_option, read_config, settings_path
 from kiosk.config.station import StationConfig, load
-from kiosk.station.open_store import stamps
 from kiosk.station.papers.network_printer import STATION_UNIT
-from kiosk.station.settings import StationSettings
+from kiosk.station.shared.open_store import stamps
+from kiosk.station.shared.settings import StationSettings
 from kiosk.store import Store, StoreError
 from kiosk.store.backup.backup import FinishedBackup
 from kiosk.store.backup.kit.contents import Kit
@@ -66,7 +66,7 @@ def _settings(config: StationConfig, to: Path | None) -> BackupSettings:
 
 def _bind(config: StationConfig, settings: BackupSettings, file: Path | None, to: Path | None) -> BackupSettings:
     """The settings with the UUID of the medium that is there, written into the file; ends with 1 or 2 and one line."""
-    from kiosk.station.settings_edit import NotWritten, rewrite
+    from kiosk.station.shared.settings_edit import NotWritten, rewrite
 
     if to is not None or config.backup is None or file is None:
         end("--bind is for the folder in [backup]: write it into the settings, without --to", 2)

@@ -12,7 +12,7 @@ from kiosk.cli.shared.settings import config_option, read_config
 from kiosk.cli.station import opened_store, read_input
 from kiosk.config.station import load
 from kiosk.station.catalog.file import CatalogError, parse_catalog
-from kiosk.station.open_store import stamps
+from kiosk.station.shared.open_store import stamps
 
 
 @click.group()

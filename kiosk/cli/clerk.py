@@ -18,10 +18,10 @@ from kiosk.config.station import load
 from kiosk.domain.clerk import PIN_DIGITS, BadClerk, BadPin, Role, check_pin
 from kiosk.station.clerk.people import add_person, clean_person_name, hash_pin
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.station.open_store import stamps
 from kiosk.station.parcels.pickup_key import PickupKey
+from kiosk.station.shared.open_store import stamps
 from kiosk.store import Stamp, Store, StoreError
-from kiosk.store.records import ClerkRow
+from kiosk.store.shared.records import ClerkRow
 
 T = TypeVar("T")
 

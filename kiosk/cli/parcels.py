@@ -12,9 +12,9 @@ from kiosk.cli.shared.settings import config_option, read_config
 from kiosk.cli.station import opened_store, read_input
 from kiosk.config.station import load
 from kiosk.domain.parcel import TERMINAL_STATES, ParcelState
-from kiosk.station.open_store import stamps
 from kiosk.station.parcels.expected_file import ExpectedError, parse_expected
-from kiosk.store.records import ParcelRow
+from kiosk.station.shared.open_store import stamps
+from kiosk.store.shared.records import ParcelRow
 
 PAGE = 500
 _OPEN = frozenset(ParcelState) - TERMINAL_STATES

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kiosk.cli.shared.one_line import end
 from kiosk.config.station import StationConfig
-from kiosk.station.open_store import open_store
+from kiosk.station.shared.open_store import open_store
 from kiosk.store import Store, StoreError
 
 

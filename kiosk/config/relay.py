@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kiosk.config.file import SettingsFile
-from kiosk.messaging.relay.settings import RelaySettings
-from kiosk.station.settings import StationSettings
-from kiosk.station.software import relay_identity
+from kiosk.messaging.relay.shared.settings import RelaySettings
+from kiosk.station.shared.settings import StationSettings
+from kiosk.station.shared.software import relay_identity
 
 
 @dataclass(frozen=True, slots=True)

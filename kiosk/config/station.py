@@ -18,17 +18,17 @@ from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings, check_stable_port_name
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.metrology.check_weight import check_expected
-from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.protocols.scales import registry
 from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.scale.settings import MetrologySettings
-from kiosk.station.settings import StationSettings
-from kiosk.station.software import relay_identity
+from kiosk.station.shared.settings import StationSettings
+from kiosk.station.shared.software import relay_identity
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.texts import LANGUAGES
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.settings import WebSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from kiosk.domain.mat_measures import MatMeasures
 from kiosk.domain.verdict import Measures, Reason, Verdict
 from kiosk.protocols.barcodes.refusal import ScanRefusal
 from kiosk.protocols.printers.page_setup import PageSetup
-from kiosk.protocols.scales.reading import Reading
+from kiosk.protocols.scales.shared.reading import Reading
 
 if TYPE_CHECKING:  # the relay asks for a state alone, and would load every scale format for it
     from kiosk.protocols.scales.probe.proposals import Proposal, Recording

@@ -34,7 +34,7 @@ from kiosk.protocols.scales import registry
 from kiosk.station.catalog.file import CatalogError
 from kiosk.station.clerk.people import clean_person_name
 from kiosk.store.backup.medium import check_medium, nearest_existing, uuid_of
-from kiosk.store.errors import StoreError
+from kiosk.store.shared.errors import StoreError
 from kiosk.texts import LANGUAGES
 from kiosk.texts.plain import plain
 

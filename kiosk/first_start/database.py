@@ -20,8 +20,8 @@ from kiosk.first_start.goods import catalog_of
 from kiosk.first_start.ports import BACKUP_AT_NIGHT
 from kiosk.first_start.settings import station_settings
 from kiosk.station.doctor.tools import back_up
-from kiosk.station.open_store import open_store, stamps
-from kiosk.station.settings import StationSettings
+from kiosk.station.shared.open_store import open_store, stamps
+from kiosk.station.shared.settings import StationSettings
 from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.backup.settings import BackupSettings
 

@@ -15,10 +15,10 @@ from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.first_start.draft import BrokerDraft, PrinterDraft, ScaleDraft, SettingsDraft, draft_path
 from kiosk.first_start.ports import AnswerRefused
-from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.station.screen import ScreenGeometry
-from kiosk.station.settings import StationSettings
-from kiosk.station.software import relay_identity
+from kiosk.station.shared.settings import StationSettings
+from kiosk.station.shared.software import relay_identity
 
 Value = str | int | float
 Table = Mapping[str, Value]

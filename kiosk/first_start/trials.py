@@ -27,7 +27,7 @@ from kiosk.devices.ports import (
 )
 from kiosk.first_start.ports import TrialView, fault_text
 from kiosk.protocols.scales.probe.proposals import Proposal, without_equivalents
-from kiosk.protocols.scales.reading import Reading
+from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.doctor.devices import printer_fault_word
 
 logger = logging.getLogger(__name__)

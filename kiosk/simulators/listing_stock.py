@@ -16,9 +16,9 @@ from kiosk.domain.trade import Certificate, CertificateKind, NoCertificateReason
 from kiosk.simulators.shared.processes import StartFailed
 from kiosk.station.counter.listings.offer import ListedLot, view_of
 from kiosk.station.photos.folder import LotPhotos, PhotoFolder
-from kiosk.station.software import metrology
+from kiosk.station.shared.software import metrology
 from kiosk.store import ConfirmedRow, Stamp, Store
-from kiosk.store.records import ChosenGoods
+from kiosk.store.shared.records import ChosenGoods
 
 _PRODUCT: Final = "BADAM"
 _BAG: Final = Weighing(12_610, 20, 1, 1200, 12)

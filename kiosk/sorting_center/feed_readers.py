@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from kiosk.sorting_center.desk.shared import schema as desk
 from kiosk.sorting_center.desk.shared.database import desk_path
-from kiosk.sorting_center.feed_follower import FeedPosition
+from kiosk.sorting_center.followers.feed_follower import FeedPosition
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database import postgres, sqlite
 from kiosk.sorting_center.ledger.database.address import LedgerAddress

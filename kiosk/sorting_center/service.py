@@ -12,11 +12,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
-from kiosk.sorting_center.child import SupervisedProcess
 from kiosk.sorting_center.decision_worker import DecisionWorker
 from kiosk.sorting_center.feed.child import WAKE_UP, feed_process_plan
 from kiosk.sorting_center.feed.process import encode_task
-from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ingest.announcer import Announcer
 from kiosk.sorting_center.ingest.connections import receiving_connection
 from kiosk.sorting_center.ingest.receiver import Receiver
@@ -27,8 +25,10 @@ from kiosk.sorting_center.ingest.worker import IngestWorker
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.photos.monitor import PhotosMonitor
 from kiosk.sorting_center.photos.photos import PhotoIndex
+from kiosk.sorting_center.shared.child import SupervisedProcess
+from kiosk.sorting_center.shared.health import CenterHealth
 from kiosk.sorting_center.web.child import WebProcess
-from kiosk.sorting_center.web.settings import CenterWebSettings
+from kiosk.sorting_center.web.shared.settings import CenterWebSettings
 
 if TYPE_CHECKING:
     from kiosk.sorting_center.web.machine.monitoring import MonitoringServer

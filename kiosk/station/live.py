@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, field, replace
 
 from kiosk.station.desk.view import DeskView
-from kiosk.store.records import ParcelRow
+from kiosk.store.shared.records import ParcelRow
 
 OK = "ok"
 

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from kiosk.store.errors import StoreError
+from kiosk.store.shared.errors import StoreError
 from kiosk.store.store import Store
 
 logger = logging.getLogger(__name__)

@@ -10,10 +10,10 @@ from kiosk.devices.panel.settings import PanelSettings
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings
-from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.scale.settings import MetrologySettings
-from kiosk.station.settings import StationSettings
+from kiosk.station.shared.settings import StationSettings
 from kiosk.store.backup.settings import BackupSettings
 
 

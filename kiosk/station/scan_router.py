@@ -22,7 +22,7 @@ from kiosk.station.counter.counter import ClerkCounter
 from kiosk.station.counter.scanning.scan_reader import ParsedScan
 from kiosk.station.counter.shared.ports import CardDesk
 from kiosk.station.desk.view import DeskRefused
-from kiosk.store.records import ParcelRow
+from kiosk.store.shared.records import ParcelRow
 
 logger = logging.getLogger(__name__)
 

@@ -22,7 +22,6 @@ from kiosk.domain.parcel import ParcelNumber
 from kiosk.labels.layout import A4_PRINTED_MM
 from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.clerk.access import Access
-from kiosk.station.clock import StationClock
 from kiosk.station.counter.board import CounterBoard
 from kiosk.station.counter.counter import ClerkCounter, CounterTools
 from kiosk.station.counter.scanning.scan_reader import ScanReader
@@ -56,11 +55,12 @@ from kiosk.station.scale.audit import AuditedScale, ScaleAudit
 from kiosk.station.scale.check_weight import CheckWeight
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.station.scan_router import ScanRouter
-from kiosk.station.settings import StationSettings
+from kiosk.station.shared.clock import StationClock
+from kiosk.station.shared.settings import StationSettings
+from kiosk.station.shared.software import metrology, software_id
 from kiosk.station.signals import Signal, StationSignals
-from kiosk.station.software import metrology, software_id
 from kiosk.store import Stamp, Store, StoreError
-from kiosk.store.records import IntakePapers, ScaleContent
+from kiosk.store.shared.records import IntakePapers, ScaleContent
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import logging
 from typing import Final
 
 from kiosk.station.live import OK, LiveBoard
-from kiosk.store.errors import StoreError
+from kiosk.store.shared.errors import StoreError
 from kiosk.store.store import Store
 
 logger = logging.getLogger(__name__)

@@ -1,7 +1,7 @@
 """The station's SQLite database."""
 
-from kiosk.store.errors import DatabaseDamaged, DatabaseLocked, DatabaseNewer, DiskFull, StoreError, StoreRefusal
-from kiosk.store.records import (
+from kiosk.store.shared.errors import DatabaseDamaged, DatabaseLocked, DatabaseNewer, DiskFull, StoreError, StoreRefusal
+from kiosk.store.shared.records import (
     Arrival,
     ClerkRow,
     ConfirmedRow,

@@ -13,10 +13,10 @@ from kiosk.domain.events import CatalogImported
 from kiosk.store.database.connection import Database
 from kiosk.store.database.schema import catalog_version as catalog_table
 from kiosk.store.database.tables import Tables, reading, writing
-from kiosk.store.errors import StoreError
 from kiosk.store.journal import journal
-from kiosk.store.records import Stamp
 from kiosk.store.scale import event_counters
+from kiosk.store.shared.errors import StoreError
+from kiosk.store.shared.records import Stamp
 
 _MAX_CACHED: Final = 4  # Versions in memory: the current one, and those of receipts that are looked at
 # Made with the module: two threads that are the first to have msgspec look at a dataclass make it crash.

@@ -8,9 +8,9 @@ from kiosk.domain.clerk import Clerk, Role, clerk_number
 from kiosk.domain.events import ClerkAdded, ClerkChanged
 from kiosk.store.database.schema import clerk as clerk_table
 from kiosk.store.database.tables import Tables, reading, writing
-from kiosk.store.errors import StoreRefusal
 from kiosk.store.journal import journal
-from kiosk.store.records import ClerkRow, Stamp
+from kiosk.store.shared.errors import StoreRefusal
+from kiosk.store.shared.records import ClerkRow, Stamp
 
 _ROWS = select(
     clerk_table.c.number, clerk_table.c.name, clerk_table.c.role, clerk_table.c.pin_hash, clerk_table.c.active

@@ -34,7 +34,7 @@ from kiosk.store.database.schema import void as void_table
 from kiosk.store.database.tables import Tables, reading, writing
 from kiosk.store.journal import epoch_rows, journal, sealed_rows
 from kiosk.store.papers import print_jobs
-from kiosk.store.records import ConfirmedRow, NewPaper, Stamp
+from kiosk.store.shared.records import ConfirmedRow, NewPaper, Stamp
 
 _COUNTED = (ParcelArrived, ParcelWithdrawn, ParcelCollected, ParcelReturned, PhotoTaken, PhotoAccepted)
 

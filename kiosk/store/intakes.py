@@ -20,14 +20,14 @@ from kiosk.store.database.schema import journal as journal_table
 from kiosk.store.database.schema import lot as lot_table
 from kiosk.store.database.schema import void as void_table
 from kiosk.store.database.tables import Tables, finishing, reading, writing
-from kiosk.store.errors import StoreError, StoreRefusal
 from kiosk.store.journal import journal, sealed_rows
 from kiosk.store.journal.numbering import next_in_series
+from kiosk.store.journal.receipts import is_intake, is_void, number_of, parse_receipt, receipt_in
 from kiosk.store.journal.sealed_rows import AlteredRecord
 from kiosk.store.papers import print_jobs
-from kiosk.store.receipts import is_intake, is_void, number_of, parse_receipt, receipt_in
-from kiosk.store.records import ChosenGoods, ConfirmedRow, IntakePapers, Stamp
 from kiosk.store.scale import pan_loads, weighings
+from kiosk.store.shared.errors import StoreError, StoreRefusal
+from kiosk.store.shared.records import ChosenGoods, ConfirmedRow, IntakePapers, Stamp
 
 _SUMMARY = (
     select(

@@ -22,10 +22,10 @@ from kiosk.store.database.schema import photo as photo_table
 from kiosk.store.database.schema import quarantined as quarantined_table
 from kiosk.store.database.schema import void as void_table
 from kiosk.store.database.tables import Tables, reading, writing
-from kiosk.store.errors import StoreError, StoreRefusal
 from kiosk.store.journal import journal
-from kiosk.store.receipts import is_intake, number_of
-from kiosk.store.records import ListedPhoto, ListingRow, SeenShot, Stamp, SubmittedListing
+from kiosk.store.journal.receipts import is_intake, number_of
+from kiosk.store.shared.errors import StoreError, StoreRefusal
+from kiosk.store.shared.records import ListedPhoto, ListingRow, SeenShot, Stamp, SubmittedListing
 
 _c = listing_table.c
 _NEWEST = select(func.max(catalog_table.c.version)).scalar_subquery()

@@ -10,7 +10,7 @@ from kiosk.domain.lockout import Lockout
 from kiosk.store.database.schema import lockout as lockout_table
 from kiosk.store.database.tables import Tables, finishing, reading
 from kiosk.store.journal import journal
-from kiosk.store.records import Stamp
+from kiosk.store.shared.records import Stamp
 
 
 class Lockouts(Tables):

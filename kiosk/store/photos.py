@@ -31,10 +31,10 @@ from kiosk.store.database.schema import lot as lot_table
 from kiosk.store.database.schema import photo as photo_table
 from kiosk.store.database.schema import quarantined as quarantined_table
 from kiosk.store.database.tables import Tables, finishing, reading, writing
-from kiosk.store.errors import StoreError
 from kiosk.store.journal import journal
-from kiosk.store.receipts import number_of, receipt_in
-from kiosk.store.records import ListingPictures, NewPhoto, PhotoPlace, PhotoRow, Stamp, UnsentPicture
+from kiosk.store.journal.receipts import number_of, receipt_in
+from kiosk.store.shared.errors import StoreError
+from kiosk.store.shared.records import ListingPictures, NewPhoto, PhotoPlace, PhotoRow, Stamp, UnsentPicture
 
 _c = photo_table.c
 # Spelled as in the rules of the partial indexes, or SQLite does not use them.

@@ -10,7 +10,7 @@ from kiosk.domain.intake import TareSource, Weighing
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
 from kiosk.store.database.tables import Tables
 from kiosk.store.intakes import confirm_intake, open_intake
-from kiosk.store.records import ChosenGoods, Stamp
+from kiosk.store.shared.records import ChosenGoods, Stamp
 
 _TOKEN: Final = "rehearsal"  # noqa: S105 - of no person and no session
 _WEIGHING: Final = Weighing(1000, reading_no=1, load_no=1, stable_ms=1000, readings=10)

@@ -13,9 +13,8 @@ from kiosk.store.database.connection import LOG_FILES, Database
 from kiosk.store.database.opening import OpenOptions, prepare_file
 from kiosk.store.database.reserve import Reserve
 from kiosk.store.days import Days
-from kiosk.store.errors import StoreError
+from kiosk.store.epochs import Epochs
 from kiosk.store.intakes import Intakes
-from kiosk.store.journal.epochs import Epochs
 from kiosk.store.journal.journal import Journal
 from kiosk.store.journal.outbox import Outbox
 from kiosk.store.journal.series import SeriesMarker
@@ -27,12 +26,13 @@ from kiosk.store.parcels.deliveries import Deliveries
 from kiosk.store.parcels.parcels import Parcels
 from kiosk.store.parcels.totes import Totes
 from kiosk.store.photos import Photos
-from kiosk.store.records import Stamp
 from kiosk.store.rehearsal import Rehearsal
 from kiosk.store.scale.checks import Checks
 from kiosk.store.scale.event_counters import EventCounters
 from kiosk.store.scale.pan_loads import PanLoads
 from kiosk.store.scale.weighings import Weighings
+from kiosk.store.shared.errors import StoreError
+from kiosk.store.shared.records import Stamp
 
 
 class Store:

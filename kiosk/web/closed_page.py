@@ -8,9 +8,9 @@ from flask import Flask, request
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from kiosk.station.update.gate import Gate
-from kiosk.web.ports import Station
 from kiosk.web.public.screens import Screens
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.ports import Station
+from kiosk.web.shared.settings import WebSettings
 
 _TRIAL: Final = "kiosk.trial"  # A key that no header can set: those begin with HTTP_
 # What the closed page itself needs, and signs of life: a browser that is restarted mends nothing now.

@@ -9,12 +9,12 @@ from werkzeug.exceptions import HTTPException
 
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.desk.view import DeskRefused
-from kiosk.web import roles
-from kiosk.web.ports import Station
 from kiosk.web.public.screens import Screens
 from kiosk.web.public.sentences import Sentence, refusal
-from kiosk.web.settings import WebSettings
-from kiosk.web.speech import speech_of
+from kiosk.web.shared import roles
+from kiosk.web.shared.ports import Station
+from kiosk.web.shared.settings import WebSettings
+from kiosk.web.shared.speech import speech_of
 
 logger = logging.getLogger(__name__)
 

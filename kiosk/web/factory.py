@@ -16,7 +16,7 @@ from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.live import Snapshot
 from kiosk.station.scale.teach import Teach
 from kiosk.texts import html
-from kiosk.web import errors, guard, live, mat_view, roles
+from kiosk.web import errors, mat_view
 from kiosk.web.counter import check as counter_check
 from kiosk.web.counter import check_live
 from kiosk.web.counter import listings as counter_listings
@@ -24,12 +24,13 @@ from kiosk.web.counter import live as counter_live
 from kiosk.web.counter import routes as counter
 from kiosk.web.counter.check_live import PanSnapshot
 from kiosk.web.counter.frame import CounterFrame
-from kiosk.web.live import Streams
-from kiosk.web.ports import Endable, Station
-from kiosk.web.public import my_parcel
+from kiosk.web.public import live, my_parcel
 from kiosk.web.public import routes as public
+from kiosk.web.public.live import Streams
 from kiosk.web.public.screens import Screens
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared import guard, roles
+from kiosk.web.shared.ports import Endable, Station
+from kiosk.web.shared.settings import WebSettings
 from kiosk.web.technician import goods as goods_pages
 from kiosk.web.technician import layouts as layout_pages
 from kiosk.web.technician import people as people_pages

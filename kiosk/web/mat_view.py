@@ -18,9 +18,9 @@ from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.desk.view import PHOTO_REQUEST_STATES, DeskStep
 from kiosk.station.photos.live_view import PreviewRequest
-from kiosk.web import roles
-from kiosk.web.ports import Station
-from kiosk.web.roles import Need
+from kiosk.web.shared import roles
+from kiosk.web.shared.ports import Station
+from kiosk.web.shared.roles import Need
 
 NEEDS = {"mat_view.take": Need.OPEN, "mat_view.intake": Need.CLERK}
 # Endpoints that a page asks for by itself, again and again: they must not keep the counter open.

@@ -24,9 +24,9 @@ from kiosk.sorting_center.storefront.app import create_app
 from kiosk.sorting_center.storefront.database import DeskReader
 from kiosk.sorting_center.storefront.pages import StorefrontSources
 from kiosk.sorting_center.storefront.published import PublishedListings
-from kiosk.sorting_center.web.guard import Hosts
+from kiosk.sorting_center.web.shared.guard import Hosts
 from kiosk.station.catalog.file import parse_catalog
-from kiosk.station.clock import StationClock
+from kiosk.station.shared.clock import StationClock
 from kiosk.store import Stamp, Store
 
 CAME = "2026-11-27T08:00:00.000Z"

@@ -46,13 +46,13 @@ from kiosk.simulators.shared.counter_stock import stock_counter
 from kiosk.simulators.shared.processes import answers
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.station.clerk.people import add_person
-from kiosk.station.clock import StationClock
 from kiosk.station.doctor.doctor_status_file import DoctorStatusFile
-from kiosk.station.open_store import open_store, stamps
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.service import StationService
-from kiosk.station.settings import StationSettings
+from kiosk.station.shared.clock import StationClock
+from kiosk.station.shared.open_store import open_store, stamps
+from kiosk.station.shared.settings import StationSettings
 from kiosk.store import Store, StoreError
 from kiosk.store.database.migrate import migrate
 from kiosk.store.database.opening import OpenOptions

@@ -29,7 +29,7 @@ from kiosk.cli.kiosk import main
 from kiosk.messaging.relay.updates.ports import Fetching
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.station.doctor.updates_status_file import UpdatesStatusFile
-from kiosk.station.open_store import stamps
+from kiosk.station.shared.open_store import stamps
 from kiosk.station.update.journal import UpdateEntry, UpdateOutcome, UpdatePhase
 from kiosk.station.update.messages import Request, UpdateFiles, Verdict
 from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused

@@ -31,8 +31,8 @@ def bring_in() -> str:
     from kiosk.config.station import load
     from kiosk.domain.intake import TareSource, Weighing
     from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
-    from kiosk.station.open_store import open_store, stamps
-    from kiosk.store.records import ChosenGoods
+    from kiosk.station.shared.open_store import open_store, stamps
+    from kiosk.store.shared.records import ChosenGoods
 
     settings = load(Path("/etc/kiosk/station.toml")).station
     store, stamp = open_store(settings), stamps(settings)()
@@ -52,7 +52,7 @@ def acknowledge() -> None:
     """As a sorting center does with everything there is."""
     sys.path.insert(0, str(CURRENT if CURRENT.is_dir() else PACKAGED))
     from kiosk.config.station import load
-    from kiosk.station.open_store import open_store
+    from kiosk.station.shared.open_store import open_store
 
     store = open_store(load(Path("/etc/kiosk/station.toml")).station)
     store.outbox.acknowledge(store.outbox.counts().last_seq, ())

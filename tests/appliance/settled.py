@@ -22,7 +22,7 @@ from kiosk.app.update.units import Units
 from kiosk.station.update.updater import TRIALS, UpdatePorts, Updater
 from kiosk.store import StoreError
 from kiosk.store.database.check import check_file
-from kiosk.store.errors import DatabaseNewer
+from kiosk.store.shared.errors import DatabaseNewer
 
 _CORRECTED = 1
 """Status of e2fsck, when nothing is left to be corrected."""

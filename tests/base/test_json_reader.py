@@ -28,7 +28,7 @@ from kiosk.station.update.journal import UpdateOutcome, parse_outcome
 from kiosk.station.update.refusals import UpdateRefusalReason
 from kiosk.store.backup.kit.contents import Kit, KitRefused, from_bytes
 from kiosk.store.backup.medium import BackupManifest, read_manifest
-from kiosk.store.errors import StoreError
+from kiosk.store.shared.errors import StoreError
 
 KIOSK: Final = Path(__file__).resolve().parents[2] / "kiosk"
 DEEP: Final = b"[" * 200_000

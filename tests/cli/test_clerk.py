@@ -18,10 +18,10 @@ from kiosk.cli.kiosk import main
 from kiosk.station.clerk.access import Access
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.settings import CounterSettings
-from kiosk.station.open_store import stamps
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
-from kiosk.station.settings import StationSettings
+from kiosk.station.shared.open_store import stamps
+from kiosk.station.shared.settings import StationSettings
 from kiosk.store import Store
 from kiosk.store.database.migrate import migrate
 from kiosk.store.database.opening import OpenOptions

@@ -28,8 +28,8 @@ from kiosk.simulators.scanner.simulator import ScannerSimulator
 from kiosk.station.doctor import devices as doctor_devices
 from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.doctor.shared.finding import Severity
-from kiosk.station.open_store import stamps
-from kiosk.station.settings import StationSettings
+from kiosk.station.shared.open_store import stamps
+from kiosk.station.shared.settings import StationSettings
 from kiosk.station.update.journal import UpdateEntry, UpdatePhase
 from kiosk.store import Store
 from kiosk.store.backup.backup import make_backup

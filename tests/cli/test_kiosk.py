@@ -15,8 +15,8 @@ from click.testing import CliRunner
 
 from kiosk.cli.kiosk import NOUNS, main
 from kiosk.simulators.shared.processes import ChildProgram, answers
-from kiosk.station.open_store import stamps
-from kiosk.station.settings import StationSettings
+from kiosk.station.shared.open_store import stamps
+from kiosk.station.shared.settings import StationSettings
 from kiosk.store import Store
 from kiosk.store.database.migrate import migrate
 from kiosk.store.database.opening import OpenOptions

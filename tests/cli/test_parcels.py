@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 
 from kiosk.cli.kiosk import main
 from kiosk.domain.parcel import ParcelState
-from kiosk.station.open_store import stamps
-from kiosk.station.settings import StationSettings
+from kiosk.station.shared.open_store import stamps
+from kiosk.station.shared.settings import StationSettings
 from kiosk.store import Store
 from kiosk.store.database.migrate import migrate
 from kiosk.store.database.opening import OpenOptions

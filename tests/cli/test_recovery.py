@@ -20,7 +20,7 @@ from kiosk.station.clerk.access import Access
 from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.doctor.bundle import bundle
 from kiosk.station.parcels.pickup_key import PickupKey
-from kiosk.store import Store, paper_key
+from kiosk.store import Store
 from kiosk.store.backup.kit.contents import Credential
 from kiosk.store.backup.kit.county_key import CountyKey
 from kiosk.store.backup.kit.folder import write_folder
@@ -28,6 +28,7 @@ from kiosk.store.backup.kit.sealing import seal_to_county
 from kiosk.store.database import persistence
 from kiosk.store.database.migrate import migrate
 from kiosk.store.database.opening import OpenOptions
+from kiosk.store.shared import paper_key
 from tests.station.counter.rig import KEY, PIN, CounterRig
 from tests.station.fakes import CATALOG, STAMP
 from tests.store.backup.kit.test_sealing import CODE, KIT, OTHER

@@ -15,9 +15,9 @@ from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.trade import NoCertificateReason
 from kiosk.protocols.barcodes.gs1.keys import CompanyPrefix
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import LineSettings, ScaleProtocol, Transport
+from kiosk.protocols.scales.shared.protocol import LineSettings, ScaleProtocol, Transport
 from kiosk.simulators.village import REGION, SETTINGS, VILLAGE
-from kiosk.station.software import software_id
+from kiosk.station.shared.software import software_id
 from tests.each import each
 
 EVERYTHING = """\

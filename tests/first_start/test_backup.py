@@ -17,7 +17,7 @@ from kiosk.config.station import load
 from kiosk.first_start.database import fill
 from kiosk.first_start.ports import BACKUP_AT_NIGHT
 from kiosk.first_start.questions import DONE
-from kiosk.station.open_store import open_store
+from kiosk.station.shared.open_store import open_store
 from kiosk.store.backup.medium import BackupRefused, finished_manifests, nearest_existing, read_manifest
 from tests.memory import other_disk
 from tests.web.first_start.start import Start

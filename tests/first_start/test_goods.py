@@ -20,7 +20,7 @@ from kiosk.first_start.goods import SAMPLE, read_goods
 from kiosk.first_start.ports import AnswerRefused
 from kiosk.station.catalog.document import MAX_BYTES
 from kiosk.station.catalog.file import CatalogError
-from kiosk.station.open_store import open_store
+from kiosk.station.shared.open_store import open_store
 from tests.web.first_start.start import Start
 
 PRODUCT = """

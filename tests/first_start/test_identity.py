@@ -18,7 +18,7 @@ from kiosk.first_start.ports import AnswerRefused, OfferedIdentity
 from kiosk.first_start.questions import DONE
 from kiosk.first_start.settings import tables
 from kiosk.texts import LANGUAGES
-from kiosk.web.speech import speech
+from kiosk.web.shared.speech import speech
 from tests.first_start.identity.identities import CODE, OFFERED, OTHER_CODE
 from tests.web.first_start.start import Start
 

@@ -14,7 +14,7 @@ from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.first_start.ports import AnswerRefused
 from kiosk.first_start.recovery.ports import RecoveryRefused, Refusal, Why
 from kiosk.texts import LANGUAGES
-from kiosk.web.speech import speech
+from kiosk.web.shared.speech import speech
 from tests.first_start.identity.identities import CODE
 from tests.web.first_start.answers import Kits
 from tests.web.first_start.start import Start

@@ -36,8 +36,8 @@ from kiosk.first_start.trials import (
 )
 from kiosk.first_start.wizard import FirstStartWizard
 from kiosk.protocols.scales.probe.proposals import Proposal, Recording, propose, without_equivalents
-from kiosk.protocols.scales.protocol import LineSettings
-from kiosk.protocols.scales.reading import Reading
+from kiosk.protocols.scales.shared.protocol import LineSettings
+from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.texts import LANGUAGES, load
 from tests.web.first_start.bench import Bench
 from tests.web.first_start.scenes import draft_at

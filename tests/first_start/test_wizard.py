@@ -16,9 +16,9 @@ from kiosk.first_start.database import fill
 from kiosk.first_start.draft import PrinterDraft, ScannerDraft, SettingsDraft, draft_path
 from kiosk.first_start.ports import AnswerRefused
 from kiosk.first_start.questions import DONE, QUESTIONS
-from kiosk.station.open_store import open_store
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
+from kiosk.station.shared.open_store import open_store
 from kiosk.store import StoreError
 from tests.web.first_start.answers import CAMERA, CLERK_PIN, KEYBOARD, PIN, PRINTER, SCALE, SCANNER
 from tests.web.first_start.start import Start

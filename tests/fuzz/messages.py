@@ -20,7 +20,7 @@ from kiosk.messaging.contract.receive import parse_event
 from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH, EventSource, JournalPosition, seal
 from kiosk.sorting_center.ingest.message_parsing import parse_message
-from kiosk.sorting_center.ports import Inbound
+from kiosk.sorting_center.shared.ports import Inbound
 from tests.fuzz.targets import HEAD
 
 NAME: Final = "Messages"

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.numbers import to_text
-from kiosk.protocols.scales.ports import settled
-from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected
+from kiosk.protocols.scales.shared.numbers import to_text
+from kiosk.protocols.scales.shared.ports import settled
+from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected
 from tests.protocols.scales.golden import frames
 
 HEAD = 4

@@ -34,7 +34,7 @@ from kiosk.sorting_center.web.app import BLUEPRINTS
 from kiosk.station.doctor.shared.finding import FINE, NOT_FITTED
 from kiosk.texts.catalog import catalog
 from kiosk.web.factory import create_app
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.settings import WebSettings
 from tests.house.documents import DOCS, PICTURES, ROOT, documents, linked, shown
 from tests.simulators.bench.village import PaperVillage
 from tests.web.shop import Shop

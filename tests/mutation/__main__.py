@@ -16,11 +16,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 COPY = ROOT / "build" / "mutation"
 MUTATED = (
-    "kiosk/protocols/scales/engines.py",
-    "kiosk/protocols/scales/frame_length.py",
-    "kiosk/protocols/scales/text_format.py",
-    "kiosk/protocols/scales/numbers.py",
-    "kiosk/protocols/scales/params.py",
+    "kiosk/protocols/scales/shared/engines.py",
+    "kiosk/protocols/scales/shared/frame_length.py",
+    "kiosk/protocols/scales/shared/text_format.py",
+    "kiosk/protocols/scales/shared/numbers.py",
+    "kiosk/protocols/scales/shared/params.py",
     "kiosk/protocols/scales/formats/xk3190/equals.py",
     "kiosk/domain/metrology/*.py",
 )
@@ -29,7 +29,7 @@ ROWS = ("xk3190_equals.x__about__", "xk3190_equals.x__row__", "xk3190_equals.x__
 """Functions of a mutated module that make its rows and frames: data and simulation, not decoding."""
 TESTS = (
     "tests/protocols/scales/test_golden.py",
-    "tests/protocols/scales/test_engines.py",
+    "tests/protocols/scales/shared/test_engines.py",
     "tests/protocols/scales/test_engines_*.py",
     "tests/protocols/scales/test_measured.py",
     "tests/protocols/scales/formats/xk3190/test_equals.py",

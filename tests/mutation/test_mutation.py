@@ -5,8 +5,8 @@ from __future__ import annotations
 from tests.mutation.__main__ import MUTATED, ROOMS, ROOT, chosen, report, too_weak, verdicts
 
 _LIST = """
-    kiosk.protocols.scales.numbers.x_signed__mutmut_1: killed
-    kiosk.protocols.scales.numbers.x_signed__mutmut_2: survived
+    kiosk.protocols.scales.shared.numbers.x_signed__mutmut_1: killed
+    kiosk.protocols.scales.shared.numbers.x_signed__mutmut_2: survived
     kiosk.domain.metrology.pan.xǁPanǁput__mutmut_7: no tests
     kiosk.domain.metrology.pan.xǁPanǁput__mutmut_8: timeout
 """
@@ -22,14 +22,14 @@ def test_the_report_names_what_was_not_killed_and_counts_the_rest() -> None:
     told = report(verdicts(_LIST)).splitlines()
     assert told[:2] == [
         "no tests: kiosk.domain.metrology.pan.xǁPanǁput__mutmut_7",
-        "survived: kiosk.protocols.scales.numbers.x_signed__mutmut_2",
+        "survived: kiosk.protocols.scales.shared.numbers.x_signed__mutmut_2",
     ]
     assert told[-3:] == [
         "engines 1 of 2 killed, 50.0 %",
         "metrology 1 of 2 killed, 50.0 %",
         "in all 2 of 4 killed, 50.0 %",
     ]
-    assert "kiosk.protocols.scales.numbers: 1 of 2 killed" in told
+    assert "kiosk.protocols.scales.shared.numbers: 1 of 2 killed" in told
 
 
 def found_in(engines: int, metrology: int) -> dict[str, str]:

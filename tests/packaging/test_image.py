@@ -15,7 +15,7 @@ import image
 import root
 from control import ABOUT
 from initramfs import NoInitramfs, listing
-from kiosk.station.settings import StationSettings
+from kiosk.station.shared.settings import StationSettings
 from root import NoImage, fstab, key, packages, recipe, require_seal
 from scripts.lint_boot import lint
 from tests.each import each

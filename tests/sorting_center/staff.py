@@ -15,13 +15,13 @@ from flask.testing import FlaskClient
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.tokens import MAX_PER_MINUTE, Scope
-from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.reports.follower import ReportsFollower
 from kiosk.sorting_center.reports.reports import Reports
+from kiosk.sorting_center.shared.health import CenterHealth
 from kiosk.sorting_center.watch.county_watch import CountyWatch, county_snapshot
 from kiosk.sorting_center.web.app import create_app
-from kiosk.sorting_center.web.sources import Stores
+from kiosk.sorting_center.web.shared.sources import Stores
 
 PASSWORD: Final = "melon and almond"
 HOST: Final = "localhost"

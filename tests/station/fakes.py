@@ -16,12 +16,12 @@ from kiosk.domain.intake import AbandonReason, ConfirmedIntake, Intake
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason
-from kiosk.protocols.scales.reading import Reading
+from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.ports import DeskTools, DocumentMaker
 from kiosk.station.desk.view import DeskView, PhotoRequest
-from kiosk.store.errors import StoreError
-from kiosk.store.records import ChosenGoods, ConfirmedRow, IntakePapers, NewPrintJob, PrintJob, Stamp
+from kiosk.store.shared.errors import StoreError
+from kiosk.store.shared.records import ChosenGoods, ConfirmedRow, IntakePapers, NewPrintJob, PrintJob, Stamp
 
 HEAD = "0" * 64
 PROFILE = ScaleProfile(e_g=5, max_g=60_000)

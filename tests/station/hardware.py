@@ -26,7 +26,7 @@ from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificate
 from kiosk.domain.verdict import Finding, Measures, Reason, Verdict
 from kiosk.station.desk.view import PhotoRequest, PhotoView
 from kiosk.store import ConfirmedRow, NewPrintJob, Store
-from kiosk.store.records import ChosenGoods
+from kiosk.store.shared.records import ChosenGoods
 from tests.station.fakes import STAMP
 
 WAIT_S = 30.0

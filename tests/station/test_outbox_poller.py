@@ -14,7 +14,7 @@ import pytest
 from kiosk.station.outbox_poller import OutboxPoller
 from kiosk.store import DatabaseLocked, Store
 from kiosk.store.database.opening import OpenOptions
-from kiosk.store.records import OutboxCounts
+from kiosk.store.shared.records import OutboxCounts
 from tests.station.fakes import STAMP
 from tests.station.hardware import WAIT_S, Heard, bring_in
 

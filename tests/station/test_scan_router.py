@@ -20,7 +20,7 @@ from kiosk.station.counter.board import CounterBoard
 from kiosk.station.counter.shared.view import CounterView
 from kiosk.station.desk.view import DeskRefused, DeskView
 from kiosk.station.scan_router import ScanRouter
-from kiosk.store.records import ParcelRow
+from kiosk.store.shared.records import ParcelRow
 from tests.station.counter.rig import PIN, CounterRig, foreign, waybill
 from tests.station.fakes import CARD
 from tests.station.hardware import Heard

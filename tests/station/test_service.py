@@ -19,17 +19,17 @@ import pytest
 from kiosk.devices.ports import LinkState, PrinterFault, PrintNotStarted, Scale, ScaleListener
 from kiosk.domain.metrology.pan import PanState
 from kiosk.domain.trade import Mode, Party
-from kiosk.messaging.relay.faults import LinkFault
-from kiosk.protocols.scales.reading import Reading
-from kiosk.station.clock import StationClock
+from kiosk.messaging.relay.shared.faults import LinkFault
+from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView
 from kiosk.station.doctor.liveness import RelayHeartbeat
 from kiosk.station.live import Snapshot
 from kiosk.station.service import Hardware, ServiceSettings, StationService
-from kiosk.station.settings import StationSettings
+from kiosk.station.shared.clock import StationClock
+from kiosk.station.shared.settings import StationSettings
 from kiosk.store import DiskFull, Store
 from kiosk.store.database.opening import OpenOptions
-from kiosk.store.records import ChosenGoods
+from kiosk.store.shared.records import ChosenGoods
 from tests.station.fakes import PROFILE, STAMP, walking
 from tests.station.hardware import (
     BLUR,

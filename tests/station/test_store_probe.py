@@ -8,7 +8,7 @@ import pytest
 
 from kiosk.station.live import LiveBoard
 from kiosk.station.store_probe import StoreProbe
-from kiosk.store.errors import StoreError
+from kiosk.store.shared.errors import StoreError
 from tests.station.fakes import Rig
 
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.parcel import CollectedBy, Consent, ParcelNumber, Proof
 from kiosk.store import Arrival, IssuedCode, NewPaper, ParcelRow, Stamp, Store
-from kiosk.store.records import HandoverProof, SlotAssignment
+from kiosk.store.shared.records import HandoverProof, SlotAssignment
 from tests.store.village import stamp
 
 CLERK = "clerk:07"

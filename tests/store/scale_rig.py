@@ -8,7 +8,7 @@ from dataclasses import replace
 from kiosk.domain.intake import ConfirmedIntake, Intake, TareSource, Weighing
 from kiosk.domain.metrology.legal_status import CheckState, CounterValues, ScaleLegalStatus, Verification
 from kiosk.domain.metrology.pan import Hold
-from kiosk.store.records import ScaleContent
+from kiosk.store.shared.records import ScaleContent
 from tests.store.village import NO_CERTIFICATE
 
 FRAMES = tuple(b"\x02+012450%02d\x03" % number for number in range(20))

@@ -17,7 +17,7 @@ from kiosk.domain.lockout import Lockout
 from kiosk.domain.trade import Mode
 from kiosk.domain.void import Void, VoidReason
 from kiosk.store import NewPaper, Store, StoreError, StoreRefusal
-from kiosk.store.records import NewPhoto
+from kiosk.store.shared.records import NewPhoto
 from tests.store.counter_rig import CLERK, Codes, arrive, collect
 from tests.store.village import (
     JOBS,

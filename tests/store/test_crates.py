@@ -8,8 +8,8 @@ import pytest
 
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.store import Store
-from kiosk.store.errors import StoreRefusal
-from kiosk.store.records import CratePaper, NewPaper, NewPrintJob, PackedCrate
+from kiosk.store.shared.errors import StoreRefusal
+from kiosk.store.shared.records import CratePaper, NewPaper, NewPrintJob, PackedCrate
 from tests.store.village import METROLOGY, bring_in, content, open_intake, open_store, stamp, void_of, weighed
 
 CLERK = "clerk:07"

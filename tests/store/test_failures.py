@@ -27,7 +27,15 @@ from kiosk.domain.trade import Mode, Party
 from kiosk.domain.verdict import Finding, Reason
 from kiosk.domain.void import Void, VoidReason
 from kiosk.store import ExpectedParcel, NewPaper, Store, StoreError
-from kiosk.store.records import DamageEvidence, HandoverProof, ListedPhoto, NewCheck, NewCode, NewPhoto, SlotAssignment
+from kiosk.store.shared.records import (
+    DamageEvidence,
+    HandoverProof,
+    ListedPhoto,
+    NewCheck,
+    NewCode,
+    NewPhoto,
+    SlotAssignment,
+)
 from tests.depth import TORTURE, many
 from tests.store.counter_rig import CLERK, SLOTS, Codes, arrive, days_later, mac_of, papers
 from tests.store.failing import Plan, failing_connect

@@ -10,7 +10,7 @@ from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.intake import AbandonReason
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, Party
 from kiosk.store import Store, StoreError
-from kiosk.store.records import ChosenGoods
+from kiosk.store.shared.records import ChosenGoods
 from tests.store.village import (
     CATALOG,
     JOBS,

@@ -11,7 +11,7 @@ import pytest
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.void import Void, VoidReason
 from kiosk.store import Store, StoreError, StoreRefusal
-from kiosk.store.records import ListedPhoto, ListingRow, NewPhoto, SeenShot
+from kiosk.store.shared.records import ListedPhoto, ListingRow, NewPhoto, SeenShot
 from tests.store.village import CATALOG, bring_in, content, events, offer_of, pictures, rows, stamp
 
 AB, CD, EF = (name * 32 for name in ("ab", "cd", "ef"))

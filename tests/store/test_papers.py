@@ -7,8 +7,8 @@ import pytest
 
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.store import NewPrintJob, Store, StoreError
-from kiosk.store.errors import StoreRefusal
-from kiosk.store.records import NewPaper
+from kiosk.store.shared.errors import StoreRefusal
+from kiosk.store.shared.records import NewPaper
 from tests.store.village import (
     JOBS,
     METROLOGY,

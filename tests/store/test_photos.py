@@ -11,7 +11,7 @@ import pytest
 from kiosk.domain.events import PhotoAccepted
 from kiosk.domain.verdict import Finding, Reason
 from kiosk.store import Store, StoreError
-from kiosk.store.records import NewPhoto, PhotoRow, UnsentPicture
+from kiosk.store.shared.records import NewPhoto, PhotoRow, UnsentPicture
 from tests.store.counter_rig import CLERK
 from tests.store.village import (
     bring_in,

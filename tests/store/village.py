@@ -19,7 +19,7 @@ from kiosk.domain.verdict import Measures
 from kiosk.domain.void import Void, VoidReason
 from kiosk.store import ConfirmedRow, NewPrintJob, Stamp, Store
 from kiosk.store.database.opening import OpenOptions
-from kiosk.store.records import ChosenGoods, IntakePapers, ListingPictures, ListingRow
+from kiosk.store.shared.records import ChosenGoods, IntakePapers, ListingPictures, ListingRow
 
 STATION = "S0147"
 METROLOGY = "1.0/ab12cd34"

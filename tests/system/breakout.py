@@ -26,7 +26,7 @@ from PIL import Image, ImageChops, ImageGrab
 
 from kiosk.web.factory import create_app
 from kiosk.web.server import serve
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.settings import WebSettings
 from tests.messaging.ports import claimed_port
 from tests.web.shop import Shop
 

@@ -14,7 +14,7 @@ import pytest
 
 from kiosk.messaging.relay.pace import HELLO_INTERVAL_S, Pace
 from kiosk.messaging.relay.relay import Relay
-from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.simulators.broker import Broker
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger

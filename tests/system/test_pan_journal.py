@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, expect
 from kiosk.protocols.barcodes import reader
 from kiosk.simulators.station_client import Form, StationClient
 from kiosk.simulators.village import Village, VillagePlan
-from kiosk.store.software import metrology
+from kiosk.store.shared.software import metrology
 from tests.system.taps import agree
 from tests.system.test_counter_flow import WAIT_MS, Clerk, employ
 

@@ -28,7 +28,7 @@ from kiosk.simulators.village import Village
 from kiosk.station.doctor.photos_status_file import PhotosStatusFile
 from kiosk.store import Store
 from kiosk.store.database.opening import OpenOptions
-from kiosk.store.records import ListingPictures, NewPhoto
+from kiosk.store.shared.records import ListingPictures, NewPhoto
 from tests.depth import TORTURE, many
 from tests.messaging.authority import Authority
 from tests.messaging.ports import claimed_port

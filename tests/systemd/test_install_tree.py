@@ -13,10 +13,10 @@ import pytest
 from flask import Flask
 from packaging.requirements import Requirement
 
-from kiosk.sorting_center.web import frame
+from kiosk.sorting_center.web.shared import frame
 from kiosk.texts.templates import CompiledTemplates
 from kiosk.web.factory import create_app
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.settings import WebSettings
 from libraries import closure
 from tests.web.shop import Shop
 from tree import COMMANDS, MASKED, PROGRAM, PROGRAMS, install, site_packages

@@ -11,7 +11,7 @@ from tempfile import NamedTemporaryFile
 
 import pytest
 
-from kiosk.station.settings import StationSettings
+from kiosk.station.shared.settings import StationSettings
 from tests.each import each
 
 ROOT = Path(__file__).resolve().parents[2]

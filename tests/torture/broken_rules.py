@@ -11,11 +11,11 @@ from msgspec.structs import replace
 from kiosk.messaging.contract.receive import parse_batch, parse_event
 from kiosk.messaging.contract.topics import Topics
 from kiosk.messaging.relay.connection import PubAck
-from kiosk.messaging.relay.ports import StorePort
+from kiosk.messaging.relay.shared.ports import StorePort
 from kiosk.sorting_center.feed.feed import POSITION_NAME, Feed
-from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ledger import Delivery, Ledger, StreamState
-from kiosk.sorting_center.ports import Inbound, Publisher
+from kiosk.sorting_center.shared.health import CenterHealth
+from kiosk.sorting_center.shared.ports import Inbound, Publisher
 from kiosk.store import Store
 from kiosk.store.journal.outbox import Outbox
 from tests.torture.broker import Line

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from kiosk.messaging.relay.connection import ConnectionEvent, ConnectionLost, Message, PubAck
-from kiosk.messaging.relay.faults import LinkFault
+from kiosk.messaging.relay.shared.faults import LinkFault
 
 QUEUE_ROOM: Final = 60
 """Messages that wait for a consumer that is away. Mosquitto keeps 1,000 unless it is told else."""

@@ -16,10 +16,10 @@ from typing import Final
 from kiosk.messaging.contract.control import Ack, decode
 from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.feed.feed import Feed
-from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ingest.worker import IngestWorker
 from kiosk.sorting_center.ledger import Delivery, Ledger, StreamState
-from kiosk.sorting_center.ports import Inbound
+from kiosk.sorting_center.shared.health import CenterHealth
+from kiosk.sorting_center.shared.ports import Inbound
 from tests.torture.broker import MemoryBroker
 from tests.torture.machine import REGION
 

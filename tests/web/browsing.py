@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, Playwright
 from kiosk.web.factory import ServedApp
 from kiosk.web.first_start.app import NoStreams
 from kiosk.web.server import serve
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.settings import WebSettings
 from tests.depth import TORTURE
 
 AXE_RULES = {

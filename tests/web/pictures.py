@@ -25,7 +25,7 @@ from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.desk.view import PHOTO_TRIES, PhotoRequest
 from kiosk.web.factory import create_app
 from kiosk.web.server import Server, serve
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.settings import WebSettings
 from tests.house.documents import shown
 from tests.web import browsing
 from tests.web.counter import scenes as counter_scenes

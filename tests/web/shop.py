@@ -16,7 +16,7 @@ from kiosk.domain.intake import ConfirmedIntake
 from kiosk.domain.metrology.legal_status import ScaleLegalStatus
 from kiosk.domain.metrology.pan_journal import PanNote
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason
-from kiosk.protocols.scales.reading import Reading
+from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.people import Person
 from kiosk.station.clerk.refusals import CounterRefused
@@ -27,8 +27,8 @@ from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.view import DeskView, PhotoRequest
 from kiosk.station.live import LiveBoard
 from kiosk.station.photos.live_view import PreviewRequest
-from kiosk.station.settings import StationSettings
-from kiosk.store.records import IntakePapers, NewPrintJob, OutboxRow, PrintJob, Stamp
+from kiosk.station.shared.settings import StationSettings
+from kiosk.store.shared.records import IntakePapers, NewPrintJob, OutboxRow, PrintJob, Stamp
 from tests.station.fakes import CARD, PROFILE, STAMP, FakeStore
 
 HOSTILE = '<script>alert(1)</script>" onload=x \u202eevil\u202c ^XZ'
@@ -156,7 +156,7 @@ class NoLooks:
 
 
 class Shop:
-    """Satisfies ``kiosk.web.ports.Station``; ``read`` and ``rest`` speak for the scale. Nobody is at the counter.
+    """A ``kiosk.web.shared.ports.Station``; ``read`` and ``rest`` speak for the scale. Nobody is at the counter.
 
     ``worth`` is what the scale is worth now; nobody can check it, because nobody is at the counter.
     """

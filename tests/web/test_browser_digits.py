@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page
 
 from kiosk.domain.metrology.pan import NotBookableReason, PanState
 from kiosk.web.factory import create_app
-from kiosk.web.speech import speech
+from kiosk.web.shared.speech import speech
 from tests.depth import TORTURE
 from tests.web import browsing
 from tests.web.pictures import PANELS, Scene, show, stage

@@ -18,7 +18,7 @@ from kiosk.domain.metrology.pan import PanState
 from kiosk.texts.catalog import load
 from kiosk.web.factory import ServedApp, create_app
 from kiosk.web.first_start.app import NoStreams
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.settings import WebSettings
 from tests.depth import TORTURE, looks
 from tests.web import browsing
 from tests.web.pictures import PANELS, SCENES, Scene, open_page, open_shop, show, stage

@@ -17,7 +17,7 @@ from kiosk.devices.ports import LiveViewFrame
 from kiosk.domain.verdict import Reason
 from kiosk.web.factory import create_app
 from kiosk.web.server import Server, serve
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.settings import WebSettings
 from tests.messaging.ports import claimed_port
 from tests.station.fakes import CARD
 from tests.station.hardware import shot_of

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from kiosk.web.factory import create_app
 from kiosk.web.server import serve
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.settings import WebSettings
 from tests.web import browsing
 from tests.web.counter.scenes import sign_in
 from tests.web.counter.shop import CounterShop, waybill

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.devices.panel.patterns import PATTERNS
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.settings import WebSettings
 
 FILE = Path(__file__).resolve().parents[2] / "kiosk/web/static/js/earcons.js"
 LONGEST_S = 1.0

@@ -23,8 +23,8 @@ from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.update.updates import Updates
 from kiosk.store.database.migrate import migrate
 from kiosk.web.factory import NEEDS, create_app
-from kiosk.web.roles import Need
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.roles import Need
+from kiosk.web.shared.settings import WebSettings
 from tests.depth import many
 from tests.station.counter.rig import PIN
 from tests.station.doctor.clinic import Clinic
@@ -33,7 +33,7 @@ from tests.web.counter.shop import CounterShop
 from tests.web.first_start.answers import answers
 from tests.web.first_start.test_routes import Wall
 from tests.web.scale_worth import LONGEST, give_scale
-from tests.web.test_roles import STREAMS, routes
+from tests.web.shared.test_roles import STREAMS, routes
 
 FORM = "application/x-www-form-urlencoded"
 MOST = 60_000

@@ -8,7 +8,7 @@ from kiosk.devices.ports import LiveViewFrame
 from kiosk.domain.verdict import Reason
 from kiosk.station.counter.settings import CounterSettings
 from kiosk.web.factory import create_app
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.settings import WebSettings
 from tests.station.counter.rig import PIN
 from tests.station.hardware import BLUR, bring_in, judged, shot_of
 from tests.web.counter.shop import CounterShop

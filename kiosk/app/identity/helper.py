@@ -21,9 +21,9 @@ from kiosk.base.root_requests import CannotRemove, MessageFile, serve, working
 from kiosk.domain.paper_code import BadCode, PaperCode
 from kiosk.first_start.identity.claiming import IdentityClaimer, MachineTime
 from kiosk.first_start.identity.ports import IdentityRefused
-from kiosk.station.clock import read_boot_id
+from kiosk.station.shared.clock import read_boot_id
 from kiosk.store.database.persistence import require_persistent
-from kiosk.store.errors import StoreError
+from kiosk.store.shared.errors import StoreError
 
 logger = logging.getLogger(__name__)
 

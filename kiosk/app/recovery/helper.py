@@ -34,7 +34,7 @@ from kiosk.store.backup.kit.contents import CountyKeyRequired, Kit, KitRefused, 
 from kiosk.store.backup.kit.envelope import MAX_KIT_BYTES, KitEnvelope
 from kiosk.store.backup.kit.sealing import open_with_paper
 from kiosk.store.database.persistence import require_persistent
-from kiosk.store.errors import DatabaseDamaged, DatabaseNewer, DiskFull, StoreError
+from kiosk.store.shared.errors import DatabaseDamaged, DatabaseNewer, DiskFull, StoreError
 
 logger = logging.getLogger(__name__)
 

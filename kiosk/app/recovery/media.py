@@ -15,8 +15,8 @@ from kiosk.app.shared.media import IsMount, mounted
 from kiosk.base.files import open_regular
 from kiosk.store.backup.kit.kit_files import SUFFIX
 from kiosk.store.backup.medium import MANIFEST_NAME, BackupManifest, read_manifest
-from kiosk.store.errors import StoreError
 from kiosk.store.journal.series import SERIES_FILE
+from kiosk.store.shared.errors import StoreError
 
 KIT: Final = re.compile(rf"(S[0-9]{{4}}){re.escape(SUFFIX)}")  # As `sorting-center kit open --paper` is told to name it
 MAX_SCANNED_NAMES: Final = 4096  # Names of one folder that are looked at: backups of two hundred stations are 2800

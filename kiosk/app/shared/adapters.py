@@ -40,7 +40,7 @@ from kiosk.devices.scanner.report import ScanReporter, ignore_refusal, ignore_st
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.probe.proposals import Candidate
-from kiosk.protocols.scales.protocol import LineSettings, Transport
+from kiosk.protocols.scales.shared.protocol import LineSettings, Transport
 
 # Makes the pins of `gpio:PATH`, simulated outside this process: in the demo and in trials only.
 PinsOf = Callable[[str], Pins]

@@ -21,7 +21,7 @@ from kiosk.app.update.releases import ReleaseFolder
 from kiosk.base.files import atomic_writer, exclusive_folder, open_regular
 from kiosk.devices.ports import LinkState
 from kiosk.devices.scale.settings import ScaleSettings
-from kiosk.protocols.scales.reading import Reading
+from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.service import StationService
 from kiosk.station.update.gate import Gate
 from kiosk.station.update.journal import UpdateOutcome

@@ -6,7 +6,7 @@ import click
 
 from kiosk.app.identity.helper import IdentityPaths, handle_request
 from kiosk.cli.shared.one_line import end
-from kiosk.store.errors import StoreError
+from kiosk.store.shared.errors import StoreError
 
 
 @click.group()

@@ -6,7 +6,7 @@ import click
 
 from kiosk.app.recovery.helper import RecoveryPaths, handle_request
 from kiosk.cli.shared.one_line import end
-from kiosk.store.errors import StoreError
+from kiosk.store.shared.errors import StoreError
 
 
 @click.group()

@@ -10,8 +10,8 @@ from kiosk.cli.center.errors import clear_errors
 from kiosk.cli.center.ledger import ledger_option
 from kiosk.cli.center.web import on_loopback, until_signal
 from kiosk.sorting_center.ledger import without_password
-from kiosk.sorting_center.listen_socket import listening_socket, unix_socket
 from kiosk.sorting_center.photos.process import serve
+from kiosk.sorting_center.shared.listen_socket import listening_socket, unix_socket
 
 _FOLDER = click.Path(file_okay=False, resolve_path=True, path_type=Path)
 

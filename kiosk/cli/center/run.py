@@ -20,7 +20,7 @@ from kiosk.domain.identifiers import BadIdentifier, check_region
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger, LedgerError, without_password
 from kiosk.sorting_center.service import SortingCenter
-from kiosk.sorting_center.web.settings import CenterWebSettings
+from kiosk.sorting_center.web.shared.settings import CenterWebSettings
 
 _WAIT_FOR_BROKER_S: Final = 5.0
 _SHOWN: Final = (

@@ -56,8 +56,8 @@ def _without_data() -> DoctorFinding:
 
 
 def _without_settings(place: Path) -> tuple[DoctorFinding, ...]:
-    from kiosk.station.clock import StationClock
     from kiosk.station.doctor.environment import machine
+    from kiosk.station.shared.clock import StationClock
 
     values = {"place": str(place)}
     row = DoctorFinding("settings", False, False, Severity.FAIL, "settings_none", needed=True, values=values)

@@ -11,7 +11,7 @@ from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.paths import UPDATE_PATHS
 from kiosk.config.station import StationConfig
 from kiosk.devices.ports import LinkState
-from kiosk.protocols.scales.reading import Reading
+from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.doctor import devices
 from kiosk.station.doctor.doctor import PRINTERS
 from kiosk.station.doctor.liveness import ScaleWatch

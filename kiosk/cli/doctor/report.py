@@ -11,13 +11,13 @@ from typing import Final
 from kiosk.cli.doctor.device_probes import probe_devices
 from kiosk.cli.doctor.station_client import ask_station
 from kiosk.config.station import StationConfig
-from kiosk.messaging.relay.settings import RelaySettings
-from kiosk.station.clock import StationClock
+from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.station.doctor import environment
 from kiosk.station.doctor.records import records
 from kiosk.station.doctor.shared.finding import DoctorFinding, Severity
+from kiosk.station.shared.clock import StationClock
 from kiosk.store.database.check import check_file
-from kiosk.store.errors import DatabaseLocked, StoreError
+from kiosk.store.shared.errors import DatabaseLocked, StoreError
 
 _BROKER_S: Final = 3.0
 

@@ -23,7 +23,7 @@ from kiosk.cli.shared.one_line import counted, end, progress
 from kiosk.domain.paper_code import PaperCode
 from kiosk.first_start.identity.format import NONCE_BYTES, StationIdentity, seal, sealed_name
 from kiosk.labels.typesetting.fonts import FontProblem
-from kiosk.store.paper_key import SALT_BYTES
+from kiosk.store.shared.paper_key import SALT_BYTES
 
 PAPERS: Final = "papers"
 # A stick with ext4 keeps the modes of what is copied, and the station's user looks at it: sealed, anybody may. Where

@@ -15,7 +15,7 @@ from typing import Final
 from kiosk.domain.identifiers import check_region, check_station
 from kiosk.first_start.identity.certificate import check_authority, check_certificate, check_key
 from kiosk.first_start.identity.format import StationIdentity, check_center, check_county_key, check_village
-from kiosk.messaging.relay.settings import Endpoint
+from kiosk.messaging.relay.shared.settings import Endpoint
 
 MAX_BYTES: Final = 1024 * 1024
 MAX_STATIONS: Final = 1000

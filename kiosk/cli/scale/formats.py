@@ -9,8 +9,8 @@ import click
 from kiosk.cli.scale.options import params_option, protocol_option
 from kiosk.cli.scale.output import print_json, reading_json
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import ScaleProtocol
-from kiosk.protocols.scales.reading import Reading, Record, Rejected
+from kiosk.protocols.scales.shared.protocol import ScaleProtocol
+from kiosk.protocols.scales.shared.reading import Reading, Record, Rejected
 
 
 @click.command("protocols")

@@ -11,7 +11,7 @@ import click
 
 from kiosk.devices.scale.indicator import Indicator
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import LineSettings
+from kiosk.protocols.scales.shared.protocol import LineSettings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -10,8 +10,8 @@ from types import FrameType
 
 import click
 
-from kiosk.protocols.scales.numbers import to_text
-from kiosk.protocols.scales.reading import Reading
+from kiosk.protocols.scales.shared.numbers import to_text
+from kiosk.protocols.scales.shared.reading import Reading
 
 
 def print_json(row: Mapping[str, object]) -> None:

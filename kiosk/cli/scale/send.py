@@ -16,7 +16,7 @@ from kiosk.devices.ports import CommandOutcome, CommandResult, LinkState
 from kiosk.devices.scale.command import COMMANDS
 from kiosk.devices.scale.live import LiveScale
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.reading import Reading
+from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.simulators.scale.hx711 import SimulatedHx711
 
 _OPEN_S: Final = 5.0  # A device server answers within 1.5 s or is given up; then the scale is told missing

@@ -10,7 +10,7 @@ from kiosk.cli.scale.fault_commands import run_fault_commands
 from kiosk.cli.scale.options import params_option, protocol_option
 from kiosk.cli.scale.output import ended_by_signal
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import Transport
+from kiosk.protocols.scales.shared.protocol import Transport
 from kiosk.simulators.scale.net import NetLine
 from kiosk.simulators.scale.ports import SimulatedLine
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator

@@ -12,7 +12,7 @@ from kiosk.app.shared.adapters import open_scale
 from kiosk.cli.scale.options import PortOptions, port_options
 from kiosk.cli.scale.output import ended_by_signal, print_json, reading_json
 from kiosk.devices.ports import LinkState
-from kiosk.protocols.scales.reading import Reading
+from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.simulators.scale.hx711 import SimulatedHx711
 
 

@@ -17,7 +17,7 @@ from kiosk.devices.scale.line.serial_port import open_error_text
 from kiosk.devices.scale.probe import TIMING, ProbeLine, ProbeTiming, Stop, open_probe_line
 from kiosk.devices.scale.supervision import WakePipe
 from kiosk.protocols.scales.probe.proposals import Candidate, Recording
-from kiosk.protocols.scales.protocol import Transport
+from kiosk.protocols.scales.shared.protocol import Transport
 
 logger = logging.getLogger(__name__)
 

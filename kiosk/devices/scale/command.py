@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from kiosk.devices.ports import CommandOutcome, CommandResult
-from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
+from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 
 COMMANDS = ("zero", "tare", "clear_tare")
 _REFUSALS = frozenset(

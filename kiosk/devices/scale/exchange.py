@@ -11,9 +11,9 @@ from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.line.ports import LinePort
 from kiosk.devices.scale.poll import Poller
 from kiosk.devices.scale.refusal import LastWeighing
-from kiosk.protocols.scales.ports import SettlingDecoder, settled
-from kiosk.protocols.scales.protocol import Transport
-from kiosk.protocols.scales.reading import Decoded, Reading
+from kiosk.protocols.scales.shared.ports import SettlingDecoder, settled
+from kiosk.protocols.scales.shared.protocol import Transport
+from kiosk.protocols.scales.shared.reading import Decoded, Reading
 
 # A line that rests so long is between two frames: a character takes 33 ms at 300 baud, and 16 ms in a USB adapter.
 _FRAME_GAP_S = 0.06

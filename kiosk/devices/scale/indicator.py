@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import ScaleProtocol
+from kiosk.protocols.scales.shared.ports import Decoder
+from kiosk.protocols.scales.shared.protocol import ScaleProtocol
 
 
 @dataclass(frozen=True, slots=True)

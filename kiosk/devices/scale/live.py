@@ -33,7 +33,7 @@ from kiosk.devices.scale.supervision import Freshness, LoopMonitor, WakePipe
 from kiosk.domain.backoff import Backoff
 from kiosk.domain.metrology.pan import STALE_S
 from kiosk.domain.rate_limited_log import RateLimitedLog
-from kiosk.protocols.scales.reading import Decoded, Reading, Rejected, RejectReason
+from kiosk.protocols.scales.shared.reading import Decoded, Reading, Rejected, RejectReason
 
 _log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from kiosk.devices.ports import CommandOutcome, CommandResult, LinkState, Scale, ScaleListener
-from kiosk.protocols.scales.reading import Reading
+from kiosk.protocols.scales.shared.reading import Reading
 
 
 class PausableScale:

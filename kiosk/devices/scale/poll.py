@@ -21,8 +21,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from kiosk.protocols.scales.protocol import Poll
-from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
+from kiosk.protocols.scales.shared.protocol import Poll
+from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 
 _DAMAGE = frozenset({RejectReason.CHECKSUM, RejectReason.FRAMING, RejectReason.INCOMPLETE, RejectReason.PARITY})
 # The rest of a damaged or broken-off answer comes within this, or the question is asked anew. Between two characters of

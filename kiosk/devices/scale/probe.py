@@ -26,8 +26,8 @@ from kiosk.devices.scale.line.serial_port import open_error_text
 from kiosk.devices.scale.supervision import WakePipe
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.probe.proposals import Proposal, Recording, is_certain, layouts, probe_queries, propose
-from kiosk.protocols.scales.protocol import LineSettings, ScaleProtocol, Transport
-from kiosk.protocols.scales.reading import Record
+from kiosk.protocols.scales.shared.protocol import LineSettings, ScaleProtocol, Transport
+from kiosk.protocols.scales.shared.reading import Record
 
 # In the order of likelihood; 600 is what bench balances are delivered with.
 BAUDS = (9600, 4800, 2400, 1200, 19_200, 38_400, 57_600, 600)

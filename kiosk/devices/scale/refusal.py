@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from kiosk.protocols.scales.reading import Decoded, Reading, Rejected, RejectReason
+from kiosk.protocols.scales.shared.reading import Decoded, Reading, Rejected, RejectReason
 
 # Reasons that a scale tells of itself. Damage, and what a host did wrong, are not among them.
 REFUSAL_TEXTS: Final[Mapping[RejectReason, str]] = {

@@ -8,7 +8,7 @@ from typing import Final
 
 from kiosk.devices.ports import LinkState, ScaleListener
 from kiosk.domain.rate_limited_log import RateLimitedLog
-from kiosk.protocols.scales.reading import Reading
+from kiosk.protocols.scales.shared.reading import Reading
 
 _log = logging.getLogger(__name__)
 

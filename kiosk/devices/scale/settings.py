@@ -9,7 +9,7 @@ from typing import Literal
 from kiosk.devices.scale.line.address import parse_address
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import LineSettings, TransmissionMode
+from kiosk.protocols.scales.shared.protocol import LineSettings, TransmissionMode
 
 _UNSTABLE_NAME = re.compile(r"/dev/tty(USB|ACM)[0-9]+")
 

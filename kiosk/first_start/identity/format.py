@@ -23,9 +23,9 @@ import tomlkit
 
 from kiosk.domain.identifiers import check_region, check_station
 from kiosk.domain.paper_code import PaperCode
-from kiosk.messaging.relay.settings import CenterEndpoint, Endpoint
+from kiosk.messaging.relay.shared.settings import CenterEndpoint, Endpoint
 from kiosk.store.backup.kit.county_key import CountyKey
-from kiosk.store.paper_key import SALT_BYTES, paper_key
+from kiosk.store.shared.paper_key import SALT_BYTES, paper_key
 from kiosk.texts.plain import plain
 
 MAX_BYTES: Final = 64 * 1024  # Certificate, key and authority with a chain are below 20 kB

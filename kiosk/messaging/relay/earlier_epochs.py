@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from kiosk.messaging.contract.control import Ack
 from kiosk.messaging.relay.fork_point import ForkPoint, HashQuery, SharedUpTo
 from kiosk.messaging.relay.pace import Pace
-from kiosk.messaging.relay.ports import EarlierEpoch
+from kiosk.messaging.relay.shared.ports import EarlierEpoch
 
 
 @dataclass(frozen=True, slots=True)

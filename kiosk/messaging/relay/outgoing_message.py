@@ -8,7 +8,7 @@ from typing import Final
 
 from kiosk.messaging.contract.receive import build_batch
 from kiosk.messaging.contract.topics import Topics
-from kiosk.messaging.relay.ports import OutboxRow
+from kiosk.messaging.relay.shared.ports import OutboxRow
 
 EVENT_CONTENT: Final = "application/cloudevents+json"
 # RFC 6713; inside is `application/cloudevents-batch+json`. MQTT has no content encoding to say so.

@@ -7,8 +7,8 @@ from typing import Final
 from zlib import crc32
 
 from kiosk.domain.backoff import Backoff
-from kiosk.messaging.relay.settings import RelaySettings
-from kiosk.messaging.relay.throughput import ByteBudget, Throughput
+from kiosk.messaging.relay.shared.settings import RelaySettings
+from kiosk.messaging.relay.shared.throughput import ByteBudget, Throughput
 from kiosk.messaging.relay.tuning import TUNING, Tuning
 
 # A ledger that came back from a backup is told only by the answer to a hello, and a village may weigh nothing for days.

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.control import DoctorRow
 from kiosk.messaging.relay.connection import BrokerFault, ConnectionOptions
-from kiosk.messaging.relay.faults import LinkFault
 from kiosk.messaging.relay.pace import Pace
-from kiosk.messaging.relay.ports import DoctorReport, LinkWatcher, StationSide, StorePort
 from kiosk.messaging.relay.session import RelaySession
+from kiosk.messaging.relay.shared.faults import LinkFault
+from kiosk.messaging.relay.shared.ports import DoctorReport, LinkWatcher, StationSide, StorePort
 
 # A connection that held this long was a good one: the next attempt need not wait as if it had failed.
 _GOOD_CONNECTION_S = 30.0

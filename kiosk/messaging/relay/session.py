@@ -33,12 +33,12 @@ from kiosk.messaging.relay.connection import (
     Will,
 )
 from kiosk.messaging.relay.earlier_epochs import EarlierEpochs, EpochQuery
-from kiosk.messaging.relay.faults import LinkFault
 from kiosk.messaging.relay.fork_point import ForkPoint, HashQuery
 from kiosk.messaging.relay.outgoing_message import OutgoingMessage, build_message, rows_that_fit
 from kiosk.messaging.relay.pace import Pace
-from kiosk.messaging.relay.ports import OutboxCounts, OutboxRow, StationSide, StorePort
-from kiosk.messaging.relay.throughput import left_s
+from kiosk.messaging.relay.shared.faults import LinkFault
+from kiosk.messaging.relay.shared.ports import OutboxCounts, OutboxRow, StationSide, StorePort
+from kiosk.messaging.relay.shared.throughput import left_s
 from kiosk.messaging.relay.window import InFlightWindow
 
 CONTROL_CONTENT: Final = "application/json"

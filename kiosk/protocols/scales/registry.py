@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from kiosk.protocols.scales.engines import StripParity
 from kiosk.protocols.scales.formats import (
     and_standard,
     cas,
@@ -27,10 +26,11 @@ from kiosk.protocols.scales.formats.toledo import stream as toledo_stream
 from kiosk.protocols.scales.formats.xk3190 import binary as xk3190
 from kiosk.protocols.scales.formats.xk3190 import equals as xk3190_equals
 from kiosk.protocols.scales.formats.xk3190 import text as xk3190_text
-from kiosk.protocols.scales.params import STRIP_PARITY, BadParameter, Parameter, validated
-from kiosk.protocols.scales.ports import Decoder, settled
-from kiosk.protocols.scales.protocol import ScaleProtocol
-from kiosk.protocols.scales.reading import Decoded
+from kiosk.protocols.scales.shared.engines import StripParity
+from kiosk.protocols.scales.shared.params import STRIP_PARITY, BadParameter, Parameter, validated
+from kiosk.protocols.scales.shared.ports import Decoder, settled
+from kiosk.protocols.scales.shared.protocol import ScaleProtocol
+from kiosk.protocols.scales.shared.reading import Decoded
 
 __all__ = [
     "PROTOCOLS",

@@ -10,7 +10,7 @@ from random import Random
 from typing import Final
 
 from kiosk.domain.identifiers import check_region
-from kiosk.messaging.relay.settings import Endpoint
+from kiosk.messaging.relay.shared.settings import Endpoint
 from kiosk.simulators.fleet.plan import Share
 
 MAX_STATIONS: Final = 1000

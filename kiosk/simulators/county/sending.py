@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from kiosk.messaging.relay.pace import Pace
-from kiosk.messaging.relay.ports import EpochsPort, OutboxPort, OutboxRow, StorePort
 from kiosk.messaging.relay.relay import NullLinkWatcher, Relay
-from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.messaging.relay.shared.ports import EpochsPort, OutboxPort, OutboxRow, StorePort
+from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.simulators.county.plan import CountyPlan
 from kiosk.simulators.fleet.sending import FleetShutdown
 

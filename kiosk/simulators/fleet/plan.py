@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from kiosk.messaging.relay.settings import RelaySettings
-from kiosk.station.software import software_id
+from kiosk.messaging.relay.shared.settings import RelaySettings
+from kiosk.station.shared.software import software_id
 
 REGION: Final = "fleet"
 MAX_STATIONS: Final = 9999

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from kiosk.messaging.relay.pace import Pace
-from kiosk.messaging.relay.ports import StorePort
 from kiosk.messaging.relay.relay import NullLinkWatcher, Relay
-from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.messaging.relay.shared.ports import StorePort
+from kiosk.messaging.relay.shared.settings import RelaySettings
 
 SILENCE_S: Final = 5.0  # How long a station that has nothing to send waits to hear that the center still has everything
 

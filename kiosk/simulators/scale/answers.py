@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kiosk.protocols.scales.protocol import Params, ScaleProtocol
+from kiosk.protocols.scales.shared.protocol import Params, ScaleProtocol
 
 ACCEPT, REFUSE = "06", "15"  # What a host may say of an answer; no command of a format has such a name
 

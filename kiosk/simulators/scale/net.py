@@ -29,7 +29,7 @@ from kiosk.devices.scale.line.rfc2217 import (
     escaped,
     subnegotiation,
 )
-from kiosk.protocols.scales.protocol import LineSettings
+from kiosk.protocols.scales.shared.protocol import LineSettings
 from kiosk.simulators.scale.line import garbled
 from kiosk.simulators.scale.uart import as_received
 

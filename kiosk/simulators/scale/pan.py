@@ -7,7 +7,7 @@ import re
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import cycle
 
-from kiosk.protocols.scales.protocol import DisplayState
+from kiosk.protocols.scales.shared.protocol import DisplayState
 from kiosk.simulators.shared.faults import BadFaultWord
 
 GRAMS_PER_UNIT = {

@@ -15,8 +15,8 @@ from typing import Self
 
 from kiosk.devices.scale.supervision import WakePipe
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.params import validated
-from kiosk.protocols.scales.protocol import TransmissionMode, Transport
+from kiosk.protocols.scales.shared.params import validated
+from kiosk.protocols.scales.shared.protocol import TransmissionMode, Transport
 from kiosk.simulators.scale.answers import ACCEPT, REFUSE, Commands
 from kiosk.simulators.scale.line import PtyLine
 from kiosk.simulators.scale.packets import ConversionLine, ReportLine

@@ -21,7 +21,6 @@ from kiosk.domain.parcel import WAITING_STATES, ParcelNumber, ParcelState
 from kiosk.protocols.barcodes.waybills import identify
 from kiosk.simulators.shared.processes import StartFailed
 from kiosk.station.clerk.people import add_person, hash_pin
-from kiosk.station.clock import StationClock
 from kiosk.station.papers.papers import LABEL_PRINTER, RECEIPT_PRINTER
 from kiosk.station.papers.parcel import CounterPapers, Issue
 from kiosk.station.parcels.expected_file import parse_expected
@@ -29,11 +28,12 @@ from kiosk.station.parcels.photos import ParcelPhotos
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.parcels.sweeper import ParcelSweep
-from kiosk.station.settings import StationSettings
-from kiosk.station.software import software_id
+from kiosk.station.shared.clock import StationClock
+from kiosk.station.shared.settings import StationSettings
+from kiosk.station.shared.software import software_id
 from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.database.opening import OpenOptions
-from kiosk.store.records import Arrival, ExpectedParcel, NewCode, ParcelRow, SlotAssignment
+from kiosk.store.shared.records import Arrival, ExpectedParcel, NewCode, ParcelRow, SlotAssignment
 
 # Two clerks, for what needs two; the technician looks after the box.
 PEOPLE: Final = (("Patigul", Role.CLERK), ("Wang Li", Role.CLERK), ("Memet", Role.TECHNICIAN))

@@ -8,8 +8,8 @@ import sys
 from contextlib import suppress
 from typing import Final
 
-from kiosk.sorting_center.child import SupervisedProcessPlan
-from kiosk.sorting_center.health import CenterHealth
+from kiosk.sorting_center.shared.child import SupervisedProcessPlan
+from kiosk.sorting_center.shared.health import CenterHealth
 
 log = logging.getLogger(__name__)
 

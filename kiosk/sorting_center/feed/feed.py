@@ -15,9 +15,9 @@ from kiosk.domain.backoff import Backoff
 from kiosk.messaging.contract.strict_json import canonical_parsed
 from kiosk.messaging.contract.topics import feed_topic
 from kiosk.sorting_center.feed.loop import StepLoop
-from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ledger import FeedEntry, Ledger, LedgerError
-from kiosk.sorting_center.ports import Publisher
+from kiosk.sorting_center.shared.health import CenterHealth
+from kiosk.sorting_center.shared.ports import Publisher
 
 log = logging.getLogger(__name__)
 

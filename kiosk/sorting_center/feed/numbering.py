@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Final
 
 from kiosk.sorting_center.feed.loop import StepLoop
-from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ledger import Ledger, LedgerError
+from kiosk.sorting_center.shared.health import CenterHealth
 
 log = logging.getLogger(__name__)
 

@@ -23,12 +23,12 @@ from kiosk.base.shutdown import ShutdownEvent
 from kiosk.sorting_center.feed.feed import Feed
 from kiosk.sorting_center.feed.loop import StepLoop
 from kiosk.sorting_center.feed.numbering import FeedNumbering
-from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ingest.connections import feed_connection
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress, BrokerTransport
 from kiosk.sorting_center.ledger import Ledger, LedgerError
-from kiosk.sorting_center.ports import FeedConnection
-from kiosk.sorting_center.subprocess_job import open_stdin, read_task
+from kiosk.sorting_center.shared.health import CenterHealth
+from kiosk.sorting_center.shared.ports import FeedConnection
+from kiosk.sorting_center.shared.subprocess_job import open_stdin, read_task
 
 _EXIT_TIMEOUT_S: Final = 3.0  # From the end of the sorting center to that of this process, whatever the broker does
 _PART_STOP_TIMEOUT_S: Final = 0.6

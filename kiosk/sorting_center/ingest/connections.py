@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress, BrokerTransport
 from kiosk.sorting_center.ingest.shared.inbox import IngestInbox
-from kiosk.sorting_center.ports import FeedConnection, ReceivingConnection
+from kiosk.sorting_center.shared.health import CenterHealth
+from kiosk.sorting_center.shared.ports import FeedConnection, ReceivingConnection
 
 
 def receiving_connection(

@@ -14,8 +14,8 @@ from kiosk.messaging.contract.control import BadControl, Hello, Status, decode
 from kiosk.messaging.contract.receive import BadEvent, parse_batch, parse_event
 from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.topics import UpTopic, parse_up
-from kiosk.sorting_center.ledger.records import INTERNAL_ERROR, Delivery, RejectedMessage, Sighting
-from kiosk.sorting_center.ports import Inbound
+from kiosk.sorting_center.ledger.shared.records import INTERNAL_ERROR, Delivery, RejectedMessage, Sighting
+from kiosk.sorting_center.shared.ports import Inbound
 
 log = logging.getLogger(__name__)
 

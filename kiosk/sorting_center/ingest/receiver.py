@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kiosk.sorting_center.ingest.shared.inbox import IngestInbox
-from kiosk.sorting_center.ports import Inbound, ReceivingConnection
+from kiosk.sorting_center.shared.ports import Inbound, ReceivingConnection
 
 
 class Receiver:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from kiosk.domain.backoff import Backoff
-from kiosk.sorting_center.health import CenterHealth
-from kiosk.sorting_center.ports import WatchedConnection
+from kiosk.sorting_center.shared.health import CenterHealth
+from kiosk.sorting_center.shared.ports import WatchedConnection
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,6 @@ from kiosk.domain.backoff import Backoff
 from kiosk.messaging.contract.control import encode
 from kiosk.messaging.contract.receive import MAX_BATCH_EVENTS
 from kiosk.messaging.contract.topics import Topics
-from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ingest.message_parsing import (
     HelloQuery,
     ParsedMessage,
@@ -29,7 +28,8 @@ from kiosk.sorting_center.ingest.message_parsing import (
 from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerDamaged, LedgerError, LedgerUnwritable
 from kiosk.sorting_center.ledger import StreamState as State
 from kiosk.sorting_center.ledger.streams import StreamKey
-from kiosk.sorting_center.ports import Inbound, Mailbox
+from kiosk.sorting_center.shared.health import CenterHealth
+from kiosk.sorting_center.shared.ports import Inbound, Mailbox
 
 log = logging.getLogger(__name__)
 

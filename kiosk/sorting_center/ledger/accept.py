@@ -25,7 +25,6 @@ from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH
-from kiosk.sorting_center.alarm_texts import format_detail
 from kiosk.sorting_center.ledger import projection, streams
 from kiosk.sorting_center.ledger.alarms import IncidentRecorder
 from kiosk.sorting_center.ledger.chains import Chain, ReleaseBudget
@@ -33,9 +32,10 @@ from kiosk.sorting_center.ledger.database import places
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.postgres import lock_stations
 from kiosk.sorting_center.ledger.database.rows import insert_autonumbered, insert_missing, upsert_rows
-from kiosk.sorting_center.ledger.records import BROKEN_CHAIN, FAR_AHEAD, FORK, SECOND_REGION, TOO_MANY_EPOCHS
-from kiosk.sorting_center.ledger.schema import archived, quarantine, stream, unnumbered
-from kiosk.sorting_center.ledger.schema import event as event_table
+from kiosk.sorting_center.ledger.database.schema import archived, quarantine, stream, unnumbered
+from kiosk.sorting_center.ledger.database.schema import event as event_table
+from kiosk.sorting_center.ledger.shared.records import BROKEN_CHAIN, FAR_AHEAD, FORK, SECOND_REGION, TOO_MANY_EPOCHS
+from kiosk.sorting_center.shared.alarm_texts import format_detail
 
 # How far above `upto` an event may be held. A busy station writes some 700 a day and has at most 3,200 on their way (32
 # batches): no center that runs is further behind. One that is, because of a backup of months ago, is sent everything

@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
 
 from kiosk.messaging.contract.received_event import ReceivedEvent
-from kiosk.sorting_center.ledger.schema import alarm, quarantine
+from kiosk.sorting_center.ledger.database.schema import alarm, quarantine
 
 MAX_BODIES: Final = 1000
 # Of one station's quarantined events, the newest: enough to see what is wrong with it.

@@ -15,8 +15,8 @@ from typing import Final
 from sqlalchemy import Connection, func, select
 
 from kiosk.domain.events import EpochStarted
-from kiosk.sorting_center.ledger.schema import event, intake
-from kiosk.sorting_center.ledger.schema import stream as stream_table
+from kiosk.sorting_center.ledger.database.schema import event, intake
+from kiosk.sorting_center.ledger.database.schema import stream as stream_table
 
 MAX_EPOCHS: Final = 8  # Shown of one station, the newest; more than that is a station somebody should look at anyway
 

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Row, select
 
 from kiosk.domain.events import IntakeVoided
 from kiosk.sorting_center.ledger import projection, streams
-from kiosk.sorting_center.ledger.records import StoredEvent
-from kiosk.sorting_center.ledger.schema import event, stream
+from kiosk.sorting_center.ledger.database.schema import event, stream
+from kiosk.sorting_center.ledger.shared.records import StoredEvent
 
 _PAGE_ROWS: Final = 500
 _WITHOUT_PLACE: Final = [column for column in event.columns if column is not event.c.feedseq]

@@ -31,11 +31,12 @@ from kiosk.sorting_center.ledger.database.opening import (
     open_shared,
 )
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
+from kiosk.sorting_center.ledger.database.schema import feed_position, meta, stream
 from kiosk.sorting_center.ledger.event_reader import stored_events
 from kiosk.sorting_center.ledger.limits import deliveries, shares
 from kiosk.sorting_center.ledger.limits.shares import ROW_BYTES, DailyShares, HeldBack
 from kiosk.sorting_center.ledger.quarantine.readmit import ReadmitResult, readmit
-from kiosk.sorting_center.ledger.records import (
+from kiosk.sorting_center.ledger.shared.records import (
     TOO_MANY_EPOCHS,
     TOO_MANY_REGIONS,
     Delivery,
@@ -46,7 +47,6 @@ from kiosk.sorting_center.ledger.records import (
     StoredEvent,
     StreamState,
 )
-from kiosk.sorting_center.ledger.schema import feed_position, meta, stream
 
 MAX_FEED_PAGE: Final = 1000
 _ANNOUNCED_KEY: Final = "announced"

@@ -10,9 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery, func, i
 
 from kiosk.sorting_center.ledger import epochs
 from kiosk.sorting_center.ledger.database.places import last_feedseq
-from kiosk.sorting_center.ledger.database.times import MIN_TIMESTAMP
-from kiosk.sorting_center.ledger.records import FORK
-from kiosk.sorting_center.ledger.schema import (
+from kiosk.sorting_center.ledger.database.schema import (
     alarm,
     archived,
     event,
@@ -24,7 +22,9 @@ from kiosk.sorting_center.ledger.schema import (
     station_status,
     unnumbered,
 )
-from kiosk.sorting_center.ledger.schema import stream as stream_table
+from kiosk.sorting_center.ledger.database.schema import stream as stream_table
+from kiosk.sorting_center.ledger.database.times import MIN_TIMESTAMP
+from kiosk.sorting_center.ledger.shared.records import FORK
 from kiosk.sorting_center.ledger.streams import open_gaps, superseded_epochs
 
 MAX_INTAKES: Final = 500

@@ -13,12 +13,12 @@ from sqlalchemy import Connection, Row, Select, and_, select
 
 from kiosk.domain.events import IntakeConfirmed, IntakeVoided
 from kiosk.messaging.contract.received_event import ReceivedEvent
-from kiosk.sorting_center.alarm_texts import format_detail
 from kiosk.sorting_center.ledger.alarms import IncidentRecorder
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.rows import insert_missing, insert_rows
-from kiosk.sorting_center.ledger.records import RECEIPT_TWICE
-from kiosk.sorting_center.ledger.schema import bag, intake, intake_void
+from kiosk.sorting_center.ledger.database.schema import bag, intake, intake_void
+from kiosk.sorting_center.ledger.shared.records import RECEIPT_TWICE
+from kiosk.sorting_center.shared.alarm_texts import format_detail
 
 TYPES: Final = frozenset({IntakeConfirmed.TYPE, IntakeVoided.TYPE})  # Only these change anything here
 

@@ -11,11 +11,11 @@ from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from kiosk.base.json_reader import Unreadable, reader
 from kiosk.messaging.contract.control import DoctorRow, Hello
-from kiosk.sorting_center.alarm_texts import format_detail
 from kiosk.sorting_center.ledger.alarms import IncidentRecorder
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
-from kiosk.sorting_center.ledger.records import (
+from kiosk.sorting_center.ledger.database.schema import meta, refused, station_status
+from kiosk.sorting_center.ledger.shared.records import (
     INTERNAL_ERROR,
     SECOND_REGION,
     TWIN,
@@ -23,8 +23,8 @@ from kiosk.sorting_center.ledger.records import (
     RejectedMessage,
     Sighting,
 )
-from kiosk.sorting_center.ledger.schema import meta, refused, station_status
 from kiosk.sorting_center.ledger.twins import Boots, detect_twin
+from kiosk.sorting_center.shared.alarm_texts import format_detail
 
 # Of one number: more than a province has counties (Sichuan, the largest, has 183). A station that makes regions up has
 # rows of its own in each.

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Row, Select, select
 
 from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
-from kiosk.sorting_center.ledger.records import CountedEvent
-from kiosk.sorting_center.ledger.schema import archived, event, intake, intake_void, quarantine, stream
-from kiosk.sorting_center.ports import StreamReach
+from kiosk.sorting_center.ledger.database.schema import archived, event, intake, intake_void, quarantine, stream
+from kiosk.sorting_center.ledger.shared.records import CountedEvent
+from kiosk.sorting_center.shared.ports import StreamReach
 
 StreamKey = tuple[str, str, str]  # Station, epoch, region
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kiosk.messaging.contract.control import Hello
-from kiosk.sorting_center.alarm_texts import format_detail
+from kiosk.sorting_center.shared.alarm_texts import format_detail
 
 _MAX_BOOTS: Final = 4  # Boots of one station number: two twins, and one start of each in between
 

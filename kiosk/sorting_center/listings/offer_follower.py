@@ -16,7 +16,7 @@ from kiosk.domain.events import IntakeVoided, ListingSubmitted, PhotoAccepted
 from kiosk.domain.events.photo import PictureData
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
 from kiosk.sorting_center.desk.shared.schema import listing, listing_facts, listing_place, listing_step
-from kiosk.sorting_center.feed_follower import FeedPosition, resume_position, run_follower
+from kiosk.sorting_center.followers.feed_follower import FeedPosition, resume_position, run_follower
 from kiosk.sorting_center.ledger import FeedEntry, Ledger
 from kiosk.sorting_center.ledger.database.rows import insert_missing
 from kiosk.sorting_center.ledger.database.times import to_rfc3339

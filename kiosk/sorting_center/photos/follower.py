@@ -12,7 +12,7 @@ import msgspec
 from kiosk.domain.events import PhotoAccepted
 from kiosk.domain.events.photo import PictureData
 from kiosk.messaging.contract.photos import PictureName
-from kiosk.sorting_center.feed_follower import FeedPosition, resume_position, run_follower
+from kiosk.sorting_center.followers.feed_follower import FeedPosition, resume_position, run_follower
 from kiosk.sorting_center.ledger import FeedEntry, Ledger
 from kiosk.sorting_center.photos.photos import AnnouncedPicture, PhotoIndex, PictureStatus
 from kiosk.sorting_center.photos.picture_recorder import PictureRecorder

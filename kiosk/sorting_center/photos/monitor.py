@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from kiosk.sorting_center.cost_aware_cache import CostAwareCache
 from kiosk.sorting_center.feed.loop import StepLoop
-from kiosk.sorting_center.feed_follower import FeedPosition
-from kiosk.sorting_center.health import CenterHealth
+from kiosk.sorting_center.followers.feed_follower import FeedPosition
 from kiosk.sorting_center.ledger import Ledger, LedgerError
 from kiosk.sorting_center.photos.photos import PhotoIndex
+from kiosk.sorting_center.shared.cost_aware_cache import CostAwareCache
+from kiosk.sorting_center.shared.health import CenterHealth
 
 log = logging.getLogger(__name__)
 

@@ -10,11 +10,11 @@ from typing import Any, Final, Self
 from sqlalchemy import ColumnElement, Select, Table, and_, func, select, tuple_
 
 from kiosk.messaging.contract.photos import PictureName
-from kiosk.sorting_center.feed_follower import FeedPosition
-from kiosk.sorting_center.health import REFUSED_PREFIX
+from kiosk.sorting_center.followers.feed_follower import FeedPosition
 from kiosk.sorting_center.ledger.database.rows import insert_missing, upsert_rows
 from kiosk.sorting_center.photos.database import PhotosDatabase
 from kiosk.sorting_center.photos.schema import announced, followed, received, refused
+from kiosk.sorting_center.shared.health import REFUSED_PREFIX
 
 _PAGE: Final = 500
 

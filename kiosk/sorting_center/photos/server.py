@@ -10,8 +10,8 @@ from typing import Any, Final
 from kiosk.domain.identifiers import BadIdentifier, check_station
 from kiosk.messaging.contract.photos import COMPLETE, MAX_PART_BYTES, OFFSET, REFUSED, ContentRange, PictureName
 from kiosk.messaging.contract.updates import UpdatesPath
-from kiosk.sorting_center.http_server import BrokenBodyChannel, WebServer
 from kiosk.sorting_center.photos.uploads import BodyTruncated, UploadResult, Uploads
+from kiosk.sorting_center.shared.http_server import BrokenBodyChannel, WebServer
 from kiosk.sorting_center.updates.downloads import DownloadRequest, DownloadResponse, Downloads
 
 STATION_HEADER: Final = "HTTP_X_STATION"  # X-Station, set by nginx: the station of the certificate that it has checked

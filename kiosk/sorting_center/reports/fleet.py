@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
 
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.ledger import schema as ledger_schema
+from kiosk.sorting_center.ledger.database import schema as ledger_schema
 from kiosk.sorting_center.reports.days import COUNTY, DayReports, ReportScope
 from kiosk.sorting_center.reports.shared.figures import Figures
 from kiosk.sorting_center.reports.shared.times import from_milliseconds_or_none

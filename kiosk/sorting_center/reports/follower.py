@@ -7,7 +7,7 @@ import threading
 from dataclasses import replace
 from typing import Final
 
-from kiosk.sorting_center.feed_follower import run_follower
+from kiosk.sorting_center.followers.feed_follower import run_follower
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.rows import insert_rows, upsert_rows
 from kiosk.sorting_center.reports.projection.applier import FeedApplier

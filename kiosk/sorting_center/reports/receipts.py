@@ -20,7 +20,7 @@ from kiosk.domain.events import (
 )
 from kiosk.domain.events.event import EventData
 from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.sorting_center.ledger.records import RECEIPT_TWICE
+from kiosk.sorting_center.ledger.shared.records import RECEIPT_TWICE
 from kiosk.sorting_center.reports.days import COUNTY, ReportScope
 from kiosk.sorting_center.reports.journal import EventJournal, EventRow, decode_data
 from kiosk.sorting_center.reports.receipt_rows import ReceiptRow

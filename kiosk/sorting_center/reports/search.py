@@ -27,7 +27,7 @@ from kiosk.domain.parcel import ParcelNumber, read_slip
 from kiosk.domain.shelf import read_shelf
 from kiosk.domain.waybill import normalize, waybill_digest
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.ledger import schema as ledger_schema
+from kiosk.sorting_center.ledger.database import schema as ledger_schema
 from kiosk.sorting_center.reports.members import regions_of
 from kiosk.sorting_center.reports.parcels import ParcelReports
 from kiosk.sorting_center.reports.tables.opening import ReportTables

@@ -21,10 +21,10 @@ from kiosk.domain.events import (
     TaresChanged,
 )
 from kiosk.sorting_center.ledger import Ledger, streams
-from kiosk.sorting_center.ledger import schema as ledger_schema
+from kiosk.sorting_center.ledger.database import schema as ledger_schema
 from kiosk.sorting_center.ledger.epochs import MAX_EPOCHS, EpochRow
 from kiosk.sorting_center.ledger.overview import AlarmRow, GapRow
-from kiosk.sorting_center.ledger.records import DatedDoctorRow
+from kiosk.sorting_center.ledger.shared.records import DatedDoctorRow
 from kiosk.sorting_center.reports.journal import EventJournal, EventRow, decode_data
 from kiosk.sorting_center.reports.tables.opening import ReportTables
 from kiosk.sorting_center.reports.tables.schema import newest

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.storefront.pages import LOG_INTERVAL_S, StorefrontSources, render_page, storefront
-from kiosk.sorting_center.web.guard import HEADERS, Hosts
+from kiosk.sorting_center.web.shared.guard import HEADERS, Hosts
 from kiosk.texts import html
 
 # No script at all. JSON-LD stands in a script element of a type that no browser runs: a data block, which this policy

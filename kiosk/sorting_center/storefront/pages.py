@@ -24,8 +24,8 @@ from kiosk.sorting_center.storefront.goods import json_ld, localized
 from kiosk.sorting_center.storefront.published import NoLongerPublished, PublishedListings
 from kiosk.sorting_center.storefront.sitemap import MAX_SITEMAPS, PER_SITEMAP, sitemap, sitemap_index
 from kiosk.sorting_center.storefront.small_pictures import MAX_BYTES, SIDE_PX, small_path
-from kiosk.sorting_center.web.query_params import query_with
-from kiosk.sorting_center.web.texts import CenterTexts
+from kiosk.sorting_center.web.shared.query_params import query_with
+from kiosk.sorting_center.web.shared.texts import CenterTexts
 from kiosk.texts import html
 from kiosk.texts.languages import LANGUAGES
 from kiosk.texts.plain import plain

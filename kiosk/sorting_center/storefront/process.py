@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from kiosk.sorting_center.http_server import WebServer
 from kiosk.sorting_center.photos.folder import PictureFolder
+from kiosk.sorting_center.shared.http_server import WebServer
 from kiosk.sorting_center.storefront.app import create_app
 from kiosk.sorting_center.storefront.database import DeskReader
 from kiosk.sorting_center.storefront.pages import StorefrontSources
 from kiosk.sorting_center.storefront.published import PublishedListings
 from kiosk.sorting_center.storefront.settings import StorefrontSettings
 from kiosk.sorting_center.storefront.small_pictures import SmallPictures
-from kiosk.sorting_center.web.guard import Hosts
+from kiosk.sorting_center.web.shared.guard import Hosts
 from kiosk.texts.templates import use_compiled_cache
 
 _SERVER_STOP_TIMEOUT_S: Final = 1.0

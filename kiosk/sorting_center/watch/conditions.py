@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from kiosk.sorting_center.alarm_texts import format_detail, format_minute
 from kiosk.sorting_center.desk.registry import ExpectedStation, StationRegister
 from kiosk.sorting_center.desk.shared.cases import Condition
 from kiosk.sorting_center.ledger.limits.shares import HeldBack
@@ -15,6 +14,7 @@ from kiosk.sorting_center.reports.fleet import FleetRow
 from kiosk.sorting_center.reports.implausible import PRICE_KIND, ImplausibleFigure
 from kiosk.sorting_center.reports.projection.implausible import MASS_KIND
 from kiosk.sorting_center.reports.shared.times import from_milliseconds as moment_of
+from kiosk.sorting_center.shared.alarm_texts import format_detail, format_minute
 from kiosk.sorting_center.watch.measure import Measure
 
 # Events set apart for these reasons have an alarm of the ledger each: one case is enough.

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Row, select
 
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.ledger.schema import alarm, quarantine
+from kiosk.sorting_center.ledger.database.schema import alarm, quarantine
 from kiosk.sorting_center.watch.conditions import ConditionGroup
 
 MAX_ROWS: Final = 20_000  # The newest, of each of the two: of one station the ledger keeps at most 10,000

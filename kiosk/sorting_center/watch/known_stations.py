@@ -6,7 +6,7 @@ from sqlalchemy import select, union
 
 from kiosk.sorting_center.desk.registry import StationKey
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.ledger.schema import station_status, stream
+from kiosk.sorting_center.ledger.database.schema import station_status, stream
 
 
 def known_stations(ledger: Ledger) -> set[StationKey]:

@@ -10,11 +10,11 @@ from typing import Final
 
 import msgspec
 
-from kiosk.sorting_center.child import SupervisedProcess, SupervisedProcessPlan
-from kiosk.sorting_center.health import CenterHealth
-from kiosk.sorting_center.listen_socket import listening_socket
+from kiosk.sorting_center.shared.child import SupervisedProcess, SupervisedProcessPlan
+from kiosk.sorting_center.shared.health import CenterHealth
+from kiosk.sorting_center.shared.listen_socket import listening_socket
 from kiosk.sorting_center.web.remote_health import report_values
-from kiosk.sorting_center.web.settings import CenterWebSettings
+from kiosk.sorting_center.web.shared.settings import CenterWebSettings
 
 log = logging.getLogger(__name__)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from kiosk.sorting_center.alarm_texts import parse_detail
 from kiosk.sorting_center.desk.notices.outbox import NoticeCase
-from kiosk.sorting_center.web.texts import FALLBACK, tables, to_do
+from kiosk.sorting_center.shared.alarm_texts import parse_detail
+from kiosk.sorting_center.web.shared.texts import FALLBACK, tables, to_do
 from kiosk.texts.languages import LANGUAGES
 from kiosk.texts.plain import plain
 

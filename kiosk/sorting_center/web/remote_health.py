@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any, Final
 
-from kiosk.sorting_center.health import CenterHealth, HealthReport
+from kiosk.sorting_center.shared.health import CenterHealth, HealthReport
 
 STALE_S: Final = 5.0
 _REPORT_FIELDS: Final = frozenset(asdict(CenterHealth().report()))

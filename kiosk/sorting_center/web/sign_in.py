@@ -14,7 +14,7 @@ from kiosk.sorting_center.desk.people import StaffMember, StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.desk.throttle import AttemptTime
-from kiosk.sorting_center.web.access import (
+from kiosk.sorting_center.web.shared.access import (
     EVERYONE,
     GuardedBlueprint,
     access_policy,
@@ -24,7 +24,7 @@ from kiosk.sorting_center.web.access import (
     session_token,
     set_session_cookie,
 )
-from kiosk.sorting_center.web.frame import render_page
+from kiosk.sorting_center.web.shared.frame import render_page
 
 _BOOT_ID_FILE: Final = Path("/proc/sys/kernel/random/boot_id")
 # One Argon2id at a time: each takes 19 MiB, and whoever waits has a throttle before it.

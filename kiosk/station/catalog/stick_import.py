@@ -15,7 +15,7 @@ from kiosk.domain.catalog import Catalog
 from kiosk.station.catalog.changes import Changes, changes
 from kiosk.station.catalog.file import CatalogError, parse_catalog, read_catalog_file
 from kiosk.store.catalogs import Catalogs
-from kiosk.store.records import Stamp
+from kiosk.store.shared.records import Stamp
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from kiosk.station.clerk.people import Person, add_person, hash_pin
 from kiosk.station.clerk.pin_hash import NO_PIN_KEY, PinKey
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.clerk.throttle import PIN, Throttle
-from kiosk.store.records import ClerkRow, Stamp
+from kiosk.store.shared.records import ClerkRow, Stamp
 from kiosk.store.store import Store
 
 logger = logging.getLogger(__name__)

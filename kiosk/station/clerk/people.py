@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from kiosk.domain.clerk import MAX_NAME, BadClerk, Role, check_pin
 from kiosk.station.clerk.pin_hash import PinKey
 from kiosk.store.clerks import Clerks
-from kiosk.store.records import ClerkRow, Stamp
+from kiosk.store.shared.records import ClerkRow, Stamp
 
 _MAX_NAME_DIGITS = 4  # In a name: "Aygul 2" is one, a telephone number is none
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from kiosk.domain.parcel import ParcelRefused
-from kiosk.store.errors import RECORD_ALTERED, DiskFull, StoreError, StoreRefusal
+from kiosk.store.shared.errors import RECORD_ALTERED, DiskFull, StoreError, StoreRefusal
 
 logger = logging.getLogger(__name__)
 

@@ -16,9 +16,9 @@ from typing import Final, TypeVar
 from kiosk.domain.events import AuthLocked
 from kiosk.domain.lockout import Lockout, LockoutRule
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
-from kiosk.store.errors import StoreError
 from kiosk.store.lockouts import Lockouts
-from kiosk.store.records import Stamp
+from kiosk.store.shared.errors import StoreError
+from kiosk.store.shared.records import Stamp
 
 logger = logging.getLogger(__name__)
 

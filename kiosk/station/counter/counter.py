@@ -35,7 +35,7 @@ from kiosk.station.desk.view import PhotoRequest
 from kiosk.station.papers.parcel import CounterPapers
 from kiosk.station.parcels.photos import ParcelPhotos
 from kiosk.store import Store
-from kiosk.store.records import Stamp
+from kiosk.store.shared.records import Stamp
 
 
 class Expiry:

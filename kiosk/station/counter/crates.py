@@ -13,7 +13,7 @@ from kiosk.station.counter.shared.intakes import IntakeLookup
 from kiosk.station.papers.crate import CrateGoods, crate_paper
 from kiosk.station.papers.papers import LABEL_PRINTER
 from kiosk.station.papers.parcel import CounterPapers
-from kiosk.store.records import CrateBag
+from kiosk.store.shared.records import CrateBag
 from kiosk.store.store import Store
 
 

@@ -10,7 +10,7 @@ from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.counter.shared.acts import Acts
 from kiosk.station.papers.parcel import CounterPapers
 from kiosk.store.days import Days
-from kiosk.store.records import NewPaper
+from kiosk.store.shared.records import NewPaper
 
 
 class CounterDay:

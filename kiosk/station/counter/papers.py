@@ -9,7 +9,7 @@ from kiosk.station.counter.shared.lists import LARGEST
 from kiosk.station.papers.papers import LABEL_PRINTER
 from kiosk.station.papers.parcel import CounterPapers
 from kiosk.store.papers.papers import Papers
-from kiosk.store.records import NewPaper, PrintJob
+from kiosk.store.shared.records import NewPaper, PrintJob
 from kiosk.store.store import Store
 
 

@@ -13,7 +13,7 @@ from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.result_screen import ResultScreen
 from kiosk.station.desk.state import DeskState
 from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView, PanPhase
-from kiosk.store.records import ConfirmedRow
+from kiosk.store.shared.records import ConfirmedRow
 
 
 class Agreement:

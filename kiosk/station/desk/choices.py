@@ -20,7 +20,7 @@ from kiosk.station.desk.errors import as_desk_refusals
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.state import DeskState
 from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView, PanPhase
-from kiosk.store.records import ChosenGoods
+from kiosk.store.shared.records import ChosenGoods
 
 
 class Choices:

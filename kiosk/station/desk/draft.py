@@ -11,7 +11,7 @@ from kiosk.domain.intake import Intake, IntakeRefused, TareSource, Weighing
 from kiosk.domain.metrology.pan import Hold
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, Party
 from kiosk.station.desk.view import BAG_LABEL, DeskRefused, DeskStep, PanPhase, PhotoView, PrintView
-from kiosk.store.records import ConfirmedRow
+from kiosk.store.shared.records import ConfirmedRow
 
 NO_PHOTO = PhotoView()
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from kiosk.station.desk.view import DeskRefused
-from kiosk.store.errors import DatabaseDamaged, DiskFull, StoreError, StoreRefusal
+from kiosk.store.shared.errors import DatabaseDamaged, DiskFull, StoreError, StoreRefusal
 
 logger = logging.getLogger(__name__)
 

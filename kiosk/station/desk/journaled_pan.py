@@ -11,7 +11,7 @@ from kiosk.domain.intake import AbandonReason
 from kiosk.domain.metrology.indication import ScaleProfile, indicate
 from kiosk.domain.metrology.pan import Hold, Pan, PanView
 from kiosk.domain.metrology.pan_journal import PanJournal, PanNote, PreviousLoads, UnbookedWhy
-from kiosk.protocols.scales.reading import Reading
+from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.desk.ports import OnNote, PanReader
 
 _WHY = {AbandonReason.IDLE: UnbookedWhy.IDLE, AbandonReason.LEFT: UnbookedWhy.ABANDONED}

@@ -16,7 +16,7 @@ from kiosk.domain.metrology.pan import Hold, PanView
 from kiosk.domain.metrology.pan_journal import PanNote
 from kiosk.domain.trade import Certificate
 from kiosk.station.desk.view import DeskView, PhotoRequest
-from kiosk.store.records import IntakePapers, Stamp
+from kiosk.store.shared.records import IntakePapers, Stamp
 from kiosk.store.store import Store
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kiosk.devices.ports import LinkState
 from kiosk.domain.metrology.pan import NotBookableReason
 from kiosk.domain.metrology.pan_journal import PreviousLoads
-from kiosk.protocols.scales.reading import Reading
+from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.desk.draft import Draft
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.state import DeskState

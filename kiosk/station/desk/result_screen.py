@@ -25,7 +25,7 @@ from kiosk.station.desk.view import (
     PrintView,
 )
 from kiosk.store.papers.print_jobs import CANCELLED
-from kiosk.store.records import ConfirmedRow
+from kiosk.store.shared.records import ConfirmedRow
 
 logger = logging.getLogger(__name__)
 

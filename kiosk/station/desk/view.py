@@ -14,7 +14,7 @@ from kiosk.domain.intake import IntakeLine
 from kiosk.domain.metrology.pan import PanView
 from kiosk.domain.trade import Certificate, Mode, Party
 from kiosk.domain.verdict import Finding
-from kiosk.store.records import ConfirmedRow
+from kiosk.store.shared.records import ConfirmedRow
 
 
 class DeskStep(StrEnum):

@@ -9,9 +9,9 @@ from typing import Final
 import msgspec
 
 from kiosk.messaging.contract.control import MAX_STATUS_ROWS, DoctorRow
-from kiosk.station.clock import read_boot_id
 from kiosk.station.doctor.lane_status_file import read_status, seconds, write_status
-from kiosk.station.page_heartbeat import since_boot
+from kiosk.station.shared.clock import read_boot_id
+from kiosk.station.shared.page_heartbeat import since_boot
 
 DOCTOR_STATUS_FILE: Final = "doctor-mark"
 _REPEAT_INTERVAL_S: Final = 300.0  # Rows that stay as they are say so again this seldom: the memory card is spared

@@ -18,7 +18,7 @@ from typing import Final
 from kiosk.domain.clerk import Role
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.labels.typesetting.fonts import SOURCES, FontProblem, find, require_shaping
-from kiosk.messaging.relay.faults import LinkFault
+from kiosk.messaging.relay.shared.faults import LinkFault
 from kiosk.station.doctor import box
 from kiosk.station.doctor.link_status import QUIET_S
 from kiosk.station.doctor.liveness import RelayHeartbeat
@@ -29,7 +29,7 @@ from kiosk.station.doctor.updates_status_file import updates
 from kiosk.station.parcels.pickup_key import CREDENTIALS, PickupKey, key_path
 from kiosk.station.photos.space import MIN_FREE_BYTES
 from kiosk.station.ports import Configuration
-from kiosk.station.settings import StationSettings
+from kiosk.station.shared.settings import StationSettings
 from kiosk.store.backup.kit.contents import KitRefused
 from kiosk.store.backup.kit.kit_files import is_kit_of, load_county_key
 from kiosk.store.backup.medium import disk_of, finished_manifests, read_manifest, uuid_of
@@ -39,8 +39,8 @@ from kiosk.store.database.inspection import DatabaseSummary, inspect_database
 from kiosk.store.database.persistence import is_box, memory_file_system
 from kiosk.store.database.schema import SCHEMA_VERSION
 from kiosk.store.database.write_access import WriteBlocker, write_blocker
-from kiosk.store.errors import DatabaseLocked, StoreError
 from kiosk.store.journal.series import SeriesMarker
+from kiosk.store.shared.errors import DatabaseLocked, StoreError
 
 MB: Final = 1_000_000
 # Low-water mark: from here on no shot is taken, so that an intake can still be kept.

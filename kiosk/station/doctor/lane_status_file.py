@@ -9,8 +9,8 @@ from typing import Any, Final
 import msgspec
 
 from kiosk.base.json_reader import Unreadable, reader
-from kiosk.station.clock import read_boot_id
-from kiosk.station.page_heartbeat import since_boot
+from kiosk.station.shared.clock import read_boot_id
+from kiosk.station.shared.page_heartbeat import since_boot
 
 # Every picture that arrives, and every part of an update, changes it; the memory card is spared.
 _CHANGE_EVERY_S: Final = 20.0

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from kiosk.messaging.relay.faults import LinkFault
+from kiosk.messaging.relay.shared.faults import LinkFault
 from kiosk.station.doctor.liveness import RelayHeartbeat
 from kiosk.station.live import OK
 

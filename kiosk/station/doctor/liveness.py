@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from kiosk.devices.ports import LinkState
-from kiosk.messaging.relay.faults import LinkFault
-from kiosk.protocols.scales.reading import Reading
-from kiosk.station.clock import read_boot_id
+from kiosk.messaging.relay.shared.faults import LinkFault
+from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.doctor.lane_status_file import read_status, seconds, write_status
-from kiosk.station.page_heartbeat import FILE_NAME, since_boot
+from kiosk.station.shared.clock import read_boot_id
+from kiosk.station.shared.page_heartbeat import FILE_NAME, since_boot
 
 RELAY_STATUS_FILE: Final = "relay-mark"
 RELAY_ALARMS: Final = ("fork", "ahead")  # Why the relay refuses an acknowledgement, as in its status

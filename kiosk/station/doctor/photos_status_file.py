@@ -11,7 +11,7 @@ from kiosk.messaging.relay.photos.faults import PhotoFault
 from kiosk.messaging.relay.photos.ports import Backlog
 from kiosk.station.doctor.lane_status_file import LaneStatusFile
 from kiosk.station.doctor.shared.finding import FINE, DoctorFinding, Severity
-from kiosk.station.page_heartbeat import since_boot
+from kiosk.station.shared.page_heartbeat import since_boot
 
 PHOTOS_STATUS_FILE: Final = "photos-mark"
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from kiosk.station.live import LiveBoard
 from kiosk.station.papers.own_layouts import OwnLayouts
-from kiosk.station.settings import StationSettings
+from kiosk.station.shared.settings import StationSettings
 from kiosk.store import Stamp, Store
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from kiosk.station.doctor.shared.finding import DoctorFinding, Severity
-from kiosk.station.settings import StationSettings
-from kiosk.store.errors import StoreError
+from kiosk.station.shared.settings import StationSettings
 from kiosk.store.journal.sealed_rows import read_all_altered, read_altered_newest
+from kiosk.store.shared.errors import StoreError
 
 
 def records(station: StationSettings, *, thorough: bool = False) -> DoctorFinding:

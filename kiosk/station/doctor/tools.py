@@ -24,13 +24,13 @@ from kiosk.station.papers.papers import LABEL_PRINTER
 from kiosk.station.papers.rendering import TEST_LABEL, TEST_RECEIPT
 from kiosk.station.recovery.kit_creation import KitSource, write_kit_beside
 from kiosk.station.scale.keys import REASON_CODES, REFUSED_BY_SCALE
-from kiosk.station.settings import StationSettings
+from kiosk.station.shared.settings import StationSettings
 from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.backup.backup import FinishedBackup, make_backup
 from kiosk.store.backup.medium import BackupRefused, is_other_medium
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.persistence import BOX_VARIABLE
-from kiosk.store.records import NewPaper
+from kiosk.store.shared.records import NewPaper
 
 logger = logging.getLogger(__name__)
 

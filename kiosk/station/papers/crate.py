@@ -13,8 +13,8 @@ from kiosk.labels.documents import CrateLabel
 from kiosk.protocols.barcodes.gs1.bag import Crate
 from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.papers.papers import CRATE_LABEL, LABEL_PRINTER, goods_names, one_grade
-from kiosk.station.settings import StationSettings
-from kiosk.store.records import ConfirmedRow, CratePaper, NewPrintJob, PackedCrate, Stamp
+from kiosk.station.shared.settings import StationSettings
+from kiosk.store.shared.records import ConfirmedRow, CratePaper, NewPrintJob, PackedCrate, Stamp
 
 _MEMBER = "M-"
 

@@ -17,8 +17,8 @@ from kiosk.domain.trade import Certificate
 from kiosk.labels.documents import BagLabel, ReceiptDocument, ReceiptLine
 from kiosk.protocols.barcodes.gs1.bag import Gs1Bag
 from kiosk.protocols.barcodes.settings import CodesSettings
-from kiosk.station.settings import StationSettings
-from kiosk.store.records import IntakePapers, NewPrintJob, Stamp
+from kiosk.station.shared.settings import StationSettings
+from kiosk.store.shared.records import IntakePapers, NewPrintJob, Stamp
 
 LABEL = "bag_label"
 RECEIPT = "receipt"

@@ -17,8 +17,8 @@ from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.papers.papers import LABEL_PRINTER, RECEIPT_PRINTER
 from kiosk.station.parcels.pickup_key import PickupCode, PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
-from kiosk.station.settings import StationSettings
-from kiosk.store.records import IssuedCode, NewPaper, ParcelRow, Stamp
+from kiosk.station.shared.settings import StationSettings
+from kiosk.store.shared.records import IssuedCode, NewPaper, ParcelRow, Stamp
 
 PARCEL_LABEL = "parcel_label"
 PICKUP_SLIP = "pickup_slip"

@@ -25,7 +25,7 @@ from kiosk.station.papers.papers import CRATE_LABEL, LABEL, RECEIPT
 from kiosk.station.papers.parcel import DAY_SLIP, MEMBER_CARD, PARCEL_LABEL, PICKUP_SLIP, WaitingSlip
 from kiosk.station.papers.tote import MANIFEST_SHEET, SEAL_TAG, TOTE_TAG
 from kiosk.station.parcels.pickup_key import PickupKey
-from kiosk.store.records import PrintJob
+from kiosk.store.shared.records import PrintJob
 
 TEST_LABEL = "test_label"
 TEST_RECEIPT = "test_receipt"

@@ -9,9 +9,9 @@ import msgspec
 from kiosk.domain.identifiers import SerialNumber
 from kiosk.labels.documents import ManifestDocument, ManifestRow, SealTag, ToteTag
 from kiosk.station.papers.papers import LABEL_PRINTER
-from kiosk.station.settings import StationSettings
+from kiosk.station.shared.settings import StationSettings
 from kiosk.store.parcels.totes import MANIFEST, SEAL, TOTE
-from kiosk.store.records import NewPaper, Stamp, ToteRow
+from kiosk.store.shared.records import NewPaper, Stamp, ToteRow
 
 TOTE_TAG = "tote_tag"
 SEAL_TAG = "seal_tag"

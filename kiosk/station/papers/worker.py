@@ -17,9 +17,9 @@ from typing import Final
 from kiosk.base import memory
 from kiosk.devices.ports import Printer, PrinterFault, PrintNotStarted, PrintUncertain
 from kiosk.station.papers.rendering import RenderedJob
-from kiosk.store.errors import StoreError
 from kiosk.store.papers.papers import Papers
-from kiosk.store.records import PrintJob, Stamp
+from kiosk.store.shared.errors import StoreError
+from kiosk.store.shared.records import PrintJob, Stamp
 
 logger = logging.getLogger(__name__)
 

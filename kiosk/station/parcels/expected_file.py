@@ -15,7 +15,7 @@ from typing import Final
 
 from kiosk.protocols.barcodes.waybills import CARRIERS, PackageIndex, identify
 from kiosk.station.parcels.waybills import package_of, waybill_key
-from kiosk.store.records import ExpectedParcel
+from kiosk.store.shared.records import ExpectedParcel
 
 MAX_BYTES: Final = 2_000_000
 MAX_LINES: Final = 5_000  # A truck holds less

@@ -16,7 +16,7 @@ from kiosk.base.files import sync_folder, write_synced
 from kiosk.devices.ports import Shot
 from kiosk.domain.identifiers import BadIdentifier
 from kiosk.domain.parcel import ParcelNumber, ParcelState
-from kiosk.store.records import ParcelRow
+from kiosk.store.shared.records import ParcelRow
 
 logger = logging.getLogger(__name__)
 

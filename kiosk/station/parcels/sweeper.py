@@ -18,9 +18,9 @@ from typing import Final
 from kiosk.domain.moment import ClockQuality
 from kiosk.station.parcels.photos import ParcelPhotos
 from kiosk.station.parcels.settings import ParcelSettings
-from kiosk.store.errors import StoreError
 from kiosk.store.parcels.parcels import Parcels
-from kiosk.store.records import Stamp
+from kiosk.store.shared.errors import StoreError
+from kiosk.store.shared.records import Stamp
 
 logger = logging.getLogger(__name__)
 

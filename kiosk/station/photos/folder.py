@@ -9,8 +9,8 @@ from pathlib import Path
 from kiosk.base.files import sync_folder, write_synced
 from kiosk.devices.ports import GoodsShot, Shot
 from kiosk.domain.events import PictureData
-from kiosk.store.errors import StoreError
-from kiosk.store.records import ListingPictures, NewPhoto, Stamp
+from kiosk.store.shared.errors import StoreError
+from kiosk.store.shared.records import ListingPictures, NewPhoto, Stamp
 from kiosk.store.store import Store
 
 _HEX = frozenset("0123456789abcdef")

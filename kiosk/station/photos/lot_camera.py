@@ -10,7 +10,7 @@ from kiosk.station.desk.view import PhotoRequest
 from kiosk.station.photos.folder import LotPhotos
 from kiosk.station.photos.photographer import NO_SPACE, GoodsRequest, Photographer
 from kiosk.station.photos.space import PhotoSpace
-from kiosk.store.errors import DiskFull, StoreError
+from kiosk.store.shared.errors import DiskFull, StoreError
 
 
 class LotCamera:

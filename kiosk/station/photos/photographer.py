@@ -16,7 +16,7 @@ from typing import Final
 from kiosk.devices.ports import Camera, CameraFault, GoodsShot, Shot
 from kiosk.station.desk.view import PhotoRequest
 from kiosk.station.photos.live_view import Previews
-from kiosk.store.errors import DiskFull, StoreError
+from kiosk.store.shared.errors import DiskFull, StoreError
 
 logger = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from typing import Final
 from kiosk.base.files import sync_folder
 from kiosk.station.photos.folder import PhotoFolder
 from kiosk.station.photos.photographer import NoSpace
-from kiosk.store.records import PhotoPlace
+from kiosk.store.shared.records import PhotoPlace
 from kiosk.store.store import Store
 
 logger = logging.getLogger(__name__)

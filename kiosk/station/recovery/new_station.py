@@ -14,13 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiosk.station.open_store import stamps
 from kiosk.station.recovery.kit_restore import Load, NewCard, new_card
+from kiosk.station.shared.open_store import stamps
 from kiosk.store.backup.kit.contents import Kit
 from kiosk.store.backup.restore import RestoreOptions, RestoreResult, check_backup, restore
 from kiosk.store.database.persistence import require_persistent
-from kiosk.store.errors import StoreError
 from kiosk.store.journal.series import SERIES_FILE
+from kiosk.store.shared.errors import StoreError
 
 
 class LetterMissing(StoreError):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.station.parcels.pickup_key import CREDENTIALS, key_path
 from kiosk.station.parcels.settings import ParcelSettings
 

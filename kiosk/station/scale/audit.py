@@ -20,8 +20,8 @@ from kiosk.domain.metrology.pan_journal import PanNote, PreviousLoads
 from kiosk.domain.moment import ClockQuality
 from kiosk.station.scale.clock_watch import ClockWatch
 from kiosk.station.scale.settings import MetrologySettings
-from kiosk.store.errors import StoreError
-from kiosk.store.records import CheckRow, NewCheck, ScaleContent, Stamp
+from kiosk.store.shared.errors import StoreError
+from kiosk.store.shared.records import CheckRow, NewCheck, ScaleContent, Stamp
 from kiosk.store.store import Store
 
 logger = logging.getLogger(__name__)

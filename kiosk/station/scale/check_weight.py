@@ -13,7 +13,7 @@ from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.desk.loads import Loads
 from kiosk.station.desk.view import DeskRefused
 from kiosk.station.scale.audit import ScaleAudit
-from kiosk.store.records import CheckRow, NewCheck
+from kiosk.store.shared.records import CheckRow, NewCheck
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import json
 
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.protocols.scales import registry
-from kiosk.store.records import ScaleContent
+from kiosk.store.shared.records import ScaleContent
 
 _SECRET = "password"  # noqa: S105 - part of a parameter's name
 

@@ -32,7 +32,7 @@ from kiosk.protocols.scales.probe.known_weight import (
     readings_of,
 )
 from kiosk.protocols.scales.probe.proposals import Candidate, Proposal, Recording, weight_text
-from kiosk.protocols.scales.protocol import TransmissionMode
+from kiosk.protocols.scales.shared.protocol import TransmissionMode
 
 logger = logging.getLogger(__name__)
 
@@ -169,7 +169,7 @@ class Teach:
             if table is None or not self._view.can_write or file is None:
                 raise TeachRefused("not_offered")
             # What writes settings is 1 MB, and a scale is taught once.
-            from kiosk.station.settings_edit import NotWritten, lines, rewrite
+            from kiosk.station.shared.settings_edit import NotWritten, lines, rewrite
 
             try:
                 copy = rewrite(file, "scale", table, self._tools.check)
@@ -275,7 +275,7 @@ class Teach:
             self._view = replace(view, step="offer" if outcome.offer else "unclear", outcome=outcome)
             table = self._table()
             if table is not None:
-                from kiosk.station.settings_edit import lines, writable
+                from kiosk.station.shared.settings_edit import lines, writable
 
                 can_write = self._tools.plate is not None and writable(self._tools.settings_file)
                 e_g, max_g = self._tools.plate or (0, 0)

@@ -21,7 +21,7 @@ from kiosk.station.update.messages import Answer, Request, UpdateFiles, Verdict
 from kiosk.station.update.ports import OfflineDatabase, Releases, Services, UpdateHost, UpdateJournal
 from kiosk.station.update.refusals import UpdateRefusalReason, UpdateRefused
 from kiosk.station.update.release import ALL
-from kiosk.store.errors import StoreError
+from kiosk.store.shared.errors import StoreError
 
 logger = logging.getLogger(__name__)
 

@@ -38,9 +38,9 @@ from kiosk.store.backup.medium import (
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.check import check_file
 from kiosk.store.database.connection import BUSY_TIMEOUT_MS
-from kiosk.store.errors import StoreError, translate_errors
 from kiosk.store.journal.series import SERIES_FILE, Series, SeriesMarker
-from kiosk.store.records import Stamp
+from kiosk.store.shared.errors import StoreError, translate_errors
+from kiosk.store.shared.records import Stamp
 
 _STEP_PAGES: Final = 1024
 _PAUSE_S: Final = 0.001  # After each step: the card and the processor belong to the clerk in between

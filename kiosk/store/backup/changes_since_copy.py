@@ -17,7 +17,7 @@ from typing import Final
 from urllib.parse import quote
 
 from kiosk.domain.events import IntakeConfirmed, ParcelArrived, ParcelCollected
-from kiosk.store.errors import PRIMARY_CODE, SQLITE_ERRORS, translate, translate_errors
+from kiosk.store.shared.errors import PRIMARY_CODE, SQLITE_ERRORS, translate, translate_errors
 
 logger = logging.getLogger(__name__)
 

@@ -24,8 +24,8 @@ from kiosk.base.json_reader import Unreadable, reader
 from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.store.backup.kit.kit_files import drop_orphans
 from kiosk.store.backup.settings import MAX_UUID_LENGTH, UUID
-from kiosk.store.errors import StoreError
 from kiosk.store.journal.series import series_line
+from kiosk.store.shared.errors import StoreError
 
 MANIFEST_NAME: Final = re.compile(rf"(S[0-9]{{4}})-([{SERIES_LETTERS}])-([0-9]{{10}})-([0-9a-f]{{16}})\.json")
 LOCK: Final = ".backup.lock"

@@ -21,7 +21,7 @@ from kiosk.store.backup.changes_since_copy import written_since
 from kiosk.store.backup.restore import lock_exclusively
 from kiosk.store.database.check import check_file
 from kiosk.store.database.connection import LOG_FILES
-from kiosk.store.errors import SQLITE_ERRORS, StoreError, translate_errors
+from kiosk.store.shared.errors import SQLITE_ERRORS, StoreError, translate_errors
 
 logger = logging.getLogger(__name__)
 

@@ -26,9 +26,9 @@ from kiosk.store.backup.backup import sha256_of
 from kiosk.store.backup.medium import BackupManifest, read_manifest
 from kiosk.store.database.inspection import event_counters
 from kiosk.store.database.opening import OpenOptions, random_epoch
-from kiosk.store.errors import SQLITE_ERRORS, DatabaseDamaged, DiskFull, StoreError
 from kiosk.store.journal.series import Series, SeriesMarker, series_line
-from kiosk.store.records import Stamp
+from kiosk.store.shared.errors import SQLITE_ERRORS, DatabaseDamaged, DiskFull, StoreError
+from kiosk.store.shared.records import Stamp
 from kiosk.store.store import Store
 
 logger = logging.getLogger(__name__)

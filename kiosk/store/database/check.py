@@ -13,8 +13,8 @@ from sqlalchemy import CheckConstraint, Connection, Table, false, literal, or_, 
 
 from kiosk.store.database.connection import BUSY_TIMEOUT_MS, Connect, engine_for
 from kiosk.store.database.schema import APPLICATION_ID, SCHEMA_VERSION, metadata
-from kiosk.store.errors import PRIMARY_CODE, DatabaseNewer, StoreError, damaged, translate_errors
 from kiosk.store.journal import epoch_rows, journal
+from kiosk.store.shared.errors import PRIMARY_CODE, DatabaseNewer, StoreError, damaged, translate_errors
 
 LINKS_AT_START: Final = 200  # Newest events whose hashes are checked at every start; `Journal.verify` checks all
 

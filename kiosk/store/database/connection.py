@@ -21,7 +21,7 @@ from sqlalchemy.pool import StaticPool
 from sqlalchemy.util import LRUCache
 
 from kiosk.store.database.reserve import Reserve
-from kiosk.store.errors import PRIMARY_CODE, DiskFull, StoreError, translate_errors
+from kiosk.store.shared.errors import PRIMARY_CODE, DiskFull, StoreError, translate_errors
 
 T = TypeVar("T")
 Connect = Callable[[Path], sqlite3.Connection]

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import msgspec
 
 from kiosk.domain.catalog import Catalog
-from kiosk.store.errors import translate_errors
+from kiosk.store.shared.errors import translate_errors
 
 SQLITE_VERSION: Final = sqlite3.sqlite_version
 

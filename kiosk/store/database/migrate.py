@@ -16,7 +16,7 @@ import kiosk.store.database.scale_schema  # noqa: F401 - its tables are some of 
 from kiosk.store.database.check import check_file
 from kiosk.store.database.connection import connect, engine_for
 from kiosk.store.database.schema import APPLICATION_ID, SCHEMA_VERSION, metadata
-from kiosk.store.errors import StoreError, translate_errors
+from kiosk.store.shared.errors import StoreError, translate_errors
 
 _SCRIPTS = Path(__file__).parents[1] / "migrations"
 

@@ -17,8 +17,8 @@ from kiosk.store.database.check import check_file
 from kiosk.store.database.connection import Connect, connect
 from kiosk.store.database.migrate import create
 from kiosk.store.database.schema import SCHEMA_VERSION
-from kiosk.store.errors import StoreError
-from kiosk.store.records import Stamp
+from kiosk.store.shared.errors import StoreError
+from kiosk.store.shared.records import Stamp
 
 _PACKAGE_ROOT = Path(__file__).parents[3]
 _MIGRATION_SECONDS: Final = 600.0

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from kiosk.store.errors import StoreError
+from kiosk.store.shared.errors import StoreError
 
 BOX_VARIABLE: Final = "KIOSK_BOX"  # Set to 1 by the units of a box (`systemd/`), by nobody else
 _STATION_UNIT: Final = "kiosk-station.service"

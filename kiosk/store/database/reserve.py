@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from kiosk.base.files import chown_to_folder_owner
-from kiosk.store.errors import StoreError, disk_full
+from kiosk.store.shared.errors import StoreError, disk_full
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 

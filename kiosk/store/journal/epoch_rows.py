@@ -13,11 +13,11 @@ from kiosk.store.database.schema import EPOCH_SHIFT
 from kiosk.store.database.schema import epoch as epoch_table
 from kiosk.store.database.schema import journal as journal_table
 from kiosk.store.database.schema import station as station_table
-from kiosk.store.errors import StoreError
 from kiosk.store.journal import journal
 from kiosk.store.journal.series import Series
-from kiosk.store.records import Stamp
 from kiosk.store.scale import event_counters
+from kiosk.store.shared.errors import StoreError
+from kiosk.store.shared.records import Stamp
 
 # Why an epoch was begun: the sorting center has more of this database than the database itself.
 BEHIND: Final = "behind"

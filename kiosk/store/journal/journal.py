@@ -24,8 +24,8 @@ from kiosk.store.database.schema import epoch as epoch_table
 from kiosk.store.database.schema import journal as journal_table
 from kiosk.store.database.schema import station as station_table
 from kiosk.store.database.tables import Tables, reading, writing
-from kiosk.store.errors import StoreError, damaged
-from kiosk.store.records import Stamp
+from kiosk.store.shared.errors import StoreError, damaged
+from kiosk.store.shared.records import Stamp
 
 _LAST = select(func.max(journal_table.c.position)).where(
     journal_table.c.position > epoch_table.c.number * EPOCH_SHIFT,

@@ -11,7 +11,7 @@ from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.store.database.schema import SERIES_SIZE
 from kiosk.store.database.schema import epoch as epoch_table
 from kiosk.store.database.schema import station as station_table
-from kiosk.store.errors import StoreError
+from kiosk.store.shared.errors import StoreError
 
 
 def key_of(series: str, counter: int) -> int:

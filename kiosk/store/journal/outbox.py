@@ -10,9 +10,9 @@ from kiosk.store.database.schema import epoch as epoch_table
 from kiosk.store.database.schema import journal as journal_table
 from kiosk.store.database.schema import quarantined as quarantined_table
 from kiosk.store.database.tables import Tables, finishing, reading
-from kiosk.store.errors import StoreError
 from kiosk.store.journal import epoch_rows, journal
-from kiosk.store.records import EarlierEpoch, EventTotals, OutboxCounts, OutboxRow
+from kiosk.store.shared.errors import StoreError
+from kiosk.store.shared.records import EarlierEpoch, EventTotals, OutboxCounts, OutboxRow
 
 
 class Outbox(Tables):

@@ -29,9 +29,9 @@ from kiosk.domain.events import IntakeAbandoned, IntakeConfirmed, IntakeVoided
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.intake import IntakeState
 from kiosk.store.database.inspection import open_read_only
-from kiosk.store.errors import RECORD_ALTERED, StoreRefusal
 from kiosk.store.journal import journal
-from kiosk.store.receipts import number_of
+from kiosk.store.journal.receipts import number_of
+from kiosk.store.shared.errors import RECORD_ALTERED, StoreRefusal
 
 NEWEST_INTAKES: Final = 200  # Intakes compared at every start
 MAX_REPORTED: Final = 20

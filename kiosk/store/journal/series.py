@@ -18,7 +18,7 @@ from typing import Final
 
 from kiosk.base.files import chown_to_folder_owner, write_durably
 from kiosk.domain.identifiers import SERIES_LETTERS, BadIdentifier, next_series
-from kiosk.store.errors import StoreError
+from kiosk.store.shared.errors import StoreError
 
 SERIES_FILE: Final = "receipt-series"
 _LINE = re.compile(rf"(S[0-9]{{4}}) ([{SERIES_LETTERS}]) ([0-9a-f]{{16}})")

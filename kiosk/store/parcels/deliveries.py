@@ -13,7 +13,7 @@ from kiosk.store.database.schema import delivery as delivery_table
 from kiosk.store.database.tables import Tables, writing
 from kiosk.store.journal import journal
 from kiosk.store.parcels import rows
-from kiosk.store.records import ExpectedParcel, ParcelRow, Stamp
+from kiosk.store.shared.records import ExpectedParcel, ParcelRow, Stamp
 
 _MAY_REAPPEAR = TERMINAL_STATES - {ParcelState.COLLECTED}  # A waybill of one of these may be on a list again
 

@@ -38,11 +38,11 @@ from kiosk.domain.parcel import (
 from kiosk.domain.waybill import waybill_digest
 from kiosk.store.database.schema import parcel as parcel_table
 from kiosk.store.database.tables import Tables, finishing, reading, writing
-from kiosk.store.errors import StoreError, StoreRefusal
 from kiosk.store.journal import journal
 from kiosk.store.papers import print_jobs
 from kiosk.store.parcels import deliveries, rows
-from kiosk.store.records import (
+from kiosk.store.shared.errors import StoreError, StoreRefusal
+from kiosk.store.shared.records import (
     Arrival,
     CodeMaker,
     DamageEvidence,

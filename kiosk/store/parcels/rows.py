@@ -13,9 +13,9 @@ from kiosk.domain.parcel import TERMINAL_STATES, ParcelNumber, ParcelState
 from kiosk.domain.waybill import waybill_hash
 from kiosk.store.database.schema import parcel as parcel_table
 from kiosk.store.database.schema import station as station_table
-from kiosk.store.errors import StoreError
 from kiosk.store.journal.numbering import key_of, next_in_series, split_key
-from kiosk.store.records import ParcelRow, Stamp
+from kiosk.store.shared.errors import StoreError
+from kiosk.store.shared.records import ParcelRow, Stamp
 
 # The condition of the partial index, word for word: SQLite does not find out by itself that it follows.
 TAKES_A_SLOT = text("parcel.shelf IS NOT NULL AND parcel.state != 'lost'")

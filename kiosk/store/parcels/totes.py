@@ -15,12 +15,12 @@ from kiosk.store.database.schema import station as station_table
 from kiosk.store.database.schema import tote as tote_table
 from kiosk.store.database.schema import tote_parcel as parcel_table
 from kiosk.store.database.tables import Tables, reading, writing
-from kiosk.store.errors import StoreError, StoreRefusal
 from kiosk.store.journal.numbering import key_of, next_in_series, split_key
 from kiosk.store.papers import print_jobs
 from kiosk.store.parcels import rows
 from kiosk.store.parcels.parcels import end_parcel
-from kiosk.store.records import NewPaper, ParcelRow, Stamp, ToteRow
+from kiosk.store.shared.errors import StoreError, StoreRefusal
+from kiosk.store.shared.records import NewPaper, ParcelRow, Stamp, ToteRow
 
 # Kinds of the numbers of a tote, a seal and a manifest, as their internal codes have them.
 TOTE, SEAL, MANIFEST = "T", "Z", "M"

@@ -9,8 +9,8 @@ from kiosk.domain.metrology.frames import frames_sha256, pack
 from kiosk.store.database.scale_schema import scale_check as check_table
 from kiosk.store.database.tables import Tables, finishing, reading
 from kiosk.store.journal import journal
-from kiosk.store.records import CheckRow, NewCheck, Stamp
 from kiosk.store.scale import pan_loads
+from kiosk.store.shared.records import CheckRow, NewCheck, Stamp
 
 _COLUMNS = (
     check_table.c.number,

@@ -21,7 +21,7 @@ from kiosk.domain.moment import ClockQuality
 from kiosk.store.database.scale_schema import metrology_counter as counter_table
 from kiosk.store.database.tables import Tables, reading, writing
 from kiosk.store.journal import journal
-from kiosk.store.records import ScaleContent, Stamp
+from kiosk.store.shared.records import ScaleContent, Stamp
 
 # Makes the event of a change from the new value and the hash before ("" when nobody knows it).
 EventOf = Callable[[int, str], ScaleEvent]

@@ -24,8 +24,8 @@ from kiosk.store.database.schema import intake as intake_table
 from kiosk.store.database.schema import intake_line as line_table
 from kiosk.store.database.tables import Tables, finishing, reading
 from kiosk.store.journal import journal
-from kiosk.store.receipts import is_intake, number_of, parse_receipt
-from kiosk.store.records import LoadRow, Stamp
+from kiosk.store.journal.receipts import is_intake, number_of, parse_receipt
+from kiosk.store.shared.records import LoadRow, Stamp
 
 LIES, HELD, UNBOOKED = "lies", "held", "unbooked"
 

@@ -16,8 +16,8 @@ from kiosk.store.database.scale_schema import weighing_frames as frames_table
 from kiosk.store.database.schema import intake as intake_table
 from kiosk.store.database.schema import journal as journal_table
 from kiosk.store.database.tables import Tables, reading
-from kiosk.store.receipts import is_intake, parse_receipt
-from kiosk.store.records import FramesCheck
+from kiosk.store.journal.receipts import is_intake, parse_receipt
+from kiosk.store.shared.records import FramesCheck
 
 _MAX_REPORTED = 20
 _SCALE = insert(scale_table)

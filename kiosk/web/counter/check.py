@@ -19,13 +19,13 @@ from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.people import Person
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.scale.check_weight import CheckView
-from kiosk.store.records import CheckRow, LoadRow
-from kiosk.web import roles
+from kiosk.store.shared.records import CheckRow, LoadRow
 from kiosk.web.counter.check_live import why_id
 from kiosk.web.counter.frame import CounterFrame, Where
-from kiosk.web.paging import number_of
-from kiosk.web.ports import Station
-from kiosk.web.roles import Need
+from kiosk.web.shared import roles
+from kiosk.web.shared.paging import number_of
+from kiosk.web.shared.ports import Station
+from kiosk.web.shared.roles import Need
 
 CHECK: Final = "/counter/check"
 PAN: Final = "/counter/pan"

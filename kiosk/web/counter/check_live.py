@@ -20,10 +20,10 @@ from kiosk.station.desk.desk import Desk
 from kiosk.station.live import LiveBoard
 from kiosk.texts.formats import kilograms
 from kiosk.web.counter.live import HOME, badges, scan_id
-from kiosk.web.live import Streams, StreamSource
-from kiosk.web.ports import Station
-from kiosk.web.roles import COOKIE, Need
-from kiosk.web.speech import Speech, speech_of
+from kiosk.web.public.live import Streams, StreamSource
+from kiosk.web.shared.ports import Station
+from kiosk.web.shared.roles import COOKIE, Need
+from kiosk.web.shared.speech import Speech, speech_of
 
 NEEDS = {"check_live.stream": Need.STAFF}
 # As at the counter: there is one screen, and the second stream is that of a page which is just being replaced.

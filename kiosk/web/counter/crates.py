@@ -9,11 +9,11 @@ from flask import request
 
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.store.records import CrateBag
+from kiosk.store.shared.records import CrateBag
 from kiosk.web.counter.frame import CounterFrame, Where
 from kiosk.web.counter.lists import ROWS_ABOVE_A_FOOT, Confirmation, confirm, page_of_rows
-from kiosk.web.paging import Page
-from kiosk.web.ports import Station
+from kiosk.web.shared.paging import Page
+from kiosk.web.shared.ports import Station
 
 _DIGITS = 2
 

@@ -17,11 +17,11 @@ from kiosk.web.counter.live import badges, scan_id
 from kiosk.web.counter.parcel_acts import picture_of
 from kiosk.web.counter.refusals import refusal_view
 from kiosk.web.counter.rows import carrier_name, clock, local_times, short, tail
-from kiosk.web.drawings import drawing, shot_drawing
-from kiosk.web.paging import page_of
-from kiosk.web.ports import Station
-from kiosk.web.settings import WebSettings
-from kiosk.web.speech import Speech, speech_of
+from kiosk.web.shared.drawings import drawing, shot_drawing
+from kiosk.web.shared.paging import page_of
+from kiosk.web.shared.ports import Station
+from kiosk.web.shared.settings import WebSettings
+from kiosk.web.shared.speech import Speech, speech_of
 
 HOME = "/counter"
 TABS = (

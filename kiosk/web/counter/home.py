@@ -18,8 +18,8 @@ from kiosk.texts.html import bdi_code
 from kiosk.web.counter.frame import HOME, CounterFrame, Where
 from kiosk.web.counter.last_scan import LastScan, last_scan
 from kiosk.web.counter.parcel_acts import LISTS
-from kiosk.web.ports import Station
-from kiosk.web.scale_marks import check_due
+from kiosk.web.shared.ports import Station
+from kiosk.web.shared.scale_marks import check_due
 
 AT_HOME = Where("scan", HOME)
 _COUNTED = ("waiting", "overdue", "returns", "open")

@@ -32,17 +32,17 @@ from kiosk.station.counter.listings.offer import (
     ListingPhoto,
     ListingView,
 )
-from kiosk.store.receipts import receipt_in
+from kiosk.store.journal.receipts import receipt_in
 from kiosk.texts import LANGUAGES, Language, Texts, load
 from kiosk.texts.html import bdi_code
-from kiosk.web import roles
 from kiosk.web.counter.acts import PICTURES, intake_path, listing_path
 from kiosk.web.counter.frame import CounterFrame, Where
 from kiosk.web.counter.rows import short
 from kiosk.web.counter.shots import Shots
-from kiosk.web.paging import Page, number_of
-from kiosk.web.ports import Station
-from kiosk.web.roles import Need
+from kiosk.web.shared import roles
+from kiosk.web.shared.paging import Page, number_of
+from kiosk.web.shared.ports import Station
+from kiosk.web.shared.roles import Need
 
 logger = logging.getLogger(__name__)
 

@@ -16,16 +16,16 @@ from kiosk.station.clerk.access import CounterSession
 from kiosk.station.counter.scanning.own_codes import MEMBER_NUMBER
 from kiosk.station.desk.view import BAG_LABEL, PhotoView
 from kiosk.station.papers.papers import CRATE_LABEL
-from kiosk.store.records import ConfirmedRow, ParcelRow, PrintJob
+from kiosk.store.shared.records import ConfirmedRow, ParcelRow, PrintJob
 from kiosk.web.counter.frame import PEOPLE_ON_A_PAGE, CounterFrame, Where
 from kiosk.web.counter.home import parcel_count
 from kiosk.web.counter.parcel_acts import ACTS, LISTS, QUESTIONS
 from kiosk.web.counter.rows import intake_row, unfinished_row
 from kiosk.web.counter.shots import Shots
-from kiosk.web.paging import Page, page_of
-from kiosk.web.ports import Station
-from kiosk.web.scale_marks import check_due
-from kiosk.web.send_estimate import send_estimate
+from kiosk.web.shared.paging import Page, page_of
+from kiosk.web.shared.ports import Station
+from kiosk.web.shared.scale_marks import check_due
+from kiosk.web.shared.send_estimate import send_estimate
 
 T = TypeVar("T")
 

@@ -7,9 +7,9 @@ from flask import Blueprint, Response, request
 
 from kiosk.station.counter.board import CounterBoard, CounterSnapshot
 from kiosk.station.counter.shared.view import CounterView
-from kiosk.web.live import Streams, StreamSource
-from kiosk.web.ports import Station
-from kiosk.web.roles import COOKIE, Need
+from kiosk.web.public.live import Streams, StreamSource
+from kiosk.web.shared.ports import Station
+from kiosk.web.shared.roles import COOKIE, Need
 
 NEEDS = {"counter_live.stream": Need.CLERK}
 MAX_STREAMS = 2  # There is one counter; the second stream is that of a page which is just being replaced

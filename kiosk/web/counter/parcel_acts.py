@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kiosk.domain.parcel import WAITING_STATES, ParcelState
-from kiosk.store.records import ParcelRow
+from kiosk.store.shared.records import ParcelRow
 
 _STATE_PICTURES = {
     ParcelState.EXPECTED: "truck",

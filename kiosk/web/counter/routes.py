@@ -12,7 +12,6 @@ from werkzeug.wrappers import Response as AnyResponse
 from kiosk.domain.clerk import Role
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.web import roles
 from kiosk.web.counter import check_live
 from kiosk.web.counter import live as counter_live
 from kiosk.web.counter.acts import ACTS, Post, Run, back_to
@@ -21,8 +20,9 @@ from kiosk.web.counter.frame import HOME, CounterFrame
 from kiosk.web.counter.home import CounterHome
 from kiosk.web.counter.lists import CounterLists
 from kiosk.web.counter.totes import TotePages
-from kiosk.web.ports import Station
-from kiosk.web.roles import Need
+from kiosk.web.shared import roles
+from kiosk.web.shared.ports import Station
+from kiosk.web.shared.roles import Need
 
 logger = logging.getLogger(__name__)
 

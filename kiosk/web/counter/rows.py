@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from kiosk.domain.catalog import Catalog, Names
 from kiosk.station.desk.unfinished import UnfinishedIntake
-from kiosk.store.records import ConfirmedRow
+from kiosk.store.shared.records import ConfirmedRow
 from kiosk.texts import Texts
 from kiosk.texts.html import bdi_code, fill
 

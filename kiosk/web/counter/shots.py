@@ -7,7 +7,7 @@ from typing import Any
 from kiosk.station.desk.view import PhotoView
 from kiosk.texts import Texts
 from kiosk.web.counter.refusals import refusal_id
-from kiosk.web.ports import Station
+from kiosk.web.shared.ports import Station
 
 
 class Shots:

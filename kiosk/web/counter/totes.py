@@ -10,12 +10,12 @@ from flask import request
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.store.parcels.totes import MAX_TOTES_PER_MANIFEST, SEAL, TOTE
-from kiosk.store.records import ParcelRow, ToteRow
+from kiosk.store.shared.records import ParcelRow, ToteRow
 from kiosk.web.counter.frame import CounterFrame, Where
 from kiosk.web.counter.lists import ROWS, ROWS_ABOVE_A_FOOT, Confirmation, confirm, page_of_rows
 from kiosk.web.counter.rows import short
-from kiosk.web.paging import Page
-from kiosk.web.ports import Station
+from kiosk.web.shared.paging import Page
+from kiosk.web.shared.ports import Station
 
 HERE = "/counter/totes"
 _AT = Where("parcels", HERE)

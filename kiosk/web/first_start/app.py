@@ -12,12 +12,12 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.first_start.ports import AnswerRefused, Wizard
 from kiosk.texts import html
-from kiosk.web import guard
 from kiosk.web.factory import MAX_BODY_BYTES, ServedApp
 from kiosk.web.first_start.codes import code128_svg, qr_svg
 from kiosk.web.first_start.pages import MAX_FIELD_CHARACTERS, WizardPages, after_refusal, rule_css, typed_after_key
 from kiosk.web.first_start.screens import SCREENS
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared import guard
+from kiosk.web.shared.settings import WebSettings
 
 logger = logging.getLogger(__name__)
 

@@ -9,12 +9,12 @@ from flask import render_template, request, url_for
 from kiosk.first_start.ports import AnswerRefused, Wizard, WizardView, fault_text
 from kiosk.station.screen import ScreenGeometry
 from kiosk.texts import LANGUAGES
-from kiosk.web.drawings import drawing
 from kiosk.web.first_start.measures import advice, mat_rows
 from kiosk.web.first_start.pads import NAMES, PADS, Pad, filter_typed, press_key
 from kiosk.web.first_start.screens import SCREENS, Screen
-from kiosk.web.paging import page_of
-from kiosk.web.speech import speech
+from kiosk.web.shared.drawings import drawing
+from kiosk.web.shared.paging import page_of
+from kiosk.web.shared.speech import speech
 
 MAX_FIELD_CHARACTERS = 200  # Characters of a form that are looked at
 CARD_MM = 85.6  # The long side of a bank card (ISO/IEC 7810, ID-1): everybody has something to measure the screen with

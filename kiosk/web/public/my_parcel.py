@@ -15,11 +15,11 @@ from kiosk.station.desk.view import DeskStep
 from kiosk.station.live import ScanNotice
 from kiosk.station.scan_router import CLERK_CALLED, MY_PARCEL, put_up_notice
 from kiosk.texts import Texts
-from kiosk.web.ports import Station
 from kiosk.web.public.payload import PATHS
 from kiosk.web.public.screens import Screens
 from kiosk.web.public.sentences import Sentence, scan_sentence
-from kiosk.web.roles import Need
+from kiosk.web.shared.ports import Station
+from kiosk.web.shared.roles import Need
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from kiosk.station.live import OK, Marks, Snapshot
 from kiosk.station.scan_router import CLERK_CALLED, MY_PARCEL
 from kiosk.texts.formats import kilograms
 from kiosk.web.public.sentences import hint, mark_text
-from kiosk.web.speech import Speech
+from kiosk.web.shared.speech import Speech
 
 PATHS = {
     DeskStep.HOME: "/",

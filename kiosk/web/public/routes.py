@@ -15,11 +15,11 @@ from werkzeug.wrappers import Response as AnyResponse
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView
 from kiosk.texts import LANGUAGES
-from kiosk.web.ports import Station
 from kiosk.web.public.payload import PATHS
 from kiosk.web.public.screens import Screens
-from kiosk.web.roles import Need
-from kiosk.web.speech import set_language_cookie
+from kiosk.web.shared.ports import Station
+from kiosk.web.shared.roles import Need
+from kiosk.web.shared.speech import set_language_cookie
 
 Form = Mapping[str, str]
 Act = Callable[[Desk, Form], DeskView]

@@ -8,15 +8,15 @@ from flask import render_template, request
 
 from kiosk.station.desk.view import DeskStep, DeskView
 from kiosk.texts import Texts
-from kiosk.web.drawings import drawing, shot_drawing
-from kiosk.web.paging import page_of
-from kiosk.web.ports import Station
 from kiosk.web.public.papers import papers
 from kiosk.web.public.payload import PATHS, page_version
 from kiosk.web.public.sentences import Sentence, hint, mark_text, scan_sentence
-from kiosk.web.scale_marks import public_mark
-from kiosk.web.settings import WebSettings
-from kiosk.web.speech import speech_of
+from kiosk.web.shared.drawings import drawing, shot_drawing
+from kiosk.web.shared.paging import page_of
+from kiosk.web.shared.ports import Station
+from kiosk.web.shared.scale_marks import public_mark
+from kiosk.web.shared.settings import WebSettings
+from kiosk.web.shared.speech import speech_of
 
 MEMBER_DIGITS = 5
 # Questions a step may ask on a page of their own: one question per screen.

@@ -11,8 +11,8 @@ from kiosk.domain.metrology.legal_status import CheckState, ScaleLegalStatus, Ve
 from kiosk.station.ports import Configuration
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.texts.html import bdi, bdi_code, bdi_kg
-from kiosk.web.ports import Station
-from kiosk.web.speech import Speech
+from kiosk.web.shared.ports import Station
+from kiosk.web.shared.speech import Speech
 
 # Text id of the name, the value as HTML, and the class of the value's state ("" for a plain one).
 Row = tuple[str, Markup, str]

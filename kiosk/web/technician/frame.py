@@ -9,10 +9,10 @@ from flask import render_template, request
 from kiosk.station.doctor.shared.finding import DoctorFinding
 from kiosk.station.doctor.tools import BackupState
 from kiosk.texts.html import bdi_code
-from kiosk.web.drawings import drawing
-from kiosk.web.roles import session
-from kiosk.web.settings import WebSettings
-from kiosk.web.speech import speech_of
+from kiosk.web.shared.drawings import drawing
+from kiosk.web.shared.roles import session
+from kiosk.web.shared.settings import WebSettings
+from kiosk.web.shared.speech import speech_of
 
 TABS: Final = (
     ("doctor", "/technician", "wrench"),

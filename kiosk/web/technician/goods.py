@@ -19,10 +19,10 @@ from kiosk.station.catalog.stick_import import CatalogRefused, StickCatalogs
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.store import StoreError
 from kiosk.texts.html import bdi_name, bdi_price
-from kiosk.web.paging import rows_of
-from kiosk.web.roles import Need
-from kiosk.web.settings import WebSettings
-from kiosk.web.speech import Speech, speech_of
+from kiosk.web.shared.paging import rows_of
+from kiosk.web.shared.roles import Need
+from kiosk.web.shared.settings import WebSettings
+from kiosk.web.shared.speech import Speech, speech_of
 from kiosk.web.technician.frame import draw
 
 HOME: Final = "/technician/goods"

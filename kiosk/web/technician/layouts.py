@@ -24,8 +24,8 @@ from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.doctor.tools import ActRefused, TechnicianTools
 from kiosk.station.papers.own_layouts import OwnLayouts
 from kiosk.store import StoreError
-from kiosk.web.roles import Need
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.roles import Need
+from kiosk.web.shared.settings import WebSettings
 from kiosk.web.technician.frame import draw
 
 HOME: Final = "/technician/layouts"

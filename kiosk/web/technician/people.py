@@ -18,10 +18,10 @@ from kiosk.station.clerk.access import Access
 from kiosk.station.clerk.people import Person, clean_person_name
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.web.counter.lists import ALPHABETS
-from kiosk.web.paging import rows_of
-from kiosk.web.ports import Station
-from kiosk.web.roles import Need, session
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.paging import rows_of
+from kiosk.web.shared.ports import Station
+from kiosk.web.shared.roles import Need, session
+from kiosk.web.shared.settings import WebSettings
 from kiosk.web.technician.frame import draw
 
 logger = logging.getLogger(__name__)

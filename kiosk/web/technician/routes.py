@@ -20,12 +20,12 @@ from kiosk.station.doctor.tools import LAMPS, ActRefused, TechnicianTools
 from kiosk.station.scale.keys import KEYS
 from kiosk.store import StoreError
 from kiosk.texts import LANGUAGES
-from kiosk.web.paging import rows_of
-from kiosk.web.ports import Station
-from kiosk.web.roles import Need
-from kiosk.web.send_estimate import send_estimate
-from kiosk.web.settings import WebSettings
-from kiosk.web.speech import set_language_cookie, speech_of
+from kiosk.web.shared.paging import rows_of
+from kiosk.web.shared.ports import Station
+from kiosk.web.shared.roles import Need
+from kiosk.web.shared.send_estimate import send_estimate
+from kiosk.web.shared.settings import WebSettings
+from kiosk.web.shared.speech import set_language_cookie, speech_of
 from kiosk.web.technician.about import about_rows
 from kiosk.web.technician.frame import TABS, age, draw, row_values
 from kiosk.web.technician.scale import frame_words, known_outcome, outcome_word

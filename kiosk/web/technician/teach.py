@@ -13,9 +13,9 @@ from flask import Blueprint, abort, jsonify, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.station.scale.teach import Teach, TeachRefused
-from kiosk.web.roles import Need
-from kiosk.web.settings import WebSettings
-from kiosk.web.speech import speech_of
+from kiosk.web.shared.roles import Need
+from kiosk.web.shared.settings import WebSettings
+from kiosk.web.shared.speech import speech_of
 from kiosk.web.technician.frame import draw
 
 HOME: Final = "/technician/teach"

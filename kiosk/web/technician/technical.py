@@ -9,10 +9,10 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.station.desk.view import DeskStep
 from kiosk.station.live import OK
-from kiosk.web.ports import Station
 from kiosk.web.public.screens import Screens
-from kiosk.web.roles import Need
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.ports import Station
+from kiosk.web.shared.roles import Need
+from kiosk.web.shared.settings import WebSettings
 
 _NO_PAGES = ("health", "station_css", "photo", "page_alive")
 NEEDS = {"technical.about": Need.PUBLIC, **{f"technical.{name}": Need.OPEN for name in _NO_PAGES}}

@@ -14,8 +14,8 @@ from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.doctor.updates_status_file import updates
 from kiosk.station.update.refusals import UpdateRefused
 from kiosk.station.update.updates import Updates
-from kiosk.web.roles import Need
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.roles import Need
+from kiosk.web.shared.settings import WebSettings
 from kiosk.web.technician.frame import age, draw, row_values
 
 HOME: Final = "/technician/update"

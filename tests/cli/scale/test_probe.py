@@ -19,7 +19,7 @@ from kiosk.cli.kiosk import main
 from kiosk.cli.scale.probe import _no_proposal_text
 from kiosk.devices.scale.probe import TIMING, ProbeLine, ProbeTiming, ScaleProbe
 from kiosk.protocols.scales.probe.proposals import probe_queries
-from kiosk.protocols.scales.protocol import ScaleProtocol
+from kiosk.protocols.scales.shared.protocol import ScaleProtocol
 from kiosk.simulators.scale.simulator import ScaleSimulator
 
 ASKED = "xk3190_tf1"

@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 
 from kiosk.cli.kiosk import main
 from kiosk.cli.scale.options import PortOptions
-from kiosk.protocols.scales.protocol import LineSettings
+from kiosk.protocols.scales.shared.protocol import LineSettings
 from kiosk.simulators.scale.net import NetLine
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 

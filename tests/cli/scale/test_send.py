@@ -23,7 +23,7 @@ from kiosk.devices.scale.command import MAX_DEADLINE_S
 from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.live import LiveScale, Timing
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import LineSettings
+from kiosk.protocols.scales.shared.protocol import LineSettings
 from kiosk.simulators.scale.net import NetLine
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from tests.devices.scale.listener import PATIENCE_S, Listener

@@ -12,8 +12,8 @@ from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.line.address import parse_address
 from kiosk.devices.scale.line.open import open_line
 from kiosk.devices.scale.live import TIMING, LiveScale, Timing
-from kiosk.protocols.scales.protocol import LineSettings, Transport
-from kiosk.protocols.scales.reading import Reading
+from kiosk.protocols.scales.shared.protocol import LineSettings, Transport
+from kiosk.protocols.scales.shared.reading import Reading
 
 PATIENCE_S = 30.0
 """Far beyond what a loaded machine needs: a wait ends with what it waits for."""

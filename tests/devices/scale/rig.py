@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from kiosk.devices.scale.probe import ProbeTiming
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import LineSettings
+from kiosk.protocols.scales.shared.protocol import LineSettings
 from kiosk.simulators.scale.line import PtyLine
 from kiosk.simulators.scale.net import NetLine
 from kiosk.simulators.scale.simulator import ScaleSimulator

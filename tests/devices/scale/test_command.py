@@ -19,8 +19,8 @@ from kiosk.devices.scale.command import COMMANDS, MAX_DEADLINE_S, Effects, Pendi
 from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.live import LiveScale, Timing
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import LineSettings
-from kiosk.protocols.scales.reading import Reading, Record, Rejected, RejectReason
+from kiosk.protocols.scales.shared.protocol import LineSettings
+from kiosk.protocols.scales.shared.reading import Reading, Record, Rejected, RejectReason
 from kiosk.simulators.scale.simulator import ScaleSimulator
 from tests.devices.scale.listener import PATIENCE_S, Listener, serial_scale
 from tests.each import each

@@ -17,8 +17,8 @@ from kiosk.domain.mass import GRAMS_PER
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.domain.metrology.pan import NotBookableReason
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import LineSettings
-from kiosk.protocols.scales.reading import Reading
+from kiosk.protocols.scales.shared.protocol import LineSettings
+from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.simulators.scale.hx711 import SimulatedHx711
 from kiosk.simulators.scale.net import NetLine
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator

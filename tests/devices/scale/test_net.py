@@ -18,7 +18,7 @@ from kiosk.devices.ports import LinkState
 from kiosk.devices.scale.line.rfc2217 import SET_BAUDRATE, SET_PARITY, Telnet, escaped
 from kiosk.devices.scale.live import Timing
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import DisplayState, LineSettings
+from kiosk.protocols.scales.shared.protocol import DisplayState, LineSettings
 from kiosk.simulators.scale.net import NetLine
 from kiosk.simulators.scale.simulator import ScaleSimulator
 from tests.devices.scale.listener import PATIENCE_S, Listener, serial_scale

@@ -9,8 +9,8 @@ import pytest
 
 from kiosk.devices.scale.poll import Poller
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import DisplayState, Poll
-from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
+from kiosk.protocols.scales.shared.protocol import DisplayState, Poll
+from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 
 _READING = Reading(Decimal("1.000"), "kg", True, False, False, False, raw=b"w")
 _ACK = Record("acknowledgement", "", b"\x06")

@@ -23,7 +23,7 @@ from kiosk.devices.scale.pause import PausableScale
 from kiosk.devices.scale.probe import ProbeTiming, ScaleProbe
 from kiosk.protocols.scales.probe.known_weight import readings_of
 from kiosk.protocols.scales.probe.proposals import Proposal, probe_queries
-from kiosk.protocols.scales.protocol import LineSettings
+from kiosk.protocols.scales.shared.protocol import LineSettings
 from kiosk.simulators.scale.simulator import ScaleSimulator
 from tests.devices.scale.listener import Listener, serial_scale
 from tests.devices.scale.rig import HZ, PATIENCE_S, QUICK, SURE, FairClock, Other, Overheard, behind_a_server

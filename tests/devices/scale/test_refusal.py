@@ -20,8 +20,8 @@ from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.live import Timing
 from kiosk.devices.scale.refusal import REFUSAL_TEXTS, LastWeighing, newest_refusal
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import LineSettings
-from kiosk.protocols.scales.reading import Reading, Record, Rejected, RejectReason
+from kiosk.protocols.scales.shared.protocol import LineSettings
+from kiosk.protocols.scales.shared.reading import Reading, Record, Rejected, RejectReason
 from tests.devices.scale.listener import PATIENCE_S, Listener, serial_scale
 
 WEIGHT = Reading(Decimal("2.480"), "kg", True, False, False, False, raw=b"w")

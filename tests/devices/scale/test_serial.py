@@ -15,9 +15,9 @@ import pytest
 from kiosk.devices.ports import LinkState
 from kiosk.devices.scale.live import LiveScale, Timing
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import LineSettings
-from kiosk.protocols.scales.reading import Decoded
+from kiosk.protocols.scales.shared.ports import Decoder
+from kiosk.protocols.scales.shared.protocol import LineSettings
+from kiosk.protocols.scales.shared.reading import Decoded
 from kiosk.simulators.scale.simulator import ScaleSimulator
 from tests.devices.scale.listener import PATIENCE_S, Listener, serial_scale
 

@@ -9,7 +9,7 @@ import tty
 from decimal import Decimal
 
 from kiosk.devices.ports import LinkState
-from kiosk.protocols.scales.protocol import LineSettings
+from kiosk.protocols.scales.shared.protocol import LineSettings
 from tests.devices.scale.listener import PATIENCE_S, Listener, serial_scale
 
 

@@ -20,8 +20,8 @@ from kiosk.devices.scale.line.hx711 import Hx711Port
 from kiosk.devices.scale.live import TIMING, LiveScale
 from kiosk.devices.scale.supervision import LoopMonitor
 from kiosk.domain.metrology.pan import STALE_S
-from kiosk.protocols.scales.protocol import LineSettings
-from kiosk.protocols.scales.reading import Reading
+from kiosk.protocols.scales.shared.protocol import LineSettings
+from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.simulators.scale.hx711 import SimulatedHx711
 from kiosk.simulators.scale.net import NetLine
 from kiosk.simulators.scale.simulator import ScaleSimulator

@@ -8,9 +8,9 @@ import pytest
 
 from kiosk.domain.paper_code import PaperCode
 from kiosk.first_start.identity.format import NONCE_BYTES, StationIdentity, seal, sealed_name
-from kiosk.store import paper_key
 from kiosk.store.backup.kit.county_key import CountyKey
-from kiosk.store.paper_key import SALT_BYTES, Cost
+from kiosk.store.shared import paper_key
+from kiosk.store.shared.paper_key import SALT_BYTES, Cost
 from tests.messaging.authority import Authority
 
 CODE = PaperCode("4821093755602182")

@@ -27,7 +27,7 @@ from kiosk.first_start.identity.format import (
     unseal,
     write_clear,
 )
-from kiosk.store.paper_key import COST
+from kiosk.store.shared.paper_key import COST
 from tests.first_start.identity.identities import CODE, OFFERED, OTHER_CODE, cost_nothing, made, sealed
 
 NAME = "identity-S0147.toml"

@@ -28,8 +28,8 @@ from kiosk.messaging.relay.connection import (
     Ready,
     Will,
 )
-from kiosk.messaging.relay.faults import LinkFault
-from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.messaging.relay.shared.faults import LinkFault
+from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.simulators.broker import Broker
 from tests.messaging.authority import Authority
 from tests.messaging.ports import claimed_port, wait_for_listener

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kiosk.messaging.relay.faults import LinkFault, fault_of
+from kiosk.messaging.relay.shared.faults import LinkFault, fault_of
 from kiosk.simulators.broker import DEFAULT_CONF, Broker
 from tests.each import each
 from tests.messaging.ports import claimed_port

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.relay import Relay
-from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.messaging.relay.window import InFlightWindow
 from tests.depth import many
 from tests.messaging.relay.stand import MemoryOutbox

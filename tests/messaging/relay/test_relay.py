@@ -13,7 +13,7 @@ import pytest
 from kiosk.messaging.contract.control import Hello, Resend, encode
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.relay import Relay
-from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.simulators.broker import Broker
 from kiosk.simulators.link import SimulatedLink
 from tests.messaging.ports import claimed_port

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.numbers import to_text
-from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected
+from kiosk.protocols.scales.shared.numbers import to_text
+from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected
 
 FOLDER = Path(__file__).parents[2] / "golden" / "scales"
 FIELDS = ("weight", "unit", "stable", "net", "overload", "underload")

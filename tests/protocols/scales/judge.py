@@ -9,9 +9,9 @@ from itertools import islice
 from typing import Any
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.numbers import to_text
-from kiosk.protocols.scales.protocol import DisplayState
-from kiosk.protocols.scales.reading import Decoded, Reading
+from kiosk.protocols.scales.shared.numbers import to_text
+from kiosk.protocols.scales.shared.protocol import DisplayState
+from kiosk.protocols.scales.shared.reading import Decoded, Reading
 from tests.protocols.scales.damage import Kind
 from tests.protocols.scales.format_rows import Judged, formats
 from tests.protocols.scales.golden import FIELDS, decode, frames, full, plain

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import ScaleProtocol, TransmissionMode, Transport
+from kiosk.protocols.scales.shared.protocol import ScaleProtocol, TransmissionMode, Transport
 from tests.protocols.scales.damage import KINDS
 from tests.protocols.scales.format_rows import Format, Judged, formats
 

@@ -7,7 +7,13 @@ from decimal import Decimal
 
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.probe.proposals import PROBE_COMMANDS, UNPROVABLE_FORMATS, Candidate, Recording
-from kiosk.protocols.scales.protocol import DisplayState, LineSettings, ScaleProtocol, TransmissionMode, Transport
+from kiosk.protocols.scales.shared.protocol import (
+    DisplayState,
+    LineSettings,
+    ScaleProtocol,
+    TransmissionMode,
+    Transport,
+)
 
 LOADS = ((0, True), (1234, False), (2480, True), (2480, True), (7385, True), (7385, True), (7385, True))
 """Grams, and whether the pan is at rest."""

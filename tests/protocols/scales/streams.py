@@ -10,9 +10,9 @@ from itertools import pairwise
 from hypothesis import strategies as st
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.ports import Decoder, settled
-from kiosk.protocols.scales.protocol import DisplayState
-from kiosk.protocols.scales.reading import Decoded
+from kiosk.protocols.scales.shared.ports import Decoder, settled
+from kiosk.protocols.scales.shared.protocol import DisplayState
+from kiosk.protocols.scales.shared.reading import Decoded
 from tests.protocols.scales.golden import all_frames, frames
 
 LONG = "KIOSK_LONG_TESTS"

@@ -9,8 +9,8 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.reading import Reading
+from kiosk.protocols.scales.shared.ports import Decoder
+from kiosk.protocols.scales.shared.reading import Reading
 from tests.each import each
 from tests.protocols.scales.golden import decode
 from tests.protocols.scales.judge import good_frames

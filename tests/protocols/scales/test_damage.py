@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.reading import Reading, Rejected, RejectReason
+from kiosk.protocols.scales.shared.reading import Reading, Rejected, RejectReason
 from tests.depth import many
 from tests.each import each
 from tests.protocols.scales.damage import KINDS, NOISE, Kind, resampled, with_parity, wrong_checks

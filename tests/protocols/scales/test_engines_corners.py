@@ -7,13 +7,13 @@ from decimal import Decimal
 
 import pytest
 
-from kiosk.protocols.scales.engines import FixedEngine, FixedProfile, LineEngine, LineProfile
 from kiosk.protocols.scales.formats.xk3190.equals import EqualsEngine
-from kiosk.protocols.scales.frame_length import FrameLengthEngine, FrameLengthProfile, fixed_length
-from kiosk.protocols.scales.numbers import from_digits, from_text, signed, to_digits, to_text
-from kiosk.protocols.scales.params import BadParameter, Parameter, validated
-from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
-from kiosk.protocols.scales.text_format import TextFormat, with_width
+from kiosk.protocols.scales.shared.engines import FixedEngine, FixedProfile, LineEngine, LineProfile
+from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile, fixed_length
+from kiosk.protocols.scales.shared.numbers import from_digits, from_text, signed, to_digits, to_text
+from kiosk.protocols.scales.shared.params import BadParameter, Parameter, validated
+from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
+from kiosk.protocols.scales.shared.text_format import TextFormat, with_width
 from tests.each import each
 
 

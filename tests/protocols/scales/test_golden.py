@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.params import Parameter
-from kiosk.protocols.scales.ports import settled
-from kiosk.protocols.scales.protocol import TransmissionMode
+from kiosk.protocols.scales.shared.params import Parameter
+from kiosk.protocols.scales.shared.ports import settled
+from kiosk.protocols.scales.shared.protocol import TransmissionMode
 from tests.each import each
 from tests.protocols.scales.format_rows import formats
 from tests.protocols.scales.golden import (

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.numbers import to_text
-from kiosk.protocols.scales.protocol import DisplayState, TransmissionMode
-from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected
+from kiosk.protocols.scales.shared.numbers import to_text
+from kiosk.protocols.scales.shared.protocol import DisplayState, TransmissionMode
+from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected
 from tests.depth import many
 from tests.each import each
 from tests.protocols.scales.golden import decode, frames, plain

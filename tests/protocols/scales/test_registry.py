@@ -7,8 +7,14 @@ from decimal import Decimal
 import pytest
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.numbers import from_text
-from kiosk.protocols.scales.protocol import DisplayState, LineSettings, ScaleProtocol, TransmissionMode, Transport
+from kiosk.protocols.scales.shared.numbers import from_text
+from kiosk.protocols.scales.shared.protocol import (
+    DisplayState,
+    LineSettings,
+    ScaleProtocol,
+    TransmissionMode,
+    Transport,
+)
 from tests.each import each
 
 _REPORTS = {"weight", "unit", "stable", "net", "overload", "underload", "tare"}

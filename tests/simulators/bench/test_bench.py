@@ -27,9 +27,9 @@ from kiosk.simulators.bench.fault_words import KINDS, WordsInForce, words_of
 from kiosk.simulators.bench.goods import GOODS, drawings, lying
 from kiosk.simulators.shared.counter_stock import CounterStock, DemoPickupSlip, DemoWorker
 from kiosk.simulators.shared.faults import FAULT_WORDS, BadFaultWord, parse_fault
-from kiosk.store.records import ExpectedParcel, ParcelRow
+from kiosk.store.shared.records import ExpectedParcel, ParcelRow
 from kiosk.web.factory import create_app
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.settings import WebSettings
 from tests.simulators.bench.village import NOBODY, PaperVillage
 from tests.web.shop import Shop
 

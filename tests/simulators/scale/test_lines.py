@@ -14,8 +14,8 @@ import pytest
 import serial
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import LineSettings, TransmissionMode
-from kiosk.protocols.scales.reading import Reading
+from kiosk.protocols.scales.shared.protocol import LineSettings, TransmissionMode
+from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.simulators.scale.answers import Commands
 from kiosk.simulators.scale.net import NetLine
 from kiosk.simulators.scale.packets import ReportLine

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import TransmissionMode, Transport
-from kiosk.protocols.scales.reading import Decoded, Reading, Rejected
+from kiosk.protocols.scales.shared.protocol import TransmissionMode, Transport
+from kiosk.protocols.scales.shared.reading import Decoded, Reading, Rejected
 from kiosk.simulators.scale import simulator as scale_module
 from kiosk.simulators.scale.line import at_an_eighth_of_the_speed
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator

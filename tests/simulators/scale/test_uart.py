@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kiosk.protocols.scales.protocol import LineSettings
+from kiosk.protocols.scales.shared.protocol import LineSettings
 from kiosk.simulators.scale.uart import as_received
 from tests.each import each
 

@@ -19,12 +19,12 @@ from kiosk.simulators.shared.counter_stock import new_pin, stock_counter
 from kiosk.simulators.shared.processes import StartFailed
 from kiosk.station.clerk.access import Access
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.station.clock import StationClock
 from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.parcels.expected_file import parse_expected
 from kiosk.station.parcels.pickup_key import CREDENTIALS, PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
-from kiosk.station.settings import StationSettings
+from kiosk.station.shared.clock import StationClock
+from kiosk.station.shared.settings import StationSettings
 from kiosk.store import Stamp, Store
 
 NOW = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)

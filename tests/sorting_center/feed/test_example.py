@@ -15,8 +15,8 @@ from pathlib import Path
 
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.tokens import MAX_PER_MINUTE, Scope
-from kiosk.sorting_center.http_server import WebServer
 from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.shared.http_server import WebServer
 from tests.messaging.ports import claimed_port
 from tests.sorting_center.brokers import SOON_S, until
 from tests.sorting_center.staff import app_of, stores_of

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from kiosk.messaging.contract.strict_json import canonical
 from kiosk.sorting_center.feed import feed as feed_module
 from kiosk.sorting_center.feed.feed import POSITION_NAME, Feed, feed_message
-from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ledger import FeedEntry, Ledger
+from kiosk.sorting_center.shared.health import CenterHealth
 from tests.depth import many
 from tests.sorting_center.brokers import SOON_S, until
 from tests.sorting_center.stations import NOW, Station

@@ -15,13 +15,13 @@ import psutil
 import pytest
 
 from kiosk.messaging.contract.topics import Topics
-from kiosk.sorting_center.child import SupervisedProcess
 from kiosk.sorting_center.feed.child import WAKE_UP, feed_process_plan
 from kiosk.sorting_center.feed.feed import POSITION_NAME
 from kiosk.sorting_center.feed.process import NICENESS, encode_task
-from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.shared.child import SupervisedProcess
+from kiosk.sorting_center.shared.health import CenterHealth
 from tests.sorting_center.brokers import SOON_S, Broker, Peer, until
 from tests.sorting_center.stations import NOW, Station
 

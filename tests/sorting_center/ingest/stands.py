@@ -11,7 +11,7 @@ from typing import Protocol
 
 from kiosk.messaging.relay.pace import Pace
 from kiosk.messaging.relay.relay import Relay
-from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.messaging.relay.tuning import Tuning
 from tests.messaging.relay.stand import MemoryOutbox
 from tests.servers.rabbitmq import PASSWORD, RabbitMQ, Vhost

@@ -23,7 +23,7 @@ from kiosk.sorting_center.feed.feed import POSITION_NAME
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ledger import Delivery, Ledger, StreamState
 from kiosk.sorting_center.service import SortingCenter
-from kiosk.sorting_center.web.settings import CenterWebSettings
+from kiosk.sorting_center.web.shared.settings import CenterWebSettings
 from tests.depth import many
 from tests.sorting_center.brokers import SOON_S, Broker, Peer, Stopwatch, until
 from tests.sorting_center.staff import bearer

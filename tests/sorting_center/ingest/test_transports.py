@@ -14,14 +14,14 @@ import pytest
 from kiosk.messaging.contract.control import Ack, decode
 from kiosk.messaging.contract.topics import Topics
 from kiosk.simulators.broker import Broker as DenyingBroker
-from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ingest.connections import receiving_connection
 from kiosk.sorting_center.ingest.receiver import Receiver
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ingest.shared.inbox import WINDOW, IngestInbox
 from kiosk.sorting_center.ledger import Delivery, Ledger, StreamState
-from kiosk.sorting_center.ports import Inbound
 from kiosk.sorting_center.service import SortingCenter
+from kiosk.sorting_center.shared.health import CenterHealth
+from kiosk.sorting_center.shared.ports import Inbound
 from tests.depth import TORTURE
 from tests.servers.rabbitmq import PASSWORD, RabbitMQ
 from tests.sorting_center.brokers import SOON_S, Broker, Peer, until

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ingest.watchdog import MAX_PAUSE_S, STALLED_S, IngestWatchdog
+from kiosk.sorting_center.shared.health import CenterHealth
 
 
 class Line:

@@ -13,11 +13,11 @@ from sqlalchemy import select
 
 from kiosk.messaging.contract.control import Ack, Hello, decode, encode
 from kiosk.messaging.contract.receive import build_batch
-from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ingest.worker import MAX_COMMIT_EVENTS, IngestWorker
 from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerUnwritable, StreamState
-from kiosk.sorting_center.ledger.schema import refused
-from kiosk.sorting_center.ports import Inbound
+from kiosk.sorting_center.ledger.database.schema import refused
+from kiosk.sorting_center.shared.health import CenterHealth
+from kiosk.sorting_center.shared.ports import Inbound
 from tests.sorting_center.brokers import SOON_S, until
 from tests.sorting_center.stations import NOW, Station
 

@@ -21,6 +21,7 @@ from kiosk.sorting_center.ledger.care.archive import archive
 from kiosk.sorting_center.ledger.care.copy import copy_ledger
 from kiosk.sorting_center.ledger.care.digest import digest
 from kiosk.sorting_center.ledger.care.rebuild import rebuild
+from kiosk.sorting_center.ledger.database.schema import event
 from kiosk.sorting_center.ledger.quarantine.entries import (
     NeighbourLink,
     QuarantineFilter,
@@ -29,7 +30,6 @@ from kiosk.sorting_center.ledger.quarantine.entries import (
     load_page,
 )
 from kiosk.sorting_center.ledger.quarantine.readmit import ReadmitResult
-from kiosk.sorting_center.ledger.schema import event
 from tests.depth import many
 from tests.sorting_center.ledger.care.test_rebuild import projections
 from tests.sorting_center.stations import NOW, Station, confirmed, of_weight

@@ -16,14 +16,14 @@ from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.sorting_center.export import epcis, jsonl, table
-from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ledger import Delivery, Ledger, RejectedMessage, StreamState, overview
 from kiosk.sorting_center.ledger.accept import MAX_EPOCHS
 from kiosk.sorting_center.ledger.alarms import MAX_BODIES, MAX_BODY_BYTES
+from kiosk.sorting_center.ledger.database.schema import alarm, intake, quarantine, refused, station_status, stream
 from kiosk.sorting_center.ledger.overview import GapRow
-from kiosk.sorting_center.ledger.records import EventKey, Sighting
-from kiosk.sorting_center.ledger.schema import alarm, intake, quarantine, refused, station_status, stream
+from kiosk.sorting_center.ledger.shared.records import EventKey, Sighting
 from kiosk.sorting_center.ledger.sightings import MAX_COMPLETE_PAYLOADS, MAX_REFUSED_BYTES, MAX_REGIONS
+from kiosk.sorting_center.shared.health import CenterHealth
 from tests.sorting_center.staff import viewer
 from tests.sorting_center.stations import NOW, Station, believed, of_weight
 

@@ -15,7 +15,7 @@ from sqlalchemy import inspect, select, text
 from kiosk.sorting_center.ledger import Ledger, LedgerInUse, LedgerNewer
 from kiosk.sorting_center.ledger.database import opening
 from kiosk.sorting_center.ledger.database.postgres import IN_USE_LOCK
-from kiosk.sorting_center.ledger.schema import REVISION, SCHEMA_VERSION, alembic_version, meta, metadata
+from kiosk.sorting_center.ledger.database.schema import REVISION, SCHEMA_VERSION, alembic_version, meta, metadata
 from tests.sorting_center.stations import NOW, Station
 
 STEP = """from alembic import op

@@ -19,7 +19,7 @@ import pytest
 
 from kiosk.sorting_center.ledger import Delivery, FeedEntry, Ledger, LedgerInUse, LedgerUnwritable
 from kiosk.sorting_center.ledger.accept import MAX_EPOCHS
-from kiosk.sorting_center.ledger.numberer import NUMBERER_LOCK
+from kiosk.sorting_center.ledger.database.numberer import NUMBERER_LOCK
 from tests.depth import TORTURE
 from tests.sorting_center.brokers import until
 from tests.sorting_center.histories import crowded_ledger

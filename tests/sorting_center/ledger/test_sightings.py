@@ -4,7 +4,7 @@ from sqlalchemy import func, select
 
 from kiosk.messaging.contract.control import DoctorRow, Status
 from kiosk.sorting_center.ledger import Delivery, Ledger, RejectedMessage, Sighting
-from kiosk.sorting_center.ledger.schema import refused, station_status
+from kiosk.sorting_center.ledger.database.schema import refused, station_status
 from kiosk.sorting_center.ledger.sightings import MAX_REFUSED, MAX_REFUSED_BYTES
 
 EPOCH = "00112233445566aa"

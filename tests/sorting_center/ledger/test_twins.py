@@ -10,7 +10,7 @@ from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.ingest.message_parsing import merge_deliveries, parse_message
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.twins import Boots, detect_twin
-from kiosk.sorting_center.ports import Inbound
+from kiosk.sorting_center.shared.ports import Inbound
 from tests.each import each
 from tests.sorting_center.stations import NOW
 

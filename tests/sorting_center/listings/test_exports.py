@@ -22,7 +22,7 @@ from kiosk.sorting_center.listings.exports.merchant import FIELDS, ProductData, 
 from kiosk.sorting_center.listings.exports.table import COLUMNS, LANGUAGES, csv_of
 from kiosk.sorting_center.listings.records import ListingKey, ListingTexts, Published
 from kiosk.sorting_center.web.exporting.builder import SheetTexts
-from kiosk.sorting_center.web.texts import CenterTexts
+from kiosk.sorting_center.web.shared.texts import CenterTexts
 from tests.sorting_center.listings.centers import FIRST, REGION, SECOND, Center, almonds, masters
 
 DOCS: Final = Path(__file__).resolve().parents[3] / "docs" / "listings.md"

@@ -28,7 +28,6 @@ from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.domain.verdict import Measures
 from kiosk.messaging.contract.photos import ContentRange, PictureName
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.listen_socket import unix_socket
 from kiosk.sorting_center.photos.allowance import DAY_BYTES, DAY_REQUESTS, Allowance
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.photos.follower import PhotoFollower
@@ -37,6 +36,7 @@ from kiosk.sorting_center.photos.picture_recorder import PictureRecorder
 from kiosk.sorting_center.photos.refusals import RefusalCounter
 from kiosk.sorting_center.photos.server import station_server
 from kiosk.sorting_center.photos.uploads import Uploads
+from kiosk.sorting_center.shared.listen_socket import unix_socket
 from kiosk.sorting_center.updates.downloads import Downloads
 from tests.messaging.authority import Authority
 from tests.servers.nginx import running_nginx

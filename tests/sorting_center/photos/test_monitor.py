@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.photos.monitor import STALLED_S, PhotosMonitor
 from kiosk.sorting_center.photos.photos import PhotoIndex
+from kiosk.sorting_center.shared.health import CenterHealth
 from tests.messaging.relay.photos.stations import Clock
 from tests.sorting_center.brokers import SOON_S, until
 from tests.sorting_center.photos.lanes import Receiving, announce, shots

@@ -19,8 +19,8 @@ from click.testing import CliRunner
 
 from kiosk.cli.sorting_center import main
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.listen_socket import unix_socket
 from kiosk.sorting_center.photos.photos import PhotoIndex
+from kiosk.sorting_center.shared.listen_socket import unix_socket
 from tests.each import each
 from tests.messaging.ports import claimed_port
 from tests.sorting_center.brokers import IN_TIME_S, Stopwatch, until

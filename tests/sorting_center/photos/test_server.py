@@ -19,9 +19,9 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from kiosk.messaging.contract.photos import MAX_PART_BYTES
-from kiosk.sorting_center.http_server import BrokenBodyChannel
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.photos.server import MAX_DOWNLOADS
+from kiosk.sorting_center.shared.http_server import BrokenBodyChannel
 from tests.each import each
 from tests.messaging.authority import Authority
 from tests.servers.nginx import SITES

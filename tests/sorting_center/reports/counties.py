@@ -17,8 +17,8 @@ from kiosk.domain.moment import ClockQuality
 from kiosk.messaging.contract.envelope import EVENT_TYPES
 from kiosk.messaging.contract.receive import ReceivedEvent
 from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.ledger.database.schema import event as event_table
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
-from kiosk.sorting_center.ledger.schema import event as event_table
 from kiosk.sorting_center.reports import Figures
 from tests.sorting_center.reports.corrected_time import ClockOffset, WrittenAt, clock_offset, corrected_time
 from tests.sorting_center.reports.ledgers import ZONE, ClockedStation, closed

@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 from kiosk.sorting_center.ledger import Ledger, LedgerError
 from kiosk.sorting_center.ledger.care.archive import archive
 from kiosk.sorting_center.ledger.database.opening import open_shared
-from kiosk.sorting_center.ledger.schema import event, intake
+from kiosk.sorting_center.ledger.database.schema import event, intake
 from kiosk.sorting_center.reports import Reports, ReportScope, ReportsReplaced
 from kiosk.sorting_center.reports.follower import ReportsFollower
 from kiosk.sorting_center.reports.shared.figures import total

@@ -11,7 +11,7 @@ from kiosk.domain.moment import ClockQuality
 from kiosk.domain.verdict import Measures
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.opening import open_shared
-from kiosk.sorting_center.ledger.schema import event
+from kiosk.sorting_center.ledger.database.schema import event
 from kiosk.sorting_center.reports import Figures, Reports, ReportScope
 from kiosk.sorting_center.reports.follower import ReportsFollower
 from kiosk.sorting_center.reports.journal import ChainLink

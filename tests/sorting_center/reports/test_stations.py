@@ -23,7 +23,7 @@ from kiosk.domain.metrology.legal_status import CheckState, Verification
 from kiosk.domain.verdict import Measures
 from kiosk.messaging.contract.control import DoctorRow, Hello, Status
 from kiosk.sorting_center.ledger import Delivery, EventKey, Ledger, Sighting
-from kiosk.sorting_center.ledger import schema as ledger_schema
+from kiosk.sorting_center.ledger.database import schema as ledger_schema
 from kiosk.sorting_center.ledger.database.opening import open_shared
 from kiosk.sorting_center.reports import Reports, ReportScope
 from kiosk.sorting_center.reports.closings import Difference

@@ -18,7 +18,7 @@ from kiosk.sorting_center.storefront.app import create_app
 from kiosk.sorting_center.storefront.database import DeskReader
 from kiosk.sorting_center.storefront.pages import StorefrontSources
 from kiosk.sorting_center.storefront.published import PublishedListings
-from kiosk.sorting_center.web.guard import Hosts
+from kiosk.sorting_center.web.shared.guard import Hosts
 from tests.sorting_center.listings.centers import REGION, Center
 from tests.sorting_center.photos.lanes import Shot, shots
 

@@ -10,10 +10,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from kiosk.domain.events.photo import WordsData
-from kiosk.sorting_center.http_server import WebServer
+from kiosk.sorting_center.shared.http_server import WebServer
 from kiosk.sorting_center.storefront.app import create_app
 from kiosk.sorting_center.storefront.pages import StorefrontSources
-from kiosk.sorting_center.web.guard import Hosts
+from kiosk.sorting_center.web.shared.guard import Hosts
 from tests.depth import TORTURE
 from tests.sorting_center.storefront.shops import Shop
 from tests.web.browsing import Browsers, axe_faults, painted

@@ -6,8 +6,8 @@ import os
 import re
 
 from kiosk.domain.events.photo import WordsData
-from kiosk.sorting_center.web.guard import Hosts
-from kiosk.sorting_center.web.texts import tables
+from kiosk.sorting_center.web.shared.guard import Hosts
+from kiosk.sorting_center.web.shared.texts import tables
 from tests.sorting_center.stations import WORDS
 from tests.sorting_center.storefront.shops import FIRST, FOURTH, SECOND, SHOTS, THIRD, Shop, many, titled
 

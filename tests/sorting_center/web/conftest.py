@@ -8,7 +8,7 @@ from playwright.sync_api import Browser
 
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.web.sources import Stores
+from kiosk.sorting_center.web.shared.sources import Stores
 from tests.sorting_center.staff import stores_of
 from tests.web.browsing import Browsers
 

@@ -16,7 +16,7 @@ from kiosk.domain.waybill import waybill_digest
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 from kiosk.sorting_center.reports.follower import ReportsFollower
-from kiosk.sorting_center.web.sources import Stores
+from kiosk.sorting_center.web.shared.sources import Stores
 from tests.sorting_center.reports.ledgers import ClockedStation, followed
 from tests.sorting_center.stations import believed, confirmed, of_weight
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from kiosk.sorting_center.health import CenterHealth
-from kiosk.sorting_center.web.sources import Stores
+from kiosk.sorting_center.shared.health import CenterHealth
+from kiosk.sorting_center.web.shared.sources import Stores
 from tests.sorting_center.staff import NOON, app_of, followed, sign_in
 
 

@@ -18,8 +18,8 @@ from kiosk.sorting_center.desk.registry import ExpectedStation
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.cases import CaseState, Condition
 from kiosk.sorting_center.web.notice_words import NoticeWords
-from kiosk.sorting_center.web.sources import Stores
-from kiosk.sorting_center.web.texts import CenterTexts, languages
+from kiosk.sorting_center.web.shared.sources import Stores
+from kiosk.sorting_center.web.shared.texts import CenterTexts, languages
 from tests.sorting_center.staff import app_of, sign_in
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)

@@ -10,9 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from flask.testing import FlaskClient
 
-from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.web.texts import tables
+from kiosk.sorting_center.shared.health import CenterHealth
+from kiosk.sorting_center.web.shared.texts import tables
 from tests.each import each
 from tests.sorting_center.staff import viewer
 from tests.sorting_center.stations import NOW, Station, believed

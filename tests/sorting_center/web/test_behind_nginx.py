@@ -17,17 +17,17 @@ import pytest
 from flask import Flask
 
 from kiosk.sorting_center.desk.people import StaffRole
-from kiosk.sorting_center.health import CenterHealth
-from kiosk.sorting_center.http_server import WebServer
+from kiosk.sorting_center.shared.health import CenterHealth
+from kiosk.sorting_center.shared.http_server import WebServer
 from kiosk.sorting_center.web.app import ExternalAddresses, create_app
-from kiosk.sorting_center.web.guard import Hosts
-from kiosk.sorting_center.web.sources import Stores
+from kiosk.sorting_center.web.shared.guard import Hosts
+from kiosk.sorting_center.web.shared.sources import Stores
 from tests.each import each
 from tests.messaging.authority import Authority
 from tests.servers.nginx import SITES, Nginx, running_nginx
 from tests.sorting_center.brokers import SOON_S, until
+from tests.sorting_center.shared.test_http_server import LARGE, large_app
 from tests.sorting_center.staff import NOON, PASSWORD
-from tests.sorting_center.test_http_server import LARGE, large_app
 
 PAGES, STOREFRONT = "sorting-center-pages", "sorting-center-storefront"
 NAME = "center.county.example"

@@ -17,10 +17,10 @@ from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.hours import OpeningHours
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.registry import ExpectedStation, Township
-from kiosk.sorting_center.health import CenterHealth
-from kiosk.sorting_center.http_server import WebServer
 from kiosk.sorting_center.ledger import Delivery, Ledger, Sighting
-from kiosk.sorting_center.web.sources import Stores
+from kiosk.sorting_center.shared.health import CenterHealth
+from kiosk.sorting_center.shared.http_server import WebServer
+from kiosk.sorting_center.web.shared.sources import Stores
 from tests.depth import TORTURE
 from tests.sorting_center.staff import PASSWORD, app_of, looked_after
 from tests.sorting_center.stations import NOW, Station, of_weight

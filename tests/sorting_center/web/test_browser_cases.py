@@ -16,8 +16,8 @@ from kiosk.sorting_center.desk.notices.targets import NoticeChannel, NoticeTarge
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.registry_csv import read_registry
 from kiosk.sorting_center.desk.shared.cases import CaseState, Condition
-from kiosk.sorting_center.http_server import WebServer
-from kiosk.sorting_center.web.sources import Stores
+from kiosk.sorting_center.shared.http_server import WebServer
+from kiosk.sorting_center.web.shared.sources import Stores
 from tests.depth import TORTURE
 from tests.sorting_center.staff import PASSWORD, app_of
 from tests.web import browsing

@@ -14,8 +14,8 @@ from playwright.sync_api import Browser, Page, expect
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.cases import Condition
-from kiosk.sorting_center.http_server import WebServer
-from kiosk.sorting_center.web.sources import Stores
+from kiosk.sorting_center.shared.http_server import WebServer
+from kiosk.sorting_center.web.shared.sources import Stores
 from tests.depth import TORTURE
 from tests.sorting_center.staff import PASSWORD, app_of
 from tests.sorting_center.web.county_month import DOUBLE, MEMBER, PARCEL, RECEIPT, REGION, VOIDED, fill, read

@@ -21,11 +21,11 @@ from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.sorting_center.decision_worker import DecisionWorker
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.cases import CaseState
-from kiosk.sorting_center.http_server import WebServer
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 from kiosk.sorting_center.reports.shared.figures import total
-from kiosk.sorting_center.web.sources import Stores
+from kiosk.sorting_center.shared.http_server import WebServer
+from kiosk.sorting_center.web.shared.sources import Stores
 from kiosk.texts import formats
 from tests.sorting_center.reports.counties import expected_days
 from tests.sorting_center.reports.ledgers import ClockedStation, closed

@@ -20,7 +20,7 @@ from kiosk.sorting_center.reports import Figures
 from kiosk.sorting_center.reports.shared.figures import total
 from kiosk.sorting_center.web.exporting import process
 from kiosk.sorting_center.web.exporting.builder import FILES
-from kiosk.sorting_center.web.sources import Stores
+from kiosk.sorting_center.web.shared.sources import Stores
 from kiosk.sorting_center.web.staff import exports
 from tests.depth import TORTURE
 from tests.sorting_center.reports.counties import County, expected_days

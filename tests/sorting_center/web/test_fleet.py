@@ -12,7 +12,7 @@ from kiosk.messaging.contract.control import Hello, Status
 from kiosk.sorting_center.desk.hours import OpeningHours
 from kiosk.sorting_center.desk.registry import ExpectedStation, Township
 from kiosk.sorting_center.ledger import Delivery, Sighting
-from kiosk.sorting_center.web.sources import Stores
+from kiosk.sorting_center.web.shared.sources import Stores
 from kiosk.sorting_center.web.staff.fleet import PAGE_SIZE
 from tests.sorting_center.staff import NOON, app_of, looked_after, sign_in
 from tests.sorting_center.stations import Station, of_weight

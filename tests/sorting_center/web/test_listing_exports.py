@@ -17,17 +17,17 @@ from kiosk.cli.sorting_center import main
 from kiosk.domain.events.photo import PictureData
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
-from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.listings.addresses import PublicAddresses
 from kiosk.sorting_center.listings.exports.pictures import child
 from kiosk.sorting_center.listings.exports.pictures.making import make
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.photos.photos import PhotoIndex
+from kiosk.sorting_center.shared.health import CenterHealth
 from kiosk.sorting_center.web.app import ExternalAddresses, create_app
 from kiosk.sorting_center.web.listings import exports
-from kiosk.sorting_center.web.settings import BadWebSettings, CenterWebSettings
-from kiosk.sorting_center.web.sources import Stores
-from kiosk.sorting_center.web.texts import CenterTexts
+from kiosk.sorting_center.web.shared.settings import BadWebSettings, CenterWebSettings
+from kiosk.sorting_center.web.shared.sources import Stores
+from kiosk.sorting_center.web.shared.texts import CenterTexts
 from tests.sorting_center.staff import NOON, app_of
 from tests.sorting_center.web.test_alarms import Person
 from tests.sorting_center.web.test_listings import FIRST, SECOND, SHOTS, Offered

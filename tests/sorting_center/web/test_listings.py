@@ -17,14 +17,14 @@ from kiosk.messaging.contract.photos import PictureName
 from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
-from kiosk.sorting_center.http_server import WebServer
 from kiosk.sorting_center.listings.listings import ActionContext, CenterListings
 from kiosk.sorting_center.listings.offer_follower import OfferFollower
 from kiosk.sorting_center.listings.records import Listing, ListingKey, ListingState, ListingTexts
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.photos.photos import AnnouncedPicture, PhotoIndex
 from kiosk.sorting_center.photos.received_pictures import ReceivedPictures
-from kiosk.sorting_center.web.sources import Stores
+from kiosk.sorting_center.shared.http_server import WebServer
+from kiosk.sorting_center.web.shared.sources import Stores
 from tests.depth import TORTURE
 from tests.sorting_center.photos.lanes import jpeg
 from tests.sorting_center.staff import NOON, app_of

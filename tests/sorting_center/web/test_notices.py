@@ -15,9 +15,9 @@ from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.cases import Condition
 from kiosk.sorting_center.web.notice_words import NoticeWords
 from kiosk.sorting_center.web.process import build_sender
-from kiosk.sorting_center.web.settings import CenterWebSettings
-from kiosk.sorting_center.web.sources import Stores
-from kiosk.sorting_center.web.texts import languages
+from kiosk.sorting_center.web.shared.settings import CenterWebSettings
+from kiosk.sorting_center.web.shared.sources import Stores
+from kiosk.sorting_center.web.shared.texts import languages
 from tests.sorting_center.desk.notices.receivers import Http, listening
 from tests.sorting_center.staff import app_of
 from tests.sorting_center.web.test_alarms import HOSTILE, KINDS, NOW, Person

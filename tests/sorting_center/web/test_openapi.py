@@ -12,9 +12,9 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 from kiosk.sorting_center.desk.tokens import Scope
-from kiosk.sorting_center.health import CenterHealth
+from kiosk.sorting_center.shared.health import CenterHealth
 from kiosk.sorting_center.web.app import BLUEPRINTS
-from kiosk.sorting_center.web.sources import Stores
+from kiosk.sorting_center.web.shared.sources import Stores
 from tests.sorting_center.staff import app_of, bearer
 from tests.sorting_center.web.county_month import fill
 

@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
-from kiosk.sorting_center.web.sources import Stores
+from kiosk.sorting_center.web.shared.sources import Stores
 from tests.sorting_center.staff import PASSWORD, app_of, sign_in
 
 

@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 
 from kiosk.sorting_center.ledger import LedgerError
-from kiosk.sorting_center.web.bar_heights import BAR_UNITS, ScaledBar, percent, scaled_bars
+from kiosk.sorting_center.web.shared.bar_heights import BAR_UNITS, ScaledBar, percent, scaled_bars
 from kiosk.sorting_center.web.snapshots.refreshing_cache import (
     GRACE_S,
     MIN_AGE_S,

@@ -15,10 +15,10 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from kiosk.sorting_center.decision_worker import DecisionWorker
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.registry import ExpectedStation
-from kiosk.sorting_center.http_server import WebServer
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.reports.follower import ReportsFollower
-from kiosk.sorting_center.web.sources import Stores
+from kiosk.sorting_center.shared.http_server import WebServer
+from kiosk.sorting_center.web.shared.sources import Stores
 from tests.depth import TORTURE
 from tests.sorting_center.reports.ledgers import ClockedStation, closed, followed
 from tests.sorting_center.staff import PASSWORD, app_of, stores_of

@@ -12,7 +12,7 @@ from flask import Flask
 from kiosk.domain.events import PhotoRemoved
 from kiosk.sorting_center.photos.folder import PictureFolder
 from kiosk.sorting_center.photos.photos import PhotoIndex
-from kiosk.sorting_center.web.sources import Stores
+from kiosk.sorting_center.web.shared.sources import Stores
 from tests.sorting_center.staff import app_of, followed
 from tests.sorting_center.web.test_alarms import Person
 from tests.sorting_center.web.test_listings import FIRST, SECOND, SHOTS, Offered

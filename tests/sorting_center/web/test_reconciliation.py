@@ -12,7 +12,7 @@ from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.reports.follower import ReportsFollower
-from kiosk.sorting_center.web.sources import Stores
+from kiosk.sorting_center.web.shared.sources import Stores
 from kiosk.sorting_center.web.staff import reconciliation
 from kiosk.sorting_center.web.staff.reconciliation import MAX_CARDS, MAX_ROWS
 from tests.sorting_center.reports.ledgers import ClockedStation, closed, followed

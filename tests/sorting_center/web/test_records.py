@@ -18,11 +18,11 @@ from kiosk.sorting_center.desk.registry import ExpectedStation
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.ledger.database.opening import open_shared
-from kiosk.sorting_center.ledger.schema import event
+from kiosk.sorting_center.ledger.database.schema import event
 from kiosk.sorting_center.reports.receipts import Receipts
 from kiosk.sorting_center.reports.search import Search
 from kiosk.sorting_center.reports.shared.figures import total
-from kiosk.sorting_center.web.sources import Stores
+from kiosk.sorting_center.web.shared.sources import Stores
 from kiosk.sorting_center.web.staff.members import by_month
 from tests.sorting_center.reports.ledgers import ClockedStation
 from tests.sorting_center.staff import app_of, sign_in

@@ -25,9 +25,9 @@ from kiosk.sorting_center.listings.listings import ActionContext, CenterListings
 from kiosk.sorting_center.listings.offer_follower import OfferFollower
 from kiosk.sorting_center.listings.ports import NoPictureStore
 from kiosk.sorting_center.listings.records import ListingKey, ListingTexts
-from kiosk.sorting_center.web.sources import Stores
+from kiosk.sorting_center.web.shared.sources import Stores
+from kiosk.sorting_center.web.shared.texts import CenterTexts, languages
 from kiosk.sorting_center.web.staff import exports
-from kiosk.sorting_center.web.texts import CenterTexts, languages
 from tests.sorting_center.staff import PASSWORD, app_of, sign_in
 from tests.sorting_center.stations import NOW as CAME
 from tests.sorting_center.stations import Station

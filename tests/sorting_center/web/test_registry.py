@@ -13,9 +13,9 @@ from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.registry_csv import MAX_BYTES, read_registry
 from kiosk.sorting_center.desk.shared.audit import AuditAction
-from kiosk.sorting_center.http_server import WebServer
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.web.sources import Stores
+from kiosk.sorting_center.shared.http_server import WebServer
+from kiosk.sorting_center.web.shared.sources import Stores
 from tests.depth import many
 from tests.sorting_center.staff import app_of
 from tests.sorting_center.stations import NOW, Station

@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from kiosk.sorting_center.desk.registry import ExpectedStation
-from kiosk.sorting_center.web.sources import Stores
+from kiosk.sorting_center.web.shared.sources import Stores
 from tests.sorting_center.reports.ledgers import ClockedStation
 from tests.sorting_center.staff import app_of, sign_in
 from tests.sorting_center.stations import NOW

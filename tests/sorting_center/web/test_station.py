@@ -10,7 +10,7 @@ import pytest
 from kiosk.domain.events import ScaleChanged, ScaleChecked
 from kiosk.sorting_center.desk.hours import OpeningHours
 from kiosk.sorting_center.desk.registry import ExpectedStation, Township
-from kiosk.sorting_center.web.sources import Stores
+from kiosk.sorting_center.web.shared.sources import Stores
 from tests.sorting_center.reports.ledgers import ClockedStation, closed
 from tests.sorting_center.staff import NOON, app_of, looked_after, sign_in
 from tests.sorting_center.stations import NOW, Station, believed, of_weight

@@ -19,14 +19,14 @@ from click.testing import CliRunner
 from kiosk.cli.sorting_center import main
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.people import StaffRole
-from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.listings.listings import CenterListings
 from kiosk.sorting_center.listings.ports import NoPictureStore
 from kiosk.sorting_center.listings.records import ListingState
+from kiosk.sorting_center.shared.health import CenterHealth
 from kiosk.sorting_center.web.child import WebProcess
 from kiosk.sorting_center.web.remote_health import STALE_S, RemoteHealth, report_values
-from kiosk.sorting_center.web.settings import CenterWebSettings
+from kiosk.sorting_center.web.shared.settings import CenterWebSettings
 from tests.sorting_center.brokers import SOON_S, until
 from tests.sorting_center.photos.lanes import Receiving, shots
 from tests.sorting_center.stations import NOW, Station, of_weight
@@ -105,9 +105,9 @@ def test_it_looks_after_the_stations_takes_offers_in_and_shows_photos_as_they_co
 PARENT = """
 import sys, time
 from kiosk.sorting_center.desk.desk import CenterDesk
-from kiosk.sorting_center.health import CenterHealth
+from kiosk.sorting_center.shared.health import CenterHealth
 from kiosk.sorting_center.web.child import WebProcess
-from kiosk.sorting_center.web.settings import CenterWebSettings
+from kiosk.sorting_center.web.shared.settings import CenterWebSettings
 web = WebProcess(sys.argv[1], CenterWebSettings(), CenterHealth())
 web.start()
 while web.pid is None: time.sleep(0.01)

@@ -32,9 +32,9 @@ from kiosk.station.papers.parcel import CounterPapers, WaitingSlip
 from kiosk.station.parcels.photos import ParcelPhotos
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
-from kiosk.station.settings import StationSettings
+from kiosk.station.shared.settings import StationSettings
 from kiosk.store import Stamp, Store
-from kiosk.store.records import ParcelRow, PrintJob
+from kiosk.store.shared.records import ParcelRow, PrintJob
 from tests.station.fakes import MOMENT
 from tests.station.hardware import FakeLotCamera, asked
 

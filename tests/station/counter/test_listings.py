@@ -17,7 +17,7 @@ from kiosk.domain.events import PictureData
 from kiosk.domain.events.rules import event_fault
 from kiosk.station.counter.listings.offer import ListingView
 from kiosk.store import ConfirmedRow, Store
-from kiosk.store.records import ListingPictures, NewPhoto
+from kiosk.store.shared.records import ListingPictures, NewPhoto
 from tests.station.counter.rig import PIN, SECOND_PIN, CounterRig, refused
 from tests.station.counter.test_threads import together
 from tests.station.fakes import CATALOG, STAMP, names

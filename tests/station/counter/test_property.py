@@ -23,7 +23,7 @@ from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.store import Store
 from kiosk.store.database.migrate import migrate
 from kiosk.store.database.opening import OpenOptions
-from kiosk.store.records import ParcelRow
+from kiosk.store.shared.records import ParcelRow
 from tests.depth import many
 from tests.station.counter.rig import PIN, CounterRig, waybill
 from tests.station.fakes import CATALOG, STAMP

@@ -15,15 +15,15 @@ import pytest
 
 from kiosk.domain.clerk import Role
 from kiosk.domain.parcel import ParcelState
-from kiosk.protocols.scales.reading import Reading
+from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.clerk.access import CounterSession
-from kiosk.station.clock import StationClock
 from kiosk.station.counter.board import CounterSnapshot
 from kiosk.station.counter.scanning.scan_reader import ParsedScan
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.service import Hardware, ServiceSettings, StationService
-from kiosk.station.settings import StationSettings
+from kiosk.station.shared.clock import StationClock
+from kiosk.station.shared.settings import StationSettings
 from kiosk.store import Store
 from tests.station.counter.rig import PIN, digits_in, refused, shot, waybill
 from tests.station.fakes import CARD, PROFILE, STAMP, walking

@@ -12,9 +12,9 @@ from kiosk.devices.ports import LinkState
 from kiosk.domain.intake import TareSource
 from kiosk.domain.metrology.pan import STALE_S, PanState
 from kiosk.domain.trade import Party
-from kiosk.protocols.scales.reading import Reading
+from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView, PanPhase, PhotoRequest, PhotoView
-from kiosk.store.errors import DiskFull
+from kiosk.store.shared.errors import DiskFull
 from tests.station.fakes import CARD, Rig, labels
 from tests.station.hardware import BLUR, FACE, TILT, asked, judged
 

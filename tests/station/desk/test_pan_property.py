@@ -31,13 +31,13 @@ from kiosk.domain.metrology import pan_journal
 from kiosk.domain.metrology.pan import Hold
 from kiosk.domain.metrology.pan_journal import PanNote
 from kiosk.domain.trade import Certificate, CertificateKind, NoCertificateReason
-from kiosk.protocols.scales.reading import Reading
+from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.view import DeskRefused, DeskStep
 from kiosk.store import Store
 from kiosk.store.database.opening import OpenOptions
-from kiosk.store.records import CheckRow, NewCheck
+from kiosk.store.shared.records import CheckRow, NewCheck
 from tests.depth import many
 from tests.station.fakes import CATALOG, PROFILE, STAMP
 from tests.store.village import rows

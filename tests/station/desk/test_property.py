@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from kiosk.domain.metrology.pan import STALE_S, PanState
 from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView, PanPhase
-from kiosk.store.errors import DiskFull
+from kiosk.store.shared.errors import DiskFull
 from tests.depth import many
 from tests.station.fakes import CARD, PROFILE, Rig
 

@@ -6,7 +6,7 @@ import pytest
 
 from kiosk.station.desk.unfinished import KEEP_UNFINISHED_S, RETRY_S
 from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView, PanPhase
-from kiosk.store.errors import DiskFull
+from kiosk.store.shared.errors import DiskFull
 from tests.station.fakes import CARD, Rig
 
 

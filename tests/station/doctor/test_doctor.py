@@ -23,12 +23,12 @@ from kiosk.devices.scale.pause import ScaleListeners
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.clerk import Role
 from kiosk.labels.typesetting.fonts import FontProblem
-from kiosk.messaging.relay.faults import LinkFault
 from kiosk.messaging.relay.photos.faults import PhotoFault
 from kiosk.messaging.relay.photos.ports import Backlog
+from kiosk.messaging.relay.shared.faults import LinkFault
 from kiosk.messaging.relay.updates.ports import Fetching, UpdateFault
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.reading import Reading
+from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.doctor import box as doctor_box
 from kiosk.station.doctor import devices as doctor_devices
 from kiosk.station.doctor import environment as doctor_place

@@ -24,7 +24,7 @@ from kiosk.domain.metrology.legal_status import (
     verification_state,
 )
 from kiosk.domain.moment import ClockQuality
-from kiosk.protocols.scales.protocol import LineSettings
+from kiosk.protocols.scales.shared.protocol import LineSettings
 from kiosk.station.doctor.liveness import ScaleWatch
 from kiosk.station.doctor.scale import metrology_findings, missing_parameter
 from kiosk.station.doctor.shared.finding import DoctorFinding, Severity, has_failure

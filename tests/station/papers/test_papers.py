@@ -20,8 +20,8 @@ from kiosk.protocols.barcodes.gs1.notation import parse_notation
 from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.counter.scanning.scan_reader import ScanReader
 from kiosk.station.papers.papers import PaperSettings, make_papers
-from kiosk.station.settings import StationSettings
-from kiosk.store.records import NewPrintJob
+from kiosk.station.shared.settings import StationSettings
+from kiosk.store.shared.records import NewPrintJob
 from tests.station.fakes import CATALOG, MOMENT, STAMP
 
 SETTINGS = StationSettings("S0147", "yarkant", Path("data"), village="Yëngi <b>mehelle</b>", zone="Asia/Urumqi")

@@ -19,7 +19,7 @@ from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.papers.rendering import DRAWINGS, render
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.store import Store
-from kiosk.store.records import PrintJob
+from kiosk.store.shared.records import PrintJob
 from tests.station.counter.rig import KEY, CounterRig
 
 

@@ -22,7 +22,7 @@ from kiosk.simulators.printer.simulator import PrinterSimulator
 from kiosk.station.papers.papers import LABEL, RECEIPT
 from kiosk.station.papers.parcel import PARCEL_LABEL
 from kiosk.station.papers.rendering import render
-from kiosk.store.records import PrintJob
+from kiosk.store.shared.records import PrintJob
 from tests.station.papers.test_rendering import jobs
 
 DEADLINE_S = 60.0

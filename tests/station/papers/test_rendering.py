@@ -20,7 +20,7 @@ from kiosk.simulators.printer.model import LABEL_PRINTER, RECEIPT_PRINTER
 from kiosk.simulators.printer.tspl import TsplInterpreter
 from kiosk.station.papers.papers import PaperSettings, make_papers
 from kiosk.station.papers.rendering import paper_of, render
-from kiosk.store.records import NewPrintJob, PrintJob
+from kiosk.store.shared.records import NewPrintJob, PrintJob
 from tests.station.fakes import STAMP
 from tests.station.papers.test_papers import HEAD, HOSTILE, SETTINGS, agreed
 

@@ -12,7 +12,7 @@ import pytest
 from kiosk.domain.parcel import ParcelNumber, ParcelState
 from kiosk.station.parcels import photos as parcel_photos
 from kiosk.station.parcels.photos import ParcelPhotos
-from kiosk.store.records import ParcelRow
+from kiosk.store.shared.records import ParcelRow
 from tests.station.counter.rig import shot
 
 NUMBER = ParcelNumber("S0147", "A", 12)

@@ -15,7 +15,7 @@ from kiosk.station.photos.folder import PhotoFolder
 from kiosk.station.photos.photographer import NoSpace
 from kiosk.station.photos.space import MIN_FREE_BYTES, Disks, PhotoLimits, PhotoSpace
 from kiosk.store import Store
-from kiosk.store.records import ListingPictures, NewPhoto
+from kiosk.store.shared.records import ListingPictures, NewPhoto
 from tests.station.fakes import STAMP
 from tests.station.hardware import MEASURES, PowerCut, bring_in, shot_of
 

@@ -26,7 +26,6 @@ from kiosk.labels.documents import BagLabel
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.people import add_person
 from kiosk.station.clerk.refusals import CounterRefused
-from kiosk.station.clock import StationClock
 from kiosk.station.desk.view import DeskStep
 from kiosk.station.papers.papers import PaperSettings, make_papers, scale_fields
 from kiosk.station.parcels.pickup_key import PickupKey
@@ -35,8 +34,9 @@ from kiosk.station.scale.audit import MAX_WAITING_NOTES, AuditedScale, ScaleAudi
 from kiosk.station.scale.check_weight import CheckWeight
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.station.service import Hardware, ServiceSettings, StationService
+from kiosk.station.shared.clock import StationClock
 from kiosk.store import DiskFull, Stamp, Store
-from kiosk.store.records import CheckRow, ScaleContent
+from kiosk.store.shared.records import CheckRow, ScaleContent
 from tests.sorting_center.reports.corrected_time import WrittenAt, clock_offset, corrected_time
 from tests.station.fakes import CATALOG, PROFILE, STAMP, walking
 from tests.station.hardware import WAIT_S, Heard

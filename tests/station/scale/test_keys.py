@@ -19,8 +19,8 @@ from kiosk.devices.scale.command import _REFUSALS, COMMANDS
 from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.pause import PausableScale
 from kiosk.domain.metrology.pan import PanState
-from kiosk.protocols.scales.protocol import LineSettings
-from kiosk.protocols.scales.reading import Reading
+from kiosk.protocols.scales.shared.protocol import LineSettings
+from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.station.desk.view import DeskStep
 from kiosk.station.doctor.tools import ActRefused, TechnicianTools

@@ -12,7 +12,7 @@ import pytest
 
 from kiosk.devices.ports import OnProgress, ProbeCancelled, ProbeFailed, ProbeProgress
 from kiosk.protocols.scales.probe.proposals import Candidate, Proposal, Recording, propose
-from kiosk.protocols.scales.protocol import LineSettings
+from kiosk.protocols.scales.shared.protocol import LineSettings
 from kiosk.station.scale.teach import MAX_OBSERVE_S, OBSERVE_S, Teach, TeachRefused, TeachTools
 
 LINE = LineSettings()

@@ -20,7 +20,7 @@ from kiosk.station.update.updater import FORGOTTEN
 from kiosk.store import StoreError
 from kiosk.store.backup.changes_since_copy import newest_event, served_since, written_since
 from kiosk.store.backup.pre_update_copy import PreUpdateCopy
-from kiosk.store.errors import DatabaseLocked
+from kiosk.store.shared.errors import DatabaseLocked
 from tests.depth import TORTURE, many
 from tests.station.update.machine import NEW, OLD, Behavior, Machine, lay_bundle
 from tests.station.update.power import lines_of, run, worth_a_cut

@@ -29,8 +29,8 @@ from kiosk.store.backup.kit.kit_files import write_kit
 from kiosk.store.backup.medium import BackupRefused, disk_of, finished_manifests, read_manifest, uuid_of
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.check import LINKS_AT_START, check_file
-from kiosk.store.errors import StoreError
-from kiosk.store.records import ListingPictures, NewPhoto
+from kiosk.store.shared.errors import StoreError
+from kiosk.store.shared.records import ListingPictures, NewPhoto
 from tests.store.village import MEASURES, STATION, bring_in, change, rows, stamp
 
 

@@ -19,8 +19,8 @@ from kiosk.store.backup import restore as restoring
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.restore import RestoreOptions, RestoreResult, restore
 from kiosk.store.backup.settings import BackupSettings
-from kiosk.store.errors import StoreError
-from kiosk.store.records import ListingPictures, NewPhoto
+from kiosk.store.shared.errors import StoreError
+from kiosk.store.shared.records import ListingPictures, NewPhoto
 from tests.store.second_schema import begin_second_schema
 from tests.store.village import (
     CATALOG,

@@ -15,7 +15,7 @@ from kiosk.store import Store
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.restore import RestoreOptions, RestoreResult, restore
 from kiosk.store.backup.settings import BackupSettings
-from kiosk.store.errors import StoreError
+from kiosk.store.shared.errors import StoreError
 from tests.store.village import CATALOG, STATION, bring_in, epochs, open_store, rows, stamp
 
 

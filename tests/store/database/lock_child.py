@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kiosk.station.doctor import environment
 from kiosk.station.doctor.records import records
-from kiosk.station.settings import StationSettings
+from kiosk.station.shared.settings import StationSettings
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.check import check_file

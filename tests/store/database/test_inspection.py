@@ -13,8 +13,8 @@ from kiosk.store import Store
 from kiosk.store.database.inspection import all_epochs, inspect_database, last_events, private_words, row_counts
 from kiosk.store.database.migrate import migrate
 from kiosk.store.database.schema import SCHEMA_VERSION
-from kiosk.store.errors import StoreError
-from kiosk.store.records import ExpectedParcel
+from kiosk.store.shared.errors import StoreError
+from kiosk.store.shared.records import ExpectedParcel
 from tests.store.village import STATION, bring_in, stamp
 
 

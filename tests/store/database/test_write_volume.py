@@ -13,7 +13,7 @@ import pytest
 
 from kiosk.domain.trade import Mode
 from kiosk.store import NewPrintJob, Store
-from kiosk.store.records import SlotAssignment
+from kiosk.store.shared.records import SlotAssignment
 from tests.depth import many
 from tests.store.counter_rig import SLOTS, Codes, arrival, collect, papers
 from tests.store.scale_rig import with_frames

@@ -13,8 +13,8 @@ import pytest
 
 from kiosk.domain.intake import AbandonReason
 from kiosk.store import Store
-from kiosk.store.errors import DatabaseDamaged, StoreRefusal
 from kiosk.store.journal.sealed_rows import AlteredRecord, find_altered, find_altered_newest
+from kiosk.store.shared.errors import DatabaseDamaged, StoreRefusal
 from tests.store.scale_rig import with_frames
 from tests.store.village import JOBS, METROLOGY, bring_in, open_intake, open_store, rows, stamp, void_of
 

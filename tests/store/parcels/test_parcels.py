@@ -17,7 +17,7 @@ from kiosk.domain.events import EVENT_CLASSES
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.parcel import CollectedBy, Consent, ParcelNumber, ParcelState, Proof
 from kiosk.store import Arrival, ExpectedParcel, IssuedCode, ParcelRow, Store, StoreError, StoreRefusal
-from kiosk.store.records import DamageEvidence, HandoverProof, NewCode, SlotAssignment
+from kiosk.store.shared.records import DamageEvidence, HandoverProof, NewCode, SlotAssignment
 from tests.store.counter_rig import (
     CLERK,
     PHOTO,

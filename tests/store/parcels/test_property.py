@@ -23,7 +23,7 @@ from kiosk.domain.parcel import (
     Proof,
 )
 from kiosk.store import ExpectedParcel, ParcelRow, StoreRefusal
-from kiosk.store.records import DamageEvidence, HandoverProof, NewCode, SlotAssignment
+from kiosk.store.shared.records import DamageEvidence, HandoverProof, NewCode, SlotAssignment
 from tests.depth import many
 from tests.store.counter_rig import CLERK, PHOTO, SLOTS, Codes, arrive, collect, days_ago, days_later, mac_of, papers
 from tests.store.village import epochs, events, open_store, rows, stamp

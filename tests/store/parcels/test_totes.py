@@ -10,9 +10,9 @@ import pytest
 from kiosk.domain.identifiers import SerialNumber
 from kiosk.domain.parcel import ParcelNumber, ParcelState
 from kiosk.store import Store
-from kiosk.store.errors import StoreRefusal
 from kiosk.store.parcels.totes import MAX_TOTES_PER_MANIFEST
-from kiosk.store.records import NewPaper, ToteRow
+from kiosk.store.shared.errors import StoreRefusal
+from kiosk.store.shared.records import NewPaper, ToteRow
 from tests.store import counter_rig
 from tests.store.counter_rig import CLERK, Codes, arrive
 from tests.store.village import content, events, open_store, stamp

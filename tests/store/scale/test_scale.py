@@ -28,8 +28,8 @@ from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.restore import RestoreOptions, restore
 from kiosk.store.backup.settings import BackupSettings
 from kiosk.store.database.opening import OpenOptions
-from kiosk.store.records import NewCheck
-from kiosk.store.software import metrology
+from kiosk.store.shared.records import NewCheck
+from kiosk.store.shared.software import metrology
 from tests.store.scale_rig import FRAMES, LOCK, STANDING, scale_of, with_frames
 from tests.store.village import (
     CATALOG,

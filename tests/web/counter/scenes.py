@@ -11,9 +11,9 @@ from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.metrology.pan_journal import LoadLeftNote, UnbookedWhy
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.scale.settings import MetrologySettings
-from kiosk.web.roles import COOKIE
 from kiosk.web.server import Server
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.roles import COOKIE
+from kiosk.web.shared.settings import WebSettings
 from tests.station.hardware import BLUR, TILT, judged
 from tests.web import browsing
 from tests.web.counter.selling import LONGEST, lot_of, photograph, sell

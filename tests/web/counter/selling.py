@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from kiosk.domain.catalog import Allergen, Grade, Names, Origin, Pack, Sale
 from kiosk.domain.events import PictureData
 from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.store.records import ListingPictures, NewPhoto
+from kiosk.store.shared.records import ListingPictures, NewPhoto
 from tests.station.hardware import MEASURES, asked
 from tests.web.counter.shop import CounterShop
 from tests.web.shop import CATALOG

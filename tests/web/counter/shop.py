@@ -43,7 +43,7 @@ from kiosk.station.scan_router import ScanRouter
 from kiosk.store import Stamp, Store
 from kiosk.store.database.migrate import migrate
 from kiosk.store.database.opening import OpenOptions
-from kiosk.store.records import CheckRow, ExpectedParcel, ParcelRow, ScaleContent
+from kiosk.store.shared.records import CheckRow, ExpectedParcel, ParcelRow, ScaleContent
 from tests.station.counter.rig import HASHES, PIN, PINS, SECOND_PIN
 from tests.station.fakes import MOMENT, PROFILE, STAMP
 from tests.station.hardware import FakeLotCamera, asked

@@ -19,7 +19,7 @@ from kiosk.station.counter.scanning.scans import ScanSources
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.web.factory import create_app
 from kiosk.web.server import Server, serve
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.settings import WebSettings
 from tests.depth import many
 from tests.station.counter.rig import PIN, SECOND_PIN
 from tests.web import browsing

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.web.factory import ServedApp, create_app
 from kiosk.web.server import Server, serve
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.settings import WebSettings
 from tests.web import browsing
 from tests.web.counter.scenes import sign_in
 from tests.web.counter.shop import CounterShop, waybill

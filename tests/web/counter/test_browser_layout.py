@@ -13,7 +13,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, expect
 
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.settings import WebSettings
 from tests.depth import TORTURE, looks
 from tests.web import browsing
 from tests.web.counter.scenes import SCENES, CounterScene, open_pages, show

@@ -19,13 +19,13 @@ from kiosk.domain.metrology.pan_journal import LoadLeftNote, UnbookedWhy
 from kiosk.domain.moment import ClockQuality
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.scale.settings import MetrologySettings
-from kiosk.store.errors import DiskFull, StoreError
+from kiosk.store.shared.errors import DiskFull, StoreError
 from kiosk.texts import LANGUAGES, load
 from kiosk.web.counter.refusals import refusal_id
 from kiosk.web.factory import create_app
-from kiosk.web.roles import COOKIE
-from kiosk.web.scale_marks import MARKS
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.roles import COOKIE
+from kiosk.web.shared.scale_marks import MARKS
+from kiosk.web.shared.settings import WebSettings
 from tests.web.counter.shop import CounterShop
 from tests.web.shop import Shop
 

@@ -15,10 +15,10 @@ from kiosk.texts import LANGUAGES, load
 from kiosk.web.counter.check_live import PanBoard, message, why_id
 from kiosk.web.factory import create_app
 from kiosk.web.server import Server, serve
-from kiosk.web.settings import WebSettings
-from kiosk.web.speech import speech
+from kiosk.web.shared.settings import WebSettings
+from kiosk.web.shared.speech import speech
 from tests.web.counter.shop import CounterShop, waybill
-from tests.web.test_live import Listener
+from tests.web.public.test_live import Listener
 
 WAIT_S = 60.0
 

@@ -20,12 +20,12 @@ from kiosk.station.counter.papers import PaperQueue
 from kiosk.store.database.migrate import migrate
 from kiosk.texts import load
 from kiosk.web.factory import NEEDS, create_app
-from kiosk.web.roles import COOKIE, Need, is_staff_address
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.roles import COOKIE, Need, is_staff_address
+from kiosk.web.shared.settings import WebSettings
 from tests.station.counter.rig import PIN, SECOND_PIN
 from tests.station.doctor.clinic import Clinic
 from tests.web.counter.shop import CounterShop
-from tests.web.test_roles import STREAMS, Objects, routes
+from tests.web.shared.test_roles import STREAMS, Objects, routes
 
 CALLED = load("en").text("parcel.called")
 CLERK, SECOND, TECHNICIAN = "01", "02", "03"

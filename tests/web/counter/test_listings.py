@@ -19,7 +19,7 @@ from kiosk.station.counter.listings.offer import HINDRANCES, ListingView
 from kiosk.texts import LANGUAGES, load
 from kiosk.texts.formats import kg_text, money, price_per_kg
 from kiosk.web.factory import create_app
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.settings import WebSettings
 from tests.station.counter.rig import PIN, SECOND_PIN
 from tests.station.hardware import BLUR, FACE, judged
 from tests.web.counter.selling import SALE, lot_of, offers, photograph, sell

@@ -10,12 +10,12 @@ import pytest
 
 from kiosk.web.counter.live import MAX_STREAMS, badges, counter_source, message, scan_id
 from kiosk.web.factory import create_app
-from kiosk.web.live import Streams
-from kiosk.web.roles import COOKIE
+from kiosk.web.public.live import Streams
 from kiosk.web.server import Server, serve
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.roles import COOKIE
+from kiosk.web.shared.settings import WebSettings
 from tests.web.counter.shop import CounterShop, waybill
-from tests.web.test_live import Listener
+from tests.web.public.test_live import Listener
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from kiosk.domain.identifiers import internal_code
 from kiosk.station.papers.rendering import paper_of, render
 from kiosk.texts import load
 from kiosk.web.factory import create_app
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.settings import WebSettings
 from tests.station.counter.rig import PIN
 from tests.web.counter.shop import CounterShop
 

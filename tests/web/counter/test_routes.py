@@ -21,14 +21,14 @@ from kiosk.station.counter.scanning.scans import Scans
 from kiosk.station.counter.shared.view import ScanResult
 from kiosk.station.doctor.liveness import RelayHeartbeat
 from kiosk.station.papers.rendering import paper_of, render
-from kiosk.store.errors import DiskFull
 from kiosk.store.parcels.totes import MAX_TOTES_PER_MANIFEST
+from kiosk.store.shared.errors import DiskFull
 from kiosk.texts import load
 from kiosk.web.counter.acts import ACTS, Post
 from kiosk.web.counter.parcel_acts import ACTS as PARCEL_ACTS
 from kiosk.web.counter.parcel_acts import LISTS, QUESTIONS
 from kiosk.web.factory import create_app
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.settings import WebSettings
 from tests.each import each
 from tests.station.counter.rig import PIN, SECOND_PIN, foreign
 from tests.station.hardware import BLUR, FACE, TILT, judged

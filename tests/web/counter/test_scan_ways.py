@@ -10,7 +10,7 @@ from kiosk.station.counter.scanning.scans import ScanSources
 from kiosk.texts import LANGUAGES, load
 from kiosk.web.factory import create_app
 from kiosk.web.public.sentences import scan_sentence
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.settings import WebSettings
 from tests.station.counter.rig import PIN
 from tests.web.counter.shop import CounterShop, waybill
 

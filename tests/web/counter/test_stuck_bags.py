@@ -9,7 +9,7 @@ from kiosk.domain.identifiers import ReceiptNumber, bag_of
 from kiosk.station.desk.view import DeskRefused, DeskStep
 from kiosk.texts import load
 from kiosk.web.factory import create_app
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.settings import WebSettings
 from tests.station.counter.rig import SECOND_PIN
 from tests.web.counter.shop import CounterShop
 

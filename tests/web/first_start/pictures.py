@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from kiosk.web.first_start import create_first_start_app
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.settings import WebSettings
 from tests.web import browsing
 from tests.web.first_start.bench import Bench
 from tests.web.first_start.scenes import PANEL, Language, SetupScene, draft_at, setup_scenes

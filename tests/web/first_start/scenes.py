@@ -22,7 +22,7 @@ from kiosk.first_start.draft import (
 from kiosk.first_start.goods import read_goods
 from kiosk.first_start.questions import QUESTIONS
 from kiosk.first_start.recovery.ports import RecoveryRefused
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.settings import WebSettings
 from tests.web.first_start.bench import BACKUP, BROKEN, CAMERA, SCALE, SCANNER, Bench
 
 Act = Callable[[Bench, Page], None]

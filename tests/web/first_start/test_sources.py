@@ -11,9 +11,9 @@ import pytest
 from kiosk.domain.mat_measures import MatQuality
 from kiosk.first_start.draft import Proof
 from kiosk.texts import load
-from kiosk.web.drawings import known_drawings
 from kiosk.web.first_start.measures import _FORMATS
 from kiosk.web.first_start.pages import _OWN
+from kiosk.web.shared.drawings import known_drawings
 
 WEB = Path(__file__).resolve().parents[3] / "kiosk" / "web"
 TEMPLATES = sorted(WEB.glob("templates/setup/*.html"))

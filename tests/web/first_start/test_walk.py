@@ -21,10 +21,10 @@ from kiosk.domain.clerk import Role
 from kiosk.first_start.draft import draft_path
 from kiosk.simulators.broker import Broker
 from kiosk.simulators.shared.processes import ChildProgram
-from kiosk.station.clock import StationClock
-from kiosk.station.open_store import open_store
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
+from kiosk.station.shared.clock import StationClock
+from kiosk.station.shared.open_store import open_store
 from kiosk.texts import load as load_texts
 from tests.memory import DISK
 from tests.messaging.ports import claimed_port

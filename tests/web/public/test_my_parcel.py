@@ -12,10 +12,10 @@ from flask.testing import FlaskClient
 from kiosk.domain.parcel import ParcelState
 from kiosk.station.counter.parcels.handover_queue import HANDOVER_S
 from kiosk.station.scan_router import CLERK_CALLED
-from kiosk.store.records import ParcelRow
+from kiosk.store.shared.records import ParcelRow
 from kiosk.texts import load
 from kiosk.web.factory import create_app
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.settings import WebSettings
 from tests.station.counter.rig import PIN, foreign
 from tests.web.counter.shop import CounterShop, waybill
 

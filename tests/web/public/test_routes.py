@@ -16,15 +16,15 @@ from flask.testing import FlaskClient
 from kiosk.domain.catalog import Member, Names, Product
 from kiosk.domain.identifiers import internal_code
 from kiosk.station.desk.view import DeskStep, PhotoRequest
-from kiosk.store.errors import DiskFull
+from kiosk.store.shared.errors import DiskFull
 from kiosk.texts import load
 from kiosk.web.counter.acts import ACTS as COUNTER_ACTS
 from kiosk.web.factory import create_app
-from kiosk.web.guard import CSP
 from kiosk.web.public.payload import message, page_version
 from kiosk.web.public.routes import ACTS
-from kiosk.web.settings import WebSettings
-from kiosk.web.speech import Speech
+from kiosk.web.shared.guard import CSP
+from kiosk.web.shared.settings import WebSettings
+from kiosk.web.shared.speech import Speech
 from tests.station.fakes import CARD
 from tests.station.hardware import BLUR, TILT, judged
 from tests.web.shop import CATALOG, HOSTILE, Shop
@@ -200,8 +200,8 @@ def test_nonsense_is_refused_and_changes_nothing(
 
 def test_every_refusal_has_a_sentence_in_every_language(shop: Shop, client: FlaskClient) -> None:
     from kiosk.domain.metrology.pan import NotBookableReason
-    from kiosk.web.drawings import known_drawings
     from kiosk.web.public.sentences import refusal
+    from kiosk.web.shared.drawings import known_drawings
 
     codes = {word.value for word in NotBookableReason} | {
         *("stale_page", "wrong_step", "unknown_product", "no_price", "unknown_member", "not_a_member_card", "busy"),

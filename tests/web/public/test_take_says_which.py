@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from kiosk.texts import load
 from kiosk.web.factory import create_app
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.settings import WebSettings
 from tests.web.shop import Shop
 
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from kiosk.store.database.migrate import migrate
 from kiosk.texts import LANGUAGES
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.settings import WebSettings
 from tests.station.doctor.clinic import Clinic
 from tests.web import browsing
 from tests.web.first_start.pictures import slim

@@ -23,10 +23,10 @@ from kiosk.station.clerk.people import Person
 from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.scale.keys import ScaleKeys
 from kiosk.station.update.updates import Updates
-from kiosk.web import guard, roles
 from kiosk.web.factory import _FILTERS, ServedApp
 from kiosk.web.first_start.app import NoStreams
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared import guard, roles
+from kiosk.web.shared.settings import WebSettings
 from kiosk.web.technician import goods, layouts, people, technical, update
 from kiosk.web.technician import routes as technician
 from tests.station.counter.rig import PINS

@@ -21,10 +21,10 @@ from kiosk.simulators.scale.simulator import ScaleSimulator
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.people import Person
 from kiosk.station.scale.teach import OBSERVE_S, Teach, TeachTools
-from kiosk.web import guard, roles
 from kiosk.web.factory import _FILTERS, ServedApp
 from kiosk.web.first_start.app import NoStreams
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared import guard, roles
+from kiosk.web.shared.settings import WebSettings
 from kiosk.web.technician import goods, teach, technical, update
 from kiosk.web.technician import routes as technician
 from tests.devices.scale.rig import QUICK, FairClock

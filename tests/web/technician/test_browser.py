@@ -14,7 +14,7 @@ from kiosk.domain.clerk import Role
 from kiosk.station.scale.keys import ScaleKeys
 from kiosk.store.database.migrate import migrate
 from kiosk.texts import LANGUAGES
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared.settings import WebSettings
 from tests.depth import TORTURE, looks
 from tests.station.doctor.clinic import Clinic, reading
 from tests.station.fakes import Rig

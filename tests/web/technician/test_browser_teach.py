@@ -17,8 +17,8 @@ from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.scale.teach import Teach
 from kiosk.store.database.migrate import migrate
 from kiosk.texts import LANGUAGES
-from kiosk.web import roles
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared import roles
+from kiosk.web.shared.settings import WebSettings
 from tests.depth import TORTURE
 from tests.station.doctor.clinic import Clinic
 from tests.web import browsing

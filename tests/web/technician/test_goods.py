@@ -18,8 +18,8 @@ from kiosk.store import StoreError
 from kiosk.store.catalogs import Catalogs
 from kiosk.store.database.migrate import migrate
 from kiosk.texts import LANGUAGES, load
-from kiosk.web import roles
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared import roles
+from kiosk.web.shared.settings import WebSettings
 from kiosk.web.technician import goods as pages
 from tests.station.catalog.test_stick_import import changed, dearer
 from tests.station.doctor.clinic import Clinic

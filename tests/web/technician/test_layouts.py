@@ -28,9 +28,9 @@ from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.papers.own_layouts import OwnLayouts
 from kiosk.store.database.migrate import migrate
 from kiosk.texts import LANGUAGES, load
-from kiosk.web import guard, roles
 from kiosk.web.factory import _FILTERS
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared import guard, roles
+from kiosk.web.shared.settings import WebSettings
 from kiosk.web.technician import layouts, technical
 from kiosk.web.technician import routes as technician
 from tests.each import each

@@ -17,9 +17,9 @@ from kiosk.domain.clerk import Role
 from kiosk.station.clerk.pin_hash import NO_PIN_KEY
 from kiosk.store import StoreError
 from kiosk.texts import LANGUAGES, load
-from kiosk.web import roles
 from kiosk.web.factory import create_app
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared import roles
+from kiosk.web.shared.settings import WebSettings
 from kiosk.web.technician import people as pages
 from tests.station.counter.rig import HASHES, PIN, SECOND_PIN, refused
 from tests.store.village import events

@@ -35,12 +35,12 @@ from kiosk.station.papers.network_printer import request_file
 from kiosk.station.scale.keys import ScaleKeys
 from kiosk.store.backup.medium import BackupRefused, finished_manifests
 from kiosk.store.database.migrate import migrate
-from kiosk.store.errors import StoreError
-from kiosk.store.records import NewPhoto
+from kiosk.store.shared.errors import StoreError
+from kiosk.store.shared.records import NewPhoto
 from kiosk.texts import LANGUAGES, load
-from kiosk.web import guard, roles
 from kiosk.web.factory import _FILTERS
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared import guard, roles
+from kiosk.web.shared.settings import WebSettings
 from kiosk.web.technician import routes as technician
 from kiosk.web.technician import technical
 from tests.station.doctor.clinic import Clinic

@@ -16,8 +16,8 @@ from kiosk.simulators.scale.line import PtyLine
 from kiosk.station.doctor import environment as doctor_place
 from kiosk.store.database.migrate import migrate
 from kiosk.texts import LANGUAGES, load
-from kiosk.web import roles
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared import roles
+from kiosk.web.shared.settings import WebSettings
 from kiosk.web.technician import teach
 from tests.station.doctor.clinic import Clinic
 from tests.web.technician.teach_rig import app_of, taught

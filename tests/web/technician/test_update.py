@@ -21,9 +21,10 @@ from kiosk.station.update.refusals import UpdateRefusalReason
 from kiosk.station.update.updates import Updates
 from kiosk.store.database.migrate import migrate
 from kiosk.texts import LANGUAGES, load
-from kiosk.web import closed_page, roles
+from kiosk.web import closed_page
 from kiosk.web.factory import create_app
-from kiosk.web.settings import WebSettings
+from kiosk.web.shared import roles
+from kiosk.web.shared.settings import WebSettings
 from kiosk.web.technician import update as pages
 from tests.station.doctor.clinic import Clinic
 from tests.station.update.machine import BUNDLE, NEW, OLD, OTHER_KEY, Machine, lay_bundle

@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kiosk.protocols.scales.protocol import Transport
+from kiosk.protocols.scales.shared.protocol import Transport
 
 
 class AddressKind(StrEnum):

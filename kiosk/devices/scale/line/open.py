@@ -5,7 +5,7 @@ from __future__ import annotations
 from kiosk.devices.scale.line.address import Address, AddressKind
 from kiosk.devices.scale.line.ports import LinePort
 from kiosk.devices.scale.line.serial_port import SerialPort
-from kiosk.protocols.scales.protocol import LineSettings
+from kiosk.protocols.scales.shared.protocol import LineSettings
 
 
 def open_line(address: Address, line: LineSettings) -> LinePort:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 
 from kiosk.devices.scale.line.ports import BacklogDiscarded
 from kiosk.devices.scale.line.tcp import TcpPort
-from kiosk.protocols.scales.protocol import LineSettings
+from kiosk.protocols.scales.shared.protocol import LineSettings
 
 IAC, DONT, DO, WONT, WILL, SB, SE = 0xFF, 0xFE, 0xFD, 0xFC, 0xFB, 0xFA, 0xF0
 BINARY, ECHO, GO_AHEAD, COM_PORT = 0, 1, 3, 44

@@ -10,7 +10,7 @@ from pathlib import Path
 import serial
 
 from kiosk.devices.scale.line.ports import BacklogDiscarded, PortDisconnected
-from kiosk.protocols.scales.protocol import LineSettings
+from kiosk.protocols.scales.shared.protocol import LineSettings
 
 # The kernel hands over at most 4095 bytes at once and queues up to 64 KiB behind them. A drain about as long as that is
 # the oldest part of a backlog: the newest frame in it is history, not what lies on the pan.

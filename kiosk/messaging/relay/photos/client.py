@@ -7,9 +7,9 @@ from http.client import HTTPException, HTTPResponse
 from typing import Final
 
 from kiosk.messaging.contract.photos import COMPLETE, OFFSET, REFUSED, ContentRange, PictureName
-from kiosk.messaging.relay.center_line import CenterLine, Preempted
 from kiosk.messaging.relay.photos.ports import UploadResponse
-from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.messaging.relay.shared.center_line import CenterLine, Preempted
+from kiosk.messaging.relay.shared.settings import RelaySettings
 
 # One question or part, to the last byte of its answer: a part is small enough for seconds, also on a bad line.
 REQUEST_TIMEOUT_S: Final = 120.0

@@ -16,14 +16,14 @@ from typing import Final
 from kiosk.domain.backoff import Backoff
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.photos import ContentRange, PictureName
-from kiosk.messaging.relay.center_line import CenterUnreachable
-from kiosk.messaging.relay.lane import POLL_INTERVAL_S, SharedLine, random_share
 from kiosk.messaging.relay.photos.faults import PhotoFault
 from kiosk.messaging.relay.photos.paused_pictures import PausedPictures
 from kiosk.messaging.relay.photos.ports import PhotosCenter, PhotoWatcher, Picture, PictureQueue, UploadResponse
-from kiosk.messaging.relay.ports import WaitingEvents
-from kiosk.messaging.relay.settings import RelaySettings
-from kiosk.messaging.relay.throughput import ByteBudget
+from kiosk.messaging.relay.shared.center_line import CenterUnreachable
+from kiosk.messaging.relay.shared.lane import POLL_INTERVAL_S, SharedLine, random_share
+from kiosk.messaging.relay.shared.ports import WaitingEvents
+from kiosk.messaging.relay.shared.settings import RelaySettings
+from kiosk.messaging.relay.shared.throughput import ByteBudget
 
 _IDLE_POLL_S: Final = 5.0  # Between two looks while no picture waits
 _REPORT_INTERVAL_S: Final = 15.0  # Every picture that waits is counted for it

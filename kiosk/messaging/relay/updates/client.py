@@ -15,8 +15,8 @@ from kiosk.messaging.contract.updates import (
     etag_of,
     parse_offers,
 )
-from kiosk.messaging.relay.center_line import CenterLine, Preempted
-from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.messaging.relay.shared.center_line import CenterLine, Preempted
+from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.messaging.relay.updates.ports import CenterRefused
 
 REQUEST_TIMEOUT_S: Final = 60.0  # One question, from the connection to the last byte of its answer

@@ -16,11 +16,11 @@ from typing import Final
 from kiosk.domain.backoff import Backoff
 from kiosk.domain.rate_limited_log import RateLimitedLog
 from kiosk.messaging.contract.updates import UpdateOffer
-from kiosk.messaging.relay.center_line import CenterUnreachable
-from kiosk.messaging.relay.lane import POLL_INTERVAL_S, SharedLine, random_share
-from kiosk.messaging.relay.ports import WaitingEvents
-from kiosk.messaging.relay.settings import RelaySettings
-from kiosk.messaging.relay.throughput import ByteBudget
+from kiosk.messaging.relay.shared.center_line import CenterUnreachable
+from kiosk.messaging.relay.shared.lane import POLL_INTERVAL_S, SharedLine, random_share
+from kiosk.messaging.relay.shared.ports import WaitingEvents
+from kiosk.messaging.relay.shared.settings import RelaySettings
+from kiosk.messaging.relay.shared.throughput import ByteBudget
 from kiosk.messaging.relay.updates.ports import (
     BundleDamaged,
     BundleInbox,

@@ -24,11 +24,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from kiosk.protocols.scales.commands import plain
-from kiosk.protocols.scales.engines import LineEngine, LineProfile, slices
-from kiosk.protocols.scales.params import Parameter
-from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import (
+from kiosk.protocols.scales.shared.commands import plain
+from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile, slices
+from kiosk.protocols.scales.shared.params import Parameter
+from kiosk.protocols.scales.shared.ports import Decoder
+from kiosk.protocols.scales.shared.protocol import (
     DisplayState,
     FormatDescription,
     LineSettings,
@@ -36,9 +36,9 @@ from kiosk.protocols.scales.protocol import (
     ScaleProtocol,
     TransmissionMode,
 )
-from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
-from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT, ReplyPattern, match_reply
-from kiosk.protocols.scales.text_format import UNITS, TextFormat
+from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
+from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT, ReplyPattern, match_reply
+from kiosk.protocols.scales.shared.text_format import UNITS, TextFormat
 
 _MAX_LINE_BYTES = 40
 _ACK = b"\x06"

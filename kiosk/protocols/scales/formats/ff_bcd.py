@@ -25,12 +25,18 @@ import re
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from kiosk.protocols.scales.frame_length import FrameLengthEngine, FrameLengthProfile
-from kiosk.protocols.scales.numbers import from_digits, to_digits, to_text
-from kiosk.protocols.scales.params import Parameter
-from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import DisplayState, FormatDescription, Params, ScaleProtocol, TransmissionMode
-from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
+from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile
+from kiosk.protocols.scales.shared.numbers import from_digits, to_digits, to_text
+from kiosk.protocols.scales.shared.params import Parameter
+from kiosk.protocols.scales.shared.ports import Decoder
+from kiosk.protocols.scales.shared.protocol import (
+    DisplayState,
+    FormatDescription,
+    Params,
+    ScaleProtocol,
+    TransmissionMode,
+)
+from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 
 _START = 0xFF
 _HEAD = re.compile(rb"\xff(?!\xff\xff)")

@@ -15,10 +15,10 @@ from __future__ import annotations
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import partial
 
-from kiosk.protocols.scales.frame_length import FrameLengthEngine, FrameLengthProfile, fixed_length
-from kiosk.protocols.scales.params import Parameter
-from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import (
+from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile, fixed_length
+from kiosk.protocols.scales.shared.params import Parameter
+from kiosk.protocols.scales.shared.ports import Decoder
+from kiosk.protocols.scales.shared.protocol import (
     DisplayState,
     FormatDescription,
     Params,
@@ -26,7 +26,7 @@ from kiosk.protocols.scales.protocol import (
     TransmissionMode,
     Transport,
 )
-from kiosk.protocols.scales.reading import Reading
+from kiosk.protocols.scales.shared.reading import Reading
 
 COUNTS_PER_KG = Parameter(
     "counts_per_kg",

@@ -18,12 +18,12 @@ import re
 from decimal import Decimal
 from functools import partial
 
-from kiosk.protocols.scales.commands import plain
-from kiosk.protocols.scales.engines import LineEngine, LineProfile
-from kiosk.protocols.scales.numbers import from_digits
-from kiosk.protocols.scales.params import Parameter
-from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import (
+from kiosk.protocols.scales.shared.commands import plain
+from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
+from kiosk.protocols.scales.shared.numbers import from_digits
+from kiosk.protocols.scales.shared.params import Parameter
+from kiosk.protocols.scales.shared.ports import Decoder
+from kiosk.protocols.scales.shared.protocol import (
     DisplayState,
     FormatDescription,
     LineSettings,
@@ -32,7 +32,7 @@ from kiosk.protocols.scales.protocol import (
     ScaleProtocol,
     TransmissionMode,
 )
-from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
+from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 
 METRIC = Parameter("metric", "true", ("true", "false"), "five digits are kg with 3 decimals; false: four, lb with 2")
 

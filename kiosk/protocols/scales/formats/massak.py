@@ -27,10 +27,10 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from kiosk.protocols.scales.commands import plain
-from kiosk.protocols.scales.frame_length import FrameLengthEngine, FrameLengthProfile, fixed_length
-from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import (
+from kiosk.protocols.scales.shared.commands import plain
+from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile, fixed_length
+from kiosk.protocols.scales.shared.ports import Decoder
+from kiosk.protocols.scales.shared.protocol import (
     DisplayState,
     FormatDescription,
     LineSettings,
@@ -39,8 +39,8 @@ from kiosk.protocols.scales.protocol import (
     ScaleProtocol,
     TransmissionMode,
 )
-from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
-from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT
+from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
+from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT
 
 _HEAD = b"\xf8\x55\xce"
 _START = re.compile(rb"\xf8(?:\x55(?:\xce|\Z)|\Z)")

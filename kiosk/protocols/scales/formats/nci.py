@@ -25,11 +25,11 @@ from __future__ import annotations
 
 import re
 
-from kiosk.protocols.scales.commands import plain
-from kiosk.protocols.scales.engines import FixedEngine, FixedProfile, LineEngine, LineProfile
-from kiosk.protocols.scales.numbers import from_text, to_text
-from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import (
+from kiosk.protocols.scales.shared.commands import plain
+from kiosk.protocols.scales.shared.engines import FixedEngine, FixedProfile, LineEngine, LineProfile
+from kiosk.protocols.scales.shared.numbers import from_text, to_text
+from kiosk.protocols.scales.shared.ports import Decoder
+from kiosk.protocols.scales.shared.protocol import (
     DisplayState,
     FormatDescription,
     LineSettings,
@@ -38,8 +38,8 @@ from kiosk.protocols.scales.protocol import (
     ScaleProtocol,
     TransmissionMode,
 )
-from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
-from kiosk.protocols.scales.text_format import ANY_CASE, TextFormat
+from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
+from kiosk.protocols.scales.shared.text_format import ANY_CASE, TextFormat
 
 _ETX = b"\x03"
 _ALWAYS = 0x30  # Bits that every NCI status byte has

@@ -23,10 +23,10 @@ from decimal import Decimal
 from functools import partial, reduce
 from operator import xor
 
-from kiosk.protocols.scales.frame_length import FrameLengthEngine, FrameLengthProfile
-from kiosk.protocols.scales.params import Parameter
-from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import (
+from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile
+from kiosk.protocols.scales.shared.params import Parameter
+from kiosk.protocols.scales.shared.ports import Decoder
+from kiosk.protocols.scales.shared.protocol import (
     DisplayState,
     FormatDescription,
     Params,
@@ -34,8 +34,8 @@ from kiosk.protocols.scales.protocol import (
     ScaleProtocol,
     TransmissionMode,
 )
-from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
-from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT
+from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
+from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT
 
 PASSWORD = Parameter("password", "0030", (), "four characters set in the scale", "[!-~]{4}")
 

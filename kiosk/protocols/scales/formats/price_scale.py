@@ -31,13 +31,13 @@ from decimal import Decimal
 from functools import reduce
 from operator import xor
 
-from kiosk.protocols.scales.commands import plain
-from kiosk.protocols.scales.engines import FixedEngine, FixedProfile, LineEngine, LineProfile
-from kiosk.protocols.scales.frame_length import FrameLengthEngine, FrameLengthProfile
-from kiosk.protocols.scales.numbers import from_digits
-from kiosk.protocols.scales.params import Parameter
-from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import (
+from kiosk.protocols.scales.shared.commands import plain
+from kiosk.protocols.scales.shared.engines import FixedEngine, FixedProfile, LineEngine, LineProfile
+from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile
+from kiosk.protocols.scales.shared.numbers import from_digits
+from kiosk.protocols.scales.shared.params import Parameter
+from kiosk.protocols.scales.shared.ports import Decoder
+from kiosk.protocols.scales.shared.protocol import (
     DisplayState,
     FormatDescription,
     LineSettings,
@@ -46,8 +46,8 @@ from kiosk.protocols.scales.protocol import (
     ScaleProtocol,
     TransmissionMode,
 )
-from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
-from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT
+from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
+from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT
 
 _ACK, _NAK = b"\x06", b"\x15"
 _MEANING = "unit price told to the scale, as whole digits"

@@ -32,12 +32,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from kiosk.protocols.scales.commands import plain
-from kiosk.protocols.scales.engines import FixedEngine, FixedProfile, LineEngine, LineProfile
-from kiosk.protocols.scales.params import Parameter
-from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import DisplayState, FormatDescription, Params, ScaleProtocol, TransmissionMode
-from kiosk.protocols.scales.text_format import WIDTH, TextFormat, with_width
+from kiosk.protocols.scales.shared.commands import plain
+from kiosk.protocols.scales.shared.engines import FixedEngine, FixedProfile, LineEngine, LineProfile
+from kiosk.protocols.scales.shared.params import Parameter
+from kiosk.protocols.scales.shared.ports import Decoder
+from kiosk.protocols.scales.shared.protocol import (
+    DisplayState,
+    FormatDescription,
+    Params,
+    ScaleProtocol,
+    TransmissionMode,
+)
+from kiosk.protocols.scales.shared.text_format import WIDTH, TextFormat, with_width
 
 _HEAD = re.compile(rb"(?:ST|US|QT|OL|UL|TR),(?:(?:TR|PT),)?")
 # Looked for first: a tare stands in the place of the status or of the type.

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from kiosk.protocols.scales.frame_length import FrameLengthEngine, FrameLengthProfile
-from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import (
+from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile
+from kiosk.protocols.scales.shared.ports import Decoder
+from kiosk.protocols.scales.shared.protocol import (
     DisplayState,
     FormatDescription,
     Params,
@@ -25,7 +25,7 @@ from kiosk.protocols.scales.protocol import (
     TransmissionMode,
     Transport,
 )
-from kiosk.protocols.scales.reading import Decoded, Reading, Rejected, RejectReason
+from kiosk.protocols.scales.shared.reading import Decoded, Reading, Rejected, RejectReason
 
 _REPORT = 3
 _FAULT, _ZERO, _MOTION, _STABLE, _UNDER, _OVER, _CALIBRATE, _REZERO = range(1, 9)

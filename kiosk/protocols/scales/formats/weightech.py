@@ -19,12 +19,18 @@ import re
 from dataclasses import replace
 from decimal import Decimal
 
-from kiosk.protocols.scales.engines import LineEngine, LineProfile
-from kiosk.protocols.scales.numbers import from_text
-from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import DisplayState, FormatDescription, Params, ScaleProtocol, TransmissionMode
-from kiosk.protocols.scales.reading import Decoded, Reading, Rejected, RejectReason
-from kiosk.protocols.scales.text_format import TextFormat
+from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
+from kiosk.protocols.scales.shared.numbers import from_text
+from kiosk.protocols.scales.shared.ports import Decoder
+from kiosk.protocols.scales.shared.protocol import (
+    DisplayState,
+    FormatDescription,
+    Params,
+    ScaleProtocol,
+    TransmissionMode,
+)
+from kiosk.protocols.scales.shared.reading import Decoded, Reading, Rejected, RejectReason
+from kiosk.protocols.scales.shared.text_format import TextFormat
 
 _FIELD = 7
 _LINE = 1 + 3 * (1 + _FIELD)

@@ -12,7 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from kiosk.protocols.scales.probe.proposals import AMBIGUOUS_FORMATS, Candidate, Proposal, Recording, weight_text
-from kiosk.protocols.scales.reading import Reading
+from kiosk.protocols.scales.shared.reading import Reading
 
 MIN_READINGS = 3  # Readings alike at the end of an observation, before they count as a pan at rest
 MIN_KNOWN_G, MAX_KNOWN_G = 100, 300_000  # A weight must be many scale intervals to tell one point from another

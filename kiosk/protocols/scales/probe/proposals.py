@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from itertools import pairwise, product
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.numbers import to_text
-from kiosk.protocols.scales.params import CHECKSUM, STRIP_PARITY
-from kiosk.protocols.scales.protocol import LineSettings, ScaleProtocol, TransmissionMode, Transport
-from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
+from kiosk.protocols.scales.shared.numbers import to_text
+from kiosk.protocols.scales.shared.params import CHECKSUM, STRIP_PARITY
+from kiosk.protocols.scales.shared.protocol import LineSettings, ScaleProtocol, TransmissionMode, Transport
+from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 
 # The only commands a probe may send. Nothing is zeroed, tared or printed by them.
 PROBE_COMMANDS = frozenset({"request_weight", "enquiry", "read"})

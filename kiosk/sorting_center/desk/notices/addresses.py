@@ -7,8 +7,8 @@ import socket
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
-from kiosk.sorting_center.alarm_texts import format_detail
 from kiosk.sorting_center.desk.notices.ports import DeliveryFailed
+from kiosk.sorting_center.shared.alarm_texts import format_detail
 
 Resolve = Callable[[str, int], Sequence[str]]  # Numeric addresses of a name; raises OSError
 

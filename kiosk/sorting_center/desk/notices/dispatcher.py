@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 from kiosk.domain.backoff import Backoff
-from kiosk.sorting_center.alarm_texts import format_detail
 from kiosk.sorting_center.desk.notices import ports, targets
 from kiosk.sorting_center.desk.notices.outbox import NoticeClaim, NoticeOutbox
 from kiosk.sorting_center.desk.shared.errors import DeskError
+from kiosk.sorting_center.shared.alarm_texts import format_detail
 
 POLL_INTERVAL_S: Final = 3.0
 RETRY_FIRST_S: Final = 30.0

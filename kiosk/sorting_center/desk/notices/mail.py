@@ -14,13 +14,13 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Final
 
-from kiosk.sorting_center.alarm_texts import format_detail
 from kiosk.sorting_center.desk.notices.addresses import Resolve, open_connection, resolve_allowed, system_resolve
 from kiosk.sorting_center.desk.notices.deadline import closed_after
 from kiosk.sorting_center.desk.notices.outbox import NoticeClaim
 from kiosk.sorting_center.desk.notices.ports import DeliveryFailed, NoticeWording
 from kiosk.sorting_center.desk.notices.targets import MailServer, Security
 from kiosk.sorting_center.desk.shared.errors import ActionRefused
+from kiosk.sorting_center.shared.alarm_texts import format_detail
 
 TOTAL_TIMEOUT_S: Final = 30.0  # A mail server may ask others before it answers; ten steps go to and fro
 _MAX_LOGIN_BYTES: Final = 1024

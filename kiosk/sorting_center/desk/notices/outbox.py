@@ -12,7 +12,6 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 
-from kiosk.sorting_center.alarm_texts import format_detail
 from kiosk.sorting_center.desk.notices.targets import NoticeTarget, target_of
 from kiosk.sorting_center.desk.shared.audit import escaped_text
 from kiosk.sorting_center.desk.shared.cases import CaseState
@@ -20,6 +19,7 @@ from kiosk.sorting_center.desk.shared.database import DeskDatabase
 from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.desk.shared.schema import alarm_case, case_step, notice, notice_target
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
+from kiosk.sorting_center.shared.alarm_texts import format_detail
 
 MAX_CASES_PER_NOTICE: Final = 50  # A power cut makes hundreds of stations quiet at once: nobody reads a hundred letters
 MAX_STEPS: Final = 500  # Looked at in one transaction

@@ -16,13 +16,13 @@ from typing import Final
 
 import msgspec
 
-from kiosk.sorting_center.alarm_texts import format_detail
 from kiosk.sorting_center.desk.notices.addresses import Resolve, open_connection, resolve_allowed, system_resolve
 from kiosk.sorting_center.desk.notices.deadline import closed_after
 from kiosk.sorting_center.desk.notices.outbox import NoticeCase, NoticeClaim
 from kiosk.sorting_center.desk.notices.ports import DeliveryFailed, NoticeWording
 from kiosk.sorting_center.desk.notices.targets import Webhook
 from kiosk.sorting_center.desk.shared.errors import ActionRefused
+from kiosk.sorting_center.shared.alarm_texts import format_detail
 
 TOTAL_TIMEOUT_S: Final = 10.0  # For connecting, TLS, question and answer together
 MAX_BODY_BYTES: Final = 256 * 1024

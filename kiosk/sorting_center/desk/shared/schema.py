@@ -21,8 +21,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from kiosk.sorting_center.ledger.database.schema import Code, Counting
 from kiosk.sorting_center.ledger.database.times import TimestampColumn
-from kiosk.sorting_center.ledger.schema import Code, Counting
 
 SCHEMA: Final = "desk"  # Of PostgreSQL
 

@@ -11,12 +11,12 @@ from pika import BasicProperties
 from pika.channel import Channel
 from pika.spec import Basic
 
-from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ingest.amqp import queues
 from kiosk.sorting_center.ingest.amqp.link import AmqpCallbacks, AmqpLink
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ingest.shared.inbox import WINDOW, IngestInbox, PutResult
-from kiosk.sorting_center.ports import Inbound
+from kiosk.sorting_center.shared.health import CenterHealth
+from kiosk.sorting_center.shared.ports import Inbound
 
 log = logging.getLogger(__name__)
 

@@ -13,10 +13,10 @@ from pika.frame import Method
 from pika.spec import Basic
 
 from kiosk.messaging.contract.topics import GENERATION_PROPERTY
-from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ingest.amqp import queues
 from kiosk.sorting_center.ingest.amqp.link import AmqpCallbacks, AmqpLink
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
+from kiosk.sorting_center.shared.health import CenterHealth
 
 _POLL_S: Final = 0.5
 _PERSISTENT: Final = 2

@@ -11,11 +11,11 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from kiosk.messaging.contract.topics import UP_KINDS, up_filter
-from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ingest.mqtt.link import MqttCallbacks, MqttLink, MqttSession
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ingest.shared.inbox import WINDOW, IngestInbox, PutResult
-from kiosk.sorting_center.ports import Inbound
+from kiosk.sorting_center.shared.health import CenterHealth
+from kiosk.sorting_center.shared.ports import Inbound
 
 log = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from kiosk.messaging.contract.topics import GENERATION_PROPERTY
-from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ingest.mqtt.link import MqttCallbacks, MqttLink, MqttSession
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
+from kiosk.sorting_center.shared.health import CenterHealth
 
 _POLL_S: Final = 0.5
 _RECEIVE_MAXIMUM: Final = 10  # Nothing is subscribed to over this connection

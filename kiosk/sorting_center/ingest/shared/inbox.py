@@ -12,7 +12,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from kiosk.sorting_center.ingest.shared.shares import StationShares
-from kiosk.sorting_center.ports import Inbound
+from kiosk.sorting_center.shared.ports import Inbound
 
 # Messages the broker sends ahead of our acknowledgement: what bounds the inbox. A commit takes up to as many.
 WINDOW: Final = 1000

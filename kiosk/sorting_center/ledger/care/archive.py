@@ -22,9 +22,9 @@ from kiosk.sorting_center.ledger.database.opening import OpenedLedger, open_for_
 from kiosk.sorting_center.ledger.database.partitions import next_month, partition_of
 from kiosk.sorting_center.ledger.database.places import delete_archived_ranges
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
+from kiosk.sorting_center.ledger.database.schema import ARCHIVED, archived, event, feed_position, stream
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
-from kiosk.sorting_center.ledger.errors import LedgerDamaged, LedgerNotEmpty, LedgerNotReady
-from kiosk.sorting_center.ledger.schema import ARCHIVED, archived, event, feed_position, stream
+from kiosk.sorting_center.ledger.shared.errors import LedgerDamaged, LedgerNotEmpty, LedgerNotReady
 
 _CHUNK: Final = 500
 _LOCK_S: Final = 30

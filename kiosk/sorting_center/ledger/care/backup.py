@@ -19,7 +19,7 @@ from kiosk.sorting_center.ledger.database import sqlite
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
 from kiosk.sorting_center.ledger.database.faults import translate_error
 from kiosk.sorting_center.ledger.database.opening import open_for_reading
-from kiosk.sorting_center.ledger.errors import LedgerDamaged, LedgerNotEmpty
+from kiosk.sorting_center.ledger.shared.errors import LedgerDamaged, LedgerNotEmpty
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,13 @@ from sqlalchemy.exc import DBAPIError
 
 from kiosk.sorting_center.ledger.care.digest import TABLES, Digest, RollingDigest, chunks, digest
 from kiosk.sorting_center.ledger.database.faults import translate_error
+from kiosk.sorting_center.ledger.database.numberer import number_released
 from kiosk.sorting_center.ledger.database.opening import OpenedLedger, open_for_reading, open_for_writing
 from kiosk.sorting_center.ledger.database.partitions import make_partition
 from kiosk.sorting_center.ledger.database.places import EventCopy
 from kiosk.sorting_center.ledger.database.rows import insert_rows
-from kiosk.sorting_center.ledger.errors import LedgerDamaged, LedgerError, LedgerNotEmpty
-from kiosk.sorting_center.ledger.numberer import number_released
-from kiosk.sorting_center.ledger.schema import SCHEMA_VERSION, event, meta
+from kiosk.sorting_center.ledger.database.schema import SCHEMA_VERSION, event, meta
+from kiosk.sorting_center.ledger.shared.errors import LedgerDamaged, LedgerError, LedgerNotEmpty
 
 _NUMBERING_BATCH = 1000
 

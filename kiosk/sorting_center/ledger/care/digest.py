@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, Table, inspect, select
 
-from kiosk.sorting_center.ledger.schema import alembic_version, metadata, numbered
+from kiosk.sorting_center.ledger.database.schema import alembic_version, metadata, numbered
 
 CHUNK: Final = 1000
 

@@ -12,12 +12,12 @@ from sqlalchemy.exc import DBAPIError
 
 from kiosk.sorting_center.ledger import projection
 from kiosk.sorting_center.ledger.database.faults import translate_error
+from kiosk.sorting_center.ledger.database.numberer import NUMBERER_LOCK
 from kiosk.sorting_center.ledger.database.opening import OpenedLedger, open_for_writing
 from kiosk.sorting_center.ledger.database.places import feed_page
-from kiosk.sorting_center.ledger.errors import LedgerInUse
-from kiosk.sorting_center.ledger.numberer import NUMBERER_LOCK
-from kiosk.sorting_center.ledger.records import RECEIPT_TWICE
-from kiosk.sorting_center.ledger.schema import alarm, bag, event, intake, intake_void, station_status, stream
+from kiosk.sorting_center.ledger.database.schema import alarm, bag, event, intake, intake_void, station_status, stream
+from kiosk.sorting_center.ledger.shared.errors import LedgerInUse
+from kiosk.sorting_center.ledger.shared.records import RECEIPT_TWICE
 
 _CHUNK: Final = 1000
 _EVENT_COLUMNS: Final = ("station", "epoch", "region", "seq", "type", "problem", "received_at", "body")

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from kiosk.sorting_center.ledger.errors import LedgerAddressError
+from kiosk.sorting_center.ledger.shared.errors import LedgerAddressError
 
 _FORMS = "give sqlite:///path or postgresql://user@host:port/name"
 

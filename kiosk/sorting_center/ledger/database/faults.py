@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, InterfaceError, InternalError, OperationalError
 
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
-from kiosk.sorting_center.ledger.errors import (
+from kiosk.sorting_center.ledger.shared.errors import (
     LedgerAddressError,
     LedgerDamaged,
     LedgerError,

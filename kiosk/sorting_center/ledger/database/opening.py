@@ -17,10 +17,16 @@ from sqlalchemy.exc import DBAPIError
 from kiosk.sorting_center.ledger.database import postgres, sqlite
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
 from kiosk.sorting_center.ledger.database.faults import damage_error, translate_open_error
+from kiosk.sorting_center.ledger.database.numberer import Numberer
 from kiosk.sorting_center.ledger.database.partitions import Partitions
-from kiosk.sorting_center.ledger.errors import LedgerForeign, LedgerInUse, LedgerMissing, LedgerNewer, LedgerUnwritable
-from kiosk.sorting_center.ledger.numberer import Numberer
-from kiosk.sorting_center.ledger.schema import REVISION, SCHEMA_VERSION, alembic_version, meta, metadata
+from kiosk.sorting_center.ledger.database.schema import REVISION, SCHEMA_VERSION, alembic_version, meta, metadata
+from kiosk.sorting_center.ledger.shared.errors import (
+    LedgerForeign,
+    LedgerInUse,
+    LedgerMissing,
+    LedgerNewer,
+    LedgerUnwritable,
+)
 
 log = logging.getLogger(__name__)
 

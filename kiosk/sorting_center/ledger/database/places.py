@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam, func, select, text, update
 
 from kiosk.sorting_center.ledger.database.rows import Rows, insert_rows
-from kiosk.sorting_center.ledger.schema import ARCHIVED, event, event_by_month, feed_position, numbered
+from kiosk.sorting_center.ledger.database.schema import ARCHIVED, event, event_by_month, feed_position, numbered
 
 # Of the bodies of one page: four thousand ordinary events, and 64 of the largest.
 MAX_PAGE_BYTES: Final = 4 * 1024 * 1024

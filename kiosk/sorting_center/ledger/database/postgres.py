@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, func, select
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.engine import URL
 
-from kiosk.sorting_center.ledger.schema import EVENT_ON_POSTGRESQL, event, metadata
+from kiosk.sorting_center.ledger.database.schema import EVENT_ON_POSTGRESQL, event, metadata
 
 SCHEMA_LOCK: Final = 0x53_4B_02
 # Of the database, shared by every connection that writes: one that a restarted server has ended takes it again when it

@@ -15,7 +15,7 @@ from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DatabaseError
 
-from kiosk.sorting_center.ledger.errors import LedgerInUse, LedgerUnwritable
+from kiosk.sorting_center.ledger.shared.errors import LedgerInUse, LedgerUnwritable
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import Connection, delete, func, select
 
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
-from kiosk.sorting_center.ledger.schema import meta
+from kiosk.sorting_center.ledger.database.schema import meta
 
 MAX_COUNTED: Final = 1000  # As many as a broker has on its way to one process; beyond that counting begins anew
 _KEY_PREFIX: Final = "delivered "  # Before the digest; a row of `meta` each

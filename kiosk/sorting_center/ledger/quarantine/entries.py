@@ -16,8 +16,8 @@ from kiosk.messaging.contract.receive import BadEvent, parse_event
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.messaging.contract.strict_json import StrictJsonError, read
 from kiosk.sorting_center.ledger.accept import replace_nul
-from kiosk.sorting_center.ledger.records import EventKey
-from kiosk.sorting_center.ledger.schema import archived, event, quarantine, stream
+from kiosk.sorting_center.ledger.database.schema import archived, event, quarantine, stream
+from kiosk.sorting_center.ledger.shared.records import EventKey
 
 MAX_PAGE: Final = 100
 MAX_GROUPS: Final = 200

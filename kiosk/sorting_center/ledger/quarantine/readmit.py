@@ -18,8 +18,8 @@ from kiosk.sorting_center.ledger import projection, streams
 from kiosk.sorting_center.ledger.accept import replace_nul
 from kiosk.sorting_center.ledger.database import places
 from kiosk.sorting_center.ledger.database.rows import insert_autonumbered
-from kiosk.sorting_center.ledger.records import EventKey
-from kiosk.sorting_center.ledger.schema import archived, event, event_by_month, quarantine, stream, unnumbered
+from kiosk.sorting_center.ledger.database.schema import archived, event, event_by_month, quarantine, stream, unnumbered
+from kiosk.sorting_center.ledger.shared.records import EventKey
 
 # Reasons that another reader may see otherwise. All others are the chain's.
 READMITTABLE_REASONS: Final = frozenset({"unknown_type", "bad_data"})

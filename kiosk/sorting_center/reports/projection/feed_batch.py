@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, select
 from kiosk.domain.events import DayClosed, ListingSubmitted
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.trade import NON_MEMBER
-from kiosk.sorting_center.ledger import schema as ledger
+from kiosk.sorting_center.ledger.database import schema as ledger
 from kiosk.sorting_center.ledger.database.places import feed_page, placed_events
 from kiosk.sorting_center.reports.projection.subjects import receipt_of_lot
 from kiosk.sorting_center.reports.shared.times import to_milliseconds

@@ -16,7 +16,7 @@ import msgspec
 
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.reports import Reports
-from kiosk.sorting_center.subprocess_job import (
+from kiosk.sorting_center.shared.subprocess_job import (
     NICENESS,
     SubprocessJob,
     exit_with_parent,

@@ -29,11 +29,11 @@ from kiosk.sorting_center.listings.exports.pictures.child import (
 )
 from kiosk.sorting_center.listings.exports.table import csv_of
 from kiosk.sorting_center.listings.records import ListingKey, ListingState, Published
-from kiosk.sorting_center.web.access import GuardedBlueprint, access_policy, current_principal
 from kiosk.sorting_center.web.exporting.builder import SheetTexts
-from kiosk.sorting_center.web.frame import render_page, texts
-from kiosk.sorting_center.web.sources import sources
-from kiosk.sorting_center.web.texts import CenterTexts, languages
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
+from kiosk.sorting_center.web.shared.frame import render_page, texts
+from kiosk.sorting_center.web.shared.sources import sources
+from kiosk.sorting_center.web.shared.texts import CenterTexts, languages
 
 listing_exports = GuardedBlueprint("listing_exports", __name__)
 log = logging.getLogger(__name__)

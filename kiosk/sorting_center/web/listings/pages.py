@@ -27,10 +27,10 @@ from kiosk.sorting_center.listings.records import (
     ListingTexts,
 )
 from kiosk.sorting_center.photos.folder import read_picture
-from kiosk.sorting_center.web.access import GuardedBlueprint, access_policy, current_principal
-from kiosk.sorting_center.web.frame import render_page, texts
-from kiosk.sorting_center.web.query_params import parse_whole_number
-from kiosk.sorting_center.web.sources import sources
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
+from kiosk.sorting_center.web.shared.frame import render_page, texts
+from kiosk.sorting_center.web.shared.query_params import parse_whole_number
+from kiosk.sorting_center.web.shared.sources import sources
 
 listings = GuardedBlueprint("listings", __name__)
 

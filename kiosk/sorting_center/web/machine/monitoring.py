@@ -5,14 +5,14 @@ from __future__ import annotations
 from flask import Flask, Response, abort, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from kiosk.sorting_center.http_server import WebServer
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.listen_socket import listening_socket
-from kiosk.sorting_center.metrics import HealthCollector, LedgerCollector, scrape_text
-from kiosk.sorting_center.ports import HealthSource
-from kiosk.sorting_center.web import guard
-from kiosk.sorting_center.web.guard import Hosts
-from kiosk.sorting_center.web.settings import is_loopback
+from kiosk.sorting_center.shared.http_server import WebServer
+from kiosk.sorting_center.shared.listen_socket import listening_socket
+from kiosk.sorting_center.shared.ports import HealthSource
+from kiosk.sorting_center.web.machine.metrics import HealthCollector, LedgerCollector, scrape_text
+from kiosk.sorting_center.web.shared import guard
+from kiosk.sorting_center.web.shared.guard import Hosts
+from kiosk.sorting_center.web.shared.settings import is_loopback
 
 
 def health_answer(health: HealthSource) -> tuple[Response, int]:

@@ -13,10 +13,10 @@ from werkzeug.exceptions import BadRequest
 
 from kiosk.messaging.contract.envelope import DETAIL_PATTERNS, IDENTITY_PATTERNS, MAX_SEQ, OPTIONAL_PATTERNS
 from kiosk.messaging.contract.schemas import text_schema
-from kiosk.sorting_center.health import HealthReport
 from kiosk.sorting_center.ledger.overview import Counts, IntakeRow, StationRow, Totals
-from kiosk.sorting_center.web.access import EVERYONE, AccessRule, GuardedBlueprint, access_policy
-from kiosk.sorting_center.web.query_params import MAX_WHOLE_NUMBER, parse_whole_number
+from kiosk.sorting_center.shared.health import HealthReport
+from kiosk.sorting_center.web.shared.access import EVERYONE, AccessRule, GuardedBlueprint, access_policy
+from kiosk.sorting_center.web.shared.query_params import MAX_WHOLE_NUMBER, parse_whole_number
 
 # Of what is described, not of the program: another first number when a program that reads it must be changed.
 VERSION: Final = "1.0.0"

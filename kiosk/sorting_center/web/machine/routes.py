@@ -12,7 +12,6 @@ from kiosk.sorting_center.desk.tokens import Scope
 from kiosk.sorting_center.feed.feed import feed_message
 from kiosk.sorting_center.ledger.ledger import MAX_FEED_PAGE
 from kiosk.sorting_center.ledger.overview import MAX_INTAKES
-from kiosk.sorting_center.web.access import EVERYONE, AccessRule, GuardedBlueprint
 from kiosk.sorting_center.web.machine.monitoring import health_answer, metrics_answer
 from kiosk.sorting_center.web.machine.openapi import (
     Beyond,
@@ -24,8 +23,9 @@ from kiosk.sorting_center.web.machine.openapi import (
     WholeNumber,
     documented,
 )
-from kiosk.sorting_center.web.query_params import MAX_WHOLE_NUMBER
-from kiosk.sorting_center.web.sources import sources
+from kiosk.sorting_center.web.shared.access import EVERYONE, AccessRule, GuardedBlueprint
+from kiosk.sorting_center.web.shared.query_params import MAX_WHOLE_NUMBER
+from kiosk.sorting_center.web.shared.sources import sources
 
 _AFTER: Final = WholeNumber("after", 0, 0, MAX_WHOLE_NUMBER, "The feedseq behind which to begin.")
 _AFTER_FEEDSEQ: Final = WholeNumber("after_feedseq", 0, 0, MAX_WHOLE_NUMBER, "The feedseq behind which to begin.")

@@ -8,8 +8,8 @@ from typing import Final
 
 from markupsafe import Markup, escape
 
-from kiosk.sorting_center.ledger.records import DatedDoctorRow
-from kiosk.sorting_center.web.texts import CenterTexts
+from kiosk.sorting_center.ledger.shared.records import DatedDoctorRow
+from kiosk.sorting_center.web.shared.texts import CenterTexts
 from kiosk.texts import html, load
 from kiosk.texts.catalog import PLACEHOLDER
 

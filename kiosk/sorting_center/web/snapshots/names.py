@@ -12,7 +12,7 @@ from markupsafe import Markup
 from kiosk.domain.events import WordsData
 from kiosk.sorting_center.desk.hours import OpeningHours
 from kiosk.sorting_center.reports import Reports
-from kiosk.sorting_center.web.texts import CenterTexts
+from kiosk.sorting_center.web.shared.texts import CenterTexts
 from kiosk.texts import html
 from kiosk.texts.catalog import catalog
 from kiosk.texts.plain import plain

@@ -16,9 +16,9 @@ from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.reports import COUNTY, Figures, ReceiptRow, ReportScope
 from kiosk.sorting_center.reports.days import DayRow, GoodsRow, StationFigures, sum_by_group
 from kiosk.sorting_center.reports.shared.figures import total
-from kiosk.sorting_center.web.access import GuardedBlueprint, access_policy
-from kiosk.sorting_center.web.frame import render_page
-from kiosk.sorting_center.web.sources import sources
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy
+from kiosk.sorting_center.web.shared.frame import render_page
+from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.sorting_center.web.staff.charts import Chart, ChartPoint, chart
 from kiosk.sorting_center.web.staff.links import parse_day, receipt_number, record_context, region_of
 from kiosk.texts.plain import plain

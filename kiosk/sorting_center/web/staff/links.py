@@ -14,8 +14,8 @@ from werkzeug.exceptions import HTTPException, NotFound
 
 from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber, bag_of, check_region
 from kiosk.sorting_center.reports import Hit, HitKind, ReceiptRow
-from kiosk.sorting_center.web.query_params import parse_whole_number
-from kiosk.sorting_center.web.sources import sources
+from kiosk.sorting_center.web.shared.query_params import parse_whole_number
+from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.texts import html
 
 _MIN_SHOWN_LAG: Final = 1000  # Events. Fewer are read within a second, and nobody needs to be told.

@@ -13,9 +13,9 @@ from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.reports.members import MemberYear
 from kiosk.sorting_center.reports.shared.figures import Figures, total
-from kiosk.sorting_center.web.access import GuardedBlueprint, access_policy, current_principal
-from kiosk.sorting_center.web.frame import render_page
-from kiosk.sorting_center.web.sources import sources
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
+from kiosk.sorting_center.web.shared.frame import render_page
+from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.sorting_center.web.staff.charts import ChartPoint, chart
 from kiosk.sorting_center.web.staff.links import record_context, region_of, requested_page
 

@@ -10,10 +10,10 @@ from kiosk.sorting_center.desk.notices.targets import MAX_URL, NoticeChannel, No
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.errors import ActionRefused
-from kiosk.sorting_center.web.access import GuardedBlueprint, access_policy, current_principal
-from kiosk.sorting_center.web.frame import render_page
-from kiosk.sorting_center.web.sources import sources
-from kiosk.sorting_center.web.texts import FALLBACK, languages, tables
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
+from kiosk.sorting_center.web.shared.frame import render_page
+from kiosk.sorting_center.web.shared.sources import sources
+from kiosk.sorting_center.web.shared.texts import FALLBACK, languages, tables
 
 notices = GuardedBlueprint("notices", __name__)
 

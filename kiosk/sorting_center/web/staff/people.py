@@ -9,9 +9,9 @@ from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.desk.tokens import PER_MINUTE, Scope
-from kiosk.sorting_center.web.access import GuardedBlueprint, access_policy, current_principal
-from kiosk.sorting_center.web.frame import render_page
-from kiosk.sorting_center.web.query_params import parse_whole_number
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
+from kiosk.sorting_center.web.shared.frame import render_page
+from kiosk.sorting_center.web.shared.query_params import parse_whole_number
 
 people = GuardedBlueprint("people", __name__)
 

@@ -17,10 +17,10 @@ from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.ledger.quarantine import entries
 from kiosk.sorting_center.ledger.quarantine.entries import QuarantineDetails, QuarantinedEvent, QuarantineFilter
 from kiosk.sorting_center.ledger.quarantine.readmit import READMITTABLE_REASONS
-from kiosk.sorting_center.web.access import GuardedBlueprint, access_policy, current_principal
-from kiosk.sorting_center.web.frame import render_page
-from kiosk.sorting_center.web.query_params import parse_whole_number
-from kiosk.sorting_center.web.sources import sources
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
+from kiosk.sorting_center.web.shared.frame import render_page
+from kiosk.sorting_center.web.shared.query_params import parse_whole_number
+from kiosk.sorting_center.web.shared.sources import sources
 
 quarantine = GuardedBlueprint("quarantine", __name__)
 

@@ -20,10 +20,10 @@ from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.reports import ReceiptDetails
 from kiosk.sorting_center.reports.journal import EventRow, decode_data
-from kiosk.sorting_center.web.access import GuardedBlueprint, access_policy, current_principal
-from kiosk.sorting_center.web.frame import render_page
-from kiosk.sorting_center.web.query_params import parse_whole_number
-from kiosk.sorting_center.web.sources import sources
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
+from kiosk.sorting_center.web.shared.frame import render_page
+from kiosk.sorting_center.web.shared.query_params import parse_whole_number
+from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.sorting_center.web.staff.links import receipt_number, record_context, region_of
 from kiosk.sorting_center.web.staff.reconciliation import review_item_of
 

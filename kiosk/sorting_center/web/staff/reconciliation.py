@@ -19,16 +19,16 @@ from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.ledger.overview import AlarmRow
-from kiosk.sorting_center.ledger.records import RECEIPT_TWICE
+from kiosk.sorting_center.ledger.shared.records import RECEIPT_TWICE
 from kiosk.sorting_center.reports import COUNTY
 from kiosk.sorting_center.reports.closings import Closing, ClosingSnapshot
 from kiosk.sorting_center.reports.projection.closing_checks import ClosingVerdict
 from kiosk.sorting_center.reports.receipts import ReceiptDetails
 from kiosk.sorting_center.reports.shared.figures import Figures
-from kiosk.sorting_center.web.access import GuardedBlueprint, access_policy, current_principal
-from kiosk.sorting_center.web.frame import render_page
-from kiosk.sorting_center.web.query_params import MAX_WHOLE_NUMBER, parse_whole_number
-from kiosk.sorting_center.web.sources import sources
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
+from kiosk.sorting_center.web.shared.frame import render_page
+from kiosk.sorting_center.web.shared.query_params import MAX_WHOLE_NUMBER, parse_whole_number
+from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.texts import formats, html
 
 reconciliation = GuardedBlueprint("reconciliation", __name__)

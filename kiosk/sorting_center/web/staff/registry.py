@@ -35,10 +35,10 @@ from kiosk.sorting_center.desk.registry_csv import (
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.watch.known_stations import known_stations
-from kiosk.sorting_center.web.access import AccessRule, GuardedBlueprint, access_policy, current_principal
-from kiosk.sorting_center.web.frame import render_page
-from kiosk.sorting_center.web.query_params import parse_whole_number
-from kiosk.sorting_center.web.sources import sources
+from kiosk.sorting_center.web.shared.access import AccessRule, GuardedBlueprint, access_policy, current_principal
+from kiosk.sorting_center.web.shared.frame import render_page
+from kiosk.sorting_center.web.shared.query_params import parse_whole_number
+from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.texts.plain import plain
 
 registry = GuardedBlueprint("registry", __name__)

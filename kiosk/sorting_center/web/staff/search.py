@@ -14,9 +14,9 @@ from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.reports import Hit, HitKind
 from kiosk.sorting_center.reports.search import fold_text
-from kiosk.sorting_center.web.access import GuardedBlueprint, access_policy, current_principal
-from kiosk.sorting_center.web.frame import render_page
-from kiosk.sorting_center.web.sources import sources
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
+from kiosk.sorting_center.web.shared.frame import render_page
+from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.sorting_center.web.staff.links import hit_address, record_context
 from kiosk.texts.plain import plain
 

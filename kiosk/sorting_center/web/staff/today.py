@@ -7,16 +7,16 @@ from urllib.parse import quote
 from flask import Response
 
 from kiosk.sorting_center.desk.people import StaffRole
-from kiosk.sorting_center.health import HealthReport
 from kiosk.sorting_center.ledger.overview import IntakeRow
+from kiosk.sorting_center.shared.health import HealthReport
 from kiosk.sorting_center.watch.marks import StationMark
-from kiosk.sorting_center.web.access import GuardedBlueprint, current_principal
-from kiosk.sorting_center.web.bar_heights import percent, scaled_bars
-from kiosk.sorting_center.web.frame import render_page
-from kiosk.sorting_center.web.live import LiveFragment, path_if_routed
+from kiosk.sorting_center.web.shared.access import GuardedBlueprint, current_principal
+from kiosk.sorting_center.web.shared.bar_heights import percent, scaled_bars
+from kiosk.sorting_center.web.shared.frame import render_page
+from kiosk.sorting_center.web.shared.live import LiveFragment, path_if_routed
+from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.sorting_center.web.snapshots.refreshing_cache import VersionedValue
 from kiosk.sorting_center.web.snapshots.today import TodaySnapshot
-from kiosk.sorting_center.web.sources import sources
 
 today = GuardedBlueprint("today", __name__)
 

@@ -15,7 +15,7 @@ from kiosk.station.counter.shared.acts import Acts
 from kiosk.station.counter.shared.intakes import IntakeLookup
 from kiosk.store.catalogs import Catalogs
 from kiosk.store.listings import Listings as ListingTable
-from kiosk.store.records import ListedPhoto, Stamp
+from kiosk.store.shared.records import ListedPhoto, Stamp
 
 
 class CounterListings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from kiosk.store.records import ListedPhoto, SeenShot
+from kiosk.store.shared.records import ListedPhoto, SeenShot
 
 # Of 64: up to so many that differ, two shots are taken for the same goods. Seven of eight pairs are found, see
 # `kiosk.photo.pictures.likeness`; among 2,000 shots of other goods hardly one in a hundred is as near by chance, with

@@ -13,7 +13,7 @@ from kiosk.domain.catalog import Names, Pack, Product, Sale
 from kiosk.domain.events import NO_WORDS, ListingSubmitted, WordsData
 from kiosk.domain.events.rules import MAX_LISTING_PHOTOS
 from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.store.records import ListingRow
+from kiosk.store.shared.records import ListingRow
 
 VOIDED: Final = "voided"
 NOT_IN_CATALOG: Final = "not_in_catalog"  # The catalog in force has these goods no more

@@ -9,7 +9,7 @@ from kiosk.station.counter.parcels.handover_queue import HandoverQueue
 from kiosk.station.counter.parcels.parcel_lookup import ParcelLookup
 from kiosk.station.counter.shared.acts import Acts
 from kiosk.station.counter.shared.state import CounterState, FreshCode
-from kiosk.store.records import NewCode, ParcelRow
+from kiosk.store.shared.records import NewCode, ParcelRow
 
 
 class PickupCodes:

@@ -11,7 +11,7 @@ from kiosk.station.counter.parcels.steps import ParcelSteps
 from kiosk.station.counter.shared.acts import Acts
 from kiosk.station.counter.shared.state import CounterState, FreshCode
 from kiosk.station.counter.shared.view import ScanResult
-from kiosk.store.records import DamageEvidence, ParcelRow
+from kiosk.store.shared.records import DamageEvidence, ParcelRow
 
 
 class DamagedParcels:

@@ -18,7 +18,7 @@ from kiosk.station.counter.parcels.parcel_lookup import ParcelLookup
 from kiosk.station.counter.parcels.proofs import PickupProofs
 from kiosk.station.counter.parcels.steps import ParcelSteps
 from kiosk.station.counter.shared.acts import Acts
-from kiosk.store.records import HandoverProof, ParcelRow, Stamp
+from kiosk.store.shared.records import HandoverProof, ParcelRow, Stamp
 
 
 class Handovers:

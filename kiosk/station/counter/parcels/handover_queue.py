@@ -8,7 +8,7 @@ from typing import Final
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.shared.state import CounterState
-from kiosk.store.records import ParcelRow
+from kiosk.store.shared.records import ParcelRow
 
 HANDOVER_S: Final = 300.0  # A villager who proved a code and went away again leaves no parcel up for the next tap
 MAX_HANDOVERS: Final = 5

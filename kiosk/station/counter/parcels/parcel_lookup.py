@@ -9,7 +9,7 @@ from kiosk.domain.parcel import ParcelNumber
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.papers.parcel import CounterPapers, Issue
 from kiosk.store.parcels.parcels import Parcels
-from kiosk.store.records import ParcelRow, SlotAssignment, Stamp
+from kiosk.store.shared.records import ParcelRow, SlotAssignment, Stamp
 
 ParcelAct = Callable[[ParcelNumber, str, Stamp], ParcelRow]  # One step in the store: parcel, actor, time
 

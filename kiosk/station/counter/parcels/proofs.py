@@ -13,7 +13,7 @@ from kiosk.station.counter.parcels.handover_queue import HANDOVER_S, Handover
 from kiosk.station.counter.parcels.parcel_lookup import ParcelLookup
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.store.lockouts import Lockouts
-from kiosk.store.records import ParcelRow, Stamp
+from kiosk.store.shared.records import ParcelRow, Stamp
 
 
 class PickupProofs:

@@ -14,7 +14,7 @@ from kiosk.station.counter.shared.acts import Acts
 from kiosk.station.counter.shared.state import CounterState, FreshCode, Undo
 from kiosk.station.counter.shared.view import BOOKED, IN, NO_MODE, OUT, ScanResult
 from kiosk.store.parcels.deliveries import Deliveries
-from kiosk.store.records import Arrival, ParcelRow, Stamp
+from kiosk.store.shared.records import Arrival, ParcelRow, Stamp
 
 _KNOWN = {
     ParcelState.EXPECTED: "expected",

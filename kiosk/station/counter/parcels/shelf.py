@@ -12,7 +12,7 @@ from kiosk.station.counter.parcels.shots import ParcelShots
 from kiosk.station.counter.parcels.steps import ParcelSteps
 from kiosk.station.counter.shared.acts import Acts
 from kiosk.station.counter.shared.lists import window
-from kiosk.store.records import ParcelRow
+from kiosk.store.shared.records import ParcelRow
 
 
 class ParcelShelf:

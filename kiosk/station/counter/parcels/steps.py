@@ -8,7 +8,7 @@ from kiosk.station.counter.parcels.handover_queue import HandoverQueue
 from kiosk.station.counter.parcels.parcel_lookup import ParcelAct, ParcelLookup
 from kiosk.station.counter.shared.acts import Acts
 from kiosk.station.counter.shared.state import CounterState
-from kiosk.store.records import ParcelRow
+from kiosk.store.shared.records import ParcelRow
 
 
 class ParcelSteps:

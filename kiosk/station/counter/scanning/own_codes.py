@@ -21,7 +21,7 @@ from kiosk.station.counter.shared.intakes import IntakeLookup
 from kiosk.station.counter.shared.view import ScanResult
 from kiosk.store.catalogs import Catalogs
 from kiosk.store.parcels.totes import MANIFEST, SEAL, TOTE, Totes
-from kiosk.store.records import ParcelRow
+from kiosk.store.shared.records import ParcelRow
 
 MEMBER_NUMBER: Final = re.compile("M-[0-9]{5}")
 _SSCC: Final = "00"

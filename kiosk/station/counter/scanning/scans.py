@@ -31,7 +31,7 @@ from kiosk.station.counter.shared.view import (
     ScanResult,
     WaybillOffer,
 )
-from kiosk.store.records import ParcelRow
+from kiosk.store.shared.records import ParcelRow
 
 # Announced and never here: its page has nothing that could be done with it.
 _ON_THE_LIST: Final = frozenset({ParcelState.EXPECTED, ParcelState.MISSING})

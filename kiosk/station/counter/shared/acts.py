@@ -11,7 +11,7 @@ from kiosk.station.clerk.access import Access, CounterSession
 from kiosk.station.clerk.people import Person
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.counter.shared.paper_count import PaperCount
-from kiosk.store.records import Stamp
+from kiosk.store.shared.records import Stamp
 
 
 class Acts:

@@ -16,7 +16,7 @@ from kiosk.store.days import Days
 from kiosk.store.intakes import Intakes as IntakeTable
 from kiosk.store.papers.crates import Crates as CrateTable
 from kiosk.store.photos import Photos as PhotoTable
-from kiosk.store.records import ConfirmedRow
+from kiosk.store.shared.records import ConfirmedRow
 
 
 class IntakeLookup:

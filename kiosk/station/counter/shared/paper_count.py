@@ -6,8 +6,8 @@ import logging
 from itertools import count
 
 from kiosk.station.counter.shared.state import CounterState
-from kiosk.store.errors import StoreError
 from kiosk.store.papers.papers import Papers
+from kiosk.store.shared.errors import StoreError
 
 logger = logging.getLogger(__name__)
 

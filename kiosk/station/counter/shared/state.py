@@ -15,7 +15,7 @@ from kiosk.domain.parcel import ParcelNumber
 from kiosk.station.clerk.access import Access
 from kiosk.station.counter.shared.view import CounterView, ScanResult
 from kiosk.station.desk.view import PhotoRequest, PhotoView
-from kiosk.store.records import ParcelRow, Stamp
+from kiosk.store.shared.records import ParcelRow, Stamp
 
 
 @dataclass(frozen=True, slots=True)

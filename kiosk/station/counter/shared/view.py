@@ -8,7 +8,7 @@ from typing import Final
 
 from kiosk.station.clerk.people import Person
 from kiosk.station.desk.view import PhotoView
-from kiosk.store.records import ParcelRow
+from kiosk.store.shared.records import ParcelRow
 
 NO_PHOTO: Final = PhotoView()
 # What a scanned waybill means: it arrives, it is looked for to be handed out, or it is only looked up.

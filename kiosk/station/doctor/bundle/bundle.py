@@ -22,7 +22,7 @@ from kiosk.base.files import atomic_writer
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.station.doctor.bundle.scrub import Scrubber
 from kiosk.station.doctor.shared.finding import DoctorFinding
-from kiosk.station.settings import StationSettings
+from kiosk.station.shared.settings import StationSettings
 from kiosk.store.database.inspection import (
     SQLITE_VERSION,
     all_epochs,
@@ -31,7 +31,7 @@ from kiosk.store.database.inspection import (
     private_words,
     row_counts,
 )
-from kiosk.store.errors import StoreError
+from kiosk.store.shared.errors import StoreError
 from kiosk.texts import load
 
 KEEP: Final = 5  # Bundles of a station in one folder; older ones are deleted when a new one is made

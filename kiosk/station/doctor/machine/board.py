@@ -11,7 +11,7 @@ import msgspec
 from kiosk.base.json_reader import Unreadable, reader
 from kiosk.station.doctor.machine.files import read
 from kiosk.station.doctor.shared.finding import DoctorFinding, Severity
-from kiosk.station.software import software_id
+from kiosk.station.shared.software import software_id
 from kiosk.texts.plain import plain
 
 _MODEL: Final = re.compile(r"Raspberry Pi (?:Compute Module )?(?:(?P<board>[345])\b|(?P<keyboard>[45])00\b)")

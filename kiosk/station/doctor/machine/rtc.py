@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.domain.moment import ClockQuality, Moment
-from kiosk.station.clock import EARLIEST_VALID_TIME
 from kiosk.station.doctor.machine.files import count, entries, read
 from kiosk.station.doctor.shared.finding import DoctorFinding, Severity
+from kiosk.station.shared.clock import EARLIEST_VALID_TIME
 
 # A DS3231 is off by 2 ppm at most, a minute a year (its data sheet), and while the clock is synchronised the kernel
 # writes it into the module every 11 minutes (CONFIG_RTC_SYSTOHC).

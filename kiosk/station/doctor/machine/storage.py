@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from kiosk.station.clock import EARLIEST_VALID_TIME
 from kiosk.station.doctor.machine.files import count, entries, read
 from kiosk.station.doctor.shared.finding import DoctorFinding, Severity
+from kiosk.station.shared.clock import EARLIEST_VALID_TIME
 
 # 80 to 90 % of the device's life are used: DEVICE_LIFE_TIME_EST of JEDEC JESD84-B51, which counts in steps of 10 %.
 WORN_LIFE: Final = 0x09

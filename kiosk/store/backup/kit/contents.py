@@ -10,7 +10,7 @@ import msgspec
 
 from kiosk.base.json_reader import Unreadable, reader
 from kiosk.domain.identifiers import check_region, check_station
-from kiosk.store.errors import StoreError
+from kiosk.store.shared.errors import StoreError
 
 MAX_CREDENTIALS: Final = 8
 MAX_FILE_BYTES: Final = 256 * 1024  # Settings of a station have 4 KB, a chain of certificates 10

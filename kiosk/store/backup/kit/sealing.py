@@ -2,7 +2,7 @@
 
 * to the county: a sealed box. A fresh X25519 key for each kit; its secret with the county's key goes through
   HKDF-SHA256 (RFC 5869), salted with both public keys, into a key of ChaCha20Poly1305 (RFC 8439).
-* to a paper code: Argon2id (RFC 9106) of its digits under a fresh salt gives that key (kiosk/store/paper_key.py).
+* to a paper code: Argon2id (RFC 9106) of its digits under a fresh salt gives that key (`store/shared/paper_key.py`).
 
 Either key encrypts once, so the nonce is zero. The outside of the kit is the associated data. Why, and what it does not
 do: docs/decisions/recovery-kit.md.
@@ -20,7 +20,7 @@ from kiosk.domain.paper_code import BadCode, PaperCode
 from kiosk.store.backup.kit.contents import CountyKeyRequired, Kit, KitRefused, WrongPaperCode, from_bytes, to_bytes
 from kiosk.store.backup.kit.county_key import KEY_BYTES, CountyKey
 from kiosk.store.backup.kit.envelope import KitEnvelope, KitKind
-from kiosk.store.paper_key import SALT_BYTES, paper_key
+from kiosk.store.shared.paper_key import SALT_BYTES, paper_key
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey

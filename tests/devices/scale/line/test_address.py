@@ -10,7 +10,7 @@ from kiosk.app.shared.adapters import make_scale
 from kiosk.devices.scale.line.address import Address, AddressKind, parse_address
 from kiosk.devices.scale.live import LiveScale
 from kiosk.devices.scale.settings import ScaleSettings
-from kiosk.protocols.scales.protocol import Transport
+from kiosk.protocols.scales.shared.protocol import Transport
 from tests.devices.scale.listener import Listener
 
 

@@ -18,7 +18,7 @@ from kiosk.devices.scale.line.hid import HidPort
 from kiosk.devices.scale.line.ports import BacklogDiscarded, PortDisconnected
 from kiosk.devices.scale.line.serial_port import open_error_text
 from kiosk.devices.scale.live import Timing
-from kiosk.protocols.scales.protocol import LineSettings
+from kiosk.protocols.scales.shared.protocol import LineSettings
 from kiosk.simulators.scale.packets import ReportLine
 from kiosk.simulators.scale.simulator import ScaleSimulator
 from tests.devices.scale.listener import PATIENCE_S, Listener

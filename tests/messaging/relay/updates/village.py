@@ -17,8 +17,8 @@ from kiosk.app.update.board import ThisBoard
 from kiosk.app.update.fetched_bundles import FetchedBundles
 from kiosk.app.update.paths import UpdatePaths
 from kiosk.messaging.contract.updates import UpdateOffer, UpdateOffers
-from kiosk.messaging.relay.lane import Lane
-from kiosk.messaging.relay.settings import RelaySettings
+from kiosk.messaging.relay.shared.lane import Lane
+from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.messaging.relay.updates.client import UpdatesClient
 from kiosk.messaging.relay.updates.lane import StationUpdates, UpdatesWork
 from kiosk.messaging.relay.updates.ports import Fetching, UpdateFault

@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import DisplayState
-from kiosk.protocols.scales.reading import Reading, Record, Rejected, RejectReason
+from kiosk.protocols.scales.shared.protocol import DisplayState
+from kiosk.protocols.scales.shared.reading import Reading, Record, Rejected, RejectReason
 from tests.each import each
 from tests.protocols.scales.golden import decode
 

@@ -8,8 +8,8 @@ import pytest
 
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.formats import hx711
-from kiosk.protocols.scales.protocol import DisplayState
-from kiosk.protocols.scales.reading import Reading
+from kiosk.protocols.scales.shared.protocol import DisplayState
+from kiosk.protocols.scales.shared.reading import Reading
 from tests.each import each
 
 _CALIBRATION = {"counts_per_kg": "21487.5", "zero_counts": "-12034"}

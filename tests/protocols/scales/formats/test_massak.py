@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.formats import massak
-from kiosk.protocols.scales.protocol import DisplayState
-from kiosk.protocols.scales.reading import Reading, Record
+from kiosk.protocols.scales.shared.protocol import DisplayState
+from kiosk.protocols.scales.shared.reading import Reading, Record
 from tests.each import each
 
 

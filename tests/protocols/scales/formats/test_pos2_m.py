@@ -9,8 +9,8 @@ from operator import xor
 import pytest
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import DisplayState
-from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
+from kiosk.protocols.scales.shared.protocol import DisplayState
+from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 from tests.each import each
 
 _REFUSED = {5: RejectReason.ZERO_ERROR, 7: RejectReason.TIMEOUT_UNSTABLE, 9: RejectReason.NEEDS_CALIBRATION}

@@ -9,8 +9,8 @@ import pytest
 
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.formats.usb_hid import encode_frame
-from kiosk.protocols.scales.protocol import DisplayState
-from kiosk.protocols.scales.reading import Decoded, Reading, Rejected, RejectReason
+from kiosk.protocols.scales.shared.protocol import DisplayState
+from kiosk.protocols.scales.shared.reading import Decoded, Reading, Rejected, RejectReason
 from tests.each import each
 
 _ZERO, _MOTION, _STABLE = 2, 3, 4

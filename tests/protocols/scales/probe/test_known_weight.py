@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.probe.known_weight import MismatchReason, WeighOutcome, identify_profile, readings_of
 from kiosk.protocols.scales.probe.proposals import Proposal, Recording, propose
-from kiosk.protocols.scales.protocol import DisplayState, LineSettings, ScaleProtocol
+from kiosk.protocols.scales.shared.protocol import DisplayState, LineSettings, ScaleProtocol
 from tests.depth import many
 from tests.each import each
 from tests.protocols.scales.probe_frames import LOADS, ROWS, recording

@@ -24,8 +24,8 @@ from kiosk.protocols.scales.probe.proposals import (
     probe_queries,
     propose,
 )
-from kiosk.protocols.scales.protocol import LineSettings, ScaleProtocol, Transport
-from kiosk.protocols.scales.reading import Reading
+from kiosk.protocols.scales.shared.protocol import LineSettings, ScaleProtocol, Transport
+from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.simulators.scale.uart import as_received
 from tests.depth import TORTURE, many
 from tests.each import each

@@ -11,11 +11,11 @@ import sqlite3
 import sys
 import threading
 
-from kiosk.sorting_center.health import CenterHealth
 from kiosk.sorting_center.ingest.amqp.consumer import AmqpConsumer
 from kiosk.sorting_center.ingest.receiver import Receiver
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ingest.shared.inbox import IngestInbox
+from kiosk.sorting_center.shared.health import CenterHealth
 
 
 def main(url: str, file: str) -> None:

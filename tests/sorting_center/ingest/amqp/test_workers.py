@@ -18,7 +18,7 @@ from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.ingest.amqp import queues
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.ledger.schema import refused
+from kiosk.sorting_center.ledger.database.schema import refused
 from kiosk.sorting_center.service import SortingCenter
 from tests.depth import TORTURE, many
 from tests.servers.rabbitmq import PASSWORD, RabbitMQ, Vhost

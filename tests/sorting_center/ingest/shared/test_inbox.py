@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from kiosk.sorting_center.ingest.shared.inbox import WINDOW, IngestInbox, PutResult
-from kiosk.sorting_center.ports import Inbound
+from kiosk.sorting_center.shared.ports import Inbound
 
 
 class Clock:

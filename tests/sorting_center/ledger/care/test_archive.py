@@ -14,7 +14,7 @@ from kiosk.messaging.contract.receive import parse_event
 from kiosk.sorting_center.ledger import Ledger, LedgerNotEmpty, LedgerNotReady
 from kiosk.sorting_center.ledger.care.archive import ArchivedMonth, archive
 from kiosk.sorting_center.ledger.care.rebuild import rebuild
-from kiosk.sorting_center.ledger.schema import numbered
+from kiosk.sorting_center.ledger.database.schema import numbered
 from tests.sorting_center.stations import Station, of_weight
 
 REGION = "shache"

@@ -13,7 +13,7 @@ from sqlalchemy import delete, insert, select, update
 
 from kiosk.sorting_center.ledger import Ledger, LedgerInUse
 from kiosk.sorting_center.ledger.care.rebuild import rebuild
-from kiosk.sorting_center.ledger.schema import alarm, bag, intake, intake_void, station_status
+from kiosk.sorting_center.ledger.database.schema import alarm, bag, intake, intake_void, station_status
 from tests.depth import many
 from tests.sorting_center.histories import crowded_ledger
 from tests.sorting_center.stations import NOW, Station

@@ -10,7 +10,7 @@ import pytest
 from kiosk.domain.parcel import ParcelState
 from kiosk.station.counter.scanning.scan_reader import ParsedScan
 from kiosk.store import DiskFull, Store
-from kiosk.store.records import ExpectedParcel
+from kiosk.store.shared.records import ExpectedParcel
 from tests.station.counter.rig import CounterRig, refused, waybill
 from tests.station.hardware import asked
 

@@ -12,7 +12,7 @@ from kiosk.domain.void import VoidReason
 from kiosk.station.desk.view import PhotoRequest
 from kiosk.station.photos.folder import listing_pictures
 from kiosk.store import ConfirmedRow, DiskFull
-from kiosk.store.records import NewPhoto
+from kiosk.store.shared.records import NewPhoto
 from tests.station.counter.rig import PIN, SECOND_PIN, CounterRig, refused
 from tests.station.hardware import BLUR, FACE, TILT, bring_in, judged
 

@@ -22,7 +22,7 @@ from kiosk.station.doctor.bundle import bundle
 from kiosk.station.doctor.bundle.bundle import KEEP, Subject, write_bundle
 from kiosk.station.doctor.bundle.names import PrivateNames
 from kiosk.station.doctor.bundle.scrub import Scrubber
-from kiosk.store.records import ExpectedParcel
+from kiosk.store.shared.records import ExpectedParcel
 from tests.each import each
 from tests.station.doctor.clinic import Clinic
 from tests.store.village import CATALOG, bring_in

@@ -9,14 +9,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from kiosk.domain.paper_code import PaperCode
-from kiosk.store import paper_key
 from kiosk.store.backup.kit import sealing
 from kiosk.store.backup.kit.contents import Credential, Kit, KitRefused, from_bytes, to_bytes
 from kiosk.store.backup.kit.county_key import CountyKey
 from kiosk.store.backup.kit.envelope import KitEnvelope
 from kiosk.store.backup.kit.sealing import open_as_county, open_with_paper, require_paper, seal_to_code, seal_to_county
 from kiosk.store.backup.settings import BackupSettings
-from kiosk.store.paper_key import COST, Cost
+from kiosk.store.shared import paper_key
+from kiosk.store.shared.paper_key import COST, Cost
 
 SECRET = "5ec7e7" + "ab" * 29
 KIT = Kit(

@@ -20,9 +20,9 @@ import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from kiosk.protocols.scales.engines import LineEngine, LineProfile
-from kiosk.protocols.scales.params import Parameter
-from kiosk.protocols.scales.protocol import (
+from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
+from kiosk.protocols.scales.shared.params import Parameter
+from kiosk.protocols.scales.shared.protocol import (
     DisplayState,
     FormatDescription,
     LineSettings,
@@ -30,8 +30,8 @@ from kiosk.protocols.scales.protocol import (
     ScaleProtocol,
     TransmissionMode,
 )
-from kiosk.protocols.scales.reading import Decoded
-from kiosk.protocols.scales.text_format import ANY_CASE, TextFormat
+from kiosk.protocols.scales.shared.reading import Decoded
+from kiosk.protocols.scales.shared.text_format import ANY_CASE, TextFormat
 
 _MAX_LINE_BYTES = 40
 _SMALL = {b"gn": "gr", b"ct": "ct", b"dwt": "dwt"}

@@ -27,14 +27,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from kiosk.protocols.scales.commands import plain
-from kiosk.protocols.scales.engines import LineEngine, LineProfile
-from kiosk.protocols.scales.params import Parameter
-from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import DisplayState, FormatDescription, Params, ScaleProtocol, TransmissionMode
-from kiosk.protocols.scales.reading import Decoded, Reading, RejectReason
-from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT, ReplyPattern, match_reply
-from kiosk.protocols.scales.text_format import ANY_CASE, TextFormat
+from kiosk.protocols.scales.shared.commands import plain
+from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
+from kiosk.protocols.scales.shared.params import Parameter
+from kiosk.protocols.scales.shared.ports import Decoder
+from kiosk.protocols.scales.shared.protocol import (
+    DisplayState,
+    FormatDescription,
+    Params,
+    ScaleProtocol,
+    TransmissionMode,
+)
+from kiosk.protocols.scales.shared.reading import Decoded, Reading, RejectReason
+from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT, ReplyPattern, match_reply
+from kiosk.protocols.scales.shared.text_format import ANY_CASE, TextFormat
 
 _MAX_LINE_BYTES = 64
 _UNITS = {**ANY_CASE, b"ct": "ct", b"dwt": "dwt", b"GN": "gr", b"pc": "pcs", b"PC": "pcs"}

@@ -18,10 +18,10 @@ from __future__ import annotations
 
 import re
 
-from kiosk.protocols.scales.commands import plain
-from kiosk.protocols.scales.engines import LineEngine, LineProfile
-from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import (
+from kiosk.protocols.scales.shared.commands import plain
+from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
+from kiosk.protocols.scales.shared.ports import Decoder
+from kiosk.protocols.scales.shared.protocol import (
     DisplayState,
     FormatDescription,
     Params,
@@ -29,9 +29,9 @@ from kiosk.protocols.scales.protocol import (
     ScaleProtocol,
     TransmissionMode,
 )
-from kiosk.protocols.scales.reading import Decoded, RejectReason
-from kiosk.protocols.scales.replies import ACKNOWLEDGEMENT, ReplyPattern, match_reply
-from kiosk.protocols.scales.text_format import UNITS, TextFormat
+from kiosk.protocols.scales.shared.reading import Decoded, RejectReason
+from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT, ReplyPattern, match_reply
+from kiosk.protocols.scales.shared.text_format import UNITS, TextFormat
 
 _MAX_LINE_BYTES = 40
 _NAME = rb"[A-Z][A-Z0-9]{0,2}"

@@ -19,12 +19,12 @@ import re
 from collections.abc import Mapping
 from functools import partial
 
-from kiosk.protocols.scales.commands import plain
-from kiosk.protocols.scales.engines import LineEngine, LineProfile
-from kiosk.protocols.scales.numbers import from_text, to_text
-from kiosk.protocols.scales.params import Parameter
-from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import (
+from kiosk.protocols.scales.shared.commands import plain
+from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
+from kiosk.protocols.scales.shared.numbers import from_text, to_text
+from kiosk.protocols.scales.shared.params import Parameter
+from kiosk.protocols.scales.shared.ports import Decoder
+from kiosk.protocols.scales.shared.protocol import (
     DisplayState,
     FormatDescription,
     LineSettings,
@@ -33,7 +33,7 @@ from kiosk.protocols.scales.protocol import (
     ScaleProtocol,
     TransmissionMode,
 )
-from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
+from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 
 LENGTH = Parameter(
     "length", "any", ("any", "16", "22"), "characters of a line; with 22, one that lost its identification is refused"

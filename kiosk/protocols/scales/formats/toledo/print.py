@@ -34,13 +34,19 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from types import MappingProxyType
 
-from kiosk.protocols.scales.engines import LineEngine, LineProfile
-from kiosk.protocols.scales.numbers import from_text
-from kiosk.protocols.scales.params import Parameter
-from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import DisplayState, FormatDescription, Params, ScaleProtocol, TransmissionMode
-from kiosk.protocols.scales.reading import Decoded, Reading, Rejected, RejectReason
-from kiosk.protocols.scales.text_format import ANY_CASE, TextFormat
+from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
+from kiosk.protocols.scales.shared.numbers import from_text
+from kiosk.protocols.scales.shared.params import Parameter
+from kiosk.protocols.scales.shared.ports import Decoder
+from kiosk.protocols.scales.shared.protocol import (
+    DisplayState,
+    FormatDescription,
+    Params,
+    ScaleProtocol,
+    TransmissionMode,
+)
+from kiosk.protocols.scales.shared.reading import Decoded, Reading, Rejected, RejectReason
+from kiosk.protocols.scales.shared.text_format import ANY_CASE, TextFormat
 
 _MAX_LINE_BYTES = 40
 LENGTH = Parameter(

@@ -29,12 +29,12 @@ from decimal import Decimal
 from functools import partial
 from types import MappingProxyType
 
-from kiosk.protocols.scales.commands import plain
-from kiosk.protocols.scales.frame_length import FrameLengthEngine, FrameLengthProfile, fixed_length
-from kiosk.protocols.scales.numbers import from_digits, to_digits
-from kiosk.protocols.scales.params import Parameter
-from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import (
+from kiosk.protocols.scales.shared.commands import plain
+from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile, fixed_length
+from kiosk.protocols.scales.shared.numbers import from_digits, to_digits
+from kiosk.protocols.scales.shared.params import Parameter
+from kiosk.protocols.scales.shared.ports import Decoder
+from kiosk.protocols.scales.shared.protocol import (
     DisplayState,
     FormatDescription,
     LineSettings,
@@ -42,7 +42,7 @@ from kiosk.protocols.scales.protocol import (
     ScaleProtocol,
     TransmissionMode,
 )
-from kiosk.protocols.scales.reading import Decoded, Reading, Rejected, RejectReason
+from kiosk.protocols.scales.shared.reading import Decoded, Reading, Rejected, RejectReason
 
 _HEAD = re.compile(rb"\x02(?!\x02)")
 _FRAME = re.compile(rb"\x02([^\x02]{3})([^\x02\r]{6})([^\x02\r]{6})\r.?", re.DOTALL)

@@ -29,11 +29,11 @@ from dataclasses import replace
 from functools import partial, reduce
 from operator import xor
 
-from kiosk.protocols.scales.engines import FixedEngine, FixedProfile
-from kiosk.protocols.scales.numbers import from_digits, to_text
-from kiosk.protocols.scales.params import CHECKSUM, Parameter
-from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import (
+from kiosk.protocols.scales.shared.engines import FixedEngine, FixedProfile
+from kiosk.protocols.scales.shared.numbers import from_digits, to_text
+from kiosk.protocols.scales.shared.params import CHECKSUM, Parameter
+from kiosk.protocols.scales.shared.ports import Decoder
+from kiosk.protocols.scales.shared.protocol import (
     DisplayState,
     FormatDescription,
     Params,
@@ -41,7 +41,7 @@ from kiosk.protocols.scales.protocol import (
     ScaleProtocol,
     TransmissionMode,
 )
-from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected, RejectReason
+from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 
 _STX, _ETX = 0x02, 0x03
 _BODY = re.compile(rb"([+-])([0-9]{6})([0-4])")

@@ -26,13 +26,19 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from functools import partial
 
-from kiosk.protocols.scales.engines import slices
-from kiosk.protocols.scales.numbers import from_text
-from kiosk.protocols.scales.params import Parameter
-from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import DisplayState, FormatDescription, Params, ScaleProtocol, TransmissionMode
-from kiosk.protocols.scales.reading import Decoded, Rejected, RejectReason
-from kiosk.protocols.scales.text_format import TextFormat
+from kiosk.protocols.scales.shared.engines import slices
+from kiosk.protocols.scales.shared.numbers import from_text
+from kiosk.protocols.scales.shared.params import Parameter
+from kiosk.protocols.scales.shared.ports import Decoder
+from kiosk.protocols.scales.shared.protocol import (
+    DisplayState,
+    FormatDescription,
+    Params,
+    ScaleProtocol,
+    TransmissionMode,
+)
+from kiosk.protocols.scales.shared.reading import Decoded, Rejected, RejectReason
+from kiosk.protocols.scales.shared.text_format import TextFormat
 
 _ENDS = b"=\r\n"
 _BEGIN = re.compile(b"=(?![%b])" % _ENDS)

@@ -28,14 +28,20 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
 
-from kiosk.protocols.scales.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.formats.xk3190.binary import check_characters
-from kiosk.protocols.scales.numbers import from_text
-from kiosk.protocols.scales.params import CHECKSUM
-from kiosk.protocols.scales.ports import Decoder
-from kiosk.protocols.scales.protocol import DisplayState, FormatDescription, Params, ScaleProtocol, TransmissionMode
-from kiosk.protocols.scales.reading import Decoded, Rejected, RejectReason
-from kiosk.protocols.scales.text_format import WIDTH, TextFormat, with_width
+from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
+from kiosk.protocols.scales.shared.numbers import from_text
+from kiosk.protocols.scales.shared.params import CHECKSUM
+from kiosk.protocols.scales.shared.ports import Decoder
+from kiosk.protocols.scales.shared.protocol import (
+    DisplayState,
+    FormatDescription,
+    Params,
+    ScaleProtocol,
+    TransmissionMode,
+)
+from kiosk.protocols.scales.shared.reading import Decoded, Rejected, RejectReason
+from kiosk.protocols.scales.shared.text_format import WIDTH, TextFormat, with_width
 
 _CHECKED = 11
 _LINE = _CHECKED + 2

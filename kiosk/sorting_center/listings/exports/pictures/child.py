@@ -10,7 +10,7 @@ import msgspec
 
 from kiosk.base.json_reader import Unreadable, reader
 from kiosk.photo.channels.rules import ChannelRule
-from kiosk.sorting_center.subprocess_job import SubprocessJob, run_job
+from kiosk.sorting_center.shared.subprocess_job import SubprocessJob, run_job
 
 MAX_LISTINGS: Final = 100  # Of one file. With ten photos each, which is the most, they take a core about two minutes.
 EXPORT_TIMEOUT_S: Final = 600.0

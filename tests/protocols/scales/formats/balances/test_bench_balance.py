@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import DisplayState
+from kiosk.protocols.scales.shared.protocol import DisplayState
 from tests.each import each
 
 _LENGTHS = {

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.formats.balances.sartorius import encode_frame
-from kiosk.protocols.scales.protocol import DisplayState
-from kiosk.protocols.scales.reading import Reading
+from kiosk.protocols.scales.shared.protocol import DisplayState
+from kiosk.protocols.scales.shared.reading import Reading
 from tests.each import each
 
 _TARE = b"T     +    0.640 kg \r\n"

@@ -8,8 +8,8 @@ import pytest
 
 from kiosk.domain.metrology.indication import ScaleProfile, UnusableReason, indicate
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import DisplayState
-from kiosk.protocols.scales.reading import Reading, Rejected, RejectReason
+from kiosk.protocols.scales.shared.protocol import DisplayState
+from kiosk.protocols.scales.shared.reading import Reading, Rejected, RejectReason
 from tests.each import each
 from tests.protocols.scales.damage import with_parity
 from tests.protocols.scales.golden import decode

@@ -8,8 +8,8 @@ from typing import TypeGuard
 import pytest
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import DisplayState
-from kiosk.protocols.scales.reading import Decoded, Reading
+from kiosk.protocols.scales.shared.protocol import DisplayState
+from kiosk.protocols.scales.shared.reading import Decoded, Reading
 from tests.each import each
 from tests.protocols.scales.golden import decode
 

@@ -9,8 +9,8 @@ from operator import xor
 import pytest
 
 from kiosk.protocols.scales import registry
-from kiosk.protocols.scales.protocol import DisplayState
-from kiosk.protocols.scales.reading import Decoded, Reading, Record, Rejected
+from kiosk.protocols.scales.shared.protocol import DisplayState
+from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected
 from tests.each import each
 
 _ROW = registry.get("xk3190_tf1")

@@ -1,0 +1,189 @@
+"""What the relay needs from the station's database; the store implements it under the same names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from kiosk.domain.rate_limited_log import RateLimitedLog
+from kiosk.messaging.contract.control import DoctorRow
+from kiosk.messaging.relay.shared.faults import LinkFault
+
+
+class JournalIdentity(Protocol):
+    @property
+    def station(self) -> str: ...
+
+    @property
+    def epoch(self) -> str: ...
+
+    @property
+    def series(self) -> str: ...
+
+
+class OutboxRow(Protocol):
+    """A sealed event that waits; ``body`` is sent as it is."""
+
+    @property
+    def epoch(self) -> str: ...
+
+    @property
+    def seq(self) -> int: ...
+
+    @property
+    def body(self) -> bytes: ...
+
+
+class OutboxCounts(Protocol):
+    """Of the current epoch: events not done, the last sequence number (0: none), all done up to here (0: none)."""
+
+    @property
+    def pending(self) -> int: ...
+
+    @property
+    def last_seq(self) -> int: ...
+
+    @property
+    def acked_upto(self) -> int: ...
+
+
+class EarlierEpoch(Protocol):
+    """A former life of the database. What is above ``acked_upto`` was told again in the epoch after it."""
+
+    @property
+    def epoch(self) -> str: ...
+
+    @property
+    def last_seq(self) -> int: ...
+
+    @property
+    def acked_upto(self) -> int: ...
+
+
+class OutboxPort(Protocol):
+    """The events that wait for the sorting center, and what it said to them."""
+
+    def pending(self, limit: int, after: int = 0) -> Sequence[OutboxRow]:
+        """Events of the current epoch that are not done, seq > ``after``, oldest first."""
+
+    def counts(self) -> OutboxCounts: ...
+
+    def waiting_bytes(self) -> int:
+        """Bytes of the events of the current epoch that are not done. Reads every one of them: not for each look."""
+
+    def earlier(self) -> Sequence[EarlierEpoch]:
+        """The epochs before the current one of which the center had something, oldest first."""
+
+    def sealed(self, epoch: str, limit: int, after: int = 0) -> Sequence[OutboxRow]:
+        """Events of any epoch of this database, done or not, seq > ``after``, oldest first."""
+
+    def hash_at(self, seq: int, epoch: str) -> str | None:
+        """The hash of this event, None when there is none."""
+
+    def acknowledge(self, upto: int, quarantined: Sequence[int], epoch: str) -> bool:
+        """Events up to ``upto`` are done, later ones are pending (again).
+
+        False, and nothing is done, when ``epoch`` is not the current one: checked in the transaction that writes.
+        """
+
+
+class EpochsPort(Protocol):
+    """The epochs of one station; the other process may begin one as well."""
+
+    def identity(self) -> JournalIdentity: ...
+
+    def start(self, why: str, *, ending: str) -> bool:
+        """Begin a new epoch; what is pending is issued again in it. False, and nothing is
+        written, when ``ending`` is not the current epoch (any more)."""
+
+    def reissue(self, epoch: str, after: int) -> int:
+        """Issue again in the current epoch what was acknowledged of an earlier one above ``after``; how many events.
+
+        From then on ``after`` is all that was acknowledged of it, so a second call finds nothing.
+        """
+
+    def behind_limit_reached(self) -> bool:
+        """Whether no (further) epoch may be begun because the center has more than this database."""
+
+
+class StorePort(Protocol):
+    """The database of one station, used from one thread. Any call may raise the store's errors."""
+
+    @property
+    def outbox(self) -> OutboxPort: ...
+
+    @property
+    def epochs(self) -> EpochsPort: ...
+
+    def changed(self) -> bool:
+        """Whether another connection has committed since the last call. Cheap: asked many times a second."""
+
+
+class LinkWatcher(Protocol):
+    """Who is told how the way to the sorting center does. Must return at once and raise nothing."""
+
+    def ack_received(self, alarm: str) -> None:
+        """An acknowledgement was believed, or refused for this: ``fork`` or ``ahead``."""
+
+    def fault(self, fault: LinkFault) -> None:
+        """The broker refuses something, or ends the connection; told again as long as it lasts."""
+
+    def remaining(self, left_s: float | None) -> None:
+        """About how many seconds until everything is acknowledged; None when that is not known, or nothing waits."""
+
+
+class DoctorReport(Protocol):
+    """What the station's doctor said last. Must return at once and raise nothing."""
+
+    def rows(self) -> tuple[DoctorRow, ...]:
+        """The worst first, MAX_TOLD_ROWS at most; none when nothing is known."""
+
+
+class WaitingEvents(Protocol):
+    """What goes before anything else. May raise the store's errors."""
+
+    def any_waiting(self) -> bool:
+        """Whether an event waits for the sorting center's acknowledgement."""
+
+
+class CenterConnection(Protocol):
+    """The end of a connection, as of every ``CenterLine``."""
+
+    def close(self) -> None:
+        """Hang up; the next question opens a new connection."""
+
+    def end(self) -> None:
+        """From another thread: whatever waits for the center is over, and nothing is opened any more."""
+
+
+class LaneWork(Protocol):
+    """What a lane carries. Each call says the seconds until the next step."""
+
+    @property
+    def name(self) -> str:
+        """Of its thread."""
+
+    @property
+    def activity(self) -> str:
+        """What is interrupted when something goes wrong, for the log."""
+
+    @property
+    def log(self) -> RateLimitedLog: ...
+
+    def step(self) -> float:
+        """Raises NoWay, GaveWay, and whatever else goes wrong."""
+
+    def preempted(self) -> float:
+        """What was on its way was broken off for an event. Raises nothing."""
+
+    def failed(self, error: Exception) -> float:
+        """No way to the center, or anything else that ``step`` has raised; it is in the log. Raises nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class StationSide:
+    """Who at the station is told, and who is asked, beside its database."""
+
+    watcher: LinkWatcher
+    doctor: DoctorReport

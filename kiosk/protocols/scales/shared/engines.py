@@ -1,0 +1,160 @@
+"""Framing engines; a profile row makes an indicator's decoder out of one.
+
+All give the same results however the bytes are cut into calls, and keep less than one frame.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from kiosk.protocols.scales.shared.ports import Decoder, settled
+from kiosk.protocols.scales.shared.reading import Decoded, Rejected, RejectReason
+
+_SLICE = 4096
+_CLEAR_BIT_7 = bytes(byte & 0x7F for byte in range(256))
+
+
+def slices(data: bytes) -> Iterator[bytes]:
+    """Small copies only, so that a call with megabytes does not double them."""
+    return (data[at : at + _SLICE] for at in range(0, len(data), _SLICE))
+
+
+class StripParity:
+    """A 7-bit line read as 8 bits: clears bit 7 before the format's own decoder sees the byte."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self._decoder = decoder
+
+    def feed(self, data: bytes) -> list[Decoded]:
+        return self._decoder.feed(data.translate(_CLEAR_BIT_7))
+
+    def settle(self) -> list[Decoded]:
+        return settled(self._decoder)
+
+
+@dataclass(frozen=True, slots=True)
+class FixedProfile:
+    """Frames of ``length`` bytes from ``start`` to ``end``, both of which stand nowhere else in a frame.
+
+    ``min_length`` is for formats with frames of several lengths; ``length`` is then the longest.
+    """
+
+    start: int
+    end: int
+    length: int
+    parse: Callable[[bytes], Decoded]
+    min_length: int = 0
+
+
+class FixedEngine:
+    """Cuts a byte stream into frames between two bytes that mark nothing else.
+
+    An inner start byte ends the fragment before it (framing) and begins a new frame; an end byte too early
+    or missing at its place is framing; bytes outside frames are silence, for a port is opened mid-stream.
+    """
+
+    def __init__(self, profile: FixedProfile) -> None:
+        self._profile = profile
+        self._partial = b""
+        edge = re.escape(bytes((profile.start, profile.end)))
+        body = b"[^%b]{0,%d}" % (edge, profile.length - 2)
+        self._body = re.compile(re.escape(bytes((profile.start,))) + body, re.DOTALL)
+
+    def feed(self, data: bytes) -> list[Decoded]:
+        return [decoded for part in slices(data) for decoded in self._take(part)]
+
+    def _take(self, part: bytes) -> Iterator[Decoded]:
+        data, at = self._partial + part, 0
+        self._partial = b""
+        while (at := data.find(self._profile.start, at)) >= 0:
+            match = self._body.match(data, at)
+            assert match is not None  # a start byte alone matches
+            if match.end() == len(data):
+                self._partial = data[at:]
+                return
+            stop = match.end() + (data[match.end()] != self._profile.start)
+            yield self._judge(data[at:stop])
+            at = stop
+
+    def _judge(self, fragment: bytes) -> Decoded:
+        profile = self._profile
+        min_length = profile.min_length or profile.length
+        if min_length <= len(fragment) <= profile.length and fragment[-1] == profile.end:
+            return profile.parse(fragment)
+        return Rejected(RejectReason.FRAMING, fragment)
+
+
+@dataclass(frozen=True, slots=True)
+class LineProfile:
+    """Lines of at most ``max_length`` bytes.
+
+    ``head`` matches where a frame may begin and serves to find a whole frame behind the rest of a broken one.
+    ``ends`` are the bytes of which any run ends a line; a format whose messages hold CR and LF ends with another.
+    """
+
+    max_length: int
+    head: re.Pattern[bytes]
+    parse: Callable[[bytes], Decoded]
+    ends: bytes = b"\r\n"
+
+
+class LineEngine:
+    """Cuts a byte stream into text lines ended by CR, LF or any run of them, or by other bytes of the profile.
+
+    Raw bytes of a result are the line without its end. A line that grows too long is refused once, as soon as
+    it is too long; a whole frame at its end is still read.
+    """
+
+    def __init__(self, profile: LineProfile) -> None:
+        self._profile = profile
+        self._end = profile.ends[:1]
+        self._one_end = bytes.maketrans(profile.ends, self._end * len(profile.ends))
+        self._line = b""
+        self._overrun = False
+
+    def feed(self, data: bytes) -> list[Decoded]:
+        return [decoded for part in slices(data) for decoded in self._take(part)]
+
+    def _take(self, part: bytes) -> Iterator[Decoded]:
+        *ended, rest = part.translate(self._one_end).split(self._end)
+        for piece in ended:
+            yield from self._grow(piece)
+            yield from self._finish()
+        yield from self._grow(rest)
+
+    def _grow(self, piece: bytes) -> Iterator[Decoded]:
+        max_length = self._profile.max_length
+        self._line += piece
+        if len(self._line) <= max_length:
+            return
+        if not self._overrun:
+            self._overrun = True
+            yield Rejected(RejectReason.FRAMING, self._line[:max_length])
+        self._line = self._line[-max_length:]
+
+    def _finish(self) -> Iterator[Decoded]:
+        line, overrun = self._line, self._overrun
+        self._line, self._overrun = b"", False
+        if overrun:
+            yield from self._last_frame(line)
+        elif line:
+            yield from self._judge(line)
+
+    def _judge(self, line: bytes) -> Iterator[Decoded]:
+        whole = self._profile.parse(line)
+        inner = self._last_frame(line) if isinstance(whole, Rejected) else []
+        if not inner:
+            yield whole
+            return
+        yield Rejected(RejectReason.FRAMING, line[: len(line) - len(inner[0].raw)])
+        yield from inner
+
+    def _last_frame(self, line: bytes) -> list[Decoded]:
+        """The whole frame that begins at the last head in the line, if there is one."""
+        heads = [match.start() for match in self._profile.head.finditer(line)]
+        if not heads:
+            return []
+        decoded = self._profile.parse(line[heads[-1] :])
+        return [] if isinstance(decoded, Rejected) else [decoded]

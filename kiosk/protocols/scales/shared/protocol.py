@@ -1,0 +1,143 @@
+"""One row of the registry: everything that tells one indicator format from another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from enum import StrEnum
+from typing import Self
+
+from kiosk.protocols.scales.shared.params import Parameter
+from kiosk.protocols.scales.shared.ports import Decoder
+from kiosk.protocols.scales.shared.reading import Decoded
+
+Params = Mapping[str, str]  # Validated parameters of one decoder: every name the protocol has, defaults filled in
+
+
+class TransmissionMode(StrEnum):
+    """Who speaks first."""
+
+    STREAM = "stream"
+    POLL = "poll"
+
+
+@dataclass(frozen=True, slots=True)
+class LineSettings:
+    """Serial line settings as pyserial names them; ``parity`` is N, E or O."""
+
+    baud: int = 9600
+    bytesize: int = 8
+    parity: str = "N"
+    stopbits: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.baud} {self.bytesize}{self.parity}{self.stopbits}"
+
+    def with_changes(self, baud: int | None, bytesize: int | None, parity: str | None, stopbits: int | None) -> Self:
+        """Replace the given fields; None leaves a field as it is."""
+        return replace(
+            self,
+            baud=self.baud if baud is None else baud,
+            bytesize=self.bytesize if bytesize is None else bytesize,
+            parity=self.parity if parity is None else parity,
+            stopbits=self.stopbits if stopbits is None else stopbits,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DisplayState:
+    """What the display of a simulated indicator shows; the frame builders turn it into bytes.
+
+    ``tare`` is what a net weight was lessened by, in the same unit; None when that is not known.
+    """
+
+    weight: Decimal
+    unit: str = "kg"
+    stable: bool = True
+    net: bool = False
+    overload: bool = False
+    underload: bool = False
+    tare: Decimal | None = None
+
+
+class Transport(StrEnum):
+    """What brings the bytes."""
+
+    SERIAL = "serial"
+    HID = "hid"  # Linux hidraw: one input report a read
+    GPIO = "gpio"  # Two pins of the board; a decoder gets three bytes a conversion
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """How a host asks for one weight.
+
+    ``steps`` are names of the protocol's commands, sent in order: each but the last waits for its acknowledgement (a
+    Record), the last for a reading or a refusal. No answer within ``timeout_s`` begins the question anew, at most
+    ``retries`` times at once; from one question to the next at least ``interval_s``.
+
+    ``why`` names the command that asks what a bare NAK to the last step meant; its answer answers the question.
+    ``accept`` and ``refuse`` are the bytes a scale waits for when its answer came whole, or damaged. ``answers`` tells
+    whether what came can be the answer to these bytes, where the format says so; None: whatever comes in time is.
+    """
+
+    steps: tuple[str, ...] = ("request_weight",)
+    interval_s: float = 0.2
+    timeout_s: float = 0.5
+    retries: int = 2
+    why: str = ""
+    accept: bytes = b""
+    refuse: bytes = b""
+    answers: Callable[[bytes, Decoded], bool] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FormatDescription:
+    """What a technician has to know; ``docs/scales.md`` is made of it.
+
+    ``devices``: indicators that speak it. ``source``: manual and page. ``wiring``: plug and pins, or "" when they are
+    the usual ones (2, 3, 5 of a DB9). ``menu``: what to set at the indicator. ``picture``: the frame, drawn in lines
+    of at most 100 characters, each field named.
+    """
+
+    devices: str
+    source: str
+    picture: str
+    wiring: str = ""
+    menu: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleProtocol:
+    """A format an indicator can be set to.
+
+    ``reports`` names what its frames can say. ``trade`` is False for formats too weak for a weighing that
+    is paid for. ``default_unit`` is the unit of a format that sends none and has only one; otherwise None.
+    ``encode_frame`` builds what the indicator sends of its own accord, or as the answer to the last step of ``poll``
+    (b"" when it would keep silent). ``respond`` is what it answers to the command of this name, b"" for nothing;
+    None when it answers every reading command with ``encode_frame`` and the others not at all. Both are for
+    simulators. ``poll`` is there exactly for TransmissionMode.POLL.
+    """
+
+    id: str
+    mode: TransmissionMode
+    reports: tuple[str, ...]
+    trade: bool
+    make_decoder: Callable[[Params], Decoder]
+    encode_frame: Callable[[DisplayState, Params], bytes]
+    about: FormatDescription
+    line: LineSettings = field(default_factory=LineSettings)
+    parameters: tuple[Parameter, ...] = ()
+    commands: Mapping[str, Callable[[Params], bytes]] = field(default_factory=dict)
+    default_unit: str | None = None
+    poll: Poll | None = None
+    respond: Callable[[str, DisplayState, Params], bytes] | None = None
+    transport: Transport = Transport.SERIAL
+    # For formats with parameters that have no default: names of those that an indicator needs set to be read, by the
+    #     bytes of its newest reading.
+    undecided: Callable[[bytes, Params], tuple[str, ...]] | None = None
+    # Why nothing can be booked from it, for a technician; "" for all others.
+    #
+    #     One frame a key press is no rest, and a pan that is never told to be empty cannot be armed.
+    no_booking: str = ""

@@ -1,0 +1,126 @@
+"""Places in the feed where many processes write: one of them, at a time, gives them to what was released.
+
+Commits write released ranges into ``unnumbered``; the order of its rows is the order of the feed, and the projections
+follow it. Of one stream the ranges stand in the order of its chain, because a commit holds the stream's row; but an
+event that was taken in again stands behind those that came after it.
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import cache
+from typing import Any, Final
+
+from sqlalchemy import Connection, Delete, Engine, Integer, Select, bindparam, delete, func, select, update
+from sqlalchemy.exc import DBAPIError
+
+from kiosk.sorting_center.ledger import projection
+from kiosk.sorting_center.ledger.database import places
+from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
+from kiosk.sorting_center.ledger.database.schema import unnumbered
+
+NUMBERER_LOCK: Final = 0x53_4B_01
+
+
+class Numberer:
+    """The role is a lock of the database on this connection: it ends with the connection, however the process ends.
+
+    All numbering goes over the same connection: who has lost the role cannot number any more.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._connection: Connection | None = None
+        self._has_role = False
+
+    def number(self, limit: int) -> int:
+        """Give at most ``limit`` events their places, in one transaction; 0 when there is nothing to do here.
+
+        Raises what the database says; then nothing was numbered.
+        """
+        with self._lock:
+            try:
+                connection = self._connect()
+                if not self._has_role:
+                    with connection.begin():
+                        self._has_role = bool(
+                            connection.execute(select(func.pg_try_advisory_lock(NUMBERER_LOCK))).scalar()
+                        )
+                if not self._has_role:
+                    return 0
+                with connection.begin():
+                    return number_released(connection, limit)
+            except DBAPIError:
+                self._disconnect()
+                raise
+
+    @property
+    def has_role(self) -> bool:
+        """As far as this process knows: the database may have ended the connection since."""
+        return self._has_role
+
+    def close(self) -> None:
+        with self._lock:
+            self._disconnect()
+
+    def _connect(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        return self._connection
+
+    def _disconnect(self) -> None:
+        connection, self._connection, self._has_role = self._connection, None, False
+        if connection is not None:
+            connection.invalidate()
+            connection.close()
+
+
+def number_released(connection: Connection, limit: int) -> int:
+    """In the transaction of a caller who sees to it that nobody else does: as `Numberer.number`."""
+    ranges, ids, rest = [], [], limit
+    feedseq = places.last_feedseq(connection) + 1
+    for row in connection.execute(_WAITING, {"limit": limit}).all():
+        last = min(row.last, row.first + rest - 1)
+        ranges.append(places.PlacedRange(row.station, row.epoch, row.region, row.first, last, row.since, feedseq))
+        rest, feedseq = rest - (last - row.first + 1), ranges[-1].last_feedseq + 1
+        if last == row.last:
+            ids.append((row.id,))
+        else:
+            connection.execute(update(unnumbered).where(unnumbered.c.id == row.id).values(first=last + 1))
+    if not ranges:
+        return 0
+    connection.execute(_delete_numbered(connection.dialect.name), as_parameter(ids))
+    places.assign_places(connection, ranges)
+    last = ranges[-1].last_feedseq
+    for after in range(ranges[0].feedseq - 1, last, places.MAX_EVENTS_PER_QUERY):
+        upto = min(after + places.MAX_EVENTS_PER_QUERY, last)
+        rows = places.placed_events(connection, after, upto, _EVENT_COLUMNS, projection.TYPES)
+        projection.project(connection, [projection.ReleasedEvent.of_row(row, row.feedseq) for row in rows])
+    return limit - rest
+
+
+_EVENT_COLUMNS: Final = ("station", "epoch", "region", "seq", "type", "received_at", "body")
+
+
+def _waiting() -> Select[Any]:
+    """The first ranges that have ``limit`` events together; the last one may have more.
+
+    One statement: between two a commit could end whose range stands before those that have been read.
+    """
+    limit, c = bindparam("limit", type_=Integer), unnumbered.c
+    first = select(unnumbered).order_by(c.id).limit(limit).subquery()
+    count = first.c.last - first.c.first + 1
+    counted = select(first, (func.sum(count).over(order_by=first.c.id) - count).label("before")).subquery()
+    found = select(*(counted.c[column.name] for column in unnumbered.columns))
+    return found.where(counted.c.before < limit).order_by(counted.c.id)
+
+
+_WAITING: Final = _waiting()
+
+
+@cache
+def _delete_numbered(dialect: str) -> Delete:
+    """By their numbers: with a lower one there may be another, of a commit that has just ended."""
+    keys = Keys(dialect)
+    return delete(unnumbered).where(unnumbered.c.id.in_(select(keys.number(0)).select_from(keys.table)))

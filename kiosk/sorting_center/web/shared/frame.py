@@ -1,0 +1,137 @@
+"""Around every page: its language, its way to the other pages, what a refusal looks like."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Flask, Response, jsonify, make_response, render_template, request
+from markupsafe import Markup
+from werkzeug.exceptions import HTTPException, default_exceptions
+
+from kiosk.sorting_center.desk.people import StaffRole
+from kiosk.sorting_center.desk.shared.errors import ActionRefused, DeskError
+from kiosk.sorting_center.ledger import LedgerError
+from kiosk.sorting_center.web.shared.access import access_policy, current_principal
+from kiosk.sorting_center.web.shared.query_params import query_with
+from kiosk.sorting_center.web.shared.sources import sources
+from kiosk.sorting_center.web.shared.texts import FALLBACK, CenterTexts, languages
+from kiosk.sorting_center.web.snapshots.names import DisplayNames
+from kiosk.sorting_center.web.snapshots.times import local_time
+from kiosk.texts import formats, html
+
+LANGUAGE_COOKIE: Final = "language"
+# What the library says of its own: the page says it in the language of who asks.
+_DEFAULT_DESCRIPTIONS: Final = frozenset(error.description for error in default_exceptions.values())
+_YEAR_S: Final = 365 * 24 * 3600
+
+# The way through the pages: endpoint, text, and who sees it.
+NAVIGATION: Final = (
+    ("today.front", "nav_today", StaffRole.VIEWER),
+    ("fleet.stations", "nav_fleet", StaffRole.VIEWER),
+    ("alarms.cases", "nav_alarms", StaffRole.VIEWER),
+    ("days.month", "nav_days", StaffRole.VIEWER),
+    ("days.goods", "nav_goods", StaffRole.VIEWER),
+    ("reconciliation.day", "nav_reconciliation", StaffRole.VIEWER),
+    ("quarantine.everything", "nav_quarantine", StaffRole.VIEWER),
+    ("listings.everything", "nav_listings", StaffRole.VIEWER),
+    ("registry.stations", "nav_registry", StaffRole.VIEWER),
+    ("people.everybody", "nav_people", StaffRole.ADMIN),
+    ("notices.targets", "nav_notices", StaffRole.ADMIN),
+    ("people.audit", "nav_audit", StaffRole.ADMIN),
+)
+
+
+def install(app: Flask) -> None:
+    """Filters, refusals, and the language of each answer."""
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals.update(
+        kg=html.bdi_kg,
+        money=html.bdi_money,
+        number=html.bdi_number,
+        code=html.bdi_code,
+        name=html.bdi_name,
+        yuan=formats.YUAN,
+    )
+    app.register_error_handler(LedgerError, _database_error)
+    app.register_error_handler(DeskError, _database_error)
+    app.register_error_handler(ActionRefused, _domain_refusal)
+    app.register_error_handler(HTTPException, _http_error)
+    app.after_request(_store_language)
+
+
+def render_page(template: str, **values: object) -> str:
+    """A page or a part of one, in the language of who asks."""
+    now = sources().now()
+    who = current_principal()
+    places = [(place, text) for place, text, min_role in NAVIGATION if who.session and who.person.role >= min_role]
+    return render_template(
+        template,
+        t=texts(),
+        languages=languages(),
+        in_language=in_language,
+        session=who.session,
+        places=places,
+        named=DisplayNames(texts(), sources().reports),
+        local=lambda timestamp: local_time(timestamp, now),
+        **values,
+    )
+
+
+def in_language(code: str) -> str:
+    """The address of this page in another language, with all else that was asked for."""
+    return query_with(request.args.items(multi=True), lang=code)
+
+
+def texts() -> CenterTexts:
+    """In the language that was asked for, chosen before, or is the browser's."""
+    known = [language.code for language in languages()]
+    preferred = (request.args.get("lang", ""), request.cookies.get(LANGUAGE_COOKIE, ""), _account_language())
+    for code in preferred:
+        if code in known:
+            return CenterTexts(code)
+    return CenterTexts(request.accept_languages.best_match(known, FALLBACK) or FALLBACK)
+
+
+def _account_language() -> str:
+    session = current_principal().session
+    return session.person.language if session is not None else ""
+
+
+def _store_language(response: Response) -> Response:
+    requested = request.args.get("lang", "")
+    if requested in [language.code for language in languages()] and request.endpoint != "static":
+        response.set_cookie(LANGUAGE_COOKIE, requested, max_age=_YEAR_S, samesite="Strict", secure=request.is_secure)
+    return response
+
+
+def _wants_json() -> bool:
+    need = access_policy().access_rules.get(request.endpoint or "")
+    return need is not None and need.role is None and need.scope is not None
+
+
+def _error_answer(status: int, text_id: str, detail: str, why: Markup | None = None) -> Response:
+    """``detail`` is for programs, and for whoever helps; ``why`` the same in the language of who asks."""
+    if _wants_json() or request.path.endswith(".json"):
+        answer = jsonify(error=detail)
+    else:
+        shown = detail if detail not in _DEFAULT_DESCRIPTIONS else ""
+        answer = make_response(render_page("refusal.html", text_id=text_id, said=shown, why=why, status=status))
+    answer.status_code = status
+    return answer
+
+
+def _database_error(error: Exception) -> Response:
+    return _error_answer(503, "no_database", str(error))
+
+
+def _domain_refusal(error: ActionRefused) -> Response:
+    known = texts().known(f"refused_{error.code}")
+    return _error_answer(409, "refused_act", str(error), texts().refusal(error) if known else None)
+
+
+def _http_error(error: HTTPException) -> Response:
+    status = error.code or 500
+    if status < 400:
+        return make_response(error.get_response())
+    known = {403: "forbidden", 404: "not_found", 413: "too_large", 429: "too_often"}
+    return _error_answer(status, known.get(status, "not_possible"), error.description or error.name)

@@ -1,0 +1,87 @@
+"""What the pages look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from flask import current_app
+
+from kiosk.sorting_center.desk.desk import CenterDesk
+from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.listings.addresses import PublicAddresses
+from kiosk.sorting_center.listings.listings import CenterListings
+from kiosk.sorting_center.listings.ports import NoPictureStore, PictureStore
+from kiosk.sorting_center.photos.folder import PictureFolder
+from kiosk.sorting_center.photos.photos import PhotoIndex
+from kiosk.sorting_center.photos.received_pictures import ReceivedPictures
+from kiosk.sorting_center.reports.reports import Reports
+from kiosk.sorting_center.shared.ports import HealthSource
+from kiosk.sorting_center.web.machine.metrics import LedgerCollector
+from kiosk.sorting_center.web.snapshots.snapshots import PageSnapshots as DrawnPictures
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What came in, what people did, what is made of the first for the pages, and the stations' photos."""
+
+    ledger: Ledger
+    desk: CenterDesk
+    reports: Reports
+    photos: PictureStore = field(default_factory=NoPictureStore)
+
+
+@contextmanager
+def open_stores(ledger_url: str, zone: ZoneInfo, photos: Path | None = None) -> Iterator[Stores]:
+    """Of a ledger that exists; ``photos`` is the folder of the stations' pictures. Raises LedgerError and DeskError."""
+    with (
+        Ledger.open_readonly(ledger_url) as ledger,
+        CenterDesk.open(ledger_url) as desk,
+        Reports.open(ledger_url, zone) as reports,
+    ):
+        if photos is None:
+            yield Stores(ledger, desk, reports)
+            return
+        with PhotoIndex.open(ledger_url) as received:
+            yield Stores(ledger, desk, reports, ReceivedPictures(received, PictureFolder(photos)))
+
+
+@dataclass(frozen=True, slots=True)
+class PageSources:
+    """``now`` is the local time, with its zone; the center's days are those of this zone. ``storefront`` is where
+    buyers find what is published, None where nobody has said so."""
+
+    stores: Stores
+    health: HealthSource
+    figures: LedgerCollector
+    snapshots: DrawnPictures
+    now: Callable[[], datetime]
+    storefront: PublicAddresses | None = None
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.stores.ledger
+
+    @property
+    def desk(self) -> CenterDesk:
+        return self.stores.desk
+
+    @property
+    def listings(self) -> CenterListings:
+        return CenterListings(self.stores.desk.database, self.stores.photos)
+
+    @property
+    def reports(self) -> Reports:
+        """What is made of the ledger for the pages; a moment behind it."""
+        return self.stores.reports
+
+
+def sources() -> PageSources:
+    found = current_app.extensions["sources"]
+    if not isinstance(found, PageSources):
+        raise TypeError("the pages were not made by create_app")
+    return found

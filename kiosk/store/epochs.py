@@ -1,0 +1,215 @@
+"""The epochs of a database that goes on: in a new one, what the center may not have is told again under new numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+
+from sqlalchemy import Column, Connection, Table, select, update
+
+from kiosk.domain.events import (
+    DayClosed,
+    EpochStarted,
+    IntakeAbandoned,
+    IntakeConfirmed,
+    IntakeVoided,
+    ListingSubmitted,
+    PhotoAccepted,
+)
+from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.messaging.contract.envelope import EVENT_TYPES, data_as
+from kiosk.store import listings, photos
+from kiosk.store.database.connection import Database
+from kiosk.store.database.opening import OpenOptions
+from kiosk.store.database.schema import day as day_table
+from kiosk.store.database.schema import epoch as epoch_table
+from kiosk.store.database.schema import intake as intake_table
+from kiosk.store.database.schema import void as void_table
+from kiosk.store.database.tables import Tables, reading
+from kiosk.store.journal import epoch_rows, journal
+from kiosk.store.journal.epoch_rows import NewEpoch
+from kiosk.store.journal.receipts import number_of
+from kiosk.store.journal.series import Series, SeriesMarker, letter_after
+from kiosk.store.scale import event_counters
+from kiosk.store.shared.errors import StoreError
+from kiosk.store.shared.records import DatabaseIdentity, Stamp
+
+
+class Epochs(Tables):
+    """Which life the database is in, and the next one. The series file tells it outside the database as well."""
+
+    def __init__(
+        self, database: Database, marker: SeriesMarker, station: str, stamps: Callable[[], Stamp], opening: OpenOptions
+    ) -> None:
+        super().__init__(database)
+        self._marker = marker
+        self._stamps = stamps
+        self._station = station
+        self._opening = opening
+
+    def identity(self) -> DatabaseIdentity:
+        """Station, current epoch and receipt series; the other process may have started a new epoch."""
+        epoch = self.database.read(epoch_rows.current)
+        return DatabaseIdentity(self._station, epoch.epoch, epoch.series)
+
+    def start(self, why: str, stamp: Stamp | None = None, *, ending: str | None = None) -> bool:
+        """Go on in a new epoch with the next receipt series; what is not done is told again in it.
+
+        False, and nothing is written, when ``ending`` is given and is not the current epoch (any more). Raises
+        StoreError when an acknowledgement asks for it (``why`` is "behind" and ``ending`` the epoch it named) and
+        ``behind_limit_reached``.
+        When ``receipt-series`` cannot be written after the commit, StoreError says so, the new epoch stands, and the
+        next opening writes the file.
+        """
+        try:
+            with self._marker.locked():
+                return self._enter(why, stamp or self._stamps(), ending)
+        except OSError as error:
+            raise StoreError(f"The file {self._marker.path} cannot be written ({error}): check the disk.") from error
+
+    def reissue(self, epoch: str, after: int) -> int:
+        """Issue again, in the current epoch, what was acknowledged of an earlier one above ``after``; how many.
+
+        The center came back from a backup and gave those numbers to another machine with the same card. From now on
+        ``after`` is what was acknowledged of it. Nothing is done for the current epoch: that one has to end first.
+        """
+        region = self._stamps().region
+
+        def work(connection: Connection) -> int:
+            return _reissue_acknowledged(connection, epoch, after, region)
+
+        return self.database.write(work, finishing=True)
+
+    @reading
+    def behind_limit_reached(self, connection: Connection) -> bool:
+        """Whether ``start("behind")`` would be refused: one was begun for it in this boot, or too many in all."""
+        return epoch_rows.behind_limit_reached(connection, self._stamps().moment.boot_id)
+
+    def settle(self, stamp: Stamp) -> None:
+        """At opening, with the marker locked: see that epoch and receipt series are this database's alone.
+
+        A file just made gets its first epoch; one that is older than the marker is a backup and gets a new epoch. When
+        it has a letter after all of the marker, that was done at the start before and the marker could not be written.
+        Raises StoreError for the database of another station.
+        """
+        used = self._marker.used(self._station)
+        known = self.series()
+        if not known:
+            self._enter("new", stamp)
+        elif used and used[-1] not in known and known[-1].letter <= max(one.letter for one in used):
+            self._enter("restored", stamp)
+        else:
+            self._marker.add_missing(self._station, known)
+
+    @reading
+    def series(self, connection: Connection) -> list[Series]:
+        """Every letter this database has used, oldest first. Raises StoreError for the database of another station."""
+        owner = epoch_rows.station_of(connection)
+        if owner not in (None, self._station):
+            raise StoreError(
+                f"The database {self.database.path} belongs to station {owner}, not to {self._station}: "
+                "check the station id in the configuration, or bring the right database."
+            )
+        return epoch_rows.all_series(connection)
+
+    def _enter(self, why: str, stamp: Stamp, ending: str | None = None) -> bool:
+        """First the database, then the marker."""
+        epoch, used = self._opening.new_epoch(), self._marker.used(self._station)
+
+        def work(connection: Connection) -> list[Series] | None:
+            known = epoch_rows.all_series(connection)
+            if ending is not None and known[-1].epoch != ending:
+                return None
+            by_acknowledgement = why == epoch_rows.BEHIND and ending is not None
+            if by_acknowledgement and epoch_rows.behind_limit_reached(connection, stamp.moment.boot_id):
+                raise StoreError(
+                    "The sorting center says again that this database is older than what it has: no further epoch is "
+                    "begun for that. Call the administrator of the broker; a technician can begin one (Settle a fork)."
+                )
+            if not known:
+                epoch_rows.claim(connection, self._station)
+            new_epoch = NewEpoch(epoch, letter_after([*used, *known]), why)
+            _begin(connection, new_epoch, stamp, self._opening.counter_floor)
+            return epoch_rows.all_series(connection)
+
+        known = self.database.write(work, finishing=True)
+        if known is not None:
+            self._marker.add_missing(self._station, known)
+        return known is not None
+
+
+def _begin(connection: Connection, new_epoch: NewEpoch, stamp: Stamp, floor: Mapping[str, int]) -> None:
+    """Begin the epoch and seal every event of the old one that is not done again; the old rows are kept.
+
+    Every epoch but a new station's first raises the event counters above what is here and above ``floor``.
+    """
+    waiting = _waiting(connection)
+    if new_epoch.why != "new":
+        event_counters.raise_all(connection, floor)
+    epoch_rows.begin(connection, new_epoch, stamp)
+    for row in waiting:
+        if row.type == EpochStarted.TYPE:
+            continue
+        position = _reissue(connection, row, stamp.region)
+        if row.type == DayClosed.TYPE:
+            connection.execute(update(day_table).where(day_table.c.position == row.position).values(position=position))
+
+
+def _waiting(connection: Connection) -> list[journal.JournalRow]:
+    old = epoch_rows.newest(connection)
+    if old is None:
+        return []
+    return list(journal.rows_from(connection, journal.position_of(old.number, old.acked_upto + 1)))
+
+
+def _reissue_acknowledged(connection: Connection, epoch: str, after: int, region: str) -> int:
+    query = select(epoch_table.c.number, epoch_table.c.acked_upto).where(epoch_table.c.epoch == epoch)
+    earlier = connection.execute(query).one_or_none()
+    if earlier is None or earlier.number == epoch_rows.current(connection).number or earlier.acked_upto <= after:
+        return 0
+    lost = [
+        row
+        for row in journal.rows_from(
+            connection, journal.position_of(earlier.number, after + 1), earlier.acked_upto - after
+        )
+        if row.type != EpochStarted.TYPE and not _is_superseded(connection, row)
+    ]
+    # A close of before stays where it was: what the current epoch tells already did not happen before it.
+    for row in lost:
+        _reissue(connection, row, region)
+    connection.execute(update(epoch_table).where(epoch_table.c.number == earlier.number).values(acked_upto=after))
+    return len(lost)
+
+
+def _is_superseded(connection: Connection, row: journal.JournalRow) -> bool:
+    """Of two offers of a lot the center takes the one it hears last: an older one is not told after a newer one."""
+    return row.type == ListingSubmitted.TYPE and not listings.is_current_offer(connection, row.position)
+
+
+def _reissue(connection: Connection, row: journal.JournalRow, region: str) -> int:
+    event = json.loads(row.body)
+    data = data_as(EVENT_TYPES[row.type], event["data"])
+    first_id = event.get("reissued", event["id"])
+    position = journal.append(
+        connection, data, _stamp_of(event, region), reissue_of=journal.ReissuedEvent(first_id, event["data"])
+    )
+    if isinstance(data, IntakeConfirmed | IntakeAbandoned):
+        _point_to_event(connection, intake_table, intake_table.c.number, data.receipt, position)
+    elif isinstance(data, IntakeVoided):
+        _point_to_event(connection, void_table, void_table.c.intake, data.receipt, position)
+    elif isinstance(data, PhotoAccepted):
+        photos.point_to_event(connection, data, position)
+    elif isinstance(data, ListingSubmitted):
+        listings.point_to_event(connection, row.position, position)
+    return position
+
+
+def _point_to_event(connection: Connection, table: Table, key: Column[int], receipt: str, position: int) -> None:
+    """Let the document name the event that tells it now."""
+    condition = key == number_of(ReceiptNumber.parse(receipt))
+    connection.execute(update(table).where(condition).values(position=position))
+
+
+def _stamp_of(event: dict[str, str], region: str) -> Stamp:
+    """When it happened, not when it is told again; ``region`` is where the station stands now, and sends from."""
+    return Stamp(journal.moment_of(event), event["software"], region, event.get("metrology", ""))

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from typing import Final
+
+from kiosk.sorting_center.web.shared.texts import STAFF_PACKAGE, tables
+from kiosk.texts import load
+from tests.each import each
+
+_HALF_WIDTH: Final = re.compile(r"(?<![A-Za-z0-9])[,:;?!()]|[,:;?!()](?! ?[A-Za-z0-9/])|[\u4e00-\u9fff]\.")
+"""Punctuation of English in a Chinese text; between two Latin letters or digits it is code, a time or an address."""
+
+SHOP: Final = "kiosk.sorting_center.storefront"
+_AFTER_A_VALUE: Final = re.compile(r"\}\}(?:\{%[^%]*%\})?[:;,?!](?=\s|\{|<)")
+_BETWEEN_FIGURES: Final = re.compile(r"\} ?[-/×–] ?\{")
+
+
+@each("room", [STAFF_PACKAGE, SHOP])
+def test_chinese_texts_have_chinese_punctuation(room: str) -> None:
+    assert {name: text for name, text in tables(room)["zh"].items() if _HALF_WIDTH.search(text)} == {}
+
+
+def test_templates_leave_punctuation_to_texts() -> None:
+    """Chinese has its own, so what stands between two values of a template is neutral."""
+    pages = [page for room in (STAFF_PACKAGE, SHOP) for page in files(room).joinpath("templates").iterdir()]
+    found = {page.name: _AFTER_A_VALUE.findall(page.read_text(encoding="utf-8")) for page in pages}
+    assert {name: signs for name, signs in found.items() if signs} == {}
+
+
+@each("room", [STAFF_PACKAGE, SHOP])
+def test_no_uyghur_text_has_a_bare_sign_between_two_figures(room: str) -> None:
+    """It would run from right to left: of 192 stations 201."""
+    assert {name: text for name, text in tables(room)["ug"].items() if _BETWEEN_FIGURES.search(text)} == {}
+
+
+@each("mode", ["purchase", "consignment"])
+def test_a_mode_has_one_word_at_the_station_and_at_the_county(mode: str) -> None:
+    ids = (mode, f"export_{mode}", f"recon_field_{mode}_fen", f"station_field_{mode}_fen")
+    for language, texts in tables().items():
+        assert {texts[text_id].casefold() for text_id in ids} == {load(language).text(f"mode.{mode}").casefold()}

@@ -16,7 +16,7 @@ from kiosk.station.shared.clock import StationClock
 from kiosk.station.shared.software import software_id
 from kiosk.store import Stamp, Store
 from kiosk.store.backup.backup import make_backup
-from kiosk.store.backup.settings import BackupSettings
+from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.store.database.opening import OpenOptions
 from kiosk.store.journal import journal
 

@@ -32,8 +32,8 @@ from kiosk.devices.ports import (
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings
-from kiosk.first_start.ports import Identities
-from kiosk.first_start.recovery.ports import Recoveries
+from kiosk.first_start.shared.ports import Identities
+from kiosk.first_start.shared.recovery_ports import Recoveries
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.messaging.relay.shared.tls import tls_context
 from kiosk.protocols.barcodes.hid_pos import BadDescriptor, read_descriptor

@@ -38,7 +38,6 @@ from kiosk.station.doctor.doctor import Doctor, Equipment
 from kiosk.station.doctor.doctor_status_file import DoctorStatusFile
 from kiosk.station.doctor.liveness import ScaleWatch, ScannerWatch
 from kiosk.station.doctor.report import DoctorReporter
-from kiosk.station.health import HealthReporter, StationHealth, fetch
 from kiosk.station.panel_control import PanelControl
 from kiosk.station.papers.rendering import require_fonts
 from kiosk.station.scale.identity import scale_content
@@ -46,6 +45,7 @@ from kiosk.station.scale.keys import ScaleKeys
 from kiosk.station.scale.teach import Teach
 from kiosk.station.service import Hardware, ServiceSettings, StationService
 from kiosk.station.shared.clock import StationClock
+from kiosk.station.shared.health import HealthReporter, StationHealth, fetch
 from kiosk.station.shared.open_store import open_store
 from kiosk.station.shared.page_heartbeat import PageHeartbeat
 from kiosk.station.signals import Signal

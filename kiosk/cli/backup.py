@@ -25,7 +25,7 @@ from kiosk.store.backup.kit.sealing import open_with_paper, require_paper
 from kiosk.store.backup.medium import BackupRefused, check_medium, uuid_of
 from kiosk.store.backup.restore import RestoreOptions, RestoreResult
 from kiosk.store.backup.restore import restore as bring_back
-from kiosk.store.backup.settings import BackupSettings
+from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.store.database.opening import OpenOptions
 from kiosk.store.database.persistence import is_box, require_persistent
 

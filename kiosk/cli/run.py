@@ -49,7 +49,7 @@ def run(path: Path | None, port: int | None) -> None:
     with loading():
         from kiosk.app.station import run_station
         from kiosk.config.station import load
-        from kiosk.first_start.draft import drop_draft, needs_first_start
+        from kiosk.first_start.shared.draft import drop_draft, needs_first_start
 
     if path is not None and needs_first_start(path) and not _run_first_start(path, port or 8080):
         return

@@ -26,7 +26,7 @@ from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.station.shared.settings import StationSettings
 from kiosk.station.shared.software import relay_identity
-from kiosk.store.backup.settings import BackupSettings
+from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.texts import LANGUAGES
 from kiosk.web.shared.settings import WebSettings
 

@@ -17,7 +17,9 @@ from kiosk.devices.printer.settings import IPP_PORT, PrinterKind
 from kiosk.devices.scanner.settings import ScannerKind, ScannerSettings
 from kiosk.domain.clerk import BadClerk
 from kiosk.domain.identifiers import check_region, check_station
-from kiosk.first_start.draft import (
+from kiosk.first_start.goods import SAMPLE, read_goods
+from kiosk.first_start.settings import FORMATS, printer_settings, relay_settings, scale_settings, screen_of
+from kiosk.first_start.shared.draft import (
     BrokerDraft,
     CameraDraft,
     PersonDraft,
@@ -27,9 +29,7 @@ from kiosk.first_start.draft import (
     ScannerDraft,
     SettingsDraft,
 )
-from kiosk.first_start.goods import SAMPLE, read_goods
-from kiosk.first_start.ports import AnswerRefused, FirstStartMachine
-from kiosk.first_start.settings import FORMATS, printer_settings, relay_settings, scale_settings, screen_of
+from kiosk.first_start.shared.ports import AnswerRefused, FirstStartMachine
 from kiosk.protocols.scales import registry
 from kiosk.station.catalog.file import CatalogError
 from kiosk.station.clerk.people import clean_person_name

@@ -9,7 +9,12 @@ from urllib.parse import urlsplit
 from kiosk.devices.printer.profiles import profiles
 from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.first_start.answers import BY_CAMERA, FOUND, LATER, NONE, PASSWORDS, authorities, key_pairs
-from kiosk.first_start.draft import (
+from kiosk.first_start.goods import SAMPLE
+from kiosk.first_start.identity_questions import BY_HAND
+from kiosk.first_start.questions import DEVICES
+from kiosk.first_start.recovery.questions import NEW, NO_RECEIPT
+from kiosk.first_start.settings import FORMATS, diagonal
+from kiosk.first_start.shared.draft import (
     BrokerDraft,
     CameraDraft,
     PrinterDraft,
@@ -17,13 +22,8 @@ from kiosk.first_start.draft import (
     ScannerDraft,
     SettingsDraft,
 )
-from kiosk.first_start.goods import SAMPLE
-from kiosk.first_start.identity_questions import BY_HAND
-from kiosk.first_start.ports import Choice, FirstStartMachine, GoodsView, SummaryRow
-from kiosk.first_start.questions import DEVICES
-from kiosk.first_start.recovery.ports import Lacks
-from kiosk.first_start.recovery.questions import NEW, NO_RECEIPT
-from kiosk.first_start.settings import FORMATS, diagonal
+from kiosk.first_start.shared.ports import Choice, FirstStartMachine, GoodsView, SummaryRow
+from kiosk.first_start.shared.recovery_ports import Lacks
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.probe.proposals import Proposal
 from kiosk.texts import LANGUAGES

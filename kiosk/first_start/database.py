@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.domain.clerk import Role
-from kiosk.first_start.draft import PersonDraft, SettingsDraft
 from kiosk.first_start.goods import catalog_of
-from kiosk.first_start.ports import BACKUP_AT_NIGHT
 from kiosk.first_start.settings import station_settings
+from kiosk.first_start.shared.draft import PersonDraft, SettingsDraft
+from kiosk.first_start.shared.ports import BACKUP_AT_NIGHT
 from kiosk.station.doctor.tools import back_up
 from kiosk.station.shared.open_store import open_store, stamps
 from kiosk.station.shared.settings import StationSettings
 from kiosk.store import Stamp, Store, StoreError
-from kiosk.store.backup.settings import BackupSettings
+from kiosk.store.backup.shared.settings import BackupSettings
 
 logger = logging.getLogger(__name__)
 

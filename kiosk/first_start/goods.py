@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.domain.catalog import Catalog
-from kiosk.first_start.draft import GoodsDraft
+from kiosk.first_start.shared.draft import GoodsDraft
 from kiosk.station.catalog.file import CatalogError, parse_catalog, read_catalog_file
 from kiosk.texts import LANGUAGES
 

@@ -11,9 +11,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from kiosk.domain.paper_code import BadCode, PaperCode
-from kiosk.first_start.draft import BrokerDraft, SettingsDraft
 from kiosk.first_start.identity.ports import IdentityRefused, InUse
-from kiosk.first_start.ports import AnswerRefused, Identities
+from kiosk.first_start.shared.draft import BrokerDraft, SettingsDraft
+from kiosk.first_start.shared.ports import AnswerRefused, Identities
 
 BY_HAND: Final = "by_hand"
 QUESTIONS: Final = frozenset({"identity", "identity_code"})

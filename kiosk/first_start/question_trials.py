@@ -9,10 +9,10 @@ from pathlib import Path
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.identifiers import BODY_ALPHABET
-from kiosk.first_start.draft import SettingsDraft
 from kiosk.first_start.papers import test_paper
-from kiosk.first_start.ports import DeviceTrial, FirstStartMachine
 from kiosk.first_start.settings import printer_settings, relay_settings, scale_settings
+from kiosk.first_start.shared.draft import SettingsDraft
+from kiosk.first_start.shared.ports import DeviceTrial, FirstStartMachine
 from kiosk.first_start.trials import ListenTrial, OnDemandTrial, ScaleTrial, ScannerTrial
 
 PRINT_S = 20.0

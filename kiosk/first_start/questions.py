@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kiosk.first_start.draft import SettingsDraft
+from kiosk.first_start.shared.draft import SettingsDraft
 
 
 def _always(draft: SettingsDraft) -> bool:

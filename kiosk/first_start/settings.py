@@ -13,8 +13,8 @@ import tomlkit
 from kiosk.base.files import stage, sync_folder
 from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
-from kiosk.first_start.draft import BrokerDraft, PrinterDraft, ScaleDraft, SettingsDraft, draft_path
-from kiosk.first_start.ports import AnswerRefused
+from kiosk.first_start.shared.draft import BrokerDraft, PrinterDraft, ScaleDraft, SettingsDraft, draft_path
+from kiosk.first_start.shared.ports import AnswerRefused
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.station.screen import ScreenGeometry
 from kiosk.station.shared.settings import StationSettings

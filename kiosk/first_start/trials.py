@@ -25,7 +25,7 @@ from kiosk.devices.ports import (
     Scale,
     Scanner,
 )
-from kiosk.first_start.ports import TrialView, fault_text
+from kiosk.first_start.shared.ports import TrialView, fault_text
 from kiosk.protocols.scales.probe.proposals import Proposal, without_equivalents
 from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.doctor.devices import printer_fault_word

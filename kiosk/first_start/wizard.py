@@ -14,15 +14,15 @@ from kiosk.first_start import questions as steps
 from kiosk.first_start.answers import ANSWERS, YES
 from kiosk.first_start.choices import choices, goods, summary, typed
 from kiosk.first_start.database import fill
-from kiosk.first_start.draft import SettingsDraft, draft_path, drop_draft, load_draft, save_draft
 from kiosk.first_start.identity_questions import QUESTIONS as IDENTITY
 from kiosk.first_start.identity_questions import IdentityQuestions
 from kiosk.first_start.pins import CONFIRMATIONS, PinQuestions
-from kiosk.first_start.ports import AnswerRefused, DeviceTrial, FirstStartMachine, WizardView
 from kiosk.first_start.question_trials import trial_of
 from kiosk.first_start.recovery.questions import QUESTIONS as RECOVERY
 from kiosk.first_start.recovery.questions import WAITS, RecoveryQuestions
 from kiosk.first_start.settings import screen_of, toml, write_settings
+from kiosk.first_start.shared.draft import SettingsDraft, draft_path, drop_draft, load_draft, save_draft
+from kiosk.first_start.shared.ports import AnswerRefused, DeviceTrial, FirstStartMachine, WizardView
 from kiosk.first_start.trials import FAILED, POOR, SEEN, WAITING, ListenTrial, OnDemandTrial
 from kiosk.station.catalog.file import CatalogError
 from kiosk.store import StoreError
@@ -45,7 +45,7 @@ class FirstStartPaths:
 
 
 class FirstStartWizard:
-    """Implements ``kiosk.first_start.ports.Wizard``. Goes on where a power cut has left it.
+    """Implements ``kiosk.first_start.shared.ports.Wizard``. Goes on where a power cut has left it.
 
     ``written`` is set once the settings file is there, ``left`` when its last page is on the screen.
     """

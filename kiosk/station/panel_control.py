@@ -7,8 +7,8 @@ import threading
 from dataclasses import dataclass
 
 from kiosk.devices.ports import Panel
+from kiosk.station.desk.live import OK, LiveBoard, Snapshot
 from kiosk.station.desk.view import DeskStep
-from kiosk.station.live import OK, LiveBoard, Snapshot
 from kiosk.station.scan_router import CLERK_CALLED
 
 logger = logging.getLogger(__name__)

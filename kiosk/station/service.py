@@ -30,12 +30,12 @@ from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.counter.shared.state import CounterState
 from kiosk.station.counter.shared.view import CounterView
 from kiosk.station.desk.desk import Desk
+from kiosk.station.desk.live import OK, LiveBoard
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.view import DeskRefused, PhotoRequest
 from kiosk.station.doctor.link_status import LinkStatus
 from kiosk.station.doctor.scale import metrology_findings
 from kiosk.station.doctor.shared.finding import DoctorFinding
-from kiosk.station.live import OK, LiveBoard
 from kiosk.station.outbox_poller import OutboxPoller
 from kiosk.station.papers.own_layouts import LAYOUTS, OwnLayouts
 from kiosk.station.papers.papers import LABEL_PRINTER, PaperSettings, make_papers

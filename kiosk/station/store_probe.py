@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from kiosk.station.live import OK, LiveBoard
+from kiosk.station.desk.live import OK, LiveBoard
 from kiosk.store.shared.errors import StoreError
 from kiosk.store.store import Store
 

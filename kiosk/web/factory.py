@@ -12,8 +12,8 @@ from jinja2 import StrictUndefined
 
 from kiosk.station.clerk.access import Access, CounterSession
 from kiosk.station.counter.board import CounterSnapshot
+from kiosk.station.desk.live import Snapshot
 from kiosk.station.doctor.doctor import Doctor
-from kiosk.station.live import Snapshot
 from kiosk.station.scale.teach import Teach
 from kiosk.texts import html
 from kiosk.web import errors, mat_view

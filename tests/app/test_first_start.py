@@ -24,8 +24,8 @@ from kiosk.app.identity.messages import request_file
 from kiosk.app.identity.requests import RequestedIdentities
 from kiosk.app.settings_file_watcher import SettingsFileWatcher
 from kiosk.config.station import load
-from kiosk.first_start.draft import draft_path, load_draft
 from kiosk.first_start.identity.ports import InUse
+from kiosk.first_start.shared.draft import draft_path, load_draft
 from tests.depth import TORTURE
 from tests.messaging.ports import claimed_port
 from tests.web.first_start.answers import PIN, answers, named_devices

@@ -33,7 +33,7 @@ from kiosk.station.shared.settings import StationSettings
 from kiosk.station.update.journal import UpdateEntry, UpdatePhase
 from kiosk.store import Store
 from kiosk.store.backup.backup import make_backup
-from kiosk.store.backup.settings import BackupSettings
+from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.store.database.migrate import migrate
 from kiosk.store.database.opening import OpenOptions
 from kiosk.texts import load as load_texts

@@ -22,9 +22,9 @@ from kiosk.station.doctor.bundle import bundle
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.store import Store
 from kiosk.store.backup.kit.contents import Credential
-from kiosk.store.backup.kit.county_key import CountyKey
 from kiosk.store.backup.kit.folder import write_folder
 from kiosk.store.backup.kit.sealing import seal_to_county
+from kiosk.store.backup.shared.county_key import CountyKey
 from kiosk.store.database import persistence
 from kiosk.store.database.migrate import migrate
 from kiosk.store.database.opening import OpenOptions

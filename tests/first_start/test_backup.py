@@ -15,8 +15,8 @@ from kiosk.app.machine import ThisMachine
 from kiosk.app.shared.media import MAX_MEDIA, mounted, on_another_disk
 from kiosk.config.station import load
 from kiosk.first_start.database import fill
-from kiosk.first_start.ports import BACKUP_AT_NIGHT
 from kiosk.first_start.questions import DONE
+from kiosk.first_start.shared.ports import BACKUP_AT_NIGHT
 from kiosk.station.shared.open_store import open_store
 from kiosk.store.backup.medium import BackupRefused, finished_manifests, nearest_existing, read_manifest
 from tests.memory import other_disk

@@ -15,9 +15,9 @@ from kiosk.app.shared.media import MAX_FILES, MAX_PATH_LENGTH, catalog_files
 from kiosk.config.station import load
 from kiosk.domain.catalog import Catalog
 from kiosk.first_start.database import fill
-from kiosk.first_start.draft import draft_path
 from kiosk.first_start.goods import SAMPLE, read_goods
-from kiosk.first_start.ports import AnswerRefused
+from kiosk.first_start.shared.draft import draft_path
+from kiosk.first_start.shared.ports import AnswerRefused
 from kiosk.station.catalog.document import MAX_BYTES
 from kiosk.station.catalog.file import CatalogError
 from kiosk.station.shared.open_store import open_store

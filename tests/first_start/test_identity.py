@@ -11,12 +11,12 @@ import pytest
 from msgspec import structs
 
 from kiosk.config.station import load
-from kiosk.first_start.draft import SettingsDraft, draft_path, load_draft
 from kiosk.first_start.identity.ports import IdentityRefused, InUse, Why
 from kiosk.first_start.identity_questions import IdentityQuestions
-from kiosk.first_start.ports import AnswerRefused, OfferedIdentity
 from kiosk.first_start.questions import DONE
 from kiosk.first_start.settings import tables
+from kiosk.first_start.shared.draft import SettingsDraft, draft_path, load_draft
+from kiosk.first_start.shared.ports import AnswerRefused, OfferedIdentity
 from kiosk.texts import LANGUAGES
 from kiosk.web.shared.speech import speech
 from tests.first_start.identity.identities import CODE, OFFERED, OTHER_CODE

@@ -11,8 +11,8 @@ from typing import get_args
 import pytest
 
 from kiosk.domain.identifiers import SERIES_LETTERS
-from kiosk.first_start.ports import AnswerRefused
-from kiosk.first_start.recovery.ports import RecoveryRefused, Refusal, Why
+from kiosk.first_start.shared.ports import AnswerRefused
+from kiosk.first_start.shared.recovery_ports import RecoveryRefused, Refusal, Why
 from kiosk.texts import LANGUAGES
 from kiosk.web.shared.speech import speech
 from tests.first_start.identity.identities import CODE

@@ -20,8 +20,8 @@ from kiosk.devices.ports import CameraFault, MatShot, PrintNotStarted, PrintUnce
 from kiosk.devices.scale.probe import TIMING, ScaleProbe
 from kiosk.domain.mat_measures import MatMeasure, MatMeasures, MatQuality
 from kiosk.first_start.choices import _with_found
-from kiosk.first_start.draft import CameraDraft, draft_path, load_draft
-from kiosk.first_start.ports import AnswerRefused, Choice, TrialView
+from kiosk.first_start.shared.draft import CameraDraft, draft_path, load_draft
+from kiosk.first_start.shared.ports import AnswerRefused, Choice, TrialView
 from kiosk.first_start.trials import (
     FAILED,
     POOR,

@@ -13,9 +13,9 @@ from kiosk.config.station import load
 from kiosk.domain.clerk import Role
 from kiosk.first_start.choices import choices
 from kiosk.first_start.database import fill
-from kiosk.first_start.draft import PrinterDraft, ScannerDraft, SettingsDraft, draft_path
-from kiosk.first_start.ports import AnswerRefused
 from kiosk.first_start.questions import DONE, QUESTIONS
+from kiosk.first_start.shared.draft import PrinterDraft, ScannerDraft, SettingsDraft, draft_path
+from kiosk.first_start.shared.ports import AnswerRefused
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.shared.open_store import open_store

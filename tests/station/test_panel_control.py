@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
+from kiosk.station.desk.live import LiveBoard
 from kiosk.station.desk.view import DeskStep, PhotoView, PrintView
-from kiosk.station.live import LiveBoard
 from kiosk.station.panel_control import Lamps, PanelControl, lamps
 from tests.station.fakes import Rig
 

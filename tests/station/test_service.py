@@ -21,9 +21,9 @@ from kiosk.domain.metrology.pan import PanState
 from kiosk.domain.trade import Mode, Party
 from kiosk.messaging.relay.shared.faults import LinkFault
 from kiosk.protocols.scales.shared.reading import Reading
+from kiosk.station.desk.live import Snapshot
 from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView
 from kiosk.station.doctor.liveness import RelayHeartbeat
-from kiosk.station.live import Snapshot
 from kiosk.station.service import Hardware, ServiceSettings, StationService
 from kiosk.station.shared.clock import StationClock
 from kiosk.station.shared.settings import StationSettings

@@ -6,7 +6,7 @@ from typing import Self
 
 import pytest
 
-from kiosk.station.live import LiveBoard
+from kiosk.station.desk.live import LiveBoard
 from kiosk.station.store_probe import StoreProbe
 from kiosk.store.shared.errors import StoreError
 from tests.station.fakes import Rig

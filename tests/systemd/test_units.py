@@ -179,7 +179,7 @@ def test_the_watchdog_time_fits_the_hardware() -> None:
 
 
 def test_the_watchdog_is_slower_than_what_feeds_it() -> None:
-    from kiosk.station.health import ALIVE_WITHIN_S, PROBE_EVERY_S
+    from kiosk.station.shared.health import ALIVE_WITHIN_S, PROBE_EVERY_S
 
     (watchdog,) = directives("kiosk-station.service", "WatchdogSec")
     assert PROBE_EVERY_S * 3 < ALIVE_WITHIN_S < float(watchdog)

@@ -23,9 +23,9 @@ from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.board import CounterBoard
 from kiosk.station.counter.shared.view import CounterView
 from kiosk.station.desk.desk import Desk
+from kiosk.station.desk.live import LiveBoard
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.view import DeskView, PhotoRequest
-from kiosk.station.live import LiveBoard
 from kiosk.station.photos.live_view import PreviewRequest
 from kiosk.station.shared.settings import StationSettings
 from kiosk.store.shared.records import IntakePapers, NewPrintJob, OutboxRow, PrintJob, Stamp

@@ -18,7 +18,7 @@ from kiosk.base.root_requests import TIMEOUT_S, Asker, MessageFile
 from kiosk.first_start.identity.claim import BadClaim, claim_name, read_claim
 from kiosk.first_start.identity.format import CLEAR, BadIdentity, read_clear, read_sealed
 from kiosk.first_start.identity.ports import IdentityRefused, InUse, Refusal
-from kiosk.first_start.ports import OfferedIdentity
+from kiosk.first_start.shared.ports import OfferedIdentity
 
 # So long new files are read in one look; the next one reads on. A stick may hold a thousand of any kind.
 SCAN_BUDGET_S: Final = 2.0
@@ -44,9 +44,8 @@ class NoIdentities:
 
 @dataclass(frozen=True, slots=True)
 class RequestedIdentities:
-    """Implements ``kiosk.first_start.ports.Identities`` on a box. ``seen`` spares reading a file twice; ``clock`` is in
-    seconds.
-    """
+    """Implements ``kiosk.first_start.shared.ports.Identities`` on a box. ``seen`` spares reading a file twice;
+    ``clock`` is in seconds."""
 
     requests: MessageFile[IdentityRequest]
     answers: MessageFile[IdentityResponse] = field(default_factory=answer_file)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.app.mounting.rules import KERNEL_NAME, BlockDevice, MediumRefused, Mount, Owner, mount_of
-from kiosk.store.backup.settings import MAX_UUID_LENGTH, UUID
+from kiosk.store.backup.shared.settings import MAX_UUID_LENGTH, UUID
 
 logger = logging.getLogger(__name__)
 

@@ -24,9 +24,9 @@ from kiosk.app.shared.printer_address import systemctl
 from kiosk.base.root_requests import Message, MessageFile, serve, working
 from kiosk.config.station import load
 from kiosk.domain.identifiers import BadIdentifier
-from kiosk.first_start.draft import drop_draft
 from kiosk.first_start.identity.claiming import LOCKOUT_RULE, MachineTime
-from kiosk.first_start.recovery.ports import RecoveryRefused, Refusal
+from kiosk.first_start.shared.draft import drop_draft
+from kiosk.first_start.shared.recovery_ports import RecoveryRefused, Refusal
 from kiosk.station.papers.network_printer import STATION_UNIT
 from kiosk.station.recovery.kit_restore import CardFailed, CardInUse, NewCard
 from kiosk.station.recovery.new_station import LetterMissing, RestoreHooks, RestoreSource, make_station

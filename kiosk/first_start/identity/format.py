@@ -24,7 +24,7 @@ import tomlkit
 from kiosk.domain.identifiers import check_region, check_station
 from kiosk.domain.paper_code import PaperCode
 from kiosk.messaging.relay.shared.settings import CenterEndpoint, Endpoint
-from kiosk.store.backup.kit.county_key import CountyKey
+from kiosk.store.backup.shared.county_key import CountyKey
 from kiosk.store.shared.paper_key import SALT_BYTES, paper_key
 from kiosk.texts.plain import plain
 

@@ -27,7 +27,7 @@ from kiosk.sorting_center.ingest.message_parsing import (
 )
 from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerDamaged, LedgerError, LedgerUnwritable
 from kiosk.sorting_center.ledger import StreamState as State
-from kiosk.sorting_center.ledger.streams import StreamKey
+from kiosk.sorting_center.ledger.acceptance.streams import StreamKey
 from kiosk.sorting_center.shared.health import CenterHealth
 from kiosk.sorting_center.shared.ports import Inbound, Mailbox
 

@@ -10,7 +10,8 @@ import msgspec
 from sqlalchemy import Connection, Row, select
 
 from kiosk.domain.events import IntakeVoided
-from kiosk.sorting_center.ledger import projection, streams
+from kiosk.sorting_center.ledger.acceptance import streams
+from kiosk.sorting_center.ledger.database import projection
 from kiosk.sorting_center.ledger.database.schema import event, stream
 from kiosk.sorting_center.ledger.shared.records import StoredEvent
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery, func, inspect, literal_column, select
 
 from kiosk.sorting_center.ledger import epochs
+from kiosk.sorting_center.ledger.acceptance.streams import open_gaps, superseded_epochs
 from kiosk.sorting_center.ledger.database.places import last_feedseq
 from kiosk.sorting_center.ledger.database.schema import (
     alarm,
@@ -25,7 +26,6 @@ from kiosk.sorting_center.ledger.database.schema import (
 from kiosk.sorting_center.ledger.database.schema import stream as stream_table
 from kiosk.sorting_center.ledger.database.times import MIN_TIMESTAMP
 from kiosk.sorting_center.ledger.shared.records import FORK
-from kiosk.sorting_center.ledger.streams import open_gaps, superseded_epochs
 
 MAX_INTAKES: Final = 500
 _MAX_SHOWN_GAPS: Final = 20

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from kiosk.base.json_reader import Unreadable, reader
 from kiosk.messaging.contract.control import DoctorRow, Hello
-from kiosk.sorting_center.ledger.alarms import IncidentRecorder
+from kiosk.sorting_center.ledger.database.alarms import IncidentRecorder
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.rows import upsert_rows
 from kiosk.sorting_center.ledger.database.schema import meta, refused, station_status

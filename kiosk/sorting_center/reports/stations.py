@@ -20,7 +20,8 @@ from kiosk.domain.events import (
     ScaleData,
     TaresChanged,
 )
-from kiosk.sorting_center.ledger import Ledger, streams
+from kiosk.sorting_center.ledger import Ledger
+from kiosk.sorting_center.ledger.acceptance import streams
 from kiosk.sorting_center.ledger.database import schema as ledger_schema
 from kiosk.sorting_center.ledger.epochs import MAX_EPOCHS, EpochRow
 from kiosk.sorting_center.ledger.overview import AlarmRow, GapRow

@@ -13,14 +13,14 @@ from kiosk.sorting_center.listings.addresses import PublicAddresses
 from kiosk.sorting_center.shared.ports import HealthSource
 from kiosk.sorting_center.web.listings.exports import listing_exports
 from kiosk.sorting_center.web.listings.pages import listings
-from kiosk.sorting_center.web.machine.metrics import LedgerCollector
 from kiosk.sorting_center.web.machine.openapi import openapi
 from kiosk.sorting_center.web.machine.routes import machine
 from kiosk.sorting_center.web.shared import access, frame, guard
 from kiosk.sorting_center.web.shared.guard import Hosts, TrustedProxy
+from kiosk.sorting_center.web.shared.metrics import LedgerCollector
+from kiosk.sorting_center.web.shared.snapshots import PageSnapshots
 from kiosk.sorting_center.web.shared.sources import PageSources, Stores
 from kiosk.sorting_center.web.sign_in import sign_in_blueprint
-from kiosk.sorting_center.web.snapshots.snapshots import PageSnapshots
 from kiosk.sorting_center.web.staff.alarms import alarms
 from kiosk.sorting_center.web.staff.days import days
 from kiosk.sorting_center.web.staff.exports import exports

@@ -15,9 +15,9 @@ from kiosk.station.doctor import devices, environment
 from kiosk.station.doctor.liveness import PageWatch, ScaleWatch, ScannerWatch
 from kiosk.station.doctor.ports import ExaminedStation
 from kiosk.station.doctor.shared.finding import DoctorFinding, Severity, has_failure
-from kiosk.station.health import PartHealth
-from kiosk.station.ports import Configuration
 from kiosk.station.scale.keys import ScaleKeys
+from kiosk.station.shared.health import PartHealth
+from kiosk.station.shared.ports import Configuration
 from kiosk.station.update.updates import Updates
 
 PRINTERS: Final = ("label", "receipt")

@@ -28,12 +28,12 @@ from kiosk.station.doctor.shared.finding import DoctorFinding, Severity, unreada
 from kiosk.station.doctor.updates_status_file import updates
 from kiosk.station.parcels.pickup_key import CREDENTIALS, PickupKey, key_path
 from kiosk.station.photos.space import MIN_FREE_BYTES
-from kiosk.station.ports import Configuration
+from kiosk.station.shared.ports import Configuration
 from kiosk.station.shared.settings import StationSettings
 from kiosk.store.backup.kit.contents import KitRefused
 from kiosk.store.backup.kit.kit_files import is_kit_of, load_county_key
 from kiosk.store.backup.medium import disk_of, finished_manifests, read_manifest, uuid_of
-from kiosk.store.backup.settings import BackupSettings
+from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.store.database.connection import LOG_FILES
 from kiosk.store.database.inspection import DatabaseSummary, inspect_database
 from kiosk.store.database.persistence import is_box, memory_file_system

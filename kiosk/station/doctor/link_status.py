@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.messaging.relay.shared.faults import LinkFault
+from kiosk.station.desk.live import OK
 from kiosk.station.doctor.liveness import RelayHeartbeat
-from kiosk.station.live import OK
 
 QUIET_S: Final = 600.0  # Events that wait longer than this while the sorting center says nothing are worth a look
 LINK_DOWN: Final = "link_down"

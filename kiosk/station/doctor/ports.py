@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from kiosk.station.live import LiveBoard
+from kiosk.station.desk.live import LiveBoard
 from kiosk.station.papers.own_layouts import OwnLayouts
 from kiosk.station.shared.settings import StationSettings
 from kiosk.store import Stamp, Store

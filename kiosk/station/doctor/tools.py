@@ -28,7 +28,7 @@ from kiosk.station.shared.settings import StationSettings
 from kiosk.store import Stamp, Store, StoreError
 from kiosk.store.backup.backup import FinishedBackup, make_backup
 from kiosk.store.backup.medium import BackupRefused, is_other_medium
-from kiosk.store.backup.settings import BackupSettings
+from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.store.database.persistence import BOX_VARIABLE
 from kiosk.store.shared.records import NewPaper
 

@@ -11,8 +11,8 @@ import msgspec
 from kiosk.messaging.relay.updates.ports import Fetching, UpdateFault
 from kiosk.station.doctor.lane_status_file import LaneStatusFile
 from kiosk.station.doctor.shared.finding import DoctorFinding, Severity
-from kiosk.station.ports import Configuration
 from kiosk.station.shared.page_heartbeat import since_boot
+from kiosk.station.shared.ports import Configuration
 from kiosk.station.update.release import is_version
 
 UPDATES_STATUS_FILE: Final = "updates-mark"

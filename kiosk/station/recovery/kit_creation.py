@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kiosk.station.parcels.pickup_key import key_path
-from kiosk.station.ports import Configuration
 from kiosk.station.recovery.places import Places, credential_files
+from kiosk.station.shared.ports import Configuration
 from kiosk.store import Stamp
 from kiosk.store.backup.backup import FinishedBackup
 from kiosk.store.backup.kit.contents import MAX_FILE_BYTES, Credential, Kit, KitRefused
 from kiosk.store.backup.kit.kit_files import load_county_key, write_kit
 from kiosk.store.backup.kit.sealing import seal_to_county
-from kiosk.store.backup.settings import BackupSettings
+from kiosk.store.backup.shared.settings import BackupSettings
 
 logger = logging.getLogger(__name__)
 

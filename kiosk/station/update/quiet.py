@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Final
 
 from kiosk.domain.metrology.pan import PanState
+from kiosk.station.desk.live import OK, LiveBoard
 from kiosk.station.desk.unfinished import UnfinishedIntake
 from kiosk.station.desk.view import DeskStep, DeskView
-from kiosk.station.live import OK, LiveBoard
 from kiosk.station.update.gate import Gate
 from kiosk.station.update.journal import UpdatePhase
 from kiosk.station.update.messages import Answer

@@ -35,7 +35,7 @@ from kiosk.store.backup.medium import (
     finished_manifests,
     prune,
 )
-from kiosk.store.backup.settings import BackupSettings
+from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.store.database.check import check_file
 from kiosk.store.database.connection import BUSY_TIMEOUT_MS
 from kiosk.store.journal.series import SERIES_FILE, Series, SeriesMarker

@@ -23,7 +23,7 @@ from kiosk.base.files import chown_to_folder_owner
 from kiosk.base.json_reader import Unreadable, reader
 from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.store.backup.kit.kit_files import drop_orphans
-from kiosk.store.backup.settings import MAX_UUID_LENGTH, UUID
+from kiosk.store.backup.shared.settings import MAX_UUID_LENGTH, UUID
 from kiosk.store.journal.series import series_line
 from kiosk.store.shared.errors import StoreError
 

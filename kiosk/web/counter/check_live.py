@@ -17,7 +17,7 @@ from flask import Blueprint, Response, request
 from kiosk.domain.metrology.pan import PanView
 from kiosk.station.counter.board import CounterBoard, CounterSnapshot
 from kiosk.station.desk.desk import Desk
-from kiosk.station.live import LiveBoard
+from kiosk.station.desk.live import LiveBoard
 from kiosk.texts.formats import kilograms
 from kiosk.web.counter.live import HOME, badges, scan_id
 from kiosk.web.public.live import Streams, StreamSource

@@ -10,7 +10,7 @@ from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from kiosk.first_start.ports import AnswerRefused, Wizard
+from kiosk.first_start.shared.ports import AnswerRefused, Wizard
 from kiosk.texts import html
 from kiosk.web.factory import MAX_BODY_BYTES, ServedApp
 from kiosk.web.first_start.codes import code128_svg, qr_svg

@@ -9,7 +9,7 @@ from typing import Final
 from markupsafe import Markup
 
 from kiosk.domain.mat_measures import MatMeasure, MatMeasures, MatQuality
-from kiosk.first_start.ports import TrialView
+from kiosk.first_start.shared.ports import TrialView
 from kiosk.texts.html import bdi
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import render_template, request, url_for
 
-from kiosk.first_start.ports import AnswerRefused, Wizard, WizardView, fault_text
+from kiosk.first_start.shared.ports import AnswerRefused, Wizard, WizardView, fault_text
 from kiosk.station.screen import ScreenGeometry
 from kiosk.texts import LANGUAGES
 from kiosk.web.first_start.measures import advice, mat_rows

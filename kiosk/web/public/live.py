@@ -19,7 +19,7 @@ from typing import Generic, TypeVar
 
 from flask import Blueprint, Response, request
 
-from kiosk.station.live import Snapshot
+from kiosk.station.desk.live import Snapshot
 from kiosk.web.public.payload import message, visible_state
 from kiosk.web.shared.ports import SnapshotBoard
 from kiosk.web.shared.roles import Need

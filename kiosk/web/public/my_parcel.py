@@ -11,8 +11,8 @@ from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.station.clerk.refusals import CounterRefused
+from kiosk.station.desk.live import ScanNotice
 from kiosk.station.desk.view import DeskStep
-from kiosk.station.live import ScanNotice
 from kiosk.station.scan_router import CLERK_CALLED, MY_PARCEL, put_up_notice
 from kiosk.texts import Texts
 from kiosk.web.public.payload import PATHS

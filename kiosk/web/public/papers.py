@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from kiosk.station.desk.live import OK, Marks
 from kiosk.station.desk.view import BAG_LABEL, PrintView
-from kiosk.station.live import OK, Marks
 
 _KINDS = (
     (BAG_LABEL, "label", "take.take_label", "take.look_label"),

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from kiosk.domain.metrology.pan import PanState
+from kiosk.station.desk.live import OK, Marks, Snapshot
 from kiosk.station.desk.view import DeskStep, DeskView
-from kiosk.station.live import OK, Marks, Snapshot
 from kiosk.station.scan_router import CLERK_CALLED, MY_PARCEL
 from kiosk.texts.formats import kilograms
 from kiosk.web.public.sentences import hint, mark_text

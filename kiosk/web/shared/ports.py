@@ -10,7 +10,7 @@ from kiosk.station.clerk.access import Access
 from kiosk.station.counter.board import CounterBoard
 from kiosk.station.counter.counter import ClerkCounter
 from kiosk.station.desk.desk import Desk
-from kiosk.station.live import LiveBoard
+from kiosk.station.desk.live import LiveBoard
 from kiosk.station.photos.live_view import LiveView
 from kiosk.station.scale.check_weight import CheckWeight
 from kiosk.station.shared.settings import StationSettings

@@ -8,8 +8,8 @@ from markupsafe import Markup
 
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.domain.metrology.legal_status import CheckState, ScaleLegalStatus, Verification
-from kiosk.station.ports import Configuration
 from kiosk.station.scale.settings import MetrologySettings
+from kiosk.station.shared.ports import Configuration
 from kiosk.texts.html import bdi, bdi_code, bdi_kg
 from kiosk.web.shared.ports import Station
 from kiosk.web.shared.speech import Speech

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from flask import Blueprint, Response, abort, jsonify, request, send_file
 from werkzeug.wrappers import Response as AnyResponse
 
+from kiosk.station.desk.live import OK
 from kiosk.station.desk.view import DeskStep
-from kiosk.station.live import OK
 from kiosk.web.public.screens import Screens
 from kiosk.web.shared.ports import Station
 from kiosk.web.shared.roles import Need

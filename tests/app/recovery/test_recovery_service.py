@@ -23,16 +23,16 @@ from kiosk.app.recovery.requests import RequestedRecoveries
 from kiosk.base.root_requests import MAX_BYTES, working
 from kiosk.config.station import load
 from kiosk.domain.paper_code import PaperCode
-from kiosk.first_start.draft import draft_path
 from kiosk.first_start.identity.claiming import LOCKOUT_RULE, MachineTime
 from kiosk.first_start.identity.ports import InUse
-from kiosk.first_start.recovery.ports import OfferedRecovery, RecoveryRefused
+from kiosk.first_start.shared.draft import draft_path
+from kiosk.first_start.shared.recovery_ports import OfferedRecovery, RecoveryRefused
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.kit.contents import Credential, Kit
-from kiosk.store.backup.kit.county_key import CountyKey
 from kiosk.store.backup.kit.sealing import seal_to_code, seal_to_county
 from kiosk.store.backup.medium import read_manifest
-from kiosk.store.backup.settings import BackupSettings
+from kiosk.store.backup.shared.county_key import CountyKey
+from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.store.database.migrate import migrate
 from kiosk.store.database.persistence import NotPersistent
 from tests.depth import many

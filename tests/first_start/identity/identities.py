@@ -8,7 +8,7 @@ import pytest
 
 from kiosk.domain.paper_code import PaperCode
 from kiosk.first_start.identity.format import NONCE_BYTES, StationIdentity, seal, sealed_name
-from kiosk.store.backup.kit.county_key import CountyKey
+from kiosk.store.backup.shared.county_key import CountyKey
 from kiosk.store.shared import paper_key
 from kiosk.store.shared.paper_key import SALT_BYTES, Cost
 from tests.messaging.authority import Authority

@@ -18,7 +18,7 @@ from kiosk.sorting_center.ledger.epochs import MAX_EPOCHS
 from kiosk.store import Store
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.restore import RestoreOptions, RestoreResult, restore
-from kiosk.store.backup.settings import BackupSettings
+from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.store.database.migrate import migrate
 from tests.sorting_center.staff import viewer
 from tests.sorting_center.stations import NOW, Station, confirmed, of_weight

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiosk.sorting_center.ledger.streams import missing_ranges
+from kiosk.sorting_center.ledger.acceptance.streams import missing_ranges
 
 
 @settings(deadline=None)

@@ -17,8 +17,8 @@ from kiosk.messaging.contract.receive import parse_event
 from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.sorting_center.export import epcis, jsonl, table
 from kiosk.sorting_center.ledger import Delivery, Ledger, RejectedMessage, StreamState, overview
-from kiosk.sorting_center.ledger.accept import MAX_EPOCHS
-from kiosk.sorting_center.ledger.alarms import MAX_BODIES, MAX_BODY_BYTES
+from kiosk.sorting_center.ledger.acceptance.accept import MAX_EPOCHS
+from kiosk.sorting_center.ledger.database.alarms import MAX_BODIES, MAX_BODY_BYTES
 from kiosk.sorting_center.ledger.database.schema import alarm, intake, quarantine, refused, station_status, stream
 from kiosk.sorting_center.ledger.overview import GapRow
 from kiosk.sorting_center.ledger.shared.records import EventKey, Sighting
@@ -204,9 +204,9 @@ def test_the_bytes_kept_of_one_stations_quarantine_are_bounded_and_its_chain_goe
 def test_the_rows_of_one_stations_quarantine_and_its_alarms_are_bounded(
     ledger: Ledger, station: Station, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kiosk.sorting_center.ledger.alarms.MAX_ROWS", 30)
-    monkeypatch.setattr("kiosk.sorting_center.ledger.alarms.MAX_BODIES", 10)
-    monkeypatch.setattr("kiosk.sorting_center.ledger.alarms.MAX_ALARMS", 20)
+    monkeypatch.setattr("kiosk.sorting_center.ledger.database.alarms.MAX_ROWS", 30)
+    monkeypatch.setattr("kiosk.sorting_center.ledger.database.alarms.MAX_BODIES", 10)
+    monkeypatch.setattr("kiosk.sorting_center.ledger.database.alarms.MAX_ALARMS", 20)
     ledger.accept(station.run(60), REGION, NOW)
     clone = Station()
     clone.start()

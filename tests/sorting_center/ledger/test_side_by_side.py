@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from kiosk.sorting_center.ledger import Delivery, FeedEntry, Ledger, LedgerInUse, LedgerUnwritable
-from kiosk.sorting_center.ledger.accept import MAX_EPOCHS
+from kiosk.sorting_center.ledger.acceptance.accept import MAX_EPOCHS
 from kiosk.sorting_center.ledger.database.numberer import NUMBERER_LOCK
 from tests.depth import TORTURE
 from tests.sorting_center.brokers import until

@@ -11,9 +11,9 @@ from msgspec import json
 from kiosk.messaging.contract.control import DoctorRow, Status
 from kiosk.sorting_center.ledger import Delivery, Sighting
 from kiosk.sorting_center.ledger.shared.records import DatedDoctorRow
+from kiosk.sorting_center.web.shared.doctor import doctor_summary
 from kiosk.sorting_center.web.shared.sources import Stores
 from kiosk.sorting_center.web.shared.texts import CenterTexts, languages
-from kiosk.sorting_center.web.snapshots.doctor import doctor_summary
 from kiosk.station.doctor.report import EXCLUDED_DEVICES
 from kiosk.texts.catalog import catalog
 from tests.sorting_center.stations import NOW, Station

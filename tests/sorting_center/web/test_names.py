@@ -17,9 +17,9 @@ from kiosk.domain.parcel import Consent
 from kiosk.sorting_center.desk.hours import OpeningHours
 from kiosk.sorting_center.desk.registry import ExpectedStation, Township
 from kiosk.sorting_center.reports.search import GoodsNames
+from kiosk.sorting_center.web.shared.names import DisplayNames
 from kiosk.sorting_center.web.shared.sources import Stores
 from kiosk.sorting_center.web.shared.texts import CenterTexts
-from kiosk.sorting_center.web.snapshots.names import DisplayNames
 from tests.sorting_center.reports.ledgers import ClockedStation
 from tests.sorting_center.staff import app_of, sign_in
 from tests.sorting_center.stations import NOW, WORDS, believed, of_weight

@@ -9,14 +9,14 @@ import pytest
 
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.web.shared.bar_heights import BAR_UNITS, ScaledBar, percent, scaled_bars
-from kiosk.sorting_center.web.snapshots.refreshing_cache import (
+from kiosk.sorting_center.web.shared.refreshing_cache import (
     GRACE_S,
     MIN_AGE_S,
     RefreshingCache,
     RenderedHtml,
     etag_of,
 )
-from kiosk.sorting_center.web.snapshots.times import local_time, start_of_day
+from kiosk.sorting_center.web.shared.times import local_time, start_of_day
 
 
 class Clock:

@@ -20,9 +20,9 @@ from kiosk.sorting_center.export import table
 from kiosk.sorting_center.ledger import Delivery, Ledger, Sighting
 from kiosk.sorting_center.reports.shared.figures import total
 from kiosk.sorting_center.shared.health import CenterHealth
+from kiosk.sorting_center.web.shared import today
 from kiosk.sorting_center.web.shared.sources import Stores
 from kiosk.sorting_center.web.shared.texts import CenterTexts, languages
-from kiosk.sorting_center.web.snapshots import today
 from tests.depth import many
 from tests.each import each
 from tests.sorting_center.reports.counties import County, expected_days

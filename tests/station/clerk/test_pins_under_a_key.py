@@ -15,7 +15,7 @@ from kiosk.station.parcels.pickup_key import PickupKey, key_path
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.store import Store
 from kiosk.store.backup.backup import make_backup
-from kiosk.store.backup.settings import BackupSettings
+from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.store.database.opening import OpenOptions
 from tests.station.counter.rig import refused
 from tests.station.fakes import STAMP

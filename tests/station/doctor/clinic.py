@@ -20,15 +20,15 @@ from kiosk.domain.clerk import Role
 from kiosk.domain.moment import ClockQuality
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.protocols.scales.shared.reading import Reading
+from kiosk.station.desk.live import LiveBoard
 from kiosk.station.doctor.doctor import Doctor, Equipment
 from kiosk.station.doctor.liveness import PageWatch, ScaleWatch, ScannerWatch
-from kiosk.station.live import LiveBoard
 from kiosk.station.papers.own_layouts import LAYOUTS, OwnLayouts
 from kiosk.station.parcels.settings import ParcelSettings
-from kiosk.station.ports import Configuration
+from kiosk.station.shared.ports import Configuration
 from kiosk.station.shared.settings import StationSettings
 from kiosk.store import Stamp, Store
-from kiosk.store.backup.settings import BackupSettings
+from kiosk.store.backup.shared.settings import BackupSettings
 from tests.station.fakes import MOMENT, Rig
 from tests.station.hardware import FakeCamera
 from tests.store.village import CATALOG, STATION, open_store

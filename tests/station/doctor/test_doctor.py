@@ -38,13 +38,13 @@ from kiosk.station.doctor.liveness import PageWatch, RelayHeartbeat, ScaleLivene
 from kiosk.station.doctor.photos_status_file import PhotosStatusFile
 from kiosk.station.doctor.shared.finding import DoctorFinding, Severity, has_failure
 from kiosk.station.doctor.updates_status_file import UpdatesStatusFile
-from kiosk.station.health import PartHealth
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
+from kiosk.station.shared.health import PartHealth
 from kiosk.store.backup.backup import make_backup
-from kiosk.store.backup.kit.county_key import CountyKey
 from kiosk.store.backup.kit.sealing import seal_to_code, seal_to_county
-from kiosk.store.backup.settings import BackupSettings
+from kiosk.store.backup.shared.county_key import CountyKey
+from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.store.database.write_access import WriteBlocker
 from kiosk.texts import LANGUAGES, load
 from tests.station.doctor.clinic import Clinic, StatusPrinter, reading

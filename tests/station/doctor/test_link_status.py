@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from kiosk.messaging.relay.shared.faults import LinkFault
+from kiosk.station.desk.live import OK
 from kiosk.station.doctor.link_status import LINK_DOWN, LINK_NONE, QUIET_S, LinkStatus
 from kiosk.station.doctor.liveness import RelayHeartbeat
-from kiosk.station.live import OK
 
 
 class Hand:

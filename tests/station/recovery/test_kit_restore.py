@@ -18,7 +18,7 @@ from kiosk.station.recovery.new_station import LetterMissing, RestoreHooks, Rest
 from kiosk.station.recovery.places import Places
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.kit.contents import Credential, Kit, KitRefused
-from kiosk.store.backup.settings import BackupSettings
+from kiosk.store.backup.shared.settings import BackupSettings
 from tests.depth import many
 from tests.store.backup.test_restore_cut_off import Killed, killed_at
 from tests.store.village import CATALOG, STATION, bring_in, open_store, stamp

@@ -16,9 +16,9 @@ from kiosk.app.update.journal_file import JournalFile
 from kiosk.app.update.releases import ReleaseFolder
 from kiosk.app.update.station import StationBundles
 from kiosk.domain.metrology.pan import PanState
+from kiosk.station.desk.live import OK, LiveBoard
 from kiosk.station.desk.unfinished import UnfinishedIntake
 from kiosk.station.desk.view import DeskStep
-from kiosk.station.live import OK, LiveBoard
 from kiosk.station.update import quiet as quiet_side
 from kiosk.station.update.gate import Gate
 from kiosk.station.update.journal import UpdateEntry, UpdateOutcome, UpdatePhase

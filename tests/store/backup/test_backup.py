@@ -27,7 +27,7 @@ from kiosk.store.backup import photos as backup_photos
 from kiosk.store.backup.backup import FinishedBackup, make_backup
 from kiosk.store.backup.kit.kit_files import write_kit
 from kiosk.store.backup.medium import BackupRefused, disk_of, finished_manifests, read_manifest, uuid_of
-from kiosk.store.backup.settings import BackupSettings
+from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.store.database.check import LINKS_AT_START, check_file
 from kiosk.store.shared.errors import StoreError
 from kiosk.store.shared.records import ListingPictures, NewPhoto

@@ -18,7 +18,7 @@ from kiosk.store import Store
 from kiosk.store.backup import restore as restoring
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.restore import RestoreOptions, RestoreResult, restore
-from kiosk.store.backup.settings import BackupSettings
+from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.store.shared.errors import StoreError
 from kiosk.store.shared.records import ListingPictures, NewPhoto
 from tests.store.second_schema import begin_second_schema

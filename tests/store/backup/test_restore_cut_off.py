@@ -14,7 +14,7 @@ import pytest
 from kiosk.store import Store
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.restore import RestoreOptions, RestoreResult, restore
-from kiosk.store.backup.settings import BackupSettings
+from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.store.shared.errors import StoreError
 from tests.store.village import CATALOG, STATION, bring_in, epochs, open_store, rows, stamp
 

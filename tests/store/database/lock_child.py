@@ -10,7 +10,7 @@ from kiosk.station.doctor import environment
 from kiosk.station.doctor.records import records
 from kiosk.station.shared.settings import StationSettings
 from kiosk.store.backup.backup import make_backup
-from kiosk.store.backup.settings import BackupSettings
+from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.store.database.check import check_file
 from kiosk.store.database.inspection import (
     all_epochs,

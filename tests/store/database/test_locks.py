@@ -22,7 +22,7 @@ import pytest
 from kiosk.store import DatabaseDamaged, StoreError
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.restore import RestoreOptions, restore
-from kiosk.store.backup.settings import BackupSettings
+from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.store.database.check import check_file
 from kiosk.store.database.inspection import event_counters
 from tests.store.village import CATALOG, STATION, bring_in, open_store, stamp

@@ -12,7 +12,7 @@ from kiosk.base.files import chown_to_folder_owner
 from kiosk.store import Store
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.restore import RestoreOptions, restore
-from kiosk.store.backup.settings import BackupSettings
+from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.store.database.opening import OpenOptions
 from kiosk.store.database.write_access import WriteBlocker, write_blocker
 from tests.store.village import CATALOG, STATION, bring_in, epochs, open_store, stamp

@@ -26,7 +26,7 @@ from kiosk.domain.moment import ClockQuality
 from kiosk.store import Store, StoreError
 from kiosk.store.backup.backup import make_backup
 from kiosk.store.backup.restore import RestoreOptions, restore
-from kiosk.store.backup.settings import BackupSettings
+from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.store.database.opening import OpenOptions
 from kiosk.store.shared.records import NewCheck
 from kiosk.store.shared.software import metrology

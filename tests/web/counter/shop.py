@@ -31,7 +31,7 @@ from kiosk.station.counter.settings import CounterSettings
 from kiosk.station.counter.shared.state import CounterState
 from kiosk.station.counter.shared.view import CounterView, ScanResult
 from kiosk.station.desk.desk import Desk
-from kiosk.station.live import LiveBoard
+from kiosk.station.desk.live import LiveBoard
 from kiosk.station.papers.parcel import CounterPapers, WaitingSlip
 from kiosk.station.parcels.photos import ParcelPhotos
 from kiosk.station.parcels.pickup_key import PickupKey

@@ -17,7 +17,7 @@ from typing import Self
 from kiosk.app.first_start import run_first_start
 from kiosk.app.machine import ThisMachine
 from kiosk.config.station import load
-from kiosk.first_start.draft import SettingsDraft, draft_path, save_draft
+from kiosk.first_start.shared.draft import SettingsDraft, draft_path, save_draft
 from kiosk.first_start.wizard import FirstStartPaths, FirstStartWizard
 from kiosk.simulators.camera.simulator import CameraSimulator
 from kiosk.simulators.printer.simulator import PrinterSimulator

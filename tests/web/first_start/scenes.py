@@ -10,7 +10,9 @@ from typing import Literal
 from msgspec.structs import replace
 from playwright.sync_api import Page
 
-from kiosk.first_start.draft import (
+from kiosk.first_start.goods import read_goods
+from kiosk.first_start.questions import QUESTIONS
+from kiosk.first_start.shared.draft import (
     BrokerDraft,
     CameraDraft,
     PersonDraft,
@@ -19,9 +21,7 @@ from kiosk.first_start.draft import (
     ScannerDraft,
     SettingsDraft,
 )
-from kiosk.first_start.goods import read_goods
-from kiosk.first_start.questions import QUESTIONS
-from kiosk.first_start.recovery.ports import RecoveryRefused
+from kiosk.first_start.shared.recovery_ports import RecoveryRefused
 from kiosk.web.shared.settings import WebSettings
 from tests.web.first_start.bench import BACKUP, BROKEN, CAMERA, SCALE, SCANNER, Bench
 

@@ -9,8 +9,8 @@ import pytest
 
 from kiosk.app.machine import ThisMachine
 from kiosk.config.station import load
-from kiosk.first_start.draft import SettingsDraft, draft_path, load_draft
-from kiosk.first_start.ports import AnswerRefused
+from kiosk.first_start.shared.draft import SettingsDraft, draft_path, load_draft
+from kiosk.first_start.shared.ports import AnswerRefused
 from kiosk.first_start.wizard import FirstStartPaths, FirstStartWizard
 from tests.web.first_start.answers import answers, named_devices
 

@@ -15,8 +15,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from kiosk.config.station import load as load_settings
-from kiosk.first_start.draft import draft_path
 from kiosk.first_start.questions import DONE, QUESTIONS
+from kiosk.first_start.shared.draft import draft_path
 from kiosk.first_start.wizard import FirstStartPaths, FirstStartWizard
 from kiosk.texts import load
 from kiosk.web.factory import create_app

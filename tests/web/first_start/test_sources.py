@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 
 from kiosk.domain.mat_measures import MatQuality
-from kiosk.first_start.draft import Proof
+from kiosk.first_start.shared.draft import Proof
 from kiosk.texts import load
 from kiosk.web.first_start.measures import _FORMATS
 from kiosk.web.first_start.pages import _OWN

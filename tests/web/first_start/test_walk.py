@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, expect
 from kiosk.app.station import run_station
 from kiosk.config.station import load
 from kiosk.domain.clerk import Role
-from kiosk.first_start.draft import draft_path
+from kiosk.first_start.shared.draft import draft_path
 from kiosk.simulators.broker import Broker
 from kiosk.simulators.shared.processes import ChildProgram
 from kiosk.station.parcels.pickup_key import PickupKey

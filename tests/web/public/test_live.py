@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk.domain.metrology.pan import PanView
-from kiosk.station.live import Snapshot
+from kiosk.station.desk.live import Snapshot
 from kiosk.web.factory import PUBLIC_STREAMS, create_app
 from kiosk.web.public import live
 from kiosk.web.public.live import BEAT, BEAT_S, GAP_S, RETRY, EventStream, Streams, public_source

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from kiosk.station.desk.live import Marks
 from kiosk.station.desk.view import PrintView
-from kiosk.station.live import Marks
 from kiosk.texts import load
 from kiosk.web.public.papers import PaperStatus, papers
 

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Connection, Exists, Table, delete, exists, func, insert, select
 from sqlalchemy.exc import DBAPIError
 
-from kiosk.sorting_center.ledger import projection
+from kiosk.sorting_center.ledger.database import projection
 from kiosk.sorting_center.ledger.database.faults import translate_error
 from kiosk.sorting_center.ledger.database.numberer import NUMBERER_LOCK
 from kiosk.sorting_center.ledger.database.opening import OpenedLedger, open_for_writing

@@ -14,8 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Delete, Engine, Integer, Select, bindparam, delete, func, select, update
 from sqlalchemy.exc import DBAPIError
 
-from kiosk.sorting_center.ledger import projection
-from kiosk.sorting_center.ledger.database import places
+from kiosk.sorting_center.ledger.database import places, projection
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.schema import unnumbered
 

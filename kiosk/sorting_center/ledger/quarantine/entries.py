@@ -15,7 +15,7 @@ from kiosk.messaging.contract.envelope import EVENT_TYPES, MAX_EVENT_BYTES, data
 from kiosk.messaging.contract.receive import BadEvent, parse_event
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.messaging.contract.strict_json import StrictJsonError, read
-from kiosk.sorting_center.ledger.accept import replace_nul
+from kiosk.sorting_center.ledger.acceptance.accept import replace_nul
 from kiosk.sorting_center.ledger.database.schema import archived, event, quarantine, stream
 from kiosk.sorting_center.ledger.shared.records import EventKey
 

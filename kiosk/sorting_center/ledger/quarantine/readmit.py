@@ -14,9 +14,9 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, delete, select, up
 from kiosk.messaging.contract.receive import BadEvent, parse_event
 from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH
-from kiosk.sorting_center.ledger import projection, streams
-from kiosk.sorting_center.ledger.accept import replace_nul
-from kiosk.sorting_center.ledger.database import places
+from kiosk.sorting_center.ledger.acceptance import streams
+from kiosk.sorting_center.ledger.acceptance.accept import replace_nul
+from kiosk.sorting_center.ledger.database import places, projection
 from kiosk.sorting_center.ledger.database.rows import insert_autonumbered
 from kiosk.sorting_center.ledger.database.schema import archived, event, event_by_month, quarantine, stream, unnumbered
 from kiosk.sorting_center.ledger.shared.records import EventKey

@@ -13,8 +13,8 @@ import msgspec
 from kiosk.sorting_center.export import spreadsheet
 from kiosk.sorting_center.export.spreadsheet import AboutSheet, CollectedSums, ExportedReceipt
 from kiosk.sorting_center.reports import ReceiptRow, Reports
+from kiosk.sorting_center.web.shared.names import DisplayNames
 from kiosk.sorting_center.web.shared.texts import CenterTexts
-from kiosk.sorting_center.web.snapshots.names import DisplayNames
 
 FILES: Final = ("receipts.csv", "days.csv", "goods.csv", "all.xlsx")
 

@@ -9,9 +9,9 @@ from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.shared.http_server import WebServer
 from kiosk.sorting_center.shared.listen_socket import listening_socket
 from kiosk.sorting_center.shared.ports import HealthSource
-from kiosk.sorting_center.web.machine.metrics import HealthCollector, LedgerCollector, scrape_text
 from kiosk.sorting_center.web.shared import guard
 from kiosk.sorting_center.web.shared.guard import Hosts
+from kiosk.sorting_center.web.shared.metrics import HealthCollector, LedgerCollector, scrape_text
 from kiosk.sorting_center.web.shared.settings import is_loopback
 
 

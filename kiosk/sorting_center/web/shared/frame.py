@@ -12,11 +12,11 @@ from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.errors import ActionRefused, DeskError
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.web.shared.access import access_policy, current_principal
+from kiosk.sorting_center.web.shared.names import DisplayNames
 from kiosk.sorting_center.web.shared.query_params import query_with
 from kiosk.sorting_center.web.shared.sources import sources
 from kiosk.sorting_center.web.shared.texts import FALLBACK, CenterTexts, languages
-from kiosk.sorting_center.web.snapshots.names import DisplayNames
-from kiosk.sorting_center.web.snapshots.times import local_time
+from kiosk.sorting_center.web.shared.times import local_time
 from kiosk.texts import formats, html
 
 LANGUAGE_COOKIE: Final = "language"

@@ -9,8 +9,8 @@ from flask import Response, current_app, request
 from markupsafe import Markup
 
 from kiosk.sorting_center.web.shared.frame import texts
+from kiosk.sorting_center.web.shared.refreshing_cache import VersionedValue, etag_of
 from kiosk.sorting_center.web.shared.sources import sources
-from kiosk.sorting_center.web.snapshots.refreshing_cache import VersionedValue, etag_of
 
 
 class LiveFragment:

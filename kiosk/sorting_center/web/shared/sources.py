@@ -21,8 +21,8 @@ from kiosk.sorting_center.photos.photos import PhotoIndex
 from kiosk.sorting_center.photos.received_pictures import ReceivedPictures
 from kiosk.sorting_center.reports.reports import Reports
 from kiosk.sorting_center.shared.ports import HealthSource
-from kiosk.sorting_center.web.machine.metrics import LedgerCollector
-from kiosk.sorting_center.web.snapshots.snapshots import PageSnapshots as DrawnPictures
+from kiosk.sorting_center.web.shared.metrics import LedgerCollector
+from kiosk.sorting_center.web.shared.snapshots import PageSnapshots as DrawnPictures
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,12 @@ from flask import Response, request
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.watch.marks import StationMark
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint
+from kiosk.sorting_center.web.shared.doctor import device_name
+from kiosk.sorting_center.web.shared.fleet import FleetSnapshot, Tile
 from kiosk.sorting_center.web.shared.frame import render_page, texts
 from kiosk.sorting_center.web.shared.live import LiveFragment
 from kiosk.sorting_center.web.shared.query_params import parse_whole_number
 from kiosk.sorting_center.web.shared.sources import sources
-from kiosk.sorting_center.web.snapshots.doctor import device_name
-from kiosk.sorting_center.web.snapshots.fleet import FleetSnapshot, Tile
 
 PAGE_SIZE: Final = 250  # Tiles that fit on a wall, and their page into 150 KB
 _MAX_WORDS: Final = 60

@@ -23,10 +23,10 @@ from kiosk.sorting_center.reports.stations import ScaleCheckRow, ScaleFacts
 from kiosk.sorting_center.watch.marks import StationMark
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint
 from kiosk.sorting_center.web.shared.bar_heights import scaled_bars
+from kiosk.sorting_center.web.shared.doctor import doctor_summary
 from kiosk.sorting_center.web.shared.frame import render_page, texts
 from kiosk.sorting_center.web.shared.live import path_if_routed
 from kiosk.sorting_center.web.shared.sources import sources
-from kiosk.sorting_center.web.snapshots.doctor import doctor_summary
 from kiosk.texts import html
 
 HISTORY_DAYS: Final = (30, 90)  # Days of history

@@ -14,9 +14,9 @@ from kiosk.sorting_center.web.shared.access import GuardedBlueprint, current_pri
 from kiosk.sorting_center.web.shared.bar_heights import percent, scaled_bars
 from kiosk.sorting_center.web.shared.frame import render_page
 from kiosk.sorting_center.web.shared.live import LiveFragment, path_if_routed
+from kiosk.sorting_center.web.shared.refreshing_cache import VersionedValue
 from kiosk.sorting_center.web.shared.sources import sources
-from kiosk.sorting_center.web.snapshots.refreshing_cache import VersionedValue
-from kiosk.sorting_center.web.snapshots.today import TodaySnapshot
+from kiosk.sorting_center.web.shared.today import TodaySnapshot
 
 today = GuardedBlueprint("today", __name__)
 

@@ -17,7 +17,7 @@ from typing import Final, Self
 
 from kiosk.domain.identifiers import BadIdentifier, check_region, check_station
 from kiosk.store.backup.kit.contents import KitRefused, UnsupportedKitVersion
-from kiosk.store.backup.kit.county_key import KEY_BYTES, NAME_BYTES
+from kiosk.store.backup.shared.county_key import KEY_BYTES, NAME_BYTES
 from kiosk.store.shared.paper_key import SALT_BYTES
 
 MAGIC: Final = b"KIOSKKIT"

@@ -8,9 +8,9 @@ from typing import Final
 
 from kiosk.base.files import make_private, write_durably
 from kiosk.store.backup.kit.contents import KitRefused
-from kiosk.store.backup.kit.county_key import CountyKey
 from kiosk.store.backup.kit.envelope import MAX_KIT_BYTES, KitEnvelope
-from kiosk.store.backup.settings import BackupSettings
+from kiosk.store.backup.shared.county_key import CountyKey
+from kiosk.store.backup.shared.settings import BackupSettings
 
 SUFFIX: Final = ".kit"
 _MAX_KEY_FILE_BYTES: Final = 1024

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Final
 
 from kiosk.domain.paper_code import BadCode, PaperCode
 from kiosk.store.backup.kit.contents import CountyKeyRequired, Kit, KitRefused, WrongPaperCode, from_bytes, to_bytes
-from kiosk.store.backup.kit.county_key import KEY_BYTES, CountyKey
 from kiosk.store.backup.kit.envelope import KitEnvelope, KitKind
+from kiosk.store.backup.shared.county_key import KEY_BYTES, CountyKey
 from kiosk.store.shared.paper_key import SALT_BYTES, paper_key
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from kiosk.store.backup.kit import kit_files
 from kiosk.store.backup.kit.contents import KitRefused
 from kiosk.store.backup.kit.kit_files import is_kit_of, load_county_key, write_kit
 from kiosk.store.backup.kit.sealing import seal_to_county
-from kiosk.store.backup.settings import BackupSettings
+from kiosk.store.backup.shared.settings import BackupSettings
 from tests.store.backup.kit.test_sealing import COUNTY, KIT
 from tests.store.village import STATION, bring_in, stamp
 

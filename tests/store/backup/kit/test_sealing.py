@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from kiosk.domain.paper_code import PaperCode
 from kiosk.store.backup.kit import sealing
 from kiosk.store.backup.kit.contents import Credential, Kit, KitRefused, from_bytes, to_bytes
-from kiosk.store.backup.kit.county_key import CountyKey
 from kiosk.store.backup.kit.envelope import KitEnvelope
 from kiosk.store.backup.kit.sealing import open_as_county, open_with_paper, require_paper, seal_to_code, seal_to_county
-from kiosk.store.backup.settings import BackupSettings
+from kiosk.store.backup.shared.county_key import CountyKey
+from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.store.shared import paper_key
 from kiosk.store.shared.paper_key import COST, Cost
 

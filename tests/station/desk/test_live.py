@@ -6,7 +6,7 @@ import threading
 from dataclasses import replace
 from time import monotonic
 
-from kiosk.station.live import LiveBoard, Marks, Snapshot
+from kiosk.station.desk.live import LiveBoard, Marks, Snapshot
 from tests.station.fakes import Rig
 
 

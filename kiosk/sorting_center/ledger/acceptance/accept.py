@@ -25,10 +25,10 @@ from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH
-from kiosk.sorting_center.ledger import projection, streams
-from kiosk.sorting_center.ledger.alarms import IncidentRecorder
-from kiosk.sorting_center.ledger.chains import Chain, ReleaseBudget
-from kiosk.sorting_center.ledger.database import places
+from kiosk.sorting_center.ledger.acceptance import streams
+from kiosk.sorting_center.ledger.acceptance.chains import Chain, ReleaseBudget
+from kiosk.sorting_center.ledger.database import places, projection
+from kiosk.sorting_center.ledger.database.alarms import IncidentRecorder
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.postgres import lock_stations
 from kiosk.sorting_center.ledger.database.rows import insert_autonumbered, insert_missing, upsert_rows

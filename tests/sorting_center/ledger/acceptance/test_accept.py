@@ -14,7 +14,7 @@ from kiosk.messaging.contract.receive import parse_event
 from kiosk.messaging.contract.received_event import ReceivedEvent
 from kiosk.messaging.contract.seal import ZERO_HASH
 from kiosk.sorting_center.ledger import Ledger
-from kiosk.sorting_center.ledger.accept import MAX_AHEAD
+from kiosk.sorting_center.ledger.acceptance.accept import MAX_AHEAD
 from tests.depth import many
 from tests.sorting_center.stations import NOW, Station, confirmed, of_weight
 
@@ -159,7 +159,7 @@ def test_what_came_too_early_leaves_quarantine_when_its_place_is_reached(
     ledger: Ledger, station: Station, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A center back from a very old backup, and the station's newest event arrives before all others."""
-    monkeypatch.setattr("kiosk.sorting_center.ledger.accept.MAX_AHEAD", 10)
+    monkeypatch.setattr("kiosk.sorting_center.ledger.acceptance.accept.MAX_AHEAD", 10)
     events = station.run(30)
     (state,) = ledger.accept([events[29]], REGION, NOW)
     assert (state.upto, state.gaps, reasons(ledger)) == (0, (), {"far_ahead": 1})

@@ -15,7 +15,7 @@ from kiosk.sorting_center.reports.days import DayComparison, GoodsRow
 from kiosk.sorting_center.reports.reports import Reports
 from kiosk.sorting_center.reports.shared.figures import Figures, total
 from kiosk.sorting_center.watch.marks import StationMark
-from kiosk.sorting_center.web.snapshots.fleet import FleetSnapshot
+from kiosk.sorting_center.web.shared.fleet import FleetSnapshot
 
 MAX_NEWEST: Final = 12
 MAX_GOODS: Final = 8

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from kiosk.messaging.contract.received_event import ReceivedEvent
-from kiosk.sorting_center.ledger.streams import StreamKey
+from kiosk.sorting_center.ledger.acceptance.streams import StreamKey
 
 MAX_HELD_EVENTS: Final = 2_000
 # Of the bodies. What one commit releases is in memory until its end, and everybody else waits for it: a quarter of a

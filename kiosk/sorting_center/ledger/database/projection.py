@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, Select, and_, select
 
 from kiosk.domain.events import IntakeConfirmed, IntakeVoided
 from kiosk.messaging.contract.received_event import ReceivedEvent
-from kiosk.sorting_center.ledger.alarms import IncidentRecorder
+from kiosk.sorting_center.ledger.database.alarms import IncidentRecorder
 from kiosk.sorting_center.ledger.database.keys import Keys, as_parameter
 from kiosk.sorting_center.ledger.database.rows import insert_missing, insert_rows
 from kiosk.sorting_center.ledger.database.schema import bag, intake, intake_void

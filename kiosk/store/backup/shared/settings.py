@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from kiosk.store.backup.kit.county_key import CountyKey
+from kiosk.store.backup.shared.county_key import CountyKey
 
 # As udev names file systems: ext4 and btrfs as RFC 9562, FAT `1A2B-3C4D`, NTFS sixteen digits.
 UUID: Final = re.compile(r"[0-9A-Fa-f]+(-[0-9A-Fa-f]+)*")

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from kiosk.station.health import HealthReporter, HealthTiming, PartHealth, Probe, StationHealth, fetch, summary
+from kiosk.station.shared.health import HealthReporter, HealthTiming, PartHealth, Probe, StationHealth, fetch, summary
 from kiosk.web.factory import ServedApp
 from kiosk.web.first_start.app import NoStreams
 from kiosk.web.server import serve

@@ -8,7 +8,7 @@ from kiosk.messaging.contract.control import Status
 from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerUnwritable, Sighting
 from kiosk.sorting_center.shared.cost_aware_cache import CostAwareCache
 from kiosk.sorting_center.shared.health import CenterHealth
-from kiosk.sorting_center.web.machine.metrics import HealthCollector, LedgerCollector, scrape_text
+from kiosk.sorting_center.web.shared.metrics import HealthCollector, LedgerCollector, scrape_text
 from tests.sorting_center.stations import NOW, Station
 
 

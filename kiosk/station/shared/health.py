@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from kiosk.station.ports import LifeSign, ServiceManager
+from kiosk.station.shared.ports import LifeSign, ServiceManager
 
 logger = logging.getLogger(__name__)
 

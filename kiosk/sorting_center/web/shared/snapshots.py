@@ -13,10 +13,10 @@ from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.overview import Overview
 from kiosk.sorting_center.reports.reports import Reports
-from kiosk.sorting_center.web.snapshots.fleet import FleetSnapshot, fleet_snapshot
-from kiosk.sorting_center.web.snapshots.refreshing_cache import RefreshingCache, RenderedHtml
-from kiosk.sorting_center.web.snapshots.times import start_of_day
-from kiosk.sorting_center.web.snapshots.today import TodaySnapshot, TodaySource
+from kiosk.sorting_center.web.shared.fleet import FleetSnapshot, fleet_snapshot
+from kiosk.sorting_center.web.shared.refreshing_cache import RefreshingCache, RenderedHtml
+from kiosk.sorting_center.web.shared.times import start_of_day
+from kiosk.sorting_center.web.shared.today import TodaySnapshot, TodaySource
 
 _POLL_INTERVAL_S: Final = 0.5
 

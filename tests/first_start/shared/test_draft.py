@@ -10,7 +10,7 @@ import pytest
 
 from kiosk.base.files import write_durably
 from kiosk.first_start import questions as steps
-from kiosk.first_start.draft import (
+from kiosk.first_start.shared.draft import (
     PersonDraft,
     ScaleDraft,
     SettingsDraft,

@@ -14,7 +14,7 @@ from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.scale.settings import MetrologySettings
 from kiosk.station.shared.settings import StationSettings
-from kiosk.store.backup.settings import BackupSettings
+from kiosk.store.backup.shared.settings import BackupSettings
 
 
 class LifeSign(Protocol):

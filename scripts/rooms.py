@@ -1,17 +1,16 @@
-"""The rooms of the house: no folder with too many modules, no prefix where a folder belongs, few arrows, no circle."""
+"""Packages: no folder with too many modules, no cycle of modules, hardly two folders that import each other."""
 
 from __future__ import annotations
 
 import ast
 import sys
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-MODULES_STOP, PREFIX_STOP = 25, 3
-ARROWS_STOP = 90
-"""Pairs of rooms at the top of ``kiosk/`` of which one imports the other: each more is a way that a change can take."""
+MODULES_STOP = 25
+PAIRS_STOP = 5  # folders that import each other: what both need belongs in a folder below them
 MAY_HAVE_MORE = frozenset({"kiosk/domain", "kiosk/domain/events"})
 """One module an object: there the list is the table of contents."""
 
@@ -50,16 +49,15 @@ def circle(graph: Mapping[str, set[str]]) -> list[str]:
     return path[path.index(path[-1]) :]
 
 
-def arrows(root: Path) -> Counter[tuple[str, str]]:
-    """From each room at the top of ``kiosk/`` to those it imports, with the number of imports."""
+def mutual(root: Path) -> list[tuple[str, str]]:
+    """Pairs of folders of which each imports from the other."""
     known = modules(root)
-    found: Counter[tuple[str, str]] = Counter()
-    for name, path in known.items():
-        for needed in imports(path, known):
-            begin, end = (module.split(".")[1:2] for module in (name, needed))
-            if begin and end and begin != end:
-                found[begin[0], end[0]] += 1
-    return found
+
+    def folder(module: str) -> str:
+        return module if known[module].name == "__init__.py" else module.rpartition(".")[0]
+
+    ways = {(folder(name), folder(needed)) for name, path in known.items() for needed in imports(path, known)}
+    return sorted((begin, end) for begin, end in ways if begin < end and (end, begin) in ways)
 
 
 def problems(root: Path) -> list[str]:
@@ -77,16 +75,10 @@ def problems(root: Path) -> list[str]:
     for folder, names in sorted(folders.items()):
         if len(names) > MODULES_STOP and folder not in MAY_HAVE_MORE:
             found.append(f"{folder}: {len(names)} modules, the stop is {MODULES_STOP}")
-        shared = Counter(name.partition("_")[0] for name in names)
-        found += [
-            f"{folder}: {count} modules begin with {prefix!r}: that is a folder"
-            for prefix, count in shared.items()
-            if count >= PREFIX_STOP and not prefix.startswith("0")
-        ]
-    ways = arrows(root)
-    if len(ways) > ARROWS_STOP:
-        thin = ", ".join(f"{begin} -> {end}" for (begin, end), _ in reversed(ways.most_common()[-5:]))
-        found.append(f"{len(ways)} arrows between rooms, the stop is {ARROWS_STOP}; of the fewest imports: {thin}")
+    pairs = mutual(root)
+    if len(pairs) > PAIRS_STOP:
+        named = ", ".join(f"{begin} and {end}" for begin, end in pairs)
+        found.append(f"{len(pairs)} pairs of folders import each other, the stop is {PAIRS_STOP}: {named}")
     round_trip = circle({name: set(imports(path, known)) for name, path in known.items()})
     return [*found, *(["a circle of imports: " + " -> ".join(round_trip)] if round_trip else [])]
 
@@ -96,9 +88,8 @@ def main() -> int:
     found = problems(ROOT)
     for line in found:
         print(line, file=sys.stderr)
-    print(
-        f"rooms: {len({path.parent for path in modules(ROOT).values()})} folders, {len(arrows(ROOT))} arrows at the top"
-    )
+    folders = {path.parent for path in modules(ROOT).values()}
+    print(f"rooms: {len(folders)} folders, {len(mutual(ROOT))} pairs that import each other")
     return 1 if found else 0
 
 

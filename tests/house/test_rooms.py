@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.rooms import ARROWS_STOP, MODULES_STOP, ROOT, imports, modules, problems
+from scripts.rooms import MODULES_STOP, PAIRS_STOP, ROOT, imports, modules, problems
 
 
 def path_of(name: str) -> str:
@@ -31,22 +31,13 @@ def test_a_house_as_it_should_be_has_none(tmp_path: Path) -> None:
 
 
 def test_too_many_modules_in_a_folder(tmp_path: Path) -> None:
-    many = {f"store__{letter}{number}": "" for number, letter in enumerate("abcdefghijklmnopq")}
-    assert len(many) == MODULES_STOP + 1
+    many = {f"store__m{number}": "" for number in range(MODULES_STOP + 1)}
     assert problems(house(tmp_path, **many)) == [f"kiosk/store: {MODULES_STOP + 1} modules, the stop is {MODULES_STOP}"]
 
 
 def test_as_many_as_may_be_are_no_breach(tmp_path: Path) -> None:
-    many = {f"store__{letter}{number}": "" for number, letter in enumerate("abcdefghijklmnop")}
+    many = {f"store__m{number}": "" for number in range(MODULES_STOP)}
     assert problems(house(tmp_path, **many, store____init__="")) == []
-
-
-def test_a_prefix_of_three_is_a_folder(tmp_path: Path) -> None:
-    two = {"store__print": "", "store__print_queue": ""}
-    assert problems(house(tmp_path, **two)) == []
-    assert problems(house(tmp_path, store__print_jobs="")) == [
-        "kiosk/store: 3 modules begin with 'print': that is a folder"
-    ]
 
 
 @pytest.mark.parametrize(
@@ -84,14 +75,22 @@ def test_a_module_at_the_top(tmp_path: Path) -> None:
     assert problems(house(tmp_path, helpers="")) == ["kiosk/helpers.py: the top holds folders, and nothing else"]
 
 
-def test_too_many_arrows_between_rooms(tmp_path: Path) -> None:
-    """As many as may be, each of two imports; then one more, of one, and inside a function."""
-    rooms = {f"room{number}____init__": "" for number in range(ARROWS_STOP)}
-    all_of_them = "".join(f"import kiosk.room{number}\n" for number in range(ARROWS_STOP)) * 2
-    assert problems(house(tmp_path, **rooms, web__all=f"{all_of_them}from kiosk.web import pages\n")) == []
-    (found,) = problems(house(tmp_path, domain__more="def late():\n    import kiosk.room7\n"))
-    begin = f"{ARROWS_STOP + 1} arrows between rooms, the stop is {ARROWS_STOP}; of the fewest imports: "
-    assert found.startswith(f"{begin}domain -> room7, web -> ")
+def test_too_many_pairs_of_folders_that_import_each_other(tmp_path: Path) -> None:
+    """No cycle of modules: one module of each folder imports a second one of the other."""
+
+    def pair(number: int) -> dict[str, str]:
+        one, other = f"room{number}a", f"room{number}b"
+        return {
+            **{f"{room}__{module}": "" for room in (one, other) for module in ("__init__", "low")},
+            f"{one}__high": f"import kiosk.{other}.low\n",
+            f"{other}__high": f"def late():\n    from kiosk.{one} import low\n",
+        }
+
+    for number in range(PAIRS_STOP):
+        assert problems(house(tmp_path, **pair(number))) == []
+    (found,) = problems(house(tmp_path, **pair(PAIRS_STOP)))
+    begin = f"{PAIRS_STOP + 1} pairs of folders import each other, the stop is {PAIRS_STOP}: "
+    assert found.startswith(f"{begin}kiosk.room0a and kiosk.room0b, kiosk.room1a and kiosk.room1b, ")
 
 
 # --- the picture of the house -----------------------------------------------------------------------------------------

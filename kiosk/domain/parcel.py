@@ -95,6 +95,8 @@ class Proof(StrEnum):
 
 
 class CollectedBy(StrEnum):
+    """Who took it."""
+
     SELF = "self"
     PROXY = "proxy"
 

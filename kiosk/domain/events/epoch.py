@@ -15,8 +15,8 @@ class EpochStarted(EventData):
 
     TYPE: ClassVar[str] = "station.epoch.started.v1"
     series: str
-    # `new`, `restored` (a backup was brought back), `behind` (the center had more than this database) or
-    #     `forked` (two machines used one database, and a technician settled it).
+    # `new`, `restored` (a backup was brought back), `behind` (the center had more than this database) or `forked` (two
+    # machines used one database, and a technician settled it).
     why: str
     # The event counters from here on: every epoch but a station's first raises each of them by one at least.
     counters: CountersData | None = None

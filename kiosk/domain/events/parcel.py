@@ -42,6 +42,8 @@ class ParcelStep(EventData):
 
 @dataclass(frozen=True, slots=True)
 class ParcelArrived(ParcelStep):
+    """A parcel was scanned in."""
+
     TYPE: ClassVar[str] = "station.parcel.arrived.v1"
     carrier: str
     waybill_sha256_8: str  # The first eight hexadecimal digits of the SHA-256 of the normalized waybill
@@ -74,6 +76,8 @@ class ParcelDamaged(ParcelStep):
 
 @dataclass(frozen=True, slots=True)
 class ParcelShelved(ParcelStep):
+    """A parcel has its slot."""
+
     TYPE: ClassVar[str] = "station.parcel.shelved.v1"
     shelf: str
 
@@ -143,6 +147,8 @@ class ParcelLost(ParcelStep):
 
 @dataclass(frozen=True, slots=True)
 class ParcelFound(ParcelStep):
+    """A lost parcel is back."""
+
     TYPE: ClassVar[str] = "station.parcel.found.v1"
 
 

@@ -40,7 +40,8 @@ class ScaleData:
 
 
 @dataclass(frozen=True, slots=True)
-class ScaleEvent(EventData): ...
+class ScaleEvent(EventData):
+    """Of the scale itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,7 @@ class IngestWorker:
         # How often each message could not be stored, by its digest; the newest only.
         self._failed: OrderedDict[bytes, int] = OrderedDict()
         # Digests of messages that were in hand each time this program ended, and were set aside: they are set aside
-        #         when their station sends them again, too. After the next start they are tried again.
+        # when their station sends them again, too. After the next start they are tried again.
         self._crash_digests: set[str] = set()
         self._postponed: _PendingMessage | None = None  # For the next step
         # Streams that were released in part, by station; the first has the next turn.

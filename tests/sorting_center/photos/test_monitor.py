@@ -58,6 +58,6 @@ def test_a_list_that_cannot_be_read_is_a_trouble(receiving: Receiving, monkeypat
 
     health = CenterHealth()
     monitor = PhotosMonitor(receiving.ledger, receiving.photos, health)
-    monkeypatch.setattr(receiving.photos, "place", broken)
+    monkeypatch.setattr(receiving.photos, "position", broken)
     monitor.check()
     assert health.report().photos_trouble == "The list of pictures cannot be read: it is damaged"

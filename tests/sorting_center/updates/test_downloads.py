@@ -116,7 +116,7 @@ class Held(Downloads):
     def __init__(self) -> None:
         self.over = threading.Event()
 
-    def answer(self, question: DownloadRequest) -> DownloadResponse:
+    def respond(self, request: DownloadRequest) -> DownloadResponse:
         return DownloadResponse(200, (), len(MUCH) + 1, self._pieces())
 
     def _pieces(self) -> Iterator[bytes]:

@@ -135,9 +135,9 @@ class ScaleProtocol:
     respond: Callable[[str, DisplayState, Params], bytes] | None = None
     transport: Transport = Transport.SERIAL
     # For formats with parameters that have no default: names of those that an indicator needs set to be read, by the
-    #     bytes of its newest reading.
+    # bytes of its newest reading.
     undecided: Callable[[bytes, Params], tuple[str, ...]] | None = None
     # Why nothing can be booked from it, for a technician; "" for all others.
     #
-    #     One frame a key press is no rest, and a pan that is never told to be empty cannot be armed.
+    # One frame a key press is no rest, and a pan that is never told to be empty cannot be armed.
     no_booking: str = ""

@@ -26,7 +26,7 @@ class PutResult(Enum):
     ENQUEUED = "kept"
     DROPPED = "dropped"  # Without acknowledgement, beyond its room, or over a connection that is over: it is said again
     # Above its station's share: acknowledged to the broker and not taken in. The station has it still, hears no
-    #     acknowledgement of the ledger's for it, and sends it again.
+    # acknowledgement of the ledger's for it, and sends it again.
     SHED = "shed"
     NO_ROOM = "no room"  # The broker has sent more than it may: the connection must go, so that it delivers again
 

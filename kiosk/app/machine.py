@@ -33,7 +33,7 @@ from kiosk.devices.printer.settings import PrinterSettings
 from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.first_start.shared.ports import Identities
-from kiosk.first_start.shared.recovery_ports import Recoveries
+from kiosk.first_start.shared.recovery.ports import Recoveries
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.messaging.relay.shared.tls import tls_context
 from kiosk.protocols.barcodes.hid_pos import BadDescriptor, read_descriptor
@@ -130,14 +130,14 @@ class ThisMachine:
         return make_scanner(settings, on_scan, on_state)
 
     def printer(self, settings: PrinterSettings) -> Printer:
-        """The adapter of a printer. Raises PrintNotStarted while a box is being let reach one on the network."""
+        """The adapter of a printer. Raises PrintNotStarted while access to one on the network is being enabled."""
         host = host_of(settings)
         if host and not is_reachable(host, reachable_networks()):
             try:
                 request_access(host, self.data)
             except (ValueError, OSError) as error:
                 raise PrintNotStarted(f"this box cannot be let reach {host}: {error}") from error
-            raise PrintNotStarted(f"the box is being let reach {host}, and starts anew: print again then")
+            raise PrintNotStarted(f"access to {host} is being enabled, the station restarts: print again then")
         return make_printer(settings)
 
     def camera(self, settings: CameraSettings) -> Camera:

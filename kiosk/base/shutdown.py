@@ -1,4 +1,4 @@
-"""The end that a signal asks a program for."""
+"""Shutdown by SIGTERM or SIGINT."""
 
 from __future__ import annotations
 

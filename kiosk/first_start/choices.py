@@ -23,7 +23,7 @@ from kiosk.first_start.shared.draft import (
     SettingsDraft,
 )
 from kiosk.first_start.shared.ports import Choice, FirstStartMachine, GoodsView, SummaryRow
-from kiosk.first_start.shared.recovery_ports import Lacks
+from kiosk.first_start.shared.recovery.ports import Lacks
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.probe.proposals import Proposal
 from kiosk.texts import LANGUAGES

@@ -243,7 +243,7 @@ class StationService:
         try:
             standing = self.standing()
         except StoreError as error:
-            logger.error("the worth of the scale cannot be read now: %s", error)
+            logger.error("cannot read the legal status of the scale: %s", error)
             return []
         plate = self._hardware.profile if self.scale is not None else None
         return list(metrology_findings(self.scale_audit.settings, standing, self.stamp().moment, plate))

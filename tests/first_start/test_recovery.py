@@ -12,7 +12,7 @@ import pytest
 
 from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.first_start.shared.ports import AnswerRefused
-from kiosk.first_start.shared.recovery_ports import RecoveryRefused, Refusal, Why
+from kiosk.first_start.shared.recovery.ports import RecoveryRefused, Refusal, Why
 from kiosk.texts import LANGUAGES
 from kiosk.web.shared.speech import speech
 from tests.first_start.identity.identities import CODE

@@ -116,5 +116,5 @@ def test_each_help_says_what_it_changes() -> None:
     for group, verbs in {"user": ("add", "password", "role", "disable", "enable"), "token": ("add", "revoke")}.items():
         for verb in verbs:
             told = CliRunner().invoke(main, [group, verb, "--help"]).stdout
-            words = ("Changes", "Signs", "Let ", "Have ")
+            words = ("Changes", "Signs", "Let ", "Have ", "Re-enable")
             assert any(word in told for word in words), (group, verb)

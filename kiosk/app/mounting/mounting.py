@@ -73,7 +73,7 @@ def station_owner() -> Owner:
 
 
 def command(mount: Mount) -> list[str]:
-    """What makes systemd mount it: no fsck, for that writes; the unit is forgotten when it has failed."""
+    """What makes systemd mount it: no fsck: it would write to the device; the unit is forgotten when it has failed."""
     return [
         "systemd-mount",
         "--quiet",

@@ -26,7 +26,7 @@ from kiosk.config.station import load
 from kiosk.domain.identifiers import BadIdentifier
 from kiosk.first_start.identity.claiming import LOCKOUT_RULE, MachineTime
 from kiosk.first_start.shared.draft import drop_draft
-from kiosk.first_start.shared.recovery_ports import RecoveryRefused, Refusal
+from kiosk.first_start.shared.recovery.ports import RecoveryRefused, Refusal
 from kiosk.station.papers.network_printer import STATION_UNIT
 from kiosk.station.recovery.kit_restore import CardFailed, CardInUse, NewCard
 from kiosk.station.recovery.new_station import LetterMissing, RestoreHooks, RestoreSource, make_station
@@ -82,7 +82,7 @@ class RecoveryPaths:
 
 
 def handle_request(where: RecoveryPaths) -> RecoveryResponse | None:
-    """One turn; None when nobody asks. Raises OSError, and StoreError on a box whose data partition is missing."""
+    """One turn; None when no request is pending. Raises OSError, and StoreError where the data partition is missing."""
     for folder in (where.settings.parent, where.data, where.keys, where.credentials):
         require_persistent(folder)
     with working(where.answers):

@@ -10,7 +10,7 @@ import msgspec
 from kiosk.base.json_reader import reader
 from kiosk.base.root_requests import PUBLIC, REQUESTS, MessageFile
 from kiosk.domain.identifiers import SERIES_LETTERS
-from kiosk.first_start.shared.recovery_ports import Refusal, Why
+from kiosk.first_start.shared.recovery.ports import Refusal, Why
 
 WORKING: Final = "working"
 

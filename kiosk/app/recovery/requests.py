@@ -17,7 +17,7 @@ from kiosk.app.recovery.media import MediaContents, good_manifest, read_bounded,
 from kiosk.app.recovery.messages import WORKING, RecoveryRequest, RecoveryResponse, answer_file
 from kiosk.app.shared.media import ROOTS, IsMount
 from kiosk.base.root_requests import TIMEOUT_S, Asker, MessageFile, is_working
-from kiosk.first_start.shared.recovery_ports import Lacks, OfferedRecovery, RecoveryRefused
+from kiosk.first_start.shared.recovery.ports import Lacks, OfferedRecovery, RecoveryRefused
 from kiosk.station.recovery.new_station import has_series_file
 from kiosk.store.backup.kit.contents import KitRefused
 from kiosk.store.backup.kit.envelope import KitEnvelope, KitKind
@@ -55,7 +55,7 @@ class NoRecoveries:
 
 @dataclass(frozen=True, slots=True)
 class RequestedRecoveries:
-    """Implements ``kiosk.first_start.shared.recovery_ports.Recoveries`` on a box. ``days`` and ``openable`` spare
+    """Implements ``kiosk.first_start.shared.recovery.ports.Recoveries`` on a box. ``days`` and ``openable`` spare
     reading a file twice; ``clock`` is in seconds."""
 
     requests: MessageFile[RecoveryRequest]

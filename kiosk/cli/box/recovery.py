@@ -25,4 +25,4 @@ def attend_() -> None:
         answer = handle_request(RecoveryPaths())
     except (OSError, StoreError) as error:
         end(str(error), 1)
-    click.echo("nobody asks" if answer is None else answer.word or "ok")
+    click.echo("no pending request" if answer is None else answer.word or "ok")

@@ -97,7 +97,7 @@ def disable(name: str, url: str) -> None:
 @ledger_option
 @clear_errors
 def enable(name: str, url: str) -> None:
-    """Let NAME in again, with the password from before."""
+    """Re-enable NAME; the password is unchanged."""
     _set_disabled(name, url, False)
     click.echo(f"{name} may sign in again")
 

@@ -3,7 +3,7 @@
     | header length, 4 bytes | body length, 4 bytes | header, JSON | body, JPEG bytes |
 
 Lengths are big-endian and bounded before a byte behind them is read: the child handles untrusted pictures and may be
-out of its mind, so the station believes nothing it has not checked.
+compromised, so the station believes nothing it has not checked.
 """
 
 from __future__ import annotations

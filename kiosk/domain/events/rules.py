@@ -62,7 +62,7 @@ def event_fault(data: e.EventData, station: str) -> str | None:
     except _RuleViolation as error:
         return str(error)
     except ValueError:
-        return "a number, code or word is none that there is"
+        return "unknown number, code or enum value"
     return None
 
 

@@ -14,7 +14,7 @@ from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.domain.paper_code import BadCode, PaperCode
 from kiosk.first_start.shared.draft import SettingsDraft
 from kiosk.first_start.shared.ports import AnswerRefused, RecoveryView
-from kiosk.first_start.shared.recovery_ports import Lacks, Recoveries, RecoveryRefused, Refusal
+from kiosk.first_start.shared.recovery.ports import Lacks, Recoveries, RecoveryRefused, Refusal
 
 NEW: Final = "new"
 NO_RECEIPT: Final = "none"

@@ -17,7 +17,7 @@ from kiosk.devices.scale.settings import ScaleSettings
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.domain.mat_measures import MatMeasures
 from kiosk.first_start.identity.ports import InUse
-from kiosk.first_start.shared.recovery_ports import Recoveries
+from kiosk.first_start.shared.recovery.ports import Recoveries
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.protocols.printers.page_setup import StreamLanguage
 from kiosk.station.screen import ScreenGeometry

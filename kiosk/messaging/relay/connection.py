@@ -78,7 +78,7 @@ ConnectionEvent = Ready | PubAck | Message | ConnectionLost
 
 @dataclass(frozen=True, slots=True)
 class Will:
-    """What the broker publishes, retained, when this connection ends without a goodbye."""
+    """What the broker publishes, retained, when this connection ends without DISCONNECT."""
 
     topic: str
     payload: bytes

@@ -45,7 +45,7 @@ CONTROL_CONTENT: Final = "application/json"
 
 
 _STATUS_SOON_S: Final = 3.0
-# How often it is looked whether the doctor has found something bad; he himself looks once a minute.
+# Between two polls of what the doctor found; the doctor itself looks once a minute.
 DOCTOR_POLL_S: Final = 10.0
 """A backlog that is gone is told this soon: the dashboard must not show it for another minute."""
 _ESTIMATE_INTERVAL_S: Final = 10.0  # How often it is said how long the rest takes: the events that wait are read for it

@@ -82,7 +82,7 @@ class Feed:
             return False
         except Exception:
             log.exception("The feed failed in an unforeseen way; it goes on from its kept position.")
-            self._failing = "The feed fails, for a reason nobody foresaw (see the log); it tries on."
+            self._failing = "Unexpected error in the feed (see the log); it is tried again."
             self._health.set_fault("feed", self._failing)
             return False
         if self._failing and self._health.report().feed_trouble.endswith(self._failing):

@@ -38,7 +38,7 @@ class FeedNumbering:
             return False
         except Exception:
             log.exception("Numbering failed in an unforeseen way; it is tried again.")
-            text = "Events get no places in the feed, for a reason nobody foresaw (see the log); it is tried again."
+            text = "Unexpected error while numbering events for the feed (see the log); it is tried again."
             self._health.set_fault("numbering", text)
             self.loop.pause(_RETRY_S)
             return False

@@ -42,13 +42,13 @@ class ParsedMessage(msgspec.Struct, frozen=True):
 def parse_message(message: Inbound) -> ParsedMessage:
     """Take a message apart.
 
-    An error that nobody foresaw makes it a refusal as well (``unreadable``): one that came out of here would leave
+    An unexpected error makes it a refusal as well (``unreadable``): one that came out of here would leave
     the message, and all that wait with it, unacknowledged, and a window of those is all a broker sends.
     """
     try:
         return _parse(message)
     except Exception:
-        log.exception("A message cannot be read, for a reason nobody foresaw; it is kept among the refused.")
+        log.exception("Unexpected error while reading a message; stored as rejected.")
         return _refusal_of(message, "unreadable")
 
 
@@ -110,7 +110,7 @@ def _events(message: Inbound, topic: UpTopic, payloads: Iterable[bytes]) -> Pars
         except BadEvent as error:
             refusals.append(RejectedMessage(message.topic, error.code, payload))
         except Exception:
-            log.exception("An event cannot be read, for a reason nobody foresaw; it is kept among the refused.")
+            log.exception("Unexpected error while reading an event; stored as rejected.")
             refusals.append(RejectedMessage(message.topic, "unreadable", payload))
     return ParsedMessage(message, Delivery(events=events, refusals=refusals))
 

@@ -25,7 +25,7 @@ class Receiver:
         self._line.acknowledge_soon()
 
     def request_redelivery(self) -> None:
-        """Hang up without a goodbye: the broker delivers what was not acknowledged over the next connection."""
+        """Close the socket without DISCONNECT: the next connection gets what was not acknowledged."""
         self._inbox.end()
         self._line.drop()
 

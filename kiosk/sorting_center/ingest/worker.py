@@ -47,7 +47,7 @@ _RETRY_MAX_S: Final = 5.0  # While the ledger cannot be written: it works again 
 # Before a batch that failed is delivered again: a fault that stays fills the log by a line a second, no more.
 _UNFORESEEN_S: Final = 1.0
 
-# The third time a message cannot be stored, for a reason nobody foresaw, it is set aside and the others go on.
+# The third time a message cannot be stored, for an unexpected error, it is set aside and the others go on.
 MAX_DELIVERIES: Final = 3
 # Between two looks for streams that were released in part: by a process that has ended, or one beside this.
 _UNFINISHED_POLL_S: Final = 60.0
@@ -55,9 +55,7 @@ _MAX_REMEMBERED: Final = 1000  # Messages that failed: as many as a broker has o
 
 _Result = TypeVar("_Result")
 
-_UNFORESEEN: Final = (
-    "Messages cannot be taken in, for a reason nobody foresaw (see the log); the broker is asked to deliver again."
-)
+_UNFORESEEN: Final = "Unexpected error while storing messages (see the log); the broker is asked to deliver them again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +221,7 @@ class IngestWorker:
         except Exception:
             if len(readings) == 1:
                 return [], [self._refuse_failed(readings[0].message)]
-            log.exception("A batch cannot be stored, for a reason nobody foresaw; each of its messages is tried alone.")
+            log.exception("Unexpected error while storing a batch; each of its messages is tried alone.")
         states: list[State] = []
         ends: list[ParsedMessage | None] = []
         for reading in readings:
@@ -303,7 +301,7 @@ class IngestWorker:
         except _Stopped:
             raise
         except Exception:
-            log.exception("What was held of %s cannot be released, for a reason nobody foresaw.", station)
+            log.exception("Unexpected error while releasing the held events of %s.", station)
             return
         self._answer([state], ())
         self._committed()

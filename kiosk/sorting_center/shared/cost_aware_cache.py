@@ -1,4 +1,4 @@
-"""A value that is dear to make, shared by all who ask for it."""
+"""An expensive value, cached for several times as long as it took to compute."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ class ReceivingConnection(Protocol):
         """Tell the broker what the inbox has released; never waits."""
 
     def drop(self) -> None:
-        """Hang up without a goodbye, and connect again."""
+        """Close the socket without DISCONNECT, so that the broker delivers again, and connect."""
 
     def send(self, topic: str, payload: bytes) -> bool:
         """Publish if there is a connection; whether there is. A station that hears nothing asks again."""

@@ -132,7 +132,7 @@ class Photographer:
         try:
             self._previews.take()
         except Exception:
-            logger.exception("it cannot be looked at the mat")
+            logger.exception("camera preview failed")
 
     def _answer(self, request: Request) -> None:
         try:

@@ -153,7 +153,7 @@ def test_the_thread_is_woken_by_news_and_survives_failures(ledger: Ledger, stati
     feed = feed_to(ledger, downstream, health)
     ledger.accept(station.run(2), "shache", NOW)
     feed.loop.start()
-    until(lambda: "nobody foresaw" in health.report().feed_trouble)
+    until(lambda: "Unexpected error" in health.report().feed_trouble)
     feed.loop.wake()
     until(lambda: downstream.got == [1, 2])
     until(lambda: not health.report().feed_trouble)

@@ -308,7 +308,7 @@ def test_one_message_that_cannot_be_stored_is_set_aside_at_its_third_delivery(
         for delivery in (1, 2):
             worker.step(0)
             assert (mailbox.acknowledged, mailbox.hung_up) == ([1], delivery), "what is behind it comes again with it"
-            assert "cannot be taken in" in health.report().intake_trouble
+            assert "while storing messages" in health.report().intake_trouble
         worker.step(0)
         assert [event.seq for event in ledger.events()] == [1, 3]
         assert refusals(ledger) == [("internal", payload)], "whole, however long"

@@ -191,7 +191,7 @@ def test_what_the_process_cannot_do_is_an_error(folder: Folder, monkeypatch: pyt
         ("import sys; sys.exit(7)", "status 7"),
         ("import os; os.kill(os.getpid(), 11)", "status -11"),
         ('print(\'{"error": "No space left"}\')', "No space left"),
-        ("print('{\"pict')", "in the middle of a word"),
+        ("print('{\"pict')", "truncated output"),
     ):
         monkeypatch.setattr(child, "_COMMAND", (sys.executable, "-c", program))
         with pytest.raises(OSError, match=said):

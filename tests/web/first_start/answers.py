@@ -8,7 +8,7 @@ from pathlib import Path
 from kiosk.app.machine import ThisMachine
 from kiosk.first_start.identity.ports import IdentityRefused, InUse
 from kiosk.first_start.shared.ports import OfferedIdentity
-from kiosk.first_start.shared.recovery_ports import OfferedRecovery, RecoveryRefused
+from kiosk.first_start.shared.recovery.ports import OfferedRecovery, RecoveryRefused
 
 SCALE = "serial/by-id/usb-1a86_USB_Serial-if00-port0"
 SCANNER = "serial/by-id/usb-Newland_NLS-HR22-if00"

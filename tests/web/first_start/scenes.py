@@ -21,7 +21,7 @@ from kiosk.first_start.shared.draft import (
     ScannerDraft,
     SettingsDraft,
 )
-from kiosk.first_start.shared.recovery_ports import RecoveryRefused
+from kiosk.first_start.shared.recovery.ports import RecoveryRefused
 from kiosk.web.shared.settings import WebSettings
 from tests.web.first_start.bench import BACKUP, BROKEN, CAMERA, SCALE, SCANNER, Bench
 

@@ -66,7 +66,7 @@ class MqttConsumer:
         self._link.call_soon(self._acknowledge)
 
     def drop(self) -> None:
-        """Hang up without a goodbye."""
+        """Close the socket without DISCONNECT, so that the broker delivers again."""
         self._link.drop()
 
     @property

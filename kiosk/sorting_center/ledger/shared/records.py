@@ -24,7 +24,7 @@ TOO_MANY_EPOCHS: Final = "too_many_epochs"  # More epochs of one station than th
 TOO_MANY_REGIONS: Final = "too_many_regions"  # One number in more regions than a province has counties
 TWIN: Final = "twin"  # Two machines send by turns under one station number
 
-# Of a message that could not be stored, time and again, for a reason nobody foresaw: kept whole.
+# Of a message that could not be stored, three times, for an unexpected error: stored whole.
 INTERNAL_ERROR: Final = "internal"
 
 

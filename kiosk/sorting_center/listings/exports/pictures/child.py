@@ -70,7 +70,7 @@ def make_in_subprocess(order: PictureOrder, to: IO[bytes]) -> PictureExportResul
     try:
         made = _decode_result(output)
     except Unreadable:
-        raise OSError(None, "its process has ended in the middle of a word") from None
+        raise OSError(None, "the export process returned truncated output") from None
     if made.error:
         raise OSError(None, made.error)
     return made

@@ -100,7 +100,7 @@ def upgrade() -> None:
 def begin_second_version(folder: Path, monkeypatch: pytest.MonkeyPatch, between: str = "") -> None:
     """From now on the program knows a second version of the desk."""
     scripts = folder / "migrations"
-    shutil.copytree(Path(database.__file__).with_name("migrations"), scripts, dirs_exist_ok=True)
+    shutil.copytree(Path(database.__file__).parent.with_name("migrations"), scripts, dirs_exist_ok=True)
     (scripts / "versions/0002_second.py").write_text(STEP.format(between=between))
     monkeypatch.setattr(database, "_SCRIPTS", scripts)
     monkeypatch.setattr(database, "REVISION", "0002")

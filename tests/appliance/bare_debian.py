@@ -158,4 +158,4 @@ def built(out: Path = MINE / "packages", *names: str) -> dict[str, Path]:
     command = [sys.executable, "packaging/deb.py", *names, *options]
     with one_at_a_time():
         made = done(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False))
-    return {path.name.partition("_")[0]: path for path in map(Path, made.splitlines())}
+    return {path.name.partition("_")[0]: path for path in map(Path, made.splitlines()) if path.suffix == ".deb"}

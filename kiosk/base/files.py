@@ -40,7 +40,7 @@ def stage(path: Path, content: bytes, mode: int | None = None) -> Path:
     fresh = path.with_name(f".{path.name}.new")
     with _new_file(fresh, mode) as file:
         file.write(content)
-        _flush_to_disk(file)
+        flush_to_disk(file)
     return fresh
 
 
@@ -59,7 +59,8 @@ def _new_file(fresh: Path, mode: int | None) -> Iterator[BinaryIO]:
         raise
 
 
-def _flush_to_disk(file: BinaryIO) -> None:
+def flush_to_disk(file: BinaryIO) -> None:
+    """Force what was written to the disk. Raises OSError."""
     file.flush()
     os.fsync(file.fileno())
 
@@ -68,7 +69,7 @@ def write_synced(path: Path, content: bytes) -> None:
     """Write a file that is on the disk when this returns; its name is durable after ``sync_folder``. Raises OSError."""
     with path.open("wb") as file:
         file.write(content)
-        _flush_to_disk(file)
+        flush_to_disk(file)
 
 
 @contextmanager
@@ -96,7 +97,7 @@ def atomic_writer(path: Path, mode: int | None = None) -> Iterator[BinaryIO]:
     fresh = path.with_name(f".{path.name}.new")
     with _new_file(fresh, mode) as file:
         yield file
-        _flush_to_disk(file)
+        flush_to_disk(file)
         fresh.replace(path)
     sync_folder(path.parent)
 

@@ -114,6 +114,8 @@ class Stick:
         finally:
             booted.call("sh", "-c", PULL, "sh", NAME)
             subprocess.run([*AS_ROOT, "losetup", "--detach", loop], check=True)
+            # What was cut off still writes the file system out: a second device would mount it half written.
+            wait_for(lambda: not self._loops(), lambda: f"{self.file} stays mounted somewhere", COPIES_S)
 
     def digest(self, first: int = 0) -> str:
         """Of every byte from ``first`` on: what was written anywhere changes it."""

@@ -351,9 +351,9 @@ def test_the_command_tells_what_runs_and_what_came_of_it(
         assert run(*named) == runs, more
     settings.write_text(settings.read_text().replace("[nonsense\n", relay + 'updates = "http://127.0.0.1:1"\n'))
     data.mkdir()
-    assert "over the line: The relay has said nothing of updates" in run(*named)[1]
+    assert "over the line: The relay has not reported on updates" in run(*named)[1]
     UpdatesStatusFile(data).report(Fetching(here="99.0.1", offers_age_s=7200))
-    line = "over the line: Version 99.0.1 has come and waits: install it under Updates."
+    line = "over the line: Version 99.0.1 is here: install it under Updates."
     assert run(*named)[1].splitlines()[-1] == f"{line} (the sorting center was asked 2 h ago)"
     journal = JournalFile(places.releases)
     journal.close(UpdateOutcome("1", NEW, UpdateRefusalReason.LATE))
@@ -370,7 +370,7 @@ def test_the_command_tells_what_runs_and_what_came_of_it(
     nothing = ("--config", str(tmp_path / "station.toml"), str(tmp_path / "none.kioskupdate"))
     assert run(*nothing) == (1, "There is no such bundle: name the file of an update.")
     (tmp_path / "none.kioskupdate").write_bytes(b"no bundle")
-    assert run(*nothing) == (1, "This file is no update bundle.")
+    assert run(*nothing) == (1, "This file is not an update bundle.")
     assert not (config.data / "updates").exists(), "what is no bundle is not copied"
     (places.package / "vendor.pub").write_text(public(KEY))
     bundle = lay_bundle(tmp_path)

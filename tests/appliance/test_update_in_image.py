@@ -126,8 +126,8 @@ def program_of(card: Path, folder: Path) -> Path:
 def unhurried(root: RootPartition, folder: Path) -> None:
     text = (folder / UPDATER).read_text(encoding="utf-8")
     for row, longer in HURRIED.items():
-        assert text.count(f"{row}\n") == 1, row
-        text = text.replace(f"{row}\n", f"{longer}\n")
+        assert text.count(row) == 1, row
+        text = text.replace(row, longer)
     changed = folder / UPDATER.name
     changed.write_text(text, encoding="utf-8")
     compiled = list((folder / UPDATER.parent).glob(f"__pycache__/{UPDATER.stem}.*"))

@@ -126,7 +126,7 @@ def test_each_file_and_folder_locked_up_in_its_turn(village: Village) -> None:
         finally:
             path.chmod(mode)
         if path == village.database:
-            assert f"{path} cannot be looked at (Permission denied)" in told.stdout
+            assert f"{path} cannot be read (Permission denied)" in told.stdout
 
 
 def broken_settings(village: Village) -> Iterator[tuple[str, Callable[[], object]]]:

@@ -41,7 +41,7 @@ class UpdateRefusalReason(StrEnum):
 
 SENTENCES: Final = {
     UpdateRefusalReason.NOT_FOUND: "There is no such bundle: name the file of an update.",
-    UpdateRefusalReason.NO_BUNDLE: "This file is no update bundle.",
+    UpdateRefusalReason.NO_BUNDLE: "This file is not an update bundle.",
     UpdateRefusalReason.FORMAT: (
         "This bundle has a newer format than this software reads: install an update in between first."
     ),
@@ -73,13 +73,13 @@ SENTENCES: Final = {
     UpdateRefusalReason.DATABASE: "The database could not be copied, so nothing was begun: look at the doctor's page.",
     UpdateRefusalReason.INTERRUPTED: "The update was interrupted before it began: try again.",
     UpdateRefusalReason.POWER_CUT: (
-        "Power cuts interrupted the test of the new version: the former one is back. Install it again."
+        "Power cuts interrupted the test of the new version: the previous one is back. Install it again."
     ),
     UpdateRefusalReason.DISK: "The card reports an error: look at the doctor's page.",
     UpdateRefusalReason.LATE: "The new version did not get healthy in time: the former one is back.",
-    UpdateRefusalReason.PAGES: "The new version could not draw its pages: the former one is back.",
-    UpdateRefusalReason.SCALE: "The new version did not hear the scale: the former one is back.",
-    UpdateRefusalReason.INTAKE: "The new version could not write an intake: the former one is back.",
+    UpdateRefusalReason.PAGES: "The new version could not draw its pages: the previous one is back.",
+    UpdateRefusalReason.SCALE: "The new version received nothing from the scale: the previous one is back.",
+    UpdateRefusalReason.INTAKE: "The new version could not write an intake: the previous one is back.",
 }
 
 

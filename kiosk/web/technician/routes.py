@@ -166,7 +166,7 @@ class _TechnicianPages:
         return frame_words(self.doctor.equipment.scale.liveness(), speech_of(request, self._settings.language).main)
 
     def shot_jpg(self) -> AnyResponse:
-        """The shot just taken, once."""
+        """The picture just taken, once."""
         jpeg = self.tools.take_shot()
         if jpeg is None:
             abort(404)

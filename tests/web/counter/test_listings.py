@@ -136,7 +136,7 @@ def test_pictures_in_their_order_from_the_first_tap_to_the_event(desk: Desk) -> 
     page = plain(desk.page("/sent"))
     for text in ("state.submitted", "offer_waits", "sent_more"):
         assert EN.text(f"counter.listing.{text}") in page
-    assert "Its pictures still to be sent: 2" in " ".join(page.split())
+    assert "Pictures still to send: 2" in " ".join(page.split())
 
 
 def test_after_it_was_sent(desk: Desk) -> None:
@@ -380,7 +380,7 @@ def test_nearly_the_same_picture_is_named_and_stops_nothing(shop: CounterShop, c
     photograph(shop, desk.receipt, 5, likeness="ffffffff00000000")
     photograph(shop, desk.receipt, 6, likeness="ffffffff00000001")
     page = " ".join(plain(desk.page()).split())
-    assert "Like A-000001 . The right lot?" in page
+    assert "Similar to A-000001 . Is this the right lot?" in page
     assert page.count(EN.text("counter.listing.like_own")) == 1
     assert desk.post("submit", seen=desk.seen())[0] == 303
 

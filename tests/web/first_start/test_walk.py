@@ -147,7 +147,7 @@ def walk_broker(finger: Finger, bench: Bench) -> None:
     finger.at("broker")
     finger.tap(".tile[value=mqtt]")
     finger.type("broker_address", bench.broker_address)
-    finger.choose("broker_account", "It does not have to")
+    finger.choose("broker_account", "Not needed")
     finger.tried("broker_test")
 
 
@@ -275,7 +275,7 @@ def doctor_rows(finger: Finger) -> dict[str, str]:
             verdict = re.search(r"finding-(ok|warn|fail)", row.get_attribute("class") or "")
             assert verdict is not None
             found[row.locator(".finding-name").inner_text()] = verdict[1]
-        following = finger.page.locator(".turn-one[aria-label='The page after']")
+        following = finger.page.locator(".turn-one[aria-label='Next page']")
         if not following.count():
             return found
         with finger.page.expect_navigation():

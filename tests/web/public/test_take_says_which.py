@@ -20,7 +20,7 @@ def shop(tmp_path: Path) -> Shop:
 
 
 def taken(shop: Shop, mode: str, language: str) -> str:
-    """The page after a bag was booked."""
+    """Next page a bag was booked."""
     view = shop.at_agree()
     if view.mode is not None and view.mode.value != mode:
         view = shop.desk.choices.choose_mode(mode)

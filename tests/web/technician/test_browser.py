@@ -167,7 +167,7 @@ def test_a_touch_zeroes_the_scale_once(browser: Browser, clinic: Clinic) -> None
         expect(page.get_by_role("status")).to_be_visible()
         assert len(posts) == 1
         page.unroute("**/scale/zero")
-        page.get_by_role("link", name="Read on").tap()
+        page.get_by_role("link", name="Continue reading").tap()
         expect(page.get_by_role("status")).to_have_count(0)
         rig.rest(30_000)
         page.get_by_role("button", name="Zero", exact=True).tap()
@@ -187,10 +187,10 @@ def test_somebody_is_taken_on_by_touch(browser: Browser, clinic: Clinic) -> None
         go_on.tap()
         page.wait_for_url("**/people/pin")
         for digit in "408172" * 2:
-            expect(page.get_by_role("button", name="Keep")).to_be_disabled()
+            expect(page.get_by_role("button", name="Save")).to_be_disabled()
             page.locator(f'[data-key="{digit}"]').tap()
         assert page.locator(".slot").all_inner_texts() == ["•"] * 12
-        page.get_by_role("button", name="Keep").tap()
+        page.get_by_role("button", name="Save").tap()
         page.wait_for_url("**/people?done=1")
         assert "408172" not in page.url
         assert not said

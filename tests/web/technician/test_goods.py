@@ -85,7 +85,7 @@ def test_a_price_is_changed_from_a_stick(clinic: Clinic, stick: Stick) -> None:
     again = client.post(f"{pages.HOME}/bring", data=seen)
     assert (again.status_code, "Look again." in again.text) == (409, True)
     page = client.get(pages.HOME, query_string={"file": file}).text
-    assert ("has these goods already" in page, 'name="seen"' in page) == (True, False)
+    assert ("already has these goods" in page, 'name="seen"' in page) == (True, False)
 
 
 def test_nobody_else_and_nowhere_else(clinic: Clinic, tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_nobody_else_and_nowhere_else(clinic: Clinic, tmp_path: Path) -> None:
     elsewhere = client.post(f"{pages.HOME}/bring", data=data, headers={"Origin": "http://evil.example"})
     assert elsewhere.status_code == 403
     for file in ("/etc/passwd", f"{stick.folder}/../goods.json", "\x00", "x" * 5000):
-        assert "The file is gone." in client.get(pages.HOME, query_string={"file": file}).text
+        assert "The file was removed." in client.get(pages.HOME, query_string={"file": file}).text
     assert client.post(f"{pages.HOME}/bring", data=data).status_code == 409
     assert clinic.store.catalogs.get()[0] == 0
 

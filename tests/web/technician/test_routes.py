@@ -194,7 +194,7 @@ def test_all_rows_can_be_reached(client: FlaskClient, clinic: Clinic) -> None:
     while address is not None:
         page = client.get(address).text
         seen += map(unescape, re.findall(r'class="finding-name">([^<]+)<', page))
-        following = re.search(r'href="([^"]+)" aria-label="The page after"', page)
+        following = re.search(r'href="([^"]+)" aria-label="Next page"', page)
         address = following[1] if following else None
     texts = load("en")
     assert sorted(seen) == sorted(texts.text(row.name_id) for row in clinic.doctor.findings())
@@ -226,8 +226,8 @@ def test_what_is_asked_for_at_a_verification(client: FlaskClient, clinic: Clinic
     clinic.config.scale = None
     page = words(client.get("/technician/about"))
     assert page.count("Not set") == 3
-    assert "Nobody has said" in page
-    assert "Not asked for" in page
+    assert "Not stated" in page
+    assert "Not required" in page
     assert "0-0-0" in page
 
 
@@ -308,7 +308,7 @@ def test_a_printer_the_box_may_not_reach_is_asked_for_instead_of_printed_on(
     message = request.take()
     assert message is not None
     assert message.body.address == "192.168.1.50"
-    assert "starts anew" in words(client.get("/technician/tests?asked=1"))
+    assert "restarts" in words(client.get("/technician/tests?asked=1"))
     assert client.post("/technician/reach", data={"printer": "receipt"}).status_code == 409
     clinic.config.printers["label"] = PrinterSettings("tcp", "8.8.8.8:9100", "tspl")
     answer = client.post("/technician/reach", data={"printer": "label"})
@@ -325,7 +325,9 @@ def test_the_scale_live_with_its_frame(client: FlaskClient, clinic: Clinic) -> N
     assert told == {"weight": "12.450 kg", "word": "Stable", "raw": "ww12.450kg<0D><0A>"}
     clinic.monotonic += 1.5
     told = client.get("/technician/scale.json").get_json()
-    assert (told["weight"], told["word"]) == ("– – –", "Nothing comes from the scale"), "an old weight is not live"
+    assert (told["weight"], told["word"]) == ("– – –", "Nothing is received from the scale"), (
+        "an old weight is not live"
+    )
     clinic.equipment.scale.on_link(LinkState.MISSING, "", 0.0)
     assert "– – –" in client.get("/technician/scale").text
 

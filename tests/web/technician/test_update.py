@@ -77,7 +77,7 @@ def test_a_technician_installs_what_is_here(clinic: Clinic, machine: Machine) ->
     client = person(clinic)
     page = client.get(pages.HOME).text
     assert OLD in page
-    assert "No update is here" in page
+    assert "There is no update" in page
     lay_bundle(machine.data / "updates")
     lay_bundle(machine.data / "updates", "strange.kioskupdate", OTHER_KEY)
     page = client.get(pages.HOME).text
@@ -131,7 +131,7 @@ def test_the_page_says_what_comes_over_the_line(clinic: Clinic, machine: Machine
     UpdatesStatusFile(clinic.settings.data).report(Fetching("99.0.1", 512_000, 1_130_000, offers_age_s=7260))
     page = person(clinic).get(pages.HOME).text
     assert name in page
-    assert "99.0.1</bdi> is on its way: " in page
+    assert "99.0.1</bdi> is being fetched: " in page
     assert "2</bdi> h ago" in page
 
 

@@ -85,7 +85,7 @@ class CounterIntakes:
         return self._desk.unfinished()
 
     def take_up(self, session: CounterSession, receipt: str) -> None:
-        """Go on with it at the desk. Raises CounterRefused: stale_page (kept no more), intake_open (another's)."""
+        """Continue it at the desk. Raises CounterRefused: stale_page (kept no more), intake_open (another's)."""
         with self._acts.act(session):
             try:
                 self._desk.take_up(receipt)

@@ -14,7 +14,7 @@ class UnfinishedDesk(Protocol):
 
     def unfinished(self) -> UnfinishedIntake | None: ...
     def take_up(self, receipt: str) -> object:
-        """Go on with it; raises DeskRefused."""
+        """Continue it; raises DeskRefused."""
 
 
 class LotCamera(Protocol):

@@ -124,7 +124,7 @@ class Epochs(Tables):
             if by_acknowledgement and epoch_rows.behind_limit_reached(connection, stamp.moment.boot_id):
                 raise StoreError(
                     "The sorting center says again that this database is older than what it has: no further epoch is "
-                    "begun for that. Call the administrator of the broker; a technician can begin one (Settle a fork)."
+                    "begun for that. Call the administrator of the broker; a technician can begin one (Resolve a fork)."
                 )
             if not known:
                 epoch_rows.claim(connection, self._station)

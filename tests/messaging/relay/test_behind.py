@@ -115,7 +115,7 @@ def test_a_broker_that_waits_for_each_start_leaves_most_letters_to_people(
 def test_the_store_itself_refuses_it(bench: Bench) -> None:
     assert bench.relay.epochs.start("behind", ending=bench.epochs()[-1])
     assert bench.relay.epochs.behind_limit_reached()
-    with pytest.raises(StoreError, match="Settle a fork"):
+    with pytest.raises(StoreError, match="Resolve a fork"):
         bench.relay.epochs.start("behind", ending=bench.epochs()[-1])
     assert bench.whys() == ["new", "behind"]
 

@@ -136,8 +136,8 @@ def test_the_file_systems_with_errors_are_named_with_the_first_day_and_the_last(
     )
     assert row is not None
     assert row.sentence(load("en", strict=True)) == (
-        "The file system on mmcblk0p3, sda1 has reported errors (4), the first on 2026-11-17, the last on 2026-11-18: make "
-        "a backup now, then exchange the card."
+        "The file system on mmcblk0p3, sda1 has reported errors (4), the first on 2026-11-17, the last on 2026-11-18: "
+        "make a backup now, then exchange the card."
     )
     assert said(file_systems([FileSystem("sda1", "garbage"), FileSystem("mmcblk0p3", "0")])) == "ok fine"
 

@@ -42,8 +42,7 @@ from tests.sorting_center.photos.lanes import (
 )
 from tests.sorting_center.stations import Station
 
-OF_STATION = 4
-"""Requests in hand, as the site has it."""
+OF_STATION, OF_ALL = 4, 100  # Requests in progress, as the site has it
 SLOW = 400
 
 
@@ -360,6 +359,29 @@ def test_a_station_has_so_many_requests_in_hand_and_is_told_to_come_again(
         assert comes_in(lane, receiving, told[0])
 
 
+def test_all_stations_together_have_so_many_requests_in_progress(
+    lane: Listening, receiving: Receiving, told: list[Shot]
+) -> None:
+    with ExitStack() as ends:
+        held = []
+        for number in range(1, OF_ALL // OF_STATION + 1):
+            context = lane.context(f"S{number:04d}")
+            held += [lane.raw(ends, context) for _ in range(OF_STATION)]
+        for line in held:
+            line.sendall(part_start(told[0], 0, 1000, 5))
+        own = lane.context()
+
+        def status() -> int:
+            with closing(lane.client(own)) as client:
+                return head(client, told[0].name()).status
+
+        until(lambda: status() == 503)  # nginx has read all of them by then
+        for line in held[: OF_STATION + 1]:
+            line.close()
+        until(lambda: status() == 204)
+        assert comes_in(lane, receiving, told[0])
+
+
 def test_bytes_that_drip_are_not_waited_for(lane: Listening, receiving: Receiving, told: list[Shot]) -> None:
     one, other = told
     over = threading.Event()
@@ -468,6 +490,7 @@ def test_the_site_says_what_the_program_does() -> None:
     assert f"client_max_body_size {MAX_PART_BYTES // 1024}k;" in text
     assert f"limit_conn sorting_center_updates {MAX_DOWNLOADS};" in text
     assert f"limit_conn sorting_center_station {OF_STATION};" in text
+    assert text.count(f"limit_conn sorting_center_photos {OF_ALL};") == 2
     assert "proxy_request_buffering off;" in text
 
 

@@ -7,12 +7,18 @@ BIN := .venv/bin
 
 # What makes packages and bundles.
 PACKAGING = $(filter-out packaging/image%,$(wildcard packaging/*.py))
-PYTEST = $(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder
+# Files are handed out whole, in the order of tests/quick.py. A process that dies ends the run.
+BY_FILE = --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+PYTEST = $(BIN)/pytest -n $(WORKERS) $(BY_FILE)
 
 .PHONY: help setup demo test tests quick torture check fuzz mutate bench pictures docs deb image appliance clean
 
 # How long `make fuzz` works on each engine, in minutes.
 MINUTES ?= 5
+
+# The longest first; what is promised within a minute is measured while no machine is emulated.
+APPLIANCE := $(patsubst %,tests/appliance/test_%.py,update_kills browser update_in_image image identities)
+APPLIANCE := $(APPLIANCE) $(filter-out $(APPLIANCE),$(sort $(wildcard tests/appliance/test_*.py)))
 
 # At how many moments `make appliance` kills a machine in the middle of its updates.
 KILLS ?= 100
@@ -104,7 +110,7 @@ appliance:       ## Install the packages on a bare Debian, boot it, remove them 
 	@scripts/setup appliance
 	@$(BIN)/python packaging/image.py qemu --without-updates
 	@KIOSK_IMAGE="$$(ls $(CURDIR)/build/image/station-kiosk-qemu_*.img)" KIOSK_KILLS=$(KILLS) KIOSK_TESTS=appliance \
-		$(BIN)/pytest -n 2 --no-loadscope-reorder --durations=0 --durations-min=5 tests/appliance
+		$(BIN)/pytest -n 2 $(BY_FILE) --durations=0 --durations-min=5 $(APPLIANCE)
 
 clean:           ## Remove what was made here
 	rm -rf .venv var build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -36,7 +36,7 @@ def compile_pages(code: Path, installed: str) -> None:
 
 
 def main() -> int:
-    """Each application's pages into the folder where it looks for them (kiosk/texts/templates.py)."""
+    """Pages of each application that is there, into the folder where it looks for them (kiosk/texts/templates.py)."""
     from flask import Flask
     from jinja2.bccache import Bucket
 
@@ -54,6 +54,8 @@ def main() -> int:
         pages = app.jinja_env
         pages.trim_blocks = pages.lstrip_blocks = True
         place = Path(app.root_path).relative_to(ROOT)
+        if not (code / place).is_dir():
+            continue
         kept = CompiledTemplates(code / place / "__pycache__", pages)
         assert pages.loader is not None
         for name in sorted(pages.list_templates()):

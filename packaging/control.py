@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from parts import CENTER, STATION
 from release import PYTHON
-from tree import BOX, CENTER, MASKED, STATION, enabled_units, units
+from tree import BOX, MASKED, enabled_units, units
 
 MAINTAINER_SCRIPTS: Final = Path(__file__).resolve().parent / "maintainer"
 ALL: Final = "all"

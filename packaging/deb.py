@@ -20,7 +20,7 @@ from typing import Final
 from control import ALL, ARCHITECTURES, conffiles, control, scripts
 from documents import lay_documents
 from kiosk.cli.shared.one_line import progress
-from libraries import unpack_wheels
+from libraries import digits_of, unpack_wheels
 from release import PYTHON, ROOT, NoRelease, Release, of_checkout
 from tree import PACKAGES, PROGRAMS, lay_code, lay_files, lay_program
 from wheels import MACHINES, NoWheels, wheels_for
@@ -93,8 +93,8 @@ def stage(package: str, architecture: str, release: Release, root: Path) -> None
     root.mkdir()
     lay_files(package, root)
     if package in PROGRAMS:
-        lay_program(package, root, release.told(architecture))
-        wheels = wheels_for(architecture)
+        lay_program(package, root, release.told(architecture, digits_of(package)))
+        wheels = wheels_for(package, architecture)
         lay_code(package, root, release, partial(unpack_wheels, wheels))
     lay_documents(package, root, release)
     size = sum(_size(path) for path in root.rglob("*"))

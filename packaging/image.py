@@ -25,10 +25,11 @@ from control import ARCHITECTURES
 from deb import build, write_sums
 from kiosk.cli.shared.one_line import progress
 from kiosk.station.update.keys import parse_keys
+from parts import STATION
 from release import ROOT, VENDOR_KEY, NoRelease, of_checkout
 from root import ARCHITECTURE, NoImage, debian, install
 from scripts.lint_boot import lint
-from tree import BOX, STATION
+from tree import BOX
 from wheels import NoWheels
 
 LEVEL: Final = "-7"

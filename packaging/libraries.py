@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -14,19 +15,24 @@ from zipfile import ZipFile
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
-ROOT: Final = Path(__file__).resolve().parent.parent
-EXTRAS: Final = ("panel",)
-"""Pure Python; the ways to the pins (lgpio) and to a scanner's event device (evdev) come from Debian: docs/box.md."""
+from parts import PARTS
+from release import LOCK, ROOT
 
 STRAY: Final = ("docs", "tests")
 """Folders that some wheel drops beside the libraries, under names that belong to everybody."""
 
 
-def own_requirements() -> list[Requirement]:
-    """What the program itself asks for."""
+def own_requirements(package: str) -> list[Requirement]:
+    """What the program of a package itself asks for."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = [row for extra in EXTRAS for row in project["optional-dependencies"][extra]]
+    extras = [row for extra in PARTS[package].extras for row in project["optional-dependencies"][extra]]
     return [Requirement(row) for row in (*project["dependencies"], *extras)]
+
+
+def digits_of(package: str) -> str:
+    """SHA-256 of the lock and of what the program asks for: another digit, and an update must bring libraries."""
+    rows = sorted(str(row) for row in own_requirements(package))
+    return hashlib.sha256(LOCK.read_bytes() + "\n".join(rows).encode()).hexdigest()
 
 
 def further(rows: list[str], extras: set[str], machine: Mapping[str, str]) -> Iterator[Requirement]:
@@ -38,16 +44,16 @@ def further(rows: list[str], extras: set[str], machine: Mapping[str, str]) -> It
             yield requirement
 
 
-def installed_libraries(target: Path) -> None:
+def installed_libraries(package: str, target: Path) -> None:
     """Those of this environment. Raises PackageNotFoundError."""
-    for name in closure():
+    for name in closure(package):
         copy_distribution(name, target)
 
 
-def closure() -> list[str]:
+def closure(package: str) -> list[str]:
     """What the program needs, what that needs, and so on; each once. Raises PackageNotFoundError."""
     seen: list[str] = []
-    waiting = own_requirements()
+    waiting = own_requirements(package)
     while waiting:
         requirement = waiting.pop()
         name = canonicalize_name(requirement.name)

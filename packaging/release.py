@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import subprocess
@@ -31,14 +30,14 @@ class Release:
     commit: str
     built: int
 
-    def told(self, architecture: str) -> str:
-        """``release.json``."""
+    def told(self, architecture: str, libraries: str) -> str:
+        """``release.json``; ``libraries`` are the digits that stand for all of them."""
         rows = {
             "version": self.version,
             "commit": self.commit,
             "architecture": architecture,
             "python": PYTHON,
-            "libraries": hashlib.sha256(LOCK.read_bytes()).hexdigest(),
+            "libraries": libraries,
             "schema": _schema(),
             "vendor_key": VENDOR_KEY.is_file(),
         }

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Final
 
 from control import ABOUT
+from parts import STATION
 from release import ROOT
-from tree import BOX, STATION, link
+from tree import BOX, link
 
 SUITE: Final = "trixie"
 ARCHITECTURE: Final = "arm64"

@@ -14,20 +14,22 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path, PurePosixPath
 
 from compiled import compile_modules, compile_pages
-from libraries import installed_libraries
-from release import PYTHON, VENDOR_KEY, NoRelease, Release, of_checkout
+from libraries import digits_of, installed_libraries
+from parts import CENTER, PARTS, STATION, lay_modules
+from release import PYTHON, ROOT, VENDOR_KEY, NoRelease, Release, of_checkout
 
-ROOT = Path(__file__).resolve().parent.parent
-STATION, BOX, CENTER = PACKAGES = ("station-kiosk", "station-kiosk-box", "sorting-center")
+BOX = "station-kiosk-box"
+PACKAGES = (STATION, BOX, CENTER)
 PROGRAM = PurePosixPath("usr/lib/station-kiosk")
 PROGRAMS = {STATION: PROGRAM, CENTER: PurePosixPath("usr/lib/sorting-center")}
 """Virtual environments of their own: another program's libraries cannot change these, nor one the other's."""
 
-COMMANDS = {STATION: "kiosk", CENTER: "sorting-center"}
+COMMANDS = {package: part.command for package, part in PARTS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +157,9 @@ def install(root: Path, packages: Sequence[str] = PACKAGES, *, libraries: bool =
     for package in packages:
         lay_files(package, root)
         if package in PROGRAMS:
-            lay_program(package, root, release.told("all"))
+            lay_program(package, root, release.told("all", digits_of(package)))
             if libraries:
-                lay_code(package, root, release, installed_libraries)
+                lay_code(package, root, release, partial(installed_libraries, package))
     if BOX in packages:
         for unit in MASKED:
             link(root / "etc/systemd/system" / unit, "/dev/null")
@@ -250,12 +252,12 @@ def lay_program(package: str, root: Path, told: str) -> None:
 
 
 def lay_code(package: str, root: Path, release: Release, libraries: Libraries) -> None:
-    """The program and every library it needs, compiled: the root is read-only on the machine."""
+    """Its part of the code and the libraries, compiled: the root is read-only on the machine."""
     installed = PROGRAMS[package]
     code, target = root / installed / "code", site_packages(root / installed)
     for folder in (code, target):
         folder.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(ROOT / "kiosk", code / "kiosk", dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    lay_modules(package, code)
     about = code / f"station_kiosk-{release.version}.dist-info"
     about.mkdir(exist_ok=True)
     (about / "METADATA").write_text(METADATA.format(version=release.version), encoding="ascii")

@@ -14,8 +14,8 @@ from typing import Final
 from packaging.markers import Marker
 from packaging.utils import canonicalize_name
 
-from libraries import ROOT, further, own_requirements, wheel_name, wheel_requires
-from release import LOCK, PYTHON
+from libraries import further, own_requirements, wheel_name, wheel_requires
+from release import LOCK, PYTHON, ROOT
 
 MACHINES: Final = {"amd64": "x86_64", "arm64": "aarch64"}
 CACHE: Final = ROOT / "build/wheels"
@@ -40,15 +40,15 @@ class Locked:
         return " ".join([f"{name}=={self.version}", *(f"--hash=sha256:{digits}" for digits in self.hashes)]) + "\n"
 
 
-def wheels_for(architecture: str) -> list[Path]:
-    """Every wheel the program needs there, in the order of their names. Raises NoWheels."""
+def wheels_for(package: str, architecture: str) -> list[Path]:
+    """Every wheel the package's program needs there, in the order of their names. Raises NoWheels."""
     machine = machine_of(architecture)
     locked = read_lock(LOCK.read_text(encoding="utf-8"), machine)
     digits = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:16]
     folder = CACHE / f"{architecture}-{PYTHON}-{digits}"
     folder.mkdir(parents=True, exist_ok=True)
     found: dict[str, Path] = {}
-    waiting = {canonicalize_name(row.name): set(row.extras) for row in own_requirements()}
+    waiting = {canonicalize_name(row.name): set(row.extras) for row in own_requirements(package)}
     while waiting:
         unknown = sorted(waiting.keys() - locked.keys())
         if unknown:

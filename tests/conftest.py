@@ -15,11 +15,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 from playwright.sync_api import Playwright, sync_playwright
-from xdist.remote import Producer
-from xdist.scheduler import Scheduling
 
 from kiosk.station.shared.clock import SYNCED_MARK
-from tests import bytecode, depth, memory, quick, routes, statements, tables, templates, turns
+from tests import bytecode, depth, memory, quick, statements, tables, templates
 from tests.house import failures_record
 from tests.web.browsing import Browsers
 
@@ -48,13 +46,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         kept = set(chosen)
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = chosen
-    items.sort(key=lambda item: turns.turn_of(item.nodeid.partition("::")[0]))
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
-    """However files are handed out otherwise."""
-    return turns.Units(config, log)
+    quick.longest_first(items)
 
 
 def pytest_collection_finish() -> None:
@@ -91,7 +83,6 @@ def pytest_configure(config: pytest.Config) -> None:
     memory.keep_freed()
     failures_record.register(config)
     templates.translate_once()
-    routes.compile_once()
     statements.compile_once()
     tables.create_once()
 
@@ -149,6 +140,21 @@ def _files() -> Counter[str]:
         if not target.startswith(_THE_INTERPRETERS):
             found["/dev/pts" if target.startswith("/dev/pts/") else target] += 1
     return found
+
+
+_with_a_row: set[str] = set()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if isinstance(report, pytest.SubtestReport):
+        _with_a_row.add(report.nodeid)
+
+
+@pytest.fixture
+def subtests(subtests: pytest.Subtests, request: pytest.FixtureRequest) -> Iterator[pytest.Subtests]:
+    """pytest's own; a test whose table turns out to be empty fails."""
+    yield subtests
+    assert request.node.nodeid in _with_a_row, "no row was tried"
 
 
 @pytest.fixture(autouse=True)

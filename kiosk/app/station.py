@@ -1,17 +1,15 @@
-"""Composition root of the station and of the demo: makes the parts in order, starts them, waits, stops them."""
+"""Composition root of the station: makes the parts in order, starts them, waits, stops them."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from kiosk.app.process import setup_logging, until_signal
 from kiosk.app.shared.adapters import (
     make_camera,
     make_camera_scanner,
@@ -54,9 +52,6 @@ from kiosk.station.update.gate import Gate
 from kiosk.station.update.quiet import StationQuiet
 from kiosk.station.update.trial import ReleaseTrial
 from kiosk.store import Store
-
-if TYPE_CHECKING:
-    from kiosk.simulators.bench.ports import VillageParts
 
 logger = logging.getLogger(__name__)
 
@@ -292,24 +287,3 @@ def make_scale_keys(config: StationConfig, service: StationService) -> ScaleKeys
     protocol, params = config.scale.protocol, config.scale.params
     commands = [name for name in registry.get(protocol).commands if registry.encode(protocol, name, params)]
     return ScaleKeys(service.scale, commands, config.scale.max_g, service.desk.loads)
-
-
-def run_demo(begin: Callable[[], AbstractContextManager[VillageParts]], bench_port: int) -> None:
-    """The village that ``begin`` starts, until Ctrl-C: its addresses to open in a browser."""
-    from kiosk.simulators.bench.app import create_bench, serve_bench
-
-    setup_logging()
-    stop = until_signal()
-    with begin() as village:
-        bench = serve_bench(create_bench(village), "127.0.0.1", bench_port)
-        try:
-            print(f"station         {village.station_url}")  # noqa: T201 - this is the demo's screen
-            print(f"sorting center  {village.center_url}    (sign in as one of these)")  # noqa: T201
-            for person in village.center_access.people:
-                print(f"    {person.name:12}{person.password}")  # noqa: T201
-            print(f"storefront       {village.storefront_url}    (what buyers see)")  # noqa: T201
-            print(f"bench           {bench.url}    (begin here: PINs, goods, parcels, cables)")  # noqa: T201
-            print("Ctrl-C ends everything.", flush=True)  # noqa: T201
-            stop.wait()
-        finally:
-            bench.close()

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,11 +18,13 @@ import click
 from kiosk.cli.shared.one_line import end
 
 if TYPE_CHECKING:
+    from kiosk.simulators.bench.ports import VillageParts
     from kiosk.simulators.county import CountyPlan
     from kiosk.simulators.village import Village
 
 STATION, CENTER, STOREFRONT, BENCH = 8080, 8090, 8100, 8070
 _WEEKS, _SEED = 3, 1  # What has happened in the county before the demo begins; the same in every folder
+_NEEDED: Final = ("kiosk.sorting_center", "psycopg", "pika", "serial", "zxingcpp")  # Of both programs
 _PROCESSES: Final = 2  # Of the county, on two processors beside five programs: more would only wait for each other
 
 
@@ -37,6 +40,11 @@ def demo(once: bool, folder: Path | None, stations: int | None) -> None:
     """The whole job with simulated hardware: station, sorting center and bench on loopback."""
     if once and stations is not None:
         raise click.UsageError("--once does one intake at one station: leave --village out")
+    if not all(find_spec(name) for name in _NEEDED):
+        end(
+            "The demo needs station and sorting center: pip install 'station-kiosk[demo]', or make demo in a checkout.",
+            1,
+        )
     if once:
         _run_once(folder)
     else:
@@ -56,7 +64,6 @@ def _run_once(folder: Path | None) -> None:
 def _run_demo(folder: Path, stations: int | None) -> None:
     from kiosk.app.demo_access import demo_access
     from kiosk.app.first_offer import published
-    from kiosk.app.station import run_demo
     from kiosk.simulators.village import Village, VillagePlan, VillagePorts
 
     county = _county(folder, stations) if stations is not None else None
@@ -64,9 +71,31 @@ def _run_demo(folder: Path, stations: int | None) -> None:
     plan = VillagePlan(VillagePorts(STATION, CENTER, STOREFRONT), stocked=True, offers=True, access=access)
     begin = partial(published, partial(Village, folder, plan))
     try:
-        run_demo(begin if county is None else partial(_village_in_county, begin, county), BENCH)
+        serve_demo(begin if county is None else partial(_village_in_county, begin, county), BENCH)
     except (OSError, RuntimeError) as error:
         end(f"the demo cannot start: {error}", 1)
+
+
+def serve_demo(begin: Callable[[], AbstractContextManager[VillageParts]], bench_port: int) -> None:
+    """The village that ``begin`` starts, until Ctrl-C: its addresses to open in a browser."""
+    from kiosk.app.process import setup_logging, until_signal
+    from kiosk.simulators.bench.app import create_bench, serve_bench
+
+    setup_logging()
+    stop = until_signal()
+    with begin() as village:
+        bench = serve_bench(create_bench(village), "127.0.0.1", bench_port)
+        try:
+            click.echo(f"station         {village.station_url}")
+            click.echo(f"sorting center  {village.center_url}    (sign in as one of these)")
+            for person in village.center_access.people:
+                click.echo(f"    {person.name:12}{person.password}")
+            click.echo(f"storefront       {village.storefront_url}    (what buyers see)")
+            click.echo(f"bench           {bench.url}    (begin here: PINs, goods, parcels, cables)")
+            click.echo("Ctrl-C ends everything.")
+            stop.wait()
+        finally:
+            bench.close()
 
 
 def _county(folder: Path, stations: int) -> CountyPlan:

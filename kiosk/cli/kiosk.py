@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 
 import click
 
-from kiosk.base.loading import loading
-from kiosk.cli.shared.one_line import OneLineGroup
+from kiosk.cli.shared.one_line import OneLineGroup, load_command
 
 # Noun to where its command is and what the list says of it, in the order people meet them.
 NOUNS = {
@@ -60,12 +58,7 @@ class LazyGroup(OneLineGroup):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command, or None for an unknown noun."""
-        if cmd_name not in NOUNS:
-            return None
-        module, _, name = NOUNS[cmd_name][0].partition(":")
-        with loading():
-            command: click.Command = getattr(importlib.import_module(module), name)
-        return command
+        return load_command(NOUNS[cmd_name][0], "station") if cmd_name in NOUNS else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of nouns from the table above: click would load every module for its first line."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Final
 
 import click
 
-from kiosk.base.loading import loading
-from kiosk.cli.shared.one_line import OneLineGroup
+from kiosk.cli.shared.one_line import OneLineGroup, load_command
 
 PROGRAM: Final = "sorting-center"
 # In the order in which the help lists them.
@@ -38,12 +36,7 @@ class _Program(OneLineGroup):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command, or None for an unknown word."""
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, name = COMMANDS[cmd_name].partition(":")
-        with loading():
-            command: click.Command = getattr(importlib.import_module(module), name)
-        return command
+        return load_command(COMMANDS[cmd_name], "center") if cmd_name in COMMANDS else None
 
 
 @click.command(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})

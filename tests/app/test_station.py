@@ -42,7 +42,6 @@ from kiosk.labels.typesetting import fonts
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.simulators.scanner.simulator import ScannerSimulator
-from kiosk.simulators.shared.counter_stock import stock_counter
 from kiosk.simulators.shared.processes import answers
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.station.clerk.people import add_person
@@ -52,13 +51,11 @@ from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.service import StationService
 from kiosk.station.shared.clock import StationClock
 from kiosk.station.shared.open_store import open_store, stamps
-from kiosk.station.shared.settings import StationSettings
 from kiosk.store import Store, StoreError
 from kiosk.store.database.migrate import migrate
 from kiosk.store.database.opening import OpenOptions
 from kiosk.texts import load as load_texts
 from tests.messaging.ports import claimed_port
-from tests.simulators.bench.village import PaperVillage
 from tests.station.catalog.test_file import SAMPLE
 
 
@@ -320,35 +317,6 @@ def test_every_event_of_a_running_station_names_its_region_and_the_center_takes_
         ledger.accept(sealed, config.station.region, "2026-11-27T00:00:00Z")
         counts = ledger.counts()
         assert (counts.events, counts.quarantined) == (len(sealed), 0)
-
-
-def test_the_demo_prints_where_to_begin_and_no_pin(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    class Standing(PaperVillage):
-        def __enter__(self) -> Standing:
-            settings = StationSettings("S0147", "yarkant", tmp_path / "station")
-            self.counter_stock = stock_counter(settings, StationClock("Asia/Shanghai"))
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            """Nothing was started."""
-
-    class Stop(threading.Event):
-        def wait(self, timeout: float | None = None) -> bool:
-            return True
-
-    monkeypatch.setattr(runtime, "until_signal", Stop)
-    monkeypatch.setattr(runtime, "setup_logging", lambda: None)  # or every later test would log here
-    village = Standing(tmp_path)
-    runtime.run_demo(lambda: village, 0)
-    told = capfd.readouterr()
-    assert "begin here" in told.out
-    for person in village.center_access.people:
-        assert told.out.count(person.password) == 1
-    assert village.counter_stock is not None
-    for worker in village.counter_stock.people:
-        assert worker.pin not in told.out + told.err
 
 
 def test_what_is_not_fitted_is_not_made(tmp_path: Path) -> None:

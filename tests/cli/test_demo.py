@@ -6,16 +6,25 @@ import json
 import sqlite3
 import subprocess
 import sys
+import threading
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
+import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from kiosk.cli import demo as command
 from kiosk.cli.kiosk import main as kiosk
+from kiosk.cli.sorting_center import main as center
 from kiosk.domain.identifiers import ReceiptNumber, bag_of
+from kiosk.simulators.shared.counter_stock import stock_counter
+from kiosk.station.shared.clock import StationClock
+from kiosk.station.shared.settings import StationSettings
 from tests.each import each
+from tests.simulators.bench.village import PaperVillage
 
 
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -98,3 +107,53 @@ def test_a_county_that_cannot_be_is_one_line(arguments: list[str], text: str) ->
     assert (wrong.exit_code, wrong.stdout) == (2, "")
     assert text in wrong.stderr
     assert len(wrong.stderr.splitlines()) == 1
+
+
+def test_the_demo_prints_where_to_begin_and_no_pin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    class Standing(PaperVillage):
+        def __enter__(self) -> Standing:
+            settings = StationSettings("S0147", "yarkant", tmp_path / "station")
+            self.counter_stock = stock_counter(settings, StationClock("Asia/Shanghai"))
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            """Nothing was started."""
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            return True
+
+    monkeypatch.setattr("kiosk.app.process.until_signal", Stop)
+    monkeypatch.setattr("kiosk.app.process.setup_logging", lambda: None)  # or every later test would log here
+    village = Standing(tmp_path)
+    command.serve_demo(lambda: village, 0)
+    told = capfd.readouterr()
+    assert "begin here" in told.out
+    for person in village.center_access.people:
+        assert told.out.count(person.password) == 1
+    assert village.counter_stock is not None
+    for worker in village.counter_stock.people:
+        assert worker.pin not in told.out + told.err
+
+
+def test_without_one_of_the_two_programs_one_line_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(command, "find_spec", lambda name: None if name == "psycopg" else find_spec(name))
+    ended = CliRunner().invoke(kiosk, ["demo"])
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    assert ended.stderr.count("\n") == 1
+    assert "station-kiosk[demo]" in ended.stderr
+
+
+def test_a_library_that_is_not_installed_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    for program, noun, module, extra in (
+        (kiosk, "gs1", "kiosk.cli.codes.gs1", "station"),
+        (center, "broker-check", "kiosk.cli.broker_check", "center"),
+    ):
+        monkeypatch.setitem(sys.modules, module, None)
+        ended = CliRunner().invoke(program, [noun, "--help"])
+        assert ended.exit_code == 1
+        assert ended.stderr.endswith(f": {module} is not installed: pip install 'station-kiosk[{extra}]'\n")

@@ -22,17 +22,24 @@ class FailuresRecord:
         self._path = path
         self._passed = 0
         self._failed: dict[str, None] = {}
+        self._died = False
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A test fails in its set-up, its body or its tear-down."""
         if report.failed:
             self._failed[report.nodeid] = None
-        elif report.when == "call" and report.passed:
+        elif report.when == "call" and report.passed and not isinstance(report, pytest.SubtestReport):
             self._passed += 1
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, error: object) -> None:
+        """A process that died took tests with it that were never run."""
+        self._died |= bool(error)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, exitstatus: int) -> None:
-        """``exitstatus`` 1 means that tests failed and nothing else went wrong."""
+        """``exit`` 1 means that tests failed and nothing else went wrong."""
+        exitstatus = pytest.ExitCode.INTERNAL_ERROR if self._died else exitstatus
         found = {"exit": int(exitstatus), "passed": self._passed, "failed": list(self._failed)}
         self._path.write_text(json.dumps(found), encoding="utf-8")
 

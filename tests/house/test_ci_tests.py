@@ -210,6 +210,15 @@ def test_a_run_that_broke_off_is_red(project: Project, name: str, text: str, why
     assert (code, lines[-1]) == (1, why)
 
 
+def test_a_process_of_a_run_that_died_is_red_whatever_a_second_run_would_say(project: Project) -> None:
+    """It took tests with it that nobody has run."""
+    dies = FLAKY.format(n=1).replace("assert seen", "seen or __import__('os')._exit(3)")
+    committed(project, test_dies=dies)
+    by_file = "-p xdist -n 2 --dist loadfile --max-worker-restart 0"
+    code, lines = project.judge(first=f"{sys.executable} -m pytest -q -p no:cacheprovider {by_file}")
+    assert (code, lines[-1]) == (1, "RED: pytest ended with status 3.")
+
+
 def test_a_command_that_fails_although_its_tests_passed_is_red(project: Project) -> None:
     committed(project)
     project.write("first.sh", f"{sys.executable} -m pytest -q -p no:cacheprovider\nexit 3\n")

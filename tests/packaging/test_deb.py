@@ -17,8 +17,8 @@ from packaging.utils import canonicalize_name
 import wheels
 from control import ARCHITECTURES, control, scripts
 from deb import build
-from libraries import ROOT, unpack_wheels
-from release import LOCK, NoRelease, Release, of_checkout
+from libraries import digits_of, unpack_wheels
+from release import LOCK, ROOT, NoRelease, Release, of_checkout
 from tests.house.documents import linked
 from tree import BOX, CENTER, COMMANDS, PACKAGES, PROGRAMS, STATION, enabled_units, lay_files, lay_program, units
 from wheels import NoWheels, machine_of, read_lock, wheels_for
@@ -34,7 +34,7 @@ def trees(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         found[package] = root = tmp_path_factory.mktemp(package)
         lay_files(package, root)
         if package in PROGRAMS:
-            lay_program(package, root, RELEASE.told("amd64"))
+            lay_program(package, root, RELEASE.told("amd64", digits_of(package)))
     return found
 
 
@@ -124,7 +124,7 @@ def test_each_program_says_which_release_it_is_and_has_one_command(trees: dict[s
         program = trees[package] / PROGRAMS[package]
         assert {path.name for path in (program / "bin").iterdir()} == {command, "python3"}
         told = (program / "release.json").read_text(encoding="ascii")
-        assert f'"libraries": "{hashlib.sha256(LOCK.read_bytes()).hexdigest()}"' in told
+        assert f'"libraries": "{digits_of(package)}"' in told
         assert '"architecture": "amd64"' in told
 
 
@@ -203,21 +203,21 @@ def test_what_developers_use_is_in_no_package(tmp_path: Path, monkeypatch: pytes
     lock.write_text(locked(*program, *tools), encoding="ascii")
     monkeypatch.setattr(wheels, "LOCK", lock)
     monkeypatch.setattr(wheels, "CACHE", tmp_path / "cache")
-    monkeypatch.setattr(wheels, "own_requirements", lambda: [Requirement("first>=1")])
+    monkeypatch.setattr(wheels, "own_requirements", lambda _package: [Requirement("first>=1")])
     digits = hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
     for architecture, names in (("arm64", ["first", "second", "third"]), ("amd64", ["first"])):
         folder = tmp_path / "cache" / f"{architecture}-{wheels.PYTHON}-{digits}"
         folder.mkdir(parents=True)
         for path in (*program, *tools):
             (folder / path.name).write_bytes(path.read_bytes())
-        assert [path.name.partition("-")[0] for path in wheels_for(architecture)] == names
+        assert [path.name.partition("-")[0] for path in wheels_for(STATION, architecture)] == names
     (folder / program[0].name).write_bytes(tools[0].read_bytes())
     monkeypatch.setattr(wheels.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 1))
     with pytest.raises(NoWheels, match="first"):
-        wheels_for("amd64")
-    monkeypatch.setattr(wheels, "own_requirements", lambda: [Requirement("fourth")])
+        wheels_for(STATION, "amd64")
+    monkeypatch.setattr(wheels, "own_requirements", lambda _package: [Requirement("fourth")])
     with pytest.raises(NoWheels, match="not in lock: fourth"):
-        wheels_for("amd64")
+        wheels_for(STATION, "amd64")
 
 
 def test_a_wheel_is_unpacked_as_it_would_be_installed(tmp_path: Path) -> None:

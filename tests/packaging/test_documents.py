@@ -13,8 +13,8 @@ import deb
 import image
 from documents import contexts, lay_documents, licenses, manual
 from kiosk.cli import kiosk, sorting_center
-from libraries import ROOT, closure
-from release import Release
+from libraries import closure
+from release import ROOT, Release
 from tests.systemd.conftest import tree
 from tree import BOX, COMMANDS, PACKAGES, PROGRAMS, STATION, lay_files, site_packages
 
@@ -54,7 +54,7 @@ def test_every_library_has_a_licence_and_the_place_of_its_text(tree: Path) -> No
     text = licenses(tree, site_packages(tree / PROGRAMS[STATION]))
     rows = [row for row in text.splitlines() if not row.startswith(" ")]
     names = {row.partition(" ")[0].lower().replace("_", "-").replace(".", "-") for row in rows}
-    assert names == {name.lower() for name in closure()}
+    assert names == {name.lower() for name in closure(STATION)}
     assert "see the library" not in text
     places = [row.strip() for row in text.splitlines() if row.startswith(" ")]
     assert len(places) > len(rows) // 2

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
 import fcntl
-import os
-import shutil
 from pathlib import Path
 
 import pytest
 
-from tree import BOX, CENTER, PROGRAMS, STATION, install
+from tree import install
 
 
 @pytest.fixture(scope="session")
@@ -20,15 +18,6 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not whole.exists():
             tree.mkdir()
-            install(tree, (STATION, BOX))
-            install(tree, (CENTER,), libraries=False)
-            share(tree)
+            install(tree)
             whole.touch()
     return tree
-
-
-def share(tree: Path) -> None:
-    """The sorting center has the station's libraries: the same files, compiled once."""
-    for name in ("lib", "code"):
-        station, center = (tree / PROGRAMS[package] / name for package in (STATION, CENTER))
-        shutil.copytree(station, center, copy_function=os.link)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import threading
 import time
@@ -10,6 +11,8 @@ from contextlib import contextmanager
 from typing import Any, Final, NoReturn, TypeVar
 
 import click
+
+from kiosk.base.loading import loading
 
 T = TypeVar("T")
 
@@ -22,6 +25,17 @@ def end(text: str, status: int) -> NoReturn:
     """Say it and end with that exit code."""
     click.echo(text, err=True)
     raise SystemExit(status)
+
+
+def load_command(place: str, extra: str) -> click.Command:
+    """The command at ``module:name``. Raises ClickException where a library of the program is not installed."""
+    module, _, name = place.partition(":")
+    try:
+        with loading():
+            command: click.Command = getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        raise click.ClickException(f"{error.name} is not installed: pip install 'station-kiosk[{extra}]'") from error
+    return command
 
 
 class OneLineGroup(click.Group):

@@ -122,7 +122,7 @@ def _of_row(row: FleetRow, measure: Measure) -> Iterator[Condition]:
     if row.gaps.lost:
         yield of("gap", LOST_SUBJECT, format_detail("never_came", n=row.gaps.lost))
     if measure.is_old(row):
-        yield of("old_software", "", row.software or "")
+        yield of("old_software", "", format_detail("software", text=row.software or ""))
 
 
 def _verification_expired(expected: ExpectedStation) -> Condition:

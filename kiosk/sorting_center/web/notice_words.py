@@ -46,14 +46,14 @@ class NoticeWords:
 
 
 def _format_detail(texts: Mapping[str, str], detail: str, is_rtl: bool) -> str:
-    """A sentence of this program's in the language of ``texts``; any other text as it is."""
-    found = parse_detail(detail)
+    """A stored detail in the language of ``texts``; any other text as it is."""
     isolated = _ISOLATE if is_rtl else "{}"
-    if found is None:
+    found = parse_detail(detail)
+    if found is None or f"said_{found.code}" not in texts:
         return isolated.format(plain(detail, _MAX_CHARS)) if detail else ""
-    shown = {name: isolated.format(plain(value, _MAX_CHARS)) for name, value in found.values.items()}
+    shown = {name: isolated.format(plain(str(value), _MAX_CHARS)) for name, value in found.values.items()}
     if "said" in shown:
-        shown["said"] = _format_detail(texts, found.values["said"], is_rtl)
+        shown["said"] = _format_detail(texts, str(found.values["said"]), is_rtl)
     if "reason" in shown:
         shown["reason"] = texts.get(f"reason_{found.values['reason']}", shown["reason"])
     return texts[f"said_{found.code}"].format(**shown)

@@ -22,7 +22,7 @@ from kiosk.sorting_center.desk.notices.outbox import NoticeCase, NoticeClaim
 from kiosk.sorting_center.desk.notices.ports import DeliveryFailed, NoticeWording
 from kiosk.sorting_center.desk.notices.targets import Webhook
 from kiosk.sorting_center.desk.shared.errors import ActionRefused
-from kiosk.sorting_center.shared.alarm_texts import format_detail
+from kiosk.sorting_center.shared.alarm_texts import english_detail, format_detail
 
 TOTAL_TIMEOUT_S: Final = 10.0  # For connecting, TLS, question and answer together
 MAX_BODY_BYTES: Final = 256 * 1024
@@ -86,7 +86,10 @@ class WebhookSender:
     def _body(self, claim: NoticeClaim) -> bytes:
         notice, language = claim.notice, claim.target.language
         cases = [
-            _WebhookCase(**msgspec.structs.asdict(case), text=self.wording.case_line(case, language))
+            _WebhookCase(
+                **msgspec.structs.asdict(case) | {"detail": english_detail(case.detail)},
+                text=self.wording.case_line(case, language),
+            )
             for case in notice.cases
         ]
         what = "alarms" if cases else "test"

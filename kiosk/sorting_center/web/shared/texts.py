@@ -64,19 +64,18 @@ class CenterTexts:
         return self.filled(own if self.known(own) else f"refused_{error.code}", error.values)
 
     def render_detail(self, detail: str, local: Callable[[str], str]) -> Markup:
-        """A sentence of this program's, as it is kept, in this language; any other text as it is. ``local`` writes a
-        moment of RFC 3339 for people.
+        """A stored detail in this language; any other text as it is. ``local`` writes a moment of RFC 3339 for people.
         """
         found = parse_detail(detail)
-        if found is None:
+        if found is None or not self.known(f"said_{found.code}"):
             return Markup('<bdi lang="en">{}</bdi>').format(detail)
         shown = {name: self._value(name, value, local) for name, value in found.values.items()}
         return self(f"said_{found.code}", **shown)
 
-    def _value(self, name: str, value: str, local: Callable[[str], str]) -> Markup:
+    def _value(self, name: str, value: str | int, local: Callable[[str], str]) -> Markup:
+        if isinstance(value, int):
+            return html.bdi_number(value)
         match name:
-            case "n" | "seq" | "first" | "most":
-                return html.bdi_number(int(value))
             case "at" | "since":
                 return _unbroken(local(parse_minute(value).isoformat()))
             case "day":

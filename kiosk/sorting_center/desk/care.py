@@ -16,8 +16,9 @@ from sqlalchemy import Connection, Table, func, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from kiosk.base import files
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.shared.database import DeskDatabase, desk_path, in_schema, revision_of
-from kiosk.sorting_center.desk.shared.errors import ActionRefused, DeskError
+from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.desk.shared.schema import REVISION, SCHEMA, desk_version, metadata
 from kiosk.sorting_center.ledger.database import postgres, sqlite
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
@@ -90,9 +91,7 @@ def copy_desk(source_url: str, target_url: str) -> DeskDigest | None:
 def require_free(file: Path) -> None:
     """Raises Refused when the desk of ``file``, a backup to be made, is there already."""
     if desk_path(file).exists():
-        raise ActionRefused(
-            "there_already", f"{desk_path(file)} is there already: a backup replaces none, give another name"
-        )
+        raise Refused("there_already", f"{desk_path(file)} is there already: a backup replaces none, give another name")
 
 
 def require_copyable(source_url: str, target_url: str) -> None:
@@ -147,7 +146,7 @@ def _require_empty(connection: Connection, url: str) -> None:
     there += connection.execute(select(func.count()).select_from(metadata.tables["audit"])).scalar_one()
     if there:
         desk = LedgerAddress.parse(url)
-        raise ActionRefused("not_empty", f"{desk} has people at its desk already: give one that is not there yet")
+        raise Refused("not_empty", f"{desk} has people at its desk already: give one that is not there yet")
 
 
 def _copy_rows(reading: Connection, writing: Connection, table: Table) -> None:

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from sqlalchemy import Row, func, insert, select, update
 
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.shared.cases import checked_reason
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.desk.shared.schema import decision
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
@@ -78,7 +78,7 @@ class Decisions:
         """
         kind, key = subject
         if act not in ACTS[kind]:
-            raise ActionRefused("no_such_act", f"on a {kind} one decides {' or '.join(sorted(ACTS[kind]))}")
+            raise Refused("no_such_act", f"on a {kind} one decides {' or '.join(sorted(ACTS[kind]))}")
         fresh = Decision(
             kind,
             key,
@@ -97,7 +97,7 @@ class Decisions:
             ).first()
             if (last.number if last is not None else 0) != seen:
                 by = f"{last.who} has decided {last.act}" if last is not None else "nothing is decided"
-                raise ActionRefused("decided_meanwhile", f"{by} meanwhile: look at it again")
+                raise Refused("decided_meanwhile", f"{by} meanwhile: look at it again")
             values = {name: getattr(fresh, name) for name in Decision.__dataclass_fields__}
             connection.execute(insert(decision).values(values | {"kind": kind.value}))
         return fresh

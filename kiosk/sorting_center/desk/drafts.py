@@ -10,8 +10,8 @@ from typing import Final
 
 from sqlalchemy import delete, insert, select
 
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.desk.shared.schema import registry_draft
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
@@ -53,7 +53,7 @@ class RegistryDrafts:
             or row.file_sha256 != file_sha256
             or row.made_at < to_rfc3339(now - LIFETIME)
         ):
-            raise ActionRefused("no_draft", "this file is not there any more: choose it again")
+            raise Refused("no_draft", "this file is not there any more: choose it again")
         return RegistryDraft(bytes(row.content), row.file_sha256, row.base)
 
     def discard(self, who: str) -> None:

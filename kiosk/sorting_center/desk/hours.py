@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Final, Literal
+from typing import Final
+
+from kiosk.base.refused import Refused
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_MIN: Final = 24 * 60
@@ -16,18 +18,6 @@ _HOURS_PATTERN: Final = re.compile(
 _QUIET_HORIZON: Final = timedelta(days=60)  # Who was not heard for so long is quiet, whatever the hours are
 
 Span = tuple[int, int]  # Minutes since midnight, the second one not included
-
-
-HoursCode = Literal["hours_backward", "hours_no_time", "hours_twice", "hours_unreadable"]
-
-
-class BadHours(ValueError):
-    """The text says what hours look like; ``code`` is the rule that ``said``, a part of what was given, breaks."""
-
-    def __init__(self, code: HoursCode, rejected_text: str, message: str) -> None:
-        super().__init__(message)
-        self.code: Final = code
-        self.rejected_text: Final = rejected_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +32,22 @@ class OpeningHours:
 
     @classmethod
     def parse(cls, text: str) -> OpeningHours:
-        """``mon-fri 09:00-18:00; sat 10:00-24:00``; "" for always closed. Raises BadHours."""
+        """``mon-fri 09:00-18:00; sat 10:00-24:00``; "" for always closed. Raises Refused."""
         week: list[Span | None] = [None] * len(DAYS)
         for part in filter(None, (piece.strip().lower() for piece in text.split(";"))):
             found = _HOURS_PATTERN.fullmatch(part)
             if found is None or found["first"] not in DAYS or (found["last"] or "mon") not in DAYS:
                 fragment = part[:40]
                 message = f"{fragment!r} is none: hours look like mon-fri 09:00-18:00; sat 10:00-14:00"
-                raise BadHours("hours_unreadable", fragment, message)
+                raise Refused("hours_unreadable", message, {"text": fragment})
             first = DAYS.index(found["first"])
             last = DAYS.index(found["last"]) if found["last"] else first
             span = (_minutes(found["from"]), _minutes(found["to"]))
             if span[0] >= span[1] or first > last:
-                raise BadHours("hours_backward", part, f"{part!r} ends before it begins")
+                raise Refused("hours_backward", f"{part!r} ends before it begins", {"text": part})
             for day in range(first, last + 1):
                 if week[day] is not None:
-                    raise BadHours("hours_twice", DAYS[day], f"{DAYS[day]} has hours twice")
+                    raise Refused("hours_twice", f"{DAYS[day]} has hours twice", {"text": DAYS[day]})
                 week[day] = span
         return cls(tuple(week))
 
@@ -115,7 +105,7 @@ def _minute_of(moment: datetime, day: date) -> int:
 def _minutes(text: str) -> int:
     hour, minute = int(text[:2]), int(text[3:])
     if minute > 59 or hour * 60 + minute > DAY_MIN:
-        raise BadHours("hours_no_time", text, f"{text} is no time of day")
+        raise Refused("hours_no_time", f"{text} is no time of day", {"text": text})
     return hour * 60 + minute
 
 

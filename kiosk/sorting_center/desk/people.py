@@ -14,8 +14,9 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Row, delete, func, insert, select, update
 
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
-from kiosk.sorting_center.desk.shared.errors import ActionRefused, DeskError
+from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.desk.shared.schema import person, session
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 from kiosk.texts.languages import LANGUAGES
@@ -61,7 +62,7 @@ class StaffRole(IntEnum):
         for role in cls:
             if role.word == word:
                 return role
-        raise ActionRefused("no_such_role", f"a role is {', '.join(role.word for role in cls)}; not {word[:40]!r}")
+        raise Refused("no_such_role", f"a role is {', '.join(role.word for role in cls)}; not {word[:40]!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +93,18 @@ class People:
     def add(self, name: str, role: StaffRole, password: str, now: datetime) -> StaffMember:
         """Raises Refused: bad_name, name_taken, too_many, and as `check_password` does."""
         if not _NAME.fullmatch(name):
-            raise ActionRefused(
+            raise Refused(
                 "bad_name", "a name has 2 to 40 of a-z, 0-9, dot, dash and underscore, and begins with a letter"
             )
         if name in RESERVED_NAMES:
-            raise ActionRefused("name_taken", f"{name} is what the program itself is called: take another", name=name)
+            raise Refused("name_taken", f"{name} is what the program itself is called: take another", {"name": name})
         check_password(password, name, role)
         hashed = self._hasher.hash(password)
         with self._database.writing() as connection:
             if connection.execute(select(func.count()).select_from(person)).scalar_one() >= MAX_PEOPLE:
-                raise ActionRefused("too_many", f"there are {MAX_PEOPLE} people already", n=MAX_PEOPLE)
+                raise Refused("too_many", f"there are {MAX_PEOPLE} people already", {"n": str(MAX_PEOPLE)})
             if connection.execute(select(person.c.name).where(person.c.name == name)).first() is not None:
-                raise ActionRefused("name_taken", f"there is a {name} already", name=name)
+                raise Refused("name_taken", f"there is a {name} already", {"name": name})
             row = {"name": name, "role": role.word, "password_hash": hashed, "disabled": False, "language": ""}
             connection.execute(insert(person).values(**row, changed_at=to_rfc3339(now)))
         return StaffMember(name, role, changed_at=to_rfc3339(now))
@@ -142,7 +143,7 @@ class People:
     def set_language(self, name: str, language: str) -> None:
         """Raises Refused: no_such_language."""
         if language not in LANGUAGES:
-            raise ActionRefused("no_such_language", f"languages are {', '.join(LANGUAGES)}")
+            raise Refused("no_such_language", f"languages are {', '.join(LANGUAGES)}")
         with self._database.writing() as connection:
             connection.execute(update(person).where(person.c.name == name).values(language=language))
 
@@ -167,7 +168,7 @@ class People:
                 raise _no_such_person(name)
             admins = select(func.count()).where(person.c.role == StaffRole.ADMIN.word, person.c.disabled.is_(False))
             if "password_hash" not in values and not connection.execute(admins).scalar_one():
-                raise ActionRefused("last_admin", f"{name} is the only admin: make somebody else one first", name=name)
+                raise Refused("last_admin", f"{name} is the only admin: make somebody else one first", {"name": name})
             connection.execute(delete(session).where(session.c.person == name))
 
 
@@ -176,15 +177,15 @@ def check_password(password: str, name: str, role: StaffRole) -> None:
     min_length = MIN_ADMIN_PASSWORD if role is StaffRole.ADMIN else MIN_PASSWORD
     if not min_length <= len(password) <= MAX_PASSWORD:
         message = f"the password of a {role.word} has {min_length} to {MAX_PASSWORD} characters"
-        raise ActionRefused("weak_password", message, least=min_length, most=MAX_PASSWORD)
+        raise Refused("weak_password", message, {"least": str(min_length), "most": str(MAX_PASSWORD)})
     plain = password.lower()
     if plain in _COMMON_PASSWORDS or name in plain or len(set(plain)) < 5:
-        raise ActionRefused("guessed_password", "this password is among the first that are guessed: take another")
+        raise Refused("guessed_password", "this password is among the first that are guessed: take another")
 
 
 def _person(row: Row[Any]) -> StaffMember:
     return StaffMember(row.name, StaffRole.of(row.role), bool(row.disabled), row.language, row.changed_at)
 
 
-def _no_such_person(name: str) -> ActionRefused:
-    return ActionRefused("no_such_person", f"there is no {name[:40]!r} here", name=name[:40])
+def _no_such_person(name: str) -> Refused:
+    return Refused("no_such_person", f"there is no {name[:40]!r} here", {"name": name[:40]})

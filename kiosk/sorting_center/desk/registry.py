@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from sqlalchemy import Row, delete, insert, select, text
 
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.hours import OpeningHours
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.desk.shared.schema import expected_station, township
 
 QUIET_MIN: Final = 60
@@ -127,9 +127,7 @@ class Registry:
                 [_township(row) for row in connection.execute(select(township))],
             )
             if base is not None and base != before.digest:
-                raise ActionRefused(
-                    "changed_meanwhile", "somebody has changed the list meanwhile: look at the file again"
-                )
+                raise Refused("changed_meanwhile", "somebody has changed the list meanwhile: look at the file again")
             connection.execute(delete(expected_station))
             connection.execute(delete(township))
             if rows:

@@ -11,9 +11,9 @@ from typing import Final
 
 from sqlalchemy import delete, insert, select, update
 
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.people import StaffMember, StaffRole
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.desk.shared.schema import person, session
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
@@ -48,7 +48,7 @@ class StaffSessions:
         with self._database.writing() as connection:
             changed_at = connection.execute(select(person.c.changed_at).where(person.c.name == who.name)).scalar()
             if who.changed_at and changed_at != who.changed_at:
-                raise ActionRefused("wrong_password", f"{who.name} was changed meanwhile: sign in again")
+                raise Refused("wrong_password", f"{who.name} was changed meanwhile: sign in again")
             connection.execute(delete(session).where(session.c.seen_at < to_rfc3339(now - MAX_IDLE)))
             tokens = select(session.c.token_sha256).where(session.c.person == who.name)
             newest = tokens.order_by(session.c.seen_at.desc()).limit(MAX_PER_PERSON - 1)

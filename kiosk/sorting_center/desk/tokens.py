@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from sqlalchemy import Row, func, insert, select, update
 
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.desk.shared.schema import token as token_table
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
@@ -64,22 +64,22 @@ class Tokens:
         """The secret, told only here. Raises Refused: bad_name, no_scope, bad_rate, name_taken, too_many."""
         scope_words = sorted({scope.value for scope in scopes})
         if not _NAME.fullmatch(name):
-            raise ActionRefused(
+            raise Refused(
                 "bad_name", "a name has 2 to 40 of a-z, 0-9, dot, dash and underscore, and begins with a letter"
             )
         if not scope_words:
-            raise ActionRefused("no_scope", f"a token opens something: {', '.join(Scope)}")
+            raise Refused("no_scope", f"a token opens something: {', '.join(Scope)}")
         if not 1 <= per_minute <= MAX_PER_MINUTE:
-            raise ActionRefused(
-                "bad_rate", f"a token may ask 1 to {MAX_PER_MINUTE} times a minute", most=MAX_PER_MINUTE
+            raise Refused(
+                "bad_rate", f"a token may ask 1 to {MAX_PER_MINUTE} times a minute", {"most": str(MAX_PER_MINUTE)}
             )
         secret = _PREFIX + secrets.token_urlsafe(32)
         with self._database.writing() as connection:
             if connection.execute(select(func.count()).select_from(token_table)).scalar_one() >= MAX_TOKENS:
-                raise ActionRefused("too_many", f"there are {MAX_TOKENS} tokens already", n=MAX_TOKENS)
+                raise Refused("too_many", f"there are {MAX_TOKENS} tokens already", {"n": str(MAX_TOKENS)})
             if connection.execute(select(token_table.c.name).where(token_table.c.name == name)).first() is not None:
                 message = f"there is or was a token {name} already: take another name"
-                raise ActionRefused("name_taken", message, name=name)
+                raise Refused("name_taken", message, {"name": name})
             connection.execute(
                 insert(token_table).values(
                     name=name,
@@ -112,7 +112,7 @@ class Tokens:
         with self._database.writing() as connection:
             active = (token_table.c.name == name) & token_table.c.revoked_at.is_(None)
             if not connection.execute(update(token_table).where(active).values(revoked_at=to_rfc3339(now))).rowcount:
-                raise ActionRefused("no_such_token", f"there is no token {name[:40]!r} that is good", name=name[:40])
+                raise Refused("no_such_token", f"there is no token {name[:40]!r} that is good", {"name": name[:40]})
 
     def all(self) -> list[Token]:
         """By name, those that were revoked too."""

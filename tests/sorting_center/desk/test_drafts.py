@@ -4,16 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.drafts import LIFETIME, RegistryDraft
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
 
 NOW = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
 FILE = b"region,station\nshache,S0001\n\x00\xff"
 
 
 def code(desk: CenterDesk, who: str, session: str, sha256: str, now: datetime) -> str:
-    with pytest.raises(ActionRefused) as refused:
+    with pytest.raises(Refused) as refused:
         desk.drafts.find(who, session, sha256, now)
     return refused.value.code
 

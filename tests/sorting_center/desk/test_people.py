@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import text
 
+from kiosk.base.refused import Refused
 from kiosk.cli.center import user
 from kiosk.sorting_center.desk import people
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.people import MAX_PASSWORD, MEMORY_KIB, TIME_COST, StaffMember, StaffRole, check_password
 from kiosk.sorting_center.desk.shared import cases
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.listings import records
 
 NOW = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
@@ -26,7 +26,7 @@ def test_only_the_right_password_proves_a_person(desk: CenterDesk) -> None:
 
 def test_a_password_is_never_stored_or_told(desk: CenterDesk) -> None:
     desk.people.add("gulnar", StaffRole.VIEWER, GOOD, NOW)
-    with pytest.raises(ActionRefused) as refused:
+    with pytest.raises(Refused) as refused:
         desk.people.set_password("gulnar", "short-1", NOW)
     assert refused.value.code == "weak_password"
     assert "short-1" not in str(refused.value)
@@ -44,9 +44,9 @@ def test_a_person_who_is_disabled_is_let_in_no_more_and_again_when_enabled(desk:
 
 def test_the_last_admin_stays_one(desk: CenterDesk) -> None:
     desk.people.add("root", StaffRole.ADMIN, GOOD, NOW)
-    with pytest.raises(ActionRefused, match="only admin"):
+    with pytest.raises(Refused, match="only admin"):
         desk.people.set_disabled("root", True, NOW)
-    with pytest.raises(ActionRefused, match="only admin"):
+    with pytest.raises(Refused, match="only admin"):
         desk.people.set_role("root", StaffRole.VIEWER, NOW)
     assert desk.people.get("root") == StaffMember("root", StaffRole.ADMIN)
     desk.people.add("second", StaffRole.ADMIN, GOOD, NOW)
@@ -71,7 +71,7 @@ def test_what_ends_the_sessions_of_a_person(desk: CenterDesk) -> None:
 
 def test_names_and_passwords_that_are_refused(desk: CenterDesk) -> None:
     for name in ("", "a", "Gulnar", "gul nar", "1st", "x" * 41, "gul\nnar", "guln\u0430r", "../etc", "'; --"):
-        with pytest.raises(ActionRefused) as refused:
+        with pytest.raises(Refused) as refused:
             desk.people.add(name, StaffRole.VIEWER, GOOD, NOW)
         assert refused.value.code == "bad_name", name
     for password in (
@@ -83,17 +83,17 @@ def test_names_and_passwords_that_are_refused(desk: CenterDesk) -> None:
         "my gulnar 1",
         "x" * (MAX_PASSWORD + 1),
     ):
-        with pytest.raises(ActionRefused) as refused:
+        with pytest.raises(Refused) as refused:
             check_password(password, "gulnar", StaffRole.VIEWER)
         assert refused.value.code in ("weak_password", "guessed_password"), password
     check_password("ten chars!", "gulnar", StaffRole.OPERATOR)
-    with pytest.raises(ActionRefused, match="12 to"):
+    with pytest.raises(Refused, match="12 to"):
         check_password("ten chars!", "gulnar", StaffRole.ADMIN)
 
 
 def test_a_name_is_given_once(desk: CenterDesk) -> None:
     desk.people.add("gulnar", StaffRole.VIEWER, GOOD, NOW)
-    with pytest.raises(ActionRefused) as refused:
+    with pytest.raises(Refused) as refused:
         desk.people.add("gulnar", StaffRole.ADMIN, GOOD, NOW)
     assert refused.value.code == "name_taken"
     assert desk.people.get("gulnar").role is StaffRole.VIEWER
@@ -103,7 +103,7 @@ def test_nobody_is_called_as_the_program_calls_itself(desk: CenterDesk) -> None:
     """What such a person did would stand in histories and in the audit as done by nobody."""
     names = {cases.SYSTEM_USER, records.LEDGER_USER, user.COMMAND}
     for name in names:
-        with pytest.raises(ActionRefused, match="program itself") as refused:
+        with pytest.raises(Refused, match="program itself") as refused:
             desk.people.add(name, StaffRole.ADMIN, GOOD, NOW)
         assert refused.value.code == "name_taken"
     assert names == people.RESERVED_NAMES
@@ -117,7 +117,7 @@ def test_nobody_is_changed_by_a_wrong_name(desk: CenterDesk) -> None:
         lambda: desk.people.set_role("ghost", StaffRole.ADMIN, NOW),
         lambda: desk.people.set_disabled("ghost", True, NOW),
     ):
-        with pytest.raises(ActionRefused) as refused:
+        with pytest.raises(Refused) as refused:
             act()
         assert refused.value.code == "no_such_person"
 
@@ -126,7 +126,7 @@ def test_a_language_is_one_of_the_houses(desk: CenterDesk) -> None:
     desk.people.add("gulnar", StaffRole.VIEWER, GOOD, NOW)
     desk.people.set_language("gulnar", "ug")
     assert desk.people.get("gulnar").language == "ug"
-    with pytest.raises(ActionRefused):
+    with pytest.raises(Refused):
         desk.people.set_language("gulnar", "xx")
 
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.hours import OpeningHours
 from kiosk.sorting_center.desk.registry import ExpectedStation, Township, build_register, differences, registry_coverage
 from kiosk.sorting_center.desk.registry_csv import COLUMNS, MAX_FAULTS, BadRegistry, read_registry, write_registry
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
 
 SAMPLE = (
     "region,station,village,township,hours,quiet_min,contact,scale,verified_on,valid_until\r\n"
@@ -184,7 +184,7 @@ def test_a_list_that_was_changed_meanwhile_is_not_replaced(desk: CenterDesk) -> 
     read = read_registry(SAMPLE.encode())
     seen = desk.registry.current().digest
     desk.registry.replace(read.stations, read.townships, seen)
-    with pytest.raises(ActionRefused) as refused:
+    with pytest.raises(Refused) as refused:
         desk.registry.replace([], [], seen)
     assert refused.value.code == "changed_meanwhile"
     assert len(desk.registry.current().stations) == 3

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.people import StaffMember, StaffRole
 from kiosk.sorting_center.desk.sessions import MAX_AGE, MAX_IDLE, MAX_PER_PERSON
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.desk.shared.schema import session
 
 NOW = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
@@ -34,7 +34,7 @@ def test_a_session_does_not_begin_with_a_password_of_before(desk: CenterDesk, wh
     looked_at = desk.people.verify("gulnar", "melon and almond")
     assert looked_at is not None
     desk.people.set_password("gulnar", "walnut and apricot", NOW + timedelta(seconds=1))
-    with pytest.raises(ActionRefused) as refused:
+    with pytest.raises(Refused) as refused:
         desk.sessions.begin(looked_at, "c", NOW)
     assert refused.value.code == "wrong_password"
     assert desk.sessions.end_all("gulnar") == 0

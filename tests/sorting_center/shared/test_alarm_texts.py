@@ -2,14 +2,13 @@ from __future__ import annotations
 
 import re
 import string
-from pathlib import Path
 
 import pytest
 
-import kiosk.sorting_center
 from kiosk.sorting_center.shared.alarm_texts import ENGLISH, english_detail, format_detail, parse_detail
 from kiosk.sorting_center.web.notice_words import _format_detail
 from kiosk.sorting_center.web.shared.texts import CenterTexts, languages, tables
+from tests.sorting_center.codes import codes_of
 
 VALUES: dict[str, str | int] = {
     **dict.fromkeys(("n", "seq", "first", "most"), 1234),
@@ -34,17 +33,9 @@ def stored(code: str) -> str:
 
 
 def test_every_code_that_is_written_down_has_a_sentence_and_no_sentence_is_left_over() -> None:
-    sources = [
-        *Path(kiosk.sorting_center.__path__[0]).rglob("*.py"),
-    ]
-    written = {
-        code
-        for source in sources
-        for call in re.findall(r"(?:format_detail|DeliveryFailed)\(([^)]*)", source.read_text(encoding="utf-8"))
-        for code in re.findall(r'"([a-z_]+)"(?! *==)', call)
-    }
-    assert set(CODES) <= written
-    assert {code for code in written if code in ENGLISH} == set(ENGLISH)
+    written = codes_of("format_detail") | codes_of("DeliveryFailed")
+    assert set(CODES) == written
+    assert set(ENGLISH) <= written
 
 
 @pytest.mark.parametrize("code", CODES)

@@ -12,11 +12,11 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.notices.targets import NoticeTarget, target_of
 from kiosk.sorting_center.desk.shared.audit import escaped_text
 from kiosk.sorting_center.desk.shared.cases import CaseState
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.desk.shared.schema import alarm_case, case_step, notice, notice_target
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 from kiosk.sorting_center.shared.alarm_texts import format_detail
@@ -29,7 +29,7 @@ MAX_ENDED: Final = 1_000
 LEASE_TIME: Final = timedelta(seconds=120)
 GIVE_UP_AFTER: Final = timedelta(days=3)
 MIN_TRIES: Final = 12  # A clock that jumps by years gives nothing up that was not tried
-_MAX_RESULT: Final = 300
+_MAX_RESULT: Final = 600
 
 
 class NoticeState(StrEnum):
@@ -106,11 +106,11 @@ class NoticeOutbox:
         with self._database.writing() as connection:
             row = connection.execute(select(notice_target).where(notice_target.c.name == target)).first()
             if row is None:
-                raise ActionRefused("no_such_target", f"there is no target {target[:40]!r}", name=target[:40])
+                raise Refused("no_such_target", f"there is no target {target[:40]!r}", {"name": target[:40]})
             if row.paused:
-                raise ActionRefused("paused", f"{target} is paused: let it go on first", name=target)
+                raise Refused("paused", f"{target} is paused: let it go on first", {"name": target})
             if _waiting(connection) >= MAX_WAITING:
-                raise ActionRefused("no_room", f"{MAX_WAITING} notices wait already", n=MAX_WAITING)
+                raise Refused("no_room", f"{MAX_WAITING} notices wait already", {"n": str(MAX_WAITING)})
             _write(connection, target, (), NoticeState.WAITING, now)
             this_target = notice_target.c.name == target
             connection.execute(update(notice_target).where(this_target).values(next_at=to_rfc3339(now)))

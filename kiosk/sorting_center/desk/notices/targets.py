@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Row, delete, func, insert, select, update
 
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.desk.shared.schema import notice, notice_target
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
@@ -62,7 +62,7 @@ class MailServer:
         host = host.removeprefix("[").removesuffix("]")
         known = security in list(Security) and port.isascii() and port.isdecimal() and len(port) <= 5
         if not known or not 1 <= int(port) <= 65535 or _HOST.fullmatch(host) is None:
-            raise ActionRefused("bad_server", "a mail server is told like mail.example.org:587/starttls or :465/tls")
+            raise Refused("bad_server", "a mail server is told like mail.example.org:587/starttls or :465/tls")
         return cls(host.lower(), int(port), Security(security))
 
 
@@ -88,7 +88,7 @@ class Webhook:
             parts = urlsplit(text.strip())
             host, port = (parts.hostname or "").lower(), parts.port
         except ValueError:
-            raise ActionRefused("bad_url", "this is no address like https://example.org/alarms") from None
+            raise Refused("bad_url", "this is no address like https://example.org/alarms") from None
         if (
             len(text) > MAX_URL
             or parts.scheme not in ("https", "http")
@@ -97,7 +97,7 @@ class Webhook:
             or parts.fragment
             or not all("!" <= character <= "~" for character in text.strip())
         ):
-            raise ActionRefused("bad_url", "this is no address like https://example.org/alarms")
+            raise Refused("bad_url", "this is no address like https://example.org/alarms")
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         return cls(parts.scheme, host, port or {"http": 80, "https": 443}[parts.scheme], path)
 
@@ -123,24 +123,24 @@ class NoticeTarget:
     def checked(self) -> NoticeTarget:
         """Itself; raises Refused: bad_name, bad_kind, bad_url, bad_server, bad_mail, bad_login."""
         if not _NAME.fullmatch(self.name):
-            raise ActionRefused(
+            raise Refused(
                 "bad_name", "a name has 2 to 40 of a-z, 0-9, dot, dash and underscore, and begins with a letter"
             )
         if len(self.kinds) > MAX_KINDS or not all(_KIND.fullmatch(kind) for kind in self.kinds):
-            raise ActionRefused("bad_kind", "a kind of alarm is a word like fork")
+            raise Refused("bad_kind", "a kind of alarm is a word like fork")
         if self.way is NoticeChannel.WEBHOOK:
             Webhook.parse(self.address)
             return self
         MailServer.parse(self.server)
         recipients = self.address.split()
         if not 1 <= len(recipients) <= MAX_RECIPIENTS or not all(map(_MAIL.fullmatch, [*recipients, self.sender])):
-            raise ActionRefused(
-                "bad_mail", f"a sender and 1 to {MAX_RECIPIENTS} recipients like post@example.org", most=MAX_RECIPIENTS
+            raise Refused(
+                "bad_mail",
+                f"a sender and 1 to {MAX_RECIPIENTS} recipients like post@example.org",
+                {"most": str(MAX_RECIPIENTS)},
             )
         if self.login and _FILE.fullmatch(self.login) is None:
-            raise ActionRefused(
-                "bad_login", "the file with user and password is told by its name alone, without folders"
-            )
+            raise Refused("bad_login", "the file with user and password is told by its name alone, without folders")
         return self
 
 
@@ -171,10 +171,10 @@ class NoticeTargets:
         }
         with self._database.writing() as connection:
             if connection.execute(select(func.count()).select_from(notice_target)).scalar_one() >= MAX_TARGETS:
-                raise ActionRefused("too_many", f"there are {MAX_TARGETS} targets already", n=MAX_TARGETS)
+                raise Refused("too_many", f"there are {MAX_TARGETS} targets already", {"n": str(MAX_TARGETS)})
             same_name = select(notice_target.c.name).where(notice_target.c.name == target.name)
             if connection.execute(same_name).first() is not None:
-                raise ActionRefused("name_taken", f"there is a target {target.name} already", name=target.name)
+                raise Refused("name_taken", f"there is a target {target.name} already", {"name": target.name})
             beginning = {"made_at": to_rfc3339(now), "turn": 0, "failures": 0, "next_at": _IMMEDIATELY}
             connection.execute(insert(notice_target).values(**row, **beginning))
         return secret
@@ -185,14 +185,14 @@ class NoticeTargets:
             this_target = notice_target.c.name == name
             values = {"paused": paused, "failures": 0, "next_at": _IMMEDIATELY}
             if not connection.execute(update(notice_target).where(this_target).values(**values)).rowcount:
-                raise ActionRefused("no_such_target", f"there is no target {name[:40]!r}", name=name[:40])
+                raise Refused("no_such_target", f"there is no target {name[:40]!r}", {"name": name[:40]})
 
     def remove(self, name: str) -> None:
         """With all its notices. Raises Refused: no_such_target."""
         with self._database.writing() as connection:
             connection.execute(delete(notice).where(notice.c.target == name))
             if not connection.execute(delete(notice_target).where(notice_target.c.name == name)).rowcount:
-                raise ActionRefused("no_such_target", f"there is no target {name[:40]!r}", name=name[:40])
+                raise Refused("no_such_target", f"there is no target {name[:40]!r}", {"name": name[:40]})
 
     def all(self) -> list[NoticeTarget]:
         with self._database.reading() as connection:

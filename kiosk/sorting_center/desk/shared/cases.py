@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.shared.audit import escaped_text
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.desk.shared.schema import alarm_case, case_step
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
@@ -243,11 +243,9 @@ class Cases:
         with self._database.writing() as connection:
             case = _load_case(connection, number)
             if case.version != version:
-                raise ActionRefused(
-                    "decided_meanwhile", f"{case.who or 'somebody'} has decided meanwhile: look at it again"
-                )
+                raise Refused("decided_meanwhile", f"{case.who or 'somebody'} has decided meanwhile: look at it again")
             if (case.state is CaseState.CLOSED) != (state is CaseState.OPEN):
-                raise ActionRefused("not_closed" if state is CaseState.OPEN else "closed", f"this case is {case.state}")
+                raise Refused("not_closed" if state is CaseState.OPEN else "closed", f"this case is {case.state}")
             self._add_step(connection, case, state, signed_reason, now)
             return _load_case(connection, number)
 
@@ -262,7 +260,7 @@ class Cases:
             .values(state=state.value, version=case.version + 1, who=who, reason=reason)
         )
         if not changed.rowcount:
-            raise ActionRefused("decided_meanwhile", "somebody has decided meanwhile: look at it again")
+            raise Refused("decided_meanwhile", "somebody has decided meanwhile: look at it again")
         step = {"at": to_rfc3339(now), "who": who, "state": state.value, "reason": reason}
         connection.execute(insert(case_step).values(alarm_case=case.id, **step))
 
@@ -271,14 +269,14 @@ def checked_reason(text: str) -> str:
     """A person's words, as they are kept; raises Refused (no_reason)."""
     reason = text.strip()
     if len(reason) < 3:
-        raise ActionRefused("no_reason", "say why, in a few words: whoever comes after you has to understand it")
+        raise Refused("no_reason", "say why, in a few words: whoever comes after you has to understand it")
     return escaped_text(reason, MAX_REASON)
 
 
 def _load_case(connection: Connection, number: int) -> Case:
     row = connection.execute(select(alarm_case).where(alarm_case.c.id == number)).first()
     if row is None:
-        raise ActionRefused("no_such_case", f"there is no case {number}", number=number)
+        raise Refused("no_such_case", f"there is no case {number}", {"number": str(number)})
     return _case(row)
 
 

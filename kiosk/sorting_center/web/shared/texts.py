@@ -10,13 +10,14 @@ from typing import Final
 
 from markupsafe import Markup
 
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.shared.alarm_texts import parse_detail, parse_minute
 from kiosk.texts import html
 from kiosk.texts.languages import LANGUAGES, Language
 
 FALLBACK: Final = "en"
 STAFF_PACKAGE: Final = "kiosk.sorting_center.web"  # The room with the texts of the staff's pages
+_FIGURES: Final = frozenset({"n", "number", "least", "most"})  # Values that are whole numbers, also written as text
 # Cases of one accident, which have one instruction.
 _CLONED_CARD_KINDS: Final = frozenset({"fork", "twin", "reports_fork"})
 
@@ -53,19 +54,20 @@ class CenterTexts:
     def filled(self, text_id: str, values: Mapping[str, str | int]) -> Markup:
         """With values as they come from the desk: figures and names, each with its own direction."""
         shown = {
-            name: html.bdi_number(value) if isinstance(value, int) else html.bdi_name(value)
+            name: html.bdi_name(value)
+            if isinstance(value, str) and name not in _FIGURES
+            else html.bdi_number(int(value))
             for name, value in values.items()
         }
         return self(text_id, **shown)
 
-    def refusal(self, error: ActionRefused, page: str = "") -> Markup:
+    def refusal(self, error: Refused, page: str = "") -> Markup:
         """Why something was not done, in the words of ``page`` where it has its own."""
         own = f"{page}_refused_{error.code}"
         return self.filled(own if self.known(own) else f"refused_{error.code}", error.values)
 
     def render_detail(self, detail: str, local: Callable[[str], str]) -> Markup:
-        """A stored detail in this language; any other text as it is. ``local`` writes a moment of RFC 3339 for people.
-        """
+        """A stored detail in this language; any other text as it is. ``local`` formats a moment of RFC 3339."""
         found = parse_detail(detail)
         if found is None or not self.known(f"said_{found.code}"):
             return Markup('<bdi lang="en">{}</bdi>').format(detail)
@@ -73,8 +75,8 @@ class CenterTexts:
         return self(f"said_{found.code}", **shown)
 
     def _value(self, name: str, value: str | int, local: Callable[[str], str]) -> Markup:
-        if isinstance(value, int):
-            return html.bdi_number(value)
+        if isinstance(value, int) or name in _FIGURES:
+            return html.bdi_number(int(value))
         match name:
             case "at" | "since":
                 return _unbroken(local(parse_minute(value).isoformat()))

@@ -108,4 +108,4 @@ def _lockout(row: Row[Any]) -> Lockout:
 
 def _row(key: str, found: Lockout, at: AttemptTime) -> tuple[object, ...]:
     ages = " ".join(map(str, found.failures_ms))
-    return key, ages, found.wait_ms, found.boot_id, found.monotonic_ms, to_rfc3339(at.now)
+    return key, ages, found.boot_id, found.wait_ms, found.monotonic_ms, to_rfc3339(at.now)

@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 
 from kiosk.base.refused import Refused
-from kiosk.sorting_center.desk.notices.targets import NoticeTarget, target_of
+from kiosk.sorting_center.desk.notices.targets import NoticeTarget, no_such_target, target_of
 from kiosk.sorting_center.desk.shared.audit import escaped_text
 from kiosk.sorting_center.desk.shared.cases import CaseState
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
@@ -106,7 +106,7 @@ class NoticeOutbox:
         with self._database.writing() as connection:
             row = connection.execute(select(notice_target).where(notice_target.c.name == target)).first()
             if row is None:
-                raise Refused("no_such_target", f"there is no target {target[:40]!r}", {"name": target[:40]})
+                raise no_such_target(target)
             if row.paused:
                 raise Refused("paused", f"{target} is paused: let it go on first", {"name": target})
             if _waiting(connection) >= MAX_WAITING:
@@ -246,20 +246,8 @@ def _delete_old(connection: Connection) -> None:
         connection.execute(delete(notice).where(expired))
 
 
-_cases: Final = msgspec.json.Decoder(list[NoticeCase]).decode
+_cases: Final = msgspec.json.Decoder(tuple[NoticeCase, ...]).decode
 
 
 def _notice(row: Row[Any]) -> AlarmNotice:
-    cases = tuple(_cases(row.cases))
-    return AlarmNotice(
-        row.id,
-        row.code,
-        row.target,
-        cases,
-        row.number,
-        NoticeState(row.state),
-        row.tries,
-        row.made_at,
-        row.ended_at,
-        row.result,
-    )
+    return AlarmNotice(**{**row._mapping, "cases": _cases(row.cases), "state": NoticeState(row.state)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -36,7 +36,7 @@ class NoticeChannel(StrEnum):
 
 
 class Security(StrEnum):
-    """From the first byte, or after STARTTLS (RFC 3207); nothing is sent in plain text."""
+    """From the first byte, or after STARTTLS (RFC 3207)."""
 
     TLS = "tls"
     STARTTLS = "starttls"
@@ -84,11 +84,12 @@ class Webhook:
     @classmethod
     def parse(cls, text: str) -> Webhook:
         """Raises Refused: bad_url."""
+        bad_url = Refused("bad_url", "this is no address like https://example.org/alarms")
         try:
             parts = urlsplit(text.strip())
             host, port = (parts.hostname or "").lower(), parts.port
         except ValueError:
-            raise Refused("bad_url", "this is no address like https://example.org/alarms") from None
+            raise bad_url from None
         if (
             len(text) > MAX_URL
             or parts.scheme not in ("https", "http")
@@ -97,7 +98,7 @@ class Webhook:
             or parts.fragment
             or not all("!" <= character <= "~" for character in text.strip())
         ):
-            raise Refused("bad_url", "this is no address like https://example.org/alarms")
+            raise bad_url
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         return cls(parts.scheme, host, port or {"http": 80, "https": 443}[parts.scheme], path)
 
@@ -151,23 +152,20 @@ class NoticeTargets:
         self._database = database
 
     def add(self, target: NoticeTarget, now: datetime) -> str:
-        """The secret that signs, told only here; "" for mail.
+        """The secret that signs, shown only here; "" for mail.
 
-        Raises Refused as `Target.checked` does, and name_taken, too_many.
+        Raises Refused as `NoticeTarget.checked` does, and name_taken, too_many.
         """
         target.checked()
         secret = _PREFIX + secrets.token_urlsafe(32) if target.way is NoticeChannel.WEBHOOK else ""
         row = {
-            "name": target.name,
+            **asdict(target),
             "way": target.way.value,
-            "address": target.address,
-            "server": target.server,
-            "sender": target.sender,
-            "login": target.login,
-            "secret": secret,
-            "language": target.language,
             "kinds": " ".join(sorted(target.kinds)),
-            "paused": False,
+            "secret": secret,
+            "made_at": to_rfc3339(now),
+            "turn": 0,
+            "next_at": _IMMEDIATELY,
         }
         with self._database.writing() as connection:
             if connection.execute(select(func.count()).select_from(notice_target)).scalar_one() >= MAX_TARGETS:
@@ -175,41 +173,34 @@ class NoticeTargets:
             same_name = select(notice_target.c.name).where(notice_target.c.name == target.name)
             if connection.execute(same_name).first() is not None:
                 raise Refused("name_taken", f"there is a target {target.name} already", {"name": target.name})
-            beginning = {"made_at": to_rfc3339(now), "turn": 0, "failures": 0, "next_at": _IMMEDIATELY}
-            connection.execute(insert(notice_target).values(**row, **beginning))
+            connection.execute(insert(notice_target).values(row))
         return secret
 
     def set_paused(self, name: str, paused: bool) -> None:
         """What is waiting then waits on; what is new is not written for it. Raises Refused: no_such_target."""
+        values = {"paused": paused, "failures": 0, "next_at": _IMMEDIATELY}
         with self._database.writing() as connection:
-            this_target = notice_target.c.name == name
-            values = {"paused": paused, "failures": 0, "next_at": _IMMEDIATELY}
-            if not connection.execute(update(notice_target).where(this_target).values(**values)).rowcount:
-                raise Refused("no_such_target", f"there is no target {name[:40]!r}", {"name": name[:40]})
+            if not connection.execute(
+                update(notice_target).where(notice_target.c.name == name).values(values)
+            ).rowcount:
+                raise no_such_target(name)
 
     def remove(self, name: str) -> None:
         """With all its notices. Raises Refused: no_such_target."""
         with self._database.writing() as connection:
             connection.execute(delete(notice).where(notice.c.target == name))
             if not connection.execute(delete(notice_target).where(notice_target.c.name == name)).rowcount:
-                raise Refused("no_such_target", f"there is no target {name[:40]!r}", {"name": name[:40]})
+                raise no_such_target(name)
 
     def all(self) -> list[NoticeTarget]:
         with self._database.reading() as connection:
             return [target_of(row) for row in connection.execute(select(notice_target).order_by(notice_target.c.name))]
 
 
+def no_such_target(name: str) -> Refused:
+    return Refused("no_such_target", f"there is no target {name[:40]!r}", {"name": name[:40]})
+
+
 def target_of(row: Row[Any]) -> NoticeTarget:
-    return NoticeTarget(
-        row.name,
-        NoticeChannel(row.way),
-        row.address,
-        row.language,
-        frozenset(row.kinds.split()),
-        row.server,
-        row.sender,
-        row.login,
-        row.secret,
-        row.paused,
-        row.failures,
-    )
+    values = {name: getattr(row, name) for name in NoticeTarget.__dataclass_fields__}
+    return NoticeTarget(**values | {"way": NoticeChannel(row.way), "kinds": frozenset(row.kinds.split())})

@@ -13,8 +13,8 @@ EVENT = (DecisionKind.QUARANTINE, "shache S0147 0011223344556677 4 ab12")
 
 
 def test_decisions_are_added_and_never_changed(desk: CenterDesk) -> None:
-    first = desk.decisions.decide(EVENT, 0, "take_again", DecisionRationale("gulnar", "the update is here"), NOW)
-    desk.decisions.record_outcome(first, "unknown_type")
+    desk.decisions.decide(EVENT, 0, "take_again", DecisionRationale("gulnar", "the update is here"), NOW)
+    assert desk.decisions.carry_out(DecisionKind.QUARANTINE, "take_again", lambda _: "unknown_type") is not None
     desk.decisions.decide(EVENT, 1, "set_aside", DecisionRationale("turdi", "of a test machine"), NOW)
     told = [(one.number, one.act, one.who, one.outcome) for one in desk.decisions.history(*EVENT)]
     assert told == [(1, "take_again", "gulnar", "unknown_type"), (2, "set_aside", "turdi", "")]

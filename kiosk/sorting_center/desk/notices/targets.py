@@ -14,6 +14,7 @@ from sqlalchemy import Row, delete, func, insert, select, update
 
 from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
+from kiosk.sorting_center.desk.shared.errors import check_name
 from kiosk.sorting_center.desk.shared.schema import notice, notice_target
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
@@ -21,7 +22,6 @@ MAX_TARGETS: Final = 20
 MAX_RECIPIENTS: Final = 10
 MAX_URL: Final = 400
 MAX_KINDS: Final = 40
-_NAME: Final = re.compile(r"[a-z][a-z0-9._-]{1,39}")
 _KIND: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _MAIL: Final = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
 _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9a-fA-F:.]{2,45}")
@@ -123,10 +123,7 @@ class NoticeTarget:
 
     def checked(self) -> NoticeTarget:
         """Itself; raises Refused: bad_name, bad_kind, bad_url, bad_server, bad_mail, bad_login."""
-        if not _NAME.fullmatch(self.name):
-            raise Refused(
-                "bad_name", "a name has 2 to 40 of a-z, 0-9, dot, dash and underscore, and begins with a letter"
-            )
+        check_name(self.name)
         if len(self.kinds) > MAX_KINDS or not all(_KIND.fullmatch(kind) for kind in self.kinds):
             raise Refused("bad_kind", "a kind of alarm is a word like fork")
         if self.way is NoticeChannel.WEBHOOK:

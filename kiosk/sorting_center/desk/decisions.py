@@ -93,7 +93,7 @@ class Decisions:
         return fresh
 
     def carry_out(self, kind: DecisionKind, act: str, execute: Callable[[Decision], str]) -> Decision | None:
-        """Let ``execute`` carry out the oldest decision without an outcome, and store what it returns; None without one.
+        """Let ``execute`` carry out the oldest decision without an outcome and store what it returns; None without one.
 
         Of several processes one does it, the others pass over it. When the process ends in between, ``execute`` is
         called again for the same decision.

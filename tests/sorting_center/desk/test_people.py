@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select, text
 
 from kiosk.base.refused import Refused
-from kiosk.cli.center import user
+from kiosk.cli.center.people import COMMAND
 from kiosk.sorting_center.desk import people
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.people import (
@@ -112,7 +112,7 @@ def test_a_name_is_given_once(desk: CenterDesk) -> None:
 
 def test_nobody_is_called_as_the_program_calls_itself(desk: CenterDesk) -> None:
     """What such a person did would stand in histories and in the audit as done by nobody."""
-    names = {cases.SYSTEM_USER, records.LEDGER_USER, user.COMMAND}
+    names = {cases.SYSTEM_USER, records.LEDGER_USER, COMMAND}
     for name in names:
         with pytest.raises(Refused, match="program itself") as refused:
             desk.people.add(name, StaffRole.ADMIN, GOOD, NOW)

@@ -6,7 +6,7 @@ import hashlib
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,7 @@ from kiosk.base import files
 from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.shared.database import DeskDatabase, desk_path, in_schema, revision_of
 from kiosk.sorting_center.desk.shared.errors import DeskError
-from kiosk.sorting_center.desk.shared.schema import REVISION, SCHEMA, audit, desk_version, metadata, person
+from kiosk.sorting_center.desk.shared.schema import REVISION, audit, metadata, person
 from kiosk.sorting_center.ledger.database import postgres, sqlite
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
 from kiosk.sorting_center.ledger.database.faults import translate_open_error
@@ -104,25 +104,16 @@ def require_copyable(source_url: str, target_url: str) -> None:
 
 @contextmanager
 def _open_readonly(ledger_url: str) -> Iterator[Connection | None]:
-    """One unchanging picture, and nothing is changed; None: there is no desk. Raises DeskError."""
+    """One unchanging picture; None: there is no desk. Raises DeskError."""
     address = LedgerAddress.parse(ledger_url)
     path = desk_path(address.path) if address.path is not None else None
     if path is not None and not path.is_file():
         yield None
         return
     engine = in_schema(postgres.reader(address.url)) if path is None else sqlite.reader(path)
-    is_there = (
-        text(f"SELECT to_regclass('{SCHEMA}.{desk_version.name}')")
-        if path is None
-        else select(text("name")).select_from(text("sqlite_master")).where(text(f"name = '{desk_version.name}'"))
-    )
     try:
         with engine.connect() as connection:
-            if not connection.execute(is_there).scalar():
-                yield None
-                return
-            revision_of(connection, address)
-            yield connection
+            yield connection if revision_of(connection, address) is not None else None
     except DBAPIError as error:
         raise translate_open_error(address, error) from error
     finally:
@@ -170,9 +161,10 @@ def _digest(connection: Connection) -> DeskDigest:
 def _back_up_sqlite(source: Path, fresh: Path) -> dict[str, int]:
     """By SQLite's own copy of a file that is written meanwhile; of an older schema, too. Rows by table."""
     try:
-        with ExitStack() as both:
-            reading = both.enter_context(closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)))
-            target = both.enter_context(closing(sqlite3.connect(fresh)))
+        with (
+            closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as reading,
+            closing(sqlite3.connect(fresh)) as target,
+        ):
             reading.backup(target)
             finding = sqlite.quick_check(target)
             target.execute("PRAGMA journal_mode=DELETE")  # one file, which needs no other beside it

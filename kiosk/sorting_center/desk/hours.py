@@ -1,4 +1,4 @@
-"""When the stations of a township are open, and whether one has been quiet for too long."""
+"""Opening hours of a township, and whether a station has been quiet for too long."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ DAY_MIN: Final = 24 * 60
 _HOURS_PATTERN: Final = re.compile(
     r"(?P<first>[a-z]{3})(?:-(?P<last>[a-z]{3}))? (?P<from>\d\d:\d\d)-(?P<to>\d\d:\d\d)", re.ASCII
 )
-_QUIET_HORIZON: Final = timedelta(days=60)  # Who was not heard for so long is quiet, whatever the hours are
+_QUIET_HORIZON: Final = timedelta(days=60)  # Quiet for so long is quiet, whatever the hours are
 
 Span = tuple[int, int]  # Minutes since midnight, the second one not included
 
 
 @dataclass(frozen=True, slots=True)
 class OpeningHours:
-    """From Monday to Sunday the open minutes of each day; None for a day that is closed."""
+    """``week``: the open minutes from Monday to Sunday; None for a closed day."""
 
     week: tuple[Span | None, ...]
 
@@ -53,8 +53,8 @@ class OpeningHours:
 
     @property
     def runs(self) -> Iterator[tuple[tuple[int, ...], tuple[str, str]]]:
-        """Yield the first and the last day of each run of days with the same hours, one of a single day, and the
-        hours: 0 is Monday, hours are like 09:00.
+        """Yield each run of days with the same hours: its first and last day (0 is Monday; one for a single day), and
+        the hours, like 09:00.
         """
         day = 0
         while day < len(DAYS):
@@ -69,12 +69,12 @@ class OpeningHours:
         return "; ".join(f"{'-'.join(DAYS[day] for day in days)} {'-'.join(hours)}" for days, hours in self.runs)
 
     def is_open(self, local: datetime) -> bool:
-        """At this moment on the wall clock of the county."""
+        """``local``: on the wall clock of the county."""
         span = self.week[local.weekday()]
         return span is not None and span[0] <= local.hour * 60 + local.minute < span[1]
 
     def open_min(self, since: datetime, until: datetime) -> int:
-        """Whole minutes within the hours from one moment to another, both on the wall clock of the county."""
+        """Whole minutes within the hours between two moments on the wall clock of the county."""
         total, day = 0, since.date()
         while day <= until.date():
             span = self.week[day.weekday()]
@@ -85,8 +85,8 @@ class OpeningHours:
 
 
 def is_quiet(hours: OpeningHours, quiet_min: int, last_seen_at: datetime | None, now: datetime) -> bool:
-    """Whether a station said nothing through ``quiet_min`` minutes in which it is open; one never heard is another
-    matter. Both moments in the zone of the county. A clock that was ahead when it was heard makes nobody quiet.
+    """Whether a station sent nothing for ``quiet_min`` minutes of its hours; False for one that never sent anything,
+    and when the clock was ahead. Both moments in the zone of the county.
     """
     if last_seen_at is None or last_seen_at >= now:
         return False

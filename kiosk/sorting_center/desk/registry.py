@@ -1,4 +1,4 @@
-"""The stations a county expects to hear: where they stand, when they are open, which scale they have."""
+"""The stations a county expects: their places, opening hours and scales."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Township:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedStation:
-    """Texts of people; "" for what is not known. Dates as YYYY-MM-DD."""
+    """ "" for what is not known. Dates as YYYY-MM-DD."""
 
     region: str
     station: str
@@ -52,14 +52,12 @@ class ExpectedStation:
 
 @dataclass(frozen=True, slots=True)
 class StationRegister:
-    """All of it at one moment."""
-
     stations: Mapping[StationKey, ExpectedStation]
     townships: Mapping[StationKey, Township]  # By region and name
 
     @property
     def digest(self) -> str:
-        """The same for the same list: SHA-256 over all of it."""
+        """SHA-256 over the whole list."""
         rows = [repr(self.stations[key]) for key in sorted(self.stations)]
         rows += [repr(self.townships[key]) for key in sorted(self.townships)]
         return hashlib.sha256("\n".join(rows).encode()).hexdigest()
@@ -72,7 +70,7 @@ class StationRegister:
 
 @dataclass(frozen=True, slots=True)
 class RegistryDifferences:
-    """What a new register would change: stations, by region and number."""
+    """What a new register would change."""
 
     new: tuple[StationKey, ...]
     changed: tuple[StationKey, ...]
@@ -90,20 +88,15 @@ class RegistryDifferences:
 
 @dataclass(frozen=True, slots=True)
 class RegistryCoverage:
-    """The register against what is heard."""
-
-    never: tuple[StationKey, ...]  # Expected, and not heard once
+    never: tuple[StationKey, ...]  # Expected, and never heard
     unexpected: tuple[StationKey, ...]
 
 
 class Registry:
-    """Replaced as a whole: what a county expects is one list."""
-
     def __init__(self, database: DeskDatabase) -> None:
         self._database = database
 
     def current(self) -> StationRegister:
-        """The list as it is now."""
         with self._database.reading() as connection:
             return _load_register(connection)
 
@@ -144,7 +137,6 @@ def differences(before: StationRegister, after: StationRegister) -> RegistryDiff
 
 
 def registry_coverage(register: StationRegister, reporting: Iterable[StationKey]) -> RegistryCoverage:
-    """Stations that are expected and silent from the beginning, and those nobody expects."""
     known = set(reporting)
     return RegistryCoverage(
         tuple(sorted(register.stations.keys() - known)), tuple(sorted(known - register.stations.keys()))

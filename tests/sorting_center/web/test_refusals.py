@@ -84,9 +84,9 @@ def acts(stores: Stores) -> Mapping[str, Callable[[], object]]:
     doing, no_title = ActionContext("gulnar", 1, NOW), ListingTexts(WordsData("", "", ""), WordsData("", "", ""))
     decide, subject = desk.decisions.decide, (DecisionKind.DAY, "shache S0147 x 3")
     return {
-        "bad_kind": lambda: replace(HOOK, kinds=frozenset({"no word"})).checked(),
-        "bad_login": lambda: replace(MAIL, login="../x").checked(),
-        "bad_mail": lambda: replace(MAIL, sender="nobody").checked(),
+        "bad_kind": lambda: replace(HOOK, kinds=frozenset({"no word"})).check(),
+        "bad_login": lambda: replace(MAIL, login="../x").check(),
+        "bad_mail": lambda: replace(MAIL, sender="nobody").check(),
         "bad_name": lambda: people.add("Root!", StaffRole.VIEWER, PASSWORD, NOW),
         "bad_rate": lambda: tokens.add("other", [Scope.READ], NOW, 0),
         "bad_server": lambda: MailServer.parse("mail.example.org"),

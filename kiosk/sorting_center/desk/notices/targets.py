@@ -1,4 +1,4 @@
-"""Where alarms go out to."""
+"""The targets of notices."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MAIL: Final = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0
 _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9a-fA-F:.]{2,45}")
 _FILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _IMMEDIATELY: Final = "1970-01-01T00:00:00.000Z"
-_PREFIX: Final = "whs_"  # So that a secret in a log or a repository is recognised as one
+_PREFIX: Final = "whs_"  # Makes a secret recognisable in a log or a repository
 
 
 class NoticeChannel(StrEnum):
@@ -50,10 +50,6 @@ class MailServer:
     port: int
     security: Security
 
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}/{self.security}"
-
     @classmethod
     def parse(cls, text: str) -> MailServer:
         """Raises Refused: bad_server."""
@@ -68,8 +64,6 @@ class MailServer:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """An address that is asked by POST."""
-
     scheme: str
     host: str
     port: int
@@ -105,8 +99,8 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class NoticeTarget:
-    """``address``: a URL, or recipients parted by spaces. ``kinds`` of cases; empty for all. ``login`` is the name of a
-    file that holds user and password. ``secret`` signs webhooks.
+    """``address``: a URL, or recipients separated by spaces. ``kinds`` of cases; empty for all. ``login``: the name of
+    the file with user and password. ``secret`` signs webhooks.
     """
 
     name: str
@@ -121,14 +115,14 @@ class NoticeTarget:
     paused: bool = False
     failures: int = 0
 
-    def checked(self) -> NoticeTarget:
-        """Itself; raises Refused: bad_name, bad_kind, bad_url, bad_server, bad_mail, bad_login."""
+    def check(self) -> None:
+        """Raises Refused: bad_name, bad_kind, bad_url, bad_server, bad_mail, bad_login."""
         check_name(self.name)
         if len(self.kinds) > MAX_KINDS or not all(_KIND.fullmatch(kind) for kind in self.kinds):
             raise Refused("bad_kind", "a kind of alarm is a word like fork")
         if self.way is NoticeChannel.WEBHOOK:
             Webhook.parse(self.address)
-            return self
+            return
         MailServer.parse(self.server)
         recipients = self.address.split()
         if not 1 <= len(recipients) <= MAX_RECIPIENTS or not all(map(_MAIL.fullmatch, [*recipients, self.sender])):
@@ -139,11 +133,10 @@ class NoticeTarget:
             )
         if self.login and _FILE.fullmatch(self.login) is None:
             raise Refused("bad_login", "the file with user and password is told by its name alone, without folders")
-        return self
 
 
 class NoticeTargets:
-    """Added and taken away; one that is wrong is not changed but made again."""
+    """A target is added and removed, never changed."""
 
     def __init__(self, database: DeskDatabase) -> None:
         self._database = database
@@ -151,9 +144,9 @@ class NoticeTargets:
     def add(self, target: NoticeTarget, now: datetime) -> str:
         """The secret that signs, shown only here; "" for mail.
 
-        Raises Refused as `NoticeTarget.checked` does, and name_taken, too_many.
+        Raises Refused as `NoticeTarget.check` does, and name_taken, too_many.
         """
-        target.checked()
+        target.check()
         secret = _PREFIX + secrets.token_urlsafe(32) if target.way is NoticeChannel.WEBHOOK else ""
         row = {
             **asdict(target),
@@ -174,7 +167,7 @@ class NoticeTargets:
         return secret
 
     def set_paused(self, name: str, paused: bool) -> None:
-        """What is waiting then waits on; what is new is not written for it. Raises Refused: no_such_target."""
+        """Waiting notices of a paused target stay; new ones are not written for it. Raises Refused: no_such_target."""
         values = {"paused": paused, "failures": 0, "next_at": _IMMEDIATELY}
         with self._database.writing() as connection:
             if not connection.execute(

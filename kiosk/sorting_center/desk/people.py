@@ -17,7 +17,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Row, delete, func, insert, select, update
 
 from kiosk.base.refused import Refused
-from kiosk.sorting_center.desk.shared.database import DeskDatabase
+from kiosk.sorting_center.desk.shared.database import DeskDatabase, insert_named
 from kiosk.sorting_center.desk.shared.errors import DeskError, check_name
 from kiosk.sorting_center.desk.shared.schema import person, session
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
@@ -35,7 +35,7 @@ TIME_COST, MEMORY_KIB, PARALLELISM = 2, 19 * 1024, 1
 MAX_IDLE: Final = timedelta(minutes=30)
 MAX_AGE: Final = timedelta(hours=12)
 _SEEN_AT_RESOLUTION: Final = timedelta(minutes=1)
-# A clock that is further back than the begin of a session was set: nobody knows how old the session is.
+# A clock further back than the begin of a session was set: the age of the session is unknown.
 _CLOCK_TOLERANCE: Final = timedelta(minutes=2)
 MAX_PER_PERSON: Final = 10  # Sessions of one person; the oldest end
 
@@ -104,14 +104,10 @@ class People:
         if name in RESERVED_NAMES:
             raise Refused("name_taken", f"{name} is what the program itself is called: take another", {"name": name})
         check_password(password, name, role)
-        hashed = self._hasher.hash(password)
+        row = {"name": name, "role": role.word, "disabled": False, "language": "", "changed_at": to_rfc3339(now)}
+        row["password_hash"] = self._hasher.hash(password)
         with self._database.writing() as connection:
-            if connection.execute(select(func.count()).select_from(person)).scalar_one() >= MAX_PEOPLE:
-                raise Refused("too_many", f"there are {MAX_PEOPLE} people already", {"n": str(MAX_PEOPLE)})
-            if connection.execute(select(person.c.name).where(person.c.name == name)).first() is not None:
-                raise Refused("name_taken", f"there is a {name} already", {"name": name})
-            row = {"name": name, "role": role.word, "password_hash": hashed, "disabled": False, "language": ""}
-            connection.execute(insert(person).values(**row, changed_at=to_rfc3339(now)))
+            insert_named(connection, person, row, MAX_PEOPLE)
         return StaffMember(name, role, changed_at=to_rfc3339(now))
 
     def verify(self, name: str, password: str) -> StaffMember | None:

@@ -12,10 +12,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, select, update
 
 from kiosk.base.refused import Refused
-from kiosk.sorting_center.desk.shared.database import DeskDatabase
+from kiosk.sorting_center.desk.shared.database import DeskDatabase, insert_named
 from kiosk.sorting_center.desk.shared.errors import check_name
 from kiosk.sorting_center.desk.shared.schema import token as token_table
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
@@ -70,21 +70,16 @@ class Tokens:
                 "bad_rate", f"a token may ask 1 to {MAX_PER_MINUTE} times a minute", {"most": str(MAX_PER_MINUTE)}
             )
         secret = _PREFIX + secrets.token_urlsafe(32)
+        row = {
+            "name": name,
+            "secret_sha256": _hash(secret),
+            "scopes": " ".join(scope_words),
+            "per_minute": per_minute,
+            "made_at": to_rfc3339(now),
+            "expires_at": to_rfc3339(expires) if expires is not None else None,
+        }
         with self._database.writing() as connection:
-            if connection.execute(select(func.count()).select_from(token_table)).scalar_one() >= MAX_TOKENS:
-                raise Refused("too_many", f"there are {MAX_TOKENS} tokens already", {"n": str(MAX_TOKENS)})
-            if connection.execute(select(token_table.c.name).where(token_table.c.name == name)).first() is not None:
-                message = f"there is or was a token {name} already: take another name"
-                raise Refused("name_taken", message, {"name": name})
-            values = {
-                "name": name,
-                "secret_sha256": _hash(secret),
-                "scopes": " ".join(scope_words),
-                "per_minute": per_minute,
-                "made_at": to_rfc3339(now),
-                "expires_at": to_rfc3339(expires) if expires is not None else None,
-            }
-            connection.execute(insert(token_table).values(values))
+            insert_named(connection, token_table, row, MAX_TOKENS)
         return secret
 
     def find(self, secret: str, now: datetime) -> Token | None:

@@ -41,7 +41,7 @@ class ConditionGroup:
 
 @dataclass(frozen=True, slots=True)
 class CountySnapshot:
-    """All that is looked at. ``now`` is on the wall clock of the county."""
+    """``now`` is on the wall clock of the county."""
 
     rows: Sequence[FleetRow]
     register: StationRegister

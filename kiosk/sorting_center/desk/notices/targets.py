@@ -10,10 +10,10 @@ from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, delete, select, update
 
 from kiosk.base.refused import Refused
-from kiosk.sorting_center.desk.shared.database import DeskDatabase
+from kiosk.sorting_center.desk.shared.database import DeskDatabase, insert_named
 from kiosk.sorting_center.desk.shared.errors import check_name
 from kiosk.sorting_center.desk.shared.schema import notice, notice_target
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
@@ -58,7 +58,7 @@ class MailServer:
         host = host.removeprefix("[").removesuffix("]")
         known = security in list(Security) and port.isascii() and port.isdecimal() and len(port) <= 5
         if not known or not 1 <= int(port) <= 65535 or _HOST.fullmatch(host) is None:
-            raise Refused("bad_server", "a mail server is told like mail.example.org:587/starttls or :465/tls")
+            raise Refused("bad_server", "a mail server is written like mail.example.org:587/starttls or :465/tls")
         return cls(host.lower(), int(port), Security(security))
 
 
@@ -132,7 +132,7 @@ class NoticeTarget:
                 {"most": str(MAX_RECIPIENTS)},
             )
         if self.login and _FILE.fullmatch(self.login) is None:
-            raise Refused("bad_login", "the file with user and password is told by its name alone, without folders")
+            raise Refused("bad_login", "give the name of the file with user and password alone, without folders")
 
 
 class NoticeTargets:
@@ -158,21 +158,15 @@ class NoticeTargets:
             "next_at": _IMMEDIATELY,
         }
         with self._database.writing() as connection:
-            if connection.execute(select(func.count()).select_from(notice_target)).scalar_one() >= MAX_TARGETS:
-                raise Refused("too_many", f"there are {MAX_TARGETS} targets already", {"n": str(MAX_TARGETS)})
-            same_name = select(notice_target.c.name).where(notice_target.c.name == target.name)
-            if connection.execute(same_name).first() is not None:
-                raise Refused("name_taken", f"there is a target {target.name} already", {"name": target.name})
-            connection.execute(insert(notice_target).values(row))
+            insert_named(connection, notice_target, row, MAX_TARGETS)
         return secret
 
     def set_paused(self, name: str, paused: bool) -> None:
         """Waiting notices of a paused target stay; new ones are not written for it. Raises Refused: no_such_target."""
         values = {"paused": paused, "failures": 0, "next_at": _IMMEDIATELY}
         with self._database.writing() as connection:
-            if not connection.execute(
-                update(notice_target).where(notice_target.c.name == name).values(values)
-            ).rowcount:
+            changed = update(notice_target).where(notice_target.c.name == name).values(values)
+            if not connection.execute(changed).rowcount:
                 raise no_such_target(name)
 
     def remove(self, name: str) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, func, insert, inspect, select, text
+from sqlalchemy import Connection, Engine, Table, func, insert, inspect, select, text
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.exc import DBAPIError
 
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.desk.shared.schema import REVISION, SCHEMA, desk_version, metadata
 from kiosk.sorting_center.ledger.database import postgres, sqlite
@@ -120,6 +121,16 @@ def revision_of(connection: Connection, address: LedgerAddress) -> str | None:
             f"{REVISION}): install that version again, or {empty}"
         )
     return found
+
+
+def insert_named(connection: Connection, table: Table, row: Mapping[str, object], max_rows: int) -> None:
+    """A row with a new name. Raises Refused: too_many, name_taken."""
+    if connection.execute(select(func.count()).select_from(table)).scalar_one() >= max_rows:
+        raise Refused("too_many", f"there are {max_rows} already", {"n": str(max_rows)})
+    name = str(row["name"])
+    if connection.execute(select(table.c.name).where(table.c.name == name)).first() is not None:
+        raise Refused("name_taken", f"there is a {name} already: take another name", {"name": name})
+    connection.execute(insert(table).values(row))
 
 
 def _make_private(path: Path) -> None:

@@ -117,8 +117,7 @@ expected_station = Table(
     *_required(Code, "village", "township", "contact", "scale", "verified_on", "valid_until"),
 )
 
-# `state`: open, taken or closed. `present`: the condition was there when it was last looked for. `who` took or closed
-# it last.
+# `state`: open, taken or closed. `present`: the condition was seen the last time. `who` made the last step.
 alarm_case = Table(
     "alarm_case",
     metadata,
@@ -132,7 +131,7 @@ alarm_case = Table(
     sqlite_autoincrement=True,
 )
 
-# `told`: notices about it are written; it is asked of those alone that open a case.
+# `told`: its notices are written; used for steps that open a case.
 case_step = Table(
     "case_step",
     metadata,
@@ -159,7 +158,7 @@ decision = Table(
     sqlite_autoincrement=True,
 )
 
-# A file that was looked at and not taken yet, one a person. `base` is the mark of the list it was compared with.
+# A file that was checked and not applied yet, one a person. `base`: the digest of the list it was compared with.
 registry_draft = Table(
     "registry_draft",
     metadata,
@@ -169,8 +168,8 @@ registry_draft = Table(
     *_required(TimestampColumn, "made_at"),
 )
 
-# `way`: mail or webhook. `kinds`: of cases, parted by spaces, "" for all. `secret` signs webhooks and is told to the
-# receiver alone. `turn` counts the attempts, `failures` those since the last that came through.
+# `way`: mail or webhook. `kinds`: of cases, parted by spaces, "" for all. `secret` signs webhooks. `turn` counts the
+# attempts, `failures` those since the last success.
 notice_target = Table(
     "notice_target",
     metadata,

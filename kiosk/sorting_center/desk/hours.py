@@ -37,17 +37,15 @@ class OpeningHours:
         for part in filter(None, (piece.strip().lower() for piece in text.split(";"))):
             found = _HOURS_PATTERN.fullmatch(part)
             if found is None or found["first"] not in DAYS or (found["last"] or "mon") not in DAYS:
-                fragment = part[:40]
-                message = f"{fragment!r} is none: hours look like mon-fri 09:00-18:00; sat 10:00-14:00"
-                raise Refused("hours_unreadable", message, {"text": fragment})
+                raise Refused("hours_unreadable", values={"text": part[:40]})
             first = DAYS.index(found["first"])
             last = DAYS.index(found["last"]) if found["last"] else first
             span = (_minutes(found["from"]), _minutes(found["to"]))
             if span[0] >= span[1] or first > last:
-                raise Refused("hours_backward", f"{part!r} ends before it begins", {"text": part})
+                raise Refused("hours_backward", values={"text": part})
             for day in range(first, last + 1):
                 if week[day] is not None:
-                    raise Refused("hours_twice", f"{DAYS[day]} has hours twice", {"text": DAYS[day]})
+                    raise Refused("hours_twice", values={"text": DAYS[day]})
                 week[day] = span
         return cls(tuple(week))
 
@@ -105,7 +103,7 @@ def _minute_of(moment: datetime, day: date) -> int:
 def _minutes(text: str) -> int:
     hour, minute = int(text[:2]), int(text[3:])
     if minute > 59 or hour * 60 + minute > DAY_MIN:
-        raise Refused("hours_no_time", f"{text} is no time of day", {"text": text})
+        raise Refused("hours_no_time", values={"text": text})
     return hour * 60 + minute
 
 

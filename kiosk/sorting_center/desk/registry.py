@@ -34,7 +34,7 @@ class Township:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedStation:
-    """ "" for what is not known. Dates as YYYY-MM-DD."""
+    """What is not known is empty. Dates as YYYY-MM-DD."""
 
     region: str
     station: str

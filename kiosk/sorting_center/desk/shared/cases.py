@@ -90,7 +90,7 @@ class CaseStep:
 
 @dataclass(frozen=True, slots=True)
 class CaseFilter:
-    """ "" for all."""
+    """An empty string matches all."""
 
     kind: str = ""
     station: str = ""

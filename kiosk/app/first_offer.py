@@ -9,11 +9,10 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Final
 
-from kiosk.base.refused import Refused
 from kiosk.simulators.village import Village
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.shared.audit import AuditAction
-from kiosk.sorting_center.desk.shared.errors import DeskError
+from kiosk.sorting_center.desk.shared.errors import ActionRefused, DeskError
 from kiosk.sorting_center.ledger import LedgerError
 from kiosk.sorting_center.listings.listings import ActionContext, CenterListings
 from kiosk.sorting_center.listings.records import ListingState
@@ -48,7 +47,7 @@ def _publish(village: Village, ending: threading.Event) -> None:
             listings = CenterListings(desk.database, ReceivedPictures(photos, PictureFolder(village.photos_dir)))
             while not publish_first(desk, listings) and not ending.wait(_POLL_INTERVAL_S):
                 pass
-    except (DeskError, LedgerError, Refused) as error:
+    except (DeskError, LedgerError, ActionRefused) as error:
         log.warning("The first offer of the demo is not published: %s", error)
 
 

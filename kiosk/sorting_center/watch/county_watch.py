@@ -8,10 +8,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.shared.cases import Case
-from kiosk.sorting_center.desk.shared.errors import DeskError
+from kiosk.sorting_center.desk.shared.errors import ActionRefused, DeskError
 from kiosk.sorting_center.ledger import Ledger, LedgerError
 from kiosk.sorting_center.reports.reports import Reports
 from kiosk.sorting_center.watch.conditions import CountySnapshot, conditions
@@ -59,7 +58,7 @@ class CountyWatch:
         while not ending.is_set():
             try:
                 self.step()
-            except (LedgerError, DeskError, Refused) as error:
+            except (LedgerError, DeskError, ActionRefused) as error:
                 log.error("Nobody looks after the stations: %s", error)
             except Exception:
                 log.exception("Nobody looks after the stations.")

@@ -13,10 +13,10 @@ from flask import request, send_file
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from kiosk.base.refused import Refused
 from kiosk.photo.channels.rules import ChannelRule, shipped_rules
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.listings.addresses import PublicAddresses
 from kiosk.sorting_center.listings.exports.fields import item_id
 from kiosk.sorting_center.listings.exports.merchant import ProductData, has_title, tsv_of
@@ -91,14 +91,14 @@ def pictures() -> Response:
         known = ", ".join(rule.channel for rule in _channels())
         raise NotFound(f"there are pictures for {known}, and pages from 1")
     if not _PICTURES_LOCK.acquire(blocking=False):
-        raise Refused("pictures_busy", "pictures are being made already: wait until they are done")
+        raise ActionRefused("pictures_busy", "pictures are being made already: wait until they are done")
     try:
         name = f"pictures-{rule.channel}-{page}.zip"
         _record_export(name)
         return _attachment(_build_archive(rule, int(page)), _ZIP, name)
     except OSError as error:
         log.error("Pictures for %s cannot be made: %s", rule.channel, error.strerror or error)
-        raise Refused("not_written", f"the file cannot be made: {error.strerror or error}") from None
+        raise ActionRefused("not_written", f"the file cannot be made: {error.strerror or error}") from None
     finally:
         _PICTURES_LOCK.release()
 
@@ -116,7 +116,7 @@ def _pages(published: int) -> int:
 def _storefront() -> PublicAddresses:
     found = sources().storefront
     if found is None:
-        raise Refused(
+        raise ActionRefused(
             "no_public_address", "no public address of the storefront is set: start with --storefront-url URL"
         )
     return found
@@ -158,7 +158,7 @@ def _spool(pieces: Iterable[bytes]) -> IO[bytes]:
         file.flush()
     except OSError as error:
         file.close()
-        raise Refused("not_written", f"the file cannot be made: {error.strerror or error}") from None
+        raise ActionRefused("not_written", f"the file cannot be made: {error.strerror or error}") from None
     except BaseException:
         file.close()
         raise

@@ -10,7 +10,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from kiosk.base.refused import Refused
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.shared.alarm_texts import parse_detail, parse_minute
 from kiosk.texts import html
 from kiosk.texts.languages import LANGUAGES, Language
@@ -61,7 +61,7 @@ class CenterTexts:
         }
         return self(text_id, **shown)
 
-    def refusal(self, error: Refused, page: str = "") -> Markup:
+    def refusal(self, error: ActionRefused, page: str = "") -> Markup:
         """Why something was not done, in the words of ``page`` where it has its own."""
         own = f"{page}_refused_{error.code}"
         return self.filled(own if self.known(own) else f"refused_{error.code}", error.values)

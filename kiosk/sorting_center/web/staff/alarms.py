@@ -10,10 +10,10 @@ from flask import make_response, redirect, request, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.cases import MAX_REASON, SYSTEM_USER, Case, CaseFilter, CaseState
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
 from kiosk.sorting_center.web.shared.frame import render_page
 from kiosk.sorting_center.web.shared.query_params import MAX_WHOLE_NUMBER, parse_whole_number
@@ -63,7 +63,7 @@ def _render(number: int, refused: str = "", reason: str = "") -> str:
     desk = sources().desk
     try:
         found = desk.cases.get(number) if number <= MAX_WHOLE_NUMBER else None
-    except Refused:
+    except ActionRefused:
         found = None
     if found is None:
         raise NotFound(f"there is no case {number}")
@@ -110,7 +110,7 @@ def _decide(number: int, act: AuditAction, deciding: DecisionCall) -> Response:
     who, now = current_principal().person.name, access_policy().now()
     try:
         decided = deciding(min(number, MAX_WHOLE_NUMBER), version or 0, who, now)
-    except Refused as error:
+    except ActionRefused as error:
         answer = make_response(_render(number, error.code, _reason()))
         answer.status_code = 409
         return answer

@@ -11,9 +11,9 @@ from flask import send_file
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.web.exporting.builder import FILES, ExportOrder, build_file
 from kiosk.sorting_center.web.exporting.process import build_in_subprocess
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
@@ -41,7 +41,7 @@ def export(period: str, name: str) -> Response:
     if dates is None or name not in FILES:
         raise NotFound(f"there are {', '.join(FILES)} of a day like 2026-11-25 or a month like 2026-11")
     if not _EXPORT_SLOTS.acquire(blocking=False):
-        raise Refused("export_busy", "two exports are being made: wait until one is done")
+        raise ActionRefused("export_busy", "two exports are being made: wait until one is done")
     try:
         policy = access_policy()
         policy.desk.audit.record(
@@ -50,7 +50,7 @@ def export(period: str, name: str) -> Response:
         return _attachment(_build_file(_order(period, dates, name)), f"sorting-center-{period}-{name}")
     except OSError as error:
         log.error("%s of %s cannot be made: %s", name, period, error.strerror or error)
-        raise Refused("not_written", f"the file cannot be made: {error.strerror or error}") from None
+        raise ActionRefused("not_written", f"the file cannot be made: {error.strerror or error}") from None
     finally:
         _EXPORT_SLOTS.release()
 

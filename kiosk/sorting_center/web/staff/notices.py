@@ -5,11 +5,11 @@ from __future__ import annotations
 from flask import make_response, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.notices.outbox import NoticeState
 from kiosk.sorting_center.desk.notices.targets import MAX_URL, NoticeChannel, NoticeTarget, Security
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
 from kiosk.sorting_center.web.shared.frame import render_page
 from kiosk.sorting_center.web.shared.sources import sources
@@ -26,7 +26,7 @@ def targets() -> str:
     return _render()
 
 
-def _render(refused: Refused | None = None, secret: str = "") -> str:
+def _render(refused: ActionRefused | None = None, secret: str = "") -> str:
     desk = sources().desk
     found = desk.notice_targets.all()
     counts = desk.notices.counts()
@@ -60,7 +60,7 @@ def add() -> Response:
     try:
         target = _target_from_form(name)
         secret = found.desk.notice_targets.add(target, found.now())
-    except Refused as error:
+    except ActionRefused as error:
         return _refused(error)
     _record(name, f"added: {target.way} {target.address} {target.server}".rstrip())
     return make_response(_render(secret=secret)) if secret else redirect(url_for("notices.targets"), 303)
@@ -69,9 +69,9 @@ def add() -> Response:
 def _target_from_form(name: str) -> NoticeTarget:
     way, language = _field("way", 20), _field("language", 8)
     if way not in list(NoticeChannel):
-        raise Refused("bad_way", "a target is reached by mail or by webhook")
+        raise ActionRefused("bad_way", "a target is reached by mail or by webhook")
     if language not in [spoken.code for spoken in languages()]:
-        raise Refused("bad_language", "this language is not spoken here")
+        raise ActionRefused("bad_language", "this language is not spoken here")
     selected_kinds = frozenset(kind for kind in request.form.getlist("kind") if kind in kinds())
     if way == NoticeChannel.WEBHOOK:
         return NoticeTarget(name, NoticeChannel.WEBHOOK, _field("url", MAX_URL + 1), language, selected_kinds)
@@ -95,7 +95,7 @@ def test(name: str) -> Response:
     found = access_policy()
     try:
         found.desk.notices.test(name, found.now())
-    except Refused as error:
+    except ActionRefused as error:
         return _refused(error)
     _record(name, "test")
     return redirect(url_for("notices.targets"), 303)
@@ -107,7 +107,7 @@ def set_paused(name: str) -> Response:
     paused = _field("paused", 1) == "1"
     try:
         access_policy().desk.notice_targets.set_paused(name, paused)
-    except Refused as error:
+    except ActionRefused as error:
         return _refused(error)
     _record(name, "paused" if paused else "goes on")
     return redirect(url_for("notices.targets"), 303)
@@ -118,13 +118,13 @@ def remove(name: str) -> Response:
     """With all that waits for it."""
     try:
         access_policy().desk.notice_targets.remove(name)
-    except Refused as error:
+    except ActionRefused as error:
         return _refused(error)
     _record(name, "removed")
     return redirect(url_for("notices.targets"), 303)
 
 
-def _refused(error: Refused) -> Response:
+def _refused(error: ActionRefused) -> Response:
     answer = make_response(_render(error))
     answer.status_code = 409
     return answer

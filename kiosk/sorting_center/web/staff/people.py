@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import make_response, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.desk.tokens import PER_MINUTE, Scope
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
 from kiosk.sorting_center.web.shared.frame import render_page
@@ -24,7 +24,7 @@ def everybody() -> str:
     return _render()
 
 
-def _render(refused: Refused | None = None, secret: str = "") -> str:
+def _render(refused: ActionRefused | None = None, secret: str = "") -> str:
     desk = access_policy().desk
     return render_page(
         "people.html",
@@ -38,7 +38,7 @@ def _render(refused: Refused | None = None, secret: str = "") -> str:
     )
 
 
-def _refused(error: Refused) -> Response:
+def _refused(error: ActionRefused) -> Response:
     answer = make_response(_render(error))
     answer.status_code = 409
     return answer
@@ -60,7 +60,7 @@ def add() -> Response:
     try:
         role = StaffRole.of(_field("role"))
         found.desk.people.add(name, role, _field("password"), found.now())
-    except Refused as error:
+    except ActionRefused as error:
         return _refused(error)
     _record(AuditAction.PERSON_ADDED, name, role.word)
     return redirect(url_for("people.everybody"), 303)
@@ -72,7 +72,7 @@ def give_role(name: str) -> Response:
     try:
         role = StaffRole.of(_field("role"))
         found.desk.people.set_role(name, role, found.now())
-    except Refused as error:
+    except ActionRefused as error:
         return _refused(error)
     _record(AuditAction.ROLE_CHANGED, name, role.word)
     return redirect(url_for("people.everybody"), 303)
@@ -84,7 +84,7 @@ def reset_password(name: str) -> Response:
     found = access_policy()
     try:
         found.desk.people.set_password(name, _field("password"), found.now())
-    except Refused as error:
+    except ActionRefused as error:
         return _refused(error)
     _record(AuditAction.PASSWORD_CHANGED, name)
     return redirect(url_for("people.everybody"), 303)
@@ -96,7 +96,7 @@ def set_disabled(name: str) -> Response:
     found, disabled = access_policy(), _field("disabled") == "1"
     try:
         found.desk.people.set_disabled(name, disabled, found.now())
-    except Refused as error:
+    except ActionRefused as error:
         return _refused(error)
     _record(AuditAction.PERSON_DISABLED if disabled else AuditAction.PERSON_ENABLED, name)
     return redirect(url_for("people.everybody"), 303)
@@ -116,7 +116,7 @@ def add_token() -> Response:
     try:
         scopes = [scope for scope in Scope if scope.value in request.form.getlist("scope")]
         secret = found.desk.tokens.add(name, scopes, found.now(), parse_whole_number(_field("per_minute")) or 0)
-    except Refused as error:
+    except ActionRefused as error:
         return _refused(error)
     _record(AuditAction.TOKEN_ADDED, name, " ".join(scopes))
     return make_response(_render(secret=secret))
@@ -128,7 +128,7 @@ def revoke_token(name: str) -> Response:
     found = access_policy()
     try:
         found.desk.tokens.revoke(name, found.now())
-    except Refused as error:
+    except ActionRefused as error:
         return _refused(error)
     _record(AuditAction.TOKEN_REVOKED, name)
     return redirect(url_for("people.everybody"), 303)

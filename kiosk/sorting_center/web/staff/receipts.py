@@ -10,7 +10,6 @@ from flask import redirect, request, send_file, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from kiosk.base.refused import Refused
 from kiosk.domain.events import IntakeConfirmed
 from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber
 from kiosk.domain.parcel import ParcelNumber
@@ -18,6 +17,7 @@ from kiosk.domain.trade import NON_MEMBER
 from kiosk.sorting_center.desk.decisions import ACTS, DecisionKind, DecisionRationale
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.reports import ReceiptDetails
 from kiosk.sorting_center.reports.journal import EventRow, decode_data
 from kiosk.sorting_center.web.shared.access import GuardedBlueprint, access_policy, current_principal
@@ -75,7 +75,7 @@ def settle(region: str, number: str) -> Response:
         raise NotFound(f"{number} is not there twice")
     settling = review_item_of(found)
     if request.form.get("figures", "") != settling.mark:
-        raise Refused("figures_changed", f"{number} was told once more meanwhile: look at it again")
+        raise ActionRefused("figures_changed", f"{number} was told once more meanwhile: look at it again")
     policy, known = access_policy(), parse_whole_number(request.form.get("seen", ""))
     act, reason = request.form.get("act", "")[:40], request.form.get("reason", "")[:1000]
     subject, known = settling.subject, -1 if known is None else known

@@ -12,7 +12,6 @@ from typing import Final
 from flask import make_response, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.registry import (
     ExpectedStation,
@@ -34,6 +33,7 @@ from kiosk.sorting_center.desk.registry_csv import (
     write_registry,
 )
 from kiosk.sorting_center.desk.shared.audit import AuditAction
+from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.watch.known_stations import known_stations
 from kiosk.sorting_center.web.shared.access import AccessRule, GuardedBlueprint, access_policy, current_principal
 from kiosk.sorting_center.web.shared.frame import render_page
@@ -214,7 +214,7 @@ def apply() -> Response:
         with _READ_LOCK:
             read = read_registry(draft.content)
         done = found.desk.registry.replace(read.stations, read.townships, draft.base)
-    except Refused as error:
+    except ActionRefused as error:
         return _refused(_render(error.code), 409)
     found.desk.audit.record(who, AuditAction.REGISTRY_IMPORTED, sha256, str(done), now)
     found.desk.drafts.discard(who)

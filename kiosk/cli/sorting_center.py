@@ -18,9 +18,9 @@ COMMANDS: Final = {
     "photos": "kiosk.cli.center.photos:photos",
     "registry": "kiosk.cli.center.registry:registry",
     "run": "kiosk.cli.center.run:run",
-    "token": "kiosk.cli.center.token:token",
+    "token": "kiosk.cli.center.people:token",
     "update": "kiosk.cli.center.update:update",
-    "user": "kiosk.cli.center.user:user",
+    "user": "kiosk.cli.center.people:user",
     "web": "kiosk.cli.center.web:web",
 }
 

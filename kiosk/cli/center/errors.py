@@ -6,8 +6,9 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Final, ParamSpec
 
+from kiosk.base.refused import Refused
 from kiosk.cli.shared.one_line import end
-from kiosk.sorting_center.desk.shared.errors import ActionRefused, DeskError
+from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.ingest.shared.address import BrokerAddressError
 from kiosk.sorting_center.ledger import LedgerAddressError, LedgerError, LedgerForeign, LedgerMissing, LedgerNotEmpty
 
@@ -29,7 +30,7 @@ def clear_errors(command: Callable[P, None]) -> Callable[P, None]:
             LedgerMissing,
             LedgerForeign,
             LedgerNotEmpty,
-            ActionRefused,
+            Refused,
         ) as error:
             end(f"{PROGRAM}: {error}", 2)
         except (LedgerError, DeskError, OSError) as error:

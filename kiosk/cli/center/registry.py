@@ -11,11 +11,11 @@ import click
 
 from kiosk.cli.center.errors import PROGRAM, clear_errors
 from kiosk.cli.center.ledger import ledger_option
-from kiosk.cli.center.user import COMMAND
+from kiosk.cli.center.people import COMMAND
 from kiosk.cli.shared.one_line import end
 from kiosk.sorting_center.desk.desk import CenterDesk
-from kiosk.sorting_center.desk.registry import RegistryDifferences, StationKey, build_register, differences
-from kiosk.sorting_center.desk.registry_csv import MAX_BYTES, BadRegistry, ParsedRegistry, read_registry, write_registry
+from kiosk.sorting_center.desk.registry import build_register, differences
+from kiosk.sorting_center.desk.registry_csv import MAX_BYTES, BadRegistry, read_registry, write_registry
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 
 
@@ -36,17 +36,23 @@ def import_list(file: Path, dry_run: bool, url: str) -> None:
     """
     with file.open("rb") as opened:
         content = opened.read(MAX_BYTES + 1)
-    read = _read(content)
+    try:
+        read = read_registry(content)
+    except BadRegistry as error:
+        for fault in error.faults:
+            click.echo(f"{PROGRAM}: {fault}", err=True)
+        end(f"{PROGRAM}: nothing was taken, faults: {len(error.faults)}", 2)
     with CenterDesk.open(url) as desk:
         before = desk.registry.current()
         found = differences(before, build_register(read.stations, read.townships))
         if not dry_run:
-            now = datetime.now(UTC)
             found = desk.registry.replace(read.stations, read.townships, before.digest)
-            desk.audit.record(
-                COMMAND, AuditAction.REGISTRY_IMPORTED, hashlib.sha256(content).hexdigest(), str(found), now
-            )
-    _print_differences(found)
+            sha256, now = hashlib.sha256(content).hexdigest(), datetime.now(UTC)
+            desk.audit.record(COMMAND, AuditAction.REGISTRY_IMPORTED, sha256, str(found), now)
+    rows = {"new": found.new, "changed": found.changed, "gone": found.removed, "township": found.townships}
+    for word, keys in rows.items():
+        for region, name in keys:
+            click.echo(f"{word} {region}/{name}")
     done = "would be" if dry_run else "are"
     click.echo(f"{len(read.stations)} stations {done} expected ({read.encoding}): {found}")
 
@@ -59,23 +65,3 @@ def export_list(url: str) -> None:
     with CenterDesk.open(url) as desk:
         sys.stdout.buffer.write(write_registry(desk.registry.current()))
         sys.stdout.buffer.flush()
-
-
-def _read(content: bytes) -> ParsedRegistry:
-    try:
-        return read_registry(content)
-    except BadRegistry as error:
-        for fault in error.faults:
-            click.echo(f"{PROGRAM}: {fault}", err=True)
-        end(f"{PROGRAM}: nothing was taken, faults: {len(error.faults)}", 2)
-
-
-def _print_differences(found: RegistryDifferences) -> None:
-    def print_keys(keys: tuple[StationKey, ...], word: str) -> None:
-        for region, name in keys:
-            click.echo(f"{word} {region}/{name}")
-
-    print_keys(found.new, "new")
-    print_keys(found.changed, "changed")
-    print_keys(found.removed, "gone")
-    print_keys(found.townships, "township")

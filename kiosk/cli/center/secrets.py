@@ -11,7 +11,7 @@ _MAX_LINE_LENGTH: Final = 4_096
 
 
 def prompt_password(*, known: bool = False) -> str:
-    """``known``: one that is only told, not given, is typed once. Raises click.UsageError when nothing came."""
+    """``known``: one that is there already is typed once. Raises click.UsageError when nothing came."""
     if sys.stdin.isatty():
         return str(click.prompt("Password", hide_input=True, confirmation_prompt=False if known else "Once more"))
     line = sys.stdin.readline(_MAX_LINE_LENGTH).rstrip("\r\n")

@@ -1,4 +1,4 @@
-"""A desk as a whole: into one file beside a backup of its ledger, or into another database; checked each time."""
+"""A whole desk into one file beside a backup of its ledger, or into another database; checked each time."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import hashlib
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, Table, func, insert, select, text
+from sqlalchemy import Connection, Table, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from kiosk.base import files
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.shared.database import DeskDatabase, desk_path, in_schema, revision_of
-from kiosk.sorting_center.desk.shared.errors import ActionRefused, DeskError
-from kiosk.sorting_center.desk.shared.schema import REVISION, SCHEMA, desk_version, metadata
+from kiosk.sorting_center.desk.shared.errors import DeskError
+from kiosk.sorting_center.desk.shared.schema import REVISION, audit, metadata, person
 from kiosk.sorting_center.ledger.database import postgres, sqlite
 from kiosk.sorting_center.ledger.database.address import LedgerAddress
 from kiosk.sorting_center.ledger.database.faults import translate_open_error
@@ -48,7 +49,7 @@ class DeskDigest:
 def back_up_desk(ledger_url: str, file: Path) -> DeskBackup | None:
     """The desk of this ledger into the file that is the desk of ``file``, a backup of the ledger; None: it has none.
 
-    Has its name when it was checked; raises LedgerAddressError, Refused, DeskError or OSError, and is not there then.
+    The file gets its name when it was checked. Raises LedgerAddressError, Refused, DeskError or OSError.
     """
     target, fresh = desk_path(file), file.with_name(f".{file.name}.new")
     require_free(file)
@@ -68,9 +69,9 @@ def back_up_desk(ledger_url: str, file: Path) -> DeskBackup | None:
 
 
 def copy_desk(source_url: str, target_url: str) -> DeskDigest | None:
-    """Everything there is in the desk of one ledger at this moment into that of another; None: the first has none.
+    """The desk of one ledger as it is now into that of another; None: the first has none.
 
-    In one transaction, and read again; raises LedgerAddressError, Refused and DeskError.
+    In one transaction, and compared. Raises LedgerAddressError, Refused and DeskError.
     """
     with _open_readonly(source_url) as reading:
         if reading is None:
@@ -90,42 +91,29 @@ def copy_desk(source_url: str, target_url: str) -> DeskDigest | None:
 def require_free(file: Path) -> None:
     """Raises Refused when the desk of ``file``, a backup to be made, is there already."""
     if desk_path(file).exists():
-        raise ActionRefused(
-            "there_already", f"{desk_path(file)} is there already: a backup replaces none, give another name"
-        )
+        raise Refused("there_already", f"{desk_path(file)} is there already: a backup replaces none, give another name")
 
 
 def require_copyable(source_url: str, target_url: str) -> None:
     """Raises Refused when there are people at the desk of the target, and DeskError when the source's is older."""
-    with _open_readonly(source_url) as reading:
-        if reading is not None:
-            _require_this_version(reading, source_url)
-    with _open_readonly(target_url) as reading:
-        if reading is not None:
-            _require_empty(reading, target_url)
+    for url, require in ((source_url, _require_this_version), (target_url, _require_empty)):
+        with _open_readonly(url) as reading:
+            if reading is not None:
+                require(reading, url)
 
 
 @contextmanager
 def _open_readonly(ledger_url: str) -> Iterator[Connection | None]:
-    """One unchanging picture, and nothing is changed; None: there is no desk. Raises DeskError."""
+    """One unchanging picture; None: there is no desk. Raises DeskError."""
     address = LedgerAddress.parse(ledger_url)
     path = desk_path(address.path) if address.path is not None else None
     if path is not None and not path.is_file():
         yield None
         return
     engine = in_schema(postgres.reader(address.url)) if path is None else sqlite.reader(path)
-    is_there = (
-        text(f"SELECT to_regclass('{SCHEMA}.{desk_version.name}')")
-        if path is None
-        else select(text("name")).select_from(text("sqlite_master")).where(text(f"name = '{desk_version.name}'"))
-    )
     try:
         with engine.connect() as connection:
-            if not connection.execute(is_there).scalar():
-                yield None
-                return
-            revision_of(connection, address)
-            yield connection
+            yield connection if revision_of(connection, address) is not None else None
     except DBAPIError as error:
         raise translate_open_error(address, error) from error
     finally:
@@ -143,11 +131,9 @@ def _require_this_version(reading: Connection, url: str) -> None:
 
 
 def _require_empty(connection: Connection, url: str) -> None:
-    there = connection.execute(select(func.count()).select_from(metadata.tables["person"])).scalar_one()
-    there += connection.execute(select(func.count()).select_from(metadata.tables["audit"])).scalar_one()
-    if there:
+    if any(connection.execute(select(table).limit(1)).first() is not None for table in (person, audit)):
         desk = LedgerAddress.parse(url)
-        raise ActionRefused("not_empty", f"{desk} has people at its desk already: give one that is not there yet")
+        raise Refused("not_empty", f"{desk} has people at its desk already: give one that is not there yet")
 
 
 def _copy_rows(reading: Connection, writing: Connection, table: Table) -> None:
@@ -175,9 +161,10 @@ def _digest(connection: Connection) -> DeskDigest:
 def _back_up_sqlite(source: Path, fresh: Path) -> dict[str, int]:
     """By SQLite's own copy of a file that is written meanwhile; of an older schema, too. Rows by table."""
     try:
-        with ExitStack() as both:
-            reading = both.enter_context(closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)))
-            target = both.enter_context(closing(sqlite3.connect(fresh)))
+        with (
+            closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as reading,
+            closing(sqlite3.connect(fresh)) as target,
+        ):
             reading.backup(target)
             finding = sqlite.quick_check(target)
             target.execute("PRAGMA journal_mode=DELETE")  # one file, which needs no other beside it
@@ -201,7 +188,7 @@ def _atomic_file(fresh: Path, file: Path) -> Iterator[Path]:
     try:
         yield fresh
         with fresh.open("rb") as written:
-            os.fsync(written.fileno())
+            files.flush_to_disk(written)
         fresh.replace(file)
         files.sync_folder(file.parent)
     finally:

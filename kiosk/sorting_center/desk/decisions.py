@@ -1,18 +1,18 @@
-"""What people decided on things that are never changed: an event set apart, a day that does not add up, a receipt."""
+"""Decisions of people on what is never changed: a quarantined event, a day that does not add up, a receipt."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import Row, func, insert, select, update
 
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.shared.cases import checked_reason
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.desk.shared.schema import decision
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
@@ -39,7 +39,7 @@ ACTS: Final[Mapping[DecisionKind, frozenset[str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class DecisionRationale:
-    """Who decides and why, and the figures it is decided on, as this person sees them; "" where there are none."""
+    """``figures``: those the person saw; "" where there are none."""
 
     who: str
     reason: str
@@ -48,8 +48,8 @@ class DecisionRationale:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """``number`` is its place among those on the same subject, from 1. ``outcome``: what came of it, "" for nothing.
-    ``figures``: those it was decided on, as `Said` has them.
+    """``number`` counts those on the same subject, from 1. ``outcome``: what came of it, "" for nothing yet.
+    ``figures`` as in `DecisionRationale`.
     """
 
     kind: DecisionKind
@@ -64,7 +64,7 @@ class Decision:
 
 
 class Decisions:
-    """Only ever added to: who thinks otherwise decides again."""
+    """Only ever added to: a later decision overrules an earlier one."""
 
     def __init__(self, database: DeskDatabase) -> None:
         self._database = database
@@ -72,24 +72,15 @@ class Decisions:
     def decide(
         self, subject: tuple[DecisionKind, str], seen: int, act: str, rationale: DecisionRationale, now: datetime
     ) -> Decision:
-        """``seen``: how many decisions whoever decides has seen.
+        """``seen``: how many decisions on the subject the person saw.
 
         Raises Refused: no_such_act, no_reason, decided_meanwhile.
         """
         kind, key = subject
         if act not in ACTS[kind]:
-            raise ActionRefused("no_such_act", f"on a {kind} one decides {' or '.join(sorted(ACTS[kind]))}")
-        fresh = Decision(
-            kind,
-            key,
-            seen + 1,
-            act,
-            checked_reason(rationale.reason),
-            rationale.who,
-            to_rfc3339(now),
-            "",
-            rationale.figures,
-        )
+            raise Refused("no_such_act", f"on a {kind} one decides {' or '.join(sorted(ACTS[kind]))}")
+        reason, figures = checked_reason(rationale.reason), rationale.figures
+        fresh = Decision(kind, key, seen + 1, act, reason, rationale.who, to_rfc3339(now), "", figures)
         same_subject = (decision.c.kind == kind.value) & (decision.c.subject == key)
         with self._database.writing() as connection:
             last = connection.execute(
@@ -97,27 +88,15 @@ class Decisions:
             ).first()
             if (last.number if last is not None else 0) != seen:
                 by = f"{last.who} has decided {last.act}" if last is not None else "nothing is decided"
-                raise ActionRefused("decided_meanwhile", f"{by} meanwhile: look at it again")
-            values = {name: getattr(fresh, name) for name in Decision.__dataclass_fields__}
-            connection.execute(insert(decision).values(values | {"kind": kind.value}))
+                raise Refused("decided_meanwhile", f"{by} meanwhile: look at it again")
+            connection.execute(insert(decision).values(asdict(fresh) | {"kind": kind.value}))
         return fresh
 
-    def record_outcome(self, made: Decision, outcome: str) -> None:
-        """What was found when it was carried out."""
-        this_decision = (
-            (decision.c.kind == made.kind.value)
-            & (decision.c.subject == made.subject)
-            & (decision.c.number == made.number)
-        )
-        with self._database.writing() as connection:
-            connection.execute(update(decision).where(this_decision).values(outcome=outcome[:MAX_OUTCOME]))
-
     def carry_out(self, kind: DecisionKind, act: str, execute: Callable[[Decision], str]) -> Decision | None:
-        """Let ``execute`` carry out the oldest decision of which nothing has come, and keep what it says; None without
-        one.
+        """Let ``execute`` carry out the oldest decision without an outcome and store what it returns; None without one.
 
-        Of several processes one does it, the others pass over it. One that ends in between has kept nothing: what
-        ``execute`` has done already it is asked to do again.
+        Of several processes one does it, the others pass over it. When the process ends in between, ``execute`` is
+        called again for the same decision.
         """
         waiting = (decision.c.kind == kind.value) & (decision.c.act == act) & (decision.c.outcome == "")
         oldest = select(decision).where(waiting).order_by(decision.c.id).limit(1)
@@ -133,7 +112,7 @@ class Decisions:
             return replace(_decision(row), outcome=outcome)
 
     def newest(self, kind: DecisionKind, limit: int) -> Sequence[Decision]:
-        """On any subject, the newest first."""
+        """The newest first."""
         query = select(decision).where(decision.c.kind == kind.value).order_by(decision.c.id.desc()).limit(limit)
         with self._database.reading() as connection:
             return [_decision(row) for row in connection.execute(query)]
@@ -145,7 +124,7 @@ class Decisions:
             return [_decision(row) for row in connection.execute(query.order_by(decision.c.number))]
 
     def latest(self, kind: DecisionKind, subjects: Iterable[str]) -> dict[str, Decision]:
-        """Of each subject that has one the last."""
+        """By subject."""
         all_subjects, found = list(subjects), {}
         with self._database.reading() as connection:
             for start in range(0, len(all_subjects), _CHUNK):
@@ -157,6 +136,5 @@ class Decisions:
 
 
 def _decision(row: Row[Any]) -> Decision:
-    return Decision(
-        DecisionKind(row.kind), row.subject, row.number, row.act, row.reason, row.who, row.at, row.outcome, row.figures
-    )
+    values = {name: getattr(row, name) for name in Decision.__dataclass_fields__}
+    return Decision(**values | {"kind": DecisionKind(row.kind)})

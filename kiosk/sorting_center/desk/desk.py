@@ -1,16 +1,14 @@
-"""The desk: the only door to what people at the sorting center are, did and decided."""
+"""The desk of a ledger: its people, their decisions, cases and notices."""
 
 from __future__ import annotations
 
 from typing import Self
 
 from kiosk.sorting_center.desk.decisions import Decisions
-from kiosk.sorting_center.desk.drafts import RegistryDrafts
 from kiosk.sorting_center.desk.notices.outbox import NoticeOutbox
 from kiosk.sorting_center.desk.notices.targets import NoticeTargets
-from kiosk.sorting_center.desk.people import People
-from kiosk.sorting_center.desk.registry import Registry
-from kiosk.sorting_center.desk.sessions import StaffSessions
+from kiosk.sorting_center.desk.people import People, StaffSessions
+from kiosk.sorting_center.desk.registry import Registry, RegistryDrafts
 from kiosk.sorting_center.desk.shared.audit import Audit
 from kiosk.sorting_center.desk.shared.cases import Cases
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
@@ -19,8 +17,6 @@ from kiosk.sorting_center.desk.tokens import Tokens
 
 
 class CenterDesk:
-    """One group of acts for each table group."""
-
     def __init__(self, database: DeskDatabase) -> None:
         self.database = database
         self.people = People(database)

@@ -1,4 +1,4 @@
-"""When the stations of a township are open, and whether one has been quiet for too long."""
+"""Opening hours of a township, and whether a station has been quiet for too long."""
 
 from __future__ import annotations
 
@@ -6,33 +6,23 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Final, Literal
+from typing import Final
+
+from kiosk.base.refused import Refused
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_MIN: Final = 24 * 60
 _HOURS_PATTERN: Final = re.compile(
     r"(?P<first>[a-z]{3})(?:-(?P<last>[a-z]{3}))? (?P<from>\d\d:\d\d)-(?P<to>\d\d:\d\d)", re.ASCII
 )
-_QUIET_HORIZON: Final = timedelta(days=60)  # Who was not heard for so long is quiet, whatever the hours are
+_QUIET_HORIZON: Final = timedelta(days=60)  # Quiet for so long is quiet, whatever the hours are
 
 Span = tuple[int, int]  # Minutes since midnight, the second one not included
 
 
-HoursCode = Literal["hours_backward", "hours_no_time", "hours_twice", "hours_unreadable"]
-
-
-class BadHours(ValueError):
-    """The text says what hours look like; ``code`` is the rule that ``said``, a part of what was given, breaks."""
-
-    def __init__(self, code: HoursCode, rejected_text: str, message: str) -> None:
-        super().__init__(message)
-        self.code: Final = code
-        self.rejected_text: Final = rejected_text
-
-
 @dataclass(frozen=True, slots=True)
 class OpeningHours:
-    """From Monday to Sunday the open minutes of each day; None for a day that is closed."""
+    """``week``: the open minutes from Monday to Sunday; None for a closed day."""
 
     week: tuple[Span | None, ...]
 
@@ -42,29 +32,27 @@ class OpeningHours:
 
     @classmethod
     def parse(cls, text: str) -> OpeningHours:
-        """``mon-fri 09:00-18:00; sat 10:00-24:00``; "" for always closed. Raises BadHours."""
+        """``mon-fri 09:00-18:00; sat 10:00-24:00``; "" for always closed. Raises Refused."""
         week: list[Span | None] = [None] * len(DAYS)
         for part in filter(None, (piece.strip().lower() for piece in text.split(";"))):
             found = _HOURS_PATTERN.fullmatch(part)
             if found is None or found["first"] not in DAYS or (found["last"] or "mon") not in DAYS:
-                fragment = part[:40]
-                message = f"{fragment!r} is none: hours look like mon-fri 09:00-18:00; sat 10:00-14:00"
-                raise BadHours("hours_unreadable", fragment, message)
+                raise Refused("hours_unreadable", values={"text": part[:40]})
             first = DAYS.index(found["first"])
             last = DAYS.index(found["last"]) if found["last"] else first
             span = (_minutes(found["from"]), _minutes(found["to"]))
             if span[0] >= span[1] or first > last:
-                raise BadHours("hours_backward", part, f"{part!r} ends before it begins")
+                raise Refused("hours_backward", values={"text": part})
             for day in range(first, last + 1):
                 if week[day] is not None:
-                    raise BadHours("hours_twice", DAYS[day], f"{DAYS[day]} has hours twice")
+                    raise Refused("hours_twice", values={"text": DAYS[day]})
                 week[day] = span
         return cls(tuple(week))
 
     @property
     def runs(self) -> Iterator[tuple[tuple[int, ...], tuple[str, str]]]:
-        """Yield the first and the last day of each run of days with the same hours, one of a single day, and the
-        hours: 0 is Monday, hours are like 09:00.
+        """Yield each run of days with the same hours: its first and last day (0 is Monday; one for a single day), and
+        the hours, like 09:00.
         """
         day = 0
         while day < len(DAYS):
@@ -79,12 +67,12 @@ class OpeningHours:
         return "; ".join(f"{'-'.join(DAYS[day] for day in days)} {'-'.join(hours)}" for days, hours in self.runs)
 
     def is_open(self, local: datetime) -> bool:
-        """At this moment on the wall clock of the county."""
+        """``local``: on the wall clock of the county."""
         span = self.week[local.weekday()]
         return span is not None and span[0] <= local.hour * 60 + local.minute < span[1]
 
     def open_min(self, since: datetime, until: datetime) -> int:
-        """Whole minutes within the hours from one moment to another, both on the wall clock of the county."""
+        """Whole minutes within the hours between two moments on the wall clock of the county."""
         total, day = 0, since.date()
         while day <= until.date():
             span = self.week[day.weekday()]
@@ -95,8 +83,8 @@ class OpeningHours:
 
 
 def is_quiet(hours: OpeningHours, quiet_min: int, last_seen_at: datetime | None, now: datetime) -> bool:
-    """Whether a station said nothing through ``quiet_min`` minutes in which it is open; one never heard is another
-    matter. Both moments in the zone of the county. A clock that was ahead when it was heard makes nobody quiet.
+    """Whether a station sent nothing for ``quiet_min`` minutes of its hours; False for one that never sent anything,
+    and when the clock was ahead. Both moments in the zone of the county.
     """
     if last_seen_at is None or last_seen_at >= now:
         return False
@@ -115,7 +103,7 @@ def _minute_of(moment: datetime, day: date) -> int:
 def _minutes(text: str) -> int:
     hour, minute = int(text[:2]), int(text[3:])
     if minute > 59 or hour * 60 + minute > DAY_MIN:
-        raise BadHours("hours_no_time", text, f"{text} is no time of day")
+        raise Refused("hours_no_time", values={"text": text})
     return hour * 60 + minute
 
 

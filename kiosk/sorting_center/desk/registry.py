@@ -1,20 +1,24 @@
-"""The stations a county expects to hear: where they stand, when they are open, which scale they have."""
+"""The stations a county expects: their places, opening hours and scales."""
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Final
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Final
 
-from sqlalchemy import Row, delete, insert, select, text
+from sqlalchemy import Connection, delete, insert, select, text
 
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.hours import OpeningHours
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
-from kiosk.sorting_center.desk.shared.schema import expected_station, township
+from kiosk.sorting_center.desk.shared.schema import expected_station, registry_draft, township
+from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
 QUIET_MIN: Final = 60
+DRAFT_LIFETIME: Final = timedelta(hours=1)
 StationKey = tuple[str, str]  # Region and station
 
 
@@ -30,7 +34,7 @@ class Township:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedStation:
-    """Texts of people; "" for what is not known. Dates as YYYY-MM-DD."""
+    """What is not known is empty. Dates as YYYY-MM-DD."""
 
     region: str
     station: str
@@ -48,14 +52,12 @@ class ExpectedStation:
 
 @dataclass(frozen=True, slots=True)
 class StationRegister:
-    """All of it at one moment."""
-
     stations: Mapping[StationKey, ExpectedStation]
     townships: Mapping[StationKey, Township]  # By region and name
 
     @property
     def digest(self) -> str:
-        """The same for the same list: SHA-256 over all of it."""
+        """SHA-256 over the whole list."""
         rows = [repr(self.stations[key]) for key in sorted(self.stations)]
         rows += [repr(self.townships[key]) for key in sorted(self.townships)]
         return hashlib.sha256("\n".join(rows).encode()).hexdigest()
@@ -68,7 +70,7 @@ class StationRegister:
 
 @dataclass(frozen=True, slots=True)
 class RegistryDifferences:
-    """What a new register would change: stations, by region and number."""
+    """What a new register would change."""
 
     new: tuple[StationKey, ...]
     changed: tuple[StationKey, ...]
@@ -86,50 +88,34 @@ class RegistryDifferences:
 
 @dataclass(frozen=True, slots=True)
 class RegistryCoverage:
-    """The register against what is heard."""
-
-    never: tuple[StationKey, ...]  # Expected, and not heard once
+    never: tuple[StationKey, ...]  # Expected, and never heard
     unexpected: tuple[StationKey, ...]
 
 
 class Registry:
-    """Replaced as a whole: what a county expects is one list."""
-
     def __init__(self, database: DeskDatabase) -> None:
         self._database = database
 
     def current(self) -> StationRegister:
-        """The list as it is now."""
         with self._database.reading() as connection:
-            stations = [_station(row) for row in connection.execute(select(expected_station))]
-            townships = [_township(row) for row in connection.execute(select(township))]
-        return build_register(stations, townships)
+            return _load_register(connection)
 
     def replace(
         self, stations: Sequence[ExpectedStation], townships: Sequence[Township], base: str | None = None
     ) -> RegistryDifferences:
-        """One transaction: all of it or nothing; what it has changed.
+        """All of it in one transaction; what it has changed.
 
-        ``base`` is the mark of the list that was looked at. Raises Refused: changed_meanwhile.
+        ``base`` is the digest of the list that the person saw. Raises Refused: changed_meanwhile.
         """
         requested = build_register(stations, townships)
-        names = [field.name for field in fields(ExpectedStation)]
-        rows = [{name: getattr(row, name) for name in names} for row in requested.stations.values()]
-        places = [
-            {"region": row.region, "name": row.name, "hours": str(row.hours), "quiet_min": row.quiet_min}
-            for row in requested.townships.values()
-        ]
+        rows = [asdict(row) for row in requested.stations.values()]
+        places = [asdict(row) | {"hours": str(row.hours)} for row in requested.townships.values()]
         with self._database.writing() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("LOCK TABLE expected_station IN EXCLUSIVE MODE"))
-            before = build_register(
-                [_station(row) for row in connection.execute(select(expected_station))],
-                [_township(row) for row in connection.execute(select(township))],
-            )
+            before = _load_register(connection)
             if base is not None and base != before.digest:
-                raise ActionRefused(
-                    "changed_meanwhile", "somebody has changed the list meanwhile: look at the file again"
-                )
+                raise Refused("changed_meanwhile", "somebody has changed the list meanwhile: look at the file again")
             connection.execute(delete(expected_station))
             connection.execute(delete(township))
             if rows:
@@ -151,7 +137,6 @@ def differences(before: StationRegister, after: StationRegister) -> RegistryDiff
 
 
 def registry_coverage(register: StationRegister, reporting: Iterable[StationKey]) -> RegistryCoverage:
-    """Stations that are expected and silent from the beginning, and those nobody expects."""
     known = set(reporting)
     return RegistryCoverage(
         tuple(sorted(register.stations.keys() - known)), tuple(sorted(known - register.stations.keys()))
@@ -162,9 +147,62 @@ def build_register(stations: Iterable[ExpectedStation], townships: Iterable[Town
     return StationRegister({row.key: row for row in stations}, {(row.region, row.name): row for row in townships})
 
 
-def _station(row: Row[Any]) -> ExpectedStation:
-    return ExpectedStation(**row._mapping)
+def _load_register(connection: Connection) -> StationRegister:
+    stations = [ExpectedStation(**row._mapping) for row in connection.execute(select(expected_station))]
+    townships = [
+        Township(row.region, row.name, OpeningHours.parse(row.hours), row.quiet_min)
+        for row in connection.execute(select(township))
+    ]
+    return build_register(stations, townships)
 
 
-def _township(row: Row[Any]) -> Township:
-    return Township(row.region, row.name, OpeningHours.parse(row.hours), row.quiet_min)
+@dataclass(frozen=True, slots=True)
+class RegistryDraft:
+    """``base`` is the digest of the list it was compared with."""
+
+    content: bytes
+    file_sha256: str
+    base: str
+
+
+class RegistryDrafts:
+    """Files that were checked and not applied yet: what is applied is what was shown.
+
+    One for each person and session; it ends with the session, after DRAFT_LIFETIME, and with the next one.
+    """
+
+    def __init__(self, database: DeskDatabase) -> None:
+        self._database = database
+
+    def store(self, who: str, session: str, content: bytes, base: str, now: datetime) -> RegistryDraft:
+        """``session`` is its ``csrf``."""
+        draft = RegistryDraft(content, hashlib.sha256(content).hexdigest(), base)
+        row = {"who": who, "session_sha256": _hash(session), "file_sha256": draft.file_sha256, "base": base}
+        with self._database.writing() as connection:
+            connection.execute(
+                delete(registry_draft).where(registry_draft.c.made_at < to_rfc3339(now - DRAFT_LIFETIME))
+            )
+            connection.execute(delete(registry_draft).where(registry_draft.c.who == who))
+            connection.execute(insert(registry_draft).values(**row, content=content, made_at=to_rfc3339(now)))
+        return draft
+
+    def find(self, who: str, session: str, file_sha256: str, now: datetime) -> RegistryDraft:
+        """Raises Refused: no_draft."""
+        with self._database.reading() as connection:
+            row = connection.execute(select(registry_draft).where(registry_draft.c.who == who)).first()
+        if (
+            row is None
+            or not hmac.compare_digest(row.session_sha256, _hash(session))
+            or row.file_sha256 != file_sha256
+            or row.made_at < to_rfc3339(now - DRAFT_LIFETIME)
+        ):
+            raise Refused("no_draft", "this file is not there any more: choose it again")
+        return RegistryDraft(bytes(row.content), row.file_sha256, row.base)
+
+    def discard(self, who: str) -> None:
+        with self._database.writing() as connection:
+            connection.execute(delete(registry_draft).where(registry_draft.c.who == who))
+
+
+def _hash(session: str) -> str:
+    return hashlib.sha256(session.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""The list of expected stations as a spreadsheet saves it: read strictly, and told by line and column what is wrong."""
+"""The list of expected stations as a spreadsheet saves it; faults have their line and column."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date
-from typing import Final, Literal
+from typing import Final
 
+from kiosk.base.refused import Refused
 from kiosk.domain.identifiers import BadIdentifier, check_region, check_station
-from kiosk.sorting_center.desk.hours import BadHours, HoursCode, OpeningHours
-from kiosk.sorting_center.desk.registry import QUIET_MIN, ExpectedStation, StationRegister, Township
+from kiosk.sorting_center.desk.hours import OpeningHours
+from kiosk.sorting_center.desk.registry import QUIET_MIN, ExpectedStation, StationKey, StationRegister, Township
 
 MAX_BYTES: Final = 16 * 1024 * 1024
 MAX_ROWS: Final = 100_000
@@ -22,53 +23,20 @@ MAX_FAULTS: Final = 50
 MAX_TEXT: Final = 120
 MAX_QUIET_MIN: Final = 7 * 24 * 60
 REQUIRED_COLUMNS: Final = ("region", "station")
-COLUMNS: Final = (
-    *REQUIRED_COLUMNS,
-    "village",
-    "township",
-    "hours",
-    "quiet_min",
-    "contact",
-    "scale",
-    "verified_on",
-    "valid_until",
-)
+_STATION_COLUMNS: Final = ("contact", "scale", "verified_on", "valid_until")
+COLUMNS: Final = (*REQUIRED_COLUMNS, "village", "township", "hours", "quiet_min", *_STATION_COLUMNS)
 # What a spreadsheet takes for a formula at the beginning of a cell, also in wide forms.
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_CHECKS: Final[Mapping[str, Callable[[str], object]]] = {
+    "region": check_region,
+    "station": check_station,
+    "hours": OpeningHours.parse,
+}
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
-# What can be wrong with a list: each has a sentence in every language of the pages.
-FaultCode = (
-    Literal[
-        "bad_date",
-        "bad_quiet",
-        "bad_region",
-        "bad_station",
-        "cells",
-        "column_missing",
-        "column_twice",
-        "empty",
-        "hidden",
-        "hours_without_township",
-        "no_column",
-        "no_csv",
-        "no_encoding",
-        "no_station",
-        "no_utf16",
-        "other_hours",
-        "station_twice",
-        "too_large",
-        "too_long",
-        "too_many",
-    ]
-    | HoursCode
-)
-
-Value = str | int
-
-# In English, for the command line.
-_MESSAGES: Final[Mapping[FaultCode, str]] = {
+# In English, for the command line; each has a sentence in every language of the pages.
+MESSAGES: Final[Mapping[str, str]] = {
     "bad_date": "{text!r} is no date like 2026-05-31",
     "bad_quiet": "a whole number of minutes from 1 to {most}",
     "bad_region": "region id {text!r} must be 1 to 16 of a-z, 0-9 and -, and not 'feed'",
@@ -98,26 +66,20 @@ _MESSAGES: Final[Mapping[FaultCode, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class RegistryFault:
-    """``line`` counts from 1, the line of the names included; 0 for the file as a whole. ``values`` fill the sentence
-    of the code.
-    """
+    """``line`` counts from 1, the line of the names included; 0 for the whole file. ``code`` is one of MESSAGES."""
 
     line: int
     column: str
-    code: FaultCode
-    values: Mapping[str, Value] = field(default_factory=dict)
+    code: str
+    values: Mapping[str, str | int] = field(default_factory=dict)
 
     def __str__(self) -> str:
         place = f"line {self.line}, {self.column}: " if self.line and self.column else f"line {self.line}: "
-        return (place if self.line else "") + _MESSAGES[self.code].format_map(self.values)
-
-
-def _of_file(code: FaultCode, **values: Value) -> RegistryFault:
-    return RegistryFault(0, "", code, values)
+        return (place if self.line else "") + MESSAGES[self.code].format_map(self.values)
 
 
 class BadRegistry(ValueError):
-    """Nothing of the file is taken. At most MAX_FAULTS of its faults are told."""
+    """Nothing of the file is taken. ``faults`` are at most MAX_FAULTS."""
 
     def __init__(self, faults: list[RegistryFault]) -> None:
         super().__init__("; ".join(map(str, faults[:3])) + (" …" if len(faults) > 3 else ""))
@@ -136,12 +98,12 @@ class ParsedRegistry:
 def read_registry(content: bytes) -> ParsedRegistry:
     """All of it; raises BadRegistry."""
     if len(content) > MAX_BYTES:
-        raise BadRegistry([_of_file("too_large", n=len(content), most=MAX_BYTES)])
+        raise BadRegistry([RegistryFault(0, "", "too_large", {"n": len(content), "most": MAX_BYTES})])
     text, encoding = _decoded(content)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     faults: list[RegistryFault] = []
-    stations: dict[tuple[str, str], ExpectedStation] = {}
-    townships: dict[tuple[str, str], tuple[Township, int]] = {}
+    stations: dict[StationKey, ExpectedStation] = {}
+    townships: dict[StationKey, tuple[Township, int]] = {}
     for line, row in _rows(reader, faults):
         if len(stations) >= MAX_ROWS:
             faults.append(RegistryFault(line, "", "too_many", {"most": MAX_ROWS}))
@@ -150,7 +112,7 @@ def read_registry(content: bytes) -> ParsedRegistry:
         if len(faults) >= MAX_FAULTS:
             break
     if not faults and not stations:
-        faults.append(_of_file("no_station"))
+        faults.append(RegistryFault(0, "", "no_station"))
     if faults:
         raise BadRegistry(faults[:MAX_FAULTS])
     return ParsedRegistry(tuple(stations.values()), tuple(place for place, _ in townships.values()), encoding)
@@ -185,13 +147,13 @@ def _decoded(content: bytes) -> tuple[str, str]:
         try:
             return content.decode("utf-16"), "UTF-16"
         except UnicodeDecodeError as error:
-            raise BadRegistry([_of_file("no_utf16", at=error.start)]) from error
+            raise BadRegistry([RegistryFault(0, "", "no_utf16", {"at": error.start})]) from error
     for encoding, name in (("utf-8-sig", "UTF-8"), ("gb18030", "GB18030")):
         try:
             return content.decode(encoding), name
         except UnicodeDecodeError:
             continue
-    raise BadRegistry([_of_file("no_encoding")])
+    raise BadRegistry([RegistryFault(0, "", "no_encoding")])
 
 
 def _rows(reader: Iterator[list[str]], faults: list[RegistryFault]) -> Iterator[tuple[int, Mapping[str, str]]]:
@@ -212,7 +174,7 @@ def _rows(reader: Iterator[list[str]], faults: list[RegistryFault]) -> Iterator[
     except csv.Error as error:
         faults.append(RegistryFault(line + 1, "", "no_csv", {"problem": str(error)}))
     if names is None and not faults:
-        faults.append(_of_file("empty", columns=", ".join(COLUMNS)))
+        faults.append(RegistryFault(0, "", "empty", {"columns": ", ".join(COLUMNS)}))
 
 
 def _names(row: list[str], faults: list[RegistryFault]) -> list[str]:
@@ -226,16 +188,17 @@ def _names(row: list[str], faults: list[RegistryFault]) -> list[str]:
     return names
 
 
-ParsedRows = tuple[dict[tuple[str, str], ExpectedStation], dict[tuple[str, str], tuple[Township, int]]]
+ParsedRows = tuple[dict[StationKey, ExpectedStation], dict[StationKey, tuple[Township, int]]]
 
 
 def _parse_row(line: int, row: Mapping[str, str], parsed: ParsedRows, faults: list[RegistryFault]) -> None:
     stations, townships = parsed
-    found = [
-        RegistryFault(line, name, *wrong)
-        for name, cell in row.items()
-        if (wrong := _cell_fault(name, cell)) is not None
-    ]
+    found = []
+    for name, cell in row.items():
+        try:
+            _check_cell(name, cell)
+        except Refused as error:
+            found.append(RegistryFault(line, name, error.code, error.values))
     if found:
         faults += found
         return
@@ -243,9 +206,8 @@ def _parse_row(line: int, row: Mapping[str, str], parsed: ParsedRows, faults: li
     hours, quiet = known.pop("hours"), known.pop("quiet_min")
     station = ExpectedStation(**known)
     if station.key in stations:
-        faults.append(
-            RegistryFault(line, "station", "station_twice", {"station": station.station, "region": station.region})
-        )
+        values = {"station": station.station, "region": station.region}
+        faults.append(RegistryFault(line, "station", "station_twice", values))
         return
     stations[station.key] = station
     if not station.township:
@@ -258,37 +220,23 @@ def _parse_row(line: int, row: Mapping[str, str], parsed: ParsedRows, faults: li
         faults.append(RegistryFault(line, "hours", "other_hours", {"line": first, "name": place.name}))
 
 
-CellFault = tuple[FaultCode, Mapping[str, Value]]
-
-
-def _cell_fault(name: str, cell: str) -> CellFault | None:
-    """What is wrong with a cell."""
+def _check_cell(name: str, cell: str) -> None:
+    """Raises Refused."""
     if len(cell) > MAX_TEXT:
-        return "too_long", {"n": len(cell), "most": MAX_TEXT}
+        raise Refused("too_long", values={"n": str(len(cell)), "most": str(MAX_TEXT)})
     hidden = next((mark for mark in cell if unicodedata.category(mark)[0] == "C"), None)
     if hidden is not None:
-        return "hidden", {"mark": f"U+{ord(hidden):04X}"}
-    try:
-        return _value_fault(name, cell)
-    except BadIdentifier:
-        return "bad_region" if name == "region" else "bad_station", {"text": cell}
-    except BadHours as error:
-        return error.code, {"text": error.rejected_text}
-
-
-def _value_fault(name: str, cell: str) -> CellFault | None:
-    if name == "region":
-        check_region(cell)
-    elif name == "station":
-        check_station(cell)
-    elif name == "hours":
-        OpeningHours.parse(cell)
+        raise Refused("hidden", values={"mark": f"U+{ord(hidden):04X}"})
+    if name in _CHECKS:
+        try:
+            _CHECKS[name](cell)
+        except BadIdentifier as error:
+            raise Refused(f"bad_{name}", values={"text": cell}) from error
     elif name == "quiet_min" and cell:
         if not (cell.isascii() and cell.isdecimal() and 1 <= int(cell) <= MAX_QUIET_MIN):
-            return "bad_quiet", {"most": MAX_QUIET_MIN}
+            raise Refused("bad_quiet", values={"most": str(MAX_QUIET_MIN)})
     elif name in ("verified_on", "valid_until") and cell and not _is_date(cell):
-        return "bad_date", {"text": cell[:20]}
-    return None
+        raise Refused("bad_date", values={"text": cell[:20]})
 
 
 def _is_date(text: str) -> bool:

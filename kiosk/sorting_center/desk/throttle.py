@@ -1,8 +1,7 @@
-"""Guessing made slow, before anything dear is computed for it.
+"""The limit on guessed passwords, checked before a hash is computed.
 
-What counts is where an attempt comes from: an address, and an address together with a name. A name alone never counts:
-a stranger who guesses at somebody's name must not keep that person out. An attempt is written down as a wrong one
-before it is looked at, so that a hundred at the same moment are not all looked at first.
+Attempts are counted by address, and by address and name. A name alone never counts: a stranger's attempts must not lock
+a person out. An attempt is counted as wrong before it is checked, so that a hundred at once are not all checked first.
 """
 
 from __future__ import annotations
@@ -11,9 +10,9 @@ import hashlib
 import ipaddress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Connection, Row, delete, func, select
+from sqlalchemy import Connection, delete, func, select
 
 from kiosk.domain.lockout import Lockout, LockoutRule
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
@@ -25,13 +24,13 @@ _MINUTE_MS: Final = 60_000
 NAME_RULE: Final = LockoutRule(tries=5, window_ms=15 * _MINUTE_MS, lockout_ms=15 * _MINUTE_MS)
 # A whole office may come from one address, and not all of them type well.
 ADDRESS_RULE: Final = LockoutRule(tries=30, window_ms=15 * _MINUTE_MS, lockout_ms=15 * _MINUTE_MS, delay_ms=(0,))
-MAX_ROWS: Final = 5_000  # Beyond, those longest untouched go
-_IPV6_NETWORK: Final = 64  # A line of IPv6 has that many bits to itself (RFC 6177): its addresses are one
+MAX_ROWS: Final = 5_000
+_IPV6_NETWORK: Final = 64  # Bits of one subscriber (RFC 6177), who has all addresses of it
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptTime:
-    """Of this machine: its boot, milliseconds on the monotonic clock, and the wall clock for tidying up."""
+    """``monotonic_ms`` counts from the boot; the wall clock ``now`` only orders rows that are deleted."""
 
     boot_id: str
     monotonic_ms: int
@@ -39,13 +38,11 @@ class AttemptTime:
 
 
 class SignInThrottle:
-    """Rows survive a restart of the program; the wall clock decides nothing."""
-
     def __init__(self, database: DeskDatabase) -> None:
         self._database = database
 
     def attempt(self, name: str, address: str, at: AttemptTime) -> int:
-        """0 when it may be looked at; it is then counted as wrong until `succeeded`. Else milliseconds to wait."""
+        """0 when it may be checked; it counts as wrong until `succeeded`. Else milliseconds to wait."""
         keys = _keys(name, address)
         with self._database.writing() as connection:
             known = _load_lockouts(connection, [key for key, _ in keys])
@@ -57,11 +54,13 @@ class SignInThrottle:
                 for key, rule in keys
             ]
             upsert_rows(connection, throttle, rows)
-            self._tidy(connection)
+            if connection.execute(select(func.count()).select_from(throttle)).scalar_one() > MAX_ROWS:
+                oldest = select(throttle.c.key).order_by(throttle.c.touched_at, throttle.c.key).limit(MAX_ROWS // 10)
+                connection.execute(delete(throttle).where(throttle.c.key.in_(oldest)))
         return 0
 
     def succeeded(self, name: str, address: str, at: AttemptTime) -> None:
-        """The attempt that was let through was right: name and address begin anew, the address has one less."""
+        """Forget the attempts with this name and address, and one of the address."""
         (own, _), (whole, _) = _keys(name, address)
         with self._database.writing() as connection:
             connection.execute(delete(throttle).where(throttle.c.key == own))
@@ -71,18 +70,11 @@ class SignInThrottle:
                 remaining = Lockout(before.failures_ms[:-1], 0, before.boot_id, before.monotonic_ms)
                 upsert_rows(connection, throttle, [_row(whole, remaining, at)])
 
-    @staticmethod
-    def _tidy(connection: Connection) -> None:
-        if connection.execute(select(func.count()).select_from(throttle)).scalar_one() > MAX_ROWS:
-            oldest = select(throttle.c.key).order_by(throttle.c.touched_at, throttle.c.key).limit(MAX_ROWS // 10)
-            connection.execute(delete(throttle).where(throttle.c.key.in_(oldest)))
-
 
 def _keys(name: str, address: str) -> list[tuple[str, LockoutRule]]:
-    """Names are what somebody typed: their hash has one length."""
-    line = _network_key(address)
-    hashed = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:32]
-    return [(f"{line} {hashed}", NAME_RULE), (line, ADDRESS_RULE)]
+    network = _network_key(address)
+    hashed = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:32]  # any length may have been typed
+    return [(f"{network} {hashed}", NAME_RULE), (network, ADDRESS_RULE)]
 
 
 def _network_key(address: str) -> str:
@@ -99,13 +91,12 @@ def _network_key(address: str) -> str:
 
 def _load_lockouts(connection: Connection, keys: list[str]) -> dict[str, Lockout]:
     rows = connection.execute(select(throttle).where(throttle.c.key.in_(keys)).with_for_update())
-    return {row.key: _lockout(row) for row in rows}
-
-
-def _lockout(row: Row[Any]) -> Lockout:
-    return Lockout(tuple(map(int, row.failures_ms.split())), row.wait_ms, row.boot_id, row.monotonic_ms)
+    return {
+        row.key: Lockout(tuple(map(int, row.failures_ms.split())), row.wait_ms, row.boot_id, row.monotonic_ms)
+        for row in rows
+    }
 
 
 def _row(key: str, found: Lockout, at: AttemptTime) -> tuple[object, ...]:
     ages = " ".join(map(str, found.failures_ms))
-    return key, ages, found.wait_ms, found.boot_id, found.monotonic_ms, to_rfc3339(at.now)
+    return key, ages, found.boot_id, found.wait_ms, found.monotonic_ms, to_rfc3339(at.now)

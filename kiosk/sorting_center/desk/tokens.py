@@ -1,9 +1,8 @@
-"""What programs show instead of a password: made once, shown once, with scopes and a rate."""
+"""Tokens of programs, with scopes and a rate."""
 
 from __future__ import annotations
 
 import hashlib
-import re
 import secrets
 import threading
 import time
@@ -13,17 +12,17 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, select, update
 
-from kiosk.sorting_center.desk.shared.database import DeskDatabase
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
+from kiosk.base.refused import Refused
+from kiosk.sorting_center.desk.shared.database import DeskDatabase, insert_named
+from kiosk.sorting_center.desk.shared.errors import check_name
 from kiosk.sorting_center.desk.shared.schema import token as token_table
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
 PER_MINUTE: Final = 600
 MAX_PER_MINUTE: Final = 100_000
 MAX_TOKENS: Final = 200
-_NAME: Final = re.compile(r"[a-z][a-z0-9._-]{1,39}")
 _PREFIX: Final = "sct_"  # So that a secret in a log or a repository is recognised as one
 
 
@@ -37,7 +36,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """``revoked_at`` and ``expires_at`` are None for one that is good until it is revoked."""
+    """``expires_at`` is None for one that is valid until it is revoked."""
 
     name: str
     scopes: frozenset[Scope]
@@ -61,67 +60,55 @@ class Tokens:
         per_minute: int = PER_MINUTE,
         expires: datetime | None = None,
     ) -> str:
-        """The secret, told only here. Raises Refused: bad_name, no_scope, bad_rate, name_taken, too_many."""
+        """The secret, shown only here. Raises Refused: bad_name, no_scope, bad_rate, name_taken, too_many."""
         scope_words = sorted({scope.value for scope in scopes})
-        if not _NAME.fullmatch(name):
-            raise ActionRefused(
-                "bad_name", "a name has 2 to 40 of a-z, 0-9, dot, dash and underscore, and begins with a letter"
-            )
+        check_name(name)
         if not scope_words:
-            raise ActionRefused("no_scope", f"a token opens something: {', '.join(Scope)}")
+            raise Refused("no_scope", f"a token opens something: {', '.join(Scope)}")
         if not 1 <= per_minute <= MAX_PER_MINUTE:
-            raise ActionRefused(
-                "bad_rate", f"a token may ask 1 to {MAX_PER_MINUTE} times a minute", most=MAX_PER_MINUTE
+            raise Refused(
+                "bad_rate", f"a token may ask 1 to {MAX_PER_MINUTE} times a minute", {"most": str(MAX_PER_MINUTE)}
             )
         secret = _PREFIX + secrets.token_urlsafe(32)
+        row = {
+            "name": name,
+            "secret_sha256": _hash(secret),
+            "scopes": " ".join(scope_words),
+            "per_minute": per_minute,
+            "made_at": to_rfc3339(now),
+            "expires_at": to_rfc3339(expires) if expires is not None else None,
+        }
         with self._database.writing() as connection:
-            if connection.execute(select(func.count()).select_from(token_table)).scalar_one() >= MAX_TOKENS:
-                raise ActionRefused("too_many", f"there are {MAX_TOKENS} tokens already", n=MAX_TOKENS)
-            if connection.execute(select(token_table.c.name).where(token_table.c.name == name)).first() is not None:
-                message = f"there is or was a token {name} already: take another name"
-                raise ActionRefused("name_taken", message, name=name)
-            connection.execute(
-                insert(token_table).values(
-                    name=name,
-                    secret_sha256=_hash(secret),
-                    scopes=" ".join(scope_words),
-                    per_minute=per_minute,
-                    made_at=to_rfc3339(now),
-                    expires_at=to_rfc3339(expires) if expires is not None else None,
-                    revoked_at=None,
-                )
-            )
+            insert_named(connection, token_table, row, MAX_TOKENS)
         return secret
 
     def find(self, secret: str, now: datetime) -> Token | None:
-        """None for one that nobody made, that was revoked or is over."""
+        """None for one that is unknown, revoked or expired."""
         if not secret.startswith(_PREFIX):
             return None
+        valid = token_table.c.revoked_at.is_(None) & (
+            token_table.c.expires_at.is_(None) | (token_table.c.expires_at > to_rfc3339(now))
+        )
+        same_secret = token_table.c.secret_sha256 == _hash(secret)
         with self._database.reading() as connection:
-            row = connection.execute(select(token_table).where(token_table.c.secret_sha256 == _hash(secret))).first()
-        if (
-            row is None
-            or row.revoked_at is not None
-            or (row.expires_at is not None and row.expires_at <= to_rfc3339(now))
-        ):
-            return None
-        return _token(row)
+            row = connection.execute(select(token_table).where(same_secret, valid)).first()
+        return _token(row) if row is not None else None
 
     def revoke(self, name: str, now: datetime) -> None:
         """Raises Refused: no_such_token."""
         with self._database.writing() as connection:
             active = (token_table.c.name == name) & token_table.c.revoked_at.is_(None)
             if not connection.execute(update(token_table).where(active).values(revoked_at=to_rfc3339(now))).rowcount:
-                raise ActionRefused("no_such_token", f"there is no token {name[:40]!r} that is good", name=name[:40])
+                raise Refused("no_such_token", f"there is no token {name[:40]!r} that is good", {"name": name[:40]})
 
     def all(self) -> list[Token]:
-        """By name, those that were revoked too."""
+        """By name, with the revoked ones."""
         with self._database.reading() as connection:
             return [_token(row) for row in connection.execute(select(token_table).order_by(token_table.c.name))]
 
 
 class TokenRateLimiter:
-    """How often each token has asked, in this process: what it may ask in a minute it may ask at once, and then evenly.
+    """A token bucket for each token, of this process: the requests of a minute at once, and then evenly.
 
     ``clock`` is monotonic, in seconds.
     """
@@ -132,7 +119,7 @@ class TokenRateLimiter:
         self._left: dict[str, tuple[float, float]] = {}
 
     def wait_s(self, token: Token) -> float:
-        """0 when it may ask now, and then that is counted; else the seconds until it may."""
+        """0 for a request that is allowed now, which is counted; else the seconds until one is."""
         with self._lock:
             now = self._clock()
             left, since = self._left.get(token.name, (float(token.per_minute), now))
@@ -145,8 +132,9 @@ class TokenRateLimiter:
 
 
 def _token(row: Row[Any]) -> Token:
-    scopes = frozenset(Scope(word) for word in row.scopes.split())
-    return Token(row.name, scopes, row.per_minute, row.made_at, row.expires_at, row.revoked_at)
+    return Token(
+        row.name, frozenset(map(Scope, row.scopes.split())), row.per_minute, row.made_at, row.expires_at, row.revoked_at
+    )
 
 
 def _hash(secret: str) -> str:

@@ -201,7 +201,7 @@ def _no_title() -> ActionRefused:
 def _load_for_action(connection: Connection, key: ListingKey, action: ListingAction, context: ActionContext) -> Listing:
     one = load_listing(connection, key)
     if one is None:
-        raise ActionRefused("no_such_listing", f"there is no listing {key}", lot=key.lot)
+        raise ActionRefused("no_such_listing", f"there is no listing {key}", {"lot": key.lot})
     if one.version != context.version:
         raise ActionRefused("decided_meanwhile", f"{key} has changed meanwhile: look at it again")
     if not one.allows(action):

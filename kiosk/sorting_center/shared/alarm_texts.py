@@ -1,62 +1,15 @@
-"""What the program itself writes down about alarms and notices: kept in English, shown in every language.
-
-A sentence is made and read by one table, so what stands in a database, of whatever age, leads back to its code.
-"""
+"""What the program writes down about alarms and notices: a code and values, shown by a sentence of every language."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from typing import Final, Literal
+from typing import Final
 
-DetailCode = Literal[
-    "came_twice",
-    "breaks_the_chain",
-    "confirmed_again",
-    "in_two_regions",
-    "names_another_region",
-    "too_many_epochs",
-    "by_turns",
-    "many_times",
-    "set_apart",
-    "last_heard",
-    "waiting",
-    "missing_since",
-    "missing",
-    "never_came",
-    "too_much_today",
-    "little_disk",
-    "scale_valid_until",
-    "valid_until",
-    "above_max",
-    "far_price",
-    "early_clock",
-    "mail_taken",
-    "mail_taken_in_part",
-    "mail_login_refused",
-    "mail_answered",
-    "mail_none_taken",
-    "mail_late",
-    "mail_failed",
-    "no_logins",
-    "login_unreadable",
-    "login_lines",
-    "plain_http",
-    "not_found",
-    "not_open",
-    "too_long",
-    "bad_target",
-    "no_room",
-    "own_error",
-    "late",
-    "answered",
-    "failed",
-]
+import msgspec
 
-_ENGLISH: Final[Mapping[DetailCode, str]] = {
+# For programs, in webhooks. Codes without a sentence here are shown on pages alone.
+ENGLISH: Final[Mapping[str, str]] = {
     "came_twice": "event {seq} came twice with different content",
     "breaks_the_chain": "event {seq} does not follow the event before it",
     "confirmed_again": "event {seq} confirms a receipt that event {first} of {epoch} has confirmed",
@@ -77,86 +30,49 @@ _ENGLISH: Final[Mapping[DetailCode, str]] = {
     "little_disk": "the disk of the sorting center is nearly full; {n} MB were taken in today (UTC), the rest waits",
     "scale_valid_until": "{text} valid until {day}",
     "valid_until": "valid until {day}",
+    "software": "{text}",
     "above_max": "receipt {receipt} has a bag of {n} g; the scale shows {most} g at most",
     "far_price": "receipt {receipt} has {n} fen for a kilogram; other stations have {most} fen on that day",
     "early_clock": "{receipt} was written at {at} by a clock that is set; no event there is older than {since}",
-    "mail_taken": "given to the mail server",
-    "mail_taken_in_part": "given to the mail server; it refused {n} of the recipients",
-    "mail_login_refused": "the mail server did not take the login ({n})",
-    "mail_answered": "the mail server answered {n}",
-    "mail_none_taken": "the mail server takes none of {n} recipients",
-    "mail_late": "mail server {host}: no answer within {seconds} s",
-    "mail_failed": "mail server {host}: {text}",
-    "no_logins": "no folder of logins is given: {option}",
-    "login_unreadable": "the file of the login {name} cannot be read",
-    "login_lines": "the file of the login {name} must have two lines: user and password",
-    "plain_http": "plain http goes only to a host named with --allow-webhook-host, like {host}",
-    "not_found": "the name {host} is not found",
-    "not_open": "{host} is {address}, which is not in the open net: --allow-webhook-host {host} allows it",
-    "too_long": "the notice has {n} bytes, at most {most} are sent",
-    "bad_target": "the address of this target cannot be used",
-    "no_room": "there was no room: {n} notices wait already",
-    "own_error": "an error of this software: {text}; it is in the log",
-    "late": "{host}: no answer within {seconds} s",
-    "answered": "{host} answered {n}",
-    "failed": "{host}: {text}",
-}
-
-_COUNT: Final = r"-?[0-9]+"
-# Of values, by their name; of any other it is one word.
-_VALUE_PATTERNS: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("n", "seq", "first", "most"), _COUNT),
-    "seconds": r"[0-9.]+",
-    **dict.fromkeys(("at", "since"), r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2} UTC"),
-    "day": r"[0-9]{4}-[0-9]{2}-[0-9]{2}",
-    **dict.fromkeys(("text", "said", "option"), r".+"),
 }
 _MINUTE_FORMAT: Final = "%Y-%m-%d %H:%M UTC"
-_WORD: Final = r"\S+"
-_PLACEHOLDER: Final = re.compile(r"\{([a-z]+)\}")
 
 
-@dataclass(frozen=True, slots=True)
-class AlarmDetail:
-    """A sentence that was read back. Values are as they were written."""
+class AlarmDetail(msgspec.Struct, frozen=True):
+    """``code`` names the text ``said_{code}`` of the pages, and ``values`` fill it."""
 
-    code: DetailCode
-    values: Mapping[str, str]
+    code: str
+    values: dict[str, str | int]
+
+
+def format_detail(code: str, **values: str | int) -> str:
+    """As it is stored: JSON. ``said`` is another detail."""
+    return msgspec.json.encode(AlarmDetail(code, values)).decode()
+
+
+def parse_detail(text: str) -> AlarmDetail | None:
+    """None for any other text: a version of software, what an earlier version has written."""
+    try:
+        return msgspec.json.decode(text, type=AlarmDetail)
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        return None
+
+
+def english_detail(text: str) -> str:
+    """A stored detail as an English sentence; any other text as it is."""
+    found = parse_detail(text)
+    if found is None or found.code not in ENGLISH:
+        return text
+    values = found.values
+    if "said" in values:
+        values = {**values, "said": english_detail(str(values["said"]))}
+    return ENGLISH[found.code].format_map(values)
 
 
 def format_minute(at: datetime) -> str:
-    """Of a sentence, to the minute."""
-    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(' ', 'minutes')} UTC"
+    """A moment as a value of a detail."""
+    return at.astimezone(UTC).strftime(_MINUTE_FORMAT)
 
 
 def parse_minute(at: str) -> datetime:
     return datetime.strptime(at, _MINUTE_FORMAT).replace(tzinfo=UTC)
-
-
-def format_detail(code: DetailCode, **values: str | int) -> str:
-    """In English, as it is kept."""
-    return _ENGLISH[code].format(**values)
-
-
-def parse_detail(text: str) -> AlarmDetail | None:
-    """None for what is none of these: a version of software, a sentence that was cut off, one of a later version."""
-    for code, shape in _detail_patterns():
-        if (found := shape.fullmatch(text)) is not None:
-            return AlarmDetail(code, found.groupdict())
-    return None
-
-
-@cache
-def _detail_patterns() -> list[tuple[DetailCode, re.Pattern[str]]]:
-    return [(code, re.compile(_detail_pattern(english))) for code, english in _ENGLISH.items()]
-
-
-def _detail_pattern(english: str) -> str:
-    shape, end, seen = "", 0, set[str]()
-    for place in _PLACEHOLDER.finditer(english):
-        name = place[1]
-        shape += re.escape(english[end : place.start()])
-        shape += f"(?P={name})" if name in seen else f"(?P<{name}>{_VALUE_PATTERNS.get(name, _WORD)})"
-        seen.add(name)
-        end = place.end()
-    return shape + re.escape(english[end:])

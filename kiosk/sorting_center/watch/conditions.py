@@ -41,7 +41,7 @@ class ConditionGroup:
 
 @dataclass(frozen=True, slots=True)
 class CountySnapshot:
-    """All that is looked at. ``now`` is on the wall clock of the county."""
+    """``now`` is on the wall clock of the county."""
 
     rows: Sequence[FleetRow]
     register: StationRegister
@@ -112,24 +112,19 @@ def _of_row(row: FleetRow, measure: Measure) -> Iterator[Condition]:
         yield of("backlog", "", format_detail("waiting", n=row.pending or 0))
     if measure.has_gap(row):
         missing, since = row.gaps.missing - row.gaps.lost, row.gaps.since
-        yield of(
-            "gap",
-            "",
-            format_detail("missing_since", n=missing, at=format_minute(since))
-            if since
-            else format_detail("missing", n=missing),
-        )
+        detail = format_detail("missing", n=missing)
+        if since:
+            detail = format_detail("missing_since", n=missing, at=format_minute(since))
+        yield of("gap", "", detail)
     if row.gaps.lost:
         yield of("gap", LOST_SUBJECT, format_detail("never_came", n=row.gaps.lost))
     if measure.is_old(row):
-        yield of("old_software", "", row.software or "")
+        yield of("old_software", "", format_detail("software", text=row.software or ""))
 
 
 def _verification_expired(expected: ExpectedStation) -> Condition:
     day = expected.valid_until
-    detail = (
-        format_detail("scale_valid_until", text=expected.scale, day=day)
-        if expected.scale
-        else format_detail("valid_until", day=day)
-    )
-    return Condition("verification_over", expected.region, expected.station, expected.valid_until, detail)
+    detail = format_detail("valid_until", day=day)
+    if expected.scale:
+        detail = format_detail("scale_valid_until", text=expected.scale, day=day)
+    return Condition("verification_over", expected.region, expected.station, day, detail)

@@ -21,9 +21,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from kiosk.base.shutdown import ShutdownEvent
+from kiosk.base.worker import Worker
 from kiosk.sorting_center.desk.desk import CenterDesk
-from kiosk.sorting_center.desk.notices.dispatcher import NoticeDispatcher
+from kiosk.sorting_center.desk.notices.dispatcher import POLL_INTERVAL_S, NoticeDispatcher
 from kiosk.sorting_center.desk.notices.mail import MailSender
+from kiosk.sorting_center.desk.notices.outbound import OutboundNetwork
 from kiosk.sorting_center.desk.notices.targets import NoticeChannel
 from kiosk.sorting_center.desk.notices.webhook import WebhookSender
 from kiosk.sorting_center.desk.shared.errors import DeskError
@@ -35,7 +37,7 @@ from kiosk.sorting_center.shared.subprocess_job import open_stdin, read_task, wa
 from kiosk.sorting_center.watch.county_watch import CountyWatch, county_snapshot
 from kiosk.sorting_center.web.app import ExternalAddresses, compile_templates, create_app
 from kiosk.sorting_center.web.child import WebTask
-from kiosk.sorting_center.web.notice_words import NoticeWords
+from kiosk.sorting_center.web.notice_words import case_line, mail_text
 from kiosk.sorting_center.web.remote_health import RemoteHealth
 from kiosk.sorting_center.web.shared.guard import Hosts
 from kiosk.sorting_center.web.shared.settings import CenterWebSettings
@@ -91,8 +93,8 @@ def serve(
             threading.Thread(target=watch.run, args=(shutdown,), name="watch", daemon=True),
             threading.Thread(target=arrivals.run, args=(shutdown,), name="listings", daemon=True),
         ]
-        sender = build_sender(stores.desk, settings)
-        sender_thread = threading.Thread(target=sender.run, args=(shutdown,), name="notices", daemon=True)
+        dispatcher = build_dispatcher(stores.desk, settings)
+        notices = Worker("notices", dispatcher.step, retry_s=POLL_INTERVAL_S, expected=(DeskError,))
         outside = ExternalAddresses(Hosts(settings.host, settings.names), settings.trusted_proxy, settings.storefront())
         app = create_app(stores, health, lambda: datetime.now(UTC).astimezone(zone), outside)
         use_compiled_cache(app.jinja_env, app.root_path)
@@ -102,24 +104,21 @@ def serve(
         threads.append(threading.Thread(target=pictures.run_refresh, args=(shutdown,), name="pictures", daemon=True))
         server = WebServer(app, listen_socket)
         server.start()
-        for thread in (*threads, sender_thread):
+        for thread in threads:
             thread.start()
+        notices.start()
         shutdown.wait()
         server.stop(_STOP_TIMEOUT_S)
         for thread in threads:
             thread.join()
-        sender_thread.join(_STOP_TIMEOUT_S)  # a receiver may keep it longer; what it sends then is sent again
+        notices.stop(_STOP_TIMEOUT_S)  # a receiver may keep it longer; what it sends then is sent again
 
 
-def build_sender(desk: CenterDesk, settings: CenterWebSettings) -> NoticeDispatcher:
-    """What sends the notices of a desk."""
-    words = NoticeWords()
-    logins = _path_or_none(settings.mail_logins)
-    hosts = frozenset(host.lower() for host in settings.webhook_hosts)
-    return NoticeDispatcher(
-        desk.notices,
-        {NoticeChannel.MAIL: MailSender(words, logins, hosts), NoticeChannel.WEBHOOK: WebhookSender(words, hosts)},
-    )
+def build_dispatcher(desk: CenterDesk, settings: CenterWebSettings) -> NoticeDispatcher:
+    network = OutboundNetwork(frozenset(host.lower() for host in settings.webhook_hosts))
+    mail = MailSender(mail_text, _path_or_none(settings.mail_logins), network)
+    webhook = WebhookSender(case_line, network)
+    return NoticeDispatcher(desk.notices, {NoticeChannel.MAIL: mail.send, NoticeChannel.WEBHOOK: webhook.send})
 
 
 def _path_or_none(name: str | None) -> Path | None:

@@ -12,12 +12,13 @@ import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text, update
 
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.care import back_up_desk, copy_desk, require_copyable
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared import database
 from kiosk.sorting_center.desk.shared.database import DeskDatabase, desk_path
-from kiosk.sorting_center.desk.shared.errors import ActionRefused, DeskError
+from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.desk.shared.schema import REVISION, metadata, person
 from kiosk.sorting_center.ledger import Ledger
 
@@ -44,7 +45,7 @@ def test_two_administrators_of_two_processes_do_not_lock_each_other_out(postgres
         def disable() -> None:
             try:
                 other.people.set_disabled("gulnar", True, NOW)
-            except ActionRefused as error:
+            except Refused as error:
                 said.append(error.code)
 
         second = threading.Thread(target=disable)

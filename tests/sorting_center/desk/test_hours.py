@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.sorting_center.desk.hours import DAY_MIN, DAYS, BadHours, OpeningHours, is_quiet
+from kiosk.base.refused import Refused
+from kiosk.sorting_center.desk.hours import DAY_MIN, DAYS, OpeningHours, is_quiet
 from tests.each import each
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -62,7 +63,7 @@ def test_hours_that_are_meant(text: str, shown: str) -> None:
     ],
 )
 def test_hours_that_cannot_be_meant(text: str) -> None:
-    with pytest.raises(BadHours):
+    with pytest.raises(Refused):
         OpeningHours.parse(text)
 
 

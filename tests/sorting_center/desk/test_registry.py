@@ -2,16 +2,25 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.hours import OpeningHours
-from kiosk.sorting_center.desk.registry import ExpectedStation, Township, build_register, differences, registry_coverage
+from kiosk.sorting_center.desk.registry import (
+    DRAFT_LIFETIME,
+    ExpectedStation,
+    RegistryDraft,
+    Township,
+    build_register,
+    differences,
+    registry_coverage,
+)
 from kiosk.sorting_center.desk.registry_csv import COLUMNS, MAX_FAULTS, BadRegistry, read_registry, write_registry
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
 
 SAMPLE = (
     "region,station,village,township,hours,quiet_min,contact,scale,verified_on,valid_until\r\n"
@@ -19,6 +28,8 @@ SAMPLE = (
     "shache,S0002,ئازاد باغ,Tomosteng,mon-sat 09:00-19:00,90,,,,\r\n"
     "hotan,S0001,红枣村,,,,,,,\r\n"
 )
+NOW = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
+FILE = b"region,station\nshache,S0001\n\x00\xff"
 
 
 def table(*rows: dict[str, str]) -> bytes:
@@ -184,8 +195,37 @@ def test_a_list_that_was_changed_meanwhile_is_not_replaced(desk: CenterDesk) -> 
     read = read_registry(SAMPLE.encode())
     seen = desk.registry.current().digest
     desk.registry.replace(read.stations, read.townships, seen)
-    with pytest.raises(ActionRefused) as refused:
+    with pytest.raises(Refused) as refused:
         desk.registry.replace([], [], seen)
     assert refused.value.code == "changed_meanwhile"
     assert len(desk.registry.current().stations) == 3
     desk.registry.replace([], [], desk.registry.current().digest)
+
+
+def draft_code(desk: CenterDesk, who: str, session: str, sha256: str, now: datetime) -> str:
+    with pytest.raises(Refused) as refused:
+        desk.drafts.find(who, session, sha256, now)
+    return refused.value.code
+
+
+def test_a_file_is_kept_for_its_session_until_it_is_taken(desk: CenterDesk) -> None:
+    kept = desk.drafts.store("gulnar", "word", FILE, "mark", NOW)
+    assert desk.drafts.find("gulnar", "word", kept.file_sha256, NOW) == RegistryDraft(FILE, kept.file_sha256, "mark")
+    for who, session, sha256 in (
+        ("turdi", "word", kept.file_sha256),
+        ("gulnar", "other", kept.file_sha256),
+        ("gulnar", "word", "0" * 64),
+    ):
+        assert draft_code(desk, who, session, sha256, NOW) == "no_draft"
+    desk.drafts.discard("gulnar")
+    assert draft_code(desk, "gulnar", "word", kept.file_sha256, NOW) == "no_draft"
+
+
+def test_it_is_good_for_an_hour_and_until_the_next(desk: CenterDesk) -> None:
+    first = desk.drafts.store("gulnar", "word", FILE, "mark", NOW)
+    assert desk.drafts.find("gulnar", "word", first.file_sha256, NOW + DRAFT_LIFETIME)
+    later = NOW + DRAFT_LIFETIME + timedelta(seconds=1)
+    assert draft_code(desk, "gulnar", "word", first.file_sha256, later) == "no_draft"
+    second = desk.drafts.store("gulnar", "word", b"another", "mark", NOW)
+    assert draft_code(desk, "gulnar", "word", first.file_sha256, NOW) == "no_draft"
+    assert desk.drafts.find("gulnar", "word", second.file_sha256, NOW)

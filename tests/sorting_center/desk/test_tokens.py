@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.desk import CenterDesk
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.desk.tokens import Scope, Token, TokenRateLimiter
 
 NOW = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
@@ -20,10 +20,10 @@ def test_a_secret_opens_its_scopes_until_it_is_revoked(desk: CenterDesk) -> None
         assert desk.tokens.find(wrong, NOW) is None
     desk.tokens.revoke("warehouse", NOW)
     assert desk.tokens.find(secret, NOW) is None
-    with pytest.raises(ActionRefused) as refused:
+    with pytest.raises(Refused) as refused:
         desk.tokens.revoke("warehouse", NOW)
     assert refused.value.code == "no_such_token"
-    with pytest.raises(ActionRefused) as refused:
+    with pytest.raises(Refused) as refused:
         desk.tokens.add("warehouse", [Scope.FEED], NOW)
     assert refused.value.code == "name_taken", "a name in an old log stays that of one secret"
 
@@ -41,7 +41,7 @@ def test_what_is_refused(desk: CenterDesk) -> None:
         ("bad_rate", "warehouse", [Scope.FEED], 0),
         ("bad_rate", "warehouse", [Scope.FEED], 10**9),
     ]:
-        with pytest.raises(ActionRefused) as refused:
+        with pytest.raises(Refused) as refused:
             desk.tokens.add(name, scopes, NOW, rate)
         assert refused.value.code == code
     assert desk.tokens.all() == []

@@ -10,6 +10,7 @@ from kiosk.messaging.contract.topics import Topics
 from kiosk.sorting_center.ingest.message_parsing import merge_deliveries, parse_message
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.twins import Boots, detect_twin
+from kiosk.sorting_center.shared.alarm_texts import english_detail
 from kiosk.sorting_center.shared.ports import Inbound
 from tests.each import each
 from tests.sorting_center.stations import NOW
@@ -60,7 +61,7 @@ def test_no_twin(what: str, heard: Heard) -> None:
 def test_a_twin_is_named_with_the_other(what: str, heard: Heard, at: int, both: tuple[str, str]) -> None:
     (first, *_) = alarms(heard)
     assert first[0] == at, what
-    assert all(f"boot {boot}" in first[1] for boot in both)
+    assert all(f"boot {boot}" in english_detail(first[1]) for boot in both)
 
 
 @given(st.lists(st.tuples(st.integers(1, 3), st.booleans()), max_size=30))
@@ -80,7 +81,7 @@ def test_two_machines_are_found_at_the_first_return(turns: list[str]) -> None:
 
 
 def raised(ledger: Ledger) -> list[tuple[str, str, str, str]]:
-    return [(row.kind, row.station, row.epoch, row.detail) for row in ledger.overview(NOW).alarms]
+    return [(row.kind, row.station, row.epoch, english_detail(row.detail)) for row in ledger.overview(NOW).alarms]
 
 
 def test_two_machines_that_take_turns_are_one_alarm_of_the_ledger(ledger: Ledger) -> None:

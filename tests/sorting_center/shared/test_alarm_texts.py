@@ -2,49 +2,66 @@ from __future__ import annotations
 
 import re
 import string
-from typing import get_args
 
-from kiosk.sorting_center.shared.alarm_texts import DetailCode, format_detail, parse_detail
+import pytest
+
+from kiosk.sorting_center.shared.alarm_texts import ENGLISH, english_detail, format_detail, parse_detail
+from kiosk.sorting_center.web.notice_words import _format_detail
 from kiosk.sorting_center.web.shared.texts import CenterTexts, languages, tables
+from tests.sorting_center.codes import codes_of
 
-VALUES = {
-    "n": 12,
-    "seq": 7,
-    "first": 3,
-    "most": 400,
-    "seconds": "2.5",
+VALUES: dict[str, str | int] = {
+    **dict.fromkeys(("n", "seq", "first", "most"), 1234),
     "at": "2026-11-25 04:00 UTC",
     "since": "2025-01-01 00:00 UTC",
     "day": "2026-11-25",
     "said": format_detail("came_twice", seq=4),
     "text": "ConnectionRefusedError: [Errno 111]",
-    "host": "[::1]:587/starttls",
-    "address": "10.0.0.1",
-    "option": "--mail-logins DIR",
     "reason": "far_ahead",
 }
+CODES = sorted(text_id.removeprefix("said_") for text_id in tables()["en"] if text_id.startswith("said_"))
 
 
 def names_of(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
 
-def test_every_sentence_leads_back_to_its_code_and_is_said_in_every_language() -> None:
-    for code in get_args(DetailCode):
-        wanted = names_of(tables()["en"][f"said_{code}"])
-        values = {name: VALUES.get(name, f"{name}-1") for name in wanted}
-        kept = format_detail(code, **values)
-        found = parse_detail(kept)
-        assert found is not None and found.code == code, kept
-        assert found.values == {name: str(value) for name, value in values.items()}
-        for language in languages():
-            told = tables()[language.code][f"said_{code}"]
-            assert names_of(told) == wanted, (language.code, code)
-            shown = CenterTexts(language.code).render_detail(kept, lambda at: at[:16])
-            assert "{" not in shown and (language.code == "en" or not re.search(r"\bevents?\b", shown)), shown
+def stored(code: str) -> str:
+    return format_detail(
+        code, **{name: VALUES.get(name, f"{name}-1") for name in names_of(tables()["en"][f"said_{code}"])}
+    )
+
+
+def test_every_code_that_is_written_down_has_a_sentence_and_no_sentence_is_left_over() -> None:
+    written = codes_of("format_detail") | codes_of("DeliveryFailed")
+    assert set(CODES) == written
+    assert set(ENGLISH) <= written
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_a_detail_is_shown_with_its_values_in_every_language(code: str) -> None:
+    detail = stored(code)
+    found = parse_detail(detail)
+    assert found is not None and found.code == code
+    for language in languages():
+        assert names_of(tables()[language.code][f"said_{code}"]) == found.values.keys(), language.code
+        shown = CenterTexts(language.code).render_detail(detail, lambda at: at[:16])
+        assert "{" not in shown and (language.code == "en" or not re.search(r"\bevents?\b", shown)), shown
+        in_a_mail = _format_detail(tables()[language.code], detail, language.direction == "rtl")
+        assert "{" not in in_a_mail and ("said" in found.values or str(found.values.get("n", "")) in in_a_mail)
+
+
+def test_programs_get_it_in_english() -> None:
+    assert english_detail(format_detail("came_twice", seq=4)) == "event 4 came twice with different content"
+    many = format_detail("many_times", n=3, said=format_detail("came_twice", seq=4))
+    assert english_detail(many) == "3 times; the first: event 4 came twice with different content"
+    for code in ENGLISH:
+        assert "{" not in english_detail(stored(code))
+    assert english_detail("it shook") == "it shook"
 
 
 def test_what_was_not_said_here_is_shown_as_it_is() -> None:
-    for text in ("1.0.0", "<b>event 4 came twice</b>", "event 4 came twice", "", "{n} events wait there"):
+    for text in ("1.0.0", "<b>event 4 came twice</b>", "", "{n} events wait there", "{}", '{"code": 1}', "\ud800"):
         assert parse_detail(text) is None
     assert CenterTexts("ug").render_detail("<b>", str) == '<bdi lang="en">&lt;b&gt;</bdi>'
+    assert CenterTexts("ug").render_detail(format_detail("of_tomorrow"), str).startswith('<bdi lang="en">')

@@ -12,6 +12,7 @@ from kiosk.sorting_center.desk.registry import StationRegister
 from kiosk.sorting_center.desk.shared.cases import Condition
 from kiosk.sorting_center.ledger.limits.shares import HeldBack
 from kiosk.sorting_center.reports.fleet import FleetRow, GapFacts
+from kiosk.sorting_center.shared.alarm_texts import english_detail, format_detail
 from kiosk.sorting_center.watch.conditions import ConditionGroup, CountySnapshot, conditions
 from tests.sorting_center.watch.rows import NOW, RECENT, expected, heard, register
 
@@ -46,7 +47,7 @@ def test_a_thousand_alarms_of_a_day_are_one_case_and_another_day_is_another() ->
         ("fork", "S0001", "bb 2026-11-25"),
     ]
     first, *_ = conditions(CountySnapshot([], register(), alarms, (), NOW))
-    assert first.detail == "1000 times; the first: event 3 came twice"
+    assert english_detail(first.detail) == "1000 times; the first: event 3 came twice"
 
 
 def test_what_is_set_apart_is_a_case_unless_an_alarm_says_so_already() -> None:
@@ -59,11 +60,11 @@ def test_what_is_set_apart_is_a_case_unless_an_alarm_says_so_already() -> None:
 def test_a_station_that_sends_too_much_is_named() -> None:
     held = [HeldBack("S0001", "shache", 67_108_864, "share"), HeldBack("S0002", "shache", 3_000_000, "disk")]
     first, second = conditions(CountySnapshot([], register(), (), (), NOW, held_back=held))
-    assert (first.key, first.detail) == (
+    assert (first.key, english_detail(first.detail)) == (
         ("held_back", "shache", "S0001", ""),
         "67 MB were taken in today (UTC); the rest has to wait until tomorrow",
     )
-    assert (second.station, second.detail.partition(";")[0]) == (
+    assert (second.station, english_detail(second.detail).partition(";")[0]) == (
         "S0002",
         "the disk of the sorting center is nearly full",
     )
@@ -126,6 +127,6 @@ def test_each_condition_is_told_once_and_says_what_it_is_about() -> None:
     ]
     seen = CountySnapshot([heard(gaps=GapFacts(2, 0, RECENT - HOUR), pending=170)], register(), (), (), NOW)
     assert conditions(seen) == [
-        Condition("backlog", "shache", "S0001", "", "170 events wait there"),
-        Condition("gap", "shache", "S0001", "", "2 events are missing since 2026-11-25 05:55 UTC"),
+        Condition("backlog", "shache", "S0001", "", format_detail("waiting", n=170)),
+        Condition("gap", "shache", "S0001", "", format_detail("missing_since", n=2, at="2026-11-25 05:55 UTC")),
     ]

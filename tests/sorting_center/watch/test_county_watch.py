@@ -19,6 +19,7 @@ from kiosk.sorting_center.desk.shared.cases import CaseState
 from kiosk.sorting_center.ledger import Delivery, Ledger, LedgerError, Sighting
 from kiosk.sorting_center.reports.follower import ReportsFollower
 from kiosk.sorting_center.reports.reports import Reports
+from kiosk.sorting_center.shared.alarm_texts import english_detail
 from kiosk.sorting_center.watch.county_watch import CountyWatch, county_snapshot
 from kiosk.sorting_center.watch.groups import alarm_groups, quarantine_groups
 from tests.sorting_center.brokers import until
@@ -103,7 +104,7 @@ def test_figures_that_cannot_be_are_a_case_of_the_day_that_only_a_person_settles
         ("impossible_mass", "S0147", "2026-11-25"),
         ("impossible_price", "S0203", "2026-11-25"),
     ]
-    assert [case.detail for case in cases] == [
+    assert [english_detail(case.detail) for case in cases] == [
         "0147-A-000003 was written at 2026-11-24 03:00 UTC by a clock that is set; "
         "no event there is older than 2026-11-25 03:00 UTC",
         "receipt 0147-A-000001 has a bag of 90160 g; the scale shows 30090 g at most",

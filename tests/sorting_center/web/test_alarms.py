@@ -17,7 +17,7 @@ from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.registry import ExpectedStation
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.cases import CaseState, Condition
-from kiosk.sorting_center.web.notice_words import NoticeWords
+from kiosk.sorting_center.web.notice_words import mail_text
 from kiosk.sorting_center.web.shared.sources import Stores
 from kiosk.sorting_center.web.shared.texts import CenterTexts, languages
 from tests.sorting_center.staff import app_of, sign_in
@@ -157,7 +157,7 @@ def test_a_copied_card_has_one_instruction_wherever_it_is_read(operator: Person,
         assert operator.sees(f"/stations/shache/S0147?lang={language.code}").count(instruction) == len(copied)
         for kind, subject in copied:
             case = NoticeCase(7, kind, "shache", "S0147", subject, "", "2026-11-27T08:00:00.000Z", False)
-            assert Markup(instruction).unescape() in NoticeWords().mail_text((case,), language.code)[1]
+            assert Markup(instruction).unescape() in mail_text((case,), language.code)[1]
 
 
 def test_a_kind_nobody_knows_is_shown_too(operator: Person, desk: CenterDesk) -> None:

@@ -13,8 +13,8 @@ from kiosk.sorting_center.desk.notices.webhook import signature
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.desk.shared.cases import Condition
-from kiosk.sorting_center.web.notice_words import NoticeWords
-from kiosk.sorting_center.web.process import build_sender
+from kiosk.sorting_center.web.notice_words import case_line, mail_text
+from kiosk.sorting_center.web.process import build_dispatcher
 from kiosk.sorting_center.web.shared.settings import CenterWebSettings
 from kiosk.sorting_center.web.shared.sources import Stores
 from kiosk.sorting_center.web.shared.texts import languages
@@ -107,18 +107,17 @@ def test_what_is_refused_says_why(admin: Person, desk: CenterDesk) -> None:
 
 
 def test_the_words_of_every_kind_are_there_in_every_language(desk: CenterDesk) -> None:
-    words = NoticeWords()
     for language in languages():
         for kind in KINDS:
             case = NoticeCase(7, kind, "shache", "S0147", "x", "seen", "2026-11-27T08:00:00.000Z", True)
-            subject, text = words.mail_text((case,), language.code)
+            subject, text = mail_text((case,), language.code)
             assert "1" in subject
             assert "S0147" in text
             assert f": {kind}." not in text
-        subject, text = words.mail_text((), language.code)
+        subject, text = mail_text((), language.code)
         assert subject
         assert text
-    ug = words.case_line(NoticeCase(7, "fork", "shache", "S0147", "x", "seen", "", False), "ug")
+    ug = case_line(NoticeCase(7, "fork", "shache", "S0147", "x", "seen", "", False), "ug")
     assert "\u2066S0147 (shache)\u2069" in ug
 
 
@@ -127,12 +126,12 @@ def test_words_of_strangers_do_not_leave_their_line() -> None:
         7, "moon\nquake", "sha\rche", "S\n0147", "x\n", f"a\r\nBcc: b@example.org {HOSTILE}", "", False
     )
     for language in languages():
-        line = NoticeWords().case_line(hostile, language.code)
+        line = case_line(hostile, language.code)
         assert "\n" not in line
         assert "\r" not in line
         assert "\u202e" not in line
         assert "\x1b" not in line
-        assert "\n" not in NoticeWords().mail_text((hostile,), language.code)[0]
+        assert "\n" not in mail_text((hostile,), language.code)[0]
 
 
 def test_cases_that_go_out_are_seen_on_the_page(admin: Person, desk: CenterDesk) -> None:
@@ -150,12 +149,12 @@ def test_the_web_process_sends_to_a_host_that_was_allowed_and_to_no_other(desk: 
         target = NoticeTarget("hook", NoticeChannel.WEBHOOK, f"http://localhost:{port}/alarms", "zh")
         secret = desk.notice_targets.add(target, NOW)
         desk.cases.observe([Condition("fork", "shache", "S0147", "x 4", "event 4 came twice")], NOW)
-        assert build_sender(desk, CenterWebSettings()).step()
+        assert build_dispatcher(desk, CenterWebSettings()).step() == 0.0
         assert here.asked == []
-        assert "--allow-webhook-host" in desk.notices.newest()[0].result
+        assert "plain_http" in desk.notices.newest()[0].result
         desk.notices.test("hook", NOW)
-        sender = build_sender(desk, CenterWebSettings(webhook_hosts=("LocalHost",)))
-        while sender.step():
+        sender = build_dispatcher(desk, CenterWebSettings(webhook_hosts=("LocalHost",)))
+        while sender.step() == 0.0:
             pass
     told = {asked.headers["X-Kiosk-Notice"]: asked for asked in here.asked}
     assert {row.code for row in desk.notices.newest() if row.state is NoticeState.SENT} == told.keys()

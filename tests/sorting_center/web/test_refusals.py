@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import get_args
 
 import pytest
 from flask.testing import FlaskClient
 
+from kiosk.base.refused import Refused
 from kiosk.domain.events.photo import WordsData
 from kiosk.sorting_center.desk import registry_csv
 from kiosk.sorting_center.desk.decisions import DecisionKind, DecisionRationale
@@ -17,9 +17,8 @@ from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.notices import outbox
 from kiosk.sorting_center.desk.notices.targets import MAX_TARGETS, MailServer, NoticeChannel, NoticeTarget, Webhook
 from kiosk.sorting_center.desk.people import StaffRole, check_password
-from kiosk.sorting_center.desk.registry_csv import MAX_BYTES, BadRegistry, FaultCode, RegistryFault, read_registry
+from kiosk.sorting_center.desk.registry_csv import MAX_BYTES, BadRegistry, RegistryFault, read_registry
 from kiosk.sorting_center.desk.shared.cases import Condition
-from kiosk.sorting_center.desk.shared.errors import ActionRefused, PageCode
 from kiosk.sorting_center.desk.tokens import Scope
 from kiosk.sorting_center.listings.listings import ActionContext, CenterListings
 from kiosk.sorting_center.listings.offer_follower import OfferFollower
@@ -28,6 +27,7 @@ from kiosk.sorting_center.listings.records import ListingKey, ListingTexts
 from kiosk.sorting_center.web.shared.sources import Stores
 from kiosk.sorting_center.web.shared.texts import CenterTexts, languages
 from kiosk.sorting_center.web.staff import exports
+from tests.sorting_center.codes import codes_of
 from tests.sorting_center.staff import PASSWORD, app_of, sign_in
 from tests.sorting_center.stations import NOW as CAME
 from tests.sorting_center.stations import Station
@@ -47,7 +47,7 @@ def admin(stores: Stores) -> Iterator[tuple[FlaskClient, str]]:
         yield client, sign_in(client, stores.desk, StaffRole.ADMIN)
 
 
-OF_PAGES: Mapping[PageCode, str] = {
+OF_PAGES: Mapping[str, str] = {
     "bad_language": "this language is not spoken here",
     "bad_way": "a target is reached by mail or by webhook",
     "export_busy": "two exports are being made",
@@ -70,7 +70,7 @@ def offered(stores: Stores) -> ListingKey:
     return ListingKey("shache", station.station, station.lot(1))
 
 
-def acts(stores: Stores) -> Mapping[PageCode, Callable[[], object]]:
+def acts(stores: Stores) -> Mapping[str, Callable[[], object]]:
     """Something that is refused, for each reason the desk has."""
     desk = stores.desk
     people, tokens, targets, cases = desk.people, desk.tokens, desk.notice_targets, desk.cases
@@ -84,9 +84,9 @@ def acts(stores: Stores) -> Mapping[PageCode, Callable[[], object]]:
     doing, no_title = ActionContext("gulnar", 1, NOW), ListingTexts(WordsData("", "", ""), WordsData("", "", ""))
     decide, subject = desk.decisions.decide, (DecisionKind.DAY, "shache S0147 x 3")
     return {
-        "bad_kind": lambda: replace(HOOK, kinds=frozenset({"no word"})).checked(),
-        "bad_login": lambda: replace(MAIL, login="../x").checked(),
-        "bad_mail": lambda: replace(MAIL, sender="nobody").checked(),
+        "bad_kind": lambda: replace(HOOK, kinds=frozenset({"no word"})).check(),
+        "bad_login": lambda: replace(MAIL, login="../x").check(),
+        "bad_mail": lambda: replace(MAIL, sender="nobody").check(),
         "bad_name": lambda: people.add("Root!", StaffRole.VIEWER, PASSWORD, NOW),
         "bad_rate": lambda: tokens.add("other", [Scope.READ], NOW, 0),
         "bad_server": lambda: MailServer.parse("mail.example.org"),
@@ -118,11 +118,11 @@ def acts(stores: Stores) -> Mapping[PageCode, Callable[[], object]]:
     }
 
 
-def refused(stores: Stores) -> Iterator[ActionRefused]:
+def refused(stores: Stores) -> Iterator[Refused]:
     """One of each code."""
-    yield from (ActionRefused(code, said) for code, said in OF_PAGES.items())
+    yield from (Refused(code, said) for code, said in OF_PAGES.items())
     for code, act in acts(stores).items():
-        with pytest.raises(ActionRefused) as caught:
+        with pytest.raises(Refused) as caught:
             act()
         assert caught.value.code == code
         yield caught.value
@@ -131,17 +131,19 @@ def refused(stores: Stores) -> Iterator[ActionRefused]:
 def test_every_refusal_has_a_sentence_in_every_language(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "MAX_WAITING", 0)
     found = list(refused(stores))
-    assert {error.code for error in found} == set(get_args(PageCode))
+    assert {error.code for error in found} == codes_of("Refused", "hours", "registry_csv", "care") | codes_of(
+        "ActionRefused"
+    ), "not of files"
     for error in found:
         said = {texts.refusal(error) for texts in map(CenterTexts, LANGUAGES)}
         assert len(said) == len(LANGUAGES), f"{error.code} is not said in each language"
         for value in error.values.values():
-            shown = f"{value:,}" if isinstance(value, int) else str(value)
+            shown = f"{int(value):,}" if value.isdecimal() else value
             assert all(shown in sentence for sentence in said), f"{error.code} does not say {value}"
 
 
 HEAD = "region,station,township,hours,quiet_min,verified_on,village\n"
-LISTS: Mapping[FaultCode, str | bytes] = {
+LISTS: Mapping[str, str | bytes] = {
     "bad_date": f"{HEAD}shache,S0001,T,,,2026-13-01,\n",
     "bad_quiet": f"{HEAD}shache,S0001,T,,0,,\n",
     "bad_region": f"{HEAD}Shache!,S0001,T,,,,\n",
@@ -170,8 +172,7 @@ LISTS: Mapping[FaultCode, str | bytes] = {
 
 
 def test_every_fault_of_a_list_has_a_sentence_in_every_language(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = {code for part in get_args(FaultCode) for code in get_args(part)}
-    assert LISTS.keys() == known
+    assert LISTS.keys() == registry_csv.MESSAGES.keys()
     for code, content in LISTS.items():
         with monkeypatch.context() as lowered:
             if code == "too_many":

@@ -1,18 +1,18 @@
-"""Sends what waits."""
+"""Sends what waits in the outbox."""
 
 from __future__ import annotations
 
 import logging
 import random
-import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
+from kiosk.base.refused import Refused
 from kiosk.domain.backoff import Backoff
-from kiosk.sorting_center.desk.notices import ports, targets
+from kiosk.sorting_center.desk.notices.outbound import DeliveryFailed
 from kiosk.sorting_center.desk.notices.outbox import NoticeClaim, NoticeOutbox
-from kiosk.sorting_center.desk.shared.errors import DeskError
+from kiosk.sorting_center.desk.notices.targets import NoticeChannel
 from kiosk.sorting_center.shared.alarm_texts import format_detail
 
 POLL_INTERVAL_S: Final = 3.0
@@ -25,14 +25,14 @@ log = logging.getLogger(__name__)
 class NoticeDispatcher:
     """Any number of processes may have one: the outbox gives each notice to one at a time.
 
-    A notice that came through just before its sender died is sent again: receivers know it by its id. ``share`` is
-    that of `Backoff`.
+    A sender returns the answer as a detail, or raises Refused. A notice that came through just before its process died
+    is sent again: receivers know it by its id. ``share`` is that of `Backoff`.
     """
 
     def __init__(
         self,
         notices: NoticeOutbox,
-        senders: Mapping[targets.NoticeChannel, ports.NoticeSender],
+        senders: Mapping[NoticeChannel, Callable[[NoticeClaim], str]],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         share: Callable[[], float] = lambda: random.uniform(0.5, 1.0),  # noqa: S311 - nothing secret
     ) -> None:
@@ -41,34 +41,24 @@ class NoticeDispatcher:
         self._now = now
         self._share = share
 
-    def step(self) -> bool:
-        """Write what is new and try one notice; whether there was any. Raises DeskError."""
+    def step(self) -> float:
+        """Write what is new and try one notice; seconds until the next step. Raises DeskError."""
         self._notices.collect(self._now())
         claim = self._notices.claim(self._now())
         if claim is None:
-            return False
+            return POLL_INTERVAL_S
         try:
-            result = self._senders[claim.target.way].send(claim)
-        except ports.DeliveryFailed as error:
-            self._mark_failed(claim, str(error))
+            result = self._senders[claim.target.way](claim)
+        except DeliveryFailed as error:
+            self._mark_failed(claim, format_detail(error.code, **error.values))
+        except Refused:
+            self._mark_failed(claim, format_detail("bad_target"))
         except Exception as error:
             log.exception("A notice for %s could not be sent.", claim.target.name)
             self._mark_failed(claim, format_detail("own_error", text=type(error).__name__))
         else:
             self._notices.mark_sent(claim, result, self._now())
-        return True
-
-    def run(self, ending: threading.Event) -> None:
-        """Until ``ending`` is set, whatever happens."""
-        while not ending.is_set():
-            try:
-                if self.step():
-                    continue
-            except DeskError as error:
-                log.error("Notices wait: %s", error)
-            except Exception:
-                log.exception("Notices wait.")
-            ending.wait(POLL_INTERVAL_S)
+        return 0.0
 
     def _mark_failed(self, claim: NoticeClaim, why: str) -> None:
         backoff = Backoff(RETRY_FIRST_S, RETRY_MAX_S, self._share)

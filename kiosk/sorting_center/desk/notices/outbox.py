@@ -1,4 +1,4 @@
-"""What waits to go out: written with the cases it tells of, sent at least once, given up after three days."""
+"""Notices that wait: written together with their cases, sent at least once, given up after three days."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 
-from kiosk.sorting_center.desk.notices.targets import NoticeTarget, target_of
+from kiosk.base.refused import Refused
+from kiosk.sorting_center.desk.notices.targets import NoticeTarget, no_such_target, target_of
 from kiosk.sorting_center.desk.shared.audit import escaped_text
 from kiosk.sorting_center.desk.shared.cases import CaseState
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.desk.shared.schema import alarm_case, case_step, notice, notice_target
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 from kiosk.sorting_center.shared.alarm_texts import format_detail
 
-MAX_CASES_PER_NOTICE: Final = 50  # A power cut makes hundreds of stations quiet at once: nobody reads a hundred letters
-MAX_STEPS: Final = 500  # Looked at in one transaction
+MAX_CASES_PER_NOTICE: Final = 50  # A power cut makes hundreds of stations quiet at once
+MAX_STEPS: Final = 500  # Of one transaction
 MAX_WAITING: Final = 2_000
 MAX_ENDED: Final = 1_000
-# Longer than any sending takes: whoever died in it is followed by another one then.
+# Longer than any sending takes: then another process takes the notice over.
 LEASE_TIME: Final = timedelta(seconds=120)
 GIVE_UP_AFTER: Final = timedelta(days=3)
-MIN_TRIES: Final = 12  # A clock that jumps by years gives nothing up that was not tried
-_MAX_RESULT: Final = 300
+MIN_TRIES: Final = 12  # Also when a clock jumps by years
+_MAX_RESULT: Final = 600
 
 
 class NoticeState(StrEnum):
@@ -40,7 +40,7 @@ class NoticeState(StrEnum):
 
 
 class NoticeCase(msgspec.Struct, frozen=True):
-    """A case as it was when the notice was written. ``again``: it was there before and has come back."""
+    """A case when the notice was written. ``again``: it had been closed before."""
 
     number: int
     kind: str
@@ -54,7 +54,7 @@ class NoticeCase(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class AlarmNotice:
-    """``code`` is what a receiver knows a second copy by; without cases it is a test."""
+    """``code`` is the same in every copy; without cases it is a test."""
 
     id: int
     code: str
@@ -70,7 +70,7 @@ class AlarmNotice:
 
 @dataclass(frozen=True, slots=True)
 class NoticeClaim:
-    """One notice that nobody else sends until the lease is over. ``turn`` proves it."""
+    """One notice that no other process sends until the lease is over. ``turn`` proves it."""
 
     notice: AlarmNotice
     target: NoticeTarget
@@ -78,16 +78,16 @@ class NoticeClaim:
 
 
 class NoticeOutbox:
-    """Safe over any number of processes: a target is served by one at a time, as its row says."""
+    """Safe over any number of processes: one at a time sends to a target, as its row says."""
 
     def __init__(self, database: DeskDatabase) -> None:
         self._database = database
 
     def collect(self, now: datetime) -> int:
-        """Write what goes out about cases that were opened, or opened again; how many notices that makes.
+        """Write notices of cases that were opened or reopened; how many.
 
-        The step of the case says whether it was told, in the same transaction: nothing is told of twice, and nothing is
-        left out when a process dies between the two.
+        ``told`` of the case's step is set in the same transaction: no case is told twice or left out when a process
+        dies in between.
         """
         unnotified = (case_step.c.told.is_(False)) & (case_step.c.state == CaseState.OPEN.value)
         with self._database.reading() as connection:
@@ -102,24 +102,22 @@ class NoticeOutbox:
         return written
 
     def test(self, target: str, now: datetime) -> None:
-        """Send an empty one to ``target``. Raises Refused: no_such_target, paused, no_room."""
+        """Write one without cases. Raises Refused: no_such_target, paused, no_room."""
         with self._database.writing() as connection:
             row = connection.execute(select(notice_target).where(notice_target.c.name == target)).first()
             if row is None:
-                raise ActionRefused("no_such_target", f"there is no target {target[:40]!r}", name=target[:40])
+                raise no_such_target(target)
             if row.paused:
-                raise ActionRefused("paused", f"{target} is paused: let it go on first", name=target)
+                raise Refused("paused", f"{target} is paused: let it go on first", {"name": target})
             if _waiting(connection) >= MAX_WAITING:
-                raise ActionRefused("no_room", f"{MAX_WAITING} notices wait already", n=MAX_WAITING)
+                raise Refused("no_room", f"{MAX_WAITING} notices wait already", {"n": str(MAX_WAITING)})
             _write(connection, target, (), NoticeState.WAITING, now)
             this_target = notice_target.c.name == target
             connection.execute(update(notice_target).where(this_target).values(next_at=to_rfc3339(now)))
             _delete_old(connection)
 
     def claim(self, now: datetime) -> NoticeClaim | None:
-        """The next to send, if any target is due. Of one target that with the fewest tries: one that is never taken
-        keeps no other from its way.
-        """
+        """The next to send, if any target is due; the one with the fewest tries, so that none blocks the others."""
         at, far = to_rfc3339(now), to_rfc3339(now + timedelta(days=1))
         due = or_(notice_target.c.next_at <= at, notice_target.c.next_at > far)  # far: written by a clock gone wrong
         next_due = (
@@ -145,13 +143,13 @@ class NoticeOutbox:
             return NoticeClaim(_notice(found), target_of(target), target.turn)
 
     def mark_sent(self, claim: NoticeClaim, result: str, now: datetime) -> None:
-        """It has come through: its target is served on at once."""
+        """The target is due at once again."""
         self._finish(claim, {"failures": 0, "next_at": to_rfc3339(now)}, (NoticeState.SENT, result), now)
 
     def mark_failed(self, claim: NoticeClaim, result: str, wait_s: float, now: datetime) -> None:
-        """It has not: its target is left alone for ``wait_s``.
+        """The target is due again after ``wait_s``.
 
-        A notice too old by now is given up; with a target that takes nothing at all every other that is as old.
+        A notice that is too old is given up, and with it, where nothing came through, the others that are as old.
         """
         failures = claim.target.failures + 1
         is_old = claim.notice.made_at < to_rfc3339(now - GIVE_UP_AFTER)
@@ -173,7 +171,7 @@ class NoticeOutbox:
         with self._database.writing() as connection:
             same_turn = (notice_target.c.name == claim.target.name) & (notice_target.c.turn == claim.turn)
             if not connection.execute(update(notice_target).where(same_turn).values(**of_target)).rowcount:
-                return False  # the lease is over, or the target is gone: who has it now says how it went
+                return False  # the lease is over, or the target was removed
             ended = to_rfc3339(now) if state is not NoticeState.WAITING else None
             values = {"state": state.value, "result": escaped_text(result, _MAX_RESULT), "ended_at": ended}
             connection.execute(update(notice).where(notice.c.id == claim.notice.id).values(**values))
@@ -246,20 +244,8 @@ def _delete_old(connection: Connection) -> None:
         connection.execute(delete(notice).where(expired))
 
 
-_cases: Final = msgspec.json.Decoder(list[NoticeCase]).decode
+_cases: Final = msgspec.json.Decoder(tuple[NoticeCase, ...]).decode
 
 
 def _notice(row: Row[Any]) -> AlarmNotice:
-    cases = tuple(_cases(row.cases))
-    return AlarmNotice(
-        row.id,
-        row.code,
-        row.target,
-        cases,
-        row.number,
-        NoticeState(row.state),
-        row.tries,
-        row.made_at,
-        row.ended_at,
-        row.result,
-    )
+    return AlarmNotice(**{**row._mapping, "cases": _cases(row.cases), "state": NoticeState(row.state)})

@@ -1,19 +1,20 @@
-"""Where alarms go out to."""
+"""The targets of notices."""
 
 from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, delete, select, update
 
-from kiosk.sorting_center.desk.shared.database import DeskDatabase
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
+from kiosk.base.refused import Refused
+from kiosk.sorting_center.desk.shared.database import DeskDatabase, insert_named
+from kiosk.sorting_center.desk.shared.errors import check_name
 from kiosk.sorting_center.desk.shared.schema import notice, notice_target
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
@@ -21,13 +22,12 @@ MAX_TARGETS: Final = 20
 MAX_RECIPIENTS: Final = 10
 MAX_URL: Final = 400
 MAX_KINDS: Final = 40
-_NAME: Final = re.compile(r"[a-z][a-z0-9._-]{1,39}")
 _KIND: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _MAIL: Final = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
 _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9a-fA-F:.]{2,45}")
 _FILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _IMMEDIATELY: Final = "1970-01-01T00:00:00.000Z"
-_PREFIX: Final = "whs_"  # So that a secret in a log or a repository is recognised as one
+_PREFIX: Final = "whs_"  # Makes a secret recognisable in a log or a repository
 
 
 class NoticeChannel(StrEnum):
@@ -36,7 +36,7 @@ class NoticeChannel(StrEnum):
 
 
 class Security(StrEnum):
-    """From the first byte, or after STARTTLS (RFC 3207); nothing is sent in plain text."""
+    """From the first byte, or after STARTTLS (RFC 3207)."""
 
     TLS = "tls"
     STARTTLS = "starttls"
@@ -50,10 +50,6 @@ class MailServer:
     port: int
     security: Security
 
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}/{self.security}"
-
     @classmethod
     def parse(cls, text: str) -> MailServer:
         """Raises Refused: bad_server."""
@@ -62,14 +58,12 @@ class MailServer:
         host = host.removeprefix("[").removesuffix("]")
         known = security in list(Security) and port.isascii() and port.isdecimal() and len(port) <= 5
         if not known or not 1 <= int(port) <= 65535 or _HOST.fullmatch(host) is None:
-            raise ActionRefused("bad_server", "a mail server is told like mail.example.org:587/starttls or :465/tls")
+            raise Refused("bad_server", "a mail server is written like mail.example.org:587/starttls or :465/tls")
         return cls(host.lower(), int(port), Security(security))
 
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """An address that is asked by POST."""
-
     scheme: str
     host: str
     port: int
@@ -84,11 +78,12 @@ class Webhook:
     @classmethod
     def parse(cls, text: str) -> Webhook:
         """Raises Refused: bad_url."""
+        bad_url = Refused("bad_url", "this is no address like https://example.org/alarms")
         try:
             parts = urlsplit(text.strip())
             host, port = (parts.hostname or "").lower(), parts.port
         except ValueError:
-            raise ActionRefused("bad_url", "this is no address like https://example.org/alarms") from None
+            raise bad_url from None
         if (
             len(text) > MAX_URL
             or parts.scheme not in ("https", "http")
@@ -97,15 +92,15 @@ class Webhook:
             or parts.fragment
             or not all("!" <= character <= "~" for character in text.strip())
         ):
-            raise ActionRefused("bad_url", "this is no address like https://example.org/alarms")
+            raise bad_url
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         return cls(parts.scheme, host, port or {"http": 80, "https": 443}[parts.scheme], path)
 
 
 @dataclass(frozen=True, slots=True)
 class NoticeTarget:
-    """``address``: a URL, or recipients parted by spaces. ``kinds`` of cases; empty for all. ``login`` is the name of a
-    file that holds user and password. ``secret`` signs webhooks.
+    """``address``: a URL, or recipients separated by spaces. ``kinds`` of cases; empty for all. ``login``: the name of
+    the file with user and password. ``secret`` signs webhooks.
     """
 
     name: str
@@ -120,96 +115,76 @@ class NoticeTarget:
     paused: bool = False
     failures: int = 0
 
-    def checked(self) -> NoticeTarget:
-        """Itself; raises Refused: bad_name, bad_kind, bad_url, bad_server, bad_mail, bad_login."""
-        if not _NAME.fullmatch(self.name):
-            raise ActionRefused(
-                "bad_name", "a name has 2 to 40 of a-z, 0-9, dot, dash and underscore, and begins with a letter"
-            )
+    def check(self) -> None:
+        """Raises Refused: bad_name, bad_kind, bad_url, bad_server, bad_mail, bad_login."""
+        check_name(self.name)
         if len(self.kinds) > MAX_KINDS or not all(_KIND.fullmatch(kind) for kind in self.kinds):
-            raise ActionRefused("bad_kind", "a kind of alarm is a word like fork")
+            raise Refused("bad_kind", "a kind of alarm is a word like fork")
         if self.way is NoticeChannel.WEBHOOK:
             Webhook.parse(self.address)
-            return self
+            return
         MailServer.parse(self.server)
         recipients = self.address.split()
         if not 1 <= len(recipients) <= MAX_RECIPIENTS or not all(map(_MAIL.fullmatch, [*recipients, self.sender])):
-            raise ActionRefused(
-                "bad_mail", f"a sender and 1 to {MAX_RECIPIENTS} recipients like post@example.org", most=MAX_RECIPIENTS
+            raise Refused(
+                "bad_mail",
+                f"a sender and 1 to {MAX_RECIPIENTS} recipients like post@example.org",
+                {"most": str(MAX_RECIPIENTS)},
             )
         if self.login and _FILE.fullmatch(self.login) is None:
-            raise ActionRefused(
-                "bad_login", "the file with user and password is told by its name alone, without folders"
-            )
-        return self
+            raise Refused("bad_login", "give the name of the file with user and password alone, without folders")
 
 
 class NoticeTargets:
-    """Added and taken away; one that is wrong is not changed but made again."""
+    """A target is added and removed, never changed."""
 
     def __init__(self, database: DeskDatabase) -> None:
         self._database = database
 
     def add(self, target: NoticeTarget, now: datetime) -> str:
-        """The secret that signs, told only here; "" for mail.
+        """The secret that signs, shown only here; "" for mail.
 
-        Raises Refused as `Target.checked` does, and name_taken, too_many.
+        Raises Refused as `NoticeTarget.check` does, and name_taken, too_many.
         """
-        target.checked()
+        target.check()
         secret = _PREFIX + secrets.token_urlsafe(32) if target.way is NoticeChannel.WEBHOOK else ""
         row = {
-            "name": target.name,
+            **asdict(target),
             "way": target.way.value,
-            "address": target.address,
-            "server": target.server,
-            "sender": target.sender,
-            "login": target.login,
-            "secret": secret,
-            "language": target.language,
             "kinds": " ".join(sorted(target.kinds)),
-            "paused": False,
+            "secret": secret,
+            "made_at": to_rfc3339(now),
+            "turn": 0,
+            "next_at": _IMMEDIATELY,
         }
         with self._database.writing() as connection:
-            if connection.execute(select(func.count()).select_from(notice_target)).scalar_one() >= MAX_TARGETS:
-                raise ActionRefused("too_many", f"there are {MAX_TARGETS} targets already", n=MAX_TARGETS)
-            same_name = select(notice_target.c.name).where(notice_target.c.name == target.name)
-            if connection.execute(same_name).first() is not None:
-                raise ActionRefused("name_taken", f"there is a target {target.name} already", name=target.name)
-            beginning = {"made_at": to_rfc3339(now), "turn": 0, "failures": 0, "next_at": _IMMEDIATELY}
-            connection.execute(insert(notice_target).values(**row, **beginning))
+            insert_named(connection, notice_target, row, MAX_TARGETS)
         return secret
 
     def set_paused(self, name: str, paused: bool) -> None:
-        """What is waiting then waits on; what is new is not written for it. Raises Refused: no_such_target."""
+        """Waiting notices of a paused target stay; new ones are not written for it. Raises Refused: no_such_target."""
+        values = {"paused": paused, "failures": 0, "next_at": _IMMEDIATELY}
         with self._database.writing() as connection:
-            this_target = notice_target.c.name == name
-            values = {"paused": paused, "failures": 0, "next_at": _IMMEDIATELY}
-            if not connection.execute(update(notice_target).where(this_target).values(**values)).rowcount:
-                raise ActionRefused("no_such_target", f"there is no target {name[:40]!r}", name=name[:40])
+            changed = update(notice_target).where(notice_target.c.name == name).values(values)
+            if not connection.execute(changed).rowcount:
+                raise no_such_target(name)
 
     def remove(self, name: str) -> None:
         """With all its notices. Raises Refused: no_such_target."""
         with self._database.writing() as connection:
             connection.execute(delete(notice).where(notice.c.target == name))
             if not connection.execute(delete(notice_target).where(notice_target.c.name == name)).rowcount:
-                raise ActionRefused("no_such_target", f"there is no target {name[:40]!r}", name=name[:40])
+                raise no_such_target(name)
 
     def all(self) -> list[NoticeTarget]:
         with self._database.reading() as connection:
             return [target_of(row) for row in connection.execute(select(notice_target).order_by(notice_target.c.name))]
 
 
+def no_such_target(name: str) -> Refused:
+    return Refused("no_such_target", f"there is no target {name[:40]!r}", {"name": name[:40]})
+
+
 def target_of(row: Row[Any]) -> NoticeTarget:
-    return NoticeTarget(
-        row.name,
-        NoticeChannel(row.way),
-        row.address,
-        row.language,
-        frozenset(row.kinds.split()),
-        row.server,
-        row.sender,
-        row.login,
-        row.secret,
-        row.paused,
-        row.failures,
-    )
+    values = {name: getattr(row, name) for name in NoticeTarget.__dataclass_fields__}
+    return NoticeTarget(**values | {"way": NoticeChannel(row.way), "kinds": frozenset(row.kinds.split())})

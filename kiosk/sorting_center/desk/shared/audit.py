@@ -1,4 +1,4 @@
-"""Who looked for whom, who decided what: only ever added to."""
+"""The audit: who looked for whom, who decided what. Only ever added to."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_PAGE: Final = 200
 
 
 class AuditAction(StrEnum):
-    """What is kept; `docs/sorting-center.md` says of each when."""
+    """`docs/sorting-center.md` says when each is recorded."""
 
     SIGNED_IN = "signed_in"
     SIGN_IN_REFUSED = "sign_in_refused"
@@ -65,13 +65,11 @@ class AuditRow:
 
 
 class Audit:
-    """Text of strangers stays text: what would act on a screen or a terminal is shown as its number."""
-
     def __init__(self, database: DeskDatabase) -> None:
         self._database = database
 
     def record(self, who: str, act: AuditAction, subject: str, detail: str, now: datetime) -> None:
-        """Raises DeskError; the act itself should not be done then."""
+        """Raises DeskError; the act itself must not be done then."""
         row = {"who": escaped_text(who, MAX_SUBJECT), "act": act.value, "subject": escaped_text(subject, MAX_SUBJECT)}
         with self._database.writing() as connection:
             connection.execute(insert(audit).values(at=to_rfc3339(now), detail=escaped_text(detail, MAX_DETAIL), **row))

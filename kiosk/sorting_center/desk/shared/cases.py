@@ -1,30 +1,30 @@
-"""Alarms as cases: opened by what is seen, taken and closed by people, kept with their whole history."""
+"""Alarms as cases: opened by conditions, claimed and closed by people, kept with their whole history."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.shared.audit import escaped_text
 from kiosk.sorting_center.desk.shared.database import DeskDatabase
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from kiosk.sorting_center.desk.shared.schema import alarm_case, case_step
 from kiosk.sorting_center.ledger.database.times import to_rfc3339
 
 MAX_REASON: Final = 500
 MAX_PAGE: Final = 500
-SYSTEM_USER: Final = "itself"  # Who closes a case whose condition is over, where nobody has to decide anything
+SYSTEM_USER: Final = "itself"  # Opens cases, and closes those of SELF_CLEARING kinds
 
 # Kinds that are over when they are no longer seen.
 SELF_CLEARING: Final = frozenset(
     {"quiet", "backlog", "gap", "offline", "reports", "never_seen", "old_software", "verification_over", "held_back"}
 )
-# Kinds of a day, which nobody opens again but a person: while the reports are made again they are not seen.
+# Kinds of a day, which only a person reopens: while the reports are rebuilt their conditions are not seen.
 NEVER_REOPENED: Final = frozenset({"impossible_mass", "impossible_price", "impossible_clock"})
 
 
@@ -32,8 +32,6 @@ CaseKey = tuple[str, str, str, str]  # Kind, region, station and subject
 
 
 class CaseState(StrEnum):
-    """A case begins open; one that is taken has somebody who works on it."""
-
     OPEN = "open"
     CLAIMED = "taken"
     CLOSED = "closed"
@@ -41,9 +39,9 @@ class CaseState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What is wrong somewhere. ``subject`` tells two of one kind at one station apart: an epoch and number, a file.
+    """What is wrong at a station. ``subject`` distinguishes two of one kind there: an epoch and number, a day.
 
-    Those of a kind in PASSING are over when they are no longer seen; of others a person says so.
+    ``detail`` is one of `alarm_texts`, or "".
     """
 
     kind: str
@@ -54,13 +52,12 @@ class Condition:
 
     @property
     def key(self) -> CaseKey:
-        """What makes it the same the next time."""
         return self.kind, self.region, self.station, self.subject
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """``version`` is what a person decides upon: another one means that somebody else has decided meanwhile."""
+    """``present``: its condition was seen the last time. ``version`` counts the steps."""
 
     id: int
     kind: str
@@ -83,7 +80,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class CaseStep:
-    """``who`` is a person, or ITSELF."""
+    """``who`` is a person, or SYSTEM_USER."""
 
     at: str
     who: str
@@ -93,7 +90,7 @@ class CaseStep:
 
 @dataclass(frozen=True, slots=True)
 class CaseFilter:
-    """Which cases are looked for; "" for all."""
+    """An empty string matches all."""
 
     kind: str = ""
     station: str = ""
@@ -106,41 +103,42 @@ class Cases:
         self._database = database
 
     def observe(self, conditions: Iterable[Condition], now: datetime) -> list[Case]:
-        """All that is wrong now; the cases this has opened or opened again.
+        """Take in all that is wrong now; the cases that were opened or reopened.
 
-        A closed case stays closed for as long as its condition lasts; it is opened again when that was over and has
-        come back.
+        A closed case stays closed as long as its condition lasts; it is reopened when that was over and came back.
         """
         seen = {condition.key: condition for condition in conditions}
         with self._database.writing() as connection:
-            known = {_key(row): _case(row) for row in connection.execute(select(alarm_case))}
+            known = _load_all(connection)
             opened = [key for key in seen if key not in known]
+            _open(connection, [seen[key] for key in opened], now)
+            _update_presence(connection, seen.keys(), known, now)
             reopened = [
                 key
-                for key in seen
-                if key in known
-                and not known[key].present
-                and known[key].state is CaseState.CLOSED
-                and known[key].kind not in NEVER_REOPENED
+                for key, case in known.items()
+                if key in seen
+                and not case.present
+                and case.state is CaseState.CLOSED
+                and case.kind not in NEVER_REOPENED
             ]
-            self._open(connection, [seen[key] for key in opened], now)
-            self._update_presence(connection, seen, known, now)
             for key in reopened:
-                self._add_step(connection, known[key], CaseState.OPEN, (SYSTEM_USER, "it has come back"), now)
-            self._close_cleared(connection, seen, known, now)
-            rows = {_key(row): _case(row) for row in connection.execute(select(alarm_case))}
+                _add_step(connection, known[key], CaseState.OPEN, (SYSTEM_USER, "it has come back"), now)
+            for key, case in known.items():
+                if key not in seen and case.state is not CaseState.CLOSED and case.kind in SELF_CLEARING:
+                    _add_step(connection, case, CaseState.CLOSED, (SYSTEM_USER, "it is over"), now)
+            rows = _load_all(connection)
         return [rows[key] for key in [*opened, *reopened]]
 
     def claim(self, number: int, version: int, who: str, now: datetime) -> Case:
-        """``who`` works on it. Raises Refused: no_such_case, decided_meanwhile, closed."""
+        """Raises Refused: no_such_case, decided_meanwhile, closed."""
         return self._decide(number, version, CaseState.CLAIMED, (who, ""), now)
 
     def close(self, number: int, version: int, who: str, reason: str, now: datetime) -> Case:
-        """It is settled. Raises Refused: no_reason, no_such_case, decided_meanwhile, closed."""
+        """Raises Refused: no_reason, no_such_case, decided_meanwhile, closed."""
         return self._decide(number, version, CaseState.CLOSED, (who, checked_reason(reason)), now)
 
     def reopen(self, number: int, version: int, who: str, reason: str, now: datetime) -> Case:
-        """It was not. Raises Refused: no_reason, no_such_case, decided_meanwhile, not_closed."""
+        """Raises Refused: no_reason, no_such_case, decided_meanwhile, not_closed."""
         return self._decide(number, version, CaseState.OPEN, (who, checked_reason(reason)), now)
 
     def get(self, number: int) -> Case:
@@ -172,14 +170,13 @@ class Cases:
             return [_case(row) for row in connection.execute(query.order_by(alarm_case.c.id.desc()))]
 
     def counts(self) -> dict[CaseState, int]:
-        """How many are in each state."""
         counted = select(alarm_case.c.state, func.count()).group_by(alarm_case.c.state)
         with self._database.reading() as connection:
             found = {CaseState(state): int(number) for state, number in connection.execute(counted)}
         return {state: found.get(state, 0) for state in CaseState}
 
     def kinds(self) -> list[str]:
-        """Those there ever was a case of, in the order of the alphabet."""
+        """Those there ever was a case of."""
         with self._database.reading() as connection:
             return sorted(connection.execute(select(alarm_case.c.kind).distinct()).scalars())
 
@@ -189,102 +186,79 @@ class Cases:
         with self._database.reading() as connection:
             return [CaseStep(row.at, row.who, CaseState(row.state), row.reason) for row in connection.execute(query)]
 
-    @staticmethod
-    def _open(connection: Connection, conditions: Sequence[Condition], now: datetime) -> None:
-        at = to_rfc3339(now)
-        for condition in conditions:
-            fresh = {
-                "kind": condition.kind,
-                "region": condition.region,
-                "station": condition.station,
-                "subject": condition.subject,
-                "detail": escaped_text(condition.detail, MAX_REASON),
-                "state": CaseState.OPEN.value,
-                "present": True,
-                "version": 1,
-                "opened_at": at,
-                "seen_at": at,
-                "who": "",
-                "reason": "",
-            }
-            number = connection.execute(insert(alarm_case).values(fresh).returning(alarm_case.c.id)).scalar_one()
-            step = {"at": at, "who": SYSTEM_USER, "state": CaseState.OPEN.value, "reason": ""}
-            connection.execute(insert(case_step).values(alarm_case=number, **step))
-
-    @staticmethod
-    def _update_presence(
-        connection: Connection,
-        seen: Mapping[CaseKey, Condition],
-        known: Mapping[CaseKey, Case],
-        now: datetime,
-    ) -> None:
-        here = [known[key].id for key in seen if key in known]
-        cleared = [case.id for key, case in known.items() if key not in seen and case.present]
-        for numbers, present in ((here, True), (cleared, False)):
-            for start in range(0, len(numbers), MAX_PAGE):
-                part = alarm_case.c.id.in_(numbers[start : start + MAX_PAGE])
-                values = {"present": present, **({"seen_at": to_rfc3339(now)} if present else {})}
-                connection.execute(update(alarm_case).where(part).values(values))
-
-    def _close_cleared(
-        self,
-        connection: Connection,
-        seen: Mapping[CaseKey, Condition],
-        known: Mapping[CaseKey, Case],
-        now: datetime,
-    ) -> None:
-        for key, case in known.items():
-            if key not in seen and case.state is not CaseState.CLOSED and case.kind in SELF_CLEARING:
-                self._add_step(connection, case, CaseState.CLOSED, (SYSTEM_USER, "it is over"), now)
-
     def _decide(
         self, number: int, version: int, state: CaseState, signed_reason: tuple[str, str], now: datetime
     ) -> Case:
         with self._database.writing() as connection:
             case = _load_case(connection, number)
             if case.version != version:
-                raise ActionRefused(
-                    "decided_meanwhile", f"{case.who or 'somebody'} has decided meanwhile: look at it again"
-                )
+                raise Refused("decided_meanwhile", f"{case.who or 'somebody'} has decided meanwhile: look at it again")
             if (case.state is CaseState.CLOSED) != (state is CaseState.OPEN):
-                raise ActionRefused("not_closed" if state is CaseState.OPEN else "closed", f"this case is {case.state}")
-            self._add_step(connection, case, state, signed_reason, now)
+                raise Refused("not_closed" if state is CaseState.OPEN else "closed", f"this case is {case.state}")
+            _add_step(connection, case, state, signed_reason, now)
             return _load_case(connection, number)
-
-    @staticmethod
-    def _add_step(
-        connection: Connection, case: Case, state: CaseState, signed_reason: tuple[str, str], now: datetime
-    ) -> None:
-        who, reason = signed_reason
-        changed = connection.execute(
-            update(alarm_case)
-            .where(alarm_case.c.id == case.id, alarm_case.c.version == case.version)
-            .values(state=state.value, version=case.version + 1, who=who, reason=reason)
-        )
-        if not changed.rowcount:
-            raise ActionRefused("decided_meanwhile", "somebody has decided meanwhile: look at it again")
-        step = {"at": to_rfc3339(now), "who": who, "state": state.value, "reason": reason}
-        connection.execute(insert(case_step).values(alarm_case=case.id, **step))
 
 
 def checked_reason(text: str) -> str:
-    """A person's words, as they are kept; raises Refused (no_reason)."""
+    """A person's words as they are stored. Raises Refused: no_reason."""
     reason = text.strip()
     if len(reason) < 3:
-        raise ActionRefused("no_reason", "say why, in a few words: whoever comes after you has to understand it")
+        raise Refused("no_reason", "say why, in a few words: whoever comes after you has to understand it")
     return escaped_text(reason, MAX_REASON)
 
 
 def _load_case(connection: Connection, number: int) -> Case:
     row = connection.execute(select(alarm_case).where(alarm_case.c.id == number)).first()
     if row is None:
-        raise ActionRefused("no_such_case", f"there is no case {number}", number=number)
+        raise Refused("no_such_case", f"there is no case {number}", {"number": str(number)})
     return _case(row)
 
 
-def _key(row: Row[Any]) -> CaseKey:
-    return row.kind, row.region, row.station, row.subject
+def _load_all(connection: Connection) -> dict[CaseKey, Case]:
+    cases = [_case(row) for row in connection.execute(select(alarm_case))]
+    return {case.key: case for case in cases}
 
 
 def _case(row: Row[Any]) -> Case:
     return Case(**{**row._mapping, "state": CaseState(row.state), "present": bool(row.present)})
+
+
+def _open(connection: Connection, conditions: Iterable[Condition], now: datetime) -> None:
+    at, state = to_rfc3339(now), CaseState.OPEN.value
+    for condition in conditions:
+        fresh = asdict(condition) | {"detail": escaped_text(condition.detail, MAX_REASON)}
+        fresh |= {
+            "state": state,
+            "present": True,
+            "version": 1,
+            "opened_at": at,
+            "seen_at": at,
+            "who": "",
+            "reason": "",
+        }
+        number = connection.execute(insert(alarm_case).values(fresh).returning(alarm_case.c.id)).scalar_one()
+        step = {"alarm_case": number, "at": at, "who": SYSTEM_USER, "state": state, "reason": ""}
+        connection.execute(insert(case_step).values(step))
+
+
+def _update_presence(
+    connection: Connection, seen: Collection[CaseKey], known: Mapping[CaseKey, Case], now: datetime
+) -> None:
+    here = [case.id for key, case in known.items() if key in seen]
+    cleared = [case.id for key, case in known.items() if key not in seen and case.present]
+    for numbers, values in ((here, {"present": True, "seen_at": to_rfc3339(now)}), (cleared, {"present": False})):
+        for start in range(0, len(numbers), MAX_PAGE):
+            part = alarm_case.c.id.in_(numbers[start : start + MAX_PAGE])
+            connection.execute(update(alarm_case).where(part).values(values))
+
+
+def _add_step(
+    connection: Connection, case: Case, state: CaseState, signed_reason: tuple[str, str], now: datetime
+) -> None:
+    who, reason = signed_reason
+    this_version = (alarm_case.c.id == case.id) & (alarm_case.c.version == case.version)
+    values = {"state": state.value, "version": case.version + 1, "who": who, "reason": reason}
+    if not connection.execute(update(alarm_case).where(this_version).values(values)).rowcount:
+        raise Refused("decided_meanwhile", "somebody has decided meanwhile: look at it again")
+    step = {"alarm_case": case.id, "at": to_rfc3339(now), "who": who, "state": state.value, "reason": reason}
+    connection.execute(insert(case_step).values(step))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, func, insert, inspect, select, text
+from sqlalchemy import Connection, Engine, Table, func, insert, inspect, select, text
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.exc import DBAPIError
 
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.desk.shared.schema import REVISION, SCHEMA, desk_version, metadata
 from kiosk.sorting_center.ledger.database import postgres, sqlite
@@ -42,13 +43,16 @@ class DeskDatabase:
         with ExitStack() as parts, self._desk_errors("opened"):
             if self.path is not None:
                 _make_private(self.path)
-                self._writer = _dispose_at_exit(parts, sqlite.writer(self.path))
-                self._reader = _dispose_at_exit(parts, sqlite.reader(self.path))
+                self._writer = sqlite.writer(self.path)
+                parts.callback(self._writer.dispose)
+                self._reader = sqlite.reader(self.path)
             else:
-                self._writer = _dispose_at_exit(parts, in_schema(postgres.writer(self.address.url, of_ledger=False)))
-                self._reader = _dispose_at_exit(parts, in_schema(postgres.reader(self.address.url)))
+                self._writer = in_schema(postgres.writer(self.address.url, of_ledger=False))
+                parts.callback(self._writer.dispose)
+                self._reader = in_schema(postgres.reader(self.address.url))
+            parts.callback(self._reader.dispose)
             with _bringing_up, self._writer.begin() as connection:
-                if self._revision(connection) != REVISION:
+                if revision_of(connection, self.address) != REVISION:
                     self._bring_up(connection)
             self._parts = parts.pop_all()
 
@@ -64,27 +68,20 @@ class DeskDatabase:
 
     @contextmanager
     def writing(self, *, alone: bool = True) -> Iterator[Connection]:
-        """A transaction that nobody else's stands beside; raises DeskError, and then nothing of it is stored.
+        """A transaction beside which no other runs; raises DeskError, and then nothing of it is stored.
 
-        Not ``alone``: with PostgreSQL others of other processes may, and the rows it locks are all that is its own.
+        Not ``alone``: on PostgreSQL those of other processes run beside it, and it owns only the rows it locks.
         """
         with self._lock, self._desk_errors("written"), self._writer.begin() as connection:
             if alone and self.path is None:
                 connection.execute(select(func.pg_advisory_xact_lock(_WRITER_LOCK)))
             yield connection
 
-    def _revision(self, connection: Connection) -> str | None:
-        """None: nothing is there yet."""
-        schema = SCHEMA if self.path is None else None
-        if not inspect(connection).has_table(desk_version.name, schema):
-            return None
-        return revision_of(connection, self.address)
-
     def _bring_up(self, connection: Connection) -> None:
         if self.path is None:
             postgres.lock_schema(connection)
             connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
-        if self._revision(connection) is None:
+        if revision_of(connection, self.address) is None:
             metadata.create_all(connection)
             desk_version.create(connection)
             connection.execute(insert(desk_version), {"version_num": REVISION})
@@ -111,8 +108,10 @@ class DeskDatabase:
         return str(self.path or self.address)
 
 
-def revision_of(connection: Connection, address: LedgerAddress) -> str:
-    """Of a desk that is there; raises DeskError when no migration leads from it to the one of today."""
+def revision_of(connection: Connection, address: LedgerAddress) -> str | None:
+    """None: there is no desk. Raises DeskError when no migration leads from this revision to that of today."""
+    if not inspect(connection).has_table(desk_version.name, SCHEMA if address.path is None else None):
+        return None
     found = str(connection.execute(select(desk_version.c.version_num)).scalar())
     if not (found.isdecimal() and 1 <= int(found) <= int(REVISION)):
         path = desk_path(address.path) if address.path is not None else None
@@ -124,8 +123,18 @@ def revision_of(connection: Connection, address: LedgerAddress) -> str:
     return found
 
 
+def insert_named(connection: Connection, table: Table, row: Mapping[str, object], max_rows: int) -> None:
+    """A row with a new name. Raises Refused: too_many, name_taken."""
+    if connection.execute(select(func.count()).select_from(table)).scalar_one() >= max_rows:
+        raise Refused("too_many", f"there are {max_rows} already", {"n": str(max_rows)})
+    name = str(row["name"])
+    if connection.execute(select(table.c.name).where(table.c.name == name)).first() is not None:
+        raise Refused("name_taken", f"there is a {name} already: take another name", {"name": name})
+    connection.execute(insert(table).values(row))
+
+
 def _make_private(path: Path) -> None:
-    """Hashes of passwords and sessions are in it: nobody else of the machine reads it, from its first byte on."""
+    """Hashes of passwords and sessions are in it: no other user of the machine reads it, from its first byte on."""
     path.parent.mkdir(parents=True, exist_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, _PRIVATE))
 
@@ -137,9 +146,4 @@ def in_schema(engine: Engine) -> Engine:
             cursor.execute(f"SET search_path = {SCHEMA}")
         connection.commit()
 
-    return engine
-
-
-def _dispose_at_exit(parts: ExitStack, engine: Engine) -> Engine:
-    parts.callback(engine.dispose)
     return engine

@@ -5,7 +5,7 @@ In SQLite a file of its own beside the ledger, in PostgreSQL the schema ``desk``
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -30,6 +30,15 @@ REVISION: Final = "0001"  # Of the newest migration, counted from 1; `desk_versi
 
 metadata = MetaData()
 
+
+def _key(*names: str) -> list[Column[Any]]:
+    return [Column(name, Code, primary_key=True) for name in names]
+
+
+def _required(kind: Any, *names: str) -> list[Column[Any]]:
+    return [Column(name, kind, nullable=False) for name in names]
+
+
 # As Alembic would make it.
 desk_version = Table(
     "desk_version",
@@ -43,11 +52,9 @@ person = Table(
     "person",
     metadata,
     Column("name", Code, primary_key=True),
-    Column("role", Code, nullable=False),
-    Column("password_hash", Code, nullable=False),
-    Column("disabled", Boolean, nullable=False),
-    Column("language", Code, nullable=False),
-    Column("changed_at", TimestampColumn, nullable=False),
+    *_required(Code, "role", "password_hash", "language"),
+    *_required(Boolean, "disabled"),
+    *_required(TimestampColumn, "changed_at"),
 )
 
 # `host`: the name the pages were asked under when it began; under another one it opens nothing.
@@ -56,9 +63,8 @@ session = Table(
     metadata,
     Column("token_sha256", Code, primary_key=True),
     Column("person", Code, ForeignKey("person.name"), nullable=False),
-    Column("host", Code, nullable=False),
-    Column("began_at", TimestampColumn, nullable=False),
-    Column("seen_at", TimestampColumn, nullable=False),
+    *_required(Code, "host"),
+    *_required(TimestampColumn, "began_at", "seen_at"),
     Index("session_person", "person"),
 )
 
@@ -67,11 +73,9 @@ throttle = Table(
     "throttle",
     metadata,
     Column("key", Code, primary_key=True),
-    Column("failures_ms", Code, nullable=False),
-    Column("wait_ms", BigInteger, nullable=False),
-    Column("boot_id", Code, nullable=False),
-    Column("monotonic_ms", BigInteger, nullable=False),
-    Column("touched_at", TimestampColumn, nullable=False),
+    *_required(Code, "failures_ms", "boot_id"),
+    *_required(BigInteger, "wait_ms", "monotonic_ms"),
+    *_required(TimestampColumn, "touched_at"),
     Index("throttle_touched_at", "touched_at"),
 )
 
@@ -80,11 +84,8 @@ audit = Table(
     "audit",
     metadata,
     Column("id", Counting, primary_key=True, autoincrement=True),
-    Column("at", TimestampColumn, nullable=False),
-    Column("who", Code, nullable=False),
-    Column("act", Code, nullable=False),
-    Column("subject", Code, nullable=False),
-    Column("detail", Code, nullable=False),
+    *_required(TimestampColumn, "at"),
+    *_required(Code, "who", "act", "subject", "detail"),
     Index("audit_who", "who", "id"),
     Index("audit_act", "act", "id"),
     sqlite_autoincrement=True,
@@ -96,70 +97,48 @@ token = Table(
     metadata,
     Column("name", Code, primary_key=True),
     Column("secret_sha256", Code, nullable=False, unique=True),
-    Column("scopes", Code, nullable=False),
-    Column("per_minute", BigInteger, nullable=False),
-    Column("made_at", TimestampColumn, nullable=False),
+    *_required(Code, "scopes"),
+    *_required(BigInteger, "per_minute"),
+    *_required(TimestampColumn, "made_at"),
     Column("expires_at", TimestampColumn),
     Column("revoked_at", TimestampColumn),
 )
 
 # `hours` as `hours.OpeningHours` writes them. After `quiet_min` minutes of them without a word one is quiet.
 township = Table(
-    "township",
-    metadata,
-    Column("region", Code, primary_key=True),
-    Column("name", Code, primary_key=True),
-    Column("hours", Code, nullable=False),
-    Column("quiet_min", BigInteger, nullable=False),
+    "township", metadata, *_key("region", "name"), *_required(Code, "hours"), *_required(BigInteger, "quiet_min")
 )
 
 # `contact` is that of the post, not of a person. Dates as YYYY-MM-DD, "" where none is known.
 expected_station = Table(
     "expected_station",
     metadata,
-    Column("region", Code, primary_key=True),
-    Column("station", Code, primary_key=True),
-    Column("village", Code, nullable=False),
-    Column("township", Code, nullable=False),
-    Column("contact", Code, nullable=False),
-    Column("scale", Code, nullable=False),
-    Column("verified_on", Code, nullable=False),
-    Column("valid_until", Code, nullable=False),
+    *_key("region", "station"),
+    *_required(Code, "village", "township", "contact", "scale", "verified_on", "valid_until"),
 )
 
-# `state`: open, taken or closed. `present`: the condition was there when it was last looked for. `who` took or closed
-# it last.
+# `state`: open, taken or closed. `present`: the condition was seen the last time. `who` made the last step.
 alarm_case = Table(
     "alarm_case",
     metadata,
     Column("id", Counting, primary_key=True, autoincrement=True),
-    Column("kind", Code, nullable=False),
-    Column("region", Code, nullable=False),
-    Column("station", Code, nullable=False),
-    Column("subject", Code, nullable=False),
-    Column("detail", Code, nullable=False),
-    Column("state", Code, nullable=False),
-    Column("present", Boolean, nullable=False),
-    Column("version", BigInteger, nullable=False),
-    Column("opened_at", TimestampColumn, nullable=False),
-    Column("seen_at", TimestampColumn, nullable=False),
-    Column("who", Code, nullable=False),
-    Column("reason", Code, nullable=False),
+    *_required(Code, "kind", "region", "station", "subject", "detail", "state", "who", "reason"),
+    *_required(Boolean, "present"),
+    *_required(BigInteger, "version"),
+    *_required(TimestampColumn, "opened_at", "seen_at"),
     UniqueConstraint("kind", "region", "station", "subject"),
     Index("alarm_case_state", "state", "id"),
     sqlite_autoincrement=True,
 )
 
-# `told`: notices about it are written; it is asked of those alone that open a case.
+# `told`: its notices are written; used for steps that open a case.
 case_step = Table(
     "case_step",
     metadata,
     Column("id", Counting, primary_key=True, autoincrement=True),
     Column("alarm_case", BigInteger, ForeignKey("alarm_case.id"), nullable=False),
-    Column("at", TimestampColumn, nullable=False),
-    Column("who", Code, nullable=False),
-    Column("state", Code, nullable=False),
-    Column("reason", Code, nullable=False),
+    *_required(TimestampColumn, "at"),
+    *_required(Code, "who", "state", "reason"),
     Column("told", Boolean, nullable=False, default=False),
     Index("case_step_case", "alarm_case", "id"),
     Index("case_step_told", "told", "state", "id"),
@@ -171,50 +150,34 @@ decision = Table(
     "decision",
     metadata,
     Column("id", Counting, primary_key=True, autoincrement=True),
-    Column("kind", Code, nullable=False),
-    Column("subject", Code, nullable=False),
-    Column("number", BigInteger, nullable=False),
-    Column("act", Code, nullable=False),
-    Column("reason", Code, nullable=False),
-    Column("who", Code, nullable=False),
-    Column("at", TimestampColumn, nullable=False),
-    Column("outcome", Code, nullable=False),
+    *_required(Code, "kind", "subject", "act", "reason", "who", "outcome"),
+    *_required(BigInteger, "number"),
+    *_required(TimestampColumn, "at"),
     Column("figures", Code, nullable=False, server_default=""),
     UniqueConstraint("kind", "subject", "number"),
     sqlite_autoincrement=True,
 )
 
-# A file that was looked at and not taken yet, one a person. `base` is the mark of the list it was compared with.
+# A file that was checked and not applied yet, one a person. `base`: the digest of the list it was compared with.
 registry_draft = Table(
     "registry_draft",
     metadata,
     Column("who", Code, primary_key=True),
-    Column("session_sha256", Code, nullable=False),
-    Column("file_sha256", Code, nullable=False),
-    Column("base", Code, nullable=False),
+    *_required(Code, "session_sha256", "file_sha256", "base"),
     Column("content", LargeBinary, nullable=False),
-    Column("made_at", TimestampColumn, nullable=False),
+    *_required(TimestampColumn, "made_at"),
 )
 
-# `way`: mail or webhook. `kinds`: of cases, parted by spaces, "" for all. `secret` signs webhooks and is told to the
-# receiver alone. `turn` counts the attempts, `failures` those since the last that came through.
+# `way`: mail or webhook. `kinds`: of cases, parted by spaces, "" for all. `secret` signs webhooks. `turn` counts the
+# attempts, `failures` those since the last success.
 notice_target = Table(
     "notice_target",
     metadata,
     Column("name", Code, primary_key=True),
-    Column("way", Code, nullable=False),
-    Column("address", Code, nullable=False),
-    Column("server", Code, nullable=False),
-    Column("sender", Code, nullable=False),
-    Column("login", Code, nullable=False),
-    Column("secret", Code, nullable=False),
-    Column("language", Code, nullable=False),
-    Column("kinds", Code, nullable=False),
-    Column("paused", Boolean, nullable=False),
-    Column("made_at", TimestampColumn, nullable=False),
-    Column("turn", BigInteger, nullable=False),
-    Column("failures", BigInteger, nullable=False),
-    Column("next_at", TimestampColumn, nullable=False),
+    *_required(Code, "way", "address", "server", "sender", "login", "secret", "language", "kinds"),
+    *_required(Boolean, "paused"),
+    *_required(TimestampColumn, "made_at", "next_at"),
+    *_required(BigInteger, "turn", "failures"),
 )
 
 # `code`: 128 random bits, the same however often it is sent. `cases`: JSON, what was so when it was written; `number`
@@ -225,13 +188,10 @@ notice = Table(
     Column("id", Counting, primary_key=True, autoincrement=True),
     Column("code", Code, nullable=False, unique=True),
     Column("target", Code, ForeignKey("notice_target.name"), nullable=False),
-    Column("cases", Code, nullable=False),
-    Column("number", BigInteger, nullable=False),
-    Column("state", Code, nullable=False),
-    Column("tries", BigInteger, nullable=False),
-    Column("made_at", TimestampColumn, nullable=False),
+    *_required(Code, "cases", "state", "result"),
+    *_required(BigInteger, "number", "tries"),
+    *_required(TimestampColumn, "made_at"),
     Column("ended_at", TimestampColumn),
-    Column("result", Code, nullable=False),
     Index("notice_state", "state", "target", "tries", "id"),
     sqlite_autoincrement=True,
 )
@@ -241,15 +201,12 @@ notice = Table(
 listing = Table(
     "listing",
     metadata,
-    Column("region", Code, primary_key=True),
-    Column("station", Code, primary_key=True),
-    Column("lot", Code, primary_key=True),
-    Column("offered", Code, nullable=False),
-    Column("state", Code, nullable=False),
-    Column("version", BigInteger, nullable=False),
+    *_key("region", "station", "lot"),
+    *_required(Code, "offered", "state"),
+    *_required(BigInteger, "version"),
     Column("edited", Code),
     Column("published", Code),
-    Column("updated_at", TimestampColumn, nullable=False),
+    *_required(TimestampColumn, "updated_at"),
     Index("listing_state", "state", "updated_at"),
 )
 
@@ -258,45 +215,26 @@ listing_step = Table(
     "listing_step",
     metadata,
     Column("id", Counting, primary_key=True, autoincrement=True),
-    Column("region", Code, nullable=False),
-    Column("station", Code, nullable=False),
-    Column("lot", Code, nullable=False),
-    Column("at", TimestampColumn, nullable=False),
-    Column("who", Code, nullable=False),
-    Column("act", Code, nullable=False),
-    Column("reason", Code, nullable=False),
+    *_required(Code, "region", "station", "lot", "who", "act", "reason"),
+    *_required(TimestampColumn, "at"),
     Index("listing_step_listing", "region", "station", "lot", "id"),
     Index("listing_step_reason", "region", "station", "lot", "reason"),
     sqlite_autoincrement=True,
 )
 
 # What accepted events said of a lot, offered by then or not: the SHA-256 of each master, or `voided`.
-listing_facts = Table(
-    "listing_told",
-    metadata,
-    Column("region", Code, primary_key=True),
-    Column("station", Code, primary_key=True),
-    Column("lot", Code, primary_key=True),
-    Column("what", Code, primary_key=True),
-)
+listing_facts = Table("listing_told", metadata, *_key("region", "station", "lot", "what"))
 
 # One row: up to where the ledger's feed is followed, in which generation of it.
-listing_place = Table(
-    "listing_place",
-    metadata,
-    Column("generation", Code, primary_key=True),
-    Column("feedseq", BigInteger, nullable=False),
-)
+listing_place = Table("listing_place", metadata, *_key("generation"), *_required(BigInteger, "feedseq"))
 
 # A row for each listing that buyers see now: since when, and in which words it is found.
 listing_shown = Table(
     "listing_shown",
     metadata,
-    Column("region", Code, primary_key=True),
-    Column("station", Code, primary_key=True),
-    Column("lot", Code, primary_key=True),
-    Column("at", TimestampColumn, nullable=False),
-    Column("words", Code, nullable=False),
+    *_key("region", "station", "lot"),
+    *_required(TimestampColumn, "at"),
+    *_required(Code, "words"),
     Index("listing_shown_at", "at", "region", "station", "lot"),
 )
 
@@ -304,9 +242,6 @@ listing_shown = Table(
 listing_picture = Table(
     "listing_picture",
     metadata,
-    Column("sha256", Code, primary_key=True),
-    Column("region", Code, primary_key=True),
-    Column("station", Code, primary_key=True),
-    Column("lot", Code, primary_key=True),
+    *_key("sha256", "region", "station", "lot"),
     Index("listing_picture_listing", "region", "station", "lot"),
 )

@@ -14,8 +14,7 @@ from werkzeug.exceptions import BadRequest, Forbidden, NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.sorting_center.desk.desk import CenterDesk
-from kiosk.sorting_center.desk.people import StaffMember, StaffRole
-from kiosk.sorting_center.desk.sessions import StaffSession
+from kiosk.sorting_center.desk.people import StaffMember, StaffRole, StaffSession
 from kiosk.sorting_center.desk.tokens import Scope, Token, TokenRateLimiter
 
 _COOKIE: Final = "center"

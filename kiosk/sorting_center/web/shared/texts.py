@@ -17,6 +17,7 @@ from kiosk.texts.languages import LANGUAGES, Language
 
 FALLBACK: Final = "en"
 STAFF_PACKAGE: Final = "kiosk.sorting_center.web"  # The room with the texts of the staff's pages
+_FIGURES: Final = frozenset({"n", "number", "least", "most"})  # Values that are whole numbers, also written as text
 # Cases of one accident, which have one instruction.
 _CLONED_CARD_KINDS: Final = frozenset({"fork", "twin", "reports_fork"})
 
@@ -53,7 +54,9 @@ class CenterTexts:
     def filled(self, text_id: str, values: Mapping[str, str | int]) -> Markup:
         """With values as they come from the desk: figures and names, each with its own direction."""
         shown = {
-            name: html.bdi_number(value) if isinstance(value, int) else html.bdi_name(value)
+            name: html.bdi_name(value)
+            if isinstance(value, str) and name not in _FIGURES
+            else html.bdi_number(int(value))
             for name, value in values.items()
         }
         return self(text_id, **shown)
@@ -64,19 +67,17 @@ class CenterTexts:
         return self.filled(own if self.known(own) else f"refused_{error.code}", error.values)
 
     def render_detail(self, detail: str, local: Callable[[str], str]) -> Markup:
-        """A sentence of this program's, as it is kept, in this language; any other text as it is. ``local`` writes a
-        moment of RFC 3339 for people.
-        """
+        """A stored detail in this language; any other text as it is. ``local`` formats a moment of RFC 3339."""
         found = parse_detail(detail)
-        if found is None:
+        if found is None or not self.known(f"said_{found.code}"):
             return Markup('<bdi lang="en">{}</bdi>').format(detail)
         shown = {name: self._value(name, value, local) for name, value in found.values.items()}
         return self(f"said_{found.code}", **shown)
 
-    def _value(self, name: str, value: str, local: Callable[[str], str]) -> Markup:
+    def _value(self, name: str, value: str | int, local: Callable[[str], str]) -> Markup:
+        if isinstance(value, int) or name in _FIGURES:
+            return html.bdi_number(int(value))
         match name:
-            case "n" | "seq" | "first" | "most":
-                return html.bdi_number(int(value))
             case "at" | "since":
                 return _unbroken(local(parse_minute(value).isoformat()))
             case "day":

@@ -12,11 +12,11 @@ from typing import Final
 from flask import make_response, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from kiosk.sorting_center.desk.drafts import RegistryDraft
 from kiosk.sorting_center.desk.people import StaffRole
 from kiosk.sorting_center.desk.registry import (
     ExpectedStation,
     RegistryDifferences,
+    RegistryDraft,
     StationKey,
     StationRegister,
     Township,

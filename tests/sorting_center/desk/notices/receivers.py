@@ -14,13 +14,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from kiosk.sorting_center.desk.notices.outbound import DeliveryFailed
 from kiosk.sorting_center.desk.notices.outbox import AlarmNotice, NoticeCase, NoticeClaim, NoticeState
 from kiosk.sorting_center.desk.notices.targets import NoticeChannel, NoticeTarget
+from kiosk.sorting_center.web.shared.texts import tables
 
 NAME: Final = "receiver.example"
 NOW: Final = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
@@ -29,15 +32,22 @@ CASE: Final = NoticeCase(7, "fork", "shache", "S0147", "abc 4", "event 4 came tw
 Handling = Callable[[socket.socket], None]
 
 
-class Words:
-    """As short as words can be."""
+def case_line(case: NoticeCase, language: str) -> str:
+    return f"{language} {case.kind} {case.station}"
 
-    def case_line(self, case: NoticeCase, language: str) -> str:
-        return f"{language} {case.kind} {case.station}"
 
-    def mail_text(self, cases: tuple[NoticeCase, ...], language: str) -> tuple[str, str]:
-        lines = [self.case_line(case, language) for case in cases]
-        return f"{len(cases)} ئاگاھ\r\nBcc: evil@example.org", "\n.\n".join(lines)
+def mail_text(cases: tuple[NoticeCase, ...], language: str) -> tuple[str, str]:
+    lines = [case_line(case, language) for case in cases]
+    return f"{len(cases)} ئاگاھ\r\nBcc: evil@example.org", "\n.\n".join(lines)
+
+
+def refused(send: Callable[[NoticeClaim], str], one: NoticeClaim, secret: str) -> str:
+    """Why it did not come through, as the pages say it in English; without the secret."""
+    with pytest.raises(DeliveryFailed) as told:
+        send(one)
+    shown = tables()["en"][f"said_{told.value.code}"].format_map(told.value.values)
+    assert secret not in shown + str(told.value)
+    return shown
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,19 @@
 from __future__ import annotations
 
-import threading
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.desk import CenterDesk
-from kiosk.sorting_center.desk.notices.dispatcher import RETRY_FIRST_S, RETRY_MAX_S, NoticeDispatcher
+from kiosk.sorting_center.desk.notices.dispatcher import POLL_INTERVAL_S, RETRY_FIRST_S, RETRY_MAX_S, NoticeDispatcher
+from kiosk.sorting_center.desk.notices.outbound import DeliveryFailed, OutboundNetwork
 from kiosk.sorting_center.desk.notices.outbox import NoticeClaim, NoticeState
-from kiosk.sorting_center.desk.notices.ports import DeliveryFailed
 from kiosk.sorting_center.desk.notices.targets import NoticeChannel, NoticeTarget
 from kiosk.sorting_center.desk.notices.webhook import WebhookSender
-from kiosk.sorting_center.desk.shared.errors import DeskError
-from tests.sorting_center.desk.notices.receivers import NAME, NOW, Http, Words, certificates, listening
+from kiosk.sorting_center.shared.alarm_texts import format_detail
+from tests.sorting_center.desk.notices.receivers import NAME, NOW, Http, case_line, certificates, listening
 from tests.sorting_center.desk.notices.test_outbox import opens
 
 
@@ -24,7 +24,7 @@ class Told:
         self.outcomes = list(outcomes)
         self.sent: list[str] = []
 
-    def send(self, claim: NoticeClaim) -> str:
+    def __call__(self, claim: NoticeClaim) -> str:
         self.sent.append(claim.notice.code)
         outcome = self.outcomes.pop(0)
         if isinstance(outcome, Exception):
@@ -52,11 +52,11 @@ def waiting(desk: CenterDesk) -> CenterDesk:
 
 def test_the_waits_double_up_to_an_hour_and_the_id_stays(waiting: CenterDesk) -> None:
     clock = Clock()
-    told = Told(*[DeliveryFailed("answered 500")] * 10, "answered 200")
+    told = Told(*[DeliveryFailed("answered", values={"host": "x", "n": "500"})] * 10, "answered 200")
     sender = NoticeDispatcher(waiting.notices, {NoticeChannel.WEBHOOK: told}, clock, lambda: 1.0)
     waited = []
     while told.outcomes:
-        assert sender.step()
+        assert sender.step() == 0.0
         step = 0.0
         while told.outcomes and not sender_is_due(waiting, clock):
             clock.wait(RETRY_FIRST_S)
@@ -65,7 +65,7 @@ def test_the_waits_double_up_to_an_hour_and_the_id_stays(waiting: CenterDesk) ->
     assert waited[:-1] == [min(RETRY_FIRST_S * 2**n, RETRY_MAX_S) for n in range(10)]
     assert len(set(told.sent)) == 1
     assert waiting.notices.newest()[0].state is NoticeState.SENT
-    assert not sender.step()
+    assert sender.step() == POLL_INTERVAL_S
 
 
 def sender_is_due(desk: CenterDesk, clock: Clock) -> bool:
@@ -82,43 +82,26 @@ def sender_is_due(desk: CenterDesk, clock: Clock) -> bool:
 def test_a_fault_of_its_own_is_told_and_tried_again(waiting: CenterDesk) -> None:
     clock = Clock()
     sender = NoticeDispatcher(waiting.notices, {NoticeChannel.WEBHOOK: Told(RuntimeError("whs_secret"), "well")}, clock)
-    assert sender.step()
+    assert sender.step() == 0.0
     assert "RuntimeError" in waiting.notices.newest()[0].result
     assert "whs_secret" not in waiting.notices.newest()[0].result
     clock.wait(60)
-    assert sender.step()
+    assert sender.step() == 0.0
     assert waiting.notices.newest()[0].state is NoticeState.SENT
 
 
-def test_its_thread_outlives_a_database_that_is_away(waiting: CenterDesk) -> None:
-    ending, told = threading.Event(), Told("well")
-    failures = [DeskError("away"), RuntimeError("worse")]
-
-    def now() -> datetime:
-        if failures:
-            raise failures.pop(0)
-        return NOW
-
-    class Waits(threading.Event):
-        def wait(self, timeout: float | None = None) -> bool:
-            if not told.outcomes:
-                self.set()
-            return True
-
-    ending = Waits()
-    thread = threading.Thread(
-        target=NoticeDispatcher(waiting.notices, {NoticeChannel.WEBHOOK: told}, now).run, args=(ending,)
-    )
-    thread.start()
-    thread.join(60)
-    assert not thread.is_alive()
-    assert waiting.notices.newest()[0].state is NoticeState.SENT
+def test_a_target_that_cannot_be_used_is_told(waiting: CenterDesk) -> None:
+    sender = NoticeDispatcher(waiting.notices, {NoticeChannel.WEBHOOK: Told(Refused("bad_url"))}, Clock())
+    assert sender.step() == 0.0
+    assert waiting.notices.newest()[0].result == format_detail("bad_target")
 
 
 def test_from_a_case_to_a_program(desk: CenterDesk, tmp_path: Path) -> None:
     here, clock = Http(b"HTTP/1.1 500 X\r\n\r\n"), Clock()
-    way = WebhookSender(Words(), (NAME,), lambda *_: ["127.0.0.1"], certificates(tmp_path).client, clock)
-    sender = NoticeDispatcher(desk.notices, {NoticeChannel.WEBHOOK: way}, clock)
+    network = OutboundNetwork((NAME,), lambda *_: ["127.0.0.1"], certificates(tmp_path).client)
+    sender = NoticeDispatcher(
+        desk.notices, {NoticeChannel.WEBHOOK: WebhookSender(case_line, network, clock).send}, clock
+    )
     with listening(here) as port:
         desk.notice_targets.add(NoticeTarget("hook", NoticeChannel.WEBHOOK, f"http://{NAME}:{port}/", "en"), NOW)
         opens(desk, 1, NOW, "fork")
@@ -130,4 +113,4 @@ def test_from_a_case_to_a_program(desk: CenterDesk, tmp_path: Path) -> None:
     assert first.headers["X-Kiosk-Notice"] == second.headers["X-Kiosk-Notice"]
     assert first.body == second.body
     assert first.headers["X-Kiosk-Signature"] != second.headers["X-Kiosk-Signature"], "the time is signed too"
-    assert desk.notices.newest()[0].result == f"{NAME} answered 200"
+    assert desk.notices.newest()[0].result == format_detail("answered", host=NAME, n=200)

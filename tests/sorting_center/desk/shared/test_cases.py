@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from kiosk.base.refused import Refused
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.shared.cases import SYSTEM_USER, Case, CaseFilter, CaseState, Condition
-from kiosk.sorting_center.desk.shared.errors import ActionRefused
 from tests.depth import TORTURE
 
 NOW = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
@@ -69,7 +69,7 @@ def test_who_decides_on_something_old_is_told_who_was_first(desk: CenterDesk) ->
     desk.cases.observe([FORK], NOW)
     case = only(desk)
     desk.cases.claim(case.id, case.version, "gulnar", later(1))
-    with pytest.raises(ActionRefused, match="gulnar has decided meanwhile") as refused:
+    with pytest.raises(Refused, match="gulnar has decided meanwhile") as refused:
         desk.cases.close(case.id, case.version, "turdi", "looked after", later(1))
     assert refused.value.code == "decided_meanwhile"
     assert only(desk).state is CaseState.CLAIMED
@@ -84,7 +84,7 @@ def test_of_two_at_the_same_moment_one_decides(desk: CenterDesk) -> None:
         gate.wait()
         try:
             desk.cases.close(case.id, case.version, name, "looked after", later(1))
-        except ActionRefused as error:
+        except Refused as error:
             refusals.append(error.code)
 
     threads = [threading.Thread(target=close, args=(f"person{number}",)) for number in range(4)]
@@ -104,11 +104,11 @@ def test_what_is_refused(desk: CenterDesk) -> None:
         "no_reason": lambda: desk.cases.close(case.id, 1, "gulnar", "  x ", NOW),
         "not_closed": lambda: desk.cases.reopen(case.id, 1, "gulnar", "why not", NOW),
     }.items():
-        with pytest.raises(ActionRefused) as refused:
+        with pytest.raises(Refused) as refused:
             act()
         assert refused.value.code == code
     closed = desk.cases.close(case.id, 1, "gulnar", "looked after", NOW)
-    with pytest.raises(ActionRefused) as refused:
+    with pytest.raises(Refused) as refused:
         desk.cases.claim(closed.id, closed.version, "turdi", NOW)
     assert refused.value.code == "closed"
     assert desk.cases.reopen(closed.id, closed.version, "turdi", "it was not", NOW).state is CaseState.OPEN

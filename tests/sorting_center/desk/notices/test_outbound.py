@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
-from kiosk.sorting_center.desk.notices.addresses import is_public, resolve_allowed, system_resolve
-from kiosk.sorting_center.desk.notices.ports import DeliveryFailed
+from kiosk.sorting_center.desk.notices.outbound import DeliveryFailed, OutboundNetwork, is_public
 
 INNER = (
     "127.0.0.1",
@@ -49,16 +50,20 @@ def test_only_addresses_of_the_open_net_are_public() -> None:
 
 
 def test_a_name_that_is_inside_is_refused_unless_it_is_allowed() -> None:
-    with pytest.raises(DeliveryFailed, match=r"hook\.example is 10\.0\.0\.1.*--allow-webhook-host hook\.example"):
-        resolve_allowed("hook.example", 443, (), lambda *_: ["10.0.0.1"])
-    assert resolve_allowed("hook.example", 443, {"hook.example"}, lambda *_: ["10.0.0.1"]) == ["10.0.0.1"]
+    def resolves(*allowed: str) -> Sequence[str]:
+        return OutboundNetwork(allowed, lambda *_: ["10.0.0.1"]).resolve_allowed("hook.example", 443)
+
+    with pytest.raises(DeliveryFailed, match="not_open") as told:
+        resolves()
+    assert told.value.values == {"host": "hook.example", "address": "10.0.0.1"}
+    assert resolves("hook.example") == ["10.0.0.1"]
     with pytest.raises(DeliveryFailed):
-        resolve_allowed("hook.example", 443, {"example", "other.example"}, lambda *_: ["10.0.0.1"])
+        resolves("example", "other.example")
 
 
 def test_one_inner_address_among_others_is_enough() -> None:
     with pytest.raises(DeliveryFailed):
-        resolve_allowed("hook.example", 443, (), lambda *_: ["8.8.8.8", "::1"])
+        OutboundNetwork(resolve=lambda *_: ["8.8.8.8", "::1"]).resolve_allowed("hook.example", 443)
 
 
 def test_a_name_that_nobody_knows_is_told() -> None:
@@ -66,12 +71,12 @@ def test_a_name_that_nobody_knows_is_told() -> None:
         raise OSError("no such name")
 
     for resolve in (unknown, lambda *_: []):
-        with pytest.raises(DeliveryFailed, match="not found"):
-            resolve_allowed("hook.example", 443, (), resolve)
+        with pytest.raises(DeliveryFailed, match="not_found"):
+            OutboundNetwork(resolve=resolve).resolve_allowed("hook.example", 443)
 
 
 def test_numbers_in_disguise_are_looked_at_after_they_are_resolved() -> None:
     """``127.1`` and ``2130706433`` are loopback for the resolver of this machine."""
     for host in ("127.1", "2130706433", "localhost"):
         with pytest.raises(DeliveryFailed):
-            resolve_allowed(host, 443, (), system_resolve)
+            OutboundNetwork().resolve_allowed(host, 443)

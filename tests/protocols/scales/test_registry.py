@@ -57,7 +57,6 @@ def test_a_row_tells_a_technician_what_to_do(row: ScaleProtocol) -> None:
 
 @each("row", registry.PROTOCOLS.values(), ids=lambda row: row.id)
 def test_a_format_that_is_asked_says_how(row: ScaleProtocol) -> None:
-    assert (row.poll is not None) == (row.mode is TransmissionMode.POLL)
     if row.poll is not None:
         assert row.poll.steps
         assert {*row.poll.steps, row.poll.why} - {""} <= set(row.commands)

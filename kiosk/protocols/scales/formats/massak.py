@@ -1,25 +1,12 @@
 """Massa-K (Russia, Kazakhstan): Protocol 100 and the one-letter question J.
 
-``massak_100``, over RS-232, a USB port, TCP or UDP (Protocol 100, Massa-K)::
+``massak_100``, over RS-232, a USB port, TCP or UDP (Protocol 100, Massa-K); numbers have the low byte first. Questions:
+23 weight, A0 weight in short (answer 10), 72 zero, 75 parameters (answer 76). 27 and 12 mean done, 28 an error, F0 and
+15 refused. The check is the remainder of the body divided by x16 + x12 + x5 + 1, begun with 0 and without the sixteen
+zeros a CCITT check has behind the message: of a body of one byte it is that byte.
 
-    F8 55 CE  len len  body ...  crc crc        len and crc: low byte first; the crc is of the body alone
-
-    host   23                                             weight
-    scale  24  w w w w  d  stable  net  zero  [t t t t]   weight, tare: signed, low byte first
-    host   A0                                             weight, short
-    scale  10  w w w w  d  stable
-    host   72 (zero), 75 (parameters)
-    scale  27, 12 done; 76 parameters; 28 e error; F0, 15 refused
-
-d is the value of one count: 0 0.1 g, 1 1 g, 2 10 g, 3 100 g, 4 1 kg. The check is the remainder of the body divided by
-x16 + x12 + x5 + 1, begun with 0 and without the sixteen zeros a CCITT check has behind the message: of a body of one
-byte it is that byte.
-
-``massak_j`` (one device, observed): 4800 8E1, host ``4A``, scale five bytes::
-
-    status  ?  g g  ?        status bit 7 stable; g grams, signed, low byte first
-
-It has neither a mark nor a check: after a lost byte only the next question, with an empty decoder, sets it right.
+``massak_j`` (one device, observed) has neither a mark nor a check: after a lost byte only the next question, with an
+empty decoder, sets it right.
 """
 
 from __future__ import annotations
@@ -37,7 +24,6 @@ from kiosk.protocols.scales.shared.protocol import (
     Params,
     Poll,
     ScaleProtocol,
-    TransmissionMode,
 )
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT
@@ -198,42 +184,28 @@ def encode_j(shown: DisplayState, _: Params) -> bytes:
     return bytes((0x80 * shown.stable, 0)) + int(shown.weight).to_bytes(2, "little", signed=True) + b"\x00"
 
 
-_ABOUT = FormatDescription(
-    devices="Massa-K terminals and scales with Protocol 100",
-    source="Massa-K Protocol 100, appendix on the check; public programs",
-    menu="Protocol 100, 57600 8N1 (USB) or 4800 8E1 (RS-232)",
-    picture="""\
-F8 55 CE  len len  body  crc crc
-                   24  w w w w  d  stable  net  zero  [t t t t]
-                                `-- one count: 0 0.1 g, 1 1 g, 2 10 g, 3 100 g, 4 1 kg""",
-)
-_ABOUT_J = FormatDescription(
-    devices="older Massa-K scales that answer the letter J",
-    source="one device, observed in a public program",
-    menu="4800 8E1",
-    picture="""\
-status  ?  g g  ?
-  |        `-- grams, signed, low byte first
-  `-- bit 7 stable""",
-)
-
 PROTOCOLS = (
     ScaleProtocol(
         id="massak_100",
-        mode=TransmissionMode.POLL,
         reports=("weight", "unit", "stable", "net", "overload", "underload", "tare"),
-        trade=True,
         make_decoder=_decoder,
         encode_frame=encode_frame,
         line=LineSettings(57600),
         commands=_COMMANDS,
         poll=Poll(),
         respond=_respond,
-        about=_ABOUT,
+        about=FormatDescription(
+            devices="Massa-K terminals and scales with Protocol 100",
+            source="Massa-K Protocol 100, appendix on the check; public programs",
+            menu="Protocol 100, 57600 8N1 (USB) or 4800 8E1 (RS-232)",
+            picture="""\
+F8 55 CE  len len  body  crc crc
+                   24  w w w w  d  stable  net  zero  [t t t t]
+                                `-- one count: 0 0.1 g, 1 1 g, 2 10 g, 3 100 g, 4 1 kg""",
+        ),
     ),
     ScaleProtocol(
         id="massak_j",
-        mode=TransmissionMode.POLL,
         reports=("weight", "stable"),
         trade=False,  # five bytes without a mark or a check, known from one device
         make_decoder=_decoder_j,
@@ -242,6 +214,14 @@ PROTOCOLS = (
         commands=plain({"request_weight": b"J"}),
         default_unit="g",
         poll=Poll(),
-        about=_ABOUT_J,
+        about=FormatDescription(
+            devices="older Massa-K scales that answer the letter J",
+            source="one device, observed in a public program",
+            menu="4800 8E1",
+            picture="""\
+status  ?  g g  ?
+  |        `-- grams, signed, low byte first
+  `-- bit 7 stable""",
+        ),
     ),
 )

@@ -1,24 +1,10 @@
-r"""Commands and answers of the American scale makers: NCI (SCP-01), SMA (SCP-0499), UPS WorldShip, Pennsylvania 7600.
+"""Commands and answers of the American scale makers: NCI (SCP-01), SMA (SCP-0499), UPS WorldShip, Pennsylvania 7600.
 
-``nci_ecr`` (NCI 6702 p. 14, NCI 7800 p. 32, Avery 7821 p. 25, DIVA p. 34-37)::
+``nci_ecr`` (NCI 6702 p. 14, NCI 7800 p. 32, Avery 7821 p. 25, DIVA p. 34-37): every status byte has bits 4 and 5 set.
+In ECR mode the status is left out when all is fine, and the weight is left out when it is not. SCP-12 of Brecknell
+turns several bits over and is another format.
 
-    0A  weight unit  0D  0A  [S] h1 h2 [h3]  0D  03
-        |                         |  |  `-- bit 2 net, 3 initial zero error, 6 another byte follows
-        |                         |  `----- bit 0 under, 1 over, 2 ROM, 3 calibration, 6 another byte follows
-        |                         `-------- bit 0 motion, 1 at zero, 2 RAM, 3 EEPROM
-        `-- or a row of ^ over, _ under, - zero error;  0A ? 0D 03 is a command it does not know
-
-Every status byte has bits 4 and 5 set. In ECR mode the status is left out when all is fine, and the weight is left out
-when it is not. SCP-12 of Brecknell turns several bits over and is another format.
-
-``sma`` (SCP-0499), 20 bytes::
-
-    0A  s r n m f  w w w w w w w w w w  u u u  0D
-        | | | |    `-- ten characters, right-aligned
-        | | | `------- M motion, space still
-        | | `--------- G gross, N net, T tare; small letters in high resolution
-        | `----------- range
-        `------------- space, Z centre of zero, O over, U under, E zero error, I initial zero error, T tare error
+``sma`` (SCP-0499): small letters stand for gross, net and tare in high resolution.
 """
 
 from __future__ import annotations
@@ -36,7 +22,6 @@ from kiosk.protocols.scales.shared.protocol import (
     Params,
     Poll,
     ScaleProtocol,
-    TransmissionMode,
 )
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.shared.text_format import ANY_CASE, TextFormat
@@ -342,45 +327,6 @@ def _respond_penn(name: str, shown: DisplayState, params: Params) -> bytes:
 
 # --- rows -------------------------------------------------------------------------------------------------------------
 
-_NCI_ABOUT = FormatDescription(
-    devices="Weigh-Tronix NCI 6702, 7800, Avery Berkel 7821, Brecknell DS-1000, Fairbanks; not SCP-12",
-    source="NCI 6702 p. 14, NCI 7800 p. 32, Avery 7821 p. 25, DIVA p. 34-37, SCP-01",
-    menu="protocol NCI or ECR (SCP-01), 9600 7E1",
-    picture="""\
-0A  weight unit  0D  0A  [S] h1 h2 [h3]  0D  03
-    |                         |  |  `-- bit 2 net
-    |                         |  `----- bit 0 under, 1 over
-    |                         `-------- bit 0 motion
-    `-- or a row of ^ over, _ under, - zero error""",
-)
-_SMA_ABOUT = FormatDescription(
-    devices="Avery Weigh-Tronix, Brecknell, Cardinal, Fairbanks, Rice Lake in SMA mode",
-    source="SMA SCP-0499, Cardinal 190 p. 81",
-    menu="protocol SMA, 9600 8N1",
-    picture="""\
-0A  s r n m f  w w w w w w w w w w  u u u  0D
-    | | | |    `-- weight, right-aligned
-    | | | `------- M motion
-    | | `--------- G gross, N net, T tare
-    | `----------- range
-    `------------- O over, U under, E I zero error, T tare error""",
-)
-_UPS_ABOUT = FormatDescription(
-    devices="scales in UPS WorldShip emulation: NCI, Brecknell, Fairbanks, Pennsylvania",
-    source="SCP-01 appendix, Pennsylvania 7600 manual, emulation modes",
-    menu="emulation UPS, 9600 7O2",
-    picture="""\
-_ number  unit.  GR  0D 0A 03      GR still, gr in motion; at least one blank before the number
-0D 03                              over capacity""",
-)
-_PENN_ABOUT = FormatDescription(
-    devices="Pennsylvania Scale 7600, 7600/4, Sterling 7600",
-    source="Pennsylvania 7600 manual UM-12199, commands of the serial port; captures of firmware 4.31",
-    menu="RS-232 9600 8N1, no echo where it can be switched off",
-    picture="""\
-[echo]  Gross  number  unit[.]  0D 0A
-        Net, Count, Piece Weight""",
-)
 _ALL_FLAGS = ("weight", "unit", "stable", "net", "overload", "underload")
 _POLL = Poll(timeout_s=1.0)
 _UPS_COMMANDS = plain({"request_weight": b"\r"})
@@ -388,51 +334,78 @@ _UPS_COMMANDS = plain({"request_weight": b"\r"})
 PROTOCOLS = (
     ScaleProtocol(
         id="nci_ecr",
-        mode=TransmissionMode.POLL,
         reports=_ALL_FLAGS,
-        trade=True,
         make_decoder=_nci_decoder,
         encode_frame=encode_nci,
         line=LineSettings(9600, 7, "E"),
         commands=_NCI_COMMANDS,
         poll=_POLL,
         respond=_respond_nci,
-        about=_NCI_ABOUT,
+        about=FormatDescription(
+            devices="Weigh-Tronix NCI 6702, 7800, Avery Berkel 7821, Brecknell DS-1000, Fairbanks; not SCP-12",
+            source="NCI 6702 p. 14, NCI 7800 p. 32, Avery 7821 p. 25, DIVA p. 34-37, SCP-01",
+            menu="protocol NCI or ECR (SCP-01), 9600 7E1",
+            picture="""\
+0A  weight unit  0D  0A  [S] h1 h2 [h3]  0D  03
+    |                         |  |  `-- bit 2 net
+    |                         |  `----- bit 0 under, 1 over
+    |                         `-------- bit 0 motion
+    `-- or a row of ^ over, _ under, - zero error""",
+        ),
     ),
     ScaleProtocol(
         id="sma",
-        mode=TransmissionMode.POLL,
         reports=(*_ALL_FLAGS, "tare"),
-        trade=True,
         make_decoder=_sma_decoder,
         encode_frame=encode_sma,
         commands=_SMA_COMMANDS,
         poll=_POLL,
         respond=_respond_sma,
-        about=_SMA_ABOUT,
+        about=FormatDescription(
+            devices="Avery Weigh-Tronix, Brecknell, Cardinal, Fairbanks, Rice Lake in SMA mode",
+            source="SMA SCP-0499, Cardinal 190 p. 81",
+            menu="protocol SMA, 9600 8N1",
+            picture="""\
+0A  s r n m f  w w w w w w w w w w  u u u  0D
+    | | | |    `-- weight, right-aligned
+    | | | `------- M motion
+    | | `--------- G gross, N net, T tare
+    | `----------- range
+    `------------- O over, U under, E I zero error, T tare error""",
+        ),
     ),
     ScaleProtocol(
         id="ups_worldship",
-        mode=TransmissionMode.POLL,
         reports=("weight", "unit", "stable", "overload"),
-        trade=True,
         make_decoder=_ups_decoder,
         encode_frame=encode_ups,
         line=LineSettings(9600, 7, "O", 2),
         commands=_UPS_COMMANDS,
         poll=_POLL,
-        about=_UPS_ABOUT,
+        about=FormatDescription(
+            devices="scales in UPS WorldShip emulation: NCI, Brecknell, Fairbanks, Pennsylvania",
+            source="SCP-01 appendix, Pennsylvania 7600 manual, emulation modes",
+            menu="emulation UPS, 9600 7O2",
+            picture="""\
+_ number  unit.  GR  0D 0A 03      GR still, gr in motion; at least one blank before the number
+0D 03                              over capacity""",
+        ),
     ),
     ScaleProtocol(
         id="penn_7600",
-        mode=TransmissionMode.POLL,
         reports=("weight", "unit", "net", "overload", "underload"),
-        trade=True,
         make_decoder=_penn_decoder,
         encode_frame=encode_penn,
         commands=_PENN_COMMANDS,
         poll=_POLL,
         respond=_respond_penn,
-        about=_PENN_ABOUT,
+        about=FormatDescription(
+            devices="Pennsylvania Scale 7600, 7600/4, Sterling 7600",
+            source="Pennsylvania 7600 manual UM-12199, commands of the serial port; captures of firmware 4.31",
+            menu="RS-232 9600 8N1, no echo where it can be switched off",
+            picture="""\
+[echo]  Gross  number  unit[.]  0D 0A
+        Net, Count, Piece Weight""",
+        ),
     ),
 )

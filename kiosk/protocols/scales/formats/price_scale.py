@@ -1,24 +1,12 @@
-r"""Checkout scales that work out a price: Dialog 06, TISA, Prix, P15.
+"""Checkout scales that work out a price: Dialog 06, TISA, Prix, P15.
 
-``dialog06`` (DIVA p. 54-61, Cely PI100 p. 14); the host tells a unit price, then fetches the weighing::
+``dialog06`` (DIVA p. 54-61, Cely PI100 p. 14): the host tells a unit price, then fetches the weighing, and after a 15
+asks why. The unit u is 0 lb-oz, 1 0.01 lb, 2 0.005 lb, 3 0.001 kg.
 
-    host  04 02 0 1 1B price(6) 1B 03        scale  06 or 15
-    host  04 05                              scale  02 0 2 1B u 1B W5 1B P6 1B A6 03
-                                                              |    `-- weight, unit price, amount: digits
-                                                              `-- 0 lb-oz, 1 0.01 lb, 2 0.005 lb, 3 0.001 kg
-    host  04 02 0 8 03  (after a 15)         scale  02 0 9 1B code(2) 03
+``dibal_tisa`` (Dibal p. 52, DPOS400 p. 15, 28), 18 bytes; both marks at once mean in motion.
 
-``dibal_tisa`` (Dibal p. 52, DPOS400 p. 15, 28), 18 bytes; x is the XOR of all before it, one raw byte::
-
-    host  9 8 P P P P P x 0D 0A
-    scale 9 9 S W W W W W E A A A A A A x 0D 0A
-              `-- 1: no valid weight   `-- 1: no valid amount; both 1: in motion
-
-``toledo_prix`` (public description): host 05, scale ``02 d d d d d 03``, grams; letters in place of digits: no weight.
-
-``micheletti_p15`` (public description), 22 bytes; host 05, scale ``02``, then weight in grams, unit price and amount in
-hundredths, each right-aligned in six characters, a blank between them, ``03``. The fields do not move: a number whose
-head was cut off is a field that is too short.
+``toledo_prix`` and ``micheletti_p15`` (public descriptions). The fields of a P15 do not move: a number whose head was
+cut off is a field that is too short.
 
 The host here needs no prices: the price told is 0 unless the parameter ``price`` says otherwise.
 """
@@ -44,7 +32,6 @@ from kiosk.protocols.scales.shared.protocol import (
     Params,
     Poll,
     ScaleProtocol,
-    TransmissionMode,
 )
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT
@@ -299,44 +286,6 @@ def encode_p15(shown: DisplayState, _: Params) -> bytes:
 
 # --- rows -------------------------------------------------------------------------------------------------------------
 
-_D06_ABOUT = FormatDescription(
-    devices="Bizerba, Mettler Toledo DIVA, Cely PI100 and other European checkout scales, Dialog 06",
-    source="DIVA service manual p. 54-61, Cely PI100 p. 14, Dibal p. 52",
-    menu="Dialog 06, 9600 7O1; scales that ask for the checksum challenge (record 11) must have it switched off",
-    picture="""\
-host  04 02 0 1 1B price(6) 1B 03    scale  06
-host  04 05                          scale  02 0 2 1B u 1B weight(5) 1B price(6) 1B amount(6) 03
-host  04 02 0 8 03                   scale  02 0 9 1B code(2) 03""",
-)
-_TISA_ABOUT = FormatDescription(
-    devices="Dibal and other Spanish checkout scales, TISA",
-    source="Dibal p. 52, Dibal DPOS400 p. 15 and 28",
-    menu="protocol TISA; the load has to change by 20 divisions from one weighing to the next",
-    picture="""\
-host   9 8 P P P P P x 0D 0A
-scale  9 9 S W W W W W E A A A A A A x 0D 0A
-           |           |             `-- XOR of all before it
-           |           `-- 1: no valid amount
-           `-- 1: no valid weight""",
-)
-_PRIX_ABOUT = FormatDescription(
-    devices="Toledo Prix III and its relatives (Brazil)",
-    source="description in public programs for Brazilian checkouts",
-    menu="protocol PRT1 or Prix, 9600 8N1",
-    picture="""\
-host  05    scale  02 d d d d d 03    grams; letters: no weight""",
-)
-_P15_ABOUT = FormatDescription(
-    devices="Micheletti P15 (Brazil)",
-    source="description in a public program for Brazilian checkouts",
-    menu="9600 8N1",
-    picture="""\
-host   05
-scale  02 w w w w w w _ p p p p p p _ a a a a a a 03
-          |             |             `-- amount, hundredths
-          |             `-- unit price, hundredths
-          `-- weight, grams; each right-aligned in six""",
-)
 
 _NEVER_EMPTY = (
     "on an empty pan it only says that the load is below Min. The station cannot see that the pan is empty, "
@@ -346,9 +295,7 @@ _NEVER_EMPTY = (
 PROTOCOLS = (
     ScaleProtocol(
         id="dialog06",
-        mode=TransmissionMode.POLL,
         reports=("weight", "unit", "stable", "overload", "underload"),
-        trade=True,
         no_booking=_NEVER_EMPTY,
         make_decoder=_d06_decoder,
         encode_frame=encode_d06,
@@ -357,13 +304,20 @@ PROTOCOLS = (
         commands=_D06_COMMANDS,
         poll=Poll(("request_weight", "enquiry"), interval_s=0.5, timeout_s=1.0, why="handshake"),
         respond=_respond_d06,
-        about=_D06_ABOUT,
+        about=FormatDescription(
+            devices="Bizerba, Mettler Toledo DIVA, Cely PI100 and other European checkout scales, Dialog 06",
+            source="DIVA service manual p. 54-61, Cely PI100 p. 14, Dibal p. 52",
+            menu="Dialog 06, 9600 7O1; scales that ask for the checksum challenge (record 11) must have it "
+            "switched off",
+            picture="""\
+host  04 02 0 1 1B price(6) 1B 03    scale  06
+host  04 05                          scale  02 0 2 1B u 1B weight(5) 1B price(6) 1B amount(6) 03
+host  04 02 0 8 03                   scale  02 0 9 1B code(2) 03""",
+        ),
     ),
     ScaleProtocol(
         id="dibal_tisa",
-        mode=TransmissionMode.POLL,
         reports=("weight", "stable", "underload"),
-        trade=True,
         no_booking=_NEVER_EMPTY,
         make_decoder=_tisa_decoder,
         encode_frame=encode_tisa,
@@ -372,30 +326,52 @@ PROTOCOLS = (
         default_unit="kg",
         poll=Poll(),
         respond=_respond_tisa,
-        about=_TISA_ABOUT,
+        about=FormatDescription(
+            devices="Dibal and other Spanish checkout scales, TISA",
+            source="Dibal p. 52, Dibal DPOS400 p. 15 and 28",
+            menu="protocol TISA; the load has to change by 20 divisions from one weighing to the next",
+            picture="""\
+host   9 8 P P P P P x 0D 0A
+scale  9 9 S W W W W W E A A A A A A x 0D 0A
+           |           |             `-- XOR of all before it
+           |           `-- 1: no valid amount
+           `-- 1: no valid weight""",
+        ),
     ),
     ScaleProtocol(
         id="toledo_prix",
-        mode=TransmissionMode.POLL,
         reports=("weight",),
-        trade=True,
         make_decoder=_prix_decoder,
         encode_frame=encode_prix,
         commands=plain({"request_weight": b"\x05", "enquiry": b"\x05"}),
         default_unit="g",
         poll=Poll(),
-        about=_PRIX_ABOUT,
+        about=FormatDescription(
+            devices="Toledo Prix III and its relatives (Brazil)",
+            source="description in public programs for Brazilian checkouts",
+            menu="protocol PRT1 or Prix, 9600 8N1",
+            picture="""\
+host  05    scale  02 d d d d d 03    grams; letters: no weight""",
+        ),
     ),
     ScaleProtocol(
         id="micheletti_p15",
-        mode=TransmissionMode.POLL,
         reports=("weight",),
-        trade=True,
         make_decoder=_p15_decoder,
         encode_frame=encode_p15,
         commands=plain({"request_weight": b"\x05", "enquiry": b"\x05"}),
         default_unit="g",
         poll=Poll(),
-        about=_P15_ABOUT,
+        about=FormatDescription(
+            devices="Micheletti P15 (Brazil)",
+            source="description in a public program for Brazilian checkouts",
+            menu="9600 8N1",
+            picture="""\
+host   05
+scale  02 w w w w w w _ p p p p p p _ a a a a a a 03
+          |             |             `-- amount, hundredths
+          |             `-- unit price, hundredths
+          `-- weight, grams; each right-aligned in six""",
+        ),
     ),
 )

@@ -117,16 +117,15 @@ class ScaleProtocol:
     ``encode_frame`` builds what the indicator sends of its own accord, or as the answer to the last step of ``poll``
     (b"" when it would keep silent). ``respond`` is what it answers to the command of this name, b"" for nothing;
     None when it answers every reading command with ``encode_frame`` and the others not at all. Both are for
-    simulators. ``poll`` is there exactly for TransmissionMode.POLL.
+    simulators. A format without ``poll`` is streamed.
     """
 
     id: str
-    mode: TransmissionMode
     reports: tuple[str, ...]
-    trade: bool
     make_decoder: Callable[[Params], Decoder]
     encode_frame: Callable[[DisplayState, Params], bytes]
     about: FormatDescription
+    trade: bool = True
     line: LineSettings = field(default_factory=LineSettings)
     parameters: tuple[Parameter, ...] = ()
     commands: Mapping[str, Callable[[Params], bytes]] = field(default_factory=dict)
@@ -141,3 +140,7 @@ class ScaleProtocol:
     #
     # One frame a key press is no rest, and a pan that is never told to be empty cannot be armed.
     no_booking: str = ""
+
+    @property
+    def mode(self) -> TransmissionMode:
+        return TransmissionMode.STREAM if self.poll is None else TransmissionMode.POLL

@@ -1,14 +1,5 @@
 """Text lines of bench balances: G&G, KERN, Steinberg, U.S. Solid, Creedmoor, Adam. All end with CR LF.
 
-::
-
-    gg_14             s nnnnnnnn uuu            14 bytes: sign, number 8 or 9 right-aligned, unit in the rest
-    kern_18           nnnnnnnnnnnn _ uuu        18: number right-aligned, the sign at its digits, unit left-aligned
-    steinberg_sbs     S_|SD nnnnnnnnn _ UUU     17: stable or dynamic, number right-aligned, unit in capitals
-    ussolid           s nnnnnnnnn uuu           15: sign, number right-aligned, unit glued on; ~ out of range
-    creedmoor         s 0000000 _ uuu           14: sign, seven characters filled with zeros, unit
-    adam_highland     nnnnnnnnnnnn _ uuu        18: number right-aligned, unit; PCS without the space
-
 Sources: G&G manual (serial interface), KERN manuals (18-character print line), public sources for the others.
 None has a check. Each line has one length: that refuses a lost or a doubled byte. For the same reason a whole line
 glued to the rest of a broken one is read only where the rest cannot be a part of its number.
@@ -22,14 +13,7 @@ from types import MappingProxyType
 
 from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.shared.params import Parameter
-from kiosk.protocols.scales.shared.protocol import (
-    DisplayState,
-    FormatDescription,
-    LineSettings,
-    Params,
-    ScaleProtocol,
-    TransmissionMode,
-)
+from kiosk.protocols.scales.shared.protocol import DisplayState, FormatDescription, LineSettings, Params, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded
 from kiosk.protocols.scales.shared.text_format import ANY_CASE, TextFormat
 
@@ -204,9 +188,7 @@ _PUBLIC = "public source (a controller for many balances)"
 PROTOCOLS: tuple[ScaleProtocol, ...] = (
     ScaleProtocol(
         id="gg_14",
-        mode=TransmissionMode.STREAM,
         reports=("weight", "unit"),
-        trade=True,
         make_decoder=_always(_lines(_GG.parse, 12)),
         encode_frame=_encode_gg,
         line=LineSettings(600),
@@ -227,9 +209,7 @@ s  n n n n n n n n  u u u  CR LF
     ),
     ScaleProtocol(
         id="kern_18",
-        mode=TransmissionMode.STREAM,
         reports=("weight", "unit", "stable"),
-        trade=True,
         make_decoder=lambda given: LineEngine(_KERN[given[UNIT_MEANS.name]]),
         encode_frame=_encode_kern,
         parameters=(UNIT_MEANS,),
@@ -245,9 +225,7 @@ n n n n n n n n n n n n  _  u u u  CR LF
     ),
     ScaleProtocol(
         id="steinberg_sbs",
-        mode=TransmissionMode.STREAM,
         reports=("weight", "unit", "stable"),
-        trade=True,
         make_decoder=_always(_lines(_STEINBERG.parse, 15, head=b"(?=S[ D])")),
         encode_frame=_encode_steinberg,
         about=FormatDescription(
@@ -263,9 +241,7 @@ S _ | S D  n n n n n n n n n  _  U U U  CR LF
     ),
     ScaleProtocol(
         id="ussolid",
-        mode=TransmissionMode.STREAM,
         reports=("weight", "unit", "overload", "underload"),
-        trade=True,
         make_decoder=_always(_lines(_parse_ussolid, 13)),
         encode_frame=_encode_ussolid,
         about=FormatDescription(
@@ -281,9 +257,7 @@ s  n n n n n n n n n  u u u  CR LF
     ),
     ScaleProtocol(
         id="creedmoor",
-        mode=TransmissionMode.STREAM,
         reports=("weight", "unit"),
-        trade=True,
         make_decoder=_always(_lines(_CREEDMOOR.parse, 12, head=b"(?=[-+ ][.0-9]{7} )")),
         encode_frame=_encode_creedmoor,
         about=FormatDescription(
@@ -299,9 +273,7 @@ s  0 0 0 0 0 0 0  _  u u u  CR LF
     ),
     ScaleProtocol(
         id="adam_highland",
-        mode=TransmissionMode.STREAM,
         reports=("weight", "unit"),
-        trade=True,
         make_decoder=_always(_lines(_ADAM.parse, 16)),
         encode_frame=_encode_adam,
         about=FormatDescription(

@@ -1,19 +1,14 @@
 """Checkout scales of Mettler Toledo: 8217 and 8213 (DIVA service manual p. 39-45; Salter 3700LP p. 11).
 
-Polled by single letters, at least 200 ms apart, 7E1; bit 7 of every byte is cleared first::
-
-    02  n n . n n n [N]  0D      weight: kg has three decimals, lb two (8213: a 0 in front); H gives one more; N net
-    02  ?  b             0D      no weight, but how the scale stands
-           `-- bit 0 motion, 1 over capacity, 2 under zero, 3 outside zero capture, 4 at zero, 5 net, 6 always 1
-    02                   0D      the self-test has begun
-    02  E                0D      echo on, F off
+Polled by single letters, at least 200 ms apart, 7E1; bit 7 of every byte is cleared first. kg has three decimals, lb
+two (8213: a 0 in front); H gives one more. An empty frame: the self-test has begun; its result is a status with @ for
+"passed". E: the echo is on, F: off.
 
 The unit is not sent: it is set at the scale and by ``metric``, which takes the decimals of that unit. A scale that is
 set to kg and answers as one of pounds was switched: the weight is told in lb, which the station refuses by that name,
 and never as kg. The other way round a frame of kilograms is refused as damage: a doubled digit would make kg of lb.
 A weight comes only while it is stable, in range and not negative; where the scale sends it once, what follows until
-the load changes is a status without motion: no new weighing. The result of the self-test is the same frame with @ for
-"passed".
+the load changes is a status without motion: no new weighing.
 """
 
 from __future__ import annotations
@@ -35,7 +30,6 @@ from kiosk.protocols.scales.shared.protocol import (
     Params,
     Poll,
     ScaleProtocol,
-    TransmissionMode,
 )
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT
@@ -172,9 +166,7 @@ _PICTURE = """\
 def _row(model: _Model, devices: str, picture: str) -> ScaleProtocol:
     return ScaleProtocol(
         id=model.id,
-        mode=TransmissionMode.POLL,
         reports=("weight", "unit", "stable", "net", "overload", "underload"),
-        trade=True,
         make_decoder=partial(_decoder, model),
         encode_frame=partial(_encode, model),
         respond=partial(_respond, model),

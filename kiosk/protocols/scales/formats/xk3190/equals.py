@@ -1,14 +1,5 @@
 """Shanghai Yaohua XK3190-A26, A23p and copies: continuous text that only an equals sign parts.
 
-::
-
-    xk3190_eq_reversed   =  d d d . d d d  s     format 1: least significant first; 7.385 is =583.7000
-    xk3190_eq_forward    =  s  d d d d . d d d   format 2: most significant first;  7.385 is =0007.385
-    eq_forward_integer   =  s  d d d d d d d     the same without a point, sent by some weighbridges
-                            `-- '0' positive, '-' negative
-
-    formats 3 and 4      = weight*8  unit*2  separator  unit price*7  separator  amount*7
-
 There is no check, no unit but in formats 3 and 4, no flag at all. Older indicators send one or two characters
 less. A weight is read when the next '=' ends it; CR and LF end it too. So a weight that has its unit is never told
 without. The parameter ``width`` holds the decoder to one length, so that a lost or a doubled character is seen.
@@ -30,13 +21,7 @@ from kiosk.protocols.scales.shared.engines import slices
 from kiosk.protocols.scales.shared.numbers import from_text
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import (
-    DisplayState,
-    FormatDescription,
-    Params,
-    ScaleProtocol,
-    TransmissionMode,
-)
+from kiosk.protocols.scales.shared.protocol import DisplayState, FormatDescription, Params, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Rejected, RejectReason
 from kiosk.protocols.scales.shared.text_format import TextFormat
 
@@ -171,9 +156,7 @@ def _row(
 ) -> ScaleProtocol:
     return ScaleProtocol(
         id=protocol,
-        mode=TransmissionMode.STREAM,
         reports=("weight", "unit"),
-        trade=True,
         make_decoder=make_decoder,
         encode_frame=encode_frame,
         parameters=(WIDTH,),

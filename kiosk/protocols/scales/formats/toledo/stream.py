@@ -191,7 +191,8 @@ PROTOCOLS: tuple[ScaleProtocol, ...] = (
             menu="continuous output, at least 4800 baud; Mettler Toledo terminals often 9600 7E1, copies 8N1. Look up "
             "whether the check byte is switched on, and set `checksum` the same. A display in steps of 10 or 100 needs "
             "`dummy_zeros`: *Teach me this scale* finds it with a known weight. A LIDEN LUW2001 set to kg needs "
-            "nothing more; in pounds, which the station refuses, it needs `units=liden`. The commands are not acknowledged.",
+            "nothing more; in pounds, which the station refuses, it needs `units=liden`. The commands are not "
+            "acknowledged.",
             picture="""\
 02  A B C  w w w w w w  t t t t t t  0D  [k]
     | | |  |            |                 `-- check byte, when it is switched on

@@ -6,31 +6,29 @@ import hashlib
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from kiosk.devices.camera.child.content_check import UnreadablePicture, require_content
-from kiosk.devices.camera.child.ports import InspectionResult, PictureSource, Pipeline
+from kiosk.devices.camera.child.faults import UnreadablePicture, require_content
+from kiosk.devices.camera.child.ports import PictureSource, Pipeline
 from kiosk.devices.camera.wire import (
-    MAX_COVERAGE_BP,
     MAX_LIVE_VIEW_BYTES,
-    MAX_MEASURE,
     MAX_PICTURE,
     MAX_PREVIEW,
-    MAX_TILT_MILLIDEG,
-    MAX_VALUE,
     GoodsInspected,
     MatMeasured,
-    WireFinding,
     WireLiveView,
-    WireMatMeasure,
-    WireMeasures,
     WirePicture,
+    bounded,
+    bounded_measures,
 )
 from kiosk.devices.ports import CameraFault
-from kiosk.domain.verdict import Finding, Measures, Reason, Verdict
+from kiosk.domain.verdict import Finding, Reason
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.codec import encode_jpeg
 from kiosk.photo.pictures import likeness
+
+if TYPE_CHECKING:
+    from kiosk.photo.pipeline import Inspection
 
 GoodsAnswer = tuple[GoodsInspected, bytes]
 # What a hand may mend by taking the shot again; every other fault of a camera stays one.
@@ -66,10 +64,7 @@ class Judge:
         """A burst of now, in which nothing but the mat is looked for; black and flat are faults where it is not."""
         burst = self._source.burst()
         measured = self._pipeline.measure_mat(burst.frame, burst.others)
-        rows = tuple(
-            WireMatMeasure(row.quality, _clamp(row.value, MAX_VALUE), _clamp(row.limit, MAX_VALUE))
-            for row in measured.measures.rows
-        )
+        rows = tuple(bounded(row) for row in measured.measures.rows)
         digest, preview = _digest(burst.frame), measured.preview
         if preview is None:
             require_content(burst.frame, self._source.path)
@@ -111,12 +106,12 @@ def _small_jpeg(picture: BgrImage) -> bytes:
 
 
 def _without_frame(number: int, reason: Reason) -> GoodsAnswer:
-    return GoodsInspected(number, (WireFinding(reason, 0, 0),)), b""
+    return GoodsInspected(number, (Finding(reason, 0, 0),)), b""
 
 
-def _goods_answer(number: int, inspection: InspectionResult, frame_sha256: str) -> GoodsAnswer:
-    findings = tuple(_finding(one) for one in inspection.verdict.findings)
-    if not _may_be_stored(inspection.verdict):
+def _goods_answer(number: int, inspection: Inspection, frame_sha256: str) -> GoodsAnswer:
+    findings = tuple(bounded(one) for one in inspection.verdict.findings)
+    if not (inspection.verdict.accepted or inspection.verdict.may_be_overruled):
         return GoodsInspected(number, findings, frame_sha256=frame_sha256), b""
     if inspection.measures is None or inspection.master is None or inspection.natural is None:
         raise CameraFault("broken", "The goods could not be cut out of the picture: take it again.")
@@ -124,17 +119,13 @@ def _goods_answer(number: int, inspection: InspectionResult, frame_sha256: str) 
     answer = GoodsInspected(
         number,
         findings,
-        _measures(inspection.measures),
+        bounded_measures(inspection.measures),
         _picture(inspection.master, master),
         _picture(inspection.natural, natural),
         frame_sha256,
         likeness=likeness(inspection.master),
     )
     return answer, master + natural
-
-
-def _may_be_stored(verdict: Verdict) -> bool:
-    return verdict.accepted or verdict.may_be_overruled
 
 
 def _encode_bounded(picture: BgrImage, max_bytes: int = MAX_PICTURE) -> bytes:
@@ -147,26 +138,6 @@ def _encode_bounded(picture: BgrImage, max_bytes: int = MAX_PICTURE) -> bytes:
 def _picture(picture: BgrImage, jpeg: bytes) -> WirePicture:
     height, width = picture.shape[:2]
     return WirePicture(len(jpeg), width, height)
-
-
-def _finding(finding: Finding) -> WireFinding:
-    return WireFinding(finding.reason, _clamp(finding.value, MAX_VALUE), _clamp(finding.limit, MAX_VALUE))
-
-
-def _measures(m: Measures) -> WireMeasures:
-    return WireMeasures(
-        coverage_bp=_clamp(m.coverage_bp, MAX_COVERAGE_BP),
-        length_mm=_clamp(m.length_mm),
-        width_mm=_clamp(m.width_mm),
-        pieces=_clamp(m.pieces),
-        edge_rise_millipx=_clamp(m.edge_rise_millipx),
-        tilt_millideg=_clamp(m.tilt_millideg, MAX_TILT_MILLIDEG),
-        px_per_m=_clamp(m.px_per_m),
-    )
-
-
-def _clamp(value: int, maximum: int = MAX_MEASURE) -> int:
-    return min(max(0, value), maximum)
 
 
 def _digest(frame: BgrImage) -> str:

@@ -19,9 +19,8 @@ from typing import cast
 import cv2
 import numpy as np
 
-from kiosk.devices.camera.child.closing import closing_on_failure
-from kiosk.devices.camera.child.content_check import require_content
 from kiosk.devices.camera.child.controls import ExposureControls
+from kiosk.devices.camera.child.faults import closing_on_failure, require_content
 from kiosk.devices.camera.child.ports import Burst, Capture, Ioctl
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.ports import CameraFault

@@ -95,9 +95,9 @@ def make_scanner(
         from kiosk.devices.scanner.hid_pos import HidPosDevice
 
         return ScannerReader(HidPosDevice(settings.port, report), report)
-    from kiosk.devices.scanner.serial import SerialScanner
+    from kiosk.devices.scanner.serial import SerialDevice
 
-    return SerialScanner(settings, report)
+    return ScannerReader(SerialDevice(settings, report), report)
 
 
 def make_camera_scanner(camera: CodeCamera, on_scan: OnScan, on_state: OnState, on_refused: OnRefused) -> CameraScanner:

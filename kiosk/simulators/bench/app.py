@@ -12,7 +12,7 @@ from flask import Flask, Response, abort, jsonify, redirect, render_template, re
 from jinja2 import StrictUndefined
 from werkzeug.wrappers import Response as AnyResponse
 
-from kiosk.devices.panel.board import OUTPUTS
+from kiosk.devices.panel.gpio import OUTPUTS
 from kiosk.simulators.bench import guard
 from kiosk.simulators.bench.bench import Bench
 from kiosk.simulators.bench.fault_words import CURES, KINDS, words_of

@@ -296,12 +296,12 @@ def make_scale_keys(config: StationConfig, service: StationService) -> ScaleKeys
 
 def run_demo(begin: Callable[[], AbstractContextManager[VillageParts]], bench_port: int) -> None:
     """The village that ``begin`` starts, until Ctrl-C: its addresses to open in a browser."""
-    from kiosk.simulators.bench.app import create_bench, serve_bench
+    from kiosk.simulators.bench.app import BenchServer, create_bench
 
     setup_logging()
     stop = until_signal()
     with begin() as village:
-        bench = serve_bench(create_bench(village), "127.0.0.1", bench_port)
+        bench = BenchServer(create_bench(village), "127.0.0.1", bench_port)
         try:
             print(f"station         {village.station_url}")  # noqa: T201 - this is the demo's screen
             print(f"sorting center  {village.center_url}    (sign in as one of these)")  # noqa: T201

@@ -6,8 +6,7 @@ import re
 
 from PIL import Image, ImageChops
 
-from kiosk.simulators.printer.events import Event, JobStarted, PrintedPage, StatusQuery
-from kiosk.simulators.printer.model import PrinterModel
+from kiosk.simulators.printer.model import Event, JobStarted, PrintedPage, PrinterModel, StatusQuery
 
 _ESCAPE = 0x1B
 _STATUS = ord("h")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from PIL import Image
 
-from kiosk.simulators.printer.events import DrainQuery, Event, JobStarted, PrintedPage, StatusQuery
-from kiosk.simulators.printer.model import PrinterModel
+from kiosk.simulators.printer.model import DrainQuery, Event, JobStarted, PrintedPage, PrinterModel, StatusQuery
 
 _DLE, _ESC, _GS, _LF = 0x10, 0x1B, 0x1D, 0x0A
 _EOT = 0x04

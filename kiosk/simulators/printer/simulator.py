@@ -13,9 +13,19 @@ from typing import Literal, Self
 
 from kiosk.simulators.printer.cpcl import CpclInterpreter
 from kiosk.simulators.printer.escpos import EscposInterpreter
-from kiosk.simulators.printer.events import CountQuery, DrainQuery, Event, JobStarted, PrintedPage, StatusQuery
 from kiosk.simulators.printer.mechanism import PrinterMechanism
-from kiosk.simulators.printer.model import LABEL_PRINTER, PORTABLE_PRINTER, RECEIPT_PRINTER, PrinterModel
+from kiosk.simulators.printer.model import (
+    LABEL_PRINTER,
+    PORTABLE_PRINTER,
+    RECEIPT_PRINTER,
+    CountQuery,
+    DrainQuery,
+    Event,
+    JobStarted,
+    PrintedPage,
+    PrinterModel,
+    StatusQuery,
+)
 from kiosk.simulators.printer.tspl import TsplInterpreter
 from kiosk.simulators.printer.zpl import ZplInterpreter
 from kiosk.simulators.shared.faults import parse_fault

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 from PIL import Image, ImageChops
 
-from kiosk.simulators.printer.events import Event, JobStarted, PrintedPage, StatusQuery
-from kiosk.simulators.printer.model import PrinterModel
+from kiosk.simulators.printer.model import Event, JobStarted, PrintedPage, PrinterModel, StatusQuery
 
 _IMMEDIATE = b"\x1b!"
 _BITMAP = re.compile(rb"BITMAP (\d{1,5}),(\d{1,5}),(\d{1,5}),(\d{1,5}),([012]),")

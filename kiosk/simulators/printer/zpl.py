@@ -10,8 +10,7 @@ from binascii import crc_hqx
 
 from PIL import Image, ImageChops
 
-from kiosk.simulators.printer.events import CountQuery, Event, JobStarted, PrintedPage, StatusQuery
-from kiosk.simulators.printer.model import PrinterModel
+from kiosk.simulators.printer.model import CountQuery, Event, JobStarted, PrintedPage, PrinterModel, StatusQuery
 
 _BEGIN, _END = b"^XA", b"^XZ"
 _HOST_STATUS = b"~HS"

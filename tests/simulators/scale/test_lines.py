@@ -16,10 +16,9 @@ import serial
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.protocol import LineSettings, TransmissionMode
 from kiosk.protocols.scales.shared.reading import Reading
-from kiosk.simulators.scale.answers import Commands
 from kiosk.simulators.scale.net import NetLine
 from kiosk.simulators.scale.packets import ReportLine
-from kiosk.simulators.scale.simulator import ScaleSimulator
+from kiosk.simulators.scale.simulator import Commands, ScaleSimulator
 from kiosk.simulators.shared.faults import BadFaultWord
 
 _7E1 = LineSettings(9600, 7, "E", 1)

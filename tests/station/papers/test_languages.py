@@ -20,8 +20,7 @@ from kiosk.labels.layout import SHIPPED
 from kiosk.labels.raster import Raster
 from kiosk.protocols.printers.page_setup import PageSetup, StreamLanguage
 from kiosk.protocols.printers.pages import encode
-from kiosk.simulators.printer.events import PrintedPage
-from kiosk.simulators.printer.model import PrinterModel
+from kiosk.simulators.printer.model import PrintedPage, PrinterModel
 from kiosk.simulators.printer.simulator import INTERPRETERS
 from kiosk.station.papers.papers import LABEL, RECEIPT
 from kiosk.station.papers.parcel import PARCEL_LABEL

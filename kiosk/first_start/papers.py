@@ -11,8 +11,8 @@ from kiosk.first_start.shared.draft import PrinterDraft, SettingsDraft
 from kiosk.labels.documents import TestLabel, TestReceipt
 from kiosk.labels.papers.printer_diagnostics import render_test_label, render_test_receipt
 from kiosk.labels.raster import Raster
+from kiosk.protocols.printers.languages import encode
 from kiosk.protocols.printers.page_setup import PrintHead
-from kiosk.protocols.printers.pages import encode
 from kiosk.station.shared.clock import StationClock
 from kiosk.station.shared.software import software_id
 

@@ -7,8 +7,7 @@ PRINT) and "Status Polling and Immediate Commands" (ESC ! ?).
 
 from __future__ import annotations
 
-from kiosk.protocols.printers.bitmap import INVERT, row_bytes
-from kiosk.protocols.printers.page_setup import PageSetup
+from kiosk.protocols.printers.page_setup import INVERT, PageSetup, row_bytes
 from kiosk.protocols.printers.ports import Bitmap
 
 # Answered at once with one byte, in error too; it never waits behind a label.

@@ -6,7 +6,7 @@ import pytest
 from kiosk.devices.ports import PrinterFault
 from kiosk.devices.printer.messages import PrinterName
 from kiosk.devices.printer.profiles import PrinterProfile, ProfileProblem, profile, profiles
-from kiosk.devices.printer.tcp import TcpPrinter
+from kiosk.devices.printer.stream import TcpPrinter
 from kiosk.protocols.printers.languages import LANGUAGES
 from kiosk.protocols.printers.page_setup import PageSetup, PrintHead
 

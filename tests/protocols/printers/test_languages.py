@@ -14,9 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.protocols.printers import cpcl, escpos, tspl, zpl
-from kiosk.protocols.printers.languages import LANGUAGES
+from kiosk.protocols.printers.languages import LANGUAGES, PageTooWide, encode
 from kiosk.protocols.printers.page_setup import PageSetup, PrintHead, Wire
-from kiosk.protocols.printers.pages import PageTooWide, encode
 from tests.each import each
 
 

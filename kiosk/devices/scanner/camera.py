@@ -26,7 +26,7 @@ class CameraScanner:
 
     def __init__(self, camera: CodeCamera, report: ScanReporter, clock: Callable[[], float] = time.monotonic) -> None:
         self._camera, self._report, self._clock = camera, report, clock
-        self._begun, self._requested = False, threading.Event()
+        self._started, self._requested = False, threading.Event()
         self._worker = Worker("scanner", self._step)
 
     def start(self) -> None:
@@ -42,8 +42,8 @@ class CameraScanner:
         self._worker.wake()
 
     def _step(self) -> None:
-        if not self._begun:
-            self._begun = True
+        if not self._started:
+            self._started = True
             self._report.state(OK)
         if self._requested.is_set():
             self._requested.clear()

@@ -119,11 +119,7 @@ class SimulatedLink:
     """
 
     def __init__(
-        self,
-        target_port: int,
-        port: int = 0,
-        random: Random | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        self, target_port: int, port: int = 0, random: Random | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._target = ("127.0.0.1", target_port)
         self._random = random or Random()  # noqa: S311  a simulator

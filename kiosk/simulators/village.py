@@ -343,12 +343,7 @@ def _sample_catalog(folder: Path) -> Path:
 def _sorting_center(broker_url: str, ledger_url: str, url: str, more: Sequence[str], logs: Path) -> ChildProgram:
     http = url.removeprefix("http://")
     command = ["kiosk.cli.sorting_center", "run", "--broker", broker_url, "--ledger", ledger_url, "--http", http]
-    return ChildProgram(
-        "sorting center",
-        [*command, *more],
-        logs / "sorting-center.log",
-        answers(f"{url}/health"),
-    )
+    return ChildProgram("sorting center", [*command, *more], logs / "sorting-center.log", answers(f"{url}/health"))
 
 
 def _photos(ledger_url: str, address: str, more: Sequence[str], logs: Path) -> ChildProgram:

@@ -67,14 +67,7 @@ _BY_IDENTIFIER: Mapping[str, str] = {
     "]J1": "GS1_DOTCODE",
 }
 # For the modifiers that do not change what the data is.
-_BY_LETTER: Mapping[str, str] = {
-    "C": "CODE128",
-    "E": "EAN13",
-    "A": "CODE39",
-    "I": "ITF",
-    "d": "DATAMATRIX",
-    "Q": "QR",
-}
+_BY_LETTER: Mapping[str, str] = {"C": "CODE128", "E": "EAN13", "A": "CODE39", "I": "ITF", "d": "DATAMATRIX", "Q": "QR"}
 
 GS1_SYMBOLOGIES = frozenset({"GS1_128", "GS1_DATAMATRIX", "GS1_QR", "GS1_DATABAR", "GS1_DOTCODE"})
 PRODUCT_SYMBOLOGIES = frozenset({"EAN13", "EAN8", "UPCA"})

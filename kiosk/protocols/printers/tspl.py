@@ -15,16 +15,7 @@ from kiosk.protocols.printers.ports import Bitmap
 # The other counter of the language, ~!@ (mileage), tells whole kilometers: no label moves it.
 STATUS_QUERY = b"\x1b!?"
 
-_STATUS_BITS = (
-    "head_open",
-    "paper_jam",
-    "paper_out",
-    "ribbon_out",
-    "paused",
-    "printing",
-    "cover_open",
-    "temperature",
-)
+_STATUS_BITS = ("head_open", "paper_jam", "paper_out", "ribbon_out", "paused", "printing", "cover_open", "temperature")
 
 
 def page(bitmap: Bitmap, setup: PageSetup, copies: int = 1) -> bytes:

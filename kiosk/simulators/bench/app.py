@@ -261,10 +261,7 @@ def scan_groups(stock: CounterStock) -> tuple[ScanGroup, ...]:
             tuple(_waybill(_carriers(text), text) for text in stock.unknown),
         ),
         ScanGroup(
-            "receipt",
-            "Pickup slips",
-            "Scan one, or type its digits under My parcel.",
-            tuple(map(_slip, stock.slips)),
+            "receipt", "Pickup slips", "Scan one, or type its digits under My parcel.", tuple(map(_slip, stock.slips))
         ),
         ScanGroup("other", "No parcel", "Goods have a bar code too.", (ScanKey("Goods", GOODS_CODE, GOODS_CODE),)),
     )

@@ -233,10 +233,7 @@ def _read(body: bytes) -> tuple[int, int, dict[str, str | int], bytes]:
 
 
 def _written(status: int, request: int, group: int, attributes: Attributes) -> bytes:
-    common: Attributes = [
-        (0x47, "attributes-charset", ("utf-8",)),
-        (0x48, "attributes-natural-language", ("en",)),
-    ]
+    common: Attributes = [(0x47, "attributes-charset", ("utf-8",)), (0x48, "attributes-natural-language", ("en",))]
     reply = struct.pack(">HHI", 0x0101, status, request) + b"\x01" + _group(common)
     if group:
         reply += bytes((group,)) + _group(attributes)

@@ -6,13 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.devices.scanner.keyboards import (
-    FULL_KEYBOARD,
-    DeviceList,
-    InputDevice,
-    key_bits,
-    second_keyboards,
-)
+from kiosk.devices.scanner.keyboards import FULL_KEYBOARD, DeviceList, InputDevice, key_bits, second_keyboards
 from kiosk.simulators.scanner.typing import kernel_words
 
 KEYBOARD = key_bits("1000000000007 ff9f207ac14057ff febeffdfffefffff fffffffffffffffe", 64)

@@ -133,14 +133,7 @@ def _respond_nci(name: str, shown: DisplayState, params: Params) -> bytes:
     return reading[reading.index(b"\r") + 1 :]
 
 
-_NCI_COMMANDS = plain(
-    {
-        "request_weight": b"W\r",
-        "handshake": b"S\r",
-        "zero": b"Z\r",
-        "tare": b"T\r",
-    }
-)
+_NCI_COMMANDS = plain({"request_weight": b"W\r", "handshake": b"S\r", "zero": b"Z\r", "tare": b"T\r"})
 
 # --- sma --------------------------------------------------------------------------------------------------------------
 

@@ -32,11 +32,7 @@ _UNITS = {
     11: "oz",
     12: "lb",
 }
-_REFUSED = {
-    _FAULT: RejectReason.FAULT,
-    _CALIBRATE: RejectReason.NEEDS_CALIBRATION,
-    _REZERO: RejectReason.ZERO_ERROR,
-}
+_REFUSED = {_FAULT: RejectReason.FAULT, _CALIBRATE: RejectReason.NEEDS_CALIBRATION, _REZERO: RejectReason.ZERO_ERROR}
 _EXPONENTS = range(-9, 2)  # More than a tenfold count is no weighing: then bytes have shifted
 _MAX_DECIMALS = -_EXPONENTS[0]
 _LENGTH = 6

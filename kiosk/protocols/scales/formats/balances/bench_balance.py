@@ -108,9 +108,7 @@ def _encode_kern(shown: DisplayState, params: Params) -> bytes:
 # --- the others -------------------------------------------------------------------------------------------------------
 
 _STEINBERG = TextFormat(
-    re.compile(
-        rb"(?=.{15}\Z)(?P<stable>S[ D])(?P<number>[-+ .0-9]*[0-9]| +) (?P<unit>[A-Z%]{1,3}) *",
-    ),
+    re.compile(rb"(?=.{15}\Z)(?P<stable>S[ D])(?P<number>[-+ .0-9]*[0-9]| +) (?P<unit>[A-Z%]{1,3}) *"),
     units=_CAPITALS,
     stable={b"S": True, b"SD": False},
 )
@@ -167,10 +165,7 @@ def _encode_creedmoor(shown: DisplayState, params: Params) -> bytes:
 
 
 _ADAM = TextFormat(
-    re.compile(
-        rb"(?=.{16}\Z)(?P<number>[-+ .0-9]*[0-9]| +)(?: |(?=PCS|pcs))(?P<unit>[A-Za-z%]{1,3}) *",
-    ),
-    units=UNITS,
+    re.compile(rb"(?=.{16}\Z)(?P<number>[-+ .0-9]*[0-9]| +)(?: |(?=PCS|pcs))(?P<unit>[A-Za-z%]{1,3}) *"), units=UNITS
 )
 
 

@@ -69,12 +69,10 @@ _DEFENDER = _row(
     rb"(?P<unit>[A-Za-z%][A-Za-z% ]{4})(?P<stable>[? ])" + rb"(?=.{3}\Z)(?:(?P<net>G|NET|N)|(?P<record>T))? *",
 )
 _DEFENDER_3000 = _row(
-    rb"[- ][-0-9. ]{6}[0-9]",
-    rb"(?P<unit>[A-Za-z%][A-Za-z% ]{4})(?P<stable>[? ])(?:(?P<net>G|NET|N)|(?P<record>T))",
+    rb"[- ][-0-9. ]{6}[0-9]", rb"(?P<unit>[A-Za-z%][A-Za-z% ]{4})(?P<stable>[? ])(?:(?P<net>G|NET|N)|(?P<record>T))"
 )
 _RANGER = _row(
-    rb"[- ]  [-0-9. ]{6}[0-9]",
-    rb"(?P<unit>[A-Za-z%][A-Za-z%]| [A-Za-z%]|[A-Za-z%] ) (?P<stable>[? ]) (?P<net>NET|B/G)",
+    rb"[- ]  [-0-9. ]{6}[0-9]", rb"(?P<unit>[A-Za-z%][A-Za-z%]| [A-Za-z%]|[A-Za-z%] ) (?P<stable>[? ]) (?P<net>NET|B/G)"
 )
 _LAYOUTS = {
     "any": (_DEFENDER, _DEFENDER_3000, _RANGER, *_wide(11, 12)),

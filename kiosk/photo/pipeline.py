@@ -99,7 +99,6 @@ def _verdict(*findings: Finding | None) -> Verdict:
 
 
 def limit_size(frame: BgrImage) -> BgrImage:
-    """At most MAX_SIDE_PX on its longer side."""
     height, width = frame.shape[:2]
     share = MAX_SIDE_PX / max(height, width)
     if share >= 1:

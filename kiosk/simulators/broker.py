@@ -54,12 +54,10 @@ class Broker:
 
     @property
     def url(self) -> str:
-        """What a relay or a sorting center is given."""
         return f"mqtt://127.0.0.1:{self.port}"
 
     @property
     def log_path(self) -> Path:
-        """Everything Mosquitto said since the first start."""
         return self._folder / "mosquitto.log"
 
     @property
@@ -85,7 +83,6 @@ class Broker:
         self._held.release()
 
     def kill(self) -> None:
-        """SIGKILL, as a power cut would."""
         self._end(signal.SIGKILL)
 
     def restart(self) -> None:

@@ -171,7 +171,6 @@ class SimulatedLink:
             return self._changed.wait_for(lambda: self.cuts >= count, timeout_s)
 
     def close(self) -> None:
-        """Break every connection and end the thread."""
         if self._thread.is_alive():
             self._closing = True
             self._wake()

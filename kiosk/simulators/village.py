@@ -201,7 +201,6 @@ class Village:
         return self.folder / "station" / "station.db"
 
     def close(self) -> None:
-        """Everything down, newest first."""
         self._ends.close()
 
     def command(self, device: str, text: str) -> None:

@@ -63,7 +63,6 @@ class GpioPanel:
 
     @property
     def fitted(self) -> bool:
-        """Whether the pins could be had."""
         return self._board is not None
 
     def start(self) -> None:
@@ -88,7 +87,6 @@ class GpioPanel:
             board.close()
 
     def show(self, ready: bool, busy: bool, fault: bool) -> None:
-        """What the lamps say from now on."""
         with self._lock:
             self._lamps = (ready, busy, fault)
         self._worker.wake()
@@ -198,7 +196,6 @@ class PanelBoard:
         return tuple(self._buttons)
 
     def is_pressed(self, button: str) -> bool:
-        """Whether a button's contact is closed at this moment."""
         return bool(self._buttons[button].is_active)
 
     def switch(self, output: str, on: bool) -> None:

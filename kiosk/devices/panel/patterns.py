@@ -28,7 +28,6 @@ class Blinker:
             self._since = at
 
     def is_lit(self, at: float) -> bool:
-        """Whether the lamp is on at second ``at``."""
         return self._since is not None and int((at - self._since) / BLINK_S) % 2 == 0
 
     def due(self, at: float) -> float | None:

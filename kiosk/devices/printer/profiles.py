@@ -109,7 +109,6 @@ class PrinterProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
     @property
     def setup(self) -> PageSetup:
-        """What the pages of this printer are drawn for."""
         return PageSetup(
             self.language,
             PrintHead(self.dpi, self.width_dots),

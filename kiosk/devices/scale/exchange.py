@@ -59,7 +59,6 @@ class Poller:
         return self._step is None
 
     def due_at(self) -> float:
-        """The second at which ``poll`` has something to do."""
         return self._due_at
 
     def pause(self, until: float) -> None:
@@ -67,7 +66,6 @@ class Poller:
         self._step, self._due_at = None, until
 
     def poll(self, now: float) -> None:
-        """Ask, or ask again, when it is due."""
         if now < self._due_at:
             return
         if self._step is None:
@@ -189,7 +187,6 @@ class Exchange:
         self._decoder = self._indicator.decoder()
 
     def due_at(self) -> float | None:
-        """When the next question is due; None for a scale that speaks by itself."""
         return None if self._poller is None else self._poller.due_at()
 
     def send_due(self, now: float, pending: PendingCommand | None, newest: Reading | None) -> None:

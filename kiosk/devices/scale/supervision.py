@@ -38,7 +38,6 @@ class Freshness:
         return known
 
     def deadline(self) -> float | None:
-        """The next moment at which something is due."""
         starts = [at for at in (self._reading_at, self._quiet_since) if at is not None]
         return min(starts) + self._stale_s if starts else None
 
@@ -127,7 +126,6 @@ class Reporter:
         self._guard(lambda: self._listener.on_reading(reading, at))
 
     def expired(self, at: float) -> None:
-        """The newest reading is too old."""
         self._guard(lambda: self._listener.on_expired(at))
 
     def link(self, state: LinkState, detail: str, at: float) -> None:

@@ -103,5 +103,4 @@ class SocketHid:
 
 
 def hid_system(port: str) -> HidSystem:
-    """The kernel for every name of a device below /dev."""
     return LinuxHid() if is_device_name(port) else SocketHid()

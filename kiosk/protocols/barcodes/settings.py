@@ -146,5 +146,4 @@ class CodesSettings:
 
     @property
     def layouts(self) -> tuple[InStoreLayout, ...]:
-        """The layouts, in their order."""
         return tuple(InStoreLayout(text) for text in self.in_store)

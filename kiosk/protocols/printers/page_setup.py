@@ -9,7 +9,6 @@ from kiosk.protocols.printers.ports import Bitmap
 
 
 def row_bytes(bitmap: Bitmap) -> int:
-    """Bytes in one row."""
     return (bitmap.width_dots + 7) // 8
 
 

@@ -171,13 +171,11 @@ class WordsInForce:
                 self._load_g = grams(argument) if word == "put" else 0
 
     def in_force(self, device: str) -> list[str]:
-        """Words with their arguments, in the order they were said."""
         with self._lock:
             return list(self._in_force[device].values())
 
     @property
     def load_g(self) -> int:
-        """What was put on the pan, in grams."""
         with self._lock:
             return self._load_g
 
@@ -262,7 +260,6 @@ class Bench:
             self._words.note(device, text)
 
     def state(self) -> dict[str, Any]:
-        """Everything the page shows, as JSON can hold it."""
         load_g = self._words.load_g
         return {
             "pan": {"text": formats.kilograms(load_g), "picture": lying(load_g)},
@@ -293,5 +290,4 @@ def _version(picture: Path) -> str | None:
 
 
 def newest(printer: PaperPictures) -> list[str]:
-    """File names of the newest pictures, newest first."""
     return [path.name for path in reversed(printer.printed[-_PAPERS:])]

@@ -148,7 +148,6 @@ class VillageCounter:
         return intake
 
     def _next_load(self) -> tuple[int, int]:
-        """Number of the reading and of the load."""
         self._readings, self._loads = self._readings + 20, self._loads + 1
         return self._readings, self._loads
 

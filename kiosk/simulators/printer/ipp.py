@@ -75,7 +75,6 @@ class IppSimulator:
 
     @property
     def printed(self) -> tuple[Path, ...]:
-        """The sheets that have come out, oldest first."""
         return self._mechanism.printed
 
     def wait_for(self, count: int, timeout: float) -> bool:
@@ -115,7 +114,6 @@ class IppSimulator:
             self._thread.join()
 
     def answer(self, body: bytes) -> bytes:
-        """The answer to one IPP request."""
         try:
             operation, request, request_attributes, document = _read(body)
         except (IndexError, struct.error, UnicodeDecodeError):

@@ -62,7 +62,6 @@ class PrinterModel:
         return next(paper for printed, paper in _PAPERS_MM.items() if printed_mm <= printed) * self.per_mm
 
     def page_s(self, rows: int) -> float:
-        """Seconds in which so many rows of dots come out."""
         return rows / self.per_mm / self.speed_mm_s
 
 

@@ -130,7 +130,6 @@ class PrinterSimulator:
 
     @property
     def printed(self) -> tuple[Path, ...]:
-        """The pictures that have come out, oldest first."""
         return self._mechanism.printed
 
     def wait_for(self, count: int, timeout: float) -> bool:

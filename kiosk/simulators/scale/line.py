@@ -30,7 +30,6 @@ class PtyLine:
 
     @property
     def plugged(self) -> bool:
-        """Whether there is a terminal at this moment."""
         return self._master >= 0
 
     @property
@@ -81,7 +80,6 @@ class PtyLine:
             return False
 
     def descriptors(self) -> tuple[int, ...]:
-        """What to wait on for the station's bytes."""
         return (self._master,) if self.plugged else ()
 
     def read(self) -> bytes:
@@ -92,7 +90,6 @@ class PtyLine:
         return b""
 
     def damaged(self, frame: bytes) -> bytes:
-        """The frame after a bad contact."""
         return garbled(frame)
 
     def write(self, data: bytes) -> None:

@@ -188,7 +188,6 @@ class NetLine:
                 self._client.send(data)
 
     def damaged(self, frame: bytes) -> bytes:
-        """The frame after a bad contact."""
         return garbled(frame)
 
 

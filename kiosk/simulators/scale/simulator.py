@@ -94,17 +94,14 @@ class ScaleSimulator:
 
     @property
     def path(self) -> str:
-        """What the station opens as its port."""
         return self._line.path
 
     @property
     def unit(self) -> str:
-        """What the display shows at this moment."""
         return self._pan.unit
 
     @property
     def frames_sent(self) -> int:
-        """Frames written since the start, damaged ones included."""
         return self._frames_sent
 
     @property
@@ -240,7 +237,6 @@ class ScaleSimulator:
         return self._remembered("", lambda: self._row.encode_frame(self._pan.shown(time.monotonic()), self._params))
 
     def _remembered(self, name: str, build: Callable[[], bytes]) -> bytes:
-        """A frozen indicator says what it said before."""
         if not (self._frozen and self._last_frames.get(name)):
             self._last_frames[name] = build()
         return self._last_frames[name]
@@ -353,7 +349,6 @@ class Commands:
         self._received = b""
 
     def feed(self, data: bytes) -> list[str]:
-        """The names of the commands that are complete now."""
         self._received = (self._received + data)[-_MAX_BUFFER_BYTES:]
         found = []
         while self._received:

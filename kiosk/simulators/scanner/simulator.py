@@ -40,7 +40,6 @@ class ScannerSimulator:
         self.send(code.encode("utf-8") + b"\r")
 
     def send(self, data: bytes) -> None:
-        """Send bytes as they are, whatever they are."""
         with self._lock:
             if self._line.plugged:
                 self._line.write(data)

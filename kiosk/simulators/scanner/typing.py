@@ -99,7 +99,6 @@ class _Node:
         self._unlisted.rename(self._entry)
 
     def send(self, events: bytes) -> None:
-        """Never waits: when nobody reads and the pipe is full, what lies there is thrown away for these."""
         for start in range(0, len(events), _WHOLE_EVENTS):
             piece = events[start : start + _WHOLE_EVENTS]
             try:
@@ -142,7 +141,6 @@ class TypingScannerSimulator:
 
     @property
     def keyboard(self) -> Path | None:
-        """The node of the second keyboard while it is plugged in."""
         return self._keyboard.path if self._keyboard.plugged else None
 
     def plug(self) -> None:
@@ -173,7 +171,6 @@ class TypingScannerSimulator:
         self.send(typed(code))
 
     def send(self, events: bytes) -> None:
-        """Send whole key events as they are."""
         with self._lock:
             if self._scanner.plugged:
                 self._scanner.send(events)
@@ -190,7 +187,6 @@ class TypingScannerSimulator:
             self._leaving.start()
 
     def take_keyboard(self) -> None:
-        """The second keyboard is unplugged."""
         with self._lock:
             self._forget_leaving()
             self._keyboard.unplug()

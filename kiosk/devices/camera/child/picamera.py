@@ -144,7 +144,6 @@ class PicameraSource:
                 break
 
     def _next_metadata(self, camera: Picamera) -> Mapping[str, object]:
-        """The metadata of the next frame."""
         with self._next(camera) as request:
             return request.get_metadata()
 

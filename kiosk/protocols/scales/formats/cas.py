@@ -23,7 +23,6 @@ from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile
 from kiosk.protocols.scales.shared.numbers import from_text, signed
 from kiosk.protocols.scales.shared.params import Parameter
-from kiosk.protocols.scales.shared.ports import Decoder
 from kiosk.protocols.scales.shared.protocol import DisplayState, FormatDescription, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT, ReplyPattern, match_reply
@@ -95,10 +94,6 @@ def _judge6(match: re.Match[bytes], frame: bytes) -> Decoded:
     return Reading(weight, unit, stable, net=None, overload=False, underload=None, raw=frame)
 
 
-def _decoder6(_: Params) -> Decoder:
-    return FrameLengthEngine(FrameLengthProfile(b"\x01\x81\x06\x15", _MAX_TYPE6_BYTES, _length6, _parse6, sealed=True))
-
-
 def encode_frame6(shown: DisplayState, _: Params) -> bytes:
     """The answer to DC1; b"" below zero of the range, where none is known. Raises ValueError for other units."""
     unit = shown.unit.encode("ascii")
@@ -148,10 +143,6 @@ def _parse_m(frame: bytes) -> Decoded:
     return Record(name, value.strip(), frame)
 
 
-def _decoder_m(_: Params) -> Decoder:
-    return FrameLengthEngine(FrameLengthProfile(b"", _MAX_ANSWER_BYTES, _length_m, _parse_m, head=_BEGINS, sealed=True))
-
-
 def _respond_m(name: str, shown: DisplayState, params: Params) -> bytes:
     return b"mode=224F  \r\n" if name == "handshake" else _respond6(name, shown, params)
 
@@ -190,10 +181,6 @@ def _parse22(line: bytes) -> Decoded:
             return layout.parse(line)
     reply = match_reply(_REPLIES22, line)
     return and_standard.weighing(line) if reply is None else reply
-
-
-def _decoder22(_: Params) -> Decoder:
-    return LineEngine(LineProfile(32, _HEAD, _parse22))
 
 
 def encode_frame22(shown: DisplayState, params: Params) -> bytes:
@@ -254,7 +241,9 @@ PROTOCOLS = (
     ScaleProtocol(
         id="cas_type6",
         reports=_REPORTS6,
-        make_decoder=_decoder6,
+        make_decoder=lambda _: FrameLengthEngine(
+            FrameLengthProfile(b"\x01\x81\x06\x15", _MAX_TYPE6_BYTES, _length6, _parse6, sealed=True)
+        ),
         encode_frame=encode_frame6,
         respond=_respond6,
         commands=plain(_WORDS6),
@@ -269,7 +258,7 @@ PROTOCOLS = (
     ScaleProtocol(
         id="cas_22",
         reports=("weight", "unit", "stable", "net", "overload"),
-        make_decoder=_decoder22,
+        make_decoder=lambda _: LineEngine(LineProfile(32, _HEAD, _parse22)),
         encode_frame=encode_frame22,
         respond=_respond22,
         commands=_COMMANDS22,
@@ -292,7 +281,9 @@ S S , G G , i L ,  n n n n n n n n  _  u u  CR LF
     ScaleProtocol(
         id="cas_m_pro",
         reports=_REPORTS6,
-        make_decoder=_decoder_m,
+        make_decoder=lambda _: FrameLengthEngine(
+            FrameLengthProfile(b"", _MAX_ANSWER_BYTES, _length_m, _parse_m, head=_BEGINS, sealed=True)
+        ),
         encode_frame=encode_frame6,
         respond=_respond_m,
         commands=plain(_WORDS_M),

@@ -16,7 +16,6 @@ from decimal import Decimal
 
 from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile, fixed_length
-from kiosk.protocols.scales.shared.ports import Decoder
 from kiosk.protocols.scales.shared.protocol import (
     DisplayState,
     FormatDescription,
@@ -64,7 +63,6 @@ _CARRIED = tuple(_carried(high) for high in range(256))
 
 
 def check(body: bytes) -> int:
-    """The 16-bit check of a body."""
     crc = 0
     for byte in body:
         crc = _CARRIED[crc >> 8] ^ (crc & 0xFF) << 8 ^ byte
@@ -129,10 +127,6 @@ def _counted(field: bytes, division: int) -> Decimal:
     return Decimal(int.from_bytes(field, "little", signed=True)).scaleb(division - _MAX_DECIMALS)
 
 
-def _decoder(_: Params) -> Decoder:
-    return FrameLengthEngine(FrameLengthProfile(_HEAD[:1], _MAX_BODY_BYTES + 7, _length, _parse, _START))
-
-
 def encode_frame(shown: DisplayState, _: Params) -> bytes:
     """What the terminal answers to 23; b"" for an underload, whose error code is not known.
 
@@ -171,10 +165,6 @@ def _parse_j(frame: bytes) -> Decoded:
     return Reading(Decimal(weight), "g", stable=stable, net=None, overload=None, underload=None, raw=frame)
 
 
-def _decoder_j(_: Params) -> Decoder:
-    return FrameLengthEngine(FrameLengthProfile(_ANY_BYTE, _J_LENGTH, fixed_length(_J_LENGTH), _parse_j))
-
-
 def encode_j(shown: DisplayState, _: Params) -> bytes:
     """The five bytes answered to J; b"" out of range, of which nothing is known. Raises ValueError unless grams."""
     if shown.unit != "g" or shown.weight.as_tuple().exponent != 0:
@@ -188,7 +178,9 @@ PROTOCOLS = (
     ScaleProtocol(
         id="massak_100",
         reports=("weight", "unit", "stable", "net", "overload", "underload", "tare"),
-        make_decoder=_decoder,
+        make_decoder=lambda _: FrameLengthEngine(
+            FrameLengthProfile(_HEAD[:1], _MAX_BODY_BYTES + 7, _length, _parse, _START)
+        ),
         encode_frame=encode_frame,
         line=LineSettings(57600),
         commands=_COMMANDS,
@@ -208,7 +200,9 @@ F8 55 CE  len len  body  crc crc
         id="massak_j",
         reports=("weight", "stable"),
         trade=False,  # five bytes without a mark or a check, known from one device
-        make_decoder=_decoder_j,
+        make_decoder=lambda _: FrameLengthEngine(
+            FrameLengthProfile(_ANY_BYTE, _J_LENGTH, fixed_length(_J_LENGTH), _parse_j)
+        ),
         encode_frame=encode_j,
         line=LineSettings(4800, 8, "E"),
         commands=plain({"request_weight": b"J"}),

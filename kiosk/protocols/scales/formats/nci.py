@@ -14,7 +14,6 @@ import re
 from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.engines import FixedEngine, FixedProfile, LineEngine, LineProfile
 from kiosk.protocols.scales.shared.numbers import from_text, to_text
-from kiosk.protocols.scales.shared.ports import Decoder
 from kiosk.protocols.scales.shared.protocol import (
     DisplayState,
     FormatDescription,
@@ -112,10 +111,6 @@ def _nci_reading(match: re.Match[bytes] | None, status: bytes, over: bool, under
     )
 
 
-def _nci_decoder(_: Params) -> Decoder:
-    return LineEngine(LineProfile(_NCI_MAX_LINE_BYTES, _NCI_HEAD, _parse_nci, ends=_ETX))
-
-
 def encode_nci(shown: DisplayState, _: Params) -> bytes:
     """What a 6702 answers to W: the weight and always the status; a row of one sign beyond its range."""
     over, under = shown.overload, shown.underload and not shown.overload
@@ -184,10 +179,6 @@ def _sma_weighed(match: re.Match[bytes], frame: bytes) -> Decoded:
     )
 
 
-def _sma_decoder(_: Params) -> Decoder:
-    return FixedEngine(FixedProfile(0x0A, 0x0D, _SMA_MAX_FRAME_BYTES, _parse_sma, min_length=3))
-
-
 def encode_sma(shown: DisplayState, _: Params) -> bytes:
     """The 20 bytes an SMA scale answers to W; a number too long for ten characters is over capacity."""
     number = f"{shown.weight:>10f}"
@@ -235,10 +226,6 @@ def _parse_ups(message: bytes) -> Decoded:
     if message == b"\r":
         return Reading(None, None, stable=None, net=None, overload=True, underload=None, raw=message)
     return _UPS.parse(message)
-
-
-def _ups_decoder(_: Params) -> Decoder:
-    return LineEngine(LineProfile(40, _UPS_HEAD, _parse_ups, ends=_ETX))
 
 
 def encode_ups(shown: DisplayState, _: Params) -> bytes:
@@ -290,10 +277,6 @@ def _parse_penn(line: bytes) -> Decoded:
     return Reading(weight, unit, stable=None, net=_PENN_NET[match["label"]], overload=False, underload=False, raw=line)
 
 
-def _penn_decoder(_: Params) -> Decoder:
-    return LineEngine(LineProfile(64, _PENN_HEAD, _parse_penn))
-
-
 def encode_penn(shown: DisplayState, _: Params) -> bytes:
     """What firmware 4.31 answers to SGW or SNW, the end of the echo in front."""
     label = "SNWNet  " if shown.net else "SGWGross"
@@ -328,7 +311,7 @@ PROTOCOLS = (
     ScaleProtocol(
         id="nci_ecr",
         reports=_ALL_FLAGS,
-        make_decoder=_nci_decoder,
+        make_decoder=lambda _: LineEngine(LineProfile(_NCI_MAX_LINE_BYTES, _NCI_HEAD, _parse_nci, ends=_ETX)),
         encode_frame=encode_nci,
         line=LineSettings(9600, 7, "E"),
         commands=_NCI_COMMANDS,
@@ -349,7 +332,7 @@ PROTOCOLS = (
     ScaleProtocol(
         id="sma",
         reports=(*_ALL_FLAGS, "tare"),
-        make_decoder=_sma_decoder,
+        make_decoder=lambda _: FixedEngine(FixedProfile(0x0A, 0x0D, _SMA_MAX_FRAME_BYTES, _parse_sma, min_length=3)),
         encode_frame=encode_sma,
         commands=_SMA_COMMANDS,
         poll=_POLL,
@@ -370,7 +353,7 @@ PROTOCOLS = (
     ScaleProtocol(
         id="ups_worldship",
         reports=("weight", "unit", "stable", "overload"),
-        make_decoder=_ups_decoder,
+        make_decoder=lambda _: LineEngine(LineProfile(40, _UPS_HEAD, _parse_ups, ends=_ETX)),
         encode_frame=encode_ups,
         line=LineSettings(9600, 7, "O", 2),
         commands=_UPS_COMMANDS,
@@ -387,7 +370,7 @@ _ number  unit.  GR  0D 0A 03      GR still, gr in motion; at least one blank be
     ScaleProtocol(
         id="penn_7600",
         reports=("weight", "unit", "net", "overload", "underload"),
-        make_decoder=_penn_decoder,
+        make_decoder=lambda _: LineEngine(LineProfile(64, _PENN_HEAD, _parse_penn)),
         encode_frame=encode_penn,
         commands=_PENN_COMMANDS,
         poll=_POLL,

@@ -19,7 +19,6 @@ from operator import xor
 
 from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile
 from kiosk.protocols.scales.shared.params import Parameter
-from kiosk.protocols.scales.shared.ports import Decoder
 from kiosk.protocols.scales.shared.protocol import DisplayState, FormatDescription, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT
@@ -99,12 +98,6 @@ def _weighed(message: bytes, frame: bytes) -> Decoded:
     )
 
 
-def _decoder(_: Params) -> Decoder:
-    return FrameLengthEngine(
-        FrameLengthProfile(b"\x02\x06\x15", _MAX_MESSAGE_BYTES + 3, _length, _parse, inside=b"\x02")
-    )
-
-
 def encode_frame(shown: DisplayState, _: Params) -> bytes:
     """The answer to 3A without the acknowledgement before it. Raises ValueError unless whole grams."""
     if shown.unit != "g" or shown.weight.as_tuple().exponent != 0:
@@ -133,7 +126,9 @@ PROTOCOLS = (
     ScaleProtocol(
         id="pos2_m",
         reports=("weight", "stable", "net", "overload", "underload", "tare"),
-        make_decoder=_decoder,
+        make_decoder=lambda _: FrameLengthEngine(
+            FrameLengthProfile(b"\x02\x06\x15", _MAX_MESSAGE_BYTES + 3, _length, _parse, inside=b"\x02")
+        ),
         encode_frame=encode_frame,
         parameters=(PASSWORD,),
         commands=_COMMANDS,

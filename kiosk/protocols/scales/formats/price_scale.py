@@ -24,7 +24,6 @@ from kiosk.protocols.scales.shared.engines import FixedEngine, FixedProfile, Lin
 from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile
 from kiosk.protocols.scales.shared.numbers import from_digits
 from kiosk.protocols.scales.shared.params import Parameter
-from kiosk.protocols.scales.shared.ports import Decoder
 from kiosk.protocols.scales.shared.protocol import (
     DisplayState,
     FormatDescription,
@@ -121,12 +120,6 @@ def _d06_condition(code: bytes, frame: bytes) -> Decoded:
     return Reading(None, None, stable=stable, net=None, overload=over, underload=under, raw=frame)
 
 
-def _d06_decoder(_: Params) -> Decoder:
-    return FrameLengthEngine(
-        FrameLengthProfile(b"\x02\x06\x15", _D06_MAX_FRAME_BYTES, _d06_length, _parse_d06, _D06_START, inside=b"\x02")
-    )
-
-
 def encode_d06(shown: DisplayState, params: Params) -> bytes:
     """What the scale answers to 04 05: the weighing, or NAK; b"" for a number it never shows."""
     if shown.overload or shown.underload or not shown.stable:
@@ -188,10 +181,6 @@ def _tisa_reading(weight: Decimal | None, stable: bool | None, underload: bool |
     return Reading(weight, None, stable=stable, net=None, overload=None, underload=underload, raw=line)
 
 
-def _tisa_decoder(_: Params) -> Decoder:
-    return LineEngine(LineProfile(_TISA_MAX_LINE_BYTES, _TISA_HEAD, _parse_tisa))
-
-
 def _tisa_frame(invalid: bool, digits: str, no_amount: bool, amount: int) -> bytes:
     body = f"99{invalid:d}{digits}{no_amount:d}{amount:06d}".encode("ascii")
     return body + _xor(body) + b"\r\n"
@@ -239,10 +228,6 @@ def _parse_prix(frame: bytes) -> Decoded:
     return Rejected(RejectReason.NO_WEIGHT if no_weight else RejectReason.FRAMING, frame)
 
 
-def _prix_decoder(_: Params) -> Decoder:
-    return FixedEngine(FixedProfile(0x02, 0x03, 7, _parse_prix))
-
-
 def encode_prix(shown: DisplayState, _: Params) -> bytes:
     """What the scale answers to 05; b"" for a number it never shows."""
     for wrong, letter in ((shown.overload, b"S"), (shown.underload, b"N"), (not shown.stable, b"I")):
@@ -271,10 +256,6 @@ def _parse_p15(frame: bytes) -> Decoded:
     return _grams(int(weight[1]), frame)
 
 
-def _p15_decoder(_: Params) -> Decoder:
-    return FixedEngine(FixedProfile(0x02, 0x03, 22, _parse_p15))
-
-
 def encode_p15(shown: DisplayState, _: Params) -> bytes:
     """What the scale answers to 05; b"" for what is no weight, of which the description says nothing.
 
@@ -297,7 +278,11 @@ PROTOCOLS = (
         id="dialog06",
         reports=("weight", "unit", "stable", "overload", "underload"),
         no_booking=_NEVER_EMPTY,
-        make_decoder=_d06_decoder,
+        make_decoder=lambda _: FrameLengthEngine(
+            FrameLengthProfile(
+                b"\x02\x06\x15", _D06_MAX_FRAME_BYTES, _d06_length, _parse_d06, _D06_START, inside=b"\x02"
+            )
+        ),
         encode_frame=encode_d06,
         line=LineSettings(9600, 7, "O"),
         parameters=(_PRICE_6,),
@@ -319,7 +304,7 @@ host  04 02 0 8 03                   scale  02 0 9 1B code(2) 03""",
         id="dibal_tisa",
         reports=("weight", "stable", "underload"),
         no_booking=_NEVER_EMPTY,
-        make_decoder=_tisa_decoder,
+        make_decoder=lambda _: LineEngine(LineProfile(_TISA_MAX_LINE_BYTES, _TISA_HEAD, _parse_tisa)),
         encode_frame=encode_tisa,
         parameters=(_PRICE_5,),
         commands={"request_weight": _tisa_price},
@@ -341,7 +326,7 @@ scale  9 9 S W W W W W E A A A A A A x 0D 0A
     ScaleProtocol(
         id="toledo_prix",
         reports=("weight",),
-        make_decoder=_prix_decoder,
+        make_decoder=lambda _: FixedEngine(FixedProfile(0x02, 0x03, 7, _parse_prix)),
         encode_frame=encode_prix,
         commands=plain({"request_weight": b"\x05", "enquiry": b"\x05"}),
         default_unit="g",
@@ -357,7 +342,7 @@ host  05    scale  02 d d d d d 03    grams; letters: no weight""",
     ScaleProtocol(
         id="micheletti_p15",
         reports=("weight",),
-        make_decoder=_p15_decoder,
+        make_decoder=lambda _: FixedEngine(FixedProfile(0x02, 0x03, 22, _parse_p15)),
         encode_frame=encode_p15,
         commands=plain({"request_weight": b"\x05", "enquiry": b"\x05"}),
         default_unit="g",

@@ -12,7 +12,6 @@ from __future__ import annotations
 from decimal import Decimal
 
 from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile
-from kiosk.protocols.scales.shared.ports import Decoder
 from kiosk.protocols.scales.shared.protocol import DisplayState, FormatDescription, Params, ScaleProtocol, Transport
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Rejected, RejectReason
 
@@ -83,10 +82,6 @@ def _reading(weight: Decimal | None, unit: str | None, status: int, report: byte
     )
 
 
-def _decoder(_: Params) -> Decoder:
-    return FrameLengthEngine(FrameLengthProfile(bytes(range(_FAULT, _REZERO + 1)), _LENGTH, _length, _parse))
-
-
 def encode_frame(shown: DisplayState, _: Params) -> bytes:
     """Input report 3; a number above 65535 is over the limit. Raises ValueError for a number it cannot carry."""
     codes = {name: code for code, name in _UNITS.items()}
@@ -108,7 +103,9 @@ PROTOCOLS = (
         id="usb_hid_scale",
         reports=("weight", "unit", "stable", "overload", "underload"),
         trade=False,
-        make_decoder=_decoder,
+        make_decoder=lambda _: FrameLengthEngine(
+            FrameLengthProfile(bytes(range(_FAULT, _REZERO + 1)), _LENGTH, _length, _parse)
+        ),
         encode_frame=encode_frame,
         transport=Transport.HID,
         about=FormatDescription(

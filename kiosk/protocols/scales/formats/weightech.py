@@ -13,7 +13,6 @@ from decimal import Decimal
 
 from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.shared.numbers import from_text
-from kiosk.protocols.scales.shared.ports import Decoder
 from kiosk.protocols.scales.shared.protocol import DisplayState, FormatDescription, Params, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Rejected, RejectReason
 from kiosk.protocols.scales.shared.text_format import TextFormat
@@ -48,10 +47,6 @@ def _adds_up(gross: Decimal, tare: Decimal, net: Decimal | None) -> bool:
     return net == gross - tare and len(decimals) == 1
 
 
-def _decoder(_: Params) -> Decoder:
-    return LineEngine(LineProfile(_LINE, _HEAD, _parse))
-
-
 def _field(number: Decimal) -> str:
     return f"{number:f}".rjust(_FIELD)
 
@@ -76,7 +71,7 @@ PROTOCOLS = (
     ScaleProtocol(
         id="weightech_wt1000",
         reports=("weight", "stable", "net", "overload", "tare"),
-        make_decoder=_decoder,
+        make_decoder=lambda _: LineEngine(LineProfile(_LINE, _HEAD, _parse)),
         encode_frame=encode_frame,
         about=FormatDescription(
             devices="Weightech WT1000",

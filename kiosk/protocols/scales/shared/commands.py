@@ -8,7 +8,6 @@ from kiosk.protocols.scales.shared.protocol import Params
 
 
 def plain(words: Mapping[str, bytes]) -> dict[str, Callable[[Params], bytes]]:
-    """The ``commands`` of a row, from each name's bytes."""
     return {name: _always(sent) for name, sent in words.items()}
 
 

@@ -11,7 +11,6 @@ import re
 
 from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
-from kiosk.protocols.scales.shared.ports import Decoder
 from kiosk.protocols.scales.shared.protocol import DisplayState, FormatDescription, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, RejectReason
 from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT, ReplyPattern, match_reply
@@ -62,10 +61,6 @@ def _parse(line: bytes) -> Decoded:
         if row.pattern.fullmatch(line):
             return row.parse(line)
     return match_reply(_REPLIES, line) or _FORMATS[0].parse(line)
-
-
-def _decoder(_: Params) -> Decoder:
-    return LineEngine(LineProfile(_MAX_LINE_BYTES, _HEAD, _parse))
 
 
 def _answered(name: bytes, shown: DisplayState) -> bytes:
@@ -120,7 +115,7 @@ PROTOCOLS = (
     ScaleProtocol(
         id="radwag",
         reports=("weight", "unit", "stable", "overload", "underload", "tare"),
-        make_decoder=_decoder,
+        make_decoder=lambda _: LineEngine(LineProfile(_MAX_LINE_BYTES, _HEAD, _parse)),
         encode_frame=encode_frame,
         respond=_respond,
         commands=plain(_COMMANDS),

@@ -59,7 +59,6 @@ class _Model:
         return b"" if given[METRIC.name] == "true" else self.pounds_lead
 
     def weight(self, given: Params) -> re.Pattern[bytes]:
-        """A weight with its mark of net."""
         decimals = (3 if given[METRIC.name] == "true" else 2) + (given[HIGH_RESOLUTION.name] == "true")
         return re.compile(rb"(%b[0-9]{2}\.[0-9]{%d})(N?)" % (self.lead(given), decimals))
 

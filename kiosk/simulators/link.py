@@ -20,7 +20,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
-from types import TracebackType
 from typing import Final
 
 from kiosk.simulators.shared.faults import BadFaultWord, parse_fault
@@ -147,9 +146,7 @@ class SimulatedLink:
     def __enter__(self) -> SimulatedLink:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def command(self, text: str) -> None:

@@ -12,7 +12,6 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Literal
 
 from kiosk.devices.camera.process import ChildCamera
@@ -302,9 +301,7 @@ class Village:
     def __enter__(self) -> Village:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
 from kiosk.devices.scanner.hid_pos import DESCRIPTION
@@ -129,7 +128,5 @@ class HidPosScannerSimulator:
     def __enter__(self) -> HidPosScannerSimulator:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

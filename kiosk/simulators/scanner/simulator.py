@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from types import TracebackType
 
 from kiosk.simulators.scale.line import PtyLine
 from kiosk.simulators.shared.faults import BadFaultWord, parse_fault
@@ -50,7 +49,5 @@ class ScannerSimulator:
     def __enter__(self) -> ScannerSimulator:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

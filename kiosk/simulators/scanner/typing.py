@@ -13,7 +13,6 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from select import PIPE_BUF
-from types import TracebackType
 
 from kiosk.devices.scanner.keyboards import BITS_PER_WORD, FULL_KEYBOARD
 from kiosk.devices.scanner.keys import EV_KEY, EV_SYN, NATIVE, PLAIN, PRESS, RELEASE, SHIFTED
@@ -205,7 +204,5 @@ class TypingScannerSimulator:
     def __enter__(self) -> TypingScannerSimulator:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

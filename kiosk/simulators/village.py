@@ -27,7 +27,7 @@ from kiosk.simulators.panel.simulator import SOCKET_NAME, PanelSimulator
 from kiosk.simulators.printer.simulator import PrinterSimulator
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.simulators.scanner.hid_pos import HidPosScannerSimulator
-from kiosk.simulators.scanner.simulator import ScannerSimulator
+from kiosk.simulators.scanner.simulator import ScannerSimulator, SimulatedScanner
 from kiosk.simulators.scanner.typing import TypingScannerSimulator
 from kiosk.simulators.shared.center_access import CenterAccess
 from kiosk.simulators.shared.counter_stock import CounterStock, stock_counter
@@ -305,7 +305,7 @@ class Village:
         self.close()
 
 
-_SCANNERS: Mapping[str, Callable[[Path], TypingScannerSimulator | ScannerSimulator | HidPosScannerSimulator]] = {
+_SCANNERS: Mapping[str, Callable[[Path], SimulatedScanner]] = {
     "evdev": TypingScannerSimulator,
     "serial": ScannerSimulator,
     "hid_pos": HidPosScannerSimulator,

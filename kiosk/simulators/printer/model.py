@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from PIL import Image
@@ -37,6 +38,43 @@ class PrintedPage:
 
 
 Event = JobStarted | StatusQuery | DrainQuery | CountQuery | PrintedPage
+
+
+class PrinterInterpreter:
+    """Feed it bytes in any pieces; it gives events. What it does not know is kept in ``unknown`` and does nothing."""
+
+    def __init__(self) -> None:
+        self.unknown: list[bytes] = []
+        self._buffer = bytearray()
+        self._in_job = False
+
+    def feed(self, data: bytes) -> list[Event]:
+        self._buffer += data
+        events: list[Event] = []
+        while (found := self._step()) is not None:
+            events.extend(found)
+        return events
+
+    def end(self) -> list[Event]:
+        """The connection ended: half a label is forgotten."""
+        self._buffer.clear()
+        self._in_job = False
+        return []
+
+    def _step(self) -> Iterable[Event] | None:
+        """Take one command off the buffer; None when it is not there in full."""
+        raise NotImplementedError
+
+    def _begin(self) -> list[Event]:
+        if self._in_job:
+            return []
+        self._in_job = True
+        return [JobStarted()]
+
+    def _take(self, count: int) -> bytes:
+        taken = bytes(self._buffer[:count])
+        del self._buffer[:count]
+        return taken
 
 
 _DOTS_PER_MM = {203: 8, 300: 12}

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from typing import Literal, Self
@@ -22,6 +23,7 @@ from kiosk.simulators.printer.model import (
     Event,
     JobStarted,
     PrintedPage,
+    PrinterInterpreter,
     PrinterModel,
     StatusQuery,
 )
@@ -34,8 +36,7 @@ Language = Literal["tspl", "zpl", "escpos", "cpcl"]
 _TSPL_BITS = {"head_open": 0x01, "paper_jam": 0x02, "paper_out": 0x04, "printing": 0x20}
 _ESCPOS_FIXED = 0x12
 _CPCL_BITS = {"printing": 0x01, "paper_out": 0x02, "paper_jam": 0x02, "head_open": 0x04}
-Interpreter = TsplInterpreter | ZplInterpreter | EscposInterpreter | CpclInterpreter
-INTERPRETERS: dict[Language, Callable[[PrinterModel], Interpreter]] = {
+INTERPRETERS: dict[Language, Callable[[PrinterModel], PrinterInterpreter]] = {
     "tspl": TsplInterpreter,
     "zpl": ZplInterpreter,
     "escpos": EscposInterpreter,
@@ -241,23 +242,17 @@ class PrinterSimulator:
 
 
 def _receive(link: socket.socket) -> bytes:
-    try:
+    with suppress(OSError):
         return link.recv(65536)
-    except OSError:
-        return b""
+    return b""
 
 
 def _answer(link: socket.socket, reply: bytes) -> None:
-    """A client that no longer listens is its own business."""
-    try:
+    with suppress(OSError):  # the client may have gone
         link.sendall(reply)
-    except OSError:
-        return
 
 
 def _wake(link: socket.socket) -> None:
     """End a blocking accept or recv in another thread."""
-    try:
+    with suppress(OSError):
         link.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return

@@ -155,7 +155,7 @@ class ScaleSimulator:
         word, argument = parse_fault("scale", text)
         with self._lock:
             before = copy.copy(self._pan)
-            _WORDS[word](self, argument)
+            self._obey(word, argument)
             try:
                 self._row.encode_frame(self._pan.shown(math.inf), self._params)
             except ValueError as error:
@@ -250,54 +250,47 @@ class ScaleSimulator:
             return self._line.damaged(frame)
         return frame
 
-    def _put(self, argument: str) -> None:
-        self._pan.put(grams(argument), time.monotonic())
+    def _obey(self, word: str, argument: str) -> None:
+        match word:
+            case "put":
+                self._pan.put(grams(argument), time.monotonic())
+            case "take":
+                self._pan.put(0, time.monotonic())
+            case "jitter":
+                self._pan.jitter(grams(argument))
+            case "net":
+                self._pan.tare(grams(argument))
+            case "unit":
+                self._switch_unit(argument)
+            case "overload":
+                self._pan.overload = True
+            case "freeze":
+                self._frozen = True
+            case "silent":
+                self._silent = True
+            case "low-baud":
+                self._line.slow = True
+            case "cut":
+                self._cut = True
+            case "garble":
+                if not (argument.isascii() and argument.isdigit() and len(argument) <= 6):
+                    raise BadFaultWord(f"scale garble needs a number of frames like 3, not {argument!r}")
+                self._garble = int(argument)
+            case "unplug":
+                self._line.unplug()
+            case "replug":
+                self._heal()
+                if not self._line.plugged:
+                    self._line.plug()
 
-    def _take(self, _: str) -> None:
-        self._pan.put(0, time.monotonic())
-
-    def _jitter(self, argument: str) -> None:
-        self._pan.jitter(grams(argument))
-
-    def _net(self, argument: str) -> None:
-        self._pan.tare(grams(argument))
-
-    def _unit(self, argument: str) -> None:
+    def _switch_unit(self, unit: str) -> None:
         """With a decimal less where the format has no place for all of them: pounds on many a scale of kilograms."""
         for fewer in (0, 1):
-            self._pan.switch_unit(argument, fewer)
+            self._pan.switch_unit(unit, fewer)
             with suppress(ValueError):
                 self._row.encode_frame(self._pan.shown(math.inf), self._params)
                 return
-        self._pan.switch_unit(argument)
-
-    def _overload(self, _: str) -> None:
-        self._pan.overload = True
-
-    def _freeze(self, _: str) -> None:
-        self._frozen = True
-
-    def _silence(self, _: str) -> None:
-        self._silent = True
-
-    def _slow_down(self, _: str) -> None:
-        self._line.slow = True
-
-    def _cut_one(self, _: str) -> None:
-        self._cut = True
-
-    def _garble_some(self, argument: str) -> None:
-        if not (argument.isascii() and argument.isdigit() and len(argument) <= 6):
-            raise BadFaultWord(f"scale garble needs a number of frames like 3, not {argument!r}")
-        self._garble = int(argument)
-
-    def _unplug(self, _: str) -> None:
-        self._line.unplug()
-
-    def _replug(self, _: str) -> None:
-        self._heal()
-        if not self._line.plugged:
-            self._line.plug()
+        self._pan.switch_unit(unit)
 
 
 _LINES: dict[Transport, Callable[[Path | None], SimulatedLine]] = {
@@ -305,23 +298,6 @@ _LINES: dict[Transport, Callable[[Path | None], SimulatedLine]] = {
     Transport.HID: ReportLine,
     Transport.GPIO: ConversionLine,
 }
-
-_WORDS: dict[str, Callable[[ScaleSimulator, str], None]] = {
-    "put": ScaleSimulator._put,
-    "take": ScaleSimulator._take,
-    "jitter": ScaleSimulator._jitter,
-    "freeze": ScaleSimulator._freeze,
-    "garble": ScaleSimulator._garble_some,
-    "cut": ScaleSimulator._cut_one,
-    "unplug": ScaleSimulator._unplug,
-    "replug": ScaleSimulator._replug,
-    "overload": ScaleSimulator._overload,
-    "silent": ScaleSimulator._silence,
-    "unit": ScaleSimulator._unit,
-    "net": ScaleSimulator._net,
-    "low-baud": ScaleSimulator._slow_down,
-}
-
 
 ACCEPT, REFUSE = "06", "15"  # What a host may say of an answer; no command of a format has such a name
 

@@ -16,7 +16,8 @@ from select import PIPE_BUF
 
 from kiosk.devices.scanner.keyboards import BITS_PER_WORD, FULL_KEYBOARD
 from kiosk.devices.scanner.keys import EV_KEY, EV_SYN, NATIVE, PLAIN, PRESS, RELEASE, SHIFTED
-from kiosk.simulators.shared.faults import BadFaultWord, parse_fault
+from kiosk.simulators.scanner.simulator import SimulatedScanner
+from kiosk.simulators.shared.faults import BadFaultWord
 
 _SHIFT, _CTRL, _ENTER = 42, 29, 28
 _SCANNER, _KEYBOARD = "event7", "event8"
@@ -121,11 +122,11 @@ def kernel_words(bits: int) -> str:
     return " ".join(reversed(words))
 
 
-class TypingScannerSimulator:
+class TypingScannerSimulator(SimulatedScanner):
     """``link`` follows the scanner's node, as udev makes one for a real scanner.
 
-    A second keyboard stays plugged in for ``keyboard_s`` seconds after somebody typed on it. All methods may be called
-    from any thread. Raises FileExistsError when a file has the link's place.
+    A second keyboard stays plugged in for ``keyboard_s`` seconds after somebody typed on it. Raises FileExistsError
+    when a file has the link's place.
     """
 
     def __init__(self, link: Path, keyboard_s: float = 3.0) -> None:
@@ -156,17 +157,7 @@ class TypingScannerSimulator:
                 self._link.unlink(missing_ok=True)
                 self._scanner.unplug()
 
-    def command(self, text: str) -> None:
-        """``scan TEXT``, ``burst A B`` or ``keyboard TEXT``; raises BadFaultWord."""
-        word, argument = parse_fault("scanner", text)
-        if word == "keyboard":
-            self.type_elsewhere(argument)
-            return
-        for code in argument.split(" ") if word == "burst" else [argument]:
-            self.scan(code)
-
     def scan(self, code: str) -> None:
-        """Type one code and Enter; raises BadFaultWord."""
         self.send(typed(code))
 
     def send(self, events: bytes) -> None:
@@ -200,9 +191,3 @@ class TypingScannerSimulator:
         self.take_keyboard()
         self.unplug()
         shutil.rmtree(self._folder, ignore_errors=True)
-
-    def __enter__(self) -> TypingScannerSimulator:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

@@ -18,30 +18,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Final, TypeVar
 
+from kiosk.devices.camera import wire
 from kiosk.devices.camera.answers import checked_shot, detected_codes, goods_shot, live_view_frame, mat_shot
 from kiosk.devices.camera.settings import CameraSettings
-from kiosk.devices.camera.wire import (
-    MAX_WITHIN_S,
-    PREFIX,
-    Answer,
-    CodesDetected,
-    GoodsInspected,
-    MatMeasured,
-    Request,
-    RequestKind,
-    ShotCaptured,
-    ShotRefused,
-    WireError,
-    WireLiveView,
-    pack,
-    unpack_answer,
-    unpack_prefix,
-)
 from kiosk.devices.ports import CameraFault, GoodsShot, LiveViewFrame, MatShot, Shot
 from kiosk.domain.verdict import Finding, Reason, Verdict
 
 T = TypeVar("T")
-A = TypeVar("A", bound=Answer)
+A = TypeVar("A", bound=wire.Answer)
 _CHILD: Final = "kiosk.devices.camera.child.__main__"
 
 
@@ -83,19 +67,19 @@ class ChildCamera:
         return child.pid if child else None
 
     def shoot(self, deadline_s: float) -> Shot:
-        return self._ask("shoot", ShotCaptured, self._read_shot, deadline_s)
+        return self._ask("shoot", wire.ShotCaptured, self._read_shot, deadline_s)
 
     def inspect(self, deadline_s: float) -> GoodsShot:
-        return self._ask("goods", GoodsInspected, self._read_goods, deadline_s)
+        return self._ask("goods", wire.GoodsInspected, self._read_goods, deadline_s)
 
     def measure(self, deadline_s: float) -> MatShot:
-        return self._ask("measure", MatMeasured, self._read_mat, deadline_s)
+        return self._ask("measure", wire.MatMeasured, self._read_mat, deadline_s)
 
     def live_view(self, deadline_s: float) -> LiveViewFrame:
-        return self._ask("look", WireLiveView, live_view_frame, deadline_s)
+        return self._ask("look", wire.WireLiveView, live_view_frame, deadline_s)
 
     def read_codes(self, deadline_s: float) -> tuple[str, ...]:
-        return self._ask("codes", CodesDetected, detected_codes, deadline_s)
+        return self._ask("codes", wire.CodesDetected, detected_codes, deadline_s)
 
     def close(self) -> None:
         """End the child, cutting short a shot that is under way; later shots raise CameraFault."""
@@ -110,7 +94,7 @@ class ChildCamera:
             timer.cancel()
             timer.join()
 
-    def _ask(self, kind: RequestKind, expected: type[A], read: Callable[[A, bytes], T], deadline_s: float) -> T:
+    def _ask(self, kind: wire.RequestKind, expected: type[A], read: Callable[[A, bytes], T], deadline_s: float) -> T:
         if self._settings.kind == "none":
             raise CameraFault("missing", "No camera is set up: enter its kind and path in the station's configuration.")
         deadline = time.monotonic() + deadline_s
@@ -118,10 +102,10 @@ class ChildCamera:
             raise CameraFault("timeout", "The camera is still busy with another picture: wait a moment and try again.")
         try:
             answer, body = self._running_child().request(kind, deadline)
-            if isinstance(answer, ShotRefused) and not body:
+            if isinstance(answer, wire.ShotRefused) and not body:
                 raise CameraFault(answer.code, answer.message)
             if not isinstance(answer, expected):
-                raise WireError(f"something else where {kind} was asked for")
+                raise wire.WireError(f"something else where {kind} was asked for")
             return read(answer, body)
         except TimeoutError:
             self._end_child(gently=False)
@@ -130,7 +114,7 @@ class ChildCamera:
                 f"The camera at {self._settings.path} gave no picture within {deadline_s:g} s: unplug it, "
                 "plug it in again and try once more.",
             ) from None
-        except (WireError, EOFError) as error:
+        except (wire.WireError, EOFError) as error:
             self._end_child(gently=False)
             raise self._broken(error) from error
         finally:
@@ -160,21 +144,21 @@ class ChildCamera:
                 "broken", f"The camera program cannot be started ({error.strerror}): restart the station."
             ) from error
 
-    def _read_shot(self, answer: ShotCaptured, body: bytes) -> Shot:
+    def _read_shot(self, answer: wire.ShotCaptured, body: bytes) -> Shot:
         shot = checked_shot(body, answer.width, answer.height)
         last, self._last_picture = self._last_picture, shot.sha256
         if self._is_repeated(shot.sha256, last):
             raise self._frozen()
         return shot
 
-    def _read_mat(self, answer: MatMeasured, body: bytes) -> MatShot:
+    def _read_mat(self, answer: wire.MatMeasured, body: bytes) -> MatShot:
         shot = mat_shot(answer, body)
         last, self._last_frame = self._last_frame, answer.frame_sha256
         if self._is_repeated(answer.frame_sha256, last):
             raise self._frozen()
         return shot
 
-    def _read_goods(self, answer: GoodsInspected, body: bytes) -> GoodsShot:
+    def _read_goods(self, answer: wire.GoodsInspected, body: bytes) -> GoodsShot:
         shot = goods_shot(answer, body)
         last, self._last_frame = self._last_frame, answer.frame_sha256
         return _FROZEN_SHOT if self._is_repeated(answer.frame_sha256, last) else shot
@@ -249,24 +233,24 @@ class CameraChild:
         """Whether the process is gone; reaps it when it is."""
         return self._process.poll() is not None
 
-    def request(self, kind: RequestKind, deadline: float) -> tuple[Answer, bytes]:
+    def request(self, kind: wire.RequestKind, deadline: float) -> tuple[wire.Answer, bytes]:
         """Ask, and wait until monotonic second ``deadline``.
 
         Raises TimeoutError, WireError, or EOFError when the child ends before its answer is complete; after each of
         them the child is good for nothing but ``end``.
         """
         self._request_number += 1
-        left = min(max(0.001, deadline - time.monotonic()), MAX_WITHIN_S)
+        left = min(max(0.001, deadline - time.monotonic()), wire.MAX_WITHIN_S)
         # A request is far smaller than a pipe's buffer and only one is ever under way: this cannot block.
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(pack(Request(kind, self._request_number, left)))
+            self._process.stdin.write(wire.pack(wire.Request(kind, self._request_number, left)))
         except OSError as error:
             raise EOFError from error
-        head, body = unpack_prefix(self._receive(PREFIX.size, deadline))
-        answer = unpack_answer(self._receive(head, deadline))
+        head, body = wire.unpack_prefix(self._receive(wire.PREFIX.size, deadline))
+        answer = wire.unpack_answer(self._receive(head, deadline))
         if answer.number != self._request_number:
-            raise WireError(f"an answer to request {answer.number} when {self._request_number} was asked")
+            raise wire.WireError(f"an answer to request {answer.number} when {self._request_number} was asked")
         return answer, self._receive(body, deadline)
 
     def kill(self) -> None:

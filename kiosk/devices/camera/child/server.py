@@ -10,24 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kiosk.devices.camera import wire
 from kiosk.devices.camera.child.judge import Judge
 from kiosk.devices.camera.child.ports import PictureSource, Pipeline
-from kiosk.devices.camera.wire import (
-    MAX_BODY,
-    MAX_CODE,
-    MAX_CODES,
-    PREFIX,
-    Answer,
-    CodesDetected,
-    FaultCode,
-    Request,
-    ShotCaptured,
-    ShotRefused,
-    WireError,
-    pack,
-    unpack_prefix,
-    unpack_request,
-)
 from kiosk.devices.ports import CameraFault
 from kiosk.photo.codec import encode_jpeg
 from kiosk.protocols.barcodes.reader import read_codes
@@ -64,26 +49,26 @@ def serve(
         alarm(request.within_s + _GRACE_S)
         answer, body = _answer(source, judge, request)
         try:
-            _write_all(answers, pack(answer, body))
+            _write_all(answers, wire.pack(answer, body))
         except BrokenPipeError:
             return
         alarm(0)
 
 
-def _next_request(requests: BinaryIO) -> Request | None:
-    prefix = requests.read(PREFIX.size)
-    if len(prefix) < PREFIX.size:
+def _next_request(requests: BinaryIO) -> wire.Request | None:
+    prefix = requests.read(wire.PREFIX.size)
+    if len(prefix) < wire.PREFIX.size:
         return None
     try:
-        head, body = unpack_prefix(prefix)
+        head, body = wire.unpack_prefix(prefix)
         if body:
-            raise WireError("a request with a body")
-        return unpack_request(requests.read(head))
-    except WireError:
+            raise wire.WireError("a request with a body")
+        return wire.unpack_request(requests.read(head))
+    except wire.WireError:
         return None
 
 
-def _answer(source: PictureSource, judge: Judge, request: Request) -> tuple[Answer, bytes]:
+def _answer(source: PictureSource, judge: Judge, request: wire.Request) -> tuple[wire.Answer, bytes]:
     try:
         match request.kind:
             case "measure":
@@ -97,23 +82,23 @@ def _answer(source: PictureSource, judge: Judge, request: Request) -> tuple[Answ
             case "shoot":
                 return _plain(source, request.number)
     except CameraFault as fault:
-        return ShotRefused(request.number, _code(fault), str(fault)[:_MESSAGE_LENGTH]), b""
+        return wire.ShotRefused(request.number, _code(fault), str(fault)[:_MESSAGE_LENGTH]), b""
     except Exception as error:  # whatever a driver or decoder does, the station gets an answer
         what = f"{type(error).__name__}: {error}"[: _MESSAGE_LENGTH // 2]
         message = f"The camera program failed ({what}): try again; if it stays, restart the station."
-        return ShotRefused(request.number, "broken", message), b""
+        return wire.ShotRefused(request.number, "broken", message), b""
 
 
-def _plain(source: PictureSource, number: int) -> tuple[Answer, bytes]:
+def _plain(source: PictureSource, number: int) -> tuple[wire.Answer, bytes]:
     frame = source.shoot()
     jpeg = encode_jpeg(frame)
-    if len(jpeg) > MAX_BODY:
+    if len(jpeg) > wire.MAX_BODY:
         raise CameraFault("format", f"The picture is {len(jpeg)} bytes large: set a smaller picture size.")
     height, width = frame.shape[:2]
-    return ShotCaptured(number, width, height), jpeg
+    return wire.ShotCaptured(number, width, height), jpeg
 
 
-def detect_codes(source: PictureSource, number: int) -> CodesDetected:
+def detect_codes(source: PictureSource, number: int) -> wire.CodesDetected:
     """A frame of now. Raises CameraFault."""
     gray = cv2.cvtColor(source.burst().frame, cv2.COLOR_BGR2GRAY)
     longer_side = max(gray.shape)
@@ -124,15 +109,15 @@ def detect_codes(source: PictureSource, number: int) -> CodesDetected:
     rows, columns = (side // _RIM for side in gray.shape)
     codes = _codes_in(gray[rows:-rows, columns:-columns]) if rows and columns else []
     codes = codes or _codes_in(gray)
-    return CodesDetected(number, tuple(code[:MAX_CODE] for code in codes[:MAX_CODES]))
+    return wire.CodesDetected(number, tuple(code[: wire.MAX_CODE] for code in codes[: wire.MAX_CODES]))
 
 
 def _codes_in(gray: NDArray[np.generic]) -> list[str]:
     return read_codes(memoryview(gray.tobytes()).cast("B", gray.shape))
 
 
-def _code(fault: CameraFault) -> FaultCode:
-    return cast(FaultCode, fault.code) if fault.code in get_args(FaultCode) else "broken"
+def _code(fault: CameraFault) -> wire.FaultCode:
+    return cast(wire.FaultCode, fault.code) if fault.code in get_args(wire.FaultCode) else "broken"
 
 
 def _write_all(answers: BinaryIO, message: bytes) -> None:

@@ -18,7 +18,7 @@ from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile, slices
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import DisplayState, FormatDescription, LineSettings, Params, ScaleProtocol
+from kiosk.protocols.scales.shared.protocol import DisplayState, LineSettings, Params, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT, ReplyPattern, match_reply
 from kiosk.protocols.scales.shared.text_format import UNITS, TextFormat
@@ -194,12 +194,11 @@ PROTOCOLS = (
         commands=plain(_COMMANDS),
         parameters=(COMPARATOR,),
         line=LineSettings(2400, 7, "E", 1),
-        about=FormatDescription(
-            devices="A&D GC, GP, EK-L, EK-AEP, FX, GX and AD-43xx, set to the standard format",
-            source="GC manual p. 51, GP-102K p. 45, EK-L p. 30, EK-AEP p. 28, AD-4329A p. 45",
-            menu="A&D standard format, stream; 2400 7E1 as delivered, 600 to 19200, 7E1, 7O1 or 8N1. Where the output "
-            "of the comparator is switched on, set `comparator=on`",
-            picture="""\
+        devices="A&D GC, GP, EK-L, EK-AEP, FX, GX and AD-43xx, set to the standard format",
+        source="GC manual p. 51, GP-102K p. 45, EK-L p. 30, EK-AEP p. 28, AD-4329A p. 45",
+        menu="A&D standard format, stream; 2400 7E1 as delivered, 600 to 19200, 7E1, 7O1 or 8N1. Where the output "
+        "of the comparator is switched on, set `comparator=on`",
+        picture="""\
 H H ,  [LO|OK|HI|-- ,]  [T T ,]  s n n n n n n n n  u u u  CR LF
 |       |                |       | |                `-- kg, g, lb, oz, ozt, pc, %
 |       |                |       | `------------------- eight digits with the point
@@ -207,6 +206,5 @@ H H ,  [LO|OK|HI|-- ,]  [T T ,]  s n n n n n n n n  u u u  CR LF
 |       |                `----------------------------- GS gross, NT net, TR tare, PT preset tare
 |       `---------------------------------------------- comparator, where its output is switched on
 `------------------------------------------------------ ST stable, US unstable, QT count, OL over""",
-        ),
     ),
 )

@@ -23,7 +23,7 @@ from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile
 from kiosk.protocols.scales.shared.numbers import from_text, signed
 from kiosk.protocols.scales.shared.params import Parameter
-from kiosk.protocols.scales.shared.protocol import DisplayState, FormatDescription, Params, Poll, ScaleProtocol
+from kiosk.protocols.scales.shared.protocol import DisplayState, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT, ReplyPattern, match_reply
 from kiosk.protocols.scales.shared.text_format import UNITS, TextFormat
@@ -248,12 +248,10 @@ PROTOCOLS = (
         respond=_respond6,
         commands=plain(_WORDS6),
         poll=_POLL6,
-        about=FormatDescription(
-            devices="CAS AP, ER, PD-II set to Type 6 (ER-670), Samsung ER, Gram ZFOC and copies",
-            source="CAS PD-II manual p. 19 and 23, Gram ZFOC manual p. 42, rkeeper scale-driver page",
-            menu="Type 6, 9600 8N1 (7E1 on some)",
-            picture=_PICTURE6,
-        ),
+        devices="CAS AP, ER, PD-II set to Type 6 (ER-670), Samsung ER, Gram ZFOC and copies",
+        source="CAS PD-II manual p. 19 and 23, Gram ZFOC manual p. 42, rkeeper scale-driver page",
+        menu="Type 6, 9600 8N1 (7E1 on some)",
+        picture=_PICTURE6,
     ),
     ScaleProtocol(
         id="cas_22",
@@ -263,11 +261,10 @@ PROTOCOLS = (
         respond=_respond22,
         commands=_COMMANDS22,
         parameters=(ADDRESS,),
-        about=FormatDescription(
-            devices="CAS CI, NT and DB indicators, CI-150A, CI-400, CI-600D, NT-200, Caston-III",
-            source="CI-400 manual p. 103, CI-600D p. 74, NT-200 p. 48, CI-150A p. 54",
-            menu="CAS 22 bytes, stream, 9600 8N1; lines of the number alone are read, but never proposed",
-            picture="""\
+        devices="CAS CI, NT and DB indicators, CI-150A, CI-400, CI-600D, NT-200, Caston-III",
+        source="CI-400 manual p. 103, CI-600D p. 74, NT-200 p. 48, CI-150A p. 54",
+        menu="CAS 22 bytes, stream, 9600 8N1; lines of the number alone are read, but never proposed",
+        picture="""\
 S S , G G , i L ,  n n n n n n n n  _  u u  CR LF
 |     |     | |    |                |  `-- kg, g, lb, t
 |     |     | |    |                `----- blank, or the states of eight relays
@@ -276,7 +273,6 @@ S S , G G , i L ,  n n n n n n n n  _  u u  CR LF
 |     |     `----------------------------- 30h + number of the device
 |     `----------------------------------- GS gross, NT net
 `----------------------------------------- ST stable, US unstable, OL overload""",
-        ),
     ),
     ScaleProtocol(
         id="cas_m_pro",
@@ -288,11 +284,9 @@ S S , G G , i L ,  n n n n n n n n  _  u u  CR LF
         respond=_respond_m,
         commands=plain(_WORDS_M),
         poll=_POLL6,
-        about=FormatDescription(
-            devices="Mertech M-ER set to CAS-M or CAS-M Pro",
-            source="Mertech page on CAS-M and CAS-M Pro",
-            menu="protocol CAS, 9600 8N1",
-            picture=f"{_PICTURE6}\nanswer to a query, CAS-M Pro only:  name = text CR LF    (mode, sern, max)",
-        ),
+        devices="Mertech M-ER set to CAS-M or CAS-M Pro",
+        source="Mertech page on CAS-M and CAS-M Pro",
+        menu="protocol CAS, 9600 8N1",
+        picture=f"{_PICTURE6}\nanswer to a query, CAS-M Pro only:  name = text CR LF    (mode, sern, max)",
     ),
 )

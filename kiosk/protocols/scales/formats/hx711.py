@@ -14,7 +14,7 @@ from functools import partial
 from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile, fixed_length
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import DisplayState, FormatDescription, Params, ScaleProtocol, Transport
+from kiosk.protocols.scales.shared.protocol import DisplayState, Params, ScaleProtocol, Transport
 from kiosk.protocols.scales.shared.reading import Reading
 
 COUNTS_PER_KG = Parameter(
@@ -91,12 +91,10 @@ PROTOCOLS = (
         parameters=(COUNTS_PER_KG, ZERO_COUNTS),
         default_unit="kg",
         transport=Transport.GPIO,
-        about=FormatDescription(
-            devices="HX711 boards with load cells of 5 to 200 kg",
-            source="AVIA Semiconductor HX711 datasheet, serial interface",
-            wiring="DOUT and SCK to two pins; channel A, gain 128; SCK high for less than 50 microseconds",
-            menu="none; counts_per_kg and zero_counts from a weighing of the empty pan and of a known weight",
-            picture="h m l    24 bits, two's complement, most significant byte first",
-        ),
+        devices="HX711 boards with load cells of 5 to 200 kg",
+        source="AVIA Semiconductor HX711 datasheet, serial interface",
+        wiring="DOUT and SCK to two pins; channel A, gain 128; SCK high for less than 50 microseconds",
+        menu="none; counts_per_kg and zero_counts from a weighing of the empty pan and of a known weight",
+        picture="h m l    24 bits, two's complement, most significant byte first",
     ),
 )

@@ -16,14 +16,7 @@ from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.shared.numbers import from_digits
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import (
-    DisplayState,
-    FormatDescription,
-    LineSettings,
-    Params,
-    Poll,
-    ScaleProtocol,
-)
+from kiosk.protocols.scales.shared.protocol import DisplayState, LineSettings, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 
 METRIC = Parameter("metric", "true", ("true", "false"), "five digits are kg with 3 decimals; false: four, lb with 2")
@@ -110,15 +103,13 @@ PROTOCOLS = (
         commands=plain({"request_weight": b"S11\r", "read": b"S14\r"}),
         poll=Poll(("read",)),
         respond=_respond,
-        about=FormatDescription(
-            devices="Datalogic Magellan 8xxx, 9xxx scanner-scales, single cable",
-            source="Datalogic knowledge base KA-01089",
-            wiring="one RS-232 cable for scanner and scale",
-            menu="single cable, 9600 7O1",
-            picture="""\
+        devices="Datalogic Magellan 8xxx, 9xxx scanner-scales, single cable",
+        source="Datalogic knowledge base KA-01089",
+        wiring="one RS-232 cable for scanner and scale",
+        menu="single cable, 9600 7O1",
+        picture="""\
 host  S11 CR    scale  S11 d d d d d CR
 host  S14 CR    scale  S14 c [d d d d d] CR
                            `-- 0 not ready, 1 motion, 2 over, 3 zero, 4 weight, 5 under zero""",
-        ),
     ),
 )

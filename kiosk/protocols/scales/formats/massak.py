@@ -16,14 +16,7 @@ from decimal import Decimal
 
 from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile, fixed_length
-from kiosk.protocols.scales.shared.protocol import (
-    DisplayState,
-    FormatDescription,
-    LineSettings,
-    Params,
-    Poll,
-    ScaleProtocol,
-)
+from kiosk.protocols.scales.shared.protocol import DisplayState, LineSettings, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT
 
@@ -186,15 +179,13 @@ PROTOCOLS = (
         commands=_COMMANDS,
         poll=Poll(),
         respond=_respond,
-        about=FormatDescription(
-            devices="Massa-K terminals and scales with Protocol 100",
-            source="Massa-K Protocol 100, appendix on the check; public programs",
-            menu="Protocol 100, 57600 8N1 (USB) or 4800 8E1 (RS-232)",
-            picture="""\
+        devices="Massa-K terminals and scales with Protocol 100",
+        source="Massa-K Protocol 100, appendix on the check; public programs",
+        menu="Protocol 100, 57600 8N1 (USB) or 4800 8E1 (RS-232)",
+        picture="""\
 F8 55 CE  len len  body  crc crc
                    24  w w w w  d  stable  net  zero  [t t t t]
                                 `-- one count: 0 0.1 g, 1 1 g, 2 10 g, 3 100 g, 4 1 kg""",
-        ),
     ),
     ScaleProtocol(
         id="massak_j",
@@ -208,14 +199,12 @@ F8 55 CE  len len  body  crc crc
         commands=plain({"request_weight": b"J"}),
         default_unit="g",
         poll=Poll(),
-        about=FormatDescription(
-            devices="older Massa-K scales that answer the letter J",
-            source="one device, observed in a public program",
-            menu="4800 8E1",
-            picture="""\
+        devices="older Massa-K scales that answer the letter J",
+        source="one device, observed in a public program",
+        menu="4800 8E1",
+        picture="""\
 status  ?  g g  ?
   |        `-- grams, signed, low byte first
   `-- bit 7 stable""",
-        ),
     ),
 )

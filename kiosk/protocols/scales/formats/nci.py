@@ -14,14 +14,7 @@ import re
 from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.engines import FixedEngine, FixedProfile, LineEngine, LineProfile
 from kiosk.protocols.scales.shared.numbers import from_text, to_text
-from kiosk.protocols.scales.shared.protocol import (
-    DisplayState,
-    FormatDescription,
-    LineSettings,
-    Params,
-    Poll,
-    ScaleProtocol,
-)
+from kiosk.protocols.scales.shared.protocol import DisplayState, LineSettings, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.shared.text_format import ANY_CASE, TextFormat
 
@@ -317,17 +310,15 @@ PROTOCOLS = (
         commands=_NCI_COMMANDS,
         poll=_POLL,
         respond=_respond_nci,
-        about=FormatDescription(
-            devices="Weigh-Tronix NCI 6702, 7800, Avery Berkel 7821, Brecknell DS-1000, Fairbanks; not SCP-12",
-            source="NCI 6702 p. 14, NCI 7800 p. 32, Avery 7821 p. 25, DIVA p. 34-37, SCP-01",
-            menu="protocol NCI or ECR (SCP-01), 9600 7E1",
-            picture="""\
+        devices="Weigh-Tronix NCI 6702, 7800, Avery Berkel 7821, Brecknell DS-1000, Fairbanks; not SCP-12",
+        source="NCI 6702 p. 14, NCI 7800 p. 32, Avery 7821 p. 25, DIVA p. 34-37, SCP-01",
+        menu="protocol NCI or ECR (SCP-01), 9600 7E1",
+        picture="""\
 0A  weight unit  0D  0A  [S] h1 h2 [h3]  0D  03
     |                         |  |  `-- bit 2 net
     |                         |  `----- bit 0 under, 1 over
     |                         `-------- bit 0 motion
     `-- or a row of ^ over, _ under, - zero error""",
-        ),
     ),
     ScaleProtocol(
         id="sma",
@@ -337,18 +328,16 @@ PROTOCOLS = (
         commands=_SMA_COMMANDS,
         poll=_POLL,
         respond=_respond_sma,
-        about=FormatDescription(
-            devices="Avery Weigh-Tronix, Brecknell, Cardinal, Fairbanks, Rice Lake in SMA mode",
-            source="SMA SCP-0499, Cardinal 190 p. 81",
-            menu="protocol SMA, 9600 8N1",
-            picture="""\
+        devices="Avery Weigh-Tronix, Brecknell, Cardinal, Fairbanks, Rice Lake in SMA mode",
+        source="SMA SCP-0499, Cardinal 190 p. 81",
+        menu="protocol SMA, 9600 8N1",
+        picture="""\
 0A  s r n m f  w w w w w w w w w w  u u u  0D
     | | | |    `-- weight, right-aligned
     | | | `------- M motion
     | | `--------- G gross, N net, T tare
     | `----------- range
     `------------- O over, U under, E I zero error, T tare error""",
-        ),
     ),
     ScaleProtocol(
         id="ups_worldship",
@@ -358,14 +347,12 @@ PROTOCOLS = (
         line=LineSettings(9600, 7, "O", 2),
         commands=_UPS_COMMANDS,
         poll=_POLL,
-        about=FormatDescription(
-            devices="scales in UPS WorldShip emulation: NCI, Brecknell, Fairbanks, Pennsylvania",
-            source="SCP-01 appendix, Pennsylvania 7600 manual, emulation modes",
-            menu="emulation UPS, 9600 7O2",
-            picture="""\
+        devices="scales in UPS WorldShip emulation: NCI, Brecknell, Fairbanks, Pennsylvania",
+        source="SCP-01 appendix, Pennsylvania 7600 manual, emulation modes",
+        menu="emulation UPS, 9600 7O2",
+        picture="""\
 _ number  unit.  GR  0D 0A 03      GR still, gr in motion; at least one blank before the number
 0D 03                              over capacity""",
-        ),
     ),
     ScaleProtocol(
         id="penn_7600",
@@ -375,13 +362,11 @@ _ number  unit.  GR  0D 0A 03      GR still, gr in motion; at least one blank be
         commands=_PENN_COMMANDS,
         poll=_POLL,
         respond=_respond_penn,
-        about=FormatDescription(
-            devices="Pennsylvania Scale 7600, 7600/4, Sterling 7600",
-            source="Pennsylvania 7600 manual UM-12199, commands of the serial port; captures of firmware 4.31",
-            menu="RS-232 9600 8N1, no echo where it can be switched off",
-            picture="""\
+        devices="Pennsylvania Scale 7600, 7600/4, Sterling 7600",
+        source="Pennsylvania 7600 manual UM-12199, commands of the serial port; captures of firmware 4.31",
+        menu="RS-232 9600 8N1, no echo where it can be switched off",
+        picture="""\
 [echo]  Gross  number  unit[.]  0D 0A
         Net, Count, Piece Weight""",
-        ),
     ),
 )

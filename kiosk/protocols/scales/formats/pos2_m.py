@@ -19,7 +19,7 @@ from operator import xor
 
 from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile
 from kiosk.protocols.scales.shared.params import Parameter
-from kiosk.protocols.scales.shared.protocol import DisplayState, FormatDescription, Params, Poll, ScaleProtocol
+from kiosk.protocols.scales.shared.protocol import DisplayState, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT
 
@@ -135,16 +135,14 @@ PROTOCOLS = (
         default_unit="g",
         poll=Poll(accept=_ACK, refuse=_NAK),
         respond=_respond,
-        about=FormatDescription(
-            devices="Shtrikh-M and Mertech checkout and packing scales with POS2",
-            source="Mertech POS2-M protocol description; public driver of Shtrikh-M",
-            menu="protocol POS2, 9600 8N1; the password is that of the scale's administrator",
-            picture="""\
+        devices="Shtrikh-M and Mertech checkout and packing scales with POS2",
+        source="Mertech POS2-M protocol description; public driver of Shtrikh-M",
+        menu="protocol POS2, 9600 8N1; the password is that of the scale's administrator",
+        picture="""\
 02  len  3A  e  s s  w w w w  t t  [more]  lrc
              |  |    |        `-- tare, grams
              |  |    `-- weight, grams, signed
              |  `-- state: bits 0, 4 stable, 3 tare, 6 over, 8 under
              `-- 0, or an error""",
-        ),
     ),
 )

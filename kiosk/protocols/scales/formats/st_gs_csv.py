@@ -20,7 +20,7 @@ from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.engines import FixedEngine, FixedProfile, LineEngine, LineProfile
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import DisplayState, FormatDescription, Params, ScaleProtocol
+from kiosk.protocols.scales.shared.protocol import DisplayState, Params, ScaleProtocol
 from kiosk.protocols.scales.shared.text_format import WIDTH, TextFormat, with_width
 
 _HEAD = re.compile(rb"(?:ST|US|QT|OL|UL|TR),(?:(?:TR|PT),)?")
@@ -96,19 +96,6 @@ _SOURCE = "manuals of these indicators, tables of the serial format"
 _REPORTS = ("weight", "unit", "stable", "net", "overload", "underload", "tare")
 
 
-def _t_scale(model: str, layout: str) -> FormatDescription:
-    return FormatDescription(
-        devices=f"T-Scale {model} and its kin",
-        source="lines recorded from these indicators; T-Scale TBW manual, commands",
-        menu="CONT: continuous output, 9600 8N1",
-        picture=f"""\
-{layout}  CR LF
-|     |
-|     `-- GS gross, NT net
-`-------- ST stable, US unstable, OL overload""",
-    )
-
-
 COMMANDS = Parameter(
     "commands",
     "excell",
@@ -150,57 +137,58 @@ _T_SCALE = plain(_COMMANDS_OF["tbw"])
 
 _row = partial(ScaleProtocol, reports=_REPORTS)
 
+
+def _t_scale(model: str, pattern: TextFormat, layout: str, picture: str) -> ScaleProtocol:
+    return _row(
+        id=f"t_scale_{model.lower()}",
+        make_decoder=partial(_lines, of=pattern),
+        encode_frame=partial(_encode, layout=layout),
+        commands=_T_SCALE,
+        parameters=(WIDTH,),
+        devices=f"T-Scale {model} and its kin",
+        source="lines recorded from these indicators; T-Scale TBW manual, commands",
+        menu="CONT: continuous output, 9600 8N1",
+        picture=f"""\
+{picture}  CR LF
+|     |
+|     `-- GS gross, NT net
+`-------- ST stable, US unstable, OL overload""",
+    )
+
+
 PROTOCOLS = (
     _row(
         id="st_gs_csv",
         make_decoder=partial(_lines, of=_ANY),
         encode_frame=partial(_encode, layout=_KELI),
-        about=FormatDescription(
-            devices="Keli D2008, T-Scale, Excell, Jadever type, Selleton, Gram, Dini Argeo",
-            source=_SOURCE,
-            menu="continuous output, 9600 8N1; makers' commands differ: set `commands` before the keys are used",
-            picture="""\
+        devices="Keli D2008, T-Scale, Excell, Jadever type, Selleton, Gram, Dini Argeo",
+        source=_SOURCE,
+        menu="continuous output, 9600 8N1; makers' commands differ: set `commands` before the keys are used",
+        picture="""\
 [nn] S S , T T [,] sign number [spaces] [,] unit [spaces]  CR LF
  |   |     |                               `-- kg g lb oz t pcs
  |   |     `---------------------------------- GS gross, NT net, TR tare, PT preset tare
  |   `---------------------------------------- ST stable, US unstable, OL overload, UL underload
  `-------------------------------------------- address, on some""",
-        ),
         commands=_FAMILY_COMMANDS,
         parameters=(WIDTH, COMMANDS),
         respond=_respond,
     ),
-    _row(
-        id="t_scale_nhb",
-        make_decoder=partial(_lines, of=_NHB),
-        encode_frame=partial(_encode, layout="{status},{kind}{number}{unit}  \r\n"),
-        about=_t_scale("NHB", "S S , T T sign number unit 20 20"),
-        commands=_T_SCALE,
-        parameters=(WIDTH,),
-    ),
-    _row(
-        id="t_scale_qhw",
-        make_decoder=partial(_lines, of=_QHW),
-        encode_frame=partial(_encode, layout="{status},{kind},{number} {unit}\r\n"),
-        about=_t_scale("QHW", "S S , T T , sign number 20 unit"),
-        commands=_T_SCALE,
-        parameters=(WIDTH,),
-    ),
+    _t_scale("NHB", _NHB, "{status},{kind}{number}{unit}  \r\n", "S S , T T sign number unit 20 20"),
+    _t_scale("QHW", _QHW, "{status},{kind},{number} {unit}\r\n", "S S , T T , sign number 20 unit"),
     _row(
         id="st_gs_stx18",
         make_decoder=_stx18,
         encode_frame=_encode_stx18,
-        about=FormatDescription(
-            devices="clones of CAS PD-II and others that send 18 bytes with one CR and no LF",
-            source="lines recorded from such indicators; the manual of CAS PD-II does not show it",
-            menu="continuous output, 9600 8N1",
-            picture="""\
+        devices="clones of CAS PD-II and others that send 18 bytes with one CR and no LF",
+        source="lines recorded from such indicators; the manual of CAS PD-II does not show it",
+        menu="continuous output, 9600 8N1",
+        picture="""\
 02  S S , T T ,  s  n n n n n n n  u u  0D
     |     |      |  |              `-- kg, g, lb, oz, t, pc, or blank
     |     |      |  `----------------- number with its point, filled with spaces
     |     |      `-------------------- +, - or space
     |     `--------------------------- GS gross, NT net
     `--------------------------------- ST stable, US unstable, OL overload""",
-        ),
     ),
 )

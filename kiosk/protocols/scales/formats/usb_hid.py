@@ -12,7 +12,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile
-from kiosk.protocols.scales.shared.protocol import DisplayState, FormatDescription, Params, ScaleProtocol, Transport
+from kiosk.protocols.scales.shared.protocol import DisplayState, Params, ScaleProtocol, Transport
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Rejected, RejectReason
 
 _REPORT = 3
@@ -108,16 +108,14 @@ PROTOCOLS = (
         ),
         encode_frame=encode_frame,
         transport=Transport.HID,
-        about=FormatDescription(
-            devices="Dymo M25, S100 and other USB postal scales",
-            source="USB HID Point of Sale Usage Tables, section 4",
-            wiring="USB; a udev rule gives the station the right to the hidraw device",
-            menu="the unit is chosen on the scale; it falls asleep after three minutes and then is gone from USB",
-            picture="""\
+        devices="Dymo M25, S100 and other USB postal scales",
+        source="USB HID Point of Sale Usage Tables, section 4",
+        wiring="USB; a udev rule gives the station the right to the hidraw device",
+        menu="the unit is chosen on the scale; it falls asleep after three minutes and then is gone from USB",
+        picture="""\
 03  status  unit  exponent  low high
     |       |     `-- signed: FD three decimals
     |       `-- 2 g, 3 kg, 11 oz, 12 lb
     `-- 2 zero, 3 motion, 4 stable, 5 under, 6 over""",
-        ),
     ),
 )

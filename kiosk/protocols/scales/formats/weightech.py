@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.shared.numbers import from_text
-from kiosk.protocols.scales.shared.protocol import DisplayState, FormatDescription, Params, ScaleProtocol
+from kiosk.protocols.scales.shared.protocol import DisplayState, Params, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Rejected, RejectReason
 from kiosk.protocols.scales.shared.text_format import TextFormat
 
@@ -73,16 +73,14 @@ PROTOCOLS = (
         reports=("weight", "stable", "net", "overload", "tare"),
         make_decoder=lambda _: LineEngine(LineProfile(_LINE, _HEAD, _parse)),
         encode_frame=encode_frame,
-        about=FormatDescription(
-            devices="Weightech WT1000",
-            source="lines recorded from such indicators",
-            menu="continuous output, 9600 8N1",
-            picture="""\
+        devices="Weightech WT1000",
+        source="lines recorded from such indicators",
+        menu="continuous output, 9600 8N1",
+        picture="""\
 f , g g g g g g g , t t t t t t t , n n n n n n n  CR LF
 |   |               |               `-- net
 |   |               `------------------ tare
 |   `---------------------------------- gross; ol in a field is overload
 `-------------------------------------- 0 stable, 1 unstable""",
-        ),
     ),
 )

@@ -93,22 +93,6 @@ class Poll:
 
 
 @dataclass(frozen=True, slots=True)
-class FormatDescription:
-    """What a technician has to know; ``docs/scales.md`` is made of it.
-
-    ``devices``: indicators that speak it. ``source``: manual and page. ``wiring``: plug and pins, or "" when they are
-    the usual ones (2, 3, 5 of a DB9). ``menu``: what to set at the indicator. ``picture``: the frame, drawn in lines
-    of at most 100 characters, each field named.
-    """
-
-    devices: str
-    source: str
-    picture: str
-    wiring: str = ""
-    menu: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class ScaleProtocol:
     """A format an indicator can be set to.
 
@@ -118,13 +102,21 @@ class ScaleProtocol:
     (b"" when it would keep silent). ``respond`` is what it answers to the command of this name, b"" for nothing;
     None when it answers every reading command with ``encode_frame`` and the others not at all. Both are for
     simulators. A format without ``poll`` is streamed.
+
+    What a technician has to know, and ``docs/scales.md`` is made of: ``devices``, indicators that speak it; ``source``,
+    manual and page; ``wiring``, plug and pins, or "" when they are the usual ones (2, 3, 5 of a DB9); ``menu``, what to
+    set at the indicator; ``picture``, the frame, drawn in lines of at most 100 characters, each field named.
     """
 
     id: str
     reports: tuple[str, ...]
     make_decoder: Callable[[Params], Decoder]
     encode_frame: Callable[[DisplayState, Params], bytes]
-    about: FormatDescription
+    devices: str
+    source: str
+    picture: str
+    wiring: str = ""
+    menu: str = ""
     trade: bool = True
     line: LineSettings = field(default_factory=LineSettings)
     parameters: tuple[Parameter, ...] = ()

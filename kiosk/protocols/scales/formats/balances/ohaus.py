@@ -18,7 +18,7 @@ from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import DisplayState, FormatDescription, Params, ScaleProtocol
+from kiosk.protocols.scales.shared.protocol import DisplayState, Params, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, RejectReason
 from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT, ReplyPattern, match_reply
 from kiosk.protocols.scales.shared.text_format import ANY_CASE, TextFormat
@@ -174,13 +174,12 @@ PROTOCOLS = (
         respond=_respond,
         commands=plain(_COMMANDS),
         parameters=(LAYOUT,),
-        about=FormatDescription(
-            devices="Ohaus Defender, Defender 3000, Ranger, Scout, Navigator",
-            source="Ohaus RS232 manual p. 5, Defender 3000 p. 37 and captures of two of them, Ranger RC p. 36, "
-            "RD p. 29, Navigator p. 93",
-            menu="print continuous; 2400 or 9600; data bits and parity by model: 7N2, 7E1 or 8N1. Set `layout` by the "
-            "model: then a lost or doubled byte cannot make one layout of another",
-            picture="""\
+        devices="Ohaus Defender, Defender 3000, Ranger, Scout, Navigator",
+        source="Ohaus RS232 manual p. 5, Defender 3000 p. 37 and captures of two of them, Ranger RC p. 36, "
+        "RD p. 29, Navigator p. 93",
+        menu="print continuous; 2400 or 9600; data bits and parity by model: 7N2, 7E1 or 8N1. Set `layout` by the "
+        "model: then a lost or doubled byte cannot make one layout of another",
+        picture="""\
 s _ n n n n n n n _ u u u u u m g g g  CR LF      Defender as its manual says
 s n n n n n n n _ u u u u u m g...  CR LF         Defender 3000 as it sends
 |   |               |         | `-- G gross, N or NET net, T tare, or blank
@@ -192,6 +191,5 @@ s n n n n n n n _ u u u u u m g...  CR LF         Defender 3000 as it sends
 s _ _ n n n n n n n _ u u _ m _ g g g  CR LF      Ranger: legend NET, or B/G for gross
 
 n n n n n n n n n n n [n] _ u... [ ?] [ legend]  CR LF      Scout, Navigator""",
-        ),
     ),
 )

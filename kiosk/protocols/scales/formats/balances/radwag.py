@@ -11,7 +11,7 @@ import re
 
 from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
-from kiosk.protocols.scales.shared.protocol import DisplayState, FormatDescription, Params, Poll, ScaleProtocol
+from kiosk.protocols.scales.shared.protocol import DisplayState, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, RejectReason
 from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT, ReplyPattern, match_reply
 from kiosk.protocols.scales.shared.text_format import UNITS, TextFormat
@@ -120,17 +120,15 @@ PROTOCOLS = (
         respond=_respond,
         commands=plain(_COMMANDS),
         poll=Poll(interval_s=0.2, timeout_s=1.0, retries=2),
-        about=FormatDescription(
-            devices="Radwag balances and indicators, WTC price scales",
-            source="Radwag manuals (WTC p. 48), tables of commands and answers",
-            menu="9600 8N1",
-            picture="""\
+        devices="Radwag balances and indicators, WTC price scales",
+        source="Radwag manuals (WTC p. 48), tables of commands and answers",
+        menu="9600 8N1",
+        picture="""\
 C C C  m _ s  n n n n n n n n n  _ u u u  CR LF
 |      |   |  |                    `-- unit, left-aligned
 |      |   |  `----------------------- nine characters, right-aligned
 |      |   `-------------------------- space or -
 |      `------------------------------ space stable, ? unstable, ^ over, v under
 `------------------------------------- S, SI, SU, SUI: the command that is answered; OT: a tare""",
-        ),
     ),
 )

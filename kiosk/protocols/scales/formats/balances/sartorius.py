@@ -16,14 +16,7 @@ from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.shared.numbers import from_text, to_text
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import (
-    DisplayState,
-    FormatDescription,
-    LineSettings,
-    Params,
-    Poll,
-    ScaleProtocol,
-)
+from kiosk.protocols.scales.shared.protocol import DisplayState, LineSettings, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 
 LENGTH = Parameter(
@@ -120,13 +113,11 @@ PROTOCOLS = (
         commands=_COMMANDS,
         poll=Poll(interval_s=0.5, timeout_s=1.0),
         respond=_respond,
-        about=FormatDescription(
-            devices="Sartorius and Minebea CP, LE, GC, Quintix, WZA; other balances with SBI",
-            source="CP 323 S p. 55, LE 2202 S p. 51, GC 803 p. 57, Quintix p. 87, WZA p. 24",
-            menu="SBI, 1200 7O1 with hardware handshake, newer ones 9600 8O1; 22 characters, so that net is told",
-            picture="""\
+        devices="Sartorius and Minebea CP, LE, GC, Quintix, WZA; other balances with SBI",
+        source="CP 323 S p. 55, LE 2202 S p. 51, GC 803 p. 57, Quintix p. 87, WZA p. 24",
+        menu="SBI, 1200 7O1 with hardware handshake, newer ones 9600 8O1; 22 characters, so that net is told",
+        picture="""\
 [identification(6)]  sign  space  number(8)  space  unit(3)  0D 0A
  `-- N net, G gross, T tare, Stat            `-- blank while unstable""",
-        ),
     ),
 )

@@ -14,7 +14,7 @@ from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import DisplayState, FormatDescription, Params, Poll, ScaleProtocol
+from kiosk.protocols.scales.shared.protocol import DisplayState, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, RejectReason
 from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT, ReplyPattern, match_reply
 from kiosk.protocols.scales.shared.text_format import ANY_CASE, TextFormat
@@ -132,16 +132,14 @@ PROTOCOLS = (
         commands=plain(_COMMANDS),
         parameters=(WIDTH,),
         poll=Poll(interval_s=0.2, timeout_s=1.0, retries=2),
-        about=FormatDescription(
-            devices="Mettler Toledo balances and terminals, KERN with KCP",
-            source="MT-SICS manuals AL-IC p. 72, AT p. 87 and XPR; KERN KIB-TM and KCP-ZB 1.1.2",
-            menu="MT-SICS, 9600 8N1 (UC3 terminals 7E1); KERN: KCP, automatic print off",
-            picture="""\
+        devices="Mettler Toledo balances and terminals, KERN with KCP",
+        source="MT-SICS manuals AL-IC p. 72, AT p. 87 and XPR; KERN KIB-TM and KCP-ZB 1.1.2",
+        menu="MT-SICS, 9600 8N1 (UC3 terminals 7E1); KERN: KCP, automatic print off",
+        picture="""\
 S _ S _ n n n n n n n n n n _ u...  CR LF
 |   |   |                     `-- g, kg, mg, lb, oz, pcs, %
 |   |   `------------------------ ten characters, right-aligned
 |   `---------------------------- S stable, D moving; I not now, + overload, - underload
 `-------------------------------- the answer to S, SI, SIR""",
-        ),
     ),
 )

@@ -23,14 +23,7 @@ from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameL
 from kiosk.protocols.scales.shared.numbers import from_text
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import (
-    DisplayState,
-    FormatDescription,
-    LineSettings,
-    Params,
-    Poll,
-    ScaleProtocol,
-)
+from kiosk.protocols.scales.shared.protocol import DisplayState, LineSettings, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT
 
@@ -173,12 +166,10 @@ def _row(model: _Model, devices: str, picture: str) -> ScaleProtocol:
         parameters=(METRIC, HIGH_RESOLUTION),
         poll=Poll(interval_s=0.25, timeout_s=0.5, retries=2),
         line=LineSettings(9600, 7, "E", 1),
-        about=FormatDescription(
-            devices=devices,
-            source="Mettler Toledo DIVA service manual p. 39-45, Salter 3700LP p. 11, Datalogic KA-01089",
-            menu="9600 7E1, echo off; a scale set to pounds needs `metric=false`",
-            picture=picture,
-        ),
+        devices=devices,
+        source="Mettler Toledo DIVA service manual p. 39-45, Salter 3700LP p. 11, Datalogic KA-01089",
+        menu="9600 7E1, echo off; a scale set to pounds needs `metric=false`",
+        picture=picture,
     )
 
 

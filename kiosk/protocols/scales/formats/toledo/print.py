@@ -17,7 +17,7 @@ from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.shared.numbers import from_text
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import DisplayState, FormatDescription, Params, ScaleProtocol
+from kiosk.protocols.scales.shared.protocol import DisplayState, Params, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Rejected, RejectReason
 from kiosk.protocols.scales.shared.text_format import ANY_CASE, TextFormat
 
@@ -171,16 +171,14 @@ PROTOCOLS: tuple[ScaleProtocol, ...] = (
         make_decoder=_print_decoder,
         encode_frame=_encode_print,
         parameters=(LENGTH,),
-        about=FormatDescription(
-            devices="Mettler Toledo MS and MS-TS bench balances, by print key",
-            source=_SOURCE,
-            menu="print-out with CR LF. Nothing comes until the key is pressed.",
-            picture="""\
+        devices="Mettler Toledo MS and MS-TS bench balances, by print key",
+        source=_SOURCE,
+        menu="print-out with CR LF. Nothing comes until the key is pressed.",
+        picture="""\
 _____ L  ________7.385 _ kg__  CR LF
       |          |       `-- unit, left-aligned
       |          `---------- weight, right-aligned
       `--------------------- N net, G gross, T tare (not a weight)""",
-        ),
     ),
     ScaleProtocol(
         id="mt_jik6cab",
@@ -188,11 +186,10 @@ _____ L  ________7.385 _ kg__  CR LF
         no_booking=_PRESSED,
         make_decoder=_block_decoder,
         encode_frame=_encode_block,
-        about=FormatDescription(
-            devices="JIK-6CAB, by print key",
-            source=_SOURCE,
-            menu="print-out of all lines. Nothing comes until the key is pressed.",
-            picture="""\
+        devices="JIK-6CAB, by print key",
+        source=_SOURCE,
+        menu="print-out of all lines. Nothing comes until the key is pressed.",
+        picture="""\
 ^KJIK000        header
 2026-03-09      date, time
 17:05:21
@@ -204,6 +201,5 @@ _____ L  ________7.385 _ kg__  CR LF
   7.385 kg
     0 pcs       count
 ~P1             trailer""",
-        ),
     ),
 )

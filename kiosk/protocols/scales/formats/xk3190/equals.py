@@ -21,7 +21,7 @@ from kiosk.protocols.scales.shared.engines import slices
 from kiosk.protocols.scales.shared.numbers import from_text
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import DisplayState, FormatDescription, Params, ScaleProtocol
+from kiosk.protocols.scales.shared.protocol import DisplayState, Params, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Rejected, RejectReason
 from kiosk.protocols.scales.shared.text_format import TextFormat
 
@@ -133,16 +133,6 @@ def _encode_integer(shown: DisplayState, params: Params) -> bytes:
     return f"={text}".encode("ascii") if text else b""
 
 
-def _about(picture: str, setting: str, devices: str = "Yaohua XK3190-A26, A23p and their copies") -> FormatDescription:
-    return FormatDescription(
-        devices=devices,
-        source="XK3190-A23p manual p. 24-27, XK3190-A26 manual p. 12-13",
-        wiring="",
-        menu=setting,
-        picture=picture,
-    )
-
-
 _SIGN = "0 positive, - negative"
 _WIDTH_8 = "Where each frame has nine bytes, width=8 refuses one that lost a byte."
 _WARNING = "The other direction looks the same: put a known weight on before the first weighing."
@@ -152,7 +142,9 @@ def _row(
     protocol: str,
     make_decoder: Callable[[Params], Decoder],
     encode_frame: Callable[[DisplayState, Params], bytes],
-    about: FormatDescription,
+    picture: str,
+    menu: str,
+    devices: str = "Yaohua XK3190-A26, A23p and their copies",
 ) -> ScaleProtocol:
     return ScaleProtocol(
         id=protocol,
@@ -160,7 +152,10 @@ def _row(
         make_decoder=make_decoder,
         encode_frame=encode_frame,
         parameters=(WIDTH,),
-        about=about,
+        devices=devices,
+        source="XK3190-A23p manual p. 24-27, XK3190-A26 manual p. 12-13",
+        menu=menu,
+        picture=picture,
     )
 
 
@@ -169,39 +164,33 @@ PROTOCOLS = (
         "xk3190_eq_reversed",
         partial(_decoder, number=_REVERSED, read=_backwards),
         partial(_encode, reverse=True),
-        _about(
-            f"""\
+        f"""\
 =  n n n n n n n  s  [u u  x  unit price  x  amount]
    |              |   `-- format 3 only: kg , lb, pc; x is a separator
    |              `------ {_SIGN}
    `--------------------- number with its point, LEAST significant first: 7.385 is =583.7000""",
-            f"continuous format 1 or 3, 9600 8N1. {_WIDTH_8} {_WARNING}",
-        ),
+        f"continuous format 1 or 3, 9600 8N1. {_WIDTH_8} {_WARNING}",
     ),
     _row(
         "xk3190_eq_forward",
         partial(_decoder, number=_FORWARD, read=from_text),
         partial(_encode, reverse=False),
-        _about(
-            f"""\
+        f"""\
 =  s  n n n n n n n  [u u  x  unit price  x  amount]
    |  |               `-- format 4 only: kg, lb, pc; x is a separator
    |  `------------------ number with its point, most significant first: 7.385 is =0007.385
    `--------------------- {_SIGN}""",
-            f"continuous format 2 or 4, 9600 8N1. {_WIDTH_8} {_WARNING}",
-        ),
+        f"continuous format 2 or 4, 9600 8N1. {_WIDTH_8} {_WARNING}",
     ),
     _row(
         "eq_forward_integer",
         partial(_decoder, number=_INTEGER, read=from_text),
         _encode_integer,
-        _about(
-            f"""\
+        f"""\
 =  s  n n n n n n n
    |  `-- whole number, most significant first
    `----- {_SIGN}""",
-            "continuous output, 9600 8N1; the unit is the one set at the indicator",
-            devices="weighbridge indicators and copies of the XK3190 that show whole units",
-        ),
+        "continuous output, 9600 8N1; the unit is the one set at the indicator",
+        devices="weighbridge indicators and copies of the XK3190 that show whole units",
     ),
 )

@@ -22,7 +22,7 @@ from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.shared.numbers import from_text
 from kiosk.protocols.scales.shared.params import CHECKSUM
 from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import DisplayState, FormatDescription, Params, ScaleProtocol
+from kiosk.protocols.scales.shared.protocol import DisplayState, Params, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Rejected, RejectReason
 from kiosk.protocols.scales.shared.text_format import WIDTH, TextFormat, with_width
 
@@ -129,18 +129,16 @@ PROTOCOLS = (
         make_decoder=_decoder_a12e,
         encode_frame=encode_a12e,
         parameters=(CHECKSUM,),
-        about=FormatDescription(
-            devices="Yaohua XK3190-A12E and copies",
-            source="XK3190-A12E manual p. 13",
-            wiring="DB9: 2, 3, 5",
-            menu="continuous output, 9600 8N1",
-            picture="""\
+        devices="Yaohua XK3190-A12E and copies",
+        source="XK3190-A12E manual p. 13",
+        wiring="DB9: 2, 3, 5",
+        menu="continuous output, 9600 8N1",
+        picture="""\
 W  t  n n n n n n n  k g  c c  CR LF
    |  |                   `-- XOR of bytes 1-11 as two hexadecimal characters
    |  `---------------------- weight, right-aligned
    `------------------------- G gross, N net
 nine spaces  O L  c c  CR LF   overload; L O underload""",
-        ),
     ),
     ScaleProtocol(
         id="xk3190_ww",
@@ -150,15 +148,13 @@ nine spaces  O L  c c  CR LF   overload; L O underload""",
         commands=_COMMANDS_WW,
         respond=_respond_ww,
         parameters=(WIDTH,),
-        about=FormatDescription(
-            devices="boards of the type XK3190-A12, A15",
-            source="lines recorded from such boards",
-            menu="continuous output or on command R, 9600 8N1",
-            picture="""\
+        devices="boards of the type XK3190-A12, A15",
+        source="lines recorded from such boards",
+        menu="continuous output or on command R, 9600 8N1",
+        picture="""\
 w  t  n n n n n n n  u u  CR LF
    |  |              `-- kg or lb
    |  `----------------- filled with zeros; - first when negative
    `-------------------- w gross, n net, t tare""",
-        ),
     ),
 )

@@ -82,7 +82,7 @@ def _check6(body: bytes) -> int:
 def _judge6(match: re.Match[bytes], frame: bytes) -> Decoded:
     unit, stable = _UNITS6.get(match["unit"].strip(b" ")), _STABLE6.get(match["status"])
     if match["over"] or match["sign"] == b"F":
-        return Reading(None, unit, stable, net=None, overload=True, underload=None, raw=frame)
+        return Reading(None, unit, stable, overload=True, raw=frame)
     if stable is None:
         return Rejected(RejectReason.FAULT, frame)
     if not match["weight"].strip(b" "):
@@ -91,7 +91,7 @@ def _judge6(match: re.Match[bytes], frame: bytes) -> Decoded:
     if weight is None or unit is None:
         return Rejected(RejectReason.FRAMING, frame)
     weight = signed(match["sign"] == b"-", format(weight, "f"))
-    return Reading(weight, unit, stable, net=None, overload=False, underload=None, raw=frame)
+    return Reading(weight, unit, stable, overload=False, raw=frame)
 
 
 def encode_frame6(shown: DisplayState, _: Params) -> bytes:

@@ -61,7 +61,7 @@ def _d6_stable(status: int, digits: bytes, frame: bytes) -> Decoded:
     value = from_digits(bool(status & _NEGATIVE), digits, decimals)
     if mode:
         return Record(_RECORDS[mode], to_text(value), frame)
-    return Reading(value, unit=None, stable=stable, net=None, overload=False, underload=None, raw=frame)
+    return Reading(value, unit=None, stable=stable, overload=False, raw=frame)
 
 
 def _d4_stable(status: int, digits: bytes, frame: bytes) -> Decoded:
@@ -71,11 +71,11 @@ def _d4_stable(status: int, digits: bytes, frame: bytes) -> Decoded:
     if decimals > 5:
         return Rejected(RejectReason.FRAMING, frame)
     value = from_digits(bool(status & _NEGATIVE), digits, decimals)
-    return Reading(value, unit=None, stable=stable, net=None, overload=False, underload=None, raw=frame)
+    return Reading(value, unit=None, stable=stable, overload=False, raw=frame)
 
 
 def _overload(stable: bool, frame: bytes) -> Reading:
-    return Reading(None, unit=None, stable=stable, net=None, overload=True, underload=None, raw=frame)
+    return Reading(None, unit=None, stable=stable, overload=True, raw=frame)
 
 
 _LAYOUTS: Mapping[str, Callable[[bytes], Decoded]] = {

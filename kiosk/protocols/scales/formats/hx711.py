@@ -42,15 +42,7 @@ def _parse(data: bytes, given: Params) -> Reading:
     at_end, doubtful = counts in (_LOWEST, _HIGHEST), suspect(counts)
     weight = None if at_end or doubtful else _weight(counts, given)
     return Reading(
-        weight,
-        unit=None if weight is None else "kg",
-        stable=None,
-        net=None,
-        overload=at_end,
-        underload=None,
-        raw=data,
-        counts=counts,
-        suspect=doubtful,
+        weight, unit=None if weight is None else "kg", overload=at_end, raw=data, counts=counts, suspect=doubtful
     )
 
 

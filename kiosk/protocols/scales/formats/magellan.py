@@ -35,7 +35,7 @@ def _parse(line: bytes, metric: bool) -> Decoded:
     unit, width, decimals = ("kg", 5, 3) if metric else ("lb", 4, 2)
     if line in _CONDITIONS:
         stable, over, under = _CONDITIONS[line]
-        return Reading(None, None, stable=stable, net=None, overload=over, underload=under, raw=line)
+        return Reading(None, None, stable=stable, overload=over, underload=under, raw=line)
     if line == b"S140":
         return Rejected(RejectReason.BUSY, line)
     zero = _ZERO.fullmatch(line)
@@ -49,7 +49,7 @@ def _parse(line: bytes, metric: bool) -> Decoded:
 
 
 def _weighed(weight: Decimal, unit: str, line: bytes) -> Reading:
-    return Reading(weight, unit, stable=True, net=None, overload=False, underload=False, raw=line)
+    return Reading(weight, unit, stable=True, overload=False, underload=False, raw=line)
 
 
 def _message(line: bytes) -> Decoded:

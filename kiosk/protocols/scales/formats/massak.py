@@ -94,7 +94,7 @@ def _refused(body: bytes, frame: bytes) -> Decoded:
     if len(body) == 1:
         return Rejected(_NACKS.get(body[0], RejectReason.DEVICE_ERROR), frame)
     if body[1] == _OVERLOAD:
-        return Reading(None, None, stable=None, net=None, overload=True, underload=False, raw=frame)
+        return Reading(None, None, overload=True, underload=False, raw=frame)
     return Rejected(_ERRORS.get(body[1], RejectReason.DEVICE_ERROR), frame)
 
 
@@ -155,7 +155,7 @@ def _parse_j(frame: bytes) -> Decoded:
         # A second program that was tried with such a scale reads bit 6 as minus: then the sign is not certain.
         return Rejected(RejectReason.NO_WEIGHT, frame)
     stable = bool(status & 0x80)
-    return Reading(Decimal(weight), "g", stable=stable, net=None, overload=None, underload=None, raw=frame)
+    return Reading(Decimal(weight), "g", stable=stable, raw=frame)
 
 
 def encode_j(shown: DisplayState, _: Params) -> bytes:

@@ -217,7 +217,7 @@ _UPS_HEAD = re.compile(rb"(?<! ) {2,}(?=[-+0-9])")
 
 def _parse_ups(message: bytes) -> Decoded:
     if message == b"\r":
-        return Reading(None, None, stable=None, net=None, overload=True, underload=None, raw=message)
+        return Reading(None, None, overload=True, raw=message)
     return _UPS.parse(message)
 
 
@@ -255,19 +255,19 @@ def _parse_penn(line: bytes) -> Decoded:
     beyond = _PENN_RANGE.fullmatch(line)
     if beyond is not None:
         over = beyond["range"].startswith(b"O")
-        return Reading(None, None, stable=None, net=None, overload=over, underload=not over, raw=line)
+        return Reading(None, None, overload=over, underload=not over, raw=line)
     match = _PENN.fullmatch(line)
     weight = from_text(match["number"]) if match else None
     if match is None or weight is None:
         return Rejected(RejectReason.FRAMING, line)
     if match["label"] == b"Count" and match["unit"] in _PIECES:
-        return Reading(weight, "pcs", stable=None, net=None, overload=False, underload=False, raw=line)
+        return Reading(weight, "pcs", overload=False, underload=False, raw=line)
     unit = ANY_CASE.get(match["unit"])
     if match["label"] == b"Count" or unit in (None, "pcs", "%"):
         return Rejected(RejectReason.FRAMING, line)
     if match["label"] == b"Piece Weight":
         return Record("piece_weight", f"{to_text(weight)} {unit}", line)
-    return Reading(weight, unit, stable=None, net=_PENN_NET[match["label"]], overload=False, underload=False, raw=line)
+    return Reading(weight, unit, net=_PENN_NET[match["label"]], overload=False, underload=False, raw=line)
 
 
 def encode_penn(shown: DisplayState, _: Params) -> bytes:

@@ -101,7 +101,7 @@ def _parse_d06(frame: bytes) -> Decoded:
         return Rejected(RejectReason.NO_WEIGHT, frame)
     unit, decimals = _D06_UNITS[match["unit"]]
     weight = from_digits(False, match["weight"], decimals)
-    return Reading(weight, unit, stable=True, net=None, overload=False, underload=False, raw=frame)
+    return Reading(weight, unit, stable=True, overload=False, underload=False, raw=frame)
 
 
 def _d06_condition(code: bytes, frame: bytes) -> Decoded:
@@ -110,7 +110,7 @@ def _d06_condition(code: bytes, frame: bytes) -> Decoded:
     if code not in _D06_CONDITIONS:
         return Rejected(_D06_ERRORS.get(code, RejectReason.DEVICE_ERROR), frame)
     stable, over, under = _D06_CONDITIONS[code]
-    return Reading(None, None, stable=stable, net=None, overload=over, underload=under, raw=frame)
+    return Reading(None, None, stable=stable, overload=over, underload=under, raw=frame)
 
 
 def encode_d06(shown: DisplayState, params: Params) -> bytes:
@@ -171,7 +171,7 @@ def _parse_tisa(line: bytes) -> Decoded:
 
 
 def _tisa_reading(weight: Decimal | None, stable: bool | None, underload: bool | None, line: bytes) -> Reading:
-    return Reading(weight, None, stable=stable, net=None, overload=None, underload=underload, raw=line)
+    return Reading(weight, None, stable=stable, underload=underload, raw=line)
 
 
 def _tisa_frame(invalid: bool, digits: str, no_amount: bool, amount: int) -> bytes:
@@ -210,7 +210,7 @@ _PRIX_WORD = re.compile(rb"\x02([^0-9])\1{4}\x03", re.DOTALL)
 
 
 def _grams(weight: int, frame: bytes) -> Reading:
-    return Reading(Decimal(weight), "g", stable=None, net=None, overload=None, underload=None, raw=frame)
+    return Reading(Decimal(weight), "g", raw=frame)
 
 
 def _parse_prix(frame: bytes) -> Decoded:

@@ -75,7 +75,6 @@ def _reading(weight: Decimal | None, unit: str | None, status: int, report: byte
         weight,
         unit,
         stable=None if status in (_UNDER, _OVER) else status in (_ZERO, _STABLE),
-        net=None,
         overload=status == _OVER,
         underload=status == _UNDER,
         raw=report,

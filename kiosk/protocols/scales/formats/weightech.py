@@ -31,7 +31,7 @@ _OVERLOAD = re.compile(rb"[01](?=.*ol),[^,]{7},[^,]{7},[^,]{7}", re.IGNORECASE)
 
 def _parse(line: bytes) -> Decoded:
     if _OVERLOAD.fullmatch(line):
-        return Reading(None, unit=None, stable=None, net=None, overload=True, underload=None, raw=line)
+        return Reading(None, unit=None, overload=True, raw=line)
     decoded = _FORMAT.parse(line)
     if not isinstance(decoded, Reading):
         return decoded

@@ -61,7 +61,7 @@ def _parse(line: bytes, length: str) -> Decoded:
 def _condition(word: bytes, line: bytes) -> Decoded:
     if word in _OVER or word in _UNDER:
         over = word in _OVER
-        return Reading(None, None, stable=None, net=None, overload=over, underload=not over, raw=line)
+        return Reading(None, None, overload=over, underload=not over, raw=line)
     if word.startswith(b"Err"):
         return Rejected(RejectReason.DEVICE_ERROR, line)
     return Rejected(RejectReason.BUSY if word.startswith(b"Cal") else RejectReason.NO_WEIGHT, line)

@@ -120,7 +120,7 @@ def _weighed(masses: _Lines, block: bytes) -> Decoded:
     alike = {(unit, number.as_tuple().exponent) for _, number, unit in masses}
     if len(alike) != 1 or tare is None or net is None or gross is None or net != gross - tare:
         return Rejected(RejectReason.FRAMING, block)
-    return Reading(net, masses[0][2], stable=None, net=bool(tare), overload=None, underload=None, raw=block, tare=tare)
+    return Reading(net, masses[0][2], net=bool(tare), raw=block, tare=tare)
 
 
 def _by_place(masses: _Lines) -> tuple[Decimal | None, Decimal | None, Decimal | None]:

@@ -48,7 +48,7 @@ def _parse_tf0(frame: bytes, verify: bool) -> Decoded:
     if match is None:
         return Rejected(RejectReason.FRAMING, frame)
     weight = from_digits(match[1] == b"-", match[2], int(match[3]))
-    return Reading(weight, unit=None, stable=None, net=None, overload=None, underload=None, raw=frame)
+    return Reading(weight, unit=None, raw=frame)
 
 
 def _decoder_tf0(given: Params) -> Decoder:
@@ -84,7 +84,7 @@ def _answered(match: re.Match[bytes], frame: bytes) -> Decoded:
         return Record("tare", to_text(weight), frame)
     if match[2] not in _NET:
         return Rejected(RejectReason.NO_WEIGHT, frame)
-    return Reading(weight, unit=None, stable=None, net=_NET[match[2]], overload=None, underload=None, raw=frame)
+    return Reading(weight, unit=None, net=_NET[match[2]], raw=frame)
 
 
 def _decoder_tf1(given: Params) -> Decoder:

@@ -138,59 +138,46 @@ _WIDTH_8 = "Where each frame has nine bytes, width=8 refuses one that lost a byt
 _WARNING = "The other direction looks the same: put a known weight on before the first weighing."
 
 
-def _row(
-    protocol: str,
-    make_decoder: Callable[[Params], Decoder],
-    encode_frame: Callable[[DisplayState, Params], bytes],
-    picture: str,
-    menu: str,
-    devices: str = "Yaohua XK3190-A26, A23p and their copies",
-) -> ScaleProtocol:
-    return ScaleProtocol(
-        id=protocol,
-        reports=("weight", "unit"),
-        make_decoder=make_decoder,
-        encode_frame=encode_frame,
-        parameters=(WIDTH,),
-        devices=devices,
-        source="XK3190-A23p manual p. 24-27, XK3190-A26 manual p. 12-13",
-        menu=menu,
-        picture=picture,
-    )
-
+_row = partial(
+    ScaleProtocol,
+    reports=("weight", "unit"),
+    parameters=(WIDTH,),
+    devices="Yaohua XK3190-A26, A23p and their copies",
+    source="XK3190-A23p manual p. 24-27, XK3190-A26 manual p. 12-13",
+)
 
 PROTOCOLS = (
     _row(
-        "xk3190_eq_reversed",
-        partial(_decoder, number=_REVERSED, read=_backwards),
-        partial(_encode, reverse=True),
-        f"""\
+        id="xk3190_eq_reversed",
+        make_decoder=partial(_decoder, number=_REVERSED, read=_backwards),
+        encode_frame=partial(_encode, reverse=True),
+        picture=f"""\
 =  n n n n n n n  s  [u u  x  unit price  x  amount]
    |              |   `-- format 3 only: kg , lb, pc; x is a separator
    |              `------ {_SIGN}
    `--------------------- number with its point, LEAST significant first: 7.385 is =583.7000""",
-        f"continuous format 1 or 3, 9600 8N1. {_WIDTH_8} {_WARNING}",
+        menu=f"continuous format 1 or 3, 9600 8N1. {_WIDTH_8} {_WARNING}",
     ),
     _row(
-        "xk3190_eq_forward",
-        partial(_decoder, number=_FORWARD, read=from_text),
-        partial(_encode, reverse=False),
-        f"""\
+        id="xk3190_eq_forward",
+        make_decoder=partial(_decoder, number=_FORWARD, read=from_text),
+        encode_frame=partial(_encode, reverse=False),
+        picture=f"""\
 =  s  n n n n n n n  [u u  x  unit price  x  amount]
    |  |               `-- format 4 only: kg, lb, pc; x is a separator
    |  `------------------ number with its point, most significant first: 7.385 is =0007.385
    `--------------------- {_SIGN}""",
-        f"continuous format 2 or 4, 9600 8N1. {_WIDTH_8} {_WARNING}",
+        menu=f"continuous format 2 or 4, 9600 8N1. {_WIDTH_8} {_WARNING}",
     ),
     _row(
-        "eq_forward_integer",
-        partial(_decoder, number=_INTEGER, read=from_text),
-        _encode_integer,
-        f"""\
+        id="eq_forward_integer",
+        make_decoder=partial(_decoder, number=_INTEGER, read=from_text),
+        encode_frame=_encode_integer,
+        picture=f"""\
 =  s  n n n n n n n
    |  `-- whole number, most significant first
    `----- {_SIGN}""",
-        "continuous output, 9600 8N1; the unit is the one set at the indicator",
+        menu="continuous output, 9600 8N1; the unit is the one set at the indicator",
         devices="weighbridge indicators and copies of the XK3190 that show whole units",
     ),
 )

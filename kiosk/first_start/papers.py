@@ -22,7 +22,7 @@ LABEL = "label"
 def test_paper(name: str, draft: SettingsDraft, data: Path) -> bytes:
     """The paper of the printer called ``name``.
 
-    Raises FontProblem, LayoutProblem, PageTooWide, ProfileProblem or BadIdentifier.
+    Raises FontProblem, LayoutProblem, ValueError or BadIdentifier.
     """
     printer: PrinterDraft = getattr(draft, name)
     setup = profile(printer.profile).setup

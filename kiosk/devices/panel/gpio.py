@@ -140,15 +140,11 @@ class GpioPanel:
             logger.exception("a press of the button %s could not be used", button)
 
 
-class PanelNotFitted(Exception):
-    """The text says what is missing."""
-
-
 def pin_factory(settings: PanelSettings, simulated: PinFactory | None) -> Any:
     """gpiozero's way to the pins; raises NotFitted with everything that was tried."""
     if settings.factory == "simulated":
         if simulated is None:
-            raise PanelNotFitted("a simulated panel is there in the demo only")
+            raise RuntimeError("a simulated panel is there in the demo only")
         return simulated()
     tried = []
     for name in _AUTO if settings.factory == "auto" else (settings.factory,):
@@ -157,7 +153,7 @@ def pin_factory(settings: PanelSettings, simulated: PinFactory | None) -> Any:
             return getattr(importlib.import_module(module), kind)()
         except Exception as error:  # each library has errors of its own
             tried.append(f"{name}: {error}")
-    raise PanelNotFitted(f"no way to the pins ({'; '.join(tried)})")
+    raise RuntimeError(f"no way to the pins ({'; '.join(tried)})")
 
 
 class PanelBoard:
@@ -170,7 +166,7 @@ class PanelBoard:
         self._buttons: dict[str, Any] = {}
         try:
             if not any(getattr(settings, name) is not None for name in (*OUTPUTS, *BUTTONS)):
-                raise PanelNotFitted("the section names no pin")
+                raise RuntimeError("the section names no pin")
             self._take(settings, on_edge)
         except BaseException:
             self.close()

@@ -32,15 +32,11 @@ _HARMLESS = frozenset({PrinterFault.PAPER_NEAR_END, PrinterFault.PRINTING})
 _UNKNOWN = PrinterStatus(ready=None, fault=None, flags=(PrinterFault.UNKNOWN,))
 
 
-class HttpRefused(Exception):
-    """The server answered, and not with 200; the text says so."""
-
-
-_EXCHANGE_ERRORS = (ChannelBroken, ChannelTimeout, HttpRefused, ipp.BadIppResponse)
+_EXCHANGE_ERRORS = (ChannelBroken, ChannelTimeout, ipp.BadIppResponse)
 
 
 class IppPrinter:
-    """A connection for each question; one job at a time. Safe from several threads. Raises ProfileProblem."""
+    """A connection for each question; one job at a time. Safe from several threads. Raises ValueError."""
 
     proof = "job"
     proves = True
@@ -91,7 +87,7 @@ class IppPrinter:
         request = ipp.requested_attributes(ipp.PRINTER_ATTRIBUTES)
         try:
             reply = self._exchange(Operation.GET_PRINTER_ATTRIBUTES, until, request)
-        except (ChannelBroken, ChannelTimeout, HttpRefused):
+        except (ChannelBroken, ChannelTimeout):
             return _UNKNOWN
         found = parse_status("ipp", reply)
         return PrinterStatus(found.ready, found.fault, tuple(PrinterFault(flag) for flag in found.flags))
@@ -168,7 +164,7 @@ class IppPrinter:
             self._exchange(Operation.CANCEL_JOB, until, ipp.job_id(number), ipp.user(_USER))
 
     def _exchange(self, operation: Operation, until: float, *attributes: ipp.Attribute, document: bytes = b"") -> bytes:
-        """Raises ChannelBroken, ChannelTimeout or HttpRefused. A question has ANSWER_S, a document the deadline."""
+        """Raises ChannelBroken or ChannelTimeout. A question has ANSWER_S, a document the deadline."""
         until = until if document else min(until, monotonic() + ANSWER_S)
         number = next(self._numbers)
         message = ipp.request(operation, number, self._address.uri, *attributes)
@@ -192,7 +188,7 @@ _MAX_INTERIM_RESPONSES = 8  # Answers like "100 Continue" in front of the answer
 
 
 class HttpExchange:
-    """A request on a channel that is used for nothing else. Raises ChannelBroken, ChannelTimeout or HttpRefused."""
+    """A request on a channel that is used for nothing else. Raises ChannelBroken or ChannelTimeout."""
 
     def __init__(self, channel: PrinterChannel, until: float, max_bytes: int) -> None:
         self._channel = channel
@@ -219,7 +215,7 @@ class HttpExchange:
             if status >= 200:
                 break
         if status != 200:
-            raise HttpRefused(f"it answers HTTP {status}")
+            raise ChannelBroken(f"it answers HTTP {status}")
         if "chunked" in fields.get("transfer-encoding", ""):
             return self._chunks()
         length = fields.get("content-length")

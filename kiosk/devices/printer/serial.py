@@ -34,7 +34,7 @@ class SerialLine:
 
 
 class SerialPrinter(StreamPrinter):
-    """Opens the port for each job, for itself alone. ``language`` as for TcpPrinter. Raises ProfileProblem.
+    """Opens the port for each job, for itself alone. ``language`` as for TcpPrinter. Raises ValueError.
 
     The time of the bits on the line is added to every deadline: it says how long the paper may take.
     """

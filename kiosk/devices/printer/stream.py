@@ -78,7 +78,7 @@ class StreamPrinter(ABC):
     """A printer behind a byte stream, opened anew for every job. One job at a time; safe from several threads."""
 
     def __init__(self, language: str | PrinterProfile, where: str) -> None:
-        """``language`` is one, the id of a row of profiles.toml, or such a row. Raises ProfileProblem."""
+        """``language`` is one, the id of a row of profiles.toml, or such a row. Raises ValueError."""
         row = profile(language)
         self._profile = row
         self._name = PrinterName("receipt printer" if row.language == "escpos" else "label printer", where)
@@ -381,7 +381,7 @@ RAW_PORT = 9100
 class TcpPrinter(StreamPrinter):
     """Opens a connection for each job: most print servers serve one client at a time.
 
-    Give an address, not a name: a name is looked up without a deadline. Raises ProfileProblem.
+    Give an address, not a name: a name is looked up without a deadline. Raises ValueError.
     """
 
     def __init__(self, host: str, port: int = RAW_PORT, language: str | PrinterProfile = "tspl") -> None:
@@ -412,7 +412,7 @@ class FilePrinter(StreamPrinter):
     """Opens the file for each job, never blocking and never creating it: an unplugged printer has no file.
 
     A device file is asked for its status like a network printer. A plain file or pipe has no way back: there the
-    complete write is the proof and ``status`` is unknown. ``language`` as for TcpPrinter. Raises ProfileProblem.
+    complete write is the proof and ``status`` is unknown. ``language`` as for TcpPrinter. Raises ValueError.
     """
 
     def __init__(self, path: str | Path, language: str | PrinterProfile = "tspl") -> None:

@@ -318,7 +318,7 @@ class Commands:
         self._names: dict[bytes, str] = {}
         for name in names:
             if name in row.commands:
-                self._names.setdefault(row.commands[name](params), name)
+                self._names.setdefault(row.command(name, params), name)
         if row.poll is not None:
             self._names |= {row.poll.accept: ACCEPT, row.poll.refuse: REFUSE}
         self._names.pop(b"", None)

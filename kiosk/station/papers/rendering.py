@@ -86,7 +86,7 @@ def require_fonts() -> None:
 def render(job: PrintJob, setup: PageSetup, key: PickupKey = NO_KEY, layouts: Layouts = SHIPPED) -> RenderedJob:
     """The whole job for a printer of this setup, as ``paper_of`` says.
 
-    Raises DocumentProblem, LayoutProblem, PageTooWide, ValueError, CounterRefused (no key).
+    Raises DocumentProblem, LayoutProblem, ValueError, CounterRefused (no key).
     """
     data, drawing = paper_of(job, key), DRAWINGS[job.document]
     raster = drawing.draw(data, setup.head, layouts)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from kiosk.devices.ports import Printer, PrinterFault, PrintNotStarted, PrintUncertain
 from kiosk.devices.printer import stream as printer_stream
-from kiosk.devices.printer.profiles import ProfileProblem, profile
+from kiosk.devices.printer.profiles import profile
 from kiosk.devices.printer.stream import TcpPrinter
 from kiosk.labels.raster import Raster
 from kiosk.protocols.printers import escpos, tspl
@@ -292,5 +292,5 @@ def test_nothing_is_sent_when_the_start_cannot_be_noted(label_simulator: Printer
 
 
 def test_an_unknown_language_is_refused_with_the_known_rows() -> None:
-    with pytest.raises(ProfileProblem, match="tspl_203"):
+    with pytest.raises(ValueError, match="tspl_203"):
         TcpPrinter("127.0.0.1", 9100, "pcl")

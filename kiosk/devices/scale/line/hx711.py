@@ -102,12 +102,8 @@ class Hx711Port:
 _FACTORIES = (("gpiozero.pins.lgpio", "LGPIOFactory"), ("gpiozero.pins.rpigpio", "RPiGPIOFactory"))
 
 
-class PinsMissing(OSError):
-    """The text says what is missing and what to do."""
-
-
 class GpiozeroPins:
-    """DOUT and SCK by BCM number. Raises PinsMissing."""
+    """DOUT and SCK by BCM number. Raises OSError."""
 
     def __init__(self, data_pin: int, clock_pin: int, factory: Any = None) -> None:
         self._own = _factory() if factory is None else None
@@ -116,7 +112,7 @@ class GpiozeroPins:
             self._data, self._clock = self._take(data_pin, clock_pin, factory or self._own)
         except Exception as error:
             self.close()
-            raise PinsMissing(f"GPIO{data_pin} and GPIO{clock_pin} cannot be used: {error}") from error
+            raise OSError(f"GPIO{data_pin} and GPIO{clock_pin} cannot be used: {error}") from error
 
     def _take(self, data_pin: int, clock_pin: int, factory: Any) -> tuple[Any, Any]:
         from gpiozero import InputDevice, OutputDevice
@@ -151,6 +147,4 @@ def _factory() -> Any:
             return getattr(importlib.import_module(module), kind)()
         except Exception as error:  # each library has errors of its own
             tried.append(f"{module.rpartition('.')[2]}: {error}")
-    raise PinsMissing(
-        f"there is no way to the pins ({'; '.join(tried)}): install station-kiosk[panel] and python3-lgpio"
-    )
+    raise OSError(f"there is no way to the pins ({'; '.join(tried)}): install station-kiosk[panel] and python3-lgpio")

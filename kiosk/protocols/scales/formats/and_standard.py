@@ -14,7 +14,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile, slices
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
@@ -191,7 +190,7 @@ PROTOCOLS = (
         make_decoder=_decoder,
         encode_frame=encode_frame,
         respond=_respond,
-        commands=plain(_COMMANDS),
+        commands=_COMMANDS,
         parameters=(COMPARATOR,),
         line=LineSettings(2400, 7, "E", 1),
         devices="A&D GC, GP, EK-L, EK-AEP, FX, GX and AD-43xx, set to the standard format",

@@ -18,7 +18,6 @@ from functools import reduce
 from operator import xor
 
 from kiosk.protocols.scales.formats import and_standard
-from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile
 from kiosk.protocols.scales.shared.numbers import from_text, signed
@@ -246,7 +245,7 @@ PROTOCOLS = (
         ),
         encode_frame=encode_frame6,
         respond=_respond6,
-        commands=plain(_WORDS6),
+        commands=_WORDS6,
         poll=_POLL6,
         devices="CAS AP, ER, PD-II set to Type 6 (ER-670), Samsung ER, Gram ZFOC and copies",
         source="CAS PD-II manual p. 19 and 23, Gram ZFOC manual p. 42, rkeeper scale-driver page",
@@ -282,7 +281,7 @@ S S , G G , i L ,  n n n n n n n n  _  u u  CR LF
         ),
         encode_frame=encode_frame6,
         respond=_respond_m,
-        commands=plain(_WORDS_M),
+        commands=_WORDS_M,
         poll=_POLL6,
         devices="Mertech M-ER set to CAS-M or CAS-M Pro",
         source="Mertech page on CAS-M and CAS-M Pro",

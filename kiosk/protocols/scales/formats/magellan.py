@@ -11,7 +11,6 @@ import re
 from decimal import Decimal
 from functools import partial
 
-from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.shared.numbers import from_digits
 from kiosk.protocols.scales.shared.params import Parameter
@@ -100,7 +99,7 @@ PROTOCOLS = (
         encode_frame=encode_frame,
         line=LineSettings(9600, 7, "O"),
         parameters=(METRIC,),
-        commands=plain({"request_weight": b"S11\r", "read": b"S14\r"}),
+        commands={"request_weight": b"S11\r", "read": b"S14\r"},
         poll=Poll(("read",)),
         respond=_respond,
         devices="Datalogic Magellan 8xxx, 9xxx scanner-scales, single cable",

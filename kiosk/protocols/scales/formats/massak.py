@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile, fixed_length
 from kiosk.protocols.scales.shared.protocol import DisplayState, LineSettings, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
@@ -141,8 +140,6 @@ def _respond(name: str, shown: DisplayState, params: Params) -> bytes:
     return _packed(bytes((_DONE,))) if name == "zero" else encode_frame(shown, params)
 
 
-_COMMANDS = plain({"request_weight": _packed(bytes((_GET_WEIGHT,))), "zero": _packed(bytes((_SET_ZERO,)))})
-
 # --- massak_j ---------------------------------------------------------------------------------------------------------
 
 _J_LENGTH = 5
@@ -176,7 +173,7 @@ PROTOCOLS = (
         ),
         encode_frame=encode_frame,
         line=LineSettings(57600),
-        commands=_COMMANDS,
+        commands={"request_weight": _packed(bytes((_GET_WEIGHT,))), "zero": _packed(bytes((_SET_ZERO,)))},
         poll=Poll(),
         respond=_respond,
         devices="Massa-K terminals and scales with Protocol 100",
@@ -196,7 +193,7 @@ F8 55 CE  len len  body  crc crc
         ),
         encode_frame=encode_j,
         line=LineSettings(4800, 8, "E"),
-        commands=plain({"request_weight": b"J"}),
+        commands={"request_weight": b"J"},
         default_unit="g",
         poll=Poll(),
         devices="older Massa-K scales that answer the letter J",

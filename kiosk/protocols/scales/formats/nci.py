@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 
-from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.engines import FixedEngine, FixedProfile, LineEngine, LineProfile
 from kiosk.protocols.scales.shared.numbers import from_text, to_text
 from kiosk.protocols.scales.shared.protocol import DisplayState, LineSettings, Params, Poll, ScaleProtocol
@@ -121,8 +120,6 @@ def _respond_nci(name: str, shown: DisplayState, params: Params) -> bytes:
     return reading[reading.index(b"\r") + 1 :]
 
 
-_NCI_COMMANDS = plain({"request_weight": b"W\r", "handshake": b"S\r", "zero": b"Z\r", "tare": b"T\r"})
-
 # --- sma --------------------------------------------------------------------------------------------------------------
 
 _SMA = re.compile(
@@ -190,16 +187,14 @@ def _respond_sma(name: str, shown: DisplayState, params: Params) -> bytes:
     return encode_sma(shown, params)
 
 
-_SMA_COMMANDS = plain(
-    {
-        "request_weight": b"\nW\r",
-        "print": b"\nP\r",
-        "zero": b"\nZ\r",
-        "tare": b"\nT\r",
-        "clear_tare": b"\nC\r",
-        "read_tare": b"\nM\r",
-    }
-)
+_SMA_COMMANDS = {
+    "request_weight": b"\nW\r",
+    "print": b"\nP\r",
+    "zero": b"\nZ\r",
+    "tare": b"\nT\r",
+    "clear_tare": b"\nC\r",
+    "read_tare": b"\nM\r",
+}
 
 # --- ups_worldship ----------------------------------------------------------------------------------------------------
 
@@ -278,16 +273,14 @@ def encode_penn(shown: DisplayState, _: Params) -> bytes:
     return f"{label} {shown.weight:>8f} {shown.unit}\r\n".encode("ascii")
 
 
-_PENN_COMMANDS = plain(
-    {
-        "request_weight": b"SGW\r",
-        "read_gross": b"SGW\r",
-        "read_net": b"SNW\r",
-        "print": b"SRP\r",
-        "zero": b"ZRO\r",
-        "tare": b"ATW\r",
-    }
-)
+_PENN_COMMANDS = {
+    "request_weight": b"SGW\r",
+    "read_gross": b"SGW\r",
+    "read_net": b"SNW\r",
+    "print": b"SRP\r",
+    "zero": b"ZRO\r",
+    "tare": b"ATW\r",
+}
 
 
 def _respond_penn(name: str, shown: DisplayState, params: Params) -> bytes:
@@ -298,8 +291,6 @@ def _respond_penn(name: str, shown: DisplayState, params: Params) -> bytes:
 
 _ALL_FLAGS = ("weight", "unit", "stable", "net", "overload", "underload")
 _POLL = Poll(timeout_s=1.0)
-_UPS_COMMANDS = plain({"request_weight": b"\r"})
-
 PROTOCOLS = (
     ScaleProtocol(
         id="nci_ecr",
@@ -307,7 +298,7 @@ PROTOCOLS = (
         make_decoder=lambda _: LineEngine(LineProfile(_NCI_MAX_LINE_BYTES, _NCI_HEAD, _parse_nci, ends=_ETX)),
         encode_frame=encode_nci,
         line=LineSettings(9600, 7, "E"),
-        commands=_NCI_COMMANDS,
+        commands={"request_weight": b"W\r", "handshake": b"S\r", "zero": b"Z\r", "tare": b"T\r"},
         poll=_POLL,
         respond=_respond_nci,
         devices="Weigh-Tronix NCI 6702, 7800, Avery Berkel 7821, Brecknell DS-1000, Fairbanks; not SCP-12",
@@ -345,7 +336,7 @@ PROTOCOLS = (
         make_decoder=lambda _: LineEngine(LineProfile(40, _UPS_HEAD, _parse_ups, ends=_ETX)),
         encode_frame=encode_ups,
         line=LineSettings(9600, 7, "O", 2),
-        commands=_UPS_COMMANDS,
+        commands={"request_weight": b"\r"},
         poll=_POLL,
         devices="scales in UPS WorldShip emulation: NCI, Brecknell, Fairbanks, Pennsylvania",
         source="SCP-01 appendix, Pennsylvania 7600 manual, emulation modes",

@@ -19,7 +19,6 @@ from decimal import Decimal
 from functools import reduce
 from operator import xor
 
-from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.engines import FixedEngine, FixedProfile, LineEngine, LineProfile
 from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile
 from kiosk.protocols.scales.shared.numbers import from_digits
@@ -139,8 +138,6 @@ def _respond_d06(name: str, shown: DisplayState, params: Params) -> bytes:
 def _d06_price(params: Params) -> bytes:
     return b"\x04\x0201\x1b%06d\x1b\x03" % int(params[_PRICE_6.name])
 
-
-_D06_COMMANDS = {"request_weight": _d06_price, **plain({"enquiry": b"\x04\x05", "handshake": b"\x04\x0208\x03"})}
 
 # --- dibal_tisa -------------------------------------------------------------------------------------------------------
 
@@ -279,7 +276,7 @@ PROTOCOLS = (
         encode_frame=encode_d06,
         line=LineSettings(9600, 7, "O"),
         parameters=(_PRICE_6,),
-        commands=_D06_COMMANDS,
+        commands={"request_weight": _d06_price, "enquiry": b"\x04\x05", "handshake": b"\x04\x0208\x03"},
         poll=Poll(("request_weight", "enquiry"), interval_s=0.5, timeout_s=1.0, why="handshake"),
         respond=_respond_d06,
         devices="Bizerba, Mettler Toledo DIVA, Cely PI100 and other European checkout scales, Dialog 06",
@@ -316,7 +313,7 @@ scale  9 9 S W W W W W E A A A A A A x 0D 0A
         reports=("weight",),
         make_decoder=lambda _: FixedEngine(FixedProfile(0x02, 0x03, 7, _parse_prix)),
         encode_frame=encode_prix,
-        commands=plain({"request_weight": b"\x05", "enquiry": b"\x05"}),
+        commands={"request_weight": b"\x05", "enquiry": b"\x05"},
         default_unit="g",
         poll=Poll(),
         devices="Toledo Prix III and its relatives (Brazil)",
@@ -330,7 +327,7 @@ host  05    scale  02 d d d d d 03    grams; letters: no weight""",
         reports=("weight",),
         make_decoder=lambda _: FixedEngine(FixedProfile(0x02, 0x03, 22, _parse_p15)),
         encode_frame=encode_p15,
-        commands=plain({"request_weight": b"\x05", "enquiry": b"\x05"}),
+        commands={"request_weight": b"\x05", "enquiry": b"\x05"},
         default_unit="g",
         poll=Poll(),
         devices="Micheletti P15 (Brazil)",

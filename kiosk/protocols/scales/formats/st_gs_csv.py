@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.engines import FixedEngine, FixedProfile, LineEngine, LineProfile
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
@@ -124,16 +123,13 @@ def _says(name: str) -> Callable[[Params], bytes]:
     return lambda given: _COMMANDS_OF[given[COMMANDS.name]].get(name, b"")
 
 
-_FAMILY_COMMANDS = {name: _says(name) for known in _COMMANDS_OF.values() for name in known}
-
-
 def _respond(name: str, shown: DisplayState, params: Params) -> bytes:
     """The keys are not answered; of a simulated indicator only what it shows is known."""
     return _encode(shown, params, _KELI) if name in _ASKS_WHAT_IS_SHOWN else b""
 
 
 _KELI = "{status},{kind},{number}{unit}\r\n"
-_T_SCALE = plain(_COMMANDS_OF["tbw"])
+_T_SCALE = _COMMANDS_OF["tbw"]
 
 _row = partial(ScaleProtocol, reports=_REPORTS)
 
@@ -170,7 +166,7 @@ PROTOCOLS = (
  |   |     `---------------------------------- GS gross, NT net, TR tare, PT preset tare
  |   `---------------------------------------- ST stable, US unstable, OL overload, UL underload
  `-------------------------------------------- address, on some""",
-        commands=_FAMILY_COMMANDS,
+        commands={name: _says(name) for known in _COMMANDS_OF.values() for name in known},
         parameters=(WIDTH, COMMANDS),
         respond=_respond,
     ),

@@ -13,6 +13,7 @@ from kiosk.protocols.scales.shared.ports import Decoder
 from kiosk.protocols.scales.shared.reading import Decoded
 
 Params = Mapping[str, str]  # Validated parameters of one decoder: every name the protocol has, defaults filled in
+Command = bytes | Callable[[Params], bytes]  # What a host sends, whatever the parameters or as they say
 
 
 class TransmissionMode(StrEnum):
@@ -120,7 +121,7 @@ class ScaleProtocol:
     trade: bool = True
     line: LineSettings = field(default_factory=LineSettings)
     parameters: tuple[Parameter, ...] = ()
-    commands: Mapping[str, Callable[[Params], bytes]] = field(default_factory=dict)
+    commands: Mapping[str, Command] = field(default_factory=dict)
     default_unit: str | None = None
     poll: Poll | None = None
     respond: Callable[[str, DisplayState, Params], bytes] | None = None
@@ -132,6 +133,11 @@ class ScaleProtocol:
     #
     # One frame a key press is no rest, and a pan that is never told to be empty cannot be armed.
     no_booking: str = ""
+
+    def command(self, name: str, params: Params) -> bytes:
+        """The bytes of one of ``commands``."""
+        command = self.commands[name]
+        return command if isinstance(command, bytes) else command(params)
 
     @property
     def mode(self) -> TransmissionMode:

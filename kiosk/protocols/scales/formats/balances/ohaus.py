@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
@@ -172,7 +171,7 @@ PROTOCOLS = (
         make_decoder=_decoder,
         encode_frame=encode_frame,
         respond=_respond,
-        commands=plain(_COMMANDS),
+        commands=_COMMANDS,
         parameters=(LAYOUT,),
         devices="Ohaus Defender, Defender 3000, Ranger, Scout, Navigator",
         source="Ohaus RS232 manual p. 5, Defender 3000 p. 37 and captures of two of them, Ranger RC p. 36, "

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 
-from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.shared.protocol import DisplayState, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, RejectReason
@@ -118,7 +117,7 @@ PROTOCOLS = (
         make_decoder=lambda _: LineEngine(LineProfile(_MAX_LINE_BYTES, _HEAD, _parse)),
         encode_frame=encode_frame,
         respond=_respond,
-        commands=plain(_COMMANDS),
+        commands=_COMMANDS,
         poll=Poll(interval_s=0.2, timeout_s=1.0, retries=2),
         devices="Radwag balances and indicators, WTC price scales",
         source="Radwag manuals (WTC p. 48), tables of commands and answers",

@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping
 from functools import partial
 
-from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.shared.numbers import from_text, to_text
 from kiosk.protocols.scales.shared.params import Parameter
@@ -99,9 +98,6 @@ def _respond(name: str, shown: DisplayState, params: Params) -> bytes:
     return encode_frame(shown, params) if name in ("request_weight", "print") else b""
 
 
-_COMMANDS = plain({"request_weight": b"\x1bP\r\n", "print": b"\x1bP\r\n", "tare": b"\x1bT\r\n", "zero": b"\x1bV\r\n"})
-
-
 PROTOCOLS = (
     ScaleProtocol(
         id="sartorius_sbi",
@@ -110,7 +106,7 @@ PROTOCOLS = (
         encode_frame=encode_frame,
         line=LineSettings(1200, 7, "O"),
         parameters=(LENGTH,),
-        commands=_COMMANDS,
+        commands={"request_weight": b"\x1bP\r\n", "print": b"\x1bP\r\n", "tare": b"\x1bT\r\n", "zero": b"\x1bV\r\n"},
         poll=Poll(interval_s=0.5, timeout_s=1.0),
         respond=_respond,
         devices="Sartorius and Minebea CP, LE, GC, Quintix, WZA; other balances with SBI",

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 
-from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
@@ -129,7 +128,7 @@ PROTOCOLS = (
         make_decoder=_decoder,
         encode_frame=encode_frame,
         respond=_respond,
-        commands=plain(_COMMANDS),
+        commands=_COMMANDS,
         parameters=(WIDTH,),
         poll=Poll(interval_s=0.2, timeout_s=1.0, retries=2),
         devices="Mettler Toledo balances and terminals, KERN with KCP",

@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile
 from kiosk.protocols.scales.shared.numbers import from_text
 from kiosk.protocols.scales.shared.params import Parameter
@@ -162,7 +161,7 @@ def _row(model: _Model, devices: str, picture: str) -> ScaleProtocol:
         make_decoder=partial(_decoder, model),
         encode_frame=partial(_encode, model),
         respond=partial(_respond, model),
-        commands={"read": _asks, "request_weight": _asks, **plain(_KEYS)},
+        commands={"read": _asks, "request_weight": _asks, **_KEYS},
         parameters=(METRIC, HIGH_RESOLUTION),
         poll=Poll(interval_s=0.25, timeout_s=0.5, retries=2),
         line=LineSettings(9600, 7, "E", 1),

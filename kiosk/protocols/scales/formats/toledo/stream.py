@@ -20,7 +20,6 @@ from decimal import Decimal
 from functools import partial
 from types import MappingProxyType
 
-from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile, fixed_length
 from kiosk.protocols.scales.shared.numbers import from_digits, to_digits
 from kiosk.protocols.scales.shared.params import Parameter
@@ -170,9 +169,6 @@ def encode_frame(shown: DisplayState, params: Params) -> bytes:
     return frame + bytes((-sum(frame) % 128,)) if params[CHECKSUM.name] == "on" else frame
 
 
-_COMMANDS = {"clear_tare": b"C", "tare": b"T", "print": b"P", "zero": b"Z"}
-
-
 PROTOCOLS: tuple[ScaleProtocol, ...] = (
     ScaleProtocol(
         id="mt_continuous",
@@ -182,7 +178,7 @@ PROTOCOLS: tuple[ScaleProtocol, ...] = (
         line=LineSettings(9600, 7, "E"),
         parameters=(CHECKSUM, DUMMY_ZEROS, UNITS),
         undecided=_undecided,
-        commands=plain(_COMMANDS),
+        commands={"clear_tare": b"C", "tare": b"T", "print": b"P", "zero": b"Z"},
         respond=lambda name, shown, params: b"",
         devices="Mettler Toledo IND2xx, IND5xx, Jaguar, Puma, LIDEN and many Chinese indicators with a 托利多 format",
         source="Toledo Wildcat manual p. 40-41, LIDEN LUW2001 manual p. 15-17",

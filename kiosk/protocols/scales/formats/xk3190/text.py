@@ -13,7 +13,6 @@ Neither sends stability.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
 
@@ -114,14 +113,6 @@ def _respond_ww(name: str, shown: DisplayState, params: Params) -> bytes:
     return encode_ww(shown, params) if name in _READ else b""
 
 
-_COMMANDS_WW: Mapping[str, Callable[[Params], bytes]] = {
-    "request_weight": lambda _: b"R",
-    "read": lambda _: b"R",
-    "tare": lambda _: b"T",
-    "zero": lambda _: b"Z",
-}
-
-
 PROTOCOLS = (
     ScaleProtocol(
         id="xk3190_a12e",
@@ -145,7 +136,7 @@ nine spaces  O L  c c  CR LF   overload; L O underload""",
         reports=("weight", "unit", "net", "tare"),
         make_decoder=_decoder_ww,
         encode_frame=encode_ww,
-        commands=_COMMANDS_WW,
+        commands={"request_weight": b"R", "read": b"R", "tare": b"T", "zero": b"Z"},
         respond=_respond_ww,
         parameters=(WIDTH,),
         devices="boards of the type XK3190-A12, A15",

@@ -79,12 +79,12 @@ def _run_demo(folder: Path, stations: int | None) -> None:
 def serve_demo(begin: Callable[[], AbstractContextManager[VillageParts]], bench_port: int) -> None:
     """The village that ``begin`` starts, until Ctrl-C: its addresses to open in a browser."""
     from kiosk.app.process import setup_logging, until_signal
-    from kiosk.simulators.bench.app import create_bench, serve_bench
+    from kiosk.simulators.bench.app import BenchServer, create_bench
 
     setup_logging()
     stop = until_signal()
     with begin() as village:
-        bench = serve_bench(create_bench(village), "127.0.0.1", bench_port)
+        bench = BenchServer(create_bench(village), "127.0.0.1", bench_port)
         try:
             click.echo(f"station         {village.station_url}")
             click.echo(f"sorting center  {village.center_url}    (sign in as one of these)")

@@ -35,10 +35,8 @@ from kiosk.labels.papers.samples import SAMPLES
 from kiosk.labels.papers.tags import render_member_card, render_member_label, render_seal_tag, render_tote_tag
 from kiosk.labels.raster import Raster
 from kiosk.labels.typesetting.fonts import FontProblem
-from kiosk.protocols.printers import status
-from kiosk.protocols.printers.languages import LANGUAGES
+from kiosk.protocols.printers.languages import LANGUAGES, encode, parse_status
 from kiosk.protocols.printers.page_setup import DOTS_PER_MM, Language, PageSetup, PrintHead
-from kiosk.protocols.printers.pages import encode
 
 
 @click.group()
@@ -52,7 +50,7 @@ def printer() -> None:
 def printer_status(language: str, file: IO[str]) -> None:
     """Judge status replies, one hex line each. What is no whole reply is unknown, never ready."""
     for line in file:
-        report = status.parse(language, _hex(line))
+        report = parse_status(language, _hex(line))
         click.echo(json.dumps({"ready": report.ready, "fault": report.fault, "flags": list(report.flags)}))
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from kiosk.base.refused import Refused
 from kiosk.domain.mat_measures import MatMeasures
 from kiosk.domain.verdict import Measures, Reason, Verdict
 from kiosk.protocols.barcodes.refusal import ScanRefusal
@@ -160,12 +161,8 @@ class Shot:
     height: int
 
 
-class CameraFault(Exception):
+class CameraFault(Refused):
     """No usable picture. ``code``: missing, timeout, format, black, frozen or broken; the text says what to do."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True)

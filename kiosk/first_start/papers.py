@@ -11,8 +11,8 @@ from kiosk.first_start.shared.draft import PrinterDraft, SettingsDraft
 from kiosk.labels.documents import TestLabel, TestReceipt
 from kiosk.labels.papers.printer_diagnostics import render_test_label, render_test_receipt
 from kiosk.labels.raster import Raster
+from kiosk.protocols.printers.languages import encode
 from kiosk.protocols.printers.page_setup import PrintHead
-from kiosk.protocols.printers.pages import encode
 from kiosk.station.shared.clock import StationClock
 from kiosk.station.shared.software import software_id
 
@@ -22,7 +22,7 @@ LABEL = "label"
 def test_paper(name: str, draft: SettingsDraft, data: Path) -> bytes:
     """The paper of the printer called ``name``.
 
-    Raises FontProblem, LayoutProblem, PageTooWide, ProfileProblem or BadIdentifier.
+    Raises FontProblem, LayoutProblem, ValueError or BadIdentifier.
     """
     printer: PrinterDraft = getattr(draft, name)
     setup = profile(printer.profile).setup

@@ -39,7 +39,6 @@ class FrameDefect(StrEnum):
 
 
 def has_shape(frame: BgrImage, width: int, height: int) -> bool:
-    """Whether the array is ``height`` rows of ``width`` three-channel 8-bit pixels."""
     return frame.shape == (height, width, 3) and frame.dtype == np.uint8
 
 
@@ -53,7 +52,6 @@ def find_content_defect(frame: BgrImage) -> FrameDefect | None:
 
 
 def mean_luminance(frame: BgrImage) -> float:
-    """Mean luma of the frame, 0 to 255."""
     means = cv2.mean(frame)
     return sum(weight * mean for weight, mean in zip(_BGR_LUMA, means, strict=False))
 

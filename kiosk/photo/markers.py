@@ -48,7 +48,6 @@ class DetectedMat:
     edge_rise_px: float
 
     def place(self, places: Sequence[tuple[float, float]] | Points) -> Points:
-        """Where places on the sheet lie in the frame."""
         return _projected(self.to_frame, np.asarray(places, np.float64))
 
     def shows(self, box: Box, width: int, height: int) -> bool:

@@ -65,7 +65,6 @@ def crop_window(goods: Box) -> Window:
 
 
 def make_pictures(shot: GoodsScene, window: Window) -> GoodsPictures:
-    """The goods in this part of the sheet."""
     part, rows, columns = _around_goods(shot.mask, window)
     seen = _seen(shot.frame, shot.mat, shot.correction, part)
     alpha = _alpha(shot.mask, part)

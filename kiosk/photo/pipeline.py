@@ -65,11 +65,7 @@ def inspect_bytes(data: bytes) -> Inspection:
     return inspect(frame)
 
 
-def inspect(
-    frame: BgrImage,
-    others: Sequence[BgrImage] = (),
-    faces: FaceDetector | None = None,
-) -> Inspection:
+def inspect(frame: BgrImage, others: Sequence[BgrImage] = (), faces: FaceDetector | None = None) -> Inspection:
     """Judge the sharpest of a burst; a bad picture is a verdict, never an error.
 
     ``others`` are further frames of the burst; those of another size are left out.
@@ -103,7 +99,6 @@ def _verdict(*findings: Finding | None) -> Verdict:
 
 
 def limit_size(frame: BgrImage) -> BgrImage:
-    """At most MAX_SIDE_PX on its longer side."""
     height, width = frame.shape[:2]
     share = MAX_SIDE_PX / max(height, width)
     if share >= 1:

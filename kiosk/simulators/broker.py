@@ -9,11 +9,10 @@ import socket
 import subprocess
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
 from kiosk.simulators.shared.faults import parse_fault
-from kiosk.simulators.shared.processes import HeldPort
+from kiosk.simulators.shared.processes import HeldPort, StartFailed
 
 _START_S: Final = 10.0
 _STOP_S: Final = 5.0
@@ -26,20 +25,13 @@ max_queued_messages 100000
 """
 
 
-class BrokerMissing(RuntimeError): ...
-
-
-class BrokerBroken(RuntimeError):
-    """Mosquitto does not start; the text carries the end of its log."""
-
-
 def mosquitto_path() -> Path:
-    """The broker's program; raises BrokerMissing naming the package."""
+    """The broker's program; raises StartFailed naming the package."""
     found = shutil.which("mosquitto")
     for place in (Path(found),) if found else _PLACES:
         if place.exists():
             return place
-    raise BrokerMissing("the MQTT broker is not installed: apt-get install mosquitto")
+    raise StartFailed("the MQTT broker is not installed: apt-get install mosquitto")
 
 
 class Broker:
@@ -54,12 +46,10 @@ class Broker:
 
     @property
     def url(self) -> str:
-        """What a relay or a sorting center is given."""
         return f"mqtt://127.0.0.1:{self.port}"
 
     @property
     def log_path(self) -> Path:
-        """Everything Mosquitto said since the first start."""
         return self._folder / "mosquitto.log"
 
     @property
@@ -70,13 +60,11 @@ class Broker:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def start(self) -> None:
-        """Start and wait until it takes connections; raises BrokerMissing or BrokerBroken."""
+        """Start and wait until it takes connections; raises StartFailed."""
         self._launch(self._conf)
 
     def stop(self) -> None:
@@ -85,7 +73,6 @@ class Broker:
         self._held.release()
 
     def kill(self) -> None:
-        """SIGKILL, as a power cut would."""
         self._end(signal.SIGKILL)
 
     def restart(self) -> None:
@@ -132,7 +119,7 @@ class Broker:
                 # Nothing announces a listening socket from outside; asking again soon is all there is.
                 time.sleep(0.02)
         tail = self.log_path.read_text(encoding="utf-8", errors="replace")[-800:]
-        raise BrokerBroken(f"Mosquitto does not answer at 127.0.0.1:{self.port}; its log ends: {tail}")
+        raise StartFailed(f"Mosquitto does not answer at 127.0.0.1:{self.port}; its log ends: {tail}")
 
     def _end(self, how: signal.Signals) -> None:
         process, self._process = self._process, None

@@ -20,7 +20,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
-from types import TracebackType
 from typing import Final
 
 from kiosk.simulators.shared.faults import BadFaultWord, parse_fault
@@ -119,11 +118,7 @@ class SimulatedLink:
     """
 
     def __init__(
-        self,
-        target_port: int,
-        port: int = 0,
-        random: Random | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        self, target_port: int, port: int = 0, random: Random | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._target = ("127.0.0.1", target_port)
         self._random = random or Random()  # noqa: S311  a simulator
@@ -151,9 +146,7 @@ class SimulatedLink:
     def __enter__(self) -> SimulatedLink:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def command(self, text: str) -> None:
@@ -175,7 +168,6 @@ class SimulatedLink:
             return self._changed.wait_for(lambda: self.cuts >= count, timeout_s)
 
     def close(self) -> None:
-        """Break every connection and end the thread."""
         if self._thread.is_alive():
             self._closing = True
             self._wake()

@@ -12,30 +12,36 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
-from types import TracebackType
-from typing import Literal
+from typing import Final, Literal
 
+from kiosk.devices.camera.process import ChildCamera
+from kiosk.devices.camera.settings import CameraSettings
+from kiosk.devices.ports import CameraFault, GoodsShot
+from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.domain.intake import TareSource, Weighing
+from kiosk.domain.trade import Certificate, CertificateKind, NoCertificateReason, Party
 from kiosk.simulators.broker import Broker
 from kiosk.simulators.camera.simulator import CameraSimulator
 from kiosk.simulators.link import SimulatedLink
-from kiosk.simulators.listing_stock import stock_listing
 from kiosk.simulators.panel.simulator import SOCKET_NAME, PanelSimulator
 from kiosk.simulators.printer.simulator import PrinterSimulator
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
 from kiosk.simulators.scanner.hid_pos import HidPosScannerSimulator
-from kiosk.simulators.scanner.simulator import ScannerSimulator
+from kiosk.simulators.scanner.simulator import ScannerSimulator, SimulatedScanner
 from kiosk.simulators.scanner.typing import TypingScannerSimulator
 from kiosk.simulators.shared.center_access import CenterAccess
 from kiosk.simulators.shared.counter_stock import CounterStock, stock_counter
 from kiosk.simulators.shared.faults import BadFaultWord, parse_fault, stall_s
 from kiosk.simulators.shared.processes import ChildProgram, HeldPort, StartFailed, answers
 from kiosk.station.catalog.file import CatalogError, parse_catalog
+from kiosk.station.counter.listings.offer import ListedLot, view_of
+from kiosk.station.photos.folder import LotPhotos, PhotoFolder
 from kiosk.station.shared.clock import StationClock
 from kiosk.station.shared.settings import StationSettings
-from kiosk.station.shared.software import software_id
-from kiosk.store import Stamp, Store, StoreError
+from kiosk.station.shared.software import metrology, software_id
+from kiosk.store import ConfirmedRow, Stamp, Store, StoreError
 from kiosk.store.database.opening import OpenOptions
-from kiosk.store.shared.records import ConfirmedRow
+from kiosk.store.shared.records import ChosenGoods
 
 REGION, STATION, VILLAGE, ZONE = "yarkant", "S0147", "Demo village", "Asia/Shanghai"
 SETTINGS = """\
@@ -194,7 +200,6 @@ class Village:
         return self.folder / "station" / "station.db"
 
     def close(self) -> None:
-        """Everything down, newest first."""
         self._ends.close()
 
     def command(self, device: str, text: str) -> None:
@@ -296,13 +301,11 @@ class Village:
     def __enter__(self) -> Village:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
-_SCANNERS: Mapping[str, Callable[[Path], TypingScannerSimulator | ScannerSimulator | HidPosScannerSimulator]] = {
+_SCANNERS: Mapping[str, Callable[[Path], SimulatedScanner]] = {
     "evdev": TypingScannerSimulator,
     "serial": ScannerSimulator,
     "hid_pos": HidPosScannerSimulator,
@@ -336,12 +339,7 @@ def _sample_catalog(folder: Path) -> Path:
 def _sorting_center(broker_url: str, ledger_url: str, url: str, more: Sequence[str], logs: Path) -> ChildProgram:
     http = url.removeprefix("http://")
     command = ["kiosk.cli.sorting_center", "run", "--broker", broker_url, "--ledger", ledger_url, "--http", http]
-    return ChildProgram(
-        "sorting center",
-        [*command, *more],
-        logs / "sorting-center.log",
-        answers(f"{url}/health"),
-    )
+    return ChildProgram("sorting center", [*command, *more], logs / "sorting-center.log", answers(f"{url}/health"))
 
 
 def _photos(ledger_url: str, address: str, more: Sequence[str], logs: Path) -> ChildProgram:
@@ -362,3 +360,53 @@ def _station(config: Path, url: str, logs: Path) -> ChildProgram:
 
 def _relay(config: Path, logs: Path) -> ChildProgram:
     return ChildProgram("relay", ["kiosk.cli.kiosk", "relay", "--config", str(config)], logs / "relay.log")
+
+
+_PRODUCT: Final = "BADAM"
+_BAG: Final = Weighing(12_610, 20, 1, 1200, 12)
+_SHOT_S: Final = 60.0
+_CERTIFICATE: Final = Certificate(CertificateKind.NONE, None, NoCertificateReason.SMALL_GROWER)
+
+
+def stock_listing(store: Store, data: Path, scene: Path, actor: str, stamps: Callable[[], Stamp]) -> None:
+    """Almonds, unless anything was brought in here before; ``scene`` is what the camera sees of them.
+
+    ``data`` is the station's folder. The catalog is there, and has words for buyers of them. Raises StoreError, OSError
+    and DidNotStart.
+    """
+    if store.intakes.recent(1):
+        return
+    version, catalog = store.catalogs.get()
+    product = catalog.product(_PRODUCT)
+    if product is None:
+        raise StartFailed(f"version {version} of the catalog of the demo has no {_PRODUCT}")
+    shot = _shot(scene)
+    row = _book_intake(store, stamps)
+    LotPhotos(PhotoFolder(data / "photos"), store, stamps).keep(row.lot, _PRODUCT, shot)
+    number = ReceiptNumber.parse(row.receipt)
+    listed = store.listings.of(number)
+    view = view_of(ListedLot(number, listed, product, True), {}, actor)
+    if view.offer is None:
+        raise StartFailed(f"{_PRODUCT} of the demo cannot be offered: {', '.join(view.hindrances)}")
+    store.listings.submit(number, listed, view.offer, stamps())
+
+
+def _book_intake(store: Store, stamps: Callable[[], Stamp]) -> ConfirmedRow:
+    version, catalog = store.catalogs.get()
+    price = next(price for price in catalog.prices if price.product == _PRODUCT)
+    sack = next(container for container in catalog.containers if not container.weighed)
+    goods = ChosenGoods(Party(None), _PRODUCT, price.mode, version, price.fen_per_kg)
+    intake = store.intakes.open(goods, stamps()).with_bag(_BAG, sack.code, TareSource.PRESET, sack.tare_g)
+    confirmed, token = intake.confirm(_CERTIFICATE), f"demo-{intake.receipt}"
+    return store.intakes.confirm(confirmed, token, lambda head: (), metrology(), stamps())
+
+
+def _shot(scene: Path) -> GoodsShot:
+    try:
+        with closing(ChildCamera(CameraSettings("file", str(scene)))) as camera:
+            shot = camera.inspect(_SHOT_S)
+    except CameraFault as error:
+        raise StartFailed(f"the goods of the demo cannot be photographed: {error}") from error
+    if not shot.verdict.accepted:
+        raise StartFailed(f"the photograph of the goods of the demo was not accepted: {shot.verdict}")
+    return shot

@@ -11,7 +11,7 @@ from kiosk.app.first_offer import publish_first
 from kiosk.messaging.contract.photos import PictureName
 from kiosk.messaging.contract.receive import parse_event
 from kiosk.simulators.camera.simulator import CameraSimulator
-from kiosk.simulators.listing_stock import stock_listing
+from kiosk.simulators.village import stock_listing
 from kiosk.sorting_center.desk.desk import CenterDesk
 from kiosk.sorting_center.desk.shared.audit import AuditAction
 from kiosk.sorting_center.ledger import Ledger

@@ -28,10 +28,9 @@ from kiosk.app import station as runtime
 from kiosk.config.station import StationConfig, load
 from kiosk.devices.camera.process import ChildCamera
 from kiosk.devices.ports import Printer
-from kiosk.devices.printer.file import FilePrinter
 from kiosk.devices.printer.ipp import IppPrinter
 from kiosk.devices.printer.serial import SerialPrinter
-from kiosk.devices.printer.tcp import TcpPrinter
+from kiosk.devices.printer.stream import FilePrinter, TcpPrinter
 from kiosk.devices.scale.command import MAX_DEADLINE_S
 from kiosk.devices.scale.live import LiveScale
 from kiosk.devices.scale.pause import PausableScale

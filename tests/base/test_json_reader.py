@@ -14,7 +14,7 @@ from kiosk.app.identity.messages import IdentityRequest, IdentityResponse, answe
 from kiosk.app.identity.vault import PENDING, RECORD, WRONG_CODES, FileVault
 from kiosk.base.json_reader import Unreadable, reader
 from kiosk.base.root_requests import BadMessage
-from kiosk.devices.camera.wire import LiveViewRequest, ShotRefused, WireError, unpack_answer, unpack_request
+from kiosk.devices.camera.wire import Request, ShotRefused, WireError, unpack_answer, unpack_request
 from kiosk.domain.lockout import Lockout
 from kiosk.first_start.identity.claim import BadClaim, ClaimMark, read_claim, write_claim
 from kiosk.first_start.identity.ports import InUse
@@ -95,7 +95,7 @@ KINDS: Final[dict[str, tuple[object, Callable[[bytes, Path], object], type[Excep
     "offers": (UpdateOffers((OFFER,)), plain(parse_offers), ValueError),
     "outcome": (UpdateOutcome("1", "0.9.1", UpdateRefusalReason.PAGES, "/ answers 500"), plain(parse_outcome), None),
     "answer of the camera": (ShotRefused(1, "timeout", "words"), plain(unpack_answer), WireError),
-    "request to the camera": (LiveViewRequest(1, 640), plain(unpack_request), WireError),
+    "request to the camera": (Request("look", 1, 640), plain(unpack_request), WireError),
     "quarantined event": ({"type": "x", "data": {"lot": "y"}}, plain(body_lines), None),
     "two quarantined events": ({"type": "x"}, plain(lambda content: field_differences(content, b"{}")), None),
 }

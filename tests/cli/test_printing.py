@@ -18,8 +18,7 @@ from kiosk.labels.layout import shipped_text
 from kiosk.protocols.barcodes.reader import read
 from kiosk.protocols.printers import tspl
 from kiosk.protocols.printers.languages import LANGUAGES
-from kiosk.simulators.printer.events import PrintedPage
-from kiosk.simulators.printer.model import LABEL_PRINTER
+from kiosk.simulators.printer.model import LABEL_PRINTER, PrintedPage
 from kiosk.simulators.printer.tspl import TsplInterpreter
 from tests.each import each
 

@@ -10,8 +10,13 @@ from typing import Final
 
 from kiosk.protocols.barcodes.gs1.associations import check_associations, check_pairs
 from kiosk.protocols.barcodes.gs1.digital_link import build_digital_link, parse_digital_link
-from kiosk.protocols.barcodes.gs1.elements import Elements, build_element_string, parse_element_string
-from kiosk.protocols.barcodes.gs1.errors import CODES, BadElementString
+from kiosk.protocols.barcodes.gs1.elements import (
+    CODES,
+    BadElementString,
+    Elements,
+    build_element_string,
+    parse_element_string,
+)
 from kiosk.protocols.barcodes.gs1.notation import parse_notation, to_bracketed
 from kiosk.protocols.barcodes.in_store import InStoreLayout
 from kiosk.protocols.barcodes.scan import MAX_NAMED_LENGTH, parse_scan

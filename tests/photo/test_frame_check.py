@@ -8,13 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.photo.arrays import BgrImage
-from kiosk.photo.frame_check import (
-    FrameDefect,
-    find_content_defect,
-    has_shape,
-    is_settled,
-    mean_luminance,
-)
+from kiosk.photo.frame_check import FrameDefect, find_content_defect, has_shape, is_settled, mean_luminance
 from tests.each import each
 
 RNG = np.random.default_rng(7)

@@ -9,9 +9,9 @@ from time import monotonic, sleep
 import pytest
 
 from kiosk.simulators import broker as module
-from kiosk.simulators.broker import Broker, BrokerBroken, BrokerMissing
+from kiosk.simulators.broker import Broker
 from kiosk.simulators.shared.faults import BadFaultWord
-from kiosk.simulators.shared.processes import HeldPort
+from kiosk.simulators.shared.processes import HeldPort, StartFailed
 
 # MQTT 3.1.1 CONNECT of client "x" with a clean session, and the two answers (OASIS MQTT 3.1.1, 3.1 and 3.2.2.3).
 CONNECT = bytes.fromhex("100d00044d515454040200" + "3c" + "000178")
@@ -79,7 +79,7 @@ def test_its_log_is_kept(tmp_path: Path) -> None:
 
 def test_a_broken_configuration_is_told_with_the_broker_s_own_words(tmp_path: Path) -> None:
     broker = Broker(tmp_path, conf="no_such_option true\n")
-    with pytest.raises(BrokerBroken, match="no_such_option"):
+    with pytest.raises(StartFailed, match="no_such_option"):
         broker.start()
     assert not broker.running
 
@@ -87,5 +87,5 @@ def test_a_broken_configuration_is_told_with_the_broker_s_own_words(tmp_path: Pa
 def test_a_missing_broker_names_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(module, "_PLACES", (tmp_path / "mosquitto",))
-    with pytest.raises(BrokerMissing, match="apt-get install mosquitto"):
+    with pytest.raises(StartFailed, match="apt-get install mosquitto"):
         Broker(tmp_path).start()

@@ -25,10 +25,9 @@ from kiosk.messaging.contract.topics import Topics, parse_up
 from kiosk.simulators.broker import Broker
 from kiosk.simulators.fleet import Fleet, FleetPlan, FleetResult, Manner, sending
 from kiosk.simulators.fleet import fleet as fleet_module
-from kiosk.simulators.fleet.life import stretches
+from kiosk.simulators.fleet.fleet import stretches
 from kiosk.simulators.fleet.sending import FleetShutdown
-from kiosk.simulators.fleet.station import FleetStation, StationFolder
-from kiosk.simulators.fleet.template import empty_database
+from kiosk.simulators.fleet.station import FleetStation, StationFolder, empty_database
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.service import SortingCenter

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from kiosk.app.demo_access import demo_access
-from kiosk.simulators.bench.app import create_bench, serve_bench
+from kiosk.simulators.bench.app import BenchServer, create_bench
 from kiosk.simulators.station_client import StationClient
 from kiosk.simulators.village import Village, VillagePlan
 from tests.simulators.shared.test_counter_stock import lies_in
@@ -30,7 +30,7 @@ def village(tmp_path: Path) -> Iterator[Village]:
 @pytest.fixture
 def bench(browser: Browser, village: Village) -> Iterator[Page]:
     """The bench in a browser, as `make demo` says where it is."""
-    with closing(serve_bench(create_bench(village), "127.0.0.1", 0)) as server:
+    with closing(BenchServer(create_bench(village), "127.0.0.1", 0)) as server:
         context = browser.new_context(viewport={"width": 1280, "height": 800}, has_touch=True)
         for home in (village.station_url, village.station_url.replace("127.0.0.1", "localhost")):
             context.add_cookies([{"name": "lang", "value": "en", "url": home}])

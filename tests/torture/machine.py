@@ -24,7 +24,7 @@ from kiosk.messaging.relay.session import RelaySession
 from kiosk.messaging.relay.shared.ports import StationSide, StorePort
 from kiosk.messaging.relay.shared.settings import RelaySettings
 from kiosk.messaging.relay.tuning import Tuning
-from kiosk.simulators.fleet.goods import CATALOG, FleetCounter
+from kiosk.simulators.fleet.station import CATALOG, FleetCounter
 from kiosk.store import Arrival, Stamp, Store, StoreError
 from kiosk.store.database.opening import OpenOptions
 from kiosk.store.shared.records import SlotAssignment

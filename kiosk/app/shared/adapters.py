@@ -50,7 +50,7 @@ def make_printer(settings: PrinterSettings) -> Printer:
     """The adapter of one printer. Raises ValueError for a row that there is not, or not with these settings."""
     match settings.kind:
         case "tcp":
-            from kiosk.devices.printer.tcp import TcpPrinter
+            from kiosk.devices.printer.stream import TcpPrinter
 
             return TcpPrinter(*settings.endpoint, settings.resolved_profile())
         case "serial":
@@ -64,7 +64,7 @@ def make_printer(settings: PrinterSettings) -> Printer:
 
             return IppPrinter(settings.ipp_address, settings.resolved_profile())
         case "file":
-            from kiosk.devices.printer.file import FilePrinter
+            from kiosk.devices.printer.stream import FilePrinter
 
             return FilePrinter(Path(settings.address), settings.resolved_profile())
 
@@ -95,9 +95,9 @@ def make_scanner(
         from kiosk.devices.scanner.hid_pos import HidPosDevice
 
         return ScannerReader(HidPosDevice(settings.port, report), report)
-    from kiosk.devices.scanner.serial import SerialScanner
+    from kiosk.devices.scanner.serial import SerialDevice
 
-    return SerialScanner(settings, report)
+    return ScannerReader(SerialDevice(settings, report), report)
 
 
 def make_camera_scanner(camera: CodeCamera, on_scan: OnScan, on_state: OnState, on_refused: OnRefused) -> CameraScanner:
@@ -168,7 +168,7 @@ def _gpio(port: str, simulated: PinsOf | None) -> Callable[[], LinePort]:
         return lambda: Hx711Port(simulated(address.path))
 
     def opened() -> LinePort:
-        from kiosk.devices.scale.line.pins import GpiozeroPins
+        from kiosk.devices.scale.line.hx711 import GpiozeroPins
 
         return Hx711Port(GpiozeroPins(address.data_pin, address.clock_pin), address.gain)
 

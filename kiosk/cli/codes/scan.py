@@ -9,9 +9,8 @@ from typing import IO
 import click
 
 from kiosk.protocols.barcodes.in_store import BadLayout, InStoreLayout, InStoreNumber
-from kiosk.protocols.barcodes.postal import S10
 from kiosk.protocols.barcodes.scan import Scan, parse_scan
-from kiosk.protocols.barcodes.waybills import Waybill, identify
+from kiosk.protocols.barcodes.waybills import S10, Waybill, identify
 from kiosk.texts import LANGUAGES, load
 
 _source = click.argument("source", type=click.File("rb"), default="-", metavar="[FILE]")

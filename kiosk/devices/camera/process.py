@@ -8,36 +8,24 @@ ends after a minute without use.
 from __future__ import annotations
 
 import json
+import os
+import select
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from functools import partial
 from typing import Final, TypeVar
 
-from kiosk.devices.camera.answers import live_view_frame, mat_shot
-from kiosk.devices.camera.goods import checked_shot, goods_shot
+from kiosk.devices.camera import wire
+from kiosk.devices.camera.answers import checked_shot, detected_codes, goods_shot, live_view_frame, mat_shot
 from kiosk.devices.camera.settings import CameraSettings
-from kiosk.devices.camera.wire import (
-    Answer,
-    CodesDetected,
-    CodesRequest,
-    GoodsInspected,
-    LiveViewRequest,
-    MatMeasured,
-    MeasureRequest,
-    ShotCaptured,
-    ShotRefused,
-    ShotRequest,
-    WireError,
-    WireLiveView,
-)
-from kiosk.devices.camera.worker import CameraWorker, RequestFactory, WorkerDied
 from kiosk.devices.ports import CameraFault, GoodsShot, LiveViewFrame, MatShot, Shot
 from kiosk.domain.verdict import Finding, Reason, Verdict
 
 T = TypeVar("T")
+A = TypeVar("A", bound=wire.Answer)
 _CHILD: Final = "kiosk.devices.camera.child.__main__"
 
 
@@ -49,6 +37,7 @@ def child_command(settings: CameraSettings) -> tuple[str, ...]:
 _FROZEN_SHOT: Final = GoodsShot(Verdict((Finding(Reason.FROZEN, 0, 0),)))
 # Two intakes of one queue are closer together, and a shot need not wait for a new child; then the device is free.
 IDLE_S: Final = 60.0
+_EXIT_TIMEOUT_S: Final = 1.0  # How long a child may take to end by itself, and then to be gone after SIGKILL
 
 
 class ChildCamera:
@@ -64,8 +53,8 @@ class ChildCamera:
         self._command = tuple(command or ())
         self._lock = threading.Lock()
         self._closed = threading.Event()
-        self._worker: CameraWorker | None = None
-        self._unreaped: list[CameraWorker] = []
+        self._child: CameraChild | None = None
+        self._unreaped: list[CameraChild] = []
         self._timer: threading.Timer | None = None
         self._idle_since = 0.0
         self._last_picture = ""
@@ -74,142 +63,112 @@ class ChildCamera:
     @property
     def child_pid(self) -> int | None:
         """Process id of the running child, None when there is none."""
-        worker = self._worker
-        return worker.pid if worker else None
+        child = self._child
+        return child.pid if child else None
 
     def shoot(self, deadline_s: float) -> Shot:
-        """Take one picture within ``deadline_s`` seconds. Raises CameraFault."""
-        return self._exchange(ShotRequest, self._read_shot, deadline_s)
+        return self._ask("shoot", wire.ShotCaptured, self._read_shot, deadline_s)
 
     def inspect(self, deadline_s: float) -> GoodsShot:
-        """Take a burst and judge it within ``deadline_s`` seconds. Raises CameraFault."""
-        return self._exchange(partial(ShotRequest, goods=True), self._read_live_goods, deadline_s)
+        return self._ask("goods", wire.GoodsInspected, self._read_goods, deadline_s)
 
     def measure(self, deadline_s: float) -> MatShot:
-        """Take a burst and measure the mat within ``deadline_s`` seconds. Raises CameraFault."""
-        return self._exchange(MeasureRequest, self._read_mat, deadline_s)
+        return self._ask("measure", wire.MatMeasured, self._read_mat, deadline_s)
 
     def live_view(self, deadline_s: float) -> LiveViewFrame:
-        """Look at the mat within ``deadline_s`` seconds. Raises CameraFault."""
-        return self._exchange(LiveViewRequest, self._read_live_view, deadline_s)
+        return self._ask("look", wire.WireLiveView, live_view_frame, deadline_s)
 
     def read_codes(self, deadline_s: float) -> tuple[str, ...]:
-        """Look for bar codes within ``deadline_s`` seconds. Raises CameraFault."""
-        return self._exchange(CodesRequest, self._read_codes, deadline_s)
+        return self._ask("codes", wire.CodesDetected, detected_codes, deadline_s)
 
     def close(self) -> None:
         """End the child, cutting short a shot that is under way; later shots raise CameraFault."""
         self._closed.set()
-        worker = self._worker
-        if worker is not None:
-            worker.kill()
+        child = self._child
+        if child is not None:
+            child.kill()
         with self._lock:
-            self._end_worker(gently=False)
+            self._end_child(gently=False)
             timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
             timer.join()
 
-    def _exchange(self, make: RequestFactory, read: Callable[[Answer, bytes], T], deadline_s: float) -> T:
+    def _ask(self, kind: wire.RequestKind, expected: type[A], read: Callable[[A, bytes], T], deadline_s: float) -> T:
         if self._settings.kind == "none":
             raise CameraFault("missing", "No camera is set up: enter its kind and path in the station's configuration.")
         deadline = time.monotonic() + deadline_s
         if deadline_s <= 0 or not self._lock.acquire(timeout=deadline_s):
             raise CameraFault("timeout", "The camera is still busy with another picture: wait a moment and try again.")
         try:
-            return read(*self._request(make, deadline, deadline_s))
-        except WireError as error:
-            self._end_worker(gently=False)
-            raise self._broken(error) from error
-        finally:
-            self._idle_since = time.monotonic()
-            self._lock.release()
-
-    def _request(self, make: RequestFactory, deadline: float, deadline_s: float) -> tuple[Answer, bytes]:
-        worker = self._running_worker()
-        try:
-            answer, body = worker.request(make, deadline)
+            answer, body = self._running_child().request(kind, deadline)
+            if isinstance(answer, wire.ShotRefused) and not body:
+                raise CameraFault(answer.code, answer.message)
+            if not isinstance(answer, expected):
+                raise wire.WireError(f"something else where {kind} was asked for")
+            return read(answer, body)
         except TimeoutError:
-            self._end_worker(gently=False)
+            self._end_child(gently=False)
             raise CameraFault(
                 "timeout",
                 f"The camera at {self._settings.path} gave no picture within {deadline_s:g} s: unplug it, "
                 "plug it in again and try once more.",
             ) from None
-        except WorkerDied as error:
-            self._end_worker(gently=False)
+        except (wire.WireError, EOFError) as error:
+            self._end_child(gently=False)
             raise self._broken(error) from error
-        if isinstance(answer, ShotRefused):
-            if body:
-                raise WireError("a refusal with a picture")
-            raise CameraFault(answer.code, answer.message)
-        return answer, body
+        finally:
+            self._idle_since = time.monotonic()
+            self._lock.release()
 
-    def _running_worker(self) -> CameraWorker:
+    def _running_child(self) -> CameraChild:
         if self._closed.is_set():
             raise CameraFault("missing", "The camera is switched off: the station is stopping.")
-        if self._worker is not None and self._worker.has_ended():
-            self._end_worker(gently=False)
+        if self._child is not None and self._child.has_ended():
+            self._end_child(gently=False)
         self._reap()
-        if self._worker is None:
-            self._worker = self._start()
+        if self._child is None:
+            self._child = self._start()
             if self._closed.is_set():  # close() came between the check and the start and saw no child to kill
-                self._end_worker(gently=False)
+                self._end_child(gently=False)
                 raise CameraFault("missing", "The camera is switched off: the station is stopping.")
         if self._timer is None:
             self._arm(self._idle_s)
-        return self._worker
+        return self._child
 
-    def _start(self) -> CameraWorker:
+    def _start(self) -> CameraChild:
         try:
-            return CameraWorker(self._command or child_command(self._settings))
+            return CameraChild(self._command or child_command(self._settings))
         except OSError as error:
             raise CameraFault(
                 "broken", f"The camera program cannot be started ({error.strerror}): restart the station."
             ) from error
 
-    def _read_shot(self, answer: Answer, body: bytes) -> Shot:
-        if not isinstance(answer, ShotCaptured):
-            raise WireError("a verdict where a picture was asked for")
+    def _read_shot(self, answer: wire.ShotCaptured, body: bytes) -> Shot:
         shot = checked_shot(body, answer.width, answer.height)
         last, self._last_picture = self._last_picture, shot.sha256
         if self._is_repeated(shot.sha256, last):
             raise self._frozen()
         return shot
 
-    @staticmethod
-    def _read_live_view(answer: Answer, body: bytes) -> LiveViewFrame:
-        if not isinstance(answer, WireLiveView):
-            raise WireError("something else where a look was asked for")
-        return live_view_frame(answer, body)
-
-    @staticmethod
-    def _read_codes(answer: Answer, body: bytes) -> tuple[str, ...]:
-        if not isinstance(answer, CodesDetected) or body:
-            raise WireError("something else where codes were asked for")
-        return answer.codes
-
-    def _read_mat(self, answer: Answer, body: bytes) -> MatShot:
-        if not isinstance(answer, MatMeasured):
-            raise WireError("something else where the mat was to be measured")
+    def _read_mat(self, answer: wire.MatMeasured, body: bytes) -> MatShot:
         shot = mat_shot(answer, body)
         last, self._last_frame = self._last_frame, answer.frame_sha256
         if self._is_repeated(answer.frame_sha256, last):
             raise self._frozen()
         return shot
 
-    def _read_live_goods(self, answer: Answer, body: bytes) -> GoodsShot:
-        goods = _goods(answer)
-        shot = goods_shot(goods, body)
-        last, self._last_frame = self._last_frame, goods.frame_sha256
-        return _FROZEN_SHOT if self._is_repeated(goods.frame_sha256, last) else shot
+    def _read_goods(self, answer: wire.GoodsInspected, body: bytes) -> GoodsShot:
+        shot = goods_shot(answer, body)
+        last, self._last_frame = self._last_frame, answer.frame_sha256
+        return _FROZEN_SHOT if self._is_repeated(answer.frame_sha256, last) else shot
 
     def _is_repeated(self, sha256: str, last: str) -> bool:
         """Whether the sensor stands still; its device is opened anew for the next try then."""
         # No sensor repeats its noise bit for bit; a picture file may be the same twice with every right.
         if self._settings.kind != "v4l2" or not sha256 or sha256 != last:
             return False
-        self._end_worker(gently=True)
+        self._end_child(gently=True)
         return True
 
     def _frozen(self) -> CameraFault:
@@ -220,20 +179,20 @@ class ChildCamera:
     def _broken(self, error: Exception) -> CameraFault:
         if self._closed.is_set():
             return CameraFault("missing", "The camera is switched off: the station is stopping.")
-        what = "stopped in the middle of a picture" if isinstance(error, WorkerDied) else f"sent {error}"
+        what = "stopped in the middle of a picture" if isinstance(error, EOFError) else f"sent {error}"
         return CameraFault(
             "broken",
             f"The camera program for {self._settings.path} {what}: try again; if it stays, restart the station.",
         )
 
-    def _end_worker(self, *, gently: bool) -> None:
-        worker, self._worker = self._worker, None
-        if worker is not None and not worker.end(gently=gently):
-            self._unreaped.append(worker)
+    def _end_child(self, *, gently: bool) -> None:
+        child, self._child = self._child, None
+        if child is not None and not child.end(gently=gently):
+            self._unreaped.append(child)
         self._reap()
 
     def _reap(self) -> None:
-        self._unreaped = [worker for worker in self._unreaped if not worker.has_ended()]
+        self._unreaped = [child for child in self._unreaped if not child.has_ended()]
 
     def _arm(self, delay_s: float) -> None:
         self._timer = threading.Timer(delay_s, self._end_when_idle)
@@ -248,15 +207,90 @@ class ChildCamera:
             self._timer = None
             if self._closed.is_set():
                 return
-            if left > 0 and self._worker is not None:
+            if left > 0 and self._child is not None:
                 self._arm(left)
             else:
-                self._end_worker(gently=True)
+                self._end_child(gently=True)
                 if self._unreaped:
                     self._arm(self._idle_s)
 
 
-def _goods(answer: Answer) -> GoodsInspected:
-    if not isinstance(answer, GoodsInspected):
-        raise WireError("a picture where a verdict was asked for")
-    return answer
+class CameraChild:
+    """Not thread-safe except ``kill``; the owner serializes the rest."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        # A session of its own: Ctrl-C in a terminal reaches the station only, which then ends the child in order.
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True
+        )
+        self._request_number = 0
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def has_ended(self) -> bool:
+        """Whether the process is gone; reaps it when it is."""
+        return self._process.poll() is not None
+
+    def request(self, kind: wire.RequestKind, deadline: float) -> tuple[wire.Answer, bytes]:
+        """Ask, and wait until monotonic second ``deadline``.
+
+        Raises TimeoutError, WireError, or EOFError when the child ends before its answer is complete; after each of
+        them the child is good for nothing but ``end``.
+        """
+        self._request_number += 1
+        left = min(max(0.001, deadline - time.monotonic()), wire.MAX_WITHIN_S)
+        # A request is far smaller than a pipe's buffer and only one is ever under way: this cannot block.
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(wire.pack(wire.Request(kind, self._request_number, left)))
+        except OSError as error:
+            raise EOFError from error
+        head, body = wire.unpack_prefix(self._receive(wire.PREFIX.size, deadline))
+        answer = wire.unpack_answer(self._receive(head, deadline))
+        if answer.number != self._request_number:
+            raise wire.WireError(f"an answer to request {answer.number} when {self._request_number} was asked")
+        return answer, self._receive(body, deadline)
+
+    def kill(self) -> None:
+        """End the process at once, from any thread; ``end`` must follow."""
+        self._process.kill()
+
+    def end(self, *, gently: bool) -> bool:
+        """Close the pipes, end the process and reap it; False when the kernel has not let go of it yet.
+
+        A process inside a hung USB driver survives SIGKILL for a while: call again later.
+        """
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+        if gently and self._wait():
+            return True
+        self._process.kill()
+        return self._wait()
+
+    def _wait(self) -> bool:
+        try:
+            self._process.wait(_EXIT_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def _receive(self, count: int, deadline: float) -> bytes:
+        assert self._process.stdout is not None
+        source = self._process.stdout.fileno()
+        poll = select.poll()
+        poll.register(source, select.POLLIN)
+        received = bytearray()
+        while len(received) < count:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            if not poll.poll(left * 1000):
+                continue
+            chunk = os.read(source, min(count - len(received), 1 << 16))
+            if not chunk:
+                raise EOFError
+            received += chunk
+        return bytes(received)

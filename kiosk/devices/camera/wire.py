@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import Annotated, Final, Literal, TypeAlias
+from dataclasses import asdict, replace
+from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 
 from kiosk.base.json_reader import Unreadable, reader
-from kiosk.domain.mat_measures import MatQuality
-from kiosk.domain.verdict import Reason
+from kiosk.domain.mat_measures import MatMeasure, MatQuality
+from kiosk.domain.verdict import Finding, Measures, Reason
 
 MAX_HEADER = 4_096
 MAX_BODY = 20_000_000
 MAX_WITHIN_S = 3_600.0
 PREFIX = struct.Struct(">II")
 
+RequestKind: TypeAlias = Literal["shoot", "goods", "measure", "look", "codes"]
 FaultCode: TypeAlias = Literal["missing", "timeout", "format", "black", "frozen", "broken"]
 Side: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=65_535)]  # A picture's side in pixels; a JPEG cannot hold more
 # Counts the requests to one child; the answer repeats it, so that a late answer is never taken for a new picture.
@@ -35,13 +37,10 @@ MAX_LIVE_VIEW_BYTES: Final = 40_000  # Bytes of the picture of a look, of which 
 LIVE_VIEW_SIDE_PX: Final = 480
 MAX_CODE: Final = 300  # Characters; longer than any scan may be, so that the scanner's own rule refuses it
 MAX_CODES: Final = 4  # Of one frame: a label, and its neighbors
-MAX_MEASURE: Final = 1_000_000
-MAX_VALUE: Final = 2**31 - 1
-MAX_COVERAGE_BP: Final = 10_000
-MAX_TILT_MILLIDEG: Final = 90_000
+_MAX_VALUE: Final = 2**31 - 1
+_MAX_MEASURE: Final = 1_000_000
+_MAX_OF_MEASURE: Final = {"coverage_bp": 10_000, "tilt_millideg": 90_000}
 PictureBytes: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=MAX_PICTURE)]
-Measure: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MAX_MEASURE)]
-Value: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MAX_VALUE)]
 FrameHash: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"\A([0-9a-f]{64})?\Z")]
 Likeness: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"\A([0-9a-f]{16})?\Z")]
 
@@ -50,34 +49,13 @@ class WireError(Exception):
     """The other side broke the rules; the text says which."""
 
 
-class ShotRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="shoot"):
-    """Take one picture; the child ends itself when that takes much longer than ``within_s`` seconds.
+class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One question; the child ends itself when the answer takes much longer than ``within_s`` seconds.
 
-    ``goods``: take a burst, judge it, and give the two pictures that are cut out of it instead.
+    ``goods``: take a burst, judge it, and give the two pictures that are cut out of it.
     """
 
-    number: Number
-    within_s: Seconds
-    goods: bool = False
-
-
-class MeasureRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="measure"):
-    """Take a burst and measure the mat in it."""
-
-    number: Number
-    within_s: Seconds
-
-
-class LiveViewRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="look"):
-    """Look once, cheaply, at what lies on the mat."""
-
-    number: Number
-    within_s: Seconds
-
-
-class CodesRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="codes"):
-    """Look once for bar codes."""
-
+    kind: RequestKind
     number: Number
     within_s: Seconds
 
@@ -102,26 +80,6 @@ class WirePicture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     height: Side
 
 
-class WireFinding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
-    """``kiosk.domain.verdict.Finding``."""
-
-    reason: Reason
-    value: Value
-    limit: Value
-
-
-class WireMeasures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``kiosk.domain.verdict.Measures``."""
-
-    coverage_bp: Annotated[int, msgspec.Meta(ge=0, le=MAX_COVERAGE_BP)]
-    length_mm: Measure
-    width_mm: Measure
-    pieces: Measure
-    edge_rise_millipx: Measure
-    tilt_millideg: Annotated[int, msgspec.Meta(ge=0, le=MAX_TILT_MILLIDEG)]
-    px_per_m: Measure
-
-
 class GoodsInspected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="goods"):
     """The body is the JPEG of the master, behind it that of the natural cut: those that are there.
 
@@ -132,27 +90,19 @@ class GoodsInspected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ta
     """
 
     number: Number
-    findings: Annotated[tuple[WireFinding, ...], msgspec.Meta(max_length=len(Reason))]
-    measures: WireMeasures | None = None
+    findings: Annotated[tuple[Finding, ...], msgspec.Meta(max_length=len(Reason))]
+    measures: Measures | None = None
     master: WirePicture | None = None
     natural: WirePicture | None = None
     frame_sha256: FrameHash = ""
     likeness: Likeness = ""
 
 
-class WireMatMeasure(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
-    """``kiosk.domain.mat_measures.MatMeasure``."""
-
-    quality: MatQuality
-    value: Value
-    limit: Value
-
-
 class MatMeasured(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="mat"):
     """The body is the preview as JPEG, or empty. ``frame_sha256`` as in GoodsInspected."""
 
     number: Number
-    measures: Annotated[tuple[WireMatMeasure, ...], msgspec.Meta(min_length=1, max_length=len(MatQuality))]
+    measures: Annotated[tuple[MatMeasure, ...], msgspec.Meta(min_length=1, max_length=len(MatQuality))]
     preview: WirePicture | None = None
     frame_sha256: FrameHash = ""
 
@@ -173,7 +123,6 @@ class CodesDetected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag
     codes: Annotated[tuple[Annotated[str, msgspec.Meta(max_length=MAX_CODE)], ...], msgspec.Meta(max_length=MAX_CODES)]
 
 
-Request: TypeAlias = ShotRequest | MeasureRequest | LiveViewRequest | CodesRequest
 Answer: TypeAlias = ShotCaptured | ShotRefused | GoodsInspected | MatMeasured | WireLiveView | CodesDetected
 
 _encoder = msgspec.json.Encoder()
@@ -182,9 +131,25 @@ _answer: Callable[[bytes], Answer] = reader(
         ShotCaptured | ShotRefused | GoodsInspected | MatMeasured | WireLiveView | CodesDetected
     )
 )
-_request: Callable[[bytes], Request] = reader(
-    msgspec.json.Decoder[Request](ShotRequest | MeasureRequest | LiveViewRequest | CodesRequest)
-)
+_request = reader(msgspec.json.Decoder(Request))
+
+
+Row = TypeVar("Row", Finding, MatMeasure)
+
+
+def bounded(row: Row) -> Row:
+    """The row with its numbers brought into the bounds of the wire; the station refuses any other."""
+    return replace(row, value=_clamp(row.value, _MAX_VALUE), limit=_clamp(row.limit, _MAX_VALUE))
+
+
+def bounded_measures(measures: Measures) -> Measures:
+    """As ``bounded``."""
+    numbers = asdict(measures)
+    return Measures(**{name: _clamp(numbers[name], _MAX_OF_MEASURE.get(name, _MAX_MEASURE)) for name in numbers})
+
+
+def _clamp(value: int, maximum: int) -> int:
+    return min(max(0, value), maximum)
 
 
 def pack(header: Request | Answer, body: bytes = b"") -> bytes:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
 
-from kiosk.devices.panel.board import PanelBoard, pin_factory
+from kiosk.base.worker import Worker
 from kiosk.devices.panel.buttons import TIMING, Button, ButtonTiming
 from kiosk.devices.panel.patterns import PATTERNS, Blinker, Buzzer
 from kiosk.devices.panel.settings import PanelSettings
@@ -19,6 +23,18 @@ logger = logging.getLogger(__name__)
 _POLL_INTERVAL_S = 1.0  # An edge that gpiozero missed is seen after so long at the latest
 # A contact that bounces more than this between two turns loses its oldest edges; the level is looked at anyway.
 _MAX_EDGES = 256
+
+
+OUTPUTS = ("ready", "busy", "fault", "buzzer")
+BUTTONS = ("ok", "help")
+
+_FACTORIES = {
+    "lgpio": ("gpiozero.pins.lgpio", "LGPIOFactory"),
+    "rpigpio": ("gpiozero.pins.rpigpio", "RPiGPIOFactory"),
+    "native": ("gpiozero.pins.native", "NativeFactory"),
+}
+# lgpio works on every Raspberry Pi, RPi.GPIO up to the Pi 4. gpiozero calls its native factory experimental.
+_AUTO = ("lgpio", "rpigpio")
 
 
 class GpioPanel:
@@ -36,21 +52,17 @@ class GpioPanel:
         self._on_button = on_button
         self._pins = pins
         self._clock = clock
-        self._changed = threading.Condition()
-        self._stopping = False
-        self._has_changes = False  # Something came since the thread last looked: it must not go to sleep on it
+        self._lock = threading.Lock()
         self._lamps = (False, False, False)
         self._edges: deque[tuple[str, bool, float]] = deque(maxlen=_MAX_EDGES)
         self._fault = Blinker()
         self._buzzer = Buzzer()
         self._buttons: dict[str, Button] = {}
         self._board: PanelBoard | None = None
-        self._logged_error: str | None = None
-        self._thread = threading.Thread(target=self._run, name="panel", daemon=True)
+        self._worker = Worker("panel", self._step, retry_s=_POLL_INTERVAL_S)
 
     @property
     def fitted(self) -> bool:
-        """Whether the pins could be had."""
         return self._board is not None
 
     def start(self) -> None:
@@ -65,68 +77,40 @@ class GpioPanel:
             down = self._board.is_pressed(name)
             self._buttons[name] = Button(self._timing, down, now)
         logger.info("the panel is fitted")
-        self._thread.start()
+        self._worker.start()
 
     def stop(self, timeout_s: float = 2.0) -> None:
         """End the thread, then everything off; may be called twice."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify_all()
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
+        self._worker.stop(timeout_s)
         board, self._board = self._board, None
         if board is not None:
             board.close()
 
     def show(self, ready: bool, busy: bool, fault: bool) -> None:
-        """What the lamps say from now on."""
-        with self._changed:
+        with self._lock:
             self._lamps = (ready, busy, fault)
-            self._wake()
+        self._worker.wake()
 
     def buzz(self, pattern: str) -> None:
         """Sound a pattern; raises ValueError for an unknown one."""
         if pattern not in PATTERNS:
             raise ValueError(f"no buzzer pattern {pattern!r}; there are {', '.join(PATTERNS)}")
-        with self._changed:
+        with self._lock:
             if self.fitted:
                 self._buzzer.add(pattern)
-                self._wake()
+        self._worker.wake()
 
     def _edge(self, button: str, down: bool) -> None:
-        with self._changed:
+        with self._lock:
             self._edges.append((button, down, self._clock()))
-            self._wake()
+        self._worker.wake()
 
-    def _wake(self) -> None:
-        self._has_changes = True
-        self._changed.notify_all()
-
-    def _run(self) -> None:
+    def _step(self) -> float:
+        """Seconds in which nothing will happen by itself."""
         board = self._board
         assert board is not None
-        while True:
-            words, wait_s = self._serve(board)
-            for button, word in words:
-                self._notify(button, word)
-            with self._changed:
-                self._changed.wait_for(lambda: self._has_changes or self._stopping, wait_s)
-                if self._stopping:
-                    return
-
-    def _serve(self, board: PanelBoard) -> tuple[list[tuple[str, str]], float]:
-        """One turn: words of the buttons, and how long nothing will happen; a pin that fails is a complaint."""
-        try:
-            return self._update(board)
-        except Exception as error:
-            if str(error) != self._logged_error:
-                self._logged_error = str(error)
-                logger.exception("the panel does not obey")
-            return [], _POLL_INTERVAL_S
-
-    def _update(self, board: PanelBoard) -> tuple[list[tuple[str, str]], float]:
         words = self._read_buttons(board)
-        with self._changed:
+        with self._lock:
             now = self._clock()
             ready, busy, fault = self._lamps
             self._fault.set_active(fault, now)
@@ -136,11 +120,12 @@ class GpioPanel:
         board.switch("busy", busy)
         board.switch("fault", self._fault.is_lit(now))
         board.switch("buzzer", sounds)
-        return words, max(0.0, min([_POLL_INTERVAL_S, *(due - now for due in dues if due is not None)]))
+        for button, word in words:
+            self._notify(button, word)
+        return max(0.0, min([_POLL_INTERVAL_S, *(due - now for due in dues if due is not None)]))
 
     def _read_buttons(self, board: PanelBoard) -> list[tuple[str, str]]:
-        with self._changed:
-            self._has_changes = False
+        with self._lock:
             edges = list(self._edges)
             self._edges.clear()
         words = [(name, word) for name, down, at in edges for word in self._buttons[name].update(down, at)]
@@ -153,3 +138,73 @@ class GpioPanel:
             self._on_button(button, word)
         except Exception:
             logger.exception("a press of the button %s could not be used", button)
+
+
+def pin_factory(settings: PanelSettings, simulated: PinFactory | None) -> Any:
+    """gpiozero's way to the pins; raises NotFitted with everything that was tried."""
+    if settings.factory == "simulated":
+        if simulated is None:
+            raise RuntimeError("a simulated panel is there in the demo only")
+        return simulated()
+    tried = []
+    for name in _AUTO if settings.factory == "auto" else (settings.factory,):
+        module, kind = _FACTORIES[name]
+        try:
+            return getattr(importlib.import_module(module), kind)()
+        except Exception as error:  # each library has errors of its own
+            tried.append(f"{name}: {error}")
+    raise RuntimeError(f"no way to the pins ({'; '.join(tried)})")
+
+
+class PanelBoard:
+    """The pins of one panel. ``on_edge`` gets each change of a button from a thread of gpiozero."""
+
+    def __init__(self, settings: PanelSettings, factory: Any, on_edge: Callable[[str, bool], None]) -> None:
+        """Take the pins; raises what gpiozero raises, with none of them taken."""
+        self._factory = factory
+        self._outputs: dict[str, Any] = {}
+        self._buttons: dict[str, Any] = {}
+        try:
+            if not any(getattr(settings, name) is not None for name in (*OUTPUTS, *BUTTONS)):
+                raise RuntimeError("the section names no pin")
+            self._take(settings, on_edge)
+        except BaseException:
+            self.close()
+            raise
+
+    def _take(self, settings: PanelSettings, on_edge: Callable[[str, bool], None]) -> None:
+        from gpiozero import DigitalInputDevice, DigitalOutputDevice
+
+        for name in OUTPUTS:
+            pin = getattr(settings, name)
+            if pin is not None:
+                self._outputs[name] = DigitalOutputDevice(pin, pin_factory=self._factory)
+        for name in BUTTONS:
+            pin = getattr(settings, name)
+            if pin is not None:
+                button = DigitalInputDevice(pin, pull_up=True, pin_factory=self._factory)
+                self._buttons[name] = button
+                button.when_activated = partial(on_edge, name, True)
+                button.when_deactivated = partial(on_edge, name, False)
+
+    @property
+    def buttons(self) -> tuple[str, ...]:
+        return tuple(self._buttons)
+
+    def is_pressed(self, button: str) -> bool:
+        return bool(self._buttons[button].is_active)
+
+    def switch(self, output: str, on: bool) -> None:
+        """Set a lamp or the buzzer; nothing happens for one that is not fitted."""
+        device = self._outputs.get(output)
+        if device is not None and bool(device.value) != on:
+            device.value = int(on)
+
+    def close(self) -> None:
+        """Everything off, the pins free again; a pin that cannot be closed keeps no other from it."""
+        for device in self._outputs.values():
+            with suppress(Exception):
+                device.off()  # a pin that is only let go may keep its level
+        for device in (*self._outputs.values(), *self._buttons.values(), self._factory):
+            with suppress(Exception):
+                device.close()

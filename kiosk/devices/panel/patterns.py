@@ -6,11 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 
 # Seconds on, off, on ...; each begins and ends with a sound. They differ in rhythm: the buzzer has one tone.
-PATTERNS: Mapping[str, tuple[float, ...]] = {
-    "ok": (0.08,),
-    "attention": (0.15, 0.1, 0.15),
-    "error": (0.6, 0.15, 0.6),
-}
+PATTERNS: Mapping[str, tuple[float, ...]] = {"ok": (0.08,), "attention": (0.15, 0.1, 0.15), "error": (0.6, 0.15, 0.6)}
 
 PAUSE_S = 0.3  # Silence between two patterns, so that they are heard as two
 _MAX_WAITING = 3
@@ -32,7 +28,6 @@ class Blinker:
             self._since = at
 
     def is_lit(self, at: float) -> bool:
-        """Whether the lamp is on at second ``at``."""
         return self._since is not None and int((at - self._since) / BLINK_S) % 2 == 0
 
     def due(self, at: float) -> float | None:

@@ -30,10 +30,6 @@ _OFFSETS = f"offset_x_mm and offset_y_mm must be 0 to {_MAX_OFFSET_MM}"
 _CPCL_DPI = 203  # The "200 200" of its first line; other pitches have other figures, and no manual says which
 
 
-class ProfileProblem(ValueError):
-    """The text names the row and what is wrong with it."""
-
-
 class PrinterProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One model: what it speaks, its head, how its paper runs, and what proves that a paper came out.
 
@@ -61,7 +57,7 @@ class PrinterProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     def __post_init__(self) -> None:
         for wrong, reason in self._rules():
             if wrong:
-                raise ProfileProblem(f"printer {self.id}: {reason}")
+                raise ValueError(f"printer {self.id}: {reason}")
 
     def _rules(self) -> tuple[tuple[bool, str], ...]:
         return (*self._paper_rules(), *self._language_rules())
@@ -109,7 +105,6 @@ class PrinterProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
     @property
     def setup(self) -> PageSetup:
-        """What the pages of this printer are drawn for."""
         return PageSetup(
             self.language,
             PrintHead(self.dpi, self.width_dots),
@@ -144,10 +139,10 @@ def profiles() -> dict[str, PrinterProfile]:
 
 
 def profile(name: str | PrinterProfile) -> PrinterProfile:
-    """Return the row with this id, the usual one of a language, or the row itself. Raises ProfileProblem."""
+    """Return the row with this id, the usual one of a language, or the row itself. Raises ValueError."""
     if isinstance(name, PrinterProfile):
         return name
     row = profiles().get(DEFAULT_BY_LANGUAGE.get(name, name))
     if row is None:
-        raise ProfileProblem(f"no printer {name!r}: known are {', '.join(profiles())}")
+        raise ValueError(f"no printer {name!r}: known are {', '.join(profiles())}")
     return row

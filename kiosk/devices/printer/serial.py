@@ -10,11 +10,10 @@ from time import monotonic, sleep
 
 import serial
 
-from kiosk.devices.printer.channel import FdChannel
 from kiosk.devices.printer.ports import ChannelBroken, ChannelTimeout, PrinterChannel, SerialLines
 from kiosk.devices.printer.profiles import PrinterProfile
 from kiosk.devices.printer.settings import Flow
-from kiosk.devices.printer.stream import StreamPrinter
+from kiosk.devices.printer.stream import FdChannel, StreamPrinter
 
 _BITS_A_BYTE = 10  # 8N1: a start bit and a stop bit round each byte. Printers are delivered with it.
 
@@ -35,7 +34,7 @@ class SerialLine:
 
 
 class SerialPrinter(StreamPrinter):
-    """Opens the port for each job, for itself alone. ``language`` as for TcpPrinter. Raises ProfileProblem.
+    """Opens the port for each job, for itself alone. ``language`` as for TcpPrinter. Raises ValueError.
 
     The time of the bits on the line is added to every deadline: it says how long the paper may take.
     """

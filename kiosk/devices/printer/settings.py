@@ -64,7 +64,6 @@ class PrinterSettings:
 
     @property
     def endpoint(self) -> tuple[str, int]:
-        """Host and port of a tcp printer."""
         host, colon, port = self.address.rpartition(":")
         if not colon or not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65_536:
             raise ValueError(f"address {self.address!r} must look like 192.0.2.7:9100")

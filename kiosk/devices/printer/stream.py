@@ -6,17 +6,25 @@ every failure is PrintUncertain; a label must come out once, not zero times and 
 
 from __future__ import annotations
 
+import os
+import select
+import socket
+import stat
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from time import monotonic, sleep
+
+import msgspec
 
 from kiosk.devices.ports import PrinterFault, PrinterStatus, PrintNotStarted, PrintUncertain
 from kiosk.devices.printer.messages import PrinterName
 from kiosk.devices.printer.ports import ChannelBroken, ChannelTimeout, PrinterChannel
 from kiosk.devices.printer.profiles import PrinterProfile, profile
-from kiosk.protocols.printers import cpcl, escpos, status, tspl, zpl
+from kiosk.protocols.printers import cpcl, escpos, languages, tspl, zpl
 from kiosk.protocols.printers.page_setup import PageSetup
 
 ANSWER_S = 1.5  # A status query is answered at once, in error too; this allows for a slow Wi-Fi print server
@@ -70,7 +78,7 @@ class StreamPrinter(ABC):
     """A printer behind a byte stream, opened anew for every job. One job at a time; safe from several threads."""
 
     def __init__(self, language: str | PrinterProfile, where: str) -> None:
-        """``language`` is one, the id of a row of profiles.toml, or such a row. Raises ProfileProblem."""
+        """``language`` is one, the id of a row of profiles.toml, or such a row. Raises ValueError."""
         row = profile(language)
         self._profile = row
         self._name = PrinterName("receipt printer" if row.language == "escpos" else "label printer", where)
@@ -280,7 +288,7 @@ class StreamPrinter(ABC):
     def _query_status(self, channel: PrinterChannel, until: float) -> PrinterStatus:
         """One query and its whole answer; anything less is unknown. Raises ChannelBroken."""
         reply = self._exchange(channel, _DIALECTS[self.language], until)
-        report = status.parse(self.language, reply)
+        report = languages.parse_status(self.language, reply)
         flags = tuple(PrinterFault(flag) for flag in report.flags)
         if self.language == "zpl" and zpl.work_waiting(reply):
             return PrinterStatus(False, report.fault, (*flags, PrinterFault.PRINTING))
@@ -306,3 +314,122 @@ class StreamPrinter(ABC):
 
     def _uncertain(self, reason: str) -> PrintUncertain:
         return PrintUncertain(f"{self._name} may or may not have printed: look at the paper. Reason: {reason}")
+
+
+_PIECE = 4096
+_IDLE_S = 0.02
+
+
+class FdChannel:
+    """A channel over a non-blocking file descriptor: a socket or a device file."""
+
+    def __init__(self, fd: int, close: Callable[[], None], empty_read_is_end: bool) -> None:
+        """``empty_read_is_end``: True for a socket; usblp gives empty reads while the printer is silent."""
+        self._fd = fd
+        self._close = close
+        self._empty_read_is_end = empty_read_is_end
+
+    def send(self, data: memoryview, until: float) -> int:
+        while True:
+            try:
+                return os.write(self._fd, data[:_PIECE])
+            except BlockingIOError:
+                self._wait(select.POLLOUT, until)
+            except OSError as error:
+                raise ChannelBroken(error.strerror or str(error)) from error
+
+    def flush(self, until: float) -> None:
+        """Sockets and usblp send what they have taken."""
+
+    def receive(self, until: float) -> bytes:
+        while True:
+            self._wait(select.POLLIN, until)
+            data = self._read()
+            if data:
+                return data
+            sleep(_IDLE_S)  # ready to read and nothing there: only a clock can be waited for
+
+    def discard_input(self) -> None:
+        while self._read():
+            pass
+
+    def close(self) -> None:
+        self._close()
+
+    def _read(self) -> bytes:
+        try:
+            data = os.read(self._fd, _PIECE)
+        except BlockingIOError:
+            return b""
+        except OSError as error:
+            raise ChannelBroken(error.strerror or str(error)) from error
+        if not data and self._empty_read_is_end:
+            raise ChannelBroken("the printer closed the connection")
+        return data
+
+    def _wait(self, event: int, until: float) -> None:
+        poll = select.poll()
+        poll.register(self._fd, event)
+        left = until - monotonic()
+        if left <= 0 or not poll.poll(left * 1000):
+            raise ChannelTimeout
+
+
+RAW_PORT = 9100
+
+
+class TcpPrinter(StreamPrinter):
+    """Opens a connection for each job: most print servers serve one client at a time.
+
+    Give an address, not a name: a name is looked up without a deadline. Raises ValueError.
+    """
+
+    def __init__(self, host: str, port: int = RAW_PORT, language: str | PrinterProfile = "tspl") -> None:
+        super().__init__(language, f"{host}:{port}")
+        self._address = (host, port)
+
+    def _open(self, until: float) -> PrinterChannel:
+        return connect(self._address, until)
+
+
+def connect(address: tuple[str, int], until: float) -> FdChannel:
+    """A connection made before monotonic second ``until``. Raises ChannelBroken or ChannelTimeout."""
+    left = until - monotonic()
+    if left <= 0:
+        raise ChannelTimeout
+    try:
+        link = socket.create_connection(address, timeout=left)
+    except TimeoutError:
+        raise ChannelTimeout from None
+    except OSError as error:
+        raise ChannelBroken(error.strerror or str(error)) from error
+    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    link.setblocking(False)
+    return FdChannel(link.fileno(), link.close, empty_read_is_end=True)
+
+
+class FilePrinter(StreamPrinter):
+    """Opens the file for each job, never blocking and never creating it: an unplugged printer has no file.
+
+    A device file is asked for its status like a network printer. A plain file or pipe has no way back: there the
+    complete write is the proof and ``status`` is unknown. ``language`` as for TcpPrinter. Raises ValueError.
+    """
+
+    def __init__(self, path: str | Path, language: str | PrinterProfile = "tspl") -> None:
+        self._path = Path(path)
+        row = profile(language)
+        if self._path.exists() and not self._path.is_char_device():
+            row = msgspec.structs.replace(row, proof="write")
+        super().__init__(row, str(path))
+
+    def _open(self, until: float) -> PrinterChannel:
+        del until  # opening with O_NONBLOCK does not wait
+        access = os.O_WRONLY | os.O_APPEND if self.proof == "write" else os.O_RDWR
+        try:
+            fd = os.open(self._path, access | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        except OSError as error:
+            raise ChannelBroken(error.strerror or str(error)) from error
+        if self.proof != "write" and not stat.S_ISCHR(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise ChannelBroken("it is not a device file")
+        return FdChannel(fd, partial(os.close, fd), empty_read_is_end=False)

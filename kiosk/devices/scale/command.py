@@ -102,7 +102,6 @@ class PendingCommand:
 
     @property
     def sent(self) -> bool:
-        """Whether its bytes have gone out."""
         return self._sent
 
     def dispatch(self, send: Callable[[], None], before: Reading | None) -> None:
@@ -133,7 +132,6 @@ class PendingCommand:
             self._end(CommandOutcome.DONE)
 
     def expire(self, now: float) -> None:
-        """End it when its time is up."""
         if now >= self.deadline:
             self.give_up()
 

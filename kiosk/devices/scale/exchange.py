@@ -9,11 +9,148 @@ from dataclasses import replace
 from kiosk.devices.scale.command import PendingCommand
 from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.line.ports import LinePort
-from kiosk.devices.scale.poll import Poller
 from kiosk.devices.scale.refusal import LastWeighing
 from kiosk.protocols.scales.shared.ports import SettlingDecoder, settled
-from kiosk.protocols.scales.shared.protocol import Transport
-from kiosk.protocols.scales.shared.reading import Decoded, Reading
+from kiosk.protocols.scales.shared.protocol import Poll, Transport
+from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
+
+_DAMAGE = frozenset({RejectReason.CHECKSUM, RejectReason.FRAMING, RejectReason.INCOMPLETE, RejectReason.PARITY})
+# The rest of a damaged or broken-off answer comes within this, or the question is asked anew. Between two characters of
+# one answer there are 33 ms at 300 baud, and 16 ms in a USB adapter.
+_PAUSE_S = 0.15
+
+
+class Poller:
+    """Ask a scale one question at a time; only its own answer counts. No I/O, seconds are passed in.
+
+    ::
+
+      idle --due--> [send step 1] --record--> [send step 2] ... --record--> [send last step] --reading, refusal--> idle
+                         |                         |                              |
+                         `----- no answer within timeout_s, or a "not now" -------'--> from step 1 again, at most
+                                                                                      ``retries`` times, then idle
+      [send last step] --NAK--> [send ``why``] --a condition, a refusal, "none"--> idle
+
+    An answer that comes while idle, or a reading where an acknowledgement is due, belongs to a question that was given
+    up: it is dropped. So is what the format knows to answer another question: the own answer may still come. Each
+    question begins with an empty port and a fresh decoder, so that half an old answer cannot be completed by a new one.
+
+    A scale that waits for a word on its answer gets it: ``accept`` when the message came whole, whatever it says, and
+    ``refuse`` once a question when it came damaged. ``send`` writes to the port; ``clean`` empties the port and the
+    decoder.
+    """
+
+    def __init__(
+        self, poll: Poll, encode: Callable[[str], bytes], send: Callable[[bytes], None], clean: Callable[[], None]
+    ) -> None:
+        self._poll = poll
+        self._encode, self._send, self._clean = encode, send, clean
+        self._step: int | None = None  # The step whose answer is due; None while idle
+        self._request = b""  # The bytes whose answer is due
+        self._due_at = 0.0
+        self._requested_at = 0.0
+        self._tries = 0
+        self._complained = False
+        self.unsolicited = 0  # Readings dropped because they answered no question
+
+    @property
+    def idle(self) -> bool:
+        """Whether no answer is due: something else may be sent."""
+        return self._step is None
+
+    def due_at(self) -> float:
+        return self._due_at
+
+    def pause(self, until: float) -> None:
+        """Ask nothing before this second; an answer that is due is given up."""
+        self._step, self._due_at = None, until
+
+    def poll(self, now: float) -> None:
+        if now < self._due_at:
+            return
+        if self._step is None:
+            self._tries = 0
+            self._ask(now)
+        else:
+            self._retry(now)
+
+    def receive(self, decoded: Sequence[Decoded], now: float) -> list[Reading]:
+        """The reading that answers the question, if it is among these; nothing means bytes that complete no frame."""
+        accepted: list[Reading] = []
+        if not decoded and self._step is not None:
+            self._due_at = min(self._due_at, now + _PAUSE_S)
+        for item in decoded:
+            if self._step is None or not self._may_answer(item):
+                self.unsolicited += isinstance(item, Reading)
+            elif isinstance(item, Rejected):
+                self._on_rejected(item.reason, now)
+            elif isinstance(item, Record):
+                self._acknowledged(now)
+            elif self._last or (self._asking_why and item.weight is None):
+                accepted.append(item)
+                self._finish(now, self._poll.accept)
+            else:
+                self.unsolicited += 1
+        return accepted
+
+    def _may_answer(self, item: Decoded) -> bool:
+        return self._poll.answers is None or self._poll.answers(self._request, item)
+
+    @property
+    def _last(self) -> bool:
+        return self._step == len(self._poll.steps) - 1
+
+    @property
+    def _asking_why(self) -> bool:
+        return self._step == len(self._poll.steps)
+
+    def _ask(self, now: float) -> None:
+        self._clean()
+        self._requested_at = now
+        self._tries += 1
+        self._complained = False
+        self._begin(0, now)
+
+    def _begin(self, step: int, now: float) -> None:
+        self._step, self._due_at = step, now + self._poll.timeout_s
+        self._request = self._encode((*self._poll.steps, self._poll.why)[step])
+        self._send(self._request)
+
+    def _retry(self, now: float) -> None:
+        if self._tries <= self._poll.retries:
+            self._ask(now)
+        else:
+            self._finish(now)
+
+    def _acknowledged(self, now: float) -> None:
+        if self._asking_why:  # there is nothing to tell
+            self._finish(now)
+        elif self._step is not None and not self._last:
+            self._begin(self._step + 1, now)
+
+    def _on_rejected(self, reason: RejectReason, now: float) -> None:
+        if reason in _DAMAGE:
+            self._due_at = min(self._due_at, now + _PAUSE_S)
+            if self._poll.refuse and not self._complained:
+                self._complained = True
+                self._send(self._poll.refuse)
+        elif self._asking_why:
+            self._finish(now, self._poll.accept)
+        elif not self._last:  # not acknowledged: from the start, a little later
+            self._due_at = min(self._due_at, now + self._poll.interval_s)
+        elif reason is not RejectReason.NAK:
+            self._finish(now, self._poll.accept)
+        elif self._poll.why:
+            self._begin(len(self._poll.steps), now)
+        else:
+            self._finish(now)
+
+    def _finish(self, now: float, reply: bytes = b"") -> None:
+        self._step = None
+        self._due_at = max(now, self._requested_at + self._poll.interval_s)
+        if reply:
+            self._send(reply)
+
 
 # A line that rests so long is between two frames: a character takes 33 ms at 300 baud, and 16 ms in a USB adapter.
 _FRAME_GAP_S = 0.06
@@ -50,7 +187,6 @@ class Exchange:
         self._decoder = self._indicator.decoder()
 
     def due_at(self) -> float | None:
-        """When the next question is due; None for a scale that speaks by itself."""
         return None if self._poller is None else self._poller.due_at()
 
     def send_due(self, now: float, pending: PendingCommand | None, newest: Reading | None) -> None:

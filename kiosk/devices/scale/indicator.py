@@ -40,5 +40,4 @@ class Indicator:
         return command in self.row.commands and self.encode(command) != b""
 
     def encode(self, command: str) -> bytes:
-        """The bytes of a command."""
         return registry.encode(self.protocol, command, self.params)

@@ -28,8 +28,7 @@ from kiosk.devices.scale.indicator import Indicator
 from kiosk.devices.scale.line.ports import BacklogDiscarded, LinePort, PortDisconnected
 from kiosk.devices.scale.line.serial_port import open_error_text
 from kiosk.devices.scale.refusal import REFUSAL_TEXTS, newest_refusal
-from kiosk.devices.scale.report import LOG_PERIOD_S, Reporter
-from kiosk.devices.scale.supervision import Freshness, LoopMonitor, WakePipe
+from kiosk.devices.scale.supervision import LOG_PERIOD_S, Freshness, LoopMonitor, Reporter, WakePipe
 from kiosk.domain.backoff import Backoff
 from kiosk.domain.metrology.pan import STALE_S
 from kiosk.domain.rate_limited_log import RateLimitedLog

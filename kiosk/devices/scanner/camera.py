@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
 from typing import Final
 
+from kiosk.base.worker import Worker
 from kiosk.devices.ports import CameraFault, CodeCamera
 from kiosk.devices.scanner.report import MISSING, OK, ScanReporter
 from kiosk.protocols.barcodes.refusal import RefusedScan, ScanRefusal
-
-logger = logging.getLogger(__name__)
 
 SCAN_TIMEOUT_S: Final = 20.0  # So long it looks after somebody asked: time to fetch the parcel and to turn its label up
 READ_S: Final = 8.0  # For one frame. The start of the child is in it, which takes a small board seconds.
@@ -28,35 +26,32 @@ class CameraScanner:
 
     def __init__(self, camera: CodeCamera, report: ScanReporter, clock: Callable[[], float] = time.monotonic) -> None:
         self._camera, self._report, self._clock = camera, report, clock
-        self._stopping, self._requested = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run, name="scanner", daemon=True)
+        self._started, self._requested = False, threading.Event()
+        self._worker = Worker("scanner", self._step)
 
     def start(self) -> None:
-        self._thread.start()
+        self._worker.start()
 
     def stop(self, timeout_s: float = 3.0) -> None:
         """End after the frame in hand; may be called twice."""
-        self._stopping.set()
-        self._requested.set()
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
+        self._worker.stop(timeout_s)
 
     def scan_for_code(self) -> None:
         """Look now, from any thread; asked again meanwhile it looks once more."""
         self._requested.set()
+        self._worker.wake()
 
-    def _run(self) -> None:
-        self._report.state(OK)
-        while self._requested.wait() and not self._stopping.is_set():
+    def _step(self) -> None:
+        if not self._started:
+            self._started = True
+            self._report.state(OK)
+        if self._requested.is_set():
             self._requested.clear()
-            try:
-                self._scan()
-            except Exception:
-                logger.exception("the camera cannot look for codes")
+            self._scan()
 
     def _scan(self) -> None:
         end, before = self._clock() + SCAN_TIMEOUT_S, frozenset[str]()
-        while not self._stopping.is_set():
+        while not self._worker.is_stopping:
             try:
                 seen = frozenset(self._camera.read_codes(READ_S))
             except CameraFault as fault:
@@ -74,4 +69,4 @@ class CameraScanner:
                 self._report.refused(_NO_CODE)
                 return
             before = seen
-            self._stopping.wait(TURN_S)
+            self._worker.pause(TURN_S)

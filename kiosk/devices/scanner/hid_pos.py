@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.devices.scanner.ports import HidSystem
-from kiosk.devices.scanner.reader import MAX_READS
+from kiosk.devices.scanner.reader import MAX_READS, is_device_name
 from kiosk.devices.scanner.report import OK, ScanReporter
 from kiosk.protocols.barcodes.hid_pos import MAX_DESCRIPTOR, MAX_REPORT, HidScan, ReportDecoder, read_descriptor
 
 HIDIOCGRDESCSIZE: Final = 0x80044801
 # _IOR('H', 1, int) and _IOR('H', 2, struct hidraw_report_descriptor) of linux/hidraw.h.
 HIDIOCGRDESC: Final = 0x90044802
-_MEMORY: Final = Path("/dev", "shm")
 # All that hidraw keeps for a reader: behind it reports may be missing, and two codes would run into one.
 _BACKLOG: Final = MAX_READS - 1
 # Behind the name of a simulated device's socket: the file with its report descriptor.
@@ -104,6 +103,4 @@ class SocketHid:
 
 
 def hid_system(port: str) -> HidSystem:
-    """The kernel for every name of a device below /dev."""
-    path = Path(port)
-    return LinuxHid() if path.is_relative_to("/dev") and not path.is_relative_to(_MEMORY) else SocketHid()
+    return LinuxHid() if is_device_name(port) else SocketHid()

@@ -76,11 +76,6 @@ class DeviceList:
         return tuple(found.values())
 
 
-def read_devices(folder: Path) -> tuple[InputDevice, ...]:
-    """As ``DeviceList.read``, once."""
-    return DeviceList().read(folder)
-
-
 def _device(entry: Path) -> InputDevice:
     """sysfs and not /proc/bus/input/devices, which a service with ``ProcSubset=pid`` cannot see."""
     about = entry / "device"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import select
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
+from kiosk.base.worker import Worker
+from kiosk.devices.scale.supervision import WakePipe
 from kiosk.devices.scanner.ports import ScannerDevice
 from kiosk.devices.scanner.report import MISSING, ScanReporter
 from kiosk.domain.backoff import Backoff
@@ -27,6 +29,12 @@ QUIET_S: Final = 0.05  # Reads of one code are closer together: what comes after
 SETTLE_S: Final = 1.0
 
 
+def is_device_name(port: str) -> bool:
+    """Whether the kernel itself is asked: for every name below /dev but /dev/shm, where a simulated device may lie."""
+    path = Path(port)
+    return path.is_relative_to("/dev") and not path.is_relative_to(Path("/dev", "shm"))
+
+
 class ScannerReader:
     """Implements ``kiosk.devices.ports.Scanner``. What the device reports is told in its thread."""
 
@@ -34,36 +42,32 @@ class ScannerReader:
         self, device: ScannerDevice, report: ScanReporter, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._device, self._report, self._clock = device, report, clock
-        self._stopping = threading.Event()
-        self._wake, self._woken = -1, -1
+        self._wake: WakePipe | None = None
         self._waited_s = 0.0
         self._lost: str | None = None
         self._backoff = Backoff(RETRY_S, RETRY_MAX_S)
-        self._thread = threading.Thread(target=self._run, name="scanner", daemon=True)
+        self._worker = Worker("scanner", self._step)
 
     def start(self) -> None:
-        self._woken, self._wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        self._thread.start()
+        self._wake = WakePipe()
+        self._worker.start()
 
     def stop(self, timeout_s: float = 3.0) -> None:
         """End the thread and give the device back; may be called twice."""
-        self._stopping.set()
-        if self._thread.ident is None or self._wake < 0:
-            return
-        os.write(self._wake, b"\0")
-        self._thread.join(timeout_s)
-        if not self._thread.is_alive():
-            os.close(self._wake)
-            os.close(self._woken)
-            self._wake = self._woken = -1
+        if self._wake is not None:
+            self._wake.wake()
+        self._worker.stop(timeout_s)
+        if self._wake is not None and not self._worker.is_alive:
+            self._wake.close()
+            self._wake = None
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self._session()
-            except Exception as error:
-                self._report_missing(error)
-            self._stopping.wait(self._backoff.next())
+    def _step(self) -> float:
+        """From opening the device until it is gone."""
+        try:
+            self._session()
+        except Exception as error:
+            self._report_missing(error)
+        return self._backoff.next()
 
     def _session(self) -> None:
         with self._opened() as descriptor:
@@ -96,18 +100,21 @@ class ScannerReader:
         end = time.monotonic() + SETTLE_S
         waiting = select.poll()
         waiting.register(descriptor, select.POLLIN)
-        while waiting.poll(QUIET_S * 1000) and not self._stopping.is_set():
+        while waiting.poll(QUIET_S * 1000) and not self._worker.is_stopping:
             self._drain(descriptor)
             if time.monotonic() > end:
                 raise OSError("it sends without a rest")
 
     def _read(self, descriptor: int) -> None:
+        assert self._wake is not None
         waiting = select.poll()
         waiting.register(descriptor, select.POLLIN)
-        waiting.register(self._woken, select.POLLIN)
-        while not self._stopping.is_set():
+        waiting.register(self._wake.fileno(), select.POLLIN)
+        while not self._worker.is_stopping:
             began = self._clock()
             ready = dict(waiting.poll(POLL_INTERVAL_S * 1000))
+            if self._wake.fileno() in ready:
+                return
             # Only waiting is silence: while a listener was busy, the rest of the next code lay in the device.
             self._waited_s += self._clock() - began
             if descriptor in ready:
@@ -122,6 +129,10 @@ class ScannerReader:
                 data = os.read(descriptor, self._device.read_bytes)
             except BlockingIOError:
                 break
+            except OSError:
+                if reads:  # they came before the device was pulled out; the next read tells that
+                    break
+                raise
             if not data:
                 if reads:
                     break

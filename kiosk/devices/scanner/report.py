@@ -139,7 +139,6 @@ class ScanReporter:
         return allowed
 
     def state(self, word: str) -> None:
-        """Tell the state when it has changed."""
         if word != self._state:
             self._state = word
             self._notify(self._on_state, word)

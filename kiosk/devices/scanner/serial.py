@@ -2,105 +2,91 @@
 
 from __future__ import annotations
 
-import logging
-import threading
-import time
-from collections.abc import Callable
-from contextlib import suppress
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import serial
 
-from kiosk.devices.scanner.lines import LineDecoder
-from kiosk.devices.scanner.reader import QUIET_S, SETTLE_S
-from kiosk.devices.scanner.report import MISSING, OK, ScanReporter
+from kiosk.devices.scanner.keys import MAX_GAP_S
+from kiosk.devices.scanner.report import MAX_SCAN, OK, ScanReporter
 from kiosk.devices.scanner.settings import ScannerSettings
+from kiosk.protocols.barcodes.refusal import RefusedScan, ScanRefusal
 
-logger = logging.getLogger(__name__)
-
-RETRY_S = 0.5
-_READ_S = 60.0
-_PIECE = 4096
+_ENDS = b"\r\n\t"
+_GAP = RefusedScan(ScanRefusal.HALF, f"more than {MAX_GAP_S:g} s passed between two characters")
+_TOO_LONG = RefusedScan(ScanRefusal.TOO_LONG, f"it is longer than {MAX_SCAN} characters")
 
 
-class SerialScanner:
-    """Reads lines ended by CR, LF or Tab and reports each; opens the port again for ever."""
+class SerialDevice:
+    """A serial port that nobody else has; lines on it end with CR, LF or Tab."""
 
-    def __init__(
-        self,
-        settings: ScannerSettings,
-        report: ScanReporter,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._settings = settings
-        self._report = report
-        self._clock = clock
-        self._stopping = threading.Event()
-        self._port: serial.Serial | None = None
-        self._lost: str | None = None
-        self._thread = threading.Thread(target=self._run, name="scanner", daemon=True)
+    read_bytes = 4096
 
-    def start(self) -> None:
-        self._thread.start()
+    def __init__(self, settings: ScannerSettings, report: ScanReporter) -> None:
+        self.path = Path(settings.port)
+        self._baud, self._report = settings.baud, report
+        self._decoder = LineDecoder()
 
-    def stop(self, timeout_s: float = 3.0) -> None:
-        """End the thread."""
-        self._stopping.set()
-        port = self._port
-        if port is not None:
-            # The reader may be closing the port at this very moment; then it needs no waking.
-            with suppress(OSError, TypeError):
-                port.cancel_read()
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
+    def open(self) -> int:
+        """Raises OSError, of which serial.SerialException is one."""
+        with serial.Serial(str(self.path), self._baud, exclusive=True) as port:
+            return os.dup(port.fileno())  # It keeps the settings and the lock of the port
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self._session()
-            except Exception as error:
-                self._report_missing(error)
-            self._port = None
-            self._stopping.wait(RETRY_S)
+    def begin(self, descriptor: int) -> None:
+        self._decoder = LineDecoder()
+        self._report.state(OK)
 
-    def _session(self) -> None:
-        with serial.Serial(self._settings.port, self._settings.baud, timeout=_READ_S, exclusive=True) as port:
-            self._port = port
-            self._settle(port)
-            self._lost = None
-            self._report.state(OK)
-            logger.info("the scanner at %s is connected", self._settings.port)
-            self._read(port)
+    def on_reads(self, reads: Sequence[bytes], waited_s: float) -> None:
+        for line in self._decoder.feed(b"".join(reads), waited_s):
+            if line.refused:
+                self._report.refused(line.refused)
+            else:
+                self._report.scan(line.data)
 
-    def _settle(self, port: serial.Serial) -> None:
-        """What is on its way while the port is opened is the end of a code, and is thrown away. Raises OSError."""
-        end = time.monotonic() + SETTLE_S
-        port.timeout = QUIET_S
-        while port.read(_PIECE) and not self._stopping.is_set():
-            if time.monotonic() > end:
-                raise OSError("it sends without a rest")
-        port.timeout = _READ_S
+    def idle(self) -> None:
+        """A device that is pulled out says so by itself."""
 
-    def _report_missing(self, error: Exception) -> None:
-        """Say once why the scanner is not there, not every second until somebody comes."""
-        self._report.state(MISSING)
-        known = isinstance(error, OSError)  # serial.SerialException is one
-        if self._lost != str(error):
-            self._lost = str(error)
-            where = self._settings.port
-            trace = None if known else error
-            logger.warning("the scanner at %s is not there: check its cable (%s)", where, error, exc_info=trace)
 
-    def _read(self, port: serial.Serial) -> None:
-        decoder = LineDecoder()
-        while not self._stopping.is_set():
-            # Only waiting is silence: while a listener was busy, the rest of the next code lay in the port's buffer.
-            began = self._clock()
-            data = port.read(1)
-            silent_s = self._clock() - began
-            data += port.read(port.in_waiting)
-            for line in decoder.feed(data, silent_s):
-                if line.refused:
-                    self._report.refused(line.refused)
-                else:
-                    self._report.scan(line.data)
+@dataclass(frozen=True, slots=True)
+class ScannedLine:
+    """One ended scan: its bytes without the end, or why it is refused and then no bytes."""
+
+    data: bytes
+    refused: RefusedScan | None = None
+
+
+class LineDecoder:
+    """Feed it what was read from the port, in pieces of any size. Carriage return, line feed and Tab end a scan."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+        self._refused: RefusedScan | None = None
+        self._reported = False
+        self._newest_at = 0.0
+
+    def feed(self, data: bytes, at: float) -> Iterator[ScannedLine]:
+        """The scans that ended with this piece, read at second ``at`` of silence."""
+        silent_s, self._newest_at = at - self._newest_at, at
+        if self._data and silent_s > MAX_GAP_S:
+            # What comes now may be its other half: it goes with it, up to its end.
+            self._data.clear()
+            self._refused = _GAP
+        for byte in data:
+            if byte in _ENDS:
+                yield from self._end()
+            elif len(self._data) < MAX_SCAN:
+                if not self._refused:
+                    self._data.append(byte)
+            elif not self._refused:
+                # It may never end: this is told now, and not again at its end.
+                self._data.clear()
+                self._refused, self._reported = _TOO_LONG, True
+                yield ScannedLine(b"", self._refused)
+
+    def _end(self) -> Iterator[ScannedLine]:
+        if (self._data or self._refused) and not self._reported:
+            yield ScannedLine(bytes(self._data), self._refused)
+        self._data.clear()
+        self._refused, self._reported = None, False

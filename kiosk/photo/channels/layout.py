@@ -57,7 +57,6 @@ class ChannelLayout:
 
 
 def goods_mask(picture: BgrImage) -> Mask:
-    """Where the goods are on their white."""
     return np.asarray(cv2.bitwise_not(cv2.inRange(picture, _LIGHT, _LIGHTEST)), np.uint8)
 
 

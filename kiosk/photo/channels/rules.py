@@ -69,7 +69,6 @@ class ChannelRules:
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """Every channel's name, once, in alphabetical order."""
         return tuple(dict.fromkeys(channel for channel, _ in self._rows))
 
     def __iter__(self) -> Iterator[ChannelRule]:

@@ -11,11 +11,20 @@ from kiosk.photo.arrays import BgrImage
 from kiosk.photo.checks import COARSE_PX_PER_MM, RISE_PX, STRIPES, TILT_DEG, rise_at_usual_scale
 from kiosk.photo.color import SHEET_WINDOW, fit_light
 from kiosk.photo.markers import DetectedMat, detect_markers, fit_mat
-from kiosk.photo.mat import CORNER_MARKERS, INTERIOR, MIN_CORNER_MARKERS
+from kiosk.photo.mat import CORNER_MARKERS, INTERIOR, MIN_CORNER_MARKERS, SHEET
 from kiosk.photo.measures import stripes
 from kiosk.photo.pipeline import MAX_OTHERS, limit_size
-from kiosk.photo.rectify import flatten
-from kiosk.photo.sheet.cut import flat_sheet
+from kiosk.photo.rectify import Window, flatten
+
+RIM_MM: Final = 3.0  # Left off on every side: a wide lens moves the edge by up to 2 mm, and beyond it may be people
+
+
+def flat_sheet(frame: BgrImage, mat: DetectedMat, px_per_mm: float) -> BgrImage:
+    """What of the sheet is outside the frame is black."""
+    area = SHEET.grown(-RIM_MM)
+    width, height = (max(1, round(side * px_per_mm)) for side in (area.width, area.height))
+    return flatten(frame, mat, Window(area.left, area.top, px_per_mm, width, height), fine=True)
+
 
 PREVIEW_PX_PER_MM: Final = 1.2
 # Brightest to darkest, as the fit of the light has it, which is cautious at the corners: more than one stop. Shots are

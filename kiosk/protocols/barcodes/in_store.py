@@ -58,7 +58,6 @@ class InStoreLayout:
 
     @property
     def prefix(self) -> str:
-        """The digits that every number of this layout begins with."""
         return self.text[: self.text.index("I")]
 
     def read(self, number: str) -> InStoreNumber | None:

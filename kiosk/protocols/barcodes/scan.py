@@ -7,20 +7,90 @@ names it; then the codes of these stations and GS1 links; then what strangers sh
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from kiosk.domain.identifiers import BODY_ALPHABET, CODE_PREFIX, CODE_TYPES, BadIdentifier, parse_internal_code
-from kiosk.protocols.barcodes.aim import GS1_SYMBOLOGIES, PRODUCT_SYMBOLOGIES, split_aim, symbology
-from kiosk.protocols.barcodes.characters import text_fault
-from kiosk.protocols.barcodes.foreign_codes import foreign_code_kind
 from kiosk.protocols.barcodes.gs1.associations import check_pairs
 from kiosk.protocols.barcodes.gs1.digital_link import is_link, parse_digital_link
-from kiosk.protocols.barcodes.gs1.elements import GS, Elements, parse_element_string
-from kiosk.protocols.barcodes.gs1.errors import BadElementString
+from kiosk.protocols.barcodes.gs1.elements import GS, BadElementString, Elements, parse_element_string
 from kiosk.protocols.barcodes.in_store import InStoreLayout, InStoreNumber, read_in_store
 from kiosk.protocols.barcodes.shared.digits import has_valid_check_digit
-from kiosk.protocols.barcodes.waybills import Waybill, identify
+from kiosk.protocols.barcodes.waybills import Waybill, foreign_code_kind, identify
+
+# Marks, embeddings, overrides and isolates of the bidirectional algorithm (Unicode Standard Annex 9).
+_BIDI: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# General categories of what is not seen, or only on top of another character.
+_HIDDEN: Final = frozenset({"Cf", "Zl", "Zp", "Mn", "Me", "Cs", "Co", "Cn"})
+
+# Letters, hyphens and strokes that no eye tells from ASCII (Unicode Technical Standard 39, single characters).
+_CONFUSABLES: Final = frozenset("АВСЕНІЈКМОРԚЅТԜХҮавсеһіјкмоԛрѕтԝхуӏΑΒΕΖΗΙΚΜΝΟΡΤΥΧαικνορτυχϲϳՕօԁցհՍս‐‑‒–—−⁄∕")
+
+
+# All codes are ASCII. A text that only looks like one is refused by the reason, never put right: whoever made it with
+# the letters of another script made it to be taken for something.
+def text_fault(text: str, allowed: str = "") -> str | None:
+    """``control``, ``bidi``, ``invisible``, ``look_alike`` or ``not_ascii``; None when the text is printable ASCII.
+
+    ``look_alike`` is a text whose every character has a twin in ASCII: digits of other scripts, full-width forms,
+    letters of Cyrillic and Greek. ``allowed`` are control characters that may be there.
+    """
+    seen = {character for character in text if not " " <= character <= "~"} - set(allowed)
+    if not seen:
+        return None
+    kinds = {character: unicodedata.category(character) for character in seen}
+    if "Cc" in kinds.values():
+        return "control"
+    if seen & _BIDI:
+        return "bidi"
+    if _HIDDEN & set(kinds.values()):
+        return "invisible"
+    return "look_alike" if all(_is_confusable(character) for character in seen) else "not_ascii"
+
+
+def _is_confusable(character: str) -> bool:
+    """Whether a character is taken for one of ASCII."""
+    folded = unicodedata.normalize("NFKC", character)
+    return folded.isascii() or character in _CONFUSABLES or unicodedata.decimal(character, None) is not None
+
+
+_IDENTIFIER = re.compile(rb"\][A-Za-z][0-9A-Za-z]")  # AIM: the symbology, in front of the data (ISO/IEC 15424)
+
+_BY_IDENTIFIER: Mapping[str, str] = {
+    "]C1": "GS1_128",
+    "]E4": "EAN8",
+    "]d2": "GS1_DATAMATRIX",
+    "]Q3": "GS1_QR",
+    "]e0": "GS1_DATABAR",
+    "]J1": "GS1_DOTCODE",
+}
+# For the modifiers that do not change what the data is.
+_BY_LETTER: Mapping[str, str] = {"C": "CODE128", "E": "EAN13", "A": "CODE39", "I": "ITF", "d": "DATAMATRIX", "Q": "QR"}
+
+GS1_SYMBOLOGIES = frozenset({"GS1_128", "GS1_DATAMATRIX", "GS1_QR", "GS1_DATABAR", "GS1_DOTCODE"})
+PRODUCT_SYMBOLOGIES = frozenset({"EAN13", "EAN8", "UPCA"})
+
+
+def split_aim(raw: bytes) -> tuple[str | None, bytes]:
+    """The identifier, or None when none was sent, and the data behind it."""
+    match = _IDENTIFIER.match(raw)
+    return (match[0].decode("ascii"), raw[match.end() :]) if match else (None, raw)
+
+
+def symbology(aim: str | None, data: str) -> str | None:
+    """The contract's name, or None without an identifier or for one the station does not know.
+
+    A UPC-A comes with the identifier of EAN-13: it has twelve digits, or a zero in front of them (ISO/IEC 15420).
+    """
+    if aim is None:
+        return None
+    found = _BY_IDENTIFIER.get(aim) or _BY_LETTER.get(aim[1])
+    if found == "EAN13" and (len(data) == 12 or (len(data) == 13 and data[0] == "0")):
+        return "UPCA"
+    return found
+
 
 MAX_LENGTH = 64  # Characters of data; every code of this trade is shorter, but for GS1 data and its links
 # Most characters of GS1 data. Up to here a link is named as one, which helps more than "too long"; no scanner adapter

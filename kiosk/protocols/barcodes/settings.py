@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from kiosk.protocols.barcodes.gs1.bag import Crate, Gs1Bag, bag_elements, crate_elements
 from kiosk.protocols.barcodes.gs1.digital_link import build_digital_link, is_domain
-from kiosk.protocols.barcodes.gs1.keys import BadGs1Key, CompanyPrefix
+from kiosk.protocols.barcodes.gs1.keys import BadGs1Key, CompanyPrefix, Crate, Gs1Bag, bag_elements, crate_elements
 from kiosk.protocols.barcodes.gs1.notation import to_bracketed
 from kiosk.protocols.barcodes.in_store import BadLayout, InStoreLayout, InStoreNumber
 
@@ -147,5 +146,4 @@ class CodesSettings:
 
     @property
     def layouts(self) -> tuple[InStoreLayout, ...]:
-        """The layouts, in their order."""
         return tuple(InStoreLayout(text) for text in self.in_store)

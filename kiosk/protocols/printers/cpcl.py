@@ -6,8 +6,7 @@ Source: Zebra "CPCL Programming Manual", sections 1 (the "!" line, PRINT, FORM),
 
 from __future__ import annotations
 
-from kiosk.protocols.printers.bitmap import row_bytes
-from kiosk.protocols.printers.page_setup import USUAL_DENSITY, PageSetup
+from kiosk.protocols.printers.page_setup import USUAL_DENSITY, PageSetup, row_bytes
 from kiosk.protocols.printers.ports import Bitmap
 
 # It stands in line: an answer says that the label before it is finished. Never sent inside of a page.

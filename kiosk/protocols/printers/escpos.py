@@ -6,8 +6,7 @@ Source: Epson "ESC/POS Application Programming Guide", commands ESC @, GS v 0, E
 
 from __future__ import annotations
 
-from kiosk.protocols.printers.bitmap import row_bytes
-from kiosk.protocols.printers.page_setup import BAND_ROWS, PageSetup
+from kiosk.protocols.printers.page_setup import BAND_ROWS, PageSetup, row_bytes
 from kiosk.protocols.printers.ports import Bitmap
 
 INITIALIZE = b"\x1b@"

@@ -26,3 +26,34 @@ LANGUAGES: Final[Mapping[str, PrinterLanguage]] = {
     "cpcl": PrinterLanguage(cpcl.page, cpcl.parse_status),
     "ipp": PrinterLanguage(pwg.page, ipp.parse_status),
 }
+
+
+def encode(bitmap: Bitmap, setup: PageSetup) -> bytes:
+    """Return the bytes of one page. Raises ValueError."""
+    needed = bitmap.width_dots + setup.offset_dots[0]
+    if needed > setup.head.width_dots:
+        raise ValueError(f"the page needs {needed} dots across, the print head has {setup.head.width_dots}")
+    return LANGUAGES[setup.language].page(bitmap, setup)
+
+
+NOT_A_FAULT = frozenset({"paused", "printing"})
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """``ready`` = no flag set; ``fault`` = any flag but paused and printing; both None when nothing usable came."""
+
+    ready: bool | None
+    fault: bool | None
+    flags: tuple[str, ...]
+
+
+UNKNOWN = StatusReport(ready=None, fault=None, flags=("unknown",))
+
+
+def parse_status(language: str, reply: bytes) -> StatusReport:
+    """Judge a reply in a language of the table. An empty, broken or strange one is UNKNOWN, never ready."""
+    flags = LANGUAGES[language].parse_status(reply)
+    if flags is None:
+        return UNKNOWN
+    return StatusReport(ready=not flags, fault=not NOT_A_FAULT.issuperset(flags), flags=flags)

@@ -5,6 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from kiosk.protocols.printers.ports import Bitmap
+
+
+def row_bytes(bitmap: Bitmap) -> int:
+    return (bitmap.width_dots + 7) // 8
+
+
+# Translation table for languages in which 0 is black; the padding becomes white by it.
+INVERT = bytes(255 - value for value in range(256))
+
+
 # Languages of printers that take bytes and answer in bytes, on any wire.
 StreamLanguage = Literal["tspl", "zpl", "escpos", "cpcl"]
 

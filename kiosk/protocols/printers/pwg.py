@@ -9,8 +9,7 @@ import re
 import struct
 from collections.abc import Iterator
 
-from kiosk.protocols.printers.bitmap import row_bytes
-from kiosk.protocols.printers.page_setup import PageSetup
+from kiosk.protocols.printers.page_setup import PageSetup, row_bytes
 from kiosk.protocols.printers.ports import Bitmap
 
 FORMAT = "image/pwg-raster"

@@ -7,8 +7,7 @@ PRINT) and "Status Polling and Immediate Commands" (ESC ! ?).
 
 from __future__ import annotations
 
-from kiosk.protocols.printers.bitmap import INVERT, row_bytes
-from kiosk.protocols.printers.page_setup import PageSetup
+from kiosk.protocols.printers.page_setup import INVERT, PageSetup, row_bytes
 from kiosk.protocols.printers.ports import Bitmap
 
 # Answered at once with one byte, in error too; it never waits behind a label.
@@ -16,16 +15,7 @@ from kiosk.protocols.printers.ports import Bitmap
 # The other counter of the language, ~!@ (mileage), tells whole kilometers: no label moves it.
 STATUS_QUERY = b"\x1b!?"
 
-_STATUS_BITS = (
-    "head_open",
-    "paper_jam",
-    "paper_out",
-    "ribbon_out",
-    "paused",
-    "printing",
-    "cover_open",
-    "temperature",
-)
+_STATUS_BITS = ("head_open", "paper_jam", "paper_out", "ribbon_out", "paused", "printing", "cover_open", "temperature")
 
 
 def page(bitmap: Bitmap, setup: PageSetup, copies: int = 1) -> bytes:

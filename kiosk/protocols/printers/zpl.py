@@ -12,8 +12,7 @@ import zlib
 from base64 import b64encode
 from binascii import crc_hqx
 
-from kiosk.protocols.printers.bitmap import row_bytes
-from kiosk.protocols.printers.page_setup import USUAL_DENSITY, PageSetup
+from kiosk.protocols.printers.page_setup import USUAL_DENSITY, PageSetup, row_bytes
 from kiosk.protocols.printers.ports import Bitmap
 
 STATUS_QUERY = b"~HS"

@@ -137,8 +137,7 @@ def encode(protocol_id: str, command: str, params: Mapping[str, str]) -> bytes:
     """
     row = get(protocol_id)
     checked = validated(protocol_id, parameters(protocol_id), params)
-    build = row.commands.get(command)
-    if build is None:
+    if command not in row.commands:
         has = f"it has: {', '.join(row.commands)}" if row.commands else "it takes no commands"
         raise NoSuchCommand(f"{protocol_id} has no command {command!r}; {has}")
-    return build(checked)
+    return row.command(command, checked)

@@ -5,22 +5,26 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, jsonify, redirect, render_template, request
 from jinja2 import StrictUndefined
+from waitress.server import create_server  # type: ignore[import-untyped]
 from werkzeug.wrappers import Response as AnyResponse
 
-from kiosk.devices.panel.board import OUTPUTS
-from kiosk.simulators.bench import guard
-from kiosk.simulators.bench.bench import Bench
-from kiosk.simulators.bench.fault_words import CURES, KINDS, words_of
-from kiosk.simulators.bench.goods import GOODS, SCENE_PICTURES, drawings
-from kiosk.simulators.bench.parcels import scan_groups
+from kiosk.devices.panel.gpio import OUTPUTS
+from kiosk.protocols.barcodes.waybills import identify
+from kiosk.simulators.bench.bench import CURES, GOODS, KINDS, SCENE_PICTURES, Bench, drawings, words_of
 from kiosk.simulators.bench.ports import VillageParts
-from kiosk.simulators.bench.server import MAX_BODY_BYTES, BenchServer
 from kiosk.simulators.camera.scenes import SCENES
+from kiosk.simulators.shared.counter_stock import CounterStock, DemoPickupSlip
 from kiosk.simulators.shared.faults import BadFaultWord
 from kiosk.station.catalog.file import parse_catalog
 from kiosk.texts import formats
@@ -36,15 +40,11 @@ def create_bench(village: VillageParts) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters["kilograms"] = formats.kilograms
     bench = Bench(village, parse_catalog(village.catalog.read_bytes(), village.catalog.name))
-    guard.install(app)
+    app.before_request(_check)  # before anything else
+    app.after_request(_harden)
     _page(app, bench)
     _pictures(app, bench)
     return app
-
-
-def serve_bench(app: Flask, host: str, port: int) -> BenchServer:
-    """Serve until ``close``; raises OSError when the address cannot be had."""
-    return BenchServer(app, host, port)
 
 
 def _page(app: Flask, bench: Bench) -> None:
@@ -137,3 +137,147 @@ def _refused(text: str, status: int) -> AnyResponse:
         answer.status_code = status
         return answer
     return Response(text, status, mimetype="text/plain")
+
+
+_THREADS: Final = 8  # A power cut answers only when the station is back: the page must stay alive meanwhile
+MAX_BODY_BYTES: Final = 16 * 1024
+
+
+class BenchServer:
+    """Serves from the moment it is made until ``close``."""
+
+    def __init__(self, app: Flask, host: str, port: int) -> None:
+        """Bind and start; port 0 takes a free one. Raises OSError when the address cannot be had."""
+        if host != "localhost" and not ip_address(host).is_loopback:
+            raise ValueError(f"the bench is served on loopback only, not on {host}")
+        # Bound here: waitress starts its threads first and leaves them running when the address is taken.
+        listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self._server: Any = create_server(
+            app,
+            sockets=[listening],
+            threads=_THREADS,
+            ident=None,
+            max_request_body_size=MAX_BODY_BYTES,
+            asyncore_use_poll=True,
+        )
+        self.port = int(listening.getsockname()[1])
+        self._loop = threading.Thread(target=self._server.run, name="bench", daemon=True)
+        self._loop.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def close(self, timeout_s: float = 5.0) -> None:
+        """Finish the requests in hand, close every socket, end every thread."""
+        self._server.task_dispatcher.shutdown(timeout=timeout_s)
+        self._server.trigger.pull_trigger(self._close_connections)
+        self._loop.join(timeout_s)
+
+    def _close_connections(self) -> None:
+        """Runs in the loop's own thread; a loop without sockets ends by itself."""
+        for channel in list(self._server.active_channels.values()):
+            channel.handle_close()
+        self._server.close()
+
+
+HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    # With "no-referrer" a browser would send a form's origin as "null", and nobody could tell whose form it is.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+_NAMES: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def _check() -> None:
+    """Only the bench's own page in a browser on this machine, and nobody's frame around it."""
+    if not _here(request.host, int(request.environ["SERVER_PORT"])):
+        abort(403, "This is not an address of the bench.")
+    if request.method in ("GET", "HEAD"):
+        return
+    # A browser names the origin of every post; a program on this machine that names none is welcome.
+    if request.headers.get("Origin", own := f"http://{request.host}") != own:
+        abort(403, "Another page may not use the bench.")
+
+
+def _here(host: str, port: int) -> bool:
+    """Whether a Host header names loopback and this port; a rebound name of an attacker does not."""
+    try:
+        parts = urlsplit(f"//{host}")
+        return parts.hostname in _NAMES and (parts.port or 80) == port and not parts.path and not parts.username
+    except ValueError:
+        return False
+
+
+def _harden(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers[name] = value
+    return response
+
+
+GOODS_CODE: Final = "6901234567892"  # EAN-13 of Chinese goods (GS1 prefix 690): no carrier's number begins like it
+_TAIL: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ScanKey:
+    """``text`` is what the scanner reads."""
+
+    title: str
+    note: str
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ScanGroup:
+    """Keys of one kind, and what comes of them; ``drawing`` names a drawing of the station."""
+
+    drawing: str
+    title: str
+    meaning: str
+    keys: tuple[ScanKey, ...]
+
+
+def scan_groups(stock: CounterStock) -> tuple[ScanGroup, ...]:
+    """All keys of the counter; a group without any is left out."""
+    groups = (
+        ScanGroup(
+            "truck",
+            "On the truck’s list",
+            "Choose In, then scan all of them.",
+            tuple(_waybill(row.carrier, row.waybill) for row in stock.expected),
+        ),
+        ScanGroup(
+            "not-there",
+            "On no list",
+            "Without In one touch takes it in.",
+            tuple(_waybill(_carriers(text), text) for text in stock.unknown),
+        ),
+        ScanGroup(
+            "receipt", "Pickup slips", "Scan one, or type its digits under My parcel.", tuple(map(_slip, stock.slips))
+        ),
+        ScanGroup("other", "No parcel", "Goods have a bar code too.", (ScanKey("Goods", GOODS_CODE, GOODS_CODE),)),
+    )
+    return tuple(group for group in groups if group.keys)
+
+
+def _waybill(title: str, text: str) -> ScanKey:
+    return ScanKey(title, f"··{text[-_TAIL:]}", text)
+
+
+def _carriers(waybill: str) -> str:
+    """The likeliest carrier, with a question mark when the number may be others' too."""
+    first, *others = identify(waybill).candidates
+    return f"{first}?" if others else first
+
+
+def _slip(slip: DemoPickupSlip) -> ScanKey:
+    state = " overdue" if slip.overdue else ""
+    return ScanKey(f"{slip.parcel.shelf}{state}", slip.code, slip.text)

@@ -2,17 +2,237 @@
 
 from __future__ import annotations
 
+import json
 import threading
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cache
+from http.client import HTTPConnection, HTTPException
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from kiosk.domain.catalog import Catalog
-from kiosk.simulators.bench.county import CountyStatus
-from kiosk.simulators.bench.fault_words import KINDS, WordsInForce
-from kiosk.simulators.bench.goods import lying
 from kiosk.simulators.bench.ports import PaperPictures, VillageParts
-from kiosk.simulators.shared.faults import BadFaultWord
+from kiosk.simulators.scale.pan import grams
+from kiosk.simulators.shared.faults import FAULT_WORDS, BadFaultWord, FaultWord
 from kiosk.texts import formats
+from kiosk.texts.plain import plain
+
+_TIMEOUT_S: Final = 1.0
+_MAX_BYTES: Final = 1 << 20
+_MAX_AGE_S: Final = 0.8
+_ROWS: Final = 5
+# Feed positions looked through for the newest intakes: every intake brings a few events of other types.
+_MAX_FEED_POSITIONS: Final = 200
+
+Answer = dict[str, Any]
+_BROKEN = (OSError, HTTPException, ValueError, KeyError, TypeError, AttributeError)
+
+
+class CountyStatus:
+    """Asks at most once in 0.8 s, however many pages are open; an answer that makes no sense is no answer."""
+
+    def __init__(self, station_url: str, center_url: str, center_token: str, catalog: Catalog) -> None:
+        """``center_token`` opens the figures of the sorting center."""
+        self._station_url, self._center_url, self._center_token = station_url, center_url, center_token
+        self._pictures = {row.code: row.picture for row in catalog.products}
+        self._lock = threading.Lock()
+        self._answers: Answer = {}
+        self._good_until = 0.0
+
+    def read(self) -> Answer:
+        """``station`` and ``center``, each with ``answers``."""
+        with self._lock:
+            if time.monotonic() >= self._good_until:
+                self._answers = {"station": self._station(), "center": self._center()}
+                self._good_until = time.monotonic() + _MAX_AGE_S
+            return self._answers
+
+    def _station(self) -> Answer:
+        try:
+            answer = fetch(self._station_url, "/health")
+            marks = {name: plain(str(answer[name]), 20) for name in ("scale", "printer", "link")}
+            return {"answers": True, "pending": _whole(answer["pending"]), **marks}
+        except _BROKEN:
+            return {"answers": False, "pending": None}
+
+    def _center(self) -> Answer:
+        try:
+            answer = fetch(self._center_url, "/ledger/summary.json", self._center_token)
+            events = _whole(answer["events"])
+            path = f"/intakes.json?after_feedseq={max(0, events - _MAX_FEED_POSITIONS)}&limit={_MAX_FEED_POSITIONS}"
+            rows = fetch(self._center_url, path, self._center_token)["intakes"][-_ROWS:]
+            return {
+                "answers": True,
+                "events": formats.number(events),
+                "intakes": formats.number(_whole(answer["totals"]["intakes"])),
+                "net": formats.kg_text(_whole(answer["totals"]["net_g"])),
+                "amount": formats.money(_whole(answer["totals"]["amount_fen"])),
+                "rows": [self._row(row) for row in reversed(rows)],
+            }
+        except _BROKEN:
+            return {"answers": False, "rows": []}
+
+    def _row(self, row: Answer) -> Answer:
+        return {
+            "receipt": plain(str(row["receipt"]), 20),
+            "product": plain(str(row["product"]), 20),
+            "picture": self._pictures.get(row["product"], "other"),
+            "net": formats.kg_text(_whole(row["net_g"])),
+            "amount": formats.money(_whole(row["amount_fen"])),
+            "voided": row["voided"] is True,
+        }
+
+
+def _whole(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ValueError(f"{value!r} is no whole number")
+
+
+def fetch(url: str, path: str, token: str = "") -> Any:
+    """The JSON at an address of this machine; raises OSError, HTTPException or ValueError."""
+    with closing(HTTPConnection(urlsplit(url).netloc, timeout=_TIMEOUT_S)) as connection:
+        connection.request("GET", path, headers={"Authorization": f"Bearer {token}"} if token else {})
+        reply = connection.getresponse()
+        body = reply.read(_MAX_BYTES + 1)
+        if reply.status != 200 or len(body) > _MAX_BYTES:
+            raise ValueError(f"{url}{path} answers {reply.status} with {len(body)} bytes")
+        return json.loads(body)
+
+
+# Each device on the bench and the kind of device whose words it obeys.
+KINDS: Mapping[str, str] = {
+    "scale": "scale",
+    "label": "printer",
+    "receipt": "printer",
+    "camera": "camera",
+    "scanner": "scanner",
+    "panel": "panel",
+    "link": "link",
+    "broker": "broker",
+    "process": "process",
+    "power": "power",
+}
+
+# Words that put something right; their buttons look different.
+CURES = frozenset({"take", "replug", "paper-in", "on", "up", "restart"})
+# Words that leave nothing behind which could still be wrong a moment later.
+_PASSING = CURES | {"put", "cut", "garble", "scan", "burst", "keyboard", "press", "hold", "scene", "stall"}
+_NEUTRAL = frozenset({"unit kg", "net 0kg"})
+_LINE = frozenset({"freeze", "unplug", "silent", "low-baud"})
+# What a word ends, as the simulators do it.
+_ENDS: Mapping[tuple[str, str], frozenset[str]] = {
+    ("scale", "put"): frozenset({"jitter", "overload"}),
+    ("scale", "take"): frozenset({"jitter", "overload"}),
+    ("scale", "replug"): _LINE,
+    ("printer", "paper-in"): frozenset({"paper-out", "head-open", "late"}),
+    ("printer", "on"): frozenset({"paper-out", "head-open", "jam", "off", "slow", "forget", "late"}),
+    ("link", "down"): frozenset({"slow", "lossy"}),
+    ("link", "up"): frozenset({"down", "slow", "lossy"}),
+    ("link", "slow"): frozenset({"down", "lossy"}),
+    ("link", "lossy"): frozenset({"down", "slow"}),
+    ("broker", "kill"): frozenset({"deny"}),
+    ("broker", "deny"): frozenset({"kill"}),
+    ("broker", "restart"): frozenset({"kill", "deny"}),
+}
+
+
+def words_of(device: str) -> tuple[FaultWord, ...]:
+    """The buttons of one device, in the order of the list; raises KeyError for a device that is not here."""
+    kind = KINDS[device]
+    return tuple(row for row in FAULT_WORDS if row.device == kind)
+
+
+class WordsInForce:
+    """Remembers accepted words: the simulators do as they are told and are not asked what they are up to."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._load_g = 0
+        self._in_force: dict[str, dict[str, str]] = {device: {} for device in KINDS}
+
+    def note(self, device: str, text: str) -> None:
+        word, _, argument = text.strip().partition(" ")
+        with self._lock:
+            words = self._in_force[device]
+            for ended in _ENDS.get((KINDS[device], word), frozenset()):
+                words.pop(ended, None)
+            if text.strip() in _NEUTRAL:
+                words.pop(word, None)
+            elif word not in _PASSING and device != "power":
+                words[word] = text.strip()
+            if device == "scale" and word in ("put", "take"):
+                self._load_g = grams(argument) if word == "put" else 0
+
+    def in_force(self, device: str) -> list[str]:
+        with self._lock:
+            return list(self._in_force[device].values())
+
+    @property
+    def load_g(self) -> int:
+        with self._lock:
+            return self._load_g
+
+
+@dataclass(frozen=True, slots=True)
+class BenchProduct:
+    """``picture`` names a drawing."""
+
+    name: str
+    picture: str
+    grams: int
+    meaning: str
+
+
+GOODS = (
+    BenchProduct("Sack", "sack", 12_480, "A sack of almonds"),
+    BenchProduct("Crate", "crate", 18_650, "A crate of walnuts"),
+    BenchProduct("Bucket", "bucket", 5_240, "A bucket of honey"),
+    BenchProduct("Empty", "crate", 1_850, "An empty crate, to be weighed as the container"),
+    BenchProduct("Pinch", "badam", 85, "Less than Min, which is 20 e = 100 g"),
+    BenchProduct("Heavy", "own-container", 62_500, "More than Max, which is 50 kg"),
+)
+
+_BUCKET_G, _SACK_G = 8_000, 16_000
+
+# Scenes whose drawing has another name.
+SCENE_PICTURES = {
+    "empty": "none",
+    "black-raisin": "raisin",
+    "prune": "other",
+    "egg": "other",
+    "orange": "apple",
+    "potato": "other",
+    "garlic": "other",
+    "radish": "other",
+    "aubergine": "other",
+    "pepper": "chili",
+    "greens": "other",
+}
+
+
+def lying(load_g: int) -> str:
+    """The drawing of a load in grams: the very goods when the mass is theirs, else by size; "" for an empty pan."""
+    if load_g <= 0:
+        return ""
+    known = next((row.picture for row in GOODS if row.grams == load_g), None)
+    if known is not None:
+        return known
+    return "bucket" if load_g < _BUCKET_G else "sack" if load_g < _SACK_G else "crate"
+
+
+@cache
+def drawings() -> dict[str, Traversable]:
+    """The station's drawings by name: read as files, its web code is not imported."""
+    folder = files("kiosk").joinpath("web", "static", "drawings")
+    return {row.name.removesuffix(".svg"): row for row in folder.iterdir() if row.name.endswith(".svg")}
+
 
 _MAX_TEXT: Final = 256
 _PAPERS: Final = 6
@@ -40,7 +260,6 @@ class Bench:
             self._words.note(device, text)
 
     def state(self) -> dict[str, Any]:
-        """Everything the page shows, as JSON can hold it."""
         load_g = self._words.load_g
         return {
             "pan": {"text": formats.kilograms(load_g), "picture": lying(load_g)},
@@ -71,5 +290,4 @@ def _version(picture: Path) -> str | None:
 
 
 def newest(printer: PaperPictures) -> list[str]:
-    """File names of the newest pictures, newest first."""
     return [path.name for path in reversed(printer.printed[-_PAPERS:])]

@@ -6,24 +6,22 @@ Nothing here uses what the product measures with: the mask is what the goods wer
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from kiosk.domain.verdict import Reason
-from kiosk.photo.mat import CORNER_MARKERS, INTERIOR, MIN_CORNER_MARKERS
+from kiosk.photo.mat import CORNER_MARKERS, INTERIOR, MIN_CORNER_MARKERS, SHEET
 from kiosk.photo.mat import PX_PER_MM as MASK_PX_PER_MM
-from kiosk.simulators.camera.canvas import Canvas
 from kiosk.simulators.camera.goods.layout import EMPTY, GoodsLayout, lay_out
-from kiosk.simulators.camera.goods.pieces import PX_PER_MM, Field, Plane
+from kiosk.simulators.camera.goods.pieces import PX_PER_MM, Field, Piece, Plane, generator, noise
 from kiosk.simulators.camera.goods.produce import FLAT
 from kiosk.simulators.camera.hand import Hand, draw_hand
 from kiosk.simulators.camera.light import Light, Sensor, illuminate, sense
 from kiosk.simulators.camera.people import Face, draw_face
 from kiosk.simulators.camera.pose import HEIGHT, WIDTH, Matrix, Pose, frame_to_sheet, project, sheet_to_frame
-from kiosk.simulators.camera.shared.mat import Picture
-from kiosk.simulators.camera.table import table_under
+from kiosk.simulators.camera.shared.mat import Picture, draw_mat
 
 # Standard deviation of a blur at which a marker's edge rises over three pixels; 0.5 makes 1.8 of it, 1.5 makes 4.7.
 BLURRED_PX = 0.9
@@ -201,3 +199,99 @@ def _markers_seen(plan: StagePlan, homography: Matrix) -> int:
         inside = (corners.min() >= 0) and bool((corners.max(axis=0) <= (WIDTH - 1, HEIGHT - 1)).all())
         seen += int(inside and marker.number not in plan.covered)
     return seen
+
+
+_FINE_PX_PER_MM = 6
+
+
+class Canvas:
+    """Pictures of the whole sheet at ``PX_PER_MM``; goods are laid on it one above the other."""
+
+    def __init__(self) -> None:
+        self.picture: Picture = _bare_sheet().copy()
+        self.cover: Plane = np.zeros(self.picture.shape[:2], np.uint8)  # 0 to 255: how much of the pixel is goods
+        # Of the topmost goods: how nearly they mirror the lamp into the camera.
+        self.mirror: Plane = np.zeros(self.picture.shape[:2], np.uint8)
+
+    def lay(self, piece: Piece, x_mm: float, y_mm: float) -> None:
+        """Put a piece with its middle there, on whatever lies there; what leaves the sheet is cut off."""
+        import cv2
+
+        left, top = (round(at * PX_PER_MM - piece.alpha.shape[0] / 2) for at in (x_mm, y_mm))
+        self._shade(piece.shade, left - piece.margin, top - piece.margin)
+        where = _overlap(self.cover, piece.alpha, left, top)
+        if where is None:
+            return
+        on_sheet, of_piece = where
+        alpha = np.divide(piece.alpha[of_piece], 255, dtype=np.float32)
+        for under, paint in ((self.picture[on_sheet], piece.color), (self.mirror[on_sheet], piece.mirror)):
+            cv2.blendLinear(paint[of_piece], under, alpha, 1 - alpha, dst=under)
+        cover = self.cover[on_sheet]
+        cover[:] = 255 - cv2.multiply(255 - cover, 255 - piece.alpha[of_piece], scale=1 / 255)
+
+    def _shade(self, shade: Plane, left: int, top: int) -> None:
+        import cv2
+
+        where = _overlap(self.cover, shade, left, top)
+        if where is not None:
+            on_sheet, of_shade = where
+            under = self.picture[on_sheet]
+            transmitted = 255 - shade[of_shade]
+            cv2.multiply(under, cv2.merge((transmitted, transmitted, transmitted)), dst=under, scale=1 / 255)
+
+
+def _overlap(sheet: Plane, piece: Plane, left: int, top: int) -> tuple[tuple[slice, slice], tuple[slice, slice]] | None:
+    height, width = piece.shape
+    x0, y0 = max(0, -left), max(0, -top)
+    x1, y1 = min(width, sheet.shape[1] - left), min(height, sheet.shape[0] - top)
+    if x0 >= x1 or y0 >= y1:
+        return None
+    return (slice(top + y0, top + y1), slice(left + x0, left + x1)), (slice(y0, y1), slice(x0, x1))
+
+
+@cache
+def _bare_sheet() -> Picture:
+    """The printed mat on matte paper, with the little unevenness of ink."""
+    import cv2
+
+    fine = draw_mat(_FINE_PX_PER_MM)
+    size = (round(SHEET.width * PX_PER_MM), round(SHEET.height * PX_PER_MM))
+    sheet = cv2.resize(fine, size, interpolation=cv2.INTER_AREA)
+    rng = generator("paper")
+    shape = (size[1], size[0])
+    ink = noise(rng, shape, 260, 260) * 0.7 + rng.standard_normal(shape, dtype=np.float32) * 0.8
+    inked: Picture = np.clip(sheet + ink[..., None] + 0.5, 0, 255).astype(np.uint8)
+    return inked
+
+
+# Fresh boards, old boards, pale boards, weathered grey ones.
+_WOODS = ((72, 112, 152), (54, 82, 112), (126, 152, 176), (96, 104, 108))
+TABLES = len(_WOODS)
+_SHADED = round(255 * 0.55)  # Of the light, right beside the sheet
+
+
+def table_under(sheet_to_frame: Matrix, number: int) -> Picture:
+    """Boards with the shadow of the sheet's edge, to draw the sheet on."""
+    import cv2
+
+    corners = project(sheet_to_frame, SHEET) + 5
+    shading = np.full((HEIGHT // 4, WIDTH // 4), 255, np.uint8)
+    cv2.fillConvexPoly(shading, np.rint(np.clip(corners, -4000, 6000) / 4).astype(np.int32), (_SHADED,))
+    shading = cv2.resize(cv2.merge([cv2.GaussianBlur(shading, (0, 0), 1.8)] * 3), (WIDTH, HEIGHT)).astype(
+        np.uint8, copy=False
+    )
+    return cv2.multiply(_boards(number), shading, scale=1 / 255).astype(np.uint8, copy=False)
+
+
+@lru_cache(maxsize=TABLES)
+def _boards(number: int) -> Picture:
+    """Wooden boards from left to right."""
+    rng = generator("table", number)
+    shape = (HEIGHT, WIDTH)
+    grain = noise(rng, shape, 900, 5) * 0.10 + noise(rng, shape, 300, 2.5) * 0.05 + noise(rng, shape, 700, 120) * 0.10
+    boards = np.arange(HEIGHT) // 216
+    tone = 1 + 0.08 * rng.uniform(-1, 1, boards.max() + 1)[boards]
+    gap = np.where(np.arange(HEIGHT) % 216 < 3, 0.45, 1.0)
+    color = np.array(_WOODS[number], np.float32) * ((tone * gap)[:, None] * (1 + grain))[..., None]
+    boarded: Picture = np.clip(color, 0, 255).astype(np.uint8)
+    return boarded

@@ -20,7 +20,7 @@ from kiosk.domain.moment import Moment
 from kiosk.domain.parcel import WAITING_STATES, CollectedBy, Consent, ParcelNumber, ParcelState, Proof
 from kiosk.domain.trade import Certificate, CertificateKind, NoCertificateReason, Party
 from kiosk.domain.void import Void, VoidReason
-from kiosk.simulators.county.days import StationAct
+from kiosk.simulators.county.plan import StationAct
 from kiosk.station.catalog.file import parse_catalog
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.shared.software import metrology
@@ -148,7 +148,6 @@ class VillageCounter:
         return intake
 
     def _next_load(self) -> tuple[int, int]:
-        """Number of the reading and of the load."""
         self._readings, self._loads = self._readings + 20, self._loads + 1
         return self._readings, self._loads
 

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from types import TracebackType
 from typing import Final
 
 from kiosk.simulators.county.places import as_csv, places
@@ -66,9 +65,7 @@ class County:
     def __enter__(self) -> County:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _start_process(self, share: Share, ends: ExitStack) -> subprocess.Popen[str]:

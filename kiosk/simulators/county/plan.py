@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
 from random import Random
 from typing import Final
 
 from kiosk.domain.identifiers import check_region
+from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.messaging.relay.shared.settings import Endpoint
 from kiosk.simulators.fleet.plan import Share
 
@@ -81,3 +83,102 @@ class CountyPlan:
         chosen = Random(self.seed).sample(self.names, special)  # noqa: S311  a simulator
         kinds = {name: SPECIAL[number % len(SPECIAL)] for number, name in enumerate(chosen)}
         return {name: kinds.get(name, StationKind.USUAL) for name in self.names[self.share.first :: self.share.of]}
+
+
+ZONE: Final = "Asia/Shanghai"
+_OFFSET: Final = timedelta(hours=8)
+_SUNDAY: Final = 6
+_TRUCK_DAYS: Final = (1, 3, 5)
+# Morning and afternoon; a village keeps to one of them.
+_HOURS: Final = (((9, 13), (15, 19)), ((10, 14), (16, 20)), ((10, 13), (15, 21)))
+_QUIET_DAYS: Final = 5
+_QUIET_INTAKES: Final = 2
+
+
+class StationAct(StrEnum):
+    """What may happen at a station."""
+
+    CHECK = "check"
+    TRUCK = "truck"
+    INTAKE = "intake"
+    LEAVE = "leave"
+    VOID = "void"
+    HANDOVER = "handover"
+    UNBOOKED = "unbooked"
+    SWEEP = "sweep"
+    CLOSE = "close"
+
+
+# What happens on some days only, and on how many of them.
+_MORE: Final = ((StationAct.LEAVE, 0.25), (StationAct.VOID, 0.1), (StationAct.UNBOOKED, 0.2))
+
+
+@dataclass(frozen=True, slots=True)
+class DayPlan:
+    """A day of a station, which starts once a day. ``acts`` are in the order of their times, in UTC."""
+
+    date: date
+    boot_id: str
+    acts: tuple[tuple[datetime, StationAct], ...]
+
+    def after(self, monotonic_ms: int) -> DayPlan:
+        """What is left of it when so much of it has passed."""
+        return replace(self, acts=tuple(act for act in self.acts if self._running_ms(act[0]) > monotonic_ms))
+
+    def moment(self, at: datetime, *, unset: bool = False) -> Moment:
+        """The station's clock at a time of this day; an ``unset`` one counts from 1970."""
+        quality, ms = ClockQuality.SYNCED, self._running_ms(at)
+        if unset:
+            at, quality = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms), ClockQuality.UNSET
+        return Moment(at, ZONE, _OFFSET // timedelta(minutes=1), quality, self.boot_id, ms)
+
+    def _running_ms(self, at: datetime) -> int:
+        return (at - _utc(self.date, time(0))) // timedelta(milliseconds=1)
+
+
+def day_of(plan: CountyPlan, station: str, date: date) -> DayPlan:
+    """A day on which nothing has happened yet: a Sunday, or today."""
+    return DayPlan(date, Random(f"{plan.seed} boot {station} {date}").randbytes(8).hex(), ())  # noqa: S311  a simulator
+
+
+def local_date(utc: datetime) -> date:
+    return (utc + _OFFSET).date()
+
+
+def lived_days(plan: CountyPlan, station: str, kind: StationKind) -> list[DayPlan]:
+    """Every day of a station's life, the oldest first; of the last one what is past."""
+    village = Random(f"{plan.seed} {station}")  # noqa: S311  a simulator
+    hours, busy = village.choice(_HOURS), village.randint(4, 14)
+    last = local_date(plan.until)
+    if kind is StationKind.QUIET:
+        last, busy = last - timedelta(days=_QUIET_DAYS), _QUIET_INTAKES
+    date, found = local_date(plan.since), []
+    while date <= last:
+        random = Random(f"{plan.seed} {station} {date}")  # noqa: S311  a simulator
+        acts = sorted(_acts(date, hours, busy, random)) if date.weekday() != _SUNDAY else []
+        past = tuple(act for act in acts if plan.since <= act[0] <= plan.until)
+        found.append(replace(day_of(plan, station, date), acts=past))
+        date += timedelta(days=1)
+    return found
+
+
+def _acts(
+    day: date, hours: tuple[tuple[int, int], ...], busy: int, random: Random
+) -> Iterator[tuple[datetime, StationAct]]:
+    opens, closes = hours[0][0], hours[-1][1]
+    yield _utc(day, time(opens, 2)), StationAct.CHECK
+    yield _utc(day, time(closes, 5)), StationAct.SWEEP
+    yield _utc(day, time(closes, 10)), StationAct.CLOSE
+    if day.weekday() in _TRUCK_DAYS:
+        yield _utc(day, time(opens + 1, 30)), StationAct.TRUCK
+    often = [StationAct.INTAKE] * random.randint(busy // 2, busy + busy // 2) + [StationAct.HANDOVER] * random.randint(
+        0, 3
+    )
+    for act in [*often, *(act for act, share in _MORE if random.random() < share)]:
+        first, last = random.choice(hours)
+        seconds = random.randrange(300, (last - first) * 3600)
+        yield _utc(day, time(first)) + timedelta(seconds=seconds, milliseconds=random.randrange(1000)), act
+
+
+def _utc(day: date, at: time) -> datetime:
+    return datetime.combine(day, at, UTC) - _OFFSET

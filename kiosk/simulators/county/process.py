@@ -11,20 +11,24 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict
+from contextlib import ExitStack
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
+from random import Random
 from typing import Final
 
-from kiosk.simulators.county.live import go_on
-from kiosk.simulators.county.plan import CountyPlan
-from kiosk.simulators.county.station import CountyStation
+from kiosk.messaging.relay.pace import Pace
+from kiosk.messaging.relay.relay import Relay
+from kiosk.messaging.relay.tuning import TUNING
+from kiosk.simulators.county.plan import CountyPlan, StationAct, StationKind
+from kiosk.simulators.county.station import CountyStation, relay_settings
 from kiosk.simulators.fleet.plan import Share
 from kiosk.simulators.fleet.sending import FleetShutdown
-from kiosk.simulators.fleet.template import allow_many_files, empty_database
-from kiosk.store import StoreError
+from kiosk.simulators.fleet.station import allow_many_files, empty_database
+from kiosk.store import Store, StoreError
 
 # While some stations wait for the sorting center, others have the processor. It bounds the memory, too.
 _AT_ONCE: Final = 4
@@ -83,6 +87,67 @@ def _end_with_the_demo(ending: FleetShutdown) -> None:
 
 def _say(what: Mapping[str, object]) -> None:
     print(json.dumps(what), flush=True)  # noqa: T201  the demo listens
+
+
+logger = logging.getLogger(__name__)
+
+# Stations of one process that stay connected, each with a thread and an open database; the others are off.
+_ONLINE: Final = 100
+_OFF: Final = frozenset({StationKind.QUIET, StationKind.GAP, StationKind.CLONED})
+_SLOW: Final = 500  # Bytes a second, the least a relay can be told to keep to
+_PER_MINUTE: Final = 8  # What happens in the whole county
+# A hundred relays that look twelve times a second would take a fifth of a processor.
+_RELAY: Final = replace(TUNING, poll_s=1.0)
+_ACTS: Final = (StationAct.INTAKE, StationAct.HANDOVER, StationAct.UNBOOKED)
+_HOW_MANY: Final = (6, 1, 1)
+
+
+def go_on(plan: CountyPlan, stations: Iterable[CountyStation], ending: FleetShutdown) -> None:
+    """Until ``ending``, in the calling thread: relays of the stations that are on, and an act every few seconds."""
+    over = threading.Event()
+    ending.sending.append(over)
+    if ending.is_over:
+        return
+    random = Random()  # noqa: S311  a simulator; nobody asks for the same afternoon again
+    with ExitStack() as ends:
+        connected = [one for one in stations if one.kind not in _OFF][:_ONLINE]
+        is_on = list(_relaying(plan, connected, over, ends))
+        busy = [station for station in is_on if station.kind is not StationKind.SLOW_LINE]
+        while not over.wait(random.expovariate(_PER_MINUTE / 60 / plan.share.of)):
+            if busy:
+                _act(random.choice(busy), random)
+
+
+def _relaying(
+    plan: CountyPlan, stations: Iterable[CountyStation], over: threading.Event, ends: ExitStack
+) -> Iterator[CountyStation]:
+    """Those that can be opened, each with its relay at work until ``over``; ``ends`` waits for that."""
+    for station in stations:
+        try:
+            store = ends.enter_context(station.store(station.stamp_now))
+        except StoreError as error:
+            logger.warning("station %s stays off: %s", station.name, error)
+            continue
+        relay = threading.Thread(target=_relay(plan, station, store).run, args=(over,), name=f"relay-{station.name}")
+        relay.start()
+        ends.callback(relay.join)
+        yield station
+
+
+def _relay(plan: CountyPlan, station: CountyStation, store: Store) -> Relay:
+    stamp = station.stamp_now()
+    line = _SLOW if station.kind is StationKind.SLOW_LINE else 0
+    settings = relay_settings(plan, station.name, stamp.software, stamp.moment.boot_id, line)
+    return Relay(store, Pace(settings, tuning=_RELAY))
+
+
+def _act(station: CountyStation, random: Random) -> None:
+    """By a store of its own, as the relay is a process of its own elsewhere: it looks for what others have written."""
+    try:
+        with station.store(station.stamp_now) as store:
+            station.counter(store).do(random.choices(_ACTS, _HOW_MANY)[0], random, station.stamp_now())
+    except StoreError as error:
+        logger.warning("station %s could not write: %s", station.name, error)
 
 
 if __name__ == "__main__":

@@ -71,7 +71,6 @@ class FleetPlan:
         return [f"S{number:04d}" for number in range(self.share.first + 1, self.stations + 1, self.share.of)]
 
     def database(self, station: str) -> Path:
-        """Where a station keeps its events."""
         return self.folder / station / "station.sqlite"
 
     def relay_settings(self, station: str) -> RelaySettings:

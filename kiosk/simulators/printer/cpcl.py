@@ -6,8 +6,7 @@ import re
 
 from PIL import Image, ImageChops
 
-from kiosk.simulators.printer.events import Event, JobStarted, PrintedPage, StatusQuery
-from kiosk.simulators.printer.model import PrinterModel
+from kiosk.simulators.printer.model import Event, PrintedPage, PrinterInterpreter, PrinterModel, StatusQuery
 
 _ESCAPE = 0x1B
 _STATUS = ord("h")
@@ -21,34 +20,20 @@ _MAX_LINE_BYTES = 4096
 _MAX_DOTS = 4_000_000
 
 
-class CpclInterpreter:
-    """Feed it bytes in any pieces; it gives events. What it does not know is kept in ``unknown`` and does nothing."""
-
+class CpclInterpreter(PrinterInterpreter):
     def __init__(self, model: PrinterModel) -> None:
-        self.unknown: list[bytes] = []
+        super().__init__()
         self._head_dots = model.head_dots
-        self._buffer = bytearray()
-        self._in_job = False
         self._in_label = False
         self._copies = 1
         self._offset = 0
         self._ink = Image.new("1", (model.head_dots, 1), 0)
 
-    def feed(self, data: bytes) -> list[Event]:
-        self._buffer += data
-        events: list[Event] = []
-        while (found := self._step()) is not None:
-            events.extend(found)
-        return events
-
     def end(self) -> list[Event]:
-        """The connection ended: half a label is forgotten."""
-        self._buffer.clear()
-        self._in_job = self._in_label = False
-        return []
+        self._in_label = False
+        return super().end()
 
     def _step(self) -> list[Event] | None:
-        """Take one command off the buffer; None when it is not there in full."""
         if self._buffer[:1] == bytes((_ESCAPE,)) and not self._in_label:
             return self._escape()
         if self._in_label and self._buffer.startswith(_PICTURE_WORDS):
@@ -56,24 +41,17 @@ class CpclInterpreter:
         end = self._buffer.find(b"\n")
         if end < 0:
             if len(self._buffer) > _MAX_LINE_BYTES:
-                self._drop(len(self._buffer))
+                self.unknown.append(self._take(len(self._buffer)))
             return self._begin() if self._buffer.strip() and not self._in_job else None
         line = bytes(self._buffer[:end]).strip()
         del self._buffer[: end + 1]
         return [*self._begin(), *self._line(line)] if line else []
 
-    def _begin(self) -> list[Event]:
-        if self._in_job:
-            return []
-        self._in_job = True
-        return [JobStarted()]
-
     def _escape(self) -> list[Event] | None:
         """ESC x, between labels only."""
         if len(self._buffer) < 2:
             return None
-        command = bytes(self._buffer[:2])
-        del self._buffer[:2]
+        command = self._take(2)
         if command[1] == _STATUS:
             return [StatusQuery()]
         self.unknown.append(command)
@@ -83,14 +61,14 @@ class CpclInterpreter:
         head = _PICTURE.match(self._buffer)
         if head is None:
             if len(self._buffer) > _MAX_PICTURE_HEAD_BYTES:
-                self._drop(3)
+                self.unknown.append(self._take(3))
                 return []
             return None
         row_bytes, height, x, y = (int(figure) for figure in head.groups()[1:])
         hexadecimal = head[1].startswith(b"E")
         due = head.end() + row_bytes * height * (1 + hexadecimal)
         if not row_bytes * height or row_bytes * height * 8 > _MAX_DOTS:
-            self._drop(head.end())
+            self.unknown.append(self._take(head.end()))
             return []
         if len(self._buffer) < due:
             return None
@@ -128,7 +106,3 @@ class CpclInterpreter:
         self._in_label = True
         self._ink = Image.new("1", (self._head_dots, height), 0)
         return []
-
-    def _drop(self, count: int) -> None:
-        self.unknown.append(bytes(self._buffer[:count]))
-        del self._buffer[:count]

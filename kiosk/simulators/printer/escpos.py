@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from PIL import Image
 
-from kiosk.simulators.printer.events import DrainQuery, Event, JobStarted, PrintedPage, StatusQuery
-from kiosk.simulators.printer.model import PrinterModel
+from kiosk.simulators.printer.model import DrainQuery, Event, PrintedPage, PrinterInterpreter, PrinterModel, StatusQuery
 
 _DLE, _ESC, _GS, _LF = 0x10, 0x1B, 0x1D, 0x0A
 _EOT = 0x04
@@ -15,27 +14,15 @@ _RASTER_HEAD = 8
 _CUTS = {0: 3, 1: 3, 48: 3, 49: 3, 65: 4, 66: 4}  # Length of GS V by its mode: the function B forms carry a feed
 
 
-class EscposInterpreter:
-    """Feed it bytes in any pieces; it gives events. What it does not know is kept in ``unknown`` and does nothing.
-
-    The receipt is drawn on the model's paper with the head in its middle.
-    """
+class EscposInterpreter(PrinterInterpreter):
+    """The receipt is drawn on the model's paper with the head in its middle."""
 
     def __init__(self, model: PrinterModel) -> None:
-        self.unknown: list[bytes] = []
+        super().__init__()
         self._paper_dots = model.paper_dots
         self._head_dots = model.head_dots
-        self._buffer = bytearray()
-        self._in_job = False
         self._strips: list[Image.Image] = []
         self._rows = 0
-
-    def feed(self, data: bytes) -> list[Event]:
-        self._buffer += data
-        events: list[Event] = []
-        while (found := self._step()) is not None:
-            events.extend(found)
-        return events
 
     def end(self) -> list[Event]:
         """The connection ended: what was printed hangs out of the printer, half a command is forgotten."""
@@ -43,7 +30,6 @@ class EscposInterpreter:
         return self._cut()
 
     def _step(self) -> list[Event] | None:
-        """Take one command off the buffer; None when it is not there in full."""
         if not self._buffer:
             return None
         lead = self._buffer[0]
@@ -60,12 +46,6 @@ class EscposInterpreter:
             self.unknown.append(bytes((lead,)))
         return self._begin()
 
-    def _begin(self) -> list[Event]:
-        if self._in_job:
-            return []
-        self._in_job = True
-        return [JobStarted()]
-
     def _real_time(self) -> list[Event] | None:
         if len(self._buffer) < 3:
             return None
@@ -80,7 +60,9 @@ class EscposInterpreter:
             return None
         if self._buffer[1] == ord("@"):
             self._take(2)
-            return self._keep_job(self._cut())
+            events = self._cut()
+            self._in_job = True
+            return events
         if len(self._buffer) < 3:
             return None
         command = self._take(3)
@@ -145,16 +127,7 @@ class EscposInterpreter:
             top += strip.height
         return [PrintedPage(paper)]
 
-    def _keep_job(self, events: list[Event]) -> list[Event]:
-        self._in_job = True
-        return events
-
     def _feed_paper(self, dots: int) -> None:
         if dots and self._rows + dots <= _MAX_ROWS:
             self._strips.append(Image.new("1", (self._head_dots, dots), 0))
             self._rows += dots
-
-    def _take(self, count: int) -> bytes:
-        consumed = bytes(self._buffer[:count])
-        del self._buffer[:count]
-        return consumed

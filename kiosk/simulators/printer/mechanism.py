@@ -76,7 +76,6 @@ class PrinterMechanism:
 
     @property
     def waiting(self) -> int:
-        """Pages taken in and not yet out."""
         with self._changed:
             return sum(isinstance(work, Image.Image) for work in self._buffer) + self._drawing
 
@@ -119,7 +118,6 @@ class PrinterMechanism:
             return frozenset(found)
 
     def set(self, word: str) -> None:
-        """Carry out a fault word of the printer (not the power words)."""
         with self._changed:
             now = self._faults
             match word:

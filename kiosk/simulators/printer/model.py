@@ -2,7 +2,80 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from PIL import Image
+
+
+@dataclass(frozen=True, slots=True)
+class JobStarted:
+    """The first byte of a job that is not a status query."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusQuery:
+    """A status query; ``number`` is the n of DLE EOT n and 0 in a label language."""
+
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DrainQuery:
+    """A status query that is answered when everything before it has been printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class CountQuery:
+    """A query for the labels printed so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedPage:
+    """One label or receipt as people see it: mode "1", dark on white."""
+
+    image: Image.Image
+
+
+Event = JobStarted | StatusQuery | DrainQuery | CountQuery | PrintedPage
+
+
+class PrinterInterpreter:
+    """Feed it bytes in any pieces; it gives events. What it does not know is kept in ``unknown`` and does nothing."""
+
+    def __init__(self) -> None:
+        self.unknown: list[bytes] = []
+        self._buffer = bytearray()
+        self._in_job = False
+
+    def feed(self, data: bytes) -> list[Event]:
+        self._buffer += data
+        events: list[Event] = []
+        while (found := self._step()) is not None:
+            events.extend(found)
+        return events
+
+    def end(self) -> list[Event]:
+        """The connection ended: half a label is forgotten."""
+        self._buffer.clear()
+        self._in_job = False
+        return []
+
+    def _step(self) -> Iterable[Event] | None:
+        """Take one command off the buffer; None when it is not there in full."""
+        raise NotImplementedError
+
+    def _begin(self) -> list[Event]:
+        if self._in_job:
+            return []
+        self._in_job = True
+        return [JobStarted()]
+
+    def _take(self, count: int) -> bytes:
+        taken = bytes(self._buffer[:count])
+        del self._buffer[:count]
+        return taken
+
 
 _DOTS_PER_MM = {203: 8, 300: 12}
 _PAPERS_MM = {48: 58, 72: 80}  # Width of receipt paper by the millimeters of it that are printed, at most
@@ -27,7 +100,6 @@ class PrinterModel:
         return next(paper for printed, paper in _PAPERS_MM.items() if printed_mm <= printed) * self.per_mm
 
     def page_s(self, rows: int) -> float:
-        """Seconds in which so many rows of dots come out."""
         return rows / self.per_mm / self.speed_mm_s
 
 

@@ -6,16 +6,27 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
-from types import TracebackType
 from typing import Literal, Self
 
 from kiosk.simulators.printer.cpcl import CpclInterpreter
 from kiosk.simulators.printer.escpos import EscposInterpreter
-from kiosk.simulators.printer.events import CountQuery, DrainQuery, Event, JobStarted, PrintedPage, StatusQuery
 from kiosk.simulators.printer.mechanism import PrinterMechanism
-from kiosk.simulators.printer.model import LABEL_PRINTER, PORTABLE_PRINTER, RECEIPT_PRINTER, PrinterModel
+from kiosk.simulators.printer.model import (
+    LABEL_PRINTER,
+    PORTABLE_PRINTER,
+    RECEIPT_PRINTER,
+    CountQuery,
+    DrainQuery,
+    Event,
+    JobStarted,
+    PrintedPage,
+    PrinterInterpreter,
+    PrinterModel,
+    StatusQuery,
+)
 from kiosk.simulators.printer.tspl import TsplInterpreter
 from kiosk.simulators.printer.zpl import ZplInterpreter
 from kiosk.simulators.shared.faults import parse_fault
@@ -25,8 +36,7 @@ Language = Literal["tspl", "zpl", "escpos", "cpcl"]
 _TSPL_BITS = {"head_open": 0x01, "paper_jam": 0x02, "paper_out": 0x04, "printing": 0x20}
 _ESCPOS_FIXED = 0x12
 _CPCL_BITS = {"printing": 0x01, "paper_out": 0x02, "paper_jam": 0x02, "head_open": 0x04}
-Interpreter = TsplInterpreter | ZplInterpreter | EscposInterpreter | CpclInterpreter
-INTERPRETERS: dict[Language, Callable[[PrinterModel], Interpreter]] = {
+INTERPRETERS: dict[Language, Callable[[PrinterModel], PrinterInterpreter]] = {
     "tspl": TsplInterpreter,
     "zpl": ZplInterpreter,
     "escpos": EscposInterpreter,
@@ -109,9 +119,7 @@ class PrinterSimulator:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     @property
@@ -120,7 +128,6 @@ class PrinterSimulator:
 
     @property
     def printed(self) -> tuple[Path, ...]:
-        """The pictures that have come out, oldest first."""
         return self._mechanism.printed
 
     def wait_for(self, count: int, timeout: float) -> bool:
@@ -235,23 +242,17 @@ class PrinterSimulator:
 
 
 def _receive(link: socket.socket) -> bytes:
-    try:
+    with suppress(OSError):
         return link.recv(65536)
-    except OSError:
-        return b""
+    return b""
 
 
 def _answer(link: socket.socket, reply: bytes) -> None:
-    """A client that no longer listens is its own business."""
-    try:
+    with suppress(OSError):  # the client may have gone
         link.sendall(reply)
-    except OSError:
-        return
 
 
 def _wake(link: socket.socket) -> None:
     """End a blocking accept or recv in another thread."""
-    try:
+    with suppress(OSError):
         link.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return

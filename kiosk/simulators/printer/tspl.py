@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 from PIL import Image, ImageChops
 
-from kiosk.simulators.printer.events import Event, JobStarted, PrintedPage, StatusQuery
-from kiosk.simulators.printer.model import PrinterModel
+from kiosk.simulators.printer.model import Event, PrintedPage, PrinterInterpreter, PrinterModel, StatusQuery
 
 _IMMEDIATE = b"\x1b!"
 _BITMAP = re.compile(rb"BITMAP (\d{1,5}),(\d{1,5}),(\d{1,5}),(\d{1,5}),([012]),")
@@ -26,33 +25,15 @@ _MAX_DOTS = 4_000_000
 _OVERWRITE, _OR, _XOR = 0, 1, 2
 
 
-class TsplInterpreter:
-    """Feed it bytes in any pieces; it gives events. What it does not know is kept in ``unknown`` and does nothing."""
-
+class TsplInterpreter(PrinterInterpreter):
     def __init__(self, model: PrinterModel) -> None:
-        self.unknown: list[bytes] = []
+        super().__init__()
         self._dots_per_mm = model.per_mm
         self._head_dots = model.head_dots
-        self._buffer = bytearray()
-        self._in_job = False
         self._reference = (0, 0)
         self._ink = Image.new("1", (60 * model.per_mm, 40 * model.per_mm), 0)
 
-    def feed(self, data: bytes) -> list[Event]:
-        self._buffer += data
-        events: list[Event] = []
-        for found in iter(self._step, None):
-            events.extend(found)
-        return events
-
-    def end(self) -> list[Event]:
-        """The connection ended: half a label is forgotten."""
-        self._buffer.clear()
-        self._in_job = False
-        return []
-
     def _step(self) -> list[Event] | None:
-        """Take one command off the buffer; None when it is not there in full."""
         if self._buffer.startswith(_IMMEDIATE[:1]):
             return self._immediate(0)
         if self._buffer.startswith(b"BITMAP "):
@@ -63,17 +44,11 @@ class TsplInterpreter:
             return self._immediate(escape)
         if end < 0:
             if len(self._buffer) > _MAX_LINE_BYTES:
-                self._drop(len(self._buffer))
+                self.unknown.append(self._take(len(self._buffer)))
             return self._begin() if self._buffer.strip() and not self._in_job else None
         line = bytes(self._buffer[:end]).strip()
         del self._buffer[: end + 1]
         return [*self._begin(), *self._line(line)] if line else []
-
-    def _begin(self) -> list[Event]:
-        if self._in_job:
-            return []
-        self._in_job = True
-        return [JobStarted()]
 
     def _immediate(self, at: int) -> list[Event] | None:
         """ESC ! x is carried out the moment it comes, in the middle of a line too."""
@@ -90,13 +65,13 @@ class TsplInterpreter:
         head = _BITMAP.match(self._buffer)
         if head is None:
             if len(self._buffer) > _MAX_BITMAP_HEAD_BYTES:
-                self._drop(len(b"BITMAP "))
+                self.unknown.append(self._take(len(b"BITMAP ")))
                 return []
             return self._begin() or None
         x, y, row_bytes, height, mode = map(int, head.groups())
         due = head.end() + row_bytes * height
         if row_bytes * height * 8 > _MAX_DOTS:
-            self._drop(head.end())
+            self.unknown.append(self._take(head.end()))
             return []
         if len(self._buffer) < due:
             return self._begin() or None
@@ -134,7 +109,3 @@ class TsplInterpreter:
                 yield PrintedPage(image)
         elif not _SETTING.fullmatch(line):
             self.unknown.append(line)
-
-    def _drop(self, count: int) -> None:
-        self.unknown.append(bytes(self._buffer[:count]))
-        del self._buffer[:count]

@@ -10,8 +10,7 @@ from binascii import crc_hqx
 
 from PIL import Image, ImageChops
 
-from kiosk.simulators.printer.events import CountQuery, Event, JobStarted, PrintedPage, StatusQuery
-from kiosk.simulators.printer.model import PrinterModel
+from kiosk.simulators.printer.model import CountQuery, Event, PrintedPage, PrinterInterpreter, PrinterModel, StatusQuery
 
 _BEGIN, _END = b"^XA", b"^XZ"
 _HOST_STATUS = b"~HS"
@@ -32,32 +31,14 @@ _MAX_DOTS = 8_000_000
 _MAX_QUERY_BYTES = 120
 
 
-class ZplInterpreter:
-    """Feed it bytes in any pieces; it gives events. What it does not know is kept in ``unknown`` and does nothing."""
-
+class ZplInterpreter(PrinterInterpreter):
     def __init__(self, model: PrinterModel) -> None:
-        self.unknown: list[bytes] = []
+        super().__init__()
         self._head_dots = model.head_dots
-        self._buffer = bytearray()
-        self._in_job = False
         self._width, self._length = model.head_dots, 40 * model.per_mm
         self._home = (0, 0)
 
-    def feed(self, data: bytes) -> list[Event]:
-        self._buffer += data
-        events: list[Event] = []
-        while (found := self._step()) is not None:
-            events.extend(found)
-        return events
-
-    def end(self) -> list[Event]:
-        """The connection ended: half a label is forgotten."""
-        self._buffer.clear()
-        self._in_job = False
-        return []
-
     def _step(self) -> list[Event] | None:
-        """Take one command off the buffer; None when it is not there in full."""
         if self._buffer.startswith(_HOST_STATUS):
             del self._buffer[: len(_HOST_STATUS)]
             return [StatusQuery()]
@@ -77,7 +58,7 @@ class ZplInterpreter:
         if query is None:
             if len(self._buffer) < _MAX_QUERY_BYTES and b"\n" not in self._buffer:
                 return None
-            self._drop(1)
+            self.unknown.append(self._take(1)[:40])
             return []
         name = bytes(query[1])  # the match looks into the buffer, which is cut next
         del self._buffer[: query.end()]
@@ -91,19 +72,13 @@ class ZplInterpreter:
         end = self._buffer.find(_END)
         if end < 0:
             if len(self._buffer) > _MAX_FORMAT_BYTES:
-                self._drop(len(self._buffer))
+                self.unknown.append(self._take(len(self._buffer))[:40])
             return self._begin() or None
         whole = bytes(self._buffer[len(_BEGIN) : end])
         del self._buffer[: end + len(_END)]
         events = self._begin()
         self._in_job = False
         return [*events, *self._print(whole)]
-
-    def _begin(self) -> list[Event]:
-        if self._in_job:
-            return []
-        self._in_job = True
-        return [JobStarted()]
 
     def _print(self, whole: bytes) -> list[Event]:
         copies, at = 1, (0, 0)
@@ -140,10 +115,6 @@ class ZplInterpreter:
         for (x, y), picture in pictures:
             ink.paste(255, (self._home[0] + x, self._home[1] + y), picture)
         return ImageChops.invert(ink)
-
-    def _drop(self, count: int) -> None:
-        self.unknown.append(bytes(self._buffer[: min(count, 40)]))
-        del self._buffer[:count]
 
 
 def _number(value: bytes, otherwise: int) -> int:

@@ -12,7 +12,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from kiosk.protocols.scales.shared.protocol import LineSettings
-from kiosk.simulators.scale.uart import as_received
 
 _FAST, _SLOW = LineSettings(9600), LineSettings(1200)
 
@@ -31,7 +30,6 @@ class PtyLine:
 
     @property
     def plugged(self) -> bool:
-        """Whether there is a terminal at this moment."""
         return self._master >= 0
 
     @property
@@ -82,7 +80,6 @@ class PtyLine:
             return False
 
     def descriptors(self) -> tuple[int, ...]:
-        """What to wait on for the station's bytes."""
         return (self._master,) if self.plugged else ()
 
     def read(self) -> bytes:
@@ -93,7 +90,6 @@ class PtyLine:
         return b""
 
     def damaged(self, frame: bytes) -> bytes:
-        """The frame after a bad contact."""
         return garbled(frame)
 
     def write(self, data: bytes) -> None:
@@ -125,3 +121,47 @@ def at_an_eighth_of_the_speed(frame: bytes) -> bytes:
     the frame becomes a few bytes of noise.
     """
     return as_received(frame, _SLOW, _FAST)
+
+
+def as_received(data: bytes, sender: LineSettings, receiver: LineSettings) -> bytes:
+    """The bytes a UART set to ``receiver`` hands on when ``data`` is sent without pauses by one set to ``sender``.
+
+    Each character is a start bit (0), its data bits from the lowest, a parity bit if there is one, and stop bits (1).
+    The receiver waits for a 0, samples each bit in its middle, and like a serial port of Linux hands on what it saw:
+    wrong parity and a missing stop bit are ignored.
+    """
+    if sender == receiver:
+        return bytes(byte & _mask(sender) for byte in data)
+    levels = [bit for byte in data for bit in _character(byte, sender)]
+    return bytes(_sampled(levels, sender.baud, receiver))
+
+
+def _mask(line: LineSettings) -> int:
+    return (1 << line.bytesize) - 1
+
+
+def _character(byte: int, line: LineSettings) -> list[int]:
+    bits = [(byte >> at) & 1 for at in range(line.bytesize)]
+    odd = sum(bits) & 1
+    parity: list[int] = {"N": [], "E": [odd], "O": [1 - odd]}[line.parity]
+    return [0, *bits, *parity, *[1] * line.stopbits]
+
+
+def _sampled(levels: list[int], sent_baud: int, receiver: LineSettings) -> list[int]:
+    """Time runs in units of 1 / (sent baud x heard baud): a bit of the sender is ``heard.baud`` of them long."""
+    long, short = receiver.baud, sent_baud
+    bits = receiver.bytesize + (receiver.parity != "N") + 1
+    noise: list[int] = []
+    at = 0
+
+    def level(moment: int) -> int:
+        return levels[moment // long] if moment // long < len(levels) else 1
+
+    while at < len(levels) * long:
+        if level(at) or level(at + short // 2):
+            at = (at // long + 1) * long
+            continue
+        middles = (at + short * place + short // 2 for place in range(1, receiver.bytesize + 1))
+        noise.append(sum(level(middle) << place for place, middle in enumerate(middles)))
+        at += short * (1 + bits)
+    return noise

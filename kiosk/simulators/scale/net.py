@@ -30,8 +30,7 @@ from kiosk.devices.scale.line.rfc2217 import (
     subnegotiation,
 )
 from kiosk.protocols.scales.shared.protocol import LineSettings
-from kiosk.simulators.scale.line import garbled
-from kiosk.simulators.scale.uart import as_received
+from kiosk.simulators.scale.line import as_received, garbled
 
 _SIZE = 4096
 _PARITY_NAMES = {number: name for name, number in PARITY.items()}
@@ -189,7 +188,6 @@ class NetLine:
                 self._client.send(data)
 
     def damaged(self, frame: bytes) -> bytes:
-        """The frame after a bad contact."""
         return garbled(frame)
 
 

@@ -81,7 +81,6 @@ class ReportLine:
                     os.read(self._reader, _PACKET)
 
     def damaged(self, frame: bytes) -> bytes:
-        """The report after a bad contact."""
         return garbled(frame)
 
 
@@ -100,5 +99,4 @@ class ConversionLine(ReportLine):
             super().write(data)
 
     def damaged(self, frame: bytes) -> bytes:
-        """A conversion during whose reading the scheduler lets a pulse become too long."""
         return STRETCHED + frame

@@ -16,8 +16,7 @@ from typing import Self
 from kiosk.devices.scale.supervision import WakePipe
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.params import validated
-from kiosk.protocols.scales.shared.protocol import TransmissionMode, Transport
-from kiosk.simulators.scale.answers import ACCEPT, REFUSE, Commands
+from kiosk.protocols.scales.shared.protocol import Params, ScaleProtocol, TransmissionMode, Transport
 from kiosk.simulators.scale.line import PtyLine
 from kiosk.simulators.scale.packets import ConversionLine, ReportLine
 from kiosk.simulators.scale.pan import SimulatedPan, grams
@@ -95,17 +94,14 @@ class ScaleSimulator:
 
     @property
     def path(self) -> str:
-        """What the station opens as its port."""
         return self._line.path
 
     @property
     def unit(self) -> str:
-        """What the display shows at this moment."""
         return self._pan.unit
 
     @property
     def frames_sent(self) -> int:
-        """Frames written since the start, damaged ones included."""
         return self._frames_sent
 
     @property
@@ -159,7 +155,7 @@ class ScaleSimulator:
         word, argument = parse_fault("scale", text)
         with self._lock:
             before = copy.copy(self._pan)
-            _WORDS[word](self, argument)
+            self._obey(word, argument)
             try:
                 self._row.encode_frame(self._pan.shown(math.inf), self._params)
             except ValueError as error:
@@ -241,7 +237,6 @@ class ScaleSimulator:
         return self._remembered("", lambda: self._row.encode_frame(self._pan.shown(time.monotonic()), self._params))
 
     def _remembered(self, name: str, build: Callable[[], bytes]) -> bytes:
-        """A frozen indicator says what it said before."""
         if not (self._frozen and self._last_frames.get(name)):
             self._last_frames[name] = build()
         return self._last_frames[name]
@@ -255,54 +250,47 @@ class ScaleSimulator:
             return self._line.damaged(frame)
         return frame
 
-    def _put(self, argument: str) -> None:
-        self._pan.put(grams(argument), time.monotonic())
+    def _obey(self, word: str, argument: str) -> None:
+        match word:
+            case "put":
+                self._pan.put(grams(argument), time.monotonic())
+            case "take":
+                self._pan.put(0, time.monotonic())
+            case "jitter":
+                self._pan.jitter(grams(argument))
+            case "net":
+                self._pan.tare(grams(argument))
+            case "unit":
+                self._switch_unit(argument)
+            case "overload":
+                self._pan.overload = True
+            case "freeze":
+                self._frozen = True
+            case "silent":
+                self._silent = True
+            case "low-baud":
+                self._line.slow = True
+            case "cut":
+                self._cut = True
+            case "garble":
+                if not (argument.isascii() and argument.isdigit() and len(argument) <= 6):
+                    raise BadFaultWord(f"scale garble needs a number of frames like 3, not {argument!r}")
+                self._garble = int(argument)
+            case "unplug":
+                self._line.unplug()
+            case "replug":
+                self._heal()
+                if not self._line.plugged:
+                    self._line.plug()
 
-    def _take(self, _: str) -> None:
-        self._pan.put(0, time.monotonic())
-
-    def _jitter(self, argument: str) -> None:
-        self._pan.jitter(grams(argument))
-
-    def _net(self, argument: str) -> None:
-        self._pan.tare(grams(argument))
-
-    def _unit(self, argument: str) -> None:
+    def _switch_unit(self, unit: str) -> None:
         """With a decimal less where the format has no place for all of them: pounds on many a scale of kilograms."""
         for fewer in (0, 1):
-            self._pan.switch_unit(argument, fewer)
+            self._pan.switch_unit(unit, fewer)
             with suppress(ValueError):
                 self._row.encode_frame(self._pan.shown(math.inf), self._params)
                 return
-        self._pan.switch_unit(argument)
-
-    def _overload(self, _: str) -> None:
-        self._pan.overload = True
-
-    def _freeze(self, _: str) -> None:
-        self._frozen = True
-
-    def _silence(self, _: str) -> None:
-        self._silent = True
-
-    def _slow_down(self, _: str) -> None:
-        self._line.slow = True
-
-    def _cut_one(self, _: str) -> None:
-        self._cut = True
-
-    def _garble_some(self, argument: str) -> None:
-        if not (argument.isascii() and argument.isdigit() and len(argument) <= 6):
-            raise BadFaultWord(f"scale garble needs a number of frames like 3, not {argument!r}")
-        self._garble = int(argument)
-
-    def _unplug(self, _: str) -> None:
-        self._line.unplug()
-
-    def _replug(self, _: str) -> None:
-        self._heal()
-        if not self._line.plugged:
-            self._line.plug()
+        self._pan.switch_unit(unit)
 
 
 _LINES: dict[Transport, Callable[[Path | None], SimulatedLine]] = {
@@ -311,18 +299,44 @@ _LINES: dict[Transport, Callable[[Path | None], SimulatedLine]] = {
     Transport.GPIO: ConversionLine,
 }
 
-_WORDS: dict[str, Callable[[ScaleSimulator, str], None]] = {
-    "put": ScaleSimulator._put,
-    "take": ScaleSimulator._take,
-    "jitter": ScaleSimulator._jitter,
-    "freeze": ScaleSimulator._freeze,
-    "garble": ScaleSimulator._garble_some,
-    "cut": ScaleSimulator._cut_one,
-    "unplug": ScaleSimulator._unplug,
-    "replug": ScaleSimulator._replug,
-    "overload": ScaleSimulator._overload,
-    "silent": ScaleSimulator._silence,
-    "unit": ScaleSimulator._unit,
-    "net": ScaleSimulator._net,
-    "low-baud": ScaleSimulator._slow_down,
-}
+ACCEPT, REFUSE = "06", "15"  # What a host may say of an answer; no command of a format has such a name
+
+_MAX_BUFFER_BYTES = 256
+_PREFERRED = ("request_weight", "zero", "tare", "clear_tare")
+
+
+class Commands:
+    """Finds the commands of one format, with the parameters of one indicator, in a stream of bytes.
+
+    Bytes that begin no command are skipped, as an indicator does with noise and with another one's address. Where two
+    commands have the same bytes the steps of a question win, then the plain names.
+    """
+
+    def __init__(self, row: ScaleProtocol, params: Params) -> None:
+        steps = row.poll.steps if row.poll is not None else ()
+        names = dict.fromkeys((*steps, *_PREFERRED, *row.commands))
+        self._names: dict[bytes, str] = {}
+        for name in names:
+            if name in row.commands:
+                self._names.setdefault(row.command(name, params), name)
+        if row.poll is not None:
+            self._names |= {row.poll.accept: ACCEPT, row.poll.refuse: REFUSE}
+        self._names.pop(b"", None)
+        self._received = b""
+
+    def feed(self, data: bytes) -> list[str]:
+        self._received = (self._received + data)[-_MAX_BUFFER_BYTES:]
+        found = []
+        while self._received:
+            whole = max((known for known in self._names if self._received.startswith(known)), key=len, default=b"")
+            if whole:
+                found.append(self._names[whole])
+                self._received = self._received[len(whole) :]
+            elif any(known.startswith(self._received) for known in self._names):
+                break
+            else:
+                self._received = self._received[1:]
+        return found
+
+    def forget(self) -> None:
+        self._received = b""

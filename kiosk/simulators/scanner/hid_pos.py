@@ -12,11 +12,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
 from kiosk.devices.scanner.hid_pos import DESCRIPTION
-from kiosk.simulators.shared.faults import BadFaultWord, parse_fault
+from kiosk.simulators.scanner.simulator import SimulatedScanner
 
 REPORT_BYTES: Final = 64
 ROOM: Final = 56
@@ -51,11 +50,13 @@ def reports(code: bytes) -> Iterator[bytes]:
         yield bytes(report)
 
 
-class HidPosScannerSimulator:
-    """``path`` is the socket. All methods may be called from any thread.
+class HidPosScannerSimulator(SimulatedScanner):
+    """``path`` is the socket.
 
     Raises FileExistsError when a file that is no socket has its place.
     """
+
+    keyboard_fault = "a scanner in HID POS mode"
 
     def __init__(self, path: Path, descriptor: bytes = DESCRIPTOR) -> None:
         self._path = path
@@ -78,7 +79,6 @@ class HidPosScannerSimulator:
             self._node.listen()
 
     def unplug(self) -> None:
-        """Pull the cable; a scan is heard by nobody then."""
         with self._lock:
             if self._node is None:
                 return
@@ -88,14 +88,6 @@ class HidPosScannerSimulator:
             for reader in (*self._readers, self._node):
                 reader.close()
             self._node, self._readers = None, []
-
-    def command(self, text: str) -> None:
-        """``scan TEXT`` or ``burst A B``; raises BadFaultWord."""
-        word, argument = parse_fault("scanner", text)
-        if word == "keyboard":
-            raise BadFaultWord("a scanner in HID POS mode is no keyboard: nothing can be typed with it")
-        for code in argument.split(" ") if word == "burst" else [argument]:
-            self.scan(code)
 
     def scan(self, code: str) -> None:
         self.send(*reports(code.encode("utf-8")))
@@ -122,14 +114,3 @@ class HidPosScannerSimulator:
                 self._readers[-1].setblocking(False)
                 continue
             return
-
-    def close(self) -> None:
-        self.unplug()
-
-    def __enter__(self) -> HidPosScannerSimulator:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -3,15 +3,56 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from pathlib import Path
-from types import TracebackType
+from typing import Self
 
 from kiosk.simulators.scale.line import PtyLine
 from kiosk.simulators.shared.faults import BadFaultWord, parse_fault
 
 
-class ScannerSimulator:
+class SimulatedScanner(ABC):
+    """What every simulated scanner obeys. All methods may be called from any thread."""
+
+    keyboard_fault = ""  # Why nothing can be typed with it
+
+    @abstractmethod
+    def plug(self) -> None: ...
+
+    @abstractmethod
+    def unplug(self) -> None:
+        """Pull the cable; a scan is heard by nobody then."""
+
+    @abstractmethod
+    def scan(self, code: str) -> None:
+        """Send one code as this kind of scanner does; raises BadFaultWord when it cannot."""
+
+    def command(self, text: str) -> None:
+        """``scan TEXT``, ``burst A B`` or ``keyboard TEXT``; raises BadFaultWord."""
+        word, argument = parse_fault("scanner", text)
+        if word == "keyboard":
+            self.type_elsewhere(argument)
+            return
+        for code in argument.split(" ") if word == "burst" else [argument]:
+            self.scan(code)
+
+    def type_elsewhere(self, text: str) -> None:
+        raise BadFaultWord(f"{self.keyboard_fault} is no keyboard: nothing can be typed with it")
+
+    def close(self) -> None:
+        self.unplug()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class ScannerSimulator(SimulatedScanner):
     """``link`` is a symbolic link to the pseudo-terminal, as udev makes one for a real scanner."""
+
+    keyboard_fault = "a scanner in serial mode"
 
     def __init__(self, link: Path) -> None:
         self._lock = threading.Lock()
@@ -23,35 +64,13 @@ class ScannerSimulator:
             self._line.plug()
 
     def unplug(self) -> None:
-        """Pull the cable; a scan is heard by nobody then."""
         with self._lock:
             self._line.unplug()
 
-    def command(self, text: str) -> None:
-        """``scan TEXT`` or ``burst A B``; raises BadFaultWord."""
-        word, argument = parse_fault("scanner", text)
-        if word == "keyboard":
-            raise BadFaultWord("a scanner in serial mode is no keyboard: nothing can be typed with it")
-        for code in argument.split(" ") if word == "burst" else [argument]:
-            self.scan(code)
-
     def scan(self, code: str) -> None:
-        """Send one code and the scanner's carriage return."""
         self.send(code.encode("utf-8") + b"\r")
 
     def send(self, data: bytes) -> None:
-        """Send bytes as they are, whatever they are."""
         with self._lock:
             if self._line.plugged:
                 self._line.write(data)
-
-    def close(self) -> None:
-        self.unplug()
-
-    def __enter__(self) -> ScannerSimulator:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -13,11 +13,11 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from select import PIPE_BUF
-from types import TracebackType
 
 from kiosk.devices.scanner.keyboards import BITS_PER_WORD, FULL_KEYBOARD
 from kiosk.devices.scanner.keys import EV_KEY, EV_SYN, NATIVE, PLAIN, PRESS, RELEASE, SHIFTED
-from kiosk.simulators.shared.faults import BadFaultWord, parse_fault
+from kiosk.simulators.scanner.simulator import SimulatedScanner
+from kiosk.simulators.shared.faults import BadFaultWord
 
 _SHIFT, _CTRL, _ENTER = 42, 29, 28
 _SCANNER, _KEYBOARD = "event7", "event8"
@@ -99,7 +99,6 @@ class _Node:
         self._unlisted.rename(self._entry)
 
     def send(self, events: bytes) -> None:
-        """Never waits: when nobody reads and the pipe is full, what lies there is thrown away for these."""
         for start in range(0, len(events), _WHOLE_EVENTS):
             piece = events[start : start + _WHOLE_EVENTS]
             try:
@@ -123,11 +122,11 @@ def kernel_words(bits: int) -> str:
     return " ".join(reversed(words))
 
 
-class TypingScannerSimulator:
+class TypingScannerSimulator(SimulatedScanner):
     """``link`` follows the scanner's node, as udev makes one for a real scanner.
 
-    A second keyboard stays plugged in for ``keyboard_s`` seconds after somebody typed on it. All methods may be called
-    from any thread. Raises FileExistsError when a file has the link's place.
+    A second keyboard stays plugged in for ``keyboard_s`` seconds after somebody typed on it. Raises FileExistsError
+    when a file has the link's place.
     """
 
     def __init__(self, link: Path, keyboard_s: float = 3.0) -> None:
@@ -142,7 +141,6 @@ class TypingScannerSimulator:
 
     @property
     def keyboard(self) -> Path | None:
-        """The node of the second keyboard while it is plugged in."""
         return self._keyboard.path if self._keyboard.plugged else None
 
     def plug(self) -> None:
@@ -159,21 +157,10 @@ class TypingScannerSimulator:
                 self._link.unlink(missing_ok=True)
                 self._scanner.unplug()
 
-    def command(self, text: str) -> None:
-        """``scan TEXT``, ``burst A B`` or ``keyboard TEXT``; raises BadFaultWord."""
-        word, argument = parse_fault("scanner", text)
-        if word == "keyboard":
-            self.type_elsewhere(argument)
-            return
-        for code in argument.split(" ") if word == "burst" else [argument]:
-            self.scan(code)
-
     def scan(self, code: str) -> None:
-        """Type one code and Enter; raises BadFaultWord."""
         self.send(typed(code))
 
     def send(self, events: bytes) -> None:
-        """Send whole key events as they are."""
         with self._lock:
             if self._scanner.plugged:
                 self._scanner.send(events)
@@ -190,7 +177,6 @@ class TypingScannerSimulator:
             self._leaving.start()
 
     def take_keyboard(self) -> None:
-        """The second keyboard is unplugged."""
         with self._lock:
             self._forget_leaving()
             self._keyboard.unplug()
@@ -205,11 +191,3 @@ class TypingScannerSimulator:
         self.take_keyboard()
         self.unplug()
         shutil.rmtree(self._folder, ignore_errors=True)
-
-    def __enter__(self) -> TypingScannerSimulator:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -67,7 +67,6 @@ class DemoPickupSlip:
 
     @property
     def text(self) -> str:
-        """What a scanner reads from the slip."""
         return self.parcel.number.slip_code(self.code)
 
     @property

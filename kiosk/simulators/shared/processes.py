@@ -48,7 +48,6 @@ class StartFailed(RuntimeError):
 
 
 def answers(url: str) -> Callable[[], bool]:
-    """A readiness check: the address answers with success."""
     place = urlsplit(url)
 
     def check() -> bool:
@@ -76,7 +75,6 @@ class ChildProgram:
 
     @property
     def pid(self) -> int | None:
-        """The process id while it runs."""
         return self._process.pid if self.running and self._process else None
 
     @property
@@ -108,7 +106,6 @@ class ChildProgram:
             time.sleep(0.02)
 
     def last_words(self) -> str:
-        """The end of its log, for messages."""
         text = self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
         return " / ".join(text.strip().splitlines()[-6:])
 

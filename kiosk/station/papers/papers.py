@@ -15,7 +15,7 @@ from kiosk.domain.intake import ConfirmedIntake, IntakeLine
 from kiosk.domain.metrology.legal_status import ScaleLegalStatus
 from kiosk.domain.trade import Certificate
 from kiosk.labels.documents import BagLabel, ReceiptDocument, ReceiptLine
-from kiosk.protocols.barcodes.gs1.bag import Gs1Bag
+from kiosk.protocols.barcodes.gs1.keys import Gs1Bag
 from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.shared.settings import StationSettings
 from kiosk.store.shared.records import IntakePapers, NewPrintJob, Stamp

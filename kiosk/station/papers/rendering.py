@@ -19,8 +19,8 @@ from kiosk.labels.papers.receipt import render_receipt
 from kiosk.labels.papers.tags import render_member_label, render_seal_tag, render_tote_tag
 from kiosk.labels.raster import Raster
 from kiosk.labels.typesetting import fonts
+from kiosk.protocols.printers.languages import encode
 from kiosk.protocols.printers.page_setup import PageSetup, PrintHead
-from kiosk.protocols.printers.pages import encode
 from kiosk.station.papers.papers import CRATE_LABEL, LABEL, RECEIPT
 from kiosk.station.papers.parcel import DAY_SLIP, MEMBER_CARD, PARCEL_LABEL, PICKUP_SLIP, WaitingSlip
 from kiosk.station.papers.tote import MANIFEST_SHEET, SEAL_TAG, TOTE_TAG
@@ -86,7 +86,7 @@ def require_fonts() -> None:
 def render(job: PrintJob, setup: PageSetup, key: PickupKey = NO_KEY, layouts: Layouts = SHIPPED) -> RenderedJob:
     """The whole job for a printer of this setup, as ``paper_of`` says.
 
-    Raises DocumentProblem, LayoutProblem, PageTooWide, ValueError, CounterRefused (no key).
+    Raises DocumentProblem, LayoutProblem, ValueError, CounterRefused (no key).
     """
     data, drawing = paper_of(job, key), DRAWINGS[job.document]
     raster = drawing.draw(data, setup.head, layouts)

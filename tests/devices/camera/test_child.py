@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from kiosk.devices.camera.child.__main__ import make_source
-from kiosk.devices.camera.child.content_check import UnreadablePicture
+from kiosk.devices.camera.child.faults import UnreadablePicture
 from kiosk.devices.camera.child.image_file import ImageFileSource
 from kiosk.devices.camera.child.judge import EXPOSURE_FIXED_S, Judge
 from kiosk.devices.camera.child.picamera import PicameraSource
@@ -31,16 +31,11 @@ from kiosk.devices.camera.wire import (
     PREFIX,
     Answer,
     GoodsInspected,
-    LiveViewRequest,
     MatMeasured,
-    MeasureRequest,
+    Request,
     ShotCaptured,
     ShotRefused,
-    ShotRequest,
-    WireFinding,
     WireLiveView,
-    WireMatMeasure,
-    WireMeasures,
     pack,
     unpack_answer,
     unpack_prefix,
@@ -51,6 +46,9 @@ from kiosk.domain.verdict import Finding, Measures, Reason, Verdict
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.codec import decode_picture, metadata_markers
 from kiosk.photo.pictures import likeness
+from kiosk.photo.pipeline import Inspection
+from kiosk.photo.sheet.live_view import LiveViewAssessment
+from kiosk.photo.sheet.mat_measurement import MeasuredMat
 
 
 def picture(seed: int = 0, level: int = 255) -> BgrImage:
@@ -101,32 +99,13 @@ MASTER, NATURAL = np.full((160, 160, 3), 255, np.uint8), np.full((160, 150, 3), 
 MEASURES = Measures(2_400, 130, 90, 3, 2_100, 1_500, 3_200)
 
 
-@dataclass(frozen=True)
-class FakeInspection:
-    """Stands for what the pipeline says."""
-
-    verdict: Verdict = field(default_factory=Verdict)
-    measures: Measures | None = MEASURES
-    master: BgrImage | None = field(default_factory=lambda: MASTER)
-    natural: BgrImage | None = field(default_factory=lambda: NATURAL)
-
-
 FOUND = MatMeasures(tuple(MatMeasure(one, 2_000, 3_000) for one in MatQuality))
 NOT_FOUND = MatMeasures((MatMeasure(MatQuality.MARKERS, 1_000, 3_000),))
+ACCEPTED = Inspection(Verdict(), MEASURES, MASTER, NATURAL)
 
 
-@dataclass(frozen=True)
-class FakeMeasuredMat:
-    measures: MatMeasures = FOUND
-    preview: BgrImage | None = field(default_factory=lambda: NATURAL)
-
-
-@dataclass(frozen=True)
-class FakeLiveViewResult:
-    small: BgrImage = field(default_factory=lambda: picture(7))
-    lights: tuple[Reason, ...] = ()
-    still: bool = True
-    picture: BgrImage | None = field(default_factory=lambda: NATURAL)
+def look(*lights: Reason, picture_of: BgrImage | None = NATURAL) -> LiveViewAssessment:
+    return LiveViewAssessment(picture(7), lights, still=True, picture=picture_of)
 
 
 class FakePipeline:
@@ -134,24 +113,24 @@ class FakePipeline:
 
     def __init__(
         self,
-        said: FakeInspection | Exception | None = None,
-        mat: FakeMeasuredMat | None = None,
-        looks: Sequence[FakeLiveViewResult] = (),
+        said: Inspection | Exception = ACCEPTED,
+        mat: MeasuredMat | None = None,
+        looks: Sequence[LiveViewAssessment] = (),
     ) -> None:
-        self.said = said or FakeInspection()
-        self.mat = mat or FakeMeasuredMat()
+        self.said = said
+        self.mat = mat or MeasuredMat(FOUND, NATURAL)
         self.shown: list[tuple[BgrImage, Sequence[BgrImage]]] = []
         self.looks, self.befores = list(looks), list[BgrImage | None]()
 
-    def assess_live_view(self, frame: BgrImage, before: BgrImage | None) -> FakeLiveViewResult:
+    def assess_live_view(self, frame: BgrImage, before: BgrImage | None) -> LiveViewAssessment:
         self.befores.append(before)
         return self.looks.pop(0)
 
-    def measure_mat(self, frame: BgrImage, others: Sequence[BgrImage]) -> FakeMeasuredMat:
+    def measure_mat(self, frame: BgrImage, others: Sequence[BgrImage]) -> MeasuredMat:
         self.shown.append((frame, others))
         return self.mat
 
-    def inspect(self, frame: BgrImage, *, others: Sequence[BgrImage] = ()) -> FakeInspection:
+    def inspect(self, frame: BgrImage, *, others: Sequence[BgrImage] = ()) -> Inspection:
         self.shown.append((frame, others))
         if isinstance(self.said, Exception):
             raise self.said
@@ -173,7 +152,7 @@ def converse(
 
 
 def test_pictures_and_faults_are_answered_in_order_each_under_its_own_alarm() -> None:
-    requests = pack(ShotRequest(1, 2.0)) + pack(ShotRequest(2, 3.0)) + pack(ShotRequest(3, 4.0))
+    requests = pack(Request("shoot", 1, 2.0)) + pack(Request("shoot", 2, 3.0)) + pack(Request("shoot", 3, 4.0))
     source = FakeSource(picture(), CameraFault("black", "take off the cap"), MemoryError("no room"))
     said, alarms = converse(source, requests)
     assert said[0][0] == ShotCaptured(1, 80, 60)
@@ -185,15 +164,13 @@ def test_pictures_and_faults_are_answered_in_order_each_under_its_own_alarm() ->
     assert alarms == [3.0, 0, 4.0, 0, 5.0, 0]
 
 
-def of_goods(
-    source: FakeSource, said: FakeInspection | Exception | None = None
-) -> tuple[GoodsInspected | ShotRefused, bytes]:
-    ((answer, body),), _ = converse(source, pack(ShotRequest(1, 2.0, goods=True)), FakePipeline(said))
+def of_goods(source: FakeSource, said: Inspection | Exception = ACCEPTED) -> tuple[GoodsInspected | ShotRefused, bytes]:
+    ((answer, body),), _ = converse(source, pack(Request("goods", 1, 2.0)), FakePipeline(said))
     assert isinstance(answer, GoodsInspected | ShotRefused)
     return answer, body
 
 
-def told(source: FakeSource, said: FakeInspection) -> tuple[GoodsInspected, bytes]:
+def told(source: FakeSource, said: Inspection) -> tuple[GoodsInspected, bytes]:
     answer, body = of_goods(source, said)
     assert isinstance(answer, GoodsInspected)
     return answer, body
@@ -201,13 +178,13 @@ def told(source: FakeSource, said: FakeInspection) -> tuple[GoodsInspected, byte
 
 def test_a_burst_of_goods_is_judged_and_only_the_two_pictures_leave() -> None:
     pipeline = FakePipeline()
-    ((answer, body),), alarms = converse(FakeSource(picture()), pack(ShotRequest(1, 2.0, goods=True)), pipeline)
+    ((answer, body),), alarms = converse(FakeSource(picture()), pack(Request("goods", 1, 2.0)), pipeline)
     assert isinstance(answer, GoodsInspected)
     (shown,) = pipeline.shown
     assert np.array_equal(shown[0], picture())
     assert [np.array_equal(one, two) for one, two in zip(shown[1], (picture(1), picture(2)), strict=True)] == [True] * 2
     assert answer.findings == ()
-    assert answer.measures == WireMeasures(2_400, 130, 90, 3, 2_100, 1_500, 3_200)
+    assert answer.measures == Measures(2_400, 130, 90, 3, 2_100, 1_500, 3_200)
     assert answer.frame_sha256 == hashlib.sha256(picture().tobytes()).hexdigest()
     assert answer.master is not None and answer.natural is not None
     assert (answer.master.width, answer.master.height) == (160, 160)
@@ -223,36 +200,38 @@ def test_a_burst_of_goods_is_judged_and_only_the_two_pictures_leave() -> None:
 @pytest.mark.parametrize("reason", sorted({Reason.FACE, Reason.MAT, Reason.EMPTY, Reason.HAND}))
 def test_of_a_shot_that_nobody_may_keep_no_picture_leaves_whatever_the_pipeline_gives(reason: Reason) -> None:
     verdict = Verdict((Finding(Reason.BLUR, 4, 3), Finding(reason, 1, 0)))
-    answer, body = told(FakeSource(picture()), FakeInspection(verdict))
-    assert answer.findings == (WireFinding(Reason.BLUR, 4, 3), WireFinding(reason, 1, 0))
+    answer, body = told(FakeSource(picture()), replace(ACCEPTED, verdict=verdict))
+    assert answer.findings == (Finding(Reason.BLUR, 4, 3), Finding(reason, 1, 0))
     assert (answer.measures, answer.master, answer.natural, answer.likeness, body) == (None, None, None, "", b"")
 
 
 def test_a_shot_that_a_clerk_may_overrule_has_its_pictures() -> None:
-    answer, body = told(FakeSource(picture()), FakeInspection(Verdict((Finding(Reason.BLUR, 4, 3),))))
+    answer, body = told(FakeSource(picture()), replace(ACCEPTED, verdict=Verdict((Finding(Reason.BLUR, 4, 3),))))
     assert answer.master is not None and body
 
 
 def test_numbers_outside_the_bounds_are_brought_into_them() -> None:
     verdict = Verdict((Finding(Reason.BLUR, 2**40, -5),))
-    answer, _ = told(FakeSource(picture()), FakeInspection(verdict, Measures(20_000, -1, 2**40, 3, 4, 10**6, 5)))
-    assert answer.findings == (WireFinding(Reason.BLUR, 2**31 - 1, 0),)
-    assert answer.measures == WireMeasures(10_000, 0, 1_000_000, 3, 4, 90_000, 5)
+    answer, _ = told(
+        FakeSource(picture()), replace(ACCEPTED, verdict=verdict, measures=Measures(20_000, -1, 2**40, 3, 4, 10**6, 5))
+    )
+    assert answer.findings == (Finding(Reason.BLUR, 2**31 - 1, 0),)
+    assert answer.measures == Measures(10_000, 0, 1_000_000, 3, 4, 90_000, 5)
 
 
 def test_an_unreadable_file_and_a_frozen_camera_are_reasons_and_other_faults_stay_faults() -> None:
     for fault, reason in (
-        (UnreadablePicture("torn"), Reason.UNREADABLE),
+        (UnreadablePicture("format", "torn"), Reason.UNREADABLE),
         (CameraFault("frozen", "repeats"), Reason.FROZEN),
     ):
-        assert of_goods(FakeSource(fault)) == (GoodsInspected(1, (WireFinding(reason, 0, 0),)), b"")
+        assert of_goods(FakeSource(fault)) == (GoodsInspected(1, (Finding(reason, 0, 0),)), b"")
     for code in ("missing", "format", "broken"):
         answer, _ = of_goods(FakeSource(CameraFault(code, "plug it in")))
         assert answer == ShotRefused(1, code, "plug it in")  # type: ignore[arg-type]
 
 
 def test_a_pipeline_that_fails_or_gives_half_is_a_fault() -> None:
-    for said in (ZeroDivisionError(), FakeInspection(master=None), FakeInspection(measures=None)):
+    for said in (ZeroDivisionError(), replace(ACCEPTED, master=None), replace(ACCEPTED, measures=None)):
         answer, body = of_goods(FakeSource(picture()), said)
         assert isinstance(answer, ShotRefused)
         assert (answer.code, body) == ("broken", b"")
@@ -268,15 +247,15 @@ def jpeg_of(image: BgrImage) -> bytes:
     return bytes(cv2.imencode(".jpg", image)[1].tobytes())
 
 
-def measured(source: FakeSource, mat: FakeMeasuredMat) -> tuple[Answer, bytes]:
-    (told,), _ = converse(source, pack(MeasureRequest(1, 2.0)), FakePipeline(mat=mat))
+def measured(source: FakeSource, mat: MeasuredMat) -> tuple[Answer, bytes]:
+    (told,), _ = converse(source, pack(Request("measure", 1, 2.0)), FakePipeline(mat=mat))
     return told
 
 
 def test_the_mat_is_measured_in_a_burst_and_its_preview_leaves() -> None:
-    answer, body = measured(FakeSource(picture()), FakeMeasuredMat())
+    answer, body = measured(FakeSource(picture()), MeasuredMat(FOUND, NATURAL))
     assert isinstance(answer, MatMeasured)
-    assert answer.measures == tuple(WireMatMeasure(one, 2_000, 3_000) for one in MatQuality)
+    assert answer.measures == tuple(MatMeasure(one, 2_000, 3_000) for one in MatQuality)
     assert answer.preview is not None
     assert (answer.preview.size_bytes, answer.preview.width, answer.preview.height) == (len(body), 150, 160)
     assert metadata_markers(body) == ()
@@ -284,11 +263,11 @@ def test_the_mat_is_measured_in_a_burst_and_its_preview_leaves() -> None:
 
 
 def test_without_the_mat_no_picture_leaves_and_a_lens_cap_is_a_fault() -> None:
-    bare = FakeMeasuredMat(NOT_FOUND, None)
+    bare = MeasuredMat(NOT_FOUND, None)
     answer, body = measured(FakeSource(picture()), bare)
     assert isinstance(answer, MatMeasured)
     assert (answer.measures, answer.preview, body) == (
-        (WireMatMeasure(MatQuality.MARKERS, 1_000, 3_000),),
+        (MatMeasure(MatQuality.MARKERS, 1_000, 3_000),),
         None,
         b"",
     )
@@ -301,14 +280,14 @@ def test_without_the_mat_no_picture_leaves_and_a_lens_cap_is_a_fault() -> None:
 
 def test_a_look_shows_the_interior_alone_and_is_compared_with_the_one_before() -> None:
     looks = (
-        FakeLiveViewResult(),
-        FakeLiveViewResult(lights=(Reason.MAT,), picture=None),
-        FakeLiveViewResult(lights=(Reason.EMPTY,)),
-        FakeLiveViewResult(),
+        look(),
+        look(Reason.MAT, picture_of=None),
+        look(Reason.EMPTY),
+        look(),
     )
     pipeline = FakePipeline(looks=looks)
     outcomes = (picture(), picture(), picture(), CameraFault("missing", "gone"), picture())
-    requests = b"".join(pack(LiveViewRequest(number, 1.0)) for number in range(1, 6))
+    requests = b"".join(pack(Request("look", number, 1.0)) for number in range(1, 6))
     source = FakeSource(*outcomes)
     said, _ = converse(source, requests, pipeline)
     assert source.looks == 5, "a single frame each, no burst"
@@ -323,8 +302,8 @@ def test_a_look_shows_the_interior_alone_and_is_compared_with_the_one_before() -
 
 
 def test_the_exposure_over_the_empty_mat_is_that_of_the_shot_and_ends_with_it() -> None:
-    now, empty, goods = [0.0], FakeLiveViewResult(lights=(Reason.EMPTY,)), FakeLiveViewResult()
-    lit_wrong = FakeLiveViewResult(lights=(Reason.DARK, Reason.EMPTY))
+    now, empty, goods = [0.0], look(Reason.EMPTY), look()
+    lit_wrong = look(Reason.DARK, Reason.EMPTY)
     source = FakeSource(*(picture() for _ in range(8)), CameraFault("missing", "gone"))
     pipeline = FakePipeline(looks=[lit_wrong, empty, empty, goods, empty, goods, empty])
     judge = Judge(source, pipeline, lambda: now[0])
@@ -345,21 +324,21 @@ def test_the_exposure_over_the_empty_mat_is_that_of_the_shot_and_ends_with_it() 
 
 def test_a_look_stays_small_whatever_is_on_the_mat() -> None:
     wild = np.random.default_rng(5).integers(0, 255, (300, 420, 3)).astype(np.uint8)
-    pipeline = FakePipeline(looks=[FakeLiveViewResult(picture=wild)])
-    ((answer, body),), _ = converse(FakeSource(picture()), pack(LiveViewRequest(1, 1.0)), pipeline)
+    pipeline = FakePipeline(looks=[look(picture_of=wild)])
+    ((answer, body),), _ = converse(FakeSource(picture()), pack(Request("look", 1, 1.0)), pipeline)
     assert isinstance(answer, WireLiveView)
     assert 0 < len(body) <= MAX_LIVE_VIEW_BYTES
 
 
 def test_measures_outside_the_bounds_are_brought_into_them() -> None:
     wild = MatMeasures((MatMeasure(MatQuality.MARKERS, -1, 2**40),))
-    answer, _ = measured(FakeSource(picture()), FakeMeasuredMat(wild, None))
+    answer, _ = measured(FakeSource(picture()), MeasuredMat(wild, None))
     assert isinstance(answer, MatMeasured)
-    assert answer.measures == (WireMatMeasure(MatQuality.MARKERS, 0, 2**31 - 1),)
+    assert answer.measures == (MatMeasure(MatQuality.MARKERS, 0, 2**31 - 1),)
 
 
 def test_endless_messages_and_invented_codes_are_brought_into_bounds() -> None:
-    said, _ = converse(FakeSource(CameraFault("tired", "x" * 5_000)), pack(ShotRequest(1, 1.0)))
+    said, _ = converse(FakeSource(CameraFault("tired", "x" * 5_000)), pack(Request("shoot", 1, 1.0)))
     assert said == [(ShotRefused(1, "broken", "x" * 800), b"")]
 
 
@@ -382,7 +361,11 @@ server._GRACE_S = 0.2
 server.serve(Hangs(), sys.stdin.buffer, sys.stdout.buffer, pipeline=None)
 """
     run = subprocess.run(
-        [sys.executable, "-c", script], input=pack(ShotRequest(1, 0.1)), capture_output=True, timeout=30, check=False
+        [sys.executable, "-c", script],
+        input=pack(Request("shoot", 1, 0.1)),
+        capture_output=True,
+        timeout=30,
+        check=False,
     )
     assert run.returncode == -signal.SIGALRM
 

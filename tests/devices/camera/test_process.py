@@ -20,12 +20,10 @@ import psutil
 import pytest
 
 from kiosk.devices.camera import process as camera_process
-from kiosk.devices.camera import worker as camera_worker
 from kiosk.devices.camera.answers import live_view_frame
-from kiosk.devices.camera.process import ChildCamera, child_command
+from kiosk.devices.camera.process import CameraChild, ChildCamera, child_command
 from kiosk.devices.camera.settings import CameraKind, CameraSettings
 from kiosk.devices.camera.wire import WireError, WireLiveView, WirePicture
-from kiosk.devices.camera.worker import CameraWorker
 from kiosk.devices.ports import CameraFault, GoodsShot, MatShot
 from kiosk.domain.mat_measures import MatMeasure, MatMeasures, MatQuality
 from kiosk.domain.verdict import Finding, Measures, Reason, Verdict
@@ -39,17 +37,18 @@ PATIENT_S = 60.0
 WORDS = """
 from kiosk.devices.camera.wire import *
 from kiosk.devices.camera.wire import PREFIX
-from kiosk.domain.mat_measures import MatQuality
+from kiosk.domain.mat_measures import MatMeasure, MatQuality
+from kiosk.domain.verdict import Finding, Measures
 JPEG = b"\\xff\\xd8\\xff\\xe0" + b"x" * 200 + b"\\xff\\xd9"
 OTHER = b"\\xff\\xd8\\xff\\xe0" + b"y" * 100 + b"\\xff\\xd9"
 SIZES = dict(master=WirePicture(len(JPEG), 1600, 1600), natural=WirePicture(len(OTHER), 1600, 1600))
-MEASURES = WireMeasures(2400, 130, 90, 3, 2100, 1500, 3200)
+MEASURES = Measures(2400, 130, 90, 3, 2100, 1500, 3200)
 def goods(number, *reasons, frame="", **parts):
-    findings = tuple(WireFinding(reason, 4, 3) for reason in reasons)
-    parts = {"measures": MEASURES, **SIZES, "likeness": "0f" * 8, **parts}
-    return GoodsInspected(number, findings, **parts, frame_sha256=frame)
+    findings = tuple(Finding(reason, 4, 3) for reason in reasons)
+    parts = {"findings": findings, "measures": MEASURES, **SIZES, "likeness": "0f" * 8, **parts}
+    return GoodsInspected(number, **parts, frame_sha256=frame)
 def mat(number, *qualities, **parts):
-    measures = tuple(WireMatMeasure(quality, 2000, 3000) for quality in qualities or MatQuality)
+    measures = tuple(MatMeasure(quality, 2000, 3000) for quality in qualities or MatQuality)
     return MatMeasured(number, measures, **{"preview": WirePicture(len(JPEG), 500, 350), **parts})
 def bare(number, *reasons, frame="", **parts):
     nothing = dict(measures=None, master=None, natural=None, likeness="")
@@ -91,7 +90,7 @@ def scene(path: Path, seed: int = 1) -> Path:
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """A child that was killed is waited for until a loaded machine has let go of it."""
-    monkeypatch.setattr(camera_worker, "_EXIT_TIMEOUT_S", PATIENT_S)
+    monkeypatch.setattr(camera_process, "_EXIT_TIMEOUT_S", PATIENT_S)
 
 
 @pytest.fixture
@@ -143,10 +142,10 @@ def born(camera: ChildCamera, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     pids: list[int] = []
     start = camera._start
 
-    def noted() -> CameraWorker:
-        worker = start()
-        pids.append(worker.pid)
-        return worker
+    def noted() -> CameraChild:
+        child = start()
+        pids.append(child.pid)
+        return child
 
     monkeypatch.setattr(camera, "_start", noted)
     return pids
@@ -380,7 +379,12 @@ def test_a_retake_has_pictures_only_when_a_clerk_may_overrule_it(make: Make) -> 
         "say(pack(goods(n, 'blur', 'blur'), JPEG + OTHER))",
         "say(pack(goods(n, 'ugly'), JPEG + OTHER))",
         "say(pack(goods(n, *['blur'] * 17), JPEG + OTHER))",
-        "say(pack(goods(n, measures=WireMeasures(10_001, 1, 1, 1, 1, 1, 1)), JPEG + OTHER))",
+        "say(pack(goods(n, measures=Measures(10_001, 1, 1, 1, 1, 1, 1)), JPEG + OTHER))",
+        "say(pack(goods(n, measures=Measures(1, 1, 1, 1, 1, 90_001, 1)), JPEG + OTHER))",
+        "say(pack(goods(n, measures=Measures(1, 1_000_001, 1, 1, 1, 1, 1)), JPEG + OTHER))",
+        "say(pack(goods(n, measures=Measures(1, 1, 1, -1, 1, 1, 1)), JPEG + OTHER))",
+        "say(pack(goods(n, findings=(Finding('blur', -1, 3),)), JPEG + OTHER))",
+        "say(pack(bare(n, findings=(Finding('face', 1, 2**31),))))",
         "say(pack(goods(n, master=WirePicture(8_000_001, 1600, 1600)), JPEG + OTHER))",
         "say(pack(goods(n, master=WirePicture(len(JPEG), 0, 1600)), JPEG + OTHER))",
         "say(pack(goods(n, frame='x'), JPEG + OTHER))",
@@ -422,6 +426,8 @@ def test_the_mat_comes_measured(make: Make) -> None:
         "say(pack(mat(n, 'markers'), JPEG))",
         "say(pack(mat(n, 'tilt', preview=None)))",
         "say(pack(mat(n, 'markers', 'markers'), JPEG))",
+        "say(pack(MatMeasured(n, (MatMeasure('markers', -1, 1),))))",
+        "say(pack(MatMeasured(n, (MatMeasure('markers', 1, 2**31),))))",
         "say(pack(mat(n, *['markers'] * 6), JPEG))",
         "say(pack(mat(n + 1), JPEG))",
         "say(pack(goods(n), JPEG + OTHER))",

@@ -10,7 +10,7 @@ import numpy as np
 import psutil
 import pytest
 
-from kiosk.devices.camera.child.content_check import UnreadablePicture
+from kiosk.devices.camera.child.faults import UnreadablePicture
 from kiosk.devices.camera.child.rpicam import EXPOSURE_REUSE_S, Exposure, RpicamSource, parse_exposure
 from kiosk.devices.camera.process import ChildCamera
 from kiosk.devices.camera.settings import CameraSettings

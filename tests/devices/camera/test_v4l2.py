@@ -14,8 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from kiosk.devices.camera.child.controls import Control, steady_exposure
-from kiosk.devices.camera.child.v4l2 import CONTROL_LAG_FRAMES, V4l2Source
+from kiosk.devices.camera.child.v4l2 import CONTROL_LAG_FRAMES, Control, V4l2Source, steady_exposure
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.ports import CameraFault
 from kiosk.photo.arrays import BgrImage

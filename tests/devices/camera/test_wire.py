@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,11 +12,10 @@ from kiosk.devices.camera.wire import (
     MAX_BODY,
     MAX_HEADER,
     PREFIX,
-    LiveViewRequest,
-    MeasureRequest,
+    Request,
+    RequestKind,
     ShotCaptured,
     ShotRefused,
-    ShotRequest,
     WireError,
     pack,
     unpack_answer,
@@ -61,17 +62,18 @@ def test_garbage_headers_are_wire_errors(header: bytes) -> None:
         b'{"type":"taken","number":1,"width":9.5,"height":9}',
         b'{"type":"refused","number":1,"code":"tired","message":"x"}',
         b'{"type":"refused","number":1,"code":"black","message":""}',
-        b'{"type":"shoot","number":1,"within_s":1}',
+        b'{"kind":"shoot","number":1,"within_s":1}',
         b'{"number":1,"width":9,"height":9}',
         b'{"type":"goods","number":1}',
-        b'{"type":"goods","number":1,"findings":[["ugly",1,1]]}',
-        b'{"type":"goods","number":1,"findings":[["blur",-1,1]]}',
-        b'{"type":"goods","number":1,"findings":[["blur",1,1,1]]}',
+        b'{"type":"goods","number":1,"findings":[{"reason":"ugly","value":1,"limit":1}]}',
+        b'{"type":"goods","number":1,"findings":[{"reason":"blur","value":1}]}',
+        b'{"type":"goods","number":1,"findings":[{"reason":"blur","value":1.5,"limit":1}]}',
+        b'{"type":"goods","number":1,"findings":[{"reason":"blur","value":"1","limit":1}]}',
+        b'{"type":"goods","number":1,"findings":[{"reason":"blur","value":true,"limit":1}]}',
         b'{"type":"goods","number":1,"findings":[],"frame_sha256":"x"}',
         b'{"type":"mat","number":1,"measures":[]}',
-        b'{"type":"mat","number":1,"measures":[["beauty",1,1]]}',
-        b'{"type":"mat","number":1,"measures":[["tilt",-1,1]]}',
-        b'{"type":"mat","number":1,"measures":[["tilt",1,1]],"frame_sha256":"x"}',
+        b'{"type":"mat","number":1,"measures":[{"quality":"beauty","value":1,"limit":1}]}',
+        b'{"type":"mat","number":1,"measures":[{"quality":"tilt","value":1,"limit":1}],"frame_sha256":"x"}',
         b'{"type":"goods","number":1,"findings":[],"master":{"size_bytes":8000001,"width":1,"height":1}}',
     ],
 )
@@ -87,17 +89,12 @@ def test_a_message_the_other_side_would_refuse_is_not_packed() -> None:
         pack(ShotRefused(1, "broken", "x" * MAX_HEADER))
 
 
-def test_a_request_may_ask_for_goods_the_mat_or_a_look() -> None:
-    for request in (
-        ShotRequest(1, 2.5, goods=True),
-        MeasureRequest(3, 1.5),
-        LiveViewRequest(4, 0.5),
-    ):
-        assert unpack_request(pack(request)[PREFIX.size :]) == request
+@pytest.mark.parametrize("kind", get_args(RequestKind))
+def test_a_request_may_ask_for_a_picture_goods_the_mat_a_look_or_codes(kind: RequestKind) -> None:
+    assert unpack_request(pack(Request(kind, 1, 2.5))[PREFIX.size :]) == Request(kind, 1, 2.5)
 
 
-def test_a_request_has_a_finite_time() -> None:
-    assert unpack_request(pack(ShotRequest(1, 2.5))[PREFIX.size :]) == ShotRequest(1, 2.5)
-    for within in (b"0", b"-1", b"1e9", b"null"):
+def test_a_request_has_a_known_kind_and_a_finite_time() -> None:
+    for kind, within in ((b"shoot", b"0"), (b"shoot", b"-1"), (b"shoot", b"1e9"), (b"shoot", b"null"), (b"film", b"1")):
         with pytest.raises(WireError):
-            unpack_request(b'{"type":"shoot","number":1,"within_s":' + within + b"}")
+            unpack_request(b'{"kind":"' + kind + b'","number":1,"within_s":' + within + b"}")

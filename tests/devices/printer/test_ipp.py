@@ -15,15 +15,14 @@ from PIL import Image
 
 from kiosk.devices.ports import PrinterFault, PrintNotStarted, PrintUncertain
 from kiosk.devices.printer import ipp as printer_ipp
-from kiosk.devices.printer.channel import FdChannel
-from kiosk.devices.printer.http import MAX_HEAD_BYTES, HttpExchange
-from kiosk.devices.printer.ipp import IppPrinter
+from kiosk.devices.printer.ipp import MAX_HEAD_BYTES, HttpExchange, IppPrinter
 from kiosk.devices.printer.ports import ChannelBroken, ChannelTimeout
 from kiosk.devices.printer.profiles import profile
 from kiosk.devices.printer.settings import IppAddress, PrinterSettings
+from kiosk.devices.printer.stream import FdChannel
 from kiosk.labels.raster import Raster
 from kiosk.protocols.printers import ipp
-from kiosk.protocols.printers.pages import encode
+from kiosk.protocols.printers.languages import encode
 from kiosk.simulators.printer.ipp import IppSimulator
 from tests.each import each
 

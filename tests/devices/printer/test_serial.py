@@ -11,7 +11,7 @@ from kiosk.devices.printer import serial as printer_serial
 from kiosk.devices.printer import stream as printer_stream
 from kiosk.devices.printer.ports import ChannelBroken, ChannelTimeout
 from kiosk.devices.printer.serial import DtrChannel, SerialChannel, SerialLine, SerialPrinter
-from tests.devices.printer.test_file import DEADLINE_S, JOB, Device, nothing
+from tests.devices.printer.test_stream_file import DEADLINE_S, JOB, Device, nothing
 from tests.each import each
 
 

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from kiosk.devices.camera.child.codes import detect_codes
 from kiosk.devices.camera.child.image_file import ImageFileSource
+from kiosk.devices.camera.child.server import detect_codes
 from kiosk.devices.camera.process import ChildCamera
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.ports import CameraFault

@@ -15,16 +15,15 @@ from time import monotonic
 import pytest
 
 from kiosk.app.shared.adapters import make_scanner
-from kiosk.devices.scanner import input as scanner_input
-from kiosk.devices.scanner import reader
-from kiosk.devices.scanner.evdev import EvdevDevice
-from kiosk.devices.scanner.input import EVIOCGRAB, LinuxInput, PipeInput, input_system
+from kiosk.devices.scanner import evdev, reader
+from kiosk.devices.scanner.evdev import EVIOCGRAB, EvdevDevice, LinuxInput, PipeInput, input_system
+from kiosk.devices.scanner.hid_pos import HidPosDevice
 from kiosk.devices.scanner.keyboards import InputDevice
 from kiosk.devices.scanner.keys import NATIVE
 from kiosk.devices.scanner.ports import InputSystem
 from kiosk.devices.scanner.reader import ScannerReader
 from kiosk.devices.scanner.report import ScanReporter
-from kiosk.devices.scanner.serial import SerialScanner
+from kiosk.devices.scanner.serial import SerialDevice
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.simulators.scanner.typing import TypingScannerSimulator, typed
 from tests.station.hardware import Heard
@@ -249,7 +248,7 @@ def test_without_a_grab_nothing_is_read(
         raise OSError(number, os.strerror(number))
 
     if number != errno.ENOTTY:
-        monkeypatch.setattr(scanner_input, "ioctl", refuse)
+        monkeypatch.setattr(evdev, "ioctl", refuse)
     monkeypatch.setattr(LinuxInput, "devices", PipeInput.devices)
     heard, states = Heard(), Heard()
     with listening(tmp_path / "scanner", heard, states, LinuxInput()):
@@ -264,7 +263,7 @@ def test_with_a_grab_it_is_read(
     simulator: TypingScannerSimulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[int, int]] = []
-    monkeypatch.setattr(scanner_input, "ioctl", lambda descriptor, *rest: asked.append(rest))
+    monkeypatch.setattr(evdev, "ioctl", lambda descriptor, *rest: asked.append(rest))
     monkeypatch.setattr(LinuxInput, "devices", PipeInput.devices)
     heard, states = Heard(), Heard()
     with listening(tmp_path / "scanner", heard, states, LinuxInput()):
@@ -360,6 +359,7 @@ def test_stop_is_quick_at_any_moment_and_gives_the_device_back(
 
 def test_the_settings_choose_the_adapter(tmp_path: Path) -> None:
     port = str(tmp_path / "scanner")
-    assert isinstance(make_scanner(ScannerSettings(port), Heard()), SerialScanner)
-    for kind in ("evdev", "hid_pos"):
-        assert isinstance(make_scanner(ScannerSettings(port, kind), Heard(), Heard()), ScannerReader)
+    for kind, device in (("serial", SerialDevice), ("evdev", EvdevDevice), ("hid_pos", HidPosDevice)):
+        scanner = make_scanner(ScannerSettings(port, kind), Heard(), Heard())
+        assert isinstance(scanner, ScannerReader)
+        assert isinstance(scanner._device, device)

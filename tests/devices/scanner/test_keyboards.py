@@ -6,14 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.devices.scanner.keyboards import (
-    FULL_KEYBOARD,
-    DeviceList,
-    InputDevice,
-    key_bits,
-    read_devices,
-    second_keyboards,
-)
+from kiosk.devices.scanner.keyboards import FULL_KEYBOARD, DeviceList, InputDevice, key_bits, second_keyboards
 from kiosk.simulators.scanner.typing import kernel_words
 
 KEYBOARD = key_bits("1000000000007 ff9f207ac14057ff febeffdfffefffff fffffffffffffffe", 64)
@@ -52,7 +45,7 @@ def test_recorded_capabilities() -> None:
 
 
 def second(folder: Path, scanner: str = "event2") -> list[str]:
-    return [device.node for device in second_keyboards(read_devices(folder), scanner)]
+    return [device.node for device in second_keyboards(DeviceList().read(folder), scanner)]
 
 
 def test_the_scanner_alone(folder: Path) -> None:
@@ -95,10 +88,10 @@ def test_a_node_that_is_half_gone_is_gone(folder: Path) -> None:
 
 def test_without_a_list_nobody_is_believed(tmp_path: Path, folder: Path) -> None:
     with pytest.raises(OSError, match="nowhere"):
-        read_devices(tmp_path / "nowhere")
+        DeviceList().read(tmp_path / "nowhere")
     (folder / "event2" / "device" / "capabilities" / "key").write_text("no hex")
     with pytest.raises(ValueError, match="no"):
-        read_devices(folder)
+        DeviceList().read(folder)
 
 
 @pytest.mark.parametrize("missing", [16, 25, 30, 38, 44, 50, 28])
@@ -112,11 +105,11 @@ def test_a_list_that_is_looked_at_often_sees_every_plug_and_every_change_of_a_pl
     node(tmp_path, "event0", POWER_BUTTON)
     node(tmp_path, "event1", KEYBOARD, "usb-1/input0")
     before = listed.read(tmp_path)
-    assert listed.read(tmp_path) == before == read_devices(tmp_path)
+    assert listed.read(tmp_path) == before == DeviceList().read(tmp_path)
     (tmp_path / "event1").rename(tmp_path / "pulled")
     assert [device.node for device in listed.read(tmp_path)] == ["event0"]
     (tmp_path / "event0").rename(tmp_path / "pulled too")
     node(tmp_path, "event0", KEYBOARD, "usb-2/input0")  # another device under the name of one that is gone
     (device,) = listed.read(tmp_path)
     assert device.is_keyboard
-    assert (device,) == read_devices(tmp_path)
+    assert (device,) == DeviceList().read(tmp_path)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
 import pytest
 
-from kiosk.devices.scanner import serial as scanner_serial
+from kiosk.devices.scanner import reader
+from kiosk.devices.scanner.reader import ScannerReader
 from kiosk.devices.scanner.report import MAX_SCAN, ScanReporter
-from kiosk.devices.scanner.serial import SerialScanner
+from kiosk.devices.scanner.serial import SerialDevice
 from kiosk.devices.scanner.settings import ScannerSettings
 from kiosk.simulators.scanner.simulator import ScannerSimulator
 from tests.station.hardware import Heard
@@ -23,7 +24,8 @@ PATIENCE_S = 30.0
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scanner_serial, "RETRY_S", 0.02)
+    monkeypatch.setattr(reader, "RETRY_S", 0.02)
+    monkeypatch.setattr(reader, "RETRY_MAX_S", 0.02)
 
 
 @pytest.fixture
@@ -32,12 +34,14 @@ def simulator(tmp_path: Path) -> Iterator[ScannerSimulator]:
         yield simulator
 
 
+def serial_scanner(path: Path | str, report: ScanReporter, clock: Callable[[], float] = monotonic) -> ScannerReader:
+    return ScannerReader(SerialDevice(ScannerSettings(str(path)), report), report, clock)
+
+
 @contextmanager
-def listening(path: Path, heard: Heard, states: Heard | None = None) -> Iterator[SerialScanner]:
+def listening(path: Path, heard: Heard, states: Heard | None = None) -> Iterator[ScannerReader]:
     # On a clock that stands still: a rest of this machine between two characters is no silence of the scanner.
-    scanner = SerialScanner(
-        ScannerSettings(str(path)), ScanReporter(heard, states or Heard(), lambda: 0.0), clock=lambda: 0.0
-    )
+    scanner = serial_scanner(path, ScanReporter(heard, states or Heard(), lambda: 0.0), lambda: 0.0)
     scanner.start()
     yield scanner
     scanner.stop(PATIENCE_S)
@@ -118,92 +122,45 @@ def test_what_is_no_printable_code_is_refused_and_the_next_one_works(
     assert caplog.text[:-1].replace("\n", "").isprintable()
 
 
-class ScriptedPort:
-    """Bytes with the silence before each piece, on a clock of its own; pulled out at the end."""
-
-    timeout = 60.0
-
-    def __init__(self, *pieces: tuple[float, bytes]) -> None:
-        self._pieces = list(pieces)
-        self._waiting = b""
-        self.now = 0.0
-
-    def clock(self) -> float:
-        return self.now
-
-    def __call__(self, *_: object, **__: object) -> ScriptedPort:
-        return self
-
-    def __enter__(self) -> ScriptedPort:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stays as it is."""
-
-    @property
-    def in_waiting(self) -> int:
-        return len(self._waiting)
-
-    def read(self, count: int) -> bytes:
-        if self.timeout < 1:  # is there anything left of before?
-            return b""
-        if count and not self._waiting:
-            if not self._pieces:
-                raise OSError("pulled out")
-            silent_s, self._waiting = self._pieces.pop(0)
-            self.now += silent_s
-        data, self._waiting = self._waiting[:count], self._waiting[count:]
-        return data
-
-    def cancel_read(self) -> None:
-        """Never waits."""
-
-
 @pytest.mark.parametrize(
     ("pieces", "expected", "dropped"),
     [
         ([(0, b"SF13850"), (4, b"SF1385012345678\r"), (3, b"Y1P04412J\r")], ["Y1P04412J"], 1),
-        ([(0, b"SF13850"), (60, b""), (0.1, b"12345678\r"), (0, b"Y1P04412J\r")], ["Y1P04412J"], 1),
+        ([(0, b"SF13850"), (60.1, b"12345678\r"), (0, b"Y1P04412J\r")], ["Y1P04412J"], 1),
         ([(0, b"SF13850"), (0.9, b"123"), (0.9, b"45678\r")], ["SF1385012345678"], 0),
         ([(9, b"A\r"), (9, b"B"), (0, b"C\r")], ["A", "BC"], 0),
     ],
 )
 def test_half_a_code_is_never_a_code(
-    pieces: list[tuple[float, bytes]],
-    expected: list[str],
-    dropped: int,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    pieces: list[tuple[float, bytes]], expected: list[str], dropped: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    heard, states = Heard(), Heard()
-    port = ScriptedPort(*pieces)
-    monkeypatch.setattr(scanner_serial.serial, "Serial", port)
-    scanner = SerialScanner(ScannerSettings("x"), ScanReporter(heard, states, port.clock), clock=port.clock)
+    heard, now = Heard(), 0.0
+    device = SerialDevice(ScannerSettings("x"), ScanReporter(heard, clock=lambda: now))
     with caplog.at_level(logging.WARNING):
-        scanner.start()
-        states.wait(lambda told: "scanner_missing" in told)
-        scanner.stop(PATIENCE_S)
+        for silent_s, piece in pieces:
+            now += silent_s
+            device.on_reads([piece], now)
     assert heard.told == expected
     refused = [record.getMessage() for record in caplog.records if "refused" in record.getMessage()]
     assert refused == ["a scan was refused: more than 1 s passed between two characters"] * dropped
     assert "SF1385" not in caplog.text
 
 
-def test_a_listener_that_takes_its_time_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[str] = []
-    port = ScriptedPort((0, b"FIRST\rSEC"), (0, b"OND\r"))
+def test_a_listener_that_takes_its_time_is_no_silence(simulator: ScannerSimulator, tmp_path: Path) -> None:
+    heard, states, now = Heard(), Heard(), [0.0]
 
     def slow(text: str) -> None:
-        told.append(text)
-        port.now += 5
+        heard(text)
+        if text == "FIRST":
+            simulator.send(b"OND\r")
+        now[0] += 5
 
-    states = Heard()
-    monkeypatch.setattr(scanner_serial.serial, "Serial", port)
-    scanner = SerialScanner(ScannerSettings("x"), ScanReporter(slow, states, port.clock), clock=port.clock)
+    scanner = serial_scanner(tmp_path / "scanner", ScanReporter(slow, states, lambda: now[0]), lambda: now[0])
     scanner.start()
-    states.wait(lambda told: "scanner_missing" in told)
+    states.wait(lambda told: told == ["ok"])
+    simulator.send(b"FIRST\rSEC")
+    heard.wait(lambda told: told == ["FIRST", "SECOND"])
     scanner.stop(PATIENCE_S)
-    assert told == ["FIRST", "SECOND"]
 
 
 def test_a_cable_pulled_and_put_back(
@@ -239,12 +196,13 @@ def test_a_scanner_that_is_not_there_is_complained_of_once_and_found_when_it_com
     heard = Heard()
     tries = threading.Semaphore(0)
 
-    class Counted(SerialScanner):
-        def _report_missing(self, error: Exception) -> None:
-            super()._report_missing(error)
+    class Counted(SerialDevice):
+        def open(self) -> int:
             tries.release()
+            return super().open()
 
-    scanner = Counted(ScannerSettings(str(tmp_path / "scanner")), ScanReporter(heard))
+    report = ScanReporter(heard)
+    scanner = ScannerReader(Counted(ScannerSettings(str(tmp_path / "scanner")), report), report)
     with caplog.at_level(logging.WARNING):
         scanner.start()
         for _ in range(5):
@@ -274,7 +232,7 @@ def test_a_listener_that_raises_loses_no_later_scan(simulator: ScannerSimulator,
         if text == "BAD":
             raise RuntimeError("the desk is gone")
 
-    scanner = SerialScanner(ScannerSettings(str(tmp_path / "scanner")), ScanReporter(listener))
+    scanner = serial_scanner(tmp_path / "scanner", ScanReporter(listener))
     scanner.start()
     hears(simulator, heard, "START")
     simulator.command("burst BAD GOOD")
@@ -285,13 +243,13 @@ def test_a_listener_that_raises_loses_no_later_scan(simulator: ScannerSimulator,
 def test_stop_is_quick_at_any_moment(simulator: ScannerSimulator, tmp_path: Path) -> None:
     for path in (tmp_path / "scanner", tmp_path / "none"):
         for _ in range(10):
-            scanner = SerialScanner(ScannerSettings(str(path)), ScanReporter(lambda text: None))
+            scanner = serial_scanner(path, ScanReporter(lambda text: None))
             scanner.start()
             began = monotonic()
             scanner.stop(PATIENCE_S)
             scanner.stop(PATIENCE_S)
             assert monotonic() - began < PATIENCE_S, "a read waits longer than that"
-    SerialScanner(ScannerSettings("x"), ScanReporter(lambda text: None)).stop()
+    serial_scanner("x", ScanReporter(lambda text: None)).stop()
 
 
 @pytest.mark.parametrize(

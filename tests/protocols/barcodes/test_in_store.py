@@ -6,13 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.protocols.barcodes.in_store import (
-    BadLayout,
-    InStoreLayout,
-    InStoreNumber,
-    inner_check_digit,
-    read_in_store,
-)
+from kiosk.protocols.barcodes.in_store import BadLayout, InStoreLayout, InStoreNumber, inner_check_digit, read_in_store
 from kiosk.protocols.barcodes.shared.digits import gs1_check_digit
 from tests.each import each
 

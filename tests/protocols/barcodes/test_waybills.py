@@ -8,9 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.protocols.barcodes.foreign_codes import FOREIGN_CODES, foreign_code_kind
-from kiosk.protocols.barcodes.postal import S10, parse_s10
-from kiosk.protocols.barcodes.waybills import CARRIERS, NUMBER_PATTERNS, identify
+from kiosk.protocols.barcodes.waybills import (
+    CARRIERS,
+    FOREIGN_CODES,
+    NUMBER_PATTERNS,
+    S10,
+    foreign_code_kind,
+    identify,
+    parse_s10,
+)
 from tests.each import each
 
 WHY_NOT = {

@@ -29,7 +29,7 @@ def table() -> Iterator[str]:
     for row in registry.PROTOCOLS.values():
         cells = (
             f"`{row.id}`",
-            row.about.devices,
+            row.devices,
             SPEAKS[row.mode],
             line_of(row),
             ", ".join(row.reports),
@@ -48,19 +48,18 @@ def line_of(row: ScaleProtocol) -> str:
 
 def section(row: ScaleProtocol) -> Iterator[str]:
     """Everything about one format."""
-    about = row.about
     yield f"### `{row.id}`"
     yield ""
-    yield f"{about.devices.rstrip('.')}. Source: {about.source.rstrip('.')}."
+    yield f"{row.devices.rstrip('.')}. Source: {row.source.rstrip('.')}."
     yield ""
     yield "```"
-    yield from about.picture.strip("\n").splitlines()
+    yield from row.picture.strip("\n").splitlines()
     yield "```"
     yield ""
-    if about.menu:
-        yield f"- At the indicator: {about.menu}"
-    if about.wiring or row.transport is Transport.SERIAL:
-        yield f"- Wiring: {about.wiring or USUAL_WIRING}"
+    if row.menu:
+        yield f"- At the indicator: {row.menu}"
+    if row.wiring or row.transport is Transport.SERIAL:
+        yield f"- Wiring: {row.wiring or USUAL_WIRING}"
     yield f"- Line: {line_of(row)}. Reports: {', '.join(row.reports)}.{_unit(row)}"
     yield from _parameters(row)
     yield from _commands(row)

@@ -18,7 +18,7 @@ def test_the_page_is_what_the_registry_says() -> None:
 def test_a_section_has_the_picture_and_every_parameter_and_command(protocol: str) -> None:
     row = registry.get(protocol)
     text = "\n".join(page.section(row))
-    assert row.about.picture.strip("\n").splitlines()[0] in text
+    assert row.picture.strip("\n").splitlines()[0] in text
     assert all(f"`{parameter.name}=" in text for parameter in row.parameters)
     assert all(f"`{command}`" in text for command in row.commands)
 

@@ -20,11 +20,9 @@ from flask.testing import FlaskClient
 from kiosk.domain.clerk import Role
 from kiosk.domain.parcel import ParcelNumber, ParcelState
 from kiosk.protocols.barcodes.waybills import identify
-from kiosk.simulators.bench import county
-from kiosk.simulators.bench.app import create_bench, serve_bench
-from kiosk.simulators.bench.county import fetch
-from kiosk.simulators.bench.fault_words import KINDS, WordsInForce, words_of
-from kiosk.simulators.bench.goods import GOODS, drawings, lying
+from kiosk.simulators.bench import bench as bench_module
+from kiosk.simulators.bench.app import BenchServer, create_bench
+from kiosk.simulators.bench.bench import GOODS, KINDS, WordsInForce, drawings, fetch, lying, words_of
 from kiosk.simulators.shared.counter_stock import CounterStock, DemoPickupSlip, DemoWorker
 from kiosk.simulators.shared.faults import FAULT_WORDS, BadFaultWord, parse_fault
 from kiosk.store.shared.records import ExpectedParcel, ParcelRow
@@ -44,8 +42,8 @@ def village(tmp_path: Path) -> PaperVillage:
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two looks of a test are within one second, and an answer that comes late comes."""
-    monkeypatch.setattr(county, "_TIMEOUT_S", 30.0)
-    monkeypatch.setattr(county, "_MAX_AGE_S", 300.0)
+    monkeypatch.setattr(bench_module, "_TIMEOUT_S", 30.0)
+    monkeypatch.setattr(bench_module, "_MAX_AGE_S", 300.0)
 
 
 @pytest.fixture
@@ -528,14 +526,14 @@ def test_the_station_of_the_field_has_none_of_the_benchs_routes(client: FlaskCli
 
 def test_served_on_loopback_and_closed(village: PaperVillage) -> None:
     app = create_bench(village)
-    with closing(serve_bench(app, "127.0.0.1", 0)) as server:
+    with closing(BenchServer(app, "127.0.0.1", 0)) as server:
         assert fetch(server.url, "/state.json")["broker"] is True
         with pytest.raises(OSError):
-            serve_bench(app, "127.0.0.1", server.port)
+            BenchServer(app, "127.0.0.1", server.port)
     with pytest.raises(OSError):
         fetch(server.url, "/state.json")
     with pytest.raises(ValueError, match="loopback only"):
-        serve_bench(app, "192.0.2.1", 0)
+        BenchServer(app, "192.0.2.1", 0)
 
 
 def test_a_device_that_is_not_here_has_no_words() -> None:

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from kiosk.app.demo_access import demo_access
-from kiosk.simulators.bench.app import create_bench, serve_bench
+from kiosk.simulators.bench.app import BenchServer, create_bench
 from kiosk.simulators.station_client import StationClient
 from kiosk.simulators.village import Village, VillagePlan
 from tests.web.browsing import Browsers
@@ -42,7 +42,7 @@ def agree_to_almonds(village: Village) -> None:
 def test_goods_put_on_the_bench_open_the_kiosk_and_the_ledger_fills_up(browser: Browser, tmp_path: Path) -> None:
     with (
         Village(tmp_path, VillagePlan(access=demo_access)) as village,
-        closing(serve_bench(create_bench(village), "127.0.0.1", 0)) as server,
+        closing(BenchServer(create_bench(village), "127.0.0.1", 0)) as server,
     ):
         trouble: list[str] = []
         context = browser.new_context(viewport={"width": 1280, "height": 800})

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from kiosk.simulators.bench.fault_words import KINDS
+from kiosk.simulators.bench.bench import KINDS
 from kiosk.simulators.shared.center_access import CenterAccess, SignIn
 from kiosk.simulators.shared.counter_stock import CounterStock
 from kiosk.simulators.shared.faults import parse_fault

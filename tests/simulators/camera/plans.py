@@ -15,8 +15,7 @@ from kiosk.simulators.camera.hand import SIDES, Hand
 from kiosk.simulators.camera.light import Light, Sensor
 from kiosk.simulators.camera.people import Face
 from kiosk.simulators.camera.pose import Pose
-from kiosk.simulators.camera.stage import StagePlan
-from kiosk.simulators.camera.table import TABLES
+from kiosk.simulators.camera.stage import TABLES, StagePlan
 
 _NAMES = tuple(PRODUCE)
 

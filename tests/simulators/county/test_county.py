@@ -17,12 +17,12 @@ from typing import Any, Final
 import pytest
 
 from kiosk.simulators.broker import Broker
-from kiosk.simulators.county import County, CountyPlan, county_life, live
+from kiosk.simulators.county import County, CountyPlan, county_life, process
 from kiosk.simulators.county.plan import StationKind
 from kiosk.simulators.county.station import CountyStation
 from kiosk.simulators.fleet.plan import Share
 from kiosk.simulators.fleet.sending import FleetShutdown
-from kiosk.simulators.fleet.template import empty_database
+from kiosk.simulators.fleet.station import empty_database
 from kiosk.sorting_center.ingest.shared.address import BrokerAddress
 from kiosk.sorting_center.ledger import Ledger
 from kiosk.sorting_center.ledger.overview import Overview
@@ -146,7 +146,7 @@ def test_the_sorting_center_has_one_of_everything_to_show(broker: Broker, tmp_pa
 def test_a_county_that_goes_on_is_online_and_somebody_comes(
     broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "_PER_MINUTE", 3000)
+    monkeypatch.setattr(process, "_PER_MINUTE", 3000)
     plan = replace(plan_of(tmp_path / "county"), broker_url=broker.url)
     ledger_url = f"sqlite:///{tmp_path / 'ledger.db'}"
     ending = FleetShutdown()
@@ -155,7 +155,7 @@ def test_a_county_that_goes_on_is_online_and_somebody_comes(
         for station in stations:
             station.live()
         before = seen(ledger_url).totals.intakes
-        going_on = threading.Thread(target=live.go_on, args=(plan, stations, ending))
+        going_on = threading.Thread(target=process.go_on, args=(plan, stations, ending))
         going_on.start()
         try:
             while seen(ledger_url).totals.intakes < before + 5:

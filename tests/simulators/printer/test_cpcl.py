@@ -11,8 +11,7 @@ from kiosk.devices.printer.profiles import profile
 from kiosk.labels.raster import Raster
 from kiosk.protocols.printers import cpcl
 from kiosk.simulators.printer.cpcl import CpclInterpreter
-from kiosk.simulators.printer.events import Event, JobStarted, PrintedPage, StatusQuery
-from kiosk.simulators.printer.model import PORTABLE_PRINTER
+from kiosk.simulators.printer.model import PORTABLE_PRINTER, Event, JobStarted, PrintedPage, StatusQuery
 from tests.depth import many
 from tests.each import each
 from tests.simulators.printer.test_tspl import rasters

@@ -10,8 +10,7 @@ from kiosk.devices.printer.profiles import profile
 from kiosk.labels.raster import Raster
 from kiosk.protocols.printers import escpos
 from kiosk.simulators.printer.escpos import EscposInterpreter
-from kiosk.simulators.printer.events import DrainQuery, Event, JobStarted, PrintedPage, StatusQuery
-from kiosk.simulators.printer.model import RECEIPT_PRINTER
+from kiosk.simulators.printer.model import RECEIPT_PRINTER, DrainQuery, Event, JobStarted, PrintedPage, StatusQuery
 from tests.depth import many
 
 ESCPOS = profile("escpos").setup

@@ -11,8 +11,7 @@ from PIL import Image
 from kiosk.devices.printer.profiles import profile
 from kiosk.labels.raster import Raster
 from kiosk.protocols.printers import tspl
-from kiosk.simulators.printer.events import Event, JobStarted, PrintedPage, StatusQuery
-from kiosk.simulators.printer.model import LABEL_PRINTER
+from kiosk.simulators.printer.model import LABEL_PRINTER, Event, JobStarted, PrintedPage, StatusQuery
 from kiosk.simulators.printer.tspl import TsplInterpreter
 from tests.depth import many
 from tests.each import each

@@ -9,8 +9,15 @@ from PIL import Image
 from kiosk.devices.printer.profiles import profile
 from kiosk.labels.raster import Raster
 from kiosk.protocols.printers import zpl
-from kiosk.simulators.printer.events import CountQuery, Event, JobStarted, PrintedPage, StatusQuery
-from kiosk.simulators.printer.model import LABEL_PRINTER, PrinterModel
+from kiosk.simulators.printer.model import (
+    LABEL_PRINTER,
+    CountQuery,
+    Event,
+    JobStarted,
+    PrintedPage,
+    PrinterModel,
+    StatusQuery,
+)
 from kiosk.simulators.printer.zpl import ZplInterpreter
 from tests.depth import many
 from tests.each import each

@@ -16,10 +16,9 @@ import serial
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.protocol import LineSettings, TransmissionMode
 from kiosk.protocols.scales.shared.reading import Reading
-from kiosk.simulators.scale.answers import Commands
 from kiosk.simulators.scale.net import NetLine
 from kiosk.simulators.scale.packets import ReportLine
-from kiosk.simulators.scale.simulator import ScaleSimulator
+from kiosk.simulators.scale.simulator import Commands, ScaleSimulator
 from kiosk.simulators.shared.faults import BadFaultWord
 
 _7E1 = LineSettings(9600, 7, "E", 1)
@@ -84,7 +83,7 @@ def test_a_report_file_keeps_the_newest(tmp_path: Path) -> None:
 
 def test_commands_are_found_however_they_are_cut_and_noise_is_skipped() -> None:
     row, params = registry.get("cas_type6"), registry.defaults("cas_type6")
-    stream = b"\xff" + row.commands["enquiry"](params) + b"x" + row.commands["request_weight"](params)
+    stream = b"\xff" + row.command("enquiry", params) + b"x" + row.command("request_weight", params)
     for cut in range(len(stream) + 1):
         commands = Commands(row, params)
         assert commands.feed(stream[:cut]) + commands.feed(stream[cut:]) == ["enquiry", "request_weight"]
@@ -99,7 +98,7 @@ def test_a_question_to_another_address_is_not_answered() -> None:
 
 def test_half_a_question_is_forgotten_with_the_cable() -> None:
     row, params = registry.get("xk3190_tf1"), registry.defaults("xk3190_tf1")
-    whole = row.commands["request_weight"](params)
+    whole = row.command("request_weight", params)
     commands = Commands(row, params)
     commands.feed(whole[:3])
     commands.forget()

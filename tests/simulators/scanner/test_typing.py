@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.devices.scanner.keyboards import read_devices, second_keyboards
+from kiosk.devices.scanner.keyboards import DeviceList, second_keyboards
 from kiosk.devices.scanner.keys import NATIVE, KeyDecoder, TypedScan
 from kiosk.simulators.scanner.typing import TypingScannerSimulator, typed
 from kiosk.simulators.shared.faults import BadFaultWord
@@ -29,7 +29,7 @@ def read(path: Path) -> list[TypedScan]:
 
 
 def listed(link: Path) -> list[str]:
-    return [device.node for device in read_devices(link.resolve().parent / "class")]
+    return [device.node for device in DeviceList().read(link.resolve().parent / "class")]
 
 
 def test_words_become_key_events(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_second_keyboard_types_elsewhere_and_is_taken_away(tmp_path: Path) -> 
         simulator.command("keyboard rm -rf")
         assert simulator.keyboard is not None
         assert [
-            device.node for device in second_keyboards(read_devices(link.resolve().parent / "class"), "event7")
+            device.node for device in second_keyboards(DeviceList().read(link.resolve().parent / "class"), "event7")
         ] == ["event8"]
         assert read(simulator.keyboard) == [TypedScan("rm -rf")]
         assert read(link) == []

@@ -12,8 +12,7 @@ from kiosk.labels.documents import TestLabel as LabelTest
 from kiosk.labels.documents import TestReceipt as ReceiptTest
 from kiosk.protocols.barcodes import reader
 from kiosk.simulators.printer.escpos import EscposInterpreter
-from kiosk.simulators.printer.events import PrintedPage
-from kiosk.simulators.printer.model import LABEL_PRINTER, RECEIPT_PRINTER
+from kiosk.simulators.printer.model import LABEL_PRINTER, RECEIPT_PRINTER, PrintedPage
 from kiosk.simulators.printer.tspl import TsplInterpreter
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.papers.rendering import DRAWINGS, render

@@ -11,10 +11,10 @@ from typing import Literal, get_args
 import pytest
 
 from kiosk.devices.printer.profiles import profile
-from kiosk.devices.printer.tcp import TcpPrinter
+from kiosk.devices.printer.stream import TcpPrinter
 from kiosk.labels.raster import Raster
+from kiosk.protocols.printers.languages import encode
 from kiosk.protocols.printers.page_setup import StreamLanguage
-from kiosk.protocols.printers.pages import encode
 from kiosk.simulators.printer import mechanism as printer_mechanism
 from kiosk.simulators.printer.model import PrinterModel
 from kiosk.simulators.printer.simulator import PrinterSimulator

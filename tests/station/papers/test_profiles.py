@@ -13,7 +13,7 @@ import zxingcpp
 from PIL import Image
 
 from kiosk.devices.printer.profiles import PrinterProfile, profiles
-from kiosk.devices.printer.tcp import TcpPrinter
+from kiosk.devices.printer.stream import TcpPrinter
 from kiosk.domain.shelf import slot_code
 from kiosk.labels.documents import BagLabel, ParcelLabel
 from kiosk.labels.layout import LabelLayout, receipt_layout, shipped_layout

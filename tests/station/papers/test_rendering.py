@@ -15,8 +15,7 @@ from kiosk.domain.catalog import Catalog, Container, Names, Product
 from kiosk.labels.layout import Layouts, parse_label, shipped_text
 from kiosk.protocols.barcodes import reader
 from kiosk.simulators.printer.escpos import EscposInterpreter
-from kiosk.simulators.printer.events import PrintedPage
-from kiosk.simulators.printer.model import LABEL_PRINTER, RECEIPT_PRINTER
+from kiosk.simulators.printer.model import LABEL_PRINTER, RECEIPT_PRINTER, PrintedPage
 from kiosk.simulators.printer.tspl import TsplInterpreter
 from kiosk.station.papers.papers import PaperSettings, make_papers
 from kiosk.station.papers.rendering import paper_of, render

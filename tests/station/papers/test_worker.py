@@ -14,8 +14,8 @@ import msgspec
 import pytest
 
 from kiosk.devices.ports import PrinterFault, PrintNotStarted, PrintUncertain
-from kiosk.devices.printer.file import FilePrinter
 from kiosk.devices.printer.profiles import profiles
+from kiosk.devices.printer.stream import FilePrinter
 from kiosk.labels.documents import ReceiptDocument, ReceiptLine
 from kiosk.station.papers.papers import PaperSettings, make_papers
 from kiosk.station.papers.rendering import RenderedJob, render

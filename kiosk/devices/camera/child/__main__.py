@@ -6,11 +6,17 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from kiosk.devices.camera.child.ports import InspectionResult, LiveViewResult, MatMeasurement, PictureSource
+from kiosk.devices.camera.child.ports import PictureSource
 from kiosk.devices.camera.child.server import serve
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.photo.arrays import BgrImage
+
+if TYPE_CHECKING:
+    from kiosk.photo.pipeline import Inspection
+    from kiosk.photo.sheet.live_view import LiveViewAssessment
+    from kiosk.photo.sheet.mat_measurement import MeasuredMat
 
 
 def make_source(settings: CameraSettings) -> PictureSource:
@@ -37,17 +43,17 @@ def make_source(settings: CameraSettings) -> PictureSource:
 class PhotoPipeline:
     """Loaded with the first shot of goods or of the mat: one of a parcel does without."""
 
-    def inspect(self, frame: BgrImage, *, others: Sequence[BgrImage] = ()) -> InspectionResult:
+    def inspect(self, frame: BgrImage, *, others: Sequence[BgrImage] = ()) -> Inspection:
         from kiosk.photo.pipeline import inspect
 
         return inspect(frame, others)
 
-    def measure_mat(self, frame: BgrImage, others: Sequence[BgrImage]) -> MatMeasurement:
+    def measure_mat(self, frame: BgrImage, others: Sequence[BgrImage]) -> MeasuredMat:
         from kiosk.photo.sheet.mat_measurement import measure_mat
 
         return measure_mat(frame, others)
 
-    def assess_live_view(self, frame: BgrImage, before: BgrImage | None) -> LiveViewResult:
+    def assess_live_view(self, frame: BgrImage, before: BgrImage | None) -> LiveViewAssessment:
         from kiosk.photo.sheet.live_view import assess_live_view
 
         return assess_live_view(frame, before)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from kiosk.devices.camera.child.content_check import UnreadablePicture, require_content
+from kiosk.devices.camera.child.faults import UnreadablePicture, require_content
 from kiosk.devices.camera.child.ports import Burst
 from kiosk.devices.ports import CameraFault
 from kiosk.photo.arrays import BgrImage
@@ -51,7 +51,7 @@ class ImageFileSource:
         try:
             return file, decode_picture(data)
         except PictureRefused as error:
-            raise UnreadablePicture(f"The picture {file} cannot be used: {error}. Take it again.") from error
+            raise UnreadablePicture("format", f"The picture {file} cannot be used: {error}. Take it again.") from error
 
     def fix_exposure(self) -> None: ...
 

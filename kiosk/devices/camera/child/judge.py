@@ -6,33 +6,21 @@ import hashlib
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from kiosk.devices.camera.child.content_check import UnreadablePicture, require_content
-from kiosk.devices.camera.child.ports import InspectionResult, PictureSource, Pipeline
-from kiosk.devices.camera.wire import (
-    MAX_COVERAGE_BP,
-    MAX_LIVE_VIEW_BYTES,
-    MAX_MEASURE,
-    MAX_PICTURE,
-    MAX_PREVIEW,
-    MAX_TILT_MILLIDEG,
-    MAX_VALUE,
-    GoodsInspected,
-    MatMeasured,
-    WireFinding,
-    WireLiveView,
-    WireMatMeasure,
-    WireMeasures,
-    WirePicture,
-)
+from kiosk.devices.camera import wire
+from kiosk.devices.camera.child.faults import UnreadablePicture, require_content
+from kiosk.devices.camera.child.ports import PictureSource, Pipeline
 from kiosk.devices.ports import CameraFault
-from kiosk.domain.verdict import Finding, Measures, Reason, Verdict
+from kiosk.domain.verdict import Finding, Reason
 from kiosk.photo.arrays import BgrImage
 from kiosk.photo.codec import encode_jpeg
 from kiosk.photo.pictures import likeness
 
-GoodsAnswer = tuple[GoodsInspected, bytes]
+if TYPE_CHECKING:
+    from kiosk.photo.pipeline import Inspection
+
+GoodsAnswer = tuple[wire.GoodsInspected, bytes]
 # What a hand may mend by taking the shot again; every other fault of a camera stays one.
 _REASON_BY_FAULT: Final = {"frozen": Reason.FROZEN}
 
@@ -62,22 +50,19 @@ class Judge:
             self._release()
         return _goods_answer(number, self._pipeline.inspect(burst.frame, others=burst.others), _digest(burst.frame))
 
-    def measure_mat(self, number: int) -> tuple[MatMeasured, bytes]:
+    def measure_mat(self, number: int) -> tuple[wire.MatMeasured, bytes]:
         """A burst of now, in which nothing but the mat is looked for; black and flat are faults where it is not."""
         burst = self._source.burst()
         measured = self._pipeline.measure_mat(burst.frame, burst.others)
-        rows = tuple(
-            WireMatMeasure(row.quality, _clamp(row.value, MAX_VALUE), _clamp(row.limit, MAX_VALUE))
-            for row in measured.measures.rows
-        )
+        rows = tuple(wire.bounded(row) for row in measured.measures.rows)
         digest, preview = _digest(burst.frame), measured.preview
         if preview is None:
             require_content(burst.frame, self._source.path)
-            return MatMeasured(number, rows, frame_sha256=digest), b""
-        jpeg = _encode_bounded(preview, MAX_PREVIEW)
-        return MatMeasured(number, rows, _picture(preview, jpeg), digest), jpeg
+            return wire.MatMeasured(number, rows, frame_sha256=digest), b""
+        jpeg = _encode_bounded(preview, wire.MAX_PREVIEW)
+        return wire.MatMeasured(number, rows, _picture(preview, jpeg), digest), jpeg
 
-    def live_view(self, number: int) -> tuple[WireLiveView, bytes]:
+    def live_view(self, number: int) -> tuple[wire.WireLiveView, bytes]:
         """A frame of now, seen cheaply; the frame before is remembered here and goes nowhere."""
         if self._fixed_until is not None and self._clock() >= self._fixed_until:
             self._release()
@@ -87,9 +72,9 @@ class Judge:
         if seen.lights == (Reason.EMPTY,) and self._fixed_until is None:
             self._fix()
         if seen.picture is None:
-            return WireLiveView(number, seen.lights, still=False), b""
+            return wire.WireLiveView(number, seen.lights, still=False), b""
         jpeg = _small_jpeg(seen.picture)
-        return WireLiveView(number, seen.lights, seen.still, _picture(seen.picture, jpeg)), jpeg
+        return wire.WireLiveView(number, seen.lights, seen.still, _picture(seen.picture, jpeg)), jpeg
 
     def _fix(self) -> None:
         with suppress(CameraFault):  # the next frame tells
@@ -105,26 +90,26 @@ class Judge:
 def _small_jpeg(picture: BgrImage) -> bytes:
     """Leafy goods in a noisy frame take more bytes than others: they are shown a little coarser."""
     for quality in _LIVE_VIEW_QUALITIES:
-        if len(jpeg := encode_jpeg(picture, quality)) <= MAX_LIVE_VIEW_BYTES:
+        if len(jpeg := encode_jpeg(picture, quality)) <= wire.MAX_LIVE_VIEW_BYTES:
             return jpeg
     raise CameraFault("format", f"A small picture of the mat is {len(jpeg)} bytes large: set a smaller picture size.")
 
 
 def _without_frame(number: int, reason: Reason) -> GoodsAnswer:
-    return GoodsInspected(number, (WireFinding(reason, 0, 0),)), b""
+    return wire.GoodsInspected(number, (Finding(reason, 0, 0),)), b""
 
 
-def _goods_answer(number: int, inspection: InspectionResult, frame_sha256: str) -> GoodsAnswer:
-    findings = tuple(_finding(one) for one in inspection.verdict.findings)
-    if not _may_be_stored(inspection.verdict):
-        return GoodsInspected(number, findings, frame_sha256=frame_sha256), b""
+def _goods_answer(number: int, inspection: Inspection, frame_sha256: str) -> GoodsAnswer:
+    findings = tuple(wire.bounded(one) for one in inspection.verdict.findings)
+    if not (inspection.verdict.accepted or inspection.verdict.may_be_overruled):
+        return wire.GoodsInspected(number, findings, frame_sha256=frame_sha256), b""
     if inspection.measures is None or inspection.master is None or inspection.natural is None:
         raise CameraFault("broken", "The goods could not be cut out of the picture: take it again.")
     master, natural = _encode_bounded(inspection.master), _encode_bounded(inspection.natural)
-    answer = GoodsInspected(
+    answer = wire.GoodsInspected(
         number,
         findings,
-        _measures(inspection.measures),
+        wire.bounded_measures(inspection.measures),
         _picture(inspection.master, master),
         _picture(inspection.natural, natural),
         frame_sha256,
@@ -133,40 +118,16 @@ def _goods_answer(number: int, inspection: InspectionResult, frame_sha256: str) 
     return answer, master + natural
 
 
-def _may_be_stored(verdict: Verdict) -> bool:
-    return verdict.accepted or verdict.may_be_overruled
-
-
-def _encode_bounded(picture: BgrImage, max_bytes: int = MAX_PICTURE) -> bytes:
+def _encode_bounded(picture: BgrImage, max_bytes: int = wire.MAX_PICTURE) -> bytes:
     jpeg = encode_jpeg(picture)
     if len(jpeg) > max_bytes:
         raise CameraFault("format", f"A picture of the goods is {len(jpeg)} bytes large: set a smaller picture size.")
     return jpeg
 
 
-def _picture(picture: BgrImage, jpeg: bytes) -> WirePicture:
+def _picture(picture: BgrImage, jpeg: bytes) -> wire.WirePicture:
     height, width = picture.shape[:2]
-    return WirePicture(len(jpeg), width, height)
-
-
-def _finding(finding: Finding) -> WireFinding:
-    return WireFinding(finding.reason, _clamp(finding.value, MAX_VALUE), _clamp(finding.limit, MAX_VALUE))
-
-
-def _measures(m: Measures) -> WireMeasures:
-    return WireMeasures(
-        coverage_bp=_clamp(m.coverage_bp, MAX_COVERAGE_BP),
-        length_mm=_clamp(m.length_mm),
-        width_mm=_clamp(m.width_mm),
-        pieces=_clamp(m.pieces),
-        edge_rise_millipx=_clamp(m.edge_rise_millipx),
-        tilt_millideg=_clamp(m.tilt_millideg, MAX_TILT_MILLIDEG),
-        px_per_m=_clamp(m.px_per_m),
-    )
-
-
-def _clamp(value: int, maximum: int = MAX_MEASURE) -> int:
-    return min(max(0, value), maximum)
+    return wire.WirePicture(len(jpeg), width, height)
 
 
 def _digest(frame: BgrImage) -> str:

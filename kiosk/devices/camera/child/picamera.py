@@ -14,8 +14,7 @@ from typing import Final, cast
 
 import numpy as np
 
-from kiosk.devices.camera.child.closing import closing_on_failure
-from kiosk.devices.camera.child.content_check import require_content
+from kiosk.devices.camera.child.faults import closing_on_failure, require_content
 from kiosk.devices.camera.child.ports import Burst, Picamera, PicameraRequest
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.ports import CameraFault
@@ -145,7 +144,6 @@ class PicameraSource:
                 break
 
     def _next_metadata(self, camera: Picamera) -> Mapping[str, object]:
-        """The metadata of the next frame."""
         with self._next(camera) as request:
             return request.get_metadata()
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from numpy.typing import NDArray
 
-from kiosk.domain.mat_measures import MatMeasures
-from kiosk.domain.verdict import Measures, Reason, Verdict
 from kiosk.photo.arrays import BgrImage
+
+if TYPE_CHECKING:  # a shot of a parcel does without the pipeline
+    from kiosk.photo.pipeline import Inspection
+    from kiosk.photo.sheet.live_view import LiveViewAssessment
+    from kiosk.photo.sheet.mat_measurement import MeasuredMat
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,49 +55,14 @@ class PictureSource(Protocol):
     def close(self) -> None: ...
 
 
-class InspectionResult(Protocol):
-    """What the child takes of ``kiosk.photo.pipeline.Inspection``."""
-
-    @property
-    def verdict(self) -> Verdict: ...
-    @property
-    def measures(self) -> Measures | None: ...
-    @property
-    def master(self) -> BgrImage | None: ...
-    @property
-    def natural(self) -> BgrImage | None: ...
-
-
-class MatMeasurement(Protocol):
-    """What the child takes of ``kiosk.photo.sheet.mat_measurement.MeasuredMat``."""
-
-    @property
-    def measures(self) -> MatMeasures: ...
-    @property
-    def preview(self) -> BgrImage | None: ...
-
-
-class LiveViewResult(Protocol):
-    """What the child takes of ``kiosk.photo.sheet.live_view.LiveViewAssessment``."""
-
-    @property
-    def small(self) -> BgrImage: ...
-    @property
-    def lights(self) -> tuple[Reason, ...]: ...
-    @property
-    def still(self) -> bool: ...
-    @property
-    def picture(self) -> BgrImage | None: ...
-
-
 class Pipeline(Protocol):
     """What the child calls of ``kiosk.photo``."""
 
-    def inspect(self, frame: BgrImage, *, others: Sequence[BgrImage] = ()) -> InspectionResult: ...
+    def inspect(self, frame: BgrImage, *, others: Sequence[BgrImage] = ()) -> Inspection: ...
 
-    def measure_mat(self, frame: BgrImage, others: Sequence[BgrImage]) -> MatMeasurement: ...
+    def measure_mat(self, frame: BgrImage, others: Sequence[BgrImage]) -> MeasuredMat: ...
 
-    def assess_live_view(self, frame: BgrImage, before: BgrImage | None) -> LiveViewResult: ...
+    def assess_live_view(self, frame: BgrImage, before: BgrImage | None) -> LiveViewAssessment: ...
 
 
 class Capture(Protocol):

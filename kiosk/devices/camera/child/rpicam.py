@@ -11,7 +11,10 @@ import logging
 import math
 import os
 import re
+import selectors
 import shutil
+import signal
+import subprocess
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -20,9 +23,8 @@ from typing import Final
 
 import numpy as np
 
-from kiosk.devices.camera.child.content_check import UnreadablePicture, require_content
+from kiosk.devices.camera.child.faults import UnreadablePicture, require_content
 from kiosk.devices.camera.child.ports import Burst
-from kiosk.devices.camera.child.program import ProgramTimeout, run
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.ports import CameraFault
 from kiosk.photo.arrays import BgrImage
@@ -43,6 +45,8 @@ SHOT_TIMEOUT_S: Final = 9.0
 _NO_CAMERA_OUTPUT: Final = "no cameras available"
 _IN_USE_OUTPUTS: Final = ("failed to acquire camera", "in use by another process")
 _METADATA_BYTES: Final = 1 << 20
+_MAX_STDERR_BYTES: Final = 4_000
+_READ_BYTES: Final = 1 << 16
 _NUMBER: Final = r"([0-9]+(?:\.[0-9]+)?)"
 # Looked for one by one: what stands beside them is not always JSON.
 _EXPOSURE: Final = tuple(
@@ -181,8 +185,8 @@ class RpicamSource:
 
     def _run_program(self, command: Sequence[str], until: float, keep_open: int) -> bytes:
         try:
-            ran = run(command, max(0.1, until - self._clock()), MAX_BYTES, (keep_open,))
-        except ProgramTimeout:
+            status, output, complaint = run(command, max(0.1, until - self._clock()), MAX_BYTES, keep_open)
+        except TimeoutError:
             raise CameraFault(
                 "timeout",
                 f"{self._program} gave no picture within {self._timeout_s:g} s: check the ribbon cable of the camera, "
@@ -192,9 +196,9 @@ class RpicamSource:
             raise CameraFault(
                 "broken", f"{self._program} cannot be started ({error.strerror}): restart the box."
             ) from error
-        if ran.status:
-            raise self._exit_fault(ran.status, ran.complaint)
-        return ran.output
+        if status:
+            raise self._exit_fault(status, complaint)
+        return output
 
     def _exit_fault(self, status: int, complaint: str) -> CameraFault:
         lowered = complaint.lower()
@@ -218,8 +222,9 @@ class RpicamSource:
             frame = decode_picture(jpeg)
         except PictureRefused as error:
             raise UnreadablePicture(
+                "format",
                 f"What {self._program} printed is no picture ({error}): take it again; if it stays, check the ribbon "
-                "cable."
+                "cable.",
             ) from error
         if not has_shape(frame, self._settings.width, self._settings.height):
             given = " x ".join(str(side) for side in reversed(frame.shape[:2]))
@@ -238,3 +243,59 @@ class RpicamSource:
             raise CameraFault(
                 "frozen", f"The camera at {self.path} repeats one frame: switch the box off and on again."
             )
+
+
+def run(command: Sequence[str], within_s: float, max_bytes: int, keep_open: int) -> tuple[int, bytes, str]:
+    """Run a program to its end: its status, what it printed, and the end of what it said on standard error.
+
+    Nothing of it is left afterwards. Above ``max_bytes`` of output it is killed, with the status 0. Raises
+    TimeoutError, and another OSError when it cannot start. ``timeout`` of the coreutils stands between: should this
+    process be killed meanwhile, it ends the program.
+    """
+    fenced = ("timeout", "--signal=KILL", f"{within_s + 1:.3f}", *command)
+    end = time.monotonic() + within_s
+    process = subprocess.Popen(
+        fenced,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+        pass_fds=(keep_open,),
+        process_group=0,
+    )
+    try:
+        output, complaint = _read(process, end, max_bytes)
+        try:
+            status = 0 if len(output) > max_bytes else process.wait(max(0.0, end - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            raise TimeoutError from None
+    finally:
+        _end(process)
+    return status, bytes(output), complaint.decode(errors="replace").strip()
+
+
+def _read(process: subprocess.Popen[bytes], end: float, max_bytes: int) -> tuple[bytearray, bytearray]:
+    output, complaint = bytearray(), bytearray()
+    with selectors.DefaultSelector() as selector:
+        for pipe, buffer in ((process.stdout, output), (process.stderr, complaint)):
+            assert pipe is not None
+            selector.register(pipe, selectors.EVENT_READ, buffer)
+        while selector.get_map() and len(output) <= max_bytes:
+            if (left_s := end - time.monotonic()) <= 0:
+                raise TimeoutError
+            for key, _ in selector.select(left_s):
+                if not (piece := os.read(key.fd, _READ_BYTES)):
+                    selector.unregister(key.fd)
+                key.data.extend(piece)
+            del complaint[:-_MAX_STDERR_BYTES]
+    return output, complaint
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
+    if process.returncode is None:
+        # Not waited for yet, so that the group still bears its number, also when only others of it are left.
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

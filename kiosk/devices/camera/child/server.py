@@ -4,35 +4,26 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from typing import BinaryIO, cast, get_args
+from typing import BinaryIO, Final, cast, get_args
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
-from kiosk.devices.camera.child.codes import detect_codes
+from kiosk.devices.camera import wire
 from kiosk.devices.camera.child.judge import Judge
 from kiosk.devices.camera.child.ports import PictureSource, Pipeline
-from kiosk.devices.camera.wire import (
-    MAX_BODY,
-    PREFIX,
-    Answer,
-    CodesRequest,
-    FaultCode,
-    LiveViewRequest,
-    MeasureRequest,
-    Request,
-    ShotCaptured,
-    ShotRefused,
-    ShotRequest,
-    WireError,
-    pack,
-    unpack_prefix,
-    unpack_request,
-)
 from kiosk.devices.ports import CameraFault
 from kiosk.photo.codec import encode_jpeg
+from kiosk.protocols.barcodes.reader import read_codes
 
 _GRACE_S = 1.0
 _MESSAGE_LENGTH = 800
+# Pixels of the longer side that are looked through: more finds no more on a label a hand away, and takes its time.
+_MAX_SIDE_PX: Final = 1920
+# A sixth at every side is looked through only when the middle shows no code: whoever holds a label up holds it there,
+# and what stands on the shelf beside it, or was put there to be read, is not meant. It is also twice as fast.
+_RIM: Final = 6
 
 
 def set_alarm(seconds: float) -> None:
@@ -58,57 +49,75 @@ def serve(
         alarm(request.within_s + _GRACE_S)
         answer, body = _answer(source, judge, request)
         try:
-            _write_all(answers, pack(answer, body))
+            _write_all(answers, wire.pack(answer, body))
         except BrokenPipeError:
             return
         alarm(0)
 
 
-def _next_request(requests: BinaryIO) -> Request | None:
-    prefix = requests.read(PREFIX.size)
-    if len(prefix) < PREFIX.size:
+def _next_request(requests: BinaryIO) -> wire.Request | None:
+    prefix = requests.read(wire.PREFIX.size)
+    if len(prefix) < wire.PREFIX.size:
         return None
     try:
-        head, body = unpack_prefix(prefix)
+        head, body = wire.unpack_prefix(prefix)
         if body:
-            raise WireError("a request with a body")
-        return unpack_request(requests.read(head))
-    except WireError:
+            raise wire.WireError("a request with a body")
+        return wire.unpack_request(requests.read(head))
+    except wire.WireError:
         return None
 
 
-def _answer(source: PictureSource, judge: Judge, request: Request) -> tuple[Answer, bytes]:
+def _answer(source: PictureSource, judge: Judge, request: wire.Request) -> tuple[wire.Answer, bytes]:
     try:
-        match request:
-            case MeasureRequest():
+        match request.kind:
+            case "measure":
                 return judge.measure_mat(request.number)
-            case LiveViewRequest():
+            case "look":
                 return judge.live_view(request.number)
-            case CodesRequest():
+            case "codes":
                 return detect_codes(source, request.number), b""
-            case ShotRequest(goods=True):
+            case "goods":
                 return judge.judge_shot(request.number)
-            case _:
+            case "shoot":
                 return _plain(source, request.number)
     except CameraFault as fault:
-        return ShotRefused(request.number, _code(fault), str(fault)[:_MESSAGE_LENGTH]), b""
+        return wire.ShotRefused(request.number, _code(fault), str(fault)[:_MESSAGE_LENGTH]), b""
     except Exception as error:  # whatever a driver or decoder does, the station gets an answer
         what = f"{type(error).__name__}: {error}"[: _MESSAGE_LENGTH // 2]
         message = f"The camera program failed ({what}): try again; if it stays, restart the station."
-        return ShotRefused(request.number, "broken", message), b""
+        return wire.ShotRefused(request.number, "broken", message), b""
 
 
-def _plain(source: PictureSource, number: int) -> tuple[Answer, bytes]:
+def _plain(source: PictureSource, number: int) -> tuple[wire.Answer, bytes]:
     frame = source.shoot()
     jpeg = encode_jpeg(frame)
-    if len(jpeg) > MAX_BODY:
+    if len(jpeg) > wire.MAX_BODY:
         raise CameraFault("format", f"The picture is {len(jpeg)} bytes large: set a smaller picture size.")
     height, width = frame.shape[:2]
-    return ShotCaptured(number, width, height), jpeg
+    return wire.ShotCaptured(number, width, height), jpeg
 
 
-def _code(fault: CameraFault) -> FaultCode:
-    return cast(FaultCode, fault.code) if fault.code in get_args(FaultCode) else "broken"
+def detect_codes(source: PictureSource, number: int) -> wire.CodesDetected:
+    """A frame of now. Raises CameraFault."""
+    gray = cv2.cvtColor(source.burst().frame, cv2.COLOR_BGR2GRAY)
+    longer_side = max(gray.shape)
+    if longer_side > _MAX_SIDE_PX:
+        gray = cv2.resize(
+            gray, None, fx=_MAX_SIDE_PX / longer_side, fy=_MAX_SIDE_PX / longer_side, interpolation=cv2.INTER_AREA
+        )
+    rows, columns = (side // _RIM for side in gray.shape)
+    codes = _codes_in(gray[rows:-rows, columns:-columns]) if rows and columns else []
+    codes = codes or _codes_in(gray)
+    return wire.CodesDetected(number, tuple(code[: wire.MAX_CODE] for code in codes[: wire.MAX_CODES]))
+
+
+def _codes_in(gray: NDArray[np.generic]) -> list[str]:
+    return read_codes(memoryview(gray.tobytes()).cast("B", gray.shape))
+
+
+def _code(fault: CameraFault) -> wire.FaultCode:
+    return cast(wire.FaultCode, fault.code) if fault.code in get_args(wire.FaultCode) else "broken"
 
 
 def _write_all(answers: BinaryIO, message: bytes) -> None:

@@ -17,11 +17,7 @@ from kiosk.devices.scale.line.serial_port import BACKLOG_BYTES
 
 # A station only listens to a streaming scale: without these a server that lost its power would never be missed. It is
 # asked after one second without a byte and given up after three.
-_KEEPALIVE = (
-    (socket.TCP_KEEPIDLE, 1),
-    (socket.TCP_KEEPINTVL, 1),
-    (socket.TCP_KEEPCNT, 2),
-)
+_KEEPALIVE = ((socket.TCP_KEEPIDLE, 1), (socket.TCP_KEEPINTVL, 1), (socket.TCP_KEEPCNT, 2))
 _USER_TIMEOUT_MS = 3000
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from kiosk.protocols.barcodes.gs1.elements import Elements
-from kiosk.protocols.barcodes.gs1.errors import BadElementString
+from kiosk.protocols.barcodes.gs1.elements import BadElementString, Elements
 from kiosk.protocols.barcodes.gs1.table import TABLE, matches
 
 SIGNATURE = "8030"

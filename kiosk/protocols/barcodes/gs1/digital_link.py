@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from urllib.parse import quote, unquote_to_bytes
 
-from kiosk.protocols.barcodes.gs1.elements import Elements, check_repeats, check_value
-from kiosk.protocols.barcodes.gs1.errors import BadElementString
+from kiosk.protocols.barcodes.gs1.elements import BadElementString, Elements, check_repeats, check_value
 from kiosk.protocols.barcodes.gs1.table import TABLE
 
 _HOST = r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import re
 
-from kiosk.protocols.barcodes.gs1.elements import GS, Elements, check_repeats, check_value, parse_element_string
-from kiosk.protocols.barcodes.gs1.errors import BadElementString
+from kiosk.protocols.barcodes.gs1.elements import (
+    GS,
+    BadElementString,
+    Elements,
+    check_repeats,
+    check_value,
+    parse_element_string,
+)
 
 FNC1 = "^"  # No character set of GS1 has it
 

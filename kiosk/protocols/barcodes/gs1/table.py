@@ -61,7 +61,6 @@ class IdentifierRow:
 
 
 def needs_separator(identifier: str) -> bool:
-    """Whether another element behind this one must be kept apart by FNC1."""
     return identifier[:2] not in PREDEFINED_LENGTH
 
 

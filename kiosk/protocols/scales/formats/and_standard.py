@@ -1,15 +1,5 @@
 """The A&D standard format (GC manual p. 51, GP-102K p. 45, EK-L p. 30, EK-AEP p. 28, AD-4329A p. 45).
 
-::
-
-    H H ,  [LO|OK|HI|-- ,]  [T T ,]  s n n n n n n n n [,] u u u  CR LF
-    |       |                |       | |                   `-- "  g" " kg" " lb" " oz" " pc" "  %" "ozt"
-    |       |                |       | `---------------------- eight digits with the point, leading zeros
-    |       |                |       `------------------------ + or -; + for zero
-    |       |                `-------------------------------- GS gross, NT net, TR tare, PT preset tare (extended)
-    |       `------------------------------------------------- comparator, where its output is switched on
-    `--------------------------------------------------------- ST stable, US unstable, QT stable count, OL out of range
-
 The comparator (GC p. 51, GP-102K p. 45) says how the load stands to limits set at the scale, LO, OK or HI, ``--`` for
 none: it is not stability and nothing is made of it. A comparator in front of the header is read as well.
 An indicator (AD-4329A) sends the sign with seven characters and a unit of two behind its second header. On OL the
@@ -24,18 +14,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile, slices
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import (
-    DisplayState,
-    FormatDescription,
-    LineSettings,
-    Params,
-    ScaleProtocol,
-    TransmissionMode,
-)
+from kiosk.protocols.scales.shared.protocol import DisplayState, LineSettings, Params, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT, ReplyPattern, match_reply
 from kiosk.protocols.scales.shared.text_format import UNITS, TextFormat
@@ -201,12 +183,21 @@ def _respond(name: str, shown: DisplayState, params: Params) -> bytes:
     return b"PT,+0000.000 kg\r\n" if name == "read_tare" else _ACK
 
 
-_ABOUT = FormatDescription(
-    devices="A&D GC, GP, EK-L, EK-AEP, FX, GX and AD-43xx, set to the standard format",
-    source="GC manual p. 51, GP-102K p. 45, EK-L p. 30, EK-AEP p. 28, AD-4329A p. 45",
-    menu="A&D standard format, stream; 2400 7E1 as delivered, 600 to 19200, 7E1, 7O1 or 8N1. Where the output "
-    "of the comparator is switched on, set `comparator=on`",
-    picture="""\
+PROTOCOLS = (
+    ScaleProtocol(
+        id="and_standard",
+        reports=("weight", "unit", "stable", "net", "overload", "underload", "tare"),
+        make_decoder=_decoder,
+        encode_frame=encode_frame,
+        respond=_respond,
+        commands=_COMMANDS,
+        parameters=(COMPARATOR,),
+        line=LineSettings(2400, 7, "E", 1),
+        devices="A&D GC, GP, EK-L, EK-AEP, FX, GX and AD-43xx, set to the standard format",
+        source="GC manual p. 51, GP-102K p. 45, EK-L p. 30, EK-AEP p. 28, AD-4329A p. 45",
+        menu="A&D standard format, stream; 2400 7E1 as delivered, 600 to 19200, 7E1, 7O1 or 8N1. Where the output "
+        "of the comparator is switched on, set `comparator=on`",
+        picture="""\
 H H ,  [LO|OK|HI|-- ,]  [T T ,]  s n n n n n n n n  u u u  CR LF
 |       |                |       | |                `-- kg, g, lb, oz, ozt, pc, %
 |       |                |       | `------------------- eight digits with the point
@@ -214,20 +205,5 @@ H H ,  [LO|OK|HI|-- ,]  [T T ,]  s n n n n n n n n  u u u  CR LF
 |       |                `----------------------------- GS gross, NT net, TR tare, PT preset tare
 |       `---------------------------------------------- comparator, where its output is switched on
 `------------------------------------------------------ ST stable, US unstable, QT count, OL over""",
-)
-
-PROTOCOLS = (
-    ScaleProtocol(
-        id="and_standard",
-        mode=TransmissionMode.STREAM,
-        reports=("weight", "unit", "stable", "net", "overload", "underload", "tare"),
-        trade=True,
-        make_decoder=_decoder,
-        encode_frame=encode_frame,
-        respond=_respond,
-        commands=plain(_COMMANDS),
-        parameters=(COMPARATOR,),
-        line=LineSettings(2400, 7, "E", 1),
-        about=_ABOUT,
     ),
 )

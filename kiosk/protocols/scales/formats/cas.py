@@ -1,31 +1,13 @@
 """CAS and its copies: the ENQ dialogue, the 22-byte line, and CAS-M.
 
-``cas_type6``, polled (CAS PD-II manual p. 19, 23, "Type 6"; Gram ZFOC p. 42; rkeeper scale-driver page)::
-
-    host 05 ENQ --> 06 ACK (15 NAK: not now)      host 11 DC1 -->
-
-    01  02  STA  SIGN  w w w w w w [w]  u u  BCC  03  04
-    |        |    |    |                |    `-- XOR of STA to u, one raw byte, any value (03 and 04 too)
-    |        |    |    |                `------- kg, g, lb, oz, TJ and TL (taels), SJ (jin)
-    |        |    |    `------------------------ six characters with the point, on some seven; all F: overload
-    |        |    `----------------------------- space or '-'; F: overload
-    |        `---------------------------------- S stable, U unstable, F abnormal (Gram)
-    `------------------------------------------- 81 on some
+``cas_type6``, polled (CAS PD-II manual p. 19, 23, "Type 6"; Gram ZFOC p. 42; rkeeper scale-driver page): ENQ (05) is
+answered by ACK (06) or NAK (15, not now), DC1 (11) by the frame. Its second byte is 81 on some; its check may be any
+value, 03 and 04 too. TJ and TL are taels, SJ is jin.
 
 ``cas_m_pro`` (Mertech, CAS-M and CAS-M Pro page) is the same dialogue with two text commands and queries.
 
-``cas_22``, streamed (CI-400 p. 103, CI-600D p. 74, NT-200 p. 48, CI-150A p. 54)::
-
-    S S , G G , i L ,  n n n n n n n n  _  u u  CR LF
-    |     |     | |    |                |  `-- kg, g, lb, t
-    |     |     | |    |                `----- blank, or the states of eight relays
-    |     |     | |    `---------------------- eight characters with sign and point
-    |     |     | `--------------------------- lamps, binary, bit 7 set
-    |     |     `----------------------------- 30h + number of the device
-    |     `----------------------------------- GS gross, NT net
-    `----------------------------------------- ST stable, US unstable, OL overload
-
-The same indicators can be set to eight characters alone (10 bytes) and to the A&D line (18 bytes): read as well.
+``cas_22``, streamed (CI-400 p. 103, CI-600D p. 74, NT-200 p. 48, CI-150A p. 54). The same indicators can be set to
+eight characters alone (10 bytes) and to the A&D line (18 bytes): read as well.
 """
 
 from __future__ import annotations
@@ -36,20 +18,11 @@ from functools import reduce
 from operator import xor
 
 from kiosk.protocols.scales.formats import and_standard
-from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile
 from kiosk.protocols.scales.shared.numbers import from_text, signed
 from kiosk.protocols.scales.shared.params import Parameter
-from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import (
-    DisplayState,
-    FormatDescription,
-    Params,
-    Poll,
-    ScaleProtocol,
-    TransmissionMode,
-)
+from kiosk.protocols.scales.shared.protocol import DisplayState, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT, ReplyPattern, match_reply
 from kiosk.protocols.scales.shared.text_format import UNITS, TextFormat
@@ -108,7 +81,7 @@ def _check6(body: bytes) -> int:
 def _judge6(match: re.Match[bytes], frame: bytes) -> Decoded:
     unit, stable = _UNITS6.get(match["unit"].strip(b" ")), _STABLE6.get(match["status"])
     if match["over"] or match["sign"] == b"F":
-        return Reading(None, unit, stable, net=None, overload=True, underload=None, raw=frame)
+        return Reading(None, unit, stable, overload=True, raw=frame)
     if stable is None:
         return Rejected(RejectReason.FAULT, frame)
     if not match["weight"].strip(b" "):
@@ -117,11 +90,7 @@ def _judge6(match: re.Match[bytes], frame: bytes) -> Decoded:
     if weight is None or unit is None:
         return Rejected(RejectReason.FRAMING, frame)
     weight = signed(match["sign"] == b"-", format(weight, "f"))
-    return Reading(weight, unit, stable, net=None, overload=False, underload=None, raw=frame)
-
-
-def _decoder6(_: Params) -> Decoder:
-    return FrameLengthEngine(FrameLengthProfile(b"\x01\x81\x06\x15", _MAX_TYPE6_BYTES, _length6, _parse6, sealed=True))
+    return Reading(weight, unit, stable, overload=False, raw=frame)
 
 
 def encode_frame6(shown: DisplayState, _: Params) -> bytes:
@@ -173,10 +142,6 @@ def _parse_m(frame: bytes) -> Decoded:
     return Record(name, value.strip(), frame)
 
 
-def _decoder_m(_: Params) -> Decoder:
-    return FrameLengthEngine(FrameLengthProfile(b"", _MAX_ANSWER_BYTES, _length_m, _parse_m, head=_BEGINS, sealed=True))
-
-
 def _respond_m(name: str, shown: DisplayState, params: Params) -> bytes:
     return b"mode=224F  \r\n" if name == "handshake" else _respond6(name, shown, params)
 
@@ -215,10 +180,6 @@ def _parse22(line: bytes) -> Decoded:
             return layout.parse(line)
     reply = match_reply(_REPLIES22, line)
     return and_standard.weighing(line) if reply is None else reply
-
-
-def _decoder22(_: Params) -> Decoder:
-    return LineEngine(LineProfile(32, _HEAD, _parse22))
 
 
 def encode_frame22(shown: DisplayState, params: Params) -> bytes:
@@ -270,32 +231,6 @@ _PICTURE6 = """\
 |        |    `----------------------------- space or -; F: overload
 |        `---------------------------------- S stable, U unstable, F abnormal
 `------------------------------------------- 81 on some"""
-_ABOUT6 = FormatDescription(
-    devices="CAS AP, ER, PD-II set to Type 6 (ER-670), Samsung ER, Gram ZFOC and copies",
-    source="CAS PD-II manual p. 19 and 23, Gram ZFOC manual p. 42, rkeeper scale-driver page",
-    menu="Type 6, 9600 8N1 (7E1 on some)",
-    picture=_PICTURE6,
-)
-_ABOUT_M = FormatDescription(
-    devices="Mertech M-ER set to CAS-M or CAS-M Pro",
-    source="Mertech page on CAS-M and CAS-M Pro",
-    menu="protocol CAS, 9600 8N1",
-    picture=f"{_PICTURE6}\nanswer to a query, CAS-M Pro only:  name = text CR LF    (mode, sern, max)",
-)
-_ABOUT22 = FormatDescription(
-    devices="CAS CI, NT and DB indicators, CI-150A, CI-400, CI-600D, NT-200, Caston-III",
-    source="CI-400 manual p. 103, CI-600D p. 74, NT-200 p. 48, CI-150A p. 54",
-    menu="CAS 22 bytes, stream, 9600 8N1; lines of the number alone are read, but never proposed",
-    picture="""\
-S S , G G , i L ,  n n n n n n n n  _  u u  CR LF
-|     |     | |    |                |  `-- kg, g, lb, t
-|     |     | |    |                `----- blank, or the states of eight relays
-|     |     | |    `---------------------- eight characters with sign and point
-|     |     | `--------------------------- lamps: bit 6 stable 4 hold 3 print 2 gross 1 tare 0 zero
-|     |     `----------------------------- 30h + number of the device
-|     `----------------------------------- GS gross, NT net
-`----------------------------------------- ST stable, US unstable, OL overload""",
-)
 _REPORTS6 = ("weight", "unit", "stable", "overload")
 _POLL6 = Poll(("enquiry", "request_weight"), interval_s=0.2, timeout_s=0.5, retries=2)
 _WORDS6 = {"enquiry": _ENQ, "request_weight": _DC1}
@@ -304,38 +239,53 @@ _WORDS_M = {**_WORDS6, "zero": b"<ZK>\t", "tare": b"<TK>\t", "handshake": b"Gmod
 PROTOCOLS = (
     ScaleProtocol(
         id="cas_type6",
-        mode=TransmissionMode.POLL,
         reports=_REPORTS6,
-        trade=True,
-        make_decoder=_decoder6,
+        make_decoder=lambda _: FrameLengthEngine(
+            FrameLengthProfile(b"\x01\x81\x06\x15", _MAX_TYPE6_BYTES, _length6, _parse6, sealed=True)
+        ),
         encode_frame=encode_frame6,
         respond=_respond6,
-        commands=plain(_WORDS6),
+        commands=_WORDS6,
         poll=_POLL6,
-        about=_ABOUT6,
+        devices="CAS AP, ER, PD-II set to Type 6 (ER-670), Samsung ER, Gram ZFOC and copies",
+        source="CAS PD-II manual p. 19 and 23, Gram ZFOC manual p. 42, rkeeper scale-driver page",
+        menu="Type 6, 9600 8N1 (7E1 on some)",
+        picture=_PICTURE6,
     ),
     ScaleProtocol(
         id="cas_22",
-        mode=TransmissionMode.STREAM,
         reports=("weight", "unit", "stable", "net", "overload"),
-        trade=True,
-        make_decoder=_decoder22,
+        make_decoder=lambda _: LineEngine(LineProfile(32, _HEAD, _parse22)),
         encode_frame=encode_frame22,
         respond=_respond22,
         commands=_COMMANDS22,
         parameters=(ADDRESS,),
-        about=_ABOUT22,
+        devices="CAS CI, NT and DB indicators, CI-150A, CI-400, CI-600D, NT-200, Caston-III",
+        source="CI-400 manual p. 103, CI-600D p. 74, NT-200 p. 48, CI-150A p. 54",
+        menu="CAS 22 bytes, stream, 9600 8N1; lines of the number alone are read, but never proposed",
+        picture="""\
+S S , G G , i L ,  n n n n n n n n  _  u u  CR LF
+|     |     | |    |                |  `-- kg, g, lb, t
+|     |     | |    |                `----- blank, or the states of eight relays
+|     |     | |    `---------------------- eight characters with sign and point
+|     |     | `--------------------------- lamps: bit 6 stable 4 hold 3 print 2 gross 1 tare 0 zero
+|     |     `----------------------------- 30h + number of the device
+|     `----------------------------------- GS gross, NT net
+`----------------------------------------- ST stable, US unstable, OL overload""",
     ),
     ScaleProtocol(
         id="cas_m_pro",
-        mode=TransmissionMode.POLL,
         reports=_REPORTS6,
-        trade=True,
-        make_decoder=_decoder_m,
+        make_decoder=lambda _: FrameLengthEngine(
+            FrameLengthProfile(b"", _MAX_ANSWER_BYTES, _length_m, _parse_m, head=_BEGINS, sealed=True)
+        ),
         encode_frame=encode_frame6,
         respond=_respond_m,
-        commands=plain(_WORDS_M),
+        commands=_WORDS_M,
         poll=_POLL6,
-        about=_ABOUT_M,
+        devices="Mertech M-ER set to CAS-M or CAS-M Pro",
+        source="Mertech page on CAS-M and CAS-M Pro",
+        menu="protocol CAS, 9600 8N1",
+        picture=f"{_PICTURE6}\nanswer to a query, CAS-M Pro only:  name = text CR LF    (mode, sern, max)",
     ),
 )

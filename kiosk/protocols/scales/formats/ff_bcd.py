@@ -1,18 +1,7 @@
 """A start byte FF, a status byte and six BCD digits: price-computing boards and the HT9800.
 
 Two layouts with one skeleton, told apart by configuration only (HT9800: public source; price-scale board: a maker's
-description on blog.gitcode.com)::
-
-    FF  s  n n  n n  n n
-        |  `----------------- six digits, two a byte
-        `-- bit            d6_stable, price-scale board       d4_stable, HT9800
-            0-2            1-5: none to four decimals         0-5: decimals
-            3              (3-4) 0 weight 1 count 2 percent   -
-            4              (see above)                        stable
-            5              negative                           negative
-            6              stable                             -
-            7              overflow                           overload
-            digits         the first byte is the lowest pair  the first byte is the highest pair
+description on blog.gitcode.com).
 
 There is no check, and a doubled or turned byte can make another number: a single frame is not to be trusted, the
 rules of the weighing ask for several that agree. Unit, gross or net are not sent. FF cannot be a digit byte; as a
@@ -29,13 +18,7 @@ from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameL
 from kiosk.protocols.scales.shared.numbers import from_digits, to_digits, to_text
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import (
-    DisplayState,
-    FormatDescription,
-    Params,
-    ScaleProtocol,
-    TransmissionMode,
-)
+from kiosk.protocols.scales.shared.protocol import DisplayState, Params, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 
 _START = 0xFF
@@ -78,7 +61,7 @@ def _d6_stable(status: int, digits: bytes, frame: bytes) -> Decoded:
     value = from_digits(bool(status & _NEGATIVE), digits, decimals)
     if mode:
         return Record(_RECORDS[mode], to_text(value), frame)
-    return Reading(value, unit=None, stable=stable, net=None, overload=False, underload=None, raw=frame)
+    return Reading(value, unit=None, stable=stable, overload=False, raw=frame)
 
 
 def _d4_stable(status: int, digits: bytes, frame: bytes) -> Decoded:
@@ -88,11 +71,11 @@ def _d4_stable(status: int, digits: bytes, frame: bytes) -> Decoded:
     if decimals > 5:
         return Rejected(RejectReason.FRAMING, frame)
     value = from_digits(bool(status & _NEGATIVE), digits, decimals)
-    return Reading(value, unit=None, stable=stable, net=None, overload=False, underload=None, raw=frame)
+    return Reading(value, unit=None, stable=stable, overload=False, raw=frame)
 
 
 def _overload(stable: bool, frame: bytes) -> Reading:
-    return Reading(None, unit=None, stable=stable, net=None, overload=True, underload=None, raw=frame)
+    return Reading(None, unit=None, stable=stable, overload=True, raw=frame)
 
 
 _LAYOUTS: Mapping[str, Callable[[bytes], Decoded]] = {
@@ -124,27 +107,22 @@ def encode_frame(shown: DisplayState, params: Params) -> bytes:
     return bytes((_START, status)) + (pairs[::-1] if d6 else pairs)
 
 
-_ABOUT = FormatDescription(
-    devices="boards of price-computing scales (d6_stable), HT9800 (d4_stable)",
-    source="HT9800: public source; price-scale board: its maker's description (blog.gitcode.com)",
-    menu="continuous output, ten frames a second: the board 9600 8N1, the HT9800 8N2. Which layout it is cannot be "
-    "seen from the frames alone: put a known weight on. The HT9800 can also send the format `xk3190_tf0`.",
-    picture="""\
+PROTOCOLS: tuple[ScaleProtocol, ...] = (
+    ScaleProtocol(
+        id="ff_bcd",
+        reports=("weight", "stable", "overload"),
+        make_decoder=_decoder,
+        encode_frame=encode_frame,
+        parameters=(VARIANT,),
+        devices="boards of price-computing scales (d6_stable), HT9800 (d4_stable)",
+        source="HT9800: public source; price-scale board: its maker's description (blog.gitcode.com)",
+        menu="continuous output, ten frames a second: the board 9600 8N1, the HT9800 8N2. Which layout it is "
+        "cannot be seen from the frames alone: put a known weight on. The HT9800 can also send the "
+        "format `xk3190_tf0`.",
+        picture="""\
 FF  s  n n  n n  n n
     |  `-- six BCD digits; d6_stable: first byte lowest pair, d4_stable: first byte highest pair
     `-- d6_stable: bits 0-2 decimals + 1, 3-4 weight, count or percent, 5 negative, 6 stable, 7 over
         d4_stable: bits 0-2 decimals, 4 stable, 5 negative, 7 overload""",
-)
-
-PROTOCOLS: tuple[ScaleProtocol, ...] = (
-    ScaleProtocol(
-        id="ff_bcd",
-        mode=TransmissionMode.STREAM,
-        reports=("weight", "stable", "overload"),
-        trade=True,
-        make_decoder=_decoder,
-        encode_frame=encode_frame,
-        parameters=(VARIANT,),
-        about=_ABOUT,
     ),
 )

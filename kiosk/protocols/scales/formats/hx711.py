@@ -1,13 +1,9 @@
 """The HX711 converter on two pins: a self-made platform, never for trade (no approval, no temperature correction).
 
-Three bytes a conversion, most significant first, a 24-bit two's complement number (AVIA HX711 datasheet, serial
-interface)::
-
-    h m l
-
-The ends of its range, 7FFFFFh and 800000h, mean an overload or a broken wire. Values of -1 and 2^n - 1 come out when a
-clock pulse was stretched or the converter was read before it was ready (known of every reader on Linux): such a value
-is suspect and never a weight. A bare value becomes kilograms only with both parameters of the calibration.
+Three bytes a conversion (AVIA HX711 datasheet, serial interface). The ends of its range, 7FFFFFh and 800000h, mean an
+overload or a broken wire. Values of -1 and 2^n - 1 come out when a clock pulse was stretched or the converter was read
+before it was ready (known of every reader on Linux): such a value is suspect and never a weight. A bare value becomes
+kilograms only with both parameters of the calibration.
 """
 
 from __future__ import annotations
@@ -18,14 +14,7 @@ from functools import partial
 from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile, fixed_length
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import (
-    DisplayState,
-    FormatDescription,
-    Params,
-    ScaleProtocol,
-    TransmissionMode,
-    Transport,
-)
+from kiosk.protocols.scales.shared.protocol import DisplayState, Params, ScaleProtocol, Transport
 from kiosk.protocols.scales.shared.reading import Reading
 
 COUNTS_PER_KG = Parameter(
@@ -53,15 +42,7 @@ def _parse(data: bytes, given: Params) -> Reading:
     at_end, doubtful = counts in (_LOWEST, _HIGHEST), suspect(counts)
     weight = None if at_end or doubtful else _weight(counts, given)
     return Reading(
-        weight,
-        unit=None if weight is None else "kg",
-        stable=None,
-        net=None,
-        overload=at_end,
-        underload=None,
-        raw=data,
-        counts=counts,
-        suspect=doubtful,
+        weight, unit=None if weight is None else "kg", overload=at_end, raw=data, counts=counts, suspect=doubtful
     )
 
 
@@ -92,18 +73,9 @@ def encode_frame(shown: DisplayState, params: Params) -> bytes:
     return min(max(counts, _LOWEST), _HIGHEST).to_bytes(_BYTES, "big", signed=True)
 
 
-_ABOUT = FormatDescription(
-    devices="HX711 boards with load cells of 5 to 200 kg",
-    source="AVIA Semiconductor HX711 datasheet, serial interface",
-    wiring="DOUT and SCK to two pins; channel A, gain 128; SCK high for less than 50 microseconds",
-    menu="none; counts_per_kg and zero_counts from a weighing of the empty pan and of a known weight",
-    picture="h m l    24 bits, two's complement, most significant byte first",
-)
-
 PROTOCOLS = (
     ScaleProtocol(
         id="hx711",
-        mode=TransmissionMode.STREAM,
         reports=("weight", "overload"),
         trade=False,
         make_decoder=_decoder,
@@ -111,6 +83,10 @@ PROTOCOLS = (
         parameters=(COUNTS_PER_KG, ZERO_COUNTS),
         default_unit="kg",
         transport=Transport.GPIO,
-        about=_ABOUT,
+        devices="HX711 boards with load cells of 5 to 200 kg",
+        source="AVIA Semiconductor HX711 datasheet, serial interface",
+        wiring="DOUT and SCK to two pins; channel A, gain 128; SCK high for less than 50 microseconds",
+        menu="none; counts_per_kg and zero_counts from a weighing of the empty pan and of a known weight",
+        picture="h m l    24 bits, two's complement, most significant byte first",
     ),
 )

@@ -1,15 +1,8 @@
 """Datalogic scanner-scales on one cable (Datalogic KA-01089); lines end with CR.
 
-::
-
-    host  S 1 1 CR   answers when the load is still    scale  S 1 1 d d d d d CR
-    host  S 1 4 CR   answers at once                   scale  S 1 4 c [d d d d d] CR
-    host  S 1 2 CR   takes the question back
-    host  S 1 3 CR   status
-
-c is 0 not ready, 1 in motion, 2 over capacity, 3 still at zero, 4 still with its digits, 5 under zero. The digits have
-no point: five are kilograms with three decimals, four are pounds with two. Bar codes of the scanner come on the same
-line behind other prefixes, S 0 and one more character.
+S11 is answered when the load is still, S14 at once; S12 takes the question back, S13 asks for the status. The digits
+have no point: five are kilograms with three decimals, four are pounds with two. Bar codes of the scanner come on the
+same line behind other prefixes, S 0 and one more character.
 """
 
 from __future__ import annotations
@@ -18,20 +11,11 @@ import re
 from decimal import Decimal
 from functools import partial
 
-from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.shared.numbers import from_digits
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import (
-    DisplayState,
-    FormatDescription,
-    LineSettings,
-    Params,
-    Poll,
-    ScaleProtocol,
-    TransmissionMode,
-)
+from kiosk.protocols.scales.shared.protocol import DisplayState, LineSettings, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 
 METRIC = Parameter("metric", "true", ("true", "false"), "five digits are kg with 3 decimals; false: four, lb with 2")
@@ -50,7 +34,7 @@ def _parse(line: bytes, metric: bool) -> Decoded:
     unit, width, decimals = ("kg", 5, 3) if metric else ("lb", 4, 2)
     if line in _CONDITIONS:
         stable, over, under = _CONDITIONS[line]
-        return Reading(None, None, stable=stable, net=None, overload=over, underload=under, raw=line)
+        return Reading(None, None, stable=stable, overload=over, underload=under, raw=line)
     if line == b"S140":
         return Rejected(RejectReason.BUSY, line)
     zero = _ZERO.fullmatch(line)
@@ -64,7 +48,7 @@ def _parse(line: bytes, metric: bool) -> Decoded:
 
 
 def _weighed(weight: Decimal, unit: str, line: bytes) -> Reading:
-    return Reading(weight, unit, stable=True, net=None, overload=False, underload=False, raw=line)
+    return Reading(weight, unit, stable=True, overload=False, underload=False, raw=line)
 
 
 def _message(line: bytes) -> Decoded:
@@ -107,30 +91,24 @@ def _respond(name: str, shown: DisplayState, params: Params) -> bytes:
     return b"S11" + frame[4:] if frame.startswith(b"S144") else b""
 
 
-_ABOUT = FormatDescription(
-    devices="Datalogic Magellan 8xxx, 9xxx scanner-scales, single cable",
-    source="Datalogic knowledge base KA-01089",
-    wiring="one RS-232 cable for scanner and scale",
-    menu="single cable, 9600 7O1",
-    picture="""\
-host  S11 CR    scale  S11 d d d d d CR
-host  S14 CR    scale  S14 c [d d d d d] CR
-                           `-- 0 not ready, 1 motion, 2 over, 3 zero, 4 weight, 5 under zero""",
-)
-
 PROTOCOLS = (
     ScaleProtocol(
         id="magellan_s",
-        mode=TransmissionMode.POLL,
         reports=("weight", "stable", "overload", "underload", "unit"),
-        trade=True,
         make_decoder=_decoder,
         encode_frame=encode_frame,
         line=LineSettings(9600, 7, "O"),
         parameters=(METRIC,),
-        commands=plain({"request_weight": b"S11\r", "read": b"S14\r"}),
+        commands={"request_weight": b"S11\r", "read": b"S14\r"},
         poll=Poll(("read",)),
         respond=_respond,
-        about=_ABOUT,
+        devices="Datalogic Magellan 8xxx, 9xxx scanner-scales, single cable",
+        source="Datalogic knowledge base KA-01089",
+        wiring="one RS-232 cable for scanner and scale",
+        menu="single cable, 9600 7O1",
+        picture="""\
+host  S11 CR    scale  S11 d d d d d CR
+host  S14 CR    scale  S14 c [d d d d d] CR
+                           `-- 0 not ready, 1 motion, 2 over, 3 zero, 4 weight, 5 under zero""",
     ),
 )

@@ -1,25 +1,12 @@
 """Massa-K (Russia, Kazakhstan): Protocol 100 and the one-letter question J.
 
-``massak_100``, over RS-232, a USB port, TCP or UDP (Protocol 100, Massa-K)::
+``massak_100``, over RS-232, a USB port, TCP or UDP (Protocol 100, Massa-K); numbers have the low byte first. Questions:
+23 weight, A0 weight in short (answer 10), 72 zero, 75 parameters (answer 76). 27 and 12 mean done, 28 an error, F0 and
+15 refused. The check is the remainder of the body divided by x16 + x12 + x5 + 1, begun with 0 and without the sixteen
+zeros a CCITT check has behind the message: of a body of one byte it is that byte.
 
-    F8 55 CE  len len  body ...  crc crc        len and crc: low byte first; the crc is of the body alone
-
-    host   23                                             weight
-    scale  24  w w w w  d  stable  net  zero  [t t t t]   weight, tare: signed, low byte first
-    host   A0                                             weight, short
-    scale  10  w w w w  d  stable
-    host   72 (zero), 75 (parameters)
-    scale  27, 12 done; 76 parameters; 28 e error; F0, 15 refused
-
-d is the value of one count: 0 0.1 g, 1 1 g, 2 10 g, 3 100 g, 4 1 kg. The check is the remainder of the body divided by
-x16 + x12 + x5 + 1, begun with 0 and without the sixteen zeros a CCITT check has behind the message: of a body of one
-byte it is that byte.
-
-``massak_j`` (one device, observed): 4800 8E1, host ``4A``, scale five bytes::
-
-    status  ?  g g  ?        status bit 7 stable; g grams, signed, low byte first
-
-It has neither a mark nor a check: after a lost byte only the next question, with an empty decoder, sets it right.
+``massak_j`` (one device, observed) has neither a mark nor a check: after a lost byte only the next question, with an
+empty decoder, sets it right.
 """
 
 from __future__ import annotations
@@ -27,18 +14,8 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile, fixed_length
-from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import (
-    DisplayState,
-    FormatDescription,
-    LineSettings,
-    Params,
-    Poll,
-    ScaleProtocol,
-    TransmissionMode,
-)
+from kiosk.protocols.scales.shared.protocol import DisplayState, LineSettings, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT
 
@@ -78,7 +55,6 @@ _CARRIED = tuple(_carried(high) for high in range(256))
 
 
 def check(body: bytes) -> int:
-    """The 16-bit check of a body."""
     crc = 0
     for byte in body:
         crc = _CARRIED[crc >> 8] ^ (crc & 0xFF) << 8 ^ byte
@@ -117,7 +93,7 @@ def _refused(body: bytes, frame: bytes) -> Decoded:
     if len(body) == 1:
         return Rejected(_NACKS.get(body[0], RejectReason.DEVICE_ERROR), frame)
     if body[1] == _OVERLOAD:
-        return Reading(None, None, stable=None, net=None, overload=True, underload=False, raw=frame)
+        return Reading(None, None, overload=True, underload=False, raw=frame)
     return Rejected(_ERRORS.get(body[1], RejectReason.DEVICE_ERROR), frame)
 
 
@@ -143,10 +119,6 @@ def _counted(field: bytes, division: int) -> Decimal:
     return Decimal(int.from_bytes(field, "little", signed=True)).scaleb(division - _MAX_DECIMALS)
 
 
-def _decoder(_: Params) -> Decoder:
-    return FrameLengthEngine(FrameLengthProfile(_HEAD[:1], _MAX_BODY_BYTES + 7, _length, _parse, _START))
-
-
 def encode_frame(shown: DisplayState, _: Params) -> bytes:
     """What the terminal answers to 23; b"" for an underload, whose error code is not known.
 
@@ -168,8 +140,6 @@ def _respond(name: str, shown: DisplayState, params: Params) -> bytes:
     return _packed(bytes((_DONE,))) if name == "zero" else encode_frame(shown, params)
 
 
-_COMMANDS = plain({"request_weight": _packed(bytes((_GET_WEIGHT,))), "zero": _packed(bytes((_SET_ZERO,)))})
-
 # --- massak_j ---------------------------------------------------------------------------------------------------------
 
 _J_LENGTH = 5
@@ -182,11 +152,7 @@ def _parse_j(frame: bytes) -> Decoded:
         # A second program that was tried with such a scale reads bit 6 as minus: then the sign is not certain.
         return Rejected(RejectReason.NO_WEIGHT, frame)
     stable = bool(status & 0x80)
-    return Reading(Decimal(weight), "g", stable=stable, net=None, overload=None, underload=None, raw=frame)
-
-
-def _decoder_j(_: Params) -> Decoder:
-    return FrameLengthEngine(FrameLengthProfile(_ANY_BYTE, _J_LENGTH, fixed_length(_J_LENGTH), _parse_j))
+    return Reading(Decimal(weight), "g", stable=stable, raw=frame)
 
 
 def encode_j(shown: DisplayState, _: Params) -> bytes:
@@ -198,50 +164,44 @@ def encode_j(shown: DisplayState, _: Params) -> bytes:
     return bytes((0x80 * shown.stable, 0)) + int(shown.weight).to_bytes(2, "little", signed=True) + b"\x00"
 
 
-_ABOUT = FormatDescription(
-    devices="Massa-K terminals and scales with Protocol 100",
-    source="Massa-K Protocol 100, appendix on the check; public programs",
-    menu="Protocol 100, 57600 8N1 (USB) or 4800 8E1 (RS-232)",
-    picture="""\
-F8 55 CE  len len  body  crc crc
-                   24  w w w w  d  stable  net  zero  [t t t t]
-                                `-- one count: 0 0.1 g, 1 1 g, 2 10 g, 3 100 g, 4 1 kg""",
-)
-_ABOUT_J = FormatDescription(
-    devices="older Massa-K scales that answer the letter J",
-    source="one device, observed in a public program",
-    menu="4800 8E1",
-    picture="""\
-status  ?  g g  ?
-  |        `-- grams, signed, low byte first
-  `-- bit 7 stable""",
-)
-
 PROTOCOLS = (
     ScaleProtocol(
         id="massak_100",
-        mode=TransmissionMode.POLL,
         reports=("weight", "unit", "stable", "net", "overload", "underload", "tare"),
-        trade=True,
-        make_decoder=_decoder,
+        make_decoder=lambda _: FrameLengthEngine(
+            FrameLengthProfile(_HEAD[:1], _MAX_BODY_BYTES + 7, _length, _parse, _START)
+        ),
         encode_frame=encode_frame,
         line=LineSettings(57600),
-        commands=_COMMANDS,
+        commands={"request_weight": _packed(bytes((_GET_WEIGHT,))), "zero": _packed(bytes((_SET_ZERO,)))},
         poll=Poll(),
         respond=_respond,
-        about=_ABOUT,
+        devices="Massa-K terminals and scales with Protocol 100",
+        source="Massa-K Protocol 100, appendix on the check; public programs",
+        menu="Protocol 100, 57600 8N1 (USB) or 4800 8E1 (RS-232)",
+        picture="""\
+F8 55 CE  len len  body  crc crc
+                   24  w w w w  d  stable  net  zero  [t t t t]
+                                `-- one count: 0 0.1 g, 1 1 g, 2 10 g, 3 100 g, 4 1 kg""",
     ),
     ScaleProtocol(
         id="massak_j",
-        mode=TransmissionMode.POLL,
         reports=("weight", "stable"),
         trade=False,  # five bytes without a mark or a check, known from one device
-        make_decoder=_decoder_j,
+        make_decoder=lambda _: FrameLengthEngine(
+            FrameLengthProfile(_ANY_BYTE, _J_LENGTH, fixed_length(_J_LENGTH), _parse_j)
+        ),
         encode_frame=encode_j,
         line=LineSettings(4800, 8, "E"),
-        commands=plain({"request_weight": b"J"}),
+        commands={"request_weight": b"J"},
         default_unit="g",
         poll=Poll(),
-        about=_ABOUT_J,
+        devices="older Massa-K scales that answer the letter J",
+        source="one device, observed in a public program",
+        menu="4800 8E1",
+        picture="""\
+status  ?  g g  ?
+  |        `-- grams, signed, low byte first
+  `-- bit 7 stable""",
     ),
 )

@@ -1,43 +1,19 @@
-r"""Commands and answers of the American scale makers: NCI (SCP-01), SMA (SCP-0499), UPS WorldShip, Pennsylvania 7600.
+"""Commands and answers of the American scale makers: NCI (SCP-01), SMA (SCP-0499), UPS WorldShip, Pennsylvania 7600.
 
-``nci_ecr`` (NCI 6702 p. 14, NCI 7800 p. 32, Avery 7821 p. 25, DIVA p. 34-37)::
+``nci_ecr`` (NCI 6702 p. 14, NCI 7800 p. 32, Avery 7821 p. 25, DIVA p. 34-37): every status byte has bits 4 and 5 set.
+In ECR mode the status is left out when all is fine, and the weight is left out when it is not. SCP-12 of Brecknell
+turns several bits over and is another format.
 
-    0A  weight unit  0D  0A  [S] h1 h2 [h3]  0D  03
-        |                         |  |  `-- bit 2 net, 3 initial zero error, 6 another byte follows
-        |                         |  `----- bit 0 under, 1 over, 2 ROM, 3 calibration, 6 another byte follows
-        |                         `-------- bit 0 motion, 1 at zero, 2 RAM, 3 EEPROM
-        `-- or a row of ^ over, _ under, - zero error;  0A ? 0D 03 is a command it does not know
-
-Every status byte has bits 4 and 5 set. In ECR mode the status is left out when all is fine, and the weight is left out
-when it is not. SCP-12 of Brecknell turns several bits over and is another format.
-
-``sma`` (SCP-0499), 20 bytes::
-
-    0A  s r n m f  w w w w w w w w w w  u u u  0D
-        | | | |    `-- ten characters, right-aligned
-        | | | `------- M motion, space still
-        | | `--------- G gross, N net, T tare; small letters in high resolution
-        | `----------- range
-        `------------- space, Z centre of zero, O over, U under, E zero error, I initial zero error, T tare error
+``sma`` (SCP-0499): small letters stand for gross, net and tare in high resolution.
 """
 
 from __future__ import annotations
 
 import re
 
-from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.engines import FixedEngine, FixedProfile, LineEngine, LineProfile
 from kiosk.protocols.scales.shared.numbers import from_text, to_text
-from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import (
-    DisplayState,
-    FormatDescription,
-    LineSettings,
-    Params,
-    Poll,
-    ScaleProtocol,
-    TransmissionMode,
-)
+from kiosk.protocols.scales.shared.protocol import DisplayState, LineSettings, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.shared.text_format import ANY_CASE, TextFormat
 
@@ -127,10 +103,6 @@ def _nci_reading(match: re.Match[bytes] | None, status: bytes, over: bool, under
     )
 
 
-def _nci_decoder(_: Params) -> Decoder:
-    return LineEngine(LineProfile(_NCI_MAX_LINE_BYTES, _NCI_HEAD, _parse_nci, ends=_ETX))
-
-
 def encode_nci(shown: DisplayState, _: Params) -> bytes:
     """What a 6702 answers to W: the weight and always the status; a row of one sign beyond its range."""
     over, under = shown.overload, shown.underload and not shown.overload
@@ -147,15 +119,6 @@ def _respond_nci(name: str, shown: DisplayState, params: Params) -> bytes:
         return reading
     return reading[reading.index(b"\r") + 1 :]
 
-
-_NCI_COMMANDS = plain(
-    {
-        "request_weight": b"W\r",
-        "handshake": b"S\r",
-        "zero": b"Z\r",
-        "tare": b"T\r",
-    }
-)
 
 # --- sma --------------------------------------------------------------------------------------------------------------
 
@@ -206,10 +169,6 @@ def _sma_weighed(match: re.Match[bytes], frame: bytes) -> Decoded:
     )
 
 
-def _sma_decoder(_: Params) -> Decoder:
-    return FixedEngine(FixedProfile(0x0A, 0x0D, _SMA_MAX_FRAME_BYTES, _parse_sma, min_length=3))
-
-
 def encode_sma(shown: DisplayState, _: Params) -> bytes:
     """The 20 bytes an SMA scale answers to W; a number too long for ten characters is over capacity."""
     number = f"{shown.weight:>10f}"
@@ -228,16 +187,14 @@ def _respond_sma(name: str, shown: DisplayState, params: Params) -> bytes:
     return encode_sma(shown, params)
 
 
-_SMA_COMMANDS = plain(
-    {
-        "request_weight": b"\nW\r",
-        "print": b"\nP\r",
-        "zero": b"\nZ\r",
-        "tare": b"\nT\r",
-        "clear_tare": b"\nC\r",
-        "read_tare": b"\nM\r",
-    }
-)
+_SMA_COMMANDS = {
+    "request_weight": b"\nW\r",
+    "print": b"\nP\r",
+    "zero": b"\nZ\r",
+    "tare": b"\nT\r",
+    "clear_tare": b"\nC\r",
+    "read_tare": b"\nM\r",
+}
 
 # --- ups_worldship ----------------------------------------------------------------------------------------------------
 
@@ -255,12 +212,8 @@ _UPS_HEAD = re.compile(rb"(?<! ) {2,}(?=[-+0-9])")
 
 def _parse_ups(message: bytes) -> Decoded:
     if message == b"\r":
-        return Reading(None, None, stable=None, net=None, overload=True, underload=None, raw=message)
+        return Reading(None, None, overload=True, raw=message)
     return _UPS.parse(message)
-
-
-def _ups_decoder(_: Params) -> Decoder:
-    return LineEngine(LineProfile(40, _UPS_HEAD, _parse_ups, ends=_ETX))
 
 
 def encode_ups(shown: DisplayState, _: Params) -> bytes:
@@ -297,23 +250,19 @@ def _parse_penn(line: bytes) -> Decoded:
     beyond = _PENN_RANGE.fullmatch(line)
     if beyond is not None:
         over = beyond["range"].startswith(b"O")
-        return Reading(None, None, stable=None, net=None, overload=over, underload=not over, raw=line)
+        return Reading(None, None, overload=over, underload=not over, raw=line)
     match = _PENN.fullmatch(line)
     weight = from_text(match["number"]) if match else None
     if match is None or weight is None:
         return Rejected(RejectReason.FRAMING, line)
     if match["label"] == b"Count" and match["unit"] in _PIECES:
-        return Reading(weight, "pcs", stable=None, net=None, overload=False, underload=False, raw=line)
+        return Reading(weight, "pcs", overload=False, underload=False, raw=line)
     unit = ANY_CASE.get(match["unit"])
     if match["label"] == b"Count" or unit in (None, "pcs", "%"):
         return Rejected(RejectReason.FRAMING, line)
     if match["label"] == b"Piece Weight":
         return Record("piece_weight", f"{to_text(weight)} {unit}", line)
-    return Reading(weight, unit, stable=None, net=_PENN_NET[match["label"]], overload=False, underload=False, raw=line)
-
-
-def _penn_decoder(_: Params) -> Decoder:
-    return LineEngine(LineProfile(64, _PENN_HEAD, _parse_penn))
+    return Reading(weight, unit, net=_PENN_NET[match["label"]], overload=False, underload=False, raw=line)
 
 
 def encode_penn(shown: DisplayState, _: Params) -> bytes:
@@ -324,16 +273,14 @@ def encode_penn(shown: DisplayState, _: Params) -> bytes:
     return f"{label} {shown.weight:>8f} {shown.unit}\r\n".encode("ascii")
 
 
-_PENN_COMMANDS = plain(
-    {
-        "request_weight": b"SGW\r",
-        "read_gross": b"SGW\r",
-        "read_net": b"SNW\r",
-        "print": b"SRP\r",
-        "zero": b"ZRO\r",
-        "tare": b"ATW\r",
-    }
-)
+_PENN_COMMANDS = {
+    "request_weight": b"SGW\r",
+    "read_gross": b"SGW\r",
+    "read_net": b"SNW\r",
+    "print": b"SRP\r",
+    "zero": b"ZRO\r",
+    "tare": b"ATW\r",
+}
 
 
 def _respond_penn(name: str, shown: DisplayState, params: Params) -> bytes:
@@ -342,97 +289,75 @@ def _respond_penn(name: str, shown: DisplayState, params: Params) -> bytes:
 
 # --- rows -------------------------------------------------------------------------------------------------------------
 
-_NCI_ABOUT = FormatDescription(
-    devices="Weigh-Tronix NCI 6702, 7800, Avery Berkel 7821, Brecknell DS-1000, Fairbanks; not SCP-12",
-    source="NCI 6702 p. 14, NCI 7800 p. 32, Avery 7821 p. 25, DIVA p. 34-37, SCP-01",
-    menu="protocol NCI or ECR (SCP-01), 9600 7E1",
-    picture="""\
+_ALL_FLAGS = ("weight", "unit", "stable", "net", "overload", "underload")
+_POLL = Poll(timeout_s=1.0)
+PROTOCOLS = (
+    ScaleProtocol(
+        id="nci_ecr",
+        reports=_ALL_FLAGS,
+        make_decoder=lambda _: LineEngine(LineProfile(_NCI_MAX_LINE_BYTES, _NCI_HEAD, _parse_nci, ends=_ETX)),
+        encode_frame=encode_nci,
+        line=LineSettings(9600, 7, "E"),
+        commands={"request_weight": b"W\r", "handshake": b"S\r", "zero": b"Z\r", "tare": b"T\r"},
+        poll=_POLL,
+        respond=_respond_nci,
+        devices="Weigh-Tronix NCI 6702, 7800, Avery Berkel 7821, Brecknell DS-1000, Fairbanks; not SCP-12",
+        source="NCI 6702 p. 14, NCI 7800 p. 32, Avery 7821 p. 25, DIVA p. 34-37, SCP-01",
+        menu="protocol NCI or ECR (SCP-01), 9600 7E1",
+        picture="""\
 0A  weight unit  0D  0A  [S] h1 h2 [h3]  0D  03
     |                         |  |  `-- bit 2 net
     |                         |  `----- bit 0 under, 1 over
     |                         `-------- bit 0 motion
     `-- or a row of ^ over, _ under, - zero error""",
-)
-_SMA_ABOUT = FormatDescription(
-    devices="Avery Weigh-Tronix, Brecknell, Cardinal, Fairbanks, Rice Lake in SMA mode",
-    source="SMA SCP-0499, Cardinal 190 p. 81",
-    menu="protocol SMA, 9600 8N1",
-    picture="""\
+    ),
+    ScaleProtocol(
+        id="sma",
+        reports=(*_ALL_FLAGS, "tare"),
+        make_decoder=lambda _: FixedEngine(FixedProfile(0x0A, 0x0D, _SMA_MAX_FRAME_BYTES, _parse_sma, min_length=3)),
+        encode_frame=encode_sma,
+        commands=_SMA_COMMANDS,
+        poll=_POLL,
+        respond=_respond_sma,
+        devices="Avery Weigh-Tronix, Brecknell, Cardinal, Fairbanks, Rice Lake in SMA mode",
+        source="SMA SCP-0499, Cardinal 190 p. 81",
+        menu="protocol SMA, 9600 8N1",
+        picture="""\
 0A  s r n m f  w w w w w w w w w w  u u u  0D
     | | | |    `-- weight, right-aligned
     | | | `------- M motion
     | | `--------- G gross, N net, T tare
     | `----------- range
     `------------- O over, U under, E I zero error, T tare error""",
-)
-_UPS_ABOUT = FormatDescription(
-    devices="scales in UPS WorldShip emulation: NCI, Brecknell, Fairbanks, Pennsylvania",
-    source="SCP-01 appendix, Pennsylvania 7600 manual, emulation modes",
-    menu="emulation UPS, 9600 7O2",
-    picture="""\
-_ number  unit.  GR  0D 0A 03      GR still, gr in motion; at least one blank before the number
-0D 03                              over capacity""",
-)
-_PENN_ABOUT = FormatDescription(
-    devices="Pennsylvania Scale 7600, 7600/4, Sterling 7600",
-    source="Pennsylvania 7600 manual UM-12199, commands of the serial port; captures of firmware 4.31",
-    menu="RS-232 9600 8N1, no echo where it can be switched off",
-    picture="""\
-[echo]  Gross  number  unit[.]  0D 0A
-        Net, Count, Piece Weight""",
-)
-_ALL_FLAGS = ("weight", "unit", "stable", "net", "overload", "underload")
-_POLL = Poll(timeout_s=1.0)
-_UPS_COMMANDS = plain({"request_weight": b"\r"})
-
-PROTOCOLS = (
-    ScaleProtocol(
-        id="nci_ecr",
-        mode=TransmissionMode.POLL,
-        reports=_ALL_FLAGS,
-        trade=True,
-        make_decoder=_nci_decoder,
-        encode_frame=encode_nci,
-        line=LineSettings(9600, 7, "E"),
-        commands=_NCI_COMMANDS,
-        poll=_POLL,
-        respond=_respond_nci,
-        about=_NCI_ABOUT,
-    ),
-    ScaleProtocol(
-        id="sma",
-        mode=TransmissionMode.POLL,
-        reports=(*_ALL_FLAGS, "tare"),
-        trade=True,
-        make_decoder=_sma_decoder,
-        encode_frame=encode_sma,
-        commands=_SMA_COMMANDS,
-        poll=_POLL,
-        respond=_respond_sma,
-        about=_SMA_ABOUT,
     ),
     ScaleProtocol(
         id="ups_worldship",
-        mode=TransmissionMode.POLL,
         reports=("weight", "unit", "stable", "overload"),
-        trade=True,
-        make_decoder=_ups_decoder,
+        make_decoder=lambda _: LineEngine(LineProfile(40, _UPS_HEAD, _parse_ups, ends=_ETX)),
         encode_frame=encode_ups,
         line=LineSettings(9600, 7, "O", 2),
-        commands=_UPS_COMMANDS,
+        commands={"request_weight": b"\r"},
         poll=_POLL,
-        about=_UPS_ABOUT,
+        devices="scales in UPS WorldShip emulation: NCI, Brecknell, Fairbanks, Pennsylvania",
+        source="SCP-01 appendix, Pennsylvania 7600 manual, emulation modes",
+        menu="emulation UPS, 9600 7O2",
+        picture="""\
+_ number  unit.  GR  0D 0A 03      GR still, gr in motion; at least one blank before the number
+0D 03                              over capacity""",
     ),
     ScaleProtocol(
         id="penn_7600",
-        mode=TransmissionMode.POLL,
         reports=("weight", "unit", "net", "overload", "underload"),
-        trade=True,
-        make_decoder=_penn_decoder,
+        make_decoder=lambda _: LineEngine(LineProfile(64, _PENN_HEAD, _parse_penn)),
         encode_frame=encode_penn,
         commands=_PENN_COMMANDS,
         poll=_POLL,
         respond=_respond_penn,
-        about=_PENN_ABOUT,
+        devices="Pennsylvania Scale 7600, 7600/4, Sterling 7600",
+        source="Pennsylvania 7600 manual UM-12199, commands of the serial port; captures of firmware 4.31",
+        menu="RS-232 9600 8N1, no echo where it can be switched off",
+        picture="""\
+[echo]  Gross  number  unit[.]  0D 0A
+        Net, Count, Piece Weight""",
     ),
 )

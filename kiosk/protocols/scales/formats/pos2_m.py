@@ -1,14 +1,8 @@
 """POS2-M of Shtrikh-M and Mertech (Russia, Kazakhstan): messages with a length and an XOR, each acknowledged.
 
-::
-
-    02  len  command  parameters ...  lrc       len: command and parameters; lrc: XOR of all but the 02
-    06 accepted, 15 not accepted
-
-    host   3A  password(4)                      state; 30 zero, 31 tare, 32 set tare
-    scale  3A  e  s s  w w w w  t t  [more]     error, state, weight and tare in grams, low byte first
-    scale  30  e
-    host   06 to a whole answer, 15 to a damaged one
+A message is 02, the length of command and parameters, these, and the XOR of all but the 02. The host sends 3A and four
+characters of password for the state, 30 zero, 31 tare, 32 set tare, and acknowledges the answer with 06, a damaged one
+with 15. Weight and tare have the low byte first.
 
 Bits of the state: 0 the weight is held, 1 automatic zero, 3 a tare is set, 4 still, 5 no zero at switching on, 6 over
 Max, 7 not still at switching on, 8 under zero, 9 not calibrated. The manual gives the length of the answer as "11",
@@ -25,15 +19,7 @@ from operator import xor
 
 from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile
 from kiosk.protocols.scales.shared.params import Parameter
-from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import (
-    DisplayState,
-    FormatDescription,
-    Params,
-    Poll,
-    ScaleProtocol,
-    TransmissionMode,
-)
+from kiosk.protocols.scales.shared.protocol import DisplayState, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT
 
@@ -112,12 +98,6 @@ def _weighed(message: bytes, frame: bytes) -> Decoded:
     )
 
 
-def _decoder(_: Params) -> Decoder:
-    return FrameLengthEngine(
-        FrameLengthProfile(b"\x02\x06\x15", _MAX_MESSAGE_BYTES + 3, _length, _parse, inside=b"\x02")
-    )
-
-
 def encode_frame(shown: DisplayState, _: Params) -> bytes:
     """The answer to 3A without the acknowledgement before it. Raises ValueError unless whole grams."""
     if shown.unit != "g" or shown.weight.as_tuple().exponent != 0:
@@ -141,31 +121,28 @@ def _command(code: int, given: Params) -> bytes:
 _CODES = {"request_weight": _STATE, "zero": _ZERO, "tare": _TARE}
 _COMMANDS: Mapping[str, Callable[[Params], bytes]] = {name: partial(_command, code) for name, code in _CODES.items()}
 
-_ABOUT = FormatDescription(
-    devices="Shtrikh-M and Mertech checkout and packing scales with POS2",
-    source="Mertech POS2-M protocol description; public driver of Shtrikh-M",
-    menu="protocol POS2, 9600 8N1; the password is that of the scale's administrator",
-    picture="""\
-02  len  3A  e  s s  w w w w  t t  [more]  lrc
-             |  |    |        `-- tare, grams
-             |  |    `-- weight, grams, signed
-             |  `-- state: bits 0, 4 stable, 3 tare, 6 over, 8 under
-             `-- 0, or an error""",
-)
 
 PROTOCOLS = (
     ScaleProtocol(
         id="pos2_m",
-        mode=TransmissionMode.POLL,
         reports=("weight", "stable", "net", "overload", "underload", "tare"),
-        trade=True,
-        make_decoder=_decoder,
+        make_decoder=lambda _: FrameLengthEngine(
+            FrameLengthProfile(b"\x02\x06\x15", _MAX_MESSAGE_BYTES + 3, _length, _parse, inside=b"\x02")
+        ),
         encode_frame=encode_frame,
         parameters=(PASSWORD,),
         commands=_COMMANDS,
         default_unit="g",
         poll=Poll(accept=_ACK, refuse=_NAK),
         respond=_respond,
-        about=_ABOUT,
+        devices="Shtrikh-M and Mertech checkout and packing scales with POS2",
+        source="Mertech POS2-M protocol description; public driver of Shtrikh-M",
+        menu="protocol POS2, 9600 8N1; the password is that of the scale's administrator",
+        picture="""\
+02  len  3A  e  s s  w w w w  t t  [more]  lrc
+             |  |    |        `-- tare, grams
+             |  |    `-- weight, grams, signed
+             |  `-- state: bits 0, 4 stable, 3 tare, 6 over, 8 under
+             `-- 0, or an error""",
     ),
 )

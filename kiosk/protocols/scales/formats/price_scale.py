@@ -1,24 +1,12 @@
-r"""Checkout scales that work out a price: Dialog 06, TISA, Prix, P15.
+"""Checkout scales that work out a price: Dialog 06, TISA, Prix, P15.
 
-``dialog06`` (DIVA p. 54-61, Cely PI100 p. 14); the host tells a unit price, then fetches the weighing::
+``dialog06`` (DIVA p. 54-61, Cely PI100 p. 14): the host tells a unit price, then fetches the weighing, and after a 15
+asks why. The unit u is 0 lb-oz, 1 0.01 lb, 2 0.005 lb, 3 0.001 kg.
 
-    host  04 02 0 1 1B price(6) 1B 03        scale  06 or 15
-    host  04 05                              scale  02 0 2 1B u 1B W5 1B P6 1B A6 03
-                                                              |    `-- weight, unit price, amount: digits
-                                                              `-- 0 lb-oz, 1 0.01 lb, 2 0.005 lb, 3 0.001 kg
-    host  04 02 0 8 03  (after a 15)         scale  02 0 9 1B code(2) 03
+``dibal_tisa`` (Dibal p. 52, DPOS400 p. 15, 28), 18 bytes; both marks at once mean in motion.
 
-``dibal_tisa`` (Dibal p. 52, DPOS400 p. 15, 28), 18 bytes; x is the XOR of all before it, one raw byte::
-
-    host  9 8 P P P P P x 0D 0A
-    scale 9 9 S W W W W W E A A A A A A x 0D 0A
-              `-- 1: no valid weight   `-- 1: no valid amount; both 1: in motion
-
-``toledo_prix`` (public description): host 05, scale ``02 d d d d d 03``, grams; letters in place of digits: no weight.
-
-``micheletti_p15`` (public description), 22 bytes; host 05, scale ``02``, then weight in grams, unit price and amount in
-hundredths, each right-aligned in six characters, a blank between them, ``03``. The fields do not move: a number whose
-head was cut off is a field that is too short.
+``toledo_prix`` and ``micheletti_p15`` (public descriptions). The fields of a P15 do not move: a number whose head was
+cut off is a field that is too short.
 
 The host here needs no prices: the price told is 0 unless the parameter ``price`` says otherwise.
 """
@@ -31,21 +19,11 @@ from decimal import Decimal
 from functools import reduce
 from operator import xor
 
-from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.engines import FixedEngine, FixedProfile, LineEngine, LineProfile
 from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile
 from kiosk.protocols.scales.shared.numbers import from_digits
 from kiosk.protocols.scales.shared.params import Parameter
-from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import (
-    DisplayState,
-    FormatDescription,
-    LineSettings,
-    Params,
-    Poll,
-    ScaleProtocol,
-    TransmissionMode,
-)
+from kiosk.protocols.scales.shared.protocol import DisplayState, LineSettings, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT
 
@@ -122,7 +100,7 @@ def _parse_d06(frame: bytes) -> Decoded:
         return Rejected(RejectReason.NO_WEIGHT, frame)
     unit, decimals = _D06_UNITS[match["unit"]]
     weight = from_digits(False, match["weight"], decimals)
-    return Reading(weight, unit, stable=True, net=None, overload=False, underload=False, raw=frame)
+    return Reading(weight, unit, stable=True, overload=False, underload=False, raw=frame)
 
 
 def _d06_condition(code: bytes, frame: bytes) -> Decoded:
@@ -131,13 +109,7 @@ def _d06_condition(code: bytes, frame: bytes) -> Decoded:
     if code not in _D06_CONDITIONS:
         return Rejected(_D06_ERRORS.get(code, RejectReason.DEVICE_ERROR), frame)
     stable, over, under = _D06_CONDITIONS[code]
-    return Reading(None, None, stable=stable, net=None, overload=over, underload=under, raw=frame)
-
-
-def _d06_decoder(_: Params) -> Decoder:
-    return FrameLengthEngine(
-        FrameLengthProfile(b"\x02\x06\x15", _D06_MAX_FRAME_BYTES, _d06_length, _parse_d06, _D06_START, inside=b"\x02")
-    )
+    return Reading(None, None, stable=stable, overload=over, underload=under, raw=frame)
 
 
 def encode_d06(shown: DisplayState, params: Params) -> bytes:
@@ -166,8 +138,6 @@ def _respond_d06(name: str, shown: DisplayState, params: Params) -> bytes:
 def _d06_price(params: Params) -> bytes:
     return b"\x04\x0201\x1b%06d\x1b\x03" % int(params[_PRICE_6.name])
 
-
-_D06_COMMANDS = {"request_weight": _d06_price, **plain({"enquiry": b"\x04\x05", "handshake": b"\x04\x0208\x03"})}
 
 # --- dibal_tisa -------------------------------------------------------------------------------------------------------
 
@@ -198,11 +168,7 @@ def _parse_tisa(line: bytes) -> Decoded:
 
 
 def _tisa_reading(weight: Decimal | None, stable: bool | None, underload: bool | None, line: bytes) -> Reading:
-    return Reading(weight, None, stable=stable, net=None, overload=None, underload=underload, raw=line)
-
-
-def _tisa_decoder(_: Params) -> Decoder:
-    return LineEngine(LineProfile(_TISA_MAX_LINE_BYTES, _TISA_HEAD, _parse_tisa))
+    return Reading(weight, None, stable=stable, underload=underload, raw=line)
 
 
 def _tisa_frame(invalid: bool, digits: str, no_amount: bool, amount: int) -> bytes:
@@ -241,7 +207,7 @@ _PRIX_WORD = re.compile(rb"\x02([^0-9])\1{4}\x03", re.DOTALL)
 
 
 def _grams(weight: int, frame: bytes) -> Reading:
-    return Reading(Decimal(weight), "g", stable=None, net=None, overload=None, underload=None, raw=frame)
+    return Reading(Decimal(weight), "g", raw=frame)
 
 
 def _parse_prix(frame: bytes) -> Decoded:
@@ -250,10 +216,6 @@ def _parse_prix(frame: bytes) -> Decoded:
         return _grams(int(match[1]), frame)
     no_weight = _PRIX_WORD.fullmatch(frame) is not None
     return Rejected(RejectReason.NO_WEIGHT if no_weight else RejectReason.FRAMING, frame)
-
-
-def _prix_decoder(_: Params) -> Decoder:
-    return FixedEngine(FixedProfile(0x02, 0x03, 7, _parse_prix))
 
 
 def encode_prix(shown: DisplayState, _: Params) -> bytes:
@@ -284,10 +246,6 @@ def _parse_p15(frame: bytes) -> Decoded:
     return _grams(int(weight[1]), frame)
 
 
-def _p15_decoder(_: Params) -> Decoder:
-    return FixedEngine(FixedProfile(0x02, 0x03, 22, _parse_p15))
-
-
 def encode_p15(shown: DisplayState, _: Params) -> bytes:
     """What the scale answers to 05; b"" for what is no weight, of which the description says nothing.
 
@@ -299,44 +257,6 @@ def encode_p15(shown: DisplayState, _: Params) -> bytes:
 
 # --- rows -------------------------------------------------------------------------------------------------------------
 
-_D06_ABOUT = FormatDescription(
-    devices="Bizerba, Mettler Toledo DIVA, Cely PI100 and other European checkout scales, Dialog 06",
-    source="DIVA service manual p. 54-61, Cely PI100 p. 14, Dibal p. 52",
-    menu="Dialog 06, 9600 7O1; scales that ask for the checksum challenge (record 11) must have it switched off",
-    picture="""\
-host  04 02 0 1 1B price(6) 1B 03    scale  06
-host  04 05                          scale  02 0 2 1B u 1B weight(5) 1B price(6) 1B amount(6) 03
-host  04 02 0 8 03                   scale  02 0 9 1B code(2) 03""",
-)
-_TISA_ABOUT = FormatDescription(
-    devices="Dibal and other Spanish checkout scales, TISA",
-    source="Dibal p. 52, Dibal DPOS400 p. 15 and 28",
-    menu="protocol TISA; the load has to change by 20 divisions from one weighing to the next",
-    picture="""\
-host   9 8 P P P P P x 0D 0A
-scale  9 9 S W W W W W E A A A A A A x 0D 0A
-           |           |             `-- XOR of all before it
-           |           `-- 1: no valid amount
-           `-- 1: no valid weight""",
-)
-_PRIX_ABOUT = FormatDescription(
-    devices="Toledo Prix III and its relatives (Brazil)",
-    source="description in public programs for Brazilian checkouts",
-    menu="protocol PRT1 or Prix, 9600 8N1",
-    picture="""\
-host  05    scale  02 d d d d d 03    grams; letters: no weight""",
-)
-_P15_ABOUT = FormatDescription(
-    devices="Micheletti P15 (Brazil)",
-    source="description in a public program for Brazilian checkouts",
-    menu="9600 8N1",
-    picture="""\
-host   05
-scale  02 w w w w w w _ p p p p p p _ a a a a a a 03
-          |             |             `-- amount, hundredths
-          |             `-- unit price, hundredths
-          `-- weight, grams; each right-aligned in six""",
-)
 
 _NEVER_EMPTY = (
     "on an empty pan it only says that the load is below Min. The station cannot see that the pan is empty, "
@@ -346,56 +266,78 @@ _NEVER_EMPTY = (
 PROTOCOLS = (
     ScaleProtocol(
         id="dialog06",
-        mode=TransmissionMode.POLL,
         reports=("weight", "unit", "stable", "overload", "underload"),
-        trade=True,
         no_booking=_NEVER_EMPTY,
-        make_decoder=_d06_decoder,
+        make_decoder=lambda _: FrameLengthEngine(
+            FrameLengthProfile(
+                b"\x02\x06\x15", _D06_MAX_FRAME_BYTES, _d06_length, _parse_d06, _D06_START, inside=b"\x02"
+            )
+        ),
         encode_frame=encode_d06,
         line=LineSettings(9600, 7, "O"),
         parameters=(_PRICE_6,),
-        commands=_D06_COMMANDS,
+        commands={"request_weight": _d06_price, "enquiry": b"\x04\x05", "handshake": b"\x04\x0208\x03"},
         poll=Poll(("request_weight", "enquiry"), interval_s=0.5, timeout_s=1.0, why="handshake"),
         respond=_respond_d06,
-        about=_D06_ABOUT,
+        devices="Bizerba, Mettler Toledo DIVA, Cely PI100 and other European checkout scales, Dialog 06",
+        source="DIVA service manual p. 54-61, Cely PI100 p. 14, Dibal p. 52",
+        menu="Dialog 06, 9600 7O1; scales that ask for the checksum challenge (record 11) must have it switched off",
+        picture="""\
+host  04 02 0 1 1B price(6) 1B 03    scale  06
+host  04 05                          scale  02 0 2 1B u 1B weight(5) 1B price(6) 1B amount(6) 03
+host  04 02 0 8 03                   scale  02 0 9 1B code(2) 03""",
     ),
     ScaleProtocol(
         id="dibal_tisa",
-        mode=TransmissionMode.POLL,
         reports=("weight", "stable", "underload"),
-        trade=True,
         no_booking=_NEVER_EMPTY,
-        make_decoder=_tisa_decoder,
+        make_decoder=lambda _: LineEngine(LineProfile(_TISA_MAX_LINE_BYTES, _TISA_HEAD, _parse_tisa)),
         encode_frame=encode_tisa,
         parameters=(_PRICE_5,),
         commands={"request_weight": _tisa_price},
         default_unit="kg",
         poll=Poll(),
         respond=_respond_tisa,
-        about=_TISA_ABOUT,
+        devices="Dibal and other Spanish checkout scales, TISA",
+        source="Dibal p. 52, Dibal DPOS400 p. 15 and 28",
+        menu="protocol TISA; the load has to change by 20 divisions from one weighing to the next",
+        picture="""\
+host   9 8 P P P P P x 0D 0A
+scale  9 9 S W W W W W E A A A A A A x 0D 0A
+           |           |             `-- XOR of all before it
+           |           `-- 1: no valid amount
+           `-- 1: no valid weight""",
     ),
     ScaleProtocol(
         id="toledo_prix",
-        mode=TransmissionMode.POLL,
         reports=("weight",),
-        trade=True,
-        make_decoder=_prix_decoder,
+        make_decoder=lambda _: FixedEngine(FixedProfile(0x02, 0x03, 7, _parse_prix)),
         encode_frame=encode_prix,
-        commands=plain({"request_weight": b"\x05", "enquiry": b"\x05"}),
+        commands={"request_weight": b"\x05", "enquiry": b"\x05"},
         default_unit="g",
         poll=Poll(),
-        about=_PRIX_ABOUT,
+        devices="Toledo Prix III and its relatives (Brazil)",
+        source="description in public programs for Brazilian checkouts",
+        menu="protocol PRT1 or Prix, 9600 8N1",
+        picture="""\
+host  05    scale  02 d d d d d 03    grams; letters: no weight""",
     ),
     ScaleProtocol(
         id="micheletti_p15",
-        mode=TransmissionMode.POLL,
         reports=("weight",),
-        trade=True,
-        make_decoder=_p15_decoder,
+        make_decoder=lambda _: FixedEngine(FixedProfile(0x02, 0x03, 22, _parse_p15)),
         encode_frame=encode_p15,
-        commands=plain({"request_weight": b"\x05", "enquiry": b"\x05"}),
+        commands={"request_weight": b"\x05", "enquiry": b"\x05"},
         default_unit="g",
         poll=Poll(),
-        about=_P15_ABOUT,
+        devices="Micheletti P15 (Brazil)",
+        source="description in a public program for Brazilian checkouts",
+        menu="9600 8N1",
+        picture="""\
+host   05
+scale  02 w w w w w w _ p p p p p p _ a a a a a a 03
+          |             |             `-- amount, hundredths
+          |             `-- unit price, hundredths
+          `-- weight, grams; each right-aligned in six""",
     ),
 )

@@ -1,24 +1,8 @@
 """Status, type and weight as a text line: Keli D2008, T-Scale, Excell, Jadever type, Selleton, Gram, Dini Argeo.
 
-``st_gs_csv``, whatever of them::
-
-    [nn] S S , T T [,] sign number [spaces] [,] unit [spaces]  CR | LF | CR LF | CR LF CR LF
-     |   |     |   |   |                        |
-     |   |     |   |   |                        `-- kg g lb oz t pcs, may be glued to the number
-     |   |     |   |   `-- usually 7-9 characters with sign and point, filled with spaces or zeros
-     |   |     |   `------ missing on T-Scale NHB
-     |   |     `---------- GS gross, NT net, also G, N (Excell AM4); TR tare, PT preset tare
-     |   `---------------- ST stable, US unstable, OL overload, UL underload, QT count, TR tare
-     `-------------------- two-digit address (Dini Argeo)
-
-``t_scale_nhb``, ``t_scale_qhw``: one layout each, the second comma is missing or there::
-
-    S S , T T sign number unit 20 20  CR LF
-    S S , T T , sign number 20 unit   CR LF
-
-``st_gs_stx18``, 18 bytes, no LF (some clones of CAS PD-II)::
-
-    02  S S , T T , sign number*7 unit*2  0D
+``st_gs_csv`` takes whatever of them: a two-digit address in front (Dini Argeo), no second comma (T-Scale NHB), G and N
+(Excell AM4), QT for a count, a unit glued to the number. ``t_scale_nhb`` and ``t_scale_qhw`` take one layout each.
+``st_gs_stx18``, 18 bytes, has no LF (some clones of CAS PD-II).
 
 A line without its unit is refused: it may have been broken off inside the number. No checksum: a lost digit
 leaves a shorter, well-formed number. Where the width of the number field is known, the parameter ``width``
@@ -32,17 +16,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.engines import FixedEngine, FixedProfile, LineEngine, LineProfile
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import (
-    DisplayState,
-    FormatDescription,
-    Params,
-    ScaleProtocol,
-    TransmissionMode,
-)
+from kiosk.protocols.scales.shared.protocol import DisplayState, Params, ScaleProtocol
 from kiosk.protocols.scales.shared.text_format import WIDTH, TextFormat, with_width
 
 _HEAD = re.compile(rb"(?:ST|US|QT|OL|UL|TR),(?:(?:TR|PT),)?")
@@ -117,45 +94,6 @@ def _encode_stx18(shown: DisplayState, params: Params) -> bytes:
 _SOURCE = "manuals of these indicators, tables of the serial format"
 _REPORTS = ("weight", "unit", "stable", "net", "overload", "underload", "tare")
 
-_ABOUT = FormatDescription(
-    devices="Keli D2008, T-Scale, Excell, Jadever type, Selleton, Gram, Dini Argeo",
-    source=_SOURCE,
-    menu="continuous output, 9600 8N1; makers' commands differ: set `commands` before the keys are used",
-    picture="""\
-[nn] S S , T T [,] sign number [spaces] [,] unit [spaces]  CR LF
- |   |     |                               `-- kg g lb oz t pcs
- |   |     `---------------------------------- GS gross, NT net, TR tare, PT preset tare
- |   `---------------------------------------- ST stable, US unstable, OL overload, UL underload
- `-------------------------------------------- address, on some""",
-)
-
-
-def _t_scale(model: str, layout: str) -> FormatDescription:
-    return FormatDescription(
-        devices=f"T-Scale {model} and its kin",
-        source="lines recorded from these indicators; T-Scale TBW manual, commands",
-        menu="CONT: continuous output, 9600 8N1",
-        picture=f"""\
-{layout}  CR LF
-|     |
-|     `-- GS gross, NT net
-`-------- ST stable, US unstable, OL overload""",
-    )
-
-
-_ABOUT_STX18 = FormatDescription(
-    devices="clones of CAS PD-II and others that send 18 bytes with one CR and no LF",
-    source="lines recorded from such indicators; the manual of CAS PD-II does not show it",
-    menu="continuous output, 9600 8N1",
-    picture="""\
-02  S S , T T ,  s  n n n n n n n  u u  0D
-    |     |      |  |              `-- kg, g, lb, oz, t, pc, or blank
-    |     |      |  `----------------- number with its point, filled with spaces
-    |     |      `-------------------- +, - or space
-    |     `--------------------------- GS gross, NT net
-    `--------------------------------- ST stable, US unstable, OL overload""",
-)
-
 
 COMMANDS = Parameter(
     "commands",
@@ -185,44 +123,68 @@ def _says(name: str) -> Callable[[Params], bytes]:
     return lambda given: _COMMANDS_OF[given[COMMANDS.name]].get(name, b"")
 
 
-_FAMILY_COMMANDS = {name: _says(name) for known in _COMMANDS_OF.values() for name in known}
-
-
 def _respond(name: str, shown: DisplayState, params: Params) -> bytes:
     """The keys are not answered; of a simulated indicator only what it shows is known."""
     return _encode(shown, params, _KELI) if name in _ASKS_WHAT_IS_SHOWN else b""
 
 
 _KELI = "{status},{kind},{number}{unit}\r\n"
-_T_SCALE = plain(_COMMANDS_OF["tbw"])
+_T_SCALE = _COMMANDS_OF["tbw"]
 
-_row = partial(ScaleProtocol, mode=TransmissionMode.STREAM, reports=_REPORTS, trade=True)
+_row = partial(ScaleProtocol, reports=_REPORTS)
+
+
+def _t_scale(model: str, pattern: TextFormat, layout: str, picture: str) -> ScaleProtocol:
+    return _row(
+        id=f"t_scale_{model.lower()}",
+        make_decoder=partial(_lines, of=pattern),
+        encode_frame=partial(_encode, layout=layout),
+        commands=_T_SCALE,
+        parameters=(WIDTH,),
+        devices=f"T-Scale {model} and its kin",
+        source="lines recorded from these indicators; T-Scale TBW manual, commands",
+        menu="CONT: continuous output, 9600 8N1",
+        picture=f"""\
+{picture}  CR LF
+|     |
+|     `-- GS gross, NT net
+`-------- ST stable, US unstable, OL overload""",
+    )
+
 
 PROTOCOLS = (
     _row(
         id="st_gs_csv",
         make_decoder=partial(_lines, of=_ANY),
         encode_frame=partial(_encode, layout=_KELI),
-        about=_ABOUT,
-        commands=_FAMILY_COMMANDS,
+        devices="Keli D2008, T-Scale, Excell, Jadever type, Selleton, Gram, Dini Argeo",
+        source=_SOURCE,
+        menu="continuous output, 9600 8N1; makers' commands differ: set `commands` before the keys are used",
+        picture="""\
+[nn] S S , T T [,] sign number [spaces] [,] unit [spaces]  CR LF
+ |   |     |                               `-- kg g lb oz t pcs
+ |   |     `---------------------------------- GS gross, NT net, TR tare, PT preset tare
+ |   `---------------------------------------- ST stable, US unstable, OL overload, UL underload
+ `-------------------------------------------- address, on some""",
+        commands={name: _says(name) for known in _COMMANDS_OF.values() for name in known},
         parameters=(WIDTH, COMMANDS),
         respond=_respond,
     ),
+    _t_scale("NHB", _NHB, "{status},{kind}{number}{unit}  \r\n", "S S , T T sign number unit 20 20"),
+    _t_scale("QHW", _QHW, "{status},{kind},{number} {unit}\r\n", "S S , T T , sign number 20 unit"),
     _row(
-        id="t_scale_nhb",
-        make_decoder=partial(_lines, of=_NHB),
-        encode_frame=partial(_encode, layout="{status},{kind}{number}{unit}  \r\n"),
-        about=_t_scale("NHB", "S S , T T sign number unit 20 20"),
-        commands=_T_SCALE,
-        parameters=(WIDTH,),
+        id="st_gs_stx18",
+        make_decoder=_stx18,
+        encode_frame=_encode_stx18,
+        devices="clones of CAS PD-II and others that send 18 bytes with one CR and no LF",
+        source="lines recorded from such indicators; the manual of CAS PD-II does not show it",
+        menu="continuous output, 9600 8N1",
+        picture="""\
+02  S S , T T ,  s  n n n n n n n  u u  0D
+    |     |      |  |              `-- kg, g, lb, oz, t, pc, or blank
+    |     |      |  `----------------- number with its point, filled with spaces
+    |     |      `-------------------- +, - or space
+    |     `--------------------------- GS gross, NT net
+    `--------------------------------- ST stable, US unstable, OL overload""",
     ),
-    _row(
-        id="t_scale_qhw",
-        make_decoder=partial(_lines, of=_QHW),
-        encode_frame=partial(_encode, layout="{status},{kind},{number} {unit}\r\n"),
-        about=_t_scale("QHW", "S S , T T , sign number 20 unit"),
-        commands=_T_SCALE,
-        parameters=(WIDTH,),
-    ),
-    _row(id="st_gs_stx18", make_decoder=_stx18, encode_frame=_encode_stx18, about=_ABOUT_STX18),
 )

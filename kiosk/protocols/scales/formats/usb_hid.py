@@ -1,14 +1,10 @@
 """USB weighing devices, usage page 8Dh (USB HID Point of Sale Usage Tables 1.02, section 4).
 
-::
-
-    03  status  unit  exponent  low high        input report 3; some backends leave the 03 out
-
 The weight is the number times ten to the signed exponent. Not for trade: scales of this kind are postal scales without
 an approval, and a report tells neither its device nor its order.
 
-Without its 03 a report is known by its status, unit and exponent. One in motion (status 3) then looks like the
-beginning of one with a 03: it tells that the load moves, and no weight.
+Some backends leave out the 03 of input report 3. Such a report is known by its status, unit and exponent. One in motion
+(status 3) then looks like the beginning of one with a 03: it tells that the load moves, and no weight.
 """
 
 from __future__ import annotations
@@ -16,15 +12,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile
-from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import (
-    DisplayState,
-    FormatDescription,
-    Params,
-    ScaleProtocol,
-    TransmissionMode,
-    Transport,
-)
+from kiosk.protocols.scales.shared.protocol import DisplayState, Params, ScaleProtocol, Transport
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Rejected, RejectReason
 
 _REPORT = 3
@@ -43,11 +31,7 @@ _UNITS = {
     11: "oz",
     12: "lb",
 }
-_REFUSED = {
-    _FAULT: RejectReason.FAULT,
-    _CALIBRATE: RejectReason.NEEDS_CALIBRATION,
-    _REZERO: RejectReason.ZERO_ERROR,
-}
+_REFUSED = {_FAULT: RejectReason.FAULT, _CALIBRATE: RejectReason.NEEDS_CALIBRATION, _REZERO: RejectReason.ZERO_ERROR}
 _EXPONENTS = range(-9, 2)  # More than a tenfold count is no weighing: then bytes have shifted
 _MAX_DECIMALS = -_EXPONENTS[0]
 _LENGTH = 6
@@ -91,15 +75,10 @@ def _reading(weight: Decimal | None, unit: str | None, status: int, report: byte
         weight,
         unit,
         stable=None if status in (_UNDER, _OVER) else status in (_ZERO, _STABLE),
-        net=None,
         overload=status == _OVER,
         underload=status == _UNDER,
         raw=report,
     )
-
-
-def _decoder(_: Params) -> Decoder:
-    return FrameLengthEngine(FrameLengthProfile(bytes(range(_FAULT, _REZERO + 1)), _LENGTH, _length, _parse))
 
 
 def encode_frame(shown: DisplayState, _: Params) -> bytes:
@@ -118,27 +97,24 @@ def encode_frame(shown: DisplayState, _: Params) -> bytes:
     return bytes((_REPORT, status, codes[shown.unit], exponent & 0xFF)) + min(counts, 0xFFFF).to_bytes(2, "little")
 
 
-_ABOUT = FormatDescription(
-    devices="Dymo M25, S100 and other USB postal scales",
-    source="USB HID Point of Sale Usage Tables, section 4",
-    wiring="USB; a udev rule gives the station the right to the hidraw device",
-    menu="the unit is chosen on the scale; it falls asleep after three minutes and then is gone from USB",
-    picture="""\
+PROTOCOLS = (
+    ScaleProtocol(
+        id="usb_hid_scale",
+        reports=("weight", "unit", "stable", "overload", "underload"),
+        trade=False,
+        make_decoder=lambda _: FrameLengthEngine(
+            FrameLengthProfile(bytes(range(_FAULT, _REZERO + 1)), _LENGTH, _length, _parse)
+        ),
+        encode_frame=encode_frame,
+        transport=Transport.HID,
+        devices="Dymo M25, S100 and other USB postal scales",
+        source="USB HID Point of Sale Usage Tables, section 4",
+        wiring="USB; a udev rule gives the station the right to the hidraw device",
+        menu="the unit is chosen on the scale; it falls asleep after three minutes and then is gone from USB",
+        picture="""\
 03  status  unit  exponent  low high
     |       |     `-- signed: FD three decimals
     |       `-- 2 g, 3 kg, 11 oz, 12 lb
     `-- 2 zero, 3 motion, 4 stable, 5 under, 6 over""",
-)
-
-PROTOCOLS = (
-    ScaleProtocol(
-        id="usb_hid_scale",
-        mode=TransmissionMode.STREAM,
-        reports=("weight", "unit", "stable", "overload", "underload"),
-        trade=False,
-        make_decoder=_decoder,
-        encode_frame=encode_frame,
-        transport=Transport.HID,
-        about=_ABOUT,
     ),
 )

@@ -1,13 +1,5 @@
 """Weightech WT1000: flag, gross, tare and net in one line (lines recorded from such indicators).
 
-::
-
-    f , g g g g g g g , t t t t t t t , n n n n n n n  0D 0A
-    |   |               |               `-- net
-    |   |               `------------------ tare
-    |   `---------------------------------- gross, all with sign and point, filled with spaces or zeros
-    `-------------------------------------- 0 stable, 1 UNSTABLE
-
 "ol" in any field is overload, even when the flag is 0. No unit is sent. The weight is the net: without a tare
 it is the gross, and then not called net. The tare of the line goes with the reading. A line in which the net is not
 the gross less the tare, or whose numbers differ in their decimals, is damaged.
@@ -21,14 +13,7 @@ from decimal import Decimal
 
 from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.shared.numbers import from_text
-from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import (
-    DisplayState,
-    FormatDescription,
-    Params,
-    ScaleProtocol,
-    TransmissionMode,
-)
+from kiosk.protocols.scales.shared.protocol import DisplayState, Params, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Rejected, RejectReason
 from kiosk.protocols.scales.shared.text_format import TextFormat
 
@@ -46,7 +31,7 @@ _OVERLOAD = re.compile(rb"[01](?=.*ol),[^,]{7},[^,]{7},[^,]{7}", re.IGNORECASE)
 
 def _parse(line: bytes) -> Decoded:
     if _OVERLOAD.fullmatch(line):
-        return Reading(None, unit=None, stable=None, net=None, overload=True, underload=None, raw=line)
+        return Reading(None, unit=None, overload=True, raw=line)
     decoded = _FORMAT.parse(line)
     if not isinstance(decoded, Reading):
         return decoded
@@ -60,10 +45,6 @@ def _adds_up(gross: Decimal, tare: Decimal, net: Decimal | None) -> bool:
     """Three numbers of one scale: a damaged digit, point or sign in one of them does not agree with the others."""
     decimals = {number.as_tuple().exponent for number in (gross, tare, net) if number is not None}
     return net == gross - tare and len(decimals) == 1
-
-
-def _decoder(_: Params) -> Decoder:
-    return LineEngine(LineProfile(_LINE, _HEAD, _parse))
 
 
 def _field(number: Decimal) -> str:
@@ -86,26 +67,20 @@ def encode_frame(shown: DisplayState, params: Params) -> bytes:
     return ",".join((flag, *fields)).encode("ascii") + b"\r\n"
 
 
-_ABOUT = FormatDescription(
-    devices="Weightech WT1000",
-    source="lines recorded from such indicators",
-    menu="continuous output, 9600 8N1",
-    picture="""\
+PROTOCOLS = (
+    ScaleProtocol(
+        id="weightech_wt1000",
+        reports=("weight", "stable", "net", "overload", "tare"),
+        make_decoder=lambda _: LineEngine(LineProfile(_LINE, _HEAD, _parse)),
+        encode_frame=encode_frame,
+        devices="Weightech WT1000",
+        source="lines recorded from such indicators",
+        menu="continuous output, 9600 8N1",
+        picture="""\
 f , g g g g g g g , t t t t t t t , n n n n n n n  CR LF
 |   |               |               `-- net
 |   |               `------------------ tare
 |   `---------------------------------- gross; ol in a field is overload
 `-------------------------------------- 0 stable, 1 unstable""",
-)
-
-PROTOCOLS = (
-    ScaleProtocol(
-        id="weightech_wt1000",
-        mode=TransmissionMode.STREAM,
-        reports=("weight", "stable", "net", "overload", "tare"),
-        trade=True,
-        make_decoder=_decoder,
-        encode_frame=encode_frame,
-        about=_ABOUT,
     ),
 )

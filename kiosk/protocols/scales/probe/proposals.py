@@ -137,7 +137,6 @@ class Candidate:
 
     @property
     def name(self) -> str:
-        """The format and its parameters, for people."""
         return " ".join((self.protocol, *(f"{name}={value}" for name, value in self.params)))
 
     @property
@@ -180,7 +179,6 @@ class Proposal:
 
     @property
     def percent(self) -> int:
-        """The share of the bytes that it explains."""
         return round(self.share * 100)
 
     @property
@@ -197,7 +195,6 @@ class Proposal:
 
 
 def weight_text(reading: Reading, default_unit: str | None = None) -> str:
-    """Weight and unit of a reading that has a weight."""
     assert reading.weight is not None
     return f"{to_text(reading.weight)} {reading.unit or default_unit or ''}".strip()
 

@@ -34,7 +34,6 @@ class FrameLengthProfile:
 
 
 def fixed_length(length: int) -> Callable[[bytes], int | None]:
-    """The measure of frames that all have one length."""
     return lambda _: length
 
 

@@ -13,6 +13,7 @@ from kiosk.protocols.scales.shared.ports import Decoder
 from kiosk.protocols.scales.shared.reading import Decoded
 
 Params = Mapping[str, str]  # Validated parameters of one decoder: every name the protocol has, defaults filled in
+Command = bytes | Callable[[Params], bytes]  # What a host sends, whatever the parameters or as they say
 
 
 class TransmissionMode(StrEnum):
@@ -93,22 +94,6 @@ class Poll:
 
 
 @dataclass(frozen=True, slots=True)
-class FormatDescription:
-    """What a technician has to know; ``docs/scales.md`` is made of it.
-
-    ``devices``: indicators that speak it. ``source``: manual and page. ``wiring``: plug and pins, or "" when they are
-    the usual ones (2, 3, 5 of a DB9). ``menu``: what to set at the indicator. ``picture``: the frame, drawn in lines
-    of at most 100 characters, each field named.
-    """
-
-    devices: str
-    source: str
-    picture: str
-    wiring: str = ""
-    menu: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class ScaleProtocol:
     """A format an indicator can be set to.
 
@@ -117,19 +102,26 @@ class ScaleProtocol:
     ``encode_frame`` builds what the indicator sends of its own accord, or as the answer to the last step of ``poll``
     (b"" when it would keep silent). ``respond`` is what it answers to the command of this name, b"" for nothing;
     None when it answers every reading command with ``encode_frame`` and the others not at all. Both are for
-    simulators. ``poll`` is there exactly for TransmissionMode.POLL.
+    simulators. A format without ``poll`` is streamed.
+
+    What a technician has to know, and ``docs/scales.md`` is made of: ``devices``, indicators that speak it; ``source``,
+    manual and page; ``wiring``, plug and pins, or "" when they are the usual ones (2, 3, 5 of a DB9); ``menu``, what to
+    set at the indicator; ``picture``, the frame, drawn in lines of at most 100 characters, each field named.
     """
 
     id: str
-    mode: TransmissionMode
     reports: tuple[str, ...]
-    trade: bool
     make_decoder: Callable[[Params], Decoder]
     encode_frame: Callable[[DisplayState, Params], bytes]
-    about: FormatDescription
+    devices: str
+    source: str
+    picture: str
+    wiring: str = ""
+    menu: str = ""
+    trade: bool = True
     line: LineSettings = field(default_factory=LineSettings)
     parameters: tuple[Parameter, ...] = ()
-    commands: Mapping[str, Callable[[Params], bytes]] = field(default_factory=dict)
+    commands: Mapping[str, Command] = field(default_factory=dict)
     default_unit: str | None = None
     poll: Poll | None = None
     respond: Callable[[str, DisplayState, Params], bytes] | None = None
@@ -141,3 +133,12 @@ class ScaleProtocol:
     #
     # One frame a key press is no rest, and a pan that is never told to be empty cannot be armed.
     no_booking: str = ""
+
+    def command(self, name: str, params: Params) -> bytes:
+        """The bytes of one of ``commands``."""
+        command = self.commands[name]
+        return command if isinstance(command, bytes) else command(params)
+
+    @property
+    def mode(self) -> TransmissionMode:
+        return TransmissionMode.STREAM if self.poll is None else TransmissionMode.POLL

@@ -44,11 +44,11 @@ class Reading:
 
     weight: Decimal | None
     unit: str | None
-    stable: bool | None
-    net: bool | None
-    overload: bool | None
-    underload: bool | None
-    raw: bytes = field(repr=False)
+    stable: bool | None = None
+    net: bool | None = None
+    overload: bool | None = None
+    underload: bool | None = None
+    raw: bytes = field(default=b"", repr=False)
     counts: int | None = None  # The bare value of a converter, before any factor; None for an indicator
     suspect: bool | None = None  # A value that a converter gives when it was read wrongly; None for an indicator
     # The tare that the frame of the weight tells besides, in its unit; None when it tells none.

@@ -99,7 +99,6 @@ class TextFormat:
         return Reading(
             None,
             unit=None,
-            stable=None,
             net=self.net.get(caught.get("net", b"")),
             overload=over if self.says_over else None,
             underload=not over if self.says_under else None,

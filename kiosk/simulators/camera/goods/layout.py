@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from kiosk.photo.mat import INTERIOR, Box
-from kiosk.simulators.camera.goods.flat import draw_file
 from kiosk.simulators.camera.goods.pieces import LAMPS, PX_PER_MM, Piece, generator
-from kiosk.simulators.camera.goods.produce import PRODUCE, Arrangement, piece_of
+from kiosk.simulators.camera.goods.produce import PRODUCE, Arrangement, draw_file, piece_of
 
 EMPTY = "empty"
 

@@ -84,7 +84,6 @@ LEAF = Long(
 
 
 def draw_long(goods: Long, rng: np.random.Generator, lamp: Direction, turn: float) -> Piece:
-    """One piece, differing from the next in size, bend and color."""
     import cv2
 
     size = goods.length * rng.uniform(0.9, 1.04) * PX_PER_MM

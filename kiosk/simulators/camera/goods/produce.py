@@ -3,18 +3,260 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 
 from kiosk.simulators.camera.goods import long
-from kiosk.simulators.camera.goods.flat import FLATS, draw_flat
-from kiosk.simulators.camera.goods.fruit import FRUITS, draw_fruit
-from kiosk.simulators.camera.goods.jar import draw_jar
-from kiosk.simulators.camera.goods.pieces import LAMPS, Direction, Piece, generator
+from kiosk.simulators.camera.goods.pieces import (
+    LAMPS,
+    PX_PER_MM,
+    Direction,
+    Field,
+    Piece,
+    Relief,
+    generator,
+    light,
+    noise,
+    turned_axes,
+)
+from kiosk.simulators.camera.shared.mat import Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """A card with round corners, or a disc when ``corner_mm`` is half its side."""
+
+    length: float
+    width: float
+    corner_mm: float
+    color: tuple[int, int, int]
+    ink: tuple[int, int, int]
+
+
+FLATS: Mapping[str, Flat] = {
+    "card": Flat(85.6, 54.0, 3.2, (196, 120, 46), (232, 240, 244)),
+    "disc": Flat(70.0, 70.0, 35.0, (64, 150, 188), (44, 116, 150)),
+    "box-lid": Flat(150.0, 100.0, 2.0, (60, 96, 138), (190, 214, 226)),
+}
+
+
+def draw_flat(flat: Flat, rng: np.random.Generator, lamp: Direction, turn: float) -> Piece:
+    """Exactly as long and as wide as it says, with a printed border and a few lines."""
+    half_x, half_y = flat.length / 2 * PX_PER_MM, flat.width / 2 * PX_PER_MM
+    corner = flat.corner_mm * PX_PER_MM
+    box = int(2 * np.hypot(half_x, half_y) + 9) | 1
+    along, across = turned_axes(box, turn)
+    inside = _inside(along, across, half_x, half_y, corner)
+    ink = np.abs(inside - 4.5 * PX_PER_MM) < 0.5 * PX_PER_MM
+    rows = (across / (half_y * 0.22)) % 1.0 < 0.3
+    ink |= rows & (np.abs(along + half_x * 0.2) < half_x * 0.5) & (np.abs(across) < half_y * 0.5)
+    albedo = np.where(ink[..., None], np.array(flat.ink, np.float32), np.array(flat.color, np.float32))
+    albedo = albedo * (1 + 0.02 * rng.standard_normal((box, box, 1), dtype=np.float32))
+    # Hardly curved, so that a mirrored lamp is a spot on it and not the whole of it.
+    height = (along * along + across * across) * (-0.12 / (half_x * half_x)) + 0.9 * np.clip(inside / 3, 0, 1)
+    alpha = np.clip(inside + 0.5, 0, 1).astype(np.float32)
+    return light(Relief(height.astype(np.float32), albedo.astype(np.float32), alpha, 0.03), lamp)
+
+
+def _inside(along: Field, across: Field, half_x: float, half_y: float, corner: float) -> Field:
+    """Pixels from the outline to the inside; negative outside."""
+    x, y = np.abs(along) - (half_x - corner), np.abs(across) - (half_y - corner)
+    outside = np.hypot(np.maximum(x, 0), np.maximum(y, 0)) + np.minimum(np.maximum(x, y), 0)
+    inside: Field = (corner - outside).astype(np.float32)
+    return inside
+
+
+def draw_file(path: Path, length_mm: float, lamp: Direction, turn: float) -> Piece:
+    """A picture file laid on the mat with its longer side ``length_mm`` long; its alpha is its outline, without one it
+    is a rectangle. Raises OSError when it is no picture."""
+    import cv2
+
+    picture = _read(path)
+    scale = length_mm * PX_PER_MM / max(picture.shape[:2])
+    box = int(np.hypot(*picture.shape[:2]) * scale + 9) | 1
+    middle = ((picture.shape[1] - 1) / 2, (picture.shape[0] - 1) / 2)
+    move = cv2.getRotationMatrix2D(middle, -np.rad2deg(turn), scale)
+    move[:, 2] += box // 2 - np.array(middle)
+    # Made small with areas first: a photograph has more pixels than the mat can show.
+    laid = cv2.warpAffine(_softened(picture, scale), move, (box, box), flags=cv2.INTER_LINEAR)
+    alpha = (laid[..., 3] / 255).astype(np.float32)
+    bare = laid[..., :3].astype(np.float32)
+    # It brings its own light and shade: only its shadow on the mat is drawn.
+    return replace(light(Relief(alpha * 2, bare, alpha, lift_px=2.0), lamp), color=laid[..., :3].astype(np.uint8))
+
+
+def _softened(picture: Picture, scale: float) -> Picture:
+    import cv2
+
+    if scale >= 0.7:
+        return picture
+    return cv2.GaussianBlur(picture, (0, 0), 0.4 / scale).astype(np.uint8, copy=False)
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path) -> Picture:
+    import cv2
+
+    data = path.read_bytes()
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    if picture is None or picture.dtype != np.uint8:
+        raise OSError(f"{path} is no picture with 8 bits a channel")
+    if picture.ndim == 2:
+        return cv2.cvtColor(picture, cv2.COLOR_GRAY2BGRA).astype(np.uint8, copy=False)
+    if picture.shape[2] == 3:
+        return cv2.cvtColor(picture, cv2.COLOR_BGR2BGRA).astype(np.uint8, copy=False)
+    return picture.astype(np.uint8, copy=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Fruit:
+    """One sort of goods. Lengths in millimetres, colors 8-bit blue-green-red, the rest shares of one."""
+
+    length: float
+    width: float
+    taper: float  # 0 an ellipse, above it a drop: how much narrower one end is
+    thickness: float  # Height of the middle as a share of the half width
+    color: tuple[int, int, int]
+    spread: float  # How much pieces differ in lightness
+    second: tuple[int, int, int]  # The color the skin changes to in patches
+    wrinkle: float  # Depth of the wrinkles in millimetres
+    wrinkle_across: float  # Wrinkle size across the piece in millimetres
+    wrinkle_along: float  # And along it: longer than across gives grooves from end to end
+    gloss: float
+    lumpiness: float  # How far the outline leaves the ellipse
+    seam: float  # A ridge along the middle in millimetres, negative for a cleft
+
+
+FRUITS = {
+    "badam": Fruit(23, 13.5, 0.34, 0.75, (52, 92, 158), 0.13, (38, 66, 118), 0.55, 1.3, 11, 0.12, 0.02, 0),
+    "walnut": Fruit(39, 34, 0.10, 0.95, (112, 166, 210), 0.09, (78, 122, 172), 1.15, 5.0, 9.0, 0.10, 0.03, 2.6),
+    "jujube": Fruit(33, 22, 0.06, 0.90, (26, 30, 128), 0.16, (20, 22, 78), 0.55, 2.8, 8.0, 0.34, 0.05, 0),
+    "raisin": Fruit(14, 8.5, 0.12, 0.80, (52, 122, 152), 0.20, (34, 78, 116), 0.7, 1.9, 4.2, 0.30, 0.09, 0),
+    "apricot": Fruit(38, 34, 0.08, 0.42, (28, 118, 226), 0.11, (18, 74, 186), 1.3, 7.0, 10.0, 0.38, 0.08, -2.2),
+    "black-raisin": Fruit(15, 9, 0.12, 0.80, (46, 34, 40), 0.20, (30, 22, 26), 0.7, 1.9, 4.2, 0.20, 0.09, 0),
+    "prune": Fruit(40, 30, 0.10, 0.70, (46, 30, 36), 0.15, (30, 22, 26), 1.3, 4.0, 8.0, 0.26, 0.06, 0),
+    "egg": Fruit(57, 44, 0.15, 0.92, (206, 224, 236), 0.05, (196, 214, 230), 0.03, 3.0, 3.0, 0.05, 0.0, 0),
+    "orange": Fruit(74, 72, 0.0, 0.92, (18, 124, 240), 0.05, (14, 108, 226), 0.16, 1.7, 1.7, 0.16, 0.008, 0),
+    "potato": Fruit(92, 64, 0.06, 0.72, (116, 138, 152), 0.12, (92, 114, 132), 0.16, 4.0, 7.0, 0.03, 0.05, 0),
+}
+
+
+def draw_fruit(fruit: Fruit, rng: np.random.Generator, lamp: Direction, turn: float | None = None) -> Piece:
+    """One piece, differing from the next in size, shape and color; turned at random unless told."""
+    import cv2
+
+    size = fruit.length * rng.uniform(0.88, 1.08) * PX_PER_MM
+    box = int(size * 1.2) | 1
+    along, across = turned_axes(box, rng.uniform(0, 2 * np.pi) if turn is None else turn)
+    half_length, half_width = size / 2, size / 2 * fruit.width / fruit.length * rng.uniform(0.92, 1.06)
+    u = along / half_length
+    v = across / (half_width * np.clip(1 - fruit.taper * u, 0.2, None))
+    angle = np.arctan2(v, u)
+    phases = rng.uniform(0, 2 * np.pi, 3).tolist()
+    lumps = sum(np.sin(n * angle + phase) / n for n, phase in zip((2, 3, 5), phases, strict=True))
+    radius = cv2.magnitude(u, v) * (1 + fruit.lumpiness * lumps)
+    dome = cv2.sqrt(np.clip(1 - cv2.pow(radius, 2.3), 0, 1))
+    wrinkles = _wrinkles(fruit, rng, along, across)
+    ridge = fruit.seam * PX_PER_MM * np.exp(-((v / 0.10) ** 2))
+    height = dome * (half_width * fruit.thickness) + np.clip(dome * 2, 0, 1) * (
+        wrinkles * fruit.wrinkle * PX_PER_MM + ridge
+    )
+    albedo = _skin(fruit, rng, (box, box), wrinkles, size)
+    alpha = np.clip((1 - radius) * half_width * 0.8 + 0.5, 0, 1)
+    return light(Relief(height.astype(np.float32), albedo, alpha.astype(np.float32), fruit.gloss), lamp)
+
+
+def _wrinkles(fruit: Fruit, rng: np.random.Generator, along: Field, across: Field) -> Field:
+    """Ridged noise, -1..1, in the piece's own axes, so that grooves follow its length."""
+    import cv2
+
+    box = along.shape[0]
+    total = np.zeros_like(along)
+    for octave in (1.0, 0.5):
+        plane = noise(
+            rng, (2 * box, 2 * box), fruit.wrinkle_along * PX_PER_MM * octave, fruit.wrinkle_across * PX_PER_MM * octave
+        )
+        sampled = cv2.remap(plane, along + box, across + box, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+        total += octave * (1 - 2 * np.abs(sampled))
+    return np.divide(total, 1.5, dtype=np.float32)
+
+
+def _skin(fruit: Fruit, rng: np.random.Generator, shape: tuple[int, int], wrinkles: Field, size: float) -> Field:
+    import cv2
+
+    patches = noise(rng, shape, size / 3, size / 3) * 0.5 + 0.35 - 0.35 * wrinkles
+    mix = np.clip(patches, 0, 1)
+    lightness = 1 + fruit.spread * rng.uniform(-1, 1)
+    grain = lightness * (1 + 0.05 * rng.standard_normal(shape).astype(np.float32))
+    channels = [
+        (first + (second - first) * mix) * grain for first, second in zip(fruit.color, fruit.second, strict=True)
+    ]
+    skin: Field = cv2.merge(channels).astype(np.float32, copy=False)
+    return skin
+
+
+_JAR_MM = (128.0, 78.0)
+_HONEY, _HONEY_DEEP = np.array((22, 132, 232), np.float32), np.array((6, 62, 158), np.float32)
+_LID, _PAPER, _INK = (58, 148, 196), (206, 232, 244), (40, 96, 150)
+
+
+def draw_jar(rng: np.random.Generator, lamp: Direction, turn: float) -> Piece:
+    """Lid to the left, a paper label with a honeycomb, shaded as the cylinder it is."""
+    width, height = (side * PX_PER_MM for side in _JAR_MM)
+    box = round(_JAR_MM[0] * 1.1 * PX_PER_MM) | 1
+    along, across = turned_axes(box, turn)
+    u, v = along / (width / 2), across / (height / 2)
+    silhouette = _profile(u)
+    inside = np.clip((silhouette - np.abs(v)) * height / 2 + 0.5, 0, 1)
+    inside *= np.clip((1 - np.abs(u)) * width / 2 + 0.5, 0, 1)
+    dome = np.sqrt(np.clip(1 - (v / np.maximum(silhouette, 0.05)) ** 2, 0, 1))
+    ribs = np.where(u < -0.74, np.sin(v * 46) * 1.2, 0)
+    albedo = _jar_skin(u, v, dome, rng, turn)
+    for offset, strength in ((-0.56, 120), (0.50, 40)):
+        streak = np.exp(-(((v - offset) / 0.045) ** 2)) * np.clip(1.2 - np.abs(u - 0.12) * 1.35, 0, 1) * (u > -0.66)
+        albedo += (streak * strength)[..., None]
+    relief = (dome * height * 0.24 + ribs).astype(np.float32)
+    return light(Relief(relief, albedo, inside.astype(np.float32), 0.10), lamp)
+
+
+def _profile(u: Field) -> Field:
+    """Half height of the jar along its axis, as a share: lid, neck, shoulder, body, rounded foot."""
+    stops = (-1.0, -0.985, -0.75, -0.74, -0.69, -0.55, -0.44, 0.90, 0.96, 0.99, 1.0)
+    sides = (0.80, 0.86, 0.86, 0.74, 0.74, 0.94, 1.0, 1.0, 0.97, 0.90, 0.82)
+    return np.interp(u, stops, sides).astype(np.float32)
+
+
+def _jar_skin(u: Field, v: Field, dome: Field, rng: np.random.Generator, turn: float) -> Field:
+    import cv2
+
+    swirl = noise(rng, (u.shape[0], u.shape[1]), u.shape[0] / 5, u.shape[0] / 9) * 0.18
+    glow = np.clip(dome**1.5 * 0.85 + 0.25 * v + swirl, 0, 1)[..., None]
+    skin = _HONEY * glow + _HONEY_DEEP * (1 - glow)
+    skin[u < -0.735] = _LID
+    skin[(u >= -0.735) & (u < -0.69)] = _HONEY_DEEP * 0.8
+    paper = (np.abs(u - 0.24) < 0.40) & (np.abs(v) < 0.80)
+    skin[paper] = _PAPER
+    edge = paper & ((np.abs(u - 0.24) > 0.375) | (np.abs(v) > 0.74))
+    skin[edge] = _INK
+    drawn = np.ascontiguousarray(skin, np.float32)
+    turned = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) * u.shape[0]
+    for row in range(-2, 3):
+        for column in range(-2, 3):
+            middle = np.array((0.11 + column * 0.058 + (row % 2 - 0.5) * 0.029, row * 0.05))
+            corners = np.rint((middle + _HEXAGON) @ turned.T + u.shape[0] / 2).astype(np.int32)
+            fill = (30, 160, 236) if (row * 3 + column * 5) % 4 else (70, 200, 248)
+            cv2.fillPoly(drawn, [corners], fill, cv2.LINE_AA)
+            cv2.polylines(drawn, [corners], True, _INK, 2, cv2.LINE_AA)
+    return drawn
+
+
+_HEXAGON = 0.031 * np.array([(np.cos(a), np.sin(a)) for a in np.pi / 6 + np.arange(6) * np.pi / 3])
+
 
 # One piece, its axis turned by so many radians.
 Draw: TypeAlias = Callable[[np.random.Generator, Direction, float], Piece]

@@ -9,11 +9,9 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 from kiosk.domain.identifiers import BadIdentifier, internal_code
-from kiosk.protocols.barcodes.aim import PRODUCT_SYMBOLOGIES
-from kiosk.protocols.barcodes.gs1.bag import own_serial
-from kiosk.protocols.barcodes.gs1.keys import CompanyPrefix
+from kiosk.protocols.barcodes.gs1.keys import CompanyPrefix, own_serial
 from kiosk.protocols.barcodes.in_store import InStoreLayout
-from kiosk.protocols.barcodes.scan import Scan, parse_scan
+from kiosk.protocols.barcodes.scan import PRODUCT_SYMBOLOGIES, Scan, parse_scan
 from kiosk.protocols.barcodes.waybills import PackageIndex, identify
 from kiosk.station.parcels.waybills import package_of, waybill_key
 

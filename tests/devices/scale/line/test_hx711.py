@@ -11,9 +11,8 @@ from gpiozero.pins.mock import MockFactory
 from kiosk.app.shared.adapters import open_scale
 from kiosk.devices.ports import LinkState
 from kiosk.devices.scale.indicator import Indicator
-from kiosk.devices.scale.line import pins as scale_pins
-from kiosk.devices.scale.line.hx711 import Hx711Port
-from kiosk.devices.scale.line.pins import GpiozeroPins, PinsMissing
+from kiosk.devices.scale.line import hx711 as scale_pins
+from kiosk.devices.scale.line.hx711 import GpiozeroPins, Hx711Port
 from kiosk.devices.scale.line.ports import PortDisconnected
 from kiosk.devices.scale.live import Timing
 from kiosk.protocols.scales.shared.protocol import LineSettings
@@ -136,7 +135,7 @@ def test_through_gpiozero_the_same_pulses_reach_the_pins() -> None:
 def test_pins_in_use_are_named() -> None:
     factory = MockFactory()
     first = GpiozeroPins(5, 6, factory)
-    with pytest.raises(PinsMissing, match="GPIO6 and GPIO5 cannot be used"):
+    with pytest.raises(OSError, match="GPIO6 and GPIO5 cannot be used"):
         GpiozeroPins(6, 5, factory)
     first.close()
     factory.reset()

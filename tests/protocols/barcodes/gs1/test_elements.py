@@ -6,8 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.protocols.barcodes.gs1.elements import GS, build_element_string, check_value, parse_element_string
-from kiosk.protocols.barcodes.gs1.errors import CODES, BadElementString
+from kiosk.protocols.barcodes.gs1.elements import (
+    CODES,
+    GS,
+    BadElementString,
+    build_element_string,
+    check_value,
+    parse_element_string,
+)
 from kiosk.protocols.barcodes.gs1.rules import RULES
 from kiosk.protocols.barcodes.gs1.table import CHARSETS, PREDEFINED_LENGTH, TABLE, matches
 from tests.each import each

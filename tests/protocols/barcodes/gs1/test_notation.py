@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.protocols.barcodes.gs1.errors import CODES, BadElementString
+from kiosk.protocols.barcodes.gs1.elements import CODES, BadElementString
 from kiosk.protocols.barcodes.gs1.notation import parse_notation, to_bracketed
 from kiosk.protocols.barcodes.gs1.table import TABLE
 from tests.each import each

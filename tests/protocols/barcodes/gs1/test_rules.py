@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kiosk.protocols.barcodes.gs1.elements import check_value
-from kiosk.protocols.barcodes.gs1.errors import BadElementString
+from kiosk.protocols.barcodes.gs1.elements import BadElementString, check_value
 from kiosk.protocols.barcodes.gs1.rules import RULES
 from kiosk.protocols.barcodes.gs1.table import TABLE
 from tests.each import each

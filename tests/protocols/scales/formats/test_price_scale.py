@@ -92,7 +92,7 @@ def test_another_unit_is_refused_by_the_builder(protocol: str) -> None:
 def test_p15_is_asked_and_answers_with_three_fields_of_six() -> None:
     row, params = registry.get("micheletti_p15"), registry.defaults("micheletti_p15")
     assert row.poll is not None
-    assert [row.commands[step](params) for step in row.poll.steps] == [b"\x05"]
+    assert [row.command(step, params) for step in row.poll.steps] == [b"\x05"]
     assert row.encode_frame(DisplayState(Decimal(7385), unit="g"), params) == b"\x02  7385      0      0\x03"
     assert not row.no_booking, "it can be asked again and again, so rest and an empty pan are seen"
 

@@ -26,7 +26,7 @@ from kiosk.protocols.scales.probe.proposals import (
 )
 from kiosk.protocols.scales.shared.protocol import LineSettings, ScaleProtocol, Transport
 from kiosk.protocols.scales.shared.reading import Reading
-from kiosk.simulators.scale.uart import as_received
+from kiosk.simulators.scale.line import as_received
 from tests.depth import TORTURE, many
 from tests.each import each
 from tests.protocols.scales.probe_frames import POLLED, ROWS, frames, recording

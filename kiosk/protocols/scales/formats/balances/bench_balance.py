@@ -1,14 +1,5 @@
 """Text lines of bench balances: G&G, KERN, Steinberg, U.S. Solid, Creedmoor, Adam. All end with CR LF.
 
-::
-
-    gg_14             s nnnnnnnn uuu            14 bytes: sign, number 8 or 9 right-aligned, unit in the rest
-    kern_18           nnnnnnnnnnnn _ uuu        18: number right-aligned, the sign at its digits, unit left-aligned
-    steinberg_sbs     S_|SD nnnnnnnnn _ UUU     17: stable or dynamic, number right-aligned, unit in capitals
-    ussolid           s nnnnnnnnn uuu           15: sign, number right-aligned, unit glued on; ~ out of range
-    creedmoor         s 0000000 _ uuu           14: sign, seven characters filled with zeros, unit
-    adam_highland     nnnnnnnnnnnn _ uuu        18: number right-aligned, unit; PCS without the space
-
 Sources: G&G manual (serial interface), KERN manuals (18-character print line), public sources for the others.
 None has a check. Each line has one length: that refuses a lost or a doubled byte. For the same reason a whole line
 glued to the rest of a broken one is read only where the rest cannot be a part of its number.
@@ -22,14 +13,7 @@ from types import MappingProxyType
 
 from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.shared.params import Parameter
-from kiosk.protocols.scales.shared.protocol import (
-    DisplayState,
-    FormatDescription,
-    LineSettings,
-    Params,
-    ScaleProtocol,
-    TransmissionMode,
-)
+from kiosk.protocols.scales.shared.protocol import DisplayState, LineSettings, Params, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded
 from kiosk.protocols.scales.shared.text_format import ANY_CASE, TextFormat
 
@@ -124,9 +108,7 @@ def _encode_kern(shown: DisplayState, params: Params) -> bytes:
 # --- the others -------------------------------------------------------------------------------------------------------
 
 _STEINBERG = TextFormat(
-    re.compile(
-        rb"(?=.{15}\Z)(?P<stable>S[ D])(?P<number>[-+ .0-9]*[0-9]| +) (?P<unit>[A-Z%]{1,3}) *",
-    ),
+    re.compile(rb"(?=.{15}\Z)(?P<stable>S[ D])(?P<number>[-+ .0-9]*[0-9]| +) (?P<unit>[A-Z%]{1,3}) *"),
     units=_CAPITALS,
     stable={b"S": True, b"SD": False},
 )
@@ -183,10 +165,7 @@ def _encode_creedmoor(shown: DisplayState, params: Params) -> bytes:
 
 
 _ADAM = TextFormat(
-    re.compile(
-        rb"(?=.{16}\Z)(?P<number>[-+ .0-9]*[0-9]| +)(?: |(?=PCS|pcs))(?P<unit>[A-Za-z%]{1,3}) *",
-    ),
-    units=UNITS,
+    re.compile(rb"(?=.{16}\Z)(?P<number>[-+ .0-9]*[0-9]| +)(?: |(?=PCS|pcs))(?P<unit>[A-Za-z%]{1,3}) *"), units=UNITS
 )
 
 
@@ -204,114 +183,90 @@ _PUBLIC = "public source (a controller for many balances)"
 PROTOCOLS: tuple[ScaleProtocol, ...] = (
     ScaleProtocol(
         id="gg_14",
-        mode=TransmissionMode.STREAM,
         reports=("weight", "unit"),
-        trade=True,
         make_decoder=_always(_lines(_GG.parse, 12)),
         encode_frame=_encode_gg,
         line=LineSettings(600),
         parameters=(COMMUNICATION_ID,),
         commands={name: _gg_command(letter) for name, letter in _GG_LETTERS.items()},
-        about=FormatDescription(
-            devices="G&G, Shuangjie (双杰) bench balances",
-            source="G&G manual, serial interface",
-            wiring="DB9 straight through: 2 RXD, 3 TXD, 5 GND",
-            menu="600 baud (as delivered) to 9600 8N1; printing only while stable is a setting of the balance: switch "
-            "it on, for the line does not say whether the weight is stable",
-            picture="""\
+        devices="G&G, Shuangjie (双杰) bench balances",
+        source="G&G manual, serial interface",
+        wiring="DB9 straight through: 2 RXD, 3 TXD, 5 GND",
+        menu="600 baud (as delivered) to 9600 8N1; printing only while stable is a setting of the balance: switch "
+        "it on, for the line does not say whether the weight is stable",
+        picture="""\
 s  n n n n n n n n  u u u  CR LF
 |  |                `-- unit
 |  `------------------- number, 8 or 9 characters, right-aligned
 `---------------------- - or space""",
-        ),
     ),
     ScaleProtocol(
         id="kern_18",
-        mode=TransmissionMode.STREAM,
         reports=("weight", "unit", "stable"),
-        trade=True,
         make_decoder=lambda given: LineEngine(_KERN[given[UNIT_MEANS.name]]),
         encode_frame=_encode_kern,
         parameters=(UNIT_MEANS,),
-        about=FormatDescription(
-            devices="older KERN balances",
-            source="KERN manuals, 18-character print line",
-            menu="print or continuous output, 9600 8N1; if the unit is left away while unstable, set `unit_means`",
-            picture="""\
+        devices="older KERN balances",
+        source="KERN manuals, 18-character print line",
+        menu="print or continuous output, 9600 8N1; if the unit is left away while unstable, set `unit_means`",
+        picture="""\
 n n n n n n n n n n n n  _  u u u  CR LF
 |                           `-- unit, left-aligned; blank while unstable, if set so
 `------------------------------ number, right-aligned, the minus sign directly before the digits""",
-        ),
     ),
     ScaleProtocol(
         id="steinberg_sbs",
-        mode=TransmissionMode.STREAM,
         reports=("weight", "unit", "stable"),
-        trade=True,
         make_decoder=_always(_lines(_STEINBERG.parse, 15, head=b"(?=S[ D])")),
         encode_frame=_encode_steinberg,
-        about=FormatDescription(
-            devices="Steinberg SBS",
-            source=_PUBLIC,
-            menu="continuous output, 9600 8N1",
-            picture="""\
+        devices="Steinberg SBS",
+        source=_PUBLIC,
+        menu="continuous output, 9600 8N1",
+        picture="""\
 S _ | S D  n n n n n n n n n  _  U U U  CR LF
 |          |                     `-- unit in capitals
 |          `------------------------ number, right-aligned
 `----------------------------------- S stable, SD dynamic""",
-        ),
     ),
     ScaleProtocol(
         id="ussolid",
-        mode=TransmissionMode.STREAM,
         reports=("weight", "unit", "overload", "underload"),
-        trade=True,
         make_decoder=_always(_lines(_parse_ussolid, 13)),
         encode_frame=_encode_ussolid,
-        about=FormatDescription(
-            devices="U.S. Solid balances",
-            source=_PUBLIC,
-            menu="continuous output, 9600 8N1",
-            picture="""\
+        devices="U.S. Solid balances",
+        source=_PUBLIC,
+        menu="continuous output, 9600 8N1",
+        picture="""\
 s  n n n n n n n n n  u u u  CR LF
 |  |                  `-- unit, glued on
 |  `--------------------- number, right-aligned; ~ in place of digits: out of range
 `------------------------ sign""",
-        ),
     ),
     ScaleProtocol(
         id="creedmoor",
-        mode=TransmissionMode.STREAM,
         reports=("weight", "unit"),
-        trade=True,
         make_decoder=_always(_lines(_CREEDMOOR.parse, 12, head=b"(?=[-+ ][.0-9]{7} )")),
         encode_frame=_encode_creedmoor,
-        about=FormatDescription(
-            devices="Creedmoor balances",
-            source=_PUBLIC,
-            menu="continuous output, 9600 8N1",
-            picture="""\
+        devices="Creedmoor balances",
+        source=_PUBLIC,
+        menu="continuous output, 9600 8N1",
+        picture="""\
 s  0 0 0 0 0 0 0  _  u u u  CR LF
 |  |                 `-- unit
 |  `-------------------- number with its point, filled with zeros
 `----------------------- sign""",
-        ),
     ),
     ScaleProtocol(
         id="adam_highland",
-        mode=TransmissionMode.STREAM,
         reports=("weight", "unit"),
-        trade=True,
         make_decoder=_always(_lines(_ADAM.parse, 16)),
         encode_frame=_encode_adam,
-        about=FormatDescription(
-            devices="Adam Highland",
-            source=_PUBLIC,
-            menu="continuous output or print key, 9600 8N1",
-            picture="""\
+        devices="Adam Highland",
+        source=_PUBLIC,
+        menu="continuous output or print key, 9600 8N1",
+        picture="""\
 n n n n n n n n n n n n  _  u u u  CR LF
 |                           `-- unit; PCS without the space before it
 `------------------------------ number, right-aligned""",
-        ),
     ),
 )

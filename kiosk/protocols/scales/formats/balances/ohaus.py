@@ -1,21 +1,8 @@
 """Ohaus print lines (RS232 manual p. 5, Defender 3000 p. 37, Ranger RC p. 36, RD p. 29, Navigator p. 93).
 
-::
-
-    s _ n n n n n n n _ u u u u u m g g g  CR LF        Defender as its manual says
-    s n n n n n n n _ u u u u u m g...  CR LF           Defender 3000 as it sends (captures of two devices)
-    |   |               |         | `-- G gross, N or NET net, T tare, or blank; padded to three by the manual alone
-    |   |               |         `---- ? unstable, space stable
-    |   |               `-------------- five characters, left-aligned
-    |   `------------------------------ seven characters, right-aligned
-    `---------------------------------- space or '-'
-
-    s _ _ n n n n n n n _ u u _ m _ g g g  CR LF         Ranger: legend NET, or B/G for gross
-
-    n n n n n n n n n n n [n] _ u... [ ?] [ legend]  CR LF   Scout, Navigator: 11 or 12 characters (10 on NVT)
-
-A legend TOTAL, or T, is not what lies on the pan. Commands are answered by ``OK!`` and ``ES`` on newer models. Over
-and under their range most print nothing, some ``Err8.3`` and ``Err8.4``.
+The legend is padded to three characters by the manual of the Defender alone. The number of Scout and Navigator has 11
+or 12 characters (10 on NVT). A legend TOTAL, or T, is not what lies on the pan. Commands are answered by ``OK!`` and
+``ES`` on newer models. Over and under their range most print nothing, some ``Err8.3`` and ``Err8.4``.
 
 Every number stands in a field of fixed width that begins with a blank or the minus: a number whose head was cut off
 fits no layout. ``any`` takes all of them, and with NET a lost or doubled byte can make one layout of another; net is
@@ -27,17 +14,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import (
-    DisplayState,
-    FormatDescription,
-    Params,
-    ScaleProtocol,
-    TransmissionMode,
-)
+from kiosk.protocols.scales.shared.protocol import DisplayState, Params, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, RejectReason
 from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT, ReplyPattern, match_reply
 from kiosk.protocols.scales.shared.text_format import ANY_CASE, TextFormat
@@ -88,12 +68,10 @@ _DEFENDER = _row(
     rb"(?P<unit>[A-Za-z%][A-Za-z% ]{4})(?P<stable>[? ])" + rb"(?=.{3}\Z)(?:(?P<net>G|NET|N)|(?P<record>T))? *",
 )
 _DEFENDER_3000 = _row(
-    rb"[- ][-0-9. ]{6}[0-9]",
-    rb"(?P<unit>[A-Za-z%][A-Za-z% ]{4})(?P<stable>[? ])(?:(?P<net>G|NET|N)|(?P<record>T))",
+    rb"[- ][-0-9. ]{6}[0-9]", rb"(?P<unit>[A-Za-z%][A-Za-z% ]{4})(?P<stable>[? ])(?:(?P<net>G|NET|N)|(?P<record>T))"
 )
 _RANGER = _row(
-    rb"[- ]  [-0-9. ]{6}[0-9]",
-    rb"(?P<unit>[A-Za-z%][A-Za-z%]| [A-Za-z%]|[A-Za-z%] ) (?P<stable>[? ]) (?P<net>NET|B/G)",
+    rb"[- ]  [-0-9. ]{6}[0-9]", rb"(?P<unit>[A-Za-z%][A-Za-z%]| [A-Za-z%]|[A-Za-z%] ) (?P<stable>[? ]) (?P<net>NET|B/G)"
 )
 _LAYOUTS = {
     "any": (_DEFENDER, _DEFENDER_3000, _RANGER, *_wide(11, 12)),
@@ -186,13 +164,21 @@ def _respond(name: str, shown: DisplayState, params: Params) -> bytes:
     return b"OK!\r\n" + (encode_frame(shown, params) if name == "stream_on" else b"")
 
 
-_ABOUT = FormatDescription(
-    devices="Ohaus Defender, Defender 3000, Ranger, Scout, Navigator",
-    source="Ohaus RS232 manual p. 5, Defender 3000 p. 37 and captures of two of them, Ranger RC p. 36, RD p. 29, "
-    "Navigator p. 93",
-    menu="print continuous; 2400 or 9600; data bits and parity by model: 7N2, 7E1 or 8N1. Set `layout` by the model: "
-    "then a lost or doubled byte cannot make one layout of another",
-    picture="""\
+PROTOCOLS = (
+    ScaleProtocol(
+        id="ohaus_print",
+        reports=("weight", "unit", "stable", "net", "tare"),
+        make_decoder=_decoder,
+        encode_frame=encode_frame,
+        respond=_respond,
+        commands=_COMMANDS,
+        parameters=(LAYOUT,),
+        devices="Ohaus Defender, Defender 3000, Ranger, Scout, Navigator",
+        source="Ohaus RS232 manual p. 5, Defender 3000 p. 37 and captures of two of them, Ranger RC p. 36, "
+        "RD p. 29, Navigator p. 93",
+        menu="print continuous; 2400 or 9600; data bits and parity by model: 7N2, 7E1 or 8N1. Set `layout` by the "
+        "model: then a lost or doubled byte cannot make one layout of another",
+        picture="""\
 s _ n n n n n n n _ u u u u u m g g g  CR LF      Defender as its manual says
 s n n n n n n n _ u u u u u m g...  CR LF         Defender 3000 as it sends
 |   |               |         | `-- G gross, N or NET net, T tare, or blank
@@ -204,19 +190,5 @@ s n n n n n n n _ u u u u u m g...  CR LF         Defender 3000 as it sends
 s _ _ n n n n n n n _ u u _ m _ g g g  CR LF      Ranger: legend NET, or B/G for gross
 
 n n n n n n n n n n n [n] _ u... [ ?] [ legend]  CR LF      Scout, Navigator""",
-)
-
-PROTOCOLS = (
-    ScaleProtocol(
-        id="ohaus_print",
-        mode=TransmissionMode.STREAM,
-        reports=("weight", "unit", "stable", "net", "tare"),
-        trade=True,
-        make_decoder=_decoder,
-        encode_frame=encode_frame,
-        respond=_respond,
-        commands=plain(_COMMANDS),
-        parameters=(LAYOUT,),
-        about=_ABOUT,
     ),
 )

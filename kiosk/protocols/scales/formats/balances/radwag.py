@@ -1,14 +1,5 @@
 """Radwag balances and indicators (Radwag manuals; WTC manual p. 48).
 
-::
-
-    C C C  m _ s  n n n n n n n n n  _ u u u  CR LF
-    |      |   |  |                    `-- unit, left-aligned
-    |      |   |  `----------------------- nine characters, right-aligned
-    |      |   `-------------------------- space or '-'
-    |      `------------------------------ space stable, ? unstable, ^ over, v under
-    `------------------------------------- S, SI, SU, SUI: the command that is answered; OT: a tare
-
 A price scale (WTC) answers SI without the space behind the mark and without a unit, with price and amount behind the
 mass. An action is answered by ``XX A`` (begun) and ``XX D`` (done), or by ``XX I`` (not now), ``XX E`` (never stable),
 ``XX ^`` and ``XX v`` (outside its range); ``ES`` is a command that is not known.
@@ -18,17 +9,8 @@ from __future__ import annotations
 
 import re
 
-from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
-from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import (
-    DisplayState,
-    FormatDescription,
-    Params,
-    Poll,
-    ScaleProtocol,
-    TransmissionMode,
-)
+from kiosk.protocols.scales.shared.protocol import DisplayState, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, RejectReason
 from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT, ReplyPattern, match_reply
 from kiosk.protocols.scales.shared.text_format import UNITS, TextFormat
@@ -80,10 +62,6 @@ def _parse(line: bytes) -> Decoded:
     return match_reply(_REPLIES, line) or _FORMATS[0].parse(line)
 
 
-def _decoder(_: Params) -> Decoder:
-    return LineEngine(LineProfile(_MAX_LINE_BYTES, _HEAD, _parse))
-
-
 def _answered(name: bytes, shown: DisplayState) -> bytes:
     number = format(abs(shown.weight), "9f").encode("ascii")
     unit = shown.unit.encode("ascii")
@@ -132,30 +110,24 @@ def _ended(name: str, word: bytes, shown: DisplayState) -> bytes:
     return b"%b %b\r\n" % (word, b"D" if shown.stable else b"E")
 
 
-_ABOUT = FormatDescription(
-    devices="Radwag balances and indicators, WTC price scales",
-    source="Radwag manuals (WTC p. 48), tables of commands and answers",
-    menu="9600 8N1",
-    picture="""\
+PROTOCOLS = (
+    ScaleProtocol(
+        id="radwag",
+        reports=("weight", "unit", "stable", "overload", "underload", "tare"),
+        make_decoder=lambda _: LineEngine(LineProfile(_MAX_LINE_BYTES, _HEAD, _parse)),
+        encode_frame=encode_frame,
+        respond=_respond,
+        commands=_COMMANDS,
+        poll=Poll(interval_s=0.2, timeout_s=1.0, retries=2),
+        devices="Radwag balances and indicators, WTC price scales",
+        source="Radwag manuals (WTC p. 48), tables of commands and answers",
+        menu="9600 8N1",
+        picture="""\
 C C C  m _ s  n n n n n n n n n  _ u u u  CR LF
 |      |   |  |                    `-- unit, left-aligned
 |      |   |  `----------------------- nine characters, right-aligned
 |      |   `-------------------------- space or -
 |      `------------------------------ space stable, ? unstable, ^ over, v under
 `------------------------------------- S, SI, SU, SUI: the command that is answered; OT: a tare""",
-)
-
-PROTOCOLS = (
-    ScaleProtocol(
-        id="radwag",
-        mode=TransmissionMode.POLL,
-        reports=("weight", "unit", "stable", "overload", "underload", "tare"),
-        trade=True,
-        make_decoder=_decoder,
-        encode_frame=encode_frame,
-        respond=_respond,
-        commands=plain(_COMMANDS),
-        poll=Poll(interval_s=0.2, timeout_s=1.0, retries=2),
-        about=_ABOUT,
     ),
 )

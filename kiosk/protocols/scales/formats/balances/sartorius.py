@@ -1,13 +1,5 @@
 """Sartorius SBI text lines (CP 323 S p. 55, LE 2202 S p. 51, GC 803 p. 57, Quintix p. 87, WZA p. 24).
 
-::
-
-    [I I I I I I]  s _ n n n n n n n n _ u u u  0D 0A        16 characters, 22 with the identification
-     |             |   |                 `-- unit, left-aligned; blank while unstable
-     |             |   `-- eight characters, right-aligned; [ ] around a digit that is not verified
-     |             `-- + - or a space
-     `-- N net, G gross, T tare, Stat status
-
 A status line has a word in place of the number: H, High over, L, Low under, --, Cal, Err and a number. Digits in square
 brackets are not for trade: such a line has no weight. A port that is opened behind the identification of a tare line
 sees a line of 16 characters: the parameter ``length`` says which of the two the balance is set to.
@@ -19,20 +11,11 @@ import re
 from collections.abc import Mapping
 from functools import partial
 
-from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.shared.numbers import from_text, to_text
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import (
-    DisplayState,
-    FormatDescription,
-    LineSettings,
-    Params,
-    Poll,
-    ScaleProtocol,
-    TransmissionMode,
-)
+from kiosk.protocols.scales.shared.protocol import DisplayState, LineSettings, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 
 LENGTH = Parameter(
@@ -77,7 +60,7 @@ def _parse(line: bytes, length: str) -> Decoded:
 def _condition(word: bytes, line: bytes) -> Decoded:
     if word in _OVER or word in _UNDER:
         over = word in _OVER
-        return Reading(None, None, stable=None, net=None, overload=over, underload=not over, raw=line)
+        return Reading(None, None, overload=over, underload=not over, raw=line)
     if word.startswith(b"Err"):
         return Rejected(RejectReason.DEVICE_ERROR, line)
     return Rejected(RejectReason.BUSY if word.startswith(b"Cal") else RejectReason.NO_WEIGHT, line)
@@ -115,30 +98,22 @@ def _respond(name: str, shown: DisplayState, params: Params) -> bytes:
     return encode_frame(shown, params) if name in ("request_weight", "print") else b""
 
 
-_COMMANDS = plain({"request_weight": b"\x1bP\r\n", "print": b"\x1bP\r\n", "tare": b"\x1bT\r\n", "zero": b"\x1bV\r\n"})
-
-_ABOUT = FormatDescription(
-    devices="Sartorius and Minebea CP, LE, GC, Quintix, WZA; other balances with SBI",
-    source="CP 323 S p. 55, LE 2202 S p. 51, GC 803 p. 57, Quintix p. 87, WZA p. 24",
-    menu="SBI, 1200 7O1 with hardware handshake, newer ones 9600 8O1; 22 characters, so that net is told",
-    picture="""\
-[identification(6)]  sign  space  number(8)  space  unit(3)  0D 0A
- `-- N net, G gross, T tare, Stat            `-- blank while unstable""",
-)
-
 PROTOCOLS = (
     ScaleProtocol(
         id="sartorius_sbi",
-        mode=TransmissionMode.POLL,
         reports=("weight", "unit", "stable", "net", "overload", "underload", "tare"),
-        trade=True,
         make_decoder=_decoder,
         encode_frame=encode_frame,
         line=LineSettings(1200, 7, "O"),
         parameters=(LENGTH,),
-        commands=_COMMANDS,
+        commands={"request_weight": b"\x1bP\r\n", "print": b"\x1bP\r\n", "tare": b"\x1bT\r\n", "zero": b"\x1bV\r\n"},
         poll=Poll(interval_s=0.5, timeout_s=1.0),
         respond=_respond,
-        about=_ABOUT,
+        devices="Sartorius and Minebea CP, LE, GC, Quintix, WZA; other balances with SBI",
+        source="CP 323 S p. 55, LE 2202 S p. 51, GC 803 p. 57, Quintix p. 87, WZA p. 24",
+        menu="SBI, 1200 7O1 with hardware handshake, newer ones 9600 8O1; 22 characters, so that net is told",
+        picture="""\
+[identification(6)]  sign  space  number(8)  space  unit(3)  0D 0A
+ `-- N net, G gross, T tare, Stat            `-- blank while unstable""",
     ),
 )

@@ -1,35 +1,19 @@
 """MT-SICS of Mettler Toledo, which KERN's KCP follows (AL-IC manual p. 72, AT p. 87, XPR; KCP-ZB 1.1.2).
 
-::
-
-    S _ S _ n n n n n n n n n n _ u...  CR LF
-    |   |   |                     `-- g, kg, mg, lb, oz, pcs, %
-    |   |   `------------------------ ten characters, right-aligned
-    |   `---------------------------- S stable, D moving; I not now, + overload, - underload, L bad parameter
-    `-------------------------------- the answer to S, SI, SIR and SR
-
 Any other first word answers another command: ``Z A`` done, ``Z +`` outside the zero range, ``T S value unit``,
-``TI D value unit`` and ``TA A value unit`` carry a tare and are never a weight. ``ES``, ``ET`` and ``EL`` are errors.
-``I4 A "number"`` answers ``@`` and is sent unasked when the power comes back. Weigh modules add codes behind the second
-character: it is read, not the whole line.
+``TI D value unit`` and ``TA A value unit`` carry a tare and are never a weight. L as the second character refuses a
+parameter; ``ES``, ``ET`` and ``EL`` are errors. ``I4 A "number"`` answers ``@`` and is sent unasked when the power
+comes back. Weigh modules add codes behind the second character: it is read, not the whole line.
 """
 
 from __future__ import annotations
 
 import re
 
-from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import (
-    DisplayState,
-    FormatDescription,
-    Params,
-    Poll,
-    ScaleProtocol,
-    TransmissionMode,
-)
+from kiosk.protocols.scales.shared.protocol import DisplayState, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, RejectReason
 from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT, ReplyPattern, match_reply
 from kiosk.protocols.scales.shared.text_format import ANY_CASE, TextFormat
@@ -137,30 +121,24 @@ def _set(name: str, shown: DisplayState) -> bytes:
     return _DONE[name] if name == "zero" else b"T S %b\r\n" % _number(shown)
 
 
-_ABOUT = FormatDescription(
-    devices="Mettler Toledo balances and terminals, KERN with KCP",
-    source="MT-SICS manuals AL-IC p. 72, AT p. 87 and XPR; KERN KIB-TM and KCP-ZB 1.1.2",
-    menu="MT-SICS, 9600 8N1 (UC3 terminals 7E1); KERN: KCP, automatic print off",
-    picture="""\
+PROTOCOLS = (
+    ScaleProtocol(
+        id="mt_sics",
+        reports=("weight", "unit", "stable", "overload", "underload", "tare"),
+        make_decoder=_decoder,
+        encode_frame=encode_frame,
+        respond=_respond,
+        commands=_COMMANDS,
+        parameters=(WIDTH,),
+        poll=Poll(interval_s=0.2, timeout_s=1.0, retries=2),
+        devices="Mettler Toledo balances and terminals, KERN with KCP",
+        source="MT-SICS manuals AL-IC p. 72, AT p. 87 and XPR; KERN KIB-TM and KCP-ZB 1.1.2",
+        menu="MT-SICS, 9600 8N1 (UC3 terminals 7E1); KERN: KCP, automatic print off",
+        picture="""\
 S _ S _ n n n n n n n n n n _ u...  CR LF
 |   |   |                     `-- g, kg, mg, lb, oz, pcs, %
 |   |   `------------------------ ten characters, right-aligned
 |   `---------------------------- S stable, D moving; I not now, + overload, - underload
 `-------------------------------- the answer to S, SI, SIR""",
-)
-
-PROTOCOLS = (
-    ScaleProtocol(
-        id="mt_sics",
-        mode=TransmissionMode.POLL,
-        reports=("weight", "unit", "stable", "overload", "underload", "tare"),
-        trade=True,
-        make_decoder=_decoder,
-        encode_frame=encode_frame,
-        respond=_respond,
-        commands=plain(_COMMANDS),
-        parameters=(WIDTH,),
-        poll=Poll(interval_s=0.2, timeout_s=1.0, retries=2),
-        about=_ABOUT,
     ),
 )

@@ -1,19 +1,14 @@
 """Checkout scales of Mettler Toledo: 8217 and 8213 (DIVA service manual p. 39-45; Salter 3700LP p. 11).
 
-Polled by single letters, at least 200 ms apart, 7E1; bit 7 of every byte is cleared first::
-
-    02  n n . n n n [N]  0D      weight: kg has three decimals, lb two (8213: a 0 in front); H gives one more; N net
-    02  ?  b             0D      no weight, but how the scale stands
-           `-- bit 0 motion, 1 over capacity, 2 under zero, 3 outside zero capture, 4 at zero, 5 net, 6 always 1
-    02                   0D      the self-test has begun
-    02  E                0D      echo on, F off
+Polled by single letters, at least 200 ms apart, 7E1; bit 7 of every byte is cleared first. kg has three decimals, lb
+two (8213: a 0 in front); H gives one more. An empty frame: the self-test has begun; its result is a status with @ for
+"passed". E: the echo is on, F: off.
 
 The unit is not sent: it is set at the scale and by ``metric``, which takes the decimals of that unit. A scale that is
 set to kg and answers as one of pounds was switched: the weight is told in lb, which the station refuses by that name,
 and never as kg. The other way round a frame of kilograms is refused as damage: a doubled digit would make kg of lb.
 A weight comes only while it is stable, in range and not negative; where the scale sends it once, what follows until
-the load changes is a status without motion: no new weighing. The result of the self-test is the same frame with @ for
-"passed".
+the load changes is a status without motion: no new weighing.
 """
 
 from __future__ import annotations
@@ -23,20 +18,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile
 from kiosk.protocols.scales.shared.numbers import from_text
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import (
-    DisplayState,
-    FormatDescription,
-    LineSettings,
-    Params,
-    Poll,
-    ScaleProtocol,
-    TransmissionMode,
-)
+from kiosk.protocols.scales.shared.protocol import DisplayState, LineSettings, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 from kiosk.protocols.scales.shared.replies import ACKNOWLEDGEMENT
 
@@ -65,7 +51,6 @@ class _Model:
         return b"" if given[METRIC.name] == "true" else self.pounds_lead
 
     def weight(self, given: Params) -> re.Pattern[bytes]:
-        """A weight with its mark of net."""
         decimals = (3 if given[METRIC.name] == "true" else 2) + (given[HIGH_RESOLUTION.name] == "true")
         return re.compile(rb"(%b[0-9]{2}\.[0-9]{%d})(N?)" % (self.lead(given), decimals))
 
@@ -172,22 +157,18 @@ _PICTURE = """\
 def _row(model: _Model, devices: str, picture: str) -> ScaleProtocol:
     return ScaleProtocol(
         id=model.id,
-        mode=TransmissionMode.POLL,
         reports=("weight", "unit", "stable", "net", "overload", "underload"),
-        trade=True,
         make_decoder=partial(_decoder, model),
         encode_frame=partial(_encode, model),
         respond=partial(_respond, model),
-        commands={"read": _asks, "request_weight": _asks, **plain(_KEYS)},
+        commands={"read": _asks, "request_weight": _asks, **_KEYS},
         parameters=(METRIC, HIGH_RESOLUTION),
         poll=Poll(interval_s=0.25, timeout_s=0.5, retries=2),
         line=LineSettings(9600, 7, "E", 1),
-        about=FormatDescription(
-            devices=devices,
-            source="Mettler Toledo DIVA service manual p. 39-45, Salter 3700LP p. 11, Datalogic KA-01089",
-            menu="9600 7E1, echo off; a scale set to pounds needs `metric=false`",
-            picture=picture,
-        ),
+        devices=devices,
+        source="Mettler Toledo DIVA service manual p. 39-45, Salter 3700LP p. 11, Datalogic KA-01089",
+        menu="9600 7E1, echo off; a scale set to pounds needs `metric=false`",
+        picture=picture,
     )
 
 

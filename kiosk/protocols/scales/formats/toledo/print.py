@@ -1,30 +1,9 @@
-"""What the print key of a Toledo bench balance and of a JIK-6CAB sends.
+"""What the print key of a Toledo bench balance and of a JIK-6CAB sends (captures in public sources).
 
-``mt_print``, lines of 26 or 27 bytes with CR LF (captures of an MS204TS in a public source)::
-
-    _____ L  ________7.385 _ kg__  CR LF
-          |          |       `-- unit, left-aligned
-          |          `---------- weight, right-aligned
-          `--------------------- N net, G gross, T tare: a tare line is not a weight
-
-``mt_jik6cab``, a block of lines (captures in a public source; the date is parted by - or /)::
-
-    ^KJIK000         header
-    2026-03-09       date, time
-    17:05:21
-      0.250 kg       tare
-      7.635 kg       gross
-    0                two lines whose meaning is not known
-    0
-      7.385 kg       net, twice
-      7.385 kg
-        0 pcs        count
-    ...              empty lines and a letter
-    ~P1              trailer
-
-The lines have no words; where an indicator sets a word in front of them (Tare, Gross, Net), the word counts and not
-the place. Neither format has a check, but a block says its weight three times: net = gross - tare must hold, and all
-have the same decimals.
+``mt_print``: lines of 26 or 27 bytes with CR LF, of an MS204TS. ``mt_jik6cab``: a block of lines; the date is parted by
+- or /, and empty lines and a letter stand before the trailer. The lines have no words; where an indicator sets a word
+in front of them (Tare, Gross, Net), the word counts and not the place. Neither format has a check, but a block says
+its weight three times: net = gross - tare must hold, and all have the same decimals.
 """
 
 from __future__ import annotations
@@ -38,13 +17,7 @@ from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.shared.numbers import from_text
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import (
-    DisplayState,
-    FormatDescription,
-    Params,
-    ScaleProtocol,
-    TransmissionMode,
-)
+from kiosk.protocols.scales.shared.protocol import DisplayState, Params, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Rejected, RejectReason
 from kiosk.protocols.scales.shared.text_format import ANY_CASE, TextFormat
 
@@ -147,16 +120,7 @@ def _weighed(masses: _Lines, block: bytes) -> Decoded:
     alike = {(unit, number.as_tuple().exponent) for _, number, unit in masses}
     if len(alike) != 1 or tare is None or net is None or gross is None or net != gross - tare:
         return Rejected(RejectReason.FRAMING, block)
-    return Reading(
-        net,
-        masses[0][2],
-        stable=None,
-        net=bool(tare),
-        overload=None,
-        underload=None,
-        raw=block,
-        tare=tare,
-    )
+    return Reading(net, masses[0][2], net=bool(tare), raw=block, tare=tare)
 
 
 def _by_place(masses: _Lines) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
@@ -193,21 +157,39 @@ def _encode_block(shown: DisplayState, params: Params) -> bytes:
 
 
 _SOURCE = "captures of the devices in a public source"
-_PRINT_ABOUT = FormatDescription(
-    devices="Mettler Toledo MS and MS-TS bench balances, by print key",
-    source=_SOURCE,
-    menu="print-out with CR LF. Nothing comes until the key is pressed.",
-    picture="""\
+
+_PRESSED = (
+    "it sends one line at each press of its print key, and a rest of half a second cannot be seen in one line. "
+    "Set the indicator to continuous output, or to another format"
+)
+
+PROTOCOLS: tuple[ScaleProtocol, ...] = (
+    ScaleProtocol(
+        id="mt_print",
+        reports=("weight", "unit", "net", "tare"),
+        no_booking=_PRESSED,
+        make_decoder=_print_decoder,
+        encode_frame=_encode_print,
+        parameters=(LENGTH,),
+        devices="Mettler Toledo MS and MS-TS bench balances, by print key",
+        source=_SOURCE,
+        menu="print-out with CR LF. Nothing comes until the key is pressed.",
+        picture="""\
 _____ L  ________7.385 _ kg__  CR LF
       |          |       `-- unit, left-aligned
       |          `---------- weight, right-aligned
       `--------------------- N net, G gross, T tare (not a weight)""",
-)
-_BLOCK_ABOUT = FormatDescription(
-    devices="JIK-6CAB, by print key",
-    source=_SOURCE,
-    menu="print-out of all lines. Nothing comes until the key is pressed.",
-    picture="""\
+    ),
+    ScaleProtocol(
+        id="mt_jik6cab",
+        reports=("weight", "unit", "net", "tare"),
+        no_booking=_PRESSED,
+        make_decoder=_block_decoder,
+        encode_frame=_encode_block,
+        devices="JIK-6CAB, by print key",
+        source=_SOURCE,
+        menu="print-out of all lines. Nothing comes until the key is pressed.",
+        picture="""\
 ^KJIK000        header
 2026-03-09      date, time
 17:05:21
@@ -219,33 +201,5 @@ _BLOCK_ABOUT = FormatDescription(
   7.385 kg
     0 pcs       count
 ~P1             trailer""",
-)
-
-_PRESSED = (
-    "it sends one line at each press of its print key, and a rest of half a second cannot be seen in one line. "
-    "Set the indicator to continuous output, or to another format"
-)
-
-PROTOCOLS: tuple[ScaleProtocol, ...] = (
-    ScaleProtocol(
-        id="mt_print",
-        mode=TransmissionMode.STREAM,
-        reports=("weight", "unit", "net", "tare"),
-        trade=True,
-        no_booking=_PRESSED,
-        make_decoder=_print_decoder,
-        encode_frame=_encode_print,
-        parameters=(LENGTH,),
-        about=_PRINT_ABOUT,
-    ),
-    ScaleProtocol(
-        id="mt_jik6cab",
-        mode=TransmissionMode.STREAM,
-        reports=("weight", "unit", "net", "tare"),
-        trade=True,
-        no_booking=_PRESSED,
-        make_decoder=_block_decoder,
-        encode_frame=_encode_block,
-        about=_BLOCK_ABOUT,
     ),
 )

@@ -1,18 +1,9 @@
 """Toledo standard continuous output: Mettler Toledo terminals and the many copies with a "托利多" format.
 
-17 bytes, 18 with the check byte (Toledo Wildcat manual p. 40-41, LIDEN LUW2001 manual p. 15-17)::
-
-    02  A B C  w w w w w w  t t t t t t  0D  [k]
-        | | |  |            |                 `-- two's complement of the sum of all bytes before it, 7 bits
-        | | |  |            `-------------------- tare, six digits without point
-        | | |  `--------------------------------- weight on the display, gross or net, six digits without point
-        | | `-- C: bits 0-2 unit (0 see B, 1 g, 2 t, 3 oz, 4 ozt), 3 print asked for, 4 expanded display
-        | `---- B: 0 net, 1 negative, 2 out of range, 3 in motion, 4 kg (else lb), 6 zero not captured since power-up
-        `------ A: bits 0-2 point (0 x100, 1 x10, 2 none, 3-7 one to five decimals), 3-4 scale interval 1, 2 or 5
-
-Leading zeros may be spaces. Bit 5 of the status words is said to be always 1 and is not on all copies. The check byte
-may be any value, 02 and 0D too. A status word of 02 is taken for the start of the next frame, as everywhere: it would
-take a copy without bit 5 that weighs in pounds or tonnes.
+17 bytes, 18 with the check byte (Toledo Wildcat manual p. 40-41, LIDEN LUW2001 manual p. 15-17): the two's complement
+of the sum of all bytes before it, 7 bits, and any value, 02 and 0D too. Leading zeros may be spaces. Bit 5 of the
+status words is said to be always 1 and is not on all copies. A status word of 02 is taken for the start of the next
+frame, as everywhere: it would take a copy without bit 5 that weighs in pounds or tonnes.
 
 The point is told by word A alone. An expanded display (C bit 4) shows one digit more, and A then says so itself; on a
 LIDEN LUW2001 that bit is always 1, as bits 4 and 6 of A are, and bit 0 of C is pounds, not grams (manual p. 17).
@@ -29,19 +20,11 @@ from decimal import Decimal
 from functools import partial
 from types import MappingProxyType
 
-from kiosk.protocols.scales.shared.commands import plain
 from kiosk.protocols.scales.shared.frame_length import FrameLengthEngine, FrameLengthProfile, fixed_length
 from kiosk.protocols.scales.shared.numbers import from_digits, to_digits
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import (
-    DisplayState,
-    FormatDescription,
-    LineSettings,
-    Params,
-    ScaleProtocol,
-    TransmissionMode,
-)
+from kiosk.protocols.scales.shared.protocol import DisplayState, LineSettings, Params, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Rejected, RejectReason
 
 _HEAD = re.compile(rb"\x02(?!\x02)")
@@ -186,16 +169,25 @@ def encode_frame(shown: DisplayState, params: Params) -> bytes:
     return frame + bytes((-sum(frame) % 128,)) if params[CHECKSUM.name] == "on" else frame
 
 
-_COMMANDS = {"clear_tare": b"C", "tare": b"T", "print": b"P", "zero": b"Z"}
-
-_ABOUT = FormatDescription(
-    devices="Mettler Toledo IND2xx, IND5xx, Jaguar, Puma, LIDEN and many Chinese indicators with a 托利多 format",
-    source="Toledo Wildcat manual p. 40-41, LIDEN LUW2001 manual p. 15-17",
-    menu="continuous output, at least 4800 baud; Mettler Toledo terminals often 9600 7E1, copies 8N1. Look up whether "
-    "the check byte is switched on, and set `checksum` the same. A display in steps of 10 or 100 needs `dummy_zeros`: "
-    "*Teach me this scale* finds it with a known weight. A LIDEN LUW2001 set to kg needs nothing more; in "
-    "pounds, which the station refuses, it needs `units=liden`. The commands are not acknowledged.",
-    picture="""\
+PROTOCOLS: tuple[ScaleProtocol, ...] = (
+    ScaleProtocol(
+        id="mt_continuous",
+        reports=("weight", "unit", "stable", "net", "overload", "underload", "tare"),
+        make_decoder=_decoder,
+        encode_frame=encode_frame,
+        line=LineSettings(9600, 7, "E"),
+        parameters=(CHECKSUM, DUMMY_ZEROS, UNITS),
+        undecided=_undecided,
+        commands={"clear_tare": b"C", "tare": b"T", "print": b"P", "zero": b"Z"},
+        respond=lambda name, shown, params: b"",
+        devices="Mettler Toledo IND2xx, IND5xx, Jaguar, Puma, LIDEN and many Chinese indicators with a 托利多 format",
+        source="Toledo Wildcat manual p. 40-41, LIDEN LUW2001 manual p. 15-17",
+        menu="continuous output, at least 4800 baud; Mettler Toledo terminals often 9600 7E1, copies 8N1. Look up "
+        "whether the check byte is switched on, and set `checksum` the same. A display in steps of 10 or 100 needs "
+        "`dummy_zeros`: *Teach me this scale* finds it with a known weight. A LIDEN LUW2001 set to kg needs "
+        "nothing more; in pounds, which the station refuses, it needs `units=liden`. The commands are not "
+        "acknowledged.",
+        picture="""\
 02  A B C  w w w w w w  t t t t t t  0D  [k]
     | | |  |            |                 `-- check byte, when it is switched on
     | | |  |            `-- tare, six digits without point
@@ -203,21 +195,5 @@ _ABOUT = FormatDescription(
     | | `-- bits 0-2 unit (0 see B, 1 g, 2 t, 3 oz, 4 ozt), 3 print, 4 expanded display
     | `-- bits 0 net, 1 negative, 2 out of range, 3 in motion, 4 kg, 6 zero not captured
     `-- bits 0-2 point (0 x100, 1 x10, 2 none, 3-7 decimals), 3-4 scale interval""",
-)
-
-PROTOCOLS: tuple[ScaleProtocol, ...] = (
-    ScaleProtocol(
-        id="mt_continuous",
-        mode=TransmissionMode.STREAM,
-        reports=("weight", "unit", "stable", "net", "overload", "underload", "tare"),
-        trade=True,
-        make_decoder=_decoder,
-        encode_frame=encode_frame,
-        line=LineSettings(9600, 7, "E"),
-        parameters=(CHECKSUM, DUMMY_ZEROS, UNITS),
-        undecided=_undecided,
-        commands=plain(_COMMANDS),
-        respond=lambda name, shown, params: b"",
-        about=_ABOUT,
     ),
 )

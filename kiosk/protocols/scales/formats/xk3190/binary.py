@@ -1,25 +1,12 @@
 """Shanghai Yaohua XK3190 and its copies.
 
-``xk3190_tf0``, continuous, 12 bytes (XK3190-A9+ manual p. 9-11, XK3190-A23p p. 24-27)::
+``xk3190_tf0``, continuous, 12 bytes (XK3190-A9+ manual p. 9-11, XK3190-A23p p. 24-27). The number is what the display
+shows. Unit, stability, gross or net and overload are not sent. What the frame does at overload is not documented; the
+simulated indicator then sends nothing.
 
-    02  s  d d d d d d  p  c c  03
-        |  |            |  `-- XOR of bytes 2-9, high and low nibble, as '0'-'9', 'A'-'F'
-        |  |            `----- decimals, '0'-'4'
-        |  `------------------ six digits, most significant first
-        `--------------------- '+' or '-'
-
-The number is what the display shows. Unit, stability, gross or net and overload are not sent. What the frame
-does at overload is not documented; the simulated indicator then sends nothing.
-
-``xk3190_tf1``, command mode, also on RS-485 with several indicators (same manuals)::
-
-    host    02  a  k  c c  03                           a: address 'A'-'Z' = 1-26, k: command letter
-    answer  02  a  k  s d d d d d d p  c c  03          B gross, C tare, D net
-            02  a  A  c c  03                           handshake
-
-The check is the XOR of everything between 02 and the check characters. An indicator that was asked with a wrong
-check or another address keeps silent. Only the command letter tells gross from net: an answer under another letter
-than that of the question answers another one.
+``xk3190_tf1``, command mode, also on RS-485 with several indicators (same manuals). An indicator that was asked with a
+wrong check or another address keeps silent. Only the command letter tells gross from net: an answer under another
+letter than that of the question answers another one.
 """
 
 from __future__ import annotations
@@ -33,14 +20,7 @@ from kiosk.protocols.scales.shared.engines import FixedEngine, FixedProfile
 from kiosk.protocols.scales.shared.numbers import from_digits, to_text
 from kiosk.protocols.scales.shared.params import CHECKSUM, Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import (
-    DisplayState,
-    FormatDescription,
-    Params,
-    Poll,
-    ScaleProtocol,
-    TransmissionMode,
-)
+from kiosk.protocols.scales.shared.protocol import DisplayState, Params, Poll, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason
 
 _STX, _ETX = 0x02, 0x03
@@ -68,7 +48,7 @@ def _parse_tf0(frame: bytes, verify: bool) -> Decoded:
     if match is None:
         return Rejected(RejectReason.FRAMING, frame)
     weight = from_digits(match[1] == b"-", match[2], int(match[3]))
-    return Reading(weight, unit=None, stable=None, net=None, overload=None, underload=None, raw=frame)
+    return Reading(weight, unit=None, raw=frame)
 
 
 def _decoder_tf0(given: Params) -> Decoder:
@@ -104,7 +84,7 @@ def _answered(match: re.Match[bytes], frame: bytes) -> Decoded:
         return Record("tare", to_text(weight), frame)
     if match[2] not in _NET:
         return Rejected(RejectReason.NO_WEIGHT, frame)
-    return Reading(weight, unit=None, stable=None, net=_NET[match[2]], overload=None, underload=None, raw=frame)
+    return Reading(weight, unit=None, net=_NET[match[2]], raw=frame)
 
 
 def _decoder_tf1(given: Params) -> Decoder:
@@ -170,50 +150,28 @@ def _respond(name: str, shown: DisplayState, params: Params) -> bytes:
 
 
 _WIRING = "DB15: 6 RXD, 7 TXD, 8 GND. Its other pins carry the current loop of a scoreboard and may damage a port."
-_ABOUT = FormatDescription(
-    devices="Yaohua XK3190-A9, A9+, A6, A23p, D10, DS3 and their copies, set to tF=0",
-    source="XK3190-A9+ manual p. 9-11, XK3190-A23p manual p. 24-27",
-    wiring=_WIRING,
-    menu="tF=0, 9600 or 1200 baud",
-    picture="""\
+
+PROTOCOLS = (
+    ScaleProtocol(
+        id="xk3190_tf0",
+        reports=("weight",),
+        make_decoder=_decoder_tf0,
+        encode_frame=encode_frame,
+        parameters=(CHECKSUM,),
+        devices="Yaohua XK3190-A9, A9+, A6, A23p, D10, DS3 and their copies, set to tF=0",
+        source="XK3190-A9+ manual p. 9-11, XK3190-A23p manual p. 24-27",
+        wiring=_WIRING,
+        menu="tF=0, 9600 or 1200 baud",
+        picture="""\
 02  s  d d d d d d  p  c c  03
     |  |            |  `-- XOR of bytes 2-9 as two hexadecimal characters
     |  |            `----- decimals, 0-4
     |  `------------------ six digits, most significant first
     `--------------------- + or -""",
-)
-_ABOUT_TF1 = FormatDescription(
-    devices="Yaohua XK3190-A9, A9+, A6, A23p, D10, DS3, C602 and their copies, set to tF=1",
-    source="XK3190-A9+ manual p. 9-11, XK3190-A23p manual p. 24-27, XK3190-C602 manual",
-    wiring=f"{_WIRING} RS-485, where fitted: A and B on pins 1-4.",
-    menu="tF=1, address 1-26 (adr), 9600 baud",
-    picture="""\
-asked    02  a  k  c c  03
-answer   02  a  k  s  d d d d d d  p  c c  03
-             |  |  |  |            |  `-- XOR of all between 02 and here, two hexadecimal digits
-             |  |  |  |            `----- decimals, 0-4
-             |  |  |  `------------------ six digits, most significant first
-             |  |  `--------------------- + or -
-             |  `------------------------ A handshake (no number), B gross, C tare, D net
-             `--------------------------- address, A-Z = 1-26""",
-)
-
-PROTOCOLS = (
-    ScaleProtocol(
-        id="xk3190_tf0",
-        mode=TransmissionMode.STREAM,
-        reports=("weight",),
-        trade=True,
-        make_decoder=_decoder_tf0,
-        encode_frame=encode_frame,
-        parameters=(CHECKSUM,),
-        about=_ABOUT,
     ),
     ScaleProtocol(
         id="xk3190_tf1",
-        mode=TransmissionMode.POLL,
         reports=("weight", "net", "tare"),
-        trade=True,
         make_decoder=_decoder_tf1,
         encode_frame=_answer,
         parameters=(ADDRESS, CHECKSUM),
@@ -226,6 +184,18 @@ PROTOCOLS = (
         },
         poll=Poll(interval_s=0.2, timeout_s=0.3, retries=2, answers=_answers),
         respond=_respond,
-        about=_ABOUT_TF1,
+        devices="Yaohua XK3190-A9, A9+, A6, A23p, D10, DS3, C602 and their copies, set to tF=1",
+        source="XK3190-A9+ manual p. 9-11, XK3190-A23p manual p. 24-27, XK3190-C602 manual",
+        wiring=f"{_WIRING} RS-485, where fitted: A and B on pins 1-4.",
+        menu="tF=1, address 1-26 (adr), 9600 baud",
+        picture="""\
+asked    02  a  k  c c  03
+answer   02  a  k  s  d d d d d d  p  c c  03
+             |  |  |  |            |  `-- XOR of all between 02 and here, two hexadecimal digits
+             |  |  |  |            `----- decimals, 0-4
+             |  |  |  `------------------ six digits, most significant first
+             |  |  `--------------------- + or -
+             |  `------------------------ A handshake (no number), B gross, C tare, D net
+             `--------------------------- address, A-Z = 1-26""",
     ),
 )

@@ -1,14 +1,5 @@
 """Shanghai Yaohua XK3190-A26, A23p and copies: continuous text that only an equals sign parts.
 
-::
-
-    xk3190_eq_reversed   =  d d d . d d d  s     format 1: least significant first; 7.385 is =583.7000
-    xk3190_eq_forward    =  s  d d d d . d d d   format 2: most significant first;  7.385 is =0007.385
-    eq_forward_integer   =  s  d d d d d d d     the same without a point, sent by some weighbridges
-                            `-- '0' positive, '-' negative
-
-    formats 3 and 4      = weight*8  unit*2  separator  unit price*7  separator  amount*7
-
 There is no check, no unit but in formats 3 and 4, no flag at all. Older indicators send one or two characters
 less. A weight is read when the next '=' ends it; CR and LF end it too. So a weight that has its unit is never told
 without. The parameter ``width`` holds the decoder to one length, so that a lost or a doubled character is seen.
@@ -30,13 +21,7 @@ from kiosk.protocols.scales.shared.engines import slices
 from kiosk.protocols.scales.shared.numbers import from_text
 from kiosk.protocols.scales.shared.params import Parameter
 from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import (
-    DisplayState,
-    FormatDescription,
-    Params,
-    ScaleProtocol,
-    TransmissionMode,
-)
+from kiosk.protocols.scales.shared.protocol import DisplayState, Params, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Rejected, RejectReason
 from kiosk.protocols.scales.shared.text_format import TextFormat
 
@@ -148,77 +133,51 @@ def _encode_integer(shown: DisplayState, params: Params) -> bytes:
     return f"={text}".encode("ascii") if text else b""
 
 
-def _about(picture: str, setting: str, devices: str = "Yaohua XK3190-A26, A23p and their copies") -> FormatDescription:
-    return FormatDescription(
-        devices=devices,
-        source="XK3190-A23p manual p. 24-27, XK3190-A26 manual p. 12-13",
-        wiring="",
-        menu=setting,
-        picture=picture,
-    )
-
-
 _SIGN = "0 positive, - negative"
 _WIDTH_8 = "Where each frame has nine bytes, width=8 refuses one that lost a byte."
 _WARNING = "The other direction looks the same: put a known weight on before the first weighing."
 
 
-def _row(
-    protocol: str,
-    make_decoder: Callable[[Params], Decoder],
-    encode_frame: Callable[[DisplayState, Params], bytes],
-    about: FormatDescription,
-) -> ScaleProtocol:
-    return ScaleProtocol(
-        id=protocol,
-        mode=TransmissionMode.STREAM,
-        reports=("weight", "unit"),
-        trade=True,
-        make_decoder=make_decoder,
-        encode_frame=encode_frame,
-        parameters=(WIDTH,),
-        about=about,
-    )
-
+_row = partial(
+    ScaleProtocol,
+    reports=("weight", "unit"),
+    parameters=(WIDTH,),
+    devices="Yaohua XK3190-A26, A23p and their copies",
+    source="XK3190-A23p manual p. 24-27, XK3190-A26 manual p. 12-13",
+)
 
 PROTOCOLS = (
     _row(
-        "xk3190_eq_reversed",
-        partial(_decoder, number=_REVERSED, read=_backwards),
-        partial(_encode, reverse=True),
-        _about(
-            f"""\
+        id="xk3190_eq_reversed",
+        make_decoder=partial(_decoder, number=_REVERSED, read=_backwards),
+        encode_frame=partial(_encode, reverse=True),
+        picture=f"""\
 =  n n n n n n n  s  [u u  x  unit price  x  amount]
    |              |   `-- format 3 only: kg , lb, pc; x is a separator
    |              `------ {_SIGN}
    `--------------------- number with its point, LEAST significant first: 7.385 is =583.7000""",
-            f"continuous format 1 or 3, 9600 8N1. {_WIDTH_8} {_WARNING}",
-        ),
+        menu=f"continuous format 1 or 3, 9600 8N1. {_WIDTH_8} {_WARNING}",
     ),
     _row(
-        "xk3190_eq_forward",
-        partial(_decoder, number=_FORWARD, read=from_text),
-        partial(_encode, reverse=False),
-        _about(
-            f"""\
+        id="xk3190_eq_forward",
+        make_decoder=partial(_decoder, number=_FORWARD, read=from_text),
+        encode_frame=partial(_encode, reverse=False),
+        picture=f"""\
 =  s  n n n n n n n  [u u  x  unit price  x  amount]
    |  |               `-- format 4 only: kg, lb, pc; x is a separator
    |  `------------------ number with its point, most significant first: 7.385 is =0007.385
    `--------------------- {_SIGN}""",
-            f"continuous format 2 or 4, 9600 8N1. {_WIDTH_8} {_WARNING}",
-        ),
+        menu=f"continuous format 2 or 4, 9600 8N1. {_WIDTH_8} {_WARNING}",
     ),
     _row(
-        "eq_forward_integer",
-        partial(_decoder, number=_INTEGER, read=from_text),
-        _encode_integer,
-        _about(
-            f"""\
+        id="eq_forward_integer",
+        make_decoder=partial(_decoder, number=_INTEGER, read=from_text),
+        encode_frame=_encode_integer,
+        picture=f"""\
 =  s  n n n n n n n
    |  `-- whole number, most significant first
    `----- {_SIGN}""",
-            "continuous output, 9600 8N1; the unit is the one set at the indicator",
-            devices="weighbridge indicators and copies of the XK3190 that show whole units",
-        ),
+        menu="continuous output, 9600 8N1; the unit is the one set at the indicator",
+        devices="weighbridge indicators and copies of the XK3190 that show whole units",
     ),
 )

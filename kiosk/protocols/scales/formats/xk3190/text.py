@@ -1,30 +1,18 @@
 """Shanghai Yaohua XK3190-A12, A12E, A15 and copies: weight as text.
 
-``xk3190_a12e``, continuous or on the print key, 15 bytes (XK3190-A12E manual p. 13)::
+``xk3190_a12e``, continuous or on the print key, 15 bytes (XK3190-A12E manual p. 13). The last place is blank when there
+is no point; overload is above Max + 9 e, underload below -20 d. The same letters in another order have the same check:
+it does not protect OL against LO.
 
-    W  t  n n n n n n n  k g  c c  0D 0A
-       |  |                   `-- XOR of bytes 1-11, high and low nibble, as '0'-'9', 'A'-'F'
-       |  `---------------------- weight, right-aligned, '-' first; last place blank when there is no point
-       `------------------------- 'G' gross, 'N' net
-    20 * 9                O L c c  0D 0A      above Max + 9 e
-    20 * 9                L O c c  0D 0A      below -20 d
+``xk3190_ww``, lines that lower-case letters head, the point anywhere; a tare is a line of its own (lines recorded from
+such boards). Overload is not documented, the simulated indicator then sends nothing.
 
-The same letters in another order have the same check: it does not protect OL against LO.
-
-``xk3190_ww``, lines that lower-case letters head; a tare is a line of its own (lines recorded from such boards)::
-
-    w  t  [-] n n n n n n n  k g  CR | LF | CR LF
-       |      |              `-- kg or lb
-       |      `----------------- filled with zeros, point anywhere
-       `------------------------ 'w' gross, 'n' net, 't' tare
-
-Neither sends stability; overload is not documented for ``xk3190_ww``, the simulated indicator then sends nothing.
+Neither sends stability.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
 
@@ -33,13 +21,7 @@ from kiosk.protocols.scales.shared.engines import LineEngine, LineProfile
 from kiosk.protocols.scales.shared.numbers import from_text
 from kiosk.protocols.scales.shared.params import CHECKSUM
 from kiosk.protocols.scales.shared.ports import Decoder
-from kiosk.protocols.scales.shared.protocol import (
-    DisplayState,
-    FormatDescription,
-    Params,
-    ScaleProtocol,
-    TransmissionMode,
-)
+from kiosk.protocols.scales.shared.protocol import DisplayState, Params, ScaleProtocol
 from kiosk.protocols.scales.shared.reading import Decoded, Rejected, RejectReason
 from kiosk.protocols.scales.shared.text_format import WIDTH, TextFormat, with_width
 
@@ -131,58 +113,39 @@ def _respond_ww(name: str, shown: DisplayState, params: Params) -> bytes:
     return encode_ww(shown, params) if name in _READ else b""
 
 
-_COMMANDS_WW: Mapping[str, Callable[[Params], bytes]] = {
-    "request_weight": lambda _: b"R",
-    "read": lambda _: b"R",
-    "tare": lambda _: b"T",
-    "zero": lambda _: b"Z",
-}
-
-_ABOUT_A12E = FormatDescription(
-    devices="Yaohua XK3190-A12E and copies",
-    source="XK3190-A12E manual p. 13",
-    wiring="DB9: 2, 3, 5",
-    menu="continuous output, 9600 8N1",
-    picture="""\
+PROTOCOLS = (
+    ScaleProtocol(
+        id="xk3190_a12e",
+        reports=("weight", "unit", "net", "overload", "underload"),
+        make_decoder=_decoder_a12e,
+        encode_frame=encode_a12e,
+        parameters=(CHECKSUM,),
+        devices="Yaohua XK3190-A12E and copies",
+        source="XK3190-A12E manual p. 13",
+        wiring="DB9: 2, 3, 5",
+        menu="continuous output, 9600 8N1",
+        picture="""\
 W  t  n n n n n n n  k g  c c  CR LF
    |  |                   `-- XOR of bytes 1-11 as two hexadecimal characters
    |  `---------------------- weight, right-aligned
    `------------------------- G gross, N net
 nine spaces  O L  c c  CR LF   overload; L O underload""",
-)
-
-_ABOUT_WW = FormatDescription(
-    devices="boards of the type XK3190-A12, A15",
-    source="lines recorded from such boards",
-    menu="continuous output or on command R, 9600 8N1",
-    picture="""\
+    ),
+    ScaleProtocol(
+        id="xk3190_ww",
+        reports=("weight", "unit", "net", "tare"),
+        make_decoder=_decoder_ww,
+        encode_frame=encode_ww,
+        commands={"request_weight": b"R", "read": b"R", "tare": b"T", "zero": b"Z"},
+        respond=_respond_ww,
+        parameters=(WIDTH,),
+        devices="boards of the type XK3190-A12, A15",
+        source="lines recorded from such boards",
+        menu="continuous output or on command R, 9600 8N1",
+        picture="""\
 w  t  n n n n n n n  u u  CR LF
    |  |              `-- kg or lb
    |  `----------------- filled with zeros; - first when negative
    `-------------------- w gross, n net, t tare""",
-)
-
-PROTOCOLS = (
-    ScaleProtocol(
-        id="xk3190_a12e",
-        mode=TransmissionMode.STREAM,
-        reports=("weight", "unit", "net", "overload", "underload"),
-        trade=True,
-        make_decoder=_decoder_a12e,
-        encode_frame=encode_a12e,
-        parameters=(CHECKSUM,),
-        about=_ABOUT_A12E,
-    ),
-    ScaleProtocol(
-        id="xk3190_ww",
-        mode=TransmissionMode.STREAM,
-        reports=("weight", "unit", "net", "tare"),
-        trade=True,
-        make_decoder=_decoder_ww,
-        encode_frame=encode_ww,
-        commands=_COMMANDS_WW,
-        respond=_respond_ww,
-        parameters=(WIDTH,),
-        about=_ABOUT_WW,
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kiosk.protocols.scales.shared.protocol import LineSettings
-from kiosk.simulators.scale.uart import as_received
+from kiosk.simulators.scale.line import as_received
 from tests.each import each
 
 _8N1, _7E1, _7O1, _8E1 = (LineSettings(9600, bits, parity) for bits, parity in ((8, "N"), (7, "E"), (7, "O"), (8, "E")))

@@ -12,15 +12,13 @@ import pytest
 from PIL import Image
 
 from kiosk.devices.ports import Printer, PrinterFault, PrintNotStarted, PrintUncertain
-from kiosk.devices.printer import channel as printer_channel
 from kiosk.devices.printer import stream as printer_stream
-from kiosk.devices.printer import tcp as printer_tcp
-from kiosk.devices.printer.profiles import ProfileProblem, profile
-from kiosk.devices.printer.tcp import TcpPrinter
+from kiosk.devices.printer.profiles import profile
+from kiosk.devices.printer.stream import TcpPrinter
 from kiosk.labels.raster import Raster
 from kiosk.protocols.printers import escpos, tspl
+from kiosk.protocols.printers.languages import encode
 from kiosk.protocols.printers.page_setup import Language
-from kiosk.protocols.printers.pages import encode
 from kiosk.simulators.printer import mechanism as printer_mechanism
 from kiosk.simulators.printer.simulator import PrinterSimulator
 
@@ -49,8 +47,7 @@ class JobClock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> JobClock:
     """An answer is waited for as long as a loaded machine needs; a deadline passes when the test says so."""
     clock = JobClock()
-    for module in (printer_stream, printer_channel, printer_tcp):
-        monkeypatch.setattr(module, "monotonic", clock)
+    monkeypatch.setattr(printer_stream, "monotonic", clock)
     monkeypatch.setattr(printer_stream, "ANSWER_S", DEADLINE_S)
     monkeypatch.setattr(printer_stream, "_FINAL_STATUS_S", DEADLINE_S)
     return clock
@@ -295,5 +292,5 @@ def test_nothing_is_sent_when_the_start_cannot_be_noted(label_simulator: Printer
 
 
 def test_an_unknown_language_is_refused_with_the_known_rows() -> None:
-    with pytest.raises(ProfileProblem, match="tspl_203"):
+    with pytest.raises(ValueError, match="tspl_203"):
         TcpPrinter("127.0.0.1", 9100, "pcl")

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from kiosk.devices.scale.poll import Poller
+from kiosk.devices.scale.exchange import Poller
 from kiosk.protocols.scales import registry
 from kiosk.protocols.scales.shared.protocol import DisplayState, Poll
 from kiosk.protocols.scales.shared.reading import Decoded, Reading, Record, Rejected, RejectReason

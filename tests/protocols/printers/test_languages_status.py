@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.protocols.printers import escpos, zpl
-from kiosk.protocols.printers.languages import LANGUAGES
-from kiosk.protocols.printers.status import UNKNOWN, StatusReport, parse
+from kiosk.protocols.printers.languages import LANGUAGES, UNKNOWN, StatusReport, parse_status
 from tests.each import each
 
 FINE = b"\x12"
@@ -32,12 +31,12 @@ def zebra(first: str = "030,0,0,1245,000,0,0,0,000,0,0,0", second: str = "000,0,
     ],
 )
 def test_tspl_bits(byte: int, flag: str) -> None:
-    report = parse("tspl", bytes((byte,)))
+    report = parse_status("tspl", bytes((byte,)))
     assert report == StatusReport(ready=False, fault=flag not in {"paused", "printing"}, flags=(flag,))
 
 
 def test_tspl_zero_is_ready() -> None:
-    assert parse("tspl", b"\x00") == StatusReport(ready=True, fault=False, flags=())
+    assert parse_status("tspl", b"\x00") == StatusReport(ready=True, fault=False, flags=())
 
 
 @each(
@@ -54,17 +53,17 @@ def test_tspl_zero_is_ready() -> None:
     ],
 )
 def test_escpos_four_answers(replies: tuple[int, ...], flags: tuple[str, ...]) -> None:
-    assert parse("escpos", bytes(replies)).flags == flags
+    assert parse_status("escpos", bytes(replies)).flags == flags
 
 
 def test_escpos_one_answer_is_that_of_dle_eot_1() -> None:
-    assert parse("escpos", b"\x12").ready is True
-    assert parse("escpos", b"\x1a").flags == ("offline",)
+    assert parse_status("escpos", b"\x12").ready is True
+    assert parse_status("escpos", b"\x1a").flags == ("offline",)
 
 
 @each("reply", [b"\x12\x12", b"\x12\x12\x12", b"\x12" * 5, b"\x00", b"\x12\x12\x00\x12", b"\xff"])
 def test_half_or_strange_escpos_answers_are_unknown(reply: bytes) -> None:
-    assert parse("escpos", reply) == UNKNOWN
+    assert parse_status("escpos", reply) == UNKNOWN
 
 
 @each(
@@ -96,14 +95,14 @@ def test_the_answer_behind_the_job_is_told_from_a_real_time_answer(reply: bytes,
 )
 def test_cpcl_answers(reply: bytes, flags: tuple[str, ...] | None) -> None:
     """CPCL manual 11-2 (ESC h) and 11-4 (ESC i)."""
-    assert parse("cpcl", reply).flags == (("unknown",) if flags is None else flags)
-    assert parse("cpcl", reply).ready is (None if flags is None else not flags)
+    assert parse_status("cpcl", reply).flags == (("unknown",) if flags is None else flags)
+    assert parse_status("cpcl", reply).ready is (None if flags is None else not flags)
 
 
 def test_zpl_ready_and_work_is_no_fault() -> None:
-    assert parse("zpl", zebra()).ready is True
+    assert parse_status("zpl", zebra()).ready is True
     busy = zebra("030,0,0,1245,003,0,0,0,000,0,0,0", "000,0,0,0,0,2,4,1,00000012,1,000")
-    assert parse("zpl", busy).fault is False
+    assert parse_status("zpl", busy).fault is False
 
 
 @each(
@@ -149,7 +148,7 @@ def test_a_counter_of_labels_is_a_number_in_quotes(reply: bytes, count: int | No
     ],
 )
 def test_zpl_flags(reply: bytes, flags: tuple[str, ...]) -> None:
-    report = parse("zpl", reply)
+    report = parse_status("zpl", reply)
     assert report.flags == flags
     assert report.fault is (flags != ("paused",))
 
@@ -157,18 +156,18 @@ def test_zpl_flags(reply: bytes, flags: tuple[str, ...]) -> None:
 def test_a_zpl_answer_cut_anywhere_is_unknown() -> None:
     whole = zebra()
     for length in range(len(whole) - len(b"\r\n")):
-        assert parse("zpl", whole[:length]) == UNKNOWN
+        assert parse_status("zpl", whole[:length]) == UNKNOWN
 
 
 @each("language", sorted(LANGUAGES))
 def test_no_reply_is_unknown(language: str) -> None:
-    assert parse(language, b"") == UNKNOWN
+    assert parse_status(language, b"") == UNKNOWN
     assert UNKNOWN.ready is None
 
 
 @given(st.sampled_from(sorted(LANGUAGES)), st.binary(max_size=120))
 def test_ready_and_fault_follow_from_the_flags(language: str, reply: bytes) -> None:
-    report = parse(language, reply)
+    report = parse_status(language, reply)
     if report.ready is None:
         assert report == UNKNOWN
     else:
@@ -178,4 +177,4 @@ def test_ready_and_fault_follow_from_the_flags(language: str, reply: bytes) -> N
 
 @given(st.binary(max_size=120))
 def test_garbage_is_never_a_ready_zebra(reply: bytes) -> None:
-    assert parse("zpl", reply) == UNKNOWN
+    assert parse_status("zpl", reply) == UNKNOWN

@@ -10,7 +10,7 @@ import pytest
 
 from kiosk.devices.ports import PrinterFault, PrintNotStarted
 from kiosk.devices.printer import stream as printer_stream
-from kiosk.devices.printer.file import FilePrinter
+from kiosk.devices.printer.stream import FilePrinter
 
 QUERY = b"\x1b!?"
 JOB = b"SIZE 60 mm,40 mm\r\nPRINT 1,1\r\n" * 500

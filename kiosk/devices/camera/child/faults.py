@@ -1,6 +1,9 @@
-"""What stands between a source and a usable picture: the fault the clerk reads, and the file that is no picture."""
+"""Faults between a source and a usable picture."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from kiosk.devices.ports import CameraFault
 from kiosk.photo.arrays import BgrImage
@@ -13,10 +16,7 @@ _FLAT_MESSAGE = (
 
 
 class UnreadablePicture(CameraFault):
-    """A file that cannot be decoded within the limits."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__("format", message)
+    """A file that cannot be decoded within the limits; its code is ``format``."""
 
 
 def require_content(frame: BgrImage, path: str) -> None:
@@ -26,3 +26,13 @@ def require_content(frame: BgrImage, path: str) -> None:
         raise CameraFault("black", _BLACK_MESSAGE.format(path=path))
     if defect is not None:
         raise CameraFault("broken", _FLAT_MESSAGE.format(path=path))
+
+
+@contextmanager
+def closing_on_failure(close: Callable[[], None]) -> Iterator[None]:
+    """Close a camera that has failed: the next shot opens it anew, as if it had been plugged in again."""
+    try:
+        yield
+    except Exception:
+        close()
+        raise

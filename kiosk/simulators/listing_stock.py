@@ -16,7 +16,6 @@ from kiosk.domain.trade import Certificate, CertificateKind, NoCertificateReason
 from kiosk.simulators.shared.processes import StartFailed
 from kiosk.station.counter.listings.offer import ListedLot, view_of
 from kiosk.station.photos.folder import LotPhotos, PhotoFolder
-from kiosk.station.shared.software import metrology
 from kiosk.store import ConfirmedRow, Stamp, Store
 from kiosk.store.shared.records import ChosenGoods
 
@@ -56,7 +55,7 @@ def _book_intake(store: Store, stamps: Callable[[], Stamp]) -> ConfirmedRow:
     goods = ChosenGoods(Party(None), _PRODUCT, price.mode, version, price.fen_per_kg)
     intake = store.intakes.open(goods, stamps()).with_bag(_BAG, sack.code, TareSource.PRESET, sack.tare_g)
     confirmed, token = intake.confirm(_CERTIFICATE), f"demo-{intake.receipt}"
-    return store.intakes.confirm(confirmed, token, lambda head: (), metrology(), stamps())
+    return store.intakes.confirm(confirmed, token, lambda head: (), stamps())
 
 
 def _shot(scene: Path) -> GoodsShot:

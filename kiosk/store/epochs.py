@@ -18,6 +18,7 @@ from kiosk.domain.events import (
 )
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.messaging.contract.envelope import EVENT_TYPES, data_as
+from kiosk.messaging.contract.seal import SealedEvent
 from kiosk.store import listings, photos
 from kiosk.store.database.connection import Database
 from kiosk.store.database.opening import OpenOptions
@@ -143,23 +144,20 @@ def _begin(connection: Connection, new_epoch: NewEpoch, stamp: Stamp, floor: Map
 
     Every epoch but a new station's first raises the event counters above what is here and above ``floor``.
     """
-    waiting = _waiting(connection)
+    old = epoch_rows.newest(connection)
+    waiting = []
+    if old is not None:
+        waiting = list(journal.rows_from(connection, journal.position_of(old.number, old.acked_upto + 1)))
     if new_epoch.why != "new":
         event_counters.raise_all(connection, floor)
     epoch_rows.begin(connection, new_epoch, stamp)
-    for row in waiting:
-        if row.type == EpochStarted.TYPE:
+    for event in waiting:
+        if old is None or event.type == EpochStarted.TYPE:
             continue
-        position = _reissue(connection, row, stamp.region)
-        if row.type == DayClosed.TYPE:
-            connection.execute(update(day_table).where(day_table.c.position == row.position).values(position=position))
-
-
-def _waiting(connection: Connection) -> list[journal.JournalRow]:
-    old = epoch_rows.newest(connection)
-    if old is None:
-        return []
-    return list(journal.rows_from(connection, journal.position_of(old.number, old.acked_upto + 1)))
+        before = journal.position_of(old.number, event.seq)
+        position = _reissue(connection, event, before, stamp.region)
+        if event.type == DayClosed.TYPE:
+            connection.execute(update(day_table).where(day_table.c.position == before).values(position=position))
 
 
 def _reissue_acknowledged(connection: Connection, epoch: str, after: int, region: str) -> int:
@@ -167,28 +165,29 @@ def _reissue_acknowledged(connection: Connection, epoch: str, after: int, region
     earlier = connection.execute(query).one_or_none()
     if earlier is None or earlier.number == epoch_rows.current(connection).number or earlier.acked_upto <= after:
         return 0
+    first = journal.position_of(earlier.number, after + 1)
     lost = [
-        row
-        for row in journal.rows_from(
-            connection, journal.position_of(earlier.number, after + 1), earlier.acked_upto - after
-        )
-        if row.type != EpochStarted.TYPE and not _is_superseded(connection, row)
+        (event, position)
+        for event in journal.rows_from(connection, first, earlier.acked_upto - after)
+        if event.type != EpochStarted.TYPE
+        and not _is_superseded(connection, event, position := journal.position_of(earlier.number, event.seq))
     ]
     # A close of before stays where it was: what the current epoch tells already did not happen before it.
-    for row in lost:
-        _reissue(connection, row, region)
+    for event, position in lost:
+        _reissue(connection, event, position, region)
     connection.execute(update(epoch_table).where(epoch_table.c.number == earlier.number).values(acked_upto=after))
     return len(lost)
 
 
-def _is_superseded(connection: Connection, row: journal.JournalRow) -> bool:
-    """Of two offers of a lot the center takes the one it hears last: an older one is not told after a newer one."""
-    return row.type == ListingSubmitted.TYPE and not listings.is_current_offer(connection, row.position)
+def _is_superseded(connection: Connection, event: SealedEvent, position: int) -> bool:
+    """Of two offers of a lot the center takes the one it gets last: an older one is not told after a newer one."""
+    return event.type == ListingSubmitted.TYPE and not listings.is_current_offer(connection, position)
 
 
-def _reissue(connection: Connection, row: journal.JournalRow, region: str) -> int:
-    event = json.loads(row.body)
-    data = data_as(EVENT_TYPES[row.type], event["data"])
+def _reissue(connection: Connection, sealed: SealedEvent, before: int, region: str) -> int:
+    """Tell the event of position ``before`` again, and let what it tells name the new one; returns its position."""
+    event = json.loads(sealed.body)
+    data = data_as(EVENT_TYPES[sealed.type], event["data"])
     first_id = event.get("reissued", event["id"])
     position = journal.append(
         connection, data, _stamp_of(event, region), reissue_of=journal.ReissuedEvent(first_id, event["data"])
@@ -200,7 +199,7 @@ def _reissue(connection: Connection, row: journal.JournalRow, region: str) -> in
     elif isinstance(data, PhotoAccepted):
         photos.point_to_event(connection, data, position)
     elif isinstance(data, ListingSubmitted):
-        listings.point_to_event(connection, row.position, position)
+        listings.point_to_event(connection, before, position)
     return position
 
 

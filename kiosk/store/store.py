@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Self
 
 from kiosk.base.files import chown_to_folder_owner
+from kiosk.domain.intake import TareSource, Weighing
+from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
 from kiosk.store.catalogs import Catalogs
 from kiosk.store.clerks import Clerks
 from kiosk.store.database.connection import LOG_FILES, Database
@@ -26,13 +28,12 @@ from kiosk.store.parcels.deliveries import Deliveries
 from kiosk.store.parcels.parcels import Parcels
 from kiosk.store.parcels.totes import Totes
 from kiosk.store.photos import Photos
-from kiosk.store.rehearsal import Rehearsal
 from kiosk.store.scale.checks import Checks
 from kiosk.store.scale.event_counters import EventCounters
 from kiosk.store.scale.pan_loads import PanLoads
 from kiosk.store.scale.weighings import Weighings
 from kiosk.store.shared.errors import StoreError
-from kiosk.store.shared.records import Stamp
+from kiosk.store.shared.records import ChosenGoods, Stamp
 
 
 class Store:
@@ -56,7 +57,6 @@ class Store:
         self.days = Days(database)
         self.clerks = Clerks(database)
         self.lockouts = Lockouts(database)
-        self.rehearsal = Rehearsal(database)
         # The scale
         self.counters = EventCounters(database)
         self.checks = Checks(database)
@@ -94,6 +94,15 @@ class Store:
         except BaseException:
             self.close()
             raise
+
+    def rehearse_intake(self, catalog_version: int, product: str, stamp: Stamp) -> None:
+        """Open an intake, confirm it, and take both back: no number is used, no event stays. Raises StoreError."""
+        goods = ChosenGoods(Party(None), product, Mode.CONSIGNMENT, catalog_version, 100)
+        certificate = Certificate(CertificateKind.NONE, reason=NoCertificateReason.NOT_PRESENTED)
+        weighing = Weighing(1000, reading_no=1, load_no=1, stable_ms=1000, readings=10)
+        with self._database.rehearsal():
+            weighed = self.intakes.open(goods, stamp).with_bag(weighing, "BARE", TareSource.PRESET, 0)
+            self.intakes.confirm(weighed.confirm(certificate), "rehearsal", lambda head: [], stamp)
 
     def check_writable(self) -> None:
         """Raises StoreError when an intake could not be kept now; writes nothing, and waits for nobody."""

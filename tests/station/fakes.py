@@ -104,9 +104,7 @@ class FakeStore:
         receipt = ReceiptNumber("S0147", "A", counter)
         return Intake(receipt, goods.party, goods.product, goods.mode, goods.catalog_version, goods.price_fen_per_kg)
 
-    def confirm(
-        self, confirmed: ConfirmedIntake, token: str, papers: IntakePapers, metrology: str, stamp: Stamp
-    ) -> ConfirmedRow:
+    def confirm(self, confirmed: ConfirmedIntake, token: str, papers: IntakePapers, stamp: Stamp) -> ConfirmedRow:
         if token in self.tokens:
             return replace(self.rows[self.tokens[token]], repeated=True)
         self._failing()
@@ -193,7 +191,6 @@ class Rig:
                 new_token=lambda: f"token-{next(numbers)}",
                 documents=lambda confirmed, catalog, stamp: self.documents(confirmed, catalog, stamp),
                 certificate=Certificate(CertificateKind.NONE, reason=NoCertificateReason.NOT_PRESENTED),
-                metrology="1+00000000",
                 on_view=self.views.append,
                 on_scale=lambda state: None,
                 on_event=lambda: None,

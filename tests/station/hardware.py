@@ -207,6 +207,4 @@ def bring_in(store: Store, papers: tuple[NewPrintJob, ...] = PAPERS) -> Confirme
     intake = store.intakes.open(ChosenGoods(Party(None), "BADAM", Mode.PURCHASE, version, price), STAMP)
     intake = intake.with_bag(Weighing(12_450, 10, 1, 1200, 14), "SACK", TareSource.PRESET, 160)
     certificate = Certificate(CertificateKind.NONE, reason=NoCertificateReason.NOT_PRESENTED)
-    return store.intakes.confirm(
-        intake.confirm(certificate), str(intake.receipt), lambda head: papers, "1+00000000", STAMP
-    )
+    return store.intakes.confirm(intake.confirm(certificate), str(intake.receipt), lambda head: papers, STAMP)

@@ -22,7 +22,6 @@ from kiosk.store.database.opening import OpenOptions
 from kiosk.store.shared.records import ChosenGoods, IntakePapers, ListingPictures, ListingRow
 
 STATION = "S0147"
-METROLOGY = "1.0/ab12cd34"
 _ALMOND = Names("بادام", "巴旦木", "<script>'Almond\"")
 CATALOG = Catalog(
     products=(Product("ALMOND", _ALMOND, "almond"),),
@@ -79,7 +78,7 @@ def weighed(intake: Intake, *gross_g: int) -> ConfirmedIntake:
 def bring_in(store: Store, *gross_g: int, token: str | None = None, mode: Mode = Mode.PURCHASE) -> ConfirmedRow:
     """A whole intake."""
     intake = open_intake(store, mode=mode)
-    return store.intakes.confirm(weighed(intake, *gross_g), token or str(intake.receipt), JOBS, METROLOGY, stamp())
+    return store.intakes.confirm(weighed(intake, *gross_g), token or str(intake.receipt), JOBS, stamp())
 
 
 def offer_of(row: ListingRow, **changes: Any) -> ListingSubmitted:

@@ -23,7 +23,6 @@ from kiosk.domain.void import Void, VoidReason
 from kiosk.simulators.county.days import StationAct
 from kiosk.station.catalog.file import parse_catalog
 from kiosk.station.parcels.settings import ParcelSettings
-from kiosk.station.shared.software import metrology
 from kiosk.store import Stamp, Store
 from kiosk.store.shared.records import Arrival, ChosenGoods, HandoverProof, IssuedCode, NewCheck, SlotAssignment
 
@@ -113,7 +112,7 @@ class VillageCounter:
         intake = self._weighed(self._opened(random, stamp), random)
         scale = ScaleLegalStatus(True, self._check, self._verification, self._counters, self._serial_no)
         confirmed = intake.confirm(random.choices(_CERTIFICATES, _HOW_MANY)[0], scale)
-        self._store.intakes.confirm(confirmed, f"county-{intake.receipt}", lambda head: (), metrology(), stamp)
+        self._store.intakes.confirm(confirmed, f"county-{intake.receipt}", lambda head: (), stamp)
 
     def _leave(self, random: Random, stamp: Stamp) -> None:
         why = random.choice([AbandonReason.LEFT, AbandonReason.IDLE])

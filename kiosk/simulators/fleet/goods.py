@@ -8,7 +8,6 @@ from typing import Final
 from kiosk.domain.catalog import Catalog, Container, Member, Names, Price, Product
 from kiosk.domain.intake import Intake, TareSource, Weighing
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
-from kiosk.station.shared.software import metrology
 from kiosk.store import ConfirmedRow, Stamp, Store
 from kiosk.store.shared.records import ChosenGoods
 
@@ -44,7 +43,7 @@ class FleetCounter:
         goods = ChosenGoods(party, price.product, price.mode, self._version, price.fen_per_kg)
         intake = self._store.intakes.open(goods, stamp)
         confirmed = _weighed(intake, self._catalog.containers[0], random).confirm(_NO_CERTIFICATE)
-        return self._store.intakes.confirm(confirmed, f"fleet-{intake.receipt}", lambda head: (), metrology(), stamp)
+        return self._store.intakes.confirm(confirmed, f"fleet-{intake.receipt}", lambda head: (), stamp)
 
 
 def _weighed(intake: Intake, container: Container, random: Random) -> Intake:

@@ -7,12 +7,10 @@ from dataclasses import replace
 from kiosk.domain.catalog import Catalog
 from kiosk.domain.intake import ConfirmedIntake, Intake
 from kiosk.domain.metrology.pan import Hold, NotBookableReason
-from kiosk.station.desk.draft import with_load
-from kiosk.station.desk.errors import as_desk_refusals
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.result_screen import ResultScreen
-from kiosk.station.desk.state import DeskState
-from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView, PanPhase
+from kiosk.station.desk.state import DeskState, as_desk_refusals
+from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView, PanPhase, with_load
 from kiosk.store.shared.records import ConfirmedRow
 
 
@@ -76,7 +74,7 @@ class Agreement:
                 )
         try:
             with as_desk_refusals():
-                return self._tools.store.intakes.confirm(confirmed, token, papers, self._tools.metrology, stamp)
+                return self._tools.store.intakes.confirm(confirmed, token, papers, stamp)
         except DeskRefused:
             # The answer may have been lost after the commit: then the receipt is there and is the result.
             with as_desk_refusals():

@@ -8,9 +8,8 @@ from typing import TypeVar
 
 from kiosk.domain.intake import TareSource
 from kiosk.domain.metrology.pan import Hold, PanView
-from kiosk.station.desk.draft import Draft, with_container, with_load
 from kiosk.station.desk.state import DeskState
-from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView, PanPhase
+from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView, Draft, PanPhase, with_container, with_load
 
 T = TypeVar("T")
 

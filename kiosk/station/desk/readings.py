@@ -6,10 +6,9 @@ from kiosk.devices.ports import LinkState
 from kiosk.domain.metrology.pan import NotBookableReason
 from kiosk.domain.metrology.pan_journal import PreviousLoads
 from kiosk.protocols.scales.shared.reading import Reading
-from kiosk.station.desk.draft import Draft
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.state import DeskState
-from kiosk.station.desk.view import DeskStep
+from kiosk.station.desk.view import DeskStep, Draft
 
 
 class Readings:

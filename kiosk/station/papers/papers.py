@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import fields, replace
 from datetime import date
 from typing import Any
 
@@ -27,16 +27,9 @@ LABEL_PRINTER = "label"
 RECEIPT_PRINTER = "receipt"
 
 
-@dataclass(frozen=True, slots=True)
-class PaperSettings:
-    """What papers say of the station: its settings, the mark of its metrology, and what its codes are made of."""
-
-    station: StationSettings
-    metrology: str
-    codes: CodesSettings = field(default_factory=CodesSettings)
-
-
-def make_papers(settings: PaperSettings, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> IntakePapers:
+def make_papers(
+    settings: StationSettings, codes: CodesSettings, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp
+) -> IntakePapers:
     """The print jobs of one intake, labels first: the bag in the hand waits for them.
 
     The receipt's ``head`` is the hash of the intake's own event, which is the head of the journal as the villager
@@ -44,10 +37,10 @@ def make_papers(settings: PaperSettings, confirmed: ConfirmedIntake, catalog: Ca
     all that the journal held before. It is known as soon as the event is sealed: the paper is finished then, in the
     same transaction.
     """
-    scan_required = settings.station.scan_after_sticking
+    scan_required = settings.scan_after_sticking
     labels = [
         NewPrintJob(LABEL, LABEL_PRINTER, line.number, msgspec.json.encode(label), scan_required)
-        for line, label in zip(confirmed.intake.lines, _labels(settings, confirmed, catalog, stamp), strict=True)
+        for line, label in zip(confirmed.intake.lines, _labels(settings, codes, confirmed, catalog, stamp), strict=True)
     ]
     receipt = _receipt(settings, confirmed, catalog, stamp)
 
@@ -74,11 +67,13 @@ def one_grade(product: Product | None) -> Names:
     return grades[0].names if len(grades) == 1 else Names("", "", "")
 
 
-def _labels(settings: PaperSettings, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> Iterator[BagLabel]:
-    intake, station = confirmed.intake, settings.station
+def _labels(
+    settings: StationSettings, codes: CodesSettings, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp
+) -> Iterator[BagLabel]:
+    intake = confirmed.intake
     goods, product = goods_names(catalog, intake.product), catalog.product(intake.product)
     sale, grade = product.sale if product else None, one_grade(product)
-    shop = station.village or station.station
+    shop = settings.village or settings.station
     first = BagLabel(
         goods_ug=goods.ug,
         goods_zh=goods.zh,
@@ -88,13 +83,13 @@ def _labels(settings: PaperSettings, confirmed: ConfirmedIntake, catalog: Catalo
         zone=stamp.moment.zone,
         lot_code=confirmed.lot,
         receipt=str(intake.receipt),
-        station=station.station,
+        station=settings.station,
         bag=1,
         bags=len(intake.lines),
         mode=intake.mode.value,
         not_for_trade=confirmed.scale is not None and confirmed.scale.trade is False,
-        village=station.village,
-        county=station.county_name,
+        village=settings.village,
+        county=settings.county_name,
         producer=intake.party.member or shop,
         seller=shop,
         grade_ug=grade.ug,
@@ -106,20 +101,20 @@ def _labels(settings: PaperSettings, confirmed: ConfirmedIntake, catalog: Catalo
     for line in intake.lines:
         code = intake.receipt.bag_code(line.number)
         bag = Gs1Bag(line.net_g, packed, intake.receipt.body, parse_internal_code(code).body)
-        symbols = settings.codes.symbols(intake.product, bag)
-        shop = settings.codes.in_store_number(intake.product, line.net_g, line.amount_fen)
+        symbols = codes.symbols(intake.product, bag)
+        shop = codes.in_store_number(intake.product, line.net_g, line.amount_fen)
         own = replace(first, net_g=line.net_g, bag=line.number, bag_code=code, in_store=shop)
         yield replace(own, gs1=symbols.gs1, link=symbols.link)
 
 
-def _receipt(settings: PaperSettings, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> ReceiptDocument:
-    intake, moment, station = confirmed.intake, stamp.moment, settings.station
+def _receipt(settings: StationSettings, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> ReceiptDocument:
+    intake, moment = confirmed.intake, stamp.moment
     goods = goods_names(catalog, intake.product)
     return ReceiptDocument(
         receipt=str(intake.receipt),
         receipt_code=intake.receipt.code,
-        station=station.station,
-        village=station.village,
+        station=settings.station,
+        village=settings.village,
         party=str(intake.party),
         mode=intake.mode.value,
         lines=tuple(_line(goods, _container(catalog, line.container), line) for line in intake.lines),
@@ -131,8 +126,8 @@ def _receipt(settings: PaperSettings, confirmed: ConfirmedIntake, catalog: Catal
         certificate=_certificate(confirmed.certificate),
         lot_code=confirmed.lot,
         software=stamp.software,
-        metrology=settings.metrology,
-        county=station.county_name,
+        metrology=stamp.metrology,
+        county=settings.county_name,
         **scale_fields(confirmed.scale),
     )
 

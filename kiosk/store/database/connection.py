@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -131,6 +131,7 @@ class Database:
         self._reader = engine_for(path, connect, "BEGIN")
         self._data_version: int | None = None
         self._closed = False
+        self._rehearsal: Connection | None = None
         with suppress(StoreError):  # a full disk must not keep the station from acknowledging what it has
             reserve.hold()
 
@@ -143,6 +144,8 @@ class Database:
         """
         with self._write_lock:
             self._require_open()
+            if self._rehearsal is not None:
+                return work(self._rehearsal)
             if not finishing:
                 self._reserve.hold()
             try:
@@ -151,6 +154,20 @@ class Database:
                 if not finishing or not self._reserve.release():
                     raise
                 return self._transaction(work)
+
+    @contextmanager
+    def rehearsal(self) -> Iterator[None]:
+        """What is written inside is one transaction, and taken back at the end. Raises StoreError."""
+        with self._write_lock:
+            self._require_open()
+            self._reserve.hold()
+            with translate_errors(self.path), self._writer.connect() as connection, connection.begin() as transaction:
+                self._rehearsal = connection
+                try:
+                    yield
+                finally:
+                    self._rehearsal = None
+                    transaction.rollback()
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` on one consistent state of the database."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -51,14 +51,8 @@ _HEAD = (
     .limit(1)
 )
 _APPEND = insert(journal_table)
-_JOURNAL_COLUMNS = select(
-    journal_table.c.position,
-    epoch_table.c.number,
-    epoch_table.c.epoch,
-    journal_table.c.seq,
-    journal_table.c.type,
-    journal_table.c.sha256,
-    journal_table.c.body,
+_EVENTS = select(
+    epoch_table.c.epoch, journal_table.c.seq, journal_table.c.type, journal_table.c.body, journal_table.c.sha256
 ).join(epoch_table)
 
 
@@ -67,17 +61,6 @@ _RECENT: Final = 100
 
 class BrokenChain(ValueError):
     """The journal is not what was written; the text names the event."""
-
-
-@dataclass(frozen=True, slots=True)
-class JournalRow:
-    position: int
-    epoch_number: int
-    epoch: str
-    seq: int
-    type: str
-    sha256: str
-    body: bytes = field(repr=False)
 
 
 class Journal(Tables):
@@ -162,11 +145,11 @@ def append_sealed(
     return _insert(connection, number, sealed), sealed
 
 
-def rows_from(connection: Connection, position: int, limit: int | None = None) -> Iterator[JournalRow]:
+def rows_from(connection: Connection, position: int, limit: int | None = None) -> Iterator[SealedEvent]:
     """Stored events from a position on, in order, not all in memory at once."""
-    query = _JOURNAL_COLUMNS.where(journal_table.c.position >= position).order_by(journal_table.c.position).limit(limit)
+    query = _EVENTS.where(journal_table.c.position >= position).order_by(journal_table.c.position).limit(limit)
     for row in connection.execution_options(yield_per=100).execute(query):
-        yield JournalRow(*row)
+        yield SealedEvent(*row)
 
 
 def position_of_last(connection: Connection, count: int) -> int:
@@ -175,12 +158,12 @@ def position_of_last(connection: Connection, count: int) -> int:
     return min(connection.execute(recent).scalars(), default=0)
 
 
-def check_links(rows: Iterable[JournalRow]) -> int:
+def check_links(rows: Iterable[SealedEvent]) -> int:
     """Walk events in order; returns how many. Raises BrokenChain at the first that does not follow from the one before.
 
     The first row of all is taken at its word, unless it is the first of its epoch.
     """
-    before: JournalRow | None = None
+    before: SealedEvent | None = None
     count = 0
     for row in rows:
         _check_link(before, row)
@@ -189,14 +172,14 @@ def check_links(rows: Iterable[JournalRow]) -> int:
     return count
 
 
-def _check_link(before: JournalRow | None, row: JournalRow) -> None:
+def _check_link(before: SealedEvent | None, row: SealedEvent) -> None:
     name = f"event {row.epoch}-{row.seq} of the journal"
     if hashlib.sha256(row.body).hexdigest() != row.sha256:
         raise BrokenChain(f"{name} was changed (its hash differs)")
     event = json.loads(row.body)
     if (event["epoch"], event["seq"], event["type"]) != (row.epoch, row.seq, row.type):
         raise BrokenChain(f"{name} stands in the place of another")
-    if before is not None and before.epoch_number == row.epoch_number:
+    if before is not None and before.epoch == row.epoch:
         expected_seq, expected_hash = before.seq + 1, before.sha256
     elif before is not None or row.seq == 1:
         expected_seq, expected_hash = 1, ZERO_HASH

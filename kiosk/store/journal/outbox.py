@@ -6,24 +6,25 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from kiosk.messaging.contract.seal import SealedEvent
 from kiosk.store.database.schema import epoch as epoch_table
 from kiosk.store.database.schema import journal as journal_table
 from kiosk.store.database.schema import quarantined as quarantined_table
 from kiosk.store.database.tables import Tables, finishing, reading
 from kiosk.store.journal import epoch_rows, journal
 from kiosk.store.shared.errors import StoreError
-from kiosk.store.shared.records import EarlierEpoch, EventTotals, OutboxCounts, OutboxRow
+from kiosk.store.shared.records import EarlierEpoch, EventTotals, OutboxCounts
 
 
 class Outbox(Tables):
     """What the relay sends, and what the sorting center said to it."""
 
     @reading
-    def pending(self, connection: Connection, limit: int, after: int = 0) -> list[OutboxRow]:
+    def pending(self, connection: Connection, limit: int, after: int = 0) -> list[SealedEvent]:
         """At most ``limit`` events that are not done, with seq above ``after``, oldest first."""
         epoch = epoch_rows.current(connection)
         first = journal.position_of(epoch.number, max(after, epoch.acked_upto) + 1)
-        return [OutboxRow(row.epoch, row.seq, row.body) for row in journal.rows_from(connection, first, limit)]
+        return list(journal.rows_from(connection, first, limit))
 
     @reading
     def counts(self, connection: Connection) -> OutboxCounts:
@@ -58,14 +59,13 @@ class Outbox(Tables):
         return EventTotals(*connection.execute(select(written, acknowledged)).one())
 
     @reading
-    def sealed(self, connection: Connection, epoch: str, limit: int, after: int = 0) -> list[OutboxRow]:
+    def sealed(self, connection: Connection, epoch: str, limit: int, after: int = 0) -> list[SealedEvent]:
         """At most ``limit`` events of this epoch with seq above ``after``, done or not, oldest first."""
         number = _number_of(connection, epoch)
         if number is None:
             return []
         first = journal.position_of(number, after + 1)
-        rows = journal.rows_from(connection, first, limit)
-        return [OutboxRow(row.epoch, row.seq, row.body) for row in rows if row.epoch_number == number]
+        return [event for event in journal.rows_from(connection, first, limit) if event.epoch == epoch]
 
     @reading
     def hash_at(self, connection: Connection, seq: int, epoch: str | None = None) -> str | None:

@@ -295,15 +295,6 @@ class ListingRow:
 
 
 @dataclass(frozen=True, slots=True)
-class OutboxRow:
-    """An event that waits for the sorting center's acknowledgement; ``body`` is exactly what was sealed."""
-
-    epoch: str
-    seq: int
-    body: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class OutboxCounts:
     """Of the current epoch: events not acknowledged, the last sequence number, the last acknowledged one."""
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from kiosk.devices.printer.profiles import profile
 from kiosk.first_start.settings import station_settings
 from kiosk.first_start.shared.draft import PrinterDraft, SettingsDraft
-from kiosk.labels.documents import TestLabel, TestReceipt
-from kiosk.labels.papers.printer_diagnostics import render_test_label, render_test_receipt
+from kiosk.labels.papers.printer_diagnostics import TestLabel, TestReceipt, render_test_label, render_test_receipt
 from kiosk.labels.raster import Raster
 from kiosk.protocols.printers.page_setup import PrintHead
 from kiosk.protocols.printers.pages import encode

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -27,7 +27,7 @@ from kiosk.store.journal.sealed_rows import AlteredRecord
 from kiosk.store.papers import print_jobs
 from kiosk.store.scale import pan_loads, weighings
 from kiosk.store.shared.errors import StoreError, StoreRefusal
-from kiosk.store.shared.records import ChosenGoods, ConfirmedRow, IntakePapers, Stamp
+from kiosk.store.shared.records import ConfirmedRow, IntakePapers, Stamp
 
 # Columns of a `ConfirmedRow` that have another name, or stand in another table than the intake's.
 _ELSEWHERE: Mapping[str, ColumnElement[Any]] = {
@@ -59,6 +59,7 @@ _EXISTING = select(intake_table.c.state, (intake_table.c.token == bindparam("min
     | (intake_table.c.token == bindparam("mine"))
 )
 _CLOSE = update(intake_table).where(intake_table.c.number == bindparam("key"))
+_OPENED_COLUMNS = tuple(name for name in intake_table.c.keys() if hasattr(Intake, name))  # noqa: SIM118 - no dict
 _OPEN, _LINES, _LOT = insert(intake_table), insert(line_table), insert(lot_table)
 
 
@@ -66,22 +67,16 @@ class Intakes(Tables):
     """Intakes; at the end of each stands its event, and what follows for its papers and for loads on the pan."""
 
     @writing
-    def open(self, connection: Connection, goods: ChosenGoods, stamp: Stamp) -> Intake:
-        """Take the next receipt number for chosen goods. It is used from now on."""
-        receipt = _next_receipt(connection)
+    def open(self, connection: Connection, intake_of: Callable[[ReceiptNumber], Intake], stamp: Stamp) -> Intake:
+        """Begin an intake of chosen goods under the next receipt number, which is used from now on."""
+        intake = intake_of(_next_receipt(connection))
         row = {
-            "number": number_of(receipt),
-            "receipt": str(receipt),
+            "number": number_of(intake.receipt),
             "state": IntakeState.OPENED,
             "opened_at": stamp.moment.timestamp,
-            "party": str(goods.party),
-            "product": goods.product,
-            "mode": goods.mode,
-            "catalog_version": goods.catalog_version,
-            "price_fen_per_kg": goods.price_fen_per_kg,
         }
-        connection.execute(_OPEN, row | dict.fromkeys(("gross_g", "tare_g", "net_g", "amount_fen"), 0))
-        return Intake(receipt, goods.party, goods.product, goods.mode, goods.catalog_version, goods.price_fen_per_kg)
+        connection.execute(_OPEN, row | _repeated(intake, _OPENED_COLUMNS))
+        return intake
 
     @finishing
     def confirm(
@@ -229,9 +224,10 @@ def _write_confirmed(connection: Connection, confirmed: ConfirmedIntake, token: 
     return event
 
 
-def _repeated(data: object, names: Iterable[str]) -> dict[str, object]:
-    """What a row repeats of its event."""
-    return {name: getattr(data, name) for name in names}
+def _repeated(source: object, names: Iterable[str]) -> dict[str, object]:
+    """What a row repeats of an intake or its event: integers as they are, anything else as text."""
+    values = {name: getattr(source, name) for name in names}
+    return {name: value if value is None or isinstance(value, int) else str(value) for name, value in values.items()}
 
 
 def _state(connection: Connection, receipt: ReceiptNumber) -> str | None:

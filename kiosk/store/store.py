@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Self
 
 from kiosk.base.files import chown_to_folder_owner
-from kiosk.domain.intake import TareSource, Weighing
+from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.domain.intake import Intake, TareSource, Weighing
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
 from kiosk.store.catalogs import Catalogs
 from kiosk.store.clerks import Clerks
@@ -33,7 +34,7 @@ from kiosk.store.scale.event_counters import EventCounters
 from kiosk.store.scale.pan_loads import PanLoads
 from kiosk.store.scale.weighings import Weighings
 from kiosk.store.shared.errors import StoreError
-from kiosk.store.shared.records import ChosenGoods, Stamp
+from kiosk.store.shared.records import Stamp
 
 
 class Store:
@@ -97,7 +98,10 @@ class Store:
 
     def rehearse_intake(self, catalog_version: int, product: str, stamp: Stamp) -> None:
         """Open an intake, confirm it, and take both back: no number is used, no event stays. Raises StoreError."""
-        goods = ChosenGoods(Party(None), product, Mode.CONSIGNMENT, catalog_version, 100)
+
+        def goods(receipt: ReceiptNumber) -> Intake:
+            return Intake(receipt, Party(None), product, Mode.CONSIGNMENT, catalog_version, 100)
+
         certificate = Certificate(CertificateKind.NONE, reason=NoCertificateReason.NOT_PRESENTED)
         weighing = Weighing(1000, reading_no=1, load_no=1, stable_ms=1000, readings=10)
         with self._database.rehearsal():

@@ -21,7 +21,7 @@ from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.ports import DeskTools, DocumentMaker
 from kiosk.station.desk.view import DeskView, PhotoRequest
 from kiosk.store.shared.errors import StoreError
-from kiosk.store.shared.records import ChosenGoods, ConfirmedRow, IntakePapers, NewPrintJob, PrintJob, Stamp
+from kiosk.store.shared.records import ConfirmedRow, IntakePapers, NewPrintJob, PrintJob, Stamp
 
 HEAD = "0" * 64
 PROFILE = ScaleProfile(e_g=5, max_g=60_000)
@@ -97,12 +97,11 @@ class FakeStore:
             error, self.fail = self.fail, None
             raise error
 
-    def open(self, goods: ChosenGoods, stamp: Stamp) -> Intake:
+    def open(self, intake_of: Callable[[ReceiptNumber], Intake], stamp: Stamp) -> Intake:
         self._failing()
         counter = len(self.opened) + 1
         self.opened[counter] = "opened"
-        receipt = ReceiptNumber("S0147", "A", counter)
-        return Intake(receipt, goods.party, goods.product, goods.mode, goods.catalog_version, goods.price_fen_per_kg)
+        return intake_of(ReceiptNumber("S0147", "A", counter))
 
     def confirm(self, confirmed: ConfirmedIntake, token: str, papers: IntakePapers, stamp: Stamp) -> ConfirmedRow:
         if token in self.tokens:

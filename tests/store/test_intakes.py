@@ -7,10 +7,9 @@ import pytest
 from sqlalchemy import Connection
 
 from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.domain.intake import AbandonReason
+from kiosk.domain.intake import AbandonReason, Intake
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, Party
 from kiosk.store import Store, StoreError
-from kiosk.store.shared.records import ChosenGoods
 from kiosk.store.shared.software import metrology
 from tests.store.village import (
     CATALOG,
@@ -107,7 +106,7 @@ def test_an_intake_of_another_database_is_refused(store: Store, path: Path) -> N
 
 def test_an_unknown_catalog_version_is_refused(store: Store) -> None:
     with pytest.raises(StoreError, match="breaks a rule"):
-        store.intakes.open(ChosenGoods(Party(None), "ALMOND", Mode.PURCHASE, 7, 2400), stamp())
+        store.intakes.open(lambda receipt: Intake(receipt, Party(None), "ALMOND", Mode.PURCHASE, 7, 2400), stamp())
     assert str(open_intake(store).receipt) == "0147-A-000001"
 
 

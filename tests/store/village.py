@@ -19,7 +19,7 @@ from kiosk.domain.verdict import Measures
 from kiosk.domain.void import Void, VoidReason
 from kiosk.store import ConfirmedRow, NewPrintJob, Stamp, Store
 from kiosk.store.database.opening import OpenOptions
-from kiosk.store.shared.records import ChosenGoods, IntakePapers, ListingPictures, ListingRow
+from kiosk.store.shared.records import IntakePapers, ListingPictures, ListingRow
 
 STATION = "S0147"
 _ALMOND = Names("بادام", "巴旦木", "<script>'Almond\"")
@@ -65,7 +65,8 @@ def open_intake(store: Store, *, mode: Mode = Mode.PURCHASE, party: Party | None
     version, catalog = store.catalogs.get()
     price = catalog.price("ALMOND", mode)
     assert price is not None
-    return store.intakes.open(ChosenGoods(party or Party("M-00001"), "ALMOND", mode, version, price), stamp())
+    goods = (party or Party("M-00001"), "ALMOND", mode, version, price)
+    return store.intakes.open(lambda receipt: Intake(receipt, *goods), stamp())
 
 
 def weighed(intake: Intake, *gross_g: int) -> ConfirmedIntake:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from kiosk.labels.documents import BagLabel, CrateLabel
+from dataclasses import dataclass
+from typing import Final
+
+from kiosk.labels.documents import SAMPLE_CODE, SAMPLE_ORIGIN, DocumentProblem, Mode, check_copy, check_weight
 from kiosk.labels.label_page import LabelContent, draw_label
 from kiosk.labels.layout import SHIPPED, Layouts
 from kiosk.labels.paper_texts import paper_text
@@ -13,6 +16,125 @@ from kiosk.protocols.printers.page_setup import PrintHead
 from kiosk.texts.formats import kg_text
 
 _MEMBER = "M-"
+
+
+@dataclass(frozen=True, slots=True)
+class GoodsLabel:
+    """What the labels of a bag and of a crate say. Mass in grams; ``date`` as "2026-11-25", None while the clock is
+    unset. Raises DocumentProblem.
+
+    ``producer`` is a member number or the village shop, ``seller`` a shop name; ``harvest`` is "2026" or "2026-09".
+    ``gs1`` is a bracketed element string, ``link`` a Digital Link. ``copy_no`` counts reprints; 0 beside ``copy`` means
+    that nobody counted.
+    """
+
+    goods_ug: str
+    goods_zh: str
+    goods_en: str
+    net_g: int
+    date: str | None
+    zone: str
+    lot_code: str
+    station: str
+    receipt: str = ""
+    not_for_trade: bool = False
+    village: str = ""
+    county: str = ""
+    producer: str = ""
+    seller: str = ""
+    grade_ug: str = ""
+    grade_zh: str = ""
+    grade_en: str = ""
+    harvest: str = ""
+    gs1: str = ""
+    link: str = ""
+    copy: bool = False
+    copy_no: int = 0
+
+    def __post_init__(self) -> None:
+        check_weight("net", self.net_g)
+        check_copy(self.copy_no)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BagLabel(GoodsLabel):
+    """``bag_code`` is the bag's own internal code (type B), ``in_store`` the thirteen digits for the till of a shop."""
+
+    bag: int
+    bags: int
+    mode: Mode
+    bag_code: str = ""
+    in_store: str = ""
+
+    def __post_init__(self) -> None:
+        GoodsLabel.__post_init__(self)
+        if not 1 <= self.bag <= self.bags:
+            raise DocumentProblem(f"bag {self.bag} of {self.bags} does not exist")
+
+
+BAG_SAMPLE: Final = BagLabel(
+    "بادام 1-دەرىجە",
+    "巴旦木",
+    "Badam almonds",
+    12_480,
+    lot_code=SAMPLE_CODE,
+    receipt="0000-A-000000",
+    station="S0000",
+    bag=2,
+    bags=12,
+    mode="consignment",
+    not_for_trade=True,
+    bag_code=SAMPLE_CODE,
+    in_store="2099999000007",
+    producer="M-00000",
+    grade_ug="1-دەرىجە",
+    grade_zh="一级",
+    grade_en="first grade",
+    harvest="2026-09",
+    **SAMPLE_ORIGIN,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrateLabel(GoodsLabel):
+    """A crate or pallet of one lot, 100 x 150 mm. The bars say ``code``, or the 18 digits of ``sscc`` where it has one.
+
+    ``gross_g`` and ``bags`` are 0 when nobody weighed or counted.
+    """
+
+    code: str
+    gross_g: int = 0
+    bags: int = 0
+    sscc: str = ""
+    crate: int = 0  # The number of the crate in its lot
+
+    def __post_init__(self) -> None:
+        GoodsLabel.__post_init__(self)
+        if self.bags < 0:
+            raise DocumentProblem(f"a crate cannot hold {self.bags} bags")
+        if self.gross_g and self.gross_g < self.net_g:
+            raise DocumentProblem(f"gross {self.gross_g} g is less than net {self.net_g} g")
+
+
+CRATE_SAMPLE: Final = CrateLabel(
+    "قۇرۇق ئۈزۈم",
+    "葡萄干",
+    "Raisins",
+    412_480,
+    code=SAMPLE_CODE,
+    lot_code=SAMPLE_CODE,
+    station="S0000",
+    gross_g=420_000,
+    bags=12,
+    crate=2,
+    not_for_trade=True,
+    producer="M-00000",
+    grade_ug="1-دەرىجە",
+    grade_zh="一级",
+    grade_en="first grade",
+    harvest="2026-09",
+    **SAMPLE_ORIGIN,
+)
 
 
 def render_bag_label(data: BagLabel, head: PrintHead, layouts: Layouts = SHIPPED) -> Raster:
@@ -86,7 +208,7 @@ def crate_content(data: CrateLabel) -> LabelContent:
     return LabelContent(texts, data.code, symbols, {"sscc": data.sscc})
 
 
-def _goods(data: BagLabel | CrateLabel) -> dict[str, str]:
+def _goods(data: GoodsLabel) -> dict[str, str]:
     """What both say: the goods, how much, when and where, and what the paper is."""
     return {
         "goods_ug": clean(data.goods_ug),
@@ -112,12 +234,12 @@ def _date(date: str | None) -> dict[str, str]:
     return {"date": unset.ug, "date_2": f"{unset.zh} {unset.en}", "date_line": unset.caption()}
 
 
-def _producer(data: BagLabel | CrateLabel) -> str:
+def _producer(data: GoodsLabel) -> str:
     """A member by number, a village shop by name."""
     return member_text(data.producer) if data.producer.startswith(_MEMBER) else clean(data.producer)
 
 
-def _grade(data: BagLabel | CrateLabel) -> str:
+def _grade(data: GoodsLabel) -> str:
     return " ".join(isolate_name(text) for text in map(clean, (data.grade_zh, data.grade_en, data.grade_ug)) if text)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass, field
+
 from kiosk.labels import symbols
-from kiosk.labels.documents import ParcelLabel, PickupSlip
+from kiosk.labels.documents import DocumentProblem, check_tail
 from kiosk.labels.flow import Cell, Strip
 from kiosk.labels.label_page import LabelContent, draw_label
 from kiosk.labels.layout import SHIPPED, Layouts, slip_layout
@@ -14,9 +17,63 @@ from kiosk.labels.typesetting.shaping import clean
 from kiosk.labels.typesetting.typeset import Align
 from kiosk.protocols.printers.page_setup import PrintHead
 
+_PICKUP_CODE = re.compile(r"[0-9]{6}")
 _HALF_CODE = 3
 # No-break spaces: the six digits stay on one line, in two groups of three.
 _WIDE, _WIDER = "\u00a0", "\u00a0\u00a0\u00a0"
+
+
+@dataclass(frozen=True, slots=True)
+class ParcelLabel:
+    """What is stuck on a parcel: where it stands. No pickup code, no name: everyone in the shop can read it.
+
+    ``code`` is the internal code of the shelf slot (type H); ``date`` the day it arrived. Raises DocumentProblem.
+    """
+
+    shelf: str
+    number: str
+    carrier: str
+    waybill_last4: str
+    code: str
+    date: str | None
+    zone: str
+    station: str
+    copy: bool = False
+    village: str = ""
+    county: str = ""
+
+    def __post_init__(self) -> None:
+        check_tail("waybill", self.waybill_last4)
+
+
+@dataclass(frozen=True, slots=True)
+class PickupSlip:
+    """What its addressee brings back. There is no copy of it: a lost slip gets a new code.
+
+    ``code`` is six digits, ``slip_code`` the internal code (type K) that holds them; ``overdue_days`` is counted from
+    ``date``. Raises DocumentProblem.
+    """
+
+    shelf: str
+    number: str
+    code: str = field(repr=False)
+    slip_code: str = field(repr=False)
+    waybill_last4: str
+    phone_last4: str | None
+    date: str | None
+    zone: str
+    station: str
+    village: str
+    overdue_days: int
+    county: str = ""
+
+    def __post_init__(self) -> None:
+        check_tail("waybill", self.waybill_last4)
+        check_tail("phone number", self.phone_last4 or "")
+        if not _PICKUP_CODE.fullmatch(self.code):
+            raise DocumentProblem("a pickup code is six digits")
+        if self.overdue_days < 0:
+            raise DocumentProblem(f"a parcel cannot wait {self.overdue_days} days")
 
 
 def render_parcel_label(data: ParcelLabel, head: PrintHead, layouts: Layouts = SHIPPED) -> Raster:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from PIL import Image, ImageChops
 
 from kiosk.labels import symbols
-from kiosk.labels.documents import TestLabel, TestReceipt
+from kiosk.labels.documents import SAMPLE_CODE
 from kiosk.labels.flow import Cell, Strip
 from kiosk.labels.label_page import LabelContent, draw_ink, draw_label
 from kiosk.labels.layout import SHIPPED, LayoutProblem, Layouts, shipped_layout, slip_layout
@@ -17,8 +19,6 @@ from kiosk.labels.typesetting.ruler import ruler
 from kiosk.labels.typesetting.shaping import clean
 from kiosk.labels.typesetting.typeset import Align
 from kiosk.protocols.printers.page_setup import PrintHead
-
-CODE = "TEST"  # No internal code: whoever scans a test paper is told that it is none of the station's codes
 
 CALIBRATION = "calibration"  # The sample that is no label of the station: the stock in the printer is judged by it
 
@@ -32,6 +32,35 @@ _DENSITY_MODULE_MM = 0.375
 _BARS_MM = 8
 
 
+@dataclass(frozen=True, slots=True)
+class TestLabel:
+    """A label that shows whether the label printer is well: every dot of the head, three scripts, bars.
+
+    With ``sample`` it is a label of that kind with sample data, by the layout that is used for it.
+    """
+
+    station: str
+    date: str | None
+    zone: str
+    software: str
+    village: str = ""
+    county: str = ""
+    sample: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TestReceipt:
+    """The same for the receipt printer."""
+
+    station: str
+    village: str
+    date: str | None
+    time: str | None
+    zone: str
+    software: str
+    county: str = ""
+
+
 def render_test_label(data: TestLabel, head: PrintHead, layouts: Layouts = SHIPPED) -> Raster:
     """Return the 60 x 40 mm label, or the sample it names. Raises LayoutProblem for an unknown one, FontProblem."""
     if data.sample == CALIBRATION:
@@ -41,7 +70,7 @@ def render_test_label(data: TestLabel, head: PrintHead, layouts: Layouts = SHIPP
             raise LayoutProblem(f"there is no sample {data.sample!r}")
         return draw_label(layouts.of(data.sample), SAMPLES[data.sample], head)
     layout, per_mm = shipped_layout("test"), head.per_mm
-    ink = draw_ink(layout, LabelContent(printer_test_fields(data), CODE), head)
+    ink = draw_ink(layout, LabelContent(printer_test_fields(data), SAMPLE_CODE), head)
     if layout.ruler:
         left, top, width, _ = layout.ruler.dots(per_mm)
         ink.paste(1, (left, top), ruler(width, per_mm))
@@ -85,7 +114,7 @@ def printer_test_fields(data: TestLabel) -> dict[str, str]:
         "sample_en": sample.en,
         "station": clean(data.station),
         "date": day_and_place(data.date, data.village, data.county),
-        "software": f"{CODE} {clean(data.software)}",
+        "software": f"{SAMPLE_CODE} {clean(data.software)}",
     }
 
 
@@ -104,8 +133,8 @@ def render_test_receipt(data: TestReceipt, head: PrintHead) -> Raster:
     strip.rule()
     strip.picture(ruler(strip.width, per_mm))
     strip.gap()
-    strip.picture(symbols.code128(CODE, (strip.width, _BARS_MM * per_mm), round(layout.bar_module * per_mm)))
-    strip.row(Cell(CODE, "figures", align=Align.CENTER))
+    strip.picture(symbols.code128(SAMPLE_CODE, (strip.width, _BARS_MM * per_mm), round(layout.bar_module * per_mm)))
+    strip.row(Cell(SAMPLE_CODE, "figures", align=Align.CENTER))
     strip.rule()
     strip.row(Cell(clean(data.software), "small", align=Align.CENTER, lines=2))
     strip.gap()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import groupby
 
 from kiosk.labels import symbols
-from kiosk.labels.documents import ReceiptDocument, ReceiptLine
+from kiosk.labels.documents import DocumentProblem, Mode, check_copy, check_head
 from kiosk.labels.flow import Cell, Strip
 from kiosk.labels.layout import MIN_CODE128_MODULE_MM, ReceiptLayout, receipt_layout
 from kiosk.labels.paper_texts import PaperText, paper_text, paper_texts
@@ -21,6 +22,82 @@ _NOT_FOR_TRADE = "not_for_trade"
 _WORST = frozenset({_NOT_FOR_TRADE, "check_failed"})
 
 _HEAD_DIGITS = 8  # What a person compares with the head at the sorting center; the day slip has all 64
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptLine:
+    """One bag on a receipt: gross − tare = net, in grams; price in fen per kg; amount in fen.
+
+    ``price_fen_per_kg`` is 0 when no price was agreed (consignment). Raises DocumentProblem.
+    """
+
+    goods_ug: str
+    goods_zh: str
+    goods_en: str
+    bag: int
+    gross_g: int
+    container_ug: str
+    container_zh: str
+    container_en: str
+    tare_g: int
+    net_g: int
+    price_fen_per_kg: int
+    amount_fen: int
+
+    def __post_init__(self) -> None:
+        if min(self.tare_g, self.net_g, self.price_fen_per_kg, self.amount_fen) < 0:
+            raise DocumentProblem(f"bag {self.bag}: weights and money cannot be negative on a receipt")
+        if self.gross_g - self.tare_g != self.net_g:
+            raise DocumentProblem(f"bag {self.bag}: {self.gross_g} g − {self.tare_g} g is not {self.net_g} g")
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptDocument:
+    """One intake. ``party`` is a member number or "non_member"; ``time`` as "14:32"; totals are sums of the lines.
+
+    ``certificate`` is kind and reference, or "none" with the reason ("none: own use"). ``scale_marks`` are the words of
+    what the scale was not worth when this was weighed, worst first; ``counters`` its event counters as "3-12-5" (scale
+    profile, tare library, clock), ``scale_no`` the serial number on its plate, ``verified_until`` the date on its seal.
+    ``head`` is the hash of the last event of the journal; a ``void`` receipt is printed only to show that it is void.
+    ``copy_no`` counts reprints; 0 beside ``copy`` means that nobody counted. Raises DocumentProblem.
+    """
+
+    receipt: str
+    receipt_code: str
+    station: str
+    village: str
+    party: str
+    mode: Mode
+    lines: tuple[ReceiptLine, ...]
+    net_g: int
+    amount_fen: int
+    date: str | None
+    time: str | None
+    zone: str
+    certificate: str
+    lot_code: str
+    software: str
+    metrology: str
+    copy: bool = False
+    counters: str = ""
+    scale_marks: tuple[str, ...] = ()
+    scale_no: str = ""
+    county: str = ""
+    head: str = ""
+    verified_until: str = ""
+    void: bool = False
+    copy_no: int = 0
+
+    def __post_init__(self) -> None:
+        check_copy(self.copy_no)
+        if self.head:
+            check_head(self.head)
+        if not self.lines:
+            raise DocumentProblem("a receipt needs at least one bag")
+        net_g, amount_fen = sum(line.net_g for line in self.lines), sum(line.amount_fen for line in self.lines)
+        for name, total, due in (("net_g", self.net_g, net_g), ("amount_fen", self.amount_fen, amount_fen)):
+            if total != due:
+                raise DocumentProblem(f"{name} is {total}, but the lines add up to {due}")
 
 
 def render_receipt(data: ReceiptDocument, head: PrintHead) -> Raster:

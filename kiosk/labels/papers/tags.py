@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from kiosk.labels.documents import MemberCard, SealTag, ToteTag
+from dataclasses import dataclass
+
+from kiosk.labels.documents import check_copy
 from kiosk.labels.label_page import LabelContent, draw_label
 from kiosk.labels.layout import SHIPPED, Layouts
 from kiosk.labels.paper_texts import paper_text
@@ -10,6 +12,60 @@ from kiosk.labels.raster import Raster
 from kiosk.labels.strip_parts import copy_text, day_and_place, place
 from kiosk.labels.typesetting.shaping import clean, isolate, isolate_name
 from kiosk.protocols.printers.page_setup import PrintHead
+
+
+@dataclass(frozen=True, slots=True)
+class MemberCard:
+    """What a member shows instead of saying a number. No name and no telephone: a lost card tells nobody whose it is.
+
+    ``member`` is the number people say, ``code`` its internal code (type P); ``date`` the day of issue.
+    """
+
+    member: str
+    code: str
+    station: str
+    date: str | None
+    zone: str
+    village: str = ""
+    county: str = ""
+    copy: bool = False
+    copy_no: int = 0
+
+    def __post_init__(self) -> None:
+        check_copy(self.copy_no)
+
+
+@dataclass(frozen=True, slots=True)
+class ToteTag:
+    """A tote on its way to the sorting center. ``code`` is its internal code (type T), ``tote`` what people read."""
+
+    tote: str
+    code: str
+    station: str
+    date: str | None
+    zone: str
+    destination: str = ""
+    village: str = ""
+    county: str = ""
+    copy: bool = False
+    copy_no: int = 0
+
+    def __post_init__(self) -> None:
+        check_copy(self.copy_no)
+
+
+@dataclass(frozen=True, slots=True)
+class SealTag:
+    """The seal of a tote. ``code`` is its internal code (type Z), ``seal`` what people read; no seal has a copy."""
+
+    seal: str
+    code: str
+    station: str
+    date: str | None
+    zone: str
+    tote: str = ""
+    village: str = ""
+    county: str = ""
 
 
 def render_member_label(data: MemberCard, head: PrintHead, layouts: Layouts = SHIPPED) -> Raster:

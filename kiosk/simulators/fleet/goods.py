@@ -9,7 +9,6 @@ from kiosk.domain.catalog import Catalog, Container, Member, Names, Price, Produ
 from kiosk.domain.intake import Intake, TareSource, Weighing
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
 from kiosk.store import ConfirmedRow, Stamp, Store
-from kiosk.store.shared.records import ChosenGoods
 
 _SACK = Names("تاغار", "麻袋", "sack")
 CATALOG: Final = Catalog(
@@ -40,8 +39,8 @@ class FleetCounter:
         random = self._random
         price = random.choice(self._catalog.prices)
         party = Party(random.choice([None, *(member.number for member in self._catalog.members)]))
-        goods = ChosenGoods(party, price.product, price.mode, self._version, price.fen_per_kg)
-        intake = self._store.intakes.open(goods, stamp)
+        goods = (party, price.product, price.mode, self._version, price.fen_per_kg)
+        intake = self._store.intakes.open(lambda receipt: Intake(receipt, *goods), stamp)
         confirmed = _weighed(intake, self._catalog.containers[0], random).confirm(_NO_CERTIFICATE)
         return self._store.intakes.confirm(confirmed, f"fleet-{intake.receipt}", lambda head: (), stamp)
 

@@ -22,7 +22,6 @@ from kiosk.station.desk.view import (
     with_certificate_shown,
     with_container,
 )
-from kiosk.store.shared.records import ChosenGoods
 
 
 class Choices:
@@ -101,20 +100,11 @@ class Choices:
         price = draft.catalog.price(product, mode)
         if price is None or draft.party is None:
             raise DeskRefused("no_price")
+        chosen = (draft.party, product, mode, draft.catalog_version, price)
         if draft.intake is not None:
-            return replace(
-                draft.intake,
-                party=draft.party,
-                product=product,
-                mode=mode,
-                catalog_version=draft.catalog_version,
-                price_fen_per_kg=price,
-                lines=(),
-            )
+            return Intake(draft.intake.receipt, *chosen)
         with as_desk_refusals():
-            return self._tools.store.intakes.open(
-                ChosenGoods(draft.party, product, mode, draft.catalog_version, price), self._tools.stamps()
-            )
+            return self._tools.store.intakes.open(lambda receipt: Intake(receipt, *chosen), self._tools.stamps())
 
     def choose_mode(self, word: str) -> DeskView:
         """Sold now or on consignment, where the price list has both; not once a bag is fixed."""

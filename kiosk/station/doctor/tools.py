@@ -16,7 +16,7 @@ from kiosk.base.json_reader import reader
 from kiosk.base.root_requests import REQUESTS, MessageFile
 from kiosk.devices.ports import CameraFault, CommandOutcome, Panel, Shot
 from kiosk.domain.events import BackupMade as BackupMadeEvent
-from kiosk.labels.documents import TestLabel, TestReceipt
+from kiosk.labels.papers.printer_diagnostics import TestLabel, TestReceipt
 from kiosk.station.doctor.bundle.bundle import Subject, write_bundle
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.papers.network_printer import host_of, is_reachable, reachable_networks, request_access

@@ -9,7 +9,7 @@ import msgspec
 
 from kiosk.domain.catalog import Catalog
 from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.labels.documents import CrateLabel
+from kiosk.labels.papers.bag_label import CrateLabel
 from kiosk.protocols.barcodes.gs1.bag import Crate
 from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.papers.papers import CRATE_LABEL, LABEL_PRINTER, goods_names, one_grade

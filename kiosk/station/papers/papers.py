@@ -14,7 +14,8 @@ from kiosk.domain.identifiers import parse_internal_code
 from kiosk.domain.intake import ConfirmedIntake, IntakeLine
 from kiosk.domain.metrology.legal_status import ScaleLegalStatus
 from kiosk.domain.trade import Certificate
-from kiosk.labels.documents import BagLabel, ReceiptDocument, ReceiptLine
+from kiosk.labels.papers.bag_label import BagLabel
+from kiosk.labels.papers.receipt import ReceiptDocument, ReceiptLine
 from kiosk.protocols.barcodes.gs1.bag import Gs1Bag
 from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.shared.settings import StationSettings

@@ -12,7 +12,9 @@ from kiosk.domain.catalog import Member
 from kiosk.domain.day import DayTotals
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.domain.shelf import slot_code
-from kiosk.labels.documents import DaySlip, MemberCard, ParcelLabel, PickupSlip
+from kiosk.labels.papers.day_slip import DaySlip
+from kiosk.labels.papers.parcel import ParcelLabel, PickupSlip
+from kiosk.labels.papers.tags import MemberCard
 from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.papers.papers import LABEL_PRINTER, RECEIPT_PRINTER
 from kiosk.station.parcels.pickup_key import PickupCode, PickupKey

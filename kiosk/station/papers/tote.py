@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import msgspec
 
 from kiosk.domain.identifiers import SerialNumber
-from kiosk.labels.documents import ManifestDocument, ManifestRow, SealTag, ToteTag
+from kiosk.labels.papers.manifest import ManifestDocument, ManifestRow
+from kiosk.labels.papers.tags import SealTag, ToteTag
 from kiosk.station.papers.papers import LABEL_PRINTER
 from kiosk.station.shared.settings import StationSettings
 from kiosk.store.parcels.totes import MANIFEST, SEAL, TOTE

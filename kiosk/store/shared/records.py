@@ -13,7 +13,6 @@ from kiosk.domain.identifiers import SerialNumber
 from kiosk.domain.metrology.pan import Hold
 from kiosk.domain.moment import Moment
 from kiosk.domain.parcel import CollectedBy, Consent, ParcelNumber, ParcelState, Proof
-from kiosk.domain.trade import Mode, Party
 from kiosk.domain.verdict import Finding, Measures, Verdict
 from kiosk.store.shared.software import metrology
 
@@ -43,17 +42,6 @@ class DatabaseIdentity:
     station: str
     epoch: str
     series: str
-
-
-@dataclass(frozen=True, slots=True)
-class ChosenGoods:
-    """Who brings what, and at which price, before anything was weighed."""
-
-    party: Party
-    product: str
-    mode: Mode
-    catalog_version: int
-    price_fen_per_kg: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,8 @@ import pytest
 from PIL import Image
 
 from kiosk.domain.identifiers import BODY_ALPHABET, internal_code
-from kiosk.labels.documents import ParcelLabel, PickupSlip
 from kiosk.labels.layout import shipped_layout
-from kiosk.labels.papers.parcel import parcel_fields, render_parcel_label, render_pickup_slip
+from kiosk.labels.papers.parcel import ParcelLabel, PickupSlip, parcel_fields, render_parcel_label, render_pickup_slip
 from kiosk.labels.raster import Raster
 from kiosk.labels.symbols import SymbolTooWide, code128
 from kiosk.labels.typesetting import typeset

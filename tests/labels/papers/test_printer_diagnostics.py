@@ -8,7 +8,6 @@ from itertools import groupby, pairwise
 import pytest
 from PIL import Image
 
-from kiosk.labels import documents
 from kiosk.labels.layout import LayoutProblem, shipped_layout
 from kiosk.labels.papers.printer_diagnostics import (
     CALIBRATION,
@@ -16,6 +15,12 @@ from kiosk.labels.papers.printer_diagnostics import (
     printer_test_fields,
     render_test_label,
     render_test_receipt,
+)
+from kiosk.labels.papers.printer_diagnostics import (
+    TestLabel as LabelTest,
+)
+from kiosk.labels.papers.printer_diagnostics import (
+    TestReceipt as ReceiptTest,
 )
 from kiosk.labels.raster import Raster
 from kiosk.labels.typesetting import typeset
@@ -26,8 +31,8 @@ from tests.each import each
 from tests.labels import zbar
 from tests.labels.heads import LABEL, STRIP
 
-MakeLabel = Callable[..., documents.TestLabel]
-MakeReceipt = Callable[..., documents.TestReceipt]
+MakeLabel = Callable[..., LabelTest]
+MakeReceipt = Callable[..., ReceiptTest]
 
 
 @pytest.mark.parametrize("dpi", [203, 300])

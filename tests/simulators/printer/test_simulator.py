@@ -13,8 +13,7 @@ import pytest
 from PIL import Image
 
 from kiosk.devices.printer.profiles import profile
-from kiosk.labels.documents import BagLabel
-from kiosk.labels.papers.bag_label import render_bag_label
+from kiosk.labels.papers.bag_label import BagLabel, render_bag_label
 from kiosk.labels.raster import Raster
 from kiosk.protocols.barcodes.reader import read
 from kiosk.protocols.printers import escpos, tspl

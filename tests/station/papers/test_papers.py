@@ -14,7 +14,8 @@ from kiosk.domain.identifiers import ReceiptNumber, parse_internal_code
 from kiosk.domain.intake import ConfirmedIntake, Intake, TareSource, Weighing
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
-from kiosk.labels.documents import BagLabel, ReceiptDocument, ReceiptLine
+from kiosk.labels.papers.bag_label import BagLabel
+from kiosk.labels.papers.receipt import ReceiptDocument, ReceiptLine
 from kiosk.protocols.barcodes.gs1.elements import build_element_string
 from kiosk.protocols.barcodes.gs1.notation import parse_notation
 from kiosk.protocols.barcodes.settings import CodesSettings

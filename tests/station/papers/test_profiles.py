@@ -15,8 +15,9 @@ from PIL import Image
 from kiosk.devices.printer.profiles import PrinterProfile, profiles
 from kiosk.devices.printer.tcp import TcpPrinter
 from kiosk.domain.shelf import slot_code
-from kiosk.labels.documents import BagLabel, ParcelLabel
 from kiosk.labels.layout import LabelLayout, receipt_layout, shipped_layout
+from kiosk.labels.papers.bag_label import BagLabel
+from kiosk.labels.papers.parcel import ParcelLabel
 from kiosk.simulators.printer.model import PrinterModel
 from kiosk.simulators.printer.simulator import PrinterSimulator
 from kiosk.station.papers.papers import LABEL, RECEIPT

@@ -16,7 +16,7 @@ import pytest
 from kiosk.devices.ports import PrinterFault, PrintNotStarted, PrintUncertain
 from kiosk.devices.printer.file import FilePrinter
 from kiosk.devices.printer.profiles import profiles
-from kiosk.labels.documents import ReceiptDocument, ReceiptLine
+from kiosk.labels.papers.receipt import ReceiptDocument, ReceiptLine
 from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.papers.papers import make_papers
 from kiosk.station.papers.rendering import RenderedJob, render

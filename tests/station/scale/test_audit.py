@@ -22,7 +22,7 @@ from kiosk.domain.metrology.legal_status import CheckState, CounterValues, Scale
 from kiosk.domain.metrology.pan_journal import LoadLeftNote, PanNote, PreviousLoads, UnbookedWhy
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.domain.trade import Mode, Party
-from kiosk.labels.documents import BagLabel
+from kiosk.labels.papers.bag_label import BagLabel
 from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.people import add_person

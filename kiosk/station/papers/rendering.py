@@ -21,8 +21,16 @@ from kiosk.labels.typesetting import fonts
 from kiosk.protocols.printers.page_setup import PageSetup, PrintHead
 from kiosk.protocols.printers.pages import encode
 from kiosk.station.papers.papers import CRATE_LABEL, LABEL, RECEIPT
-from kiosk.station.papers.parcel import DAY_SLIP, MEMBER_CARD, PARCEL_LABEL, PICKUP_SLIP, WaitingSlip
-from kiosk.station.papers.tote import MANIFEST_SHEET, SEAL_TAG, TOTE_TAG
+from kiosk.station.papers.parcel import (
+    DAY_SLIP,
+    MANIFEST_SHEET,
+    MEMBER_CARD,
+    PARCEL_LABEL,
+    PICKUP_SLIP,
+    SEAL_TAG,
+    TOTE_TAG,
+    WaitingSlip,
+)
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.store.shared.records import PrintJob
 

@@ -32,7 +32,7 @@ from kiosk.store.database.schema import intake_line as line_table
 from kiosk.store.database.schema import journal as journal_table
 from kiosk.store.database.schema import void as void_table
 from kiosk.store.database.tables import Tables, reading, writing
-from kiosk.store.journal import epoch_rows, journal, sealed_rows
+from kiosk.store.journal import journal, sealed_rows
 from kiosk.store.papers import print_jobs
 from kiosk.store.shared.records import ConfirmedRow, NewPaper, Stamp
 
@@ -94,7 +94,7 @@ class Days(Tables):
         since = _last_close(connection)
         sealed_rows.refuse_altered(connection, since.position, since.next_intake)
         found = _totals(connection)
-        _, head = journal.head(connection, epoch_rows.current(connection).number)
+        _, head = journal.head(connection, journal.current_epoch(connection).number)
         position = journal.append(connection, DayClosed.of(found, head, actor), stamp)
         closed = insert(day_table).values(
             position=position, next_intake=_next_intake(connection), closed_at=stamp.moment.timestamp
@@ -109,7 +109,7 @@ def _totals(connection: Connection) -> DayTotals:
     since = _last_close(connection)
     counts = _event_counts(connection, since)
     goods = _goods(connection, since)
-    epoch = epoch_rows.current(connection)
+    epoch = journal.current_epoch(connection)
     last = journal.last_seq(connection, epoch.number)
     return DayTotals(
         intakes=_closed(connection, since, IntakeState.CONFIRMED),
@@ -145,7 +145,7 @@ def _next_intake(connection: Connection) -> int:
 def _event_counts(connection: Connection, since: _LastClose) -> dict[str, int]:
     """How many events of each counted type there are."""
     types = [kind.TYPE for kind in _COUNTED]
-    newest = epoch_rows.current(connection).number
+    newest = journal.current_epoch(connection).number
     not_reissued = or_(journal_table.c.epoch == newest, journal_table.c.seq <= epoch_table.c.acked_upto)
     query = (
         select(journal_table.c.type, func.count())

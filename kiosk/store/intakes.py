@@ -21,8 +21,7 @@ from kiosk.store.database.schema import lot as lot_table
 from kiosk.store.database.schema import void as void_table
 from kiosk.store.database.tables import Tables, finishing, reading, writing
 from kiosk.store.journal import journal, sealed_rows
-from kiosk.store.journal.numbering import next_in_series
-from kiosk.store.journal.receipts import is_intake, is_void, number_of, parse_receipt, receipt_in
+from kiosk.store.journal.numbering import is_intake, is_void, next_in_series, number_of, parse_receipt, receipt_in
 from kiosk.store.journal.sealed_rows import AlteredRecord
 from kiosk.store.papers import print_jobs
 from kiosk.store.scale import pan_loads, weighings

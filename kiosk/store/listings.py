@@ -23,7 +23,7 @@ from kiosk.store.database.schema import quarantined as quarantined_table
 from kiosk.store.database.schema import void as void_table
 from kiosk.store.database.tables import Tables, reading, writing
 from kiosk.store.journal import journal
-from kiosk.store.journal.receipts import is_intake, number_of
+from kiosk.store.journal.numbering import is_intake, number_of
 from kiosk.store.shared.errors import StoreError, StoreRefusal
 from kiosk.store.shared.records import ListedPhoto, ListingRow, SeenShot, Stamp, SubmittedListing
 

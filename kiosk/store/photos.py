@@ -32,7 +32,7 @@ from kiosk.store.database.schema import photo as photo_table
 from kiosk.store.database.schema import quarantined as quarantined_table
 from kiosk.store.database.tables import Tables, finishing, reading, writing
 from kiosk.store.journal import journal
-from kiosk.store.journal.receipts import number_of, receipt_in
+from kiosk.store.journal.numbering import number_of, receipt_in
 from kiosk.store.shared.errors import StoreError
 from kiosk.store.shared.records import ListingPictures, NewPhoto, PhotoPlace, PhotoRow, Stamp, UnsentPicture
 

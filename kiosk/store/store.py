@@ -12,9 +12,8 @@ from kiosk.domain.intake import Intake, TareSource, Weighing
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
 from kiosk.store.catalogs import Catalogs
 from kiosk.store.clerks import Clerks
-from kiosk.store.database.connection import LOG_FILES, Database
+from kiosk.store.database.connection import LOG_FILES, Database, Reserve
 from kiosk.store.database.opening import OpenOptions, prepare_file
-from kiosk.store.database.reserve import Reserve
 from kiosk.store.days import Days
 from kiosk.store.epochs import Epochs
 from kiosk.store.intakes import Intakes

@@ -114,11 +114,7 @@ def _goods(settings: StationSettings, catalog: Catalog, code: str, party: str) -
     """What the label of a bag and of a crate say of goods and people. A grade only where goods have but one: nobody
     chooses one at the scale.
     """
-    names, product, shop = (
-        _names(catalog.product(code), code),
-        catalog.product(code),
-        settings.village or settings.station,
-    )
+    product, shop = catalog.product(code), settings.village or settings.station
     sale = product.sale if product else None
     grade = sale.grades[0].names if sale and len(sale.grades) == 1 else Names("", "", "")
     return {

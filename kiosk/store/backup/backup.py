@@ -23,7 +23,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from kiosk.base.files import chown_to_folder_owner, make_private, sync_folder, write_durably
+from kiosk.base.files import chown_to_folder_owner, flush_to_disk, make_private, sync_folder, write_durably
 from kiosk.store.backup import photos as backup_photos
 from kiosk.store.backup.kit.kit_files import SUFFIX as KIT
 from kiosk.store.backup.medium import (
@@ -182,7 +182,7 @@ def _copy(database: Path, copy: Path) -> None:
             sleep(_PAUSE_S)
 
         source.backup(target, pages=_STEP_PAGES, progress=pause_between_steps)
-        os.fsync(written.fileno())
+        flush_to_disk(written)
 
 
 def _manifest(copy: Path, content: _Content, station: str, marker: SeriesMarker, stamp: Stamp) -> BackupManifest:

@@ -7,7 +7,6 @@ or sends anything. So it stays in its epoch, where a backup that is brought back
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import sqlite3
 from contextlib import closing, suppress
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from kiosk.base.files import chown_to_folder_owner, sync_folder, write_synced
+from kiosk.base.files import chown_to_folder_owner, flush_to_disk, sync_folder, write_synced
 from kiosk.store.backup.backup import sha256_of
 from kiosk.store.backup.changes_since_copy import written_since
 from kiosk.store.backup.restore import lock_exclusively
@@ -102,7 +101,7 @@ class PreUpdateCopy:
             staged.unlink(missing_ok=True)
             shutil.copyfile(self._copy, staged)
             with staged.open("rb") as file:
-                os.fsync(file.fileno())
+                flush_to_disk(file)
             self._require_whole(staged, sha256)
         except (OSError, StoreError) as error:
             return None, str(error)
@@ -131,7 +130,7 @@ def _copy_pages(database: Path, copy: Path) -> None:
         target.execute("PRAGMA journal_mode = OFF")
         target.execute("PRAGMA synchronous = OFF")
         source.backup(target)
-        os.fsync(written.fileno())
+        flush_to_disk(written)
 
 
 def _fold_log(database: Path) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import CheckConstraint, Connection, Table, false, literal, or_, 
 
 from kiosk.store.database.connection import BUSY_TIMEOUT_MS, Connect, engine_for
 from kiosk.store.database.schema import APPLICATION_ID, SCHEMA_VERSION, metadata
-from kiosk.store.journal import epoch_rows, journal
+from kiosk.store.journal import journal
 from kiosk.store.shared.errors import PRIMARY_CODE, DatabaseNewer, StoreError, damaged, translate_errors
 
 LINKS_AT_START: Final = 200  # Newest events whose hashes are checked at every start; `Journal.verify` checks all
@@ -99,7 +99,7 @@ def _check_rules(connection: Connection, path: Path, table: Table) -> None:
 
 
 def _check_acknowledged(connection: Connection, path: Path) -> None:
-    epoch = epoch_rows.newest(connection)
+    epoch = journal.newest_epoch(connection)
     if epoch is None:
         return
     last = journal.last_seq(connection, epoch.number)

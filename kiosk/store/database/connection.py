@@ -6,6 +6,7 @@ process wrote in between. The reader does not wait for a memory card that is bus
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import threading
@@ -20,8 +21,8 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.util import LRUCache
 
-from kiosk.store.database.reserve import Reserve
-from kiosk.store.shared.errors import PRIMARY_CODE, DiskFull, StoreError, translate_errors
+from kiosk.base.files import chown_to_folder_owner
+from kiosk.store.shared.errors import PRIMARY_CODE, DiskFull, StoreError, disk_full, translate_errors
 
 T = TypeVar("T")
 Connect = Callable[[Path], sqlite3.Connection]
@@ -34,6 +35,8 @@ LOG_FILES: Final = ("-wal", "-shm")  # What SQLite keeps beside an open database
 
 # About 1 MB of write-ahead log: a page changed by many commits is copied into the database once.
 AUTOCHECKPOINT_PAGES: Final = 1000
+
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 PRAGMAS: Final = (
     f"PRAGMA page_size = {PAGE_SIZE}",
@@ -117,6 +120,47 @@ def _try_to_begin(raw: Any) -> None:
             raise
     finally:
         raw.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+
+
+class Reserve:
+    """``size`` bytes held in ``.reserve`` beside the database; 0 holds nothing. A full disk gets them back, so that
+    open work can still be finished.
+    """
+
+    def __init__(self, database: Path, size: int) -> None:
+        self._database = database
+        self._file = database.with_name(".reserve")
+        self._size = size
+
+    def hold(self) -> None:
+        """Make sure the reserve is there. Raises DiskFull when there is no room for it, StoreError otherwise."""
+        if self._size == 0 or self._held():
+            return
+        try:
+            self._allocate()
+        except OSError as error:
+            with suppress(OSError):
+                self._file.unlink()
+            if error.errno in _NO_ROOM:
+                raise disk_full(self._database) from error
+            raise StoreError(
+                f"The reserve {self._file} cannot be written ({error.strerror}): check the disk."
+            ) from error
+
+    def release(self) -> bool:
+        """Give the room back to the disk; false when there was none to give."""
+        if not self._held():
+            return False
+        self._file.unlink(missing_ok=True)
+        return True
+
+    def _held(self) -> bool:
+        return self._file.exists() and self._file.stat().st_size >= self._size
+
+    def _allocate(self) -> None:
+        with self._file.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, self._size)
+        chown_to_folder_owner(self._file)
 
 
 class Database:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, insert
 
-import kiosk.store.database.scale_schema  # noqa: F401 - its tables are some of `metadata`
 from kiosk.store.database.check import check_file
 from kiosk.store.database.connection import connect, engine_for
 from kiosk.store.database.schema import APPLICATION_ID, SCHEMA_VERSION, metadata

@@ -27,6 +27,11 @@ from kiosk.store.database.tables import Tables, reading, writing
 from kiosk.store.shared.errors import StoreError, damaged
 from kiosk.store.shared.records import Stamp
 
+_NEWEST_EPOCH = (
+    select(epoch_table.c.number, epoch_table.c.epoch, epoch_table.c.series, epoch_table.c.acked_upto)
+    .order_by(epoch_table.c.number.desc())
+    .limit(1)
+)
 _LAST = select(func.max(journal_table.c.position)).where(
     journal_table.c.position > epoch_table.c.number * EPOCH_SHIFT,
     journal_table.c.position < (epoch_table.c.number + 1) * EPOCH_SHIFT,
@@ -57,6 +62,16 @@ _EVENTS = select(
 
 
 _RECENT: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """The row of an epoch; ``acked_upto`` is the last sequence number the sorting center has."""
+
+    number: int
+    epoch: str
+    series: str
+    acked_upto: int
 
 
 class BrokenChain(ValueError):
@@ -103,6 +118,20 @@ def check(connection: Connection, path: Path, start: int = 0) -> int:
         return check_links(rows_from(connection, start))
     except (BrokenChain, ValueError, KeyError, TypeError) as error:
         raise damaged(path, str(error)) from error
+
+
+def current_epoch(connection: Connection) -> Epoch:
+    """The epoch that new events go into."""
+    epoch = newest_epoch(connection)
+    if epoch is None:
+        raise StoreError("The database has no epoch: open it again.")
+    return epoch
+
+
+def newest_epoch(connection: Connection) -> Epoch | None:
+    """The epoch begun last; None in a file just made."""
+    row = connection.execute(_NEWEST_EPOCH).one_or_none()
+    return Epoch(*row) if row else None
 
 
 def position_of(epoch_number: int, seq: int) -> int:

@@ -11,7 +11,7 @@ from kiosk.store.database.schema import epoch as epoch_table
 from kiosk.store.database.schema import journal as journal_table
 from kiosk.store.database.schema import quarantined as quarantined_table
 from kiosk.store.database.tables import Tables, finishing, reading
-from kiosk.store.journal import epoch_rows, journal
+from kiosk.store.journal import journal
 from kiosk.store.shared.errors import StoreError
 from kiosk.store.shared.records import EarlierEpoch, EventTotals, OutboxCounts
 
@@ -22,21 +22,21 @@ class Outbox(Tables):
     @reading
     def pending(self, connection: Connection, limit: int, after: int = 0) -> list[SealedEvent]:
         """At most ``limit`` events that are not done, with seq above ``after``, oldest first."""
-        epoch = epoch_rows.current(connection)
+        epoch = journal.current_epoch(connection)
         first = journal.position_of(epoch.number, max(after, epoch.acked_upto) + 1)
         return list(journal.rows_from(connection, first, limit))
 
     @reading
     def counts(self, connection: Connection) -> OutboxCounts:
         """How much waits for the sorting center."""
-        epoch = epoch_rows.current(connection)
+        epoch = journal.current_epoch(connection)
         last = journal.last_seq(connection, epoch.number)
         return OutboxCounts(pending=last - epoch.acked_upto, last_seq=last, acked_upto=epoch.acked_upto)
 
     @reading
     def waiting_bytes(self, connection: Connection) -> int:
         """Of the events of the current epoch that are not done; every one of their rows is looked at."""
-        epoch = epoch_rows.current(connection)
+        epoch = journal.current_epoch(connection)
         first = journal.position_of(epoch.number, epoch.acked_upto + 1)
         size = select(func.coalesce(func.sum(func.length(journal_table.c.body)), 0))
         return int(connection.execute(size.where(journal_table.c.position >= first)).scalar_one())
@@ -46,7 +46,7 @@ class Outbox(Tables):
         """The epochs before the current one of which the sorting center had something, oldest first."""
         rows = connection.execute(
             select(epoch_table.c.number, epoch_table.c.epoch, epoch_table.c.acked_upto)
-            .where(epoch_table.c.number < epoch_rows.current(connection).number, epoch_table.c.acked_upto > 0)
+            .where(epoch_table.c.number < journal.current_epoch(connection).number, epoch_table.c.acked_upto > 0)
             .order_by(epoch_table.c.number)
         )
         return [EarlierEpoch(row.epoch, journal.last_seq(connection, row.number), row.acked_upto) for row in rows.all()]
@@ -70,7 +70,7 @@ class Outbox(Tables):
     @reading
     def hash_at(self, connection: Connection, seq: int, epoch: str | None = None) -> str | None:
         """The hash of an event of this epoch (None: the current one), None when there is no such event."""
-        number = epoch_rows.current(connection).number if epoch is None else _number_of(connection, epoch)
+        number = journal.current_epoch(connection).number if epoch is None else _number_of(connection, epoch)
         if number is None:
             return None
         position = journal.position_of(number, seq)
@@ -86,7 +86,7 @@ class Outbox(Tables):
         False, and nothing is written, when ``epoch`` is given and the other process has ended it meanwhile. Raises
         StoreError for a number this database never reached: it is older than what the center has.
         """
-        current = epoch_rows.current(connection)
+        current = journal.current_epoch(connection)
         if epoch not in (None, current.epoch):
             return False
         last = journal.last_seq(connection, current.number)
@@ -106,7 +106,7 @@ class Outbox(Tables):
 
 
 def _quarantined(connection: Connection) -> list[int]:
-    condition = quarantined_table.c.epoch == epoch_rows.current(connection).number
+    condition = quarantined_table.c.epoch == journal.current_epoch(connection).number
     return list(connection.execute(select(quarantined_table.c.seq).where(condition)).scalars())
 
 

@@ -33,7 +33,7 @@ from kiosk.store.database.inspection import open_read_only
 from kiosk.store.database.schema import intake as intake_table
 from kiosk.store.database.schema import intake_line as line_table
 from kiosk.store.journal import journal
-from kiosk.store.journal.receipts import number_of
+from kiosk.store.journal.numbering import number_of
 from kiosk.store.shared.errors import RECORD_ALTERED, StoreRefusal
 
 NEWEST_INTAKES: Final = 200  # Intakes compared at every start

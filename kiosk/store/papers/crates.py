@@ -15,8 +15,7 @@ from kiosk.store.database.schema import intake_line as line_table
 from kiosk.store.database.schema import void as void_table
 from kiosk.store.database.tables import Tables, finishing, reading, writing
 from kiosk.store.journal import sealed_rows
-from kiosk.store.journal.numbering import key_of, next_in_series
-from kiosk.store.journal.receipts import is_intake, number_of, parse_receipt
+from kiosk.store.journal.numbering import is_intake, key_of, next_in_series, number_of, parse_receipt
 from kiosk.store.papers import print_jobs
 from kiosk.store.shared.errors import StoreError, StoreRefusal
 from kiosk.store.shared.records import CrateBag, CratePaper, PackedCrate, Stamp

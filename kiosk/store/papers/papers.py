@@ -23,8 +23,7 @@ from kiosk.store.database.schema import scanned_bag as scanned_table
 from kiosk.store.database.schema import tote as tote_table
 from kiosk.store.database.tables import Tables, finishing, reading, writing
 from kiosk.store.journal import journal, sealed_rows
-from kiosk.store.journal.numbering import key_of
-from kiosk.store.journal.receipts import is_intake, is_void, number_of, parse_receipt
+from kiosk.store.journal.numbering import is_intake, is_void, key_of, number_of, parse_receipt
 from kiosk.store.papers import print_jobs
 from kiosk.store.papers.print_jobs import CANCELLED, JOBS, OPEN, PRINTED, QUEUED, SENDING, UNKNOWN
 from kiosk.store.shared.errors import StoreRefusal

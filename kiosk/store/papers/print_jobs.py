@@ -13,7 +13,7 @@ from kiosk.store.database.schema import print_job as job_table
 from kiosk.store.database.schema import scan_requests as scan_table
 from kiosk.store.database.schema import scanned_bag as scanned_table
 from kiosk.store.database.schema import void as void_table
-from kiosk.store.journal.receipts import number_of
+from kiosk.store.journal.numbering import number_of
 from kiosk.store.shared.errors import StoreError, StoreRefusal
 from kiosk.store.shared.records import NewPaper, NewPrintJob, PrintJob
 

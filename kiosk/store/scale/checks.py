@@ -6,7 +6,7 @@ from sqlalchemy import Connection, insert, select
 
 from kiosk.domain.events.scale import ScaleChecked
 from kiosk.domain.metrology.frames import frames_sha256, pack
-from kiosk.store.database.scale_schema import scale_check as check_table
+from kiosk.store.database.schema import scale_check as check_table
 from kiosk.store.database.tables import Tables, finishing, reading
 from kiosk.store.journal import journal
 from kiosk.store.scale import pan_loads

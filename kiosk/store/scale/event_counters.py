@@ -18,7 +18,7 @@ from kiosk.domain.catalog import Catalog
 from kiosk.domain.events.scale import ClockChanged, ScaleChanged, ScaleEvent, TaresChanged
 from kiosk.domain.metrology.legal_status import CounterValues, EventCounter
 from kiosk.domain.moment import ClockQuality
-from kiosk.store.database.scale_schema import metrology_counter as counter_table
+from kiosk.store.database.schema import metrology_counter as counter_table
 from kiosk.store.database.tables import Tables, reading, writing
 from kiosk.store.journal import journal
 from kiosk.store.shared.records import ScaleContent, Stamp

@@ -18,13 +18,13 @@ from kiosk.domain.metrology.pan_journal import (
     PreviousLoads,
     UnbookedWhy,
 )
-from kiosk.store.database.scale_schema import pan_load as load_table
-from kiosk.store.database.scale_schema import scale_check as check_table
 from kiosk.store.database.schema import intake as intake_table
 from kiosk.store.database.schema import intake_line as line_table
+from kiosk.store.database.schema import pan_load as load_table
+from kiosk.store.database.schema import scale_check as check_table
 from kiosk.store.database.tables import Tables, finishing, reading
 from kiosk.store.journal import journal
-from kiosk.store.journal.receipts import is_intake, number_of, parse_receipt
+from kiosk.store.journal.numbering import is_intake, number_of, parse_receipt
 from kiosk.store.shared.records import LoadRow, Stamp
 
 LIES, HELD, UNBOOKED = "lies", "held", "unbooked"

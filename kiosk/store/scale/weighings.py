@@ -10,13 +10,13 @@ from sqlalchemy import Connection, insert, select
 from kiosk.domain.intake import ConfirmedIntake
 from kiosk.domain.metrology.frames import BadFrames, frames_sha256, pack, unpack
 from kiosk.domain.metrology.legal_status import CheckState, CounterValues, ScaleLegalStatus, Verification
-from kiosk.store.database.scale_schema import intake_scale as scale_table
-from kiosk.store.database.scale_schema import scale_check as check_table
-from kiosk.store.database.scale_schema import weighing_frames as frames_table
 from kiosk.store.database.schema import intake as intake_table
+from kiosk.store.database.schema import intake_scale as scale_table
 from kiosk.store.database.schema import journal as journal_table
+from kiosk.store.database.schema import scale_check as check_table
+from kiosk.store.database.schema import weighing_frames as frames_table
 from kiosk.store.database.tables import Tables, reading
-from kiosk.store.journal.receipts import is_intake, parse_receipt
+from kiosk.store.journal.numbering import is_intake, parse_receipt
 from kiosk.store.shared.records import FramesCheck
 
 _MAX_REPORTED = 20

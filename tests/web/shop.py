@@ -186,7 +186,6 @@ class Shop:
             new_token=lambda: f"token-{next(numbers)}",
             documents=self._papers,
             certificate=Certificate(CertificateKind.NONE, reason=NoCertificateReason.NOT_PRESENTED),
-            metrology=self.metrology,
             on_view=lambda view: self.board.show(view),
             on_scale=lambda state: None,
             on_event=lambda: None,

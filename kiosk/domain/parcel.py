@@ -24,8 +24,6 @@ class Consent(StrEnum):
 
 
 class ParcelState(StrEnum):
-    """Where a parcel is in its life."""
-
     EXPECTED = "expected"  # On the list of a delivery
     MISSING = "missing"  # On the list, but not in the delivery; it may still come with a later one
     ARRIVED = "arrived"  # Here, and not accepted yet: it is damaged and wants a photo first

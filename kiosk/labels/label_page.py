@@ -77,7 +77,6 @@ def without_gaps(text: str) -> str:
 
 
 def _codes(layout: LabelLayout, content: LabelContent, per_mm: int) -> Iterator[tuple[tuple[int, int], Image.Image]]:
-    """Where each stands, and its picture."""
     if layout.barcode and content.code:
         yield _bars(layout.barcode, content, per_mm)
     for box in layout.symbols:

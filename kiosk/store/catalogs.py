@@ -24,8 +24,6 @@ _CONTENT: Final = msgspec.json.Decoder(Catalog)
 
 
 class Catalogs(Tables):
-    """Versions of the catalog; they never change, so they are read once."""
-
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self._cache: dict[int, Catalog] = {}

@@ -72,16 +72,12 @@ class _LastClose:
 
 
 class Days(Tables):
-    """The day that is open, and its close."""
-
     @reading
     def totals(self, connection: Connection) -> DayTotals:
-        """Counts since the last close."""
         return _totals(connection)
 
     @reading
     def intakes(self, connection: Connection, limit: int = 50, offset: int = 0) -> list[ConfirmedRow]:
-        """Intakes confirmed since the last close, newest receipt first."""
         since = _last_close(connection)
         return intakes.confirmed_since(connection, since.next_intake, since.position, limit, offset)
 
@@ -143,7 +139,6 @@ def _next_intake(connection: Connection) -> int:
 
 
 def _event_counts(connection: Connection, since: _LastClose) -> dict[str, int]:
-    """How many events of each counted type there are."""
     types = [kind.TYPE for kind in _COUNTED]
     newest = journal.current_epoch(connection).number
     not_reissued = or_(journal_table.c.epoch == newest, journal_table.c.seq <= epoch_table.c.acked_upto)
@@ -184,7 +179,6 @@ def _counted_goods(since: _LastClose) -> ColumnElement[bool]:
 
 
 def _goods(connection: Connection, since: _LastClose) -> dict[str, tuple[int, int]]:
-    """Grams and fen by mode."""
     query = (
         select(intake_table.c.mode, func.sum(intake_table.c.net_g), func.sum(intake_table.c.amount_fen))
         .where(_counted_goods(since))

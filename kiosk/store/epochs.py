@@ -49,8 +49,6 @@ MAX_BEHIND_EPOCHS: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class NewEpoch:
-    """A new epoch: 16 hex digits, its receipt series, and why it was begun."""
-
     epoch: str
     series: str
     why: str
@@ -234,7 +232,6 @@ def _reissue(connection: Connection, sealed: SealedEvent, before: int, region: s
 
 
 def _point_to_event(connection: Connection, table: Table, key: Column[int], receipt: str, position: int) -> None:
-    """Let the document name the event that tells it now."""
     condition = key == number_of(ReceiptNumber.parse(receipt))
     connection.execute(update(table).where(condition).values(position=position))
 
@@ -245,7 +242,6 @@ def _stamp_of(event: dict[str, str], region: str) -> Stamp:
 
 
 def _all_series(connection: Connection) -> list[Series]:
-    """Every letter this database has used, with its epoch, oldest first."""
     rows = connection.execute(select(epoch_table.c.series, epoch_table.c.epoch).order_by(epoch_table.c.number))
     return [Series(*row) for row in rows]
 

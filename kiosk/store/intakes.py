@@ -140,7 +140,6 @@ class Intakes(Tables):
 
     @reading
     def confirmed(self, connection: Connection, receipt: str) -> ConfirmedRow | None:
-        """The confirmed intake with this receipt number."""
         return _one(connection, _SUMMARY.where(is_intake(parse_receipt(receipt))))
 
     @reading
@@ -151,12 +150,10 @@ class Intakes(Tables):
 
     @reading
     def by_token(self, connection: Connection, token: str) -> ConfirmedRow | None:
-        """The intake that was confirmed with this token."""
         return _one(connection, _SUMMARY.where(intake_table.c.token == token))
 
     @reading
     def recent(self, connection: Connection, limit: int = 50) -> list[ConfirmedRow]:
-        """Confirmed intakes, newest receipt first."""
         return _rows(connection, _SUMMARY.order_by(intake_table.c.number.desc()).limit(limit))
 
     @reading
@@ -176,7 +173,6 @@ def confirmed_since(
 
 
 def _next_receipt(connection: Connection) -> ReceiptNumber:
-    """The receipt number after the last one taken in the current series."""
     station, series, counter = next_in_series(connection, intake_table.c.number)
     try:
         return ReceiptNumber(station, series, counter)
@@ -230,7 +226,6 @@ def _repeated(source: object, names: Iterable[str]) -> dict[str, object]:
 
 
 def _state(connection: Connection, receipt: ReceiptNumber) -> str | None:
-    """The state of an intake of this database, None when it has no such receipt."""
     return connection.execute(_STATE, {"key": number_of(receipt), "text": str(receipt)}).scalar_one_or_none()
 
 

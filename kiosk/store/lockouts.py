@@ -18,7 +18,6 @@ class Lockouts(Tables):
 
     @reading
     def get(self, connection: Connection, scope: str) -> Lockout:
-        """How often somebody guessed wrong in this scope."""
         query = select(
             lockout_table.c.failures, lockout_table.c.wait_ms, lockout_table.c.boot_id, lockout_table.c.monotonic_ms
         )

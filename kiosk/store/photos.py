@@ -54,7 +54,6 @@ class Photos(Tables):
 
     @reading
     def of_lot(self, connection: Connection, lot: str) -> list[PhotoRow]:
-        """The shots of a lot, in the order they were taken, whatever the clock said."""
         joined = photo_table.join(lot_table, lot_table.c.intake == _c.intake)
         query = select(lot_table.c.lot, photo_table).select_from(joined).where(_has_lot(lot)).order_by(_c.shot)
         return [_row(row) for row in connection.execute(query).mappings()]
@@ -98,7 +97,6 @@ class Photos(Tables):
 
 
 def point_to_event(connection: Connection, data: PhotoAccepted, position: int) -> None:
-    """Let the shot name the event that tells it now."""
     receipt = receipt_in(data.lot)
     if receipt is not None:
         condition = (_c.intake == number_of(receipt)) & (_c.sha256 == data.master.sha256)

@@ -116,5 +116,4 @@ class Store:
         return self._database.changed()
 
     def close(self) -> None:
-        """Close the connections of this process."""
         self._database.close()

@@ -183,12 +183,10 @@ def bag_content(data: BagLabel) -> LabelContent:
 
 
 def _spaced(sscc: str) -> str:
-    """As people read it; "" for none."""
     return f"(00) {sscc[0]} {sscc[1:-1]} {sscc[-1]}" if sscc else ""
 
 
 def crate_content(data: CrateLabel) -> LabelContent:
-    """What is drawn; every line of facts has its caption."""
     texts = {
         **_goods(data),
         "station": clean(data.station),
@@ -209,7 +207,6 @@ def crate_content(data: CrateLabel) -> LabelContent:
 
 
 def _goods(data: GoodsLabel) -> dict[str, str]:
-    """What both say: the goods, how much, when and where, and what the paper is."""
     return {
         "goods_ug": clean(data.goods_ug),
         "goods_zh": clean(data.goods_zh),
@@ -235,7 +232,6 @@ def _date(date: str | None) -> dict[str, str]:
 
 
 def _producer(data: GoodsLabel) -> str:
-    """A member by number, a village shop by name."""
     return member_text(data.producer) if data.producer.startswith(_MEMBER) else clean(data.producer)
 
 

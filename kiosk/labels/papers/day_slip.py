@@ -72,7 +72,6 @@ def render_day_slip(data: DaySlip, head: PrintHead) -> Raster:
 
 
 def _rows(totals: DayTotals) -> tuple[tuple[str, str], ...]:
-    """Key of the wording and the figure, in the order in which a day is gone through."""
     return (
         ("intakes", str(totals.intakes)),
         ("bags", str(totals.bags)),

@@ -100,12 +100,10 @@ def render_manifest(data: ManifestDocument, head: PrintHead) -> Raster:
 
 
 def manifest_sheets(data: ManifestDocument, head: PrintHead) -> int:
-    """How many sheets the rows need on a printer with this head."""
     return ceil(len(data.rows) / manifest_layout(head.width_dots / head.per_mm).rows)
 
 
 def _top(strip: Strip, data: ManifestDocument, layout: ReceiptLayout, per_mm: int) -> None:
-    """What it is, from where, to where, when, and who drives."""
     name = paper_text("manifest")
     side = round(layout.symbol * per_mm)
     where = " · ".join(filter(None, (isolate(clean(data.station)), place(data.village, data.county))))
@@ -151,7 +149,6 @@ def _rows(strip: Strip, data: ManifestDocument, room: int) -> None:
 
 
 def _foot(strip: Strip, data: ManifestDocument, sheets: int) -> None:
-    """Sums over all sheets, and where two people sign."""
     weight = f" · {kg_text(data.net_g)}" if data.net_g else ""  # nobody weighs parcels
     fact(strip, paper_text("total"), f"{len(data.rows)} · {data.items}{weight}", "total")
     if sheets > 1:

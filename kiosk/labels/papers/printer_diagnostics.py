@@ -104,7 +104,6 @@ def _thicker(bars: Image.Image, dots: int) -> Image.Image:
 
 
 def printer_test_fields(data: TestLabel) -> dict[str, str]:
-    """Return what is drawn in every box of the layout."""
     sample = paper_text("heading")
     return {
         "test": paper_text("test").caption(),

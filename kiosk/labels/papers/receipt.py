@@ -138,7 +138,6 @@ def _scale_mark(strip: Strip, word: str) -> None:
 
 
 def _framed(strip: Strip, text: PaperText, inverted: bool) -> None:
-    """A sentence in a frame, Uyghur first and largest."""
     strip.banner(
         (
             Cell(text.ug, "sentence_ug", rtl=True, align=Align.CENTER, lines=3),
@@ -170,7 +169,6 @@ def _same(line: ReceiptLine) -> tuple[str | int, ...]:
 
 
 def _goods(strip: Strip, lines: list[ReceiptLine], data: ReceiptDocument) -> None:
-    """What it is and what a kilogram costs, once; then the bags."""
     first = lines[0]
     strip.row(Cell(clean(first.goods_ug), "goods_ug", rtl=True, lines=3))
     strip.row(Cell(clean(first.goods_zh), "strong", lines=2), Cell(clean(first.goods_en), align=Align.RIGHT, lines=2))
@@ -186,7 +184,6 @@ def _goods(strip: Strip, lines: list[ReceiptLine], data: ReceiptDocument) -> Non
 
 
 def _columns(strip: Strip, first: ReceiptLine) -> None:
-    """What the figures of a line are, in their order, and what the goods were in."""
     gross, tare, net = (paper_text(key) for key in ("gross", "container", "net"))
     figures = (f"{gross.zh} − {tare.zh} = {net.zh}", f"{gross.en} − {tare.en} = {net.en}")
     strip.row(Cell(f"{gross.ug} − {tare.ug} = {net.ug} (kg)", "body", rtl=True, lines=2))
@@ -262,7 +259,6 @@ def _certificate(strip: Strip, certificate: str) -> None:
 
 
 def _codes(strip: Strip, data: ReceiptDocument, layout: ReceiptLayout, per_mm: int) -> None:
-    """The receipt's symbol in the square that is kept for it, and beside it what it stands for."""
     lot, keep = paper_text("lot"), paper_text("keep")
     side, min_dots, max_dots = (round(mm * per_mm) for mm in (layout.symbol, MIN_CODE128_MODULE_MM, layout.qr_module))
     strip.beside(

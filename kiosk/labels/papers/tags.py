@@ -74,22 +74,18 @@ def render_member_label(data: MemberCard, head: PrintHead, layouts: Layouts = SH
 
 
 def render_member_card(data: MemberCard, head: PrintHead) -> Raster:
-    """The card of the size of a bank card. Raises SymbolTooWide, NotEncodable, FontProblem."""
     return draw_label(SHIPPED.of("member_card"), member_content(data), head)
 
 
 def render_tote_tag(data: ToteTag, head: PrintHead, layouts: Layouts = SHIPPED) -> Raster:
-    """Raises SymbolTooWide, NotEncodable, FontProblem."""
     return draw_label(layouts.of("tote"), tote_content(data), head)
 
 
 def render_seal_tag(data: SealTag, head: PrintHead, layouts: Layouts = SHIPPED) -> Raster:
-    """Raises SymbolTooWide, NotEncodable, FontProblem."""
     return draw_label(layouts.of("seal"), seal_content(data), head)
 
 
 def member_content(data: MemberCard) -> LabelContent:
-    """What is drawn on a card."""
     heading = paper_text("heading")
     texts = {
         "heading_ug": heading.ug,
@@ -107,14 +103,12 @@ def member_content(data: MemberCard) -> LabelContent:
 
 
 def tote_content(data: ToteTag) -> LabelContent:
-    """What is drawn on a tote."""
     destination = clean(data.destination)
     line = f"{paper_text('destination').caption()} {isolate_name(destination)}" if destination else ""
     return _tag("tote", data, data.tote, {"line": line, "copy": copy_text(data.copy, data.copy_no)})
 
 
 def seal_content(data: SealTag) -> LabelContent:
-    """What is drawn on a seal."""
     tote = clean(data.tote)
     line = f"{paper_text('tote').caption()} {isolate(tote)}" if tote else ""
     return _tag("seal", data, data.seal, {"line": line})

@@ -11,7 +11,6 @@ from kiosk.messaging.contract.schemas import all_schemas
 
 
 def build_files() -> dict[str, str]:
-    """Every file by its path below the folder."""
     schemas = {f"schemas/{name}.json": schema for name, schema in all_schemas().items()}
     files = {"asyncapi.json": document(), **schemas}
     return {path: json.dumps(content, indent=2, ensure_ascii=False) + "\n" for path, content in files.items()}

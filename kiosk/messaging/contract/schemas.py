@@ -46,13 +46,11 @@ def event_schema(type_: str) -> Schema:
 
 
 def control_schema(cls: type[msgspec.Struct]) -> Schema:
-    """The schema of a control message."""
     schema, parts = _parts(cls)
     return {"$schema": DIALECT, **schema, "$defs": parts}
 
 
 def all_schemas() -> dict[str, Schema]:
-    """Every schema by name: the event type, or the lower-case name of the control message."""
     events = {type_: event_schema(type_) for type_ in EVENT_TYPES}
     return events | {cls.__name__.lower(): control_schema(cls) for cls in CONTROL_MESSAGES}
 

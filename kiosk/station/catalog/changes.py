@@ -43,7 +43,6 @@ class Changes:
 
 
 def changes(before: Catalog, after: Catalog) -> Changes:
-    """From one catalog to the other."""
     return Changes(
         _row_changes(before.products, after.products, lambda row: row.code),
         _row_changes(before.containers, after.containers, lambda row: row.code),

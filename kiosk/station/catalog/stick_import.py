@@ -67,7 +67,6 @@ class StickCatalogs:
         return tuple(self._files())
 
     def in_force(self) -> tuple[int, Catalog]:
-        """Version and catalog. Raises StoreError."""
         return self._catalogs.get()
 
     def preview(self, name: str) -> CatalogPreview:

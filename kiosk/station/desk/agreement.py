@@ -15,8 +15,6 @@ from kiosk.store.shared.records import ConfirmedRow
 
 
 class Agreement:
-    """The one way from a weight on the pan to a receipt."""
-
     def __init__(self, state: DeskState, tools: DeskTools, result_screen: ResultScreen) -> None:
         self._state, self._tools, self._result_screen = state, tools, result_screen
 
@@ -96,5 +94,4 @@ class Agreement:
 
 
 def _is_whole(row: ConfirmedRow, intake: Intake) -> bool:
-    """Whether the booked row holds everything of the intake."""
     return (row.gross_g, row.net_g, row.amount_fen) == (intake.gross_g, intake.net_g, intake.amount_fen)

@@ -25,8 +25,6 @@ from kiosk.station.desk.view import (
 
 
 class Choices:
-    """The steps from the start to the agreement."""
-
     def __init__(self, state: DeskState, tools: DeskTools, result_screen: ResultScreen) -> None:
         self._state, self._tools, self._result_screen = state, tools, result_screen
 

@@ -65,7 +65,6 @@ class IntakeExit:
                 return state.publish()
 
     def unfinished(self) -> UnfinishedIntake | None:
-        """The intake that was left with bags on it and is kept for the clerk."""
         with self._state.locks.state:
             return self._unfinished.summary() if self._unfinished else None
 

@@ -84,7 +84,6 @@ class JournaledPan:
         self._journal.intake_ended(_WHY.get(why, UnbookedWhy.ABANDONED))
 
     def stop(self) -> None:
-        """The station ends in good order."""
         self._emit_notes(self._journal.stop())
 
     def _follow(self, at: float) -> None:

@@ -21,7 +21,6 @@ class Loads:
         self._state = state
 
     def take_container(self, reading_no: int, token: str) -> DeskView:
-        """The weight on the screen is the empty container."""
         state = self._state
         with state.locks.acts, state.at_step(DeskStep.AGREE):
             if state.draft.phase is not PanPhase.CONTAINER:

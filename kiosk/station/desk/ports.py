@@ -22,8 +22,6 @@ DocumentMaker = Callable[[ConfirmedIntake, Catalog, Stamp], IntakePapers]
 
 @dataclass(frozen=True, slots=True)
 class DeskTools:
-    """Where to keep, what time it is, how to make tokens and papers, whom to tell."""
-
     store: Store
     stamps: Callable[[], Stamp]
     new_token: Callable[[], str]

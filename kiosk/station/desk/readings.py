@@ -18,7 +18,6 @@ class Readings:
         self._state, self._tools = state, tools
 
     def resume(self, before: PreviousLoads) -> None:
-        """Before the first reading: what the last run knew of the pan."""
         with self._state.locks.state:
             self._state.journaled_pan.begin(before)
 
@@ -38,11 +37,9 @@ class Readings:
             state.publish_if_changed()
 
     def on_expired(self, at: float) -> None:
-        """Nothing usable has come for the stale time."""
         self._lose()
 
     def on_link(self, link: LinkState, detail: str, at: float) -> None:
-        """The way to the scale changed."""
         self._tools.on_scale(link)
         if link is not LinkState.CONNECTED:
             self._lose()

@@ -102,7 +102,6 @@ class ResultScreen:
                 return self._state.view()
 
     def take_photo(self) -> DeskView:
-        """Ask for a shot of the goods; the verdict comes later."""
         with self._state.locks.acts, self._state.at_step(DeskStep.TAKE):
             draft = self._state.draft
             if draft.result is None or draft.photo.state == "taking":

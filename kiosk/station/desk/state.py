@@ -46,7 +46,6 @@ class DeskState:
 
     @contextmanager
     def now(self) -> Iterator[None]:
-        """Hold the pan and the draft, as they are at this moment."""
         with self.locks.state:
             self.expire_stale()
             yield
@@ -119,14 +118,12 @@ class DeskState:
     # --- the page --------------------------------------------------------------------------------------------------
 
     def shows(self, token: str) -> bool:
-        """Whether the token is of the page that stands now."""
         return token == self._token
 
     def view(self) -> DeskView:
         return view_of(self.draft, self.pan, self._revision, self._token)
 
     def publish(self) -> DeskView:
-        """The view, told to the watchers as well."""
         self.publish_if_changed()
         return self.view()
 

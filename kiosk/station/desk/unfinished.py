@@ -19,8 +19,6 @@ RETRY_S: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class UnfinishedIntake:
-    """What the clerk sees of it."""
-
     receipt: str
     product: str
     bags: int

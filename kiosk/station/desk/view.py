@@ -30,8 +30,6 @@ class DeskStep(StrEnum):
 
 
 class PanPhase(StrEnum):
-    """What belongs on the pan while people agree."""
-
     LOAD = "load"
     CONTAINER = "container"  # The empty container is weighed first
 
@@ -124,7 +122,6 @@ class Draft:
 
     @property
     def mode(self) -> Mode | None:
-        """Purchase or consignment, once goods are chosen."""
         return self.intake.mode if self.intake else None
 
     @property

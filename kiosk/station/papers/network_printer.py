@@ -42,7 +42,6 @@ _read_request: Final = reader(msgspec.json.Decoder(AddressRequest))
 
 
 def request_file(data: Path) -> MessageFile[AddressRequest]:
-    """``kiosk-printer-address.path`` starts the helper when it changes."""
     return MessageFile(data / REQUESTS / "printer-address.json", _read_request)
 
 

@@ -185,7 +185,6 @@ def _receipt(settings: StationSettings, confirmed: ConfirmedIntake, catalog: Cat
 
 
 def scale_fields(standing: ScaleLegalStatus | None) -> dict[str, Any]:
-    """What a receipt says of the scale."""
     if standing is None:
         return {}
     return {

@@ -109,7 +109,6 @@ class CounterPapers:
         return self._fitted(PICKUP_SLIP, RECEIPT_PRINTER, msgspec.json.encode(slip))
 
     def day(self, totals: DayTotals, head: str, actor: str, stamp: Stamp) -> list[NewPaper]:
-        """The close of a day with the hash of its last event."""
         slip = DaySlip(
             time=stamp.moment.local_time,
             totals=totals,
@@ -158,16 +157,13 @@ class Issue:
         return IssuedCode(self.papers.key.mac(self.issued.code))
 
     def label_and_slip(self, row: ParcelRow) -> Sequence[NewPaper]:
-        """The papers of a parcel that has just got its slot."""
         return [*self.papers.label(row, self.stamp), *self.slip(row)]
 
     def slip(self, row: ParcelRow) -> Sequence[NewPaper]:
-        """The paper of a new code for a parcel that keeps its slot."""
         return self.papers.slip(row, self.issued, self.stamp)
 
 
 def tags(settings: StationSettings, tote: ToteRow, stamp: Stamp) -> list[NewPaper]:
-    """What hangs on a tote, and what its seal says."""
     number, seal, where = tote.number.text(TOTE), tote.seal.text(SEAL), origin(settings, stamp)
     tag = ToteTag(tote=number, code=tote.number.code(TOTE), **where)
     sealed = SealTag(seal=seal, code=tote.seal.code(SEAL), tote=number, **where)

@@ -41,8 +41,6 @@ NO_KEY: Final = PickupKey(None, "nowhere")
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """What a document's body holds, and what draws it."""
-
     data: type[Any]
     draw: Callable[[Any, PrintHead, Layouts], Raster]
     strip: bool = False  # Whether it is paper without gaps
@@ -74,8 +72,6 @@ _BODIES: Final = {name: msgspec.json.Decoder(drawing.data) for name, drawing in 
 
 @dataclass(frozen=True, slots=True)
 class RenderedJob:
-    """The bytes of one paper, and the seconds the printer needs for it at its own speed."""
-
     data: bytes
     seconds: float
 

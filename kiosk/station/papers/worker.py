@@ -101,7 +101,6 @@ class PrintWorker:
         self._thread.start()
 
     def wake(self) -> None:
-        """A job may have been queued."""
         self._wake.set()
 
     def wind_down(self) -> None:
@@ -143,7 +142,6 @@ class PrintWorker:
         return self._retry_s
 
     def _print(self, job: PrintJob) -> bool:
-        """Print one job. False when the printer is not ready and nothing has been sent."""
         drawn = self._render_job(job)
         if drawn is None:
             return True

@@ -70,8 +70,6 @@ class FinishedBackup:
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """``photos`` go with it."""
-
     series: tuple[Series, ...]
     seq: int
     events: int
@@ -128,7 +126,6 @@ def _copy_companions(path: Path, manifest: BackupManifest, database: Path, keep:
 
 
 def _backup_files(folder: Path, station: str) -> Iterator[Path]:
-    """Everything that belongs to this station's backups."""
     yield from (folder / LOCK, folder / SERIES_FILE)
     for manifest in finished_manifests(folder, station):
         yield from (manifest, manifest.with_suffix(".db"), manifest.with_suffix(KIT))
@@ -234,7 +231,6 @@ def _content(copy: Path, station: str, photos: Path) -> _Content:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file in lower-case hex, read in pieces."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         for piece in iter(partial(file.read, _CHUNK), b""):

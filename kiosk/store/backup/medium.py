@@ -79,7 +79,6 @@ _manifest: Final = reader(msgspec.json.Decoder(BackupManifest))
 
 
 def read_manifest(path: Path) -> BackupManifest:
-    """The manifest in a ``.json`` file. Raises StoreError for one nobody can read."""
     try:
         manifest = _manifest(path.read_bytes())
     except (OSError, Unreadable) as error:
@@ -93,7 +92,6 @@ def read_manifest(path: Path) -> BackupManifest:
 
 
 def finished_manifests(folder: Path, station: str) -> list[Path]:
-    """The manifests of this station's finished backups, oldest first. Raises OSError when the medium is gone."""
     names = sorted(path.name for path in folder.iterdir())
     own_names = [name for name in names if (match := MANIFEST_NAME.fullmatch(name)) and match[1] == station]
     return [folder / name for name in own_names if (folder / name).with_suffix(".db").is_file()]

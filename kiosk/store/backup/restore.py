@@ -73,8 +73,6 @@ class RestoreResult:
 
 @dataclass(frozen=True, slots=True)
 class RestoreOptions:
-    """What a restore cannot find on the card or the medium."""
-
     newest_letter: str | None = None  # The letter on the newest paper receipt, for a card without its `receipt-series`
     new_epoch: Callable[[], str] = random_epoch
 

@@ -51,7 +51,6 @@ PRAGMAS: Final = (
 
 
 def connect(path: Path, factory: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
-    """A connection with the station's settings; transactions are begun by hand only (``isolation_level`` None)."""
     connection = sqlite3.connect(
         path, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False, factory=factory
     )
@@ -214,7 +213,6 @@ class Database:
                     transaction.rollback()
 
     def read(self, work: Callable[[Connection], T]) -> T:
-        """Run ``work`` on one consistent state of the database."""
         with self._read_lock:
             self._require_open()
             with translate_errors(self.path), self._reader.begin() as connection:

@@ -85,7 +85,6 @@ def open_read_only(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def inspect_database(path: Path) -> DatabaseSummary | None:
-    """The state of the database; None when it is a new one without an epoch. Raises StoreError."""
     with open_read_only(path) as connection:
         epochs = _epochs(connection)
         if not epochs:
@@ -108,19 +107,16 @@ def inspect_database(path: Path) -> DatabaseSummary | None:
 
 
 def all_epochs(path: Path) -> list[EpochSummary]:
-    """Every life of the database, oldest first. Raises StoreError."""
     with open_read_only(path) as connection:
         return _epochs(connection)
 
 
 def event_counters(path: Path) -> dict[str, int]:
-    """The event counters by name. Raises StoreError."""
     with open_read_only(path) as connection:
         return dict(connection.execute("SELECT name, value FROM metrology_counter").fetchall())
 
 
 def row_counts(path: Path) -> dict[str, int]:
-    """How many rows each table has. Raises StoreError."""
     with open_read_only(path) as connection:
         return {name: _one(connection, f'SELECT count(*) FROM "{name}"') for name in _tables(connection)}  # noqa: S608
 

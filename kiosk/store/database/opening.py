@@ -25,7 +25,6 @@ _MIGRATION_SECONDS: Final = 600.0
 
 
 def random_epoch() -> str:
-    """16 hex digits."""
     return secrets.token_hex(8)
 
 

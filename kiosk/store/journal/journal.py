@@ -66,8 +66,6 @@ _RECENT: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """The row of an epoch; ``acked_upto`` is the last sequence number the sorting center has."""
-
     number: int
     epoch: str
     series: str
@@ -81,7 +79,6 @@ class BrokenChain(ValueError):
 class Journal(Tables):
     @writing
     def append(self, connection: Connection, event: BackupMade, stamp: Stamp) -> None:
-        """Record what no other table keeps."""
         append(connection, event, stamp)
 
     @reading
@@ -113,7 +110,6 @@ def moment_of(event: Mapping[str, str]) -> Moment:
 
 
 def check(connection: Connection, path: Path, start: int = 0) -> int:
-    """Walk the journal from a position on; returns the number of events. Raises DatabaseDamaged."""
     try:
         return check_links(rows_from(connection, start))
     except (BrokenChain, ValueError, KeyError, TypeError) as error:
@@ -121,7 +117,6 @@ def check(connection: Connection, path: Path, start: int = 0) -> int:
 
 
 def current_epoch(connection: Connection) -> Epoch:
-    """The epoch that new events go into."""
     epoch = newest_epoch(connection)
     if epoch is None:
         raise StoreError("The database has no epoch: open it again.")
@@ -182,7 +177,6 @@ def rows_from(connection: Connection, position: int, limit: int | None = None) -
 
 
 def position_of_last(connection: Connection, count: int) -> int:
-    """The position where the last ``count`` events begin."""
     recent = select(journal_table.c.position).order_by(journal_table.c.position.desc()).limit(count)
     return min(connection.execute(recent).scalars(), default=0)
 
@@ -219,7 +213,6 @@ def _check_link(before: SealedEvent | None, row: SealedEvent) -> None:
 
 
 def head(connection: Connection, epoch_number: int) -> tuple[int, str]:
-    """Seq and hash that the next event of the epoch follows."""
     first, after = position_of(epoch_number, 0), position_of(epoch_number + 1, 0)
     row = connection.execute(_HEAD, {"first": first, "after": after}).one_or_none()
     return (row.seq, row.sha256) if row else (0, ZERO_HASH)

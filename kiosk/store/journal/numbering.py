@@ -27,7 +27,6 @@ def key_of(series: str, counter: int) -> int:
 
 
 def split_key(key: int) -> tuple[str, int]:
-    """Series letter and counter of a key."""
     return SERIES_LETTERS[key // SERIES_SIZE], key % SERIES_SIZE
 
 
@@ -80,6 +79,5 @@ def receipt_in(text: str) -> ReceiptNumber | None:
 
 
 def is_void(connection: Connection, receipt: ReceiptNumber) -> bool:
-    """Whether an intake has its counter-document."""
     void = select(void_table.c.intake).where(void_table.c.intake == number_of(receipt))
     return connection.execute(void).first() is not None

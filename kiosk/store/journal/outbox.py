@@ -28,7 +28,6 @@ class Outbox(Tables):
 
     @reading
     def counts(self, connection: Connection) -> OutboxCounts:
-        """How much waits for the sorting center."""
         epoch = journal.current_epoch(connection)
         last = journal.last_seq(connection, epoch.number)
         return OutboxCounts(pending=last - epoch.acked_upto, last_seq=last, acked_upto=epoch.acked_upto)
@@ -101,7 +100,6 @@ class Outbox(Tables):
 
     @reading
     def quarantined(self, connection: Connection) -> list[int]:
-        """Events of the current epoch that the center keeps apart for a person; done for the station."""
         return _quarantined(connection)
 
 

@@ -41,7 +41,6 @@ ROWS = select(
 
 
 def next_number(connection: Connection) -> ParcelNumber:
-    """The parcel number after the last one given in the current series."""
     station, series, counter = next_in_series(connection, parcel_table.c.number)
     try:
         return ParcelNumber(station, series, counter)
@@ -93,7 +92,6 @@ def by_mac(connection: Connection, mac: bytes) -> ParcelRow | None:
 
 
 def mac_of(connection: Connection, number: ParcelNumber) -> bytes | None:
-    """The keyed hash of the code that is valid now."""
     query = select(parcel_table.c.code_mac).where(parcel_table.c.number == _key(number))
     mac: bytes | None = connection.execute(query).scalar_one()
     return mac
@@ -102,13 +100,11 @@ def mac_of(connection: Connection, number: ParcelNumber) -> bytes | None:
 def in_states(
     connection: Connection, states: Collection[ParcelState], limit: int | None = None, offset: int = 0
 ) -> list[ParcelRow]:
-    """Parcels in any of these states, by number."""
     condition = parcel_table.c.state.in_(sorted(states))
     return _many(connection, ROWS.where(condition).order_by(parcel_table.c.number).limit(limit).offset(offset))
 
 
 def first_free(connection: Connection, slots: Sequence[str]) -> str | None:
-    """The first of these slots that is empty."""
     occupied = set(connection.execute(select(parcel_table.c.shelf).where(TAKES_A_SLOT)).scalars())
     return next((slot for slot in slots if slot not in occupied), None)
 
@@ -129,7 +125,6 @@ def set_missing_times(connection: Connection, states: Collection[ParcelState], s
 
 
 def older(connection: Connection, states: Collection[ParcelState], before: str) -> list[ParcelRow]:
-    """Parcels in these states that have been so since before then, by number."""
     condition = parcel_table.c.state.in_(sorted(states)) & (parcel_table.c.counts_from < before)
     return _many(connection, ROWS.where(condition).order_by(parcel_table.c.number))
 
@@ -142,7 +137,6 @@ def _key(number: ParcelNumber) -> int:
 
 
 def one(connection: Connection, query: Select[Any]) -> ParcelRow | None:
-    """The row of a query for one parcel."""
     return next(iter(_many(connection, query)), None)
 
 

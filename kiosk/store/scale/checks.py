@@ -73,7 +73,6 @@ class Checks(Tables):
 
     @reading
     def last(self, connection: Connection) -> CheckRow | None:
-        """The newest check, None before the first."""
         return _last(connection)
 
 

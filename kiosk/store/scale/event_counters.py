@@ -28,8 +28,6 @@ EventOf = Callable[[int, str], ScaleEvent]
 
 
 class EventCounters(Tables):
-    """Three counters that stand on receipts."""
-
     @reading
     def read(self, connection: Connection) -> CounterValues:
         """As they stand; another process may have imported a catalog."""
@@ -70,13 +68,11 @@ class EventCounters(Tables):
 
 
 def read(connection: Connection) -> CounterValues:
-    """As they stand; 0 for one that has counted nothing yet."""
     found = {row.name: row.value for row in connection.execute(select(counter_table.c.name, counter_table.c.value))}
     return CounterValues(**{counter.value: found.get(counter.value, 0) for counter in EventCounter})
 
 
 def observe_tares(connection: Connection, catalog: Catalog, version: int, stamp: Stamp) -> int:
-    """The containers of a catalog that comes into force; returns the counter."""
     sha256 = tares_sha256(catalog)
 
     def event(value: int, old: str) -> TaresChanged:

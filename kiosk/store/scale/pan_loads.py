@@ -87,7 +87,6 @@ class PanLoads(Tables):
 
     @reading
     def unbooked(self, connection: Connection, limit: int = 50, offset: int = 0) -> list[LoadRow]:
-        """Loads that left unbooked, newest first."""
         query = (
             select(
                 load_table.c.number,
@@ -133,7 +132,6 @@ def on_intake_abandoned(connection: Connection, receipt: ReceiptNumber, why: Aba
 
 
 def _record_lies(connection: Connection, pan_note: LingeringLoadNote, stamp: Stamp) -> None:
-    """One load at most lies on the pan."""
     connection.execute(delete(load_table).where(_OPEN, load_table.c.state == LIES))
     connection.execute(
         insert(load_table).values(state=LIES, load=pan_note.load_no, **_note_values(pan_note.peak_g, stamp))

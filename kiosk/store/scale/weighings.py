@@ -37,8 +37,6 @@ def add(connection: Connection, number: int, confirmed: ConfirmedIntake) -> None
 
 
 class Weighings(Tables):
-    """What was kept of weighings, to be read again."""
-
     @reading
     def legal_status(self, connection: Connection, receipt: str) -> ScaleLegalStatus | None:
         """What the scale was worth for this receipt; None when nobody knew, or there is no such receipt."""
@@ -94,7 +92,6 @@ class Weighings(Tables):
 
 
 def _sealed_hashes(connection: Connection) -> dict[tuple[str, int], str]:
-    """What the events of the confirmed intakes say was kept."""
     query = (
         select(journal_table.c.body)
         .join(intake_table, intake_table.c.position == journal_table.c.position)

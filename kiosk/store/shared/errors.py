@@ -39,7 +39,6 @@ class DiskFull(StoreError):
 
 
 def damaged(path: Path, what: str) -> DatabaseDamaged:
-    """The error for a file that must not be used, naming the file, the damage and the act."""
     return DatabaseDamaged(
         f"The database {path} is damaged: {what}. Nothing was changed. Stop the station, copy the whole folder "
         f"{path.parent} to another medium, then bring back a backup or move the file away to begin a new series."
@@ -47,7 +46,6 @@ def damaged(path: Path, what: str) -> DatabaseDamaged:
 
 
 def disk_full(path: Path) -> DiskFull:
-    """The error for a full disk."""
     return DiskFull(
         f"The disk of {path} is full: free space on it (photos first). Everything confirmed until now is safe."
     )

@@ -84,8 +84,6 @@ class NewPrintJob:
 
 @dataclass(frozen=True, slots=True)
 class CrateBag:
-    """A bag of a lot; ``crate`` is the number of its crate in this lot, 0 for none."""
-
     bag: int
     net_g: int
     crate: int
@@ -93,8 +91,6 @@ class CrateBag:
 
 @dataclass(frozen=True, slots=True)
 class PackedCrate:
-    """A crate with its number; ``place`` counts the crates of its lot from 1."""
-
     number: SerialNumber
     place: int
     bags: tuple[int, ...]
@@ -103,8 +99,6 @@ class PackedCrate:
 
 @dataclass(frozen=True, slots=True)
 class ToteRow:
-    """A sealed tote and the parcels in it."""
-
     number: SerialNumber
     seal: SerialNumber
     parcels: tuple[ParcelNumber, ...]
@@ -161,8 +155,6 @@ class PrintJob:
 
 @dataclass(frozen=True, slots=True)
 class ListingPictures:
-    """What is kept of a judged shot: both pictures, what the mat measured, and what the goods look like."""
-
     master: PictureData
     natural: PictureData
     measures: Measures
@@ -219,8 +211,6 @@ class PhotoPlace:
 
 @dataclass(frozen=True, slots=True)
 class UnsentPicture:
-    """A picture that the sorting center knows of and does not have."""
-
     sha256: str
     size_bytes: int
 
@@ -241,8 +231,6 @@ class ListedPhoto:
 
 @dataclass(frozen=True, slots=True)
 class SeenShot:
-    """An accepted shot of any lot, and what it looks like."""
-
     lot: str
     sha256: str
     likeness: str

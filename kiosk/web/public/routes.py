@@ -83,7 +83,6 @@ NEEDS = {
 
 
 def blueprint(station: Station, screens: Screens) -> Blueprint:
-    """All routes a villager's finger can reach."""
     public = Blueprint("public", __name__)
     for step, path in PATHS.items():
         public.add_url_rule(path, f"show_{step.value}", _show(station, screens, step), methods=["GET"])

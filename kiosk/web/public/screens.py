@@ -47,7 +47,6 @@ class Screens:
         return self.page(f"{view.step.value}.html", view, **extra)
 
     def page(self, template: str, view: DeskView, **extra: Any) -> str:
-        """Any page that has the rail and follows the desk."""
         snapshot = self._station.board.snapshot()
         return render_template(
             template,
@@ -62,7 +61,6 @@ class Screens:
         )
 
     def texts(self) -> Texts:
-        """The texts in the chosen language."""
         return speech_of(request, self._settings.language).main
 
     def bare(self, template: str, **extra: Any) -> str:

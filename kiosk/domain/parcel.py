@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from kiosk.base.refused import Refused
 from kiosk.domain.identifiers import SERIES_LETTERS, BadIdentifier, InternalCode, check_station, internal_code
 from kiosk.domain.pickup import PICKUP_DIGITS, check_pickup_code
 
@@ -68,12 +69,8 @@ TERMINAL_STATES: Final = frozenset(state for state, after in TRANSITIONS.items()
 ARRIVABLE_STATES: Final = frozenset({_S.EXPECTED, _S.MISSING}) | (TERMINAL_STATES - {_S.COLLECTED})
 
 
-class ParcelRefused(ValueError):
+class ParcelRefused(Refused, ValueError):
     """A rule forbids this step; ``code`` is a stable word the screens have a sentence for."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 def transition(state: ParcelState, to: ParcelState) -> ParcelState:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
+from kiosk.base.refused import Refused
 from kiosk.domain.events import EventData
 from kiosk.domain.events.rules import event_fault
 from kiosk.messaging.contract.envelope import (
@@ -36,16 +37,12 @@ MAX_UNKNOWN_BYTES: Final = 16 * 1024
 _SPLITTER: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-class BadEvent(ValueError):
+class BadEvent(Refused, ValueError):
     """Cannot be attributed to (station, epoch, seq), or is no batch. ``code`` is a stable word.
 
     Of JSON: too_large, not_utf8, not_json, too_deep, duplicate_key, number, text. Of the envelope: not_object,
     envelope, wrong_station. Of a batch: not_zlib, not_batch, too_many.
     """
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 def parse_event(payload: bytes, *, topic_station: str | None = None) -> ReceivedEvent:

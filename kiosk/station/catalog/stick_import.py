@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from kiosk.base.refused import Refused
 from kiosk.domain.catalog import Catalog
 from kiosk.station.catalog.changes import Changes, changes
 from kiosk.station.catalog.file import CatalogError, parse_catalog, read_catalog_file
@@ -22,12 +23,8 @@ logger = logging.getLogger(__name__)
 WAIT_S: Final = 5.0  # For another look: a slow stick must not hold one thread of the pages after the other
 
 
-class CatalogRefused(Exception):
+class CatalogRefused(Refused):
     """Nothing was imported. ``code`` is gone, stale, wait, or why the station is busy."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,9 +147,9 @@ def _require_room(database: Path, folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if free < need:
         raise BackupRefused(
+            "full",
             f"The backup medium {folder} is full: {free // _CHUNK} MB are free and {need // _CHUNK + 1} MB are needed. "
             "Free space on it, or exchange it.",
-            "full",
         )
 
 
@@ -168,7 +168,7 @@ def _copy(database: Path, copy: Path) -> None:
                 source.execute("BEGIN")
                 source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         except StoreError as error:
-            raise BackupRefused(str(error)) from error
+            raise BackupRefused("database", str(error)) from error
         steps = 0
 
         def pause_between_steps(status: int, remaining: int, total: int) -> None:
@@ -209,14 +209,14 @@ def _content(copy: Path, station: str, photos: Path) -> _Content:
         schema = check_file(copy, thorough=True, with_log=False, links=None)
     except StoreError as error:
         raise BackupRefused(
+            "copy",
             f"The copy in {copy.parent} is not whole, so it was thrown away: exchange the medium. When another medium "
             f"gives the same, the database itself is damaged: kiosk doctor tells. ({error.__cause__ or error})",
-            "copy",
         ) from error
     with closing(sqlite3.connect(f"file:{quote(str(copy.absolute()))}?mode=ro&immutable=1", uri=True)) as connection:
         owner = connection.execute("SELECT station FROM station").fetchone()
         if owner != (station,):
-            raise BackupRefused(f"The database belongs to station {owner and owner[0]}, not to {station}.")
+            raise BackupRefused("database", f"The database belongs to station {owner and owner[0]}, not to {station}.")
         series = connection.execute("SELECT series, epoch FROM epoch ORDER BY number").fetchall()
         (events,) = connection.execute("SELECT count(*) FROM journal").fetchone()
         (seq,) = connection.execute("SELECT seq FROM journal ORDER BY position DESC LIMIT 1").fetchone()
@@ -262,8 +262,8 @@ def _damage_text(copied: backup_photos.PhotoCopyResult, photos: Path) -> str:
 def _refused(error: Exception, folder: Path, database: Path) -> BackupRefused:
     full = isinstance(error, OSError) and error.errno in _NO_ROOM
     if full or (isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF == _SQLITE_FULL):
-        return BackupRefused(f"The backup medium {folder} is full: free space on it, or exchange it.", "full")
+        return BackupRefused("full", f"The backup medium {folder} is full: free space on it, or exchange it.")
     return BackupRefused(
-        f"The backup of {database} to {folder} broke off ({error}): look at the medium and its cable, then try again.",
         "broke_off",
+        f"The backup of {database} to {folder} broke off ({error}): look at the medium and its cable, then try again.",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import Connection, Select, insert, select, text, update
@@ -20,23 +21,10 @@ from kiosk.store.shared.records import ParcelRow, Stamp
 # The condition of the partial index, word for word: SQLite does not find out by itself that it follows.
 TAKES_A_SLOT = text("parcel.shelf IS NOT NULL AND parcel.state != 'lost'")
 
+# In the order of the fields of a ParcelRow, after the station that is a part of every number.
 ROWS = select(
     select(station_table.c.station).scalar_subquery(),
-    parcel_table.c.number,
-    parcel_table.c.waybill,
-    parcel_table.c.carrier,
-    parcel_table.c.state,
-    parcel_table.c.shelf,
-    parcel_table.c.consent,
-    parcel_table.c.expected,
-    parcel_table.c.surplus,
-    parcel_table.c.damaged,
-    parcel_table.c.phone_last4,
-    parcel_table.c.photo_sha256,
-    parcel_table.c.code_no,
-    parcel_table.c.arrived_at,
-    parcel_table.c.closed_at,
-    parcel_table.c.shelf_since,
+    *(parcel_table.c[row.name] for row in fields(ParcelRow) if row.name != "repeated"),
 )
 
 

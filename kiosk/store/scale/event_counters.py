@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -40,16 +41,7 @@ class EventCounters(Tables):
         """
 
         def event(value: int, before: str) -> ScaleChanged:
-            return ScaleChanged(
-                counter=value,
-                before_sha256=before,
-                sha256=content.sha256,
-                protocol=content.protocol,
-                e_g=content.e_g,
-                max_g=content.max_g,
-                unit=content.unit,
-                trade=content.trade,
-            )
+            return ScaleChanged(counter=value, before_sha256=before, **asdict(content))
 
         if _row(connection, EventCounter.SCALE_PROFILE) is None:
             journal.append(connection, event(0, ""), stamp)

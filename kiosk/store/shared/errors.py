@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy.exc import DBAPIError
+
+from kiosk.base.refused import Refused
 
 RECORD_ALTERED: Final = "record_altered"  # The word of a refusal: rows are not what was sealed
 
@@ -51,7 +53,7 @@ def disk_full(path: Path) -> DiskFull:
     )
 
 
-class StoreRefusal(StoreError):
+class StoreRefusal(StoreError, Refused):
     """A rule forbids it, and a person can act on that; ``code`` is a stable word the screens have a sentence for.
 
     Of parcels: shelves_full, collected, not_waiting, code_used, damaged_needs_photo, proxy_needs_name,
@@ -59,11 +61,6 @@ class StoreRefusal(StoreError):
     bag_twice. Of people: unknown_clerk. Of listings: stale_page, already_void. Of rows that are not what was sealed:
     record_altered. ``values`` fill the sentence.
     """
-
-    def __init__(self, code: str, message: str, values: Mapping[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.values: Mapping[str, str] = values or {}
 
 
 @contextmanager

@@ -19,7 +19,6 @@ from functools import partial
 from pathlib import Path
 from time import sleep
 from typing import Final
-from urllib.parse import quote
 
 import msgspec
 
@@ -37,7 +36,7 @@ from kiosk.store.backup.medium import (
 )
 from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.store.database.check import check_file
-from kiosk.store.database.connection import BUSY_TIMEOUT_MS
+from kiosk.store.database.connection import ALONE, connect_existing
 from kiosk.store.journal.series import SERIES_FILE, Series, SeriesMarker
 from kiosk.store.shared.errors import StoreError, translate_errors
 from kiosk.store.shared.records import Stamp
@@ -154,10 +153,8 @@ def _require_room(database: Path, folder: Path) -> None:
 
 
 def _copy(database: Path, copy: Path) -> None:
-    """``mode=rw``: a database that is not there must not be made, and one that is may need its log's index rebuilt."""
-    address = f"file:{quote(str(database.absolute()))}?mode=rw"
     with (
-        closing(sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None)) as source,
+        closing(connect_existing(database)) as source,
         closing(sqlite3.connect(copy, isolation_level=None)) as target,
         copy.open("rb") as written,
     ):
@@ -213,7 +210,7 @@ def _content(copy: Path, station: str, photos: Path) -> _Content:
             f"The copy in {copy.parent} is not whole, so it was thrown away: exchange the medium. When another medium "
             f"gives the same, the database itself is damaged: kiosk doctor tells. ({error.__cause__ or error})",
         ) from error
-    with closing(sqlite3.connect(f"file:{quote(str(copy.absolute()))}?mode=ro&immutable=1", uri=True)) as connection:
+    with closing(connect_existing(copy, ALONE)) as connection:
         owner = connection.execute("SELECT station FROM station").fetchone()
         if owner != (station,):
             raise BackupRefused("database", f"The database belongs to station {owner and owner[0]}, not to {station}.")

@@ -12,14 +12,13 @@ import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 from kiosk.base.files import chown_to_folder_owner, flush_to_disk, sync_folder, write_synced
 from kiosk.store.backup.backup import sha256_of
 from kiosk.store.backup.changes_since_copy import written_since
 from kiosk.store.backup.restore import lock_exclusively
 from kiosk.store.database.check import check_file
-from kiosk.store.database.connection import LOG_FILES
+from kiosk.store.database.connection import LOG_FILES, connect_existing
 from kiosk.store.shared.errors import SQLITE_ERRORS, StoreError, translate_errors
 
 logger = logging.getLogger(__name__)
@@ -120,10 +119,9 @@ class PreUpdateCopy:
 
 
 def _copy_pages(database: Path, copy: Path) -> None:
-    """``mode=rw``: a database that is not there must not be made, and a log that is must be read with it."""
     write_synced(copy, b"")
     with (
-        closing(_connect(database)) as source,
+        closing(connect_existing(database, timeout_s=_BUSY_S)) as source,
         closing(sqlite3.connect(copy, isolation_level=None)) as target,
         copy.open("rb") as written,
     ):
@@ -135,10 +133,5 @@ def _copy_pages(database: Path, copy: Path) -> None:
 
 def _fold_log(database: Path) -> None:
     """A database that SQLite cannot read is about to be replaced anyway."""
-    with suppress(*SQLITE_ERRORS), closing(_connect(database)) as connection:
+    with suppress(*SQLITE_ERRORS), closing(connect_existing(database, timeout_s=_BUSY_S)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-def _connect(database: Path) -> sqlite3.Connection:
-    address = f"file:{quote(str(database.absolute()))}?mode=rw"
-    return sqlite3.connect(address, uri=True, timeout=_BUSY_S, isolation_level=None)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.dialects import registry
@@ -38,6 +39,8 @@ AUTOCHECKPOINT_PAGES: Final = 1000
 
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
+ALONE: Final = "mode=ro&immutable=1"  # The file as it lies, whatever log is beside it
+
 PRAGMAS: Final = (
     f"PRAGMA page_size = {PAGE_SIZE}",
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
@@ -48,6 +51,26 @@ PRAGMAS: Final = (
     "PRAGMA cache_size = -1024",
     "PRAGMA temp_store = MEMORY",
 )
+
+
+def address_of(path: Path, how: str) -> str:
+    """``how`` are parameters of SQLite (https://www.sqlite.org/uri.html)."""
+    return f"file:{quote(str(path.absolute()))}?{how}"
+
+
+def connect_existing(path: Path, how: str = "mode=rw", timeout_s: float = BUSY_TIMEOUT_MS / 1000) -> sqlite3.Connection:
+    """With ``mode=rw`` a database that is not there is not made, and one that is gets its log's index rebuilt."""
+    return sqlite3.connect(
+        address_of(path, how), uri=True, timeout=timeout_s, isolation_level=None, check_same_thread=False
+    )
+
+
+def reading(path: Path) -> str:
+    """How to read a file together with its log, when there is one.
+
+    Without a log nobody has it open: it is read as it lies, or SQLite would make a log beside it.
+    """
+    return "mode=ro" if path.with_name(f"{path.name}-wal").exists() else ALONE
 
 
 def connect(path: Path, factory: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:

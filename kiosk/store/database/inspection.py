@@ -11,11 +11,11 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 import msgspec
 
 from kiosk.domain.catalog import Catalog
+from kiosk.store.database.connection import connect_existing, reading
 from kiosk.store.shared.errors import translate_errors
 
 SQLITE_VERSION: Final = sqlite3.sqlite_version
@@ -70,16 +70,8 @@ class EventSummary:
 
 @contextmanager
 def open_read_only(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that cannot write, on one unchanging state. Raises StoreError.
-
-    Without a log nobody has the database open: it is read as it lies, or SQLite would make one beside it.
-    """
-    how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
-    address = f"file:{quote(str(path.absolute()))}?{how}"
-    with (
-        translate_errors(path),
-        closing(sqlite3.connect(address, uri=True, timeout=_BUSY_S, isolation_level=None)) as connection,
-    ):
+    """A connection that cannot write, on one unchanging state. Raises StoreError."""
+    with translate_errors(path), closing(connect_existing(path, reading(path), _BUSY_S)) as connection:
         connection.execute("BEGIN")
         yield connection
 

@@ -10,7 +10,22 @@ from typing import Final
 
 from kiosk.base.refused import Refused
 from kiosk.domain.identifiers import SERIES_LETTERS, BadIdentifier, InternalCode, check_station, internal_code
-from kiosk.domain.pickup import PICKUP_DIGITS, check_pickup_code
+
+PICKUP_DIGITS: Final = 6  # One guess in a million; five wrong ones in ten minutes lock the pad
+
+_CODE = re.compile(rf"[0-9]{{{PICKUP_DIGITS}}}")
+
+
+class BadPickupCode(ValueError):
+    """The text cannot be a pickup code. It is not repeated in the message: it may be somebody's."""
+
+
+def check_pickup_code(text: str) -> str:
+    """Return the code unchanged; raises BadPickupCode unless it is six ASCII digits."""
+    if not _CODE.fullmatch(text):
+        raise BadPickupCode(f"a pickup code is {PICKUP_DIGITS} digits")
+    return text
+
 
 _NUMBER = re.compile(rf"P-([0-9]{{4}})-([{SERIES_LETTERS}])-([0-9]{{6}})")
 _SLIP = re.compile(rf"([0-9]{{4}})([{SERIES_LETTERS}])([0-9]{{6}})([0-9]{{{PICKUP_DIGITS}}})")

@@ -11,7 +11,7 @@ from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.intake import Intake, TareSource, Weighing
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
 from kiosk.store.catalogs import Catalogs
-from kiosk.store.clerks import Clerks
+from kiosk.store.clerks import Clerks, Lockouts
 from kiosk.store.database.connection import LOG_FILES, Database, Reserve
 from kiosk.store.database.opening import OpenOptions, prepare_file
 from kiosk.store.days import Days
@@ -21,7 +21,6 @@ from kiosk.store.journal.journal import Journal
 from kiosk.store.journal.outbox import Outbox
 from kiosk.store.journal.series import SeriesMarker
 from kiosk.store.listings import Listings
-from kiosk.store.lockouts import Lockouts
 from kiosk.store.papers.crates import Crates
 from kiosk.store.papers.papers import Papers
 from kiosk.store.parcels.deliveries import Deliveries

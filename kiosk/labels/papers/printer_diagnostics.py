@@ -15,10 +15,51 @@ from kiosk.labels.paper_texts import paper_text
 from kiosk.labels.papers.samples import SAMPLES
 from kiosk.labels.raster import Raster
 from kiosk.labels.strip_parts import day_and_place, heading, mark, moment
-from kiosk.labels.typesetting.ruler import ruler
+from kiosk.labels.typesetting import typeset
 from kiosk.labels.typesetting.shaping import clean
-from kiosk.labels.typesetting.typeset import Align
+from kiosk.labels.typesetting.typeset import Align, Style
 from kiosk.protocols.printers.page_setup import PrintHead
+
+HEIGHT_MM = 9
+_NUMBERS_MM, _FOOT_MM = 3, 6
+_TICKS_MM = {10: 3.0, 5: 2.25, 1: 1.25}  # Height of the tick at every so many mm; the first that divides counts
+
+_STEPS = 8
+
+
+def ruler(width: int, per_mm: int) -> Image.Image:
+    """Return ink (1 = ink), ``width`` dots by 9 mm: numbers, ticks one dot wide at each mm, and a staircase.
+
+    In the staircase each dot of the head burns in one of eight steps, alone among white neighbors: a dead dot is a gap
+    in it, a weak one a pale mark.
+    """
+    ink = Image.new("1", (width, HEIGHT_MM * per_mm), 0)
+    for millimeter in range(width // per_mm):
+        _tick(ink, millimeter, per_mm)
+        if millimeter and millimeter % 10 == 0:
+            _number(ink, millimeter, per_mm)
+    _staircase(ink, (_FOOT_MM + 1) * per_mm, per_mm // 4)
+    return ink
+
+
+def _tick(ink: Image.Image, millimeter: int, per_mm: int) -> None:
+    height = next(tick for step, tick in _TICKS_MM.items() if millimeter % step == 0)
+    left, foot = millimeter * per_mm, _FOOT_MM * per_mm
+    ink.paste(1, (left, foot - round(height * per_mm), left + 1, foot))
+
+
+def _number(ink: Image.Image, millimeter: int, per_mm: int) -> None:
+    room = (6 * per_mm, _NUMBERS_MM * per_mm)
+    style = Style(round(2.4 * per_mm), bold=True, tight=True)
+    block = typeset.fit(str(millimeter), room, (style,), rtl=False)
+    ink.paste(1, ((millimeter - 3) * per_mm, 0), typeset.draw(block, room, Align.CENTER))
+
+
+def _staircase(ink: Image.Image, top: int, step: int) -> None:
+    for left in range(ink.width):
+        start = top + left % _STEPS * step
+        ink.paste(1, (left, start, left + 1, start + step))
+
 
 CALIBRATION = "calibration"  # The sample that is no label of the station: the stock in the printer is judged by it
 

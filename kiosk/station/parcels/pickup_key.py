@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from kiosk.base.files import chown_to_folder_owner, stage, sync_folder
-from kiosk.domain.pickup import PICKUP_DIGITS
+from kiosk.domain.parcel import PICKUP_DIGITS
 from kiosk.station.clerk.pin_hash import PinKey
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.parcels.settings import ParcelSettings

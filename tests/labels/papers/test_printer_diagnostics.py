@@ -12,9 +12,11 @@ from kiosk.labels.layout import LayoutProblem, shipped_layout
 from kiosk.labels.papers.printer_diagnostics import (
     CALIBRATION,
     DENSITY,
+    HEIGHT_MM,
     printer_test_fields,
     render_test_label,
     render_test_receipt,
+    ruler,
 )
 from kiosk.labels.papers.printer_diagnostics import (
     TestLabel as LabelTest,
@@ -24,7 +26,6 @@ from kiosk.labels.papers.printer_diagnostics import (
 )
 from kiosk.labels.raster import Raster
 from kiosk.labels.typesetting import typeset
-from kiosk.labels.typesetting.ruler import HEIGHT_MM, ruler
 from kiosk.labels.typesetting.shaping import ELLIPSIS
 from kiosk.protocols.barcodes.reader import Symbol, read
 from tests.each import each

@@ -217,9 +217,9 @@ def _reissue(connection: Connection, sealed: SealedEvent, before: int, region: s
     event = json.loads(sealed.body)
     data = data_as(EVENT_TYPES[sealed.type], event["data"])
     first_id = event.get("reissued", event["id"])
-    position = journal.append(
-        connection, data, _stamp_of(event, region), reissue_of=journal.ReissuedEvent(first_id, event["data"])
-    )
+    # When it happened, not when it is told again; but from where the station stands now.
+    stamp = Stamp(journal.moment_of(event), event["software"], region, event.get("metrology", ""))
+    position = journal.append(connection, data, stamp, reissue_of=journal.ReissuedEvent(first_id, event["data"]))
     if isinstance(data, IntakeConfirmed | IntakeAbandoned):
         _point_to_event(connection, intake_table, intake_table.c.number, data.receipt, position)
     elif isinstance(data, IntakeVoided):
@@ -234,11 +234,6 @@ def _reissue(connection: Connection, sealed: SealedEvent, before: int, region: s
 def _point_to_event(connection: Connection, table: Table, key: Column[int], receipt: str, position: int) -> None:
     condition = key == number_of(ReceiptNumber.parse(receipt))
     connection.execute(update(table).where(condition).values(position=position))
-
-
-def _stamp_of(event: dict[str, str], region: str) -> Stamp:
-    """When it happened, not when it is told again; ``region`` is where the station stands now, and sends from."""
-    return Stamp(journal.moment_of(event), event["software"], region, event.get("metrology", ""))
 
 
 def _all_series(connection: Connection) -> list[Series]:

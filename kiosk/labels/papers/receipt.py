@@ -110,7 +110,8 @@ def render_receipt(data: ReceiptDocument, head: PrintHead) -> Raster:
     heading(strip, data.station, data.village, data.county)
     _marks(strip, data)
     _number_and_party(strip, data)
-    _mode(strip, data)
+    strip.gap(0.5)
+    _framed(strip, paper_text("on_consignment" if data.mode == "consignment" else "sold_now"), inverted=False)
     for _, lines in groupby(data.lines, _same):
         _goods(strip, list(lines), data)
     _totals(strip, data)
@@ -127,14 +128,9 @@ def _marks(strip: Strip, data: ReceiptDocument) -> None:
         mark(strip, paper_text("void"))
         strip.gap(0.5)
     copy_mark(strip, data.copy, data.copy_no)
-    for word in data.scale_marks:
-        _scale_mark(strip, word)
-
-
-def _scale_mark(strip: Strip, word: str) -> None:
-    """What is wrong with the scale: the worst two white on black. A word of a newer station stands as it is."""
-    text = paper_texts().get(f"scale_{word}", PaperText(word, word, word))
-    _framed(strip, PaperText(clean(text.ug), clean(text.zh), clean(text.en)), inverted=word in _WORST)
+    for word in data.scale_marks:  # the worst two white on black; a word of a newer station stands as it is
+        text = paper_texts().get(f"scale_{word}", PaperText(word, word, word))
+        _framed(strip, PaperText(clean(text.ug), clean(text.zh), clean(text.en)), inverted=word in _WORST)
 
 
 def _framed(strip: Strip, text: PaperText, inverted: bool) -> None:
@@ -155,11 +151,6 @@ def _number_and_party(strip: Strip, data: ReceiptDocument) -> None:
         strip.row(Cell(f"{name.zh} {name.en}", "strong"), Cell(name.ug, "strong_ug", rtl=True))
     else:
         fact(strip, paper_text("member"), data.party)
-
-
-def _mode(strip: Strip, data: ReceiptDocument) -> None:
-    strip.gap(0.5)
-    _framed(strip, paper_text("on_consignment" if data.mode == "consignment" else "sold_now"), inverted=False)
 
 
 def _same(line: ReceiptLine) -> tuple[str | int, ...]:

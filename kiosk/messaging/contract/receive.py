@@ -47,18 +47,16 @@ class BadEvent(Refused, ValueError):
 
 def parse_event(payload: bytes, *, topic_station: str | None = None) -> ReceivedEvent:
     """Read one event; raises BadEvent. ``topic_station`` is the station whose topic it came on."""
-    event = parse_fast(payload) or _parsed(payload)
+    event = parse_fast(payload)
+    if event is None:
+        parsed, body, sha256 = _read(payload)
+        fault = identity_fault(parsed)
+        if fault is not None:
+            raise BadEvent("envelope", fault)
+        event = _received(parsed, body, sha256)
     if topic_station is not None and topic_station != event.station:
         raise BadEvent("wrong_station", f"an event of {event.station} came on the topic of {topic_station}")
     return event
-
-
-def _parsed(payload: bytes) -> ReceivedEvent:
-    event, body, sha256 = _read(payload)
-    fault = identity_fault(event)
-    if fault is not None:
-        raise BadEvent("envelope", fault)
-    return _received(event, body, sha256)
 
 
 def _read(payload: bytes) -> tuple[dict[str, Any], bytes, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kiosk.domain.catalog import Catalog
-from kiosk.domain.intake import ConfirmedIntake, Intake
+from kiosk.domain.intake import ConfirmedIntake
 from kiosk.domain.metrology.pan import Hold, NotBookableReason
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.result_screen import ResultScreen
@@ -37,8 +37,9 @@ class Agreement:
             with state.locks.state:
                 draft = state.draft
                 # An earlier tap whose answer was lost may have booked fewer bags: then this load is still to be booked.
-                if _is_whole(row, confirmed.intake):
-                    draft = replace(draft, intake=confirmed.intake)
+                intake = confirmed.intake
+                if (row.gross_g, row.net_g, row.amount_fen) == (intake.gross_g, intake.net_g, intake.amount_fen):
+                    draft = replace(draft, intake=intake)
                     if hold is not None:
                         state.journaled_pan.count(hold)
                 else:
@@ -91,7 +92,3 @@ class Agreement:
             if self._state.draft.step is DeskStep.HOME:
                 self._result_screen.show(self._state.draft, row, prints)
             return self._state.publish()
-
-
-def _is_whole(row: ConfirmedRow, intake: Intake) -> bool:
-    return (row.gross_g, row.net_g, row.amount_fen) == (intake.gross_g, intake.net_g, intake.amount_fen)

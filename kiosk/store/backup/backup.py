@@ -118,7 +118,11 @@ def _copy_companions(path: Path, manifest: BackupManifest, database: Path, keep:
         SeriesMarker(path).add_missing(station, SeriesMarker(database).used(station))
         make_private(*_backup_files(folder, station))
         copied = backup_photos.copy(photos, folder / "photos", manifest.photos)
-        return copied.new, prune(folder, station, keep), _damage_text(copied, photos)
+        damage = ""
+        if copied.broken:
+            damage = f"{len(copied.broken)} pictures in {photos} are damaged and were not copied; the first: "
+            damage += copied.broken[0]
+        return copied.new, prune(folder, station, keep), damage
     except (OSError, StoreError) as error:
         reason = _refused(error, folder, path) if isinstance(error, OSError) else error
         return 0, 0, f"The database is safe in {path}, but not what goes with it: {reason}"
@@ -248,12 +252,6 @@ def _name(copy: Path, manifest: BackupManifest) -> Path:
             half.unlink(missing_ok=True)
         raise
     return path
-
-
-def _damage_text(copied: backup_photos.PhotoCopyResult, photos: Path) -> str:
-    if not copied.broken:
-        return ""
-    return f"{len(copied.broken)} pictures in {photos} are damaged and were not copied; the first: {copied.broken[0]}"
 
 
 def _refused(error: Exception, folder: Path, database: Path) -> BackupRefused:

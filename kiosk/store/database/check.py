@@ -35,7 +35,9 @@ def check_file(path: Path, *, thorough: bool, with_log: bool = True, links: int 
     with translate_errors(path), closing(connect_existing(path, how)) as raw:
         version = _version(raw, path)
         if thorough:
-            _check_pages(raw, path)
+            found = raw.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if found != "ok":
+                raise damaged(path, " ".join(str(found).split()))
     if thorough and version == SCHEMA_VERSION:
         _check_content(path, lambda file: connect_existing(file, how), links)
     return version
@@ -65,12 +67,6 @@ def _version(raw: sqlite3.Connection, path: Path) -> int:
             "Nothing was changed."
         )
     return int(version)
-
-
-def _check_pages(raw: sqlite3.Connection, path: Path) -> None:
-    found = raw.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if found != "ok":
-        raise damaged(path, " ".join(str(found).split()))
 
 
 def _check_content(path: Path, connect: Connect, links: int | None) -> None:

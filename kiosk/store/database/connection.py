@@ -159,7 +159,9 @@ class Reserve:
         if self._size == 0 or self._held():
             return
         try:
-            self._allocate()
+            with self._file.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, self._size)
+            chown_to_folder_owner(self._file)
         except OSError as error:
             with suppress(OSError):
                 self._file.unlink()
@@ -178,11 +180,6 @@ class Reserve:
 
     def _held(self) -> bool:
         return self._file.exists() and self._file.stat().st_size >= self._size
-
-    def _allocate(self) -> None:
-        with self._file.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, self._size)
-        chown_to_folder_owner(self._file)
 
 
 class Database:

@@ -110,7 +110,8 @@ def event_counters(path: Path) -> dict[str, int]:
 
 def row_counts(path: Path) -> dict[str, int]:
     with open_read_only(path) as connection:
-        return {name: _one(connection, f'SELECT count(*) FROM "{name}"') for name in _tables(connection)}  # noqa: S608
+        tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").fetchall()
+        return {name: _one(connection, f'SELECT count(*) FROM "{name}"') for (name,) in tables}  # noqa: S608
 
 
 def last_events(path: Path, limit: int = _LAST_EVENTS) -> list[EventSummary]:
@@ -164,10 +165,6 @@ def _pin_keys(connection: sqlite3.Connection) -> dict[str, int]:
     rows = connection.execute("SELECT pin_hash FROM clerk WHERE active = 1 AND pin_hash <> ''")
     found = (re.match(r"\$keyed\$([0-9a-f]{16})\$", str(pin_hash)) for (pin_hash,) in rows)
     return dict(Counter(match[1] for match in found if match))
-
-
-def _tables(connection: sqlite3.Connection) -> list[str]:
-    return [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")]
 
 
 def _one(connection: sqlite3.Connection, query: str) -> Any:

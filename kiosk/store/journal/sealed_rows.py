@@ -192,7 +192,9 @@ def _compare(cursor: sqlite3.Cursor, event: Row) -> AlteredRecord | None:
         return AlteredRecord(named, ("row",))
     if (row["position"] or 0) > event["position"]:
         return None
-    found = dict(row) if body["type"] == _VOIDED else _row_as_event(row)
+    found = dict(row)
+    if body["type"] != _VOIDED:
+        found |= {"bags": sorted(json.loads(row["bags"])), "scale": row["scale"] is not None}
     differ = tuple(name for name, value in {**expected, "position": event["position"]}.items() if found[name] != value)
     return AlteredRecord(named, differ) if differ else None
 
@@ -233,13 +235,4 @@ def _expected_intake(body: Row) -> dict[str, Any]:
         "check_state": scale["check"] if scale else None,
         "verification": scale["verification"] if scale else None,
         **{name: counters.get(name) for name in ("scale_profile", "tare_library", "clock")},
-    }
-
-
-def _row_as_event(row: Row) -> dict[str, Any]:
-    """A row in the words of events."""
-    return {
-        **dict(row),
-        "bags": sorted(json.loads(row["bags"])),
-        "scale": row["scale"] is not None,
     }

@@ -57,7 +57,10 @@ class PanLoads(Tables):
         """Keep what the journal of the pan tells, with its event when a load has left unbooked."""
         match pan_note:
             case LingeringLoadNote():
-                _record_lies(connection, pan_note, stamp)
+                # One load at most lies on the pan.
+                connection.execute(delete(load_table).where(_OPEN, load_table.c.state == LIES))
+                lying = {"state": LIES, "load": pan_note.load_no, **_note_values(pan_note.peak_g, stamp)}
+                connection.execute(insert(load_table).values(lying))
             case HeldLoadNote():
                 _record_held(connection, pan_note, stamp)
             case LoadLeftNote():
@@ -129,13 +132,6 @@ def on_intake_confirmed(connection: Connection, number: int, intake: Intake, sta
 def on_intake_abandoned(connection: Connection, receipt: ReceiptNumber, why: AbandonReason, stamp: Stamp) -> None:
     """The intake is given up: what was fixed for it has left, or will leave, unbooked."""
     _close_held(connection, receipt, _WHY[why], stamp)
-
-
-def _record_lies(connection: Connection, pan_note: LingeringLoadNote, stamp: Stamp) -> None:
-    connection.execute(delete(load_table).where(_OPEN, load_table.c.state == LIES))
-    connection.execute(
-        insert(load_table).values(state=LIES, load=pan_note.load_no, **_note_values(pan_note.peak_g, stamp))
-    )
 
 
 def _record_held(connection: Connection, pan_note: HeldLoadNote, stamp: Stamp) -> None:

@@ -1,13 +1,12 @@
-"""What is common to the data of papers: everything is decided before anything is drawn.
-
-``zone`` is the IANA name of the time zone; beside a time it is printed as the distance from UTC. Fields with a default
-may be left out.
+"""What is common to the data of papers: everything is decided before anything is drawn. Fields with a default may be
+left out.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 Mode = Literal["purchase", "consignment"]
@@ -28,6 +27,20 @@ _HEAD = re.compile(r"[0-9a-f]{64}")
 
 class DocumentProblem(ValueError):
     """The figures do not add up: such a paper must not exist. The text names the figures."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paper:
+    """Where and when, as every paper says it. ``date`` as "2026-11-25", None while the clock is unset.
+
+    ``zone`` is the IANA name of the time zone; beside a time it is printed as the distance from UTC.
+    """
+
+    station: str
+    date: str | None
+    zone: str
+    village: str = ""
+    county: str = ""
 
 
 def check_head(head: str) -> None:

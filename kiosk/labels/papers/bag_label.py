@@ -5,21 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from kiosk.labels.documents import SAMPLE_CODE, SAMPLE_ORIGIN, DocumentProblem, Mode, check_copy, check_weight
-from kiosk.labels.label_page import LabelContent, draw_label
-from kiosk.labels.layout import SHIPPED, Layouts
+from kiosk.labels.documents import SAMPLE_CODE, SAMPLE_ORIGIN, DocumentProblem, Mode, Paper, check_copy, check_weight
+from kiosk.labels.label_page import LabelContent, LabelRenderer
 from kiosk.labels.paper_texts import paper_text
-from kiosk.labels.raster import Raster
 from kiosk.labels.strip_parts import copy_text, member_text, place
 from kiosk.labels.typesetting.shaping import clean, isolate, isolate_name
-from kiosk.protocols.printers.page_setup import PrintHead
 from kiosk.texts.formats import kg_text
 
 _MEMBER = "M-"
 
 
 @dataclass(frozen=True, slots=True)
-class GoodsLabel:
+class GoodsLabel(Paper):
     """What the labels of a bag and of a crate say. Mass in grams; ``date`` as "2026-11-25", None while the clock is
     unset. Raises DocumentProblem.
 
@@ -32,14 +29,9 @@ class GoodsLabel:
     goods_zh: str
     goods_en: str
     net_g: int
-    date: str | None
-    zone: str
     lot_code: str
-    station: str
     receipt: str = ""
     not_for_trade: bool = False
-    village: str = ""
-    county: str = ""
     producer: str = ""
     seller: str = ""
     grade_ug: str = ""
@@ -137,30 +129,6 @@ CRATE_SAMPLE: Final = CrateLabel(
 )
 
 
-def render_bag_label(data: BagLabel, head: PrintHead, layouts: Layouts = SHIPPED) -> Raster:
-    """Return the label in dots of the head.
-
-    Raises SymbolTooWide or NotEncodable for a code that cannot be drawn, FontProblem when a font or the shaping
-    library is missing.
-    """
-    return draw_label(layouts.of("bag"), bag_content(data), head)
-
-
-def render_small_bag_label(data: BagLabel, head: PrintHead) -> Raster:
-    """The same on 40 x 30 mm stock: a square instead of bars."""
-    return draw_label(SHIPPED.of("bag_small"), bag_content(data), head)
-
-
-def render_shop_bag_label(data: BagLabel, head: PrintHead) -> Raster:
-    """The same for the till of a shop: its number in bars, the bag's own in a square."""
-    return draw_label(SHIPPED.of("bag_shop"), bag_content(data), head)
-
-
-def render_crate_label(data: CrateLabel, head: PrintHead, layouts: Layouts = SHIPPED) -> Raster:
-    """The label of a crate or lot. Raises as render_bag_label."""
-    return draw_label(layouts.of("crate"), crate_content(data), head)
-
-
 def bag_content(data: BagLabel) -> LabelContent:
     """What is drawn; the bars say the bag's own code, or the lot's on a paper without one."""
     code = data.bag_code or data.lot_code
@@ -241,3 +209,10 @@ def _grade(data: GoodsLabel) -> str:
 
 def _captioned(key: str, text: str) -> str:
     return f"{paper_text(key).caption()} {isolate_name(text)}" if text else ""
+
+
+render_bag_label: Final = LabelRenderer("bag", bag_content)
+render_small_bag_label: Final = LabelRenderer("bag_small", bag_content)  # 40 x 30 mm: a square instead of bars
+# For the till of a shop: its number in bars, the bag's own in a square.
+render_shop_bag_label: Final = LabelRenderer("bag_shop", bag_content)
+render_crate_label: Final = LabelRenderer("crate", crate_content)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from kiosk.domain.day import DayTotals
-from kiosk.labels.documents import DocumentProblem, check_head
+from kiosk.labels.documents import DocumentProblem, Paper, check_head
 from kiosk.labels.flow import Cell, Strip
 from kiosk.labels.layout import slip_layout
 from kiosk.labels.paper_texts import paper_text
@@ -20,22 +20,17 @@ from kiosk.texts.formats import kg_text, money
 _GROUP, _GROUPS_IN_LINE = 8, 2
 
 
-@dataclass(frozen=True, slots=True)
-class DaySlip:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaySlip(Paper):
     """The close of a day; ``head`` is the hash of event ``seq``, the last one of the day. Raises DocumentProblem."""
 
-    station: str
-    village: str
-    date: str | None
     time: str | None
-    zone: str
     totals: DayTotals
     head: str
     seq: int
     actor: str
     software: str
     copy: bool = False
-    county: str = ""
 
     def __post_init__(self) -> None:
         negative = [name for name, figure in asdict(self.totals).items() if figure < 0]

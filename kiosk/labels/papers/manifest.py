@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from kiosk.labels import symbols
-from kiosk.labels.documents import DocumentProblem, check_copy, check_weight
+from kiosk.labels.documents import DocumentProblem, Paper, check_copy, check_weight
 from kiosk.labels.flow import Cell, Strip
 from kiosk.labels.layout import MIN_CODE128_MODULE_MM, LayoutProblem, ReceiptLayout, manifest_layout
 from kiosk.labels.paper_texts import paper_text
@@ -37,8 +37,8 @@ class ManifestRow:
             raise DocumentProblem(f"tote {self.tote}: {self.items} items are not possible")
 
 
-@dataclass(frozen=True, slots=True)
-class ManifestDocument:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestDocument(Paper):
     """What goes to the sorting center in one van. ``code`` is its internal code (type M). Raises DocumentProblem.
 
     ``items`` and ``net_g`` are sums of all rows; ``sheet`` is the one to print where one has no room for all.
@@ -46,19 +46,14 @@ class ManifestDocument:
 
     manifest: str
     code: str
-    station: str
     rows: tuple[ManifestRow, ...]
     items: int
     net_g: int
-    date: str | None
     time: str | None
-    zone: str
     destination: str = ""
     carrier: str = ""
     actor: str = ""
     software: str = ""
-    village: str = ""
-    county: str = ""
     copy: bool = False
     copy_no: int = 0
     sheet: int = 1

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import Final
 
 from kiosk.labels import symbols
-from kiosk.labels.documents import DocumentProblem, check_tail
+from kiosk.labels.documents import DocumentProblem, Paper, check_tail
 from kiosk.labels.flow import Cell, Strip
-from kiosk.labels.label_page import LabelContent, draw_label
-from kiosk.labels.layout import SHIPPED, Layouts, slip_layout
+from kiosk.labels.label_page import LabelContent, LabelRenderer
+from kiosk.labels.layout import slip_layout
 from kiosk.labels.paper_texts import paper_text
 from kiosk.labels.raster import Raster
 from kiosk.labels.strip_parts import caption, day_and_place, figure, heading, moment, sentence
@@ -24,7 +25,7 @@ _WIDE, _WIDER = "\u00a0", "\u00a0\u00a0\u00a0"
 
 
 @dataclass(frozen=True, slots=True)
-class ParcelLabel:
+class ParcelLabel(Paper):
     """What is stuck on a parcel: where it stands. No pickup code, no name: everyone in the shop can read it.
 
     ``code`` is the internal code of the shelf slot (type H); ``date`` the day it arrived. Raises DocumentProblem.
@@ -35,19 +36,14 @@ class ParcelLabel:
     carrier: str
     waybill_last4: str
     code: str
-    date: str | None
-    zone: str
-    station: str
     copy: bool = False
-    village: str = ""
-    county: str = ""
 
     def __post_init__(self) -> None:
         check_tail("waybill", self.waybill_last4)
 
 
-@dataclass(frozen=True, slots=True)
-class PickupSlip:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PickupSlip(Paper):
     """What its addressee brings back. There is no copy of it: a lost slip gets a new code.
 
     ``code`` is six digits, ``slip_code`` the internal code (type K) that holds them; ``overdue_days`` is counted from
@@ -60,12 +56,7 @@ class PickupSlip:
     slip_code: str = field(repr=False)
     waybill_last4: str
     phone_last4: str | None
-    date: str | None
-    zone: str
-    station: str
-    village: str
     overdue_days: int
-    county: str = ""
 
     def __post_init__(self) -> None:
         check_tail("waybill", self.waybill_last4)
@@ -76,19 +67,9 @@ class PickupSlip:
             raise DocumentProblem(f"a parcel cannot wait {self.overdue_days} days")
 
 
-def render_parcel_label(data: ParcelLabel, head: PrintHead, layouts: Layouts = SHIPPED) -> Raster:
-    """Return the 60 x 40 mm label: the shelf code in digits of 12 mm, the slot in bars.
-
-    Raises SymbolTooWide or NotEncodable for a slot code that cannot be barred, FontProblem when a font or the shaping
-    library is missing.
-    """
-    return draw_label(layouts.of("parcel"), LabelContent(parcel_fields(data), data.code), head)
-
-
-def parcel_fields(data: ParcelLabel) -> dict[str, str]:
-    """Return what is drawn in every box of the layout; an empty text leaves its box white."""
+def parcel_content(data: ParcelLabel) -> LabelContent:
     tail = paper_text("last_four")
-    return {
+    texts = {
         "shelf": clean(data.shelf),
         "carrier": clean(data.carrier),
         "waybill_caption": f"{tail.zh} {tail.en}",
@@ -99,6 +80,10 @@ def parcel_fields(data: ParcelLabel) -> dict[str, str]:
         "date": day_and_place(data.date, data.village, data.county),
         "code": clean(data.code),
     }
+    return LabelContent(texts, data.code)
+
+
+render_parcel_label: Final = LabelRenderer("parcel", parcel_content)
 
 
 def render_pickup_slip(data: PickupSlip, head: PrintHead) -> Raster:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageChops
 
 from kiosk.labels import symbols
-from kiosk.labels.documents import SAMPLE_CODE
+from kiosk.labels.documents import SAMPLE_CODE, Paper
 from kiosk.labels.flow import Cell, Strip
 from kiosk.labels.label_page import LabelContent, draw_ink, draw_label
 from kiosk.labels.layout import SHIPPED, LayoutProblem, Layouts, shipped_layout, slip_layout
@@ -73,33 +73,23 @@ _DENSITY_MODULE_MM = 0.375
 _BARS_MM = 8
 
 
-@dataclass(frozen=True, slots=True)
-class TestLabel:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestLabel(Paper):
     """A label that shows whether the label printer is well: every dot of the head, three scripts, bars.
 
     With ``sample`` it is a label of that kind with sample data, by the layout that is used for it.
     """
 
-    station: str
-    date: str | None
-    zone: str
     software: str
-    village: str = ""
-    county: str = ""
     sample: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TestReceipt:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestReceipt(Paper):
     """The same for the receipt printer."""
 
-    station: str
-    village: str
-    date: str | None
     time: str | None
-    zone: str
     software: str
-    county: str = ""
 
 
 def render_test_label(data: TestLabel, head: PrintHead, layouts: Layouts = SHIPPED) -> Raster:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from kiosk.labels import symbols
-from kiosk.labels.documents import DocumentProblem, Mode, check_copy, check_head
+from kiosk.labels.documents import DocumentProblem, Mode, Paper, check_copy, check_head
 from kiosk.labels.flow import Cell, Strip
 from kiosk.labels.layout import MIN_CODE128_MODULE_MM, ReceiptLayout, receipt_layout
 from kiosk.labels.paper_texts import PaperText, paper_text, paper_texts
@@ -51,8 +51,8 @@ class ReceiptLine:
             raise DocumentProblem(f"bag {self.bag}: {self.gross_g} g − {self.tare_g} g is not {self.net_g} g")
 
 
-@dataclass(frozen=True, slots=True)
-class ReceiptDocument:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiptDocument(Paper):
     """One intake. ``party`` is a member number or "non_member"; ``time`` as "14:32"; totals are sums of the lines.
 
     ``certificate`` is kind and reference, or "none" with the reason ("none: own use"). ``scale_marks`` are the words of
@@ -64,16 +64,12 @@ class ReceiptDocument:
 
     receipt: str
     receipt_code: str
-    station: str
-    village: str
     party: str
     mode: Mode
     lines: tuple[ReceiptLine, ...]
     net_g: int
     amount_fen: int
-    date: str | None
     time: str | None
-    zone: str
     certificate: str
     lot_code: str
     software: str
@@ -82,7 +78,6 @@ class ReceiptDocument:
     counters: str = ""
     scale_marks: tuple[str, ...] = ()
     scale_no: str = ""
-    county: str = ""
     head: str = ""
     verified_until: str = ""
     void: bool = False

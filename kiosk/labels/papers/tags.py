@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-from kiosk.labels.documents import check_copy
-from kiosk.labels.label_page import LabelContent, draw_label
-from kiosk.labels.layout import SHIPPED, Layouts
+from kiosk.labels.documents import Paper, check_copy
+from kiosk.labels.label_page import LabelContent, LabelRenderer
 from kiosk.labels.paper_texts import paper_text
-from kiosk.labels.raster import Raster
 from kiosk.labels.strip_parts import copy_text, day_and_place, place
 from kiosk.labels.typesetting.shaping import clean, isolate, isolate_name
-from kiosk.protocols.printers.page_setup import PrintHead
 
 
 @dataclass(frozen=True, slots=True)
-class MemberCard:
+class MemberCard(Paper):
     """What a member shows instead of saying a number. No name and no telephone: a lost card tells nobody whose it is.
 
     ``member`` is the number people say, ``code`` its internal code (type P); ``date`` the day of issue.
@@ -23,11 +21,6 @@ class MemberCard:
 
     member: str
     code: str
-    station: str
-    date: str | None
-    zone: str
-    village: str = ""
-    county: str = ""
     copy: bool = False
     copy_no: int = 0
 
@@ -36,17 +29,12 @@ class MemberCard:
 
 
 @dataclass(frozen=True, slots=True)
-class ToteTag:
+class ToteTag(Paper):
     """A tote on its way to the sorting center. ``code`` is its internal code (type T), ``tote`` what people read."""
 
     tote: str
     code: str
-    station: str
-    date: str | None
-    zone: str
     destination: str = ""
-    village: str = ""
-    county: str = ""
     copy: bool = False
     copy_no: int = 0
 
@@ -55,34 +43,12 @@ class ToteTag:
 
 
 @dataclass(frozen=True, slots=True)
-class SealTag:
+class SealTag(Paper):
     """The seal of a tote. ``code`` is its internal code (type Z), ``seal`` what people read; no seal has a copy."""
 
     seal: str
     code: str
-    station: str
-    date: str | None
-    zone: str
     tote: str = ""
-    village: str = ""
-    county: str = ""
-
-
-def render_member_label(data: MemberCard, head: PrintHead, layouts: Layouts = SHIPPED) -> Raster:
-    """The card on 60 x 40 mm label stock. Raises SymbolTooWide, NotEncodable, FontProblem."""
-    return draw_label(layouts.of("member"), member_content(data), head)
-
-
-def render_member_card(data: MemberCard, head: PrintHead) -> Raster:
-    return draw_label(SHIPPED.of("member_card"), member_content(data), head)
-
-
-def render_tote_tag(data: ToteTag, head: PrintHead, layouts: Layouts = SHIPPED) -> Raster:
-    return draw_label(layouts.of("tote"), tote_content(data), head)
-
-
-def render_seal_tag(data: SealTag, head: PrintHead, layouts: Layouts = SHIPPED) -> Raster:
-    return draw_label(layouts.of("seal"), seal_content(data), head)
 
 
 def member_content(data: MemberCard) -> LabelContent:
@@ -126,3 +92,9 @@ def _tag(kind: str, data: ToteTag | SealTag, number: str, more: dict[str, str]) 
         **more,
     }
     return LabelContent(texts, data.code, {"code": data.code})
+
+
+render_member_label: Final = LabelRenderer("member", member_content)
+render_member_card: Final = LabelRenderer("member_card", member_content)  # Of the size of a bank card
+render_tote_tag: Final = LabelRenderer("tote", tote_content)
+render_seal_tag: Final = LabelRenderer("seal", seal_content)

@@ -13,6 +13,7 @@ from kiosk.domain.day import DayTotals
 from kiosk.domain.identifiers import SerialNumber
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.domain.shelf import slot_code
+from kiosk.labels.documents import Paper
 from kiosk.labels.papers.day_slip import DaySlip
 from kiosk.labels.papers.manifest import ManifestDocument, ManifestRow
 from kiosk.labels.papers.parcel import ParcelLabel, PickupSlip
@@ -39,8 +40,8 @@ _TAIL = 4
 _OF_THE_CODE = ("code", "slip_code")
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingSlip:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingSlip(Paper):
     """A pickup slip on its way to the printer: all but the code, which ``seed`` gives under the station's key.
 
     ``mac`` is what the database keeps of the code, in hex: under another key the seed would give digits that open
@@ -53,12 +54,7 @@ class WaitingSlip:
     number: str
     waybill_last4: str
     phone_last4: str | None
-    date: str | None
-    zone: str
-    station: str
-    village: str
     overdue_days: int
-    county: str = ""
 
     def slip(self, key: PickupKey) -> PickupSlip:
         """The paper with its code. Raises ValueError when the code was issued under another key, CounterRefused."""

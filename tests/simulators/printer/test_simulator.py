@@ -67,7 +67,19 @@ def send(simulator: PrinterSimulator, data: bytes) -> None:
 
 def test_a_label_becomes_a_numbered_picture_that_a_reader_reads(printer: PrinterSimulator, tmp_path: Path) -> None:
     label = render_bag_label(
-        BagLabel("ھەسەل", "蜂蜜", "Honey", 990, None, "", "Y1L0147A000381K", "S0147", bag=1, bags=1, mode="purchase"),
+        BagLabel(
+            "ھەسەل",
+            "蜂蜜",
+            "Honey",
+            990,
+            "Y1L0147A000381K",
+            station="S0147",
+            date=None,
+            zone="",
+            bag=1,
+            bags=1,
+            mode="purchase",
+        ),
         TSPL.head,
     )
     send(printer, tspl.page(label, TSPL))

@@ -50,7 +50,14 @@ BAG = BagLabel(
     county="莎车县",
 )
 PARCEL = ParcelLabel(
-    "A-3-17", "P-0147-A-000012", "YTO", "4821", slot_code("A-3-17"), "2026-11-25", "Asia/Urumqi", "S0147"
+    "A-3-17",
+    "P-0147-A-000012",
+    "YTO",
+    "4821",
+    slot_code("A-3-17"),
+    station="S0147",
+    date="2026-11-25",
+    zone="Asia/Urumqi",
 )
 Measures = dict[str, float]
 

@@ -16,8 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from benchmarks.measure import Row, percentile
 from kiosk.devices.printer.profiles import profile
 from kiosk.domain.identifiers import internal_code
-from kiosk.labels.documents import BagLabel
-from kiosk.labels.papers.bag_label import bag_content, render_bag_label
+from kiosk.labels.papers.bag_label import BagLabel, bag_content, render_bag_label
 from kiosk.labels.typesetting import fonts
 from kiosk.labels.typesetting.fonts import Script
 from kiosk.labels.typesetting.shaping import script_of

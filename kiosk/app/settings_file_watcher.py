@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from kiosk.base.files import sync_folder
+from kiosk.base.files import flush_to_disk, sync_folder
 from kiosk.config.file import BadConfig
 from kiosk.config.station import load
 
@@ -56,7 +56,7 @@ class SettingsFileWatcher:
         try:
             load(self._file)
             with self._file.open("rb") as file:
-                os.fsync(file.fileno())
+                flush_to_disk(file)
             sync_folder(self._file.parent)
         except (BadConfig, OSError) as error:
             self._refused = fingerprint

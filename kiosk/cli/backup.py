@@ -74,7 +74,7 @@ def _bind(config: StationConfig, settings: BackupSettings, file: Path | None, to
         check_medium(settings.folder, config.station.data, same_disk=False)
         uuid = uuid_of(settings.folder)
         if not uuid:
-            raise BackupRefused(f"The medium at {settings.folder} has no UUID that could be written down.")
+            raise BackupRefused("database", f"The medium at {settings.folder} has no UUID that could be written down.")
         copy = rewrite(file, "backup", {"uuid": uuid}, load)
     except (StoreError, OSError, NotWritten) as error:
         end(f"The medium is not bound: {error}", 1)

@@ -17,22 +17,31 @@ from kiosk.cli.scale.fault_commands import run_fault_commands
 from kiosk.cli.scale.output import ended_by_signal
 from kiosk.devices.printer.profiles import profile as find_profile
 from kiosk.devices.printer.profiles import profiles
-from kiosk.labels import documents
 from kiosk.labels.layout import Layouts
 from kiosk.labels.layout_check import check
 from kiosk.labels.papers.bag_label import (
+    BagLabel,
+    CrateLabel,
     render_bag_label,
     render_crate_label,
     render_shop_bag_label,
     render_small_bag_label,
 )
-from kiosk.labels.papers.day_slip import render_day_slip
-from kiosk.labels.papers.manifest import render_manifest
-from kiosk.labels.papers.parcel import render_parcel_label, render_pickup_slip
-from kiosk.labels.papers.printer_diagnostics import render_test_label, render_test_receipt
-from kiosk.labels.papers.receipt import render_receipt
+from kiosk.labels.papers.day_slip import DaySlip, render_day_slip
+from kiosk.labels.papers.manifest import ManifestDocument, render_manifest
+from kiosk.labels.papers.parcel import ParcelLabel, PickupSlip, render_parcel_label, render_pickup_slip
+from kiosk.labels.papers.printer_diagnostics import TestLabel, TestReceipt, render_test_label, render_test_receipt
+from kiosk.labels.papers.receipt import ReceiptDocument, render_receipt
 from kiosk.labels.papers.samples import SAMPLES
-from kiosk.labels.papers.tags import render_member_card, render_member_label, render_seal_tag, render_tote_tag
+from kiosk.labels.papers.tags import (
+    MemberCard,
+    SealTag,
+    ToteTag,
+    render_member_card,
+    render_member_label,
+    render_seal_tag,
+    render_tote_tag,
+)
 from kiosk.labels.raster import Raster
 from kiosk.labels.typesetting.fonts import FontProblem
 from kiosk.protocols.printers.languages import LANGUAGES, encode, parse_status
@@ -106,23 +115,23 @@ class _Template(NamedTuple):
 
 
 _TEMPLATES = {
-    "bag": _Template(documents.BagLabel, render_bag_label, strip=False, own="bag"),
-    "bag_40x30": _Template(documents.BagLabel, render_small_bag_label, strip=False),
-    "bag_shop": _Template(documents.BagLabel, render_shop_bag_label, strip=False),
-    "crate_label": _Template(documents.CrateLabel, render_crate_label, strip=False, own="crate"),
-    "member_card": _Template(documents.MemberCard, render_member_label, strip=False, own="member"),
-    "member_card_86x54": _Template(documents.MemberCard, render_member_card, strip=False),
-    "tote_tag": _Template(documents.ToteTag, render_tote_tag, strip=False, own="tote"),
-    "seal_tag": _Template(documents.SealTag, render_seal_tag, strip=False, own="seal"),
-    "manifest": _Template(documents.ManifestDocument, render_manifest, strip=False),
-    "manifest_a4": _Template(documents.ManifestDocument, render_manifest, strip=False, width_mm=186),
-    "receipt_80": _Template(documents.ReceiptDocument, render_receipt, strip=True, width_mm=72),
-    "receipt": _Template(documents.ReceiptDocument, render_receipt, strip=True),
-    "parcel_label": _Template(documents.ParcelLabel, render_parcel_label, strip=False, own="parcel"),
-    "pickup_slip": _Template(documents.PickupSlip, render_pickup_slip, strip=True),
-    "day_slip": _Template(documents.DaySlip, render_day_slip, strip=True),
-    "test_label": _Template(documents.TestLabel, render_test_label, strip=False),
-    "test_receipt": _Template(documents.TestReceipt, render_test_receipt, strip=True),
+    "bag": _Template(BagLabel, render_bag_label, strip=False, own="bag"),
+    "bag_40x30": _Template(BagLabel, render_small_bag_label, strip=False),
+    "bag_shop": _Template(BagLabel, render_shop_bag_label, strip=False),
+    "crate_label": _Template(CrateLabel, render_crate_label, strip=False, own="crate"),
+    "member_card": _Template(MemberCard, render_member_label, strip=False, own="member"),
+    "member_card_86x54": _Template(MemberCard, render_member_card, strip=False),
+    "tote_tag": _Template(ToteTag, render_tote_tag, strip=False, own="tote"),
+    "seal_tag": _Template(SealTag, render_seal_tag, strip=False, own="seal"),
+    "manifest": _Template(ManifestDocument, render_manifest, strip=False),
+    "manifest_a4": _Template(ManifestDocument, render_manifest, strip=False, width_mm=186),
+    "receipt_80": _Template(ReceiptDocument, render_receipt, strip=True, width_mm=72),
+    "receipt": _Template(ReceiptDocument, render_receipt, strip=True),
+    "parcel_label": _Template(ParcelLabel, render_parcel_label, strip=False, own="parcel"),
+    "pickup_slip": _Template(PickupSlip, render_pickup_slip, strip=True),
+    "day_slip": _Template(DaySlip, render_day_slip, strip=True),
+    "test_label": _Template(TestLabel, render_test_label, strip=False),
+    "test_receipt": _Template(TestReceipt, render_test_receipt, strip=True),
 }
 
 _DOCUMENTS: Final = {name: reader(msgspec.json.Decoder(paper.document)) for name, paper in _TEMPLATES.items()}

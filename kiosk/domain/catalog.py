@@ -33,16 +33,12 @@ class Allergen(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """A class of quality that the trade has a name for."""
-
     code: str
     names: Names
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where goods grew: a place that buyers know."""
-
     code: str
     names: Names
 
@@ -81,8 +77,6 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Integer fen per kilogram of net weight for one product and mode."""
-
     product: str
     mode: Mode
     fen_per_kg: int
@@ -118,11 +112,9 @@ class Catalog:
     members: tuple[Member, ...]
 
     def product(self, code: str) -> Product | None:
-        """The product, or None when this version does not have it."""
         return next((row for row in self.products if row.code == code), None)
 
     def container(self, code: str) -> Container | None:
-        """The container, or None when this version does not have it."""
         return next((row for row in self.containers if row.code == code), None)
 
     def price(self, product: str, mode: Mode) -> int | None:
@@ -137,7 +129,6 @@ class Catalog:
         return next((row for row in self.members if row.number == number), None)
 
     def member_by_card(self, card: str) -> Member | None:
-        """The member whose card carries this code, or None."""
         return next((row for row in self.members if row.card == card), None)
 
     def accepts_party(self, party: Party) -> bool:

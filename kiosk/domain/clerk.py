@@ -8,6 +8,8 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Final
 
+from kiosk.base.refused import Refused
+
 PIN_DIGITS: Final = 6
 MAX_CLERK: Final = 9999
 MAX_NAME: Final = 40
@@ -22,12 +24,8 @@ class BadClerk(ValueError):
     """A clerk's number or name is none; the text says what would be."""
 
 
-class BadPin(ValueError):
+class BadPin(Refused, ValueError):
     """The PIN is refused; ``code`` is ``not_six_digits`` or ``too_easy``. The PIN itself is never in the message."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class Role(StrEnum):

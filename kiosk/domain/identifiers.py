@@ -186,8 +186,6 @@ def internal_code(kind: str, body: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class InternalCode:
-    """A checked internal code, split up."""
-
     kind: str
     body: str
 

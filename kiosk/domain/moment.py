@@ -37,7 +37,6 @@ class Moment:
 
     @property
     def local(self) -> datetime:
-        """The same time on the clock of the zone."""
         return self.utc.astimezone(timezone(timedelta(minutes=self.offset_minutes)))
 
     @property

@@ -8,8 +8,24 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from kiosk.base.refused import Refused
 from kiosk.domain.identifiers import SERIES_LETTERS, BadIdentifier, InternalCode, check_station, internal_code
-from kiosk.domain.pickup import PICKUP_DIGITS, check_pickup_code
+
+PICKUP_DIGITS: Final = 6  # One guess in a million; five wrong ones in ten minutes lock the pad
+
+_CODE = re.compile(rf"[0-9]{{{PICKUP_DIGITS}}}")
+
+
+class BadPickupCode(ValueError):
+    """The text cannot be a pickup code. It is not repeated in the message: it may be somebody's."""
+
+
+def check_pickup_code(text: str) -> str:
+    """Return the code unchanged; raises BadPickupCode unless it is six ASCII digits."""
+    if not _CODE.fullmatch(text):
+        raise BadPickupCode(f"a pickup code is {PICKUP_DIGITS} digits")
+    return text
+
 
 _NUMBER = re.compile(rf"P-([0-9]{{4}})-([{SERIES_LETTERS}])-([0-9]{{6}})")
 _SLIP = re.compile(rf"([0-9]{{4}})([{SERIES_LETTERS}])([0-9]{{6}})([0-9]{{{PICKUP_DIGITS}}})")
@@ -24,8 +40,6 @@ class Consent(StrEnum):
 
 
 class ParcelState(StrEnum):
-    """Where a parcel is in its life."""
-
     EXPECTED = "expected"  # On the list of a delivery
     MISSING = "missing"  # On the list, but not in the delivery; it may still come with a later one
     ARRIVED = "arrived"  # Here, and not accepted yet: it is damaged and wants a photo first
@@ -70,12 +84,8 @@ TERMINAL_STATES: Final = frozenset(state for state, after in TRANSITIONS.items()
 ARRIVABLE_STATES: Final = frozenset({_S.EXPECTED, _S.MISSING}) | (TERMINAL_STATES - {_S.COLLECTED})
 
 
-class ParcelRefused(ValueError):
+class ParcelRefused(Refused, ValueError):
     """A rule forbids this step; ``code`` is a stable word the screens have a sentence for."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 def transition(state: ParcelState, to: ParcelState) -> ParcelState:

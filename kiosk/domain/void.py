@@ -12,8 +12,6 @@ _ACTOR = re.compile(r"(clerk|witness):[0-9]{2,4}")
 
 
 class VoidReason(StrEnum):
-    """Why a confirmed intake does not count."""
-
     WRONG_PARTY = "wrong_party"
     WRONG_PRODUCT = "wrong_product"
     WRONG_CONTAINER = "wrong_container"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from kiosk.devices.printer.profiles import profile
 from kiosk.first_start.settings import station_settings
 from kiosk.first_start.shared.draft import PrinterDraft, SettingsDraft
-from kiosk.labels.documents import TestLabel, TestReceipt
-from kiosk.labels.papers.printer_diagnostics import render_test_label, render_test_receipt
+from kiosk.labels.papers.printer_diagnostics import TestLabel, TestReceipt, render_test_label, render_test_receipt
 from kiosk.labels.raster import Raster
 from kiosk.protocols.printers.languages import encode
 from kiosk.protocols.printers.page_setup import PrintHead
@@ -32,9 +32,13 @@ def test_paper(name: str, draft: SettingsDraft, data: Path) -> bytes:
 def _raster(name: str, draft: SettingsDraft, data: Path, head: PrintHead) -> Raster:
     station = station_settings(draft, data)
     now = StationClock(station.zone).now()
-    date, time, zone, software = now.local_date, now.local_time, station.zone, software_id()
+    origin: dict[str, Any] = {
+        "station": station.station,
+        "village": station.village,
+        "county": station.county_name,
+        "date": now.local_date,
+        "zone": station.zone,
+    }
     if name == LABEL:
-        label = TestLabel(station.station, date, zone, software, station.village, station.county_name)
-        return render_test_label(label, head)
-    receipt = TestReceipt(station.station, station.village, date, time, zone, software, station.county_name)
-    return render_test_receipt(receipt, head)
+        return render_test_label(TestLabel(software=software_id(), **origin), head)
+    return render_test_receipt(TestReceipt(time=now.local_time, software=software_id(), **origin), head)

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from PIL import Image
 
 from kiosk.labels import symbols
-from kiosk.labels.layout import MAX_MODULE_MM, MIN_CODE128_MODULE_MM, BarcodeBox, LabelLayout, SymbolBox, TextBox
+from kiosk.labels.layout import (
+    MAX_MODULE_MM,
+    MIN_CODE128_MODULE_MM,
+    SHIPPED,
+    BarcodeBox,
+    LabelLayout,
+    Layouts,
+    SymbolBox,
+    TextBox,
+)
 from kiosk.labels.raster import Raster
 from kiosk.labels.typesetting import glyphs, typeset
 from kiosk.protocols.printers.page_setup import PrintHead
+
+D = TypeVar("D")
 
 # Of a text that is kept, 125 kB: the largest of a shipped layout has a third. What a hand has typed may fill a page of
 # 400 x 400 mm, and each stroke makes another one.
@@ -40,6 +51,17 @@ def draw_label(layout: LabelLayout, content: LabelContent, head: PrintHead) -> R
     library is missing.
     """
     return Raster.from_ink(draw_ink(layout, content, head), glyphs.missing_glyph_warnings(content.texts.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRenderer(Generic[D]):
+    """Draws labels of one kind by their layout. Raises as ``draw_label``."""
+
+    kind: str
+    content: Callable[[D], LabelContent]
+
+    def __call__(self, data: D, head: PrintHead, layouts: Layouts = SHIPPED) -> Raster:
+        return draw_label(layouts.of(self.kind), self.content(data), head)
 
 
 def draw_ink(layout: LabelLayout, content: LabelContent, head: PrintHead) -> Image.Image:
@@ -77,7 +99,6 @@ def without_gaps(text: str) -> str:
 
 
 def _codes(layout: LabelLayout, content: LabelContent, per_mm: int) -> Iterator[tuple[tuple[int, int], Image.Image]]:
-    """Where each stands, and its picture."""
     if layout.barcode and content.code:
         yield _bars(layout.barcode, content, per_mm)
     for box in layout.symbols:

@@ -213,7 +213,6 @@ A4_PRINTED_MM = 186
 
 
 def receipt_layout(width_mm: float = 48) -> ReceiptLayout:
-    """The receipt for a head that prints ``width_mm``."""
     return _strip("receipt_80" if width_mm >= _NARROW_MM else "receipt_58")
 
 
@@ -248,7 +247,6 @@ def shipped_layout(kind: str) -> LabelLayout:
 
 
 def shipped_text(kind: str) -> str:
-    """The file of the shipped layout. Raises KeyError for a kind there is none of."""
     return _text(LABELS[kind])
 
 

@@ -34,5 +34,4 @@ def paper_texts() -> dict[str, PaperText]:
 
 
 def paper_text(key: str) -> PaperText:
-    """Return one row of the table; a KeyError names the missing key."""
     return paper_texts()[key]

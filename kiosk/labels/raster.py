@@ -33,5 +33,4 @@ class Raster:
         return cls(*ink.size, ink.tobytes(), warnings)
 
     def to_image(self) -> Image.Image:
-        """Return the page as people see it: mode "1", black ink on white."""
         return Image.frombytes("1", (self.width_dots, self.height_dots), self.rows, "raw", "1;I")

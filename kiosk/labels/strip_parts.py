@@ -26,7 +26,6 @@ def day_and_place(date: str | None, village: str, county: str) -> str:
 
 
 def heading(strip: Strip, station: str, village: str, county: str) -> None:
-    """The name of the station, its number, its village and county."""
     name = paper_text("heading")
     strip.gap()
     strip.row(Cell(name.ug, "title", rtl=True, align=Align.CENTER))
@@ -43,12 +42,10 @@ def copy_text(copy: bool, number: int) -> str:
 
 
 def member_text(number: str) -> str:
-    """A member number with its caption."""
     return f"{paper_text('member').caption()} {isolate(clean(number))}"
 
 
 def copy_mark(strip: Strip, copy: bool, number: int = 0) -> None:
-    """Say on a reprint that it is one."""
     if text := copy_text(copy, number):
         strip.banner((Cell(text, "title", align=Align.CENTER),), inverted=True)
         strip.gap(0.5)
@@ -59,7 +56,6 @@ def mark(strip: Strip, text: PaperText) -> None:
 
 
 def sentence(strip: Strip, text: PaperText) -> None:
-    """A sentence in a frame, each language on its own lines."""
     strip.gap(0.5)
     strip.banner(
         (

@@ -79,7 +79,6 @@ def square(kind: str, text: str, side: int, min_dots: int, max_dots: int = 99) -
 
 
 def _framed(rows: Sequence[Sequence[bool]], quiet: int) -> Image.Image:
-    """One dot a module, with the quiet zone around."""
     symbol = Image.new("1", (len(rows[0]), len(rows)), 0)
     symbol.putdata([dark for row in rows for dark in row])
     ink = Image.new("1", (symbol.width + 2 * quiet, symbol.height + 2 * quiet), 0)

@@ -18,7 +18,7 @@ from kiosk.devices.camera.process import ChildCamera
 from kiosk.devices.camera.settings import CameraSettings
 from kiosk.devices.ports import CameraFault, GoodsShot
 from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.domain.intake import TareSource, Weighing
+from kiosk.domain.intake import Intake, TareSource, Weighing
 from kiosk.domain.trade import Certificate, CertificateKind, NoCertificateReason, Party
 from kiosk.simulators.broker import Broker
 from kiosk.simulators.camera.simulator import CameraSimulator
@@ -38,10 +38,9 @@ from kiosk.station.counter.listings.offer import ListedLot, view_of
 from kiosk.station.photos.folder import LotPhotos, PhotoFolder
 from kiosk.station.shared.clock import StationClock
 from kiosk.station.shared.settings import StationSettings
-from kiosk.station.shared.software import metrology, software_id
+from kiosk.station.shared.software import software_id
 from kiosk.store import ConfirmedRow, Stamp, Store, StoreError
 from kiosk.store.database.opening import OpenOptions
-from kiosk.store.shared.records import ChosenGoods
 
 REGION, STATION, VILLAGE, ZONE = "yarkant", "S0147", "Demo village", "Asia/Shanghai"
 SETTINGS = """\
@@ -395,10 +394,11 @@ def _book_intake(store: Store, stamps: Callable[[], Stamp]) -> ConfirmedRow:
     version, catalog = store.catalogs.get()
     price = next(price for price in catalog.prices if price.product == _PRODUCT)
     sack = next(container for container in catalog.containers if not container.weighed)
-    goods = ChosenGoods(Party(None), _PRODUCT, price.mode, version, price.fen_per_kg)
-    intake = store.intakes.open(goods, stamps()).with_bag(_BAG, sack.code, TareSource.PRESET, sack.tare_g)
+    goods = (Party(None), _PRODUCT, price.mode, version, price.fen_per_kg)
+    opened = store.intakes.open(lambda receipt: Intake(receipt, *goods), stamps())
+    intake = opened.with_bag(_BAG, sack.code, TareSource.PRESET, sack.tare_g)
     confirmed, token = intake.confirm(_CERTIFICATE), f"demo-{intake.receipt}"
-    return store.intakes.confirm(confirmed, token, lambda head: (), metrology(), stamps())
+    return store.intakes.confirm(confirmed, token, lambda head: (), stamps())
 
 
 def _shot(scene: Path) -> GoodsShot:

@@ -38,7 +38,7 @@ from kiosk.station.doctor.scale import metrology_findings
 from kiosk.station.doctor.shared.finding import DoctorFinding
 from kiosk.station.outbox_poller import OutboxPoller
 from kiosk.station.papers.own_layouts import LAYOUTS, OwnLayouts
-from kiosk.station.papers.papers import LABEL_PRINTER, PaperSettings, make_papers
+from kiosk.station.papers.papers import LABEL_PRINTER, make_papers
 from kiosk.station.papers.parcel import CounterPapers
 from kiosk.station.papers.rendering import render
 from kiosk.station.papers.worker import FittedPrinter, PrintListeners, PrintWorker
@@ -133,7 +133,7 @@ class StationService:
     ) -> None:
         self.settings, self.store, self.clock = settings.station, store, clock
         self.software, self.metrology = software_id(), metrology()
-        self._paper_settings = PaperSettings(self.settings, self.metrology, settings.codes)
+        self._codes = settings.codes
         self._hardware = hardware
         self._signals = StationSignals()
         self.committed = self._signals.committed  # To be sent by whoever commits something outside of the service
@@ -260,7 +260,6 @@ class StationService:
             new_token=lambda: secrets.token_urlsafe(16),
             documents=self._papers,
             certificate=self.settings.certificate,
-            metrology=self.metrology,
             on_view=self._signals.desk_view,
             on_scale=self._signals.scale_link,
             on_event=self.committed,
@@ -339,7 +338,7 @@ class StationService:
 
     def _papers(self, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> IntakePapers:
         """A paper for which no printer is fitted would wait for ever and keep the screen from going home by itself."""
-        papers = make_papers(self._paper_settings, confirmed, catalog, stamp)
+        papers = make_papers(self.settings, self._codes, confirmed, catalog, stamp)
         return lambda head: [paper for paper in papers(head) if paper.printer in self._hardware.printers]
 
     def _worker(self, name: str, printer: Printer) -> PrintWorker:

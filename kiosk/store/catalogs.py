@@ -24,8 +24,6 @@ _CONTENT: Final = msgspec.json.Decoder(Catalog)
 
 
 class Catalogs(Tables):
-    """Versions of the catalog; they never change, so they are read once."""
-
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self._cache: dict[int, Catalog] = {}
@@ -64,8 +62,9 @@ class Catalogs(Tables):
         requested = self._in_force() if version is None else version
         catalog = self._cache.get(requested)
         if catalog is None:
-            catalog = self._read(requested)
-            self._store_in_cache(requested, catalog)
+            catalog = self._cache[requested] = self._read(requested)
+            for oldest in list(self._cache)[:-_MAX_CACHED]:
+                self._cache.pop(oldest, None)
         return requested, catalog
 
     @reading
@@ -75,12 +74,13 @@ class Catalogs(Tables):
 
     @reading
     def _read(self, connection: Connection, version: int) -> Catalog:
-        return _catalog(connection, version)
-
-    def _store_in_cache(self, version: int, catalog: Catalog) -> None:
-        self._cache[version] = catalog
-        for oldest in list(self._cache)[:-_MAX_CACHED]:
-            self._cache.pop(oldest, None)
+        if version == 0:
+            return EMPTY_CATALOG
+        query = select(catalog_table.c.content).where(catalog_table.c.version == version)
+        content = connection.execute(query).scalar_one_or_none()
+        if content is None:
+            raise StoreError(f"There is no catalog version {version}: import the catalog first.")
+        return _CONTENT.decode(content)
 
 
 def _content(catalog: Catalog) -> bytes:
@@ -90,16 +90,6 @@ def _content(catalog: Catalog) -> bytes:
         if product["sale"] is None:
             del product["sale"]
     return msgspec.json.encode(table)
-
-
-def _catalog(connection: Connection, version: int) -> Catalog:
-    if version == 0:
-        return EMPTY_CATALOG
-    query = select(catalog_table.c.content).where(catalog_table.c.version == version)
-    content = connection.execute(query).scalar_one_or_none()
-    if content is None:
-        raise StoreError(f"There is no catalog version {version}: import the catalog first.")
-    return _CONTENT.decode(content)
 
 
 def _newest(connection: Connection) -> tuple[int, str] | None:

@@ -32,7 +32,7 @@ from kiosk.store.database.schema import intake_line as line_table
 from kiosk.store.database.schema import journal as journal_table
 from kiosk.store.database.schema import void as void_table
 from kiosk.store.database.tables import Tables, reading, writing
-from kiosk.store.journal import epoch_rows, journal, sealed_rows
+from kiosk.store.journal import journal, sealed_rows
 from kiosk.store.papers import print_jobs
 from kiosk.store.shared.records import ConfirmedRow, NewPaper, Stamp
 
@@ -72,16 +72,12 @@ class _LastClose:
 
 
 class Days(Tables):
-    """The day that is open, and its close."""
-
     @reading
     def totals(self, connection: Connection) -> DayTotals:
-        """Counts since the last close."""
         return _totals(connection)
 
     @reading
     def intakes(self, connection: Connection, limit: int = 50, offset: int = 0) -> list[ConfirmedRow]:
-        """Intakes confirmed since the last close, newest receipt first."""
         since = _last_close(connection)
         return intakes.confirmed_since(connection, since.next_intake, since.position, limit, offset)
 
@@ -94,7 +90,7 @@ class Days(Tables):
         since = _last_close(connection)
         sealed_rows.refuse_altered(connection, since.position, since.next_intake)
         found = _totals(connection)
-        _, head = journal.head(connection, epoch_rows.current(connection).number)
+        _, head = journal.head(connection, journal.current_epoch(connection).number)
         position = journal.append(connection, DayClosed.of(found, head, actor), stamp)
         closed = insert(day_table).values(
             position=position, next_intake=_next_intake(connection), closed_at=stamp.moment.timestamp
@@ -109,7 +105,7 @@ def _totals(connection: Connection) -> DayTotals:
     since = _last_close(connection)
     counts = _event_counts(connection, since)
     goods = _goods(connection, since)
-    epoch = epoch_rows.current(connection)
+    epoch = journal.current_epoch(connection)
     last = journal.last_seq(connection, epoch.number)
     return DayTotals(
         intakes=_closed(connection, since, IntakeState.CONFIRMED),
@@ -143,9 +139,8 @@ def _next_intake(connection: Connection) -> int:
 
 
 def _event_counts(connection: Connection, since: _LastClose) -> dict[str, int]:
-    """How many events of each counted type there are."""
     types = [kind.TYPE for kind in _COUNTED]
-    newest = epoch_rows.current(connection).number
+    newest = journal.current_epoch(connection).number
     not_reissued = or_(journal_table.c.epoch == newest, journal_table.c.seq <= epoch_table.c.acked_upto)
     query = (
         select(journal_table.c.type, func.count())
@@ -184,7 +179,6 @@ def _counted_goods(since: _LastClose) -> ColumnElement[bool]:
 
 
 def _goods(connection: Connection, since: _LastClose) -> dict[str, tuple[int, int]]:
-    """Grams and fen by mode."""
     query = (
         select(intake_table.c.mode, func.sum(intake_table.c.net_g), func.sum(intake_table.c.amount_fen))
         .where(_counted_goods(since))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import Column, Connection, Table, select, update
+from sqlalchemy import Column, Connection, Table, insert, select, update
 
 from kiosk.domain.events import (
+    CountersData,
     DayClosed,
     EpochStarted,
     IntakeAbandoned,
@@ -18,21 +21,37 @@ from kiosk.domain.events import (
 )
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.messaging.contract.envelope import EVENT_TYPES, data_as
+from kiosk.messaging.contract.seal import SealedEvent
 from kiosk.store import listings, photos
 from kiosk.store.database.connection import Database
 from kiosk.store.database.opening import OpenOptions
+from kiosk.store.database.schema import EPOCH_SHIFT
 from kiosk.store.database.schema import day as day_table
 from kiosk.store.database.schema import epoch as epoch_table
 from kiosk.store.database.schema import intake as intake_table
+from kiosk.store.database.schema import journal as journal_table
+from kiosk.store.database.schema import station as station_table
 from kiosk.store.database.schema import void as void_table
 from kiosk.store.database.tables import Tables, reading
-from kiosk.store.journal import epoch_rows, journal
-from kiosk.store.journal.epoch_rows import NewEpoch
-from kiosk.store.journal.receipts import number_of
+from kiosk.store.journal import journal
+from kiosk.store.journal.numbering import number_of
 from kiosk.store.journal.series import Series, SeriesMarker, letter_after
 from kiosk.store.scale import event_counters
 from kiosk.store.shared.errors import StoreError
 from kiosk.store.shared.records import DatabaseIdentity, Stamp
+
+# Why an epoch was begun: the sorting center has more of this database than the database itself.
+BEHIND: Final = "behind"
+# Of the 23 receipt letters of a station this many may ever be spent on the word of a broker. A card is brought back
+# with an older copy once in years; what is left belongs to people, who begin an epoch at the technician's page.
+MAX_BEHIND_EPOCHS: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class NewEpoch:
+    epoch: str
+    series: str
+    why: str
 
 
 class Epochs(Tables):
@@ -49,7 +68,7 @@ class Epochs(Tables):
 
     def identity(self) -> DatabaseIdentity:
         """Station, current epoch and receipt series; the other process may have started a new epoch."""
-        epoch = self.database.read(epoch_rows.current)
+        epoch = self.database.read(journal.current_epoch)
         return DatabaseIdentity(self._station, epoch.epoch, epoch.series)
 
     def start(self, why: str, stamp: Stamp | None = None, *, ending: str | None = None) -> bool:
@@ -83,7 +102,7 @@ class Epochs(Tables):
     @reading
     def behind_limit_reached(self, connection: Connection) -> bool:
         """Whether ``start("behind")`` would be refused: one was begun for it in this boot, or too many in all."""
-        return epoch_rows.behind_limit_reached(connection, self._stamps().moment.boot_id)
+        return _behind_limit_reached(connection, self._stamps().moment.boot_id)
 
     def settle(self, stamp: Stamp) -> None:
         """At opening, with the marker locked: see that epoch and receipt series are this database's alone.
@@ -104,33 +123,33 @@ class Epochs(Tables):
     @reading
     def series(self, connection: Connection) -> list[Series]:
         """Every letter this database has used, oldest first. Raises StoreError for the database of another station."""
-        owner = epoch_rows.station_of(connection)
+        owner = connection.execute(select(station_table.c.station)).scalar_one_or_none()
         if owner not in (None, self._station):
             raise StoreError(
                 f"The database {self.database.path} belongs to station {owner}, not to {self._station}: "
                 "check the station id in the configuration, or bring the right database."
             )
-        return epoch_rows.all_series(connection)
+        return _all_series(connection)
 
     def _enter(self, why: str, stamp: Stamp, ending: str | None = None) -> bool:
         """First the database, then the marker."""
         epoch, used = self._opening.new_epoch(), self._marker.used(self._station)
 
         def work(connection: Connection) -> list[Series] | None:
-            known = epoch_rows.all_series(connection)
+            known = _all_series(connection)
             if ending is not None and known[-1].epoch != ending:
                 return None
-            by_acknowledgement = why == epoch_rows.BEHIND and ending is not None
-            if by_acknowledgement and epoch_rows.behind_limit_reached(connection, stamp.moment.boot_id):
+            by_acknowledgement = why == BEHIND and ending is not None
+            if by_acknowledgement and _behind_limit_reached(connection, stamp.moment.boot_id):
                 raise StoreError(
                     "The sorting center says again that this database is older than what it has: no further epoch is "
                     "begun for that. Call the administrator of the broker; a technician can begin one (Resolve a fork)."
                 )
             if not known:
-                epoch_rows.claim(connection, self._station)
+                connection.execute(insert(station_table).values(id=1, station=self._station))
             new_epoch = NewEpoch(epoch, letter_after([*used, *known]), why)
             _begin(connection, new_epoch, stamp, self._opening.counter_floor)
-            return epoch_rows.all_series(connection)
+            return _all_series(connection)
 
         known = self.database.write(work, finishing=True)
         if known is not None:
@@ -143,56 +162,64 @@ def _begin(connection: Connection, new_epoch: NewEpoch, stamp: Stamp, floor: Map
 
     Every epoch but a new station's first raises the event counters above what is here and above ``floor``.
     """
-    waiting = _waiting(connection)
+    old = journal.newest_epoch(connection)
+    waiting = []
+    if old is not None:
+        waiting = list(journal.rows_from(connection, journal.position_of(old.number, old.acked_upto + 1)))
     if new_epoch.why != "new":
         event_counters.raise_all(connection, floor)
-    epoch_rows.begin(connection, new_epoch, stamp)
-    for row in waiting:
-        if row.type == EpochStarted.TYPE:
+    connection.execute(
+        insert(epoch_table).values(
+            number=len(_all_series(connection)) + 1,
+            epoch=new_epoch.epoch,
+            series=new_epoch.series,
+            why=new_epoch.why,
+            started_at=stamp.moment.timestamp,
+        )
+    )
+    counters = CountersData.of(event_counters.read(connection))
+    journal.append(connection, EpochStarted(series=new_epoch.series, why=new_epoch.why, counters=counters), stamp)
+    for event in waiting:
+        if old is None or event.type == EpochStarted.TYPE:
             continue
-        position = _reissue(connection, row, stamp.region)
-        if row.type == DayClosed.TYPE:
-            connection.execute(update(day_table).where(day_table.c.position == row.position).values(position=position))
-
-
-def _waiting(connection: Connection) -> list[journal.JournalRow]:
-    old = epoch_rows.newest(connection)
-    if old is None:
-        return []
-    return list(journal.rows_from(connection, journal.position_of(old.number, old.acked_upto + 1)))
+        before = journal.position_of(old.number, event.seq)
+        position = _reissue(connection, event, before, stamp.region)
+        if event.type == DayClosed.TYPE:
+            connection.execute(update(day_table).where(day_table.c.position == before).values(position=position))
 
 
 def _reissue_acknowledged(connection: Connection, epoch: str, after: int, region: str) -> int:
     query = select(epoch_table.c.number, epoch_table.c.acked_upto).where(epoch_table.c.epoch == epoch)
     earlier = connection.execute(query).one_or_none()
-    if earlier is None or earlier.number == epoch_rows.current(connection).number or earlier.acked_upto <= after:
+    if earlier is None or earlier.number == journal.current_epoch(connection).number or earlier.acked_upto <= after:
         return 0
+    first = journal.position_of(earlier.number, after + 1)
     lost = [
-        row
-        for row in journal.rows_from(
-            connection, journal.position_of(earlier.number, after + 1), earlier.acked_upto - after
-        )
-        if row.type != EpochStarted.TYPE and not _is_superseded(connection, row)
+        (event, position)
+        for event in journal.rows_from(connection, first, earlier.acked_upto - after)
+        if event.type != EpochStarted.TYPE
+        and not _is_superseded(connection, event, position := journal.position_of(earlier.number, event.seq))
     ]
     # A close of before stays where it was: what the current epoch tells already did not happen before it.
-    for row in lost:
-        _reissue(connection, row, region)
+    for event, position in lost:
+        _reissue(connection, event, position, region)
     connection.execute(update(epoch_table).where(epoch_table.c.number == earlier.number).values(acked_upto=after))
     return len(lost)
 
 
-def _is_superseded(connection: Connection, row: journal.JournalRow) -> bool:
-    """Of two offers of a lot the center takes the one it hears last: an older one is not told after a newer one."""
-    return row.type == ListingSubmitted.TYPE and not listings.is_current_offer(connection, row.position)
+def _is_superseded(connection: Connection, event: SealedEvent, position: int) -> bool:
+    """Of two offers of a lot the center takes the one it gets last: an older one is not told after a newer one."""
+    return event.type == ListingSubmitted.TYPE and not listings.is_current_offer(connection, position)
 
 
-def _reissue(connection: Connection, row: journal.JournalRow, region: str) -> int:
-    event = json.loads(row.body)
-    data = data_as(EVENT_TYPES[row.type], event["data"])
+def _reissue(connection: Connection, sealed: SealedEvent, before: int, region: str) -> int:
+    """Tell the event of position ``before`` again, and let what it tells name the new one; returns its position."""
+    event = json.loads(sealed.body)
+    data = data_as(EVENT_TYPES[sealed.type], event["data"])
     first_id = event.get("reissued", event["id"])
-    position = journal.append(
-        connection, data, _stamp_of(event, region), reissue_of=journal.ReissuedEvent(first_id, event["data"])
-    )
+    # When it happened, not when it is told again; but from where the station stands now.
+    stamp = Stamp(journal.moment_of(event), event["software"], region, event.get("metrology", ""))
+    position = journal.append(connection, data, stamp, reissue_of=journal.ReissuedEvent(first_id, event["data"]))
     if isinstance(data, IntakeConfirmed | IntakeAbandoned):
         _point_to_event(connection, intake_table, intake_table.c.number, data.receipt, position)
     elif isinstance(data, IntakeVoided):
@@ -200,16 +227,30 @@ def _reissue(connection: Connection, row: journal.JournalRow, region: str) -> in
     elif isinstance(data, PhotoAccepted):
         photos.point_to_event(connection, data, position)
     elif isinstance(data, ListingSubmitted):
-        listings.point_to_event(connection, row.position, position)
+        listings.point_to_event(connection, before, position)
     return position
 
 
 def _point_to_event(connection: Connection, table: Table, key: Column[int], receipt: str, position: int) -> None:
-    """Let the document name the event that tells it now."""
     condition = key == number_of(ReceiptNumber.parse(receipt))
     connection.execute(update(table).where(condition).values(position=position))
 
 
-def _stamp_of(event: dict[str, str], region: str) -> Stamp:
-    """When it happened, not when it is told again; ``region`` is where the station stands now, and sends from."""
-    return Stamp(journal.moment_of(event), event["software"], region, event.get("metrology", ""))
+def _all_series(connection: Connection) -> list[Series]:
+    rows = connection.execute(select(epoch_table.c.series, epoch_table.c.epoch).order_by(epoch_table.c.number))
+    return [Series(*row) for row in rows]
+
+
+def _behind_limit_reached(connection: Connection, boot_id: str) -> bool:
+    """Whether no epoch may be begun for BEHIND now: one was in this boot, or MAX_BEHIND_EPOCHS in all.
+
+    An acknowledgement is no proof, and each such epoch costs a letter. The database is an older copy at most once
+    between two starts of the machine, and its own first events say in which boot each epoch was begun.
+    """
+    firsts = (
+        select(journal_table.c.body)
+        .join(epoch_table, journal_table.c.position == epoch_table.c.number * EPOCH_SHIFT + 1)
+        .where(epoch_table.c.why == BEHIND)
+    )
+    boots = [json.loads(body)["bootid"] for body in connection.execute(firsts).scalars()]
+    return boot_id in boots or len(boots) >= MAX_BEHIND_EPOCHS

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields, replace
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, false, insert, select, update
 
 from kiosk.domain.events import IntakeAbandoned, IntakeConfirmed, IntakeVoided
 from kiosk.domain.identifiers import BadIdentifier, ReceiptNumber
-from kiosk.domain.intake import AbandonReason, ConfirmedIntake, Intake, IntakeLine, IntakeState
+from kiosk.domain.intake import AbandonReason, ConfirmedIntake, Intake, IntakeState
 from kiosk.domain.void import Void
 from kiosk.messaging.contract.seal import SealedEvent
 from kiosk.store.database.schema import epoch as epoch_table
@@ -21,30 +21,26 @@ from kiosk.store.database.schema import lot as lot_table
 from kiosk.store.database.schema import void as void_table
 from kiosk.store.database.tables import Tables, finishing, reading, writing
 from kiosk.store.journal import journal, sealed_rows
-from kiosk.store.journal.numbering import next_in_series
-from kiosk.store.journal.receipts import is_intake, is_void, number_of, parse_receipt, receipt_in
+from kiosk.store.journal.numbering import is_intake, is_void, next_in_series, number_of, parse_receipt, receipt_in
 from kiosk.store.journal.sealed_rows import AlteredRecord
 from kiosk.store.papers import print_jobs
 from kiosk.store.scale import pan_loads, weighings
 from kiosk.store.shared.errors import StoreError, StoreRefusal
-from kiosk.store.shared.records import ChosenGoods, ConfirmedRow, IntakePapers, Stamp
+from kiosk.store.shared.records import ConfirmedRow, IntakePapers, Stamp
 
+# Columns of a `ConfirmedRow` that have another name, or stand in another table than the intake's.
+_ELSEWHERE: Mapping[str, ColumnElement[Any]] = {
+    "lot": lot_table.c.lot,
+    "seq": journal_table.c.seq,
+    "epoch": epoch_table.c.epoch,
+    "confirmed_at": intake_table.c.closed_at,
+    "acknowledged": journal_table.c.seq <= epoch_table.c.acked_upto,
+    "voided": void_table.c.intake.is_not(None),
+    "repeated": false(),
+}
 _SUMMARY = (
     select(
-        intake_table.c.receipt,
-        lot_table.c.lot,
-        intake_table.c.product,
-        intake_table.c.party,
-        intake_table.c.mode,
-        intake_table.c.gross_g,
-        intake_table.c.tare_g,
-        intake_table.c.net_g,
-        intake_table.c.amount_fen,
-        journal_table.c.seq,
-        epoch_table.c.epoch,
-        intake_table.c.closed_at,
-        journal_table.c.seq <= epoch_table.c.acked_upto,
-        void_table.c.intake.is_not(None),
+        *(_ELSEWHERE[row.name] if row.name in _ELSEWHERE else intake_table.c[row.name] for row in fields(ConfirmedRow))
     )
     .select_from(intake_table)
     .join(lot_table)
@@ -62,6 +58,7 @@ _EXISTING = select(intake_table.c.state, (intake_table.c.token == bindparam("min
     | (intake_table.c.token == bindparam("mine"))
 )
 _CLOSE = update(intake_table).where(intake_table.c.number == bindparam("key"))
+_OPENED_COLUMNS = tuple(name for name in intake_table.c.keys() if hasattr(Intake, name))  # noqa: SIM118 - no dict
 _OPEN, _LINES, _LOT = insert(intake_table), insert(line_table), insert(lot_table)
 
 
@@ -69,26 +66,35 @@ class Intakes(Tables):
     """Intakes; at the end of each stands its event, and what follows for its papers and for loads on the pan."""
 
     @writing
-    def open(self, connection: Connection, goods: ChosenGoods, stamp: Stamp) -> Intake:
-        """Goods were chosen: take the next receipt number. It is used from now on."""
-        return open_intake(connection, goods, stamp)
+    def open(self, connection: Connection, intake_of: Callable[[ReceiptNumber], Intake], stamp: Stamp) -> Intake:
+        """Begin an intake of chosen goods under the next receipt number, which is used from now on."""
+        intake = intake_of(_next_receipt(connection))
+        row = {
+            "number": number_of(intake.receipt),
+            "state": IntakeState.OPENED,
+            "opened_at": stamp.moment.timestamp,
+        }
+        connection.execute(_OPEN, row | _repeated(intake, _OPENED_COLUMNS))
+        return intake
 
     @finishing
     def confirm(
-        self,
-        connection: Connection,
-        confirmed: ConfirmedIntake,
-        token: str,
-        papers: IntakePapers,
-        metrology: str,
-        stamp: Stamp,
+        self, connection: Connection, confirmed: ConfirmedIntake, token: str, papers: IntakePapers, stamp: Stamp
     ) -> ConfirmedRow:
         """Record what both sides agreed on: event, intake, bags, lot and papers. StoreError unless it is opened.
 
         ``token`` is made by the screen for this confirmation; when it was used before, the first result comes back
-        with ``repeated`` and nothing is written. ``metrology`` names the legally relevant software.
+        with ``repeated`` and nothing is written.
         """
-        return confirm_intake(connection, confirmed, token, papers, metrology, stamp)
+        receipt = confirmed.intake.receipt
+        params = {"key": number_of(receipt), "text": str(receipt), "mine": token}
+        before = connection.execute(_EXISTING, params).all()
+        if any(row.mine for row in before):
+            return replace(_of_token(connection, token), repeated=True)
+        _check_state(receipt, before[0].state if before else None, IntakeState.OPENED)
+        event = _write_confirmed(connection, confirmed, token, stamp)
+        print_jobs.add(connection, receipt, papers(event.sha256))
+        return _of_token(connection, token)
 
     @finishing
     def abandon(
@@ -134,7 +140,6 @@ class Intakes(Tables):
 
     @reading
     def confirmed(self, connection: Connection, receipt: str) -> ConfirmedRow | None:
-        """The confirmed intake with this receipt number."""
         return _one(connection, _SUMMARY.where(is_intake(parse_receipt(receipt))))
 
     @reading
@@ -145,53 +150,16 @@ class Intakes(Tables):
 
     @reading
     def by_token(self, connection: Connection, token: str) -> ConfirmedRow | None:
-        """The intake that was confirmed with this token."""
-        return _of_token(connection, token)
+        return _one(connection, _SUMMARY.where(intake_table.c.token == token))
 
     @reading
     def recent(self, connection: Connection, limit: int = 50) -> list[ConfirmedRow]:
-        """Confirmed intakes, newest receipt first."""
         return _rows(connection, _SUMMARY.order_by(intake_table.c.number.desc()).limit(limit))
 
     @reading
     def altered(self, connection: Connection) -> list[AlteredRecord]:
         """Of the newest intakes those whose rows are not what was sealed; for every start."""
         return sealed_rows.find_altered_newest(sealed_rows.bare_of(connection))
-
-
-def open_intake(connection: Connection, goods: ChosenGoods, stamp: Stamp) -> Intake:
-    receipt = _next_receipt(connection)
-    intake = Intake(receipt, goods.party, goods.product, goods.mode, goods.catalog_version, goods.price_fen_per_kg)
-    row = {
-        "number": number_of(receipt),
-        "receipt": str(receipt),
-        "state": IntakeState.OPENED,
-        "opened_at": stamp.moment.timestamp,
-    }
-    connection.execute(_OPEN, row | _agreed_values(intake))
-    return intake
-
-
-def confirm_intake(
-    connection: Connection,
-    confirmed: ConfirmedIntake,
-    token: str,
-    papers: IntakePapers,
-    metrology: str,
-    stamp: Stamp,
-) -> ConfirmedRow:
-    """As ``Intakes.confirm``. Raises StoreError."""
-    receipt = confirmed.intake.receipt
-    params = {"key": number_of(receipt), "text": str(receipt), "mine": token}
-    before = connection.execute(_EXISTING, params).all()
-    if any(row.mine for row in before):
-        first = _of_token(connection, token)
-        assert first is not None
-        return replace(first, repeated=True)
-    _check_state(receipt, before[0].state if before else None, IntakeState.OPENED)
-    event = _write_confirmed(connection, confirmed, token, metrology, stamp)
-    print_jobs.add(connection, receipt, papers(event.sha256))
-    return _row_of(confirmed, event, stamp)
 
 
 def confirmed_since(
@@ -205,7 +173,6 @@ def confirmed_since(
 
 
 def _next_receipt(connection: Connection) -> ReceiptNumber:
-    """The receipt number after the last one taken in the current series."""
     station, series, counter = next_in_series(connection, intake_table.c.number)
     try:
         return ReceiptNumber(station, series, counter)
@@ -226,92 +193,39 @@ def _abandon(connection: Connection, receipt: ReceiptNumber, stage: str, why: Ab
     pan_loads.on_intake_abandoned(connection, receipt, why, stamp)
 
 
-def _write_confirmed(
-    connection: Connection, confirmed: ConfirmedIntake, token: str, metrology: str, stamp: Stamp
-) -> SealedEvent:
-    number = number_of(confirmed.intake.receipt)
-    certificate = confirmed.certificate
-    position, event = journal.append_sealed(connection, IntakeConfirmed.of(confirmed, metrology), stamp)
-    agreed = {
+def _write_confirmed(connection: Connection, confirmed: ConfirmedIntake, token: str, stamp: Stamp) -> SealedEvent:
+    number, certificate = number_of(confirmed.intake.receipt), confirmed.certificate
+    data = IntakeConfirmed.of(confirmed, stamp.metrology)
+    position, event = journal.append_sealed(connection, data, stamp)
+    values = {
         "key": number,
         "state": IntakeState.CONFIRMED,
         "certificate_kind": certificate.kind,
         "certificate_ref": certificate.ref,
         "certificate_reason": certificate.reason,
-        "metrology": metrology,
         "token": token,
         "position": position,
         "closed_at": stamp.moment.timestamp,
     }
-    connection.execute(_CLOSE, agreed | _agreed_values(confirmed.intake))
-    connection.execute(_LINES, [_bag(number, line) for line in confirmed.intake.lines])
-    lot = {
-        "intake": number,
-        "lot": confirmed.lot,
-        "product": confirmed.intake.product,
-        "owner": confirmed.owner,
-        "net_g": confirmed.intake.net_g,
-    }
-    connection.execute(_LOT, lot)
+    connection.execute(_CLOSE, values | _repeated(data, sealed_rows.INTAKE_COLUMNS))
+    bags = [
+        {"intake": number, "readings": line.weighing.readings, **_repeated(bag, sealed_rows.BAG_COLUMNS)}
+        for line, bag in zip(confirmed.intake.lines, data.bags, strict=True)
+    ]
+    connection.execute(_LINES, bags)
+    connection.execute(_LOT, {"intake": number, **_repeated(data, ("lot", "product", "owner", "net_g"))})
     weighings.add(connection, number, confirmed)
     pan_loads.on_intake_confirmed(connection, number, confirmed.intake, stamp)
     return event
 
 
-def _row_of(confirmed: ConfirmedIntake, event: SealedEvent, stamp: Stamp) -> ConfirmedRow:
-    """What `_SUMMARY` gives of an intake whose event has just been written."""
-    intake = confirmed.intake
-    return ConfirmedRow(
-        receipt=str(intake.receipt),
-        lot=confirmed.lot,
-        product=intake.product,
-        party=str(intake.party),
-        mode=intake.mode.value,
-        gross_g=intake.gross_g,
-        tare_g=intake.tare_g,
-        net_g=intake.net_g,
-        amount_fen=intake.amount_fen,
-        seq=event.seq,
-        epoch=event.epoch,
-        confirmed_at=stamp.moment.timestamp,
-        acknowledged=False,
-        voided=False,
-    )
-
-
-def _agreed_values(intake: Intake) -> dict[str, object]:
-    return {
-        "party": str(intake.party),
-        "product": intake.product,
-        "mode": intake.mode,
-        "catalog_version": intake.catalog_version,
-        "price_fen_per_kg": intake.price_fen_per_kg,
-        "gross_g": intake.gross_g,
-        "tare_g": intake.tare_g,
-        "net_g": intake.net_g,
-        "amount_fen": intake.amount_fen,
-    }
-
-
-def _bag(number: int, line: IntakeLine) -> dict[str, object]:
-    return {
-        "intake": number,
-        "bag": line.number,
-        "gross_g": line.gross_g,
-        "tare_g": line.tare_g,
-        "net_g": line.net_g,
-        "amount_fen": line.amount_fen,
-        "container": line.container,
-        "tare_source": line.tare_source,
-        "reading": line.weighing.reading_no,
-        "load": line.weighing.load_no,
-        "stable_ms": line.weighing.stable_ms,
-        "readings": line.weighing.readings,
-    }
+def _repeated(source: object, names: Iterable[str]) -> dict[str, object]:
+    """What a row repeats of an intake or its event: integers as they are, anything else as text."""
+    values = {name: getattr(source, name) for name in names}
+    return {name: value if value is None or isinstance(value, int) else str(value) for name, value in values.items()}
 
 
 def _state(connection: Connection, receipt: ReceiptNumber) -> str | None:
-    """The state of an intake of this database, None when it has no such receipt."""
     return connection.execute(_STATE, {"key": number_of(receipt), "text": str(receipt)}).scalar_one_or_none()
 
 
@@ -325,14 +239,12 @@ def _check_state(receipt: ReceiptNumber, found: str | None, expected: IntakeStat
         raise StoreError(f"Receipt {receipt} is {found or 'not of this database'}, not {expected}.")
 
 
-def _of_token(connection: Connection, token: str) -> ConfirmedRow | None:
-    row: Sequence[Any] | None = connection.execute(_OF_TOKEN, {"mine": token}).one_or_none()
-    return None if row is None else ConfirmedRow(*row)
+def _of_token(connection: Connection, token: str) -> ConfirmedRow:
+    return ConfirmedRow(*connection.execute(_OF_TOKEN, {"mine": token}).one())
 
 
 def _rows(connection: Connection, query: Select[Any]) -> list[ConfirmedRow]:
-    rows: Sequence[Sequence[Any]] = connection.execute(query).all()
-    return [ConfirmedRow(*row) for row in rows]
+    return [ConfirmedRow(*row) for row in connection.execute(query).all()]
 
 
 def _one(connection: Connection, query: Select[Any]) -> ConfirmedRow | None:

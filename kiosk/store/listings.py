@@ -23,7 +23,7 @@ from kiosk.store.database.schema import quarantined as quarantined_table
 from kiosk.store.database.schema import void as void_table
 from kiosk.store.database.tables import Tables, reading, writing
 from kiosk.store.journal import journal
-from kiosk.store.journal.receipts import is_intake, number_of
+from kiosk.store.journal.numbering import is_intake, number_of
 from kiosk.store.shared.errors import StoreError, StoreRefusal
 from kiosk.store.shared.records import ListedPhoto, ListingRow, SeenShot, Stamp, SubmittedListing
 
@@ -69,7 +69,6 @@ class Listings(Tables):
 
     @reading
     def newest_shots(self, connection: Connection, limit: int) -> list[SeenShot]:
-        """At most ``limit`` accepted shots of which it is known what they look like, the newest first."""
         query = (
             select(lot_table.c.lot, photo_table.c.sha256, photo_table.c.likeness)
             .join(lot_table, lot_table.c.intake == photo_table.c.intake)
@@ -128,13 +127,11 @@ class Listings(Tables):
 
 
 def begin_draft(connection: Connection, number: int, stamp: Stamp) -> None:
-    """A draft of the lot of this intake, unless there is one."""
     if connection.execute(select(_c.intake).where(_c.intake == number)).first() is None:
         connection.execute(insert(listing_table).values(intake=number, drafted_at=stamp.moment.timestamp))
 
 
 def is_current_offer(connection: Connection, position: int) -> bool:
-    """Whether the event at this position is the one that offers a lot now."""
     return connection.execute(select(_c.intake).where(_c.position == position)).first() is not None
 
 

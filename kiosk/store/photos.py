@@ -32,7 +32,7 @@ from kiosk.store.database.schema import photo as photo_table
 from kiosk.store.database.schema import quarantined as quarantined_table
 from kiosk.store.database.tables import Tables, finishing, reading, writing
 from kiosk.store.journal import journal
-from kiosk.store.journal.receipts import number_of, receipt_in
+from kiosk.store.journal.numbering import number_of, receipt_in
 from kiosk.store.shared.errors import StoreError
 from kiosk.store.shared.records import ListingPictures, NewPhoto, PhotoPlace, PhotoRow, Stamp, UnsentPicture
 
@@ -50,11 +50,44 @@ class Photos(Tables):
     @writing
     def add(self, connection: Connection, photo: NewPhoto, stamp: Stamp) -> None:
         """Keep a shot, open its listing draft and tell both; the same shot of the same lot again changes nothing."""
-        _add(connection, photo, stamp)
+        intake = connection.execute(select(lot_table.c.intake).where(_has_lot(photo.lot))).scalar_one_or_none()
+        if intake is None:
+            raise StoreError(f"Lot {photo.lot} is not of this database.")
+        pictures, captured_at = photo.pictures, stamp.moment.timestamp
+        master, natural = pictures.master, pictures.natural
+        before = connection.execute(select(_c.sha256).where(_c.intake == intake)).scalars().all()
+        if master.sha256 in before:
+            return
+        event = PhotoAccepted(photo.lot, master, natural, pictures.measures, photo.overruled, photo.actor)
+        connection.execute(
+            insert(photo_table).values(
+                intake=intake,
+                sha256=master.sha256,
+                shot=len(before) + 1,
+                size_bytes=master.size_bytes,
+                width=master.width,
+                height=master.height,
+                taken_at=captured_at,
+                judged=1,
+                removed=0,
+                position=journal.append(connection, event, stamp),
+                sent=0,
+                natural_sha256=natural.sha256,
+                natural_size_bytes=natural.size_bytes,
+                natural_width=natural.width,
+                natural_height=natural.height,
+                natural_sent=0,
+                measures=_json(pictures.measures),
+                likeness=pictures.likeness or None,
+                overruled=_json(photo.overruled) if photo.actor is not None else None,
+                actor=photo.actor,
+            )
+        )
+        listings.begin_draft(connection, intake, stamp)
+        journal.append(connection, ListingDrafted(photo.lot, photo.product, master.sha256), stamp)
 
     @reading
     def of_lot(self, connection: Connection, lot: str) -> list[PhotoRow]:
-        """The shots of a lot, in the order they were taken, whatever the clock said."""
         joined = photo_table.join(lot_table, lot_table.c.intake == _c.intake)
         query = select(lot_table.c.lot, photo_table).select_from(joined).where(_has_lot(lot)).order_by(_c.shot)
         return [_row(row) for row in connection.execute(query).mappings()]
@@ -98,47 +131,10 @@ class Photos(Tables):
 
 
 def point_to_event(connection: Connection, data: PhotoAccepted, position: int) -> None:
-    """Let the shot name the event that tells it now."""
     receipt = receipt_in(data.lot)
     if receipt is not None:
         condition = (_c.intake == number_of(receipt)) & (_c.sha256 == data.master.sha256)
         connection.execute(update(photo_table).where(condition).values(position=position))
-
-
-def _add(connection: Connection, photo: NewPhoto, stamp: Stamp) -> None:
-    intake = _intake_of(connection, photo.lot)
-    pictures, captured_at = photo.pictures, stamp.moment.timestamp
-    master, natural = pictures.master, pictures.natural
-    before = connection.execute(select(_c.sha256).where(_c.intake == intake)).scalars().all()
-    if master.sha256 in before:
-        return
-    event = PhotoAccepted(photo.lot, master, natural, pictures.measures, photo.overruled, photo.actor)
-    connection.execute(
-        insert(photo_table).values(
-            intake=intake,
-            sha256=master.sha256,
-            shot=len(before) + 1,
-            size_bytes=master.size_bytes,
-            width=master.width,
-            height=master.height,
-            taken_at=captured_at,
-            judged=1,
-            removed=0,
-            position=journal.append(connection, event, stamp),
-            sent=0,
-            natural_sha256=natural.sha256,
-            natural_size_bytes=natural.size_bytes,
-            natural_width=natural.width,
-            natural_height=natural.height,
-            natural_sent=0,
-            measures=_json(pictures.measures),
-            likeness=pictures.likeness or None,
-            overruled=_json(photo.overruled) if photo.actor is not None else None,
-            actor=photo.actor,
-        )
-    )
-    listings.begin_draft(connection, intake, stamp)
-    journal.append(connection, ListingDrafted(photo.lot, photo.product, master.sha256), stamp)
 
 
 def _json(value: object) -> str:
@@ -187,10 +183,3 @@ def _has_lot(lot: str) -> ColumnElement[bool]:
     if receipt is None:
         return false()
     return and_(lot_table.c.intake == number_of(receipt), lot_table.c.lot == lot)
-
-
-def _intake_of(connection: Connection, lot: str) -> int:
-    intake = connection.execute(select(lot_table.c.intake).where(_has_lot(lot))).scalar_one_or_none()
-    if intake is None:
-        raise StoreError(f"Lot {lot} is not of this database.")
-    return int(intake)

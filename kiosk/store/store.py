@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Self
 
 from kiosk.base.files import chown_to_folder_owner
+from kiosk.domain.identifiers import ReceiptNumber
+from kiosk.domain.intake import Intake, TareSource, Weighing
+from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
 from kiosk.store.catalogs import Catalogs
-from kiosk.store.clerks import Clerks
-from kiosk.store.database.connection import LOG_FILES, Database
+from kiosk.store.clerks import Clerks, Lockouts
+from kiosk.store.database.connection import LOG_FILES, Database, Reserve
 from kiosk.store.database.opening import OpenOptions, prepare_file
-from kiosk.store.database.reserve import Reserve
 from kiosk.store.days import Days
 from kiosk.store.epochs import Epochs
 from kiosk.store.intakes import Intakes
@@ -19,14 +21,12 @@ from kiosk.store.journal.journal import Journal
 from kiosk.store.journal.outbox import Outbox
 from kiosk.store.journal.series import SeriesMarker
 from kiosk.store.listings import Listings
-from kiosk.store.lockouts import Lockouts
 from kiosk.store.papers.crates import Crates
 from kiosk.store.papers.papers import Papers
 from kiosk.store.parcels.deliveries import Deliveries
 from kiosk.store.parcels.parcels import Parcels
 from kiosk.store.parcels.totes import Totes
 from kiosk.store.photos import Photos
-from kiosk.store.rehearsal import Rehearsal
 from kiosk.store.scale.checks import Checks
 from kiosk.store.scale.event_counters import EventCounters
 from kiosk.store.scale.pan_loads import PanLoads
@@ -56,7 +56,6 @@ class Store:
         self.days = Days(database)
         self.clerks = Clerks(database)
         self.lockouts = Lockouts(database)
-        self.rehearsal = Rehearsal(database)
         # The scale
         self.counters = EventCounters(database)
         self.checks = Checks(database)
@@ -95,6 +94,18 @@ class Store:
             self.close()
             raise
 
+    def rehearse_intake(self, catalog_version: int, product: str, stamp: Stamp) -> None:
+        """Open an intake, confirm it, and take both back: no number is used, no event stays. Raises StoreError."""
+
+        def goods(receipt: ReceiptNumber) -> Intake:
+            return Intake(receipt, Party(None), product, Mode.CONSIGNMENT, catalog_version, 100)
+
+        certificate = Certificate(CertificateKind.NONE, reason=NoCertificateReason.NOT_PRESENTED)
+        weighing = Weighing(1000, reading_no=1, load_no=1, stable_ms=1000, readings=10)
+        with self._database.rehearsal():
+            weighed = self.intakes.open(goods, stamp).with_bag(weighing, "BARE", TareSource.PRESET, 0)
+            self.intakes.confirm(weighed.confirm(certificate), "rehearsal", lambda head: [], stamp)
+
     def check_writable(self) -> None:
         """Raises StoreError when an intake could not be kept now; writes nothing, and waits for nobody."""
         self._database.check_writable(self._marker.files)
@@ -104,5 +115,4 @@ class Store:
         return self._database.changed()
 
     def close(self) -> None:
-        """Close the connections of this process."""
         self._database.close()

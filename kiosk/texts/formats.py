@@ -17,7 +17,6 @@ YUAN = "\u00a5"
 
 
 def number(value: int) -> str:
-    """``1,234``."""
     return f"{value:,}"
 
 

@@ -20,22 +20,18 @@ def bdi(text: str) -> Markup:
 
 
 def bdi_number(value: int) -> Markup:
-    """``1,234``."""
     return bdi(formats.number(value))
 
 
 def bdi_kg(grams: int, decimals: int = 3) -> Markup:
-    """``12.450 kg``."""
     return bdi(formats.kg_text(grams, decimals))
 
 
 def bdi_money(fen: int) -> Markup:
-    """``¥1,203.82``."""
     return bdi(formats.money(fen))
 
 
 def bdi_price(fen: int) -> Markup:
-    """``¥60.00/kg``."""
     return bdi(formats.price_per_kg(fen))
 
 

@@ -29,21 +29,18 @@ def bring_in() -> str:
     """One confirmed intake: its receipt, once it is durable."""
     sys.path.insert(0, str(CURRENT if CURRENT.is_dir() else PACKAGED))
     from kiosk.config.station import load
-    from kiosk.domain.intake import TareSource, Weighing
+    from kiosk.domain.intake import Intake, TareSource, Weighing
     from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
     from kiosk.station.shared.open_store import open_store, stamps
-    from kiosk.store.shared.records import ChosenGoods
 
     settings = load(Path("/etc/kiosk/station.toml")).station
     store, stamp = open_store(settings), stamps(settings)()
     version, catalog = store.catalogs.get()
-    goods = ChosenGoods(Party(None), catalog.products[0].code, Mode.CONSIGNMENT, version, 100)
-    intake = store.intakes.open(goods, stamp)
+    goods = (Party(None), catalog.products[0].code, Mode.CONSIGNMENT, version, 100)
+    intake = store.intakes.open(lambda receipt: Intake(receipt, *goods), stamp)
     weighed = intake.with_bag(Weighing(1000, 1, 1, 1000, 1), "BARE", TareSource.PRESET, 0)
     certificate = Certificate(CertificateKind.NONE, reason=NoCertificateReason.NOT_PRESENTED)
-    row = store.intakes.confirm(
-        weighed.confirm(certificate), str(intake.receipt), lambda head: (), "1.0/ab12cd34", stamp
-    )
+    row = store.intakes.confirm(weighed.confirm(certificate), str(intake.receipt), lambda head: (), stamp)
     store.close()
     return row.receipt
 

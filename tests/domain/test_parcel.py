@@ -10,13 +10,14 @@ from kiosk.domain.parcel import (
     TERMINAL_STATES,
     TRANSITIONS,
     WAITING_STATES,
+    BadPickupCode,
     ParcelNumber,
     ParcelRefused,
     ParcelState,
+    check_pickup_code,
     read_slip,
     transition,
 )
-from kiosk.domain.pickup import BadPickupCode, check_pickup_code
 from kiosk.domain.shelf import check_slot, read_shelf, slot_code
 from tests.each import each
 

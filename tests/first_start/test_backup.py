@@ -142,7 +142,7 @@ class TestTheFirstBackup:
         self, start: Start, stick: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def full(*_: object, **__: object) -> None:
-            raise BackupRefused("The backup medium is full")
+            raise BackupRefused("database", "The backup medium is full")
 
         start.walk(backup=str(stick))
         monkeypatch.setattr("kiosk.station.doctor.tools.make_backup", full)

@@ -10,21 +10,15 @@ from PIL import Image
 
 from kiosk.domain.day import DayTotals
 from kiosk.domain.identifiers import internal_code
-from kiosk.labels import documents, label_page
-from kiosk.labels.documents import (
-    BagLabel,
-    CrateLabel,
-    DaySlip,
-    ManifestDocument,
-    ManifestRow,
-    MemberCard,
-    ParcelLabel,
-    PickupSlip,
-    ReceiptDocument,
-    ReceiptLine,
-    SealTag,
-    ToteTag,
-)
+from kiosk.labels import label_page
+from kiosk.labels.papers.bag_label import BagLabel, CrateLabel
+from kiosk.labels.papers.day_slip import DaySlip
+from kiosk.labels.papers.manifest import ManifestDocument, ManifestRow
+from kiosk.labels.papers.parcel import ParcelLabel, PickupSlip
+from kiosk.labels.papers.printer_diagnostics import TestLabel as LabelTest
+from kiosk.labels.papers.printer_diagnostics import TestReceipt as ReceiptTest
+from kiosk.labels.papers.receipt import ReceiptDocument, ReceiptLine
+from kiosk.labels.papers.tags import MemberCard, SealTag, ToteTag
 from kiosk.labels.typesetting import typeset
 from kiosk.labels.typesetting.shaping import MARKS
 
@@ -333,22 +327,22 @@ def manifest() -> Callable[..., ManifestDocument]:
 
 
 @pytest.fixture
-def label_test() -> Callable[..., documents.TestLabel]:
-    def make(**changes: Any) -> documents.TestLabel:
+def label_test() -> Callable[..., LabelTest]:
+    def make(**changes: Any) -> LabelTest:
         fields: dict[str, Any] = {
             "station": "S0147",
             "date": "2026-11-25",
             "zone": "Asia/Urumqi",
             "software": "station-kiosk 0.1.0",
         }
-        return documents.TestLabel(**{**fields, **changes})
+        return LabelTest(**{**fields, **changes})
 
     return make
 
 
 @pytest.fixture
-def receipt_test() -> Callable[..., documents.TestReceipt]:
-    def make(**changes: Any) -> documents.TestReceipt:
+def receipt_test() -> Callable[..., ReceiptTest]:
+    def make(**changes: Any) -> ReceiptTest:
         fields: dict[str, Any] = {
             "station": "S0147",
             "village": "英艾日克村",
@@ -357,6 +351,6 @@ def receipt_test() -> Callable[..., documents.TestReceipt]:
             "zone": "Asia/Urumqi",
             "software": "station-kiosk 0.1.0",
         }
-        return documents.TestReceipt(**{**fields, **changes})
+        return ReceiptTest(**{**fields, **changes})
 
     return make

@@ -7,19 +7,13 @@ import msgspec
 import pytest
 
 from kiosk.domain.day import DayTotals
-from kiosk.labels.documents import (
-    BagLabel,
-    CrateLabel,
-    DaySlip,
-    DocumentProblem,
-    ManifestDocument,
-    ManifestRow,
-    ParcelLabel,
-    PickupSlip,
-    ReceiptDocument,
-    ReceiptLine,
-    ToteTag,
-)
+from kiosk.labels.documents import DocumentProblem
+from kiosk.labels.papers.bag_label import BagLabel, CrateLabel
+from kiosk.labels.papers.day_slip import DaySlip
+from kiosk.labels.papers.manifest import ManifestDocument, ManifestRow
+from kiosk.labels.papers.parcel import ParcelLabel, PickupSlip
+from kiosk.labels.papers.receipt import ReceiptDocument, ReceiptLine
+from kiosk.labels.papers.tags import ToteTag
 
 
 @pytest.mark.parametrize("changes", [{"net_g": -1}, {"bag": 0}, {"bag": 4, "bags": 3}])

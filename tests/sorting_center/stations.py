@@ -183,7 +183,7 @@ class Station:
         body = json.loads(self.intake(len(self.sealed) + 1).body)
         sealed = self.sealed.pop()
         event = parse_event(json.dumps({**body, **changes}).encode())
-        self.sealed.append(SealedEvent(self.station, self.epoch, sealed.seq, event.type, event.body, event.sha256))
+        self.sealed.append(SealedEvent(self.epoch, sealed.seq, event.type, event.body, event.sha256))
         return event
 
     def clone(self) -> Station:

@@ -21,7 +21,7 @@ from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.ports import DeskTools, DocumentMaker
 from kiosk.station.desk.view import DeskView, PhotoRequest
 from kiosk.store.shared.errors import StoreError
-from kiosk.store.shared.records import ChosenGoods, ConfirmedRow, IntakePapers, NewPrintJob, PrintJob, Stamp
+from kiosk.store.shared.records import ConfirmedRow, IntakePapers, NewPrintJob, PrintJob, Stamp
 
 HEAD = "0" * 64
 PROFILE = ScaleProfile(e_g=5, max_g=60_000)
@@ -97,16 +97,13 @@ class FakeStore:
             error, self.fail = self.fail, None
             raise error
 
-    def open(self, goods: ChosenGoods, stamp: Stamp) -> Intake:
+    def open(self, intake_of: Callable[[ReceiptNumber], Intake], stamp: Stamp) -> Intake:
         self._failing()
         counter = len(self.opened) + 1
         self.opened[counter] = "opened"
-        receipt = ReceiptNumber("S0147", "A", counter)
-        return Intake(receipt, goods.party, goods.product, goods.mode, goods.catalog_version, goods.price_fen_per_kg)
+        return intake_of(ReceiptNumber("S0147", "A", counter))
 
-    def confirm(
-        self, confirmed: ConfirmedIntake, token: str, papers: IntakePapers, metrology: str, stamp: Stamp
-    ) -> ConfirmedRow:
+    def confirm(self, confirmed: ConfirmedIntake, token: str, papers: IntakePapers, stamp: Stamp) -> ConfirmedRow:
         if token in self.tokens:
             return replace(self.rows[self.tokens[token]], repeated=True)
         self._failing()
@@ -193,7 +190,6 @@ class Rig:
                 new_token=lambda: f"token-{next(numbers)}",
                 documents=lambda confirmed, catalog, stamp: self.documents(confirmed, catalog, stamp),
                 certificate=Certificate(CertificateKind.NONE, reason=NoCertificateReason.NOT_PRESENTED),
-                metrology="1+00000000",
                 on_view=self.views.append,
                 on_scale=lambda state: None,
                 on_event=lambda: None,

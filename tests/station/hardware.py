@@ -20,13 +20,12 @@ from kiosk.devices.ports import (
     Shot,
 )
 from kiosk.devices.printer.profiles import profile
-from kiosk.domain.intake import TareSource, Weighing
+from kiosk.domain.intake import Intake, TareSource, Weighing
 from kiosk.domain.mat_measures import MatMeasure, MatMeasures, MatQuality
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
 from kiosk.domain.verdict import Finding, Measures, Reason, Verdict
 from kiosk.station.desk.view import PhotoRequest, PhotoView
 from kiosk.store import ConfirmedRow, NewPrintJob, Store
-from kiosk.store.shared.records import ChosenGoods
 from tests.station.fakes import STAMP
 
 WAIT_S = 30.0
@@ -204,9 +203,8 @@ def bring_in(store: Store, papers: tuple[NewPrintJob, ...] = PAPERS) -> Confirme
     version, catalog = store.catalogs.get()
     price = catalog.price("BADAM", Mode.PURCHASE)
     assert price is not None
-    intake = store.intakes.open(ChosenGoods(Party(None), "BADAM", Mode.PURCHASE, version, price), STAMP)
+    goods = (Party(None), "BADAM", Mode.PURCHASE, version, price)
+    intake = store.intakes.open(lambda receipt: Intake(receipt, *goods), STAMP)
     intake = intake.with_bag(Weighing(12_450, 10, 1, 1200, 14), "SACK", TareSource.PRESET, 160)
     certificate = Certificate(CertificateKind.NONE, reason=NoCertificateReason.NOT_PRESENTED)
-    return store.intakes.confirm(
-        intake.confirm(certificate), str(intake.receipt), lambda head: papers, "1+00000000", STAMP
-    )
+    return store.intakes.confirm(intake.confirm(certificate), str(intake.receipt), lambda head: papers, STAMP)

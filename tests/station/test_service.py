@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from kiosk.devices.ports import LinkState, PrinterFault, PrintNotStarted, Scale, ScaleListener
+from kiosk.domain.intake import Intake
 from kiosk.domain.metrology.pan import PanState
 from kiosk.domain.trade import Mode, Party
 from kiosk.messaging.relay.shared.faults import LinkFault
@@ -29,7 +30,6 @@ from kiosk.station.shared.clock import StationClock
 from kiosk.station.shared.settings import StationSettings
 from kiosk.store import DiskFull, Store
 from kiosk.store.database.opening import OpenOptions
-from kiosk.store.shared.records import ChosenGoods
 from tests.station.fakes import PROFILE, STAMP, walking
 from tests.station.hardware import (
     BLUR,
@@ -255,7 +255,7 @@ def test_a_restart_settles_what_was_open_and_prints_nothing_twice(store: Store, 
     store.papers.sending(receipt.id)
     store.papers.done(receipt.id)
     version, _ = store.catalogs.get()
-    left = store.intakes.open(ChosenGoods(Party(None), "BADAM", Mode.PURCHASE, version, 2200), STAMP)
+    left = store.intakes.open(lambda number: Intake(number, Party(None), "BADAM", Mode.PURCHASE, version, 2200), STAMP)
     with opened(store, tmp_path) as shop:
         assert [job.state for job in store.papers.of_receipt(first.receipt)] == ["unknown", "printed"]
         assert shop.service.board.snapshot().marks.printer == "printer_unknown"

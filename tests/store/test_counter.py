@@ -21,7 +21,6 @@ from kiosk.store.shared.records import NewPhoto
 from tests.store.counter_rig import CLERK, Codes, arrive, collect
 from tests.store.village import (
     JOBS,
-    METROLOGY,
     bring_in,
     content,
     events,
@@ -248,7 +247,7 @@ def test_a_day_from_close_to_close(store: Store, path: Path) -> None:
     assert (slip.document, slip.about, slip.body) == ("day_slip", "day-1", head.encode())
     assert store.days.totals() == DayTotals(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, last + 2, last + 1)
     assert store.days.intakes() == []
-    late = store.intakes.confirm(weighed(carried_over, 3_160), "late", JOBS, METROLOGY, stamp())
+    late = store.intakes.confirm(weighed(carried_over, 3_160), "late", JOBS, stamp())
     store.intakes.void(void(first.receipt), stamp())
     totals = store.days.totals()
     assert (totals.intakes, totals.voids, totals.net_g, totals.bags) == (1, 1, 3_000, 1)

@@ -10,7 +10,7 @@ from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.store import Store
 from kiosk.store.shared.errors import StoreRefusal
 from kiosk.store.shared.records import CratePaper, NewPaper, NewPrintJob, PackedCrate
-from tests.store.village import METROLOGY, bring_in, content, open_intake, open_store, stamp, void_of, weighed
+from tests.store.village import bring_in, content, open_intake, open_store, stamp, void_of, weighed
 
 CLERK = "clerk:07"
 
@@ -68,7 +68,7 @@ def test_numbers_go_on_in_another_series_after_a_backup_came_back(store: Store) 
 def test_the_label_of_a_crate_goes_with_it(store: Store) -> None:
     """Copies are counted by crate; the label of one that is taken apart, or of a void lot, is printed no more."""
     intake = open_intake(store)
-    store.intakes.confirm(weighed(intake, *[9_160] * 4), "tap", lambda head: [], METROLOGY, stamp())
+    store.intakes.confirm(weighed(intake, *[9_160] * 4), "tap", lambda head: [], stamp())
     receipt = intake.receipt
     for bag in (1, 2, 3, 4):
         store.crates.pack(receipt, [bag], paper, stamp())

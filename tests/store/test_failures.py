@@ -43,7 +43,6 @@ from tests.store.scale_rig import LOCK, scale_of, with_frames
 from tests.store.village import (
     CATALOG,
     JOBS,
-    METROLOGY,
     bring_in,
     content,
     epochs,
@@ -72,7 +71,7 @@ def submit(store: Store, receipt: ReceiptNumber) -> None:
 USES: dict[str, Use] = {
     "import": lambda store: store.catalogs.add(EMPTY_CATALOG, stamp()),
     "open": open_intake,
-    "confirm": lambda store: store.intakes.confirm(weighed(OPENED, 5_000, 6_000), "tap", JOBS, METROLOGY, stamp()),
+    "confirm": lambda store: store.intakes.confirm(weighed(OPENED, 5_000, 6_000), "tap", JOBS, stamp()),
     "abandon": lambda store: store.intakes.abandon(SECOND, "opened", AbandonReason.LEFT, stamp()),
     "abandon left open": lambda store: store.intakes.abandon_left_open(stamp()),
     "void": lambda store: store.intakes.void(
@@ -116,7 +115,7 @@ USES: dict[str, Use] = {
     "lockout": lambda store: store.lockouts.save("pin", Lockout((), 5, "b", 7), AuthLocked("pin", 10), stamp()),
     "clerk": lambda store: store.clerks.add("Aygul", Role.CLERK, "hash", stamp()),
     "close day": lambda store: store.days.close(CLERK, lambda *_: [NewPaper("day_slip", "receipt", b"x")], stamp()),
-    "confirm with frames": lambda store: store.intakes.confirm(with_frames(OPENED), "tap", JOBS, METROLOGY, stamp()),
+    "confirm with frames": lambda store: store.intakes.confirm(with_frames(OPENED), "tap", JOBS, stamp()),
     "abandon what was held": lambda store: store.intakes.abandon(SECOND, "weighed", AbandonReason.IDLE, stamp()),
     "another scale": lambda store: store.counters.observe_scale(scale_of(10), stamp()),
     "other containers": lambda store: store.catalogs.add(replace(CATALOG, containers=()), stamp()),
@@ -228,7 +227,7 @@ _BUSY_STATION = """
 import itertools, sys
 from pathlib import Path
 from kiosk.domain.intake import AbandonReason
-from tests.store.village import JOBS, METROLOGY, CATALOG, open_intake, open_store, stamp, weighed
+from tests.store.village import JOBS, CATALOG, open_intake, open_store, stamp, weighed
 store = open_store(Path(sys.argv[1]), Path(sys.argv[2]))
 store.intakes.abandon_left_open(stamp())
 store.papers.recover(stamp())
@@ -238,7 +237,7 @@ for number in itertools.count():
     if number % 5 == 4:
         store.intakes.abandon(intake.receipt, "opened", AbandonReason.LEFT, stamp())
         continue
-    row = store.intakes.confirm(weighed(intake, 2000, 3000), str(intake.receipt), JOBS, METROLOGY, stamp())
+    row = store.intakes.confirm(weighed(intake, 2000, 3000), str(intake.receipt), JOBS, stamp())
     print(row.receipt, row.seq, flush=True)
     job = store.papers.next("label")
     store.papers.sending(job.id)
@@ -337,7 +336,7 @@ def test_one_tap_in_many_threads_is_one_intake(store: Store) -> None:
 
     def tap() -> None:
         barrier.wait(10)
-        results.append(store.intakes.confirm(weighed(intake), "tap", JOBS, METROLOGY, stamp()))
+        results.append(store.intakes.confirm(weighed(intake), "tap", JOBS, stamp()))
 
     threads = [threading.Thread(target=tap) for _ in range(4)]
     for thread in threads:

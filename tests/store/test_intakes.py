@@ -7,14 +7,13 @@ import pytest
 from sqlalchemy import Connection
 
 from kiosk.domain.identifiers import ReceiptNumber
-from kiosk.domain.intake import AbandonReason
+from kiosk.domain.intake import AbandonReason, Intake
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, Party
 from kiosk.store import Store, StoreError
-from kiosk.store.shared.records import ChosenGoods
+from kiosk.store.shared.software import metrology
 from tests.store.village import (
     CATALOG,
     JOBS,
-    METROLOGY,
     bring_in,
     change,
     content,
@@ -56,7 +55,7 @@ def test_intake_bags_lot_event_and_papers_are_written_together(store: Store, pat
     assert rows(path, "SELECT owner, net_g FROM lot") == [("cooperative", 22_129)]
     event = events(path)[-1]
     assert event["type"] == "station.intake.confirmed.v1"
-    assert (event["data"]["net_g"], event["data"]["metrology"]) == (22_129, METROLOGY)
+    assert (event["data"]["net_g"], event["data"]["metrology"]) == (22_129, metrology())
     assert [job.document for job in store.papers.of_receipt("0147-A-000001")] == ["bag_label", "receipt"]
 
 
@@ -68,30 +67,30 @@ def test_a_consignment_stays_the_farmers(store: Store, path: Path) -> None:
 def test_the_certificate_and_what_changed_since_the_opening_are_kept(store: Store, path: Path) -> None:
     intake = open_intake(store, party=Party(None))
     confirmed = weighed(intake).intake.confirm(Certificate(CertificateKind.PRODUCER, "C-0147-1"))
-    store.intakes.confirm(confirmed, "tap", JOBS, METROLOGY, stamp())
+    store.intakes.confirm(confirmed, "tap", JOBS, stamp())
     kept = rows(path, "SELECT party, certificate_kind, certificate_ref, certificate_reason, metrology FROM intake")
-    assert kept == [("non_member", "producer", "C-0147-1", None, METROLOGY)]
+    assert kept == [("non_member", "producer", "C-0147-1", None, metrology())]
 
 
 def test_a_second_tap_gives_the_first_result_and_writes_nothing(store: Store, path: Path) -> None:
     intake = open_intake(store)
-    first = store.intakes.confirm(weighed(intake), "tap", JOBS, METROLOGY, stamp())
+    first = store.intakes.confirm(weighed(intake), "tap", JOBS, stamp())
     before = content(path)
-    again = store.intakes.confirm(weighed(intake, 1_000), "tap", JOBS, METROLOGY, stamp(9))
+    again = store.intakes.confirm(weighed(intake, 1_000), "tap", JOBS, stamp(9))
     assert again.repeated and (again.receipt, again.net_g) == (first.receipt, first.net_g)
     assert content(path) == before
 
 
 def test_only_an_opened_intake_can_be_confirmed(store: Store, path: Path) -> None:
     intake = open_intake(store)
-    store.intakes.confirm(weighed(intake), "tap", JOBS, METROLOGY, stamp())
+    store.intakes.confirm(weighed(intake), "tap", JOBS, stamp())
     gone = open_intake(store)
     store.intakes.abandon(gone.receipt, "weighed", AbandonReason.LEFT, stamp())
     before = content(path)
     with pytest.raises(StoreError, match="0147-A-000001 is confirmed, not opened"):
-        store.intakes.confirm(weighed(intake), "another tap", JOBS, METROLOGY, stamp())
+        store.intakes.confirm(weighed(intake), "another tap", JOBS, stamp())
     with pytest.raises(StoreError, match="0147-A-000002 is abandoned, not opened"):
-        store.intakes.confirm(weighed(gone), "third tap", JOBS, METROLOGY, stamp())
+        store.intakes.confirm(weighed(gone), "third tap", JOBS, stamp())
     assert content(path) == before
 
 
@@ -107,7 +106,7 @@ def test_an_intake_of_another_database_is_refused(store: Store, path: Path) -> N
 
 def test_an_unknown_catalog_version_is_refused(store: Store) -> None:
     with pytest.raises(StoreError, match="breaks a rule"):
-        store.intakes.open(ChosenGoods(Party(None), "ALMOND", Mode.PURCHASE, 7, 2400), stamp())
+        store.intakes.open(lambda receipt: Intake(receipt, Party(None), "ALMOND", Mode.PURCHASE, 7, 2400), stamp())
     assert str(open_intake(store).receipt) == "0147-A-000001"
 
 
@@ -122,7 +121,7 @@ def test_abandoning_twice_is_one_event(store: Store, path: Path) -> None:
 
 def test_a_confirmed_intake_cannot_be_abandoned(store: Store) -> None:
     intake = open_intake(store)
-    store.intakes.confirm(weighed(intake), "tap", JOBS, METROLOGY, stamp())
+    store.intakes.confirm(weighed(intake), "tap", JOBS, stamp())
     with pytest.raises(StoreError, match="is confirmed, not opened"):
         store.intakes.abandon(intake.receipt, "opened", AbandonReason.LEFT, stamp())
 
@@ -143,7 +142,7 @@ def test_a_void_is_one_more_document(store: Store, path: Path) -> None:
     intake = open_intake(store)
     with pytest.raises(StoreError, match="is opened, not confirmed"):
         store.intakes.void(void_of(intake), stamp())
-    confirmed = store.intakes.confirm(weighed(intake), "tap", JOBS, METROLOGY, stamp())
+    confirmed = store.intakes.confirm(weighed(intake), "tap", JOBS, stamp())
     line = rows(path, "SELECT * FROM intake")
     store.intakes.void(void_of(intake), stamp())
     assert rows(path, "SELECT * FROM intake") == line
@@ -214,5 +213,5 @@ def test_an_event_nobody_would_take_is_not_written(store: Store, path: Path) -> 
     before = content(path)
     bad = type(stamp())(stamp().moment, "näme\n")
     with pytest.raises(StoreError, match="cannot be sealed: attribute software"):
-        store.intakes.confirm(weighed(intake), "tap", JOBS, METROLOGY, bad)
+        store.intakes.confirm(weighed(intake), "tap", JOBS, bad)
     assert content(path) == before

@@ -11,7 +11,6 @@ from kiosk.store.shared.errors import StoreRefusal
 from kiosk.store.shared.records import NewPaper
 from tests.store.village import (
     JOBS,
-    METROLOGY,
     bring_in,
     content,
     events,
@@ -189,7 +188,7 @@ def test_a_scan_proves_one_label_that_was_sent_before_it(store: Store, path: Pat
     wrong = {}
     for order, after in _ORDERS.items():
         intake = open_intake(store)
-        store.intakes.confirm(weighed(intake), order, JOBS, METROLOGY, stamp())
+        store.intakes.confirm(weighed(intake), order, JOBS, stamp())
         number, count = intake.receipt, len(events(path))
         for step in order.split(", "):
             labels = [job for job in store.papers.of_receipt(str(number)) if job.document == "bag_label"]
@@ -228,9 +227,7 @@ def test_bags_are_asked_for_until_they_are_scanned_or_left(store: Store, path: P
     def asked_for(count: int) -> ReceiptNumber:
         intake = open_intake(store)
         labels = [NewPrintJob("bag_label", "label", bag, b"{}", to_scan=True) for bag in range(1, count + 1)]
-        store.intakes.confirm(
-            weighed(intake, *[9_000] * count), str(intake.receipt), lambda head: labels, METROLOGY, stamp()
-        )
+        store.intakes.confirm(weighed(intake, *[9_000] * count), str(intake.receipt), lambda head: labels, stamp())
         return intake.receipt
 
     bring_in(store)
@@ -255,7 +252,7 @@ def test_bags_are_asked_for_until_they_are_scanned_or_left(store: Store, path: P
 
 def test_what_has_no_label_cannot_be_scanned(store: Store, path: Path) -> None:
     row, voided = bring_in(store), open_intake(store)
-    store.intakes.confirm(weighed(voided), "void", JOBS, METROLOGY, stamp())
+    store.intakes.confirm(weighed(voided), "void", JOBS, stamp())
     store.intakes.void(void_of(voided), stamp())
     before = content(path)
     scans = ((row.receipt, 2, "unknown_code"), ("0147-A-000077", 1, "unknown_code"), (None, 1, "void_label"))
@@ -272,5 +269,5 @@ def test_a_paper_nobody_knows_undoes_the_whole_confirmation(store: Store, path: 
     intake = open_intake(store)
     before = content(path)
     with pytest.raises(StoreError, match="breaks a rule"):
-        store.intakes.confirm(weighed(intake), "tap", lambda head: [job], "1", stamp())
+        store.intakes.confirm(weighed(intake), "tap", lambda head: [job], stamp())
     assert content(path) == before

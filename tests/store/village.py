@@ -19,10 +19,9 @@ from kiosk.domain.verdict import Measures
 from kiosk.domain.void import Void, VoidReason
 from kiosk.store import ConfirmedRow, NewPrintJob, Stamp, Store
 from kiosk.store.database.opening import OpenOptions
-from kiosk.store.shared.records import ChosenGoods, IntakePapers, ListingPictures, ListingRow
+from kiosk.store.shared.records import IntakePapers, ListingPictures, ListingRow
 
 STATION = "S0147"
-METROLOGY = "1.0/ab12cd34"
 _ALMOND = Names("بادام", "巴旦木", "<script>'Almond\"")
 CATALOG = Catalog(
     products=(Product("ALMOND", _ALMOND, "almond"),),
@@ -66,7 +65,8 @@ def open_intake(store: Store, *, mode: Mode = Mode.PURCHASE, party: Party | None
     version, catalog = store.catalogs.get()
     price = catalog.price("ALMOND", mode)
     assert price is not None
-    return store.intakes.open(ChosenGoods(party or Party("M-00001"), "ALMOND", mode, version, price), stamp())
+    goods = (party or Party("M-00001"), "ALMOND", mode, version, price)
+    return store.intakes.open(lambda receipt: Intake(receipt, *goods), stamp())
 
 
 def weighed(intake: Intake, *gross_g: int) -> ConfirmedIntake:
@@ -79,7 +79,7 @@ def weighed(intake: Intake, *gross_g: int) -> ConfirmedIntake:
 def bring_in(store: Store, *gross_g: int, token: str | None = None, mode: Mode = Mode.PURCHASE) -> ConfirmedRow:
     """A whole intake."""
     intake = open_intake(store, mode=mode)
-    return store.intakes.confirm(weighed(intake, *gross_g), token or str(intake.receipt), JOBS, METROLOGY, stamp())
+    return store.intakes.confirm(weighed(intake, *gross_g), token or str(intake.receipt), JOBS, stamp())
 
 
 def offer_of(row: ListingRow, **changes: Any) -> ListingSubmitted:

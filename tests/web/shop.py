@@ -16,6 +16,7 @@ from kiosk.domain.intake import ConfirmedIntake
 from kiosk.domain.metrology.legal_status import ScaleLegalStatus
 from kiosk.domain.metrology.pan_journal import PanNote
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason
+from kiosk.messaging.contract.seal import SealedEvent
 from kiosk.protocols.scales.shared.reading import Reading
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.people import Person
@@ -28,7 +29,7 @@ from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.view import DeskView, PhotoRequest
 from kiosk.station.photos.live_view import PreviewRequest
 from kiosk.station.shared.settings import StationSettings
-from kiosk.store.shared.records import IntakePapers, NewPrintJob, OutboxRow, PrintJob, Stamp
+from kiosk.store.shared.records import IntakePapers, NewPrintJob, PrintJob, Stamp
 from tests.station.fakes import CARD, PROFILE, STAMP, FakeStore
 
 HOSTILE = '<script>alert(1)</script>" onload=x \u202eevil\u202c ^XZ'
@@ -82,7 +83,7 @@ class ShopStore(FakeStore):
     def of_receipt(self, receipt: str) -> list[PrintJob]:
         return [replace(job, state=self.paper_state) for job in super().of_receipt(receipt)]
 
-    def pending(self, limit: int, after: int = 0) -> list[OutboxRow]:
+    def pending(self, limit: int, after: int = 0) -> list[SealedEvent]:
         return []
 
     def legal_status(self, receipt: str) -> ScaleLegalStatus | None:
@@ -185,7 +186,6 @@ class Shop:
             new_token=lambda: f"token-{next(numbers)}",
             documents=self._papers,
             certificate=Certificate(CertificateKind.NONE, reason=NoCertificateReason.NOT_PRESENTED),
-            metrology=self.metrology,
             on_view=lambda view: self.board.show(view),
             on_scale=lambda state: None,
             on_event=lambda: None,

@@ -217,4 +217,4 @@ def rehearse(service: StationService) -> None:
     """Of the first of the goods; where nothing can be brought in yet, there is nothing to try. Raises StoreError."""
     version, catalog = service.store.catalogs.get()
     if catalog.products:
-        service.store.rehearsal.intake(version, catalog.products[0].code, service.metrology, service.stamp())
+        service.store.rehearse_intake(version, catalog.products[0].code, service.stamp())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 from kiosk.domain.clerk import Role, check_actor
@@ -119,24 +119,7 @@ class DayClosed(EventData):
 
     @classmethod
     def of(cls, totals: DayTotals, head: str, actor: str) -> DayClosed:
-        return cls(
-            actor=actor,
-            head=head,
-            intakes=totals.intakes,
-            voids=totals.voids,
-            abandoned=totals.abandoned,
-            bags=totals.bags,
-            net_g=totals.net_g,
-            purchase_fen=totals.purchase_fen,
-            consignment_fen=totals.consignment_fen,
-            parcels_in=totals.parcels_in,
-            parcels_out=totals.parcels_out,
-            parcels_returned=totals.parcels_returned,
-            photos=totals.photos,
-            prints_unknown=totals.prints_unknown,
-            first_seq=totals.first_seq,
-            last_seq=totals.last_seq,
-        )
+        return cls(actor=actor, head=head, **asdict(totals))
 
 
 @dataclass(frozen=True, slots=True)

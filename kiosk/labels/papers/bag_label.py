@@ -2,41 +2,131 @@
 
 from __future__ import annotations
 
-from kiosk.labels.documents import BagLabel, CrateLabel
-from kiosk.labels.label_page import LabelContent, draw_label
-from kiosk.labels.layout import SHIPPED, Layouts
+from dataclasses import dataclass
+from typing import Final
+
+from kiosk.labels.documents import SAMPLE_CODE, SAMPLE_ORIGIN, DocumentProblem, Mode, Paper, check_copy, check_weight
+from kiosk.labels.label_page import LabelContent, LabelRenderer
 from kiosk.labels.paper_texts import paper_text
-from kiosk.labels.raster import Raster
 from kiosk.labels.strip_parts import copy_text, member_text, place
 from kiosk.labels.typesetting.shaping import clean, isolate, isolate_name
-from kiosk.protocols.printers.page_setup import PrintHead
 from kiosk.texts.formats import kg_text
 
 _MEMBER = "M-"
 
 
-def render_bag_label(data: BagLabel, head: PrintHead, layouts: Layouts = SHIPPED) -> Raster:
-    """Return the label in dots of the head.
+@dataclass(frozen=True, slots=True)
+class GoodsLabel(Paper):
+    """What the labels of a bag and of a crate say. Mass in grams; ``date`` as "2026-11-25", None while the clock is
+    unset. Raises DocumentProblem.
 
-    Raises SymbolTooWide or NotEncodable for a code that cannot be drawn, FontProblem when a font or the shaping
-    library is missing.
+    ``producer`` is a member number or the village shop, ``seller`` a shop name; ``harvest`` is "2026" or "2026-09".
+    ``gs1`` is a bracketed element string, ``link`` a Digital Link. ``copy_no`` counts reprints; 0 beside ``copy`` means
+    that nobody counted.
     """
-    return draw_label(layouts.of("bag"), bag_content(data), head)
+
+    goods_ug: str
+    goods_zh: str
+    goods_en: str
+    net_g: int
+    lot_code: str
+    receipt: str = ""
+    not_for_trade: bool = False
+    producer: str = ""
+    seller: str = ""
+    grade_ug: str = ""
+    grade_zh: str = ""
+    grade_en: str = ""
+    harvest: str = ""
+    gs1: str = ""
+    link: str = ""
+    copy: bool = False
+    copy_no: int = 0
+
+    def __post_init__(self) -> None:
+        check_weight("net", self.net_g)
+        check_copy(self.copy_no)
 
 
-def render_small_bag_label(data: BagLabel, head: PrintHead) -> Raster:
-    """The same on 40 x 30 mm stock: a square instead of bars."""
-    return draw_label(SHIPPED.of("bag_small"), bag_content(data), head)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BagLabel(GoodsLabel):
+    """``bag_code`` is the bag's own internal code (type B), ``in_store`` the thirteen digits for the till of a shop."""
+
+    bag: int
+    bags: int
+    mode: Mode
+    bag_code: str = ""
+    in_store: str = ""
+
+    def __post_init__(self) -> None:
+        GoodsLabel.__post_init__(self)
+        if not 1 <= self.bag <= self.bags:
+            raise DocumentProblem(f"bag {self.bag} of {self.bags} does not exist")
 
 
-def render_shop_bag_label(data: BagLabel, head: PrintHead) -> Raster:
-    """The same for the till of a shop: its number in bars, the bag's own in a square."""
-    return draw_label(SHIPPED.of("bag_shop"), bag_content(data), head)
+BAG_SAMPLE: Final = BagLabel(
+    "بادام 1-دەرىجە",
+    "巴旦木",
+    "Badam almonds",
+    12_480,
+    lot_code=SAMPLE_CODE,
+    receipt="0000-A-000000",
+    station="S0000",
+    bag=2,
+    bags=12,
+    mode="consignment",
+    not_for_trade=True,
+    bag_code=SAMPLE_CODE,
+    in_store="2099999000007",
+    producer="M-00000",
+    grade_ug="1-دەرىجە",
+    grade_zh="一级",
+    grade_en="first grade",
+    harvest="2026-09",
+    **SAMPLE_ORIGIN,
+)
 
 
-def render_crate_label(data: CrateLabel, head: PrintHead, layouts: Layouts = SHIPPED) -> Raster:
-    """The label of a crate or lot. Raises as render_bag_label."""
-    return draw_label(layouts.of("crate"), crate_content(data), head)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrateLabel(GoodsLabel):
+    """A crate or pallet of one lot, 100 x 150 mm. The bars say ``code``, or the 18 digits of ``sscc`` where it has one.
+
+    ``gross_g`` and ``bags`` are 0 when nobody weighed or counted.
+    """
+
+    code: str
+    gross_g: int = 0
+    bags: int = 0
+    sscc: str = ""
+    crate: int = 0  # The number of the crate in its lot
+
+    def __post_init__(self) -> None:
+        GoodsLabel.__post_init__(self)
+        if self.bags < 0:
+            raise DocumentProblem(f"a crate cannot hold {self.bags} bags")
+        if self.gross_g and self.gross_g < self.net_g:
+            raise DocumentProblem(f"gross {self.gross_g} g is less than net {self.net_g} g")
+
+
+CRATE_SAMPLE: Final = CrateLabel(
+    "قۇرۇق ئۈزۈم",
+    "葡萄干",
+    "Raisins",
+    412_480,
+    code=SAMPLE_CODE,
+    lot_code=SAMPLE_CODE,
+    station="S0000",
+    gross_g=420_000,
+    bags=12,
+    crate=2,
+    not_for_trade=True,
+    producer="M-00000",
+    grade_ug="1-دەرىجە",
+    grade_zh="一级",
+    grade_en="first grade",
+    harvest="2026-09",
+    **SAMPLE_ORIGIN,
+)
 
 
 def bag_content(data: BagLabel) -> LabelContent:
@@ -61,12 +151,10 @@ def bag_content(data: BagLabel) -> LabelContent:
 
 
 def _spaced(sscc: str) -> str:
-    """As people read it; "" for none."""
     return f"(00) {sscc[0]} {sscc[1:-1]} {sscc[-1]}" if sscc else ""
 
 
 def crate_content(data: CrateLabel) -> LabelContent:
-    """What is drawn; every line of facts has its caption."""
     texts = {
         **_goods(data),
         "station": clean(data.station),
@@ -86,8 +174,7 @@ def crate_content(data: CrateLabel) -> LabelContent:
     return LabelContent(texts, data.code, symbols, {"sscc": data.sscc})
 
 
-def _goods(data: BagLabel | CrateLabel) -> dict[str, str]:
-    """What both say: the goods, how much, when and where, and what the paper is."""
+def _goods(data: GoodsLabel) -> dict[str, str]:
     return {
         "goods_ug": clean(data.goods_ug),
         "goods_zh": clean(data.goods_zh),
@@ -112,14 +199,20 @@ def _date(date: str | None) -> dict[str, str]:
     return {"date": unset.ug, "date_2": f"{unset.zh} {unset.en}", "date_line": unset.caption()}
 
 
-def _producer(data: BagLabel | CrateLabel) -> str:
-    """A member by number, a village shop by name."""
+def _producer(data: GoodsLabel) -> str:
     return member_text(data.producer) if data.producer.startswith(_MEMBER) else clean(data.producer)
 
 
-def _grade(data: BagLabel | CrateLabel) -> str:
+def _grade(data: GoodsLabel) -> str:
     return " ".join(isolate_name(text) for text in map(clean, (data.grade_zh, data.grade_en, data.grade_ug)) if text)
 
 
 def _captioned(key: str, text: str) -> str:
     return f"{paper_text(key).caption()} {isolate_name(text)}" if text else ""
+
+
+render_bag_label: Final = LabelRenderer("bag", bag_content)
+render_small_bag_label: Final = LabelRenderer("bag_small", bag_content)  # 40 x 30 mm: a square instead of bars
+# For the till of a shop: its number in bars, the bag's own in a square.
+render_shop_bag_label: Final = LabelRenderer("bag_shop", bag_content)
+render_crate_label: Final = LabelRenderer("crate", crate_content)

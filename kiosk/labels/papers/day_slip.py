@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
+
 from kiosk.domain.day import DayTotals
-from kiosk.labels.documents import DaySlip
+from kiosk.labels.documents import DocumentProblem, Paper, check_head
 from kiosk.labels.flow import Cell, Strip
 from kiosk.labels.layout import slip_layout
 from kiosk.labels.paper_texts import paper_text
@@ -16,6 +18,25 @@ from kiosk.texts.formats import kg_text, money
 
 # Hex digits that are read aloud together: a person compares the head with the one at the sorting center.
 _GROUP, _GROUPS_IN_LINE = 8, 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaySlip(Paper):
+    """The close of a day; ``head`` is the hash of event ``seq``, the last one of the day. Raises DocumentProblem."""
+
+    time: str | None
+    totals: DayTotals
+    head: str
+    seq: int
+    actor: str
+    software: str
+    copy: bool = False
+
+    def __post_init__(self) -> None:
+        negative = [name for name, figure in asdict(self.totals).items() if figure < 0]
+        if negative or self.seq < 0:
+            raise DocumentProblem(f"{negative[0] if negative else 'seq'} cannot be negative on a day slip")
+        check_head(self.head)
 
 
 def render_day_slip(data: DaySlip, head: PrintHead) -> Raster:
@@ -46,7 +67,6 @@ def render_day_slip(data: DaySlip, head: PrintHead) -> Raster:
 
 
 def _rows(totals: DayTotals) -> tuple[tuple[str, str], ...]:
-    """Key of the wording and the figure, in the order in which a day is gone through."""
     return (
         ("intakes", str(totals.intakes)),
         ("bags", str(totals.bags)),

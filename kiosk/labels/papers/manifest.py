@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import ceil
 
 from kiosk.labels import symbols
-from kiosk.labels.documents import ManifestDocument
+from kiosk.labels.documents import DocumentProblem, Paper, check_copy, check_weight
 from kiosk.labels.flow import Cell, Strip
 from kiosk.labels.layout import MIN_CODE128_MODULE_MM, LayoutProblem, ReceiptLayout, manifest_layout
 from kiosk.labels.paper_texts import paper_text
@@ -19,6 +20,54 @@ from kiosk.texts.formats import kg_text, kilograms
 _BARS_MM = 9
 _COLUMNS = ("tote", "seal", "items", "net")
 _SHARES = (35, 28, 17, 20)  # Of the width, so that the words end above their figures
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestRow:
+    """One tote: its seal, the bags or parcels in it, their net weight in grams. Raises DocumentProblem."""
+
+    tote: str
+    seal: str
+    items: int
+    net_g: int = 0
+
+    def __post_init__(self) -> None:
+        check_weight("net", self.net_g)
+        if self.items < 0:
+            raise DocumentProblem(f"tote {self.tote}: {self.items} items are not possible")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestDocument(Paper):
+    """What goes to the sorting center in one van. ``code`` is its internal code (type M). Raises DocumentProblem.
+
+    ``items`` and ``net_g`` are sums of all rows; ``sheet`` is the one to print where one has no room for all.
+    """
+
+    manifest: str
+    code: str
+    rows: tuple[ManifestRow, ...]
+    items: int
+    net_g: int
+    time: str | None
+    destination: str = ""
+    carrier: str = ""
+    actor: str = ""
+    software: str = ""
+    copy: bool = False
+    copy_no: int = 0
+    sheet: int = 1
+
+    def __post_init__(self) -> None:
+        check_copy(self.copy_no)
+        if not self.rows:
+            raise DocumentProblem("a manifest needs at least one tote")
+        for name, total, due in (
+            ("items", self.items, sum(row.items for row in self.rows)),
+            ("net_g", self.net_g, sum(row.net_g for row in self.rows)),
+        ):
+            if total != due:
+                raise DocumentProblem(f"{name} is {total}, but the rows add up to {due}")
 
 
 def render_manifest(data: ManifestDocument, head: PrintHead) -> Raster:
@@ -46,12 +95,10 @@ def render_manifest(data: ManifestDocument, head: PrintHead) -> Raster:
 
 
 def manifest_sheets(data: ManifestDocument, head: PrintHead) -> int:
-    """How many sheets the rows need on a printer with this head."""
     return ceil(len(data.rows) / manifest_layout(head.width_dots / head.per_mm).rows)
 
 
 def _top(strip: Strip, data: ManifestDocument, layout: ReceiptLayout, per_mm: int) -> None:
-    """What it is, from where, to where, when, and who drives."""
     name = paper_text("manifest")
     side = round(layout.symbol * per_mm)
     where = " · ".join(filter(None, (isolate(clean(data.station)), place(data.village, data.county))))
@@ -97,7 +144,6 @@ def _rows(strip: Strip, data: ManifestDocument, room: int) -> None:
 
 
 def _foot(strip: Strip, data: ManifestDocument, sheets: int) -> None:
-    """Sums over all sheets, and where two people sign."""
     weight = f" · {kg_text(data.net_g)}" if data.net_g else ""  # nobody weighs parcels
     fact(strip, paper_text("total"), f"{len(data.rows)} · {data.items}{weight}", "total")
     if sheets > 1:

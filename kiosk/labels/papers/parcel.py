@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
 from kiosk.labels import symbols
-from kiosk.labels.documents import ParcelLabel, PickupSlip
+from kiosk.labels.documents import DocumentProblem, Paper, check_tail
 from kiosk.labels.flow import Cell, Strip
-from kiosk.labels.label_page import LabelContent, draw_label
-from kiosk.labels.layout import SHIPPED, Layouts, slip_layout
+from kiosk.labels.label_page import LabelContent, LabelRenderer
+from kiosk.labels.layout import slip_layout
 from kiosk.labels.paper_texts import paper_text
 from kiosk.labels.raster import Raster
 from kiosk.labels.strip_parts import caption, day_and_place, figure, heading, moment, sentence
@@ -14,24 +18,58 @@ from kiosk.labels.typesetting.shaping import clean
 from kiosk.labels.typesetting.typeset import Align
 from kiosk.protocols.printers.page_setup import PrintHead
 
+_PICKUP_CODE = re.compile(r"[0-9]{6}")
 _HALF_CODE = 3
 # No-break spaces: the six digits stay on one line, in two groups of three.
 _WIDE, _WIDER = "\u00a0", "\u00a0\u00a0\u00a0"
 
 
-def render_parcel_label(data: ParcelLabel, head: PrintHead, layouts: Layouts = SHIPPED) -> Raster:
-    """Return the 60 x 40 mm label: the shelf code in digits of 12 mm, the slot in bars.
+@dataclass(frozen=True, slots=True)
+class ParcelLabel(Paper):
+    """What is stuck on a parcel: where it stands. No pickup code, no name: everyone in the shop can read it.
 
-    Raises SymbolTooWide or NotEncodable for a slot code that cannot be barred, FontProblem when a font or the shaping
-    library is missing.
+    ``code`` is the internal code of the shelf slot (type H); ``date`` the day it arrived. Raises DocumentProblem.
     """
-    return draw_label(layouts.of("parcel"), LabelContent(parcel_fields(data), data.code), head)
+
+    shelf: str
+    number: str
+    carrier: str
+    waybill_last4: str
+    code: str
+    copy: bool = False
+
+    def __post_init__(self) -> None:
+        check_tail("waybill", self.waybill_last4)
 
 
-def parcel_fields(data: ParcelLabel) -> dict[str, str]:
-    """Return what is drawn in every box of the layout; an empty text leaves its box white."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PickupSlip(Paper):
+    """What its addressee brings back. There is no copy of it: a lost slip gets a new code.
+
+    ``code`` is six digits, ``slip_code`` the internal code (type K) that holds them; ``overdue_days`` is counted from
+    ``date``. Raises DocumentProblem.
+    """
+
+    shelf: str
+    number: str
+    code: str = field(repr=False)
+    slip_code: str = field(repr=False)
+    waybill_last4: str
+    phone_last4: str | None
+    overdue_days: int
+
+    def __post_init__(self) -> None:
+        check_tail("waybill", self.waybill_last4)
+        check_tail("phone number", self.phone_last4 or "")
+        if not _PICKUP_CODE.fullmatch(self.code):
+            raise DocumentProblem("a pickup code is six digits")
+        if self.overdue_days < 0:
+            raise DocumentProblem(f"a parcel cannot wait {self.overdue_days} days")
+
+
+def parcel_content(data: ParcelLabel) -> LabelContent:
     tail = paper_text("last_four")
-    return {
+    texts = {
         "shelf": clean(data.shelf),
         "carrier": clean(data.carrier),
         "waybill_caption": f"{tail.zh} {tail.en}",
@@ -42,6 +80,10 @@ def parcel_fields(data: ParcelLabel) -> dict[str, str]:
         "date": day_and_place(data.date, data.village, data.county),
         "code": clean(data.code),
     }
+    return LabelContent(texts, data.code)
+
+
+render_parcel_label: Final = LabelRenderer("parcel", parcel_content)
 
 
 def render_pickup_slip(data: PickupSlip, head: PrintHead) -> Raster:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from PIL import Image, ImageChops
 
 from kiosk.labels import symbols
-from kiosk.labels.documents import TestLabel, TestReceipt
+from kiosk.labels.documents import SAMPLE_CODE, Paper
 from kiosk.labels.flow import Cell, Strip
 from kiosk.labels.label_page import LabelContent, draw_ink, draw_label
 from kiosk.labels.layout import SHIPPED, LayoutProblem, Layouts, shipped_layout, slip_layout
@@ -13,12 +15,51 @@ from kiosk.labels.paper_texts import paper_text
 from kiosk.labels.papers.samples import SAMPLES
 from kiosk.labels.raster import Raster
 from kiosk.labels.strip_parts import day_and_place, heading, mark, moment
-from kiosk.labels.typesetting.ruler import ruler
+from kiosk.labels.typesetting import typeset
 from kiosk.labels.typesetting.shaping import clean
-from kiosk.labels.typesetting.typeset import Align
+from kiosk.labels.typesetting.typeset import Align, Style
 from kiosk.protocols.printers.page_setup import PrintHead
 
-CODE = "TEST"  # No internal code: whoever scans a test paper is told that it is none of the station's codes
+HEIGHT_MM = 9
+_NUMBERS_MM, _FOOT_MM = 3, 6
+_TICKS_MM = {10: 3.0, 5: 2.25, 1: 1.25}  # Height of the tick at every so many mm; the first that divides counts
+
+_STEPS = 8
+
+
+def ruler(width: int, per_mm: int) -> Image.Image:
+    """Return ink (1 = ink), ``width`` dots by 9 mm: numbers, ticks one dot wide at each mm, and a staircase.
+
+    In the staircase each dot of the head burns in one of eight steps, alone among white neighbors: a dead dot is a gap
+    in it, a weak one a pale mark.
+    """
+    ink = Image.new("1", (width, HEIGHT_MM * per_mm), 0)
+    for millimeter in range(width // per_mm):
+        _tick(ink, millimeter, per_mm)
+        if millimeter and millimeter % 10 == 0:
+            _number(ink, millimeter, per_mm)
+    _staircase(ink, (_FOOT_MM + 1) * per_mm, per_mm // 4)
+    return ink
+
+
+def _tick(ink: Image.Image, millimeter: int, per_mm: int) -> None:
+    height = next(tick for step, tick in _TICKS_MM.items() if millimeter % step == 0)
+    left, foot = millimeter * per_mm, _FOOT_MM * per_mm
+    ink.paste(1, (left, foot - round(height * per_mm), left + 1, foot))
+
+
+def _number(ink: Image.Image, millimeter: int, per_mm: int) -> None:
+    room = (6 * per_mm, _NUMBERS_MM * per_mm)
+    style = Style(round(2.4 * per_mm), bold=True, tight=True)
+    block = typeset.fit(str(millimeter), room, (style,), rtl=False)
+    ink.paste(1, ((millimeter - 3) * per_mm, 0), typeset.draw(block, room, Align.CENTER))
+
+
+def _staircase(ink: Image.Image, top: int, step: int) -> None:
+    for left in range(ink.width):
+        start = top + left % _STEPS * step
+        ink.paste(1, (left, start, left + 1, start + step))
+
 
 CALIBRATION = "calibration"  # The sample that is no label of the station: the stock in the printer is judged by it
 
@@ -32,6 +73,25 @@ _DENSITY_MODULE_MM = 0.375
 _BARS_MM = 8
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestLabel(Paper):
+    """A label that shows whether the label printer is well: every dot of the head, three scripts, bars.
+
+    With ``sample`` it is a label of that kind with sample data, by the layout that is used for it.
+    """
+
+    software: str
+    sample: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestReceipt(Paper):
+    """The same for the receipt printer."""
+
+    time: str | None
+    software: str
+
+
 def render_test_label(data: TestLabel, head: PrintHead, layouts: Layouts = SHIPPED) -> Raster:
     """Return the 60 x 40 mm label, or the sample it names. Raises LayoutProblem for an unknown one, FontProblem."""
     if data.sample == CALIBRATION:
@@ -41,7 +101,7 @@ def render_test_label(data: TestLabel, head: PrintHead, layouts: Layouts = SHIPP
             raise LayoutProblem(f"there is no sample {data.sample!r}")
         return draw_label(layouts.of(data.sample), SAMPLES[data.sample], head)
     layout, per_mm = shipped_layout("test"), head.per_mm
-    ink = draw_ink(layout, LabelContent(printer_test_fields(data), CODE), head)
+    ink = draw_ink(layout, LabelContent(printer_test_fields(data), SAMPLE_CODE), head)
     if layout.ruler:
         left, top, width, _ = layout.ruler.dots(per_mm)
         ink.paste(1, (left, top), ruler(width, per_mm))
@@ -75,7 +135,6 @@ def _thicker(bars: Image.Image, dots: int) -> Image.Image:
 
 
 def printer_test_fields(data: TestLabel) -> dict[str, str]:
-    """Return what is drawn in every box of the layout."""
     sample = paper_text("heading")
     return {
         "test": paper_text("test").caption(),
@@ -85,7 +144,7 @@ def printer_test_fields(data: TestLabel) -> dict[str, str]:
         "sample_en": sample.en,
         "station": clean(data.station),
         "date": day_and_place(data.date, data.village, data.county),
-        "software": f"{CODE} {clean(data.software)}",
+        "software": f"{SAMPLE_CODE} {clean(data.software)}",
     }
 
 
@@ -104,8 +163,8 @@ def render_test_receipt(data: TestReceipt, head: PrintHead) -> Raster:
     strip.rule()
     strip.picture(ruler(strip.width, per_mm))
     strip.gap()
-    strip.picture(symbols.code128(CODE, (strip.width, _BARS_MM * per_mm), round(layout.bar_module * per_mm)))
-    strip.row(Cell(CODE, "figures", align=Align.CENTER))
+    strip.picture(symbols.code128(SAMPLE_CODE, (strip.width, _BARS_MM * per_mm), round(layout.bar_module * per_mm)))
+    strip.row(Cell(SAMPLE_CODE, "figures", align=Align.CENTER))
     strip.rule()
     strip.row(Cell(clean(data.software), "small", align=Align.CENTER, lines=2))
     strip.gap()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import groupby
 
 from kiosk.labels import symbols
-from kiosk.labels.documents import ReceiptDocument, ReceiptLine
+from kiosk.labels.documents import DocumentProblem, Mode, Paper, check_copy, check_head
 from kiosk.labels.flow import Cell, Strip
 from kiosk.labels.layout import MIN_CODE128_MODULE_MM, ReceiptLayout, receipt_layout
 from kiosk.labels.paper_texts import PaperText, paper_text, paper_texts
@@ -23,6 +24,77 @@ _WORST = frozenset({_NOT_FOR_TRADE, "check_failed"})
 _HEAD_DIGITS = 8  # What a person compares with the head at the sorting center; the day slip has all 64
 
 
+@dataclass(frozen=True, slots=True)
+class ReceiptLine:
+    """One bag on a receipt: gross − tare = net, in grams; price in fen per kg; amount in fen.
+
+    ``price_fen_per_kg`` is 0 when no price was agreed (consignment). Raises DocumentProblem.
+    """
+
+    goods_ug: str
+    goods_zh: str
+    goods_en: str
+    bag: int
+    gross_g: int
+    container_ug: str
+    container_zh: str
+    container_en: str
+    tare_g: int
+    net_g: int
+    price_fen_per_kg: int
+    amount_fen: int
+
+    def __post_init__(self) -> None:
+        if min(self.tare_g, self.net_g, self.price_fen_per_kg, self.amount_fen) < 0:
+            raise DocumentProblem(f"bag {self.bag}: weights and money cannot be negative on a receipt")
+        if self.gross_g - self.tare_g != self.net_g:
+            raise DocumentProblem(f"bag {self.bag}: {self.gross_g} g − {self.tare_g} g is not {self.net_g} g")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiptDocument(Paper):
+    """One intake. ``party`` is a member number or "non_member"; ``time`` as "14:32"; totals are sums of the lines.
+
+    ``certificate`` is kind and reference, or "none" with the reason ("none: own use"). ``scale_marks`` are the words of
+    what the scale was not worth when this was weighed, worst first; ``counters`` its event counters as "3-12-5" (scale
+    profile, tare library, clock), ``scale_no`` the serial number on its plate, ``verified_until`` the date on its seal.
+    ``head`` is the hash of the last event of the journal; a ``void`` receipt is printed only to show that it is void.
+    ``copy_no`` counts reprints; 0 beside ``copy`` means that nobody counted. Raises DocumentProblem.
+    """
+
+    receipt: str
+    receipt_code: str
+    party: str
+    mode: Mode
+    lines: tuple[ReceiptLine, ...]
+    net_g: int
+    amount_fen: int
+    time: str | None
+    certificate: str
+    lot_code: str
+    software: str
+    metrology: str
+    copy: bool = False
+    counters: str = ""
+    scale_marks: tuple[str, ...] = ()
+    scale_no: str = ""
+    head: str = ""
+    verified_until: str = ""
+    void: bool = False
+    copy_no: int = 0
+
+    def __post_init__(self) -> None:
+        check_copy(self.copy_no)
+        if self.head:
+            check_head(self.head)
+        if not self.lines:
+            raise DocumentProblem("a receipt needs at least one bag")
+        net_g, amount_fen = sum(line.net_g for line in self.lines), sum(line.amount_fen for line in self.lines)
+        for name, total, due in (("net_g", self.net_g, net_g), ("amount_fen", self.amount_fen, amount_fen)):
+            if total != due:
+                raise DocumentProblem(f"{name} is {total}, but the lines add up to {due}")
+
+
 def render_receipt(data: ReceiptDocument, head: PrintHead) -> Raster:
     """Return the receipt, as wide as the head and as long as its lines need.
 
@@ -33,7 +105,8 @@ def render_receipt(data: ReceiptDocument, head: PrintHead) -> Raster:
     heading(strip, data.station, data.village, data.county)
     _marks(strip, data)
     _number_and_party(strip, data)
-    _mode(strip, data)
+    strip.gap(0.5)
+    _framed(strip, paper_text("on_consignment" if data.mode == "consignment" else "sold_now"), inverted=False)
     for _, lines in groupby(data.lines, _same):
         _goods(strip, list(lines), data)
     _totals(strip, data)
@@ -50,18 +123,12 @@ def _marks(strip: Strip, data: ReceiptDocument) -> None:
         mark(strip, paper_text("void"))
         strip.gap(0.5)
     copy_mark(strip, data.copy, data.copy_no)
-    for word in data.scale_marks:
-        _scale_mark(strip, word)
-
-
-def _scale_mark(strip: Strip, word: str) -> None:
-    """What is wrong with the scale: the worst two white on black. A word of a newer station stands as it is."""
-    text = paper_texts().get(f"scale_{word}", PaperText(word, word, word))
-    _framed(strip, PaperText(clean(text.ug), clean(text.zh), clean(text.en)), inverted=word in _WORST)
+    for word in data.scale_marks:  # the worst two white on black; a word of a newer station stands as it is
+        text = paper_texts().get(f"scale_{word}", PaperText(word, word, word))
+        _framed(strip, PaperText(clean(text.ug), clean(text.zh), clean(text.en)), inverted=word in _WORST)
 
 
 def _framed(strip: Strip, text: PaperText, inverted: bool) -> None:
-    """A sentence in a frame, Uyghur first and largest."""
     strip.banner(
         (
             Cell(text.ug, "sentence_ug", rtl=True, align=Align.CENTER, lines=3),
@@ -81,11 +148,6 @@ def _number_and_party(strip: Strip, data: ReceiptDocument) -> None:
         fact(strip, paper_text("member"), data.party)
 
 
-def _mode(strip: Strip, data: ReceiptDocument) -> None:
-    strip.gap(0.5)
-    _framed(strip, paper_text("on_consignment" if data.mode == "consignment" else "sold_now"), inverted=False)
-
-
 def _same(line: ReceiptLine) -> tuple[str | int, ...]:
     """Bags under one heading: the same goods at the same price in the same kind of container."""
     goods = (line.goods_ug, line.goods_zh, line.goods_en)
@@ -93,7 +155,6 @@ def _same(line: ReceiptLine) -> tuple[str | int, ...]:
 
 
 def _goods(strip: Strip, lines: list[ReceiptLine], data: ReceiptDocument) -> None:
-    """What it is and what a kilogram costs, once; then the bags."""
     first = lines[0]
     strip.row(Cell(clean(first.goods_ug), "goods_ug", rtl=True, lines=3))
     strip.row(Cell(clean(first.goods_zh), "strong", lines=2), Cell(clean(first.goods_en), align=Align.RIGHT, lines=2))
@@ -109,7 +170,6 @@ def _goods(strip: Strip, lines: list[ReceiptLine], data: ReceiptDocument) -> Non
 
 
 def _columns(strip: Strip, first: ReceiptLine) -> None:
-    """What the figures of a line are, in their order, and what the goods were in."""
     gross, tare, net = (paper_text(key) for key in ("gross", "container", "net"))
     figures = (f"{gross.zh} − {tare.zh} = {net.zh}", f"{gross.en} − {tare.en} = {net.en}")
     strip.row(Cell(f"{gross.ug} − {tare.ug} = {net.ug} (kg)", "body", rtl=True, lines=2))
@@ -185,7 +245,6 @@ def _certificate(strip: Strip, certificate: str) -> None:
 
 
 def _codes(strip: Strip, data: ReceiptDocument, layout: ReceiptLayout, per_mm: int) -> None:
-    """The receipt's symbol in the square that is kept for it, and beside it what it stands for."""
     lot, keep = paper_text("lot"), paper_text("keep")
     side, min_dots, max_dots = (round(mm * per_mm) for mm in (layout.symbol, MIN_CODE128_MODULE_MM, layout.qr_module))
     strip.beside(

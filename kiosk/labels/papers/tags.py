@@ -2,38 +2,56 @@
 
 from __future__ import annotations
 
-from kiosk.labels.documents import MemberCard, SealTag, ToteTag
-from kiosk.labels.label_page import LabelContent, draw_label
-from kiosk.labels.layout import SHIPPED, Layouts
+from dataclasses import dataclass
+from typing import Final
+
+from kiosk.labels.documents import Paper, check_copy
+from kiosk.labels.label_page import LabelContent, LabelRenderer
 from kiosk.labels.paper_texts import paper_text
-from kiosk.labels.raster import Raster
 from kiosk.labels.strip_parts import copy_text, day_and_place, place
 from kiosk.labels.typesetting.shaping import clean, isolate, isolate_name
-from kiosk.protocols.printers.page_setup import PrintHead
 
 
-def render_member_label(data: MemberCard, head: PrintHead, layouts: Layouts = SHIPPED) -> Raster:
-    """The card on 60 x 40 mm label stock. Raises SymbolTooWide, NotEncodable, FontProblem."""
-    return draw_label(layouts.of("member"), member_content(data), head)
+@dataclass(frozen=True, slots=True)
+class MemberCard(Paper):
+    """What a member shows instead of saying a number. No name and no telephone: a lost card tells nobody whose it is.
+
+    ``member`` is the number people say, ``code`` its internal code (type P); ``date`` the day of issue.
+    """
+
+    member: str
+    code: str
+    copy: bool = False
+    copy_no: int = 0
+
+    def __post_init__(self) -> None:
+        check_copy(self.copy_no)
 
 
-def render_member_card(data: MemberCard, head: PrintHead) -> Raster:
-    """The card of the size of a bank card. Raises SymbolTooWide, NotEncodable, FontProblem."""
-    return draw_label(SHIPPED.of("member_card"), member_content(data), head)
+@dataclass(frozen=True, slots=True)
+class ToteTag(Paper):
+    """A tote on its way to the sorting center. ``code`` is its internal code (type T), ``tote`` what people read."""
+
+    tote: str
+    code: str
+    destination: str = ""
+    copy: bool = False
+    copy_no: int = 0
+
+    def __post_init__(self) -> None:
+        check_copy(self.copy_no)
 
 
-def render_tote_tag(data: ToteTag, head: PrintHead, layouts: Layouts = SHIPPED) -> Raster:
-    """Raises SymbolTooWide, NotEncodable, FontProblem."""
-    return draw_label(layouts.of("tote"), tote_content(data), head)
+@dataclass(frozen=True, slots=True)
+class SealTag(Paper):
+    """The seal of a tote. ``code`` is its internal code (type Z), ``seal`` what people read; no seal has a copy."""
 
-
-def render_seal_tag(data: SealTag, head: PrintHead, layouts: Layouts = SHIPPED) -> Raster:
-    """Raises SymbolTooWide, NotEncodable, FontProblem."""
-    return draw_label(layouts.of("seal"), seal_content(data), head)
+    seal: str
+    code: str
+    tote: str = ""
 
 
 def member_content(data: MemberCard) -> LabelContent:
-    """What is drawn on a card."""
     heading = paper_text("heading")
     texts = {
         "heading_ug": heading.ug,
@@ -51,14 +69,12 @@ def member_content(data: MemberCard) -> LabelContent:
 
 
 def tote_content(data: ToteTag) -> LabelContent:
-    """What is drawn on a tote."""
     destination = clean(data.destination)
     line = f"{paper_text('destination').caption()} {isolate_name(destination)}" if destination else ""
     return _tag("tote", data, data.tote, {"line": line, "copy": copy_text(data.copy, data.copy_no)})
 
 
 def seal_content(data: SealTag) -> LabelContent:
-    """What is drawn on a seal."""
     tote = clean(data.tote)
     line = f"{paper_text('tote').caption()} {isolate(tote)}" if tote else ""
     return _tag("seal", data, data.seal, {"line": line})
@@ -76,3 +92,9 @@ def _tag(kind: str, data: ToteTag | SealTag, number: str, more: dict[str, str]) 
         **more,
     }
     return LabelContent(texts, data.code, {"code": data.code})
+
+
+render_member_label: Final = LabelRenderer("member", member_content)
+render_member_card: Final = LabelRenderer("member_card", member_content)  # Of the size of a bank card
+render_tote_tag: Final = LabelRenderer("tote", tote_content)
+render_seal_tag: Final = LabelRenderer("seal", seal_content)

@@ -13,8 +13,6 @@ _ROOT = Path("/usr/share/fonts")
 
 
 class Script(StrEnum):
-    """The three kinds of writing on the paper; each has its font."""
-
     ARABIC = "arabic"
     HAN = "han"
     LATIN = "latin"

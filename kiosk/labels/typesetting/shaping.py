@@ -6,16 +6,76 @@ one font here, and FriBidi says in which order they stand.
 
 from __future__ import annotations
 
+import ctypes
 import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import groupby
 from operator import itemgetter
 
-from kiosk.labels.typesetting import bidi
-from kiosk.labels.typesetting.fonts import Script
+from kiosk.labels.typesetting.fonts import FontProblem, Script
+
+_LIBRARY = "libfribidi.so.0"
+# FRIBIDI_PAR_LTR and FRIBIDI_PAR_RTL: a line has the direction its place on the paper gives it, never its own.
+_LEFT_TO_RIGHT, _RIGHT_TO_LEFT = 0x110, 0x111
+
+# What may stand behind the last sign of a line and belongs to none of its runs: spaces and the marks of isolates.
+_TRAILING = " \u2066\u2067\u2068\u2069"
+
+_Level = ctypes.c_int8
+_Character = ctypes.c_uint32
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    """Raises FontProblem when the library is missing, or so old that it knows no brackets and isolates."""
+    try:
+        library = ctypes.CDLL(_LIBRARY)
+        library.fribidi_get_bidi_types.restype = None
+        library.fribidi_get_bracket_types.restype = None
+        library.fribidi_get_par_embedding_levels_ex.restype = _Level
+    except (OSError, AttributeError):
+        message = "Uyghur and Latin cannot be put in order here: install the Debian package libfribidi0"
+        raise FontProblem(message) from None
+    return library
+
+
+def levels(text: str, rtl: bool) -> tuple[int, ...]:
+    """Return the embedding level of every character of one line: odd ones run from right to left.
+
+    White space at the end of the line has the level of the line (UAX 9, rule L1). Raises FontProblem.
+    """
+    if not text:
+        return ()
+    library, count = _library(), len(text)
+    characters = (_Character * count)(*map(ord, text))
+    types, brackets = (_Character * count)(), (_Character * count)()
+    found = (_Level * count)()
+    base = _Character(_RIGHT_TO_LEFT if rtl else _LEFT_TO_RIGHT)
+    library.fribidi_get_bidi_types(characters, count, types)
+    library.fribidi_get_bracket_types(characters, count, types, brackets)
+    if not library.fribidi_get_par_embedding_levels_ex(types, brackets, count, ctypes.byref(base), found):
+        raise MemoryError("FriBidi could not work out the order of a line")
+    end = len(text.rstrip(_TRAILING))
+    return (*found[:end], *([int(rtl)] * (count - end)))
+
+
+def visual_order(run_levels: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the indexes of a line's runs from the left edge of the paper to the right (UAX 9, rule L2)."""
+    order = list(range(len(run_levels)))
+    odd = [level for level in run_levels if level % 2]
+    for threshold in range(max(run_levels, default=0), min(odd, default=1) - 1, -1):
+        start = 0
+        while start < len(order):
+            end = start
+            while end < len(order) and run_levels[order[end]] >= threshold:
+                end += 1
+            order[start:end] = reversed(order[start:end])
+            start = max(end, start + 1)
+    return tuple(order)
+
 
 LRI, FSI, PDI = "\u2066", "\u2068", "\u2069"
 MARKS = frozenset((LRI, FSI, PDI))  # What the wording itself puts into a line; data holds none of them (`clean`)
@@ -79,11 +139,11 @@ def itemize(text: str, rtl: bool) -> tuple[Run, ...]:
         return tuple(_by_script(text, rtl))
     runs: list[Run] = []
     run_levels: list[int] = []
-    for piece, level in _level_runs(text, bidi.levels(text, rtl)):
+    for piece, level in _level_runs(text, levels(text, rtl)):
         for run in _by_script(piece, level % 2 == 1) or [Run("", Script.LATIN, level % 2 == 1)]:
             runs.append(run)
             run_levels.append(level)
-    ordered = (runs[index] for index in bidi.visual_order(tuple(run_levels)))
+    ordered = (runs[index] for index in visual_order(tuple(run_levels)))
     return tuple(run for run in ordered if run.text)
 
 

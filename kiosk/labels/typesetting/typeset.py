@@ -168,7 +168,6 @@ def _wrap(text: str, limit: int, style: Style, rtl: bool) -> tuple[str, ...]:
 
 
 def _shorten(lines: tuple[str, ...], room: int, limit: int, style: Style, rtl: bool) -> tuple[str, ...]:
-    """Cut every line that is too wide, and the last one allowed when more would follow."""
     shortened = [line if width(line, style, rtl) <= limit else _cut(line, limit, style, rtl) for line in lines[:room]]
     if len(lines) > room and not shortened[-1].rstrip(PDI).endswith(ELLIPSIS):
         shortened[-1] = _cut(shortened[-1] + " " + lines[room], limit, style, rtl)

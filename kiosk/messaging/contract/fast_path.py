@@ -76,7 +76,6 @@ class _DataDecoder:
         self._write = msgspec.json.Encoder().encode
 
     def is_valid(self, payload: bytes, station: str) -> bool:
-        """Whether they are canonical and break no rule of an event of this station."""
         try:
             found = self._read(payload)
             if self._write(found) != payload:

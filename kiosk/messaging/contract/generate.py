@@ -4,14 +4,116 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from kiosk.messaging.contract.asyncapi import document
-from kiosk.messaging.contract.schemas import all_schemas
+from kiosk.messaging.contract.envelope import EVENT_TYPES
+from kiosk.messaging.contract.schemas import CONTROL_MESSAGES, Schema, all_schemas
+from kiosk.messaging.contract.topics import GENERATION_PROPERTY, ROOT, feed_topic
+
+VERSION: Final = "1.0.0"
+EVENT_CONTENT: Final = "application/cloudevents+json"
+_FEED_TEXT: Final = (
+    f"The MQTT 5 user property {GENERATION_PROPERTY} says in which generation of the feed `feedseq` counts; another "
+    "one than before means that the ledger came back from a backup: start over."
+)
+_STATION: Final = f"{ROOT}/{{region}}/{{station}}"
+_PARAMETERS: Final[Schema] = {
+    "region": {"description": "1 to 16 of a-z, 0-9 and -; never the word feed."},
+    "station": {"description": "S and four digits."},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _AsyncApiChannel:
+    """One row of the table below. ``action`` is the station's: it sends upwards and receives downwards."""
+
+    name: str
+    address: str
+    action: str
+    messages: tuple[str, ...]
+    summary: str
+    qos: int
+    retain: bool = False
+    description: str = ""
+
+
+_CHANNELS: Final = (
+    _AsyncApiChannel("event", f"{_STATION}/up/event", "send", tuple(EVENT_TYPES), "One event.", 1),
+    _AsyncApiChannel("batch", f"{_STATION}/up/batch", "send", ("batch",), "Several events, a JSON array, zlib.", 1),
+    _AsyncApiChannel("hello", f"{_STATION}/up/hello", "send", ("hello",), "What the station has; asks for an ack.", 1),
+    _AsyncApiChannel(
+        "status", f"{_STATION}/up/status", "send", ("status",), "Online or not; also the last will.", 1, True
+    ),
+    _AsyncApiChannel("ack", f"{_STATION}/down/ack", "receive", ("ack",), "What the ledger has committed.", 0),
+    _AsyncApiChannel("resend", f"{_STATION}/down/resend", "receive", ("resend",), "What the ledger wants again.", 0),
+)
+
+
+def document() -> Schema:
+    """The AsyncAPI document; schemas are referred to as files beside it."""
+    feeds = tuple(_feed(type_) for type_ in EVENT_TYPES)
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Village stations and sorting center",
+            "version": VERSION,
+            "description": "Events of village stations, their acknowledgements, and the feed of accepted events.",
+        },
+        "defaultContentType": "application/json",
+        "channels": {channel.name: _channel(channel) for channel in (*_CHANNELS, *feeds)},
+        "operations": {f"{channel.action}-{channel.name}": _operation(channel) for channel in (*_CHANNELS, *feeds)},
+        "components": {"messages": _messages()},
+    }
+
+
+def _feed(type_: str) -> _AsyncApiChannel:
+    address = feed_topic("x", type_).replace("/x/", "/{region}/", 1)
+    name = "feed-" + "-".join(type_.split(".")[1:])
+    return _AsyncApiChannel(
+        name, address, "receive", (type_,), f"Accepted events of type {type_}.", 1, description=_FEED_TEXT
+    )
+
+
+def _channel(channel: _AsyncApiChannel) -> Schema:
+    used = {name: text for name, text in _PARAMETERS.items() if f"{{{name}}}" in channel.address}
+    return {
+        "address": channel.address,
+        "title": channel.summary,
+        **({"description": channel.description} if channel.description else {}),
+        "parameters": used,
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in channel.messages},
+    }
+
+
+def _operation(channel: _AsyncApiChannel) -> Schema:
+    return {
+        "action": channel.action,
+        "channel": {"$ref": f"#/channels/{channel.name}"},
+        "summary": channel.summary,
+        "bindings": {"mqtt": {"qos": channel.qos, "retain": channel.retain, "bindingVersion": "0.2.0"}},
+        "messages": [{"$ref": f"#/channels/{channel.name}/messages/{name}"} for name in channel.messages],
+    }
+
+
+def _messages() -> Schema:
+    events: Schema = {type_: _message(type_, EVENT_CONTENT) for type_ in EVENT_TYPES}
+    controls: Schema = {cls.__name__.lower(): _message(cls.__name__.lower()) for cls in CONTROL_MESSAGES}
+    batch = {
+        "name": "batch",
+        "contentType": "application/zlib",
+        "summary": "1 to 100 events as a JSON array, at most 1 MiB before compression, as one zlib stream (RFC 1950).",
+        "payload": {"type": "string", "format": "binary"},
+    }
+    return events | {"batch": batch} | controls
+
+
+def _message(name: str, content_type: str = "application/json") -> Schema:
+    return {"name": name, "contentType": content_type, "payload": {"$ref": f"./schemas/{name}.json"}}
 
 
 def build_files() -> dict[str, str]:
-    """Every file by its path below the folder."""
     schemas = {f"schemas/{name}.json": schema for name, schema in all_schemas().items()}
     files = {"asyncapi.json": document(), **schemas}
     return {path: json.dumps(content, indent=2, ensure_ascii=False) + "\n" for path, content in files.items()}

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
+from kiosk.base.refused import Refused
 from kiosk.domain.events import EventData
 from kiosk.domain.events.rules import event_fault
 from kiosk.messaging.contract.envelope import (
@@ -36,32 +37,26 @@ MAX_UNKNOWN_BYTES: Final = 16 * 1024
 _SPLITTER: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-class BadEvent(ValueError):
+class BadEvent(Refused, ValueError):
     """Cannot be attributed to (station, epoch, seq), or is no batch. ``code`` is a stable word.
 
     Of JSON: too_large, not_utf8, not_json, too_deep, duplicate_key, number, text. Of the envelope: not_object,
     envelope, wrong_station. Of a batch: not_zlib, not_batch, too_many.
     """
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
 
 def parse_event(payload: bytes, *, topic_station: str | None = None) -> ReceivedEvent:
     """Read one event; raises BadEvent. ``topic_station`` is the station whose topic it came on."""
-    event = parse_fast(payload) or _parsed(payload)
+    event = parse_fast(payload)
+    if event is None:
+        parsed, body, sha256 = _read(payload)
+        fault = identity_fault(parsed)
+        if fault is not None:
+            raise BadEvent("envelope", fault)
+        event = _received(parsed, body, sha256)
     if topic_station is not None and topic_station != event.station:
         raise BadEvent("wrong_station", f"an event of {event.station} came on the topic of {topic_station}")
     return event
-
-
-def _parsed(payload: bytes) -> ReceivedEvent:
-    event, body, sha256 = _read(payload)
-    fault = identity_fault(event)
-    if fault is not None:
-        raise BadEvent("envelope", fault)
-    return _received(event, body, sha256)
 
 
 def _read(payload: bytes) -> tuple[dict[str, Any], bytes, str]:

@@ -37,7 +37,7 @@ def event_schema(type_: str) -> Schema:
     return {
         "$schema": DIALECT,
         "title": type_,
-        "description": _first_line(cls),
+        "description": (cls.__doc__ or "").strip().partition("\n")[0],
         "type": "object",
         "properties": dict(sorted(properties.items())),
         "required": sorted([*patterns, "seq", "data"]),
@@ -46,13 +46,11 @@ def event_schema(type_: str) -> Schema:
 
 
 def control_schema(cls: type[msgspec.Struct]) -> Schema:
-    """The schema of a control message."""
     schema, parts = _parts(cls)
     return {"$schema": DIALECT, **schema, "$defs": parts}
 
 
 def all_schemas() -> dict[str, Schema]:
-    """Every schema by name: the event type, or the lower-case name of the control message."""
     events = {type_: event_schema(type_) for type_ in EVENT_TYPES}
     return events | {cls.__name__.lower(): control_schema(cls) for cls in CONTROL_MESSAGES}
 
@@ -71,7 +69,3 @@ def _tidy(part: Mapping[str, object]) -> Schema:
 def text_schema(pattern: str) -> Schema:
     """Of a text that matches ``pattern`` as a whole, in ECMAScript as in Python, whose ``$`` takes a last line end."""
     return {"type": "string", "pattern": rf"^(?:{pattern})(?!\n)$"}
-
-
-def _first_line(cls: type) -> str:
-    return (cls.__doc__ or "").strip().partition("\n")[0]

@@ -26,7 +26,6 @@ __all__ = ["ZERO_HASH", "EventSource", "JournalPosition", "SealedEvent", "seal"]
 class SealedEvent:
     """An event that can no longer change: ``body`` is its RFC 8785 JSON, ``sha256`` the hash over it."""
 
-    station: str
     epoch: str
     seq: int
     type: str
@@ -102,4 +101,4 @@ def seal(
     body, sha256 = body_and_hash(event)
     if len(body) > MAX_EVENT_BYTES:
         raise ValueError(f"event {event['id']} of {source.station} has {len(body)} bytes, more than {MAX_EVENT_BYTES}")
-    return SealedEvent(source.station, position.epoch, position.seq, data.TYPE, body, sha256)
+    return SealedEvent(position.epoch, position.seq, data.TYPE, body, sha256)

@@ -10,6 +10,8 @@ from typing import Any, Final, NoReturn
 import msgspec
 import rfc8785
 
+from kiosk.base.refused import Refused
+
 MAX_DEPTH: Final = 8  # Objects and arrays inside each other, the outermost one included
 
 MAX_INTEGER: Final = 2**53 - 1  # The largest integer every JSON reader keeps exactly (RFC 8259, section 6)
@@ -23,12 +25,8 @@ _BRACKET = re.compile(rb"[][{}]")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-class StrictJsonError(ValueError):
+class StrictJsonError(Refused, ValueError):
     """Refused. ``code`` is a stable word: too_large, not_utf8, not_json, too_deep, duplicate_key, number, text."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 def read(payload: bytes, *, max_bytes: int, max_depth: int = MAX_DEPTH) -> object:

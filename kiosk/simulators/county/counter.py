@@ -23,9 +23,8 @@ from kiosk.domain.void import Void, VoidReason
 from kiosk.simulators.county.plan import StationAct
 from kiosk.station.catalog.file import parse_catalog
 from kiosk.station.parcels.settings import ParcelSettings
-from kiosk.station.shared.software import metrology
 from kiosk.store import Stamp, Store
-from kiosk.store.shared.records import Arrival, ChosenGoods, HandoverProof, IssuedCode, NewCheck, SlotAssignment
+from kiosk.store.shared.records import Arrival, HandoverProof, IssuedCode, NewCheck, SlotAssignment
 
 CLERK, OTHER_CLERK = "clerk:01", "clerk:02"
 _MEMBERS: Final = 40
@@ -113,7 +112,7 @@ class VillageCounter:
         intake = self._weighed(self._opened(random, stamp), random)
         scale = ScaleLegalStatus(True, self._check, self._verification, self._counters, self._serial_no)
         confirmed = intake.confirm(random.choices(_CERTIFICATES, _HOW_MANY)[0], scale)
-        self._store.intakes.confirm(confirmed, f"county-{intake.receipt}", lambda head: (), metrology(), stamp)
+        self._store.intakes.confirm(confirmed, f"county-{intake.receipt}", lambda head: (), stamp)
 
     def _leave(self, random: Random, stamp: Stamp) -> None:
         why = random.choice([AbandonReason.LEFT, AbandonReason.IDLE])
@@ -136,8 +135,8 @@ class VillageCounter:
     def _opened(self, random: Random, stamp: Stamp) -> Intake:
         price = random.choice(self._prices)
         member = random.choice(self._catalog.members).number if random.random() < 0.7 else None
-        goods = ChosenGoods(Party(member), price.product, price.mode, self._version, price.fen_per_kg)
-        return self._store.intakes.open(goods, stamp)
+        goods = (Party(member), price.product, price.mode, self._version, price.fen_per_kg)
+        return self._store.intakes.open(lambda receipt: Intake(receipt, *goods), stamp)
 
     def _weighed(self, intake: Intake, random: Random) -> Intake:
         """One to four bags of 2 to 48 kg, in steps of 5 g as most scales show them."""

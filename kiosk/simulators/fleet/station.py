@@ -20,12 +20,11 @@ from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificate
 from kiosk.simulators.fleet.plan import REGION, FleetPlan, Tally
 from kiosk.simulators.fleet.sending import FleetShutdown, send
 from kiosk.station.shared.clock import StationClock
-from kiosk.station.shared.software import metrology, software_id
+from kiosk.station.shared.software import software_id
 from kiosk.store import ConfirmedRow, Stamp, Store
 from kiosk.store.database.connection import connect, connect_unsafe
 from kiosk.store.database.migrate import create
 from kiosk.store.database.opening import OpenOptions
-from kiosk.store.shared.records import ChosenGoods
 
 _SACK = Names("تاغار", "麻袋", "sack")
 CATALOG: Final = Catalog(
@@ -56,10 +55,10 @@ class FleetCounter:
         random = self._random
         price = random.choice(self._catalog.prices)
         party = Party(random.choice([None, *(member.number for member in self._catalog.members)]))
-        goods = ChosenGoods(party, price.product, price.mode, self._version, price.fen_per_kg)
-        intake = self._store.intakes.open(goods, stamp)
+        goods = (party, price.product, price.mode, self._version, price.fen_per_kg)
+        intake = self._store.intakes.open(lambda receipt: Intake(receipt, *goods), stamp)
         confirmed = _weighed(intake, self._catalog.containers[0], random).confirm(_NO_CERTIFICATE)
-        return self._store.intakes.confirm(confirmed, f"fleet-{intake.receipt}", lambda head: (), metrology(), stamp)
+        return self._store.intakes.confirm(confirmed, f"fleet-{intake.receipt}", lambda head: (), stamp)
 
 
 def _weighed(intake: Intake, container: Container, random: Random) -> Intake:

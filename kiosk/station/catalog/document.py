@@ -42,7 +42,10 @@ def load_document(data: bytes, file: str) -> Mapping[str, Any]:
     if not is_json and _DEEP.search(text):
         raise CatalogError(file, "", "is nested too deep", "form")
     try:
-        document = _load_json(text) if is_json else tomllib.loads(text)
+        if is_json:
+            document = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        else:
+            document = tomllib.loads(text)
     except RecursionError as error:
         raise CatalogError(file, "", "is nested too deep", "form") from error
     except json.JSONDecodeError as error:
@@ -52,10 +55,6 @@ def load_document(data: bytes, file: str) -> Mapping[str, Any]:
     if not isinstance(document, dict):
         raise CatalogError(file, "", "must be a table with products, prices, containers and members", "form")
     return document
-
-
-def _load_json(text: str) -> Any:
-    return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -7,18 +7,161 @@ a key whose list position counts from 1) and what is allowed.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 from msgspec import UnsetType
 
 from kiosk.base.files import open_regular
-from kiosk.domain.catalog import Catalog, Container, Member, Price, Product
+from kiosk.domain.catalog import Allergen, Catalog, Container, Grade, Member, Names, Origin, Pack, Price, Product, Sale
 from kiosk.domain.identifiers import BadIdentifier, parse_internal_code
 from kiosk.station.catalog.document import MAX_BYTES, CatalogError, load_document, shorten
-from kiosk.station.catalog.name_rules import person_name
-from kiosk.station.catalog.sale import read_sale
-from kiosk.station.catalog.table_location import TableLocation
-from kiosk.station.catalog.tables import ContainerTable, MemberTable, PriceTable, ProductTable, read_tables
+from kiosk.station.catalog.name_rules import BadName, chinese_name, english_name, person_name, uyghur_name, uyghur_text
+from kiosk.station.catalog.tables import (
+    ContainerTable,
+    MemberTable,
+    NamesTable,
+    PriceTable,
+    ProductTable,
+    SaleTable,
+    read_tables,
+)
+
+Check = Callable[[str], str]  # Returns the text as it is kept, or raises BadWord
+
+
+@dataclass(frozen=True, slots=True)
+class NameChecks:
+    """The rule of a text in each language."""
+
+    ug: Check
+    zh: Check
+    en: Check
+
+
+NAMES = NameChecks(uyghur_name, chinese_name, english_name)
+
+
+@dataclass(frozen=True, slots=True)
+class TableLocation:
+    """One table in the file: ``products[3]``."""
+
+    file: str
+    path: str
+
+    def error(self, key: str, problem: str, word: str = "value") -> CatalogError:
+        return CatalogError(self.file, f"{self.path}.{key}", problem, word)
+
+    def child(self, key: str) -> TableLocation:
+        return TableLocation(self.file, f"{self.path}.{key}")
+
+    def checked_text(self, key: str, text: str, check: Check, *, private: bool = False) -> str:
+        """The text as ``check`` cleans it; private text is not repeated in the error."""
+        try:
+            return check(text)
+        except BadName as error:
+            raise self.error(key, str(error) if private else f"{shorten(text)} {error}") from error
+
+    def names(self, key: str, names: NamesTable, checks: NameChecks = NAMES) -> Names:
+        return Names(
+            ug=self.checked_text(f"{key}.ug", names.ug, checks.ug),
+            zh=self.checked_text(f"{key}.zh", names.zh, checks.zh),
+            en=self.checked_text(f"{key}.en", names.en, checks.en),
+        )
+
+    def require_unique(self, seen: set[object], key: object, name: str) -> None:
+        if key in seen:
+            raise self.error(name, "stands twice: each may be listed once", "twice")
+        seen.add(key)
+
+
+# Advertising Law of the PRC, article 9 (3): "national level", "highest level", "best" and words like them.
+_SUPERLATIVES: Final = re.compile(
+    "最|第一|唯一|独一无二|国家级|世界级|顶级|顶尖|极品|极致|首选|冠军|绝无仅有|史无前例|无与伦比"
+    r"|\b(?:best|finest|greatest|most|number one|no\. ?1|world[- ]class|national[- ]level|unique|unrivalled)\b"
+    r"|(?<!\w)(?:ئەڭ|بىرىنچى|دۆلەت دەرىجىلىك|دۇنياۋى دەرىجىلىك)(?!\w)",
+    re.IGNORECASE,
+)
+# Advertising Law, article 17, and Food Safety Law, article 73: food neither prevents nor treats a disease.
+_CURES: Final = re.compile(
+    r"治疗|疗效|治病|防病|抗癌|防癌|降血|降压|降糖|保健"
+    r"|\b(?:cures?|heals?|healing|medicinal|diseases?|anti-?cancer|blood (?:pressure|sugar))\b"
+    r"|داۋالا|شىپالىق|كېسەل",
+    re.IGNORECASE,
+)
+# Only goods with a certificate may be called so, and the catalog has no place for one.
+_ORGANIC: Final = re.compile(r"有机|绿色食品|\borganic(?:ally)?\b|\bgreen food\b|ئورگانىك", re.IGNORECASE)
+
+_RULES: Final = (
+    (_SUPERLATIVES, "which advertising law forbids: say what the goods are, not that they are above others"),
+    (_CURES, "but food may not be said to be good for health"),
+    (_ORGANIC, "which only certified goods may be called"),
+)
+
+
+def reject_claims(text: str) -> str:
+    """The text unchanged. Raises BadWord, which names the word."""
+    for rule, why in _RULES:
+        if found := rule.search(text):
+            raise BadName(f"says {found[0]!r}, {why}")
+    return text
+
+
+MAX_TITLE, MAX_STORY, MAX_STORAGE = 60, 500, 120  # Characters: less than the event of an offer takes
+
+
+def read_sale(table: SaleTable, place: TableLocation) -> Sale:
+    """``place`` is that of the ``sale`` table. Raises CatalogError."""
+    return Sale(
+        title=place.names("title", table.title, _texts(MAX_TITLE)),
+        story=place.names("story", table.story, _texts(MAX_STORY, may_be_empty=True)),
+        storage=place.names("storage", table.storage, _texts(MAX_STORAGE)),
+        origin=Origin(table.origin.code, place.names("origin.names", table.origin.names)),
+        grades=_grades(table, place),
+        harvest=table.harvest,
+        allergens=_allergens(table, place),
+        packs=_packs(table, place),
+    )
+
+
+def _texts(max_length: int, *, may_be_empty: bool = False) -> NameChecks:
+    def rule(check: Check) -> Check:
+        return lambda text: "" if may_be_empty and not text else reject_claims(check(text))
+
+    uyghur, chinese, english = (
+        partial(check, max_length=max_length) for check in (uyghur_text, chinese_name, english_name)
+    )
+    return NameChecks(rule(uyghur), rule(chinese), rule(english))
+
+
+def _grades(table: SaleTable, place: TableLocation) -> tuple[Grade, ...]:
+    seen: set[object] = set()
+    grades = []
+    for number, row in enumerate(table.grades, 1):
+        inside = place.child(f"grades[{number}]")
+        inside.require_unique(seen, row.code, "code")
+        grades.append(Grade(row.code, inside.names("names", row.names)))
+    return tuple(grades)
+
+
+def _allergens(table: SaleTable, place: TableLocation) -> tuple[Allergen, ...]:
+    seen: set[object] = set()
+    for number, allergen in enumerate(table.allergens, 1):
+        place.require_unique(seen, allergen, f"allergens[{number}]")
+    return table.allergens
+
+
+def _packs(table: SaleTable, place: TableLocation) -> tuple[Pack, ...]:
+    seen: set[object] = set()
+    packs = []
+    for number, row in enumerate(table.packs, 1):
+        place.child(f"packs[{number}]").require_unique(seen, row.net_g, "net_g")
+        packs.append(Pack(row.net_g, row.price_fen))
+    return tuple(packs)
+
 
 _MEMBER_NUMBER = re.compile(r"M-[0-9]{5}", re.ASCII)
 _MAX_MEMBER_DIGITS = 5

@@ -54,22 +54,16 @@ class NamesTable(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CodeTable(Struct, frozen=True, forbid_unknown_fields=True):
-    """``origin``, and one of ``grades``."""
-
     code: Code
     names: NamesTable
 
 
 class PackTable(Struct, frozen=True, forbid_unknown_fields=True):
-    """One of ``packs``."""
-
     net_g: PackG
     price_fen: PackFen
 
 
 class SaleTable(Struct, frozen=True, forbid_unknown_fields=True):
-    """What buyers are told of a product."""
-
     title: NamesTable
     story: NamesTable
     storage: NamesTable
@@ -81,8 +75,6 @@ class SaleTable(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ProductTable(Struct, frozen=True, forbid_unknown_fields=True):
-    """One of ``products``."""
-
     code: Code
     names: NamesTable
     picture: Picture
@@ -108,8 +100,6 @@ class ContainerTable(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MemberTable(Struct, frozen=True, forbid_unknown_fields=True):
-    """One of ``members``."""
-
     number: str
     short_name: str
     card: str | UnsetType = UNSET

@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 from kiosk.domain.events import AuthLocked
 from kiosk.domain.lockout import Lockout, LockoutRule
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
-from kiosk.store.lockouts import Lockouts
+from kiosk.store.clerks import Lockouts
 from kiosk.store.shared.errors import StoreError
 from kiosk.store.shared.records import Stamp
 

@@ -10,8 +10,7 @@ from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.counter.shared.acts import Acts
 from kiosk.station.counter.shared.intakes import IntakeLookup
-from kiosk.station.papers.crate import CrateGoods, crate_paper
-from kiosk.station.papers.papers import LABEL_PRINTER
+from kiosk.station.papers.papers import LABEL_PRINTER, CrateGoods, crate_paper
 from kiosk.station.papers.parcel import CounterPapers
 from kiosk.store.shared.records import CrateBag
 from kiosk.store.store import Store

@@ -5,20 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kiosk.domain.catalog import Catalog
-from kiosk.domain.intake import ConfirmedIntake, Intake
+from kiosk.domain.intake import ConfirmedIntake
 from kiosk.domain.metrology.pan import Hold, NotBookableReason
-from kiosk.station.desk.draft import with_load
-from kiosk.station.desk.errors import as_desk_refusals
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.result_screen import ResultScreen
-from kiosk.station.desk.state import DeskState
-from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView, PanPhase
+from kiosk.station.desk.state import DeskState, as_desk_refusals
+from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView, PanPhase, with_load
 from kiosk.store.shared.records import ConfirmedRow
 
 
 class Agreement:
-    """The one way from a weight on the pan to a receipt."""
-
     def __init__(self, state: DeskState, tools: DeskTools, result_screen: ResultScreen) -> None:
         self._state, self._tools, self._result_screen = state, tools, result_screen
 
@@ -41,8 +37,9 @@ class Agreement:
             with state.locks.state:
                 draft = state.draft
                 # An earlier tap whose answer was lost may have booked fewer bags: then this load is still to be booked.
-                if _is_whole(row, confirmed.intake):
-                    draft = replace(draft, intake=confirmed.intake)
+                intake = confirmed.intake
+                if (row.gross_g, row.net_g, row.amount_fen) == (intake.gross_g, intake.net_g, intake.amount_fen):
+                    draft = replace(draft, intake=intake)
                     if hold is not None:
                         state.journaled_pan.count(hold)
                 else:
@@ -76,7 +73,7 @@ class Agreement:
                 )
         try:
             with as_desk_refusals():
-                return self._tools.store.intakes.confirm(confirmed, token, papers, self._tools.metrology, stamp)
+                return self._tools.store.intakes.confirm(confirmed, token, papers, stamp)
         except DeskRefused:
             # The answer may have been lost after the commit: then the receipt is there and is the result.
             with as_desk_refusals():
@@ -95,8 +92,3 @@ class Agreement:
             if self._state.draft.step is DeskStep.HOME:
                 self._result_screen.show(self._state.draft, row, prints)
             return self._state.publish()
-
-
-def _is_whole(row: ConfirmedRow, intake: Intake) -> bool:
-    """Whether the booked row holds everything of the intake."""
-    return (row.gross_g, row.net_g, row.amount_fen) == (intake.gross_g, intake.net_g, intake.amount_fen)

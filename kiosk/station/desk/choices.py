@@ -8,26 +8,25 @@ from kiosk.domain.catalog import Catalog
 from kiosk.domain.identifiers import BadIdentifier, parse_internal_code
 from kiosk.domain.intake import Intake
 from kiosk.domain.trade import Mode, Party
-from kiosk.station.desk.bag_scans import BagScans
-from kiosk.station.desk.draft import (
+from kiosk.station.desk.ports import DeskTools
+from kiosk.station.desk.result_screen import ResultScreen
+from kiosk.station.desk.state import DeskState, as_desk_refusals
+from kiosk.station.desk.view import (
+    DeskRefused,
+    DeskStep,
+    DeskView,
     Draft,
+    PanPhase,
     first_container,
     with_certificate_kind,
     with_certificate_shown,
     with_container,
 )
-from kiosk.station.desk.errors import as_desk_refusals
-from kiosk.station.desk.ports import DeskTools
-from kiosk.station.desk.state import DeskState
-from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView, PanPhase
-from kiosk.store.shared.records import ChosenGoods
 
 
 class Choices:
-    """The steps from the start to the agreement."""
-
-    def __init__(self, state: DeskState, tools: DeskTools, bags: BagScans) -> None:
-        self._state, self._tools, self._bags = state, tools, bags
+    def __init__(self, state: DeskState, tools: DeskTools, result_screen: ResultScreen) -> None:
+        self._state, self._tools, self._result_screen = state, tools, result_screen
 
     def begin(self) -> DeskView:
         """Home to who; anywhere else nothing happens, because a second tap is not an error."""
@@ -45,7 +44,7 @@ class Choices:
         except BadIdentifier as error:
             raise DeskRefused("not_a_member_card", str(error)) from None
         if code.kind == "B":
-            return self._bags.scan(text.strip())
+            return self._result_screen.scan_bag(text.strip())
         if code.kind != "P":
             raise DeskRefused("not_a_member_card", f"this is a {code.name} code, not a member card")
         with self._state.locks.acts:
@@ -70,7 +69,7 @@ class Choices:
         if not catalog.accepts_party(party):
             raise DeskRefused("unknown_member")
         with self._state.at_step(DeskStep.WHO):
-            updated = replace(self._state.draft, party=party, by_card=by_card, version=version, catalog=catalog)
+            updated = replace(self._state.draft, party=party, by_card=by_card, catalog_version=version, catalog=catalog)
             self._state.replace_draft(replace(updated, step=DeskStep.WHAT))
             return self._state.publish()
 
@@ -80,7 +79,7 @@ class Choices:
             with self._state.at_step(DeskStep.WHAT):
                 draft = self._state.draft
             product = draft.catalog.product(code)
-            if catalog_version != draft.version:
+            if catalog_version != draft.catalog_version:
                 raise DeskRefused("stale_page")
             if product is None:
                 raise DeskRefused("unknown_product")
@@ -99,20 +98,11 @@ class Choices:
         price = draft.catalog.price(product, mode)
         if price is None or draft.party is None:
             raise DeskRefused("no_price")
+        chosen = (draft.party, product, mode, draft.catalog_version, price)
         if draft.intake is not None:
-            return replace(
-                draft.intake,
-                party=draft.party,
-                product=product,
-                mode=mode,
-                catalog_version=draft.version,
-                price_fen_per_kg=price,
-                lines=(),
-            )
+            return Intake(draft.intake.receipt, *chosen)
         with as_desk_refusals():
-            return self._tools.store.intakes.open(
-                ChosenGoods(draft.party, product, mode, draft.version, price), self._tools.stamps()
-            )
+            return self._tools.store.intakes.open(lambda receipt: Intake(receipt, *chosen), self._tools.stamps())
 
     def choose_mode(self, word: str) -> DeskView:
         """Sold now or on consignment, where the price list has both; not once a bag is fixed."""

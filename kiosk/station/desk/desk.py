@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.station.desk.agreement import Agreement
-from kiosk.station.desk.bag_scans import BagScans
 from kiosk.station.desk.choices import Choices
 from kiosk.station.desk.intake_exit import IntakeExit
 from kiosk.station.desk.loads import Loads
@@ -25,7 +24,7 @@ class Desk:
         self.readings = Readings(self._state, tools)
         self.loads = Loads(self._state)
         self.result_screen = ResultScreen(self._state, tools)
-        self.choices = Choices(self._state, tools, BagScans(self._state, tools, self.result_screen))
+        self.choices = Choices(self._state, tools, self.result_screen)
         self.agreement = Agreement(self._state, tools, self.result_screen)
         self.intake_exit = IntakeExit(self._state, tools)
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kiosk.domain.intake import AbandonReason, Intake
-from kiosk.station.desk.draft import Draft, with_container
-from kiosk.station.desk.errors import as_desk_refusals
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.result_screen import stop_asking_for_bags
-from kiosk.station.desk.state import DeskState
+from kiosk.station.desk.state import DeskState, as_desk_refusals
 from kiosk.station.desk.unfinished import KEEP_UNFINISHED_S, RETRY_S, UnfinishedDraft, UnfinishedIntake
-from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView, PanPhase
+from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView, Draft, PanPhase, with_container
 
 
 class IntakeExit:
@@ -67,7 +65,6 @@ class IntakeExit:
                 return state.publish()
 
     def unfinished(self) -> UnfinishedIntake | None:
-        """The intake that was left with bags on it and is kept for the clerk."""
         with self._state.locks.state:
             return self._unfinished.summary() if self._unfinished else None
 

@@ -12,7 +12,7 @@ from kiosk.domain.metrology.indication import ScaleProfile, indicate
 from kiosk.domain.metrology.pan import Hold, Pan, PanView
 from kiosk.domain.metrology.pan_journal import PanJournal, PanNote, PreviousLoads, UnbookedWhy
 from kiosk.protocols.scales.shared.reading import Reading
-from kiosk.station.desk.ports import OnNote, PanReader
+from kiosk.station.desk.ports import OnNote
 
 _WHY = {AbandonReason.IDLE: UnbookedWhy.IDLE, AbandonReason.LEFT: UnbookedWhy.ABANDONED}
 
@@ -21,19 +21,18 @@ class JournaledPan:
     """A ``Pan`` of which every load is accounted for. ``at`` is monotonic seconds, the scale's."""
 
     def __init__(self, profile: ScaleProfile, on_note: OnNote) -> None:
-        self._pan = Pan(profile)
-        self.pan: PanReader = self._pan
+        self.pan = Pan(profile)  # To be read, and asked to hold; what else is done with it goes through here
         self._journal = PanJournal(profile)
         self._on_note = on_note
         self._at = 0.0
 
     def begin(self, before: PreviousLoads) -> None:
         """What the last run knew; to be given before the first reading."""
-        self._journal = PanJournal(self._pan.profile, before)
+        self._journal = PanJournal(self.pan.profile, before)
 
     def expire_stale(self, now: float) -> bool:
         """Lose what is too old at this moment; True when something was lost just now."""
-        lost = self._pan.expire_stale(now)
+        lost = self.pan.expire_stale(now)
         if lost:
             self._journal.unreadable()
         return lost
@@ -42,7 +41,7 @@ class JournaledPan:
         self.expire_stale(at)
         self._at = at
         indication = indicate(
-            self._pan.profile,
+            self.pan.profile,
             weight=reading.weight,
             unit=reading.unit,
             stable=reading.stable,
@@ -51,7 +50,7 @@ class JournaledPan:
             underload=reading.underload,
             suspect=reading.suspect,
         )
-        view = self._pan.feed(indication, at, reading.raw)
+        view = self.pan.feed(indication, at, reading.raw)
         if indication.grams is None:
             self._journal.unreadable()
         self._follow(at)
@@ -60,12 +59,12 @@ class JournaledPan:
     def lose(self) -> None:
         """Nothing is known of the pan any more."""
         self._journal.unreadable()
-        self._pan.lose()
+        self.pan.lose()
 
     def fix(self, hold: Hold, receipt: str) -> None:
         """The load is fixed for this open intake, as a bag or as its empty container."""
         self._emit_notes(self._journal.hold(hold.load_no, receipt, hold.grams))
-        self._pan.count(hold)
+        self.pan.count(hold)
 
     def claim(self, hold: Hold) -> None:
         """The load is about to be booked; ``count`` or ``give_back`` follows, even when it has left meanwhile."""
@@ -74,7 +73,7 @@ class JournaledPan:
     def count(self, hold: Hold) -> None:
         """The claimed load is booked, or was the check weight: it gives nothing more."""
         self._emit_notes(self._journal.decide(used=True, at=self._at))
-        self._pan.count(hold)
+        self.pan.count(hold)
 
     def give_back(self) -> None:
         """The claimed load was not booked."""
@@ -85,15 +84,14 @@ class JournaledPan:
         self._journal.intake_ended(_WHY.get(why, UnbookedWhy.ABANDONED))
 
     def stop(self) -> None:
-        """The station ends in good order."""
         self._emit_notes(self._journal.stop())
 
     def _follow(self, at: float) -> None:
-        if self._pan.rests_at_zero:
+        if self.pan.rests_at_zero:
             self._emit_notes(self._journal.on_zero(at))
-        elif (grams := self._pan.rest_g) is not None:
+        elif (grams := self.pan.rest_g) is not None:
             self._emit_notes(
-                self._journal.on_rest(grams, at, self._pan.view().load_no, hold_requested=self._pan.hold_requested)
+                self._journal.on_rest(grams, at, self.pan.view().load_no, hold_requested=self.pan.hold_requested)
             )
 
     def _emit_notes(self, notes: Iterable[PanNote]) -> None:

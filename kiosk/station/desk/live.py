@@ -13,8 +13,6 @@ OK = "ok"
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """The calm marks of every page: ``ok`` or the word of a problem."""
-
     scale: str = "scale_missing"
     printer: str = OK  # The first problem of any printer; `label` and `receipt` tell which one has it
     label: str = OK
@@ -65,7 +63,6 @@ class LiveBoard:
         self._snapshot = Snapshot(1, view, Marks(), 0)
 
     def snapshot(self) -> Snapshot:
-        """The newest state."""
         return self._snapshot
 
     def wait(self, after: int, timeout_s: float) -> Snapshot | None:
@@ -89,13 +86,11 @@ class LiveBoard:
                 self._put(replace(self._snapshot, marks=marks))
 
     def count_pending(self, pending: int) -> None:
-        """Say how many events wait for the sorting center."""
         with self._condition:
             if pending != self._snapshot.pending:
                 self._put(replace(self._snapshot, pending=pending))
 
     def notify(self, word: str, parcel: ParcelRow | None = None, wait_s: int = 0) -> None:
-        """Say what came of a scan."""
         with self._condition:
             notice = ScanNotice(self._snapshot.notice.count + 1, word, parcel, wait_s)
             self._put(replace(self._snapshot, notice=notice))

@@ -8,9 +8,8 @@ from typing import TypeVar
 
 from kiosk.domain.intake import TareSource
 from kiosk.domain.metrology.pan import Hold, PanView
-from kiosk.station.desk.draft import Draft, with_container, with_load
 from kiosk.station.desk.state import DeskState
-from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView, PanPhase
+from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView, Draft, PanPhase, with_container, with_load
 
 T = TypeVar("T")
 
@@ -22,7 +21,6 @@ class Loads:
         self._state = state
 
     def take_container(self, reading_no: int, token: str) -> DeskView:
-        """The weight on the screen is the empty container."""
         state = self._state
         with state.locks.acts, state.at_step(DeskStep.AGREE):
             if state.draft.phase is not PanPhase.CONTAINER:

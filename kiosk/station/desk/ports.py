@@ -5,37 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
-from typing import Protocol
 
 from kiosk.devices.ports import LinkState
 from kiosk.domain.catalog import Catalog
 from kiosk.domain.intake import ConfirmedIntake
-from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.domain.metrology.legal_status import ScaleLegalStatus
-from kiosk.domain.metrology.pan import Hold, PanView
 from kiosk.domain.metrology.pan_journal import PanNote
 from kiosk.domain.trade import Certificate
 from kiosk.station.desk.view import DeskView, PhotoRequest
 from kiosk.store.shared.records import IntakePapers, Stamp
 from kiosk.store.store import Store
-
-
-class PanReader(Protocol):
-    """The pan without what its journal has to hear of as well; ``Pan`` is one."""
-
-    @property
-    def profile(self) -> ScaleProfile: ...
-    @property
-    def loaded(self) -> bool: ...
-    @property
-    def empty(self) -> bool: ...
-    @property
-    def losses(self) -> int: ...
-    def view(self) -> PanView: ...
-    def read(self) -> Hold | None: ...
-    def request_hold(self) -> PanView: ...
-    def release(self) -> PanView: ...
-
 
 OnNote = Callable[[PanNote], None]
 DocumentMaker = Callable[[ConfirmedIntake, Catalog, Stamp], IntakePapers]
@@ -43,14 +22,11 @@ DocumentMaker = Callable[[ConfirmedIntake, Catalog, Stamp], IntakePapers]
 
 @dataclass(frozen=True, slots=True)
 class DeskTools:
-    """Where to keep, what time it is, how to make tokens and papers, whom to tell."""
-
     store: Store
     stamps: Callable[[], Stamp]
     new_token: Callable[[], str]
     documents: DocumentMaker
     certificate: Certificate
-    metrology: str
     on_view: Callable[[DeskView], None]
     on_scale: Callable[[LinkState], None]
     on_event: Callable[[], None]  # Something was committed: there may be papers to print and an event to send

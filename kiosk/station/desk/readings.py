@@ -6,10 +6,9 @@ from kiosk.devices.ports import LinkState
 from kiosk.domain.metrology.pan import NotBookableReason
 from kiosk.domain.metrology.pan_journal import PreviousLoads
 from kiosk.protocols.scales.shared.reading import Reading
-from kiosk.station.desk.draft import Draft
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.state import DeskState
-from kiosk.station.desk.view import DeskStep
+from kiosk.station.desk.view import DeskStep, Draft
 
 
 class Readings:
@@ -19,7 +18,6 @@ class Readings:
         self._state, self._tools = state, tools
 
     def resume(self, before: PreviousLoads) -> None:
-        """Before the first reading: what the last run knew of the pan."""
         with self._state.locks.state:
             self._state.journaled_pan.begin(before)
 
@@ -39,11 +37,9 @@ class Readings:
             state.publish_if_changed()
 
     def on_expired(self, at: float) -> None:
-        """Nothing usable has come for the stale time."""
         self._lose()
 
     def on_link(self, link: LinkState, detail: str, at: float) -> None:
-        """The way to the scale changed."""
         self._tools.on_scale(link)
         if link is not LinkState.CONNECTED:
             self._lose()

@@ -9,17 +9,17 @@ from dataclasses import replace
 from itertools import count
 
 from kiosk.devices.ports import GoodsShot
+from kiosk.domain.identifiers import BadIdentifier, bag_of
 from kiosk.domain.verdict import Finding
-from kiosk.station.desk.draft import Draft
-from kiosk.station.desk.errors import as_desk_refusals
 from kiosk.station.desk.ports import DeskTools
-from kiosk.station.desk.state import DeskState
+from kiosk.station.desk.state import DeskState, as_desk_refusals
 from kiosk.station.desk.view import (
     PHOTO_REQUEST_STATES,
     PHOTO_TRIES,
     DeskRefused,
     DeskStep,
     DeskView,
+    Draft,
     PhotoRequest,
     PhotoView,
     PrintView,
@@ -76,8 +76,32 @@ class ResultScreen:
                 self._state.replace_draft(Draft())
                 return self._state.publish()
 
+    def scan_bag(self, code: str) -> DeskView:
+        """Keep that the label on this bag was scanned, which proves that it was printed and is there.
+
+        A label on the wrong bag, or the same label twice, shows as one bag scanned twice and another one never. Raises
+        DeskRefused: not_a_member_card (no bags are asked for now), unknown_code, bag_of_other (another intake's),
+        bag_twice, void_label.
+        """
+        with self._state.locks.acts:
+            with self._state.now():
+                draft = self._state.draft
+            if draft.step is not DeskStep.TAKE or draft.result is None or not draft.scans_bags:
+                raise DeskRefused("not_a_member_card")
+            try:
+                receipt, bag = bag_of(code)
+            except BadIdentifier as error:
+                raise DeskRefused("unknown_code", str(error)) from None
+            if str(receipt) != draft.result.receipt:
+                raise DeskRefused("bag_of_other")
+            with as_desk_refusals():
+                self._tools.store.papers.scanned(receipt, bag, self._tools.stamps())
+            self.refresh()
+            self._tools.on_event()
+            with self._state.now():
+                return self._state.view()
+
     def take_photo(self) -> DeskView:
-        """Ask for a shot of the goods; the verdict comes later."""
         with self._state.locks.acts, self._state.at_step(DeskStep.TAKE):
             draft = self._state.draft
             if draft.result is None or draft.photo.state == "taking":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,11 +11,12 @@ from dataclasses import dataclass, field
 from kiosk.domain.intake import Intake
 from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.domain.metrology.pan import Hold, NotBookableReason
-from kiosk.station.desk.draft import Draft
 from kiosk.station.desk.journaled_pan import JournaledPan
 from kiosk.station.desk.ports import DeskTools
-from kiosk.station.desk.screen import ScreenPage, view_of
-from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView
+from kiosk.station.desk.view import DeskRefused, DeskStep, DeskView, Draft, view_of
+from kiosk.store.shared.errors import DatabaseDamaged, DiskFull, StoreError, StoreRefusal
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +39,13 @@ class DeskState:
         self.draft = Draft()
         self.started_load = 0  # The load that has started an intake, or was left lying: it starts none
         self._tools = tools
-        self._page = ScreenPage(1, tools.new_token())
+        self._revision, self._token = 1, tools.new_token()  # Of the page on the screen; each new page has its own
         self._published: tuple[object, ...] = ()
 
     # --- taking the lock -------------------------------------------------------------------------------------------
 
     @contextmanager
     def now(self) -> Iterator[None]:
-        """Hold the pan and the draft, as they are at this moment."""
         with self.locks.state:
             self.expire_stale()
             yield
@@ -117,24 +118,40 @@ class DeskState:
     # --- the page --------------------------------------------------------------------------------------------------
 
     def shows(self, token: str) -> bool:
-        """Whether the token is of the page that stands now."""
-        return token == self._page.token
+        return token == self._token
 
     def view(self) -> DeskView:
-        return view_of(self.draft, self.pan, self._page)
+        return view_of(self.draft, self.pan, self._revision, self._token)
 
     def publish(self) -> DeskView:
-        """The view, told to the watchers as well."""
         self.publish_if_changed()
         return self.view()
 
     def publish_if_changed(self) -> None:
         """Tell the watchers when what they see has changed, and only then: readings come ten times a second."""
         pan = self.pan.view()
-        shown = (self._page.revision, pan.state, pan.grams, pan.why_not)
+        shown = (self._revision, pan.state, pan.grams, pan.why_not)
         if shown != self._published:
             self._published = shown
             self._tools.on_view(self.view())
 
     def _turn_page(self) -> None:
-        self._page = ScreenPage(self._page.revision + 1, self._tools.new_token())
+        self._revision, self._token = self._revision + 1, self._tools.new_token()
+
+
+@contextmanager
+def as_desk_refusals() -> Iterator[None]:
+    """Turn a failure of the store into a DeskRefused; what was committed before stays safe."""
+    try:
+        yield
+    except DiskFull as error:
+        logger.error("the disk is full: %s", error)
+        raise DeskRefused("disk_full", str(error)) from error
+    except DatabaseDamaged as error:
+        logger.error("the database is damaged: %s", error)
+        raise DeskRefused("damaged_store", str(error)) from error
+    except StoreRefusal as refusal:
+        raise DeskRefused(refusal.code, str(refusal)) from refusal
+    except StoreError as error:
+        logger.error("the store refused: %s", error)
+        raise DeskRefused("store_failed", str(error)) from error

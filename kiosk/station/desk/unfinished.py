@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kiosk.domain.intake import Intake
-from kiosk.station.desk.draft import Draft
+from kiosk.station.desk.view import Draft
 
 KEEP_UNFINISHED_S: Final = 600.0
 # When a card that is full or broken cannot write that an intake is given up, it is tried again after this.
@@ -19,8 +19,6 @@ RETRY_S: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class UnfinishedIntake:
-    """What the clerk sees of it."""
-
     receipt: str
     product: str
     bags: int

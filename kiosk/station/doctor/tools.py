@@ -16,11 +16,11 @@ from kiosk.base.json_reader import reader
 from kiosk.base.root_requests import REQUESTS, MessageFile
 from kiosk.devices.ports import CameraFault, CommandOutcome, Panel, Shot
 from kiosk.domain.events import BackupMade as BackupMadeEvent
-from kiosk.labels.documents import TestLabel, TestReceipt
+from kiosk.labels.papers.printer_diagnostics import TestLabel, TestReceipt
 from kiosk.station.doctor.bundle.bundle import Subject, write_bundle
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.station.papers.network_printer import host_of, is_reachable, reachable_networks, request_access
-from kiosk.station.papers.papers import LABEL_PRINTER
+from kiosk.station.papers.papers import LABEL_PRINTER, origin
 from kiosk.station.papers.rendering import TEST_LABEL, TEST_RECEIPT
 from kiosk.station.recovery.kit_creation import KitSource, write_kit_beside
 from kiosk.station.scale.keys import REASON_CODES, REFUSED_BY_SCALE
@@ -297,23 +297,13 @@ class TechnicianTools:
         self._doctor.equipment.on_event()
 
     def _test_label(self, stamp: Stamp, sample: str = "") -> NewPaper:
-        own, moment = self._doctor.station.settings, stamp.moment
-        label = TestLabel(
-            own.station, moment.local_date, moment.zone, stamp.software, own.village, own.county_name, sample
-        )
+        where = origin(self._doctor.station.settings, stamp)
+        label = TestLabel(software=stamp.software, sample=sample, **where)
         return NewPaper(TEST_LABEL, LABEL_PRINTER, msgspec.json.encode(label))
 
     def _test_paper(self, printer: str, stamp: Stamp) -> NewPaper:
-        own, moment = self._doctor.station.settings, stamp.moment
         if printer == LABEL_PRINTER:
             return self._test_label(stamp)
-        receipt = TestReceipt(
-            own.station,
-            own.village,
-            moment.local_date,
-            moment.local_time,
-            moment.zone,
-            stamp.software,
-            own.county_name,
-        )
+        where = origin(self._doctor.station.settings, stamp)
+        receipt = TestReceipt(time=stamp.moment.local_time, software=stamp.software, **where)
         return NewPaper(TEST_RECEIPT, printer, msgspec.json.encode(receipt))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Final
@@ -42,7 +42,6 @@ _read_request: Final = reader(msgspec.json.Decoder(AddressRequest))
 
 
 def request_file(data: Path) -> MessageFile[AddressRequest]:
-    """``kiosk-printer-address.path`` starts the helper when it changes."""
     return MessageFile(data / REQUESTS / "printer-address.json", _read_request)
 
 
@@ -96,10 +95,7 @@ def reachable_networks() -> tuple[Network, ...] | None:
         ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return _networks(dict(line.partition("=")[::2] for line in output.splitlines()))
-
-
-def _networks(properties: Mapping[str, str]) -> tuple[Network, ...] | None:
+    properties = dict(line.partition("=")[::2] for line in output.splitlines())
     if not properties.get("IPAddressDeny"):
         return None
     return tuple(ip_network(word, strict=False) for word in properties.get("IPAddressAllow", "").split())

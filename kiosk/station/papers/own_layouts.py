@@ -37,7 +37,6 @@ class OwnLayouts:
                 self._damaged[kind] = error
 
     def is_own(self, kind: str) -> bool:
-        """Whether the station has its own."""
         return self._file(kind).is_file()
 
     def damage(self, kind: str) -> Exception | None:

@@ -1,24 +1,25 @@
-"""From an agreed intake to its papers: one label a bag, one receipt."""
+"""From an agreed intake to its papers: one label a bag, one receipt, and the label of a crate that its bags are in."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Any
 
 import msgspec
 
 from kiosk.domain.catalog import Catalog, Container, Names, Product
-from kiosk.domain.identifiers import parse_internal_code
-from kiosk.domain.intake import ConfirmedIntake, IntakeLine
+from kiosk.domain.identifiers import ReceiptNumber, parse_internal_code
+from kiosk.domain.intake import ConfirmedIntake, Intake, IntakeLine
 from kiosk.domain.metrology.legal_status import ScaleLegalStatus
 from kiosk.domain.trade import Certificate
-from kiosk.labels.documents import BagLabel, ReceiptDocument, ReceiptLine
-from kiosk.protocols.barcodes.gs1.keys import Gs1Bag
+from kiosk.labels.papers.bag_label import BagLabel, CrateLabel
+from kiosk.labels.papers.receipt import ReceiptDocument, ReceiptLine
+from kiosk.protocols.barcodes.gs1.keys import Crate, Gs1Bag
 from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.shared.settings import StationSettings
-from kiosk.store.shared.records import IntakePapers, NewPrintJob, Stamp
+from kiosk.store.shared.records import ConfirmedRow, CratePaper, IntakePapers, NewPrintJob, PackedCrate, Stamp
 
 LABEL = "bag_label"
 RECEIPT = "receipt"
@@ -26,17 +27,21 @@ CRATE_LABEL = "crate_label"
 LABEL_PRINTER = "label"
 RECEIPT_PRINTER = "receipt"
 
+_MEMBER = "M-"
+
 
 @dataclass(frozen=True, slots=True)
-class PaperSettings:
-    """What papers say of the station: its settings, the mark of its metrology, and what its codes are made of."""
+class CrateGoods:
+    """What a crate holds: the intake of its lot, how the goods are called now, and whether they may be sold by it."""
 
-    station: StationSettings
-    metrology: str
-    codes: CodesSettings = field(default_factory=CodesSettings)
+    row: ConfirmedRow
+    catalog: Catalog
+    not_for_trade: bool
 
 
-def make_papers(settings: PaperSettings, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> IntakePapers:
+def make_papers(
+    settings: StationSettings, codes: CodesSettings, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp
+) -> IntakePapers:
     """The print jobs of one intake, labels first: the bag in the hand waits for them.
 
     The receipt's ``head`` is the hash of the intake's own event, which is the head of the journal as the villager
@@ -44,10 +49,10 @@ def make_papers(settings: PaperSettings, confirmed: ConfirmedIntake, catalog: Ca
     all that the journal held before. It is known as soon as the event is sealed: the paper is finished then, in the
     same transaction.
     """
-    scan_required = settings.station.scan_after_sticking
+    scan_required = settings.scan_after_sticking
     labels = [
         NewPrintJob(LABEL, LABEL_PRINTER, line.number, msgspec.json.encode(label), scan_required)
-        for line, label in zip(confirmed.intake.lines, _labels(settings, confirmed, catalog, stamp), strict=True)
+        for line, label in zip(confirmed.intake.lines, _labels(settings, codes, confirmed, catalog, stamp), strict=True)
     ]
     receipt = _receipt(settings, confirmed, catalog, stamp)
 
@@ -57,113 +62,149 @@ def make_papers(settings: PaperSettings, confirmed: ConfirmedIntake, catalog: Ca
     return papers
 
 
-def goods_names(catalog: Catalog, code: str) -> Names:
-    """Goods that are in the list no longer are called by their code."""
-    product: Product | None = catalog.product(code)
-    return product.names if product else Names(code, code, code)
+def crate_paper(
+    settings: StationSettings, codes: CodesSettings, goods: CrateGoods, packed: PackedCrate, stamp: Stamp
+) -> CratePaper:
+    """Its SSCC, where a company prefix gives it one, and its label; else the bars say the lot."""
+    row, lot, packed_on = goods.row, ReceiptNumber.parse(goods.row.receipt), stamp.moment.local_date
+    crate = Crate(
+        packed.number,
+        packed.net_g,
+        date.fromisoformat(packed_on) if packed_on else None,
+        lot.body,
+        len(packed.bags),
+    )
+    symbols = codes.crate_symbols(row.product, crate)
+    label = CrateLabel(
+        net_g=packed.net_g,
+        code=row.lot,
+        lot_code=row.lot,
+        bags=len(packed.bags),
+        receipt=row.receipt,
+        not_for_trade=goods.not_for_trade,
+        crate=packed.place,
+        sscc=symbols.sscc,
+        gs1=symbols.gs1,
+        link=symbols.link,
+        **_goods(settings, goods.catalog, row.product, row.party),
+        **origin(settings, stamp),
+    )
+    job = NewPrintJob(CRATE_LABEL, LABEL_PRINTER, packed.place, msgspec.json.encode(label))
+    return CratePaper(symbols.sscc, job)
 
 
-def _container(catalog: Catalog, code: str) -> Names:
-    container: Container | None = catalog.container(code)
-    return container.names if container else Names(code, code, code)
+def origin(settings: StationSettings, stamp: Stamp) -> dict[str, Any]:
+    """Where and when, as every paper says it."""
+    return {
+        "station": settings.station,
+        "village": settings.village,
+        "county": settings.county_name,
+        "date": stamp.moment.local_date,
+        "zone": stamp.moment.zone,
+    }
 
 
-def one_grade(product: Product | None) -> Names:
-    """The grade of goods that have but one: at the scale nobody chooses a grade."""
-    grades = product.sale.grades if product and product.sale else ()
-    return grades[0].names if len(grades) == 1 else Names("", "", "")
+def _agreed(document: type[BagLabel | ReceiptDocument], intake: Intake) -> dict[str, Any]:
+    """What a paper repeats of an intake under the same name: integers as they are, anything else as text."""
+    values = {row.name: getattr(intake, row.name) for row in fields(document) if hasattr(intake, row.name)}
+    return {name: value if isinstance(value, int) else str(value) for name, value in values.items() if name != "lines"}
 
 
-def _labels(settings: PaperSettings, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> Iterator[BagLabel]:
-    intake, station = confirmed.intake, settings.station
-    goods, product = goods_names(catalog, intake.product), catalog.product(intake.product)
-    sale, grade = product.sale if product else None, one_grade(product)
-    shop = station.village or station.station
+def _goods(settings: StationSettings, catalog: Catalog, code: str, party: str) -> dict[str, Any]:
+    """What the label of a bag and of a crate say of goods and people. A grade only where goods have but one: nobody
+    chooses one at the scale.
+    """
+    product, shop = catalog.product(code), settings.village or settings.station
+    sale = product.sale if product else None
+    grade = sale.grades[0].names if sale and len(sale.grades) == 1 else Names("", "", "")
+    return {
+        **_in_languages("goods", _names(product, code)),
+        **_in_languages("grade", grade),
+        "producer": party if party.startswith(_MEMBER) else shop,
+        "seller": shop,
+        "harvest": sale.harvest if sale else "",
+    }
+
+
+def _names(found: Product | Container | None, code: str) -> Names:
+    """What is in the catalog no longer is called by its code."""
+    return found.names if found else Names(code, code, code)
+
+
+def _in_languages(field: str, names: Names) -> dict[str, str]:
+    return {f"{field}_ug": names.ug, f"{field}_zh": names.zh, f"{field}_en": names.en}
+
+
+def _labels(
+    settings: StationSettings, codes: CodesSettings, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp
+) -> Iterator[BagLabel]:
+    intake = confirmed.intake
     first = BagLabel(
-        goods_ug=goods.ug,
-        goods_zh=goods.zh,
-        goods_en=goods.en,
-        net_g=0,
-        date=stamp.moment.local_date,
-        zone=stamp.moment.zone,
         lot_code=confirmed.lot,
-        receipt=str(intake.receipt),
-        station=station.station,
         bag=1,
         bags=len(intake.lines),
-        mode=intake.mode.value,
         not_for_trade=confirmed.scale is not None and confirmed.scale.trade is False,
-        village=station.village,
-        county=station.county_name,
-        producer=intake.party.member or shop,
-        seller=shop,
-        grade_ug=grade.ug,
-        grade_zh=grade.zh,
-        grade_en=grade.en,
-        harvest=sale.harvest if sale else "",
+        **_agreed(BagLabel, intake),
+        **_goods(settings, catalog, intake.product, str(intake.party)),
+        **origin(settings, stamp),
     )
     packed = date.fromisoformat(stamp.moment.local_date) if stamp.moment.local_date else None
     for line in intake.lines:
         code = intake.receipt.bag_code(line.number)
-        bag = Gs1Bag(line.net_g, packed, intake.receipt.body, parse_internal_code(code).body)
-        symbols = settings.codes.symbols(intake.product, bag)
-        shop = settings.codes.in_store_number(intake.product, line.net_g, line.amount_fen)
-        own = replace(first, net_g=line.net_g, bag=line.number, bag_code=code, in_store=shop)
-        yield replace(own, gs1=symbols.gs1, link=symbols.link)
+        symbols = codes.symbols(
+            intake.product, Gs1Bag(line.net_g, packed, intake.receipt.body, parse_internal_code(code).body)
+        )
+        yield replace(
+            first,
+            net_g=line.net_g,
+            bag=line.number,
+            bag_code=code,
+            in_store=codes.in_store_number(intake.product, line.net_g, line.amount_fen),
+            gs1=symbols.gs1,
+            link=symbols.link,
+        )
 
 
-def _receipt(settings: PaperSettings, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> ReceiptDocument:
-    intake, moment, station = confirmed.intake, stamp.moment, settings.station
-    goods = goods_names(catalog, intake.product)
+def _receipt(settings: StationSettings, confirmed: ConfirmedIntake, catalog: Catalog, stamp: Stamp) -> ReceiptDocument:
+    intake = confirmed.intake
+    goods = _names(catalog.product(intake.product), intake.product)
     return ReceiptDocument(
-        receipt=str(intake.receipt),
         receipt_code=intake.receipt.code,
-        station=station.station,
-        village=station.village,
-        party=str(intake.party),
-        mode=intake.mode.value,
-        lines=tuple(_line(goods, _container(catalog, line.container), line) for line in intake.lines),
-        net_g=intake.net_g,
-        amount_fen=intake.amount_fen,
-        date=moment.local_date,
-        time=moment.local_time,
-        zone=moment.zone,
+        lines=tuple(
+            _line(goods, _names(catalog.container(line.container), line.container), line) for line in intake.lines
+        ),
+        time=stamp.moment.local_time,
         certificate=_certificate(confirmed.certificate),
         lot_code=confirmed.lot,
         software=stamp.software,
-        metrology=settings.metrology,
-        county=station.county_name,
+        metrology=stamp.metrology,
+        **_agreed(ReceiptDocument, intake),
         **scale_fields(confirmed.scale),
+        **origin(settings, stamp),
     )
 
 
 def scale_fields(standing: ScaleLegalStatus | None) -> dict[str, Any]:
-    """What a receipt says of the scale, as far as the paper has room for it."""
     if standing is None:
         return {}
-    known = {
+    return {
         "counters": standing.counters.text,
         "scale_marks": tuple(mark.value for mark in standing.marks),
         "scale_no": standing.serial_no,
         "verified_until": standing.verified_until.isoformat() if standing.verified_until else "",
     }
-    return {row.name: known[row.name] for row in fields(ReceiptDocument) if row.name in known}
 
 
 def _line(goods: Names, container: Names, line: IntakeLine) -> ReceiptLine:
     return ReceiptLine(
-        goods_ug=goods.ug,
-        goods_zh=goods.zh,
-        goods_en=goods.en,
         bag=line.number,
         gross_g=line.gross_g,
-        container_ug=container.ug,
-        container_zh=container.zh,
-        container_en=container.en,
         tare_g=line.tare_g,
         net_g=line.net_g,
         price_fen_per_kg=line.price_fen_per_kg,
         amount_fen=line.amount_fen,
+        **_in_languages("goods", goods),
+        **_in_languages("container", container),
     )
 
 

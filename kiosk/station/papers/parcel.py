@@ -1,37 +1,47 @@
-"""From a parcel to its label and its pickup slip, and from a day to its slip."""
+"""The papers of the counter: of a parcel, a tote and its seal, a manifest, a closed day, a member."""
 
 from __future__ import annotations
 
 import hmac
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import msgspec
 
 from kiosk.domain.catalog import Member
 from kiosk.domain.day import DayTotals
+from kiosk.domain.identifiers import SerialNumber
 from kiosk.domain.parcel import ParcelNumber
 from kiosk.domain.shelf import slot_code
-from kiosk.labels.documents import DaySlip, MemberCard, ParcelLabel, PickupSlip
+from kiosk.labels.documents import Paper
+from kiosk.labels.papers.day_slip import DaySlip
+from kiosk.labels.papers.manifest import ManifestDocument, ManifestRow
+from kiosk.labels.papers.parcel import ParcelLabel, PickupSlip
+from kiosk.labels.papers.tags import MemberCard, SealTag, ToteTag
 from kiosk.protocols.barcodes.settings import CodesSettings
-from kiosk.station.papers.papers import LABEL_PRINTER, RECEIPT_PRINTER
+from kiosk.station.papers.papers import LABEL_PRINTER, RECEIPT_PRINTER, origin
 from kiosk.station.parcels.pickup_key import PickupCode, PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.shared.settings import StationSettings
-from kiosk.store.shared.records import IssuedCode, NewPaper, ParcelRow, Stamp
+from kiosk.store.parcels.totes import MANIFEST, SEAL, TOTE
+from kiosk.store.shared.records import IssuedCode, NewPaper, ParcelRow, Stamp, ToteRow
 
 PARCEL_LABEL = "parcel_label"
 PICKUP_SLIP = "pickup_slip"
 DAY_SLIP = "day_slip"
 MEMBER_CARD = "member_card"
+TOTE_TAG = "tote_tag"
+SEAL_TAG = "seal_tag"
+MANIFEST_SHEET = "manifest"
 
 NO_CODE = PickupCode("", "")
 
 _TAIL = 4
+_OF_THE_CODE = ("code", "slip_code")
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingSlip:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingSlip(Paper):
     """A pickup slip on its way to the printer: all but the code, which ``seed`` gives under the station's key.
 
     ``mac`` is what the database keeps of the code, in hex: under another key the seed would give digits that open
@@ -44,32 +54,15 @@ class WaitingSlip:
     number: str
     waybill_last4: str
     phone_last4: str | None
-    date: str | None
-    zone: str
-    station: str
-    village: str
     overdue_days: int
-    county: str = ""
 
     def slip(self, key: PickupKey) -> PickupSlip:
         """The paper with its code. Raises ValueError when the code was issued under another key, CounterRefused."""
         code = key.code_of(self.seed)
         if not hmac.compare_digest(key.mac(code).hex(), self.mac):
             raise ValueError("this pickup slip was issued under another key: give the parcel a new code")
-        return PickupSlip(
-            shelf=self.shelf,
-            number=self.number,
-            code=code,
-            slip_code=ParcelNumber.parse(self.number).slip_code(code),
-            waybill_last4=self.waybill_last4,
-            phone_last4=self.phone_last4,
-            date=self.date,
-            zone=self.zone,
-            station=self.station,
-            village=self.village,
-            overdue_days=self.overdue_days,
-            county=self.county,
-        )
+        same = {row.name: getattr(self, row.name) for row in fields(PickupSlip) if row.name not in _OF_THE_CODE}
+        return PickupSlip(code=code, slip_code=ParcelNumber.parse(self.number).slip_code(code), **same)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +86,7 @@ class CounterPapers:
             carrier=row.carrier,
             waybill_last4=row.waybill[-_TAIL:],
             code=slot_code(shelf),
-            date=stamp.moment.local_date,
-            zone=stamp.moment.zone,
-            station=self.settings.station,
-            village=self.settings.village,
-            county=self.settings.county_name,
+            **origin(self.settings, stamp),
         )
         return self._fitted(PARCEL_LABEL, LABEL_PRINTER, msgspec.json.encode(label))
 
@@ -110,30 +99,20 @@ class CounterPapers:
             number=str(row.number),
             waybill_last4=row.waybill[-_TAIL:],
             phone_last4=row.phone_last4,
-            date=stamp.moment.local_date,
-            zone=stamp.moment.zone,
-            station=self.settings.station,
-            village=self.settings.village,
             overdue_days=self.parcels.overdue_days,
-            county=self.settings.county_name,
+            **origin(self.settings, stamp),
         )
         return self._fitted(PICKUP_SLIP, RECEIPT_PRINTER, msgspec.json.encode(slip))
 
     def day(self, totals: DayTotals, head: str, actor: str, stamp: Stamp) -> list[NewPaper]:
-        """The close of a day with the hash of its last event."""
-        moment = stamp.moment
         slip = DaySlip(
-            station=self.settings.station,
-            village=self.settings.village,
-            date=moment.local_date,
-            time=moment.local_time,
-            zone=moment.zone,
+            time=stamp.moment.local_time,
             totals=totals,
             head=head,
             seq=totals.last_seq,
             actor=actor,
             software=stamp.software,
-            county=self.settings.county_name,
+            **origin(self.settings, stamp),
         )
         return self._fitted(DAY_SLIP, RECEIPT_PRINTER, msgspec.json.encode(slip))
 
@@ -144,11 +123,7 @@ class CounterPapers:
         card = MemberCard(
             member=member.number,
             code=member.card,
-            station=self.settings.station,
-            date=stamp.moment.local_date,
-            zone=stamp.moment.zone,
-            village=self.settings.village,
-            county=self.settings.county_name,
+            **origin(self.settings, stamp),
         )
         return self._fitted(MEMBER_CARD, LABEL_PRINTER, msgspec.json.encode(card))
 
@@ -178,9 +153,35 @@ class Issue:
         return IssuedCode(self.papers.key.mac(self.issued.code))
 
     def label_and_slip(self, row: ParcelRow) -> Sequence[NewPaper]:
-        """The papers of a parcel that has just got its slot."""
         return [*self.papers.label(row, self.stamp), *self.slip(row)]
 
     def slip(self, row: ParcelRow) -> Sequence[NewPaper]:
-        """The paper of a new code for a parcel that keeps its slot."""
         return self.papers.slip(row, self.issued, self.stamp)
+
+
+def tags(settings: StationSettings, tote: ToteRow, stamp: Stamp) -> list[NewPaper]:
+    number, seal, where = tote.number.text(TOTE), tote.seal.text(SEAL), origin(settings, stamp)
+    tag = ToteTag(tote=number, code=tote.number.code(TOTE), **where)
+    sealed = SealTag(seal=seal, code=tote.seal.code(SEAL), tote=number, **where)
+    return [
+        NewPaper(TOTE_TAG, LABEL_PRINTER, msgspec.json.encode(tag), number),
+        NewPaper(SEAL_TAG, LABEL_PRINTER, msgspec.json.encode(sealed), seal),
+    ]
+
+
+def manifest(
+    settings: StationSettings, number: SerialNumber, totes: Sequence[ToteRow], actor: str, stamp: Stamp
+) -> ManifestDocument:
+    """What the driver signs for. Nobody weighs parcels, so no weight stands on it."""
+    rows = tuple(ManifestRow(tote.number.text(TOTE), tote.seal.text(SEAL), len(tote.parcels)) for tote in totes)
+    return ManifestDocument(
+        manifest=number.text(MANIFEST),
+        code=number.code(MANIFEST),
+        rows=rows,
+        items=sum(row.items for row in rows),
+        net_g=0,
+        time=stamp.moment.local_time,
+        actor=actor,
+        software=stamp.software,
+        **origin(settings, stamp),
+    )

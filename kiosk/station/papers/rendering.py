@@ -8,22 +8,29 @@ from typing import Any, Final
 
 import msgspec
 
-from kiosk.labels import documents
 from kiosk.labels.layout import SHIPPED, Layouts
-from kiosk.labels.papers.bag_label import render_bag_label, render_crate_label
-from kiosk.labels.papers.day_slip import render_day_slip
-from kiosk.labels.papers.manifest import render_manifest
-from kiosk.labels.papers.parcel import render_parcel_label, render_pickup_slip
-from kiosk.labels.papers.printer_diagnostics import render_test_label, render_test_receipt
-from kiosk.labels.papers.receipt import render_receipt
-from kiosk.labels.papers.tags import render_member_label, render_seal_tag, render_tote_tag
+from kiosk.labels.papers.bag_label import BagLabel, CrateLabel, render_bag_label, render_crate_label
+from kiosk.labels.papers.day_slip import DaySlip, render_day_slip
+from kiosk.labels.papers.manifest import ManifestDocument, render_manifest
+from kiosk.labels.papers.parcel import ParcelLabel, render_parcel_label, render_pickup_slip
+from kiosk.labels.papers.printer_diagnostics import TestLabel, TestReceipt, render_test_label, render_test_receipt
+from kiosk.labels.papers.receipt import ReceiptDocument, render_receipt
+from kiosk.labels.papers.tags import MemberCard, SealTag, ToteTag, render_member_label, render_seal_tag, render_tote_tag
 from kiosk.labels.raster import Raster
 from kiosk.labels.typesetting import fonts
 from kiosk.protocols.printers.languages import encode
 from kiosk.protocols.printers.page_setup import PageSetup, PrintHead
 from kiosk.station.papers.papers import CRATE_LABEL, LABEL, RECEIPT
-from kiosk.station.papers.parcel import DAY_SLIP, MEMBER_CARD, PARCEL_LABEL, PICKUP_SLIP, WaitingSlip
-from kiosk.station.papers.tote import MANIFEST_SHEET, SEAL_TAG, TOTE_TAG
+from kiosk.station.papers.parcel import (
+    DAY_SLIP,
+    MANIFEST_SHEET,
+    MEMBER_CARD,
+    PARCEL_LABEL,
+    PICKUP_SLIP,
+    SEAL_TAG,
+    TOTE_TAG,
+    WaitingSlip,
+)
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.store.shared.records import PrintJob
 
@@ -34,8 +41,6 @@ NO_KEY: Final = PickupKey(None, "nowhere")
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """What a document's body holds, and what draws it."""
-
     data: type[Any]
     draw: Callable[[Any, PrintHead, Layouts], Raster]
     strip: bool = False  # Whether it is paper without gaps
@@ -47,18 +52,18 @@ def _sheet(data: type[Any], draw: Callable[[Any, PrintHead], Raster], strip: boo
 
 
 DRAWINGS: Final[Mapping[str, Drawing]] = {
-    LABEL: Drawing(documents.BagLabel, render_bag_label),
-    RECEIPT: _sheet(documents.ReceiptDocument, render_receipt, strip=True),
-    CRATE_LABEL: Drawing(documents.CrateLabel, render_crate_label),
-    MEMBER_CARD: Drawing(documents.MemberCard, render_member_label),
-    TOTE_TAG: Drawing(documents.ToteTag, render_tote_tag),
-    SEAL_TAG: Drawing(documents.SealTag, render_seal_tag),
-    MANIFEST_SHEET: _sheet(documents.ManifestDocument, render_manifest),
-    PARCEL_LABEL: Drawing(documents.ParcelLabel, render_parcel_label),
+    LABEL: Drawing(BagLabel, render_bag_label),
+    RECEIPT: _sheet(ReceiptDocument, render_receipt, strip=True),
+    CRATE_LABEL: Drawing(CrateLabel, render_crate_label),
+    MEMBER_CARD: Drawing(MemberCard, render_member_label),
+    TOTE_TAG: Drawing(ToteTag, render_tote_tag),
+    SEAL_TAG: Drawing(SealTag, render_seal_tag),
+    MANIFEST_SHEET: _sheet(ManifestDocument, render_manifest),
+    PARCEL_LABEL: Drawing(ParcelLabel, render_parcel_label),
     PICKUP_SLIP: _sheet(WaitingSlip, render_pickup_slip, strip=True),
-    DAY_SLIP: _sheet(documents.DaySlip, render_day_slip, strip=True),
-    TEST_LABEL: Drawing(documents.TestLabel, render_test_label),
-    TEST_RECEIPT: _sheet(documents.TestReceipt, render_test_receipt, strip=True),
+    DAY_SLIP: _sheet(DaySlip, render_day_slip, strip=True),
+    TEST_LABEL: Drawing(TestLabel, render_test_label),
+    TEST_RECEIPT: _sheet(TestReceipt, render_test_receipt, strip=True),
 }
 
 
@@ -67,8 +72,6 @@ _BODIES: Final = {name: msgspec.json.Decoder(drawing.data) for name, drawing in 
 
 @dataclass(frozen=True, slots=True)
 class RenderedJob:
-    """The bytes of one paper, and the seconds the printer needs for it at its own speed."""
-
     data: bytes
     seconds: float
 

@@ -9,12 +9,12 @@ out of paper has not been sent anything: the job stays queued and goes on by its
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from kiosk.base import memory
+from kiosk.base.worker import Worker
 from kiosk.devices.ports import Printer, PrinterFault, PrintNotStarted, PrintUncertain
 from kiosk.station.papers.rendering import RenderedJob
 from kiosk.store.papers.papers import Papers
@@ -67,7 +67,7 @@ class PrintTiming:
 TIMING: Final = PrintTiming()
 
 
-class PrintWorker:
+class PrintWorker(Worker):
     """A thread that prints what is queued for one printer.
 
     A job may take twice the time of its paper at the printer's speed, and the margin. The thread outlives whatever
@@ -82,6 +82,7 @@ class PrintWorker:
         listeners: PrintListeners,
         timing: PrintTiming = TIMING,
     ) -> None:
+        super().__init__(f"print-{printer.name}", self._round, retry_s=timing.retry_s, expected=(StoreError,))
         self._name = printer.name
         self._printer = printer.port
         self._render = printer.render
@@ -89,41 +90,17 @@ class PrintWorker:
         self._stamps = stamps
         self._on_job = listeners.on_job
         self._on_problem = listeners.on_problem
-        self._margin_s = timing.margin_s
-        self._retry_s = timing.retry_s
+        self._timing = timing
         # What is known of the last paper and could not be written yet; nothing else is printed before it is.
         self._unwritten_outcome: Callable[[], None] | None = None
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"print-{printer.name}", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def wake(self) -> None:
-        """A job may have been queued."""
-        self._wake.set()
 
     def wind_down(self) -> None:
         """Begin no other job; returns at once."""
-        self._stopping.set()
-        self._wake.set()
+        super().stop(0.0)
 
     def stop(self, timeout_s: float = 25.0) -> None:
         """Finish the job in hand and end. A job that takes longer is found *sending* at the next start."""
-        self.wind_down()
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
-
-    def _run(self) -> None:
-        while True:
-            # Cleared before the queue is read: a job that comes later than the reading sets it again.
-            self._wake.clear()
-            if self._stopping.is_set():
-                return
-            wait = self._round()
-            if wait != 0:
-                self._wake.wait(wait)
+        super().stop(timeout_s)
 
     def _round(self) -> float | None:
         """One job. Seconds until the next try, 0 to go on at once, None when nothing is queued."""
@@ -133,26 +110,25 @@ class PrintWorker:
             if job is None:
                 memory.release_free_memory()  # papers and their pages leave megabytes that the C library would keep
                 return None
-            return 0 if self._print(job) else self._retry_s
-        except StoreError as error:
-            logger.error("printer %s: the queue cannot be used now: %s", self._name, error)
+            return 0 if self._print(job) else self._timing.retry_s
+        except StoreError:
+            raise
         except Exception:
-            # A thread that dies prints nothing for ever; the next round tries again.
-            logger.exception("printer %s: unexpected failure", self._name)
             self._notify_problem("printer_off")
-        return self._retry_s
+            raise
 
     def _print(self, job: PrintJob) -> bool:
-        """Print one job. False when the printer is not ready and nothing has been sent."""
         drawn = self._render_job(job)
         if drawn is None:
             return True
-        deadline_s = self._margin_s + _PATIENCE * drawn.seconds
+        deadline_s = self._timing.margin_s + _PATIENCE * drawn.seconds
         try:
             self._printer.print(drawn.data, deadline_s, lambda: self._sending(job))
         except PrintNotStarted as error:
             if self._unwritten_outcome is None:
-                self._not_started(job, error)
+                logger.info("printer %s: job %s waits: %s", self._name, job.id, error)
+                problems = [PROBLEMS[flag] for flag in error.flags if flag in PROBLEMS]
+                self._notify_problem(problems[0] if problems else "printer_off")
                 return False
             # The cable went between the mark and the first byte; from *sending* no way leads back to *queued*.
             self._uncertain(job, error)
@@ -188,11 +164,6 @@ class PrintWorker:
             self._unwritten_outcome()
             self._unwritten_outcome = None
             self._notify_job()
-
-    def _not_started(self, job: PrintJob, error: PrintNotStarted) -> None:
-        logger.info("printer %s: job %s waits: %s", self._name, job.id, error)
-        problems = [PROBLEMS[flag] for flag in error.flags if flag in PROBLEMS]
-        self._notify_problem(problems[0] if problems else "printer_off")
 
     def _uncertain(self, job: PrintJob, error: Exception) -> None:
         logger.warning("printer %s: job %s is uncertain: %s", self._name, job.id, error)

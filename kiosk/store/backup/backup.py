@@ -19,11 +19,10 @@ from functools import partial
 from pathlib import Path
 from time import sleep
 from typing import Final
-from urllib.parse import quote
 
 import msgspec
 
-from kiosk.base.files import chown_to_folder_owner, make_private, sync_folder, write_durably
+from kiosk.base.files import chown_to_folder_owner, flush_to_disk, make_private, sync_folder, write_durably
 from kiosk.store.backup import photos as backup_photos
 from kiosk.store.backup.kit.kit_files import SUFFIX as KIT
 from kiosk.store.backup.medium import (
@@ -37,7 +36,7 @@ from kiosk.store.backup.medium import (
 )
 from kiosk.store.backup.shared.settings import BackupSettings
 from kiosk.store.database.check import check_file
-from kiosk.store.database.connection import BUSY_TIMEOUT_MS
+from kiosk.store.database.connection import ALONE, connect_existing
 from kiosk.store.journal.series import SERIES_FILE, Series, SeriesMarker
 from kiosk.store.shared.errors import StoreError, translate_errors
 from kiosk.store.shared.records import Stamp
@@ -70,8 +69,6 @@ class FinishedBackup:
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """``photos`` go with it."""
-
     series: tuple[Series, ...]
     seq: int
     events: int
@@ -121,14 +118,17 @@ def _copy_companions(path: Path, manifest: BackupManifest, database: Path, keep:
         SeriesMarker(path).add_missing(station, SeriesMarker(database).used(station))
         make_private(*_backup_files(folder, station))
         copied = backup_photos.copy(photos, folder / "photos", manifest.photos)
-        return copied.new, prune(folder, station, keep), _damage_text(copied, photos)
+        damage = ""
+        if copied.broken:
+            damage = f"{len(copied.broken)} pictures in {photos} are damaged and were not copied; the first: "
+            damage += copied.broken[0]
+        return copied.new, prune(folder, station, keep), damage
     except (OSError, StoreError) as error:
         reason = _refused(error, folder, path) if isinstance(error, OSError) else error
         return 0, 0, f"The database is safe in {path}, but not what goes with it: {reason}"
 
 
 def _backup_files(folder: Path, station: str) -> Iterator[Path]:
-    """Everything that belongs to this station's backups."""
     yield from (folder / LOCK, folder / SERIES_FILE)
     for manifest in finished_manifests(folder, station):
         yield from (manifest, manifest.with_suffix(".db"), manifest.with_suffix(KIT))
@@ -150,17 +150,15 @@ def _require_room(database: Path, folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if free < need:
         raise BackupRefused(
+            "full",
             f"The backup medium {folder} is full: {free // _CHUNK} MB are free and {need // _CHUNK + 1} MB are needed. "
             "Free space on it, or exchange it.",
-            "full",
         )
 
 
 def _copy(database: Path, copy: Path) -> None:
-    """``mode=rw``: a database that is not there must not be made, and one that is may need its log's index rebuilt."""
-    address = f"file:{quote(str(database.absolute()))}?mode=rw"
     with (
-        closing(sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None)) as source,
+        closing(connect_existing(database)) as source,
         closing(sqlite3.connect(copy, isolation_level=None)) as target,
         copy.open("rb") as written,
     ):
@@ -171,7 +169,7 @@ def _copy(database: Path, copy: Path) -> None:
                 source.execute("BEGIN")
                 source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         except StoreError as error:
-            raise BackupRefused(str(error)) from error
+            raise BackupRefused("database", str(error)) from error
         steps = 0
 
         def pause_between_steps(status: int, remaining: int, total: int) -> None:
@@ -182,7 +180,7 @@ def _copy(database: Path, copy: Path) -> None:
             sleep(_PAUSE_S)
 
         source.backup(target, pages=_STEP_PAGES, progress=pause_between_steps)
-        os.fsync(written.fileno())
+        flush_to_disk(written)
 
 
 def _manifest(copy: Path, content: _Content, station: str, marker: SeriesMarker, stamp: Stamp) -> BackupManifest:
@@ -212,14 +210,14 @@ def _content(copy: Path, station: str, photos: Path) -> _Content:
         schema = check_file(copy, thorough=True, with_log=False, links=None)
     except StoreError as error:
         raise BackupRefused(
+            "copy",
             f"The copy in {copy.parent} is not whole, so it was thrown away: exchange the medium. When another medium "
             f"gives the same, the database itself is damaged: kiosk doctor tells. ({error.__cause__ or error})",
-            "copy",
         ) from error
-    with closing(sqlite3.connect(f"file:{quote(str(copy.absolute()))}?mode=ro&immutable=1", uri=True)) as connection:
+    with closing(connect_existing(copy, ALONE)) as connection:
         owner = connection.execute("SELECT station FROM station").fetchone()
         if owner != (station,):
-            raise BackupRefused(f"The database belongs to station {owner and owner[0]}, not to {station}.")
+            raise BackupRefused("database", f"The database belongs to station {owner and owner[0]}, not to {station}.")
         series = connection.execute("SELECT series, epoch FROM epoch ORDER BY number").fetchall()
         (events,) = connection.execute("SELECT count(*) FROM journal").fetchone()
         (seq,) = connection.execute("SELECT seq FROM journal ORDER BY position DESC LIMIT 1").fetchone()
@@ -234,7 +232,6 @@ def _content(copy: Path, station: str, photos: Path) -> _Content:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file in lower-case hex, read in pieces."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         for piece in iter(partial(file.read, _CHUNK), b""):
@@ -257,17 +254,11 @@ def _name(copy: Path, manifest: BackupManifest) -> Path:
     return path
 
 
-def _damage_text(copied: backup_photos.PhotoCopyResult, photos: Path) -> str:
-    if not copied.broken:
-        return ""
-    return f"{len(copied.broken)} pictures in {photos} are damaged and were not copied; the first: {copied.broken[0]}"
-
-
 def _refused(error: Exception, folder: Path, database: Path) -> BackupRefused:
     full = isinstance(error, OSError) and error.errno in _NO_ROOM
     if full or (isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF == _SQLITE_FULL):
-        return BackupRefused(f"The backup medium {folder} is full: free space on it, or exchange it.", "full")
+        return BackupRefused("full", f"The backup medium {folder} is full: free space on it, or exchange it.")
     return BackupRefused(
-        f"The backup of {database} to {folder} broke off ({error}): look at the medium and its cable, then try again.",
         "broke_off",
+        f"The backup of {database} to {folder} broke off ({error}): look at the medium and its cable, then try again.",
     )

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 from kiosk.domain.events import IntakeConfirmed, ParcelArrived, ParcelCollected
+from kiosk.store.database.connection import ALONE, address_of, connect_existing, reading
 from kiosk.store.shared.errors import PRIMARY_CODE, SQLITE_ERRORS, translate, translate_errors
 
 logger = logging.getLogger(__name__)
@@ -135,7 +135,7 @@ def _is_first_issue(body: bytes) -> bool:
 def _connect_both(database: Path, copy: Path) -> sqlite3.Connection:
     connection = _connect(database)
     try:
-        connection.execute("ATTACH ? AS copied", (_address(copy, "mode=ro&immutable=1"),))
+        connection.execute("ATTACH ? AS copied", (address_of(copy, ALONE),))
     except BaseException:
         connection.close()
         raise
@@ -143,12 +143,7 @@ def _connect_both(database: Path, copy: Path) -> sqlite3.Connection:
 
 
 def _connect(database: Path) -> sqlite3.Connection:
-    """Together with its log, when there is one; text as bytes, since a damaged page need not hold any."""
-    how = "mode=ro" if database.with_name(f"{database.name}-wal").exists() else "mode=ro&immutable=1"
-    connection = sqlite3.connect(_address(database, how), uri=True, timeout=_BUSY_S, isolation_level=None)
+    """Text as bytes, since a damaged page need not hold any."""
+    connection = connect_existing(database, reading(database), _BUSY_S)
     connection.text_factory = bytes
     return connection
-
-
-def _address(path: Path, how: str) -> str:
-    return f"file:{quote(str(path.absolute()))}?{how}"

@@ -21,6 +21,7 @@ import msgspec
 
 from kiosk.base.files import chown_to_folder_owner
 from kiosk.base.json_reader import Unreadable, reader
+from kiosk.base.refused import Refused
 from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.store.backup.kit.kit_files import drop_orphans
 from kiosk.store.backup.shared.settings import MAX_UUID_LENGTH, UUID
@@ -35,16 +36,12 @@ _BY_UUID: Final = Path("/dev/disk/by-uuid")
 _UDEV_KEY: Final = "E:ID_FS_UUID="
 
 
-class BackupRefused(StoreError):
+class BackupRefused(StoreError, Refused):
     """No backup was made, and the older ones are as they were; the text names the medium and the act.
 
     ``code`` says why in a word the screens have a sentence for: medium, same_disk, other, read_only, running, full,
     copy, broke_off, or database.
     """
-
-    def __init__(self, message: str, code: str = "database") -> None:
-        super().__init__(message)
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +76,6 @@ _manifest: Final = reader(msgspec.json.Decoder(BackupManifest))
 
 
 def read_manifest(path: Path) -> BackupManifest:
-    """The manifest in a ``.json`` file. Raises StoreError for one nobody can read."""
     try:
         manifest = _manifest(path.read_bytes())
     except (OSError, Unreadable) as error:
@@ -93,7 +89,6 @@ def read_manifest(path: Path) -> BackupManifest:
 
 
 def finished_manifests(folder: Path, station: str) -> list[Path]:
-    """The manifests of this station's finished backups, oldest first. Raises OSError when the medium is gone."""
     names = sorted(path.name for path in folder.iterdir())
     own_names = [name for name in names if (match := MANIFEST_NAME.fullmatch(name)) and match[1] == station]
     return [folder / name for name in own_names if (folder / name).with_suffix(".db").is_file()]
@@ -158,25 +153,25 @@ def check_medium(folder: Path, database: Path, *, same_disk: bool, uuid: str = "
     """Raises BackupRefused unless a backup of ``database`` may be made here. ``uuid``: on this medium alone."""
     if not folder.is_dir():
         raise BackupRefused(
-            f"The backup medium is missing: there is no folder {folder}. Plug it in and mount it.", "medium"
+            "medium", f"The backup medium is missing: there is no folder {folder}. Plug it in and mount it."
         )
     if not same_disk and disk_of(folder) == disk_of(database):
         raise BackupRefused(
+            "same_disk",
             f"The folder {folder} is on the same disk as the database {database}: a backup on the same card is none, "
             "it is lost together with it. Plug in a second medium and mount it there (or give --same-disk to try it).",
-            "same_disk",
         )
     if is_other_medium(folder, uuid):
         found = uuid_of(folder)
         raise BackupRefused(
+            "other",
             f"The medium at {folder} is not the one of this station: its UUID is {found or 'not known'}, and {uuid} is "
             "set. Nothing was written to it. Plug in the right one, or, to take this one from now on, type as "
             "administrator: kiosk backup --bind",
-            "other",
         )
     if not os.access(folder, os.W_OK | os.X_OK):
         raise BackupRefused(
-            f"The backup medium {folder} cannot be written: look at its write lock and its owner.", "read_only"
+            "read_only", f"The backup medium {folder} cannot be written: look at its write lock and its owner."
         )
 
 
@@ -189,6 +184,6 @@ def backup_lock(folder: Path) -> Iterator[None]:
             flock(lock, LOCK_EX | LOCK_NB)
         except BlockingIOError:
             raise BackupRefused(
-                f"Another backup is being made in {folder}: wait until it has ended.", "running"
+                "running", f"Another backup is being made in {folder}: wait until it has ended."
             ) from None
         yield

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiosk.base.files import chown_to_folder_owner, open_regular
+from kiosk.base.files import chown_to_folder_owner, flush_to_disk, open_regular
 
 _PICTURE = re.compile(r"[0-9a-f]{64}\.jpg")
 
@@ -63,8 +63,7 @@ def _write(content: bytes, target: Path) -> None:
         # Root may write here, in a folder of another user's: through no link. FAT would refuse a chmod afterwards.
         with open(partial, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            flush_to_disk(file)
         chown_to_folder_owner(partial)
         partial.replace(target)
     except OSError:

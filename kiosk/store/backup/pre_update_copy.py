@@ -7,20 +7,18 @@ or sends anything. So it stays in its epoch, where a backup that is brought back
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
-from kiosk.base.files import chown_to_folder_owner, sync_folder, write_synced
+from kiosk.base.files import chown_to_folder_owner, flush_to_disk, sync_folder, write_synced
 from kiosk.store.backup.backup import sha256_of
 from kiosk.store.backup.changes_since_copy import written_since
 from kiosk.store.backup.restore import lock_exclusively
 from kiosk.store.database.check import check_file
-from kiosk.store.database.connection import LOG_FILES
+from kiosk.store.database.connection import LOG_FILES, connect_existing
 from kiosk.store.shared.errors import SQLITE_ERRORS, StoreError, translate_errors
 
 logger = logging.getLogger(__name__)
@@ -102,7 +100,7 @@ class PreUpdateCopy:
             staged.unlink(missing_ok=True)
             shutil.copyfile(self._copy, staged)
             with staged.open("rb") as file:
-                os.fsync(file.fileno())
+                flush_to_disk(file)
             self._require_whole(staged, sha256)
         except (OSError, StoreError) as error:
             return None, str(error)
@@ -121,25 +119,19 @@ class PreUpdateCopy:
 
 
 def _copy_pages(database: Path, copy: Path) -> None:
-    """``mode=rw``: a database that is not there must not be made, and a log that is must be read with it."""
     write_synced(copy, b"")
     with (
-        closing(_connect(database)) as source,
+        closing(connect_existing(database, timeout_s=_BUSY_S)) as source,
         closing(sqlite3.connect(copy, isolation_level=None)) as target,
         copy.open("rb") as written,
     ):
         target.execute("PRAGMA journal_mode = OFF")
         target.execute("PRAGMA synchronous = OFF")
         source.backup(target)
-        os.fsync(written.fileno())
+        flush_to_disk(written)
 
 
 def _fold_log(database: Path) -> None:
     """A database that SQLite cannot read is about to be replaced anyway."""
-    with suppress(*SQLITE_ERRORS), closing(_connect(database)) as connection:
+    with suppress(*SQLITE_ERRORS), closing(connect_existing(database, timeout_s=_BUSY_S)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-def _connect(database: Path) -> sqlite3.Connection:
-    address = f"file:{quote(str(database.absolute()))}?mode=rw"
-    return sqlite3.connect(address, uri=True, timeout=_BUSY_S, isolation_level=None)

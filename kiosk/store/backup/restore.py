@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -19,7 +18,7 @@ from fcntl import LOCK_EX, LOCK_NB, lockf
 from pathlib import Path
 from typing import Final
 
-from kiosk.base.files import chown_to_folder_owner, sync_folder, write_durably
+from kiosk.base.files import chown_to_folder_owner, flush_to_disk, sync_folder, write_durably
 from kiosk.domain.identifiers import SERIES_LETTERS
 from kiosk.store.backup import photos as backup_photos
 from kiosk.store.backup.backup import sha256_of
@@ -74,8 +73,6 @@ class RestoreResult:
 
 @dataclass(frozen=True, slots=True)
 class RestoreOptions:
-    """What a restore cannot find on the card or the medium."""
-
     newest_letter: str | None = None  # The letter on the newest paper receipt, for a card without its `receipt-series`
     new_epoch: Callable[[], str] = random_epoch
 
@@ -196,8 +193,7 @@ def _copy_in(backup: Path, copy: Path, manifest: BackupManifest | None) -> None:
         while piece := source.read(_CHUNK):
             digest.update(piece)
             target.write(piece)
-        target.flush()
-        os.fsync(target.fileno())
+        flush_to_disk(target)
     chown_to_folder_owner(copy)
     if manifest is not None and digest.hexdigest() != manifest.sha256:
         raise _altered(backup)
@@ -316,8 +312,7 @@ def _swap(copy: Path, database: Path) -> Path | None:
 def _copy_durably(source: Path, target: Path) -> None:
     with source.open("rb") as file, target.open("wb") as copy:
         shutil.copyfileobj(file, copy)
-        copy.flush()
-        os.fsync(copy.fileno())
+        flush_to_disk(copy)
     chown_to_folder_owner(target)
     sync_folder(target.parent)
 

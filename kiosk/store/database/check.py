@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 from sqlalchemy import CheckConstraint, Connection, Table, false, literal, or_, select, text
 
-from kiosk.store.database.connection import BUSY_TIMEOUT_MS, Connect, engine_for
+from kiosk.store.database.connection import ALONE, Connect, connect_existing, engine_for, reading
 from kiosk.store.database.schema import APPLICATION_ID, SCHEMA_VERSION, metadata
-from kiosk.store.journal import epoch_rows, journal
+from kiosk.store.journal import journal
 from kiosk.store.shared.errors import PRIMARY_CODE, DatabaseNewer, StoreError, damaged, translate_errors
 
 LINKS_AT_START: Final = 200  # Newest events whose hashes are checked at every start; `Journal.verify` checks all
@@ -33,13 +31,15 @@ def check_file(path: Path, *, thorough: bool, with_log: bool = True, links: int 
     if not path.is_file():
         raise StoreError(f"The database {path} cannot be opened: it is no file. Check the path in the settings.")
     _require_header(path)
-    connect = _connect_read_only if with_log else _connect_alone
-    with _read_only(path, connect) as raw:
+    how = reading(path) if with_log else ALONE
+    with translate_errors(path), closing(connect_existing(path, how)) as raw:
         version = _version(raw, path)
         if thorough:
-            _check_pages(raw, path)
+            found = raw.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if found != "ok":
+                raise damaged(path, " ".join(str(found).split()))
     if thorough and version == SCHEMA_VERSION:
-        _check_content(path, connect, links)
+        _check_content(path, lambda file: connect_existing(file, how), links)
     return version
 
 
@@ -49,7 +49,7 @@ def _require_header(path: Path) -> None:
     Without its log it may well look torn, in the middle of a checkpoint or after a power cut: that is no finding.
     """
     try:
-        with closing(_connect_alone(path)) as alone:
+        with closing(connect_existing(path, ALONE)) as alone:
             alone.execute("PRAGMA application_id").fetchone()
     except sqlite3.Error as error:
         if error.sqlite_errorcode & PRIMARY_CODE == sqlite3.SQLITE_NOTADB:
@@ -67,12 +67,6 @@ def _version(raw: sqlite3.Connection, path: Path) -> int:
             "Nothing was changed."
         )
     return int(version)
-
-
-def _check_pages(raw: sqlite3.Connection, path: Path) -> None:
-    found = raw.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if found != "ok":
-        raise damaged(path, " ".join(str(found).split()))
 
 
 def _check_content(path: Path, connect: Connect, links: int | None) -> None:
@@ -99,36 +93,9 @@ def _check_rules(connection: Connection, path: Path, table: Table) -> None:
 
 
 def _check_acknowledged(connection: Connection, path: Path) -> None:
-    epoch = epoch_rows.newest(connection)
+    epoch = journal.newest_epoch(connection)
     if epoch is None:
         return
     last = journal.last_seq(connection, epoch.number)
     if last == 0 or epoch.acked_upto > last:
         raise damaged(path, f"events are missing: {epoch.acked_upto} are acknowledged, {last} are here")
-
-
-@contextmanager
-def _read_only(path: Path, connect: Connect) -> Iterator[sqlite3.Connection]:
-    with translate_errors(path):
-        connection = connect(path)
-        try:
-            yield connection
-        finally:
-            connection.close()
-
-
-def _connect_read_only(path: Path) -> sqlite3.Connection:
-    """With a log beside it the file is read together with the log; without one no file at all is made (immutable).
-
-    Nobody else has it open in the second case: a log is there as long as any connection is.
-    """
-    return _connect(path, "mode=ro") if path.with_name(f"{path.name}-wal").exists() else _connect_alone(path)
-
-
-def _connect_alone(path: Path) -> sqlite3.Connection:
-    return _connect(path, "mode=ro&immutable=1")
-
-
-def _connect(path: Path, how: str) -> sqlite3.Connection:
-    uri = f"file:{quote(str(path.absolute()))}?{how}"
-    return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False)

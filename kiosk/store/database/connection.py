@@ -6,13 +6,15 @@ process wrote in between. The reader does not wait for a memory card that is bus
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.dialects import registry
@@ -20,8 +22,8 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.util import LRUCache
 
-from kiosk.store.database.reserve import Reserve
-from kiosk.store.shared.errors import PRIMARY_CODE, DiskFull, StoreError, translate_errors
+from kiosk.base.files import chown_to_folder_owner
+from kiosk.store.shared.errors import PRIMARY_CODE, DiskFull, StoreError, disk_full, translate_errors
 
 T = TypeVar("T")
 Connect = Callable[[Path], sqlite3.Connection]
@@ -35,6 +37,10 @@ LOG_FILES: Final = ("-wal", "-shm")  # What SQLite keeps beside an open database
 # About 1 MB of write-ahead log: a page changed by many commits is copied into the database once.
 AUTOCHECKPOINT_PAGES: Final = 1000
 
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+ALONE: Final = "mode=ro&immutable=1"  # The file as it lies, whatever log is beside it
+
 PRAGMAS: Final = (
     f"PRAGMA page_size = {PAGE_SIZE}",
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
@@ -47,8 +53,27 @@ PRAGMAS: Final = (
 )
 
 
+def address_of(path: Path, how: str) -> str:
+    """``how`` are parameters of SQLite (https://www.sqlite.org/uri.html)."""
+    return f"file:{quote(str(path.absolute()))}?{how}"
+
+
+def connect_existing(path: Path, how: str = "mode=rw", timeout_s: float = BUSY_TIMEOUT_MS / 1000) -> sqlite3.Connection:
+    """With ``mode=rw`` a database that is not there is not made, and one that is gets its log's index rebuilt."""
+    return sqlite3.connect(
+        address_of(path, how), uri=True, timeout=timeout_s, isolation_level=None, check_same_thread=False
+    )
+
+
+def reading(path: Path) -> str:
+    """How to read a file together with its log, when there is one.
+
+    Without a log nobody has it open: it is read as it lies, or SQLite would make a log beside it.
+    """
+    return "mode=ro" if path.with_name(f"{path.name}-wal").exists() else ALONE
+
+
 def connect(path: Path, factory: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
-    """A connection with the station's settings; transactions are begun by hand only (``isolation_level`` None)."""
     connection = sqlite3.connect(
         path, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False, factory=factory
     )
@@ -119,6 +144,44 @@ def _try_to_begin(raw: Any) -> None:
         raw.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
 
 
+class Reserve:
+    """``size`` bytes held in ``.reserve`` beside the database; 0 holds nothing. A full disk gets them back, so that
+    open work can still be finished.
+    """
+
+    def __init__(self, database: Path, size: int) -> None:
+        self._database = database
+        self._file = database.with_name(".reserve")
+        self._size = size
+
+    def hold(self) -> None:
+        """Make sure the reserve is there. Raises DiskFull when there is no room for it, StoreError otherwise."""
+        if self._size == 0 or self._held():
+            return
+        try:
+            with self._file.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, self._size)
+            chown_to_folder_owner(self._file)
+        except OSError as error:
+            with suppress(OSError):
+                self._file.unlink()
+            if error.errno in _NO_ROOM:
+                raise disk_full(self._database) from error
+            raise StoreError(
+                f"The reserve {self._file} cannot be written ({error.strerror}): check the disk."
+            ) from error
+
+    def release(self) -> bool:
+        """Give the room back to the disk; false when there was none to give."""
+        if not self._held():
+            return False
+        self._file.unlink(missing_ok=True)
+        return True
+
+    def _held(self) -> bool:
+        return self._file.exists() and self._file.stat().st_size >= self._size
+
+
 class Database:
     """The two connections of this process; every method may be called from any thread."""
 
@@ -131,6 +194,7 @@ class Database:
         self._reader = engine_for(path, connect, "BEGIN")
         self._data_version: int | None = None
         self._closed = False
+        self._rehearsal: Connection | None = None
         with suppress(StoreError):  # a full disk must not keep the station from acknowledging what it has
             reserve.hold()
 
@@ -143,6 +207,8 @@ class Database:
         """
         with self._write_lock:
             self._require_open()
+            if self._rehearsal is not None:
+                return work(self._rehearsal)
             if not finishing:
                 self._reserve.hold()
             try:
@@ -152,8 +218,21 @@ class Database:
                     raise
                 return self._transaction(work)
 
+    @contextmanager
+    def rehearsal(self) -> Iterator[None]:
+        """What is written inside is one transaction, and taken back at the end. Raises StoreError."""
+        with self._write_lock:
+            self._require_open()
+            self._reserve.hold()
+            with translate_errors(self.path), self._writer.connect() as connection, connection.begin() as transaction:
+                self._rehearsal = connection
+                try:
+                    yield
+                finally:
+                    self._rehearsal = None
+                    transaction.rollback()
+
     def read(self, work: Callable[[Connection], T]) -> T:
-        """Run ``work`` on one consistent state of the database."""
         with self._read_lock:
             self._require_open()
             with translate_errors(self.path), self._reader.begin() as connection:

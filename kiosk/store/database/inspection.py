@@ -11,11 +11,11 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 import msgspec
 
 from kiosk.domain.catalog import Catalog
+from kiosk.store.database.connection import connect_existing, reading
 from kiosk.store.shared.errors import translate_errors
 
 SQLITE_VERSION: Final = sqlite3.sqlite_version
@@ -70,22 +70,13 @@ class EventSummary:
 
 @contextmanager
 def open_read_only(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that cannot write, on one unchanging state. Raises StoreError.
-
-    Without a log nobody has the database open: it is read as it lies, or SQLite would make one beside it.
-    """
-    how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
-    address = f"file:{quote(str(path.absolute()))}?{how}"
-    with (
-        translate_errors(path),
-        closing(sqlite3.connect(address, uri=True, timeout=_BUSY_S, isolation_level=None)) as connection,
-    ):
+    """A connection that cannot write, on one unchanging state. Raises StoreError."""
+    with translate_errors(path), closing(connect_existing(path, reading(path), _BUSY_S)) as connection:
         connection.execute("BEGIN")
         yield connection
 
 
 def inspect_database(path: Path) -> DatabaseSummary | None:
-    """The state of the database; None when it is a new one without an epoch. Raises StoreError."""
     with open_read_only(path) as connection:
         epochs = _epochs(connection)
         if not epochs:
@@ -108,21 +99,19 @@ def inspect_database(path: Path) -> DatabaseSummary | None:
 
 
 def all_epochs(path: Path) -> list[EpochSummary]:
-    """Every life of the database, oldest first. Raises StoreError."""
     with open_read_only(path) as connection:
         return _epochs(connection)
 
 
 def event_counters(path: Path) -> dict[str, int]:
-    """The event counters by name. Raises StoreError."""
     with open_read_only(path) as connection:
         return dict(connection.execute("SELECT name, value FROM metrology_counter").fetchall())
 
 
 def row_counts(path: Path) -> dict[str, int]:
-    """How many rows each table has. Raises StoreError."""
     with open_read_only(path) as connection:
-        return {name: _one(connection, f'SELECT count(*) FROM "{name}"') for name in _tables(connection)}  # noqa: S608
+        tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").fetchall()
+        return {name: _one(connection, f'SELECT count(*) FROM "{name}"') for (name,) in tables}  # noqa: S608
 
 
 def last_events(path: Path, limit: int = _LAST_EVENTS) -> list[EventSummary]:
@@ -176,10 +165,6 @@ def _pin_keys(connection: sqlite3.Connection) -> dict[str, int]:
     rows = connection.execute("SELECT pin_hash FROM clerk WHERE active = 1 AND pin_hash <> ''")
     found = (re.match(r"\$keyed\$([0-9a-f]{16})\$", str(pin_hash)) for (pin_hash,) in rows)
     return dict(Counter(match[1] for match in found if match))
-
-
-def _tables(connection: sqlite3.Connection) -> list[str]:
-    return [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")]
 
 
 def _one(connection: sqlite3.Connection, query: str) -> Any:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, insert
 
-import kiosk.store.database.scale_schema  # noqa: F401 - its tables are some of `metadata`
 from kiosk.store.database.check import check_file
 from kiosk.store.database.connection import connect, engine_for
 from kiosk.store.database.schema import APPLICATION_ID, SCHEMA_VERSION, metadata
@@ -69,14 +68,12 @@ def _write(path: Path, change: Callable[[Connection], None]) -> None:
                 change(connection)
                 connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
             with engine.connect() as connection:
-                _fold_log(connection.connection.driver_connection)
+                # Out of the write-ahead log into the file: its header then tells its version to any reader.
+                bare = connection.connection.driver_connection
+                assert bare is not None
+                bare.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         engine.dispose()
-
-
-def _fold_log(raw: object) -> None:
-    """Move everything from the write-ahead log into the file: its header then tells its version to any reader."""
-    raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[attr-defined]
 
 
 def main(arguments: list[str] | None = None) -> int:

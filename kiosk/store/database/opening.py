@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from kiosk.base.files import chown_to_folder_owner, sync_folder
+from kiosk.base.files import chown_to_folder_owner, flush_to_disk, sync_folder
 from kiosk.store.database.check import check_file
 from kiosk.store.database.connection import Connect, connect
 from kiosk.store.database.migrate import create
@@ -25,7 +25,6 @@ _MIGRATION_SECONDS: Final = 600.0
 
 
 def random_epoch() -> str:
-    """16 hex digits."""
     return secrets.token_hex(8)
 
 
@@ -67,7 +66,7 @@ def _create(path: Path, template: Path | None) -> None:
     else:
         shutil.copyfile(template, building)
     with building.open("rb") as file:
-        os.fsync(file.fileno())
+        flush_to_disk(file)
     chown_to_folder_owner(building)
     building.replace(path)
     sync_folder(path.parent)

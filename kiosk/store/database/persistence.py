@@ -87,7 +87,6 @@ def _statfs_type(path: Path) -> int:
 
 
 def _memory_disk(path: Path) -> str:
-    """A disk that is made of memory."""
     device = path.stat().st_dev
     try:
         name = (_BLOCK_DEVICES / f"{os.major(device)}:{os.minor(device)}").resolve(strict=True).name

@@ -22,6 +22,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.schema import SchemaItem
 
 # `PRAGMA user_version` of a file that fits this code: the number of the newest migration, counted from 1.
 SCHEMA_VERSION: Final = 1
@@ -38,17 +39,24 @@ SERIES_SIZE: Final = 1_000_000
 
 metadata = MetaData()
 
-station = Table(
+
+def _table(name: str, *items: SchemaItem) -> Table:
+    return Table(name, metadata, *items, sqlite_strict=True)
+
+
+def _rowless(name: str, *items: SchemaItem) -> Table:
+    """One that is its own index: rows are found by their whole primary key alone."""
+    return Table(name, metadata, *items, sqlite_strict=True, sqlite_with_rowid=False)
+
+
+station = _table(
     "station",
-    metadata,
     Column("id", Integer, CheckConstraint("id = 1", name="one_station"), primary_key=True),
     Column("station", Text, nullable=False),
-    sqlite_strict=True,
 )
 
-epoch = Table(
+epoch = _table(
     "epoch",
-    metadata,
     Column("number", Integer, primary_key=True),
     Column("epoch", Text, nullable=False, unique=True),
     Column("series", Text, nullable=False, unique=True),
@@ -58,12 +66,10 @@ epoch = Table(
     CheckConstraint("length(epoch) = 16", name="epoch_length"),
     CheckConstraint("length(series) = 1", name="series_length"),
     CheckConstraint("acked_upto >= 0", name="acked_upto_positive"),
-    sqlite_strict=True,
 )
 
-journal = Table(
+journal = _table(
     "journal",
-    metadata,
     Column("position", Integer, primary_key=True),
     Column("epoch", Integer, ForeignKey("epoch.number"), nullable=False),
     Column("seq", Integer, nullable=False),
@@ -73,32 +79,25 @@ journal = Table(
     CheckConstraint("position = epoch * 4294967296 + seq", name="position_of_epoch_and_seq"),
     CheckConstraint("seq BETWEEN 1 AND 2147483647", name="seq_range"),
     CheckConstraint("length(sha256) = 64", name="sha256_length"),
-    sqlite_strict=True,
 )
 
-quarantined = Table(
+quarantined = _rowless(
     "quarantined",
-    metadata,
     Column("epoch", Integer, ForeignKey("epoch.number"), primary_key=True),
     Column("seq", Integer, primary_key=True),
-    sqlite_with_rowid=False,
-    sqlite_strict=True,
 )
 
-catalog_version = Table(
+catalog_version = _table(
     "catalog_version",
-    metadata,
     Column("version", Integer, primary_key=True),
     Column("sha256", Text, nullable=False),
     Column("content", LargeBinary, nullable=False),
     Column("imported_at", Text, nullable=False),
     CheckConstraint("version >= 1", name="version_from_one"),
-    sqlite_strict=True,
 )
 
-intake = Table(
+intake = _table(
     "intake",
-    metadata,
     Column("number", Integer, primary_key=True),
     Column("receipt", Text, nullable=False),
     Column("state", Text, nullable=False),
@@ -129,12 +128,10 @@ intake = Table(
     CheckConstraint("(state = 'confirmed') = (token IS NOT NULL)", name="confirmed_with_a_token"),
     CheckConstraint("(state = 'confirmed') = (net_g > 0)", name="confirmed_with_goods"),
     CheckConstraint("(state = 'confirmed') = (certificate_kind IS NOT NULL)", name="confirmed_with_a_certificate"),
-    sqlite_strict=True,
 )
 
-intake_line = Table(
+intake_line = _rowless(
     "intake_line",
-    metadata,
     Column("intake", Integer, ForeignKey("intake.number"), primary_key=True),
     Column("bag", Integer, primary_key=True),
     Column("gross_g", Integer, nullable=False),
@@ -151,25 +148,20 @@ intake_line = Table(
     CheckConstraint("tare_g >= 0 AND net_g > 0 AND net_g = gross_g - tare_g", name="net_is_gross_minus_tare"),
     CheckConstraint("amount_fen >= 0", name="money_not_negative"),
     CheckConstraint("tare_source IN ('preset', 'weighed')", name="tare_source_known"),
-    sqlite_with_rowid=False,
-    sqlite_strict=True,
 )
 
-lot = Table(
+lot = _table(
     "lot",
-    metadata,
     Column("intake", Integer, ForeignKey("intake.number"), primary_key=True),
     Column("lot", Text, nullable=False),
     Column("product", Text, nullable=False),
     Column("owner", Text, nullable=False),
     Column("net_g", Integer, nullable=False),
     CheckConstraint("net_g > 0", name="lot_with_goods"),
-    sqlite_strict=True,
 )
 
-void = Table(
+void = _table(
     "void",
-    metadata,
     Column("intake", Integer, ForeignKey("intake.number"), primary_key=True),
     Column("reason", Text, nullable=False),
     Column("actor", Text, nullable=False),
@@ -178,12 +170,10 @@ void = Table(
     Column("position", Integer, ForeignKey("journal.position"), nullable=False),
     Column("voided_at", Text, nullable=False),
     CheckConstraint("actor <> witness", name="two_people"),
-    sqlite_strict=True,
 )
 
-print_job = Table(
+print_job = _table(
     "print_job",
-    metadata,
     Column("id", Integer, primary_key=True),
     Column("intake", Integer, ForeignKey("intake.number")),
     Column("about", Text),
@@ -206,33 +196,26 @@ print_job = Table(
     CheckConstraint("printer IN ('label', 'receipt')", name="printer_known"),
     CheckConstraint("state IN ('queued', 'sending', 'printed', 'unknown', 'cancelled')", name="state_known"),
     CheckConstraint("bag >= 0 AND attempts >= 0 AND copy >= 0", name="counts_not_negative"),
-    sqlite_strict=True,
 )
 Index("print_job_intake", print_job.c.intake, sqlite_where=print_job.c.intake.is_not(None))
 Index("print_job_open", print_job.c.state, sqlite_where=print_job.c.state != text("'printed'"))
 
-scanned_bag = Table(
+scanned_bag = _rowless(
     "scanned_bag",
-    metadata,
     Column("intake", Integer, primary_key=True),
     Column("bag", Integer, primary_key=True),
     Column("scanned_at", Text, nullable=False),
     Column("print_job", Integer, ForeignKey("print_job.id")),
     ForeignKeyConstraint(["intake", "bag"], ["intake_line.intake", "intake_line.bag"]),
-    sqlite_with_rowid=False,
-    sqlite_strict=True,
 )
 
-scan_requests = Table(
+scan_requests = _table(
     "asked_bags",
-    metadata,
     Column("intake", Integer, ForeignKey("intake.number"), primary_key=True),
-    sqlite_strict=True,
 )
 
-crate = Table(
+crate = _table(
     "crate",
-    metadata,
     Column("number", Integer, primary_key=True),
     Column("intake", Integer, ForeignKey("lot.intake"), nullable=False),
     Column("place", Integer, nullable=False),
@@ -243,23 +226,18 @@ crate = Table(
     CheckConstraint("number % 1000000 > 0", name="counter_from_one"),
     CheckConstraint("place > 0", name="place_from_one"),
     CheckConstraint("length(sscc) = 18", name="sscc_length"),
-    sqlite_strict=True,
 )
 
-crate_bag = Table(
+crate_bag = _rowless(
     "crate_bag",
-    metadata,
     Column("intake", Integer, primary_key=True),
     Column("bag", Integer, primary_key=True),
     Column("crate", Integer, ForeignKey("crate.number"), nullable=False),
     ForeignKeyConstraint(["intake", "bag"], ["intake_line.intake", "intake_line.bag"]),
-    sqlite_with_rowid=False,
-    sqlite_strict=True,
 )
 
-photo = Table(
+photo = _rowless(
     "photo",
-    metadata,
     Column("intake", Integer, ForeignKey("lot.intake"), primary_key=True),
     Column("sha256", Text, primary_key=True),
     Column("shot", Integer, nullable=False),
@@ -303,8 +281,6 @@ photo = Table(
     CheckConstraint(
         "likeness IS NULL OR (length(likeness) = 16 AND position IS NOT NULL)", name="likeness_of_an_accepted_shot"
     ),
-    sqlite_with_rowid=False,
-    sqlite_strict=True,
 )
 Index(
     "photo_unsent",
@@ -313,21 +289,18 @@ Index(
 )
 Index("photo_unjudged", photo.c.sha256, sqlite_where=photo.c.judged == text("0"))
 
-listing = Table(
+listing = _table(
     "listing",
-    metadata,
     Column("intake", Integer, ForeignKey("lot.intake"), primary_key=True),
     Column("drafted_at", Text, nullable=False),
     Column("pack_g", Integer),
     Column("grade", Text),
     Column("position", Integer, ForeignKey("journal.position")),
     CheckConstraint("pack_g > 0 AND (pack_g IS NULL) = (grade IS NULL)", name="chosen_together"),
-    sqlite_strict=True,
 )
 
-listing_photo = Table(
+listing_photo = _rowless(
     "listing_photo",
-    metadata,
     Column("intake", Integer, ForeignKey("listing.intake"), primary_key=True),
     Column("sha256", Text, primary_key=True),
     Column("place", Integer, nullable=False),
@@ -335,22 +308,17 @@ listing_photo = Table(
     ForeignKeyConstraint(["intake", "sha256"], ["photo.intake", "photo.sha256"]),
     CheckConstraint("place > 0", name="place_from_one"),
     CheckConstraint("left_out IN (0, 1)", name="yes_or_no"),
-    sqlite_with_rowid=False,
-    sqlite_strict=True,
 )
 
-delivery = Table(
+delivery = _table(
     "delivery",
-    metadata,
     Column("number", Integer, primary_key=True),
     Column("opened_at", Text, nullable=False),
     Column("closed_at", Text),
-    sqlite_strict=True,
 )
 
-parcel = Table(
+parcel = _table(
     "parcel",
-    metadata,
     Column("number", Integer, primary_key=True),
     Column("waybill_sha256", LargeBinary, nullable=False),
     Column("waybill", Text),
@@ -394,7 +362,6 @@ parcel = Table(
     CheckConstraint("phone_last4 GLOB '[0-9][0-9][0-9][0-9]'", name="four_digits"),
     CheckConstraint("expected IN (0, 1) AND surplus IN (0, 1) AND damaged IN (0, 1)", name="yes_or_no"),
     CheckConstraint("expected + surplus < 2 AND code_no >= 0", name="expected_or_surplus"),
-    sqlite_strict=True,
 )
 Index("parcel_waybill", parcel.c.waybill_sha256)
 Index("parcel_state", parcel.c.state)
@@ -405,18 +372,15 @@ Index(
     sqlite_where=parcel.c.shelf.is_not(None) & (parcel.c.state != text("'lost'")),
 )
 
-manifest = Table(
+manifest = _table(
     "manifest",
-    metadata,
     Column("number", Integer, primary_key=True),
     Column("handed_over_at", Text, nullable=False),
     CheckConstraint("number % 1000000 > 0", name="counter_from_one"),
-    sqlite_strict=True,
 )
 
-tote = Table(
+tote = _table(
     "tote",
-    metadata,
     Column("number", Integer, primary_key=True),
     Column("seal", Integer, nullable=False, unique=True),
     Column("packed_at", Text, nullable=False),
@@ -424,20 +388,16 @@ tote = Table(
     Column("manifest", Integer, ForeignKey("manifest.number")),
     CheckConstraint("number % 1000000 > 0 AND seal % 1000000 > 0", name="counters_from_one"),
     CheckConstraint("unpacked_at IS NULL OR manifest IS NULL", name="opened_or_handed_over"),
-    sqlite_strict=True,
 )
 
-tote_parcel = Table(
+tote_parcel = _table(
     "tote_parcel",
-    metadata,
     Column("parcel", Integer, ForeignKey("parcel.number"), primary_key=True),
     Column("tote", Integer, ForeignKey("tote.number"), nullable=False),
-    sqlite_strict=True,
 )
 
-clerk = Table(
+clerk = _table(
     "clerk",
-    metadata,
     Column("number", Integer, primary_key=True),
     Column("name", Text, nullable=False),
     Column("role", Text, nullable=False),
@@ -446,28 +406,112 @@ clerk = Table(
     CheckConstraint("number BETWEEN 1 AND 9999", name="number_range"),
     CheckConstraint("role IN ('clerk', 'technician')", name="role_known"),
     CheckConstraint("active IN (0, 1)", name="yes_or_no"),
-    sqlite_strict=True,
 )
 
-lockout = Table(
+lockout = _rowless(
     "lockout",
-    metadata,
     Column("scope", Text, primary_key=True),
     Column("failures", Text, nullable=False),
     Column("wait_ms", Integer, nullable=False),
     Column("boot_id", Text, nullable=False),
     Column("monotonic_ms", Integer, nullable=False),
     CheckConstraint("wait_ms >= 0 AND monotonic_ms >= 0", name="times_not_negative"),
-    sqlite_with_rowid=False,
-    sqlite_strict=True,
 )
 
-day = Table(
+day = _table(
     "day",
-    metadata,
     Column("number", Integer, primary_key=True),
     Column("position", Integer, ForeignKey("journal.position"), nullable=False),
     Column("next_intake", Integer, nullable=False),
     Column("closed_at", Text, nullable=False),
-    sqlite_strict=True,
 )
+
+# The scale: event counters, what a weighing was worth, its raw frames, checks, unbooked loads
+
+metrology_counter = _rowless(
+    "metrology_counter",
+    Column("name", Text, primary_key=True),
+    Column("value", Integer, nullable=False),
+    Column("sha256", Text),
+    CheckConstraint("name IN ('scale_profile', 'tare_library', 'clock')", name="name_known"),
+    CheckConstraint("value >= 0", name="value_not_negative"),
+    CheckConstraint("length(sha256) = 64", name="sha256_length"),
+)
+
+intake_scale = _table(
+    "intake_scale",
+    Column("intake", Integer, ForeignKey("intake.number"), primary_key=True),
+    Column("trade", Integer),
+    Column("check_state", Text, nullable=False),
+    Column("verification", Text, nullable=False),
+    Column("scale_profile", Integer, nullable=False),
+    Column("tare_library", Integer, nullable=False),
+    Column("clock", Integer, nullable=False),
+    Column("serial_no", Text, nullable=False),
+    CheckConstraint("trade IN (0, 1)", name="yes_or_no"),
+    CheckConstraint("check_state IN ('none', 'passed', 'failed', 'late')", name="check_known"),
+    CheckConstraint("verification IN ('none', 'valid', 'expired', 'unjudged')", name="verification_known"),
+    CheckConstraint("scale_profile >= 0 AND tare_library >= 0 AND clock >= 0", name="counters_not_negative"),
+)
+
+weighing_frames = _rowless(
+    "weighing_frames",
+    Column("intake", Integer, primary_key=True),
+    Column("bag", Integer, primary_key=True),
+    Column("sha256", Text, nullable=False),
+    Column("frames", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["intake", "bag"], ["intake_line.intake", "intake_line.bag"]),
+    CheckConstraint("length(sha256) = 64", name="sha256_length"),
+    CheckConstraint("length(frames) BETWEEN 3 AND 4096", name="frames_bounded"),
+)
+
+scale_check = _table(
+    "scale_check",
+    Column("number", Integer, primary_key=True),
+    Column("expected_g", Integer, nullable=False),
+    Column("read_g", Integer, nullable=False),
+    Column("allowed_g", Integer, nullable=False),
+    Column("passed", Integer, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("frames", LargeBinary),
+    Column("frames_sha256", Text),
+    Column("position", Integer, ForeignKey("journal.position"), nullable=False),
+    Column("checked_at", Text, nullable=False),
+    Column("local_date", Text),
+    Column("clock", Text, nullable=False),
+    Column("boot_id", Text, nullable=False),
+    Column("monotonic_ms", Integer, nullable=False),
+    CheckConstraint("expected_g > 0 AND allowed_g > 0", name="masses_positive"),
+    CheckConstraint("passed = (abs(read_g - expected_g) <= allowed_g)", name="passed_within_the_allowed"),
+    CheckConstraint("clock IN ('synced', 'restored', 'unset')", name="clock_known"),
+    CheckConstraint("(frames IS NULL) = (frames_sha256 IS NULL)", name="frames_with_a_hash"),
+    CheckConstraint("length(frames) BETWEEN 3 AND 4096", name="frames_bounded"),
+    CheckConstraint("length(frames_sha256) = 64", name="sha256_length"),
+)
+
+pan_load = _table(
+    "pan_load",
+    Column("number", Integer, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("load", Integer, nullable=False),
+    Column("intake", Integer, ForeignKey("intake.number")),
+    Column("peak_g", Integer, nullable=False),
+    Column("taken_g", Integer),
+    Column("loads", Integer, nullable=False),
+    Column("settled_ms", Integer, nullable=False),
+    Column("why", Text),
+    Column("position", Integer, ForeignKey("journal.position")),
+    Column("noted_at", Text, nullable=False),
+    Column("clock", Text, nullable=False),
+    CheckConstraint("state IN ('lies', 'held', 'unbooked')", name="state_known"),
+    CheckConstraint(
+        "why IN ('not_asked', 'not_agreed', 'abandoned', 'idle', 'above_max', 'fault', 'restart', 'power')",
+        name="why_known",
+    ),
+    CheckConstraint("(state = 'unbooked') = (why IS NOT NULL)", name="unbooked_for_a_reason"),
+    CheckConstraint("(state = 'unbooked') = (position IS NOT NULL)", name="unbooked_with_an_event"),
+    CheckConstraint("state <> 'held' OR (intake IS NOT NULL AND taken_g > 0)", name="held_for_an_intake"),
+    CheckConstraint("peak_g > 0 AND loads > 0 AND settled_ms >= 0", name="counts_positive"),
+    CheckConstraint("clock IN ('synced', 'restored', 'unset')", name="clock_known"),
+)
+Index("pan_load_open", pan_load.c.state, sqlite_where=pan_load.c.position.is_(None))

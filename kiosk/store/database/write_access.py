@@ -16,8 +16,6 @@ _OWN_BITS: Final = 0o700  # What the umask of the station's unit leaves (`system
 
 
 class WriteBlocker(StrEnum):
-    """Why the station cannot write a file of its own."""
-
     OWNER = "owner"
     READ_ONLY = "read_only"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -27,6 +27,11 @@ from kiosk.store.database.tables import Tables, reading, writing
 from kiosk.store.shared.errors import StoreError, damaged
 from kiosk.store.shared.records import Stamp
 
+_NEWEST_EPOCH = (
+    select(epoch_table.c.number, epoch_table.c.epoch, epoch_table.c.series, epoch_table.c.acked_upto)
+    .order_by(epoch_table.c.number.desc())
+    .limit(1)
+)
 _LAST = select(func.max(journal_table.c.position)).where(
     journal_table.c.position > epoch_table.c.number * EPOCH_SHIFT,
     journal_table.c.position < (epoch_table.c.number + 1) * EPOCH_SHIFT,
@@ -51,39 +56,29 @@ _HEAD = (
     .limit(1)
 )
 _APPEND = insert(journal_table)
-_JOURNAL_COLUMNS = select(
-    journal_table.c.position,
-    epoch_table.c.number,
-    epoch_table.c.epoch,
-    journal_table.c.seq,
-    journal_table.c.type,
-    journal_table.c.sha256,
-    journal_table.c.body,
+_EVENTS = select(
+    epoch_table.c.epoch, journal_table.c.seq, journal_table.c.type, journal_table.c.body, journal_table.c.sha256
 ).join(epoch_table)
 
 
 _RECENT: Final = 100
 
 
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    number: int
+    epoch: str
+    series: str
+    acked_upto: int
+
+
 class BrokenChain(ValueError):
     """The journal is not what was written; the text names the event."""
-
-
-@dataclass(frozen=True, slots=True)
-class JournalRow:
-    position: int
-    epoch_number: int
-    epoch: str
-    seq: int
-    type: str
-    sha256: str
-    body: bytes = field(repr=False)
 
 
 class Journal(Tables):
     @writing
     def append(self, connection: Connection, event: BackupMade, stamp: Stamp) -> None:
-        """Record what no other table keeps."""
         append(connection, event, stamp)
 
     @reading
@@ -115,11 +110,23 @@ def moment_of(event: Mapping[str, str]) -> Moment:
 
 
 def check(connection: Connection, path: Path, start: int = 0) -> int:
-    """Walk the journal from a position on; returns the number of events. Raises DatabaseDamaged."""
     try:
         return check_links(rows_from(connection, start))
     except (BrokenChain, ValueError, KeyError, TypeError) as error:
         raise damaged(path, str(error)) from error
+
+
+def current_epoch(connection: Connection) -> Epoch:
+    epoch = newest_epoch(connection)
+    if epoch is None:
+        raise StoreError("The database has no epoch: open it again.")
+    return epoch
+
+
+def newest_epoch(connection: Connection) -> Epoch | None:
+    """The epoch begun last; None in a file just made."""
+    row = connection.execute(_NEWEST_EPOCH).one_or_none()
+    return Epoch(*row) if row else None
 
 
 def position_of(epoch_number: int, seq: int) -> int:
@@ -162,25 +169,24 @@ def append_sealed(
     return _insert(connection, number, sealed), sealed
 
 
-def rows_from(connection: Connection, position: int, limit: int | None = None) -> Iterator[JournalRow]:
+def rows_from(connection: Connection, position: int, limit: int | None = None) -> Iterator[SealedEvent]:
     """Stored events from a position on, in order, not all in memory at once."""
-    query = _JOURNAL_COLUMNS.where(journal_table.c.position >= position).order_by(journal_table.c.position).limit(limit)
+    query = _EVENTS.where(journal_table.c.position >= position).order_by(journal_table.c.position).limit(limit)
     for row in connection.execution_options(yield_per=100).execute(query):
-        yield JournalRow(*row)
+        yield SealedEvent(*row)
 
 
 def position_of_last(connection: Connection, count: int) -> int:
-    """The position where the last ``count`` events begin."""
     recent = select(journal_table.c.position).order_by(journal_table.c.position.desc()).limit(count)
     return min(connection.execute(recent).scalars(), default=0)
 
 
-def check_links(rows: Iterable[JournalRow]) -> int:
+def check_links(rows: Iterable[SealedEvent]) -> int:
     """Walk events in order; returns how many. Raises BrokenChain at the first that does not follow from the one before.
 
     The first row of all is taken at its word, unless it is the first of its epoch.
     """
-    before: JournalRow | None = None
+    before: SealedEvent | None = None
     count = 0
     for row in rows:
         _check_link(before, row)
@@ -189,14 +195,14 @@ def check_links(rows: Iterable[JournalRow]) -> int:
     return count
 
 
-def _check_link(before: JournalRow | None, row: JournalRow) -> None:
+def _check_link(before: SealedEvent | None, row: SealedEvent) -> None:
     name = f"event {row.epoch}-{row.seq} of the journal"
     if hashlib.sha256(row.body).hexdigest() != row.sha256:
         raise BrokenChain(f"{name} was changed (its hash differs)")
     event = json.loads(row.body)
     if (event["epoch"], event["seq"], event["type"]) != (row.epoch, row.seq, row.type):
         raise BrokenChain(f"{name} stands in the place of another")
-    if before is not None and before.epoch_number == row.epoch_number:
+    if before is not None and before.epoch == row.epoch:
         expected_seq, expected_hash = before.seq + 1, before.sha256
     elif before is not None or row.seq == 1:
         expected_seq, expected_hash = 1, ZERO_HASH
@@ -207,7 +213,6 @@ def _check_link(before: JournalRow | None, row: JournalRow) -> None:
 
 
 def head(connection: Connection, epoch_number: int) -> tuple[int, str]:
-    """Seq and hash that the next event of the epoch follows."""
     first, after = position_of(epoch_number, 0), position_of(epoch_number + 1, 0)
     row = connection.execute(_HEAD, {"first": first, "after": after}).one_or_none()
     return (row.seq, row.sha256) if row else (0, ZERO_HASH)

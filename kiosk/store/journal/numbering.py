@@ -1,17 +1,24 @@
-"""Gap-free numbers within the receipt series of the current epoch, and the integer keys made of them."""
+"""Gap-free numbers within the receipt series of the current epoch, the integer keys made of them, and how an intake is
+found by its receipt number.
+"""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Column, Connection, Select, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, and_, false, func, select
 
-from kiosk.domain.identifiers import SERIES_LETTERS
+from kiosk.domain.identifiers import SERIES_LETTERS, BadIdentifier, ReceiptNumber, bag_of, parse_internal_code
 from kiosk.store.database.schema import SERIES_SIZE
 from kiosk.store.database.schema import epoch as epoch_table
+from kiosk.store.database.schema import intake as intake_table
 from kiosk.store.database.schema import station as station_table
+from kiosk.store.database.schema import void as void_table
 from kiosk.store.shared.errors import StoreError
+
+_CODES_OF_A_WHOLE_INTAKE: Final = "RL"
 
 
 def key_of(series: str, counter: int) -> int:
@@ -20,7 +27,6 @@ def key_of(series: str, counter: int) -> int:
 
 
 def split_key(key: int) -> tuple[str, int]:
-    """Series letter and counter of a key."""
     return SERIES_LETTERS[key // SERIES_SIZE], key % SERIES_SIZE
 
 
@@ -41,3 +47,37 @@ def _last_of(key: Column[int]) -> Select[Any]:
     """In one statement, as every intake asks it. The last row of all is of the letter in use or of an earlier one."""
     last, station = select(func.max(key)).scalar_subquery(), select(station_table.c.station).scalar_subquery()
     return select(station, epoch_table.c.series, last).order_by(epoch_table.c.number.desc()).limit(1)
+
+
+def number_of(receipt: ReceiptNumber) -> int:
+    return key_of(receipt.series, receipt.counter)
+
+
+def is_intake(receipt: ReceiptNumber | None) -> ColumnElement[bool]:
+    """The condition for the row of this receipt number, found by its key; false for None."""
+    if receipt is None:
+        return false()
+    return and_(intake_table.c.number == number_of(receipt), intake_table.c.receipt == str(receipt))
+
+
+def parse_receipt(text: str) -> ReceiptNumber | None:
+    """The receipt number that a text is, None when it is none."""
+    with suppress(BadIdentifier):
+        return ReceiptNumber.parse(text)
+    return None
+
+
+def receipt_in(text: str) -> ReceiptNumber | None:
+    """The receipt that a number, or the internal code of a receipt, a lot or a bag names."""
+    receipt = parse_receipt(text)
+    if receipt is not None:
+        return receipt
+    with suppress(BadIdentifier):
+        code = parse_internal_code(text)
+        return ReceiptNumber.of_body(code.body) if code.kind in _CODES_OF_A_WHOLE_INTAKE else bag_of(text)[0]
+    return None
+
+
+def is_void(connection: Connection, receipt: ReceiptNumber) -> bool:
+    void = select(void_table.c.intake).where(void_table.c.intake == number_of(receipt))
+    return connection.execute(void).first() is not None

@@ -6,36 +6,36 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from kiosk.messaging.contract.seal import SealedEvent
 from kiosk.store.database.schema import epoch as epoch_table
 from kiosk.store.database.schema import journal as journal_table
 from kiosk.store.database.schema import quarantined as quarantined_table
 from kiosk.store.database.tables import Tables, finishing, reading
-from kiosk.store.journal import epoch_rows, journal
+from kiosk.store.journal import journal
 from kiosk.store.shared.errors import StoreError
-from kiosk.store.shared.records import EarlierEpoch, EventTotals, OutboxCounts, OutboxRow
+from kiosk.store.shared.records import EarlierEpoch, EventTotals, OutboxCounts
 
 
 class Outbox(Tables):
     """What the relay sends, and what the sorting center said to it."""
 
     @reading
-    def pending(self, connection: Connection, limit: int, after: int = 0) -> list[OutboxRow]:
+    def pending(self, connection: Connection, limit: int, after: int = 0) -> list[SealedEvent]:
         """At most ``limit`` events that are not done, with seq above ``after``, oldest first."""
-        epoch = epoch_rows.current(connection)
+        epoch = journal.current_epoch(connection)
         first = journal.position_of(epoch.number, max(after, epoch.acked_upto) + 1)
-        return [OutboxRow(row.epoch, row.seq, row.body) for row in journal.rows_from(connection, first, limit)]
+        return list(journal.rows_from(connection, first, limit))
 
     @reading
     def counts(self, connection: Connection) -> OutboxCounts:
-        """How much waits for the sorting center."""
-        epoch = epoch_rows.current(connection)
+        epoch = journal.current_epoch(connection)
         last = journal.last_seq(connection, epoch.number)
         return OutboxCounts(pending=last - epoch.acked_upto, last_seq=last, acked_upto=epoch.acked_upto)
 
     @reading
     def waiting_bytes(self, connection: Connection) -> int:
         """Of the events of the current epoch that are not done; every one of their rows is looked at."""
-        epoch = epoch_rows.current(connection)
+        epoch = journal.current_epoch(connection)
         first = journal.position_of(epoch.number, epoch.acked_upto + 1)
         size = select(func.coalesce(func.sum(func.length(journal_table.c.body)), 0))
         return int(connection.execute(size.where(journal_table.c.position >= first)).scalar_one())
@@ -45,7 +45,7 @@ class Outbox(Tables):
         """The epochs before the current one of which the sorting center had something, oldest first."""
         rows = connection.execute(
             select(epoch_table.c.number, epoch_table.c.epoch, epoch_table.c.acked_upto)
-            .where(epoch_table.c.number < epoch_rows.current(connection).number, epoch_table.c.acked_upto > 0)
+            .where(epoch_table.c.number < journal.current_epoch(connection).number, epoch_table.c.acked_upto > 0)
             .order_by(epoch_table.c.number)
         )
         return [EarlierEpoch(row.epoch, journal.last_seq(connection, row.number), row.acked_upto) for row in rows.all()]
@@ -58,19 +58,18 @@ class Outbox(Tables):
         return EventTotals(*connection.execute(select(written, acknowledged)).one())
 
     @reading
-    def sealed(self, connection: Connection, epoch: str, limit: int, after: int = 0) -> list[OutboxRow]:
+    def sealed(self, connection: Connection, epoch: str, limit: int, after: int = 0) -> list[SealedEvent]:
         """At most ``limit`` events of this epoch with seq above ``after``, done or not, oldest first."""
         number = _number_of(connection, epoch)
         if number is None:
             return []
         first = journal.position_of(number, after + 1)
-        rows = journal.rows_from(connection, first, limit)
-        return [OutboxRow(row.epoch, row.seq, row.body) for row in rows if row.epoch_number == number]
+        return [event for event in journal.rows_from(connection, first, limit) if event.epoch == epoch]
 
     @reading
     def hash_at(self, connection: Connection, seq: int, epoch: str | None = None) -> str | None:
         """The hash of an event of this epoch (None: the current one), None when there is no such event."""
-        number = epoch_rows.current(connection).number if epoch is None else _number_of(connection, epoch)
+        number = journal.current_epoch(connection).number if epoch is None else _number_of(connection, epoch)
         if number is None:
             return None
         position = journal.position_of(number, seq)
@@ -86,7 +85,7 @@ class Outbox(Tables):
         False, and nothing is written, when ``epoch`` is given and the other process has ended it meanwhile. Raises
         StoreError for a number this database never reached: it is older than what the center has.
         """
-        current = epoch_rows.current(connection)
+        current = journal.current_epoch(connection)
         if epoch not in (None, current.epoch):
             return False
         last = journal.last_seq(connection, current.number)
@@ -101,12 +100,11 @@ class Outbox(Tables):
 
     @reading
     def quarantined(self, connection: Connection) -> list[int]:
-        """Events of the current epoch that the center keeps apart for a person; done for the station."""
         return _quarantined(connection)
 
 
 def _quarantined(connection: Connection) -> list[int]:
-    condition = quarantined_table.c.epoch == epoch_rows.current(connection).number
+    condition = quarantined_table.c.epoch == journal.current_epoch(connection).number
     return list(connection.execute(select(quarantined_table.c.seq).where(condition)).scalars())
 
 

@@ -18,48 +18,47 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table
 
-from kiosk.domain.events import IntakeAbandoned, IntakeConfirmed, IntakeVoided
+from kiosk.domain.events import BagData, IntakeAbandoned, IntakeConfirmed, IntakeVoided
 from kiosk.domain.identifiers import ReceiptNumber
 from kiosk.domain.intake import IntakeState
+from kiosk.messaging.contract.seal import SealedEvent
 from kiosk.store.database.inspection import open_read_only
+from kiosk.store.database.schema import intake as intake_table
+from kiosk.store.database.schema import intake_line as line_table
 from kiosk.store.journal import journal
-from kiosk.store.journal.receipts import number_of
+from kiosk.store.journal.numbering import number_of
 from kiosk.store.shared.errors import RECORD_ALTERED, StoreRefusal
 
 NEWEST_INTAKES: Final = 200  # Intakes compared at every start
 MAX_REPORTED: Final = 20
 
 _CONFIRMED, _ABANDONED, _VOIDED = IntakeConfirmed.TYPE, IntakeAbandoned.TYPE, IntakeVoided.TYPE
-_BAG_COLUMNS: Final = ("bag", "gross_g", "tare_g", "net_g", "amount_fen", "container", "tare_source", "reading", "load")
-_BAG_EVENT_FIELDS: Final = (*_BAG_COLUMNS, "stable_ms", "frames_sha256")
-_INTAKE_COLUMNS: Final = (
-    "party",
-    "product",
-    "mode",
-    "catalog_version",
-    "price_fen_per_kg",
-    "gross_g",
-    "tare_g",
-    "net_g",
-    "amount_fen",
-    "metrology",
-)
+
+
+def _repeated(table: Table, data: type[IntakeConfirmed] | type[BagData]) -> tuple[str, ...]:
+    names = {row.name for row in fields(data)}
+    return tuple(column.name for column in table.c if column.name in names)
+
+
+# What a row repeats of its event under the same name: written from it, and compared with it.
+INTAKE_COLUMNS: Final = _repeated(intake_table, IntakeConfirmed)
+BAG_COLUMNS: Final = _repeated(line_table, BagData)
 _EVENTS = (
     "SELECT position, seq, type, sha256, body FROM journal WHERE position > ? AND type IN (?, ?, ?) ORDER BY position"
 )
 _ROW = f"""
-SELECT i.position, i.receipt, i.state, i.closed_at, {", ".join(f"i.{name}" for name in _INTAKE_COLUMNS)},
+SELECT i.position, i.state, i.closed_at, {", ".join(f"i.{name}" for name in INTAKE_COLUMNS)},
   i.certificate_kind, i.certificate_ref, i.certificate_reason, l.lot, l.product AS lot_product, l.owner,
   l.net_g AS lot_net_g, s.intake AS scale, s.trade, s.check_state, s.verification, s.scale_profile, s.tare_library,
   s.clock, (SELECT json_group_array(
-              json_array({", ".join(f"b.{name}" for name in _BAG_COLUMNS)}, b.stable_ms, f.sha256))
+              json_array({", ".join(f"b.{name}" for name in BAG_COLUMNS)}, f.sha256))
             FROM intake_line b LEFT JOIN weighing_frames f ON f.intake = b.intake AND f.bag = b.bag
             WHERE b.intake = i.number) AS bags
 FROM intake i LEFT JOIN lot l ON l.intake = i.number LEFT JOIN intake_scale s ON s.intake = i.number
@@ -78,8 +77,8 @@ SELECT i.receipt FROM void v JOIN intake i ON i.number = v.intake LEFT JOIN jour
 WHERE v.intake >= ? AND (j.type IS NOT ? OR {_EVENT_RECEIPT} IS NOT i.receipt)
 """  # noqa: S608 - as above
 _CHAIN = (
-    "SELECT j.position, e.number, e.epoch, j.seq, j.type, j.sha256, j.body "
-    "FROM journal j JOIN epoch e ON e.number = j.epoch ORDER BY j.position"
+    "SELECT e.epoch, j.seq, j.type, j.body, j.sha256 FROM journal j JOIN epoch e ON e.number = j.epoch "
+    "ORDER BY j.position"
 )
 _FIRST_OF_NEWEST = (
     "SELECT number, position FROM intake WHERE position IS NOT NULL ORDER BY number DESC LIMIT 1 OFFSET ?"
@@ -161,7 +160,7 @@ def refuse_altered_intake(connection: Connection, receipt: ReceiptNumber) -> Non
 
 def _broken_link(connection: sqlite3.Connection) -> str:
     try:
-        journal.check_links(journal.JournalRow(*row) for row in connection.execute(_CHAIN))
+        journal.check_links(SealedEvent(*row) for row in connection.execute(_CHAIN))
     except (ValueError, KeyError, TypeError) as error:
         return str(error)
     return ""
@@ -193,7 +192,9 @@ def _compare(cursor: sqlite3.Cursor, event: Row) -> AlteredRecord | None:
         return AlteredRecord(named, ("row",))
     if (row["position"] or 0) > event["position"]:
         return None
-    found = dict(row) if body["type"] == _VOIDED else _row_as_event(row)
+    found = dict(row)
+    if body["type"] != _VOIDED:
+        found |= {"bags": sorted(json.loads(row["bags"])), "scale": row["scale"] is not None}
     differ = tuple(name for name, value in {**expected, "position": event["position"]}.items() if found[name] != value)
     return AlteredRecord(named, differ) if differ else None
 
@@ -218,10 +219,9 @@ def _expected_intake(body: Row) -> dict[str, Any]:
     certificate, scale = data["certificate"], data.get("scale")
     counters = scale["counters"] if scale else {}
     return {
-        "receipt": data["receipt"],
         "state": IntakeState.CONFIRMED.value,
         "closed_at": body["time"],
-        **{name: data[name] for name in _INTAKE_COLUMNS},
+        **{name: data[name] for name in INTAKE_COLUMNS},
         "certificate_kind": certificate["kind"],
         "certificate_ref": certificate["ref"],
         "certificate_reason": certificate["reason"],
@@ -229,19 +229,10 @@ def _expected_intake(body: Row) -> dict[str, Any]:
         "lot_product": data["product"],
         "owner": data["owner"],
         "lot_net_g": data["net_g"],
-        "bags": [[bag.get(name) for name in _BAG_EVENT_FIELDS] for bag in data["bags"]],
+        "bags": [[bag.get(name) for name in (*BAG_COLUMNS, "frames_sha256")] for bag in data["bags"]],
         "scale": bool(scale),
         "trade": scale["trade"] if scale else None,
         "check_state": scale["check"] if scale else None,
         "verification": scale["verification"] if scale else None,
         **{name: counters.get(name) for name in ("scale_profile", "tare_library", "clock")},
-    }
-
-
-def _row_as_event(row: Row) -> dict[str, Any]:
-    """A row in the words of events."""
-    return {
-        **dict(row),
-        "bags": sorted(json.loads(row["bags"])),
-        "scale": row["scale"] is not None,
     }

@@ -26,8 +26,6 @@ _LINE = re.compile(rf"(S[0-9]{{4}}) ([{SERIES_LETTERS}]) ([0-9a-f]{{16}})")
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A letter and the epoch that uses it."""
-
     letter: str
     epoch: str
 
@@ -46,7 +44,6 @@ class SeriesMarker:
 
     @property
     def files(self) -> tuple[Path, Path]:
-        """The file itself and its lock."""
         return self.path, self.path.with_suffix(".lock")
 
     @contextmanager

@@ -12,11 +12,9 @@ from kiosk.store.database.schema import crate as crate_table
 from kiosk.store.database.schema import crate_bag as bag_table
 from kiosk.store.database.schema import intake as intake_table
 from kiosk.store.database.schema import intake_line as line_table
-from kiosk.store.database.schema import void as void_table
 from kiosk.store.database.tables import Tables, finishing, reading, writing
 from kiosk.store.journal import sealed_rows
-from kiosk.store.journal.numbering import key_of, next_in_series
-from kiosk.store.journal.receipts import is_intake, number_of, parse_receipt
+from kiosk.store.journal.numbering import is_intake, is_void, key_of, next_in_series, number_of, parse_receipt
 from kiosk.store.papers import print_jobs
 from kiosk.store.shared.errors import StoreError, StoreRefusal
 from kiosk.store.shared.records import CrateBag, CratePaper, PackedCrate, Stamp
@@ -61,7 +59,8 @@ class Crates(Tables):
 
         Refused: already_void, stale_page (no bag at all, none of the lot's, or one that is in a crate), record_altered.
         """
-        _refuse_void(connection, receipt)
+        if is_void(connection, receipt):
+            raise StoreRefusal("already_void", f"Receipt {receipt} is void: its bags are packed no more.")
         sealed_rows.refuse_altered_intake(connection, receipt)
         free = {bag.bag: bag.net_g for bag in _bags(connection, _BAGS.where(is_intake(receipt))) if not bag.crate}
         if not bags or not set(bags) <= free.keys():
@@ -88,12 +87,6 @@ class Crates(Tables):
         connection.execute(update(crate_table).where(packed).values(unpacked_at=stamp.moment.timestamp))
         connection.execute(delete(bag_table).where(bag_table.c.crate == key))
         print_jobs.cancel_crate(connection, receipt, place)
-
-
-def _refuse_void(connection: Connection, receipt: ReceiptNumber) -> None:
-    void = select(void_table.c.intake).where(void_table.c.intake == number_of(receipt))
-    if connection.execute(void).first() is not None:
-        raise StoreRefusal("already_void", f"Receipt {receipt} is void: its bags are packed no more.")
 
 
 def _bags(connection: Connection, query: Select[Any]) -> list[CrateBag]:

@@ -23,8 +23,7 @@ from kiosk.store.database.schema import scanned_bag as scanned_table
 from kiosk.store.database.schema import tote as tote_table
 from kiosk.store.database.tables import Tables, finishing, reading, writing
 from kiosk.store.journal import journal, sealed_rows
-from kiosk.store.journal.numbering import key_of
-from kiosk.store.journal.receipts import is_intake, is_void, number_of, parse_receipt
+from kiosk.store.journal.numbering import is_intake, is_void, key_of, number_of, parse_receipt
 from kiosk.store.papers import print_jobs
 from kiosk.store.papers.print_jobs import CANCELLED, JOBS, OPEN, PRINTED, QUEUED, SENDING, UNKNOWN
 from kiosk.store.shared.errors import StoreRefusal
@@ -34,16 +33,12 @@ _RESTART: Final = "restart"
 
 
 class Papers(Tables):
-    """Print jobs, in the order in which they were queued, and the bags whose labels were scanned after sticking."""
-
     @writing
     def queue(self, connection: Connection, paper: NewPaper, about: str) -> int:
-        """Queue a paper that is no intake's; ``about`` is what it is about, like ``test-label``. Returns the job."""
         return print_jobs.queue(connection, paper, about)
 
     @reading
     def next(self, connection: Connection, printer: str) -> PrintJob | None:
-        """The oldest queued job for ``label`` or ``receipt``."""
         query = JOBS.where(OPEN, job_table.c.state == QUEUED, job_table.c.printer == printer)
         row = connection.execute(query.order_by(job_table.c.id).limit(1)).one_or_none()
         return PrintJob(*row) if row else None
@@ -176,18 +171,15 @@ class Papers(Tables):
 
     @finishing
     def cancel_scan_requests(self, connection: Connection) -> None:
-        """Bags that were not scanned are left to the clerk."""
         connection.execute(delete(scan_table))
 
     @reading
     def open_jobs(self, connection: Connection, limit: int = 200) -> list[PrintJob]:
-        """Papers that are queued, sending or unknown, oldest first."""
         query = JOBS.where(OPEN, job_table.c.state.in_([QUEUED, SENDING, UNKNOWN])).order_by(job_table.c.id)
         return [PrintJob(*row) for row in connection.execute(query.limit(limit))]
 
     @reading
     def of_receipt(self, connection: Connection, receipt: str) -> list[PrintJob]:
-        """All papers of an intake, oldest first."""
         query = JOBS.where(is_intake(parse_receipt(receipt)))
         return [PrintJob(*row) for row in connection.execute(query.order_by(job_table.c.id))]
 
@@ -202,7 +194,6 @@ class Papers(Tables):
 
     @reading
     def summary(self, connection: Connection) -> dict[str, int]:
-        """How many jobs are queued, sending, printed and unknown."""
         return print_jobs.summary(connection)
 
 

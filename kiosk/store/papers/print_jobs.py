@@ -13,7 +13,7 @@ from kiosk.store.database.schema import print_job as job_table
 from kiosk.store.database.schema import scan_requests as scan_table
 from kiosk.store.database.schema import scanned_bag as scanned_table
 from kiosk.store.database.schema import void as void_table
-from kiosk.store.journal.receipts import number_of
+from kiosk.store.journal.numbering import number_of
 from kiosk.store.shared.errors import StoreError, StoreRefusal
 from kiosk.store.shared.records import NewPaper, NewPrintJob, PrintJob
 
@@ -71,7 +71,6 @@ def add(connection: Connection, receipt: ReceiptNumber, jobs: Sequence[NewPrintJ
 
 
 def queue(connection: Connection, paper: NewPaper, about: str) -> int:
-    """Queue a paper that is no intake's; returns its job."""
     return _add(connection, None, about, NewPrintJob(paper.document, paper.printer, 0, paper.body))
 
 
@@ -107,7 +106,6 @@ def cancel_about(connection: Connection, about: str) -> None:
 
 
 def cancel_slips(connection: Connection, about: str) -> None:
-    """Pickup slips whose code is replaced."""
     slips = (job_table.c.about == about) & (job_table.c.document == PICKUP_SLIP)
     _cancel(connection, slips & job_table.c.state.in_([QUEUED, UNKNOWN]))
 
@@ -139,7 +137,6 @@ def summary(connection: Connection) -> dict[str, int]:
 
 
 def _add(connection: Connection, intake: int | None, about: str | None, job: NewPrintJob, *, copy_no: int = 0) -> int:
-    """Queue a job about an intake or about something else; returns its id."""
     result = connection.execute(
         insert(job_table)
         .values(

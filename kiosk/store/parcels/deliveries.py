@@ -19,8 +19,6 @@ _MAY_REAPPEAR = TERMINAL_STATES - {ParcelState.COLLECTED}  # A waybill of one of
 
 
 class Deliveries(Tables):
-    """What a truck brings, when somebody said so before."""
-
     @writing
     def expect(self, connection: Connection, parcels: Sequence[ExpectedParcel], stamp: Stamp) -> int:
         """Take over a list; returns how many were new. A waybill that is known changes nothing.

@@ -128,12 +128,10 @@ class Parcels(Tables):
 
     @finishing
     def refuse(self, connection: Connection, number: ParcelNumber, actor: str, stamp: Stamp) -> ParcelRow:
-        """Do not accept a damaged parcel: the driver keeps it."""
         return end_parcel(connection, number, _S.REFUSED, ParcelNotAccepted(str(number), actor), stamp)
 
     @finishing
     def misroute(self, connection: Connection, number: ParcelNumber, actor: str, stamp: Stamp) -> ParcelRow:
-        """Give back a parcel that is meant for another place."""
         return end_parcel(connection, number, _S.MISROUTED, ParcelMisrouted(str(number), actor), stamp)
 
     # On the shelf
@@ -158,7 +156,6 @@ class Parcels(Tables):
 
     @finishing
     def due_back(self, connection: Connection, number: ParcelNumber, actor: str, stamp: Stamp) -> ParcelRow:
-        """A person wants it to go back with the next truck."""
         return _due_back(connection, number, actor, stamp)
 
     @finishing
@@ -235,7 +232,6 @@ class Parcels(Tables):
 
     @reading
     def by_number(self, connection: Connection, number: ParcelNumber) -> ParcelRow | None:
-        """The parcel with this number; None for a number of another station."""
         return rows.by_number(connection, number)
 
     @reading
@@ -291,7 +287,6 @@ def _row(connection: Connection, number: ParcelNumber) -> ParcelRow:
 
 
 def _step(connection: Connection, number: ParcelNumber, to: ParcelState, event: ParcelStep, stamp: Stamp) -> ParcelRow:
-    """A step that changes nothing but the state."""
     _row_before(connection, number, to)
     rows.change(connection, number, state=to)
     journal.append(connection, event, stamp)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import Connection, Select, insert, select, text, update
@@ -20,28 +21,14 @@ from kiosk.store.shared.records import ParcelRow, Stamp
 # The condition of the partial index, word for word: SQLite does not find out by itself that it follows.
 TAKES_A_SLOT = text("parcel.shelf IS NOT NULL AND parcel.state != 'lost'")
 
+# In the order of the fields of a ParcelRow, after the station that is a part of every number.
 ROWS = select(
     select(station_table.c.station).scalar_subquery(),
-    parcel_table.c.number,
-    parcel_table.c.waybill,
-    parcel_table.c.carrier,
-    parcel_table.c.state,
-    parcel_table.c.shelf,
-    parcel_table.c.consent,
-    parcel_table.c.expected,
-    parcel_table.c.surplus,
-    parcel_table.c.damaged,
-    parcel_table.c.phone_last4,
-    parcel_table.c.photo_sha256,
-    parcel_table.c.code_no,
-    parcel_table.c.arrived_at,
-    parcel_table.c.closed_at,
-    parcel_table.c.shelf_since,
+    *(parcel_table.c[row.name] for row in fields(ParcelRow) if row.name != "repeated"),
 )
 
 
 def next_number(connection: Connection) -> ParcelNumber:
-    """The parcel number after the last one given in the current series."""
     station, series, counter = next_in_series(connection, parcel_table.c.number)
     try:
         return ParcelNumber(station, series, counter)
@@ -93,7 +80,6 @@ def by_mac(connection: Connection, mac: bytes) -> ParcelRow | None:
 
 
 def mac_of(connection: Connection, number: ParcelNumber) -> bytes | None:
-    """The keyed hash of the code that is valid now."""
     query = select(parcel_table.c.code_mac).where(parcel_table.c.number == _key(number))
     mac: bytes | None = connection.execute(query).scalar_one()
     return mac
@@ -102,13 +88,11 @@ def mac_of(connection: Connection, number: ParcelNumber) -> bytes | None:
 def in_states(
     connection: Connection, states: Collection[ParcelState], limit: int | None = None, offset: int = 0
 ) -> list[ParcelRow]:
-    """Parcels in any of these states, by number."""
     condition = parcel_table.c.state.in_(sorted(states))
     return _many(connection, ROWS.where(condition).order_by(parcel_table.c.number).limit(limit).offset(offset))
 
 
 def first_free(connection: Connection, slots: Sequence[str]) -> str | None:
-    """The first of these slots that is empty."""
     occupied = set(connection.execute(select(parcel_table.c.shelf).where(TAKES_A_SLOT)).scalars())
     return next((slot for slot in slots if slot not in occupied), None)
 
@@ -129,7 +113,6 @@ def set_missing_times(connection: Connection, states: Collection[ParcelState], s
 
 
 def older(connection: Connection, states: Collection[ParcelState], before: str) -> list[ParcelRow]:
-    """Parcels in these states that have been so since before then, by number."""
     condition = parcel_table.c.state.in_(sorted(states)) & (parcel_table.c.counts_from < before)
     return _many(connection, ROWS.where(condition).order_by(parcel_table.c.number))
 
@@ -142,7 +125,6 @@ def _key(number: ParcelNumber) -> int:
 
 
 def one(connection: Connection, query: Select[Any]) -> ParcelRow | None:
-    """The row of a query for one parcel."""
     return next(iter(_many(connection, query)), None)
 
 

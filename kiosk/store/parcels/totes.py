@@ -38,12 +38,10 @@ class Totes(Tables):
 
     @reading
     def free(self, connection: Connection) -> list[ParcelRow]:
-        """Parcels that go back and are in no tote."""
         return _free(connection)
 
     @reading
     def packed(self, connection: Connection) -> list[ToteRow]:
-        """Totes that wait for the driver, the oldest first."""
         return _packed(connection)
 
     @reading

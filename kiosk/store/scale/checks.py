@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from sqlalchemy import Connection, insert, select
 
 from kiosk.domain.events.scale import ScaleChecked
 from kiosk.domain.metrology.frames import frames_sha256, pack
-from kiosk.store.database.scale_schema import scale_check as check_table
+from kiosk.store.database.schema import scale_check as check_table
 from kiosk.store.database.tables import Tables, finishing, reading
 from kiosk.store.journal import journal
 from kiosk.store.scale import pan_loads
 from kiosk.store.shared.records import CheckRow, NewCheck, Stamp
 
-_COLUMNS = (
-    check_table.c.number,
-    check_table.c.expected_g,
-    check_table.c.read_g,
-    check_table.c.allowed_g,
-    check_table.c.passed,
-    check_table.c.actor,
-    check_table.c.frames_sha256,
-    check_table.c.checked_at,
-    check_table.c.local_date,
-    check_table.c.clock,
-    check_table.c.boot_id,
-    check_table.c.monotonic_ms,
-)
+_ROWS = select(*(check_table.c[row.name] for row in fields(CheckRow)))
 
 
 class Checks(Tables):
@@ -52,11 +41,7 @@ class Checks(Tables):
         pan_loads.mark_used(connection, {hold.load_no})
         connection.execute(
             insert(check_table).values(
-                expected_g=event.expected_g,
-                read_g=event.read_g,
-                allowed_g=event.allowed_g,
-                passed=int(event.passed),
-                actor=event.actor,
+                **{name: getattr(event, name) for name in ("expected_g", "read_g", "allowed_g", "passed", "actor")},
                 frames=pack(hold.frames) or None,
                 frames_sha256=sha256,
                 position=position,
@@ -67,16 +52,14 @@ class Checks(Tables):
                 monotonic_ms=moment.monotonic_ms,
             )
         )
-        row = _last(connection)
-        assert row is not None
-        return row
+        return _newest(connection)[0]
 
     @reading
     def last(self, connection: Connection) -> CheckRow | None:
-        """The newest check, None before the first."""
-        return _last(connection)
+        return next(iter(_newest(connection)), None)
 
 
-def _last(connection: Connection) -> CheckRow | None:
-    row = connection.execute(select(*_COLUMNS).order_by(check_table.c.number.desc()).limit(1)).one_or_none()
-    return CheckRow(**{**row._mapping, "passed": bool(row.passed)}) if row else None
+def _newest(connection: Connection) -> list[CheckRow]:
+    """One check, none before the first."""
+    query = _ROWS.order_by(check_table.c.number.desc()).limit(1)
+    return [CheckRow(**{**row, "passed": bool(row["passed"])}) for row in connection.execute(query).mappings()]

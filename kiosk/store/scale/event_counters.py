@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -18,7 +19,7 @@ from kiosk.domain.catalog import Catalog
 from kiosk.domain.events.scale import ClockChanged, ScaleChanged, ScaleEvent, TaresChanged
 from kiosk.domain.metrology.legal_status import CounterValues, EventCounter
 from kiosk.domain.moment import ClockQuality
-from kiosk.store.database.scale_schema import metrology_counter as counter_table
+from kiosk.store.database.schema import metrology_counter as counter_table
 from kiosk.store.database.tables import Tables, reading, writing
 from kiosk.store.journal import journal
 from kiosk.store.shared.records import ScaleContent, Stamp
@@ -28,8 +29,6 @@ EventOf = Callable[[int, str], ScaleEvent]
 
 
 class EventCounters(Tables):
-    """Three counters that stand on receipts."""
-
     @reading
     def read(self, connection: Connection) -> CounterValues:
         """As they stand; another process may have imported a catalog."""
@@ -42,16 +41,7 @@ class EventCounters(Tables):
         """
 
         def event(value: int, before: str) -> ScaleChanged:
-            return ScaleChanged(
-                counter=value,
-                before_sha256=before,
-                sha256=content.sha256,
-                protocol=content.protocol,
-                e_g=content.e_g,
-                max_g=content.max_g,
-                unit=content.unit,
-                trade=content.trade,
-            )
+            return ScaleChanged(counter=value, before_sha256=before, **asdict(content))
 
         if _row(connection, EventCounter.SCALE_PROFILE) is None:
             journal.append(connection, event(0, ""), stamp)
@@ -70,13 +60,11 @@ class EventCounters(Tables):
 
 
 def read(connection: Connection) -> CounterValues:
-    """As they stand; 0 for one that has counted nothing yet."""
     found = {row.name: row.value for row in connection.execute(select(counter_table.c.name, counter_table.c.value))}
     return CounterValues(**{counter.value: found.get(counter.value, 0) for counter in EventCounter})
 
 
 def observe_tares(connection: Connection, catalog: Catalog, version: int, stamp: Stamp) -> int:
-    """The containers of a catalog that comes into force; returns the counter."""
     sha256 = tares_sha256(catalog)
 
     def event(value: int, old: str) -> TaresChanged:

@@ -18,13 +18,13 @@ from kiosk.domain.metrology.pan_journal import (
     PreviousLoads,
     UnbookedWhy,
 )
-from kiosk.store.database.scale_schema import pan_load as load_table
-from kiosk.store.database.scale_schema import scale_check as check_table
 from kiosk.store.database.schema import intake as intake_table
 from kiosk.store.database.schema import intake_line as line_table
+from kiosk.store.database.schema import pan_load as load_table
+from kiosk.store.database.schema import scale_check as check_table
 from kiosk.store.database.tables import Tables, finishing, reading
 from kiosk.store.journal import journal
-from kiosk.store.journal.receipts import is_intake, number_of, parse_receipt
+from kiosk.store.journal.numbering import is_intake, number_of, parse_receipt
 from kiosk.store.shared.records import LoadRow, Stamp
 
 LIES, HELD, UNBOOKED = "lies", "held", "unbooked"
@@ -57,7 +57,10 @@ class PanLoads(Tables):
         """Keep what the journal of the pan tells, with its event when a load has left unbooked."""
         match pan_note:
             case LingeringLoadNote():
-                _record_lies(connection, pan_note, stamp)
+                # One load at most lies on the pan.
+                connection.execute(delete(load_table).where(_OPEN, load_table.c.state == LIES))
+                lying = {"state": LIES, "load": pan_note.load_no, **_note_values(pan_note.peak_g, stamp)}
+                connection.execute(insert(load_table).values(lying))
             case HeldLoadNote():
                 _record_held(connection, pan_note, stamp)
             case LoadLeftNote():
@@ -87,7 +90,6 @@ class PanLoads(Tables):
 
     @reading
     def unbooked(self, connection: Connection, limit: int = 50, offset: int = 0) -> list[LoadRow]:
-        """Loads that left unbooked, newest first."""
         query = (
             select(
                 load_table.c.number,
@@ -130,14 +132,6 @@ def on_intake_confirmed(connection: Connection, number: int, intake: Intake, sta
 def on_intake_abandoned(connection: Connection, receipt: ReceiptNumber, why: AbandonReason, stamp: Stamp) -> None:
     """The intake is given up: what was fixed for it has left, or will leave, unbooked."""
     _close_held(connection, receipt, _WHY[why], stamp)
-
-
-def _record_lies(connection: Connection, pan_note: LingeringLoadNote, stamp: Stamp) -> None:
-    """One load at most lies on the pan."""
-    connection.execute(delete(load_table).where(_OPEN, load_table.c.state == LIES))
-    connection.execute(
-        insert(load_table).values(state=LIES, load=pan_note.load_no, **_note_values(pan_note.peak_g, stamp))
-    )
 
 
 def _record_held(connection: Connection, pan_note: HeldLoadNote, stamp: Stamp) -> None:

@@ -10,13 +10,13 @@ from sqlalchemy import Connection, insert, select
 from kiosk.domain.intake import ConfirmedIntake
 from kiosk.domain.metrology.frames import BadFrames, frames_sha256, pack, unpack
 from kiosk.domain.metrology.legal_status import CheckState, CounterValues, ScaleLegalStatus, Verification
-from kiosk.store.database.scale_schema import intake_scale as scale_table
-from kiosk.store.database.scale_schema import scale_check as check_table
-from kiosk.store.database.scale_schema import weighing_frames as frames_table
 from kiosk.store.database.schema import intake as intake_table
+from kiosk.store.database.schema import intake_scale as scale_table
 from kiosk.store.database.schema import journal as journal_table
+from kiosk.store.database.schema import scale_check as check_table
+from kiosk.store.database.schema import weighing_frames as frames_table
 from kiosk.store.database.tables import Tables, reading
-from kiosk.store.journal.receipts import is_intake, parse_receipt
+from kiosk.store.journal.numbering import is_intake, parse_receipt
 from kiosk.store.shared.records import FramesCheck
 
 _MAX_REPORTED = 20
@@ -37,8 +37,6 @@ def add(connection: Connection, number: int, confirmed: ConfirmedIntake) -> None
 
 
 class Weighings(Tables):
-    """What was kept of weighings, to be read again."""
-
     @reading
     def legal_status(self, connection: Connection, receipt: str) -> ScaleLegalStatus | None:
         """What the scale was worth for this receipt; None when nobody knew, or there is no such receipt."""
@@ -94,7 +92,6 @@ class Weighings(Tables):
 
 
 def _sealed_hashes(connection: Connection) -> dict[tuple[str, int], str]:
-    """What the events of the confirmed intakes say was kept."""
     query = (
         select(journal_table.c.body)
         .join(intake_table, intake_table.c.position == journal_table.c.position)

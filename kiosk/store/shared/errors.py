@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy.exc import DBAPIError
+
+from kiosk.base.refused import Refused
 
 RECORD_ALTERED: Final = "record_altered"  # The word of a refusal: rows are not what was sealed
 
@@ -39,7 +41,6 @@ class DiskFull(StoreError):
 
 
 def damaged(path: Path, what: str) -> DatabaseDamaged:
-    """The error for a file that must not be used, naming the file, the damage and the act."""
     return DatabaseDamaged(
         f"The database {path} is damaged: {what}. Nothing was changed. Stop the station, copy the whole folder "
         f"{path.parent} to another medium, then bring back a backup or move the file away to begin a new series."
@@ -47,13 +48,12 @@ def damaged(path: Path, what: str) -> DatabaseDamaged:
 
 
 def disk_full(path: Path) -> DiskFull:
-    """The error for a full disk."""
     return DiskFull(
         f"The disk of {path} is full: free space on it (photos first). Everything confirmed until now is safe."
     )
 
 
-class StoreRefusal(StoreError):
+class StoreRefusal(StoreError, Refused):
     """A rule forbids it, and a person can act on that; ``code`` is a stable word the screens have a sentence for.
 
     Of parcels: shelves_full, collected, not_waiting, code_used, damaged_needs_photo, proxy_needs_name,
@@ -61,11 +61,6 @@ class StoreRefusal(StoreError):
     bag_twice. Of people: unknown_clerk. Of listings: stale_page, already_void. Of rows that are not what was sealed:
     record_altered. ``values`` fill the sentence.
     """
-
-    def __init__(self, code: str, message: str, values: Mapping[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.values: Mapping[str, str] = values or {}
 
 
 @contextmanager

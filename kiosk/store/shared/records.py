@@ -13,7 +13,6 @@ from kiosk.domain.identifiers import SerialNumber
 from kiosk.domain.metrology.pan import Hold
 from kiosk.domain.moment import Moment
 from kiosk.domain.parcel import CollectedBy, Consent, ParcelNumber, ParcelState, Proof
-from kiosk.domain.trade import Mode, Party
 from kiosk.domain.verdict import Finding, Measures, Verdict
 from kiosk.store.shared.software import metrology
 
@@ -43,17 +42,6 @@ class DatabaseIdentity:
     station: str
     epoch: str
     series: str
-
-
-@dataclass(frozen=True, slots=True)
-class ChosenGoods:
-    """Who brings what, and at which price, before anything was weighed."""
-
-    party: Party
-    product: str
-    mode: Mode
-    catalog_version: int
-    price_fen_per_kg: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +84,6 @@ class NewPrintJob:
 
 @dataclass(frozen=True, slots=True)
 class CrateBag:
-    """A bag of a lot; ``crate`` is the number of its crate in this lot, 0 for none."""
-
     bag: int
     net_g: int
     crate: int
@@ -105,8 +91,6 @@ class CrateBag:
 
 @dataclass(frozen=True, slots=True)
 class PackedCrate:
-    """A crate with its number; ``place`` counts the crates of its lot from 1."""
-
     number: SerialNumber
     place: int
     bags: tuple[int, ...]
@@ -115,8 +99,6 @@ class PackedCrate:
 
 @dataclass(frozen=True, slots=True)
 class ToteRow:
-    """A sealed tote and the parcels in it."""
-
     number: SerialNumber
     seal: SerialNumber
     parcels: tuple[ParcelNumber, ...]
@@ -173,8 +155,6 @@ class PrintJob:
 
 @dataclass(frozen=True, slots=True)
 class ListingPictures:
-    """What is kept of a judged shot: both pictures, what the mat measured, and what the goods look like."""
-
     master: PictureData
     natural: PictureData
     measures: Measures
@@ -231,8 +211,6 @@ class PhotoPlace:
 
 @dataclass(frozen=True, slots=True)
 class UnsentPicture:
-    """A picture that the sorting center knows of and does not have."""
-
     sha256: str
     size_bytes: int
 
@@ -253,8 +231,6 @@ class ListedPhoto:
 
 @dataclass(frozen=True, slots=True)
 class SeenShot:
-    """An accepted shot of any lot, and what it looks like."""
-
     lot: str
     sha256: str
     likeness: str
@@ -292,15 +268,6 @@ class ListingRow:
     pack_g: int | None
     grade: str | None
     submitted: SubmittedListing | None
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxRow:
-    """An event that waits for the sorting center's acknowledgement; ``body`` is exactly what was sealed."""
-
-    epoch: str
-    seq: int
-    body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from kiosk.station.counter.listings.offer import (
     ListingPhoto,
     ListingView,
 )
-from kiosk.store.journal.receipts import receipt_in
+from kiosk.store.journal.numbering import receipt_in
 from kiosk.texts import LANGUAGES, Language, Texts, load
 from kiosk.texts.html import bdi_code
 from kiosk.web.counter.acts import PICTURES, intake_path, listing_path

@@ -174,7 +174,6 @@ NEEDS = {"live.stream": Need.OPEN}
 
 
 def public_source(board: SnapshotBoard[Snapshot]) -> StreamSource[Snapshot]:
-    """What a page of the public face sees."""
     return StreamSource(board, lambda snapshot: snapshot.number, visible_state)
 
 

@@ -38,7 +38,6 @@ class ParcelAnswer:
 
 
 def blueprint(station: Station, screens: Screens) -> Blueprint:
-    """``/parcel`` and its one act."""
     my_parcel = Blueprint("my_parcel", __name__)
 
     @my_parcel.get("/parcel")

@@ -41,7 +41,6 @@ def visible_state(snapshot: Snapshot) -> tuple[object, ...]:
 
 
 def message(snapshot: Snapshot, speech: Speech, decimals: int) -> bytes:
-    """The message as JSON, numbers formatted and words in the page's two languages."""
     view, word = snapshot.view, snapshot.notice.word
     body: dict[str, Any] = {
         "n": snapshot.number,

@@ -83,13 +83,12 @@ NEEDS = {
 
 
 def blueprint(station: Station, screens: Screens) -> Blueprint:
-    """All routes a villager's finger can reach."""
     public = Blueprint("public", __name__)
     for step, path in PATHS.items():
         public.add_url_rule(path, f"show_{step.value}", _show(station, screens, step), methods=["GET"])
     for path, act in ACTS.items():
         public.add_url_rule(path, f"act{path.replace('/', '_')}", _post(station, act), methods=["POST"])
-    public.add_url_rule("/help", "help", _help(station, screens), methods=["GET"])
+    public.add_url_rule("/help", "help", lambda: screens.page("help.html", station.desk.view()), methods=["GET"])
     public.add_url_rule("/language", "language", _language(station), methods=["POST"])
     return public
 
@@ -110,13 +109,6 @@ def _post(station: Station, act: Act) -> Callable[[], AnyResponse]:
         return redirect(PATHS[view.step], 303)
 
     return post
-
-
-def _help(station: Station, screens: Screens) -> Callable[[], str]:
-    def help_page() -> str:
-        return screens.page("help.html", station.desk.view())
-
-    return help_page
 
 
 def _language(station: Station) -> Callable[[], AnyResponse]:

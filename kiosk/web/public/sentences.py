@@ -51,8 +51,6 @@ _NAMED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A text id and the drawing of the thing it speaks of."""
-
     text_id: str
     picture: str
 
@@ -92,19 +90,16 @@ def scan_sentence(word: str, texts: Texts) -> Sentence:
 
 
 def picture_of(text_id: str) -> str:
-    """The drawing of the thing at fault."""
     word = text_id.removeprefix("problem.")
     found = (row for begin, row in _PICTURES.items() if text_id.startswith(begin) or word.startswith(begin))
     return next(found, "attention")
 
 
 def mark_text(word: str, ok: str = "mark.ok") -> str:
-    """The text id of a mark's word."""
     return ok if word == "ok" else f"problem.{word}"
 
 
 def hint(view: DeskView) -> str | None:
-    """The text id of what to do about the pan now; None when nothing is to be done about it."""
     if view.step is DeskStep.TAKE:
         return None if view.pan.state is PanState.EMPTY else "take.empty_pan"
     if view.step is DeskStep.AGREE:

@@ -13,9 +13,8 @@ from flask import Blueprint, abort, redirect, request
 from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
-from kiosk.station.catalog.changes import Changes, PriceChange
 from kiosk.station.catalog.document import CatalogError
-from kiosk.station.catalog.stick_import import CatalogRefused, StickCatalogs
+from kiosk.station.catalog.stick_import import CatalogRefused, Changes, PriceChange, StickCatalogs
 from kiosk.station.doctor.doctor import Doctor
 from kiosk.store import StoreError
 from kiosk.texts.html import bdi_name, bdi_price

@@ -11,10 +11,11 @@ from itertools import groupby
 import pytest
 from PIL import Image
 
-from kiosk.labels.documents import BagLabel, CrateLabel
 from kiosk.labels.label_page import LabelContent
 from kiosk.labels.layout import shipped_layout
 from kiosk.labels.papers.bag_label import (
+    BagLabel,
+    CrateLabel,
     bag_content,
     crate_content,
     render_bag_label,
@@ -186,12 +187,12 @@ def test_a_label_costs_little_memory_and_needs_no_array_library() -> None:
     program = """
 import sys
 from pathlib import Path
-from kiosk.labels.documents import BagLabel
-from kiosk.labels.papers.bag_label import render_bag_label
+from kiosk.labels.papers.bag_label import BagLabel, render_bag_label
 from kiosk.protocols.printers.page_setup import PrintHead
 for name in ("بادام", "چىلان", "ھەسەل"):
-    render_bag_label(BagLabel(name, "红枣", "Honey", 12480, None, "Asia/Urumqi", "Y1L0147A000381K", "0147-A-000381",
-                              "S0147", 1, 1, "consignment", True, True), PrintHead(203, 832))
+    render_bag_label(BagLabel(name, "红枣", "Honey", 12480, "Y1L0147A000381K", "0147-A-000381",
+                              station="S0147", date=None, zone="Asia/Urumqi", bag=1, bags=1,
+                              mode="consignment", copy=True), PrintHead(203, 832))
 status = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
 print(sorted({"numpy", "cv2"} & set(sys.modules)), int(status["VmHWM"].split()[0]) // 1024)
 """

@@ -6,8 +6,7 @@ from dataclasses import fields
 import pytest
 
 from kiosk.domain.day import DayTotals
-from kiosk.labels.documents import DaySlip
-from kiosk.labels.papers.day_slip import render_day_slip
+from kiosk.labels.papers.day_slip import DaySlip, render_day_slip
 from kiosk.labels.typesetting.shaping import ELLIPSIS
 from tests.labels.heads import STRIP
 

@@ -10,9 +10,8 @@ import pytest
 from PIL import Image
 
 from kiosk.domain.identifiers import BODY_ALPHABET, internal_code
-from kiosk.labels.documents import ParcelLabel, PickupSlip
 from kiosk.labels.layout import shipped_layout
-from kiosk.labels.papers.parcel import parcel_fields, render_parcel_label, render_pickup_slip
+from kiosk.labels.papers.parcel import ParcelLabel, PickupSlip, parcel_content, render_parcel_label, render_pickup_slip
 from kiosk.labels.raster import Raster
 from kiosk.labels.symbols import SymbolTooWide, code128
 from kiosk.labels.typesetting import typeset
@@ -70,7 +69,7 @@ def test_the_shelf_code_stands_in_digits_of_12_mm_whatever_the_shelf(
 @pytest.mark.parametrize("per_mm", [8, 12])
 @pytest.mark.parametrize("changes", [{}, {"copy": True, "date": None}])
 def test_no_word_and_no_figure_is_cut(parcel: Callable[..., ParcelLabel], changes: dict[str, Any], per_mm: int) -> None:
-    fields = parcel_fields(parcel(**changes))
+    fields = parcel_content(parcel(**changes)).texts
     for box in shipped_layout("parcel").boxes:
         _, _, width, height = box.dots(per_mm)
         room = (width - (per_mm if box.invert else 0), height)
@@ -80,13 +79,13 @@ def test_no_word_and_no_figure_is_cut(parcel: Callable[..., ParcelLabel], change
 
 
 def test_the_layout_shows_every_field_once(parcel: Callable[..., ParcelLabel]) -> None:
-    assert sorted(box.field for box in shipped_layout("parcel").boxes) == sorted(parcel_fields(parcel()))
+    assert sorted(box.field for box in shipped_layout("parcel").boxes) == sorted(parcel_content(parcel()).texts)
 
 
 def test_an_unset_date_is_said_in_three_languages(parcel: Callable[..., ParcelLabel]) -> None:
-    assert parcel_fields(parcel(date=None))["date"] == "日期未设定 date not set چېسلا تەڭشەلمىگەن"
-    assert parcel_fields(parcel())["date"] == "2026-11-25"
-    shown = parcel_fields(parcel(village="英艾日克村", county="莎车县"))["date"]
+    assert parcel_content(parcel(date=None)).texts["date"] == "日期未设定 date not set چېسلا تەڭشەلمىگەن"
+    assert parcel_content(parcel()).texts["date"] == "2026-11-25"
+    shown = parcel_content(parcel(village="英艾日克村", county="莎车县")).texts["date"]
     assert shown.translate(dict.fromkeys(map(ord, MARKS))) == "2026-11-25 · 英艾日克村 · 莎车县"
 
 

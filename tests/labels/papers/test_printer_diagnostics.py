@@ -8,26 +8,32 @@ from itertools import groupby, pairwise
 import pytest
 from PIL import Image
 
-from kiosk.labels import documents
 from kiosk.labels.layout import LayoutProblem, shipped_layout
 from kiosk.labels.papers.printer_diagnostics import (
     CALIBRATION,
     DENSITY,
+    HEIGHT_MM,
     printer_test_fields,
     render_test_label,
     render_test_receipt,
+    ruler,
+)
+from kiosk.labels.papers.printer_diagnostics import (
+    TestLabel as LabelTest,
+)
+from kiosk.labels.papers.printer_diagnostics import (
+    TestReceipt as ReceiptTest,
 )
 from kiosk.labels.raster import Raster
 from kiosk.labels.typesetting import typeset
-from kiosk.labels.typesetting.ruler import HEIGHT_MM, ruler
 from kiosk.labels.typesetting.shaping import ELLIPSIS
 from kiosk.protocols.barcodes.reader import Symbol, read
 from tests.each import each
 from tests.labels import zbar
 from tests.labels.heads import LABEL, STRIP
 
-MakeLabel = Callable[..., documents.TestLabel]
-MakeReceipt = Callable[..., documents.TestReceipt]
+MakeLabel = Callable[..., LabelTest]
+MakeReceipt = Callable[..., ReceiptTest]
 
 
 @pytest.mark.parametrize("dpi", [203, 300])

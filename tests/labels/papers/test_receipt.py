@@ -10,9 +10,8 @@ from PIL import Image, ImageStat
 
 from kiosk.domain.metrology.legal_status import ScaleMark
 from kiosk.labels import symbols
-from kiosk.labels.documents import ReceiptDocument, ReceiptLine
 from kiosk.labels.paper_texts import paper_text
-from kiosk.labels.papers.receipt import render_receipt
+from kiosk.labels.papers.receipt import ReceiptDocument, ReceiptLine, render_receipt
 from kiosk.labels.raster import Raster
 from kiosk.labels.typesetting.shaping import ELLIPSIS
 from kiosk.protocols.barcodes.reader import Symbol, read

@@ -5,9 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from kiosk.labels.documents import BagLabel, ReceiptDocument
-from kiosk.labels.papers.bag_label import render_bag_label
-from kiosk.labels.papers.receipt import render_receipt
+from kiosk.labels.papers.bag_label import BagLabel, render_bag_label
+from kiosk.labels.papers.receipt import ReceiptDocument, render_receipt
 from kiosk.labels.typesetting import glyphs
 from tests.each import each
 from tests.labels.heads import LABEL, STRIP

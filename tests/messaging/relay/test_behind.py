@@ -15,7 +15,7 @@ import pytest
 
 from kiosk.messaging.contract.control import Ack
 from kiosk.store import Stamp, StoreError
-from kiosk.store.journal.epoch_rows import MAX_BEHIND_EPOCHS
+from kiosk.store.epochs import MAX_BEHIND_EPOCHS
 from tests.messaging.relay.line import Bench
 from tests.store.village import open_store, stamp
 

@@ -13,8 +13,7 @@ import pytest
 from PIL import Image
 
 from kiosk.devices.printer.profiles import profile
-from kiosk.labels.documents import BagLabel
-from kiosk.labels.papers.bag_label import render_bag_label
+from kiosk.labels.papers.bag_label import BagLabel, render_bag_label
 from kiosk.labels.raster import Raster
 from kiosk.protocols.barcodes.reader import read
 from kiosk.protocols.printers import escpos, tspl
@@ -69,7 +68,17 @@ def send(simulator: PrinterSimulator, data: bytes) -> None:
 def test_a_label_becomes_a_numbered_picture_that_a_reader_reads(printer: PrinterSimulator, tmp_path: Path) -> None:
     label = render_bag_label(
         BagLabel(
-            "ھەسەل", "蜂蜜", "Honey", 990, None, "", "Y1L0147A000381K", "0147-A-000381", "S0147", 1, 1, "purchase"
+            "ھەسەل",
+            "蜂蜜",
+            "Honey",
+            990,
+            "Y1L0147A000381K",
+            station="S0147",
+            date=None,
+            zone="",
+            bag=1,
+            bags=1,
+            mode="purchase",
         ),
         TSPL.head,
     )

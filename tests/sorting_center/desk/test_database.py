@@ -21,6 +21,7 @@ from kiosk.sorting_center.desk.shared.database import DeskDatabase, desk_path
 from kiosk.sorting_center.desk.shared.errors import DeskError
 from kiosk.sorting_center.desk.shared.schema import REVISION, metadata, person
 from kiosk.sorting_center.ledger import Ledger
+from tests.schema_digest import CHANGED, schema_digest
 
 NOW = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
 
@@ -110,6 +111,10 @@ def begin_second_version(folder: Path, monkeypatch: pytest.MonkeyPatch, between:
 def revision(desk: CenterDesk) -> str:
     with desk.database.reading() as connection:
         return str(connection.execute(text("SELECT version_num FROM desk_version")).scalar_one())
+
+
+def test_the_number_of_the_baseline_is_that_of_its_schema() -> None:
+    assert (REVISION, schema_digest(metadata)) == ("0001", "417f0981d0691e4c"), CHANGED
 
 
 def test_the_newest_migration_is_the_version_of_the_code() -> None:

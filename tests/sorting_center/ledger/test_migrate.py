@@ -16,6 +16,7 @@ from kiosk.sorting_center.ledger import Ledger, LedgerInUse, LedgerNewer
 from kiosk.sorting_center.ledger.database import opening
 from kiosk.sorting_center.ledger.database.postgres import IN_USE_LOCK
 from kiosk.sorting_center.ledger.database.schema import REVISION, SCHEMA_VERSION, alembic_version, meta, metadata
+from tests.schema_digest import CHANGED, schema_digest
 from tests.sorting_center.stations import NOW, Station
 
 STEP = """from alembic import op
@@ -55,6 +56,10 @@ def versions(ledger: Ledger) -> tuple[str, str]:
     with ledger.reading() as connection:
         own = connection.execute(select(meta.c.value).where(meta.c.name == "schema_version")).scalar_one()
         return own, connection.execute(select(alembic_version.c.version_num)).scalar_one()
+
+
+def test_the_number_of_the_baseline_is_that_of_its_schema() -> None:
+    assert (SCHEMA_VERSION, schema_digest(metadata)) == (1, "3397be131ba21931"), CHANGED
 
 
 def test_the_newest_migration_is_the_version_of_the_code() -> None:

@@ -13,10 +13,9 @@ import pytest
 
 from kiosk.domain.catalog import Catalog, Names
 from kiosk.domain.trade import Mode
-from kiosk.station.catalog.changes import PriceChange, RowChanges, changes
 from kiosk.station.catalog.document import MAX_BYTES, CatalogError
 from kiosk.station.catalog.file import parse_catalog
-from kiosk.station.catalog.stick_import import CatalogRefused, StickCatalogs
+from kiosk.station.catalog.stick_import import CatalogRefused, PriceChange, RowChanges, StickCatalogs, changes
 from kiosk.station.update.refusals import UpdateRefusalReason
 from kiosk.store import Store
 from tests.each import each

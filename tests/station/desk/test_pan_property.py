@@ -90,7 +90,6 @@ class PanMachine(RuleBasedStateMachine):
                 new_token=lambda: f"token-{next(self.tokens)}",
                 documents=lambda confirmed, catalog, stamp: lambda head: [],
                 certificate=Certificate(CertificateKind.NONE, reason=NoCertificateReason.NOT_PRESENTED),
-                metrology="1+00000000",
                 on_view=lambda view: None,
                 on_scale=lambda state: None,
                 on_event=lambda: None,

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from zplkit.rendering import Limits
 
 from kiosk.devices.printer.profiles import profile, profiles
-from kiosk.labels.documents import BagLabel, ParcelLabel
 from kiosk.labels.layout import SHIPPED
+from kiosk.labels.papers.bag_label import BagLabel
+from kiosk.labels.papers.parcel import ParcelLabel
 from kiosk.labels.raster import Raster
 from kiosk.protocols.printers.languages import encode
 from kiosk.protocols.printers.page_setup import PageSetup, StreamLanguage

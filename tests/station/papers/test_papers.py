@@ -14,12 +14,13 @@ from kiosk.domain.identifiers import ReceiptNumber, parse_internal_code
 from kiosk.domain.intake import ConfirmedIntake, Intake, TareSource, Weighing
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.trade import Certificate, CertificateKind, Mode, NoCertificateReason, Party
-from kiosk.labels.documents import BagLabel, ReceiptDocument, ReceiptLine
+from kiosk.labels.papers.bag_label import BagLabel
+from kiosk.labels.papers.receipt import ReceiptDocument, ReceiptLine
 from kiosk.protocols.barcodes.gs1.elements import build_element_string
 from kiosk.protocols.barcodes.gs1.notation import parse_notation
 from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.counter.scanning.scan_reader import ScanReader
-from kiosk.station.papers.papers import PaperSettings, make_papers
+from kiosk.station.papers.papers import make_papers
 from kiosk.station.shared.settings import StationSettings
 from kiosk.store.shared.records import NewPrintJob
 from tests.station.fakes import CATALOG, MOMENT, STAMP
@@ -39,7 +40,7 @@ def agreed(*gross_g: int, certificate: Certificate = NOT_PRESENTED) -> Confirmed
 
 
 def papers(confirmed: ConfirmedIntake, catalog: Catalog = CATALOG) -> list[NewPrintJob]:
-    return list(make_papers(PaperSettings(SETTINGS, "1+a91f03c7"), confirmed, catalog, STAMP)(HEAD))
+    return list(make_papers(SETTINGS, CodesSettings(), confirmed, catalog, STAMP)(HEAD))
 
 
 def test_one_label_a_bag_then_one_receipt() -> None:
@@ -109,7 +110,7 @@ def test_every_word_and_number_of_a_receipt() -> None:
         certificate="none: not_presented",
         lot_code=confirmed.lot,
         software="station-kiosk/test",
-        metrology="1+a91f03c7",
+        metrology=STAMP.metrology,
         county="yarkant",
         head=HEAD,
     )
@@ -123,7 +124,7 @@ def test_a_certificate_is_named_with_its_reference() -> None:
 
 def test_the_countys_name_stands_for_its_id_when_a_technician_has_set_it() -> None:
     settings = replace(SETTINGS, county="莎车县")
-    label, receipt = make_papers(PaperSettings(settings, "1+a91f03c7"), agreed(12_450), CATALOG, STAMP)(HEAD)
+    label, receipt = make_papers(settings, CodesSettings(), agreed(12_450), CATALOG, STAMP)(HEAD)
     assert msgspec.json.decode(label.body, type=BagLabel).county == "莎车县"
     assert msgspec.json.decode(receipt.body, type=ReceiptDocument).county == "莎车县"
 
@@ -133,7 +134,7 @@ def test_goods_with_an_item_reference_carry_their_own_gs1_symbol_on_each_bag() -
     product = confirmed.intake.product
     for items, gs1 in ({product: 1}, "(01)96901234000019(3103)"), ({"OTHER": 1}, ""):
         codes = CodesSettings(company_prefix="6901234", items=items, link_domain="id.example.org")
-        jobs = make_papers(PaperSettings(SETTINGS, "1+a91f03c7", codes), confirmed, CATALOG, STAMP)(HEAD)
+        jobs = make_papers(SETTINGS, codes, confirmed, CATALOG, STAMP)(HEAD)
         labels = [msgspec.json.decode(job.body, type=BagLabel) for job in jobs[:-1]]
         assert len(labels) == 2
         for label in labels:
@@ -147,9 +148,7 @@ def test_goods_with_an_item_reference_carry_their_own_gs1_symbol_on_each_bag() -
 
 def test_an_unset_clock_prints_no_date() -> None:
     unset = replace(MOMENT, utc=datetime(1970, 1, 1, tzinfo=UTC), quality=ClockQuality.UNSET)
-    jobs = make_papers(PaperSettings(SETTINGS, "1+a91f03c7"), agreed(12_450), CATALOG, replace(STAMP, moment=unset))(
-        HEAD
-    )
+    jobs = make_papers(SETTINGS, CodesSettings(), agreed(12_450), CATALOG, replace(STAMP, moment=unset))(HEAD)
     label, receipt = jobs
     assert msgspec.json.decode(label.body, type=BagLabel).date is None
     paper = msgspec.json.decode(receipt.body, type=ReceiptDocument)

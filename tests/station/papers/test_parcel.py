@@ -8,8 +8,8 @@ import pytest
 
 from kiosk.devices.printer.profiles import profile
 from kiosk.domain.shelf import slot_code
-from kiosk.labels.documents import TestLabel as LabelTest
-from kiosk.labels.documents import TestReceipt as ReceiptTest
+from kiosk.labels.papers.printer_diagnostics import TestLabel as LabelTest
+from kiosk.labels.papers.printer_diagnostics import TestReceipt as ReceiptTest
 from kiosk.protocols.barcodes import reader
 from kiosk.simulators.printer.escpos import EscposInterpreter
 from kiosk.simulators.printer.model import LABEL_PRINTER, RECEIPT_PRINTER, PrintedPage

@@ -15,8 +15,9 @@ from PIL import Image
 from kiosk.devices.printer.profiles import PrinterProfile, profiles
 from kiosk.devices.printer.stream import TcpPrinter
 from kiosk.domain.shelf import slot_code
-from kiosk.labels.documents import BagLabel, ParcelLabel
 from kiosk.labels.layout import LabelLayout, receipt_layout, shipped_layout
+from kiosk.labels.papers.bag_label import BagLabel
+from kiosk.labels.papers.parcel import ParcelLabel
 from kiosk.simulators.printer.model import PrinterModel
 from kiosk.simulators.printer.simulator import PrinterSimulator
 from kiosk.station.papers.papers import LABEL, RECEIPT
@@ -49,7 +50,14 @@ BAG = BagLabel(
     county="莎车县",
 )
 PARCEL = ParcelLabel(
-    "A-3-17", "P-0147-A-000012", "YTO", "4821", slot_code("A-3-17"), "2026-11-25", "Asia/Urumqi", "S0147"
+    "A-3-17",
+    "P-0147-A-000012",
+    "YTO",
+    "4821",
+    slot_code("A-3-17"),
+    station="S0147",
+    date="2026-11-25",
+    zone="Asia/Urumqi",
 )
 Measures = dict[str, float]
 

@@ -14,10 +14,11 @@ from kiosk.devices.printer.profiles import profile
 from kiosk.domain.catalog import Catalog, Container, Names, Product
 from kiosk.labels.layout import Layouts, parse_label, shipped_text
 from kiosk.protocols.barcodes import reader
+from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.simulators.printer.escpos import EscposInterpreter
 from kiosk.simulators.printer.model import LABEL_PRINTER, RECEIPT_PRINTER, PrintedPage
 from kiosk.simulators.printer.tspl import TsplInterpreter
-from kiosk.station.papers.papers import PaperSettings, make_papers
+from kiosk.station.papers.papers import make_papers
 from kiosk.station.papers.rendering import paper_of, render
 from kiosk.store.shared.records import NewPrintJob, PrintJob
 from tests.station.fakes import STAMP
@@ -30,7 +31,7 @@ CODES = [CONFIRMED.lot, CONFIRMED.intake.receipt.bag_code(1)]
 def jobs(name: str = "بادام") -> list[PrintJob]:
     names = Names(name, name, name)
     catalog = Catalog((Product("BADAM", names, "badam"),), (), (Container("SACK", names, 160, "sack"),), ())
-    made = make_papers(PaperSettings(SETTINGS, "1+a91f03c7"), CONFIRMED, catalog, STAMP)(HEAD)
+    made = make_papers(SETTINGS, CodesSettings(), CONFIRMED, catalog, STAMP)(HEAD)
     return [queued(number, job) for number, job in enumerate(made, 1)]
 
 

@@ -16,8 +16,9 @@ import pytest
 from kiosk.devices.ports import PrinterFault, PrintNotStarted, PrintUncertain
 from kiosk.devices.printer.profiles import profiles
 from kiosk.devices.printer.stream import FilePrinter
-from kiosk.labels.documents import ReceiptDocument, ReceiptLine
-from kiosk.station.papers.papers import PaperSettings, make_papers
+from kiosk.labels.papers.receipt import ReceiptDocument, ReceiptLine
+from kiosk.protocols.barcodes.settings import CodesSettings
+from kiosk.station.papers.papers import make_papers
 from kiosk.station.papers.rendering import RenderedJob, render
 from kiosk.station.papers.worker import FittedPrinter, PrintListeners, PrintTiming, PrintWorker
 from kiosk.store import DatabaseLocked, DiskFull, PrintJob, Store
@@ -292,7 +293,7 @@ def test_a_power_cut_between_any_two_lines_prints_nothing_twice(
 def test_a_receipt_of_300_bags_has_the_time_its_paper_takes(store: Store) -> None:
     """A printer of 50 mm a second prints it for half a minute; by its own clock, not by this machine's."""
     line = ReceiptLine("ياڭاق", "核桃", "Walnut", 1, 12_900, "خالتا", "编织袋", "woven sack", 420, 12_480, 1, 12)
-    base = next(iter(make_papers(PaperSettings(SETTINGS, "1+a91f03c7"), agreed(12_450), CATALOG, STAMP)(HEAD)[1:]))
+    base = next(iter(make_papers(SETTINGS, CodesSettings(), agreed(12_450), CATALOG, STAMP)(HEAD)[1:]))
     one = msgspec.json.decode(base.body, type=ReceiptDocument)
     lines = tuple(replace(line, bag=number) for number in range(1, 301))
     long = replace(

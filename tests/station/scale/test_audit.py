@@ -22,12 +22,13 @@ from kiosk.domain.metrology.legal_status import CheckState, CounterValues, Scale
 from kiosk.domain.metrology.pan_journal import LoadLeftNote, PanNote, PreviousLoads, UnbookedWhy
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.domain.trade import Mode, Party
-from kiosk.labels.documents import BagLabel
+from kiosk.labels.papers.bag_label import BagLabel
+from kiosk.protocols.barcodes.settings import CodesSettings
 from kiosk.station.clerk.access import CounterSession
 from kiosk.station.clerk.people import add_person
 from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.desk.view import DeskStep
-from kiosk.station.papers.papers import PaperSettings, make_papers, scale_fields
+from kiosk.station.papers.papers import make_papers, scale_fields
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.scale.audit import MAX_WAITING_NOTES, AuditedScale, ScaleAudit
@@ -209,7 +210,7 @@ def test_the_papers_of_a_scale_that_is_not_for_trade_say_so() -> None:
     intake = Intake(ReceiptNumber("S0147", "A", 1), Party(None), "BADAM", Mode.PURCHASE, 1, 2200)
     for trade, says in ((False, True), (True, False), (None, False)):
         confirmed = with_frames(intake, standing=ScaleLegalStatus(trade))
-        papers = make_papers(PaperSettings(settings(Path("unused")), "1+00000000"), confirmed, CATALOG, STAMP)("0" * 64)
+        papers = make_papers(settings(Path("unused")), CodesSettings(), confirmed, CATALOG, STAMP)("0" * 64)
         label = msgspec.json.decode(papers[0].body, type=BagLabel)
         assert label.not_for_trade is says
     assert scale_fields(None) == {}

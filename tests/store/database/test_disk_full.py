@@ -13,7 +13,7 @@ import pytest
 from kiosk.domain.catalog import Catalog
 from kiosk.domain.intake import AbandonReason
 from kiosk.store import DiskFull, Store, StoreError
-from kiosk.store.database.reserve import Reserve
+from kiosk.store.database.connection import Reserve
 from tests.store.failing import SmallDisk
 from tests.store.village import CATALOG, bring_in, content, open_intake, open_store, rows, stamp
 

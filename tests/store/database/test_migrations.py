@@ -18,6 +18,7 @@ from kiosk.store.database.connection import connect, engine_for
 from kiosk.store.database.migrate import main, migrate
 from kiosk.store.database.opening import OpenOptions
 from kiosk.store.database.schema import APPLICATION_ID, SCHEMA_VERSION, metadata
+from tests.schema_digest import CHANGED, schema_digest
 from tests.store.failing import Plan, failing_connect
 from tests.store.second_schema import begin_second_schema
 from tests.store.village import STATION, bring_in, change, content, rows, stamp
@@ -37,6 +38,10 @@ def _test_schema(path: Path) -> None:
 def opened(path: Path) -> Store:
     """As a station opens it, without a reserve."""
     return Store.open(path, STATION, stamp(), OpenOptions(reserve_bytes=0))
+
+
+def test_the_number_of_the_baseline_is_that_of_its_schema() -> None:
+    assert (SCHEMA_VERSION, schema_digest(metadata)) == (1, "cd64cb7bd6337d0a"), CHANGED
 
 
 def test_the_newest_migration_is_the_schema_of_the_code() -> None:

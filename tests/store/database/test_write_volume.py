@@ -17,7 +17,7 @@ from kiosk.store.shared.records import SlotAssignment
 from tests.depth import many
 from tests.store.counter_rig import SLOTS, Codes, arrival, collect, papers
 from tests.store.scale_rig import with_frames
-from tests.store.village import CATALOG, METROLOGY, open_intake, open_store, stamp
+from tests.store.village import CATALOG, open_intake, open_store, stamp
 
 INTAKES = many(100, torture=200)
 LIMIT_KB = 90
@@ -43,7 +43,7 @@ def _whole_intake(store: Store, relay: Store, number: int) -> None:
     intake = open_intake(store, mode=Mode.PURCHASE)
     jobs = (NewPrintJob("bag_label", "label", 1, _PAPER), NewPrintJob("receipt", "receipt", 0, _PAPER))
     token = f"{number * 0x9E3779B97F4A7C15 % 2**64:032x}"
-    store.intakes.confirm(with_frames(intake, 1_000 + number), token, lambda head: jobs, METROLOGY, stamp(number))
+    store.intakes.confirm(with_frames(intake, 1_000 + number), token, lambda head: jobs, stamp(number))
     for printer in ("label", "receipt"):
         job = store.papers.next(printer)
         assert job is not None

@@ -19,7 +19,6 @@ from tests.store.counter_rig import Codes, arrive
 from tests.store.village import (
     CATALOG,
     JOBS,
-    METROLOGY,
     bring_in,
     content,
     events,
@@ -85,7 +84,7 @@ def test_a_new_epoch_tells_again_what_is_not_done(store: Store, path: Path) -> N
     done = bring_in(store)
     store.outbox.acknowledge(3, [])
     intake = open_intake(store)
-    store.intakes.confirm(weighed(intake), "late", JOBS, METROLOGY, stamp(60))
+    store.intakes.confirm(weighed(intake), "late", JOBS, stamp(60))
     store.intakes.void(void_of(intake), stamp(61))
     gone = open_intake(store)
     store.intakes.abandon(gone.receipt, "opened", AbandonReason.LEFT, stamp(62))
@@ -123,7 +122,7 @@ def test_an_event_told_a_third_time_still_names_its_first_number(store: Store, p
 
 def test_what_was_acknowledged_of_an_earlier_epoch_is_told_again_once(store: Store, path: Path) -> None:
     intake = open_intake(store)
-    store.intakes.confirm(weighed(intake), "early", JOBS, METROLOGY, stamp())
+    store.intakes.confirm(weighed(intake), "early", JOBS, stamp())
     store.intakes.void(void_of(intake), stamp(61))
     store.outbox.acknowledge(4, [])
     first = store.epochs.identity().epoch
@@ -172,7 +171,7 @@ def test_events_name_the_region_the_station_stands_in_when_they_are_numbered(sto
 def test_an_intake_opened_before_a_new_epoch_is_confirmed_in_it(store: Store) -> None:
     intake = open_intake(store)
     store.epochs.start("behind", stamp())
-    row = store.intakes.confirm(weighed(intake), "tap", JOBS, METROLOGY, stamp())
+    row = store.intakes.confirm(weighed(intake), "tap", JOBS, stamp())
     assert (row.receipt, row.epoch) == ("0147-A-000001", "0000000000000002")
 
 

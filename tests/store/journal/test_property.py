@@ -26,7 +26,6 @@ from tests.depth import many
 from tests.store.village import (
     CATALOG,
     JOBS,
-    METROLOGY,
     epochs,
     events,
     open_intake,
@@ -81,7 +80,7 @@ class Station(RuleBasedStateMachine):
         intake = self.opened.pop(data.draw(st.integers(0, len(self.opened) - 1)))
         agreed = weighed(intake, *grams)
         token = f"token {intake.receipt}"
-        row = self.store.intakes.confirm(agreed, token, JOBS, METROLOGY, stamp())
+        row = self.store.intakes.confirm(agreed, token, JOBS, stamp())
         assert (row.gross_g, row.tare_g, row.net_g) == (sum(grams), 160 * len(grams), sum(grams) - 160 * len(grams))
         assert not row.repeated
         self.confirmed[token] = (intake, row)
@@ -92,7 +91,7 @@ class Station(RuleBasedStateMachine):
     def tap_again(self, data: st.DataObject, grams: list[int]) -> None:
         token = data.draw(st.sampled_from(sorted(self.confirmed)))
         intake, first = self.confirmed[token]
-        row = self.store.intakes.confirm(weighed(intake, *grams), token, JOBS, METROLOGY, stamp())
+        row = self.store.intakes.confirm(weighed(intake, *grams), token, JOBS, stamp())
         assert row.repeated and (row.receipt, row.net_g, row.lot) == (first.receipt, first.net_g, first.lot)
 
     @precondition(lambda self: self.opened)

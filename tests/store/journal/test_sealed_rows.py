@@ -16,7 +16,7 @@ from kiosk.store import Store
 from kiosk.store.journal.sealed_rows import AlteredRecord, find_altered, find_altered_newest
 from kiosk.store.shared.errors import DatabaseDamaged, StoreRefusal
 from tests.store.scale_rig import with_frames
-from tests.store.village import JOBS, METROLOGY, bring_in, open_intake, open_store, rows, stamp, void_of
+from tests.store.village import JOBS, bring_in, open_intake, open_store, rows, stamp, void_of
 
 FREE = {
     "intake": {"token", "opened_at"},
@@ -35,9 +35,9 @@ def used(store: Store, path: Path) -> Iterator[Path]:
     """Four receipts: one as it was before there were frames, one with all there is, one void, one abandoned."""
     bring_in(store, 12_450, 8_005)
     intake = open_intake(store)
-    store.intakes.confirm(with_frames(intake, 12_450, 9_000), "second", JOBS, METROLOGY, stamp())
+    store.intakes.confirm(with_frames(intake, 12_450, 9_000), "second", JOBS, stamp())
     voided = open_intake(store)
-    store.intakes.confirm(with_frames(voided), "third", JOBS, METROLOGY, stamp())
+    store.intakes.confirm(with_frames(voided), "third", JOBS, stamp())
     store.intakes.void(void_of(voided), stamp())
     given_up = open_intake(store)
     store.intakes.abandon(given_up.receipt, "opened", AbandonReason.LEFT, stamp())

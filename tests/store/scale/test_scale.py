@@ -34,7 +34,6 @@ from tests.store.scale_rig import FRAMES, LOCK, STANDING, scale_of, with_frames
 from tests.store.village import (
     CATALOG,
     JOBS,
-    METROLOGY,
     NO_CERTIFICATE,
     STATION,
     bring_in,
@@ -138,7 +137,7 @@ def test_a_restore_lowers_no_counter(store: Store, path: Path, tmp_path: Path, t
 
 
 def test_an_intake_keeps_what_the_scale_was_worth_and_the_frames_of_every_bag(store: Store, path: Path) -> None:
-    row = store.intakes.confirm(with_frames(open_intake(store), 12_450, 9_000), "tap", JOBS, METROLOGY, stamp())
+    row = store.intakes.confirm(with_frames(open_intake(store), 12_450, 9_000), "tap", JOBS, stamp())
     assert store.weighings.legal_status(row.receipt) == STANDING
     assert store.weighings.frames(row.receipt, 1) == store.weighings.frames(row.receipt, 2) == FRAMES
     assert store.weighings.frames(row.receipt, 3) == store.weighings.frames("0147-A-999999", 1) == ()
@@ -176,13 +175,13 @@ def test_an_intake_of_which_nothing_is_known_says_so(store: Store, path: Path) -
     ],
 )
 def test_changed_frames_are_found(store: Store, path: Path, tamper: str) -> None:
-    row = store.intakes.confirm(with_frames(open_intake(store), 12_450, 9_000), "tap", JOBS, METROLOGY, stamp())
+    row = store.intakes.confirm(with_frames(open_intake(store), 12_450, 9_000), "tap", JOBS, stamp())
     change(path, tamper)
     assert store.weighings.verify().broken == (f"{row.receipt}/2",)
 
 
 def test_frames_are_proven_after_a_new_epoch_too(store: Store) -> None:
-    store.intakes.confirm(with_frames(open_intake(store)), "tap", JOBS, METROLOGY, stamp())
+    store.intakes.confirm(with_frames(open_intake(store)), "tap", JOBS, stamp())
     store.epochs.start("behind", stamp())
     assert (store.weighings.verify().bags, store.weighings.verify().broken) == (1, ())
 
@@ -251,7 +250,7 @@ def test_a_noted_load_is_one_row_to_its_end(store: Store, path: Path) -> None:
 
 def test_a_noted_load_that_is_booked_or_checked_after_all_is_no_open_case(store: Store, path: Path) -> None:
     store.pan_loads.note(LingeringLoadNote(1, 12_450), stamp())
-    store.intakes.confirm(with_frames(open_intake(store), 12_450), "tap", JOBS, METROLOGY, stamp())
+    store.intakes.confirm(with_frames(open_intake(store), 12_450), "tap", JOBS, stamp())
     assert open_notes(path) == []
     assert store.pan_loads.before() == PreviousLoads(None, (12_450,))
     store.pan_loads.note(LingeringLoadNote(LOCK.load_no, 5_005), stamp())
@@ -311,7 +310,7 @@ def test_a_power_cut_with_fixed_bags_loses_none_of_them(store: Store, path: Path
 
 
 def test_a_note_that_comes_after_the_end_of_its_intake(store: Store, path: Path) -> None:
-    booked = store.intakes.confirm(with_frames(open_intake(store), 5_000), "tap", JOBS, METROLOGY, stamp())
+    booked = store.intakes.confirm(with_frames(open_intake(store), 5_000), "tap", JOBS, stamp())
     store.pan_loads.note(HeldLoadNote(booked.receipt, 1, 5_000, 5_000), stamp())
     assert (open_notes(path), store.pan_loads.unbooked()) == ([], [])
     left = open_intake(store)
@@ -326,7 +325,7 @@ def test_a_container_that_was_exchanged_for_another_is_told(store: Store) -> Non
         store.pan_loads.note(HeldLoadNote(str(intake.receipt), load, grams, grams), stamp())
     weighing = Weighing(12_450, 30, 3, 1200, 14)
     confirmed = intake.with_bag(weighing, "OWN", TareSource.WEIGHED, 400).confirm(NO_CERTIFICATE)
-    store.intakes.confirm(confirmed, "tap", JOBS, METROLOGY, stamp())
+    store.intakes.confirm(confirmed, "tap", JOBS, stamp())
     assert [(row.peak_g, row.why) for row in store.pan_loads.unbooked()] == [(900, "abandoned")]
 
 

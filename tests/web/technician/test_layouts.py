@@ -16,8 +16,8 @@ from jinja2 import StrictUndefined
 from PIL import Image
 
 from kiosk.domain.clerk import Role
-from kiosk.labels import documents
 from kiosk.labels.layout import shipped_layout, shipped_text
+from kiosk.labels.papers.printer_diagnostics import TestLabel as LabelTest
 from kiosk.labels.papers.printer_diagnostics import render_test_label
 from kiosk.labels.papers.samples import SAMPLES
 from kiosk.protocols.barcodes.reader import read
@@ -198,7 +198,7 @@ def test_a_print_is_a_label_with_no_code_of_the_station(client: FlaskClient, cli
     job = clinic.store.papers.next("label")
     assert job is not None
     assert (job.document, job.about, clinic.woken) == ("test_label", "test-label", 1)
-    raster = render_test_label(msgspec.json.decode(job.body, type=documents.TestLabel), PrintHead(203, 832))
+    raster = render_test_label(msgspec.json.decode(job.body, type=LabelTest), PrintHead(203, 832))
     assert raster.to_image().tobytes() == seen(client, "bag").tobytes()
     assert {symbol.text for symbol in read(raster.to_image())} == {"TEST"}
     clinic.store.papers.sending(job.id)
@@ -206,7 +206,7 @@ def test_a_print_is_a_label_with_no_code_of_the_station(client: FlaskClient, cli
     assert post(client, "print", kind="bag", calibration="1")[0] == 303
     job = clinic.store.papers.next("label")
     assert job is not None
-    assert msgspec.json.decode(job.body, type=documents.TestLabel).sample == "calibration"
+    assert msgspec.json.decode(job.body, type=LabelTest).sample == "calibration"
     assert load("en").text("technician.tests.printed") in client.get(f"{HOME}?kind=bag&printed=1").text
 
 

@@ -496,7 +496,7 @@ def test_a_backup_that_fails_says_why(client: FlaskClient, clinic: Clinic) -> No
         ("backup._require_room", raising(OSError(errno.ENOSPC, "no room")), "setup.fault.full"),
         ("backup.shutil.disk_usage", lambda path: SimpleNamespace(free=0), "setup.fault.full"),
         ("backup._copy", raising(OSError(errno.EIO, "gone")), "technician.care.fault.broke_off"),
-        ("backup._copy", raising(BackupRefused("It is damaged.")), "technician.refused.store_failed"),
+        ("backup._copy", raising(BackupRefused("database", "It is damaged.")), "technician.refused.store_failed"),
         ("backup.check_file", raising(StoreError("It is damaged.")), "technician.care.fault.copy"),
         ("backup.backup_photos.copy", raising(OSError(errno.EIO, "gone")), "technician.care.fault.beside"),
         ("backup.prune", raising(RuntimeError("odd")), "technician.care.fault.log"),

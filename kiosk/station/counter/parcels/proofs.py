@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kiosk.domain.identifiers import CODE_PREFIX, BadIdentifier, parse_internal_code
-from kiosk.domain.parcel import TERMINAL_STATES, ParcelNumber, ParcelState, read_slip
-from kiosk.domain.pickup import BadPickupCode, check_pickup_code
+from kiosk.domain.parcel import TERMINAL_STATES, BadPickupCode, ParcelNumber, ParcelState, check_pickup_code, read_slip
 from kiosk.station.clerk.refusals import CounterRefused, as_counter_refusals
 from kiosk.station.clerk.throttle import PICKUP_CODE, Throttle
 from kiosk.station.counter.parcels.handover_queue import HANDOVER_S, Handover
 from kiosk.station.counter.parcels.parcel_lookup import ParcelLookup
 from kiosk.station.parcels.pickup_key import PickupKey
-from kiosk.store.lockouts import Lockouts
+from kiosk.store.clerks import Lockouts
 from kiosk.store.shared.records import ParcelRow, Stamp
 
 

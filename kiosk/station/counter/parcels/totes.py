@@ -13,8 +13,7 @@ from kiosk.station.counter.parcels.parcel_lookup import ParcelLookup
 from kiosk.station.counter.parcels.steps import ParcelSteps
 from kiosk.station.counter.shared.acts import Acts
 from kiosk.station.papers.papers import LABEL_PRINTER
-from kiosk.station.papers.parcel import CounterPapers
-from kiosk.station.papers.tote import MANIFEST_SHEET, manifest, tags
+from kiosk.station.papers.parcel import MANIFEST_SHEET, CounterPapers, manifest, tags
 from kiosk.store.parcels.totes import MANIFEST, MAX_TOTES_PER_MANIFEST, TOTE
 from kiosk.store.shared.records import NewPaper, ParcelRow, PrintJob, Stamp, ToteRow
 from kiosk.store.store import Store

@@ -18,8 +18,6 @@ NAME_BYTES: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class CountyKey:
-    """Only encrypts: the station cannot open what it has made."""
-
     public: bytes
 
     @classmethod

@@ -38,11 +38,7 @@ class BackupSettings:
         if self.county_key:
             if self.county_key_file is not None:
                 raise ValueError("county_key and county_key_file are two places for one key: keep one")
-            _check_county_key(self.county_key)
-
-
-def _check_county_key(text: str) -> None:
-    try:
-        CountyKey.parse(text)
-    except ValueError as error:
-        raise ValueError(f"county_key {error}") from None
+            try:
+                CountyKey.parse(self.county_key)
+            except ValueError as error:
+                raise ValueError(f"county_key {error}") from None

@@ -8,10 +8,9 @@ from itertools import product
 
 import pytest
 
-from kiosk.labels.typesetting import bidi
-from kiosk.labels.typesetting.bidi import levels, visual_order
+from kiosk.labels.typesetting import shaping
 from kiosk.labels.typesetting.fonts import FontProblem
-from kiosk.labels.typesetting.shaping import FSI, LRI, PDI, itemize
+from kiosk.labels.typesetting.shaping import FSI, LRI, PDI, itemize, levels, visual_order
 from tests.each import each
 
 MARKS = LRI + FSI + PDI
@@ -102,10 +101,10 @@ def test_an_empty_line_has_no_level() -> None:
 
 
 def test_a_missing_library_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bidi, "_LIBRARY", "libnothing.so.0")
-    bidi._library.cache_clear()
+    monkeypatch.setattr(shaping, "_LIBRARY", "libnothing.so.0")
+    shaping._library.cache_clear()
     try:
         with pytest.raises(FontProblem, match="libfribidi0"):
             levels("a", rtl=False)
     finally:
-        bidi._library.cache_clear()
+        shaping._library.cache_clear()

@@ -7,7 +7,7 @@ import pytest
 from kiosk.station.desk.live import Marks
 from kiosk.station.desk.view import PrintView
 from kiosk.texts import load
-from kiosk.web.public.papers import PaperStatus, papers
+from kiosk.web.public.screens import PaperStatus, papers
 
 
 def told(document: str, state: str, marks: Marks) -> PaperStatus:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
 
+from kiosk.base.worker import Worker
 from kiosk.devices.ports import Camera, CodeCamera, LinkState, Printer, Scale, ScaleListener
 from kiosk.devices.scanner.settings import ScannerKind
 from kiosk.domain.catalog import Catalog
@@ -36,16 +37,16 @@ from kiosk.station.desk.view import DeskRefused, PhotoRequest
 from kiosk.station.doctor.link_status import LinkStatus
 from kiosk.station.doctor.scale import metrology_findings
 from kiosk.station.doctor.shared.finding import DoctorFinding
-from kiosk.station.outbox_poller import OutboxPoller
+from kiosk.station.outbox_poller import OUTBOX_POLL_S, OutboxPoller
 from kiosk.station.papers.own_layouts import LAYOUTS, OwnLayouts
 from kiosk.station.papers.papers import LABEL_PRINTER, PaperSettings, make_papers
 from kiosk.station.papers.parcel import CounterPapers
 from kiosk.station.papers.rendering import render
-from kiosk.station.papers.worker import FittedPrinter, PrintListeners, PrintWorker
+from kiosk.station.papers.worker import PRINT_STOP_S, FittedPrinter, PrintListeners, print_worker
 from kiosk.station.parcels.photos import ParcelPhotos
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
-from kiosk.station.parcels.sweeper import ParcelSweep, Sweeper
+from kiosk.station.parcels.sweeper import TICK_S, ParcelSweep, Sweeper
 from kiosk.station.photos.folder import LotPhotos, PhotoFolder
 from kiosk.station.photos.live_view import LiveView, Previews
 from kiosk.station.photos.lot_camera import LotCamera
@@ -149,7 +150,7 @@ class StationService:
         lots = LotPhotos(self.photo_folder, store, self.stamp)
         previews = Previews(hardware.camera, auto=hardware.auto_shutter)
         self._photographer = self._photographer_of(hardware.camera, previews)
-        self.live_view = LiveView(previews, self._photographer.wake)
+        self.live_view = LiveView(previews, self._photographer.worker.wake)
         self._lot_camera = LotCamera(self._photographer, self._space, lots, self._signals.photo_done)
         audited = AuditedScale(settings.metrology, hardware.content)
         self.scale_audit = ScaleAudit(store, audited, self.stamp, self.committed)
@@ -158,6 +159,7 @@ class StationService:
         self.board = LiveBoard(self.desk.view())
         self._marks = _PrinterMarks(self.board)
         self._outbox = OutboxPoller(store, self.board.count_pending, self.desk.result_screen.refresh)
+        self._outbox_worker = Worker("outbox-poller", self._outbox.poll, retry_s=OUTBOX_POLL_S, expected=(StoreError,))
         self._printers = {name: self._worker(name, printer) for name, printer in hardware.printers.items()}
         first = CounterView(consent=settings.parcels.consent.value)
         self.counter_board = CounterBoard(first)
@@ -169,7 +171,9 @@ class StationService:
         self._records_compared = False
         self._link = LinkStatus.of(self.settings.data, relay=settings.relay)
         sweep = ParcelSweep(store.parcels, self.parcel_photos, settings.parcels, self.stamp, self.committed)
-        self._sweeper = Sweeper(sweep, self._tick)
+        self._sweeper = Worker(
+            "counter-sweeper", Sweeper(sweep, self._tick).step, retry_s=TICK_S, expected=(StoreError,)
+        )
         self._connect()
 
     def _connect(self) -> None:
@@ -177,13 +181,13 @@ class StationService:
         signals, desk, counter = self._signals, self.desk, self.counter
         for worker in self._printers.values():
             signals.committed.connect(worker.wake)
-        signals.committed.connect(self._outbox.wake)
+        signals.committed.connect(self._outbox.reread)
         signals.paper_moved.connect(desk.result_screen.refresh)
         signals.paper_moved.connect(counter.paper_count.update)
-        signals.paper_moved.connect(self._outbox.wake)
+        signals.paper_moved.connect(self._outbox.reread)
         signals.photo_done.connect(desk.result_screen.photo_done)
         signals.photo_done.connect(counter.state.photo_done)
-        signals.photo_done.connect(lambda photo_request, sha256: self._outbox.wake())
+        signals.photo_done.connect(lambda photo_request, sha256: self._outbox.reread())
         signals.photo_retake.connect(desk.result_screen.photo_retake)
         signals.photo_retake.connect(counter.state.photo_retake)
         signals.photo_failed.connect(desk.result_screen.photo_failed)
@@ -209,10 +213,10 @@ class StationService:
         self._ask_for_bags()
         for worker in self._printers.values():
             worker.start()
-        self._photographer.start()
-        self._outbox.start()
+        self._photographer.worker.start()
+        self._outbox_worker.start()
         self._sweeper.start()
-        self.scale_audit.start()
+        self.scale_audit.worker.start()
         self.counter.paper_count.update()
         if self.scale is not None:
             self.scale.start()
@@ -220,16 +224,16 @@ class StationService:
     def stop(self) -> None:
         """Stop the scale first, so that nothing new begins, then let the workers finish; one failing stops no other."""
         for worker in self._printers.values():
-            worker.wind_down()
+            worker.stop(0.0)  # the job in hand is waited for below
         with ExitStack() as ends:  # called from the last to the first
             ends.callback(self.board.wake)
             ends.callback(self.counter_board.wake)
             ends.callback(self._photographer.stop)
             for worker in self._printers.values():
-                ends.callback(worker.stop)
-            ends.callback(self._outbox.stop)
+                ends.callback(worker.stop, PRINT_STOP_S)
+            ends.callback(self._outbox_worker.stop)
             ends.callback(self._sweeper.stop)
-            ends.callback(self.scale_audit.stop)
+            ends.callback(self.scale_audit.worker.stop, 6.0)
             ends.callback(self.desk.readings.close)
             if self.scale is not None:
                 ends.callback(self.scale.stop)
@@ -342,9 +346,9 @@ class StationService:
         papers = make_papers(self._paper_settings, confirmed, catalog, stamp)
         return lambda head: [paper for paper in papers(head) if paper.printer in self._hardware.printers]
 
-    def _worker(self, name: str, printer: Printer) -> PrintWorker:
+    def _worker(self, name: str, printer: Printer) -> Worker:
         setup = printer.setup
-        return PrintWorker(
+        return print_worker(
             FittedPrinter(name, printer, lambda job: render(job, setup, self._key, self.own_layouts.layouts)),
             self.store.papers,
             self.stamp,

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable, Sequence
 from itertools import chain, repeat
 from typing import Final
 
+from kiosk.base.worker import Worker
 from kiosk.messaging.contract.control import MAX_STATUS_ROWS, DoctorRow
 from kiosk.station.doctor.doctor_status_file import DoctorStatusFile
 from kiosk.station.doctor.shared.finding import FINE, DoctorFinding, Severity
-
-logger = logging.getLogger(__name__)
 
 # The sorting center that reads the rows is reached, and knows more of the link than the station.
 EXCLUDED_DEVICES: Final = frozenset({"link", "center"})
@@ -36,7 +33,7 @@ def _rank(row: DoctorFinding) -> tuple[int, bool]:
 
 
 class DoctorReporter:
-    """Has the doctor look once a minute, in a thread of its own, and writes what he says."""
+    """Writes the doctor's findings once a minute; the first time when the devices have had their time."""
 
     def __init__(
         self,
@@ -44,26 +41,19 @@ class DoctorReporter:
         mark: DoctorStatusFile,
         pauses_s: Sequence[float] = PAUSES_S,
     ) -> None:
-        self._examine, self._mark, self._pauses_s = examine, mark, pauses_s
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="doctor", daemon=True)
-
-    def start(self) -> None:
-        """The first look is when the devices have had their time."""
-        self._thread.start()
+        self._examine, self._mark = examine, mark
+        self._pauses_s = chain(pauses_s, repeat(pauses_s[-1]))
+        self._waited = False
+        self._worker = Worker("doctor", self._step, retry_s=pauses_s[-1])
+        self.start = self._worker.start
 
     def stop(self) -> None:
         """Say that the station has stopped, on purpose."""
-        self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join(_END_S)
+        self._worker.stop(_END_S)
         self._mark.write((DoctorRow("station", "warn", "station_stopped"),))
 
-    def _run(self) -> None:
-        for wait_s in chain(self._pauses_s, repeat(self._pauses_s[-1])):
-            if self._stopping.wait(wait_s):
-                return
-            try:
-                self._mark.write(status_rows(self._examine()))
-            except Exception:
-                logger.exception("what the doctor says could not be written for the sorting center")
+    def _step(self) -> float:
+        if self._waited:
+            self._mark.write(status_rows(self._examine()))
+        self._waited = True
+        return next(self._pauses_s)

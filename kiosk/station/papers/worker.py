@@ -9,12 +9,12 @@ out of paper has not been sent anything: the job stays queued and goes on by its
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from kiosk.base import memory
+from kiosk.base.worker import Worker
 from kiosk.devices.ports import Printer, PrinterFault, PrintNotStarted, PrintUncertain
 from kiosk.station.papers.rendering import RenderedJob
 from kiosk.store.papers.papers import Papers
@@ -65,22 +65,33 @@ class PrintTiming:
 
 
 TIMING: Final = PrintTiming()
+PRINT_STOP_S: Final = 25.0  # For the job in hand
 
 
-class PrintWorker:
-    """A thread that prints what is queued for one printer.
+def print_worker(
+    printer: FittedPrinter,
+    queue: Papers,
+    stamps: Callable[[], Stamp],
+    listeners: PrintListeners,
+    timing: PrintTiming = TIMING,
+) -> Worker:
+    """Prints what is queued for one printer; ``wake`` it when a job may have been queued.
 
-    A job may take twice the time of its paper at the printer's speed, and the margin. The thread outlives whatever
-    store, printer, ``render`` and listeners raise.
+    A job may take twice the time of its paper at the printer's speed, and the margin. One that takes longer than the
+    end of the worker is found *sending* at the next start.
     """
+    step = _PrintQueue(printer, queue, stamps, listeners, timing).step
+    return Worker(f"print-{printer.name}", step, retry_s=timing.retry_s, expected=(StoreError,))
 
+
+class _PrintQueue:
     def __init__(
         self,
         printer: FittedPrinter,
         queue: Papers,
         stamps: Callable[[], Stamp],
         listeners: PrintListeners,
-        timing: PrintTiming = TIMING,
+        timing: PrintTiming,
     ) -> None:
         self._name = printer.name
         self._printer = printer.port
@@ -93,54 +104,21 @@ class PrintWorker:
         self._retry_s = timing.retry_s
         # What is known of the last paper and could not be written yet; nothing else is printed before it is.
         self._unwritten_outcome: Callable[[], None] | None = None
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"print-{printer.name}", daemon=True)
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def wake(self) -> None:
-        """A job may have been queued."""
-        self._wake.set()
-
-    def wind_down(self) -> None:
-        """Begin no other job; returns at once."""
-        self._stopping.set()
-        self._wake.set()
-
-    def stop(self, timeout_s: float = 25.0) -> None:
-        """Finish the job in hand and end. A job that takes longer is found *sending* at the next start."""
-        self.wind_down()
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
-
-    def _run(self) -> None:
-        while True:
-            # Cleared before the queue is read: a job that comes later than the reading sets it again.
-            self._wake.clear()
-            if self._stopping.is_set():
-                return
-            wait = self._round()
-            if wait != 0:
-                self._wake.wait(wait)
-
-    def _round(self) -> float | None:
-        """One job. Seconds until the next try, 0 to go on at once, None when nothing is queued."""
+    def step(self) -> float | None:
+        """One job. Raises StoreError."""
         try:
             self._settle()
             job = self._queue.next(self._name)
             if job is None:
                 memory.release_free_memory()  # papers and their pages leave megabytes that the C library would keep
                 return None
-            return 0 if self._print(job) else self._retry_s
-        except StoreError as error:
-            logger.error("printer %s: the queue cannot be used now: %s", self._name, error)
+            return 0.0 if self._print(job) else self._retry_s
+        except StoreError:
+            raise
         except Exception:
-            # A thread that dies prints nothing for ever; the next round tries again.
-            logger.exception("printer %s: unexpected failure", self._name)
             self._notify_problem("printer_off")
-        return self._retry_s
+            raise
 
     def _print(self, job: PrintJob) -> bool:
         """Print one job. False when the printer is not ready and nothing has been sent."""

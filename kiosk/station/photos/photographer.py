@@ -5,14 +5,12 @@ from __future__ import annotations
 import errno
 import logging
 import queue
-import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from enum import Enum
 from functools import partial
 from typing import Final
 
+from kiosk.base.worker import Worker
 from kiosk.devices.ports import Camera, CameraFault, GoodsShot, Shot
 from kiosk.station.desk.view import PhotoRequest
 from kiosk.station.photos.live_view import Previews
@@ -23,6 +21,7 @@ logger = logging.getLogger(__name__)
 # Of one picture: more than a camera of a station sends, and little enough for the budget to hold a busy day.
 MAX_PHOTO_BYTES: Final = 8_000_000
 DEADLINE_S: Final = 12.0
+_RETRY_S: Final = 2.0
 NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -64,25 +63,14 @@ class GoodsRequest:
 Request = PlainRequest | GoodsRequest
 
 
-class _Wake(Enum):
-    """No request: only a reason to ask ``Looks.due`` again."""
-
-    UP = "up"
-
-
 class Photographer:
-    """A thread that takes shots on request. ``max_bytes`` is the largest picture that is kept."""
+    """Takes shots on request, in a thread of its own. ``max_bytes`` is the largest picture that is kept."""
 
     def __init__(self, camera: Camera | None, listeners: ShotListeners, max_bytes: int, previews: Previews) -> None:
         self._camera, self._listeners, self._previews = camera, listeners, previews
         self._max_bytes = max_bytes
-        self._stopping = threading.Event()
-        self._woken = threading.Event()
-        self._requests: queue.Queue[Request | _Wake | None] = queue.Queue(maxsize=4)
-        self._thread = threading.Thread(target=self._run, name="photographer", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
+        self._requests: queue.Queue[Request] = queue.Queue(maxsize=4)
+        self.worker = Worker("photographer", self._step, retry_s=_RETRY_S)  # To be woken when a page asks for looks
 
     def ask(self, request: Request) -> None:
         """Ask for one shot; when too many wait already, the answer is "busy" at once."""
@@ -90,49 +78,27 @@ class Photographer:
             self._requests.put_nowait(request)
         except queue.Full:
             self._listeners.failed(request.photo_request, "busy")
-
-    def wake(self) -> None:
-        """A page asks for looks. However often this is called, one wake at a time is in the way of shots."""
-        if self._woken.is_set():
-            return
-        self._woken.set()
-        try:
-            self._requests.put_nowait(_Wake.UP)
-        except queue.Full:  # then the thread is awake, and asks what is due after the next shot
-            self._woken.clear()
+        else:
+            self.worker.wake()
 
     def stop(self, timeout_s: float = 15.0) -> None:
         """Finish the shot in hand, drop those that wait, and end."""
-        self._stopping.set()
-        with suppress(queue.Full):  # then the thread is awake anyway and sees the flag at the next request
-            self._requests.put_nowait(None)
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
+        self.worker.stop(timeout_s)
         if self._camera is not None:
             self._camera.close()
 
-    def _run(self) -> None:
-        while (request := self._next()) is not None and not self._stopping.is_set():
-            self._answer(request)
-
-    def _next(self) -> Request | None:
-        """The next request; it is looked at the mat, whenever that is due, until there is one."""
-        while not self._stopping.is_set():
-            try:
-                request = self._requests.get(timeout=self._previews.due())
-            except queue.Empty:
-                self._take_preview()
-                continue
-            if not isinstance(request, _Wake):
-                return request
-            self._woken.clear()
-        return None
-
-    def _take_preview(self) -> None:
+    def _step(self) -> float | None:
+        """A shot; a look at the mat when none is wanted and a look is due."""
         try:
+            request = self._requests.get_nowait()
+        except queue.Empty:
+            due_s = self._previews.due()
+            if due_s is None or due_s > 0.0:
+                return due_s
             self._previews.take()
-        except Exception:
-            logger.exception("camera preview failed")
+            return self._previews.due()
+        self._answer(request)
+        return 0.0
 
     def _answer(self, request: Request) -> None:
         try:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
+from kiosk.base.worker import Worker
 from kiosk.domain.metrology.check_weight import CheckWeightResult, check_state
 from kiosk.domain.metrology.legal_status import ScaleLegalStatus, verification_state
 from kiosk.domain.metrology.pan_journal import PanNote, PreviousLoads
@@ -40,7 +41,7 @@ class AuditedScale:
 
 
 class ScaleAudit:
-    """A thread and what it keeps. ``on_event`` hears that something was committed."""
+    """``on_event`` hears that something was committed. The end of ``worker`` writes what waits."""
 
     def __init__(
         self,
@@ -55,9 +56,10 @@ class ScaleAudit:
         self._retry_s = retry_s
         self._clock = ClockWatch()
         self._waiting: deque[PanNote] = deque()
-        self._changed = threading.Condition()
-        self._stopping = self._observed = False
-        self._thread = threading.Thread(target=self._run, name="scale-audit", daemon=True)
+        self._lock = threading.Lock()
+        self._observed = self._is_blocked = False
+        self._next_check = monotonic()
+        self.worker = Worker("scale-audit", self._step, on_end=self._write_all)
 
     def standing(self) -> ScaleLegalStatus:
         """The legal standing of the scale now. Raises StoreError."""
@@ -95,25 +97,14 @@ class ScaleAudit:
         self._observe()
         return self._store.pan_loads.before()
 
-    def start(self) -> None:
-        """From now on notes are written."""
-        self._thread.start()
-
-    def stop(self, timeout_s: float = 6.0) -> None:
-        """Write what waits, then end the thread."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify_all()
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
-
     def note(self, note: PanNote) -> None:
         """Take what the journal of the pan tells; returns at once."""
-        with self._changed:
+        with self._lock:
             if len(self._waiting) >= MAX_WAITING_NOTES:
                 logger.error("a note of the pan is lost, the disk does not take any: %s", self._waiting.popleft())
             self._waiting.append(note)
-            self._changed.notify_all()
+            if not self._is_blocked:
+                self.worker.wake()
 
     def check_clock(self) -> None:
         """Count the clock when it was set since the last look; the thread does it every few seconds."""
@@ -127,18 +118,17 @@ class ScaleAudit:
             logger.info("the clock changed from %s to %s by %d s", before, after, step_s)
             self._on_event()
 
-    def _run(self) -> None:
-        next_check = monotonic()
-        while True:
-            written = self._observe() and self._write_waiting()
-            if monotonic() >= next_check:
-                self.check_clock()
-                next_check = monotonic() + CLOCK_POLL_INTERVAL_S
-            with self._changed:
-                if self._stopping and (not self._waiting or not written):
-                    return
-                pause = max(0.0, next_check - monotonic()) if written else self._retry_s
-                self._changed.wait_for(lambda: self._stopping or (written and bool(self._waiting)), pause)  # noqa: B023
+    def _step(self) -> float:
+        self._write_all()
+        if monotonic() >= self._next_check:
+            self.check_clock()
+            self._next_check = monotonic() + CLOCK_POLL_INTERVAL_S
+        return self._retry_s if self._is_blocked else max(0.0, self._next_check - monotonic())
+
+    def _write_all(self) -> None:
+        written = self._observe() and self._write_waiting()
+        with self._lock:
+            self._is_blocked = not written
 
     def _observe(self) -> bool:
         content = self._content
@@ -150,13 +140,14 @@ class ScaleAudit:
     def _write_waiting(self) -> bool:
         """All of them, oldest first; False when the disk did not take one, which stays the first."""
         while True:
-            with self._changed:
+            with self._lock:
+                self._is_blocked = False
                 if not self._waiting:
                     return True
                 note = self._waiting[0]
             if not self._write(lambda: self._store.pan_loads.note(note, self._stamps())):  # noqa: B023 - called at once
                 return False
-            with self._changed:
+            with self._lock:
                 if self._waiting and self._waiting[0] is note:
                     self._waiting.popleft()
             self._on_event()

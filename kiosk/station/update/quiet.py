@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 from collections.abc import Callable
 from typing import Final
@@ -17,10 +15,7 @@ from kiosk.station.update.journal import UpdatePhase
 from kiosk.station.update.messages import Answer
 from kiosk.station.update.ports import JournalReader, Quiet
 from kiosk.station.update.refusals import UpdateRefusalReason
-from kiosk.store import StoreError
 from kiosk.store.papers.papers import Papers
-
-logger = logging.getLogger(__name__)
 
 POLL_INTERVAL_S: Final = 1.0
 # The helper stops the station at once; when it does not, it was killed, and the counter opens again.
@@ -66,7 +61,7 @@ class StationQuiet:
 
 
 class QuietWatch:
-    """Looks into the journal again and again. ``start``, then ``stop``."""
+    """Reads the journal again and again: the ``poll`` of a Worker."""
 
     def __init__(
         self,
@@ -85,21 +80,9 @@ class QuietWatch:
         )
         self._answered = ""
         self._held_until: float | None = None
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="update-quiet", daemon=True)
 
-    def start(self) -> None:
-        """From now on the helper's question is answered."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Ends the thread."""
-        self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join()
-
-    def poll(self) -> None:
-        """One turn. Raises OSError, StoreError."""
+    def poll(self) -> float:
+        """Seconds until the next one. Raises OSError, StoreError."""
         if self._held_until is not None and self._clock() > self._held_until:  # also while no journal can be read
             self._open()
         entry = self._journal.read()
@@ -108,6 +91,7 @@ class QuietWatch:
             self._answer(entry.number)
         elif self._held_until is not None and (entry is None or entry.phase is UpdatePhase.OVER):
             self._open()
+        return POLL_INTERVAL_S
 
     def _answer(self, number: str) -> None:
         """Closed first: what begins in between would not be in the answer."""
@@ -122,13 +106,3 @@ class QuietWatch:
     def _open(self) -> None:
         self._held_until = None
         self._gate.open()
-
-    def _run(self) -> None:
-        while not self._stopping.wait(POLL_INTERVAL_S):
-            try:
-                self.poll()
-            except (OSError, StoreError) as error:
-                logger.warning("the update cannot be answered now: %s", error)
-            except Exception:
-                # A thread that dies would leave the pages closed; the next look tries again, or opens them.
-                logger.exception("unexpected failure while an update wants the station quiet")

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
+from kiosk.base.worker import Worker
 from kiosk.domain.moment import ClockQuality
 from kiosk.domain.parcel import ParcelState
-from kiosk.station.parcels.sweeper import ParcelSweep, Periods, Sweeper
+from kiosk.station.parcels.sweeper import ParcelSweep, Sweeper
 from kiosk.store import StoreError
 from tests.station.counter.rig import CounterRig
 from tests.station.hardware import WAIT_S
@@ -82,7 +83,7 @@ class TestThread:
         rig.clock.wait(4 * DAY_S)
         rig.clock.quality(ClockQuality.RESTORED)
         ticked, swept = threading.Event(), threading.Event()
-        thread = Sweeper(sweep_of(rig, swept.set), ticked.set, Periods(tick_s=0.01, sweep_s=60))
+        thread = Worker("sweeper", Sweeper(sweep_of(rig, swept.set), ticked.set, tick_s=0.01, sweep_s=60).step)
         thread.start()
         assert ticked.wait(WAIT_S)
         assert not swept.is_set()
@@ -106,12 +107,10 @@ class TestThread:
             return sweep(*arguments)  # type: ignore[arg-type]
 
         monkeypatch.setattr(rig.store.parcels, "sweep", failing)
-        thread = Sweeper(sweep_of(rig, swept.set), lambda: None, Periods(tick_s=0.01, sweep_s=0.6))
+        sweeper = Sweeper(sweep_of(rig, swept.set), lambda: None, tick_s=0.01, sweep_s=0.6)
+        thread = Worker("sweeper", sweeper.step, retry_s=0.01)
         thread.start()
         assert failed.wait(WAIT_S)
         assert swept.wait(WAIT_S)
         thread.stop()
         assert str(error) in caplog.text
-
-    def test_stops_without_having_been_started(self, rig: CounterRig) -> None:
-        Sweeper(sweep_of(rig), lambda: None).stop()

@@ -150,8 +150,8 @@ def test_a_page_wakes_the_photographer_and_a_shot_goes_first() -> None:
     listeners = ShotListeners(done=kept, failed=Heard(), retake=Heard())
     looks = Previews(camera, auto=False)
     photographer = Photographer(camera, listeners, 1_000, looks)
-    view = LiveView(looks, photographer.wake)
-    photographer.start()
+    view = LiveView(looks, photographer.worker.wake)
+    photographer.worker.start()
     try:
         view.ask(PreviewRequest("lot"))
         camera.seen.wait(lambda told: len(told) >= 2)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from functools import partial
 from random import Random
 from typing import Final, TypeVar
 
+from kiosk.base.worker import Worker
 from kiosk.messaging.relay.shared.center_line import CenterUnreachable, Preempted
 from kiosk.messaging.relay.shared.part_size import MAX_PART_S, PartSize
 from kiosk.messaging.relay.shared.ports import CenterConnection, LaneWork, WaitingEvents
@@ -69,24 +69,19 @@ class Lane:
     def __init__(self, work: LaneWork, center: CenterConnection, first_s: float = 0.0) -> None:
         """The first turn is after ``first_s`` seconds."""
         self._work, self._center, self._first_s = work, center, first_s
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=work.name, daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
+        self._worker = Worker(work.name, self._step)
+        self.start = self._worker.start
 
     def stop(self) -> None:
         """End, wherever it waits; what is on its way is gone on with next time."""
-        self._stop.set()
+        self._worker.stop(0.0)
         self._center.end()
-        if self._thread.ident is not None:
-            self._thread.join(_JOIN_TIMEOUT_S)
+        self._worker.stop(_JOIN_TIMEOUT_S)
         self._center.close()
 
-    def _run(self) -> None:
-        self._stop.wait(self._first_s)
-        while not self._stop.is_set():
-            self._stop.wait(self.turn())
+    def _step(self) -> float:
+        first_s, self._first_s = self._first_s, 0.0
+        return first_s or self.turn()
 
     def turn(self) -> float:
         """One step; seconds until the next. Raises nothing."""
@@ -95,7 +90,7 @@ class Lane:
         except Preempted:
             return self._work.preempted()
         except CenterUnreachable as error:
-            if not self._stop.is_set():
+            if not self._worker.is_stopping:
                 self._work.log.write(str(error), kind="way")
             return self._work.failed(error)
         except Exception as error:

@@ -11,7 +11,7 @@ from kiosk.messaging.relay.photos.client import PhotosClient
 from kiosk.messaging.relay.photos.lane import PhotosWork, StationPhotos
 from kiosk.messaging.relay.photos.ports import Backlog, Picture
 from kiosk.messaging.relay.shared.lane import Lane, random_share
-from kiosk.station.doctor.photos_status_file import PhotosStatusFile
+from kiosk.station.doctor.status_files import PhotosStatusFile
 from kiosk.store.store import Store
 
 _MAX_COUNTED: Final = 100_000

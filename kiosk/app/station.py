@@ -35,9 +35,9 @@ from kiosk.domain.metrology.indication import ScaleProfile
 from kiosk.protocols.scales import registry
 from kiosk.station.catalog.stick_import import StickCatalogs
 from kiosk.station.doctor.doctor import Doctor, Equipment
-from kiosk.station.doctor.doctor_status_file import DoctorStatusFile
 from kiosk.station.doctor.liveness import ScaleWatch, ScannerWatch
 from kiosk.station.doctor.report import DoctorReporter
+from kiosk.station.doctor.status_files import DoctorStatusFile
 from kiosk.station.panel_control import PanelControl
 from kiosk.station.papers.rendering import require_fonts
 from kiosk.station.scale.identity import scale_content

@@ -10,7 +10,7 @@ from kiosk.config.relay import RelayConfig
 from kiosk.messaging.relay.shared.lane import Lane
 from kiosk.messaging.relay.updates.client import UpdatesClient
 from kiosk.messaging.relay.updates.lane import StationUpdates, UpdatesWork
-from kiosk.station.doctor.updates_status_file import UpdatesStatusFile
+from kiosk.station.doctor.status_files import UpdatesStatusFile
 from kiosk.store.store import Store
 
 

@@ -85,7 +85,7 @@ def _status(path: Path | None) -> str:
 
 def _relay_status(path: Path | None) -> Iterator[str]:
     """What the relay says of it; nothing where it has no such place, or for a user who may not look at the settings."""
-    from kiosk.station.doctor.updates_status_file import updates
+    from kiosk.station.doctor.environment import updates
 
     place = settings_path(path)
     try:

@@ -34,7 +34,7 @@ from kiosk.station.desk.desk import Desk
 from kiosk.station.desk.live import OK, LiveBoard
 from kiosk.station.desk.ports import DeskTools
 from kiosk.station.desk.view import DeskRefused, PhotoRequest
-from kiosk.station.doctor.link_status import LinkStatus
+from kiosk.station.doctor.liveness import LinkStatus
 from kiosk.station.doctor.scale import metrology_findings
 from kiosk.station.doctor.shared.finding import DoctorFinding
 from kiosk.station.outbox_poller import OUTBOX_POLL_S, OutboxPoller
@@ -169,7 +169,7 @@ class StationService:
         self.counter = ClerkCounter.build(state, self._counter_tools(settings))
         self.scans = ScanRouter(self.counter, self.counter_board, self.access, self.desk.choices, self.board.notify)
         self._records_compared = False
-        self._link = LinkStatus.of(self.settings.data, relay=settings.relay)
+        self._link = LinkStatus(RelayStatusFile(self.settings.data) if settings.relay else None)
         sweep = ParcelSweep(store.parcels, self.parcel_photos, settings.parcels, self.stamp, self.committed)
         self._sweeper = Worker(
             "counter-sweeper", Sweeper(sweep, self._tick).step, retry_s=TICK_S, expected=(StoreError,)

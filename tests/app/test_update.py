@@ -28,7 +28,7 @@ from kiosk.cli import update as command
 from kiosk.cli.kiosk import main
 from kiosk.messaging.relay.updates.ports import Fetching
 from kiosk.simulators.scale.simulator import IndicatorSettings, ScaleSimulator
-from kiosk.station.doctor.updates_status_file import UpdatesStatusFile
+from kiosk.station.doctor.status_files import UpdatesStatusFile
 from kiosk.station.shared.open_store import stamps
 from kiosk.station.update.journal import UpdateEntry, UpdateOutcome, UpdatePhase
 from kiosk.station.update.messages import Request, UpdateFiles, Verdict

@@ -19,13 +19,12 @@ from kiosk.domain.clerk import Role
 from kiosk.domain.moment import ClockQuality, Moment
 from kiosk.labels.typesetting.fonts import SOURCES, FontProblem, find, require_shaping
 from kiosk.messaging.relay.shared.faults import LinkFault
+from kiosk.messaging.relay.updates.ports import UpdateFault
 from kiosk.station.doctor import box
-from kiosk.station.doctor.link_status import QUIET_S
-from kiosk.station.doctor.liveness import RelayHeartbeat
-from kiosk.station.doctor.photos_status_file import PhotosStatusFile, pictures
+from kiosk.station.doctor.liveness import QUIET_S
 from kiosk.station.doctor.records import records
-from kiosk.station.doctor.shared.finding import DoctorFinding, Severity, unreadable
-from kiosk.station.doctor.updates_status_file import updates
+from kiosk.station.doctor.shared.finding import FINE, DoctorFinding, Severity, unreadable
+from kiosk.station.doctor.status_files import PhotosStatusFile, RelayStatusFile, UpdatesStatusFile
 from kiosk.station.parcels.pickup_key import CREDENTIALS, PickupKey, key_path
 from kiosk.station.photos.space import MIN_FREE_BYTES
 from kiosk.station.shared.ports import Configuration
@@ -259,7 +258,7 @@ def link(env: Environment) -> Iterator[DoctorFinding]:
     if env.config.relay is None:
         yield DoctorFinding("link", False, None, Severity.WARN, "link_none")
         return
-    relay = RelayHeartbeat(env.config.station.data)
+    relay = RelayStatusFile(env.config.station.data)
     age, fault = relay.age_s(), relay.link_fault()
     pending = env.seen.pending if env.seen else 0
     waited = _waited_s(env)
@@ -276,7 +275,7 @@ def link(env: Environment) -> Iterator[DoctorFinding]:
 def _center(env: Environment, age: float | None) -> DoctorFinding:
     apart = env.seen.quarantined if env.seen else 0
     was_reached = age is not None or bool(env.seen and env.seen.epoch.acked_upto)
-    alarm = RelayHeartbeat(env.config.station.data).alarm()
+    alarm = RelayStatusFile(env.config.station.data).alarm()
     if alarm:
         return DoctorFinding("center", True, was_reached, Severity.WARN, f"center_{alarm}", last_seen_s=age)
     if apart:
@@ -285,6 +284,45 @@ def _center(env: Environment, age: float | None) -> DoctorFinding:
     if not was_reached:
         return DoctorFinding("center", None, False, Severity.WARN, "center_never")
     return DoctorFinding("center", True, True, last_seen_s=age)
+
+
+def pictures(mark: PhotosStatusFile) -> DoctorFinding:
+    """The doctor's row of the pictures of goods: how many the sorting center does not have, and what keeps them."""
+    found = mark.read()
+    if found is None:
+        return DoctorFinding("photos", None, None, word="photos_unknown")
+    values = {"n": found.pictures}
+    if found.fault is not None:
+        return DoctorFinding("photos", True, False, Severity.WARN, f"photos_{found.fault.value}", values=values)
+    return DoctorFinding("photos", True, True, word="photos_wait" if found.pictures else FINE, values=values)
+
+
+def updates(config: Configuration) -> DoctorFinding | None:
+    """The row where the settings name a place of updates; last seen: the center has said so long ago what it has."""
+    relay = config.relay
+    return None if relay is None or relay.updates is None else updates_finding(UpdatesStatusFile(config.station.data))
+
+
+def updates_finding(mark: UpdatesStatusFile) -> DoctorFinding:
+    """Whether an update is on its way over the line, has come, or why none comes."""
+    found = mark.read()
+    if found is None:
+        return DoctorFinding("updates", None, None, word="updates_unknown")
+    last_poll_s = float(found.offers_age_s) if found.offers_age_s >= 0 else None
+    if found.fault is not None:
+        reached = found.fault is not UpdateFault.UNREACHABLE
+        return DoctorFinding(
+            "updates", reached, False, Severity.WARN, f"updates_{found.fault}", last_seen_s=last_poll_s
+        )
+    values: dict[str, str | int] = {"version": found.version or found.here}
+    if found.version:
+        values |= {"n": found.have_bytes // 1000, "size": found.size_bytes // 1000}
+        return DoctorFinding("updates", True, True, word="updates_comes", last_seen_s=last_poll_s, values=values)
+    if found.here:
+        return DoctorFinding("updates", True, True, word="updates_here", last_seen_s=last_poll_s, values=values)
+    if last_poll_s is None:
+        return DoctorFinding("updates", None, None, word="updates_not_asked")
+    return DoctorFinding("updates", True, True, word="updates_none", last_seen_s=last_poll_s)
 
 
 def _waited_s(env: Environment) -> float | None:

@@ -8,8 +8,8 @@ from typing import Final
 
 from kiosk.base.worker import Worker
 from kiosk.messaging.contract.control import MAX_STATUS_ROWS, DoctorRow
-from kiosk.station.doctor.doctor_status_file import DoctorStatusFile
 from kiosk.station.doctor.shared.finding import FINE, DoctorFinding, Severity
+from kiosk.station.doctor.status_files import DoctorStatusFile
 
 # The sorting center that reads the rows is reached, and knows more of the link than the station.
 EXCLUDED_DEVICES: Final = frozenset({"link", "center"})

@@ -6,14 +6,14 @@ from math import ceil
 from pathlib import Path
 from typing import Final
 
-from kiosk.station.doctor.liveness import RelayHeartbeat
+from kiosk.station.doctor.status_files import RelayStatusFile
 
 _MAX_MINUTES: Final = 90
 
 
 def send_estimate(data: Path) -> tuple[str, int] | None:
     """The id of the sentence and its number; None while the relay does not know, or nothing waits."""
-    left_s = RelayHeartbeat(data).left_s()
+    left_s = RelayStatusFile(data).left_s()
     if left_s is None:
         return None
     minutes = max(1, ceil(left_s / 60))

@@ -34,10 +34,9 @@ from kiosk.station.doctor import devices as doctor_devices
 from kiosk.station.doctor import environment as doctor_place
 from kiosk.station.doctor import records as doctor_records
 from kiosk.station.doctor.doctor import liveness_finding
-from kiosk.station.doctor.liveness import PageWatch, RelayHeartbeat, ScaleLiveness, ScaleWatch, ScannerWatch
-from kiosk.station.doctor.photos_status_file import PhotosStatusFile
+from kiosk.station.doctor.liveness import PageWatch, ScaleLiveness, ScaleWatch, ScannerWatch
 from kiosk.station.doctor.shared.finding import DoctorFinding, Severity, has_failure
-from kiosk.station.doctor.updates_status_file import UpdatesStatusFile
+from kiosk.station.doctor.status_files import PhotosStatusFile, RelayStatusFile, UpdatesStatusFile
 from kiosk.station.parcels.pickup_key import PickupKey
 from kiosk.station.parcels.settings import ParcelSettings
 from kiosk.station.shared.health import PartHealth
@@ -69,7 +68,7 @@ def well(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> Clinic:
     """Everything is in order."""
     clinic.cure()
     back_up(clinic)
-    RelayHeartbeat(clinic.settings.data).ack_received()
+    RelayStatusFile(clinic.settings.data).ack_received()
     clinic.store.outbox.acknowledge(clinic.store.outbox.counts().last_seq, ())
     return clinic
 
@@ -478,19 +477,19 @@ def test_no_relay_is_told(well: Clinic) -> None:
 
 
 def test_what_the_relay_refuses_is_told_until_it_believes_again(well: Clinic) -> None:
-    relay = RelayHeartbeat(well.settings.data)
+    relay = RelayStatusFile(well.settings.data)
     for word in ("fork", "ahead"):
         relay.ack_received(word)
         assert well.rows()["center"] == ("warn", f"center_{word}")
         relay.ack_received()
         assert well.rows()["center"] == ("ok", "fine")
     relay.ack_received("ahead")
-    assert RelayHeartbeat(well.settings.data, boot_id="another").alarm() == ""
+    assert RelayStatusFile(well.settings.data, boot_id="another").alarm() == ""
 
 
 @pytest.mark.parametrize("fault", LinkFault)
 def test_what_the_broker_refuses_is_told_with_what_to_do(well: Clinic, fault: LinkFault) -> None:
-    RelayHeartbeat(well.settings.data).fault(fault)
+    RelayStatusFile(well.settings.data).fault(fault)
     assert well.rows()["link"] == ("warn", f"link_{fault}")
     for language in LANGUAGES:
         assert f"doctor.do.link_{fault}" in load(language, strict=True)
@@ -498,7 +497,7 @@ def test_what_the_broker_refuses_is_told_with_what_to_do(well: Clinic, fault: Li
 
 def test_a_refusal_is_told_until_the_center_answers_or_the_relay_says_it_no_more(tmp_path: Path) -> None:
     now = [100.0]
-    relay = RelayHeartbeat(tmp_path, lambda: now[0], "boot")
+    relay = RelayStatusFile(tmp_path, lambda: now[0], "boot")
     relay.fault(LinkFault.NOT_AUTHORIZED)
     now[0] = 110.0
     relay.ack_received()
@@ -507,14 +506,14 @@ def test_a_refusal_is_told_until_the_center_answers_or_the_relay_says_it_no_more
         relay.fault(LinkFault.QUOTA)
     now[0] = 700.0
     assert relay.link_fault() is LinkFault.QUOTA
-    assert RelayHeartbeat(tmp_path, lambda: now[0], "another").link_fault() is None
+    assert RelayStatusFile(tmp_path, lambda: now[0], "another").link_fault() is None
     now[0] = 714.0
     assert relay.link_fault() is None
 
 
 def test_two_machines_that_take_turns_stay_told_while_all_is_acknowledged(tmp_path: Path) -> None:
     now = [100.0]
-    relay = RelayHeartbeat(tmp_path, lambda: now[0], "boot")
+    relay = RelayStatusFile(tmp_path, lambda: now[0], "boot")
     relay.fault(LinkFault.SESSION_TAKEOVER)
     for now[0] in (130.0, 400.0, 699.0):
         relay.ack_received()
@@ -525,12 +524,12 @@ def test_two_machines_that_take_turns_stay_told_while_all_is_acknowledged(tmp_pa
 
 def test_an_estimate_runs_down_and_is_forgotten_when_nobody_renews_it(tmp_path: Path) -> None:
     now = [100.0]
-    relay = RelayHeartbeat(tmp_path, lambda: now[0], "boot")
+    relay = RelayStatusFile(tmp_path, lambda: now[0], "boot")
     assert relay.left_s() is None
     relay.remaining(240.0)
     now[0] = 130.0
     assert relay.left_s() == 210.0
-    assert RelayHeartbeat(tmp_path, lambda: now[0], "another").left_s() is None
+    assert RelayStatusFile(tmp_path, lambda: now[0], "another").left_s() is None
     now[0] = 161.0
     assert relay.left_s() is None
     relay.remaining(10.0)
@@ -542,7 +541,7 @@ def test_an_estimate_runs_down_and_is_forgotten_when_nobody_renews_it(tmp_path: 
 
 def test_a_refusal_that_comes_and_goes_spares_the_card(tmp_path: Path) -> None:
     now = [100.0]
-    relay = RelayHeartbeat(tmp_path, lambda: now[0], "boot")
+    relay = RelayStatusFile(tmp_path, lambda: now[0], "boot")
     relay.ack_received()
     first = (tmp_path / "relay-mark").stat().st_ino
     for now[0] in (100.5, 101.0, 101.5):
@@ -553,7 +552,7 @@ def test_a_refusal_that_comes_and_goes_spares_the_card(tmp_path: Path) -> None:
 
 def test_the_time_of_the_last_answer_that_was_believed_stays(tmp_path: Path) -> None:
     now = [100.0]
-    relay = RelayHeartbeat(tmp_path, lambda: now[0], "boot")
+    relay = RelayStatusFile(tmp_path, lambda: now[0], "boot")
     relay.ack_received("ahead")
     assert (relay.age_s(), relay.alarm()) == (None, "ahead")
     relay.ack_received()
@@ -783,18 +782,18 @@ def test_the_watch_hears_what_the_others_hear() -> None:
 
 def test_a_mark_of_this_boot_and_of_an_earlier_one(tmp_path: Path) -> None:
     now = [100.0]
-    mark = RelayHeartbeat(tmp_path, lambda: now[0], "boot-1")
+    mark = RelayStatusFile(tmp_path, lambda: now[0], "boot-1")
     assert mark.age_s() is None
     mark.ack_received()
     now[0] = 130.0
     assert mark.age_s() == 30.0
-    later = RelayHeartbeat(tmp_path, lambda: 12.0, "boot-2")
+    later = RelayStatusFile(tmp_path, lambda: 12.0, "boot-2")
     assert later.age_s() == 12.0, "at least since this boot"
 
 
 def test_the_mark_spares_the_card(tmp_path: Path) -> None:
     now = [0.0]
-    mark = RelayHeartbeat(tmp_path, lambda: now[0], "boot")
+    mark = RelayStatusFile(tmp_path, lambda: now[0], "boot")
     mark.ack_received()
     first = (tmp_path / "relay-mark").stat().st_ino
     now[0] = 19.0
@@ -808,23 +807,25 @@ def test_the_mark_spares_the_card(tmp_path: Path) -> None:
 HUGE = "9" * 400
 NO_MARKS = (
     *("", "{", "[]", "\N{ARABIC LETTER SEEN}", "[" * 100_000, '{"boot": "boot"}'),
-    '{"boot": "boot", "second": "x", "alarm": "<b>"}',
-    f'{{"boot": "boot", "second": {HUGE}, "fault": "quota", "fault_second": {HUGE}, "left": {HUGE}, "left_second": 1}}',
-    '{"boot": "boot", "second": [], "alarm": [], "fault": [], "fault_second": 1, "left": {}, "left_second": null}',
+    '{"boot": "boot", "second": "x", "body": {"alarm": "fork"}}',
+    '{"boot": "boot", "second": 1, "body": {"alarm": "<b>"}}',
+    f'{{"boot": "boot", "second": 1, "body": {{"answered": {HUGE}, "fault": "quota", "fault_second": 1}}}}',
+    f'{{"boot": "boot", "second": 1, "body": {{"left": {HUGE}, "left_second": 1}}}}',
+    '{"boot": "boot", "second": 1, "body": {"alarm": [], "fault": [], "left": {}, "left_second": null}}',
 )
 
 
 @pytest.mark.parametrize("text", NO_MARKS)
 def test_a_mark_nobody_can_read_is_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "relay-mark").write_text(text)
-    assert RelayHeartbeat(tmp_path, lambda: 1.0, "boot").age_s() is None
-    assert RelayHeartbeat(tmp_path, lambda: 1.0, "boot").alarm() == ""
-    assert RelayHeartbeat(tmp_path, lambda: 1.0, "boot").link_fault() is None
-    assert RelayHeartbeat(tmp_path, lambda: 1.0, "boot").left_s() is None
+    assert RelayStatusFile(tmp_path, lambda: 1.0, "boot").age_s() is None
+    assert RelayStatusFile(tmp_path, lambda: 1.0, "boot").alarm() == ""
+    assert RelayStatusFile(tmp_path, lambda: 1.0, "boot").link_fault() is None
+    assert RelayStatusFile(tmp_path, lambda: 1.0, "boot").left_s() is None
 
 
 def test_a_card_that_cannot_be_written_does_not_stop_the_relay(tmp_path: Path) -> None:
-    RelayHeartbeat(tmp_path / "gone", lambda: 1.0, "boot").ack_received()
+    RelayStatusFile(tmp_path / "gone", lambda: 1.0, "boot").ack_received()
 
 
 def test_the_page_s_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

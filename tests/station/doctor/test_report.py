@@ -14,9 +14,9 @@ from kiosk.messaging.contract.control import MAX_STATUS_ROWS, DoctorRow
 from kiosk.messaging.relay.session import DOCTOR_POLL_S
 from kiosk.station.doctor import environment
 from kiosk.station.doctor.devices import FIRST_PAGE_S, page
-from kiosk.station.doctor.doctor_status_file import DOCTOR_STATUS_FILE, DoctorStatusFile
 from kiosk.station.doctor.report import PAUSES_S, DoctorReporter, status_rows
 from kiosk.station.doctor.shared.finding import DoctorFinding, Severity
+from kiosk.station.doctor.status_files import DOCTOR_STATUS_FILE, DoctorStatusFile
 from kiosk.texts.catalog import catalog
 from tests.station.doctor.clinic import Clinic
 
@@ -116,11 +116,11 @@ def test_the_card_is_spared(tmp_path: Path) -> None:
         "7",
         "[" * 100_000,
         '{"boot": "boot"}',
-        '{"boot": "boot", "second": "x", "rows": []}',
+        '{"boot": "boot", "second": "x", "body": []}',
         "\N{ARABIC LETTER SEEN}",
     ]
-    + [json.dumps({"boot": "boot", "second": 10**400, "rows": []})]
-    + [json.dumps({"boot": "boot", "second": 1, "rows": rows}) for rows in ([{"row": "<b>"}], [7], {}, None)],
+    + [json.dumps({"boot": "boot", "second": 10**400, "body": []})]
+    + [json.dumps({"boot": "boot", "second": 1, "body": rows}) for rows in ([{"row": "<b>"}], [7], {}, None)],
 )
 def test_a_file_that_cannot_be_read_says_nothing(tmp_path: Path, content: str) -> None:
     (tmp_path / DOCTOR_STATUS_FILE).write_text(content, encoding="utf-8")

@@ -19,7 +19,7 @@ from kiosk.station.clerk.refusals import CounterRefused
 from kiosk.station.counter.scanning.scan_reader import ParsedScan
 from kiosk.station.counter.scanning.scans import Scans
 from kiosk.station.counter.shared.view import ScanResult
-from kiosk.station.doctor.liveness import RelayHeartbeat
+from kiosk.station.doctor.status_files import RelayStatusFile
 from kiosk.station.papers.rendering import paper_of, render
 from kiosk.store.parcels.totes import MAX_TOTES_PER_MANIFEST
 from kiosk.store.shared.errors import DiskFull
@@ -748,7 +748,7 @@ def test_events_that_wait_and_since_when(shop: CounterShop, client: FlaskClient)
 def test_events_that_wait_and_how_long_it_takes(
     shop: CounterShop, client: FlaskClient, left_s: float, text: str, n: int
 ) -> None:
-    RelayHeartbeat(shop.settings.data).remaining(left_s)
+    RelayStatusFile(shop.settings.data).remaining(left_s)
     shop.board.count_pending(3)
     page = client.get("/counter/queue").text
     assert says(page, "counter.queue.unsent", n=3)

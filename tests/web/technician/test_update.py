@@ -14,7 +14,7 @@ from kiosk.app.update.releases import ReleaseFolder
 from kiosk.app.update.station import StationBundles
 from kiosk.messaging.relay.updates.ports import Fetching
 from kiosk.station.doctor import environment as doctor_place
-from kiosk.station.doctor.updates_status_file import UpdatesStatusFile
+from kiosk.station.doctor.status_files import UpdatesStatusFile
 from kiosk.station.update.gate import Gate
 from kiosk.station.update.journal import UpdateEntry, UpdateOutcome, UpdatePhase
 from kiosk.station.update.refusals import UpdateRefusalReason

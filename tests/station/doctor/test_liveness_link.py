@@ -8,8 +8,8 @@ import pytest
 
 from kiosk.messaging.relay.shared.faults import LinkFault
 from kiosk.station.desk.live import OK
-from kiosk.station.doctor.link_status import LINK_DOWN, LINK_NONE, QUIET_S, LinkStatus
-from kiosk.station.doctor.liveness import RelayHeartbeat
+from kiosk.station.doctor.liveness import LINK_DOWN, LINK_NONE, QUIET_S, LinkStatus
+from kiosk.station.doctor.status_files import RelayStatusFile
 
 
 class Hand:
@@ -28,17 +28,17 @@ def hand() -> Hand:
 
 
 @pytest.fixture
-def relay(tmp_path: Path, hand: Hand) -> RelayHeartbeat:
-    return RelayHeartbeat(tmp_path, hand, "boot")
+def relay(tmp_path: Path, hand: Hand) -> RelayStatusFile:
+    return RelayStatusFile(tmp_path, hand, "boot")
 
 
 @pytest.fixture
-def watch(relay: RelayHeartbeat, hand: Hand) -> LinkStatus:
+def watch(relay: RelayStatusFile, hand: Hand) -> LinkStatus:
     return LinkStatus(relay, hand)
 
 
 def test_events_that_wait_for_long_are_told_and_an_answer_ends_it(
-    watch: LinkStatus, relay: RelayHeartbeat, hand: Hand
+    watch: LinkStatus, relay: RelayStatusFile, hand: Hand
 ) -> None:
     assert watch.word(3) == OK
     hand.now += QUIET_S
@@ -54,8 +54,8 @@ def test_events_that_wait_for_long_are_told_and_an_answer_ends_it(
     assert watch.word(0) == OK
 
 
-def test_where_no_relay_is_set_there_is_no_link(tmp_path: Path) -> None:
-    watch = LinkStatus.of(tmp_path, relay=False)
+def test_where_no_relay_is_set_there_is_no_link() -> None:
+    watch = LinkStatus(None)
     assert {watch.word(pending) for pending in (0, 7)} == {LINK_NONE}
 
 
@@ -68,7 +68,7 @@ def test_nothing_that_waits_is_no_fault_however_long_nobody_answers(watch: LinkS
 
 @pytest.mark.parametrize("fault", list(LinkFault))
 def test_a_broker_that_refuses_is_told_at_once(
-    fault: LinkFault, watch: LinkStatus, relay: RelayHeartbeat, hand: Hand
+    fault: LinkFault, watch: LinkStatus, relay: RelayStatusFile, hand: Hand
 ) -> None:
     relay.fault(fault)
     assert watch.word(0) == (OK if fault is LinkFault.MQTT_3 else LINK_DOWN)

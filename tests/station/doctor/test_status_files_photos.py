@@ -6,8 +6,9 @@ from pathlib import Path
 
 from kiosk.messaging.relay.photos.faults import PhotoFault
 from kiosk.messaging.relay.photos.ports import Backlog
-from kiosk.station.doctor.photos_status_file import PHOTOS_STATUS_FILE, PhotosStatus, PhotosStatusFile, pictures
+from kiosk.station.doctor.environment import pictures
 from kiosk.station.doctor.shared.finding import Severity
+from kiosk.station.doctor.status_files import PHOTOS_STATUS_FILE, PhotosStatus, PhotosStatusFile
 from kiosk.texts import LANGUAGES, load
 from tests.messaging.relay.photos.stations import Clock
 
@@ -23,10 +24,10 @@ def test_what_is_told_is_read_by_another_process(tmp_path: Path) -> None:
     lane, station = marks(tmp_path, clock), marks(tmp_path, clock)
     assert station.read() is None
     lane.report(THREE, None)
-    assert station.read() == PhotosStatus(3, 900_000, None)
+    assert station.read() == PhotosStatus(3, None)
     clock.now += 30
     lane.report(Backlog(2, 500_000), PhotoFault.FORBIDDEN)
-    assert station.read() == PhotosStatus(2, 500_000, PhotoFault.FORBIDDEN)
+    assert station.read() == PhotosStatus(2, PhotoFault.FORBIDDEN)
 
 
 def test_a_lane_that_is_silent_says_nothing_any_more(tmp_path: Path) -> None:
@@ -63,7 +64,7 @@ def test_nonsense_and_a_card_that_cannot_be_written_are_nothing(tmp_path: Path) 
         '{"boot":"b1"}',
         '{"boot":"b1","second":"x"}',
         '{"boot":"b1","second":1' + "0" * 400 + "}",
-        '{"boot":"b1","second":990,"fault":"x"}',
+        '{"boot":"b1","second":990,"body":{"pictures":1,"fault":"x"}}',
     ):
         (tmp_path / PHOTOS_STATUS_FILE).write_text(text)
         assert station.read() is None, text

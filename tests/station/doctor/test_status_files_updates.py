@@ -7,8 +7,9 @@ from pathlib import Path
 import msgspec
 
 from kiosk.messaging.relay.updates.ports import Fetching, UpdateFault
+from kiosk.station.doctor.environment import updates_finding
 from kiosk.station.doctor.shared.finding import Severity
-from kiosk.station.doctor.updates_status_file import UPDATES_STATUS_FILE, UpdatesStatusFile, updates_finding
+from kiosk.station.doctor.status_files import UPDATES_STATUS_FILE, UpdatesStatusFile
 from kiosk.texts import LANGUAGES, load
 from tests.messaging.relay.photos.stations import Clock
 
@@ -83,6 +84,10 @@ def test_nonsense_is_nothing(tmp_path: Path) -> None:
         {"size_bytes": 10**30},
         {"fault": "x"},
         {"offers_age_s": "soon"},
+    ):
+        (tmp_path / UPDATES_STATUS_FILE).write_bytes(msgspec.json.encode({**good, "body": {**good["body"], **changed}}))
+        assert (changed, station.read()) == (changed, None)
+    for changed in (
         {"second": "x"},
         {"second": []},
         {"second": 10**400},
